@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "dispatch.h"
+
+#include <stdio.h>
+
+#include "record.h"
+
+static NTSTATUS invalid_handle(Request *request, const char *what)
+{
+	return failure_set(&request->failure, STATUS_INVALID_HANDLE, "handle",
+			   "this handle names no %s; it may have ended, list what there is", what);
+}
+
+static NTSTATUS find_vm(Request *request, Subject *subject)
+{
+	Broker *broker = request->service->broker;
+
+	subject->vm = vm_find(broker, &request->params.virtual_machine);
+	if (!subject->vm)
+		return failure_set(&request->failure, STATUS_NOT_FOUND, "virtualMachine",
+				   "no running VM has this GUID; start it, or have it registered");
+	subject->registration = registration_find(broker, request->caller->process, subject->vm);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS find_adapter(Request *request, Subject *subject)
+{
+	Broker *broker = request->service->broker;
+	Handle handle;
+
+	if (!request->params.handle)
+		subject->adapter = adapter_software(broker);
+	else if (handle_parse(request->params.handle, &handle))
+		subject->adapter = adapter_find(broker, &handle);
+	return subject->adapter ? STATUS_SUCCESS : invalid_handle(request, "adapter");
+}
+
+static NTSTATUS find_subject(Request *request, Subject *subject)
+{
+	Broker *broker = request->service->broker;
+	Handle handle;
+
+	switch (request->method->subject) {
+	case SUBJECT_NONE:
+		return STATUS_SUCCESS;
+	case SUBJECT_VM:
+		return find_vm(request, subject);
+	case SUBJECT_ADAPTER:
+		return find_adapter(request, subject);
+	case SUBJECT_VIRTUAL_GPU:
+		if (handle_parse(request->params.handle, &handle))
+			subject->virtual_gpu = virtual_gpu_find(broker, &handle);
+		if (!subject->virtual_gpu)
+			return invalid_handle(request, "virtual GPU");
+		subject->vm = subject->virtual_gpu->vm;
+		request->virtual_machine = subject->vm->guid;
+		request->names_virtual_machine = true;
+		return STATUS_SUCCESS;
+	case SUBJECT_CONTEXT:
+		if (handle_parse(request->params.handle, &handle))
+			subject->context = context_find(broker, &handle);
+		return subject->context ? STATUS_SUCCESS : invalid_handle(request, "context");
+	}
+	return invalid_handle(request, "subject");
+}
+
+/* VMs that operators registered are not administered from other user namespaces, whatever uid. */
+static bool caller_is_registrar(const Caller *caller, const VirtualMachine *vm)
+{
+	return caller->credentials.uid == vm->registered_by &&
+	       (caller->in_initial_user_namespace || !vm->by_operator);
+}
+
+static PolicyFacts gather_facts(Service *service, const Caller *caller, const Subject *subject)
+{
+	const VirtualMachine *vm = subject->vm;
+	const Context *context = subject->context;
+	PolicyFacts facts = {
+		.is_operator = caller->is_operator,
+		.allow_user_machines = service->settings.allow_user_machines,
+		.difference = DIFFERENCE_UNREADABLE,
+	};
+
+	if (vm) {
+		facts.is_registrar = caller_is_registrar(caller, vm);
+		facts.is_vmm = vm->vmm->key == caller->process;
+		facts.is_registered = subject->registration != NULL;
+		facts.resembles_client =
+			display_clients_resemble(&vm->display_clients, &caller->credentials);
+		facts.is_quarantined = quarantine_find(service->broker, &vm->guid) != NULL;
+	}
+	if (context)
+		facts.is_context_owner = context->gpu_process->process->key == caller->process;
+	return facts;
+}
+
+bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm)
+{
+	Subject subject = {
+		.vm = vm,
+		.registration = registration_find(service->broker, caller->process, vm),
+	};
+	PolicyFacts facts = gather_facts(service, caller, &subject);
+	Failure ignored;
+
+	return policy_check(RULE_MACHINE_VIEWER, &facts, &ignored) == STATUS_SUCCESS;
+}
+
+NTSTATUS caller_evidence_failure(Evidence evidence, Failure *failure)
+{
+	switch (evidence) {
+	case EVIDENCE_GONE:
+		return failure_set(failure, STATUS_PROCESS_IS_TERMINATING, "gone",
+				   "the calling process is gone or ending");
+	case EVIDENCE_EXHAUSTED:
+		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
+				   "the daemon has no resources left to look at the calling "
+				   "process; try again later");
+	default:
+		return failure_set(failure, STATUS_ACCESS_DENIED, "unreadable",
+				   "the calling process could not be looked at");
+	}
+}
+
+/* Users' groups are looked up anew at each question; processes' credentials never again. */
+static void refresh_users(const Host *host, DisplayClients *clients)
+{
+	for (size_t i = 0; i < clients->count; i++) {
+		DisplayClient *client = &clients->items[i];
+		Credentials now = CREDENTIALS_INIT;
+
+		if (!client->user)
+			continue;
+		client->unreadable =
+			host->read_user(host->self, client->uid, &now) != EVIDENCE_FOUND;
+		credentials_deinit(&client->credentials);
+		client->credentials = now;
+	}
+}
+
+/* Reads the caller's credentials now, and holds both sides of them against the display clients. */
+static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
+{
+	const Host *host = request->service->host;
+	DisplayClients *clients = &request->subject.vm->display_clients;
+	Evidence evidence = host->read_credentials(host->self, request->caller->process,
+						   &request->credentials);
+
+	if (evidence == EVIDENCE_GONE || evidence == EVIDENCE_EXHAUSTED)
+		return caller_evidence_failure(evidence, &request->failure);
+	if (evidence != EVIDENCE_FOUND)
+		return STATUS_SUCCESS; /* the difference stays unreadable */
+
+	Privileges privileges = {
+		.connection = &request->caller->credentials,
+		.process = &request->credentials,
+	};
+	refresh_users(host, clients);
+	facts->difference = display_clients_compare(clients, &privileges);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS authorise(Request *request)
+{
+	const Host *host = request->service->host;
+	const Method *method = request->method;
+	PolicyFacts facts = gather_facts(request->service, request->caller, &request->subject);
+
+	if (method->flags & METHOD_CHANGES_STATE &&
+	    !host->process_is_alive(host->self, request->caller->process))
+		return caller_evidence_failure(EVIDENCE_GONE, &request->failure);
+	if (policy_needs_privileges(method->rule, &facts)) {
+		NTSTATUS status = compare_privileges(request, &facts);
+		if (status != STATUS_SUCCESS)
+			return status;
+	}
+	return policy_check(method->rule, &facts, &request->failure);
+}
+
+/* Decodes the parameters; a GUID that comes first is the VM that the request is about. */
+static NTSTATUS decode(Request *request, const JsonValue *parameters)
+{
+	const ParamTable *table = request->method->params;
+	NTSTATUS status = params_decode(table, parameters, &request->params, &request->failure);
+
+	if (status == STATUS_SUCCESS && table->count > 0 && table->fields[0].type == PARAM_GUID) {
+		request->virtual_machine = request->params.virtual_machine;
+		request->names_virtual_machine = true;
+	}
+	return status;
+}
+
+static NTSTATUS run(Request *request, const JsonValue *parameters)
+{
+	const Method *method = request->method;
+	bool operator_only = method->rule == RULE_OPERATOR;
+	NTSTATUS status = decode(request, parameters);
+
+	if (status == STATUS_SUCCESS && operator_only)
+		status = authorise(request);
+	if (status == STATUS_SUCCESS)
+		status = find_subject(request, &request->subject);
+	if (status == STATUS_SUCCESS && !operator_only)
+		status = authorise(request);
+	if (status == STATUS_SUCCESS && method->handler)
+		status = method->handler(request);
+	return status;
+}
+
+static void record(Request *request, NTSTATUS status)
+{
+	const Host *host = request->service->host;
+	const Method *method = request->method;
+	char name[96];
+	bool is_refusal = status == STATUS_ACCESS_DENIED ||
+			  (status != STATUS_SUCCESS && method->flags & METHOD_RECORDS_REFUSALS);
+
+	if (!is_refusal && !(status == STATUS_SUCCESS && request->changed))
+		return;
+	snprintf(name, sizeof(name), "%s.%s", method->interface, method->name);
+	Record entry = {
+		.caller = request->caller,
+		.method = name,
+		.virtual_machine = request->names_virtual_machine ? &request->virtual_machine : NULL,
+		.status = status,
+		.reason = status == STATUS_SUCCESS ? NULL : request->failure.reason,
+	};
+	host->record(host->self, &entry);
+}
+
+NTSTATUS dispatch(Request *request, const JsonValue *parameters)
+{
+	NTSTATUS status = run(request, parameters);
+
+	record(request, status);
+	credentials_deinit(&request->credentials);
+	return status;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef API_DISPATCH_H
+#define API_DISPATCH_H
+
+#include "methods.h"
+
+/*
+ * Runs one request through the one order: shape, subject, authorise (for operators' methods before
+ * the subject), then the handler: state, values, limits, room, prepare, make lasting, commit. The
+ * reply's fields are written to request->reply on the way. Returns the status; when it is not
+ * STATUS_SUCCESS the reply is the failure's, and what was written is to be taken back.
+ */
+NTSTATUS dispatch(Request *request, const JsonValue *parameters);
+
+/* What the handlers and lists share: whether the caller may see the VM, without reading anything. */
+bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm);
+
+/* Turns what was found of the calling process itself into a status. */
+NTSTATUS caller_evidence_failure(Evidence evidence, Failure *failure);
+
+#endif

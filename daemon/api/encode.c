@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "encode.h"
+
+#include "macros.h"
+
+static void write_optional_string(Writer *writer, const char *quoted_key, size_t length,
+				  const char *value)
+{
+	if (!value)
+		return;
+	writer_key_quoted(writer, quoted_key, length);
+	writer_string(writer, value);
+}
+
+#define OPTIONAL_STRING(writer, name, value)                                                       \
+	write_optional_string((writer), "\"" name "\":", sizeof("\"" name "\":") - 1, (value))
+
+static const char *graphics_context_name(GraphicsContextKind kind)
+{
+	static const char *const names[] = {
+		[GRAPHICS_CONTEXT_VAILD] = "vaild",   [GRAPHICS_CONTEXT_DRM] = "drm",
+		[GRAPHICS_CONTEXT_NVIDIA] = "nvidia", [GRAPHICS_CONTEXT_KFD] = "kfd",
+		[GRAPHICS_CONTEXT_DXG] = "dxg",
+	};
+	_Static_assert(ARRAY_SIZE(names) == GRAPHICS_CONTEXT_MAX, "each kind has its name");
+
+	return names[kind];
+}
+
+void encode_registration(Writer *writer, const Registration *registration)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "virtualMachineGuid");
+	writer_guid(writer, &registration->vm->guid);
+	writer_key(writer, "pid");
+	writer_unsigned(writer, (uint64_t)registration->process->pid);
+	writer_key(writer, "uid");
+	writer_unsigned(writer, registration->process->uid);
+	writer_key(writer, "graphicsContext");
+	writer_string(writer, graphics_context_name(registration->graphics_context));
+	writer_key(writer, "since");
+	writer_seconds(writer, registration->since);
+	writer_key(writer, "openObjects");
+	writer_unsigned(writer, 0); /* none can be opened until objects can be shared */
+	writer_object_end(writer);
+}
+
+static void encode_display_client(Writer *writer, const DisplayClient *client)
+{
+	writer_object_begin(writer);
+	OPTIONAL_STRING(writer, "user", client->user);
+	if (!client->user) {
+		writer_key(writer, "pid");
+		writer_unsigned(writer, (uint64_t)client->pid);
+	}
+	writer_object_end(writer);
+}
+
+static void encode_display_clients(Writer *writer, const DisplayClients *clients)
+{
+	writer_key(writer, "displayClients");
+	writer_array_begin(writer);
+	for (size_t i = 0; clients->named && i < clients->count; i++)
+		encode_display_client(writer, &clients->items[i]);
+	writer_array_end(writer);
+}
+
+static void encode_agent(Writer *writer, const Agent *agent)
+{
+	writer_key(writer, "agent");
+	writer_object_begin(writer);
+	OPTIONAL_STRING(writer, "user", agent->user);
+	if (agent->process) {
+		writer_key(writer, "pid");
+		writer_unsigned(writer, (uint64_t)agent->process->pid);
+	}
+	writer_object_end(writer);
+}
+
+static void encode_virtual_gpus(Writer *writer, const VirtualMachine *vm)
+{
+	const VirtualGpu *virtual_gpu;
+
+	writer_key(writer, "virtualGpus");
+	writer_array_begin(writer);
+	TAILQ_FOREACH(virtual_gpu, &vm->virtual_gpus, link) {
+		writer_object_begin(writer);
+		writer_key(writer, "virtualGpu");
+		writer_handle(writer, &virtual_gpu->named.handle);
+		writer_key(writer, "adapter");
+		writer_handle(writer, &virtual_gpu->adapter->named.handle);
+		OPTIONAL_STRING(writer, "profile", virtual_gpu->profile);
+		writer_key(writer, "source");
+		writer_string(writer, "api");
+		writer_object_end(writer);
+	}
+	writer_array_end(writer);
+}
+
+void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine *vm)
+{
+	const Quarantine *quarantine = quarantine_find(broker, &vm->guid);
+
+	writer_object_begin(writer);
+	writer_key(writer, "virtualMachineGuid");
+	writer_guid(writer, &vm->guid);
+	OPTIONAL_STRING(writer, "name", vm->name);
+	writer_key(writer, "vmmPid");
+	writer_unsigned(writer, (uint64_t)vm->vmm->pid);
+	writer_key(writer, "source");
+	writer_string(writer, "api");
+	writer_key(writer, "registeredByUid");
+	writer_unsigned(writer, vm->registered_by);
+	encode_display_clients(writer, &vm->display_clients);
+	if (vm->has_agent)
+		encode_agent(writer, &vm->agent);
+	encode_virtual_gpus(writer, vm);
+	writer_key(writer, "registrations");
+	writer_unsigned(writer, vm->registration_count);
+	writer_key(writer, "sharedObjects");
+	writer_unsigned(writer, 0); /* as openObjects above */
+	writer_key(writer, "sharedBytes");
+	writer_unsigned(writer, 0);
+	writer_key(writer, "quarantined");
+	writer_boolean(writer, quarantine != NULL);
+	OPTIONAL_STRING(writer, "quarantineReason", quarantine ? quarantine->reason : NULL);
+	writer_key(writer, "since");
+	writer_seconds(writer, vm->since);
+	writer_object_end(writer);
+}
+
+void encode_quarantine(Writer *writer, const Quarantine *quarantine)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "virtualMachineGuid");
+	writer_guid(writer, &quarantine->guid);
+	OPTIONAL_STRING(writer, "reason", quarantine->reason);
+	writer_object_end(writer);
+}
+
+void encode_adapter(Writer *writer, const Adapter *adapter)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "adapter");
+	writer_handle(writer, &adapter->named.handle);
+	writer_key(writer, "name");
+	writer_string(writer, adapter->name);
+	writer_key(writer, "source");
+	writer_string(writer, "software");
+	writer_key(writer, "virtualAddressBitCount");
+	writer_unsigned(writer, adapter_address_bits(adapter));
+	writer_key(writer, "pageTableIndexBitCount");
+	writer_array_begin(writer);
+	for (unsigned int level = 0; level < adapter->level_count; level++)
+		writer_unsigned(writer, adapter->index_bits[level]);
+	writer_array_end(writer);
+	writer_key(writer, "leafCoverageInBytes");
+	writer_unsigned(writer, adapter_leaf_coverage(adapter));
+	writer_key(writer, "rootEntryCoverageInBytes");
+	writer_unsigned(writer, adapter_root_entry_coverage(adapter));
+	writer_key(writer, "maxVirtualGpus");
+	writer_unsigned(writer, adapter->max_virtual_gpus);
+	writer_key(writer, "virtualGpus");
+	writer_unsigned(writer, adapter->virtual_gpus);
+	writer_object_end(writer);
+}

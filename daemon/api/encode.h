@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef API_ENCODE_H
+#define API_ENCODE_H
+
+#include "broker.h"
+#include "writer.h"
+
+/* The types of the interface files, written as they are declared there. */
+void encode_registration(Writer *writer, const Registration *registration);
+void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine *vm);
+void encode_quarantine(Writer *writer, const Quarantine *quarantine);
+void encode_adapter(Writer *writer, const Adapter *adapter);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine-settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatch.h"
+
+static NTSTATUS no_such_process(Request *request, const char *path)
+{
+	return failure_parameter(&request->failure, path,
+				 "is not the pid of a live process of the daemon's pid namespace");
+}
+
+/* Reads the credentials of a process that *process names by its key. */
+static NTSTATUS read_process(Request *request, const char *path, NamedProcess *process)
+{
+	const Host *host = request->service->host;
+
+	switch (host->read_credentials(host->self, process->key, &process->credentials)) {
+	case EVIDENCE_FOUND:
+		return STATUS_SUCCESS;
+	case EVIDENCE_EXHAUSTED:
+		return caller_evidence_failure(EVIDENCE_EXHAUSTED, &request->failure);
+	case EVIDENCE_UNREADABLE:
+		return failure_parameter(&request->failure, path,
+					 "names a process whose credentials cannot be read; run "
+					 "the daemon with CAP_SYS_PTRACE");
+	default:
+		return no_such_process(request, path);
+	}
+}
+
+/* Operators may name any process, others only one that is their own. */
+static NTSTATUS check_own(Request *request, const char *path, const NamedProcess *process)
+{
+	NamedProcess caller = { .key = request->caller->process, .pid = request->caller->pid };
+
+	if (request->caller->is_operator)
+		return STATUS_SUCCESS;
+	NTSTATUS status = read_process(request, path, &caller);
+	bool own = status == STATUS_SUCCESS &&
+		   credentials_are_own(&process->credentials, &caller.credentials);
+	credentials_deinit(&caller.credentials);
+	if (status != STATUS_SUCCESS || own)
+		return status;
+	return no_such_process(request, path);
+}
+
+static NTSTATUS resolve_process(Request *request, const char *path, uint64_t pid, NamedProcess *ret)
+{
+	const Host *host = request->service->host;
+
+	if (pid == 0 || pid > INT32_MAX)
+		return no_such_process(request, path);
+	ret->pid = (pid_t)pid;
+	Evidence evidence = host->find_process(host->self, ret->pid, &ret->key);
+	if (evidence == EVIDENCE_EXHAUSTED)
+		return caller_evidence_failure(evidence, &request->failure);
+	if (evidence != EVIDENCE_FOUND)
+		return no_such_process(request, path);
+	NTSTATUS status = read_process(request, path, ret);
+	return status == STATUS_SUCCESS ? check_own(request, path, ret) : status;
+}
+
+static NTSTATUS resolve_user(Request *request, const char *path, const char *user, uid_t *ret_uid)
+{
+	const Host *host = request->service->host;
+
+	if (host->find_user(host->self, user, ret_uid) != EVIDENCE_FOUND)
+		return failure_parameter(&request->failure, path,
+					 "names no user of this host; give a name or decimal uid");
+	if (!request->caller->is_operator && *ret_uid != request->caller->credentials.uid)
+		return failure_parameter(&request->failure, path,
+					 "may name only your own user, unless you are an operator");
+	return STATUS_SUCCESS;
+}
+
+/* A party is named by user or by pid, exactly one of the two. */
+static NTSTATUS check_party(Request *request, const char *path, const PartyParams *party)
+{
+	if (!party->user != !party->pid.present)
+		return STATUS_SUCCESS;
+	return failure_parameter(&request->failure, path,
+				 "must name a user or a pid, and only one of the two");
+}
+
+static NTSTATUS copy_text(Request *request, const char *text, char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return *ret || !text ? STATUS_SUCCESS : failure_no_memory(&request->failure);
+}
+
+static NTSTATUS resolve_display_client(Request *request, const char *path, const PartyParams *party,
+				       DisplayClient *ret)
+{
+	const Host *host = request->service->host;
+	char member[64];
+	NTSTATUS status = check_party(request, path, party);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	snprintf(member, sizeof(member), "%s.%s", path, party->user ? "user" : "pid");
+	if (!party->user) {
+		NamedProcess process = { 0 };
+		status = resolve_process(request, member, party->pid.value, &process);
+		ret->pid = process.pid;
+		ret->credentials = process.credentials;
+		return status;
+	}
+	status = resolve_user(request, member, party->user, &ret->uid);
+	if (status == STATUS_SUCCESS)
+		status = copy_text(request, party->user, &ret->user);
+	if (status == STATUS_SUCCESS &&
+	    host->read_user(host->self, ret->uid, &ret->credentials) != EVIDENCE_FOUND)
+		status = failure_parameter(&request->failure, member,
+					   "names a user whose groups cannot be looked up");
+	return status;
+}
+
+static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
+{
+	const DisplayClientsParams *params = &request->params.machine_settings.display_clients;
+
+	ret->named = true;
+	for (size_t i = 0; i < params->array.count; i++) {
+		char path[40];
+
+		snprintf(path, sizeof(path), "displayClients[%zu]", i);
+		ret->count = i + 1;
+		NTSTATUS status = resolve_display_client(request, path, &params->items[i],
+							 &ret->items[i]);
+		if (status != STATUS_SUCCESS)
+			return status;
+	}
+	return STATUS_SUCCESS;
+}
+
+/* Where none is named it is the VMM, which then has to be somebody whom a person can be. */
+static NTSTATUS resolve_vmm_as_client(Request *request, const NamedProcess *vmm,
+				      DisplayClients *ret)
+{
+	const Host *host = request->service->host;
+
+	if (!host->is_login_user(host->self, vmm->credentials.uids[ID_EFFECTIVE]))
+		return failure_parameter(&request->failure, "displayClients",
+					 "is missing, and the VMM's own user (uid %u) is no login "
+					 "user; name the user whose viewer may register",
+					 vmm->credentials.uids[ID_EFFECTIVE]);
+	ret->count = 1;
+	ret->items[0].pid = vmm->pid;
+	if (!credentials_copy(&vmm->credentials, &ret->items[0].credentials))
+		return failure_no_memory(&request->failure);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS resolve_display_clients(Request *request, const NamedProcess *vmm,
+					VmSettings *ret)
+{
+	const ParamArray *array = &request->params.machine_settings.display_clients.array;
+	size_t count = array->count > 0 ? array->count : 1;
+
+	if (!vmm)
+		return STATUS_SUCCESS;
+	ret->has_display_clients = true;
+	ret->display_clients.items = calloc(count, sizeof(DisplayClient));
+	if (!ret->display_clients.items)
+		return failure_no_memory(&request->failure);
+	return array->count > 0 ? resolve_named_clients(request, &ret->display_clients)
+				: resolve_vmm_as_client(request, vmm, &ret->display_clients);
+}
+
+static NTSTATUS resolve_agent(Request *request, VmSettings *ret)
+{
+	const PartyParams *agent = &request->params.machine_settings.agent;
+
+	if (!agent->present)
+		return STATUS_SUCCESS;
+	ret->has_agent = true;
+	NTSTATUS status = check_party(request, "agent", agent);
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (!agent->user)
+		return resolve_process(request, "agent.pid", agent->pid.value, &ret->agent_process);
+	status = resolve_user(request, "agent.user", agent->user, &ret->agent_uid);
+	return status == STATUS_SUCCESS ? copy_text(request, agent->user, &ret->agent_user)
+					: status;
+}
+
+NTSTATUS machine_resolve_vmm(Request *request, NamedProcess *ret)
+{
+	const OptionalInteger *pid = &request->params.machine_settings.vmm_pid;
+
+	if (pid->present)
+		return resolve_process(request, "vmmPid", pid->value, ret);
+	ret->key = request->caller->process;
+	ret->pid = request->caller->pid;
+	NTSTATUS status = read_process(request, "vmmPid", ret);
+	return status == STATUS_SUCCESS ? check_own(request, "vmmPid", ret) : status;
+}
+
+NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, NamedProcess *ret)
+{
+	ret->key = vm->vmm->key;
+	ret->pid = vm->vmm->pid;
+	return read_process(request, "virtualMachineGuid", ret);
+}
+
+NTSTATUS machine_resolve_settings(Request *request, const NamedProcess *vmm, VmSettings *ret)
+{
+	NTSTATUS status = copy_text(request, request->params.machine_settings.name, &ret->name);
+
+	if (status == STATUS_SUCCESS)
+		status = resolve_display_clients(request, vmm, ret);
+	if (status == STATUS_SUCCESS)
+		status = resolve_agent(request, ret);
+	return status;
+}

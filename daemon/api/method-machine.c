@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* io.vaild.Machine: virtual machines and their virtual GPUs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatch.h"
+#include "encode.h"
+#include "machine-settings.h"
+
+static NTSTATUS reply_with_vm(Request *request, const VirtualMachine *vm)
+{
+	writer_key(request->reply, "virtualMachine");
+	encode_virtual_machine(request->reply, request->service->broker, vm);
+	return STATUS_SUCCESS;
+}
+
+/* The VM that has this GUID now. One whose VMM is found dead is ended here, not waited for. */
+static VirtualMachine *find_running_vm(Request *request)
+{
+	const Host *host = request->service->host;
+	Broker *broker = request->service->broker;
+	VirtualMachine *vm = vm_find(broker, &request->params.virtual_machine);
+
+	if (!vm || host->process_is_alive(host->self, vm->vmm->key))
+		return vm;
+	broker_process_exited(broker, vm->vmm->key);
+	return NULL;
+}
+
+static bool caller_registered(const Request *request, const VirtualMachine *vm)
+{
+	return request->caller->is_operator ||
+	       (!vm->by_operator && vm->registered_by == request->caller->credentials.uid);
+}
+
+/*
+ * What becomes of a VM that is there already: an operator's registration displaces a user's, the
+ * same again changes nothing (*ret_done), anything else collides.
+ */
+static NTSTATUS meet_existing_vm(Request *request, VirtualMachine *existing,
+				 const NamedProcess *vmm, bool *ret_done)
+{
+	*ret_done = false;
+	if (!existing || (request->caller->is_operator && !existing->by_operator))
+		return STATUS_SUCCESS;
+	if (existing->vmm->key == vmm->key && caller_registered(request, existing)) {
+		*ret_done = true;
+		return STATUS_SUCCESS;
+	}
+	return failure_set(&request->failure, STATUS_OBJECT_NAME_COLLISION, "virtualMachine",
+			   "a running VM has this GUID already; stop it, or give this one another");
+}
+
+static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedProcess *vmm,
+		       VmSettings *settings, VirtualMachine **ret_vm)
+{
+	Broker *broker = request->service->broker;
+	NTSTATUS status = vm_prepare(broker, request->caller, &request->params.virtual_machine, vmm,
+				     settings, ret_vm, &request->failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (existing)
+		vm_end(broker, existing, END_VM_DISPLACED);
+	vm_commit(broker, *ret_vm);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_register_virtual_machine(Request *request)
+{
+	NamedProcess vmm = { 0 };
+	VmSettings settings = VM_SETTINGS_INIT;
+	VirtualMachine *existing, *vm;
+	bool done = false;
+	NTSTATUS status = machine_resolve_vmm(request, &vmm);
+
+	if (status == STATUS_SUCCESS)
+		status = machine_resolve_settings(request, &vmm, &settings);
+	vm = existing = find_running_vm(request);
+	if (status == STATUS_SUCCESS)
+		status = meet_existing_vm(request, existing, &vmm, &done);
+	if (status == STATUS_SUCCESS && !done)
+		status = add_vm(request, existing, &vmm, &settings, &vm);
+	if (status == STATUS_SUCCESS)
+		status = reply_with_vm(request, vm);
+	vm_settings_deinit(&settings);
+	credentials_deinit(&vmm.credentials);
+	return status;
+}
+
+NTSTATUS method_update_virtual_machine(Request *request)
+{
+	Broker *broker = request->service->broker;
+	VirtualMachine *vm = request->subject.vm;
+	bool speaks_of_clients = request->params.machine_settings.display_clients.array.present;
+	NamedProcess vmm = { 0 };
+	VmSettings settings = VM_SETTINGS_INIT;
+	VmUpdate update;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (speaks_of_clients)
+		status = machine_read_vmm(request, vm, &vmm);
+	if (status == STATUS_SUCCESS)
+		status = machine_resolve_settings(request, speaks_of_clients ? &vmm : NULL,
+						  &settings);
+	if (status == STATUS_SUCCESS)
+		status = vm_update_prepare(broker, vm, &settings, &update, &request->failure);
+	if (status == STATUS_SUCCESS) {
+		vm_update_commit(broker, &update);
+		request->changed = true;
+		status = reply_with_vm(request, vm);
+	}
+	vm_settings_deinit(&settings);
+	credentials_deinit(&vmm.credentials);
+	return status;
+}
+
+NTSTATUS method_unregister_virtual_machine(Request *request)
+{
+	vm_end(request->service->broker, request->subject.vm, END_VM_UNREGISTERED);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+static Adapter *find_adapter(Request *request)
+{
+	const char *text = request->params.assign.adapter;
+	Broker *broker = request->service->broker;
+	Handle handle;
+
+	if (!text)
+		return adapter_software(broker);
+	return handle_parse(text, &handle) ? adapter_find(broker, &handle) : NULL;
+}
+
+NTSTATUS method_assign_virtual_gpu(Request *request)
+{
+	Broker *broker = request->service->broker;
+	const char *profile = request->params.assign.profile;
+	Adapter *adapter = find_adapter(request);
+	_cleanup_free_ char *copy = profile ? strdup(profile) : NULL;
+	VirtualGpu *virtual_gpu;
+
+	if (!adapter)
+		return failure_set(&request->failure, STATUS_INVALID_HANDLE, "handle",
+				   "this handle names no adapter; io.vaild.Gpu.ListAdapters tells "
+				   "which there are");
+	if (profile && !copy)
+		return failure_no_memory(&request->failure);
+	NTSTATUS status = virtual_gpu_prepare(broker, request->caller, request->subject.vm, adapter,
+					      &copy, &virtual_gpu, &request->failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	virtual_gpu_commit(broker, virtual_gpu);
+	request->changed = true;
+	writer_key(request->reply, "virtualGpu");
+	writer_handle(request->reply, &virtual_gpu->named.handle);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_remove_virtual_gpu(Request *request)
+{
+	virtual_gpu_end(request->service->broker, request->subject.virtual_gpu, END_REQUESTED);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_describe_virtual_machine(Request *request)
+{
+	return reply_with_vm(request, request->subject.vm);
+}
+
+static void *vm_visible_after(Service *service, const Caller *caller, uint64_t serial)
+{
+	VirtualMachine *vm = vm_after(service->broker, serial);
+
+	while (vm && !caller_sees_vm(service, caller, vm))
+		vm = vm_after(service->broker, vm->serial);
+	return vm;
+}
+
+static uint64_t vm_serial(const void *item)
+{
+	return ((const VirtualMachine *)item)->serial;
+}
+
+static void vm_write(Service *service, Writer *writer, const void *item)
+{
+	encode_virtual_machine(writer, service->broker, item);
+}
+
+const ListOperations list_virtual_machines = {
+	.after = vm_visible_after,
+	.serial = vm_serial,
+	.write = vm_write,
+};

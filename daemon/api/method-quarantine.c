@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* io.vaild.Machine: quarantine, which belongs to a GUID and lasts. */
+#include <string.h>
+
+#include "encode.h"
+#include "methods.h"
+
+static NTSTATUS not_kept(Request *request)
+{
+	return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "store",
+			   "the quarantine could not be written to the state directory, and is as "
+			   "it was; see the daemon's log");
+}
+
+static NTSTATUS impose(Request *request)
+{
+	const Host *host = request->service->host;
+	Broker *broker = request->service->broker;
+	const QuarantineParams *params = &request->params.quarantine;
+	_cleanup_free_ char *reason = params->reason ? strdup(params->reason) : NULL;
+	Quarantine *quarantine;
+
+	if (params->reason && !reason)
+		return failure_no_memory(&request->failure);
+	NTSTATUS status = quarantine_prepare(broker, request->caller->account,
+					     &params->virtual_machine, &reason, &quarantine,
+					     &request->failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (!host->keep_quarantine(host->self, &quarantine->guid, quarantine->reason)) {
+		quarantine_discard(broker, quarantine);
+		return not_kept(request);
+	}
+	quarantine_commit(broker, quarantine);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS lift(Request *request)
+{
+	const Host *host = request->service->host;
+	Broker *broker = request->service->broker;
+	Quarantine *quarantine = quarantine_find(broker, &request->params.virtual_machine);
+
+	if (!quarantine)
+		return STATUS_SUCCESS; /* it is as it is asked to be */
+	if (!host->drop_quarantine(host->self, &quarantine->guid))
+		return not_kept(request);
+	quarantine_lift(broker, quarantine);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_set_quarantine(Request *request)
+{
+	NTSTATUS status = request->params.quarantine.quarantined.value ? impose(request)
+								       : lift(request);
+
+	request->changed = status == STATUS_SUCCESS;
+	return status;
+}
+
+static void *quarantine_visible_after(Service *service, const Caller *caller, uint64_t serial)
+{
+	(void)caller; /* the rule has let only operators come here */
+	return quarantine_after(service->broker, serial);
+}
+
+static uint64_t quarantine_serial(const void *item)
+{
+	return ((const Quarantine *)item)->serial;
+}
+
+static void quarantine_write(Service *service, Writer *writer, const void *item)
+{
+	(void)service;
+	encode_quarantine(writer, item);
+}
+
+const ListOperations list_quarantines = {
+	.after = quarantine_visible_after,
+	.serial = quarantine_serial,
+	.write = quarantine_write,
+};

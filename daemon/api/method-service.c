@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* org.varlink.service: what every Varlink service says of itself. */
+#include <string.h>
+
+#include "interfaces.h"
+#include "methods.h"
+#include "reply.h"
+#include "version.h"
+
+NTSTATUS method_get_info(Request *request)
+{
+	Writer *reply = request->reply;
+
+	writer_key(reply, "vendor");
+	writer_string(reply, SERVICE_VENDOR);
+	writer_key(reply, "product");
+	writer_string(reply, SERVICE_PRODUCT);
+	writer_key(reply, "version");
+	writer_string(reply, VAILD_VERSION);
+	writer_key(reply, "url");
+	writer_string(reply, SERVICE_URL);
+	writer_key(reply, "interfaces");
+	writer_array_begin(reply);
+	for (size_t i = 0; i < interface_count; i++)
+		writer_string(reply, interfaces[i].name);
+	writer_array_end(reply);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_get_interface_description(Request *request)
+{
+	const char *name = request->params.interface.interface;
+
+	for (size_t i = 0; i < interface_count; i++) {
+		if (strcmp(interfaces[i].name, name) != 0)
+			continue;
+		writer_key(request->reply, "description");
+		writer_string(request->reply, interfaces[i].description);
+		return STATUS_SUCCESS;
+	}
+	return failure_parameter(&request->failure, "interface", "names no interface of vaild");
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* io.vaild: registration of host processes for VMs. */
+#include "dispatch.h"
+#include "encode.h"
+
+/* What the calling process draws with: a context made here, else a GPU device that it has open. */
+static NTSTATUS find_graphics_context(Request *request, GraphicsContextKind *ret_kind)
+{
+	const Host *host = request->service->host;
+	const Process *process = process_find(request->service->broker, request->caller->process);
+
+	if (process && process_has_context(process)) {
+		*ret_kind = GRAPHICS_CONTEXT_VAILD;
+		return STATUS_SUCCESS;
+	}
+	Evidence evidence = host->find_graphics_context(host->self, request->caller->process,
+							ret_kind);
+	if (evidence == EVIDENCE_FOUND)
+		return STATUS_SUCCESS;
+	if (evidence == EVIDENCE_GONE || evidence == EVIDENCE_EXHAUSTED)
+		return caller_evidence_failure(evidence, &request->failure);
+	return failure_set(&request->failure, STATUS_INVALID_DISPOSITION, "graphicsContext",
+			   "the calling process has no graphics context; make one with "
+			   "io.vaild.Gpu.CreateContext, or open a GPU device");
+}
+
+static NTSTATUS register_caller(Request *request, Registration **ret_registration)
+{
+	Broker *broker = request->service->broker;
+	VirtualMachine *vm = request->subject.vm;
+	GraphicsContextKind graphics_context = GRAPHICS_CONTEXT_VAILD;
+
+	if (TAILQ_EMPTY(&vm->virtual_gpus))
+		return failure_set(&request->failure, STATUS_GRAPHICS_VAIL_STATE_CHANGED,
+				   "noVirtualGpu",
+				   "the VM has no virtual GPU assigned; assign one with "
+				   "io.vaild.Machine.AssignVirtualGpu");
+	NTSTATUS status = find_graphics_context(request, &graphics_context);
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = registration_prepare(broker, request->caller, vm, &request->credentials,
+				      graphics_context, ret_registration, &request->failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	registration_commit(broker, *ret_registration);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+/* Seed D3DKMTRegisterVailProcess. A repeated registration is answered from the record. */
+NTSTATUS method_register_vail_process(Request *request)
+{
+	Registration *registration = request->subject.registration;
+
+	if (!registration) {
+		NTSTATUS status = register_caller(request, &registration);
+		if (status != STATUS_SUCCESS)
+			return status;
+	}
+	writer_key(request->reply, "registration");
+	encode_registration(request->reply, registration);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_unregister_vail_process(Request *request)
+{
+	Registration *registration = request->subject.registration;
+
+	if (!registration)
+		return failure_set(&request->failure, STATUS_NOT_FOUND, "registration",
+				   "the calling process is not registered for this VM");
+	registration_end(request->service->broker, registration, END_REQUESTED);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_revoke_registration(Request *request)
+{
+	uint64_t pid = request->params.revoke.pid.value;
+	Registration *registration = pid > INT32_MAX ? NULL
+						     : registration_find_by_pid(request->subject.vm,
+										(pid_t)pid);
+
+	if (!registration)
+		return failure_set(&request->failure, STATUS_NOT_FOUND, "registration",
+				   "no process with this pid is registered for the VM; "
+				   "io.vaild.ListRegistrations tells which are");
+	registration_end(request->service->broker, registration, END_REVOKED);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+static void *registration_visible_after(Service *service, const Caller *caller, uint64_t serial)
+{
+	Registration *registration = registration_after(service->broker, serial);
+
+	while (registration && !caller->is_operator &&
+	       registration->process->key != caller->process)
+		registration = registration_after(service->broker, registration->serial);
+	return registration;
+}
+
+static uint64_t registration_serial(const void *item)
+{
+	return ((const Registration *)item)->serial;
+}
+
+static void registration_write(Service *service, Writer *writer, const void *item)
+{
+	(void)service;
+	encode_registration(writer, item);
+}
+
+const ListOperations list_registrations = {
+	.after = registration_visible_after,
+	.serial = registration_serial,
+	.write = registration_write,
+};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "methods.h"
+
+#include <string.h>
+
+#include "interfaces.h"
+
+#define CALL(interface, name, rule, subject, flags, params, handler)                               \
+	{ interface, name, rule, subject, flags, params, handler, NULL, NULL }
+#define LIST(interface, name, rule, list, key)                                                     \
+	{ interface, name, rule, SUBJECT_NONE, METHOD_READS, &params_none, NULL, list,             \
+	  "\"" key "\":" }
+
+#define CHANGES METHOD_CHANGES_STATE
+
+/* clang-format off */
+const Method methods[] = {
+	CALL(INTERFACE_SERVICE, "GetInfo", RULE_ANYONE, SUBJECT_NONE, METHOD_READS,
+	     &params_none, method_get_info),
+	CALL(INTERFACE_SERVICE, "GetInterfaceDescription", RULE_ANYONE, SUBJECT_NONE, METHOD_READS,
+	     &params_interface, method_get_interface_description),
+
+	/* Reads the caller's credentials itself, and so sees a caller that is gone. */
+	CALL(INTERFACE_VAILD, "RegisterVailProcess", RULE_DISPLAY_CLIENT, SUBJECT_VM,
+	     METHOD_RECORDS_REFUSALS, &params_machine, method_register_vail_process),
+	CALL(INTERFACE_VAILD, "UnregisterVailProcess", RULE_ANYONE, SUBJECT_VM, CHANGES,
+	     &params_machine, method_unregister_vail_process),
+	CALL(INTERFACE_VAILD, "RevokeRegistration", RULE_MACHINE_OWNER, SUBJECT_VM, CHANGES,
+	     &params_revoke, method_revoke_registration),
+	LIST(INTERFACE_VAILD, "ListRegistrations", RULE_ANYONE, &list_registrations,
+	     "registrations"),
+
+	CALL(INTERFACE_MACHINE, "RegisterVirtualMachine", RULE_MACHINE_MAKER, SUBJECT_NONE, CHANGES,
+	     &params_register_machine, method_register_virtual_machine),
+	CALL(INTERFACE_MACHINE, "UpdateVirtualMachine", RULE_MACHINE_OWNER, SUBJECT_VM, CHANGES,
+	     &params_update_machine, method_update_virtual_machine),
+	CALL(INTERFACE_MACHINE, "UnregisterVirtualMachine", RULE_MACHINE_OWNER, SUBJECT_VM, CHANGES,
+	     &params_machine, method_unregister_virtual_machine),
+	CALL(INTERFACE_MACHINE, "AssignVirtualGpu", RULE_MACHINE_OWNER, SUBJECT_VM, CHANGES,
+	     &params_assign, method_assign_virtual_gpu),
+	CALL(INTERFACE_MACHINE, "RemoveVirtualGpu", RULE_MACHINE_OWNER, SUBJECT_VIRTUAL_GPU,
+	     CHANGES, &params_virtual_gpu, method_remove_virtual_gpu),
+	LIST(INTERFACE_MACHINE, "ListVirtualMachines", RULE_ANYONE, &list_virtual_machines,
+	     "virtualMachines"),
+	CALL(INTERFACE_MACHINE, "DescribeVirtualMachine", RULE_MACHINE_VIEWER, SUBJECT_VM,
+	     METHOD_READS, &params_machine, method_describe_virtual_machine),
+	CALL(INTERFACE_MACHINE, "SetQuarantine", RULE_OPERATOR, SUBJECT_NONE, CHANGES,
+	     &params_quarantine, method_set_quarantine),
+	LIST(INTERFACE_MACHINE, "ListQuarantines", RULE_OPERATOR, &list_quarantines,
+	     "quarantines"),
+
+	LIST(INTERFACE_GPU, "ListAdapters", RULE_ANYONE, &list_adapters, "adapters"),
+	CALL(INTERFACE_GPU, "CreateContext", RULE_ANYONE, SUBJECT_ADAPTER, CHANGES,
+	     &params_adapter, method_create_context),
+	CALL(INTERFACE_GPU, "DestroyContext", RULE_CONTEXT_OWNER, SUBJECT_CONTEXT, CHANGES,
+	     &params_context, method_destroy_context),
+};
+/* clang-format on */
+
+const size_t method_count = ARRAY_SIZE(methods);
+
+MethodLookup method_find(const char *name, const Method **ret_method)
+{
+	const char *dot = strrchr(name, '.');
+	size_t interface_length = dot ? (size_t)(dot - name) : 0;
+	bool interface_known = !dot; /* a name without one belongs to none: it is just no method */
+
+	for (size_t i = 0; dot && i < method_count; i++) {
+		const char *interface = methods[i].interface;
+
+		if (strncmp(interface, name, interface_length) != 0 ||
+		    interface[interface_length] != '\0')
+			continue;
+		interface_known = true;
+		if (strcmp(methods[i].name, dot + 1) == 0) {
+			*ret_method = &methods[i];
+			return METHOD_FOUND;
+		}
+	}
+	return interface_known ? METHOD_UNKNOWN : METHOD_INTERFACE_UNKNOWN;
+}
+
+static bool interface_is_described(const char *name)
+{
+	for (size_t i = 0; i < interface_count; i++)
+		if (strcmp(interfaces[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+bool methods_are_sound(void)
+{
+	for (size_t i = 0; i < method_count; i++) {
+		const Method *method = &methods[i];
+
+		if (method->rule <= RULE_NONE || method->rule >= RULE_MAX)
+			return false;
+		if (!method->params || !method->handler == !method->list)
+			return false;
+		if (!interface_is_described(method->interface))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef API_METHODS_H
+#define API_METHODS_H
+
+#include "params.h"
+#include "policy.h"
+#include "service.h"
+#include "writer.h"
+
+/*
+ * The method table: one row a method, and everything that is decided about a method stands in its
+ * row. tests hold it against the interface files.
+ */
+
+/* What the first parameter names, and what it has to name for the request to go on. */
+typedef enum SubjectType {
+	SUBJECT_NONE,
+	SUBJECT_VM,          /* a running VM, else STATUS_NOT_FOUND */
+	SUBJECT_ADAPTER,     /* an adapter, the software adapter where absent */
+	SUBJECT_VIRTUAL_GPU, /* a live vGPU and its VM; these and below else STATUS_INVALID_HANDLE */
+	SUBJECT_CONTEXT,
+} SubjectType;
+
+typedef struct Subject {
+	VirtualMachine *vm;
+	Registration *registration; /* the caller's for that VM, or NULL */
+	Adapter *adapter;
+	VirtualGpu *virtual_gpu;
+	Context *context;
+} Subject;
+
+typedef struct Method Method;
+
+/* One request under way: everything a handler needs, resolved and authorised. */
+typedef struct Request {
+	Service *service;
+	const Caller *caller;
+	const Method *method;
+	Params params;
+	Subject subject;
+	Credentials credentials; /* of the caller now; read under RULE_DISPLAY_CLIENT */
+	Writer *reply;           /* inside "parameters", behind "status" */
+	Failure failure;
+	bool changed; /* the handler changed state: the allow is recorded */
+
+	/* The VM that the request is about; kept by value, since a handler may end it. */
+	Guid virtual_machine;
+	bool names_virtual_machine;
+} Request;
+
+/* Does the work and writes the reply's fields, or returns what it left in request->failure. */
+typedef NTSTATUS (*MethodHandler)(Request *request);
+
+/* A list: after(…, serial) is the next item that the caller may see, NULL at the end. */
+typedef struct ListOperations {
+	void *(*after)(Service *service, const Caller *caller, uint64_t serial);
+	uint64_t (*serial)(const void *item);
+	void (*write)(Service *service, Writer *writer, const void *item);
+} ListOperations;
+
+typedef enum MethodFlags {
+	METHOD_READS = 0,
+	METHOD_CHANGES_STATE = 1 << 0,    /* a caller that is gone is refused */
+	METHOD_RECORDS_REFUSALS = 1 << 1, /* each refusal is a journal record, whatever its status */
+} MethodFlags;
+
+struct Method {
+	const char *interface;
+	const char *name;
+	Rule rule;
+	SubjectType subject;
+	int flags;
+	const ParamTable *params;
+	MethodHandler handler;      /* NULL for a list */
+	const ListOperations *list; /* NULL for all others */
+	const char *list_key;       /* the reply's field, quoted and with its colon */
+};
+
+#define INTERFACE_SERVICE "org.varlink.service"
+#define INTERFACE_VAILD   "io.vaild"
+#define INTERFACE_MACHINE "io.vaild.Machine"
+#define INTERFACE_GPU     "io.vaild.Gpu"
+
+extern const Method methods[];
+extern const size_t method_count;
+
+typedef enum MethodLookup { METHOD_FOUND, METHOD_UNKNOWN, METHOD_INTERFACE_UNKNOWN } MethodLookup;
+
+/* Finds "interface.Method". */
+MethodLookup method_find(const char *name, const Method **ret_method);
+
+/* Whether each row has all that it needs; a daemon whose table has not does not start. */
+bool methods_are_sound(void);
+
+/* Handlers, an interface a file. */
+NTSTATUS method_get_info(Request *request);
+NTSTATUS method_get_interface_description(Request *request);
+
+NTSTATUS method_register_vail_process(Request *request);
+NTSTATUS method_unregister_vail_process(Request *request);
+NTSTATUS method_revoke_registration(Request *request);
+extern const ListOperations list_registrations;
+
+NTSTATUS method_register_virtual_machine(Request *request);
+NTSTATUS method_update_virtual_machine(Request *request);
+NTSTATUS method_unregister_virtual_machine(Request *request);
+NTSTATUS method_assign_virtual_gpu(Request *request);
+NTSTATUS method_remove_virtual_gpu(Request *request);
+NTSTATUS method_describe_virtual_machine(Request *request);
+NTSTATUS method_set_quarantine(Request *request);
+extern const ListOperations list_virtual_machines;
+extern const ListOperations list_quarantines;
+
+NTSTATUS method_create_context(Request *request);
+NTSTATUS method_destroy_context(Request *request);
+extern const ListOperations list_adapters;
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef API_POLICY_H
+#define API_POLICY_H
+
+#include <stdbool.h>
+
+#include "credentials.h"
+#include "failure.h"
+
+/*
+ * Who may do what. A rule is a column of the method table; whether it allows is a pure function of
+ * facts about the caller and its relation to the subject. What no rule allows is denied.
+ */
+
+typedef enum Rule {
+	RULE_NONE,           /* no method may have it: such a table does not start */
+	RULE_ANYONE,         /* what is seen is filtered */
+	RULE_OPERATOR,       /* decided before a subject is looked for */
+	RULE_MACHINE_MAKER,  /* operators; with allowUserMachines anyone, for itself */
+	RULE_MACHINE_OWNER,  /* operators, and who registered the VM */
+	RULE_MACHINE_VIEWER, /* who sees the VM in a list */
+	RULE_DISPLAY_CLIENT, /* who has the privileges of the VM's display client, or has shown so */
+	RULE_CONTEXT_OWNER,  /* the process that made it */
+	RULE_MAX,
+} Rule;
+
+typedef struct PolicyFacts {
+	bool is_operator;
+	bool allow_user_machines;
+	bool is_registrar;     /* its uid registered the VM */
+	bool is_vmm;           /* it is the VM's VMM */
+	bool is_registered;    /* it is registered for the VM */
+	bool resembles_client; /* its connection looks like a display client's */
+	bool is_context_owner;
+	bool is_quarantined;   /* the VM's GUID is */
+	Difference difference; /* from the display clients; looked at under RULE_DISPLAY_CLIENT */
+} PolicyFacts;
+
+/* Whether the rule's answer depends on credentials read now, beyond the other facts. */
+bool policy_needs_privileges(Rule rule, const PolicyFacts *facts);
+
+/* STATUS_SUCCESS, or STATUS_ACCESS_DENIED with reason and sentence. */
+NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure);
+
+#endif

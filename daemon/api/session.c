@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatch.h"
+#include "reply.h"
+
+void session_init(Session *session, Service *service, Caller *caller)
+{
+	*session = (Session){ .service = service, .caller = caller, .frame = FRAME_INIT };
+}
+
+void session_deinit(Session *session)
+{
+	buffer_deinit(&session->input);
+}
+
+void session_arrived(Session *session, const Arrival *arrival)
+{
+	session->arrival = *arrival;
+}
+
+void session_end_of_input(Session *session)
+{
+	session->end_of_input = true;
+}
+
+bool session_has_half_message(const Session *session)
+{
+	return session->frame.state != FRAME_BETWEEN;
+}
+
+static void arrival_add(Arrival *arrival, const Arrival *more)
+{
+	arrival->foreign |= more->foreign;
+	arrival->truncated |= more->truncated;
+	arrival->closing_too_many |= more->closing_too_many;
+	arrival->descriptors += more->descriptors;
+}
+
+/* Whether anything but blanks stands behind the message in what has arrived. */
+static bool another_begins(const Session *session, const FrameMessage *message)
+{
+	const char *data = buffer_head(&session->input);
+
+	for (size_t i = message->size; i < buffer_size(&session->input); i++)
+		if (!strchr(" \t\r\n", data[i])) /* NUL is found too */
+			return true;
+	return false;
+}
+
+/* What came with this message. Descriptors belong to the last one begun in the turn. */
+static Arrival message_arrival(Session *session, const FrameMessage *message)
+{
+	Arrival arrival = session->carried;
+	Arrival turn = session->arrival;
+
+	session->carried = (Arrival){ 0 };
+	if (session->arrival.descriptors > 0 && another_begins(session, message))
+		turn.descriptors = 0;
+	arrival_add(&arrival, &turn);
+	return arrival;
+}
+
+/* The turn's bytes are used up but for the beginning of a message. */
+static void session_carry(Session *session)
+{
+	if (session_has_half_message(session))
+		arrival_add(&session->carried, &session->arrival);
+	session->arrival = (Arrival){ 0 };
+}
+
+/* Writes the whole of a reply that failed in place of what was written of one that did not. */
+static void reply_with_failure(Writer *writer, size_t begin, const char *interface,
+			       const Failure *failure, char terminator)
+{
+	Buffer *out = writer->out;
+
+	buffer_truncate(out, begin);
+	*writer = WRITER_INIT(out);
+	reply_failure(writer, interface, failure, terminator);
+	if (writer->failed)
+		buffer_truncate(out, begin);
+}
+
+/* A reply is kept when it was written whole and does not pass the bound on unread output. */
+static NTSTATUS check_reply(const Writer *writer, const Method *method, Failure *failure)
+{
+	if (writer->failed)
+		return failure_no_memory(failure);
+	if (buffer_size(writer->out) <= LIMIT_UNREAD_PER_CONNECTION)
+		return STATUS_SUCCESS;
+	return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "replySize", "%s",
+			   method->list ? "the list is too long for one reply; ask for it with "
+					  "\"more\": true"
+					: "the reply is too long; ask for less");
+}
+
+static void write_item(Session *session, Writer *writer, const Method *method, const void *item)
+{
+	writer_key_quoted(writer, method->list_key, strlen(method->list_key));
+	writer_array_begin(writer);
+	if (item)
+		method->list->write(session->service, writer, item);
+	writer_array_end(writer);
+}
+
+/* One reply of a list that streams. The last one, and an empty one, do not continue. */
+static void stream_next(Session *session, Buffer *out)
+{
+	const Method *method = session->stream;
+	const ListOperations *list = method->list;
+	Service *service = session->service;
+	Writer writer = WRITER_INIT(out);
+	size_t begin = buffer_size(out);
+	const void *item = list->after(service, session->caller, session->stream_cursor);
+	bool continues = false;
+
+	if (item) {
+		session->stream_cursor = list->serial(item);
+		continues = list->after(service, session->caller, session->stream_cursor) != NULL;
+	}
+	reply_begin(&writer, method->interface);
+	write_item(session, &writer, method, item);
+	reply_end(&writer, continues, session->stream_terminator);
+	if (!continues)
+		session->stream = NULL;
+
+	Failure failure;
+	if (check_reply(&writer, method, &failure) != STATUS_SUCCESS) {
+		session->stream = NULL;
+		reply_with_failure(&writer, begin, method->interface, &failure,
+				   session->stream_terminator);
+	}
+}
+
+/* A list in one reply; what is past the bound need not be written to be refused. */
+static void write_list(Session *session, Writer *writer, const Method *method)
+{
+	const ListOperations *list = method->list;
+	uint64_t cursor = 0;
+	const void *item;
+
+	writer_key_quoted(writer, method->list_key, strlen(method->list_key));
+	writer_array_begin(writer);
+	while ((item = list->after(session->service, session->caller, cursor)) &&
+	       buffer_size(writer->out) <= LIMIT_UNREAD_PER_CONNECTION && !writer->failed) {
+		list->write(session->service, writer, item);
+		cursor = list->serial(item);
+	}
+	writer_array_end(writer);
+}
+
+/* The envelope of a call. */
+typedef struct Call {
+	const Method *method;
+	const JsonValue *parameters;
+	bool more;
+	char terminator;
+} Call;
+
+static void session_call(Session *session, const Call *call, Buffer *out)
+{
+	const Method *method = call->method;
+	size_t begin = buffer_size(out);
+	Writer writer = WRITER_INIT(out);
+	Request request = {
+		.service = session->service,
+		.caller = session->caller,
+		.method = method,
+		.reply = &writer,
+	};
+
+	reply_begin(&writer, method->interface);
+	NTSTATUS status = dispatch(&request, call->parameters);
+	if (status == STATUS_SUCCESS && method->list && call->more) {
+		buffer_truncate(out, begin);
+		session->stream = method;
+		session->stream_cursor = 0;
+		session->stream_terminator = call->terminator;
+		return;
+	}
+	if (status == STATUS_SUCCESS) {
+		if (method->list)
+			write_list(session, &writer, method);
+		reply_end(&writer, false, call->terminator);
+		status = check_reply(&writer, method, &request.failure);
+	}
+	if (status != STATUS_SUCCESS)
+		reply_with_failure(&writer, begin, method->interface, &request.failure,
+				   call->terminator);
+}
+
+static void refuse(const char *interface, const Failure *failure, char terminator, Buffer *out)
+{
+	Writer writer = WRITER_INIT(out);
+
+	reply_with_failure(&writer, buffer_size(out), interface, failure, terminator);
+}
+
+/* Whose bytes they are, and that no descriptors came that nobody asked for. */
+static NTSTATUS check_arrival(Session *session, const Arrival *arrival, Failure *failure)
+{
+	const Host *host = session->service->host;
+	ProcessKey process = session->caller->process;
+
+	if (arrival->foreign && !host->process_is_alive(host->self, process))
+		return failure_set(failure, STATUS_PROCESS_IS_TERMINATING, "gone",
+				   "the process that made this connection is gone; make your own");
+	if (arrival->foreign)
+		return failure_set(failure, STATUS_ACCESS_DENIED, "foreign",
+				   "another process than the one that made this connection sent "
+				   "this; make your own connection");
+	if (arrival->closing_too_many) {
+		failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota",
+			    "too many descriptors of your user are still being closed; send no "
+			    "more until they are");
+		failure->limit = "closesUnderWay";
+		failure->maximum = LIMIT_CLOSES_UNDER_WAY;
+		failure->used = LIMIT_CLOSES_UNDER_WAY;
+		return failure->status;
+	}
+	if (arrival->truncated || arrival->descriptors > 0)
+		return failure_parameter(failure, "parameters",
+					 "came with file descriptors, and this method takes none; "
+					 "send it without");
+	return STATUS_SUCCESS;
+}
+
+/* A flag of the envelope; absent is false. */
+static NTSTATUS read_flag(const JsonValue *message, const char *name, bool *ret, Failure *failure)
+{
+	const JsonValue *value = json_member(message, name);
+
+	*ret = false;
+	if (value && !json_read_boolean(value, ret))
+		return failure_parameter(failure, name, "is neither true nor false");
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS read_envelope(const JsonValue *message, Call *call, Failure *failure)
+{
+	bool oneway;
+	NTSTATUS status = read_flag(message, "oneway", &oneway, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = read_flag(message, "more", &call->more, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (call->more && oneway)
+		return failure_parameter(failure, "more",
+					 "and oneway exclude each other; send one of them");
+	call->parameters = json_member(message, "parameters");
+	if (call->parameters && json_type_of(call->parameters) != JSON_OBJECT)
+		return failure_parameter(failure, "parameters", "is not an object");
+	return STATUS_SUCCESS;
+}
+
+/* Finds the method, or answers that there is none. */
+static const Method *find_method(const JsonValue *message, char terminator, Buffer *out)
+{
+	Writer writer = WRITER_INIT(out);
+	const char *name = json_string(json_member(message, "method"));
+	const Method *method = NULL;
+	Failure failure;
+
+	if (!name) {
+		failure_parameter(&failure, "method",
+				  "is missing; send one JSON object with a string \"method\"");
+		reply_failure(&writer, INTERFACE_VAILD, &failure, terminator);
+		return NULL;
+	}
+	switch (method_find(name, &method)) {
+	case METHOD_FOUND:
+		return method;
+	case METHOD_UNKNOWN:
+		reply_varlink_error(&writer, "MethodNotFound", "\"method\":", name, terminator);
+		return NULL;
+	case METHOD_INTERFACE_UNKNOWN:
+		break;
+	}
+	/* The interface is what stands before the last dot. */
+	char *interface = strdup(name);
+	if (interface)
+		*strrchr(interface, '.') = '\0';
+	reply_varlink_error(&writer, "InterfaceNotFound", "\"interface\":",
+			    interface ? interface : name, terminator);
+	free(interface);
+	return NULL;
+}
+
+static void session_answer(Session *session, const JsonValue *message, const Arrival *arrival,
+			   char terminator, Buffer *out)
+{
+	Call call = { .terminator = terminator };
+	Failure failure = FAILURE_INIT;
+
+	call.method = find_method(message, terminator, out);
+	if (!call.method)
+		return;
+	NTSTATUS status = check_arrival(session, arrival, &failure);
+	if (status == STATUS_SUCCESS)
+		status = read_envelope(message, &call, &failure);
+	if (status == STATUS_SUCCESS)
+		session_call(session, &call, out);
+	else
+		refuse(call.method->interface, &failure, terminator, out);
+}
+
+/* Whether the caller wants no answer. One who asks for many at the same time gets one. */
+static bool wants_no_answer(const JsonValue *message)
+{
+	bool oneway = false, more = false;
+
+	json_read_boolean(json_member(message, "oneway"), &oneway);
+	json_read_boolean(json_member(message, "more"), &more);
+	return oneway && !more;
+}
+
+static void refuse_malformed(const char *error, char terminator, Buffer *out)
+{
+	Failure failure;
+
+	failure_set(&failure, STATUS_INVALID_PARAMETER, "malformed", "%s", error);
+	refuse(INTERFACE_VAILD, &failure, terminator, out);
+}
+
+/* Returns false when the message was no JSON, and the stream is not to be followed any further. */
+static bool session_handle(Session *session, const FrameMessage *message, Buffer *out)
+{
+	const char *error;
+	size_t begin = buffer_size(out);
+	Arrival arrival = message_arrival(session, message);
+	JsonValue *value = json_parse(session->service->parser, message->text, message->length,
+				      &error);
+
+	if (error)
+		refuse_malformed("the message is not JSON; send one JSON object, then LF or NUL",
+				 message->terminator, out);
+	else
+		session_answer(session, value, &arrival, message->terminator, out);
+	if (!error && wants_no_answer(value))
+		buffer_truncate(out, begin);
+	json_free(value);
+	return !error;
+}
+
+/* One message. Returns false when there is none. */
+static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
+{
+	FrameMessage message;
+	const char *error;
+
+	switch (frame_next(&session->frame, &session->input, session->end_of_input, &message,
+			   &error)) {
+	case FRAME_INCOMPLETE:
+		session_carry(session);
+		*ret_state = session->end_of_input ? SESSION_FINISHED : SESSION_READS;
+		return false;
+	case FRAME_MALFORMED:
+		refuse_malformed(error, '\n', out);
+		*ret_state = SESSION_FINISHED;
+		return false;
+	case FRAME_MESSAGE:
+		break;
+	}
+	bool sound = session_handle(session, &message, out);
+	buffer_consume(&session->input, message.size);
+	*ret_state = SESSION_FINISHED;
+	return sound;
+}
+
+SessionState session_pump(Session *session, Buffer *out)
+{
+	SessionState state = SESSION_PAUSED;
+
+	while (buffer_size(out) < LIMIT_UNREAD_PAUSE) {
+		if (session->stream)
+			stream_next(session, out);
+		else if (!session_step(session, out, &state))
+			return state;
+	}
+	return SESSION_PAUSED;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CORE_ACCOUNT_H
+#define CORE_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "failure.h"
+#include "limits.h"
+#include "tree.h"
+
+/*
+ * The books: who uses how much of what. A charge is a value embedded in what it pays for; it is
+ * taken while an operation is prepared and returned when the thing goes. An account lives exactly
+ * as long as something is charged to it, and the totals are the sums of the accounts.
+ */
+
+typedef struct Account {
+	uid_t uid;
+	uint64_t used[LIMIT_MAX];
+	RB_ENTRY(Account) by_uid;
+} Account;
+
+typedef RB_HEAD(AccountTree, Account) AccountTree;
+
+typedef struct Accounts {
+	AccountTree tree;
+	uint64_t used[LIMIT_MAX];
+	Limits limits;
+} Accounts;
+
+typedef struct Charge {
+	Account *account; /* NULL: nothing is charged */
+	LimitKind kind;
+} Charge;
+
+#define CHARGE_INIT ((Charge){ 0 })
+
+void accounts_init(Accounts *accounts, const Limits *limits);
+
+/* Asserts that every charge came back. */
+void accounts_deinit(Accounts *accounts);
+
+/*
+ * Charges one of kind to the uid. An operator may use the share of the connections that is kept
+ * for operators. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY.
+ */
+NTSTATUS charge_take(Charge *charge, Accounts *accounts, uid_t uid, bool is_operator,
+		     LimitKind kind, Failure *failure);
+
+/* Idempotent. */
+void charge_return(Charge *charge, Accounts *accounts);
+
+/* How much of kind the uid uses now. */
+uint64_t accounts_used(Accounts *accounts, uid_t uid, LimitKind kind);
+
+void accounts_check(const Accounts *accounts);
+
+#endif

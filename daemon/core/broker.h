@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CORE_BROKER_H
+#define CORE_BROKER_H
+
+#include "account.h"
+#include "gpu.h"
+#include "host.h"
+#include "named.h"
+#include "process.h"
+#include "quarantine.h"
+#include "registration.h"
+#include "vm.h"
+
+/*
+ * The one context of the core: all VMs, registrations, adapters, contexts and quarantines, and the
+ * books. It makes no system call; what it needs of the world it asks of its host.
+ *
+ * Every operation is prepare, make lasting, commit. Prepare may fail and leaves nothing behind when
+ * it does; commit cannot fail; between the two lies whatever must last. Things are listed in the
+ * order of their serials, which are never used again: a cursor is the serial of the last item.
+ */
+struct Broker {
+	const Host *host;
+	Accounts accounts;
+	uint64_t last_serial;
+	ProcessTree processes;
+	NamedTree named;
+	AdapterList adapters;
+	VmGuidTree vms_by_guid;
+	VmSerialTree vms_by_serial;
+	RegistrationPartiesTree registrations_by_parties;
+	RegistrationSerialTree registrations_by_serial;
+	QuarantineGuidTree quarantines_by_guid;
+	QuarantineSerialTree quarantines_by_serial;
+};
+
+/* A broker with its software adapter; NULL when there is no memory. host must outlive it. */
+Broker *broker_new(const Host *host, const Limits *limits);
+
+/* Ends everything, quarantines excepted, and returns NULL. */
+Broker *broker_free(Broker *broker);
+
+/* From now on; what is in use already stays. */
+void broker_set_limits(Broker *broker, const Limits *limits);
+
+/* A watched process has exited. */
+void broker_process_exited(Broker *broker, ProcessKey key);
+
+/* Walks every structure and asserts what always holds. */
+void broker_check(Broker *broker);
+
+/* For core itself. */
+uint64_t broker_now(Broker *broker);
+void broker_event(Broker *broker, const Event *event);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "event.h"
+
+#include "macros.h"
+
+const char *end_reason_name(EndReason reason)
+{
+	static const char *const names[] = {
+		[END_REQUESTED] = "requested",
+		[END_REVOKED] = "revoked",
+		[END_PROCESS_EXITED] = "processExited",
+		[END_VMM_EXITED] = "vmmExited",
+		[END_VM_UNREGISTERED] = "virtualMachineUnregistered",
+		[END_VM_DISPLACED] = "virtualMachineDisplaced",
+		[END_LAST_VIRTUAL_GPU_REMOVED] = "lastVirtualGpuRemoved",
+		[END_QUARANTINED] = "quarantined",
+		[END_PRIVILEGES_CHANGED] = "privilegesChanged",
+		[END_DAEMON_STOPPED] = "daemonStopped",
+	};
+	_Static_assert(ARRAY_SIZE(names) == END_MAX, "each reason has its name");
+
+	return names[reason];
+}
+
+const char *event_kind_name(EventKind kind)
+{
+	static const char *const names[] = {
+		[EVENT_REGISTERED] = "registered",
+		[EVENT_UNREGISTERED] = "unregistered",
+		[EVENT_VIRTUAL_MACHINE_ADDED] = "virtualMachineAdded",
+		[EVENT_VIRTUAL_MACHINE_CHANGED] = "virtualMachineChanged",
+		[EVENT_VIRTUAL_MACHINE_REMOVED] = "virtualMachineRemoved",
+		[EVENT_VIRTUAL_GPU_ASSIGNED] = "virtualGpuAssigned",
+		[EVENT_VIRTUAL_GPU_REMOVED] = "virtualGpuRemoved",
+		[EVENT_QUARANTINED] = "quarantined",
+		[EVENT_QUARANTINE_LIFTED] = "quarantineLifted",
+		[EVENT_GPU_PROCESS_REMOVED] = "gpuProcessRemoved",
+	};
+	_Static_assert(ARRAY_SIZE(names) == EVENT_MAX, "each kind has its name");
+
+	return names[kind];
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include <sys/types.h>
+
+#include "guid.h"
+#include "vail-status.h"
+
+/* Why something ended. The name goes into events and the journal. */
+typedef enum EndReason {
+	END_REQUESTED,
+	END_REVOKED,
+	END_PROCESS_EXITED,
+	END_VMM_EXITED,
+	END_VM_UNREGISTERED,
+	END_VM_DISPLACED,
+	END_LAST_VIRTUAL_GPU_REMOVED,
+	END_QUARANTINED,
+	END_PRIVILEGES_CHANGED,
+	END_DAEMON_STOPPED,
+	END_MAX,
+} EndReason;
+
+const char *end_reason_name(EndReason reason);
+
+typedef enum EventKind {
+	EVENT_REGISTERED,
+	EVENT_UNREGISTERED,
+	EVENT_VIRTUAL_MACHINE_ADDED,
+	EVENT_VIRTUAL_MACHINE_CHANGED,
+	EVENT_VIRTUAL_MACHINE_REMOVED,
+	EVENT_VIRTUAL_GPU_ASSIGNED,
+	EVENT_VIRTUAL_GPU_REMOVED,
+	EVENT_QUARANTINED,
+	EVENT_QUARANTINE_LIFTED,
+	EVENT_GPU_PROCESS_REMOVED,
+	EVENT_MAX,
+} EventKind;
+
+const char *event_kind_name(EventKind kind);
+
+/* One change, told after it was made. Everything in it is borrowed for the call. */
+typedef struct Event {
+	EventKind kind;
+	const Guid *virtual_machine; /* NULL where no VM is concerned */
+	const Handle *handle;        /* of the vGPU or GPU process, else NULL */
+	pid_t pid;                   /* of the registered process, VMM or GPU process, else 0 */
+	uid_t uid;
+	EndReason reason; /* with the kinds that end something */
+} Event;
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "failure.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A text that was cut may end inside a character, and would be no UTF-8: takes that piece off. */
+static void trim_cut_character(char *text, size_t size)
+{
+	size_t length = strlen(text), lead = length;
+
+	if (length + 1 < size)
+		return;
+	while (lead > 0 && (text[lead - 1] & 0xc0) == 0x80)
+		lead--;
+	if (lead > 0 && (text[lead - 1] & 0x80))
+		text[lead - 1] = '\0';
+}
+
+NTSTATUS failure_set(Failure *failure, NTSTATUS status, const char *reason, const char *format, ...)
+{
+	va_list arguments;
+
+	*failure = (Failure){ .status = status, .reason = reason };
+	va_start(arguments, format);
+	vsnprintf(failure->message, sizeof(failure->message), format, arguments);
+	va_end(arguments);
+	trim_cut_character(failure->message, sizeof(failure->message));
+	return status;
+}
+
+NTSTATUS failure_parameter(Failure *failure, const char *parameter, const char *format, ...)
+{
+	va_list arguments;
+
+	*failure = (Failure){ .status = STATUS_INVALID_PARAMETER, .reason = "parameter" };
+	snprintf(failure->parameter, sizeof(failure->parameter), "%s", parameter);
+	trim_cut_character(failure->parameter, sizeof(failure->parameter));
+	int length = snprintf(failure->message, sizeof(failure->message), "%s ", failure->parameter);
+	if (length > 0 && (size_t)length < sizeof(failure->message)) {
+		va_start(arguments, format);
+		vsnprintf(failure->message + length, sizeof(failure->message) - (size_t)length,
+			  format, arguments);
+		va_end(arguments);
+	}
+	trim_cut_character(failure->message, sizeof(failure->message));
+	return failure->status;
+}
+
+NTSTATUS failure_no_memory(Failure *failure)
+{
+	return failure_set(failure, STATUS_NO_MEMORY, "memory",
+			   "the daemon is out of memory; try again later");
+}

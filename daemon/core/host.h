@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CORE_HOST_H
+#define CORE_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "credentials.h"
+#include "guid.h"
+
+/*
+ * All that the pure part of the daemon asks of the world, as one table of functions. The daemon
+ * fills it from the kernel, tests fill it with a world of their own. Nothing else reaches core or
+ * api: no clock, no randomness, no pid.
+ */
+
+/*
+ * A process, not a pid: the host gives each process that it has looked at a key of its own, never
+ * used again. A key stays good to the end of the turn, and beyond it while the process is watched.
+ */
+typedef uint64_t ProcessKey;
+
+#define PROCESS_KEY_NONE UINT64_C(0)
+
+typedef enum Evidence {
+	EVIDENCE_FOUND,
+	EVIDENCE_ABSENT,     /* there is no such thing */
+	EVIDENCE_GONE,       /* the process is dead or a zombie */
+	EVIDENCE_UNREADABLE, /* it is there, and may not or cannot be read */
+	EVIDENCE_EXHAUSTED,  /* no descriptors or no memory to look with */
+} Evidence;
+
+/* How a process came by a graphics context, in the order in which they are looked for. */
+typedef enum GraphicsContextKind {
+	GRAPHICS_CONTEXT_VAILD,
+	GRAPHICS_CONTEXT_DRM,
+	GRAPHICS_CONTEXT_NVIDIA,
+	GRAPHICS_CONTEXT_KFD,
+	GRAPHICS_CONTEXT_DXG,
+	GRAPHICS_CONTEXT_MAX,
+} GraphicsContextKind;
+
+typedef struct Event Event;
+typedef struct Record Record;
+
+typedef struct Host {
+	void *self;
+
+	/* Microseconds on CLOCK_BOOTTIME. */
+	uint64_t (*now)(void *self);
+	void (*random_bytes)(void *self, void *bytes, size_t size);
+
+	/*
+	 * From watch to unwatch the host keeps the process's key and calls broker_process_exited()
+	 * once when it dies. Returns false when there is no room to watch.
+	 */
+	bool (*watch_process)(void *self, ProcessKey key);
+	void (*unwatch_process)(void *self, ProcessKey key);
+
+	/* Whether the process lives at this moment; a zombie does not. */
+	bool (*process_is_alive)(void *self, ProcessKey key);
+
+	/* The live process that has this number in the daemon's pid namespace. */
+	Evidence (*find_process)(void *self, pid_t pid, ProcessKey *ret_key);
+
+	/* Its credentials now. The caller deinits *ret. */
+	Evidence (*read_credentials)(void *self, ProcessKey key, Credentials *ret);
+
+	/* A GPU device that the process has open now. */
+	Evidence (*find_graphics_context)(void *self, ProcessKey key, GraphicsContextKind *ret);
+
+	/* A user by name or decimal uid, and the credentials that the user's processes have. */
+	Evidence (*find_user)(void *self, const char *user, uid_t *ret_uid);
+	Evidence (*read_user)(void *self, uid_t uid, Credentials *ret);
+
+	/* Whether the uid is that of somebody who logs in, and not a system service's. */
+	bool (*is_login_user)(void *self, uid_t uid);
+
+	/* Makes a quarantine, or its absence, last over reboots. False: it did not. */
+	bool (*keep_quarantine)(void *self, const Guid *guid, const char *reason);
+	bool (*drop_quarantine)(void *self, const Guid *guid);
+
+	/* Something changed; after the fact. */
+	void (*event)(void *self, const Event *event);
+
+	/* An allow that changed state, or a deny. */
+	void (*record)(void *self, const Record *record);
+} Host;
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CORE_LIMITS_H
+#define CORE_LIMITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Every bound of the daemon is here. What a caller can make grow is bounded per uid and in all, and
+ * can be set in the configuration; the bounds on messages and memory are constants.
+ */
+
+typedef enum LimitKind {
+	LIMIT_CONNECTIONS,
+	LIMIT_REGISTRATIONS,
+	LIMIT_CONTEXTS,
+	LIMIT_GPU_PROCESSES,
+	LIMIT_VIRTUAL_MACHINES,
+	LIMIT_VIRTUAL_GPUS,
+	LIMIT_QUARANTINES,
+	LIMIT_MAX,
+} LimitKind;
+
+typedef struct Limits {
+	uint64_t per_uid[LIMIT_MAX];
+	uint64_t in_all[LIMIT_MAX];
+} Limits;
+
+extern const Limits limits_default;
+
+/* The names in answers and in the configuration: "connectionsPerUid" and "connections". */
+const char *limit_name(LimitKind kind, bool per_uid);
+
+/* The highest value that the configuration may set. */
+#define LIMIT_VALUE_MAX 1000000
+
+/* One in so many connections is kept for operators. */
+#define LIMIT_OPERATOR_SHARE 10
+
+/* Virtual GPUs that the software adapter offers. */
+#define LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS 4096
+
+/* Lengths of what a caller may name, in bytes without the NUL. */
+#define LIMIT_NAME_LENGTH      255
+#define LIMIT_USER_NAME_LENGTH 255
+
+/* Display clients of one VM. */
+#define LIMIT_DISPLAY_CLIENTS 16
+
+/* Output that waits for its reader: a reply or event that would pass the first bound is not
+ * written, a uid's fullest connection is dropped at the second. */
+#define LIMIT_UNREAD_PER_CONNECTION (1u << 20)
+#define LIMIT_UNREAD_PER_UID        (8u << 20)
+
+/* With so much output waiting, a connection's further requests wait too. */
+#define LIMIT_UNREAD_PAUSE (64u << 10)
+
+#define LIMIT_HALF_MESSAGE_SECONDS 10
+
+/* Descriptors that one message can carry: the kernel's SCM_MAX_FD. */
+#define LIMIT_MESSAGE_DESCRIPTORS 253
+
+/* Closes of strangers' descriptors under way for one uid. */
+#define LIMIT_CLOSES_UNDER_WAY 8
+
+/* Descriptors of a process that are looked at for a graphics context. */
+#define LIMIT_DESCRIPTORS_EXAMINED 1024
+
+/* Records of denies a second and uid, before they are only counted. */
+#define LIMIT_DENY_RECORDS_PER_SECOND 10
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#include "named.h"
+
+#include "broker.h"
+
+static int named_compare(const Named *a, const Named *b)
+{
+	return handle_compare(&a->handle, &b->handle);
+}
+
+TREE_GENERATE(NamedTree, Named, by_handle, named_compare)
+
+void named_add(Broker *broker, Named *named, NamedType type)
+{
+	named->type = type;
+	do
+		broker->host->random_bytes(broker->host->self, &named->handle,
+					   sizeof(named->handle));
+	while (RB_INSERT(NamedTree, &broker->named, named));
+}
+
+void named_remove(Broker *broker, Named *named)
+{
+	RB_REMOVE(NamedTree, &broker->named, named);
+}
+
+Named *named_find(Broker *broker, NamedType type, const Handle *handle)
+{
+	Named *named = RB_FIND(NamedTree, &broker->named, &(Named){ .handle = *handle });
+
+	return named && named->type == type ? named : NULL;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "broker.h"
+
+static int process_compare(const Process *a, const Process *b)
+{
+	return compare_numbers(a->key, b->key);
+}
+
+TREE_GENERATE(ProcessTree, Process, by_key, process_compare)
+
+Process *process_find(Broker *broker, ProcessKey key)
+{
+	return RB_FIND(ProcessTree, &broker->processes, &(Process){ .key = key });
+}
+
+Process *process_first(Broker *broker)
+{
+	return RB_MIN(ProcessTree, &broker->processes);
+}
+
+Process *process_next(Process *process)
+{
+	return RB_NEXT(ProcessTree, NULL, process);
+}
+
+static NTSTATUS process_new(Broker *broker, ProcessKey key, pid_t pid, uid_t uid,
+			    Process **ret_process, Failure *failure)
+{
+	Process *process = calloc(1, sizeof(*process));
+
+	if (!process)
+		return failure_no_memory(failure);
+	if (!broker->host->watch_process(broker->host->self, key)) {
+		free(process);
+		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "watch",
+				   "the daemon cannot watch another process now; try again later");
+	}
+	process->key = key;
+	process->pid = pid;
+	process->uid = uid;
+	LIST_INIT(&process->registrations);
+	LIST_INIT(&process->gpu_processes);
+	LIST_INIT(&process->virtual_machines);
+	LIST_INIT(&process->agent_of);
+	RB_INSERT(ProcessTree, &broker->processes, process);
+	*ret_process = process;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS process_attach(Broker *broker, ProcessKey key, pid_t pid, uid_t uid, Process **ret_process,
+			Failure *failure)
+{
+	Process *process = process_find(broker, key);
+
+	if (!process) {
+		NTSTATUS status = process_new(broker, key, pid, uid, &process, failure);
+		if (status != STATUS_SUCCESS)
+			return status;
+	}
+	process->attached++;
+	*ret_process = process;
+	return STATUS_SUCCESS;
+}
+
+void process_release(Broker *broker, Process *process)
+{
+	if (!process)
+		return;
+	assert(process->attached > 0);
+	if (--process->attached > 0)
+		return;
+
+	assert(LIST_EMPTY(&process->registrations) && LIST_EMPTY(&process->gpu_processes));
+	assert(LIST_EMPTY(&process->virtual_machines) && LIST_EMPTY(&process->agent_of));
+	RB_REMOVE(ProcessTree, &broker->processes, process);
+	broker->host->unwatch_process(broker->host->self, process->key);
+	free(process);
+}
+
+void process_exited(Broker *broker, ProcessKey key)
+{
+	Process *process = process_find(broker, key);
+	VirtualMachine *vm;
+	Registration *registration;
+	GpuProcess *gpu_process;
+
+	if (!process)
+		return;
+	process->attached++; /* so that it stays to the end of this function */
+	while ((vm = LIST_FIRST(&process->virtual_machines)))
+		vm_end(broker, vm, END_VMM_EXITED);
+	while ((vm = LIST_FIRST(&process->agent_of)))
+		vm_forget_agent(broker, vm);
+	while ((registration = LIST_FIRST(&process->registrations)))
+		registration_end(broker, registration, END_PROCESS_EXITED);
+	while ((gpu_process = LIST_FIRST(&process->gpu_processes)))
+		gpu_process_end(broker, gpu_process, END_PROCESS_EXITED);
+	process_release(broker, process);
+}
+
+void process_check(Broker *broker, const Process *process)
+{
+	const Registration *registration;
+	const GpuProcess *gpu_process;
+	const VirtualMachine *vm;
+	unsigned int attached = 0;
+
+	LIST_FOREACH(registration, &process->registrations, of_process)
+		attached += registration->process == process;
+	LIST_FOREACH(gpu_process, &process->gpu_processes, of_process)
+		attached += gpu_process->process == process;
+	LIST_FOREACH(vm, &process->virtual_machines, of_vmm)
+		attached += vm->vmm == process;
+	LIST_FOREACH(vm, &process->agent_of, of_agent)
+		attached += vm->agent.process == process;
+	assert(attached == process->attached && attached > 0);
+	assert(process->key != PROCESS_KEY_NONE && process_find(broker, process->key) == process);
+	(void)broker;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "quarantine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "broker.h"
+
+static int quarantine_compare_guid(const Quarantine *a, const Quarantine *b)
+{
+	return guid_compare(&a->guid, &b->guid);
+}
+
+static int quarantine_compare_serial(const Quarantine *a, const Quarantine *b)
+{
+	return compare_numbers(a->serial, b->serial);
+}
+
+TREE_GENERATE(QuarantineGuidTree, Quarantine, by_guid, quarantine_compare_guid)
+TREE_GENERATE(QuarantineSerialTree, Quarantine, by_serial, quarantine_compare_serial)
+
+Quarantine *quarantine_find(Broker *broker, const Guid *guid)
+{
+	return RB_FIND(QuarantineGuidTree, &broker->quarantines_by_guid,
+		       &(Quarantine){ .guid = *guid });
+}
+
+Quarantine *quarantine_after(Broker *broker, uint64_t serial)
+{
+	return RB_NFIND(QuarantineSerialTree, &broker->quarantines_by_serial,
+			&(Quarantine){ .serial = serial + 1 });
+}
+
+NTSTATUS quarantine_prepare(Broker *broker, uid_t account, const Guid *guid, char **reason,
+			    Quarantine **ret_quarantine, Failure *failure)
+{
+	_cleanup_free_ Quarantine *quarantine = calloc(1, sizeof(*quarantine));
+
+	if (!quarantine)
+		return failure_no_memory(failure);
+	NTSTATUS status = charge_take(&quarantine->charge, &broker->accounts, account, true,
+				      LIMIT_QUARANTINES, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	quarantine->guid = *guid;
+	quarantine->reason = TAKE_POINTER(*reason);
+	*ret_quarantine = TAKE_POINTER(quarantine);
+	return STATUS_SUCCESS;
+}
+
+void quarantine_discard(Broker *broker, Quarantine *quarantine)
+{
+	charge_return(&quarantine->charge, &broker->accounts);
+	free(quarantine->reason);
+	free(quarantine);
+}
+
+void quarantine_forget(Broker *broker, Quarantine *quarantine)
+{
+	RB_REMOVE(QuarantineGuidTree, &broker->quarantines_by_guid, quarantine);
+	RB_REMOVE(QuarantineSerialTree, &broker->quarantines_by_serial, quarantine);
+	quarantine_discard(broker, quarantine);
+}
+
+void quarantine_commit(Broker *broker, Quarantine *quarantine)
+{
+	Quarantine *old = quarantine_find(broker, &quarantine->guid);
+	VirtualMachine *vm = vm_find(broker, &quarantine->guid);
+
+	if (old)
+		quarantine_forget(broker, old);
+	quarantine->serial = ++broker->last_serial;
+	RB_INSERT(QuarantineGuidTree, &broker->quarantines_by_guid, quarantine);
+	RB_INSERT(QuarantineSerialTree, &broker->quarantines_by_serial, quarantine);
+	if (vm)
+		vm_end_registrations(broker, vm, END_QUARANTINED);
+	broker_event(broker, &(Event){ .kind = EVENT_QUARANTINED,
+				       .virtual_machine = &quarantine->guid });
+}
+
+void quarantine_lift(Broker *broker, Quarantine *quarantine)
+{
+	Guid guid = quarantine->guid;
+
+	quarantine_forget(broker, quarantine);
+	broker_event(broker, &(Event){ .kind = EVENT_QUARANTINE_LIFTED,
+				       .virtual_machine = &guid });
+}
+
+void quarantines_check(Broker *broker)
+{
+	Quarantine *quarantine;
+
+	RB_FOREACH(quarantine, QuarantineSerialTree, &broker->quarantines_by_serial) {
+		assert(quarantine_find(broker, &quarantine->guid) == quarantine);
+		assert(quarantine->charge.account);
+		assert(quarantine->charge.kind == LIMIT_QUARANTINES);
+	}
+}

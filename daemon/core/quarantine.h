@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CORE_QUARANTINE_H
+#define CORE_QUARANTINE_H
+
+#include "account.h"
+#include "caller.h"
+#include "guid.h"
+#include "tree.h"
+
+typedef struct Broker Broker;
+
+/* A GUID for which nobody is registered until an operator lifts it, running or not. */
+typedef struct Quarantine {
+	Guid guid;
+	uint64_t serial;
+	char *reason; /* or NULL */
+	Charge charge;
+	RB_ENTRY(Quarantine) by_guid;
+	RB_ENTRY(Quarantine) by_serial;
+} Quarantine;
+
+typedef RB_HEAD(QuarantineGuidTree, Quarantine) QuarantineGuidTree;
+typedef RB_HEAD(QuarantineSerialTree, Quarantine) QuarantineSerialTree;
+
+Quarantine *quarantine_find(Broker *broker, const Guid *guid);
+
+/* The first quarantine whose serial is above the cursor. */
+Quarantine *quarantine_after(Broker *broker, uint64_t serial);
+
+/*
+ * Takes reason. account is the operator's who asks, or 0 for one that is restored. Returns
+ * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY. One that is committed for a GUID that
+ * has one already replaces it.
+ */
+NTSTATUS quarantine_prepare(Broker *broker, uid_t account, const Guid *guid, char **reason,
+			    Quarantine **ret_quarantine, Failure *failure);
+void quarantine_commit(Broker *broker, Quarantine *quarantine);
+void quarantine_discard(Broker *broker, Quarantine *quarantine);
+
+void quarantine_lift(Broker *broker, Quarantine *quarantine);
+
+/* Forgets it without a word: the daemon stops, the quarantine stays. */
+void quarantine_forget(Broker *broker, Quarantine *quarantine);
+
+void quarantines_check(Broker *broker);
+
+#endif

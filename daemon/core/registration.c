@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "registration.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "broker.h"
+
+static int registration_compare_parties(const Registration *a, const Registration *b)
+{
+	int order = compare_numbers(a->process->key, b->process->key);
+
+	return order != 0 ? order : compare_numbers(a->vm->serial, b->vm->serial);
+}
+
+static int registration_compare_serial(const Registration *a, const Registration *b)
+{
+	return compare_numbers(a->serial, b->serial);
+}
+
+TREE_GENERATE(RegistrationPartiesTree, Registration, by_parties, registration_compare_parties)
+TREE_GENERATE(RegistrationSerialTree, Registration, by_serial, registration_compare_serial)
+
+Registration *registration_find(Broker *broker, ProcessKey process, const VirtualMachine *vm)
+{
+	Process key = { .key = process };
+	Registration parties = { .process = &key, .vm = (VirtualMachine *)vm };
+
+	return RB_FIND(RegistrationPartiesTree, &broker->registrations_by_parties, &parties);
+}
+
+Registration *registration_find_by_pid(const VirtualMachine *vm, pid_t pid)
+{
+	Registration *registration;
+
+	LIST_FOREACH(registration, &vm->registrations, of_vm)
+		if (registration->process->pid == pid)
+			return registration;
+	return NULL;
+}
+
+Registration *registration_after(Broker *broker, uint64_t serial)
+{
+	return RB_NFIND(RegistrationSerialTree, &broker->registrations_by_serial,
+			&(Registration){ .serial = serial + 1 });
+}
+
+/* Frees what is not linked to anything but its process and its account. */
+static void registration_free(Broker *broker, Registration *registration)
+{
+	Process *process = registration->process;
+
+	charge_return(&registration->charge, &broker->accounts);
+	connection_credentials_deinit(&registration->connection_credentials);
+	credentials_deinit(&registration->process_credentials);
+	free(registration);
+	process_release(broker, process);
+}
+
+NTSTATUS registration_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
+			      const Credentials *process_credentials,
+			      GraphicsContextKind graphics_context, Registration **ret_registration,
+			      Failure *failure)
+{
+	Registration *registration = calloc(1, sizeof(*registration));
+
+	if (!registration)
+		return failure_no_memory(failure);
+	registration->vm = vm;
+	registration->graphics_context = graphics_context;
+	NTSTATUS status = charge_take(&registration->charge, &broker->accounts, caller->account,
+				      caller->is_operator, LIMIT_REGISTRATIONS, failure);
+	if (status == STATUS_SUCCESS &&
+	    (!credentials_copy(process_credentials, &registration->process_credentials) ||
+	     !connection_credentials_copy(&caller->credentials,
+					  &registration->connection_credentials)))
+		status = failure_no_memory(failure);
+	if (status == STATUS_SUCCESS)
+		status = process_attach(broker, caller->process, caller->pid,
+					caller->credentials.uid, &registration->process, failure);
+	if (status != STATUS_SUCCESS) {
+		registration_free(broker, registration);
+		return status;
+	}
+	*ret_registration = registration;
+	return STATUS_SUCCESS;
+}
+
+static void registration_event(Broker *broker, const Registration *registration, EventKind kind,
+			       EndReason reason)
+{
+	broker_event(broker, &(Event){
+				     .kind = kind,
+				     .virtual_machine = &registration->vm->guid,
+				     .pid = registration->process->pid,
+				     .uid = registration->process->uid,
+				     .reason = reason,
+			     });
+}
+
+void registration_commit(Broker *broker, Registration *registration)
+{
+	registration->serial = ++broker->last_serial;
+	registration->since = broker_now(broker);
+	LIST_INSERT_HEAD(&registration->process->registrations, registration, of_process);
+	LIST_INSERT_HEAD(&registration->vm->registrations, registration, of_vm);
+	registration->vm->registration_count++;
+	RB_INSERT(RegistrationPartiesTree, &broker->registrations_by_parties, registration);
+	RB_INSERT(RegistrationSerialTree, &broker->registrations_by_serial, registration);
+	registration_event(broker, registration, EVENT_REGISTERED, END_REQUESTED);
+}
+
+void registration_discard(Broker *broker, Registration *registration)
+{
+	registration_free(broker, registration);
+}
+
+Privileges registration_privileges(const Registration *registration)
+{
+	return (Privileges){
+		.connection = &registration->connection_credentials,
+		.process = &registration->process_credentials,
+	};
+}
+
+void registration_end(Broker *broker, Registration *registration, EndReason reason)
+{
+	RB_REMOVE(RegistrationPartiesTree, &broker->registrations_by_parties, registration);
+	RB_REMOVE(RegistrationSerialTree, &broker->registrations_by_serial, registration);
+	LIST_REMOVE(registration, of_process);
+	LIST_REMOVE(registration, of_vm);
+	registration->vm->registration_count--;
+	registration_event(broker, registration, EVENT_UNREGISTERED, reason);
+	registration_free(broker, registration);
+}
+
+void registrations_check(Broker *broker)
+{
+	Registration *registration;
+
+	RB_FOREACH(registration, RegistrationSerialTree, &broker->registrations_by_serial) {
+		assert(registration_find(broker, registration->process->key, registration->vm) ==
+		       registration);
+		assert(registration->charge.account);
+		assert(registration->charge.kind == LIMIT_REGISTRATIONS);
+	}
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "broker.h"
+
+NTSTATUS virtual_gpu_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
+			     Adapter *adapter, char **profile, VirtualGpu **ret_virtual_gpu,
+			     Failure *failure)
+{
+	if (adapter->virtual_gpus >= adapter->max_virtual_gpus) {
+		failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota",
+			    "the adapter has no virtual GPU left to assign; remove one first, or "
+			    "name another adapter");
+		failure->limit = "maxVirtualGpus";
+		failure->maximum = adapter->max_virtual_gpus;
+		failure->used = accounts_used(&broker->accounts, caller->account,
+					      LIMIT_VIRTUAL_GPUS);
+		return failure->status;
+	}
+	_cleanup_free_ VirtualGpu *virtual_gpu = calloc(1, sizeof(*virtual_gpu));
+	if (!virtual_gpu)
+		return failure_no_memory(failure);
+	NTSTATUS status = charge_take(&virtual_gpu->charge, &broker->accounts, caller->account,
+				      caller->is_operator, LIMIT_VIRTUAL_GPUS, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	virtual_gpu->vm = vm;
+	virtual_gpu->adapter = adapter;
+	virtual_gpu->profile = TAKE_POINTER(*profile);
+	*ret_virtual_gpu = TAKE_POINTER(virtual_gpu);
+	return STATUS_SUCCESS;
+}
+
+static void virtual_gpu_event(Broker *broker, const VirtualGpu *virtual_gpu, EventKind kind,
+			      EndReason reason)
+{
+	broker_event(broker, &(Event){
+				     .kind = kind,
+				     .virtual_machine = &virtual_gpu->vm->guid,
+				     .handle = &virtual_gpu->named.handle,
+				     .reason = reason,
+			     });
+}
+
+void virtual_gpu_commit(Broker *broker, VirtualGpu *virtual_gpu)
+{
+	named_add(broker, &virtual_gpu->named, NAMED_VIRTUAL_GPU);
+	TAILQ_INSERT_TAIL(&virtual_gpu->vm->virtual_gpus, virtual_gpu, link);
+	virtual_gpu->adapter->virtual_gpus++;
+	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_ASSIGNED, END_REQUESTED);
+}
+
+void virtual_gpu_discard(Broker *broker, VirtualGpu *virtual_gpu)
+{
+	charge_return(&virtual_gpu->charge, &broker->accounts);
+	free(virtual_gpu->profile);
+	free(virtual_gpu);
+}
+
+VirtualGpu *virtual_gpu_find(Broker *broker, const Handle *handle)
+{
+	Named *named = named_find(broker, NAMED_VIRTUAL_GPU, handle);
+
+	return named ? container_of(named, VirtualGpu, named) : NULL;
+}
+
+void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
+{
+	VirtualMachine *vm = virtual_gpu->vm;
+
+	TAILQ_REMOVE(&vm->virtual_gpus, virtual_gpu, link);
+	virtual_gpu->adapter->virtual_gpus--;
+	named_remove(broker, &virtual_gpu->named);
+	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_REMOVED, reason);
+	virtual_gpu_discard(broker, virtual_gpu);
+	if (TAILQ_EMPTY(&vm->virtual_gpus))
+		vm_end_registrations(broker, vm, END_LAST_VIRTUAL_GPU_REMOVED);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "vm.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "broker.h"
+
+static int vm_compare_guid(const VirtualMachine *a, const VirtualMachine *b)
+{
+	return guid_compare(&a->guid, &b->guid);
+}
+
+static int vm_compare_serial(const VirtualMachine *a, const VirtualMachine *b)
+{
+	return compare_numbers(a->serial, b->serial);
+}
+
+TREE_GENERATE(VmGuidTree, VirtualMachine, by_guid, vm_compare_guid)
+TREE_GENERATE(VmSerialTree, VirtualMachine, by_serial, vm_compare_serial)
+
+VirtualMachine *vm_find(Broker *broker, const Guid *guid)
+{
+	return RB_FIND(VmGuidTree, &broker->vms_by_guid, &(VirtualMachine){ .guid = *guid });
+}
+
+VirtualMachine *vm_after(Broker *broker, uint64_t serial)
+{
+	return RB_NFIND(VmSerialTree, &broker->vms_by_serial,
+			&(VirtualMachine){ .serial = serial + 1 });
+}
+
+void vm_settings_deinit(VmSettings *settings)
+{
+	free(settings->name);
+	display_clients_deinit(&settings->display_clients);
+	free(settings->agent_user);
+	credentials_deinit(&settings->agent_process.credentials);
+	*settings = VM_SETTINGS_INIT;
+}
+
+/* The process that the settings name as agent, attached; NULL where they name none. */
+static NTSTATUS agent_attach(Broker *broker, const VmSettings *settings, Process **ret_process,
+			     Failure *failure)
+{
+	const NamedProcess *agent = &settings->agent_process;
+
+	*ret_process = NULL;
+	if (!settings->has_agent || settings->agent_user)
+		return STATUS_SUCCESS;
+	return process_attach(broker, agent->key, agent->pid, agent->credentials.uids[ID_EFFECTIVE],
+			      ret_process, failure);
+}
+
+static void vm_set_agent(VirtualMachine *vm, VmSettings *settings, Process *process)
+{
+	assert(!vm->has_agent);
+	vm->has_agent = true;
+	vm->agent = (Agent){
+		.user = TAKE_POINTER(settings->agent_user),
+		.uid = settings->agent_uid,
+		.process = process,
+	};
+	if (process)
+		LIST_INSERT_HEAD(&process->agent_of, vm, of_agent);
+}
+
+void vm_forget_agent(Broker *broker, VirtualMachine *vm)
+{
+	Process *process = vm->agent.process;
+
+	if (!vm->has_agent)
+		return;
+	if (process)
+		LIST_REMOVE(vm, of_agent);
+	free(vm->agent.user);
+	vm->agent = (Agent){ 0 };
+	vm->has_agent = false;
+	process_release(broker, process);
+}
+
+static void vm_free(Broker *broker, VirtualMachine *vm)
+{
+	Process *vmm = vm->vmm;
+
+	vm_forget_agent(broker, vm);
+	if (vmm)
+		LIST_REMOVE(vm, of_vmm);
+	charge_return(&vm->charge, &broker->accounts);
+	display_clients_deinit(&vm->display_clients);
+	free(vm->name);
+	free(vm);
+	process_release(broker, vmm);
+}
+
+/* Attaches the processes that the VM depends on. What was attached is vm_free()'s to release. */
+static NTSTATUS vm_attach(Broker *broker, VirtualMachine *vm, const NamedProcess *vmm,
+			  VmSettings *settings, Failure *failure)
+{
+	Process *agent;
+	NTSTATUS status = process_attach(broker, vmm->key, vmm->pid,
+					 vmm->credentials.uids[ID_EFFECTIVE], &vm->vmm, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	LIST_INSERT_HEAD(&vm->vmm->virtual_machines, vm, of_vmm);
+	status = agent_attach(broker, settings, &agent, failure);
+	if (status == STATUS_SUCCESS && settings->has_agent)
+		vm_set_agent(vm, settings, agent);
+	return status;
+}
+
+NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, const NamedProcess *vmm,
+		    VmSettings *settings, VirtualMachine **ret_vm, Failure *failure)
+{
+	VirtualMachine *vm = calloc(1, sizeof(*vm));
+
+	if (!vm)
+		return failure_no_memory(failure);
+	vm->guid = *guid;
+	vm->registered_by = caller->credentials.uid;
+	vm->by_operator = caller->is_operator;
+	TAILQ_INIT(&vm->virtual_gpus);
+	LIST_INIT(&vm->registrations);
+
+	NTSTATUS status = charge_take(&vm->charge, &broker->accounts, caller->account,
+				      caller->is_operator, LIMIT_VIRTUAL_MACHINES, failure);
+	if (status == STATUS_SUCCESS)
+		status = vm_attach(broker, vm, vmm, settings, failure);
+	if (status != STATUS_SUCCESS) {
+		vm_free(broker, vm);
+		return status;
+	}
+	vm->name = TAKE_POINTER(settings->name);
+	vm->display_clients = settings->display_clients;
+	settings->display_clients = DISPLAY_CLIENTS_INIT;
+	*ret_vm = vm;
+	return STATUS_SUCCESS;
+}
+
+static Event vm_event(const VirtualMachine *vm, EventKind kind, EndReason reason)
+{
+	return (Event){
+		.kind = kind,
+		.virtual_machine = &vm->guid,
+		.pid = vm->vmm->pid,
+		.uid = vm->vmm->uid,
+		.reason = reason,
+	};
+}
+
+void vm_commit(Broker *broker, VirtualMachine *vm)
+{
+	vm->serial = ++broker->last_serial;
+	vm->since = broker_now(broker);
+	RB_INSERT(VmGuidTree, &broker->vms_by_guid, vm);
+	RB_INSERT(VmSerialTree, &broker->vms_by_serial, vm);
+	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_ADDED, END_REQUESTED);
+	broker_event(broker, &event);
+}
+
+void vm_discard(Broker *broker, VirtualMachine *vm)
+{
+	vm_free(broker, vm);
+}
+
+NTSTATUS vm_update_prepare(Broker *broker, VirtualMachine *vm, VmSettings *settings,
+			   VmUpdate *ret_update, Failure *failure)
+{
+	*ret_update = (VmUpdate){ .vm = vm, .settings = settings };
+	return agent_attach(broker, settings, &ret_update->agent_process, failure);
+}
+
+/* Registrations that the VM's display clients no longer cover end. */
+static void vm_end_unmatched(Broker *broker, VirtualMachine *vm)
+{
+	Registration *registration, *next;
+
+	LIST_FOREACH_SAFE(registration, &vm->registrations, of_vm, next) {
+		Privileges privileges = registration_privileges(registration);
+
+		if (display_clients_compare(&vm->display_clients, &privileges) != DIFFERENCE_NONE)
+			registration_end(broker, registration, END_PRIVILEGES_CHANGED);
+	}
+}
+
+void vm_update_commit(Broker *broker, VmUpdate *update)
+{
+	VirtualMachine *vm = update->vm;
+	VmSettings *settings = update->settings;
+
+	if (settings->name) {
+		free(vm->name);
+		vm->name = TAKE_POINTER(settings->name);
+	}
+	if (settings->has_agent) {
+		vm_forget_agent(broker, vm);
+		vm_set_agent(vm, settings, update->agent_process);
+	}
+	if (settings->has_display_clients) {
+		display_clients_deinit(&vm->display_clients);
+		vm->display_clients = settings->display_clients;
+		settings->display_clients = DISPLAY_CLIENTS_INIT;
+		vm_end_unmatched(broker, vm);
+	}
+	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_CHANGED, END_REQUESTED);
+	broker_event(broker, &event);
+}
+
+void vm_update_discard(Broker *broker, VmUpdate *update)
+{
+	process_release(broker, TAKE_POINTER(update->agent_process));
+}
+
+void vm_end_registrations(Broker *broker, VirtualMachine *vm, EndReason reason)
+{
+	Registration *registration;
+
+	while ((registration = LIST_FIRST(&vm->registrations)))
+		registration_end(broker, registration, reason);
+}
+
+void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
+{
+	VirtualGpu *virtual_gpu;
+
+	vm_end_registrations(broker, vm, reason);
+	while ((virtual_gpu = TAILQ_FIRST(&vm->virtual_gpus)))
+		virtual_gpu_end(broker, virtual_gpu, reason);
+	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);
+	RB_REMOVE(VmSerialTree, &broker->vms_by_serial, vm);
+	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_REMOVED, reason);
+	broker_event(broker, &event);
+	vm_free(broker, vm);
+}
+
+void vm_check(Broker *broker, const VirtualMachine *vm)
+{
+	const Registration *registration;
+	const VirtualGpu *virtual_gpu;
+	size_t registrations = 0;
+
+	assert(vm_find(broker, &vm->guid) == vm && vm_after(broker, vm->serial - 1) == vm);
+	assert(vm->charge.account && vm->charge.kind == LIMIT_VIRTUAL_MACHINES);
+	assert(process_find(broker, vm->vmm->key) == vm->vmm);
+	assert(vm->display_clients.count > 0);
+	LIST_FOREACH(registration, &vm->registrations, of_vm) {
+		assert(registration->vm == vm);
+		registrations++;
+	}
+	assert(registrations == vm->registration_count);
+	assert(registrations == 0 || !TAILQ_EMPTY(&vm->virtual_gpus));
+	assert(registrations == 0 || !quarantine_find(broker, &vm->guid));
+	TAILQ_FOREACH(virtual_gpu, &vm->virtual_gpus, link) {
+		assert(virtual_gpu->vm == vm);
+		assert(virtual_gpu_find(broker, &virtual_gpu->named.handle) == virtual_gpu);
+	}
+	(void)broker;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "buffer.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUFFER_SMALLEST 256
+
+void buffer_deinit(Buffer *buffer)
+{
+	free(buffer->data);
+	*buffer = BUFFER_INIT;
+}
+
+/* The smallest power of two that holds size bytes; 0 where there is none. */
+static size_t capacity_for(size_t size)
+{
+	size_t capacity = BUFFER_SMALLEST;
+
+	while (capacity < size) {
+		if (capacity > SIZE_MAX / 2)
+			return 0;
+		capacity *= 2;
+	}
+	return capacity;
+}
+
+static bool buffer_move_to(Buffer *buffer, size_t capacity)
+{
+	size_t size = buffer_size(buffer);
+	char *data = malloc(capacity);
+
+	if (!data)
+		return false;
+	if (size > 0)
+		memcpy(data, buffer_head(buffer), size);
+	free(buffer->data);
+	*buffer = (Buffer){ .data = data, .end = size, .capacity = capacity };
+	return true;
+}
+
+bool buffer_reserve(Buffer *buffer, size_t size)
+{
+	size_t held = buffer_size(buffer);
+
+	if (buffer->capacity - buffer->end >= size && buffer->data)
+		return true;
+	if (size > SIZE_MAX - held)
+		return false;
+	/* Moving down is worth it only when it frees as much as it copies. */
+	if (buffer->capacity - held >= size && buffer->start >= held && buffer->data) {
+		memmove(buffer->data, buffer_head(buffer), held);
+		buffer->start = 0;
+		buffer->end = held;
+		return true;
+	}
+	size_t capacity = capacity_for(held + size);
+	return capacity > 0 && buffer_move_to(buffer, capacity);
+}
+
+bool buffer_append(Buffer *buffer, const void *data, size_t size)
+{
+	if (size == 0)
+		return true;
+	if (!buffer_reserve(buffer, size))
+		return false;
+	memcpy(buffer_tail(buffer), data, size);
+	buffer->end += size;
+	return true;
+}
+
+void buffer_consume(Buffer *buffer, size_t size)
+{
+	assert(size <= buffer_size(buffer));
+
+	buffer->start += size;
+	if (buffer->start == buffer->end)
+		buffer->start = buffer->end = 0;
+}
+
+void buffer_truncate(Buffer *buffer, size_t size)
+{
+	assert(size <= buffer_size(buffer));
+
+	buffer->end = buffer->start + size;
+	if (size == 0)
+		buffer->start = buffer->end = 0;
+}
+
+void buffer_shrink(Buffer *buffer)
+{
+	size_t size = buffer_size(buffer);
+
+	if (size == 0) {
+		buffer_deinit(buffer);
+		return;
+	}
+	size_t capacity = capacity_for(size);
+	if (buffer->capacity / 2 > capacity)
+		buffer_move_to(buffer, capacity); /* staying large is no failure */
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "writer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Room for size bytes and a comma before them; NULL once the writer has failed. */
+static char *writer_room(Writer *writer, size_t size)
+{
+	if (writer->failed || !buffer_reserve(writer->out, size + 1)) {
+		writer->failed = true;
+		return NULL;
+	}
+	return buffer_tail(writer->out);
+}
+
+static void writer_put(Writer *writer, const char *text, size_t length)
+{
+	char *tail = writer_room(writer, length);
+
+	if (!tail)
+		return;
+	if (writer->comma)
+		*tail++ = ',';
+	memcpy(tail, text, length);
+	writer->out->end += length + writer->comma;
+}
+
+static void writer_begin(Writer *writer, const char *bracket)
+{
+	writer_put(writer, bracket, 1);
+	writer->comma = false;
+}
+
+static void writer_end(Writer *writer, const char *bracket)
+{
+	writer->comma = false;
+	writer_put(writer, bracket, 1);
+	writer->comma = true;
+}
+
+void writer_object_begin(Writer *writer)
+{
+	writer_begin(writer, "{");
+}
+
+void writer_object_end(Writer *writer)
+{
+	writer_end(writer, "}");
+}
+
+void writer_array_begin(Writer *writer)
+{
+	writer_begin(writer, "[");
+}
+
+void writer_array_end(Writer *writer)
+{
+	writer_end(writer, "]");
+}
+
+void writer_key_quoted(Writer *writer, const char *quoted, size_t length)
+{
+	writer_put(writer, quoted, length);
+	writer->comma = false;
+}
+
+/* Writes the byte as JSON wants it inside a string. Returns how many bytes that took, up to 6. */
+static size_t escape_byte(char *out, unsigned char byte)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	switch (byte) {
+	case '"':
+	case '\\':
+		out[0] = '\\';
+		out[1] = (char)byte;
+		return 2;
+	case '\n':
+		memcpy(out, "\\n", 2);
+		return 2;
+	default:
+		if (byte >= 0x20 && byte != 0x7f) {
+			out[0] = (char)byte;
+			return 1;
+		}
+		memcpy(out, "\\u00", 4);
+		out[4] = hex[byte >> 4];
+		out[5] = hex[byte & 0xf];
+		return 6;
+	}
+}
+
+void writer_string(Writer *writer, const char *text)
+{
+	size_t length = strlen(text);
+	char *begin = writer_room(writer, length * 6 + 2), *tail = begin;
+
+	if (!tail)
+		return;
+	if (writer->comma)
+		*tail++ = ',';
+	*tail++ = '"';
+	for (size_t i = 0; i < length; i++)
+		tail += escape_byte(tail, (unsigned char)text[i]);
+	*tail++ = '"';
+	writer->out->end += (size_t)(tail - begin);
+	writer->comma = true;
+}
+
+/* Puts a value that needs no escapes. */
+static void writer_value(Writer *writer, const char *text, size_t length)
+{
+	writer_put(writer, text, length);
+	writer->comma = true;
+}
+
+void writer_unsigned(Writer *writer, uint64_t number)
+{
+	char digits[20], *first = digits + sizeof(digits);
+
+	do
+		*--first = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	writer_value(writer, first, (size_t)(digits + sizeof(digits) - first));
+}
+
+void writer_boolean(Writer *writer, bool value)
+{
+	writer_value(writer, value ? "true" : "false", value ? 4 : 5);
+}
+
+void writer_seconds(Writer *writer, uint64_t microseconds)
+{
+	char text[32];
+	int length = snprintf(text, sizeof(text), "%" PRIu64 ".%06" PRIu64, microseconds / 1000000,
+			      microseconds % 1000000);
+
+	writer_value(writer, text, (size_t)length);
+}
+
+void writer_guid(Writer *writer, const Guid *guid)
+{
+	char text[GUID_TEXT_LENGTH + 3] = "\"";
+
+	guid_format(guid, text + 1);
+	text[GUID_TEXT_LENGTH + 1] = '"';
+	writer_value(writer, text, GUID_TEXT_LENGTH + 2);
+}
+
+void writer_handle(Writer *writer, const Handle *handle)
+{
+	char text[HANDLE_TEXT_LENGTH + 3] = "\"";
+
+	handle_format(handle, text + 1);
+	text[HANDLE_TEXT_LENGTH + 1] = '"';
+	writer_value(writer, text, HANDLE_TEXT_LENGTH + 2);
+}
+
+void writer_json(Writer *writer, const char *json, size_t length)
+{
+	writer_value(writer, json, length);
+}
+
+void writer_terminator(Writer *writer, char terminator)
+{
+	writer->comma = false;
+	writer_put(writer, &terminator, 1);
+}
