@@ -26,13 +26,15 @@ typedef enum Class {
 } Class;
 
 static const uint8_t classes[256] = {
-	[' '] = CLASS_BLANK, ['\t'] = CLASS_BLANK, ['\r'] = CLASS_BLANK, ['\n'] = CLASS_LINE_FEED,
-	['\0'] = CLASS_NUL,  ['{'] = CLASS_OPEN,   ['['] = CLASS_OPEN,	 ['}'] = CLASS_CLOSE,
-	[']'] = CLASS_CLOSE, ['"'] = CLASS_QUOTE,  [','] = CLASS_TOKEN,	 [':'] = CLASS_TOKEN,
-	['0' ... '9'] = CLASS_TOKEN, ['+'] = CLASS_TOKEN, ['-'] = CLASS_TOKEN,
-	['.'] = CLASS_TOKEN, ['E'] = CLASS_TOKEN,  ['t'] = CLASS_TOKEN,	 ['r'] = CLASS_TOKEN,
-	['u'] = CLASS_TOKEN, ['e'] = CLASS_TOKEN,  ['f'] = CLASS_TOKEN,	 ['a'] = CLASS_TOKEN,
-	['l'] = CLASS_TOKEN, ['s'] = CLASS_TOKEN,  ['n'] = CLASS_TOKEN,
+	[' '] = CLASS_BLANK,         ['\t'] = CLASS_BLANK, ['\r'] = CLASS_BLANK,
+	['\n'] = CLASS_LINE_FEED,    ['\0'] = CLASS_NUL,   ['{'] = CLASS_OPEN,
+	['['] = CLASS_OPEN,          ['}'] = CLASS_CLOSE,  [']'] = CLASS_CLOSE,
+	['"'] = CLASS_QUOTE,         [','] = CLASS_TOKEN,  [':'] = CLASS_TOKEN,
+	['0' ... '9'] = CLASS_TOKEN, ['+'] = CLASS_TOKEN,  ['-'] = CLASS_TOKEN,
+	['.'] = CLASS_TOKEN,         ['E'] = CLASS_TOKEN,  ['t'] = CLASS_TOKEN,
+	['r'] = CLASS_TOKEN,         ['u'] = CLASS_TOKEN,  ['e'] = CLASS_TOKEN,
+	['f'] = CLASS_TOKEN,         ['a'] = CLASS_TOKEN,  ['l'] = CLASS_TOKEN,
+	['s'] = CLASS_TOKEN,         ['n'] = CLASS_TOKEN,
 };
 
 /* The value ends before the byte at position end. */
@@ -221,6 +223,7 @@ FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMess
 		if (frame->state == FRAME_COMPLETE && (byte == '\n' || byte == '\0'))
 			return frame_emit(frame, input, (char)byte, frame->scanned + 1u,
 					  ret_message);
+		bool in_scalar = frame->state == FRAME_SCALAR;
 		const char *error = frame_scan(frame, byte);
 		if (!error && frame->scanned >= FRAME_MESSAGE_MAX)
 			error = ERROR_LENGTH;
@@ -228,8 +231,8 @@ FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMess
 			*ret_error = error;
 			return FRAME_MALFORMED;
 		}
-		/* A scalar ends at its terminator: look at that byte again as one. */
-		if (frame->state == FRAME_COMPLETE && frame->value_end == frame->scanned)
+		/* A scalar ends before this byte: look at it again, as what follows a value. */
+		if (in_scalar && frame->state == FRAME_COMPLETE)
 			frame->scanned--;
 	}
 	return end_of_input ? frame_finish(frame, input, ret_message, ret_error) : FRAME_INCOMPLETE;

@@ -24,9 +24,9 @@
 #define FRAME_DEPTH_MAX   16
 
 typedef enum FrameState {
-	FRAME_BETWEEN,  /* before a message; blanks and blank lines are skipped */
-	FRAME_VALUE,    /* inside an object or array */
-	FRAME_SCALAR,   /* inside a number or a word that is the whole message */
+	FRAME_BETWEEN, /* before a message; blanks and blank lines are skipped */
+	FRAME_VALUE,   /* inside an object or array */
+	FRAME_SCALAR,  /* inside a number or a word that is the whole message */
 	FRAME_STRING,
 	FRAME_ESCAPE,   /* behind a backslash */
 	FRAME_UNICODE,  /* inside the four digits of \uXXXX */
@@ -38,7 +38,7 @@ typedef struct Frame {
 	uint8_t depth;
 	uint8_t unicode_digits;
 	bool unicode_is_zero;
-	uint32_t scanned;  /* bytes from the head of the input that were looked at */
+	uint32_t scanned;   /* bytes from the head of the input that were looked at */
 	uint32_t value_end; /* once FRAME_COMPLETE: where the value ended */
 } Frame;
 

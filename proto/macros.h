@@ -14,18 +14,18 @@
 #define _printf_(a, b)      __attribute__((format(printf, a, b)))
 
 /* Moves ownership out of a cleanup variable: the value is returned, the variable is emptied. */
-#define TAKE_POINTER(pointer)                                                                      \
-	({                                                                                         \
-		__typeof__(pointer) _taken = (pointer);                                            \
-		(pointer) = NULL;                                                                  \
-		_taken;                                                                            \
+#define TAKE_POINTER(pointer)                           \
+	({                                              \
+		__typeof__(pointer) _taken = (pointer); \
+		(pointer) = NULL;                       \
+		_taken;                                 \
 	})
 
-#define TAKE_DESCRIPTOR(descriptor)                                                                \
-	({                                                                                         \
-		int _taken = (descriptor);                                                         \
-		(descriptor) = -1;                                                                 \
-		_taken;                                                                            \
+#define TAKE_DESCRIPTOR(descriptor)        \
+	({                                 \
+		int _taken = (descriptor); \
+		(descriptor) = -1;         \
+		_taken;                    \
 	})
 
 static inline void free_pointer(void *pointer)

@@ -32,9 +32,9 @@ typedef int32_t NTSTATUS;
  * Never sent by the daemon: what a client library says when there is no daemon to say anything, or
  * when what came back was no answer.
  */
-#define STATUS_IO_TIMEOUT              ((NTSTATUS)0xC00000B5)
+#define STATUS_IO_TIMEOUT               ((NTSTATUS)0xC00000B5)
 #define STATUS_INVALID_NETWORK_RESPONSE ((NTSTATUS)0xC00000C3)
-#define STATUS_CONNECTION_DISCONNECTED ((NTSTATUS)0xC000020C)
-#define STATUS_CONNECTION_REFUSED      ((NTSTATUS)0xC0000236)
+#define STATUS_CONNECTION_DISCONNECTED  ((NTSTATUS)0xC000020C)
+#define STATUS_CONNECTION_REFUSED       ((NTSTATUS)0xC0000236)
 
 #endif

@@ -27,7 +27,7 @@ void writer_array_begin(Writer *writer);
 void writer_array_end(Writer *writer);
 
 /* The name is written as it stands: a literal that needs no escapes. */
-#define writer_key(writer, name)                                                                   \
+#define writer_key(writer, name) \
 	writer_key_quoted((writer), "\"" name "\":", sizeof("\"" name "\":") - 1)
 void writer_key_quoted(Writer *writer, const char *quoted, size_t length);
 

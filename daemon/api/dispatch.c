@@ -143,8 +143,8 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 {
 	const Host *host = request->service->host;
 	DisplayClients *clients = &request->subject.vm->display_clients;
-	Evidence evidence = host->read_credentials(host->self, request->caller->process,
-						   &request->credentials);
+	Evidence evidence =
+		host->read_credentials(host->self, request->caller->process, &request->credentials);
 
 	if (evidence == EVIDENCE_GONE || evidence == EVIDENCE_EXHAUSTED)
 		return caller_evidence_failure(evidence, &request->failure);
@@ -221,7 +221,8 @@ static void record(Request *request, NTSTATUS status)
 	Record entry = {
 		.caller = request->caller,
 		.method = name,
-		.virtual_machine = request->names_virtual_machine ? &request->virtual_machine : NULL,
+		.virtual_machine =
+			request->names_virtual_machine ? &request->virtual_machine : NULL,
 		.status = status,
 		.reason = status == STATUS_SUCCESS ? NULL : request->failure.reason,
 	};

@@ -12,7 +12,8 @@
  */
 NTSTATUS dispatch(Request *request, const JsonValue *parameters);
 
-/* What the handlers and lists share: whether the caller may see the VM, without reading anything. */
+/* What the handlers and lists share: whether the caller may see the VM, without reading anything.
+ */
 bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm);
 
 /* Turns what was found of the calling process itself into a status. */

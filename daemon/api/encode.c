@@ -12,7 +12,7 @@ static void write_optional_string(Writer *writer, const char *quoted_key, size_t
 	writer_string(writer, value);
 }
 
-#define OPTIONAL_STRING(writer, name, value)                                                       \
+#define OPTIONAL_STRING(writer, name, value) \
 	write_optional_string((writer), "\"" name "\":", sizeof("\"" name "\":") - 1, (value))
 
 static const char *graphics_context_name(GraphicsContextKind kind)
@@ -83,7 +83,7 @@ static void encode_virtual_gpus(Writer *writer, const VirtualMachine *vm)
 
 	writer_key(writer, "virtualGpus");
 	writer_array_begin(writer);
-	TAILQ_FOREACH(virtual_gpu, &vm->virtual_gpus, link) {
+	TAILQ_FOREACH (virtual_gpu, &vm->virtual_gpus, link) {
 		writer_object_begin(writer);
 		writer_key(writer, "virtualGpu");
 		writer_handle(writer, &virtual_gpu->named.handle);

@@ -129,8 +129,8 @@ static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 
 		snprintf(path, sizeof(path), "displayClients[%zu]", i);
 		ret->count = i + 1;
-		NTSTATUS status = resolve_display_client(request, path, &params->items[i],
-							 &ret->items[i]);
+		NTSTATUS status =
+			resolve_display_client(request, path, &params->items[i], &ret->items[i]);
 		if (status != STATUS_SUCCESS)
 			return status;
 	}
@@ -155,8 +155,7 @@ static NTSTATUS resolve_vmm_as_client(Request *request, const NamedProcess *vmm,
 	return STATUS_SUCCESS;
 }
 
-static NTSTATUS resolve_display_clients(Request *request, const NamedProcess *vmm,
-					VmSettings *ret)
+static NTSTATUS resolve_display_clients(Request *request, const NamedProcess *vmm, VmSettings *ret)
 {
 	const ParamArray *array = &request->params.machine_settings.display_clients.array;
 	size_t count = array->count > 0 ? array->count : 1;

@@ -22,9 +22,9 @@ static NTSTATUS impose(Request *request)
 
 	if (params->reason && !reason)
 		return failure_no_memory(&request->failure);
-	NTSTATUS status = quarantine_prepare(broker, request->caller->account,
-					     &params->virtual_machine, &reason, &quarantine,
-					     &request->failure);
+	NTSTATUS status =
+		quarantine_prepare(broker, request->caller->account, &params->virtual_machine,
+				   &reason, &quarantine, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (!host->keep_quarantine(host->self, &quarantine->guid, quarantine->reason)) {
@@ -51,8 +51,8 @@ static NTSTATUS lift(Request *request)
 
 NTSTATUS method_set_quarantine(Request *request)
 {
-	NTSTATUS status = request->params.quarantine.quarantined.value ? impose(request)
-								       : lift(request);
+	NTSTATUS status =
+		request->params.quarantine.quarantined.value ? impose(request) : lift(request);
 
 	request->changed = status == STATUS_SUCCESS;
 	return status;

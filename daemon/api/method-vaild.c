@@ -13,8 +13,8 @@ static NTSTATUS find_graphics_context(Request *request, GraphicsContextKind *ret
 		*ret_kind = GRAPHICS_CONTEXT_VAILD;
 		return STATUS_SUCCESS;
 	}
-	Evidence evidence = host->find_graphics_context(host->self, request->caller->process,
-							ret_kind);
+	Evidence evidence =
+		host->find_graphics_context(host->self, request->caller->process, ret_kind);
 	if (evidence == EVIDENCE_FOUND)
 		return STATUS_SUCCESS;
 	if (evidence == EVIDENCE_GONE || evidence == EVIDENCE_EXHAUSTED)
@@ -77,9 +77,8 @@ NTSTATUS method_unregister_vail_process(Request *request)
 NTSTATUS method_revoke_registration(Request *request)
 {
 	uint64_t pid = request->params.revoke.pid.value;
-	Registration *registration = pid > INT32_MAX ? NULL
-						     : registration_find_by_pid(request->subject.vm,
-										(pid_t)pid);
+	Registration *registration =
+		pid > INT32_MAX ? NULL : registration_find_by_pid(request->subject.vm, (pid_t)pid);
 
 	if (!registration)
 		return failure_set(&request->failure, STATUS_NOT_FOUND, "registration",

@@ -5,11 +5,15 @@
 
 #include "interfaces.h"
 
-#define CALL(interface, name, rule, subject, flags, params, handler)                               \
-	{ interface, name, rule, subject, flags, params, handler, NULL, NULL }
-#define LIST(interface, name, rule, list, key)                                                     \
-	{ interface, name, rule, SUBJECT_NONE, METHOD_READS, &params_none, NULL, list,             \
-	  "\"" key "\":" }
+#define CALL(interface, name, rule, subject, flags, params, handler)               \
+	{                                                                          \
+		interface, name, rule, subject, flags, params, handler, NULL, NULL \
+	}
+#define LIST(interface, name, rule, list, key)                                               \
+	{                                                                                    \
+		interface, name, rule, SUBJECT_NONE, METHOD_READS, &params_none, NULL, list, \
+			"\"" key "\":"                                                       \
+	}
 
 #define CHANGES METHOD_CHANGES_STATE
 

@@ -17,7 +17,8 @@ typedef enum SubjectType {
 	SUBJECT_NONE,
 	SUBJECT_VM,          /* a running VM, else STATUS_NOT_FOUND */
 	SUBJECT_ADAPTER,     /* an adapter, the software adapter where absent */
-	SUBJECT_VIRTUAL_GPU, /* a live vGPU and its VM; these and below else STATUS_INVALID_HANDLE */
+	SUBJECT_VIRTUAL_GPU, /* a live vGPU and its VM; these and below else STATUS_INVALID_HANDLE
+			      */
 	SUBJECT_CONTEXT,
 } SubjectType;
 
@@ -60,8 +61,9 @@ typedef struct ListOperations {
 
 typedef enum MethodFlags {
 	METHOD_READS = 0,
-	METHOD_CHANGES_STATE = 1 << 0,    /* a caller that is gone is refused */
-	METHOD_RECORDS_REFUSALS = 1 << 1, /* each refusal is a journal record, whatever its status */
+	METHOD_CHANGES_STATE = 1 << 0, /* a caller that is gone is refused */
+	METHOD_RECORDS_REFUSALS = 1
+				  << 1, /* each refusal is a journal record, whatever its status */
 } MethodFlags;
 
 struct Method {

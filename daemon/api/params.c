@@ -27,11 +27,11 @@ static void path_append(const Path *path, char *text, size_t size)
 }
 
 /* failure_parameter() of the path. */
-#define path_failure(failure, path, ...)                                                           \
-	({                                                                                         \
-		char _text[sizeof((failure)->parameter)] = "";                                     \
-		path_append((path), _text, sizeof(_text));                                         \
-		failure_parameter((failure), _text, __VA_ARGS__);                                  \
+#define path_failure(failure, path, ...)                          \
+	({                                                        \
+		char _text[sizeof((failure)->parameter)] = "";    \
+		path_append((path), _text, sizeof(_text));        \
+		failure_parameter((failure), _text, __VA_ARGS__); \
 	})
 
 static NTSTATUS decode_table(const ParamTable *table, const JsonValue *object, void *ret,
@@ -44,7 +44,7 @@ static NTSTATUS decode_guid(const JsonValue *value, Guid *ret, const Path *path,
 	if (text && guid_parse(text, ret))
 		return STATUS_SUCCESS;
 	return path_failure(failure, path,
-				 "is not a GUID; write it as 8-4-4-4-12 hex digits, not all zero");
+			    "is not a GUID; write it as 8-4-4-4-12 hex digits, not all zero");
 }
 
 static NTSTATUS decode_string(const ParamField *field, const JsonValue *value, const char **ret,
@@ -55,8 +55,8 @@ static NTSTATUS decode_string(const ParamField *field, const JsonValue *value, c
 	if (!text)
 		return path_failure(failure, path, "is not a string");
 	if (field->maximum > 0 && strlen(text) > field->maximum)
-		return path_failure(failure, path,
-					 "is longer than %zu bytes; shorten it", field->maximum);
+		return path_failure(failure, path, "is longer than %zu bytes; shorten it",
+				    field->maximum);
 	*ret = text;
 	return STATUS_SUCCESS;
 }
@@ -66,7 +66,7 @@ static NTSTATUS decode_integer(const JsonValue *value, OptionalInteger *ret, con
 {
 	if (!json_read_unsigned(value, &ret->value))
 		return path_failure(failure, path,
-					 "is not an integer from 0 to 9223372036854775807");
+				    "is not an integer from 0 to 9223372036854775807");
 	ret->present = true;
 	return STATUS_SUCCESS;
 }
@@ -99,8 +99,8 @@ static NTSTATUS decode_array(const ParamField *field, const JsonValue *value, vo
 	if (json_type_of(value) != JSON_ARRAY)
 		return path_failure(failure, path, "is not an array");
 	if (count > field->maximum)
-		return path_failure(failure, path,
-					 "has more than %zu items; name fewer", field->maximum);
+		return path_failure(failure, path, "has more than %zu items; name fewer",
+				    field->maximum);
 	for (size_t i = 0; i < count; i++) {
 		Path item = { .parent = path, .index = i };
 		NTSTATUS status = decode_object(field, json_array_at(value, i),
@@ -170,7 +170,7 @@ static NTSTATUS decode_table(const ParamTable *table, const JsonValue *object, v
 
 		if (!field)
 			return path_failure(failure, &member,
-						 "is not a parameter of this method; leave it out");
+					    "is not a parameter of this method; leave it out");
 		if (!members.value) /* null counts as absent */
 			continue;
 		NTSTATUS status = decode_field(field, members.value, ret, &member, failure);

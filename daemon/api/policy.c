@@ -87,7 +87,8 @@ NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
 	case RULE_CONTEXT_OWNER:
 		if (facts->is_context_owner)
 			return STATUS_SUCCESS;
-		return deny(failure, "notOwner", "only the process that made the context may do this");
+		return deny(failure, "notOwner",
+			    "only the process that made the context may do this");
 	case RULE_NONE:
 	case RULE_MAX:
 		break;

@@ -19,7 +19,8 @@ typedef enum Rule {
 	RULE_MACHINE_MAKER,  /* operators; with allowUserMachines anyone, for itself */
 	RULE_MACHINE_OWNER,  /* operators, and who registered the VM */
 	RULE_MACHINE_VIEWER, /* who sees the VM in a list */
-	RULE_DISPLAY_CLIENT, /* who has the privileges of the VM's display client, or has shown so */
+	RULE_DISPLAY_CLIENT, /* who has the privileges of the VM's display client, or has shown so
+			      */
 	RULE_CONTEXT_OWNER,  /* the process that made it */
 	RULE_MAX,
 } Rule;

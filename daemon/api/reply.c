@@ -87,8 +87,8 @@ void reply_failure(Writer *writer, const char *interface, const Failure *failure
 	bool of_service = is_service_interface(interface);
 
 	if (of_service && failure->status == STATUS_INVALID_PARAMETER) {
-		reply_varlink_error(writer, "InvalidParameter", "\"parameter\":",
-				    failure->parameter, terminator);
+		reply_varlink_error(writer, "InvalidParameter",
+				    "\"parameter\":", failure->parameter, terminator);
 		return;
 	}
 	error_begin(writer, of_service ? INTERFACE_VAILD : interface,

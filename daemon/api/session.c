@@ -285,8 +285,8 @@ static const Method *find_method(const JsonValue *message, char terminator, Buff
 	char *interface = strdup(name);
 	if (interface)
 		*strrchr(interface, '.') = '\0';
-	reply_varlink_error(&writer, "InterfaceNotFound", "\"interface\":",
-			    interface ? interface : name, terminator);
+	reply_varlink_error(&writer, "InterfaceNotFound",
+			    "\"interface\":", interface ? interface : name, terminator);
 	free(interface);
 	return NULL;
 }
@@ -333,8 +333,8 @@ static bool session_handle(Session *session, const FrameMessage *message, Buffer
 	const char *error;
 	size_t begin = buffer_size(out);
 	Arrival arrival = message_arrival(session, message);
-	JsonValue *value = json_parse(session->service->parser, message->text, message->length,
-				      &error);
+	JsonValue *value =
+		json_parse(session->service->parser, message->text, message->length, &error);
 
 	if (error)
 		refuse_malformed("the message is not JSON; send one JSON object, then LF or NUL",
@@ -366,6 +366,7 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 	case FRAME_MESSAGE:
 		break;
 	}
+	session->message_count++;
 	bool sound = session_handle(session, &message, out);
 	buffer_consume(&session->input, message.size);
 	*ret_state = SESSION_FINISHED;

@@ -36,6 +36,7 @@ typedef struct Session {
 	uint64_t stream_cursor;
 	char stream_terminator;
 
+	uint64_t message_count; /* whole messages so far */
 	bool end_of_input;
 } Session;
 

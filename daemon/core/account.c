@@ -87,8 +87,8 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, b
 NTSTATUS charge_take(Charge *charge, Accounts *accounts, uid_t uid, bool is_operator,
 		     LimitKind kind, Failure *failure)
 {
-	NTSTATUS status = limits_allow(accounts, account_find(accounts, uid), is_operator, kind,
-				       failure);
+	NTSTATUS status =
+		limits_allow(accounts, account_find(accounts, uid), is_operator, kind, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
@@ -126,7 +126,7 @@ void accounts_check(const Accounts *accounts)
 	uint64_t sums[LIMIT_MAX] = { 0 };
 	Account *account;
 
-	RB_FOREACH(account, AccountTree, (AccountTree *)&accounts->tree) {
+	RB_FOREACH (account, AccountTree, (AccountTree *)&accounts->tree) {
 		uint64_t any = 0;
 		for (int kind = 0; kind < LIMIT_MAX; kind++) {
 			sums[kind] += account->used[kind];

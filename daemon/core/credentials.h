@@ -34,7 +34,7 @@ typedef struct Credentials {
 	Groups groups;
 	uint64_t permitted;
 	uint64_t effective;
-	char *label;          /* of the LSM that /proc/PID/attr/current speaks for; "" without one */
+	char *label; /* of the LSM that /proc/PID/attr/current speaks for; "" without one */
 	char *stacked_labels; /* of every further active LSM; "" without any */
 } Credentials;
 

@@ -19,8 +19,8 @@ static Difference display_client_compare(const DisplayClient *client, const Priv
 
 	if (client->unreadable)
 		return DIFFERENCE_UNREADABLE;
-	Difference difference = connection_credentials_compare(privileges->connection, credentials,
-							       !client->user);
+	Difference difference =
+		connection_credentials_compare(privileges->connection, credentials, !client->user);
 	if (difference != DIFFERENCE_NONE)
 		return difference;
 	return client->user ? credentials_compare_user(privileges->process, credentials)

@@ -37,7 +37,8 @@ NTSTATUS failure_parameter(Failure *failure, const char *parameter, const char *
 	*failure = (Failure){ .status = STATUS_INVALID_PARAMETER, .reason = "parameter" };
 	snprintf(failure->parameter, sizeof(failure->parameter), "%s", parameter);
 	trim_cut_character(failure->parameter, sizeof(failure->parameter));
-	int length = snprintf(failure->message, sizeof(failure->message), "%s ", failure->parameter);
+	int length =
+		snprintf(failure->message, sizeof(failure->message), "%s ", failure->parameter);
 	if (length > 0 && (size_t)length < sizeof(failure->message)) {
 		va_start(arguments, format);
 		vsnprintf(failure->message + length, sizeof(failure->message) - (size_t)length,

@@ -54,7 +54,7 @@ Adapter *adapter_after(Broker *broker, uint64_t serial)
 {
 	Adapter *adapter;
 
-	TAILQ_FOREACH(adapter, &broker->adapters, link)
+	TAILQ_FOREACH (adapter, &broker->adapters, link)
 		if (adapter->serial > serial)
 			return adapter;
 	return NULL;
@@ -85,7 +85,7 @@ static GpuProcess *gpu_process_find(const Process *process, const Adapter *adapt
 {
 	GpuProcess *gpu_process;
 
-	LIST_FOREACH(gpu_process, &process->gpu_processes, of_process)
+	LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
 		if (gpu_process->adapter == adapter)
 			return gpu_process;
 	return NULL;
@@ -189,7 +189,7 @@ bool process_has_context(const Process *process)
 {
 	const GpuProcess *gpu_process;
 
-	LIST_FOREACH(gpu_process, &process->gpu_processes, of_process)
+	LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
 		if (gpu_process->context_count > 0)
 			return true;
 	return false;
@@ -216,7 +216,7 @@ static void gpu_process_check(const GpuProcess *gpu_process)
 	const Context *context;
 	size_t contexts = 0;
 
-	LIST_FOREACH(context, &gpu_process->contexts, link) {
+	LIST_FOREACH (context, &gpu_process->contexts, link) {
 		assert(context->gpu_process == gpu_process);
 		assert(context->charge.account && context->charge.kind == LIMIT_CONTEXTS);
 		contexts++;
@@ -232,11 +232,11 @@ void gpu_check(Broker *broker)
 	Adapter *adapter;
 
 	for (process = process_first(broker); process; process = process_next(process))
-		LIST_FOREACH(gpu_process, &process->gpu_processes, of_process) {
+		LIST_FOREACH (gpu_process, &process->gpu_processes, of_process) {
 			assert(gpu_process->process == process);
 			gpu_process_check(gpu_process);
 		}
-	TAILQ_FOREACH(adapter, &broker->adapters, link) {
+	TAILQ_FOREACH (adapter, &broker->adapters, link) {
 		assert(adapter_find(broker, &adapter->named.handle) == adapter);
 		assert(adapter->virtual_gpus <= adapter->max_virtual_gpus);
 	}

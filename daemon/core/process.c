@@ -110,13 +110,13 @@ void process_check(Broker *broker, const Process *process)
 	const VirtualMachine *vm;
 	unsigned int attached = 0;
 
-	LIST_FOREACH(registration, &process->registrations, of_process)
+	LIST_FOREACH (registration, &process->registrations, of_process)
 		attached += registration->process == process;
-	LIST_FOREACH(gpu_process, &process->gpu_processes, of_process)
+	LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
 		attached += gpu_process->process == process;
-	LIST_FOREACH(vm, &process->virtual_machines, of_vmm)
+	LIST_FOREACH (vm, &process->virtual_machines, of_vmm)
 		attached += vm->vmm == process;
-	LIST_FOREACH(vm, &process->agent_of, of_agent)
+	LIST_FOREACH (vm, &process->agent_of, of_agent)
 		attached += vm->agent.process == process;
 	assert(attached == process->attached && attached > 0);
 	assert(process->key != PROCESS_KEY_NONE && process_find(broker, process->key) == process);

@@ -74,8 +74,8 @@ void quarantine_commit(Broker *broker, Quarantine *quarantine)
 	RB_INSERT(QuarantineSerialTree, &broker->quarantines_by_serial, quarantine);
 	if (vm)
 		vm_end_registrations(broker, vm, END_QUARANTINED);
-	broker_event(broker, &(Event){ .kind = EVENT_QUARANTINED,
-				       .virtual_machine = &quarantine->guid });
+	broker_event(broker,
+		     &(Event){ .kind = EVENT_QUARANTINED, .virtual_machine = &quarantine->guid });
 }
 
 void quarantine_lift(Broker *broker, Quarantine *quarantine)
@@ -83,15 +83,14 @@ void quarantine_lift(Broker *broker, Quarantine *quarantine)
 	Guid guid = quarantine->guid;
 
 	quarantine_forget(broker, quarantine);
-	broker_event(broker, &(Event){ .kind = EVENT_QUARANTINE_LIFTED,
-				       .virtual_machine = &guid });
+	broker_event(broker, &(Event){ .kind = EVENT_QUARANTINE_LIFTED, .virtual_machine = &guid });
 }
 
 void quarantines_check(Broker *broker)
 {
 	Quarantine *quarantine;
 
-	RB_FOREACH(quarantine, QuarantineSerialTree, &broker->quarantines_by_serial) {
+	RB_FOREACH (quarantine, QuarantineSerialTree, &broker->quarantines_by_serial) {
 		assert(quarantine_find(broker, &quarantine->guid) == quarantine);
 		assert(quarantine->charge.account);
 		assert(quarantine->charge.kind == LIMIT_QUARANTINES);

@@ -33,7 +33,7 @@ Registration *registration_find_by_pid(const VirtualMachine *vm, pid_t pid)
 {
 	Registration *registration;
 
-	LIST_FOREACH(registration, &vm->registrations, of_vm)
+	LIST_FOREACH (registration, &vm->registrations, of_vm)
 		if (registration->process->pid == pid)
 			return registration;
 	return NULL;
@@ -138,7 +138,7 @@ void registrations_check(Broker *broker)
 {
 	Registration *registration;
 
-	RB_FOREACH(registration, RegistrationSerialTree, &broker->registrations_by_serial) {
+	RB_FOREACH (registration, RegistrationSerialTree, &broker->registrations_by_serial) {
 		assert(registration_find(broker, registration->process->key, registration->vm) ==
 		       registration);
 		assert(registration->charge.account);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Red-black trees and lists are intrusive: to insert allocates nothing and cannot fail. */
-#define TREE_GENERATE(name, type, field, compare)                                                  \
+#define TREE_GENERATE(name, type, field, compare) \
 	RB_GENERATE_INTERNAL(name, type, field, compare, __attribute__((unused)) static)
 
 static inline int compare_numbers(uint64_t a, uint64_t b)

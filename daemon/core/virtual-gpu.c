@@ -13,8 +13,8 @@ NTSTATUS virtual_gpu_prepare(Broker *broker, const Caller *caller, VirtualMachin
 			    "name another adapter");
 		failure->limit = "maxVirtualGpus";
 		failure->maximum = adapter->max_virtual_gpus;
-		failure->used = accounts_used(&broker->accounts, caller->account,
-					      LIMIT_VIRTUAL_GPUS);
+		failure->used =
+			accounts_used(&broker->accounts, caller->account, LIMIT_VIRTUAL_GPUS);
 		return failure->status;
 	}
 	_cleanup_free_ VirtualGpu *virtual_gpu = calloc(1, sizeof(*virtual_gpu));

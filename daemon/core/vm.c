@@ -176,7 +176,7 @@ static void vm_end_unmatched(Broker *broker, VirtualMachine *vm)
 {
 	Registration *registration, *next;
 
-	LIST_FOREACH_SAFE(registration, &vm->registrations, of_vm, next) {
+	LIST_FOREACH_SAFE (registration, &vm->registrations, of_vm, next) {
 		Privileges privileges = registration_privileges(registration);
 
 		if (display_clients_compare(&vm->display_clients, &privileges) != DIFFERENCE_NONE)
@@ -244,14 +244,14 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	assert(vm->charge.account && vm->charge.kind == LIMIT_VIRTUAL_MACHINES);
 	assert(process_find(broker, vm->vmm->key) == vm->vmm);
 	assert(vm->display_clients.count > 0);
-	LIST_FOREACH(registration, &vm->registrations, of_vm) {
+	LIST_FOREACH (registration, &vm->registrations, of_vm) {
 		assert(registration->vm == vm);
 		registrations++;
 	}
 	assert(registrations == vm->registration_count);
 	assert(registrations == 0 || !TAILQ_EMPTY(&vm->virtual_gpus));
 	assert(registrations == 0 || !quarantine_find(broker, &vm->guid));
-	TAILQ_FOREACH(virtual_gpu, &vm->virtual_gpus, link) {
+	TAILQ_FOREACH (virtual_gpu, &vm->virtual_gpus, link) {
 		assert(virtual_gpu->vm == vm);
 		assert(virtual_gpu_find(broker, &virtual_gpu->named.handle) == virtual_gpu);
 	}

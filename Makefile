@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+#
+# One Makefile for everything; `make help` lists the targets. Every build is a variant with a folder
+# of its own: build/ for use, build/sanitized/ for the tests, build/fuzz/ for libFuzzer.
+
+CC       = gcc
+CLANG    = clang
+OPTIMIZE = -O2 -g
+WARNINGS = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconversion \
+           -Wno-sign-conversion -Wvla -Wformat=2 -Werror
+HARDEN   = -fstack-protector-strong -D_FORTIFY_SOURCE=2
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# Prints what is built; `make V=1` prints the commands.
+QUIET = $(if $(V),,@echo '  $@';)
+
+INCLUDES = -Iproto -Idaemon/core -Idaemon/api -Idaemon/host
+BASE     = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS)
+
+DAEMON_LIBS = -levent_core -ljson-c -lsystemd
+CLIENT_LIBS = -ljson-c
+
+# The layers, from the inside out. check-layers proves that arrows go one way.
+PROTO  = $(wildcard proto/*.c)
+CORE   = $(wildcard daemon/core/*.c)
+API    = $(wildcard daemon/api/*.c)
+HOST   = $(wildcard daemon/host/*.c)
+MAIN   = daemon/main.c
+LIB    = $(wildcard client/lib*.c client/d3dkmt*.c)
+CTL    = $(wildcard client/vailctl*.c client/table*.c)
+TOOLS  = $(wildcard tests/system/tools/*.c)
+BENCH  = $(wildcard tests/bench/*.c)
+UNIT   = $(wildcard tests/unit/*.c)
+MODEL  = $(wildcard tests/model/*.c)
+WORLD  = tests/unit/fake-host.c
+LEAKS  = $(wildcard tests/unit/leak-check.c)
+
+VARLINK    = $(wildcard proto/*.varlink)
+INTERFACES = build/generated/interfaces.c
+
+# $(call objects,folder,sources)
+objects = $(patsubst %.c,$(1)/%.o,$(2))
+
+PURE_SOURCES   = $(PROTO) $(CORE) $(API) $(INTERFACES)
+DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
+
+.PHONY: all run check check-installed lint check-layers check-headers check-dist bench help clean \
+        sanitized packages-run packages-check fuzz
+
+all: build/vaild build/vailctl build/libvail.so
+
+## Programs
+
+build/vaild: $(call objects,build,$(DAEMON_SOURCES) $(MAIN))
+	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $^ $(DAEMON_LIBS)
+
+build/libvail.so.0: $(call objects,build,$(PROTO) $(LIB)) client/libvail.map
+	$(QUIET)$(CC) $(LDFLAGS) -shared -Wl,-soname,libvail.so.0 -Wl,--version-script=client/libvail.map \
+	    -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) $(CLIENT_LIBS)
+
+build/libvail.so: build/libvail.so.0
+	$(QUIET)ln -sf $(notdir $<) $@
+
+# In the build folder the tool finds the library beside itself.
+build/vailctl: $(call objects,build,$(PROTO) $(CTL)) build/libvail.so
+	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
+	    -Wl,-rpath,'$$ORIGIN' $(CLIENT_LIBS)
+
+build/sanitized/vaild: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN))
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
+
+build/sanitized/vailctl: $(call objects,build/sanitized,$(PROTO) $(LIB) $(CTL))
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(CLIENT_LIBS)
+
+## Tests
+
+build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(UNIT))
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS) -lcriterion
+
+build/tests/model-tests: $(call objects,build/sanitized,$(PURE_SOURCES) $(MODEL) $(WORLD) $(LEAKS))
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -ljson-c -lcriterion
+
+build/tests/replay-%: build/sanitized/tests/fuzz/fuzz-%.o build/sanitized/tests/fuzz/replay.o \
+                      $(call objects,build/sanitized,$(PURE_SOURCES) $(WORLD))
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -ljson-c
+
+build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -o $@ $< -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/../..'
+
+build/tests/bench: $(call objects,build,$(PROTO) $(BENCH))
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -o $@ $^ $(CLIENT_LIBS)
+
+build/fuzz/%: tests/fuzz/%.c $(PURE_SOURCES) $(WORLD)
+	@mkdir -p $(@D)
+	$(QUIET)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined $(INCLUDES) \
+	    -Itests/unit -o $@ $^ -ljson-c
+
+TEST_PROGRAMS = build/tests/unit-tests build/tests/model-tests build/tests/replay-session \
+                $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
+
+## Objects
+
+build/%.o: %.c
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(BASE) $(OPTIMIZE) $(HARDEN) $(INCLUDES_FOR) $(CFLAGS) -c -o $@ $<
+
+build/sanitized/%.o: %.c
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(BASE) -O1 -g $(SANITIZE) $(INCLUDES_FOR) -c -o $@ $<
+
+INCLUDES_FOR = $(INCLUDES)
+build/client/%.o build/sanitized/client/%.o: INCLUDES_FOR = -Iproto -Iclient
+build/tests/%.o build/sanitized/tests/%.o: INCLUDES_FOR = $(INCLUDES) -Iclient -Itests/unit
+
+# Each interface file becomes a C string, line by line, so that a compiler's error names its line.
+$(INTERFACES): $(VARLINK) Makefile
+	@mkdir -p $(@D)
+	@{ echo '/* Generated from proto/ by the Makefile. */'; \
+	   echo '#include "interfaces.h"'; \
+	   echo 'const Interface interfaces[] = {'; \
+	   for file in proto/org.varlink.service.varlink \
+	               $(filter-out proto/org.varlink.service.varlink,$(VARLINK)); do \
+	       name=$${file#proto/}; echo "{ \"$${name%.varlink}\","; \
+	       sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$file; \
+	       echo '},'; \
+	   done; \
+	   echo '};'; \
+	   echo 'const size_t interface_count = sizeof(interfaces) / sizeof(interfaces[0]);'; \
+	 } > $@
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+## What people call
+
+# `run` and `check` are the only command that a fresh machine needs: they install first what is
+# missing, and then call make anew, since what was installed may change what is built.
+run:
+	tests/install-packages run
+	$(MAKE) all $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
+	tests/system/main-job
+
+check:
+	tests/install-packages check
+	$(MAKE) check-installed
+
+check-installed:
+	tests/check
+
+sanitized: build/sanitized/vaild build/sanitized/vailctl $(TEST_PROGRAMS)
+
+lint:
+	tests/lint
+
+check-layers: $(call objects,build,$(PURE_SOURCES))
+	tests/check-layers
+
+bench: all build/tests/bench
+	tests/install-packages run
+	tests/bench/run
+
+fuzz: build/fuzz/fuzz-session
+	@echo 'Fuzzing until interrupted; findings are left in build/fuzz/'
+	cd build/fuzz && ./fuzz-session -max_len=4096 corpus $(CURDIR)/tests/fuzz/corpus/session
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make                build/vaild, build/vailctl, build/libvail.so'
+	@echo 'make run            install what is missing, build, and show the main job on a real QEMU guest'
+	@echo 'make check          install what is missing, build with sanitizers, and run all tests'
+	@echo 'make lint           clang-format, clang-tidy, shell scripts'
+	@echo 'make check-layers   prove that the layers depend one way, and that core and api are pure'
+	@echo 'make bench          measure against a raw socket echo in the same run'
+	@echo 'make fuzz           run libFuzzer on the path from bytes to reply'
+	@echo 'make clean          remove build/'

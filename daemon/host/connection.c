@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+#include "connection.h"
+
+#include <assert.h>
+#include <event2/event.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "descriptor.h"
+#include "log.h"
+#include "peer.h"
+#include "reply.h"
+#include "server.h"
+
+#define INPUT_SIZE (64u << 10)
+
+/* Bytes read at once into a buffer that holds the beginning of a message already. */
+#define INPUT_STEP 4096
+
+static void on_ready(evutil_socket_t descriptor, short what, void *context);
+
+/* --- buffers --------------------------------------------------------------------------------- */
+
+/* Lends the spare buffer to one that is empty. */
+static void buffer_borrow(Buffer *buffer, Buffer *spare)
+{
+	if (buffer->data)
+		return;
+	*buffer = *spare;
+	*spare = BUFFER_INIT;
+}
+
+/* Takes the loan back; what the buffer still holds moves into memory of its own size. */
+static void buffer_return(Buffer *buffer, Buffer *spare)
+{
+	size_t size = buffer_size(buffer);
+	Buffer kept = BUFFER_INIT;
+
+	if (!buffer->data || spare->data || (size > 0 && buffer->capacity <= 2 * size))
+		return;
+	if (size > 0 && !buffer_append(&kept, buffer_head(buffer), size))
+		return; /* then it keeps the large one */
+	buffer->start = buffer->end = 0;
+	*spare = *buffer;
+	*buffer = kept;
+}
+
+/* --- the end of a connection ----------------------------------------------------------------- */
+
+static void connection_account_unread(Connection *connection)
+{
+	size_t unread = buffer_size(&connection->output);
+
+	connection->owner->unread += unread - connection->unread;
+	connection->unread = unread;
+}
+
+static void connection_set_half(Connection *connection, bool is_half);
+
+void connection_shut(Connection *connection)
+{
+	struct Server *server = connection->server;
+	Owner *owner = connection->owner;
+
+	if (connection->socket < 0)
+		return;
+	event_del(&connection->event);
+	connection_set_half(connection, false);
+	buffer_deinit(&connection->output);
+	connection_account_unread(connection);
+	session_deinit(&connection->session);
+	TAILQ_REMOVE(&owner->connections, connection, of_owner);
+	owner->connection_count--;
+	if (connection->may_hold_descriptors) {
+		shutdown(connection->socket, SHUT_RDWR);
+		closer_close(&server->closer, owner, TAKE_DESCRIPTOR(connection->socket));
+	} else {
+		descriptor_close(&connection->socket);
+	}
+	owner_put(owner);
+	charge_return(&connection->charge, &server->service.broker->accounts);
+	host_process_unref(connection->process);
+	TAILQ_INSERT_TAIL(&server->connections.dead, connection, link);
+	event_active(&server->connections.bury_event, EV_TIMEOUT, 0);
+}
+
+static void on_bury(evutil_socket_t descriptor, short what, void *context)
+{
+	Connections *connections = context;
+	Connection *connection;
+
+	(void)descriptor;
+	(void)what;
+	while ((connection = TAILQ_FIRST(&connections->dead))) {
+		TAILQ_REMOVE(&connections->dead, connection, link);
+		connection_credentials_deinit(&connection->caller.credentials);
+		free(connection);
+	}
+}
+
+/* --- half messages --------------------------------------------------------------------------- */
+
+static uint64_t connections_now(const Connections *connections)
+{
+	const Host *host = &connections->server->host;
+
+	return host->now(host->self);
+}
+
+static void connections_set_half_timer(Connections *connections)
+{
+	const Connection *first = TAILQ_FIRST(&connections->half);
+	uint64_t now = connections_now(connections);
+
+	if (!first)
+		return;
+	uint64_t wait = first->half_deadline > now ? first->half_deadline - now : 0;
+	struct timeval delay = {
+		.tv_sec = (time_t)(wait / 1000000),
+		.tv_usec = (suseconds_t)(wait % 1000000),
+	};
+	event_add(&connections->half_event, &delay);
+}
+
+static void connection_set_half(Connection *connection, bool is_half)
+{
+	Connections *connections = &connection->server->connections;
+	bool is_same = connection->half_message == connection->session.message_count;
+
+	if (connection->is_half && is_half && is_same)
+		return; /* its time runs from the message's first byte on */
+	if (connection->is_half)
+		TAILQ_REMOVE(&connections->half, connection, link);
+	connection->is_half = is_half;
+	if (!is_half)
+		return;
+	connection->half_message = connection->session.message_count;
+	connection->half_deadline =
+		connections_now(connections) + UINT64_C(1000000) * LIMIT_HALF_MESSAGE_SECONDS;
+	TAILQ_INSERT_TAIL(&connections->half, connection, link);
+	if (TAILQ_FIRST(&connections->half) == connection)
+		connections_set_half_timer(connections);
+}
+
+static void on_half_message_late(evutil_socket_t descriptor, short what, void *context)
+{
+	Connections *connections = context;
+	Connection *first;
+
+	(void)descriptor;
+	(void)what;
+	while ((first = TAILQ_FIRST(&connections->half)) &&
+	       first->half_deadline <= connections_now(connections))
+		connection_shut(first);
+	connections_set_half_timer(connections);
+}
+
+/* --- sending --------------------------------------------------------------------------------- */
+
+/* Sends what it can. Returns false when the peer is gone. */
+static bool connection_flush(Connection *connection)
+{
+	Buffer *output = &connection->output;
+
+	while (buffer_size(output) > 0) {
+		ssize_t size = send(connection->socket, buffer_head(output), buffer_size(output),
+				    MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return errno == EAGAIN;
+		buffer_consume(output, (size_t)size);
+	}
+	return true;
+}
+
+/* One uid may leave so much unread; past it, its fullest connection goes. */
+static void owner_shed_unread(Owner *owner)
+{
+	Connection *connection, *fullest = NULL;
+
+	if (owner->unread <= LIMIT_UNREAD_PER_UID)
+		return;
+	TAILQ_FOREACH (connection, &owner->connections, of_owner)
+		if (!fullest || connection->unread > fullest->unread)
+			fullest = connection;
+	log_warning("uid=%u leaves %zu bytes unread: closing the connection of pid=%d with %zu",
+		    owner->uid, owner->unread, (int)fullest->caller.pid, fullest->unread);
+	connection_shut(fullest);
+}
+
+static void connection_wait_for(Connection *connection, short what)
+{
+	if (connection->waits_for == what)
+		return;
+	event_del(&connection->event);
+	event_assign(&connection->event, connection->server->base, connection->socket,
+		     (short)(what | EV_PERSIST), on_ready, connection);
+	event_priority_set(&connection->event, 1);
+	connection->waits_for = what;
+	if (event_add(&connection->event, NULL) < 0)
+		connection_shut(connection);
+}
+
+/* --- serving --------------------------------------------------------------------------------- */
+
+/* Answers all that can be answered now, and sends it. */
+static void connection_serve(Connection *connection)
+{
+	Connections *connections = &connection->server->connections;
+	Session *session = &connection->session;
+	bool alive;
+
+	buffer_borrow(&connection->output, &connections->spare_output);
+	do {
+		connection->state = session_pump(session, &connection->output);
+		alive = connection_flush(connection);
+	} while (alive && connection->state == SESSION_PAUSED &&
+		 buffer_size(&connection->output) == 0);
+	buffer_return(&session->input, &connections->spare_input);
+	buffer_return(&connection->output, &connections->spare_output);
+	connection_account_unread(connection);
+
+	bool is_sent = buffer_size(&connection->output) == 0;
+	if (!alive || (connection->state == SESSION_FINISHED && is_sent)) {
+		connection_shut(connection);
+		return;
+	}
+	connection_set_half(connection, connection->state == SESSION_READS &&
+						session_has_half_message(session));
+	/* While output waits nothing more is read: whoever does not take replies asks no more. */
+	connection_wait_for(connection, is_sent ? EV_READ : EV_WRITE);
+	owner_shed_unread(connection->owner);
+}
+
+typedef union Control {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(sizeof(struct ucred)) +
+		   CMSG_SPACE(LIMIT_MESSAGE_DESCRIPTORS * sizeof(int))];
+} Control;
+
+/* Nobody asked for them: they go to the closer, and the message that they came with is refused. */
+static void connection_discard_descriptors(Connection *connection, const struct cmsghdr *header,
+					   Arrival *arrival)
+{
+	size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	arrival->closing_too_many |= closer_is_full(connection->owner);
+	for (size_t i = 0; i < count; i++) {
+		int descriptor;
+
+		memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+		closer_close(&connection->server->closer, connection->owner, descriptor);
+	}
+	arrival->descriptors += (unsigned int)count;
+}
+
+/* What the kernel says of the bytes just received. Without a word they are nobody's. */
+static Arrival connection_read_control(Connection *connection, struct msghdr *message)
+{
+	Arrival arrival = {
+		.foreign = true,
+		.truncated = (message->msg_flags & MSG_CTRUNC) != 0,
+	};
+	struct cmsghdr *header;
+
+	for (header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+		struct ucred sender;
+
+		if (header->cmsg_level != SOL_SOCKET)
+			continue;
+		if (header->cmsg_type == SCM_RIGHTS) {
+			connection_discard_descriptors(connection, header, &arrival);
+		} else if (header->cmsg_type == SCM_CREDENTIALS &&
+			   header->cmsg_len == CMSG_LEN(sizeof(sender))) {
+			memcpy(&sender, CMSG_DATA(header), sizeof(sender));
+			arrival.foreign = sender.pid == 0 || sender.pid != connection->caller.pid;
+		}
+	}
+	return arrival;
+}
+
+/* Receives into the session. Returns false when nothing came, or the connection is over. */
+static bool connection_receive(Connection *connection)
+{
+	Connections *connections = &connection->server->connections;
+	Buffer *input = &connection->session.input;
+	Control control;
+
+	buffer_borrow(input, &connections->spare_input);
+	if (!buffer_reserve(input, input->data ? INPUT_STEP : INPUT_SIZE)) {
+		connection_shut(connection);
+		return false;
+	}
+	struct iovec bytes = {
+		.iov_base = buffer_tail(input),
+		.iov_len = input->capacity - input->end,
+	};
+	struct msghdr message = {
+		.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t size = recvmsg(connection->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (size < 0) {
+		buffer_return(input, &connections->spare_input);
+		if (errno != EAGAIN && errno != EINTR)
+			connection_shut(connection);
+		return false;
+	}
+	Arrival arrival = connection_read_control(connection, &message);
+	if (size == 0) {
+		/* Nothing is queued, and nothing can be any more. */
+		connection->may_hold_descriptors = false;
+		session_end_of_input(&connection->session);
+		return true;
+	}
+	input->end += (size_t)size;
+	session_arrived(&connection->session, &arrival);
+	return true;
+}
+
+static void on_ready(evutil_socket_t descriptor, short what, void *context)
+{
+	Connection *connection = context;
+
+	(void)descriptor;
+	if (what & EV_WRITE) {
+		if (!connection_flush(connection)) {
+			connection_shut(connection);
+			return;
+		}
+		connection_account_unread(connection);
+		if (buffer_size(&connection->output) > LIMIT_UNREAD_PAUSE / 2)
+			return;
+	} else if (!connection_receive(connection)) {
+		return;
+	}
+	connection_serve(connection);
+}
+
+/* --- the beginning of a connection ----------------------------------------------------------- */
+
+/* Says why, if the socket takes it at once, and closes. */
+static void refuse(struct Server *server, Owner *owner, int socket, const Failure *failure)
+{
+	Buffer reply = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&reply);
+
+	reply_failure(&writer, INTERFACE_VAILD, failure, '\n');
+	if (!writer.failed)
+		send(socket, buffer_head(&reply), buffer_size(&reply), MSG_NOSIGNAL | MSG_DONTWAIT);
+	buffer_deinit(&reply);
+	if (server->connections.senders_are_stopped) {
+		close(socket);
+	} else {
+		shutdown(socket, SHUT_RDWR);
+		closer_close(&server->closer, owner, socket);
+	}
+}
+
+static void connection_start(Connection *connection)
+{
+	struct Server *server = connection->server;
+
+	session_init(&connection->session, &server->service, &connection->caller);
+	TAILQ_INSERT_HEAD(&connection->owner->connections, connection, of_owner);
+	connection->owner->connection_count++;
+	event_assign(&connection->event, server->base, connection->socket, EV_READ | EV_PERSIST,
+		     on_ready, connection);
+	event_priority_set(&connection->event, 1);
+	connection->waits_for = EV_READ;
+	if (event_add(&connection->event, NULL) < 0)
+		connection_shut(connection);
+}
+
+static Connection *connection_new(struct Server *server, int socket)
+{
+	static const int on = 1;
+	Connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection)
+		return NULL;
+	/* Inherited from the listener on today's kernels; asked for on those that do not. */
+	setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	connection->server = server;
+	connection->socket = socket;
+	connection->may_hold_descriptors = !server->connections.senders_are_stopped;
+	return connection;
+}
+
+/* Before it is anybody's: gives back what there is of it. */
+static void connection_abandon(Connection *connection)
+{
+	connection_credentials_deinit(&connection->caller.credentials);
+	free(connection);
+}
+
+int connection_open(struct Server *server, int socket)
+{
+	Failure failure;
+	Connection *connection = connection_new(server, socket);
+	int error = connection ? peer_identify(socket, &server->processes, &server->own_namespace,
+					       &connection->caller, &connection->process)
+			       : -ENOMEM;
+
+	if (error == 0) {
+		connection->owner = owner_get(&server->owners, connection->caller.account);
+		error = connection->owner ? 0 : -ENOMEM;
+	}
+	if (error < 0) {
+		close(socket);
+		if (connection)
+			connection_abandon(connection);
+		return error;
+	}
+	connection->caller.is_operator =
+		settings_make_operator(&server->service.settings, &connection->caller);
+	if (charge_take(&connection->charge, &server->service.broker->accounts,
+			connection->caller.account, connection->caller.is_operator,
+			LIMIT_CONNECTIONS, &failure) != STATUS_SUCCESS) {
+		refuse(server, connection->owner, socket, &failure);
+		owner_put(connection->owner);
+		connection_abandon(connection);
+		return 0;
+	}
+	if (connection->process)
+		host_process_ref(connection->process);
+	connection_start(connection);
+	return 0;
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
+
+void connections_init(Connections *connections, struct Server *server)
+{
+	*connections = (Connections){ .server = server };
+	TAILQ_INIT(&connections->half);
+	TAILQ_INIT(&connections->dead);
+	event_assign(&connections->half_event, server->base, -1, 0, on_half_message_late,
+		     connections);
+	event_assign(&connections->bury_event, server->base, -1, 0, on_bury, connections);
+}
+
+void connections_deinit(Connections *connections)
+{
+	Owner *heaviest;
+
+	while ((heaviest = owners_heaviest(&connections->server->owners)))
+		connection_shut(TAILQ_FIRST(&heaviest->connections));
+	on_bury(-1, 0, connections);
+	event_del(&connections->half_event);
+	event_del(&connections->bury_event);
+	buffer_deinit(&connections->spare_input);
+	buffer_deinit(&connections->spare_output);
+}
+
+void connections_reclassify(Connections *connections)
+{
+	struct Server *server = connections->server;
+	Owner *owner;
+	Connection *connection;
+
+	for (owner = owners_first(&server->owners); owner; owner = owner_next(owner))
+		TAILQ_FOREACH (connection, &owner->connections, of_owner)
+			connection->caller.is_operator = settings_make_operator(
+				&server->service.settings, &connection->caller);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HOST_CONNECTION_H
+#define HOST_CONNECTION_H
+
+#include <event2/event_struct.h>
+
+#include "owner.h"
+#include "process-table.h"
+#include "session.h"
+
+/*
+ * A socket and its session: receives bytes with what the kernel says of their sender, sends what
+ * the session answers, and keeps to the bounds on memory and time. An idle connection holds no
+ * buffer; one pair of buffers is lent to whichever connection is being served.
+ */
+struct Connection {
+	struct Server *server;
+	Owner *owner;
+	HostProcess *process;      /* referred to; NULL where there is none */
+	int socket;                /* -1 once it was shut */
+	short waits_for;           /* EV_READ or EV_WRITE: what the event is set to */
+	bool may_hold_descriptors; /* somebody may have queued some: its close can hang */
+	bool is_half;              /* in the list of half messages */
+	SessionState state;
+	size_t unread; /* bytes of output counted with the owner */
+	struct event event;
+	Caller caller;
+	Session session;
+	Buffer output;
+	Charge charge;
+	uint64_t half_deadline; /* microseconds on CLOCK_BOOTTIME */
+	uint64_t half_message;  /* the session's count of messages when it began */
+	TAILQ_ENTRY(Connection) of_owner;
+	TAILQ_ENTRY(Connection) link; /* in the list of half messages, later of those shut */
+};
+
+typedef TAILQ_HEAD(ConnectionList, Connection) ConnectionList;
+
+/* What connections share. */
+typedef struct Connections {
+	struct Server *server;
+	Buffer spare_input;
+	Buffer spare_output;
+	ConnectionList half; /* in the order of their deadlines, which are all equally far */
+	ConnectionList dead; /* shut in this turn, freed at its end */
+	struct event half_event;
+	struct event bury_event;
+	bool senders_are_stopped; /* SO_PASSRIGHTS is off: no connection ever has descriptors queued
+				   */
+} Connections;
+
+void connections_init(Connections *connections, struct Server *server);
+
+/* Shuts and frees all that are left. */
+void connections_deinit(Connections *connections);
+
+/* Serves a new socket, which is taken. Returns 0, or -EMFILE and such when there was no room. */
+int connection_open(struct Server *server, int socket);
+
+/* Closes it now; it is freed at the end of the turn. Idempotent. */
+void connection_shut(Connection *connection);
+
+/* After a reload: who is an operator may be another. */
+void connections_reclassify(Connections *connections);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HOST_LOG_H
+#define HOST_LOG_H
+
+#include "macros.h"
+
+/*
+ * The daemon's own log, on stderr, a line each: its troubles and what it is doing. With systemd
+ * behind stderr the lines carry its priorities. The only mutable global of the daemon is in here.
+ */
+
+void log_open(void);
+
+void log_error(const char *format, ...) _printf_(1, 2);   /* something does not work */
+void log_warning(const char *format, ...) _printf_(1, 2); /* it works, and should be looked at */
+void log_notice(const char *format, ...) _printf_(1, 2);  /* denies */
+void log_info(const char *format, ...) _printf_(1, 2);
+
+#endif

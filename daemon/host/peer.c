@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "peer.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "descriptor.h"
+#include "user-namespace.h"
+
+static int read_groups(int connection, gid_t primary, Groups *ret)
+{
+	socklen_t size = 32 * sizeof(gid_t);
+
+	for (;;) {
+		/* One more, for the primary group. */
+		_cleanup_free_ gid_t *ids = malloc(size + sizeof(gid_t));
+		socklen_t room = size;
+
+		if (!ids)
+			return -ENOMEM;
+		if (getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, ids, &size) == 0) {
+			*ret = groups_take(TAKE_POINTER(ids), size / sizeof(gid_t), primary);
+			return 0;
+		}
+		if (errno != ERANGE || size <= room)
+			return -errno;
+	}
+}
+
+/*
+ * The label that the LSM keeps for connections. Where it keeps none, there is none to compare: the
+ * one in /proc is.
+ */
+static int read_label(int connection, char **ret)
+{
+	socklen_t size = 64;
+
+	for (;;) {
+		_cleanup_free_ char *label = calloc(1, size + 1);
+		socklen_t room = size;
+
+		if (!label)
+			return -ENOMEM;
+		if (getsockopt(connection, SOL_SOCKET, SO_PEERSEC, label, &size) == 0) {
+			label[size] = '\0';
+			label[strcspn(label, "\n")] = '\0';
+			*ret = TAKE_POINTER(label);
+			return 0;
+		}
+		if (errno == ENOPROTOOPT)
+			return 0;
+		if (errno != ERANGE || size <= room)
+			return -errno;
+	}
+}
+
+static int read_credentials(int connection, Caller *caller)
+{
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return -errno;
+	caller->pid = credentials.pid;
+	caller->credentials.uid = credentials.uid;
+	caller->credentials.gid = credentials.gid;
+	int error = read_groups(connection, credentials.gid, &caller->credentials.groups);
+	return error < 0 ? error : read_label(connection, &caller->credentials.label);
+}
+
+/* A pidfd of the peer: the kernel's own where it gives one, else by the number. */
+static int open_pidfd(int connection, pid_t pid)
+{
+	int pidfd;
+	socklen_t size = sizeof(pidfd);
+
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0)
+		return pidfd;
+	if (errno != ENOPROTOOPT)
+		return -errno;
+	pidfd = pidfd_open(pid, 0);
+	return pidfd < 0 ? -errno : pidfd;
+}
+
+static int find_process(int connection, ProcessTable *table, pid_t pid, HostProcess **ret_process)
+{
+	*ret_process = NULL;
+	if (pid <= 0)
+		return 0;
+	int pidfd = open_pidfd(connection, pid);
+	if (pidfd < 0)
+		return errno_is_exhaustion(-pidfd) ? pidfd : 0;
+	switch (process_table_add(table, pid, pidfd, ret_process)) {
+	case EVIDENCE_EXHAUSTED:
+		return -ENOMEM;
+	case EVIDENCE_FOUND:
+		return 0;
+	default:
+		*ret_process = NULL;
+		return 0;
+	}
+}
+
+/*
+ * Who pays for the connection. What cannot be told (a peer that is gone, one that may not be looked
+ * at) is no operator, and pays for itself.
+ */
+static void find_account(const HostProcess *process, const UserNamespace *own, Caller *caller)
+{
+	_cleanup_close_ int folder = process ? host_process_open_folder(process) : -1;
+	struct stat status;
+	uid_t owner;
+
+	caller->account = caller->credentials.uid;
+	if (folder < 0 || fstatat(folder, "ns/user", &status, 0) < 0)
+		return;
+	bool in_own = status.st_dev == own->device && status.st_ino == own->inode;
+	bool has_owner = !in_own && user_namespace_owner(folder, own, &owner);
+	if (!host_process_is_alive(process))
+		return; /* what was read may have been another's */
+	caller->in_initial_user_namespace = in_own;
+	if (has_owner)
+		caller->account = owner;
+}
+
+int peer_identify(int connection, ProcessTable *table, const UserNamespace *own, Caller *ret_caller,
+		  HostProcess **ret_process)
+{
+	Caller caller = { .process = PROCESS_KEY_NONE };
+	int error = read_credentials(connection, &caller);
+
+	if (error == 0)
+		error = find_process(connection, table, caller.pid, ret_process);
+	if (error < 0) {
+		connection_credentials_deinit(&caller.credentials);
+		return error;
+	}
+	if (*ret_process)
+		caller.process = (*ret_process)->key;
+	find_account(*ret_process, own, &caller);
+	*ret_caller = caller;
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "proc-file.h"
+
+#include <fcntl.h>
+
+#include "descriptor.h"
+
+#define READ_SIZE 4096
+
+static int read_all(int descriptor, Buffer *ret)
+{
+	for (;;) {
+		if (!buffer_reserve(ret, READ_SIZE))
+			return -ENOMEM;
+		ssize_t size = read(descriptor, buffer_tail(ret), READ_SIZE - 1);
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return -errno;
+		ret->data[ret->end + (size_t)size] = '\0';
+		if (size == 0)
+			return 0;
+		ret->end += (size_t)size;
+	}
+}
+
+int proc_file_read(int directory, const char *path, Buffer *ret)
+{
+	_cleanup_close_ int descriptor = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	*ret = BUFFER_INIT;
+	if (descriptor < 0)
+		return -errno;
+	int error = read_all(descriptor, ret);
+	if (error < 0)
+		buffer_deinit(ret);
+	return error;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "process-table.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+
+#include "descriptor.h"
+#include "proc-credentials.h"
+
+static int compare_keys(const HostProcess *a, const HostProcess *b)
+{
+	return compare_numbers(a->key, b->key);
+}
+
+static int compare_pids(const HostProcess *a, const HostProcess *b)
+{
+	return compare_numbers((uint64_t)a->pid, (uint64_t)b->pid);
+}
+
+TREE_GENERATE(HostProcessKeyTree, HostProcess, by_key, compare_keys)
+TREE_GENERATE(HostProcessPidTree, HostProcess, by_pid, compare_pids)
+
+static void host_process_forget_number(HostProcess *process)
+{
+	if (process->has_number)
+		RB_REMOVE(HostProcessPidTree, &process->table->by_pid, process);
+	process->has_number = false;
+}
+
+static void host_process_free(HostProcess *process)
+{
+	if (process->watched)
+		event_del(&process->exit_event);
+	if (process->is_unused)
+		LIST_REMOVE(process, unused);
+	host_process_forget_number(process);
+	RB_REMOVE(HostProcessKeyTree, &process->table->by_key, process);
+	descriptor_close(&process->pidfd);
+	free(process);
+}
+
+static void on_sweep(evutil_socket_t descriptor, short what, void *context)
+{
+	ProcessTable *table = context;
+	HostProcess *process;
+
+	(void)descriptor;
+	(void)what;
+	while ((process = LIST_FIRST(&table->unused)))
+		host_process_free(process);
+}
+
+/* Keeps the table's list of unused processes true; what is on it goes at the end of the turn. */
+static void host_process_use_changed(HostProcess *process)
+{
+	bool is_unused = process->references == 0 && !process->watched;
+
+	if (is_unused == process->is_unused)
+		return;
+	process->is_unused = is_unused;
+	if (!is_unused) {
+		LIST_REMOVE(process, unused);
+		return;
+	}
+	LIST_INSERT_HEAD(&process->table->unused, process, unused);
+	event_active(&process->table->sweep_event, EV_TIMEOUT, 0);
+}
+
+static void on_exit_of_process(evutil_socket_t descriptor, short what, void *context)
+{
+	HostProcess *process = context;
+	ProcessTable *table = process->table;
+
+	(void)descriptor;
+	(void)what;
+	host_process_forget_number(process);
+	event_del(&process->exit_event);
+	table->exited(table->context, process->key);
+}
+
+void process_table_init(ProcessTable *table, struct event_base *base, const Roots *roots,
+			void (*exited)(void *context, ProcessKey key), void *context)
+{
+	*table = (ProcessTable){
+		.base = base,
+		.roots = *roots,
+		.exited = exited,
+		.context = context,
+	};
+	RB_INIT(&table->by_key);
+	RB_INIT(&table->by_pid);
+	LIST_INIT(&table->unused);
+	event_assign(&table->sweep_event, base, -1, 0, on_sweep, table);
+}
+
+void process_table_deinit(ProcessTable *table)
+{
+	HostProcess *process, *next;
+
+	RB_FOREACH_SAFE (process, HostProcessKeyTree, &table->by_key, next)
+		host_process_free(process);
+	event_del(&table->sweep_event);
+}
+
+static bool pidfd_is_alive(int pidfd)
+{
+	struct pollfd poll_descriptor = { .fd = pidfd, .events = POLLIN };
+
+	/* Readable means exited, zombies included. */
+	return poll(&poll_descriptor, 1, 0) == 0;
+}
+
+bool host_process_is_alive(const HostProcess *process)
+{
+	return pidfd_is_alive(process->pidfd);
+}
+
+/* The entry that has this number, if the process behind it still lives and so still has it. */
+static HostProcess *find_by_number(ProcessTable *table, pid_t pid)
+{
+	HostProcess *process =
+		RB_FIND(HostProcessPidTree, &table->by_pid, &(HostProcess){ .pid = pid });
+
+	if (!process || host_process_is_alive(process))
+		return process;
+	host_process_forget_number(process);
+	return NULL;
+}
+
+static HostProcess *process_table_insert(ProcessTable *table, pid_t pid, int pidfd)
+{
+	HostProcess *process = calloc(1, sizeof(*process));
+
+	if (!process)
+		return NULL;
+	process->key = ++table->last_key;
+	process->pid = pid;
+	process->pidfd = pidfd;
+	process->has_number = true;
+	process->table = table;
+	RB_INSERT(HostProcessKeyTree, &table->by_key, process);
+	RB_INSERT(HostProcessPidTree, &table->by_pid, process);
+	/* Nobody refers to it yet: whoever asked has until the end of the turn. */
+	host_process_use_changed(process);
+	return process;
+}
+
+Evidence process_table_add(ProcessTable *table, pid_t pid, int pidfd, HostProcess **ret_process)
+{
+	_cleanup_close_ int taken = pidfd;
+	HostProcess *process;
+
+	if (!pidfd_is_alive(pidfd))
+		return EVIDENCE_GONE;
+	/* Both live and have the same number at once: they are the same process. */
+	process = find_by_number(table, pid);
+	if (!process) {
+		process = process_table_insert(table, pid, taken);
+		if (!process)
+			return EVIDENCE_EXHAUSTED;
+		taken = -1;
+	}
+	*ret_process = process;
+	return EVIDENCE_FOUND;
+}
+
+Evidence process_table_open(ProcessTable *table, pid_t pid, HostProcess **ret_process)
+{
+	HostProcess *process = find_by_number(table, pid);
+
+	if (process) {
+		*ret_process = process;
+		return EVIDENCE_FOUND;
+	}
+	int pidfd = pidfd_open(pid, 0);
+	if (pidfd < 0)
+		return errno_is_exhaustion(errno) ? EVIDENCE_EXHAUSTED : EVIDENCE_ABSENT;
+	return process_table_add(table, pid, pidfd, ret_process);
+}
+
+HostProcess *process_table_find(ProcessTable *table, ProcessKey key)
+{
+	return RB_FIND(HostProcessKeyTree, &table->by_key, &(HostProcess){ .key = key });
+}
+
+void host_process_ref(HostProcess *process)
+{
+	process->references++;
+	host_process_use_changed(process);
+}
+
+void host_process_unref(HostProcess *process)
+{
+	if (!process)
+		return;
+	assert(process->references > 0);
+	process->references--;
+	host_process_use_changed(process);
+}
+
+bool host_process_watch(HostProcess *process)
+{
+	assert(!process->watched);
+	event_assign(&process->exit_event, process->table->base, process->pidfd, EV_READ,
+		     on_exit_of_process, process);
+	/* Exits come before requests: what a dead process had is gone before anybody is served. */
+	event_priority_set(&process->exit_event, 0);
+	if (event_add(&process->exit_event, NULL) < 0)
+		return false;
+	process->watched = true;
+	host_process_use_changed(process);
+	return true;
+}
+
+void host_process_unwatch(HostProcess *process)
+{
+	if (!process->watched)
+		return;
+	event_del(&process->exit_event);
+	process->watched = false;
+	host_process_use_changed(process);
+}
+
+int host_process_open_folder(const HostProcess *process)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%d", process->table->roots.proc, (int)process->pid);
+	int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return folder < 0 ? -errno : folder;
+}
+
+Evidence host_process_read_credentials(const HostProcess *process, Credentials *ret)
+{
+	_cleanup_close_ int folder = host_process_open_folder(process);
+	int error = folder < 0 ? folder : proc_credentials_read(folder, ret);
+
+	if (!host_process_is_alive(process)) {
+		if (error == 0)
+			credentials_deinit(ret);
+		return EVIDENCE_GONE;
+	}
+	if (error == 0)
+		return EVIDENCE_FOUND;
+	return errno_is_exhaustion(-error) ? EVIDENCE_EXHAUSTED : EVIDENCE_UNREADABLE;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "quarantine-store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "descriptor.h"
+#include "log.h"
+#include "proc-file.h"
+#include "writer.h"
+
+#define SUFFIX         ".json"
+#define TEMPORARY_NAME "new"
+#define STORE_VERSION  1
+
+typedef struct FileName {
+	char text[GUID_TEXT_LENGTH + sizeof(SUFFIX)];
+} FileName;
+
+static FileName file_name(const Guid *guid)
+{
+	FileName name;
+
+	guid_format(guid, name.text);
+	strcpy(name.text + GUID_TEXT_LENGTH, SUFFIX);
+	return name;
+}
+
+int quarantine_store_open(QuarantineStore *store, const char *state_directory)
+{
+	char path[512];
+
+	store->directory = -1;
+	int length = snprintf(path, sizeof(path), "%s/quarantine", state_directory);
+	if (length < 0 || (size_t)length >= sizeof(path))
+		return -ENAMETOOLONG;
+	if (mkdir(state_directory, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	store->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return store->directory < 0 ? -errno : 0;
+}
+
+void quarantine_store_close(QuarantineStore *store)
+{
+	descriptor_close(&store->directory);
+}
+
+static bool write_all(int descriptor, const Buffer *buffer)
+{
+	size_t written = 0;
+
+	while (written < buffer_size(buffer)) {
+		ssize_t size = write(descriptor, buffer_head(buffer) + written,
+				     buffer_size(buffer) - written);
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return false;
+		written += (size_t)size;
+	}
+	return true;
+}
+
+static bool encode(Buffer *buffer, const Guid *guid, const char *reason)
+{
+	Writer writer = WRITER_INIT(buffer);
+
+	writer_object_begin(&writer);
+	writer_key(&writer, "version");
+	writer_unsigned(&writer, STORE_VERSION);
+	writer_key(&writer, "virtualMachineGuid");
+	writer_guid(&writer, guid);
+	if (reason) {
+		writer_key(&writer, "reason");
+		writer_string(&writer, reason);
+	}
+	writer_object_end(&writer);
+	writer_terminator(&writer, '\n');
+	return !writer.failed;
+}
+
+static bool write_file(const QuarantineStore *store, const char *name, const Buffer *contents)
+{
+	_cleanup_close_ int file = openat(store->directory, TEMPORARY_NAME,
+					  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	return file >= 0 && write_all(file, contents) && fsync(file) == 0 &&
+	       renameat(store->directory, TEMPORARY_NAME, store->directory, name) == 0 &&
+	       fsync(store->directory) == 0;
+}
+
+bool quarantine_store_keep(QuarantineStore *store, const Guid *guid, const char *reason)
+{
+	FileName name = file_name(guid);
+	Buffer contents = BUFFER_INIT;
+	bool kept = encode(&contents, guid, reason) && write_file(store, name.text, &contents);
+
+	if (!kept)
+		log_error("cannot keep the quarantine of %s: %s", name.text, strerror(errno));
+	buffer_deinit(&contents);
+	return kept;
+}
+
+bool quarantine_store_drop(QuarantineStore *store, const Guid *guid)
+{
+	FileName name = file_name(guid);
+
+	if ((unlinkat(store->directory, name.text, 0) < 0 && errno != ENOENT) ||
+	    fsync(store->directory) < 0) {
+		log_error("cannot drop the quarantine of %s: %s", name.text, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+static void set_aside(const QuarantineStore *store, const char *name, const char *why)
+{
+	char damaged[sizeof(FileName) + sizeof(".damaged")];
+
+	snprintf(damaged, sizeof(damaged), "%s.damaged", name);
+	log_warning("quarantine file %s %s; it is set aside as %s, and its GUID stays in "
+		    "quarantine",
+		    name, why, damaged);
+	if (renameat(store->directory, name, store->directory, damaged) < 0)
+		log_error("cannot set %s aside: %s", name, strerror(errno));
+}
+
+#define FAULT_NEWER "is of a newer version of vaild"
+
+/*
+ * Takes the reason out of a file. Returns NULL when the file is sound, else what is wrong with it.
+ * A reason that is missing is no fault.
+ */
+static const char *decode(JsonParser *parser, const Buffer *contents, const Guid *guid,
+			  char **ret_reason)
+{
+	const char *error;
+	uint64_t version = 0;
+	Guid inside;
+	JsonValue *value = json_parse(parser, contents->data, buffer_size(contents), &error);
+	const char *text = json_string(json_member(value, "virtualMachineGuid"));
+	const char *reason = json_string(json_member(value, "reason"));
+
+	if (!error && !json_read_unsigned(json_member(value, "version"), &version))
+		error = "has no version";
+	if (!error && version != STORE_VERSION)
+		error = version > STORE_VERSION ? FAULT_NEWER : "is of an unknown version";
+	if (!error && (!text || !guid_parse(text, &inside) || guid_compare(&inside, guid) != 0))
+		error = "names another GUID than its name";
+	if (!error && reason)
+		*ret_reason = strdup(reason);
+	json_free(value);
+	return error;
+}
+
+static bool restore_one(const QuarantineStore *store, const char *name, const Guid *guid,
+			Broker *broker, JsonParser *parser)
+{
+	_cleanup_free_ char *reason = NULL;
+	Buffer contents;
+	Quarantine *quarantine;
+	Failure failure;
+	int error = proc_file_read(store->directory, name, &contents);
+	const char *fault = error < 0 ? "cannot be read" : decode(parser, &contents, guid, &reason);
+
+	buffer_deinit(&contents);
+	if (fault && strcmp(fault, FAULT_NEWER) == 0) {
+		log_warning("quarantine file %s " FAULT_NEWER "; it is left as it is", name);
+		reason = strdup("recorded by a newer version of vaild");
+	} else if (fault) {
+		set_aside(store, name, fault);
+		reason = strdup("its record was damaged");
+		quarantine_store_keep((QuarantineStore *)store, guid, reason);
+	}
+	if (quarantine_prepare(broker, 0, guid, &reason, &quarantine, &failure) != STATUS_SUCCESS) {
+		log_error("quarantine of %s cannot be restored: %s", name, failure.message);
+		return false;
+	}
+	quarantine_commit(broker, quarantine);
+	return true;
+}
+
+/* Whether the file is one of ours, and for which GUID. */
+static bool parse_file_name(const char *name, Guid *ret_guid)
+{
+	char text[GUID_TEXT_LENGTH + 1];
+
+	if (strlen(name) != GUID_TEXT_LENGTH + strlen(SUFFIX) ||
+	    strcmp(name + GUID_TEXT_LENGTH, SUFFIX) != 0)
+		return false;
+	memcpy(text, name, GUID_TEXT_LENGTH);
+	text[GUID_TEXT_LENGTH] = '\0';
+	return guid_parse(text, ret_guid);
+}
+
+int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser *parser)
+{
+	int copy = openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+	int restored = 0;
+
+	if (!directory) {
+		int error = -errno;
+		descriptor_close(&copy);
+		return error;
+	}
+	while ((entry = readdir(directory))) {
+		Guid guid;
+
+		if (parse_file_name(entry->d_name, &guid) &&
+		    restore_one(store, entry->d_name, &guid, broker, parser))
+			restored++;
+	}
+	closedir(directory);
+	return restored;
+}

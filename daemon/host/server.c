@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "server.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "config.h"
+#include "descriptor.h"
+#include "log.h"
+#include "user-namespace.h"
+
+/* Two connections a process, a pidfd each, and what the daemon itself has open. */
+#define DESCRIPTORS_WANTED 65536
+
+static void on_process_exited(void *context, ProcessKey key)
+{
+	Server *server = context;
+
+	broker_process_exited(server->service.broker, key);
+}
+
+static void on_descriptors_closed(void *context)
+{
+	Server *server = context;
+
+	listener_recover(&server->listener);
+}
+
+static void on_terminate(evutil_socket_t signal_number, short what, void *context)
+{
+	Server *server = context;
+
+	(void)signal_number;
+	(void)what;
+	event_base_loopexit(server->base, NULL);
+}
+
+static bool server_configure(Server *server)
+{
+	char *error;
+
+	if (config_load(server->options.config_directory, &server->service.settings, &error))
+		return true;
+	log_error("%s", error ? error : "there is no memory to read the configuration");
+	free(error);
+	return false;
+}
+
+static void on_reload(evutil_socket_t signal_number, short what, void *context)
+{
+	Server *server = context;
+
+	(void)signal_number;
+	(void)what;
+	if (!server_configure(server)) {
+		log_warning("the configuration was not reloaded; the old one stays in force");
+		return;
+	}
+	broker_set_limits(server->service.broker, &server->service.settings.limits);
+	connections_reclassify(&server->connections);
+	log_info("the configuration was reloaded");
+}
+
+/* In any other user namespace everybody would arrive as 65534, and nobody could be told apart. */
+static bool check_user_namespace(Server *server)
+{
+	if (!user_namespace_own(&server->options.roots, &server->own_namespace)) {
+		log_error("cannot tell the user namespace: %s/self/ns/user is not there; mount "
+			  "/proc",
+			  server->options.roots.proc);
+		return false;
+	}
+	if (user_namespace_is_initial(&server->own_namespace))
+		return true;
+	log_error("vaild has to run in the initial user namespace, where it can tell users apart; "
+		  "start it outside of containers, with PrivateUsers=no");
+	return false;
+}
+
+/* As many descriptors as this host lets it have, up to what it can use. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (limit.rlim_max < DESCRIPTORS_WANTED) {
+		struct rlimit wanted = { DESCRIPTORS_WANTED, DESCRIPTORS_WANTED };
+		if (setrlimit(RLIMIT_NOFILE, &wanted) == 0)
+			return;
+	}
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void add_signal(Server *server, struct event *event, int signal_number,
+		       void (*handler)(evutil_socket_t, short, void *))
+{
+	event_assign(event, server->base, signal_number, EV_SIGNAL | EV_PERSIST, handler, server);
+	event_add(event, NULL);
+}
+
+static void server_init_parts(Server *server)
+{
+	struct event_base *base = server->base;
+	const Roots *roots = &server->options.roots;
+
+	process_table_init(&server->processes, base, roots, on_process_exited, server);
+	owners_init(&server->owners);
+	closer_init(&server->closer, base, on_descriptors_closed, server);
+	journal_init(&server->journal, base, roots);
+	connections_init(&server->connections, server);
+	add_signal(server, &server->terminate_event, SIGTERM, on_terminate);
+	add_signal(server, &server->interrupt_event, SIGINT, on_terminate);
+	add_signal(server, &server->reload_event, SIGHUP, on_reload);
+}
+
+static bool server_init_service(Server *server)
+{
+	Service *service = &server->service;
+
+	world_init(&server->host, server);
+	service->host = &server->host;
+	service->broker = broker_new(&server->host, &service->settings.limits);
+	service->parser = json_parser_new();
+	if (service->broker && service->parser)
+		return true;
+	log_error("there is no memory to start with");
+	return false;
+}
+
+/* What lasts over a stop: quarantines. */
+static bool server_restore(Server *server)
+{
+	const char *directory = server->options.state_directory;
+	int error = quarantine_store_open(&server->quarantines, directory);
+
+	if (error == 0)
+		error = quarantine_store_restore(&server->quarantines, server->service.broker,
+						 server->service.parser);
+	if (error < 0) {
+		log_error("%s: quarantines cannot be restored: %s; make it a directory that vaild "
+			  "may write to, or choose another with --state-dir",
+			  directory, strerror(-error));
+		return false;
+	}
+	if (error > 0)
+		log_info("restored %d quarantines", error);
+	return true;
+}
+
+static bool server_make_runtime_directory(const Server *server)
+{
+	const char *directory = server->options.runtime_directory;
+
+	if (mkdir(directory, 0755) == 0 || errno == EEXIST)
+		return true;
+	log_error("%s: cannot be made: %s; make it, or choose another with --runtime-dir",
+		  directory, strerror(errno));
+	return false;
+}
+
+static void server_serve(Server *server)
+{
+	log_info("ready on %s", server->options.socket_path);
+	sd_notify(false, "READY=1\nSTATUS=Serving.");
+	event_base_dispatch(server->base);
+	sd_notify(false, "STOPPING=1");
+}
+
+static void server_deinit(Server *server)
+{
+	listener_close(&server->listener);
+	connections_deinit(&server->connections);
+	server->service.broker = broker_free(server->service.broker);
+	json_parser_free(server->service.parser);
+	quarantine_store_close(&server->quarantines);
+	journal_deinit(&server->journal);
+	closer_deinit(&server->closer);
+	process_table_deinit(&server->processes);
+	owners_deinit(&server->owners);
+	event_del(&server->terminate_event);
+	event_del(&server->interrupt_event);
+	event_del(&server->reload_event);
+	event_base_free(server->base);
+	libevent_global_shutdown();
+}
+
+int server_run(const ServerOptions *options)
+{
+	Server server = { .options = *options, .quarantines = { .directory = -1 } };
+
+	if (!methods_are_sound()) {
+		log_error("the method table is not sound: a method has no rule");
+		return EXIT_FAILURE;
+	}
+	if (!check_user_namespace(&server) || !server_configure(&server))
+		return EXIT_FAILURE;
+	raise_descriptor_limit();
+	signal(SIGPIPE, SIG_IGN);
+	server.base = event_base_new();
+	if (!server.base || event_base_priority_init(server.base, 2) < 0) {
+		log_error("there is no event loop to be had");
+		return EXIT_FAILURE;
+	}
+	server_init_parts(&server);
+	bool ready = server_init_service(&server) && server_make_runtime_directory(&server) &&
+		     server_restore(&server) && listener_open(&server.listener, &server) == 0;
+	if (ready)
+		server_serve(&server);
+	server_deinit(&server);
+	return ready ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* The table through which the pure part asks for the world, filled from the kernel. */
+#include <sys/random.h>
+#include <time.h>
+
+#include "graphics-context.h"
+#include "log.h"
+#include "server.h"
+#include "user-database.h"
+
+static uint64_t world_now(void *self)
+{
+	struct timespec now;
+
+	(void)self;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void world_random_bytes(void *self, void *bytes, size_t size)
+{
+	(void)self;
+	/* So few bytes come whole, and at once: the pool is filled long before a daemon starts. */
+	while (getrandom(bytes, size, 0) != (ssize_t)size)
+		;
+}
+
+static HostProcess *find_process(const Server *server, ProcessKey key)
+{
+	return process_table_find((ProcessTable *)&server->processes, key);
+}
+
+static bool world_watch_process(void *self, ProcessKey key)
+{
+	HostProcess *process = find_process(self, key);
+
+	return process && host_process_watch(process);
+}
+
+static void world_unwatch_process(void *self, ProcessKey key)
+{
+	HostProcess *process = find_process(self, key);
+
+	if (process)
+		host_process_unwatch(process);
+}
+
+static bool world_process_is_alive(void *self, ProcessKey key)
+{
+	const HostProcess *process = find_process(self, key);
+
+	return process && host_process_is_alive(process);
+}
+
+static Evidence world_find_process(void *self, pid_t pid, ProcessKey *ret_key)
+{
+	Server *server = self;
+	HostProcess *process;
+	Evidence evidence = process_table_open(&server->processes, pid, &process);
+
+	if (evidence == EVIDENCE_FOUND)
+		*ret_key = process->key;
+	return evidence;
+}
+
+static Evidence world_read_credentials(void *self, ProcessKey key, Credentials *ret)
+{
+	const HostProcess *process = find_process(self, key);
+
+	return process ? host_process_read_credentials(process, ret) : EVIDENCE_GONE;
+}
+
+/* Whose account the closes of what is fetched from the process go to: its own uid's. */
+static Evidence world_find_graphics_context(void *self, ProcessKey key,
+					    GraphicsContextKind *ret_kind)
+{
+	Server *server = self;
+	const HostProcess *process = find_process(server, key);
+	Credentials credentials;
+
+	if (!process)
+		return EVIDENCE_GONE;
+	Evidence evidence = host_process_read_credentials(process, &credentials);
+	if (evidence != EVIDENCE_FOUND)
+		return evidence;
+	Owner *owner = owner_get(&server->owners, credentials.uids[ID_REAL]);
+	credentials_deinit(&credentials);
+	if (!owner)
+		return EVIDENCE_EXHAUSTED;
+	evidence = graphics_context_find(process, &server->closer, owner, ret_kind);
+	owner_put(owner);
+	return evidence;
+}
+
+static Evidence world_find_user(void *self, const char *user, uid_t *ret_uid)
+{
+	(void)self;
+	return user_database_find(user, ret_uid);
+}
+
+static Evidence world_read_user(void *self, uid_t uid, Credentials *ret)
+{
+	const Server *server = self;
+
+	return user_database_read(uid, &server->own_namespace, ret);
+}
+
+static bool world_is_login_user(void *self, uid_t uid)
+{
+	(void)self;
+	return user_database_is_login_user(uid);
+}
+
+static bool world_keep_quarantine(void *self, const Guid *guid, const char *reason)
+{
+	Server *server = self;
+
+	return quarantine_store_keep(&server->quarantines, guid, reason);
+}
+
+static bool world_drop_quarantine(void *self, const Guid *guid)
+{
+	Server *server = self;
+
+	return quarantine_store_drop(&server->quarantines, guid);
+}
+
+static void world_event(void *self, const Event *event)
+{
+	Server *server = self;
+
+	journal_event(&server->journal, event);
+}
+
+static void world_record(void *self, const Record *record)
+{
+	Server *server = self;
+
+	journal_record(&server->journal, record);
+}
+
+void world_init(Host *host, Server *server)
+{
+	*host = (Host){
+		.self = server,
+		.now = world_now,
+		.random_bytes = world_random_bytes,
+		.watch_process = world_watch_process,
+		.unwatch_process = world_unwatch_process,
+		.process_is_alive = world_process_is_alive,
+		.find_process = world_find_process,
+		.read_credentials = world_read_credentials,
+		.find_graphics_context = world_find_graphics_context,
+		.find_user = world_find_user,
+		.read_user = world_read_user,
+		.is_login_user = world_is_login_user,
+		.keep_quarantine = world_keep_quarantine,
+		.drop_quarantine = world_drop_quarantine,
+		.event = world_event,
+		.record = world_record,
+	};
+}

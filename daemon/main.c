@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "log.h"
+#include "server.h"
+#include "version.h"
+
+static void print_help(void)
+{
+	puts("usage: vaild [OPTIONS]\n"
+	     "\n"
+	     "The VAIL broker: registers host processes that may share GPU allocations with a\n"
+	     "virtual machine. Runs in the foreground; SIGTERM ends it, SIGHUP reloads its\n"
+	     "configuration.\n"
+	     "\n"
+	     "  --socket PATH       listen here (/run/vaild/vaild.sock)\n"
+	     "  --runtime-dir DIR   what does not outlive a boot (/run/vaild/state)\n"
+	     "  --state-dir DIR     what does: quarantines (/var/lib/vaild)\n"
+	     "  --config DIR        vaild.json and vaild.json.d/*.json (/etc/vaild)\n"
+	     "  --version           print the version\n"
+	     "  --help              print this");
+}
+
+int main(int argc, char **argv)
+{
+	enum {
+		OPTION_SOCKET = 1,
+		OPTION_RUNTIME,
+		OPTION_STATE,
+		OPTION_CONFIG,
+		OPTION_VERSION,
+		OPTION_HELP
+	};
+	static const struct option long_options[] = {
+		{ "socket", required_argument, NULL, OPTION_SOCKET },
+		{ "runtime-dir", required_argument, NULL, OPTION_RUNTIME },
+		{ "state-dir", required_argument, NULL, OPTION_STATE },
+		{ "config", required_argument, NULL, OPTION_CONFIG },
+		{ "version", no_argument, NULL, OPTION_VERSION },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ NULL, 0, NULL, 0 },
+	};
+	ServerOptions options = {
+		.socket_path = "/run/vaild/vaild.sock",
+		.runtime_directory = "/run/vaild/state",
+		.state_directory = "/var/lib/vaild",
+		.config_directory = "/etc/vaild",
+		.roots = ROOTS_DEFAULT,
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_SOCKET:
+			options.socket_path = optarg;
+			break;
+		case OPTION_RUNTIME:
+			options.runtime_directory = optarg;
+			break;
+		case OPTION_STATE:
+			options.state_directory = optarg;
+			break;
+		case OPTION_CONFIG:
+			options.config_directory = optarg;
+			break;
+		case OPTION_VERSION:
+			puts("vaild " VAILD_VERSION);
+			return EXIT_SUCCESS;
+		case OPTION_HELP:
+			print_help();
+			return EXIT_SUCCESS;
+		default:
+			return 2; /* getopt has said why */
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "vaild: unexpected argument \"%s\"; see vaild --help\n",
+			argv[optind]);
+		return 2;
+	}
+	log_open();
+	return server_run(&options);
+}
