@@ -91,7 +91,7 @@ build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $< -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/../..'
 
-build/tests/bench: $(call objects,build,$(PROTO) $(BENCH))
+build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $^ $(CLIENT_LIBS)
 
@@ -159,7 +159,7 @@ lint:
 check-layers: $(call objects,build,$(PURE_SOURCES))
 	tests/check-layers
 
-bench: all build/tests/bench
+bench: all build/tests/vaild-bench
 	tests/install-packages run
 	tests/bench/run
 

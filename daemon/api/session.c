@@ -347,7 +347,8 @@ static bool session_handle(Session *session, const FrameMessage *message, Buffer
 	return !error;
 }
 
-/* One message. Returns false when there is none. */
+/* One message. Returns false, with the state that the session is in now, when there is none, or
+ * none to follow. */
 static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 {
 	FrameMessage message;
@@ -369,19 +370,22 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 	session->message_count++;
 	bool sound = session_handle(session, &message, out);
 	buffer_consume(&session->input, message.size);
-	*ret_state = SESSION_FINISHED;
+	if (!sound)
+		if (!sound)
+		*ret_state = SESSION_FINISHED;
 	return sound;
 }
 
 SessionState session_pump(Session *session, Buffer *out)
 {
-	SessionState state = SESSION_PAUSED;
-
-	while (buffer_size(out) < LIMIT_UNREAD_PAUSE) {
+	while (session->state != SESSION_FINISHED) {
+		session->state = SESSION_PAUSED;
+		if (buffer_size(out) >= LIMIT_UNREAD_PAUSE)
+			break;
 		if (session->stream)
 			stream_next(session, out);
-		else if (!session_step(session, out, &state))
-			return state;
+		else if (!session_step(session, out, &session->state))
+			break;
 	}
-	return SESSION_PAUSED;
+	return session->state;
 }

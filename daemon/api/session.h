@@ -23,6 +23,12 @@ typedef struct Arrival {
 	unsigned int descriptors; /* none of which anybody asked for; closed already */
 } Arrival;
 
+typedef enum SessionState {
+	SESSION_READS,    /* all is answered: give it more input */
+	SESSION_PAUSED,   /* enough output waits: call again when it was taken */
+	SESSION_FINISHED, /* send what is there, then close */
+} SessionState;
+
 typedef struct Session {
 	Service *service;
 	Caller *caller;
@@ -36,15 +42,10 @@ typedef struct Session {
 	uint64_t stream_cursor;
 	char stream_terminator;
 
+	SessionState state;     /* once finished it stays so */
 	uint64_t message_count; /* whole messages so far */
 	bool end_of_input;
 } Session;
-
-typedef enum SessionState {
-	SESSION_READS,    /* all is answered: give it more input */
-	SESSION_PAUSED,   /* enough output waits: call again when it was taken */
-	SESSION_FINISHED, /* send what is there, then close */
-} SessionState;
 
 /* service and caller must outlive the session; the input buffer comes from whoever reads. */
 void session_init(Session *session, Service *service, Caller *caller);

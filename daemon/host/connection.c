@@ -214,21 +214,21 @@ static void connection_serve(Connection *connection)
 
 	buffer_borrow(&connection->output, &connections->spare_output);
 	do {
-		connection->state = session_pump(session, &connection->output);
+		session_pump(session, &connection->output);
 		alive = connection_flush(connection);
-	} while (alive && connection->state == SESSION_PAUSED &&
+	} while (alive && session->state == SESSION_PAUSED &&
 		 buffer_size(&connection->output) == 0);
 	buffer_return(&session->input, &connections->spare_input);
 	buffer_return(&connection->output, &connections->spare_output);
 	connection_account_unread(connection);
 
 	bool is_sent = buffer_size(&connection->output) == 0;
-	if (!alive || (connection->state == SESSION_FINISHED && is_sent)) {
+	if (!alive || (session->state == SESSION_FINISHED && is_sent)) {
 		connection_shut(connection);
 		return;
 	}
-	connection_set_half(connection, connection->state == SESSION_READS &&
-						session_has_half_message(session));
+	connection_set_half(connection,
+			    session->state == SESSION_READS && session_has_half_message(session));
 	/* While output waits nothing more is read: whoever does not take replies asks no more. */
 	connection_wait_for(connection, is_sent ? EV_READ : EV_WRITE);
 	owner_shed_unread(connection->owner);

@@ -21,8 +21,7 @@ struct Connection {
 	short waits_for;           /* EV_READ or EV_WRITE: what the event is set to */
 	bool may_hold_descriptors; /* somebody may have queued some: its close can hang */
 	bool is_half;              /* in the list of half messages */
-	SessionState state;
-	size_t unread; /* bytes of output counted with the owner */
+	size_t unread;             /* bytes of output counted with the owner */
 	struct event event;
 	Caller caller;
 	Session session;
