@@ -14,7 +14,8 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fram
 # Prints what is built; `make V=1` prints the commands.
 QUIET = $(if $(V),,@echo '  $@';)
 
-INCLUDES = -Iproto -Idaemon/core -Idaemon/api -Idaemon/host
+# Our own folders are searched for "quotes" alone.
+INCLUDES = -iquote proto -iquote daemon/core -iquote daemon/api -iquote daemon/host
 BASE     = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS)
 
 DAEMON_LIBS = -levent_core -ljson-c -lsystemd
@@ -98,7 +99,7 @@ build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
 build/fuzz/%: tests/fuzz/%.c $(PURE_SOURCES) $(WORLD)
 	@mkdir -p $(@D)
 	$(QUIET)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined $(INCLUDES) \
-	    -Itests/unit -o $@ $^ -ljson-c
+	    -iquote tests/unit -o $@ $^ -ljson-c
 
 TEST_PROGRAMS = build/tests/unit-tests build/tests/model-tests build/tests/replay-session \
                 $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
@@ -114,8 +115,8 @@ build/sanitized/%.o: %.c
 	$(QUIET)$(CC) $(BASE) -O1 -g $(SANITIZE) $(INCLUDES_FOR) -c -o $@ $<
 
 INCLUDES_FOR = $(INCLUDES)
-build/client/%.o build/sanitized/client/%.o: INCLUDES_FOR = -Iproto -Iclient
-build/tests/%.o build/sanitized/tests/%.o: INCLUDES_FOR = $(INCLUDES) -Iclient -Itests/unit
+build/client/%.o build/sanitized/client/%.o: INCLUDES_FOR = -iquote proto -iquote client
+build/tests/%.o build/sanitized/tests/%.o: INCLUDES_FOR = $(INCLUDES) -iquote tests/unit -iquote client -Iclient
 
 # Each interface file becomes a C string, line by line, so that a compiler's error names its line.
 $(INTERFACES): $(VARLINK) Makefile

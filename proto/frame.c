@@ -208,6 +208,17 @@ static FrameResult frame_finish(Frame *frame, Buffer *input, FrameMessage *ret_m
 	return frame_emit(frame, input, '\n', frame->scanned, ret_message);
 }
 
+/* How many bytes from position on are the plain inside of a string, which is most of a message. */
+static size_t plain_bytes(const char *data, size_t position, size_t size)
+{
+	size_t begin = position;
+
+	while (position < size && (uint8_t)data[position] >= 0x20 && data[position] != '"' &&
+	       data[position] != '\\')
+		position++;
+	return position - begin;
+}
+
 FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMessage *ret_message,
 		       const char **ret_error)
 {
@@ -218,6 +229,11 @@ FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMess
 	size_t size = buffer_size(input);
 
 	for (; frame->scanned < size; frame->scanned++) {
+		if (frame->state == FRAME_STRING) {
+			frame->scanned += (uint32_t)plain_bytes(data, frame->scanned, size);
+			if (frame->scanned == size)
+				break;
+		}
 		uint8_t byte = (uint8_t)data[frame->scanned];
 
 		if (frame->state == FRAME_COMPLETE && (byte == '\n' || byte == '\0'))
@@ -234,6 +250,10 @@ FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMess
 		/* A scalar ends before this byte: look at it again, as what follows a value. */
 		if (in_scalar && frame->state == FRAME_COMPLETE)
 			frame->scanned--;
+	}
+	if (frame->scanned > FRAME_MESSAGE_MAX) {
+		*ret_error = ERROR_LENGTH;
+		return FRAME_MALFORMED;
 	}
 	return end_of_input ? frame_finish(frame, input, ret_message, ret_error) : FRAME_INCOMPLETE;
 }

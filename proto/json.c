@@ -22,8 +22,82 @@ void json_parser_free(JsonParser *parser)
 		json_tokener_free(parser);
 }
 
+/* How many bytes the character at text takes, text being NUL-terminated; 0: it is no UTF-8. */
+static size_t utf8_length(const unsigned char *text)
+{
+	unsigned char lead = text[0], low = 0x80, high = 0xbf;
+	size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+
+	if (length == 1)
+		return 1;
+	if (lead < 0xc2 || lead > 0xf4)
+		return 0;
+	if (lead == 0xe0)
+		low = 0xa0; /* below is overlong */
+	else if (lead == 0xed)
+		high = 0x9f; /* above are surrogates */
+	else if (lead == 0xf0)
+		low = 0x90;
+	else if (lead == 0xf4)
+		high = 0x8f; /* above is behind the last character that there is */
+	if (text[1] < low || text[1] > high)
+		return 0;
+	for (size_t i = 2; i < length; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
+/* The end of the number at text; NULL where it is written as JSON writes none: 1. or -01 or -.5 */
+static const unsigned char *number_end(const unsigned char *text)
+{
+	static const char digits[] = "0123456789";
+	const char *at = (const char *)text + (*text == '-');
+	size_t count = strspn(at, digits);
+
+	if (count == 0 || (count > 1 && *at == '0'))
+		return NULL;
+	at += count;
+	if (*at == '.') {
+		count = strspn(at + 1, digits);
+		if (count == 0)
+			return NULL;
+		at += count + 1;
+	}
+	return (const unsigned char *)at;
+}
+
+/* What json-c lets through though it is no JSON: bytes that are no UTF-8, and some numbers. */
+static bool text_is_strict(const char *text, size_t length)
+{
+	const unsigned char *at = (const unsigned char *)text, *end = at + length;
+	bool in_string = false;
+
+	while (at && at < end) {
+		if (*at == '"') {
+			in_string = !in_string;
+		} else if (in_string && *at == '\\') {
+			at++;
+		} else if (!in_string && strchr("-0123456789", *at) && *at != '\0') {
+			at = number_end(at);
+			if (at && (*at == 'e' || *at == 'E')) /* what follows, json-c looks at */
+				at += 1 + strspn((const char *)at + 1, "+-0123456789");
+			continue;
+		}
+		size_t size = utf8_length(at);
+		if (size == 0)
+			return false;
+		at += size;
+	}
+	return at != NULL;
+}
+
 JsonValue *json_parse(JsonParser *parser, const char *text, size_t length, const char **ret_error)
 {
+	if (!text_is_strict(text, length)) {
+		*ret_error = "a number or a character is not written as JSON writes it";
+		return NULL;
+	}
 	*ret_error = NULL;
 	json_tokener_reset(parser);
 	JsonValue *value = json_tokener_parse_ex(parser, text, (int)length + 1);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "writer.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Room for size bytes and a comma before them; NULL once the writer has failed. */
@@ -116,14 +114,20 @@ static void writer_value(Writer *writer, const char *text, size_t length)
 	writer->comma = true;
 }
 
+/* Writes the number's digits so that they end before end. Returns where they begin. */
+static char *format_digits(char *end, uint64_t number)
+{
+	do
+		*--end = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	return end;
+}
+
 void writer_unsigned(Writer *writer, uint64_t number)
 {
-	char digits[20], *first = digits + sizeof(digits);
+	char digits[20], *end = digits + sizeof(digits), *begin = format_digits(end, number);
 
-	do
-		*--first = (char)('0' + number % 10);
-	while ((number /= 10) > 0);
-	writer_value(writer, first, (size_t)(digits + sizeof(digits) - first));
+	writer_value(writer, begin, (size_t)(end - begin));
 }
 
 void writer_boolean(Writer *writer, bool value)
@@ -133,11 +137,13 @@ void writer_boolean(Writer *writer, bool value)
 
 void writer_seconds(Writer *writer, uint64_t microseconds)
 {
-	char text[32];
-	int length = snprintf(text, sizeof(text), "%" PRIu64 ".%06" PRIu64, microseconds / 1000000,
-			      microseconds % 1000000);
+	char text[32], *end = text + sizeof(text);
+	/* A leading one keeps the zeros of the fraction; the point takes its place. */
+	char *point = format_digits(end, 1000000 + microseconds % 1000000);
+	char *begin = format_digits(point, microseconds / 1000000);
 
-	writer_value(writer, text, (size_t)length);
+	*point = '.';
+	writer_value(writer, begin, (size_t)(end - begin));
 }
 
 void writer_guid(Writer *writer, const Guid *guid)

@@ -32,7 +32,8 @@ static NTSTATUS read_process(Request *request, const char *path, NamedProcess *p
 	}
 }
 
-/* Operators may name any process, others only one that is their own. */
+/* Operators may name any process, others only one that is their own, and that of the uid with which
+ * they connected: one that has become somebody else since is not to act as that. */
 static NTSTATUS check_own(Request *request, const char *path, const NamedProcess *process)
 {
 	NamedProcess caller = { .key = request->caller->process, .pid = request->caller->pid };
@@ -41,6 +42,7 @@ static NTSTATUS check_own(Request *request, const char *path, const NamedProcess
 		return STATUS_SUCCESS;
 	NTSTATUS status = read_process(request, path, &caller);
 	bool own = status == STATUS_SUCCESS &&
+		   caller.credentials.uids[ID_EFFECTIVE] == request->caller->credentials.uid &&
 		   credentials_are_own(&process->credentials, &caller.credentials);
 	credentials_deinit(&caller.credentials);
 	if (status != STATUS_SUCCESS || own)

@@ -5,7 +5,7 @@
 #include "failure.h"
 #include "guid.h"
 #include "json.h"
-#include "limits.h"
+#include "limit.h"
 
 /*
  * Parameters: one row a JSON field, decoded into a plain struct. Everything about shape is decided

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "failure.h"
-#include "limits.h"
+#include "limit.h"
 #include "tree.h"
 
 /*

@@ -199,7 +199,8 @@ Difference connection_credentials_compare(const ConnectionCredentials *caller,
 	if (caller->gid != client->gids[ID_EFFECTIVE] || !id_is_mapped(caller->gid))
 		return DIFFERENCE_GID;
 	if (!groups_equal(&caller->groups, &client->groups) ||
-	    groups_contain(&caller->groups, ID_OVERFLOW))
+	    groups_contain(&caller->groups, ID_OVERFLOW) ||
+	    groups_contain(&caller->groups, ID_NONE))
 		return DIFFERENCE_GROUPS;
 	if (with_label && caller->label)
 		return compare_label(caller->label, client->label);

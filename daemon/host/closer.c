@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "descriptor.h"
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 
 /* A child that closes. */

@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 
 #include "descriptor.h"
-#include "limits.h"
+#include "limit.h"
 #include "proc-file.h"
 
 #define DRM_MAJOR            226

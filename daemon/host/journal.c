@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 #include "status.h"
 

@@ -2,6 +2,7 @@
 #include "server.h"
 
 #include <event2/event.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,14 +155,32 @@ static bool server_restore(Server *server)
 	return true;
 }
 
+/* Makes the directory, and those above it. Returns 0 or a negative errno. */
+static int make_directories(const char *path)
+{
+	char parent[PATH_MAX];
+
+	if (strlen(path) >= sizeof(parent))
+		return -ENAMETOOLONG;
+	strcpy(parent, path);
+	for (char *slash = parent + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		if (mkdir(parent, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 static bool server_make_runtime_directory(const Server *server)
 {
 	const char *directory = server->options.runtime_directory;
+	int error = make_directories(directory);
 
-	if (mkdir(directory, 0755) == 0 || errno == EEXIST)
+	if (error == 0)
 		return true;
 	log_error("%s: cannot be made: %s; make it, or choose another with --runtime-dir",
-		  directory, strerror(errno));
+		  directory, strerror(-error));
 	return false;
 }
 

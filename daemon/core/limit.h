@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_LIMITS_H
-#define CORE_LIMITS_H
+#ifndef CORE_LIMIT_H
+#define CORE_LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_FAKE_HOST_H
+#define TESTS_FAKE_HOST_H
+
+#include "broker.h"
+#include "service.h"
+#include "session.h"
+
+/*
+ * A made-up world for the pure part of the daemon: processes, users, a clock and random bytes that
+ * a test sets, and everything that the daemon told it, kept for a test to look at. It is as strict
+ * as the real host's contract: a process that is watched twice, unwatched without need, or still
+ * watched when the broker has gone stops the test.
+ */
+
+#define WORLD_PROCESS_MAX    64
+#define WORLD_USER_MAX       16
+#define WORLD_EVENT_MAX      8192 /* the last so many are kept */
+#define WORLD_RECORD_MAX     1024
+#define WORLD_QUARANTINE_MAX 256
+
+#define WORLD_OPERATOR_GROUP 900
+#define WORLD_NAMESPACE      7 /* inode of the initial user namespace */
+
+/* Stops the test where the code under test broke its host's contract. */
+#define world_must(condition) world_check((condition), #condition, __FILE__, __LINE__)
+void world_check(bool holds, const char *condition, const char *file, int line);
+
+typedef struct FakeProcess {
+	ProcessKey key;
+	pid_t pid;
+	bool alive;
+	bool watched;
+	bool exit_told;
+	Credentials credentials;
+	Evidence credentials_evidence; /* EVIDENCE_FOUND: as the rest of this struct says */
+	Evidence context_evidence;
+	bool has_graphics_context;
+	GraphicsContextKind graphics_context;
+} FakeProcess;
+
+typedef struct FakeUser {
+	char name[32];
+	uid_t uid;
+	bool is_login_user;
+	Credentials credentials;
+	Evidence evidence;
+} FakeUser;
+
+typedef struct FakeEvent {
+	EventKind kind;
+	EndReason reason;
+	bool has_guid;
+	Guid guid;
+	bool has_handle;
+	Handle handle;
+	pid_t pid;
+	uid_t uid;
+} FakeEvent;
+
+typedef struct FakeRecord {
+	char method[96];
+	NTSTATUS status;
+	char reason[32];
+	bool has_guid;
+	Guid guid;
+	uid_t uid;
+} FakeRecord;
+
+typedef struct FakeQuarantine {
+	Guid guid;
+	char reason[LIMIT_NAME_LENGTH + 1];
+	bool has_reason;
+} FakeQuarantine;
+
+typedef struct World {
+	Host host;
+	Service service;
+
+	uint64_t now;
+	uint64_t random;
+	ProcessKey last_key;
+	FakeProcess processes[WORLD_PROCESS_MAX];
+	size_t process_count;
+	FakeUser users[WORLD_USER_MAX];
+	size_t user_count;
+
+	/* What was told and kept. */
+	FakeEvent events[WORLD_EVENT_MAX];
+	size_t event_count;
+	FakeRecord records[WORLD_RECORD_MAX];
+	size_t record_count;
+	FakeQuarantine quarantines[WORLD_QUARANTINE_MAX];
+	size_t quarantine_count;
+
+	/* Failures to be had. */
+	bool refuse_watch;
+	bool refuse_store;
+	bool exhaust_find;
+
+	/* How often the caller's privileges were read, to see what was answered from the record. */
+	size_t credential_reads;
+	size_t context_reads;
+
+	Caller *callers[256];
+	size_t caller_count;
+	char *reply_text;
+	JsonValue *reply;
+} World;
+
+/* A world with a broker and nothing else; operators are uid 0 and group WORLD_OPERATOR_GROUP. */
+World *world_new(void);
+World *world_new_with(const Limits *limits);
+void world_free(World *world);
+
+/* A live process with one uid, the group of that number, and no capabilities (uid 0: all). */
+FakeProcess *world_process(World *world, pid_t pid, uid_t uid);
+void process_set_groups(FakeProcess *process, gid_t primary, size_t count, const gid_t *groups);
+void process_set_context(FakeProcess *process, GraphicsContextKind kind);
+
+/* A user whose processes look like those of world_process(). */
+FakeUser *world_user(World *world, const char *name, uid_t uid);
+
+/* It dies; the daemon hears of it with world_tell_exits(), or at once. */
+void world_kill(World *world, FakeProcess *process);
+void world_tell_exits(World *world);
+void world_exit(World *world, FakeProcess *process);
+
+/* Connects: the caller as the host would capture it now. Owned by the world. */
+Caller *world_connect(World *world, const FakeProcess *process);
+void world_disconnect(World *world, Caller *caller);
+
+/* Looks anew who is an operator, after the settings changed. */
+void world_reload(World *world);
+
+/*
+ * Sends bytes over a fresh connection of the caller, then the end of input, and returns all that
+ * came back; NUL-terminated behind its end, owned by the world, good until the next exchange.
+ */
+const char *exchange(World *world, Caller *caller, const char *text);
+const char *exchange_bytes(World *world, Caller *caller, const char *bytes, size_t size,
+			   size_t *ret_size);
+
+/*
+ * Calls a method with parameters as JSON text (NULL: none), and returns the status of the reply,
+ * like "STATUS_SUCCESS"; the name of the error where that carries none.
+ */
+const char *call(World *world, Caller *caller, const char *method, const char *parameters);
+const char *callf(World *world, Caller *caller, const char *method, const char *format, ...)
+	_printf_(4, 5);
+
+/* Fields of the last call's parameters, by paths like "virtualMachine.displayClients[0].pid". */
+JsonValue *reply_value(World *world, const char *path);
+const char *reply_string(World *world, const char *path); /* "" where there is none */
+uint64_t reply_number(World *world, const char *path);    /* UINT64_MAX where there is none */
+size_t reply_count(World *world, const char *path);
+
+/* How many events of that kind there were, and the last of them (NULL: none). */
+size_t world_events(const World *world, EventKind kind);
+const FakeEvent *world_last_event(const World *world, EventKind kind);
+const FakeRecord *world_last_record(const World *world); /* NULL: none */
+const FakeQuarantine *world_kept_quarantine(const World *world, const char *guid);
+
+#define GUID_A "af0dcd1a-a0fd-59a0-998e-cad0c3834a2c"
+#define GUID_B "b1111111-2222-4333-8444-555555555555"
+#define GUID_C "c1111111-2222-4333-8444-555555555555"
+
+#define NAMES_A "{\"virtualMachineGuid\":\"" GUID_A "\"}"
+#define NAMES_B "{\"virtualMachineGuid\":\"" GUID_B "\"}"
+
+#define REGISTER            "io.vaild.RegisterVailProcess"
+#define UNREGISTER          "io.vaild.UnregisterVailProcess"
+#define REVOKE              "io.vaild.RevokeRegistration"
+#define LIST_REGISTRATIONS  "io.vaild.ListRegistrations"
+#define REGISTER_MACHINE    "io.vaild.Machine.RegisterVirtualMachine"
+#define UPDATE_MACHINE      "io.vaild.Machine.UpdateVirtualMachine"
+#define UNREGISTER_MACHINE  "io.vaild.Machine.UnregisterVirtualMachine"
+#define ASSIGN              "io.vaild.Machine.AssignVirtualGpu"
+#define REMOVE              "io.vaild.Machine.RemoveVirtualGpu"
+#define LIST_MACHINES       "io.vaild.Machine.ListVirtualMachines"
+#define DESCRIBE            "io.vaild.Machine.DescribeVirtualMachine"
+#define SET_QUARANTINE      "io.vaild.Machine.SetQuarantine"
+#define LIST_QUARANTINES    "io.vaild.Machine.ListQuarantines"
+#define LIST_ADAPTERS       "io.vaild.Gpu.ListAdapters"
+#define CREATE_CONTEXT      "io.vaild.Gpu.CreateContext"
+#define DESTROY_CONTEXT     "io.vaild.Gpu.DestroyContext"
+#define GET_INFO            "org.varlink.service.GetInfo"
+#define GET_DESCRIPTION     "org.varlink.service.GetInterfaceDescription"
+
+/*
+ * The usual cast: root (100), who runs GUID_A in vmm (200, uid 64055, no login user) for the
+ * display client alice; viewer (300) is hers and draws with a DRM node; mallory (400) is bob's.
+ */
+typedef struct Cast {
+	World *world;
+	FakeProcess *root, *vmm, *viewer, *mallory;
+	Caller *operator, *machine, *client, *stranger;
+} Cast;
+
+Cast cast_new(void);        /* GUID_A is registered and has one vGPU */
+Cast cast_new_quiet(void);  /* no VM yet */
+void cast_free(Cast *cast); /* checks the books on the way */
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration: a mistake names file and key; what is right is taken, in order. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+
+typedef struct Folder {
+	char path[64];
+} Folder;
+
+static Folder folder_make(void)
+{
+	Folder folder = { "/tmp/vaild-config-XXXXXX" };
+	char drop_ins[96];
+
+	cr_assert_not_null(mkdtemp(folder.path));
+	snprintf(drop_ins, sizeof(drop_ins), "%s/vaild.json.d", folder.path);
+	cr_assert_eq(mkdir(drop_ins, 0700), 0);
+	return folder;
+}
+
+static void folder_write(const Folder *folder, const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
+	FILE *file = fopen(path, "we");
+	cr_assert_not_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void folder_remove(const Folder *folder)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder->path);
+	cr_assert_eq(system(command), 0);
+}
+
+Test(config, nothing_is_fine)
+{
+	Settings settings;
+	char *error;
+
+	cr_assert(config_load("/nonexistent", &settings, &error));
+	cr_assert_not(settings.allow_user_machines);
+	cr_assert_eq(settings.limits.per_uid[LIMIT_CONNECTIONS], 512);
+	cr_assert_eq(settings.limits.in_all[LIMIT_CONNECTIONS], 10000);
+}
+
+Test(config, later_files_override_key_by_key)
+{
+	Folder folder = folder_make();
+	Settings settings;
+	char *error;
+
+	folder_write(&folder, "vaild.json",
+		     "{\n  \"allowUserMachines\": true,\n  \"operatorGroup\": \"root\",\n"
+		     "  \"limits\": { \"contexts\": 7, \"connectionsPerUid\": 9 }\n}\n");
+	folder_write(&folder, "vaild.json.d/20.json", "{\"limits\":{\"contexts\":8}}");
+	folder_write(&folder, "vaild.json.d/10.json", "{\"limits\":{\"contexts\":6}}\n\n");
+	folder_write(&folder, "vaild.json.d/30.json~", "not looked at");
+	folder_write(&folder, "vaild.json.d/.40.json", "not looked at");
+	cr_assert(config_load(folder.path, &settings, &error));
+	cr_assert(settings.allow_user_machines);
+	cr_assert(settings.has_operator_group);
+	cr_assert_eq(settings.operator_group, 0);
+	cr_assert_eq(settings.limits.in_all[LIMIT_CONTEXTS], 8);
+	cr_assert_eq(settings.limits.per_uid[LIMIT_CONNECTIONS], 9);
+	folder_remove(&folder);
+}
+
+/* The text of a file, and what the sentence has to name beside the file. */
+static const struct {
+	const char *text;
+	const char *named;
+} mistakes[] = {
+	{ "", "empty" },
+	{ "\n \n", "empty" },
+	{ "{", "not one JSON object" },
+	{ "{} {}", "not one JSON object" },
+	{ "[]", "not one JSON object" },
+	{ "{'allowUserMachines': true}", "not one JSON object" },
+	{ "{\"allowUserMachines\": true,}", "not JSON" },
+	{ "{\"allowUserMachines\": NaN}", "not one JSON object" },
+	{ "{\"allowUserMachines\": 1}", "allowUserMachines: " },
+	{ "{\"allowUserMachines\": \"true\"}", "allowUserMachines: " },
+	{ "{\"allowusermachines\": true}", "allowusermachines: " },
+	{ "{\"operatorGroup\": 5}", "operatorGroup: " },
+	{ "{\"operatorGroup\": \"no such group\"}", "operatorGroup: " },
+	{ "{\"limits\": []}", "limits: " },
+	{ "{\"limits\": {\"contexts\": -1}}", "limits.contexts: " },
+	{ "{\"limits\": {\"contexts\": 1.5}}", "limits.contexts: " },
+	{ "{\"limits\": {\"contexts\": \"1\"}}", "limits.contexts: " },
+	{ "{\"limits\": {\"contexts\": 1000001}}", "limits.contexts: " },
+	{ "{\"limits\": {\"contexts\": null}}", "limits.contexts: " },
+	{ "{\"limits\": {\"elephants\": 1}}", "limits.elephants: " },
+};
+
+Test(config, a_mistake_names_file_and_key)
+{
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		Folder folder = folder_make();
+		Settings settings = { .limits.per_uid[0] = 12345 };
+		char *error = NULL;
+
+		folder_write(&folder, "vaild.json.d/50-mistake.json", mistakes[i].text);
+		cr_assert_not(config_load(folder.path, &settings, &error), "%s", mistakes[i].text);
+		cr_assert_not_null(error);
+		cr_assert_not_null(strstr(error, "vaild.json.d/50-mistake.json: "), "%s", error);
+		cr_assert_not_null(strstr(error, mistakes[i].named), "%s", error);
+		cr_assert_eq(settings.limits.per_uid[0], 12345, "settings were touched");
+		free(error);
+		folder_remove(&folder);
+	}
+}

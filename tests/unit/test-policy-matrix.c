@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Proves who may do what: each rule, under each combination of facts about the caller, against a
+ * table to be read and against an oracle that was written without it; and which rule each method
+ * has, so that no row of the method table changes unseen.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "methods.h"
+#include "policy.h"
+
+TestSuite(policy_matrix);
+
+enum {
+	OPERATOR = 1 << 0,
+	USER_MACHINES = 1 << 1,
+	REGISTRAR = 1 << 2,
+	VMM = 1 << 3,
+	REGISTERED = 1 << 4,
+	RESEMBLES = 1 << 5,
+	CONTEXT_OWNER = 1 << 6,
+	QUARANTINED = 1 << 7,
+	ALL_FACTS = (1 << 8) - 1,
+};
+
+/* The matrix: what forbids whatever else holds, what of the rest is enough, and the word for no. */
+static const struct {
+	Rule rule;
+	bool everybody;
+	unsigned int forbids;
+	unsigned int enough;
+	bool equal_is_enough; /* privileges equal to a display client's */
+	const char *reason;   /* NULL: the field that differs */
+} matrix[] = {
+	{ RULE_NONE, false, 0, 0, false, "noRule" },
+	{ RULE_ANYONE, true, 0, 0, false, "" },
+	{ RULE_OPERATOR, false, 0, OPERATOR, false, "notOperator" },
+	{ RULE_MACHINE_MAKER, false, 0, OPERATOR | USER_MACHINES, false, "notOperator" },
+	{ RULE_MACHINE_OWNER, false, 0, OPERATOR | REGISTRAR, false, "notRegistrar" },
+	{ RULE_MACHINE_VIEWER, false, 0, OPERATOR | REGISTRAR | VMM | REGISTERED | RESEMBLES, false,
+	  "notViewer" },
+	{ RULE_DISPLAY_CLIENT, false, QUARANTINED, REGISTERED, true, NULL },
+	{ RULE_CONTEXT_OWNER, false, 0, CONTEXT_OWNER, false, "notOwner" },
+};
+
+static PolicyFacts make_facts(unsigned int bits, Difference difference)
+{
+	return (PolicyFacts){
+		.is_operator = bits & OPERATOR,
+		.allow_user_machines = bits & USER_MACHINES,
+		.is_registrar = bits & REGISTRAR,
+		.is_vmm = bits & VMM,
+		.is_registered = bits & REGISTERED,
+		.resembles_client = bits & RESEMBLES,
+		.is_context_owner = bits & CONTEXT_OWNER,
+		.is_quarantined = bits & QUARANTINED,
+		.difference = difference,
+	};
+}
+
+/* What the table says: NULL is yes, a word is no. */
+static const char *table_says(Rule rule, unsigned int bits, Difference difference)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(matrix); i++) {
+		if (matrix[i].rule != rule)
+			continue;
+		if (bits & matrix[i].forbids)
+			return "quarantined";
+		if (matrix[i].everybody || bits & matrix[i].enough)
+			return NULL;
+		if (matrix[i].equal_is_enough && difference == DIFFERENCE_NONE)
+			return NULL;
+		return matrix[i].reason ? matrix[i].reason : difference_name(difference);
+	}
+	return "no row";
+}
+
+/* The same in words, as the contract has them. */
+static bool oracle_allows(Rule rule, const PolicyFacts *facts)
+{
+	bool sees = facts->is_operator || facts->is_registrar || facts->is_vmm;
+
+	if (rule == RULE_ANYONE)
+		return true;
+	if (rule == RULE_CONTEXT_OWNER)
+		return facts->is_context_owner; /* not even operators */
+	if (rule == RULE_DISPLAY_CLIENT)        /* operators are no exception */
+		return !facts->is_quarantined &&
+		       (facts->is_registered || facts->difference == DIFFERENCE_NONE);
+	if (rule == RULE_MACHINE_VIEWER)
+		return sees || facts->is_registered || facts->resembles_client;
+	if (rule == RULE_MACHINE_OWNER)
+		return facts->is_operator || facts->is_registrar;
+	if (rule == RULE_MACHINE_MAKER)
+		return facts->is_operator || facts->allow_user_machines;
+	return rule == RULE_OPERATOR && facts->is_operator;
+}
+
+static void check_one(Rule rule, unsigned int bits, Difference difference)
+{
+	PolicyFacts facts = make_facts(bits, difference);
+	Failure failure = FAILURE_INIT;
+	NTSTATUS status = policy_check(rule, &facts, &failure);
+	const char *expected = table_says(rule, bits, difference);
+
+	cr_assert_eq(status == STATUS_SUCCESS, oracle_allows(rule, &facts),
+		     "rule %d, facts %#x, difference %d", rule, bits, difference);
+	if (!expected) {
+		cr_assert_eq(status, STATUS_SUCCESS, "rule %d, facts %#x, difference %d", rule, bits,
+			     difference);
+		return;
+	}
+	cr_assert_eq(status, STATUS_ACCESS_DENIED, "rule %d, facts %#x, difference %d", rule, bits,
+		     difference);
+	cr_assert_eq(failure.status, STATUS_ACCESS_DENIED);
+	cr_assert_str_eq(failure.reason, expected, "rule %d, facts %#x, difference %d", rule, bits,
+			 difference);
+	cr_assert_gt(strlen(failure.message), 10u);
+	cr_assert_lt(strlen(failure.message) + 1, sizeof(failure.message), "a sentence is cut");
+}
+
+Test(policy_matrix, each_rule_under_all_facts)
+{
+	size_t seen = 0;
+
+	for (int rule = 0; rule < RULE_MAX; rule++)
+		for (unsigned int bits = 0; bits <= ALL_FACTS; bits++)
+			for (int difference = 0; difference < DIFFERENCE_MAX; difference++, seen++)
+				check_one((Rule)rule, bits, (Difference)difference);
+	cr_assert_eq(seen, (size_t)RULE_MAX * (ALL_FACTS + 1) * DIFFERENCE_MAX);
+	cr_assert_eq(ARRAY_SIZE(matrix), (size_t)RULE_MAX, "a rule without a row");
+}
+
+Test(policy_matrix, what_is_no_rule_allows_nothing)
+{
+	PolicyFacts facts = make_facts(ALL_FACTS & ~QUARANTINED, DIFFERENCE_NONE);
+	Failure failure;
+
+	cr_assert_eq(policy_check(RULE_MAX, &facts, &failure), STATUS_ACCESS_DENIED);
+	cr_assert_eq(policy_check((Rule)99, &facts, &failure), STATUS_ACCESS_DENIED);
+}
+
+Test(policy_matrix, privileges_are_read_only_where_they_decide)
+{
+	for (int rule = 0; rule < RULE_MAX; rule++)
+		for (unsigned int bits = 0; bits <= ALL_FACTS; bits++) {
+			PolicyFacts facts = make_facts(bits, DIFFERENCE_UNREADABLE);
+			PolicyFacts equal = make_facts(bits, DIFFERENCE_NONE);
+			Failure failure;
+			bool decides = policy_check((Rule)rule, &facts, &failure) !=
+				       policy_check((Rule)rule, &equal, &failure);
+
+			cr_assert_eq(policy_needs_privileges((Rule)rule, &facts), decides,
+				     "rule %d, facts %#x", rule, bits);
+		}
+}
+
+/* By hand, on purpose: interface, method, rule, and whether it is refused to a dead caller. */
+static const struct {
+	const char *interface, *name;
+	Rule rule;
+	int flags;
+} expected_rows[] = {
+	{ "org.varlink.service", "GetInfo", RULE_ANYONE, METHOD_READS },
+	{ "org.varlink.service", "GetInterfaceDescription", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild", "RegisterVailProcess", RULE_DISPLAY_CLIENT, METHOD_RECORDS_REFUSALS },
+	{ "io.vaild", "UnregisterVailProcess", RULE_ANYONE, METHOD_CHANGES_STATE },
+	{ "io.vaild", "RevokeRegistration", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild", "ListRegistrations", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Machine", "RegisterVirtualMachine", RULE_MACHINE_MAKER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "UpdateVirtualMachine", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "UnregisterVirtualMachine", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "AssignVirtualGpu", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "RemoveVirtualGpu", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "ListVirtualMachines", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Machine", "DescribeVirtualMachine", RULE_MACHINE_VIEWER, METHOD_READS },
+	{ "io.vaild.Machine", "SetQuarantine", RULE_OPERATOR, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "ListQuarantines", RULE_OPERATOR, METHOD_READS },
+	{ "io.vaild.Gpu", "ListAdapters", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Gpu", "CreateContext", RULE_ANYONE, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "DestroyContext", RULE_CONTEXT_OWNER, METHOD_CHANGES_STATE },
+};
+
+Test(policy_matrix, each_method_has_the_rule_that_it_is_meant_to_have)
+{
+	cr_assert_eq(method_count, ARRAY_SIZE(expected_rows), "a method came or went");
+	for (size_t i = 0; i < ARRAY_SIZE(expected_rows); i++) {
+		char name[96];
+		const Method *method = NULL;
+
+		snprintf(name, sizeof(name), "%s.%s", expected_rows[i].interface,
+			 expected_rows[i].name);
+		cr_assert_eq(method_find(name, &method), METHOD_FOUND, "%s is gone", name);
+		cr_assert_eq(method->rule, expected_rows[i].rule, "%s has another rule", name);
+		cr_assert_eq(method->flags, expected_rows[i].flags, "%s has other flags", name);
+	}
+}
+
+Test(policy_matrix, each_method_has_a_rule)
+{
+	cr_assert(methods_are_sound());
+	for (size_t i = 0; i < method_count; i++) {
+		cr_assert_gt(methods[i].rule, RULE_NONE, "%s", methods[i].name);
+		cr_assert_lt(methods[i].rule, RULE_MAX, "%s", methods[i].name);
+	}
+}
+
+/* A rule that needs a subject's facts would silently compare with nothing. */
+Test(policy_matrix, each_rule_has_the_subject_that_it_speaks_of)
+{
+	for (size_t i = 0; i < method_count; i++) {
+		const Method *method = &methods[i];
+		bool of_vm = method->rule == RULE_MACHINE_OWNER ||
+			     method->rule == RULE_MACHINE_VIEWER ||
+			     method->rule == RULE_DISPLAY_CLIENT;
+
+		if (of_vm)
+			cr_assert(method->subject == SUBJECT_VM ||
+					  method->subject == SUBJECT_VIRTUAL_GPU,
+				  "%s", method->name);
+		if (method->rule == RULE_CONTEXT_OWNER)
+			cr_assert_eq(method->subject, SUBJECT_CONTEXT, "%s", method->name);
+	}
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Proves what becomes of a message by what came with its bytes: bytes of another process anywhere
+ * in it, descriptors that nobody asked for, control data that the kernel dropped.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake-host.h"
+
+TestSuite(session_arrival);
+
+#define CREATE "{\"method\":\"io.vaild.Gpu.CreateContext\"}\n"
+#define INFO   "{\"method\":\"org.varlink.service.GetInfo\"}\n"
+
+typedef struct Turn {
+	const char *bytes;
+	size_t size;
+	Arrival arrival;
+} Turn;
+
+/* Runs a session over turns. Returns what came back, owned by the world. */
+static const char *run_turns(World *world, Caller *caller, const Turn *turns, size_t count)
+{
+	Session session;
+	Buffer out = BUFFER_INIT;
+
+	session_init(&session, &world->service, caller);
+	for (size_t i = 0; i < count; i++) {
+		buffer_append(&session.input, turns[i].bytes, turns[i].size);
+		session_arrived(&session, &turns[i].arrival);
+		cr_assert_eq(session_pump(&session, &out), SESSION_READS);
+	}
+	session_end_of_input(&session);
+	cr_assert_eq(session_pump(&session, &out), SESSION_FINISHED);
+	session_deinit(&session);
+	buffer_append(&out, "", 1);
+	free(world->reply_text);
+	world->reply_text = out.data;
+	return out.data;
+}
+
+static const char *run_turn(World *world, Caller *caller, const char *bytes, Arrival arrival)
+{
+	Turn turn = { .bytes = bytes, .size = strlen(bytes), .arrival = arrival };
+
+	return run_turns(world, caller, &turn, 1);
+}
+
+static size_t count_text(const char *text, const char *part)
+{
+	size_t count = 0;
+
+	for (text = strstr(text, part); text; text = strstr(text + 1, part))
+		count++;
+	return count;
+}
+
+static size_t contexts_of(World *world, const FakeProcess *process)
+{
+	const Process *held = process_find(world->service.broker, process->key);
+
+	return held ? LIST_FIRST(&held->gpu_processes)->context_count : 0;
+}
+
+Test(session_arrival, foreign_bytes_anywhere_in_a_message_deny_it)
+{
+	for (size_t cut = 0; cut <= strlen(CREATE); cut++)
+		for (int foreign = 0; foreign < 2; foreign++) {
+			Cast cast = cast_new_quiet();
+			Turn turns[] = {
+				{ CREATE, cut, { .foreign = foreign == 0 } },
+				{ CREATE + cut, strlen(CREATE) - cut, { .foreign = foreign == 1 } },
+			};
+			/* A turn without a byte of the message is none of its business. */
+			bool innocent = turns[foreign].size == 0;
+			const char *text = run_turns(cast.world, cast.client, turns, 2);
+
+			cr_assert_eq(count_text(text, "\n"), 1u);
+			cr_assert_eq(strstr(text, "STATUS_SUCCESS") != NULL, innocent,
+				     "cut at %zu: %s", cut, text);
+			cr_assert_eq(strstr(text, "io.vaild.Gpu.AccessDenied") != NULL, !innocent,
+				     "cut at %zu: %s", cut, text);
+			cr_assert_eq(contexts_of(cast.world, cast.viewer), innocent ? 1u : 0u);
+			cast_free(&cast);
+		}
+}
+
+Test(session_arrival, three_turns_one_of_them_foreign)
+{
+	for (size_t foreign = 0; foreign < 3; foreign++) {
+		Cast cast = cast_new_quiet();
+		Turn turns[] = { { CREATE, 10, { 0 } },
+				 { CREATE + 10, 10, { 0 } },
+				 { CREATE + 20, strlen(CREATE) - 20, { 0 } } };
+
+		turns[foreign].arrival.foreign = true;
+		cr_assert_not_null(strstr(run_turns(cast.world, cast.client, turns, 3),
+					  "STATUS_ACCESS_DENIED"));
+		cast_free(&cast);
+	}
+}
+
+Test(session_arrival, the_next_message_of_the_peer_itself_is_served)
+{
+	Cast cast = cast_new_quiet();
+	Turn turns[] = { { CREATE, strlen(CREATE), { .foreign = true } },
+			 { CREATE, strlen(CREATE), { 0 } } };
+	const char *text = run_turns(cast.world, cast.client, turns, 2);
+
+	cr_assert_lt(strstr(text, "STATUS_ACCESS_DENIED"), strstr(text, "STATUS_SUCCESS"));
+	cr_assert_eq(contexts_of(cast.world, cast.viewer), 1u);
+	cast_free(&cast);
+}
+
+Test(session_arrival, foreign_bytes_when_the_connector_is_gone)
+{
+	Cast cast = cast_new_quiet();
+
+	world_kill(cast.world, cast.viewer);
+	cr_assert_not_null(strstr(run_turn(cast.world, cast.client, CREATE,
+					   (Arrival){ .foreign = true }),
+				  "io.vaild.Gpu.ProcessIsTerminating"));
+	cast_free(&cast);
+}
+
+Test(session_arrival, the_service_interface_answers_with_an_error_of_vaild)
+{
+	Cast cast = cast_new_quiet();
+
+	cr_assert_not_null(
+		strstr(run_turn(cast.world, cast.client, INFO, (Arrival){ .foreign = true }),
+		       "\"io.vaild.AccessDenied\""));
+	cast_free(&cast);
+}
+
+Test(session_arrival, foreign_and_oneway_does_nothing_and_says_nothing)
+{
+	Cast cast = cast_new_quiet();
+
+	cr_assert_str_eq(run_turn(cast.world, cast.client,
+				  "{\"method\":\"" CREATE_CONTEXT "\",\"oneway\":true}\n",
+				  (Arrival){ .foreign = true }),
+			 "");
+	cr_assert_eq(contexts_of(cast.world, cast.viewer), 0u);
+	cast_free(&cast);
+}
+
+Test(session_arrival, descriptors_that_nobody_asked_for)
+{
+	Cast cast = cast_new_quiet();
+	const char *text = run_turn(cast.world, cast.client, CREATE, (Arrival){ .descriptors = 1 });
+
+	cr_assert_not_null(strstr(text, "io.vaild.Gpu.InvalidParameter"));
+	cr_assert_not_null(strstr(text, "\"parameter\":\"parameters\""));
+	cr_assert_eq(contexts_of(cast.world, cast.viewer), 0u);
+	text = run_turn(cast.world, cast.client, INFO, (Arrival){ .descriptors = 253 });
+	cr_assert_str_eq(text, "{\"error\":\"org.varlink.service.InvalidParameter\","
+			       "\"parameters\":{\"parameter\":\"parameters\"}}\n");
+	cast_free(&cast);
+}
+
+Test(session_arrival, truncated_control_data)
+{
+	Cast cast = cast_new_quiet();
+
+	cr_assert_not_null(strstr(run_turn(cast.world, cast.client, CREATE,
+					   (Arrival){ .truncated = true }),
+				  "io.vaild.Gpu.InvalidParameter"));
+	cr_assert_eq(contexts_of(cast.world, cast.viewer), 0u);
+	cast_free(&cast);
+}
+
+Test(session_arrival, too_many_closes_under_way)
+{
+	Cast cast = cast_new_quiet();
+	const char *text = run_turn(cast.world, cast.client, CREATE,
+				    (Arrival){ .closing_too_many = true, .descriptors = 1 });
+
+	cr_assert_not_null(strstr(text, "io.vaild.Gpu.QuotaExceeded"));
+	cr_assert_not_null(strstr(text, "\"limit\":\"closesUnderWay\",\"maximum\":8"));
+	cast_free(&cast);
+}
+
+/* Which of three messages is refused, when descriptors came with a turn that ends behind cut. */
+static int refused_message(size_t cut)
+{
+	static const char three[] = CREATE CREATE CREATE;
+	Cast cast = cast_new_quiet();
+	Turn turns[] = { { three, cut, { .descriptors = 1 } },
+			 { three + cut, sizeof(three) - 1 - cut, { 0 } } };
+	const char *text = run_turns(cast.world, cast.client, turns, 2);
+	int refused = -1, line = 0;
+
+	cr_assert_eq(count_text(text, "InvalidParameter"), cut > 0 ? 1u : 0u, "cut at %zu", cut);
+	cr_assert_eq(count_text(text, "\n"), 3u);
+	for (; *text; text++) {
+		if (strncmp(text, "{\"error\"", 8) == 0)
+			refused = line;
+		line += *text == '\n';
+	}
+	cast_free(&cast);
+	return refused;
+}
+
+Test(session_arrival, descriptors_belong_to_the_last_message_begun_in_the_turn)
+{
+	size_t length = strlen(CREATE);
+
+	for (size_t cut = 1; cut <= 3 * length; cut++)
+		cr_assert_eq(refused_message(cut), (int)((cut - 1) / length), "cut at %zu", cut);
+	cr_assert_eq(refused_message(0), -1);
+}
+
+Test(session_arrival, blanks_behind_a_message_begin_none)
+{
+	Cast cast = cast_new_quiet();
+
+	cr_assert_not_null(strstr(run_turn(cast.world, cast.client, CREATE " \r\n\t\n ",
+					   (Arrival){ .descriptors = 1 }),
+				  "InvalidParameter"));
+	cr_assert_eq(contexts_of(cast.world, cast.viewer), 0u);
+	cast_free(&cast);
+}
+
+Test(session_arrival, what_came_with_blanks_alone_is_forgotten)
+{
+	Cast cast = cast_new_quiet();
+	Turn turns[] = { { "\n\n", 2, { .foreign = true, .descriptors = 3 } },
+			 { CREATE, strlen(CREATE), { 0 } } };
+
+	cr_assert_not_null(
+		strstr(run_turns(cast.world, cast.client, turns, 2), "STATUS_SUCCESS"));
+	cast_free(&cast);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Proves that output is bounded however much is asked: past LIMIT_UNREAD_PAUSE the session waits
+ * until replies are taken, then goes on where it was, and no reply is lost or doubled.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fake-host.h"
+#include "interfaces.h"
+
+TestSuite(session_backpressure);
+
+static size_t count_byte(const Buffer *buffer, char byte)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < buffer_size(buffer); i++)
+		count += buffer_head(buffer)[i] == byte;
+	return count;
+}
+
+static size_t largest_description(void)
+{
+	size_t largest = 0;
+
+	for (size_t i = 0; i < interface_count; i++)
+		if (strlen(interfaces[i].description) > largest)
+			largest = strlen(interfaces[i].description);
+	return largest;
+}
+
+#define DESCRIBE_IT                                                                                \
+	"{\"method\":\"org.varlink.service.GetInterfaceDescription\","                             \
+	"\"parameters\":{\"interface\":\"io.vaild.Machine\"}}\n"
+
+Test(session_backpressure, pipelined_requests_wait_and_are_all_answered)
+{
+	enum { REQUESTS = 400 };
+	Cast cast = cast_new_quiet();
+	Buffer out = BUFFER_INIT;
+	Session session;
+	SessionState state;
+	size_t replies = 0, pauses = 0;
+	size_t bound = LIMIT_UNREAD_PAUSE + 2 * largest_description();
+
+	session_init(&session, &cast.world->service, cast.client);
+	for (int i = 0; i < REQUESTS; i++)
+		buffer_append(&session.input, DESCRIBE_IT, strlen(DESCRIBE_IT));
+	session_arrived(&session, &(Arrival){ 0 });
+	while ((state = session_pump(&session, &out)) == SESSION_PAUSED) {
+		pauses++;
+		cr_assert_geq(buffer_size(&out), (size_t)LIMIT_UNREAD_PAUSE);
+		cr_assert_leq(buffer_size(&out), bound);
+		size_t before = buffer_size(&out);
+		cr_assert_eq(session_pump(&session, &out), SESSION_PAUSED, "nothing was taken");
+		cr_assert_eq(buffer_size(&out), before, "nothing is added while it waits");
+		replies += count_byte(&out, '\n');
+		buffer_consume(&out, buffer_size(&out));
+	}
+	cr_assert_eq(state, SESSION_READS);
+	replies += count_byte(&out, '\n');
+	cr_assert_eq(replies, (size_t)REQUESTS);
+	cr_assert_gt(pauses, 5u);
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}
+
+static void quarantine_many(Cast *cast, int count, const char *reason)
+{
+	for (int i = 0; i < count; i++)
+		cr_assert_str_eq(callf(cast->world, cast->operator, SET_QUARANTINE,
+				       "{\"virtualMachineGuid\":"
+				       "\"10000000-0000-0000-0000-%012d\",\"quarantined\":true,"
+				       "\"reason\":\"%s\"}",
+				       i, reason),
+				 "STATUS_SUCCESS");
+}
+
+Test(session_backpressure, a_list_is_produced_as_it_is_read)
+{
+	enum { ITEMS = 250 };
+	char reason[LIMIT_NAME_LENGTH * 6 + 1] = "";
+	Cast cast = cast_new_quiet();
+	Buffer out = BUFFER_INIT;
+	Session session;
+	size_t items = 0, largest = 0;
+
+	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
+		strcat(reason, "\\u0001"); /* six bytes each, in the reply as well */
+	quarantine_many(&cast, ITEMS, reason);
+	session_init(&session, &cast.world->service, cast.operator);
+	buffer_append(&session.input, "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n",
+		      strlen("{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n"));
+	buffer_append(&session.input, DESCRIBE_IT, strlen(DESCRIBE_IT));
+	session_arrived(&session, &(Arrival){ 0 });
+	session_end_of_input(&session);
+	while (session_pump(&session, &out) == SESSION_PAUSED) {
+		if (buffer_size(&out) > largest)
+			largest = buffer_size(&out);
+		items += count_byte(&out, '\n');
+		buffer_consume(&out, buffer_size(&out));
+	}
+	items += count_byte(&out, '\n');
+	cr_assert_eq(items, (size_t)ITEMS + 1, "all items, then the request behind them");
+	cr_assert_leq(largest, (size_t)LIMIT_UNREAD_PAUSE + 2000);
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}
+
+Test(session_backpressure, a_list_too_long_for_one_reply_says_how_to_get_it)
+{
+	char reason[LIMIT_NAME_LENGTH * 6 + 1] = "", request[200];
+	Cast cast = cast_new_quiet();
+
+	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
+		strcat(reason, "\\u0001");
+	/* The made-up store holds fewer; what matters is what core holds. */
+	for (int i = 0; i < 700; i++) {
+		snprintf(request, sizeof(request), "%012d", i);
+		cast.world->quarantine_count = 0;
+		cr_assert_str_eq(callf(cast.world, cast.operator, SET_QUARANTINE,
+				       "{\"virtualMachineGuid\":\"10000000-0000-0000-0000-%s\","
+				       "\"quarantined\":true,\"reason\":\"%s\"}",
+				       request, reason),
+				 "STATUS_SUCCESS");
+	}
+	cr_assert_str_eq(call(cast.world, cast.operator, LIST_QUARANTINES, NULL),
+			 "STATUS_INSUFFICIENT_RESOURCES");
+	cr_assert_not_null(strstr(reply_string(cast.world, "message"), "\"more\": true"));
+	cr_assert_null(strstr(cast.world->reply_text, "quarantines"), "nothing of the list is left");
+	const char *text = exchange(cast.world, cast.operator,
+				    "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n");
+	size_t items = 0;
+	for (; *text; text++)
+		items += *text == '\n';
+	cr_assert_eq(items, 700u);
+	cast_free(&cast);
+}
