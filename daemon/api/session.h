@@ -42,9 +42,9 @@ typedef struct Session {
 	uint64_t stream_cursor;
 	char stream_terminator;
 
-	SessionState state;     /* once finished it stays so */
-	uint64_t message_count; /* whole messages so far */
 	bool end_of_input;
+	uint32_t message_count; /* whole messages so far */
+	SessionState state;     /* once finished it stays so */
 } Session;
 
 /* service and caller must outlive the session; the input buffer comes from whoever reads. */

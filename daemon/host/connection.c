@@ -49,9 +49,9 @@ static void buffer_return(Buffer *buffer, Buffer *spare)
 
 static void connection_account_unread(Connection *connection)
 {
-	size_t unread = buffer_size(&connection->output);
+	uint32_t unread = (uint32_t)buffer_size(&connection->output);
 
-	connection->owner->unread += unread - connection->unread;
+	connection->owner->unread = connection->owner->unread - connection->unread + unread;
 	connection->unread = unread;
 }
 
@@ -185,7 +185,7 @@ static void owner_shed_unread(Owner *owner)
 	TAILQ_FOREACH (connection, &owner->connections, of_owner)
 		if (!fullest || connection->unread > fullest->unread)
 			fullest = connection;
-	log_warning("uid=%u leaves %zu bytes unread: closing the connection of pid=%d with %zu",
+	log_warning("uid=%u leaves %zu bytes unread: closing the connection of pid=%d with %u",
 		    owner->uid, owner->unread, (int)fullest->caller.pid, fullest->unread);
 	connection_shut(fullest);
 }

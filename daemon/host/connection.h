@@ -21,14 +21,14 @@ struct Connection {
 	short waits_for;           /* EV_READ or EV_WRITE: what the event is set to */
 	bool may_hold_descriptors; /* somebody may have queued some: its close can hang */
 	bool is_half;              /* in the list of half messages */
-	size_t unread;             /* bytes of output counted with the owner */
+	uint32_t unread;           /* bytes of output counted with the owner */
+	uint32_t half_message;     /* the session's count of messages when it began */
 	struct event event;
 	Caller caller;
 	Session session;
 	Buffer output;
 	Charge charge;
 	uint64_t half_deadline; /* microseconds on CLOCK_BOOTTIME */
-	uint64_t half_message;  /* the session's count of messages when it began */
 	TAILQ_ENTRY(Connection) of_owner;
 	TAILQ_ENTRY(Connection) link; /* in the list of half messages, later of those shut */
 };

@@ -11,24 +11,33 @@
 #include "descriptor.h"
 #include "user-namespace.h"
 
+/* How many supplementary groups the peer had; a negative errno. */
+static int count_groups(int connection)
+{
+	socklen_t size = 0;
+
+	/* With no room the kernel says how much it needs. */
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0)
+		return 0;
+	return errno == ERANGE ? (int)(size / sizeof(gid_t)) : -errno;
+}
+
+/* They are what the socket recorded, and do not change. Kept as long as the connection: no larger
+ * than they are, with one more for the primary group. */
 static int read_groups(int connection, gid_t primary, Groups *ret)
 {
-	socklen_t size = 32 * sizeof(gid_t);
+	int count = count_groups(connection);
 
-	for (;;) {
-		/* One more, for the primary group. */
-		_cleanup_free_ gid_t *ids = malloc(size + sizeof(gid_t));
-		socklen_t room = size;
-
-		if (!ids)
-			return -ENOMEM;
-		if (getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, ids, &size) == 0) {
-			*ret = groups_take(TAKE_POINTER(ids), size / sizeof(gid_t), primary);
-			return 0;
-		}
-		if (errno != ERANGE || size <= room)
-			return -errno;
-	}
+	if (count < 0)
+		return count;
+	socklen_t size = (socklen_t)((size_t)count * sizeof(gid_t));
+	_cleanup_free_ gid_t *ids = malloc(size + sizeof(gid_t));
+	if (!ids)
+		return -ENOMEM;
+	if (count > 0 && getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, ids, &size) < 0)
+		return -errno;
+	*ret = groups_take(TAKE_POINTER(ids), (size_t)count, primary);
+	return 0;
 }
 
 /*

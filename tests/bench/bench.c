@@ -175,8 +175,11 @@ int main(int argc, char **argv)
 		 "{\"virtualMachineGuid\":\"%s\"}}",
 		 guid);
 	bench_pin_to_one_cpu();
+	printf("The daemon at rest: %zu kB of anonymous memory\n",
+	       bench_anonymous_memory(pid) / 1024);
+	bench_idle_connections(path, pid);
 	register_once(path, register_request);
-	printf("Microseconds a request, client and server on one CPU, medians of %d rounds;\n"
+	printf("\nMicroseconds a request, client and server on one CPU, medians of %d rounds;\n"
 	       "ratio = raw echo of the same bytes / vaild, per round (lowest to highest).\n\n"
 	       "%-24s %-15s %8s %8s %8s   %s\n",
 	       ROUNDS, "request", "", "raw echo", "vaild", "its CPU", "ratio");

@@ -43,6 +43,12 @@ uint64_t bench_now(void); /* nanoseconds */
 /* CPU time that the process has used, in nanoseconds. */
 uint64_t bench_cpu(pid_t pid);
 
+/* Anonymous memory of the process that is resident, in bytes. */
+size_t bench_anonymous_memory(pid_t pid);
+
+/* Opens many connections, uses each once, and prints what one costs. */
+void bench_idle_connections(const char *path, pid_t pid);
+
 double bench_median(double *values, size_t count);
 
 void bench_pin_to_one_cpu(void);
