@@ -78,13 +78,13 @@ static bool text_is_strict(const char *text, size_t length)
 			in_string = !in_string;
 		} else if (in_string && *at == '\\') {
 			at++;
-		} else if (!in_string && strchr("-0123456789", *at) && *at != '\0') {
+		} else if (!in_string && (*at == '-' || (*at >= '0' && *at <= '9'))) {
 			at = number_end(at);
 			if (at && (*at == 'e' || *at == 'E')) /* what follows, json-c looks at */
 				at += 1 + strspn((const char *)at + 1, "+-0123456789");
 			continue;
 		}
-		size_t size = utf8_length(at);
+		size_t size = *at < 0x80 ? 1 : utf8_length(at);
 		if (size == 0)
 			return false;
 		at += size;

@@ -35,7 +35,7 @@ void encode_registration(Writer *writer, const Registration *registration)
 	writer_key(writer, "pid");
 	writer_unsigned(writer, (uint64_t)registration->process->pid);
 	writer_key(writer, "uid");
-	writer_unsigned(writer, registration->process->uid);
+	writer_unsigned(writer, registration->connection_credentials.uid);
 	writer_key(writer, "graphicsContext");
 	writer_string(writer, graphics_context_name(registration->graphics_context));
 	writer_key(writer, "since");

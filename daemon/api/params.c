@@ -145,13 +145,13 @@ static const ParamField *table_find(const ParamTable *table, const char *name)
 	return NULL;
 }
 
-static NTSTATUS find_missing(const ParamTable *table, const JsonValue *object, const Path *path,
+static NTSTATUS find_missing(const ParamTable *table, uint64_t present, const Path *path,
 			     Failure *failure)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const ParamField *field = &table->fields[i];
 
-		if (!field->required || json_member(object, field->name))
+		if (!field->required || present & UINT64_C(1) << i)
 			continue;
 		Path missing = { .parent = path, .name = field->name };
 		return path_failure(failure, &missing, "is missing");
@@ -163,6 +163,7 @@ static NTSTATUS decode_table(const ParamTable *table, const JsonValue *object, v
 			     const Path *path, Failure *failure)
 {
 	JsonMembers members = json_members(object);
+	uint64_t present = 0; /* a bit a field */
 
 	while (json_members_next(&members)) {
 		const ParamField *field = table_find(table, members.name);
@@ -176,8 +177,9 @@ static NTSTATUS decode_table(const ParamTable *table, const JsonValue *object, v
 		NTSTATUS status = decode_field(field, members.value, ret, &member, failure);
 		if (status != STATUS_SUCCESS)
 			return status;
+		present |= UINT64_C(1) << (field - table->fields);
 	}
-	return find_missing(table, object, path, failure);
+	return find_missing(table, present, path, failure);
 }
 
 NTSTATUS params_decode(const ParamTable *table, const JsonValue *parameters, void *ret,

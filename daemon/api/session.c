@@ -229,40 +229,64 @@ static NTSTATUS check_arrival(Session *session, const Arrival *arrival, Failure 
 	return STATUS_SUCCESS;
 }
 
-/* A flag of the envelope; absent is false. */
-static NTSTATUS read_flag(const JsonValue *message, const char *name, bool *ret, Failure *failure)
-{
-	const JsonValue *value = json_member(message, name);
+/* The members of a message that mean something; others are ignored. */
+typedef struct Envelope {
+	const JsonValue *method;
+	const JsonValue *parameters;
+	const JsonValue *more;
+	const JsonValue *oneway;
+} Envelope;
 
+static Envelope envelope_open(const JsonValue *message)
+{
+	Envelope envelope = { 0 };
+	JsonMembers members = json_members(message);
+
+	while (json_members_next(&members)) {
+		if (strcmp(members.name, "method") == 0)
+			envelope.method = members.value;
+		else if (strcmp(members.name, "parameters") == 0)
+			envelope.parameters = members.value;
+		else if (strcmp(members.name, "more") == 0)
+			envelope.more = members.value;
+		else if (strcmp(members.name, "oneway") == 0)
+			envelope.oneway = members.value;
+	}
+	return envelope;
+}
+
+/* A flag of the envelope; absent is false. */
+static NTSTATUS read_flag(const JsonValue *value, const char *name, bool *ret, Failure *failure)
+{
 	*ret = false;
 	if (value && !json_read_boolean(value, ret))
 		return failure_parameter(failure, name, "is neither true nor false");
 	return STATUS_SUCCESS;
 }
 
-static NTSTATUS read_envelope(const JsonValue *message, Call *call, Failure *failure)
+static NTSTATUS read_envelope(const Envelope *envelope, Call *call, Failure *failure)
 {
 	bool oneway;
-	NTSTATUS status = read_flag(message, "oneway", &oneway, failure);
+	NTSTATUS status = read_flag(envelope->oneway, "oneway", &oneway, failure);
 
 	if (status == STATUS_SUCCESS)
-		status = read_flag(message, "more", &call->more, failure);
+		status = read_flag(envelope->more, "more", &call->more, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (call->more && oneway)
 		return failure_parameter(failure, "more",
 					 "and oneway exclude each other; send one of them");
-	call->parameters = json_member(message, "parameters");
+	call->parameters = envelope->parameters;
 	if (call->parameters && json_type_of(call->parameters) != JSON_OBJECT)
 		return failure_parameter(failure, "parameters", "is not an object");
 	return STATUS_SUCCESS;
 }
 
 /* Finds the method, or answers that there is none. */
-static const Method *find_method(const JsonValue *message, char terminator, Buffer *out)
+static const Method *find_method(const Envelope *envelope, char terminator, Buffer *out)
 {
 	Writer writer = WRITER_INIT(out);
-	const char *name = json_string(json_member(message, "method"));
+	const char *name = json_string(envelope->method);
 	const Method *method = NULL;
 	Failure failure;
 
@@ -291,18 +315,18 @@ static const Method *find_method(const JsonValue *message, char terminator, Buff
 	return NULL;
 }
 
-static void session_answer(Session *session, const JsonValue *message, const Arrival *arrival,
+static void session_answer(Session *session, const Envelope *envelope, const Arrival *arrival,
 			   char terminator, Buffer *out)
 {
 	Call call = { .terminator = terminator };
 	Failure failure = FAILURE_INIT;
 
-	call.method = find_method(message, terminator, out);
+	call.method = find_method(envelope, terminator, out);
 	if (!call.method)
 		return;
 	NTSTATUS status = check_arrival(session, arrival, &failure);
 	if (status == STATUS_SUCCESS)
-		status = read_envelope(message, &call, &failure);
+		status = read_envelope(envelope, &call, &failure);
 	if (status == STATUS_SUCCESS)
 		session_call(session, &call, out);
 	else
@@ -310,12 +334,12 @@ static void session_answer(Session *session, const JsonValue *message, const Arr
 }
 
 /* Whether the caller wants no answer. One who asks for many at the same time gets one. */
-static bool wants_no_answer(const JsonValue *message)
+static bool wants_no_answer(const Envelope *envelope)
 {
 	bool oneway = false, more = false;
 
-	json_read_boolean(json_member(message, "oneway"), &oneway);
-	json_read_boolean(json_member(message, "more"), &more);
+	json_read_boolean(envelope->oneway, &oneway);
+	json_read_boolean(envelope->more, &more);
 	return oneway && !more;
 }
 
@@ -336,15 +360,17 @@ static bool session_handle(Session *session, const FrameMessage *message, Buffer
 	JsonValue *value =
 		json_parse(session->service->parser, message->text, message->length, &error);
 
-	if (error)
+	if (error) {
 		refuse_malformed("the message is not JSON; send one JSON object, then LF or NUL",
 				 message->terminator, out);
-	else
-		session_answer(session, value, &arrival, message->terminator, out);
-	if (!error && wants_no_answer(value))
+		return false;
+	}
+	Envelope envelope = envelope_open(value);
+	session_answer(session, &envelope, &arrival, message->terminator, out);
+	if (wants_no_answer(&envelope))
 		buffer_truncate(out, begin);
 	json_free(value);
-	return !error;
+	return true;
 }
 
 /* One message. Returns false, with the state that the session is in now, when there is none, or
@@ -372,7 +398,7 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 	buffer_consume(&session->input, message.size);
 	if (!sound)
 		if (!sound)
-		*ret_state = SESSION_FINISHED;
+			*ret_state = SESSION_FINISHED;
 	return sound;
 }
 

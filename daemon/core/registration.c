@@ -93,7 +93,7 @@ static void registration_event(Broker *broker, const Registration *registration,
 				     .kind = kind,
 				     .virtual_machine = &registration->vm->guid,
 				     .pid = registration->process->pid,
-				     .uid = registration->process->uid,
+				     .uid = registration->connection_credentials.uid,
 				     .reason = reason,
 			     });
 }
