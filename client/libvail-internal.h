@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LIBVAIL_INTERNAL_H
+#define LIBVAIL_INTERNAL_H
+
+/*
+ * How libvail works inside.
+ *
+ *   libvail.c             handles, timeouts, error details
+ *   libvail-connection.c  the socket: connect, send and receive without waiting
+ *   libvail-request.c     from method and parameters to bytes
+ *   libvail-reply.c       from JSON to status and error details
+ *   libvail-call.c        the queue of calls, and everything that waits or calls back
+ *   libvail-methods.c     the typed calls, each a few lines on top
+ *
+ * What always holds between calls of the library: calls under way are queued in the order in which
+ * they were sent, which is the order of their replies, and as long as one is queued there is a
+ * connection.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "buffer.h"
+#include "json.h"
+#include "macros.h"
+#include "vail.h"
+
+#define SOCKET_PATH_DEFAULT  "/run/vaild/vaild.sock"
+#define SOCKET_PATH_VARIABLE "VAILD_SOCKET"
+
+/* A reply that is longer is none of vaild's, which bounds its own at 1 MiB. */
+#define REPLY_SIZE_MAX (64u << 20)
+
+/* One reply. Who decodes it owns it; a handler may take the message away. */
+typedef struct Reply {
+	NTSTATUS status;
+	JsonValue *message;    /* all of it; NULL where none came */
+	JsonValue *parameters; /* inside the message; NULL where it has none */
+	bool continues;
+} Reply;
+
+typedef struct Call Call;
+
+/* Returns whether to go on, as a VailReply does. */
+typedef bool (*ReplyHandler)(struct vail *vail, const Call *call, Reply *reply);
+
+/* A call under way. The queue owns it. */
+struct Call {
+	Call *next;
+	bool more;
+	ReplyHandler handler;
+	VailReply reply; /* the caller's; NULL for a call of the library's own */
+	void *context;   /* for the caller's reply, or for the handler */
+};
+
+/* Owns its texts; each may be NULL. */
+typedef struct ErrorDetails {
+	char *message;
+	char *name;
+	char *parameter;
+	char *limit;
+	uint64_t maximum;
+	uint64_t used;
+} ErrorDetails;
+
+struct vail {
+	char *path;
+	int timeout;         /* milliseconds; negative: none */
+	int descriptor;      /* -1 when not connected */
+	pid_t owner;         /* who connected; a child of fork() is somebody else */
+	uint64_t generation; /* grows when a connection is closed */
+	uint64_t replies;    /* grows with each reply */
+	bool in_reply;       /* a handler is running */
+	bool closing;        /* nothing more is submitted */
+	Buffer input;
+	size_t scanned; /* bytes of the input that hold no NUL */
+	Buffer output;
+	Call *first;
+	Call **end; /* where the next one is hung */
+	JsonParser *parser;
+	ErrorDetails error;
+};
+
+/* ---- libvail.c ---- */
+
+void error_details_deinit(ErrorDetails *details);
+void vail_error_clear(struct vail *vail);
+
+/* Records the sentence, and nothing else, as what went wrong. Returns status. */
+_printf_(3, 4) NTSTATUS vail_error_set(struct vail *vail, NTSTATUS status, const char *format, ...);
+
+NTSTATUS vail_error_no_memory(struct vail *vail);
+
+/* ---- libvail-connection.c ---- */
+
+typedef enum Received {
+	RECEIVED_BYTES,   /* they are in the input */
+	RECEIVED_NOTHING, /* nothing more for now */
+	RECEIVED_END,     /* the other side has closed */
+	RECEIVED_NO_MEMORY,
+} Received;
+
+/* Connects; waits, up to the timeout, only while vaild's queue of connections is full. */
+NTSTATUS connection_open(struct vail *vail);
+
+/* Closes, and forgets what was on its way. Calls under way are the caller's affair. */
+void connection_close(struct vail *vail);
+
+/* Whether an idle connection is of no use any more, because vaild has closed it. */
+bool connection_is_stale(const struct vail *vail);
+
+/* Sends what can be sent without waiting; the rest stays in the output. Where vaild has closed, the
+ * output is dropped: what vaild said before that is still to be received. */
+void connection_flush(struct vail *vail);
+
+/* Receives once, without waiting. */
+Received connection_receive(struct vail *vail);
+
+/* ---- libvail-request.c ---- */
+
+/*
+ * Appends the request and its NUL to out, after a look at it with vaild's own eyes: a message that
+ * vaild would take for malformed costs the connection, and so is refused here.
+ */
+NTSTATUS request_encode(struct vail *vail, const char *method, const char *parameters, bool more,
+			Buffer *out);
+
+/* ---- libvail-reply.c ---- */
+
+void reply_deinit(Reply *reply);
+
+/*
+ * Takes reply->message apart into the other fields and the handle's error details. Returns
+ * STATUS_INVALID_NETWORK_RESPONSE when it is no reply to a call that may (more) continue.
+ */
+NTSTATUS reply_decode(struct vail *vail, Reply *reply, bool more);
+
+/* ---- libvail-call.c ---- */
+
+/* Ends the connection, and tells every call under way that it ended with this status. */
+void calls_lose(struct vail *vail, NTSTATUS status);
+
+/* vail_call(), but for its result: the reply's message, which the caller frees, and which holds
+ * *ret_parameters (NULL where it has none). */
+NTSTATUS vail_call_value(struct vail *vail, const char *method, const char *parameters,
+			 JsonValue **ret_message, JsonValue **ret_parameters);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "frame.h"
+#include "libvail-internal.h"
+#include "writer.h"
+
+/* All that Varlink has in the names of interfaces and methods. */
+#define METHOD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-"
+
+static NTSTATUS check_parameters(struct vail *vail, const char *parameters, size_t length)
+{
+	const char *error;
+
+	if (length > FRAME_MESSAGE_MAX)
+		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
+				      "the parameters are longer than %d bytes; send less at once",
+				      FRAME_MESSAGE_MAX);
+	JsonValue *value = json_parse(vail->parser, parameters, length, &error);
+	bool is_object = json_type_of(value) == JSON_OBJECT;
+	json_free(value);
+	if (error)
+		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
+				      "the parameters are not JSON: %s", error);
+	if (!is_object)
+		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
+				      "the parameters are not a JSON object; write them as {...}");
+	return STATUS_SUCCESS;
+}
+
+static void write_request(Writer *writer, const char *method, const char *parameters, bool more)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "method");
+	writer_string(writer, method);
+	if (parameters) {
+		writer_key(writer, "parameters");
+		writer_json(writer, parameters, strlen(parameters));
+	}
+	if (more) {
+		writer_key(writer, "more");
+		writer_boolean(writer, true);
+	}
+	writer_object_end(writer);
+	writer_terminator(writer, '\0');
+}
+
+/* Whether vaild will see exactly one message in it. */
+static NTSTATUS check_framing(struct vail *vail, Buffer *request)
+{
+	Frame frame = FRAME_INIT;
+	FrameMessage message;
+	const char *error = "it is more than one message; send one JSON object";
+	FrameResult result = frame_next(&frame, request, false, &message, &error);
+
+	if (result == FRAME_MESSAGE && message.size == buffer_size(request))
+		return STATUS_SUCCESS;
+	return vail_error_set(vail, STATUS_INVALID_PARAMETER, "this cannot be sent: %s", error);
+}
+
+NTSTATUS request_encode(struct vail *vail, const char *method, const char *parameters, bool more,
+			Buffer *out)
+{
+	_cleanup_(buffer_deinit) Buffer request = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&request);
+
+	if (!method || *method == '\0' || method[strspn(method, METHOD_CHARACTERS)] != '\0')
+		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
+				      "this is no method's name; name one, like "
+				      "io.vaild.ListRegistrations");
+	NTSTATUS status = STATUS_SUCCESS;
+	if (parameters)
+		status = check_parameters(vail, parameters, strlen(parameters));
+	if (status != STATUS_SUCCESS)
+		return status;
+	write_request(&writer, method, parameters, more);
+	if (writer.failed)
+		return vail_error_no_memory(vail);
+	status = check_framing(vail, &request);
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (!buffer_append(out, buffer_head(&request), buffer_size(&request)))
+		return vail_error_no_memory(vail);
+	return STATUS_SUCCESS;
+}

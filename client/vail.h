@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VAIL_H
+#define VAIL_H
+
+/*
+ * libvail: talks to vaild, which lets a host process share GPU allocations with a virtual machine
+ * (VM) once it has been registered for it.
+ *
+ * Threads: a handle (struct vail) belongs to one thread at a time. Give each thread its own, or put
+ * a lock around every call. Handles do not know of each other, and the library has no other state.
+ *
+ * Processes: a registration and a graphics context belong to the process that asks for them, not to
+ * the handle, so they outlive vail_close(), and execve(). After fork() the child may go on using
+ * its copy of a handle: it makes a connection of its own, and speaks for itself.
+ *
+ * Connections: a handle connects by itself when it has something to ask and no connection, so one
+ * that is kept open works on over a restart of vaild. A call during which the connection is lost is
+ * not repeated: whether it took effect is not known.
+ *
+ * Every function returns an NTSTATUS, or is a getter that cannot fail. Outputs (ret_...) are left
+ * as they are unless the status is STATUS_SUCCESS. Any function may also return
+ *
+ *   STATUS_INVALID_PARAMETER         an argument is NULL that may not be, or is no UTF-8 or JSON
+ *   STATUS_NO_MEMORY                 no memory, here or in vaild
+ *
+ * and every function that asks vaild something may also return
+ *
+ *   STATUS_CONNECTION_REFUSED        no vaild listens on the socket
+ *   STATUS_CONNECTION_DISCONNECTED   vaild closed the connection before it answered
+ *   STATUS_IO_TIMEOUT                vaild did not answer in time
+ *   STATUS_INVALID_NETWORK_RESPONSE  what came back was no answer
+ *   STATUS_ACCESS_DENIED             the socket, or vaild, does not let this process do this
+ *   STATUS_QUOTA_EXCEEDED            a limit; see vail_error_limit()
+ *   STATUS_INSUFFICIENT_RESOURCES    vaild, or this process, has no descriptors or room left
+ *   STATUS_PROCESS_IS_TERMINATING    vaild sees the calling process as gone
+ *   STATUS_NOT_SUPPORTED             this vaild has no such method (its MethodNotFound,
+ *                                    InterfaceNotFound and MethodNotImplemented), or cannot do it
+ *
+ * Of Varlink's other errors InvalidParameter and ExpectedMore are STATUS_INVALID_PARAMETER, and
+ * PermissionDenied is STATUS_ACCESS_DENIED. An error of vaild is the status that it carries; one
+ * that is newer than this library is passed on as its number. No signal is raised (SIGPIPE), all
+ * descriptors are close-on-exec, and EINTR is never returned.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "vail-status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VAIL_PUBLIC __attribute__((visibility("default")))
+
+/* A handle's text (context, process, adapter, vGPU): 32 hex digits and a NUL. */
+#define VAIL_HANDLE_SIZE 33
+
+/* For vail_set_timeout(): wait for ever. */
+#define VAIL_TIMEOUT_NONE (-1)
+
+/* Milliseconds that a new handle waits for each reply. */
+#define VAIL_TIMEOUT_DEFAULT 30000
+
+struct vail;
+
+/* ---- Handles ---- */
+
+/*
+ * Makes a handle without connecting yet; the first call does. The caller frees it with
+ * vail_close().
+ *
+ * path: the socket of vaild; copied. NULL for the environment's VAILD_SOCKET, which set-uid
+ *       programs ignore, or else /run/vaild/vaild.sock.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER or STATUS_NO_MEMORY.
+ */
+VAIL_PUBLIC NTSTATUS vail_new(const char *path, struct vail **ret_vail);
+
+/*
+ * As vail_new(), and connects, so that a vaild that cannot be reached is found out here.
+ *
+ * Returns also STATUS_CONNECTION_REFUSED, STATUS_ACCESS_DENIED (the socket's mode),
+ * STATUS_INSUFFICIENT_RESOURCES, and STATUS_IO_TIMEOUT when vaild takes no connection for
+ * VAIL_TIMEOUT_DEFAULT.
+ */
+VAIL_PUBLIC NTSTATUS vail_open(const char *path, struct vail **ret_vail);
+
+/*
+ * Closes the connection and frees the handle; NULL is fine. Registrations and contexts stay. Calls
+ * of vail_submit() that are not answered yet end with STATUS_CONNECTION_DISCONNECTED. Not to be
+ * called from a VailReply.
+ */
+VAIL_PUBLIC void vail_close(struct vail *vail);
+
+/*
+ * How long a blocking call waits for each reply, and for a connection to be taken.
+ *
+ * milliseconds: 0 or more; VAIL_TIMEOUT_NONE, or any negative number, waits for ever. A call that
+ *               times out loses the connection, and all that was under way on it.
+ */
+VAIL_PUBLIC void vail_set_timeout(struct vail *vail, int milliseconds);
+
+/* The path of the socket that the handle uses; the handle's. */
+VAIL_PUBLIC const char *vail_path(const struct vail *vail);
+
+/* ---- What went wrong ---- */
+
+/*
+ * About the last function that failed on this handle, or, inside a VailReply, about the reply that
+ * it is given. The texts are the handle's, and hold until its next call.
+ */
+
+/* A sentence for a person, which says what to do; "" when the last call succeeded. */
+VAIL_PUBLIC const char *vail_error_message(const struct vail *vail);
+
+/* The path of the parameter at fault, like "displayClients[0].user"; NULL where none is. */
+VAIL_PUBLIC const char *vail_error_parameter(const struct vail *vail);
+
+/* The Varlink name of the error, like "io.vaild.NotFound"; NULL where vaild sent none. */
+VAIL_PUBLIC const char *vail_error_name(const struct vail *vail);
+
+/*
+ * With STATUS_QUOTA_EXCEEDED the name of the limit, its value and the caller's own use (either may
+ * be NULL when it is not wanted). NULL, with nothing set, where no limit was named.
+ */
+VAIL_PUBLIC const char *vail_error_limit(const struct vail *vail, uint64_t *ret_maximum,
+					 uint64_t *ret_used);
+
+/* "STATUS_ACCESS_DENIED" for that value; NULL for one that vail-status.h does not name. */
+VAIL_PUBLIC const char *vail_status_name(NTSTATUS status);
+
+/* ---- Any method ---- */
+
+/*
+ * Calls a method and waits for its reply.
+ *
+ * method: its full name, like "io.vaild.ListRegistrations".
+ * parameters: a JSON object as text; NULL for none.
+ * ret_parameters: the reply's parameters, a JSON object as text, without line breaks; the caller
+ *                 frees it. NULL when it is not wanted.
+ *
+ * Returns the status of the reply, or one of those at the top. STATUS_INVALID_DEVICE_STATE when it
+ * is called from a VailReply, where only vail_submit() and the getters may be used.
+ */
+VAIL_PUBLIC NTSTATUS vail_call(struct vail *vail, const char *method, const char *parameters,
+			       char **ret_parameters);
+
+/*
+ * Is given each reply of a call, and exactly one final one.
+ *
+ * status: of this reply; vail_error_...() tell more.
+ * parameters: the reply's, as JSON text, an error's too. NULL where no reply came, because the
+ *             connection was lost. The library's: copy what is to be kept.
+ * continues: another reply follows.
+ *
+ * Returns whether to go on. false while it continues ends the call: since Varlink knows no other
+ * way, the connection is closed, which ends the calls behind it with
+ * STATUS_CONNECTION_DISCONNECTED. What the final reply's returns does not matter.
+ */
+typedef bool (*VailReply)(struct vail *vail, NTSTATUS status, const char *parameters,
+			  bool continues, void *context);
+
+/*
+ * Calls a method that streams ("more": true), and waits until its last reply; the timeout is for
+ * each one. Parameters as in vail_call(); context is handed to reply.
+ *
+ * Returns the status of the last reply; STATUS_SUCCESS when reply asked to stop;
+ * STATUS_INVALID_DEVICE_STATE as vail_call().
+ */
+VAIL_PUBLIC NTSTATUS vail_call_more(struct vail *vail, const char *method, const char *parameters,
+				    VailReply reply, void *context);
+
+/* ---- Event loops ---- */
+
+/*
+ * Sends a call without waiting for its replies; vail_process(), or any blocking call on the same
+ * handle, hands them to reply. Calls are answered in the order in which they were sent. Connecting,
+ * where that is needed, waits only when vaild has more connections waiting than it can queue.
+ *
+ * more: whether the method is to stream, as in vail_call_more().
+ * context: handed to reply.
+ *
+ * Returns STATUS_SUCCESS when the call is on its way, and reply will be called; otherwise a status
+ * from the top, and reply will not be called.
+ */
+VAIL_PUBLIC NTSTATUS vail_submit(struct vail *vail, const char *method, const char *parameters,
+				 bool more, VailReply reply, void *context);
+
+/*
+ * Sends and receives what is possible without waiting, and calls each VailReply that is due. For an
+ * event loop to call when vail_descriptor() has one of vail_events().
+ *
+ * Returns STATUS_SUCCESS also when there was nothing to do; STATUS_INVALID_DEVICE_STATE from a
+ * VailReply; STATUS_CONNECTION_DISCONNECTED or STATUS_INVALID_NETWORK_RESPONSE when the connection
+ * is lost: then every call under way has been told, and the descriptor is closed.
+ */
+VAIL_PUBLIC NTSTATUS vail_process(struct vail *vail);
+
+/*
+ * The descriptor to watch; -1 while there is no connection. The handle's: only poll it. Ask again
+ * after each call, for a handle connects anew where it must.
+ */
+VAIL_PUBLIC int vail_descriptor(const struct vail *vail);
+
+/* What to wait for on it, as of now: POLLIN, and POLLOUT while something is left to send. */
+VAIL_PUBLIC short vail_events(const struct vail *vail);
+
+/* ---- Registration of host processes ---- */
+
+/*
+ * In what follows virtual_machine is a VM's GUID as text: 8-4-4-4-12 hex digits, either case, with
+ * or without {}. STATUS_NOT_FOUND always says that no running VM has it.
+ */
+
+/*
+ * Registers the calling process for the VM, which must have the privileges of the VM's display
+ * client and a graphics context. Again is a success that changes nothing.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no GUID), STATUS_NOT_FOUND,
+ * STATUS_ACCESS_DENIED (other privileges, or the VM is quarantined),
+ * STATUS_GRAPHICS_VAIL_STATE_CHANGED (the VM has no vGPU), STATUS_INVALID_DISPOSITION (the process
+ * has no graphics context; vail_create_context() makes one), STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_register_process(struct vail *vail, const char *virtual_machine);
+
+/* Ends the calling process's registration. STATUS_NOT_FOUND also when there is none. */
+VAIL_PUBLIC NTSTATUS vail_unregister_process(struct vail *vail, const char *virtual_machine);
+
+/*
+ * Ends another process's registration. For operators, and for who registered the VM.
+ *
+ * pid: in the daemon's pid namespace.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND (also: no such registration),
+ * STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_revoke_registration(struct vail *vail, const char *virtual_machine,
+					      pid_t pid);
+
+/* ---- Graphics contexts ---- */
+
+/*
+ * Makes a graphics context for the calling process, and its GPU process on that adapter if it has
+ * none. Both end with the process.
+ *
+ * adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
+ * ret_context: the context's handle.
+ * ret_process: the GPU process's handle; NULL when it is not wanted.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_NOT_SUPPORTED (contexts
+ * cannot be made on this one), STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_create_context(struct vail *vail, const char *adapter,
+					 char ret_context[VAIL_HANDLE_SIZE],
+					 char ret_process[VAIL_HANDLE_SIZE]);
+
+/*
+ * Ends a context of the calling process. A registration stays.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED (another process's).
+ */
+VAIL_PUBLIC NTSTATUS vail_destroy_context(struct vail *vail, const char *context);
+
+/* ---- Virtual machines, for VMMs, their managers and operators ---- */
+
+/* Names a user (by name or decimal uid) or a live process: user is not NULL, or else pid is > 0. */
+typedef struct VailParty {
+	const char *user;
+	pid_t pid;
+} VailParty;
+
+/* What is known of a VM. Begin with VAIL_MACHINE_INIT; NULL and 0 mean absent throughout. */
+typedef struct VailMachine {
+	size_t size; /* sizeof(VailMachine) of the caller's header, so that the struct can grow */
+	const char *name; /* for people; up to 255 bytes */
+	pid_t vmm_pid;    /* the VMM, with which the VM ends; absent: the calling process */
+
+	/* Whose privileges a process must have to be registered. Absent: the VMM's own, or, in an
+	 * update, unchanged. Not NULL with a count of 0: the VMM's own. */
+	const VailParty *display_clients;
+	size_t display_client_count;
+
+	const VailParty *agent; /* who may share objects beside the VMM */
+} VailMachine;
+
+#define VAIL_MACHINE_INIT                                   \
+	{                                                   \
+		sizeof(VailMachine), NULL, 0, NULL, 0, NULL \
+	}
+
+/*
+ * Brings a VM in. For operators, and, where vaild allows it, for anyone's own processes. The same
+ * GUID and VMM again is a success that changes nothing.
+ *
+ * machine: NULL for all absent.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
+ * STATUS_OBJECT_NAME_COLLISION (a VM with this GUID runs), STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_register_virtual_machine(struct vail *vail, const char *virtual_machine,
+						   const VailMachine *machine);
+
+/*
+ * Changes what is known of a VM; what is absent stays. Registrations whose privileges match no
+ * longer end. For operators, and for who registered the VM, as are the next three.
+ *
+ * machine: vmm_pid must be 0.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_update_virtual_machine(struct vail *vail, const char *virtual_machine,
+						 const VailMachine *machine);
+
+/* Ends a VM and its registrations. STATUS_NOT_SUPPORTED for one that vaild found by itself. */
+VAIL_PUBLIC NTSTATUS vail_unregister_virtual_machine(struct vail *vail,
+						     const char *virtual_machine);
+
+/*
+ * Assigns a virtual GPU to a VM.
+ *
+ * adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
+ * profile: a name for people; NULL for none.
+ * ret_virtual_gpu: the vGPU's handle; NULL when it is not wanted.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED,
+ * STATUS_INVALID_HANDLE (no such adapter), STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_assign_virtual_gpu(struct vail *vail, const char *virtual_machine,
+					     const char *adapter, const char *profile,
+					     char ret_virtual_gpu[VAIL_HANDLE_SIZE]);
+
+/* Takes a virtual GPU away; with a VM's last one its registrations end. STATUS_INVALID_HANDLE when
+ * there is none of this handle. */
+VAIL_PUBLIC NTSTATUS vail_remove_virtual_gpu(struct vail *vail, const char *virtual_gpu);
+
+/*
+ * Quarantines a GUID, running or not, or lifts that. It is kept over stop and reboot. Operators.
+ *
+ * reason: for people; NULL for none, and when it is lifted.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED,
+ * STATUS_INSUFFICIENT_RESOURCES (it could not be written, and nothing has changed).
+ */
+VAIL_PUBLIC NTSTATUS vail_set_quarantine(struct vail *vail, const char *virtual_machine,
+					 bool quarantined, const char *reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table-text.h"
+#include "vailctl.h"
+
+/* A message can quote what somebody else chose, so it is escaped like a table's cell. */
+_printf_(1, 0) static void say(const char *format, va_list arguments)
+{
+	_cleanup_free_ char *text = NULL, *safe = NULL;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
+	if (text)
+		safe = text_escape(text, NULL);
+	fprintf(stderr, "vailctl: %s\n", safe ? safe : "out of memory");
+}
+
+int usage_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+	return EXIT_USAGE;
+}
+
+int command_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+	return EXIT_REFUSED;
+}
+
+int tool_no_memory(void)
+{
+	return command_error("this process is out of memory (STATUS_NO_MEMORY)");
+}
+
+static void write_optional(Writer *writer, const char *quoted_key, const char *value)
+{
+	if (!value)
+		return;
+	writer_key_quoted(writer, quoted_key, strlen(quoted_key));
+	writer_string(writer, value);
+}
+
+/* The same members as an error of vaild. */
+static void print_refusal(const Tool *tool, const char *status_text, const char *code)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+	uint64_t maximum, used;
+	const char *limit = vail_error_limit(tool->vail, &maximum, &used);
+
+	writer_object_begin(&writer);
+	write_optional(&writer, "\"error\":", vail_error_name(tool->vail));
+	write_optional(&writer, "\"status\":", status_text);
+	write_optional(&writer, "\"code\":", code);
+	write_optional(&writer, "\"message\":", vail_error_message(tool->vail));
+	write_optional(&writer, "\"parameter\":", vail_error_parameter(tool->vail));
+	if (limit) {
+		write_optional(&writer, "\"limit\":", limit);
+		writer_key(&writer, "maximum");
+		writer_unsigned(&writer, maximum);
+		writer_key(&writer, "used");
+		writer_unsigned(&writer, used);
+	}
+	writer_object_end(&writer);
+	tool_print_json(&writer);
+}
+
+int tool_refused(const Tool *tool, NTSTATUS status)
+{
+	uint64_t maximum = 0, used = 0;
+	const char *limit = vail_error_limit(tool->vail, &maximum, &used);
+	const char *name = vail_status_name(status), *message = vail_error_message(tool->vail);
+	char code[16];
+
+	snprintf(code, sizeof(code), "0x%08X", (unsigned int)status);
+	if (options_have(&tool->options, OPTION_JSON))
+		print_refusal(tool, name ? name : code, code);
+	if (*message == '\0')
+		message = status == STATUS_NO_MEMORY ? "this process is out of memory"
+						     : "vaild gave no reason";
+	if (limit)
+		return command_error("%s (%s, %s: %llu of %llu used)", message, name ? name : code,
+				     limit, (unsigned long long)used, (unsigned long long)maximum);
+	return command_error("%s (%s)", message, name ? name : code);
+}
+
+int tool_finish(const Tool *tool, NTSTATUS status)
+{
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	if (options_have(&tool->options, OPTION_JSON))
+		puts("{\"status\":\"STATUS_SUCCESS\"}");
+	return EXIT_DONE;
+}
+
+int tool_print_json(const Writer *writer)
+{
+	if (writer->failed)
+		return tool_no_memory();
+	fwrite(buffer_head(writer->out), 1, buffer_size(writer->out), stdout);
+	putchar('\n');
+	return EXIT_DONE;
+}
+
+void writer_value_of(Writer *writer, const JsonValue *value)
+{
+	_cleanup_free_ char *text = json_format(value, false);
+
+	if (text)
+		writer_json(writer, text, strlen(text));
+	else
+		writer->failed = true;
+}

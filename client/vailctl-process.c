@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands that register vailctl's own process. Context and registration belong to the process: so
+ * they hold while register waits without a connection, and are still there when exec has become
+ * another program.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vailctl.h"
+
+/* vaild's answer with this status says that a context is what is missing. */
+static NTSTATUS register_self(Tool *tool, const char *guid, bool context_first)
+{
+	char context[VAIL_HANDLE_SIZE];
+	NTSTATUS status = STATUS_INVALID_DISPOSITION;
+
+	if (!context_first)
+		status = vail_register_process(tool->vail, guid);
+	if (status != STATUS_INVALID_DISPOSITION)
+		return status;
+	status = vail_create_context(tool->vail, NULL, context, NULL);
+	return status == STATUS_SUCCESS ? vail_register_process(tool->vail, guid) : status;
+}
+
+static int say_registered(const Tool *tool, const char *guid)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	if (!options_have(&tool->options, OPTION_JSON)) {
+		printf("Process %d is registered for VM %s until it is interrupted.\n",
+		       (int)getpid(), guid);
+		return EXIT_DONE;
+	}
+	writer_object_begin(&writer);
+	writer_key(&writer, "status");
+	writer_string(&writer, "STATUS_SUCCESS");
+	writer_key(&writer, "virtualMachineGuid");
+	writer_string(&writer, guid);
+	writer_key(&writer, "pid");
+	writer_unsigned(&writer, (uint64_t)getpid());
+	writer_object_end(&writer);
+	return tool_print_json(&writer);
+}
+
+/*
+ * Until it is registered a signal ends vailctl as it ends any program, also where a shell had it
+ * ignored (SIGINT, of a script's background job). A hang-up that is ignored (nohup) stays so.
+ */
+static void prepare_interrupt(sigset_t *ret_signals)
+{
+	struct sigaction hang_up;
+
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGINT);
+	sigaddset(ret_signals, SIGTERM);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN)
+		sigaddset(ret_signals, SIGHUP);
+}
+
+static void wait_for_interrupt(const sigset_t *signals)
+{
+	while (sigwaitinfo(signals, NULL) < 0 && errno == EINTR)
+		;
+}
+
+int command_register(Tool *tool)
+{
+	const char *guid = tool->arguments[0];
+	sigset_t signals;
+
+	prepare_interrupt(&signals);
+	NTSTATUS status = register_self(tool, guid, options_have(&tool->options, OPTION_CONTEXT));
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	/* Whoever reads that it is registered may interrupt it at once. */
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	int exit_status = say_registered(tool, guid);
+	fflush(stdout);
+	if (exit_status != EXIT_DONE)
+		return exit_status;
+	wait_for_interrupt(&signals);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	status = vail_unregister_process(tool->vail, guid);
+	return status == STATUS_SUCCESS ? EXIT_DONE : tool_refused(tool, status);
+}
+
+int tool_run(const Tool *tool)
+{
+	char *const *run = tool->options.run;
+
+	fflush(stdout);
+	execvp(run[0], run);
+	int error = errno;
+	command_error("cannot run %s: %s", run[0], strerror(error));
+	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+}
+
+int command_exec(Tool *tool)
+{
+	if (!tool->options.run)
+		return usage_error("exec needs a command: vailctl exec GUID -- COMMAND");
+	NTSTATUS status = register_self(tool, tool->arguments[0], true);
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	return tool_run(tool);
+}

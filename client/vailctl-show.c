@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands that show what there is: tables for people, JSON for programs. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "table.h"
+#include "vailctl.h"
+
+/* ---- Reading what vaild says ---- */
+
+static const char *member_text(const JsonValue *object, const char *name)
+{
+	return json_string(json_member(object, name));
+}
+
+static uint64_t member_number(const JsonValue *object, const char *name)
+{
+	uint64_t number = 0;
+
+	json_read_unsigned(json_member(object, name), &number);
+	return number;
+}
+
+static bool member_flag(const JsonValue *object, const char *name)
+{
+	bool flag = false;
+
+	json_read_boolean(json_member(object, name), &flag);
+	return flag;
+}
+
+static void add_number(Table *table, const JsonValue *object, const char *name)
+{
+	uint64_t number;
+
+	if (json_read_unsigned(json_member(object, name), &number))
+		table_add_format(table, "%" PRIu64, number);
+	else
+		table_add(table, NULL);
+}
+
+/* How long ago "since" was, in its two largest units. */
+static void add_age(Table *table, const JsonValue *object)
+{
+	struct timespec now;
+	double since;
+
+	if (!json_read_real(json_member(object, "since"), &since)) {
+		table_add(table, NULL);
+		return;
+	}
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	double age = (double)now.tv_sec - since;
+	long seconds = age > 0 && age < 1e12 ? (long)age : 0, minutes = seconds / 60;
+
+	if (seconds < 60)
+		table_add_format(table, "%lds", seconds);
+	else if (minutes < 60)
+		table_add_format(table, "%ldmin %lds", minutes, seconds % 60);
+	else if (minutes < 24 * 60)
+		table_add_format(table, "%ldh %ldmin", minutes / 60, minutes % 60);
+	else
+		table_add_format(table, "%ldd %ldh", minutes / 60 / 24, minutes / 60 % 24);
+}
+
+/* A line of text that grows: "a, b". Without memory it stays as it is, and failed is set. */
+typedef struct Line {
+	char *text;
+	bool failed;
+} Line;
+
+static void line_deinit(Line *line)
+{
+	free(line->text);
+}
+
+_printf_(2, 3) static void line_add(Line *line, const char *format, ...)
+{
+	_cleanup_free_ char *piece = NULL;
+	char *longer;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&piece, format, arguments) < 0)
+		piece = NULL;
+	va_end(arguments);
+	if (!piece || asprintf(&longer, "%s%s%s", line->text ? line->text : "",
+			       line->text ? ", " : "", piece) < 0) {
+		line->failed = true;
+		return;
+	}
+	free(line->text);
+	line->text = longer;
+}
+
+static void add_line(Table *table, const Line *line)
+{
+	table->failed |= line->failed;
+	table_add(table, line->text);
+}
+
+/* A display client or an agent: exactly one of the two is there. */
+static void line_add_party(Line *line, const JsonValue *party)
+{
+	const char *user = member_text(party, "user");
+
+	if (user)
+		line_add(line, "user %s", user);
+	else if (json_member(party, "pid"))
+		line_add(line, "pid %" PRIu64, member_number(party, "pid"));
+}
+
+static void add_display_clients(Table *table, const JsonValue *vm)
+{
+	const JsonValue *clients = json_member(vm, "displayClients");
+	_cleanup_(line_deinit) Line line = { 0 };
+
+	for (size_t i = 0; i < json_array_size(clients); i++)
+		line_add_party(&line, json_array_at(clients, i));
+	table->failed |= line.failed;
+	table_add(table, line.text ? line.text : "as the VMM"); /* none is named */
+}
+
+static void add_agent(Table *table, const JsonValue *vm)
+{
+	_cleanup_(line_deinit) Line line = { 0 };
+
+	line_add_party(&line, json_member(vm, "agent"));
+	add_line(table, &line);
+}
+
+static bool is_of_vm(const JsonValue *registration, const char *guid)
+{
+	const char *of = member_text(registration, "virtualMachineGuid");
+
+	return of && guid && strcmp(of, guid) == 0;
+}
+
+/* The pids among the registrations, which are all that the caller may see, of one VM. */
+static void add_processes(Table *table, const Listing *registrations, const JsonValue *vm)
+{
+	const char *guid = member_text(vm, "virtualMachineGuid");
+	_cleanup_(line_deinit) Line line = { 0 };
+
+	for (size_t i = 0; i < registrations->item_count; i++)
+		if (is_of_vm(registrations->items[i], guid))
+			line_add(&line, "%" PRIu64, member_number(registrations->items[i], "pid"));
+	add_line(table, &line);
+}
+
+/* ---- Printing ---- */
+
+/* Prints the table, or the sentence where it is empty. */
+static int show_table(const Tool *tool, const Table *table, const char *empty)
+{
+	bool legend = !options_have(&tool->options, OPTION_NO_LEGEND);
+
+	if (table->cell_count == 0 && !table->failed) {
+		if (legend)
+			puts(empty);
+		return EXIT_DONE;
+	}
+	return table_print(table, stdout, legend) ? EXIT_DONE : tool_no_memory();
+}
+
+static void begin_document(Writer *writer)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "status");
+	writer_string(writer, "STATUS_SUCCESS");
+}
+
+/* A document of up to two listings; the second may be NULL. */
+static int show_json(const Listing *first, const Listing *second)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	begin_document(&writer);
+	listing_write(&writer, first);
+	if (second)
+		listing_write(&writer, second);
+	writer_object_end(&writer);
+	return tool_print_json(&writer);
+}
+
+/* Fetches the list, and shows it as JSON or by way of fill, which adds one item's row. */
+static int show_list(Tool *tool, const char *method, const char *key, Table *table,
+		     void (*fill)(Table *table, const JsonValue *item), const char *empty)
+{
+	_cleanup_(listing_deinit) Listing listing;
+	NTSTATUS status = listing_fetch(tool, method, key, &listing);
+
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	if (options_have(&tool->options, OPTION_JSON))
+		return show_json(&listing, NULL);
+	for (size_t i = 0; i < listing.item_count; i++)
+		fill(table, listing.items[i]);
+	return show_table(tool, table, empty);
+}
+
+/* ---- list ---- */
+
+static const TableColumn machine_columns[] = {
+	{ "GUID", false },      { "NAME", false }, { "STATE", false },
+	{ "VMM", true },        { "VGPUS", true }, { "REGISTERED", true },
+	{ "PROCESSES", false }, { "AGE", true },   { "DISPLAY CLIENTS", false },
+};
+
+static void fill_machine(Table *table, const JsonValue *vm, const Listing *registrations)
+{
+	table_add(table, member_text(vm, "virtualMachineGuid"));
+	table_add(table, member_text(vm, "name"));
+	table_add(table, member_flag(vm, "quarantined") ? "quarantined" : "running");
+	add_number(table, vm, "vmmPid");
+	table_add_format(table, "%zu", json_array_size(json_member(vm, "virtualGpus")));
+	add_number(table, vm, "registrations");
+	add_processes(table, registrations, vm);
+	add_age(table, vm);
+	add_display_clients(table, vm);
+}
+
+int command_list(Tool *tool)
+{
+	_cleanup_(listing_deinit) Listing machines = { 0 }, registrations = { 0 };
+	_cleanup_(table_deinit) Table table = TABLE_INIT(machine_columns);
+	NTSTATUS status = listing_fetch(tool, "io.vaild.Machine.ListVirtualMachines",
+					"virtualMachines", &machines);
+
+	if (status == STATUS_SUCCESS)
+		status = listing_fetch(tool, "io.vaild.ListRegistrations", "registrations",
+				       &registrations);
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	if (options_have(&tool->options, OPTION_JSON))
+		return show_json(&machines, &registrations);
+	for (size_t i = 0; i < machines.item_count; i++)
+		fill_machine(&table, machines.items[i], &registrations);
+	return show_table(tool, &table, "No virtual machines.");
+}
+
+/* ---- describe ---- */
+
+static const TableColumn description_columns[] = { { "FIELD", true }, { "VALUE", false } };
+
+static void fill_quarantine_state(Table *table, const JsonValue *vm)
+{
+	const char *reason = member_text(vm, "quarantineReason");
+
+	table_add(table, "Quarantined:");
+	if (!member_flag(vm, "quarantined"))
+		table_add(table, "no");
+	else if (reason)
+		table_add_format(table, "yes, %s", reason);
+	else
+		table_add(table, "yes");
+}
+
+static void fill_virtual_gpus(Table *table, const JsonValue *vm)
+{
+	const JsonValue *virtual_gpus = json_member(vm, "virtualGpus");
+
+	for (size_t i = 0; i < json_array_size(virtual_gpus); i++) {
+		const JsonValue *virtual_gpu = json_array_at(virtual_gpus, i);
+		const char *handle = member_text(virtual_gpu, "virtualGpu");
+		const char *adapter = member_text(virtual_gpu, "adapter");
+		const char *profile = member_text(virtual_gpu, "profile");
+
+		table_add(table, "Virtual GPU:");
+		table_add_format(table, "%s on adapter %s%s%s", handle ? handle : "-",
+				 adapter ? adapter : "-", profile ? ", profile " : "",
+				 profile ? profile : "");
+	}
+}
+
+static void fill_processes(Table *table, const JsonValue *vm, const Listing *registrations)
+{
+	const char *guid = member_text(vm, "virtualMachineGuid");
+
+	table_add(table, "Registrations:");
+	add_number(table, vm, "registrations");
+	for (size_t i = 0; i < registrations->item_count; i++) {
+		const JsonValue *registration = registrations->items[i];
+		const char *context = member_text(registration, "graphicsContext");
+
+		if (!is_of_vm(registration, guid))
+			continue;
+		table_add(table, "Registered:");
+		table_add_format(table, "pid %" PRIu64 ", uid %" PRIu64 ", graphics context %s",
+				 member_number(registration, "pid"),
+				 member_number(registration, "uid"), context ? context : "-");
+	}
+}
+
+static void fill_description(Table *table, const JsonValue *vm, const Listing *registrations)
+{
+	table_add(table, "Virtual machine:");
+	table_add(table, member_text(vm, "virtualMachineGuid"));
+	table_add(table, "Name:");
+	table_add(table, member_text(vm, "name"));
+	table_add(table, "VMM:");
+	table_add_format(table, "pid %" PRIu64, member_number(vm, "vmmPid"));
+	table_add(table, "Brought in by:");
+	if (json_member(vm, "registeredByUid"))
+		table_add_format(table, "uid %" PRIu64, member_number(vm, "registeredByUid"));
+	else
+		table_add(table, member_text(vm, "source"));
+	table_add(table, "Age:");
+	add_age(table, vm);
+	table_add(table, "Display clients:");
+	add_display_clients(table, vm);
+	table_add(table, "Agent:");
+	add_agent(table, vm);
+	fill_quarantine_state(table, vm);
+	fill_virtual_gpus(table, vm);
+	fill_processes(table, vm, registrations);
+}
+
+static int show_description_json(const JsonValue *vm, const Listing *registrations)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+	const char *guid = member_text(vm, "virtualMachineGuid");
+
+	begin_document(&writer);
+	writer_key(&writer, "virtualMachine");
+	writer_value_of(&writer, vm);
+	writer_key(&writer, "registrations");
+	writer_array_begin(&writer);
+	for (size_t i = 0; i < registrations->item_count; i++)
+		if (is_of_vm(registrations->items[i], guid))
+			writer_value_of(&writer, registrations->items[i]);
+	writer_array_end(&writer);
+	writer_object_end(&writer);
+	return tool_print_json(&writer);
+}
+
+static NTSTATUS describe(Tool *tool, const char *guid, char **ret_reply)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	writer_object_begin(&writer);
+	writer_key(&writer, "virtualMachineGuid");
+	writer_string(&writer, guid);
+	writer_object_end(&writer);
+	writer_terminator(&writer, '\0');
+	if (writer.failed)
+		return STATUS_NO_MEMORY;
+	return vail_call(tool->vail, "io.vaild.Machine.DescribeVirtualMachine", buffer_head(&text),
+			 ret_reply);
+}
+
+int command_describe(Tool *tool)
+{
+	_cleanup_(listing_deinit) Listing registrations = { 0 };
+	_cleanup_(table_deinit) Table table = TABLE_INIT(description_columns);
+	_cleanup_free_ char *text = NULL;
+	const char *error;
+	int exit_status = EXIT_DONE;
+	NTSTATUS status = describe(tool, tool->arguments[0], &text);
+
+	if (status == STATUS_SUCCESS)
+		status = listing_fetch(tool, "io.vaild.ListRegistrations", "registrations",
+				       &registrations);
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	JsonValue *reply = json_parse(tool->parser, text, strlen(text), &error);
+	const JsonValue *vm = json_member(reply, "virtualMachine");
+	if (options_have(&tool->options, OPTION_JSON)) {
+		exit_status = show_description_json(vm, &registrations);
+	} else {
+		fill_description(&table, vm, &registrations);
+		if (!table_print(&table, stdout, false))
+			exit_status = tool_no_memory();
+	}
+	json_free(reply);
+	return exit_status;
+}
+
+/* ---- registrations, adapters, quarantines ---- */
+
+static const TableColumn registration_columns[] = {
+	{ "GUID", false },    { "PID", true },     { "UID", true },
+	{ "CONTEXT", false }, { "OBJECTS", true }, { "AGE", true },
+};
+
+static void fill_registration(Table *table, const JsonValue *registration)
+{
+	table_add(table, member_text(registration, "virtualMachineGuid"));
+	add_number(table, registration, "pid");
+	add_number(table, registration, "uid");
+	table_add(table, member_text(registration, "graphicsContext"));
+	add_number(table, registration, "openObjects");
+	add_age(table, registration);
+}
+
+int command_registrations(Tool *tool)
+{
+	_cleanup_(table_deinit) Table table = TABLE_INIT(registration_columns);
+
+	return show_list(tool, "io.vaild.ListRegistrations", "registrations", &table,
+			 fill_registration, "No registrations.");
+}
+
+static const TableColumn adapter_columns[] = {
+	{ "ADAPTER", false },     { "NAME", false }, { "SOURCE", false }, { "ADDRESS BITS", true },
+	{ "TABLE LEVELS", true }, { "VGPUS", true }, { "OF", true },
+};
+
+static void fill_adapter(Table *table, const JsonValue *adapter)
+{
+	size_t levels = json_array_size(json_member(adapter, "pageTableIndexBitCount"));
+
+	table_add(table, member_text(adapter, "adapter"));
+	table_add(table, member_text(adapter, "name"));
+	table_add(table, member_text(adapter, "source"));
+	add_number(table, adapter, "virtualAddressBitCount");
+	if (levels > 0)
+		table_add_format(table, "%zu", levels);
+	else
+		table_add(table, NULL);
+	add_number(table, adapter, "virtualGpus");
+	add_number(table, adapter, "maxVirtualGpus");
+}
+
+int command_adapters(Tool *tool)
+{
+	_cleanup_(table_deinit) Table table = TABLE_INIT(adapter_columns);
+
+	return show_list(tool, "io.vaild.Gpu.ListAdapters", "adapters", &table, fill_adapter,
+			 "No adapters.");
+}
+
+static const TableColumn quarantine_columns[] = { { "GUID", false }, { "REASON", false } };
+
+static void fill_quarantine(Table *table, const JsonValue *quarantine)
+{
+	table_add(table, member_text(quarantine, "virtualMachineGuid"));
+	table_add(table, member_text(quarantine, "reason"));
+}
+
+int command_quarantines(Tool *tool)
+{
+	_cleanup_(table_deinit) Table table = TABLE_INIT(quarantine_columns);
+
+	return show_list(tool, "io.vaild.Machine.ListQuarantines", "quarantines", &table,
+			 fill_quarantine, "No quarantines.");
+}
