@@ -33,7 +33,7 @@ TOOLS  = $(wildcard tests/system/tools/*.c)
 BENCH  = $(wildcard tests/bench/*.c)
 UNIT   = $(wildcard tests/unit/*.c)
 MODEL  = $(wildcard tests/model/*.c)
-WORLD  = tests/unit/fake-host.c
+WORLD  = tests/unit/fake-host.c tests/unit/fake-talk.c tests/unit/varlink-text.c
 LEAKS  = $(wildcard tests/unit/leak-check.c)
 
 VARLINK    = $(wildcard proto/*.varlink)

@@ -85,8 +85,7 @@ static PolicyFacts gather_facts(Service *service, const Caller *caller, const Su
 		facts.is_registrar = caller_is_registrar(caller, vm);
 		facts.is_vmm = vm->vmm->key == caller->process;
 		facts.is_registered = subject->registration != NULL;
-		facts.resembles_client =
-			display_clients_resemble(&vm->display_clients, &caller->credentials);
+		facts.resembles_client = display_clients_resemble(&vm->display_clients, caller);
 		facts.is_quarantined = quarantine_find(service->broker, &vm->guid) != NULL;
 	}
 	if (context)
@@ -101,9 +100,8 @@ bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm)
 		.registration = registration_find(service->broker, caller->process, vm),
 	};
 	PolicyFacts facts = gather_facts(service, caller, &subject);
-	Failure ignored;
 
-	return policy_check(RULE_MACHINE_VIEWER, &facts, &ignored) == STATUS_SUCCESS;
+	return policy_allows_view(&facts);
 }
 
 NTSTATUS caller_evidence_failure(Evidence evidence, Failure *failure)
@@ -123,14 +121,14 @@ NTSTATUS caller_evidence_failure(Evidence evidence, Failure *failure)
 }
 
 /* Users' groups are looked up anew at each question; processes' credentials never again. */
-static void refresh_users(const Host *host, DisplayClients *clients)
+static void refresh_users(const Host *host, uid_t uid, DisplayClients *clients)
 {
 	for (size_t i = 0; i < clients->count; i++) {
 		DisplayClient *client = &clients->items[i];
 		Credentials now = CREDENTIALS_INIT;
 
-		if (!client->user)
-			continue;
+		if (!client->user || client->uid != uid)
+			continue; /* another user's are not equal anyway */
 		client->unreadable =
 			host->read_user(host->self, client->uid, &now) != EVIDENCE_FOUND;
 		credentials_deinit(&client->credentials);
@@ -155,7 +153,7 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 		.connection = &request->caller->credentials,
 		.process = &request->credentials,
 	};
-	refresh_users(host, clients);
+	refresh_users(host, request->caller->credentials.uid, clients);
 	facts->difference = display_clients_compare(clients, &privileges);
 	return STATUS_SUCCESS;
 }
@@ -207,33 +205,44 @@ static NTSTATUS run(Request *request, const JsonValue *parameters)
 	return status;
 }
 
-static void record(Request *request, NTSTATUS status)
+static bool is_recorded_refusal(const Method *method, NTSTATUS status)
 {
-	const Host *host = request->service->host;
-	const Method *method = request->method;
-	char name[96];
-	bool is_refusal = status == STATUS_ACCESS_DENIED ||
-			  (status != STATUS_SUCCESS && method->flags & METHOD_RECORDS_REFUSALS);
+	return status == STATUS_ACCESS_DENIED ||
+	       (status != STATUS_SUCCESS && method->flags & METHOD_RECORDS_REFUSALS);
+}
 
-	if (!is_refusal && !(status == STATUS_SUCCESS && request->changed))
-		return;
-	snprintf(name, sizeof(name), "%s.%s", method->interface, method->name);
+static void record(Service *service, const Caller *caller, const Method *method,
+		   const Guid *virtual_machine, NTSTATUS status, const char *reason)
+{
+	char name[96];
 	Record entry = {
-		.caller = request->caller,
+		.caller = caller,
 		.method = name,
-		.virtual_machine =
-			request->names_virtual_machine ? &request->virtual_machine : NULL,
+		.virtual_machine = virtual_machine,
 		.status = status,
-		.reason = status == STATUS_SUCCESS ? NULL : request->failure.reason,
+		.reason = reason,
 	};
-	host->record(host->self, &entry);
+
+	snprintf(name, sizeof(name), "%s.%s", method->interface, method->name);
+	service->host->record(service->host->self, &entry);
+}
+
+void dispatch_record_refusal(Service *service, const Caller *caller, const Method *method,
+			     const Failure *failure)
+{
+	if (is_recorded_refusal(method, failure->status))
+		record(service, caller, method, NULL, failure->status, failure->reason);
 }
 
 NTSTATUS dispatch(Request *request, const JsonValue *parameters)
 {
 	NTSTATUS status = run(request, parameters);
+	bool changed = status == STATUS_SUCCESS && request->changed;
 
-	record(request, status);
+	if (changed || is_recorded_refusal(request->method, status))
+		record(request->service, request->caller, request->method,
+		       request->names_virtual_machine ? &request->virtual_machine : NULL, status,
+		       changed ? NULL : request->failure.reason);
 	credentials_deinit(&request->credentials);
 	return status;
 }

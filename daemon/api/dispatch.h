@@ -12,6 +12,11 @@
  */
 NTSTATUS dispatch(Request *request, const JsonValue *parameters);
 
+/* Tells the journal of a request that was refused before it was dispatched, if it is one to tell
+ * of. */
+void dispatch_record_refusal(Service *service, const Caller *caller, const Method *method,
+			     const Failure *failure);
+
 /* What the handlers and lists share: whether the caller may see the VM, without reading anything.
  */
 bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm);

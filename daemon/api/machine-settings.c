@@ -140,12 +140,12 @@ static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 }
 
 /* Where none is named it is the VMM, which then has to be somebody whom a person can be. */
-static NTSTATUS resolve_vmm_as_client(Request *request, const NamedProcess *vmm,
+static NTSTATUS resolve_vmm_as_client(Request *request, const NamedProcess *vmm, bool must_log_in,
 				      DisplayClients *ret)
 {
 	const Host *host = request->service->host;
 
-	if (!host->is_login_user(host->self, vmm->credentials.uids[ID_EFFECTIVE]))
+	if (must_log_in && !host->is_login_user(host->self, vmm->credentials.uids[ID_EFFECTIVE]))
 		return failure_parameter(&request->failure, "displayClients",
 					 "is missing, and the VMM's own user (uid %u) is no login "
 					 "user; name the user whose viewer may register",
@@ -157,7 +157,8 @@ static NTSTATUS resolve_vmm_as_client(Request *request, const NamedProcess *vmm,
 	return STATUS_SUCCESS;
 }
 
-static NTSTATUS resolve_display_clients(Request *request, const NamedProcess *vmm, VmSettings *ret)
+static NTSTATUS resolve_display_clients(Request *request, const NamedProcess *vmm, bool must_log_in,
+					VmSettings *ret)
 {
 	const ParamArray *array = &request->params.machine_settings.display_clients.array;
 	size_t count = array->count > 0 ? array->count : 1;
@@ -168,8 +169,9 @@ static NTSTATUS resolve_display_clients(Request *request, const NamedProcess *vm
 	ret->display_clients.items = calloc(count, sizeof(DisplayClient));
 	if (!ret->display_clients.items)
 		return failure_no_memory(&request->failure);
-	return array->count > 0 ? resolve_named_clients(request, &ret->display_clients)
-				: resolve_vmm_as_client(request, vmm, &ret->display_clients);
+	return array->count > 0
+		       ? resolve_named_clients(request, &ret->display_clients)
+		       : resolve_vmm_as_client(request, vmm, must_log_in, &ret->display_clients);
 }
 
 static NTSTATUS resolve_agent(Request *request, VmSettings *ret)
@@ -203,17 +205,23 @@ NTSTATUS machine_resolve_vmm(Request *request, NamedProcess *ret)
 
 NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, NamedProcess *ret)
 {
+	const Host *host = request->service->host;
+
 	ret->key = vm->vmm->key;
 	ret->pid = vm->vmm->pid;
+	if (!host->process_is_alive(host->self, ret->key))
+		return failure_set(&request->failure, STATUS_NOT_FOUND, "virtualMachine",
+				   "the VM's VMM has just ended, and the VM with it");
 	return read_process(request, "virtualMachineGuid", ret);
 }
 
-NTSTATUS machine_resolve_settings(Request *request, const NamedProcess *vmm, VmSettings *ret)
+NTSTATUS machine_resolve_settings(Request *request, const NamedProcess *vmm, bool must_log_in,
+				  VmSettings *ret)
 {
 	NTSTATUS status = copy_text(request, request->params.machine_settings.name, &ret->name);
 
 	if (status == STATUS_SUCCESS)
-		status = resolve_display_clients(request, vmm, ret);
+		status = resolve_display_clients(request, vmm, must_log_in, ret);
 	if (status == STATUS_SUCCESS)
 		status = resolve_agent(request, ret);
 	return status;

@@ -14,9 +14,11 @@ NTSTATUS machine_resolve_vmm(Request *request, NamedProcess *ret);
 
 /*
  * All the rest. vmm is whose credentials count where no display client is named; an update that
- * does not speak of display clients leaves it alone, and may pass NULL.
+ * does not speak of display clients leaves it alone, and may pass NULL. must_log_in: where it does
+ * count, the VMM has to be a login user's.
  */
-NTSTATUS machine_resolve_settings(Request *request, const NamedProcess *vmm, VmSettings *ret);
+NTSTATUS machine_resolve_settings(Request *request, const NamedProcess *vmm, bool must_log_in,
+				  VmSettings *ret);
 
 /* The VMM of a VM that is there already, with its credentials now. */
 NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, NamedProcess *ret);

@@ -33,31 +33,33 @@ static bool caller_registered(const Request *request, const VirtualMachine *vm)
 	       (!vm->by_operator && vm->registered_by == request->caller->credentials.uid);
 }
 
-/*
- * What becomes of a VM that is there already: an operator's registration displaces a user's, the
- * same again changes nothing (*ret_done), anything else collides.
- */
-static NTSTATUS meet_existing_vm(Request *request, VirtualMachine *existing,
-				 const NamedProcess *vmm, bool *ret_done)
+/* An operator's registration displaces a user's. */
+static bool displaces(const Request *request, const VirtualMachine *existing)
 {
-	*ret_done = false;
-	if (!existing || (request->caller->is_operator && !existing->by_operator))
-		return STATUS_SUCCESS;
-	if (existing->vmm->key == vmm->key && caller_registered(request, existing)) {
-		*ret_done = true;
-		return STATUS_SUCCESS;
-	}
-	return failure_set(&request->failure, STATUS_OBJECT_NAME_COLLISION, "virtualMachine",
-			   "a running VM has this GUID already; stop it, or give this one another");
+	return request->caller->is_operator && !existing->by_operator;
 }
 
+/* The same GUID and the same VMM again, by who may: a success that changes nothing. */
+static bool is_the_same_again(const Request *request, const VirtualMachine *existing,
+			      const NamedProcess *vmm)
+{
+	return existing && !displaces(request, existing) && existing->vmm->key == vmm->key &&
+	       caller_registered(request, existing);
+}
+
+/* Adds the VM, in the place of one that it displaces. */
 static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedProcess *vmm,
 		       VmSettings *settings, VirtualMachine **ret_vm)
 {
 	Broker *broker = request->service->broker;
+
+	if (existing && !displaces(request, existing))
+		return failure_set(&request->failure, STATUS_OBJECT_NAME_COLLISION,
+				   "virtualMachine",
+				   "a running VM has this GUID already; stop it, or give this one "
+				   "another");
 	NTSTATUS status = vm_prepare(broker, request->caller, &request->params.virtual_machine, vmm,
 				     settings, ret_vm, &request->failure);
-
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (existing)
@@ -67,24 +69,32 @@ static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedPr
 	return STATUS_SUCCESS;
 }
 
+/* With the VMM known: the VM of the message, new, or existing as it is. */
+static NTSTATUS find_or_add_vm(Request *request, VirtualMachine *existing, const NamedProcess *vmm,
+			       VirtualMachine **ret_vm)
+{
+	VmSettings settings = VM_SETTINGS_INIT;
+	bool is_same = is_the_same_again(request, existing, vmm);
+	/* What is asked again is not asked to name a display client that it need not have. */
+	NTSTATUS status = machine_resolve_settings(request, vmm, !is_same, &settings);
+
+	*ret_vm = existing;
+	if (status == STATUS_SUCCESS && !is_same)
+		status = add_vm(request, existing, vmm, &settings, ret_vm);
+	vm_settings_deinit(&settings);
+	return status;
+}
+
 NTSTATUS method_register_virtual_machine(Request *request)
 {
 	NamedProcess vmm = { 0 };
-	VmSettings settings = VM_SETTINGS_INIT;
-	VirtualMachine *existing, *vm;
-	bool done = false;
+	VirtualMachine *vm = find_running_vm(request);
 	NTSTATUS status = machine_resolve_vmm(request, &vmm);
 
 	if (status == STATUS_SUCCESS)
-		status = machine_resolve_settings(request, &vmm, &settings);
-	vm = existing = find_running_vm(request);
-	if (status == STATUS_SUCCESS)
-		status = meet_existing_vm(request, existing, &vmm, &done);
-	if (status == STATUS_SUCCESS && !done)
-		status = add_vm(request, existing, &vmm, &settings, &vm);
+		status = find_or_add_vm(request, vm, &vmm, &vm);
 	if (status == STATUS_SUCCESS)
 		status = reply_with_vm(request, vm);
-	vm_settings_deinit(&settings);
 	credentials_deinit(&vmm.credentials);
 	return status;
 }
@@ -102,7 +112,7 @@ NTSTATUS method_update_virtual_machine(Request *request)
 	if (speaks_of_clients)
 		status = machine_read_vmm(request, vm, &vmm);
 	if (status == STATUS_SUCCESS)
-		status = machine_resolve_settings(request, speaks_of_clients ? &vmm : NULL,
+		status = machine_resolve_settings(request, speaks_of_clients ? &vmm : NULL, true,
 						  &settings);
 	if (status == STATUS_SUCCESS)
 		status = vm_update_prepare(broker, vm, &settings, &update, &request->failure);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* org.varlink.service: what every Varlink service says of itself. */
+#include <stdio.h>
 #include <string.h>
 
 #include "interfaces.h"
@@ -38,5 +39,8 @@ NTSTATUS method_get_interface_description(Request *request)
 		writer_string(request->reply, interfaces[i].description);
 		return STATUS_SUCCESS;
 	}
-	return failure_parameter(&request->failure, "interface", "names no interface of vaild");
+	failure_set(&request->failure, STATUS_NOT_FOUND, "interface",
+		    "vaild has no such interface; org.varlink.service.GetInfo lists those it has");
+	snprintf(request->failure.parameter, sizeof(request->failure.parameter), "%s", name);
+	return STATUS_NOT_FOUND;
 }

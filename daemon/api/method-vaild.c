@@ -13,8 +13,8 @@ static NTSTATUS find_graphics_context(Request *request, GraphicsContextKind *ret
 		*ret_kind = GRAPHICS_CONTEXT_VAILD;
 		return STATUS_SUCCESS;
 	}
-	Evidence evidence =
-		host->find_graphics_context(host->self, request->caller->process, ret_kind);
+	Evidence evidence = host->find_graphics_context(host->self, request->caller->process,
+							request->caller->account, ret_kind);
 	if (evidence == EVIDENCE_FOUND)
 		return STATUS_SUCCESS;
 	if (evidence == EVIDENCE_GONE || evidence == EVIDENCE_EXHAUSTED)

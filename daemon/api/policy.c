@@ -53,6 +53,12 @@ bool policy_needs_privileges(Rule rule, const PolicyFacts *facts)
 	return rule == RULE_DISPLAY_CLIENT && !facts->is_registered && !facts->is_quarantined;
 }
 
+bool policy_allows_view(const PolicyFacts *facts)
+{
+	return facts->is_operator || facts->is_registrar || facts->is_vmm || facts->is_registered ||
+	       facts->resembles_client;
+}
+
 NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
 {
 	switch (rule) {
@@ -76,8 +82,7 @@ NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
 		return deny(failure, "notRegistrar",
 			    "only operators and the user who registered the VM may do this");
 	case RULE_MACHINE_VIEWER:
-		if (facts->is_operator || facts->is_registrar || facts->is_vmm ||
-		    facts->is_registered || facts->resembles_client)
+		if (policy_allows_view(facts))
 			return STATUS_SUCCESS;
 		return deny(failure, "notViewer",
 			    "only operators and those who registered the VM, run it or may "

@@ -40,6 +40,9 @@ typedef struct PolicyFacts {
 /* Whether the rule's answer depends on credentials read now, beyond the other facts. */
 bool policy_needs_privileges(Rule rule, const PolicyFacts *facts);
 
+/* RULE_MACHINE_VIEWER as a question, for lists, which leave out what it denies. */
+bool policy_allows_view(const PolicyFacts *facts);
+
 /* STATUS_SUCCESS, or STATUS_ACCESS_DENIED with reason and sentence. */
 NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure);
 

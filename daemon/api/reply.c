@@ -91,6 +91,11 @@ void reply_failure(Writer *writer, const char *interface, const Failure *failure
 				    "\"parameter\":", failure->parameter, terminator);
 		return;
 	}
+	if (of_service && failure->status == STATUS_NOT_FOUND) {
+		reply_varlink_error(writer, "InterfaceNotFound",
+				    "\"interface\":", failure->parameter, terminator);
+		return;
+	}
 	error_begin(writer, of_service ? INTERFACE_VAILD : interface,
 		    status_error_name(failure->status));
 	write_failure(writer, failure);

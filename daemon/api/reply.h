@@ -12,7 +12,7 @@ void reply_begin(Writer *writer, const char *interface);
 void reply_end(Writer *writer, bool continues, char terminator);
 
 /* An error of the interface. Where it is org.varlink.service, which cannot carry a status of ours,
- * it is Varlink's own InvalidParameter or else an error of io.vaild. */
+ * it is Varlink's own InvalidParameter or InterfaceNotFound, or else an error of io.vaild. */
 void reply_failure(Writer *writer, const char *interface, const Failure *failure, char terminator);
 
 /* One of Varlink's own errors, with the one parameter that it has, or none (NULL). */

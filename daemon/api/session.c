@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "session.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "dispatch.h"
+#include "macros.h"
 #include "reply.h"
+
+/* A session gives way to others when it has kept them waiting for so long. */
+#define TURN_MICROSECONDS   2000
+#define STEPS_BETWEEN_LOOKS 8
 
 void session_init(Session *session, Service *service, Caller *caller)
 {
@@ -206,6 +210,10 @@ static NTSTATUS check_arrival(Session *session, const Arrival *arrival, Failure 
 	const Host *host = session->service->host;
 	ProcessKey process = session->caller->process;
 
+	if (arrival->foreign && session->caller->pid == 0)
+		return failure_set(failure, STATUS_ACCESS_DENIED, "foreign",
+				   "the calling process is outside the daemon's pid namespace, so "
+				   "nobody can tell who it is; call from inside");
 	if (arrival->foreign && !host->process_is_alive(host->self, process))
 		return failure_set(failure, STATUS_PROCESS_IS_TERMINATING, "gone",
 				   "the process that made this connection is gone; make your own");
@@ -213,15 +221,8 @@ static NTSTATUS check_arrival(Session *session, const Arrival *arrival, Failure 
 		return failure_set(failure, STATUS_ACCESS_DENIED, "foreign",
 				   "another process than the one that made this connection sent "
 				   "this; make your own connection");
-	if (arrival->closing_too_many) {
-		failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota",
-			    "too many descriptors of your user are still being closed; send no "
-			    "more until they are");
-		failure->limit = "closesUnderWay";
-		failure->maximum = LIMIT_CLOSES_UNDER_WAY;
-		failure->used = LIMIT_CLOSES_UNDER_WAY;
-		return failure->status;
-	}
+	if (arrival->closing_too_many)
+		return failure_closes_under_way(failure);
 	if (arrival->truncated || arrival->descriptors > 0)
 		return failure_parameter(failure, "parameters",
 					 "came with file descriptors, and this method takes none; "
@@ -282,10 +283,22 @@ static NTSTATUS read_envelope(const Envelope *envelope, Call *call, Failure *fai
 	return STATUS_SUCCESS;
 }
 
+/* The interface is what stands before the last dot of the name. */
+static void refuse_interface(Writer *writer, const char *name, char terminator)
+{
+	_cleanup_free_ char *interface = strdup(name);
+
+	if (interface)
+		*strrchr(interface, '.') = '\0';
+	reply_varlink_error(writer, "InterfaceNotFound",
+			    "\"interface\":", interface ? interface : name, terminator);
+}
+
 /* Finds the method, or answers that there is none. */
 static const Method *find_method(const Envelope *envelope, char terminator, Buffer *out)
 {
 	Writer writer = WRITER_INIT(out);
+	size_t begin = buffer_size(out);
 	const char *name = json_string(envelope->method);
 	const Method *method = NULL;
 	Failure failure;
@@ -293,7 +306,7 @@ static const Method *find_method(const Envelope *envelope, char terminator, Buff
 	if (!name) {
 		failure_parameter(&failure, "method",
 				  "is missing; send one JSON object with a string \"method\"");
-		reply_failure(&writer, INTERFACE_VAILD, &failure, terminator);
+		refuse(INTERFACE_VAILD, &failure, terminator, out);
 		return NULL;
 	}
 	switch (method_find(name, &method)) {
@@ -301,17 +314,13 @@ static const Method *find_method(const Envelope *envelope, char terminator, Buff
 		return method;
 	case METHOD_UNKNOWN:
 		reply_varlink_error(&writer, "MethodNotFound", "\"method\":", name, terminator);
-		return NULL;
+		break;
 	case METHOD_INTERFACE_UNKNOWN:
+		refuse_interface(&writer, name, terminator);
 		break;
 	}
-	/* The interface is what stands before the last dot. */
-	char *interface = strdup(name);
-	if (interface)
-		*strrchr(interface, '.') = '\0';
-	reply_varlink_error(&writer, "InterfaceNotFound",
-			    "\"interface\":", interface ? interface : name, terminator);
-	free(interface);
+	if (writer.failed)
+		buffer_truncate(out, begin);
 	return NULL;
 }
 
@@ -325,7 +334,9 @@ static void session_answer(Session *session, const Envelope *envelope, const Arr
 	if (!call.method)
 		return;
 	NTSTATUS status = check_arrival(session, arrival, &failure);
-	if (status == STATUS_SUCCESS)
+	if (status != STATUS_SUCCESS)
+		dispatch_record_refusal(session->service, session->caller, call.method, &failure);
+	else
 		status = read_envelope(envelope, &call, &failure);
 	if (status == STATUS_SUCCESS)
 		session_call(session, &call, out);
@@ -397,16 +408,31 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 	bool sound = session_handle(session, &message, out);
 	buffer_consume(&session->input, message.size);
 	if (!sound)
-		if (!sound)
-			*ret_state = SESSION_FINISHED;
+		*ret_state = SESSION_FINISHED;
 	return sound;
+}
+
+/* Whether the session has had its share of this turn. The clock is asked now and then only. */
+static bool turn_is_over(Session *session, unsigned int steps, uint64_t *begin)
+{
+	const Host *host = session->service->host;
+
+	if (steps % STEPS_BETWEEN_LOOKS != 0)
+		return false;
+	if (steps == STEPS_BETWEEN_LOOKS)
+		*begin = host->now(host->self);
+	return host->now(host->self) - *begin >= TURN_MICROSECONDS;
 }
 
 SessionState session_pump(Session *session, Buffer *out)
 {
+	uint64_t begin = 0;
+	unsigned int steps = 0;
+
 	while (session->state != SESSION_FINISHED) {
 		session->state = SESSION_PAUSED;
-		if (buffer_size(out) >= LIMIT_UNREAD_PAUSE)
+		if (buffer_size(out) >= LIMIT_UNREAD_PAUSE ||
+		    turn_is_over(session, ++steps, &begin))
 			break;
 		if (session->stream)
 			stream_next(session, out);

@@ -92,7 +92,14 @@ NTSTATUS charge_take(Charge *charge, Accounts *accounts, uid_t uid, bool is_oper
 
 	if (status != STATUS_SUCCESS)
 		return status;
+	return charge_restore(charge, accounts, uid, kind, failure);
+}
+
+NTSTATUS charge_restore(Charge *charge, Accounts *accounts, uid_t uid, LimitKind kind,
+			Failure *failure)
+{
 	Account *account = account_find_or_add(accounts, uid);
+
 	if (!account)
 		return failure_no_memory(failure);
 	account->used[kind]++;

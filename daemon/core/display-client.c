@@ -27,28 +27,41 @@ static Difference display_client_compare(const DisplayClient *client, const Priv
 			    : credentials_compare(privileges->process, credentials);
 }
 
-Difference display_clients_compare(const DisplayClients *clients, const Privileges *privileges)
+/* Of two differences, the one that was found later: its client is the nearer one. */
+static Difference nearer(Difference a, Difference b)
 {
-	Difference difference = DIFFERENCE_UNREADABLE;
-
-	for (size_t i = 0; i < clients->count; i++) {
-		difference = display_client_compare(&clients->items[i], privileges);
-		if (difference == DIFFERENCE_NONE)
-			break;
-	}
-	return difference;
+	if (a == DIFFERENCE_UNREADABLE || b == DIFFERENCE_UNREADABLE)
+		return a == DIFFERENCE_UNREADABLE ? b : a;
+	return a > b ? a : b;
 }
 
-bool display_clients_resemble(const DisplayClients *clients,
-			      const ConnectionCredentials *connection)
+Difference display_clients_compare(const DisplayClients *clients, const Privileges *privileges)
 {
-	for (size_t i = 0; i < clients->count; i++) {
-		const DisplayClient *client = &clients->items[i];
+	Difference nearest = DIFFERENCE_UNREADABLE;
 
-		if (!client->unreadable &&
-		    connection_credentials_compare(connection, &client->credentials,
-						   !client->user) == DIFFERENCE_NONE)
-			return true;
+	for (size_t i = 0; i < clients->count; i++) {
+		Difference difference = display_client_compare(&clients->items[i], privileges);
+
+		if (difference == DIFFERENCE_NONE)
+			return DIFFERENCE_NONE;
+		nearest = nearer(nearest, difference);
 	}
+	return nearest;
+}
+
+static bool display_client_resembles(const DisplayClient *client, const Caller *caller)
+{
+	/* A user's are the initial namespace's; of a process's nothing is known here. */
+	if (client->unreadable || (client->user && !caller->in_initial_user_namespace))
+		return false;
+	return connection_credentials_compare(&caller->credentials, &client->credentials,
+					      !client->user) == DIFFERENCE_NONE;
+}
+
+bool display_clients_resemble(const DisplayClients *clients, const Caller *caller)
+{
+	for (size_t i = 0; i < clients->count; i++)
+		if (display_client_resembles(&clients->items[i], caller))
+			return true;
 	return false;
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "limit.h"
+
 /* A text that was cut may end inside a character, and would be no UTF-8: takes that piece off. */
 static void trim_cut_character(char *text, size_t size)
 {
@@ -53,4 +55,15 @@ NTSTATUS failure_no_memory(Failure *failure)
 {
 	return failure_set(failure, STATUS_NO_MEMORY, "memory",
 			   "the daemon is out of memory; try again later");
+}
+
+NTSTATUS failure_closes_under_way(Failure *failure)
+{
+	failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota",
+		    "too many descriptors of your user are still being closed; send no more until "
+		    "they are");
+	failure->limit = "closesUnderWay";
+	failure->maximum = LIMIT_CLOSES_UNDER_WAY;
+	failure->used = LIMIT_CLOSES_UNDER_WAY;
+	return failure->status;
 }

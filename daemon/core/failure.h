@@ -35,4 +35,7 @@ NTSTATUS failure_parameter(Failure *failure, const char *parameter, const char *
 
 NTSTATUS failure_no_memory(Failure *failure);
 
+/* STATUS_QUOTA_EXCEEDED, for who sends descriptors while LIMIT_CLOSES_UNDER_WAY closes hang. */
+NTSTATUS failure_closes_under_way(Failure *failure);
+
 #endif

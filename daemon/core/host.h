@@ -68,8 +68,9 @@ typedef struct Host {
 	/* Its credentials now. The caller deinits *ret. */
 	Evidence (*read_credentials)(void *self, ProcessKey key, Credentials *ret);
 
-	/* A GPU device that the process has open now. */
-	Evidence (*find_graphics_context)(void *self, ProcessKey key, GraphicsContextKind *ret);
+	/* A GPU device that the process has open now. What it costs to look is account's. */
+	Evidence (*find_graphics_context)(void *self, ProcessKey key, uid_t account,
+					  GraphicsContextKind *ret);
 
 	/* A user by name or decimal uid, and the credentials that the user's processes have. */
 	Evidence (*find_user)(void *self, const char *user, uid_t *ret_uid);

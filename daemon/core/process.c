@@ -62,6 +62,7 @@ NTSTATUS process_attach(Broker *broker, ProcessKey key, pid_t pid, uid_t uid, Pr
 		if (status != STATUS_SUCCESS)
 			return status;
 	}
+	assert(process);
 	process->attached++;
 	*ret_process = process;
 	return STATUS_SUCCESS;

@@ -31,20 +31,48 @@ Quarantine *quarantine_after(Broker *broker, uint64_t serial)
 			&(Quarantine){ .serial = serial + 1 });
 }
 
+/* Takes reason. The charge is still to be taken. */
+static Quarantine *quarantine_new(const Guid *guid, char **reason)
+{
+	Quarantine *quarantine = calloc(1, sizeof(*quarantine));
+
+	if (!quarantine)
+		return NULL;
+	quarantine->guid = *guid;
+	quarantine->reason = TAKE_POINTER(*reason);
+	return quarantine;
+}
+
 NTSTATUS quarantine_prepare(Broker *broker, uid_t account, const Guid *guid, char **reason,
 			    Quarantine **ret_quarantine, Failure *failure)
 {
-	_cleanup_free_ Quarantine *quarantine = calloc(1, sizeof(*quarantine));
+	Quarantine *quarantine = quarantine_new(guid, reason);
 
 	if (!quarantine)
 		return failure_no_memory(failure);
 	NTSTATUS status = charge_take(&quarantine->charge, &broker->accounts, account, true,
 				      LIMIT_QUARANTINES, failure);
-	if (status != STATUS_SUCCESS)
+	if (status != STATUS_SUCCESS) {
+		quarantine_discard(broker, quarantine);
 		return status;
-	quarantine->guid = *guid;
-	quarantine->reason = TAKE_POINTER(*reason);
-	*ret_quarantine = TAKE_POINTER(quarantine);
+	}
+	*ret_quarantine = quarantine;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS quarantine_restore(Broker *broker, const Guid *guid, char **reason, Failure *failure)
+{
+	Quarantine *quarantine = quarantine_new(guid, reason);
+
+	if (!quarantine)
+		return failure_no_memory(failure);
+	NTSTATUS status = charge_restore(&quarantine->charge, &broker->accounts, 0,
+					 LIMIT_QUARANTINES, failure);
+	if (status != STATUS_SUCCESS) {
+		quarantine_discard(broker, quarantine);
+		return status;
+	}
+	quarantine_commit(broker, quarantine);
 	return STATUS_SUCCESS;
 }
 

@@ -28,7 +28,7 @@ Quarantine *quarantine_find(Broker *broker, const Guid *guid);
 Quarantine *quarantine_after(Broker *broker, uint64_t serial);
 
 /*
- * Takes reason. account is the operator's who asks, or 0 for one that is restored. Returns
+ * Takes reason. account is the operator's who asks. Returns
  * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY. One that is committed for a GUID that
  * has one already replaces it.
  */
@@ -36,6 +36,10 @@ NTSTATUS quarantine_prepare(Broker *broker, uid_t account, const Guid *guid, cha
 			    Quarantine **ret_quarantine, Failure *failure);
 void quarantine_commit(Broker *broker, Quarantine *quarantine);
 void quarantine_discard(Broker *broker, Quarantine *quarantine);
+
+/* One that was kept comes back, whatever the limits are now; it is charged to root. Takes reason.
+ * STATUS_SUCCESS or STATUS_NO_MEMORY. */
+NTSTATUS quarantine_restore(Broker *broker, const Guid *guid, char **reason, Failure *failure);
 
 void quarantine_lift(Broker *broker, Quarantine *quarantine);
 

@@ -43,12 +43,11 @@ typedef struct Privileges {
 } Privileges;
 
 /* DIFFERENCE_NONE when the process has the privileges of one of the clients, else how it differs
- * from the last. */
+ * from the nearest. */
 Difference display_clients_compare(const DisplayClients *clients, const Privileges *privileges);
 
 /* The same for the connection alone, which costs nothing: enough to see a VM, not to enter it. */
-bool display_clients_resemble(const DisplayClients *clients,
-			      const ConnectionCredentials *connection);
+bool display_clients_resemble(const DisplayClients *clients, const Caller *caller);
 
 /* Who may share objects beside the VMM. */
 typedef struct Agent {

@@ -5,7 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -18,8 +18,7 @@ typedef struct Close {
 	Closer *closer;
 	Owner *owner;
 	pid_t pid;
-	int pidfd;
-	struct event event;
+	TAILQ_ENTRY(Close) link;
 } Close;
 
 static const struct timeval retry_delay = { .tv_sec = 1 };
@@ -39,6 +38,13 @@ static void owner_set_due(Closer *closer, Owner *owner)
 	TAILQ_INSERT_TAIL(&closer->due, owner, due);
 }
 
+/* No child can be had now: tries again a little later. */
+static void owner_retry(Closer *closer, Owner *owner)
+{
+	owner_set_due(closer, owner);
+	event_add(&closer->due_event, &retry_delay);
+}
+
 static void on_due(evutil_socket_t descriptor, short what, void *context)
 {
 	Closer *closer = context;
@@ -54,8 +60,32 @@ static void on_due(evutil_socket_t descriptor, short what, void *context)
 		closer_run(closer, owner);
 		owner_put(owner);
 	}
-	if (!TAILQ_EMPTY(&closer->due))
-		event_add(&closer->due_event, &retry_delay);
+}
+
+/* A child is done: so may its owner's next be begun. */
+static void close_finish(Close *done)
+{
+	Closer *closer = done->closer;
+	Owner *owner = done->owner;
+
+	TAILQ_REMOVE(&closer->under_way, done, link);
+	free(done);
+	owner->closes_under_way--;
+	closer_run(closer, owner);
+	owner_put(owner);
+	closer->closed(closer->context);
+}
+
+static void on_child(evutil_socket_t signal_number, short what, void *context)
+{
+	Closer *closer = context;
+	Close *close_under_way, *next;
+
+	(void)signal_number;
+	(void)what;
+	TAILQ_FOREACH_SAFE (close_under_way, &closer->under_way, link, next)
+		if (waitpid(close_under_way->pid, NULL, WNOHANG) != 0)
+			close_finish(close_under_way);
 }
 
 void closer_init(Closer *closer, struct event_base *base, void (*closed)(void *context),
@@ -63,12 +93,23 @@ void closer_init(Closer *closer, struct event_base *base, void (*closed)(void *c
 {
 	*closer = (Closer){ .base = base, .closed = closed, .context = context };
 	TAILQ_INIT(&closer->due);
+	TAILQ_INIT(&closer->under_way);
 	event_assign(&closer->due_event, base, -1, 0, on_due, closer);
+	event_assign(&closer->child_event, base, SIGCHLD, EV_SIGNAL | EV_PERSIST, on_child, closer);
+	event_add(&closer->child_event, NULL);
 }
 
 void closer_deinit(Closer *closer)
 {
+	Close *close_under_way;
+
 	event_del(&closer->due_event);
+	event_del(&closer->child_event);
+	/* Children that hang are left to hang: nothing can end them, and nobody has to wait. */
+	while ((close_under_way = TAILQ_FIRST(&closer->under_way))) {
+		TAILQ_REMOVE(&closer->under_way, close_under_way, link);
+		free(close_under_way);
+	}
 }
 
 void closer_close(Closer *closer, Owner *owner, int descriptor)
@@ -86,39 +127,29 @@ void closer_close(Closer *closer, Owner *owner, int descriptor)
 		owner->waiting_room = room;
 	}
 	owner->waiting[owner->waiting_count++] = descriptor;
+	/* So many do not wait for the end of the turn: the next look at a process brings more. */
+	if (owner->waiting_count >= LIMIT_DESCRIPTORS_EXAMINED)
+		closer_run(closer, owner);
 	owner_set_due(closer, owner);
 	event_active(&closer->due_event, EV_TIMEOUT, 0);
 }
 
-/* A child that shares our descriptors and nothing else, with every signal blocked. */
-static pid_t clone_sharing_descriptors(int *ret_pidfd)
+/*
+ * A child that shares our descriptors and nothing else, with every signal blocked. It needs no
+ * descriptor of its own: there may be none. It is not to outlive us where that can be helped.
+ */
+static pid_t clone_sharing_descriptors(void)
 {
 	sigset_t all, before;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	long pid = syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd, NULL,
-			   NULL);
-	if (pid != 0)
+	long pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0)
+		syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	else
 		sigprocmask(SIG_SETMASK, &before, NULL);
 	return (pid_t)pid;
-}
-
-static void on_closed(evutil_socket_t descriptor, short what, void *context)
-{
-	Close *done = context;
-	Closer *closer = done->closer;
-	Owner *owner = done->owner;
-
-	(void)descriptor;
-	(void)what;
-	waitpid(done->pid, NULL, 0);
-	close(done->pidfd);
-	free(done);
-	owner->closes_under_way--;
-	closer_run(closer, owner);
-	owner_put(owner);
-	closer->closed(closer->context);
 }
 
 /* Starts a child that closes the descriptors. Returns false when none can be had now. */
@@ -128,9 +159,11 @@ static bool close_start(Closer *closer, Owner *owner, const int *descriptors, si
 
 	if (!close_under_way)
 		return false;
-	close_under_way->closer = closer;
-	close_under_way->owner = owner;
-	close_under_way->pid = clone_sharing_descriptors(&close_under_way->pidfd);
+	*close_under_way = (Close){
+		.closer = closer,
+		.owner = owner,
+		.pid = clone_sharing_descriptors(),
+	};
 	if (close_under_way->pid == 0) {
 		for (size_t i = 0; i < count; i++)
 			syscall(SYS_close, descriptors[i]);
@@ -141,15 +174,7 @@ static bool close_start(Closer *closer, Owner *owner, const int *descriptors, si
 		free(close_under_way);
 		return false;
 	}
-	event_assign(&close_under_way->event, closer->base, close_under_way->pidfd, EV_READ,
-		     on_closed, close_under_way);
-	if (event_add(&close_under_way->event, NULL) < 0) {
-		log_warning("cannot wait for process %d, which closes descriptors",
-			    (int)close_under_way->pid);
-		close(close_under_way->pidfd);
-		free(close_under_way);
-		return true;
-	}
+	TAILQ_INSERT_TAIL(&closer->under_way, close_under_way, link);
 	owner->closes_under_way++;
 	return true;
 }
@@ -162,5 +187,5 @@ static void closer_run(Closer *closer, Owner *owner)
 	if (close_start(closer, owner, owner->waiting, owner->waiting_count))
 		owner->waiting_count = 0;
 	else
-		owner_set_due(closer, owner);
+		owner_retry(closer, owner);
 }

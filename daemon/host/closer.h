@@ -18,7 +18,9 @@
 struct Closer {
 	struct event_base *base;
 	struct event due_event;
+	struct event child_event;
 	TAILQ_HEAD(, Owner) due;
+	TAILQ_HEAD(, Close) under_way;
 	void (*closed)(void *context); /* after each finished close: descriptors are free again */
 	void *context;
 };

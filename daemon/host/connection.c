@@ -14,6 +14,9 @@
 
 #define INPUT_SIZE (64u << 10)
 
+/* A buffer that has grown beyond this for one long reply is given back, not lent again. */
+#define SPARE_SIZE_MAX (128u << 10)
+
 /* Bytes read at once into a buffer that holds the beginning of a message already. */
 #define INPUT_STEP 4096
 
@@ -36,8 +39,12 @@ static void buffer_return(Buffer *buffer, Buffer *spare)
 	size_t size = buffer_size(buffer);
 	Buffer kept = BUFFER_INIT;
 
-	if (!buffer->data || spare->data || (size > 0 && buffer->capacity <= 2 * size))
+	if (!buffer->data)
 		return;
+	if (spare->data || buffer->capacity > SPARE_SIZE_MAX) {
+		buffer_shrink(buffer);
+		return;
+	}
 	if (size > 0 && !buffer_append(&kept, buffer_head(buffer), size))
 		return; /* then it keeps the large one */
 	buffer->start = buffer->end = 0;
@@ -185,6 +192,7 @@ static void owner_shed_unread(Owner *owner)
 	TAILQ_FOREACH (connection, &owner->connections, of_owner)
 		if (!fullest || connection->unread > fullest->unread)
 			fullest = connection;
+	assert(fullest);
 	log_warning("uid=%u leaves %zu bytes unread: closing the connection of pid=%d with %u",
 		    owner->uid, owner->unread, (int)fullest->caller.pid, fullest->unread);
 	connection_shut(fullest);
@@ -200,7 +208,8 @@ static void connection_wait_for(Connection *connection, short what)
 	event_priority_set(&connection->event, 1);
 	connection->waits_for = what;
 	if (event_add(&connection->event, NULL) < 0)
-		connection_shut(connection);
+		log_error("the connection of pid=%d cannot be waited for",
+			  (int)connection->caller.pid);
 }
 
 /* --- serving --------------------------------------------------------------------------------- */
@@ -210,14 +219,11 @@ static void connection_serve(Connection *connection)
 {
 	Connections *connections = &connection->server->connections;
 	Session *session = &connection->session;
-	bool alive;
+	Owner *owner = connection->owner;
 
 	buffer_borrow(&connection->output, &connections->spare_output);
-	do {
-		session_pump(session, &connection->output);
-		alive = connection_flush(connection);
-	} while (alive && session->state == SESSION_PAUSED &&
-		 buffer_size(&connection->output) == 0);
+	session_pump(session, &connection->output);
+	bool alive = connection_flush(connection);
 	buffer_return(&session->input, &connections->spare_input);
 	buffer_return(&connection->output, &connections->spare_output);
 	connection_account_unread(connection);
@@ -227,11 +233,14 @@ static void connection_serve(Connection *connection)
 		connection_shut(connection);
 		return;
 	}
-	connection_set_half(connection,
-			    session->state == SESSION_READS && session_has_half_message(session));
-	/* While output waits nothing more is read: whoever does not take replies asks no more. */
+	/* While output waits nothing more is read: whoever does not take replies asks no more, and
+	 * is not late with the rest of a message either. */
+	bool reads = is_sent && session->state == SESSION_READS;
+	connection_set_half(connection, reads && session_has_half_message(session));
 	connection_wait_for(connection, is_sent ? EV_READ : EV_WRITE);
-	owner_shed_unread(connection->owner);
+	if (is_sent && session->state == SESSION_PAUSED) /* its turn is over, not its requests */
+		event_active(&connection->event, EV_WRITE, 0);
+	owner_shed_unread(owner);
 }
 
 typedef union Control {
@@ -281,6 +290,44 @@ static Arrival connection_read_control(Connection *connection, struct msghdr *me
 	return arrival;
 }
 
+/*
+ * Whether what is queued carries descriptors. Looks without taking: what is taken would have to be
+ * closed. *ret_size is what may be taken instead.
+ */
+static bool descriptors_are_queued(int socket, const struct iovec *bytes, size_t *ret_size)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec look = *bytes;
+	struct msghdr message = {
+		.msg_iov = &look,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_PEEK);
+
+	if (size > 0)
+		*ret_size = (size_t)size;
+	return size > 0 && message.msg_flags & MSG_CTRUNC;
+}
+
+/* The uid's closes hang: it is told so, and the connection closed with what is queued in it. */
+static void connection_refuse_descriptors(Connection *connection)
+{
+	Buffer *output = &connection->output;
+	Writer writer = WRITER_INIT(output);
+	Failure failure;
+
+	failure_closes_under_way(&failure);
+	reply_failure(&writer, INTERFACE_VAILD, &failure, '\n');
+	if (!writer.failed)
+		connection_flush(connection);
+	connection_shut(connection);
+}
+
 /* Receives into the session. Returns false when nothing came, or the connection is over. */
 static bool connection_receive(Connection *connection)
 {
@@ -303,6 +350,11 @@ static bool connection_receive(Connection *connection)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
+	if (closer_is_full(connection->owner) && connection->may_hold_descriptors &&
+	    descriptors_are_queued(connection->socket, &bytes, &bytes.iov_len)) {
+		connection_refuse_descriptors(connection);
+		return false;
+	}
 	ssize_t size = recvmsg(connection->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (size < 0) {
 		buffer_return(input, &connections->spare_input);
@@ -311,6 +363,8 @@ static bool connection_receive(Connection *connection)
 		return false;
 	}
 	Arrival arrival = connection_read_control(connection, &message);
+	/* A sender with the number of a peer that is dead is another process. */
+	arrival.foreign |= connection->process && !host_process_is_alive(connection->process);
 	if (size == 0) {
 		/* Nothing is queued, and nothing can be any more. */
 		connection->may_hold_descriptors = false;
@@ -343,6 +397,17 @@ static void on_ready(evutil_socket_t descriptor, short what, void *context)
 
 /* --- the beginning of a connection ----------------------------------------------------------- */
 
+/* Closes a socket that is no connection yet, and may have descriptors queued already. */
+static void discard_socket(struct Server *server, Owner *owner, int socket)
+{
+	if (server->connections.senders_are_stopped) {
+		close(socket);
+	} else {
+		shutdown(socket, SHUT_RDWR);
+		closer_close(&server->closer, owner, socket);
+	}
+}
+
 /* Says why, if the socket takes it at once, and closes. */
 static void refuse(struct Server *server, Owner *owner, int socket, const Failure *failure)
 {
@@ -353,12 +418,20 @@ static void refuse(struct Server *server, Owner *owner, int socket, const Failur
 	if (!writer.failed)
 		send(socket, buffer_head(&reply), buffer_size(&reply), MSG_NOSIGNAL | MSG_DONTWAIT);
 	buffer_deinit(&reply);
-	if (server->connections.senders_are_stopped) {
-		close(socket);
-	} else {
-		shutdown(socket, SHUT_RDWR);
-		closer_close(&server->closer, owner, socket);
+	discard_socket(server, owner, socket);
+}
+
+void connection_give_up(struct Server *server, int socket)
+{
+	uid_t uid;
+	Owner *owner = peer_uid(socket, &uid) == 0 ? owner_get(&server->owners, uid) : NULL;
+
+	if (!owner) {
+		log_error("no memory to close socket %d; it stays open", socket);
+		return;
 	}
+	discard_socket(server, owner, socket);
+	owner_put(owner);
 }
 
 static void connection_start(Connection *connection)
@@ -398,9 +471,27 @@ static void connection_abandon(Connection *connection)
 	free(connection);
 }
 
+/* Charges it to its owner, and takes the process up. False: it was refused, with a sentence. */
+static bool connection_admit(Connection *connection)
+{
+	struct Server *server = connection->server;
+	Caller *caller = &connection->caller;
+	Failure failure;
+
+	caller->is_operator = settings_make_operator(&server->service.settings, caller);
+	if (charge_take(&connection->charge, &server->service.broker->accounts, caller->account,
+			caller->is_operator, LIMIT_CONNECTIONS, &failure) != STATUS_SUCCESS) {
+		refuse(server, connection->owner, connection->socket, &failure);
+		owner_put(connection->owner);
+		return false;
+	}
+	if (connection->process)
+		host_process_ref(connection->process);
+	return true;
+}
+
 int connection_open(struct Server *server, int socket)
 {
-	Failure failure;
 	Connection *connection = connection_new(server, socket);
 	int error = connection ? peer_identify(socket, &server->processes, &server->own_namespace,
 					       &connection->caller, &connection->process)
@@ -410,26 +501,11 @@ int connection_open(struct Server *server, int socket)
 		connection->owner = owner_get(&server->owners, connection->caller.account);
 		error = connection->owner ? 0 : -ENOMEM;
 	}
-	if (error < 0) {
-		close(socket);
-		if (connection)
-			connection_abandon(connection);
-		return error;
-	}
-	connection->caller.is_operator =
-		settings_make_operator(&server->service.settings, &connection->caller);
-	if (charge_take(&connection->charge, &server->service.broker->accounts,
-			connection->caller.account, connection->caller.is_operator,
-			LIMIT_CONNECTIONS, &failure) != STATUS_SUCCESS) {
-		refuse(server, connection->owner, socket, &failure);
-		owner_put(connection->owner);
+	if (error == 0 && connection_admit(connection))
+		connection_start(connection);
+	else if (connection)
 		connection_abandon(connection);
-		return 0;
-	}
-	if (connection->process)
-		host_process_ref(connection->process);
-	connection_start(connection);
-	return 0;
+	return error;
 }
 
 /* --- all of them ----------------------------------------------------------------------------- */

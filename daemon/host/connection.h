@@ -53,8 +53,12 @@ void connections_init(Connections *connections, struct Server *server);
 /* Shuts and frees all that are left. */
 void connections_deinit(Connections *connections);
 
-/* Serves a new socket, which is taken. Returns 0, or -EMFILE and such when there was no room. */
+/* Serves a new socket, and takes it. Returns a negative errno, with the socket still the caller's,
+ * when there was no room to find out whose it is. */
 int connection_open(struct Server *server, int socket);
+
+/* Takes and closes a socket that could not be served. */
+void connection_give_up(struct Server *server, int socket);
 
 /* Closes it now; it is freed at the end of the turn. Idempotent. */
 void connection_shut(Connection *connection);

@@ -97,13 +97,27 @@ static bool descriptor_device(int descriptor, dev_t *ret_device)
 /* One look at a process. */
 typedef struct Examination {
 	const HostProcess *process;
-	DynamicDevices dynamic;
+	DynamicDevices dynamic; /* once it is known */
+	bool dynamic_is_known;
 	Closer *closer;
 	Owner *owner;
 } Examination;
 
+/* Most devices are told by their numbers alone; /sys is asked for the others, once. */
+static bool device_is_context(Examination *examination, dev_t device, GraphicsContextKind *ret_kind)
+{
+	static const DynamicDevices none = { 0 };
+
+	if (graphics_context_of_device(&none, device, ret_kind))
+		return true;
+	if (!examination->dynamic_is_known)
+		examination->dynamic = dynamic_devices_read(&examination->process->table->roots);
+	examination->dynamic_is_known = true;
+	return graphics_context_of_device(&examination->dynamic, device, ret_kind);
+}
+
 /* One descriptor of the process: fetched, looked at, and given to the closer. */
-static Evidence examine(const Examination *examination, int number, GraphicsContextKind *ret_kind)
+static Evidence examine(Examination *examination, int number, GraphicsContextKind *ret_kind)
 {
 	int descriptor = pidfd_getfd(examination->process->pidfd, number, 0);
 	dev_t device;
@@ -113,13 +127,12 @@ static Evidence examine(const Examination *examination, int number, GraphicsCont
 	if (descriptor < 0)
 		return errno == EPERM ? EVIDENCE_UNREADABLE : EVIDENCE_ABSENT;
 	bool found = descriptor_device(descriptor, &device) &&
-		     graphics_context_of_device(&examination->dynamic, device, ret_kind);
+		     device_is_context(examination, device, ret_kind);
 	closer_close(examination->closer, examination->owner, descriptor);
 	return found ? EVIDENCE_FOUND : EVIDENCE_ABSENT;
 }
 
-static Evidence examine_all(const Examination *examination, DIR *directory,
-			    GraphicsContextKind *ret_kind)
+static Evidence examine_all(Examination *examination, DIR *directory, GraphicsContextKind *ret_kind)
 {
 	unsigned int examined = 0;
 	const struct dirent *entry;
@@ -162,7 +175,6 @@ Evidence graphics_context_find(const HostProcess *process, Closer *closer, Owner
 	if (directory) {
 		Examination examination = {
 			.process = process,
-			.dynamic = dynamic_devices_read(&process->table->roots),
 			.closer = closer,
 			.owner = owner,
 		};

@@ -103,7 +103,7 @@ void journal_record(Journal *journal, const Record *record)
 	bool denied = record->status != STATUS_SUCCESS;
 	char guid[GUID_TEXT_LENGTH + 1] = "-";
 
-	if (denied && !journal_admits(journal, caller->credentials.uid))
+	if (denied && !journal_admits(journal, caller->account))
 		return;
 	if (record->virtual_machine)
 		guid_format(record->virtual_machine, guid);

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +14,7 @@
 #include "log.h"
 #include "peer.h"
 #include "server.h"
+#include "socket-lock.h"
 
 #define ACCEPTS_PER_TURN 64
 
@@ -23,52 +23,85 @@ static int open_spare(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Shuts the newest connection of the uid that has most. Returns false when there is none. */
-static bool shed_connection(struct Server *server)
+/* A storm of connections is one line a second, not one a connection. */
+static void listener_report_shed(Listener *listener, const Owner *owner)
 {
-	Owner *heaviest = owners_heaviest(&server->owners);
+	const Host *host = &listener->server->host;
+	uint64_t now = host->now(host->self);
+
+	listener->shed_count++;
+	if (now - listener->shed_reported < 1000000)
+		return;
+	log_warning("out of descriptors: closed the newest of %zu connections of uid=%u, the %uth "
+		    "so far",
+		    owner->connection_count, owner->uid, listener->shed_count);
+	listener->shed_reported = now;
+}
+
+/* Shuts the newest connection of the uid that holds most. */
+static void listener_shed(Listener *listener)
+{
+	Owner *heaviest = owners_heaviest(&listener->server->owners);
 
 	if (!heaviest)
-		return false;
-	log_warning("out of descriptors: closing the newest of %zu connections of uid=%u",
-		    heaviest->connection_count, heaviest->uid);
+		return;
+	listener_report_shed(listener, heaviest);
 	connection_shut(TAILQ_FIRST(&heaviest->connections));
-	return true;
 }
 
 static void listener_pause(Listener *listener)
 {
+	static const struct timeval at_most = { .tv_sec = 1 };
+
 	if (listener->paused)
 		return;
 	listener->paused = true;
 	event_del(&listener->event);
+	event_add(&listener->recover_event, &at_most);
 }
 
 void listener_recover(Listener *listener)
 {
-	if (listener->socket < 0)
+	if (listener->socket < 0 || !listener->paused)
 		return;
 	if (listener->spare < 0)
 		listener->spare = open_spare();
-	if (!listener->paused || listener->spare < 0)
-		return;
 	listener->paused = false;
+	event_del(&listener->recover_event);
 	event_add(&listener->event, NULL);
 }
 
-/*
- * Makes room for one descriptor, and for the spare again: by a connection that is shut. Where its
- * close is left to a child, the spare comes back when the child is done; until then, without a
- * spare, there is nothing left to accept with.
- */
-static void listener_make_room(Listener *listener)
+static void on_recover(evutil_socket_t descriptor, short what, void *context)
 {
-	descriptor_close(&listener->spare);
-	bool shed = shed_connection(listener->server);
+	(void)descriptor;
+	(void)what;
+	listener_recover(context);
+}
 
-	listener->spare = open_spare();
-	if (listener->spare < 0 && !shed)
+/*
+ * Wins the spare back. Where what was shed is closed by a child, it is there when the child is
+ * done: until then, or a second at most, nothing is accepted, so that one shed connection is not
+ * followed by all. Returns whether accepting can go on.
+ */
+static bool listener_take_spare(Listener *listener)
+{
+	if (listener->spare < 0)
+		listener->spare = open_spare();
+	if (listener->spare < 0)
 		listener_pause(listener);
+	return !listener->paused;
+}
+
+/* Serves a socket that was accepted. Where there is no room to find out whose it is, the spare and
+ * the heaviest uid make some. */
+static void listener_serve(Listener *listener, int socket)
+{
+	if (connection_open(listener->server, socket) == 0)
+		return;
+	descriptor_close(&listener->spare);
+	listener_shed(listener);
+	if (connection_open(listener->server, socket) < 0)
+		connection_give_up(listener->server, socket);
 }
 
 /* Returns false when no further connection can be accepted now. */
@@ -77,19 +110,15 @@ static bool listener_accept(Listener *listener)
 	int socket = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (socket < 0 && errno_is_exhaustion(errno)) {
-		if (listener->spare < 0) {
-			listener_pause(listener);
-			return false;
-		}
 		descriptor_close(&listener->spare);
 		socket = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		listener_make_room(listener);
+		listener_shed(listener);
 	}
-	if (socket < 0)
-		return errno == ECONNABORTED || errno == EINTR;
-	if (connection_open(listener->server, socket) < 0)
-		listener_make_room(listener);
-	return true;
+	if (socket >= 0)
+		listener_serve(listener, socket);
+	else if (errno == EAGAIN)
+		return false;
+	return listener_take_spare(listener);
 }
 
 static void on_connect(evutil_socket_t descriptor, short what, void *context)
@@ -112,20 +141,6 @@ static int prepare_socket(Listener *listener)
 	return 0;
 }
 
-/* Holds a lock beside the socket, so that of two daemons one does not start. */
-static int take_lock(Listener *listener, const char *path)
-{
-	char lock_path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 8];
-
-	snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
-	listener->lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (listener->lock < 0)
-		return -errno;
-	if (flock(listener->lock, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
-	return 0;
-}
-
 static int bind_and_listen(Listener *listener, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -133,13 +148,13 @@ static int bind_and_listen(Listener *listener, const char *path)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);
-	int error = take_lock(listener, path);
-	if (error < 0)
-		return error;
+	listener->lock = socket_lock_take(path);
+	if (listener->lock < 0)
+		return listener->lock;
 	listener->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (listener->socket < 0)
 		return -errno;
-	error = prepare_socket(listener);
+	int error = prepare_socket(listener);
 	if (error < 0)
 		return error;
 	unlink(path);              /* the lock is ours: whoever made it is gone */
@@ -178,6 +193,7 @@ int listener_open(Listener *listener, struct Server *server)
 		log_error("%s: cannot listen here: %s", path, strerror(-error));
 	if (error < 0)
 		return error;
+	event_assign(&listener->recover_event, server->base, -1, 0, on_recover, listener);
 	event_assign(&listener->event, server->base, listener->socket, EV_READ | EV_PERSIST,
 		     on_connect, listener);
 	return event_add(&listener->event, NULL) < 0 ? -ENOMEM : 0;
@@ -189,8 +205,10 @@ void listener_close(Listener *listener)
 		return;
 	if (listener->is_ours)
 		unlink(listener->server->options.socket_path);
-	if (listener->socket >= 0 && event_initialized(&listener->event))
+	if (listener->socket >= 0 && event_initialized(&listener->event)) {
 		event_del(&listener->event);
+		event_del(&listener->recover_event);
+	}
 	descriptor_close(&listener->socket);
 	descriptor_close(&listener->spare);
 	descriptor_close(&listener->lock);

@@ -4,6 +4,7 @@
 
 #include <event2/event_struct.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * Accepts connections. Out of descriptors, a spare one makes room to accept, and the newest
@@ -17,6 +18,9 @@ typedef struct Listener {
 	bool is_ours; /* the socket was made here, not passed by systemd */
 	bool paused;
 	struct event event;
+	struct event recover_event; /* from a pause, at the latest */
+	unsigned int shed_count;    /* connections that were shut for want of descriptors */
+	uint64_t shed_reported;     /* when that was last logged, in microseconds */
 } Listener;
 
 /*

@@ -66,12 +66,17 @@ Owner *owner_next(Owner *owner)
 	return RB_NEXT(OwnerTree, NULL, owner);
 }
 
+static size_t owner_weight(const Owner *owner)
+{
+	return owner->connection_count > 0 ? owner->connection_count + owner->waiting_count : 0;
+}
+
 Owner *owners_heaviest(Owners *owners)
 {
 	Owner *owner, *heaviest = NULL;
 
 	RB_FOREACH (owner, OwnerTree, &owners->tree)
-		if (owner->connection_count > (heaviest ? heaviest->connection_count : 0))
+		if (owner_weight(owner) > (heaviest ? owner_weight(heaviest) : 0))
 			heaviest = owner;
 	return heaviest;
 }

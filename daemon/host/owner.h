@@ -52,7 +52,8 @@ void owner_put(Owner *owner);
 Owner *owners_first(Owners *owners);
 Owner *owner_next(Owner *owner);
 
-/* The uid with the most connections, NULL without any. */
+/* The uid that holds most descriptors, in connections and waiting for their close, of those that
+ * have a connection; NULL without any. */
 Owner *owners_heaviest(Owners *owners);
 
 #endif

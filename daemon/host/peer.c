@@ -67,6 +67,17 @@ static int read_label(int connection, char **ret)
 	}
 }
 
+int peer_uid(int connection, uid_t *ret_uid)
+{
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return -errno;
+	*ret_uid = credentials.uid;
+	return 0;
+}
+
 static int read_credentials(int connection, Caller *caller)
 {
 	struct ucred credentials;
@@ -116,24 +127,29 @@ static int find_process(int connection, ProcessTable *table, pid_t pid, HostProc
 
 /*
  * Who pays for the connection. What cannot be told (a peer that is gone, one that may not be looked
- * at) is no operator, and pays for itself.
+ * at) is no operator, and pays for itself. Without a descriptor to look with, nothing is decided.
  */
-static void find_account(const HostProcess *process, const UserNamespace *own, Caller *caller)
+static int find_account(const HostProcess *process, const UserNamespace *own, Caller *caller)
 {
-	_cleanup_close_ int folder = process ? host_process_open_folder(process) : -1;
+	_cleanup_close_ int folder = process ? host_process_open_folder(process) : -ESRCH;
 	struct stat status;
 	uid_t owner;
 
 	caller->account = caller->credentials.uid;
-	if (folder < 0 || fstatat(folder, "ns/user", &status, 0) < 0)
-		return;
+	if (folder < 0)
+		return errno_is_exhaustion(-folder) ? folder : 0;
+	if (fstatat(folder, "ns/user", &status, 0) < 0)
+		return errno_is_exhaustion(errno) ? -errno : 0;
 	bool in_own = status.st_dev == own->device && status.st_ino == own->inode;
-	bool has_owner = !in_own && user_namespace_owner(folder, own, &owner);
+	int error = in_own ? -ENOENT : user_namespace_owner(folder, own, &owner);
+	if (errno_is_exhaustion(-error))
+		return error;
 	if (!host_process_is_alive(process))
-		return; /* what was read may have been another's */
+		return 0; /* what was read may have been another's */
 	caller->in_initial_user_namespace = in_own;
-	if (has_owner)
+	if (error == 0)
 		caller->account = owner;
+	return 0;
 }
 
 int peer_identify(int connection, ProcessTable *table, const UserNamespace *own, Caller *ret_caller,
@@ -150,7 +166,11 @@ int peer_identify(int connection, ProcessTable *table, const UserNamespace *own,
 	}
 	if (*ret_process)
 		caller.process = (*ret_process)->key;
-	find_account(*ret_process, own, &caller);
+	error = find_account(*ret_process, own, &caller);
+	if (error < 0) {
+		connection_credentials_deinit(&caller.credentials);
+		return error;
+	}
 	*ret_caller = caller;
 	return 0;
 }

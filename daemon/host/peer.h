@@ -13,6 +13,9 @@
 #define SO_PASSRIGHTS 83
 #endif
 
+/* The uid that made the connection; what is asked first, and needs no descriptor. 0 or -errno. */
+int peer_uid(int connection, uid_t *ret_uid);
+
 /*
  * Who made the connection, by the kernel's word alone: the credentials that it recorded then, the
  * process as a pidfd, and who answers for it. A peer outside our pid namespace, and one that is

@@ -163,7 +163,6 @@ static bool restore_one(const QuarantineStore *store, const char *name, const Gu
 {
 	_cleanup_free_ char *reason = NULL;
 	Buffer contents;
-	Quarantine *quarantine;
 	Failure failure;
 	int error = proc_file_read(store->directory, name, &contents);
 	const char *fault = error < 0 ? "cannot be read" : decode(parser, &contents, guid, &reason);
@@ -177,11 +176,10 @@ static bool restore_one(const QuarantineStore *store, const char *name, const Gu
 		reason = strdup("its record was damaged");
 		quarantine_store_keep((QuarantineStore *)store, guid, reason);
 	}
-	if (quarantine_prepare(broker, 0, guid, &reason, &quarantine, &failure) != STATUS_SUCCESS) {
+	if (quarantine_restore(broker, guid, &reason, &failure) != STATUS_SUCCESS) {
 		log_error("quarantine of %s cannot be restored: %s", name, failure.message);
 		return false;
 	}
-	quarantine_commit(broker, quarantine);
 	return true;
 }
 

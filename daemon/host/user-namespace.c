@@ -37,7 +37,7 @@ static bool descriptor_is_namespace(int descriptor, const UserNamespace *user_na
 	       status.st_ino == user_namespace->inode;
 }
 
-bool user_namespace_owner(int folder, const UserNamespace *own, uid_t *ret_owner)
+int user_namespace_owner(int folder, const UserNamespace *own, uid_t *ret_owner)
 {
 	_cleanup_close_ int current = openat(folder, "ns/user", O_RDONLY | O_CLOEXEC);
 
@@ -45,11 +45,11 @@ bool user_namespace_owner(int folder, const UserNamespace *own, uid_t *ret_owner
 		_cleanup_close_ int parent = ioctl(current, NS_GET_PARENT);
 
 		if (parent < 0)
-			return false;
+			return -errno;
 		if (descriptor_is_namespace(parent, own))
-			return ioctl(current, NS_GET_OWNER_UID, ret_owner) == 0;
+			return ioctl(current, NS_GET_OWNER_UID, ret_owner) < 0 ? -errno : 0;
 		descriptor_close(&current);
 		current = TAKE_DESCRIPTOR(parent);
 	}
-	return false;
+	return -errno;
 }

@@ -16,8 +16,8 @@ bool user_namespace_is_initial(const UserNamespace *user_namespace);
 /*
  * Who answers for a process of another user namespace than own, given its folder in /proc: the
  * owner of the outermost namespace around it that is not own. A user who nests namespaces stays the
- * same user. Returns false when it cannot be told.
+ * same user. Returns 0 or a negative errno.
  */
-bool user_namespace_owner(int folder, const UserNamespace *own, uid_t *ret_owner);
+int user_namespace_owner(int folder, const UserNamespace *own, uid_t *ret_owner);
 
 #endif

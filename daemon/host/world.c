@@ -70,24 +70,18 @@ static Evidence world_read_credentials(void *self, ProcessKey key, Credentials *
 	return process ? host_process_read_credentials(process, ret) : EVIDENCE_GONE;
 }
 
-/* Whose account the closes of what is fetched from the process go to: its own uid's. */
-static Evidence world_find_graphics_context(void *self, ProcessKey key,
+static Evidence world_find_graphics_context(void *self, ProcessKey key, uid_t account,
 					    GraphicsContextKind *ret_kind)
 {
 	Server *server = self;
 	const HostProcess *process = find_process(server, key);
-	Credentials credentials;
+	Owner *owner = process ? owner_get(&server->owners, account) : NULL;
 
 	if (!process)
 		return EVIDENCE_GONE;
-	Evidence evidence = host_process_read_credentials(process, &credentials);
-	if (evidence != EVIDENCE_FOUND)
-		return evidence;
-	Owner *owner = owner_get(&server->owners, credentials.uids[ID_REAL]);
-	credentials_deinit(&credentials);
 	if (!owner)
 		return EVIDENCE_EXHAUSTED;
-	evidence = graphics_context_find(process, &server->closer, owner, ret_kind);
+	Evidence evidence = graphics_context_find(process, &server->closer, owner, ret_kind);
 	owner_put(owner);
 	return evidence;
 }

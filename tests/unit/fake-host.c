@@ -100,8 +100,10 @@ static Evidence fake_read_credentials(void *self, ProcessKey key, Credentials *r
 	return credentials_copy(&process->credentials, ret) ? EVIDENCE_FOUND : EVIDENCE_EXHAUSTED;
 }
 
-static Evidence fake_find_graphics_context(void *self, ProcessKey key, GraphicsContextKind *ret)
+static Evidence fake_find_graphics_context(void *self, ProcessKey key, uid_t account,
+					   GraphicsContextKind *ret)
 {
+	(void)account;
 	World *world = self;
 	const FakeProcess *process = find_by_key(world, key);
 
@@ -364,7 +366,7 @@ FakeUser *world_user(World *world, const char *name, uid_t uid)
 
 	*user = (FakeUser){
 		.uid = uid,
-		.is_login_user = uid == 0 || uid >= 1000,
+		.is_login_user = uid == 0 || (uid >= 1000 && uid < 60000),
 		.credentials = ordinary_credentials(uid),
 	};
 	snprintf(user->name, sizeof(user->name), "%s", name);

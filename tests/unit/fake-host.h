@@ -15,8 +15,8 @@
 
 #define WORLD_PROCESS_MAX    64
 #define WORLD_USER_MAX       16
-#define WORLD_EVENT_MAX      8192 /* the last so many are kept */
-#define WORLD_RECORD_MAX     1024
+#define WORLD_EVENT_MAX      1024 /* the last so many are kept */
+#define WORLD_RECORD_MAX     256
 #define WORLD_QUARANTINE_MAX 256
 
 #define WORLD_OPERATOR_GROUP 900
@@ -168,24 +168,24 @@ const FakeQuarantine *world_kept_quarantine(const World *world, const char *guid
 #define NAMES_A "{\"virtualMachineGuid\":\"" GUID_A "\"}"
 #define NAMES_B "{\"virtualMachineGuid\":\"" GUID_B "\"}"
 
-#define REGISTER            "io.vaild.RegisterVailProcess"
-#define UNREGISTER          "io.vaild.UnregisterVailProcess"
-#define REVOKE              "io.vaild.RevokeRegistration"
-#define LIST_REGISTRATIONS  "io.vaild.ListRegistrations"
-#define REGISTER_MACHINE    "io.vaild.Machine.RegisterVirtualMachine"
-#define UPDATE_MACHINE      "io.vaild.Machine.UpdateVirtualMachine"
-#define UNREGISTER_MACHINE  "io.vaild.Machine.UnregisterVirtualMachine"
-#define ASSIGN              "io.vaild.Machine.AssignVirtualGpu"
-#define REMOVE              "io.vaild.Machine.RemoveVirtualGpu"
-#define LIST_MACHINES       "io.vaild.Machine.ListVirtualMachines"
-#define DESCRIBE            "io.vaild.Machine.DescribeVirtualMachine"
-#define SET_QUARANTINE      "io.vaild.Machine.SetQuarantine"
-#define LIST_QUARANTINES    "io.vaild.Machine.ListQuarantines"
-#define LIST_ADAPTERS       "io.vaild.Gpu.ListAdapters"
-#define CREATE_CONTEXT      "io.vaild.Gpu.CreateContext"
-#define DESTROY_CONTEXT     "io.vaild.Gpu.DestroyContext"
-#define GET_INFO            "org.varlink.service.GetInfo"
-#define GET_DESCRIPTION     "org.varlink.service.GetInterfaceDescription"
+#define REGISTER           "io.vaild.RegisterVailProcess"
+#define UNREGISTER         "io.vaild.UnregisterVailProcess"
+#define REVOKE             "io.vaild.RevokeRegistration"
+#define LIST_REGISTRATIONS "io.vaild.ListRegistrations"
+#define REGISTER_MACHINE   "io.vaild.Machine.RegisterVirtualMachine"
+#define UPDATE_MACHINE     "io.vaild.Machine.UpdateVirtualMachine"
+#define UNREGISTER_MACHINE "io.vaild.Machine.UnregisterVirtualMachine"
+#define ASSIGN             "io.vaild.Machine.AssignVirtualGpu"
+#define REMOVE             "io.vaild.Machine.RemoveVirtualGpu"
+#define LIST_MACHINES      "io.vaild.Machine.ListVirtualMachines"
+#define DESCRIBE           "io.vaild.Machine.DescribeVirtualMachine"
+#define SET_QUARANTINE     "io.vaild.Machine.SetQuarantine"
+#define LIST_QUARANTINES   "io.vaild.Machine.ListQuarantines"
+#define LIST_ADAPTERS      "io.vaild.Gpu.ListAdapters"
+#define CREATE_CONTEXT     "io.vaild.Gpu.CreateContext"
+#define DESTROY_CONTEXT    "io.vaild.Gpu.DestroyContext"
+#define GET_INFO           "org.varlink.service.GetInfo"
+#define GET_DESCRIPTION    "org.varlink.service.GetInterfaceDescription"
 
 /*
  * The usual cast: root (100), who runs GUID_A in vmm (200, uid 64055, no login user) for the
@@ -194,7 +194,7 @@ const FakeQuarantine *world_kept_quarantine(const World *world, const char *guid
 typedef struct Cast {
 	World *world;
 	FakeProcess *root, *vmm, *viewer, *mallory;
-	Caller *operator, *machine, *client, *stranger;
+	Caller *admin, *machine, *client, *stranger;
 } Cast;
 
 Cast cast_new(void);        /* GUID_A is registered and has one vGPU */

@@ -56,7 +56,8 @@ const char *call(World *world, Caller *caller, const char *method, const char *p
 	const char *error;
 
 	world_must(asprintf(&request, "{\"method\":\"%s\"%s%s}\n", method,
-			    parameters ? ",\"parameters\":" : "", parameters ? parameters : "") > 0);
+			    parameters ? ",\"parameters\":" : "",
+			    parameters ? parameters : "") > 0);
 	const char *text = exchange(world, caller, request);
 	free(request);
 	json_free(world->reply);
@@ -178,7 +179,7 @@ Cast cast_new_quiet(void)
 	cast.mallory = world_process(world, 400, 1001);
 	process_set_context(cast.viewer, GRAPHICS_CONTEXT_DRM);
 	process_set_context(cast.mallory, GRAPHICS_CONTEXT_DRM);
-	cast.operator = world_connect(world, cast.root);
+	cast.admin = world_connect(world, cast.root);
 	cast.machine = world_connect(world, cast.vmm);
 	cast.client = world_connect(world, cast.viewer);
 	cast.stranger = world_connect(world, cast.mallory);
@@ -188,12 +189,12 @@ Cast cast_new_quiet(void)
 Cast cast_new(void)
 {
 	Cast cast = cast_new_quiet();
-	const char *status = call(cast.world, cast.operator, REGISTER_MACHINE,
+	const char *status = call(cast.world, cast.admin, REGISTER_MACHINE,
 				  "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200,"
 				  "\"displayClients\":[{\"user\":\"alice\"}]}");
 
 	world_must(strcmp(status, "STATUS_SUCCESS") == 0);
-	status = call(cast.world, cast.operator, ASSIGN, NAMES_A);
+	status = call(cast.world, cast.admin, ASSIGN, NAMES_A);
 	world_must(strcmp(status, "STATUS_SUCCESS") == 0);
 	return cast;
 }

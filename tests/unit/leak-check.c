@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A test that leaks fails. By itself it would not: each test runs in a process of its own, Criterion
- * has the verdict before that process ends, and what LeakSanitizer finds at its end only gets
- * printed. So leaks are looked for while the test can still fail: every Test() calls
+ * A test that leaks fails. By itself it would not: each test runs in a process of its own,
+ * Criterion has the verdict before that process ends, and what LeakSanitizer finds at its end only
+ * gets printed. So leaks are looked for while the test can still fail: every Test() calls
  * criterion_internal_test_main() with its body, the one below is found before the library's, and
  * gives the library a body that looks for leaks behind the test's own.
  *

@@ -116,9 +116,9 @@ static void world_begin(World *world, const char *device)
 
 static void world_end(World *world)
 {
-	/* Until every child that closes is done: then no event is left. */
 	host_process_unref(world->self);
-	event_base_dispatch(world->base);
+	while (owners_first(&world->owners)) /* until every child that closes is done */
+		event_base_loop(world->base, EVLOOP_ONCE);
 	closer_deinit(&world->closer);
 	process_table_deinit(&world->processes);
 	owners_deinit(&world->owners);

@@ -188,7 +188,8 @@ Test(interfaces, each_declared_error_is_one_that_a_status_has)
 Test(interfaces, each_interface_declares_what_the_dispatcher_answers)
 {
 	static const char *const common[] = {
-		"InvalidParameter",	 "NoMemory",	  "AccessDenied",	 "QuotaExceeded",
+		"InvalidParameter",      "NoMemory",
+		"AccessDenied",          "QuotaExceeded",
 		"InsufficientResources", "ProcessIsTerminating",
 	};
 	VarlinkService service = varlink_service();
@@ -216,7 +217,7 @@ Test(interfaces, the_daemon_returns_the_files_as_they_stand)
 				 interfaces[i].description);
 	}
 	cr_assert_str_eq(call(cast.world, cast.client, GET_DESCRIPTION, "{\"interface\":\"x.y\"}"),
-			 "org.varlink.service.InvalidParameter");
-	cr_assert_str_eq(reply_string(cast.world, "parameter"), "interface");
+			 "org.varlink.service.InterfaceNotFound");
+	cr_assert_str_eq(reply_string(cast.world, "interface"), "x.y");
 	cast_free(&cast);
 }

@@ -108,8 +108,8 @@ static void check_one(Rule rule, unsigned int bits, Difference difference)
 	cr_assert_eq(status == STATUS_SUCCESS, oracle_allows(rule, &facts),
 		     "rule %d, facts %#x, difference %d", rule, bits, difference);
 	if (!expected) {
-		cr_assert_eq(status, STATUS_SUCCESS, "rule %d, facts %#x, difference %d", rule, bits,
-			     difference);
+		cr_assert_eq(status, STATUS_SUCCESS, "rule %d, facts %#x, difference %d", rule,
+			     bits, difference);
 		return;
 	}
 	cr_assert_eq(status, STATUS_ACCESS_DENIED, "rule %d, facts %#x, difference %d", rule, bits,
@@ -171,7 +171,8 @@ static const struct {
 	{ "io.vaild", "ListRegistrations", RULE_ANYONE, METHOD_READS },
 	{ "io.vaild.Machine", "RegisterVirtualMachine", RULE_MACHINE_MAKER, METHOD_CHANGES_STATE },
 	{ "io.vaild.Machine", "UpdateVirtualMachine", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
-	{ "io.vaild.Machine", "UnregisterVirtualMachine", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "UnregisterVirtualMachine", RULE_MACHINE_OWNER,
+	  METHOD_CHANGES_STATE },
 	{ "io.vaild.Machine", "AssignVirtualGpu", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
 	{ "io.vaild.Machine", "RemoveVirtualGpu", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
 	{ "io.vaild.Machine", "ListVirtualMachines", RULE_ANYONE, METHOD_READS },

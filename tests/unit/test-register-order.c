@@ -43,13 +43,13 @@ static const char *register_with(Cast *cast, unsigned int failing)
 	FakeProcess *process = failing & 1 << OTHER_PRIVILEGES ? cast->mallory : cast->viewer;
 
 	if (!(failing & 1 << NOT_RUNNING))
-		call(world, cast->operator, REGISTER_MACHINE,
+		call(world, cast->admin, REGISTER_MACHINE,
 		     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200,"
 		     "\"displayClients\":[{\"user\":\"alice\"}]}");
 	if (!(failing & 1 << NO_VIRTUAL_GPU))
-		call(world, cast->operator, ASSIGN, NAMES_A);
+		call(world, cast->admin, ASSIGN, NAMES_A);
 	if (failing & 1 << QUARANTINED)
-		call(world, cast->operator, SET_QUARANTINE,
+		call(world, cast->admin, SET_QUARANTINE,
 		     "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}");
 	process->has_graphics_context = !(failing & 1 << NO_CONTEXT);
 	if (failing & 1 << LIMIT)
@@ -141,12 +141,15 @@ Test(register_order, what_cannot_be_read_is_not_equal)
 	} rows[] = {
 		{ EVIDENCE_UNREADABLE, EVIDENCE_FOUND, "STATUS_ACCESS_DENIED", "unreadable" },
 		{ EVIDENCE_ABSENT, EVIDENCE_FOUND, "STATUS_ACCESS_DENIED", "unreadable" },
-		{ EVIDENCE_EXHAUSTED, EVIDENCE_FOUND, "STATUS_INSUFFICIENT_RESOURCES", "exhausted" },
+		{ EVIDENCE_EXHAUSTED, EVIDENCE_FOUND, "STATUS_INSUFFICIENT_RESOURCES",
+		  "exhausted" },
 		{ EVIDENCE_GONE, EVIDENCE_FOUND, "STATUS_PROCESS_IS_TERMINATING", "gone" },
 		{ EVIDENCE_FOUND, EVIDENCE_UNREADABLE, "STATUS_INVALID_DISPOSITION",
 		  "graphicsContext" },
-		{ EVIDENCE_FOUND, EVIDENCE_ABSENT, "STATUS_INVALID_DISPOSITION", "graphicsContext" },
-		{ EVIDENCE_FOUND, EVIDENCE_EXHAUSTED, "STATUS_INSUFFICIENT_RESOURCES", "exhausted" },
+		{ EVIDENCE_FOUND, EVIDENCE_ABSENT, "STATUS_INVALID_DISPOSITION",
+		  "graphicsContext" },
+		{ EVIDENCE_FOUND, EVIDENCE_EXHAUSTED, "STATUS_INSUFFICIENT_RESOURCES",
+		  "exhausted" },
 		{ EVIDENCE_FOUND, EVIDENCE_GONE, "STATUS_PROCESS_IS_TERMINATING", "gone" },
 	};
 
@@ -157,7 +160,8 @@ Test(register_order, what_cannot_be_read_is_not_equal)
 		cast.viewer->context_evidence = rows[i].context;
 		cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), rows[i].status,
 				 "row %zu", i);
-		cr_assert_str_eq(world_last_record(cast.world)->reason, rows[i].reason, "row %zu", i);
+		cr_assert_str_eq(world_last_record(cast.world)->reason, rows[i].reason, "row %zu",
+				 i);
 		cast_free(&cast);
 	}
 }
@@ -190,9 +194,9 @@ Test(register_order, no_room_to_watch_leaves_nothing)
 	cast.world->refuse_watch = true;
 	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A),
 			 "STATUS_INSUFFICIENT_RESOURCES");
-	cr_assert_eq(accounts_used(&cast.world->service.broker->accounts, 1000,
-				   LIMIT_REGISTRATIONS),
-		     0u);
+	cr_assert_eq(
+		accounts_used(&cast.world->service.broker->accounts, 1000, LIMIT_REGISTRATIONS),
+		0u);
 	cr_assert_not(cast.viewer->watched);
 	cast.world->refuse_watch = false;
 	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
@@ -229,7 +233,8 @@ Test(register_order, other_methods)
 		{ DESCRIBE, NAMES_B, "STATUS_NOT_FOUND" },
 		{ DESCRIBE, NAMES_A, "STATUS_ACCESS_DENIED" },
 		{ REVOKE, "{\"virtualMachineGuid\":\"" GUID_A "\"}", "STATUS_INVALID_PARAMETER" },
-		{ REVOKE, "{\"virtualMachineGuid\":\"" GUID_B "\",\"pid\":300}", "STATUS_NOT_FOUND" },
+		{ REVOKE, "{\"virtualMachineGuid\":\"" GUID_B "\",\"pid\":300}",
+		  "STATUS_NOT_FOUND" },
 		{ REVOKE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":99999}",
 		  "STATUS_ACCESS_DENIED" },
 		{ UNREGISTER, NAMES_B, "STATUS_NOT_FOUND" },
@@ -244,8 +249,9 @@ Test(register_order, other_methods)
 	Cast cast = cast_new();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		cr_assert_str_eq(call(cast.world, cast.stranger, rows[i].method, rows[i].parameters),
-				 rows[i].status, "%s %s", rows[i].method, rows[i].parameters);
+		cr_assert_str_eq(
+			call(cast.world, cast.stranger, rows[i].method, rows[i].parameters),
+			rows[i].status, "%s %s", rows[i].method, rows[i].parameters);
 	cast_free(&cast);
 }
 
@@ -259,19 +265,20 @@ Test(register_order, a_dead_caller_changes_nothing)
 	for (size_t i = 0; i < method_count; i++) {
 		char name[96];
 
-		if (!(methods[i].flags & METHOD_CHANGES_STATE) || methods[i].rule == RULE_CONTEXT_OWNER)
+		if (!(methods[i].flags & METHOD_CHANGES_STATE) ||
+		    methods[i].rule == RULE_CONTEXT_OWNER)
 			continue;
 		snprintf(name, sizeof(name), "%s.%s", methods[i].interface, methods[i].name);
-		const char *parameters = methods[i].params == &params_revoke
-						 ? "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":300}"
-					 : methods[i].params == &params_quarantine
-						 ? "{\"virtualMachineGuid\":\"" GUID_A
-						   "\",\"quarantined\":true}"
-					 : methods[i].params == &params_adapter ? "{}"
-										: NAMES_A;
+		const char *parameters =
+			methods[i].params == &params_revoke ? "{\"virtualMachineGuid\":\"" GUID_A
+							      "\",\"pid\":300}"
+			: methods[i].params == &params_quarantine
+				? "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}"
+			: methods[i].params == &params_adapter ? "{}"
+							       : NAMES_A;
 		if (methods[i].params == &params_virtual_gpu)
 			continue;
-		cr_assert_str_eq(call(cast.world, cast.operator, name, parameters),
+		cr_assert_str_eq(call(cast.world, cast.admin, name, parameters),
 				 "STATUS_PROCESS_IS_TERMINATING", "%s", name);
 	}
 	cr_assert_eq(world_events(cast.world, EVENT_UNREGISTERED), 0u);

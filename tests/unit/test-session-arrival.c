@@ -119,9 +119,22 @@ Test(session_arrival, foreign_bytes_when_the_connector_is_gone)
 	Cast cast = cast_new_quiet();
 
 	world_kill(cast.world, cast.viewer);
-	cr_assert_not_null(strstr(run_turn(cast.world, cast.client, CREATE,
-					   (Arrival){ .foreign = true }),
-				  "io.vaild.Gpu.ProcessIsTerminating"));
+	cr_assert_not_null(
+		strstr(run_turn(cast.world, cast.client, CREATE, (Arrival){ .foreign = true }),
+		       "io.vaild.Gpu.ProcessIsTerminating"));
+	cast_free(&cast);
+}
+
+/* Every byte of a peer outside the daemon's pid namespace looks foreign. It is told so. */
+Test(session_arrival, a_peer_outside_the_pid_namespace)
+{
+	Cast cast = cast_new_quiet();
+
+	cast.client->process = PROCESS_KEY_NONE;
+	cast.client->pid = 0;
+	const char *text = run_turn(cast.world, cast.client, CREATE, (Arrival){ .foreign = true });
+	cr_assert_not_null(strstr(text, "io.vaild.Gpu.AccessDenied"));
+	cr_assert_not_null(strstr(text, "pid namespace"));
 	cast_free(&cast);
 }
 
@@ -165,9 +178,9 @@ Test(session_arrival, truncated_control_data)
 {
 	Cast cast = cast_new_quiet();
 
-	cr_assert_not_null(strstr(run_turn(cast.world, cast.client, CREATE,
-					   (Arrival){ .truncated = true }),
-				  "io.vaild.Gpu.InvalidParameter"));
+	cr_assert_not_null(
+		strstr(run_turn(cast.world, cast.client, CREATE, (Arrival){ .truncated = true }),
+		       "io.vaild.Gpu.InvalidParameter"));
 	cr_assert_eq(contexts_of(cast.world, cast.viewer), 0u);
 	cast_free(&cast);
 }
@@ -230,7 +243,6 @@ Test(session_arrival, what_came_with_blanks_alone_is_forgotten)
 	Turn turns[] = { { "\n\n", 2, { .foreign = true, .descriptors = 3 } },
 			 { CREATE, strlen(CREATE), { 0 } } };
 
-	cr_assert_not_null(
-		strstr(run_turns(cast.world, cast.client, turns, 2), "STATUS_SUCCESS"));
+	cr_assert_not_null(strstr(run_turns(cast.world, cast.client, turns, 2), "STATUS_SUCCESS"));
 	cast_free(&cast);
 }

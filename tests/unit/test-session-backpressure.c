@@ -31,8 +31,8 @@ static size_t largest_description(void)
 	return largest;
 }
 
-#define DESCRIBE_IT                                                                                \
-	"{\"method\":\"org.varlink.service.GetInterfaceDescription\","                             \
+#define DESCRIBE_IT                                                    \
+	"{\"method\":\"org.varlink.service.GetInterfaceDescription\"," \
 	"\"parameters\":{\"interface\":\"io.vaild.Machine\"}}\n"
 
 Test(session_backpressure, pipelined_requests_wait_and_are_all_answered)
@@ -71,7 +71,7 @@ Test(session_backpressure, pipelined_requests_wait_and_are_all_answered)
 static void quarantine_many(Cast *cast, int count, const char *reason)
 {
 	for (int i = 0; i < count; i++)
-		cr_assert_str_eq(callf(cast->world, cast->operator, SET_QUARANTINE,
+		cr_assert_str_eq(callf(cast->world, cast->admin, SET_QUARANTINE,
 				       "{\"virtualMachineGuid\":"
 				       "\"10000000-0000-0000-0000-%012d\",\"quarantined\":true,"
 				       "\"reason\":\"%s\"}",
@@ -91,7 +91,7 @@ Test(session_backpressure, a_list_is_produced_as_it_is_read)
 	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
 		strcat(reason, "\\u0001"); /* six bytes each, in the reply as well */
 	quarantine_many(&cast, ITEMS, reason);
-	session_init(&session, &cast.world->service, cast.operator);
+	session_init(&session, &cast.world->service, cast.admin);
 	buffer_append(&session.input, "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n",
 		      strlen("{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n"));
 	buffer_append(&session.input, DESCRIBE_IT, strlen(DESCRIBE_IT));
@@ -122,17 +122,18 @@ Test(session_backpressure, a_list_too_long_for_one_reply_says_how_to_get_it)
 	for (int i = 0; i < 700; i++) {
 		snprintf(request, sizeof(request), "%012d", i);
 		cast.world->quarantine_count = 0;
-		cr_assert_str_eq(callf(cast.world, cast.operator, SET_QUARANTINE,
+		cr_assert_str_eq(callf(cast.world, cast.admin, SET_QUARANTINE,
 				       "{\"virtualMachineGuid\":\"10000000-0000-0000-0000-%s\","
 				       "\"quarantined\":true,\"reason\":\"%s\"}",
 				       request, reason),
 				 "STATUS_SUCCESS");
 	}
-	cr_assert_str_eq(call(cast.world, cast.operator, LIST_QUARANTINES, NULL),
+	cr_assert_str_eq(call(cast.world, cast.admin, LIST_QUARANTINES, NULL),
 			 "STATUS_INSUFFICIENT_RESOURCES");
 	cr_assert_not_null(strstr(reply_string(cast.world, "message"), "\"more\": true"));
-	cr_assert_null(strstr(cast.world->reply_text, "quarantines"), "nothing of the list is left");
-	const char *text = exchange(cast.world, cast.operator,
+	cr_assert_null(strstr(cast.world->reply_text, "quarantines"),
+		       "nothing of the list is left");
+	const char *text = exchange(cast.world, cast.admin,
 				    "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n");
 	size_t items = 0;
 	for (; *text; text++)

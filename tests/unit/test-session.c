@@ -51,8 +51,8 @@ Test(session, replies_come_in_order_with_their_terminators)
 	char terminators[8];
 	size_t size;
 	Cast cast = cast_new_quiet();
-	const char *text = exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1,
-					  &size);
+	const char *text =
+		exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1, &size);
 
 	cr_assert_eq(split_replies(text, size, replies, terminators, 8), 4u);
 	for (size_t i = 0; i < 4; i++) {
@@ -65,11 +65,12 @@ Test(session, replies_come_in_order_with_their_terminators)
 Test(session, blanks_and_line_breaks_between_and_inside)
 {
 	static const char requests[] =
-		"\n\n \0\t{\n\"method\"\r\n:\n\"org.varlink.service.GetInfo\"\n} \t\r\n\0\n" INFO " \0 \n";
+		"\n\n \0\t{\n\"method\"\r\n:\n\"org.varlink.service.GetInfo\"\n} \t\r\n\0\n" INFO
+		" \0 \n";
 	size_t size;
 	Cast cast = cast_new_quiet();
-	const char *text = exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1,
-					  &size);
+	const char *text =
+		exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1, &size);
 
 	cr_assert_eq(text[size - 1], '\0');
 	cr_assert_eq(count_lines(text), 1u);
@@ -84,8 +85,8 @@ Test(session, the_first_terminator_behind_the_object_is_the_one)
 	char terminators[4];
 	size_t size;
 	Cast cast = cast_new_quiet();
-	const char *text = exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1,
-					  &size);
+	const char *text =
+		exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1, &size);
 
 	cr_assert_eq(split_replies(text, size, replies, terminators, 4), 2u);
 	cr_assert_eq(terminators[0], '\n');
@@ -106,15 +107,17 @@ Test(session, oneway_acts_and_says_nothing)
 {
 	Cast cast = cast_new();
 
-	cr_assert_str_eq(exchange(cast.world, cast.operator,
-				  "{\"method\":\"" SET_QUARANTINE "\",\"oneway\":true,\"parameters\":"
-				  "{\"virtualMachineGuid\":\"" GUID_B "\",\"quarantined\":true}}\n"),
-			 "");
+	cr_assert_str_eq(
+		exchange(cast.world, cast.admin,
+			 "{\"method\":\"" SET_QUARANTINE "\",\"oneway\":true,\"parameters\":"
+			 "{\"virtualMachineGuid\":\"" GUID_B "\",\"quarantined\":true}}\n"),
+		"");
 	cr_assert_not_null(world_kept_quarantine(cast.world, GUID_B));
-	cr_assert_str_eq(exchange(cast.world, cast.client,
-				  "{\"method\":\"" SET_QUARANTINE "\",\"oneway\":true,\"parameters\":"
-				  "{\"virtualMachineGuid\":\"" GUID_B "\",\"quarantined\":false}}\n"),
-			 "", "a refusal is not answered either");
+	cr_assert_str_eq(
+		exchange(cast.world, cast.client,
+			 "{\"method\":\"" SET_QUARANTINE "\",\"oneway\":true,\"parameters\":"
+			 "{\"virtualMachineGuid\":\"" GUID_B "\",\"quarantined\":false}}\n"),
+		"", "a refusal is not answered either");
 	cr_assert_not_null(world_kept_quarantine(cast.world, GUID_B));
 	cr_assert_str_eq(exchange(cast.world, cast.client,
 				  "{\"method\":\"io.vaild.Nothing\",\"oneway\":true}\n"),
@@ -186,7 +189,8 @@ Test(session, names_of_methods)
 	static const struct {
 		const char *name, *answer;
 	} rows[] = {
-		{ "io.vaild.Nothing", "MethodNotFound\",\"parameters\":{\"method\":\"io.vaild.Nothing\"" },
+		{ "io.vaild.Nothing",
+		  "MethodNotFound\",\"parameters\":{\"method\":\"io.vaild.Nothing\"" },
 		{ "io.vaild.", "MethodNotFound\",\"parameters\":{\"method\":\"io.vaild.\"" },
 		{ "io.vaild.registerVailProcess", "MethodNotFound" },
 		{ "io.vaild.RegisterVailProcessX", "MethodNotFound" },
@@ -195,7 +199,8 @@ Test(session, names_of_methods)
 		{ "", "MethodNotFound\",\"parameters\":{\"method\":\"\"" },
 		{ ".", "InterfaceNotFound\",\"parameters\":{\"interface\":\"\"" },
 		{ ".GetInfo", "InterfaceNotFound\",\"parameters\":{\"interface\":\"\"" },
-		{ "io.vail.GetInfo", "InterfaceNotFound\",\"parameters\":{\"interface\":\"io.vail\"" },
+		{ "io.vail.GetInfo",
+		  "InterfaceNotFound\",\"parameters\":{\"interface\":\"io.vail\"" },
 		{ "io.vaild.Gpux.ListAdapters", "InterfaceNotFound" },
 		{ "io.vaild.GetInfo", "MethodNotFound" },
 		{ "io.vaild.Gpu", "MethodNotFound" },
@@ -220,9 +225,25 @@ Test(session, names_of_methods)
 Test(session, json_that_is_no_call_is_answered_and_the_connection_goes_on)
 {
 	static const char *const rows[] = {
-		"null", "true", "false", "0", "-1", "1e9", "\"text\"", "[]", "[{}]", "{}",
-		"{\"method\":null}", "{\"method\":1}", "{\"method\":[]}", "{\"Method\":\"x\"}",
-		"{\"parameters\":{}}", "{\"method\":{\"method\":\"a.b\"}}", "0 ", "{} \t", "\"\" ",
+		"null",
+		"true",
+		"false",
+		"0",
+		"-1",
+		"1e9",
+		"\"text\"",
+		"[]",
+		"[{}]",
+		"{}",
+		"{\"method\":null}",
+		"{\"method\":1}",
+		"{\"method\":[]}",
+		"{\"Method\":\"x\"}",
+		"{\"parameters\":{}}",
+		"{\"method\":{\"method\":\"a.b\"}}",
+		"0 ",
+		"{} \t",
+		"\"\" ",
 	};
 	Cast cast = cast_new_quiet();
 
@@ -243,10 +264,42 @@ Test(session, json_that_is_no_call_is_answered_and_the_connection_goes_on)
 Test(session, what_is_no_json_closes_after_what_came_before_was_answered)
 {
 	static const char *const rows[] = {
-		"nul", "tru", "{\"a\":1,}", "[1,]", "{a:1}", "{'a':1}", "NaN", "Infinity", "-", "+1",
-		"01", ".5", "1.", "{\"a\" 1}", "{]", "[}", "}", "]", ",", ":", "x", "/* */ {}", "// x",
-		"{} {}", "{}x", "{}{}", "\"\x01\"", "{\"a\":\"\t\"}", "\"\\u0000\"", "{\"\\u0000\":1}",
-		"\"\\x41\"", "\"\\u12g4\"", "{\"a\":\"\xff\"}", "\"\xc3\"", "\xef\xbb\xbf{}", "\x7f",
+		"nul",
+		"tru",
+		"{\"a\":1,}",
+		"[1,]",
+		"{a:1}",
+		"{'a':1}",
+		"NaN",
+		"Infinity",
+		"-",
+		"+1",
+		"01",
+		".5",
+		"1.",
+		"{\"a\" 1}",
+		"{]",
+		"[}",
+		"}",
+		"]",
+		",",
+		":",
+		"x",
+		"/* */ {}",
+		"// x",
+		"{} {}",
+		"{}x",
+		"{}{}",
+		"\"\x01\"",
+		"{\"a\":\"\t\"}",
+		"\"\\u0000\"",
+		"{\"\\u0000\":1}",
+		"\"\\x41\"",
+		"\"\\u12g4\"",
+		"{\"a\":\"\xff\"}",
+		"\"\xc3\"",
+		"\xef\xbb\xbf{}",
+		"\x7f",
 		"{\"method\":\"io.vaild.Gpu.ListAdapters\"",
 	};
 	Cast cast = cast_new_quiet();

@@ -333,7 +333,8 @@ const char *varlink_reply_flaw(const VarlinkService *service, const char *method
 {
 	const char *name = NULL;
 	const VarlinkText *text = method ? split(service, method, &name) : NULL;
-	const VarlinkDefinition *definition = text ? varlink_find(text, VARLINK_METHOD, name) : NULL;
+	const VarlinkDefinition *definition =
+		text ? varlink_find(text, VARLINK_METHOD, name) : NULL;
 	const JsonValue *parameters = json_member(reply, "parameters");
 	const char *error = json_string(json_member(reply, "error"));
 	JsonMembers members = json_members(reply);

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The model's answers, a method a function. Each follows the one order of the contract: shape,
+ * subject, who may, state, values, limits, and only then the change.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+
+static bool refuse(ModelAnswer *answer, NTSTATUS status)
+{
+	answer->status = status;
+	return false;
+}
+
+/* A caller that is gone changes nothing. */
+static bool caller_lives(Model *model, const ModelRequest *request, ModelAnswer *answer)
+{
+	return model_alive(model, request->caller->process) ||
+	       refuse(answer, STATUS_PROCESS_IS_TERMINATING);
+}
+
+static bool is_owner(const Caller *caller, const ModelMachine *machine)
+{
+	return caller->is_operator ||
+	       (caller->credentials.uid == machine->registrar &&
+		(caller->in_initial_user_namespace || !machine->by_operator));
+}
+
+static bool owns(Model *model, const ModelRequest *request, const ModelMachine *machine,
+		 ModelAnswer *answer)
+{
+	return caller_lives(model, request, answer) &&
+	       (is_owner(request->caller, machine) || refuse(answer, STATUS_ACCESS_DENIED));
+}
+
+/* Check 3: not quarantined, and the privileges of a display client. */
+static bool may_register(Model *model, const ModelRequest *request, ModelMachine *machine,
+			 ModelAnswer *answer)
+{
+	const FakeProcess *process = model_process(model, request->caller->process);
+
+	if (model_quarantine(model, machine->guid))
+		return refuse(answer, STATUS_ACCESS_DENIED);
+	if (!process || !process->alive || process->credentials_evidence == EVIDENCE_GONE)
+		return refuse(answer, STATUS_PROCESS_IS_TERMINATING);
+	if (process->credentials_evidence == EVIDENCE_EXHAUSTED)
+		return refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
+	if (process->credentials_evidence != EVIDENCE_FOUND)
+		return refuse(answer, STATUS_ACCESS_DENIED);
+	model_refresh(model, machine, request->caller->credentials.uid);
+	for (size_t i = 0; i < machine->client_count; i++)
+		if (model_equals(&machine->clients[i], &request->caller->credentials,
+				 &process->credentials))
+			return true;
+	return refuse(answer, STATUS_ACCESS_DENIED);
+}
+
+static bool has_virtual_gpu(Model *model, const ModelMachine *machine)
+{
+	ModelVirtualGpu *virtual_gpu;
+
+	MODEL_EACH(model, virtual_gpu, virtual_gpus)
+	if (virtual_gpu->machine == machine->serial)
+		return true;
+	return false;
+}
+
+static bool find_context(Model *model, const FakeProcess *process, GraphicsContextKind *ret,
+			 ModelAnswer *answer)
+{
+	*ret = GRAPHICS_CONTEXT_VAILD;
+	if (model_has_context(model, process->key))
+		return true;
+	if (process->context_evidence == EVIDENCE_EXHAUSTED)
+		return refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
+	if (process->context_evidence != EVIDENCE_FOUND || !process->has_graphics_context)
+		return refuse(answer, STATUS_INVALID_DISPOSITION);
+	*ret = process->graphics_context;
+	return true;
+}
+
+static bool can_watch(Model *model, ProcessKey key, ModelAnswer *answer)
+{
+	return !model->world->refuse_watch || model_holds(model, key) ||
+	       refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
+}
+
+static void register_process(Model *model, const ModelRequest *request, ModelMachine *machine,
+			     ModelAnswer *answer)
+{
+	const Caller *caller = request->caller;
+	const FakeProcess *process = model_process(model, caller->process);
+	GraphicsContextKind kind;
+
+	if (!may_register(model, request, machine, answer))
+		return;
+	if (!has_virtual_gpu(model, machine)) {
+		refuse(answer, STATUS_GRAPHICS_VAIL_STATE_CHANGED);
+		return;
+	}
+	if (!find_context(model, process, &kind, answer) ||
+	    !model_may_have(model, caller, LIMIT_REGISTRATIONS, answer) ||
+	    !can_watch(model, process->key, answer))
+		return;
+	ModelRegistration *registration = MODEL_ADD(model, registrations);
+	registration->machine = machine->serial;
+	registration->process = process->key;
+	registration->pid = process->pid;
+	registration->uid = caller->credentials.uid;
+	registration->account = caller->account;
+	registration->context = kind;
+	world_must(credentials_copy(&process->credentials, &registration->credentials));
+	world_must(connection_credentials_copy(&caller->credentials, &registration->connection));
+	answer->registration = registration->serial;
+}
+
+static void revoke(Model *model, const ModelRequest *request, ModelMachine *machine,
+		   ModelAnswer *answer)
+{
+	ModelRegistration *registration, *newest = NULL;
+
+	if (!owns(model, request, machine, answer))
+		return;
+	/* A dead process whose exit was not told yet may share its pid with a live one. */
+	MODEL_EACH(model, registration, registrations)
+	if (registration->machine == machine->serial &&
+	    (uint64_t)registration->pid == request->pid &&
+	    (!newest || registration->serial > newest->serial))
+		newest = registration;
+	if (newest)
+		model_end_registration(newest);
+	else
+		refuse(answer, STATUS_NOT_FOUND);
+}
+
+static void assign(Model *model, const ModelRequest *request, ModelMachine *machine,
+		   ModelAnswer *answer)
+{
+	if (!owns(model, request, machine, answer))
+		return;
+	if (request->has_handle && strcmp(request->handle, model->adapter) != 0) {
+		refuse(answer, STATUS_INVALID_HANDLE);
+		return;
+	}
+	if (!model_may_have(model, request->caller, LIMIT_VIRTUAL_GPUS, answer))
+		return;
+	ModelVirtualGpu *virtual_gpu = MODEL_ADD(model, virtual_gpus);
+	virtual_gpu->machine = machine->serial;
+	virtual_gpu->account = request->caller->account;
+}
+
+static void remove_virtual_gpu(Model *model, const ModelRequest *request, ModelAnswer *answer)
+{
+	ModelVirtualGpu *virtual_gpu, *found = NULL;
+
+	MODEL_EACH(model, virtual_gpu, virtual_gpus)
+	if (strcmp(virtual_gpu->handle, request->handle) == 0)
+		found = virtual_gpu;
+	if (!found)
+		refuse(answer, STATUS_INVALID_HANDLE);
+	else if (owns(model, request, model_machine(model, found->machine), answer))
+		model_end_virtual_gpu(model, found);
+}
+
+static void impose(Model *model, const ModelRequest *request, ModelAnswer *answer)
+{
+	ModelQuarantine *old = model_quarantine(model, request->guid);
+	const ModelMachine *machine = model_machine_of(model, request->guid);
+
+	if (!model_may_have(model, request->caller, LIMIT_QUARANTINES, answer))
+		return;
+	if (model->world->refuse_store) {
+		refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	if (old)
+		old->serial = 0;
+	ModelQuarantine *quarantine = MODEL_ADD(model, quarantines);
+	quarantine->guid = request->guid;
+	quarantine->account = request->caller->account;
+	if (machine)
+		model_end_registrations(model, machine->serial);
+}
+
+static void set_quarantine(Model *model, const ModelRequest *request, ModelAnswer *answer)
+{
+	ModelQuarantine *old = model_quarantine(model, request->guid);
+
+	if (!caller_lives(model, request, answer))
+		return;
+	if (!request->caller->is_operator) {
+		refuse(answer, STATUS_ACCESS_DENIED);
+		return;
+	}
+	if (request->quarantined)
+		impose(model, request, answer);
+	else if (old && model->world->refuse_store)
+		refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
+	else if (old)
+		old->serial = 0;
+}
+
+static ModelGpuProcess *find_gpu_process(Model *model, ProcessKey process)
+{
+	ModelGpuProcess *gpu_process;
+
+	MODEL_EACH(model, gpu_process, gpu_processes)
+	if (gpu_process->process == process)
+		return gpu_process;
+	return NULL;
+}
+
+static void create_context(Model *model, const ModelRequest *request, ModelAnswer *answer)
+{
+	const Caller *caller = request->caller;
+	ModelGpuProcess *gpu_process = find_gpu_process(model, caller->process);
+
+	if (request->has_handle && strcmp(request->handle, model->adapter) != 0) {
+		refuse(answer, STATUS_INVALID_HANDLE);
+		return;
+	}
+	if (!caller_lives(model, request, answer) ||
+	    !model_may_have(model, caller, LIMIT_CONTEXTS, answer))
+		return;
+	if (!gpu_process) {
+		if (!model_may_have(model, caller, LIMIT_GPU_PROCESSES, answer) ||
+		    !can_watch(model, caller->process, answer))
+			return;
+		gpu_process = MODEL_ADD(model, gpu_processes);
+		gpu_process->process = caller->process;
+		gpu_process->account = caller->account;
+	}
+	ModelContext *context = MODEL_ADD(model, contexts);
+	context->gpu_process = gpu_process->serial;
+	context->account = caller->account;
+}
+
+static void destroy_context(Model *model, const ModelRequest *request, ModelAnswer *answer)
+{
+	ModelContext *context, *found = NULL;
+
+	MODEL_EACH(model, context, contexts)
+	if (strcmp(context->handle, request->handle) == 0)
+		found = context;
+	if (!found) {
+		refuse(answer, STATUS_INVALID_HANDLE);
+		return;
+	}
+	if (!caller_lives(model, request, answer))
+		return;
+	ModelGpuProcess *own = find_gpu_process(model, request->caller->process);
+	if (own && own->serial == found->gpu_process)
+		found->serial = 0;
+	else
+		refuse(answer, STATUS_ACCESS_DENIED);
+}
+
+static int compare_serials(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void list(Model *model, const ModelRequest *request, ModelAnswer *answer)
+{
+	const Caller *caller = request->caller;
+	ModelRegistration *registration;
+	ModelMachine *machine;
+	ModelQuarantine *quarantine;
+
+	if (request->method == MODEL_LIST_REGISTRATIONS)
+		MODEL_EACH(model, registration, registrations)
+	if (caller->is_operator || registration->process == caller->process)
+		answer->serials[answer->count++] = registration->serial;
+	if (request->method == MODEL_LIST_MACHINES)
+		MODEL_EACH(model, machine, machines)
+	if (model_sees(model, caller, machine))
+		answer->serials[answer->count++] = machine->serial;
+	if (request->method == MODEL_LIST_QUARANTINES && !caller->is_operator)
+		refuse(answer, STATUS_ACCESS_DENIED);
+	else if (request->method == MODEL_LIST_QUARANTINES)
+		MODEL_EACH(model, quarantine, quarantines)
+	answer->serials[answer->count++] = quarantine->serial;
+	if (request->method == MODEL_LIST_ADAPTERS)
+		answer->serials[answer->count++] = 1;
+	qsort(answer->serials, answer->count, sizeof(answer->serials[0]), compare_serials);
+}
+
+/* Those whose subject is a running VM. */
+static void answer_of_machine(Model *model, const ModelRequest *request, ModelAnswer *answer)
+{
+	ModelMachine *machine = model_machine_of(model, request->guid);
+	ModelRegistration *own;
+
+	if (!machine) {
+		refuse(answer, STATUS_NOT_FOUND);
+		return;
+	}
+	own = model_registration(model, request->caller->process, machine->serial);
+	if (request->method == MODEL_REGISTER && own)
+		answer->registration = own->serial;
+	else if (request->method == MODEL_REGISTER)
+		register_process(model, request, machine, answer);
+	else if (request->method == MODEL_REVOKE)
+		revoke(model, request, machine, answer);
+	else if (request->method == MODEL_ASSIGN)
+		assign(model, request, machine, answer);
+	else if (request->method == MODEL_DESCRIBE && model_sees(model, request->caller, machine))
+		answer->machine = machine->serial;
+	else if (request->method == MODEL_DESCRIBE)
+		refuse(answer, STATUS_ACCESS_DENIED);
+	else if (request->method == MODEL_UNREGISTER && caller_lives(model, request, answer) && own)
+		model_end_registration(own);
+	else if (request->method == MODEL_UNREGISTER && answer->status == STATUS_SUCCESS)
+		refuse(answer, STATUS_NOT_FOUND);
+	else if (request->method == MODEL_UNREGISTER_MACHINE &&
+		 owns(model, request, machine, answer))
+		model_end_machine(model, machine);
+	else if (request->method == MODEL_UPDATE_MACHINE && owns(model, request, machine, answer))
+		model_update_machine(model, request, machine, answer);
+}
+
+static void make_machine(Model *model, const ModelRequest *request, ModelAnswer *answer)
+{
+	if (!caller_lives(model, request, answer))
+		return;
+	if (request->caller->is_operator || model->world->service.settings.allow_user_machines)
+		model_register_machine(model, request, answer);
+	else
+		refuse(answer, STATUS_ACCESS_DENIED);
+}
+
+ModelAnswer model_answer(Model *model, const ModelRequest *request)
+{
+	ModelAnswer answer = { .status = STATUS_SUCCESS };
+
+	if (request->foreign) {
+		/* All bytes of a peer outside the pid namespace look foreign: it is not gone. */
+		bool gone =
+			request->caller->pid != 0 && !model_alive(model, request->caller->process);
+
+		refuse(&answer, gone ? STATUS_PROCESS_IS_TERMINATING : STATUS_ACCESS_DENIED);
+		return answer;
+	}
+	if (request->bad_parameter) {
+		refuse(&answer, STATUS_INVALID_PARAMETER);
+		strncpy(answer.parameter, request->bad_parameter, sizeof(answer.parameter) - 1);
+		return answer;
+	}
+	switch (request->method) {
+	case MODEL_GET_INFO:
+		break;
+	case MODEL_GET_DESCRIPTION:
+		if (!request->known_interface)
+			refuse(&answer, STATUS_NOT_FOUND);
+		break;
+	case MODEL_REGISTER_MACHINE:
+		make_machine(model, request, &answer);
+		break;
+	case MODEL_REMOVE:
+		remove_virtual_gpu(model, request, &answer);
+		break;
+	case MODEL_SET_QUARANTINE:
+		set_quarantine(model, request, &answer);
+		break;
+	case MODEL_CREATE_CONTEXT:
+		create_context(model, request, &answer);
+		break;
+	case MODEL_DESTROY_CONTEXT:
+		destroy_context(model, request, &answer);
+		break;
+	case MODEL_LIST_REGISTRATIONS:
+	case MODEL_LIST_MACHINES:
+	case MODEL_LIST_QUARANTINES:
+	case MODEL_LIST_ADAPTERS:
+		list(model, request, &answer);
+		break;
+	default:
+		answer_of_machine(model, request, &answer);
+		break;
+	}
+	return answer;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* The model's RegisterVirtualMachine and UpdateVirtualMachine. */
+#include <stdio.h>
+#include <string.h>
+
+#include "model.h"
+
+/* Parties as they are named, resolved; nothing of it is in the model yet. */
+typedef struct ModelSettings {
+	size_t client_count;
+	ModelClient clients[MODEL_PARTY_MAX];
+	ProcessKey agent;
+} ModelSettings;
+
+static bool fail(ModelAnswer *answer, NTSTATUS status, const char *parameter)
+{
+	answer->status = status;
+	snprintf(answer->parameter, sizeof(answer->parameter), "%s", parameter);
+	return false;
+}
+
+static bool invalid(ModelAnswer *answer, const char *parameter)
+{
+	return fail(answer, STATUS_INVALID_PARAMETER, parameter);
+}
+
+/* Credentials of a process that was named; NULL with the answer filled in where there are none. */
+static const Credentials *look_at(const FakeProcess *process, const char *path, ModelAnswer *answer)
+{
+	if (process && process->alive && process->credentials_evidence == EVIDENCE_FOUND)
+		return &process->credentials;
+	if (process && process->alive && process->credentials_evidence == EVIDENCE_EXHAUSTED)
+		fail(answer, STATUS_INSUFFICIENT_RESOURCES, "");
+	else
+		invalid(answer, path);
+	return NULL;
+}
+
+/* An ordinary user names only itself: all four uids, its namespace, no capability that it lacks. */
+static bool may_name(Model *model, const Caller *caller, const Credentials *named, const char *path,
+		     ModelAnswer *answer)
+{
+	if (caller->is_operator)
+		return true;
+	const Credentials *own = look_at(model_process(model, caller->process), path, answer);
+	if (!own)
+		return false;
+	bool is_own = own->uids[ID_EFFECTIVE] == caller->credentials.uid &&
+		      named->user_namespace.inode == own->user_namespace.inode &&
+		      !(named->permitted & ~own->permitted) &&
+		      !(named->effective & ~own->permitted);
+	for (int kind = 0; kind < ID_MAX; kind++)
+		is_own &= named->uids[kind] == caller->credentials.uid;
+	return is_own || invalid(answer, path);
+}
+
+static const FakeProcess *resolve(Model *model, const Caller *caller, uint64_t pid,
+				  const char *path, ModelAnswer *answer)
+{
+	const FakeProcess *found = NULL;
+
+	if (pid > 0 && pid <= INT32_MAX && model->world->exhaust_find) {
+		fail(answer, STATUS_INSUFFICIENT_RESOURCES, "");
+		return NULL;
+	}
+	for (size_t i = 0; i < model->world->process_count; i++)
+		if ((uint64_t)model->world->processes[i].pid == pid &&
+		    model->world->processes[i].alive)
+			found = &model->world->processes[i];
+	if (!found) {
+		invalid(answer, path);
+		return NULL;
+	}
+	const Credentials *named = look_at(found, path, answer);
+	return named && may_name(model, caller, named, path, answer) ? found : NULL;
+}
+
+/* A user by name or number; of ordinary callers, only their own. */
+static const FakeUser *resolve_user(Model *model, const Caller *caller, const char *name,
+				    const char *path, ModelAnswer *answer)
+{
+	for (size_t i = 0; i < model->world->user_count; i++) {
+		const FakeUser *user = &model->world->users[i];
+		char decimal[16];
+
+		snprintf(decimal, sizeof(decimal), "%u", user->uid);
+		if (strcmp(name, user->name) != 0 && strcmp(name, decimal) != 0)
+			continue;
+		if (caller->is_operator || user->uid == caller->credentials.uid)
+			return user;
+	}
+	invalid(answer, path);
+	return NULL;
+}
+
+static bool one_of_two(const ModelParty *party, const char *path, ModelAnswer *answer)
+{
+	return (party->user != NULL) != party->has_pid || invalid(answer, path);
+}
+
+static bool add_client(Model *model, const Caller *caller, const ModelParty *party, size_t index,
+		       ModelSettings *settings, ModelAnswer *answer)
+{
+	ModelClient *client = &settings->clients[index];
+	char path[40], member[48];
+
+	snprintf(path, sizeof(path), "displayClients[%zu]", index);
+	snprintf(member, sizeof(member), "%s.%s", path, party->user ? "user" : "pid");
+	if (!one_of_two(party, path, answer))
+		return false;
+	if (party->user) {
+		const FakeUser *user = resolve_user(model, caller, party->user, member, answer);
+
+		if (!user)
+			return false;
+		if (user->evidence != EVIDENCE_FOUND)
+			return invalid(answer, member);
+		*client = (ModelClient){ .is_user = true, .uid = user->uid };
+		world_must(credentials_copy(&user->credentials, &client->snapshot));
+	} else {
+		const FakeProcess *process = resolve(model, caller, party->pid, member, answer);
+
+		if (!process)
+			return false;
+		*client = (ModelClient){ .pid = process->pid };
+		world_must(credentials_copy(&process->credentials, &client->snapshot));
+	}
+	settings->client_count = index + 1;
+	return true;
+}
+
+static bool is_login_user(Model *model, uid_t uid)
+{
+	for (size_t i = 0; i < model->world->user_count; i++)
+		if (model->world->users[i].uid == uid)
+			return model->world->users[i].is_login_user;
+	return false;
+}
+
+static bool vmm_is_client(Model *model, const FakeProcess *vmm, bool is_known,
+			  ModelSettings *settings, ModelAnswer *answer)
+{
+	if (!is_known && !is_login_user(model, vmm->credentials.uids[ID_EFFECTIVE]))
+		return invalid(answer, "displayClients");
+	settings->clients[0] = (ModelClient){ .pid = vmm->pid };
+	world_must(credentials_copy(&vmm->credentials, &settings->clients[0].snapshot));
+	settings->client_count = 1;
+	return true;
+}
+
+static bool resolve_agent(Model *model, const ModelRequest *request, ModelSettings *settings,
+			  ModelAnswer *answer)
+{
+	const ModelParty *agent = &request->agent;
+
+	if (!request->has_agent)
+		return true;
+	if (!one_of_two(agent, "agent", answer))
+		return false;
+	if (agent->user)
+		return resolve_user(model, request->caller, agent->user, "agent.user", answer);
+	const FakeProcess *process =
+		resolve(model, request->caller, agent->pid, "agent.pid", answer);
+	settings->agent = process ? process->key : PROCESS_KEY_NONE;
+	return process != NULL;
+}
+
+/* vmm: whose credentials count where nobody is named; NULL: display clients are not spoken of.
+ * is_known: the same was registered before, and the VMM need be no login user's. */
+static bool resolve_settings(Model *model, const ModelRequest *request, const FakeProcess *vmm,
+			     bool is_known, ModelSettings *settings, ModelAnswer *answer)
+{
+	size_t count = request->has_clients ? request->client_count : 0;
+
+	if (vmm && count == 0 && !vmm_is_client(model, vmm, is_known, settings, answer))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!add_client(model, request->caller, &request->clients[i], i, settings, answer))
+			return false;
+	return resolve_agent(model, request, settings, answer);
+}
+
+static void free_settings(ModelSettings *settings)
+{
+	for (size_t i = 0; i < settings->client_count; i++)
+		credentials_deinit(&settings->clients[i].snapshot);
+}
+
+/* Whether the daemon can watch one process more, where it does not watch it already. */
+static bool can_watch(Model *model, ProcessKey key, ModelAnswer *answer)
+{
+	if (key == PROCESS_KEY_NONE || !model->world->refuse_watch || model_holds(model, key))
+		return true;
+	return fail(answer, STATUS_INSUFFICIENT_RESOURCES, "");
+}
+
+static void take_clients(ModelMachine *machine, const ModelRequest *request,
+			 ModelSettings *settings)
+{
+	for (size_t i = 0; i < machine->client_count; i++)
+		credentials_deinit(&machine->clients[i].snapshot);
+	machine->clients_named = request->has_clients && request->client_count > 0;
+	machine->client_count = settings->client_count;
+	memcpy(machine->clients, settings->clients, sizeof(machine->clients));
+	settings->client_count = 0;
+}
+
+static void take_rest(ModelMachine *machine, const ModelRequest *request,
+		      const ModelSettings *settings)
+{
+	if (request->has_name)
+		machine->name = request->name;
+	if (request->has_agent) {
+		machine->has_agent = true;
+		machine->agent = settings->agent;
+	}
+}
+
+static void add_machine(Model *model, const ModelRequest *request, const FakeProcess *vmm,
+			ModelSettings *settings, ModelMachine *old, ModelAnswer *answer)
+{
+	const Caller *caller = request->caller;
+
+	if (!model_may_have(model, caller, LIMIT_VIRTUAL_MACHINES, answer) ||
+	    !can_watch(model, vmm->key, answer) || !can_watch(model, settings->agent, answer))
+		return;
+	if (old)
+		model_end_machine(model, old);
+	ModelMachine *machine = MODEL_ADD(model, machines);
+	machine->guid = request->guid;
+	machine->vmm = vmm->key;
+	machine->vmm_pid = vmm->pid;
+	machine->registrar = caller->credentials.uid;
+	machine->account = caller->account;
+	machine->by_operator = caller->is_operator;
+	machine->name = -1;
+	take_clients(machine, request, settings);
+	take_rest(machine, request, settings);
+	answer->machine = machine->serial;
+}
+
+static bool is_the_same(const ModelRequest *request, const FakeProcess *vmm,
+			const ModelMachine *old)
+{
+	bool is_operator = request->caller->is_operator;
+
+	return old && old->vmm == vmm->key &&
+	       (old->by_operator
+			? is_operator
+			: !is_operator && old->registrar == request->caller->credentials.uid);
+}
+
+static bool is_the_same_again(const ModelRequest *request, const ModelMachine *old,
+			      const FakeProcess *vmm)
+{
+	if (!old || old->vmm != vmm->key)
+		return false;
+	if (request->caller->is_operator)
+		return old->by_operator; /* a user's is displaced */
+	return !old->by_operator && old->registrar == request->caller->credentials.uid;
+}
+
+static void meet(Model *model, const ModelRequest *request, const FakeProcess *vmm,
+		 ModelSettings *settings, ModelMachine *old, ModelAnswer *answer)
+{
+	bool is_same = is_the_same_again(request, old, vmm);
+
+	if (!resolve_settings(model, request, vmm, !is_same, settings, answer))
+		return;
+	if (is_same)
+		answer->machine = old->serial;
+	else if (!old || (request->caller->is_operator && !old->by_operator))
+		add_machine(model, request, vmm, settings, old, answer);
+	else
+		fail(answer, STATUS_OBJECT_NAME_COLLISION, "");
+}
+
+void model_register_machine(Model *model, const ModelRequest *request, ModelAnswer *answer)
+{
+	const Caller *caller = request->caller;
+	ModelMachine *old = model_machine_of(model, request->guid);
+	const FakeProcess *vmm = NULL;
+	ModelSettings settings = { 0 };
+
+	/* The old one's VMM is looked at once more, whatever comes of this. */
+	if (old && !model_alive(model, old->vmm)) {
+		model_process_exits(model, old->vmm);
+		old = NULL;
+	}
+	if (request->has_vmm_pid) {
+		vmm = resolve(model, caller, request->pid, "vmmPid", answer);
+	} else {
+		const FakeProcess *self = model_process(model, caller->process);
+		const Credentials *own = look_at(self, "vmmPid", answer);
+
+		if (own && may_name(model, caller, own, "vmmPid", answer))
+			vmm = self;
+	}
+	if (vmm && resolve_settings(model, request, vmm, is_the_same(request, vmm, old), &settings,
+				    answer))
+		meet(model, request, vmm, &settings, old, answer);
+	free_settings(&settings);
+}
+
+static void end_unmatched(Model *model, const ModelMachine *machine)
+{
+	ModelRegistration *registration;
+
+	MODEL_EACH(model, registration, registrations)
+	{
+		bool matches = false;
+
+		if (registration->machine != machine->serial)
+			continue;
+		for (size_t i = 0; i < machine->client_count; i++)
+			matches |= model_equals(&machine->clients[i], &registration->connection,
+						&registration->credentials);
+		if (!matches)
+			model_end_registration(registration);
+	}
+}
+
+void model_update_machine(Model *model, const ModelRequest *request, ModelMachine *machine,
+			  ModelAnswer *answer)
+{
+	const FakeProcess *vmm = request->has_clients ? model_process(model, machine->vmm) : NULL;
+	ModelSettings settings = { 0 };
+
+	if (request->has_clients && !vmm->alive) {
+		fail(answer, STATUS_NOT_FOUND, "");
+		return;
+	}
+	if (request->has_clients && !look_at(vmm, "virtualMachineGuid", answer))
+		return;
+	if (resolve_settings(model, request, vmm, false, &settings, answer) &&
+	    can_watch(model, settings.agent, answer)) {
+		take_rest(machine, request, &settings);
+		if (request->has_clients) {
+			take_clients(machine, request, &settings);
+			end_unmatched(model, machine);
+		}
+		answer->machine = machine->serial;
+	}
+	free_settings(&settings);
+}

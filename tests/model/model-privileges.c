@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* "The same privileges" once more, as section 3 of the contract says it, without the core's code.
+ */
+#include <string.h>
+
+#include "model.h"
+
+static bool has_group(const Groups *groups, gid_t gid)
+{
+	for (size_t i = 0; i < groups->count; i++)
+		if (groups->ids[i] == gid)
+			return true;
+	return false;
+}
+
+/* Equal as sets. */
+static bool same_groups(const Groups *a, const Groups *b)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (!has_group(b, a->ids[i]))
+			return false;
+	for (size_t i = 0; i < b->count; i++)
+		if (!has_group(a, b->ids[i]))
+			return false;
+	return true;
+}
+
+static bool is_real(uint32_t id)
+{
+	return id != 65534 && id != (uint32_t)-1;
+}
+
+static bool same_connection(const ConnectionCredentials *connection, const Credentials *client,
+			    bool is_user)
+{
+	if (!is_real(connection->uid) || !is_real(connection->gid))
+		return false;
+	if (has_group(&connection->groups, 65534) || has_group(&connection->groups, (gid_t)-1))
+		return false;
+	return connection->uid == client->uids[ID_EFFECTIVE] &&
+	       connection->gid == client->gids[ID_EFFECTIVE] &&
+	       same_groups(&connection->groups, &client->groups) &&
+	       (is_user || !connection->label || strcmp(connection->label, client->label) == 0);
+}
+
+bool model_resembles(const ModelClient *client, const Caller *caller)
+{
+	if (client->unreadable || (client->is_user && !caller->in_initial_user_namespace))
+		return false;
+	return same_connection(&caller->credentials, &client->snapshot, client->is_user);
+}
+
+bool model_equals(const ModelClient *client, const ConnectionCredentials *connection,
+		  const Credentials *now)
+{
+	const Credentials *then = &client->snapshot;
+	const uint64_t wake_alarm = UINT64_C(1) << 35;
+
+	if (client->unreadable || !same_connection(connection, then, client->is_user))
+		return false;
+	for (int kind = 0; kind < ID_MAX; kind++)
+		if (now->uids[kind] != then->uids[kind] || now->gids[kind] != then->gids[kind] ||
+		    !is_real(now->uids[kind]) || !is_real(now->gids[kind]))
+			return false;
+	if (now->user_namespace.inode != then->user_namespace.inode ||
+	    now->user_namespace.device != then->user_namespace.device)
+		return false;
+	if (!same_groups(&now->groups, &then->groups) || has_group(&now->groups, 65534) ||
+	    has_group(&now->groups, (gid_t)-1))
+		return false;
+	if (client->is_user)
+		return (now->permitted == 0 || now->permitted == wake_alarm) &&
+		       (now->effective == 0 || now->effective == wake_alarm);
+	return now->permitted == then->permitted && now->effective == then->effective &&
+	       strcmp(now->label, then->label) == 0 &&
+	       strcmp(now->stacked_labels, then->stacked_labels) == 0;
+}
+
+void model_refresh(Model *model, ModelMachine *machine, uid_t uid)
+{
+	for (size_t i = 0; i < machine->client_count; i++) {
+		ModelClient *client = &machine->clients[i];
+
+		if (!client->is_user || client->uid != uid)
+			continue;
+		credentials_deinit(&client->snapshot);
+		client->unreadable = true;
+		for (size_t j = 0; j < model->world->user_count; j++) {
+			const FakeUser *user = &model->world->users[j];
+
+			if (user->uid != client->uid || user->evidence != EVIDENCE_FOUND)
+				continue;
+			client->unreadable = false;
+			world_must(credentials_copy(&user->credentials, &client->snapshot));
+		}
+	}
+}
+
+bool model_sees(Model *model, const Caller *caller, const ModelMachine *machine)
+{
+	bool is_registrar = caller->credentials.uid == machine->registrar &&
+			    (caller->in_initial_user_namespace || !machine->by_operator);
+
+	if (caller->is_operator || is_registrar || machine->vmm == caller->process)
+		return true;
+	if (model_registration(model, caller->process, machine->serial))
+		return true;
+	for (size_t i = 0; i < machine->client_count; i++)
+		if ((!machine->clients[i].is_user || caller->in_initial_user_namespace) &&
+		    model_resembles(&machine->clients[i], caller))
+			return true;
+	return false;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* The model's state: arrays, linear search, and what goes when something goes. */
+#include "model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const model_guids[MODEL_GUID_MAX] = {
+	"00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002",
+	"ffffffff-ffff-ffff-ffff-ffffffffffff", "af0dcd1a-a0fd-59a0-998e-cad0c3834a2c",
+	"80000000-0000-4000-8000-000000000000", "b1111111-2222-4333-8444-555555555555",
+};
+
+void *model_add(Model *model, void *items, size_t size)
+{
+	for (size_t i = 0; i < MODEL_ITEM_MAX; i++) {
+		uint64_t *serial = (uint64_t *)((char *)items + i * size);
+
+		if (*serial != 0)
+			continue;
+		memset(serial, 0, size);
+		*serial = ++model->serial;
+		return serial;
+	}
+	abort();
+}
+
+const FakeProcess *model_process(const Model *model, ProcessKey key)
+{
+	for (size_t i = 0; i < model->world->process_count; i++)
+		if (model->world->processes[i].key == key)
+			return &model->world->processes[i];
+	return NULL;
+}
+
+bool model_alive(const Model *model, ProcessKey key)
+{
+	const FakeProcess *process = model_process(model, key);
+
+	return process && process->alive;
+}
+
+bool model_holds(Model *model, ProcessKey key)
+{
+	ModelMachine *machine;
+	ModelRegistration *registration;
+	ModelGpuProcess *gpu_process;
+
+	MODEL_EACH(model, machine, machines)
+	if (machine->vmm == key || (machine->has_agent && machine->agent == key))
+		return true;
+	MODEL_EACH(model, registration, registrations)
+	if (registration->process == key)
+		return true;
+	MODEL_EACH(model, gpu_process, gpu_processes)
+	if (gpu_process->process == key)
+		return true;
+	return false;
+}
+
+ModelMachine *model_machine_of(Model *model, int guid)
+{
+	ModelMachine *machine;
+
+	MODEL_EACH(model, machine, machines)
+	if (machine->guid == guid)
+		return machine;
+	return NULL;
+}
+
+ModelMachine *model_machine(Model *model, uint64_t serial)
+{
+	ModelMachine *machine;
+
+	MODEL_EACH(model, machine, machines)
+	if (machine->serial == serial)
+		return machine;
+	return NULL;
+}
+
+ModelQuarantine *model_quarantine(Model *model, int guid)
+{
+	ModelQuarantine *quarantine;
+
+	MODEL_EACH(model, quarantine, quarantines)
+	if (quarantine->guid == guid)
+		return quarantine;
+	return NULL;
+}
+
+ModelRegistration *model_registration(Model *model, ProcessKey process, uint64_t machine)
+{
+	ModelRegistration *registration;
+
+	MODEL_EACH(model, registration, registrations)
+	if (registration->process == process && registration->machine == machine)
+		return registration;
+	return NULL;
+}
+
+bool model_has_context(Model *model, ProcessKey process)
+{
+	ModelGpuProcess *gpu_process;
+	ModelContext *context;
+
+	MODEL_EACH(model, gpu_process, gpu_processes)
+	MODEL_EACH(model, context, contexts)
+	if (gpu_process->process == process && context->gpu_process == gpu_process->serial)
+		return true;
+	return false;
+}
+
+void model_end_registration(ModelRegistration *registration)
+{
+	credentials_deinit(&registration->credentials);
+	connection_credentials_deinit(&registration->connection);
+	registration->serial = 0;
+}
+
+void model_end_registrations(Model *model, uint64_t machine)
+{
+	ModelRegistration *registration;
+
+	MODEL_EACH(model, registration, registrations)
+	if (registration->machine == machine)
+		model_end_registration(registration);
+}
+
+void model_end_virtual_gpu(Model *model, ModelVirtualGpu *virtual_gpu)
+{
+	uint64_t machine = virtual_gpu->machine;
+	ModelVirtualGpu *other;
+
+	virtual_gpu->serial = 0;
+	MODEL_EACH(model, other, virtual_gpus)
+	if (other->machine == machine)
+		return;
+	model_end_registrations(model, machine);
+}
+
+void model_end_machine(Model *model, ModelMachine *machine)
+{
+	ModelVirtualGpu *virtual_gpu;
+
+	MODEL_EACH(model, virtual_gpu, virtual_gpus)
+	if (virtual_gpu->machine == machine->serial)
+		virtual_gpu->serial = 0;
+	model_end_registrations(model, machine->serial);
+	for (size_t i = 0; i < machine->client_count; i++)
+		credentials_deinit(&machine->clients[i].snapshot);
+	machine->serial = 0;
+}
+
+static void end_gpu_process(Model *model, ModelGpuProcess *gpu_process)
+{
+	ModelContext *context;
+
+	MODEL_EACH(model, context, contexts)
+	if (context->gpu_process == gpu_process->serial)
+		context->serial = 0;
+	gpu_process->serial = 0;
+}
+
+void model_process_exits(Model *model, ProcessKey process)
+{
+	ModelMachine *machine;
+	ModelRegistration *registration;
+	ModelGpuProcess *gpu_process;
+
+	MODEL_EACH(model, machine, machines)
+	{
+		if (machine->vmm == process)
+			model_end_machine(model, machine);
+		else if (machine->has_agent && machine->agent == process)
+			machine->has_agent = false;
+	}
+	MODEL_EACH(model, registration, registrations)
+	if (registration->process == process)
+		model_end_registration(registration);
+	MODEL_EACH(model, gpu_process, gpu_processes)
+	if (gpu_process->process == process)
+		end_gpu_process(model, gpu_process);
+}
+
+void model_tell_exits(Model *model)
+{
+	for (size_t i = 0; i < model->world->process_count; i++)
+		if (!model->world->processes[i].alive)
+			model_process_exits(model, model->world->processes[i].key);
+}
+
+void model_clear(Model *model)
+{
+	ModelMachine *machine;
+
+	MODEL_EACH(model, machine, machines)
+	model_end_machine(model, machine);
+}
+
+void model_learn(Model *model, ModelMethod method, const char *handle, const char *process)
+{
+	ModelVirtualGpu *virtual_gpu;
+	ModelContext *context;
+	ModelGpuProcess *gpu_process;
+
+	MODEL_EACH(model, virtual_gpu, virtual_gpus)
+	if (method == MODEL_ASSIGN && virtual_gpu->serial == model->serial)
+		snprintf(virtual_gpu->handle, MODEL_HANDLE_SIZE, "%s", handle);
+	if (method != MODEL_CREATE_CONTEXT)
+		return;
+	MODEL_EACH(model, context, contexts)
+	{
+		if (context->serial != model->serial)
+			continue;
+		snprintf(context->handle, MODEL_HANDLE_SIZE, "%s", handle);
+		MODEL_EACH(model, gpu_process, gpu_processes)
+		if (gpu_process->serial == context->gpu_process)
+			snprintf(gpu_process->handle, MODEL_HANDLE_SIZE, "%s", process);
+	}
+}
+
+static void count(uid_t account, uid_t asked, uint64_t *own, uint64_t *all)
+{
+	*own += account == asked;
+	*all += 1;
+}
+
+bool model_may_have(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer)
+{
+	const Limits *limits = &model->world->service.settings.limits;
+	uint64_t own = 0, all = 0;
+	ModelMachine *machine;
+	ModelVirtualGpu *virtual_gpu;
+	ModelRegistration *registration;
+	ModelGpuProcess *gpu_process;
+	ModelContext *context;
+	ModelQuarantine *quarantine;
+
+	if (kind == LIMIT_VIRTUAL_MACHINES)
+		MODEL_EACH(model, machine, machines)
+	count(machine->account, caller->account, &own, &all);
+	if (kind == LIMIT_VIRTUAL_GPUS)
+		MODEL_EACH(model, virtual_gpu, virtual_gpus)
+	count(virtual_gpu->account, caller->account, &own, &all);
+	if (kind == LIMIT_REGISTRATIONS)
+		MODEL_EACH(model, registration, registrations)
+	count(registration->account, caller->account, &own, &all);
+	if (kind == LIMIT_GPU_PROCESSES)
+		MODEL_EACH(model, gpu_process, gpu_processes)
+	count(gpu_process->account, caller->account, &own, &all);
+	if (kind == LIMIT_CONTEXTS)
+		MODEL_EACH(model, context, contexts)
+	count(context->account, caller->account, &own, &all);
+	if (kind == LIMIT_QUARANTINES)
+		MODEL_EACH(model, quarantine, quarantines)
+	count(quarantine->account, caller->account, &own, &all);
+	if (own < limits->per_uid[kind] && all < limits->in_all[kind])
+		return true;
+	answer->status = STATUS_QUOTA_EXCEEDED;
+	answer->limit = limit_name(kind, own >= limits->per_uid[kind]);
+	answer->used = own;
+	return false;
+}

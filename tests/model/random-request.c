@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* Random requests: mostly well-formed, about things that mostly exist, by anybody. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "random.h"
+
+static const char *const method_names[MODEL_METHOD_MAX] = {
+	[MODEL_GET_INFO] = GET_INFO,
+	[MODEL_GET_DESCRIPTION] = GET_DESCRIPTION,
+	[MODEL_REGISTER] = REGISTER,
+	[MODEL_UNREGISTER] = UNREGISTER,
+	[MODEL_REVOKE] = REVOKE,
+	[MODEL_LIST_REGISTRATIONS] = LIST_REGISTRATIONS,
+	[MODEL_REGISTER_MACHINE] = REGISTER_MACHINE,
+	[MODEL_UPDATE_MACHINE] = UPDATE_MACHINE,
+	[MODEL_UNREGISTER_MACHINE] = UNREGISTER_MACHINE,
+	[MODEL_ASSIGN] = ASSIGN,
+	[MODEL_REMOVE] = REMOVE,
+	[MODEL_LIST_MACHINES] = LIST_MACHINES,
+	[MODEL_DESCRIBE] = DESCRIBE,
+	[MODEL_SET_QUARANTINE] = SET_QUARANTINE,
+	[MODEL_LIST_QUARANTINES] = LIST_QUARANTINES,
+	[MODEL_LIST_ADAPTERS] = LIST_ADAPTERS,
+	[MODEL_CREATE_CONTEXT] = CREATE_CONTEXT,
+	[MODEL_DESTROY_CONTEXT] = DESTROY_CONTEXT,
+};
+
+/* How often each is called; what builds up more often than what takes away. */
+static const unsigned int weights[MODEL_METHOD_MAX] = {
+	[MODEL_GET_INFO] = 1,          [MODEL_GET_DESCRIPTION] = 1, [MODEL_REGISTER] = 30,
+	[MODEL_UNREGISTER] = 5,        [MODEL_REVOKE] = 4,          [MODEL_LIST_REGISTRATIONS] = 8,
+	[MODEL_REGISTER_MACHINE] = 16, [MODEL_UPDATE_MACHINE] = 8,  [MODEL_UNREGISTER_MACHINE] = 2,
+	[MODEL_ASSIGN] = 12,           [MODEL_REMOVE] = 6,          [MODEL_LIST_MACHINES] = 6,
+	[MODEL_DESCRIBE] = 8,          [MODEL_SET_QUARANTINE] = 5,  [MODEL_LIST_QUARANTINES] = 4,
+	[MODEL_LIST_ADAPTERS] = 2,     [MODEL_CREATE_CONTEXT] = 8,  [MODEL_DESTROY_CONTEXT] = 6,
+};
+
+static ModelMethod random_method(Dice *dice)
+{
+	unsigned int sum = 0, at = 0;
+
+	for (int method = 0; method < MODEL_METHOD_MAX; method++)
+		sum += weights[method];
+	uint64_t roll = dice_roll(dice, sum);
+	while (roll >= weights[at])
+		roll -= weights[at++];
+	return (ModelMethod)at;
+}
+
+static uint64_t random_pid(const World *world, Dice *dice)
+{
+	static const uint64_t odd[] = { 0, 1, 99999, INT32_MAX, UINT64_C(1) << 31, INT64_MAX };
+
+	if (dice_chance(dice, 15))
+		return odd[dice_roll(dice, ARRAY_SIZE(odd))];
+	return (uint64_t)world->processes[dice_roll(dice, world->process_count)].pid;
+}
+
+static const char *random_user(Dice *dice)
+{
+	static const char *const users[] = {
+		"alice", "bob", "carol", "1000", "root", "nobody-here"
+	};
+
+	return users[dice_roll(dice, ARRAY_SIZE(users))];
+}
+
+static ModelParty random_party(const World *world, const ModelRequest *request, Dice *dice)
+{
+	ModelParty party = { 0 };
+
+	if (dice_chance(dice, 2)) {
+		party.user = random_user(dice);
+	} else {
+		party.has_pid = true;
+		party.pid = dice_chance(dice, 2) ? (uint64_t)request->caller->pid
+						 : random_pid(world, dice);
+	}
+	if (dice_chance(dice, 30)) /* both, or none */
+		party = party.user ? (ModelParty){ .user = party.user, .has_pid = true, .pid = 1 }
+				   : (ModelParty){ 0 };
+	return party;
+}
+
+/* A handle that lives, of this type or another, or one that never did. */
+static void random_handle(const Model *model, ModelRequest *request, Dice *dice)
+{
+	const char *handle = "no handle at all";
+	size_t at = dice_roll(dice, 12); /* the first places are the fullest */
+
+	switch (dice_roll(dice, 10)) {
+	case 0:
+		handle = model->adapter;
+		break;
+	case 1:
+		handle = "00112233445566778899aabbccddeeff";
+		break;
+	case 2:
+		handle = model->gpu_processes[at].handle;
+		break;
+	case 3:
+		break;
+	default:
+		if (request->method == MODEL_REMOVE)
+			handle = model->virtual_gpus[at].handle;
+		else if (request->method == MODEL_DESTROY_CONTEXT)
+			handle = model->contexts[at].handle;
+		else
+			handle = model->adapter;
+	}
+	snprintf(request->handle, sizeof(request->handle), "%s", handle);
+}
+
+/* Mostly a registration that is there. */
+static void aim_at_registration(Model *model, ModelRequest *request, Dice *dice)
+{
+	const ModelRegistration *registration = &model->registrations[dice_roll(dice, 6)];
+
+	if (registration->serial == 0)
+		return;
+	request->guid = model_machine(model, registration->machine)->guid;
+	request->pid = (uint64_t)registration->pid;
+}
+
+static void fill_machine(const World *world, ModelRequest *request, Dice *dice)
+{
+	request->has_name = dice_chance(dice, 3);
+	request->name = (int)dice_roll(dice, 5);
+	request->has_vmm_pid = request->method == MODEL_REGISTER_MACHINE && !dice_chance(dice, 3);
+	request->pid = random_pid(world, dice);
+	request->has_clients = dice_chance(dice, 2);
+	request->client_count = dice_roll(dice, MODEL_PARTY_MAX + 1);
+	for (size_t i = 0; i < request->client_count; i++)
+		request->clients[i] = random_party(world, request, dice);
+	request->has_agent = dice_chance(dice, 3);
+	request->agent = random_party(world, request, dice);
+}
+
+static void write_party(FILE *out, const ModelParty *party)
+{
+	fputc('{', out);
+	if (party->user)
+		fprintf(out, "\"user\":\"%s\"", party->user);
+	if (party->has_pid)
+		fprintf(out, "%s\"pid\":%" PRIu64, party->user ? "," : "", party->pid);
+	fputc('}', out);
+}
+
+static void write_machine(FILE *out, const ModelRequest *request)
+{
+	if (request->has_name)
+		fprintf(out, ",\"name\":\"n%d\"", request->name);
+	if (request->has_vmm_pid)
+		fprintf(out, ",\"vmmPid\":%" PRIu64, request->pid);
+	if (request->has_clients) {
+		fputs(",\"displayClients\":[", out);
+		for (size_t i = 0; i < request->client_count; i++) {
+			fputs(i > 0 ? "," : "", out);
+			write_party(out, &request->clients[i]);
+		}
+		fputc(']', out);
+	}
+	if (request->has_agent) {
+		fputs(",\"agent\":", out);
+		write_party(out, &request->agent);
+	}
+}
+
+/* Members that fit no method, or not this type: the path is what has to be named. */
+static const struct {
+	int method; /* -1: any */
+	const char *text, *path;
+} spoilers[] = {
+	{ -1, ",\"bogus\":null", "bogus" },
+	{ -1, ",\"Virtualmachineguid\":1", "Virtualmachineguid" },
+	{ MODEL_REGISTER, ",\"virtualMachineGuid\":7", "virtualMachineGuid" },
+	{ MODEL_ASSIGN, ",\"virtualMachineGuid\":null", "virtualMachineGuid" },
+	{ MODEL_ASSIGN, ",\"adapter\":[]", "adapter" },
+	{ MODEL_REVOKE, ",\"pid\":-1", "pid" },
+	{ MODEL_REVOKE, ",\"pid\":\"1\"", "pid" },
+	{ MODEL_REVOKE, ",\"pid\":null", "pid" },
+	{ MODEL_SET_QUARANTINE, ",\"quarantined\":1", "quarantined" },
+	{ MODEL_REGISTER_MACHINE, ",\"vmmPid\":1.0", "vmmPid" },
+	{ MODEL_REGISTER_MACHINE, ",\"displayClients\":{}", "displayClients" },
+	{ MODEL_REGISTER_MACHINE, ",\"displayClients\":[{\"pid\":1},{\"pid\":true}]",
+	  "displayClients[1].pid" },
+	{ MODEL_UPDATE_MACHINE, ",\"vmmPid\":1", "vmmPid" },
+	{ MODEL_UPDATE_MACHINE, ",\"agent\":{\"uid\":1}", "agent.uid" },
+	{ MODEL_UPDATE_MACHINE, ",\"displayClients\":[null]", "displayClients[0]" },
+	{ MODEL_DESTROY_CONTEXT, ",\"context\":7", "context" },
+	{ MODEL_REMOVE, ",\"virtualGpu\":{}", "virtualGpu" },
+};
+
+static void spoil(FILE *out, ModelRequest *request, Dice *dice)
+{
+	size_t at = dice_roll(dice, ARRAY_SIZE(spoilers));
+
+	if (spoilers[at].method != -1 && spoilers[at].method != (int)request->method)
+		return;
+	fputs(spoilers[at].text, out);
+	request->bad_parameter = spoilers[at].path;
+}
+
+static bool names_machine(ModelMethod method)
+{
+	switch (method) {
+	case MODEL_REGISTER:
+	case MODEL_UNREGISTER:
+	case MODEL_REVOKE:
+	case MODEL_REGISTER_MACHINE:
+	case MODEL_UPDATE_MACHINE:
+	case MODEL_UNREGISTER_MACHINE:
+	case MODEL_ASSIGN:
+	case MODEL_DESCRIBE:
+	case MODEL_SET_QUARANTINE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void write_parameters(FILE *out, ModelRequest *request)
+{
+	if (names_machine(request->method))
+		fprintf(out, ",\"virtualMachineGuid\":\"%s\"", model_guids[request->guid]);
+	if (request->method == MODEL_REGISTER_MACHINE || request->method == MODEL_UPDATE_MACHINE)
+		write_machine(out, request);
+	if (request->method == MODEL_REVOKE)
+		fprintf(out, ",\"pid\":%" PRIu64, request->pid);
+	if (request->method == MODEL_SET_QUARANTINE)
+		fprintf(out, ",\"quarantined\":%s,\"reason\":\"r\"",
+			request->quarantined ? "true" : "false");
+	if (request->method == MODEL_REMOVE)
+		fprintf(out, ",\"virtualGpu\":\"%s\"", request->handle);
+	if (request->method == MODEL_DESTROY_CONTEXT)
+		fprintf(out, ",\"context\":\"%s\"", request->handle);
+	if (request->has_handle)
+		fprintf(out, ",\"adapter\":\"%s\"", request->handle);
+	if (request->method == MODEL_GET_DESCRIPTION)
+		fprintf(out, ",\"interface\":\"io.%s\"", request->known_interface ? "vaild" : "x");
+}
+
+char *request_make(World *world, Model *model, Dice *dice, ModelRequest *ret)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	world_must(out != NULL);
+	*ret = (ModelRequest){
+		.method = random_method(dice),
+		.caller = world->callers[dice_roll(dice, world->caller_count)],
+		.guid = (int)dice_roll(dice, MODEL_GUID_MAX),
+		.foreign = dice_chance(dice, 200),
+		.quarantined = dice_chance(dice, 3),
+		.known_interface = dice_chance(dice, 2),
+	};
+	random_handle(model, ret, dice);
+	ret->pid = random_pid(world, dice);
+	if (ret->method == MODEL_REGISTER_MACHINE || ret->method == MODEL_UPDATE_MACHINE)
+		fill_machine(world, ret, dice);
+	if (ret->method == MODEL_REVOKE)
+		aim_at_registration(model, ret, dice);
+	if (ret->method == MODEL_ASSIGN || ret->method == MODEL_CREATE_CONTEXT)
+		ret->has_handle = dice_chance(dice, 3);
+
+	/* Each member is written with a comma before it; the first one's is taken out again. */
+	fprintf(out, "{\"method\":\"%s\",\"parameters\":{", method_names[ret->method]);
+	long begin = ftell(out);
+	write_parameters(out, ret);
+	if (dice_chance(dice, 40))
+		spoil(out, ret, dice);
+	fputs("}", out);
+	fclose(out);
+	if (text[begin] == ',')
+		memmove(text + begin, text + begin + 1, strlen(text + begin));
+	return text;
+}

@@ -1,0 +1,181 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Descriptors that strangers send can hang whoever closes them. The daemon takes none where the
+# kernel lets it say so, and elsewhere never closes one where it would wait.
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+LIST=$(call io.vaild.ListRegistrations)
+GUID=13131313-1313-4313-8313-131313131313
+
+# send NAME USER COUNT WHAT: what the sender says of it is in $PRIVATE/NAME.said; it lives on.
+send() {
+  mkfifo "$PRIVATE/$1.go"
+  exec_as "$2" "$TOOLS/send-descriptors" "$SOCKET" "$3" "$4" <"$PRIVATE/$1.go" \
+    >"$PRIVATE/$1.said" 2>&1 &
+  exec {GO}>"$PRIVATE/$1.go"
+  within 10 has_said "$1" 1
+}
+
+has_said() { [ "$(wc -l <"$PRIVATE/$1.said")" -ge "$2" ]; }
+
+# send_while_held NAME USER COUNT WHAT: the sender has closed its own descriptors before the daemon
+# goes on, so the daemon is the last to close. The status of the answer is in STATUS.
+send_while_held() {
+  kill -STOP "$DAEMON"
+  send "$@"
+  kill -CONT "$DAEMON"
+  exec {GO}>&-
+  within 15 has_said "$1" 2 || true
+  STATUS=$(tail -n 1 "$PRIVATE/$1.said" | statuses)
+}
+
+# expect_answer CHECK EXPECTED NAME USER COUNT WHAT
+expect_answer() {
+  local check=$1 expected=$2
+  shift 2
+  send_while_held "$@"
+  expect_equal "$check" "$expected" "$STATUS"
+}
+
+served() {
+  local before=$SECONDS
+
+  expect_equal "$1" STATUS_SUCCESS "$(ask "$2" "$LIST" | statuses)"
+  expect "$1, at once" [ $((SECONDS - before)) -lt 3 ]
+}
+
+refused_by_the_kernel() {
+  if ! "$TOOLS/has-kernel-feature" passrights; then
+    skip "descriptors are refused by the kernel" "this one has no SO_PASSRIGHTS"
+    return
+  fi
+  start_daemon
+  send kernel vail-alice 1 /dev/null
+  expect_equal "descriptors are refused by the kernel" EPERM "$(head -n 1 "$PRIVATE/kernel.said")"
+  send kernel-many vail-alice 253 /dev/null
+  expect_equal "so are 253" EPERM "$(head -n 1 "$PRIVATE/kernel-many.said")"
+  kill -STOP "$DAEMON"
+  send kernel-early vail-alice 1 /dev/null
+  expect_equal "so is one before the connection is accepted" EPERM \
+    "$(head -n 1 "$PRIVATE/kernel-early.said")"
+  kill -CONT "$DAEMON"
+  expect_clean_stop
+}
+
+harmless_ones() {
+  echo >"$PRIVATE/harmless"
+  expect_answer "one that nobody asked for" STATUS_INVALID_PARAMETER \
+    one vail-alice 1 "$PRIVATE/harmless"
+  expect_answer "253 of them" STATUS_INVALID_PARAMETER many vail-alice 253 "$PRIVATE/harmless"
+  expect "they are closed" within 5 daemon_holds_no "$PRIVATE/harmless"
+}
+
+daemon_holds_no() { ! holds "$DAEMON" "$1"; }
+
+lingering_sockets() {
+  local i
+
+  for i in {1..8}; do
+    expect_answer "lingering socket $i" STATUS_INVALID_PARAMETER "linger$i" vail-alice 1 linger
+  done
+  served "lingering: another is served" vail-bob
+  served "lingering: so is the sender, without descriptors" vail-alice
+  expect_answer "lingering: with eight closes under way a user sends no more" \
+    STATUS_QUOTA_EXCEEDED linger9 vail-alice 1 /dev/null
+  expect_answer "lingering: another user may" STATUS_INVALID_PARAMETER \
+    linger-bob vail-bob 1 /dev/null
+  expect_equal "lingering: which limit" "closesUnderWay 8 8" \
+    "$(tail -n 1 "$PRIVATE/linger9.said" |
+      jq -r '.parameters | "\(.limit) \(.maximum) \(.used)"')"
+}
+
+# What a user sends on while its closes hang has to be taken, and must not pile up.
+the_daemon_does_not_drown() {
+  local i held
+
+  echo >"$PRIVATE/flood"
+  for i in {1..20}; do
+    run_as vail-alice "$TOOLS/send-descriptors" "$SOCKET" 253 "$PRIVATE/flood" \
+      </dev/null >"$PRIVATE/flood.$i" 2>&1 &
+  done
+  within 15 all_are_told || true
+  expect_equal "drowning: each is told" 20 "$(cat "$PRIVATE"/flood.* | grep -c QUOTA || true)"
+  held=$(readlink "/proc/$DAEMON/fd/"* | grep -c "^$PRIVATE/flood" || true)
+  expect "drowning: what waits to be closed is bounded (5060 were sent)" [ "$held" -le 2024 ]
+  served "drowning: another is served" vail-bob
+}
+
+all_are_told() { [ "$(cat "$PRIVATE"/flood.* | grep -c '"error"')" -eq 20 ]; }
+
+file_system_that_hangs() {
+  local i
+
+  if [ ! -c /dev/fuse ]; then
+    skip "a file system that never answers FLUSH" "no /dev/fuse"
+    return
+  fi
+  mkdir "$PRIVATE/fuse"
+  "$TOOLS/never-answers-flush" "$PRIVATE/fuse" 2>"$PRIVATE/fuse.log" &
+  FUSE=$!
+  if ! within 5 mountpoint -q "$PRIVATE/fuse"; then
+    skip "a file system that never answers FLUSH" "$(cat "$PRIVATE/fuse.log")"
+    return
+  fi
+  for i in {1..8}; do
+    expect_answer "FUSE: file $i" STATUS_INVALID_PARAMETER \
+      "fuse$i" vail-bob 1 "$PRIVATE/fuse/file"
+  done
+  served "FUSE: another is served" vail-carol
+  served "FUSE: so is the sender, without descriptors" vail-bob
+  expect_answer "FUSE: with eight closes under way a user sends no more" STATUS_QUOTA_EXCEEDED \
+    fuse9 vail-bob 1 /dev/null
+  expect_answer "FUSE: another user may" STATUS_INVALID_PARAMETER fuse-carol vail-carol 1 /dev/null
+  looked_at_in_the_caller
+  kill_hard "$FUSE"
+  expect "FUSE: when the file system is gone, they close" within 5 bob_may_send_again
+}
+
+bob_may_send_again() {
+  AGAIN=$((${AGAIN:-0} + 1))
+  send_while_held "again$AGAIN" vail-bob 1 /dev/null
+  [ "$STATUS" = STATUS_INVALID_PARAMETER ]
+}
+
+# What the daemon fetches from a caller, to see whether it is a GPU, can hang as well.
+looked_at_in_the_caller() {
+  local i
+
+  ready_vm "$GUID" '{"user":"vail-carol"}'
+  for i in {1..30}; do
+    exec_as vail-carol "$TOOLS/with-descriptor" open "$PRIVATE/fuse/file" \
+      socat -t5 - "UNIX-CONNECT:$SOCKET" <<<"$(register "$GUID")" >"$PRIVATE/fetched.$i" &
+  done
+  within 15 all_have_answers || true
+  expect_equal "fetched: each is answered" 30 \
+    "$(cat "$PRIVATE"/fetched.* | statuses | wc -w)"
+  served "fetched: another is served" root
+}
+
+all_have_answers() { [ "$(cat "$PRIVATE"/fetched.* | wc -l)" -eq 30 ]; }
+
+# A connection that is closed by its peer with descriptors queued in it is no different.
+queued_and_never_read() {
+  kill -STOP "$DAEMON"
+  send queued vail-carol 1 linger
+  kill_hard $!
+  kill -CONT "$DAEMON"
+  served "queued: another is served" vail-bob
+}
+
+refused_by_the_kernel
+start_daemon "$TOOLS/without-kernel-feature" passrights
+harmless_ones
+queued_and_never_read
+lingering_sockets
+the_daemon_does_not_drown
+file_system_that_hangs
+expect_clean_stop
+finish

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Proves the books: bounds per uid and in all, the operators' share, and that all comes back. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "account.h"
+#include "macros.h"
+
+TestSuite(account);
+
+static Limits small_limits(uint64_t per_uid, uint64_t in_all)
+{
+	Limits limits;
+
+	for (int kind = 0; kind < LIMIT_MAX; kind++) {
+		limits.per_uid[kind] = per_uid;
+		limits.in_all[kind] = in_all;
+	}
+	return limits;
+}
+
+Test(account, per_uid_and_in_all)
+{
+	for (int kind = 0; kind < LIMIT_MAX; kind++) {
+		Limits limits = small_limits(2, 3);
+		Accounts accounts;
+		Charge charges[3] = { CHARGE_INIT, CHARGE_INIT, CHARGE_INIT },
+		       refused = CHARGE_INIT;
+		Failure failure;
+		LimitKind k = (LimitKind)kind;
+
+		accounts_init(&accounts, &limits);
+		cr_assert_eq(charge_take(&charges[0], &accounts, 1, true, k, &failure), 0);
+		cr_assert_eq(charge_take(&charges[1], &accounts, 1, true, k, &failure), 0);
+		cr_assert_eq(charge_take(&refused, &accounts, 1, true, k, &failure),
+			     STATUS_QUOTA_EXCEEDED);
+		cr_assert_str_eq(failure.limit, limit_name(k, true));
+		cr_assert_eq(failure.maximum, 2u);
+		cr_assert_eq(failure.used, 2u);
+		cr_assert_eq(charge_take(&charges[2], &accounts, 2, true, k, &failure), 0);
+		cr_assert_eq(charge_take(&refused, &accounts, 3, true, k, &failure),
+			     STATUS_QUOTA_EXCEEDED);
+		cr_assert_str_eq(failure.limit, limit_name(k, false));
+		cr_assert_eq(failure.maximum, 3u);
+		cr_assert_eq(failure.used, 0u, "the caller's own use");
+		cr_assert_null(refused.account);
+		accounts_check(&accounts);
+		cr_assert_eq(accounts_used(&accounts, 1, k), 2u);
+		charge_return(&charges[0], &accounts);
+		charge_return(&charges[0], &accounts); /* twice is once */
+		cr_assert_eq(accounts_used(&accounts, 1, k), 1u);
+		cr_assert_eq(charge_take(&charges[0], &accounts, 3, true, k, &failure), 0);
+		for (int i = 0; i < 3; i++)
+			charge_return(&charges[i], &accounts);
+		accounts_check(&accounts);
+		accounts_deinit(&accounts);
+	}
+}
+
+Test(account, kinds_do_not_mix)
+{
+	Limits limits = small_limits(1, 1);
+	Accounts accounts;
+	Charge charges[LIMIT_MAX];
+	Failure failure;
+
+	accounts_init(&accounts, &limits);
+	for (int kind = 0; kind < LIMIT_MAX; kind++)
+		cr_assert_eq(
+			charge_take(&charges[kind], &accounts, 1, true, (LimitKind)kind, &failure),
+			STATUS_SUCCESS);
+	accounts_check(&accounts);
+	for (int kind = 0; kind < LIMIT_MAX; kind++)
+		charge_return(&charges[kind], &accounts);
+	accounts_deinit(&accounts);
+}
+
+/* How many connections strangers and operators get, of so many in all. */
+static void check_share(uint64_t in_all, uint64_t strangers, uint64_t all)
+{
+	Limits limits = small_limits(1000, in_all);
+	Accounts accounts;
+	Charge charges[64];
+	Failure failure;
+	uint64_t taken = 0;
+
+	accounts_init(&accounts, &limits);
+	while (charge_take(&charges[taken], &accounts, 1000 + (uid_t)taken, false,
+			   LIMIT_CONNECTIONS, &failure) == STATUS_SUCCESS)
+		taken++;
+	cr_assert_eq(taken, strangers, "of %lu", (unsigned long)in_all);
+	cr_assert_eq(failure.maximum, strangers);
+	while (charge_take(&charges[taken], &accounts, 0, true, LIMIT_CONNECTIONS, &failure) ==
+	       STATUS_SUCCESS)
+		taken++;
+	cr_assert_eq(taken, all, "of %lu", (unsigned long)in_all);
+	while (taken > 0)
+		charge_return(&charges[--taken], &accounts);
+	accounts_deinit(&accounts);
+}
+
+Test(account, a_tenth_of_the_connections_is_the_operators)
+{
+	check_share(0, 0, 0);
+	check_share(1, 1, 1);
+	check_share(9, 9, 9);
+	check_share(10, 9, 10);
+	check_share(20, 18, 20);
+	check_share(59, 54, 59);
+}
+
+Test(account, the_share_is_of_connections_only)
+{
+	Limits limits = small_limits(10, 10);
+
+	for (int kind = 0; kind < LIMIT_MAX; kind++) {
+		Accounts accounts;
+		Charge charges[10];
+		Failure failure;
+		int taken = 0;
+
+		accounts_init(&accounts, &limits);
+		while (taken < 10 && charge_take(&charges[taken], &accounts, 5, false,
+						 (LimitKind)kind, &failure) == STATUS_SUCCESS)
+			taken++;
+		cr_assert_eq(taken, kind == LIMIT_CONNECTIONS ? 9 : 10);
+		while (taken > 0)
+			charge_return(&charges[--taken], &accounts);
+		accounts_deinit(&accounts);
+	}
+}
+
+Test(account, limits_that_are_lowered_take_nothing_away)
+{
+	Limits limits = small_limits(5, 5);
+	Accounts accounts;
+	Charge charges[3], refused = CHARGE_INIT;
+	Failure failure;
+
+	accounts_init(&accounts, &limits);
+	for (int i = 0; i < 3; i++)
+		charge_take(&charges[i], &accounts, 1, false, LIMIT_CONTEXTS, &failure);
+	accounts.limits = small_limits(1, 1);
+	cr_assert_eq(accounts_used(&accounts, 1, LIMIT_CONTEXTS), 3u);
+	cr_assert_eq(charge_take(&refused, &accounts, 1, false, LIMIT_CONTEXTS, &failure),
+		     STATUS_QUOTA_EXCEEDED);
+	cr_assert_eq(failure.used, 3u);
+	for (int i = 0; i < 3; i++)
+		charge_return(&charges[i], &accounts);
+	accounts_deinit(&accounts);
+}
+
+Test(account, each_limit_has_its_two_names)
+{
+	for (int kind = 0; kind < LIMIT_MAX; kind++) {
+		const char *per_uid = limit_name((LimitKind)kind, true);
+		const char *in_all = limit_name((LimitKind)kind, false);
+
+		cr_assert_eq(strncmp(per_uid, in_all, strlen(in_all)), 0);
+		cr_assert_str_eq(per_uid + strlen(in_all), "PerUid");
+		cr_assert_gt(limits_default.per_uid[kind], 0u);
+		cr_assert_leq(limits_default.per_uid[kind], limits_default.in_all[kind]);
+		cr_assert_leq(limits_default.in_all[kind], (uint64_t)LIMIT_VALUE_MAX);
+	}
+}
+
+/* Section 8 of the contract, and the daemon's documentation, name these. */
+Test(account, the_defaults)
+{
+	cr_assert_eq(limits_default.per_uid[LIMIT_CONNECTIONS], 512u);
+	cr_assert_eq(limits_default.in_all[LIMIT_CONNECTIONS], 10000u);
+	cr_assert_eq(limits_default.per_uid[LIMIT_REGISTRATIONS], 4096u);
+	cr_assert_eq(LIMIT_UNREAD_PER_CONNECTION, 1u << 20);
+	cr_assert_eq(LIMIT_UNREAD_PER_UID, 8u << 20);
+	cr_assert_eq(LIMIT_HALF_MESSAGE_SECONDS, 10);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Proves what the journal is told: each deny, each refused registration, each change; and nothing
+ * of what only reads or changes nothing. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "fake-host.h"
+
+TestSuite(records);
+
+enum { OPERATOR, CLIENT, STRANGER };
+
+static const struct {
+	int who;
+	const char *method, *parameters;
+	const char *reason; /* NULL: no record; "": an allow */
+} rows[] = {
+	{ STRANGER, REGISTER, NAMES_A, "uid" },
+	{ STRANGER, REGISTER, NAMES_B, "virtualMachine" },
+	{ STRANGER, REGISTER, "{}", "parameter" },
+	{ CLIENT, REGISTER, NAMES_A, "" },
+	{ CLIENT, REGISTER, NAMES_A, NULL },
+	{ CLIENT, LIST_REGISTRATIONS, NULL, NULL },
+	{ CLIENT, UNREGISTER, NAMES_B, NULL },
+	{ CLIENT, UNREGISTER, NAMES_A, "" },
+	{ CLIENT, UNREGISTER, NAMES_A, NULL },
+	{ STRANGER, REVOKE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":1}", "notRegistrar" },
+	{ OPERATOR, REVOKE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":1}", NULL },
+	{ STRANGER, REGISTER_MACHINE, NAMES_B, "notOperator" },
+	{ STRANGER, UPDATE_MACHINE, NAMES_A, "notRegistrar" },
+	{ OPERATOR, UPDATE_MACHINE, NAMES_A, "" },
+	{ STRANGER, ASSIGN, NAMES_A, "notRegistrar" },
+	{ OPERATOR, ASSIGN, NAMES_A, "" },
+	{ STRANGER, DESCRIBE, NAMES_A, "notViewer" },
+	{ OPERATOR, DESCRIBE, NAMES_A, NULL },
+	{ STRANGER, LIST_QUARANTINES, NULL, "notOperator" },
+	{ OPERATOR, LIST_QUARANTINES, NULL, NULL },
+	{ STRANGER, LIST_MACHINES, NULL, NULL },
+	{ STRANGER, SET_QUARANTINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}",
+	  "notOperator" },
+	{ OPERATOR, SET_QUARANTINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}",
+	  "" },
+	{ CLIENT, CREATE_CONTEXT, NULL, "" },
+	{ CLIENT, CREATE_CONTEXT, "{\"adapter\":\"x\"}", NULL },
+	{ STRANGER, UNREGISTER_MACHINE, NAMES_A, "notRegistrar" },
+	{ OPERATOR, UNREGISTER_MACHINE, NAMES_A, "" },
+};
+
+Test(records, what_is_recorded_and_what_is_not)
+{
+	Cast cast = cast_new();
+	World *world = cast.world;
+	Caller *const callers[] = { cast.admin, cast.client, cast.stranger };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t before = world->record_count;
+		const char *status =
+			call(world, callers[rows[i].who], rows[i].method, rows[i].parameters);
+		const FakeRecord *record = world_last_record(world);
+
+		cr_assert_eq(world->record_count - before, rows[i].reason ? 1u : 0u,
+			     "row %zu: %s %s", i, rows[i].method, status);
+		if (!rows[i].reason)
+			continue;
+		cr_assert_str_eq(record->method, rows[i].method);
+		cr_assert_str_eq(record->reason, rows[i].reason, "row %zu", i);
+		cr_assert_eq(record->status == STATUS_SUCCESS, rows[i].reason[0] == '\0');
+		cr_assert_eq(record->uid, callers[rows[i].who]->credentials.uid);
+		cr_assert_eq(record->has_guid, rows[i].parameters && rows[i].parameters[1] == '"',
+			     "row %zu", i);
+	}
+	cast_free(&cast);
+}
