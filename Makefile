@@ -45,10 +45,11 @@ objects = $(patsubst %.c,$(1)/%.o,$(2))
 PURE_SOURCES   = $(PROTO) $(CORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
-.PHONY: all run check check-installed lint check-layers check-headers check-dist bench help clean \
-        sanitized packages-run packages-check fuzz
+.PHONY: all run check check-installed lint check-layers bench help clean \
+        sanitized tools fuzz
 
 all: build/vaild build/vailctl build/libvail.so
+	@:
 
 ## Programs
 
@@ -101,8 +102,9 @@ build/fuzz/%: tests/fuzz/%.c $(PURE_SOURCES) $(WORLD)
 	$(QUIET)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined $(INCLUDES) \
 	    -iquote tests/unit -o $@ $^ -ljson-c
 
+TOOL_PROGRAMS = $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
 TEST_PROGRAMS = build/tests/unit-tests build/tests/model-tests build/tests/replay-session \
-                $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
+                $(TOOL_PROGRAMS)
 
 ## Objects
 
@@ -141,28 +143,32 @@ $(INTERFACES): $(VARLINK) Makefile
 # `run` and `check` are the only command that a fresh machine needs: they install first what is
 # missing, and then call make anew, since what was installed may change what is built.
 run:
-	tests/install-packages run
-	$(MAKE) all $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
-	tests/system/main-job
+	@tests/install-packages run
+	@$(MAKE) --no-print-directory all tools
+	@tests/system/main-job
 
 check:
-	tests/install-packages check
-	$(MAKE) check-installed
+	@tests/install-packages check
+	@$(MAKE) --no-print-directory check-installed
 
 check-installed:
-	tests/check
+	@tests/check
+
+tools: $(TOOL_PROGRAMS)
+	@:
 
 sanitized: build/sanitized/vaild build/sanitized/vailctl $(TEST_PROGRAMS)
 
 lint:
-	tests/lint
+	@tests/lint
 
 check-layers: $(call objects,build,$(PURE_SOURCES))
-	tests/check-layers
+	@tests/check-layers
 
-bench: all build/tests/vaild-bench
-	tests/install-packages run
-	tests/bench/run
+bench:
+	@tests/install-packages run
+	@$(MAKE) --no-print-directory all build/tests/vaild-bench
+	@tests/bench/run
 
 fuzz: build/fuzz/fuzz-session
 	@echo 'Fuzzing until interrupted; findings are left in build/fuzz/'

@@ -250,24 +250,10 @@ static bool is_the_same(const ModelRequest *request, const FakeProcess *vmm,
 			: !is_operator && old->registrar == request->caller->credentials.uid);
 }
 
-static bool is_the_same_again(const ModelRequest *request, const ModelMachine *old,
-			      const FakeProcess *vmm)
-{
-	if (!old || old->vmm != vmm->key)
-		return false;
-	if (request->caller->is_operator)
-		return old->by_operator; /* a user's is displaced */
-	return !old->by_operator && old->registrar == request->caller->credentials.uid;
-}
-
 static void meet(Model *model, const ModelRequest *request, const FakeProcess *vmm,
 		 ModelSettings *settings, ModelMachine *old, ModelAnswer *answer)
 {
-	bool is_same = is_the_same_again(request, old, vmm);
-
-	if (!resolve_settings(model, request, vmm, !is_same, settings, answer))
-		return;
-	if (is_same)
+	if (is_the_same(request, vmm, old))
 		answer->machine = old->serial;
 	else if (!old || (request->caller->is_operator && !old->by_operator))
 		add_machine(model, request, vmm, settings, old, answer);

@@ -161,6 +161,21 @@ looked_at_in_the_caller() {
 
 all_have_answers() { [ "$(cat "$PRIVATE"/fetched.* | wc -l)" -eq 30 ]; }
 
+# The child that hangs in the close shares the dead daemon's descriptors, its lock among them.
+a_crash_while_one_hangs() {
+  [ -d "$PRIVATE/fuse" ] && [ -n "${FUSE:-}" ] || return 0
+  mkdir "$PRIVATE/fuse-again"
+  "$TOOLS/never-answers-flush" "$PRIVATE/fuse-again" 2>"$PRIVATE/fuse.log" &
+  FUSE=$!
+  within 5 mountpoint -q "$PRIVATE/fuse-again"
+  expect_answer "crash: one hangs" STATUS_INVALID_PARAMETER \
+    fuse-crash vail-bob 1 "$PRIVATE/fuse-again/file"
+  kill_hard "$DAEMON"
+  start_daemon "$TOOLS/without-kernel-feature" passrights
+  served "crash: the next daemon starts and serves" vail-bob
+  kill_hard "$FUSE"
+}
+
 # A connection that is closed by its peer with descriptors queued in it is no different.
 queued_and_never_read() {
   kill -STOP "$DAEMON"
@@ -177,5 +192,6 @@ queued_and_never_read
 lingering_sockets
 the_daemon_does_not_drown
 file_system_that_hangs
+a_crash_while_one_hangs
 expect_clean_stop
 finish
