@@ -161,3 +161,23 @@ Test(equal_not_greater, one_client_has_to_match_as_a_whole)
 			 "STATUS_ACCESS_DENIED");
 	cast_free(&cast);
 }
+
+/* What is said is how the caller differs from the client that it is nearest to, not the last. */
+Test(equal_not_greater, the_nearest_clients_difference_is_named)
+{
+	static const char *const orders[] = {
+		"{\"user\":\"bob\"},{\"user\":\"alice\"}",
+		"{\"user\":\"alice\"},{\"user\":\"bob\"}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+		Cast cast = cast_new();
+
+		callf(cast.world, cast.admin, UPDATE_MACHINE,
+		      "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[%s]}", orders[i]);
+		process_set_groups(cast.viewer, 1000, 1, (gid_t[]){ 27 });
+		call(cast.world, world_connect(cast.world, cast.viewer), REGISTER, NAMES_A);
+		cr_assert_str_eq(world_last_record(cast.world)->reason, "groups", "%s", orders[i]);
+		cast_free(&cast);
+	}
+}

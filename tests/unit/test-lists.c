@@ -168,6 +168,8 @@ Test(lists, who_sees_which_machine)
 	FakeProcess *with_groups = world_process(world, 302, 1000);
 
 	process_set_groups(with_groups, 1000, 1, (gid_t[]){ 27 });
+	FakeProcess *inner = world_process(world, 303, 1000);
+	inner->credentials.user_namespace.inode++;
 	const struct {
 		Caller *caller;
 		bool sees;
@@ -178,6 +180,7 @@ Test(lists, who_sees_which_machine)
 		{ cast.client, true, "display client" },
 		{ world_connect(world, second), true, "another process like it" },
 		{ world_connect(world, with_groups), false, "same uid, other groups" },
+		{ world_connect(world, inner), false, "same uid in another namespace" },
 		{ cast.stranger, false, "stranger" },
 	};
 

@@ -309,3 +309,28 @@ Test(machine_life, a_users_groups_are_looked_up_anew)
 	cr_assert_str_eq(world_last_record(cast.world)->reason, "unreadable");
 	cast_free(&cast);
 }
+
+/* Asked again, the VMM need not name a display client that it named before. */
+Test(machine_life, the_same_again_names_no_display_client)
+{
+	static const char again[] = "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200}";
+	Cast cast = cast_new();
+
+	cr_assert_str_eq(SAY(cast.admin, REGISTER_MACHINE, again), SUCCESS);
+	cr_assert_str_eq(reply_string(cast.world, "virtualMachine.displayClients[0].user"),
+			 "alice");
+	SAY(cast.admin, UNREGISTER_MACHINE, NAMES_A);
+	cr_assert_str_eq(SAY(cast.admin, REGISTER_MACHINE, again), "STATUS_INVALID_PARAMETER");
+	cast_free(&cast);
+}
+
+Test(machine_life, an_update_of_one_that_has_just_ended)
+{
+	Cast cast = cast_new();
+
+	world_kill(cast.world, cast.vmm); /* and the daemon was not told */
+	cr_assert_str_eq(SAY(cast.admin, UPDATE_MACHINE,
+			     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[]}"),
+			 "STATUS_NOT_FOUND");
+	cast_free(&cast);
+}

@@ -119,3 +119,24 @@ Test(quarantine, a_broker_that_stops_forgets_without_lifting)
 		     END_DAEMON_STOPPED);
 	world_free(world);
 }
+
+/* What was imposed before a restart stays, though the limit is lower now. */
+Test(quarantine, what_is_restored_passes_no_limit)
+{
+	Cast cast = cast_new();
+	World *world = cast.world;
+	Broker *broker = world->service.broker;
+	Guid guid;
+	Failure failure;
+	char *reason = strdup("before");
+
+	world->service.settings.limits.per_uid[LIMIT_QUARANTINES] = 0;
+	world->service.settings.limits.in_all[LIMIT_QUARANTINES] = 0;
+	world_reload(world);
+	cr_assert(guid_parse(GUID_A, &guid));
+	cr_assert_eq(quarantine_restore(broker, &guid, &reason, &failure), STATUS_SUCCESS);
+	cr_assert_null(reason, "taken");
+	cr_assert_eq(accounts_used(&broker->accounts, 0, LIMIT_QUARANTINES), 1u);
+	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
+	cast_free(&cast);
+}

@@ -71,3 +71,24 @@ Test(records, what_is_recorded_and_what_is_not)
 	}
 	cast_free(&cast);
 }
+
+/* What is refused before it reaches its method, for whose bytes it is, is recorded like a deny. */
+Test(records, foreign_bytes_are_recorded)
+{
+	static const char request[] = "{\"method\":\"" REGISTER "\",\"parameters\":" NAMES_A "}\n";
+	Cast cast = cast_new();
+	Buffer out = BUFFER_INIT;
+	Session session;
+	size_t before = cast.world->record_count;
+
+	session_init(&session, &cast.world->service, cast.client);
+	buffer_append(&session.input, request, strlen(request));
+	session_arrived(&session, &(Arrival){ .foreign = true });
+	session_pump(&session, &out);
+	cr_assert_eq(cast.world->record_count, before + 1);
+	cr_assert_str_eq(world_last_record(cast.world)->reason, "foreign");
+	cr_assert_eq(world_last_record(cast.world)->status, STATUS_ACCESS_DENIED);
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}

@@ -141,3 +141,34 @@ Test(session_backpressure, a_list_too_long_for_one_reply_says_how_to_get_it)
 	cr_assert_eq(items, 700u);
 	cast_free(&cast);
 }
+
+/* A clock that runs while requests are answered: half a millisecond a look. */
+static uint64_t slow_clock(void *self)
+{
+	return ((World *)self)->now += 500;
+}
+
+Test(session_backpressure, a_long_turn_gives_way_to_others_and_goes_on)
+{
+	enum { REQUESTS = 200 };
+	static const char request[] = "{\"method\":\"" LIST_REGISTRATIONS "\"}\n";
+	Cast cast = cast_new_quiet();
+	Buffer out = BUFFER_INIT;
+	Session session;
+	size_t pauses = 0;
+
+	cast.world->host.now = slow_clock;
+	session_init(&session, &cast.world->service, cast.client);
+	for (int i = 0; i < REQUESTS; i++)
+		buffer_append(&session.input, request, strlen(request));
+	session_arrived(&session, &(Arrival){ 0 });
+	while (session_pump(&session, &out) == SESSION_PAUSED) {
+		cr_assert_lt(buffer_size(&out), (size_t)LIMIT_UNREAD_PAUSE, "not for the output");
+		cr_assert_lt(++pauses, 100u);
+	}
+	cr_assert_gt(pauses, 2u);
+	cr_assert_eq(count_byte(&out, '\n'), (size_t)REQUESTS);
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}
