@@ -74,6 +74,13 @@ char *guid_format(const Guid *guid, char text[static GUID_TEXT_LENGTH + 1])
 	return text;
 }
 
+bool guid_is_nil(const Guid *guid)
+{
+	static const Guid nil;
+
+	return guid_compare(guid, &nil) == 0;
+}
+
 int guid_compare(const Guid *a, const Guid *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));

@@ -21,6 +21,9 @@ bool guid_parse(const char *text, Guid *ret_guid);
 /* Writes the GUID in lower case without braces, and a NUL. Returns text. */
 char *guid_format(const Guid *guid, char text[static GUID_TEXT_LENGTH + 1]);
 
+/* Whether it is all zero, and so the GUID of nothing. */
+bool guid_is_nil(const Guid *guid);
+
 int guid_compare(const Guid *a, const Guid *b);
 
 /* A handle: 128 random bits that name an adapter, a process, a context, a vGPU or an object. */

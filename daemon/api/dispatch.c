@@ -45,6 +45,8 @@ static NTSTATUS find_subject(Request *request, Subject *subject)
 		return STATUS_SUCCESS;
 	case SUBJECT_VM:
 		return find_vm(request, subject);
+	case SUBJECT_VM_IF_NAMED:
+		return request->names_virtual_machine ? find_vm(request, subject) : STATUS_SUCCESS;
 	case SUBJECT_ADAPTER:
 		return find_adapter(request, subject);
 	case SUBJECT_VIRTUAL_GPU:
@@ -62,6 +64,14 @@ static NTSTATUS find_subject(Request *request, Subject *subject)
 		return subject->context ? STATUS_SUCCESS : invalid_handle(request, "context");
 	}
 	return invalid_handle(request, "subject");
+}
+
+bool caller_is_agent(const Caller *caller, const VirtualMachine *vm)
+{
+	if (!vm->has_agent)
+		return false;
+	return vm->agent.process ? vm->agent.process->key == caller->process
+				 : vm->agent.uid == caller->credentials.uid;
 }
 
 /* VMs that operators registered are not administered from other user namespaces, whatever uid. */
@@ -83,7 +93,9 @@ static PolicyFacts gather_facts(Service *service, const Caller *caller, const Su
 
 	if (vm) {
 		facts.is_registrar = caller_is_registrar(caller, vm);
+		facts.names_machine = true;
 		facts.is_vmm = vm->vmm->key == caller->process;
+		facts.is_agent = caller_is_agent(caller, vm);
 		facts.is_registered = subject->registration != NULL;
 		facts.resembles_client = display_clients_resemble(&vm->display_clients, caller);
 		facts.is_quarantined = quarantine_find(service->broker, &vm->guid) != NULL;
@@ -183,7 +195,7 @@ static NTSTATUS decode(Request *request, const JsonValue *parameters)
 
 	if (status == STATUS_SUCCESS && table->count > 0 && table->fields[0].type == PARAM_GUID) {
 		request->virtual_machine = request->params.virtual_machine;
-		request->names_virtual_machine = true;
+		request->names_virtual_machine = !guid_is_nil(&request->virtual_machine);
 	}
 	return status;
 }

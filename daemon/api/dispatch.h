@@ -21,6 +21,9 @@ void dispatch_record_refusal(Service *service, const Caller *caller, const Metho
  */
 bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm);
 
+/* Whether the caller may share on the behalf of the VM's VMM. */
+bool caller_is_agent(const Caller *caller, const VirtualMachine *vm);
+
 /* Turns what was found of the calling process itself into a status. */
 NTSTATUS caller_evidence_failure(Evidence evidence, Failure *failure);
 

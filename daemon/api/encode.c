@@ -2,6 +2,7 @@
 #include "encode.h"
 
 #include "macros.h"
+#include "status.h"
 
 static void write_optional_string(Writer *writer, const char *quoted_key, size_t length,
 				  const char *value)
@@ -162,5 +163,64 @@ void encode_adapter(Writer *writer, const Adapter *adapter)
 	writer_unsigned(writer, adapter->max_virtual_gpus);
 	writer_key(writer, "virtualGpus");
 	writer_unsigned(writer, adapter->virtual_gpus);
+	writer_object_end(writer);
+}
+
+static void encode_event_thing(Writer *writer, const Event *event)
+{
+	const VirtualGpu *virtual_gpu;
+	const Quarantine *quarantine;
+
+	switch (event->thing->type) {
+	case THING_REGISTRATION:
+		writer_key(writer, "registration");
+		encode_registration(writer, container_of(event->thing, Registration, thing));
+		return;
+	case THING_VIRTUAL_GPU:
+		virtual_gpu = container_of(event->thing, VirtualGpu, thing);
+		writer_key(writer, "virtualGpu");
+		writer_handle(writer, &virtual_gpu->named.handle);
+		writer_key(writer, "adapter");
+		writer_handle(writer, &virtual_gpu->adapter->named.handle);
+		return;
+	case THING_ADAPTER:
+		writer_key(writer, "adapter");
+		writer_handle(writer, &container_of(event->thing, Adapter, thing)->named.handle);
+		return;
+	case THING_QUARANTINE:
+		quarantine = container_of(event->thing, Quarantine, thing);
+		if (event->kind == EVENT_QUARANTINED)
+			OPTIONAL_STRING(writer, "reason", quarantine->reason);
+		return;
+	case THING_VIRTUAL_MACHINE:
+	case THING_MAX:
+		return;
+	}
+}
+
+/* Whether the kind says that something ended, and so has a reason. */
+static bool event_kind_ends(EventKind kind)
+{
+	return kind == EVENT_UNREGISTERED || kind == EVENT_VIRTUAL_MACHINE_REMOVED ||
+	       kind == EVENT_VIRTUAL_GPU_REMOVED;
+}
+
+void encode_event(Writer *writer, const Event *event)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "kind");
+	writer_string(writer, event_kind_name(event->kind));
+	if (event->virtual_machine) {
+		writer_key(writer, "virtualMachineGuid");
+		writer_guid(writer, event->virtual_machine);
+	}
+	if (event->thing)
+		encode_event_thing(writer, event);
+	if (event_kind_ends(event->kind)) {
+		writer_key(writer, "status");
+		writer_string(writer, status_name(end_reason_status(event->reason)));
+		writer_key(writer, "reason");
+		writer_string(writer, end_reason_name(event->reason));
+	}
 	writer_object_end(writer);
 }

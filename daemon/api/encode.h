@@ -10,5 +10,6 @@ void encode_registration(Writer *writer, const Registration *registration);
 void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine *vm);
 void encode_quarantine(Writer *writer, const Quarantine *quarantine);
 void encode_adapter(Writer *writer, const Adapter *adapter);
+void encode_event(Writer *writer, const Event *event);
 
 #endif

@@ -28,25 +28,22 @@ NTSTATUS method_destroy_context(Request *request)
 	return STATUS_SUCCESS;
 }
 
-static void *adapter_visible_after(Service *service, const Caller *caller, uint64_t serial)
-{
-	(void)caller;
-	return adapter_after(service->broker, serial);
-}
-
-static uint64_t adapter_serial(const void *item)
-{
-	return ((const Adapter *)item)->serial;
-}
-
-static void adapter_write(Service *service, Writer *writer, const void *item)
+static bool adapter_is_visible(Service *service, const Caller *caller, const Thing *thing)
 {
 	(void)service;
-	encode_adapter(writer, item);
+	(void)caller;
+	(void)thing;
+	return true;
+}
+
+static void adapter_write(Service *service, Writer *writer, const Thing *thing)
+{
+	(void)service;
+	encode_adapter(writer, container_of(thing, Adapter, thing));
 }
 
 const ListOperations list_adapters = {
-	.after = adapter_visible_after,
-	.serial = adapter_serial,
+	.type = THING_ADAPTER,
+	.is_visible = adapter_is_visible,
 	.write = adapter_write,
 };

@@ -181,27 +181,18 @@ NTSTATUS method_describe_virtual_machine(Request *request)
 	return reply_with_vm(request, request->subject.vm);
 }
 
-static void *vm_visible_after(Service *service, const Caller *caller, uint64_t serial)
+static bool vm_is_visible(Service *service, const Caller *caller, const Thing *thing)
 {
-	VirtualMachine *vm = vm_after(service->broker, serial);
-
-	while (vm && !caller_sees_vm(service, caller, vm))
-		vm = vm_after(service->broker, vm->serial);
-	return vm;
+	return caller_sees_vm(service, caller, container_of(thing, VirtualMachine, thing));
 }
 
-static uint64_t vm_serial(const void *item)
+static void vm_write(Service *service, Writer *writer, const Thing *thing)
 {
-	return ((const VirtualMachine *)item)->serial;
-}
-
-static void vm_write(Service *service, Writer *writer, const void *item)
-{
-	encode_virtual_machine(writer, service->broker, item);
+	encode_virtual_machine(writer, service->broker, container_of(thing, VirtualMachine, thing));
 }
 
 const ListOperations list_virtual_machines = {
-	.after = vm_visible_after,
-	.serial = vm_serial,
+	.type = THING_VIRTUAL_MACHINE,
+	.is_visible = vm_is_visible,
 	.write = vm_write,
 };

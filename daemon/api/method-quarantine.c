@@ -58,25 +58,21 @@ NTSTATUS method_set_quarantine(Request *request)
 	return status;
 }
 
-static void *quarantine_visible_after(Service *service, const Caller *caller, uint64_t serial)
-{
-	(void)caller; /* the rule has let only operators come here */
-	return quarantine_after(service->broker, serial);
-}
-
-static uint64_t quarantine_serial(const void *item)
-{
-	return ((const Quarantine *)item)->serial;
-}
-
-static void quarantine_write(Service *service, Writer *writer, const void *item)
+static bool quarantine_is_visible(Service *service, const Caller *caller, const Thing *thing)
 {
 	(void)service;
-	encode_quarantine(writer, item);
+	(void)thing;
+	return caller->is_operator; /* the rule has let nobody else come here */
+}
+
+static void quarantine_write(Service *service, Writer *writer, const Thing *thing)
+{
+	(void)service;
+	encode_quarantine(writer, container_of(thing, Quarantine, thing));
 }
 
 const ListOperations list_quarantines = {
-	.after = quarantine_visible_after,
-	.serial = quarantine_serial,
+	.type = THING_QUARANTINE,
+	.is_visible = quarantine_is_visible,
 	.write = quarantine_write,
 };

@@ -2,6 +2,7 @@
 /* io.vaild: registration of host processes for VMs. */
 #include "dispatch.h"
 #include "encode.h"
+#include "stream.h"
 
 /* What the calling process draws with: a context made here, else a GPU device that it has open. */
 static NTSTATUS find_graphics_context(Request *request, GraphicsContextKind *ret_kind)
@@ -89,29 +90,28 @@ NTSTATUS method_revoke_registration(Request *request)
 	return STATUS_SUCCESS;
 }
 
-static void *registration_visible_after(Service *service, const Caller *caller, uint64_t serial)
+/* The stream tells everything; it is counted here. */
+NTSTATUS method_watch(Request *request)
 {
-	Registration *registration = registration_after(service->broker, serial);
-
-	while (registration && !caller->is_operator &&
-	       registration->process->key != caller->process)
-		registration = registration_after(service->broker, registration->serial);
-	return registration;
+	return stream_watch(request->stream, request);
 }
 
-static uint64_t registration_serial(const void *item)
+static bool registration_is_visible(Service *service, const Caller *caller, const Thing *thing)
 {
-	return ((const Registration *)item)->serial;
+	const Registration *registration = container_of(thing, Registration, thing);
+
+	(void)service;
+	return caller->is_operator || registration->process->key == caller->process;
 }
 
-static void registration_write(Service *service, Writer *writer, const void *item)
+static void registration_write(Service *service, Writer *writer, const Thing *thing)
 {
 	(void)service;
-	encode_registration(writer, item);
+	encode_registration(writer, container_of(thing, Registration, thing));
 }
 
 const ListOperations list_registrations = {
-	.after = registration_visible_after,
-	.serial = registration_serial,
+	.type = THING_REGISTRATION,
+	.is_visible = registration_is_visible,
 	.write = registration_write,
 };

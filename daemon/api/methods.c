@@ -31,6 +31,8 @@ const Method methods[] = {
 	     &params_machine, method_unregister_vail_process),
 	CALL(INTERFACE_VAILD, "RevokeRegistration", RULE_MACHINE_OWNER, SUBJECT_VM, CHANGES,
 	     &params_revoke, method_revoke_registration),
+	CALL(INTERFACE_VAILD, "Watch", RULE_WATCHER, SUBJECT_VM_IF_NAMED, METHOD_STREAMS,
+	     &params_machine_if_named, method_watch),
 	LIST(INTERFACE_VAILD, "ListRegistrations", RULE_ANYONE, &list_registrations,
 	     "registrations"),
 

@@ -16,6 +16,7 @@
 typedef enum SubjectType {
 	SUBJECT_NONE,
 	SUBJECT_VM,          /* a running VM, else STATUS_NOT_FOUND */
+	SUBJECT_VM_IF_NAMED, /* the same, where a GUID is there */
 	SUBJECT_ADAPTER,     /* an adapter, the software adapter where absent */
 	SUBJECT_VIRTUAL_GPU, /* a live vGPU and its VM; these and below else STATUS_INVALID_HANDLE
 			      */
@@ -40,6 +41,7 @@ typedef struct Request {
 	Params params;
 	Subject subject;
 	Credentials credentials; /* of the caller now; read under RULE_DISPLAY_CLIENT */
+	Stream *stream;          /* that the method may take up, with "more"; else NULL */
 	Writer *reply;           /* inside "parameters", behind "status" */
 	Failure failure;
 	bool changed; /* the handler changed state: the allow is recorded */
@@ -52,18 +54,18 @@ typedef struct Request {
 /* Does the work and writes the reply's fields, or returns what it left in request->failure. */
 typedef NTSTATUS (*MethodHandler)(Request *request);
 
-/* A list: after(…, serial) is the next item that the caller may see, NULL at the end. */
+/* A list of all things of a type that the caller may see. */
 typedef struct ListOperations {
-	void *(*after)(Service *service, const Caller *caller, uint64_t serial);
-	uint64_t (*serial)(const void *item);
-	void (*write)(Service *service, Writer *writer, const void *item);
+	ThingType type;
+	bool (*is_visible)(Service *service, const Caller *caller, const Thing *thing);
+	void (*write)(Service *service, Writer *writer, const Thing *thing);
 } ListOperations;
 
 typedef enum MethodFlags {
 	METHOD_READS = 0,
-	METHOD_CHANGES_STATE = 1 << 0, /* a caller that is gone is refused */
-	METHOD_RECORDS_REFUSALS = 1
-				  << 1, /* each refusal is a journal record, whatever its status */
+	METHOD_CHANGES_STATE = 1,    /* a caller that is gone is refused */
+	METHOD_RECORDS_REFUSALS = 2, /* each refusal is a journal record, whatever its status */
+	METHOD_STREAMS = 4,          /* answers by a Stream alone: "more" is required */
 } MethodFlags;
 
 struct Method {
@@ -101,6 +103,7 @@ NTSTATUS method_get_interface_description(Request *request);
 NTSTATUS method_register_vail_process(Request *request);
 NTSTATUS method_unregister_vail_process(Request *request);
 NTSTATUS method_revoke_registration(Request *request);
+NTSTATUS method_watch(Request *request);
 extern const ListOperations list_registrations;
 
 NTSTATUS method_register_virtual_machine(Request *request);

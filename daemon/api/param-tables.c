@@ -29,6 +29,9 @@ const ParamTable params_none = { NULL, 0 };
 TABLE(params_machine,
 	REQUIRED("virtualMachineGuid", PARAM_GUID, MachineParams, virtual_machine));
 
+TABLE(params_machine_if_named,
+	OPTIONAL("virtualMachineGuid", PARAM_GUID, MachineParams, virtual_machine));
+
 TABLE(params_revoke,
 	REQUIRED("virtualMachineGuid", PARAM_GUID, RevokeParams, virtual_machine),
 	REQUIRED("pid", PARAM_INTEGER, RevokeParams, pid));

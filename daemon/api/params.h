@@ -14,7 +14,7 @@
  */
 
 typedef enum ParamType {
-	PARAM_GUID,    /* Guid */
+	PARAM_GUID,    /* Guid; all zero, which is none, where absent */
 	PARAM_STRING,  /* const char *, NULL where absent */
 	PARAM_HANDLE,  /* const char *, NULL where absent; any string, to be looked up */
 	PARAM_INTEGER, /* OptionalInteger */
@@ -129,6 +129,7 @@ typedef union Params {
 } Params;
 
 extern const ParamTable params_machine;
+extern const ParamTable params_machine_if_named;
 extern const ParamTable params_revoke;
 extern const ParamTable params_register_machine;
 extern const ParamTable params_update_machine;

@@ -89,6 +89,13 @@ NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
 			    "register for it may see it");
 	case RULE_DISPLAY_CLIENT:
 		return check_display_client(facts, failure);
+	case RULE_WATCHER:
+		if (!facts->names_machine || facts->is_operator || facts->is_registered ||
+		    facts->is_vmm || facts->is_agent)
+			return STATUS_SUCCESS;
+		return deny(failure, "notWatcher",
+			    "only operators, the VM's VMM and agent and the processes that are "
+			    "registered for it may watch the VM");
 	case RULE_CONTEXT_OWNER:
 		if (facts->is_context_owner)
 			return STATUS_SUCCESS;

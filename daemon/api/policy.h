@@ -21,6 +21,7 @@ typedef enum Rule {
 	RULE_MACHINE_VIEWER, /* who sees the VM in a list */
 	RULE_DISPLAY_CLIENT, /* who has the privileges of the VM's display client, or has shown so
 			      */
+	RULE_WATCHER,        /* of one VM: who has to do with it; of all: anyone, filtered */
 	RULE_CONTEXT_OWNER,  /* the process that made it */
 	RULE_MAX,
 } Rule;
@@ -30,6 +31,8 @@ typedef struct PolicyFacts {
 	bool allow_user_machines;
 	bool is_registrar;     /* its uid registered the VM */
 	bool is_vmm;           /* it is the VM's VMM */
+	bool is_agent;         /* it may share on the VMM's behalf */
+	bool names_machine;    /* a VM is the subject */
 	bool is_registered;    /* it is registered for the VM */
 	bool resembles_client; /* its connection looks like a display client's */
 	bool is_context_owner;

@@ -13,12 +13,19 @@ typedef struct Settings {
 	Limits limits;
 } Settings;
 
+typedef struct Stream Stream;
+typedef struct Session Session;
+
 /* All that requests are served with. One for the daemon; owned by whoever wires it. */
 typedef struct Service {
 	Broker *broker;
 	const Host *host;
 	JsonParser *parser;
 	Settings settings;
+	TAILQ_HEAD(, Stream) watches;
+
+	/* A watch has something to tell: the session is to be pumped, at the end of the turn. */
+	void (*watch_ready)(Session *session);
 } Service;
 
 #define SERVICE_VENDOR  "The vaild authors"

@@ -18,6 +18,7 @@ void session_init(Session *session, Service *service, Caller *caller)
 
 void session_deinit(Session *session)
 {
+	session->stream = stream_free(session->stream);
 	buffer_deinit(&session->input);
 }
 
@@ -102,57 +103,19 @@ static NTSTATUS check_reply(const Writer *writer, const Method *method, Failure 
 					: "the reply is too long; ask for less");
 }
 
-static void write_item(Session *session, Writer *writer, const Method *method, const void *item)
-{
-	writer_key_quoted(writer, method->list_key, strlen(method->list_key));
-	writer_array_begin(writer);
-	if (item)
-		method->list->write(session->service, writer, item);
-	writer_array_end(writer);
-}
-
-/* One reply of a list that streams. The last one, and an empty one, do not continue. */
-static void stream_next(Session *session, Buffer *out)
-{
-	const Method *method = session->stream;
-	const ListOperations *list = method->list;
-	Service *service = session->service;
-	Writer writer = WRITER_INIT(out);
-	size_t begin = buffer_size(out);
-	const void *item = list->after(service, session->caller, session->stream_cursor);
-	bool continues = false;
-
-	if (item) {
-		session->stream_cursor = list->serial(item);
-		continues = list->after(service, session->caller, session->stream_cursor) != NULL;
-	}
-	reply_begin(&writer, method->interface);
-	write_item(session, &writer, method, item);
-	reply_end(&writer, continues, session->stream_terminator);
-	if (!continues)
-		session->stream = NULL;
-
-	Failure failure;
-	if (check_reply(&writer, method, &failure) != STATUS_SUCCESS) {
-		session->stream = NULL;
-		reply_with_failure(&writer, begin, method->interface, &failure,
-				   session->stream_terminator);
-	}
-}
-
 /* A list in one reply; what is past the bound need not be written to be refused. */
 static void write_list(Session *session, Writer *writer, const Method *method)
 {
 	const ListOperations *list = method->list;
 	uint64_t cursor = 0;
-	const void *item;
+	const Thing *thing;
 
 	writer_key_quoted(writer, method->list_key, strlen(method->list_key));
 	writer_array_begin(writer);
-	while ((item = list->after(session->service, session->caller, cursor)) &&
+	while ((thing = list_after(session->service, session->caller, list, cursor)) &&
 	       buffer_size(writer->out) <= LIMIT_UNREAD_PER_CONNECTION && !writer->failed) {
-		list->write(session->service, writer, item);
-		cursor = list->serial(item);
+		list->write(session->service, writer, thing);
+		cursor = thing->serial;
 	}
 	writer_array_end(writer);
 }
@@ -165,27 +128,41 @@ typedef struct Call {
 	char terminator;
 } Call;
 
+/* Whether the call is to be answered by a stream. */
+static bool call_streams(const Call *call)
+{
+	return call->more && (call->method->list || call->method->flags & METHOD_STREAMS);
+}
+
 static void session_call(Session *session, const Call *call, Buffer *out)
 {
 	const Method *method = call->method;
 	size_t begin = buffer_size(out);
 	Writer writer = WRITER_INIT(out);
+	Stream *stream = NULL;
 	Request request = {
 		.service = session->service,
 		.caller = session->caller,
 		.method = method,
 		.reply = &writer,
 	};
+	NTSTATUS status = STATUS_SUCCESS;
 
+	if (call_streams(call)) {
+		stream = stream_new(session, method, call->terminator);
+		request.stream = stream;
+		if (!stream)
+			status = failure_no_memory(&request.failure);
+	}
 	reply_begin(&writer, method->interface);
-	NTSTATUS status = dispatch(&request, call->parameters);
-	if (status == STATUS_SUCCESS && method->list && call->more) {
+	if (status == STATUS_SUCCESS)
+		status = dispatch(&request, call->parameters);
+	if (status == STATUS_SUCCESS && stream) {
 		buffer_truncate(out, begin);
-		session->stream = method;
-		session->stream_cursor = 0;
-		session->stream_terminator = call->terminator;
+		session->stream = stream;
 		return;
 	}
+	stream_free(stream);
 	if (status == STATUS_SUCCESS) {
 		if (method->list)
 			write_list(session, &writer, method);
@@ -324,6 +301,13 @@ static const Method *find_method(const Envelope *envelope, char terminator, Buff
 	return NULL;
 }
 
+static void expect_more(char terminator, Buffer *out)
+{
+	Writer writer = WRITER_INIT(out);
+
+	reply_varlink_error(&writer, "ExpectedMore", NULL, NULL, terminator);
+}
+
 static void session_answer(Session *session, const Envelope *envelope, const Arrival *arrival,
 			   char terminator, Buffer *out)
 {
@@ -338,7 +322,9 @@ static void session_answer(Session *session, const Envelope *envelope, const Arr
 		dispatch_record_refusal(session->service, session->caller, call.method, &failure);
 	else
 		status = read_envelope(envelope, &call, &failure);
-	if (status == STATUS_SUCCESS)
+	if (status == STATUS_SUCCESS && call.method->flags & METHOD_STREAMS && !call.more)
+		expect_more(terminator, out);
+	else if (status == STATUS_SUCCESS)
 		session_call(session, &call, out);
 	else
 		refuse(call.method->interface, &failure, terminator, out);
@@ -424,20 +410,43 @@ static bool turn_is_over(Session *session, unsigned int steps, uint64_t *begin)
 	return host->now(host->self) - *begin >= TURN_MICROSECONDS;
 }
 
+/* Lets the stream go on. Returns false, with the state that the session is in now, when it cannot.
+ */
+static bool session_stream(Session *session, Buffer *out, SessionState *ret_state)
+{
+	switch (stream_next(session->stream, out)) {
+	case STREAM_GOES_ON:
+		return true;
+	case STREAM_WAITS:
+		*ret_state = SESSION_WATCHES;
+		return false;
+	case STREAM_ENDS:
+		session->stream = stream_free(session->stream);
+		return true;
+	case STREAM_BREAKS:
+		break;
+	}
+	*ret_state = SESSION_BROKEN;
+	return false;
+}
+
 SessionState session_pump(Session *session, Buffer *out)
 {
 	uint64_t begin = 0;
 	unsigned int steps = 0;
+	bool goes_on = session->state != SESSION_FINISHED;
 
-	while (session->state != SESSION_FINISHED) {
+	if (stream_is_dropped(session->stream)) {
+		session->state = SESSION_BROKEN;
+		return session->state;
+	}
+	while (goes_on) {
 		session->state = SESSION_PAUSED;
 		if (buffer_size(out) >= LIMIT_UNREAD_PAUSE ||
 		    turn_is_over(session, ++steps, &begin))
 			break;
-		if (session->stream)
-			stream_next(session, out);
-		else if (!session_step(session, out, &session->state))
-			break;
+		goes_on = session->stream ? session_stream(session, out, &session->state)
+					  : session_step(session, out, &session->state);
 	}
 	return session->state;
 }

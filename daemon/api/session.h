@@ -3,7 +3,7 @@
 #define API_SESSION_H
 
 #include "frame.h"
-#include "methods.h"
+#include "stream.h"
 
 /*
  * One connection without its socket: bytes in, bytes out. The whole of the daemon from the first
@@ -25,11 +25,13 @@ typedef struct Arrival {
 
 typedef enum SessionState {
 	SESSION_READS,    /* all is answered: give it more input */
+	SESSION_WATCHES,  /* a watch has nothing to tell: call again when the service says so */
 	SESSION_PAUSED,   /* enough output waits: call again when it was taken */
 	SESSION_FINISHED, /* send what is there, then close */
+	SESSION_BROKEN,   /* close now: what waits is not being read */
 } SessionState;
 
-typedef struct Session {
+struct Session {
 	Service *service;
 	Caller *caller;
 	Frame frame;
@@ -37,15 +39,11 @@ typedef struct Session {
 	Arrival arrival; /* of the bytes of this turn */
 	Arrival carried; /* of the part of the first message that came before this turn */
 
-	/* A list that is being streamed. Requests behind it wait. */
-	const Method *stream;
-	uint64_t stream_cursor;
-	char stream_terminator;
-
+	Stream *stream; /* that is under way, or NULL; requests behind it wait */
 	bool end_of_input;
 	uint32_t message_count; /* whole messages so far */
 	SessionState state;     /* once finished it stays so */
-} Session;
+};
 
 /* service and caller must outlive the session; the input buffer comes from whoever reads. */
 void session_init(Session *session, Service *service, Caller *caller);

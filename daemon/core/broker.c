@@ -14,13 +14,11 @@ Broker *broker_new(const Host *host, const Limits *limits)
 	accounts_init(&broker->accounts, limits);
 	RB_INIT(&broker->processes);
 	RB_INIT(&broker->named);
-	TAILQ_INIT(&broker->adapters);
+	for (ThingType type = 0; type < THING_MAX; type++)
+		RB_INIT(&broker->things[type]);
 	RB_INIT(&broker->vms_by_guid);
-	RB_INIT(&broker->vms_by_serial);
 	RB_INIT(&broker->registrations_by_parties);
-	RB_INIT(&broker->registrations_by_serial);
 	RB_INIT(&broker->quarantines_by_guid);
-	RB_INIT(&broker->quarantines_by_serial);
 	if (!adapter_add_software(broker))
 		return broker_free(broker);
 	return broker;
@@ -41,9 +39,9 @@ Broker *broker_free(Broker *broker)
 		gpu_process_end(broker, LIST_FIRST(&process->gpu_processes), END_DAEMON_STOPPED);
 	while ((quarantine = quarantine_after(broker, 0)))
 		quarantine_forget(broker, quarantine);
-	while ((adapter = TAILQ_FIRST(&broker->adapters)))
+	while ((adapter = adapter_after(broker, 0)))
 		adapter_remove(broker, adapter);
-	assert(RB_EMPTY(&broker->named) && RB_EMPTY(&broker->registrations_by_serial));
+	assert(RB_EMPTY(&broker->named) && !thing_after_of_any_type(broker, 0));
 	accounts_deinit(&broker->accounts);
 	free(broker);
 	return NULL;
@@ -67,7 +65,7 @@ void broker_check(Broker *broker)
 	accounts_check(&broker->accounts);
 	for (process = process_first(broker); process; process = process_next(process))
 		process_check(broker, process);
-	for (vm = vm_after(broker, 0); vm; vm = vm_after(broker, vm->serial))
+	for (vm = vm_after(broker, 0); vm; vm = vm_after(broker, vm->thing.serial))
 		vm_check(broker, vm);
 	registrations_check(broker);
 	quarantines_check(broker);

@@ -9,6 +9,7 @@
 #include "process.h"
 #include "quarantine.h"
 #include "registration.h"
+#include "thing.h"
 #include "vm.h"
 
 /*
@@ -23,15 +24,12 @@ struct Broker {
 	const Host *host;
 	Accounts accounts;
 	uint64_t last_serial;
+	ThingTree things[THING_MAX];
 	ProcessTree processes;
 	NamedTree named;
-	AdapterList adapters;
 	VmGuidTree vms_by_guid;
-	VmSerialTree vms_by_serial;
 	RegistrationPartiesTree registrations_by_parties;
-	RegistrationSerialTree registrations_by_serial;
 	QuarantineGuidTree quarantines_by_guid;
-	QuarantineSerialTree quarantines_by_serial;
 };
 
 /* A broker with its software adapter; NULL when there is no memory. host must outlive it. */

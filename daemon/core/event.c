@@ -22,6 +22,29 @@ const char *end_reason_name(EndReason reason)
 	return names[reason];
 }
 
+NTSTATUS end_reason_status(EndReason reason)
+{
+	switch (reason) {
+	case END_PROCESS_EXITED:
+		return STATUS_PROCESS_IS_TERMINATING;
+	case END_VMM_EXITED:
+	case END_VM_UNREGISTERED:
+	case END_VM_DISPLACED:
+		return STATUS_NOT_FOUND;
+	case END_LAST_VIRTUAL_GPU_REMOVED:
+		return STATUS_GRAPHICS_VAIL_STATE_CHANGED;
+	case END_REVOKED:
+	case END_QUARANTINED:
+	case END_PRIVILEGES_CHANGED:
+		return STATUS_ACCESS_DENIED;
+	case END_REQUESTED:
+	case END_DAEMON_STOPPED:
+	case END_MAX:
+		break;
+	}
+	return STATUS_SUCCESS;
+}
+
 const char *event_kind_name(EventKind kind)
 {
 	static const char *const names[] = {
@@ -35,6 +58,8 @@ const char *event_kind_name(EventKind kind)
 		[EVENT_QUARANTINED] = "quarantined",
 		[EVENT_QUARANTINE_LIFTED] = "quarantineLifted",
 		[EVENT_GPU_PROCESS_REMOVED] = "gpuProcessRemoved",
+		[EVENT_ADAPTER_ADDED] = "adapterAdded",
+		[EVENT_CURRENT] = "current",
 	};
 	_Static_assert(ARRAY_SIZE(names) == EVENT_MAX, "each kind has its name");
 

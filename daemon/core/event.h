@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "guid.h"
+#include "thing.h"
 #include "vail-status.h"
 
 /* Why something ended. The name goes into events and the journal. */
@@ -24,6 +25,9 @@ typedef enum EndReason {
 
 const char *end_reason_name(EndReason reason);
 
+/* The status that says the same to the process whose registration ended. */
+NTSTATUS end_reason_status(EndReason reason);
+
 typedef enum EventKind {
 	EVENT_REGISTERED,
 	EVENT_UNREGISTERED,
@@ -35,6 +39,8 @@ typedef enum EventKind {
 	EVENT_QUARANTINED,
 	EVENT_QUARANTINE_LIFTED,
 	EVENT_GPU_PROCESS_REMOVED,
+	EVENT_ADAPTER_ADDED,
+	EVENT_CURRENT, /* of a watch: all that exists was told */
 	EVENT_MAX,
 } EventKind;
 
@@ -45,6 +51,7 @@ typedef struct Event {
 	EventKind kind;
 	const Guid *virtual_machine; /* NULL where no VM is concerned */
 	const Handle *handle;        /* of the vGPU or GPU process, else NULL */
+	const Thing *thing;          /* that came, changed or is about to be freed; NULL: none */
 	pid_t pid;                   /* of the registered process, VMM or GPU process, else 0 */
 	uid_t uid;
 	EndReason reason; /* with the kinds that end something */

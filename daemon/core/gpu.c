@@ -20,24 +20,23 @@ bool adapter_add_software(Broker *broker)
 	}
 	adapter->name = name;
 	adapter->source = ADAPTER_SOFTWARE;
-	adapter->serial = ++broker->last_serial;
 	adapter->level_count = ARRAY_SIZE(index_bits);
 	memcpy(adapter->index_bits, index_bits, sizeof(index_bits));
 	adapter->max_virtual_gpus = LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS;
 	named_add(broker, &adapter->named, NAMED_ADAPTER);
-	TAILQ_INSERT_TAIL(&broker->adapters, adapter, link);
+	thing_add(broker, &adapter->thing, THING_ADAPTER);
 	return true;
 }
 
 Adapter *adapter_software(Broker *broker)
 {
-	return TAILQ_FIRST(&broker->adapters);
+	return adapter_after(broker, 0);
 }
 
 void adapter_remove(Broker *broker, Adapter *adapter)
 {
 	assert(adapter->virtual_gpus == 0);
-	TAILQ_REMOVE(&broker->adapters, adapter, link);
+	thing_remove(broker, &adapter->thing);
 	named_remove(broker, &adapter->named);
 	free(adapter->name);
 	free(adapter);
@@ -52,12 +51,7 @@ Adapter *adapter_find(Broker *broker, const Handle *handle)
 
 Adapter *adapter_after(Broker *broker, uint64_t serial)
 {
-	Adapter *adapter;
-
-	TAILQ_FOREACH (adapter, &broker->adapters, link)
-		if (adapter->serial > serial)
-			return adapter;
-	return NULL;
+	return thing_owner(thing_after(broker, THING_ADAPTER, serial), Adapter);
 }
 
 unsigned int adapter_address_bits(const Adapter *adapter)
@@ -236,7 +230,8 @@ void gpu_check(Broker *broker)
 			assert(gpu_process->process == process);
 			gpu_process_check(gpu_process);
 		}
-	TAILQ_FOREACH (adapter, &broker->adapters, link) {
+	for (adapter = adapter_after(broker, 0); adapter;
+	     adapter = adapter_after(broker, adapter->thing.serial)) {
 		assert(adapter_find(broker, &adapter->named.handle) == adapter);
 		assert(adapter->virtual_gpus <= adapter->max_virtual_gpus);
 	}

@@ -10,6 +10,7 @@
 #include "event.h"
 #include "named.h"
 #include "process.h"
+#include "thing.h"
 
 /*
  * Adapters, the GPU processes on them, and the graphics contexts of those. A GPU process belongs to
@@ -24,17 +25,14 @@ typedef enum AdapterSource { ADAPTER_SOFTWARE } AdapterSource;
 
 typedef struct Adapter {
 	Named named;
-	uint64_t serial;
+	Thing thing;
 	char *name;
 	AdapterSource source;
 	unsigned int level_count;
 	uint8_t index_bits[GPU_PAGE_TABLE_LEVEL_MAX]; /* leaf table first, root last */
 	uint64_t max_virtual_gpus;
 	uint64_t virtual_gpus;
-	TAILQ_ENTRY(Adapter) link; /* in ascending serial */
 } Adapter;
-
-typedef TAILQ_HEAD(AdapterList, Adapter) AdapterList;
 
 typedef struct GpuProcess {
 	Named named;

@@ -12,6 +12,7 @@ const Limits limits_default = {
 		[LIMIT_VIRTUAL_MACHINES] = 1024,
 		[LIMIT_VIRTUAL_GPUS] = 1024,
 		[LIMIT_QUARANTINES] = 4096,
+		[LIMIT_WATCHES] = 256,
 	},
 	.in_all = {
 		[LIMIT_CONNECTIONS] = 10000,
@@ -21,6 +22,7 @@ const Limits limits_default = {
 		[LIMIT_VIRTUAL_MACHINES] = 4096,
 		[LIMIT_VIRTUAL_GPUS] = 4096,
 		[LIMIT_QUARANTINES] = 4096,
+		[LIMIT_WATCHES] = 4096,
 	},
 };
 
@@ -35,6 +37,7 @@ static const struct {
 	[LIMIT_VIRTUAL_MACHINES] = { "virtualMachinesPerUid", "virtualMachines" },
 	[LIMIT_VIRTUAL_GPUS] = { "virtualGpusPerUid", "virtualGpus" },
 	[LIMIT_QUARANTINES] = { "quarantinesPerUid", "quarantines" },
+	[LIMIT_WATCHES] = { "watchesPerUid", "watches" },
 };
 
 _Static_assert(sizeof(names) / sizeof(names[0]) == LIMIT_MAX, "each limit has its names");

@@ -11,13 +11,7 @@ static int quarantine_compare_guid(const Quarantine *a, const Quarantine *b)
 	return guid_compare(&a->guid, &b->guid);
 }
 
-static int quarantine_compare_serial(const Quarantine *a, const Quarantine *b)
-{
-	return compare_numbers(a->serial, b->serial);
-}
-
 TREE_GENERATE(QuarantineGuidTree, Quarantine, by_guid, quarantine_compare_guid)
-TREE_GENERATE(QuarantineSerialTree, Quarantine, by_serial, quarantine_compare_serial)
 
 Quarantine *quarantine_find(Broker *broker, const Guid *guid)
 {
@@ -27,8 +21,7 @@ Quarantine *quarantine_find(Broker *broker, const Guid *guid)
 
 Quarantine *quarantine_after(Broker *broker, uint64_t serial)
 {
-	return RB_NFIND(QuarantineSerialTree, &broker->quarantines_by_serial,
-			&(Quarantine){ .serial = serial + 1 });
+	return thing_owner(thing_after(broker, THING_QUARANTINE, serial), Quarantine);
 }
 
 /* Takes reason. The charge is still to be taken. */
@@ -83,10 +76,15 @@ void quarantine_discard(Broker *broker, Quarantine *quarantine)
 	free(quarantine);
 }
 
-void quarantine_forget(Broker *broker, Quarantine *quarantine)
+static void quarantine_unlink(Broker *broker, Quarantine *quarantine)
 {
 	RB_REMOVE(QuarantineGuidTree, &broker->quarantines_by_guid, quarantine);
-	RB_REMOVE(QuarantineSerialTree, &broker->quarantines_by_serial, quarantine);
+	thing_remove(broker, &quarantine->thing);
+}
+
+void quarantine_forget(Broker *broker, Quarantine *quarantine)
+{
+	quarantine_unlink(broker, quarantine);
 	quarantine_discard(broker, quarantine);
 }
 
@@ -97,28 +95,34 @@ void quarantine_commit(Broker *broker, Quarantine *quarantine)
 
 	if (old)
 		quarantine_forget(broker, old);
-	quarantine->serial = ++broker->last_serial;
+	thing_add(broker, &quarantine->thing, THING_QUARANTINE);
 	RB_INSERT(QuarantineGuidTree, &broker->quarantines_by_guid, quarantine);
-	RB_INSERT(QuarantineSerialTree, &broker->quarantines_by_serial, quarantine);
 	if (vm)
 		vm_end_registrations(broker, vm, END_QUARANTINED);
-	broker_event(broker,
-		     &(Event){ .kind = EVENT_QUARANTINED, .virtual_machine = &quarantine->guid });
+	broker_event(broker, &(Event){
+				     .kind = EVENT_QUARANTINED,
+				     .virtual_machine = &quarantine->guid,
+				     .thing = &quarantine->thing,
+			     });
 }
 
 void quarantine_lift(Broker *broker, Quarantine *quarantine)
 {
-	Guid guid = quarantine->guid;
-
-	quarantine_forget(broker, quarantine);
-	broker_event(broker, &(Event){ .kind = EVENT_QUARANTINE_LIFTED, .virtual_machine = &guid });
+	quarantine_unlink(broker, quarantine);
+	broker_event(broker, &(Event){
+				     .kind = EVENT_QUARANTINE_LIFTED,
+				     .virtual_machine = &quarantine->guid,
+				     .thing = &quarantine->thing,
+			     });
+	quarantine_discard(broker, quarantine);
 }
 
 void quarantines_check(Broker *broker)
 {
 	Quarantine *quarantine;
 
-	RB_FOREACH (quarantine, QuarantineSerialTree, &broker->quarantines_by_serial) {
+	for (quarantine = quarantine_after(broker, 0); quarantine;
+	     quarantine = quarantine_after(broker, quarantine->thing.serial)) {
 		assert(quarantine_find(broker, &quarantine->guid) == quarantine);
 		assert(quarantine->charge.account);
 		assert(quarantine->charge.kind == LIMIT_QUARANTINES);

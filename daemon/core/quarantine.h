@@ -5,22 +5,18 @@
 #include "account.h"
 #include "caller.h"
 #include "guid.h"
-#include "tree.h"
-
-typedef struct Broker Broker;
+#include "thing.h"
 
 /* A GUID for which nobody is registered until an operator lifts it, running or not. */
 typedef struct Quarantine {
 	Guid guid;
-	uint64_t serial;
+	Thing thing;
 	char *reason; /* or NULL */
 	Charge charge;
 	RB_ENTRY(Quarantine) by_guid;
-	RB_ENTRY(Quarantine) by_serial;
 } Quarantine;
 
 typedef RB_HEAD(QuarantineGuidTree, Quarantine) QuarantineGuidTree;
-typedef RB_HEAD(QuarantineSerialTree, Quarantine) QuarantineSerialTree;
 
 Quarantine *quarantine_find(Broker *broker, const Guid *guid);
 

@@ -10,16 +10,10 @@ static int registration_compare_parties(const Registration *a, const Registratio
 {
 	int order = compare_numbers(a->process->key, b->process->key);
 
-	return order != 0 ? order : compare_numbers(a->vm->serial, b->vm->serial);
-}
-
-static int registration_compare_serial(const Registration *a, const Registration *b)
-{
-	return compare_numbers(a->serial, b->serial);
+	return order != 0 ? order : compare_numbers(a->vm->thing.serial, b->vm->thing.serial);
 }
 
 TREE_GENERATE(RegistrationPartiesTree, Registration, by_parties, registration_compare_parties)
-TREE_GENERATE(RegistrationSerialTree, Registration, by_serial, registration_compare_serial)
 
 Registration *registration_find(Broker *broker, ProcessKey process, const VirtualMachine *vm)
 {
@@ -41,8 +35,7 @@ Registration *registration_find_by_pid(const VirtualMachine *vm, pid_t pid)
 
 Registration *registration_after(Broker *broker, uint64_t serial)
 {
-	return RB_NFIND(RegistrationSerialTree, &broker->registrations_by_serial,
-			&(Registration){ .serial = serial + 1 });
+	return thing_owner(thing_after(broker, THING_REGISTRATION, serial), Registration);
 }
 
 /* Frees what is not linked to anything but its process and its account. */
@@ -92,6 +85,7 @@ static void registration_event(Broker *broker, const Registration *registration,
 	broker_event(broker, &(Event){
 				     .kind = kind,
 				     .virtual_machine = &registration->vm->guid,
+				     .thing = &registration->thing,
 				     .pid = registration->process->pid,
 				     .uid = registration->connection_credentials.uid,
 				     .reason = reason,
@@ -100,13 +94,12 @@ static void registration_event(Broker *broker, const Registration *registration,
 
 void registration_commit(Broker *broker, Registration *registration)
 {
-	registration->serial = ++broker->last_serial;
+	thing_add(broker, &registration->thing, THING_REGISTRATION);
 	registration->since = broker_now(broker);
 	LIST_INSERT_HEAD(&registration->process->registrations, registration, of_process);
 	LIST_INSERT_HEAD(&registration->vm->registrations, registration, of_vm);
 	registration->vm->registration_count++;
 	RB_INSERT(RegistrationPartiesTree, &broker->registrations_by_parties, registration);
-	RB_INSERT(RegistrationSerialTree, &broker->registrations_by_serial, registration);
 	registration_event(broker, registration, EVENT_REGISTERED, END_REQUESTED);
 }
 
@@ -126,7 +119,7 @@ Privileges registration_privileges(const Registration *registration)
 void registration_end(Broker *broker, Registration *registration, EndReason reason)
 {
 	RB_REMOVE(RegistrationPartiesTree, &broker->registrations_by_parties, registration);
-	RB_REMOVE(RegistrationSerialTree, &broker->registrations_by_serial, registration);
+	thing_remove(broker, &registration->thing);
 	LIST_REMOVE(registration, of_process);
 	LIST_REMOVE(registration, of_vm);
 	registration->vm->registration_count--;
@@ -138,7 +131,8 @@ void registrations_check(Broker *broker)
 {
 	Registration *registration;
 
-	RB_FOREACH (registration, RegistrationSerialTree, &broker->registrations_by_serial) {
+	for (registration = registration_after(broker, 0); registration;
+	     registration = registration_after(broker, registration->thing.serial)) {
 		assert(registration_find(broker, registration->process->key, registration->vm) ==
 		       registration);
 		assert(registration->charge.account);

@@ -10,7 +10,7 @@
  * can be held against them.
  */
 typedef struct Registration {
-	uint64_t serial;
+	Thing thing;
 	Process *process;
 	VirtualMachine *vm;
 	GraphicsContextKind graphics_context;
@@ -21,11 +21,9 @@ typedef struct Registration {
 	LIST_ENTRY(Registration) of_process;
 	LIST_ENTRY(Registration) of_vm;
 	RB_ENTRY(Registration) by_parties;
-	RB_ENTRY(Registration) by_serial;
 } Registration;
 
 typedef RB_HEAD(RegistrationPartiesTree, Registration) RegistrationPartiesTree;
-typedef RB_HEAD(RegistrationSerialTree, Registration) RegistrationSerialTree;
 
 /* The registration of that process for the VM, or NULL. */
 Registration *registration_find(Broker *broker, ProcessKey process, const VirtualMachine *vm);

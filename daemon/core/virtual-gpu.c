@@ -37,6 +37,7 @@ static void virtual_gpu_event(Broker *broker, const VirtualGpu *virtual_gpu, Eve
 	broker_event(broker, &(Event){
 				     .kind = kind,
 				     .virtual_machine = &virtual_gpu->vm->guid,
+				     .thing = &virtual_gpu->thing,
 				     .handle = &virtual_gpu->named.handle,
 				     .reason = reason,
 			     });
@@ -45,6 +46,7 @@ static void virtual_gpu_event(Broker *broker, const VirtualGpu *virtual_gpu, Eve
 void virtual_gpu_commit(Broker *broker, VirtualGpu *virtual_gpu)
 {
 	named_add(broker, &virtual_gpu->named, NAMED_VIRTUAL_GPU);
+	thing_add(broker, &virtual_gpu->thing, THING_VIRTUAL_GPU);
 	TAILQ_INSERT_TAIL(&virtual_gpu->vm->virtual_gpus, virtual_gpu, link);
 	virtual_gpu->adapter->virtual_gpus++;
 	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_ASSIGNED, END_REQUESTED);
@@ -71,6 +73,7 @@ void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 	TAILQ_REMOVE(&vm->virtual_gpus, virtual_gpu, link);
 	virtual_gpu->adapter->virtual_gpus--;
 	named_remove(broker, &virtual_gpu->named);
+	thing_remove(broker, &virtual_gpu->thing);
 	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_REMOVED, reason);
 	virtual_gpu_discard(broker, virtual_gpu);
 	if (TAILQ_EMPTY(&vm->virtual_gpus))

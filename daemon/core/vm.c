@@ -11,13 +11,7 @@ static int vm_compare_guid(const VirtualMachine *a, const VirtualMachine *b)
 	return guid_compare(&a->guid, &b->guid);
 }
 
-static int vm_compare_serial(const VirtualMachine *a, const VirtualMachine *b)
-{
-	return compare_numbers(a->serial, b->serial);
-}
-
 TREE_GENERATE(VmGuidTree, VirtualMachine, by_guid, vm_compare_guid)
-TREE_GENERATE(VmSerialTree, VirtualMachine, by_serial, vm_compare_serial)
 
 VirtualMachine *vm_find(Broker *broker, const Guid *guid)
 {
@@ -26,8 +20,7 @@ VirtualMachine *vm_find(Broker *broker, const Guid *guid)
 
 VirtualMachine *vm_after(Broker *broker, uint64_t serial)
 {
-	return RB_NFIND(VmSerialTree, &broker->vms_by_serial,
-			&(VirtualMachine){ .serial = serial + 1 });
+	return thing_owner(thing_after(broker, THING_VIRTUAL_MACHINE, serial), VirtualMachine);
 }
 
 void vm_settings_deinit(VmSettings *settings)
@@ -143,6 +136,7 @@ static Event vm_event(const VirtualMachine *vm, EventKind kind, EndReason reason
 	return (Event){
 		.kind = kind,
 		.virtual_machine = &vm->guid,
+		.thing = &vm->thing,
 		.pid = vm->vmm->pid,
 		.uid = vm->vmm->uid,
 		.reason = reason,
@@ -151,10 +145,9 @@ static Event vm_event(const VirtualMachine *vm, EventKind kind, EndReason reason
 
 void vm_commit(Broker *broker, VirtualMachine *vm)
 {
-	vm->serial = ++broker->last_serial;
+	thing_add(broker, &vm->thing, THING_VIRTUAL_MACHINE);
 	vm->since = broker_now(broker);
 	RB_INSERT(VmGuidTree, &broker->vms_by_guid, vm);
-	RB_INSERT(VmSerialTree, &broker->vms_by_serial, vm);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_ADDED, END_REQUESTED);
 	broker_event(broker, &event);
 }
@@ -228,7 +221,7 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	while ((virtual_gpu = TAILQ_FIRST(&vm->virtual_gpus)))
 		virtual_gpu_end(broker, virtual_gpu, reason);
 	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);
-	RB_REMOVE(VmSerialTree, &broker->vms_by_serial, vm);
+	thing_remove(broker, &vm->thing);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_REMOVED, reason);
 	broker_event(broker, &event);
 	vm_free(broker, vm);
@@ -240,7 +233,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	const VirtualGpu *virtual_gpu;
 	size_t registrations = 0;
 
-	assert(vm_find(broker, &vm->guid) == vm && vm_after(broker, vm->serial - 1) == vm);
+	assert(vm_find(broker, &vm->guid) == vm && vm_after(broker, vm->thing.serial - 1) == vm);
 	assert(vm->charge.account && vm->charge.kind == LIMIT_VIRTUAL_MACHINES);
 	assert(process_find(broker, vm->vmm->key) == vm->vmm);
 	assert(vm->display_clients.count > 0);

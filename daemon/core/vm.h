@@ -9,6 +9,7 @@
 #include "event.h"
 #include "gpu.h"
 #include "process.h"
+#include "thing.h"
 
 /*
  * Virtual machines and their virtual GPUs. A VM runs while its VMM's process lives; with it go its
@@ -64,6 +65,7 @@ typedef enum VirtualGpuSource { VIRTUAL_GPU_SOURCE_API } VirtualGpuSource;
 
 typedef struct VirtualGpu {
 	Named named;
+	Thing thing;
 	VirtualMachine *vm;
 	Adapter *adapter;
 	char *profile; /* or NULL */
@@ -76,7 +78,7 @@ typedef TAILQ_HEAD(VirtualGpuList, VirtualGpu) VirtualGpuList;
 
 struct VirtualMachine {
 	Guid guid;
-	uint64_t serial;
+	Thing thing;
 	char *name; /* or NULL */
 	Process *vmm;
 	VmSource source;
@@ -91,13 +93,11 @@ struct VirtualMachine {
 	uint64_t since; /* microseconds on CLOCK_BOOTTIME */
 	Charge charge;
 	RB_ENTRY(VirtualMachine) by_guid;
-	RB_ENTRY(VirtualMachine) by_serial;
 	LIST_ENTRY(VirtualMachine) of_vmm;
 	LIST_ENTRY(VirtualMachine) of_agent;
 };
 
 typedef RB_HEAD(VmGuidTree, VirtualMachine) VmGuidTree;
-typedef RB_HEAD(VmSerialTree, VirtualMachine) VmSerialTree;
 
 /* A process that a message named, looked at. The credentials are owned. */
 typedef struct NamedProcess {

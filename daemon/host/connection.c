@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -56,7 +57,8 @@ static void buffer_return(Buffer *buffer, Buffer *spare)
 
 static void connection_account_unread(Connection *connection)
 {
-	uint32_t unread = (uint32_t)buffer_size(&connection->output);
+	uint32_t unread = (uint32_t)(buffer_size(&connection->output) +
+				     stream_unread(connection->session.stream));
 
 	connection->owner->unread = connection->owner->unread - connection->unread + unread;
 	connection->unread = unread;
@@ -73,9 +75,11 @@ void connection_shut(Connection *connection)
 		return;
 	event_del(&connection->event);
 	connection_set_half(connection, false);
+	if (connection->is_ready)
+		TAILQ_REMOVE(&server->connections.ready, connection, link);
 	buffer_deinit(&connection->output);
-	connection_account_unread(connection);
 	session_deinit(&connection->session);
+	connection_account_unread(connection);
 	TAILQ_REMOVE(&owner->connections, connection, of_owner);
 	owner->connection_count--;
 	if (connection->may_hold_descriptors) {
@@ -229,15 +233,20 @@ static void connection_serve(Connection *connection)
 	connection_account_unread(connection);
 
 	bool is_sent = buffer_size(&connection->output) == 0;
-	if (!alive || (session->state == SESSION_FINISHED && is_sent)) {
+	if (session->state == SESSION_BROKEN)
+		log_warning("pid=%d uid=%u does not read what it watches: closing its connection",
+			    (int)connection->caller.pid, connection->caller.credentials.uid);
+	if (!alive || session->state == SESSION_BROKEN ||
+	    (session->state == SESSION_FINISHED && is_sent)) {
 		connection_shut(connection);
 		return;
 	}
 	/* While output waits nothing more is read: whoever does not take replies asks no more, and
 	 * is not late with the rest of a message either. */
 	bool reads = is_sent && session->state == SESSION_READS;
+	bool watches = is_sent && session->state == SESSION_WATCHES;
 	connection_set_half(connection, reads && session_has_half_message(session));
-	connection_wait_for(connection, is_sent ? EV_READ : EV_WRITE);
+	connection_wait_for(connection, watches ? EV_READ | EV_ET : is_sent ? EV_READ : EV_WRITE);
 	if (is_sent && session->state == SESSION_PAUSED) /* its turn is over, not its requests */
 		event_active(&connection->event, EV_WRITE, 0);
 	owner_shed_unread(owner);
@@ -376,6 +385,14 @@ static bool connection_receive(Connection *connection)
 	return true;
 }
 
+/* Whether the peer has closed both ways. */
+static bool connection_has_hung_up(const Connection *connection)
+{
+	struct pollfd socket = { .fd = connection->socket };
+
+	return poll(&socket, 1, 0) > 0 && socket.revents & (POLLHUP | POLLERR);
+}
+
 static void on_ready(evutil_socket_t descriptor, short what, void *context)
 {
 	Connection *connection = context;
@@ -389,10 +406,43 @@ static void on_ready(evutil_socket_t descriptor, short what, void *context)
 		connection_account_unread(connection);
 		if (buffer_size(&connection->output) > LIMIT_UNREAD_PAUSE / 2)
 			return;
+	} else if (connection->session.state == SESSION_WATCHES) {
+		/* Requests behind the watch wait unread; only its end is of interest. */
+		if (connection_has_hung_up(connection))
+			connection_shut(connection);
+		return;
 	} else if (!connection_receive(connection)) {
 		return;
 	}
 	connection_serve(connection);
+}
+
+/* --- watches --------------------------------------------------------------------------------- */
+
+void connection_watch_ready(Session *session)
+{
+	Connection *connection = container_of(session, Connection, session);
+	Connections *connections = &connection->server->connections;
+
+	if (connection->is_ready)
+		return;
+	connection->is_ready = true;
+	TAILQ_INSERT_TAIL(&connections->ready, connection, link);
+	event_active(&connections->ready_event, EV_TIMEOUT, 0);
+}
+
+static void on_watches_ready(evutil_socket_t descriptor, short what, void *context)
+{
+	Connections *connections = context;
+	Connection *connection;
+
+	(void)descriptor;
+	(void)what;
+	while ((connection = TAILQ_FIRST(&connections->ready))) {
+		TAILQ_REMOVE(&connections->ready, connection, link);
+		connection->is_ready = false;
+		connection_serve(connection);
+	}
 }
 
 /* --- the beginning of a connection ----------------------------------------------------------- */
@@ -514,9 +564,11 @@ void connections_init(Connections *connections, struct Server *server)
 {
 	*connections = (Connections){ .server = server };
 	TAILQ_INIT(&connections->half);
+	TAILQ_INIT(&connections->ready);
 	TAILQ_INIT(&connections->dead);
 	event_assign(&connections->half_event, server->base, -1, 0, on_half_message_late,
 		     connections);
+	event_assign(&connections->ready_event, server->base, -1, 0, on_watches_ready, connections);
 	event_assign(&connections->bury_event, server->base, -1, 0, on_bury, connections);
 }
 
@@ -528,6 +580,7 @@ void connections_deinit(Connections *connections)
 		connection_shut(TAILQ_FIRST(&heaviest->connections));
 	on_bury(-1, 0, connections);
 	event_del(&connections->half_event);
+	event_del(&connections->ready_event);
 	event_del(&connections->bury_event);
 	buffer_deinit(&connections->spare_input);
 	buffer_deinit(&connections->spare_output);

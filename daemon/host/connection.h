@@ -20,6 +20,7 @@ struct Connection {
 	int socket;                /* -1 once it was shut */
 	short waits_for;           /* EV_READ or EV_WRITE: what the event is set to */
 	bool may_hold_descriptors; /* somebody may have queued some: its close can hang */
+	bool is_ready;             /* in the list of those whose watch has something to tell */
 	bool is_half;              /* in the list of half messages */
 	uint32_t unread;           /* bytes of output counted with the owner */
 	uint32_t half_message;     /* the session's count of messages when it began */
@@ -30,7 +31,7 @@ struct Connection {
 	Charge charge;
 	uint64_t half_deadline; /* microseconds on CLOCK_BOOTTIME */
 	TAILQ_ENTRY(Connection) of_owner;
-	TAILQ_ENTRY(Connection) link; /* in the list of half messages, later of those shut */
+	TAILQ_ENTRY(Connection) link; /* of half messages, or ready watches, later of the shut */
 };
 
 typedef TAILQ_HEAD(ConnectionList, Connection) ConnectionList;
@@ -40,9 +41,11 @@ typedef struct Connections {
 	struct Server *server;
 	Buffer spare_input;
 	Buffer spare_output;
-	ConnectionList half; /* in the order of their deadlines, which are all equally far */
-	ConnectionList dead; /* shut in this turn, freed at its end */
+	ConnectionList half;  /* in the order of their deadlines, which are all equally far */
+	ConnectionList ready; /* to be pumped at the end of the turn */
+	ConnectionList dead;  /* shut in this turn, freed at its end */
 	struct event half_event;
+	struct event ready_event;
 	struct event bury_event;
 	bool senders_are_stopped; /* SO_PASSRIGHTS is off: no connection ever has descriptors queued
 				   */
@@ -62,6 +65,9 @@ void connection_give_up(struct Server *server, int socket);
 
 /* Closes it now; it is freed at the end of the turn. Idempotent. */
 void connection_shut(Connection *connection);
+
+/* The session's watch has something to tell. */
+void connection_watch_ready(Session *session);
 
 /* After a reload: who is an operator may be another. */
 void connections_reclassify(Connections *connections);

@@ -127,6 +127,8 @@ static bool server_init_service(Server *server)
 
 	world_init(&server->host, server);
 	service->host = &server->host;
+	TAILQ_INIT(&service->watches);
+	service->watch_ready = connection_watch_ready;
 	service->broker = broker_new(&server->host, &service->settings.limits);
 	service->parser = json_parser_new();
 	if (service->broker && service->parser)

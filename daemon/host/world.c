@@ -6,6 +6,7 @@
 #include "graphics-context.h"
 #include "log.h"
 #include "server.h"
+#include "stream.h"
 #include "user-database.h"
 
 static uint64_t world_now(void *self)
@@ -124,6 +125,7 @@ static void world_event(void *self, const Event *event)
 	Server *server = self;
 
 	journal_event(&server->journal, event);
+	watches_tell(&server->service, event);
 }
 
 static void world_record(void *self, const Record *record)

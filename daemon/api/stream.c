@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatch.h"
+#include "encode.h"
+#include "reply.h"
+#include "session.h"
+
+/* Events may take what a connection may leave unread, less what its output holds besides. */
+#define EVENTS_MAX (LIMIT_UNREAD_PER_CONNECTION - LIMIT_UNREAD_PAUSE)
+
+Stream *stream_new(Session *session, const Method *method, char terminator)
+{
+	Stream *stream = calloc(1, sizeof(*stream));
+
+	if (!stream)
+		return NULL;
+	stream->session = session;
+	stream->method = method;
+	stream->terminator = terminator;
+	return stream;
+}
+
+Stream *stream_free(Stream *stream)
+{
+	if (!stream)
+		return NULL;
+	if (stream->is_watch)
+		TAILQ_REMOVE(&stream->session->service->watches, stream, link);
+	charge_return(&stream->charge, &stream->session->service->broker->accounts);
+	buffer_deinit(&stream->events);
+	free(stream);
+	return NULL;
+}
+
+bool stream_is_dropped(const Stream *stream)
+{
+	return stream && stream->is_dropped;
+}
+
+size_t stream_unread(const Stream *stream)
+{
+	return stream ? buffer_size(&stream->events) : 0;
+}
+
+/* --- lists ----------------------------------------------------------------------------------- */
+
+const Thing *list_after(Service *service, const Caller *caller, const ListOperations *list,
+			uint64_t cursor)
+{
+	const Thing *thing = thing_after(service->broker, list->type, cursor);
+
+	while (thing && !list->is_visible(service, caller, thing))
+		thing = thing_after(service->broker, list->type, thing->serial);
+	return thing;
+}
+
+/* One item a reply. The last one, and an empty one, do not continue. */
+static StreamStep list_next(Stream *stream, Buffer *out)
+{
+	Service *service = stream->session->service;
+	const Caller *caller = stream->session->caller;
+	const Method *method = stream->method;
+	Writer writer = WRITER_INIT(out);
+	size_t begin = buffer_size(out);
+	const Thing *thing = list_after(service, caller, method->list, stream->cursor);
+	bool continues = false;
+
+	reply_begin(&writer, method->interface);
+	writer_key_quoted(&writer, method->list_key, strlen(method->list_key));
+	writer_array_begin(&writer);
+	if (thing) {
+		method->list->write(service, &writer, thing);
+		stream->cursor = thing->serial;
+		continues = list_after(service, caller, method->list, thing->serial) != NULL;
+	}
+	writer_array_end(&writer);
+	reply_end(&writer, continues, stream->terminator);
+	if (writer.failed) {
+		buffer_truncate(out, begin);
+		return STREAM_BREAKS;
+	}
+	return continues ? STREAM_GOES_ON : STREAM_ENDS;
+}
+
+/* --- who may hear of what -------------------------------------------------------------------- */
+
+static bool caller_is_entitled(Service *service, const Caller *caller, const VirtualMachine *vm)
+{
+	return caller->is_operator || vm->vmm->key == caller->process ||
+	       caller_is_agent(caller, vm) ||
+	       registration_find(service->broker, caller->process, vm) != NULL;
+}
+
+/* The VM that a thing belongs to; NULL for one that belongs to none, and so is operators'. */
+static const VirtualMachine *thing_machine(const Thing *thing)
+{
+	switch (thing->type) {
+	case THING_VIRTUAL_MACHINE:
+		return container_of(thing, VirtualMachine, thing);
+	case THING_VIRTUAL_GPU:
+		return container_of(thing, VirtualGpu, thing)->vm;
+	case THING_REGISTRATION:
+		return container_of(thing, Registration, thing)->vm;
+	default:
+		return NULL;
+	}
+}
+
+/* The GUID that a thing is about; NULL for an adapter. */
+static const Guid *thing_guid(const Thing *thing)
+{
+	const VirtualMachine *vm = thing_machine(thing);
+
+	if (vm)
+		return &vm->guid;
+	return thing->type == THING_QUARANTINE ? &container_of(thing, Quarantine, thing)->guid
+					       : NULL;
+}
+
+/* Whether the caller's own registration is what this is about: it may hear of its end. */
+static bool thing_is_callers_registration(const Thing *thing, const Caller *caller)
+{
+	return thing->type == THING_REGISTRATION &&
+	       container_of(thing, Registration, thing)->process->key == caller->process;
+}
+
+static bool watch_admits(Stream *watch, const Thing *thing)
+{
+	Service *service = watch->session->service;
+	const Caller *caller = watch->session->caller;
+	const Guid *guid = thing_guid(thing);
+	const VirtualMachine *vm = thing_machine(thing);
+
+	if (watch->has_machine && (!guid || guid_compare(guid, &watch->machine) != 0))
+		return false;
+	if (caller->is_operator || thing_is_callers_registration(thing, caller))
+		return true;
+	if (!vm && guid)
+		vm = vm_find(service->broker, guid);
+	return vm && caller_is_entitled(service, caller, vm);
+}
+
+/* Whether the caller may still hear of something, once vm (or NULL) is not counted. */
+static bool watch_is_entitled(Stream *watch, const VirtualMachine *without)
+{
+	Service *service = watch->session->service;
+	const Caller *caller = watch->session->caller;
+	const VirtualMachine *vm;
+
+	if (caller->is_operator)
+		return true;
+	for (vm = vm_after(service->broker, 0); vm;
+	     vm = vm_after(service->broker, vm->thing.serial))
+		if (vm != without &&
+		    (!watch->has_machine || guid_compare(&vm->guid, &watch->machine) == 0) &&
+		    caller_is_entitled(service, caller, vm))
+			return true;
+	return false;
+}
+
+/* --- watches --------------------------------------------------------------------------------- */
+
+static EventKind thing_kind(const Thing *thing)
+{
+	static const EventKind kinds[] = {
+		[THING_ADAPTER] = EVENT_ADAPTER_ADDED,
+		[THING_QUARANTINE] = EVENT_QUARANTINED,
+		[THING_VIRTUAL_MACHINE] = EVENT_VIRTUAL_MACHINE_ADDED,
+		[THING_VIRTUAL_GPU] = EVENT_VIRTUAL_GPU_ASSIGNED,
+		[THING_REGISTRATION] = EVENT_REGISTERED,
+	};
+	_Static_assert(ARRAY_SIZE(kinds) == THING_MAX, "each type has the kind of its coming");
+
+	return kinds[thing->type];
+}
+
+static void write_event(Stream *watch, const Event *event, bool continues, Buffer *out)
+{
+	Writer writer = WRITER_INIT(out);
+	size_t begin = buffer_size(out);
+
+	reply_begin(&writer, watch->method->interface);
+	writer_key(&writer, "event");
+	encode_event(&writer, event);
+	reply_end(&writer, continues, watch->terminator);
+	if (writer.failed) {
+		buffer_truncate(out, begin);
+		watch->is_dropped = true;
+	}
+}
+
+NTSTATUS stream_watch(Stream *stream, Request *request)
+{
+	NTSTATUS status = charge_take(&stream->charge, &request->service->broker->accounts,
+				      request->caller->account, request->caller->is_operator,
+				      LIMIT_WATCHES, &request->failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	stream->is_watch = true;
+	stream->has_machine = request->subject.vm != NULL;
+	if (stream->has_machine)
+		stream->machine = request->subject.vm->guid;
+	TAILQ_INSERT_TAIL(&request->service->watches, stream, link);
+	return STATUS_SUCCESS;
+}
+
+/* A change that ends the caller's last entitlement is the last it hears. */
+static bool event_is_last(Stream *watch, const Event *event)
+{
+	const Caller *caller = watch->session->caller;
+
+	if (event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
+		return !watch_is_entitled(watch, NULL);
+	if (event->kind == EVENT_UNREGISTERED &&
+	    thing_is_callers_registration(event->thing, caller))
+		return !watch_is_entitled(watch, NULL);
+	if (event->kind == EVENT_VIRTUAL_MACHINE_CHANGED)
+		return !watch_is_entitled(watch, NULL);
+	return false;
+}
+
+static void watch_tell(Stream *watch, const Event *event)
+{
+	bool is_over;
+
+	if (watch->is_over || watch->is_dropped)
+		return;
+	/* What is yet to be told is told as it is then. */
+	if (!watch->is_current && event->thing->serial > watch->cursor)
+		return;
+	if (!watch_admits(watch, event->thing))
+		return;
+	is_over = event_is_last(watch, event);
+	write_event(watch, event, !is_over, &watch->events);
+	watch->is_over = is_over;
+	if (buffer_size(&watch->events) > EVENTS_MAX)
+		watch->is_dropped = true;
+	watch->session->service->watch_ready(watch->session);
+}
+
+void watches_tell(Service *service, const Event *event)
+{
+	Stream *watch;
+
+	if (!event->thing)
+		return;
+	TAILQ_FOREACH (watch, &service->watches, link)
+		watch_tell(watch, event);
+}
+
+/* The next thing that exists, or that this was all. */
+static StreamStep watch_tell_what_exists(Stream *watch, Buffer *out)
+{
+	Broker *broker = watch->session->service->broker;
+	const Thing *thing = thing_after_of_any_type(broker, watch->cursor);
+
+	while (thing && !watch_admits(watch, thing))
+		thing = thing_after_of_any_type(broker, thing->serial);
+	if (!thing) {
+		watch->is_current = true;
+		write_event(watch, &(Event){ .kind = EVENT_CURRENT }, true, out);
+		return STREAM_GOES_ON;
+	}
+	Event event = {
+		.kind = thing_kind(thing),
+		.virtual_machine = thing_guid(thing),
+		.thing = thing,
+	};
+	watch->cursor = thing->serial;
+	write_event(watch, &event, true, out);
+	return STREAM_GOES_ON;
+}
+
+static StreamStep watch_next(Stream *watch, Buffer *out)
+{
+	Buffer *events = &watch->events;
+
+	if (watch->is_dropped)
+		return STREAM_BREAKS;
+	if (buffer_size(events) > 0) {
+		if (!buffer_append(out, buffer_head(events), buffer_size(events)))
+			return STREAM_BREAKS;
+		buffer_deinit(events);
+		return STREAM_GOES_ON;
+	}
+	if (watch->is_over)
+		return STREAM_ENDS;
+	return watch->is_current ? STREAM_WAITS : watch_tell_what_exists(watch, out);
+}
+
+StreamStep stream_next(Stream *stream, Buffer *out)
+{
+	return stream->is_watch ? watch_next(stream, out) : list_next(stream, out);
+}

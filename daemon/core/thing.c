@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "thing.h"
+
+#include "broker.h"
+
+static int compare_serials(const Thing *a, const Thing *b)
+{
+	return compare_numbers(a->serial, b->serial);
+}
+
+TREE_GENERATE(ThingTree, Thing, by_serial, compare_serials)
+
+void thing_add(Broker *broker, Thing *thing, ThingType type)
+{
+	thing->type = type;
+	thing->serial = ++broker->last_serial;
+	RB_INSERT(ThingTree, &broker->things[type], thing);
+}
+
+void thing_remove(Broker *broker, Thing *thing)
+{
+	RB_REMOVE(ThingTree, &broker->things[thing->type], thing);
+}
+
+Thing *thing_after(Broker *broker, ThingType type, uint64_t serial)
+{
+	return RB_NFIND(ThingTree, &broker->things[type], &(Thing){ .serial = serial + 1 });
+}
+
+Thing *thing_after_of_any_type(Broker *broker, uint64_t serial)
+{
+	Thing *first = NULL;
+
+	for (ThingType type = 0; type < THING_MAX; type++) {
+		Thing *thing = thing_after(broker, type, serial);
+
+		if (thing && (!first || thing->serial < first->serial))
+			first = thing;
+	}
+	return first;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CORE_THING_H
+#define CORE_THING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "macros.h"
+#include "tree.h"
+
+typedef struct Broker Broker;
+
+/*
+ * What can be listed and watched embeds a Thing. Its serial is given when it comes to be and is
+ * never used again, so the order of serials is the order of time, over all types, and the serial of
+ * the last thing seen is a cursor that stays good whatever comes and goes.
+ */
+typedef enum ThingType {
+	THING_ADAPTER,
+	THING_QUARANTINE,
+	THING_VIRTUAL_MACHINE,
+	THING_VIRTUAL_GPU,
+	THING_REGISTRATION,
+	THING_MAX,
+} ThingType;
+
+typedef struct Thing {
+	ThingType type;
+	uint64_t serial;
+	RB_ENTRY(Thing) by_serial;
+} Thing;
+
+typedef RB_HEAD(ThingTree, Thing) ThingTree;
+
+/* Gives it the next serial. Cannot fail. */
+void thing_add(Broker *broker, Thing *thing, ThingType type);
+void thing_remove(Broker *broker, Thing *thing);
+
+/* The first thing of the type, or of any, whose serial is above the cursor; NULL at the end. */
+Thing *thing_after(Broker *broker, ThingType type, uint64_t serial);
+Thing *thing_after_of_any_type(Broker *broker, uint64_t serial);
+
+/* From a Thing, which may be NULL, to what embeds it as member "thing". */
+#define thing_owner(pointer, type)                                 \
+	({                                                         \
+		Thing *_thing = (pointer);                         \
+		_thing ? container_of(_thing, type, thing) : NULL; \
+	})
+
+#endif
