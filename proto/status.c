@@ -50,6 +50,19 @@ const char *status_error_name(NTSTATUS status)
 	return NULL;
 }
 
+size_t status_index(NTSTATUS status)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (statuses[i].status == status)
+			return i;
+	return SIZE_MAX;
+}
+
+const char *status_name_at(size_t index)
+{
+	return index < ARRAY_SIZE(statuses) ? statuses[index].name : NULL;
+}
+
 bool status_from_name(const char *name, NTSTATUS *ret_status)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {

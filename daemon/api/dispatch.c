@@ -251,6 +251,8 @@ NTSTATUS dispatch(Request *request, const JsonValue *parameters)
 	NTSTATUS status = run(request, parameters);
 	bool changed = status == STATUS_SUCCESS && request->changed;
 
+	statistics_count(&request->service->statistics, (size_t)(request->method - methods),
+			 status);
 	if (changed || is_recorded_refusal(request->method, status))
 		record(request->service, request->caller, request->method,
 		       request->names_virtual_machine ? &request->virtual_machine : NULL, status,

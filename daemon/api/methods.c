@@ -60,10 +60,18 @@ const Method methods[] = {
 	     &params_adapter, method_create_context),
 	CALL(INTERFACE_GPU, "DestroyContext", RULE_CONTEXT_OWNER, SUBJECT_CONTEXT, CHANGES,
 	     &params_context, method_destroy_context),
+
+	CALL(INTERFACE_MONITOR, "GetStatus", RULE_ANYONE, SUBJECT_NONE, METHOD_READS,
+	     &params_none, method_get_status),
+	CALL(INTERFACE_MONITOR, "GetMetrics", RULE_OPERATOR, SUBJECT_NONE, METHOD_READS,
+	     &params_none, method_get_metrics),
+	CALL(INTERFACE_MONITOR, "ReloadConfiguration", RULE_OPERATOR, SUBJECT_NONE, CHANGES,
+	     &params_none, method_reload_configuration),
 };
 /* clang-format on */
 
 const size_t method_count = ARRAY_SIZE(methods);
+_Static_assert(ARRAY_SIZE(methods) <= STATISTICS_METHODS_MAX, "each method is counted");
 
 MethodLookup method_find(const char *name, const Method **ret_method)
 {

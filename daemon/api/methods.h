@@ -84,6 +84,7 @@ struct Method {
 #define INTERFACE_VAILD   "io.vaild"
 #define INTERFACE_MACHINE "io.vaild.Machine"
 #define INTERFACE_GPU     "io.vaild.Gpu"
+#define INTERFACE_MONITOR "io.vaild.Monitor"
 
 extern const Method methods[];
 extern const size_t method_count;
@@ -119,5 +120,9 @@ extern const ListOperations list_quarantines;
 NTSTATUS method_create_context(Request *request);
 NTSTATUS method_destroy_context(Request *request);
 extern const ListOperations list_adapters;
+
+NTSTATUS method_get_status(Request *request);
+NTSTATUS method_get_metrics(Request *request);
+NTSTATUS method_reload_configuration(Request *request);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "broker.h"
 #include "json.h"
+#include "statistics.h"
 
 /* What the configuration decides for requests: a snapshot, swapped whole at reload. */
 typedef struct Settings {
@@ -22,6 +23,7 @@ typedef struct Service {
 	const Host *host;
 	JsonParser *parser;
 	Settings settings;
+	Statistics statistics;
 	TAILQ_HEAD(, Stream) watches;
 
 	/* A watch has something to tell: the session is to be pumped, at the end of the turn. */

@@ -83,6 +83,10 @@ typedef struct Host {
 	bool (*keep_quarantine)(void *self, const Guid *guid, const char *reason);
 	bool (*drop_quarantine)(void *self, const Guid *guid);
 
+	/* Reads the configuration anew. False: it is as it was, and *ret_mistake is a sentence that
+	 * names file and key. */
+	bool (*reload_configuration)(void *self, char *ret_mistake, size_t size);
+
 	/* Something changed; after the fact. */
 	void (*event)(void *self, const Event *event);
 

@@ -168,6 +168,8 @@ static bool restore_one(const QuarantineStore *store, const char *name, const Gu
 	const char *fault = error < 0 ? "cannot be read" : decode(parser, &contents, guid, &reason);
 
 	buffer_deinit(&contents);
+	if (fault)
+		statistics_remark(statistics, name, fault);
 	if (fault && strcmp(fault, FAULT_NEWER) == 0) {
 		log_warning("quarantine file %s " FAULT_NEWER "; it is left as it is", name);
 		reason = strdup("recorded by a newer version of vaild");
@@ -196,7 +198,8 @@ static bool parse_file_name(const char *name, Guid *ret_guid)
 	return guid_parse(text, ret_guid);
 }
 
-int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser *parser)
+int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser *parser,
+			     Statistics *statistics)
 {
 	int copy = openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
@@ -212,7 +215,7 @@ int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser 
 		Guid guid;
 
 		if (parse_file_name(entry->d_name, &guid) &&
-		    restore_one(store, entry->d_name, &guid, broker, parser))
+		    restore_one(store, entry->d_name, &guid, broker, parser, statistics))
 			restored++;
 	}
 	closedir(directory);

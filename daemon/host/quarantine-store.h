@@ -4,6 +4,7 @@
 
 #include "broker.h"
 #include "json.h"
+#include "statistics.h"
 
 /*
  * Quarantines on disk: one file a GUID, DIR/quarantine/GUID.json, so that each change is one
@@ -22,7 +23,9 @@ void quarantine_store_close(QuarantineStore *store);
 bool quarantine_store_keep(QuarantineStore *store, const Guid *guid, const char *reason);
 bool quarantine_store_drop(QuarantineStore *store, const Guid *guid);
 
-/* Brings all that was kept into the broker. Returns how many, or a negative errno. */
-int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser *parser);
+/* Brings all that was kept into the broker, and remarks on what was not sound. Returns how many, or
+ * a negative errno. */
+int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser *parser,
+			     Statistics *statistics);
 
 #endif

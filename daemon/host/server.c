@@ -18,6 +18,8 @@
 /* Two connections a process, a pidfd each, and what the daemon itself has open. */
 #define DESCRIPTORS_WANTED 65536
 
+#define MISTAKE_SIZE 240
+
 static void on_process_exited(void *context, ProcessKey key)
 {
 	Server *server = context;
@@ -41,30 +43,42 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *contex
 	event_base_loopexit(server->base, NULL);
 }
 
-static bool server_configure(Server *server)
+static bool server_configure(Server *server, char *ret_mistake, size_t size)
 {
 	char *error;
 
 	if (config_load(server->options.config_directory, &server->service.settings, &error))
 		return true;
-	log_error("%s", error ? error : "there is no memory to read the configuration");
+	snprintf(ret_mistake, size, "%s",
+		 error ? error : "there is no memory to read the configuration");
+	log_error("%s", ret_mistake);
 	free(error);
 	return false;
 }
 
+bool server_reload(Server *server, char *ret_mistake, size_t size)
+{
+	sd_notify(false, "RELOADING=1\nSTATUS=Reloading the configuration.");
+	bool reloaded = server_configure(server, ret_mistake, size);
+
+	if (reloaded) {
+		broker_set_limits(server->service.broker, &server->service.settings.limits);
+		connections_reclassify(&server->connections);
+		log_info("the configuration was reloaded");
+	} else {
+		log_warning("the configuration was not reloaded; the old one stays in force");
+	}
+	sd_notify(false, "READY=1\nSTATUS=Serving.");
+	return reloaded;
+}
+
 static void on_reload(evutil_socket_t signal_number, short what, void *context)
 {
-	Server *server = context;
+	char mistake[MISTAKE_SIZE];
 
 	(void)signal_number;
 	(void)what;
-	if (!server_configure(server)) {
-		log_warning("the configuration was not reloaded; the old one stays in force");
-		return;
-	}
-	broker_set_limits(server->service.broker, &server->service.settings.limits);
-	connections_reclassify(&server->connections);
-	log_info("the configuration was reloaded");
+	server_reload(context, mistake, sizeof(mistake));
 }
 
 /* In any other user namespace everybody would arrive as 65534, and nobody could be told apart. */
@@ -128,6 +142,9 @@ static bool server_init_service(Server *server)
 	world_init(&server->host, server);
 	service->host = &server->host;
 	TAILQ_INIT(&service->watches);
+	service->statistics.pid = getpid();
+	service->statistics.started_at = server->host.now(server);
+	service->statistics.under_systemd = sd_booted() > 0 && getenv("INVOCATION_ID");
 	service->watch_ready = connection_watch_ready;
 	service->broker = broker_new(&server->host, &service->settings.limits);
 	service->parser = json_parser_new();
@@ -145,13 +162,15 @@ static bool server_restore(Server *server)
 
 	if (error == 0)
 		error = quarantine_store_restore(&server->quarantines, server->service.broker,
-						 server->service.parser);
+						 server->service.parser,
+						 &server->service.statistics);
 	if (error < 0) {
 		log_error("%s: quarantines cannot be restored: %s; make it a directory that vaild "
 			  "may write to, or choose another with --state-dir",
 			  directory, strerror(-error));
 		return false;
 	}
+	server->service.statistics.restored = (uint64_t)error;
 	if (error > 0)
 		log_info("restored %d quarantines", error);
 	return true;
@@ -215,12 +234,13 @@ static void server_deinit(Server *server)
 int server_run(const ServerOptions *options)
 {
 	Server server = { .options = *options, .quarantines = { .directory = -1 } };
+	char mistake[MISTAKE_SIZE];
 
 	if (!methods_are_sound()) {
 		log_error("the method table is not sound: a method has no rule");
 		return EXIT_FAILURE;
 	}
-	if (!check_user_namespace(&server) || !server_configure(&server))
+	if (!check_user_namespace(&server) || !server_configure(&server, mistake, sizeof(mistake)))
 		return EXIT_FAILURE;
 	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN);

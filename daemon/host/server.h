@@ -47,6 +47,9 @@ typedef struct Server {
  */
 int server_run(const ServerOptions *options);
 
+/* Reads the configuration anew. False: the old one stays in force, and *ret_mistake says why. */
+bool server_reload(Server *server, char *ret_mistake, size_t size);
+
 /* Fills the table through which the core asks for the world. */
 void world_init(Host *host, Server *server);
 

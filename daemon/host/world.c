@@ -120,6 +120,11 @@ static bool world_drop_quarantine(void *self, const Guid *guid)
 	return quarantine_store_drop(&server->quarantines, guid);
 }
 
+static bool world_reload_configuration(void *self, char *ret_mistake, size_t size)
+{
+	return server_reload(self, ret_mistake, size);
+}
+
 static void world_event(void *self, const Event *event)
 {
 	Server *server = self;
@@ -152,6 +157,7 @@ void world_init(Host *host, Server *server)
 		.is_login_user = world_is_login_user,
 		.keep_quarantine = world_keep_quarantine,
 		.drop_quarantine = world_drop_quarantine,
+		.reload_configuration = world_reload_configuration,
 		.event = world_event,
 		.record = world_record,
 	};

@@ -62,7 +62,9 @@ static char *restore(State *state)
 	World *world = world_new();
 	Broker *broker = world->service.broker;
 
-	cr_assert_geq(quarantine_store_restore(&state->store, broker, world->service.parser), 0);
+	cr_assert_geq(quarantine_store_restore(&state->store, broker, world->service.parser,
+					       &world->service.statistics),
+		      0);
 	broker_check(broker);
 	const Quarantine *quarantine = quarantine_find(broker, &state->guid);
 	char *reason = quarantine ? strdup(quarantine->reason ? quarantine->reason : "") : NULL;

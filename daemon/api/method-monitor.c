@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* io.vaild.Monitor: what the daemon is doing. */
+#include <string.h>
+
+#include "encode.h"
+#include "methods.h"
+#include "metrics.h"
+#include "version.h"
+
+/* How much of kind there is, as far as the caller may know. */
+static uint64_t visible_use(const Request *request, LimitKind kind)
+{
+	Accounts *accounts = &request->service->broker->accounts;
+
+	return request->caller->is_operator
+		       ? accounts->used[kind]
+		       : accounts_used(accounts, request->caller->account, kind);
+}
+
+static void write_limit(Writer *reply, const char *name, uint64_t maximum, uint64_t used)
+{
+	writer_object_begin(reply);
+	writer_key(reply, "name");
+	writer_string(reply, name);
+	writer_key(reply, "maximum");
+	writer_unsigned(reply, maximum);
+	writer_key(reply, "used");
+	writer_unsigned(reply, used);
+	writer_object_end(reply);
+}
+
+static void write_limits(Request *request)
+{
+	Writer *reply = request->reply;
+	Accounts *accounts = &request->service->broker->accounts;
+
+	writer_key(reply, "limits");
+	writer_array_begin(reply);
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
+		write_limit(reply, limit_name(kind, true), accounts->limits.per_uid[kind],
+			    accounts_used(accounts, request->caller->account, kind));
+		if (request->caller->is_operator)
+			write_limit(reply, limit_name(kind, false), accounts->limits.in_all[kind],
+				    accounts->used[kind]);
+	}
+	writer_array_end(reply);
+}
+
+static void write_remarks(Request *request)
+{
+	Writer *reply = request->reply;
+	const Statistics *statistics = &request->service->statistics;
+
+	writer_key(reply, "remarks");
+	writer_array_begin(reply);
+	for (size_t i = 0; request->caller->is_operator && i < statistics->remark_count; i++) {
+		writer_object_begin(reply);
+		writer_key(reply, "subject");
+		writer_string(reply, statistics->remarks[i].subject);
+		writer_key(reply, "message");
+		writer_string(reply, statistics->remarks[i].message);
+		writer_object_end(reply);
+	}
+	writer_array_end(reply);
+}
+
+NTSTATUS method_get_status(Request *request)
+{
+	Writer *reply = request->reply;
+	const Statistics *statistics = &request->service->statistics;
+
+	writer_key(reply, "version");
+	writer_string(reply, VAILD_VERSION);
+	writer_key(reply, "pid");
+	writer_unsigned(reply, (uint64_t)statistics->pid);
+	writer_key(reply, "startedAt");
+	writer_seconds(reply, statistics->started_at);
+	writer_key(reply, "underSystemd");
+	writer_boolean(reply, statistics->under_systemd);
+	writer_key(reply, "virtualMachines");
+	writer_unsigned(reply, visible_use(request, LIMIT_VIRTUAL_MACHINES));
+	writer_key(reply, "virtualGpus");
+	writer_unsigned(reply, visible_use(request, LIMIT_VIRTUAL_GPUS));
+	writer_key(reply, "registrations");
+	writer_unsigned(reply, visible_use(request, LIMIT_REGISTRATIONS));
+	writer_key(reply, "sharedObjects");
+	writer_unsigned(reply, 0); /* none can be shared yet */
+	writer_key(reply, "connections");
+	writer_unsigned(reply, visible_use(request, LIMIT_CONNECTIONS));
+	writer_key(reply, "restored");
+	writer_unsigned(reply, request->caller->is_operator ? statistics->restored : 0);
+	write_limits(request);
+	write_remarks(request);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_get_metrics(Request *request)
+{
+	Buffer text = BUFFER_INIT;
+	bool written = metrics_write(&text, request->service);
+
+	if (written) {
+		writer_key(request->reply, "openMetrics");
+		writer_string(request->reply, buffer_head(&text));
+	}
+	buffer_deinit(&text);
+	return written ? STATUS_SUCCESS : failure_no_memory(&request->failure);
+}
+
+NTSTATUS method_reload_configuration(Request *request)
+{
+	const Host *host = request->service->host;
+	char mistake[sizeof(request->failure.message)];
+
+	if (!host->reload_configuration(host->self, mistake, sizeof(mistake)))
+		return failure_set(&request->failure, STATUS_INVALID_PARAMETER, "configuration",
+				   "%s", mistake);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
