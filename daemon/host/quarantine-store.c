@@ -159,7 +159,7 @@ static const char *decode(JsonParser *parser, const Buffer *contents, const Guid
 }
 
 static bool restore_one(const QuarantineStore *store, const char *name, const Guid *guid,
-			Broker *broker, JsonParser *parser)
+			Broker *broker, JsonParser *parser, Statistics *statistics)
 {
 	_cleanup_free_ char *reason = NULL;
 	Buffer contents;
