@@ -66,6 +66,18 @@ static void connection_account_unread(Connection *connection)
 
 static void connection_set_half(Connection *connection, bool is_half);
 
+/* In the list of those that are to be pumped at the end of the turn, or out of it. */
+static void connection_set_ready(Connection *connection, bool is_ready)
+{
+	ConnectionList *ready = &connection->server->connections.ready;
+
+	if (connection->is_ready && !is_ready)
+		TAILQ_REMOVE(ready, connection, link);
+	else if (!connection->is_ready && is_ready)
+		TAILQ_INSERT_TAIL(ready, connection, link);
+	connection->is_ready = is_ready;
+}
+
 void connection_shut(Connection *connection)
 {
 	struct Server *server = connection->server;
@@ -75,8 +87,7 @@ void connection_shut(Connection *connection)
 		return;
 	event_del(&connection->event);
 	connection_set_half(connection, false);
-	if (connection->is_ready)
-		TAILQ_REMOVE(&server->connections.ready, connection, link);
+	connection_set_ready(connection, false);
 	buffer_deinit(&connection->output);
 	session_deinit(&connection->session);
 	connection_account_unread(connection);
@@ -225,6 +236,7 @@ static void connection_serve(Connection *connection)
 	Session *session = &connection->session;
 	Owner *owner = connection->owner;
 
+	connection_set_ready(connection, false); /* before it may join the half messages' list */
 	buffer_borrow(&connection->output, &connections->spare_output);
 	session_pump(session, &connection->output);
 	bool alive = connection_flush(connection);
@@ -426,8 +438,7 @@ void connection_watch_ready(Session *session)
 
 	if (connection->is_ready)
 		return;
-	connection->is_ready = true;
-	TAILQ_INSERT_TAIL(&connections->ready, connection, link);
+	connection_set_ready(connection, true);
 	event_active(&connections->ready_event, EV_TIMEOUT, 0);
 }
 
@@ -438,11 +449,8 @@ static void on_watches_ready(evutil_socket_t descriptor, short what, void *conte
 
 	(void)descriptor;
 	(void)what;
-	while ((connection = TAILQ_FIRST(&connections->ready))) {
-		TAILQ_REMOVE(&connections->ready, connection, link);
-		connection->is_ready = false;
+	while ((connection = TAILQ_FIRST(&connections->ready)))
 		connection_serve(connection);
-	}
 }
 
 /* --- the beginning of a connection ----------------------------------------------------------- */
