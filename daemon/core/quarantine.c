@@ -93,9 +93,13 @@ void quarantine_commit(Broker *broker, Quarantine *quarantine)
 	Quarantine *old = quarantine_find(broker, &quarantine->guid);
 	VirtualMachine *vm = vm_find(broker, &quarantine->guid);
 
-	if (old)
-		quarantine_forget(broker, old);
-	thing_add(broker, &quarantine->thing, THING_QUARANTINE);
+	if (old) {
+		RB_REMOVE(QuarantineGuidTree, &broker->quarantines_by_guid, old);
+		thing_replace(broker, &old->thing, &quarantine->thing);
+		quarantine_discard(broker, old);
+	} else {
+		thing_add(broker, &quarantine->thing, THING_QUARANTINE);
+	}
 	RB_INSERT(QuarantineGuidTree, &broker->quarantines_by_guid, quarantine);
 	if (vm)
 		vm_end_registrations(broker, vm, END_QUARANTINED);

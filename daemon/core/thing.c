@@ -17,6 +17,16 @@ void thing_add(Broker *broker, Thing *thing, ThingType type)
 	RB_INSERT(ThingTree, &broker->things[type], thing);
 }
 
+void thing_replace(Broker *broker, Thing *old, Thing *thing)
+{
+	ThingTree *things = &broker->things[old->type];
+
+	RB_REMOVE(ThingTree, things, old);
+	thing->type = old->type;
+	thing->serial = old->serial;
+	RB_INSERT(ThingTree, things, thing);
+}
+
 void thing_remove(Broker *broker, Thing *thing)
 {
 	RB_REMOVE(ThingTree, &broker->things[thing->type], thing);

@@ -34,6 +34,9 @@ typedef RB_HEAD(ThingTree, Thing) ThingTree;
 
 /* Gives it the next serial. Cannot fail. */
 void thing_add(Broker *broker, Thing *thing, ThingType type);
+/* Puts it in the place of an old one, which is the same thing as it was before. */
+void thing_replace(Broker *broker, Thing *old, Thing *thing);
+
 void thing_remove(Broker *broker, Thing *thing);
 
 /* The first thing of the type, or of any, whose serial is above the cursor; NULL at the end. */
