@@ -66,12 +66,15 @@ static NTSTATUS find_subject(Request *request, Subject *subject)
 	return invalid_handle(request, "subject");
 }
 
+bool caller_matches_agent(const Caller *caller, const Agent *agent)
+{
+	return agent->process ? agent->process->key == caller->process
+			      : agent->uid == caller->credentials.uid;
+}
+
 bool caller_is_agent(const Caller *caller, const VirtualMachine *vm)
 {
-	if (!vm->has_agent)
-		return false;
-	return vm->agent.process ? vm->agent.process->key == caller->process
-				 : vm->agent.uid == caller->credentials.uid;
+	return vm->has_agent && caller_matches_agent(caller, &vm->agent);
 }
 
 /* VMs that operators registered are not administered from other user namespaces, whatever uid. */

@@ -21,6 +21,9 @@ void dispatch_record_refusal(Service *service, const Caller *caller, const Metho
  */
 bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm);
 
+/* Whether the caller is the process that the agent is, or one of the user. */
+bool caller_matches_agent(const Caller *caller, const Agent *agent);
+
 /* Whether the caller may share on the behalf of the VM's VMM. */
 bool caller_is_agent(const Caller *caller, const VirtualMachine *vm);
 

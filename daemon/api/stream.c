@@ -144,8 +144,16 @@ static bool watch_admits(Stream *watch, const Thing *thing)
 	return vm && caller_is_entitled(service, caller, vm);
 }
 
-/* Whether the caller may still hear of something, once vm (or NULL) is not counted. */
-static bool watch_is_entitled(Stream *watch, const VirtualMachine *without)
+/* Whether the event puts the caller out of being an agent: it may hear of that as its last. */
+static bool watch_is_former_agents(Stream *watch, const Event *event)
+{
+	return event->former_agent &&
+	       caller_matches_agent(watch->session->caller, event->former_agent) &&
+	       (!watch->has_machine || guid_compare(event->virtual_machine, &watch->machine) == 0);
+}
+
+/* Whether the caller may still hear of something. */
+static bool watch_is_entitled(Stream *watch)
 {
 	Service *service = watch->session->service;
 	const Caller *caller = watch->session->caller;
@@ -155,8 +163,7 @@ static bool watch_is_entitled(Stream *watch, const VirtualMachine *without)
 		return true;
 	for (vm = vm_after(service->broker, 0); vm;
 	     vm = vm_after(service->broker, vm->thing.serial))
-		if (vm != without &&
-		    (!watch->has_machine || guid_compare(&vm->guid, &watch->machine) == 0) &&
+		if ((!watch->has_machine || guid_compare(&vm->guid, &watch->machine) == 0) &&
 		    caller_is_entitled(service, caller, vm))
 			return true;
 	return false;
@@ -215,12 +222,12 @@ static bool event_is_last(Stream *watch, const Event *event)
 	const Caller *caller = watch->session->caller;
 
 	if (event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
-		return !watch_is_entitled(watch, NULL);
+		return !watch_is_entitled(watch);
 	if (event->kind == EVENT_UNREGISTERED &&
 	    thing_is_callers_registration(event->thing, caller))
-		return !watch_is_entitled(watch, NULL);
+		return !watch_is_entitled(watch);
 	if (event->kind == EVENT_VIRTUAL_MACHINE_CHANGED)
-		return !watch_is_entitled(watch, NULL);
+		return !watch_is_entitled(watch);
 	return false;
 }
 
@@ -230,12 +237,12 @@ static void watch_tell(Stream *watch, const Event *event)
 
 	if (watch->is_over || watch->is_dropped)
 		return;
-	/* What is yet to be told is told as it is then. */
-	if (!watch->is_current && event->thing->serial > watch->cursor)
-		return;
-	if (!watch_admits(watch, event->thing))
+	if (!watch_admits(watch, event->thing) && !watch_is_former_agents(watch, event))
 		return;
 	is_over = event_is_last(watch, event);
+	/* What is yet to be told is told as it is then; but with the end nothing is. */
+	if (!watch->is_current && event->thing->serial > watch->cursor && !is_over)
+		return;
 	write_event(watch, event, !is_over, &watch->events);
 	watch->is_over = is_over;
 	if (buffer_size(&watch->events) > EVENTS_MAX)

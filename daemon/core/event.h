@@ -46,6 +46,8 @@ typedef enum EventKind {
 
 const char *event_kind_name(EventKind kind);
 
+typedef struct Agent Agent;
+
 /* One change, told after it was made. Everything in it is borrowed for the call. */
 typedef struct Event {
 	EventKind kind;
@@ -54,7 +56,8 @@ typedef struct Event {
 	const Thing *thing;          /* that came, changed or is about to be freed; NULL: none */
 	pid_t pid;                   /* of the registered process, VMM or GPU process, else 0 */
 	uid_t uid;
-	EndReason reason; /* with the kinds that end something */
+	const Agent *former_agent; /* whom a VM's change has put out of that; else NULL */
+	EndReason reason;          /* with the kinds that end something */
 } Event;
 
 #endif

@@ -96,7 +96,7 @@ void process_exited(Broker *broker, ProcessKey key)
 	while ((vm = LIST_FIRST(&process->virtual_machines)))
 		vm_end(broker, vm, END_VMM_EXITED);
 	while ((vm = LIST_FIRST(&process->agent_of)))
-		vm_forget_agent(broker, vm);
+		vm_agent_exited(broker, vm);
 	while ((registration = LIST_FIRST(&process->registrations)))
 		registration_end(broker, registration, END_PROCESS_EXITED);
 	while ((gpu_process = LIST_FIRST(&process->gpu_processes)))

@@ -58,25 +58,30 @@ static void vm_set_agent(VirtualMachine *vm, VmSettings *settings, Process *proc
 		LIST_INSERT_HEAD(&process->agent_of, vm, of_agent);
 }
 
-void vm_forget_agent(Broker *broker, VirtualMachine *vm)
+/* Takes the agent out of the VM. It is to be released with agent_release(). */
+static Agent vm_take_agent(VirtualMachine *vm)
 {
-	Process *process = vm->agent.process;
+	Agent agent = vm->agent;
 
-	if (!vm->has_agent)
-		return;
-	if (process)
+	if (agent.process)
 		LIST_REMOVE(vm, of_agent);
-	free(vm->agent.user);
 	vm->agent = (Agent){ 0 };
 	vm->has_agent = false;
-	process_release(broker, process);
+	return agent;
+}
+
+static void agent_release(Broker *broker, Agent *agent)
+{
+	free(agent->user);
+	process_release(broker, agent->process);
 }
 
 static void vm_free(Broker *broker, VirtualMachine *vm)
 {
 	Process *vmm = vm->vmm;
+	Agent agent = vm_take_agent(vm);
 
-	vm_forget_agent(broker, vm);
+	agent_release(broker, &agent);
 	if (vmm)
 		LIST_REMOVE(vm, of_vmm);
 	charge_return(&vm->charge, &broker->accounts);
@@ -164,6 +169,22 @@ NTSTATUS vm_update_prepare(Broker *broker, VirtualMachine *vm, VmSettings *setti
 	return agent_attach(broker, settings, &ret_update->agent_process, failure);
 }
 
+static void vm_changed(Broker *broker, VirtualMachine *vm, const Agent *former_agent)
+{
+	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_CHANGED, END_REQUESTED);
+
+	event.former_agent = former_agent;
+	broker_event(broker, &event);
+}
+
+void vm_agent_exited(Broker *broker, VirtualMachine *vm)
+{
+	Agent agent = vm_take_agent(vm);
+
+	vm_changed(broker, vm, &agent);
+	agent_release(broker, &agent);
+}
+
 /* Registrations that the VM's display clients no longer cover end. */
 static void vm_end_unmatched(Broker *broker, VirtualMachine *vm)
 {
@@ -181,23 +202,27 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 {
 	VirtualMachine *vm = update->vm;
 	VmSettings *settings = update->settings;
+	bool had_agent = vm->has_agent;
+	Agent former_agent = { 0 };
 
 	if (settings->name) {
 		free(vm->name);
 		vm->name = TAKE_POINTER(settings->name);
 	}
 	if (settings->has_agent) {
-		vm_forget_agent(broker, vm);
+		former_agent = vm_take_agent(vm);
 		vm_set_agent(vm, settings, update->agent_process);
 	}
 	if (settings->has_display_clients) {
 		display_clients_deinit(&vm->display_clients);
 		vm->display_clients = settings->display_clients;
 		settings->display_clients = DISPLAY_CLIENTS_INIT;
-		vm_end_unmatched(broker, vm);
 	}
-	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_CHANGED, END_REQUESTED);
-	broker_event(broker, &event);
+	/* First the change, then what comes of it. */
+	vm_changed(broker, vm, had_agent && settings->has_agent ? &former_agent : NULL);
+	if (settings->has_display_clients)
+		vm_end_unmatched(broker, vm);
+	agent_release(broker, &former_agent);
 }
 
 void vm_update_discard(Broker *broker, VmUpdate *update)

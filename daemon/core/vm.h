@@ -51,11 +51,11 @@ Difference display_clients_compare(const DisplayClients *clients, const Privileg
 bool display_clients_resemble(const DisplayClients *clients, const Caller *caller);
 
 /* Who may share objects beside the VMM. */
-typedef struct Agent {
+struct Agent {
 	char *user; /* as it was named; NULL for a process */
 	uid_t uid;
 	Process *process; /* watched; NULL for a user */
-} Agent;
+};
 
 typedef enum VmSource { VM_SOURCE_API } VmSource;
 
@@ -151,7 +151,8 @@ VirtualMachine *vm_after(Broker *broker, uint64_t serial);
 /* Ends the VM with everything that hangs on it. */
 void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason);
 
-void vm_forget_agent(Broker *broker, VirtualMachine *vm);
+/* The VM's agent, a process, is gone: the VM goes on without one. */
+void vm_agent_exited(Broker *broker, VirtualMachine *vm);
 
 /* Ends all of the VM's registrations. */
 void vm_end_registrations(Broker *broker, VirtualMachine *vm, EndReason reason);
