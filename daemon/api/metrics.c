@@ -75,7 +75,7 @@ bool metrics_write(Buffer *out, Service *service)
 	Text text = { .out = out };
 	const Statistics *statistics = &service->statistics;
 
-	put_family(&text, "build", "info", "The version that runs.");
+	put_family(&text, "build_info", "gauge", "The version that runs.");
 	put(&text, "vaild_build_info{version=\"" VAILD_VERSION "\"} 1\n");
 	put(&text,
 	    "# TYPE vaild_start_boottime_seconds gauge\n# UNIT vaild_start_boottime_seconds "
