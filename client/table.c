@@ -34,7 +34,7 @@ static bool table_reserve(Table *table)
 
 void table_add(Table *table, const char *text)
 {
-	TableCell cell;
+	TableCell cell = { .colour = TABLE_PLAIN };
 
 	cell.text = text_escape(text && *text ? text : "-", &cell.width);
 	if (!cell.text || !table_reserve(table)) {
@@ -43,6 +43,13 @@ void table_add(Table *table, const char *text)
 		return;
 	}
 	table->cells[table->cell_count++] = cell;
+}
+
+void table_add_coloured(Table *table, TableColour colour, const char *text)
+{
+	table_add(table, text);
+	if (!table->failed)
+		table->cells[table->cell_count - 1].colour = colour;
 }
 
 void table_add_format(Table *table, const char *format, ...)
@@ -70,6 +77,20 @@ static size_t column_width(const Table *table, size_t column, bool header)
 	return width;
 }
 
+static const char *colour_begin(const Table *table, TableColour colour)
+{
+	static const char *const begins[] = {
+		[TABLE_PLAIN] = "",
+		[TABLE_GREEN] = "\033[32m",
+		[TABLE_YELLOW] = "\033[33m",
+		[TABLE_RED] = "\033[1;31m",
+		[TABLE_UNDERLINED] = "\033[4m",
+	};
+	_Static_assert(ARRAY_SIZE(begins) == TABLE_COLOUR_MAX, "each colour has its sequence");
+
+	return table->has_colours ? begins[colour] : "";
+}
+
 /* The last column is not filled up with blanks, unless it stands on the right. */
 static void print_cell(const Table *table, FILE *out, size_t column, size_t width,
 		       const TableCell *cell)
@@ -77,8 +98,10 @@ static void print_cell(const Table *table, FILE *out, size_t column, size_t widt
 	bool right = table->columns[column].right, last = column + 1 == table->column_count;
 	int padding = (int)(width - cell->width);
 
-	fprintf(out, "%*s%s%*s%s", right ? padding : 0, "", cell->text, right || last ? 0 : padding,
-		"", last ? "\n" : GAP);
+	const char *begin = colour_begin(table, cell->colour);
+
+	fprintf(out, "%*s%s%s%s%*s%s", right ? padding : 0, "", begin, cell->text,
+		*begin ? "\033[0m" : "", right || last ? 0 : padding, "", last ? "\n" : GAP);
 }
 
 bool table_print(const Table *table, FILE *out, bool header)
@@ -95,7 +118,9 @@ bool table_print(const Table *table, FILE *out, bool header)
 		char *name = (char *)table->columns[i].name;
 
 		print_cell(table, out, i, widths[i],
-			   &(TableCell){ .text = name, .width = strlen(name) });
+			   &(TableCell){ .text = name,
+					 .width = strlen(name),
+					 .colour = TABLE_UNDERLINED });
 	}
 	for (size_t i = 0; i < table->cell_count; i++)
 		print_cell(table, out, i % table->column_count, widths[i % table->column_count],

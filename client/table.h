@@ -18,19 +18,32 @@ typedef struct TableColumn {
 	bool right; /* numbers stand on the right */
 } TableColumn;
 
+typedef enum TableColour {
+	TABLE_PLAIN,
+	TABLE_GREEN,
+	TABLE_YELLOW,
+	TABLE_RED,
+	TABLE_UNDERLINED,
+	TABLE_COLOUR_MAX,
+} TableColour;
+
 typedef struct TableCell {
 	char *text; /* the table's */
 	size_t width;
+	TableColour colour;
 } TableCell;
 
-typedef struct Table {
+typedef struct Table Table;
+
+struct Table {
 	const TableColumn *columns; /* not the table's */
 	size_t column_count;
 	TableCell *cells;
 	size_t cell_count;
 	size_t capacity;
-	bool failed; /* there was no memory for a cell */
-} Table;
+	bool has_colours; /* it goes to a terminal that shows them */
+	bool failed;      /* there was no memory for a cell */
+};
 
 /* columns: an array, which has to live as long as the table. */
 #define TABLE_INIT(columns_array) \
@@ -41,6 +54,9 @@ void table_deinit(Table *table);
 /* Adds a cell; text is copied. NULL and "" are shown as "-". */
 void table_add(Table *table, const char *text);
 _printf_(2, 3) void table_add_format(Table *table, const char *format, ...);
+
+/* Adds a cell that is shown in a colour where the table has_colours. */
+void table_add_coloured(Table *table, TableColour colour, const char *text);
 
 /* Prints the rows, under a row of names with header. Returns false, having printed nothing, when
  * there was no memory. */

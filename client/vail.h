@@ -208,6 +208,76 @@ VAIL_PUBLIC int vail_descriptor(const struct vail *vail);
 /* What to wait for on it, as of now: POLLIN, and POLLOUT while something is left to send. */
 VAIL_PUBLIC short vail_events(const struct vail *vail);
 
+/* ---- Watching ---- */
+
+/* What an event says; vail_event_name() has vaild's own names. */
+typedef enum VailEventKind {
+	VAIL_EVENT_UNKNOWN, /* vaild is newer than this library: see json */
+	VAIL_EVENT_CURRENT, /* all that existed was told; changes follow */
+	VAIL_EVENT_REGISTERED,
+	VAIL_EVENT_UNREGISTERED,
+	VAIL_EVENT_VIRTUAL_MACHINE_ADDED,
+	VAIL_EVENT_VIRTUAL_MACHINE_CHANGED,
+	VAIL_EVENT_VIRTUAL_MACHINE_REMOVED,
+	VAIL_EVENT_VIRTUAL_GPU_ASSIGNED,
+	VAIL_EVENT_VIRTUAL_GPU_REMOVED,
+	VAIL_EVENT_QUARANTINED,
+	VAIL_EVENT_QUARANTINE_LIFTED,
+	VAIL_EVENT_ADAPTER_ADDED
+} VailEventKind;
+
+/* One event. Texts are the library's: copy what is to be kept. NULL and 0 mean absent. */
+typedef struct VailEvent {
+	size_t size; /* of the struct that the library filled, so that it can grow: a later field is
+		      * there when size reaches beyond it */
+	VailEventKind kind;
+	const char *virtual_machine; /* GUID */
+	const char *virtual_gpu;     /* handle */
+	const char *adapter;         /* handle */
+
+	/* With (un)registered. */
+	pid_t pid; /* in the daemon's pid namespace; 0: the event is of no registration */
+	uid_t uid;
+	const char *graphics_context; /* "vaild", "drm", "nvidia", "kfd", "dxg" */
+	double since;                 /* seconds on CLOCK_BOOTTIME */
+
+	/* With unregistered and removed: why. With quarantined, reason is the operator's. */
+	NTSTATUS status; /* STATUS_SUCCESS where the owner asked for it, and where none is told */
+	const char *reason;
+
+	const char *json; /* the whole event, as vaild has sent it */
+} VailEvent;
+
+/* "registered" for VAIL_EVENT_REGISTERED, and so on; NULL for what is no known kind. */
+VAIL_PUBLIC const char *vail_event_name(VailEventKind kind);
+
+/*
+ * Is given each event, and exactly one call with continues false, unless it has asked to stop.
+ *
+ * status: STATUS_SUCCESS with an event; otherwise why the watch has ended, and event is NULL.
+ * continues: further events follow. false with an event: it ended the caller's last entitlement.
+ *
+ * Returns whether to go on; false while it continues closes the connection, as with VailReply.
+ */
+typedef bool (*VailWatch)(struct vail *vail, NTSTATUS status, const VailEvent *event,
+			  bool continues, void *context);
+
+/*
+ * Begins to watch: one event for each thing that exists, then VAIL_EVENT_CURRENT, then each change
+ * once and in order. For event loops: vail_process() hands events to watch. A watch keeps its
+ * connection to itself, and whatever is called on the handle afterwards waits for its end: give it
+ * a handle of its own. Who lets a MiB of events wait unread loses the connection.
+ *
+ * virtual_machine: one VM's GUID, for its registered processes, VMM, agent, and operators. NULL for
+ *                  all that the caller may watch.
+ * context: handed to watch.
+ *
+ * Returns as vail_submit(). What vaild refuses comes to watch: STATUS_INVALID_PARAMETER,
+ * STATUS_NOT_FOUND, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, VailWatch watch,
+				void *context);
+
 /* ---- Registration of host processes ---- */
 
 /*

@@ -16,6 +16,7 @@ static const struct option long_options[OPTION_MAX + 1] = {
 	VALUE(OPTION_SOCKET, "socket"),
 	FLAG(OPTION_JSON, "json"),
 	FLAG(OPTION_NO_LEGEND, "no-legend"),
+	FLAG(OPTION_NO_PAGER, "no-pager"),
 	FLAG(OPTION_HELP, "help"),
 	FLAG(OPTION_VERSION, "version"),
 	FLAG(OPTION_CONTEXT, "context"),

@@ -32,7 +32,7 @@ static bool member_flag(const JsonValue *object, const char *name)
 	return flag;
 }
 
-static void add_number(Table *table, const JsonValue *object, const char *name)
+void add_number(Table *table, const JsonValue *object, const char *name)
 {
 	uint64_t number;
 
@@ -42,13 +42,13 @@ static void add_number(Table *table, const JsonValue *object, const char *name)
 		table_add(table, NULL);
 }
 
-/* How long ago "since" was, in its two largest units. */
-static void add_age(Table *table, const JsonValue *object)
+/* In its two largest units. */
+void add_age(Table *table, const JsonValue *object, const char *name)
 {
 	struct timespec now;
 	double since;
 
-	if (!json_read_real(json_member(object, "since"), &since)) {
+	if (!json_read_real(json_member(object, name), &since)) {
 		table_add(table, NULL);
 		return;
 	}
@@ -153,8 +153,7 @@ static void add_processes(Table *table, const Listing *registrations, const Json
 
 /* ---- Printing ---- */
 
-/* Prints the table, or the sentence where it is empty. */
-static int show_table(const Tool *tool, const Table *table, const char *empty)
+int show_table(const Tool *tool, Table *table, const char *empty)
 {
 	bool legend = !options_have(&tool->options, OPTION_NO_LEGEND);
 
@@ -163,6 +162,7 @@ static int show_table(const Tool *tool, const Table *table, const char *empty)
 			puts(empty);
 		return EXIT_DONE;
 	}
+	table->has_colours = tool->has_colours;
 	return table_print(table, stdout, legend) ? EXIT_DONE : tool_no_memory();
 }
 
@@ -215,12 +215,15 @@ static void fill_machine(Table *table, const JsonValue *vm, const Listing *regis
 {
 	table_add(table, member_text(vm, "virtualMachineGuid"));
 	table_add(table, member_text(vm, "name"));
-	table_add(table, member_flag(vm, "quarantined") ? "quarantined" : "running");
+	if (member_flag(vm, "quarantined"))
+		table_add_coloured(table, TABLE_RED, "quarantined");
+	else
+		table_add_coloured(table, TABLE_GREEN, "running");
 	add_number(table, vm, "vmmPid");
 	table_add_format(table, "%zu", json_array_size(json_member(vm, "virtualGpus")));
 	add_number(table, vm, "registrations");
 	add_processes(table, registrations, vm);
-	add_age(table, vm);
+	add_age(table, vm, "since");
 	add_display_clients(table, vm);
 }
 
@@ -310,7 +313,7 @@ static void fill_description(Table *table, const JsonValue *vm, const Listing *r
 	else
 		table_add(table, member_text(vm, "source"));
 	table_add(table, "Age:");
-	add_age(table, vm);
+	add_age(table, vm, "since");
 	table_add(table, "Display clients:");
 	add_display_clients(table, vm);
 	table_add(table, "Agent:");
@@ -396,7 +399,7 @@ static void fill_registration(Table *table, const JsonValue *registration)
 	add_number(table, registration, "uid");
 	table_add(table, member_text(registration, "graphicsContext"));
 	add_number(table, registration, "openObjects");
-	add_age(table, registration);
+	add_age(table, registration, "since");
 }
 
 int command_registrations(Tool *tool)

@@ -9,7 +9,8 @@
 
 #define ANY_COMMAND                                                                           \
 	(OPTION_BIT(OPTION_SOCKET) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_NO_LEGEND) | \
-	 OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION))
+	 OPTION_BIT(OPTION_NO_PAGER) | OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION))
+#define PAGED OPTION_BIT(OPTION_NO_PAGER) /* what it prints can be long */
 #define VM_OPTIONS                                                                           \
 	(OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_USER) | OPTION_BIT(OPTION_CLIENT_PID) | \
 	 OPTION_BIT(OPTION_AGENT_USER) | OPTION_BIT(OPTION_AGENT_PID))
@@ -36,14 +37,28 @@ typedef struct Command {
 
 /* clang-format off */
 static const Command commands[] = {
-	{ { "list", NULL }, 0, 0, false, 0, command_list, "",
+	{ { "list", NULL }, 0, 0, false, PAGED, command_list, "",
 	  "Show the virtual machines, and who is registered for them", NULL },
-	{ { "describe", NULL }, 1, 1, false, 0, command_describe, "GUID",
+	{ { "describe", NULL }, 1, 1, false, PAGED, command_describe, "GUID",
 	  "Show all that is known of one virtual machine", NULL },
-	{ { "registrations", NULL }, 0, 0, false, 0, command_registrations, "",
+	{ { "registrations", NULL }, 0, 0, false, PAGED, command_registrations, "",
 	  "Show the registrations: your own, or for operators all", NULL },
-	{ { "adapters", NULL }, 0, 0, false, 0, command_adapters, "",
+	{ { "adapters", NULL }, 0, 0, false, PAGED, command_adapters, "",
 	  "Show the adapters", NULL },
+	{ { "watch", NULL }, 0, 1, false, 0, command_watch, "[GUID]",
+	  "Show what there is, and then each change as it comes",
+	  "A line an event, until it is interrupted, or the last of what you may watch has ended.\n"
+	  "With --json each line is one document. Operators see all; others the VMs that they run,\n"
+	  "are agents of, or are registered for.\n" },
+	{ { "status", NULL }, 0, 0, false, PAGED, command_status, "",
+	  "Show what the daemon is doing", NULL },
+	{ { "limits", NULL }, 0, 0, false, PAGED, command_limits, "",
+	  "Show the limits, and how much of each is used", NULL },
+	{ { "metrics", NULL }, 0, 0, false, PAGED, command_metrics, "",
+	  "Print the daemon's metrics as OpenMetrics text", NULL },
+	{ { "reload", NULL }, 0, 0, false, 0, command_reload, "",
+	  "Have the daemon read its configuration anew",
+	  "A mistake in it is told with file and key, and leaves the old one in force.\n" },
 	{ { "register", NULL }, 1, 1, false, OPTION_BIT(OPTION_CONTEXT), command_register,
 	  "GUID [--context]",
 	  "Register this process for the VM until it is interrupted",
@@ -80,7 +95,7 @@ static const Command commands[] = {
 	  "  --reason TEXT  why, for people\n" },
 	{ { "vm", "release" }, 1, 1, false, 0, command_vm_release, "GUID",
 	  "Lift a quarantine", NULL },
-	{ { "vm", "quarantines" }, 0, 0, false, 0, command_quarantines, "",
+	{ { "vm", "quarantines" }, 0, 0, false, PAGED, command_quarantines, "",
 	  "Show the GUIDs in quarantine", NULL },
 	{ { "vgpu", "assign" }, 1, 1, false, OPTION_BIT(OPTION_ADAPTER) | OPTION_BIT(OPTION_PROFILE),
 	  command_vgpu_assign, "GUID [--adapter HANDLE] [--profile NAME]",
@@ -118,6 +133,7 @@ static void print_help(void)
 	     "  --socket PATH  vaild's socket; else $VAILD_SOCKET, else /run/vaild/vaild.sock\n"
 	     "  --json         print one JSON document, also when the call is refused\n"
 	     "  --no-legend    print tables without names of columns, and nothing when empty\n"
+	     "  --no-pager     do not show long output with $PAGER or less\n"
 	     "  -h, --help     show this, or with a command what it does\n"
 	     "  --version      show vailctl's version\n\n"
 	     "Exit status: 0 when vaild said STATUS_SUCCESS, 1 when not, 2 when the command line\n"
@@ -195,8 +211,10 @@ static int run_command(const Command *command, Tool *tool)
 	NTSTATUS status = vail_new(tool->options.socket, &tool->vail);
 
 	tool->parser = json_parser_new();
+	terminal_open(tool, command->options & PAGED);
 	int exit_status = status == STATUS_SUCCESS && tool->parser ? command->command(tool)
 								   : tool_no_memory();
+	terminal_close(tool);
 	json_parser_free(tool->parser);
 	vail_close(tool->vail);
 	return exit_status;

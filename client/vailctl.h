@@ -10,6 +10,9 @@
  *   vailctl-output.c   what becomes of refusals, and JSON for programs
  *   vailctl-listing.c  lists, fetched whole however long they are
  *   vailctl-show.c     commands that show: list, describe, registrations, adapters, quarantines
+ *   vailctl-monitor.c  commands that show what the daemon is doing: status, limits, metrics, reload
+ *   vailctl-watch.c    changes, as they come
+ *   vailctl-terminal.c colours and pager
  *   vailctl-machine.c  commands that change VMs, vGPUs and others' registrations
  *   vailctl-process.c  commands that register vailctl's own process, and what it becomes
  *   vailctl-call.c     any method, as it stands
@@ -37,6 +40,7 @@ typedef enum Option {
 	OPTION_SOCKET,
 	OPTION_JSON,
 	OPTION_NO_LEGEND,
+	OPTION_NO_PAGER,
 	OPTION_HELP,
 	OPTION_VERSION,
 	OPTION_CONTEXT,
@@ -82,6 +86,9 @@ typedef struct Tool {
 	const char *const *arguments; /* the words behind the command's own */
 	struct vail *vail;
 	JsonParser *parser;
+	bool has_colours;
+	pid_t pager; /* 0: none */
+	int output;  /* what stdout was before the pager */
 } Tool;
 
 /* ---- vailctl-options.c ---- */
@@ -135,6 +142,27 @@ void listing_deinit(Listing *listing);
 /* Writes "key":[items], as a member of an object. */
 void listing_write(Writer *writer, const Listing *listing);
 
+/* ---- vailctl-terminal.c ---- */
+
+/*
+ * Looks whether stdout is a terminal. Colours are for a terminal alone, unless NO_COLOR is set or
+ * TERM is dumb. With paged, which --no-pager overrules, stdout becomes the input of $PAGER (none
+ * where that is empty or "cat") or of less, until terminal_close() has waited for its end.
+ */
+void terminal_open(Tool *tool, bool paged);
+void terminal_close(Tool *tool);
+
+/* ---- vailctl-show.c ---- */
+
+typedef struct Table Table;
+
+/* A number member, and how long ago the seconds on CLOCK_BOOTTIME in the member were. */
+void add_number(Table *table, const JsonValue *object, const char *name);
+void add_age(Table *table, const JsonValue *object, const char *name);
+
+/* Prints the table, or the sentence where it is empty. Returns the exit status. */
+int show_table(const Tool *tool, Table *table, const char *empty);
+
 /* ---- Commands: each returns the exit status ---- */
 
 int command_list(Tool *tool);
@@ -159,5 +187,10 @@ int command_exec(Tool *tool);
 int tool_run(const Tool *tool);
 
 int command_call(Tool *tool);
+int command_status(Tool *tool);
+int command_limits(Tool *tool);
+int command_metrics(Tool *tool);
+int command_reload(Tool *tool);
+int command_watch(Tool *tool);
 
 #endif

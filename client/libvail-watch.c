@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Watches: io.vaild.Watch as a stream of structs, on top of vail_submit(). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libvail-internal.h"
+#include "status.h"
+#include "writer.h"
+
+/* Lives from vail_watch() to the last call of the watcher. */
+typedef struct Watching {
+	VailWatch watch;
+	void *context;
+} Watching;
+
+static const char *const event_names[] = {
+	[VAIL_EVENT_UNKNOWN] = NULL,
+	[VAIL_EVENT_CURRENT] = "current",
+	[VAIL_EVENT_REGISTERED] = "registered",
+	[VAIL_EVENT_UNREGISTERED] = "unregistered",
+	[VAIL_EVENT_VIRTUAL_MACHINE_ADDED] = "virtualMachineAdded",
+	[VAIL_EVENT_VIRTUAL_MACHINE_CHANGED] = "virtualMachineChanged",
+	[VAIL_EVENT_VIRTUAL_MACHINE_REMOVED] = "virtualMachineRemoved",
+	[VAIL_EVENT_VIRTUAL_GPU_ASSIGNED] = "virtualGpuAssigned",
+	[VAIL_EVENT_VIRTUAL_GPU_REMOVED] = "virtualGpuRemoved",
+	[VAIL_EVENT_QUARANTINED] = "quarantined",
+	[VAIL_EVENT_QUARANTINE_LIFTED] = "quarantineLifted",
+	[VAIL_EVENT_ADAPTER_ADDED] = "adapterAdded",
+};
+
+_Static_assert(ARRAY_SIZE(event_names) == VAIL_EVENT_ADAPTER_ADDED + 1, "each kind has its name");
+
+const char *vail_event_name(VailEventKind kind)
+{
+	return (size_t)kind < ARRAY_SIZE(event_names) ? event_names[kind] : NULL;
+}
+
+static VailEventKind event_kind(const char *name)
+{
+	for (size_t i = 1; name && i < ARRAY_SIZE(event_names); i++)
+		if (strcmp(event_names[i], name) == 0)
+			return (VailEventKind)i;
+	return VAIL_EVENT_UNKNOWN;
+}
+
+static const char *member_text(const JsonValue *object, const char *name)
+{
+	return json_string(json_member(object, name));
+}
+
+static uint64_t member_number(const JsonValue *object, const char *name)
+{
+	uint64_t number = 0;
+
+	json_read_unsigned(json_member(object, name), &number);
+	return number;
+}
+
+/* The texts are the value's. */
+static VailEvent event_read(const JsonValue *value, const char *json)
+{
+	const JsonValue *registration = json_member(value, "registration");
+	const char *status = member_text(value, "status");
+	VailEvent event = {
+		.size = sizeof(event),
+		.kind = event_kind(member_text(value, "kind")),
+		.virtual_machine = member_text(value, "virtualMachineGuid"),
+		.virtual_gpu = member_text(value, "virtualGpu"),
+		.adapter = member_text(value, "adapter"),
+		.pid = (pid_t)member_number(registration, "pid"),
+		.uid = (uid_t)member_number(registration, "uid"),
+		.graphics_context = member_text(registration, "graphicsContext"),
+		.status = STATUS_SUCCESS,
+		.reason = member_text(value, "reason"),
+		.json = json,
+	};
+
+	json_read_real(json_member(registration, "since"), &event.since);
+	if (status)
+		status_from_name(status, &event.status);
+	return event;
+}
+
+/* Hands one event, which is in the parameters, to the watcher. */
+static bool watching_tell(struct vail *vail, const Watching *watching, const char *parameters,
+			  bool continues)
+{
+	const char *error;
+	JsonValue *reply = json_parse(vail->parser, parameters, strlen(parameters), &error);
+	const JsonValue *value = json_member(reply, "event");
+	_cleanup_free_ char *json = value ? json_format(value, false) : NULL;
+	bool go_on = false;
+
+	if (json) {
+		VailEvent event = event_read(value, json);
+
+		go_on = watching->watch(vail, STATUS_SUCCESS, &event, continues, watching->context);
+	} else {
+		NTSTATUS status = !reply || value
+					  ? vail_error_no_memory(vail)
+					  : vail_error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
+							   "vaild answered without an event; use a "
+							   "libvail of its version");
+		watching->watch(vail, status, NULL, false, watching->context);
+	}
+	json_free(reply);
+	return go_on;
+}
+
+static bool take_event(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
+		       void *context)
+{
+	Watching *watching = context;
+	bool go_on = false;
+
+	if (status == STATUS_SUCCESS && parameters)
+		go_on = watching_tell(vail, watching, parameters, continues);
+	else
+		watching->watch(vail, status, NULL, false, watching->context);
+	if (!continues || !go_on)
+		free(watching); /* nothing more comes */
+	return go_on;
+}
+
+static NTSTATUS submit_watch(struct vail *vail, const char *virtual_machine, Watching *watching)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	writer_object_begin(&writer);
+	if (virtual_machine) {
+		writer_key(&writer, "virtualMachineGuid");
+		writer_string(&writer, virtual_machine);
+	}
+	writer_object_end(&writer);
+	writer_terminator(&writer, '\0');
+	if (writer.failed)
+		return vail_error_no_memory(vail);
+	return vail_submit(vail, "io.vaild.Watch", buffer_head(&text), true, take_event, watching);
+}
+
+NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, VailWatch watch, void *context)
+{
+	if (!vail || !watch)
+		return STATUS_INVALID_PARAMETER;
+	Watching *watching = malloc(sizeof(*watching));
+	if (!watching)
+		return vail_error_no_memory(vail);
+	*watching = (Watching){ .watch = watch, .context = context };
+	NTSTATUS status = submit_watch(vail, virtual_machine, watching);
+	if (status != STATUS_SUCCESS)
+		free(watching);
+	return status;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Changes, as they come. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table-text.h"
+#include "vailctl.h"
+
+/* A watch while its events come in. */
+typedef struct Show {
+	const Tool *tool;
+	bool is_over;
+	int exit_status;
+} Show;
+
+static const char *event_colour(const Show *show, VailEventKind kind)
+{
+	if (!show->tool->has_colours)
+		return "";
+	switch (kind) {
+	case VAIL_EVENT_REGISTERED:
+	case VAIL_EVENT_VIRTUAL_MACHINE_ADDED:
+	case VAIL_EVENT_VIRTUAL_GPU_ASSIGNED:
+		return "\033[32m";
+	case VAIL_EVENT_UNREGISTERED:
+	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
+	case VAIL_EVENT_VIRTUAL_GPU_REMOVED:
+		return "\033[33m";
+	case VAIL_EVENT_QUARANTINED:
+		return "\033[1;31m";
+	default:
+		return "";
+	}
+}
+
+static void print_word(const char *before, const char *text)
+{
+	_cleanup_free_ char *safe = text ? text_escape(text, NULL) : NULL;
+
+	if (safe)
+		printf("%s%s", before, safe);
+}
+
+static void print_event(const Show *show, const VailEvent *event)
+{
+	const char *name = vail_event_name(event->kind);
+	const char *colour = event_colour(show, event->kind);
+
+	if (event->kind == VAIL_EVENT_UNKNOWN) {
+		print_word("", event->json);
+		putchar('\n');
+		return;
+	}
+	printf("%s%-21s%s", colour, name, *colour ? "\033[0m" : "");
+	print_word(" ", event->virtual_machine);
+	print_word(" vgpu ", event->virtual_gpu);
+	print_word(" adapter ", event->adapter);
+	if (event->pid > 0) {
+		printf(" pid %d uid %u", (int)event->pid, (unsigned int)event->uid);
+		print_word(" context ", event->graphics_context);
+	}
+	print_word(" reason ", event->reason);
+	if (event->status != STATUS_SUCCESS)
+		print_word(" ", vail_status_name(event->status));
+	putchar('\n');
+}
+
+static bool show_event(struct vail *vail, NTSTATUS status, const VailEvent *event, bool continues,
+		       void *context)
+{
+	Show *show = context;
+
+	(void)vail;
+	show->is_over = !continues;
+	if (!event) {
+		show->exit_status = tool_refused(show->tool, status);
+		return false;
+	}
+	if (options_have(&show->tool->options, OPTION_JSON))
+		puts(event->json);
+	else
+		print_event(show, event);
+	fflush(stdout); /* whoever reads wants each event when it comes */
+	show->is_over |= ferror(stdout) != 0;
+	return !show->is_over;
+}
+
+int command_watch(Tool *tool)
+{
+	struct vail *vail = tool->vail;
+	Show show = { .tool = tool, .exit_status = EXIT_DONE };
+	NTSTATUS status = vail_watch(vail, tool->arguments[0], show_event, &show);
+
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	while (!show.is_over) {
+		struct pollfd descriptor = { .fd = vail_descriptor(vail),
+					     .events = vail_events(vail) };
+
+		if (poll(&descriptor, 1, -1) < 0 && errno != EINTR)
+			return command_error("cannot wait for events: %s", strerror(errno));
+		vail_process(vail); /* what is wrong comes to show_event() */
+	}
+	return show.exit_status;
+}
