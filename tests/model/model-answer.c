@@ -175,9 +175,8 @@ static void impose(Model *model, const ModelRequest *request, ModelAnswer *answe
 		refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
-	if (old)
-		old->serial = 0;
-	ModelQuarantine *quarantine = MODEL_ADD(model, quarantines);
+	/* With another reason it is still the same, in its old place. */
+	ModelQuarantine *quarantine = old ? old : MODEL_ADD(model, quarantines);
 	quarantine->guid = request->guid;
 	quarantine->account = request->caller->account;
 	if (machine)

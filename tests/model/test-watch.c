@@ -451,7 +451,7 @@ static void quarantine_some(const Cast *cast, int first, int count)
 	for (int i = 0; i < count; i++) {
 		/* The made-up store holds fewer; what matters is what is told. */
 		cast->world->quarantine_count = 0;
-		callf(cast->world, cast->operator, SET_QUARANTINE,
+		callf(cast->world, cast->admin, SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"30000000-0000-4000-8000-%012d\","
 		      "\"quarantined\":true,\"reason\":\"%0200d\"}",
 		      first + i, 0);
@@ -464,8 +464,8 @@ Test(watch, one_that_stops_reading_is_dropped_and_nobody_else)
 	int steps = 0;
 
 	cast.world->service.watch_ready = watcher_ready;
-	Watcher *deaf = watcher_new(cast.world, cast.operator, NULL);
-	Watcher *slow = watcher_new(cast.world, cast.operator, NULL);
+	Watcher *deaf = watcher_new(cast.world, cast.admin, NULL);
+	Watcher *slow = watcher_new(cast.world, cast.admin, NULL);
 	Watcher *other = watcher_new(cast.world, cast.machine, GUID_A);
 	watcher_drain(deaf);
 	watcher_drain(slow);
@@ -533,8 +533,7 @@ Test(watch, who_is_revoked_hears_of_it_last)
 	Cast cast = cast_new();
 	Watcher *watcher = watch_as_registered(&cast, NULL);
 
-	call(cast.world, cast.operator, REVOKE,
-	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":300}");
+	call(cast.world, cast.admin, REVOKE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":300}");
 	expect_end(&cast, watcher, "unregistered", "revoked");
 }
 
@@ -543,7 +542,7 @@ Test(watch, quarantine_is_told_as_the_end_of_the_registration)
 	Cast cast = cast_new();
 	Watcher *watcher = watch_as_registered(&cast, GUID_A);
 
-	call(cast.world, cast.operator, SET_QUARANTINE,
+	call(cast.world, cast.admin, SET_QUARANTINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}");
 	expect_end(&cast, watcher, "unregistered", "quarantined");
 }
@@ -553,7 +552,7 @@ Test(watch, other_display_clients_are_told_as_the_end_of_the_registration)
 	Cast cast = cast_new();
 	Watcher *watcher = watch_as_registered(&cast, GUID_A);
 
-	call(cast.world, cast.operator, UPDATE_MACHINE,
+	call(cast.world, cast.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"user\":\"bob\"}]}");
 	expect_end(&cast, watcher, "unregistered", "privilegesChanged");
 }
@@ -586,13 +585,13 @@ Test(watch, a_quarantine_that_changes_and_goes_is_not_left_standing)
 
 	cast.world->service.watch_ready = watcher_ready;
 	quarantine_some(&cast, 0, 3);
-	Watcher *watcher = watcher_new(cast.world, cast.operator, NULL);
+	Watcher *watcher = watcher_new(cast.world, cast.admin, NULL);
 	watcher_take(watcher, 1);
 	quarantine_some(&cast, 0, 3);
 	cast.world->quarantine_count = 0;
 	for (int i = 0; i < 3; i++) {
 		quarantine_some(&cast, i, 1);
-		callf(cast.world, cast.operator, SET_QUARANTINE,
+		callf(cast.world, cast.admin, SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"30000000-0000-4000-8000-%012d\","
 		      "\"quarantined\":false}",
 		      i);
@@ -610,7 +609,7 @@ Test(watch, the_vmm_hears_of_the_vms_end_last)
 	cast.world->service.watch_ready = watcher_ready;
 	Watcher *watcher = watcher_new(cast.world, cast.machine, NULL);
 	watcher_drain(watcher);
-	call(cast.world, cast.operator, UNREGISTER_MACHINE, NAMES_A);
+	call(cast.world, cast.admin, UNREGISTER_MACHINE, NAMES_A);
 	expect_end(&cast, watcher, "virtualMachineRemoved", "virtualMachineUnregistered");
 }
 
@@ -619,11 +618,11 @@ Test(watch, who_is_no_longer_agent_hears_of_it_last)
 	Cast cast = cast_new();
 
 	cast.world->service.watch_ready = watcher_ready;
-	call(cast.world, cast.operator, UPDATE_MACHINE,
+	call(cast.world, cast.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"pid\":400}}");
 	Watcher *watcher = watcher_new(cast.world, cast.stranger, GUID_A);
 	watcher_drain(watcher);
-	call(cast.world, cast.operator, UPDATE_MACHINE,
+	call(cast.world, cast.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"user\":\"alice\"}}");
 	expect_end(&cast, watcher, "virtualMachineChanged", "");
 }
@@ -633,9 +632,9 @@ Test(watch, an_agents_death_changes_the_vm)
 	Cast cast = cast_new();
 
 	cast.world->service.watch_ready = watcher_ready;
-	call(cast.world, cast.operator, UPDATE_MACHINE,
+	call(cast.world, cast.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"pid\":400}}");
-	Watcher *watcher = watcher_new(cast.world, cast.operator, GUID_A);
+	Watcher *watcher = watcher_new(cast.world, cast.admin, GUID_A);
 	watcher_drain(watcher);
 	world_exit(cast.world, cast.mallory);
 	watcher_drain(watcher);
@@ -655,7 +654,7 @@ Test(watch, strangers_hear_nothing)
 	watcher_drain(watcher);
 	cr_assert_eq(watcher->events, 1u, "that this is all");
 	call(cast.world, cast.client, REGISTER, NAMES_A);
-	call(cast.world, cast.operator, ASSIGN, NAMES_A);
+	call(cast.world, cast.admin, ASSIGN, NAMES_A);
 	cr_assert(!watcher->is_ready);
 	cr_assert_eq(watcher->events, 1u);
 	watcher_free(watcher);
@@ -670,7 +669,7 @@ Test(watch, is_refused_to_strangers_and_without_more)
 
 	cr_assert_not_null(
 		strstr(exchange(cast.world, cast.stranger, request), "STATUS_ACCESS_DENIED"));
-	cr_assert_str_eq(call(cast.world, cast.operator, WATCH, NULL),
+	cr_assert_str_eq(call(cast.world, cast.admin, WATCH, NULL),
 			 "org.varlink.service.ExpectedMore");
 	cr_assert(TAILQ_EMPTY(&cast.world->service.watches));
 	cast_free(&cast);

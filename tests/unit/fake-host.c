@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "record.h"
+#include "stream.h"
 
 void world_check(bool holds, const char *condition, const char *file, int line)
 {
@@ -214,6 +215,22 @@ static void fake_event(void *self, const Event *event)
 		kept->guid = *event->virtual_machine;
 	if (event->handle)
 		kept->handle = *event->handle;
+	watches_tell(&world->service, event);
+}
+
+/* No session outlives its exchange here; tests of watches put their own function in this place. */
+static void fake_watch_ready(Session *session)
+{
+	(void)session;
+}
+
+static bool fake_reload_configuration(void *self, char *ret_mistake, size_t size)
+{
+	const World *world = self;
+
+	if (world->mistake)
+		snprintf(ret_mistake, size, "%s", world->mistake);
+	return !world->mistake;
 }
 
 static void fake_record(void *self, const Record *record)
@@ -256,17 +273,20 @@ World *world_new_with(const Limits *limits)
 		.drop_quarantine = fake_drop_quarantine,
 		.event = fake_event,
 		.record = fake_record,
+		.reload_configuration = fake_reload_configuration,
 	};
 	world->service = (Service){
 		.broker = broker_new(&world->host, limits),
 		.host = &world->host,
 		.parser = json_parser_new(),
+		.watch_ready = fake_watch_ready,
 		.settings = {
 			.has_operator_group = true,
 			.operator_group = WORLD_OPERATOR_GROUP,
 			.limits = *limits,
 		},
 	};
+	TAILQ_INIT(&world->service.watches);
 	world_must(world->service.broker && world->service.parser);
 	return world;
 }

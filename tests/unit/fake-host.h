@@ -97,6 +97,7 @@ typedef struct World {
 	bool refuse_watch;
 	bool refuse_store;
 	bool exhaust_find;
+	const char *mistake; /* in the configuration, when it is reloaded; NULL: none */
 
 	/* How often the caller's privileges were read, to see what was answered from the record. */
 	size_t credential_reads;
@@ -171,6 +172,7 @@ const FakeQuarantine *world_kept_quarantine(const World *world, const char *guid
 #define REGISTER           "io.vaild.RegisterVailProcess"
 #define UNREGISTER         "io.vaild.UnregisterVailProcess"
 #define REVOKE             "io.vaild.RevokeRegistration"
+#define WATCH              "io.vaild.Watch"
 #define LIST_REGISTRATIONS "io.vaild.ListRegistrations"
 #define REGISTER_MACHINE   "io.vaild.Machine.RegisterVirtualMachine"
 #define UPDATE_MACHINE     "io.vaild.Machine.UpdateVirtualMachine"

@@ -17,7 +17,7 @@ TestSuite(interfaces);
 
 Test(interfaces, each_file_is_an_interface_named_as_the_file)
 {
-	cr_assert_eq(interface_count, 4u);
+	cr_assert_eq(interface_count, 5u);
 	for (size_t i = 0; i < interface_count; i++) {
 		VarlinkText *text = varlink_parse(interfaces[i].description);
 

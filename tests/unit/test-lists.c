@@ -58,13 +58,13 @@ Test(lists, in_the_order_in_which_things_came)
 	quarantine(&cast, 3, true);
 	quarantine(&cast, 1, true);
 	quarantine(&cast, 2, true);
-	quarantine(&cast, 3, true); /* anew: now the last */
+	quarantine(&cast, 3, true); /* anew: in its old place */
 	call(cast.world, cast.admin, LIST_QUARANTINES, NULL);
 	cr_assert_eq(reply_count(cast.world, "quarantines"), 3u);
 	cr_assert_not_null(
-		strstr(reply_string(cast.world, "quarantines[0].virtualMachineGuid"), "000001"));
+		strstr(reply_string(cast.world, "quarantines[0].virtualMachineGuid"), "000003"));
 	cr_assert_not_null(
-		strstr(reply_string(cast.world, "quarantines[2].virtualMachineGuid"), "000003"));
+		strstr(reply_string(cast.world, "quarantines[2].virtualMachineGuid"), "000002"));
 	cast_free(&cast);
 }
 

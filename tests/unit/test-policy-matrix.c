@@ -22,7 +22,9 @@ enum {
 	RESEMBLES = 1 << 5,
 	CONTEXT_OWNER = 1 << 6,
 	QUARANTINED = 1 << 7,
-	ALL_FACTS = (1 << 8) - 1,
+	AGENT = 1 << 8,
+	NO_MACHINE = 1 << 9, /* none is named */
+	ALL_FACTS = (1 << 10) - 1,
 };
 
 /* The matrix: what forbids whatever else holds, what of the rest is enough, and the word for no. */
@@ -42,6 +44,8 @@ static const struct {
 	{ RULE_MACHINE_VIEWER, false, 0, OPERATOR | REGISTRAR | VMM | REGISTERED | RESEMBLES, false,
 	  "notViewer" },
 	{ RULE_DISPLAY_CLIENT, false, QUARANTINED, REGISTERED, true, NULL },
+	{ RULE_WATCHER, false, 0, OPERATOR | REGISTERED | VMM | AGENT | NO_MACHINE, false,
+	  "notWatcher" },
 	{ RULE_CONTEXT_OWNER, false, 0, CONTEXT_OWNER, false, "notOwner" },
 };
 
@@ -52,6 +56,8 @@ static PolicyFacts make_facts(unsigned int bits, Difference difference)
 		.allow_user_machines = bits & USER_MACHINES,
 		.is_registrar = bits & REGISTRAR,
 		.is_vmm = bits & VMM,
+		.is_agent = bits & AGENT,
+		.names_machine = !(bits & NO_MACHINE),
 		.is_registered = bits & REGISTERED,
 		.resembles_client = bits & RESEMBLES,
 		.is_context_owner = bits & CONTEXT_OWNER,
@@ -89,6 +95,9 @@ static bool oracle_allows(Rule rule, const PolicyFacts *facts)
 	if (rule == RULE_DISPLAY_CLIENT)        /* operators are no exception */
 		return !facts->is_quarantined &&
 		       (facts->is_registered || facts->difference == DIFFERENCE_NONE);
+	if (rule == RULE_WATCHER) /* not who registered the VM: it may be anybody's */
+		return !facts->names_machine || facts->is_operator || facts->is_vmm ||
+		       facts->is_agent || facts->is_registered;
 	if (rule == RULE_MACHINE_VIEWER)
 		return sees || facts->is_registered || facts->resembles_client;
 	if (rule == RULE_MACHINE_OWNER)
@@ -168,6 +177,7 @@ static const struct {
 	{ "io.vaild", "RegisterVailProcess", RULE_DISPLAY_CLIENT, METHOD_RECORDS_REFUSALS },
 	{ "io.vaild", "UnregisterVailProcess", RULE_ANYONE, METHOD_CHANGES_STATE },
 	{ "io.vaild", "RevokeRegistration", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild", "Watch", RULE_WATCHER, METHOD_STREAMS },
 	{ "io.vaild", "ListRegistrations", RULE_ANYONE, METHOD_READS },
 	{ "io.vaild.Machine", "RegisterVirtualMachine", RULE_MACHINE_MAKER, METHOD_CHANGES_STATE },
 	{ "io.vaild.Machine", "UpdateVirtualMachine", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
@@ -182,6 +192,9 @@ static const struct {
 	{ "io.vaild.Gpu", "ListAdapters", RULE_ANYONE, METHOD_READS },
 	{ "io.vaild.Gpu", "CreateContext", RULE_ANYONE, METHOD_CHANGES_STATE },
 	{ "io.vaild.Gpu", "DestroyContext", RULE_CONTEXT_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Monitor", "GetStatus", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Monitor", "GetMetrics", RULE_OPERATOR, METHOD_READS },
+	{ "io.vaild.Monitor", "ReloadConfiguration", RULE_OPERATOR, METHOD_CHANGES_STATE },
 };
 
 Test(policy_matrix, each_method_has_the_rule_that_it_is_meant_to_have)
@@ -221,6 +234,8 @@ Test(policy_matrix, each_rule_has_the_subject_that_it_speaks_of)
 			cr_assert(method->subject == SUBJECT_VM ||
 					  method->subject == SUBJECT_VIRTUAL_GPU,
 				  "%s", method->name);
+		if (method->rule == RULE_WATCHER)
+			cr_assert_eq(method->subject, SUBJECT_VM_IF_NAMED, "%s", method->name);
 		if (method->rule == RULE_CONTEXT_OWNER)
 			cr_assert_eq(method->subject, SUBJECT_CONTEXT, "%s", method->name);
 	}

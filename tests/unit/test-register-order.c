@@ -274,8 +274,9 @@ Test(register_order, a_dead_caller_changes_nothing)
 							      "\",\"pid\":300}"
 			: methods[i].params == &params_quarantine
 				? "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}"
-			: methods[i].params == &params_adapter ? "{}"
-							       : NAMES_A;
+			: methods[i].params == &params_adapter || methods[i].params == &params_none
+				? "{}"
+				: NAMES_A;
 		if (methods[i].params == &params_virtual_gpu)
 			continue;
 		cr_assert_str_eq(call(cast.world, cast.admin, name, parameters),
