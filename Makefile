@@ -14,6 +14,18 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fram
 # Prints what is built; `make V=1` prints the commands.
 QUIET = $(if $(V),,@echo '  $@';)
 
+# Where `make install` puts things, under DESTDIR.
+prefix      = /usr/local
+bindir      = $(prefix)/bin
+sbindir     = $(prefix)/sbin
+libdir      = $(prefix)/lib
+libexecdir  = $(prefix)/libexec
+includedir  = $(prefix)/include
+datadir     = $(prefix)/share
+mandir      = $(datadir)/man
+pcdir       = $(libdir)/pkgconfig
+systemddir  = $(prefix)/lib
+
 # Our own folders are searched for "quotes" alone.
 INCLUDES = -iquote proto -iquote daemon/core -iquote daemon/api -iquote daemon/host
 BASE     = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS)
@@ -45,10 +57,10 @@ objects = $(patsubst %.c,$(1)/%.o,$(2))
 PURE_SOURCES   = $(PROTO) $(CORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
-.PHONY: all run check check-installed lint check-layers bench help clean \
-        sanitized tools fuzz
+.PHONY: all run check check-installed lint check-layers bench help clean sanitized tools fuzz \
+        install uninstall
 
-all: build/vaild build/vailctl build/libvail.so
+all: build/vaild build/vailctl build/libvail.so build/installed/vailctl
 	@:
 
 ## Programs
@@ -67,6 +79,12 @@ build/libvail.so: build/libvail.so.0
 build/vailctl: $(call objects,build,$(PROTO) $(CTL)) build/libvail.so
 	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
 	    -Wl,-rpath,'$$ORIGIN' $(CLIENT_LIBS)
+
+# Installed, in lib/ next to bin/; the loader's own folders work as well.
+build/installed/vailctl: $(call objects,build,$(PROTO) $(CTL)) build/libvail.so
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
+	    -Wl,-rpath,'$$ORIGIN/../lib' $(CLIENT_LIBS)
 
 build/sanitized/vaild: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN))
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
@@ -174,6 +192,64 @@ fuzz: build/fuzz/fuzz-session
 	@echo 'Fuzzing until interrupted; findings are left in build/fuzz/'
 	cd build/fuzz && ./fuzz-session -max_len=4096 corpus $(CURDIR)/tests/fuzz/corpus/session
 
+## Installing
+
+MANUALS = daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 client/libvail.3
+
+# mode:source:destination, one a file; what ends in .in has its @names@ filled in.
+INSTALLED = \
+    755:build/vaild:$(sbindir)/vaild \
+    755:build/installed/vailctl:$(bindir)/vailctl \
+    755:systemd/write-metrics.in:$(libexecdir)/vaild/write-metrics \
+    644:build/libvail.so.0:$(libdir)/libvail.so.0 \
+    644:client/vail.pc.in:$(pcdir)/vail.pc \
+    644:client/vail.h:$(includedir)/vail.h \
+    644:proto/vail-status.h:$(includedir)/vail-status.h \
+    644:client/d3dkmthk.h:$(includedir)/vail/d3dkmthk.h \
+    644:systemd/vaild.socket:$(systemddir)/systemd/system/vaild.socket \
+    644:systemd/vaild.service.in:$(systemddir)/systemd/system/vaild.service \
+    644:systemd/vaild-metrics.service.in:$(systemddir)/systemd/system/vaild-metrics.service \
+    644:systemd/vaild-metrics.timer:$(systemddir)/systemd/system/vaild-metrics.timer \
+    644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
+    644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \
+    $(foreach page,$(wildcard $(MANUALS)),644:$(page):$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
+    $(foreach completion,$(wildcard client/vailctl.bash),644:$(completion):$(datadir)/bash-completion/completions/vailctl)
+
+# Folders that are vaild's alone, and go with it.
+INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild
+
+VERSION = $(shell sed -n 's/^.define VAILD_VERSION "\(.*\)"/\1/p' proto/version.h)
+
+FILL_IN = sed -e 's|@prefix@|$(prefix)|' -e 's|@bindir@|$(bindir)|' -e 's|@sbindir@|$(sbindir)|' \
+    -e 's|@libdir@|$(libdir)|' -e 's|@libexecdir@|$(libexecdir)|' \
+    -e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|'
+
+# The loader finds a new library once its cache knows it; only root may tell it.
+REFRESH_LOADER = [ -n '$(DESTDIR)' ] || [ "$$(id -u)" -ne 0 ] || ldconfig
+
+install: all
+	@set -e; for entry in $(INSTALLED); do \
+	    mode=$${entry%%:*}; source=$${entry#*:}; to="$(DESTDIR)$${source#*:}"; \
+	    source=$${source%%:*}; echo "  $$to"; \
+	    install -D -m $$mode "$$source" "$$to"; \
+	    case $$source in *.in) $(FILL_IN) "$$source" >"$$to" ;; esac; \
+	done
+	@echo '  $(DESTDIR)$(libdir)/libvail.so'
+	@ln -sf libvail.so.0 '$(DESTDIR)$(libdir)/libvail.so'
+	@$(REFRESH_LOADER)
+	@[ -n '$(DESTDIR)' ] || echo 'Now, as root: systemd-sysusers vaild.conf &&' \
+	    'systemd-tmpfiles --create vaild.conf && journalctl --update-catalog &&' \
+	    'systemctl daemon-reload && systemctl enable --now vaild.socket'
+
+uninstall:
+	@for entry in $(INSTALLED) ::$(libdir)/libvail.so; do \
+	    file="$(DESTDIR)$${entry##*:}"; echo "  $$file"; rm -f "$$file"; \
+	done
+	@for folder in $(INSTALLED_FOLDERS); do \
+	    rmdir "$(DESTDIR)$$folder" 2>/dev/null || true; \
+	done
+	@$(REFRESH_LOADER)
+
 clean:
 	rm -rf build
 
@@ -185,4 +261,5 @@ help:
 	@echo 'make check-layers   prove that the layers depend one way, and that core and api are pure'
 	@echo 'make bench          measure against a raw socket echo in the same run'
 	@echo 'make fuzz           run libFuzzer on the path from bytes to reply'
+	@echo 'make install        into DESTDIR and prefix (/usr/local); make uninstall takes it away again'
 	@echo 'make clean          remove build/'
