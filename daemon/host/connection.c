@@ -101,6 +101,7 @@ void connection_shut(Connection *connection)
 	}
 	owner_put(owner);
 	charge_return(&connection->charge, &server->service.broker->accounts);
+	service_manager_changed(&server->manager);
 	host_process_unref(connection->process);
 	TAILQ_INSERT_TAIL(&server->connections.dead, connection, link);
 	event_active(&server->connections.bury_event, EV_TIMEOUT, 0);
@@ -499,6 +500,7 @@ static void connection_start(Connection *connection)
 	session_init(&connection->session, &server->service, &connection->caller);
 	TAILQ_INSERT_HEAD(&connection->owner->connections, connection, of_owner);
 	connection->owner->connection_count++;
+	service_manager_changed(&server->manager);
 	event_assign(&connection->event, server->base, connection->socket, EV_READ | EV_PERSIST,
 		     on_ready, connection);
 	event_priority_set(&connection->event, 1);

@@ -58,7 +58,7 @@ static bool server_configure(Server *server, char *ret_mistake, size_t size)
 
 bool server_reload(Server *server, char *ret_mistake, size_t size)
 {
-	sd_notify(false, "RELOADING=1\nSTATUS=Reloading the configuration.");
+	service_manager_reloading(&server->manager);
 	bool reloaded = server_configure(server, ret_mistake, size);
 
 	if (reloaded) {
@@ -68,7 +68,7 @@ bool server_reload(Server *server, char *ret_mistake, size_t size)
 	} else {
 		log_warning("the configuration was not reloaded; the old one stays in force");
 	}
-	sd_notify(false, "READY=1\nSTATUS=Serving.");
+	service_manager_ready(&server->manager);
 	return reloaded;
 }
 
@@ -129,6 +129,7 @@ static void server_init_parts(Server *server)
 	owners_init(&server->owners);
 	closer_init(&server->closer, base, on_descriptors_closed, server);
 	journal_init(&server->journal, base, roots);
+	service_manager_init(&server->manager, base, &server->service);
 	connections_init(&server->connections, server);
 	add_signal(server, &server->terminate_event, SIGTERM, on_terminate);
 	add_signal(server, &server->interrupt_event, SIGINT, on_terminate);
@@ -208,9 +209,9 @@ static bool server_make_runtime_directory(const Server *server)
 static void server_serve(Server *server)
 {
 	log_info("ready on %s", server->options.socket_path);
-	sd_notify(false, "READY=1\nSTATUS=Serving.");
+	service_manager_ready(&server->manager);
 	event_base_dispatch(server->base);
-	sd_notify(false, "STOPPING=1");
+	service_manager_stopping(&server->manager);
 }
 
 static void server_deinit(Server *server)
@@ -221,6 +222,7 @@ static void server_deinit(Server *server)
 	json_parser_free(server->service.parser);
 	quarantine_store_close(&server->quarantines);
 	journal_deinit(&server->journal);
+	service_manager_deinit(&server->manager);
 	closer_deinit(&server->closer);
 	process_table_deinit(&server->processes);
 	owners_deinit(&server->owners);

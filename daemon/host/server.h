@@ -9,6 +9,7 @@
 #include "owner.h"
 #include "process-table.h"
 #include "quarantine-store.h"
+#include "service-manager.h"
 #include "service.h"
 
 /*
@@ -33,6 +34,7 @@ typedef struct Server {
 	Owners owners;
 	Closer closer;
 	Journal journal;
+	ServiceManager manager;
 	QuarantineStore quarantines;
 	Connections connections;
 	Listener listener;
