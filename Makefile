@@ -210,6 +210,7 @@ INSTALLED = \
     644:systemd/vaild.service.in:$(systemddir)/systemd/system/vaild.service \
     644:systemd/vaild-metrics.service.in:$(systemddir)/systemd/system/vaild-metrics.service \
     644:systemd/vaild-metrics.timer:$(systemddir)/systemd/system/vaild-metrics.timer \
+    644:systemd/vaild.catalog:$(systemddir)/systemd/catalog/vaild.catalog \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \
     $(foreach page,$(wildcard $(MANUALS)),644:$(page):$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \

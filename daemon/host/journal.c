@@ -4,10 +4,11 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "limit.h"
-#include "log.h"
+#include "log-record.h"
 #include "status.h"
 
 /* What one uid was denied in this second. */
@@ -26,14 +27,25 @@ TREE_GENERATE(DenialsTree, Denials, by_uid, compare_uids)
 
 static const struct timeval one_second = { .tv_sec = 1 };
 
+static void record_denials(const Denials *denials)
+{
+	unsigned int further = denials->count - LIMIT_DENY_RECORDS_PER_SECOND;
+	LogRecord record;
+
+	log_record_init(&record, LOG_NOTICE, MESSAGE_DENIES_SUMMARISED);
+	log_record_add(&record, "VAIL_UID=%u", denials->uid);
+	log_record_add(&record, "VAIL_DENIED=%u", further);
+	log_record_send(&record, "denied %u further requests of uid=%u within a second", further,
+			denials->uid);
+}
+
 static void journal_end_second(Journal *journal)
 {
 	Denials *denials, *next;
 
 	RB_FOREACH_SAFE (denials, DenialsTree, &journal->by_uid, next) {
 		if (denials->count > LIMIT_DENY_RECORDS_PER_SECOND)
-			log_notice("denied %u further requests of uid=%u within a second",
-				   denials->count - LIMIT_DENY_RECORDS_PER_SECOND, denials->uid);
+			record_denials(denials);
 		RB_REMOVE(DenialsTree, &journal->by_uid, denials);
 		free(denials);
 	}
@@ -97,23 +109,48 @@ static Executable read_executable(const Roots *roots, pid_t pid)
 	return executable;
 }
 
-void journal_record(Journal *journal, const Record *record)
+/* The fields of a process and the VM that it concerns; guid may be NULL. */
+static void add_subject(LogRecord *record, const char *guid, pid_t pid, uid_t uid)
 {
-	const Caller *caller = record->caller;
-	bool denied = record->status != STATUS_SUCCESS;
-	char guid[GUID_TEXT_LENGTH + 1] = "-";
+	if (guid)
+		log_record_add(record, "VAIL_VM=%s", guid);
+	log_record_add(record, "VAIL_PID=%d", (int)pid);
+	log_record_add(record, "VAIL_UID=%u", uid);
+}
+
+static void add_decision(LogRecord *record, const Record *decision, const char *executable)
+{
+	log_record_add(record, "VAIL_GID=%u", decision->caller->credentials.gid);
+	log_record_add(record, "VAIL_EXE=%s", executable);
+	log_record_add(record, "VAIL_METHOD=%s", decision->method);
+	log_record_add(record, "VAIL_STATUS=%s", status_name(decision->status));
+	if (decision->reason)
+		log_record_add(record, "VAIL_REASON=%s", decision->reason);
+}
+
+void journal_record(Journal *journal, const Record *decision)
+{
+	const Caller *caller = decision->caller;
+	bool denied = decision->status != STATUS_SUCCESS;
+	char text[GUID_TEXT_LENGTH + 1];
+	const char *guid = NULL;
+	LogRecord record;
 
 	if (denied && !journal_admits(journal, caller->account))
 		return;
-	if (record->virtual_machine)
-		guid_format(record->virtual_machine, guid);
+	if (decision->virtual_machine)
+		guid = guid_format(decision->virtual_machine, text);
 	Executable executable = read_executable(&journal->roots, caller->pid);
-	(denied ? log_notice
-		: log_info)("%s %s vm=%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
-			    denied ? "denied" : "allowed", record->method, guid, (int)caller->pid,
-			    caller->credentials.uid, caller->credentials.gid, executable.path,
-			    status_name(record->status), record->reason ? " reason=" : "",
-			    record->reason ? record->reason : "");
+	log_record_init(&record, denied ? LOG_NOTICE : LOG_INFO,
+			denied ? MESSAGE_DENIED : MESSAGE_ALLOWED);
+	add_subject(&record, guid, caller->pid, caller->credentials.uid);
+	add_decision(&record, decision, executable.path);
+	log_record_send(&record, "%s %s vm=%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
+			denied ? "denied" : "allowed", decision->method, guid ? guid : "-",
+			(int)caller->pid, caller->credentials.uid, caller->credentials.gid,
+			executable.path, status_name(decision->status),
+			decision->reason ? " reason=" : "",
+			decision->reason ? decision->reason : "");
 }
 
 static bool somebody_asked(EndReason reason)
@@ -121,16 +158,19 @@ static bool somebody_asked(EndReason reason)
 	return reason == END_REQUESTED || reason == END_REVOKED || reason == END_DAEMON_STOPPED;
 }
 
-void journal_event(Journal *journal, const Event *event)
+void journal_event(const Event *event)
 {
 	char guid[GUID_TEXT_LENGTH + 1];
+	bool is_machine = event->kind == EVENT_VIRTUAL_MACHINE_REMOVED;
+	LogRecord record;
 
-	(void)journal;
-	if (somebody_asked(event->reason))
+	if (somebody_asked(event->reason) || (event->kind != EVENT_UNREGISTERED && !is_machine))
 		return;
-	if (event->kind != EVENT_UNREGISTERED && event->kind != EVENT_VIRTUAL_MACHINE_REMOVED)
-		return;
-	log_info("%s vm=%s pid=%d uid=%u reason=%s", event_kind_name(event->kind),
-		 guid_format(event->virtual_machine, guid), (int)event->pid, event->uid,
-		 end_reason_name(event->reason));
+	guid_format(event->virtual_machine, guid);
+	log_record_init(&record, LOG_INFO,
+			is_machine ? MESSAGE_VM_ENDED : MESSAGE_REGISTRATION_ENDED);
+	add_subject(&record, guid, event->pid, event->uid);
+	log_record_add(&record, "VAIL_REASON=%s", end_reason_name(event->reason));
+	log_record_send(&record, "%s vm=%s pid=%d uid=%u reason=%s", event_kind_name(event->kind),
+			guid, (int)event->pid, event->uid, end_reason_name(event->reason));
 }

@@ -10,9 +10,9 @@
 #include "tree.h"
 
 /*
- * What was decided, one line a decision on stderr: who, which VM, which status, why. A uid that is
+ * What was decided, one record a decision: who, which VM, which status, why. A uid that is
  * denied more than LIMIT_DENY_RECORDS_PER_SECOND times in a second is counted instead, and the
- * count is a line of its own when the second is over.
+ * count is a record of its own when the second is over.
  */
 typedef struct Denials Denials;
 typedef RB_HEAD(DenialsTree, Denials) DenialsTree;
@@ -26,9 +26,9 @@ typedef struct Journal {
 void journal_init(Journal *journal, struct event_base *base, const Roots *roots);
 void journal_deinit(Journal *journal);
 
-void journal_record(Journal *journal, const Record *record);
+void journal_record(Journal *journal, const Record *decision);
 
 /* Only what nobody asked for: registrations and VMs that ended by themselves. */
-void journal_event(Journal *journal, const Event *event);
+void journal_event(const Event *event);
 
 #endif

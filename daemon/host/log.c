@@ -2,24 +2,49 @@
 #include "log.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <systemd/sd-daemon.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
 
-static bool log_has_priorities;
+static bool log_journal_reads;
 
+/* JOURNAL_STREAM is inherited: it means this process only while it names what stderr is now. */
 void log_open(void)
 {
-	log_has_priorities = getenv("JOURNAL_STREAM") != NULL;
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat status;
+
+	if (!stream || fstat(STDERR_FILENO, &status) < 0)
+		return;
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+	log_journal_reads = strcmp(stream, own) == 0;
+}
+
+bool log_is_journal(void)
+{
+	return log_journal_reads;
 }
 
 /* One write a line, so that lines of several processes do not mix. */
-static _printf_(2, 0) void log_line(const char *priority, const char *format, va_list arguments)
+void log_write(int priority, const char *message)
+{
+	if (log_journal_reads)
+		fprintf(stderr, "<%d>%s\n", priority, message);
+	else
+		fprintf(stderr, "vaild: %s\n", message);
+}
+
+static _printf_(2, 0) void log_line(int priority, const char *format, va_list arguments)
 {
 	char message[1024];
 
 	vsnprintf(message, sizeof(message), format, arguments);
-	fprintf(stderr, "%s%s\n", log_has_priorities ? priority : "vaild: ", message);
+	log_write(priority, message);
 }
 
 #define DEFINE_LOG(name, priority)                     \
@@ -32,7 +57,7 @@ static _printf_(2, 0) void log_line(const char *priority, const char *format, va
 		va_end(arguments);                     \
 	}
 
-DEFINE_LOG(log_error, SD_ERR)
-DEFINE_LOG(log_warning, SD_WARNING)
-DEFINE_LOG(log_notice, SD_NOTICE)
-DEFINE_LOG(log_info, SD_INFO)
+DEFINE_LOG(log_error, LOG_ERR)
+DEFINE_LOG(log_warning, LOG_WARNING)
+DEFINE_LOG(log_notice, LOG_NOTICE)
+DEFINE_LOG(log_info, LOG_INFO)

@@ -2,6 +2,8 @@
 #ifndef HOST_LOG_H
 #define HOST_LOG_H
 
+#include <stdbool.h>
+
 #include "macros.h"
 
 /*
@@ -15,5 +17,10 @@ void log_error(const char *format, ...) _printf_(1, 2);   /* something does not 
 void log_warning(const char *format, ...) _printf_(1, 2); /* it works, and should be looked at */
 void log_notice(const char *format, ...) _printf_(1, 2);  /* denies */
 void log_info(const char *format, ...) _printf_(1, 2);
+
+/* For log-record.c: whether the journal is behind stderr, and one line of a priority of syslog.h.
+ */
+bool log_is_journal(void);
+void log_write(int priority, const char *message);
 
 #endif

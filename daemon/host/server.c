@@ -8,12 +8,15 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <systemd/sd-daemon.h>
 
 #include "config.h"
 #include "descriptor.h"
+#include "log-record.h"
 #include "log.h"
 #include "user-namespace.h"
+#include "version.h"
 
 /* Two connections a process, a pidfd each, and what the daemon itself has open. */
 #define DESCRIPTORS_WANTED 65536
@@ -51,9 +54,25 @@ static bool server_configure(Server *server, char *ret_mistake, size_t size)
 		return true;
 	snprintf(ret_mistake, size, "%s",
 		 error ? error : "there is no memory to read the configuration");
-	log_error("%s", ret_mistake);
 	free(error);
 	return false;
+}
+
+static void record_reload(const char *mistake)
+{
+	LogRecord record;
+
+	log_record_init(&record, mistake ? LOG_WARNING : LOG_INFO,
+			mistake ? MESSAGE_RELOAD_REFUSED : MESSAGE_RELOADED);
+	if (mistake) {
+		log_record_add(&record, "VAIL_REASON=%s", mistake);
+		log_record_send(&record,
+				"the configuration was not reloaded, the old one stays in force: "
+				"%s",
+				mistake);
+	} else {
+		log_record_send(&record, "the configuration was reloaded");
+	}
 }
 
 bool server_reload(Server *server, char *ret_mistake, size_t size)
@@ -64,10 +83,8 @@ bool server_reload(Server *server, char *ret_mistake, size_t size)
 	if (reloaded) {
 		broker_set_limits(server->service.broker, &server->service.settings.limits);
 		connections_reclassify(&server->connections);
-		log_info("the configuration was reloaded");
-	} else {
-		log_warning("the configuration was not reloaded; the old one stays in force");
 	}
+	record_reload(reloaded ? NULL : ret_mistake);
 	service_manager_ready(&server->manager);
 	return reloaded;
 }
@@ -206,12 +223,25 @@ static bool server_make_runtime_directory(const Server *server)
 	return false;
 }
 
+static void record_life(const char *message_id, const char *what, const char *socket_path)
+{
+	LogRecord record;
+
+	log_record_init(&record, LOG_INFO, message_id);
+	log_record_add(&record, "VAIL_VERSION=" VAILD_VERSION);
+	log_record_add(&record, "VAIL_SOCKET=%s", socket_path);
+	log_record_send(&record, "%s %s", what, socket_path);
+}
+
 static void server_serve(Server *server)
 {
-	log_info("ready on %s", server->options.socket_path);
+	const char *path = server->options.socket_path;
+
+	record_life(MESSAGE_STARTED, "ready on", path);
 	service_manager_ready(&server->manager);
 	event_base_dispatch(server->base);
 	service_manager_stopping(&server->manager);
+	record_life(MESSAGE_STOPPING, "stops serving", path);
 }
 
 static void server_deinit(Server *server)
@@ -242,8 +272,12 @@ int server_run(const ServerOptions *options)
 		log_error("the method table is not sound: a method has no rule");
 		return EXIT_FAILURE;
 	}
-	if (!check_user_namespace(&server) || !server_configure(&server, mistake, sizeof(mistake)))
+	if (!check_user_namespace(&server))
 		return EXIT_FAILURE;
+	if (!server_configure(&server, mistake, sizeof(mistake))) {
+		log_error("%s", mistake);
+		return EXIT_FAILURE;
+	}
 	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN);
 	server.base = event_base_new();

@@ -129,7 +129,7 @@ static void world_event(void *self, const Event *event)
 {
 	Server *server = self;
 
-	journal_event(&server->journal, event);
+	journal_event(event);
 	service_manager_changed(&server->manager);
 	watches_tell(&server->service, event);
 }
