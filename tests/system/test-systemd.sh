@@ -1,0 +1,341 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# At home under a real systemd: what make install puts there is started, stopped, restarted,
+# reloaded, started by its socket and killed by the watchdog; the daemon runs under its unit's own
+# user and sandbox.
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/box.sh
+. "$ROOT/tests/system/box.sh"
+
+READY=11111111-1111-4111-8111-111111111111
+BARE=22222222-2222-4222-8222-222222222222
+UNKNOWN=33333333-3333-4333-8333-333333333333
+
+## The box stands in for the daemon and the processes of lib.sh
+
+SOCKET=/run/vaild/vaild.sock
+UNITS=/usr/lib/systemd/system
+
+exec_as() {
+  local user=$1
+  shift
+  exec nsenter -t "$BOX_LEADER" -m -u -i -n -p -C -r -w -- \
+    setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups --inh-caps=-all -- "$@"
+}
+
+# Its pid is the box's.
+start_vmm() {
+  # shellcheck disable=SC2016
+  VMM=$(box sh -c 'setpriv --reuid "$0" --regid "$0" --init-groups --inh-caps=-all -- \
+    sleep infinity >/dev/null & echo $!' "$1")
+  within 5 box_runs_as "$VMM" "$(id -u "$1")"
+}
+
+box_runs_as() {
+  box grep -qE "^Uid:	$2	$2	$2	$2\$" "/proc/$1/status" 2>/dev/null &&
+    [ "$(box cat "/proc/$1/comm")" = sleep ]
+}
+
+# property NAME [UNIT]
+property() { box systemctl show --property "$1" --value "${2:-vaild.service}"; }
+
+property_is() { [ "$(property "$1")" = "$2" ]; }
+
+# Nothing here happens often enough by itself to be limited.
+forget_starts() { box systemctl reset-failed vaild.service vaild.socket 2>/dev/null || true; }
+
+# journal MESSAGE-NAME FIELD...: of the last record of that kind, as JSON values in one line.
+journal() {
+  local id fields=()
+
+  id=$(message_id "$1")
+  shift
+  fields=("${@/#/.}")
+  box journalctl --sync
+  box journalctl --quiet --no-pager -o json --lines 1 "MESSAGE_ID=$id" |
+    jq -r "[$(IFS=, && echo "${fields[*]}")] | join(\" \")"
+}
+
+message_id() {
+  sed -n "s/^#define MESSAGE_$1 *\"\([0-9a-f]*\)\"/\1/p" "$ROOT/daemon/host/message-ids.h"
+}
+
+# log_has PATTERN: any line of the unit's.
+log_has() {
+  box journalctl --sync
+  box journalctl --quiet --no-pager -o cat --unit vaild.service | grep -E "$1" >/dev/null
+}
+
+## Checks
+
+installing() {
+  expect "make install" quietly make -s -C "$ROOT" install DESTDIR="$BOX_ROOT" prefix=/usr
+  expect_equal "the units are sound, says systemd-analyze" "" \
+    "$(box systemd-analyze verify --man=no "$UNITS"/vaild{.socket,.service,-metrics.service,-metrics.timer} 2>&1)"
+  for unit in vaild vaild-metrics; do
+    expect "$unit.service is tightly closed, says systemd-analyze" quietly \
+      systemd-analyze security --offline=true --threshold=15 "$BOX_ROOT$UNITS/$unit.service"
+  done
+  expect "systemd-sysusers makes the user" quietly box systemd-sysusers vaild.conf
+  expect "systemd-tmpfiles makes the folder" quietly box systemd-tmpfiles --create vaild.conf
+  expect "the catalogue is taken" quietly box journalctl --update-catalog
+  sed -i 's/^vaild:.*/&vail-carol/' "$BOX_ROOT/etc/group"
+  box systemctl daemon-reload
+}
+
+quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed 's/^/# /' "$PRIVATE/output"; return 1; }; }
+
+starting() {
+  # In the box /dev/zero has the number of a KFD device, so that there is something to look at.
+  box mount -t tmpfs tmpfs /sys/class
+  box sh -c 'mkdir -p /sys/class/kfd/kfd && echo 1:5 >/sys/class/kfd/kfd/dev'
+  expect "systemctl start" quietly box systemctl start vaild.service
+  expect_equal "it is active once that returns" active "$(property ActiveState)"
+  expect_equal "and its socket" active "$(property ActiveState vaild.socket)"
+  DAEMON=$(property MainPID)
+  expect_equal "it is its own user, which may ptrace and nothing else" \
+    "vaild vaild 0000000000080000 0000000000080000 0000000000080000 1 2" \
+    "$(box stat -c '%U %G' "/proc/$DAEMON") $(box sed -nE \
+      's/^(CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):\t//p' "/proc/$DAEMON/status" | paste -sd' ')"
+  expect_equal "the folders are closed, the socket is open" \
+    "root 755, vaild 700, vaild 700, root 666" \
+    "$(box stat -c '%U %a' /run/vaild /run/vaild/state /var/lib/vaild "$SOCKET" | paste -sd, | sed 's/,/, /g')"
+  expect_match "the journal knows when it started" '^6 vaild .*ready' \
+    "$(journal STARTED PRIORITY _COMM MESSAGE)"
+}
+
+# last CHECK EXPECTED USER REQUEST...: the last answer's status.
+last() {
+  local check=$1 expected=$2
+  shift 2
+  expect_equal "$check" "$expected" "$(ask "$@" | tail -n 1 | statuses)"
+}
+
+six_statuses() {
+  ready_vm "$READY" "$ALICE_CLIENT"
+  add_vm "$BARE" "$VMM" "$ALICE_CLIENT" >/dev/null
+  last "a malformed GUID" STATUS_INVALID_PARAMETER vail-alice "$CONTEXT" "$(register nonsense)"
+  last "no VM of that GUID" STATUS_NOT_FOUND vail-alice "$CONTEXT" "$(register "$UNKNOWN")"
+  last "another uid" STATUS_ACCESS_DENIED vail-bob "$CONTEXT" "$(register "$READY")"
+  last "root" STATUS_ACCESS_DENIED root "$CONTEXT" "$(register "$READY")"
+  last "no vGPU" STATUS_GRAPHICS_VAIL_STATE_CHANGED vail-alice "$CONTEXT" "$(register "$BARE")"
+  last "no context" STATUS_INVALID_DISPOSITION vail-alice "$(register "$READY")"
+  last "all well" STATUS_SUCCESS vail-alice "$CONTEXT" "$(register "$READY")"
+  expect_equal "all well, with a device that another uid has open" "STATUS_SUCCESS kfd" \
+    "$(register "$READY" | run_as vail-alice sh -c 'exec socat -t5 - "UNIX-CONNECT:$0" 9</dev/zero' \
+      "$SOCKET" | field '.parameters | "\(.status) \(.registration.graphicsContext)"')"
+}
+
+operators() {
+  local quarantines
+
+  quarantines=$(call io.vaild.Machine.ListQuarantines)
+  last "the unit's group is the operators'" STATUS_SUCCESS vail-carol "$quarantines"
+  last "others are none" STATUS_ACCESS_DENIED vail-bob "$quarantines"
+}
+
+# viewer_starts: alice is registered; her process is in VIEWER, as the box counts.
+viewer_starts() {
+  session_open viewer vail-alice
+  session_ask viewer "$CONTEXT"
+  session_ask viewer "$(register "$READY")"
+  VIEWER=$(field .parameters.registration.pid <<<"$REPLY")
+}
+
+viewer_exits() {
+  box kill -KILL "$VIEWER"
+  session_kill viewer
+  within 5 registered_are ""
+}
+
+status_line() {
+  expect "the status says what is going on" within 5 property_is StatusText \
+    "2 VMs, 0 registrations, 0 connections"
+  viewer_starts
+  expect "and follows" within 5 property_is StatusText "2 VMs, 1 registration, 1 connection"
+  viewer_exits
+}
+
+# What one may see of a registration that was refused, one that was allowed, and their ends.
+journal_records() {
+  viewer_starts
+  expect_equal "the journal: allowed" \
+    "6 $READY $VIEWER $ALICE $ALICE /usr/bin/socat io.vaild.RegisterVailProcess STATUS_SUCCESS" \
+    "$(journal ALLOWED PRIORITY VAIL_{VM,PID,UID,GID,EXE,METHOD,STATUS})"
+  viewer_exits
+  expect_equal "the journal: a registration ended" "6 $READY $VIEWER $ALICE processExited" \
+    "$(journal REGISTRATION_ENDED PRIORITY VAIL_{VM,PID,UID,REASON})"
+  ask vail-bob "$(register "$READY")" >/dev/null
+  expect_equal "the journal: denied, and why" \
+    "5 $READY $BOB io.vaild.RegisterVailProcess STATUS_ACCESS_DENIED uid" \
+    "$(journal DENIED PRIORITY VAIL_{VM,UID,METHOD,STATUS,REASON})"
+  # shellcheck disable=SC2046
+  ask vail-bob $(for _ in {1..40}; do register "$READY" && echo; done) >/dev/null
+  expect "the journal: denies are summed up" within 5 denies_are_summed_up
+  box kill "$VMM"
+  expect "the journal: a VM ended" within 5 vm_has_ended
+  expect_equal "each message has its explanation" "" "$(unexplained)"
+}
+
+denies_are_summed_up() {
+  [[ $(journal DENIES_SUMMARISED PRIORITY VAIL_UID VAIL_DENIED) =~ ^5\ $BOB\ [23][0-9]$ ]]
+}
+
+vm_has_ended() {
+  [[ $(journal VM_ENDED PRIORITY VAIL_VM VAIL_PID VAIL_REASON) =~ ^6\ .*\ $VMM\ vmmExited$ ]]
+}
+
+# The messages of the header that the catalogue does not explain.
+unexplained() {
+  local id
+
+  for id in $(sed -nE 's/^#define MESSAGE_.*"([0-9a-f]{32})".*/\1/p' "$ROOT/daemon/host/message-ids.h"); do
+    box journalctl --dump-catalog "$id" 2>/dev/null | grep -q '^Subject: ' || echo "$id"
+  done
+}
+
+reloading() {
+  forget_starts
+  box sh -c 'echo "{\"limits\":{\"contextsPerUid\":2}}" >/etc/vaild/vaild.json'
+  expect "systemctl reload" quietly box systemctl reload vaild.service
+  expect_equal "what the file says counts" 2 "$(limit_of_contexts)"
+  expect_equal "the journal: reloaded" 6 "$(journal RELOADED PRIORITY)"
+  box sh -c 'echo "{\"limits\":{\"contextsPerUid\":3,\"pears\":1}}" >/etc/vaild/vaild.json'
+  expect "a mistake fails the reload" fails box systemctl reload vaild.service
+  expect_equal "and the old one stays in force" "2 active $DAEMON" \
+    "$(limit_of_contexts) $(property ActiveState) $(property MainPID)"
+  expect_match "the journal: refused, with file and key" '^4 .*/etc/vaild/vaild.json: limits.pears' \
+    "$(journal RELOAD_REFUSED PRIORITY MESSAGE)"
+  expect "who reloaded reads it, too" log_has '^vailctl: .*limits\.pears'
+  # Whoever is an operator by the file, root reloads.
+  box sh -c 'echo "{\"operatorGroup\":\"vail-video\"}" >/etc/vaild/vaild.json'
+  expect "another group for operators" quietly box systemctl reload vaild.service
+  box rm /etc/vaild/vaild.json
+  expect "and back" quietly box systemctl reload vaild.service
+}
+
+fails() { ! "$@" >/dev/null 2>&1; }
+
+limit_of_contexts() {
+  ask vail-alice "$CONTEXT" "$CONTEXT" "$CONTEXT" "$CONTEXT" |
+    jq -r 'select(.error) | .parameters.maximum' | head -n 1
+}
+
+restarting() {
+  forget_starts
+  local inode
+  inode=$(box stat -c %i "$SOCKET")
+  expect "systemctl restart" quietly box systemctl restart vaild.service
+  expect_equal "the socket is the same, and serves" "$inode STATUS_SUCCESS" \
+    "$(box stat -c %i "$SOCKET") $(ask vail-alice "$(call io.vaild.ListRegistrations)" | statuses)"
+  expect "the daemon is another" [ "$(property MainPID)" != "$DAEMON" ]
+  DAEMON=$(property MainPID)
+}
+
+stopping() {
+  forget_starts
+  expect "systemctl stop" quietly box systemctl stop vaild.service
+  expect_equal "it ends well" "inactive success" "$(property ActiveState) $(property Result)"
+  expect_equal "what belongs to a run goes, the socket stays" "no socket" \
+    "$(box sh -c '[ -d /run/vaild/state ] && echo state || echo no; [ -S /run/vaild/vaild.sock ] && echo socket' | paste -sd' ')"
+}
+
+# What is sent before the daemon runs is told apart as well; descriptors that came along included.
+starting_by_socket() {
+  expect_equal "a connection starts it" STATUS_SUCCESS \
+    "$(ask vail-alice "$CONTEXT" | statuses)"
+  expect_equal "and it is up" active "$(property ActiveState)"
+  box systemctl stop vaild.service 2>/dev/null
+  expect_equal "an operator is one from the first byte on" STATUS_SUCCESS \
+    "$(ask vail-carol "$(call io.vaild.Machine.ListQuarantines)" | statuses)"
+  expect "stopping the socket stops both" quietly box systemctl stop vaild.socket vaild.service
+  expect "and removes it" fails box test -e "$SOCKET"
+  forget_starts
+  expect "starting the socket does not start the daemon" quietly box systemctl start vaild.socket
+  expect_equal "before somebody connects" inactive "$(property ActiveState)"
+  ask vail-alice "$CONTEXT" >/dev/null
+  DAEMON=$(property MainPID)
+}
+
+watchdog() {
+  forget_starts
+  box mkdir -p /run/systemd/system/vaild.service.d
+  box sh -c 'printf "%s\n" "[Service]" "WatchdogSec=1s" "LimitCORE=0" \
+    >/run/systemd/system/vaild.service.d/watchdog.conf'
+  box systemctl daemon-reload
+  box systemctl restart vaild.service
+  DAEMON=$(property MainPID)
+  # Two and a half periods: it would be gone if it were not petted.
+  expect "it is petted" fails within 2 is_another
+  box kill -STOP "$DAEMON"
+  expect "one that is stuck is killed, and started anew" within 10 is_another_and_up
+  expect_equal "by the watchdog" 1 "$(property NRestarts)"
+  expect "which the log tells" log_has 'atchdog timeout'
+  DAEMON=$(property MainPID)
+}
+
+is_another() { [ "$(property MainPID)" != "$DAEMON" ]; }
+
+is_another_and_up() {
+  is_another && property_is ActiveState active
+}
+
+in_a_user_namespace() {
+  expect "in a user namespace it does not start" fails box systemd-run --quiet --wait --pipe \
+    -p PrivateUsers=yes -p User=vaild /usr/sbin/vaild --socket /tmp/vaild.sock
+  expect_match "and says so" 'initial user namespace' \
+    "$(box systemd-run --quiet --wait --pipe -p PrivateUsers=yes -p User=vaild \
+      /usr/sbin/vaild --socket /tmp/vaild.sock 2>&1)"
+}
+
+metrics() {
+  local folder=/var/lib/prometheus/node-exporter
+
+  expect_equal "metrics are written when that is asked for alone" disabled \
+    "$(box systemctl is-enabled vaild-metrics.timer)"
+  if ! box vailctl metrics >/dev/null 2>&1; then
+    skip "metrics for node exporter" "vailctl has no command metrics"
+    return
+  fi
+  box mkdir -p "$folder"
+  expect "they are written" quietly box systemctl start vaild-metrics.service
+  expect_equal "whole, for everybody to read" "644 vaild.prom" \
+    "$(box sh -c "cd $folder && stat -c '%a %n' *")"
+  expect "with families named as their samples" box grep -q \
+    '^# TYPE vaild_requests_total counter$' "$folder/vaild.prom"
+  expect "in the older format alone" fails box grep -E '^# (EOF|UNIT)| info$' "$folder/vaild.prom"
+  if command -v promtool >/dev/null; then
+    expect "promtool has nothing to say" quietly promtool check metrics <"$BOX_ROOT$folder/vaild.prom"
+  else
+    skip "promtool check metrics" "there is no promtool"
+  fi
+}
+
+# Nothing that systemd or the daemon had to complain of, but what was provoked.
+no_complaints() {
+  box journalctl --sync
+  expect_equal "nothing else to complain of" "" \
+    "$(box journalctl --quiet --no-pager -o cat -p warning --unit vaild.service --unit vaild.socket |
+      grep -vE 'pears|atchdog|Main process exited|Killing process|Control process exited|Reload failed' || true)"
+}
+
+trap box_stop EXIT
+box_start
+installing
+starting
+six_statuses
+operators
+status_line
+journal_records
+reloading
+restarting
+stopping
+starting_by_socket
+watchdog
+in_a_user_namespace
+metrics
+no_complaints
+finish
