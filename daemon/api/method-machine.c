@@ -53,13 +53,18 @@ static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedPr
 {
 	Broker *broker = request->service->broker;
 
-	if (existing && !displaces(request, existing))
-		return failure_set(&request->failure, STATUS_OBJECT_NAME_COLLISION,
-				   "virtualMachine",
-				   "a running VM has this GUID already; stop it, or give this one "
-				   "another");
-	NTSTATUS status = vm_prepare(broker, request->caller, &request->params.virtual_machine, vmm,
-				     settings, ret_vm, &request->failure);
+	const Caller *caller = request->caller;
+	NTSTATUS status = charge_check(&broker->accounts, caller->account, caller->is_operator,
+				       LIMIT_VIRTUAL_MACHINES, &request->failure);
+
+	if (status == STATUS_SUCCESS && existing && !displaces(request, existing))
+		status = failure_set(
+			&request->failure, STATUS_OBJECT_NAME_COLLISION, "virtualMachine",
+			"a running VM has this GUID already; stop it, or give this one "
+			"another");
+	if (status == STATUS_SUCCESS)
+		status = vm_prepare(broker, caller, &request->params.virtual_machine, vmm, settings,
+				    ret_vm, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (existing)

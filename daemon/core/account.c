@@ -84,11 +84,16 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, b
 	return STATUS_SUCCESS;
 }
 
+NTSTATUS charge_check(Accounts *accounts, uid_t uid, bool is_operator, LimitKind kind,
+		      Failure *failure)
+{
+	return limits_allow(accounts, account_find(accounts, uid), is_operator, kind, failure);
+}
+
 NTSTATUS charge_take(Charge *charge, Accounts *accounts, uid_t uid, bool is_operator,
 		     LimitKind kind, Failure *failure)
 {
-	NTSTATUS status =
-		limits_allow(accounts, account_find(accounts, uid), is_operator, kind, failure);
+	NTSTATUS status = charge_check(accounts, uid, is_operator, kind, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;

@@ -49,6 +49,11 @@ void accounts_deinit(Accounts *accounts);
 NTSTATUS charge_take(Charge *charge, Accounts *accounts, uid_t uid, bool is_operator,
 		     LimitKind kind, Failure *failure);
 
+/* Whether charge_take() would find the limits passed, for who has to know before. STATUS_SUCCESS or
+ * STATUS_QUOTA_EXCEEDED. */
+NTSTATUS charge_check(Accounts *accounts, uid_t uid, bool is_operator, LimitKind kind,
+		      Failure *failure);
+
 /* Charges without asking the limit: what was granted before a restart is not lost to a lower one.
  * STATUS_SUCCESS or STATUS_NO_MEMORY. */
 NTSTATUS charge_restore(Charge *charge, Accounts *accounts, uid_t uid, LimitKind kind,

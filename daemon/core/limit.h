@@ -41,6 +41,10 @@ const char *limit_name(LimitKind kind, bool per_uid);
 /* Virtual GPUs that the software adapter offers. */
 #define LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS 4096
 
+/* Virtual GPUs of one VM: with these, its description stays well below what one reply may hold,
+ * however long its profiles are. */
+#define LIMIT_VIRTUAL_GPUS_OF_MACHINE 64
+
 /* Lengths of what a caller may name, in bytes without the NUL. */
 #define LIMIT_NAME_LENGTH      255
 #define LIMIT_USER_NAME_LENGTH 255

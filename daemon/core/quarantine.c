@@ -43,8 +43,12 @@ NTSTATUS quarantine_prepare(Broker *broker, uid_t account, const Guid *guid, cha
 
 	if (!quarantine)
 		return failure_no_memory(failure);
-	NTSTATUS status = charge_take(&quarantine->charge, &broker->accounts, account, true,
-				      LIMIT_QUARANTINES, failure);
+	/* One that takes the place of another makes none more. */
+	NTSTATUS status = quarantine_find(broker, guid)
+				  ? charge_restore(&quarantine->charge, &broker->accounts, account,
+						   LIMIT_QUARANTINES, failure)
+				  : charge_take(&quarantine->charge, &broker->accounts, account,
+						true, LIMIT_QUARANTINES, failure);
 	if (status != STATUS_SUCCESS) {
 		quarantine_discard(broker, quarantine);
 		return status;

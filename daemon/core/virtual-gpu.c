@@ -3,25 +3,37 @@
 
 #include "broker.h"
 
+/* Neither the VM nor the adapter may have more than so many. */
+static NTSTATUS check_room(Broker *broker, const Caller *caller, const VirtualMachine *vm,
+			   const Adapter *adapter, Failure *failure)
+{
+	bool vm_is_full = vm->virtual_gpu_count >= LIMIT_VIRTUAL_GPUS_OF_MACHINE;
+
+	if (!vm_is_full && adapter->virtual_gpus < adapter->max_virtual_gpus)
+		return STATUS_SUCCESS;
+	failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota", "%s",
+		    vm_is_full ? "the VM has as many virtual GPUs as one may have; remove one first"
+			       : "the adapter has no virtual GPU left to assign; remove one first, "
+				 "or name another adapter");
+	failure->limit = vm_is_full ? "virtualGpusPerMachine" : "maxVirtualGpus";
+	failure->maximum = vm_is_full ? LIMIT_VIRTUAL_GPUS_OF_MACHINE : adapter->max_virtual_gpus;
+	failure->used = accounts_used(&broker->accounts, caller->account, LIMIT_VIRTUAL_GPUS);
+	return failure->status;
+}
+
 NTSTATUS virtual_gpu_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
 			     Adapter *adapter, char **profile, VirtualGpu **ret_virtual_gpu,
 			     Failure *failure)
 {
-	if (adapter->virtual_gpus >= adapter->max_virtual_gpus) {
-		failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota",
-			    "the adapter has no virtual GPU left to assign; remove one first, or "
-			    "name another adapter");
-		failure->limit = "maxVirtualGpus";
-		failure->maximum = adapter->max_virtual_gpus;
-		failure->used =
-			accounts_used(&broker->accounts, caller->account, LIMIT_VIRTUAL_GPUS);
-		return failure->status;
-	}
+	NTSTATUS status = check_room(broker, caller, vm, adapter, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
 	_cleanup_free_ VirtualGpu *virtual_gpu = calloc(1, sizeof(*virtual_gpu));
 	if (!virtual_gpu)
 		return failure_no_memory(failure);
-	NTSTATUS status = charge_take(&virtual_gpu->charge, &broker->accounts, caller->account,
-				      caller->is_operator, LIMIT_VIRTUAL_GPUS, failure);
+	status = charge_take(&virtual_gpu->charge, &broker->accounts, caller->account,
+			     caller->is_operator, LIMIT_VIRTUAL_GPUS, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	virtual_gpu->vm = vm;
@@ -48,6 +60,7 @@ void virtual_gpu_commit(Broker *broker, VirtualGpu *virtual_gpu)
 	named_add(broker, &virtual_gpu->named, NAMED_VIRTUAL_GPU);
 	thing_add(broker, &virtual_gpu->thing, THING_VIRTUAL_GPU);
 	TAILQ_INSERT_TAIL(&virtual_gpu->vm->virtual_gpus, virtual_gpu, link);
+	virtual_gpu->vm->virtual_gpu_count++;
 	virtual_gpu->adapter->virtual_gpus++;
 	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_ASSIGNED, END_REQUESTED);
 }
@@ -71,6 +84,7 @@ void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 	VirtualMachine *vm = virtual_gpu->vm;
 
 	TAILQ_REMOVE(&vm->virtual_gpus, virtual_gpu, link);
+	vm->virtual_gpu_count--;
 	virtual_gpu->adapter->virtual_gpus--;
 	named_remove(broker, &virtual_gpu->named);
 	thing_remove(broker, &virtual_gpu->thing);

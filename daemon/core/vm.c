@@ -256,7 +256,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 {
 	const Registration *registration;
 	const VirtualGpu *virtual_gpu;
-	size_t registrations = 0;
+	size_t registrations = 0, virtual_gpus = 0;
 
 	assert(vm_find(broker, &vm->guid) == vm && vm_after(broker, vm->thing.serial - 1) == vm);
 	assert(vm->charge.account && vm->charge.kind == LIMIT_VIRTUAL_MACHINES);
@@ -271,7 +271,9 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	assert(registrations == 0 || !quarantine_find(broker, &vm->guid));
 	TAILQ_FOREACH (virtual_gpu, &vm->virtual_gpus, link) {
 		assert(virtual_gpu->vm == vm);
+		virtual_gpus++;
 		assert(virtual_gpu_find(broker, &virtual_gpu->named.handle) == virtual_gpu);
 	}
+	assert(virtual_gpus == vm->virtual_gpu_count);
 	(void)broker;
 }

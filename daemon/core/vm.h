@@ -88,6 +88,7 @@ struct VirtualMachine {
 	Agent agent;
 	bool has_agent;
 	VirtualGpuList virtual_gpus;
+	size_t virtual_gpu_count;
 	LIST_HEAD(, Registration) registrations;
 	size_t registration_count;
 	uint64_t since; /* microseconds on CLOCK_BOOTTIME */

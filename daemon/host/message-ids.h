@@ -4,7 +4,8 @@
 
 /*
  * What the journal's records are known by: fixed for good, so that people can search for them.
- * systemd/vaild.catalog explains each. A new kind of record gets a new number (`systemd-id128 new`).
+ * systemd/vaild.catalog explains each. A new kind of record gets a new number (`systemd-id128
+ * new`).
  */
 #define MESSAGE_STARTED            "f8cbc522b6714bd1b1c78139035ce42b"
 #define MESSAGE_STOPPING           "9a829782c677411a9b92a0d7d8e1f768"

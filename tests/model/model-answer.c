@@ -135,6 +135,26 @@ static void revoke(Model *model, const ModelRequest *request, ModelMachine *mach
 		refuse(answer, STATUS_NOT_FOUND);
 }
 
+/* One VM has at most so many virtual GPUs, whoever assigns them. */
+static bool machine_may_have_more(Model *model, const ModelRequest *request,
+				  const ModelMachine *machine, ModelAnswer *answer)
+{
+	ModelVirtualGpu *virtual_gpu;
+	uint64_t of_machine = 0, own = 0;
+
+	MODEL_EACH(model, virtual_gpu, virtual_gpus)
+	{
+		of_machine += virtual_gpu->machine == machine->serial;
+		own += virtual_gpu->account == request->caller->account;
+	}
+	if (of_machine < LIMIT_VIRTUAL_GPUS_OF_MACHINE)
+		return true;
+	answer->status = STATUS_QUOTA_EXCEEDED;
+	answer->limit = "virtualGpusPerMachine";
+	answer->used = own;
+	return false;
+}
+
 static void assign(Model *model, const ModelRequest *request, ModelMachine *machine,
 		   ModelAnswer *answer)
 {
@@ -144,7 +164,8 @@ static void assign(Model *model, const ModelRequest *request, ModelMachine *mach
 		refuse(answer, STATUS_INVALID_HANDLE);
 		return;
 	}
-	if (!model_may_have(model, request->caller, LIMIT_VIRTUAL_GPUS, answer))
+	if (!machine_may_have_more(model, request, machine, answer) ||
+	    !model_may_have(model, request->caller, LIMIT_VIRTUAL_GPUS, answer))
 		return;
 	ModelVirtualGpu *virtual_gpu = MODEL_ADD(model, virtual_gpus);
 	virtual_gpu->machine = machine->serial;
@@ -169,7 +190,7 @@ static void impose(Model *model, const ModelRequest *request, ModelAnswer *answe
 	ModelQuarantine *old = model_quarantine(model, request->guid);
 	const ModelMachine *machine = model_machine_of(model, request->guid);
 
-	if (!model_may_have(model, request->caller, LIMIT_QUARANTINES, answer))
+	if (!old && !model_may_have(model, request->caller, LIMIT_QUARANTINES, answer))
 		return;
 	if (model->world->refuse_store) {
 		refuse(answer, STATUS_INSUFFICIENT_RESOURCES);

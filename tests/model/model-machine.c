@@ -257,7 +257,7 @@ static void meet(Model *model, const ModelRequest *request, const FakeProcess *v
 		answer->machine = old->serial;
 	else if (!old || (request->caller->is_operator && !old->by_operator))
 		add_machine(model, request, vmm, settings, old, answer);
-	else
+	else if (model_may_have(model, request->caller, LIMIT_VIRTUAL_MACHINES, answer))
 		fail(answer, STATUS_OBJECT_NAME_COLLISION, "");
 }
 

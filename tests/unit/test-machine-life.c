@@ -334,3 +334,26 @@ Test(machine_life, an_update_of_one_that_has_just_ended)
 			 "STATUS_NOT_FOUND");
 	cast_free(&cast);
 }
+
+/* However many, and however long their profiles: an operator's list of VMs is not to break on one.
+ */
+Test(machine_life, a_full_vm_fits_into_one_reply)
+{
+	Cast cast = cast_new();
+	char profile[LIMIT_NAME_LENGTH * 6 + 1] = "";
+
+	for (size_t i = 0; i < LIMIT_NAME_LENGTH; i++)
+		strcat(profile, "\\u0001");
+	for (size_t i = 1; i < LIMIT_VIRTUAL_GPUS_OF_MACHINE; i++)
+		cr_assert_str_eq(callf(cast.world, cast.admin, ASSIGN,
+				       "{\"virtualMachineGuid\":\"" GUID_A "\",\"profile\":\"%s\"}",
+				       profile),
+				 "STATUS_SUCCESS", "%zu", i);
+	cr_assert_str_eq(call(cast.world, cast.admin, ASSIGN, NAMES_A), "STATUS_QUOTA_EXCEEDED");
+	cr_assert_str_eq(reply_string(cast.world, "limit"), "virtualGpusPerMachine");
+	cr_assert_eq(reply_number(cast.world, "maximum"), LIMIT_VIRTUAL_GPUS_OF_MACHINE);
+	cr_assert_str_eq(call(cast.world, cast.admin, LIST_MACHINES, NULL), "STATUS_SUCCESS");
+	cr_assert_eq(reply_count(cast.world, "virtualMachines[0].virtualGpus"),
+		     LIMIT_VIRTUAL_GPUS_OF_MACHINE);
+	cast_free(&cast);
+}
