@@ -10,16 +10,12 @@
 #include "descriptor.h"
 #include "log.h"
 #include "peer.h"
+#include "receive.h"
 #include "reply.h"
 #include "server.h"
 
-#define INPUT_SIZE (64u << 10)
-
 /* A buffer that has grown beyond this for one long reply is given back, not lent again. */
 #define SPARE_SIZE_MAX (128u << 10)
-
-/* Bytes read at once into a buffer that holds the beginning of a message already. */
-#define INPUT_STEP 4096
 
 static void on_ready(evutil_socket_t descriptor, short what, void *context);
 
@@ -265,77 +261,6 @@ static void connection_serve(Connection *connection)
 	owner_shed_unread(owner);
 }
 
-typedef union Control {
-	struct cmsghdr header;
-	char space[CMSG_SPACE(sizeof(struct ucred)) +
-		   CMSG_SPACE(LIMIT_MESSAGE_DESCRIPTORS * sizeof(int))];
-} Control;
-
-/* Nobody asked for them: they go to the closer, and the message that they came with is refused. */
-static void connection_discard_descriptors(Connection *connection, const struct cmsghdr *header,
-					   Arrival *arrival)
-{
-	size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-	arrival->closing_too_many |= closer_is_full(connection->owner);
-	for (size_t i = 0; i < count; i++) {
-		int descriptor;
-
-		memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-		closer_close(&connection->server->closer, connection->owner, descriptor);
-	}
-	arrival->descriptors += (unsigned int)count;
-}
-
-/* What the kernel says of the bytes just received. Without a word they are nobody's. */
-static Arrival connection_read_control(Connection *connection, struct msghdr *message)
-{
-	Arrival arrival = {
-		.foreign = true,
-		.truncated = (message->msg_flags & MSG_CTRUNC) != 0,
-	};
-	struct cmsghdr *header;
-
-	for (header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
-		struct ucred sender;
-
-		if (header->cmsg_level != SOL_SOCKET)
-			continue;
-		if (header->cmsg_type == SCM_RIGHTS) {
-			connection_discard_descriptors(connection, header, &arrival);
-		} else if (header->cmsg_type == SCM_CREDENTIALS &&
-			   header->cmsg_len == CMSG_LEN(sizeof(sender))) {
-			memcpy(&sender, CMSG_DATA(header), sizeof(sender));
-			arrival.foreign = sender.pid == 0 || sender.pid != connection->caller.pid;
-		}
-	}
-	return arrival;
-}
-
-/*
- * Whether what is queued carries descriptors. Looks without taking: what is taken would have to be
- * closed. *ret_size is what may be taken instead.
- */
-static bool descriptors_are_queued(int socket, const struct iovec *bytes, size_t *ret_size)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(struct ucred))];
-	} control;
-	struct iovec look = *bytes;
-	struct msghdr message = {
-		.msg_iov = &look,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_PEEK);
-
-	if (size > 0)
-		*ret_size = (size_t)size;
-	return size > 0 && message.msg_flags & MSG_CTRUNC;
-}
-
 /* The uid's closes hang: it is told so, and the connection closed with what is queued in it. */
 static void connection_refuse_descriptors(Connection *connection)
 {
@@ -354,48 +279,33 @@ static void connection_refuse_descriptors(Connection *connection)
 static bool connection_receive(Connection *connection)
 {
 	Connections *connections = &connection->server->connections;
-	Buffer *input = &connection->session.input;
-	Control control;
+	Session *session = &connection->session;
+	Arrival arrival;
 
-	buffer_borrow(input, &connections->spare_input);
-	if (!buffer_reserve(input, input->data ? INPUT_STEP : INPUT_SIZE)) {
-		connection_shut(connection);
-		return false;
-	}
-	struct iovec bytes = {
-		.iov_base = buffer_tail(input),
-		.iov_len = input->capacity - input->end,
-	};
-	struct msghdr message = {
-		.msg_iov = &bytes,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	if (closer_is_full(connection->owner) && connection->may_hold_descriptors &&
-	    descriptors_are_queued(connection->socket, &bytes, &bytes.iov_len)) {
-		connection_refuse_descriptors(connection);
-		return false;
-	}
-	ssize_t size = recvmsg(connection->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (size < 0) {
-		buffer_return(input, &connections->spare_input);
-		if (errno != EAGAIN && errno != EINTR)
-			connection_shut(connection);
-		return false;
-	}
-	Arrival arrival = connection_read_control(connection, &message);
-	/* A sender with the number of a peer that is dead is another process. */
-	arrival.foreign |= connection->process && !host_process_is_alive(connection->process);
-	if (size == 0) {
+	buffer_borrow(&session->input, &connections->spare_input);
+	switch (receive(connection, &session->input, &arrival)) {
+	case RECEIVED_BYTES:
+		/* A sender with the number of a peer that is dead is another process. */
+		arrival.foreign |=
+			connection->process && !host_process_is_alive(connection->process);
+		session_arrived(session, &arrival);
+		return true;
+	case RECEIVED_END:
 		/* Nothing is queued, and nothing can be any more. */
 		connection->may_hold_descriptors = false;
-		session_end_of_input(&connection->session);
+		session_end_of_input(session);
 		return true;
+	case RECEIVED_NOTHING:
+		buffer_return(&session->input, &connections->spare_input);
+		return false;
+	case RECEIVED_TOO_MANY_DESCRIPTORS:
+		connection_refuse_descriptors(connection);
+		return false;
+	case RECEIVED_ERROR:
+		break;
 	}
-	input->end += (size_t)size;
-	session_arrived(&connection->session, &arrival);
-	return true;
+	connection_shut(connection);
+	return false;
 }
 
 /* Whether the peer has closed both ways. */

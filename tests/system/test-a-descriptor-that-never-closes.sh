@@ -19,7 +19,7 @@ send() {
   within 10 has_said "$1" 1
 }
 
-has_said() { [ "$(wc -l <"$PRIVATE/$1.said")" -ge "$2" ]; }
+has_said() { [ -e "$PRIVATE/$1.said" ] && [ "$(wc -l <"$PRIVATE/$1.said")" -ge "$2" ]; }
 
 # send_while_held NAME USER COUNT WHAT: the sender has closed its own descriptors before the daemon
 # goes on, so the daemon is the last to close. The status of the answer is in STATUS.

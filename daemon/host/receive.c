@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "receive.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "server.h"
+
+/* Bytes read at once, and into a buffer that holds the beginning of a message already. */
+#define INPUT_SIZE (64u << 10)
+#define INPUT_STEP 4096
+
+typedef union Control {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(sizeof(struct ucred)) +
+		   CMSG_SPACE(LIMIT_MESSAGE_DESCRIPTORS * sizeof(int))];
+} Control;
+
+/* Nobody asked for them: they go to the closer, and the message that they came with is refused. */
+static void discard_descriptors(Connection *connection, const struct cmsghdr *header,
+				Arrival *arrival)
+{
+	size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	arrival->closing_too_many |= closer_is_full(connection->owner);
+	for (size_t i = 0; i < count; i++) {
+		int descriptor;
+
+		memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+		closer_close(&connection->server->closer, connection->owner, descriptor);
+	}
+	arrival->descriptors += (unsigned int)count;
+}
+
+/* What the kernel says of the bytes just received. Without a word they are nobody's. */
+static Arrival read_control(Connection *connection, struct msghdr *message)
+{
+	Arrival arrival = {
+		.foreign = true,
+		.truncated = (message->msg_flags & MSG_CTRUNC) != 0,
+	};
+	struct cmsghdr *header;
+
+	for (header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+		struct ucred sender;
+
+		if (header->cmsg_level != SOL_SOCKET)
+			continue;
+		if (header->cmsg_type == SCM_RIGHTS) {
+			discard_descriptors(connection, header, &arrival);
+		} else if (header->cmsg_type == SCM_CREDENTIALS &&
+			   header->cmsg_len == CMSG_LEN(sizeof(sender))) {
+			memcpy(&sender, CMSG_DATA(header), sizeof(sender));
+			arrival.foreign = sender.pid == 0 || sender.pid != connection->caller.pid;
+		}
+	}
+	return arrival;
+}
+
+/*
+ * Whether what is queued carries descriptors. Looks without taking: what is taken would have to be
+ * closed. *ret_size is what may be taken instead.
+ */
+static bool descriptors_are_queued(int socket, const struct iovec *bytes, size_t *ret_size)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec look = *bytes;
+	struct msghdr message = {
+		.msg_iov = &look,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_PEEK);
+
+	if (size > 0)
+		*ret_size = (size_t)size;
+	return size > 0 && message.msg_flags & MSG_CTRUNC;
+}
+
+Received receive(Connection *connection, Buffer *input, Arrival *ret_arrival)
+{
+	Control control;
+
+	if (!buffer_reserve(input, input->data ? INPUT_STEP : INPUT_SIZE))
+		return RECEIVED_ERROR;
+	struct iovec bytes = {
+		.iov_base = buffer_tail(input),
+		.iov_len = input->capacity - input->end,
+	};
+	struct msghdr message = {
+		.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	if (closer_is_full(connection->owner) && connection->may_hold_descriptors &&
+	    descriptors_are_queued(connection->socket, &bytes, &bytes.iov_len))
+		return RECEIVED_TOO_MANY_DESCRIPTORS;
+	ssize_t size = recvmsg(connection->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (size < 0)
+		return errno == EAGAIN || errno == EINTR ? RECEIVED_NOTHING : RECEIVED_ERROR;
+	if (size == 0)
+		return RECEIVED_END;
+	*ret_arrival = read_control(connection, &message);
+	input->end += (size_t)size;
+	return RECEIVED_BYTES;
+}
