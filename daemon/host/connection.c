@@ -366,14 +366,26 @@ static void on_watches_ready(evutil_socket_t descriptor, short what, void *conte
 
 /* --- the beginning of a connection ----------------------------------------------------------- */
 
+/*
+ * Whether somebody may queue descriptors on the socket. So it is where the kernel cannot keep them
+ * out; and on a connection from before the daemon ran, when the listener was systemd's alone.
+ */
+static bool socket_may_hold_descriptors(int socket)
+{
+	int passes;
+	socklen_t size = sizeof(passes);
+
+	return getsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &passes, &size) < 0 || passes;
+}
+
 /* Closes a socket that is no connection yet, and may have descriptors queued already. */
 static void discard_socket(struct Server *server, Owner *owner, int socket)
 {
-	if (server->connections.senders_are_stopped) {
-		close(socket);
-	} else {
+	if (socket_may_hold_descriptors(socket)) {
 		shutdown(socket, SHUT_RDWR);
 		closer_close(&server->closer, owner, socket);
+	} else {
+		close(socket);
 	}
 }
 
@@ -430,7 +442,7 @@ static Connection *connection_new(struct Server *server, int socket)
 	setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	connection->server = server;
 	connection->socket = socket;
-	connection->may_hold_descriptors = !server->connections.senders_are_stopped;
+	connection->may_hold_descriptors = socket_may_hold_descriptors(socket);
 	return connection;
 }
 

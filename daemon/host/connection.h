@@ -47,8 +47,6 @@ typedef struct Connections {
 	struct event half_event;
 	struct event ready_event;
 	struct event bury_event;
-	bool senders_are_stopped; /* SO_PASSRIGHTS is off: no connection ever has descriptors queued
-				   */
 } Connections;
 
 void connections_init(Connections *connections, struct Server *server);

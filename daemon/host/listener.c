@@ -136,8 +136,7 @@ static int prepare_socket(Listener *listener)
 
 	if (setsockopt(listener->socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		return -errno;
-	listener->server->connections.senders_are_stopped =
-		setsockopt(listener->socket, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) == 0;
+	setsockopt(listener->socket, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
 	return 0;
 }
 

@@ -82,6 +82,7 @@ installing() {
   expect "systemd-sysusers makes the user" quietly box systemd-sysusers vaild.conf
   expect "systemd-tmpfiles makes the folder" quietly box systemd-tmpfiles --create vaild.conf
   expect "the catalogue is taken" quietly box journalctl --update-catalog
+  cp "$TOOLS/send-descriptors" "$BOX_ROOT/usr/local/bin/"
   sed -i 's/^vaild:.*/&vail-carol/' "$BOX_ROOT/etc/group"
   box systemctl daemon-reload
 }
@@ -260,12 +261,43 @@ starting_by_socket() {
   DAEMON=$(property MainPID)
 }
 
+# Systemd's listener takes descriptors, and closing these never returns: the connection that they
+# came with is one too many, so that it is closed with them in it.
+descriptors_from_before() {
+  box systemctl stop vaild.service vaild.socket
+  forget_starts
+  box rm -f /run/go
+  override "ExecStartPre=/bin/sh -c 'until [ -e /run/go ]; do sleep 0.05; done'"
+  box sh -c 'echo "{\"limits\":{\"connectionsPerUid\":1}}" >/etc/vaild/vaild.json'
+  box systemctl start vaild.socket
+  session_open viewer vail-alice
+  (exec_as vail-alice /usr/local/bin/send-descriptors "$SOCKET" 4 linger \
+    < <(exec sleep infinity) >"$PRIVATE/sent") &
+  expect "descriptors are sent before it runs" within 5 grep -q sent "$PRIVATE/sent"
+  box touch /run/go
+  expect_equal "and keep it from nothing" STATUS_SUCCESS \
+    "$(ask vail-bob "$(call io.vaild.ListRegistrations)" | statuses)"
+  box pkill -x send-descriptor
+  session_ask viewer "$CONTEXT"
+  box pkill -x -u vail-alice socat
+  session_kill viewer
+  box rm /etc/vaild/vaild.json
+  override
+  box systemctl restart vaild.service
+}
+
+# override LINE...: of the unit's section Service; without any it is as installed.
+override() {
+  box mkdir -p /run/systemd/system/vaild.service.d
+  printf '%s\n' '[Service]' "$@" >"$PRIVATE/override"
+  nsenter -t "$BOX_LEADER" -m tee /run/systemd/system/vaild.service.d/override.conf \
+    <"$PRIVATE/override" >/dev/null
+  box systemctl daemon-reload
+}
+
 watchdog() {
   forget_starts
-  box mkdir -p /run/systemd/system/vaild.service.d
-  box sh -c 'printf "%s\n" "[Service]" "WatchdogSec=1s" "LimitCORE=0" \
-    >/run/systemd/system/vaild.service.d/watchdog.conf'
-  box systemctl daemon-reload
+  override WatchdogSec=1s LimitCORE=0
   box systemctl restart vaild.service
   DAEMON=$(property MainPID)
   # Two and a half periods: it would be gone if it were not petted.
@@ -334,6 +366,7 @@ reloading
 restarting
 stopping
 starting_by_socket
+descriptors_from_before
 watchdog
 in_a_user_namespace
 metrics
