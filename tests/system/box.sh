@@ -3,7 +3,7 @@
 #
 # A box: a real systemd as PID 1, on an overlay of this machine's own root, in about a second. To be
 # sourced behind lib.sh, in whose namespaces it runs, and with which it goes. What it leaves on the
-# host is an empty cgroup, which box_stop, or the next box, takes away.
+# host is a cgroup without processes, which box_stop, or the next box, takes away.
 
 BOX=$PRIVATE/box
 BOX_ROOT=$BOX/root
@@ -23,8 +23,14 @@ box_mounts() {
 
 # This shell moves into a cgroup of the box's, and those of boxes that were killed go.
 box_cgroup() {
-  find /sys/fs/cgroup -mindepth 1 -depth -path '*/vaild-box.*' -type d -exec rmdir {} + 2>/dev/null ||
-    true
+  local old
+
+  for old in /sys/fs/cgroup/vaild-box.*; do
+    if grep -q '^populated 0' "$old/cgroup.events" 2>/dev/null; then
+      find "$old" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    fi
+  done
+  CGROUP_BEFORE=$(sed -n 's/^0:://p' /proc/self/cgroup)
   CGROUPS=$(mktemp -d /sys/fs/cgroup/vaild-box.XXXXXX)
   echo 0 >"$CGROUPS/cgroup.procs"
 }
@@ -71,11 +77,17 @@ box_start() {
     -M vaild-box --private-network --link-journal=no --console=read-only \
     --capability=CAP_BPF,CAP_PERFMON --system-call-filter='bpf pidfd_getfd kcmp' \
     -b >"$BOX/console" 2>&1 &
-  BOX_NSPAWN=$!
-  within 10 box_find_leader "$BOX_NSPAWN" && within 20 box_is_up && return
+  local nspawn=$!
+  disown "$nspawn" # that it is killed in the end is no news
+  within 10 box_find_leader "$nspawn" && within 20 box_is_up && return
   echo "not ok $NAME: systemd does not come up"
   sed 's/^/# console: /' "$BOX/console"
   exit 1
+}
+
+# What happened in there, where a check failed.
+box_log_on_failure() {
+  [ "$FAILED" -eq 0 ] || box journalctl --no-pager --lines 300 | sed 's/^/# log: /'
 }
 
 # box COMMAND...: as root in the box, as if typed there.
@@ -83,13 +95,11 @@ box() {
   nsenter -t "$BOX_LEADER" -m -u -i -n -p -C -r -w -- "$@"
 }
 
+# Whatever is left in the box, and of what was sent into it.
 box_stop() {
   [ -n "$CGROUPS" ] || return 0
-  if [ -n "$BOX_LEADER" ]; then
-    kill -s RTMIN+4 "$BOX_LEADER" 2>/dev/null || true # what systemd takes for a power button
-    within 10 is_gone "$BOX_LEADER" || kill -KILL "$BOX_NSPAWN" "$BOX_LEADER" 2>/dev/null || true
-    wait "$BOX_NSPAWN" 2>/dev/null || true
-  fi
-  echo 0 >/sys/fs/cgroup/cgroup.procs
+  echo 0 >"/sys/fs/cgroup$CGROUP_BEFORE/cgroup.procs"
+  echo 1 >"$CGROUPS/cgroup.kill"
+  within 10 grep -q '^populated 0' "$CGROUPS/cgroup.events" || true
   find "$CGROUPS" -depth -type d -exec rmdir {} + 2>/dev/null || true
 }

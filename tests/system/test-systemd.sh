@@ -155,6 +155,8 @@ viewer_exits() {
 status_line() {
   expect "the status says what is going on" within 5 property_is StatusText \
     "2 VMs, 0 registrations, 0 connections"
+  expect_match "systemctl status shows it" 'Status: "2 VMs, 0 registrations, 0 connections"' \
+    "$(box systemctl status --no-pager vaild.service)"
   viewer_starts
   expect "and follows" within 5 property_is StatusText "2 VMs, 1 registration, 1 connection"
   viewer_exits
@@ -271,20 +273,24 @@ descriptors_from_before() {
   box sh -c 'echo "{\"limits\":{\"connectionsPerUid\":1}}" >/etc/vaild/vaild.json'
   box systemctl start vaild.socket
   session_open viewer vail-alice
+  within 5 somebody_waits || true
   (exec_as vail-alice /usr/local/bin/send-descriptors "$SOCKET" 4 linger \
     < <(exec sleep infinity) >"$PRIVATE/sent") &
   expect "descriptors are sent before it runs" within 5 grep -q sent "$PRIVATE/sent"
   box touch /run/go
-  expect_equal "and keep it from nothing" STATUS_SUCCESS \
+  expect_equal "they do not keep it from others" STATUS_SUCCESS \
     "$(ask vail-bob "$(call io.vaild.ListRegistrations)" | statuses)"
-  box pkill -x send-descriptor
-  session_ask viewer "$CONTEXT"
-  box pkill -x -u vail-alice socat
+  session_status viewer "$CONTEXT"
+  expect_equal "nor who came first" STATUS_SUCCESS "$STATUS"
+  box pkill -x -u vail-alice 'socat|send-descriptor'
   session_kill viewer
   box rm /etc/vaild/vaild.json
   override
   box systemctl restart vaild.service
 }
+
+# The listener, and a connection that nobody has accepted yet.
+somebody_waits() { [ "$(box grep -c " $SOCKET\$" /proc/net/unix)" -eq 2 ]; }
 
 # override LINE...: of the unit's section Service; without any it is as installed.
 override() {
@@ -371,4 +377,5 @@ watchdog
 in_a_user_namespace
 metrics
 no_complaints
+box_log_on_failure
 finish
