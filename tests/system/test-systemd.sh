@@ -274,6 +274,7 @@ descriptors_from_before() {
   box systemctl start vaild.socket
   session_open viewer vail-alice
   within 5 somebody_waits || true
+  : >"$PRIVATE/sent"
   (exec_as vail-alice /usr/local/bin/send-descriptors "$SOCKET" 4 linger \
     < <(exec sleep infinity) >"$PRIVATE/sent") &
   expect "descriptors are sent before it runs" within 5 grep -q sent "$PRIVATE/sent"
