@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "descriptor.h"
+#include "half-message.h"
 #include "log.h"
 #include "peer.h"
 #include "receive.h"
@@ -60,8 +61,6 @@ static void connection_account_unread(Connection *connection)
 	connection->unread = unread;
 }
 
-static void connection_set_half(Connection *connection, bool is_half);
-
 /* In the list of those that are to be pumped at the end of the turn, or out of it. */
 static void connection_set_ready(Connection *connection, bool is_ready)
 {
@@ -82,7 +81,7 @@ void connection_shut(Connection *connection)
 	if (connection->socket < 0)
 		return;
 	event_del(&connection->event);
-	connection_set_half(connection, false);
+	half_message_set(connection, false);
 	connection_set_ready(connection, false);
 	buffer_deinit(&connection->output);
 	session_deinit(&connection->session);
@@ -115,63 +114,6 @@ static void on_bury(evutil_socket_t descriptor, short what, void *context)
 		connection_credentials_deinit(&connection->caller.credentials);
 		free(connection);
 	}
-}
-
-/* --- half messages --------------------------------------------------------------------------- */
-
-static uint64_t connections_now(const Connections *connections)
-{
-	const Host *host = &connections->server->host;
-
-	return host->now(host->self);
-}
-
-static void connections_set_half_timer(Connections *connections)
-{
-	const Connection *first = TAILQ_FIRST(&connections->half);
-	uint64_t now = connections_now(connections);
-
-	if (!first)
-		return;
-	uint64_t wait = first->half_deadline > now ? first->half_deadline - now : 0;
-	struct timeval delay = {
-		.tv_sec = (time_t)(wait / 1000000),
-		.tv_usec = (suseconds_t)(wait % 1000000),
-	};
-	event_add(&connections->half_event, &delay);
-}
-
-static void connection_set_half(Connection *connection, bool is_half)
-{
-	Connections *connections = &connection->server->connections;
-	bool is_same = connection->half_message == connection->session.message_count;
-
-	if (connection->is_half && is_half && is_same)
-		return; /* its time runs from the message's first byte on */
-	if (connection->is_half)
-		TAILQ_REMOVE(&connections->half, connection, link);
-	connection->is_half = is_half;
-	if (!is_half)
-		return;
-	connection->half_message = connection->session.message_count;
-	connection->half_deadline =
-		connections_now(connections) + UINT64_C(1000000) * LIMIT_HALF_MESSAGE_SECONDS;
-	TAILQ_INSERT_TAIL(&connections->half, connection, link);
-	if (TAILQ_FIRST(&connections->half) == connection)
-		connections_set_half_timer(connections);
-}
-
-static void on_half_message_late(evutil_socket_t descriptor, short what, void *context)
-{
-	Connections *connections = context;
-	Connection *first;
-
-	(void)descriptor;
-	(void)what;
-	while ((first = TAILQ_FIRST(&connections->half)) &&
-	       first->half_deadline <= connections_now(connections))
-		connection_shut(first);
-	connections_set_half_timer(connections);
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
@@ -254,7 +196,7 @@ static void connection_serve(Connection *connection)
 	 * is not late with the rest of a message either. */
 	bool reads = is_sent && session->state == SESSION_READS;
 	bool watches = is_sent && session->state == SESSION_WATCHES;
-	connection_set_half(connection, reads && session_has_half_message(session));
+	half_message_set(connection, reads && session_has_half_message(session));
 	connection_wait_for(connection, watches ? EV_READ | EV_ET : is_sent ? EV_READ : EV_WRITE);
 	if (is_sent && session->state == SESSION_PAUSED) /* its turn is over, not its requests */
 		event_active(&connection->event, EV_WRITE, 0);
@@ -495,11 +437,9 @@ int connection_open(struct Server *server, int socket)
 void connections_init(Connections *connections, struct Server *server)
 {
 	*connections = (Connections){ .server = server };
-	TAILQ_INIT(&connections->half);
 	TAILQ_INIT(&connections->ready);
 	TAILQ_INIT(&connections->dead);
-	event_assign(&connections->half_event, server->base, -1, 0, on_half_message_late,
-		     connections);
+	half_messages_init(connections, server->base);
 	event_assign(&connections->ready_event, server->base, -1, 0, on_watches_ready, connections);
 	event_assign(&connections->bury_event, server->base, -1, 0, on_bury, connections);
 }
@@ -511,7 +451,7 @@ void connections_deinit(Connections *connections)
 	while ((heaviest = owners_heaviest(&connections->server->owners)))
 		connection_shut(TAILQ_FIRST(&heaviest->connections));
 	on_bury(-1, 0, connections);
-	event_del(&connections->half_event);
+	half_messages_deinit(connections);
 	event_del(&connections->ready_event);
 	event_del(&connections->bury_event);
 	buffer_deinit(&connections->spare_input);
