@@ -1,0 +1,146 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The man pages: they render without warnings, name every method, command and limit that there is,
+# and their examples work as they stand. An example is what stands between .Bd and .Ed behind a
+# comment "example: NAME".
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+PAGES=(daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 client/libvail.3)
+GUID=17171717-1717-4717-8717-171717171717
+
+# example PAGE NAME: its text, as a reader sees it.
+example() {
+  awk -v marker=".\\\\\" example: $2" '
+    index($0, marker) == 1 { found = 1; next }
+    found && /^\.Bd/ { inside = 1; next }
+    /^\.Ed/ { if (inside) exit }
+    inside' "$ROOT/$1" |
+    sed -e 's/\\&//g' -e "s/\\\\(aq/'/g" -e 's/\\-/-/g' -e 's/\\e/\\/g'
+}
+
+rendering() {
+  local page said
+
+  for page in "${PAGES[@]}"; do
+    if command -v man >/dev/null && command -v groff >/dev/null; then
+      said=$(man --warnings -E UTF-8 -l -Tutf8 -Z "$ROOT/$page" 2>&1 >/dev/null || echo failed)
+      expect_equal "$page renders without warnings" "" "$said"
+    else
+      skip "$page renders without warnings" "man-db or groff is not installed"
+    fi
+  done
+}
+
+# names_each CHECK PAGE NAME...
+names_each() {
+  local check=$1 page=$ROOT/$2 name missing=
+  shift 2
+  expect "$check: there are some" [ $# -gt 10 ]
+  for name; do
+    grep -qE -- "^\..*(Cm|Fl|Fn|,) $name( |\$)" "$page" || missing="$missing $name"
+  done
+  expect_equal "$check" "" "$missing"
+}
+
+completeness() {
+  local methods commands options functions
+
+  mapfile -t methods < <(sed -n 's/^method \([A-Za-z]*\)(.*/\1/p' "$ROOT"/proto/*.varlink)
+  names_each "io.vaild.7 names each method" daemon/io.vaild.7 "${methods[@]}"
+  mapfile -t commands < <("$PRIVATE/build/vailctl" --help |
+    sed -nE 's/^  vailctl ([a-z]+( (add|update|remove|quarantine|release|quarantines|assign))?).*/\1/p')
+  names_each "vailctl.1 names each command" client/vailctl.1 "${commands[@]}"
+  mapfile -t options < <(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p' \
+    "$ROOT/client/vailctl-options.c" | sed 's/-/\\\\-/g; s/^/\\\\-/')
+  names_each "vailctl.1 names each option" client/vailctl.1 "${options[@]}"
+  mapfile -t functions < <(nm -D --defined-only "$ROOT/build/libvail.so" |
+    sed -n 's/.* T \(.*\)@@.*/\1/p')
+  names_each "libvail.3 names each function" client/libvail.3 "${functions[@]}"
+}
+
+# Each limit is in vaild.json(5) with the default that it has.
+limits() {
+  local row rows wrong=
+
+  rows=$(vailctl --json limits | jq -r '.limits[] | .name + " Ta " + (.maximum | tostring)')
+  while read -r row; do
+    grep -q -- "$row\b" "$ROOT/daemon/vaild.json.5" || wrong="$wrong, $row"
+  done <<<"$rows"
+  expect "there are limits" [ "$(wc -l <<<"$rows")" -ge 16 ]
+  expect_equal "vaild.json.5 has them with their defaults" "" "$wrong"
+}
+
+# run_example PAGE NAME EXPECTED-EXIT PATTERN: what it prints has to match.
+run_example() {
+  local page=$1 name=$2 expected=$3 pattern=$4 status=0
+  {
+    # shellcheck disable=SC2016 # for the other shell
+    echo 'sudo() { "$@"; }' # we are root already
+    example "$page" "$name"
+  } >"$PRIVATE/example"
+  expect "$page, $name: there is an example" [ "$(wc -l <"$PRIVATE/example")" -gt 1 ]
+  # In this shell's own process, whose pid the examples name as the display client.
+  SAID=$(PID=$VMM GUID=$GUID timeout 20 "$BASH" -e "$PRIVATE/example" 2>&1 </dev/null) || status=$?
+  expect_equal "$page, $name: exit status" "$expected" "$status"
+  expect_match "$page, $name: prints" "$pattern" "$SAID"
+}
+
+program() {
+  local folder=$PRIVATE/program
+
+  mkdir -p "$folder"
+  example client/libvail.3 "program c" >"$folder/wait.c"
+  gcc -Wall -Wextra -Wno-unused-parameter -Werror -std=c11 -D_GNU_SOURCE -I"$ROOT/client" \
+    -I"$ROOT/proto" -o "$folder/wait" "$folder/wait.c" -L"$PRIVATE/build" -lvail \
+    -Wl,-rpath,"$PRIVATE/build" || true
+  expect "libvail.3: the program compiles" [ -x "$folder/wait" ]
+  "$folder/wait" "$GUID" >"$folder/said" 2>&1 &
+  local pid=$!
+  expect "libvail.3: it registers" within 10 grep -q '^registered' "$folder/said"
+  vailctl revoke "$GUID" "$pid"
+  expect "libvail.3: it ends when it is revoked" wait "$pid"
+  expect_match "libvail.3: and says why" "unregistered: revoked" "$(cat "$folder/said")"
+  expect_match "libvail.3: it says why it cannot" STATUS_NOT_FOUND \
+    "$("$folder/wait" 99999999-9999-4999-8999-999999999999 2>&1 || true)"
+}
+
+examples() {
+  run_example daemon/io.vaild.7 machine 0 '"virtualGpu":"[0-9a-f]{32}"'
+  vailctl vm update "$GUID" --client-pid $$
+  run_example daemon/io.vaild.7 register 0 '"registration":\{'
+  run_example daemon/io.vaild.7 watch 124 '"kind":"current"'
+  run_example daemon/io.vaild.7 status 0 "^$DAEMON\$"
+  run_example daemon/io.vaild.7 description 0 'interface io.vaild'
+  program
+  run_example client/vailctl.1 exec 0 "$GUID"
+  run_example client/vailctl.1 script 0 ''
+  run_example client/vailctl.1 watch 0 current
+  run_example client/vailctl.1 quarantine 0 'GPU hang'
+  vailctl vm remove "$GUID"
+  run_example client/vailctl.1 add 0 'demo'
+  run_example daemon/vaild.json.5 reload 0 ''
+  example daemon/vaild.json.5 "configuration json" >"$CONFIG/vaild.json"
+  run_example daemon/vaild.json.5 reload 0 ''
+  expect_match "vaild.json.5, configuration: it is in force" "virtualMachinesPerUid +[0-9]+ +8" \
+    "$(vailctl limits)"
+  (cd "$PRIVATE/by-hand" && SAID='' && run_example daemon/vaild.8 by-hand 0 'running')
+}
+
+# The examples find their programs and the socket where they are installed.
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/vaild "$PRIVATE/bin" "$PRIVATE/by-hand"
+ln -s "$SOCKET" /run/vaild/vaild.sock
+cp "$ROOT/build/vaild" "$PRIVATE/build/"
+ln -s "$PRIVATE/build/vailctl" "$PRIVATE/build/vaild" "$PRIVATE/bin/"
+PATH=$PRIVATE/bin:$PATH
+rendering
+completeness
+start_daemon
+start_vmm vail-vmm
+limits
+examples
+expect_clean_stop
+finish
