@@ -57,8 +57,8 @@ objects = $(patsubst %.c,$(1)/%.o,$(2))
 PURE_SOURCES   = $(PROTO) $(CORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
-.PHONY: all run check check-installed lint check-layers bench help clean sanitized tools fuzz \
-        install uninstall
+.PHONY: all run check check-installed check-interop lint check-layers bench help clean sanitized \
+        tools fuzz install uninstall
 
 all: build/vaild build/vailctl build/libvail.so build/installed/vailctl
 	@:
@@ -154,7 +154,7 @@ $(INTERFACES): $(VARLINK) Makefile
 	   echo 'const size_t interface_count = sizeof(interfaces) / sizeof(interfaces[0]);'; \
 	 } > $@
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -path build/interop -prune -o -name '*.d' -print 2>/dev/null)
 
 ## What people call
 
@@ -171,6 +171,12 @@ check:
 
 check-installed:
 	@tests/check
+
+# Stands apart from check: it downloads a Debian 13, once.
+check-interop:
+	@tests/install-packages interop
+	@$(MAKE) --no-print-directory all tools build/sanitized/vaild
+	@tests/system/interop
 
 tools: $(TOOL_PROGRAMS)
 	@:
@@ -258,6 +264,7 @@ help:
 	@echo 'make                build/vaild, build/vailctl, build/libvail.so'
 	@echo 'make run            install what is missing, build, and show the main job on a real QEMU guest'
 	@echo 'make check          install what is missing, build with sanitizers, and run all tests'
+	@echo "make check-interop  systemd's varlinkctl against the daemon, from a Debian 13 that it downloads"
 	@echo 'make lint           clang-format, clang-tidy, shell scripts'
 	@echo 'make check-layers   prove that the layers depend one way, and that core and api are pure'
 	@echo 'make bench          measure against a raw socket echo in the same run'
