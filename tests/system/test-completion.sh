@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Completion of vailctl in bash: commands, options and what the daemon knows; silence where it is
+# not there.
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+GUID=19191919-1919-4919-8919-191919191919
+export VAILD_SOCKET=$SOCKET
+
+# completions WORD...: what is offered for the last word, in one line. As in an interactive shell,
+# without this one's settings.
+completions() {
+  # shellcheck disable=SC2016 # for the other shell
+  "$BASH" -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vailctl; echo "${COMPREPLY[*]}"' \
+    "$ROOT/client/vailctl.bash" "$PRIVATE/build/vailctl" "$@" 2>&1
+}
+
+# offers CHECK EXPECTED WORD...
+offers() {
+  local check=$1 expected=$2
+  shift 2
+  expect_equal "$check" "$expected" "$(completions "$@")"
+}
+
+words() {
+  offers "commands" "registrations register" reg
+  offers "two words" "quarantine quarantines" vm quar
+  offers "options" "--name --no-legend --no-pager" vm add "$GUID" --n
+  offers "options of another command" "--no-legend --no-pager" list --n
+  offers "nothing behind --" "" exec "$GUID" -- re
+  offers "users" vail-alice vm add "$GUID" --user vail-al
+  offers "methods" "io.vaild.Monitor.GetStatus" call io.vaild.Monitor.GetS
+}
+
+# The commands and options are those that there are.
+completeness() {
+  local command missing=
+
+  while read -r command; do
+    # shellcheck disable=SC2086 # two words
+    [[ " $(completions $command) " == *" ${command##* } "* ]] || missing="$missing $command"
+  done < <("$PRIVATE/build/vailctl" --help |
+    sed -nE 's/^  vailctl ((vm |vgpu )?[a-z]+).*/\1/p')
+  expect_equal "each command is offered" "" "$missing"
+  missing=
+  for command in $(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p' \
+    "$ROOT/client/vailctl-options.c"); do
+    grep -q -- "--$command\b" "$ROOT/client/vailctl.bash" || missing="$missing $command"
+  done
+  expect_equal "each option is offered" "" "$missing"
+}
+
+words
+completeness
+offers "silence without a daemon" "" describe ""
+start_daemon
+ready_vm "$GUID" "$ALICE_CLIENT"
+offers "GUIDs" "$GUID" describe 19
+offers "GUIDs behind options" "$GUID" --json vm update ""
+offers "a GUID once" "" describe "$GUID" ""
+session_open alice vail-alice
+session_status alice "$CONTEXT"
+session_status alice "$(register "$GUID")"
+offers "pids that are registered" "${SESSION_PID[alice]}" revoke "$GUID" ""
+session_kill alice
+offers "GUIDs in quarantine alone" "" vm release ""
+ask root "$(call io.vaild.Machine.SetQuarantine "{\"virtualMachineGuid\":\"$GUID\",\"quarantined\":true}")" >/dev/null
+offers "which are known, too" "$GUID" vm release ""
+expect_match "virtual GPUs" '^[0-9a-f]{32}$' "$(completions vgpu remove "")"
+expect_match "adapters" '^[0-9a-f]{32}$' "$(completions vgpu assign "$GUID" --adapter "")"
+expect_clean_stop
+finish
