@@ -220,15 +220,12 @@ NTSTATUS stream_watch(Stream *stream, Request *request)
 static bool event_is_last(Stream *watch, const Event *event)
 {
 	const Caller *caller = watch->session->caller;
+	bool may_end = event->kind == EVENT_VIRTUAL_MACHINE_REMOVED ||
+		       event->kind == EVENT_VIRTUAL_MACHINE_CHANGED ||
+		       (event->kind == EVENT_UNREGISTERED &&
+			thing_is_callers_registration(event->thing, caller));
 
-	if (event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
-		return !watch_is_entitled(watch);
-	if (event->kind == EVENT_UNREGISTERED &&
-	    thing_is_callers_registration(event->thing, caller))
-		return !watch_is_entitled(watch);
-	if (event->kind == EVENT_VIRTUAL_MACHINE_CHANGED)
-		return !watch_is_entitled(watch);
-	return false;
+	return may_end && !watch_is_entitled(watch);
 }
 
 static void watch_tell(Stream *watch, const Event *event)
