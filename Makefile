@@ -154,6 +154,9 @@ $(INTERFACES): $(VARLINK) Makefile
 	   echo 'const size_t interface_count = sizeof(interfaces) / sizeof(interfaces[0]);'; \
 	 } > $@
 
+# Objects that only a pattern asks for are kept, too.
+.SECONDARY:
+
 -include $(shell find build -path build/interop -prune -o -name '*.d' -print 2>/dev/null)
 
 ## What people call

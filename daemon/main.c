@@ -71,7 +71,8 @@ int main(int argc, char **argv)
 			print_help();
 			return EXIT_SUCCESS;
 		default:
-			return 2; /* getopt has said why */
+			fputs("see vaild --help\n", stderr); /* getopt has said why */
+			return 2;
 		}
 	}
 	if (optind < argc) {

@@ -17,10 +17,12 @@ static NTSTATUS impose(Request *request)
 	const Host *host = request->service->host;
 	Broker *broker = request->service->broker;
 	const QuarantineParams *params = &request->params.quarantine;
-	_cleanup_free_ char *reason = params->reason ? strdup(params->reason) : NULL;
-	Quarantine *quarantine;
+	Quarantine *quarantine = quarantine_find(broker, &params->virtual_machine);
+	/* Imposed again without a reason, it keeps the one that it has. */
+	const char *text = params->reason || !quarantine ? params->reason : quarantine->reason;
+	_cleanup_free_ char *reason = text ? strdup(text) : NULL;
 
-	if (params->reason && !reason)
+	if (text && !reason)
 		return failure_no_memory(&request->failure);
 	NTSTATUS status =
 		quarantine_prepare(broker, request->caller->account, &params->virtual_machine,

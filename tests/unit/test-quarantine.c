@@ -80,12 +80,13 @@ Test(quarantine, again_takes_the_new_reason)
 
 	call(world, cast.admin, SET_QUARANTINE, IMPOSE(GUID_A));
 	cr_assert_str_eq(call(world, cast.admin, SET_QUARANTINE,
-			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}"),
+			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true,"
+			      "\"reason\":\"again\"}"),
 			 SUCCESS);
 	call(world, cast.admin, LIST_QUARANTINES, NULL);
 	cr_assert_eq(reply_count(world, "quarantines"), 1u);
-	cr_assert_null(reply_value(world, "quarantines[0].reason"));
-	cr_assert_not(world_kept_quarantine(world, GUID_A)->has_reason);
+	cr_assert_str_eq(reply_string(world, "quarantines[0].reason"), "again");
+	cr_assert_str_eq(world_kept_quarantine(world, GUID_A)->reason, "again");
 	cr_assert_eq(accounts_used(&world->service.broker->accounts, 0, LIMIT_QUARANTINES), 1u);
 	cast_free(&cast);
 }
@@ -138,5 +139,18 @@ Test(quarantine, what_is_restored_passes_no_limit)
 	cr_assert_null(reason, "taken");
 	cr_assert_eq(accounts_used(&broker->accounts, 0, LIMIT_QUARANTINES), 1u);
 	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
+	cast_free(&cast);
+}
+
+Test(quarantine, keeps_its_reason_when_it_is_imposed_again_without_one)
+{
+	Cast cast = cast_new();
+
+	cr_assert_str_eq(call(cast.world, cast.admin, SET_QUARANTINE, IMPOSE(GUID_A)), SUCCESS);
+	cr_assert_str_eq(call(cast.world, cast.admin, SET_QUARANTINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}"),
+			 SUCCESS);
+	call(cast.world, cast.admin, DESCRIBE, NAMES_A);
+	cr_assert_str_eq(reply_string(cast.world, "virtualMachine.quarantineReason"), "gpu hang");
 	cast_free(&cast);
 }
