@@ -150,17 +150,6 @@ void context_commit(Broker *broker, Context *context)
 	named_add(broker, &context->named, NAMED_CONTEXT);
 	LIST_INSERT_HEAD(&context->gpu_process->contexts, context, link);
 	context->gpu_process->context_count++;
-	context->gpu_process->running = true;
-}
-
-void context_discard(Broker *broker, Context *context)
-{
-	GpuProcess *gpu_process = context->gpu_process;
-
-	charge_return(&context->charge, &broker->accounts);
-	free(context);
-	if (!gpu_process->running)
-		gpu_process_free(broker, gpu_process);
 }
 
 Context *context_find(Broker *broker, const Handle *handle)
@@ -215,7 +204,7 @@ static void gpu_process_check(const GpuProcess *gpu_process)
 		assert(context->charge.account && context->charge.kind == LIMIT_CONTEXTS);
 		contexts++;
 	}
-	assert(contexts == gpu_process->context_count && gpu_process->running);
+	assert(contexts == gpu_process->context_count);
 	assert(gpu_process->charge.account && gpu_process->charge.kind == LIMIT_GPU_PROCESSES);
 }
 

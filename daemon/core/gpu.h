@@ -39,7 +39,6 @@ typedef struct GpuProcess {
 	Adapter *adapter;
 	Process *process;
 	Charge charge;
-	bool running; /* false while the context that it is made for is being prepared */
 	size_t context_count;
 	LIST_HEAD(, Context) contexts;
 	LIST_ENTRY(GpuProcess) of_process;
@@ -69,13 +68,11 @@ uint64_t adapter_root_entry_coverage(const Adapter *adapter); /* bytes */
 /*
  * Makes a context for the caller on the adapter, and the caller's GPU process there if it has none.
  * Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or
- * STATUS_INSUFFICIENT_RESOURCES. The context is committed by context_commit(), which cannot fail,
- * or thrown away by context_discard().
+ * STATUS_INSUFFICIENT_RESOURCES. The context is committed by context_commit(), which cannot fail.
  */
 NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 			 Context **ret_context, Failure *failure);
 void context_commit(Broker *broker, Context *context);
-void context_discard(Broker *broker, Context *context);
 
 Context *context_find(Broker *broker, const Handle *handle);
 void context_end(Broker *broker, Context *context);

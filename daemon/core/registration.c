@@ -103,11 +103,6 @@ void registration_commit(Broker *broker, Registration *registration)
 	registration_event(broker, registration, EVENT_REGISTERED, END_REQUESTED);
 }
 
-void registration_discard(Broker *broker, Registration *registration)
-{
-	registration_free(broker, registration);
-}
-
 Privileges registration_privileges(const Registration *registration)
 {
 	return (Privileges){

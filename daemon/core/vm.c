@@ -157,11 +157,6 @@ void vm_commit(Broker *broker, VirtualMachine *vm)
 	broker_event(broker, &event);
 }
 
-void vm_discard(Broker *broker, VirtualMachine *vm)
-{
-	vm_free(broker, vm);
-}
-
 NTSTATUS vm_update_prepare(Broker *broker, VirtualMachine *vm, VmSettings *settings,
 			   VmUpdate *ret_update, Failure *failure)
 {
@@ -223,11 +218,6 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 	if (settings->has_display_clients)
 		vm_end_unmatched(broker, vm);
 	agent_release(broker, &former_agent);
-}
-
-void vm_update_discard(Broker *broker, VmUpdate *update)
-{
-	process_release(broker, TAKE_POINTER(update->agent_process));
 }
 
 void vm_end_registrations(Broker *broker, VirtualMachine *vm, EndReason reason)

@@ -130,7 +130,6 @@ void vm_settings_deinit(VmSettings *settings);
 NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, const NamedProcess *vmm,
 		    VmSettings *settings, VirtualMachine **ret_vm, Failure *failure);
 void vm_commit(Broker *broker, VirtualMachine *vm);
-void vm_discard(Broker *broker, VirtualMachine *vm);
 
 /* An update in two halves, like everything else. The agent's process is attached by prepare. */
 typedef struct VmUpdate {
@@ -142,7 +141,6 @@ typedef struct VmUpdate {
 NTSTATUS vm_update_prepare(Broker *broker, VirtualMachine *vm, VmSettings *settings,
 			   VmUpdate *ret_update, Failure *failure);
 void vm_update_commit(Broker *broker, VmUpdate *update);
-void vm_update_discard(Broker *broker, VmUpdate *update);
 
 VirtualMachine *vm_find(Broker *broker, const Guid *guid);
 

@@ -112,6 +112,12 @@ static bool listener_accept(Listener *listener)
 	if (socket < 0 && errno_is_exhaustion(errno)) {
 		descriptor_close(&listener->spare);
 		socket = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (socket <
+		    0) { /* more than descriptors is lacking: shedding more does not help */
+			listener_take_spare(listener);
+			listener_pause(listener);
+			return false;
+		}
 		listener_shed(listener);
 	}
 	if (socket >= 0)

@@ -59,5 +59,4 @@ static _printf_(2, 0) void log_line(int priority, const char *format, va_list ar
 
 DEFINE_LOG(log_error, LOG_ERR)
 DEFINE_LOG(log_warning, LOG_WARNING)
-DEFINE_LOG(log_notice, LOG_NOTICE)
 DEFINE_LOG(log_info, LOG_INFO)

@@ -15,7 +15,6 @@ void log_open(void);
 
 void log_error(const char *format, ...) _printf_(1, 2);   /* something does not work */
 void log_warning(const char *format, ...) _printf_(1, 2); /* it works, and should be looked at */
-void log_notice(const char *format, ...) _printf_(1, 2);  /* denies */
 void log_info(const char *format, ...) _printf_(1, 2);
 
 /* For log-record.c: whether the journal is behind stderr, and one line of a priority of syslog.h.

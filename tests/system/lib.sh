@@ -334,3 +334,17 @@ session_kill() {
 make_users
 copy_programs
 make_folders
+
+CTL=("$PRIVATE/build/vailctl" --socket "$SOCKET")
+
+# ctl_as USER EXPECTED-EXIT CHECK ARGUMENT...: runs vailctl; what it prints is in SAID.
+ctl_as() {
+  local user=$1 expected=$2 check=$3 status=0
+  shift 3
+  SAID=$(run_as "$user" timeout 20 "${CTL[@]}" "$@" 2>&1 </dev/null) || status=$?
+  if [ "$status" -eq "$expected" ]; then
+    ok "$check"
+  else
+    not_ok "$check" "exit status $status instead of $expected: $SAID"
+  fi
+}

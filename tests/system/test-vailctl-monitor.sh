@@ -8,19 +8,6 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 GUID=16161616-1616-4616-8616-161616161616
-CTL=("$PRIVATE/build/vailctl" --socket "$SOCKET")
-
-# ctl_as USER EXPECTED-EXIT CHECK ARGUMENT...: what it prints is in SAID.
-ctl_as() {
-  local user=$1 expected=$2 check=$3 status=0
-  shift 3
-  SAID=$(run_as "$user" timeout 20 "${CTL[@]}" "$@" 2>&1 </dev/null) || status=$?
-  if [ "$status" -eq "$expected" ]; then
-    ok "$check"
-  else
-    not_ok "$check" "exit status $status instead of $expected: $SAID"
-  fi
-}
 
 shows() {
   ctl_as root 0 "status" status

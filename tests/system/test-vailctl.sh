@@ -9,19 +9,6 @@
 
 GUID=14141414-1414-4414-8414-141414141414
 UNKNOWN=15151515-1515-4515-8515-151515151515
-CTL=("$PRIVATE/build/vailctl" --socket "$SOCKET")
-
-# ctl_as USER EXPECTED-EXIT CHECK ARGUMENT...: what it prints is in SAID.
-ctl_as() {
-  local user=$1 expected=$2 check=$3 status=0
-  shift 3
-  SAID=$(run_as "$user" timeout 20 "${CTL[@]}" "$@" 2>&1 </dev/null) || status=$?
-  if [ "$status" -eq "$expected" ]; then
-    ok "$check"
-  else
-    not_ok "$check" "exit status $status instead of $expected: $SAID"
-  fi
-}
 
 administration() {
   local gpu
