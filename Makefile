@@ -45,7 +45,7 @@ TOOLS  = $(wildcard tests/system/tools/*.c)
 BENCH  = $(wildcard tests/bench/*.c)
 UNIT   = $(wildcard tests/unit/*.c)
 MODEL  = $(wildcard tests/model/*.c)
-WORLD  = tests/unit/fake-host.c tests/unit/fake-talk.c tests/unit/varlink-text.c
+WORLD  = tests/unit/fake-host.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c
 LEAKS  = $(wildcard tests/unit/leak-check.c)
 
 VARLINK    = $(wildcard proto/*.varlink)

@@ -3,21 +3,12 @@
 
 #include <string.h>
 
+#include "hex.h"
+
 /* Where the dashes stand in 8-4-4-4-12. */
 static bool is_dash_position(size_t position)
 {
 	return position == 8 || position == 13 || position == 18 || position == 23;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static char hex_character(unsigned int nibble)

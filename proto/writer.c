@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "writer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Room for size bytes and a comma before them; NULL once the writer has failed. */
@@ -128,6 +130,14 @@ void writer_unsigned(Writer *writer, uint64_t number)
 	char digits[20], *end = digits + sizeof(digits), *begin = format_digits(end, number);
 
 	writer_value(writer, begin, (size_t)(end - begin));
+}
+
+void writer_address(Writer *writer, uint64_t address)
+{
+	char text[sizeof("\"0x\"") + 16];
+	int length = snprintf(text, sizeof(text), "\"0x%" PRIx64 "\"", address);
+
+	writer_value(writer, text, (size_t)length);
 }
 
 void writer_boolean(Writer *writer, bool value)

@@ -33,6 +33,7 @@ void writer_key_quoted(Writer *writer, const char *quoted, size_t length);
 
 void writer_string(Writer *writer, const char *text); /* escaped as JSON asks; UTF-8 */
 void writer_unsigned(Writer *writer, uint64_t number);
+void writer_address(Writer *writer, uint64_t address); /* as a string, "0x1000" */
 void writer_boolean(Writer *writer, bool value);
 void writer_seconds(Writer *writer, uint64_t microseconds); /* as seconds with six places */
 void writer_guid(Writer *writer, const Guid *guid);

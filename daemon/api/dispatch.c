@@ -11,14 +11,19 @@ static NTSTATUS invalid_handle(Request *request, const char *what)
 			   "this handle names no %s; it may have ended, list what there is", what);
 }
 
+NTSTATUS machine_not_found(Failure *failure)
+{
+	return failure_set(failure, STATUS_NOT_FOUND, "virtualMachine",
+			   "no running VM has this GUID; start it, or have it registered");
+}
+
 static NTSTATUS find_vm(Request *request, Subject *subject)
 {
 	Broker *broker = request->service->broker;
 
 	subject->vm = vm_find(broker, &request->params.virtual_machine);
 	if (!subject->vm)
-		return failure_set(&request->failure, STATUS_NOT_FOUND, "virtualMachine",
-				   "no running VM has this GUID; start it, or have it registered");
+		return machine_not_found(&request->failure);
 	subject->registration = registration_find(broker, request->caller->process, subject->vm);
 	return STATUS_SUCCESS;
 }
@@ -62,6 +67,11 @@ static NTSTATUS find_subject(Request *request, Subject *subject)
 		if (handle_parse(request->params.handle, &handle))
 			subject->context = context_find(broker, &handle);
 		return subject->context ? STATUS_SUCCESS : invalid_handle(request, "context");
+	case SUBJECT_GPU_PROCESS:
+		if (handle_parse(request->params.handle, &handle))
+			subject->gpu_process = gpu_process_find(broker, &handle);
+		return subject->gpu_process ? STATUS_SUCCESS
+					    : invalid_handle(request, "GPU process");
 	}
 	return invalid_handle(request, "subject");
 }
@@ -84,6 +94,27 @@ static bool caller_is_registrar(const Caller *caller, const VirtualMachine *vm)
 	       (caller->in_initial_user_namespace || !vm->by_operator);
 }
 
+bool caller_is_driver(const Caller *caller, const GpuProcess *gpu_process)
+{
+	return gpu_process->adapter->connection == caller;
+}
+
+static bool caller_is_gpu_process(const Caller *caller, const GpuProcess *gpu_process)
+{
+	return gpu_process->process && gpu_process->process->key == caller->process;
+}
+
+bool caller_sees_gpu_process(const Caller *caller, const GpuProcess *gpu_process)
+{
+	PolicyFacts facts = {
+		.is_operator = caller->is_operator,
+		.is_driver = caller_is_driver(caller, gpu_process),
+		.is_process_itself = caller_is_gpu_process(caller, gpu_process),
+	};
+
+	return policy_allows_process_view(&facts);
+}
+
 static PolicyFacts gather_facts(Service *service, const Caller *caller, const Subject *subject)
 {
 	const VirtualMachine *vm = subject->vm;
@@ -104,7 +135,13 @@ static PolicyFacts gather_facts(Service *service, const Caller *caller, const Su
 		facts.is_quarantined = quarantine_find(service->broker, &vm->guid) != NULL;
 	}
 	if (context)
-		facts.is_context_owner = context->gpu_process->process->key == caller->process;
+		facts.is_context_owner = caller_is_gpu_process(caller, context->gpu_process);
+	if (subject->adapter)
+		facts.is_driver = subject->adapter->connection == caller;
+	if (subject->gpu_process) {
+		facts.is_driver = caller_is_driver(caller, subject->gpu_process);
+		facts.is_process_itself = caller_is_gpu_process(caller, subject->gpu_process);
+	}
 	return facts;
 }
 

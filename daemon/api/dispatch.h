@@ -27,6 +27,15 @@ bool caller_matches_agent(const Caller *caller, const Agent *agent);
 /* Whether the caller may share on the behalf of the VM's VMM. */
 bool caller_is_agent(const Caller *caller, const VirtualMachine *vm);
 
+/* Whether the calling connection is that of the GPU process's driver. */
+bool caller_is_driver(const Caller *caller, const GpuProcess *gpu_process);
+
+/* Whether the GPU process is shown to the caller. */
+bool caller_sees_gpu_process(const Caller *caller, const GpuProcess *gpu_process);
+
+/* STATUS_NOT_FOUND: no running VM has the GUID. */
+NTSTATUS machine_not_found(Failure *failure);
+
 /* Turns what was found of the calling process itself into a status. */
 NTSTATUS caller_evidence_failure(Evidence evidence, Failure *failure);
 

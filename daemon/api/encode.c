@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "encode.h"
 
+#include "encode-optional.h"
 #include "macros.h"
 #include "status.h"
-
-static void write_optional_string(Writer *writer, const char *quoted_key, size_t length,
-				  const char *value)
-{
-	if (!value)
-		return;
-	writer_key_quoted(writer, quoted_key, length);
-	writer_string(writer, value);
-}
-
-#define OPTIONAL_STRING(writer, name, value) \
-	write_optional_string((writer), "\"" name "\":", sizeof("\"" name "\":") - 1, (value))
 
 static const char *graphics_context_name(GraphicsContextKind kind)
 {
@@ -139,31 +128,18 @@ void encode_quarantine(Writer *writer, const Quarantine *quarantine)
 	writer_object_end(writer);
 }
 
-void encode_adapter(Writer *writer, const Adapter *adapter)
+static void encode_event_gpu_process(Writer *writer, const Event *event)
 {
-	writer_object_begin(writer);
+	const GpuProcess *gpu_process = container_of(event->thing, GpuProcess, thing);
+
+	writer_key(writer, "process");
+	writer_handle(writer, &gpu_process->named.handle);
 	writer_key(writer, "adapter");
-	writer_handle(writer, &adapter->named.handle);
-	writer_key(writer, "name");
-	writer_string(writer, adapter->name);
-	writer_key(writer, "source");
-	writer_string(writer, "software");
-	writer_key(writer, "virtualAddressBitCount");
-	writer_unsigned(writer, adapter_address_bits(adapter));
-	writer_key(writer, "pageTableIndexBitCount");
-	writer_array_begin(writer);
-	for (unsigned int level = 0; level < adapter->level_count; level++)
-		writer_unsigned(writer, adapter->index_bits[level]);
-	writer_array_end(writer);
-	writer_key(writer, "leafCoverageInBytes");
-	writer_unsigned(writer, adapter_leaf_coverage(adapter));
-	writer_key(writer, "rootEntryCoverageInBytes");
-	writer_unsigned(writer, adapter_root_entry_coverage(adapter));
-	writer_key(writer, "maxVirtualGpus");
-	writer_unsigned(writer, adapter->max_virtual_gpus);
-	writer_key(writer, "virtualGpus");
-	writer_unsigned(writer, adapter->virtual_gpus);
-	writer_object_end(writer);
+	writer_handle(writer, &gpu_process->adapter->named.handle);
+	if (event->kind == EVENT_PAGE_TABLE_RESIDENT) {
+		writer_key(writer, "virtualAddress");
+		writer_address(writer, event->virtual_address);
+	}
 }
 
 static void encode_event_thing(Writer *writer, const Event *event)
@@ -192,6 +168,9 @@ static void encode_event_thing(Writer *writer, const Event *event)
 		if (event->kind == EVENT_QUARANTINED)
 			OPTIONAL_STRING(writer, "reason", quarantine->reason);
 		return;
+	case THING_GPU_PROCESS:
+		encode_event_gpu_process(writer, event);
+		return;
 	case THING_VIRTUAL_MACHINE:
 	case THING_MAX:
 		return;
@@ -202,7 +181,8 @@ static void encode_event_thing(Writer *writer, const Event *event)
 static bool event_kind_ends(EventKind kind)
 {
 	return kind == EVENT_UNREGISTERED || kind == EVENT_VIRTUAL_MACHINE_REMOVED ||
-	       kind == EVENT_VIRTUAL_GPU_REMOVED;
+	       kind == EVENT_VIRTUAL_GPU_REMOVED || kind == EVENT_GPU_PROCESS_REMOVED ||
+	       kind == EVENT_ADAPTER_REMOVED;
 }
 
 void encode_event(Writer *writer, const Event *event)

@@ -6,65 +6,7 @@
 #include <string.h>
 
 #include "dispatch.h"
-
-static NTSTATUS no_such_process(Request *request, const char *path)
-{
-	return failure_parameter(&request->failure, path,
-				 "is not the pid of a live process of the daemon's pid namespace");
-}
-
-/* Reads the credentials of a process that *process names by its key. */
-static NTSTATUS read_process(Request *request, const char *path, NamedProcess *process)
-{
-	const Host *host = request->service->host;
-
-	switch (host->read_credentials(host->self, process->key, &process->credentials)) {
-	case EVIDENCE_FOUND:
-		return STATUS_SUCCESS;
-	case EVIDENCE_EXHAUSTED:
-		return caller_evidence_failure(EVIDENCE_EXHAUSTED, &request->failure);
-	case EVIDENCE_UNREADABLE:
-		return failure_parameter(&request->failure, path,
-					 "names a process whose credentials cannot be read; run "
-					 "the daemon with CAP_SYS_PTRACE");
-	default:
-		return no_such_process(request, path);
-	}
-}
-
-/* Operators may name any process, others only one that is their own, and that of the uid with which
- * they connected: one that has become somebody else since is not to act as that. */
-static NTSTATUS check_own(Request *request, const char *path, const NamedProcess *process)
-{
-	NamedProcess caller = { .key = request->caller->process, .pid = request->caller->pid };
-
-	if (request->caller->is_operator)
-		return STATUS_SUCCESS;
-	NTSTATUS status = read_process(request, path, &caller);
-	bool own = status == STATUS_SUCCESS &&
-		   caller.credentials.uids[ID_EFFECTIVE] == request->caller->credentials.uid &&
-		   credentials_are_own(&process->credentials, &caller.credentials);
-	credentials_deinit(&caller.credentials);
-	if (status != STATUS_SUCCESS || own)
-		return status;
-	return no_such_process(request, path);
-}
-
-static NTSTATUS resolve_process(Request *request, const char *path, uint64_t pid, NamedProcess *ret)
-{
-	const Host *host = request->service->host;
-
-	if (pid == 0 || pid > INT32_MAX)
-		return no_such_process(request, path);
-	ret->pid = (pid_t)pid;
-	Evidence evidence = host->find_process(host->self, ret->pid, &ret->key);
-	if (evidence == EVIDENCE_EXHAUSTED)
-		return caller_evidence_failure(evidence, &request->failure);
-	if (evidence != EVIDENCE_FOUND)
-		return no_such_process(request, path);
-	NTSTATUS status = read_process(request, path, ret);
-	return status == STATUS_SUCCESS ? check_own(request, path, ret) : status;
-}
+#include "named-process.h"
 
 static NTSTATUS resolve_user(Request *request, const char *path, const char *user, uid_t *ret_uid)
 {
@@ -106,7 +48,7 @@ static NTSTATUS resolve_display_client(Request *request, const char *path, const
 	snprintf(member, sizeof(member), "%s.%s", path, party->user ? "user" : "pid");
 	if (!party->user) {
 		NamedProcess process = { 0 };
-		status = resolve_process(request, member, party->pid.value, &process);
+		status = process_resolve(request, member, party->pid.value, &process);
 		ret->pid = process.pid;
 		ret->credentials = process.credentials;
 		return status;
@@ -185,7 +127,7 @@ static NTSTATUS resolve_agent(Request *request, VmSettings *ret)
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (!agent->user)
-		return resolve_process(request, "agent.pid", agent->pid.value, &ret->agent_process);
+		return process_resolve(request, "agent.pid", agent->pid.value, &ret->agent_process);
 	status = resolve_user(request, "agent.user", agent->user, &ret->agent_uid);
 	return status == STATUS_SUCCESS ? copy_text(request, agent->user, &ret->agent_user)
 					: status;
@@ -196,11 +138,11 @@ NTSTATUS machine_resolve_vmm(Request *request, NamedProcess *ret)
 	const OptionalInteger *pid = &request->params.machine_settings.vmm_pid;
 
 	if (pid->present)
-		return resolve_process(request, "vmmPid", pid->value, ret);
+		return process_resolve(request, "vmmPid", pid->value, ret);
 	ret->key = request->caller->process;
 	ret->pid = request->caller->pid;
-	NTSTATUS status = read_process(request, "vmmPid", ret);
-	return status == STATUS_SUCCESS ? check_own(request, "vmmPid", ret) : status;
+	NTSTATUS status = process_read(request, "vmmPid", ret);
+	return status == STATUS_SUCCESS ? process_check_own(request, "vmmPid", ret) : status;
 }
 
 NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, NamedProcess *ret)
@@ -212,7 +154,7 @@ NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, NamedProce
 	if (!host->process_is_alive(host->self, ret->key))
 		return failure_set(&request->failure, STATUS_NOT_FOUND, "virtualMachine",
 				   "the VM's VMM has just ended, and the VM with it");
-	return read_process(request, "virtualMachineGuid", ret);
+	return process_read(request, "virtualMachineGuid", ret);
 }
 
 NTSTATUS machine_resolve_settings(Request *request, const NamedProcess *vmm, bool must_log_in,

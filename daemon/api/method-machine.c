@@ -197,6 +197,7 @@ static void vm_write(Service *service, Writer *writer, const Thing *thing)
 }
 
 const ListOperations list_virtual_machines = {
+	.next = next_thing,
 	.type = THING_VIRTUAL_MACHINE,
 	.is_visible = vm_is_visible,
 	.write = vm_write,

@@ -74,6 +74,7 @@ static void quarantine_write(Service *service, Writer *writer, const Thing *thin
 }
 
 const ListOperations list_quarantines = {
+	.next = next_thing,
 	.type = THING_QUARANTINE,
 	.is_visible = quarantine_is_visible,
 	.write = quarantine_write,

@@ -111,6 +111,7 @@ static void registration_write(Service *service, Writer *writer, const Thing *th
 }
 
 const ListOperations list_registrations = {
+	.next = next_thing,
 	.type = THING_REGISTRATION,
 	.is_visible = registration_is_visible,
 	.write = registration_write,

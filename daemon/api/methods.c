@@ -15,6 +15,11 @@
 			"\"" key "\":"                                                       \
 	}
 
+#define LIST_OF(interface, name, rule, subject, params, list, key)                               \
+	{                                                                                        \
+		interface, name, rule, subject, METHOD_READS, params, NULL, list, "\"" key "\":" \
+	}
+
 #define CHANGES METHOD_CHANGES_STATE
 
 /* clang-format off */
@@ -56,10 +61,40 @@ const Method methods[] = {
 	     "quarantines"),
 
 	LIST(INTERFACE_GPU, "ListAdapters", RULE_ANYONE, &list_adapters, "adapters"),
+	CALL(INTERFACE_GPU, "RegisterAdapter", RULE_OPERATOR, SUBJECT_NONE, CHANGES,
+	     &params_register_adapter, method_register_adapter),
+	CALL(INTERFACE_GPU, "UnregisterAdapter", RULE_ADAPTER_OWNER, SUBJECT_ADAPTER, CHANGES,
+	     &params_unregister_adapter, method_unregister_adapter),
 	CALL(INTERFACE_GPU, "CreateContext", RULE_ANYONE, SUBJECT_ADAPTER, CHANGES,
 	     &params_adapter, method_create_context),
 	CALL(INTERFACE_GPU, "DestroyContext", RULE_CONTEXT_OWNER, SUBJECT_CONTEXT, CHANGES,
 	     &params_context, method_destroy_context),
+	CALL(INTERFACE_GPU, "CreateProcess", RULE_ADAPTER_DRIVER, SUBJECT_ADAPTER, CHANGES,
+	     &params_create_process, method_create_process),
+	CALL(INTERFACE_GPU, "ReserveGpuVirtualAddressRange", RULE_ADAPTER_DRIVER,
+	     SUBJECT_GPU_PROCESS, CHANGES, &params_reserve_range,
+	     method_reserve_gpu_virtual_address_range),
+	CALL(INTERFACE_GPU, "CompleteCreateProcess", RULE_ADAPTER_DRIVER, SUBJECT_GPU_PROCESS,
+	     CHANGES, &params_process, method_complete_create_process),
+	CALL(INTERFACE_GPU, "DestroyProcess", RULE_ADAPTER_DRIVER, SUBJECT_GPU_PROCESS, CHANGES,
+	     &params_process, method_destroy_process),
+	LIST(INTERFACE_GPU, "ListProcesses", RULE_ANYONE, &list_processes, "processes"),
+	CALL(INTERFACE_GPU, "SetReservedPageTableEntry", RULE_ADAPTER_DRIVER, SUBJECT_GPU_PROCESS,
+	     CHANGES, &params_set_entry, method_set_reserved_page_table_entry),
+	CALL(INTERFACE_GPU, "EvictPageTable", RULE_ADAPTER_DRIVER, SUBJECT_GPU_PROCESS, CHANGES,
+	     &params_page_table, method_evict_page_table),
+	CALL(INTERFACE_GPU, "MakePageTableResident", RULE_ADAPTER_DRIVER, SUBJECT_GPU_PROCESS,
+	     CHANGES, &params_page_table, method_make_page_table_resident),
+	CALL(INTERFACE_GPU, "ReserveGpuVirtualAddress", RULE_PROCESS_ITSELF, SUBJECT_GPU_PROCESS,
+	     CHANGES, &params_reserve, method_reserve_gpu_virtual_address),
+	CALL(INTERFACE_GPU, "MapGpuVirtualAddress", RULE_PROCESS_ITSELF, SUBJECT_GPU_PROCESS,
+	     CHANGES, &params_map, method_map_gpu_virtual_address),
+	CALL(INTERFACE_GPU, "FreeGpuVirtualAddress", RULE_PROCESS_ITSELF, SUBJECT_GPU_PROCESS,
+	     CHANGES, &params_free, method_free_gpu_virtual_address),
+	CALL(INTERFACE_GPU, "TranslateGpuVirtualAddress", RULE_PROCESS_VIEWER, SUBJECT_GPU_PROCESS,
+	     METHOD_READS, &params_page_table, method_translate_gpu_virtual_address),
+	LIST_OF(INTERFACE_GPU, "DescribeAddressSpace", RULE_PROCESS_VIEWER, SUBJECT_GPU_PROCESS,
+		&params_process, &list_ranges, "ranges"),
 
 	CALL(INTERFACE_MONITOR, "GetStatus", RULE_ANYONE, SUBJECT_NONE, METHOD_READS,
 	     &params_none, method_get_status),

@@ -21,6 +21,7 @@ typedef enum SubjectType {
 	SUBJECT_VIRTUAL_GPU, /* a live vGPU and its VM; these and below else STATUS_INVALID_HANDLE
 			      */
 	SUBJECT_CONTEXT,
+	SUBJECT_GPU_PROCESS,
 } SubjectType;
 
 typedef struct Subject {
@@ -29,6 +30,7 @@ typedef struct Subject {
 	Adapter *adapter;
 	VirtualGpu *virtual_gpu;
 	Context *context;
+	GpuProcess *gpu_process;
 } Subject;
 
 typedef struct Method Method;
@@ -54,12 +56,31 @@ typedef struct Request {
 /* Does the work and writes the reply's fields, or returns what it left in request->failure. */
 typedef NTSTATUS (*MethodHandler)(Request *request);
 
-/* A list of all things of a type that the caller may see. */
-typedef struct ListOperations {
+typedef struct ListOperations ListOperations;
+
+/* Who looks at which list. What it is a list of is named by its handle, for that may go while the
+ * list is being read. */
+typedef struct ListView {
+	Service *service;
+	const Caller *caller;
+	const ListOperations *list;
+	Handle subject;
+} ListView;
+
+/* A list is gone through by a cursor, 0 at its beginning, which stays good whatever comes and goes.
+ * Nothing is copied. */
+struct ListOperations {
+	/* Moves the cursor behind the next item, and writes that (NULL: only moves). False: there
+	 * is none. */
+	bool (*next)(const ListView *view, uint64_t *cursor, Writer *writer);
+
+	/* With next_thing(): all things of a type that the caller may see. */
 	ThingType type;
 	bool (*is_visible)(Service *service, const Caller *caller, const Thing *thing);
 	void (*write)(Service *service, Writer *writer, const Thing *thing);
-} ListOperations;
+};
+
+bool next_thing(const ListView *view, uint64_t *cursor, Writer *writer);
 
 typedef enum MethodFlags {
 	METHOD_READS = 0,
@@ -117,9 +138,26 @@ NTSTATUS method_set_quarantine(Request *request);
 extern const ListOperations list_virtual_machines;
 extern const ListOperations list_quarantines;
 
+NTSTATUS method_register_adapter(Request *request);
+NTSTATUS method_unregister_adapter(Request *request);
 NTSTATUS method_create_context(Request *request);
 NTSTATUS method_destroy_context(Request *request);
 extern const ListOperations list_adapters;
+
+NTSTATUS method_create_process(Request *request);
+NTSTATUS method_reserve_gpu_virtual_address_range(Request *request);
+NTSTATUS method_complete_create_process(Request *request);
+NTSTATUS method_destroy_process(Request *request);
+NTSTATUS method_set_reserved_page_table_entry(Request *request);
+NTSTATUS method_evict_page_table(Request *request);
+NTSTATUS method_make_page_table_resident(Request *request);
+extern const ListOperations list_processes;
+
+NTSTATUS method_reserve_gpu_virtual_address(Request *request);
+NTSTATUS method_map_gpu_virtual_address(Request *request);
+NTSTATUS method_free_gpu_virtual_address(Request *request);
+NTSTATUS method_translate_gpu_virtual_address(Request *request);
+extern const ListOperations list_ranges;
 
 NTSTATUS method_get_status(Request *request);
 NTSTATUS method_get_metrics(Request *request);

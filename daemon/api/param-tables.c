@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT */
+#include "address-space.h"
 #include "macros.h"
 #include "params.h"
 
 /* clang-format off */
 #define REQUIRED(name, type, struct, member) \
-	{ name, type, true, offsetof(struct, member), 0, NULL, 0, 0 }
+	{ name, type, true, offsetof(struct, member), 0, NULL, 0, 0, NULL }
 #define OPTIONAL(name, type, struct, member) \
-	{ name, type, false, offsetof(struct, member), 0, NULL, 0, 0 }
+	{ name, type, false, offsetof(struct, member), 0, NULL, 0, 0, NULL }
 #define TEXT(name, struct, member, maximum) \
-	{ name, PARAM_STRING, false, offsetof(struct, member), maximum, NULL, 0, 0 }
+	{ name, PARAM_STRING, false, offsetof(struct, member), maximum, NULL, 0, 0, NULL }
 #define REQUIRED_TEXT(name, struct, member, maximum) \
-	{ name, PARAM_STRING, true, offsetof(struct, member), maximum, NULL, 0, 0 }
+	{ name, PARAM_STRING, true, offsetof(struct, member), maximum, NULL, 0, 0, NULL }
 #define OBJECT(name, struct, member, table) \
-	{ name, PARAM_OBJECT, false, offsetof(struct, member), 0, table, 0, 0 }
+	{ name, PARAM_OBJECT, false, offsetof(struct, member), 0, table, 0, 0, NULL }
 #define ARRAY(name, struct, member, item, maximum, table) \
 	{ name, PARAM_ARRAY, false, offsetof(struct, member), maximum, table, \
-	  offsetof(struct, member.items), sizeof(item) }
+	  offsetof(struct, member.items), sizeof(item), NULL }
+#define REQUIRED_INTEGERS(name, struct, member, maximum) \
+	{ name, PARAM_ARRAY, true, offsetof(struct, member), maximum, NULL, \
+	  offsetof(struct, member.items), sizeof(uint64_t), NULL }
+#define REQUIRED_CHOICE(name, struct, member, choices) \
+	{ name, PARAM_CHOICE, true, offsetof(struct, member), 0, NULL, 0, 0, choices }
 
 #define TABLE(table_name, ...) \
 	static const ParamField table_name##_fields[] = { __VA_ARGS__ }; \
@@ -76,4 +82,72 @@ TABLE(params_context,
 
 TABLE(params_interface,
 	REQUIRED_TEXT("interface", InterfaceParams, interface, LIMIT_NAME_LENGTH));
+
+TABLE(params_register_adapter,
+	REQUIRED_TEXT("name", RegisterAdapterParams, name, LIMIT_NAME_LENGTH),
+	REQUIRED("virtualAddressBitCount", PARAM_INTEGER, RegisterAdapterParams, address_bits),
+	REQUIRED_INTEGERS("pageTableIndexBitCount", RegisterAdapterParams, index_bits,
+			  GPU_PAGE_TABLE_LEVEL_MAX),
+	OPTIONAL("maxVirtualGpus", PARAM_INTEGER, RegisterAdapterParams, max_virtual_gpus));
+
+TABLE(params_unregister_adapter,
+	REQUIRED("adapter", PARAM_HANDLE, HandleParams, handle));
+
+TABLE(params_create_process,
+	REQUIRED("adapter", PARAM_HANDLE, CreateProcessParams, adapter),
+	OPTIONAL("pid", PARAM_INTEGER, CreateProcessParams, pid),
+	TEXT("name", CreateProcessParams, name, LIMIT_NAME_LENGTH),
+	OPTIONAL("virtualMachineGuid", PARAM_GUID, CreateProcessParams, virtual_machine));
+
+TABLE(params_process,
+	REQUIRED("process", PARAM_HANDLE, HandleParams, handle));
+
+TABLE(params_reserve_range,
+	REQUIRED("process", PARAM_HANDLE, ReserveRangeParams, process),
+	REQUIRED("sizeInBytes", PARAM_INTEGER, ReserveRangeParams, size),
+	OPTIONAL("alignment", PARAM_INTEGER, ReserveRangeParams, alignment),
+	OPTIONAL("baseAddress", PARAM_ADDRESS, ReserveRangeParams, base_address),
+	OPTIONAL("allowUserModeMapping", PARAM_BOOLEAN, ReserveRangeParams,
+		 allow_user_mode_mapping));
+
+INNER_TABLE(params_reservation,
+	REQUIRED("sizeInBytes", PARAM_INTEGER, ReservationParams, size),
+	OPTIONAL("alignment", PARAM_INTEGER, ReservationParams, alignment),
+	OPTIONAL("baseAddress", PARAM_ADDRESS, ReservationParams, base_address),
+	OPTIONAL("allowUserModeMapping", PARAM_BOOLEAN, ReservationParams,
+		 allow_user_mode_mapping));
+
+TABLE(params_software_adapter,
+	ARRAY("reservations", SoftwareAdapterParams, reservations, ReservationParams,
+	      LIMIT_CONFIGURED_RESERVATIONS, &params_reservation),
+	ARRAY("systemReservations", SoftwareAdapterParams, system_reservations, ReservationParams,
+	      LIMIT_CONFIGURED_RESERVATIONS, &params_reservation));
+
+TABLE(params_page_table,
+	REQUIRED("process", PARAM_HANDLE, PageTableParams, process),
+	REQUIRED("virtualAddress", PARAM_ADDRESS, PageTableParams, virtual_address));
+
+TABLE(params_set_entry,
+	REQUIRED("process", PARAM_HANDLE, PageTableParams, process),
+	REQUIRED("virtualAddress", PARAM_ADDRESS, PageTableParams, virtual_address),
+	REQUIRED("pageTableAddress", PARAM_ADDRESS, PageTableParams, page_table_address));
+
+#define PLACEMENT \
+	REQUIRED("process", PARAM_HANDLE, PlacementParams, process), \
+	REQUIRED("sizeInBytes", PARAM_INTEGER, PlacementParams, size), \
+	OPTIONAL("baseAddress", PARAM_ADDRESS, PlacementParams, base_address), \
+	OPTIONAL("minimumAddress", PARAM_ADDRESS, PlacementParams, minimum), \
+	OPTIONAL("maximumAddress", PARAM_ADDRESS, PlacementParams, maximum)
+
+TABLE(params_reserve, PLACEMENT);
+
+TABLE(params_map, PLACEMENT,
+	REQUIRED_CHOICE("protection", PlacementParams, protection, gpu_protection_names),
+	OPTIONAL("allocation", PARAM_INTEGER, PlacementParams, allocation),
+	OPTIONAL("offsetInBytes", PARAM_INTEGER, PlacementParams, offset));
+
+TABLE(params_free,
+	REQUIRED("process", PARAM_HANDLE, PlacementParams, process),
+	REQUIRED("baseAddress", PARAM_ADDRESS, PlacementParams, base_address),
+	REQUIRED("sizeInBytes", PARAM_INTEGER, PlacementParams, size));
 /* clang-format on */

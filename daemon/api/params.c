@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "macros.h"
 
 /* Where in the message a value stands. Made into text only when something is wrong there. */
@@ -71,6 +72,38 @@ static NTSTATUS decode_integer(const JsonValue *value, OptionalInteger *ret, con
 	return STATUS_SUCCESS;
 }
 
+static NTSTATUS decode_address(const JsonValue *value, OptionalInteger *ret, const Path *path,
+			       Failure *failure)
+{
+	const char *text = json_string(value);
+
+	if (!text || !address_parse(text, &ret->value))
+		return path_failure(failure, path,
+				    "is not an address; write it as a string of \"0x\" and 1 to 16 "
+				    "hex digits");
+	ret->present = true;
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS decode_choice(const ParamField *field, const JsonValue *value, OptionalInteger *ret,
+			      const Path *path, Failure *failure)
+{
+	const char *text = json_string(value);
+	char choices[128] = "";
+
+	for (size_t i = 0; field->choices[i]; i++) {
+		size_t length = strlen(choices);
+
+		if (text && strcmp(text, field->choices[i]) == 0) {
+			*ret = (OptionalInteger){ .present = true, .value = i };
+			return STATUS_SUCCESS;
+		}
+		snprintf(choices + length, sizeof(choices) - length, "%s%s", i > 0 ? ", " : "",
+			 field->choices[i]);
+	}
+	return path_failure(failure, path, "is none of %s", choices);
+}
+
 static NTSTATUS decode_boolean(const JsonValue *value, OptionalBoolean *ret, const Path *path,
 			       Failure *failure)
 {
@@ -89,6 +122,20 @@ static NTSTATUS decode_object(const ParamField *field, const JsonValue *value, v
 	return decode_table(field->table, value, ret, path, failure);
 }
 
+/* An item of an array: an object of the field's table, or an integer. */
+static NTSTATUS decode_item(const ParamField *field, const JsonValue *value, void *ret,
+			    const Path *path, Failure *failure)
+{
+	OptionalInteger number;
+
+	if (field->table)
+		return decode_object(field, value, ret, path, failure);
+	NTSTATUS status = decode_integer(value, &number, path, failure);
+	if (status == STATUS_SUCCESS)
+		*(uint64_t *)ret = number.value;
+	return status;
+}
+
 static NTSTATUS decode_array(const ParamField *field, const JsonValue *value, void *structure,
 			     const Path *path, Failure *failure)
 {
@@ -103,8 +150,8 @@ static NTSTATUS decode_array(const ParamField *field, const JsonValue *value, vo
 				    field->maximum);
 	for (size_t i = 0; i < count; i++) {
 		Path item = { .parent = path, .index = i };
-		NTSTATUS status = decode_object(field, json_array_at(value, i),
-						items + i * field->item_size, &item, failure);
+		NTSTATUS status = decode_item(field, json_array_at(value, i),
+					      items + i * field->item_size, &item, failure);
 
 		if (status != STATUS_SUCCESS)
 			return status;
@@ -129,6 +176,10 @@ static NTSTATUS decode_field(const ParamField *field, const JsonValue *value, vo
 		return decode_integer(value, target, path, failure);
 	case PARAM_BOOLEAN:
 		return decode_boolean(value, target, path, failure);
+	case PARAM_ADDRESS:
+		return decode_address(value, target, path, failure);
+	case PARAM_CHOICE:
+		return decode_choice(field, value, target, path, failure);
 	case PARAM_OBJECT:
 		return decode_object(field, value, target, path, failure);
 	case PARAM_ARRAY:

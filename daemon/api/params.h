@@ -3,6 +3,7 @@
 #define API_PARAMS_H
 
 #include "failure.h"
+#include "gpu-mmu.h"
 #include "guid.h"
 #include "json.h"
 #include "limit.h"
@@ -19,8 +20,10 @@ typedef enum ParamType {
 	PARAM_HANDLE,  /* const char *, NULL where absent; any string, to be looked up */
 	PARAM_INTEGER, /* OptionalInteger */
 	PARAM_BOOLEAN, /* OptionalBoolean */
+	PARAM_ADDRESS, /* OptionalInteger; a string of "0x" and 1 to 16 hex digits */
+	PARAM_CHOICE,  /* OptionalInteger: which of the field's choices */
 	PARAM_OBJECT,  /* a struct whose first member is bool present */
-	PARAM_ARRAY,   /* a struct that begins with ParamArray */
+	PARAM_ARRAY,   /* a struct that begins with ParamArray; of objects, or of uint64_t */
 } ParamType;
 
 typedef struct OptionalInteger {
@@ -46,9 +49,10 @@ typedef struct ParamField {
 	bool required;
 	size_t offset;
 	size_t maximum;          /* bytes of a string, items of an array */
-	const ParamTable *table; /* of an object, or of each item of an array */
+	const ParamTable *table; /* of an object, or of each item of an array; NULL: integers */
 	size_t items_offset;     /* of an array: where its items begin, from the struct */
 	size_t item_size;
+	const char *const *choices; /* of a choice; NULL behind the last */
 } ParamField;
 
 struct ParamTable {
@@ -116,6 +120,69 @@ typedef struct InterfaceParams {
 	const char *interface;
 } InterfaceParams;
 
+typedef struct IndexBitsParams {
+	ParamArray array;
+	uint64_t items[GPU_PAGE_TABLE_LEVEL_MAX];
+} IndexBitsParams;
+
+typedef struct RegisterAdapterParams {
+	const char *name;
+	OptionalInteger address_bits;
+	IndexBitsParams index_bits;
+	OptionalInteger max_virtual_gpus;
+} RegisterAdapterParams;
+
+typedef struct CreateProcessParams {
+	const char *adapter;
+	OptionalInteger pid;
+	const char *name;
+	Guid virtual_machine;
+} CreateProcessParams;
+
+typedef struct ReserveRangeParams {
+	const char *process;
+	OptionalInteger size;
+	OptionalInteger alignment;
+	OptionalInteger base_address;
+	OptionalBoolean allow_user_mode_mapping;
+} ReserveRangeParams;
+
+/* Of the configuration, which is decoded like a message. */
+typedef struct ReservationParams {
+	bool present;
+	OptionalInteger size;
+	OptionalInteger alignment;
+	OptionalInteger base_address;
+	OptionalBoolean allow_user_mode_mapping;
+} ReservationParams;
+
+typedef struct ReservationsParams {
+	ParamArray array;
+	ReservationParams items[LIMIT_CONFIGURED_RESERVATIONS];
+} ReservationsParams;
+
+typedef struct SoftwareAdapterParams {
+	ReservationsParams reservations;
+	ReservationsParams system_reservations;
+} SoftwareAdapterParams;
+
+typedef struct PageTableParams { /* all that name a place in the page tables */
+	const char *process;
+	OptionalInteger virtual_address;
+	OptionalInteger page_table_address;
+} PageTableParams;
+
+typedef struct PlacementParams {
+	const char *process;
+	OptionalInteger size;
+	OptionalInteger base_address;
+	OptionalInteger minimum;
+	OptionalInteger maximum;
+	OptionalInteger protection; /* of a mapping, as is the rest; a GpuProtection */
+	OptionalInteger allocation;
+	OptionalInteger offset;
+} PlacementParams;
+
 typedef union Params {
 	Guid virtual_machine; /* of all whose subject is a VM, first */
 	const char *handle;   /* of all whose subject has a handle, first */
@@ -126,6 +193,11 @@ typedef union Params {
 	HandleParams handle_only;
 	QuarantineParams quarantine;
 	InterfaceParams interface;
+	RegisterAdapterParams register_adapter;
+	CreateProcessParams create_process;
+	ReserveRangeParams reserve_range;
+	PageTableParams page_table;
+	PlacementParams placement;
 } Params;
 
 extern const ParamTable params_machine;
@@ -138,6 +210,17 @@ extern const ParamTable params_virtual_gpu;
 extern const ParamTable params_quarantine;
 extern const ParamTable params_adapter;
 extern const ParamTable params_context;
+extern const ParamTable params_register_adapter;
+extern const ParamTable params_unregister_adapter;
+extern const ParamTable params_create_process;
+extern const ParamTable params_process;
+extern const ParamTable params_reserve_range;
+extern const ParamTable params_page_table;
+extern const ParamTable params_set_entry;
+extern const ParamTable params_reserve;
+extern const ParamTable params_map;
+extern const ParamTable params_free;
+extern const ParamTable params_software_adapter;
 extern const ParamTable params_interface;
 
 #endif

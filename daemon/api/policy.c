@@ -59,51 +59,85 @@ bool policy_allows_view(const PolicyFacts *facts)
 	       facts->resembles_client;
 }
 
-NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
+bool policy_allows_process_view(const PolicyFacts *facts)
+{
+	return facts->is_operator || facts->is_process_itself || facts->is_driver;
+}
+
+/* Why who is not allowed to is denied. */
+static const struct {
+	const char *reason;
+	const char *message;
+} denials[RULE_MAX] = {
+	[RULE_OPERATOR] = { "notOperator",
+			    "only operators may do this; call as root or as a member of the "
+			    "operators' group" },
+	[RULE_MACHINE_MAKER] = { "notOperator",
+				 "only operators may register a VM here; call as root or as a "
+				 "member of the operators' group, or have allowUserMachines set" },
+	[RULE_MACHINE_OWNER] = { "notRegistrar",
+				 "only operators and the user who registered the VM may do this" },
+	[RULE_MACHINE_VIEWER] = { "notViewer",
+				  "only operators and those who registered the VM, run it or may "
+				  "register for it may see it" },
+	[RULE_WATCHER] = { "notWatcher",
+			   "only operators, the VM's VMM and agent and the processes that are "
+			   "registered for it may watch the VM" },
+	[RULE_CONTEXT_OWNER] = { "notOwner", "only the process that made the context may do this" },
+	[RULE_ADAPTER_OWNER] = { "notDriver",
+				 "only operators and the connection that registered the adapter "
+				 "may do this" },
+	[RULE_ADAPTER_DRIVER] = { "notDriver",
+				  "only the adapter's driver may do this; call on the connection "
+				  "that registered the adapter" },
+	[RULE_PROCESS_ITSELF] = { "notProcess",
+				  "only the process that this GPU process is for may do this" },
+	[RULE_PROCESS_VIEWER] = { "notViewer",
+				  "only operators, the process that this GPU process is for and "
+				  "its adapter's driver may see it" },
+};
+
+static bool rule_allows(Rule rule, const PolicyFacts *facts)
 {
 	switch (rule) {
 	case RULE_ANYONE:
-		return STATUS_SUCCESS;
+		return true;
 	case RULE_OPERATOR:
-		if (facts->is_operator)
-			return STATUS_SUCCESS;
-		return deny(failure, "notOperator",
-			    "only operators may do this; call as root or as a member of the "
-			    "operators' group");
+		return facts->is_operator;
 	case RULE_MACHINE_MAKER:
-		if (facts->is_operator || facts->allow_user_machines)
-			return STATUS_SUCCESS;
-		return deny(failure, "notOperator",
-			    "only operators may register a VM here; call as root or as a member of "
-			    "the operators' group, or have allowUserMachines set");
+		return facts->is_operator || facts->allow_user_machines;
 	case RULE_MACHINE_OWNER:
-		if (facts->is_operator || facts->is_registrar)
-			return STATUS_SUCCESS;
-		return deny(failure, "notRegistrar",
-			    "only operators and the user who registered the VM may do this");
+		return facts->is_operator || facts->is_registrar;
 	case RULE_MACHINE_VIEWER:
-		if (policy_allows_view(facts))
-			return STATUS_SUCCESS;
-		return deny(failure, "notViewer",
-			    "only operators and those who registered the VM, run it or may "
-			    "register for it may see it");
-	case RULE_DISPLAY_CLIENT:
-		return check_display_client(facts, failure);
+		return policy_allows_view(facts);
 	case RULE_WATCHER:
-		if (!facts->names_machine || facts->is_operator || facts->is_registered ||
-		    facts->is_vmm || facts->is_agent)
-			return STATUS_SUCCESS;
-		return deny(failure, "notWatcher",
-			    "only operators, the VM's VMM and agent and the processes that are "
-			    "registered for it may watch the VM");
+		return !facts->names_machine || facts->is_operator || facts->is_registered ||
+		       facts->is_vmm || facts->is_agent;
 	case RULE_CONTEXT_OWNER:
-		if (facts->is_context_owner)
-			return STATUS_SUCCESS;
-		return deny(failure, "notOwner",
-			    "only the process that made the context may do this");
+		return facts->is_context_owner;
+	case RULE_ADAPTER_OWNER:
+		return facts->is_operator || facts->is_driver;
+	case RULE_ADAPTER_DRIVER:
+		return facts->is_driver;
+	case RULE_PROCESS_ITSELF:
+		return facts->is_process_itself;
+	case RULE_PROCESS_VIEWER:
+		return policy_allows_process_view(facts);
+	case RULE_DISPLAY_CLIENT: /* has sentences of its own */
 	case RULE_NONE:
 	case RULE_MAX:
 		break;
 	}
-	return deny(failure, "noRule", "nobody may do this");
+	return false;
+}
+
+NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
+{
+	if (rule == RULE_DISPLAY_CLIENT)
+		return check_display_client(facts, failure);
+	if (rule_allows(rule, facts))
+		return STATUS_SUCCESS;
+	if (rule <= RULE_NONE || rule >= RULE_MAX)
+		return deny(failure, "noRule", "nobody may do this");
+	return deny(failure, denials[rule].reason, denials[rule].message);
 }

@@ -23,18 +23,24 @@ typedef enum Rule {
 			      */
 	RULE_WATCHER,        /* of one VM: who has to do with it; of all: anyone, filtered */
 	RULE_CONTEXT_OWNER,  /* the process that made it */
+	RULE_ADAPTER_OWNER,  /* operators, and the connection that registered it */
+	RULE_ADAPTER_DRIVER, /* that connection alone, of the adapter or of the GPU process's */
+	RULE_PROCESS_ITSELF, /* the host process that the GPU process is for */
+	RULE_PROCESS_VIEWER, /* that process, its adapter's driver, operators */
 	RULE_MAX,
 } Rule;
 
 typedef struct PolicyFacts {
 	bool is_operator;
 	bool allow_user_machines;
-	bool is_registrar;     /* its uid registered the VM */
-	bool is_vmm;           /* it is the VM's VMM */
-	bool is_agent;         /* it may share on the VMM's behalf */
-	bool names_machine;    /* a VM is the subject */
-	bool is_registered;    /* it is registered for the VM */
-	bool resembles_client; /* its connection looks like a display client's */
+	bool is_registrar;      /* its uid registered the VM */
+	bool is_vmm;            /* it is the VM's VMM */
+	bool is_agent;          /* it may share on the VMM's behalf */
+	bool names_machine;     /* a VM is the subject */
+	bool is_registered;     /* it is registered for the VM */
+	bool resembles_client;  /* its connection looks like a display client's */
+	bool is_driver;         /* its connection registered the adapter */
+	bool is_process_itself; /* the GPU process is for the calling process */
 	bool is_context_owner;
 	bool is_quarantined;   /* the VM's GUID is */
 	Difference difference; /* from the display clients; looked at under RULE_DISPLAY_CLIENT */
@@ -45,6 +51,9 @@ bool policy_needs_privileges(Rule rule, const PolicyFacts *facts);
 
 /* RULE_MACHINE_VIEWER as a question, for lists, which leave out what it denies. */
 bool policy_allows_view(const PolicyFacts *facts);
+
+/* RULE_PROCESS_VIEWER, likewise. */
+bool policy_allows_process_view(const PolicyFacts *facts);
 
 /* STATUS_SUCCESS, or STATUS_ACCESS_DENIED with reason and sentence. */
 NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure);

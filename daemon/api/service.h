@@ -12,6 +12,7 @@ typedef struct Settings {
 	bool has_operator_group;
 	gid_t operator_group;
 	Limits limits;
+	SoftwareAdapterSettings software_adapter;
 } Settings;
 
 typedef struct Stream Stream;

@@ -103,20 +103,32 @@ static NTSTATUS check_reply(const Writer *writer, const Method *method, Failure 
 					: "the reply is too long; ask for less");
 }
 
-/* A list in one reply; what is past the bound need not be written to be refused. */
-static void write_list(Session *session, Writer *writer, const Method *method)
+/* What the list is a list of, where it belongs to one thing. */
+static Handle request_list_subject(const Request *request)
 {
-	const ListOperations *list = method->list;
+	const GpuProcess *gpu_process = request->subject.gpu_process;
+
+	return gpu_process ? gpu_process->named.handle : (Handle){ 0 };
+}
+
+/* A list in one reply; what is past the bound need not be written to be refused. */
+static void write_list(const Request *request)
+{
+	const Method *method = request->method;
+	Writer *writer = request->reply;
+	const ListView view = {
+		.service = request->service,
+		.caller = request->caller,
+		.list = method->list,
+		.subject = request_list_subject(request),
+	};
 	uint64_t cursor = 0;
-	const Thing *thing;
 
 	writer_key_quoted(writer, method->list_key, strlen(method->list_key));
 	writer_array_begin(writer);
-	while ((thing = list_after(session->service, session->caller, list, cursor)) &&
-	       buffer_size(writer->out) <= LIMIT_UNREAD_PER_CONNECTION && !writer->failed) {
-		list->write(session->service, writer, thing);
-		cursor = thing->serial;
-	}
+	while (buffer_size(writer->out) <= LIMIT_UNREAD_PER_CONNECTION && !writer->failed &&
+	       method->list->next(&view, &cursor, writer))
+		;
 	writer_array_end(writer);
 }
 
@@ -159,13 +171,14 @@ static void session_call(Session *session, const Call *call, Buffer *out)
 		status = dispatch(&request, call->parameters);
 	if (status == STATUS_SUCCESS && stream) {
 		buffer_truncate(out, begin);
+		stream->subject = request_list_subject(&request);
 		session->stream = stream;
 		return;
 	}
 	stream_free(stream);
 	if (status == STATUS_SUCCESS) {
 		if (method->list)
-			write_list(session, &writer, method);
+			write_list(&request);
 		reply_end(&writer, false, call->terminator);
 		status = check_reply(&writer, method, &request.failure);
 	}

@@ -48,34 +48,41 @@ size_t stream_unread(const Stream *stream)
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
-const Thing *list_after(Service *service, const Caller *caller, const ListOperations *list,
-			uint64_t cursor)
+bool next_thing(const ListView *view, uint64_t *cursor, Writer *writer)
 {
-	const Thing *thing = thing_after(service->broker, list->type, cursor);
+	const ListOperations *list = view->list;
+	const Thing *thing = thing_after(view->service->broker, list->type, *cursor);
 
-	while (thing && !list->is_visible(service, caller, thing))
-		thing = thing_after(service->broker, list->type, thing->serial);
-	return thing;
+	while (thing && !list->is_visible(view->service, view->caller, thing))
+		thing = thing_after(view->service->broker, list->type, thing->serial);
+	if (!thing)
+		return false;
+	*cursor = thing->serial;
+	if (writer)
+		list->write(view->service, writer, thing);
+	return true;
 }
 
 /* One item a reply. The last one, and an empty one, do not continue. */
 static StreamStep list_next(Stream *stream, Buffer *out)
 {
-	Service *service = stream->session->service;
-	const Caller *caller = stream->session->caller;
 	const Method *method = stream->method;
+	const ListView view = {
+		.service = stream->session->service,
+		.caller = stream->session->caller,
+		.list = method->list,
+		.subject = stream->subject,
+	};
 	Writer writer = WRITER_INIT(out);
 	size_t begin = buffer_size(out);
-	const Thing *thing = list_after(service, caller, method->list, stream->cursor);
 	bool continues = false;
 
 	reply_begin(&writer, method->interface);
 	writer_key_quoted(&writer, method->list_key, strlen(method->list_key));
 	writer_array_begin(&writer);
-	if (thing) {
-		method->list->write(service, &writer, thing);
-		stream->cursor = thing->serial;
-		continues = list_after(service, caller, method->list, thing->serial) != NULL;
+	if (method->list->next(&view, &stream->cursor, &writer)) {
+		uint64_t ahead = stream->cursor;
+		continues = method->list->next(&view, &ahead, NULL);
 	}
 	writer_array_end(&writer);
 	reply_end(&writer, continues, stream->terminator);
@@ -128,12 +135,29 @@ static bool thing_is_callers_registration(const Thing *thing, const Caller *call
 	       container_of(thing, Registration, thing)->process->key == caller->process;
 }
 
+/* GPU processes are operators' business, and that of their adapter's driver, which watches on
+ * another connection than that which registered the adapter. */
+static bool watch_admits_gpu_process(const Stream *watch, const GpuProcess *gpu_process)
+{
+	const Caller *caller = watch->session->caller;
+	const VirtualMachine *vm = gpu_process->vm;
+	bool is_driver = gpu_process->adapter->connection &&
+			 gpu_process->adapter->driver_process == caller->process;
+
+	if (watch->has_machine && (!vm || guid_compare(&vm->guid, &watch->machine) != 0))
+		return false;
+	return caller->is_operator || is_driver;
+}
+
 static bool watch_admits(Stream *watch, const Thing *thing)
 {
 	Service *service = watch->session->service;
 	const Caller *caller = watch->session->caller;
 	const Guid *guid = thing_guid(thing);
 	const VirtualMachine *vm = thing_machine(thing);
+
+	if (thing->type == THING_GPU_PROCESS)
+		return watch_admits_gpu_process(watch, container_of(thing, GpuProcess, thing));
 
 	if (watch->has_machine && (!guid || guid_compare(guid, &watch->machine) != 0))
 		return false;
@@ -171,6 +195,8 @@ static bool watch_is_entitled(Stream *watch)
 
 /* --- watches --------------------------------------------------------------------------------- */
 
+/* The kind of event that tells of a thing's coming. GPU processes come without one: who is to know
+ * has made them. EVENT_MAX stands for that. */
 static EventKind thing_kind(const Thing *thing)
 {
 	static const EventKind kinds[] = {
@@ -179,6 +205,7 @@ static EventKind thing_kind(const Thing *thing)
 		[THING_VIRTUAL_MACHINE] = EVENT_VIRTUAL_MACHINE_ADDED,
 		[THING_VIRTUAL_GPU] = EVENT_VIRTUAL_GPU_ASSIGNED,
 		[THING_REGISTRATION] = EVENT_REGISTERED,
+		[THING_GPU_PROCESS] = EVENT_MAX,
 	};
 	_Static_assert(ARRAY_SIZE(kinds) == THING_MAX, "each type has the kind of its coming");
 
@@ -228,6 +255,13 @@ static bool event_is_last(Stream *watch, const Event *event)
 	return may_end && !watch_is_entitled(watch);
 }
 
+/* Whether the thing is yet to be told, as it is then. */
+static bool watch_comes_to(const Stream *watch, const Thing *thing)
+{
+	return !watch->is_current && thing->serial > watch->cursor &&
+	       thing_kind(thing) != EVENT_MAX;
+}
+
 static void watch_tell(Stream *watch, const Event *event)
 {
 	bool is_over;
@@ -237,8 +271,8 @@ static void watch_tell(Stream *watch, const Event *event)
 	if (!watch_admits(watch, event->thing) && !watch_is_former_agents(watch, event))
 		return;
 	is_over = event_is_last(watch, event);
-	/* What is yet to be told is told as it is then; but with the end nothing is. */
-	if (!watch->is_current && event->thing->serial > watch->cursor && !is_over)
+	/* With the end of the watch nothing more will come. */
+	if (watch_comes_to(watch, event->thing) && !is_over)
 		return;
 	write_event(watch, event, !is_over, &watch->events);
 	watch->is_over = is_over;
@@ -263,7 +297,7 @@ static StreamStep watch_tell_what_exists(Stream *watch, Buffer *out)
 	Broker *broker = watch->session->service->broker;
 	const Thing *thing = thing_after_of_any_type(broker, watch->cursor);
 
-	while (thing && !watch_admits(watch, thing))
+	while (thing && (thing_kind(thing) == EVENT_MAX || !watch_admits(watch, thing)))
 		thing = thing_after_of_any_type(broker, thing->serial);
 	if (!thing) {
 		watch->is_current = true;

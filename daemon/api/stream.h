@@ -19,7 +19,8 @@ struct Stream {
 	Session *session;
 	const Method *method;
 	char terminator;
-	uint64_t cursor; /* serial of the last thing that was told */
+	uint64_t cursor; /* of a watch: serial of the last thing that was told */
+	Handle subject;  /* of a list of what belongs to one thing */
 
 	/* Of a watch. */
 	bool is_watch;
@@ -61,9 +62,5 @@ bool stream_is_dropped(const Stream *stream);
 
 /* How many bytes of events wait in the stream. NULL is fine. */
 size_t stream_unread(const Stream *stream);
-
-/* A list's next item that the caller may see, above the cursor. */
-const Thing *list_after(Service *service, const Caller *caller, const ListOperations *list,
-			uint64_t cursor);
 
 #endif

@@ -52,17 +52,12 @@ static void account_free_if_unused(Accounts *accounts, Account *account)
 	free(account);
 }
 
-static NTSTATUS quota_exceeded(Failure *failure, LimitKind kind, bool per_uid, uint64_t maximum,
-			       uint64_t used)
+static NTSTATUS quota_exceeded(Failure *failure, const char *who, const char *name,
+			       const char *remedy, uint64_t maximum, uint64_t used)
 {
-	const char *name = limit_name(kind, per_uid);
-
 	failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota",
-		    per_uid ? "your user may have no more of these (%s); release some, or ask an "
-			      "administrator to raise the limit"
-			    : "the host has no more of these to give (%s); wait until some are "
-			      "released, or ask an administrator to raise the limit",
-		    name);
+		    "%s no more of these (%s); %s, or ask an administrator to raise the limit", who,
+		    name, remedy);
 	failure->limit = name;
 	failure->maximum = maximum;
 	failure->used = used;
@@ -76,11 +71,13 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, b
 	uint64_t in_all = accounts->limits.in_all[kind];
 
 	if (used >= accounts->limits.per_uid[kind])
-		return quota_exceeded(failure, kind, true, accounts->limits.per_uid[kind], used);
+		return quota_exceeded(failure, "your user may have", limit_name(kind, true),
+				      "release some", accounts->limits.per_uid[kind], used);
 	if (kind == LIMIT_CONNECTIONS && !is_operator)
 		in_all -= in_all / LIMIT_OPERATOR_SHARE;
 	if (accounts->used[kind] >= in_all)
-		return quota_exceeded(failure, kind, false, in_all, used);
+		return quota_exceeded(failure, "the host has", limit_name(kind, false),
+				      "wait until some are released", in_all, used);
 	return STATUS_SUCCESS;
 }
 
@@ -124,6 +121,66 @@ void charge_return(Charge *charge, Accounts *accounts)
 	accounts->used[charge->kind]--;
 	*charge = CHARGE_INIT;
 	account_free_if_unused(accounts, account);
+}
+
+/* Who pays: who has paid before, else the payer; NULL: has no account yet. */
+static Account *tally_account(const Tally *tally, Accounts *accounts, const Payer *payer)
+{
+	return tally->count > 0 ? tally->account : account_find(accounts, payer->uid);
+}
+
+static bool tally_is_charged(const Tally *tally, const Payer *payer)
+{
+	return tally->count > 0 ? tally->account != NULL : !payer->is_daemon;
+}
+
+NTSTATUS tally_check(const Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure)
+{
+	uint64_t maximum = accounts->limits.per_owner[tally->kind];
+
+	if (limit_owner_name(tally->kind) && tally->count >= maximum)
+		return quota_exceeded(failure, "this process may have",
+				      limit_owner_name(tally->kind), "release some", maximum,
+				      tally->count);
+	if (!tally_is_charged(tally, payer))
+		return STATUS_SUCCESS;
+	return limits_allow(accounts, tally_account(tally, accounts, payer), payer->is_operator,
+			    tally->kind, failure);
+}
+
+NTSTATUS tally_take(Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure)
+{
+	NTSTATUS status = tally_check(tally, accounts, payer, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (tally_is_charged(tally, payer)) {
+		if (!tally->account)
+			tally->account = account_find_or_add(accounts, payer->uid);
+		if (!tally->account)
+			return failure_no_memory(failure);
+		tally->account->used[tally->kind]++;
+		accounts->used[tally->kind]++;
+	}
+	tally->count++;
+	return STATUS_SUCCESS;
+}
+
+void tally_return(Tally *tally, Accounts *accounts, uint64_t count)
+{
+	Account *account = tally->account;
+
+	assert(tally->count >= count);
+	tally->count -= count;
+	if (!account)
+		return;
+	assert(account->used[tally->kind] >= count && accounts->used[tally->kind] >= count);
+	account->used[tally->kind] -= count;
+	accounts->used[tally->kind] -= count;
+	if (tally->count == 0) {
+		tally->account = NULL;
+		account_free_if_unused(accounts, account);
+	}
 }
 
 uint64_t accounts_used(Accounts *accounts, uid_t uid, LimitKind kind)

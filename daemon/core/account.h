@@ -37,6 +37,25 @@ typedef struct Charge {
 
 #define CHARGE_INIT ((Charge){ 0 })
 
+/* Who pays for what an operation takes. */
+typedef struct Payer {
+	uid_t uid;
+	bool is_operator;
+	bool is_daemon; /* what the daemon makes for itself is counted, and not charged */
+} Payer;
+
+/*
+ * Many of one kind that one owner holds, as one value. The first to pay goes on paying until all
+ * has been returned.
+ */
+typedef struct Tally {
+	Account *account; /* NULL: nothing is charged */
+	LimitKind kind;
+	uint64_t count;
+} Tally;
+
+#define TALLY_INIT(limit_kind) ((Tally){ .kind = (limit_kind) })
+
 void accounts_init(Accounts *accounts, const Limits *limits);
 
 /* Asserts that every charge came back. */
@@ -61,6 +80,16 @@ NTSTATUS charge_restore(Charge *charge, Accounts *accounts, uid_t uid, LimitKind
 
 /* Idempotent. */
 void charge_return(Charge *charge, Accounts *accounts);
+
+/*
+ * One more in the tally: the owner's limit is asked first, then the payer's and that of all.
+ * Returns as charge_take().
+ */
+NTSTATUS tally_take(Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure);
+
+/* Whether tally_take() would find a limit passed. STATUS_SUCCESS or STATUS_QUOTA_EXCEEDED. */
+NTSTATUS tally_check(const Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure);
+void tally_return(Tally *tally, Accounts *accounts, uint64_t count);
 
 /* How much of kind the uid uses now. */
 uint64_t accounts_used(Accounts *accounts, uid_t uid, LimitKind kind);

@@ -4,13 +4,19 @@
 #include <assert.h>
 #include <stdlib.h>
 
-Broker *broker_new(const Host *host, const Limits *limits)
+Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapterSettings *software)
 {
 	Broker *broker = calloc(1, sizeof(*broker));
 
 	if (!broker)
 		return NULL;
 	broker->host = host;
+	broker->driver_callbacks = (DriverCallbacks){
+		.broker = broker,
+		.reserve_gpu_virtual_address_range = gpu_process_reserve_for_driver,
+	};
+	if (software)
+		broker->software_adapter = *software;
 	accounts_init(&broker->accounts, limits);
 	RB_INIT(&broker->processes);
 	RB_INIT(&broker->named);
@@ -27,7 +33,6 @@ Broker *broker_new(const Host *host, const Limits *limits)
 Broker *broker_free(Broker *broker)
 {
 	VirtualMachine *vm;
-	Process *process;
 	Quarantine *quarantine;
 	Adapter *adapter;
 
@@ -35,21 +40,25 @@ Broker *broker_free(Broker *broker)
 		return NULL;
 	while ((vm = vm_after(broker, 0)))
 		vm_end(broker, vm, END_DAEMON_STOPPED);
-	while ((process = process_first(broker)))
-		gpu_process_end(broker, LIST_FIRST(&process->gpu_processes), END_DAEMON_STOPPED);
+	while ((adapter = adapter_after(broker, 0)))
+		adapter_end(broker, adapter, END_DAEMON_STOPPED);
 	while ((quarantine = quarantine_after(broker, 0)))
 		quarantine_forget(broker, quarantine);
-	while ((adapter = adapter_after(broker, 0)))
-		adapter_remove(broker, adapter);
 	assert(RB_EMPTY(&broker->named) && !thing_after_of_any_type(broker, 0));
 	accounts_deinit(&broker->accounts);
 	free(broker);
 	return NULL;
 }
 
-void broker_set_limits(Broker *broker, const Limits *limits)
+void broker_configure(Broker *broker, const Limits *limits, const SoftwareAdapterSettings *software)
 {
 	broker->accounts.limits = *limits;
+	broker->software_adapter = *software;
+}
+
+void broker_connection_closed(Broker *broker, const Caller *caller)
+{
+	adapters_of_connection_end(broker, caller);
 }
 
 void broker_process_exited(Broker *broker, ProcessKey key)
@@ -69,7 +78,7 @@ void broker_check(Broker *broker)
 		vm_check(broker, vm);
 	registrations_check(broker);
 	quarantines_check(broker);
-	gpu_check(broker);
+	adapters_check(broker);
 }
 
 uint64_t broker_now(Broker *broker)

@@ -3,12 +3,14 @@
 #define CORE_BROKER_H
 
 #include "account.h"
-#include "gpu.h"
+#include "context.h"
+#include "gpu-process.h"
 #include "host.h"
 #include "named.h"
 #include "process.h"
 #include "quarantine.h"
 #include "registration.h"
+#include "software-driver.h"
 #include "thing.h"
 #include "vm.h"
 
@@ -30,16 +32,26 @@ struct Broker {
 	VmGuidTree vms_by_guid;
 	RegistrationPartiesTree registrations_by_parties;
 	QuarantineGuidTree quarantines_by_guid;
+	SoftwareAdapterSettings software_adapter;
+	DriverCallbacks driver_callbacks;
 };
 
-/* A broker with its software adapter; NULL when there is no memory. host must outlive it. */
-Broker *broker_new(const Host *host, const Limits *limits);
+/*
+ * A broker with its software adapter, whose driver makes the reservations of software (NULL: none).
+ * host must outlive it. NULL when there is no memory, or the adapter's system process cannot be
+ * made within the limits.
+ */
+Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapterSettings *software);
 
 /* Ends everything, quarantines excepted, and returns NULL. */
 Broker *broker_free(Broker *broker);
 
-/* From now on; what is in use already stays. */
-void broker_set_limits(Broker *broker, const Limits *limits);
+/* From now on; what is in use already stays, and so do the processes that there are. */
+void broker_configure(Broker *broker, const Limits *limits,
+		      const SoftwareAdapterSettings *software);
+
+/* The connection is gone, and with it what it is the driver of. */
+void broker_connection_closed(Broker *broker, const Caller *caller);
 
 /* A watched process has exited. */
 void broker_process_exited(Broker *broker, ProcessKey key);

@@ -15,6 +15,8 @@ const char *end_reason_name(EndReason reason)
 		[END_LAST_VIRTUAL_GPU_REMOVED] = "lastVirtualGpuRemoved",
 		[END_QUARANTINED] = "quarantined",
 		[END_PRIVILEGES_CHANGED] = "privilegesChanged",
+		[END_ADAPTER_REMOVED] = "adapterRemoved",
+		[END_DRIVER_GONE] = "driverGone",
 		[END_DAEMON_STOPPED] = "daemonStopped",
 	};
 	_Static_assert(ARRAY_SIZE(names) == END_MAX, "each reason has its name");
@@ -37,6 +39,9 @@ NTSTATUS end_reason_status(EndReason reason)
 	case END_QUARANTINED:
 	case END_PRIVILEGES_CHANGED:
 		return STATUS_ACCESS_DENIED;
+	case END_ADAPTER_REMOVED:
+	case END_DRIVER_GONE:
+		return STATUS_INVALID_HANDLE;
 	case END_REQUESTED:
 	case END_DAEMON_STOPPED:
 	case END_MAX:
@@ -59,6 +64,8 @@ const char *event_kind_name(EventKind kind)
 		[EVENT_QUARANTINE_LIFTED] = "quarantineLifted",
 		[EVENT_GPU_PROCESS_REMOVED] = "gpuProcessRemoved",
 		[EVENT_ADAPTER_ADDED] = "adapterAdded",
+		[EVENT_ADAPTER_REMOVED] = "adapterRemoved",
+		[EVENT_PAGE_TABLE_RESIDENT] = "pageTableResident",
 		[EVENT_CURRENT] = "current",
 	};
 	_Static_assert(ARRAY_SIZE(names) == EVENT_MAX, "each kind has its name");

@@ -19,6 +19,8 @@ typedef enum EndReason {
 	END_LAST_VIRTUAL_GPU_REMOVED,
 	END_QUARANTINED,
 	END_PRIVILEGES_CHANGED,
+	END_ADAPTER_REMOVED,
+	END_DRIVER_GONE, /* the connection that had registered the adapter */
 	END_DAEMON_STOPPED,
 	END_MAX,
 } EndReason;
@@ -40,6 +42,8 @@ typedef enum EventKind {
 	EVENT_QUARANTINE_LIFTED,
 	EVENT_GPU_PROCESS_REMOVED,
 	EVENT_ADAPTER_ADDED,
+	EVENT_ADAPTER_REMOVED,
+	EVENT_PAGE_TABLE_RESIDENT,
 	EVENT_CURRENT, /* of a watch: all that exists was told */
 	EVENT_MAX,
 } EventKind;
@@ -52,12 +56,13 @@ typedef struct Agent Agent;
 typedef struct Event {
 	EventKind kind;
 	const Guid *virtual_machine; /* NULL where no VM is concerned */
-	const Handle *handle;        /* of the vGPU or GPU process, else NULL */
+	const Handle *handle;        /* of the vGPU, adapter or GPU process, else NULL */
 	const Thing *thing;          /* that came, changed or is about to be freed; NULL: none */
 	pid_t pid;                   /* of the registered process, VMM or GPU process, else 0 */
 	uid_t uid;
 	const Agent *former_agent; /* whom a VM's change has put out of that; else NULL */
 	EndReason reason;          /* with the kinds that end something */
+	uint64_t virtual_address;  /* with EVENT_PAGE_TABLE_RESIDENT: the first that it covers */
 } Event;
 
 #endif

@@ -51,6 +51,13 @@ NTSTATUS failure_parameter(Failure *failure, const char *parameter, const char *
 	return failure->status;
 }
 
+NTSTATUS failure_conflict(Failure *failure, const char *parameter, const char *message)
+{
+	failure_set(failure, STATUS_CONFLICTING_ADDRESSES, "conflict", "%s", message);
+	snprintf(failure->parameter, sizeof(failure->parameter), "%s", parameter);
+	return failure->status;
+}
+
 NTSTATUS failure_no_memory(Failure *failure)
 {
 	return failure_set(failure, STATUS_NO_MEMORY, "memory",

@@ -33,6 +33,9 @@ NTSTATUS failure_set(Failure *failure, NTSTATUS status, const char *reason, cons
 NTSTATUS failure_parameter(Failure *failure, const char *parameter, const char *format, ...)
 	_printf_(3, 4);
 
+/* STATUS_CONFLICTING_ADDRESSES, for what the parameter names. */
+NTSTATUS failure_conflict(Failure *failure, const char *parameter, const char *message);
+
 NTSTATUS failure_no_memory(Failure *failure);
 
 /* STATUS_QUOTA_EXCEEDED, for who sends descriptors while LIMIT_CLOSES_UNDER_WAY closes hang. */

@@ -13,6 +13,10 @@ const Limits limits_default = {
 		[LIMIT_VIRTUAL_GPUS] = 1024,
 		[LIMIT_QUARANTINES] = 4096,
 		[LIMIT_WATCHES] = 256,
+		[LIMIT_ADAPTERS] = 64,
+		[LIMIT_DRIVER_RESERVATIONS] = 65536,
+		[LIMIT_USER_RANGES] = 262144,
+		[LIMIT_PAGE_TABLE_ENTRIES] = 262144,
 	},
 	.in_all = {
 		[LIMIT_CONNECTIONS] = 10000,
@@ -23,21 +27,37 @@ const Limits limits_default = {
 		[LIMIT_VIRTUAL_GPUS] = 4096,
 		[LIMIT_QUARANTINES] = 4096,
 		[LIMIT_WATCHES] = 4096,
+		[LIMIT_ADAPTERS] = 256,
+		[LIMIT_DRIVER_RESERVATIONS] = 262144,
+		[LIMIT_USER_RANGES] = 1000000,
+		[LIMIT_PAGE_TABLE_ENTRIES] = 1000000,
+	},
+	.per_owner = {
+		[LIMIT_DRIVER_RESERVATIONS] = 4096,
+		[LIMIT_USER_RANGES] = 65536,
+		[LIMIT_PAGE_TABLE_ENTRIES] = 65536,
 	},
 };
 
 static const struct {
 	const char *per_uid;
 	const char *in_all;
+	const char *per_owner;
 } names[] = {
-	[LIMIT_CONNECTIONS] = { "connectionsPerUid", "connections" },
-	[LIMIT_REGISTRATIONS] = { "registrationsPerUid", "registrations" },
-	[LIMIT_CONTEXTS] = { "contextsPerUid", "contexts" },
-	[LIMIT_GPU_PROCESSES] = { "gpuProcessesPerUid", "gpuProcesses" },
-	[LIMIT_VIRTUAL_MACHINES] = { "virtualMachinesPerUid", "virtualMachines" },
-	[LIMIT_VIRTUAL_GPUS] = { "virtualGpusPerUid", "virtualGpus" },
-	[LIMIT_QUARANTINES] = { "quarantinesPerUid", "quarantines" },
-	[LIMIT_WATCHES] = { "watchesPerUid", "watches" },
+	[LIMIT_CONNECTIONS] = { "connectionsPerUid", "connections", NULL },
+	[LIMIT_REGISTRATIONS] = { "registrationsPerUid", "registrations", NULL },
+	[LIMIT_CONTEXTS] = { "contextsPerUid", "contexts", NULL },
+	[LIMIT_GPU_PROCESSES] = { "gpuProcessesPerUid", "gpuProcesses", NULL },
+	[LIMIT_VIRTUAL_MACHINES] = { "virtualMachinesPerUid", "virtualMachines", NULL },
+	[LIMIT_VIRTUAL_GPUS] = { "virtualGpusPerUid", "virtualGpus", NULL },
+	[LIMIT_QUARANTINES] = { "quarantinesPerUid", "quarantines", NULL },
+	[LIMIT_WATCHES] = { "watchesPerUid", "watches", NULL },
+	[LIMIT_ADAPTERS] = { "adaptersPerUid", "adapters", NULL },
+	[LIMIT_DRIVER_RESERVATIONS] = { "driverReservationsPerUid", "driverReservations",
+					"driverReservationsPerProcess" },
+	[LIMIT_USER_RANGES] = { "userRangesPerUid", "userRanges", "userRangesPerProcess" },
+	[LIMIT_PAGE_TABLE_ENTRIES] = { "pageTableEntriesPerUid", "pageTableEntries",
+				       "pageTableEntriesPerProcess" },
 };
 
 _Static_assert(sizeof(names) / sizeof(names[0]) == LIMIT_MAX, "each limit has its names");
@@ -45,4 +65,9 @@ _Static_assert(sizeof(names) / sizeof(names[0]) == LIMIT_MAX, "each limit has it
 const char *limit_name(LimitKind kind, bool per_uid)
 {
 	return per_uid ? names[kind].per_uid : names[kind].in_all;
+}
+
+const char *limit_owner_name(LimitKind kind)
+{
+	return names[kind].per_owner;
 }

@@ -19,18 +19,26 @@ typedef enum LimitKind {
 	LIMIT_VIRTUAL_GPUS,
 	LIMIT_QUARANTINES,
 	LIMIT_WATCHES,
+	LIMIT_ADAPTERS,
+	LIMIT_DRIVER_RESERVATIONS,
+	LIMIT_USER_RANGES,
+	LIMIT_PAGE_TABLE_ENTRIES, /* that a driver has written, and tables that it has evicted */
 	LIMIT_MAX,
 } LimitKind;
 
 typedef struct Limits {
 	uint64_t per_uid[LIMIT_MAX];
 	uint64_t in_all[LIMIT_MAX];
+	uint64_t per_owner[LIMIT_MAX]; /* of one GPU process; counts where it has a name */
 } Limits;
 
 extern const Limits limits_default;
 
 /* The names in answers and in the configuration: "connectionsPerUid" and "connections". */
 const char *limit_name(LimitKind kind, bool per_uid);
+
+/* The same of the bound on one owner: "userRangesPerProcess"; NULL where there is none. */
+const char *limit_owner_name(LimitKind kind);
 
 /* The highest value that the configuration may set. */
 #define LIMIT_VALUE_MAX 1000000
@@ -44,6 +52,9 @@ const char *limit_name(LimitKind kind, bool per_uid);
 /* Virtual GPUs of one VM: with these, its description stays well below what one reply may hold,
  * however long its profiles are. */
 #define LIMIT_VIRTUAL_GPUS_OF_MACHINE 64
+
+/* Reservations that the configuration lists for one kind of process of the software adapter. */
+#define LIMIT_CONFIGURED_RESERVATIONS 32
 
 /* Lengths of what a caller may name, in bytes without the NUL. */
 #define LIMIT_NAME_LENGTH      255

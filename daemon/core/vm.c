@@ -120,6 +120,7 @@ NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, cons
 	vm->by_operator = caller->is_operator;
 	TAILQ_INIT(&vm->virtual_gpus);
 	LIST_INIT(&vm->registrations);
+	LIST_INIT(&vm->gpu_processes);
 
 	NTSTATUS status = charge_take(&vm->charge, &broker->accounts, caller->account,
 				      caller->is_operator, LIMIT_VIRTUAL_MACHINES, failure);
@@ -231,8 +232,11 @@ void vm_end_registrations(Broker *broker, VirtualMachine *vm, EndReason reason)
 void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 {
 	VirtualGpu *virtual_gpu;
+	GpuProcess *gpu_process;
 
 	vm_end_registrations(broker, vm, reason);
+	while ((gpu_process = LIST_FIRST(&vm->gpu_processes)))
+		gpu_process_end(broker, gpu_process, reason);
 	while ((virtual_gpu = TAILQ_FIRST(&vm->virtual_gpus)))
 		virtual_gpu_end(broker, virtual_gpu, reason);
 	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);

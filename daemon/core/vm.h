@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 #include "account.h"
+#include "adapter.h"
 #include "caller.h"
 #include "event.h"
-#include "gpu.h"
 #include "process.h"
 #include "thing.h"
 
@@ -91,7 +91,8 @@ struct VirtualMachine {
 	size_t virtual_gpu_count;
 	LIST_HEAD(, Registration) registrations;
 	size_t registration_count;
-	uint64_t since; /* microseconds on CLOCK_BOOTTIME */
+	LIST_HEAD(, GpuProcess) gpu_processes; /* that are for it */
+	uint64_t since;                        /* microseconds on CLOCK_BOOTTIME */
 	Charge charge;
 	RB_ENTRY(VirtualMachine) by_guid;
 	LIST_ENTRY(VirtualMachine) of_vmm;

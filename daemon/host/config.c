@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config-software-adapter.h"
 #include "frame.h"
 #include "proc-file.h"
 #include "user-database.h"
@@ -69,6 +70,8 @@ static uint64_t *find_limit(Limits *limits, const char *name)
 			return &limits->per_uid[kind];
 		if (strcmp(limit_name(kind, false), name) == 0)
 			return &limits->in_all[kind];
+		if (limit_owner_name(kind) && strcmp(limit_owner_name(kind), name) == 0)
+			return &limits->per_owner[kind];
 	}
 	return NULL;
 }
@@ -93,6 +96,15 @@ static bool read_limits(const ConfigFile *file, const char *key, const JsonValue
 	return true;
 }
 
+static bool read_software_adapter(const ConfigFile *file, const char *key, const JsonValue *value)
+{
+	Failure failure;
+
+	if (config_read_software_adapter(value, &file->settings->software_adapter, &failure))
+		return true;
+	return mistake(file, "%s: %s", key, failure.message);
+}
+
 static const struct {
 	const char *name;
 	bool (*read)(const ConfigFile *file, const char *key, const JsonValue *value);
@@ -100,6 +112,7 @@ static const struct {
 	{ "operatorGroup", read_operator_group },
 	{ "allowUserMachines", read_allow_user_machines },
 	{ "limits", read_limits },
+	{ "softwareAdapter", read_software_adapter },
 };
 
 static bool read_key(const ConfigFile *file, const JsonMembers *member)

@@ -12,6 +12,7 @@
  *                       need not exist; one that is named has to. "" for none.
  *   allowUserMachines   boolean: whether ordinary users may bring in VMs of their own
  *   limits              object: by the names of limit.c, 0 to LIMIT_VALUE_MAX
+ *   softwareAdapter     object: see config-software-adapter.h
  *
  * Returns true, or false with a sentence that names file and key, which the caller frees; it is
  * NULL when there was no memory even for that. *ret_settings is set only on success.

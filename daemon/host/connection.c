@@ -111,6 +111,7 @@ static void on_bury(evutil_socket_t descriptor, short what, void *context)
 	(void)what;
 	while ((connection = TAILQ_FIRST(&connections->dead))) {
 		TAILQ_REMOVE(&connections->dead, connection, link);
+		broker_connection_closed(connections->server->service.broker, &connection->caller);
 		connection_credentials_deinit(&connection->caller.credentials);
 		free(connection);
 	}

@@ -81,7 +81,10 @@ bool server_reload(Server *server, char *ret_mistake, size_t size)
 	bool reloaded = server_configure(server, ret_mistake, size);
 
 	if (reloaded) {
-		broker_set_limits(server->service.broker, &server->service.settings.limits);
+		const Settings *settings = &server->service.settings;
+
+		broker_configure(server->service.broker, &settings->limits,
+				 &settings->software_adapter);
 		connections_reclassify(&server->connections);
 	}
 	record_reload(reloaded ? NULL : ret_mistake);
@@ -164,11 +167,13 @@ static bool server_init_service(Server *server)
 	service->statistics.started_at = server->host.now(server);
 	service->statistics.under_systemd = sd_booted() > 0 && getenv("INVOCATION_ID");
 	service->watch_ready = connection_watch_ready;
-	service->broker = broker_new(&server->host, &service->settings.limits);
+	service->broker = broker_new(&server->host, &service->settings.limits,
+				     &service->settings.software_adapter);
 	service->parser = json_parser_new();
 	if (service->broker && service->parser)
 		return true;
-	log_error("there is no memory to start with");
+	log_error("there is no memory to start with, or the limits leave no room for what "
+		  "softwareAdapter.systemReservations lists");
 	return false;
 }
 

@@ -112,6 +112,7 @@ examples() {
   vailctl vm update "$GUID" --client-pid $$
   run_example daemon/io.vaild.7 register 0 '"registration":\{'
   run_example daemon/io.vaild.7 watch 124 '"kind":"current"'
+  run_example daemon/io.vaild.7 address-space 0 '"kind":"mapping"'
   run_example daemon/io.vaild.7 status 0 "^$DAEMON\$"
   run_example daemon/io.vaild.7 description 0 'interface io.vaild'
   program

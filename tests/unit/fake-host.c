@@ -276,7 +276,7 @@ World *world_new_with(const Limits *limits)
 		.reload_configuration = fake_reload_configuration,
 	};
 	world->service = (Service){
-		.broker = broker_new(&world->host, limits),
+		.broker = broker_new(&world->host, limits, NULL),
 		.host = &world->host,
 		.parser = json_parser_new(),
 		.watch_ready = fake_watch_ready,
@@ -298,7 +298,7 @@ World *world_new(void)
 
 void world_free(World *world)
 {
-	broker_free(world->service.broker);
+	world->service.broker = broker_free(world->service.broker);
 	json_parser_free(world->service.parser);
 	for (size_t i = 0; i < world->process_count; i++) {
 		world_must(!world->processes[i].watched);
@@ -446,6 +446,8 @@ void world_disconnect(World *world, Caller *caller)
 	while (world->callers[i] != caller)
 		world_must(++i < world->caller_count);
 	world->callers[i] = world->callers[--world->caller_count];
+	if (world->service.broker)
+		broker_connection_closed(world->service.broker, caller);
 	connection_credentials_deinit(&caller->credentials);
 	free(caller);
 }
@@ -455,5 +457,6 @@ void world_reload(World *world)
 	for (size_t i = 0; i < world->caller_count; i++)
 		world->callers[i]->is_operator =
 			settings_make_operator(&world->service.settings, world->callers[i]);
-	broker_set_limits(world->service.broker, &world->service.settings.limits);
+	broker_configure(world->service.broker, &world->service.settings.limits,
+			 &world->service.settings.software_adapter);
 }

@@ -32,6 +32,7 @@ static const struct {
 	{ ASSIGN, "{\"virtualMachineGuid\":\"" GUID_A "\",\"adapter\":\"%s\"}", ADAPTER },
 	{ REMOVE, "{\"virtualGpu\":\"%s\"}", VIRTUAL_GPU },
 	{ DESTROY_CONTEXT, "{\"context\":\"%s\"}", CONTEXT },
+	{ DESCRIBE_SPACE, "{\"process\":\"%s\"}", GPU_PROCESS },
 };
 
 #pragma GCC diagnostic push

@@ -61,11 +61,14 @@ static VarlinkKind kind_of(ParamType type)
 	case PARAM_GUID:
 	case PARAM_STRING:
 	case PARAM_HANDLE:
+	case PARAM_ADDRESS:
 		return VARLINK_STRING;
 	case PARAM_INTEGER:
 		return VARLINK_INT;
 	case PARAM_BOOLEAN:
 		return VARLINK_BOOL;
+	case PARAM_CHOICE:
+		return VARLINK_ENUM;
 	case PARAM_OBJECT:
 		return VARLINK_STRUCT;
 	case PARAM_ARRAY:
@@ -95,8 +98,10 @@ static void compare_table(const VarlinkText *text, const VarlinkType *declared,
 		cr_assert_eq(type->kind, kind_of(row->type), "%s: %s", method, row->name);
 		if (row->type == PARAM_ARRAY)
 			type = varlink_resolve(text, type->element);
-		if (row->type == PARAM_ARRAY || row->type == PARAM_OBJECT)
+		if (row->table)
 			compare_table(text, type, row->table, method);
+		else if (row->type == PARAM_ARRAY)
+			cr_assert_eq(type->kind, VARLINK_INT, "%s: %s", method, row->name);
 	}
 }
 
@@ -123,6 +128,7 @@ Test(interfaces, subjects_stand_first)
 		[SUBJECT_ADAPTER] = PARAM_HANDLE,
 		[SUBJECT_VIRTUAL_GPU] = PARAM_HANDLE,
 		[SUBJECT_CONTEXT] = PARAM_HANDLE,
+		[SUBJECT_GPU_PROCESS] = PARAM_HANDLE,
 	};
 
 	for (size_t i = 0; i < method_count; i++) {

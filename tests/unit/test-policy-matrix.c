@@ -24,7 +24,9 @@ enum {
 	QUARANTINED = 1 << 7,
 	AGENT = 1 << 8,
 	NO_MACHINE = 1 << 9, /* none is named */
-	ALL_FACTS = (1 << 10) - 1,
+	DRIVER = 1 << 10,
+	PROCESS_ITSELF = 1 << 11,
+	ALL_FACTS = (1 << 12) - 1,
 };
 
 /* The matrix: what forbids whatever else holds, what of the rest is enough, and the word for no. */
@@ -47,6 +49,10 @@ static const struct {
 	{ RULE_WATCHER, false, 0, OPERATOR | REGISTERED | VMM | AGENT | NO_MACHINE, false,
 	  "notWatcher" },
 	{ RULE_CONTEXT_OWNER, false, 0, CONTEXT_OWNER, false, "notOwner" },
+	{ RULE_ADAPTER_OWNER, false, 0, OPERATOR | DRIVER, false, "notDriver" },
+	{ RULE_ADAPTER_DRIVER, false, 0, DRIVER, false, "notDriver" },
+	{ RULE_PROCESS_ITSELF, false, 0, PROCESS_ITSELF, false, "notProcess" },
+	{ RULE_PROCESS_VIEWER, false, 0, OPERATOR | DRIVER | PROCESS_ITSELF, false, "notViewer" },
 };
 
 static PolicyFacts make_facts(unsigned int bits, Difference difference)
@@ -62,6 +68,8 @@ static PolicyFacts make_facts(unsigned int bits, Difference difference)
 		.resembles_client = bits & RESEMBLES,
 		.is_context_owner = bits & CONTEXT_OWNER,
 		.is_quarantined = bits & QUARANTINED,
+		.is_driver = bits & DRIVER,
+		.is_process_itself = bits & PROCESS_ITSELF,
 		.difference = difference,
 	};
 }
@@ -92,7 +100,15 @@ static bool oracle_allows(Rule rule, const PolicyFacts *facts)
 		return true;
 	if (rule == RULE_CONTEXT_OWNER)
 		return facts->is_context_owner; /* not even operators */
-	if (rule == RULE_DISPLAY_CLIENT)        /* operators are no exception */
+	if (rule == RULE_ADAPTER_DRIVER)
+		return facts->is_driver; /* not even operators */
+	if (rule == RULE_PROCESS_ITSELF)
+		return facts->is_process_itself; /* nor its driver */
+	if (rule == RULE_ADAPTER_OWNER)
+		return facts->is_operator || facts->is_driver;
+	if (rule == RULE_PROCESS_VIEWER)
+		return facts->is_operator || facts->is_driver || facts->is_process_itself;
+	if (rule == RULE_DISPLAY_CLIENT) /* operators are no exception */
 		return !facts->is_quarantined &&
 		       (facts->is_registered || facts->difference == DIFFERENCE_NONE);
 	if (rule == RULE_WATCHER) /* not who registered the VM: it may be anybody's */
@@ -190,8 +206,24 @@ static const struct {
 	{ "io.vaild.Machine", "SetQuarantine", RULE_OPERATOR, METHOD_CHANGES_STATE },
 	{ "io.vaild.Machine", "ListQuarantines", RULE_OPERATOR, METHOD_READS },
 	{ "io.vaild.Gpu", "ListAdapters", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Gpu", "RegisterAdapter", RULE_OPERATOR, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "UnregisterAdapter", RULE_ADAPTER_OWNER, METHOD_CHANGES_STATE },
 	{ "io.vaild.Gpu", "CreateContext", RULE_ANYONE, METHOD_CHANGES_STATE },
 	{ "io.vaild.Gpu", "DestroyContext", RULE_CONTEXT_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "CreateProcess", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "ReserveGpuVirtualAddressRange", RULE_ADAPTER_DRIVER,
+	  METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "CompleteCreateProcess", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "DestroyProcess", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "ListProcesses", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Gpu", "SetReservedPageTableEntry", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "EvictPageTable", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "MakePageTableResident", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "ReserveGpuVirtualAddress", RULE_PROCESS_ITSELF, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "MapGpuVirtualAddress", RULE_PROCESS_ITSELF, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "FreeGpuVirtualAddress", RULE_PROCESS_ITSELF, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "TranslateGpuVirtualAddress", RULE_PROCESS_VIEWER, METHOD_READS },
+	{ "io.vaild.Gpu", "DescribeAddressSpace", RULE_PROCESS_VIEWER, METHOD_READS },
 	{ "io.vaild.Monitor", "GetStatus", RULE_ANYONE, METHOD_READS },
 	{ "io.vaild.Monitor", "GetMetrics", RULE_OPERATOR, METHOD_READS },
 	{ "io.vaild.Monitor", "ReloadConfiguration", RULE_OPERATOR, METHOD_CHANGES_STATE },

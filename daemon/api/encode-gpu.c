@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* The types of io.vaild.Gpu. */
+#include "encode-optional.h"
+#include "encode.h"
+#include "macros.h"
+
+static const char *adapter_source_name(AdapterSource source)
+{
+	static const char *const names[] = {
+		[ADAPTER_SOFTWARE] = "software",
+		[ADAPTER_CLIENT] = "client",
+	};
+	_Static_assert(ARRAY_SIZE(names) == ADAPTER_SOURCE_MAX, "each source has its name");
+
+	return names[source];
+}
+
+static void encode_mmu(Writer *writer, const GpuMmu *mmu)
+{
+	writer_key(writer, "virtualAddressBitCount");
+	writer_unsigned(writer, gpu_mmu_address_bits(mmu));
+	writer_key(writer, "pageTableIndexBitCount");
+	writer_array_begin(writer);
+	for (unsigned int level = 0; level < mmu->level_count; level++)
+		writer_unsigned(writer, mmu->index_bits[level]);
+	writer_array_end(writer);
+	writer_key(writer, "leafCoverageInBytes");
+	writer_unsigned(writer, pages_to_bytes(gpu_mmu_leaf_pages(mmu)));
+	writer_key(writer, "rootEntryCoverageInBytes");
+	writer_unsigned(writer, pages_to_bytes(gpu_mmu_root_entry_pages(mmu)));
+}
+
+void encode_adapter(Writer *writer, const Adapter *adapter)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "adapter");
+	writer_handle(writer, &adapter->named.handle);
+	writer_key(writer, "name");
+	writer_string(writer, adapter->name);
+	OPTIONAL_STRING(writer, "driver", adapter->driver ? adapter->driver->name : NULL);
+	writer_key(writer, "source");
+	writer_string(writer, adapter_source_name(adapter->source));
+	encode_mmu(writer, &adapter->mmu);
+	writer_key(writer, "maxVirtualGpus");
+	writer_unsigned(writer, adapter->max_virtual_gpus);
+	writer_key(writer, "virtualGpus");
+	writer_unsigned(writer, adapter->virtual_gpus);
+	writer_key(writer, "systemProcess");
+	writer_handle(writer, &adapter->system_process->named.handle);
+	writer_object_end(writer);
+}
+
+static const char *gpu_process_state_name(GpuProcessState state)
+{
+	static const char *const names[] = {
+		[GPU_PROCESS_CREATING] = "creating",
+		[GPU_PROCESS_RUNNING] = "running",
+	};
+	_Static_assert(ARRAY_SIZE(names) == GPU_PROCESS_STATE_MAX, "each state has its name");
+
+	return names[state];
+}
+
+void encode_gpu_process(Writer *writer, const GpuProcess *gpu_process)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "process");
+	writer_handle(writer, &gpu_process->named.handle);
+	writer_key(writer, "adapter");
+	writer_handle(writer, &gpu_process->adapter->named.handle);
+	writer_key(writer, "state");
+	writer_string(writer, gpu_process_state_name(gpu_process->state));
+	writer_key(writer, "systemProcess");
+	writer_boolean(writer, gpu_process->is_system);
+	if (gpu_process->process) {
+		writer_key(writer, "pid");
+		writer_unsigned(writer, (uint64_t)gpu_process->process->pid);
+	}
+	OPTIONAL_STRING(writer, "name", gpu_process->name);
+	if (gpu_process->vm) {
+		writer_key(writer, "virtualMachineGuid");
+		writer_guid(writer, &gpu_process->vm->guid);
+	}
+	writer_key(writer, "contexts");
+	writer_unsigned(writer, gpu_process->context_count);
+	writer_key(writer, "ranges");
+	writer_unsigned(writer, address_space_range_count(&gpu_process->space));
+	writer_object_end(writer);
+}
+
+static void encode_allocation(Writer *writer, GpuProtection protection, bool has_allocation,
+			      uint64_t allocation, uint64_t offset)
+{
+	writer_key(writer, "protection");
+	writer_string(writer, gpu_protection_names[protection]);
+	if (!has_allocation)
+		return;
+	writer_key(writer, "allocation");
+	writer_unsigned(writer, allocation);
+	writer_key(writer, "offsetInBytes");
+	writer_unsigned(writer, offset);
+}
+
+void encode_range(Writer *writer, const GpuRange *range)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "startVirtualAddress");
+	writer_address(writer, pages_to_bytes(range->range.first));
+	writer_key(writer, "sizeInBytes");
+	writer_unsigned(writer, pages_to_bytes(range->range.end - range->range.first));
+	writer_key(writer, "kind");
+	writer_string(writer, gpu_range_kind_names[range->kind]);
+	writer_key(writer, "allowUserModeMapping");
+	writer_boolean(writer, range->allow_user_mode_mapping);
+	if (range->kind == GPU_RANGE_MAPPING)
+		encode_allocation(writer, range->protection, range->has_allocation,
+				  range->allocation, range->offset);
+	writer_object_end(writer);
+}
+
+void encode_translation(Writer *writer, const Translation *translation, bool with_page_table)
+{
+	writer_key(writer, "state");
+	writer_string(writer, translation_state_names[translation->state]);
+	if (translation->state == TRANSLATION_DRIVER_PAGE_TABLE && with_page_table) {
+		writer_key(writer, "pageTableAddress");
+		writer_address(writer, translation->page_table_address);
+	}
+	if (translation->state == TRANSLATION_MAPPED)
+		encode_allocation(writer, translation->protection, translation->has_allocation,
+				  translation->allocation, translation->offset);
+}

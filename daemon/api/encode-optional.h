@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef API_ENCODE_OPTIONAL_H
+#define API_ENCODE_OPTIONAL_H
+
+#include "writer.h"
+
+/* A member that is left out where there is nothing to tell: value is NULL. */
+#define OPTIONAL_STRING(writer, name, value) \
+	write_optional_string((writer), "\"" name "\":", sizeof("\"" name "\":") - 1, (value))
+
+static inline void write_optional_string(Writer *writer, const char *quoted_key, size_t length,
+					 const char *value)
+{
+	if (!value)
+		return;
+	writer_key_quoted(writer, quoted_key, length);
+	writer_string(writer, value);
+}
+
+#endif

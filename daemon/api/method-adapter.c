@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* io.vaild.Gpu: adapters, and graphics contexts on them. */
+#include "encode.h"
+#include "methods.h"
+
+/* The name, and the MMU that the message describes. */
+static NTSTATUS read_description(Request *request, AdapterDescription *ret)
+{
+	const RegisterAdapterParams *params = &request->params.register_adapter;
+	const GpuMmuDescription mmu = {
+		.address_bits = params->address_bits.value,
+		.index_bits = params->index_bits.items,
+		.level_count = params->index_bits.array.count,
+	};
+
+	if (params->name[0] == '\0')
+		return failure_parameter(
+			&request->failure, "name",
+			"is empty; give the adapter a name that people know it by");
+	ret->name = params->name;
+	ret->max_virtual_gpus = params->max_virtual_gpus.value;
+	return gpu_mmu_from_description(&mmu, &ret->mmu, &request->failure);
+}
+
+NTSTATUS method_register_adapter(Request *request)
+{
+	AdapterDescription description;
+	Adapter *adapter;
+	NTSTATUS status = read_description(request, &description);
+
+	if (status == STATUS_SUCCESS)
+		status = adapter_register(request->service->broker, request->caller, &description,
+					  &adapter, &request->failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	request->changed = true;
+	writer_key(request->reply, "adapter");
+	writer_handle(request->reply, &adapter->named.handle);
+	writer_key(request->reply, "systemProcess");
+	writer_handle(request->reply, &adapter->system_process->named.handle);
+	writer_key(request->reply, "restored");
+	writer_boolean(request->reply, false);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_unregister_adapter(Request *request)
+{
+	Adapter *adapter = request->subject.adapter;
+
+	if (adapter->source == ADAPTER_SOFTWARE)
+		return failure_set(&request->failure, STATUS_NOT_SUPPORTED, "software",
+				   "the software adapter is always there");
+	adapter_end(request->service->broker, adapter, END_REQUESTED);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_create_context(Request *request)
+{
+	Broker *broker = request->service->broker;
+	Context *context;
+	NTSTATUS status = context_prepare(broker, request->caller, request->subject.adapter,
+					  &context, &request->failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	context_commit(broker, context);
+	request->changed = true;
+	writer_key(request->reply, "context");
+	writer_handle(request->reply, &context->named.handle);
+	writer_key(request->reply, "process");
+	writer_handle(request->reply, &context->gpu_process->named.handle);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_destroy_context(Request *request)
+{
+	context_end(request->service->broker, request->subject.context);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+static bool adapter_is_visible(Service *service, const Caller *caller, const Thing *thing)
+{
+	(void)service;
+	(void)caller;
+	(void)thing;
+	return true;
+}
+
+static void adapter_write(Service *service, Writer *writer, const Thing *thing)
+{
+	(void)service;
+	encode_adapter(writer, container_of(thing, Adapter, thing));
+}
+
+const ListOperations list_adapters = {
+	.next = next_thing,
+	.type = THING_ADAPTER,
+	.is_visible = adapter_is_visible,
+	.write = adapter_write,
+};

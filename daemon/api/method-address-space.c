@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* io.vaild.Gpu: what a process does with its own address space, and who may look at it. */
+#include "dispatch.h"
+#include "encode.h"
+
+static Placement read_placement(const PlacementParams *params)
+{
+	return (Placement){
+		.size = params->size.value,
+		.base_address = params->base_address.value,
+		.minimum = params->minimum.value,
+		.maximum = params->maximum.present ? params->maximum.value : UINT64_MAX,
+	};
+}
+
+static NTSTATUS reply_with_address(Request *request, NTSTATUS status, uint64_t address)
+{
+	if (status != STATUS_SUCCESS)
+		return status;
+	writer_key(request->reply, "virtualAddress");
+	writer_address(request->reply, address);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_reserve_gpu_virtual_address(Request *request)
+{
+	const Placement placement = read_placement(&request->params.placement);
+	const Payer payer = payer_of(request->caller);
+	uint64_t address = 0;
+	NTSTATUS status =
+		gpu_process_reserve(request->service->broker, request->subject.gpu_process, &payer,
+				    &placement, &address, &request->failure);
+
+	return reply_with_address(request, status, address);
+}
+
+NTSTATUS method_map_gpu_virtual_address(Request *request)
+{
+	const PlacementParams *params = &request->params.placement;
+	const Placement placement = read_placement(params);
+	const Mapping mapping = {
+		.allocation = params->allocation.value,
+		.offset = params->offset.value,
+		.has_allocation = params->allocation.present,
+		.protection = (GpuProtection)params->protection.value,
+	};
+	const Payer payer = payer_of(request->caller);
+	uint64_t address = 0;
+	NTSTATUS status =
+		gpu_process_map(request->service->broker, request->subject.gpu_process, &payer,
+				&placement, &mapping, &address, &request->failure);
+
+	return reply_with_address(request, status, address);
+}
+
+NTSTATUS method_free_gpu_virtual_address(Request *request)
+{
+	const PlacementParams *params = &request->params.placement;
+	const Payer payer = payer_of(request->caller);
+
+	return gpu_process_free_addresses(request->service->broker, request->subject.gpu_process,
+					  &payer, params->base_address.value, params->size.value,
+					  &request->failure);
+}
+
+NTSTATUS method_translate_gpu_virtual_address(Request *request)
+{
+	const GpuProcess *gpu_process = request->subject.gpu_process;
+	bool with_page_table =
+		request->caller->is_operator || caller_is_driver(request->caller, gpu_process);
+	Translation translation;
+	NTSTATUS status = address_space_translate(&gpu_process->space,
+						  request->params.page_table.virtual_address.value,
+						  &translation, &request->failure);
+
+	if (status == STATUS_SUCCESS)
+		encode_translation(request->reply, &translation, with_page_table);
+	return status;
+}
+
+/* The process may be gone by the time that the next range is asked for: so is the rest then. */
+static bool next_range(const ListView *view, uint64_t *cursor, Writer *writer)
+{
+	const GpuProcess *gpu_process = gpu_process_find(view->service->broker, &view->subject);
+	const GpuRange *range =
+		gpu_process ? address_space_next(&gpu_process->space, cursor) : NULL;
+
+	if (range && writer)
+		encode_range(writer, range);
+	return range;
+}
+
+const ListOperations list_ranges = { .next = next_range };

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* io.vaild.Gpu: GPU processes, and what their drivers do with them. */
+#include "dispatch.h"
+#include "encode.h"
+#include "named-process.h"
+
+/* --- creation -------------------------------------------------------------------------------- */
+
+/* The VM that the process is to be for, where one is named. */
+static NTSTATUS find_machine(Request *request, VirtualMachine **ret_vm)
+{
+	const Guid *guid = &request->params.create_process.virtual_machine;
+
+	*ret_vm = NULL;
+	if (guid_is_nil(guid))
+		return STATUS_SUCCESS;
+	request->virtual_machine = *guid;
+	request->names_virtual_machine = true;
+	*ret_vm = vm_find(request->service->broker, guid);
+	return *ret_vm ? STATUS_SUCCESS : machine_not_found(&request->failure);
+}
+
+static NTSTATUS check_system_process(Request *request)
+{
+	if (request->subject.adapter->system_process->state == GPU_PROCESS_RUNNING)
+		return STATUS_SUCCESS;
+	return failure_set(
+		&request->failure, STATUS_INVALID_DEVICE_STATE, "creating",
+		"the adapter's system process is still being created; complete it first");
+}
+
+/* The host process that it is to be for, where one is named. */
+static NTSTATUS find_host_process(Request *request, GpuProcessOrigin *origin)
+{
+	const OptionalInteger *pid = &request->params.create_process.pid;
+	NamedProcess process = { 0 };
+	NTSTATUS status;
+
+	if (!pid->present)
+		return STATUS_SUCCESS;
+	status = process_resolve(request, "pid", pid->value, &process);
+	if (status == STATUS_SUCCESS) {
+		origin->key = process.key;
+		origin->pid = process.pid;
+		origin->uid = process.credentials.uids[ID_EFFECTIVE];
+	}
+	credentials_deinit(&process.credentials);
+	return status;
+}
+
+/* A host process has one GPU process on an adapter. */
+static NTSTATUS check_collision(Request *request, const GpuProcessOrigin *origin)
+{
+	Broker *broker = request->service->broker;
+	const Caller *caller = request->caller;
+	NTSTATUS status = charge_check(&broker->accounts, caller->account, caller->is_operator,
+				       LIMIT_GPU_PROCESSES, &request->failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (!gpu_process_of(process_find(broker, origin->key), request->subject.adapter))
+		return STATUS_SUCCESS;
+	return failure_set(&request->failure, STATUS_OBJECT_NAME_COLLISION, "process",
+			   "this pid has a process on this adapter already; destroy it first");
+}
+
+NTSTATUS method_create_process(Request *request)
+{
+	GpuProcessOrigin origin = {
+		.name = request->params.create_process.name,
+		.payer = payer_of(request->caller),
+	};
+	GpuProcess *gpu_process;
+	NTSTATUS status = find_machine(request, &origin.vm);
+
+	if (status == STATUS_SUCCESS)
+		status = check_system_process(request);
+	if (status == STATUS_SUCCESS)
+		status = find_host_process(request, &origin);
+	if (status == STATUS_SUCCESS)
+		status = check_collision(request, &origin);
+	if (status == STATUS_SUCCESS)
+		status = gpu_process_create(request->service->broker, request->subject.adapter,
+					    &origin, &gpu_process, &request->failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	request->changed = true;
+	writer_key(request->reply, "process");
+	writer_handle(request->reply, &gpu_process->named.handle);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_reserve_gpu_virtual_address_range(Request *request)
+{
+	const ReserveRangeParams *params = &request->params.reserve_range;
+	const DriverReservation reservation = {
+		.size = params->size.value,
+		.alignment = params->alignment.value,
+		.base_address = params->base_address.value,
+		.allow_user_mode_mapping = params->allow_user_mode_mapping.value,
+	};
+	uint64_t address;
+	NTSTATUS status = gpu_process_reserve_for_driver(request->service->broker,
+							 request->subject.gpu_process, &reservation,
+							 &address, &request->failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	writer_key(request->reply, "startVirtualAddress");
+	writer_address(request->reply, address);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_complete_create_process(Request *request)
+{
+	NTSTATUS status = gpu_process_complete(request->subject.gpu_process, &request->failure);
+
+	request->changed = status == STATUS_SUCCESS;
+	return status;
+}
+
+NTSTATUS method_destroy_process(Request *request)
+{
+	GpuProcess *gpu_process = request->subject.gpu_process;
+
+	if (gpu_process->is_system)
+		return failure_set(&request->failure, STATUS_NOT_SUPPORTED, "systemProcess",
+				   "an adapter's system process goes with its adapter; unregister "
+				   "that");
+	gpu_process_end(request->service->broker, gpu_process, END_REQUESTED);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+/* --- page tables ----------------------------------------------------------------------------- */
+
+NTSTATUS method_set_reserved_page_table_entry(Request *request)
+{
+	const PageTableParams *params = &request->params.page_table;
+	GpuProcess *gpu_process = request->subject.gpu_process;
+
+	return address_space_set_entry(&gpu_process->space, &gpu_process->payer,
+				       params->virtual_address.value,
+				       params->page_table_address.value, &request->failure);
+}
+
+NTSTATUS method_evict_page_table(Request *request)
+{
+	GpuProcess *gpu_process = request->subject.gpu_process;
+
+	return address_space_evict(&gpu_process->space, &gpu_process->payer,
+				   request->params.page_table.virtual_address.value,
+				   &request->failure);
+}
+
+NTSTATUS method_make_page_table_resident(Request *request)
+{
+	return gpu_process_make_resident(request->service->broker, request->subject.gpu_process,
+					 request->params.page_table.virtual_address.value,
+					 &request->failure);
+}
+
+/* --- the list -------------------------------------------------------------------------------- */
+
+static bool process_is_visible(Service *service, const Caller *caller, const Thing *thing)
+{
+	(void)service;
+	return caller_sees_gpu_process(caller, container_of(thing, GpuProcess, thing));
+}
+
+static void process_write(Service *service, Writer *writer, const Thing *thing)
+{
+	(void)service;
+	encode_gpu_process(writer, container_of(thing, GpuProcess, thing));
+}
+
+const ListOperations list_processes = {
+	.next = next_thing,
+	.type = THING_GPU_PROCESS,
+	.is_visible = process_is_visible,
+	.write = process_write,
+};

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "adapter.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+
+#define SOFTWARE_ADAPTER_NAME "vaild software adapter"
+
+static Adapter *adapter_new(const AdapterDescription *description)
+{
+	_cleanup_free_ Adapter *adapter = calloc(1, sizeof(*adapter));
+
+	if (!adapter)
+		return NULL;
+	adapter->name = strdup(description->name);
+	if (!adapter->name)
+		return NULL;
+	adapter->mmu = description->mmu;
+	adapter->max_virtual_gpus = description->max_virtual_gpus;
+	LIST_INIT(&adapter->gpu_processes);
+	return TAKE_POINTER(adapter);
+}
+
+static void adapter_free(Broker *broker, Adapter *adapter)
+{
+	assert(adapter->virtual_gpus == 0 && LIST_EMPTY(&adapter->gpu_processes));
+	charge_return(&adapter->charge, &broker->accounts);
+	free(adapter->name);
+	free(adapter);
+}
+
+/* From here on it is there, and everybody hears of it. */
+static void adapter_commit(Broker *broker, Adapter *adapter)
+{
+	named_add(broker, &adapter->named, NAMED_ADAPTER);
+	thing_add(broker, &adapter->thing, THING_ADAPTER);
+	broker_event(broker, &(Event){
+				     .kind = EVENT_ADAPTER_ADDED,
+				     .handle = &adapter->named.handle,
+				     .thing = &adapter->thing,
+			     });
+}
+
+bool adapter_add_software(Broker *broker)
+{
+	GpuProcessOrigin origin = { .is_system = true, .payer = { .is_daemon = true } };
+	Adapter *adapter = adapter_new(&(AdapterDescription){
+		.name = SOFTWARE_ADAPTER_NAME,
+		.mmu = software_mmu,
+		.max_virtual_gpus = LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS,
+	});
+	Failure failure;
+
+	if (!adapter)
+		return false;
+	adapter->source = ADAPTER_SOFTWARE;
+	adapter->driver = &software_driver;
+	adapter->driver_self = &broker->software_adapter;
+	if (gpu_process_create(broker, adapter, &origin, &adapter->system_process, &failure) !=
+	    STATUS_SUCCESS) {
+		adapter_free(broker, adapter);
+		return false;
+	}
+	adapter_commit(broker, adapter);
+	return true;
+}
+
+Adapter *adapter_software(Broker *broker)
+{
+	return adapter_after(broker, 0);
+}
+
+static Adapter *find_by_name(Broker *broker, const char *name)
+{
+	Adapter *adapter = adapter_after(broker, 0);
+
+	while (adapter && strcmp(adapter->name, name) != 0)
+		adapter = adapter_after(broker, adapter->thing.serial);
+	return adapter;
+}
+
+/* The limit is asked, nobody has the name, and there is memory. */
+static NTSTATUS adapter_prepare(Broker *broker, const Caller *caller,
+				const AdapterDescription *description, Adapter **ret_adapter,
+				Failure *failure)
+{
+	NTSTATUS status = charge_check(&broker->accounts, caller->account, caller->is_operator,
+				       LIMIT_ADAPTERS, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (find_by_name(broker, description->name))
+		return failure_set(failure, STATUS_OBJECT_NAME_COLLISION, "adapter",
+				   "another adapter has this name; unregister it, or give this one "
+				   "another");
+	Adapter *adapter = adapter_new(description);
+	if (!adapter)
+		return failure_no_memory(failure);
+	status = charge_take(&adapter->charge, &broker->accounts, caller->account,
+			     caller->is_operator, LIMIT_ADAPTERS, failure);
+	if (status != STATUS_SUCCESS) {
+		adapter_free(broker, adapter);
+		return status;
+	}
+	*ret_adapter = adapter;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS adapter_register(Broker *broker, const Caller *caller,
+			  const AdapterDescription *description, Adapter **ret_adapter,
+			  Failure *failure)
+{
+	GpuProcessOrigin origin = { .is_system = true, .payer = payer_of(caller) };
+	Adapter *adapter = NULL;
+	NTSTATUS status = adapter_prepare(broker, caller, description, &adapter, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	assert(adapter);
+	adapter->source = ADAPTER_CLIENT;
+	adapter->connection = caller;
+	adapter->driver_process = caller->process;
+	status = gpu_process_create(broker, adapter, &origin, &adapter->system_process, failure);
+	if (status != STATUS_SUCCESS) {
+		adapter_free(broker, adapter);
+		return status;
+	}
+	adapter_commit(broker, adapter);
+	*ret_adapter = adapter;
+	return STATUS_SUCCESS;
+}
+
+static void end_virtual_gpus(Broker *broker, const Adapter *adapter)
+{
+	uint64_t cursor = 0;
+	Thing *thing;
+
+	while ((thing = thing_after(broker, THING_VIRTUAL_GPU, cursor))) {
+		VirtualGpu *virtual_gpu = thing_owner(thing, VirtualGpu);
+
+		cursor = thing->serial;
+		if (virtual_gpu->adapter == adapter)
+			virtual_gpu_end(broker, virtual_gpu, END_ADAPTER_REMOVED);
+	}
+}
+
+void adapter_end(Broker *broker, Adapter *adapter, EndReason reason)
+{
+	GpuProcess *gpu_process;
+
+	end_virtual_gpus(broker, adapter);
+	while ((gpu_process = LIST_FIRST(&adapter->gpu_processes)))
+		gpu_process_end(broker, gpu_process,
+				reason == END_DAEMON_STOPPED ? reason : END_ADAPTER_REMOVED);
+	thing_remove(broker, &adapter->thing);
+	named_remove(broker, &adapter->named);
+	broker_event(broker, &(Event){
+				     .kind = EVENT_ADAPTER_REMOVED,
+				     .handle = &adapter->named.handle,
+				     .thing = &adapter->thing,
+				     .reason = reason,
+			     });
+	adapter_free(broker, adapter);
+}
+
+void adapters_of_connection_end(Broker *broker, const Caller *caller)
+{
+	uint64_t cursor = 0;
+	Adapter *adapter;
+
+	while ((adapter = adapter_after(broker, cursor))) {
+		cursor = adapter->thing.serial;
+		if (adapter->connection == caller)
+			adapter_end(broker, adapter, END_DRIVER_GONE);
+	}
+}
+
+Adapter *adapter_find(Broker *broker, const Handle *handle)
+{
+	Named *named = named_find(broker, NAMED_ADAPTER, handle);
+
+	return named ? container_of(named, Adapter, named) : NULL;
+}
+
+Adapter *adapter_after(Broker *broker, uint64_t serial)
+{
+	return thing_owner(thing_after(broker, THING_ADAPTER, serial), Adapter);
+}
+
+void adapters_check(Broker *broker)
+{
+	const GpuProcess *gpu_process;
+	Adapter *adapter;
+
+	for (adapter = adapter_after(broker, 0); adapter;
+	     adapter = adapter_after(broker, adapter->thing.serial)) {
+		assert(adapter_find(broker, &adapter->named.handle) == adapter);
+		assert(adapter->virtual_gpus <= adapter->max_virtual_gpus);
+		assert(!adapter->driver == (adapter->source == ADAPTER_CLIENT));
+		assert(!adapter->connection == (adapter->source != ADAPTER_CLIENT));
+		assert(adapter->system_process && adapter->system_process->is_system);
+		LIST_FOREACH (gpu_process, &adapter->gpu_processes, of_adapter)
+			gpu_process_check(broker, gpu_process);
+	}
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The page tables of an address space: the driver's entries, residency, and walking them. */
+#include <inttypes.h>
+
+#include "address-space.h"
+
+static NTSTATUS check_address(const AddressSpace *space, uint64_t virtual_address, Failure *failure)
+{
+	uint64_t end = pages_to_bytes(space->taken.end);
+
+	if (virtual_address < end)
+		return STATUS_SUCCESS;
+	return failure_parameter(failure, "virtualAddress",
+				 "is past the end of the address space, 0x%" PRIx64, end);
+}
+
+/* The number of the level-1 entry that covers the address. */
+static uint64_t entry_of(const AddressSpace *space, uint64_t virtual_address)
+{
+	return bytes_to_pages(virtual_address) >> space->mmu->index_bits[0];
+}
+
+static const GpuRange *find_taken(const AddressSpace *space, uint64_t virtual_address)
+{
+	return gpu_range_of(range_tree_find(&space->taken, bytes_to_pages(virtual_address)));
+}
+
+/* Whether anything is mapped under the entry: then it is the manager's. */
+static bool is_managers(const AddressSpace *space, uint64_t entry)
+{
+	unsigned int leaf_bits = space->mmu->index_bits[0];
+
+	return range_tree_meeting(&space->mappings, entry << leaf_bits, (entry + 1) << leaf_bits);
+}
+
+static NTSTATUS check_settable(const AddressSpace *space, uint64_t virtual_address,
+			       Failure *failure)
+{
+	const GpuRange *around;
+	NTSTATUS status = check_address(space, virtual_address, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (!page_tables_is_resident(&space->page_tables, entry_of(space, virtual_address)))
+		return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "notResident",
+				   "the page table that this entry is in is evicted; make it "
+				   "resident first");
+	around = find_taken(space, virtual_address);
+	if (!around || around->kind != GPU_RANGE_DRIVER_RESERVATION)
+		return failure_parameter(failure, "virtualAddress",
+					 "lies in no range that the driver has reserved");
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS address_space_set_entry(AddressSpace *space, const Payer *payer, uint64_t virtual_address,
+				 uint64_t page_table_address, Failure *failure)
+{
+	PageTables *tables = &space->page_tables;
+	uint64_t entry = entry_of(space, virtual_address);
+	NTSTATUS status = check_settable(space, virtual_address, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = page_tables_check_limit(tables, space->accounts, payer, entry, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (is_managers(space, entry))
+		return failure_conflict(failure, "virtualAddress",
+					"the process has mapped something under this entry, which "
+					"makes it the manager's; wait until that is freed");
+	return page_tables_set_entry(tables, space->accounts, payer, entry, page_table_address,
+				     failure);
+}
+
+/* --- residency ------------------------------------------------------------------------------- */
+
+/* Whether there is a level-1 table that can cover the address. */
+static NTSTATUS check_table(const AddressSpace *space, uint64_t virtual_address, Failure *failure)
+{
+	NTSTATUS status = check_address(space, virtual_address, failure);
+	uint64_t lowest = pages_to_bytes(space->root_entry_zero.range.end);
+
+	if (status != STATUS_SUCCESS || space->mmu->level_count == 2 || virtual_address >= lowest)
+		return status;
+	return failure_parameter(failure, "virtualAddress",
+				 "lies in the root table's first entry, which points at no table; "
+				 "the lowest address is 0x%" PRIx64,
+				 lowest);
+}
+
+NTSTATUS address_space_evict(AddressSpace *space, const Payer *payer, uint64_t virtual_address,
+			     Failure *failure)
+{
+	NTSTATUS status = check_table(space, virtual_address, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	return page_tables_evict(&space->page_tables, space->accounts, payer,
+				 entry_of(space, virtual_address), failure);
+}
+
+NTSTATUS address_space_make_resident(AddressSpace *space, uint64_t virtual_address,
+				     bool *ret_became_resident, uint64_t *ret_address,
+				     Failure *failure)
+{
+	uint64_t coverage = pages_to_bytes(gpu_mmu_level_one_pages(space->mmu));
+	NTSTATUS status = check_table(space, virtual_address, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	*ret_became_resident = page_tables_make_resident(&space->page_tables, space->accounts,
+							 entry_of(space, virtual_address));
+	*ret_address = virtual_address & ~(coverage - 1);
+	return STATUS_SUCCESS;
+}
+
+/* --- translation ----------------------------------------------------------------------------- */
+
+static void translate_mapping(const GpuRange *mapping, uint64_t virtual_address, Translation *ret)
+{
+	*ret = (Translation){
+		.state = TRANSLATION_MAPPED,
+		.protection = mapping->protection,
+		.has_allocation = mapping->has_allocation,
+		.allocation = mapping->allocation,
+	};
+	if (mapping->has_allocation)
+		ret->offset =
+			mapping->offset + virtual_address - pages_to_bytes(mapping->range.first);
+}
+
+/* What an address under a driver reservation, with nothing mapped there, is. */
+static void translate_reserved(const AddressSpace *space, uint64_t virtual_address,
+			       Translation *ret)
+{
+	const PageTableEntry *entry =
+		page_tables_entry(&space->page_tables, entry_of(space, virtual_address));
+
+	*ret = (Translation){ .state = TRANSLATION_RESERVED };
+	if (!entry || !entry->is_valid)
+		return;
+	ret->state = TRANSLATION_DRIVER_PAGE_TABLE;
+	ret->page_table_address = entry->page_table_address;
+}
+
+NTSTATUS address_space_translate(const AddressSpace *space, uint64_t virtual_address,
+				 Translation *ret, Failure *failure)
+{
+	const GpuRange *around, *mapping;
+	NTSTATUS status = check_address(space, virtual_address, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	*ret = (Translation){ .state = TRANSLATION_INVALID };
+	around = find_taken(space, virtual_address);
+	if (!around || around->kind == GPU_RANGE_ROOT_ENTRY_ZERO)
+		return STATUS_SUCCESS;
+	mapping = around->kind == GPU_RANGE_MAPPING
+			  ? around
+			  : gpu_range_of(range_tree_find(&space->mappings,
+							 bytes_to_pages(virtual_address)));
+	if (!page_tables_is_resident(&space->page_tables, entry_of(space, virtual_address)))
+		ret->state = TRANSLATION_NOT_RESIDENT;
+	else if (mapping)
+		translate_mapping(mapping, virtual_address, ret);
+	else if (around->kind == GPU_RANGE_USER_RESERVATION)
+		ret->state = TRANSLATION_USER_RESERVED;
+	else
+		translate_reserved(space, virtual_address, ret);
+	return STATUS_SUCCESS;
+}

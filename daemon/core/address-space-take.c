@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* Taking addresses: driver reservations, the process's own reservations, and mappings. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "address-space.h"
+
+/* What is to be taken: its values have been looked at, and are in pages. */
+typedef struct Taking {
+	RangeWish wish;
+	bool is_exact; /* at first, and nowhere else */
+	uint64_t first;
+	Tally *tally;
+	GpuRange range; /* as it is to be */
+} Taking;
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+static NTSTATUS check_size(uint64_t size, uint64_t unit, Failure *failure)
+{
+	if (size > 0 && size % unit == 0)
+		return STATUS_SUCCESS;
+	return failure_parameter(failure, "sizeInBytes",
+				 "is not a positive multiple of %" PRIu64 " bytes; round it up",
+				 unit);
+}
+
+/* A base that is given: aligned, behind the root table's first entry, and not past the end. */
+static NTSTATUS check_base(const AddressSpace *space, uint64_t base, uint64_t size,
+			   uint64_t alignment, Failure *failure)
+{
+	uint64_t lowest = pages_to_bytes(space->root_entry_zero.range.end);
+	uint64_t end = pages_to_bytes(space->taken.end);
+
+	if (base % alignment != 0)
+		return failure_parameter(failure, "baseAddress",
+					 "is not a multiple of 0x%" PRIx64 "; align it", alignment);
+	if (base < lowest)
+		return failure_parameter(failure, "baseAddress",
+					 "lies in the root table's first entry, which is always "
+					 "invalid; the lowest address is 0x%" PRIx64,
+					 lowest);
+	if (base >= end || size > end - base)
+		return failure_parameter(failure, "baseAddress",
+					 "and the size reach past the end of the address space, "
+					 "0x%" PRIx64 "; go lower",
+					 end);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS check_alignment(uint64_t alignment, uint64_t leaf_coverage, Failure *failure)
+{
+	bool is_power_of_two = (alignment & (alignment - 1)) == 0;
+
+	if (is_power_of_two && alignment % leaf_coverage == 0)
+		return STATUS_SUCCESS;
+	return failure_parameter(failure, "alignment",
+				 "is neither 0 nor a power of two that is a multiple of %" PRIu64
+				 ", which a leaf table covers",
+				 leaf_coverage);
+}
+
+/* --- room, memory, and the rest -------------------------------------------------------------- */
+
+static NTSTATUS find_free_place(const AddressSpace *space, const Taking *taking, RangePlace *ret,
+				Failure *failure)
+{
+	const RangeTree *taken = &space->taken;
+
+	if (taking->is_exact) {
+		if (range_tree_place_at(taken, taking->first, taking->first + taking->wish.size,
+					ret))
+			return STATUS_SUCCESS;
+		return failure_conflict(
+			failure, "baseAddress",
+			"a part of these addresses is taken; name others, or leave out "
+			"baseAddress to have some chosen");
+	}
+	if (range_tree_choose(taken, &taking->wish, ret))
+		return STATUS_SUCCESS;
+	return failure_set(failure, STATUS_NO_MEMORY, "noRoom",
+			   "the address space has no room for this within these bounds; ask for "
+			   "less, or free some");
+}
+
+/* Everything that is left to do once a place in the tree is found. */
+static NTSTATUS take_place(AddressSpace *space, const Payer *payer, const Taking *taking,
+			   RangeTree *tree, const RangePlace *place, uint64_t *ret_address,
+			   Failure *failure)
+{
+	GpuRange *range;
+	NTSTATUS status = tally_take(taking->tally, space->accounts, payer, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	range = malloc(sizeof(*range));
+	if (!range || !range_tree_prepare(tree)) {
+		free(range);
+		tally_return(taking->tally, space->accounts, 1);
+		return failure_no_memory(failure);
+	}
+	*range = taking->range;
+	range_tree_insert(tree, place, &range->range);
+	address_space_fit_root_table(space);
+	*ret_address = pages_to_bytes(place->first);
+	return STATUS_SUCCESS;
+}
+
+/* Limits, room, memory: for what must lie in free addresses. */
+static NTSTATUS take_free(AddressSpace *space, const Payer *payer, const Taking *taking,
+			  uint64_t *ret_address, Failure *failure)
+{
+	RangePlace place;
+	NTSTATUS status = tally_check(taking->tally, space->accounts, payer, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = find_free_place(space, taking, &place, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	return take_place(space, payer, taking, &space->taken, &place, ret_address, failure);
+}
+
+/* --- the driver ------------------------------------------------------------------------------ */
+
+NTSTATUS address_space_reserve_for_driver(AddressSpace *space, const Payer *payer,
+					  const DriverReservation *reservation,
+					  uint64_t *ret_address, Failure *failure)
+{
+	uint64_t leaf_coverage = pages_to_bytes(gpu_mmu_leaf_pages(space->mmu));
+	uint64_t alignment = reservation->alignment > 0 ? reservation->alignment : leaf_coverage;
+	NTSTATUS status = check_size(reservation->size, leaf_coverage, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = check_alignment(alignment, leaf_coverage, failure);
+	if (status == STATUS_SUCCESS && reservation->base_address > 0)
+		status = check_base(space, reservation->base_address, reservation->size, alignment,
+				    failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+
+	Taking taking = {
+		.wish = {
+			.size = bytes_to_pages(reservation->size),
+			.alignment = bytes_to_pages(alignment),
+			.unit = bytes_to_pages(leaf_coverage),
+			.maximum = space->taken.end,
+		},
+		.is_exact = reservation->base_address > 0,
+		.first = bytes_to_pages(reservation->base_address),
+		.tally = &space->driver_reservations,
+		.range = {
+			.kind = GPU_RANGE_DRIVER_RESERVATION,
+			.allow_user_mode_mapping = reservation->allow_user_mode_mapping,
+		},
+	};
+	return take_free(space, payer, &taking, ret_address, failure);
+}
+
+/* --- the process itself ---------------------------------------------------------------------- */
+
+/* Looks at the values, and fills in what a place is wished for. */
+static NTSTATUS read_placement(const AddressSpace *space, const Placement *placement,
+			       uint64_t granularity, Taking *taking, Failure *failure)
+{
+	uint64_t minimum = placement->minimum, maximum = bytes_to_pages(placement->maximum);
+	NTSTATUS status = check_size(placement->size, granularity, failure);
+
+	taking->is_exact = placement->base_address > 0;
+	if (status == STATUS_SUCCESS && taking->is_exact)
+		status = check_base(space, placement->base_address, placement->size, granularity,
+				    failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (!taking->is_exact && minimum > placement->maximum)
+		return failure_parameter(failure, "minimumAddress",
+					 "is above maximumAddress; exchange them");
+	taking->first = bytes_to_pages(placement->base_address);
+	taking->tally = (Tally *)&space->user_ranges;
+	taking->wish = (RangeWish){
+		.size = bytes_to_pages(placement->size),
+		.alignment = bytes_to_pages(granularity),
+		.unit = 1,
+		.minimum = bytes_to_pages(minimum) + (minimum % GPU_PAGE_SIZE > 0),
+		.maximum = maximum < space->taken.end ? maximum : space->taken.end,
+	};
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Placement *placement,
+			       uint64_t *ret_address, Failure *failure)
+{
+	Taking taking = { .range = { .kind = GPU_RANGE_USER_RESERVATION } };
+	NTSTATUS status =
+		read_placement(space, placement, GPU_RESERVATION_GRANULARITY, &taking, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	return take_free(space, payer, &taking, ret_address, failure);
+}
+
+static NTSTATUS check_mapping(const Mapping *mapping, uint64_t size, Failure *failure)
+{
+	bool needs_allocation = mapping->protection == GPU_PROTECTION_READ ||
+				mapping->protection == GPU_PROTECTION_READ_WRITE;
+
+	if (needs_allocation && !mapping->has_allocation)
+		return failure_parameter(failure, "allocation",
+					 "is missing; only noAccess and zero do without");
+	if (mapping->offset % GPU_PAGE_SIZE != 0)
+		return failure_parameter(failure, "offsetInBytes",
+					 "is not a multiple of %" PRIu64 "; align it",
+					 GPU_PAGE_SIZE);
+	if (size > INT64_MAX - mapping->offset)
+		return failure_parameter(failure, "offsetInBytes",
+					 "and the size reach past 2^63 - 1; no allocation is that "
+					 "large");
+	return STATUS_SUCCESS;
+}
+
+/* Whether all of the taking lies in the reservation, and may. */
+static bool may_lie_inside(const AddressSpace *space, const GpuRange *reservation, uint64_t first,
+			   uint64_t end)
+{
+	unsigned int leaf_bits = space->mmu->index_bits[0];
+
+	if (first < reservation->range.first || end > reservation->range.end)
+		return false;
+	if (reservation->kind == GPU_RANGE_USER_RESERVATION)
+		return true;
+	return reservation->allow_user_mode_mapping &&
+	       !page_tables_has_entry(&space->page_tables, first >> leaf_bits,
+				      (end - 1) >> leaf_bits);
+}
+
+/* An exact mapping goes into free addresses, or into the one reservation that it meets. */
+static NTSTATUS map_exactly(AddressSpace *space, const Payer *payer, const Taking *taking,
+			    uint64_t *ret_address, Failure *failure)
+{
+	uint64_t first = taking->first, end = first + taking->wish.size;
+	const GpuRange *met = gpu_range_of(range_tree_meeting(&space->taken, first, end));
+	RangePlace place;
+	NTSTATUS status;
+
+	if (!met)
+		return take_free(space, payer, taking, ret_address, failure);
+	status = tally_check(taking->tally, space->accounts, payer, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (met->kind == GPU_RANGE_MAPPING || !may_lie_inside(space, met, first, end) ||
+	    !range_tree_place_at(&space->mappings, first, end, &place))
+		return failure_conflict(
+			failure, "baseAddress",
+			"these addresses are neither all free nor all in one reservation "
+			"that may be mapped there; free what is in the way, or name others");
+	return take_place(space, payer, taking, &space->mappings, &place, ret_address, failure);
+}
+
+NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
+			   const Mapping *mapping, uint64_t *ret_address, Failure *failure)
+{
+	Taking taking = {
+		.range = {
+			.kind = GPU_RANGE_MAPPING,
+			.protection = mapping->protection,
+			.has_allocation = mapping->has_allocation,
+			.allocation = mapping->allocation,
+			.offset = mapping->offset,
+		},
+	};
+	NTSTATUS status = read_placement(space, placement, GPU_PAGE_SIZE, &taking, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = check_mapping(mapping, placement->size, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	return taking.is_exact ? map_exactly(space, payer, &taking, ret_address, failure)
+			       : take_free(space, payer, &taking, ret_address, failure);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* An address space as a whole: its life, its root table, its ranges in order. */
+#include "address-space.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+const char *const gpu_range_kind_names[] = {
+	[GPU_RANGE_ROOT_ENTRY_ZERO] = "rootEntryZero",
+	[GPU_RANGE_DRIVER_RESERVATION] = "driverReservation",
+	[GPU_RANGE_USER_RESERVATION] = "userReservation",
+	[GPU_RANGE_MAPPING] = "mapping",
+	NULL,
+};
+_Static_assert(ARRAY_SIZE(gpu_range_kind_names) == GPU_RANGE_MAX + 1, "each kind has its name");
+
+const char *const gpu_protection_names[] = {
+	[GPU_PROTECTION_READ] = "read",
+	[GPU_PROTECTION_READ_WRITE] = "readWrite",
+	[GPU_PROTECTION_NO_ACCESS] = "noAccess",
+	[GPU_PROTECTION_ZERO] = "zero",
+	NULL,
+};
+_Static_assert(ARRAY_SIZE(gpu_protection_names) == GPU_PROTECTION_MAX + 1, "each has its name");
+
+const char *const translation_state_names[] = {
+	[TRANSLATION_INVALID] = "invalid",
+	[TRANSLATION_RESERVED] = "reserved",
+	[TRANSLATION_DRIVER_PAGE_TABLE] = "driverPageTable",
+	[TRANSLATION_NOT_RESIDENT] = "notResident",
+	[TRANSLATION_USER_RESERVED] = "userReserved",
+	[TRANSLATION_MAPPED] = "mapped",
+	NULL,
+};
+_Static_assert(ARRAY_SIZE(translation_state_names) == TRANSLATION_MAX + 1, "each has its name");
+
+bool address_space_init(AddressSpace *space, const GpuMmu *mmu, Accounts *accounts)
+{
+	RangePlace place;
+
+	*space = (AddressSpace){
+		.mmu = mmu,
+		.accounts = accounts,
+		.root_entry_zero = { .kind = GPU_RANGE_ROOT_ENTRY_ZERO },
+		.driver_reservations = TALLY_INIT(LIMIT_DRIVER_RESERVATIONS),
+		.user_ranges = TALLY_INIT(LIMIT_USER_RANGES),
+	};
+	range_tree_init(&space->taken, gpu_mmu_pages(mmu));
+	range_tree_init(&space->mappings, gpu_mmu_pages(mmu));
+	page_tables_init(&space->page_tables, mmu);
+	if (!range_tree_prepare(&space->taken))
+		return false;
+	range_tree_place_at(&space->taken, 0, gpu_mmu_root_entry_pages(mmu), &place);
+	range_tree_insert(&space->taken, &place, &space->root_entry_zero.range);
+	return true;
+}
+
+static void free_ranges(const AddressSpace *space, RangeTree *tree)
+{
+	Range *range;
+
+	while ((range = range_tree_last(tree))) {
+		range_tree_remove(tree, range);
+		if (gpu_range_of(range) != &space->root_entry_zero)
+			free(gpu_range_of(range));
+	}
+	range_tree_deinit(tree);
+}
+
+void address_space_deinit(AddressSpace *space)
+{
+	free_ranges(space, &space->mappings);
+	free_ranges(space, &space->taken);
+	page_tables_deinit(&space->page_tables, space->accounts);
+	tally_return(&space->driver_reservations, space->accounts,
+		     space->driver_reservations.count);
+	tally_return(&space->user_ranges, space->accounts, space->user_ranges.count);
+}
+
+void address_space_fit_root_table(AddressSpace *space)
+{
+	uint64_t entry_pages = gpu_mmu_leaf_pages(space->mmu);
+	const Range *highest;
+
+	if (space->mmu->level_count > 2)
+		return;
+	highest = range_tree_last(&space->taken);
+	page_tables_resize_root(&space->page_tables, space->accounts,
+				(highest->end + entry_pages - 1) / entry_pages);
+}
+
+uint64_t address_space_root_generation(const AddressSpace *space)
+{
+	return space->page_tables.root_generation;
+}
+
+/* --- all ranges in order --------------------------------------------------------------------- */
+
+/* The range's place in the order of all: by its first page, what encloses before what is inside. */
+static uint64_t order_of(const Range *range, bool is_inside)
+{
+	return range->first << 1 | is_inside;
+}
+
+/* The first range whose first page is so high. */
+static Range *first_from(const RangeTree *tree, uint64_t page)
+{
+	return page > 0 ? range_tree_behind(tree, page - 1) : range_tree_first(tree);
+}
+
+const GpuRange *address_space_next(const AddressSpace *space, uint64_t *cursor)
+{
+	const Range *taken = first_from(&space->taken, *cursor / 2 + *cursor % 2);
+	const Range *mapping = first_from(&space->mappings, *cursor / 2);
+	bool is_inside = mapping && (!taken || order_of(mapping, true) < order_of(taken, false));
+	const Range *next = is_inside ? mapping : taken;
+
+	if (next)
+		*cursor = order_of(next, is_inside) + 1;
+	return gpu_range_of(next);
+}
+
+uint64_t address_space_range_count(const AddressSpace *space)
+{
+	return 1 + space->driver_reservations.count + space->user_ranges.count;
+}
+
+/* --- checking -------------------------------------------------------------------------------- */
+
+/* A mapping lies in one reservation, and where that is a driver's, under none of its entries. */
+static void check_inside(const AddressSpace *space, const GpuRange *mapping)
+{
+	const Range *range = &mapping->range;
+	const GpuRange *around = gpu_range_of(range_tree_find(&space->taken, range->first));
+	unsigned int leaf_bits = space->mmu->index_bits[0];
+
+	assert(mapping->kind == GPU_RANGE_MAPPING);
+	assert(around && range->end <= around->range.end);
+	if (around->kind == GPU_RANGE_USER_RESERVATION)
+		return;
+	assert(around->kind == GPU_RANGE_DRIVER_RESERVATION && around->allow_user_mode_mapping);
+	assert(!page_tables_has_entry(&space->page_tables, range->first >> leaf_bits,
+				      (range->end - 1) >> leaf_bits));
+	(void)leaf_bits;
+}
+
+void address_space_check(const AddressSpace *space)
+{
+	uint64_t counts[GPU_RANGE_MAX] = { 0 }, cursor = 0, inside = 0;
+	const GpuRange *range;
+
+	range_tree_check(&space->taken);
+	range_tree_check(&space->mappings);
+	page_tables_check(&space->page_tables);
+	while ((range = address_space_next(space, &cursor))) {
+		counts[range->kind]++;
+		if (cursor % 2 == 0) { /* an odd place in the order, and one behind it */
+			check_inside(space, range);
+			inside++;
+		}
+	}
+	assert(counts[GPU_RANGE_ROOT_ENTRY_ZERO] == 1);
+	assert(counts[GPU_RANGE_DRIVER_RESERVATION] == space->driver_reservations.count);
+	assert(counts[GPU_RANGE_USER_RESERVATION] + counts[GPU_RANGE_MAPPING] ==
+	       space->user_ranges.count);
+	assert(inside <= counts[GPU_RANGE_MAPPING]);
+}

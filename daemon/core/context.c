@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "context.h"
+
+#include <stdlib.h>
+
+#include "broker.h"
+
+/* Whether a context can be made in the process, or in one that is yet to be made (NULL). */
+static NTSTATUS check_state(const Adapter *adapter, const GpuProcess *gpu_process, Failure *failure)
+{
+	if (adapter->system_process->state == GPU_PROCESS_CREATING)
+		return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "creating",
+				   "the adapter's driver has not completed its system process yet; "
+				   "try again later");
+	if (gpu_process && gpu_process->state == GPU_PROCESS_CREATING)
+		return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "creating",
+				   "the adapter's driver is still creating this process; try again "
+				   "later");
+	if (gpu_process || adapter->driver)
+		return STATUS_SUCCESS;
+	return failure_set(failure, STATUS_NOT_SUPPORTED, "noProcess",
+			   "the adapter's driver has made no process for this one; make the "
+			   "context by way of the driver, or on another adapter");
+}
+
+static NTSTATUS make_gpu_process(Broker *broker, const Caller *caller, Adapter *adapter,
+				 GpuProcess **ret_gpu_process, Failure *failure)
+{
+	GpuProcessOrigin origin = {
+		.key = caller->process,
+		.pid = caller->pid,
+		.uid = caller->credentials.uid,
+		.payer = payer_of(caller),
+	};
+
+	return gpu_process_create(broker, adapter, &origin, ret_gpu_process, failure);
+}
+
+NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
+			 Context **ret_context, Failure *failure)
+{
+	GpuProcess *gpu_process = gpu_process_of(process_find(broker, caller->process), adapter);
+	NTSTATUS status = check_state(adapter, gpu_process, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	_cleanup_free_ Context *context = calloc(1, sizeof(*context));
+	if (!context)
+		return failure_no_memory(failure);
+	status = charge_take(&context->charge, &broker->accounts, caller->account,
+			     caller->is_operator, LIMIT_CONTEXTS, failure);
+	if (status == STATUS_SUCCESS && !gpu_process)
+		status = make_gpu_process(broker, caller, adapter, &gpu_process, failure);
+	if (status != STATUS_SUCCESS) {
+		charge_return(&context->charge, &broker->accounts);
+		return status;
+	}
+	context->gpu_process = gpu_process;
+	*ret_context = TAKE_POINTER(context);
+	return STATUS_SUCCESS;
+}
+
+void context_commit(Broker *broker, Context *context)
+{
+	named_add(broker, &context->named, NAMED_CONTEXT);
+	LIST_INSERT_HEAD(&context->gpu_process->contexts, context, link);
+	context->gpu_process->context_count++;
+}
+
+Context *context_find(Broker *broker, const Handle *handle)
+{
+	Named *named = named_find(broker, NAMED_CONTEXT, handle);
+
+	return named ? container_of(named, Context, named) : NULL;
+}
+
+void context_end(Broker *broker, Context *context)
+{
+	LIST_REMOVE(context, link);
+	context->gpu_process->context_count--;
+	named_remove(broker, &context->named);
+	charge_return(&context->charge, &broker->accounts);
+	free(context);
+}
+
+bool process_has_context(const Process *process)
+{
+	const GpuProcess *gpu_process;
+
+	LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
+		if (gpu_process->context_count > 0)
+			return true;
+	return false;
+}

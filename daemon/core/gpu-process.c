@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu-process.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+
+/* --- coming and going ------------------------------------------------------------------------ */
+
+static void gpu_process_link(Broker *broker, GpuProcess *gpu_process)
+{
+	named_add(broker, &gpu_process->named, NAMED_GPU_PROCESS);
+	thing_add(broker, &gpu_process->thing, THING_GPU_PROCESS);
+	LIST_INSERT_HEAD(&gpu_process->adapter->gpu_processes, gpu_process, of_adapter);
+	if (gpu_process->process)
+		LIST_INSERT_HEAD(&gpu_process->process->gpu_processes, gpu_process, of_process);
+	if (gpu_process->vm)
+		LIST_INSERT_HEAD(&gpu_process->vm->gpu_processes, gpu_process, of_vm);
+}
+
+static void gpu_process_unlink(Broker *broker, GpuProcess *gpu_process)
+{
+	named_remove(broker, &gpu_process->named);
+	thing_remove(broker, &gpu_process->thing);
+	LIST_REMOVE(gpu_process, of_adapter);
+	if (gpu_process->process)
+		LIST_REMOVE(gpu_process, of_process);
+	if (gpu_process->vm)
+		LIST_REMOVE(gpu_process, of_vm);
+}
+
+/* Gives back all that it has, linked no more or not yet. */
+static void gpu_process_free(Broker *broker, GpuProcess *gpu_process)
+{
+	assert(LIST_EMPTY(&gpu_process->contexts) && gpu_process->context_count == 0);
+	address_space_deinit(&gpu_process->space);
+	charge_return(&gpu_process->charge, &broker->accounts);
+	process_release(broker, gpu_process->process);
+	free(gpu_process->name);
+	free(gpu_process);
+}
+
+/* Everything that can fail: charge, memory, the host process to be watched. */
+static NTSTATUS gpu_process_acquire(Broker *broker, GpuProcess *gpu_process,
+				    const GpuProcessOrigin *origin, Failure *failure)
+{
+	const Payer *payer = &origin->payer;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (!payer->is_daemon)
+		status = charge_take(&gpu_process->charge, &broker->accounts, payer->uid,
+				     payer->is_operator, LIMIT_GPU_PROCESSES, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (origin->name && !(gpu_process->name = strdup(origin->name)))
+		return failure_no_memory(failure);
+	if (!address_space_init(&gpu_process->space, &gpu_process->adapter->mmu, &broker->accounts))
+		return failure_no_memory(failure);
+	if (origin->key == PROCESS_KEY_NONE)
+		return STATUS_SUCCESS;
+	return process_attach(broker, origin->key, origin->pid, origin->uid, &gpu_process->process,
+			      failure);
+}
+
+static NTSTATUS gpu_process_new(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
+				GpuProcess **ret_gpu_process, Failure *failure)
+{
+	GpuProcess *gpu_process = calloc(1, sizeof(*gpu_process));
+	NTSTATUS status;
+
+	if (!gpu_process)
+		return failure_no_memory(failure);
+	gpu_process->adapter = adapter;
+	gpu_process->vm = origin->vm;
+	gpu_process->is_system = origin->is_system;
+	gpu_process->payer = origin->payer;
+	LIST_INIT(&gpu_process->contexts);
+	status = gpu_process_acquire(broker, gpu_process, origin, failure);
+	if (status != STATUS_SUCCESS) {
+		gpu_process_free(broker, gpu_process);
+		return status;
+	}
+	gpu_process_link(broker, gpu_process);
+	*ret_gpu_process = gpu_process;
+	return STATUS_SUCCESS;
+}
+
+/* A driver inside the daemon takes the process to RUNNING, or it is undone. */
+static NTSTATUS create_by_driver(Broker *broker, const Driver *driver, GpuProcess *gpu_process,
+				 Failure *failure)
+{
+	NTSTATUS status = driver->create_process(gpu_process->adapter->driver_self,
+						 &broker->driver_callbacks, gpu_process, failure);
+
+	if (status == STATUS_SUCCESS) {
+		gpu_process->state = GPU_PROCESS_RUNNING;
+	} else {
+		gpu_process_unlink(broker, gpu_process);
+		gpu_process_free(broker, gpu_process);
+	}
+	return status;
+}
+
+NTSTATUS gpu_process_create(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
+			    GpuProcess **ret_gpu_process, Failure *failure)
+{
+	GpuProcess *gpu_process = NULL;
+	NTSTATUS status = gpu_process_new(broker, adapter, origin, &gpu_process, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	assert(gpu_process);
+	if (adapter->driver)
+		status = create_by_driver(broker, adapter->driver, gpu_process, failure);
+	if (status == STATUS_SUCCESS)
+		*ret_gpu_process = gpu_process;
+	return status;
+}
+
+void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
+{
+	const Adapter *adapter = gpu_process->adapter;
+	const Process *process = gpu_process->process;
+	Context *context;
+
+	while ((context = LIST_FIRST(&gpu_process->contexts)))
+		context_end(broker, context);
+	if (adapter->driver && adapter->driver->destroy_process)
+		adapter->driver->destroy_process(adapter->driver_self, gpu_process);
+	gpu_process_unlink(broker, gpu_process);
+	broker_event(broker,
+		     &(Event){
+			     .kind = EVENT_GPU_PROCESS_REMOVED,
+			     .virtual_machine = gpu_process->vm ? &gpu_process->vm->guid : NULL,
+			     .handle = &gpu_process->named.handle,
+			     .thing = &gpu_process->thing,
+			     .pid = process ? process->pid : 0,
+			     .uid = process ? process->uid : gpu_process->payer.uid,
+			     .reason = reason,
+		     });
+	gpu_process_free(broker, gpu_process);
+}
+
+GpuProcess *gpu_process_find(Broker *broker, const Handle *handle)
+{
+	Named *named = named_find(broker, NAMED_GPU_PROCESS, handle);
+
+	return named ? container_of(named, GpuProcess, named) : NULL;
+}
+
+GpuProcess *gpu_process_of(const Process *process, const Adapter *adapter)
+{
+	GpuProcess *gpu_process;
+
+	if (!process)
+		return NULL;
+	LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
+		if (gpu_process->adapter == adapter)
+			return gpu_process;
+	return NULL;
+}
+
+/* --- its address space ----------------------------------------------------------------------- */
+
+static NTSTATUS check_creating(const GpuProcess *gpu_process, Failure *failure)
+{
+	if (gpu_process->state == GPU_PROCESS_CREATING)
+		return STATUS_SUCCESS;
+	return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "notCreating",
+			   "the process has been created already; a driver reserves while it is "
+			   "creating a process, and at no other time");
+}
+
+static NTSTATUS check_running(const GpuProcess *gpu_process, Failure *failure)
+{
+	if (gpu_process->state == GPU_PROCESS_RUNNING)
+		return STATUS_SUCCESS;
+	return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "creating",
+			   "the driver is still creating this process; try again when it has "
+			   "completed that");
+}
+
+static void tell_resident(Broker *broker, const GpuProcess *gpu_process, uint64_t virtual_address)
+{
+	broker_event(broker,
+		     &(Event){
+			     .kind = EVENT_PAGE_TABLE_RESIDENT,
+			     .virtual_machine = gpu_process->vm ? &gpu_process->vm->guid : NULL,
+			     .handle = &gpu_process->named.handle,
+			     .thing = &gpu_process->thing,
+			     .virtual_address = virtual_address,
+		     });
+}
+
+/* A new root table is resident: that is told where the generation is not what it was. */
+static void tell_new_root(Broker *broker, const GpuProcess *gpu_process, uint64_t generation)
+{
+	if (address_space_root_generation(&gpu_process->space) != generation)
+		tell_resident(broker, gpu_process, 0);
+}
+
+NTSTATUS gpu_process_reserve_for_driver(Broker *broker, GpuProcess *gpu_process,
+					const DriverReservation *reservation, uint64_t *ret_address,
+					Failure *failure)
+{
+	uint64_t generation = address_space_root_generation(&gpu_process->space);
+	NTSTATUS status = check_creating(gpu_process, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = address_space_reserve_for_driver(&gpu_process->space, &gpu_process->payer,
+							  reservation, ret_address, failure);
+	tell_new_root(broker, gpu_process, generation);
+	return status;
+}
+
+NTSTATUS gpu_process_complete(GpuProcess *gpu_process, Failure *failure)
+{
+	NTSTATUS status = check_creating(gpu_process, failure);
+
+	if (status == STATUS_SUCCESS)
+		gpu_process->state = GPU_PROCESS_RUNNING;
+	return status;
+}
+
+NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,
+				   uint64_t virtual_address, Failure *failure)
+{
+	bool became_resident = false;
+	uint64_t address;
+	NTSTATUS status = address_space_make_resident(&gpu_process->space, virtual_address,
+						      &became_resident, &address, failure);
+
+	if (became_resident)
+		tell_resident(broker, gpu_process, address);
+	return status;
+}
+
+NTSTATUS gpu_process_reserve(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
+			     const Placement *placement, uint64_t *ret_address, Failure *failure)
+{
+	uint64_t generation = address_space_root_generation(&gpu_process->space);
+	NTSTATUS status = check_running(gpu_process, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = address_space_reserve(&gpu_process->space, payer, placement, ret_address,
+					       failure);
+	tell_new_root(broker, gpu_process, generation);
+	return status;
+}
+
+NTSTATUS gpu_process_map(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
+			 const Placement *placement, const Mapping *mapping, uint64_t *ret_address,
+			 Failure *failure)
+{
+	uint64_t generation = address_space_root_generation(&gpu_process->space);
+	NTSTATUS status = check_running(gpu_process, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = address_space_map(&gpu_process->space, payer, placement, mapping,
+					   ret_address, failure);
+	tell_new_root(broker, gpu_process, generation);
+	return status;
+}
+
+NTSTATUS gpu_process_free_addresses(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
+				    uint64_t base_address, uint64_t size, Failure *failure)
+{
+	uint64_t generation = address_space_root_generation(&gpu_process->space);
+	NTSTATUS status = check_running(gpu_process, failure);
+
+	if (status == STATUS_SUCCESS)
+		status =
+			address_space_free(&gpu_process->space, payer, base_address, size, failure);
+	tell_new_root(broker, gpu_process, generation);
+	return status;
+}
+
+void gpu_process_check(Broker *broker, const GpuProcess *gpu_process)
+{
+	const Context *context;
+	size_t contexts = 0;
+
+	LIST_FOREACH (context, &gpu_process->contexts, link) {
+		assert(context->gpu_process == gpu_process);
+		assert(context->charge.account && context->charge.kind == LIMIT_CONTEXTS);
+		contexts++;
+	}
+	assert(contexts == gpu_process->context_count);
+	assert(!gpu_process->charge.account == gpu_process->payer.is_daemon);
+	assert(gpu_process_find(broker, &gpu_process->named.handle) == gpu_process);
+	assert(!gpu_process->is_system || gpu_process->adapter->system_process == gpu_process);
+	assert(!gpu_process->is_system || !gpu_process->process);
+	address_space_check(&gpu_process->space);
+	(void)broker;
+}
