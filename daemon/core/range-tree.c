@@ -1,152 +1,115 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A red-black tree of the taken ranges, augmented with the largest gap of each subtree. The tree of
- * libbsd calls RB_AUGMENT for nodes whose children it has changed, bottom up; what it leaves to its
- * user are the ancestors of a change.
+ * A B+tree of the taken ranges, by where they end, with the largest gap of each subtree. Wide nodes
+ * instead of one for each range: what costs time in a large tree is memory that is not in the
+ * cache, and a walk through this one meets little of it.
  */
-#define RB_AUGMENT(range) range_augment(range)
-
 #include "range-tree.h"
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdlib.h>
 
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-/* The largest gap of the subtree. */
-static uint64_t largest_gap(const Range *range)
-{
-	return range ? larger(range->gap, larger(range->largest_left, range->largest_right)) : 0;
-}
-
-static void range_augment(Range *range)
-{
-	range->largest_left = largest_gap(RB_LEFT(range, link));
-	range->largest_right = largest_gap(RB_RIGHT(range, link));
-}
-
-static int range_compare(const Range *a, const Range *b)
-{
-	return compare_numbers(a->first, b->first);
-}
-
-TREE_GENERATE(RangeLinks, Range, link, range_compare)
+#include "range-node.h"
+#include "range-path.h"
 
 void range_tree_init(RangeTree *tree, uint64_t end)
 {
-	*tree = (RangeTree){ .links = RB_INITIALIZER(&tree->links), .end = end };
+	*tree = (RangeTree){ .end = end };
 }
 
-static Range *range_tree_next(Range *range)
+static void free_subtree(RangeNode *node, int height)
 {
-	return RB_NEXT(RangeLinks, NULL, range);
+	for (int slot = 0; height > 1 && slot < node->count; slot++)
+		free_subtree(node->below[slot].node, height - 1);
+	free(node);
+}
+
+static bool is_full(const RangeNode *node)
+{
+	return node->count == RANGE_NODE_SLOTS;
+}
+
+static RangeNode *take_spare(RangeTree *tree)
+{
+	RangeNode *node = tree->spares;
+
+	assert(node);
+	tree->spares = node->below[0].node;
+	tree->spare_count--;
+	return node;
 }
 
 void range_tree_deinit(RangeTree *tree)
 {
-	RB_INIT(&tree->links);
+	if (tree->root)
+		free_subtree(tree->root, tree->height);
+	while (tree->spares)
+		free(take_spare(tree));
+	range_tree_init(tree, tree->end);
 }
 
 /* --- finding --------------------------------------------------------------------------------- */
 
 Range *range_tree_at_or_before(const RangeTree *tree, uint64_t page)
 {
-	Range *range = RB_ROOT(&tree->links), *found = NULL;
+	RangePath path;
+	Range *before, *next;
 
-	while (range) {
-		if (range->first <= page) {
-			found = range;
-			range = RB_RIGHT(range, link);
-		} else {
-			range = RB_LEFT(range, link);
-		}
-	}
-	return found;
+	range_path_find(&path, tree, page);
+	before = range_path_range(&path);
+	next = range_path_next(&path);
+	return next && next->first <= page ? next : before;
 }
 
 Range *range_tree_behind(const RangeTree *tree, uint64_t page)
 {
-	Range *range = RB_ROOT(&tree->links), *found = NULL;
+	RangePath path;
+	Range *next;
 
-	while (range) {
-		if (range->first > page) {
-			found = range;
-			range = RB_LEFT(range, link);
-		} else {
-			range = RB_RIGHT(range, link);
-		}
-	}
-	return found;
+	range_path_find(&path, tree, page);
+	next = range_path_next(&path);
+	return next && next->first <= page ? range_path_next(&path) : next;
 }
 
 Range *range_tree_find(const RangeTree *tree, uint64_t page)
 {
-	Range *range = range_tree_at_or_before(tree, page);
-
-	return range && page < range->end ? range : NULL;
+	return range_tree_meeting(tree, page, page + 1);
 }
 
 Range *range_tree_meeting(const RangeTree *tree, uint64_t first, uint64_t end)
 {
-	Range *range = range_tree_at_or_before(tree, first);
+	RangePath path;
+	Range *next;
 
-	if (range && first < range->end)
-		return range;
-	range = range ? range_tree_next(range) : range_tree_first(tree);
-	return range && range->first < end ? range : NULL;
+	range_path_find(&path, tree, first);
+	next = range_path_next(&path);
+	return next && next->first < end ? next : NULL;
 }
 
 Range *range_tree_first(const RangeTree *tree)
 {
-	return RB_MIN(RangeLinks, (struct RangeLinks *)&tree->links);
+	RangePath path;
+
+	range_path_find(&path, tree, 0);
+	return range_path_next(&path);
 }
 
 Range *range_tree_last(const RangeTree *tree)
 {
-	return RB_MAX(RangeLinks, (struct RangeLinks *)&tree->links);
+	RangePath path;
+
+	range_path_find(&path, tree, tree->end);
+	return range_path_range(&path);
 }
 
 /* --- choosing -------------------------------------------------------------------------------- */
 
-/* The lowest range in the subtree with a gap of so many pages behind it. */
-static Range *lowest_with_gap(Range *range, uint64_t size)
+/* The lowest place in the path's gap, where that, cut to what is wished, has so many pages. */
+static bool place_in_gap(const RangePath *path, const RangeWish *wish, uint64_t gap_size,
+			 RangePlace *ret)
 {
-	while (range) {
-		if (range->largest_left >= size)
-			range = RB_LEFT(range, link);
-		else if (range->gap >= size)
-			return range;
-		else
-			range = range->largest_right >= size ? RB_RIGHT(range, link) : NULL;
-	}
-	return NULL;
-}
-
-/* The next one above the range. */
-static Range *next_with_gap(Range *range, uint64_t size)
-{
-	Range *parent;
-
-	if (range->largest_right >= size)
-		return lowest_with_gap(RB_RIGHT(range, link), size);
-	for (; (parent = RB_PARENT(range, link)); range = parent) {
-		if (range == RB_RIGHT(parent, link))
-			continue;
-		if (parent->gap >= size)
-			return parent;
-		if (parent->largest_right >= size)
-			return lowest_with_gap(RB_RIGHT(parent, link), size);
-	}
-	return NULL;
-}
-
-/* The lowest place behind the range, where its gap, cut to what is wished, has so many pages. */
-static bool place_behind(Range *range, const RangeWish *wish, uint64_t gap_size, RangePlace *ret)
-{
-	uint64_t begin = range->end, end = range->end + range->gap;
+	uint64_t begin = range_path_end(path), end = begin + *range_path_gap(path);
 
 	if (begin < wish->minimum)
 		begin = wish->minimum;
@@ -155,7 +118,9 @@ static bool place_behind(Range *range, const RangeWish *wish, uint64_t gap_size,
 	uint64_t first = (begin + wish->alignment - 1) & ~(wish->alignment - 1);
 	if (begin + gap_size > end || first + wish->size > end)
 		return false;
-	*ret = (RangePlace){ .before = range, .first = first, .end = first + wish->size };
+	*ret = (RangePlace){ .before = range_path_range(path),
+			     .first = first,
+			     .end = first + wish->size };
 	return true;
 }
 
@@ -163,12 +128,12 @@ static bool place_behind(Range *range, const RangeWish *wish, uint64_t gap_size,
 static bool lowest_place(const RangeTree *tree, const RangeWish *wish, uint64_t gap_size,
 			 RangePlace *ret)
 {
-	Range *range = wish->minimum > 0 ? range_tree_at_or_before(tree, wish->minimum) : NULL;
+	RangePath path;
+	bool found = range_path_lowest_gap(&path, tree, wish->minimum, gap_size);
 
-	if (!range)
-		range = lowest_with_gap(RB_ROOT(&tree->links), gap_size);
-	for (; range && range->end < wish->maximum; range = next_with_gap(range, gap_size))
-		if (place_behind(range, wish, gap_size, ret))
+	for (; found && range_path_end(&path) < wish->maximum;
+	     found = range_path_next_gap(&path, gap_size))
+		if (place_in_gap(&path, wish, gap_size, ret))
 			return true;
 	return false;
 }
@@ -183,12 +148,21 @@ bool range_tree_choose(const RangeTree *tree, const RangeWish *wish, RangePlace 
 
 bool range_tree_place_at(const RangeTree *tree, uint64_t first, uint64_t end, RangePlace *ret)
 {
-	Range *before = range_tree_at_or_before(tree, first);
-	const Range *behind = before ? NULL : range_tree_first(tree);
+	RangePath path;
+	uint64_t free_until = tree->end;
+	Range *before;
 
 	assert(first < end && end <= tree->end);
-	if (before ? first < before->end || end > before->end + before->gap
-		   : behind && end > behind->first)
+	range_path_find(&path, tree, first);
+	before = range_path_range(&path);
+	if (before) {
+		free_until = range_path_end(&path) + *range_path_gap(&path);
+	} else {
+		const Range *behind = range_path_next(&path);
+		if (behind)
+			free_until = behind->first;
+	}
+	if (end > free_until)
 		return false;
 	*ret = (RangePlace){ .before = before, .first = first, .end = end };
 	return true;
@@ -196,199 +170,212 @@ bool range_tree_place_at(const RangeTree *tree, uint64_t first, uint64_t end, Ra
 
 /* --- changing -------------------------------------------------------------------------------- */
 
-/*
- * Brings the ancestors of a range up to date with its gap and its subtrees. Further than the range
- * `through`, if there is one, only as long as there is something to change.
- */
-static void propagate(Range *range, const Range *through)
-{
-	Range *parent;
-
-	for (; (parent = RB_PARENT(range, link)); range = parent) {
-		uint64_t *side = range == RB_LEFT(parent, link) ? &parent->largest_left
-								: &parent->largest_right;
-		uint64_t largest = largest_gap(range);
-
-		if (range == through)
-			through = NULL;
-		if (*side == largest && !through)
-			return;
-		*side = largest;
-	}
-}
-
-static Range *range_tree_previous(Range *range)
-{
-	return RB_PREV(RangeLinks, NULL, range);
-}
-
-/* Hangs the range below the node that it comes directly behind, or the first one below all. */
-static void link_range(RangeTree *tree, Range *before, Range *range)
-{
-	Range *parent = before ? RB_RIGHT(before, link) : RB_ROOT(&tree->links);
-	bool is_right = before && !parent;
-
-	if (is_right)
-		parent = before;
-	else
-		while (parent && RB_LEFT(parent, link))
-			parent = RB_LEFT(parent, link);
-	RB_SET(range, parent, link);
-	if (!parent)
-		RB_ROOT(&tree->links) = range;
-	else if (is_right)
-		RB_RIGHT(parent, link) = range;
-	else
-		RB_LEFT(parent, link) = range;
-	range->largest_left = range->largest_right = 0;
-}
-
 bool range_tree_prepare(RangeTree *tree)
 {
-	(void)tree;
+	bool grows = !tree->root || is_full(tree->root);
+	/* An insert splits one node of a level at most, the root only if that is full. */
+	int needed = grows ? tree->height + 1 : tree->height - 1;
+
+	while (tree->spare_count < needed) {
+		RangeNode *node = malloc(sizeof(*node));
+
+		if (!node)
+			return false;
+		node->below[0].node = tree->spares;
+		tree->spares = node;
+		tree->spare_count++;
+	}
 	return true;
+}
+
+/* Puts an empty leaf, or a node with the old root below it, at the root. */
+static void grow(RangeTree *tree)
+{
+	RangeNode *root = take_spare(tree);
+
+	root->count = 0;
+	if (tree->root) {
+		range_node_insert(root, 0, 0, 0, (RangeBelow){ .node = tree->root });
+		range_node_describe(root, 0);
+	}
+	assert(tree->height < RANGE_PATH_LEVELS);
+	tree->root = root;
+	tree->height++;
+}
+
+static bool is_roomy(const RangeNode *parent, int slot)
+{
+	return slot >= 0 && slot < parent->count &&
+	       parent->below[slot].node->count <= RANGE_NODE_ROOMY;
+}
+
+/* Takes one step towards room in a leaf that is full. */
+static void make_room(RangeTree *tree, const RangePath *path)
+{
+	for (int level = path->leaf; level > 0; level--) {
+		RangeNode *parent = path->nodes[level - 1];
+		int slot = path->slots[level - 1];
+
+		if (is_roomy(parent, slot - 1))
+			range_node_even_out(parent, slot - 1);
+		else if (is_roomy(parent, slot + 1))
+			range_node_even_out(parent, slot);
+		else if (!is_full(parent))
+			range_node_split(parent, slot, take_spare(tree));
+		else
+			continue; /* the parent has to have room first */
+		return;
+	}
+	grow(tree);
 }
 
 void range_tree_insert(RangeTree *tree, const RangePlace *place, Range *range)
 {
-	Range *before = place->before;
-	const Range *behind = before ? NULL : range_tree_first(tree);
-	uint64_t free_until = before   ? before->end + before->gap
-			      : behind ? behind->first
-				       : tree->end;
+	RangePath path;
+	uint64_t free_until = tree->end;
 
+	if (!tree->root)
+		grow(tree);
+	range_path_find(&path, tree, place->first);
+	while (is_full(range_path_leaf(&path))) {
+		make_room(tree, &path);
+		range_path_find(&path, tree, place->first);
+	}
+	assert(range_path_range(&path) == place->before);
+
+	RangeNode *leaf = range_path_leaf(&path);
+	int slot = range_path_slot(&path);
+	uint64_t was = 0, gap_before = 0;
+	if (slot >= 0) {
+		was = leaf->gaps[slot];
+		free_until = leaf->ends[slot] + was;
+		leaf->gaps[slot] = gap_before = place->first - leaf->ends[slot];
+	} else if (leaf->count > 0) {
+		free_until = leaf->below[0].range->first;
+	}
+	uint64_t gap = free_until - place->end;
 	range->first = place->first;
 	range->end = place->end;
-	range->gap = free_until - range->end;
-	if (before)
-		before->gap = range->first - before->end;
-	link_range(tree, before, range);
-	/* The range before, whose gap has changed, is an ancestor. */
-	propagate(range, before);
-	RangeLinks_RB_INSERT_COLOR(&tree->links, range);
+	range_node_insert(leaf, slot + 1, range->end, gap, (RangeBelow){ .range = range });
+	range_path_update(&path, was, gap > gap_before ? gap : gap_before);
 }
 
-static void hang_in_place_of(RangeTree *tree, const Range *old, Range *range)
+/* Adds pages to the gap of the range before the path's, in its leaf or in the one before. */
+static void widen_gap_before(RangePath *path, uint64_t pages)
 {
-	Range *parent = RB_PARENT(old, link);
+	RangePath previous = *path;
 
-	if (!parent)
-		RB_ROOT(&tree->links) = range;
-	else if (RB_LEFT(parent, link) == old)
-		RB_LEFT(parent, link) = range;
-	else
-		RB_RIGHT(parent, link) = range;
+	if (!range_path_previous(&previous))
+		return;
+	uint64_t *gap = range_path_gap(&previous);
+	*gap += pages;
+	range_path_update(&previous, *gap - pages, *gap);
 }
 
-static void adopt_children(Range *range)
+/* Takes levels away that a tree of so few entries does not need. */
+static void lower(RangeTree *tree)
 {
-	if (RB_LEFT(range, link))
-		RB_PARENT(RB_LEFT(range, link), link) = range;
-	if (RB_RIGHT(range, link))
-		RB_PARENT(RB_RIGHT(range, link), link) = range;
+	RangeNode *root = tree->root;
+
+	if (tree->height > 1 ? root->count > 1 : root->count > 0)
+		return;
+	tree->root = tree->height > 1 ? root->below[0].node : NULL;
+	tree->height--;
+	free(root);
 }
 
-/*
- * Exchanges the places of a range that has two children and the next one, which has no left child:
- * RB_REMOVE would do the same, and then bring all ancestors up to date, needed or not.
- */
-static void exchange_with_next(RangeTree *tree, Range *range, Range *next)
+/* Joins a leaf that has become too empty with a neighbour, and so on upwards. */
+static void mend(RangeTree *tree, const RangePath *path)
 {
-	Range swapped = *range;
-	bool is_child = RB_PARENT(next, link) == range;
+	for (int level = path->leaf; level > 0; level--) {
+		RangeNode *parent = path->nodes[level - 1];
+		int left = path->slots[level - 1] > 0 ? path->slots[level - 1] - 1 : 0;
 
-	hang_in_place_of(tree, range, next);
-	if (!is_child)
-		hang_in_place_of(tree, next, range);
-	range->link = next->link;
-	next->link = swapped.link;
-	if (is_child) {
-		RB_RIGHT(next, link) = range;
-		RB_PARENT(range, link) = next;
+		if (path->nodes[level]->count >= RANGE_NODE_LEAST)
+			return;
+		if (parent->below[left].node->count + parent->below[left + 1].node->count >
+		    RANGE_NODE_SLOTS) {
+			range_node_even_out(parent, left);
+			return;
+		}
+		free(range_node_join(parent, left));
 	}
-	adopt_children(range);
-	adopt_children(next);
-	next->largest_left = swapped.largest_left;
-	next->largest_right = swapped.largest_right;
+	lower(tree);
 }
 
-/* Takes the next range's gap out of the way of the exchange, and back. */
-static void make_leaf_like(RangeTree *tree, Range *range)
+/* The way to a range of the tree. */
+static void find_range(RangePath *path, const RangeTree *tree, const Range *range)
 {
-	Range *next = range_tree_next(range);
-	uint64_t gap = next->gap, largest_right = next->largest_right;
-
-	next->gap = 0;
-	propagate(next, NULL);
-	exchange_with_next(tree, range, next);
-	range->largest_left = 0;
-	range->largest_right = largest_right;
-	next->gap = gap;
-	propagate(next, NULL);
+	range_path_find(path, tree, range->end);
+	assert(range_path_range(path) == range);
 }
 
 void range_tree_remove(RangeTree *tree, Range *range)
 {
-	Range *before = range_tree_previous(range);
+	RangePath path;
 
-	/* With no gap of its own the range can be taken out without a change to its ancestors. */
-	if (before)
-		before->gap += range->end - range->first + range->gap;
-	range->gap = 0;
-	if (RB_LEFT(range, link))
-		propagate(before, range);
-	else
-		propagate(range, before);
-	if (RB_LEFT(range, link) && RB_RIGHT(range, link))
-		make_leaf_like(tree, range);
-	RB_REMOVE(RangeLinks, &tree->links, range);
+	find_range(&path, tree, range);
+	RangeNode *leaf = range_path_leaf(&path);
+	int slot = range_path_slot(&path);
+	uint64_t gap = leaf->gaps[slot];
+	widen_gap_before(&path, range->end - range->first + gap);
+	range_node_remove(leaf, slot);
+	range_path_update(&path, gap, 0);
+	mend(tree, &path);
 }
 
 void range_tree_shrink(RangeTree *tree, Range *range, uint64_t first, uint64_t end)
 {
-	Range *before = first > range->first ? range_tree_previous(range) : NULL;
+	RangePath path;
 
 	assert(range->first <= first && first < end && end <= range->end);
-	(void)tree;
-	if (before) {
-		before->gap += first - range->first;
-		propagate(before, NULL);
-	}
-	range->gap += range->end - end;
+	find_range(&path, tree, range);
+	RangeNode *leaf = range_path_leaf(&path);
+	int slot = range_path_slot(&path);
+	uint64_t gap = leaf->gaps[slot];
+	widen_gap_before(&path, first - range->first);
+	leaf->ends[slot] = end;
+	leaf->gaps[slot] = gap + range->end - end;
+	range_path_update(&path, gap, leaf->gaps[slot]);
 	range->first = first;
 	range->end = end;
-	propagate(range, NULL);
 }
 
 /* --- checking -------------------------------------------------------------------------------- */
 
-/* Returns how many black nodes lie on each way down. */
-static unsigned int check_subtree(const Range *range)
+static void check_subtree(const RangeTree *tree, const RangeNode *node, int level)
 {
-	const Range *left, *right;
+	bool is_leaf = level == tree->height - 1;
 
-	if (!range)
-		return 1;
-	left = RB_LEFT(range, link);
-	right = RB_RIGHT(range, link);
-	assert(range->largest_left == largest_gap(left));
-	assert(range->largest_right == largest_gap(right));
-	assert(!left || RB_PARENT(left, link) == range);
-	assert(!right || RB_PARENT(right, link) == range);
+	assert(node->count <= RANGE_NODE_SLOTS);
+	assert(node->count >= (level > 0 ? RANGE_NODE_LEAST : is_leaf ? 1 : 2));
+	for (int slot = 0; slot < node->count; slot++) {
+		RangeBelow below = node->below[slot];
 
-	unsigned int black = check_subtree(left);
-	assert(black == check_subtree(right));
-	return black + (RB_COLOR(range, link) == RB_BLACK);
+		if (is_leaf) {
+			assert(node->ends[slot] == below.range->end);
+			continue;
+		}
+		assert(node->ends[slot] == below.node->ends[0]);
+		assert(node->gaps[slot] == range_node_largest_gap(below.node));
+		check_subtree(tree, below.node, level + 1);
+	}
 }
 
 void range_tree_check(const RangeTree *tree)
 {
-	Range *range, *next;
+	RangePath path;
+	const Range *range, *next;
 
-	check_subtree(RB_ROOT(&tree->links));
-	for (range = range_tree_first(tree); range; range = next) {
-		next = range_tree_next(range);
+	assert((tree->height > 0) == (tree->root != NULL));
+	if (tree->root)
+		check_subtree(tree, tree->root, 0);
+	range_path_find(&path, tree, 0);
+	for (range = range_path_next(&path); range; range = next) {
+		uint64_t gap = *range_path_gap(&path);
+
+		next = range_path_next(&path);
 		assert(range->first < range->end && range->end <= tree->end);
-		assert(range->end + range->gap == (next ? next->first : tree->end));
+		assert(range->end + gap == (next ? next->first : tree->end));
 	}
 }

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tree.h"
-
 /*
  * Taken ranges of pages, none of which overlap, and the gaps between them. Whatever is a range
  * embeds a Range, which its owner keeps; the tree only finds it. First and end are the tree's to
@@ -16,22 +14,23 @@
  * space whose pages are to be chosen from begins with a permanent range at page 0.
  */
 typedef struct Range {
-	RB_ENTRY(Range) link;
-	uint64_t first;        /* page */
-	uint64_t end;          /* the page behind the last */
-	uint64_t gap;          /* free pages from there on */
-	uint64_t largest_left; /* gap, of the ranges on either side below it in the tree */
-	uint64_t largest_right;
+	uint64_t first; /* page */
+	uint64_t end;   /* the page behind the last */
 } Range;
 
+typedef struct RangeNode RangeNode;
+
 typedef struct RangeTree {
-	RB_HEAD(RangeLinks, Range) links;
-	uint64_t end; /* of the space, a page */
+	uint64_t end;    /* of the space, a page */
+	RangeNode *root; /* NULL: there are no ranges */
+	int height;      /* levels of nodes */
+	int spare_count;
+	RangeNode *spares; /* for the next insert, a list */
 } RangeTree;
 
 void range_tree_init(RangeTree *tree, uint64_t end);
 
-/* The ranges stay their owner's. */
+/* Frees the tree's nodes. The ranges stay their owner's. */
 void range_tree_deinit(RangeTree *tree);
 
 /* The last range that begins at the page or before it; the first one that begins behind it; NULL:

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "range-node.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* As many ends as a line of the cache holds. */
+enum { STRIDE = 8 };
+
+/*
+ * Counts instead of halving: first the strides that the page has passed, then the entries of the
+ * one that it lies in. No branch depends on what it reads, nor a load on the one before.
+ */
+int range_node_slot(const RangeNode *node, uint64_t page)
+{
+	const uint64_t *ends = node->ends;
+	int strides = 0, passed;
+
+	for (int slot = STRIDE - 1; slot < node->count; slot += STRIDE)
+		strides += ends[slot] <= page;
+	passed = strides * STRIDE;
+	int stop = passed + STRIDE < node->count ? passed + STRIDE : node->count;
+	for (int slot = passed; slot < stop; slot++)
+		passed += ends[slot] <= page;
+	return passed - 1;
+}
+
+int range_node_gap(const RangeNode *node, int slot, uint64_t size)
+{
+	while (slot < node->count && node->gaps[slot] < size)
+		slot++;
+	return slot;
+}
+
+uint64_t range_node_largest_gap(const RangeNode *node)
+{
+	uint64_t largest = 0;
+
+	for (int slot = 0; slot < node->count; slot++)
+		largest = node->gaps[slot] > largest ? node->gaps[slot] : largest;
+	return largest;
+}
+
+/* Moves entries, also within a node; counts are the caller's. */
+static void move_entries(RangeNode *to, int to_slot, const RangeNode *from, int from_slot,
+			 int count)
+{
+	size_t length = (size_t)count;
+
+	memmove(to->ends + to_slot, from->ends + from_slot, length * sizeof(*to->ends));
+	memmove(to->gaps + to_slot, from->gaps + from_slot, length * sizeof(*to->gaps));
+	memmove(to->below + to_slot, from->below + from_slot, length * sizeof(*to->below));
+}
+
+void range_node_insert(RangeNode *node, int slot, uint64_t end, uint64_t gap, RangeBelow below)
+{
+	assert(node->count < RANGE_NODE_SLOTS);
+	move_entries(node, slot + 1, node, slot, node->count - slot);
+	node->ends[slot] = end;
+	node->gaps[slot] = gap;
+	node->below[slot] = below;
+	node->count++;
+}
+
+void range_node_remove(RangeNode *node, int slot)
+{
+	node->count--;
+	move_entries(node, slot, node, slot + 1, node->count - slot);
+}
+
+void range_node_describe(RangeNode *parent, int slot)
+{
+	const RangeNode *node = parent->below[slot].node;
+
+	parent->ends[slot] = node->ends[0];
+	parent->gaps[slot] = range_node_largest_gap(node);
+}
+
+/* Moves entries from the begin of one node to the end of the one before it. */
+static void move_down(RangeNode *left, RangeNode *right, int count)
+{
+	move_entries(left, left->count, right, 0, count);
+	left->count += count;
+	right->count -= count;
+	move_entries(right, 0, right, count, right->count);
+}
+
+/* From the end of one node to the begin of the next one. */
+static void move_up(RangeNode *left, RangeNode *right, int count)
+{
+	move_entries(right, count, right, 0, right->count);
+	left->count -= count;
+	right->count += count;
+	move_entries(right, 0, left, left->count, count);
+}
+
+void range_node_even_out(RangeNode *parent, int slot)
+{
+	RangeNode *left = parent->below[slot].node, *right = parent->below[slot + 1].node;
+	int half = (left->count + right->count) / 2;
+
+	if (left->count < half)
+		move_down(left, right, half - left->count);
+	else
+		move_up(left, right, left->count - half);
+	range_node_describe(parent, slot);
+	range_node_describe(parent, slot + 1);
+}
+
+void range_node_split(RangeNode *parent, int slot, RangeNode *empty)
+{
+	empty->count = 0;
+	range_node_insert(parent, slot + 1, 0, 0, (RangeBelow){ .node = empty });
+	range_node_even_out(parent, slot);
+}
+
+RangeNode *range_node_join(RangeNode *parent, int slot)
+{
+	RangeNode *left = parent->below[slot].node, *right = parent->below[slot + 1].node;
+
+	move_down(left, right, right->count);
+	range_node_remove(parent, slot + 1);
+	range_node_describe(parent, slot);
+	return right;
+}
