@@ -43,6 +43,7 @@ LIB    = $(wildcard client/lib*.c client/d3dkmt*.c)
 CTL    = $(wildcard client/vailctl*.c client/table*.c)
 TOOLS  = $(wildcard tests/system/tools/*.c)
 BENCH  = $(wildcard tests/bench/*.c)
+VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
 UNIT   = $(wildcard tests/unit/*.c)
 MODEL  = $(wildcard tests/model/*.c)
 WORLD  = tests/unit/fake-host.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c
@@ -57,7 +58,7 @@ objects = $(patsubst %.c,$(1)/%.o,$(2))
 PURE_SOURCES   = $(PROTO) $(CORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
-.PHONY: all run check check-installed check-interop lint check-layers bench help clean sanitized \
+.PHONY: all run check check-installed check-interop lint check-layers bench bench-va help clean sanitized \
         tools fuzz install uninstall
 
 all: build/vaild build/vailctl build/libvail.so build/installed/vailctl
@@ -114,6 +115,10 @@ build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
 build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $^ $(CLIENT_LIBS)
+
+build/tests/va-bench: $(call objects,build,$(PURE_SOURCES) $(VA))
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -o $@ $^ -ljson-c
 
 build/fuzz/%: tests/fuzz/%.c $(PURE_SOURCES) $(WORLD)
 	@mkdir -p $(@D)
@@ -197,6 +202,11 @@ bench:
 	@$(MAKE) --no-print-directory all build/tests/vaild-bench
 	@tests/bench/run
 
+bench-va:
+	@tests/install-packages run
+	@$(MAKE) --no-print-directory build/tests/va-bench
+	@build/tests/va-bench
+
 fuzz: build/fuzz/fuzz-session
 	@echo 'Fuzzing until interrupted; findings are left in build/fuzz/'
 	cd build/fuzz && ./fuzz-session -max_len=4096 corpus $(CURDIR)/tests/fuzz/corpus/session
@@ -271,6 +281,7 @@ help:
 	@echo 'make lint           clang-format, clang-tidy, shell scripts'
 	@echo 'make check-layers   prove that the layers depend one way, and that core and api are pure'
 	@echo 'make bench          measure against a raw socket echo in the same run'
+	@echo 'make bench-va       measure GPU virtual addresses against a plain tree in the same run'
 	@echo 'make fuzz           run libFuzzer on the path from bytes to reply'
 	@echo 'make install        into DESTDIR and prefix (/usr/local); make uninstall takes it away again'
 	@echo 'make clean          remove build/'

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address ranges: the daemon's tree against a plain one. Both get the same calls, round by round in
+ * turns, and have to give the same addresses.
+ */
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../bench.h"
+#include "macros.h"
+#include "spaces.h"
+#include "va-bench.h"
+
+/* All sizes are in pages of 4 KiB. */
+#define GRANULE ((uint64_t)512) /* 2 MiB */
+#define GIB     ((uint64_t)1 << 18)
+#define TIB     ((uint64_t)1 << 28)
+#define SPACE   ((uint64_t)1 << 35) /* 47 bits */
+
+enum { ROUNDS = 9, MANY = 100000 };
+
+/* One of the two that are compared. */
+typedef struct Side {
+	const SpaceKind *kind;
+	void *space;
+	void **live; /* what is taken, in no order */
+	size_t count;
+	uint64_t dice;
+	uint64_t digest; /* of all addresses so far */
+} Side;
+
+typedef struct Sides {
+	Side sides[2];
+} Sides;
+
+static uint64_t roll(Side *side, uint64_t faces)
+{
+	side->dice ^= side->dice << 13;
+	side->dice ^= side->dice >> 7;
+	side->dice ^= side->dice << 17;
+	return side->dice % faces;
+}
+
+static void note(Side *side, uint64_t address)
+{
+	side->digest = (side->digest ^ address) * 1099511628211u;
+}
+
+/* A space of so many pages, the first granule of which is taken for good. */
+static Sides sides_create(uint64_t end, size_t capacity)
+{
+	Sides both = { { { .kind = &ours }, { .kind = &reference } } };
+
+	for (int i = 0; i < 2; i++) {
+		Side *side = &both.sides[i];
+
+		side->dice = 88172645463325252u;
+		side->live = calloc(capacity + 1, sizeof(*side->live));
+		if (!side->live)
+			bench_fail("out of memory");
+		side->space = side->kind->create(end);
+		side->live[side->count++] = side->kind->take(side->space, 0, GRANULE);
+	}
+	return both;
+}
+
+static void sides_destroy(Sides *both)
+{
+	for (int i = 0; i < 2; i++) {
+		Side *side = &both->sides[i];
+
+		while (side->count > 0)
+			side->kind->give_back(side->space, side->live[--side->count]);
+		side->kind->destroy(side->space);
+		free(side->live);
+	}
+}
+
+static void sides_take(Sides *both, uint64_t first, uint64_t end)
+{
+	for (int i = 0; i < 2; i++) {
+		Side *side = &both->sides[i];
+		void *object = side->kind->take(side->space, first, end);
+
+		if (!object)
+			bench_fail("%s: a free place is not", side->kind->name);
+		side->live[side->count++] = object;
+	}
+}
+
+/* Measures rounds of a step in turns, and prints medians; a target of 0 is none. */
+static void compare(const char *what, Sides *both, void (*step)(Side *), size_t steps,
+		    size_t operations_a_step, double target)
+{
+	double times[2][ROUNDS], medians[2];
+	char aim[32] = "";
+
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < 2; i++) {
+			uint64_t begin = bench_now();
+
+			for (size_t k = 0; k < steps; k++)
+				step(&both->sides[i]);
+			times[i][round] =
+				(double)(bench_now() - begin) / (double)(steps * operations_a_step);
+		}
+		if (both->sides[0].digest != both->sides[1].digest)
+			bench_fail("%s: the addresses are not the reference's", what);
+	}
+	for (int i = 0; i < 2; i++)
+		medians[i] = bench_median(times[i], ROUNDS);
+	if (target > 0)
+		snprintf(aim, sizeof(aim), "<= %.0f", target);
+	/* The median has sorted the times. */
+	printf("  %-44s %9.0f %9.0f – %-9.0f %9.0f %6.2f  %s\n", what, medians[0], times[0][0],
+	       times[0][ROUNDS - 1], medians[1], medians[0] / medians[1], aim);
+}
+
+/* --- the mix --------------------------------------------------------------------------------- */
+
+/* One to eight granules, aligned to one, two or four. */
+static void *allocate_some(Side *side)
+{
+	RangeWish wish = { .size = GRANULE * (1 + roll(side, 8)),
+			   .alignment = GRANULE << roll(side, 3),
+			   .unit = GRANULE,
+			   .maximum = SPACE };
+	void *object = side->kind->allocate(side->space, &wish);
+
+	if (!object)
+		bench_fail("%s: the space is full", side->kind->name);
+	note(side, side->kind->first(object));
+	return object;
+}
+
+/* One granule anywhere in the part of the space that is in use; elsewhere if that is taken. */
+static void *take_one(Side *side)
+{
+	uint64_t first = GRANULE * (1 + roll(side, side->count * 8));
+	void *object = side->kind->take(side->space, first, first + GRANULE);
+
+	note(side, object != NULL);
+	return object ? object : allocate_some(side);
+}
+
+/* Gives back any but the permanent one; its place in the list is for the next. */
+static void **give_any_back(Side *side)
+{
+	void **any = &side->live[1 + roll(side, side->count - 1)];
+
+	side->kind->give_back(side->space, *any);
+	return any;
+}
+
+static void mixed_step(Side *side)
+{
+	*give_any_back(side) = allocate_some(side);
+	*give_any_back(side) = take_one(side);
+}
+
+static void fill(Side *side, size_t count)
+{
+	while (side->count <= count) {
+		side->live[side->count] = allocate_some(side);
+		side->count++;
+		if (roll(side, 3) == 0)
+			*give_any_back(side) = take_one(side);
+	}
+}
+
+static void measure_mix(void)
+{
+	static const struct {
+		size_t count;
+		double target;
+	} sizes[] = { { 1000, 120 }, { 10000, 150 }, { 100000, 300 }, { 1000000, 800 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		Sides both = sides_create(SPACE, sizes[i].count);
+		char what[64];
+
+		for (int k = 0; k < 2; k++)
+			fill(&both.sides[k], sizes[i].count);
+		snprintf(what, sizeof(what), "mix, %zu live", sizes[i].count);
+		compare(what, &both, mixed_step, 50000, 4, sizes[i].target);
+		sides_destroy(&both);
+	}
+}
+
+/* --- requests that are hard to grant --------------------------------------------------------- */
+
+/* Takes pages and gives them back at once; none is an answer, too. */
+static void pair(Side *side, uint64_t size, uint64_t alignment)
+{
+	RangeWish wish = { size, alignment, GRANULE, 0, SPACE };
+	void *object = side->kind->allocate(side->space, &wish);
+
+	note(side, object ? side->kind->first(object) : 0);
+	if (object)
+		side->kind->give_back(side->space, object);
+}
+
+static void aligned_pair(Side *side)
+{
+	pair(side, GIB / 2, GIB);
+}
+
+/* Gaps of nearly 1 GiB behind each multiple of 1 GiB but the last. */
+static void measure_adversary(void)
+{
+	Sides both = sides_create(SPACE, MANY);
+
+	for (uint64_t i = 1; i < MANY; i++)
+		sides_take(&both, i * GIB, i * GIB + GRANULE);
+	compare("1e5 gaps, one aligned to 1 GiB: pair", &both, aligned_pair, 50000, 1, 1000);
+	sides_destroy(&both);
+}
+
+static void failing_request(Side *side)
+{
+	pair(side, GIB, GRANULE);
+}
+
+static void measure_failure(void)
+{
+	Sides both = sides_create(MANY * GIB, MANY);
+
+	for (uint64_t i = 1; i < MANY; i++)
+		sides_take(&both, i * GIB, i * GIB + GRANULE);
+	compare("1e5 gaps, none of the size: refusal", &both, failing_request, 50000, 1, 2000);
+	sides_destroy(&both);
+}
+
+static void fragmented_pair(Side *side)
+{
+	pair(side, 2 * GRANULE, 2 * GRANULE);
+}
+
+/* Gaps of two granules at odd ones, and one at the far end at an even one. */
+static void measure_fragmented(void)
+{
+	uint64_t last = (4 * MANY + 1) * GRANULE;
+	Sides both = sides_create(last + 3 * GRANULE, MANY + 1);
+
+	for (uint64_t i = 1; i < MANY; i++)
+		sides_take(&both, (4 * i - 1) * GRANULE, (4 * i + 1) * GRANULE);
+	sides_take(&both, last - 2 * GRANULE, last + GRANULE);
+	compare("1e5 gaps of the size, one aligned: pair", &both, fragmented_pair, 20, 1, 0);
+	sides_destroy(&both);
+}
+
+static void megabytes_pair(Side *side)
+{
+	pair(side, 2 * GRANULE, GRANULE);
+}
+
+static void terabytes_pair(Side *side)
+{
+	pair(side, 16 * TIB, GRANULE);
+}
+
+static void measure_reservations(void)
+{
+	Sides both = sides_create(SPACE, MANY);
+
+	for (int i = 0; i < 2; i++)
+		fill(&both.sides[i], MANY);
+	compare("1e5 live, 4 MiB: pair", &both, megabytes_pair, 50000, 1, 0);
+	compare("1e5 live, 16 TiB: pair", &both, terabytes_pair, 50000, 1, 0);
+	sides_destroy(&both);
+}
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+static size_t memory_used(void)
+{
+	struct mallinfo2 used = mallinfo2();
+
+	return used.uordblks + used.hblkhd;
+}
+
+/* What a range costs once the mix has gone on for a while, its object included. */
+static double bytes_a_range(int which)
+{
+	Sides both = sides_create(SPACE, MANY);
+	Side *side = &both.sides[which];
+	size_t before = memory_used();
+
+	fill(side, MANY);
+	for (int i = 0; i < MANY; i++)
+		mixed_step(side);
+	double bytes = (double)(memory_used() - before) / (double)MANY;
+	sides_destroy(&both);
+	return bytes;
+}
+
+static void measure_memory(void)
+{
+	double a = bytes_a_range(0), b = bytes_a_range(1);
+
+	printf("  %-44s %9.1f %21s %9.1f %6.2f  %s\n", "bytes a range, 1e5 live", a, "", b, a / b,
+	       "<= 96");
+}
+
+void measure_address_ranges(void)
+{
+	printf("Address ranges: granules of 2 MiB in a space of 47 bits, on one CPU.\n"
+	       "The mix, in nanoseconds an operation: give back any range, allocate 1 to 8 "
+	       "granules\n"
+	       "aligned to 1, 2 or 4; give back any range, take the granule at a random address, "
+	       "or\n"
+	       "allocate if that is taken. So a half is given back: as much goes as comes.\n"
+	       "A pair allocates and gives back. Medians of %d rounds in turns with a plain tree\n"
+	       "of largest gaps, which has to give the same addresses.\n\n",
+	       ROUNDS);
+	printf("  %-44s %9s %9s – %-9s %9s %6s  %s\n", "nanoseconds", "median", "least", "most",
+	       "plain", "ratio", "target");
+	measure_mix();
+	measure_adversary();
+	measure_failure();
+	measure_fragmented();
+	measure_reservations();
+	measure_memory();
+}
