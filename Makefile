@@ -58,8 +58,8 @@ objects = $(patsubst %.c,$(1)/%.o,$(2))
 PURE_SOURCES   = $(PROTO) $(CORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
-.PHONY: all run check check-installed check-interop lint check-layers bench bench-va help clean sanitized \
-        tools fuzz install uninstall
+.PHONY: all run check check-installed check-interop lint check-layers bench bench-va help clean \
+        sanitized tools fuzz install uninstall
 
 all: build/vaild build/vailctl build/libvail.so build/installed/vailctl
 	@:

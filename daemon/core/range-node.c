@@ -4,6 +4,11 @@
 #include <assert.h>
 #include <string.h>
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* As many ends as a line of the cache holds. */
 enum { STRIDE = 8 };
 
@@ -32,13 +37,20 @@ int range_node_gap(const RangeNode *node, int slot, uint64_t size)
 	return slot;
 }
 
+/* Two at a time, since each comparison waits for the one before. */
 uint64_t range_node_largest_gap(const RangeNode *node)
 {
-	uint64_t largest = 0;
+	const uint64_t *gaps = node->gaps;
+	uint64_t largest = 0, other = 0;
+	int slot = 0;
 
-	for (int slot = 0; slot < node->count; slot++)
-		largest = node->gaps[slot] > largest ? node->gaps[slot] : largest;
-	return largest;
+	for (; slot + 1 < node->count; slot += 2) {
+		largest = larger(largest, gaps[slot]);
+		other = larger(other, gaps[slot + 1]);
+	}
+	if (slot < node->count)
+		largest = larger(largest, gaps[slot]);
+	return larger(largest, other);
 }
 
 /* Moves entries, also within a node; counts are the caller's. */

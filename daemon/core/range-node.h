@@ -15,7 +15,8 @@
  * a gap that is to be judged, without a look at the range.
  */
 enum {
-	RANGE_NODE_SLOTS = 32, /* measured: from 16 to 64 it hardly matters */
+	/* Measured: fewer are slower at 1e3 and at 1e6 ranges, more are no faster. */
+	RANGE_NODE_SLOTS = 48,
 	/* But for the root, no node has fewer entries. */
 	RANGE_NODE_LEAST = RANGE_NODE_SLOTS / 2,
 	/* A node with more takes no entries off a full neighbour: it would soon be full, too. */

@@ -7,7 +7,7 @@
 
 #include "range-node.h"
 
-/* More levels than memory could hold: half full nodes of 16 entries, 16^12 ranges. */
+/* More levels than memory could hold: of nodes that are half full. */
 enum { RANGE_PATH_LEVELS = 12 };
 
 /*
