@@ -210,7 +210,7 @@ static NTSTATUS check_mapping(const Mapping *mapping, uint64_t size, Failure *fa
 		return failure_parameter(failure, "offsetInBytes",
 					 "is not a multiple of %" PRIu64 "; align it",
 					 GPU_PAGE_SIZE);
-	if (size > INT64_MAX - mapping->offset)
+	if (mapping->offset > INT64_MAX || size > INT64_MAX - mapping->offset)
 		return failure_parameter(failure, "offsetInBytes",
 					 "and the size reach past 2^63 - 1; no allocation is that "
 					 "large");
@@ -263,8 +263,8 @@ NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placem
 			.kind = GPU_RANGE_MAPPING,
 			.protection = mapping->protection,
 			.has_allocation = mapping->has_allocation,
-			.allocation = mapping->allocation,
-			.offset = mapping->offset,
+			.allocation = mapping->has_allocation ? mapping->allocation : 0,
+			.offset = mapping->has_allocation ? mapping->offset : 0,
 		},
 	};
 	NTSTATUS status = read_placement(space, placement, GPU_PAGE_SIZE, &taking, failure);

@@ -47,7 +47,7 @@ extern const char *const gpu_protection_names[];
 /* What is mapped, and how. */
 typedef struct Mapping {
 	uint64_t allocation; /* the process's own number, kept and given back, not interpreted */
-	uint64_t offset;     /* where in it the mapping begins, in bytes */
+	uint64_t offset;     /* where in it the mapping begins, in bytes; dropped without one */
 	bool has_allocation;
 	GpuProtection protection;
 } Mapping;
@@ -131,7 +131,7 @@ NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Pl
  * manager's then, as long as anything is mapped under them.
  *
  * Returns as address_space_reserve(); STATUS_INVALID_PARAMETER also when allocation is absent with
- * a protection that needs one, or offsetInBytes is no multiple of 4 KiB or runs past 2^63 - 1;
+ * a protection that needs one, or offsetInBytes is no multiple of 4 KiB, or with the size is above 2^63 - 1;
  * STATUS_CONFLICTING_ADDRESSES also for an entry that is the driver's.
  */
 NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
