@@ -7,6 +7,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "adapter.h"
 #include "limit.h"
 #include "log-record.h"
 #include "status.h"
@@ -158,19 +159,40 @@ static bool somebody_asked(EndReason reason)
 	return reason == END_REQUESTED || reason == END_REVOKED || reason == END_DAEMON_STOPPED;
 }
 
-void journal_event(const Event *event)
+/* A registration or a VM that has ended by itself. */
+static void record_end(const Event *event, const char *message_id)
 {
 	char guid[GUID_TEXT_LENGTH + 1];
-	bool is_machine = event->kind == EVENT_VIRTUAL_MACHINE_REMOVED;
 	LogRecord record;
 
-	if (somebody_asked(event->reason) || (event->kind != EVENT_UNREGISTERED && !is_machine))
-		return;
 	guid_format(event->virtual_machine, guid);
-	log_record_init(&record, LOG_INFO,
-			is_machine ? MESSAGE_VM_ENDED : MESSAGE_REGISTRATION_ENDED);
+	log_record_init(&record, LOG_INFO, message_id);
 	add_subject(&record, guid, event->pid, event->uid);
 	log_record_add(&record, "VAIL_REASON=%s", end_reason_name(event->reason));
 	log_record_send(&record, "%s vm=%s pid=%d uid=%u reason=%s", event_kind_name(event->kind),
 			guid, (int)event->pid, event->uid, end_reason_name(event->reason));
+}
+
+static void record_adapter_gone(const Event *event)
+{
+	const Adapter *adapter = container_of(event->thing, Adapter, thing);
+	LogRecord record;
+
+	log_record_init(&record, LOG_NOTICE, MESSAGE_ADAPTER_GONE);
+	log_record_add(&record, "VAIL_ADAPTER=%s", adapter->name);
+	log_record_add(&record, "VAIL_REASON=%s", end_reason_name(event->reason));
+	log_record_send(&record, "%s adapter=%s reason=%s", event_kind_name(event->kind),
+			adapter->name, end_reason_name(event->reason));
+}
+
+void journal_event(const Event *event)
+{
+	if (somebody_asked(event->reason))
+		return;
+	if (event->kind == EVENT_UNREGISTERED)
+		record_end(event, MESSAGE_REGISTRATION_ENDED);
+	else if (event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
+		record_end(event, MESSAGE_VM_ENDED);
+	else if (event->kind == EVENT_ADAPTER_REMOVED)
+		record_adapter_gone(event);
 }

@@ -101,6 +101,21 @@ static const struct {
 	{ "{\"limits\": {\"contexts\": 1000001}}", "limits.contexts: " },
 	{ "{\"limits\": {\"contexts\": null}}", "limits.contexts: " },
 	{ "{\"limits\": {\"elephants\": 1}}", "limits.elephants: " },
+	{ "{\"limits\": {\"adaptersPerProcess\": 1}}", "limits.adaptersPerProcess: " },
+	{ "{\"softwareAdapter\": 1}", "softwareAdapter: is not an object" },
+	{ "{\"softwareAdapter\": {\"reservation\": []}}", "softwareAdapter: reservation " },
+	{ "{\"softwareAdapter\": {\"reservations\": {}}}", "softwareAdapter: reservations " },
+	{ "{\"softwareAdapter\": {\"reservations\": [{}]}}",
+	  "softwareAdapter: reservations[0].sizeInBytes is missing" },
+	{ "{\"softwareAdapter\": {\"reservations\": [{\"sizeInBytes\": 4096}]}}",
+	  "softwareAdapter: reservations[0]: sizeInBytes " },
+	{ "{\"softwareAdapter\": {\"reservations\": [{\"sizeInBytes\": 2097152, "
+	  "\"baseAddress\": 1}]}}",
+	  "softwareAdapter: reservations[0].baseAddress " },
+	{ "{\"softwareAdapter\": {\"systemReservations\": [{\"sizeInBytes\": 4194304, "
+	  "\"baseAddress\": \"0x8000000000\"}, {\"sizeInBytes\": 2097152, "
+	  "\"baseAddress\": \"0x8000200000\"}]}}",
+	  "softwareAdapter: systemReservations[1]: " },
 };
 
 Test(config, a_mistake_names_file_and_key)
@@ -119,4 +134,28 @@ Test(config, a_mistake_names_file_and_key)
 		free(error);
 		folder_remove(&folder);
 	}
+}
+
+Test(config, what_the_software_adapter_reserves)
+{
+	Folder folder = folder_make();
+	Settings settings;
+	char *error;
+
+	folder_write(&folder, "vaild.json",
+		     "{\"softwareAdapter\": {\"reservations\": [\n"
+		     "{\"sizeInBytes\": 4194304, \"alignment\": 4194304,"
+		     " \"allowUserModeMapping\": true},\n"
+		     "{\"sizeInBytes\": 2097152, \"baseAddress\": \"0x10000000000\"}]},\n"
+		     "\"limits\": {\"userRangesPerProcess\": 9}}");
+	cr_assert(config_load(folder.path, &settings, &error), "%s", error);
+	const ConfiguredReservations *reservations = &settings.software_adapter.of_processes;
+	cr_assert_eq(reservations->count, 2u);
+	cr_assert_eq(reservations->items[0].size, 4194304u);
+	cr_assert_eq(reservations->items[0].alignment, 4194304u);
+	cr_assert(reservations->items[0].allow_user_mode_mapping);
+	cr_assert_eq(reservations->items[1].base_address, UINT64_C(0x10000000000));
+	cr_assert_eq(settings.software_adapter.of_system_process.count, 0u);
+	cr_assert_eq(settings.limits.per_owner[LIMIT_USER_RANGES], 9u);
+	folder_remove(&folder);
 }

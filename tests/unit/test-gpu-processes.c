@@ -310,3 +310,104 @@ Test(gpu_processes, a_dead_driver_changes_nothing)
 			 "STATUS_PROCESS_IS_TERMINATING");
 	cast_free(&cast);
 }
+
+/* --- lists of ranges ------------------------------------------------------------------------- */
+
+/* Sends the request, and takes the first reply of its stream alone. */
+static void begin_stream(Session *session, World *world, Caller *caller, const char *process,
+			 Buffer *out)
+{
+	char request[256], filler[LIMIT_UNREAD_PAUSE - 1];
+
+	memset(filler, 'x', sizeof(filler));
+	snprintf(request, sizeof(request),
+		 "{\"method\":\"" DESCRIBE_SPACE
+		 "\",\"parameters\":{\"process\":\"%s\"},\"more\":true}\n",
+		 process);
+	session_init(session, &world->service, caller);
+	buffer_append(&session->input, request, strlen(request));
+	session_arrived(session, &(Arrival){ 0 });
+	buffer_append(out, filler, sizeof(filler)); /* room for one reply */
+	cr_assert_eq(session_pump(session, out), SESSION_PAUSED);
+	buffer_consume(out, sizeof(filler));
+}
+
+static const char *rest_of_stream(Session *session, Buffer *out)
+{
+	buffer_consume(out, buffer_size(out));
+	cr_assert_eq(session_pump(session, out), SESSION_READS);
+	buffer_append(out, "", 1);
+	return buffer_head(out);
+}
+
+Test(gpu_processes, ranges_are_told_one_a_reply_as_they_are_then)
+{
+	char process[64];
+	Session session;
+	Buffer out = BUFFER_INIT;
+	Cast cast = cast_new_quiet();
+	World *world = cast.world;
+
+	call(world, cast.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(world, "process"));
+	reserve(world, cast.client, process, 65536, "0x8000000000");
+	map(world, cast.client, process, 4096, "0x8000000000");
+	map(world, cast.client, process, 4096, "0x8000002000");
+	begin_stream(&session, world, cast.client, process, &out);
+	free_addresses(world, cast.client, process, "0x8000000000", 4096);
+	const char *text = rest_of_stream(&session, &out);
+	const char *reservation = strstr(text, "userReservation");
+	const char *mapping = strstr(text, "0x8000002000");
+	cr_assert(reservation && mapping && reservation < mapping);
+	cr_assert_null(strstr(text, "\"0x8000000000\",\"sizeInBytes\":4096"));
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}
+
+Test(gpu_processes, a_list_of_ranges_ends_when_the_process_is_gone)
+{
+	char process[64];
+	Session session;
+	Buffer out = BUFFER_INIT;
+	Cast cast = cast_new_quiet();
+	World *world = cast.world;
+
+	call(world, cast.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(world, "process"));
+	map(world, cast.client, process, 4096, NULL);
+	begin_stream(&session, world, cast.admin, process, &out);
+	world_exit(world, cast.viewer);
+	cr_assert_str_eq(rest_of_stream(&session, &out),
+			 "{\"parameters\":{\"status\":\"STATUS_SUCCESS\",\"ranges\":[]}}\n");
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}
+
+Test(gpu_processes, one_has_so_many_ranges)
+{
+	char process[64];
+	Limits limits = limits_default;
+	Cast cast = cast_new_quiet();
+	World *world = cast.world;
+
+	limits.per_owner[LIMIT_USER_RANGES] = 2;
+	broker_configure(world->service.broker, &limits, &world->service.settings.software_adapter);
+	call(world, cast.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(world, "process"));
+	cr_assert_str_eq(map(world, cast.client, process, 3 * 4096, "0x8000000000"),
+			 "STATUS_SUCCESS");
+	cr_assert_str_eq(map(world, cast.client, process, 4096, NULL), "STATUS_SUCCESS");
+	cr_assert_str_eq(map(world, cast.client, process, 4096, NULL), "STATUS_QUOTA_EXCEEDED");
+	cr_assert_str_eq(reply_string(world, "limit"), "userRangesPerProcess");
+	cr_assert_eq(reply_number(world, "maximum"), 2u);
+	cr_assert_eq(reply_number(world, "used"), 2u);
+	/* A cut makes one more of one, and asks first. */
+	cr_assert_str_eq(free_addresses(world, cast.client, process, "0x8000001000", 4096),
+			 "STATUS_QUOTA_EXCEEDED");
+	cr_assert_str_eq(translate(world, cast.client, process, "0x8000001000"), "mapped");
+	cr_assert_str_eq(free_addresses(world, cast.client, process, "0x8000000000", 4096),
+			 "STATUS_SUCCESS");
+	cast_free(&cast);
+}
