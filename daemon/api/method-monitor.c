@@ -29,6 +29,26 @@ static void write_limit(Writer *reply, const char *name, uint64_t maximum, uint6
 	writer_object_end(reply);
 }
 
+/* How many of kind the process holds that holds the most, of those that the caller may know. */
+static uint64_t most_of_one_process(const Request *request, LimitKind kind)
+{
+	const Caller *caller = request->caller;
+	uint64_t cursor = 0, most = 0;
+	const Thing *thing;
+
+	while ((thing = thing_after(request->service->broker, THING_GPU_PROCESS, cursor))) {
+		const GpuProcess *gpu_process = container_of(thing, GpuProcess, thing);
+		uint64_t count = address_space_count(&gpu_process->space, kind);
+
+		cursor = thing->serial;
+		if (count > most &&
+		    (caller->is_operator ||
+		     (!gpu_process->payer.is_daemon && gpu_process->payer.uid == caller->account)))
+			most = count;
+	}
+	return most;
+}
+
 static void write_limits(Request *request)
 {
 	Writer *reply = request->reply;
@@ -42,6 +62,9 @@ static void write_limits(Request *request)
 		if (request->caller->is_operator)
 			write_limit(reply, limit_name(kind, false), accounts->limits.in_all[kind],
 				    accounts->used[kind]);
+		if (limit_owner_name(kind))
+			write_limit(reply, limit_owner_name(kind), accounts->limits.per_owner[kind],
+				    most_of_one_process(request, kind));
 	}
 	writer_array_end(reply);
 }

@@ -125,6 +125,20 @@ uint64_t address_space_range_count(const AddressSpace *space)
 	return 1 + space->driver_reservations.count + space->user_ranges.count;
 }
 
+uint64_t address_space_count(const AddressSpace *space, LimitKind kind)
+{
+	switch (kind) {
+	case LIMIT_DRIVER_RESERVATIONS:
+		return space->driver_reservations.count;
+	case LIMIT_USER_RANGES:
+		return space->user_ranges.count;
+	case LIMIT_PAGE_TABLE_ENTRIES:
+		return space->page_tables.written.count;
+	default:
+		return 0;
+	}
+}
+
 /* --- checking -------------------------------------------------------------------------------- */
 
 /* A mapping lies in one reservation, and where that is a driver's, under none of its entries. */

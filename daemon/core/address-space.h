@@ -210,6 +210,9 @@ const GpuRange *address_space_next(const AddressSpace *space, uint64_t *cursor);
 /* How many that are. */
 uint64_t address_space_range_count(const AddressSpace *space);
 
+/* How much it holds of what a limit of that kind bounds. */
+uint64_t address_space_count(const AddressSpace *space, LimitKind kind);
+
 /*
  * How often the root table was made anew. With two levels it is as large as the highest range needs
  * (a power of two of entries, and at least two); growing and shrinking is a new root table, which

@@ -1,15 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /* What the daemon tells of itself, and to whom. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "fake-host.h"
+#include "fake-gpu.h"
 
 TestSuite(monitor);
 
 #define GET_STATUS  "io.vaild.Monitor.GetStatus"
 #define GET_METRICS "io.vaild.Monitor.GetMetrics"
 #define RELOAD      "io.vaild.Monitor.ReloadConfiguration"
+
+static size_t limits_of_owners(void)
+{
+	size_t count = 0;
+
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
+		count += limit_owner_name(kind) != NULL;
+	return count;
+}
+
+/* What is said to be used of the limit; UINT64_MAX where it is not told. */
+static uint64_t used_of(World *world, Caller *caller, const char *name)
+{
+	char path[64];
+
+	call(world, caller, GET_STATUS, NULL);
+	for (size_t i = 0; i < reply_count(world, "limits"); i++) {
+		snprintf(path, sizeof(path), "limits[%zu].name", i);
+		if (strcmp(reply_string(world, path), name) != 0)
+			continue;
+		snprintf(path, sizeof(path), "limits[%zu].used", i);
+		return reply_number(world, path);
+	}
+	return UINT64_MAX;
+}
+
+Test(monitor, of_a_limit_per_process_the_one_that_uses_most)
+{
+	char process[64];
+	Cast cast = cast_new_quiet();
+	World *world = cast.world;
+
+	call(world, cast.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(world, "process"));
+	map(world, cast.client, process, 4096, NULL);
+	map(world, cast.client, process, 4096, NULL);
+	call(world, cast.stranger, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(world, "process"));
+	map(world, cast.stranger, process, 4096, NULL);
+	cr_assert_eq(used_of(world, cast.admin, "userRangesPerProcess"), 2u);
+	cr_assert_eq(used_of(world, cast.client, "userRangesPerProcess"), 2u);
+	cr_assert_eq(used_of(world, cast.stranger, "userRangesPerProcess"), 1u);
+	cr_assert_eq(used_of(world, cast.machine, "userRangesPerProcess"), 0u);
+	cr_assert_eq(used_of(world, cast.client, "userRangesPerUid"), 2u);
+	cast_free(&cast);
+}
 
 Test(monitor, operators_are_told_of_all_and_others_of_their_own)
 {
@@ -19,11 +66,11 @@ Test(monitor, operators_are_told_of_all_and_others_of_their_own)
 	cr_assert_str_eq(call(cast.world, cast.admin, GET_STATUS, NULL), "STATUS_SUCCESS");
 	cr_assert_eq(reply_number(cast.world, "virtualMachines"), 1u);
 	cr_assert_eq(reply_number(cast.world, "registrations"), 1u);
-	cr_assert_eq(reply_count(cast.world, "limits"), 2u * LIMIT_MAX);
+	cr_assert_eq(reply_count(cast.world, "limits"), 2u * LIMIT_MAX + limits_of_owners());
 	cr_assert_str_eq(call(cast.world, cast.client, GET_STATUS, NULL), "STATUS_SUCCESS");
 	cr_assert_eq(reply_number(cast.world, "virtualMachines"), 0u);
 	cr_assert_eq(reply_number(cast.world, "registrations"), 1u);
-	cr_assert_eq(reply_count(cast.world, "limits"), (size_t)LIMIT_MAX);
+	cr_assert_eq(reply_count(cast.world, "limits"), LIMIT_MAX + limits_of_owners());
 	call(cast.world, cast.stranger, GET_STATUS, NULL);
 	cr_assert_eq(reply_number(cast.world, "registrations"), 0u);
 	cast_free(&cast);
