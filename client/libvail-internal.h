@@ -10,7 +10,9 @@
  *   libvail-request.c     from method and parameters to bytes
  *   libvail-reply.c       from JSON to status and error details
  *   libvail-call.c        the queue of calls, and everything that waits or calls back
+ *   libvail-parameters.c  what the typed calls share: parameters written, replies read
  *   libvail-methods.c     the typed calls, each a few lines on top
+ *   libvail-watch.c       events
  *
  * What always holds between calls of the library: calls under way are queued in the order in which
  * they were sent, which is the order of their replies, and as long as one is queued there is a

@@ -2,114 +2,10 @@
 /* The typed calls: each writes its parameters, calls, and reads what it needs of the reply. */
 #include <string.h>
 
-#include "guid.h"
 #include "libvail-internal.h"
-#include "writer.h"
+#include "libvail-parameters.h"
 
-/* ---- Parameters ---- */
-
-/* The parameters of one call while they are being written. */
-typedef struct Parameters {
-	Buffer text;
-	Writer writer;
-	const char *wrong; /* one that is NULL and must not be, or no pid */
-} Parameters;
-
-/* The writer writes into the struct itself: it must not be copied. */
-static void parameters_begin(Parameters *parameters)
-{
-	*parameters = (Parameters){ .text = BUFFER_INIT };
-	parameters->writer = WRITER_INIT(&parameters->text);
-	writer_object_begin(&parameters->writer);
-}
-
-static void parameters_deinit(Parameters *parameters)
-{
-	buffer_deinit(&parameters->text);
-}
-
-/* Each of them leaves out what is absent. */
-#define put_string(parameters, name, value)                          \
-	do {                                                         \
-		const char *_text = (value);                         \
-		if (_text) {                                         \
-			writer_key(&(parameters)->writer, name);     \
-			writer_string(&(parameters)->writer, _text); \
-		}                                                    \
-	} while (0)
-
-#define put_required(parameters, name, value)                                  \
-	do {                                                                   \
-		if (!(value))                                                  \
-			(parameters)->wrong = name " is NULL; it is required"; \
-		put_string(parameters, name, value);                           \
-	} while (0)
-
-#define put_pid(parameters, name, value)                                                      \
-	do {                                                                                  \
-		pid_t _pid = (value);                                                         \
-		if (_pid < 0)                                                                 \
-			(parameters)->wrong = name " is negative; name a process by its pid"; \
-		if (_pid > 0) {                                                               \
-			writer_key(&(parameters)->writer, name);                              \
-			writer_unsigned(&(parameters)->writer, (uint64_t)_pid);               \
-		}                                                                             \
-	} while (0)
-
-static void put_party(Parameters *parameters, const VailParty *party)
-{
-	writer_object_begin(&parameters->writer);
-	put_string(parameters, "user", party->user);
-	put_pid(parameters, "pid", party->pid);
-	writer_object_end(&parameters->writer);
-}
-
-/* ---- Calls ---- */
-
-/* Calls with what was written. The reply is as of vail_call_value(). */
-static NTSTATUS parameters_call(struct vail *vail, const char *method, Parameters *parameters,
-				JsonValue **ret_message, JsonValue **ret_reply)
-{
-	if (!vail)
-		return STATUS_INVALID_PARAMETER;
-	if (parameters->wrong)
-		return vail_error_set(vail, STATUS_INVALID_PARAMETER, "%s", parameters->wrong);
-	writer_object_end(&parameters->writer);
-	writer_terminator(&parameters->writer, '\0');
-	if (parameters->writer.failed)
-		return vail_error_no_memory(vail);
-	return vail_call_value(vail, method, buffer_head(&parameters->text), ret_message,
-			       ret_reply);
-}
-
-/* The same for a method whose reply holds nothing but its status. */
-static NTSTATUS parameters_call_plain(struct vail *vail, const char *method, Parameters *parameters)
-{
-	JsonValue *message = NULL, *reply;
-	NTSTATUS status = parameters_call(vail, method, parameters, &message, &reply);
-
-	json_free(message);
-	return status;
-}
-
-/* Copies a handle out of a reply. ret_handle may be NULL. */
-static NTSTATUS read_handle(struct vail *vail, const JsonValue *reply, const char *name,
-			    char *ret_handle)
-{
-	const char *text = json_string(json_member(reply, name));
-	Handle handle;
-
-	if (!text || !handle_parse(text, &handle))
-		return vail_error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
-				      "vaild answered without the handle \"%s\"; use a libvail of "
-				      "its version",
-				      name);
-	if (ret_handle)
-		memcpy(ret_handle, text, VAIL_HANDLE_SIZE);
-	return STATUS_SUCCESS;
-}
-
-_Static_assert(VAIL_HANDLE_SIZE == HANDLE_TEXT_LENGTH + 1, "a handle's text and its NUL");
+/* ---- Registration and contexts ---- */
 
 /* A method that takes a VM's GUID and nothing else. */
 static NTSTATUS call_with_machine(struct vail *vail, const char *method,
@@ -175,6 +71,14 @@ NTSTATUS vail_destroy_context(struct vail *vail, const char *context)
 }
 
 /* ---- Virtual machines ---- */
+
+static void put_party(Parameters *parameters, const VailParty *party)
+{
+	writer_object_begin(&parameters->writer);
+	put_string(parameters, "user", party->user);
+	put_pid(parameters, "pid", party->pid);
+	writer_object_end(&parameters->writer);
+}
 
 static void put_machine(Parameters *parameters, const VailMachine *machine)
 {

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "libvail-internal.h"
+#include "libvail-parameters.h"
 #include "status.h"
-#include "writer.h"
 
 /* Lives from vail_watch() to the last call of the watcher. */
 typedef struct Watching {
@@ -41,19 +41,6 @@ static VailEventKind event_kind(const char *name)
 		if (strcmp(event_names[i], name) == 0)
 			return (VailEventKind)i;
 	return VAIL_EVENT_UNKNOWN;
-}
-
-static const char *member_text(const JsonValue *object, const char *name)
-{
-	return json_string(json_member(object, name));
-}
-
-static uint64_t member_number(const JsonValue *object, const char *name)
-{
-	uint64_t number = 0;
-
-	json_read_unsigned(json_member(object, name), &number);
-	return number;
 }
 
 /* The texts are the value's. */
@@ -124,19 +111,15 @@ static bool take_event(struct vail *vail, NTSTATUS status, const char *parameter
 
 static NTSTATUS submit_watch(struct vail *vail, const char *virtual_machine, Watching *watching)
 {
-	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
-	Writer writer = WRITER_INIT(&text);
+	_cleanup_(parameters_deinit) Parameters parameters;
+	const char *text = NULL;
 
-	writer_object_begin(&writer);
-	if (virtual_machine) {
-		writer_key(&writer, "virtualMachineGuid");
-		writer_string(&writer, virtual_machine);
-	}
-	writer_object_end(&writer);
-	writer_terminator(&writer, '\0');
-	if (writer.failed)
-		return vail_error_no_memory(vail);
-	return vail_submit(vail, "io.vaild.Watch", buffer_head(&text), true, take_event, watching);
+	parameters_begin(&parameters);
+	put_string(&parameters, "virtualMachineGuid", virtual_machine);
+	NTSTATUS status = parameters_end(vail, &parameters, &text);
+	if (status != STATUS_SUCCESS)
+		return status;
+	return vail_submit(vail, "io.vaild.Watch", text, true, take_event, watching);
 }
 
 NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, VailWatch watch, void *context)
