@@ -11,7 +11,8 @@
  *   libvail-reply.c       from JSON to status and error details
  *   libvail-call.c        the queue of calls, and everything that waits or calls back
  *   libvail-parameters.c  what the typed calls share: parameters written, replies read
- *   libvail-methods.c     the typed calls, each a few lines on top
+ *   libvail-methods.c     the typed calls for processes and VMs, each a few lines on top
+ *   libvail-gpu.c         those for adapters, GPU processes and their address spaces
  *   libvail-watch.c       events
  *
  * What always holds between calls of the library: calls under way are queued in the order in which

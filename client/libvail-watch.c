@@ -26,9 +26,13 @@ static const char *const event_names[] = {
 	[VAIL_EVENT_QUARANTINED] = "quarantined",
 	[VAIL_EVENT_QUARANTINE_LIFTED] = "quarantineLifted",
 	[VAIL_EVENT_ADAPTER_ADDED] = "adapterAdded",
+	[VAIL_EVENT_ADAPTER_REMOVED] = "adapterRemoved",
+	[VAIL_EVENT_GPU_PROCESS_REMOVED] = "gpuProcessRemoved",
+	[VAIL_EVENT_PAGE_TABLE_RESIDENT] = "pageTableResident",
 };
 
-_Static_assert(ARRAY_SIZE(event_names) == VAIL_EVENT_ADAPTER_ADDED + 1, "each kind has its name");
+_Static_assert(ARRAY_SIZE(event_names) == VAIL_EVENT_PAGE_TABLE_RESIDENT + 1,
+	       "each kind has its name");
 
 const char *vail_event_name(VailEventKind kind)
 {
@@ -60,6 +64,8 @@ static VailEvent event_read(const JsonValue *value, const char *json)
 		.status = STATUS_SUCCESS,
 		.reason = member_text(value, "reason"),
 		.json = json,
+		.process = member_text(value, "process"),
+		.virtual_address = member_address(value, "virtualAddress"),
 	};
 
 	json_read_real(json_member(registration, "since"), &event.since);

@@ -55,7 +55,7 @@ extern "C" {
 
 #define VAIL_PUBLIC __attribute__((visibility("default")))
 
-/* A handle's text (context, process, adapter, vGPU): 32 hex digits and a NUL. */
+/* A handle's text (context, GPU process, adapter, vGPU): 32 hex digits and a NUL. */
 #define VAIL_HANDLE_SIZE 33
 
 /* For vail_set_timeout(): wait for ever. */
@@ -223,7 +223,10 @@ typedef enum VailEventKind {
 	VAIL_EVENT_VIRTUAL_GPU_REMOVED,
 	VAIL_EVENT_QUARANTINED,
 	VAIL_EVENT_QUARANTINE_LIFTED,
-	VAIL_EVENT_ADAPTER_ADDED
+	VAIL_EVENT_ADAPTER_ADDED,
+	VAIL_EVENT_ADAPTER_REMOVED,
+	VAIL_EVENT_GPU_PROCESS_REMOVED,
+	VAIL_EVENT_PAGE_TABLE_RESIDENT /* to a driver: write your entries of this table again */
 } VailEventKind;
 
 /* One event. Texts are the library's: copy what is to be kept. NULL and 0 mean absent. */
@@ -246,6 +249,9 @@ typedef struct VailEvent {
 	const char *reason;
 
 	const char *json; /* the whole event, as vaild has sent it */
+
+	const char *process;      /* handle of a GPU process */
+	uint64_t virtual_address; /* the first that the page table covers */
 } VailEvent;
 
 /* "registered" for VAIL_EVENT_REGISTERED, and so on; NULL for what is no known kind. */
@@ -333,6 +339,338 @@ VAIL_PUBLIC NTSTATUS vail_create_context(struct vail *vail, const char *adapter,
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED (another process's).
  */
 VAIL_PUBLIC NTSTATUS vail_destroy_context(struct vail *vail, const char *context);
+
+/* ---- GPU virtual addresses, for graphics processes ---- */
+
+/*
+ * process is the handle of the caller's own GPU process, from vail_create_context(); every function
+ * here returns STATUS_INVALID_HANDLE where there is none of it (any more), STATUS_ACCESS_DENIED
+ * where it is another's, and STATUS_INVALID_DEVICE_STATE while its driver has not completed it.
+ *
+ * Addresses and sizes are in bytes. Nothing is ever placed at address 0, so an address of 0 means
+ * absent. STATUS_NO_MEMORY also says that there is no place.
+ */
+
+/* What the GPU may do with a mapping. */
+typedef enum VailProtection {
+	VAIL_PROTECTION_NONE, /* none is told, or one that is newer than this library */
+	VAIL_PROTECTION_READ,
+	VAIL_PROTECTION_READ_WRITE,
+	VAIL_PROTECTION_NO_ACCESS,
+	VAIL_PROTECTION_ZERO /* reads give 0, writes are lost */
+} VailProtection;
+
+/*
+ * Reserves addresses, for mappings to be placed there. Granularity: 64 KiB.
+ *
+ * size: of the range.
+ * base: exactly here; 0: at a place that vaild chooses.
+ * minimum, maximum: with base 0, the place begins at or above the one and ends at or below the
+ *                   other; 0: no bound.
+ * ret_address: where it begins; may be NULL where a base is given.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
+ * STATUS_CONFLICTING_ADDRESSES (something is at base), STATUS_NO_MEMORY (no place),
+ * STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE, STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_reserve_address(struct vail *vail, const char *process, uint64_t size,
+					  uint64_t base, uint64_t minimum, uint64_t maximum,
+					  uint64_t *ret_address);
+
+/* What is to be mapped. Begin with VAIL_MAPPING_INIT; 0 means absent. Granularity: 4 KiB. */
+typedef struct VailMapping {
+	size_t size; /* sizeof(VailMapping) of the caller's header, so that the struct can grow */
+	uint64_t size_in_bytes;
+	uint64_t base;             /* exactly here: free, inside a reservation of the process, or
+				    * inside a driver's that allows it; 0: vaild chooses */
+	uint64_t minimum;          /* with base 0, the place begins at or above it */
+	uint64_t maximum;          /* with base 0, the place ends at or below it */
+	VailProtection protection; /* required */
+	uint64_t allocation; /* the caller's own number, below 2^63, which vaild keeps and gives
+			      * back; told with read and read-write even where it is 0 */
+	uint64_t offset;     /* into the allocation */
+} VailMapping;
+
+#define VAIL_MAPPING_INIT                                                   \
+	{                                                                   \
+		sizeof(VailMapping), 0, 0, 0, 0, VAIL_PROTECTION_NONE, 0, 0 \
+	}
+
+/*
+ * Maps an allocation, or no access, or zero pages.
+ *
+ * ret_address: where it begins; may be NULL where a base is given.
+ *
+ * Returns as vail_reserve_address(); STATUS_CONFLICTING_ADDRESSES also where the driver has set the
+ * page table entry.
+ */
+VAIL_PUBLIC NTSTATUS vail_map_address(struct vail *vail, const char *process,
+				      const VailMapping *mapping, uint64_t *ret_address);
+
+/*
+ * Frees what is mapped or reserved, in whole or in part. Inside one mapping, only that goes, and
+ * what was reserved under it is reserved again; inside one reservation, it goes with the mappings
+ * that it holds. Granularity: 4 KiB.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the range is in no one
+ * mapping or reservation of the process), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE,
+ * STATUS_QUOTA_EXCEEDED (the parts that it leaves would be too many).
+ */
+VAIL_PUBLIC NTSTATUS vail_free_address(struct vail *vail, const char *process, uint64_t address,
+				       uint64_t size);
+
+/* What a walk of the page tables ends at. */
+typedef enum VailTranslationState {
+	VAIL_TRANSLATION_UNKNOWN,           /* vaild is newer than this library */
+	VAIL_TRANSLATION_INVALID,           /* nothing is there, or it is in root entry 0 */
+	VAIL_TRANSLATION_RESERVED,          /* by the driver, and the entry is invalid */
+	VAIL_TRANSLATION_DRIVER_PAGE_TABLE, /* the driver has set the entry */
+	VAIL_TRANSLATION_NOT_RESIDENT,      /* the table of the entry is evicted */
+	VAIL_TRANSLATION_USER_RESERVED,     /* by the process */
+	VAIL_TRANSLATION_MAPPED
+} VailTranslationState;
+
+/* Begin with VAIL_TRANSLATION_INIT. */
+typedef struct VailTranslation {
+	size_t size; /* sizeof(VailTranslation) of the caller's header; becomes that of what the
+		      * library has filled: a later field is there when it reaches beyond it */
+	VailTranslationState state;
+	VailProtection protection; /* with mapped, as are the next two */
+	uint64_t allocation;
+	uint64_t offset;             /* of the address, into the allocation */
+	uint64_t page_table_address; /* to driver and operators; 0: none is told */
+} VailTranslation;
+
+#define VAIL_TRANSLATION_INIT                                                                    \
+	{                                                                                        \
+		sizeof(VailTranslation), VAIL_TRANSLATION_UNKNOWN, VAIL_PROTECTION_NONE, 0, 0, 0 \
+	}
+
+/*
+ * Walks the page tables. For the process itself, its driver, and operators.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (past the end of the
+ * address space), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE.
+ */
+VAIL_PUBLIC NTSTATUS vail_translate_address(struct vail *vail, const char *process,
+					    uint64_t address, VailTranslation *ret_translation);
+
+typedef enum VailRangeKind {
+	VAIL_RANGE_UNKNOWN,         /* vaild is newer than this library */
+	VAIL_RANGE_ROOT_ENTRY_ZERO, /* always invalid */
+	VAIL_RANGE_DRIVER_RESERVATION,
+	VAIL_RANGE_USER_RESERVATION,
+	VAIL_RANGE_MAPPING
+} VailRangeKind;
+
+typedef struct VailRange {
+	size_t size; /* of the struct that the library filled, as in VailEvent */
+	VailRangeKind kind;
+	uint64_t address;
+	uint64_t size_in_bytes;
+	bool allow_user_mode_mapping; /* the process may map inside this driver reservation */
+	VailProtection protection;    /* with a mapping, as are the next two */
+	uint64_t allocation;
+	uint64_t offset;
+} VailRange;
+
+/*
+ * Is given each range. Of the functions on the same handle it may use those that a VailReply may.
+ *
+ * Returns whether it wants more. Other than with VailReply, false leaves the connection as it is,
+ * since an adapter may hang on it: what is left is read and not told.
+ */
+typedef bool (*VailRangeTaker)(struct vail *vail, const VailRange *range, void *context);
+
+/*
+ * Tells what is where, in ascending order, root entry 0 first. For the process itself, its driver,
+ * and operators, whatever its state.
+ *
+ * Returns STATUS_SUCCESS, also when take wanted no more; STATUS_INVALID_HANDLE,
+ * STATUS_ACCESS_DENIED; STATUS_INVALID_DEVICE_STATE from a VailReply. When it fails, ranges may
+ * have been told already.
+ */
+VAIL_PUBLIC NTSTATUS vail_describe_address_space(struct vail *vail, const char *process,
+						 VailRangeTaker take, void *context);
+
+/* One GPU process. Texts are the library's; NULL and 0 mean absent. */
+typedef struct VailListedGpuProcess {
+	size_t size;         /* of the struct that the library filled, as in VailEvent */
+	const char *process; /* handle */
+	const char *adapter; /* handle */
+	bool is_running;     /* false: its driver has not completed it */
+	bool is_system;      /* the adapter's own */
+	pid_t pid;
+	const char *name;
+	const char *virtual_machine; /* GUID */
+	uint64_t contexts;
+	uint64_t ranges;
+} VailListedGpuProcess;
+
+/* As VailRangeTaker, with GPU processes. */
+typedef bool (*VailGpuProcessTaker)(struct vail *vail, const VailListedGpuProcess *process,
+				    void *context);
+
+/*
+ * Tells the GPU processes: the caller's own, those of the caller's adapter, for operators all.
+ *
+ * Returns STATUS_SUCCESS, also when take wanted no more; STATUS_INVALID_DEVICE_STATE from a
+ * VailReply. When it fails, processes may have been told already.
+ */
+VAIL_PUBLIC NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTaker take,
+					     void *context);
+
+/* ---- Adapters and their GPU processes, for drivers ---- */
+
+/*
+ * A driver is an operator's connection that has registered an adapter. The adapter belongs to that
+ * connection: keep its handle (struct vail) open, and ask for all that concerns the adapter on it;
+ * everybody else is answered STATUS_ACCESS_DENIED.
+ *
+ * When the connection ends, so does the adapter, with its GPU processes and their address spaces.
+ * The handle connects anew by itself, but to a vaild for which this is no driver: its calls return
+ * STATUS_INVALID_HANDLE, and the driver has to register again. After a restart of vaild the adapter
+ * waits 30 seconds for that: registered by the same user under the same name it is restored, with
+ * its old handles and its running GPU processes, whose entries that the driver had set are invalid.
+ * So whatever loses the connection (a call that times out, a VailReply that returns false) loses
+ * the adapter; the functions of this header that list lose none.
+ *
+ * A watch keeps its connection to itself, so watching needs a handle of its own: by
+ * VAIL_EVENT_PAGE_TABLE_RESIDENT and VAIL_EVENT_GPU_PROCESS_REMOVED a driver hears of its own.
+ */
+
+#define VAIL_PAGE_TABLE_LEVEL_MAX 6
+
+/* Begin with VAIL_ADAPTER_INIT. */
+typedef struct VailAdapter {
+	size_t size; /* sizeof(VailAdapter) of the caller's header, so that the struct can grow */
+	const char *name; /* for people, and what a driver that comes back is known by */
+
+	/* How many bits of an address index the page table of each level: the leaf table first, the
+	 * root last, 0 behind it. 2 to 6 levels of 1 to 24 bits. Pages have 4 KiB, so that
+	 * addresses have 12 more bits than the sum, at most 57. */
+	uint8_t page_table_index_bit_count[VAIL_PAGE_TABLE_LEVEL_MAX];
+
+	uint64_t max_virtual_gpus; /* 0: vaild's default */
+} VailAdapter;
+
+#define VAIL_ADAPTER_INIT                           \
+	{                                           \
+		sizeof(VailAdapter), NULL, { 0 }, 0 \
+	}
+
+/*
+ * Registers an adapter, and makes its system process, which the driver completes like any other
+ * before it creates more. Operators.
+ *
+ * ret_adapter: the adapter's handle.
+ * ret_system_process: its system process's handle.
+ * ret_restored: whether vaild knew the adapter from before its restart: the system process is
+ *               running, and nothing is to be reserved in it or completed.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
+ * STATUS_OBJECT_NAME_COLLISION (there is one of this name), STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_register_adapter(struct vail *vail, const VailAdapter *adapter,
+					   char ret_adapter[VAIL_HANDLE_SIZE],
+					   char ret_system_process[VAIL_HANDLE_SIZE],
+					   bool *ret_restored);
+
+/*
+ * Ends the adapter, its GPU processes and their address spaces.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_unregister_adapter(struct vail *vail, const char *adapter);
+
+/* Whom a GPU process is for. Begin with VAIL_GPU_PROCESS_INIT; NULL and 0 mean absent. */
+typedef struct VailGpuProcess {
+	size_t size;      /* sizeof(VailGpuProcess) of the caller's header, so that it can grow */
+	pid_t pid;        /* the host process, with which the GPU process ends */
+	const char *name; /* for people */
+	const char *virtual_machine; /* GUID */
+} VailGpuProcess;
+
+#define VAIL_GPU_PROCESS_INIT                         \
+	{                                             \
+		sizeof(VailGpuProcess), 0, NULL, NULL \
+	}
+
+/*
+ * Begins to create a GPU process. The driver reserves what it needs in its address space and then
+ * completes it; until then nobody can use it. When the driver goes before that, all is undone.
+ *
+ * process: NULL for all absent.
+ * ret_process: the GPU process's handle.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_INVALID_PARAMETER,
+ * STATUS_NOT_FOUND (no such process or VM), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the
+ * system process is not completed), STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_create_process(struct vail *vail, const char *adapter,
+					 const VailGpuProcess *process,
+					 char ret_process[VAIL_HANDLE_SIZE]);
+
+/*
+ * Reserves a range of GPU virtual addresses for the driver while it creates the process: what
+ * DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE (DXGKARGCB_RESERVEGPUVIRTUALADDRESSRANGE of d3dkmddi.h) is
+ * to a kernel mode display driver on Windows, with the same parameters.
+ *
+ * size: SizeInBytes, a multiple of what one page table entry above the leaf tables covers
+ *       (leafCoverageInBytes of io.vaild.Gpu.ListAdapters).
+ * alignment: of its start, a power of two and a multiple of that; 0 for just that.
+ * base: BaseAddress, exactly here; 0: at a place that vaild chooses, never in root entry 0.
+ * allow_user_mode_mapping: whether the process may map inside it.
+ * ret_address: StartVirtualAddress; may be NULL where a base is given.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (a multiple that is none,
+ * an overflow, a base in root entry 0 or past the end), STATUS_CONFLICTING_ADDRESSES (something is
+ * at base), STATUS_NO_MEMORY (no place), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the
+ * process is completed), STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_reserve_address_range(struct vail *vail, const char *process,
+						uint64_t size, uint64_t alignment, uint64_t base,
+						bool allow_user_mode_mapping,
+						uint64_t *ret_address);
+
+/*
+ * The process is ready: it runs, and nothing more can be reserved for the driver.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE
+ * (it is completed already).
+ */
+VAIL_PUBLIC NTSTATUS vail_complete_create_process(struct vail *vail, const char *process);
+
+/*
+ * Ends a GPU process, in whatever state, with its contexts and its address space.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_destroy_process(struct vail *vail, const char *process);
+
+/*
+ * Points the page table entry that covers the address, in a range of the driver, at a leaf table of
+ * the driver's own.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the driver has not
+ * reserved the address), STATUS_CONFLICTING_ADDRESSES (the process has mapped under the entry),
+ * STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the entry's table is not resident).
+ */
+VAIL_PUBLIC NTSTATUS vail_set_page_table_entry(struct vail *vail, const char *process,
+					       uint64_t address, uint64_t page_table_address);
+
+/*
+ * Evicts the level 1 table (its entries point at leaf tables; with two levels the root) that covers
+ * the address, or makes it resident again. Then the entries for the process's mappings are as they
+ * were, and those of the driver are invalid, until it sets them. Again is a success that changes
+ * nothing.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_evict_page_table(struct vail *vail, const char *process,
+					   uint64_t address);
+VAIL_PUBLIC NTSTATUS vail_make_page_table_resident(struct vail *vail, const char *process,
+						   uint64_t address);
 
 /* ---- Virtual machines, for VMMs, their managers and operators ---- */
 
