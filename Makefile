@@ -40,7 +40,8 @@ API    = $(wildcard daemon/api/*.c)
 HOST   = $(wildcard daemon/host/*.c)
 MAIN   = daemon/main.c
 LIB    = $(wildcard client/lib*.c client/d3dkmt*.c)
-CTL    = $(wildcard client/vailctl*.c client/table*.c)
+PURE_CTL = $(wildcard client/address-map*.c client/table*.c)
+CTL    = $(wildcard client/vailctl*.c) $(PURE_CTL)
 TOOLS  = $(wildcard tests/system/tools/*.c)
 BENCH  = $(wildcard tests/bench/*.c)
 VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
@@ -95,7 +96,7 @@ build/sanitized/vailctl: $(call objects,build/sanitized,$(PROTO) $(LIB) $(CTL))
 
 ## Tests
 
-build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(UNIT))
+build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(UNIT))
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS) -lcriterion
 

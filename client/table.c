@@ -77,14 +77,21 @@ static size_t column_width(const Table *table, size_t column, bool header)
 	return width;
 }
 
+size_t table_width(const Table *table, bool header)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < table->column_count; i++)
+		width += column_width(table, i, header) + (i > 0 ? strlen(GAP) : 0);
+	return width;
+}
+
 static const char *colour_begin(const Table *table, TableColour colour)
 {
 	static const char *const begins[] = {
-		[TABLE_PLAIN] = "",
-		[TABLE_GREEN] = "\033[32m",
-		[TABLE_YELLOW] = "\033[33m",
-		[TABLE_RED] = "\033[1;31m",
-		[TABLE_UNDERLINED] = "\033[4m",
+		[TABLE_PLAIN] = "",          [TABLE_GREEN] = "\033[32m",
+		[TABLE_YELLOW] = "\033[33m", [TABLE_RED] = "\033[1;31m",
+		[TABLE_BLUE] = "\033[34m",   [TABLE_UNDERLINED] = "\033[4m",
 	};
 	_Static_assert(ARRAY_SIZE(begins) == TABLE_COLOUR_MAX, "each colour has its sequence");
 

@@ -23,6 +23,7 @@ typedef enum TableColour {
 	TABLE_GREEN,
 	TABLE_YELLOW,
 	TABLE_RED,
+	TABLE_BLUE,
 	TABLE_UNDERLINED,
 	TABLE_COLOUR_MAX,
 } TableColour;
@@ -57,6 +58,9 @@ _printf_(2, 3) void table_add_format(Table *table, const char *format, ...);
 
 /* Adds a cell that is shown in a colour where the table has_colours. */
 void table_add_coloured(Table *table, TableColour colour, const char *text);
+
+/* The columns that the table takes on a terminal. */
+size_t table_width(const Table *table, bool header);
 
 /* Prints the rows, under a row of names with header. Returns false, having printed nothing, when
  * there was no memory. */
