@@ -67,27 +67,6 @@ NTSTATUS parameters_call_plain(struct vail *vail, const char *method, Parameters
 
 /* ---- Reading ---- */
 
-const char *member_text(const JsonValue *object, const char *name)
-{
-	return json_string(json_member(object, name));
-}
-
-uint64_t member_number(const JsonValue *object, const char *name)
-{
-	uint64_t number = 0;
-
-	json_read_unsigned(json_member(object, name), &number);
-	return number;
-}
-
-bool member_flag(const JsonValue *object, const char *name)
-{
-	bool flag = false;
-
-	json_read_boolean(json_member(object, name), &flag);
-	return flag;
-}
-
 /* Reads "0x" and 1 to 16 hex digits; strtoull() alone would take blanks, signs and more digits. */
 static bool address_parse(const char *text, uint64_t *ret_address)
 {

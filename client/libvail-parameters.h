@@ -9,6 +9,7 @@
 
 #include "buffer.h"
 #include "json.h"
+#include "members.h"
 #include "vail.h"
 #include "writer.h"
 
@@ -94,10 +95,7 @@ NTSTATUS parameters_call_plain(struct vail *vail, const char *method, Parameters
 
 /* ---- Reading ---- */
 
-/* Members of an object; NULL and 0 where they are absent or of another type. */
-const char *member_text(const JsonValue *object, const char *name);
-uint64_t member_number(const JsonValue *object, const char *name);
-bool member_flag(const JsonValue *object, const char *name);
+/* As the functions of members.h. */
 uint64_t member_address(const JsonValue *object, const char *name);
 
 /* Copies what a reply must hold; STATUS_INVALID_NETWORK_RESPONSE where it does not. The result may

@@ -58,3 +58,23 @@ char *text_escape(const char *text, size_t *ret_width)
 		*ret_width = total;
 	return result;
 }
+
+char *text_escape_to(const char *text, size_t columns)
+{
+	size_t width, left = columns - strlen("...");
+	char *safe = text_escape(text, &width), *end = safe;
+
+	if (!safe || width <= columns)
+		return safe;
+	/* All of it is printable now, and wider than what is left: the end is not reached. */
+	while (true) {
+		size_t character = 1, size = printable_size(end, strlen(end), &character);
+
+		if (character > left)
+			break;
+		left -= character;
+		end += size > 0 ? size : 1;
+	}
+	strcpy(end, "..."); /* more columns, and so bytes, than that are cut */
+	return safe;
+}

@@ -15,4 +15,7 @@
  */
 char *text_escape(const char *text, size_t *ret_width);
 
+/* The same, cut with "..." where it takes more than so many columns, which are at least three. */
+char *text_escape_to(const char *text, size_t columns);
+
 #endif

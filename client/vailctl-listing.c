@@ -59,12 +59,13 @@ static bool take_reply(struct vail *vail, NTSTATUS status, const char *parameter
 	return !fetch->failed;
 }
 
-NTSTATUS listing_fetch(Tool *tool, const char *method, const char *key, Listing *ret_listing)
+NTSTATUS listing_fetch(Tool *tool, const char *method, const char *parameters, const char *key,
+		       Listing *ret_listing)
 {
 	Fetch fetch = { .tool = tool, .listing = ret_listing };
 
 	*ret_listing = (Listing){ .key = key };
-	NTSTATUS status = vail_call_more(tool->vail, method, NULL, take_reply, &fetch);
+	NTSTATUS status = vail_call_more(tool->vail, method, parameters, take_reply, &fetch);
 	return fetch.failed ? STATUS_NO_MEMORY : status;
 }
 

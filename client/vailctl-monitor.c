@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "members.h"
 #include "table.h"
 #include "vailctl.h"
 
@@ -27,21 +28,6 @@ static int ask(Tool *tool, const char *method, JsonValue **ret_reply)
 	}
 	*ret_reply = json_parse(tool->parser, text, strlen(text), &error);
 	return *ret_reply ? EXIT_DONE : tool_no_memory();
-}
-
-static const char *member_text(const JsonValue *object, const char *name)
-{
-	const char *text = json_string(json_member(object, name));
-
-	return text ? text : "";
-}
-
-static uint64_t member_number(const JsonValue *object, const char *name)
-{
-	uint64_t number = 0;
-
-	json_read_unsigned(json_member(object, name), &number);
-	return number;
 }
 
 static TableColour limit_colour(const JsonValue *limit)

@@ -6,31 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "members.h"
 #include "table.h"
 #include "vailctl.h"
 
 /* ---- Reading what vaild says ---- */
-
-static const char *member_text(const JsonValue *object, const char *name)
-{
-	return json_string(json_member(object, name));
-}
-
-static uint64_t member_number(const JsonValue *object, const char *name)
-{
-	uint64_t number = 0;
-
-	json_read_unsigned(json_member(object, name), &number);
-	return number;
-}
-
-static bool member_flag(const JsonValue *object, const char *name)
-{
-	bool flag = false;
-
-	json_read_boolean(json_member(object, name), &flag);
-	return flag;
-}
 
 void add_number(Table *table, const JsonValue *object, const char *name)
 {
@@ -166,15 +146,14 @@ int show_table(const Tool *tool, Table *table, const char *empty)
 	return table_print(table, stdout, legend) ? EXIT_DONE : tool_no_memory();
 }
 
-static void begin_document(Writer *writer)
+void begin_document(Writer *writer)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "status");
 	writer_string(writer, "STATUS_SUCCESS");
 }
 
-/* A document of up to two listings; the second may be NULL. */
-static int show_json(const Listing *first, const Listing *second)
+int show_json(const Listing *first, const Listing *second)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 	Writer writer = WRITER_INIT(&text);
@@ -187,12 +166,11 @@ static int show_json(const Listing *first, const Listing *second)
 	return tool_print_json(&writer);
 }
 
-/* Fetches the list, and shows it as JSON or by way of fill, which adds one item's row. */
-static int show_list(Tool *tool, const char *method, const char *key, Table *table,
-		     void (*fill)(Table *table, const JsonValue *item), const char *empty)
+int show_list(Tool *tool, const char *method, const char *key, Table *table,
+	      void (*fill)(Table *table, const JsonValue *item), const char *empty)
 {
 	_cleanup_(listing_deinit) Listing listing;
-	NTSTATUS status = listing_fetch(tool, method, key, &listing);
+	NTSTATUS status = listing_fetch(tool, method, NULL, key, &listing);
 
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
@@ -231,11 +209,11 @@ int command_list(Tool *tool)
 {
 	_cleanup_(listing_deinit) Listing machines = { 0 }, registrations = { 0 };
 	_cleanup_(table_deinit) Table table = TABLE_INIT(machine_columns);
-	NTSTATUS status = listing_fetch(tool, "io.vaild.Machine.ListVirtualMachines",
+	NTSTATUS status = listing_fetch(tool, "io.vaild.Machine.ListVirtualMachines", NULL,
 					"virtualMachines", &machines);
 
 	if (status == STATUS_SUCCESS)
-		status = listing_fetch(tool, "io.vaild.ListRegistrations", "registrations",
+		status = listing_fetch(tool, "io.vaild.ListRegistrations", NULL, "registrations",
 				       &registrations);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
@@ -368,7 +346,7 @@ int command_describe(Tool *tool)
 	NTSTATUS status = describe(tool, tool->arguments[0], &text);
 
 	if (status == STATUS_SUCCESS)
-		status = listing_fetch(tool, "io.vaild.ListRegistrations", "registrations",
+		status = listing_fetch(tool, "io.vaild.ListRegistrations", NULL, "registrations",
 				       &registrations);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
@@ -385,7 +363,7 @@ int command_describe(Tool *tool)
 	return exit_status;
 }
 
-/* ---- registrations, adapters, quarantines ---- */
+/* ---- registrations, quarantines ---- */
 
 static const TableColumn registration_columns[] = {
 	{ "GUID", false },    { "PID", true },     { "UID", true },
@@ -408,35 +386,6 @@ int command_registrations(Tool *tool)
 
 	return show_list(tool, "io.vaild.ListRegistrations", "registrations", &table,
 			 fill_registration, "No registrations.");
-}
-
-static const TableColumn adapter_columns[] = {
-	{ "ADAPTER", false },     { "NAME", false }, { "SOURCE", false }, { "ADDRESS BITS", true },
-	{ "TABLE LEVELS", true }, { "VGPUS", true }, { "OF", true },
-};
-
-static void fill_adapter(Table *table, const JsonValue *adapter)
-{
-	size_t levels = json_array_size(json_member(adapter, "pageTableIndexBitCount"));
-
-	table_add(table, member_text(adapter, "adapter"));
-	table_add(table, member_text(adapter, "name"));
-	table_add(table, member_text(adapter, "source"));
-	add_number(table, adapter, "virtualAddressBitCount");
-	if (levels > 0)
-		table_add_format(table, "%zu", levels);
-	else
-		table_add(table, NULL);
-	add_number(table, adapter, "virtualGpus");
-	add_number(table, adapter, "maxVirtualGpus");
-}
-
-int command_adapters(Tool *tool)
-{
-	_cleanup_(table_deinit) Table table = TABLE_INIT(adapter_columns);
-
-	return show_list(tool, "io.vaild.Gpu.ListAdapters", "adapters", &table, fill_adapter,
-			 "No adapters.");
 }
 
 static const TableColumn quarantine_columns[] = { { "GUID", false }, { "REASON", false } };

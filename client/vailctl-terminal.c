@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,7 +64,8 @@ void terminal_open(Tool *tool, bool paged)
 {
 	const char *pager = getenv("PAGER");
 
-	if (!isatty(STDOUT_FILENO))
+	tool->has_terminal = isatty(STDOUT_FILENO);
+	if (!tool->has_terminal)
 		return;
 	tool->has_colours = wants_colours();
 	if (paged && !options_have(&tool->options, OPTION_NO_PAGER) &&
@@ -81,4 +83,18 @@ void terminal_close(Tool *tool)
 	close(tool->output);
 	waitpid(tool->pager, NULL, 0);
 	tool->pager = 0;
+}
+
+size_t terminal_width(const Tool *tool, size_t minimum)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size = { 0 };
+	size_t width = columns ? strtoul(columns, NULL, 10) : 0;
+
+	if (width == 0 && tool->has_terminal &&
+	    ioctl(tool->pager > 0 ? tool->output : STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		width = size.ws_col;
+	if (width == 0)
+		width = 80;
+	return width > minimum ? width : minimum;
 }

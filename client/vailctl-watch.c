@@ -23,10 +23,13 @@ static const char *event_colour(const Show *show, VailEventKind kind)
 	case VAIL_EVENT_REGISTERED:
 	case VAIL_EVENT_VIRTUAL_MACHINE_ADDED:
 	case VAIL_EVENT_VIRTUAL_GPU_ASSIGNED:
+	case VAIL_EVENT_ADAPTER_ADDED:
 		return "\033[32m";
 	case VAIL_EVENT_UNREGISTERED:
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
 	case VAIL_EVENT_VIRTUAL_GPU_REMOVED:
+	case VAIL_EVENT_ADAPTER_REMOVED:
+	case VAIL_EVENT_GPU_PROCESS_REMOVED:
 		return "\033[33m";
 	case VAIL_EVENT_QUARANTINED:
 		return "\033[1;31m";
@@ -57,6 +60,9 @@ static void print_event(const Show *show, const VailEvent *event)
 	print_word(" ", event->virtual_machine);
 	print_word(" vgpu ", event->virtual_gpu);
 	print_word(" adapter ", event->adapter);
+	print_word(" process ", event->process);
+	if (event->virtual_address > 0)
+		printf(" address 0x%llx", (unsigned long long)event->virtual_address);
 	if (event->pid > 0) {
 		printf(" pid %d uid %u", (int)event->pid, (unsigned int)event->uid);
 		print_word(" context ", event->graphics_context);

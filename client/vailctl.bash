@@ -42,10 +42,15 @@ __vailctl_argument() {
     __vailctl_guids "$1"
     ;;
   revoke:1) __vailctl_ask --no-legend registrations | awk -v guid="$3" '$1 == guid { print $2 }' ;;
+  "gpu map:0") __vailctl_ask --json gpu processes | __vailctl_values process ;;
   "vgpu remove:0") __vailctl_ask --json list | __vailctl_values virtualGpu ;;
   call:0)
     printf '%s\n' io.vaild.{RegisterVailProcess,UnregisterVailProcess,RevokeRegistration} \
       io.vaild.{ListRegistrations,Watch} io.vaild.Gpu.{ListAdapters,CreateContext,DestroyContext} \
+      io.vaild.Gpu.{RegisterAdapter,UnregisterAdapter,ListProcesses,DescribeAddressSpace} \
+      io.vaild.Gpu.{CreateProcess,CompleteCreateProcess,DestroyProcess,SetReservedPageTableEntry} \
+      io.vaild.Gpu.{EvictPageTable,MakePageTableResident,ReserveGpuVirtualAddressRange} \
+      io.vaild.Gpu.{Reserve,Map,Free,Translate}GpuVirtualAddress \
       io.vaild.Machine.{Register,Update,Unregister,Describe}VirtualMachine \
       io.vaild.Machine.{AssignVirtualGpu,RemoveVirtualGpu,ListVirtualMachines,SetQuarantine} \
       io.vaild.Machine.ListQuarantines io.vaild.Monitor.{GetStatus,GetMetrics,ReloadConfiguration} \
@@ -82,7 +87,7 @@ _vailctl() {
     esac
   done
   command=${words[0]:-}
-  [[ $command != vm && $command != vgpu ]] || command="$command ${words[1]:-}"
+  [[ $command != vm && $command != vgpu && $command != gpu ]] || command="$command ${words[1]:-}"
   if [[ $values == *" $before "* ]]; then
     mapfile -t COMPREPLY < <(__vailctl_value "$before" "$current")
     return
@@ -90,9 +95,10 @@ _vailctl() {
   case ${#words[@]}:$current:$command in
   *:-*:*) choices=$(__vailctl_options "$command") ;;
   0:*) choices="list describe registrations adapters watch status limits metrics reload register exec \
-    revoke vm vgpu call" ;;
+    revoke vm vgpu gpu call" ;;
   1:*:"vm ") choices="add update remove quarantine release quarantines" ;;
   1:*:"vgpu ") choices="assign remove" ;;
+  1:*:"gpu ") choices="adapters processes map" ;;
   *)
     local -a named
     read -ra named <<<"$command"

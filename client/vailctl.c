@@ -43,8 +43,17 @@ static const Command commands[] = {
 	  "Show all that is known of one virtual machine", NULL },
 	{ { "registrations", NULL }, 0, 0, false, PAGED, command_registrations, "",
 	  "Show the registrations: your own, or for operators all", NULL },
-	{ { "adapters", NULL }, 0, 0, false, PAGED, command_adapters, "",
+	{ { "adapters", NULL }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the adapters", NULL },
+	{ { "gpu", "adapters" }, 0, 0, false, PAGED, command_gpu_adapters, "",
+	  "Show the adapters, as does: vailctl adapters", NULL },
+	{ { "gpu", "processes" }, 0, 0, false, PAGED, command_gpu_processes, "",
+	  "Show the GPU processes: your own, or for operators all", NULL },
+	{ { "gpu", "map" }, 1, 1, false, PAGED, command_gpu_map, "PROCESS",
+	  "Draw the address space of a GPU process",
+	  "Bars show page tables to scale: the root, and then those in which ranges are told apart.\n"
+	  "A list of the ranges and the sums follow. PROCESS is a handle, as in: vailctl gpu\n"
+	  "processes. With --json all ranges are told.\n" },
 	{ { "watch", NULL }, 0, 1, false, 0, command_watch, "[GUID]",
 	  "Show what there is, and then each change as it comes",
 	  "A line an event, until it is interrupted, or the last of what you may watch has ended.\n"
@@ -176,7 +185,7 @@ static int unknown_command(const Options *options)
 
 	if (!first)
 		return usage_error("no command is given; see vailctl --help");
-	if (strcmp(first, "vm") != 0 && strcmp(first, "vgpu") != 0)
+	if (strcmp(first, "vm") != 0 && strcmp(first, "vgpu") != 0 && strcmp(first, "gpu") != 0)
 		return usage_error("there is no command %s; see vailctl --help", first);
 	if (options->word_count == 1)
 		return usage_error("%s needs to be told what to do; see vailctl --help", first);

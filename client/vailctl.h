@@ -9,7 +9,8 @@
  *   vailctl-options.c  the command line, taken apart
  *   vailctl-output.c   what becomes of refusals, and JSON for programs
  *   vailctl-listing.c  lists, fetched whole however long they are
- *   vailctl-show.c     commands that show: list, describe, registrations, adapters, quarantines
+ *   vailctl-show.c     commands that show: list, describe, registrations, quarantines
+ *   vailctl-gpu.c      adapters, GPU processes, and what is where in their address spaces
  *   vailctl-monitor.c  commands that show what the daemon is doing: status, limits, metrics, reload
  *   vailctl-watch.c    changes, as they come
  *   vailctl-terminal.c colours and pager
@@ -86,6 +87,7 @@ typedef struct Tool {
 	const char *const *arguments; /* the words behind the command's own */
 	struct vail *vail;
 	JsonParser *parser;
+	bool has_terminal; /* stdout was one before the pager */
 	bool has_colours;
 	pid_t pager; /* 0: none */
 	int output;  /* what stdout was before the pager */
@@ -135,8 +137,10 @@ typedef struct Listing {
 	size_t item_count;
 } Listing;
 
-/* Fetches all items of the method. ret_listing is the caller's in any case, to be deinited. */
-NTSTATUS listing_fetch(Tool *tool, const char *method, const char *key, Listing *ret_listing);
+/* Fetches all items of the method. parameters: JSON text; NULL for none. ret_listing is the
+ * caller's in any case, to be deinited. */
+NTSTATUS listing_fetch(Tool *tool, const char *method, const char *parameters, const char *key,
+		       Listing *ret_listing);
 void listing_deinit(Listing *listing);
 
 /* Writes "key":[items], as a member of an object. */
@@ -152,6 +156,9 @@ void listing_write(Writer *writer, const Listing *listing);
 void terminal_open(Tool *tool, bool paged);
 void terminal_close(Tool *tool);
 
+/* How many columns there are: $COLUMNS, or the terminal's, or 80; never fewer than minimum. */
+size_t terminal_width(const Tool *tool, size_t minimum);
+
 /* ---- vailctl-show.c ---- */
 
 typedef struct Table Table;
@@ -163,13 +170,26 @@ void add_age(Table *table, const JsonValue *object, const char *name);
 /* Prints the table, or the sentence where it is empty. Returns the exit status. */
 int show_table(const Tool *tool, Table *table, const char *empty);
 
+/* Begins the document that --json prints: its status. */
+void begin_document(Writer *writer);
+
+/* Prints a document of up to two listings; the second may be NULL. */
+int show_json(const Listing *first, const Listing *second);
+
+/* Fetches the list, and shows it as JSON or by way of fill, which adds one item's row. */
+int show_list(Tool *tool, const char *method, const char *key, Table *table,
+	      void (*fill)(Table *table, const JsonValue *item), const char *empty);
+
 /* ---- Commands: each returns the exit status ---- */
 
 int command_list(Tool *tool);
 int command_describe(Tool *tool);
 int command_registrations(Tool *tool);
-int command_adapters(Tool *tool);
 int command_quarantines(Tool *tool);
+
+int command_gpu_adapters(Tool *tool);
+int command_gpu_processes(Tool *tool);
+int command_gpu_map(Tool *tool);
 
 int command_vm_add(Tool *tool);
 int command_vm_update(Tool *tool);

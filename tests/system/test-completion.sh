@@ -28,6 +28,7 @@ offers() {
 words() {
   offers "commands" "registrations register" reg
   offers "two words" "quarantine quarantines" vm quar
+  offers "words behind gpu" "adapters processes map" gpu ""
   offers "options" "--name --no-legend --no-pager" vm add "$GUID" --n
   offers "options of another command" "--no-legend --no-pager" list --n
   offers "nothing behind --" "" exec "$GUID" -- re
@@ -43,7 +44,7 @@ completeness() {
     # shellcheck disable=SC2086 # two words
     [[ " $(completions $command) " == *" ${command##* } "* ]] || missing="$missing $command"
   done < <("$PRIVATE/build/vailctl" --help |
-    sed -nE 's/^  vailctl ((vm |vgpu )?[a-z]+).*/\1/p')
+    sed -nE 's/^  vailctl ((vm |vgpu |gpu )?[a-z]+).*/\1/p')
   expect_equal "each command is offered" "" "$missing"
   missing=
   for command in $(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p' \

@@ -51,7 +51,7 @@ completeness() {
   mapfile -t methods < <(sed -n 's/^method \([A-Za-z]*\)(.*/\1/p' "$ROOT"/proto/*.varlink)
   names_each "io.vaild.7 names each method" daemon/io.vaild.7 "${methods[@]}"
   mapfile -t commands < <("$PRIVATE/build/vailctl" --help |
-    sed -nE 's/^  vailctl ([a-z]+( (add|update|remove|quarantine|release|quarantines|assign))?).*/\1/p')
+    sed -nE 's/^  vailctl ([a-z]+( (add|update|remove|quarantine|release|quarantines|assign|adapters|processes|map))?).*/\1/p')
   names_each "vailctl.1 names each command" client/vailctl.1 "${commands[@]}"
   mapfile -t options < <(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p' \
     "$ROOT/client/vailctl-options.c" | sed 's/-/\\\\-/g; s/^/\\\\-/')

@@ -44,6 +44,19 @@ registrations() {
   ctl_as vail-bob 1 "register as another user" register "$GUID" --context
 }
 
+gpus() {
+  local adapters
+
+  ctl_as root 0 "adapters" adapters
+  adapters=$SAID
+  ctl_as root 0 "gpu adapters" gpu adapters
+  expect_equal "they are the same" "$adapters" "$SAID"
+  ctl_as root 2 "gpu alone" gpu
+  ctl_as root 2 "gpu with what is none" gpu nonsense
+  ctl_as root 2 "gpu map of nothing" gpu map
+  ctl_as root 1 "gpu map of what there is not" gpu map 00000000000000000000000000000000
+}
+
 the_rest() {
   ctl_as root 0 "vm quarantine" vm quarantine "$GUID" --reason "GPU hang"
   ctl_as root 0 "vm quarantines" vm quarantines
@@ -64,5 +77,6 @@ the_rest() {
 start_daemon
 administration
 registrations
+gpus
 the_rest
 finish

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/* Adapters, GPU processes, and what is where in their address spaces. */
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address-map.h"
+#include "members.h"
+#include "table-text.h"
+#include "table.h"
+#include "vailctl.h"
+
+#define LIST_ADAPTERS  "io.vaild.Gpu.ListAdapters"
+#define LIST_PROCESSES "io.vaild.Gpu.ListProcesses"
+#define DESCRIBE_SPACE "io.vaild.Gpu.DescribeAddressSpace"
+
+/* The item of the list whose member has this value; NULL when there is none. */
+static const JsonValue *find_item(const Listing *listing, const char *name, const char *value)
+{
+	for (size_t i = 0; value && i < listing->item_count; i++) {
+		const char *text = member_text(listing->items[i], name);
+
+		if (text && strcmp(text, value) == 0)
+			return listing->items[i];
+	}
+	return NULL;
+}
+
+/* ---- adapters ---- */
+
+static const TableColumn adapter_columns[] = {
+	{ "ADAPTER", false },     { "NAME", false },        { "SOURCE", false },
+	{ "ADDRESS BITS", true }, { "TABLE LEVELS", true }, { "VGPUS", true },
+	{ "OF", true },           { "DRIVER", false },      { "SYSTEM PROCESS", false },
+};
+
+static void fill_adapter(Table *table, const JsonValue *adapter)
+{
+	size_t levels = json_array_size(json_member(adapter, "pageTableIndexBitCount"));
+
+	table_add(table, member_text(adapter, "adapter"));
+	table_add(table, member_text(adapter, "name"));
+	table_add(table, member_text(adapter, "source"));
+	add_number(table, adapter, "virtualAddressBitCount");
+	if (levels > 0)
+		table_add_format(table, "%zu", levels);
+	else
+		table_add(table, NULL);
+	add_number(table, adapter, "virtualGpus");
+	add_number(table, adapter, "maxVirtualGpus");
+	table_add(table, member_text(adapter, "driver"));
+	table_add(table, member_text(adapter, "systemProcess"));
+}
+
+int command_gpu_adapters(Tool *tool)
+{
+	_cleanup_(table_deinit) Table table = TABLE_INIT(adapter_columns);
+
+	return show_list(tool, LIST_ADAPTERS, "adapters", &table, fill_adapter, "No adapters.");
+}
+
+/* ---- processes ---- */
+
+static const TableColumn process_columns[] = {
+	{ "PROCESS", false }, { "ADAPTER", false }, { "STATE", false },
+	{ "PID", true },      { "NAME", false },    { "GUID", false },
+	{ "CONTEXTS", true }, { "RANGES", true },   { "SYSTEM", false },
+};
+
+static void fill_process(Table *table, const JsonValue *process, const Listing *adapters)
+{
+	const JsonValue *adapter = find_item(adapters, "adapter", member_text(process, "adapter"));
+	const char *state = member_text(process, "state");
+	bool is_running = state && strcmp(state, "running") == 0;
+
+	table_add(table, member_text(process, "process"));
+	table_add(table, member_text(adapter, "name"));
+	table_add_coloured(table, is_running ? TABLE_GREEN : TABLE_YELLOW, state);
+	add_number(table, process, "pid");
+	table_add(table, member_text(process, "name"));
+	table_add(table, member_text(process, "virtualMachineGuid"));
+	add_number(table, process, "contexts");
+	add_number(table, process, "ranges");
+	table_add(table, member_flag(process, "systemProcess") ? "yes" : "no");
+}
+
+int command_gpu_processes(Tool *tool)
+{
+	_cleanup_(listing_deinit) Listing processes = { 0 }, adapters = { 0 };
+	_cleanup_(table_deinit) Table table = TABLE_INIT(process_columns);
+	NTSTATUS status = listing_fetch(tool, LIST_PROCESSES, NULL, "processes", &processes);
+
+	if (status == STATUS_SUCCESS)
+		status = listing_fetch(tool, LIST_ADAPTERS, NULL, "adapters", &adapters);
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	if (options_have(&tool->options, OPTION_JSON))
+		return show_json(&processes, &adapters);
+	for (size_t i = 0; i < processes.item_count; i++)
+		fill_process(&table, processes.items[i], &adapters);
+	return show_table(tool, &table, "No GPU processes.");
+}
+
+/* ---- map ---- */
+
+/* Whose address space is shown. The values are the listings'. */
+typedef struct Subject {
+	Listing processes;
+	Listing adapters;
+	const JsonValue *process;
+	const JsonValue *adapter;
+} Subject;
+
+static void subject_deinit(Subject *subject)
+{
+	listing_deinit(&subject->processes);
+	listing_deinit(&subject->adapters);
+}
+
+static NTSTATUS subject_fetch(Tool *tool, const char *process, Subject *ret_subject)
+{
+	Subject *subject = ret_subject;
+	NTSTATUS status =
+		listing_fetch(tool, LIST_PROCESSES, NULL, "processes", &subject->processes);
+
+	if (status == STATUS_SUCCESS)
+		status = listing_fetch(tool, LIST_ADAPTERS, NULL, "adapters", &subject->adapters);
+	if (status != STATUS_SUCCESS)
+		return status;
+	subject->process = find_item(&subject->processes, "process", process);
+	subject->adapter =
+		find_item(&subject->adapters, "adapter", member_text(subject->process, "adapter"));
+	return STATUS_SUCCESS;
+}
+
+/* The ranges while they come in. */
+typedef struct Ranges {
+	VailRange *ranges;
+	size_t count;
+	size_t capacity;
+	bool failed; /* no memory */
+} Ranges;
+
+static void ranges_deinit(Ranges *ranges)
+{
+	free(ranges->ranges);
+}
+
+static bool take_range(struct vail *vail, const VailRange *range, void *context)
+{
+	Ranges *ranges = context;
+
+	(void)vail;
+	if (ranges->count == ranges->capacity) {
+		size_t capacity = ranges->capacity > 0 ? ranges->capacity * 2 : 64;
+		VailRange *grown = reallocarray(ranges->ranges, capacity, sizeof(*grown));
+
+		ranges->failed = !grown;
+		if (!grown)
+			return false;
+		ranges->ranges = grown;
+		ranges->capacity = capacity;
+	}
+	ranges->ranges[ranges->count++] = *range;
+	return true;
+}
+
+/* A line of the heading; the text may be somebody else's, and longer than the line. */
+static bool print_field(const char *name, const char *text, size_t width)
+{
+	_cleanup_free_ char *safe = text_escape_to(text ? text : "-", width - strlen(name));
+
+	if (!safe)
+		return false;
+	printf("%s%s\n", name, safe);
+	return true;
+}
+
+static bool print_heading(const Subject *subject, size_t width)
+{
+	const char *name = member_text(subject->process, "name");
+	const char *virtual_machine = member_text(subject->process, "virtualMachineGuid");
+	uint64_t pid = member_number(subject->process, "pid");
+	bool printed = print_field("Process ", member_text(subject->process, "process"), width) &&
+		       print_field("Adapter ", member_text(subject->adapter, "name"), width);
+
+	if (printed && name)
+		printed = print_field("Name    ", name, width);
+	if (printed && virtual_machine)
+		printed = print_field("VM      ", virtual_machine, width);
+	if (pid > 0)
+		printf("PID     %llu\n", (unsigned long long)pid);
+	return printed;
+}
+
+/* Reads the levels of the adapter's page tables, leaf first. Returns how many; 0 for none that can
+ * be drawn. */
+static size_t read_levels(const JsonValue *adapter, uint8_t bits[VAIL_PAGE_TABLE_LEVEL_MAX])
+{
+	const JsonValue *counts = json_member(adapter, "pageTableIndexBitCount");
+	size_t levels = json_array_size(counts);
+
+	if (levels > VAIL_PAGE_TABLE_LEVEL_MAX)
+		return 0;
+	for (size_t i = 0; i < levels; i++) {
+		uint64_t count = 0;
+
+		json_read_unsigned(json_array_at(counts, i), &count);
+		bits[i] = count < UINT8_MAX ? (uint8_t)count : UINT8_MAX;
+	}
+	return address_levels_valid(bits, levels) ? levels : 0;
+}
+
+static int draw(const Tool *tool, const Subject *subject, const Ranges *ranges)
+{
+	AddressMapStyle style = {
+		.width = terminal_width(tool, ADDRESS_MAP_WIDTH_MIN),
+		.has_unicode = tool->has_terminal && strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+		.has_colours = tool->has_colours,
+		.has_legend = !options_have(&tool->options, OPTION_NO_LEGEND),
+	};
+	uint8_t bits[VAIL_PAGE_TABLE_LEVEL_MAX];
+	size_t levels = read_levels(subject->adapter, bits);
+	MapSpace space;
+
+	if (levels == 0)
+		return command_error("the process's adapter is gone, or has page tables that this "
+				     "vailctl cannot draw; --json tells its ranges");
+	if (!map_space_init(&space, bits, levels, ranges->ranges, ranges->count))
+		return tool_no_memory();
+	bool drawn = !style.has_legend || print_heading(subject, style.width);
+	drawn = drawn && address_map_print(&space, &style, stdout);
+	map_space_deinit(&space);
+	return drawn ? EXIT_DONE : tool_no_memory();
+}
+
+static NTSTATUS fetch_ranges(Tool *tool, const char *process, Listing *ret_ranges)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	writer_object_begin(&writer);
+	writer_key(&writer, "process");
+	writer_string(&writer, process);
+	writer_object_end(&writer);
+	writer_terminator(&writer, '\0');
+	if (writer.failed)
+		return STATUS_NO_MEMORY;
+	return listing_fetch(tool, DESCRIBE_SPACE, buffer_head(&text), "ranges", ret_ranges);
+}
+
+static int show_map_json(Tool *tool, const char *process)
+{
+	_cleanup_(subject_deinit) Subject subject = { 0 };
+	_cleanup_(listing_deinit) Listing ranges = { 0 };
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+	NTSTATUS status = fetch_ranges(tool, process, &ranges);
+
+	if (status == STATUS_SUCCESS)
+		status = subject_fetch(tool, process, &subject);
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	begin_document(&writer);
+	if (subject.process) {
+		writer_key(&writer, "process");
+		writer_value_of(&writer, subject.process);
+	}
+	if (subject.adapter) {
+		writer_key(&writer, "adapter");
+		writer_value_of(&writer, subject.adapter);
+	}
+	listing_write(&writer, &ranges);
+	writer_object_end(&writer);
+	return tool_print_json(&writer);
+}
+
+int command_gpu_map(Tool *tool)
+{
+	const char *process = tool->arguments[0];
+	_cleanup_(subject_deinit) Subject subject = { 0 };
+	_cleanup_(ranges_deinit) Ranges ranges = { 0 };
+
+	if (options_have(&tool->options, OPTION_JSON))
+		return show_map_json(tool, process);
+	NTSTATUS status = vail_describe_address_space(tool->vail, process, take_range, &ranges);
+	if (status == STATUS_SUCCESS && ranges.failed)
+		status = STATUS_NO_MEMORY;
+	if (status == STATUS_SUCCESS)
+		status = subject_fetch(tool, process, &subject);
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	return draw(tool, &subject, &ranges);
+}
