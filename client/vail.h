@@ -532,8 +532,9 @@ VAIL_PUBLIC NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTa
  * STATUS_INVALID_HANDLE, and the driver has to register again. After a restart of vaild the adapter
  * waits 30 seconds for that: registered by the same user under the same name it is restored, with
  * its old handles and its running GPU processes, whose entries that the driver had set are invalid.
- * So whatever loses the connection (a call that times out, a VailReply that returns false) loses
- * the adapter; the functions of this header that list lose none.
+ * So whatever loses the connection (a call that times out, a VailReply that returns false, an
+ * execve()) loses the adapter: a driver sets VAIL_TIMEOUT_NONE. The functions of this header that
+ * list lose none.
  *
  * A watch keeps its connection to itself, so watching needs a handle of its own: by
  * VAIL_EVENT_PAGE_TABLE_RESIDENT and VAIL_EVENT_GPU_PROCESS_REMOVED a driver hears of its own.
@@ -551,7 +552,7 @@ typedef struct VailAdapter {
 	 * addresses have 12 more bits than the sum, at most 57. */
 	uint8_t page_table_index_bit_count[VAIL_PAGE_TABLE_LEVEL_MAX];
 
-	uint64_t max_virtual_gpus; /* 0: vaild's default */
+	uint64_t max_virtual_gpus; /* that can be assigned to VMs */
 } VailAdapter;
 
 #define VAIL_ADAPTER_INIT                           \
