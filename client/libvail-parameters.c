@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "libvail-parameters.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "guid.h"
 #include "libvail-internal.h"
 
@@ -21,14 +19,6 @@ void parameters_begin(Parameters *parameters)
 void parameters_deinit(Parameters *parameters)
 {
 	buffer_deinit(&parameters->text);
-}
-
-void parameters_write_address(Parameters *parameters, uint64_t address)
-{
-	char text[sizeof("0x0123456789abcdef")];
-
-	snprintf(text, sizeof(text), "0x%" PRIx64, address);
-	writer_string(&parameters->writer, text);
 }
 
 NTSTATUS parameters_end(struct vail *vail, Parameters *parameters, const char **ret_text)
@@ -67,25 +57,19 @@ NTSTATUS parameters_call_plain(struct vail *vail, const char *method, Parameters
 
 /* ---- Reading ---- */
 
-/* Reads "0x" and 1 to 16 hex digits; strtoull() alone would take blanks, signs and more digits. */
-static bool address_parse(const char *text, uint64_t *ret_address)
+/* False where the member is absent as well. */
+static bool address_of_member(const JsonValue *object, const char *name, uint64_t *ret_address)
 {
-	size_t digits;
+	const char *text = member_text(object, name);
 
-	if (!text || strncmp(text, "0x", 2) != 0)
-		return false;
-	digits = strspn(text + 2, "0123456789abcdefABCDEF");
-	if (digits < 1 || digits > 16 || text[2 + digits] != '\0')
-		return false;
-	*ret_address = strtoull(text + 2, NULL, 16);
-	return true;
+	return text && address_parse(text, ret_address);
 }
 
 uint64_t member_address(const JsonValue *object, const char *name)
 {
 	uint64_t address = 0;
 
-	address_parse(member_text(object, name), &address);
+	address_of_member(object, name, &address);
 	return address;
 }
 
@@ -111,7 +95,7 @@ NTSTATUS read_address(struct vail *vail, const JsonValue *reply, const char *nam
 {
 	uint64_t address;
 
-	if (!address_parse(member_text(reply, name), &address))
+	if (!address_of_member(reply, name, &address))
 		return vail_error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
 				      "vaild answered without the address \"%s\"; use a libvail of "
 				      "its version",

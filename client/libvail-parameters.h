@@ -59,10 +59,10 @@ void parameters_deinit(Parameters *parameters);
 		writer_unsigned(&(parameters)->writer, (value)); \
 	} while (0)
 
-#define put_address(parameters, name, value)                 \
-	do {                                                 \
-		writer_key(&(parameters)->writer, name);     \
-		parameters_write_address(parameters, value); \
+#define put_address(parameters, name, value)                    \
+	do {                                                    \
+		writer_key(&(parameters)->writer, name);        \
+		writer_address(&(parameters)->writer, (value)); \
 	} while (0)
 
 /* The same where 0 means absent. */
@@ -79,9 +79,6 @@ void parameters_deinit(Parameters *parameters);
 		if (_address != 0)                               \
 			put_address(parameters, name, _address); \
 	} while (0)
-
-/* "0x" and hex digits: the value of a member whose key is written. */
-void parameters_write_address(Parameters *parameters, uint64_t address);
 
 /* Ends what was written and refuses what is wrong with it. *ret_text is the parameters' own. */
 NTSTATUS parameters_end(struct vail *vail, Parameters *parameters, const char **ret_text);

@@ -319,15 +319,17 @@ VAIL_PUBLIC NTSTATUS vail_revoke_registration(struct vail *vail, const char *vir
 /* ---- Graphics contexts ---- */
 
 /*
- * Makes a graphics context for the calling process, and its GPU process on that adapter if it has
- * none. Both end with the process.
+ * Makes a graphics context for the calling process. On the software adapter that makes its GPU
+ * process, too, if it has none; on another, its driver has to have made that. Both end with the
+ * process.
  *
  * adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
  * ret_context: the context's handle.
  * ret_process: the GPU process's handle; NULL when it is not wanted.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_NOT_SUPPORTED (contexts
- * cannot be made on this one), STATUS_QUOTA_EXCEEDED.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_NOT_SUPPORTED (the
+ * adapter's driver has made no process for this one), STATUS_INVALID_DEVICE_STATE (it has not
+ * completed it yet), STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_create_context(struct vail *vail, const char *adapter,
 					 char ret_context[VAIL_HANDLE_SIZE],
@@ -450,7 +452,7 @@ typedef struct VailTranslation {
  * Walks the page tables. For the process itself, its driver, and operators.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (past the end of the
- * address space), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE.
+ * address space), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE from a VailReply.
  */
 VAIL_PUBLIC NTSTATUS vail_translate_address(struct vail *vail, const char *process,
 					    uint64_t address, VailTranslation *ret_translation);
@@ -529,10 +531,8 @@ VAIL_PUBLIC NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTa
  *
  * When the connection ends, so does the adapter, with its GPU processes and their address spaces.
  * The handle connects anew by itself, but to a vaild for which this is no driver: its calls return
- * STATUS_INVALID_HANDLE, and the driver has to register again. After a restart of vaild the adapter
- * waits 30 seconds for that: registered by the same user under the same name it is restored, with
- * its old handles and its running GPU processes, whose entries that the driver had set are invalid.
- * So whatever loses the connection (a call that times out, a VailReply that returns false, an
+ * STATUS_INVALID_HANDLE, and the driver has to register again, as after a restart of vaild. So
+ * whatever loses the connection (a call that times out, a VailReply that returns false, an
  * execve()) loses the adapter: a driver sets VAIL_TIMEOUT_NONE. The functions of this header that
  * list lose none.
  *
@@ -566,8 +566,9 @@ typedef struct VailAdapter {
  *
  * ret_adapter: the adapter's handle.
  * ret_system_process: its system process's handle.
- * ret_restored: whether vaild knew the adapter from before its restart: the system process is
- *               running, and nothing is to be reserved in it or completed.
+ * ret_restored: whether vaild knew the adapter from before its restart: then the system process is
+ *               running, and nothing is to be reserved in it or completed. A vaild that keeps no
+ *               adapters over a restart, like that of this version, says false.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
  * STATUS_OBJECT_NAME_COLLISION (there is one of this name), STATUS_QUOTA_EXCEEDED.
@@ -578,9 +579,11 @@ VAIL_PUBLIC NTSTATUS vail_register_adapter(struct vail *vail, const VailAdapter 
 					   bool *ret_restored);
 
 /*
- * Ends the adapter, its GPU processes and their address spaces.
+ * Ends the adapter, its GPU processes and their address spaces, and the vGPUs on it. Operators may
+ * do it as well.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, STATUS_NOT_SUPPORTED (the
+ * software adapter is always there).
  */
 VAIL_PUBLIC NTSTATUS vail_unregister_adapter(struct vail *vail, const char *adapter);
 
@@ -604,9 +607,10 @@ typedef struct VailGpuProcess {
  * process: NULL for all absent.
  * ret_process: the GPU process's handle.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_INVALID_PARAMETER,
- * STATUS_NOT_FOUND (no such process or VM), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the
- * system process is not completed), STATUS_QUOTA_EXCEEDED.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_INVALID_PARAMETER (no
+ * such process), STATUS_NOT_FOUND (no such VM), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE
+ * (the system process is not completed), STATUS_OBJECT_NAME_COLLISION (the host process has one on
+ * this adapter), STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_create_process(struct vail *vail, const char *adapter,
 					 const VailGpuProcess *process,
@@ -645,7 +649,8 @@ VAIL_PUBLIC NTSTATUS vail_complete_create_process(struct vail *vail, const char 
 /*
  * Ends a GPU process, in whatever state, with its contexts and its address space.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, STATUS_NOT_SUPPORTED (an
+ * adapter's system process goes with the adapter).
  */
 VAIL_PUBLIC NTSTATUS vail_destroy_process(struct vail *vail, const char *process);
 
@@ -655,7 +660,8 @@ VAIL_PUBLIC NTSTATUS vail_destroy_process(struct vail *vail, const char *process
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the driver has not
  * reserved the address), STATUS_CONFLICTING_ADDRESSES (the process has mapped under the entry),
- * STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the entry's table is not resident).
+ * STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the entry's table is not resident),
+ * STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_set_page_table_entry(struct vail *vail, const char *process,
 					       uint64_t address, uint64_t page_table_address);
@@ -664,9 +670,11 @@ VAIL_PUBLIC NTSTATUS vail_set_page_table_entry(struct vail *vail, const char *pr
  * Evicts the level 1 table (its entries point at leaf tables; with two levels the root) that covers
  * the address, or makes it resident again. Then the entries for the process's mappings are as they
  * were, and those of the driver are invalid, until it sets them. Again is a success that changes
- * nothing.
+ * nothing. With two levels the root is made anew, and is resident, when ranges make it grow or
+ * shrink.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED.
+ * Return STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (past the end of the
+ * address space, or in root entry 0), STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_evict_page_table(struct vail *vail, const char *process,
 					   uint64_t address);

@@ -131,8 +131,8 @@ NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Pl
  * manager's then, as long as anything is mapped under them.
  *
  * Returns as address_space_reserve(); STATUS_INVALID_PARAMETER also when allocation is absent with
- * a protection that needs one, or offsetInBytes is no multiple of 4 KiB, or with the size is above 2^63 - 1;
- * STATUS_CONFLICTING_ADDRESSES also for an entry that is the driver's.
+ * a protection that needs one, or offsetInBytes is no multiple of 4 KiB, or with the size is above
+ * 2^63 - 1; STATUS_CONFLICTING_ADDRESSES also for an entry that is the driver's.
  */
 NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
 			   const Mapping *mapping, uint64_t *ret_address, Failure *failure);

@@ -70,9 +70,9 @@ typedef struct RangeWish {
 
 /*
  * Chooses a place: the lowest fitting one in the lowest gap of at least size + alignment - unit,
- * in which one always fits if gaps begin at multiples of unit. O(log n). Where no gap is that large:
- * the lowest place that fits, which takes a look at each gap of at least size; where there is none
- * of those, the answer is at once that there is no place.
+ * in which one always fits if gaps begin at multiples of unit. O(log n). Where no gap is that
+ * large: the lowest place that fits, which takes a look at each gap of at least size; where there
+ * is none of those, the answer is at once that there is no place.
  */
 bool range_tree_choose(const RangeTree *tree, const RangeWish *wish, RangePlace *ret);
 

@@ -116,6 +116,7 @@ examples() {
   run_example daemon/io.vaild.7 status 0 "^$DAEMON\$"
   run_example daemon/io.vaild.7 description 0 'interface io.vaild'
   program
+  run_example client/vailctl.1 map 0 'root at 0x0'
   run_example client/vailctl.1 exec 0 "$GUID"
   run_example client/vailctl.1 script 0 ''
   run_example client/vailctl.1 watch 0 current

@@ -34,13 +34,15 @@ SOCKET=/run/vaild/vaild.sock
   block sh 1
   # shellcheck disable=SC2016 # for the other shell
   echo 'for i in $(seq 500); do [ ! -S /run/vaild/vaild.sock ] || break; sleep 0.02; done'
-  for number in 2 3 4; do block sh "$number"; done
+  for number in 2 3 4 5; do block sh "$number"; done
 } >pasted
 expect "the examples are there" [ "$(wc -l <pasted)" -gt 10 ]
 STATUS=0
 timeout 60 "$BASH" -e pasted >said 2>&1 </dev/null || STATUS=$?
 expect_equal "they work as pasted" 0 "$STATUS"
-expect_equal "socat makes a context and registers" 2 "$(grep -c '^{"parameters":{"status":"STATUS_SUCCESS"' said || true)"
+expect_equal "socat makes a context and registers" 1 "$(grep -c '^{"parameters":{"status":"STATUS_SUCCESS","registration"' said || true)"
+expect_equal "and makes, reserves and maps" 4 "$(grep -cE '^\{"parameters":\{"status":"STATUS_SUCCESS","(context|virtualAddress)"' said || true)"
+expect "an address space is drawn" grep -q '64 MiB  process' said
 expect "libvail registers" grep -qx 'STATUS_SUCCESS *' said
 [ "$FAILED" -eq 0 ] || sed 's/^/# said: /' said
 

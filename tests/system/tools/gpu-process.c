@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gpu-process SOCKET: reads an adapter's handle and an address that the adapter's driver lets it map
+ * at, a line each ("-" for the software adapter, and for no address); then uses its address space
+ * through libvail, prints what was answered, and lives on until stdin ends.
+ */
+#include <inttypes.h>
+#include <vail.h>
+
+#include "tool.h"
+
+static void read_line(char *line, int size)
+{
+	if (!fgets(line, size, stdin))
+		errx(2, "stdin ended");
+	line[strcspn(line, "\n")] = '\0';
+}
+
+static void print(const char *what, NTSTATUS status)
+{
+	printf("%s %s\n", what, vail_status_name(status));
+	fflush(stdout);
+}
+
+static void use(struct vail *vail, const char *process, uint64_t shared)
+{
+	VailMapping mapping = VAIL_MAPPING_INIT;
+	VailTranslation translation = VAIL_TRANSLATION_INIT;
+	uint64_t reserved = 0, mapped = 0;
+
+	print("Reserve", vail_reserve_address(vail, process, 1 << 20, 0, 0, 0, &reserved));
+	mapping.size_in_bytes = 65536;
+	mapping.base = shared ? shared : reserved;
+	mapping.protection = VAIL_PROTECTION_READ_WRITE;
+	mapping.allocation = 7;
+	print("Map", vail_map_address(vail, process, &mapping, &mapped));
+	print("MapAgain", vail_map_address(vail, process, &mapping, &mapped));
+	print("Translate", vail_translate_address(vail, process, mapped + 4096, &translation));
+	printf("allocation %" PRIu64 " offset %" PRIu64 "\n", translation.allocation,
+	       translation.offset);
+	print("Free", vail_free_address(vail, process, mapped, 4096));
+	print("FreeAgain", vail_free_address(vail, process, mapped + 65536, 1 << 21));
+}
+
+int main(int argc, char **argv)
+{
+	char context[VAIL_HANDLE_SIZE], process[VAIL_HANDLE_SIZE];
+	char adapter[64], shared[64];
+	struct vail *vail;
+
+	if (argc != 2)
+		errx(2, "usage: gpu-process SOCKET");
+	read_line(adapter, sizeof(adapter));
+	read_line(shared, sizeof(shared));
+	print("open", vail_open(argv[1], &vail));
+	NTSTATUS status = vail_create_context(vail, strcmp(adapter, "-") == 0 ? NULL : adapter,
+					      context, process);
+	print("CreateContext", status);
+	if (status == STATUS_SUCCESS) {
+		use(vail, process, strtoull(shared, NULL, 16));
+		printf("process %s\n", process);
+		fflush(stdout);
+	}
+	tool_wait_for_end_of_input();
+	/* Where the process was is known by now: whether it is there still, too. */
+	if (status == STATUS_SUCCESS)
+		print("Late", vail_free_address(vail, process, 1 << 20, 4096));
+	vail_close(vail);
+	return 0;
+}
