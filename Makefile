@@ -210,6 +210,7 @@ bench-va:
 
 fuzz: build/fuzz/fuzz-session
 	@echo 'Fuzzing until interrupted; findings are left in build/fuzz/'
+	@mkdir -p build/fuzz/corpus
 	cd build/fuzz && ./fuzz-session -max_len=4096 corpus $(CURDIR)/tests/fuzz/corpus/session
 
 ## Installing

@@ -93,7 +93,7 @@ by_libvail() {
 }
 
 a_driver_of_its_own() {
-  local adapter process viewer driver
+  local adapter process viewer driver input
 
   start_program viewer vail-alice "$TOOLS/gpu-process" "$SOCKET"
   viewer=$PROGRAM
@@ -116,7 +116,8 @@ a_driver_of_its_own() {
   kill_hard "$driver"
   expect "the adapter goes with its driver" within 5 adapter_is_gone "$adapter"
   expect "and that is logged" within 5 grep -q 'adapterRemoved adapter=a card reason=driverGone' "$LOG"
-  exec {INPUT[viewer]}>&-
+  input=${INPUT[viewer]}
+  exec {input}>&-
   expect "and what was on it" within 5 said viewer '^Late STATUS_INVALID_HANDLE'
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gpu-process SOCKET: reads an adapter's handle and an address that the adapter's driver lets it map
- * at, a line each ("-" for the software adapter, and for no address); then uses its address space
- * through libvail, prints what was answered, and lives on until stdin ends.
+ * gpu-process SOCKET: reads an adapter's handle and an address that the adapter's driver lets it
+ * map at, a line each ("-" for the software adapter, and for no address); then uses its address
+ * space through libvail, prints what was answered, and lives on until stdin ends.
  */
 #include <inttypes.h>
 #include <vail.h>
