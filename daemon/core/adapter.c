@@ -82,13 +82,24 @@ static Adapter *find_by_name(Broker *broker, const char *name)
 	return adapter;
 }
 
-/* The limit is asked, nobody has the name, and there is memory. */
+/* Whether the limits allow another adapter, and its system process. */
+static NTSTATUS check_limits(Broker *broker, const Caller *caller, Failure *failure)
+{
+	NTSTATUS status = charge_check(&broker->accounts, caller->account, caller->is_operator,
+				       LIMIT_ADAPTERS, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	return charge_check(&broker->accounts, caller->account, caller->is_operator,
+			    LIMIT_GPU_PROCESSES, failure);
+}
+
+/* The limits are asked, nobody has the name, and there is memory. */
 static NTSTATUS adapter_prepare(Broker *broker, const Caller *caller,
 				const AdapterDescription *description, Adapter **ret_adapter,
 				Failure *failure)
 {
-	NTSTATUS status = charge_check(&broker->accounts, caller->account, caller->is_operator,
-				       LIMIT_ADAPTERS, failure);
+	NTSTATUS status = check_limits(broker, caller, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
