@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_GPU_LIFE_COUNTS_H
+#define TESTS_GPU_LIFE_COUNTS_H
+
+#include "gpu-life-model.h"
+
+#define LIFE_STATUSES 64
+
+/* What a run has seen. */
+typedef struct LifeCounts {
+	uint64_t answers[LIFE_METHOD_MAX][LIFE_STATUSES]; /* by status_index() */
+	uint64_t events[EVENT_MAX][END_MAX];
+} LifeCounts;
+
+extern const char *const life_method_names[];
+
+void life_counts_print(const LifeCounts *counts);
+
+/* Asserts that a run of the default length has seen enough. */
+void life_counts_check(const LifeCounts *counts);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* What happens by itself: processes begin and end, connections come and vanish. */
+#include "gpu-life-model.h"
+
+enum { FIRST_PID = 100, PIDS = 20 };
+
+static FakeProcess *fake_process(World *world, ProcessKey key)
+{
+	for (size_t i = 0; i < world->process_count; i++)
+		if (world->processes[i].key == key)
+			return &world->processes[i];
+	return NULL;
+}
+
+static void connect_to(Life *life, World *world, const LifeHost *host)
+{
+	if (life->connection_count == LIFE_CONNECTIONS || !host->alive)
+		return;
+	life->connections[life->connection_count++] = (LifeConnection){
+		.caller = world_connect(world, fake_process(world, host->key)),
+		.key = host->key,
+		.pid = host->pid,
+		.uid = host->uid,
+	};
+}
+
+/* Pids are few, so that the dead's come again: also while nobody has told of their end yet. */
+static void begin_process(Life *life, World *world, Dice *dice)
+{
+	static const uid_t uids[] = { 0,
+				      LIFE_OPERATOR_UID,
+				      LIFE_OPERATOR_UID,
+				      LIFE_OPERATOR_UID,
+				      LIFE_VIEWER_UID,
+				      LIFE_VIEWER_UID,
+				      LIFE_VIEWER_UID,
+				      1001,
+				      64055 };
+	static const gid_t groups[] = { LIFE_OPERATOR_UID, WORLD_OPERATOR_GROUP };
+	uid_t uid = uids[dice_roll(dice, ARRAY_SIZE(uids))];
+	pid_t pid = FIRST_PID + (pid_t)dice_roll(dice, PIDS);
+
+	if (life->host_count == LIFE_HOSTS || life_live_pid(life, (uint64_t)pid))
+		return;
+	FakeProcess *process = world_process(world, pid, uid);
+	if (uid == LIFE_OPERATOR_UID)
+		process_set_groups(process, uid, ARRAY_SIZE(groups), groups);
+	LifeHost *host = &life->hosts[life->host_count++];
+	*host = (LifeHost){ .key = process->key, .pid = pid, .uid = uid, .alive = true };
+	for (uint64_t i = 1 + dice_roll(dice, 2); i > 0; i--)
+		connect_to(life, world, host);
+}
+
+static void kill_one(Life *life, World *world, Dice *dice)
+{
+	LifeHost *host;
+
+	if (life->host_count == 0)
+		return;
+	host = &life->hosts[dice_roll(dice, life->host_count)];
+	if (host->alive)
+		world_kill(world, fake_process(world, host->key));
+	host->alive = false;
+}
+
+/* In the order in which the world tells it; who is dead is one no more. */
+static void tell_exits(Life *life, World *world)
+{
+	for (size_t i = 0; i < world->process_count; i++) {
+		const LifeHost *host = life_host(life, world->processes[i].key);
+
+		if (host && !host->alive)
+			life_process_exited(life, host->key);
+	}
+	world_tell_exits(world);
+	for (size_t i = life->host_count; i-- > 0;)
+		if (!life->hosts[i].alive)
+			life->hosts[i] = life->hosts[--life->host_count];
+}
+
+static void hang_up(Life *life, World *world, Dice *dice)
+{
+	if (life->connection_count == 0)
+		return;
+	Caller *caller = life->connections[dice_roll(dice, life->connection_count)].caller;
+	life_connection_closed(life, caller);
+	world_disconnect(world, caller);
+}
+
+/* Those who are operators by their group alone are so no more, or again. Drivers they stay. */
+static void reload(Life *life, World *world)
+{
+	life->group_in_force = !life->group_in_force;
+	world->service.settings.has_operator_group = life->group_in_force;
+	world_reload(world);
+}
+
+/* Most connections of processes that are gone go with them; some are held open by others. */
+static void hang_up_the_dead(Life *life, World *world, Dice *dice)
+{
+	for (size_t i = life->connection_count; i-- > 0;) {
+		Caller *caller = life->connections[i].caller;
+
+		if (life_host(life, life->connections[i].key) || dice_chance(dice, 5))
+			continue;
+		life_connection_closed(life, caller);
+		world_disconnect(world, caller);
+	}
+}
+
+void life_stir(Life *life, World *world, Dice *dice)
+{
+	uint64_t roll = dice_roll(dice, 300);
+
+	if (roll < 15)
+		begin_process(life, world, dice);
+	else if (roll < 20 && life->host_count > 0)
+		connect_to(life, world, &life->hosts[dice_roll(dice, life->host_count)]);
+	else if (roll < 23)
+		kill_one(life, world, dice);
+	else if (roll < 26)
+		tell_exits(life, world);
+	else if (roll < 30)
+		hang_up(life, world, dice);
+	else if (roll < 33)
+		hang_up_the_dead(life, world, dice);
+	else if (roll < 34 || (roll < 37 && !life->group_in_force))
+		reload(life, world);
+}

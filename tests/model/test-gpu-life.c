@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of adapters, GPU processes and contexts: random requests, in a world in which processes
+ * end and connections vanish, held against a naive model. After each step the status is the
+ * model's, the lists are, each end was told once and with its reason, and the books are right.
+ *
+ * VAILD_SEED=N makes another run, VAILD_STEPS=N sets its length, VAILD_COUNTS=1 prints what it saw.
+ */
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpu-life-counts.h"
+#include "gpu-life-model.h"
+#include "status.h"
+
+#define SEED_DEFAULT  20261121
+#define STEPS_DEFAULT 40000
+
+TestSuite(gpu_life);
+
+typedef struct Run {
+	World *world;
+	Life *life;
+	Dice dice;
+	Caller *observer; /* root, who does nothing but look */
+	uint64_t seed, step;
+	LifeCounts counts;
+	const char *method;
+	char parameters[512];
+	const char *got;
+} Run;
+
+_printf_(2, 3) static void fail(const Run *run, const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(stderr, "gpu_life: step %" PRIu64 ", %s %s, answered %s: ", run->step,
+		run->method ? run->method : "nothing sent", run->parameters,
+		run->got ? run->got : "nothing");
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	cr_assert_fail("repeat with VAILD_SEED=%" PRIu64, run->seed);
+}
+
+static uint64_t number_from(const char *variable, uint64_t otherwise)
+{
+	const char *text = getenv(variable);
+
+	return text && text[0] != '\0' ? strtoull(text, NULL, 0) : otherwise;
+}
+
+/* --- the lists ------------------------------------------------------------------------------- */
+
+static bool text_is(const JsonValue *object, const char *key, const char *expected)
+{
+	const char *text = json_string(json_member(object, key));
+
+	return strcmp(text ? text : "", expected) == 0;
+}
+
+/* A number that is expected to be absent is expected to be 0. */
+static bool number_is(const JsonValue *object, const char *key, uint64_t expected)
+{
+	uint64_t number = 0;
+
+	json_read_unsigned(json_member(object, key), &number);
+	return number == expected;
+}
+
+static bool adapter_is(const Life *life, const JsonValue *item, const LifeAdapter *adapter)
+{
+	return text_is(item, "adapter", adapter->handle) && text_is(item, "name", adapter->name) &&
+	       text_is(item, "source", adapter->connection ? "client" : "software") &&
+	       text_is(item, "systemProcess", adapter->system_process) &&
+	       number_is(item, "maxVirtualGpus", adapter->max_virtual_gpus) &&
+	       number_is(item, "virtualGpus", life_virtual_gpus_of(life, adapter));
+}
+
+static bool process_is(const Life *life, const JsonValue *item, const LifeGpuProcess *process)
+{
+	char guid[GUID_TEXT_LENGTH + 1] = "";
+	bool is_system = !process->is_system;
+
+	if (process->machine != LIFE_NO_MACHINE)
+		life_machine_guid(process->machine, guid);
+	json_read_boolean(json_member(item, "systemProcess"), &is_system);
+	return text_is(item, "process", process->handle) &&
+	       text_is(item, "adapter", process->adapter) &&
+	       text_is(item, "state", process->is_running ? "running" : "creating") &&
+	       text_is(item, "name", process->name) && text_is(item, "virtualMachineGuid", guid) &&
+	       number_is(item, "pid", (uint64_t)process->pid) && is_system == process->is_system &&
+	       number_is(item, "contexts", life_contexts_of(life, process)) &&
+	       number_is(item, "ranges", 1 + process->reservations + process->user_ranges);
+}
+
+static const JsonValue *read_list(Run *run, Caller *caller, const char *method, const char *key)
+{
+	const char *status = call(run->world, caller, method, NULL);
+
+	if (strcmp(status, "STATUS_SUCCESS") != 0)
+		fail(run, "%s: %s", method, status);
+	return reply_value(run->world, key);
+}
+
+/* Anybody sees all adapters. */
+static void check_adapters(Run *run, Caller *caller)
+{
+	const Life *life = run->life;
+	const JsonValue *list = read_list(run, caller, LIST_ADAPTERS, "adapters");
+
+	if (json_array_size(list) != life->adapter_count)
+		fail(run, "%zu adapters, expected %zu", json_array_size(list), life->adapter_count);
+	for (size_t i = 0; i < life->adapter_count; i++)
+		if (!adapter_is(life, json_array_at(list, i), &life->adapters[i]))
+			fail(run, "other adapters: %s", run->world->reply_text);
+}
+
+/* connection NULL: the observer's, who sees all. */
+static void check_processes(Run *run, const LifeConnection *connection)
+{
+	Life *life = run->life;
+	const JsonValue *list = read_list(run, connection ? connection->caller : run->observer,
+					  LIST_PROCESSES, "processes");
+	size_t at = 0;
+
+	for (size_t i = 0; i < life->process_count; i++) {
+		const LifeGpuProcess *process = &life->processes[i];
+
+		if (connection && !life_is_visible(life, connection, process))
+			continue;
+		if (at >= json_array_size(list) ||
+		    !process_is(life, json_array_at(list, at++), process))
+			fail(run, "process %s is missing or another: %s", process->handle,
+			     run->world->reply_text);
+	}
+	if (at != json_array_size(list))
+		fail(run, "too many processes: %s", run->world->reply_text);
+}
+
+static void check_lists(Run *run)
+{
+	const Life *life = run->life;
+	const LifeConnection *connection = NULL;
+
+	if (life->connection_count > 0)
+		connection = &life->connections[dice_roll(&run->dice, life->connection_count)];
+	check_adapters(run, connection ? connection->caller : run->observer);
+	check_processes(run, NULL);
+	if (connection)
+		check_processes(run, connection);
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+static bool event_is(const FakeEvent *event, const LifeEvent *expected)
+{
+	char guid[GUID_TEXT_LENGTH + 1] = "", expected_guid[GUID_TEXT_LENGTH + 1] = "";
+	LifeHandle handle = "";
+
+	if (event->has_guid)
+		guid_format(&event->guid, guid);
+	if (expected->machine != LIFE_NO_MACHINE)
+		life_machine_guid(expected->machine, expected_guid);
+	if (event->has_handle)
+		handle_format(&event->handle, handle);
+	return event->kind == expected->kind && event->reason == expected->reason &&
+	       event->pid == expected->pid && event->uid == expected->uid &&
+	       strcmp(handle, expected->handle) == 0 && strcmp(guid, expected_guid) == 0;
+}
+
+/* The expected event that this is, and that was not told yet. */
+static size_t match(const Run *run, const FakeEvent *event, const bool told[])
+{
+	size_t at = 0;
+
+	while (at < run->life->event_count &&
+	       (told[at] || !event_is(event, &run->life->events[at])))
+		at++;
+	return at;
+}
+
+/* What ends with a whole, ends before it. */
+static void check_group(const Run *run, const LifeEvent *end, const bool told[])
+{
+	for (size_t i = 0; end->closes > 0 && i < run->life->event_count; i++)
+		if (run->life->events[i].group == end->closes && !told[i])
+			fail(run, "%s comes before the end of its parts",
+			     event_kind_name(end->kind));
+}
+
+/* Each expected event once, and nothing else. A two-level root table that grows is told as well,
+ * and is another test's. */
+static void check_events(Run *run, size_t first)
+{
+	bool told[LIFE_EVENTS] = { false };
+	size_t count = 0;
+
+	for (size_t i = first; i < run->world->event_count; i++) {
+		const FakeEvent *event = &run->world->events[i % WORLD_EVENT_MAX];
+		size_t at = match(run, event, told);
+
+		if (event->kind == EVENT_PAGE_TABLE_RESIDENT)
+			continue;
+		if (at == run->life->event_count)
+			fail(run, "%s, %s, is not expected", event_kind_name(event->kind),
+			     end_reason_name(event->reason));
+		told[at] = true;
+		count++;
+		check_group(run, &run->life->events[at], told);
+		run->counts.events[event->kind][event->reason]++;
+	}
+	for (size_t i = 0; i < run->life->event_count; i++)
+		if (!told[i])
+			fail(run, "%s, %s, is not told", event_kind_name(run->life->events[i].kind),
+			     end_reason_name(run->life->events[i].reason));
+	cr_assert_eq(count, run->life->event_count);
+}
+
+/* --- steps ----------------------------------------------------------------------------------- */
+
+/* The handles that a success gave. */
+static void learn(Run *run, LifeMethod method)
+{
+	static const char *const keys[] = {
+		[LIFE_REGISTER_ADAPTER] = "adapter",
+		[LIFE_CREATE_PROCESS] = "process",
+		[LIFE_CREATE_CONTEXT] = "context",
+		[LIFE_ASSIGN] = "virtualGpu",
+		[LIFE_METHOD_MAX] = NULL,
+	};
+	const char *process_key = method == LIFE_REGISTER_ADAPTER ? "systemProcess" : "process";
+
+	if (!keys[method])
+		return;
+	const char *handle = reply_string(run->world, keys[method]);
+	const char *process = reply_string(run->world, process_key);
+	if (strlen(handle) != HANDLE_TEXT_LENGTH)
+		fail(run, "no handle: %s", run->world->reply_text);
+	if (!life_learn(run->life, method, handle, process))
+		fail(run, "the context is in another process: %s", run->world->reply_text);
+}
+
+static void send_one(Run *run)
+{
+	LifeRequest request;
+	NTSTATUS status;
+
+	run->method = run->got = NULL;
+	run->parameters[0] = '\0';
+	if (!life_make_request(run->life, &run->dice, &request, run->parameters))
+		return;
+	run->method = life_method_names[request.method];
+	run->got = call(run->world, request.from->caller, run->method, run->parameters);
+	status = life_answer(run->life, &request);
+	if (strcmp(run->got, status_name(status)) != 0)
+		fail(run, "expected %s", status_name(status));
+	run->counts.answers[request.method][status_index(status)]++;
+	if (status == STATUS_SUCCESS)
+		learn(run, request.method);
+	run->got = status_name(status);
+}
+
+static void step(Run *run)
+{
+	size_t first = run->world->event_count;
+
+	run->life->event_count = 0;
+	life_stir(run->life, run->world, &run->dice);
+	send_one(run);
+	check_events(run, first);
+	check_lists(run);
+	broker_check(run->world->service.broker);
+}
+
+/* --- the run --------------------------------------------------------------------------------- */
+
+static void learn_software_adapter(Run *run)
+{
+	Life *life = run->life;
+	LifeAdapter *adapter = &life->adapters[life->adapter_count++];
+	LifeGpuProcess *process = &life->processes[life->process_count++];
+
+	call(run->world, run->observer, LIST_ADAPTERS, NULL);
+	strcpy(adapter->handle, reply_string(run->world, "adapters[0].adapter"));
+	strcpy(adapter->system_process, reply_string(run->world, "adapters[0].systemProcess"));
+	strcpy(adapter->name, reply_string(run->world, "adapters[0].name"));
+	adapter->max_virtual_gpus = LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS;
+	adapter->payer = LIFE_NOBODY;
+	*process = (LifeGpuProcess){
+		.payer = LIFE_NOBODY,
+		.machine = LIFE_NO_MACHINE,
+		.is_system = true,
+		.is_running = true,
+	};
+	strcpy(process->handle, adapter->system_process);
+	strcpy(process->adapter, adapter->handle);
+}
+
+static void run_begin(Run *run)
+{
+	static const struct {
+		LimitKind kind;
+		uint64_t maximum;
+	} few[] = {
+		{ LIMIT_ADAPTERS, 3 },         { LIMIT_GPU_PROCESSES, 9 },
+		{ LIMIT_CONTEXTS, 5 },         { LIMIT_VIRTUAL_GPUS, 6 },
+		{ LIMIT_USER_RANGES, 8 },      { LIMIT_DRIVER_RESERVATIONS, 4 },
+		{ LIMIT_VIRTUAL_MACHINES, 2 },
+	};
+	Limits limits = limits_default;
+
+	for (size_t i = 0; i < ARRAY_SIZE(few); i++)
+		limits.per_uid[few[i].kind] = few[i].maximum;
+	run->seed = number_from("VAILD_SEED", SEED_DEFAULT);
+	run->dice.state = run->seed;
+	run->world = world_new_with(&limits);
+	run->world->random = run->seed;
+	run->life = calloc(1, sizeof(*run->life));
+	memcpy(run->life->limits, limits.per_uid, sizeof(run->life->limits));
+	run->life->group_in_force = true;
+	world_user(run->world, "alice", LIFE_VIEWER_UID);
+	run->observer = world_connect(run->world, world_process(run->world, 50, 0));
+	learn_software_adapter(run);
+}
+
+Test(gpu_life, adapters_processes_and_contexts_come_and_go_as_in_the_model)
+{
+	Run run = { 0 };
+	uint64_t steps = number_from("VAILD_STEPS", STEPS_DEFAULT);
+
+	run_begin(&run);
+	for (run.step = 0; run.step < steps; run.step++)
+		step(&run);
+	if (getenv("VAILD_COUNTS"))
+		life_counts_print(&run.counts);
+	if (steps >= STEPS_DEFAULT) {
+		life_counts_check(&run.counts);
+		cr_expect_gt(run.life->ended_creating, 200u);
+		cr_expect_gt(run.life->ended_with_contexts, 50u);
+	}
+	free(run.life);
+	world_free(run.world);
+}
