@@ -176,6 +176,17 @@ static bool watch_is_former_agents(Stream *watch, const Event *event)
 	       (!watch->has_machine || guid_compare(event->virtual_machine, &watch->machine) == 0);
 }
 
+static bool caller_is_driver_of_any(Service *service, const Caller *caller)
+{
+	const Adapter *adapter;
+
+	for (adapter = adapter_after(service->broker, 0); adapter;
+	     adapter = adapter_after(service->broker, adapter->thing.serial))
+		if (adapter->connection && adapter->driver_process == caller->process)
+			return true;
+	return false;
+}
+
 /* Whether the caller may still hear of something. */
 static bool watch_is_entitled(Stream *watch)
 {
@@ -184,6 +195,8 @@ static bool watch_is_entitled(Stream *watch)
 	const VirtualMachine *vm;
 
 	if (caller->is_operator)
+		return true;
+	if (!watch->has_machine && caller_is_driver_of_any(service, caller))
 		return true;
 	for (vm = vm_after(service->broker, 0); vm;
 	     vm = vm_after(service->broker, vm->thing.serial))
