@@ -194,6 +194,7 @@ void life_end_process(Life *life, LifeGpuProcess *process, EndReason reason)
 
 void life_end_adapter(Life *life, LifeAdapter *adapter, EndReason reason)
 {
+	EndReason of_parts = reason == END_DAEMON_STOPPED ? reason : END_ADAPTER_REMOVED;
 	size_t at = (size_t)(adapter - life->adapters);
 	LifeEvent event = {
 		.kind = EVENT_ADAPTER_REMOVED,
@@ -205,10 +206,10 @@ void life_end_adapter(Life *life, LifeAdapter *adapter, EndReason reason)
 	group_begin(life);
 	for (size_t i = life->virtual_gpu_count; i-- > 0;)
 		if (strcmp(life->virtual_gpus[i].adapter, event.handle) == 0)
-			life_end_virtual_gpu(life, &life->virtual_gpus[i], END_ADAPTER_REMOVED);
+			life_end_virtual_gpu(life, &life->virtual_gpus[i], of_parts);
 	for (size_t i = life->process_count; i-- > 0;)
 		if (strcmp(life->processes[i].adapter, event.handle) == 0)
-			life_end_process(life, &life->processes[i], END_ADAPTER_REMOVED);
+			life_end_process(life, &life->processes[i], of_parts);
 	group_end(life, event);
 	bury(life, event.handle);
 	TAKE_OUT(life->adapters, life->adapter_count, at);
@@ -257,4 +258,13 @@ void life_connection_closed(Life *life, const Caller *caller)
 	for (size_t i = life->connection_count; i-- > 0;)
 		if (life->connections[i].caller == caller)
 			TAKE_OUT(life->connections, life->connection_count, i);
+}
+
+void life_stop(Life *life)
+{
+	for (int machine = 0; machine < LIFE_MACHINES; machine++)
+		if (life->machines[machine].runs)
+			life_end_machine(life, machine, END_DAEMON_STOPPED);
+	while (life->adapter_count > 0)
+		life_end_adapter(life, &life->adapters[0], END_DAEMON_STOPPED);
 }

@@ -196,6 +196,7 @@ void life_end_adapter(Life *life, LifeAdapter *adapter, EndReason reason);
 void life_end_process(Life *life, LifeGpuProcess *process, EndReason reason);
 void life_end_context(Life *life, LifeContext *context);
 void life_end_virtual_gpu(Life *life, LifeVirtualGpu *virtual_gpu, EndReason reason);
+void life_stop(Life *life); /* the daemon's end, which is that of all */
 void life_end_machine(Life *life, int machine, EndReason reason);
 
 /* --- looking --------------------------------------------------------------------------------- */
