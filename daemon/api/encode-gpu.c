@@ -88,8 +88,8 @@ void encode_gpu_process(Writer *writer, const GpuProcess *gpu_process)
 	writer_object_end(writer);
 }
 
-static void encode_allocation(Writer *writer, GpuProtection protection, bool has_allocation,
-			      uint64_t allocation, uint64_t offset)
+static void encode_mapping(Writer *writer, GpuProtection protection, bool has_allocation,
+			   uint64_t allocation, uint64_t offset)
 {
 	writer_key(writer, "protection");
 	writer_string(writer, gpu_protection_names[protection]);
@@ -113,8 +113,8 @@ void encode_range(Writer *writer, const GpuRange *range)
 	writer_key(writer, "allowUserModeMapping");
 	writer_boolean(writer, range->allow_user_mode_mapping);
 	if (range->kind == GPU_RANGE_MAPPING)
-		encode_allocation(writer, range->protection, range->has_allocation,
-				  range->allocation, range->offset);
+		encode_mapping(writer, range->protection, range->has_allocation, range->allocation,
+			       range->offset);
 	writer_object_end(writer);
 }
 
@@ -127,6 +127,6 @@ void encode_translation(Writer *writer, const Translation *translation, bool wit
 		writer_address(writer, translation->page_table_address);
 	}
 	if (translation->state == TRANSLATION_MAPPED)
-		encode_allocation(writer, translation->protection, translation->has_allocation,
-				  translation->allocation, translation->offset);
+		encode_mapping(writer, translation->protection, translation->has_allocation,
+			       translation->allocation, translation->offset);
 }

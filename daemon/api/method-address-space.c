@@ -3,11 +3,12 @@
 #include "dispatch.h"
 #include "encode.h"
 
-static Placement read_placement(const PlacementParams *params)
+static Placement placement_of(const PlacementParams *params)
 {
 	return (Placement){
 		.size = params->size.value,
 		.base_address = params->base_address.value,
+		.has_base = params->base_address.present,
 		.minimum = params->minimum.value,
 		.maximum = params->maximum.present ? params->maximum.value : UINT64_MAX,
 	};
@@ -24,7 +25,7 @@ static NTSTATUS reply_with_address(Request *request, NTSTATUS status, uint64_t a
 
 NTSTATUS method_reserve_gpu_virtual_address(Request *request)
 {
-	const Placement placement = read_placement(&request->params.placement);
+	const Placement placement = placement_of(&request->params.placement);
 	const Payer payer = payer_of(request->caller);
 	uint64_t address = 0;
 	NTSTATUS status =
@@ -37,7 +38,7 @@ NTSTATUS method_reserve_gpu_virtual_address(Request *request)
 NTSTATUS method_map_gpu_virtual_address(Request *request)
 {
 	const PlacementParams *params = &request->params.placement;
-	const Placement placement = read_placement(params);
+	const Placement placement = placement_of(params);
 	const Mapping mapping = {
 		.allocation = params->allocation.value,
 		.offset = params->offset.value,

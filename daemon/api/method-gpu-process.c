@@ -48,8 +48,8 @@ static NTSTATUS find_host_process(Request *request, GpuProcessOrigin *origin)
 	return status;
 }
 
-/* A host process has one GPU process on an adapter. */
-static NTSTATUS check_collision(Request *request, const GpuProcessOrigin *origin)
+/* The limit is asked first; then, a host process has one GPU process on an adapter. */
+static NTSTATUS check_creatable(Request *request, const GpuProcessOrigin *origin)
 {
 	Broker *broker = request->service->broker;
 	const Caller *caller = request->caller;
@@ -78,7 +78,7 @@ NTSTATUS method_create_process(Request *request)
 	if (status == STATUS_SUCCESS)
 		status = find_host_process(request, &origin);
 	if (status == STATUS_SUCCESS)
-		status = check_collision(request, &origin);
+		status = check_creatable(request, &origin);
 	if (status == STATUS_SUCCESS)
 		status = gpu_process_create(request->service->broker, request->subject.adapter,
 					    &origin, &gpu_process, &request->failure);

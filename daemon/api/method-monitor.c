@@ -29,23 +29,37 @@ static void write_limit(Writer *reply, const char *name, uint64_t maximum, uint6
 	writer_object_end(reply);
 }
 
-/* How many of kind the process holds that holds the most, of those that the caller may know. */
-static uint64_t most_of_one_process(const Request *request, LimitKind kind)
-{
-	const Caller *caller = request->caller;
-	uint64_t cursor = 0, most = 0;
-	const Thing *thing;
+/* Of each limit on one process: what the one uses that uses the most. */
+typedef struct MostOfOneProcess {
+	uint64_t of[LIMIT_MAX];
+} MostOfOneProcess;
 
-	while ((thing = thing_after(request->service->broker, THING_GPU_PROCESS, cursor))) {
-		const GpuProcess *gpu_process = container_of(thing, GpuProcess, thing);
+static void look_at(const GpuProcess *gpu_process, MostOfOneProcess *most)
+{
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
 		uint64_t count = address_space_count(&gpu_process->space, kind);
 
-		cursor = thing->serial;
-		if (count > most &&
-		    (caller->is_operator ||
-		     (!gpu_process->payer.is_daemon && gpu_process->payer.uid == caller->account)))
-			most = count;
+		if (count > most->of[kind])
+			most->of[kind] = count;
 	}
+}
+
+/* Operators are told of all, in one walk; others of the calling process's own, wherever it is. */
+static MostOfOneProcess find_most_of_one_process(const Request *request)
+{
+	Broker *broker = request->service->broker;
+	MostOfOneProcess most = { 0 };
+	const Process *process = process_find(broker, request->caller->process);
+	const GpuProcess *gpu_process;
+	const Thing *thing = NULL;
+
+	if (request->caller->is_operator)
+		thing = thing_after(broker, THING_GPU_PROCESS, 0);
+	else if (process)
+		LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
+			look_at(gpu_process, &most);
+	for (; thing; thing = thing_next(thing))
+		look_at(container_of(thing, GpuProcess, thing), &most);
 	return most;
 }
 
@@ -53,6 +67,7 @@ static void write_limits(Request *request)
 {
 	Writer *reply = request->reply;
 	Accounts *accounts = &request->service->broker->accounts;
+	const MostOfOneProcess most = find_most_of_one_process(request);
 
 	writer_key(reply, "limits");
 	writer_array_begin(reply);
@@ -64,7 +79,7 @@ static void write_limits(Request *request)
 				    accounts->used[kind]);
 		if (limit_owner_name(kind))
 			write_limit(reply, limit_owner_name(kind), accounts->limits.per_owner[kind],
-				    most_of_one_process(request, kind));
+				    most.of[kind]);
 	}
 	writer_array_end(reply);
 }

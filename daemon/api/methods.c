@@ -9,16 +9,14 @@
 	{                                                                          \
 		interface, name, rule, subject, flags, params, handler, NULL, NULL \
 	}
-#define LIST(interface, name, rule, list, key)                                               \
-	{                                                                                    \
-		interface, name, rule, SUBJECT_NONE, METHOD_READS, &params_none, NULL, list, \
-			"\"" key "\":"                                                       \
-	}
 
 #define LIST_OF(interface, name, rule, subject, params, list, key)                               \
 	{                                                                                        \
 		interface, name, rule, subject, METHOD_READS, params, NULL, list, "\"" key "\":" \
 	}
+
+#define LIST(interface, name, rule, list, key) \
+	LIST_OF(interface, name, rule, SUBJECT_NONE, &params_none, list, key)
 
 #define CHANGES METHOD_CHANGES_STATE
 

@@ -8,8 +8,7 @@
 #include "reply.h"
 
 /* A session gives way to others when it has kept them waiting for so long. */
-#define TURN_MICROSECONDS   2000
-#define STEPS_BETWEEN_LOOKS 8
+#define TURN_MICROSECONDS 2000
 
 void session_init(Session *session, Service *service, Caller *caller)
 {
@@ -411,16 +410,14 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 	return sound;
 }
 
-/* Whether the session has had its share of this turn. The clock is asked now and then only. */
+/* Whether the session has had its share of this turn. A lone request is not timed. */
 static bool turn_is_over(Session *session, unsigned int steps, uint64_t *begin)
 {
 	const Host *host = session->service->host;
 
-	if (steps % STEPS_BETWEEN_LOOKS != 0)
-		return false;
-	if (steps == STEPS_BETWEEN_LOOKS)
+	if (steps == 2)
 		*begin = host->now(host->self);
-	return host->now(host->self) - *begin >= TURN_MICROSECONDS;
+	return steps > 2 && host->now(host->self) - *begin >= TURN_MICROSECONDS;
 }
 
 /* Lets the stream go on. Returns false, with the state that the session is in now, when it cannot.

@@ -159,13 +159,13 @@ NTSTATUS address_space_reserve_for_driver(AddressSpace *space, const Payer *paye
 /* --- the process itself ---------------------------------------------------------------------- */
 
 /* Looks at the values, and fills in what a place is wished for. */
-static NTSTATUS read_placement(const AddressSpace *space, const Placement *placement,
+static NTSTATUS read_placement(AddressSpace *space, const Placement *placement,
 			       uint64_t granularity, Taking *taking, Failure *failure)
 {
 	uint64_t minimum = placement->minimum, maximum = bytes_to_pages(placement->maximum);
 	NTSTATUS status = check_size(placement->size, granularity, failure);
 
-	taking->is_exact = placement->base_address > 0;
+	taking->is_exact = placement->has_base || placement->base_address > 0;
 	if (status == STATUS_SUCCESS && taking->is_exact)
 		status = check_base(space, placement->base_address, placement->size, granularity,
 				    failure);
@@ -175,7 +175,7 @@ static NTSTATUS read_placement(const AddressSpace *space, const Placement *place
 		return failure_parameter(failure, "minimumAddress",
 					 "is above maximumAddress; exchange them");
 	taking->first = bytes_to_pages(placement->base_address);
-	taking->tally = (Tally *)&space->user_ranges;
+	taking->tally = &space->user_ranges;
 	taking->wish = (RangeWish){
 		.size = bytes_to_pages(placement->size),
 		.alignment = bytes_to_pages(granularity),
@@ -206,6 +206,10 @@ static NTSTATUS check_mapping(const Mapping *mapping, uint64_t size, Failure *fa
 	if (needs_allocation && !mapping->has_allocation)
 		return failure_parameter(failure, "allocation",
 					 "is missing; only noAccess and zero do without");
+	if (!mapping->has_allocation && mapping->offset > 0)
+		return failure_parameter(failure, "offsetInBytes",
+					 "is an offset into no allocation; name one, or leave it "
+					 "out");
 	if (mapping->offset % GPU_PAGE_SIZE != 0)
 		return failure_parameter(failure, "offsetInBytes",
 					 "is not a multiple of %" PRIu64 "; align it",
@@ -264,7 +268,7 @@ NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placem
 			.protection = mapping->protection,
 			.has_allocation = mapping->has_allocation,
 			.allocation = mapping->has_allocation ? mapping->allocation : 0,
-			.offset = mapping->has_allocation ? mapping->offset : 0,
+			.offset = mapping->offset,
 		},
 	};
 	NTSTATUS status = read_placement(space, placement, GPU_PAGE_SIZE, &taking, failure);

@@ -55,22 +55,19 @@ bool address_space_init(AddressSpace *space, const GpuMmu *mmu, Accounts *accoun
 	return true;
 }
 
-static void free_ranges(const AddressSpace *space, RangeTree *tree)
+/* The one range that is no allocation of its own is part of the space. */
+static void free_range(Range *range)
 {
-	Range *range;
+	GpuRange *gpu_range = gpu_range_of(range);
 
-	while ((range = range_tree_last(tree))) {
-		range_tree_remove(tree, range);
-		if (gpu_range_of(range) != &space->root_entry_zero)
-			free(gpu_range_of(range));
-	}
-	range_tree_deinit(tree);
+	if (gpu_range->kind != GPU_RANGE_ROOT_ENTRY_ZERO)
+		free(gpu_range);
 }
 
 void address_space_deinit(AddressSpace *space)
 {
-	free_ranges(space, &space->mappings);
-	free_ranges(space, &space->taken);
+	range_tree_deinit(&space->mappings, free_range);
+	range_tree_deinit(&space->taken, free_range);
 	page_tables_deinit(&space->page_tables, space->accounts);
 	tally_return(&space->driver_reservations, space->accounts,
 		     space->driver_reservations.count);

@@ -47,7 +47,7 @@ extern const char *const gpu_protection_names[];
 /* What is mapped, and how. */
 typedef struct Mapping {
 	uint64_t allocation; /* the process's own number, kept and given back, not interpreted */
-	uint64_t offset;     /* where in it the mapping begins, in bytes; dropped without one */
+	uint64_t offset;     /* where in it the mapping begins, in bytes; 0 without one */
 	bool has_allocation;
 	GpuProtection protection;
 } Mapping;
@@ -109,7 +109,8 @@ NTSTATUS address_space_reserve_for_driver(AddressSpace *space, const Payer *paye
  * are not looked at. */
 typedef struct Placement {
 	uint64_t size;
-	uint64_t base_address; /* exact; 0: the manager chooses */
+	uint64_t base_address; /* exact */
+	bool has_base;         /* false, and a base of 0: the manager chooses */
 	uint64_t minimum;
 	uint64_t maximum; /* the range ends there or before; UINT64_MAX for the end of the space */
 } Placement;
@@ -131,8 +132,9 @@ NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Pl
  * manager's then, as long as anything is mapped under them.
  *
  * Returns as address_space_reserve(); STATUS_INVALID_PARAMETER also when allocation is absent with
- * a protection that needs one, or offsetInBytes is no multiple of 4 KiB, or with the size is above
- * 2^63 - 1; STATUS_CONFLICTING_ADDRESSES also for an entry that is the driver's.
+ * a protection that needs one, or offsetInBytes is there without one, is no multiple of 4 KiB, or
+ * with the size is above 2^63 - 1; STATUS_CONFLICTING_ADDRESSES also for an entry that is the
+ * driver's.
  */
 NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
 			   const Mapping *mapping, uint64_t *ret_address, Failure *failure);

@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * Every bound of the daemon is here. What a caller can make grow is bounded per uid and in all, and
- * can be set in the configuration; the bounds on messages and memory are constants.
+ * Every bound of the daemon is here. What a caller can make grow is bounded per uid and in all,
+ * some of it for one owner as well, and can be set in the configuration; the bounds on messages and
+ * memory are constants.
  */
 
 typedef enum LimitKind {

@@ -92,9 +92,11 @@ static void invalidate(PageTables *tables, uint64_t table)
 {
 	PageTableEntry *entry = first_entry_from(tables, table << tables->entry_bits);
 
-	for (; entry && entry->number >> tables->entry_bits == table;
-	     entry = RB_NEXT(PageTableEntryTree, NULL, entry))
+	for (; tables->valid_count > 0 && entry && entry->number >> tables->entry_bits == table;
+	     entry = RB_NEXT(PageTableEntryTree, NULL, entry)) {
+		tables->valid_count -= entry->is_valid;
 		entry->is_valid = false;
+	}
 }
 
 bool page_tables_make_resident(PageTables *tables, Accounts *accounts, uint64_t entry)
@@ -183,6 +185,7 @@ NTSTATUS page_tables_set_entry(PageTables *tables, Accounts *accounts, const Pay
 		return status;
 	assert(entry);
 	entry->page_table_address = page_table_address;
+	tables->valid_count += !entry->is_valid;
 	entry->is_valid = true;
 	return STATUS_SUCCESS;
 }
@@ -191,10 +194,13 @@ void page_tables_check(const PageTables *tables)
 {
 	const PageTableEntry *entry = first_entry_from(tables, 0);
 	EvictedTable *table = RB_MIN(EvictedTableTree, (EvictedTableTree *)&tables->evicted);
-	uint64_t count = 0;
+	uint64_t count = 0, valid_count = 0;
 
-	for (; entry; entry = RB_NEXT(PageTableEntryTree, NULL, (PageTableEntry *)entry))
+	for (; entry; entry = RB_NEXT(PageTableEntryTree, NULL, (PageTableEntry *)entry)) {
 		count++;
+		valid_count += entry->is_valid;
+	}
+	assert(valid_count == tables->valid_count);
 	for (; table; table = RB_NEXT(EvictedTableTree, NULL, table))
 		count++;
 	assert(count == tables->written.count);

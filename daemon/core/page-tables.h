@@ -38,6 +38,7 @@ typedef RB_HEAD(EvictedTableTree, EvictedTable) EvictedTableTree;
 
 typedef struct PageTables {
 	PageTableEntryTree entries;
+	uint64_t valid_count; /* of the entries */
 	EvictedTableTree evicted;
 	unsigned int entry_bits; /* from an entry's number to that of its table */
 	uint64_t root_entries;   /* with two levels: how large the root table is; else 0 */

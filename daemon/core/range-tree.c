@@ -18,10 +18,14 @@ void range_tree_init(RangeTree *tree, uint64_t end)
 	*tree = (RangeTree){ .end = end };
 }
 
-static void free_subtree(RangeNode *node, int height)
+static void free_subtree(RangeNode *node, int height, void (*gone)(Range *range))
 {
-	for (int slot = 0; height > 1 && slot < node->count; slot++)
-		free_subtree(node->below[slot].node, height - 1);
+	for (int slot = 0; slot < node->count; slot++) {
+		if (height > 1)
+			free_subtree(node->below[slot].node, height - 1, gone);
+		else if (gone)
+			gone(node->below[slot].range);
+	}
 	free(node);
 }
 
@@ -40,10 +44,10 @@ static RangeNode *take_spare(RangeTree *tree)
 	return node;
 }
 
-void range_tree_deinit(RangeTree *tree)
+void range_tree_deinit(RangeTree *tree, void (*gone)(Range *range))
 {
 	if (tree->root)
-		free_subtree(tree->root, tree->height);
+		free_subtree(tree->root, tree->height, gone);
 	while (tree->spares)
 		free(take_spare(tree));
 	range_tree_init(tree, tree->end);

@@ -30,8 +30,9 @@ typedef struct RangeTree {
 
 void range_tree_init(RangeTree *tree, uint64_t end);
 
-/* Frees the tree's nodes. The ranges stay their owner's. */
-void range_tree_deinit(RangeTree *tree);
+/* Frees the tree's nodes. The ranges stay their owner's: each is told to gone, which may free it,
+ * in any order; NULL: nobody is told. */
+void range_tree_deinit(RangeTree *tree, void (*gone)(Range *range));
 
 /* The last range that begins at the page or before it; the first one that begins behind it; NULL:
  * none. */

@@ -22,16 +22,16 @@ static NTSTATUS create_process(const void *self, const DriverCallbacks *callback
 
 const Driver software_driver = { .name = "software", .create_process = create_process };
 
-NTSTATUS software_driver_check(const ConfiguredReservations *reservations, size_t *ret_index,
-			       Failure *failure)
+NTSTATUS software_driver_check(const ConfiguredReservations *reservations, const Limits *limits,
+			       bool is_system, size_t *ret_index, Failure *failure)
 {
-	Payer payer = { .is_daemon = true };
+	Payer payer = { .is_daemon = is_system };
 	AddressSpace space;
 	Accounts accounts;
 	NTSTATUS status = STATUS_SUCCESS;
 	uint64_t address;
 
-	accounts_init(&accounts, &limits_default);
+	accounts_init(&accounts, limits);
 	if (!address_space_init(&space, &software_mmu, &accounts))
 		status = failure_no_memory(failure);
 	for (size_t i = 0; i < reservations->count && status == STATUS_SUCCESS; i++) {

@@ -27,10 +27,11 @@ extern const Driver software_driver;
 extern const GpuMmu software_mmu;
 
 /*
- * Whether a process can be made with these. Returns STATUS_SUCCESS; otherwise what the one that is
- * at fault, whose index is *ret_index, was refused with.
+ * Whether a process can be made with these within the limits, were it the first. The system process
+ * is the daemon's own. Returns STATUS_SUCCESS; otherwise what the one that is at fault, whose index
+ * is *ret_index, was refused with.
  */
-NTSTATUS software_driver_check(const ConfiguredReservations *reservations, size_t *ret_index,
-			       Failure *failure);
+NTSTATUS software_driver_check(const ConfiguredReservations *reservations, const Limits *limits,
+			       bool is_system, size_t *ret_index, Failure *failure);
 
 #endif

@@ -37,6 +37,11 @@ Thing *thing_after(Broker *broker, ThingType type, uint64_t serial)
 	return RB_NFIND(ThingTree, &broker->things[type], &(Thing){ .serial = serial + 1 });
 }
 
+const Thing *thing_next(const Thing *thing)
+{
+	return RB_NEXT(ThingTree, NULL, (Thing *)thing);
+}
+
 Thing *thing_after_of_any_type(Broker *broker, uint64_t serial)
 {
 	Thing *first = NULL;

@@ -42,6 +42,8 @@ void thing_remove(Broker *broker, Thing *thing);
 
 /* The first thing of the type, or of any, whose serial is above the cursor; NULL at the end. */
 Thing *thing_after(Broker *broker, ThingType type, uint64_t serial);
+/* The next of the same type; NULL at the end. For walks that nothing changes under. */
+const Thing *thing_next(const Thing *thing);
 Thing *thing_after_of_any_type(Broker *broker, uint64_t serial);
 
 /* From a Thing, which may be NULL, to what embeds it as member "thing". */

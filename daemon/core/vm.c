@@ -250,6 +250,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 {
 	const Registration *registration;
 	const VirtualGpu *virtual_gpu;
+	const GpuProcess *gpu_process;
 	size_t registrations = 0, virtual_gpus = 0;
 
 	assert(vm_find(broker, &vm->guid) == vm && vm_after(broker, vm->thing.serial - 1) == vm);
@@ -269,5 +270,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 		assert(virtual_gpu_find(broker, &virtual_gpu->named.handle) == virtual_gpu);
 	}
 	assert(virtual_gpus == vm->virtual_gpu_count);
+	LIST_FOREACH (gpu_process, &vm->gpu_processes, of_vm)
+		assert(gpu_process->vm == vm);
 	(void)broker;
 }

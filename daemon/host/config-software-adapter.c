@@ -23,16 +23,25 @@ static ConfiguredReservations reservations_of(const ReservationsParams *params)
 }
 
 static bool can_be_made(const char *name, const ConfiguredReservations *reservations,
-			Failure *failure)
+			const Limits *limits, bool is_system, Failure *failure)
 {
 	Failure refusal;
 	size_t index = 0;
 
-	if (software_driver_check(reservations, &index, &refusal) == STATUS_SUCCESS)
+	if (software_driver_check(reservations, limits, is_system, &index, &refusal) ==
+	    STATUS_SUCCESS)
 		return true;
 	failure_set(failure, refusal.status, "configuration", "%s[%zu]: %s", name, index,
 		    refusal.message);
 	return false;
+}
+
+bool config_check_software_adapter(const SoftwareAdapterSettings *settings, const Limits *limits,
+				   Failure *failure)
+{
+	return can_be_made("reservations", &settings->of_processes, limits, false, failure) &&
+	       can_be_made("systemReservations", &settings->of_system_process, limits, true,
+			   failure);
 }
 
 bool config_read_software_adapter(const JsonValue *value, SoftwareAdapterSettings *ret_settings,
@@ -49,8 +58,7 @@ bool config_read_software_adapter(const JsonValue *value, SoftwareAdapterSetting
 		return false;
 	settings.of_processes = reservations_of(&params.reservations);
 	settings.of_system_process = reservations_of(&params.system_reservations);
-	if (!can_be_made("reservations", &settings.of_processes, failure) ||
-	    !can_be_made("systemReservations", &settings.of_system_process, failure))
+	if (!config_check_software_adapter(&settings, &limits_default, failure))
 		return false;
 	*ret_settings = settings;
 	return true;

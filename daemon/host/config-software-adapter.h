@@ -20,4 +20,8 @@
 bool config_read_software_adapter(const JsonValue *value, SoftwareAdapterSettings *ret_settings,
 				  Failure *failure);
 
+/* Whether that can be made within the limits that came out in the end. */
+bool config_check_software_adapter(const SoftwareAdapterSettings *settings, const Limits *limits,
+				   Failure *failure);
+
 #endif

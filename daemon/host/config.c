@@ -218,6 +218,17 @@ static bool read_drop_ins(const char *directory, Settings *settings, char **ret_
 	return read;
 }
 
+/* What the files say together has to be possible, too. */
+static bool check_whole(const char *directory, Settings *settings, char **ret_error)
+{
+	ConfigFile file = { .path = directory, .settings = settings, .ret_error = ret_error };
+	Failure failure;
+
+	if (config_check_software_adapter(&settings->software_adapter, &settings->limits, &failure))
+		return true;
+	return mistake(&file, "softwareAdapter: with these limits, %s", failure.message);
+}
+
 bool config_load(const char *directory, Settings *ret_settings, char **ret_error)
 {
 	_cleanup_free_ char *path = NULL;
@@ -232,7 +243,8 @@ bool config_load(const char *directory, Settings *ret_settings, char **ret_error
 		return false;
 	}
 	if (!read_file(path, true, &settings, ret_error) ||
-	    !read_drop_ins(directory, &settings, ret_error))
+	    !read_drop_ins(directory, &settings, ret_error) ||
+	    !check_whole(directory, &settings, ret_error))
 		return false;
 	*ret_settings = settings;
 	return true;

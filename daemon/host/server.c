@@ -133,6 +133,23 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * A loop that asks the kernel for news, and so for those who wait to be served, after so many
+ * callbacks or microseconds: connections that always have more to ask do not keep it to themselves.
+ */
+static struct event_base *event_base_that_gives_way(void)
+{
+	const struct timeval interval = { .tv_usec = 2000 };
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && event_config_set_max_dispatch_interval(config, &interval, 16, 1) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	return base;
+}
+
 static void add_signal(Server *server, struct event *event, int signal_number,
 		       void (*handler)(evutil_socket_t, short, void *))
 {
@@ -172,8 +189,7 @@ static bool server_init_service(Server *server)
 	service->parser = json_parser_new();
 	if (service->broker && service->parser)
 		return true;
-	log_error("there is no memory to start with, or the limits leave no room for what "
-		  "softwareAdapter.systemReservations lists");
+	log_error("there is no memory to start with");
 	return false;
 }
 
@@ -285,7 +301,7 @@ int server_run(const ServerOptions *options)
 	}
 	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN);
-	server.base = event_base_new();
+	server.base = event_base_that_gives_way();
 	if (!server.base || event_base_priority_init(server.base, 2) < 0) {
 		log_error("there is no event loop to be had");
 		return EXIT_FAILURE;

@@ -322,6 +322,8 @@ NaiveAnswer naive_space_map(NaiveSpace *space, const Payer *payer, const Placeme
 	if (needs_allocation && !mapping->has_allocation)
 		add_fault(&answer, "allocation");
 	/* Where it ends is a number of at most 2^63 - 1, too. */
+	if (!mapping->has_allocation && mapping->offset > 0)
+		add_fault(&answer, "offsetInBytes");
 	if (mapping->offset % GPU_PAGE_SIZE != 0 || mapping->offset > INT64_MAX ||
 	    placement->size > INT64_MAX - mapping->offset)
 		add_fault(&answer, "offsetInBytes");

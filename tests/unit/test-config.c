@@ -159,3 +159,27 @@ Test(config, what_the_software_adapter_reserves)
 	cr_assert_eq(settings.limits.per_owner[LIMIT_USER_RANGES], 9u);
 	folder_remove(&folder);
 }
+
+Test(config, what_it_reserves_is_within_the_limits_of_all_files)
+{
+	static const char *const limits[] = {
+		"{\"limits\": {\"driverReservationsPerProcess\": 1}}",
+		"{\"limits\": {\"driverReservationsPerUid\": 1}}",
+		"{\"limits\": {\"driverReservations\": 1}}",
+	};
+	Folder folder = folder_make();
+	Settings settings;
+	char *error;
+
+	folder_write(&folder, "vaild.json",
+		     "{\"softwareAdapter\": {\"reservations\": "
+		     "[{\"sizeInBytes\": 2097152}, {\"sizeInBytes\": 2097152}]}}");
+	cr_assert(config_load(folder.path, &settings, &error), "%s", error);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		folder_write(&folder, "vaild.json.d/10.json", limits[i]);
+		cr_assert_not(config_load(folder.path, &settings, &error), "%s", limits[i]);
+		cr_assert_not_null(strstr(error, "reservations[1]"), "%s", error);
+		free(error);
+	}
+	folder_remove(&folder);
+}

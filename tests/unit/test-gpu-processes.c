@@ -311,6 +311,27 @@ Test(gpu_processes, a_dead_driver_changes_nothing)
 	cast_free(&cast);
 }
 
+Test(gpu_processes, a_base_that_is_given_is_exact_and_an_offset_needs_an_allocation)
+{
+	char process[64];
+	Cast cast = cast_new_quiet();
+	World *world = cast.world;
+
+	call(world, cast.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(world, "process"));
+	cr_assert_str_eq(map(world, cast.client, process, 4096, "0x0"), "STATUS_INVALID_PARAMETER");
+	cr_assert_str_eq(reply_string(world, "parameter"), "baseAddress");
+	cr_assert_str_eq(reserve(world, cast.client, process, 65536, "0x0"),
+			 "STATUS_INVALID_PARAMETER");
+	cr_assert_str_eq(callf(world, cast.client, MAP_ADDRESS,
+			       "{\"process\":\"%s\",\"sizeInBytes\":4096,"
+			       "\"protection\":\"zero\",\"offsetInBytes\":4096}",
+			       process),
+			 "STATUS_INVALID_PARAMETER");
+	cr_assert_str_eq(reply_string(world, "parameter"), "offsetInBytes");
+	cast_free(&cast);
+}
+
 /* --- lists of ranges ------------------------------------------------------------------------- */
 
 /* Sends the request, and takes the first reply of its stream alone. */

@@ -39,22 +39,26 @@ static uint64_t used_of(World *world, Caller *caller, const char *name)
 
 Test(monitor, of_a_limit_per_process_the_one_that_uses_most)
 {
-	char process[64];
+	char process[64], of_driver[64];
 	Cast cast = cast_new_quiet();
 	World *world = cast.world;
+	FakeAdapter adapter = fake_running_adapter(world, cast.admin, "9,9,9,9");
 
+	/* The viewer's on the software adapter, and another that its driver has made and pays for.
+	 */
 	call(world, cast.client, CREATE_CONTEXT, NULL);
 	strcpy(process, reply_string(world, "process"));
 	map(world, cast.client, process, 4096, NULL);
-	map(world, cast.client, process, 4096, NULL);
-	call(world, cast.stranger, CREATE_CONTEXT, NULL);
-	strcpy(process, reply_string(world, "process"));
-	map(world, cast.stranger, process, 4096, NULL);
+	create_gpu_process(world, cast.admin, &adapter, ",\"pid\":300", of_driver);
+	reserve_range(world, cast.admin, of_driver, 2 << 20, "");
+	complete_process(world, cast.admin, of_driver);
+	map(world, cast.client, of_driver, 4096, NULL);
+	map(world, cast.client, of_driver, 4096, NULL);
 	cr_assert_eq(used_of(world, cast.admin, "userRangesPerProcess"), 2u);
+	cr_assert_eq(used_of(world, cast.admin, "driverReservationsPerProcess"), 1u);
 	cr_assert_eq(used_of(world, cast.client, "userRangesPerProcess"), 2u);
-	cr_assert_eq(used_of(world, cast.stranger, "userRangesPerProcess"), 1u);
-	cr_assert_eq(used_of(world, cast.machine, "userRangesPerProcess"), 0u);
-	cr_assert_eq(used_of(world, cast.client, "userRangesPerUid"), 2u);
+	cr_assert_eq(used_of(world, cast.client, "userRangesPerUid"), 3u);
+	cr_assert_eq(used_of(world, cast.stranger, "userRangesPerProcess"), 0u);
 	cast_free(&cast);
 }
 

@@ -61,7 +61,7 @@ Test(range_tree, empty)
 	cr_assert(range_tree_place_at(&tree, 0, 100, &place));
 	cr_assert_null(place.before);
 	cr_assert_eq(chosen(&tree, any), UINT64_MAX, "what lies before all ranges is no gap");
-	range_tree_deinit(&tree);
+	range_tree_deinit(&tree, NULL);
 }
 
 Test(range_tree, neighbours)
@@ -99,7 +99,7 @@ Test(range_tree, neighbours)
 	cr_assert(range_tree_place_at(&tree, 50, 99, &place));
 	cr_assert_eq(place.before, &b);
 	cr_assert_not(range_tree_place_at(&tree, 50, 100, &place));
-	range_tree_deinit(&tree);
+	range_tree_deinit(&tree, NULL);
 }
 
 Test(range_tree, a_wish_is_granted_where_it_fits_best)
@@ -144,7 +144,7 @@ Test(range_tree, a_wish_is_granted_where_it_fits_best)
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		cr_expect_eq(chosen(&tree, cases[i].wish), cases[i].first, "case %zu", i);
-	range_tree_deinit(&tree);
+	range_tree_deinit(&tree, NULL);
 }
 
 Test(range_tree, a_removed_range_leaves_one_gap)
@@ -170,7 +170,7 @@ Test(range_tree, a_removed_range_leaves_one_gap)
 	range_tree_remove(&tree, &c);
 	range_tree_check(&tree);
 	cr_assert_null(range_tree_first(&tree));
-	range_tree_deinit(&tree);
+	range_tree_deinit(&tree, NULL);
 }
 
 /* Many ranges side by side, put in and taken out from one end or the other. */
@@ -199,7 +199,7 @@ Test(range_tree, orders_of_coming_and_going)
 		}
 		cr_assert_null(range_tree_first(&tree));
 	}
-	range_tree_deinit(&tree);
+	range_tree_deinit(&tree, NULL);
 	free(ranges);
 }
 
@@ -406,7 +406,7 @@ static void play_steps(uint64_t pages, size_t capacity, size_t steps, size_t che
 			range_tree_check(&play->tree);
 	}
 	range_tree_check(&play->tree);
-	range_tree_deinit(&play->tree);
+	range_tree_deinit(&play->tree, NULL);
 	while (play->count > 0)
 		free(play->ranges[--play->count]);
 	free(play);

@@ -33,7 +33,7 @@ static void *ours_create(uint64_t end)
 
 static void ours_destroy(void *space)
 {
-	range_tree_deinit(space);
+	range_tree_deinit(space, NULL);
 	free(space);
 }
 
