@@ -9,9 +9,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "descriptor.h"
 #include "limit.h"
 #include "log.h"
+#include "own-descriptor.h"
 
 /* A child that closes. */
 typedef struct Close {

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "descriptor.h"
 #include "half-message.h"
 #include "log.h"
+#include "own-descriptor.h"
 #include "peer.h"
 #include "receive.h"
 #include "reply.h"

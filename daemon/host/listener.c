@@ -10,8 +10,8 @@
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
-#include "descriptor.h"
 #include "log.h"
+#include "own-descriptor.h"
 #include "peer.h"
 #include "server.h"
 #include "socket-lock.h"

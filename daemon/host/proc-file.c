@@ -3,7 +3,7 @@
 
 #include <fcntl.h>
 
-#include "descriptor.h"
+#include "own-descriptor.h"
 
 #define READ_SIZE 4096
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/pidfd.h>
 
-#include "descriptor.h"
+#include "own-descriptor.h"
 #include "proc-credentials.h"
 
 static int compare_keys(const HostProcess *a, const HostProcess *b)

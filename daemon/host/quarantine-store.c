@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "descriptor.h"
 #include "log.h"
+#include "own-descriptor.h"
 #include "proc-file.h"
 #include "writer.h"
 

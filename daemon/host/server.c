@@ -12,9 +12,9 @@
 #include <systemd/sd-daemon.h>
 
 #include "config.h"
-#include "descriptor.h"
 #include "log-record.h"
 #include "log.h"
+#include "own-descriptor.h"
 #include "user-namespace.h"
 #include "version.h"
 

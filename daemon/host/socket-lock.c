@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "descriptor.h"
+#include "own-descriptor.h"
 #include "proc-file.h"
 
 /* The field of /proc/PID/stat, counted behind the name, in which the start time stands. */

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "descriptor.h"
+#include "own-descriptor.h"
 
 /* PROC_USER_INIT_INO of the kernel's proc_ns.h: fixed since there are user namespaces. */
 #define INITIAL_INODE UINT64_C(0xEFFFFFFD)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HOST_DESCRIPTOR_H
-#define HOST_DESCRIPTOR_H
+#ifndef HOST_OWN_DESCRIPTOR_H
+#define HOST_OWN_DESCRIPTOR_H
 
 #include <errno.h>
 #include <stdbool.h>
