@@ -111,7 +111,10 @@ build/tests/replay-%: build/sanitized/tests/fuzz/fuzz-%.o build/sanitized/tests/
 
 build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
 	@mkdir -p $(@D)
-	$(QUIET)$(CC) -o $@ $< -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/../..'
+	$(QUIET)$(CC) -o $@ $(filter %.o,$^) -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/../..'
+
+# The one tool that has a piece of the daemon in it.
+build/tests/tools/judge-descriptor: build/daemon/host/descriptor-facts.o
 
 build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
 	@mkdir -p $(@D)

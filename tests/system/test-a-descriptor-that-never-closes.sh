@@ -118,7 +118,7 @@ file_system_that_hangs() {
     return
   fi
   mkdir "$PRIVATE/fuse"
-  "$TOOLS/never-answers-flush" "$PRIVATE/fuse" 2>"$PRIVATE/fuse.log" &
+  "$TOOLS/never-answers" flush "$PRIVATE/fuse" 2>"$PRIVATE/fuse.log" &
   FUSE=$!
   if ! within 5 mountpoint -q "$PRIVATE/fuse"; then
     skip "a file system that never answers FLUSH" "$(cat "$PRIVATE/fuse.log")"
@@ -165,7 +165,7 @@ all_have_answers() { [ "$(cat "$PRIVATE"/fetched.* | wc -l)" -eq 30 ]; }
 a_crash_while_one_hangs() {
   [ -n "${FUSE:-}" ] || return 0 # there is no /dev/fuse, and that was said
   mkdir "$PRIVATE/fuse-again"
-  "$TOOLS/never-answers-flush" "$PRIVATE/fuse-again" 2>"$PRIVATE/fuse.log" &
+  "$TOOLS/never-answers" flush "$PRIVATE/fuse-again" 2>"$PRIVATE/fuse.log" &
   FUSE=$!
   within 5 mountpoint -q "$PRIVATE/fuse-again"
   expect_answer "crash: one hangs" STATUS_INVALID_PARAMETER \
