@@ -134,8 +134,9 @@ static void raise_descriptor_limit(void)
 }
 
 /*
- * A loop that asks the kernel for news, and so for those who wait to be served, after so many
- * callbacks or microseconds: connections that always have more to ask do not keep it to themselves.
+ * A loop that asks the kernel for news, and so for those who wait to be served, every 2 ms at least:
+ * connections that always have more to ask do not keep it to themselves. Asking after few callbacks
+ * would cost more than it gives.
  */
 static struct event_base *event_base_that_gives_way(void)
 {
@@ -143,7 +144,7 @@ static struct event_base *event_base_that_gives_way(void)
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
-	if (config && event_config_set_max_dispatch_interval(config, &interval, 16, 1) == 0)
+	if (config && event_config_set_max_dispatch_interval(config, &interval, 256, 1) == 0)
 		base = event_base_new_with_config(config);
 	if (config)
 		event_config_free(config);
