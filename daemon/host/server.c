@@ -134,9 +134,9 @@ static void raise_descriptor_limit(void)
 }
 
 /*
- * A loop that asks the kernel for news, and so for those who wait to be served, every 2 ms at least:
- * connections that always have more to ask do not keep it to themselves. Asking after few callbacks
- * would cost more than it gives.
+ * A loop that asks the kernel for news, and so for those who wait to be served, every 2 ms at
+ * least: connections that always have more to ask do not keep it to themselves. Asking after few
+ * callbacks would cost more than it gives.
  */
 static struct event_base *event_base_that_gives_way(void)
 {
