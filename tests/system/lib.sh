@@ -162,13 +162,16 @@ make_folders() {
   : >"$LOG"
 }
 
+# What its unit makes of it: the user vaild, with CAP_SYS_PTRACE and no more.
+CAPABILITIES=-all,+sys_ptrace
+AS_DAEMON=(setpriv --reuid vaild --regid vaild --clear-groups --inh-caps="$CAPABILITIES"
+  --ambient-caps="$CAPABILITIES" --bounding-set="$CAPABILITIES" --)
+
 # exec_daemon [WRAPPER...]: in the background $! is the daemon's pid. A wrapper is a command that
 # executes the rest of its arguments.
 exec_daemon() {
-  exec "$@" setpriv --reuid vaild --regid vaild --clear-groups --inh-caps=-all,+sys_ptrace \
-    --ambient-caps=-all,+sys_ptrace --bounding-set=-all,+sys_ptrace -- \
-    "$VAILD" --socket "$SOCKET" --runtime-dir "$PRIVATE/runtime" --state-dir "$STATE" \
-    --config "$CONFIG"
+  exec "$@" "${AS_DAEMON[@]}" "$VAILD" --socket "$SOCKET" --runtime-dir "$PRIVATE/runtime" \
+    --state-dir "$STATE" --config "$CONFIG"
 }
 
 daemon_is_ready() {
