@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * make-descriptor KIND COMMAND...: makes something that GPU memory and fences are passed around as,
+ * and executes the command with its descriptor, which has the number 3. Memory has 16384 bytes.
+ *
+ *   memfd             sealable memory
+ *   udmabuf           a dma-buf of such memory
+ *   dma-heap          a dma-buf of the system's heap
+ *   vgem, virtio-gpu  a dumb buffer of the driver's, exported as dma-buf
+ *   pending-fence     a sync_file that is signalled when the command closes number 4, its device,
+ *                     and after ten seconds in any case
+ *   signalled-fence   a sync_file that has been signalled
+ *
+ * Exits with 3 where this machine has no device for that.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/udmabuf.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "tool.h"
+
+#define MEMORY_SIZE      16384
+#define NUMBER           3 /* what the command finds */
+#define DEVICE_NUMBER    4
+#define DEVICES_MAX      16
+#define EXIT_NO_DEVICE   3
+#define EXPORT_FLAGS     (O_CLOEXEC | O_RDWR)
+#define BUFFER_EDGE      64 /* pixels of 32 bits: MEMORY_SIZE altogether */
+#define VGEM_FENCE_WRITE 1
+
+/* The part of DRM's interface that is used here; its headers are no part of the C library's. */
+
+struct drm_version {
+	int major, minor, patch;
+	size_t name_length;
+	char *name;
+	size_t date_length;
+	char *date;
+	size_t description_length;
+	char *description;
+};
+
+struct drm_create_dumb {
+	uint32_t height, width, bits_per_pixel, flags, handle, pitch;
+	uint64_t size;
+};
+
+struct drm_prime_handle {
+	uint32_t handle, flags;
+	int32_t descriptor;
+};
+
+struct drm_vgem_fence {
+	uint32_t handle, flags, out_fence, padding;
+};
+
+#define DRM_VERSION            _IOWR('d', 0x00, struct drm_version)
+#define DRM_PRIME_HANDLE_TO_FD _IOWR('d', 0x2d, struct drm_prime_handle)
+#define DRM_VGEM_FENCE_ATTACH  _IOWR('d', 0x41, struct drm_vgem_fence)
+#define DRM_MODE_CREATE_DUMB   _IOWR('d', 0xb2, struct drm_create_dumb)
+
+static int open_device(const char *path)
+{
+	int device = open(path, O_RDWR | O_CLOEXEC);
+
+	if (device < 0)
+		err(errno == ENOENT ? EXIT_NO_DEVICE : 2, "%s", path);
+	return device;
+}
+
+static void control(int descriptor, unsigned long request, void *argument, const char *name)
+{
+	if (ioctl(descriptor, request, argument) < 0)
+		err(2, "%s", name);
+}
+
+static bool is_driver(int device, const char *name)
+{
+	char found[32] = "";
+	struct drm_version version = { .name = found, .name_length = sizeof(found) - 1 };
+
+	return ioctl(device, DRM_VERSION, &version) == 0 && strcmp(found, name) == 0;
+}
+
+/* The primary node of the driver with this name. */
+static int open_driver(const char *name)
+{
+	char path[32];
+
+	for (int i = 0; i < DEVICES_MAX; i++) {
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		int device = open(path, O_RDWR | O_CLOEXEC);
+		if (device >= 0 && is_driver(device, name))
+			return device;
+		if (device >= 0)
+			close(device);
+	}
+	errx(EXIT_NO_DEVICE, "no device of the driver %s", name);
+}
+
+static int make_memfd(void)
+{
+	int descriptor = memfd_create("vail-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (descriptor < 0 || ftruncate(descriptor, MEMORY_SIZE) < 0)
+		err(2, "memfd");
+	return descriptor;
+}
+
+static int make_udmabuf(void)
+{
+	struct udmabuf_create create = {
+		.memfd = (uint32_t)make_memfd(),
+		.flags = UDMABUF_FLAGS_CLOEXEC,
+		.size = MEMORY_SIZE,
+	};
+
+	if (fcntl((int)create.memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
+		err(2, "F_ADD_SEALS");
+	int descriptor = ioctl(open_device("/dev/udmabuf"), UDMABUF_CREATE, &create);
+	if (descriptor < 0)
+		err(2, "UDMABUF_CREATE");
+	return descriptor;
+}
+
+static int make_from_heap(void)
+{
+	struct dma_heap_allocation_data allocation = { .len = MEMORY_SIZE,
+						       .fd_flags = EXPORT_FLAGS };
+
+	control(open_device("/dev/dma_heap/system"), DMA_HEAP_IOCTL_ALLOC, &allocation,
+		"DMA_HEAP_IOCTL_ALLOC");
+	return (int)allocation.fd;
+}
+
+static uint32_t create_dumb(int device)
+{
+	struct drm_create_dumb create = {
+		.height = BUFFER_EDGE,
+		.width = BUFFER_EDGE,
+		.bits_per_pixel = 32,
+	};
+
+	control(device, DRM_MODE_CREATE_DUMB, &create, "DRM_IOCTL_MODE_CREATE_DUMB");
+	return create.handle;
+}
+
+static int export_buffer(int device, uint32_t handle)
+{
+	struct drm_prime_handle prime = { .handle = handle, .flags = EXPORT_FLAGS };
+
+	control(device, DRM_PRIME_HANDLE_TO_FD, &prime, "DRM_IOCTL_PRIME_HANDLE_TO_FD");
+	return prime.descriptor;
+}
+
+static int make_vgem(void)
+{
+	int device = open_driver("vgem");
+
+	return export_buffer(device, create_dumb(device));
+}
+
+static int make_virtio_gpu(void)
+{
+	int device = open_driver("virtio_gpu");
+
+	return export_buffer(device, create_dumb(device));
+}
+
+static int make_fence(int device)
+{
+	struct drm_vgem_fence fence = { .handle = create_dumb(device), .flags = VGEM_FENCE_WRITE };
+	struct dma_buf_export_sync_file export = { .flags = DMA_BUF_SYNC_RW };
+
+	control(device, DRM_VGEM_FENCE_ATTACH, &fence, "DRM_IOCTL_VGEM_FENCE_ATTACH");
+	control(export_buffer(device, fence.handle), DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export,
+		"DMA_BUF_IOCTL_EXPORT_SYNC_FILE");
+	return export.fd;
+}
+
+/* The command is to have it under this number, whatever else we opened before. */
+static int move(int descriptor, int number)
+{
+	if (descriptor == number && fcntl(descriptor, F_SETFD, 0) < 0)
+		err(2, "F_SETFD");
+	if (descriptor != number && dup2(descriptor, number) < 0)
+		err(2, "dup2");
+	return number;
+}
+
+/* The driver signals its fences when its device is closed, and that one stays open. */
+static int make_pending_fence(void)
+{
+	int device = open_driver("vgem");
+	int fence = fcntl(make_fence(device), F_DUPFD_CLOEXEC, DEVICE_NUMBER + 1);
+
+	if (fence < 0)
+		err(2, "F_DUPFD_CLOEXEC");
+	move(device, DEVICE_NUMBER);
+	return fence;
+}
+
+static int make_signalled_fence(void)
+{
+	int device = open_driver("vgem"), fence = make_fence(device);
+
+	close(device);
+	return fence;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*make)(void);
+	} kinds[] = {
+		{ "memfd", make_memfd },
+		{ "udmabuf", make_udmabuf },
+		{ "dma-heap", make_from_heap },
+		{ "vgem", make_vgem },
+		{ "virtio-gpu", make_virtio_gpu },
+		{ "pending-fence", make_pending_fence },
+		{ "signalled-fence", make_signalled_fence },
+	};
+
+	for (size_t i = 0; argc > 2 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(argv[1], kinds[i].name) != 0)
+			continue;
+		move(kinds[i].make(), NUMBER);
+		execvp(argv[2], argv + 2);
+		err(2, "%s", argv[2]);
+	}
+	errx(2, "usage: make-descriptor KIND COMMAND...; the source has the kinds");
+}
