@@ -59,8 +59,8 @@ objects = $(patsubst %.c,$(1)/%.o,$(2))
 PURE_SOURCES   = $(PROTO) $(CORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
-.PHONY: all run check check-installed check-interop lint check-layers bench bench-va help clean \
-        sanitized tools fuzz install uninstall
+.PHONY: all run check check-installed check-interop check-kernel lint check-layers bench bench-va \
+        help clean sanitized tools fuzz install uninstall
 
 all: build/vaild build/vailctl build/libvail.so build/installed/vailctl
 	@:
@@ -166,7 +166,7 @@ $(INTERFACES): $(VARLINK) Makefile
 # Objects that only a pattern asks for are kept, too.
 .SECONDARY:
 
--include $(shell find build -path build/interop -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find build \( -path build/interop -o -path build/kernel \) -prune -o -name '*.d' -print 2>/dev/null)
 
 ## What people call
 
@@ -189,6 +189,12 @@ check-interop:
 	@tests/install-packages interop
 	@$(MAKE) --no-print-directory all tools build/sanitized/vaild
 	@tests/system/interop
+
+# Stands apart from check as well, for the same reason.
+check-kernel:
+	@tests/install-packages kernel
+	@$(MAKE) --no-print-directory all tools build/sanitized/vaild
+	@tests/system/kernel
 
 tools: $(TOOL_PROGRAMS)
 	@:
@@ -283,6 +289,7 @@ help:
 	@echo 'make run            install what is missing, build, and show the main job on a real QEMU guest'
 	@echo 'make check          install what is missing, build with sanitizers, and run all tests'
 	@echo "make check-interop  systemd's varlinkctl against the daemon, from a Debian 13 that it downloads"
+	@echo 'make check-kernel   the tests that need GPU nodes, on a Debian 13 kernel that it downloads, in QEMU'
 	@echo 'make lint           clang-format, clang-tidy, shell scripts'
 	@echo 'make check-layers   prove that the layers depend one way, and that core and api are pure'
 	@echo 'make bench          measure against a raw socket echo in the same run'
