@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# What the kernel says of the descriptors that GPU memory and fences are passed around as. vaild
+# tells them apart by this, so a kernel that says something else is to be known first.
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+DMA_BUF_MAGIC=0x444d4142
+SIZE=16384
+
+declare -A SAID
+
+# hear COMMAND...: takes what describe-descriptor prints into SAID, by its keys.
+hear() {
+  local key value text status=0
+
+  SAID=()
+  text=$("$@") || status=$?
+  while read -r key value; do
+    [ "$key" != fdinfo ] || { key="fdinfo ${value%% *}" value=${value#* }; }
+    SAID[$key]=$value
+  done <<<"$text"
+  return "$status"
+}
+
+# describe KIND: what is said of a new one; where the machine has no device for it, skips it and fails.
+describe() {
+  local status=0
+
+  hear "$TOOLS/make-descriptor" "$1" "$TOOLS/describe-descriptor" 3 || status=$?
+  [ "$status" -ne 3 ] || skip "$1" "this kernel has no device that makes one"
+  [ "$status" -eq 0 ] || [ "$status" -eq 3 ] || not_ok "$1" "exit status $status"
+  return "$status"
+}
+
+# says CHECK KEY VALUE...
+says() {
+  local check=$1
+  shift
+  while [ $# -gt 0 ]; do
+    expect_equal "$check: $1" "$2" "${SAID[$1]:-}"
+    shift 2
+  done
+}
+
+dma_bufs() {
+  local kind
+
+  for kind in udmabuf dma-heap vgem virtio-gpu; do
+    describe "$kind" || continue
+    says "$kind" filesystem "$DMA_BUF_MAGIC" end "$SIZE" 'fdinfo size' "$SIZE" mode readWrite \
+      anew ENXIO fence ENOTTY mount other
+    expect_match "$kind: link" '^/dmabuf:' "${SAID[link]:-}"
+    echo "# $kind: exporter ${SAID[fdinfo exp_name]:-}, fstat() a ${SAID[file]:-} file of ${SAID[size]:-}"
+  done
+}
+
+memory() {
+  describe memfd || return 0
+  says memfd file regular mount own size "$SIZE" mode readWrite anew opens fence ENOTTY
+  expect_match "memfd: link" '^/memfd:' "${SAID[link]:-}"
+  expect "memfd: is no dma-buf" test "${SAID[filesystem]:-}" != "$DMA_BUF_MAGIC"
+}
+
+fences() {
+  local state
+
+  for state in pending signalled; do
+    describe "$state-fence" || continue
+    says "$state-fence" link anon_inode:sync_file fence "1 $state" anew ENXIO mount other
+    expect "$state-fence: is no dma-buf" test "${SAID[filesystem]:-}" != "$DMA_BUF_MAGIC"
+  done
+}
+
+# fetch KIND: of alice's, in another process. vaild looks at what its callers have open so.
+fetch() {
+  local kind=$1 holder
+
+  exec_as vail-alice "$TOOLS/make-descriptor" "$kind" sleep infinity 2>/dev/null &
+  holder=$!
+  if ! within 5 runs_as "$holder" "$ALICE" sleep; then
+    skip "another user's $kind" "this kernel makes none"
+    return
+  fi
+  hear "${AS_DAEMON[@]}" "$TOOLS/describe-descriptor" "$holder" 3 || true
+  expect_equal "another user's $kind, with CAP_SYS_PTRACE alone: is the same" \
+    "$(sed -n 's/^ino:\t//p' "/proc/$holder/fdinfo/3") $(readlink "/proc/$holder/fd/3")" \
+    "${SAID[fdinfo ino]:-} ${SAID[link]:-}"
+  hear run_as vaild "$TOOLS/describe-descriptor" "$holder" 3 || true
+  says "another user's $kind, without it" pidfd_getfd EPERM
+  expect "another user's $kind: /proc/PID/fd is closed to that capability" \
+    bash -c '! "$@" 2>/dev/null' bash "${AS_DAEMON[@]}" ls "/proc/$holder/fd"
+  kill_hard "$holder"
+}
+
+memory
+dma_bufs
+fences
+fetch vgem
+fetch pending-fence
+finish
