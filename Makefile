@@ -47,7 +47,7 @@ BENCH  = $(wildcard tests/bench/*.c)
 VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
 UNIT   = $(wildcard tests/unit/*.c)
 MODEL  = $(wildcard tests/model/*.c)
-WORLD  = tests/unit/fake-host.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c
+WORLD  = tests/unit/fake-share.c tests/unit/fake-host.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c
 LEAKS  = $(wildcard tests/unit/leak-check.c)
 
 VARLINK    = $(wildcard proto/*.varlink)

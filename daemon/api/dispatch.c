@@ -67,6 +67,25 @@ static NTSTATUS find_subject(Request *request, Subject *subject)
 		if (handle_parse(request->params.handle, &handle))
 			subject->context = context_find(broker, &handle);
 		return subject->context ? STATUS_SUCCESS : invalid_handle(request, "context");
+	case SUBJECT_OBJECT:
+		if (handle_parse(request->params.handle, &handle))
+			subject->object = object_find_shared(broker, &handle);
+		if (!subject->object)
+			return invalid_handle(request, "shared object");
+		subject->vm = subject->object->vm;
+		subject->registration =
+			registration_find(broker, request->caller->process, subject->vm);
+		request->virtual_machine = subject->vm->guid;
+		request->names_virtual_machine = true;
+		return STATUS_SUCCESS;
+	case SUBJECT_HELD_OBJECT:
+		if (handle_parse(request->params.handle, &handle))
+			subject->object = object_find(broker, &handle);
+		if (!subject->object)
+			return invalid_handle(request, "object");
+		request->virtual_machine = subject->object->virtual_machine;
+		request->names_virtual_machine = true;
+		return STATUS_SUCCESS;
 	case SUBJECT_GPU_PROCESS:
 		if (handle_parse(request->params.handle, &handle))
 			subject->gpu_process = gpu_process_find(broker, &handle);
@@ -85,6 +104,18 @@ bool caller_matches_agent(const Caller *caller, const Agent *agent)
 bool caller_is_agent(const Caller *caller, const VirtualMachine *vm)
 {
 	return vm->has_agent && caller_matches_agent(caller, &vm->agent);
+}
+
+bool caller_may_share(Service *service, const Caller *caller)
+{
+	const Process *process = process_find(service->broker, caller->process);
+	const VirtualMachine *vm = vm_after(service->broker, 0);
+
+	if (process && !(LIST_EMPTY(&process->virtual_machines) && LIST_EMPTY(&process->agent_of)))
+		return true;
+	while (vm && !caller_is_agent(caller, vm))
+		vm = vm_after(service->broker, vm->thing.serial);
+	return vm;
 }
 
 /* VMs that operators registered are not administered from other user namespaces, whatever uid. */
@@ -136,6 +167,12 @@ static PolicyFacts gather_facts(Service *service, const Caller *caller, const Su
 	}
 	if (context)
 		facts.is_context_owner = caller_is_gpu_process(caller, context->gpu_process);
+	if (subject->object) {
+		const SharedObject *object = subject->object;
+
+		facts.is_object_sharer = object->sharer && object->sharer->key == caller->process;
+		facts.is_object_holder = object_holder(object, caller->process) != NULL;
+	}
 	if (subject->adapter)
 		facts.is_driver = subject->adapter->connection == caller;
 	if (subject->gpu_process) {
@@ -210,6 +247,17 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 	return STATUS_SUCCESS;
 }
 
+/* An open that finds other privileges than a display client's ends the registration. */
+static void end_if_unmatched(Request *request, const PolicyFacts *facts)
+{
+	if (!policy_needs_privileges(request->method->rule, facts) || !facts->is_registered ||
+	    facts->difference == DIFFERENCE_NONE)
+		return;
+	registration_end(request->service->broker, request->subject.registration,
+			 END_PRIVILEGES_CHANGED);
+	request->subject.registration = NULL;
+}
+
 static NTSTATUS authorise(Request *request)
 {
 	const Host *host = request->service->host;
@@ -224,6 +272,7 @@ static NTSTATUS authorise(Request *request)
 		if (status != STATUS_SUCCESS)
 			return status;
 	}
+	end_if_unmatched(request, &facts);
 	return policy_check(method->rule, &facts, &request->failure);
 }
 

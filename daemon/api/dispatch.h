@@ -27,6 +27,9 @@ bool caller_matches_agent(const Caller *caller, const Agent *agent);
 /* Whether the caller may share on the behalf of the VM's VMM. */
 bool caller_is_agent(const Caller *caller, const VirtualMachine *vm);
 
+/* Whether the caller is the VMM or an agent of any VM, and so may share objects. */
+bool caller_may_share(Service *service, const Caller *caller);
+
 /* Whether the calling connection is that of the GPU process's driver. */
 bool caller_is_driver(const Caller *caller, const GpuProcess *gpu_process);
 

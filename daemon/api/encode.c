@@ -17,6 +17,18 @@ static const char *graphics_context_name(GraphicsContextKind kind)
 	return names[kind];
 }
 
+/* How many objects of the VM the process holds. */
+static uint64_t count_open_objects(const Registration *registration)
+{
+	const ObjectHolder *holder;
+	uint64_t count = 0;
+
+	LIST_FOREACH (holder, &registration->process->holds, of_process)
+		count += guid_compare(&holder->object->virtual_machine, &registration->vm->guid) ==
+			 0;
+	return count;
+}
+
 void encode_registration(Writer *writer, const Registration *registration)
 {
 	writer_object_begin(writer);
@@ -31,7 +43,7 @@ void encode_registration(Writer *writer, const Registration *registration)
 	writer_key(writer, "since");
 	writer_seconds(writer, registration->since);
 	writer_key(writer, "openObjects");
-	writer_unsigned(writer, 0); /* none can be opened until objects can be shared */
+	writer_unsigned(writer, count_open_objects(registration));
 	writer_object_end(writer);
 }
 
@@ -87,6 +99,16 @@ static void encode_virtual_gpus(Writer *writer, const VirtualMachine *vm)
 	writer_array_end(writer);
 }
 
+static uint64_t count_shared_bytes(const VirtualMachine *vm)
+{
+	const SharedObject *object;
+	uint64_t bytes = 0;
+
+	LIST_FOREACH (object, &vm->objects, of_vm)
+		bytes += object_size(object);
+	return bytes;
+}
+
 void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine *vm)
 {
 	const Quarantine *quarantine = quarantine_find(broker, &vm->guid);
@@ -108,9 +130,9 @@ void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine
 	writer_key(writer, "registrations");
 	writer_unsigned(writer, vm->registration_count);
 	writer_key(writer, "sharedObjects");
-	writer_unsigned(writer, 0); /* as openObjects above */
+	writer_unsigned(writer, vm->object_count);
 	writer_key(writer, "sharedBytes");
-	writer_unsigned(writer, 0);
+	writer_unsigned(writer, count_shared_bytes(vm));
 	writer_key(writer, "quarantined");
 	writer_boolean(writer, quarantine != NULL);
 	OPTIONAL_STRING(writer, "quarantineReason", quarantine ? quarantine->reason : NULL);
@@ -171,6 +193,9 @@ static void encode_event_thing(Writer *writer, const Event *event)
 	case THING_GPU_PROCESS:
 		encode_event_gpu_process(writer, event);
 		return;
+	case THING_OBJECT:
+		encode_event_object(writer, event);
+		return;
 	case THING_VIRTUAL_MACHINE:
 	case THING_MAX:
 		return;
@@ -182,7 +207,7 @@ static bool event_kind_ends(EventKind kind)
 {
 	return kind == EVENT_UNREGISTERED || kind == EVENT_VIRTUAL_MACHINE_REMOVED ||
 	       kind == EVENT_VIRTUAL_GPU_REMOVED || kind == EVENT_GPU_PROCESS_REMOVED ||
-	       kind == EVENT_ADAPTER_REMOVED;
+	       kind == EVENT_ADAPTER_REMOVED || kind == EVENT_UNSHARED || kind == EVENT_RELEASED;
 }
 
 void encode_event(Writer *writer, const Event *event)

@@ -122,7 +122,7 @@ NTSTATUS method_get_status(Request *request)
 	writer_key(reply, "registrations");
 	writer_unsigned(reply, visible_use(request, LIMIT_REGISTRATIONS));
 	writer_key(reply, "sharedObjects");
-	writer_unsigned(reply, 0); /* none can be shared yet */
+	writer_unsigned(reply, visible_use(request, LIMIT_OBJECTS));
 	writer_key(reply, "connections");
 	writer_unsigned(reply, visible_use(request, LIMIT_CONNECTIONS));
 	writer_key(reply, "restored");

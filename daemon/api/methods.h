@@ -22,6 +22,8 @@ typedef enum SubjectType {
 			      */
 	SUBJECT_CONTEXT,
 	SUBJECT_GPU_PROCESS,
+	SUBJECT_OBJECT,      /* one that is shared, and its VM */
+	SUBJECT_HELD_OBJECT, /* or one that only its holders know any more */
 } SubjectType;
 
 typedef struct Subject {
@@ -31,6 +33,7 @@ typedef struct Subject {
 	VirtualGpu *virtual_gpu;
 	Context *context;
 	GpuProcess *gpu_process;
+	SharedObject *object;
 } Subject;
 
 typedef struct Method Method;
@@ -46,6 +49,14 @@ typedef struct Request {
 	Stream *stream;          /* that the method may take up, with "more"; else NULL */
 	Writer *reply;           /* inside "parameters", behind "status" */
 	Failure failure;
+	/* That came with the message: the session's, and released with the message. */
+	const Descriptor *descriptors;
+	size_t descriptor_count;
+
+	/* To go with the reply: owned, until the reply is written. */
+	Descriptor offered[OBJECT_DESCRIPTORS_MAX];
+	size_t offered_count;
+
 	bool changed; /* the handler changed state: the allow is recorded */
 
 	/* The VM that the request is about; kept by value, since a handler may end it. */
@@ -65,6 +76,7 @@ typedef struct ListView {
 	const Caller *caller;
 	const ListOperations *list;
 	Handle subject;
+	Guid machine; /* nil: of all VMs */
 } ListView;
 
 /* A list is gone through by a cursor, 0 at its beginning, which stays good whatever comes and goes.
@@ -78,6 +90,7 @@ struct ListOperations {
 	ThingType type;
 	bool (*is_visible)(Service *service, const Caller *caller, const Thing *thing);
 	void (*write)(Service *service, Writer *writer, const Thing *thing);
+	const Guid *(*machine)(const Thing *thing); /* NULL: the list is not of a VM's */
 };
 
 bool next_thing(const ListView *view, uint64_t *cursor, Writer *writer);
@@ -87,6 +100,7 @@ typedef enum MethodFlags {
 	METHOD_CHANGES_STATE = 1,    /* a caller that is gone is refused */
 	METHOD_RECORDS_REFUSALS = 2, /* each refusal is a journal record, whatever its status */
 	METHOD_STREAMS = 4,          /* answers by a Stream alone: "more" is required */
+	METHOD_TAKES_DESCRIPTORS = 8,
 } MethodFlags;
 
 struct Method {
@@ -126,6 +140,14 @@ NTSTATUS method_register_vail_process(Request *request);
 NTSTATUS method_unregister_vail_process(Request *request);
 NTSTATUS method_revoke_registration(Request *request);
 NTSTATUS method_watch(Request *request);
+
+NTSTATUS method_share_object_with_host(Request *request);
+NTSTATUS method_update_object(Request *request);
+NTSTATUS method_unshare_object(Request *request);
+NTSTATUS method_open_shared_object(Request *request);
+NTSTATUS method_close_shared_object(Request *request);
+extern const ListOperations list_shared_objects;
+
 extern const ListOperations list_registrations;
 
 NTSTATUS method_register_virtual_machine(Request *request);

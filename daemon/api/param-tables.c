@@ -14,6 +14,8 @@
 	{ name, PARAM_STRING, true, offsetof(struct, member), maximum, NULL, 0, 0, NULL }
 #define OBJECT(name, struct, member, table) \
 	{ name, PARAM_OBJECT, false, offsetof(struct, member), 0, table, 0, 0, NULL }
+#define REQUIRED_OBJECT(name, struct, member, table) \
+	{ name, PARAM_OBJECT, true, offsetof(struct, member), 0, table, 0, 0, NULL }
 #define ARRAY(name, struct, member, item, maximum, table) \
 	{ name, PARAM_ARRAY, false, offsetof(struct, member), maximum, table, \
 	  offsetof(struct, member.items), sizeof(item), NULL }
@@ -150,4 +152,41 @@ TABLE(params_free,
 	REQUIRED("process", PARAM_HANDLE, PlacementParams, process),
 	REQUIRED("baseAddress", PARAM_ADDRESS, PlacementParams, base_address),
 	REQUIRED("sizeInBytes", PARAM_INTEGER, PlacementParams, size));
+
+INNER_TABLE(params_plane,
+	OPTIONAL("fileDescriptor", PARAM_INTEGER, PlaneParams, descriptor),
+	REQUIRED("offset", PARAM_INTEGER, PlaneParams, offset),
+	REQUIRED("stride", PARAM_INTEGER, PlaneParams, stride));
+
+INNER_TABLE(params_fence,
+	OPTIONAL("fileDescriptor", PARAM_INTEGER, FenceParams, descriptor));
+
+INNER_TABLE(params_object,
+	REQUIRED_CHOICE("type", ObjectParams, type, object_type_names),
+	REQUIRED_CHOICE("access", ObjectParams, access, object_access_names),
+	TEXT("name", ObjectParams, name, LIMIT_NAME_LENGTH),
+	OPTIONAL("width", PARAM_INTEGER, ObjectParams, width),
+	OPTIONAL("height", PARAM_INTEGER, ObjectParams, height),
+	TEXT("format", ObjectParams, format, 4),
+	OPTIONAL("modifier", PARAM_ADDRESS, ObjectParams, modifier),
+	ARRAY("planes", ObjectParams, planes, PlaneParams, OBJECT_PLANES_MAX, &params_plane),
+	OBJECT("fence", ObjectParams, fence, &params_fence));
+
+TABLE(params_share,
+	REQUIRED("virtualMachineGuid", PARAM_GUID, ShareParams, virtual_machine),
+	REQUIRED_OBJECT("object", ShareParams, object, &params_object));
+
+INNER_TABLE(params_rectangle,
+	REQUIRED("x", PARAM_INTEGER, RectangleParams, x),
+	REQUIRED("y", PARAM_INTEGER, RectangleParams, y),
+	REQUIRED("width", PARAM_INTEGER, RectangleParams, width),
+	REQUIRED("height", PARAM_INTEGER, RectangleParams, height));
+
+TABLE(params_update,
+	REQUIRED("handle", PARAM_HANDLE, UpdateParams, handle),
+	ARRAY("damage", UpdateParams, damage, RectangleParams, LIMIT_DAMAGE_RECTANGLES,
+	      &params_rectangle));
+
+TABLE(params_object_handle,
+	REQUIRED("handle", PARAM_HANDLE, HandleParams, handle));
 /* clang-format on */

@@ -7,6 +7,7 @@
 #include "guid.h"
 #include "json.h"
 #include "limit.h"
+#include "object.h"
 
 /*
  * Parameters: one row a JSON field, decoded into a plain struct. Everything about shape is decided
@@ -183,6 +184,59 @@ typedef struct PlacementParams {
 	OptionalInteger offset;
 } PlacementParams;
 
+typedef struct PlaneParams {
+	bool present;
+	OptionalInteger descriptor;
+	OptionalInteger offset;
+	OptionalInteger stride;
+} PlaneParams;
+
+typedef struct PlanesParams {
+	ParamArray array;
+	PlaneParams items[OBJECT_PLANES_MAX];
+} PlanesParams;
+
+typedef struct FenceParams {
+	bool present;
+	OptionalInteger descriptor;
+} FenceParams;
+
+typedef struct ObjectParams {
+	bool present;
+	OptionalInteger type;   /* an ObjectType */
+	OptionalInteger access; /* an ObjectAccess */
+	const char *name;
+	OptionalInteger width;
+	OptionalInteger height;
+	const char *format;
+	OptionalInteger modifier;
+	PlanesParams planes;
+	FenceParams fence;
+} ObjectParams;
+
+typedef struct ShareParams {
+	Guid virtual_machine;
+	ObjectParams object;
+} ShareParams;
+
+typedef struct RectangleParams {
+	bool present;
+	OptionalInteger x;
+	OptionalInteger y;
+	OptionalInteger width;
+	OptionalInteger height;
+} RectangleParams;
+
+typedef struct DamageParams {
+	ParamArray array;
+	RectangleParams items[LIMIT_DAMAGE_RECTANGLES];
+} DamageParams;
+
+typedef struct UpdateParams {
+	const char *handle;
+	DamageParams damage;
+} UpdateParams;
+
 typedef union Params {
 	Guid virtual_machine; /* of all whose subject is a VM, first */
 	const char *handle;   /* of all whose subject has a handle, first */
@@ -198,6 +252,8 @@ typedef union Params {
 	ReserveRangeParams reserve_range;
 	PageTableParams page_table;
 	PlacementParams placement;
+	ShareParams share;
+	UpdateParams update;
 } Params;
 
 extern const ParamTable params_machine;
@@ -221,6 +277,9 @@ extern const ParamTable params_reserve;
 extern const ParamTable params_map;
 extern const ParamTable params_free;
 extern const ParamTable params_software_adapter;
+extern const ParamTable params_share;
+extern const ParamTable params_update;
+extern const ParamTable params_object_handle;
 extern const ParamTable params_interface;
 
 #endif

@@ -48,9 +48,28 @@ static NTSTATUS check_display_client(const PolicyFacts *facts, Failure *failure)
 		    difference_sentence(facts->difference));
 }
 
+static NTSTATUS check_opener(const PolicyFacts *facts, Failure *failure)
+{
+	if (facts->is_quarantined)
+		return deny(failure, "quarantined",
+			    "the VM is in quarantine; ask an operator to lift it");
+	if (!facts->is_registered)
+		return deny(failure, "notRegistered",
+			    "the calling process is not registered for the object's VM; register "
+			    "first");
+	if (facts->difference == DIFFERENCE_NONE)
+		return STATUS_SUCCESS;
+	return deny(failure, difference_name(facts->difference),
+		    difference_sentence(facts->difference));
+}
+
 bool policy_needs_privileges(Rule rule, const PolicyFacts *facts)
 {
-	return rule == RULE_DISPLAY_CLIENT && !facts->is_registered && !facts->is_quarantined;
+	if (facts->is_quarantined)
+		return false;
+	return rule == RULE_DISPLAY_CLIENT  ? !facts->is_registered
+	       : rule == RULE_OBJECT_OPENER ? facts->is_registered
+					    : false;
 }
 
 bool policy_allows_view(const PolicyFacts *facts)
@@ -92,6 +111,14 @@ static const struct {
 				  "that registered the adapter" },
 	[RULE_PROCESS_ITSELF] = { "notProcess",
 				  "only the process that this GPU process is for may do this" },
+	[RULE_SHARER] = { "notSharer", "only the VM's VMM and its agent may share objects for it" },
+	[RULE_OBJECT_SHARER] = { "notSharer",
+				 "only the process that shared the object may do this" },
+	[RULE_OBJECT_ENDER] = { "notSharer",
+				"only operators and the process that shared the object may do "
+				"this" },
+	[RULE_OBJECT_HOLDER] = { "notHolder",
+				 "only a process that has opened the object may do this" },
 	[RULE_PROCESS_VIEWER] = { "notViewer",
 				  "only operators, the process that this GPU process is for and "
 				  "its adapter's driver may see it" },
@@ -123,7 +150,16 @@ static bool rule_allows(Rule rule, const PolicyFacts *facts)
 		return facts->is_process_itself;
 	case RULE_PROCESS_VIEWER:
 		return policy_allows_process_view(facts);
-	case RULE_DISPLAY_CLIENT: /* has sentences of its own */
+	case RULE_SHARER:
+		return facts->is_vmm || facts->is_agent;
+	case RULE_OBJECT_SHARER:
+		return facts->is_object_sharer;
+	case RULE_OBJECT_ENDER:
+		return facts->is_object_sharer || facts->is_operator;
+	case RULE_OBJECT_HOLDER:
+		return facts->is_object_holder;
+	case RULE_DISPLAY_CLIENT: /* these have sentences of their own */
+	case RULE_OBJECT_OPENER:
 	case RULE_NONE:
 	case RULE_MAX:
 		break;
@@ -135,6 +171,8 @@ NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
 {
 	if (rule == RULE_DISPLAY_CLIENT)
 		return check_display_client(facts, failure);
+	if (rule == RULE_OBJECT_OPENER)
+		return check_opener(facts, failure);
 	if (rule_allows(rule, facts))
 		return STATUS_SUCCESS;
 	if (rule <= RULE_NONE || rule >= RULE_MAX)

@@ -27,6 +27,11 @@ typedef enum Rule {
 	RULE_ADAPTER_DRIVER, /* that connection alone, of the adapter or of the GPU process's */
 	RULE_PROCESS_ITSELF, /* the host process that the GPU process is for */
 	RULE_PROCESS_VIEWER, /* that process, its adapter's driver, operators */
+	RULE_SHARER,         /* the VM's VMM, and its agent */
+	RULE_OBJECT_SHARER,  /* the process that shared the object */
+	RULE_OBJECT_ENDER,   /* that, and operators */
+	RULE_OBJECT_OPENER, /* who is registered for its VM and has a display client's privileges */
+	RULE_OBJECT_HOLDER, /* who has opened it */
 	RULE_MAX,
 } Rule;
 
@@ -39,6 +44,8 @@ typedef struct PolicyFacts {
 	bool names_machine;     /* a VM is the subject */
 	bool is_registered;     /* it is registered for the VM */
 	bool resembles_client;  /* its connection looks like a display client's */
+	bool is_object_sharer;  /* its process shared the object */
+	bool is_object_holder;  /* its process has opened the object */
 	bool is_driver;         /* its connection registered the adapter */
 	bool is_process_itself; /* the GPU process is for the calling process */
 	bool is_context_owner;

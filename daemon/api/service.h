@@ -9,6 +9,7 @@
 /* What the configuration decides for requests: a snapshot, swapped whole at reload. */
 typedef struct Settings {
 	bool allow_user_machines;
+	bool require_sealed_memory;
 	bool has_operator_group;
 	gid_t operator_group;
 	Limits limits;

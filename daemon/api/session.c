@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "dispatch.h"
@@ -15,8 +16,138 @@ void session_init(Session *session, Service *service, Caller *caller)
 	*session = (Session){ .service = service, .caller = caller, .frame = FRAME_INIT };
 }
 
+/* Descriptors that came, and those that were to go. */
+static void discard(const Session *session, const Descriptor *items, size_t count)
+{
+	const Host *host = session->service->host;
+
+	for (size_t i = 0; i < count; i++)
+		host->discard_descriptor(host->self, items[i], session->caller->account);
+}
+
+static void release(const Session *session, const Descriptor *items, size_t count)
+{
+	const Host *host = session->service->host;
+
+	for (size_t i = 0; i < count; i++)
+		host->release_descriptor(host->self, items[i]);
+}
+
+/* --- descriptors that come ------------------------------------------------------------------- */
+
+bool session_descriptor_arrived(Session *session, Descriptor descriptor)
+{
+	Descriptors *descriptors = session->descriptors;
+
+	if (!descriptors)
+		descriptors = session->descriptors = calloc(1, sizeof(*descriptors));
+	if (!descriptors || descriptors->count == ARRAY_SIZE(descriptors->items)) {
+		discard(session, &descriptor, 1);
+		return false;
+	}
+	descriptors->items[descriptors->count++] = descriptor;
+	return true;
+}
+
+/* Releases the first so many, whose message was answered. */
+static void drop_descriptors(Session *session, size_t count)
+{
+	Descriptors *descriptors = session->descriptors;
+
+	if (!descriptors)
+		return;
+	discard(session, descriptors->items, count);
+	descriptors->count -= count;
+	descriptors->carried = 0;
+	memmove(descriptors->items, descriptors->items + count,
+		descriptors->count * sizeof(descriptors->items[0]));
+	if (descriptors->count == 0) {
+		free(descriptors);
+		session->descriptors = NULL;
+	}
+}
+
+/* How many of them are this message's: those that were carried, and, if it is the last one begun in
+ * the turn, the others. */
+static size_t count_descriptors(const Session *session, bool is_last)
+{
+	const Descriptors *descriptors = session->descriptors;
+
+	if (!descriptors)
+		return 0;
+	return is_last ? descriptors->count : descriptors->carried;
+}
+
+/* --- descriptors that go --------------------------------------------------------------------- */
+
+Offer *session_offer(const Session *session)
+{
+	return session->offers ? STAILQ_FIRST(session->offers) : NULL;
+}
+
+static void offer_free(Session *session, Offer *offer)
+{
+	STAILQ_REMOVE(session->offers, offer, Offer, link);
+	release(session, offer->items, offer->count);
+	free(offer);
+}
+
+void session_sent(Session *session, size_t size)
+{
+	Offer *offer = session_offer(session), *next;
+
+	for (; offer; offer = next) {
+		next = STAILQ_NEXT(offer, link);
+		if (offer->begin < size) {
+			offer_free(session, offer);
+			continue;
+		}
+		offer->begin -= size;
+		offer->end -= size;
+	}
+}
+
+/* Takes the descriptors of the request's offer into the output, with the reply. */
+static NTSTATUS session_add_offer(Session *session, Request *request, size_t begin, size_t end)
+{
+	Offer *offer = calloc(1, sizeof(*offer));
+
+	if (!session->offers) {
+		session->offers = calloc(1, sizeof(*session->offers));
+		if (session->offers)
+			STAILQ_INIT(session->offers);
+	}
+	if (!offer || !session->offers) {
+		free(offer);
+		return failure_no_memory(&request->failure);
+	}
+	*offer = (Offer){ .begin = begin, .end = end, .count = request->offered_count };
+	memcpy(offer->items, request->offered, request->offered_count * sizeof(offer->items[0]));
+	request->offered_count = 0;
+	STAILQ_INSERT_TAIL(session->offers, offer, link);
+	return STATUS_SUCCESS;
+}
+
+/* The output from there on was taken back. */
+static void session_take_back_offers(Session *session, size_t begin)
+{
+	Offer *offer = session_offer(session), *next;
+
+	for (; offer; offer = next) {
+		next = STAILQ_NEXT(offer, link);
+		if (offer->begin >= begin)
+			offer_free(session, offer);
+	}
+}
+
+/* --- the session ----------------------------------------------------------------------------- */
+
 void session_deinit(Session *session)
 {
+	session_take_back_offers(session, 0);
+	free(session->offers);
+	session->offers = NULL;
+	drop_descriptors(session, count_descriptors(session, true));
 	session->stream = stream_free(session->stream);
 	buffer_deinit(&session->input);
 }
@@ -56,13 +187,13 @@ static bool another_begins(const Session *session, const FrameMessage *message)
 }
 
 /* What came with this message. Descriptors belong to the last one begun in the turn. */
-static Arrival message_arrival(Session *session, const FrameMessage *message)
+static Arrival message_arrival(Session *session, bool is_last)
 {
 	Arrival arrival = session->carried;
 	Arrival turn = session->arrival;
 
 	session->carried = (Arrival){ 0 };
-	if (session->arrival.descriptors > 0 && another_begins(session, message))
+	if (!is_last)
 		turn.descriptors = 0;
 	arrival_add(&arrival, &turn);
 	return arrival;
@@ -73,6 +204,10 @@ static void session_carry(Session *session)
 {
 	if (session_has_half_message(session))
 		arrival_add(&session->carried, &session->arrival);
+	else
+		drop_descriptors(session, count_descriptors(session, true));
+	if (session->descriptors)
+		session->descriptors->carried = session->descriptors->count;
 	session->arrival = (Arrival){ 0 };
 }
 
@@ -120,6 +255,7 @@ static void write_list(const Request *request)
 		.caller = request->caller,
 		.list = method->list,
 		.subject = request_list_subject(request),
+		.machine = request->virtual_machine,
 	};
 	uint64_t cursor = 0;
 
@@ -137,6 +273,7 @@ typedef struct Call {
 	const JsonValue *parameters;
 	bool more;
 	char terminator;
+	size_t descriptor_count; /* of the session's, that are the message's */
 } Call;
 
 /* Whether the call is to be answered by a stream. */
@@ -156,6 +293,8 @@ static void session_call(Session *session, const Call *call, Buffer *out)
 		.caller = session->caller,
 		.method = method,
 		.reply = &writer,
+		.descriptors = session->descriptors ? session->descriptors->items : NULL,
+		.descriptor_count = call->descriptor_count,
 	};
 	NTSTATUS status = STATUS_SUCCESS;
 
@@ -171,6 +310,8 @@ static void session_call(Session *session, const Call *call, Buffer *out)
 	if (status == STATUS_SUCCESS && stream) {
 		buffer_truncate(out, begin);
 		stream->subject = request_list_subject(&request);
+		if (method->list)
+			stream->machine = request.virtual_machine;
 		session->stream = stream;
 		return;
 	}
@@ -181,6 +322,9 @@ static void session_call(Session *session, const Call *call, Buffer *out)
 		reply_end(&writer, false, call->terminator);
 		status = check_reply(&writer, method, &request.failure);
 	}
+	if (status == STATUS_SUCCESS && request.offered_count > 0)
+		status = session_add_offer(session, &request, begin, buffer_size(out));
+	release(session, request.offered, request.offered_count);
 	if (status != STATUS_SUCCESS)
 		reply_with_failure(&writer, begin, method->interface, &request.failure,
 				   call->terminator);
@@ -194,7 +338,8 @@ static void refuse(const char *interface, const Failure *failure, char terminato
 }
 
 /* Whose bytes they are, and that no descriptors came that nobody asked for. */
-static NTSTATUS check_arrival(Session *session, const Arrival *arrival, Failure *failure)
+static NTSTATUS check_arrival(Session *session, const Method *method, const Arrival *arrival,
+			      size_t descriptor_count, Failure *failure)
 {
 	const Host *host = session->service->host;
 	ProcessKey process = session->caller->process;
@@ -212,7 +357,13 @@ static NTSTATUS check_arrival(Session *session, const Arrival *arrival, Failure 
 				   "this; make your own connection");
 	if (arrival->closing_too_many)
 		return failure_closes_under_way(failure);
-	if (arrival->truncated || arrival->descriptors > 0)
+	if (method->flags & METHOD_TAKES_DESCRIPTORS && arrival->truncated)
+		return failure_parameter(failure, "parameters",
+					 "came with more file descriptors than one message can "
+					 "hold; send fewer");
+	if (method->flags & METHOD_TAKES_DESCRIPTORS && arrival->descriptors == 0)
+		return STATUS_SUCCESS;
+	if (arrival->truncated || arrival->descriptors > 0 || descriptor_count > 0)
 		return failure_parameter(failure, "parameters",
 					 "came with file descriptors, and this method takes none; "
 					 "send it without");
@@ -321,15 +472,15 @@ static void expect_more(char terminator, Buffer *out)
 }
 
 static void session_answer(Session *session, const Envelope *envelope, const Arrival *arrival,
-			   char terminator, Buffer *out)
+			   size_t descriptor_count, char terminator, Buffer *out)
 {
-	Call call = { .terminator = terminator };
+	Call call = { .terminator = terminator, .descriptor_count = descriptor_count };
 	Failure failure = FAILURE_INIT;
 
 	call.method = find_method(envelope, terminator, out);
 	if (!call.method)
 		return;
-	NTSTATUS status = check_arrival(session, arrival, &failure);
+	NTSTATUS status = check_arrival(session, call.method, arrival, descriptor_count, &failure);
 	if (status != STATUS_SUCCESS)
 		dispatch_record_refusal(session->service, session->caller, call.method, &failure);
 	else
@@ -365,19 +516,26 @@ static bool session_handle(Session *session, const FrameMessage *message, Buffer
 {
 	const char *error;
 	size_t begin = buffer_size(out);
-	Arrival arrival = message_arrival(session, message);
+	bool is_last = (session->arrival.descriptors == 0 && !session->descriptors) ||
+		       !another_begins(session, message);
+	size_t descriptor_count = count_descriptors(session, is_last);
+	Arrival arrival = message_arrival(session, is_last);
 	JsonValue *value =
 		json_parse(session->service->parser, message->text, message->length, &error);
 
 	if (error) {
 		refuse_malformed("the message is not JSON; send one JSON object, then LF or NUL",
 				 message->terminator, out);
+		drop_descriptors(session, descriptor_count);
 		return false;
 	}
 	Envelope envelope = envelope_open(value);
-	session_answer(session, &envelope, &arrival, message->terminator, out);
-	if (wants_no_answer(&envelope))
+	session_answer(session, &envelope, &arrival, descriptor_count, message->terminator, out);
+	if (wants_no_answer(&envelope)) {
+		session_take_back_offers(session, begin);
 		buffer_truncate(out, begin);
+	}
+	drop_descriptors(session, descriptor_count);
 	json_free(value);
 	return true;
 }

@@ -48,12 +48,20 @@ size_t stream_unread(const Stream *stream)
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
+/* Whether the list is to have the thing, as far as its VM is concerned. */
+static bool is_of_machine(const ListView *view, const Thing *thing)
+{
+	return guid_is_nil(&view->machine) ||
+	       guid_compare(view->list->machine(thing), &view->machine) == 0;
+}
+
 bool next_thing(const ListView *view, uint64_t *cursor, Writer *writer)
 {
 	const ListOperations *list = view->list;
 	const Thing *thing = thing_after(view->service->broker, list->type, *cursor);
 
-	while (thing && !list->is_visible(view->service, view->caller, thing))
+	while (thing && (!is_of_machine(view, thing) ||
+			 !list->is_visible(view->service, view->caller, thing)))
 		thing = thing_after(view->service->broker, list->type, thing->serial);
 	if (!thing)
 		return false;
@@ -72,6 +80,7 @@ static StreamStep list_next(Stream *stream, Buffer *out)
 		.caller = stream->session->caller,
 		.list = method->list,
 		.subject = stream->subject,
+		.machine = stream->machine,
 	};
 	Writer writer = WRITER_INIT(out);
 	size_t begin = buffer_size(out);
@@ -112,6 +121,8 @@ static const VirtualMachine *thing_machine(const Thing *thing)
 		return container_of(thing, VirtualGpu, thing)->vm;
 	case THING_REGISTRATION:
 		return container_of(thing, Registration, thing)->vm;
+	case THING_OBJECT:
+		return container_of(thing, SharedObject, thing)->vm;
 	default:
 		return NULL;
 	}
@@ -124,6 +135,8 @@ static const Guid *thing_guid(const Thing *thing)
 
 	if (vm)
 		return &vm->guid;
+	if (thing->type == THING_OBJECT)
+		return &container_of(thing, SharedObject, thing)->virtual_machine;
 	return thing->type == THING_QUARANTINE ? &container_of(thing, Quarantine, thing)->guid
 					       : NULL;
 }
@@ -219,6 +232,7 @@ static EventKind thing_kind(const Thing *thing)
 		[THING_VIRTUAL_GPU] = EVENT_VIRTUAL_GPU_ASSIGNED,
 		[THING_REGISTRATION] = EVENT_REGISTERED,
 		[THING_GPU_PROCESS] = EVENT_MAX,
+		[THING_OBJECT] = EVENT_SHARED,
 	};
 	_Static_assert(ARRAY_SIZE(kinds) == THING_MAX, "each type has the kind of its coming");
 

@@ -64,27 +64,40 @@ static NTSTATUS quota_exceeded(Failure *failure, const char *who, const char *na
 	return failure->status;
 }
 
+/* Whether so many more of kind are within the limits. */
 static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, bool is_operator,
-			     LimitKind kind, Failure *failure)
+			     LimitKind kind, uint64_t more, Failure *failure)
 {
 	uint64_t used = account ? account->used[kind] : 0;
+	uint64_t per_uid = accounts->limits.per_uid[kind];
 	uint64_t in_all = accounts->limits.in_all[kind];
 
-	if (used >= accounts->limits.per_uid[kind])
+	if (used > per_uid || more > per_uid - used)
 		return quota_exceeded(failure, "your user may have", limit_name(kind, true),
-				      "release some", accounts->limits.per_uid[kind], used);
+				      "release some", per_uid, used);
 	if (kind == LIMIT_CONNECTIONS && !is_operator)
 		in_all -= in_all / LIMIT_OPERATOR_SHARE;
-	if (accounts->used[kind] >= in_all)
+	if (accounts->used[kind] > in_all || more > in_all - accounts->used[kind])
 		return quota_exceeded(failure, "the host has", limit_name(kind, false),
 				      "wait until some are released", in_all, used);
 	return STATUS_SUCCESS;
 }
 
+NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,
+		     Failure *failure)
+{
+	uint64_t maximum = accounts->limits.per_owner[kind];
+
+	if (!limit_owner_name(kind) || (count <= maximum && more <= maximum - count))
+		return STATUS_SUCCESS;
+	return quota_exceeded(failure, "this one may have", limit_owner_name(kind), "release some",
+			      maximum, count);
+}
+
 NTSTATUS charge_check(Accounts *accounts, uid_t uid, bool is_operator, LimitKind kind,
 		      Failure *failure)
 {
-	return limits_allow(accounts, account_find(accounts, uid), is_operator, kind, failure);
+	return limits_allow(accounts, account_find(accounts, uid), is_operator, kind, 1, failure);
 }
 
 NTSTATUS charge_take(Charge *charge, Accounts *accounts, uid_t uid, bool is_operator,
@@ -134,36 +147,45 @@ static bool tally_is_charged(const Tally *tally, const Payer *payer)
 	return tally->count > 0 ? tally->account != NULL : !payer->is_daemon;
 }
 
-NTSTATUS tally_check(const Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure)
+/* Whether so many more may be taken. */
+static NTSTATUS tally_allows(const Tally *tally, Accounts *accounts, const Payer *payer,
+			     uint64_t more, Failure *failure)
 {
-	uint64_t maximum = accounts->limits.per_owner[tally->kind];
+	NTSTATUS status = owner_check(accounts, tally->kind, tally->count, more, failure);
 
-	if (limit_owner_name(tally->kind) && tally->count >= maximum)
-		return quota_exceeded(failure, "this process may have",
-				      limit_owner_name(tally->kind), "release some", maximum,
-				      tally->count);
-	if (!tally_is_charged(tally, payer))
-		return STATUS_SUCCESS;
+	if (status != STATUS_SUCCESS || !tally_is_charged(tally, payer))
+		return status;
 	return limits_allow(accounts, tally_account(tally, accounts, payer), payer->is_operator,
-			    tally->kind, failure);
+			    tally->kind, more, failure);
 }
 
-NTSTATUS tally_take(Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure)
+NTSTATUS tally_check(const Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure)
 {
-	NTSTATUS status = tally_check(tally, accounts, payer, failure);
+	return tally_allows(tally, accounts, payer, 1, failure);
+}
 
-	if (status != STATUS_SUCCESS)
+NTSTATUS tally_take_many(Tally *tally, Accounts *accounts, const Payer *payer, uint64_t count,
+			 Failure *failure)
+{
+	NTSTATUS status = tally_allows(tally, accounts, payer, count, failure);
+
+	if (status != STATUS_SUCCESS || count == 0)
 		return status;
 	if (tally_is_charged(tally, payer)) {
 		if (!tally->account)
 			tally->account = account_find_or_add(accounts, payer->uid);
 		if (!tally->account)
 			return failure_no_memory(failure);
-		tally->account->used[tally->kind]++;
-		accounts->used[tally->kind]++;
+		tally->account->used[tally->kind] += count;
+		accounts->used[tally->kind] += count;
 	}
-	tally->count++;
+	tally->count += count;
 	return STATUS_SUCCESS;
+}
+
+NTSTATUS tally_take(Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure)
+{
+	return tally_take_many(tally, accounts, payer, 1, failure);
 }
 
 void tally_return(Tally *tally, Accounts *accounts, uint64_t count)

@@ -85,10 +85,15 @@ void charge_return(Charge *charge, Accounts *accounts);
  * One more in the tally: the owner's limit is asked first, then the payer's and that of all.
  * Returns as charge_take().
  */
+NTSTATUS tally_take_many(Tally *tally, Accounts *accounts, const Payer *payer, uint64_t count,
+			 Failure *failure);
 NTSTATUS tally_take(Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure);
 
 /* Whether tally_take() would find a limit passed. STATUS_SUCCESS or STATUS_QUOTA_EXCEEDED. */
 NTSTATUS tally_check(const Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure);
+/* The same for what an owner holds that keeps count by itself: so many, and so many more. */
+NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,
+		     Failure *failure);
 void tally_return(Tally *tally, Accounts *accounts, uint64_t count);
 
 /* How much of kind the uid uses now. */

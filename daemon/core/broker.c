@@ -30,16 +30,29 @@ Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapter
 	return broker;
 }
 
+/* A process that holds objects; NULL: none does. */
+static Process *process_with_holds(Broker *broker)
+{
+	Process *process = process_first(broker);
+
+	while (process && LIST_EMPTY(&process->holds))
+		process = process_next(process);
+	return process;
+}
+
 Broker *broker_free(Broker *broker)
 {
 	VirtualMachine *vm;
 	Quarantine *quarantine;
 	Adapter *adapter;
+	Process *process;
 
 	if (!broker)
 		return NULL;
 	while ((vm = vm_after(broker, 0)))
 		vm_end(broker, vm, END_DAEMON_STOPPED);
+	while ((process = process_with_holds(broker)))
+		holder_end(broker, LIST_FIRST(&process->holds), END_DAEMON_STOPPED);
 	while ((adapter = adapter_after(broker, 0)))
 		adapter_end(broker, adapter, END_DAEMON_STOPPED);
 	while ((quarantine = quarantine_after(broker, 0)))
@@ -79,6 +92,7 @@ void broker_check(Broker *broker)
 	registrations_check(broker);
 	quarantines_check(broker);
 	adapters_check(broker);
+	objects_check(broker);
 }
 
 uint64_t broker_now(Broker *broker)

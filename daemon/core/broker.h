@@ -7,6 +7,7 @@
 #include "gpu-process.h"
 #include "host.h"
 #include "named.h"
+#include "object.h"
 #include "process.h"
 #include "quarantine.h"
 #include "registration.h"

@@ -7,6 +7,11 @@
 
 /* What the kernel says of a file descriptor that is to be shared; never what its name says. */
 
+/* A descriptor as the host numbers them. Core and api hand it on, and never look into it. */
+typedef int Descriptor;
+
+#define DESCRIPTOR_NONE (-1)
+
 typedef enum DescriptorKind {
 	DESCRIPTOR_OTHER, /* of a kind that cannot be shared, O_PATH among them */
 	DESCRIPTOR_DMABUF,

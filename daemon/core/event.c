@@ -17,6 +17,8 @@ const char *end_reason_name(EndReason reason)
 		[END_PRIVILEGES_CHANGED] = "privilegesChanged",
 		[END_ADAPTER_REMOVED] = "adapterRemoved",
 		[END_DRIVER_GONE] = "driverGone",
+		[END_SHARER_EXITED] = "sharerExited",
+		[END_OVER_BUDGET] = "overBudget",
 		[END_DAEMON_STOPPED] = "daemonStopped",
 	};
 	_Static_assert(ARRAY_SIZE(names) == END_MAX, "each reason has its name");
@@ -39,9 +41,12 @@ NTSTATUS end_reason_status(EndReason reason)
 	case END_QUARANTINED:
 	case END_PRIVILEGES_CHANGED:
 		return STATUS_ACCESS_DENIED;
+	case END_SHARER_EXITED:
 	case END_ADAPTER_REMOVED:
 	case END_DRIVER_GONE:
 		return STATUS_INVALID_HANDLE;
+	case END_OVER_BUDGET:
+		return STATUS_QUOTA_EXCEEDED;
 	case END_REQUESTED:
 	case END_DAEMON_STOPPED:
 	case END_MAX:
@@ -63,6 +68,11 @@ const char *event_kind_name(EventKind kind)
 		[EVENT_QUARANTINED] = "quarantined",
 		[EVENT_QUARANTINE_LIFTED] = "quarantineLifted",
 		[EVENT_GPU_PROCESS_REMOVED] = "gpuProcessRemoved",
+		[EVENT_SHARED] = "shared",
+		[EVENT_UPDATED] = "updated",
+		[EVENT_UNSHARED] = "unshared",
+		[EVENT_OPENED] = "opened",
+		[EVENT_RELEASED] = "released",
 		[EVENT_ADAPTER_ADDED] = "adapterAdded",
 		[EVENT_ADAPTER_REMOVED] = "adapterRemoved",
 		[EVENT_PAGE_TABLE_RESIDENT] = "pageTableResident",

@@ -21,6 +21,8 @@ typedef enum EndReason {
 	END_PRIVILEGES_CHANGED,
 	END_ADAPTER_REMOVED,
 	END_DRIVER_GONE, /* the connection that had registered the adapter */
+	END_SHARER_EXITED,
+	END_OVER_BUDGET, /* an object that grew past what may be shared */
 	END_DAEMON_STOPPED,
 	END_MAX,
 } EndReason;
@@ -41,6 +43,11 @@ typedef enum EventKind {
 	EVENT_QUARANTINED,
 	EVENT_QUARANTINE_LIFTED,
 	EVENT_GPU_PROCESS_REMOVED,
+	EVENT_SHARED,
+	EVENT_UPDATED,
+	EVENT_UNSHARED,
+	EVENT_OPENED,
+	EVENT_RELEASED,
 	EVENT_ADAPTER_ADDED,
 	EVENT_ADAPTER_REMOVED,
 	EVENT_PAGE_TABLE_RESIDENT,
@@ -52,6 +59,16 @@ const char *event_kind_name(EventKind kind);
 
 typedef struct Agent Agent;
 
+/* In pixels, of a resource. */
+typedef struct Rectangle {
+	uint64_t x;
+	uint64_t y;
+	uint64_t width;
+	uint64_t height;
+} Rectangle;
+
+typedef struct ObjectHolder ObjectHolder;
+
 /* One change, told after it was made. Everything in it is borrowed for the call. */
 typedef struct Event {
 	EventKind kind;
@@ -60,9 +77,12 @@ typedef struct Event {
 	const Thing *thing;          /* that came, changed or is about to be freed; NULL: none */
 	pid_t pid;                   /* of the registered process, VMM or GPU process, else 0 */
 	uid_t uid;
-	const Agent *former_agent; /* whom a VM's change has put out of that; else NULL */
-	EndReason reason;          /* with the kinds that end something */
-	uint64_t virtual_address;  /* with EVENT_PAGE_TABLE_RESIDENT: the first that it covers */
+	const Agent *former_agent;  /* whom a VM's change has put out of that; else NULL */
+	EndReason reason;           /* with the kinds that end something */
+	const ObjectHolder *holder; /* that opened or released the object; else NULL */
+	const Rectangle *damage;    /* with EVENT_UPDATED; damage_count 0: everywhere */
+	size_t damage_count;
+	uint64_t virtual_address; /* with EVENT_PAGE_TABLE_RESIDENT: the first that it covers */
 } Event;
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "credentials.h"
+#include "descriptor.h"
 #include "guid.h"
 
 /*
@@ -78,6 +79,23 @@ typedef struct Host {
 
 	/* Whether the uid is that of somebody who logs in, and not a system service's. */
 	bool (*is_login_user)(void *self, uid_t uid);
+
+	/* What the descriptor is, of a message's or a kept one. FOUND or EXHAUSTED. */
+	Evidence (*read_descriptor)(void *self, Descriptor descriptor, DescriptorFacts *ret);
+
+	/*
+	 * The daemon's own descriptor of the same: a memfd is opened anew, so that nobody shares
+	 * offset and flags with it; others are duplicated. read_write: for a memfd, how. The caller
+	 * releases it. FOUND, UNREADABLE (its mode forbids that) or EXHAUSTED.
+	 */
+	Evidence (*open_descriptor)(void *self, Descriptor descriptor, DescriptorKind kind,
+				    bool read_write, Descriptor *ret);
+
+	/* Closes what open_descriptor() has returned. */
+	void (*release_descriptor)(void *self, Descriptor descriptor);
+
+	/* Closes a message's, which can hang for good: what it costs is account's. */
+	void (*discard_descriptor)(void *self, Descriptor descriptor, uid_t account);
 
 	/* Makes a quarantine, or its absence, last over reboots. False: it did not. */
 	bool (*keep_quarantine)(void *self, const Guid *guid, const char *reason);

@@ -17,6 +17,9 @@ const Limits limits_default = {
 		[LIMIT_DRIVER_RESERVATIONS] = 65536,
 		[LIMIT_USER_RANGES] = 262144,
 		[LIMIT_PAGE_TABLE_ENTRIES] = 262144,
+		[LIMIT_OBJECTS] = 4096,
+		[LIMIT_OBJECT_MEBIBYTES] = 65536,
+		[LIMIT_HOLDERS] = 16384,
 	},
 	.in_all = {
 		[LIMIT_CONNECTIONS] = 10000,
@@ -31,11 +34,16 @@ const Limits limits_default = {
 		[LIMIT_DRIVER_RESERVATIONS] = 262144,
 		[LIMIT_USER_RANGES] = 1000000,
 		[LIMIT_PAGE_TABLE_ENTRIES] = 1000000,
+		[LIMIT_OBJECTS] = 16384,
+		[LIMIT_OBJECT_MEBIBYTES] = 262144,
+		[LIMIT_HOLDERS] = 65536,
 	},
 	.per_owner = {
 		[LIMIT_DRIVER_RESERVATIONS] = 4096,
 		[LIMIT_USER_RANGES] = 65536,
 		[LIMIT_PAGE_TABLE_ENTRIES] = 65536,
+		[LIMIT_OBJECTS] = 1024,
+		[LIMIT_OBJECT_MEBIBYTES] = 32768,
 	},
 };
 
@@ -56,6 +64,10 @@ static const struct {
 	[LIMIT_DRIVER_RESERVATIONS] = { "driverReservationsPerUid", "driverReservations",
 					"driverReservationsPerProcess" },
 	[LIMIT_USER_RANGES] = { "userRangesPerUid", "userRanges", "userRangesPerProcess" },
+	[LIMIT_OBJECTS] = { "objectsPerUid", "objects", "objectsPerMachine" },
+	[LIMIT_OBJECT_MEBIBYTES] = { "objectMebibytesPerUid", "objectMebibytes",
+				     "objectMebibytesPerMachine" },
+	[LIMIT_HOLDERS] = { "holdersPerUid", "holders", NULL },
 	[LIMIT_PAGE_TABLE_ENTRIES] = { "pageTableEntriesPerUid", "pageTableEntries",
 				       "pageTableEntriesPerProcess" },
 };

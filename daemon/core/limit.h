@@ -23,6 +23,9 @@ typedef enum LimitKind {
 	LIMIT_ADAPTERS,
 	LIMIT_DRIVER_RESERVATIONS,
 	LIMIT_USER_RANGES,
+	LIMIT_OBJECTS,
+	LIMIT_OBJECT_MEBIBYTES, /* of memory that is shared, each object rounded up */
+	LIMIT_HOLDERS,
 	LIMIT_PAGE_TABLE_ENTRIES, /* that a driver has written, and tables that it has evicted */
 	LIMIT_MAX,
 } LimitKind;
@@ -30,7 +33,7 @@ typedef enum LimitKind {
 typedef struct Limits {
 	uint64_t per_uid[LIMIT_MAX];
 	uint64_t in_all[LIMIT_MAX];
-	uint64_t per_owner[LIMIT_MAX]; /* of one GPU process; counts where it has a name */
+	uint64_t per_owner[LIMIT_MAX]; /* of one GPU process or VM; counts where it has a name */
 } Limits;
 
 extern const Limits limits_default;
@@ -56,6 +59,9 @@ const char *limit_owner_name(LimitKind kind);
 
 /* Reservations that the configuration lists for one kind of process of the software adapter. */
 #define LIMIT_CONFIGURED_RESERVATIONS 32
+
+/* Rectangles that one update may tell; who has more to tell tells all. */
+#define LIMIT_DAMAGE_RECTANGLES 64
 
 /* Lengths of what a caller may name, in bytes without the NUL. */
 #define LIMIT_NAME_LENGTH      255

@@ -16,6 +16,7 @@ typedef enum NamedType {
 	NAMED_VIRTUAL_GPU,
 	NAMED_GPU_PROCESS,
 	NAMED_CONTEXT,
+	NAMED_OBJECT,
 } NamedType;
 
 typedef struct Named {

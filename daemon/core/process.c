@@ -45,6 +45,8 @@ static NTSTATUS process_new(Broker *broker, ProcessKey key, pid_t pid, uid_t uid
 	process->uid = uid;
 	LIST_INIT(&process->registrations);
 	LIST_INIT(&process->gpu_processes);
+	LIST_INIT(&process->objects);
+	LIST_INIT(&process->holds);
 	LIST_INIT(&process->virtual_machines);
 	LIST_INIT(&process->agent_of);
 	RB_INSERT(ProcessTree, &broker->processes, process);
@@ -77,6 +79,7 @@ void process_release(Broker *broker, Process *process)
 		return;
 
 	assert(LIST_EMPTY(&process->registrations) && LIST_EMPTY(&process->gpu_processes));
+	assert(LIST_EMPTY(&process->objects) && LIST_EMPTY(&process->holds));
 	assert(LIST_EMPTY(&process->virtual_machines) && LIST_EMPTY(&process->agent_of));
 	RB_REMOVE(ProcessTree, &broker->processes, process);
 	broker->host->unwatch_process(broker->host->self, process->key);
@@ -89,6 +92,8 @@ void process_exited(Broker *broker, ProcessKey key)
 	VirtualMachine *vm;
 	Registration *registration;
 	GpuProcess *gpu_process;
+	SharedObject *object;
+	ObjectHolder *holder;
 
 	if (!process)
 		return;
@@ -97,6 +102,10 @@ void process_exited(Broker *broker, ProcessKey key)
 		vm_end(broker, vm, END_VMM_EXITED);
 	while ((vm = LIST_FIRST(&process->agent_of)))
 		vm_agent_exited(broker, vm);
+	while ((object = LIST_FIRST(&process->objects)))
+		object_end(broker, object, END_SHARER_EXITED);
+	while ((holder = LIST_FIRST(&process->holds)))
+		holder_end(broker, holder, END_PROCESS_EXITED);
 	while ((registration = LIST_FIRST(&process->registrations)))
 		registration_end(broker, registration, END_PROCESS_EXITED);
 	while ((gpu_process = LIST_FIRST(&process->gpu_processes)))
@@ -108,6 +117,8 @@ void process_check(Broker *broker, const Process *process)
 {
 	const Registration *registration;
 	const GpuProcess *gpu_process;
+	const SharedObject *object;
+	const ObjectHolder *holder;
 	const VirtualMachine *vm;
 	unsigned int attached = 0;
 
@@ -115,6 +126,10 @@ void process_check(Broker *broker, const Process *process)
 		attached += registration->process == process;
 	LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
 		attached += gpu_process->process == process;
+	LIST_FOREACH (object, &process->objects, of_sharer)
+		attached += object->sharer == process;
+	LIST_FOREACH (holder, &process->holds, of_process)
+		attached += holder->process == process;
 	LIST_FOREACH (vm, &process->virtual_machines, of_vmm)
 		attached += vm->vmm == process;
 	LIST_FOREACH (vm, &process->agent_of, of_agent)

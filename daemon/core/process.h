@@ -22,6 +22,8 @@ typedef struct Process {
 	unsigned int attached;
 	LIST_HEAD(, Registration) registrations;
 	LIST_HEAD(, GpuProcess) gpu_processes;
+	LIST_HEAD(, SharedObject) objects; /* that it shares */
+	LIST_HEAD(, ObjectHolder) holds;
 	LIST_HEAD(, VirtualMachine) virtual_machines; /* that it is the VMM of */
 	LIST_HEAD(, VirtualMachine) agent_of;
 	RB_ENTRY(Process) by_key;

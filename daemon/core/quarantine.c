@@ -105,8 +105,10 @@ void quarantine_commit(Broker *broker, Quarantine *quarantine)
 		thing_add(broker, &quarantine->thing, THING_QUARANTINE);
 	}
 	RB_INSERT(QuarantineGuidTree, &broker->quarantines_by_guid, quarantine);
-	if (vm)
+	if (vm) {
 		vm_end_registrations(broker, vm, END_QUARANTINED);
+		vm_end_objects(broker, vm, END_QUARANTINED);
+	}
 	broker_event(broker, &(Event){
 				     .kind = EVENT_QUARANTINED,
 				     .virtual_machine = &quarantine->guid,

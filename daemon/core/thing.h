@@ -22,6 +22,7 @@ typedef enum ThingType {
 	THING_VIRTUAL_GPU,
 	THING_REGISTRATION,
 	THING_GPU_PROCESS,
+	THING_OBJECT,
 	THING_MAX,
 } ThingType;
 

@@ -121,6 +121,7 @@ NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, cons
 	TAILQ_INIT(&vm->virtual_gpus);
 	LIST_INIT(&vm->registrations);
 	LIST_INIT(&vm->gpu_processes);
+	LIST_INIT(&vm->objects);
 
 	NTSTATUS status = charge_take(&vm->charge, &broker->accounts, caller->account,
 				      caller->is_operator, LIMIT_VIRTUAL_MACHINES, failure);
@@ -229,12 +230,21 @@ void vm_end_registrations(Broker *broker, VirtualMachine *vm, EndReason reason)
 		registration_end(broker, registration, reason);
 }
 
+void vm_end_objects(Broker *broker, VirtualMachine *vm, EndReason reason)
+{
+	SharedObject *object;
+
+	while ((object = LIST_FIRST(&vm->objects)))
+		object_end(broker, object, reason);
+}
+
 void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 {
 	VirtualGpu *virtual_gpu;
 	GpuProcess *gpu_process;
 
 	vm_end_registrations(broker, vm, reason);
+	vm_end_objects(broker, vm, reason);
 	while ((gpu_process = LIST_FIRST(&vm->gpu_processes)))
 		gpu_process_end(broker, gpu_process, reason);
 	while ((virtual_gpu = TAILQ_FIRST(&vm->virtual_gpus)))

@@ -92,7 +92,10 @@ struct VirtualMachine {
 	LIST_HEAD(, Registration) registrations;
 	size_t registration_count;
 	LIST_HEAD(, GpuProcess) gpu_processes; /* that are for it */
-	uint64_t since;                        /* microseconds on CLOCK_BOOTTIME */
+	LIST_HEAD(, SharedObject) objects;     /* that are shared for it */
+	uint64_t object_count;
+	uint64_t object_mebibytes;
+	uint64_t since; /* microseconds on CLOCK_BOOTTIME */
 	Charge charge;
 	RB_ENTRY(VirtualMachine) by_guid;
 	LIST_ENTRY(VirtualMachine) of_vmm;
@@ -153,6 +156,9 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason);
 
 /* The VM's agent, a process, is gone: the VM goes on without one. */
 void vm_agent_exited(Broker *broker, VirtualMachine *vm);
+
+/* Ends the sharing of all of its objects. */
+void vm_end_objects(Broker *broker, VirtualMachine *vm, EndReason reason);
 
 /* Ends all of the VM's registrations. */
 void vm_end_registrations(Broker *broker, VirtualMachine *vm, EndReason reason);

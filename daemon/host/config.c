@@ -62,6 +62,14 @@ static bool read_allow_user_machines(const ConfigFile *file, const char *key,
 	return mistake(file, "%s: is neither true nor false", key);
 }
 
+static bool read_require_sealed_memory(const ConfigFile *file, const char *key,
+				       const JsonValue *value)
+{
+	if (json_read_boolean(value, &file->settings->require_sealed_memory))
+		return true;
+	return mistake(file, "%s: is neither true nor false", key);
+}
+
 /* The limit of that name; NULL where there is none. */
 static uint64_t *find_limit(Limits *limits, const char *name)
 {
@@ -111,6 +119,7 @@ static const struct {
 } keys[] = {
 	{ "operatorGroup", read_operator_group },
 	{ "allowUserMachines", read_allow_user_machines },
+	{ "requireSealedMemory", read_require_sealed_memory },
 	{ "limits", read_limits },
 	{ "softwareAdapter", read_software_adapter },
 };

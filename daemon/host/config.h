@@ -11,6 +11,7 @@
  *   operatorGroup       string: whose members are operators, beside root. Default "vaild", which
  *                       need not exist; one that is named has to. "" for none.
  *   allowUserMachines   boolean: whether ordinary users may bring in VMs of their own
+ *   requireSealedMemory boolean: whether memory whose size is not sealed is refused
  *   limits              object: by the names of limit.c, 0 to LIMIT_VALUE_MAX
  *   softwareAdapter     object: see config-software-adapter.h
  *

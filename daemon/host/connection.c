@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "dispatch.h"
 #include "half-message.h"
 #include "log.h"
 #include "own-descriptor.h"
@@ -119,19 +120,55 @@ static void on_bury(evutil_socket_t descriptor, short what, void *context)
 
 /* --- sending --------------------------------------------------------------------------------- */
 
+/* Sends bytes and, with the first of them, the descriptors of an offer. */
+static ssize_t send_offer(int socket, const char *bytes, size_t size, const Offer *offer)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(offer->items))];
+	} control = { 0 };
+	struct iovec vector = { .iov_base = (char *)bytes, .iov_len = size };
+	struct msghdr message = {
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(offer->count * sizeof(int)),
+	};
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(offer->count * sizeof(int));
+	memcpy(CMSG_DATA(&control.header), offer->items, offer->count * sizeof(int));
+	return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Sends once: up to the next reply that descriptors go with, or that one alone. */
+static ssize_t send_some(Connection *connection)
+{
+	Buffer *output = &connection->output;
+	const Offer *offer = session_offer(&connection->session);
+	size_t size = buffer_size(output);
+
+	if (offer && offer->begin == 0)
+		return send_offer(connection->socket, buffer_head(output), offer->end, offer);
+	if (offer)
+		size = offer->begin;
+	return send(connection->socket, buffer_head(output), size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /* Sends what it can. Returns false when the peer is gone. */
 static bool connection_flush(Connection *connection)
 {
 	Buffer *output = &connection->output;
 
 	while (buffer_size(output) > 0) {
-		ssize_t size = send(connection->socket, buffer_head(output), buffer_size(output),
-				    MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t size = send_some(connection);
 
 		if (size < 0 && errno == EINTR)
 			continue;
 		if (size < 0)
 			return errno == EAGAIN;
+		session_sent(&connection->session, (size_t)size);
 		buffer_consume(output, (size_t)size);
 	}
 	return true;
@@ -321,6 +358,21 @@ static bool socket_may_hold_descriptors(int socket)
 	return getsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &passes, &size) < 0 || passes;
 }
 
+/* Whether the caller may send descriptors is what it is to VMs now. Where the kernel can, it keeps
+ * them away from all others. */
+static void connection_find_sharer(Connection *connection)
+{
+	bool takes = caller_may_share(&connection->server->service, &connection->caller);
+	int passes = takes;
+
+	if (takes == connection->takes_descriptors)
+		return;
+	connection->takes_descriptors = takes;
+	setsockopt(connection->socket, SOL_SOCKET, SO_PASSRIGHTS, &passes, sizeof(passes));
+	/* Once there were some, there may be some still. */
+	connection->may_hold_descriptors |= takes;
+}
+
 /* Closes a socket that is no connection yet, and may have descriptors queued already. */
 static void discard_socket(struct Server *server, Owner *owner, int socket)
 {
@@ -365,6 +417,7 @@ static void connection_start(Connection *connection)
 	session_init(&connection->session, &server->service, &connection->caller);
 	TAILQ_INSERT_HEAD(&connection->owner->connections, connection, of_owner);
 	connection->owner->connection_count++;
+	connection_find_sharer(connection);
 	service_manager_changed(&server->manager);
 	event_assign(&connection->event, server->base, connection->socket, EV_READ | EV_PERSIST,
 		     on_ready, connection);
@@ -457,6 +510,16 @@ void connections_deinit(Connections *connections)
 	event_del(&connections->bury_event);
 	buffer_deinit(&connections->spare_input);
 	buffer_deinit(&connections->spare_output);
+}
+
+void connections_find_sharers(Connections *connections)
+{
+	Owner *owner;
+	Connection *connection;
+
+	for (owner = owners_first(&connections->server->owners); owner; owner = owner_next(owner))
+		TAILQ_FOREACH (connection, &owner->connections, of_owner)
+			connection_find_sharer(connection);
 }
 
 void connections_reclassify(Connections *connections)

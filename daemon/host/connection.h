@@ -19,6 +19,7 @@ struct Connection {
 	HostProcess *process;      /* referred to; NULL where there is none */
 	int socket;                /* -1 once it was shut */
 	short waits_for;           /* EV_READ or EV_WRITE: what the event is set to */
+	bool takes_descriptors;    /* the caller is a VMM or an agent, who may send some */
 	bool may_hold_descriptors; /* somebody may have queued some: its close can hang */
 	bool is_ready;             /* in the list of those whose watch has something to tell */
 	bool is_half;              /* in the list of half messages */
@@ -66,6 +67,9 @@ void connection_shut(Connection *connection);
 
 /* The session's watch has something to tell. */
 void connection_watch_ready(Session *session);
+
+/* After a change of VMs: who may send descriptors may be another. */
+void connections_find_sharers(Connections *connections);
 
 /* After a reload: who is an operator may be another. */
 void connections_reclassify(Connections *connections);

@@ -17,9 +17,9 @@ typedef union Control {
 		   CMSG_SPACE(LIMIT_MESSAGE_DESCRIPTORS * sizeof(int))];
 } Control;
 
-/* Nobody asked for them: they go to the closer, and the message that they came with is refused. */
-static void discard_descriptors(Connection *connection, const struct cmsghdr *header,
-				Arrival *arrival)
+/* Of who may share they are the session's. Else nobody asked for them: they go to the closer, and
+ * the message that they came with is refused. */
+static void take_descriptors(Connection *connection, const struct cmsghdr *header, Arrival *arrival)
 {
 	size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
@@ -28,9 +28,14 @@ static void discard_descriptors(Connection *connection, const struct cmsghdr *he
 		int descriptor;
 
 		memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-		closer_close(&connection->server->closer, connection->owner, descriptor);
+		if (connection->takes_descriptors)
+			arrival->truncated |=
+				!session_descriptor_arrived(&connection->session, descriptor);
+		else
+			closer_close(&connection->server->closer, connection->owner, descriptor);
 	}
-	arrival->descriptors += (unsigned int)count;
+	if (!connection->takes_descriptors)
+		arrival->descriptors += (unsigned int)count;
 }
 
 /* What the kernel says of the bytes just received. Without a word they are nobody's. */
@@ -48,7 +53,7 @@ static Arrival read_control(Connection *connection, struct msghdr *message)
 		if (header->cmsg_level != SOL_SOCKET)
 			continue;
 		if (header->cmsg_type == SCM_RIGHTS) {
-			discard_descriptors(connection, header, &arrival);
+			take_descriptors(connection, header, &arrival);
 		} else if (header->cmsg_type == SCM_CREDENTIALS &&
 			   header->cmsg_len == CMSG_LEN(sizeof(sender))) {
 			memcpy(&sender, CMSG_DATA(header), sizeof(sender));

@@ -296,6 +296,11 @@ int server_run(const ServerOptions *options)
 	}
 	if (!check_user_namespace(&server))
 		return EXIT_FAILURE;
+	if (descriptor_facts_init(&server.memfds) < 0) {
+		log_error("this kernel has no memfds (memfd_create), without which nothing can be "
+			  "shared");
+		return EXIT_FAILURE;
+	}
 	if (!server_configure(&server, mistake, sizeof(mistake))) {
 		log_error("%s", mistake);
 		return EXIT_FAILURE;

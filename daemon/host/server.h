@@ -4,6 +4,7 @@
 
 #include "closer.h"
 #include "connection.h"
+#include "descriptor-facts.h"
 #include "journal.h"
 #include "listener.h"
 #include "owner.h"
@@ -28,6 +29,7 @@ typedef struct Server {
 	ServerOptions options;
 	struct event_base *base;
 	UserNamespace own_namespace;
+	MemfdIdentity memfds;
 	Host host;
 	Service service;
 	ProcessTable processes;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The table through which the pure part asks for the world, filled from the kernel. */
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "descriptor-facts.h"
 #include "graphics-context.h"
 #include "log.h"
 #include "server.h"
@@ -106,6 +110,48 @@ static bool world_is_login_user(void *self, uid_t uid)
 	return user_database_is_login_user(uid);
 }
 
+static Evidence world_read_descriptor(void *self, Descriptor descriptor, DescriptorFacts *ret)
+{
+	const Server *server = self;
+	int error = descriptor_facts_read(&server->options.roots, &server->memfds, descriptor, ret);
+
+	return error < 0 ? EVIDENCE_EXHAUSTED : EVIDENCE_FOUND;
+}
+
+static Evidence world_open_descriptor(void *self, Descriptor descriptor, DescriptorKind kind,
+				      bool read_write, Descriptor *ret)
+{
+	const Server *server = self;
+	int opened = kind == DESCRIPTOR_MEMFD
+			     ? descriptor_reopen(&server->options.roots, descriptor, read_write)
+			     : fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+
+	if (opened < 0 && kind == DESCRIPTOR_MEMFD && opened != -EMFILE && opened != -ENFILE &&
+	    opened != -ENOMEM)
+		return EVIDENCE_UNREADABLE;
+	if (opened < 0)
+		return EVIDENCE_EXHAUSTED;
+	*ret = opened;
+	return EVIDENCE_FOUND;
+}
+
+static void world_release_descriptor(void *self, Descriptor descriptor)
+{
+	(void)self;
+	close(descriptor);
+}
+
+static void world_discard_descriptor(void *self, Descriptor descriptor, uid_t account)
+{
+	Server *server = self;
+	Owner *owner = owner_get(&server->owners, account);
+
+	if (!owner) /* better one too many than a daemon that hangs */
+		return;
+	closer_close(&server->closer, owner, descriptor);
+	owner_put(owner);
+}
+
 static bool world_keep_quarantine(void *self, const Guid *guid, const char *reason)
 {
 	Server *server = self;
@@ -131,6 +177,10 @@ static void world_event(void *self, const Event *event)
 
 	journal_event(event);
 	service_manager_changed(&server->manager);
+	if (event->kind == EVENT_VIRTUAL_MACHINE_ADDED ||
+	    event->kind == EVENT_VIRTUAL_MACHINE_CHANGED ||
+	    event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
+		connections_find_sharers(&server->connections);
 	watches_tell(&server->service, event);
 }
 
@@ -156,6 +206,10 @@ void world_init(Host *host, Server *server)
 		.find_user = world_find_user,
 		.read_user = world_read_user,
 		.is_login_user = world_is_login_user,
+		.read_descriptor = world_read_descriptor,
+		.open_descriptor = world_open_descriptor,
+		.release_descriptor = world_release_descriptor,
+		.discard_descriptor = world_discard_descriptor,
 		.keep_quarantine = world_keep_quarantine,
 		.drop_quarantine = world_drop_quarantine,
 		.reload_configuration = world_reload_configuration,

@@ -168,6 +168,93 @@ static FakeQuarantine *find_quarantine(World *world, const Guid *guid)
 	return NULL;
 }
 
+/* --- descriptors ----------------------------------------------------------------------------- */
+
+FakeDescriptor *world_descriptor_of(World *world, Descriptor descriptor)
+{
+	world_must(descriptor > 0 && descriptor <= WORLD_DESCRIPTOR_MAX);
+	FakeDescriptor *fake = &world->descriptors[descriptor - 1];
+	world_must(fake->open);
+	return fake;
+}
+
+size_t world_open_descriptors(const World *world)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
+		count += world->descriptors[i].open;
+	return count;
+}
+
+/* The lowest free number, or DESCRIPTOR_NONE. */
+static Descriptor open_fake(World *world, const FakeDescriptor *fake)
+{
+	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
+		if (!world->descriptors[i].open) {
+			world->descriptors[i] = *fake;
+			world->descriptors[i].open = true;
+			return (Descriptor)i + 1;
+		}
+	return DESCRIPTOR_NONE;
+}
+
+Descriptor world_descriptor(World *world, DescriptorKind kind, uint64_t size)
+{
+	FakeDescriptor fake = {
+		.facts = {
+			.kind = kind,
+			.device = 1,
+			.inode = ++world->last_inode,
+			.size = size,
+			.is_writable = true,
+		},
+	};
+	Descriptor descriptor = open_fake(world, &fake);
+
+	world_must(descriptor != DESCRIPTOR_NONE);
+	return descriptor;
+}
+
+void world_close(World *world, Descriptor descriptor)
+{
+	world_descriptor_of(world, descriptor)->open = false;
+}
+
+static Evidence fake_read_descriptor(void *self, Descriptor descriptor, DescriptorFacts *ret)
+{
+	*ret = world_descriptor_of(self, descriptor)->facts;
+	return EVIDENCE_FOUND;
+}
+
+static Evidence fake_open_descriptor(void *self, Descriptor descriptor, DescriptorKind kind,
+				     bool read_write, Descriptor *ret)
+{
+	World *world = self;
+	FakeDescriptor fake = *world_descriptor_of(world, descriptor);
+
+	world_must(kind == fake.facts.kind && kind != DESCRIPTOR_OTHER);
+	if (fake.is_forbidden)
+		return EVIDENCE_UNREADABLE;
+	if (world->descriptor_limit > 0 && world_open_descriptors(world) >= world->descriptor_limit)
+		return EVIDENCE_EXHAUSTED;
+	if (kind == DESCRIPTOR_MEMFD)
+		fake.facts.is_writable = read_write;
+	*ret = open_fake(world, &fake);
+	return *ret == DESCRIPTOR_NONE ? EVIDENCE_EXHAUSTED : EVIDENCE_FOUND;
+}
+
+static void fake_release_descriptor(void *self, Descriptor descriptor)
+{
+	world_close(self, descriptor);
+}
+
+static void fake_discard_descriptor(void *self, Descriptor descriptor, uid_t account)
+{
+	(void)account;
+	world_close(self, descriptor);
+}
+
 static bool fake_keep_quarantine(void *self, const Guid *guid, const char *reason)
 {
 	World *world = self;
@@ -269,6 +356,10 @@ World *world_new_with(const Limits *limits)
 		.find_user = fake_find_user,
 		.read_user = fake_read_user,
 		.is_login_user = fake_is_login_user,
+		.read_descriptor = fake_read_descriptor,
+		.open_descriptor = fake_open_descriptor,
+		.release_descriptor = fake_release_descriptor,
+		.discard_descriptor = fake_discard_descriptor,
 		.keep_quarantine = fake_keep_quarantine,
 		.drop_quarantine = fake_drop_quarantine,
 		.event = fake_event,
@@ -299,6 +390,7 @@ World *world_new(void)
 void world_free(World *world)
 {
 	world->service.broker = broker_free(world->service.broker);
+	world_must(world_open_descriptors(world) == 0);
 	json_parser_free(world->service.parser);
 	for (size_t i = 0; i < world->process_count; i++) {
 		world_must(!world->processes[i].watched);

@@ -73,6 +73,22 @@ typedef struct FakeQuarantine {
 	bool has_reason;
 } FakeQuarantine;
 
+/* A descriptor of the made-up kernel. Its number is its place in the world's table, plus one. */
+typedef struct FakeDescriptor {
+	bool open;
+	DescriptorFacts facts;
+	bool is_forbidden; /* cannot be opened anew */
+} FakeDescriptor;
+
+#define WORLD_DESCRIPTOR_MAX 512
+
+/* Descriptors that came with a reply. */
+#define CALL_DESCRIPTORS_MAX 8
+typedef struct Offered {
+	size_t count;
+	Descriptor items[CALL_DESCRIPTORS_MAX];
+} Offered;
+
 typedef struct World {
 	Host host;
 	Service service;
@@ -80,6 +96,7 @@ typedef struct World {
 	uint64_t now;
 	uint64_t random;
 	ProcessKey last_key;
+	uint64_t last_inode;
 	FakeProcess processes[WORLD_PROCESS_MAX];
 	size_t process_count;
 	FakeUser users[WORLD_USER_MAX];
@@ -92,6 +109,11 @@ typedef struct World {
 	size_t record_count;
 	FakeQuarantine quarantines[WORLD_QUARANTINE_MAX];
 	size_t quarantine_count;
+	FakeDescriptor descriptors[WORLD_DESCRIPTOR_MAX];
+	const Descriptor *sent; /* that go with the next exchange */
+	size_t sent_count;
+	Offered offered;         /* that came with the last one, and were not taken */
+	size_t descriptor_limit; /* how many may be open; 0: all */
 
 	/* Failures to be had. */
 	bool refuse_watch;
@@ -121,6 +143,19 @@ void process_set_context(FakeProcess *process, GraphicsContextKind kind);
 
 /* A user whose processes look like those of world_process(). */
 FakeUser *world_user(World *world, const char *name, uid_t uid);
+
+/* Descriptors that a message can bring: of a kind, and so large. What is done to facts later is
+ * what the kernel says then. */
+Descriptor world_descriptor(World *world, DescriptorKind kind, uint64_t size);
+FakeDescriptor *world_descriptor_of(World *world, Descriptor descriptor);
+size_t world_open_descriptors(const World *world);
+
+/* As callf(), with descriptors; they are the daemon's then. *ret_offered are those that came with
+ * the reply, which the caller is to close with world_close(). */
+const char *call_with_descriptors(World *world, Caller *caller, const char *method,
+				  const char *parameters, const Descriptor *descriptors,
+				  size_t count, Offered *ret_offered);
+void world_close(World *world, Descriptor descriptor);
 
 /* It dies; the daemon hears of it with world_tell_exits(), or at once. */
 void world_kill(World *world, FakeProcess *process);
@@ -174,6 +209,12 @@ const FakeQuarantine *world_kept_quarantine(const World *world, const char *guid
 #define REVOKE             "io.vaild.RevokeRegistration"
 #define WATCH              "io.vaild.Watch"
 #define LIST_REGISTRATIONS "io.vaild.ListRegistrations"
+#define SHARE              "io.vaild.ShareObjectWithHost"
+#define UPDATE_OBJECT      "io.vaild.UpdateObject"
+#define UNSHARE            "io.vaild.UnshareObject"
+#define OPEN               "io.vaild.OpenSharedObject"
+#define CLOSE              "io.vaild.CloseSharedObject"
+#define LIST_OBJECTS       "io.vaild.ListSharedObjects"
 #define REGISTER_MACHINE   "io.vaild.Machine.RegisterVirtualMachine"
 #define UPDATE_MACHINE     "io.vaild.Machine.UpdateVirtualMachine"
 #define UNREGISTER_MACHINE "io.vaild.Machine.UnregisterVirtualMachine"

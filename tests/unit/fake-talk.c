@@ -8,7 +8,22 @@
 #include "fake-host.h"
 
 /* Pumps until the session wants input or is done, taking all output away as it comes. */
-static SessionState pump_all(Session *session, Buffer *taken)
+static void take_offers(World *world, Session *session, size_t size)
+{
+	Offer *offer = session_offer(session);
+
+	for (; offer; offer = STAILQ_NEXT(offer, link)) {
+		world_must(offer->begin < offer->end && offer->end <= size);
+		for (size_t i = 0; i < offer->count; i++) {
+			world_must(world->offered.count < CALL_DESCRIPTORS_MAX);
+			world->offered.items[world->offered.count++] = offer->items[i];
+		}
+		offer->count = 0; /* the peer's now */
+	}
+	session_sent(session, size);
+}
+
+static SessionState pump_all(World *world, Session *session, Buffer *taken)
 {
 	Buffer out = BUFFER_INIT;
 	SessionState state;
@@ -16,6 +31,7 @@ static SessionState pump_all(Session *session, Buffer *taken)
 	do {
 		state = session_pump(session, &out);
 		world_must(buffer_append(taken, buffer_head(&out), buffer_size(&out)));
+		take_offers(world, session, buffer_size(&out));
 		buffer_consume(&out, buffer_size(&out));
 	} while (state == SESSION_PAUSED);
 	buffer_deinit(&out);
@@ -31,9 +47,13 @@ const char *exchange_bytes(World *world, Caller *caller, const char *bytes, size
 	session_init(&session, &world->service, caller);
 	world_must(buffer_append(&session.input, bytes, size));
 	session_arrived(&session, &(Arrival){ 0 });
-	if (pump_all(&session, &taken) == SESSION_READS) {
+	for (size_t i = 0; i < world->sent_count; i++)
+		world_must(session_descriptor_arrived(&session, world->sent[i]));
+	world->sent_count = 0;
+	world->offered.count = 0;
+	if (pump_all(world, &session, &taken) == SESSION_READS) {
 		session_end_of_input(&session);
-		world_must(pump_all(&session, &taken) == SESSION_FINISHED);
+		world_must(pump_all(world, &session, &taken) == SESSION_FINISHED);
 	}
 	session_deinit(&session);
 	if (ret_size)
@@ -69,6 +89,20 @@ const char *call(World *world, Caller *caller, const char *method, const char *p
 		return status;
 	const char *name = json_string(json_member(world->reply, "error"));
 	return name ? name : "";
+}
+
+const char *call_with_descriptors(World *world, Caller *caller, const char *method,
+				  const char *parameters, const Descriptor *descriptors,
+				  size_t count, Offered *ret_offered)
+{
+	world->sent = descriptors;
+	world->sent_count = count;
+	const char *status = call(world, caller, method, parameters);
+	if (ret_offered)
+		*ret_offered = world->offered;
+	else
+		world_must(world->offered.count == 0);
+	return status;
 }
 
 const char *callf(World *world, Caller *caller, const char *method, const char *format, ...)

@@ -129,6 +129,8 @@ Test(interfaces, subjects_stand_first)
 		[SUBJECT_VIRTUAL_GPU] = PARAM_HANDLE,
 		[SUBJECT_CONTEXT] = PARAM_HANDLE,
 		[SUBJECT_GPU_PROCESS] = PARAM_HANDLE,
+		[SUBJECT_OBJECT] = PARAM_HANDLE,
+		[SUBJECT_HELD_OBJECT] = PARAM_HANDLE,
 	};
 
 	for (size_t i = 0; i < method_count; i++) {

@@ -26,7 +26,9 @@ enum {
 	NO_MACHINE = 1 << 9, /* none is named */
 	DRIVER = 1 << 10,
 	PROCESS_ITSELF = 1 << 11,
-	ALL_FACTS = (1 << 12) - 1,
+	OBJECT_SHARER = 1 << 12,
+	OBJECT_HOLDER = 1 << 13,
+	ALL_FACTS = (1 << 14) - 1,
 };
 
 /* The matrix: what forbids whatever else holds, what of the rest is enough, and the word for no. */
@@ -52,6 +54,11 @@ static const struct {
 	{ RULE_ADAPTER_OWNER, false, 0, OPERATOR | DRIVER, false, "notDriver" },
 	{ RULE_ADAPTER_DRIVER, false, 0, DRIVER, false, "notDriver" },
 	{ RULE_PROCESS_ITSELF, false, 0, PROCESS_ITSELF, false, "notProcess" },
+	{ RULE_SHARER, false, 0, VMM | AGENT, false, "notSharer" },
+	{ RULE_OBJECT_SHARER, false, 0, OBJECT_SHARER, false, "notSharer" },
+	{ RULE_OBJECT_ENDER, false, 0, OBJECT_SHARER | OPERATOR, false, "notSharer" },
+	{ RULE_OBJECT_HOLDER, false, 0, OBJECT_HOLDER, false, "notHolder" },
+	{ RULE_OBJECT_OPENER, false, QUARANTINED, 0, true, NULL },
 	{ RULE_PROCESS_VIEWER, false, 0, OPERATOR | DRIVER | PROCESS_ITSELF, false, "notViewer" },
 };
 
@@ -69,6 +76,8 @@ static PolicyFacts make_facts(unsigned int bits, Difference difference)
 		.is_context_owner = bits & CONTEXT_OWNER,
 		.is_quarantined = bits & QUARANTINED,
 		.is_driver = bits & DRIVER,
+		.is_object_sharer = bits & OBJECT_SHARER,
+		.is_object_holder = bits & OBJECT_HOLDER,
 		.is_process_itself = bits & PROCESS_ITSELF,
 		.difference = difference,
 	};
@@ -82,6 +91,8 @@ static const char *table_says(Rule rule, unsigned int bits, Difference differenc
 			continue;
 		if (bits & matrix[i].forbids)
 			return "quarantined";
+		if (rule == RULE_OBJECT_OPENER && !(bits & REGISTERED))
+			return "notRegistered";
 		if (matrix[i].everybody || bits & matrix[i].enough)
 			return NULL;
 		if (matrix[i].equal_is_enough && difference == DIFFERENCE_NONE)
@@ -100,6 +111,17 @@ static bool oracle_allows(Rule rule, const PolicyFacts *facts)
 		return true;
 	if (rule == RULE_CONTEXT_OWNER)
 		return facts->is_context_owner; /* not even operators */
+	if (rule == RULE_SHARER)
+		return facts->is_vmm || facts->is_agent; /* not even operators */
+	if (rule == RULE_OBJECT_SHARER)
+		return facts->is_object_sharer;
+	if (rule == RULE_OBJECT_ENDER)
+		return facts->is_object_sharer || facts->is_operator;
+	if (rule == RULE_OBJECT_HOLDER)
+		return facts->is_object_holder;
+	if (rule == RULE_OBJECT_OPENER) /* registered alone is not enough, nor are privileges */
+		return !facts->is_quarantined && facts->is_registered &&
+		       facts->difference == DIFFERENCE_NONE;
 	if (rule == RULE_ADAPTER_DRIVER)
 		return facts->is_driver; /* not even operators */
 	if (rule == RULE_PROCESS_ITSELF)
@@ -195,6 +217,13 @@ static const struct {
 	{ "io.vaild", "RevokeRegistration", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
 	{ "io.vaild", "Watch", RULE_WATCHER, METHOD_STREAMS },
 	{ "io.vaild", "ListRegistrations", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild", "ShareObjectWithHost", RULE_SHARER,
+	  METHOD_CHANGES_STATE | METHOD_TAKES_DESCRIPTORS },
+	{ "io.vaild", "UpdateObject", RULE_OBJECT_SHARER, METHOD_READS },
+	{ "io.vaild", "UnshareObject", RULE_OBJECT_ENDER, METHOD_CHANGES_STATE },
+	{ "io.vaild", "OpenSharedObject", RULE_OBJECT_OPENER, METHOD_RECORDS_REFUSALS },
+	{ "io.vaild", "CloseSharedObject", RULE_OBJECT_HOLDER, METHOD_CHANGES_STATE },
+	{ "io.vaild", "ListSharedObjects", RULE_ANYONE, METHOD_READS },
 	{ "io.vaild.Machine", "RegisterVirtualMachine", RULE_MACHINE_MAKER, METHOD_CHANGES_STATE },
 	{ "io.vaild.Machine", "UpdateVirtualMachine", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
 	{ "io.vaild.Machine", "UnregisterVirtualMachine", RULE_MACHINE_OWNER,

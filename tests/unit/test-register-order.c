@@ -274,6 +274,9 @@ Test(register_order, a_dead_caller_changes_nothing)
 							      "\",\"pid\":300}"
 			: methods[i].params == &params_quarantine
 				? "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}"
+			: methods[i].params == &params_share
+				? "{\"virtualMachineGuid\":\"" GUID_A "\",\"object\":{"
+				  "\"type\":\"fence\",\"access\":\"read\"}}"
 			: methods[i].params == &params_register_adapter
 				? "{\"name\":\"x\",\"virtualAddressBitCount\":32,"
 				  "\"pageTableIndexBitCount\":[10,10]}"

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects, as io.vaild declares them. */
+#include "encode-optional.h"
+#include "encode.h"
+#include "macros.h"
+
+static const char *memory_kind_name(DescriptorKind kind)
+{
+	static const char *const names[] = {
+		[DESCRIPTOR_OTHER] = "none",
+		[DESCRIPTOR_DMABUF] = "dmabuf",
+		[DESCRIPTOR_MEMFD] = "memfd",
+		[DESCRIPTOR_SYNC_FILE] = "none",
+	};
+	_Static_assert(ARRAY_SIZE(names) == DESCRIPTOR_KIND_MAX, "each kind has its name");
+
+	return names[kind];
+}
+
+/* with_descriptors: the reply carries one a plane, in their order, then the fence's. */
+static void encode_planes(Writer *writer, const ObjectDescription *description,
+			  bool with_descriptors)
+{
+	writer_key(writer, "planes");
+	writer_array_begin(writer);
+	for (size_t i = 0; i < description->plane_count; i++) {
+		writer_object_begin(writer);
+		if (with_descriptors) {
+			writer_key(writer, "fileDescriptor");
+			writer_unsigned(writer, i);
+		}
+		writer_key(writer, "offset");
+		writer_unsigned(writer, description->planes[i].offset);
+		writer_key(writer, "stride");
+		writer_unsigned(writer, description->planes[i].stride);
+		writer_object_end(writer);
+	}
+	writer_array_end(writer);
+}
+
+static void encode_resource(Writer *writer, const ObjectDescription *description,
+			    bool with_descriptors)
+{
+	writer_key(writer, "width");
+	writer_unsigned(writer, description->width);
+	writer_key(writer, "height");
+	writer_unsigned(writer, description->height);
+	writer_key(writer, "format");
+	writer_string(writer, description->format);
+	writer_key(writer, "modifier");
+	writer_address(writer, description->modifier);
+	encode_planes(writer, description, with_descriptors);
+}
+
+static void encode_object(Writer *writer, const SharedObject *object, bool with_descriptors)
+{
+	const ObjectDescription *description = &object->description;
+
+	writer_key(writer, "object");
+	writer_object_begin(writer);
+	writer_key(writer, "type");
+	writer_string(writer, object_type_names[description->type]);
+	writer_key(writer, "access");
+	writer_string(writer, object_access_names[description->access]);
+	OPTIONAL_STRING(writer, "name", object->name);
+	if (description->type != OBJECT_FENCE)
+		encode_resource(writer, description, with_descriptors);
+	if (description->type != OBJECT_RESOURCE) {
+		writer_key(writer, "fence");
+		writer_object_begin(writer);
+		if (with_descriptors) {
+			writer_key(writer, "fileDescriptor");
+			writer_unsigned(writer, description->plane_count);
+		}
+		writer_object_end(writer);
+	}
+	writer_object_end(writer);
+}
+
+static void encode_memory(Writer *writer, const SharedObject *object)
+{
+	writer_key(writer, "memory");
+	writer_object_begin(writer);
+	writer_key(writer, "kind");
+	writer_string(writer, memory_kind_name(object_memory_kind(object)));
+	writer_key(writer, "sizeInBytes");
+	writer_unsigned(writer, object_size(object));
+	writer_key(writer, "sizeSealed");
+	writer_boolean(writer, object_size_is_sealed(object));
+	writer_key(writer, "accessEnforced");
+	writer_boolean(writer, object_access_is_enforced(object));
+	writer_object_end(writer);
+}
+
+void encode_opened_object(Writer *writer, const SharedObject *object)
+{
+	encode_object(writer, object, true);
+	encode_memory(writer, object);
+}
+
+void encode_holder(Writer *writer, const ObjectHolder *holder)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "pid");
+	writer_unsigned(writer, (uint64_t)holder->process->pid);
+	writer_key(writer, "uid");
+	writer_unsigned(writer, holder->process->uid);
+	writer_key(writer, "since");
+	writer_seconds(writer, holder->since);
+	writer_object_end(writer);
+}
+
+void encode_holders(Writer *writer, const SharedObject *object)
+{
+	const ObjectHolder *holder;
+
+	writer_key(writer, "holders");
+	writer_array_begin(writer);
+	LIST_FOREACH (holder, &object->holders, of_object)
+		encode_holder(writer, holder);
+	writer_array_end(writer);
+}
+
+void encode_shared_object(Writer *writer, const SharedObject *object)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "handle");
+	writer_handle(writer, &object->named.handle);
+	writer_key(writer, "virtualMachineGuid");
+	writer_guid(writer, &object->virtual_machine);
+	encode_object(writer, object, false);
+	encode_memory(writer, object);
+	writer_key(writer, "sharedByPid");
+	writer_unsigned(writer, (uint64_t)object->sharer_pid);
+	writer_key(writer, "since");
+	writer_seconds(writer, object->since);
+	encode_holders(writer, object);
+	writer_object_end(writer);
+}
+
+static void encode_damage(Writer *writer, const Event *event)
+{
+	writer_key(writer, "damage");
+	writer_array_begin(writer);
+	for (size_t i = 0; i < event->damage_count; i++) {
+		const Rectangle *rectangle = &event->damage[i];
+
+		writer_object_begin(writer);
+		writer_key(writer, "x");
+		writer_unsigned(writer, rectangle->x);
+		writer_key(writer, "y");
+		writer_unsigned(writer, rectangle->y);
+		writer_key(writer, "width");
+		writer_unsigned(writer, rectangle->width);
+		writer_key(writer, "height");
+		writer_unsigned(writer, rectangle->height);
+		writer_object_end(writer);
+	}
+	writer_array_end(writer);
+}
+
+void encode_event_object(Writer *writer, const Event *event)
+{
+	writer_key(writer, "sharedObject");
+	encode_shared_object(writer, container_of(event->thing, SharedObject, thing));
+	if (event->holder) {
+		writer_key(writer, "holder");
+		encode_holder(writer, event->holder);
+	}
+	if (event->damage_count > 0)
+		encode_damage(writer, event);
+}

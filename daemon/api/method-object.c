@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* io.vaild: objects that a VM shares with the processes that are registered for it. */
+#include <stdio.h>
+
+#include "dispatch.h"
+#include "encode.h"
+#include "object-settings.h"
+
+/* --- for who shares -------------------------------------------------------------------------- */
+
+NTSTATUS method_share_object_with_host(Request *request)
+{
+	Broker *broker = request->service->broker;
+	VirtualMachine *vm = request->subject.vm;
+	ObjectSettings settings;
+	SharedObject *object;
+	NTSTATUS status;
+
+	if (quarantine_find(broker, &vm->guid))
+		return failure_set(&request->failure, STATUS_ACCESS_DENIED, "quarantined",
+				   "the VM is in quarantine; ask an operator to lift it");
+	status = object_resolve_settings(request, &settings);
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = object_prepare(broker, request->caller, vm, &settings, &object, &request->failure);
+	if (status != STATUS_SUCCESS) {
+		object_settings_release(request, &settings);
+		return status;
+	}
+	object_commit(broker, object);
+	request->changed = true;
+	writer_key(request->reply, "sharedObject");
+	encode_shared_object(request->reply, object);
+	return STATUS_SUCCESS;
+}
+
+/* Whether the rectangle lies inside the resource. */
+static bool is_inside(const ObjectDescription *description, const Rectangle *rectangle)
+{
+	return rectangle->width > 0 && rectangle->height > 0 &&
+	       rectangle->x <= description->width && rectangle->y <= description->height &&
+	       rectangle->width <= description->width - rectangle->x &&
+	       rectangle->height <= description->height - rectangle->y;
+}
+
+NTSTATUS method_update_object(Request *request)
+{
+	const DamageParams *damage = &request->params.update.damage;
+	const SharedObject *object = request->subject.object;
+	Rectangle rectangles[LIMIT_DAMAGE_RECTANGLES];
+
+	for (size_t i = 0; i < damage->array.count; i++) {
+		const RectangleParams *item = &damage->items[i];
+		char path[32];
+
+		rectangles[i] = (Rectangle){ item->x.value, item->y.value, item->width.value,
+					     item->height.value };
+		snprintf(path, sizeof(path), "damage[%zu]", i);
+		if (!is_inside(&object->description, &rectangles[i]))
+			return failure_parameter(&request->failure, path,
+						 "does not lie inside the resource, or is empty");
+	}
+	object_updated(request->service->broker, object, rectangles, damage->array.count);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_unshare_object(Request *request)
+{
+	SharedObject *object = request->subject.object;
+
+	encode_holders(request->reply, object);
+	object_end(request->service->broker, object, END_REQUESTED);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+/* --- for who opens --------------------------------------------------------------------------- */
+
+/* Memory whose size nobody has sealed may have grown: then more is charged, or it is over. */
+static NTSTATUS look_at_size(Request *request)
+{
+	const Host *host = request->service->host;
+	SharedObject *object = request->subject.object;
+	ObjectDescriptor descriptors[OBJECT_DESCRIPTORS_MAX];
+	NTSTATUS status;
+
+	if (object->description.plane_count == 0 || object_size_is_sealed(object))
+		return STATUS_SUCCESS;
+	for (size_t i = 0; i < object->descriptor_count; i++) {
+		descriptors[i] = object->descriptors[i];
+		if (host->read_descriptor(host->self, descriptors[i].descriptor,
+					  &descriptors[i].facts) != EVIDENCE_FOUND)
+			return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES,
+					   "exhausted",
+					   "the daemon has no resources left; try again later");
+	}
+	status = object_resize(request->service->broker, object, descriptors, &request->failure);
+	if (status == STATUS_QUOTA_EXCEEDED)
+		object_end(request->service->broker, object, END_OVER_BUDGET);
+	return status;
+}
+
+/* The daemon's own openings, one a plane, then the fence's, to go with the reply. */
+static NTSTATUS offer_descriptors(Request *request)
+{
+	const Host *host = request->service->host;
+	const SharedObject *object = request->subject.object;
+	bool writes = object->description.access == OBJECT_READ_WRITE;
+
+	for (size_t i = 0; i < object->descriptor_count; i++) {
+		const ObjectDescriptor *descriptor = &object->descriptors[i];
+
+		if (host->open_descriptor(host->self, descriptor->descriptor,
+					  descriptor->facts.kind, writes,
+					  &request->offered[i]) != EVIDENCE_FOUND)
+			return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES,
+					   "exhausted",
+					   "the daemon has no descriptors left; try again later");
+		request->offered_count++;
+	}
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_open_shared_object(Request *request)
+{
+	Broker *broker = request->service->broker;
+	SharedObject *object = request->subject.object;
+	ObjectHolder *holder = NULL;
+	NTSTATUS status = look_at_size(request);
+
+	if (status == STATUS_SUCCESS && !object_holder(object, request->caller->process))
+		status =
+			holder_prepare(broker, request->caller, object, &holder, &request->failure);
+	if (status == STATUS_SUCCESS)
+		status = offer_descriptors(request);
+	if (status != STATUS_SUCCESS) {
+		if (holder)
+			holder_discard(broker, holder);
+		return status;
+	}
+	if (holder)
+		holder_commit(broker, holder);
+	request->changed = true;
+	encode_opened_object(request->reply, object);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_close_shared_object(Request *request)
+{
+	holder_end(request->service->broker,
+		   object_holder(request->subject.object, request->caller->process), END_REQUESTED);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+/* --- the list -------------------------------------------------------------------------------- */
+
+static bool object_is_visible(Service *service, const Caller *caller, const Thing *thing)
+{
+	const SharedObject *object = container_of(thing, SharedObject, thing);
+
+	return caller->is_operator || object->sharer->key == caller->process ||
+	       registration_find(service->broker, caller->process, object->vm) != NULL;
+}
+
+static void object_write(Service *service, Writer *writer, const Thing *thing)
+{
+	(void)service;
+	encode_shared_object(writer, container_of(thing, SharedObject, thing));
+}
+
+static const Guid *object_machine(const Thing *thing)
+{
+	return &container_of(thing, SharedObject, thing)->virtual_machine;
+}
+
+const ListOperations list_shared_objects = {
+	.next = next_thing,
+	.type = THING_OBJECT,
+	.is_visible = object_is_visible,
+	.write = object_write,
+	.machine = object_machine,
+};

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+#include "object-settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dispatch.h"
+
+/* A resource has no more pixels than this to a side. */
+#define SIDE_MAX (UINT64_C(1) << 16)
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+static NTSTATUS check_absent(Request *request, bool present, const char *path, const char *type)
+{
+	if (!present)
+		return STATUS_SUCCESS;
+	return failure_parameter(&request->failure, path, "does not belong to a %s; leave it out",
+				 type);
+}
+
+static NTSTATUS check_side(Request *request, const OptionalInteger *side, const char *path)
+{
+	if (side->present && side->value > 0 && side->value <= SIDE_MAX)
+		return STATUS_SUCCESS;
+	return failure_parameter(&request->failure, path, "is not a number of pixels from 1 to %u",
+				 (unsigned int)SIDE_MAX);
+}
+
+static bool is_fourcc(const char *format)
+{
+	if (!format || strlen(format) != 4)
+		return false;
+	for (size_t i = 0; i < 4; i++)
+		if (format[i] < ' ' || format[i] > '~')
+			return false;
+	return true;
+}
+
+/* It is optional in the interface only since replies leave it out. */
+static NTSTATUS missing_descriptor(Request *request, size_t plane)
+{
+	char path[56];
+
+	snprintf(path, sizeof(path), "object.planes[%zu].fileDescriptor", plane);
+	return failure_parameter(&request->failure, path, "is missing");
+}
+
+static NTSTATUS read_resource(Request *request, ObjectDescription *ret)
+{
+	const ObjectParams *object = &request->params.share.object;
+	NTSTATUS status = check_side(request, &object->width, "object.width");
+
+	if (status == STATUS_SUCCESS)
+		status = check_side(request, &object->height, "object.height");
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (!is_fourcc(object->format))
+		return failure_parameter(&request->failure, "object.format",
+					 "is not the four characters of a DRM fourcc, like XR24");
+	if (object->planes.array.count == 0)
+		return failure_parameter(&request->failure, "object.planes",
+					 "is missing; a resource has 1 to 4");
+	ret->width = object->width.value;
+	ret->height = object->height.value;
+	memcpy(ret->format, object->format, sizeof(ret->format));
+	ret->modifier = object->modifier.value;
+	ret->plane_count = object->planes.array.count;
+	for (size_t i = 0; i < ret->plane_count && status == STATUS_SUCCESS; i++) {
+		const PlaneParams *plane = &object->planes.items[i];
+
+		ret->planes[i] = (ObjectPlane){ plane->offset.value, plane->stride.value };
+		if (!plane->descriptor.present)
+			status = missing_descriptor(request, i);
+	}
+	return status;
+}
+
+static NTSTATUS check_no_resource(Request *request)
+{
+	const ObjectParams *object = &request->params.share.object;
+	NTSTATUS status = check_absent(request, object->width.present, "object.width", "fence");
+
+	if (status == STATUS_SUCCESS)
+		status = check_absent(request, object->height.present, "object.height", "fence");
+	if (status == STATUS_SUCCESS)
+		status = check_absent(request, object->format != NULL, "object.format", "fence");
+	if (status == STATUS_SUCCESS)
+		status =
+			check_absent(request, object->modifier.present, "object.modifier", "fence");
+	if (status == STATUS_SUCCESS)
+		status = check_absent(request, object->planes.array.count > 0, "object.planes",
+				      "fence");
+	return status;
+}
+
+static NTSTATUS read_description(Request *request, ObjectDescription *ret)
+{
+	const ObjectParams *object = &request->params.share.object;
+	ObjectType type = (ObjectType)object->type.value;
+	NTSTATUS status;
+
+	*ret = (ObjectDescription){ .type = type, .access = (ObjectAccess)object->access.value };
+	status = type == OBJECT_FENCE ? check_no_resource(request) : read_resource(request, ret);
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (type == OBJECT_RESOURCE)
+		return check_absent(request, object->fence.present, "object.fence", "resource");
+	if (!object->fence.present)
+		return failure_parameter(&request->failure, "object.fence", "is missing");
+	if (!object->fence.descriptor.present)
+		return failure_parameter(&request->failure, "object.fence.fileDescriptor",
+					 "is missing");
+	return STATUS_SUCCESS;
+}
+
+/* --- which descriptor is what ---------------------------------------------------------------- */
+
+/* The indexes of the planes' descriptors and the fence's, in their order, with where they stand. */
+typedef struct NamedDescriptor {
+	uint64_t index;
+	char path[56];
+	bool is_fence;
+} NamedDescriptor;
+
+static size_t name_descriptors(const ObjectParams *object, NamedDescriptor *named)
+{
+	size_t count = object->planes.array.count;
+
+	for (size_t i = 0; i < count; i++) {
+		named[i].index = object->planes.items[i].descriptor.value;
+		named[i].is_fence = false;
+		snprintf(named[i].path, sizeof(named[i].path), "object.planes[%zu].fileDescriptor",
+			 i);
+	}
+	if (!object->fence.present)
+		return count;
+	named[count].index = object->fence.descriptor.value;
+	named[count].is_fence = true;
+	snprintf(named[count].path, sizeof(named[count].path), "object.fence.fileDescriptor");
+	return count + 1;
+}
+
+/* Each one that is named has come, and each that has come is named. */
+static NTSTATUS check_indexes(Request *request, const NamedDescriptor *named, size_t count)
+{
+	uint64_t seen = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (named[i].index >= request->descriptor_count)
+			return failure_parameter(
+				&request->failure, named[i].path,
+				"is no descriptor of this message, which came with "
+				"%zu",
+				request->descriptor_count);
+		seen |= UINT64_C(1) << (named[i].index % 64);
+	}
+	for (size_t i = 0; i < request->descriptor_count; i++)
+		if (i >= OBJECT_DESCRIPTORS_MAX || !(seen & UINT64_C(1) << i))
+			return failure_parameter(&request->failure, "object",
+						 "names fewer descriptors than came with it; send "
+						 "those alone that it needs");
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS mismatch(Request *request, const char *path, const char *message)
+{
+	failure_set(&request->failure, STATUS_OBJECT_TYPE_MISMATCH, "objectType", "%s", message);
+	snprintf(request->failure.parameter, sizeof(request->failure.parameter), "%s", path);
+	return request->failure.status;
+}
+
+static NTSTATUS check_memory(Request *request, const char *path, const DescriptorFacts *facts,
+			     const DescriptorFacts *first)
+{
+	bool writes = request->params.share.object.access.value == OBJECT_READ_WRITE;
+
+	if (facts->kind != DESCRIPTOR_DMABUF && facts->kind != DESCRIPTOR_MEMFD)
+		return mismatch(request, path,
+				"this descriptor is neither a dma-buf nor a memfd, and nothing "
+				"else can be shared as a plane");
+	if (facts->kind != first->kind)
+		return mismatch(request, path,
+				"this plane is of another kind of memory than the first; use one "
+				"kind");
+	if (facts->kind == DESCRIPTOR_MEMFD && facts->can_be_sealed)
+		return mismatch(request, path,
+				"this memfd has no F_SEAL_SEAL, so that its reader could seal it "
+				"against you; seal it first");
+	if (facts->kind == DESCRIPTOR_MEMFD && !facts->size_is_sealed &&
+	    request->service->settings.require_sealed_memory)
+		return mismatch(request, path,
+				"the size of this memfd is not sealed, and this host requires it; "
+				"add F_SEAL_SHRINK and F_SEAL_GROW");
+	if (writes && !facts->is_writable)
+		return mismatch(request, path,
+				"this descriptor is not open for writing, as access readWrite "
+				"needs it");
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS read_facts(Request *request, const NamedDescriptor *named, ObjectDescriptor *ret,
+			   const ObjectDescriptor *first)
+{
+	const Host *host = request->service->host;
+	Evidence evidence =
+		host->read_descriptor(host->self, request->descriptors[named->index], &ret->facts);
+
+	if (evidence != EVIDENCE_FOUND)
+		return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
+				   "the daemon has no resources left to look at the descriptor; "
+				   "try again later");
+	if (!named->is_fence)
+		return check_memory(request, named->path, &ret->facts, &first->facts);
+	if (ret->facts.kind == DESCRIPTOR_SYNC_FILE)
+		return STATUS_SUCCESS;
+	return mismatch(request, named->path,
+			"this descriptor is no sync_file, and nothing else can be shared as a "
+			"fence");
+}
+
+/* --- where the planes lie -------------------------------------------------------------------- */
+
+/* Rows of a plane: planes behind the first have half of them where the format says so. */
+static uint64_t rows_of_plane(const ObjectDescription *description, size_t plane)
+{
+	static const char *const halved[] = { "NV12", "NV21", "NV15", "P010", "P012",
+					      "P016", "YU12", "YV12", "P030" };
+
+	for (size_t i = 0; plane > 0 && i < ARRAY_SIZE(halved); i++)
+		if (strcmp(description->format, halved[i]) == 0)
+			return description->height / 2 + description->height % 2;
+	return description->height;
+}
+
+static NTSTATUS check_plane_fits(Request *request, const ObjectDescription *description,
+				 size_t index, const DescriptorFacts *facts)
+{
+	const ObjectPlane *plane = &description->planes[index];
+	char path[40];
+	uint64_t size;
+
+	snprintf(path, sizeof(path), "object.planes[%zu]", index);
+	if (plane->stride == 0)
+		return failure_parameter(&request->failure, path,
+					 "has a stride of 0; give the bytes of a row");
+	if (__builtin_mul_overflow(plane->stride, rows_of_plane(description, index), &size) ||
+	    __builtin_add_overflow(size, plane->offset, &size) || size > facts->size)
+		return failure_parameter(&request->failure, path,
+					 "does not lie inside its memory, which has %llu bytes: "
+					 "offset + stride x rows is more",
+					 (unsigned long long)facts->size);
+	return STATUS_SUCCESS;
+}
+
+/* --- what is kept ---------------------------------------------------------------------------- */
+
+static NTSTATUS keep(Request *request, const NamedDescriptor *named, ObjectDescriptor *descriptor)
+{
+	const Host *host = request->service->host;
+	bool writes = request->params.share.object.access.value == OBJECT_READ_WRITE;
+
+	switch (host->open_descriptor(host->self, request->descriptors[named->index],
+				      descriptor->facts.kind, writes, &descriptor->descriptor)) {
+	case EVIDENCE_FOUND:
+		return STATUS_SUCCESS;
+	case EVIDENCE_UNREADABLE:
+		return mismatch(request, named->path,
+				"the mode of this memfd keeps the daemon from opening it; allow "
+				"that (fchmod 0666), as its descriptors are what protects it");
+	default:
+		return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
+				   "the daemon has no descriptors left; try again later");
+	}
+}
+
+void object_settings_release(Request *request, ObjectSettings *settings)
+{
+	const Host *host = request->service->host;
+
+	for (size_t i = 0; i < settings->descriptor_count; i++)
+		host->release_descriptor(host->self, settings->descriptors[i].descriptor);
+	settings->descriptor_count = 0;
+}
+
+/* Looks at all of them before any is kept. */
+static NTSTATUS look_at_descriptors(Request *request, const NamedDescriptor *named, size_t count,
+				    ObjectSettings *settings)
+{
+	NTSTATUS status = check_indexes(request, named, count);
+
+	for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++)
+		status = read_facts(request, &named[i], &settings->descriptors[i],
+				    &settings->descriptors[0]);
+	for (size_t i = 0; i < settings->description.plane_count && status == STATUS_SUCCESS; i++)
+		status = check_plane_fits(request, &settings->description, i,
+					  &settings->descriptors[i].facts);
+	return status;
+}
+
+NTSTATUS object_resolve_settings(Request *request, ObjectSettings *ret_settings)
+{
+	NamedDescriptor named[OBJECT_DESCRIPTORS_MAX];
+	ObjectSettings settings = { .name = request->params.share.object.name };
+	size_t count = 0;
+	NTSTATUS status = read_description(request, &settings.description);
+
+	if (status == STATUS_SUCCESS) {
+		count = name_descriptors(&request->params.share.object, named);
+		status = look_at_descriptors(request, named, count, &settings);
+	}
+	for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++) {
+		status = keep(request, &named[i], &settings.descriptors[i]);
+		settings.descriptor_count += status == STATUS_SUCCESS;
+	}
+	if (status == STATUS_SUCCESS)
+		*ret_settings = settings;
+	else
+		object_settings_release(request, &settings);
+	return status;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "object.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+
+#define MEBIBYTE (UINT64_C(1) << 20)
+
+const char *const object_type_names[] = {
+	[OBJECT_RESOURCE] = "resource",
+	[OBJECT_FENCE] = "fence",
+	[OBJECT_RESOURCE_WITH_FENCE] = "resourceWithFence",
+	NULL,
+};
+_Static_assert(ARRAY_SIZE(object_type_names) == OBJECT_TYPE_MAX + 1, "each type has its name");
+
+const char *const object_access_names[] = {
+	[OBJECT_READ] = "read",
+	[OBJECT_READ_WRITE] = "readWrite",
+	NULL,
+};
+_Static_assert(ARRAY_SIZE(object_access_names) == OBJECT_ACCESS_MAX + 1, "each has its name");
+
+/* --- its memory ------------------------------------------------------------------------------ */
+
+/* Whether a plane before this one lies in the same memory. */
+static bool is_repeated(const ObjectDescriptor *descriptors, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (descriptors[i].facts.inode == descriptors[index].facts.inode &&
+		    descriptors[i].facts.device == descriptors[index].facts.device)
+			return true;
+	return false;
+}
+
+static uint64_t size_of_memory(const ObjectDescriptor *descriptors, size_t plane_count)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < plane_count; i++)
+		if (!is_repeated(descriptors, i) &&
+		    __builtin_add_overflow(size, descriptors[i].facts.size, &size))
+			return INT64_MAX;
+	return size < INT64_MAX ? size : INT64_MAX;
+}
+
+static uint64_t mebibytes(uint64_t size)
+{
+	return size / MEBIBYTE + (size % MEBIBYTE > 0);
+}
+
+uint64_t object_size(const SharedObject *object)
+{
+	return size_of_memory(object->descriptors, object->description.plane_count);
+}
+
+DescriptorKind object_memory_kind(const SharedObject *object)
+{
+	return object->description.plane_count > 0 ? object->descriptors[0].facts.kind
+						   : DESCRIPTOR_OTHER;
+}
+
+bool object_size_is_sealed(const SharedObject *object)
+{
+	for (size_t i = 0; i < object->description.plane_count; i++)
+		if (!descriptor_size_is_sealed(&object->descriptors[i].facts))
+			return false;
+	return object->description.plane_count > 0;
+}
+
+bool object_access_is_enforced(const SharedObject *object)
+{
+	for (size_t i = 0; i < object->description.plane_count; i++)
+		if (!descriptor_access_is_enforced(&object->descriptors[i].facts))
+			return false;
+	return object->description.plane_count > 0;
+}
+
+/* --- sharing --------------------------------------------------------------------------------- */
+
+/* The VM's own limits and those of the payer, for the object and its memory. */
+static NTSTATUS take_charges(Broker *broker, const Caller *caller, SharedObject *object,
+			     Failure *failure)
+{
+	const VirtualMachine *vm = object->vm;
+	const Payer payer = payer_of(caller);
+	uint64_t size = mebibytes(object_size(object));
+	NTSTATUS status =
+		owner_check(&broker->accounts, LIMIT_OBJECTS, vm->object_count, 1, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = owner_check(&broker->accounts, LIMIT_OBJECT_MEBIBYTES,
+				     vm->object_mebibytes, size, failure);
+	if (status == STATUS_SUCCESS)
+		status = charge_take(&object->charge, &broker->accounts, payer.uid,
+				     payer.is_operator, LIMIT_OBJECTS, failure);
+	if (status == STATUS_SUCCESS)
+		status = tally_take_many(&object->bytes, &broker->accounts, &payer, size, failure);
+	return status;
+}
+
+static void object_free(Broker *broker, SharedObject *object)
+{
+	assert(LIST_EMPTY(&object->holders) && object->holder_count == 0);
+	tally_return(&object->bytes, &broker->accounts, object->bytes.count);
+	charge_return(&object->charge, &broker->accounts);
+	process_release(broker, object->sharer);
+	free(object->name);
+	free(object);
+}
+
+/* All that can fail, once the object says what it is of. */
+static NTSTATUS object_acquire(Broker *broker, const Caller *caller, const char *name,
+			       SharedObject *object, Failure *failure)
+{
+	NTSTATUS status = take_charges(broker, caller, object, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	if (name && !(object->name = strdup(name)))
+		return failure_no_memory(failure);
+	return process_attach(broker, caller->process, caller->pid, caller->credentials.uid,
+			      &object->sharer, failure);
+}
+
+NTSTATUS object_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
+			const ObjectSettings *settings, SharedObject **ret_object, Failure *failure)
+{
+	SharedObject *object = calloc(1, sizeof(*object));
+
+	if (!object)
+		return failure_no_memory(failure);
+	object->vm = vm;
+	object->virtual_machine = vm->guid;
+	object->description = settings->description;
+	object->bytes = TALLY_INIT(LIMIT_OBJECT_MEBIBYTES);
+	object->descriptor_count = settings->descriptor_count;
+	memcpy(object->descriptors, settings->descriptors, sizeof(object->descriptors));
+	LIST_INIT(&object->holders);
+	NTSTATUS status = object_acquire(broker, caller, settings->name, object, failure);
+	if (status != STATUS_SUCCESS) {
+		object_free(broker, object);
+		return status;
+	}
+	object->sharer_pid = object->sharer->pid;
+	*ret_object = object;
+	return STATUS_SUCCESS;
+}
+
+static void object_event(Broker *broker, const SharedObject *object, Event event)
+{
+	event.virtual_machine = &object->virtual_machine;
+	event.handle = &object->named.handle;
+	event.thing = &object->thing;
+	broker_event(broker, &event);
+}
+
+void object_commit(Broker *broker, SharedObject *object)
+{
+	VirtualMachine *vm = object->vm;
+
+	named_add(broker, &object->named, NAMED_OBJECT);
+	thing_add(broker, &object->thing, THING_OBJECT);
+	object->since = broker_now(broker);
+	LIST_INSERT_HEAD(&vm->objects, object, of_vm);
+	LIST_INSERT_HEAD(&object->sharer->objects, object, of_sharer);
+	vm->object_count++;
+	vm->object_mebibytes += object->bytes.count;
+	object_event(broker, object, (Event){ .kind = EVENT_SHARED, .pid = object->sharer_pid });
+}
+
+SharedObject *object_find(Broker *broker, const Handle *handle)
+{
+	Named *named = named_find(broker, NAMED_OBJECT, handle);
+
+	return named ? container_of(named, SharedObject, named) : NULL;
+}
+
+SharedObject *object_find_shared(Broker *broker, const Handle *handle)
+{
+	SharedObject *object = object_find(broker, handle);
+
+	return object && object->vm ? object : NULL;
+}
+
+SharedObject *object_after(Broker *broker, uint64_t serial)
+{
+	return thing_owner(thing_after(broker, THING_OBJECT, serial), SharedObject);
+}
+
+NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectDescriptor *descriptors,
+		       Failure *failure)
+{
+	const Payer payer = { .uid = object->charge.account->uid };
+	uint64_t size = mebibytes(size_of_memory(descriptors, object->description.plane_count));
+	uint64_t former = object->bytes.count;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (size > former) {
+		status = owner_check(&broker->accounts, LIMIT_OBJECT_MEBIBYTES,
+				     object->vm->object_mebibytes, size - former, failure);
+		if (status == STATUS_SUCCESS)
+			status = tally_take_many(&object->bytes, &broker->accounts, &payer,
+						 size - former, failure);
+	} else {
+		tally_return(&object->bytes, &broker->accounts, former - size);
+	}
+	if (status != STATUS_SUCCESS)
+		return status;
+	object->vm->object_mebibytes += size - former;
+	memcpy(object->descriptors, descriptors,
+	       object->descriptor_count * sizeof(*object->descriptors));
+	return STATUS_SUCCESS;
+}
+
+void object_updated(Broker *broker, const SharedObject *object, const Rectangle *damage,
+		    size_t damage_count)
+{
+	object_event(
+		broker, object,
+		(Event){ .kind = EVENT_UPDATED, .damage = damage, .damage_count = damage_count });
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static void object_free_if_unused(Broker *broker, SharedObject *object)
+{
+	if (object->vm || object->holder_count > 0)
+		return;
+	named_remove(broker, &object->named);
+	object_free(broker, object);
+}
+
+void object_end(Broker *broker, SharedObject *object, EndReason reason)
+{
+	const Host *host = broker->host;
+	Process *sharer = object->sharer;
+	VirtualMachine *vm = object->vm;
+
+	LIST_REMOVE(object, of_vm);
+	LIST_REMOVE(object, of_sharer);
+	thing_remove(broker, &object->thing);
+	vm->object_count--;
+	vm->object_mebibytes -= object->bytes.count;
+	object_event(
+		broker, object,
+		(Event){ .kind = EVENT_UNSHARED, .pid = object->sharer_pid, .reason = reason });
+	for (size_t i = 0; i < object->descriptor_count; i++)
+		host->release_descriptor(host->self, object->descriptors[i].descriptor);
+	object->descriptor_count = 0;
+	tally_return(&object->bytes, &broker->accounts, object->bytes.count);
+	charge_return(&object->charge, &broker->accounts);
+	object->vm = NULL;
+	object->sharer = NULL;
+	object_free_if_unused(broker, object);
+	process_release(broker, sharer);
+}
+
+/* --- holders --------------------------------------------------------------------------------- */
+
+ObjectHolder *object_holder(const SharedObject *object, ProcessKey process)
+{
+	ObjectHolder *holder;
+
+	LIST_FOREACH (holder, &object->holders, of_object)
+		if (holder->process->key == process)
+			return holder;
+	return NULL;
+}
+
+void holder_discard(Broker *broker, ObjectHolder *holder)
+{
+	Process *process = holder->process;
+
+	charge_return(&holder->charge, &broker->accounts);
+	free(holder);
+	process_release(broker, process);
+}
+
+NTSTATUS holder_prepare(Broker *broker, const Caller *caller, SharedObject *object,
+			ObjectHolder **ret_holder, Failure *failure)
+{
+	ObjectHolder *holder = calloc(1, sizeof(*holder));
+
+	if (!holder)
+		return failure_no_memory(failure);
+	holder->object = object;
+	NTSTATUS status = charge_take(&holder->charge, &broker->accounts, caller->account,
+				      caller->is_operator, LIMIT_HOLDERS, failure);
+	if (status == STATUS_SUCCESS)
+		status = process_attach(broker, caller->process, caller->pid,
+					caller->credentials.uid, &holder->process, failure);
+	if (status != STATUS_SUCCESS) {
+		holder_discard(broker, holder);
+		return status;
+	}
+	*ret_holder = holder;
+	return STATUS_SUCCESS;
+}
+
+static void holder_event(Broker *broker, const ObjectHolder *holder, EventKind kind,
+			 EndReason reason)
+{
+	object_event(broker, holder->object,
+		     (Event){
+			     .kind = kind,
+			     .holder = holder,
+			     .pid = holder->process->pid,
+			     .uid = holder->process->uid,
+			     .reason = reason,
+		     });
+}
+
+void holder_commit(Broker *broker, ObjectHolder *holder)
+{
+	holder->since = broker_now(broker);
+	LIST_INSERT_HEAD(&holder->object->holders, holder, of_object);
+	LIST_INSERT_HEAD(&holder->process->holds, holder, of_process);
+	holder->object->holder_count++;
+	holder_event(broker, holder, EVENT_OPENED, END_REQUESTED);
+}
+
+void holder_end(Broker *broker, ObjectHolder *holder, EndReason reason)
+{
+	SharedObject *object = holder->object;
+
+	LIST_REMOVE(holder, of_object);
+	LIST_REMOVE(holder, of_process);
+	object->holder_count--;
+	holder_event(broker, holder, EVENT_RELEASED, reason);
+	holder_discard(broker, holder);
+	object_free_if_unused(broker, object);
+}
+
+void objects_check(Broker *broker)
+{
+	const ObjectHolder *holder;
+	SharedObject *object;
+	size_t holders;
+
+	for (object = object_after(broker, 0); object;
+	     object = object_after(broker, object->thing.serial)) {
+		assert(object_find_shared(broker, &object->named.handle) == object);
+		assert(object->charge.account && object->charge.kind == LIMIT_OBJECTS);
+		assert(object->bytes.count == mebibytes(object_size(object)));
+		assert(object->descriptor_count > 0);
+		assert(!quarantine_find(broker, &object->virtual_machine));
+		holders = 0;
+		LIST_FOREACH (holder, &object->holders, of_object) {
+			assert(holder->object == object && holder->charge.account);
+			holders++;
+		}
+		assert(holders == object->holder_count);
+	}
+}
