@@ -35,12 +35,30 @@ static void release(const Session *session, const Descriptor *items, size_t coun
 
 /* --- descriptors that come ------------------------------------------------------------------- */
 
+static Descriptors *session_descriptors(Session *session)
+{
+	if (!session->descriptors) {
+		session->descriptors = calloc(1, sizeof(*session->descriptors));
+		if (session->descriptors)
+			STAILQ_INIT(&session->descriptors->offers);
+	}
+	return session->descriptors;
+}
+
+static void forget_descriptors_if_none(Session *session)
+{
+	const Descriptors *descriptors = session->descriptors;
+
+	if (!descriptors || descriptors->count > 0 || !STAILQ_EMPTY(&descriptors->offers))
+		return;
+	free(session->descriptors);
+	session->descriptors = NULL;
+}
+
 bool session_descriptor_arrived(Session *session, Descriptor descriptor)
 {
-	Descriptors *descriptors = session->descriptors;
+	Descriptors *descriptors = session_descriptors(session);
 
-	if (!descriptors)
-		descriptors = session->descriptors = calloc(1, sizeof(*descriptors));
 	if (!descriptors || descriptors->count == ARRAY_SIZE(descriptors->items)) {
 		discard(session, &descriptor, 1);
 		return false;
@@ -61,10 +79,7 @@ static void drop_descriptors(Session *session, size_t count)
 	descriptors->carried = 0;
 	memmove(descriptors->items, descriptors->items + count,
 		descriptors->count * sizeof(descriptors->items[0]));
-	if (descriptors->count == 0) {
-		free(descriptors);
-		session->descriptors = NULL;
-	}
+	forget_descriptors_if_none(session);
 }
 
 /* How many of them are this message's: those that were carried, and, if it is the last one begun in
@@ -82,12 +97,12 @@ static size_t count_descriptors(const Session *session, bool is_last)
 
 Offer *session_offer(const Session *session)
 {
-	return session->offers ? STAILQ_FIRST(session->offers) : NULL;
+	return session->descriptors ? STAILQ_FIRST(&session->descriptors->offers) : NULL;
 }
 
 static void offer_free(Session *session, Offer *offer)
 {
-	STAILQ_REMOVE(session->offers, offer, Offer, link);
+	STAILQ_REMOVE(&session->descriptors->offers, offer, Offer, link);
 	release(session, offer->items, offer->count);
 	free(offer);
 }
@@ -105,6 +120,7 @@ void session_sent(Session *session, size_t size)
 		offer->begin -= size;
 		offer->end -= size;
 	}
+	forget_descriptors_if_none(session);
 }
 
 /* Takes the descriptors of the request's offer into the output, with the reply. */
@@ -112,19 +128,14 @@ static NTSTATUS session_add_offer(Session *session, Request *request, size_t beg
 {
 	Offer *offer = calloc(1, sizeof(*offer));
 
-	if (!session->offers) {
-		session->offers = calloc(1, sizeof(*session->offers));
-		if (session->offers)
-			STAILQ_INIT(session->offers);
-	}
-	if (!offer || !session->offers) {
+	if (!offer || !session_descriptors(session)) {
 		free(offer);
 		return failure_no_memory(&request->failure);
 	}
 	*offer = (Offer){ .begin = begin, .end = end, .count = request->offered_count };
 	memcpy(offer->items, request->offered, request->offered_count * sizeof(offer->items[0]));
 	request->offered_count = 0;
-	STAILQ_INSERT_TAIL(session->offers, offer, link);
+	STAILQ_INSERT_TAIL(&session->descriptors->offers, offer, link);
 	return STATUS_SUCCESS;
 }
 
@@ -138,6 +149,7 @@ static void session_take_back_offers(Session *session, size_t begin)
 		if (offer->begin >= begin)
 			offer_free(session, offer);
 	}
+	forget_descriptors_if_none(session);
 }
 
 /* --- the session ----------------------------------------------------------------------------- */
@@ -145,8 +157,6 @@ static void session_take_back_offers(Session *session, size_t begin)
 void session_deinit(Session *session)
 {
 	session_take_back_offers(session, 0);
-	free(session->offers);
-	session->offers = NULL;
 	drop_descriptors(session, count_descriptors(session, true));
 	session->stream = stream_free(session->stream);
 	buffer_deinit(&session->input);

@@ -23,17 +23,6 @@ typedef struct Arrival {
 	unsigned int descriptors; /* none of which anybody asked for; closed already */
 } Arrival;
 
-/*
- * Descriptors that came, for who may send some: those of the message that has begun in an earlier
- * turn, then those of this turn, which belong to the last message begun in it. Whatever becomes of
- * the message, they are released with it: what is kept is the daemon's own opening.
- */
-typedef struct Descriptors {
-	size_t carried;
-	size_t count;
-	Descriptor items[LIMIT_MESSAGE_DESCRIPTORS];
-} Descriptors;
-
 /* Descriptors that go with a reply: with the first byte of it. */
 typedef struct Offer {
 	size_t begin; /* of the reply, in the output */
@@ -45,7 +34,21 @@ typedef struct Offer {
 
 typedef STAILQ_HEAD(OfferList, Offer) OfferList;
 
-typedef enum SessionState {
+/*
+ * Descriptors under way on a session; few ever have any.
+ *
+ * Of those that came, for who may send some, the first are of the message that has begun in an
+ * earlier turn, and the others of this turn: they belong to the last message begun in it. Whatever
+ * becomes of the message, they are closed with it: what is kept is the daemon's own opening.
+ */
+typedef struct Descriptors {
+	size_t carried;
+	size_t count;
+	Descriptor items[LIMIT_MESSAGE_DESCRIPTORS];
+	OfferList offers; /* that wait in the output */
+} Descriptors;
+
+typedef enum __attribute__((packed)) SessionState {
 	SESSION_READS,    /* all is answered: give it more input */
 	SESSION_WATCHES,  /* a watch has nothing to tell: call again when the service says so */
 	SESSION_PAUSED,   /* enough output waits: call again when it was taken */
@@ -61,13 +64,12 @@ struct Session {
 	Arrival arrival; /* of the bytes of this turn */
 	Arrival carried; /* of the part of the first message that came before this turn */
 
-	Descriptors *descriptors; /* that have come, and whose message is not answered; or NULL */
-	OfferList *offers;        /* that wait in the output; NULL while there was none */
+	Descriptors *descriptors; /* NULL: none are under way */
 
 	Stream *stream; /* that is under way, or NULL; requests behind it wait */
-	bool end_of_input;
 	uint32_t message_count; /* whole messages so far */
 	SessionState state;     /* once finished it stays so */
+	bool end_of_input;
 };
 
 /* service and caller must outlive the session; the input buffer comes from whoever reads. */
