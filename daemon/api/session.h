@@ -66,7 +66,7 @@ struct Session {
 
 	Descriptors *descriptors; /* NULL: none are under way */
 
-	Stream *stream; /* that is under way, or NULL; requests behind it wait */
+	Stream *stream;         /* that is under way, or NULL; requests behind it wait */
 	uint32_t message_count; /* whole messages so far */
 	SessionState state;     /* once finished it stays so */
 	bool end_of_input;
