@@ -91,14 +91,20 @@ build/installed/vailctl: $(call objects,build,$(PROTO) $(CTL)) build/libvail.so
 build/sanitized/vaild: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN))
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
 
+build/sanitized/libvail.so.0: $(call objects,build/sanitized,$(PROTO) $(LIB)) client/libvail.map
+	$(QUIET)$(CC) $(SANITIZE) -shared -Wl,-soname,libvail.so.0 \
+	    -Wl,--version-script=client/libvail.map -o $@ $(filter %.o,$^) $(CLIENT_LIBS)
+
 build/sanitized/vailctl: $(call objects,build/sanitized,$(PROTO) $(LIB) $(CTL))
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(CLIENT_LIBS)
 
 ## Tests
 
-build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(UNIT))
+# The library is linked as its users see it, for its inner names are those of the daemon, too.
+build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(UNIT)) \
+                        build/sanitized/libvail.so.0
 	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS) -lcriterion
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../sanitized' $(DAEMON_LIBS) -lcriterion
 
 build/tests/model-tests: $(call objects,build/sanitized,$(PURE_SOURCES) $(MODEL) $(WORLD) $(LEAKS))
 	@mkdir -p $(@D)

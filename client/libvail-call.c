@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue of calls. Everything that waits or calls back is here: a blocking call is one that is
- * submitted, and then pumped until its last reply has come.
+ * The queue of calls. Everything that calls back is here, and nothing waits.
  *
  * A handler may submit further calls, and so may add to the queue, or make a new connection after
  * one was lost; whoever has called a handler looks at the generation before it goes on.
@@ -10,10 +9,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "libvail-internal.h"
+
+/* What nobody waits for is not sent while more than this waits to be. */
+#define ONEWAY_OUTPUT_MAX (256u << 10)
 
 static void queue_append(struct vail *vail, Call *call)
 {
@@ -85,10 +86,14 @@ static NTSTATUS lose_confused(struct vail *vail, const char *why)
 
 /* ---- Replies ---- */
 
-/* Hands a message, which it takes, to the call that it answers. */
+/* Hands a message, which it takes, and the descriptors that came with it to the call that it
+ * answers. Its bytes are out of the input. */
 static NTSTATUS message_deliver(struct vail *vail, JsonValue *message)
 {
-	_cleanup_(reply_deinit) Reply reply = { .message = message };
+	_cleanup_(reply_deinit) Reply reply = {
+		.message = message,
+		.descriptors = parcels_take_before(&vail->received, vail->input_position),
+	};
 
 	if (!vail->first)
 		return lose_confused(vail, "an answer to nothing");
@@ -118,6 +123,7 @@ static NTSTATUS message_take(struct vail *vail, size_t length)
 	JsonValue *message = json_parse(vail->parser, buffer_head(&vail->input), length, &error);
 
 	buffer_consume(&vail->input, length + 1);
+	vail->input_position += length + 1;
 	vail->scanned = 0;
 	return error ? lose_confused(vail, "no JSON") : message_deliver(vail, message);
 }
@@ -167,8 +173,28 @@ static NTSTATUS input_finish(struct vail *vail)
 	return lose_disconnected(vail);
 }
 
-/* Sends and receives what is possible without waiting. Returns why the connection was lost. */
-static NTSTATUS vail_pump(struct vail *vail)
+/* What connection_receive() has to say of a connection that is of no use any more. */
+static NTSTATUS lose_received(struct vail *vail, Received received)
+{
+	switch (received) {
+	case RECEIVED_END:
+		return input_finish(vail);
+	case RECEIVED_NO_MEMORY:
+		vail_error_no_memory(vail);
+		calls_lose(vail, STATUS_NO_MEMORY);
+		return STATUS_NO_MEMORY;
+	case RECEIVED_NO_DESCRIPTORS:
+		vail_error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
+			       "vaild sent descriptors, and this process has no room for them; "
+			       "close some, or raise RLIMIT_NOFILE");
+		calls_lose(vail, STATUS_INSUFFICIENT_RESOURCES);
+		return STATUS_INSUFFICIENT_RESOURCES;
+	default:
+		return lose_confused(vail, "descriptors that belong to no message");
+	}
+}
+
+NTSTATUS vail_pump(struct vail *vail)
 {
 	uint64_t generation = vail->generation;
 	NTSTATUS status = STATUS_SUCCESS;
@@ -177,21 +203,22 @@ static NTSTATUS vail_pump(struct vail *vail)
 		return STATUS_SUCCESS;
 	connection_flush(vail);
 	while (status == STATUS_SUCCESS && vail->generation == generation) {
-		switch (connection_receive(vail)) {
-		case RECEIVED_BYTES:
-			status = input_deliver(vail);
-			break;
-		case RECEIVED_NOTHING:
+		Received received = connection_receive(vail);
+
+		if (received == RECEIVED_NOTHING)
 			return STATUS_SUCCESS;
-		case RECEIVED_END:
-			return input_finish(vail);
-		case RECEIVED_NO_MEMORY:
-			vail_error_no_memory(vail);
-			calls_lose(vail, STATUS_NO_MEMORY);
-			return STATUS_NO_MEMORY;
-		}
+		status = received == RECEIVED_BYTES ? input_deliver(vail)
+						    : lose_received(vail, received);
 	}
 	return status;
+}
+
+void vail_begin(struct vail *vail)
+{
+	if (vail->in_reply)
+		return; /* what the reply has brought is still to be seen */
+	vail_error_clear(vail);
+	descriptors_close(&vail->descriptors);
 }
 
 NTSTATUS vail_process(struct vail *vail)
@@ -201,7 +228,7 @@ NTSTATUS vail_process(struct vail *vail)
 	if (vail->in_reply)
 		return vail_error_set(vail, STATUS_INVALID_DEVICE_STATE,
 				      "a reply is being handled; return from it first");
-	vail_error_clear(vail);
+	vail_begin(vail);
 	return vail_pump(vail);
 }
 
@@ -232,9 +259,64 @@ static NTSTATUS ensure_connection(struct vail *vail)
 	return vail->descriptor >= 0 ? STATUS_SUCCESS : connection_open(vail);
 }
 
-/* Queues a copy of the call, and sends what can be sent. */
-static NTSTATUS call_submit(struct vail *vail, const char *method, const char *parameters,
-			    const Call *call)
+static NTSTATUS refuse_descriptors(struct vail *vail, int error)
+{
+	switch (error) {
+	case EBADF:
+		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
+				      "one of the descriptors is not open; give open ones");
+	case E2BIG:
+		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
+				      "a message holds no more than %d descriptors; give fewer",
+				      DESCRIPTOR_MAX);
+	case EMFILE:
+		return vail_error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
+				      "this process has no room for more descriptors; close some, "
+				      "or raise RLIMIT_NOFILE");
+	default:
+		return vail_error_no_memory(vail);
+	}
+}
+
+/* Makes a parcel of copies, which stay open until they are sent. */
+static NTSTATUS pack_descriptors(struct vail *vail, const Request *request, Parcel **ret_parcel)
+{
+	_cleanup_(descriptors_close) Descriptors copies = { 0 };
+	int error = descriptors_copy(request->descriptors, request->descriptor_count, &copies);
+
+	if (error < 0)
+		return refuse_descriptors(vail, -error);
+	Parcel *parcel = parcel_new(&copies);
+	if (!parcel)
+		return vail_error_no_memory(vail);
+	*ret_parcel = parcel;
+	return STATUS_SUCCESS;
+}
+
+/* Puts the request behind the output, and its descriptors beside it. */
+static NTSTATUS request_append(struct vail *vail, const Request *request)
+{
+	size_t before = buffer_size(&vail->output);
+	Parcel *parcel = NULL;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (request->descriptor_count > 0)
+		status = pack_descriptors(vail, request, &parcel);
+	if (status == STATUS_SUCCESS)
+		status = request_encode(vail, request, &vail->output);
+	if (status != STATUS_SUCCESS) {
+		parcel_free(parcel);
+		return status;
+	}
+	if (!parcel)
+		return STATUS_SUCCESS;
+	parcel->position = vail->output_position + before;
+	parcel->length = buffer_size(&vail->output) - before;
+	parcels_append(&vail->sending, parcel);
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS call_submit(struct vail *vail, const Request *request, const Call *call)
 {
 	_cleanup_free_ Call *copy = malloc(sizeof(*copy));
 
@@ -242,7 +324,7 @@ static NTSTATUS call_submit(struct vail *vail, const char *method, const char *p
 		return vail_error_no_memory(vail);
 	NTSTATUS status = ensure_connection(vail);
 	if (status == STATUS_SUCCESS)
-		status = request_encode(vail, method, parameters, call->more, &vail->output);
+		status = request_append(vail, request);
 	if (status != STATUS_SUCCESS)
 		return status;
 	*copy = *call;
@@ -251,8 +333,7 @@ static NTSTATUS call_submit(struct vail *vail, const char *method, const char *p
 	return STATUS_SUCCESS;
 }
 
-/* The handler of what the library's users submit. */
-static bool reply_to_caller(struct vail *vail, const Call *call, Reply *reply)
+bool reply_to_caller(struct vail *vail, const Call *call, Reply *reply)
 {
 	_cleanup_free_ char *text = NULL;
 
@@ -260,186 +341,63 @@ static bool reply_to_caller(struct vail *vail, const Call *call, Reply *reply)
 		text = reply->parameters ? json_format(reply->parameters, false) : strdup("{}");
 	if (reply->message && !text)
 		reply->status = vail_error_no_memory(vail);
-	return call->reply(vail, reply->status, text, reply->continues, call->context);
+	vail->descriptors = descriptors_take(&reply->descriptors);
+	bool go_on = call->reply(vail, reply->status, text, reply->continues, call->context);
+	descriptors_close(&vail->descriptors);
+	return go_on;
+}
+
+NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char *method, const char *parameters,
+				      const int *descriptors, size_t descriptor_count, bool more,
+				      VailReply reply, void *context)
+{
+	Request request = { .method = method,
+			    .parameters = parameters,
+			    .descriptors = descriptors,
+			    .descriptor_count = descriptor_count,
+			    .more = more };
+	Call call = {
+		.more = more, .handler = reply_to_caller, .reply = reply, .context = context
+	};
+
+	if (!vail || !reply || (!descriptors && descriptor_count > 0))
+		return STATUS_INVALID_PARAMETER;
+	vail_begin(vail);
+	return call_submit(vail, &request, &call);
 }
 
 NTSTATUS vail_submit(struct vail *vail, const char *method, const char *parameters, bool more,
 		     VailReply reply, void *context)
 {
-	Call call = {
-		.more = more, .handler = reply_to_caller, .reply = reply, .context = context
-	};
-
-	if (!vail || !reply)
-		return STATUS_INVALID_PARAMETER;
-	if (!vail->in_reply)
-		vail_error_clear(vail);
-	return call_submit(vail, method, parameters, &call);
+	return vail_submit_with_descriptors(vail, method, parameters, NULL, 0, more, reply,
+					    context);
 }
 
-/* ---- Waiting ---- */
-
-/* What a blocking call waits for. */
-typedef struct Answer {
-	bool done;
-	NTSTATUS status;
-	JsonValue *message;
-	JsonValue *parameters; /* inside the message */
-	ErrorDetails error;    /* kept: replies to other calls may come in the same turn */
-	VailReply reply;       /* with more */
-	void *context;
-} Answer;
-
-static void answer_deinit(Answer *answer)
+NTSTATUS vail_send_oneway(struct vail *vail, const char *method, const char *parameters)
 {
-	json_free(answer->message);
-	error_details_deinit(&answer->error);
-}
-
-static bool answer_take(struct vail *vail, const Call *call, Reply *reply)
-{
-	Answer *answer = call->context;
-
-	answer->done = true;
-	answer->status = reply->status;
-	answer->message = TAKE_POINTER(reply->message);
-	answer->parameters = reply->parameters;
-	answer->error = vail->error;
-	vail->error = (ErrorDetails){ 0 };
-	return true;
-}
-
-static bool answer_take_more(struct vail *vail, const Call *call, Reply *reply)
-{
-	Answer *answer = call->context;
-	Call callers = { .reply = answer->reply, .context = answer->context };
-	bool go_on = reply_to_caller(vail, &callers, reply);
-
-	if (reply->continues && go_on)
-		return true;
-	if (reply->continues)
-		*answer = (Answer){ .done = true, .status = STATUS_SUCCESS };
-	else
-		answer_take(vail, call, reply);
-	return go_on;
-}
-
-static int64_t now_milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void lose_timed_out(struct vail *vail)
-{
-	vail_error_set(vail, STATUS_IO_TIMEOUT,
-		       "vaild at %s did not answer within %d ms; see its log with: "
-		       "journalctl -u vaild",
-		       vail->path, vail->timeout);
-	calls_lose(vail, STATUS_IO_TIMEOUT);
-}
-
-/* Milliseconds for poll() until the deadline; negative for ever. */
-static int time_left(const struct vail *vail, int64_t deadline)
-{
-	int64_t left = deadline - now_milliseconds();
-
-	if (vail->timeout < 0)
-		return -1;
-	return left > 0 ? (int)left : 0;
-}
-
-/* Waits until the answer is there. Losing the connection is an answer, too. */
-static void answer_wait(struct vail *vail, const Answer *answer)
-{
-	int64_t deadline = now_milliseconds() + vail->timeout;
-	uint64_t replies = vail->replies;
-
-	while (!answer->done) {
-		struct pollfd watch = { .fd = vail->descriptor, .events = vail_events(vail) };
-		int ready = poll(&watch, 1, time_left(vail, deadline));
-
-		if (ready > 0) {
-			vail_pump(vail);
-		} else if (ready == 0) {
-			lose_timed_out(vail);
-		} else if (errno != EINTR) {
-			vail_error_no_memory(vail);
-			calls_lose(vail, STATUS_NO_MEMORY);
-		}
-		if (vail->replies != replies)
-			deadline = now_milliseconds() + vail->timeout;
-		replies = vail->replies;
-	}
-}
-
-/* Submits the call, waits for its answer, and makes the answer's error details the handle's. */
-static NTSTATUS answer_get(struct vail *vail, const char *method, const char *parameters, bool more,
-			   Answer *answer)
-{
-	Call call = { .more = more,
-		      .handler = more ? answer_take_more : answer_take,
-		      .context = answer };
-
-	if (vail->in_reply)
-		return vail_error_set(vail, STATUS_INVALID_DEVICE_STATE,
-				      "a reply is being handled; return from it first, or submit "
-				      "the call");
-	vail_error_clear(vail);
-	NTSTATUS status = call_submit(vail, method, parameters, &call);
-	if (status != STATUS_SUCCESS)
-		return status;
-	answer_wait(vail, answer);
-	vail_error_clear(vail);
-	vail->error = answer->error;
-	answer->error = (ErrorDetails){ 0 };
-	return answer->status;
-}
-
-NTSTATUS vail_call_value(struct vail *vail, const char *method, const char *parameters,
-			 JsonValue **ret_message, JsonValue **ret_parameters)
-{
-	_cleanup_(answer_deinit) Answer answer = { 0 };
+	Request request = { .method = method, .parameters = parameters, .oneway = true };
 
 	if (!vail)
 		return STATUS_INVALID_PARAMETER;
-	NTSTATUS status = answer_get(vail, method, parameters, false, &answer);
+	vail_begin(vail);
+	NTSTATUS status = ensure_connection(vail);
 	if (status != STATUS_SUCCESS)
 		return status;
-	*ret_message = TAKE_POINTER(answer.message);
-	*ret_parameters = answer.parameters;
-	return STATUS_SUCCESS;
+	connection_flush(vail);
+	if (buffer_size(&vail->output) > ONEWAY_OUTPUT_MAX)
+		return vail_error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
+				      "vaild at %s does not take what it is sent; this was not, so "
+				      "try again later",
+				      vail->path);
+	status = request_append(vail, &request);
+	if (status == STATUS_SUCCESS)
+		connection_flush(vail);
+	return status;
 }
 
-static void free_message(JsonValue **message)
+int vail_take_descriptor(struct vail *vail, size_t index)
 {
-	json_free(*message);
-}
-
-NTSTATUS vail_call(struct vail *vail, const char *method, const char *parameters,
-		   char **ret_parameters)
-{
-	_cleanup_(free_message) JsonValue *message = NULL;
-	JsonValue *reply;
-	NTSTATUS status = vail_call_value(vail, method, parameters, &message, &reply);
-
-	if (status != STATUS_SUCCESS || !ret_parameters)
-		return status;
-	char *text = reply ? json_format(reply, false) : strdup("{}");
-	if (!text)
-		return vail_error_no_memory(vail);
-	*ret_parameters = text;
-	return STATUS_SUCCESS;
-}
-
-NTSTATUS vail_call_more(struct vail *vail, const char *method, const char *parameters,
-			VailReply reply, void *context)
-{
-	_cleanup_(answer_deinit) Answer answer = { .reply = reply, .context = context };
-
-	if (!vail || !reply)
-		return STATUS_INVALID_PARAMETER;
-	return answer_get(vail, method, parameters, true, &answer);
+	if (!vail || index >= vail->descriptors.count)
+		return -1;
+	return TAKE_DESCRIPTOR(vail->descriptors.list[index]);
 }

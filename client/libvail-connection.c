@@ -104,6 +104,8 @@ void connection_close(struct vail *vail)
 	vail->scanned = 0;
 	buffer_truncate(&vail->input, 0);
 	buffer_truncate(&vail->output, 0);
+	parcels_clear(&vail->received);
+	parcels_clear(&vail->sending);
 }
 
 bool connection_is_stale(const struct vail *vail)
@@ -118,37 +120,96 @@ bool connection_is_stale(const struct vail *vail)
 	return size == 0 || (size < 0 && errno != EAGAIN);
 }
 
+/* Sends once, up to where descriptors are due: those go with the first byte of their message. */
+static ssize_t send_some(struct vail *vail)
+{
+	const Parcel *parcel = vail->sending.first;
+	bool is_due = parcel && parcel->position == vail->output_position;
+	size_t size = buffer_size(&vail->output);
+
+	if (parcel)
+		size = is_due ? parcel->length : parcel->position - vail->output_position;
+	ssize_t sent = descriptors_send(vail->descriptor, buffer_head(&vail->output), size,
+					is_due ? &parcel->descriptors : NULL);
+	/* Some that the kernel takes from nobody here, or of which too many are under way: without
+	 * them vaild gets the message all the same, and says why it wanted none, or which it lacks.
+	 */
+	bool is_barred = sent < 0 && is_due && errno != EAGAIN && errno != EINTR &&
+			 errno != EPIPE && errno != ECONNRESET;
+	if (is_due && (sent > 0 || is_barred))
+		parcels_drop_first(&vail->sending);
+	if (is_barred)
+		errno = EINTR;
+	return sent;
+}
+
 void connection_flush(struct vail *vail)
 {
 	while (buffer_size(&vail->output) > 0) {
-		ssize_t size = send(vail->descriptor, buffer_head(&vail->output),
-				    buffer_size(&vail->output), MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t size = send_some(vail);
 
-		if (size >= 0)
+		if (size >= 0) {
 			buffer_consume(&vail->output, (size_t)size);
-		else if (errno == EPIPE || errno == ECONNRESET)
+			vail->output_position += (size_t)size;
+		} else if (errno == EPIPE || errno == ECONNRESET) {
 			buffer_truncate(&vail->output, 0);
-		else if (errno != EINTR)
+			parcels_clear(&vail->sending);
+		} else if (errno != EINTR) {
 			return;
+		}
+	}
+}
+
+/* Puts descriptors that came with all but the first so many bytes of the input to the last message
+ * that begins there. */
+static Received keep_descriptors(struct vail *vail, size_t before, Descriptors *descriptors)
+{
+	const char *head = buffer_head(&vail->input);
+	const char *nul = memrchr(head, '\0', buffer_size(&vail->input) - 1);
+	size_t begin = nul ? (size_t)(nul + 1 - head) : 0;
+
+	if (begin < before)
+		return RECEIVED_STRAY_DESCRIPTORS;
+	Parcel *parcel = parcel_new(descriptors);
+	if (!parcel)
+		return RECEIVED_NO_MEMORY;
+	parcel->position = vail->input_position + begin;
+	parcels_append(&vail->received, parcel);
+	return RECEIVED_BYTES;
+}
+
+static Received receive_failed(int error)
+{
+	switch (error) {
+	case EAGAIN:
+		return RECEIVED_NOTHING;
+	case ENOMEM:
+		return RECEIVED_NO_MEMORY;
+	case EMFILE:
+		return RECEIVED_NO_DESCRIPTORS;
+	default:
+		return RECEIVED_END;
 	}
 }
 
 Received connection_receive(struct vail *vail)
 {
+	_cleanup_(descriptors_close) Descriptors descriptors = { 0 };
+	size_t before = buffer_size(&vail->input);
 	ssize_t size;
 
-	if (buffer_size(&vail->input) == 0 && vail->input.capacity > INPUT_KEPT)
+	if (before == 0 && vail->input.capacity > INPUT_KEPT)
 		buffer_shrink(&vail->input);
 	/* One byte is left for the NUL that the last message may lack. */
 	if (!buffer_reserve(&vail->input, RECEIVE_SIZE + 1))
 		return RECEIVED_NO_MEMORY;
 	do
-		size = recv(vail->descriptor, buffer_tail(&vail->input), RECEIVE_SIZE,
-			    MSG_DONTWAIT);
+		size = descriptors_receive(vail->descriptor, buffer_tail(&vail->input),
+					   RECEIVE_SIZE, &descriptors);
 	while (size < 0 && errno == EINTR);
-	if (size > 0) {
-		vail->input.end += (size_t)size;
-		return RECEIVED_BYTES;
-	}
-	return size < 0 && errno == EAGAIN ? RECEIVED_NOTHING : RECEIVED_END;
+	if (size <= 0)
+		return size == 0 ? RECEIVED_END : receive_failed(errno);
+	vail->input.end += (size_t)size;
+	return descriptors.count > 0 ? keep_descriptors(vail, before, &descriptors)
+				     : RECEIVED_BYTES;
 }

@@ -7,11 +7,6 @@
 
 /* ---- Calls ---- */
 
-static void free_message(JsonValue **message)
-{
-	json_free(*message);
-}
-
 static NTSTATUS refuse_size(struct vail *vail, const char *init)
 {
 	return vail_error_set(vail, STATUS_INVALID_PARAMETER,

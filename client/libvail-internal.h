@@ -7,9 +7,11 @@
  *
  *   libvail.c             handles, timeouts, error details
  *   libvail-connection.c  the socket: connect, send and receive without waiting
+ *   libvail-descriptors.c descriptors that travel with messages
  *   libvail-request.c     from method and parameters to bytes
  *   libvail-reply.c       from JSON to status and error details
- *   libvail-call.c        the queue of calls, and everything that waits or calls back
+ *   libvail-call.c        the queue of calls, and everything that calls back
+ *   libvail-wait.c        calls that wait for their replies
  *   libvail-parameters.c  what the typed calls share: parameters written, replies read
  *   libvail-methods.c     the typed calls for processes and VMs, each a few lines on top
  *   libvail-gpu.c         those for adapters, GPU processes and their address spaces
@@ -27,6 +29,7 @@
 
 #include "buffer.h"
 #include "json.h"
+#include "libvail-descriptors.h"
 #include "macros.h"
 #include "vail.h"
 
@@ -36,12 +39,23 @@
 /* A reply that is longer is none of vaild's, which bounds its own at 1 MiB. */
 #define REPLY_SIZE_MAX (64u << 20)
 
-/* One reply. Who decodes it owns it; a handler may take the message away. */
+/* One request. Nothing in it is its own. */
+typedef struct Request {
+	const char *method;
+	const char *parameters; /* JSON text; NULL for none */
+	const int *descriptors;
+	size_t descriptor_count;
+	bool more;
+	bool oneway;
+} Request;
+
+/* One reply. Who decodes it owns it; a handler may take message and descriptors away. */
 typedef struct Reply {
 	NTSTATUS status;
 	JsonValue *message;    /* all of it; NULL where none came */
 	JsonValue *parameters; /* inside the message; NULL where it has none */
 	bool continues;
+	Descriptors descriptors;
 } Reply;
 
 typedef struct Call Call;
@@ -80,6 +94,11 @@ struct vail {
 	Buffer input;
 	size_t scanned; /* bytes of the input that hold no NUL */
 	Buffer output;
+	uint64_t input_position;  /* where the input's head is in all that came, and the output's */
+	uint64_t output_position; /* in all that went, so that parcels find their messages */
+	Parcels received;
+	Parcels sending;
+	Descriptors descriptors; /* of the reply that the user can see now */
 	Call *first;
 	Call **end; /* where the next one is hung */
 	JsonParser *parser;
@@ -103,6 +122,8 @@ typedef enum Received {
 	RECEIVED_NOTHING, /* nothing more for now */
 	RECEIVED_END,     /* the other side has closed */
 	RECEIVED_NO_MEMORY,
+	RECEIVED_NO_DESCRIPTORS,    /* this process has no room for those that came */
+	RECEIVED_STRAY_DESCRIPTORS, /* of no message */
 } Received;
 
 /* Connects; waits, up to the timeout, only while vaild's queue of connections is full. */
@@ -114,11 +135,12 @@ void connection_close(struct vail *vail);
 /* Whether an idle connection is of no use any more, because vaild has closed it. */
 bool connection_is_stale(const struct vail *vail);
 
-/* Sends what can be sent without waiting; the rest stays in the output. Where vaild has closed, the
- * output is dropped: what vaild said before that is still to be received. */
+/* Sends what can be sent without waiting, parcels with their messages; the rest stays in the
+ * output. Where vaild has closed, the output is dropped: what vaild said before that is still to be
+ * received. */
 void connection_flush(struct vail *vail);
 
-/* Receives once, without waiting. */
+/* Receives once, without waiting. After one of the last three the connection is of no use. */
 Received connection_receive(struct vail *vail);
 
 /* ---- libvail-request.c ---- */
@@ -127,8 +149,7 @@ Received connection_receive(struct vail *vail);
  * Appends the request and its NUL to out, after a look at it with vaild's own eyes: a message that
  * vaild would take for malformed costs the connection, and so is refused here.
  */
-NTSTATUS request_encode(struct vail *vail, const char *method, const char *parameters, bool more,
-			Buffer *out);
+NTSTATUS request_encode(struct vail *vail, const Request *request, Buffer *out);
 
 /* ---- libvail-reply.c ---- */
 
@@ -142,12 +163,32 @@ NTSTATUS reply_decode(struct vail *vail, Reply *reply, bool more);
 
 /* ---- libvail-call.c ---- */
 
+/* Begins a call of the library's user: what the last one has left on the handle goes. Not so inside
+ * a reply. */
+void vail_begin(struct vail *vail);
+
+/* Queues a copy of the call, and sends what can be sent. */
+NTSTATUS call_submit(struct vail *vail, const Request *request, const Call *call);
+
+/* Sends and receives what is possible without waiting. Returns why the connection was lost. */
+NTSTATUS vail_pump(struct vail *vail);
+
+/* The handler of what the library's users submit: calls call->reply. */
+bool reply_to_caller(struct vail *vail, const Call *call, Reply *reply);
+
 /* Ends the connection, and tells every call under way that it ended with this status. */
 void calls_lose(struct vail *vail, NTSTATUS status);
 
-/* vail_call(), but for its result: the reply's message, which the caller frees, and which holds
- * *ret_parameters (NULL where it has none). */
-NTSTATUS vail_call_value(struct vail *vail, const char *method, const char *parameters,
-			 JsonValue **ret_message, JsonValue **ret_parameters);
+/* ---- libvail-wait.c ---- */
+
+/* Calls and waits. The caller frees the reply's message, which holds *ret_parameters (NULL where it
+ * has none). */
+NTSTATUS vail_call_value(struct vail *vail, const Request *request, JsonValue **ret_message,
+			 JsonValue **ret_parameters);
+
+static inline void free_message(JsonValue **message)
+{
+	json_free(*message);
+}
 
 #endif

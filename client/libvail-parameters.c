@@ -38,12 +38,12 @@ NTSTATUS parameters_end(struct vail *vail, Parameters *parameters, const char **
 NTSTATUS parameters_call(struct vail *vail, const char *method, Parameters *parameters,
 			 JsonValue **ret_message, JsonValue **ret_reply)
 {
-	const char *text = NULL;
-	NTSTATUS status = parameters_end(vail, parameters, &text);
+	Request request = { .method = method };
+	NTSTATUS status = parameters_end(vail, parameters, &request.parameters);
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	return vail_call_value(vail, method, text, ret_message, ret_reply);
+	return vail_call_value(vail, &request, ret_message, ret_reply);
 }
 
 NTSTATUS parameters_call_plain(struct vail *vail, const char *method, Parameters *parameters)

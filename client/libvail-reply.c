@@ -32,6 +32,7 @@ static const struct {
 void reply_deinit(Reply *reply)
 {
 	json_free(reply->message);
+	descriptors_close(&reply->descriptors);
 	*reply = (Reply){ 0 };
 }
 

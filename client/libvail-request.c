@@ -28,17 +28,21 @@ static NTSTATUS check_parameters(struct vail *vail, const char *parameters, size
 	return STATUS_SUCCESS;
 }
 
-static void write_request(Writer *writer, const char *method, const char *parameters, bool more)
+static void write_request(Writer *writer, const Request *request)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "method");
-	writer_string(writer, method);
-	if (parameters) {
+	writer_string(writer, request->method);
+	if (request->parameters) {
 		writer_key(writer, "parameters");
-		writer_json(writer, parameters, strlen(parameters));
+		writer_json(writer, request->parameters, strlen(request->parameters));
 	}
-	if (more) {
+	if (request->more) {
 		writer_key(writer, "more");
+		writer_boolean(writer, true);
+	}
+	if (request->oneway) {
+		writer_key(writer, "oneway");
 		writer_boolean(writer, true);
 	}
 	writer_object_end(writer);
@@ -46,23 +50,23 @@ static void write_request(Writer *writer, const char *method, const char *parame
 }
 
 /* Whether vaild will see exactly one message in it. */
-static NTSTATUS check_framing(struct vail *vail, Buffer *request)
+static NTSTATUS check_framing(struct vail *vail, Buffer *message)
 {
 	Frame frame = FRAME_INIT;
-	FrameMessage message;
+	FrameMessage found;
 	const char *error = "it is more than one message; send one JSON object";
-	FrameResult result = frame_next(&frame, request, false, &message, &error);
+	FrameResult result = frame_next(&frame, message, false, &found, &error);
 
-	if (result == FRAME_MESSAGE && message.size == buffer_size(request))
+	if (result == FRAME_MESSAGE && found.size == buffer_size(message))
 		return STATUS_SUCCESS;
 	return vail_error_set(vail, STATUS_INVALID_PARAMETER, "this cannot be sent: %s", error);
 }
 
-NTSTATUS request_encode(struct vail *vail, const char *method, const char *parameters, bool more,
-			Buffer *out)
+NTSTATUS request_encode(struct vail *vail, const Request *request, Buffer *out)
 {
-	_cleanup_(buffer_deinit) Buffer request = BUFFER_INIT;
-	Writer writer = WRITER_INIT(&request);
+	_cleanup_(buffer_deinit) Buffer message = BUFFER_INIT;
+	const char *method = request->method, *parameters = request->parameters;
+	Writer writer = WRITER_INIT(&message);
 
 	if (!method || *method == '\0' || method[strspn(method, METHOD_CHARACTERS)] != '\0')
 		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
@@ -73,13 +77,13 @@ NTSTATUS request_encode(struct vail *vail, const char *method, const char *param
 		status = check_parameters(vail, parameters, strlen(parameters));
 	if (status != STATUS_SUCCESS)
 		return status;
-	write_request(&writer, method, parameters, more);
+	write_request(&writer, request);
 	if (writer.failed)
 		return vail_error_no_memory(vail);
-	status = check_framing(vail, &request);
+	status = check_framing(vail, &message);
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (!buffer_append(out, buffer_head(&request), buffer_size(&request)))
+	if (!buffer_append(out, buffer_head(&message), buffer_size(&message)))
 		return vail_error_no_memory(vail);
 	return STATUS_SUCCESS;
 }

@@ -52,6 +52,7 @@ static void vail_free(struct vail *vail)
 	connection_close(vail);
 	buffer_deinit(&vail->input);
 	buffer_deinit(&vail->output);
+	descriptors_close(&vail->descriptors);
 	json_parser_free(vail->parser);
 	error_details_deinit(&vail->error);
 	free(vail->path);

@@ -149,6 +149,29 @@ VAIL_PUBLIC NTSTATUS vail_call(struct vail *vail, const char *method, const char
 			       char **ret_parameters);
 
 /*
+ * As vail_call(), with descriptors that travel with the request; its parameters name them by their
+ * index. They stay the caller's. What the reply brings is taken with vail_take_descriptor().
+ *
+ * descriptors: up to 253; may be NULL where there are none.
+ *
+ * Returns as vail_call(); STATUS_INVALID_PARAMETER also for one that is not open,
+ * STATUS_INSUFFICIENT_RESOURCES also when this process has no room for copies of them.
+ */
+VAIL_PUBLIC NTSTATUS vail_call_with_descriptors(struct vail *vail, const char *method,
+						const char *parameters, const int *descriptors,
+						size_t descriptor_count, char **ret_parameters);
+
+/*
+ * Takes a descriptor that came with a reply: inside a VailReply with this one, otherwise with that
+ * of the last blocking call, until the handle is used for anything else. Those that nobody takes
+ * are closed.
+ *
+ * Returns the descriptor, which is the caller's from now on, and close-on-exec; -1 where the reply
+ * brought no descriptor of this index, or it was taken already.
+ */
+VAIL_PUBLIC int vail_take_descriptor(struct vail *vail, size_t index);
+
+/*
  * Is given each reply of a call, and exactly one final one.
  *
  * status: of this reply; vail_error_...() tell more.
@@ -188,6 +211,25 @@ VAIL_PUBLIC NTSTATUS vail_call_more(struct vail *vail, const char *method, const
  */
 VAIL_PUBLIC NTSTATUS vail_submit(struct vail *vail, const char *method, const char *parameters,
 				 bool more, VailReply reply, void *context);
+
+/*
+ * The same with descriptors, as in vail_call_with_descriptors(). The library sends copies of its
+ * own, so they may be closed at once.
+ */
+VAIL_PUBLIC NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char *method,
+						  const char *parameters, const int *descriptors,
+						  size_t descriptor_count, bool more,
+						  VailReply reply, void *context);
+
+/*
+ * Sends a call that is not answered ("oneway"), also from a VailReply. Whether it worked, nobody
+ * says.
+ *
+ * Returns STATUS_SUCCESS when the call is on its way; STATUS_INSUFFICIENT_RESOURCES when vaild
+ * takes nothing and 256 KiB wait already: then it was not sent; otherwise a status from the top.
+ */
+VAIL_PUBLIC NTSTATUS vail_send_oneway(struct vail *vail, const char *method,
+				      const char *parameters);
 
 /*
  * Sends and receives what is possible without waiting, and calls each VailReply that is due. For an
