@@ -3,17 +3,9 @@
 #include <string.h>
 
 #include "libvail-internal.h"
-#include "libvail-parameters.h"
+#include "libvail-listing.h"
 
 /* ---- Calls ---- */
-
-static NTSTATUS refuse_size(struct vail *vail, const char *init)
-{
-	return vail_error_set(vail, STATUS_INVALID_PARAMETER,
-			      "the size in the struct is none that this libvail knows; begin with "
-			      "%s",
-			      init);
-}
 
 static void parameters_begin_with(Parameters *parameters, const char *process)
 {
@@ -302,15 +294,6 @@ NTSTATUS vail_free_address(struct vail *vail, const char *process, uint64_t addr
 
 /* ---- What is where ---- */
 
-/* Where the name stands among the names, of which the first is NULL; 0 where it does not. */
-static size_t find_name(const char *const *names, size_t count, const char *name)
-{
-	for (size_t i = 1; name && i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return i;
-	return 0;
-}
-
 static VailProtection read_protection(const JsonValue *object)
 {
 	return (VailProtection)find_name(protection_names, ARRAY_SIZE(protection_names),
@@ -380,18 +363,18 @@ static VailRangeKind read_kind(const JsonValue *value)
 	return (VailRangeKind)find_name(names, ARRAY_SIZE(names), member_text(value, "kind"));
 }
 
-/* A list while its replies come in. Exactly one of the takers is there. */
+/* ---- Lists ---- */
+
+/* Whom a list is told to. Exactly one of the takers is there. */
 typedef struct Taking {
-	const char *key; /* of the items in a reply */
 	VailRangeTaker take_range;
 	VailGpuProcessTaker take_process;
 	void *context;
-	bool is_done; /* the taker wants no more */
-	bool failed;  /* no memory */
 } Taking;
 
-static bool tell_range(struct vail *vail, const Taking *taking, const JsonValue *value)
+static bool tell_range(struct vail *vail, const JsonValue *value, void *context)
 {
+	const Taking *taking = context;
 	VailRange range = {
 		.size = sizeof(range),
 		.kind = read_kind(value),
@@ -406,8 +389,9 @@ static bool tell_range(struct vail *vail, const Taking *taking, const JsonValue 
 	return taking->take_range(vail, &range, taking->context);
 }
 
-static bool tell_process(struct vail *vail, const Taking *taking, const JsonValue *value)
+static bool tell_process(struct vail *vail, const JsonValue *value, void *context)
 {
+	const Taking *taking = context;
 	const char *state = member_text(value, "state");
 	VailListedGpuProcess process = {
 		.size = sizeof(process),
@@ -425,61 +409,27 @@ static bool tell_process(struct vail *vail, const Taking *taking, const JsonValu
 	return taking->take_process(vail, &process, taking->context);
 }
 
-/* Never stops the stream, for that would cost the connection. */
-static bool take_items(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
-		       void *context)
-{
-	Taking *taking = context;
-	const char *error;
-
-	(void)continues;
-	if (status != STATUS_SUCCESS || !parameters || taking->is_done || taking->failed)
-		return true;
-	JsonValue *reply = json_parse(vail->parser, parameters, strlen(parameters), &error);
-	const JsonValue *items = json_member(reply, taking->key);
-	taking->failed = !reply;
-	for (size_t i = 0; i < json_array_size(items) && !taking->is_done; i++) {
-		const JsonValue *item = json_array_at(items, i);
-
-		taking->is_done = taking->take_range ? !tell_range(vail, taking, item)
-						     : !tell_process(vail, taking, item);
-	}
-	json_free(reply);
-	return true;
-}
-
-static NTSTATUS call_taking(struct vail *vail, const char *method, Parameters *parameters,
-			    Taking *taking)
-{
-	const char *text = NULL;
-	NTSTATUS status = parameters_end(vail, parameters, &text);
-
-	if (status == STATUS_SUCCESS)
-		status = vail_call_more(vail, method, text, take_items, taking);
-	if (status == STATUS_SUCCESS && taking->failed)
-		status = vail_error_no_memory(vail);
-	return status;
-}
-
 NTSTATUS vail_describe_address_space(struct vail *vail, const char *process, VailRangeTaker take,
 				     void *context)
 {
 	_cleanup_(parameters_deinit) Parameters parameters;
-	Taking taking = { .key = "ranges", .take_range = take, .context = context };
+	Taking taking = { .take_range = take, .context = context };
 
 	parameters_begin_with(&parameters, process);
 	if (!take)
 		parameters.wrong = "take is NULL; it is required";
-	return call_taking(vail, "io.vaild.Gpu.DescribeAddressSpace", &parameters, &taking);
+	return parameters_call_listing(vail, "io.vaild.Gpu.DescribeAddressSpace", &parameters,
+				       "ranges", tell_range, &taking);
 }
 
 NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTaker take, void *context)
 {
 	_cleanup_(parameters_deinit) Parameters parameters;
-	Taking taking = { .key = "processes", .take_process = take, .context = context };
+	Taking taking = { .take_process = take, .context = context };
 
 	parameters_begin(&parameters);
 	if (!take)
 		parameters.wrong = "take is NULL; it is required";
-	return call_taking(vail, "io.vaild.Gpu.ListProcesses", &parameters, &taking);
+	return parameters_call_listing(vail, "io.vaild.Gpu.ListProcesses", &parameters, "processes",
+				       tell_process, &taking);
 }

@@ -13,6 +13,7 @@
  *   libvail-call.c        the queue of calls, and everything that calls back
  *   libvail-wait.c        calls that wait for their replies
  *   libvail-parameters.c  what the typed calls share: parameters written, replies read
+ *   libvail-listing.c     the same for lists, which come one item a reply
  *   libvail-methods.c     the typed calls for processes and VMs, each a few lines on top
  *   libvail-gpu.c         those for adapters, GPU processes and their address spaces
  *   libvail-watch.c       events

@@ -103,9 +103,7 @@ static NTSTATUS call_with_settings(struct vail *vail, const char *method,
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	if (vail && machine && machine->size != sizeof(*machine))
-		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
-				      "machine->size is none that this libvail knows; begin with "
-				      "VAIL_MACHINE_INIT");
+		return refuse_size(vail, "VAIL_MACHINE_INIT");
 	parameters_begin(&parameters);
 	put_required(&parameters, "virtualMachineGuid", virtual_machine);
 	if (machine)

@@ -55,7 +55,23 @@ NTSTATUS parameters_call_plain(struct vail *vail, const char *method, Parameters
 	return status;
 }
 
+NTSTATUS refuse_size(struct vail *vail, const char *init)
+{
+	return vail_error_set(vail, STATUS_INVALID_PARAMETER,
+			      "the size in the struct is none that this libvail knows; begin with "
+			      "%s",
+			      init);
+}
+
 /* ---- Reading ---- */
+
+size_t find_name(const char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 1; name && i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return i;
+	return 0;
+}
 
 /* False where the member is absent as well. */
 static bool address_of_member(const JsonValue *object, const char *name, uint64_t *ret_address)

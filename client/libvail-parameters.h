@@ -90,7 +90,13 @@ NTSTATUS parameters_call(struct vail *vail, const char *method, Parameters *para
 /* The same for a method whose reply holds nothing but its status. */
 NTSTATUS parameters_call_plain(struct vail *vail, const char *method, Parameters *parameters);
 
+/* STATUS_INVALID_PARAMETER, for a struct of another size; init begins one. */
+NTSTATUS refuse_size(struct vail *vail, const char *init);
+
 /* ---- Reading ---- */
+
+/* Where the name stands among the names, of which the first is NULL; 0 where it does not. */
+size_t find_name(const char *const *names, size_t count, const char *name);
 
 /* As the functions of members.h. */
 uint64_t member_address(const JsonValue *object, const char *name);
