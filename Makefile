@@ -40,6 +40,7 @@ API    = $(wildcard daemon/api/*.c)
 HOST   = $(wildcard daemon/host/*.c)
 MAIN   = daemon/main.c
 LIB    = $(wildcard client/lib*.c client/d3dkmt*.c)
+GUARD  = client/libvail-guard.c
 PURE_CTL = $(wildcard client/address-map*.c client/table*.c)
 CTL    = $(wildcard client/vailctl*.c) $(PURE_CTL)
 TOOLS  = $(wildcard tests/system/tools/*.c)
@@ -101,7 +102,7 @@ build/sanitized/vailctl: $(call objects,build/sanitized,$(PROTO) $(LIB) $(CTL))
 ## Tests
 
 # The library is linked as its users see it, for its inner names are those of the daemon, too.
-build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(UNIT)) \
+build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(GUARD) $(UNIT)) \
                         build/sanitized/libvail.so.0
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../sanitized' $(DAEMON_LIBS) -lcriterion

@@ -16,6 +16,9 @@
  *   libvail-listing.c     the same for lists, which come one item a reply
  *   libvail-methods.c     the typed calls for processes and VMs, each a few lines on top
  *   libvail-gpu.c         those for adapters, GPU processes and their address spaces
+ *   libvail-object.c      those for shared objects, with -info.c, which reads what vaild tells of
+ * them libvail-object-open.c objects that are open, with -read.c, and libvail-guard.c under it
+ *   libvail-memory.c      memory to share, and its seals
  *   libvail-watch.c       events
  *
  * What always holds between calls of the library: calls under way are queued in the order in which

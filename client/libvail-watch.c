@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "libvail-internal.h"
+#include "libvail-object-info.h"
 #include "libvail-parameters.h"
 #include "status.h"
 
@@ -29,32 +30,55 @@ static const char *const event_names[] = {
 	[VAIL_EVENT_ADAPTER_REMOVED] = "adapterRemoved",
 	[VAIL_EVENT_GPU_PROCESS_REMOVED] = "gpuProcessRemoved",
 	[VAIL_EVENT_PAGE_TABLE_RESIDENT] = "pageTableResident",
+	[VAIL_EVENT_SHARED] = "shared",
+	[VAIL_EVENT_UPDATED] = "updated",
+	[VAIL_EVENT_UNSHARED] = "unshared",
+	[VAIL_EVENT_OPENED] = "opened",
+	[VAIL_EVENT_RELEASED] = "released",
 };
 
-_Static_assert(ARRAY_SIZE(event_names) == VAIL_EVENT_PAGE_TABLE_RESIDENT + 1,
-	       "each kind has its name");
+_Static_assert(ARRAY_SIZE(event_names) == VAIL_EVENT_RELEASED + 1, "each kind has its name");
 
 const char *vail_event_name(VailEventKind kind)
 {
 	return (size_t)kind < ARRAY_SIZE(event_names) ? event_names[kind] : NULL;
 }
 
-static VailEventKind event_kind(const char *name)
+/* An event and what it points at. */
+typedef struct EventReading {
+	VailEvent event;
+	ObjectReading object;
+	VailRectangle *damage;
+} EventReading;
+
+/* The events that are about a shared object. */
+static bool read_object(EventReading *reading, const JsonValue *value)
 {
-	for (size_t i = 1; name && i < ARRAY_SIZE(event_names); i++)
-		if (strcmp(event_names[i], name) == 0)
-			return (VailEventKind)i;
-	return VAIL_EVENT_UNKNOWN;
+	const JsonValue *object = json_member(value, "sharedObject");
+	const JsonValue *holder = json_member(value, "holder");
+	VailEvent *event = &reading->event;
+
+	event->holder_pid = (pid_t)member_number(holder, "pid");
+	event->holder_uid = (uid_t)member_number(holder, "uid");
+	if (object && !object_reading_init(&reading->object, object))
+		return false;
+	event->shared_object = object ? &reading->object.object : NULL;
+	if (!rectangles_read(json_member(value, "damage"), &reading->damage, &event->damage_count))
+		return false;
+	event->damage = reading->damage;
+	return true;
 }
 
-/* The texts are the value's. */
-static VailEvent event_read(const JsonValue *value, const char *json)
+/* The texts are the value's. It points into itself: it must not be copied. Returns false when there
+ * is no memory. */
+static bool event_reading_init(EventReading *reading, const JsonValue *value, const char *json)
 {
 	const JsonValue *registration = json_member(value, "registration");
 	const char *status = member_text(value, "status");
 	VailEvent event = {
 		.size = sizeof(event),
-		.kind = event_kind(member_text(value, "kind")),
+		.kind = (VailEventKind)find_name(event_names, ARRAY_SIZE(event_names),
+						 member_text(value, "kind")),
 		.virtual_machine = member_text(value, "virtualMachineGuid"),
 		.virtual_gpu = member_text(value, "virtualGpu"),
 		.adapter = member_text(value, "adapter"),
@@ -71,33 +95,51 @@ static VailEvent event_read(const JsonValue *value, const char *json)
 	json_read_real(json_member(registration, "since"), &event.since);
 	if (status)
 		status_from_name(status, &event.status);
-	return event;
+	*reading = (EventReading){ .event = event };
+	return read_object(reading, value);
 }
 
-/* Hands one event, which is in the parameters, to the watcher. */
-static bool watching_tell(struct vail *vail, const Watching *watching, const char *parameters,
+static void event_reading_deinit(EventReading *reading)
+{
+	object_reading_deinit(&reading->object);
+	free(reading->damage);
+}
+
+static bool watching_end(struct vail *vail, const Watching *watching, NTSTATUS status)
+{
+	watching->watch(vail, status, NULL, false, watching->context);
+	return false;
+}
+
+/* Hands one event to the watcher. */
+static bool watching_tell(struct vail *vail, const Watching *watching, const JsonValue *value,
+			  bool continues)
+{
+	_cleanup_free_ char *json = json_format(value, false);
+	_cleanup_(event_reading_deinit) EventReading reading = { 0 };
+
+	if (!json || !event_reading_init(&reading, value, json))
+		return watching_end(vail, watching, vail_error_no_memory(vail));
+	return watching->watch(vail, STATUS_SUCCESS, &reading.event, continues, watching->context);
+}
+
+/* The event is in the parameters. */
+static bool watching_take(struct vail *vail, const Watching *watching, const char *parameters,
 			  bool continues)
 {
 	const char *error;
-	JsonValue *reply = json_parse(vail->parser, parameters, strlen(parameters), &error);
+	_cleanup_(free_message) JsonValue *reply =
+		json_parse(vail->parser, parameters, strlen(parameters), &error);
 	const JsonValue *value = json_member(reply, "event");
-	_cleanup_free_ char *json = value ? json_format(value, false) : NULL;
-	bool go_on = false;
 
-	if (json) {
-		VailEvent event = event_read(value, json);
-
-		go_on = watching->watch(vail, STATUS_SUCCESS, &event, continues, watching->context);
-	} else {
-		NTSTATUS status = !reply || value
-					  ? vail_error_no_memory(vail)
-					  : vail_error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
-							   "vaild answered without an event; use a "
-							   "libvail of its version");
-		watching->watch(vail, status, NULL, false, watching->context);
-	}
-	json_free(reply);
-	return go_on;
+	if (value)
+		return watching_tell(vail, watching, value, continues);
+	if (!reply)
+		return watching_end(vail, watching, vail_error_no_memory(vail));
+	return watching_end(vail, watching,
+			    vail_error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
+					   "vaild answered without an event; use a libvail of its "
+					   "version"));
 }
 
 static bool take_event(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
@@ -107,9 +149,9 @@ static bool take_event(struct vail *vail, NTSTATUS status, const char *parameter
 	bool go_on = false;
 
 	if (status == STATUS_SUCCESS && parameters)
-		go_on = watching_tell(vail, watching, parameters, continues);
+		go_on = watching_take(vail, watching, parameters, continues);
 	else
-		watching->watch(vail, status, NULL, false, watching->context);
+		watching_end(vail, watching, status);
 	if (!continues || !go_on)
 		free(watching); /* nothing more comes */
 	return go_on;

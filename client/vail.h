@@ -55,7 +55,7 @@ extern "C" {
 
 #define VAIL_PUBLIC __attribute__((visibility("default")))
 
-/* A handle's text (context, GPU process, adapter, vGPU): 32 hex digits and a NUL. */
+/* A handle's text (context, GPU process, adapter, vGPU, object): 32 hex digits and a NUL. */
 #define VAIL_HANDLE_SIZE 33
 
 /* For vail_set_timeout(): wait for ever. */
@@ -268,8 +268,17 @@ typedef enum VailEventKind {
 	VAIL_EVENT_ADAPTER_ADDED,
 	VAIL_EVENT_ADAPTER_REMOVED,
 	VAIL_EVENT_GPU_PROCESS_REMOVED,
-	VAIL_EVENT_PAGE_TABLE_RESIDENT /* to a driver: write your entries of this table again */
+	VAIL_EVENT_PAGE_TABLE_RESIDENT, /* to a driver: write your entries of this table again */
+	VAIL_EVENT_SHARED,
+	VAIL_EVENT_UPDATED,  /* an object's contents have changed: read it again */
+	VAIL_EVENT_UNSHARED, /* nobody can open the object any more: close it */
+	VAIL_EVENT_OPENED,
+	VAIL_EVENT_RELEASED
 } VailEventKind;
+
+/* Declared with the functions for shared objects. */
+struct VailSharedObject;
+struct VailRectangle;
 
 /* One event. Texts are the library's: copy what is to be kept. NULL and 0 mean absent. */
 typedef struct VailEvent {
@@ -286,7 +295,8 @@ typedef struct VailEvent {
 	const char *graphics_context; /* "vaild", "drm", "nvidia", "kfd", "dxg" */
 	double since;                 /* seconds on CLOCK_BOOTTIME */
 
-	/* With unregistered and removed: why. With quarantined, reason is the operator's. */
+	/* With unregistered, removed, unshared and released: why. With quarantined, reason is the
+	 * operator's. */
 	NTSTATUS status; /* STATUS_SUCCESS where the owner asked for it, and where none is told */
 	const char *reason;
 
@@ -294,6 +304,17 @@ typedef struct VailEvent {
 
 	const char *process;      /* handle of a GPU process */
 	uint64_t virtual_address; /* the first that the page table covers */
+
+	/* With shared, updated, unshared, opened and released. */
+	const struct VailSharedObject *shared_object;
+
+	/* With opened and released: which process. */
+	pid_t holder_pid; /* in the daemon's pid namespace */
+	uid_t holder_uid;
+
+	/* With updated: where; none means everywhere. */
+	const struct VailRectangle *damage;
+	size_t damage_count;
 } VailEvent;
 
 /* "registered" for VAIL_EVENT_REGISTERED, and so on; NULL for what is no known kind. */
@@ -383,6 +404,332 @@ VAIL_PUBLIC NTSTATUS vail_create_context(struct vail *vail, const char *adapter,
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED (another process's).
  */
 VAIL_PUBLIC NTSTATUS vail_destroy_context(struct vail *vail, const char *context);
+
+/* ---- Shared objects ---- */
+
+/*
+ * A VM's VMM, or its agent, shares resources (dma-bufs or memfds of 1 to 4 planes), fences
+ * (sync_files), or both as one, with the host processes that are registered for the VM. What was
+ * handed out cannot be taken back: a holder has the memory until it closes it or ends.
+ *
+ * Sharer and holders need not trust each other's memory: the functions that read below cannot be
+ * made to fault, or to wait for ever, by a sharer.
+ */
+
+/* A format as drm_fourcc.h has it (DRM_FORMAT_...): VAIL_FORMAT('X', 'R', '2', '4'). */
+#define VAIL_FORMAT(a, b, c, d) \
+	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+
+/* What holders may do. Only for memfds can more than this word see to it; see access_enforced. */
+typedef enum VailAccess { VAIL_ACCESS_READ, VAIL_ACCESS_READ_WRITE } VailAccess;
+
+/* How many planes a resource has at most. */
+#define VAIL_PLANE_MAX 4
+
+/* A plane of what is to be shared. Planes may be parts of the same memory. */
+typedef struct VailPlane {
+	int descriptor;  /* of a dma-buf or memfd; stays the caller's */
+	uint64_t offset; /* of its first row, in bytes */
+	uint64_t stride; /* from row to row, in bytes */
+} VailPlane;
+
+/*
+ * What is to be shared: a resource where it has planes, a fence where it has one. Begin with
+ * VAIL_OBJECT_INIT; NULL and 0 mean absent.
+ */
+typedef struct VailObject {
+	size_t size; /* sizeof(VailObject) of the caller's header, so that the struct can grow */
+	VailAccess access;
+	const char *name; /* for people */
+
+	/* Of a resource. */
+	uint32_t width;  /* in pixels */
+	uint32_t height; /* in pixels */
+	uint32_t format; /* VAIL_FORMAT() */
+	uint64_t modifier;
+	VailPlane planes[VAIL_PLANE_MAX];
+	size_t plane_count;
+
+	int fence; /* a sync_file; -1: none. Stays the caller's */
+} VailObject;
+
+#define VAIL_OBJECT_INIT                                                                  \
+	{                                                                                 \
+		sizeof(VailObject), VAIL_ACCESS_READ, NULL, 0, 0, 0, 0,                   \
+			{ { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 } }, 0, -1 \
+	}
+
+/* In pixels, of the resource. */
+typedef struct VailRectangle {
+	uint32_t x;
+	uint32_t y;
+	uint32_t width;
+	uint32_t height;
+} VailRectangle;
+
+/*
+ * Shares an object with the processes that are registered for the VM. For its VMM and its agent.
+ * The object ends with the process that shared it.
+ *
+ * A memfd that can be sealed is sealed first, so that holders can rely on it: it can neither shrink
+ * nor grow any more, and with VAIL_ACCESS_READ it can be written by way of the mappings alone that
+ * exist now. That lasts, also when it is not shared after all. vail_memory_new() makes memory that
+ * is mapped already.
+ *
+ * ret_handle: the object's handle.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (no VMM
+ * or agent of the VM, or it is in quarantine), STATUS_OBJECT_TYPE_MISMATCH (a descriptor of a kind
+ * that cannot be shared), STATUS_GRAPHICS_VAIL_STATE_CHANGED (the VM has no vGPU),
+ * STATUS_QUOTA_EXCEEDED, STATUS_INSUFFICIENT_RESOURCES; STATUS_INVALID_DEVICE_STATE from a
+ * VailReply.
+ */
+VAIL_PUBLIC NTSTATUS vail_share_object(struct vail *vail, const char *virtual_machine,
+				       const VailObject *object, char ret_handle[VAIL_HANDLE_SIZE]);
+
+/*
+ * Tells watchers that the contents have changed. For the sharer.
+ *
+ * handle: from vail_share_object().
+ * damage: where; with NULL, or a count of 0, everywhere.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
+ * STATUS_INVALID_PARAMETER (a rectangle outside of the resource, or so many that they pass 64 KiB
+ * as text), STATUS_ACCESS_DENIED (another's); STATUS_INVALID_DEVICE_STATE from a VailReply.
+ */
+VAIL_PUBLIC NTSTATUS vail_update_object(struct vail *vail, const char *handle,
+					const VailRectangle *damage, size_t count);
+
+/*
+ * The same without an answer, for each frame: it does not wait, and costs vaild no reply. May be
+ * called from a VailReply.
+ *
+ * Returns as vail_send_oneway(); with STATUS_INSUFFICIENT_RESOURCES tell it with the next frame.
+ */
+VAIL_PUBLIC NTSTATUS vail_send_update(struct vail *vail, const char *handle,
+				      const VailRectangle *damage, size_t count);
+
+/*
+ * Ends the sharing: nobody can open the object any more, and its holders are told. For the sharer
+ * and operators.
+ *
+ * ret_holders: how many processes still hold it; NULL when it is not wanted.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED; STATUS_INVALID_DEVICE_STATE
+ * from a VailReply.
+ */
+VAIL_PUBLIC NTSTATUS vail_unshare_object(struct vail *vail, const char *handle,
+					 uint64_t *ret_holders);
+
+/* Memory to share: a memfd that can be sealed, and is mapped for the process that made it. */
+struct vail_memory;
+
+/*
+ * Makes memory of this size, all zero. It never shrinks or grows. The caller frees it with
+ * vail_memory_free().
+ *
+ * size: in bytes, not 0.
+ * name: for people, in /proc; up to 249 bytes; NULL for none.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY,
+ * STATUS_INSUFFICIENT_RESOURCES (this process has no room for the descriptor), STATUS_NOT_SUPPORTED
+ * (this kernel has no memory that can be sealed).
+ */
+VAIL_PUBLIC NTSTATUS vail_memory_new(size_t size, const char *name,
+				     struct vail_memory **ret_memory);
+
+/* Unmaps and closes it; NULL is fine. What is shared of it stays shared. */
+VAIL_PUBLIC void vail_memory_free(struct vail_memory *memory);
+
+/* Where it is mapped, to be read and written, also once it is shared; the memory's. */
+VAIL_PUBLIC void *vail_memory_data(const struct vail_memory *memory);
+
+/* In bytes. */
+VAIL_PUBLIC size_t vail_memory_size(const struct vail_memory *memory);
+
+/* For VailPlane.descriptor; the memory's. -1 where memory is NULL. */
+VAIL_PUBLIC int vail_memory_descriptor(const struct vail_memory *memory);
+
+typedef enum VailObjectType {
+	VAIL_OBJECT_UNKNOWN, /* vaild is newer than this library */
+	VAIL_OBJECT_RESOURCE,
+	VAIL_OBJECT_FENCE,
+	VAIL_OBJECT_RESOURCE_WITH_FENCE
+} VailObjectType;
+
+/* What the kernel says that the memory of a resource is. */
+typedef enum VailMemoryKind {
+	VAIL_MEMORY_UNKNOWN, /* vaild is newer than this library */
+	VAIL_MEMORY_NONE,    /* of a fence alone */
+	VAIL_MEMORY_DMABUF,
+	VAIL_MEMORY_MEMFD
+} VailMemoryKind;
+
+/* What is known of an object that is shared. NULL and 0 mean absent. */
+typedef struct VailObjectInfo {
+	size_t size; /* of the struct that the library filled, as in VailEvent */
+	VailObjectType type;
+	VailAccess access;
+	const char *name;
+	uint32_t width;
+	uint32_t height;
+	uint32_t format; /* VAIL_FORMAT() */
+	uint64_t modifier;
+	VailPlane planes[VAIL_PLANE_MAX]; /* without descriptors: they are -1 */
+	size_t plane_count;
+	VailMemoryKind memory;
+	uint64_t size_in_bytes; /* of the memory, when vaild last looked */
+	bool size_sealed;       /* it stays that */
+	bool access_enforced;   /* the kernel keeps holders from writing; otherwise they are trusted
+				 */
+} VailObjectInfo;
+
+/* A process that has an object open. */
+typedef struct VailHolder {
+	pid_t pid; /* in the daemon's pid namespace */
+	uid_t uid;
+	double since; /* seconds on CLOCK_BOOTTIME */
+} VailHolder;
+
+/* One shared object, in lists and events. Texts and arrays are the library's. */
+typedef struct VailSharedObject {
+	size_t size; /* of the struct that the library filled, as in VailEvent */
+	const char *handle;
+	const char *virtual_machine; /* GUID */
+	const VailObjectInfo *object;
+	pid_t shared_by_pid; /* in the daemon's pid namespace */
+	double since;        /* seconds on CLOCK_BOOTTIME */
+	const VailHolder *holders;
+	size_t holder_count;
+} VailSharedObject;
+
+/* As VailRangeTaker, with shared objects. */
+typedef bool (*VailObjectTaker)(struct vail *vail, const VailSharedObject *object, void *context);
+
+/*
+ * Tells the objects that the caller shares or may open; for operators all.
+ *
+ * virtual_machine: of one VM; NULL for all.
+ *
+ * Returns STATUS_SUCCESS, also when take wanted no more; STATUS_NOT_FOUND;
+ * STATUS_INVALID_DEVICE_STATE from a VailReply. When it fails, objects may have been told already.
+ */
+VAIL_PUBLIC NTSTATUS vail_list_objects(struct vail *vail, const char *virtual_machine,
+				       VailObjectTaker take, void *context);
+
+/* ---- Shared objects that are open ---- */
+
+/*
+ * One that this process holds. It belongs to one thread at a time, as a handle does, but to no
+ * handle: it stays what it is over vail_close() and over the loss of the connection. What the
+ * functions here have to say of a failure is in vail_object_error_message(). The holder is the
+ * process: a child of fork() has a copy that it may read, and vaild does not know of.
+ */
+struct vail_object;
+
+/*
+ * Opens an object. For processes that are registered for its VM; from now on the process is one of
+ * the object's holders. Opening twice is holding once: the first vail_object_close() tells vaild
+ * that it is over.
+ *
+ * handle: of the object, from vail_list_objects(), an event or the sharer.
+ * ret_object: the caller closes it with vail_object_close().
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
+ * STATUS_ACCESS_DENIED (not registered for its VM, or with other privileges than a display client
+ * any more), STATUS_QUOTA_EXCEEDED; STATUS_INVALID_DEVICE_STATE from a VailReply.
+ */
+VAIL_PUBLIC NTSTATUS vail_open_object(struct vail *vail, const char *handle,
+				      struct vail_object **ret_object);
+
+/*
+ * Closes what is open of the object, frees it, and tells vaild that this process holds it no
+ * longer; object may be NULL.
+ *
+ * vail: any handle of this process. NULL: vaild is not told, and sees the process as a holder until
+ *       it opens and closes the object again or exits. From a VailReply vaild is told without
+ *       waiting for its answer.
+ *
+ * Returns STATUS_SUCCESS, or why vaild could not be told; the object is closed and freed all the
+ * same. STATUS_INVALID_HANDLE: the process was no holder.
+ */
+VAIL_PUBLIC NTSTATUS vail_object_close(struct vail *vail, struct vail_object *object);
+
+/* A sentence on the last function with this object that failed; "" when the last succeeded. */
+VAIL_PUBLIC const char *vail_object_error_message(const struct vail_object *object);
+
+/* Its handle, and what is known of it; the object's. */
+VAIL_PUBLIC const char *vail_object_handle(const struct vail_object *object);
+VAIL_PUBLIC const VailObjectInfo *vail_object_info(const struct vail_object *object);
+
+/*
+ * The memory of a plane, for those who import it into EGL or Vulkan, and the fence (sync_file), for
+ * poll(): POLLIN once it is signalled. The object's; -1 where there is none.
+ *
+ * Who maps memory whose size is not sealed gets SIGBUS when the sharer shrinks it.
+ */
+VAIL_PUBLIC int vail_object_descriptor(const struct vail_object *object, size_t plane);
+VAIL_PUBLIC int vail_object_fence_descriptor(const struct vail_object *object);
+
+/*
+ * Waits until the object's fence is signalled, which is at once where it has none.
+ *
+ * timeout: in milliseconds; VAIL_TIMEOUT_NONE, or any negative number, for ever: then who made the
+ *          fence can keep this process waiting.
+ *
+ * Returns STATUS_SUCCESS, STATUS_IO_TIMEOUT, STATUS_INVALID_DEVICE_STATE (what it was to wait for
+ * has failed).
+ */
+VAIL_PUBLIC NTSTATUS vail_object_wait(struct vail_object *object, int timeout);
+
+/*
+ * How long the functions that read wait for a GPU that is writing into a dma-buf, in milliseconds
+ * as in vail_object_wait(); VAIL_TIMEOUT_DEFAULT at first. They do not wait for the object's fence.
+ */
+VAIL_PUBLIC void vail_object_set_timeout(struct vail_object *object, int timeout);
+
+/*
+ * Copies bytes out of a plane. Whatever the sharer does with the memory meanwhile, this does not
+ * fault.
+ *
+ * plane: 0 to plane_count - 1.
+ * offset: of the first byte, from that of the plane.
+ * buffer: takes size bytes. What is in it after a failure is not told.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (there is no such plane, or its memory never
+ * reached so far), STATUS_INVALID_DEVICE_STATE (the memory has shrunk, or was taken away),
+ * STATUS_IO_TIMEOUT (a GPU is still writing), STATUS_NOT_SUPPORTED (a dma-buf that the CPU cannot
+ * read: import it), STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY.
+ */
+VAIL_PUBLIC NTSTATUS vail_object_read(struct vail_object *object, size_t plane, uint64_t offset,
+				      void *buffer, size_t size);
+
+/*
+ * Copies the whole image, in its own format, row by row without gaps. For linear formats of one
+ * plane and 32 bits a pixel.
+ *
+ * pixels: takes 4 * width * height bytes.
+ * size: of pixels, in bytes, at least that.
+ *
+ * Returns as vail_object_read(); STATUS_NOT_SUPPORTED also for other formats and modifiers.
+ */
+VAIL_PUBLIC NTSTATUS vail_object_read_image(struct vail_object *object, void *pixels, size_t size);
+
+/*
+ * Maps the memory of a plane, from its first byte to the end of the memory, to be read, and with
+ * VAIL_ACCESS_READ_WRITE written. Only for a memfd whose size is sealed, so that it cannot fault;
+ * of a dma-buf take the descriptor, for who maps one has to tell the kernel when it reads.
+ *
+ * ret_data: the object's, until it is closed. The sharer may write to it at any time: copy what is
+ *           to be checked first.
+ * ret_size: in bytes.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (there is no such plane), STATUS_NOT_SUPPORTED
+ * (no memfd, or its size is not sealed: use vail_object_read()), STATUS_ACCESS_DENIED (the kernel
+ * does not let it be written), STATUS_NO_MEMORY.
+ */
+VAIL_PUBLIC NTSTATUS vail_object_map(struct vail_object *object, size_t plane, void **ret_data,
+				     size_t *ret_size);
 
 /* ---- GPU virtual addresses, for graphics processes ---- */
 

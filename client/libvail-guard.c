@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "libvail-guard.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* What the scratch file holds at most. */
+#define GUARD_SIZE ((size_t)256 << 10)
+
+int guard_open(void)
+{
+	int scratch = memfd_create("vail-guard", MFD_CLOEXEC);
+
+	return scratch < 0 ? -errno : scratch;
+}
+
+int guard_copy(int scratch, const void *from, void *to, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		size_t left = size - done;
+		ssize_t written = pwrite(scratch, (const char *)from + done,
+					 left < GUARD_SIZE ? left : GUARD_SIZE, 0);
+
+		if (written < 0 && errno != EINTR)
+			return -errno;
+		if (written > 0 && pread(scratch, (char *)to + done, (size_t)written, 0) != written)
+			return -EIO;
+		if (written > 0)
+			done += (size_t)written;
+	}
+	return 0;
+}
