@@ -32,6 +32,7 @@ BASE     = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP $(WARNING
 
 DAEMON_LIBS = -levent_core -ljson-c -lsystemd
 CLIENT_LIBS = -ljson-c
+CTL_LIBS    = $(CLIENT_LIBS) -lpng
 
 # The layers, from the inside out. check-layers proves that arrows go one way.
 PROTO  = $(wildcard proto/*.c)
@@ -41,7 +42,7 @@ HOST   = $(wildcard daemon/host/*.c)
 MAIN   = daemon/main.c
 LIB    = $(wildcard client/lib*.c client/d3dkmt*.c)
 GUARD  = client/libvail-guard.c
-PURE_CTL = $(wildcard client/address-map*.c client/table*.c)
+PURE_CTL = $(wildcard client/address-map*.c client/picture*.c client/table*.c)
 CTL    = $(wildcard client/vailctl*.c) $(PURE_CTL)
 TOOLS  = $(wildcard tests/system/tools/*.c)
 BENCH  = $(wildcard tests/bench/*.c)
@@ -81,13 +82,13 @@ build/libvail.so: build/libvail.so.0
 # In the build folder the tool finds the library beside itself.
 build/vailctl: $(call objects,build,$(PROTO) $(CTL)) build/libvail.so
 	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
-	    -Wl,-rpath,'$$ORIGIN' $(CLIENT_LIBS)
+	    -Wl,-rpath,'$$ORIGIN' $(CTL_LIBS)
 
 # Installed, in lib/ next to bin/; the loader's own folders work as well.
 build/installed/vailctl: $(call objects,build,$(PROTO) $(CTL)) build/libvail.so
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
-	    -Wl,-rpath,'$$ORIGIN/../lib' $(CLIENT_LIBS)
+	    -Wl,-rpath,'$$ORIGIN/../lib' $(CTL_LIBS)
 
 build/sanitized/vaild: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN))
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
@@ -97,7 +98,7 @@ build/sanitized/libvail.so.0: $(call objects,build/sanitized,$(PROTO) $(LIB)) cl
 	    -Wl,--version-script=client/libvail.map -o $@ $(filter %.o,$^) $(CLIENT_LIBS)
 
 build/sanitized/vailctl: $(call objects,build/sanitized,$(PROTO) $(LIB) $(CTL))
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(CLIENT_LIBS)
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(CTL_LIBS)
 
 ## Tests
 
@@ -105,7 +106,8 @@ build/sanitized/vailctl: $(call objects,build/sanitized,$(PROTO) $(LIB) $(CTL))
 build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(GUARD) $(UNIT)) \
                         build/sanitized/libvail.so.0
 	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../sanitized' $(DAEMON_LIBS) -lcriterion
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../sanitized' $(DAEMON_LIBS) -lpng \
+	    -lcriterion
 
 build/tests/model-tests: $(call objects,build/sanitized,$(PURE_SOURCES) $(MODEL) $(WORLD) $(LEAKS))
 	@mkdir -p $(@D)
