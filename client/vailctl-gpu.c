@@ -14,18 +14,6 @@
 #define LIST_PROCESSES "io.vaild.Gpu.ListProcesses"
 #define DESCRIBE_SPACE "io.vaild.Gpu.DescribeAddressSpace"
 
-/* The item of the list whose member has this value; NULL when there is none. */
-static const JsonValue *find_item(const Listing *listing, const char *name, const char *value)
-{
-	for (size_t i = 0; value && i < listing->item_count; i++) {
-		const char *text = member_text(listing->items[i], name);
-
-		if (text && strcmp(text, value) == 0)
-			return listing->items[i];
-	}
-	return NULL;
-}
-
 /* ---- adapters ---- */
 
 static const TableColumn adapter_columns[] = {
@@ -69,7 +57,8 @@ static const TableColumn process_columns[] = {
 
 static void fill_process(Table *table, const JsonValue *process, const Listing *adapters)
 {
-	const JsonValue *adapter = find_item(adapters, "adapter", member_text(process, "adapter"));
+	const JsonValue *adapter =
+		listing_find(adapters, "adapter", member_text(process, "adapter"));
 	const char *state = member_text(process, "state");
 	bool is_running = state && strcmp(state, "running") == 0;
 
@@ -127,9 +116,9 @@ static NTSTATUS subject_fetch(Tool *tool, const char *process, Subject *ret_subj
 		status = listing_fetch(tool, LIST_ADAPTERS, NULL, "adapters", &subject->adapters);
 	if (status != STATUS_SUCCESS)
 		return status;
-	subject->process = find_item(&subject->processes, "process", process);
-	subject->adapter =
-		find_item(&subject->adapters, "adapter", member_text(subject->process, "adapter"));
+	subject->process = listing_find(&subject->processes, "process", process);
+	subject->adapter = listing_find(&subject->adapters, "adapter",
+					member_text(subject->process, "adapter"));
 	return STATUS_SUCCESS;
 }
 

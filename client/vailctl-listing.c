@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "members.h"
 #include "vailctl.h"
 
 /* A listing while its replies come in. */
@@ -76,6 +77,17 @@ void listing_deinit(Listing *listing)
 	free(listing->replies);
 	free(listing->items);
 	*listing = (Listing){ 0 };
+}
+
+const JsonValue *listing_find(const Listing *listing, const char *name, const char *value)
+{
+	for (size_t i = 0; value && i < listing->item_count; i++) {
+		const char *text = member_text(listing->items[i], name);
+
+		if (text && strcmp(text, value) == 0)
+			return listing->items[i];
+	}
+	return NULL;
 }
 
 void listing_write(Writer *writer, const Listing *listing)

@@ -51,8 +51,43 @@ static void write_optional(Writer *writer, const char *quoted_key, const char *v
 	writer_string(writer, value);
 }
 
+/* The end of a sentence: the status by its name, or else its number. */
+static const char *status_text(NTSTATUS status, char code[16])
+{
+	const char *name = vail_status_name(status);
+
+	snprintf(code, 16, "0x%08X", (unsigned int)status);
+	return name ? name : code;
+}
+
+int tool_failed(const Tool *tool, NTSTATUS status, const char *format, ...)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	_cleanup_free_ char *message = NULL;
+	Writer writer = WRITER_INIT(&text);
+	char code[16];
+	const char *name = status_text(status, code);
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&message, format, arguments) < 0)
+		message = NULL;
+	va_end(arguments);
+	if (!message)
+		return tool_no_memory();
+	if (options_have(&tool->options, OPTION_JSON)) {
+		writer_object_begin(&writer);
+		write_optional(&writer, "\"status\":", name);
+		write_optional(&writer, "\"code\":", code);
+		write_optional(&writer, "\"message\":", message);
+		writer_object_end(&writer);
+		tool_print_json(&writer);
+	}
+	return command_error("%s (%s)", message, name);
+}
+
 /* The same members as an error of vaild. */
-static void print_refusal(const Tool *tool, const char *status_text, const char *code)
+static void print_refusal(const Tool *tool, const char *name, const char *code)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 	Writer writer = WRITER_INIT(&text);
@@ -61,7 +96,7 @@ static void print_refusal(const Tool *tool, const char *status_text, const char 
 
 	writer_object_begin(&writer);
 	write_optional(&writer, "\"error\":", vail_error_name(tool->vail));
-	write_optional(&writer, "\"status\":", status_text);
+	write_optional(&writer, "\"status\":", name);
 	write_optional(&writer, "\"code\":", code);
 	write_optional(&writer, "\"message\":", vail_error_message(tool->vail));
 	write_optional(&writer, "\"parameter\":", vail_error_parameter(tool->vail));
@@ -80,19 +115,19 @@ int tool_refused(const Tool *tool, NTSTATUS status)
 {
 	uint64_t maximum = 0, used = 0;
 	const char *limit = vail_error_limit(tool->vail, &maximum, &used);
-	const char *name = vail_status_name(status), *message = vail_error_message(tool->vail);
+	const char *message = vail_error_message(tool->vail);
 	char code[16];
+	const char *name = status_text(status, code);
 
-	snprintf(code, sizeof(code), "0x%08X", (unsigned int)status);
 	if (options_have(&tool->options, OPTION_JSON))
-		print_refusal(tool, name ? name : code, code);
+		print_refusal(tool, name, code);
 	if (*message == '\0')
 		message = status == STATUS_NO_MEMORY ? "this process is out of memory"
 						     : "vaild gave no reason";
 	if (limit)
-		return command_error("%s (%s, %s: %llu of %llu used)", message, name ? name : code,
-				     limit, (unsigned long long)used, (unsigned long long)maximum);
-	return command_error("%s (%s)", message, name ? name : code);
+		return command_error("%s (%s, %s: %llu of %llu used)", message, name, limit,
+				     (unsigned long long)used, (unsigned long long)maximum);
+	return command_error("%s (%s)", message, name);
 }
 
 int tool_finish(const Tool *tool, NTSTATUS status)

@@ -12,7 +12,7 @@
 #include "vailctl.h"
 
 /* vaild's answer with this status says that a context is what is missing. */
-static NTSTATUS register_self(Tool *tool, const char *guid, bool context_first)
+NTSTATUS tool_register(Tool *tool, const char *guid, bool context_first)
 {
 	char context[VAIL_HANDLE_SIZE];
 	NTSTATUS status = STATUS_INVALID_DISPOSITION;
@@ -75,7 +75,7 @@ int command_register(Tool *tool)
 	sigset_t signals;
 
 	prepare_interrupt(&signals);
-	NTSTATUS status = register_self(tool, guid, options_have(&tool->options, OPTION_CONTEXT));
+	NTSTATUS status = tool_register(tool, guid, options_have(&tool->options, OPTION_CONTEXT));
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	/* Whoever reads that it is registered may interrupt it at once. */
@@ -105,7 +105,7 @@ int command_exec(Tool *tool)
 {
 	if (!tool->options.run)
 		return usage_error("exec needs a command: vailctl exec GUID -- COMMAND");
-	NTSTATUS status = register_self(tool, tool->arguments[0], true);
+	NTSTATUS status = tool_register(tool, tool->arguments[0], true);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	return tool_run(tool);

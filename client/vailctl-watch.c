@@ -8,6 +8,9 @@
 #include "table-text.h"
 #include "vailctl.h"
 
+/* Of an update, how many rectangles stand on its line. */
+#define DAMAGE_SHOWN 4
+
 /* A watch while its events come in. */
 typedef struct Show {
 	const Tool *tool;
@@ -24,12 +27,16 @@ static const char *event_colour(const Show *show, VailEventKind kind)
 	case VAIL_EVENT_VIRTUAL_MACHINE_ADDED:
 	case VAIL_EVENT_VIRTUAL_GPU_ASSIGNED:
 	case VAIL_EVENT_ADAPTER_ADDED:
+	case VAIL_EVENT_SHARED:
+	case VAIL_EVENT_OPENED:
 		return "\033[32m";
 	case VAIL_EVENT_UNREGISTERED:
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
 	case VAIL_EVENT_VIRTUAL_GPU_REMOVED:
 	case VAIL_EVENT_ADAPTER_REMOVED:
 	case VAIL_EVENT_GPU_PROCESS_REMOVED:
+	case VAIL_EVENT_UNSHARED:
+	case VAIL_EVENT_RELEASED:
 		return "\033[33m";
 	case VAIL_EVENT_QUARANTINED:
 		return "\033[1;31m";
@@ -44,6 +51,24 @@ static void print_word(const char *before, const char *text)
 
 	if (safe)
 		printf("%s%s", before, safe);
+}
+
+static void print_object(const VailEvent *event)
+{
+	const VailSharedObject *shared = event->shared_object;
+
+	if (shared) {
+		print_word(" object ", shared->handle);
+		print_word(" name ", shared->object->name);
+	}
+	if (event->holder_pid > 0)
+		printf(" holder pid %d uid %u", (int)event->holder_pid,
+		       (unsigned int)event->holder_uid);
+	for (size_t i = 0; i < event->damage_count && i < DAMAGE_SHOWN; i++)
+		printf(" %s%ux%u+%u+%u", i == 0 ? "damage " : "", event->damage[i].width,
+		       event->damage[i].height, event->damage[i].x, event->damage[i].y);
+	if (event->damage_count > DAMAGE_SHOWN)
+		printf(" and %zu more", event->damage_count - DAMAGE_SHOWN);
 }
 
 static void print_event(const Show *show, const VailEvent *event)
@@ -67,6 +92,7 @@ static void print_event(const Show *show, const VailEvent *event)
 		printf(" pid %d uid %u", (int)event->pid, (unsigned int)event->uid);
 		print_word(" context ", event->graphics_context);
 	}
+	print_object(event);
 	print_word(" reason ", event->reason);
 	if (event->status != STATUS_SUCCESS)
 		print_word(" ", vail_status_name(event->status));

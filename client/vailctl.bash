@@ -37,16 +37,19 @@ __vailctl_options() {
 # __vailctl_argument COMMAND POSITION GUID: what may stand at this place behind the command.
 __vailctl_argument() {
   case $1:$2 in
-  describe:0 | watch:0 | register:0 | exec:0 | revoke:0 | "vm update:0" | "vm remove:0" | \
-    "vm quarantine:0" | "vm release:0" | "vgpu assign:0")
+  describe:0 | watch:0 | objects:0 | register:0 | exec:0 | revoke:0 | "vm update:0" | \
+    "vm remove:0" | "vm quarantine:0" | "vm release:0" | "vgpu assign:0")
     __vailctl_guids "$1"
     ;;
   revoke:1) __vailctl_ask --no-legend registrations | awk -v guid="$3" '$1 == guid { print $2 }' ;;
+  holders:0 | save:0) __vailctl_ask --json objects | __vailctl_values handle ;;
   "gpu map:0") __vailctl_ask --json gpu processes | __vailctl_values process ;;
   "vgpu remove:0") __vailctl_ask --json list | __vailctl_values virtualGpu ;;
   call:0)
     printf '%s\n' io.vaild.{RegisterVailProcess,UnregisterVailProcess,RevokeRegistration} \
-      io.vaild.{ListRegistrations,Watch} io.vaild.Gpu.{ListAdapters,CreateContext,DestroyContext} \
+      io.vaild.{ListRegistrations,Watch,ShareObjectWithHost,UpdateObject,UnshareObject} \
+      io.vaild.{OpenSharedObject,CloseSharedObject,ListSharedObjects} \
+      io.vaild.Gpu.{ListAdapters,CreateContext,DestroyContext} \
       io.vaild.Gpu.{RegisterAdapter,UnregisterAdapter,ListProcesses,DescribeAddressSpace} \
       io.vaild.Gpu.{CreateProcess,CompleteCreateProcess,DestroyProcess,SetReservedPageTableEntry} \
       io.vaild.Gpu.{EvictPageTable,MakePageTableResident,ReserveGpuVirtualAddressRange} \
@@ -92,10 +95,14 @@ _vailctl() {
     mapfile -t COMPREPLY < <(__vailctl_value "$before" "$current")
     return
   fi
+  if [[ $command == save && ${#words[@]} -eq 2 && $current != -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    return
+  fi
   case ${#words[@]}:$current:$command in
   *:-*:*) choices=$(__vailctl_options "$command") ;;
-  0:*) choices="list describe registrations adapters watch status limits metrics reload register exec \
-    revoke vm vgpu gpu call" ;;
+  0:*) choices="list describe registrations objects holders save adapters watch status limits \
+    metrics reload register exec revoke vm vgpu gpu call" ;;
   1:*:"vm ") choices="add update remove quarantine release quarantines" ;;
   1:*:"vgpu ") choices="assign remove" ;;
   1:*:"gpu ") choices="adapters processes map" ;;

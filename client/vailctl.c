@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "picture.h"
 #include "vailctl.h"
 #include "version.h"
 
@@ -43,6 +44,15 @@ static const Command commands[] = {
 	  "Show all that is known of one virtual machine", NULL },
 	{ { "registrations", NULL }, 0, 0, false, PAGED, command_registrations, "",
 	  "Show the registrations: your own, or for operators all", NULL },
+	{ { "objects", NULL }, 0, 1, false, PAGED, command_objects, "[GUID]",
+	  "Show the shared objects: those that you share or may open, or for operators all", NULL },
+	{ { "holders", NULL }, 1, 1, false, PAGED, command_holders, "HANDLE",
+	  "Show which processes hold a shared object", NULL },
+	{ { "save", NULL }, 2, 2, false, 0, command_save, "HANDLE FILE",
+	  "Save a shared object as a PNG",
+	  "Registers this process for the object's VM as register does, opens the object, waits up\n"
+	  "to 5 seconds for its fence, and writes a PNG. A file of this name is replaced at once and\n"
+	  "whole. Formats are " PICTURE_FORMATS ", linear; alpha is written as it stands.\n" },
 	{ { "adapters", NULL }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the adapters", NULL },
 	{ { "gpu", "adapters" }, 0, 0, false, PAGED, command_gpu_adapters, "",

@@ -10,6 +10,8 @@
  *   vailctl-output.c   what becomes of refusals, and JSON for programs
  *   vailctl-listing.c  lists, fetched whole however long they are
  *   vailctl-show.c     commands that show: list, describe, registrations, quarantines
+ *   vailctl-objects.c  shared objects, and who holds them
+ *   vailctl-save.c     a shared object as a picture
  *   vailctl-gpu.c      adapters, GPU processes, and what is where in their address spaces
  *   vailctl-monitor.c  commands that show what the daemon is doing: status, limits, metrics, reload
  *   vailctl-watch.c    changes, as they come
@@ -113,6 +115,10 @@ _printf_(1, 2) int usage_error(const char *format, ...);
 /* The same for what was asked rightly and did not work. Returns EXIT_REFUSED. */
 _printf_(1, 2) int command_error(const char *format, ...);
 
+/* The same for what failed in vailctl itself, as a sentence and its status, in JSON as well where
+ * that is asked for. Returns EXIT_REFUSED. */
+_printf_(3, 4) int tool_failed(const Tool *tool, NTSTATUS status, const char *format, ...);
+
 /* Tells why the last call failed: one sentence with its status. Returns EXIT_REFUSED. */
 int tool_refused(const Tool *tool, NTSTATUS status);
 int tool_no_memory(void);
@@ -142,6 +148,9 @@ typedef struct Listing {
 NTSTATUS listing_fetch(Tool *tool, const char *method, const char *parameters, const char *key,
 		       Listing *ret_listing);
 void listing_deinit(Listing *listing);
+
+/* The item whose member has this value; NULL when there is none. */
+const JsonValue *listing_find(const Listing *listing, const char *name, const char *value);
 
 /* Writes "key":[items], as a member of an object. */
 void listing_write(Writer *writer, const Listing *listing);
@@ -180,12 +189,28 @@ int show_json(const Listing *first, const Listing *second);
 int show_list(Tool *tool, const char *method, const char *key, Table *table,
 	      void (*fill)(Table *table, const JsonValue *item), const char *empty);
 
+/* ---- vailctl-objects.c ---- */
+
+/* Fetches the shared objects that the caller may see, of one VM or, with NULL, of all. As
+ * listing_fetch(). */
+NTSTATUS objects_fetch(Tool *tool, const char *guid, Listing *ret_objects);
+
+/* ---- vailctl-process.c ---- */
+
+/* Registers vailctl's own process. A graphics context is made where vaild says that one is missing,
+ * or with context_first in any case. */
+NTSTATUS tool_register(Tool *tool, const char *guid, bool context_first);
+
 /* ---- Commands: each returns the exit status ---- */
 
 int command_list(Tool *tool);
 int command_describe(Tool *tool);
 int command_registrations(Tool *tool);
 int command_quarantines(Tool *tool);
+
+int command_objects(Tool *tool);
+int command_holders(Tool *tool);
+int command_save(Tool *tool);
 
 int command_gpu_adapters(Tool *tool);
 int command_gpu_processes(Tool *tool);

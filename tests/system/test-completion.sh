@@ -32,6 +32,7 @@ words() {
   offers "options" "--name --no-legend --no-pager" vm add "$GUID" --n
   offers "options of another command" "--no-legend --no-pager" list --n
   offers "nothing behind --" "" exec "$GUID" -- re
+  offers "files to save in" "$ROOT/Makefile" save 0123 "$ROOT/Makef"
   offers "users" vail-alice vm add "$GUID" --user vail-al
   offers "methods" "io.vaild.Monitor.GetStatus" call io.vaild.Monitor.GetS
 }
