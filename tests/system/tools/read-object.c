@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * read-object SOCKET memory|fence: opens its descriptor 3 as a shared object through libvail, and
+ * prints what becomes of reading it, or of waiting for it. The answers of vaild it gives itself, at
+ * SOCKET, which it makes. Memory is written first; a fence is one whose device has the number 4,
+ * and is signalled when that is closed.
+ */
+#include <linux/dma-buf.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <vail.h>
+
+#include "tool.h"
+
+#define GIVEN       3
+#define DEVICE      4
+#define HANDLE      "0123456789abcdef0123456789abcdef"
+#define MEMORY_SIZE 16384
+
+/* Three pixels by two, in rows of 16 bytes. */
+#define ROWS   "abcdABCDefgh----ijklIJKLmnop----"
+#define PIXELS "abcdABCDefghijklIJKLmnop"
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un address = tool_address(path);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, 1) < 0)
+		err(2, "%s", path);
+	return listener;
+}
+
+/* The answer waits in the socket before it is asked for. */
+static void answer(int connection, const char *object, bool brings)
+{
+	int given = GIVEN;
+	char text[400];
+
+	snprintf(text, sizeof(text), "{\"parameters\":{%s}}", object);
+	if (brings ? !tool_send_descriptors(connection, text, &given, 1)
+		   : send(connection, text, strlen(text), MSG_NOSIGNAL) < 0)
+		err(2, "send");
+	tool_send(connection, "", 1); /* its NUL */
+}
+
+static void print_status(const char *what, NTSTATUS status)
+{
+	printf("%s %s\n", what, vail_status_name(status));
+}
+
+static void write_memory(void)
+{
+	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE };
+	char *memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, GIVEN, 0);
+
+	if (memory == MAP_FAILED)
+		err(2, "mmap");
+	ioctl(GIVEN, DMA_BUF_IOCTL_SYNC, &sync); /* a memfd has none */
+	memcpy(memory, ROWS, strlen(ROWS));
+	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE;
+	ioctl(GIVEN, DMA_BUF_IOCTL_SYNC, &sync);
+	munmap(memory, MEMORY_SIZE);
+}
+
+static void read_memory(struct vail_object *object)
+{
+	char pixels[sizeof(PIXELS)] = "";
+	size_t size;
+	void *data;
+
+	print_status("image", vail_object_read_image(object, pixels, strlen(PIXELS)));
+	printf("pixels %s\n", pixels);
+	print_status("beyond", vail_object_read(object, 0, MEMORY_SIZE - 1, pixels, 2));
+	print_status("map", vail_object_map(object, 0, &data, &size));
+}
+
+static void wait_for_fence(struct vail_object *object)
+{
+	print_status("pending", vail_object_wait(object, 100));
+	close(DEVICE);
+	print_status("signalled", vail_object_wait(object, 10000));
+}
+
+int main(int argc, char **argv)
+{
+	struct vail *vail;
+	struct vail_object *object;
+
+	if (argc != 3)
+		errx(2, "usage: read-object SOCKET memory|fence");
+	bool is_fence = strcmp(argv[2], "fence") == 0;
+	int listener = listen_at(argv[1]);
+	if (vail_open(argv[1], &vail) != STATUS_SUCCESS)
+		errx(2, "vail_open");
+	int connection = accept(listener, NULL, NULL);
+	if (!is_fence)
+		write_memory();
+	answer(connection,
+	       is_fence ? "\"object\":{\"type\":\"fence\",\"fence\":{}}"
+			: "\"object\":{\"type\":\"resource\",\"width\":3,\"height\":2,"
+			  "\"format\":\"XR24\",\"planes\":[{\"offset\":0,\"stride\":16}]}",
+	       true);
+	print_status("open", vail_open_object(vail, HANDLE, &object));
+	if (is_fence)
+		wait_for_fence(object);
+	else
+		read_memory(object);
+	answer(connection, "", false);
+	print_status("close", vail_object_close(vail, object));
+	vail_close(vail);
+	unlink(argv[1]);
+	return 0;
+}
