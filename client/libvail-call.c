@@ -103,6 +103,7 @@ static NTSTATUS message_deliver(struct vail *vail, JsonValue *message)
 		return status;
 	}
 	vail->replies++;
+	vail->is_known = true;
 	if (reply.continues && call_handle(vail, vail->first, &reply))
 		return STATUS_SUCCESS;
 

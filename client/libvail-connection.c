@@ -90,6 +90,7 @@ NTSTATUS connection_open(struct vail *vail)
 		if (errno != EINTR)
 			return connect_failed(vail, errno);
 	vail->owner = getpid();
+	vail->is_known = false;
 	vail->descriptor = TAKE_DESCRIPTOR(descriptor);
 	return STATUS_SUCCESS;
 }

@@ -93,6 +93,7 @@ struct vail {
 	pid_t owner;         /* who connected; a child of fork() is somebody else */
 	uint64_t generation; /* grows when a connection is closed */
 	uint64_t replies;    /* grows with each reply */
+	bool is_known;       /* vaild has answered on this connection */
 	bool in_reply;       /* a handler is running */
 	bool closing;        /* nothing more is submitted */
 	Buffer input;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "libvail-internal.h"
 
@@ -131,6 +132,21 @@ static NTSTATUS answer_get(struct vail *vail, const Request *request, Answer *an
 	return answer->status;
 }
 
+/*
+ * vaild lets descriptors through once it knows who is calling, which is when it has accepted the
+ * connection: an answer to something else says so. Before that the kernel would refuse them.
+ */
+static NTSTATUS become_known(struct vail *vail)
+{
+	_cleanup_(answer_deinit) Answer answer = { 0 };
+	Request request = { .method = "org.varlink.service.GetInfo" };
+
+	if (vail->is_known && vail->descriptor >= 0 && vail->owner == getpid() &&
+	    !connection_is_stale(vail))
+		return STATUS_SUCCESS;
+	return answer_get(vail, &request, &answer);
+}
+
 NTSTATUS vail_call_value(struct vail *vail, const Request *request, JsonValue **ret_message,
 			 JsonValue **ret_parameters)
 {
@@ -138,7 +154,9 @@ NTSTATUS vail_call_value(struct vail *vail, const Request *request, JsonValue **
 
 	if (!vail)
 		return STATUS_INVALID_PARAMETER;
-	NTSTATUS status = answer_get(vail, request, &answer);
+	NTSTATUS status = request->descriptor_count > 0 ? become_known(vail) : STATUS_SUCCESS;
+	if (status == STATUS_SUCCESS)
+		status = answer_get(vail, request, &answer);
 	if (status != STATUS_SUCCESS)
 		return status;
 	*ret_message = TAKE_POINTER(answer.message);

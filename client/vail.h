@@ -214,7 +214,8 @@ VAIL_PUBLIC NTSTATUS vail_submit(struct vail *vail, const char *method, const ch
 
 /*
  * The same with descriptors, as in vail_call_with_descriptors(). The library sends copies of its
- * own, so they may be closed at once.
+ * own, so they may be closed at once. vaild takes none on a connection that it has not accepted
+ * yet: let something have been answered on it before; the calls that wait see to that themselves.
  */
 VAIL_PUBLIC NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char *method,
 						  const char *parameters, const int *descriptors,

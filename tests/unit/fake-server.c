@@ -139,3 +139,13 @@ bool reads_as(int descriptor, const char *content)
 
 	return size == (ssize_t)strlen(content) && memcmp(bytes, content, (size_t)size) == 0;
 }
+
+void fake_server_know(const FakeServer *server)
+{
+	static Received received;
+
+	fake_server_reply(server, "", NULL, 0);
+	cr_assert_eq(vail_call(server->vail, "org.varlink.service.GetInfo", NULL, NULL),
+		     STATUS_SUCCESS);
+	fake_server_receive(server, &received);
+}

@@ -43,6 +43,9 @@ void fake_server_send(const FakeServer *server, const char *bytes, size_t size,
 void fake_server_reply(const FakeServer *server, const char *parameters, const int *descriptors,
 		       size_t count);
 
+/* Answers something, so that the handle may send descriptors. */
+void fake_server_know(const FakeServer *server);
+
 /* Receives once. Fails the test when nothing is there. */
 void fake_server_receive(const FakeServer *server, Received *ret_received);
 void received_close(Received *received);

@@ -63,6 +63,7 @@ Test(libvail_descriptors, a_request_takes_copies_along)
 {
 	int files[2] = { make_file("one"), make_file("two") };
 
+	fake_server_know(&server);
 	fake_server_reply(&server, "", NULL, 0);
 	cr_assert_eq(vail_call_with_descriptors(server.vail, "a.B", "{}", files, 2, NULL),
 		     STATUS_SUCCESS);
@@ -296,6 +297,7 @@ Test(libvail_descriptors, what_cannot_be_sent_is_refused)
 {
 	int files[254] = { 0 };
 
+	fake_server_know(&server);
 	files[1] = -1;
 	cr_assert_eq(vail_call_with_descriptors(server.vail, "a.B", NULL, files, 2, NULL),
 		     STATUS_INVALID_PARAMETER);

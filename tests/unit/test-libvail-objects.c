@@ -78,6 +78,7 @@ static int new_memfd(size_t size)
 
 static NTSTATUS share(const VailObject *object, char handle[VAIL_HANDLE_SIZE])
 {
+	fake_server_know(&server);
 	fake_server_reply(&server, "\"sharedObject\":" SHARED, NULL, 0);
 	return vail_share_object(server.vail, GUID, object, handle);
 }
