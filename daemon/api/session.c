@@ -16,7 +16,7 @@ void session_init(Session *session, Service *service, Caller *caller)
 	*session = (Session){ .service = service, .caller = caller, .frame = FRAME_INIT };
 }
 
-/* Descriptors that came, and those that were to go. */
+/* Closes descriptors that came. */
 static void discard(const Session *session, const Descriptor *items, size_t count)
 {
 	const Host *host = session->service->host;
@@ -25,6 +25,7 @@ static void discard(const Session *session, const Descriptor *items, size_t coun
 		host->discard_descriptor(host->self, items[i], session->caller->account);
 }
 
+/* Closes those of our own that were to go. */
 static void release(const Session *session, const Descriptor *items, size_t count)
 {
 	const Host *host = session->service->host;

@@ -82,19 +82,22 @@ NTSTATUS charge_restore(Charge *charge, Accounts *accounts, uid_t uid, LimitKind
 void charge_return(Charge *charge, Accounts *accounts);
 
 /*
- * One more in the tally: the owner's limit is asked first, then the payer's and that of all.
- * Returns as charge_take().
+ * One more in the tally, or so many: the owner's limit is asked first, then the payer's and that of
+ * all. Returns as charge_take().
  */
+NTSTATUS tally_take(Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure);
 NTSTATUS tally_take_many(Tally *tally, Accounts *accounts, const Payer *payer, uint64_t count,
 			 Failure *failure);
-NTSTATUS tally_take(Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure);
 
 /* Whether tally_take() would find a limit passed. STATUS_SUCCESS or STATUS_QUOTA_EXCEEDED. */
 NTSTATUS tally_check(const Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure);
-/* The same for what an owner holds that keeps count by itself: so many, and so many more. */
+
+void tally_return(Tally *tally, Accounts *accounts, uint64_t count);
+
+/* Whether an owner that has so many, and keeps count of them by itself, may have so many more.
+ * STATUS_SUCCESS or STATUS_QUOTA_EXCEEDED. */
 NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,
 		     Failure *failure);
-void tally_return(Tally *tally, Accounts *accounts, uint64_t count);
 
 /* How much of kind the uid uses now. */
 uint64_t accounts_used(Accounts *accounts, uid_t uid, LimitKind kind);
