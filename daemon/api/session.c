@@ -7,6 +7,7 @@
 #include "dispatch.h"
 #include "macros.h"
 #include "reply.h"
+#include "session-descriptors.h"
 
 /* A session gives way to others when it has kept them waiting for so long. */
 #define TURN_MICROSECONDS 2000
@@ -16,149 +17,10 @@ void session_init(Session *session, Service *service, Caller *caller)
 	*session = (Session){ .service = service, .caller = caller, .frame = FRAME_INIT };
 }
 
-/* Closes descriptors that came. */
-static void discard(const Session *session, const Descriptor *items, size_t count)
-{
-	const Host *host = session->service->host;
-
-	for (size_t i = 0; i < count; i++)
-		host->discard_descriptor(host->self, items[i], session->caller->account);
-}
-
-/* Closes those of our own that were to go. */
-static void release(const Session *session, const Descriptor *items, size_t count)
-{
-	const Host *host = session->service->host;
-
-	for (size_t i = 0; i < count; i++)
-		host->release_descriptor(host->self, items[i]);
-}
-
-/* --- descriptors that come ------------------------------------------------------------------- */
-
-static Descriptors *session_descriptors(Session *session)
-{
-	if (!session->descriptors) {
-		session->descriptors = calloc(1, sizeof(*session->descriptors));
-		if (session->descriptors)
-			STAILQ_INIT(&session->descriptors->offers);
-	}
-	return session->descriptors;
-}
-
-static void forget_descriptors_if_none(Session *session)
-{
-	const Descriptors *descriptors = session->descriptors;
-
-	if (!descriptors || descriptors->count > 0 || !STAILQ_EMPTY(&descriptors->offers))
-		return;
-	free(session->descriptors);
-	session->descriptors = NULL;
-}
-
-bool session_descriptor_arrived(Session *session, Descriptor descriptor)
-{
-	Descriptors *descriptors = session_descriptors(session);
-
-	if (!descriptors || descriptors->count == ARRAY_SIZE(descriptors->items)) {
-		discard(session, &descriptor, 1);
-		return false;
-	}
-	descriptors->items[descriptors->count++] = descriptor;
-	return true;
-}
-
-/* Releases the first so many, whose message was answered. */
-static void drop_descriptors(Session *session, size_t count)
-{
-	Descriptors *descriptors = session->descriptors;
-
-	if (!descriptors)
-		return;
-	discard(session, descriptors->items, count);
-	descriptors->count -= count;
-	descriptors->carried = 0;
-	memmove(descriptors->items, descriptors->items + count,
-		descriptors->count * sizeof(descriptors->items[0]));
-	forget_descriptors_if_none(session);
-}
-
-/* How many of them are this message's: those that were carried, and, if it is the last one begun in
- * the turn, the others. */
-static size_t count_descriptors(const Session *session, bool is_last)
-{
-	const Descriptors *descriptors = session->descriptors;
-
-	if (!descriptors)
-		return 0;
-	return is_last ? descriptors->count : descriptors->carried;
-}
-
-/* --- descriptors that go --------------------------------------------------------------------- */
-
-Offer *session_offer(const Session *session)
-{
-	return session->descriptors ? STAILQ_FIRST(&session->descriptors->offers) : NULL;
-}
-
-static void offer_free(Session *session, Offer *offer)
-{
-	STAILQ_REMOVE(&session->descriptors->offers, offer, Offer, link);
-	release(session, offer->items, offer->count);
-	free(offer);
-}
-
-void session_sent(Session *session, size_t size)
-{
-	Offer *offer = session_offer(session), *next;
-
-	for (; offer; offer = next) {
-		next = STAILQ_NEXT(offer, link);
-		if (offer->begin < size) {
-			offer_free(session, offer);
-			continue;
-		}
-		offer->begin -= size;
-		offer->end -= size;
-	}
-	forget_descriptors_if_none(session);
-}
-
-/* Takes the descriptors of the request's offer into the output, with the reply. */
-static NTSTATUS session_add_offer(Session *session, Request *request, size_t begin, size_t end)
-{
-	Offer *offer = calloc(1, sizeof(*offer));
-
-	if (!offer || !session_descriptors(session)) {
-		free(offer);
-		return failure_no_memory(&request->failure);
-	}
-	*offer = (Offer){ .begin = begin, .end = end, .count = request->offered_count };
-	memcpy(offer->items, request->offered, request->offered_count * sizeof(offer->items[0]));
-	request->offered_count = 0;
-	STAILQ_INSERT_TAIL(&session->descriptors->offers, offer, link);
-	return STATUS_SUCCESS;
-}
-
-/* The output from there on was taken back. */
-static void session_take_back_offers(Session *session, size_t begin)
-{
-	Offer *offer = session_offer(session), *next;
-
-	for (; offer; offer = next) {
-		next = STAILQ_NEXT(offer, link);
-		if (offer->begin >= begin)
-			offer_free(session, offer);
-	}
-	forget_descriptors_if_none(session);
-}
-
-/* --- the session ----------------------------------------------------------------------------- */
-
 void session_deinit(Session *session)
 {
 	session_take_back_offers(session, 0);
-	drop_descriptors(session, count_descriptors(session, true));
+	session_drop_descriptors(session, session_count_descriptors(session, true));
 	session->stream = stream_free(session->stream);
 	buffer_deinit(&session->input);
 }
@@ -216,9 +78,8 @@ static void session_carry(Session *session)
 	if (session_has_half_message(session))
 		arrival_add(&session->carried, &session->arrival);
 	else
-		drop_descriptors(session, count_descriptors(session, true));
-	if (session->descriptors)
-		session->descriptors->carried = session->descriptors->count;
+		session_drop_descriptors(session, session_count_descriptors(session, true));
+	session_carry_descriptors(session);
 	session->arrival = (Arrival){ 0 };
 }
 
@@ -335,7 +196,7 @@ static void session_call(Session *session, const Call *call, Buffer *out)
 	}
 	if (status == STATUS_SUCCESS && request.offered_count > 0)
 		status = session_add_offer(session, &request, begin, buffer_size(out));
-	release(session, request.offered, request.offered_count);
+	session_release_offered(&request);
 	if (status != STATUS_SUCCESS)
 		reply_with_failure(&writer, begin, method->interface, &request.failure,
 				   call->terminator);
@@ -529,7 +390,7 @@ static bool session_handle(Session *session, const FrameMessage *message, Buffer
 	size_t begin = buffer_size(out);
 	bool is_last = (session->arrival.descriptors == 0 && !session->descriptors) ||
 		       !another_begins(session, message);
-	size_t descriptor_count = count_descriptors(session, is_last);
+	size_t descriptor_count = session_count_descriptors(session, is_last);
 	Arrival arrival = message_arrival(session, is_last);
 	JsonValue *value =
 		json_parse(session->service->parser, message->text, message->length, &error);
@@ -537,7 +398,7 @@ static bool session_handle(Session *session, const FrameMessage *message, Buffer
 	if (error) {
 		refuse_malformed("the message is not JSON; send one JSON object, then LF or NUL",
 				 message->terminator, out);
-		drop_descriptors(session, descriptor_count);
+		session_drop_descriptors(session, descriptor_count);
 		return false;
 	}
 	Envelope envelope = envelope_open(value);
@@ -546,7 +407,7 @@ static bool session_handle(Session *session, const FrameMessage *message, Buffer
 		session_take_back_offers(session, begin);
 		buffer_truncate(out, begin);
 	}
-	drop_descriptors(session, descriptor_count);
+	session_drop_descriptors(session, descriptor_count);
 	json_free(value);
 	return true;
 }

@@ -23,30 +23,7 @@ typedef struct Arrival {
 	unsigned int descriptors; /* none of which anybody asked for; closed already */
 } Arrival;
 
-/* Descriptors that go with a reply: with the first byte of it. */
-typedef struct Offer {
-	size_t begin; /* of the reply, in the output */
-	size_t end;
-	Descriptor items[OBJECT_DESCRIPTORS_MAX];
-	size_t count;
-	STAILQ_ENTRY(Offer) link;
-} Offer;
-
-typedef STAILQ_HEAD(OfferList, Offer) OfferList;
-
-/*
- * Descriptors under way on a session; few ever have any.
- *
- * Of those that came, for who may send some, the first are of the message that has begun in an
- * earlier turn, and the others of this turn: they belong to the last message begun in it. Whatever
- * becomes of the message, they are closed with it: what is kept is the daemon's own opening.
- */
-typedef struct Descriptors {
-	size_t carried;
-	size_t count;
-	Descriptor items[LIMIT_MESSAGE_DESCRIPTORS];
-	OfferList offers; /* that wait in the output */
-} Descriptors;
+typedef struct Descriptors Descriptors;
 
 typedef enum __attribute__((packed)) SessionState {
 	SESSION_READS,    /* all is answered: give it more input */
@@ -75,16 +52,6 @@ struct Session {
 /* service and caller must outlive the session; the input buffer comes from whoever reads. */
 void session_init(Session *session, Service *service, Caller *caller);
 void session_deinit(Session *session);
-
-/* A descriptor came with this turn's bytes. Takes it. False: there is no room, and the message that
- * misses it is to be refused as truncated. */
-bool session_descriptor_arrived(Session *session, Descriptor descriptor);
-
-/* So many bytes of output were sent; the first offer, if it began there, among them. */
-void session_sent(Session *session, size_t size);
-
-/* The offer that is in the output first; NULL: none is. */
-Offer *session_offer(const Session *session);
 
 /* Bytes were appended to session->input. */
 void session_arrived(Session *session, const Arrival *arrival);

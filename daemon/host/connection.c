@@ -14,6 +14,7 @@
 #include "peer.h"
 #include "receive.h"
 #include "reply.h"
+#include "send.h"
 #include "server.h"
 
 /* A buffer that has grown beyond this for one long reply is given back, not lent again. */
@@ -120,60 +121,6 @@ static void on_bury(evutil_socket_t descriptor, short what, void *context)
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-/* Sends bytes and, with the first of them, the descriptors of an offer. */
-static ssize_t send_offer(int socket, const char *bytes, size_t size, const Offer *offer)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(offer->items))];
-	} control = { 0 };
-	struct iovec vector = { .iov_base = (char *)bytes, .iov_len = size };
-	struct msghdr message = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(offer->count * sizeof(int)),
-	};
-
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(offer->count * sizeof(int));
-	memcpy(CMSG_DATA(&control.header), offer->items, offer->count * sizeof(int));
-	return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-/* Sends once: up to the next reply that descriptors go with, or that one alone. */
-static ssize_t send_some(Connection *connection)
-{
-	Buffer *output = &connection->output;
-	const Offer *offer = session_offer(&connection->session);
-	size_t size = buffer_size(output);
-
-	if (offer && offer->begin == 0)
-		return send_offer(connection->socket, buffer_head(output), offer->end, offer);
-	if (offer)
-		size = offer->begin;
-	return send(connection->socket, buffer_head(output), size, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-/* Sends what it can. Returns false when the peer is gone. */
-static bool connection_flush(Connection *connection)
-{
-	Buffer *output = &connection->output;
-
-	while (buffer_size(output) > 0) {
-		ssize_t size = send_some(connection);
-
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size < 0)
-			return errno == EAGAIN;
-		session_sent(&connection->session, (size_t)size);
-		buffer_consume(output, (size_t)size);
-	}
-	return true;
-}
-
 /* One uid may leave so much unread; past it, its fullest connection goes. */
 static void owner_shed_unread(Owner *owner)
 {
@@ -216,7 +163,7 @@ static void connection_serve(Connection *connection)
 	connection_set_ready(connection, false); /* before it may join the half messages' list */
 	buffer_borrow(&connection->output, &connections->spare_output);
 	session_pump(session, &connection->output);
-	bool alive = connection_flush(connection);
+	bool alive = send_output(connection);
 	buffer_return(&session->input, &connections->spare_input);
 	buffer_return(&connection->output, &connections->spare_output);
 	connection_account_unread(connection);
@@ -251,7 +198,7 @@ static void connection_refuse_descriptors(Connection *connection)
 	failure_closes_under_way(&failure);
 	reply_failure(&writer, INTERFACE_VAILD, &failure, '\n');
 	if (!writer.failed)
-		connection_flush(connection);
+		send_output(connection);
 	connection_shut(connection);
 }
 
@@ -302,7 +249,7 @@ static void on_ready(evutil_socket_t descriptor, short what, void *context)
 
 	(void)descriptor;
 	if (what & EV_WRITE) {
-		if (!connection_flush(connection)) {
+		if (!send_output(connection)) {
 			connection_shut(connection);
 			return;
 		}

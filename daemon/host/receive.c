@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "server.h"
+#include "session-descriptors.h"
 
 /* Bytes read at once, and into a buffer that holds the beginning of a message already. */
 #define INPUT_SIZE (64u << 10)

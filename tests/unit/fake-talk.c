@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fake-host.h"
+#include "session-descriptors.h"
 
 /* Pumps until the session wants input or is done, taking all output away as it comes. */
 static void take_offers(World *world, Session *session, size_t size)

@@ -303,3 +303,50 @@ Test(shared_objects, an_update_tells_where)
 			 "STATUS_ACCESS_DENIED", "operators do not speak for it");
 	cast_free(&cast);
 }
+
+Test(shared_objects, are_bounded_and_so_are_holders)
+{
+	char handle[64], other[64];
+	Limits limits = limits_default;
+	Cast cast = cast_new_sharing();
+	World *world = cast.world;
+
+	limits.per_owner[LIMIT_OBJECTS] = 2;
+	limits.per_uid[LIMIT_HOLDERS] = 1;
+	broker_configure(world->service.broker, &limits, &world->service.settings.software_adapter);
+	share_image(&cast, handle);
+	share_image(&cast, other);
+	Descriptor memory = sealed_memory(world);
+	cr_assert_str_eq(share(world, cast.machine, IMAGE, &memory, 1, NULL),
+			 "STATUS_QUOTA_EXCEEDED");
+	cr_assert_str_eq(reply_string(world, "limit"), "objectsPerMachine");
+	cr_assert_eq(world_open_descriptors(world), 2u, "what was kept for it is given back");
+	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL), SUCCESS);
+	cr_assert_str_eq(open_and_drop(world, cast.client, other, NULL), "STATUS_QUOTA_EXCEEDED");
+	cr_assert_str_eq(reply_string(world, "limit"), "holdersPerUid");
+	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL), SUCCESS,
+			 "again is no further holder");
+	cast_free(&cast);
+}
+
+Test(shared_objects, an_update_has_so_many_rectangles)
+{
+	char handle[64], damage[LIMIT_DAMAGE_RECTANGLES * 48 + 96];
+	Cast cast = cast_new_sharing();
+
+	share_image(&cast, handle);
+	for (size_t count = LIMIT_DAMAGE_RECTANGLES; count <= LIMIT_DAMAGE_RECTANGLES + 1;
+	     count++) {
+		size_t length = 0;
+
+		for (size_t i = 0; i < count; i++)
+			length += (size_t)sprintf(damage + length,
+						  "%s{\"x\":0,\"y\":0,\"width\":1,\"height\":1}",
+						  i > 0 ? "," : "");
+		cr_assert_str_eq(callf(cast.world, cast.machine, UPDATE_OBJECT,
+				       "{\"handle\":\"%s\",\"damage\":[%s]}", handle, damage),
+				 count <= LIMIT_DAMAGE_RECTANGLES ? SUCCESS
+								  : "STATUS_INVALID_PARAMETER");
+	}
+	cast_free(&cast);
+}
