@@ -66,18 +66,6 @@ static uint64_t cell_span(const Bar *bar)
 	return (UINT64_C(1) << bar->bits) / cell_count(bar);
 }
 
-/* The part of a segment that a bar shows, counted from the bar's start. */
-static void segment_cut(const Bar *bar, size_t index, uint64_t *ret_from, uint64_t *ret_to)
-{
-	const AddressSegment *segment = &bar->space->segments[index];
-	uint64_t size = UINT64_C(1) << bar->bits;
-	uint64_t from = segment->start > bar->start ? segment->start - bar->start : 0;
-	uint64_t to = segment->end - bar->start;
-
-	*ret_from = from;
-	*ret_to = to < size ? to : size;
-}
-
 /* How much of a cell its kind takes. */
 typedef struct Cell {
 	AddressKind kind;
@@ -98,7 +86,7 @@ void bar_render(const Bar *bar, BarCells *ret_cells)
 	uint64_t span = cell_span(bar), from, to;
 
 	for (size_t i = bar->begin; i < bar->end; i++) {
-		segment_cut(bar, i, &from, &to);
+		address_segment_cut(&bar->space->segments[i], bar->start, bar->bits, &from, &to);
 		while (from < to) {
 			uint64_t cell = from / span, cell_end = (cell + 1) * span;
 			uint64_t end = to < cell_end ? to : cell_end;
@@ -152,7 +140,7 @@ static void print_numbers(const Bar *bar, FILE *out)
 		if (!is_new || range >= bar->listed_ranges)
 			continue;
 		seen = range;
-		segment_cut(bar, i, &from, &to);
+		address_segment_cut(&bar->space->segments[i], bar->start, bar->bits, &from, &to);
 		size_t column = (size_t)(from / cell_span(bar)) + 1; /* behind the border */
 		size_t length = (size_t)snprintf(number, sizeof(number), "%zu", range);
 		if (column < at + (at > 0) || column + length > cell_count(bar) + 2)

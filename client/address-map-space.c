@@ -119,6 +119,16 @@ void map_space_deinit(MapSpace *space)
 	*space = (MapSpace){ 0 };
 }
 
+void address_segment_cut(const AddressSegment *segment, uint64_t start, unsigned int bits,
+			 uint64_t *ret_from, uint64_t *ret_to)
+{
+	uint64_t size = UINT64_C(1) << bits;
+	uint64_t to = segment->end - start;
+
+	*ret_from = segment->start > start ? segment->start - start : 0;
+	*ret_to = to < size ? to : size;
+}
+
 const char *address_size_text(uint64_t size, char text[ADDRESS_SIZE_TEXT])
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };

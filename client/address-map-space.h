@@ -60,6 +60,11 @@ AddressKind address_kind(VailRangeKind kind);
  * of the next level covers. Level 0 is the leaf. */
 unsigned int address_entry_bits(const MapSpace *space, size_t level);
 
+/* The part of a segment that lies in so many bits of addresses at start, counted from there: from
+ * ret_from to before ret_to. The segment reaches into them. */
+void address_segment_cut(const AddressSegment *segment, uint64_t start, unsigned int bits,
+			 uint64_t *ret_from, uint64_t *ret_to);
+
 #define ADDRESS_SIZE_TEXT 24
 
 /* "1.5 GiB": exact, or rounded down to a tenth. Returns text. */

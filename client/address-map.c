@@ -112,15 +112,12 @@ static size_t draw_bar(Map *map, const PageTable *table, unsigned int bits)
 /* ---- What of a table is drawn ---- */
 
 /* The segment's first and last byte in the table, counted from the table's start. */
-static void segment_cut(const Map *map, const PageTable *table, size_t index, uint64_t *ret_first,
-			uint64_t *ret_last)
+static void find_bytes(const Map *map, const PageTable *table, size_t index, uint64_t *ret_first,
+		       uint64_t *ret_last)
 {
-	const AddressSegment *segment = &map->space->segments[index];
-	uint64_t size = UINT64_C(1) << table_bits(map, table->level);
-	uint64_t to = segment->end - table->start;
-
-	*ret_first = segment->start > table->start ? segment->start - table->start : 0;
-	*ret_last = (to < size ? to : size) - 1;
+	address_segment_cut(&map->space->segments[index], table->start,
+			    table_bits(map, table->level), ret_first, ret_last);
+	--*ret_last;
 }
 
 /* The table's segments that meet the part of so many bits at start, behind those of the part before
@@ -154,7 +151,7 @@ static bool next_child(const Map *map, const PageTable *table, uint64_t *from, P
 	uint64_t span = UINT64_C(1) << bits, first, last;
 
 	for (size_t i = child->begin; i < table->end; i++) {
-		segment_cut(map, table, i, &first, &last);
+		find_bytes(map, table, i, &first, &last);
 		uint64_t entries[] = { first >> bits << bits, last >> bits << bits };
 
 		for (size_t j = 0; j < ARRAY_SIZE(entries); j++) {
@@ -188,8 +185,8 @@ static bool is_in_one_part(const Map *map, const PageTable *table, unsigned int 
 {
 	uint64_t first, last, ignored;
 
-	segment_cut(map, table, table->begin, &first, &ignored);
-	segment_cut(map, table, table->end - 1, &ignored, &last);
+	find_bytes(map, table, table->begin, &first, &ignored);
+	find_bytes(map, table, table->end - 1, &ignored, &last);
 	*ret_start = table->start + (first >> bits << bits);
 	return first >> bits == last >> bits;
 }
@@ -204,7 +201,7 @@ static bool needs_window(const Map *map, const PageTable *table, const PageTable
 	uint64_t first, last, before = 0;
 
 	for (size_t i = window->begin; i < window->end; i++) {
-		segment_cut(map, table, i, &first, &last);
+		find_bytes(map, table, i, &first, &last);
 		bool is_like_one = i > window->begin && first == before + 1 &&
 				   segments[i].kind == segments[i - 1].kind;
 		if (i > window->begin && !is_like_one &&
@@ -236,7 +233,7 @@ static size_t draw_windows(Map *map, const PageTable *table, unsigned int window
 	size_t drawn = 0;
 
 	for (size_t i = table->begin; i < table->end; i++) {
-		segment_cut(map, table, i, &first, &last);
+		find_bytes(map, table, i, &first, &last);
 		/* Only where a segment begins can two meet. */
 		uint64_t start = first >> window_bits << window_bits;
 		if (start < from)

@@ -55,17 +55,6 @@ void range_tree_deinit(RangeTree *tree, void (*gone)(Range *range))
 
 /* --- finding --------------------------------------------------------------------------------- */
 
-Range *range_tree_at_or_before(const RangeTree *tree, uint64_t page)
-{
-	RangePath path;
-	Range *before, *next;
-
-	range_path_find(&path, tree, page);
-	before = range_path_range(&path);
-	next = range_path_next(&path);
-	return next && next->first <= page ? next : before;
-}
-
 Range *range_tree_behind(const RangeTree *tree, uint64_t page)
 {
 	RangePath path;

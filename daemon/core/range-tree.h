@@ -34,9 +34,7 @@ void range_tree_init(RangeTree *tree, uint64_t end);
  * in any order; NULL: nobody is told. */
 void range_tree_deinit(RangeTree *tree, void (*gone)(Range *range));
 
-/* The last range that begins at the page or before it; the first one that begins behind it; NULL:
- * none. */
-Range *range_tree_at_or_before(const RangeTree *tree, uint64_t page);
+/* The first range that begins behind the page; NULL: none. */
 Range *range_tree_behind(const RangeTree *tree, uint64_t page);
 
 /* The range that the page lies in; NULL: none. */

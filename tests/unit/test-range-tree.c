@@ -39,7 +39,6 @@ static uint64_t chosen(const RangeTree *tree, RangeWish wish)
 	if (!range_tree_choose(tree, &wish, &place))
 		return UINT64_MAX;
 	cr_assert_eq(place.end, place.first + wish.size);
-	cr_assert_eq(place.before, range_tree_at_or_before(tree, place.first));
 	return place.first;
 }
 
@@ -55,7 +54,6 @@ Test(range_tree, empty)
 	cr_assert_null(range_tree_first(&tree));
 	cr_assert_null(range_tree_last(&tree));
 	cr_assert_null(range_tree_find(&tree, 0));
-	cr_assert_null(range_tree_at_or_before(&tree, 99));
 	cr_assert_null(range_tree_behind(&tree, 0));
 	cr_assert_null(range_tree_meeting(&tree, 0, 100));
 	cr_assert(range_tree_place_at(&tree, 0, 100, &place));
@@ -81,9 +79,6 @@ Test(range_tree, neighbours)
 	cr_assert_eq(range_tree_find(&tree, 39), &a);
 	cr_assert_eq(range_tree_find(&tree, 40), &b);
 	cr_assert_null(range_tree_find(&tree, 50));
-	cr_assert_null(range_tree_at_or_before(&tree, 9));
-	cr_assert_eq(range_tree_at_or_before(&tree, 98), &b);
-	cr_assert_eq(range_tree_at_or_before(&tree, UINT64_MAX), &c);
 	cr_assert_eq(range_tree_behind(&tree, 9), &a);
 	cr_assert_eq(range_tree_behind(&tree, 10), &b);
 	cr_assert_eq(range_tree_behind(&tree, 40), &c);
@@ -374,7 +369,6 @@ static void look(Play *play)
 	Range *behind = model_range(play, index);
 	Range *here = before && before->end > page ? before : NULL;
 
-	expect_same(play, range_tree_at_or_before(tree, page), before);
 	expect_same(play, range_tree_behind(tree, page), behind);
 	expect_same(play, range_tree_find(tree, page), here);
 	expect_same(play, range_tree_meeting(tree, page, end),
