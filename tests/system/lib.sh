@@ -334,6 +334,28 @@ session_kill() {
   exec {in}>&- {out}<&-
 }
 
+## Tools that are told what to do next, a line each
+
+declare -A INPUT
+
+# start_program NAME USER COMMAND...: stdin is a pipe that stays open, what it says NAME.said.
+start_program() {
+  local name=$1 user=$2 in
+  shift 2
+  mkfifo "$PRIVATE/$name.in"
+  : >"$PRIVATE/$name.said"
+  exec_as "$user" "$@" <"$PRIVATE/$name.in" >"$PRIVATE/$name.said" 2>&1 &
+  PROGRAM=$!
+  exec {in}>"$PRIVATE/$name.in"
+  INPUT[$name]=$in
+}
+
+tell() { echo "$2" >&"${INPUT[$1]}" || true; }
+said() { grep -q "$2" "$PRIVATE/$1.said"; }
+
+# The last line "WORD VALUE" that a program has said.
+value() { sed -n "s/^$2 //p" "$PRIVATE/$1.said" | tail -n 1; }
+
 make_users
 copy_programs
 make_folders

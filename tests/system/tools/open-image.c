@@ -2,7 +2,8 @@
 /*
  * open-image SOCKET GUID HANDLE: makes a context, registers, and opens the object through libvail.
  * Prints the statuses, "inode NUMBER", and at each line on stdin "text TEXT": what stands in the
- * object's first bytes then. At the end of stdin it closes the object.
+ * object's first bytes then. A line "write OFFSET TEXT" first writes there, into a mapping. At the
+ * end of stdin it closes the object.
  */
 #include <vail.h>
 
@@ -12,6 +13,16 @@ static void print(const char *what, NTSTATUS status)
 {
 	printf("%s %s\n", what, vail_status_name(status));
 	fflush(stdout);
+}
+
+static void write_text(struct vail_object *object, const char *line)
+{
+	char *text, *data;
+	size_t size, offset = strtoul(line, &text, 10);
+
+	print("map", vail_object_map(object, 0, (void **)&data, &size));
+	text++;
+	memcpy(data + offset, text, strcspn(text, "\n"));
 }
 
 int main(int argc, char **argv)
@@ -37,6 +48,8 @@ int main(int argc, char **argv)
 	printf("writable %d\n", fcntl(vail_object_descriptor(object, 0), F_GETFL) & O_ACCMODE);
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
+		if (strncmp(line, "write ", 6) == 0)
+			write_text(object, line + 6);
 		print("read", vail_object_read(object, 0, 0, text, sizeof(text)));
 		printf("text %.63s\n", text);
 		fflush(stdout);
