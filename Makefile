@@ -218,7 +218,7 @@ check-layers: $(call objects,build,$(PURE_SOURCES))
 
 bench:
 	@tests/install-packages run
-	@$(MAKE) --no-print-directory all build/tests/vaild-bench
+	@$(MAKE) --no-print-directory all build/tests/vaild-bench build/tests/tools/share-image
 	@tests/bench/run
 
 bench-va:

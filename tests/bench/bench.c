@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Measures vaild against a raw socket echo of the same sizes, in alternating rounds of one run, and
- * prints the medians of the per-round ratios. usage: bench SOCKET PID GUID, where PID is the
- * daemon's and GUID a running VM that has a vGPU and whose display client is our user.
+ * prints the medians of the per-round ratios. usage: bench SOCKET PID GUID HANDLE, where PID is the
+ * daemon's, GUID a running VM that has a vGPU and whose display client is our user, and HANDLE an
+ * object that it shares.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,8 +163,8 @@ int main(int argc, char **argv)
 {
 	char register_request[256], describe_request[256];
 
-	if (argc != 4)
-		bench_fail("usage: bench SOCKET PID GUID");
+	if (argc != 5)
+		bench_fail("usage: bench SOCKET PID GUID HANDLE");
 	const char *path = argv[1], *guid = argv[3];
 	pid_t pid = (pid_t)atoi(argv[2]);
 	snprintf(register_request, sizeof(register_request),
@@ -186,5 +187,6 @@ int main(int argc, char **argv)
 	measure(path, pid, "GetInfo", "{\"method\":\"org.varlink.service.GetInfo\"}");
 	measure(path, pid, "RegisterVailProcess", register_request);
 	measure(path, pid, "DescribeVirtualMachine", describe_request);
+	bench_open_objects(path, argv[4]);
 	return EXIT_SUCCESS;
 }

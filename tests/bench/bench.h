@@ -49,6 +49,9 @@ size_t bench_anonymous_memory(pid_t pid);
 /* Opens many connections, uses each once, and prints what one costs. */
 void bench_idle_connections(const char *path, pid_t pid);
 
+/* Opens and closes a shared object as a process that is registered, and prints what that costs. */
+void bench_open_objects(const char *path, const char *handle);
+
 double bench_median(double *values, size_t count);
 
 void bench_pin_to_one_cpu(void);
