@@ -9,6 +9,10 @@
 #include "macros.h"
 #include "proc-file.h"
 
+#define CURRENT  "attr/current"
+#define APPARMOR "attr/apparmor/current"
+#define SMACK    "attr/smack/current"
+
 /* What stands behind "Name:" at the beginning of a line; NULL where no line begins so. */
 static const char *find_line(const char *status, const char *name)
 {
@@ -101,13 +105,37 @@ int proc_status_parse(const char *status, Credentials *ret)
 	return parse_groups(find_line(status, "Groups"), ret->gids[ID_EFFECTIVE], &ret->groups);
 }
 
-/* A label file of /proc/PID/attr. Where no LSM stands behind it the label is empty. */
-static int read_label(int folder, const char *path, char **ret)
+/* Errors of a label file that no LSM stands behind. */
+static bool errno_is_no_label(int error)
+{
+	return error == EINVAL || error == ENOENT || error == EOPNOTSUPP;
+}
+
+static bool label_file_is_served(int folder, const char *path)
 {
 	Buffer file;
 	int error = proc_file_read(folder, path, &file);
 
-	if (error == -EINVAL || error == -ENOENT || error == -EOPNOTSUPP) {
+	buffer_deinit(&file);
+	return error == 0 || !errno_is_no_label(-error);
+}
+
+LabelFiles label_files_find(int folder)
+{
+	return (LabelFiles){
+		.current = label_file_is_served(folder, CURRENT),
+		.apparmor = label_file_is_served(folder, APPARMOR),
+		.smack = label_file_is_served(folder, SMACK),
+	};
+}
+
+/* A label file of /proc/PID/attr. Where no LSM stands behind it the label is empty. */
+static int read_label(int folder, bool is_served, const char *path, char **ret)
+{
+	Buffer file = BUFFER_INIT;
+	int error = is_served ? proc_file_read(folder, path, &file) : -ENOENT;
+
+	if (errno_is_no_label(-error)) {
 		*ret = strdup("");
 		return *ret ? 0 : -ENOMEM;
 	}
@@ -119,14 +147,14 @@ static int read_label(int folder, const char *path, char **ret)
 }
 
 /* The labels of the LSMs that have a folder of their own, as one text. */
-static int read_stacked_labels(int folder, char **ret)
+static int read_stacked_labels(int folder, const LabelFiles *files, char **ret)
 {
 	_cleanup_free_ char *apparmor = NULL;
 	_cleanup_free_ char *smack = NULL;
-	int error = read_label(folder, "attr/apparmor/current", &apparmor);
+	int error = read_label(folder, files->apparmor, APPARMOR, &apparmor);
 
 	if (error == 0)
-		error = read_label(folder, "attr/smack/current", &smack);
+		error = read_label(folder, files->smack, SMACK, &smack);
 	if (error < 0)
 		return error;
 	if (asprintf(ret, "%s\n%s", apparmor, smack) < 0) {
@@ -147,7 +175,7 @@ static int read_status(int folder, Credentials *ret)
 	return error;
 }
 
-int proc_credentials_read(int folder, Credentials *ret)
+int proc_credentials_read(int folder, const LabelFiles *files, Credentials *ret)
 {
 	struct stat user_namespace;
 
@@ -156,9 +184,9 @@ int proc_credentials_read(int folder, Credentials *ret)
 	if (error == 0 && fstatat(folder, "ns/user", &user_namespace, 0) < 0)
 		error = -errno;
 	if (error == 0)
-		error = read_label(folder, "attr/current", &ret->label);
+		error = read_label(folder, files->current, CURRENT, &ret->label);
 	if (error == 0)
-		error = read_stacked_labels(folder, &ret->stacked_labels);
+		error = read_stacked_labels(folder, files, &ret->stacked_labels);
 	if (error < 0) {
 		credentials_deinit(ret);
 		return error;

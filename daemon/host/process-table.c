@@ -8,7 +8,6 @@
 #include <sys/pidfd.h>
 
 #include "own-descriptor.h"
-#include "proc-credentials.h"
 
 static int compare_keys(const HostProcess *a, const HostProcess *b)
 {
@@ -81,12 +80,22 @@ static void on_exit_of_process(evutil_socket_t descriptor, short what, void *con
 	table->exited(table->context, process->key);
 }
 
+static LabelFiles find_label_files(const Roots *roots)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/self", roots->proc);
+	_cleanup_close_ int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return label_files_find(folder);
+}
+
 void process_table_init(ProcessTable *table, struct event_base *base, const Roots *roots,
 			void (*exited)(void *context, ProcessKey key), void *context)
 {
 	*table = (ProcessTable){
 		.base = base,
 		.roots = *roots,
+		.label_files = find_label_files(roots),
 		.exited = exited,
 		.context = context,
 	};
@@ -236,7 +245,8 @@ int host_process_open_folder(const HostProcess *process)
 Evidence host_process_read_credentials(const HostProcess *process, Credentials *ret)
 {
 	_cleanup_close_ int folder = host_process_open_folder(process);
-	int error = folder < 0 ? folder : proc_credentials_read(folder, ret);
+	int error = folder < 0 ? folder
+			       : proc_credentials_read(folder, &process->table->label_files, ret);
 
 	if (!host_process_is_alive(process)) {
 		if (error == 0)

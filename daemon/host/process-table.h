@@ -6,6 +6,7 @@
 #include <event2/event_struct.h>
 
 #include "host.h"
+#include "proc-credentials.h"
 #include "roots.h"
 #include "tree.h"
 
@@ -37,6 +38,7 @@ typedef RB_HEAD(HostProcessPidTree, HostProcess) HostProcessPidTree;
 typedef struct ProcessTable {
 	struct event_base *base;
 	Roots roots;
+	LabelFiles label_files; /* of roots.proc */
 	HostProcessKeyTree by_key;
 	HostProcessPidTree by_pid;
 	ProcessKey last_key;

@@ -15,6 +15,8 @@
 	"Name:\tviewer\nUmask:\t0022\nUid:\t" uid "\nGid:\t" gid "\nFDSize:\t64\nGroups:\t" groups \
 	" \nCapInh:\t0000000000000000\nCapPrm:\t" permitted "\nCapEff:\t" effective "\n"
 
+static const LabelFiles all = { .current = true, .apparmor = true, .smack = true };
+
 #define IDS  "1000\t1001\t1002\t1003"
 #define NONE "0000000000000000"
 
@@ -90,11 +92,11 @@ Test(proc_status, reads_a_very_long_file)
 	fclose(file);
 	/* The namespace is not there, and so all of it is unreadable... */
 	int directory = open(folder, O_PATH | O_CLOEXEC);
-	cr_assert_eq(proc_credentials_read(directory, &credentials), -ENOENT);
+	cr_assert_eq(proc_credentials_read(directory, &all, &credentials), -ENOENT);
 	/* ...until it is. */
 	cr_assert_eq(mkdirat(directory, "ns", 0700), 0);
 	cr_assert_eq(symlinkat("/proc/self/ns/user", directory, "ns/user"), 0);
-	cr_assert_eq(proc_credentials_read(directory, &credentials), 0);
+	cr_assert_eq(proc_credentials_read(directory, &all, &credentials), 0);
 	cr_assert_eq(credentials.groups.count, GROUPS + 1);
 	cr_assert_eq(credentials.effective, UINT64_C(1) << 35);
 	cr_assert_str_eq(credentials.label, "");
@@ -111,7 +113,7 @@ Test(proc_status, reads_this_process)
 	Credentials credentials;
 	int self = open("/proc/self", O_PATH | O_CLOEXEC);
 
-	cr_assert_eq(proc_credentials_read(self, &credentials), 0);
+	cr_assert_eq(proc_credentials_read(self, &all, &credentials), 0);
 	cr_assert_eq(credentials.uids[ID_EFFECTIVE], geteuid());
 	cr_assert_eq(credentials.gids[ID_REAL], getgid());
 	credentials_deinit(&credentials);
