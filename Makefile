@@ -33,6 +33,7 @@ BASE     = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP $(WARNING
 DAEMON_LIBS = -levent_core -ljson-c -lsystemd
 CLIENT_LIBS = -ljson-c
 CTL_LIBS    = $(CLIENT_LIBS) -lpng
+QEMU_LIBS   = $(CLIENT_LIBS) -lsystemd
 
 # The layers, from the inside out. check-layers proves that arrows go one way.
 PROTO  = $(wildcard proto/*.c)
@@ -44,6 +45,8 @@ LIB    = $(wildcard client/lib*.c client/d3dkmt*.c)
 GUARD  = client/libvail-guard.c
 PURE_CTL = $(wildcard client/address-map*.c client/picture*.c client/table*.c)
 CTL    = $(wildcard client/vailctl*.c) $(PURE_CTL)
+PURE_QEMU = client/qemu/damage.c client/qemu/pixman-format.c client/qemu/console.c
+QEMU   = $(wildcard client/qemu/*.c)
 TOOLS  = $(wildcard tests/system/tools/*.c)
 BENCH  = $(wildcard tests/bench/*.c)
 VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
@@ -64,7 +67,8 @@ DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 .PHONY: all run check check-installed check-interop check-kernel lint check-layers bench bench-va \
         help clean sanitized tools fuzz install uninstall
 
-all: build/vaild build/vailctl build/libvail.so build/installed/vailctl
+all: build/vaild build/vailctl build/vail-qemu build/libvail.so build/installed/vailctl \
+     build/installed/vail-qemu
 	@:
 
 ## Programs
@@ -90,6 +94,15 @@ build/installed/vailctl: $(call objects,build,$(PROTO) $(CTL)) build/libvail.so
 	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
 	    -Wl,-rpath,'$$ORIGIN/../lib' $(CTL_LIBS)
 
+build/vail-qemu: $(call objects,build,$(PROTO) $(QEMU)) build/libvail.so
+	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
+	    -Wl,-rpath,'$$ORIGIN' $(QEMU_LIBS)
+
+build/installed/vail-qemu: $(call objects,build,$(PROTO) $(QEMU)) build/libvail.so
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
+	    -Wl,-rpath,'$$ORIGIN/../lib' $(QEMU_LIBS)
+
 build/sanitized/vaild: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN))
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
 
@@ -100,10 +113,13 @@ build/sanitized/libvail.so.0: $(call objects,build/sanitized,$(PROTO) $(LIB)) cl
 build/sanitized/vailctl: $(call objects,build/sanitized,$(PROTO) $(LIB) $(CTL))
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(CTL_LIBS)
 
+build/sanitized/vail-qemu: $(call objects,build/sanitized,$(PROTO) $(LIB) $(QEMU))
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(QEMU_LIBS)
+
 ## Tests
 
 # The library is linked as its users see it, for its inner names are those of the daemon, too.
-build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(GUARD) $(UNIT)) \
+build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(PURE_QEMU) $(GUARD) $(UNIT)) \
                         build/sanitized/libvail.so.0
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../sanitized' $(DAEMON_LIBS) -lpng \
@@ -120,7 +136,10 @@ build/tests/replay-%: build/sanitized/tests/fuzz/fuzz-%.o build/sanitized/tests/
 
 build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
 	@mkdir -p $(@D)
-	$(QUIET)$(CC) -o $@ $(filter %.o,$^) -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/../..'
+	$(QUIET)$(CC) -o $@ $(filter %.o,$^) -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/../..' \
+	    $(TOOL_LIBS)
+
+build/tests/tools/same-picture: TOOL_LIBS = -lpng
 
 # The one tool that has a piece of the daemon in it.
 build/tests/tools/judge-descriptor: build/daemon/host/descriptor-facts.o
@@ -153,7 +172,7 @@ build/sanitized/%.o: %.c
 	$(QUIET)$(CC) $(BASE) -O1 -g $(SANITIZE) $(INCLUDES_FOR) -c -o $@ $<
 
 INCLUDES_FOR = $(INCLUDES)
-build/client/%.o build/sanitized/client/%.o: INCLUDES_FOR = -iquote proto -iquote client
+build/client/%.o build/sanitized/client/%.o: INCLUDES_FOR = -iquote proto -iquote client -Iclient
 build/tests/%.o build/sanitized/tests/%.o: INCLUDES_FOR = $(INCLUDES) -iquote tests/unit -iquote client -Iclient
 
 # Each interface file becomes a C string, line by line, so that a compiler's error names its line.
@@ -208,7 +227,7 @@ check-kernel:
 tools: $(TOOL_PROGRAMS)
 	@:
 
-sanitized: build/sanitized/vaild build/sanitized/vailctl $(TEST_PROGRAMS)
+sanitized: build/sanitized/vaild build/sanitized/vailctl build/sanitized/vail-qemu $(TEST_PROGRAMS)
 
 lint:
 	@tests/lint
@@ -294,7 +313,7 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'make                build/vaild, build/vailctl, build/libvail.so'
+	@echo 'make                build/vaild, build/vailctl, build/vail-qemu, build/libvail.so'
 	@echo 'make run            install what is missing, build, and show the main job on a real QEMU guest'
 	@echo 'make check          install what is missing, build with sanitizers, and run all tests'
 	@echo "make check-interop  systemd's varlinkctl against the daemon, from a Debian 13 that it downloads"

@@ -334,6 +334,14 @@ session_kill() {
   exec {in}>&- {out}<&-
 }
 
+## Guests
+
+# boot_sector: makes one of the code on stdin, of at most 510 bytes.
+boot_sector() {
+  (cat && head -c 510 /dev/zero) | head -c 510
+  printf '\x55\xaa'
+}
+
 ## Tools that are told what to do next, a line each
 
 declare -A INPUT

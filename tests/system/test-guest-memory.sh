@@ -13,20 +13,18 @@ PLACE=$((0x9000)) # of what the guest writes, in its physical memory
 TEXT="what the guest's processor wrote, and its answer"
 ANSWER=${#TEXT} # it answers the byte behind the text in the one after that
 
-# A boot sector: writes the text, and then, at each tick of its clock, answers.
-boot_sector() {
+# Writes the text, and then, at each tick of its clock, answers.
+guest_code() {
   printf '\x31\xc0\x8e\xc0\x8e\xd8'             # xor ax,ax; mov es,ax; mov ds,ax
   printf '\xbe\x1e\x7c\xbf\x00\x90\xb9\x30\x00' # mov si,7c1e; mov di,9000; mov cx,30
   printf '\xfc\xf3\xa4\xfb'                     # cld; rep movsb; sti
   printf '\xf4\xa0\x30\x90\x34\x20\xa2\x31\x90' # hlt; mov al,[9030]; xor al,20; mov [9031],al
   printf '\xeb\xf5%s' "$TEXT"                   # jmp to hlt
-  head -c $((510 - 0x1e - ${#TEXT})) /dev/zero
-  printf '\x55\xaa'
 }
 
 start_guest() {
   mkdir "$PRIVATE/guest"
-  boot_sector >"$PRIVATE/guest/disk"
+  guest_code | boot_sector >"$PRIVATE/guest/disk"
   chown -R vail-vmm "$PRIVATE/guest"
   exec_as vail-vmm qemu-system-x86_64 -accel tcg -display none -nodefaults -no-user-config \
     -object memory-backend-memfd,id=ram,size=64M,share=on -machine pc,memory-backend=ram \

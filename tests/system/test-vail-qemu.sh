@@ -1,0 +1,179 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# vail-qemu between this machine's own QEMU and the daemon. Debian 12's passes bytes and no memory,
+# so this is the path that copies; what newer ones do is seen on one.
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+GUID=ffffffff-ffff-4fff-8fff-ffffffffffff
+VAIL_QEMU=$ROOT/build/sanitized/vail-qemu
+QMP=$PRIVATE/guest/qmp
+
+# At each key the guest changes from text to graphics with a pattern, or back.
+guest_code() {
+  printf '\x30\xe4\xcd\x16\xb8\x13\x00\xcd\x10' # xor ah,ah; int 16; mov ax,13; int 10
+  printf '\xb8\x00\xa0\x8e\xc0\x31\xff\x31\xc9' # mov ax,a000; mov es,ax; xor di,di; xor cx,cx
+  printf '\x88\xc8\xaa\xe2\xfb'                 # mov al,cl; stosb; loop to mov
+  printf '\x30\xe4\xcd\x16\xb8\x03\x00\xcd\x10' # xor ah,ah; int 16; mov ax,3; int 10
+  printf '\xeb\xde'                             # jmp to the beginning
+}
+
+# start_guest OPTION...
+start_guest() {
+  rm -f "$QMP"
+  qemu-system-x86_64 -accel tcg -m 64 -nodefaults -no-user-config -vga none \
+    -drive "file=$PRIVATE/guest/disk,format=raw,if=ide" -qmp "unix:$QMP,server=on,wait=off" "$@" 2>"$PRIVATE/qemu.log" &
+  QEMU=$!
+  within 10 test -S "$QMP" || not_ok "$NAME: QEMU starts" "$(cat "$PRIVATE/qemu.log")"
+}
+
+with_display() {
+  start_guest -name "a guest" -uuid "$GUID" -display dbus,p2p=yes -device virtio-vga
+}
+
+# start_agent OPTION...
+start_agent() {
+  "$VAIL_QEMU" --qmp "$QMP" --socket "$SOCKET" "$@" 2>"$PRIVATE/agent.log" &
+  AGENT=$!
+}
+
+# agent_ends CHECK EXIT-STATUS PATTERN: what it says last.
+agent_ends() {
+  local status=0
+  within 10 is_gone_or_zombie "$AGENT" || true
+  kill -KILL "$AGENT" 2>/dev/null || true
+  wait "$AGENT" || status=$?
+  expect_equal "$1: exit status" "$2" "$status"
+  expect_match "$1: a sentence" "$3" "$(cat "$PRIVATE/agent.log")"
+}
+
+is_gone_or_zombie() { ! grep -q '^State:	[^Z]' "/proc/$1/status" 2>/dev/null; }
+
+# monitor COMMAND...: QEMU's answers.
+monitor() {
+  printf '%s\n' '{"execute":"qmp_capabilities"}' "$@" | socat -t2 - "UNIX-CONNECT:$QMP"
+}
+
+objects() { "${CTL[@]}" --json objects | jq -r ".sharedObjects[] | $1"; }
+console_handle() { objects 'select(.object.name == "console 0") | .handle'; }
+console_is() { [ "$(objects 'select(.object.name == "console 0") | "\(.object.width)x\(.object.height)"')" = "$1" ]; }
+
+# What the guest shows, as who is registered for it sees it, is what QEMU says that it shows.
+is_what_qemu_shows() {
+  monitor '{"execute":"screendump","arguments":{"filename":"'"$PRIVATE/guest/dump.png"'","format":"png"}}' \
+    >/dev/null
+  rm -f "$PRIVATE/pictures/console.png"
+  run_as vail-alice "$PRIVATE/build/vailctl" --socket "$SOCKET" save "$(console_handle)" \
+    "$PRIVATE/pictures/console.png" 2>"$PRIVATE/save.log" &&
+    "$TOOLS/same-picture" "$PRIVATE/pictures/console.png" "$PRIVATE/guest/dump.png" \
+      2>>"$PRIVATE/save.log"
+}
+
+brings_the_guest_in() {
+  with_display
+  start_agent --user vail-alice
+  expect "vail-qemu shares the guest's screen" within 20 console_is 720x400
+  expect_equal "the VM is QEMU's, with a vGPU" "a guest $QEMU 1" \
+    "$("${CTL[@]}" --json list | jq -r '.virtualMachines[] | "\(.name) \(.vmmPid) \(.virtualGpus | length)"')"
+  expect_equal "for its display client to read" "read true true" \
+    "$(objects '"\(.object.access) \(.memory.sizeSealed) \(.memory.accessEnforced)"')"
+  expect "what is shared is what QEMU shows" within 10 is_what_qemu_shows
+  expect_equal "it says once that this QEMU makes it copy" 1 \
+    "$(grep -c 'each change is copied' "$PRIVATE/agent.log")"
+}
+
+follows_changes() {
+  local handle
+  handle=$(console_handle)
+  press_key
+  expect "another mode is another object" within 20 console_is_other_than "$handle"
+  expect "which is what QEMU shows" within 10 is_what_qemu_shows
+  press_key
+  expect "and back" within 20 console_is 720x400
+  expect "to what QEMU shows" within 10 is_what_qemu_shows
+}
+
+press_key() {
+  monitor '{"execute":"send-key","arguments":{"keys":[{"type":"qcode","data":"a"}]}}' >/dev/null
+}
+
+console_is_other_than() { [ -n "$(console_handle)" ] && [ "$(console_handle)" != "$1" ]; }
+no_object() { [ -z "$(console_handle)" ]; }
+
+# What happens to the VM at vaild reaches the agent.
+follows_vaild() {
+  "${CTL[@]}" vm quarantine "$GUID" --reason "seen at work" >/dev/null
+  expect "in quarantine nothing is shared" within 5 no_object
+  "${CTL[@]}" vm release "$GUID" >/dev/null
+  expect "it is shared again when that is lifted" within 5 console_is 720x400
+  kill_hard "$DAEMON"
+  expect "it waits for a daemon that is lost" within 5 grep -q 'waiting for it' "$PRIVATE/agent.log"
+  start_daemon
+  expect "and brings all in anew" within 10 console_is 720x400
+  expect "as it was" within 10 is_what_qemu_shows
+}
+
+# A second agent finds the VM there, and is its agent from then on.
+begins_again() {
+  kill_hard "$AGENT"
+  expect "an agent that is gone shares nothing" within 5 no_object
+  start_agent
+  expect "the next one takes over" within 20 console_is 720x400
+  expect "for the display client that was named before" within 10 is_what_qemu_shows
+}
+
+ends_with_qemu() {
+  kill_hard "$QEMU"
+  agent_ends "QEMU is killed" 0 'QEMU has ended$'
+  expect "and so is the VM" within 5 running_are ""
+}
+
+# refused CHECK PATTERN OPTION...: a QEMU that it cannot work with.
+refused() {
+  local check=$1 pattern=$2
+  shift 2
+  start_guest "$@"
+  start_agent
+  agent_ends "$check" 1 "$pattern"
+  kill_hard "$QEMU"
+}
+
+says_what_is_missing() {
+  refused "a QEMU without a D-Bus display" 'start it with -display dbus,p2p=yes' -display none \
+    -uuid "$GUID" -device virtio-vga
+  refused "a QEMU without a UUID" 'start QEMU with -uuid' -display dbus,p2p=yes -device virtio-vga
+  refused "a QEMU without a screen" 'give it a virtual GPU' -display dbus,p2p=yes -uuid "$GUID"
+  rm -f "$QMP"
+  start_agent
+  agent_ends "no QEMU" 1 'cannot connect to QEMU.s monitor .*No such file'
+  socat UNIX-LISTEN:"$QMP",unlink-close=0 SYSTEM:'echo hello' &
+  within 5 test -S "$QMP"
+  start_agent
+  agent_ends "something that is no monitor" 1 'is no QEMU monitor'
+}
+
+# Who may not bring a VM in, and was not made its agent, is told so.
+not_everybody() {
+  with_display
+  chmod 777 "$QMP"
+  run_as vail-bob "$PRIVATE/vail-qemu" --qmp "$QMP" --socket "$SOCKET" 2>"$PRIVATE/agent.log" &
+  AGENT=$!
+  agent_ends "somebody who may not" 1 'vaild does not let the virtual machine be watched'
+  kill_hard "$QEMU"
+}
+
+mkdir -m 777 "$PRIVATE/pictures" "$PRIVATE/guest"
+cp "$VAIL_QEMU" "$PRIVATE/vail-qemu"
+guest_code | boot_sector >"$PRIVATE/guest/disk"
+start_daemon
+brings_the_guest_in
+follows_changes
+follows_vaild
+begins_again
+ends_with_qemu
+says_what_is_missing
+not_everybody
+expect_clean_stop
+finish

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What vail-qemu makes of what QEMU says of a console. The agent is played by the test: it notes
+ * what is shared, and looks at the memory then.
+ */
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fake-server.h"
+#include "qemu/console.h"
+#include "qemu/pixman-format.h"
+#include "qemu/say.h"
+
+#define XRGB 0x20020888u
+#define ARGB 0x20028888u
+
+TestSuite(qemu_console);
+
+/* ---- The agent, as far as a console sees it ---- */
+
+static unsigned int shared, unshared, said;
+
+void agent_add(Agent *agent, Surface *surface)
+{
+	LIST_INSERT_HEAD(&agent->surfaces, surface, entries);
+}
+
+void agent_remove(Agent *agent, Surface *surface)
+{
+	agent_unshare(agent, surface);
+	LIST_REMOVE(surface, entries);
+}
+
+void agent_share(Agent *agent, Surface *surface)
+{
+	agent_unshare(agent, surface);
+	cr_assert(surface_is_shown(surface));
+	snprintf(surface->handle, sizeof(surface->handle), "%032u", ++shared);
+}
+
+void agent_unshare(Agent *agent, Surface *surface)
+{
+	(void)agent;
+	if (surface_is_shared(surface))
+		unshared++;
+	surface->handle[0] = '\0';
+	surface->damage.count = 0;
+}
+
+void say(const char *format, ...)
+{
+	(void)format;
+	said++;
+}
+
+/* ---- */
+
+typedef struct Stage {
+	Agent agent;
+	Console console;
+	size_t descriptors;
+} Stage;
+
+static void stage_init(Stage *stage)
+{
+	*stage = (Stage){ .descriptors = count_open_descriptors() };
+	shared = unshared = said = 0;
+	LIST_INIT(&stage->agent.surfaces);
+	console_init(&stage->console, 3, &stage->agent);
+}
+
+/* Whatever was shown, nothing is left of it. */
+static void stage_deinit(Stage *stage)
+{
+	console_deinit(&stage->console);
+	cr_assert_eq(shared, unshared);
+	cr_assert(LIST_EMPTY(&stage->agent.surfaces));
+	cr_assert_eq(count_open_descriptors(), stage->descriptors);
+}
+
+static Pixels pixels(uint32_t width, uint32_t height, uint32_t format, const void *data,
+		     size_t size)
+{
+	return (Pixels){ .width = width,
+			 .height = height,
+			 .stride = 4 * width,
+			 .format = format,
+			 .data = data,
+			 .size = size };
+}
+
+/* The pixel of the screen, as who opens it would read it. */
+static uint32_t pixel_of(const Surface *surface, uint32_t x, uint32_t y)
+{
+	const VailPlane *plane = &surface->object.planes[0];
+	uint32_t pixel = 0;
+
+	cr_assert_eq(pread(plane->descriptor, &pixel, sizeof(pixel),
+			   (off_t)(plane->offset + y * plane->stride + 4 * x)),
+		     (ssize_t)sizeof(pixel));
+	return pixel;
+}
+
+Test(qemu_console, memory_is_shared_as_it_is)
+{
+	Stage stage;
+	const Surface *screen = &stage.console.screen;
+	int memory = memfd_create("screen", MFD_CLOEXEC);
+	SharedPixels map = { .descriptor = memory,
+			     .offset = 4096,
+			     .width = 64,
+			     .height = 32,
+			     .stride = 256,
+			     .format = pixman_format_to_drm(XRGB) };
+
+	cr_assert_eq(ftruncate(memory, 4096 + 32 * 256), 0);
+	stage_init(&stage);
+	console_show_memory(&stage.console, &map);
+	cr_assert_str_eq(screen->object.name, "console 3");
+	cr_assert_eq(screen->object.planes[0].offset, 4096u);
+	cr_assert_eq(screen->object.format, VAIL_FORMAT('X', 'R', '2', '4'));
+	close(memory); /* it was QEMU's message's */
+	cr_assert_eq(pixel_of(screen, 63, 31), 0u);
+	console_damage(&stage.console, (int32_t[]){ -1, -1, 3, 4 });
+	console_damage(&stage.console, (int32_t[]){ 64, 0, 3, 4 });
+	cr_assert_eq(screen->damage.count, 1u);
+	cr_assert_eq(screen->damage.rectangles[0].height, 3u);
+	console_disable(&stage.console);
+	cr_assert_not(surface_is_shown(screen));
+	console_damage(&stage.console, (int32_t[]){ 0, 0, 3, 4 });
+	cr_assert_eq(screen->damage.count, 0u);
+	stage.descriptors--; /* memory, which was there before */
+	stage_deinit(&stage);
+}
+
+Test(qemu_console, memory_of_an_unknown_format_is_not_shared)
+{
+	Stage stage;
+
+	stage_init(&stage);
+	console_show_memory(
+		&stage.console,
+		&(SharedPixels){ .descriptor = 0, .width = 1, .height = 1, .stride = 4 });
+	cr_assert_not(surface_is_shown(&stage.console.screen));
+	cr_assert_eq(said, 1u);
+	stage_deinit(&stage);
+}
+
+Test(qemu_console, bytes_are_kept_in_one_memory_a_mode)
+{
+	static const uint32_t first[6] = { 1, 2, 3, 4, 5, 6 }, part[2] = { 7, 8 };
+	Stage stage;
+	Console *console = &stage.console;
+	Pixels screen = pixels(3, 2, XRGB, first, sizeof(first));
+	Pixels column = pixels(1, 2, XRGB, part, sizeof(part));
+
+	stage_init(&stage);
+	console_show_pixels(console, &screen);
+	console_copy_pixels(console, 2, 0, &column);
+	cr_assert_eq(shared, 1u);
+	cr_assert_eq(said, 1u, "that it is copied");
+	cr_assert_eq(pixel_of(&console->screen, 0, 1), 4u);
+	cr_assert_eq(pixel_of(&console->screen, 2, 0), 7u);
+	cr_assert_eq(pixel_of(&console->screen, 2, 1), 8u);
+	cr_assert_eq(console->screen.damage.count, 1u);
+	console_show_pixels(console, &screen); /* the same mode: the same object */
+	cr_assert_eq(shared, 1u);
+	cr_assert_eq(pixel_of(&console->screen, 2, 0), 3u);
+	screen = pixels(2, 3, XRGB, first, sizeof(first));
+	console_show_pixels(console, &screen);
+	cr_assert_eq(shared, 2u);
+	cr_assert_eq(unshared, 1u);
+	cr_assert_eq(said, 1u);
+	stage_deinit(&stage);
+}
+
+/* Whatever QEMU says, nothing beyond its bytes is read, and nothing beyond the screen written. */
+Test(qemu_console, bytes_that_do_not_fit_are_not_copied)
+{
+	static const uint32_t some[6] = { 0 };
+	Stage stage;
+	Console *console = &stage.console;
+	Pixels good = pixels(3, 2, XRGB, some, sizeof(some));
+	Pixels wrong[] = { good, good, good, good, good, good };
+
+	stage_init(&stage);
+	wrong[0].size--;
+	wrong[1].width = 4;
+	wrong[2].height = 3;
+	wrong[3].stride = 11;
+	wrong[4].height = UINT32_MAX;
+	wrong[5].width = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		console_show_pixels(console, &wrong[i]);
+	cr_assert_eq(shared, 0u);
+	console_show_pixels(console, &good);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		console_copy_pixels(console, 0, 0, &wrong[i]);
+	cr_assert_not(console->is_stale);
+	cr_assert_eq(console->screen.damage.count, 0u);
+	stage_deinit(&stage);
+}
+
+/* An older QEMU changes its mode without a word, and sends parts of the new screen. */
+Test(qemu_console, another_mode_makes_the_copy_stale)
+{
+	static const uint32_t some[12] = { 0 };
+	Stage stage;
+	Console *console = &stage.console;
+	Pixels screen = pixels(3, 2, XRGB, some, 24), row = pixels(4, 1, XRGB, some, 16);
+	Pixels other = pixels(1, 1, ARGB, some, 4);
+
+	stage_init(&stage);
+	console_check_size(console, 3, 2);
+	console_show_pixels(console, &screen);
+	console_check_size(console, 3, 2);
+	cr_assert_not(console->is_stale);
+	console_copy_pixels(console, 0, 0, &row);
+	cr_assert(console->is_stale);
+	console_show_pixels(console, &screen);
+	cr_assert_not(console->is_stale);
+	console_copy_pixels(console, 0, 0, &other);
+	cr_assert(console->is_stale);
+	console_show_pixels(console, &screen);
+	console_check_size(console, 3, 3);
+	cr_assert(console->is_stale);
+	stage_deinit(&stage);
+}
+
+Test(qemu_console, a_cursor_has_its_place_behind_its_image)
+{
+	static const uint32_t image[4] = { 0xff000001, 2, 3, 4 };
+	Stage stage;
+	Surface *cursor = &stage.console.cursor;
+	Pixels look = pixels(2, 2, ARGB, image, sizeof(image));
+	CursorPlace place;
+
+	stage_init(&stage);
+	console_move_cursor(&stage.console, 30, 40, true);
+	cr_assert_not(surface_is_shown(cursor));
+	console_define_cursor(&stage.console, 1, 1, &look);
+	cr_assert_str_eq(cursor->object.name, "console 3 cursor");
+	cr_assert_eq(pixel_of(cursor, 0, 0), 0xff000001u);
+	console_move_cursor(&stage.console, -5, 6, true);
+	console_define_cursor(&stage.console, 0, 1, &look);
+	cr_assert_eq(shared, 1u);
+	cr_assert_eq(cursor->damage.count, 1u);
+	cr_assert_eq(pread(cursor->object.planes[0].descriptor, &place, sizeof(place), 16),
+		     (ssize_t)sizeof(place));
+	cr_assert(place.x == -5 && place.y == 6 && place.is_visible && place.hot_x == 0 &&
+		  place.hot_y == 1);
+	look.width = 513;
+	console_define_cursor(&stage.console, 0, 1, &look);
+	cr_assert_eq(shared, 1u);
+	stage_deinit(&stage);
+}
+
+Test(qemu_console, formats_have_their_names_in_drm)
+{
+	cr_assert_eq(pixman_format_to_drm(XRGB), VAIL_FORMAT('X', 'R', '2', '4'));
+	cr_assert_eq(pixman_format_to_drm(0x20038888), VAIL_FORMAT('A', 'B', '2', '4'));
+	cr_assert_eq(pixman_format_to_drm(0x10020565), VAIL_FORMAT('R', 'G', '1', '6'));
+	cr_assert_eq(pixman_format_to_drm(0), 0u);
+	cr_assert_eq(pixman_format_size(XRGB), 4u);
+	cr_assert_eq(pixman_format_size(0x10020565), 2u);
+}
