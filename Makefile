@@ -252,12 +252,14 @@ fuzz: build/fuzz/fuzz-session
 
 ## Installing
 
-MANUALS = daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 client/libvail.3
+MANUALS = daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 client/libvail.3 \
+          client/vail-qemu.1
 
 # mode:source:destination, one a file; what ends in .in has its @names@ filled in.
 INSTALLED = \
     755:build/vaild:$(sbindir)/vaild \
     755:build/installed/vailctl:$(bindir)/vailctl \
+    755:build/installed/vail-qemu:$(bindir)/vail-qemu \
     755:systemd/write-metrics.in:$(libexecdir)/vaild/write-metrics \
     644:build/libvail.so.0:$(libdir)/libvail.so.0 \
     644:client/vail.pc.in:$(pcdir)/vail.pc \
@@ -268,6 +270,7 @@ INSTALLED = \
     644:systemd/vaild.service.in:$(systemddir)/systemd/system/vaild.service \
     644:systemd/vaild-metrics.service.in:$(systemddir)/systemd/system/vaild-metrics.service \
     644:systemd/vaild-metrics.timer:$(systemddir)/systemd/system/vaild-metrics.timer \
+    644:systemd/vail-qemu@.service.in:$(systemddir)/systemd/system/vail-qemu@.service \
     644:systemd/vaild.catalog:$(systemddir)/systemd/catalog/vaild.catalog \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \

@@ -8,7 +8,8 @@
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-PAGES=(daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 client/libvail.3)
+PAGES=(daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 client/libvail.3
+  client/vail-qemu.1)
 GUID=17171717-1717-4717-8717-171717171717
 
 # example PAGE NAME: its text, as a reader sees it.
@@ -38,7 +39,7 @@ rendering() {
 names_each() {
   local check=$1 page=$ROOT/$2 name missing=
   shift 2
-  expect "$check: there are some" [ $# -gt 10 ]
+  expect "$check: there are some" [ $# -gt 3 ]
   for name; do
     grep -qE -- "^\..*(Cm|Fl|Fn|,) $name( |\$)" "$page" || missing="$missing $name"
   done
@@ -56,6 +57,9 @@ completeness() {
   mapfile -t options < <(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p' \
     "$ROOT/client/vailctl-options.c" | sed 's/-/\\\\-/g; s/^/\\\\-/')
   names_each "vailctl.1 names each option" client/vailctl.1 "${options[@]}"
+  mapfile -t options < <(sed -nE 's/.*"([a-z]+)", (required|no)_argument.*/\1/p' \
+    "$ROOT/client/qemu/vail-qemu.c")
+  names_each "vail-qemu.1 names each option" client/vail-qemu.1 "${options[@]/#/\\\\-}"
   mapfile -t functions < <(nm -D --defined-only "$ROOT/build/libvail.so" |
     sed -n 's/.* T \(.*\)@@.*/\1/p')
   names_each "libvail.3 names each function" client/libvail.3 "${functions[@]}"

@@ -74,8 +74,9 @@ log_has() {
 installing() {
   expect "make install" quietly make -s -C "$ROOT" install DESTDIR="$BOX_ROOT" prefix=/usr
   expect_equal "the units are sound, says systemd-analyze" "" \
-    "$(box systemd-analyze verify "$UNITS"/vaild{.socket,.service,-metrics.service,-metrics.timer} 2>&1)"
-  for unit in vaild vaild-metrics; do
+    "$(box systemd-analyze verify "$UNITS"/vaild{.socket,.service,-metrics.service,-metrics.timer} \
+      "$UNITS/vail-qemu@.service" 2>&1)"
+  for unit in vaild vaild-metrics vail-qemu@; do
     expect "$unit.service is tightly closed, says systemd-analyze" quietly \
       systemd-analyze security --offline=true --threshold=15 "$BOX_ROOT$UNITS/$unit.service"
   done
@@ -353,6 +354,34 @@ metrics() {
   fi
 }
 
+# The agent of a guest, in its unit's own sandbox, for a QEMU of another user's.
+guest_screen() {
+  local guest=/run/guest unit=vail-qemu@run-guest-qmp.service
+
+  box install -d -o vail-vmm -m 700 "$guest"
+  box systemd-run --quiet --unit guest -p User=vail-vmm qemu-system-x86_64 -accel tcg -nodefaults \
+    -vga none -device virtio-vga -display dbus,p2p=yes -uuid "$UNKNOWN" \
+    -qmp "unix:$guest/qmp,server=on,wait=off"
+  expect "QEMU has a monitor" within 10 box test -S "$guest/qmp"
+  expect_match "without a display client it says that it wants one" 'name the user whose viewer' \
+    "$(box vail-qemu --qmp "$guest/qmp" 2>&1)"
+  box mkdir -p "/run/systemd/system/vail-qemu@.service.d"
+  printf '[Service]\nEnvironment="VAIL_QEMU_OPTIONS=--user vail-alice"\n' |
+    box tee "/run/systemd/system/vail-qemu@.service.d/user.conf" >/dev/null
+  box systemctl daemon-reload
+  expect "vail-qemu@.service starts" quietly box systemctl start "$unit"
+  expect "the guest's screen is shared" within 10 box_shares "console 0"
+  box systemctl kill --signal KILL guest.service
+  expect "with QEMU it ends" within 10 has_ended "$unit"
+  expect_equal "well" success "$(property Result "$unit")"
+}
+
+box_shares() {
+  [ "$(box vailctl --json objects | jq -r '.sharedObjects[].object.name')" = "$1" ]
+}
+
+has_ended() { [ "$(property ActiveState "$1")" = inactive ]; }
+
 # Nothing that systemd or the daemon had to complain of, but what was provoked.
 no_complaints() {
   box journalctl --sync
@@ -377,6 +406,7 @@ descriptors_from_before
 watchdog
 in_a_user_namespace
 metrics
+guest_screen
 no_complaints
 box_log_on_failure
 finish
