@@ -237,7 +237,7 @@ check-layers: $(call objects,build,$(PURE_SOURCES))
 
 bench:
 	@tests/install-packages run
-	@$(MAKE) --no-print-directory all build/tests/vaild-bench build/tests/tools/share-image
+	@$(MAKE) --no-print-directory all build/tests/vaild-bench build/tests/tools/share-object
 	@tests/bench/run
 
 bench-va:

@@ -150,6 +150,10 @@ holds() {
   readlink "/proc/$1/fd/"* 2>/dev/null | grep -- "$2" >/dev/null
 }
 
+# How many descriptors the daemon has.
+descriptors() { find "/proc/$DAEMON/fd" -mindepth 1 2>/dev/null | wc -l; }
+descriptors_are() { [ "$(descriptors)" -eq "$1" ]; }
+
 # kill_hard PID: of a child of ours, which is gone afterwards.
 kill_hard() {
   kill -KILL "$1"
@@ -303,11 +307,17 @@ declare -A SESSION_PID SESSION_IN SESSION_OUT
 
 # session_open NAME USER [WRAPPER...]
 session_open() {
+  local name=$1 user=$2
+  shift 2
+  session_open_with "$name" "$user" "$@" socat - "UNIX-CONNECT:$SOCKET" 2>/dev/null
+}
+
+# session_open_with NAME USER COMMAND...: a program of our own that answers each line with one.
+session_open_with() {
   local name=$1 user=$2 in out
   shift 2
   mkfifo "$PRIVATE/$name.in" "$PRIVATE/$name.out"
-  exec_as "$user" "$@" socat - "UNIX-CONNECT:$SOCKET" \
-    <>"$PRIVATE/$name.in" >"$PRIVATE/$name.out" 2>/dev/null &
+  exec_as "$user" "$@" <>"$PRIVATE/$name.in" >"$PRIVATE/$name.out" &
   SESSION_PID[$name]=$!
   exec {out}<"$PRIVATE/$name.out" {in}>"$PRIVATE/$name.in"
   SESSION_IN[$name]=$in
@@ -328,6 +338,12 @@ session_status() {
   STATUS=$(statuses <<<"$REPLY")
 }
 
+# expect_reply CHECK EXPECTED NAME REQUEST: the whole answer.
+expect_reply() {
+  session_ask "$3" "$4"
+  expect_equal "$1" "$2" "$REPLY"
+}
+
 session_kill() {
   local in=${SESSION_IN[$1]} out=${SESSION_OUT[$1]}
   kill_hard "${SESSION_PID[$1]}" 2>/dev/null || true
@@ -341,28 +357,6 @@ boot_sector() {
   (cat && head -c 510 /dev/zero) | head -c 510
   printf '\x55\xaa'
 }
-
-## Tools that are told what to do next, a line each
-
-declare -A INPUT
-
-# start_program NAME USER COMMAND...: stdin is a pipe that stays open, what it says NAME.said.
-start_program() {
-  local name=$1 user=$2 in
-  shift 2
-  mkfifo "$PRIVATE/$name.in"
-  : >"$PRIVATE/$name.said"
-  exec_as "$user" "$@" <"$PRIVATE/$name.in" >"$PRIVATE/$name.said" 2>&1 &
-  PROGRAM=$!
-  exec {in}>"$PRIVATE/$name.in"
-  INPUT[$name]=$in
-}
-
-tell() { echo "$2" >&"${INPUT[$1]}" || true; }
-said() { grep -q "$2" "$PRIVATE/$1.said"; }
-
-# The last line "WORD VALUE" that a program has said.
-value() { sed -n "s/^$2 //p" "$PRIVATE/$1.said" | tail -n 1; }
 
 make_users
 copy_programs

@@ -43,31 +43,31 @@ guest_has() {
 }
 
 share_guest_memory() {
-  start_program agent vail-vmm "$TOOLS/share-guest-memory" "$SOCKET" "$GUID" "$QEMU" "$PLACE"
+  session_open_with agent vail-vmm "$TOOLS/share-guest-memory" "$SOCKET" "$GUID" "$QEMU" "$PLACE"
   expect_equal "QEMU's VM" STATUS_SUCCESS "$(add_vm "$GUID" "$QEMU" "$ALICE_CLIENT")"
   assign_gpu "$GUID" >/dev/null
   expect_equal "its agent, which is no VMM" STATUS_SUCCESS "$(ask root \
     "$(call io.vaild.Machine.UpdateVirtualMachine \
-      "{\"virtualMachineGuid\":\"$GUID\",\"agent\":{\"pid\":$PROGRAM}}")" | statuses)"
-  tell agent go
-  expect "shares the guest's RAM" within 10 said agent '^inode '
-  HANDLE=$(value agent handle)
+      "{\"virtualMachineGuid\":\"$GUID\",\"agent\":{\"pid\":${SESSION_PID[agent]}}}")" | statuses)"
+  session_ask agent go
+  read -r STATUS HANDLE INODE <<<"$REPLY"
+  expect_equal "shares the guest's RAM" STATUS_SUCCESS "$STATUS"
 }
 
-# answered TEXT: the viewer reads until it stands there; the guest needs its time to boot.
-answered() {
-  tell viewer read
-  said viewer "^text $1"
+# reads TEXT: the guest needs its time to boot, and to answer.
+reads() {
+  session_ask viewer "read 0"
+  [[ $REPLY == "STATUS_SUCCESS $1"* ]]
 }
 
 both_ways() {
-  start_program viewer vail-alice "$TOOLS/open-image" "$SOCKET" "$GUID" "$HANDLE"
-  expect "the registered viewer opens it" within 10 said viewer '^writable '
-  expect_equal "it is QEMU's own memory, for reading and writing" "$(value agent inode) 2" \
-    "$(value viewer inode) $(value viewer writable)"
-  expect "it reads what the guest wrote" within 20 answered "$TEXT"
-  tell viewer "write $ANSWER v"
-  expect "the guest answers what it writes" within 10 answered "${TEXT}vV"
+  session_open_with viewer vail-alice "$TOOLS/open-object" "$SOCKET" "$GUID"
+  expect_reply "the viewer is registered" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
+  expect_reply "and opens QEMU's own memory" "STATUS_SUCCESS $INODE:readWrite" \
+    viewer "open $HANDLE"
+  expect "it reads what the guest wrote" within 20 reads "$TEXT"
+  expect_reply "what it writes" STATUS_SUCCESS viewer "write 0 $ANSWER v"
+  expect "the guest answers" within 10 reads "${TEXT}vV"
   expect_equal "and QEMU sees both in its guest" "0x76 0x56" "$(guest_has)"
 }
 

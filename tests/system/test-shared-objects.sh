@@ -15,29 +15,23 @@ vailctl_as() {
   run_as "$user" "$PRIVATE/build/vailctl" --socket "$SOCKET" "$@"
 }
 
-descriptors() { find "/proc/$DAEMON/fd" -mindepth 1 2>/dev/null | wc -l; }
-descriptors_are() { [ "$(descriptors)" -eq "$1" ]; }
-
 one_memory() {
-  start_program vmm vail-vmm "$TOOLS/share-image" "$SOCKET" "$GUID"
-  VMM=$PROGRAM
-  expect_equal "the VM" STATUS_SUCCESS "$(add_vm "$GUID" "$VMM" "$ALICE_CLIENT")"
+  local inode
+
+  session_open_with vmm vail-vmm "$TOOLS/share-object" "$SOCKET" "$GUID"
+  expect_equal "the VM" STATUS_SUCCESS "$(add_vm "$GUID" "${SESSION_PID[vmm]}" "$ALICE_CLIENT")"
   assign_gpu "$GUID" >/dev/null
-  tell vmm go
-  expect "its VMM shares an image" within 10 said vmm '^inode '
-  HANDLE=$(value vmm handle)
-  start_program viewer vail-alice "$TOOLS/open-image" "$SOCKET" "$GUID" "$HANDLE"
-  VIEWER=$PROGRAM
-  expect "the display client opens it" within 10 said viewer '^writable '
-  expect_equal "but not before it is registered" \
-    "STATUS_ACCESS_DENIED STATUS_SUCCESS STATUS_SUCCESS STATUS_SUCCESS" \
-    "$(value viewer open-unregistered) $(value viewer context) $(value viewer register) $(value viewer open)"
-  expect_equal "it is the same memory" "$(value vmm inode)" "$(value viewer inode)"
-  expect_equal "open for reading alone" 0 "$(value viewer writable)"
-  tell vmm "a guest's pixels"
-  expect "what the VMM writes" within 10 said vmm '^written'
-  tell viewer read
-  expect "the viewer reads" within 10 said viewer "^text a guest's pixels"
+  session_ask vmm "share read memory"
+  read -r STATUS HANDLE inode <<<"$REPLY"
+  expect_equal "its VMM shares an image" STATUS_SUCCESS "$STATUS"
+  session_open_with viewer vail-alice "$TOOLS/open-object" "$SOCKET" "$GUID"
+  expect_reply "the display client does not open it unregistered" STATUS_ACCESS_DENIED \
+    viewer "open $HANDLE"
+  expect_reply "it is registered" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
+  expect_reply "and opens it: the same memory, for reading alone" "STATUS_SUCCESS $inode:read" \
+    viewer "open $HANDLE"
+  expect_reply "what the VMM writes" STATUS_SUCCESS vmm "write 0 a guest's pixels"
+  expect_reply "the viewer reads" "STATUS_SUCCESS a guest's pixels" viewer "read 0"
 }
 
 what_is_told() {
@@ -45,7 +39,7 @@ what_is_told() {
     '.sharedObjects[] | "\(.handle) \(.object.format) \(.object.width) \(.memory.sizeSealed) \(.memory.accessEnforced)"')"
   expect_match "sealed, as libvail seals it" "true true" "$(vailctl_as root --json objects | jq -r \
     '.sharedObjects[] | "\(.memory.sizeSealed) \(.memory.accessEnforced)"')"
-  expect_match "and who holds it" "$VIEWER" "$(vailctl_as root holders "$HANDLE")"
+  expect_match "and who holds it" "${SESSION_PID[viewer]}" "$(vailctl_as root holders "$HANDLE")"
   expect_equal "to others there is nothing" 0 \
     "$(vailctl_as vail-bob --json objects | jq '.sharedObjects | length')"
   expect "vailctl saves it as a picture" \
@@ -71,16 +65,13 @@ refused() {
 }
 
 the_end() {
-  tell vmm unshare
-  expect "unsharing tells who holds it" within 10 said vmm '^holders 1'
+  expect_reply "unsharing tells who holds it" "STATUS_SUCCESS 1" vmm unshare
   expect_equal "nobody opens it any more" "STATUS_INVALID_HANDLE" "$(ask vail-alice \
     "$(call io.vaild.OpenSharedObject "{\"handle\":\"$HANDLE\"}")" | statuses)"
-  tell viewer read
-  expect "what was handed out stays" within 10 said viewer "^text a guest's pixels"
-  local input=${INPUT[viewer]}
-  exec {input}>&-
-  expect "and is closed by its holder" within 10 said viewer '^close STATUS_SUCCESS'
-  kill_hard "$VMM"
+  expect_reply "what was handed out stays" "STATUS_SUCCESS a guest's pixels" viewer "read 0"
+  expect_reply "and is closed by its holder" STATUS_SUCCESS viewer close
+  session_kill viewer
+  session_kill vmm
   expect "the daemon has the descriptors it had" within 10 descriptors_are "$BEFORE"
 }
 

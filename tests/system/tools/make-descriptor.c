@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * make-descriptor KIND COMMAND...: makes something that GPU memory and fences are passed around as,
- * and executes the command with its descriptor, which has the number 3. Memory has 16384 bytes.
+ * make-descriptor KIND[,KIND...] COMMAND...: makes what GPU memory and fences are passed around as,
+ * and executes the command with the descriptors, which have the numbers from 3 on. Memory has 16384
+ * bytes.
  *
  *   memfd             sealable memory
  *   udmabuf           a dma-buf of such memory
  *   dma-heap          a dma-buf of the system's heap
  *   vgem, virtio-gpu  a dumb buffer of the driver's, exported as dma-buf
- *   pending-fence     a sync_file that is signalled when the command closes number 4, its device,
- *                     and after ten seconds in any case
+ *   pending-fence     a sync_file that is signalled when the command closes the number behind it,
+ *                     its device, and after ten seconds in any case
  *   signalled-fence   a sync_file that has been signalled
  *
  * Exits with 3 where this machine has no device for that.
@@ -22,8 +23,8 @@
 #include "tool.h"
 
 #define MEMORY_SIZE      16384
-#define NUMBER           3 /* what the command finds */
-#define DEVICE_NUMBER    4
+#define FIRST_NUMBER     3  /* of what the command finds */
+#define NUMBERS_END      20 /* what is made is kept above it, until all has its number */
 #define DEVICES_MAX      16
 #define EXIT_NO_DEVICE   3
 #define EXPORT_FLAGS     (O_CLOEXEC | O_RDWR)
@@ -180,26 +181,11 @@ static int make_fence(int device)
 	return export.fd;
 }
 
-/* The command is to have it under this number, whatever else we opened before. */
-static int move(int descriptor, int number)
+/* The driver signals its fences when its device is closed: *ret_device, that stays open. */
+static int make_pending_fence(int *ret_device)
 {
-	if (descriptor == number && fcntl(descriptor, F_SETFD, 0) < 0)
-		err(2, "F_SETFD");
-	if (descriptor != number && dup2(descriptor, number) < 0)
-		err(2, "dup2");
-	return number;
-}
-
-/* The driver signals its fences when its device is closed, and that one stays open. */
-static int make_pending_fence(void)
-{
-	int device = open_driver("vgem");
-	int fence = fcntl(make_fence(device), F_DUPFD_CLOEXEC, DEVICE_NUMBER + 1);
-
-	if (fence < 0)
-		err(2, "F_DUPFD_CLOEXEC");
-	move(device, DEVICE_NUMBER);
-	return fence;
+	*ret_device = open_driver("vgem");
+	return make_fence(*ret_device);
 }
 
 static int make_signalled_fence(void)
@@ -210,27 +196,53 @@ static int make_signalled_fence(void)
 	return fence;
 }
 
-int main(int argc, char **argv)
+static int make(const char *name, int *ret_device)
 {
 	static const struct {
 		const char *name;
 		int (*make)(void);
 	} kinds[] = {
-		{ "memfd", make_memfd },
-		{ "udmabuf", make_udmabuf },
-		{ "dma-heap", make_from_heap },
-		{ "vgem", make_vgem },
-		{ "virtio-gpu", make_virtio_gpu },
-		{ "pending-fence", make_pending_fence },
-		{ "signalled-fence", make_signalled_fence },
+		{ "memfd", make_memfd },           { "udmabuf", make_udmabuf },
+		{ "dma-heap", make_from_heap },    { "vgem", make_vgem },
+		{ "virtio-gpu", make_virtio_gpu }, { "signalled-fence", make_signalled_fence },
 	};
 
-	for (size_t i = 0; argc > 2 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strcmp(argv[1], kinds[i].name) != 0)
-			continue;
-		move(kinds[i].make(), NUMBER);
-		execvp(argv[2], argv + 2);
-		err(2, "%s", argv[2]);
+	*ret_device = -1;
+	if (strcmp(name, "pending-fence") == 0)
+		return make_pending_fence(ret_device);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(name, kinds[i].name) == 0)
+			return kinds[i].make();
+	errx(2, "%s: no such kind; the source has them", name);
+}
+
+/* The list of what the command finds; what else was opened on the way is closed on exec. */
+static void keep(int *kept, size_t *count, int descriptor)
+{
+	if (descriptor < 0)
+		return;
+	if (*count == NUMBERS_END - FIRST_NUMBER)
+		errx(2, "too many kinds");
+	kept[*count] = fcntl(descriptor, F_DUPFD_CLOEXEC, NUMBERS_END);
+	if (kept[(*count)++] < 0)
+		err(2, "F_DUPFD_CLOEXEC");
+	close(descriptor);
+}
+
+int main(int argc, char **argv)
+{
+	int kept[NUMBERS_END - FIRST_NUMBER], device;
+	size_t count = 0;
+
+	if (argc < 3)
+		errx(2, "usage: make-descriptor KIND[,KIND...] COMMAND...");
+	for (char *kinds = argv[1], *name; (name = strsep(&kinds, ","));) {
+		keep(kept, &count, make(name, &device));
+		keep(kept, &count, device);
 	}
-	errx(2, "usage: make-descriptor KIND COMMAND...; the source has the kinds");
+	for (size_t i = 0; i < count; i++)
+		if (dup2(kept[i], FIRST_NUMBER + (int)i) < 0)
+			err(2, "dup2");
+	execvp(argv[2], argv + 2);
+	err(2, "%s", argv[2]);
 }

@@ -5,9 +5,6 @@
  * SOCKET, which it makes. Memory is written first; a fence is one whose device has the number 4,
  * and is signalled when that is closed.
  */
-#include <linux/dma-buf.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <vail.h>
 
 #include "tool.h"
@@ -50,20 +47,6 @@ static void print_status(const char *what, NTSTATUS status)
 	printf("%s %s\n", what, vail_status_name(status));
 }
 
-static void write_memory(void)
-{
-	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE };
-	char *memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, GIVEN, 0);
-
-	if (memory == MAP_FAILED)
-		err(2, "mmap");
-	ioctl(GIVEN, DMA_BUF_IOCTL_SYNC, &sync); /* a memfd has none */
-	memcpy(memory, ROWS, strlen(ROWS));
-	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE;
-	ioctl(GIVEN, DMA_BUF_IOCTL_SYNC, &sync);
-	munmap(memory, MEMORY_SIZE);
-}
-
 static void read_memory(struct vail_object *object)
 {
 	char pixels[sizeof(PIXELS)] = "";
@@ -96,7 +79,7 @@ int main(int argc, char **argv)
 		errx(2, "vail_open");
 	int connection = accept(listener, NULL, NULL);
 	if (!is_fence)
-		write_memory();
+		tool_write_memory(GIVEN, 0, ROWS);
 	answer(connection,
 	       is_fence ? "\"object\":{\"type\":\"fence\",\"fence\":{}}"
 			: "\"object\":{\"type\":\"resource\",\"width\":3,\"height\":2,"

@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 	if (shared != STATUS_SUCCESS)
 		errx(1, "%s %s", vail_status_name(shared), vail_error_message(vail));
 	fstat(object.planes[0].descriptor, &status);
-	printf("handle %s\ninode %ju\n", handle, (uintmax_t)status.st_ino);
+	printf("%s %s %ju\n", vail_status_name(shared), handle, (uintmax_t)status.st_ino);
 	fflush(stdout);
 	tool_wait_for_end_of_input();
 	vail_close(vail);

@@ -5,6 +5,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -23,6 +26,7 @@
  */
 
 #define TOOL_DESCRIPTORS_MAX 253
+#define TOOL_LINE_SIZE       256
 
 static inline struct sockaddr_un tool_address(const char *path)
 {
@@ -147,6 +151,31 @@ static inline unsigned long tool_number(const char *text)
 	if (*text == '\0' || *end != '\0')
 		errx(2, "%s is no number", text);
 	return number;
+}
+
+/* The next line of stdin, without its end; NULL where there is none. */
+static inline char *tool_read_line(char line[TOOL_LINE_SIZE])
+{
+	if (!fgets(line, TOOL_LINE_SIZE, stdin))
+		return NULL;
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+/* Writes the text and its NUL into memory that others read; of a dma-buf that is told. */
+static inline void tool_write_memory(int descriptor, uint64_t offset, const char *text)
+{
+	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE };
+	size_t size = offset + strlen(text) + 1;
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+
+	if (memory == MAP_FAILED)
+		err(2, "mmap");
+	ioctl(descriptor, DMA_BUF_IOCTL_SYNC, &sync); /* a memfd has none */
+	memcpy(memory + offset, text, strlen(text) + 1);
+	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE;
+	ioctl(descriptor, DMA_BUF_IOCTL_SYNC, &sync);
+	munmap(memory, size);
 }
 
 /* Waits until stdin ends: the test lets go of the program so. */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * share-object SOCKET GUID: is a VM's VMM. Does through libvail what the lines on stdin say, and
+ * answers each with a line that begins with a status:
+ *
+ *   share read|readWrite PART...  an object of these parts, or an image where there is a plane, of
+ *                                 64 by 32 pixels: the handle and each plane's inode, or else the
+ *                                 path of what is wrong. The parts are
+ *
+ *         memory             a plane of memory that libvail makes
+ *         plane=NUMBER[@OFFSET]  a plane of a descriptor of ours
+ *         fence=NUMBER
+ *
+ *   write PLANE TEXT              writes that where the plane begins, and tells it as an update
+ *   close NUMBER                  closes a descriptor of ours
+ *   unshare                       how many hold it
+ *
+ * The last three are about the object that was shared last.
+ */
+#include <inttypes.h>
+#include <vail.h>
+
+#include "tool.h"
+
+#define WIDTH  64
+#define HEIGHT 32
+#define STRIDE (WIDTH * 4)
+
+typedef struct Sharer {
+	struct vail *vail;
+	const char *guid;
+	struct vail_memory *memory; /* NULL until some is asked for */
+	VailObject object;          /* shared last */
+	char handle[VAIL_HANDLE_SIZE];
+} Sharer;
+
+static int own_memory(Sharer *sharer)
+{
+	if (!sharer->memory &&
+	    vail_memory_new(STRIDE * HEIGHT, "image", &sharer->memory) != STATUS_SUCCESS)
+		errx(1, "vail_memory_new");
+	return vail_memory_descriptor(sharer->memory);
+}
+
+static void add_part(Sharer *sharer, const char *part)
+{
+	VailObject *object = &sharer->object;
+	VailPlane plane = { .stride = STRIDE };
+
+	if (sscanf(part, "fence=%d", &object->fence) == 1)
+		return;
+	if (strcmp(part, "memory") == 0)
+		plane.descriptor = own_memory(sharer);
+	else if (sscanf(part, "plane=%d@%" SCNu64, &plane.descriptor, &plane.offset) < 1)
+		errx(2, "%s: no part of an object", part);
+	if (object->plane_count == VAIL_PLANE_MAX)
+		errx(2, "a resource has no more planes");
+	object->planes[object->plane_count++] = plane;
+	object->width = WIDTH;
+	object->height = HEIGHT;
+	object->format = VAIL_FORMAT('X', 'R', '2', '4');
+}
+
+static void print_inodes(const VailObject *object)
+{
+	struct stat status;
+
+	for (size_t i = 0; i < object->plane_count; i++) {
+		if (fstat(object->planes[i].descriptor, &status) < 0)
+			err(1, "fstat");
+		printf(" %ju", (uintmax_t)status.st_ino);
+	}
+}
+
+static void share(Sharer *sharer, char *words)
+{
+	const char *access = strsep(&words, " ");
+
+	sharer->object = (VailObject)VAIL_OBJECT_INIT;
+	if (strcmp(access, "readWrite") == 0)
+		sharer->object.access = VAIL_ACCESS_READ_WRITE;
+	while (words)
+		add_part(sharer, strsep(&words, " "));
+	NTSTATUS status =
+		vail_share_object(sharer->vail, sharer->guid, &sharer->object, sharer->handle);
+	printf("%s", vail_status_name(status));
+	if (status == STATUS_SUCCESS) {
+		printf(" %s", sharer->handle);
+		print_inodes(&sharer->object);
+	} else if (vail_error_parameter(sharer->vail)) {
+		printf(" %s", vail_error_parameter(sharer->vail));
+	}
+	putchar('\n');
+}
+
+static void write_text(Sharer *sharer, char *words)
+{
+	size_t index = tool_number(strsep(&words, " "));
+
+	if (index >= sharer->object.plane_count || !words)
+		errx(2, "usage: write PLANE TEXT, of a plane that is shared");
+	const VailPlane *plane = &sharer->object.planes[index];
+	if (plane->descriptor ==
+	    vail_memory_descriptor(sharer->memory)) /* -1 where there is none */
+		memcpy(vail_memory_data(sharer->memory), words, strlen(words) + 1);
+	else
+		tool_write_memory(plane->descriptor, plane->offset, words);
+	puts(vail_status_name(vail_update_object(sharer->vail, sharer->handle, NULL, 0)));
+}
+
+static void close_descriptor(const char *number)
+{
+	puts(close((int)tool_number(number)) == 0 ? vail_status_name(STATUS_SUCCESS)
+						  : strerrorname_np(errno));
+}
+
+static void unshare_object(Sharer *sharer)
+{
+	uint64_t holders = 0;
+	NTSTATUS status = vail_unshare_object(sharer->vail, sharer->handle, &holders);
+
+	printf("%s %" PRIu64 "\n", vail_status_name(status), holders);
+}
+
+int main(int argc, char **argv)
+{
+	Sharer sharer = { .object = VAIL_OBJECT_INIT };
+	char line[TOOL_LINE_SIZE];
+	char *words;
+
+	if (argc != 3)
+		errx(2, "usage: share-object SOCKET GUID");
+	sharer.guid = argv[2];
+	if (vail_new(argv[1], &sharer.vail) != STATUS_SUCCESS)
+		errx(1, "vail_new");
+	while ((words = tool_read_line(line))) {
+		const char *command = strsep(&words, " ");
+
+		if (strcmp(command, "share") == 0 && words)
+			share(&sharer, words);
+		else if (strcmp(command, "write") == 0 && words)
+			write_text(&sharer, words);
+		else if (strcmp(command, "close") == 0 && words)
+			close_descriptor(words);
+		else if (strcmp(command, "unshare") == 0)
+			unshare_object(&sharer);
+		else
+			errx(2, "%s: no such command", command);
+		fflush(stdout);
+	}
+	vail_memory_free(sharer.memory);
+	vail_close(sharer.vail);
+	return 0;
+}
