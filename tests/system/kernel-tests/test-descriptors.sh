@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What the kernel says of the descriptors that GPU memory and fences are passed around as. vaild
-# tells them apart by this, so a kernel that says something else is to be known first.
+# What the kernel says of the descriptors that GPU memory and fences are passed around as, and what
+# vaild takes them for. It tells them apart by this, so a kernel that says something else is to be
+# known first.
 
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -45,6 +46,12 @@ says() {
   done
 }
 
+# is_judged KIND VERDICT: by the daemon's own code, as its user.
+is_judged() {
+  expect_equal "$1: vaild takes it for" "$2" \
+    "$("$TOOLS/make-descriptor" "$1" "${AS_DAEMON[@]}" "$TOOLS/judge-descriptor" 3)"
+}
+
 dma_bufs() {
   local kind
 
@@ -53,6 +60,7 @@ dma_bufs() {
     says "$kind" filesystem "$DMA_BUF_MAGIC" end "$SIZE" 'fdinfo size' "$SIZE" mode readWrite \
       anew ENXIO fence ENOTTY mount other
     expect_match "$kind: link" '^/dmabuf:' "${SAID[link]:-}"
+    is_judged "$kind" "dmabuf $SIZE writable"
     echo "# $kind: exporter ${SAID[fdinfo exp_name]:-}, fstat() a ${SAID[file]:-} file of ${SAID[size]:-}"
   done
 }
@@ -61,6 +69,7 @@ memory() {
   describe memfd || return 0
   says memfd file regular mount own size "$SIZE" mode readWrite anew opens fence ENOTTY
   expect_match "memfd: link" '^/memfd:' "${SAID[link]:-}"
+  is_judged memfd "memfd $SIZE writable sealable"
   expect "memfd: is no dma-buf" test "${SAID[filesystem]:-}" != "$DMA_BUF_MAGIC"
 }
 
@@ -70,6 +79,7 @@ fences() {
   for state in pending signalled; do
     describe "$state-fence" || continue
     says "$state-fence" link anon_inode:sync_file fence "1 $state" anew ENXIO mount other
+    is_judged "$state-fence" "sync_file 0"
     expect "$state-fence: is no dma-buf" test "${SAID[filesystem]:-}" != "$DMA_BUF_MAGIC"
   done
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * judge-descriptor [fstat|fstatfs|lseek|ioctl] NUMBER: prints what the daemon would take the
- * inherited descriptor for, and its size, or "hangs" where it does not know within a second. With a
- * word before it that question is put as it is, and "answered" printed.
+ * inherited descriptor for, its size, and "writable" and "sealable" where it is, or "hangs" where
+ * it does not know within a second. With a word before it that question is put as it is, and
+ * "answered" printed.
  *
  * Exits with 0 in each case. What hangs is left behind, since nothing can end it.
  */
@@ -32,7 +33,9 @@ static void print_facts(int descriptor)
 	if (error < 0)
 		printf("%s\n", strerror(-error));
 	else
-		printf("%s %ju\n", names[facts.kind], (uintmax_t)facts.size);
+		printf("%s %ju%s%s\n", names[facts.kind], (uintmax_t)facts.size,
+		       facts.is_writable ? " writable" : "",
+		       facts.can_be_sealed ? " sealable" : "");
 }
 
 static void put_question(const char *question, int descriptor)
