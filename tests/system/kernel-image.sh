@@ -9,7 +9,7 @@ IMAGES=$ROOT/build/kernel
 
 # Libraries by the names that Debian 12 gave them as well: what is built there runs here.
 IMAGE_PACKAGES=linux-image-amd64,systemd-sysv,kmod,busybox-static,socat,jq
-IMAGE_PACKAGES+=,libevent-core-2.1-7t64,libjson-c5,libasan8,libubsan1
+IMAGE_PACKAGES+=,libevent-core-2.1-7t64,libjson-c5,libpng16-16t64,libasan8,libubsan1
 
 # The second disk is a tar file with the tree that is tested; it says what to do.
 image_unit() {
