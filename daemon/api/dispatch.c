@@ -40,6 +40,14 @@ static NTSTATUS find_adapter(Request *request, Subject *subject)
 	return subject->adapter ? STATUS_SUCCESS : invalid_handle(request, "adapter");
 }
 
+static void name_object(Request *request, const SharedObject *object)
+{
+	request->virtual_machine = object->virtual_machine;
+	request->names_virtual_machine = true;
+	request->object = object->named.handle;
+	request->names_object = true;
+}
+
 static NTSTATUS find_subject(Request *request, Subject *subject)
 {
 	Broker *broker = request->service->broker;
@@ -75,16 +83,14 @@ static NTSTATUS find_subject(Request *request, Subject *subject)
 		subject->vm = subject->object->vm;
 		subject->registration =
 			registration_find(broker, request->caller->process, subject->vm);
-		request->virtual_machine = subject->vm->guid;
-		request->names_virtual_machine = true;
+		name_object(request, subject->object);
 		return STATUS_SUCCESS;
 	case SUBJECT_HELD_OBJECT:
 		if (handle_parse(request->params.handle, &handle))
 			subject->object = object_find(broker, &handle);
 		if (!subject->object)
 			return invalid_handle(request, "object");
-		request->virtual_machine = subject->object->virtual_machine;
-		request->names_virtual_machine = true;
+		name_object(request, subject->object);
 		return STATUS_SUCCESS;
 	case SUBJECT_GPU_PROCESS:
 		if (handle_parse(request->params.handle, &handle))
@@ -312,19 +318,13 @@ static bool is_recorded_refusal(const Method *method, NTSTATUS status)
 	       (status != STATUS_SUCCESS && method->flags & METHOD_RECORDS_REFUSALS);
 }
 
-static void record(Service *service, const Caller *caller, const Method *method,
-		   const Guid *virtual_machine, NTSTATUS status, const char *reason)
+/* Fills in the method's name. */
+static void record(Service *service, const Method *method, Record entry)
 {
 	char name[96];
-	Record entry = {
-		.caller = caller,
-		.method = name,
-		.virtual_machine = virtual_machine,
-		.status = status,
-		.reason = reason,
-	};
 
 	snprintf(name, sizeof(name), "%s.%s", method->interface, method->name);
+	entry.method = name;
 	service->host->record(service->host->self, &entry);
 }
 
@@ -332,7 +332,25 @@ void dispatch_record_refusal(Service *service, const Caller *caller, const Metho
 			     const Failure *failure)
 {
 	if (is_recorded_refusal(method, failure->status))
-		record(service, caller, method, NULL, failure->status, failure->reason);
+		record(service, method,
+		       (Record){
+			       .caller = caller,
+			       .status = failure->status,
+			       .reason = failure->reason,
+		       });
+}
+
+static void record_request(const Request *request, NTSTATUS status, const char *reason)
+{
+	record(request->service, request->method,
+	       (Record){
+		       .caller = request->caller,
+		       .virtual_machine =
+			       request->names_virtual_machine ? &request->virtual_machine : NULL,
+		       .object = request->names_object ? &request->object : NULL,
+		       .status = status,
+		       .reason = reason,
+	       });
 }
 
 NTSTATUS dispatch(Request *request, const JsonValue *parameters)
@@ -343,9 +361,7 @@ NTSTATUS dispatch(Request *request, const JsonValue *parameters)
 	statistics_count(&request->service->statistics, (size_t)(request->method - methods),
 			 status);
 	if (changed || is_recorded_refusal(request->method, status))
-		record(request->service, request->caller, request->method,
-		       request->names_virtual_machine ? &request->virtual_machine : NULL, status,
-		       changed ? NULL : request->failure.reason);
+		record_request(request, status, changed ? NULL : request->failure.reason);
 	credentials_deinit(&request->credentials);
 	return status;
 }

@@ -29,6 +29,8 @@ NTSTATUS method_share_object_with_host(Request *request)
 	}
 	object_commit(broker, object);
 	request->changed = true;
+	request->object = object->named.handle;
+	request->names_object = true;
 	writer_key(request->reply, "sharedObject");
 	encode_shared_object(request->reply, object);
 	return STATUS_SUCCESS;

@@ -62,6 +62,8 @@ typedef struct Request {
 	/* The VM that the request is about; kept by value, since a handler may end it. */
 	Guid virtual_machine;
 	bool names_virtual_machine;
+	Handle object; /* likewise: the shared object */
+	bool names_object;
 } Request;
 
 /* Does the work and writes the reply's fields, or returns what it left in request->failure. */

@@ -13,6 +13,7 @@ struct Record {
 	const Caller *caller;
 	const char *method;          /* "io.vaild.RegisterVailProcess" */
 	const Guid *virtual_machine; /* NULL where the request names none */
+	const Handle *object;        /* likewise: the shared object */
 	NTSTATUS status;             /* STATUS_SUCCESS: allowed */
 	const char *reason;          /* one word, or NULL */
 };

@@ -135,22 +135,27 @@ void journal_record(Journal *journal, const Record *decision)
 	bool denied = decision->status != STATUS_SUCCESS;
 	char text[GUID_TEXT_LENGTH + 1];
 	const char *guid = NULL;
+	char object[HANDLE_TEXT_LENGTH + 1] = "";
 	LogRecord record;
 
 	if (denied && !journal_admits(journal, caller->account))
 		return;
 	if (decision->virtual_machine)
 		guid = guid_format(decision->virtual_machine, text);
+	if (decision->object)
+		handle_format(decision->object, object);
 	Executable executable = read_executable(&journal->roots, caller->pid);
 	log_record_init(&record, denied ? LOG_NOTICE : LOG_INFO,
 			denied ? MESSAGE_DENIED : MESSAGE_ALLOWED);
 	add_subject(&record, guid, caller->pid, caller->credentials.uid);
+	if (decision->object)
+		log_record_add(&record, "VAIL_OBJECT=%s", object);
 	add_decision(&record, decision, executable.path);
-	log_record_send(&record, "%s %s vm=%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
+	log_record_send(&record, "%s %s vm=%s%s%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
 			denied ? "denied" : "allowed", decision->method, guid ? guid : "-",
-			(int)caller->pid, caller->credentials.uid, caller->credentials.gid,
-			executable.path, status_name(decision->status),
-			decision->reason ? " reason=" : "",
+			decision->object ? " object=" : "", object, (int)caller->pid,
+			caller->credentials.uid, caller->credentials.gid, executable.path,
+			status_name(decision->status), decision->reason ? " reason=" : "",
 			decision->reason ? decision->reason : "");
 }
 

@@ -328,10 +328,13 @@ static void fake_record(void *self, const Record *record)
 	*kept = (FakeRecord){
 		.status = record->status,
 		.has_guid = record->virtual_machine != NULL,
+		.has_object = record->object != NULL,
 		.uid = record->caller->credentials.uid,
 	};
 	if (record->virtual_machine)
 		kept->guid = *record->virtual_machine;
+	if (record->object)
+		kept->object = *record->object;
 	snprintf(kept->method, sizeof(kept->method), "%s", record->method);
 	snprintf(kept->reason, sizeof(kept->reason), "%s", record->reason ? record->reason : "");
 }

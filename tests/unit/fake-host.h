@@ -64,6 +64,8 @@ typedef struct FakeRecord {
 	char reason[32];
 	bool has_guid;
 	Guid guid;
+	bool has_object;
+	Handle object;
 	uid_t uid;
 } FakeRecord;
 

@@ -49,6 +49,15 @@ const char *with_handle(World *world, Caller *caller, const char *method, const 
 	return callf(world, caller, method, "{\"handle\":\"%s\"}", handle);
 }
 
+bool record_names(const World *world, const char *handle)
+{
+	const FakeRecord *record = world_last_record(world);
+	char text[HANDLE_TEXT_LENGTH + 1];
+
+	return record && record->has_object &&
+	       strcmp(handle_format(&record->object, text), handle) == 0;
+}
+
 const char *open_and_drop(World *world, Caller *caller, const char *handle, size_t *ret_count)
 {
 	char parameters[96];

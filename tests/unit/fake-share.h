@@ -29,6 +29,9 @@ void share_image(Cast *cast, char ret_handle[64]);
 /* Opens it and closes what came. Returns the status. */
 const char *open_and_drop(World *world, Caller *caller, const char *handle, size_t *ret_count);
 
+/* Whether the last record says that it was this object. */
+bool record_names(const World *world, const char *handle);
+
 const char *with_handle(World *world, Caller *caller, const char *method, const char *handle);
 
 #endif

@@ -21,6 +21,7 @@ static void refused(Cast *cast, Caller *caller, const char *handle, const char *
 			 "STATUS_ACCESS_DENIED");
 	cr_assert_eq(count, 0u);
 	cr_assert_str_eq(world_last_record(cast->world)->reason, reason);
+	cr_assert(record_names(cast->world, handle));
 	cr_assert_eq(world_events(cast->world, EVENT_OPENED), 0u);
 }
 

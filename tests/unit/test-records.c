@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "fake-host.h"
+#include "fake-share.h"
 
 TestSuite(records);
 
@@ -69,6 +69,36 @@ Test(records, what_is_recorded_and_what_is_not)
 		cr_assert_eq(record->has_guid, rows[i].parameters && rows[i].parameters[1] == '"',
 			     "row %zu", i);
 	}
+	cast_free(&cast);
+}
+
+/* Each record of what becomes of an object says which. */
+Test(records, an_object_is_named)
+{
+	static const char *const asked[] = { OPEN, CLOSE, UNSHARE };
+	Cast cast = cast_new_sharing();
+	World *world = cast.world;
+	char handle[64];
+
+	share_image(&cast, handle);
+	cr_assert(record_names(world, handle));
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		Caller *caller = i < 2 ? cast.client : cast.machine;
+		size_t before = world->record_count;
+
+		cr_assert_str_eq(with_handle(world, cast.stranger, asked[i], handle),
+				 "STATUS_ACCESS_DENIED");
+		cr_assert(record_names(world, handle), "%s, denied", asked[i]);
+		if (i == 0)
+			open_and_drop(world, caller, handle, NULL);
+		else
+			with_handle(world, caller, asked[i], handle);
+		cr_assert_eq(world->record_count - before, 2u);
+		cr_assert_eq(world_last_record(world)->status, STATUS_SUCCESS);
+		cr_assert(record_names(world, handle), "%s, allowed", asked[i]);
+	}
+	cr_assert_str_eq(with_handle(world, cast.client, OPEN, handle), "STATUS_INVALID_HANDLE");
+	cr_assert_not(world_last_record(world)->has_object, "it names nothing");
 	cast_free(&cast);
 }
 
