@@ -47,7 +47,8 @@ PURE_CTL = $(wildcard client/address-map*.c client/picture*.c client/table*.c)
 CTL    = $(wildcard client/vailctl*.c) $(PURE_CTL)
 PURE_QEMU = client/qemu/damage.c client/qemu/pixman-format.c client/qemu/console.c
 QEMU   = $(wildcard client/qemu/*.c)
-TOOLS  = $(wildcard tests/system/tools/*.c)
+TOOL_PARTS = tests/system/tools/actor.c
+TOOLS  = $(filter-out $(TOOL_PARTS),$(wildcard tests/system/tools/*.c))
 BENCH  = $(wildcard tests/bench/*.c)
 VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
 UNIT   = $(wildcard tests/unit/*.c)
@@ -143,6 +144,9 @@ build/tests/tools/same-picture: TOOL_LIBS = -lpng
 
 # The one tool that has a piece of the daemon in it.
 build/tests/tools/judge-descriptor: build/daemon/host/descriptor-facts.o
+
+# What is more than one file.
+build/tests/tools/actors: build/tests/system/tools/actor.o
 
 build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
 	@mkdir -p $(@D)
