@@ -47,7 +47,7 @@ PURE_CTL = $(wildcard client/address-map*.c client/picture*.c client/table*.c)
 CTL    = $(wildcard client/vailctl*.c) $(PURE_CTL)
 PURE_QEMU = client/qemu/damage.c client/qemu/pixman-format.c client/qemu/console.c
 QEMU   = $(wildcard client/qemu/*.c)
-TOOL_PARTS = tests/system/tools/actor.c
+TOOL_PARTS = $(addprefix tests/system/tools/,actor.c sharing-model.c sharing-play.c)
 TOOLS  = $(filter-out $(TOOL_PARTS),$(wildcard tests/system/tools/*.c))
 BENCH  = $(wildcard tests/bench/*.c)
 VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
@@ -147,6 +147,7 @@ build/tests/tools/judge-descriptor: build/daemon/host/descriptor-facts.o
 
 # What is more than one file.
 build/tests/tools/actors: build/tests/system/tools/actor.o
+build/tests/tools/share-at-random: $(call objects,build,$(TOOL_PARTS))
 
 build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
 	@mkdir -p $(@D)

@@ -3,7 +3,9 @@
 #
 # A descriptor of a shared object goes to nobody but a process that is registered for its VM and has
 # a display client's privileges then: real processes of several users, which say themselves what the
-# kernel brought them.
+# kernel brought them. First each who may not have it, then thousands of steps at random:
+#
+#   test-descriptors-go-to-holders-alone.sh [SEED [STEPS]]
 
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -138,6 +140,14 @@ other_groups_by_now() {
   refused changing "the old groups again" notRegistered "$ROOTS" root 1
 }
 
+# at_random SEED STEPS
+at_random() {
+  local status=0 said
+
+  said=$("$TOOLS/share-at-random" "$SOCKET" "$DAEMON" "$1" "$2" 2>&1) || status=$?
+  if [ "$status" -eq 0 ]; then ok "at random: $said"; else not_ok "at random, seed $1" "$said"; fi
+}
+
 start_daemon
 ask root "$(call io.vaild.Gpu.ListAdapters)" >/dev/null
 BEFORE=$(descriptors)
@@ -152,5 +162,7 @@ a_connection_that_is_passed_on
 other_groups_by_now
 session_kill actors
 expect "the daemon has the descriptors it had" within 10 descriptors_are "$BEFORE"
+at_random "${1:-20261121}" "${2:-5000}"
+expect "and has them again" within 10 descriptors_are "$BEFORE"
 expect_clean_stop
 finish
