@@ -5,7 +5,9 @@
  *
  *   bits 0-1  operator, VMM, display client, stranger
  *   bit 2     the first turn's bytes are another process's
- *   bit 3     descriptors come with the first turn
+ *   bit 3     descriptors come with the first turn; for the VMM a second byte says which: in bits
+ *             0-2 how many, and in 3-4 with which to begin of a sealed memfd, one that is not, a
+ *             sync_file and a pipe
  *   bits 4-5  the bytes come whole, or in turns of 1, 7 or 64
  *   bit 6     the caller dies before it is answered
  *   bit 7     the store and the watching of processes fail
@@ -18,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake-host.h"
+#include "fake-share.h"
+#include "session-descriptors.h"
 #include "varlink-text.h"
 
 #define SEPARATOR 0x1f
@@ -54,8 +57,20 @@ static void check_replies(World *world, const VarlinkService *service, Buffer *t
 	world_must(begin == size);
 }
 
+/* What is offered leaves with its reply, and is closed by who gets it. */
+static void take_offers(World *world, Session *session, size_t size)
+{
+	for (Offer *offer = session_offer(session); offer; offer = STAILQ_NEXT(offer, link)) {
+		world_must(offer->begin < offer->end && offer->end <= size);
+		for (size_t i = 0; i < offer->count; i++)
+			world_close(world, offer->items[i]);
+		offer->count = 0;
+	}
+	session_sent(session, size);
+}
+
 /* Returns whether the session wants more. */
-static bool pump(Session *session, Buffer *taken)
+static bool pump(World *world, Session *session, Buffer *taken)
 {
 	Buffer out = BUFFER_INIT;
 	SessionState state;
@@ -65,41 +80,71 @@ static bool pump(Session *session, Buffer *taken)
 		world_must(buffer_size(&out) <= LIMIT_UNREAD_PAUSE + LIMIT_UNREAD_PER_CONNECTION);
 		world_must(state != SESSION_PAUSED || buffer_size(&out) > 0);
 		world_must(buffer_append(taken, buffer_head(&out), buffer_size(&out)));
+		take_offers(world, session, buffer_size(&out));
 		buffer_consume(&out, buffer_size(&out));
 	} while (state == SESSION_PAUSED);
 	buffer_deinit(&out);
 	return state == SESSION_READS;
 }
 
-static void run_session(World *world, Caller *caller, uint8_t how, const uint8_t *data, size_t size,
-			Buffer *taken)
+static void send_descriptors(World *world, Session *session, uint8_t which)
+{
+	for (unsigned int i = 0; i < (which & 7); i++) {
+		static const DescriptorKind kinds[] = { DESCRIPTOR_MEMFD, DESCRIPTOR_MEMFD,
+							DESCRIPTOR_SYNC_FILE, DESCRIPTOR_OTHER };
+		unsigned int kind = ((which >> 3 & 3) + i) & 3;
+		Descriptor sent = kind == 0 ? sealed_memory(world)
+					    : world_descriptor(world, kinds[kind], IMAGE_SIZE);
+
+		world_must(session_descriptor_arrived(session, sent));
+	}
+}
+
+typedef struct Input {
+	const uint8_t *data;
+	size_t size;
+} Input;
+
+static uint8_t take_byte(Input *input)
+{
+	if (input->size == 0)
+		return 0;
+	input->size--;
+	return *input->data++;
+}
+
+static void run_session(World *world, Caller *caller, uint8_t how, Input input, Buffer *taken)
 {
 	static const size_t turns[] = { SIZE_MAX, 1, 7, 64 };
 	size_t turn = turns[how >> 4 & 3];
-	Arrival arrival = { .foreign = how & 1 << 2, .descriptors = how & 1 << 3 ? 2 : 0 };
+	bool sends = how & 1 << 3, may_share = (how & 3) == 1;
+	uint8_t which = sends && may_share ? take_byte(&input) : 0;
+	/* Of who may not share, the daemon closes them as they come. */
+	Arrival arrival = { .foreign = how & 1 << 2, .descriptors = sends && !may_share ? 2 : 0 };
 	Session session;
 	bool reads = true;
 
 	session_init(&session, &world->service, caller);
-	while (size > 0 && reads) {
-		size_t some = size < turn ? size : turn;
+	while (input.size > 0 && reads) {
+		size_t some = input.size < turn ? input.size : turn;
 
-		world_must(buffer_append(&session.input, data, some));
+		world_must(buffer_append(&session.input, input.data, some));
 		session_arrived(&session, &arrival);
-		reads = pump(&session, taken);
+		send_descriptors(world, &session, which);
+		reads = pump(world, &session, taken);
 		arrival = (Arrival){ 0 };
-		data += some;
-		size -= some;
+		which = 0;
+		input.data += some;
+		input.size -= some;
 	}
 	if (reads) {
 		session_end_of_input(&session);
-		world_must(!pump(&session, taken));
+		world_must(!pump(world, &session, taken));
 	}
 	session_deinit(&session);
 }
 
-static void run_connection(Cast *cast, const VarlinkService *service, uint8_t how,
-			   const uint8_t *data, size_t size)
+static void run_connection(Cast *cast, const VarlinkService *service, uint8_t how, Input input)
 {
 	World *world = cast->world;
 	Caller *const callers[] = { cast->admin, cast->machine, cast->client, cast->stranger };
@@ -109,7 +154,7 @@ static void run_connection(Cast *cast, const VarlinkService *service, uint8_t ho
 	world->refuse_store = world->refuse_watch = how & 1 << 7;
 	if (how & 1 << 6)
 		world_kill(world, processes[how & 3]);
-	run_session(world, callers[how & 3], how, data, size, &taken);
+	run_session(world, callers[how & 3], how, input, &taken);
 	check_replies(world, service, &taken);
 	buffer_deinit(&taken);
 	broker_check(world->service.broker);
@@ -129,7 +174,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const uint8_t *end = memchr(data + 1, SEPARATOR, size - 1);
 		size_t length = end ? (size_t)(end - data) - 1 : size - 1;
 
-		run_connection(&cast, &service, data[0], data + 1, length);
+		run_connection(&cast, &service, data[0],
+			       (Input){ .data = data + 1, .size = length });
 		data += length + 1 + (end != NULL);
 		size -= length + 1 + (end != NULL);
 	}
