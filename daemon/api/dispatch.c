@@ -114,12 +114,10 @@ bool caller_is_agent(const Caller *caller, const VirtualMachine *vm)
 
 bool caller_may_share(Service *service, const Caller *caller)
 {
-	const Process *process = process_find(service->broker, caller->process);
+	/* Those that are there: one whose end is being told is still tied to its processes. */
 	const VirtualMachine *vm = vm_after(service->broker, 0);
 
-	if (process && !(LIST_EMPTY(&process->virtual_machines) && LIST_EMPTY(&process->agent_of)))
-		return true;
-	while (vm && !caller_is_agent(caller, vm))
+	while (vm && vm->vmm->key != caller->process && !caller_is_agent(caller, vm))
 		vm = vm_after(service->broker, vm->thing.serial);
 	return vm;
 }
