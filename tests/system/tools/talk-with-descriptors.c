@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * talk-with-descriptors SOCKET: a client whose requests carry descriptors. Has one connection, and
+ * memory like a scanout of QEMU's that it keeps. For each line on stdin it prints one line:
+ *
+ *   KINDS TEXT     sends the text and LF with such descriptors. Prints the reply, or "closed"; the
+ *                  error's name where nothing was sent; "none" and why where this machine has no
+ *                  such descriptor.
+ *   reconnect      reads to the connection's end, and makes a new one: "closed".
+ *   truncate SIZE, write TEXT, seal NUMBER, mode NUMBER
+ *                  does that to what it keeps: "done", or the error's name.
+ *
+ * KINDS: "-", or names with commas between them: those of descriptor-kinds.h, "kept" for what it
+ * keeps, or the number of a descriptor that was inherited; NAME*COUNT for several. A '|' in the
+ * text stands for LF. KINDS and TEXT may both have parts, with '+' and '^' between them: each is
+ * sent on its own.
+ */
+#include "descriptor-kinds.h"
+
+typedef struct Talk {
+	const char *path;
+	int connection;
+	int kept;
+} Talk;
+
+/* Descriptors to be sent. */
+typedef struct Bundle {
+	int items[TOOL_DESCRIPTORS_MAX];
+	bool is_ours[TOOL_DESCRIPTORS_MAX]; /* to close */
+	size_t count;
+} Bundle;
+
+/* --- descriptors ----------------------------------------------------------------------------- */
+
+static int make_kind(const char *name)
+{
+	for (size_t i = 0; i < DESCRIPTOR_KINDS; i++)
+		if (strcmp(name, descriptor_kinds[i].name) == 0)
+			return descriptor_kinds[i].make();
+	errx(2, "%s: no such kind of descriptor", name);
+}
+
+/* What stays open when it was sent; -1: the name is of another sort. */
+static int find_lasting(const Talk *talk, const char *name)
+{
+	if (strcmp(name, "kept") == 0)
+		return talk->kept;
+	if (*name == '/')
+		return open(name, O_RDONLY | O_CLOEXEC);
+	return *name >= '0' && *name <= '9' ? (int)tool_number(name) : -1;
+}
+
+static bool bundle_add(Bundle *bundle, const Talk *talk, const char *name)
+{
+	int descriptor = find_lasting(talk, name);
+	bool is_ours = descriptor < 0;
+
+	if (is_ours)
+		descriptor = make_kind(name);
+	if (descriptor < 0) {
+		printf("none: %s: %s\n", name, strerror(errno));
+		return false;
+	}
+	if (bundle->count == TOOL_DESCRIPTORS_MAX)
+		errx(2, "%s: more than go into one message", name);
+	bundle->is_ours[bundle->count] = is_ours;
+	bundle->items[bundle->count++] = descriptor;
+	return true;
+}
+
+/* All that the text names. False: one of them cannot be made, which was told. */
+static bool bundle_make(Bundle *bundle, const Talk *talk, char *kinds)
+{
+	char *name;
+
+	bundle->count = 0;
+	while ((name = strsep(&kinds, ","))) {
+		char *count = strchr(name, '*');
+		size_t times = count ? tool_number(count + 1) : 1;
+
+		if (count)
+			*count = '\0';
+		for (size_t i = 0; strcmp(name, "-") != 0 && i < times; i++)
+			if (!bundle_add(bundle, talk, name))
+				return false;
+	}
+	return true;
+}
+
+static void bundle_close(const Bundle *bundle)
+{
+	for (size_t i = 0; i < bundle->count; i++)
+		if (bundle->is_ours[i])
+			close(bundle->items[i]);
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+/* Sends one part. False: nothing went, and why was told. */
+static bool send_part(const Talk *talk, char *kinds, const char *text)
+{
+	Bundle bundle;
+	bool sent = bundle_make(&bundle, talk, kinds);
+
+	if (sent && bundle.count == 0)
+		tool_send(talk->connection, text, strlen(text));
+	else if (sent) {
+		sent = tool_send_descriptors(talk->connection, text, bundle.items, bundle.count);
+		if (!sent)
+			puts(strerrorname_np(errno));
+	}
+	bundle_close(&bundle);
+	return sent;
+}
+
+static void ask(const Talk *talk, char *kinds, char *text)
+{
+	static char part[65536];
+	char *one_kinds;
+
+	for (char *lf = text; (lf = strchr(lf, '|'));)
+		*lf = '\n';
+	while ((one_kinds = strsep(&kinds, "+"))) {
+		const char *one = strsep(&text, "^");
+
+		if (!one)
+			errx(2, "fewer parts of the text than of the kinds");
+		snprintf(part, sizeof(part), "%s%s", one, text ? "" : "\n");
+		if (!send_part(talk, one_kinds, part))
+			return;
+	}
+	tool_print_reply(talk->connection);
+}
+
+static void reconnect(Talk *talk)
+{
+	tool_print_reply(talk->connection);
+	close(talk->connection);
+	talk->connection = tool_connect(talk->path);
+}
+
+/* --- what is kept ---------------------------------------------------------------------------- */
+
+static bool change(const Talk *talk, const char *how, const char *value)
+{
+	int result;
+
+	if (strcmp(how, "truncate") == 0)
+		result = ftruncate(talk->kept, (off_t)tool_number(value));
+	else if (strcmp(how, "write") == 0)
+		result = pwrite(talk->kept, value, strlen(value) + 1, 0) < 0 ? -1 : 0;
+	else if (strcmp(how, "seal") == 0)
+		result = fcntl(talk->kept, F_ADD_SEALS, (int)tool_number(value));
+	else if (strcmp(how, "mode") == 0)
+		result = fchmod(talk->kept, (mode_t)tool_number(value));
+	else
+		return false;
+	puts(result < 0 ? strerrorname_np(errno) : "done");
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static char line[65536];
+
+	if (argc != 2)
+		errx(2, "usage: talk-with-descriptors SOCKET");
+	Talk talk = {
+		.path = argv[1],
+		.connection = tool_connect(argv[1]),
+		.kept = kind_scanout(),
+	};
+	while (fgets(line, sizeof(line), stdin)) {
+		char *rest = line;
+
+		line[strcspn(line, "\n")] = '\0';
+		char *word = strsep(&rest, " ");
+		if (strcmp(word, "reconnect") == 0)
+			reconnect(&talk);
+		else if (!rest)
+			errx(2, "%s: not understood", word);
+		else if (!change(&talk, word, rest))
+			ask(&talk, word, rest);
+		fflush(stdout);
+	}
+	return 0;
+}
