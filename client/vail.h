@@ -638,7 +638,8 @@ struct vail_object;
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
  * STATUS_ACCESS_DENIED (not registered for its VM, or with other privileges than a display client
- * any more), STATUS_QUOTA_EXCEEDED; STATUS_INVALID_DEVICE_STATE from a VailReply.
+ * any more), STATUS_OBJECT_TYPE_MISMATCH (the sharer keeps its memory from being opened by now),
+ * STATUS_QUOTA_EXCEEDED; STATUS_INVALID_DEVICE_STATE from a VailReply.
  */
 VAIL_PUBLIC NTSTATUS vail_open_object(struct vail *vail, const char *handle,
 				      struct vail_object **ret_object);

@@ -102,6 +102,17 @@ static NTSTATUS look_at_size(Request *request)
 	return status;
 }
 
+/* Why the daemon has no opening to give. */
+static NTSTATUS not_opened(Request *request, Evidence evidence)
+{
+	if (evidence == EVIDENCE_UNREADABLE)
+		return failure_set(&request->failure, STATUS_OBJECT_TYPE_MISMATCH, "objectType",
+				   "who shared the object has since taken away the mode that lets "
+				   "its memory be opened; ask for it back (fchmod 0666)");
+	return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
+			   "the daemon has no descriptors left; try again later");
+}
+
 /* The daemon's own openings, one a plane, then the fence's, to go with the reply. */
 static NTSTATUS offer_descriptors(Request *request)
 {
@@ -111,13 +122,12 @@ static NTSTATUS offer_descriptors(Request *request)
 
 	for (size_t i = 0; i < object->descriptor_count; i++) {
 		const ObjectDescriptor *descriptor = &object->descriptors[i];
+		Evidence evidence =
+			host->open_descriptor(host->self, descriptor->descriptor,
+					      descriptor->facts.kind, writes, &request->offered[i]);
 
-		if (host->open_descriptor(host->self, descriptor->descriptor,
-					  descriptor->facts.kind, writes,
-					  &request->offered[i]) != EVIDENCE_FOUND)
-			return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES,
-					   "exhausted",
-					   "the daemon has no descriptors left; try again later");
+		if (evidence != EVIDENCE_FOUND)
+			return not_opened(request, evidence);
 		request->offered_count++;
 	}
 	return STATUS_SUCCESS;

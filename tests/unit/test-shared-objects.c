@@ -277,6 +277,27 @@ Test(shared_objects, memory_that_grows_past_the_budget_is_unshared)
 	cast_free(&cast);
 }
 
+/* The descriptor is kept; its opening anew is the sharer's to forbid, at any time. */
+Test(shared_objects, memory_whose_mode_forbids_it_later_is_not_opened)
+{
+	char handle[64];
+	Cast cast = cast_new_sharing();
+	World *world = cast.world;
+
+	share_image(&cast, handle);
+	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
+		world->descriptors[i].is_forbidden = true;
+	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL),
+			 "STATUS_OBJECT_TYPE_MISMATCH");
+	cr_assert_not_null(strstr(reply_string(world, "message"), "mode"));
+	cr_assert_eq(world_open_descriptors(world), 1u);
+	cr_assert_eq(world_events(world, EVENT_OPENED), 0u);
+	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
+		world->descriptors[i].is_forbidden = false;
+	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL), SUCCESS);
+	cast_free(&cast);
+}
+
 Test(shared_objects, an_update_tells_where)
 {
 	static const struct {
