@@ -9,6 +9,7 @@
  *   reconnect      reads to the connection's end, and makes a new one: "closed".
  *   truncate SIZE, write TEXT, seal NUMBER, mode NUMBER
  *                  does that to what it keeps: "done", or the error's name.
+ *   flicker COUNT  takes all of it away and gives it back, so many times: "done".
  *
  * KINDS: "-", or names with commas between them: those of descriptor-kinds.h, "kept" for what it
  * keeps, or the number of a descriptor that was inherited; NAME*COUNT for several. A '|' in the
@@ -141,6 +142,15 @@ static void reconnect(Talk *talk)
 
 /* --- what is kept ---------------------------------------------------------------------------- */
 
+static int flicker(int memory, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ftruncate(memory, 0) < 0 || ftruncate(memory, KIND_MEMORY_SIZE) < 0)
+			return -1;
+	return 0;
+}
+
+/* False: the word is none of these. */
 static bool change(const Talk *talk, const char *how, const char *value)
 {
 	int result;
@@ -153,6 +163,8 @@ static bool change(const Talk *talk, const char *how, const char *value)
 		result = fcntl(talk->kept, F_ADD_SEALS, (int)tool_number(value));
 	else if (strcmp(how, "mode") == 0)
 		result = fchmod(talk->kept, (mode_t)tool_number(value));
+	else if (strcmp(how, "flicker") == 0)
+		result = flicker(talk->kept, tool_number(value));
 	else
 		return false;
 	puts(result < 0 ? strerrorname_np(errno) : "done");
