@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <event2/event.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -238,9 +237,7 @@ static bool connection_receive(Connection *connection)
 /* Whether the peer has closed both ways. */
 static bool connection_has_hung_up(const Connection *connection)
 {
-	struct pollfd socket = { .fd = connection->socket };
-
-	return poll(&socket, 1, 0) > 0 && socket.revents & (POLLHUP | POLLERR);
+	return descriptor_poll(connection->socket, 0) & (POLLHUP | POLLERR);
 }
 
 static void on_ready(evutil_socket_t descriptor, short what, void *context)

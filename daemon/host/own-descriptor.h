@@ -3,6 +3,7 @@
 #define HOST_OWN_DESCRIPTOR_H
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <unistd.h>
 
@@ -17,6 +18,21 @@ static inline void descriptor_close(int *descriptor)
 }
 
 #define _cleanup_close_ _cleanup_(descriptor_close)
+
+/*
+ * Which of the events, POLLERR and POLLHUP there are now. It never waits, and yet a signal ends it
+ * (EINTR), as the one of each child that is done: then it is asked again.
+ */
+static inline short descriptor_poll(int descriptor, short events)
+{
+	struct pollfd asked = { .fd = descriptor, .events = events };
+	int count;
+
+	do
+		count = poll(&asked, 1, 0);
+	while (count < 0 && errno == EINTR);
+	return count < 0 ? POLLERR : asked.revents;
+}
 
 /* Whether an errno says that there is no room for what was asked. */
 static inline bool errno_is_exhaustion(int error)

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
 
@@ -116,15 +115,8 @@ void process_table_deinit(ProcessTable *table)
 
 static bool pidfd_is_alive(int pidfd)
 {
-	struct pollfd poll_descriptor = { .fd = pidfd, .events = POLLIN };
-	int ready;
-
-	/* A signal that comes meanwhile interrupts even what does not wait, and tells nothing. */
-	do
-		ready = poll(&poll_descriptor, 1, 0);
-	while (ready < 0 && errno == EINTR);
 	/* Readable means exited, zombies included. */
-	return ready == 0;
+	return descriptor_poll(pidfd, POLLIN) == 0;
 }
 
 bool host_process_is_alive(const HostProcess *process)
