@@ -86,6 +86,9 @@ const char *limit_owner_name(LimitKind kind);
 /* Closes of strangers' descriptors under way for one uid. */
 #define LIMIT_CLOSES_UNDER_WAY 8
 
+/* Closes that have all been under way for so long hang; others are waited for. */
+#define LIMIT_CLOSE_MILLISECONDS 100
+
 /* Descriptors of a process that are looked at for a graphics context. */
 #define LIMIT_DESCRIPTORS_EXAMINED 1024
 

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "limit.h"
 #include "log.h"
@@ -28,6 +29,20 @@ static void closer_run(Closer *closer, Owner *owner);
 bool closer_is_full(const Owner *owner)
 {
 	return owner->closes_under_way >= LIMIT_CLOSES_UNDER_WAY;
+}
+
+static uint64_t monotonic_microseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+bool closer_is_stuck(const Owner *owner)
+{
+	return closer_is_full(owner) && monotonic_microseconds() - owner->last_close >=
+						UINT64_C(1000) * LIMIT_CLOSE_MILLISECONDS;
 }
 
 static void owner_set_due(Closer *closer, Owner *owner)
@@ -176,6 +191,7 @@ static bool close_start(Closer *closer, Owner *owner, const int *descriptors, si
 	}
 	TAILQ_INSERT_TAIL(&closer->under_way, close_under_way, link);
 	owner->closes_under_way++;
+	owner->last_close = monotonic_microseconds();
 	return true;
 }
 

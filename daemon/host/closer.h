@@ -35,7 +35,10 @@ void closer_deinit(Closer *closer);
  */
 void closer_close(Closer *closer, Owner *owner, int descriptor);
 
-/* Whether the uid has as many closes under way as it may: it is to send no more descriptors. */
+/* Whether the uid has as many closes under way as it may: no more descriptors are taken of it. */
 bool closer_is_full(const Owner *owner);
+
+/* Whether, moreover, all of them hang: who closes much is not to be refused for it. */
+bool closer_is_stuck(const Owner *owner);
 
 #endif

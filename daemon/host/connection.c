@@ -19,6 +19,9 @@
 /* A buffer that has grown beyond this for one long reply is given back, not lent again. */
 #define SPARE_SIZE_MAX (128u << 10)
 
+/* While its uid's closes are under way, it is looked after them so often. */
+static const struct timeval closes_pause = { .tv_usec = 1000 };
+
 static void on_ready(evutil_socket_t descriptor, short what, void *context);
 
 /* --- buffers --------------------------------------------------------------------------------- */
@@ -145,7 +148,7 @@ static void connection_wait_for(Connection *connection, short what)
 		     (short)(what | EV_PERSIST), on_ready, connection);
 	event_priority_set(&connection->event, 1);
 	connection->waits_for = what;
-	if (event_add(&connection->event, NULL) < 0)
+	if (event_add(&connection->event, what == EV_TIMEOUT ? &closes_pause : NULL) < 0)
 		log_error("the connection of pid=%d cannot be waited for",
 			  (int)connection->caller.pid);
 }
@@ -187,6 +190,13 @@ static void connection_serve(Connection *connection)
 	owner_shed_unread(owner);
 }
 
+/* Reads no further until the uid's closes are done, which are many, but do not hang. */
+static void connection_await_closes(Connection *connection)
+{
+	buffer_return(&connection->session.input, &connection->server->connections.spare_input);
+	connection_wait_for(connection, EV_TIMEOUT);
+}
+
 /* The uid's closes hang: it is told so, and the connection closed with what is queued in it. */
 static void connection_refuse_descriptors(Connection *connection)
 {
@@ -225,7 +235,10 @@ static bool connection_receive(Connection *connection)
 		buffer_return(&session->input, &connections->spare_input);
 		return false;
 	case RECEIVED_TOO_MANY_DESCRIPTORS:
-		connection_refuse_descriptors(connection);
+		if (closer_is_stuck(connection->owner))
+			connection_refuse_descriptors(connection);
+		else
+			connection_await_closes(connection);
 		return false;
 	case RECEIVED_ERROR:
 		break;

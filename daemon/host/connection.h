@@ -18,7 +18,7 @@ struct Connection {
 	Owner *owner;
 	HostProcess *process;      /* referred to; NULL where there is none */
 	int socket;                /* -1 once it was shut */
-	short waits_for;           /* EV_READ or EV_WRITE: what the event is set to */
+	short waits_for;           /* EV_READ, EV_WRITE or EV_TIMEOUT: what the event is set to */
 	bool takes_descriptors;    /* the caller is a VMM or an agent, who may send some */
 	bool may_hold_descriptors; /* somebody may have queued some: its close can hang */
 	bool is_ready;             /* in the list of those whose watch has something to tell */

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "tree.h"
@@ -27,7 +28,8 @@ typedef struct Owner {
 	size_t waiting_count;
 	size_t waiting_room;
 	unsigned int closes_under_way;
-	bool closing_due; /* in the closer's list */
+	uint64_t last_close; /* when the last of them began; microseconds on CLOCK_MONOTONIC */
+	bool closing_due;    /* in the closer's list */
 	TAILQ_ENTRY(Owner) due;
 
 	RB_ENTRY(Owner) by_uid;

@@ -12,7 +12,7 @@ typedef enum Received {
 	RECEIVED_BYTES,                /* appended to the input; *ret_arrival is set */
 	RECEIVED_NOTHING,              /* there is nothing now */
 	RECEIVED_END,                  /* the peer will send no more */
-	RECEIVED_TOO_MANY_DESCRIPTORS, /* what is queued carries some, and the uid's closes hang */
+	RECEIVED_TOO_MANY_DESCRIPTORS, /* what is queued carries some, and the closer is full */
 	RECEIVED_ERROR,
 } Received;
 
