@@ -213,7 +213,7 @@ expect_clean_stop() {
   if grep -qE 'Sanitizer|runtime error|Assertion' "$LOG"; then
     not_ok "$NAME: no reports" "see the log"
   fi
-  [ "$FAILED" -eq 0 ] || sed 's/^/# log: /' "$LOG"
+  [ "$FAILED" -eq 0 ] || tail -n 500 "$LOG" | sed 's/^/# log: /'
 }
 
 ## Talking to it

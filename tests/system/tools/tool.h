@@ -74,28 +74,36 @@ static inline void tool_send(int descriptor, const char *text, size_t length)
 	}
 }
 
-/* Sends the text with copies of the descriptors. Returns false with errno. */
-static inline bool tool_send_descriptors(int connection, const char *text, const int *descriptors,
-					 size_t count)
+/* sendmsg() of the bytes with copies of the descriptors; count 0: with none. */
+static inline ssize_t tool_sendmsg(int connection, const char *text, size_t length,
+				   const int *descriptors, size_t count, int flags)
 {
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int) * TOOL_DESCRIPTORS_MAX)];
 	} control;
-	struct iovec vector = { .iov_base = (char *)text, .iov_len = strlen(text) };
+	struct iovec vector = { .iov_base = (char *)text, .iov_len = length };
 	struct msghdr message = {
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(sizeof(int) * count),
+		.msg_control = count > 0 ? &control : NULL,
+		.msg_controllen = count > 0 ? CMSG_SPACE(sizeof(int) * count) : 0,
 	};
 
 	memset(&control, 0, sizeof(control));
 	control.header.cmsg_level = SOL_SOCKET;
 	control.header.cmsg_type = SCM_RIGHTS;
 	control.header.cmsg_len = CMSG_LEN(sizeof(int) * count);
-	memcpy(CMSG_DATA(&control.header), descriptors, sizeof(int) * count);
-	return sendmsg(connection, &message, MSG_NOSIGNAL) >= 0;
+	if (count > 0)
+		memcpy(CMSG_DATA(&control.header), descriptors, sizeof(int) * count);
+	return sendmsg(connection, &message, flags | MSG_NOSIGNAL);
+}
+
+/* Sends the text with copies of the descriptors. Returns false with errno. */
+static inline bool tool_send_descriptors(int connection, const char *text, const int *descriptors,
+					 size_t count)
+{
+	return tool_sendmsg(connection, text, strlen(text), descriptors, count, 0) >= 0;
 }
 
 /* The one descriptor that comes with a byte. */
