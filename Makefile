@@ -43,8 +43,12 @@ HOST   = $(wildcard daemon/host/*.c)
 MAIN   = daemon/main.c
 LIB    = $(wildcard client/lib*.c client/d3dkmt*.c)
 GUARD  = client/libvail-guard.c
+# What is pure of the clients, and so in the unit tests; and what more than one of them is made of.
 PURE_CTL = $(wildcard client/address-map*.c client/picture*.c client/table*.c)
-CTL    = $(wildcard client/vailctl*.c) $(PURE_CTL)
+PURE_VIEW = client/object-picture.c client/view/bitmap.c client/view/framebuffer.c
+COMMON = $(addprefix client/,draft.c message.c object-picture.c own-process.c picture.c table-text.c)
+CTL    = $(sort $(wildcard client/vailctl*.c) $(PURE_CTL) $(COMMON))
+VIEW   = $(wildcard client/view/*.c) $(COMMON)
 PURE_QEMU = client/qemu/damage.c client/qemu/pixman-format.c client/qemu/console.c
 QEMU   = $(wildcard client/qemu/*.c)
 TOOL_PARTS = $(addprefix tests/system/tools/,actor.c sharing-model.c sharing-play.c)
@@ -59,6 +63,15 @@ LEAKS  = $(wildcard tests/unit/leak-check.c)
 VARLINK    = $(wildcard proto/*.varlink)
 INTERFACES = build/generated/interfaces.c
 
+# Each client's sources, beside proto, and what it is linked with, beside libvail.
+CLIENTS = vailctl vail-view vail-qemu
+SOURCES_vailctl   = $(CTL)
+LIBS_vailctl      = $(CTL_LIBS)
+SOURCES_vail-view = $(VIEW)
+LIBS_vail-view    = $(CTL_LIBS)
+SOURCES_vail-qemu = $(QEMU)
+LIBS_vail-qemu    = $(QEMU_LIBS)
+
 # $(call objects,folder,sources)
 objects = $(patsubst %.c,$(1)/%.o,$(2))
 
@@ -68,8 +81,7 @@ DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 .PHONY: all run check check-installed check-interop check-kernel lint check-layers bench bench-va \
         help clean sanitized tools fuzz install uninstall
 
-all: build/vaild build/vailctl build/vail-qemu build/libvail.so build/installed/vailctl \
-     build/installed/vail-qemu
+all: build/vaild build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)
 	@:
 
 ## Programs
@@ -84,25 +96,23 @@ build/libvail.so.0: $(call objects,build,$(PROTO) $(LIB)) client/libvail.map
 build/libvail.so: build/libvail.so.0
 	$(QUIET)ln -sf $(notdir $<) $@
 
-# In the build folder the tool finds the library beside itself.
-build/vailctl: $(call objects,build,$(PROTO) $(CTL)) build/libvail.so
+.SECONDEXPANSION:
+
+# In the build folder a client finds the library beside itself.
+$(CLIENTS:%=build/%): build/%: $$(call objects,build,$$(PROTO) $$(SOURCES_$$*)) build/libvail.so
 	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
-	    -Wl,-rpath,'$$ORIGIN' $(CTL_LIBS)
+	    -Wl,-rpath,'$$ORIGIN' $(LIBS_$*)
 
 # Installed, in lib/ next to bin/; the loader's own folders work as well.
-build/installed/vailctl: $(call objects,build,$(PROTO) $(CTL)) build/libvail.so
+$(CLIENTS:%=build/installed/%): build/installed/%: \
+    $$(call objects,build,$$(PROTO) $$(SOURCES_$$*)) build/libvail.so
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
-	    -Wl,-rpath,'$$ORIGIN/../lib' $(CTL_LIBS)
+	    -Wl,-rpath,'$$ORIGIN/../lib' $(LIBS_$*)
 
-build/vail-qemu: $(call objects,build,$(PROTO) $(QEMU)) build/libvail.so
-	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
-	    -Wl,-rpath,'$$ORIGIN' $(QEMU_LIBS)
-
-build/installed/vail-qemu: $(call objects,build,$(PROTO) $(QEMU)) build/libvail.so
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
-	    -Wl,-rpath,'$$ORIGIN/../lib' $(QEMU_LIBS)
+$(CLIENTS:%=build/sanitized/%): build/sanitized/%: \
+    $$(call objects,build/sanitized,$$(PROTO) $$(LIB) $$(SOURCES_$$*))
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(LIBS_$*)
 
 build/sanitized/vaild: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN))
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
@@ -111,16 +121,11 @@ build/sanitized/libvail.so.0: $(call objects,build/sanitized,$(PROTO) $(LIB)) cl
 	$(QUIET)$(CC) $(SANITIZE) -shared -Wl,-soname,libvail.so.0 \
 	    -Wl,--version-script=client/libvail.map -o $@ $(filter %.o,$^) $(CLIENT_LIBS)
 
-build/sanitized/vailctl: $(call objects,build/sanitized,$(PROTO) $(LIB) $(CTL))
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(CTL_LIBS)
-
-build/sanitized/vail-qemu: $(call objects,build/sanitized,$(PROTO) $(LIB) $(QEMU))
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(QEMU_LIBS)
-
 ## Tests
 
 # The library is linked as its users see it, for its inner names are those of the daemon, too.
-build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(PURE_QEMU) $(GUARD) $(UNIT)) \
+build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(PURE_VIEW) $(PURE_QEMU) \
+                        $(GUARD) $(UNIT)) \
                         build/sanitized/libvail.so.0
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../sanitized' $(DAEMON_LIBS) -lpng \
@@ -232,7 +237,7 @@ check-kernel:
 tools: $(TOOL_PROGRAMS)
 	@:
 
-sanitized: build/sanitized/vaild build/sanitized/vailctl build/sanitized/vail-qemu $(TEST_PROGRAMS)
+sanitized: build/sanitized/vaild $(CLIENTS:%=build/sanitized/%) $(TEST_PROGRAMS)
 
 lint:
 	@tests/lint
@@ -257,14 +262,13 @@ fuzz: build/fuzz/fuzz-session
 
 ## Installing
 
-MANUALS = daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 client/libvail.3 \
-          client/vail-qemu.1
+MANUALS = daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 \
+          client/vail-view.1 client/vail-qemu.1 client/libvail.3
 
 # mode:source:destination, one a file; what ends in .in has its @names@ filled in.
 INSTALLED = \
     755:build/vaild:$(sbindir)/vaild \
-    755:build/installed/vailctl:$(bindir)/vailctl \
-    755:build/installed/vail-qemu:$(bindir)/vail-qemu \
+    $(foreach client,$(CLIENTS),755:build/installed/$(client):$(bindir)/$(client)) \
     755:systemd/write-metrics.in:$(libexecdir)/vaild/write-metrics \
     644:build/libvail.so.0:$(libdir)/libvail.so.0 \
     644:client/vail.pc.in:$(pcdir)/vail.pc \
@@ -321,7 +325,7 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'make                build/vaild, build/vailctl, build/vail-qemu, build/libvail.so'
+	@echo 'make                build/vaild, build/vailctl, build/vail-view, build/vail-qemu, build/libvail.so'
 	@echo 'make run            install what is missing, build, and show the main job on a real QEMU guest'
 	@echo 'make check          install what is missing, build with sanitizers, and run all tests'
 	@echo "make check-interop  systemd's varlinkctl against the daemon, from a Debian 13 that it downloads"

@@ -3,27 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table-text.h"
+#include "message.h"
 #include "vailctl.h"
-
-/* A message can quote what somebody else chose, so it is escaped like a table's cell. */
-_printf_(1, 0) static void say(const char *format, va_list arguments)
-{
-	_cleanup_free_ char *text = NULL, *safe = NULL;
-
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
-	if (text)
-		safe = text_escape(text, NULL);
-	fprintf(stderr, "vailctl: %s\n", safe ? safe : "out of memory");
-}
 
 int usage_error(const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	say(format, arguments);
+	message_write("vailctl", format, arguments);
 	va_end(arguments);
 	return EXIT_USAGE;
 }
@@ -33,7 +21,7 @@ int command_error(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	say(format, arguments);
+	message_write("vailctl", format, arguments);
 	va_end(arguments);
 	return EXIT_REFUSED;
 }
@@ -51,22 +39,13 @@ static void write_optional(Writer *writer, const char *quoted_key, const char *v
 	writer_string(writer, value);
 }
 
-/* The end of a sentence: the status by its name, or else its number. */
-static const char *status_text(NTSTATUS status, char code[16])
-{
-	const char *name = vail_status_name(status);
-
-	snprintf(code, 16, "0x%08X", (unsigned int)status);
-	return name ? name : code;
-}
-
 int tool_failed(const Tool *tool, NTSTATUS status, const char *format, ...)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 	_cleanup_free_ char *message = NULL;
 	Writer writer = WRITER_INIT(&text);
-	char code[16];
-	const char *name = status_text(status, code);
+	char code[STATUS_CODE_SIZE];
+	const char *name = message_status(status, code);
 	va_list arguments;
 
 	va_start(arguments, format);
@@ -113,21 +92,13 @@ static void print_refusal(const Tool *tool, const char *name, const char *code)
 
 int tool_refused(const Tool *tool, NTSTATUS status)
 {
-	uint64_t maximum = 0, used = 0;
-	const char *limit = vail_error_limit(tool->vail, &maximum, &used);
-	const char *message = vail_error_message(tool->vail);
-	char code[16];
-	const char *name = status_text(status, code);
+	_cleanup_free_ char *sentence = message_refusal(tool->vail, status);
+	char code[STATUS_CODE_SIZE];
+	const char *name = message_status(status, code);
 
 	if (options_have(&tool->options, OPTION_JSON))
 		print_refusal(tool, name, code);
-	if (*message == '\0')
-		message = status == STATUS_NO_MEMORY ? "this process is out of memory"
-						     : "vaild gave no reason";
-	if (limit)
-		return command_error("%s (%s, %s: %llu of %llu used)", message, name, limit,
-				     (unsigned long long)used, (unsigned long long)maximum);
-	return command_error("%s (%s)", message, name);
+	return sentence ? command_error("%s", sentence) : tool_no_memory();
 }
 
 int tool_finish(const Tool *tool, NTSTATUS status)

@@ -9,21 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "own-process.h"
 #include "vailctl.h"
-
-/* vaild's answer with this status says that a context is what is missing. */
-NTSTATUS tool_register(Tool *tool, const char *guid, bool context_first)
-{
-	char context[VAIL_HANDLE_SIZE];
-	NTSTATUS status = STATUS_INVALID_DISPOSITION;
-
-	if (!context_first)
-		status = vail_register_process(tool->vail, guid);
-	if (status != STATUS_INVALID_DISPOSITION)
-		return status;
-	status = vail_create_context(tool->vail, NULL, context, NULL);
-	return status == STATUS_SUCCESS ? vail_register_process(tool->vail, guid) : status;
-}
 
 static int say_registered(const Tool *tool, const char *guid)
 {
@@ -75,7 +62,8 @@ int command_register(Tool *tool)
 	sigset_t signals;
 
 	prepare_interrupt(&signals);
-	NTSTATUS status = tool_register(tool, guid, options_have(&tool->options, OPTION_CONTEXT));
+	NTSTATUS status = own_process_register(tool->vail, guid,
+					       options_have(&tool->options, OPTION_CONTEXT));
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	/* Whoever reads that it is registered may interrupt it at once. */
@@ -105,7 +93,7 @@ int command_exec(Tool *tool)
 {
 	if (!tool->options.run)
 		return usage_error("exec needs a command: vailctl exec GUID -- COMMAND");
-	NTSTATUS status = tool_register(tool, tool->arguments[0], true);
+	NTSTATUS status = own_process_register(tool->vail, tool->arguments[0], true);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	return tool_run(tool);

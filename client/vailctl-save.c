@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* A shared object as a PNG: vailctl registers its own process for the object's VM, and opens it. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "draft.h"
 #include "members.h"
+#include "object-picture.h"
+#include "own-process.h"
 #include "picture.h"
 #include "vailctl.h"
-
-/* How long the object's fence is waited for, in milliseconds. */
-#define FENCE_TIMEOUT 5000
-
-/* An image that is larger is none that a person wants to look at, whatever its sharer says. */
-#define IMAGE_SIZE_MAX ((uint64_t)1 << 30)
 
 /* ---- Opening ---- */
 
 static NTSTATUS register_and_open(Tool *tool, const char *guid, const char *handle,
 				  struct vail_object **ret_object)
 {
-	NTSTATUS status = tool_register(tool, guid, false);
+	NTSTATUS status = own_process_register(tool->vail, guid, false);
 
 	return status == STATUS_SUCCESS ? vail_open_object(tool->vail, handle, ret_object) : status;
 }
@@ -68,57 +61,6 @@ static int open_object(Tool *tool, const char *handle, struct vail_object **ret_
 
 /* ---- Writing ---- */
 
-/* A file on its way to another name. */
-typedef struct Draft {
-	char *path;
-	FILE *out; /* NULL: there is no file */
-} Draft;
-
-/* What is left of it was not finished. */
-static void draft_deinit(Draft *draft)
-{
-	if (draft->out) {
-		fclose(draft->out);
-		unlink(draft->path);
-	}
-	free(draft->path);
-}
-
-/* Returns 0 or a negative errno. */
-static int draft_init(Draft *draft, const char *path)
-{
-	if (asprintf(&draft->path, "%s.XXXXXX", path) < 0) {
-		draft->path = NULL;
-		return -ENOMEM;
-	}
-	int descriptor = mkostemp(draft->path, O_CLOEXEC);
-	if (descriptor < 0)
-		return -errno;
-	draft->out = fdopen(descriptor, "w");
-	if (!draft->out) {
-		int error = errno;
-
-		close(descriptor);
-		unlink(draft->path);
-		return -error;
-	}
-	/* mkostemp() makes it private; what the user saves is as what it saves elsewhere. */
-	mode_t mask = umask(0);
-	umask(mask);
-	return fchmod(descriptor, 0666 & ~mask) < 0 ? -errno : 0;
-}
-
-/* Gives it its name, in place of whatever had that. Returns 0 or a negative errno. */
-static int draft_finish(Draft *draft, const char *path)
-{
-	if (fflush(draft->out) != 0 || fsync(fileno(draft->out)) < 0 ||
-	    rename(draft->path, path) < 0)
-		return -errno;
-	int closed = fclose(draft->out);
-	draft->out = NULL;
-	return closed == 0 ? 0 : -errno;
-}
-
 /* Returns the exit status. */
 static int write_file(const Picture *picture, const char *path)
 {
@@ -137,36 +79,6 @@ static int write_file(const Picture *picture, const char *path)
 
 /* ---- Saving ---- */
 
-static const char *format_text(uint32_t format, char text[5])
-{
-	for (size_t i = 0; i < 4; i++)
-		text[i] = (char)(format >> (8 * i) & 0xff);
-	text[4] = '\0';
-	return text;
-}
-
-/* Whether the object can be saved; otherwise it was said why not, and this is the exit status. */
-static int check_object(const Tool *tool, const VailObjectInfo *info)
-{
-	char format[5];
-
-	if (info->plane_count == 0)
-		return tool_failed(tool, STATUS_NOT_SUPPORTED,
-				   "the object is no picture; see its type with: vailctl objects");
-	if (!picture_format_known(info->format))
-		return tool_failed(tool, STATUS_NOT_SUPPORTED,
-				   "the object's format is %s; only " PICTURE_FORMATS
-				   " can be saved",
-				   format_text(info->format, format));
-	if ((uint64_t)info->width * info->height > IMAGE_SIZE_MAX / 4 || info->width == 0 ||
-	    info->height == 0)
-		return tool_failed(tool, STATUS_NOT_SUPPORTED,
-				   "the picture has %lu x %lu pixels; only those of 4 bytes to 1 "
-				   "GiB can be saved",
-				   (unsigned long)info->width, (unsigned long)info->height);
-	return EXIT_DONE;
-}
-
 static int say_saved(const Tool *tool, const VailObjectInfo *info, const char *path)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
@@ -183,7 +95,7 @@ static int say_saved(const Tool *tool, const VailObjectInfo *info, const char *p
 	writer_key(&writer, "height");
 	writer_unsigned(&writer, info->height);
 	writer_key(&writer, "format");
-	writer_string(&writer, format_text(info->format, format));
+	writer_string(&writer, object_picture_format(info->format, format));
 	writer_object_end(&writer);
 	return tool_print_json(&writer);
 }
@@ -191,21 +103,21 @@ static int say_saved(const Tool *tool, const VailObjectInfo *info, const char *p
 static int save(const Tool *tool, struct vail_object *object, const char *path)
 {
 	const VailObjectInfo *info = vail_object_info(object);
-	int exit_status = check_object(tool, info);
+	char message[200];
 
-	if (exit_status != EXIT_DONE)
-		return exit_status;
+	if (!object_picture_check(info, message, sizeof(message)))
+		return tool_failed(tool, STATUS_NOT_SUPPORTED, "%s", message);
 	size_t row = (size_t)info->width * 4, size = row * info->height;
 	_cleanup_free_ uint8_t *pixels = malloc(size);
 	if (!pixels)
 		return tool_no_memory();
-	NTSTATUS status = vail_object_wait(object, FENCE_TIMEOUT);
+	NTSTATUS status = vail_object_wait(object, OBJECT_PICTURE_TIMEOUT);
 	if (status == STATUS_SUCCESS)
 		status = vail_object_read_image(object, pixels, size);
 	if (status != STATUS_SUCCESS)
 		return tool_failed(tool, status, "%s", vail_object_error_message(object));
 	Picture picture = { info->width, info->height, info->format, row, pixels };
-	exit_status = write_file(&picture, path);
+	int exit_status = write_file(&picture, path);
 	return exit_status == EXIT_DONE ? say_saved(tool, info, path) : exit_status;
 }
 

@@ -195,12 +195,6 @@ int show_list(Tool *tool, const char *method, const char *key, Table *table,
  * listing_fetch(). */
 NTSTATUS objects_fetch(Tool *tool, const char *guid, Listing *ret_objects);
 
-/* ---- vailctl-process.c ---- */
-
-/* Registers vailctl's own process. A graphics context is made where vaild says that one is missing,
- * or with context_first in any case. */
-NTSTATUS tool_register(Tool *tool, const char *guid, bool context_first);
-
 /* ---- Commands: each returns the exit status ---- */
 
 int command_list(Tool *tool);

@@ -134,6 +134,11 @@ finish() {
   exit
 }
 
+# png_size FILE: width and height, as its header has them.
+png_size() {
+  od --address-radix=n --skip-bytes=16 --read-bytes=8 --format=u4 --endian=big "$1" | xargs
+}
+
 ## The daemon
 
 SOCKET=$PRIVATE/run/vaild.sock
@@ -329,7 +334,7 @@ session_open_with() {
 session_ask() {
   REPLY=
   printf '%s\n' "$2" >&"${SESSION_IN[$1]}" || true
-  IFS= read -r -t 10 -u "${SESSION_OUT[$1]}" REPLY || true
+  IFS= read -r -t 30 -u "${SESSION_OUT[$1]}" REPLY || true
 }
 
 # session_status NAME REQUEST: the answer's status is in STATUS.

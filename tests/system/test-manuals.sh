@@ -9,7 +9,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 PAGES=(daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 client/libvail.3
-  client/vail-qemu.1)
+  client/vail-view.1 client/vail-qemu.1)
 GUID=17171717-1717-4717-8717-171717171717
 
 # example PAGE NAME: its text, as a reader sees it.
@@ -60,6 +60,9 @@ completeness() {
   mapfile -t options < <(sed -nE 's/.*"([a-z]+)", (required|no)_argument.*/\1/p' \
     "$ROOT/client/qemu/vail-qemu.c")
   names_each "vail-qemu.1 names each option" client/vail-qemu.1 "${options[@]/#/\\\\-}"
+  mapfile -t options < <("$PRIVATE/build/vail-view" --help |
+    sed -nE 's/^  (-h, )?--([a-z]+) .*/\\\\-\2/p')
+  names_each "vail-view.1 names each option" client/vail-view.1 "${options[@]}"
   mapfile -t functions < <(nm -D --defined-only "$ROOT/build/libvail.so" |
     sed -n 's/.* T \(.*\)@@.*/\1/p')
   names_each "libvail.3 names each function" client/libvail.3 "${functions[@]}"
@@ -124,6 +127,7 @@ examples() {
   run_example client/vailctl.1 exec 0 "$GUID"
   run_example client/vailctl.1 script 0 ''
   run_example client/vailctl.1 watch 0 current
+  (cd "$PRIVATE/by-hand" && SAID='' && run_example client/vail-view.1 picture 1 'no frame came')
   run_example client/vailctl.1 quarantine 0 'GPU hang'
   vailctl vm remove "$GUID"
   run_example client/vailctl.1 add 0 'demo'
@@ -139,8 +143,8 @@ examples() {
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/vaild "$PRIVATE/bin" "$PRIVATE/by-hand"
 ln -s "$SOCKET" /run/vaild/vaild.sock
-cp "$ROOT/build/vaild" "$PRIVATE/build/"
-ln -s "$PRIVATE/build/vailctl" "$PRIVATE/build/vaild" "$PRIVATE/bin/"
+cp "$ROOT/build/vaild" "$ROOT/build/vail-view" "$PRIVATE/build/"
+ln -s "$PRIVATE/build/vailctl" "$PRIVATE/build/vail-view" "$PRIVATE/build/vaild" "$PRIVATE/bin/"
 PATH=$PRIVATE/bin:$PATH
 rendering
 completeness

@@ -44,8 +44,8 @@ what_is_told() {
     "$(vailctl_as vail-bob --json objects | jq '.sharedObjects | length')"
   expect "vailctl saves it as a picture" \
     quietly vailctl_as vail-alice save "$HANDLE" "$PRIVATE/pictures/image.png"
-  expect_equal "of its size, as its header has it" "64 32" "$(od --address-radix=n --skip-bytes=16 \
-    --read-bytes=8 --format=u4 --endian=big "$PRIVATE/pictures/image.png" | xargs)"
+  expect_equal "of its size, as its header has it" "64 32" \
+    "$(png_size "$PRIVATE/pictures/image.png")"
   expect "the journal has the refusal and the open" \
     grep -q "denied io.vaild.OpenSharedObject .*reason=notRegistered" "$LOG"
   expect "with the object's VM" grep -q "allowed io.vaild.OpenSharedObject vm=$GUID" "$LOG"

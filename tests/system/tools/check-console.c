@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check-console FORMAT: reads BMP files from stdin, one behind the other, each of what
+ * share-console has drawn in this format. Prints for each "frame WIDTH HEIGHT LOWEST HIGHEST
+ * COUNT": which drawings its pixels are of, and how many are of the highest; and in the end "end
+ * FRAMES MODES". At the first byte that is not as it has to be it says so and ends.
+ */
+#include <inttypes.h>
+
+#include "console.h"
+#include "tool.h"
+
+#define HEADER_SIZE 122
+
+typedef struct Frame {
+	uint32_t width;
+	uint32_t height;
+	uint32_t lowest;
+	uint32_t highest;
+	size_t count; /* of the highest */
+} Frame;
+
+static uint32_t number(const uint8_t *header, size_t offset)
+{
+	uint32_t value;
+
+	memcpy(&value, header + offset, sizeof(value));
+	return value;
+}
+
+static void expect(const char *what, uint32_t expected, uint32_t real)
+{
+	if (expected != real)
+		errx(1, "%s: expected %" PRIx32 ", got %" PRIx32, what, expected, real);
+}
+
+/* As the file format's description has it, field by field. */
+static void check_header(const uint8_t *header, const char *format, Frame *ret_frame)
+{
+	bool red_first = format[1] == 'B';
+	uint32_t width = number(header, 18), height = -number(header, 22);
+	uint32_t red = red_first ? 0xff : 0xff0000, blue = red_first ? 0xff0000 : 0xff;
+
+	if (memcmp(header, "BM", 2) != 0)
+		errx(1, "no BMP begins here");
+	expect("size of the file", HEADER_SIZE + 4 * width * height, number(header, 2));
+	expect("reserved", 0, number(header, 6));
+	expect("where the pixels are", HEADER_SIZE, number(header, 10));
+	expect("size of the second header", 108, number(header, 14));
+	expect("planes and bits a pixel", 1 | 32 << 16, number(header, 26));
+	expect("compression", 3, number(header, 30));
+	expect("size of the pixels", 4 * width * height, number(header, 34));
+	expect("colours", 0, number(header, 46));
+	expect("red", red, number(header, 54));
+	expect("green", 0xff00, number(header, 58));
+	expect("blue", blue, number(header, 62));
+	expect("alpha", format[0] == 'A' ? 0xff000000 : 0, number(header, 66));
+	*ret_frame = (Frame){ .width = width, .height = height, .lowest = UINT32_MAX };
+}
+
+static void check_pixel(Frame *frame, uint32_t x, uint32_t y, uint32_t pixel)
+{
+	uint32_t drawing = pixel >> 16 & 0xff;
+
+	if (pixel != console_pixel(frame->width, frame->height, x, y, drawing))
+		errx(1, "%" PRIu32 " x %" PRIu32 ": at %" PRIu32 ", %" PRIu32 " stands %08" PRIx32,
+		     frame->width, frame->height, x, y, pixel);
+	if (drawing < frame->lowest)
+		frame->lowest = drawing;
+	if (drawing > frame->highest) {
+		frame->highest = drawing;
+		frame->count = 0;
+	}
+	frame->count += drawing == frame->highest;
+}
+
+static void check_pixels(Frame *frame)
+{
+	for (uint32_t y = 0; y < frame->height; y++)
+		for (uint32_t x = 0; x < frame->width; x++) {
+			uint32_t pixel;
+
+			if (fread(&pixel, sizeof(pixel), 1, stdin) != 1)
+				errx(1, "the stream ends inside a frame");
+			check_pixel(frame, x, y, pixel);
+		}
+}
+
+int main(int argc, char **argv)
+{
+	uint8_t header[HEADER_SIZE];
+	size_t frames = 0, modes = 0, size;
+	Frame frame, before = { 0 };
+
+	if (argc != 2 || strlen(argv[1]) != 4)
+		errx(2, "usage: check-console FORMAT");
+	while ((size = fread(header, 1, sizeof(header), stdin)) == sizeof(header)) {
+		check_header(header, argv[1], &frame);
+		check_pixels(&frame);
+		printf("frame %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %zu\n", frame.width,
+		       frame.height, frame.lowest, frame.highest, frame.count);
+		fflush(stdout);
+		frames++;
+		modes += frame.width != before.width || frame.height != before.height;
+		before = frame;
+	}
+	if (size > 0)
+		errx(1, "the stream ends inside a header");
+	printf("end %zu %zu\n", frames, modes);
+	return 0;
+}
