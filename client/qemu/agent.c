@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "message.h"
 #include "say.h"
 
 static bool is_lost(NTSTATUS status)
@@ -37,14 +38,24 @@ static void agent_end(Agent *agent, const char *why, const char *more)
 	agent->state = AGENT_ENDED;
 }
 
+/* Ends since the last call on the handle was refused. */
+static void agent_end_refused(Agent *agent, const char *why, const struct vail *vail,
+			      NTSTATUS status)
+{
+	_cleanup_free_ char *more = message_refusal(vail, status);
+
+	agent_end(agent, why, more ? more : "no memory");
+}
+
 /* ---- Objects ---- */
 
 /* Said once, until something else is refused or it works. */
 static void surface_refused(const Agent *agent, Surface *surface, NTSTATUS status)
 {
+	_cleanup_free_ char *why = message_refusal(agent->calls, status);
+
 	if (surface->refused != status)
-		say("%s cannot be shared: %s (%s)", surface->name, vail_error_message(agent->calls),
-		    vail_status_name(status));
+		say("%s cannot be shared: %s", surface->name, why ? why : "no memory");
 	surface->refused = status;
 }
 
@@ -119,8 +130,9 @@ static void agent_arrive(Agent *agent)
 	if (!agent->has_virtual_gpu) {
 		NTSTATUS status = vail_assign_virtual_gpu(agent->calls, machine->guid,
 							  machine->adapter, machine->profile, NULL);
+		_cleanup_free_ char *why = message_refusal(agent->calls, status);
 		if (status != STATUS_SUCCESS)
-			say("no vGPU can be assigned: %s", vail_error_message(agent->calls));
+			say("no vGPU can be assigned: %s", why ? why : "no memory");
 	}
 	if (agent->said_lost)
 		say("vaild is there again");
@@ -180,8 +192,8 @@ static bool on_event(struct vail *vail, NTSTATUS status, const VailEvent *event,
 	else if (is_lost(status))
 		agent_lose(agent);
 	else
-		agent_end(agent, "vaild does not let the virtual machine be watched",
-			  vail_error_message(vail));
+		agent_end_refused(agent, "vaild does not let the virtual machine be watched", vail,
+				  status);
 	if (event && !continues)
 		agent_end(agent, "vaild tells no more of the virtual machine", "it has ended");
 	return agent->state != AGENT_ENDED && agent->state != AGENT_LOST;
@@ -229,8 +241,8 @@ void agent_enter(Agent *agent)
 		return;
 	}
 	if (status != STATUS_SUCCESS) {
-		agent_end(agent, "vaild does not take the virtual machine",
-			  vail_error_message(agent->calls));
+		agent_end_refused(agent, "vaild does not take the virtual machine", agent->calls,
+				  status);
 		return;
 	}
 	status = vail_watch(agent->watch, agent->machine.guid, on_event, agent);

@@ -21,6 +21,7 @@
 
 #include "agent.h"
 #include "display.h"
+#include "message.h"
 #include "monitor.h"
 #include "own-descriptor.h"
 #include "say.h"
@@ -38,13 +39,11 @@
 
 void say(const char *format, ...)
 {
-	char text[512];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	message_write("vail-qemu", format, arguments);
 	va_end(arguments);
-	fprintf(stderr, "vail-qemu: %s\n", text);
 }
 
 /* ---- The command line ---- */
