@@ -2,10 +2,9 @@
 # shellcheck shell=bash disable=SC2034 # the script uses what is set here
 #
 # The machine of `make check-kernel`: Debian 13's stock kernel, a root file system with what the
-# tests need, and an initramfs that knows the way to it. To be sourced behind debian-13.sh. Both
-# files are the recipe; what is built of it is kept under build/kernel until they change.
-
-IMAGES=$ROOT/build/kernel
+# tests need, and an initramfs that knows the way to it. To be sourced behind debian-13.sh and
+# guest-image.sh. The three are the recipe; what is built of it is kept under build/kernel until they
+# change.
 
 # Libraries by the names that Debian 12 gave them as well: what is built there runs here.
 IMAGE_PACKAGES=linux-image-amd64,systemd-sysv,kmod,busybox-static,socat,jq
@@ -41,52 +40,21 @@ exec /bin/busybox switch_root /root /sbin/init
 INIT
 }
 
-# image_initramfs ROOT-FOLDER FOLDER: without compression, which costs more than it saves.
-image_initramfs() {
-  local root=$1 initramfs=$2 version module count=10
-
-  version=$(basename "$root"/lib/modules/*)
-  mkdir -p "$initramfs/bin" "$initramfs/dev" "$initramfs/root" "$initramfs/modules"
-  cp "$root/usr/bin/busybox" "$initramfs/bin/"
-  image_init >"$initramfs/init"
-  chmod 755 "$initramfs/init"
-  for module in virtio_blk ext4; do
-    chroot "$root" modprobe --set-version "$version" --show-depends "$module" || return
-  done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | while read -r module; do
-    chroot "$root" busybox unxz -c "$module" >"$initramfs/modules/$count.ko"
-    count=$((count + 1))
-  done || return
-  (cd "$initramfs" && find . | "$root/usr/bin/busybox" cpio -o -H newc 2>/dev/null)
-}
-
 # image_make FOLDER
 image_make() {
   # The kernel's package would make an initramfs for any machine: minutes here, and seconds a boot.
   INITRD=No debian_13 "$1/root" "$IMAGE_PACKAGES" || return
-  image_initramfs "$1/root" "$1/initramfs" >"$1/initrd" || return
+  image_init | guest_initramfs "$1/root" virtio_blk ext4 >"$1/initrd" || return
   cp "$1"/root/boot/vmlinuz-* "$1/vmlinuz" || return
   image_unit >"$1/root/etc/systemd/system/vaild-tests.service"
   truncate --size=1G "$1/disk"
   mke2fs -q -t ext4 -O ^has_journal -d "$1/root" "$1/disk" || return
-  rm -rf "$1/root" "$1/initramfs"
+  rm -rf "$1/root"
 }
 
-# Sets IMAGE, the folder; builds it where this recipe's is not there yet. Built beside its place, so
-# that half of one is never taken for one; and of two that want it, one builds.
+# Sets IMAGE, the folder.
 image_ready() {
-  local recipe lock status=0
-
-  recipe=$(cat "$ROOT/tests/system/kernel-image.sh" "$ROOT/tests/system/debian-13.sh" | sha256sum)
-  IMAGE=$IMAGES/${recipe:0:16}
-  mkdir -p "$IMAGES"
-  exec {lock}>"$IMAGES/lock"
-  flock "$lock"
-  if [ ! -d "$IMAGE" ]; then
-    echo "# building the machine, once"
-    rm -rf "${IMAGES:?}"/*/
-    mkdir "$IMAGE.new"
-    image_make "$IMAGE.new" && mv "$IMAGE.new" "$IMAGE" || status=1
-  fi
-  exec {lock}>&-
-  return "$status"
+  built_once "$ROOT/build/kernel" image_make "$ROOT/tests/system/kernel-image.sh" \
+    "$ROOT/tests/system/debian-13.sh" || return
+  IMAGE=$BUILT
 }

@@ -6,73 +6,21 @@
 
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-
-GUID=ffffffff-ffff-4fff-8fff-ffffffffffff
-VAIL_QEMU=$ROOT/build/sanitized/vail-qemu
-QMP=$PRIVATE/guest/qmp
-
-# At each key the guest changes from text to graphics with a pattern, or back.
-guest_code() {
-  printf '\x30\xe4\xcd\x16\xb8\x13\x00\xcd\x10' # xor ah,ah; int 16; mov ax,13; int 10
-  printf '\xb8\x00\xa0\x8e\xc0\x31\xff\x31\xc9' # mov ax,a000; mov es,ax; xor di,di; xor cx,cx
-  printf '\x88\xc8\xaa\xe2\xfb'                 # mov al,cl; stosb; loop to mov
-  printf '\x30\xe4\xcd\x16\xb8\x03\x00\xcd\x10' # xor ah,ah; int 16; mov ax,3; int 10
-  printf '\xeb\xde'                             # jmp to the beginning
-}
-
-# start_guest OPTION...
-start_guest() {
-  rm -f "$QMP"
-  qemu-system-x86_64 -accel tcg -m 64 -nodefaults -no-user-config -vga none \
-    -drive "file=$PRIVATE/guest/disk,format=raw,if=ide" -qmp "unix:$QMP,server=on,wait=off" "$@" 2>"$PRIVATE/qemu.log" &
-  QEMU=$!
-  within 10 test -S "$QMP" || not_ok "$NAME: QEMU starts" "$(cat "$PRIVATE/qemu.log")"
-}
-
-with_display() {
-  start_guest -name "a guest" -uuid "$GUID" -display dbus,p2p=yes -device virtio-vga
-}
-
-# start_agent OPTION...
-start_agent() {
-  "$VAIL_QEMU" --qmp "$QMP" --socket "$SOCKET" "$@" 2>"$PRIVATE/agent.log" &
-  AGENT=$!
-}
-
-# agent_ends CHECK EXIT-STATUS PATTERN: what it says last.
-agent_ends() {
-  local status=0
-  within 10 is_gone_or_zombie "$AGENT" || true
-  kill -KILL "$AGENT" 2>/dev/null || true
-  wait "$AGENT" || status=$?
-  expect_equal "$1: exit status" "$2" "$status"
-  expect_match "$1: a sentence" "$3" "$(cat "$PRIVATE/agent.log")"
-}
-
-is_gone_or_zombie() { ! grep -q '^State:	[^Z]' "/proc/$1/status" 2>/dev/null; }
-
-# monitor COMMAND...: QEMU's answers.
-monitor() {
-  printf '%s\n' '{"execute":"qmp_capabilities"}' "$@" | socat -t2 - "UNIX-CONNECT:$QMP"
-}
-
-objects() { "${CTL[@]}" --json objects | jq -r ".sharedObjects[] | $1"; }
-console_handle() { objects 'select(.object.name == "console 0") | .handle'; }
-console_is() { [ "$(objects 'select(.object.name == "console 0") | "\(.object.width)x\(.object.height)"')" = "$1" ]; }
+# shellcheck source=tests/system/qemu-guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/qemu-guest.sh"
 
 # What the guest shows, as who is registered for it sees it, is what QEMU says that it shows.
 is_what_qemu_shows() {
-  monitor '{"execute":"screendump","arguments":{"filename":"'"$PRIVATE/guest/dump.png"'","format":"png"}}' \
-    >/dev/null
-  rm -f "$PRIVATE/pictures/console.png"
+  screendump "$PRIVATE/guest/dump.png"
+  rm -f "$PICTURES/console.png"
   run_as vail-alice "$PRIVATE/build/vailctl" --socket "$SOCKET" save "$(console_handle)" \
-    "$PRIVATE/pictures/console.png" 2>"$PRIVATE/save.log" &&
-    "$TOOLS/same-picture" "$PRIVATE/pictures/console.png" "$PRIVATE/guest/dump.png" \
+    "$PICTURES/console.png" 2>"$PRIVATE/save.log" &&
+    "$TOOLS/same-picture" "$PICTURES/console.png" "$PRIVATE/guest/dump.png" \
       2>>"$PRIVATE/save.log"
 }
 
 brings_the_guest_in() {
-  with_display
+  start_guest "${WITH_DISPLAY[@]}" "${WITH_DISK[@]}"
   start_agent --user vail-alice
   expect "vail-qemu shares the guest's screen" within 20 console_is 720x400
   expect_equal "the VM is QEMU's, with a vGPU" "a guest $QEMU 1" \
@@ -94,13 +42,6 @@ follows_changes() {
   expect "and back" within 20 console_is 720x400
   expect "to what QEMU shows" within 10 is_what_qemu_shows
 }
-
-press_key() {
-  monitor '{"execute":"send-key","arguments":{"keys":[{"type":"qcode","data":"a"}]}}' >/dev/null
-}
-
-console_is_other_than() { [ -n "$(console_handle)" ] && [ "$(console_handle)" != "$1" ]; }
-no_object() { [ -z "$(console_handle)" ]; }
 
 # What happens to the VM at vaild reaches the agent.
 follows_vaild() {
@@ -156,7 +97,7 @@ says_what_is_missing() {
 
 # Who may not bring a VM in, and was not made its agent, is told so.
 not_everybody() {
-  with_display
+  start_guest "${WITH_DISPLAY[@]}" "${WITH_DISK[@]}"
   chmod 777 "$QMP"
   run_as vail-bob "$PRIVATE/vail-qemu" --qmp "$QMP" --socket "$SOCKET" 2>"$PRIVATE/agent.log" &
   AGENT=$!
@@ -164,9 +105,8 @@ not_everybody() {
   kill_hard "$QEMU"
 }
 
-mkdir -m 777 "$PRIVATE/pictures" "$PRIVATE/guest"
 cp "$VAIL_QEMU" "$PRIVATE/vail-qemu"
-guest_code | boot_sector >"$PRIVATE/guest/disk"
+make_changing_disk
 start_daemon
 brings_the_guest_in
 follows_changes

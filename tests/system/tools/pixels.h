@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SYSTEM_TOOLS_PIXELS_H
+#define SYSTEM_TOOLS_PIXELS_H
+
+#include <png.h>
+
+#include "tool.h"
+
+/* A PNG file's pixels, for tools that look at them. Each ends with a message at the first error. */
+
+typedef struct Pixels {
+	png_image image;
+	png_bytep data; /* RGBA, without gaps; goes with the process */
+} Pixels;
+
+static inline Pixels pixels_read(const char *path)
+{
+	Pixels pixels = { .image = { .version = PNG_IMAGE_VERSION } };
+
+	if (!png_image_begin_read_from_file(&pixels.image, path))
+		errx(2, "%s: %s", path, pixels.image.message);
+	pixels.image.format = PNG_FORMAT_RGBA;
+	pixels.data = malloc(PNG_IMAGE_SIZE(pixels.image));
+	if (!pixels.data || !png_image_finish_read(&pixels.image, NULL, pixels.data, 0, NULL))
+		errx(2, "%s: %s", path, pixels.image.message);
+	return pixels;
+}
+
+#endif
