@@ -78,8 +78,8 @@ objects = $(patsubst %.c,$(1)/%.o,$(2))
 PURE_SOURCES   = $(PROTO) $(CORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
-.PHONY: all run check check-installed check-interop check-kernel lint check-layers bench bench-va \
-        help clean sanitized tools fuzz install uninstall
+.PHONY: all run check check-installed check-interop check-kernel check-qemu lint check-layers bench \
+        bench-va help clean sanitized tools fuzz install uninstall
 
 all: build/vaild build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)
 	@:
@@ -145,7 +145,7 @@ build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
 	$(QUIET)$(CC) -o $@ $(filter %.o,$^) -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/../..' \
 	    $(TOOL_LIBS)
 
-build/tests/tools/same-picture: TOOL_LIBS = -lpng
+build/tests/tools/same-picture build/tests/tools/read-console: TOOL_LIBS = -lpng
 
 # The one tool that has a piece of the daemon in it.
 build/tests/tools/judge-descriptor: build/daemon/host/descriptor-facts.o
@@ -204,7 +204,7 @@ $(INTERFACES): $(VARLINK) Makefile
 # Objects that only a pattern asks for are kept, too.
 .SECONDARY:
 
--include $(shell find build \( -path build/interop -o -path build/kernel \) -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
 
 ## What people call
 
@@ -233,6 +233,13 @@ check-kernel:
 	@tests/install-packages kernel
 	@$(MAKE) --no-print-directory all tools build/sanitized/vaild
 	@tests/system/kernel
+
+# And this one.
+check-qemu:
+	@tests/install-packages qemu
+	@$(MAKE) --no-print-directory all tools build/sanitized/vaild build/sanitized/vail-qemu \
+	    build/sanitized/vail-view
+	@tests/system/qemu
 
 tools: $(TOOL_PROGRAMS)
 	@:
@@ -330,6 +337,7 @@ help:
 	@echo 'make check          install what is missing, build with sanitizers, and run all tests'
 	@echo "make check-interop  systemd's varlinkctl against the daemon, from a Debian 13 that it downloads"
 	@echo 'make check-kernel   the tests that need GPU nodes, on a Debian 13 kernel that it downloads, in QEMU'
+	@echo "make check-qemu     what guests show, seen through vaild, with a Debian 13's QEMU that it downloads"
 	@echo 'make lint           clang-format, clang-tidy, shell scripts'
 	@echo 'make check-layers   prove that the layers depend one way, and that core and api are pure'
 	@echo 'make bench          measure against a raw socket echo in the same run'

@@ -91,7 +91,7 @@ screendump() {
 # A console is meant by its number, 0 where it is left out.
 objects() { "${CTL[@]}" --json objects | jq -r ".sharedObjects[] | $1"; }
 console() { objects "select(.object.name == \"console ${2:-0}\") | $1"; }
-console_handle() { console .handle "${1:-0}"; }
+console_handle() { console .handle; }
 console_is() { [ "$(console '"\(.object.width)x\(.object.height)"' "${2:-0}")" = "$1" ]; }
 console_is_other_than() { [ -n "$(console_handle)" ] && [ "$(console_handle)" != "$1" ]; }
 no_object() { [ -z "$(console_handle)" ]; }
