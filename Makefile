@@ -78,8 +78,8 @@ objects = $(patsubst %.c,$(1)/%.o,$(2))
 PURE_SOURCES   = $(PROTO) $(CORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
-.PHONY: all run check check-installed check-interop check-kernel check-qemu lint check-layers bench \
-        bench-va help clean sanitized tools fuzz install uninstall
+.PHONY: all run check check-installed check-interop check-kernel check-qemu demo lint check-layers \
+        bench bench-va help clean sanitized tools fuzz install uninstall
 
 all: build/vaild build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)
 	@:
@@ -208,12 +208,17 @@ $(INTERFACES): $(VARLINK) Makefile
 
 ## What people call
 
-# `run` and `check` are the only command that a fresh machine needs: they install first what is
-# missing, and then call make anew, since what was installed may change what is built.
+# `run`, `demo` and `check` are each the only command that a fresh machine needs: they install first
+# what is missing, and then call make anew, since what was installed may change what is built.
 run:
 	@tests/install-packages run
 	@$(MAKE) --no-print-directory all tools
 	@tests/system/main-job
+
+demo:
+	@tests/install-packages demo
+	@$(MAKE) --no-print-directory all tools
+	@tests/system/demo
 
 check:
 	@tests/install-packages check
@@ -334,6 +339,7 @@ clean:
 help:
 	@echo 'make                build/vaild, build/vailctl, build/vail-view, build/vail-qemu, build/libvail.so'
 	@echo 'make run            install what is missing, build, and show the main job on a real QEMU guest'
+	@echo "make demo           install what is missing, build, and show a guest's screen, as a picture"
 	@echo 'make check          install what is missing, build with sanitizers, and run all tests'
 	@echo "make check-interop  systemd's varlinkctl against the daemon, from a Debian 13 that it downloads"
 	@echo 'make check-kernel   the tests that need GPU nodes, on a Debian 13 kernel that it downloads, in QEMU'

@@ -4,7 +4,7 @@
 # A QEMU guest, vail-qemu beside it, and what is asked of both. To be sourced behind lib.sh. What
 # QEMU and the users write lies in folders that all may write to.
 
-GUID=ffffffff-ffff-4fff-8fff-ffffffffffff
+GUID=af0dcd1a-a0fd-59a0-998e-cad0c3834a2c
 VAIL_QEMU=$ROOT/build/sanitized/vail-qemu
 QMP=$PRIVATE/guest/qmp
 PICTURES=$PRIVATE/pictures
