@@ -14,7 +14,7 @@
  * where on the screen it is. Host byte order.
  */
 typedef struct CursorPlace {
-	int32_t x; /* of the hot spot, in pixels of the screen */
+	int32_t x; /* of the left upper corner, in pixels of the screen */
 	int32_t y;
 	int32_t is_visible;
 	int32_t hot_x; /* the hot spot, in pixels of the cursor */
