@@ -147,6 +147,11 @@ build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
 
 build/tests/tools/same-picture build/tests/tools/read-console: TOOL_LIBS = -lpng
 
+# This one runs in a guest that has nothing else.
+build/tests/tools/define-cursor: build/tests/system/tools/define-cursor.o
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -static -o $@ $<
+
 # The one tool that has a piece of the daemon in it.
 build/tests/tools/judge-descriptor: build/daemon/host/descriptor-facts.o
 
