@@ -51,7 +51,9 @@ CTL    = $(sort $(wildcard client/vailctl*.c) $(PURE_CTL) $(COMMON))
 VIEW   = $(wildcard client/view/*.c) $(COMMON)
 PURE_QEMU = client/qemu/damage.c client/qemu/pixman-format.c client/qemu/console.c
 QEMU   = $(wildcard client/qemu/*.c) client/message.c client/table-text.c
-TOOL_PARTS = $(addprefix tests/system/tools/,actor.c sharing-model.c sharing-play.c)
+SHARING_PARTS = $(addprefix tests/system/tools/,actor.c sharing-model.c sharing-play.c)
+PLAY_QEMU_PARTS = $(addprefix tests/system/tools/,play-qemu-monitor.c play-qemu-display.c)
+TOOL_PARTS = $(SHARING_PARTS) $(PLAY_QEMU_PARTS)
 TOOLS  = $(filter-out $(TOOL_PARTS),$(wildcard tests/system/tools/*.c))
 BENCH  = $(wildcard tests/bench/*.c)
 VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
@@ -157,7 +159,9 @@ build/tests/tools/judge-descriptor: build/daemon/host/descriptor-facts.o
 
 # What is more than one file.
 build/tests/tools/actors: build/tests/system/tools/actor.o
-build/tests/tools/share-at-random: $(call objects,build,$(TOOL_PARTS))
+build/tests/tools/share-at-random: $(call objects,build,$(SHARING_PARTS))
+build/tests/tools/play-qemu: $(call objects,build,$(PLAY_QEMU_PARTS) proto/json.c)
+build/tests/tools/play-qemu: TOOL_LIBS = -ljson-c -lsystemd
 
 build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
 	@mkdir -p $(@D)

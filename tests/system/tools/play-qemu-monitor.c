@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor (QMP): one client at a time, of which it knows what it takes to join the display. */
+#include "json.h"
+#include "play-qemu.h"
+
+#define MONITOR_LINE_SIZE 4096
+
+typedef struct Monitor {
+	QemuDisplay *display;
+	sd_event_source *listening;
+	sd_event_source *talking; /* its descriptor is the client's connection */
+	JsonParser *parser;
+	bool is_negotiated;
+	int passed; /* a descriptor that came and has no name yet; -1: none */
+	char name[64];
+	int named; /* the descriptor of that name; -1: none */
+	char line[MONITOR_LINE_SIZE];
+	size_t size;
+} Monitor;
+
+static void say(int client, const char *line)
+{
+	send(client, line, strlen(line), MSG_NOSIGNAL); /* who has gone does not hear it */
+	send(client, "\r\n", 2, MSG_NOSIGNAL);
+}
+
+static void refuse(int client, const char *class, const char *why)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "{\"error\": {\"class\": \"%s\", \"desc\": \"%s\"}}", class,
+		 why);
+	say(client, line);
+}
+
+static void done(int client)
+{
+	say(client, "{\"return\": {}}");
+}
+
+static const char *argument(const JsonValue *command, const char *name)
+{
+	const char *text = json_string(json_member(json_member(command, "arguments"), name));
+
+	return text ? text : "";
+}
+
+static void forget(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
+static void take_descriptor(Monitor *monitor, int client, const JsonValue *command)
+{
+	if (monitor->passed < 0) {
+		refuse(client, "GenericError", "No file descriptor supplied via SCM_RIGHTS");
+		return;
+	}
+	forget(&monitor->named);
+	monitor->named = monitor->passed;
+	monitor->passed = -1;
+	snprintf(monitor->name, sizeof(monitor->name), "%s", argument(command, "fdname"));
+	done(client);
+}
+
+static void add_client(Monitor *monitor, int client, const JsonValue *command)
+{
+	if (strcmp(argument(command, "protocol"), "@dbus-display") != 0) {
+		refuse(client, "GenericError", "Invalid parameter 'protocol'");
+	} else if (monitor->named < 0 || strcmp(monitor->name, argument(command, "fdname")) != 0) {
+		refuse(client, "GenericError", "File descriptor named has not been found");
+	} else {
+		qemu_display_join(monitor->display, monitor->named);
+		monitor->named = -1;
+		done(client);
+	}
+}
+
+static void execute(Monitor *monitor, int client, const JsonValue *command)
+{
+	const char *name = json_string(json_member(command, "execute"));
+
+	if (!name) {
+		refuse(client, "GenericError", "QMP input lacks member 'execute'");
+	} else if (strcmp(name, "qmp_capabilities") == 0) {
+		monitor->is_negotiated = true;
+		done(client);
+	} else if (!monitor->is_negotiated) {
+		refuse(client, "CommandNotFound",
+		       "Expecting capabilities negotiation with 'qmp_capabilities'");
+	} else if (strcmp(name, "getfd") == 0) {
+		take_descriptor(monitor, client, command);
+	} else if (strcmp(name, "add_client") == 0) {
+		add_client(monitor, client, command);
+	} else {
+		refuse(client, "CommandNotFound", "The command has not been found");
+	}
+}
+
+/* What a read brings, with a descriptor perhaps. Returns false when the client has gone. */
+static bool receive(Monitor *monitor, int client)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec vector = { .iov_base = monitor->line + monitor->size,
+				.iov_len = sizeof(monitor->line) - monitor->size };
+	struct msghdr message = { .msg_iov = &vector,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t size = recvmsg(client, &message, MSG_CMSG_CLOEXEC);
+
+	if (size <= 0)
+		return false;
+	if (message.msg_controllen >= CMSG_LEN(sizeof(int))) {
+		forget(&monitor->passed);
+		memcpy(&monitor->passed, CMSG_DATA(&control.header), sizeof(monitor->passed));
+	}
+	monitor->size += (size_t)size;
+	return true;
+}
+
+static void execute_lines(Monitor *monitor, int client)
+{
+	const char *error;
+	char *end;
+
+	while ((end = memchr(monitor->line, '\n', monitor->size))) {
+		size_t length = (size_t)(end - monitor->line);
+
+		*end = '\0';
+		JsonValue *command = json_parse(monitor->parser, monitor->line, length, &error);
+		if (command)
+			execute(monitor, client, command);
+		else
+			refuse(client, "GenericError", "JSON parse error");
+		json_free(command);
+		monitor->size -= length + 1;
+		memmove(monitor->line, end + 1, monitor->size);
+	}
+}
+
+static int on_command(sd_event_source *source, int client, uint32_t events, void *context)
+{
+	Monitor *monitor = context;
+
+	(void)source;
+	(void)events;
+	if (receive(monitor, client)) {
+		execute_lines(monitor, client);
+		return 0;
+	}
+	monitor->talking = sd_event_source_disable_unref(monitor->talking);
+	forget(&monitor->passed);
+	forget(&monitor->named);
+	return sd_event_source_set_enabled(monitor->listening, SD_EVENT_ON);
+}
+
+static int on_client(sd_event_source *source, int listener, uint32_t events, void *context)
+{
+	Monitor *monitor = context;
+	int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	(void)events;
+	if (client < 0)
+		err(2, "accept");
+	monitor->is_negotiated = false;
+	monitor->size = 0;
+	qemu_check(sd_event_add_io(monitor->display->event, &monitor->talking, client, EPOLLIN,
+				   on_command, monitor),
+		   "a monitor's client");
+	sd_event_source_set_io_fd_own(monitor->talking, true);
+	say(client, "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 0, \"major\": "
+		    "10}, \"package\": \"played\"}, \"capabilities\": [\"oob\"]}}");
+	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+void qemu_monitor_serve(QemuDisplay *display, const char *path)
+{
+	static Monitor monitor = { .passed = -1, .named = -1 };
+	struct sockaddr_un address = tool_address(path);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, 1) < 0)
+		err(2, "%s", path);
+	monitor.display = display;
+	monitor.parser = json_parser_new();
+	qemu_check(sd_event_add_io(display->event, &monitor.listening, listener, EPOLLIN, on_client,
+				   &monitor),
+		   "the monitor");
+}
