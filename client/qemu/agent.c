@@ -96,16 +96,22 @@ static void share_what_is_not(Agent *agent)
 			agent_share(agent, surface);
 }
 
+/* Returns false when vaild takes nothing now. */
+static bool tell_damage(Agent *agent, const Surface *surface)
+{
+	return vail_send_update(agent->calls, surface->handle, surface->damage.rectangles,
+				surface->damage.count) != STATUS_INSUFFICIENT_RESOURCES;
+}
+
+/* What vaild does not take stays for the next turn, which comes when it does. */
 void agent_flush(Agent *agent)
 {
 	Surface *surface;
 
-	LIST_FOREACH (surface, &agent->surfaces, entries) {
-		if (surface->damage.count > 0 && surface_is_shared(surface))
-			vail_send_update(agent->calls, surface->handle, surface->damage.rectangles,
-					 surface->damage.count);
-		surface->damage.count = 0;
-	}
+	LIST_FOREACH (surface, &agent->surfaces, entries)
+		if (surface->damage.count > 0 &&
+		    (!surface_is_shared(surface) || tell_damage(agent, surface)))
+			surface->damage.count = 0;
 }
 
 void agent_add(Agent *agent, Surface *surface)

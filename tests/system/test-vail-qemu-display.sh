@@ -133,6 +133,18 @@ tells_updates() {
   expect_equal "still one request" $((before + 2)) "$(updates)"
 }
 
+# vaild takes nothing, until so much waits that nothing more is sent: nothing of it is lost.
+waits_for_vaild() {
+  local far_apart="1 1 12 12 14 1 12 12 27 1 12 12 40 1 12 12 1 14 12 12 14 14 12 12 27 14 12 12"
+  kill -STOP "$DAEMON"
+  qemu "play 0 800 1200 $far_apart"
+  qemu "update 0 50 40 3 3"
+  kill -CONT "$DAEMON"
+  expect "what could not be told is told later" within 10 heard_of "console 0 .*50,40,3,3"
+}
+
+heard_of() { events updated | grep -q "$1"; }
+
 changes_mode() {
   local handle inode
   handle=$(of "console 0" .handle)
@@ -312,6 +324,7 @@ MAKE=()
 start_daemon
 shows_two_screens
 tells_updates
+waits_for_vaild
 changes_mode
 changes_mode_often
 hides_a_screen
