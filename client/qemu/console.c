@@ -120,9 +120,10 @@ static void copy_rows(uint8_t *to, size_t to_stride, const Pixels *pixels)
 		memcpy(to + y * to_stride, pixels->data + y * (size_t)pixels->stride, row);
 }
 
-/* Sealed memory for an image like this, which is to be seen from now on. */
+/* Sealed memory for an image like this, which is to be seen from now on, with what stands behind
+ * it. */
 static struct vail_memory *surface_new_memory(Console *console, Surface *surface,
-					      const Pixels *pixels, size_t room_behind)
+					      const Pixels *pixels, const CursorPlace *behind)
 {
 	struct vail_memory *memory;
 	SharedPixels ours = { .width = pixels->width,
@@ -131,13 +132,16 @@ static struct vail_memory *surface_new_memory(Console *console, Surface *surface
 			      .format = pixman_format_to_drm(pixels->format) };
 	size_t size = (size_t)ours.stride * ours.height;
 
-	if (ours.format == 0 ||
-	    vail_memory_new(size + room_behind, surface->name, &memory) != STATUS_SUCCESS) {
+	if (ours.format == 0 || vail_memory_new(size + (behind ? sizeof(*behind) : 0),
+						surface->name, &memory) != STATUS_SUCCESS) {
 		say("%s cannot be shared: %s", surface->name,
 		    ours.format == 0 ? "its format has no name in DRM" : "no memory");
 		return NULL;
 	}
-	copy_rows(vail_memory_data(memory), ours.stride, pixels);
+	uint8_t *image = vail_memory_data(memory);
+	copy_rows(image, ours.stride, pixels);
+	if (behind)
+		memcpy(image + size, behind, sizeof(*behind));
 	ours.descriptor = vail_memory_descriptor(memory);
 	surface_show(console, surface, &ours);
 	return memory;
@@ -169,7 +173,7 @@ void console_show_pixels(Console *console, const Pixels *pixels)
 		return;
 	}
 	console_disable(console);
-	console->copy = surface_new_memory(console, &console->screen, pixels, 0);
+	console->copy = surface_new_memory(console, &console->screen, pixels, NULL);
 }
 
 void console_copy_pixels(Console *console, int32_t x, int32_t y, const Pixels *pixels)
@@ -228,19 +232,17 @@ void console_define_cursor(Console *console, int32_t hot_x, int32_t hot_y, const
 	if (!pixels_are_whole(pixels) || pixels->width > CURSOR_SIZE_MAX ||
 	    pixels->height > CURSOR_SIZE_MAX)
 		return;
+	console->place.hot_x = hot_x;
+	console->place.hot_y = hot_y;
 	if (console->cursor_memory && is_like(cursor, pixels)) {
 		copy_rows(vail_memory_data(console->cursor_memory), cursor->object.planes[0].stride,
 			  pixels);
-		cursor_damage(console);
-	} else {
-		surface_hide(console, cursor, &console->cursor_memory);
-		console->cursor_memory =
-			surface_new_memory(console, cursor, pixels, sizeof(CursorPlace));
-	}
-	console->place.hot_x = hot_x;
-	console->place.hot_y = hot_y;
-	if (console->cursor_memory)
 		cursor_put_place(console);
+		cursor_damage(console);
+		return;
+	}
+	surface_hide(console, cursor, &console->cursor_memory);
+	console->cursor_memory = surface_new_memory(console, cursor, pixels, &console->place);
 }
 
 void console_move_cursor(Console *console, int32_t x, int32_t y, bool is_visible)

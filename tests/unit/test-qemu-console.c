@@ -23,6 +23,7 @@ TestSuite(qemu_console);
 /* ---- The agent, as far as a console sees it ---- */
 
 static unsigned int shared, unshared, said;
+static CursorPlace place_when_shared; /* of a cursor, as who opens it at once would read it */
 
 void agent_add(Agent *agent, Surface *surface)
 {
@@ -40,6 +41,9 @@ void agent_share(Agent *agent, Surface *surface)
 	agent_unshare(agent, surface);
 	cr_assert(surface_is_shown(surface));
 	snprintf(surface->handle, sizeof(surface->handle), "%032u", ++shared);
+	place_when_shared = (CursorPlace){ 0 };
+	pread(surface->object.planes[0].descriptor, &place_when_shared, sizeof(place_when_shared),
+	      (off_t)(surface->object.planes[0].stride * surface->object.height));
 }
 
 void agent_unshare(Agent *agent, Surface *surface)
@@ -244,6 +248,8 @@ Test(qemu_console, a_cursor_has_its_place_behind_its_image)
 	cr_assert_not(surface_is_shown(cursor));
 	console_define_cursor(&stage.console, 1, 1, &look);
 	cr_assert_str_eq(cursor->object.name, "console 3 cursor");
+	cr_assert(place_when_shared.x == 30 && place_when_shared.y == 40 &&
+		  place_when_shared.is_visible && place_when_shared.hot_x == 1);
 	cr_assert_eq(pixel_of(cursor, 0, 0), 0xff000001u);
 	console_move_cursor(&stage.console, -5, 6, true);
 	console_define_cursor(&stage.console, 0, 1, &look);
