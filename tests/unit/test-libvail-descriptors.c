@@ -111,7 +111,7 @@ static size_t receive_up_to_descriptors(void)
 Test(libvail_descriptors, pipelined_calls_keep_their_own)
 {
 	static const char message[] = "{\"method\":\"c.D\"}";
-	Heard heard = { 0 };
+	static Heard heard; /* the last reply comes when the test has ended */
 	int file = make_file("the file");
 
 	submit_until_full(&heard);
