@@ -51,11 +51,13 @@ CTL    = $(sort $(wildcard client/vailctl*.c) $(PURE_CTL) $(COMMON))
 VIEW   = $(wildcard client/view/*.c) $(COMMON)
 PURE_QEMU = client/qemu/damage.c client/qemu/pixman-format.c client/qemu/console.c
 QEMU   = $(wildcard client/qemu/*.c) client/message.c client/table-text.c
+QEMU_DISPLAY = $(filter-out %/agent.c %/vail-qemu.c,$(QEMU))
 SHARING_PARTS = $(addprefix tests/system/tools/,actor.c sharing-model.c sharing-play.c)
 PLAY_QEMU_PARTS = $(addprefix tests/system/tools/,play-qemu-monitor.c play-qemu-display.c)
 TOOL_PARTS = $(SHARING_PARTS) $(PLAY_QEMU_PARTS)
 TOOLS  = $(filter-out $(TOOL_PARTS),$(wildcard tests/system/tools/*.c))
 BENCH  = $(wildcard tests/bench/*.c)
+EYE    = tests/bench/frames/eye.c tests/bench/measure.c
 VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
 UNIT   = $(wildcard tests/unit/*.c)
 MODEL  = $(wildcard tests/model/*.c)
@@ -171,6 +173,16 @@ build/tests/va-bench: $(call objects,build,$(PURE_SOURCES) $(VA))
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $^ -ljson-c
 
+FRAME_PROGRAMS = $(addprefix build/tests/,frames-bench frame-viewer frame-listener)
+
+build/tests/frames-bench: $(call objects,build,tests/bench/frames/frames-bench.c tests/bench/measure.c)
+build/tests/frame-viewer: $(call objects,build,tests/bench/frames/viewer.c $(EYE))
+build/tests/frame-listener: $(call objects,build,tests/bench/frames/listener.c $(EYE) $(PROTO) $(QEMU_DISPLAY))
+
+$(FRAME_PROGRAMS): build/libvail.so
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -o $@ $(filter %.o,$^) -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/..' $(QEMU_LIBS)
+
 build/fuzz/%: tests/fuzz/%.c $(PURE_SOURCES) $(WORLD)
 	@mkdir -p $(@D)
 	$(QUIET)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined $(INCLUDES) \
@@ -268,7 +280,8 @@ check-layers: $(call objects,build,$(PURE_SOURCES))
 
 bench:
 	@tests/install-packages run
-	@$(MAKE) --no-print-directory all build/tests/vaild-bench build/tests/tools/share-object
+	@$(MAKE) --no-print-directory all build/tests/vaild-bench build/tests/tools/share-object \
+	    $(FRAME_PROGRAMS) build/tests/tools/play-qemu
 	@tests/bench/run
 
 bench-va:
@@ -355,7 +368,7 @@ help:
 	@echo "make check-qemu     what guests show, seen through vaild, with a Debian 13's QEMU that it downloads"
 	@echo 'make lint           clang-format, clang-tidy, shell scripts'
 	@echo 'make check-layers   prove that the layers depend one way, and that core and api are pure'
-	@echo 'make bench          measure against a raw socket echo in the same run'
+	@echo 'make bench          measure against a raw socket echo, and frames against QEMU'\''s own listener, in the same run'
 	@echo 'make bench-va       measure GPU virtual addresses against a plain tree in the same run'
 	@echo 'make fuzz           run libFuzzer on the path from bytes to reply'
 	@echo 'make install        into DESTDIR and prefix (/usr/local); make uninstall takes it away again'

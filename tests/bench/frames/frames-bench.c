@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Measures what a frame costs on its way from QEMU through vail-qemu and vaild to who looks, and
+ * what it costs QEMU's own listener. QEMU is played, its screen has 1280 by 800 pixels and changes
+ * 30 times a second. usage: frames-bench SOCKET PID FOLDER, where PID is the daemon's, and FOLDER
+ * has room for the monitor's socket.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vail.h>
+
+#include "../bench.h"
+
+#define GUID        "5f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10"
+#define ROUNDS      5
+#define FRAMES      30 /* a round, and a second */
+#define VIEWERS_MAX 4
+
+/* A process that answers lines with lines. */
+typedef struct Player {
+	pid_t pid;
+	FILE *in;
+	FILE *out;
+} Player;
+
+static Player player_start(const char *const *arguments)
+{
+	Player player;
+	int in[2], out[2];
+
+	if (pipe(in) < 0 || pipe(out) < 0)
+		bench_fail("no pipes");
+	player.pid = fork();
+	if (player.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(in[0], STDIN_FILENO);
+		dup2(out[1], STDOUT_FILENO);
+		for (int i = STDERR_FILENO + 1; i < 64; i++)
+			close(i);
+		execv(arguments[0], (char *const *)arguments);
+		bench_fail("%s cannot be executed", arguments[0]);
+	}
+	close(in[0]);
+	close(out[1]);
+	player.in = fdopen(in[1], "w");
+	player.out = fdopen(out[0], "r");
+	return player;
+}
+
+static void player_hear(Player *player, char line[static 128])
+{
+	if (!fgets(line, 128, player->out))
+		bench_fail("a process of the benchmark has ended");
+}
+
+static void player_ask(Player *player, const char *question, char line[static 128])
+{
+	fprintf(player->in, "%s\n", question);
+	fflush(player->in);
+	player_hear(player, line);
+}
+
+static void player_end(Player *player)
+{
+	kill(player->pid, SIGKILL);
+	waitpid(player->pid, NULL, 0);
+	fclose(player->in);
+	fclose(player->out);
+}
+
+/* ---- What is measured ---- */
+
+typedef struct Stage {
+	Player qemu;
+	pid_t agent; /* 0: none */
+	pid_t daemon;
+	struct vail *vail;
+	Player viewers[VIEWERS_MAX];
+	size_t viewer_count;
+} Stage;
+
+/* Bytes that the process has read and written as files. What goes over sockets is not among them.
+ */
+static uint64_t bytes_of_files(pid_t pid)
+{
+	char path[64], line[128];
+	uint64_t sum = 0, number;
+
+	snprintf(path, sizeof(path), "/proc/%d/io", (int)pid);
+	FILE *file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "rchar: %" SCNu64, &number) == 1 ||
+		    sscanf(line, "wchar: %" SCNu64, &number) == 1)
+			sum += number;
+	if (file)
+		fclose(file);
+	return sum;
+}
+
+/* How often vaild was told of changes. */
+static uint64_t requests(const Stage *stage)
+{
+	char *reply = NULL;
+	uint64_t number = 0;
+
+	if (vail_call(stage->vail, "io.vaild.Monitor.GetMetrics", NULL, &reply) != STATUS_SUCCESS)
+		bench_fail("GetMetrics: %s", vail_error_message(stage->vail));
+	char *line =
+		strstr(reply, "method=\\\"io.vaild.UpdateObject\\\",status=\\\"STATUS_SUCCESS");
+	if (line)
+		sscanf(strchr(line, '}'), "} %" SCNu64, &number);
+	free(reply);
+	return number;
+}
+
+/* All of a frame. */
+typedef struct Frame {
+	double agent; /* CPU time, nanoseconds */
+	double daemon;
+	double viewer; /* one of them */
+	double agent_bytes;
+	double daemon_bytes;
+	double viewer_bytes;
+	double requests;
+	double events; /* to one viewer */
+	double latency;
+} Frame;
+
+#define FRAME_NUMBERS (sizeof(Frame) / sizeof(double))
+
+static Frame read_counters(const Stage *stage)
+{
+	Frame frame = { .daemon = (double)bench_cpu(stage->daemon),
+			.daemon_bytes = (double)bytes_of_files(stage->daemon),
+			.requests = (double)requests(stage) };
+
+	if (stage->agent > 0) {
+		frame.agent = (double)bench_cpu(stage->agent);
+		frame.agent_bytes = (double)bytes_of_files(stage->agent);
+	}
+	for (size_t i = 0; i < stage->viewer_count; i++)
+		frame.viewer +=
+			(double)bench_cpu(stage->viewers[i].pid) / (double)stage->viewer_count;
+	return frame;
+}
+
+/* Adds what the viewers have seen since they were asked last. */
+static void ask_viewers(Stage *stage, Frame *frame)
+{
+	double count = (double)stage->viewer_count, frames, bytes, latency;
+	char line[128];
+
+	for (size_t i = 0; i < stage->viewer_count; i++) {
+		player_ask(&stage->viewers[i], "report", line);
+		if (sscanf(line, "%lf %lf %lf", &frames, &bytes, &latency) != 3)
+			bench_fail("a viewer says '%s'", line);
+		frame->events += frames / count;
+		frame->viewer_bytes += bytes / count;
+		frame->latency += latency / count;
+	}
+}
+
+/* The counters are read when all is quiet; who is asked for a report does so behind its frames. */
+static Frame measure_round(Stage *stage, const char *rectangle)
+{
+	char line[128], command[128];
+	Frame seen = { 0 };
+
+	snprintf(command, sizeof(command), "play 0 %d %d %s", FRAMES, FRAMES, rectangle);
+	ask_viewers(stage, &(Frame){ 0 });
+	Frame before = read_counters(stage);
+	player_ask(&stage->qemu, command, line);
+	if (strncmp(line, "ok", 2) != 0)
+		bench_fail("%s: %s", command, line);
+	usleep(50000); /* the last events arrive; whoever were asked for them would need CPU time */
+	Frame after = read_counters(stage);
+	ask_viewers(stage, &seen);
+	return (Frame){
+		.agent = (after.agent - before.agent) / FRAMES,
+		.daemon = (after.daemon - before.daemon) / FRAMES,
+		.viewer = (after.viewer - before.viewer) / FRAMES,
+		.agent_bytes = (after.agent_bytes - before.agent_bytes) / FRAMES,
+		.daemon_bytes = (after.daemon_bytes - before.daemon_bytes) / FRAMES,
+		.viewer_bytes = seen.viewer_bytes / FRAMES,
+		.requests = (after.requests - before.requests) / FRAMES,
+		.events = seen.events / FRAMES,
+		.latency = seen.latency,
+	};
+}
+
+/* The median of each number. */
+static Frame measure(Stage *stage, const char *rectangle)
+{
+	union {
+		Frame frame;
+		double numbers[FRAME_NUMBERS];
+	} rounds[ROUNDS], medians;
+	double values[ROUNDS];
+
+	for (size_t i = 0; i < ROUNDS; i++)
+		rounds[i].frame = measure_round(stage, rectangle);
+	for (size_t number = 0; number < FRAME_NUMBERS; number++) {
+		for (size_t i = 0; i < ROUNDS; i++)
+			values[i] = rounds[i].numbers[number];
+		medians.numbers[number] = bench_median(values, ROUNDS);
+	}
+	return medians.frame;
+}
+
+static void measure_and_print(Stage *stage, const char *who)
+{
+	static const struct {
+		const char *name;
+		const char *rectangle;
+	} damages[] = { { "all of it", "0 0 1280 800" }, { "64x64", "600 300 64 64" } };
+
+	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+		Frame frame = measure(stage, damages[i].rectangle);
+
+		printf("%-16s %-10s %8.1f %8.1f %8.1f %8.1f   %5.0f %5.0f %8.0f   %5.2f %5.2f\n",
+		       who, damages[i].name, frame.agent / 1000, frame.daemon / 1000,
+		       frame.viewer / 1000, frame.latency / 1000, frame.agent_bytes,
+		       frame.daemon_bytes, frame.viewer_bytes / 1000, frame.requests, frame.events);
+		fflush(stdout);
+	}
+}
+
+/* ---- Who takes part ---- */
+
+static void wait_for(Player *player, const char *word)
+{
+	char line[128];
+
+	player_hear(player, line);
+	if (strncmp(line, word, strlen(word)) != 0)
+		bench_fail("a process of the benchmark says '%s'", line);
+}
+
+static void tell_qemu(Stage *stage, const char *command)
+{
+	char line[128];
+
+	player_ask(&stage->qemu, command, line);
+	if (strncmp(line, "ok", 2) != 0)
+		bench_fail("play-qemu: %s: %s", command, line);
+}
+
+static void add_viewers(Stage *stage, const char *const *arguments, size_t count)
+{
+	for (; stage->viewer_count < count; stage->viewer_count++) {
+		Player *viewer = &stage->viewers[stage->viewer_count];
+
+		*viewer = player_start(arguments);
+		wait_for(viewer, "ready");
+	}
+}
+
+static void remove_viewers(Stage *stage)
+{
+	while (stage->viewer_count > 0)
+		player_end(&stage->viewers[--stage->viewer_count]);
+}
+
+static void start_qemu(Stage *stage, const char *monitor)
+{
+	stage->qemu = player_start((const char *[]){ "build/tests/tools/play-qemu", monitor,
+						     "frames", GUID, "Graphic", NULL });
+	while (access(monitor, F_OK) < 0)
+		if (waitpid(stage->qemu.pid, NULL, WNOHANG) != 0)
+			bench_fail("play-qemu has ended");
+}
+
+/* Through vail-qemu and vaild. */
+static void measure_vaild(Stage *stage, const char *socket, const char *monitor)
+{
+	Player agent = player_start(
+		(const char *[]){ "build/vail-qemu", "--qmp", monitor, "--socket", socket, NULL });
+	const char *const viewer[] = { "build/tests/frame-viewer", socket, GUID, NULL };
+
+	tell_qemu(stage, "listen 0 1");
+	tell_qemu(stage, "map 0 1280 800");
+	stage->agent = agent.pid;
+	add_viewers(stage, viewer, 1);
+	measure_and_print(stage, "one viewer");
+	add_viewers(stage, viewer, VIEWERS_MAX);
+	measure_and_print(stage, "four viewers");
+	remove_viewers(stage);
+	stage->agent = 0;
+	player_end(&agent);
+}
+
+static void measure_listener(Stage *stage, const char *monitor)
+{
+	add_viewers(stage, (const char *[]){ "build/tests/frame-listener", monitor, NULL }, 1);
+	tell_qemu(stage, "listen 0 2");
+	measure_and_print(stage, "QEMU's listener");
+	remove_viewers(stage);
+}
+
+int main(int argc, char **argv)
+{
+	Stage stage = { 0 };
+	char monitor[96];
+
+	if (argc != 4)
+		bench_fail("usage: frames-bench SOCKET PID FOLDER");
+	stage.daemon = (pid_t)atoi(argv[2]);
+	snprintf(monitor, sizeof(monitor), "%s/qmp", argv[3]);
+	bench_pin_to_one_cpu();
+	if (vail_new(argv[1], &stage.vail) != STATUS_SUCCESS)
+		bench_fail("vail_new");
+	printf("\nA frame of a screen of 1280x800, %d a second, all on one CPU, medians of %d "
+	       "rounds.\nCPU time in microseconds of vail-qemu, vaild and one who looks; latency "
+	       "from drawn to told;\nbytes of files read and written by the first two, and kB of "
+	       "the screen that are read;\nrequests to vaild, and events to each viewer.\n\n"
+	       "%-16s %-10s %8s %8s %8s %8s   %5s %5s %8s   %5s %5s\n",
+	       FRAMES, ROUNDS, "who looks", "drawn", "agent", "vaild", "looking", "latency",
+	       "agent", "vaild", "read kB", "req", "event");
+	start_qemu(&stage, monitor);
+	measure_vaild(&stage, argv[1], monitor);
+	measure_listener(&stage, monitor);
+	player_end(&stage.qemu);
+	vail_close(stage.vail);
+	return EXIT_SUCCESS;
+}

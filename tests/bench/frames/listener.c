@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame-listener QMP: sees the VM's first screen without vaild, as QEMU's own listener: vail-qemu's
+ * half of the way with an agent that reads itself what it would tell vaild. Says "ready" when it
+ * looks.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../bench.h"
+#include "frames.h"
+#include "qemu/display.h"
+#include "qemu/monitor.h"
+#include "qemu/say.h"
+
+static Eye *eye;
+
+static bool read_memory(void *context, uint64_t offset, void *buffer, size_t size)
+{
+	const VailPlane *plane = &((const Surface *)context)->object.planes[0];
+
+	return pread(plane->descriptor, buffer, size, (off_t)(plane->offset + offset)) ==
+	       (ssize_t)size;
+}
+
+/* ---- The agent, as far as a console sees it ---- */
+
+void agent_add(Agent *agent, Surface *surface)
+{
+	LIST_INSERT_HEAD(&agent->surfaces, surface, entries);
+}
+
+void agent_remove(Agent *agent, Surface *surface)
+{
+	(void)agent;
+	LIST_REMOVE(surface, entries);
+}
+
+void agent_share(Agent *agent, Surface *surface)
+{
+	(void)agent;
+	eye = eye_new(read_memory, surface);
+	eye_show(eye, surface->object.width, surface->object.height,
+		 surface->object.planes[0].stride);
+	puts("ready");
+	fflush(stdout);
+}
+
+void agent_unshare(Agent *agent, Surface *surface)
+{
+	(void)agent;
+	surface->damage.count = 0;
+}
+
+void say(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+/* ---- */
+
+static void flush(const Agent *agent)
+{
+	Surface *surface;
+
+	LIST_FOREACH (surface, &agent->surfaces, entries) {
+		if (surface->damage.count > 0)
+			eye_see(eye, surface->damage.rectangles, surface->damage.count);
+		surface->damage.count = 0;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	Agent agent = { .state = AGENT_PRESENT };
+	Display display;
+	pid_t qemu;
+	int pidfd, socket;
+
+	if (argc != 2)
+		bench_fail("usage: frame-listener QMP");
+	if (!monitor_join_display(argv[1], &qemu, &pidfd, &socket) ||
+	    !display_init(&display, socket) || !display_find_consoles(&display, &agent))
+		return EXIT_FAILURE;
+	for (;;) {
+		struct pollfd descriptors[3] = { { .fd = STDIN_FILENO, .events = POLLIN } };
+
+		display_listen(&display);
+		poll(descriptors, 3, display_poll_for(&display, descriptors + 1));
+		if (!display_process(&display))
+			return EXIT_SUCCESS;
+		flush(&agent);
+		if (descriptors[0].revents && !eye_report(eye))
+			return EXIT_SUCCESS;
+	}
+}
