@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Watches: io.vaild.Watch as a stream of structs, on top of vail_submit(). */
+/* Watches: io.vaild.Watch as a stream of structs, on top of call_submit(). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,35 +124,28 @@ static bool watching_tell(struct vail *vail, const Watching *watching, const Jso
 }
 
 /* The event is in the parameters. */
-static bool watching_take(struct vail *vail, const Watching *watching, const char *parameters,
-			  bool continues)
+static bool watching_take(struct vail *vail, const Watching *watching, const Reply *reply)
 {
-	const char *error;
-	_cleanup_(free_message) JsonValue *reply =
-		json_parse(vail->parser, parameters, strlen(parameters), &error);
-	const JsonValue *value = json_member(reply, "event");
+	const JsonValue *value = json_member(reply->parameters, "event");
 
 	if (value)
-		return watching_tell(vail, watching, value, continues);
-	if (!reply)
-		return watching_end(vail, watching, vail_error_no_memory(vail));
+		return watching_tell(vail, watching, value, reply->continues);
 	return watching_end(vail, watching,
 			    vail_error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
 					   "vaild answered without an event; use a libvail of its "
 					   "version"));
 }
 
-static bool take_event(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
-		       void *context)
+static bool take_event(struct vail *vail, const Call *call, Reply *reply)
 {
-	Watching *watching = context;
+	Watching *watching = call->context;
 	bool go_on = false;
 
-	if (status == STATUS_SUCCESS && parameters)
-		go_on = watching_take(vail, watching, parameters, continues);
+	if (reply->status == STATUS_SUCCESS && reply->message)
+		go_on = watching_take(vail, watching, reply);
 	else
-		watching_end(vail, watching, status);
-	if (!continues || !go_on)
+		watching_end(vail, watching, reply->status);
+	if (!reply->continues || !go_on)
 		free(watching); /* nothing more comes */
 	return go_on;
 }
@@ -160,14 +153,16 @@ static bool take_event(struct vail *vail, NTSTATUS status, const char *parameter
 static NTSTATUS submit_watch(struct vail *vail, const char *virtual_machine, Watching *watching)
 {
 	_cleanup_(parameters_deinit) Parameters parameters;
-	const char *text = NULL;
+	Request request = { .method = "io.vaild.Watch", .more = true };
+	Call call = { .more = true, .handler = take_event, .context = watching };
 
 	parameters_begin(&parameters);
 	put_string(&parameters, "virtualMachineGuid", virtual_machine);
-	NTSTATUS status = parameters_end(vail, &parameters, &text);
+	NTSTATUS status = parameters_end(vail, &parameters, &request.parameters);
 	if (status != STATUS_SUCCESS)
 		return status;
-	return vail_submit(vail, "io.vaild.Watch", text, true, take_event, watching);
+	vail_begin(vail);
+	return call_submit(vail, &request, &call);
 }
 
 NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, VailWatch watch, void *context)
