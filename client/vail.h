@@ -489,7 +489,7 @@ VAIL_PUBLIC NTSTATUS vail_share_object(struct vail *vail, const char *virtual_ma
 				       const VailObject *object, char ret_handle[VAIL_HANDLE_SIZE]);
 
 /*
- * Tells watchers that the contents have changed. For the sharer.
+ * Tells watchers that the contents have changed, but for those of this process. For the sharer.
  *
  * handle: from vail_share_object().
  * damage: where; with NULL, or a count of 0, everywhere.

@@ -289,11 +289,19 @@ static bool watch_comes_to(const Stream *watch, const Thing *thing)
 	       thing_kind(thing) != EVENT_MAX;
 }
 
+/* Who shares an object knows when it has told that its contents have changed: each frame. */
+static bool is_callers_update(const Stream *watch, const Event *event)
+{
+	return event->kind == EVENT_UPDATED &&
+	       container_of(event->thing, SharedObject, thing)->sharer->key ==
+		       watch->session->caller->process;
+}
+
 static void watch_tell(Stream *watch, const Event *event)
 {
 	bool is_over;
 
-	if (watch->is_over || watch->is_dropped)
+	if (watch->is_over || watch->is_dropped || is_callers_update(watch, event))
 		return;
 	if (!watch_admits(watch, event->thing) && !watch_is_former_agents(watch, event))
 		return;

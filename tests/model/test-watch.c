@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "fake-share.h"
 #include "random.h"
 #include "watcher.h"
 
@@ -690,5 +691,29 @@ Test(watch, is_counted)
 	watcher_free(watcher);
 	watcher = watcher_new(cast.world, cast.client, NULL);
 	watcher_free(watcher);
+	cast_free(&cast);
+}
+
+/* Each frame is an update, and who draws it knows. */
+Test(watch, who_shares_an_object_is_not_told_of_its_own_updates)
+{
+	char handle[64];
+	Cast cast = cast_new_sharing();
+
+	cast.world->service.watch_ready = watcher_ready;
+	Watcher *sharer = watcher_new(cast.world, cast.machine, GUID_A);
+	Watcher *viewer = watcher_new(cast.world, cast.client, GUID_A);
+	watcher_drain(sharer);
+	watcher_drain(viewer);
+	share_image(&cast, handle);
+	cr_assert(sharer->is_ready && viewer->is_ready, "all hear of what is shared");
+	sharer->is_ready = viewer->is_ready = false;
+	with_handle(cast.world, cast.machine, UPDATE_OBJECT, handle);
+	cr_assert(viewer->is_ready);
+	cr_assert_not(sharer->is_ready);
+	with_handle(cast.world, cast.machine, UNSHARE, handle);
+	cr_assert(sharer->is_ready);
+	watcher_free(sharer);
+	watcher_free(viewer);
 	cast_free(&cast);
 }
