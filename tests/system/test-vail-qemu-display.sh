@@ -12,7 +12,7 @@ QMP=$PRIVATE/qmp
 
 start_qemu() {
   session_open_with qemu root "${MAKE[@]}" "$TOOLS/play-qemu" "$QMP" "a guest" "$GUID" Graphic Text Graphic
-  within 5 test -S "$QMP" || not_ok "$NAME: play-qemu starts" "there is no monitor"
+  within 20 test -S "$QMP" || not_ok "$NAME: play-qemu starts" "there is no monitor"
 }
 
 start_agent() {
