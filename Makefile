@@ -27,7 +27,7 @@ pcdir       = $(libdir)/pkgconfig
 systemddir  = $(prefix)/lib
 
 # Our own folders are searched for "quotes" alone.
-INCLUDES = -iquote proto -iquote daemon/core -iquote daemon/api -iquote daemon/host
+INCLUDES = -iquote proto -iquote daemon/core -iquote daemon/store -iquote daemon/api -iquote daemon/host
 BASE     = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS)
 
 DAEMON_LIBS = -levent_core -ljson-c -lsystemd
@@ -38,6 +38,7 @@ QEMU_LIBS   = $(CLIENT_LIBS) -lsystemd
 # The layers, from the inside out. check-layers proves that arrows go one way.
 PROTO  = $(wildcard proto/*.c)
 CORE   = $(wildcard daemon/core/*.c)
+STORE  = $(wildcard daemon/store/*.c)
 API    = $(wildcard daemon/api/*.c)
 HOST   = $(wildcard daemon/host/*.c)
 MAIN   = daemon/main.c
@@ -61,7 +62,7 @@ EYE    = tests/bench/frames/eye.c tests/bench/measure.c
 VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
 UNIT   = $(wildcard tests/unit/*.c)
 MODEL  = $(wildcard tests/model/*.c)
-WORLD  = tests/unit/fake-share.c tests/unit/fake-host.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c
+WORLD  = tests/unit/fake-share.c tests/unit/fake-host.c tests/unit/fake-store.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c
 LEAKS  = $(wildcard tests/unit/leak-check.c)
 
 VARLINK    = $(wildcard proto/*.varlink)
@@ -79,7 +80,7 @@ LIBS_vail-qemu    = $(QEMU_LIBS)
 # $(call objects,folder,sources)
 objects = $(patsubst %.c,$(1)/%.o,$(2))
 
-PURE_SOURCES   = $(PROTO) $(CORE) $(API) $(INTERFACES)
+PURE_SOURCES   = $(PROTO) $(CORE) $(STORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
 .PHONY: all run check check-installed check-interop check-kernel check-qemu demo lint check-layers \

@@ -213,22 +213,6 @@ NTSTATUS caller_evidence_failure(Evidence evidence, Failure *failure)
 	}
 }
 
-/* Users' groups are looked up anew at each question; processes' credentials never again. */
-static void refresh_users(const Host *host, uid_t uid, DisplayClients *clients)
-{
-	for (size_t i = 0; i < clients->count; i++) {
-		DisplayClient *client = &clients->items[i];
-		Credentials now = CREDENTIALS_INIT;
-
-		if (!client->user || client->uid != uid)
-			continue; /* another user's are not equal anyway */
-		client->unreadable =
-			host->read_user(host->self, client->uid, &now) != EVIDENCE_FOUND;
-		credentials_deinit(&client->credentials);
-		client->credentials = now;
-	}
-}
-
 /* Reads the caller's credentials now, and holds both sides of them against the display clients. */
 static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 {
@@ -246,7 +230,7 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 		.connection = &request->caller->credentials,
 		.process = &request->credentials,
 	};
-	refresh_users(host, request->caller->credentials.uid, clients);
+	display_clients_refresh(clients, host, request->caller->credentials.uid);
 	facts->difference = display_clients_compare(clients, &privileges);
 	return STATUS_SUCCESS;
 }

@@ -64,6 +64,11 @@ NTSTATUS method_create_context(Request *request)
 
 	if (status != STATUS_SUCCESS)
 		return status;
+	status = store_keep_context(&request->service->store, context, &request->failure);
+	if (status != STATUS_SUCCESS) {
+		context_discard(broker, context);
+		return status;
+	}
 	context_commit(broker, context);
 	request->changed = true;
 	writer_key(request->reply, "context");

@@ -14,12 +14,28 @@ static Placement placement_of(const PlacementParams *params)
 	};
 }
 
-static NTSTATUS reply_with_address(Request *request, NTSTATUS status, uint64_t address)
+/* Makes a change that was prepared lasting, and then makes it. */
+static NTSTATUS finish(Request *request, SpaceChange *change)
 {
+	GpuProcess *gpu_process = request->subject.gpu_process;
+	NTSTATUS status = store_keep_space_change(&request->service->store, gpu_process, change,
+						  &request->failure);
+
+	if (status == STATUS_SUCCESS)
+		gpu_process_commit(request->service->broker, gpu_process, change);
+	else
+		address_space_discard(&gpu_process->space, change);
+	return status;
+}
+
+static NTSTATUS finish_with_address(Request *request, SpaceChange *change)
+{
+	NTSTATUS status = finish(request, change);
+
 	if (status != STATUS_SUCCESS)
 		return status;
 	writer_key(request->reply, "virtualAddress");
-	writer_address(request->reply, address);
+	writer_address(request->reply, pages_to_bytes(change->place.first));
 	return STATUS_SUCCESS;
 }
 
@@ -27,12 +43,12 @@ NTSTATUS method_reserve_gpu_virtual_address(Request *request)
 {
 	const Placement placement = placement_of(&request->params.placement);
 	const Payer payer = payer_of(request->caller);
-	uint64_t address = 0;
+	SpaceChange change;
 	NTSTATUS status =
-		gpu_process_reserve(request->service->broker, request->subject.gpu_process, &payer,
-				    &placement, &address, &request->failure);
+		gpu_process_prepare_reserve(request->service->broker, request->subject.gpu_process,
+					    &payer, &placement, &change, &request->failure);
 
-	return reply_with_address(request, status, address);
+	return status == STATUS_SUCCESS ? finish_with_address(request, &change) : status;
 }
 
 NTSTATUS method_map_gpu_virtual_address(Request *request)
@@ -46,22 +62,24 @@ NTSTATUS method_map_gpu_virtual_address(Request *request)
 		.protection = (GpuProtection)params->protection.value,
 	};
 	const Payer payer = payer_of(request->caller);
-	uint64_t address = 0;
+	SpaceChange change;
 	NTSTATUS status =
-		gpu_process_map(request->service->broker, request->subject.gpu_process, &payer,
-				&placement, &mapping, &address, &request->failure);
+		gpu_process_prepare_map(request->service->broker, request->subject.gpu_process,
+					&payer, &placement, &mapping, &change, &request->failure);
 
-	return reply_with_address(request, status, address);
+	return status == STATUS_SUCCESS ? finish_with_address(request, &change) : status;
 }
 
 NTSTATUS method_free_gpu_virtual_address(Request *request)
 {
 	const PlacementParams *params = &request->params.placement;
 	const Payer payer = payer_of(request->caller);
+	SpaceChange change;
+	NTSTATUS status = gpu_process_prepare_free(
+		request->service->broker, request->subject.gpu_process, &payer,
+		params->base_address.value, params->size.value, &change, &request->failure);
 
-	return gpu_process_free_addresses(request->service->broker, request->subject.gpu_process,
-					  &payer, params->base_address.value, params->size.value,
-					  &request->failure);
+	return status == STATUS_SUCCESS ? finish(request, &change) : status;
 }
 
 NTSTATUS method_translate_gpu_virtual_address(Request *request)

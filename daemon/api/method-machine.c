@@ -67,6 +67,11 @@ static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedPr
 				    ret_vm, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
+	status = store_keep_vm(&request->service->store, *ret_vm, NULL, &request->failure);
+	if (status != STATUS_SUCCESS) {
+		vm_discard(broker, *ret_vm);
+		return status;
+	}
 	if (existing)
 		vm_end(broker, existing, END_VM_DISPLACED);
 	vm_commit(broker, *ret_vm);
@@ -104,14 +109,31 @@ NTSTATUS method_register_virtual_machine(Request *request)
 	return status;
 }
 
-NTSTATUS method_update_virtual_machine(Request *request)
+/* With everything resolved: prepared, made lasting, done. */
+static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *settings)
 {
 	Broker *broker = request->service->broker;
+	VmUpdate update;
+	NTSTATUS status = vm_update_prepare(broker, vm, settings, &update, &request->failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = store_keep_vm(&request->service->store, vm, &update, &request->failure);
+	if (status != STATUS_SUCCESS) {
+		vm_update_discard(broker, &update);
+		return status;
+	}
+	vm_update_commit(broker, &update);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS method_update_virtual_machine(Request *request)
+{
 	VirtualMachine *vm = request->subject.vm;
 	bool speaks_of_clients = request->params.machine_settings.display_clients.array.present;
 	NamedProcess vmm = { 0 };
 	VmSettings settings = VM_SETTINGS_INIT;
-	VmUpdate update;
 	NTSTATUS status = STATUS_SUCCESS;
 
 	if (speaks_of_clients)
@@ -120,12 +142,9 @@ NTSTATUS method_update_virtual_machine(Request *request)
 		status = machine_resolve_settings(request, speaks_of_clients ? &vmm : NULL, true,
 						  &settings);
 	if (status == STATUS_SUCCESS)
-		status = vm_update_prepare(broker, vm, &settings, &update, &request->failure);
-	if (status == STATUS_SUCCESS) {
-		vm_update_commit(broker, &update);
-		request->changed = true;
+		status = update_vm(request, vm, &settings);
+	if (status == STATUS_SUCCESS)
 		status = reply_with_vm(request, vm);
-	}
 	vm_settings_deinit(&settings);
 	credentials_deinit(&vmm.credentials);
 	return status;
@@ -167,6 +186,11 @@ NTSTATUS method_assign_virtual_gpu(Request *request)
 					      &copy, &virtual_gpu, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
+	status = store_keep_virtual_gpu(&request->service->store, virtual_gpu, &request->failure);
+	if (status != STATUS_SUCCESS) {
+		virtual_gpu_discard(broker, virtual_gpu);
+		return status;
+	}
 	virtual_gpu_commit(broker, virtual_gpu);
 	request->changed = true;
 	writer_key(request->reply, "virtualGpu");

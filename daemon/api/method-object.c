@@ -23,6 +23,12 @@ NTSTATUS method_share_object_with_host(Request *request)
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = object_prepare(broker, request->caller, vm, &settings, &object, &request->failure);
+	if (status == STATUS_SUCCESS) {
+		status = store_keep_object(&request->service->store, object,
+					   request->caller->is_operator, &request->failure);
+		if (status != STATUS_SUCCESS)
+			object_discard(broker, object);
+	}
 	if (status != STATUS_SUCCESS) {
 		object_settings_release(request, &settings);
 		return status;
@@ -78,13 +84,21 @@ NTSTATUS method_unshare_object(Request *request)
 
 /* --- for who opens --------------------------------------------------------------------------- */
 
+static bool sizes_are_the_same(const SharedObject *object, const ObjectDescriptor *descriptors)
+{
+	for (size_t i = 0; i < object->descriptor_count; i++)
+		if (descriptors[i].facts.size != object->descriptors[i].facts.size)
+			return false;
+	return true;
+}
+
 /* Memory whose size nobody has sealed may have grown: then more is charged, or it is over. */
 static NTSTATUS look_at_size(Request *request)
 {
 	const Host *host = request->service->host;
 	SharedObject *object = request->subject.object;
 	ObjectDescriptor descriptors[OBJECT_DESCRIPTORS_MAX];
-	NTSTATUS status;
+	NTSTATUS status = STATUS_SUCCESS;
 
 	if (object->description.plane_count == 0 || object_size_is_sealed(object))
 		return STATUS_SUCCESS;
@@ -96,7 +110,12 @@ static NTSTATUS look_at_size(Request *request)
 					   "exhausted",
 					   "the daemon has no resources left; try again later");
 	}
-	status = object_resize(request->service->broker, object, descriptors, &request->failure);
+	if (!sizes_are_the_same(object, descriptors))
+		status = store_keep_object_sizes(&request->service->store, object, descriptors,
+						 &request->failure);
+	if (status == STATUS_SUCCESS)
+		status = object_resize(request->service->broker, object, descriptors,
+				       &request->failure);
 	if (status == STATUS_QUOTA_EXCEEDED)
 		object_end(request->service->broker, object, END_OVER_BUDGET);
 	return status;
@@ -145,6 +164,8 @@ NTSTATUS method_open_shared_object(Request *request)
 			holder_prepare(broker, request->caller, object, &holder, &request->failure);
 	if (status == STATUS_SUCCESS)
 		status = offer_descriptors(request);
+	if (status == STATUS_SUCCESS && holder)
+		status = store_keep_holder(&request->service->store, holder, &request->failure);
 	if (status != STATUS_SUCCESS) {
 		if (holder)
 			holder_discard(broker, holder);

@@ -43,6 +43,12 @@ static NTSTATUS register_caller(Request *request, Registration **ret_registratio
 				      graphics_context, ret_registration, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
+	status = store_keep_registration(&request->service->store, *ret_registration,
+					 &request->failure);
+	if (status != STATUS_SUCCESS) {
+		registration_discard(broker, *ret_registration);
+		return status;
+	}
 	registration_commit(broker, *ret_registration);
 	request->changed = true;
 	return STATUS_SUCCESS;

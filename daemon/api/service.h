@@ -5,6 +5,7 @@
 #include "broker.h"
 #include "json.h"
 #include "statistics.h"
+#include "store.h"
 
 /* What the configuration decides for requests: a snapshot, swapped whole at reload. */
 typedef struct Settings {
@@ -23,6 +24,7 @@ typedef struct Session Session;
 typedef struct Service {
 	Broker *broker;
 	const Host *host;
+	Store store;
 	JsonParser *parser;
 	Settings settings;
 	Statistics statistics;

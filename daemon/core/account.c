@@ -72,6 +72,8 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, b
 	uint64_t per_uid = accounts->limits.per_uid[kind];
 	uint64_t in_all = accounts->limits.in_all[kind];
 
+	if (accounts->is_restoring)
+		return STATUS_SUCCESS;
 	if (used > per_uid || more > per_uid - used)
 		return quota_exceeded(failure, "your user may have", limit_name(kind, true),
 				      "release some", per_uid, used);
@@ -88,7 +90,8 @@ NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, u
 {
 	uint64_t maximum = accounts->limits.per_owner[kind];
 
-	if (!limit_owner_name(kind) || (count <= maximum && more <= maximum - count))
+	if (accounts->is_restoring || !limit_owner_name(kind) ||
+	    (count <= maximum && more <= maximum - count))
 		return STATUS_SUCCESS;
 	return quota_exceeded(failure, "this one may have", limit_owner_name(kind), "release some",
 			      maximum, count);

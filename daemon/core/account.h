@@ -28,6 +28,7 @@ typedef struct Accounts {
 	AccountTree tree;
 	uint64_t used[LIMIT_MAX];
 	Limits limits;
+	bool is_restoring; /* no limit is asked: what was granted is not lost to a lower one */
 } Accounts;
 
 typedef struct Charge {

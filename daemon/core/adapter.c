@@ -167,6 +167,8 @@ void adapter_end(Broker *broker, Adapter *adapter, EndReason reason)
 		gpu_process_end(broker, gpu_process,
 				reason == END_DAEMON_STOPPED ? reason : END_ADAPTER_REMOVED);
 	thing_remove(broker, &adapter->thing);
+	if (adapter_lasts(adapter))
+		broker_drop(broker, adapter->thing.serial);
 	named_remove(broker, &adapter->named);
 	broker_event(broker, &(Event){
 				     .kind = EVENT_ADAPTER_REMOVED,

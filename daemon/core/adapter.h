@@ -41,6 +41,13 @@ typedef struct Adapter {
 	Charge charge;
 } Adapter;
 
+/* Whether it, and what is on it, outlives a restart. One that a connection has registered does not.
+ */
+static inline bool adapter_lasts(const Adapter *adapter)
+{
+	return adapter->source == ADAPTER_SOFTWARE;
+}
+
 /* The software adapter, with its system process. Returns false when there is no memory, or its
  * driver does not make the process. */
 bool adapter_add_software(Broker *broker);

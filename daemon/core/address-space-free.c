@@ -4,16 +4,6 @@
 
 #include "address-space.h"
 
-/* A part that is to go out of a range, and, where it lies in the middle, what the rest behind it
- * becomes: got before anything is changed. */
-typedef struct Cut {
-	RangeTree *tree;
-	GpuRange *range;
-	uint64_t first;
-	uint64_t end;
-	GpuRange *rest; /* NULL: there is none */
-} Cut;
-
 /* What a range is behind so many of its pages. */
 static void advance(GpuRange *range, uint64_t pages)
 {
@@ -21,24 +11,83 @@ static void advance(GpuRange *range, uint64_t pages)
 		range->offset += pages_to_bytes(pages);
 }
 
-static NTSTATUS cut_prepare(AddressSpace *space, const Payer *payer, Cut *cut, Failure *failure)
+/* A part that is to go out of a range. */
+typedef struct Cut {
+	RangeTree *tree;
+	GpuRange *range;
+	uint64_t first;
+	uint64_t end;
+} Cut;
+
+/* What is behind the cut. */
+static GpuRange rest_of(const Cut *cut)
 {
+	GpuRange rest = *cut->range;
+
+	advance(&rest, cut->end - rest.range.first);
+	rest.range.first = cut->end;
+	return rest;
+}
+
+/* What a cut leaves is parts of the change. */
+static void add_parts(SpaceChange *change, const Cut *cut)
+{
+	if (cut->first > cut->range->range.first) {
+		RangePart *part = &change->parts[change->part_count++];
+
+		*part = (RangePart){ .range = *cut->range, .tree = cut->tree };
+		part->range.range.end = cut->first;
+	}
+	if (cut->end < cut->range->range.end)
+		change->parts[change->part_count++] =
+			(RangePart){ .range = rest_of(cut), .tree = cut->tree };
+}
+
+/* The cut of a mapping that reaches out of first to end - 1 on one side, or lies inside. */
+static Cut cut_of_mapping(AddressSpace *space, Range *mapping, uint64_t first, uint64_t end)
+{
+	return (Cut){
+		.tree = &space->mappings,
+		.range = gpu_range_of(mapping),
+		.first = mapping->first > first ? mapping->first : first,
+		.end = mapping->end < end ? mapping->end : end,
+	};
+}
+
+/* Of the mappings inside, those at the two edges may be cut. */
+static void add_parts_of_edges(AddressSpace *space, SpaceChange *change)
+{
+	Range *left = range_tree_find(&space->mappings, change->first);
+	Range *right = range_tree_find(&space->mappings, change->end - 1);
+
+	if (left) {
+		Cut cut = cut_of_mapping(space, left, change->first, change->end);
+		add_parts(change, &cut);
+	}
+	if (right && right != left) {
+		Cut cut = cut_of_mapping(space, right, change->first, change->end);
+		add_parts(change, &cut);
+	}
+}
+
+/* Gets the room for what is behind a cut in the middle, before anything is changed. */
+static NTSTATUS prepare_rest(AddressSpace *space, const Payer *payer, SpaceChange *change,
+			     Failure *failure)
+{
+	const Range *range = &change->range->range;
 	NTSTATUS status;
 
-	cut->rest = NULL;
-	if (cut->first == cut->range->range.first || cut->end == cut->range->range.end)
+	if (change->first == range->first || change->end == range->end)
 		return STATUS_SUCCESS;
 	status = tally_take(&space->user_ranges, space->accounts, payer, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	cut->rest = malloc(sizeof(*cut->rest));
-	if (!cut->rest || !range_tree_prepare(cut->tree)) {
-		free(cut->rest);
+	change->rest = malloc(sizeof(*change->rest));
+	if (!change->rest || !range_tree_prepare(change->tree)) {
+		free(TAKE_POINTER(change->rest));
 		tally_return(&space->user_ranges, space->accounts, 1);
 		return failure_no_memory(failure);
 	}
-	*cut->rest = *cut->range;
-	advance(cut->rest, cut->end - cut->range->range.first);
 	return STATUS_SUCCESS;
 }
 
@@ -49,12 +98,14 @@ static void remove_range(AddressSpace *space, RangeTree *tree, GpuRange *range)
 	tally_return(&space->user_ranges, space->accounts, 1);
 }
 
-static void cut_commit(AddressSpace *space, const Cut *cut)
+static void cut_commit(AddressSpace *space, const Cut *cut, GpuRange *rest)
 {
 	Range *range = &cut->range->range;
 	uint64_t end = range->end;
 	RangePlace place;
 
+	if (rest)
+		*rest = rest_of(cut);
 	if (cut->first == range->first && cut->end == range->end) {
 		remove_range(space, cut->tree, cut->range);
 	} else if (cut->first == range->first) {
@@ -63,25 +114,9 @@ static void cut_commit(AddressSpace *space, const Cut *cut)
 	} else {
 		range_tree_shrink(cut->tree, range, range->first, cut->first);
 	}
-	if (cut->rest) {
+	if (rest) {
 		range_tree_place_at(cut->tree, cut->end, end, &place);
-		range_tree_insert(cut->tree, &place, &cut->rest->range);
-	}
-}
-
-/* Unmaps what is mapped in the part of a reservation; no mapping reaches beyond both its ends. */
-static void unmap_inside(AddressSpace *space, uint64_t first, uint64_t end)
-{
-	Range *mapping;
-
-	while ((mapping = range_tree_meeting(&space->mappings, first, end))) {
-		Cut cut = {
-			.tree = &space->mappings,
-			.range = gpu_range_of(mapping),
-			.first = mapping->first > first ? mapping->first : first,
-			.end = mapping->end < end ? mapping->end : end,
-		};
-		cut_commit(space, &cut);
+		range_tree_insert(cut->tree, &place, &rest->range);
 	}
 }
 
@@ -94,7 +129,7 @@ static GpuRange *find_around(const RangeTree *tree, uint64_t first, uint64_t end
 }
 
 /* The mapping, or else the user reservation, that all of the part lies in. */
-static bool find_range_to_cut(AddressSpace *space, Cut *cut)
+static bool find_range_to_cut(AddressSpace *space, SpaceChange *cut)
 {
 	cut->tree = &space->mappings;
 	cut->range = find_around(&space->mappings, cut->first, cut->end);
@@ -123,26 +158,98 @@ static NTSTATUS check_values(const AddressSpace *space, uint64_t base, uint64_t 
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS address_space_free(AddressSpace *space, const Payer *payer, uint64_t base_address,
-			    uint64_t size, Failure *failure)
+NTSTATUS address_space_prepare_free(AddressSpace *space, const Payer *payer, uint64_t base_address,
+				    uint64_t size, SpaceChange *ret, Failure *failure)
 {
-	Cut cut = {
+	NTSTATUS status = check_values(space, base_address, size, failure);
+
+	*ret = (SpaceChange){
+		.is_freeing = true,
 		.first = bytes_to_pages(base_address),
 		.end = bytes_to_pages(base_address) + bytes_to_pages(size),
 	};
-	NTSTATUS status = check_values(space, base_address, size, failure);
-
-	if (status == STATUS_SUCCESS && !find_range_to_cut(space, &cut))
+	if (status == STATUS_SUCCESS && !find_range_to_cut(space, ret))
 		status = failure_parameter(failure, "baseAddress",
 					   "and the size are not all in one mapping or one "
 					   "reservation of this process; free each by itself");
 	if (status == STATUS_SUCCESS)
-		status = cut_prepare(space, payer, &cut, failure);
+		status = prepare_rest(space, payer, ret, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (cut.range->kind == GPU_RANGE_USER_RESERVATION)
-		unmap_inside(space, cut.first, cut.end);
-	cut_commit(space, &cut);
-	address_space_fit_root_table(space);
+	Cut cut = { ret->tree, ret->range, ret->first, ret->end };
+	add_parts(ret, &cut);
+	if (ret->range->kind == GPU_RANGE_USER_RESERVATION)
+		add_parts_of_edges(space, ret);
 	return STATUS_SUCCESS;
+}
+
+/* --- making and not making a change, of either sort ------------------------------------------ */
+
+typedef void (*Gone)(void *context, const GpuRange *range);
+
+static void commit_cut(AddressSpace *space, const Cut *cut, GpuRange *rest, Gone gone,
+		       void *context)
+{
+	if (gone)
+		gone(context, cut->range);
+	cut_commit(space, cut, rest);
+}
+
+static void commit_free(AddressSpace *space, SpaceChange *change, Gone gone, void *context)
+{
+	const Cut cut = { change->tree, change->range, change->first, change->end };
+	Range *mapping;
+
+	if (change->range->kind == GPU_RANGE_USER_RESERVATION)
+		while ((mapping =
+				range_tree_meeting(&space->mappings, change->first, change->end))) {
+			Cut inside = cut_of_mapping(space, mapping, change->first, change->end);
+			commit_cut(space, &inside, NULL, gone, context);
+		}
+	commit_cut(space, &cut, change->rest, gone, context);
+}
+
+/* What the parts have become: each is found where it begins. */
+static void number_parts(const SpaceChange *change)
+{
+	for (size_t i = 0; i < change->part_count; i++) {
+		const RangePart *part = &change->parts[i];
+		Range *range = range_tree_find(part->tree, part->range.range.first);
+
+		gpu_range_of(range)->serial = part->range.serial;
+	}
+}
+
+void address_space_commit(AddressSpace *space, SpaceChange *change, Gone gone, void *context)
+{
+	if (change->is_freeing) {
+		commit_free(space, change, gone, context);
+		number_parts(change);
+	} else {
+		change->range->serial = change->parts[0].range.serial;
+		range_tree_insert(change->tree, &change->place, &change->range->range);
+	}
+	address_space_fit_root_table(space);
+}
+
+void address_space_discard(AddressSpace *space, SpaceChange *change)
+{
+	GpuRange *range = change->is_freeing ? change->rest : change->range;
+
+	if (!range)
+		return;
+	tally_return(change->is_freeing ? &space->user_ranges : change->tally, space->accounts, 1);
+	free(range);
+}
+
+NTSTATUS address_space_free(AddressSpace *space, const Payer *payer, uint64_t base_address,
+			    uint64_t size, Failure *failure)
+{
+	SpaceChange change;
+	NTSTATUS status =
+		address_space_prepare_free(space, payer, base_address, size, &change, failure);
+
+	if (status == STATUS_SUCCESS)
+		address_space_commit(space, &change, NULL, NULL);
+	return status;
 }

@@ -85,8 +85,7 @@ static NTSTATUS find_free_place(const AddressSpace *space, const Taking *taking,
 
 /* Everything that is left to do once a place in the tree is found. */
 static NTSTATUS take_place(AddressSpace *space, const Payer *payer, const Taking *taking,
-			   RangeTree *tree, const RangePlace *place, uint64_t *ret_address,
-			   Failure *failure)
+			   RangeTree *tree, SpaceChange *ret, Failure *failure)
 {
 	GpuRange *range;
 	NTSTATUS status = tally_take(taking->tally, space->accounts, payer, failure);
@@ -100,24 +99,37 @@ static NTSTATUS take_place(AddressSpace *space, const Payer *payer, const Taking
 		return failure_no_memory(failure);
 	}
 	*range = taking->range;
-	range_tree_insert(tree, place, &range->range);
-	address_space_fit_root_table(space);
-	*ret_address = pages_to_bytes(place->first);
+	range->range = (Range){ ret->place.first, ret->place.end };
+	ret->tree = tree;
+	ret->range = range;
+	ret->tally = taking->tally;
+	ret->parts[0] = (RangePart){ .range = *range, .tree = tree };
+	ret->part_count = 1;
 	return STATUS_SUCCESS;
 }
 
 /* Limits, room, memory: for what must lie in free addresses. */
 static NTSTATUS take_free(AddressSpace *space, const Payer *payer, const Taking *taking,
-			  uint64_t *ret_address, Failure *failure)
+			  SpaceChange *ret, Failure *failure)
 {
-	RangePlace place;
 	NTSTATUS status = tally_check(taking->tally, space->accounts, payer, failure);
 
 	if (status == STATUS_SUCCESS)
-		status = find_free_place(space, taking, &place, failure);
+		status = find_free_place(space, taking, &ret->place, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	return take_place(space, payer, taking, &space->taken, &place, ret_address, failure);
+	return take_place(space, payer, taking, &space->taken, ret, failure);
+}
+
+/* Makes a change that was prepared, if it was. */
+static NTSTATUS take_now(AddressSpace *space, SpaceChange *change, NTSTATUS status,
+			 uint64_t *ret_address)
+{
+	if (status != STATUS_SUCCESS)
+		return status;
+	*ret_address = pages_to_bytes(change->place.first);
+	address_space_commit(space, change, NULL, NULL);
+	return STATUS_SUCCESS;
 }
 
 /* --- the driver ------------------------------------------------------------------------------ */
@@ -153,7 +165,9 @@ NTSTATUS address_space_reserve_for_driver(AddressSpace *space, const Payer *paye
 			.allow_user_mode_mapping = reservation->allow_user_mode_mapping,
 		},
 	};
-	return take_free(space, payer, &taking, ret_address, failure);
+	SpaceChange change = { 0 };
+	status = take_free(space, payer, &taking, &change, failure);
+	return take_now(space, &change, status, ret_address);
 }
 
 /* --- the process itself ---------------------------------------------------------------------- */
@@ -186,16 +200,27 @@ static NTSTATUS read_placement(AddressSpace *space, const Placement *placement,
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Placement *placement,
-			       uint64_t *ret_address, Failure *failure)
+NTSTATUS address_space_prepare_reserve(AddressSpace *space, const Payer *payer,
+				       const Placement *placement, SpaceChange *ret,
+				       Failure *failure)
 {
+	*ret = (SpaceChange){ 0 };
 	Taking taking = { .range = { .kind = GPU_RANGE_USER_RESERVATION } };
 	NTSTATUS status =
 		read_placement(space, placement, GPU_RESERVATION_GRANULARITY, &taking, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	return take_free(space, payer, &taking, ret_address, failure);
+	return take_free(space, payer, &taking, ret, failure);
+}
+
+NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Placement *placement,
+			       uint64_t *ret_address, Failure *failure)
+{
+	SpaceChange change;
+	NTSTATUS status = address_space_prepare_reserve(space, payer, placement, &change, failure);
+
+	return take_now(space, &change, status, ret_address);
 }
 
 static NTSTATUS check_mapping(const Mapping *mapping, uint64_t size, Failure *failure)
@@ -238,29 +263,29 @@ static bool may_lie_inside(const AddressSpace *space, const GpuRange *reservatio
 
 /* An exact mapping goes into free addresses, or into the one reservation that it meets. */
 static NTSTATUS map_exactly(AddressSpace *space, const Payer *payer, const Taking *taking,
-			    uint64_t *ret_address, Failure *failure)
+			    SpaceChange *ret, Failure *failure)
 {
 	uint64_t first = taking->first, end = first + taking->wish.size;
 	const GpuRange *met = gpu_range_of(range_tree_meeting(&space->taken, first, end));
-	RangePlace place;
 	NTSTATUS status;
 
 	if (!met)
-		return take_free(space, payer, taking, ret_address, failure);
+		return take_free(space, payer, taking, ret, failure);
 	status = tally_check(taking->tally, space->accounts, payer, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (met->kind == GPU_RANGE_MAPPING || !may_lie_inside(space, met, first, end) ||
-	    !range_tree_place_at(&space->mappings, first, end, &place))
+	    !range_tree_place_at(&space->mappings, first, end, &ret->place))
 		return failure_conflict(
 			failure, "baseAddress",
 			"these addresses are neither all free nor all in one reservation "
 			"that may be mapped there; free what is in the way, or name others");
-	return take_place(space, payer, taking, &space->mappings, &place, ret_address, failure);
+	return take_place(space, payer, taking, &space->mappings, ret, failure);
 }
 
-NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
-			   const Mapping *mapping, uint64_t *ret_address, Failure *failure)
+NTSTATUS address_space_prepare_map(AddressSpace *space, const Payer *payer,
+				   const Placement *placement, const Mapping *mapping,
+				   SpaceChange *ret, Failure *failure)
 {
 	Taking taking = {
 		.range = {
@@ -277,6 +302,46 @@ NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placem
 		status = check_mapping(mapping, placement->size, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	return taking.is_exact ? map_exactly(space, payer, &taking, ret_address, failure)
-			       : take_free(space, payer, &taking, ret_address, failure);
+	*ret = (SpaceChange){ 0 };
+	return taking.is_exact ? map_exactly(space, payer, &taking, ret, failure)
+			       : take_free(space, payer, &taking, ret, failure);
+}
+
+NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
+			   const Mapping *mapping, uint64_t *ret_address, Failure *failure)
+{
+	SpaceChange change;
+	NTSTATUS status =
+		address_space_prepare_map(space, payer, placement, mapping, &change, failure);
+
+	return take_now(space, &change, status, ret_address);
+}
+
+NTSTATUS address_space_restore(AddressSpace *space, const Payer *payer, const GpuRange *range,
+			       Failure *failure)
+{
+	const Placement placement = {
+		.size = pages_to_bytes(range->range.end - range->range.first),
+		.base_address = pages_to_bytes(range->range.first),
+		.has_base = true,
+	};
+	const Mapping mapping = {
+		.allocation = range->allocation,
+		.offset = range->offset,
+		.has_allocation = range->has_allocation,
+		.protection = range->protection,
+	};
+	Taking taking = { .range = *range };
+	SpaceChange change = { 0 };
+	uint64_t address;
+	NTSTATUS status = read_placement(space, &placement, GPU_PAGE_SIZE, &taking, failure);
+
+	if (status == STATUS_SUCCESS && range->kind == GPU_RANGE_MAPPING)
+		status = check_mapping(&mapping, placement.size, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = range->kind == GPU_RANGE_MAPPING
+			 ? map_exactly(space, payer, &taking, &change, failure)
+			 : take_free(space, payer, &taking, &change, failure);
+	return take_now(space, &change, status, &address);
 }

@@ -57,6 +57,7 @@ typedef struct GpuRange {
 	Range range;
 	uint64_t allocation; /* of a mapping, as are all but the last; see Mapping */
 	uint64_t offset;
+	uint64_t serial; /* that it is made lasting under; 0: it is not, or not by itself */
 	bool has_allocation;
 	GpuProtection protection;
 	GpuRangeKind kind;
@@ -82,6 +83,32 @@ typedef struct AddressSpace {
 /* False: there is no memory. The mmu and the accounts must outlive the space. */
 bool address_space_init(AddressSpace *space, const GpuMmu *mmu, Accounts *accounts);
 void address_space_deinit(AddressSpace *space);
+
+/* A range as it is to be. */
+typedef struct RangePart {
+	GpuRange range;
+	RangeTree *tree; /* that it is going to be in */
+} RangePart;
+
+/* What is left of a reservation that is cut in two, and of a mapping at either edge. */
+#define SPACE_CHANGE_PARTS 4
+
+/*
+ * A change that is prepared. The parts are what is to be there when it is made, instead of what it
+ * meets: who keeps them may give them serials until then. It is good until the space changes.
+ */
+typedef struct SpaceChange {
+	bool is_freeing;
+	RangeTree *tree;
+	GpuRange *range; /* new, or the one that is cut */
+	GpuRange *rest;  /* new, where that leaves two; or NULL */
+	RangePlace place;
+	Tally *tally;
+	uint64_t first; /* what is freed */
+	uint64_t end;
+	RangePart parts[SPACE_CHANGE_PARTS];
+	size_t part_count;
+} SpaceChange;
 
 /* What DXGKARGCB_RESERVEGPUVIRTUALADDRESSRANGE says, in bytes. */
 typedef struct DriverReservation {
@@ -123,6 +150,9 @@ typedef struct Placement {
  * address_space_reserve_for_driver(); STATUS_INVALID_PARAMETER also for a minimumAddress above
  * maximumAddress.
  */
+NTSTATUS address_space_prepare_reserve(AddressSpace *space, const Payer *payer,
+				       const Placement *placement, SpaceChange *ret,
+				       Failure *failure);
 NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Placement *placement,
 			       uint64_t *ret_address, Failure *failure);
 
@@ -136,6 +166,9 @@ NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Pl
  * with the size is above 2^63 - 1; STATUS_CONFLICTING_ADDRESSES also for an entry that is the
  * driver's.
  */
+NTSTATUS address_space_prepare_map(AddressSpace *space, const Payer *payer,
+				   const Placement *placement, const Mapping *mapping,
+				   SpaceChange *ret, Failure *failure);
 NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
 			   const Mapping *mapping, uint64_t *ret_address, Failure *failure);
 
@@ -147,8 +180,24 @@ NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placem
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no multiples of 4 KiB, or they lie in no such
  * range), STATUS_QUOTA_EXCEEDED (of a cut, asked first), STATUS_NO_MEMORY.
  */
+NTSTATUS address_space_prepare_free(AddressSpace *space, const Payer *payer, uint64_t base_address,
+				    uint64_t size, SpaceChange *ret, Failure *failure);
 NTSTATUS address_space_free(AddressSpace *space, const Payer *payer, uint64_t base_address,
 			    uint64_t size, Failure *failure);
+
+/* Makes the change, which cannot fail. gone is told of each range, as it was, that is no more, or
+ * is what a part says from now on; NULL: nobody is told. */
+void address_space_commit(AddressSpace *space, SpaceChange *change,
+			  void (*gone)(void *context, const GpuRange *range), void *context);
+void address_space_discard(AddressSpace *space, SpaceChange *change);
+
+/*
+ * Puts a user reservation or a mapping back where it was, however it came by its size. Returns
+ * STATUS_SUCCESS, STATUS_NO_MEMORY, or STATUS_INVALID_PARAMETER and STATUS_CONFLICTING_ADDRESSES
+ * where it does not fit.
+ */
+NTSTATUS address_space_restore(AddressSpace *space, const Payer *payer, const GpuRange *range,
+			       Failure *failure);
 
 /*
  * Points the reserved level-1 entry that covers the address at a leaf table of the driver's.

@@ -69,6 +69,18 @@ void broker_configure(Broker *broker, const Limits *limits, const SoftwareAdapte
 	broker->software_adapter = *software;
 }
 
+void broker_restore_begin(Broker *broker, uint64_t last_serial)
+{
+	broker->last_serial = last_serial;
+	broker->is_restoring = broker->accounts.is_restoring = true;
+}
+
+void broker_restore_end(Broker *broker, uint64_t last_serial)
+{
+	broker->is_restoring = broker->accounts.is_restoring = false;
+	broker->last_serial = last_serial;
+}
+
 void broker_connection_closed(Broker *broker, const Caller *caller)
 {
 	adapters_of_connection_end(broker, caller);
@@ -100,7 +112,15 @@ uint64_t broker_now(Broker *broker)
 	return broker->host->now(broker->host->self);
 }
 
+void broker_drop(Broker *broker, uint64_t serial)
+{
+	if (serial > 0)
+		broker->host->drop(broker->host->self, serial);
+}
+
 void broker_event(Broker *broker, const Event *event)
 {
+	if (broker->is_restoring)
+		return;
 	broker->host->event(broker->host->self, event);
 }

@@ -26,7 +26,7 @@
 struct Broker {
 	const Host *host;
 	Accounts accounts;
-	uint64_t last_serial;
+	uint64_t last_serial; /* of what is listed, and of all else that is made lasting */
 	ThingTree things[THING_MAX];
 	ProcessTree processes;
 	NamedTree named;
@@ -35,6 +35,7 @@ struct Broker {
 	QuarantineGuidTree quarantines_by_guid;
 	SoftwareAdapterSettings software_adapter;
 	DriverCallbacks driver_callbacks;
+	bool is_restoring; /* what comes back was told when it came to be, and is not told again */
 };
 
 /*
@@ -60,8 +61,14 @@ void broker_process_exited(Broker *broker, ProcessKey key);
 /* Walks every structure and asserts what always holds. */
 void broker_check(Broker *broker);
 
+/* Between the two, what was there before a restart is made again: no limit is asked, and nobody is
+ * told. No serial that is given meanwhile is last_serial or before; afterwards they go on there. */
+void broker_restore_begin(Broker *broker, uint64_t last_serial);
+void broker_restore_end(Broker *broker, uint64_t last_serial);
+
 /* For core itself. */
 uint64_t broker_now(Broker *broker);
+void broker_drop(Broker *broker, uint64_t serial); /* 0: was never made lasting */
 void broker_event(Broker *broker, const Event *event);
 
 #endif

@@ -49,6 +49,7 @@ NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 		return failure_no_memory(failure);
 	status = charge_take(&context->charge, &broker->accounts, caller->account,
 			     caller->is_operator, LIMIT_CONTEXTS, failure);
+	context->made_process = !gpu_process;
 	if (status == STATUS_SUCCESS && !gpu_process)
 		status = make_gpu_process(broker, caller, adapter, &gpu_process, failure);
 	if (status != STATUS_SUCCESS) {
@@ -56,15 +57,25 @@ NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 		return status;
 	}
 	context->gpu_process = gpu_process;
+	context->serial = ++broker->last_serial;
+	named_prepare(broker, &context->named, NAMED_CONTEXT);
 	*ret_context = TAKE_POINTER(context);
 	return STATUS_SUCCESS;
 }
 
 void context_commit(Broker *broker, Context *context)
 {
-	named_add(broker, &context->named, NAMED_CONTEXT);
+	named_insert(broker, &context->named);
 	LIST_INSERT_HEAD(&context->gpu_process->contexts, context, link);
 	context->gpu_process->context_count++;
+}
+
+void context_discard(Broker *broker, Context *context)
+{
+	charge_return(&context->charge, &broker->accounts);
+	if (context->made_process)
+		gpu_process_discard(broker, context->gpu_process);
+	free(context);
 }
 
 Context *context_find(Broker *broker, const Handle *handle)
@@ -79,6 +90,8 @@ void context_end(Broker *broker, Context *context)
 	LIST_REMOVE(context, link);
 	context->gpu_process->context_count--;
 	named_remove(broker, &context->named);
+	if (adapter_lasts(context->gpu_process->adapter))
+		broker_drop(broker, context->serial);
 	charge_return(&context->charge, &broker->accounts);
 	free(context);
 }

@@ -9,7 +9,9 @@
 
 typedef struct Context {
 	Named named;
+	uint64_t serial; /* that it is made lasting under */
 	GpuProcess *gpu_process;
+	bool made_process; /* which is discarded with it */
 	Charge charge;
 	LIST_ENTRY(Context) link;
 } Context;
@@ -21,12 +23,12 @@ typedef struct Context {
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_DEVICE_STATE (the process, or the adapter's system
  * process, is still CREATING), STATUS_NOT_SUPPORTED (the driver has made no process for the
- * caller), STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES. The context is
- * committed by context_commit(), which cannot fail.
+ * caller), STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES.
  */
 NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 			 Context **ret_context, Failure *failure);
 void context_commit(Broker *broker, Context *context);
+void context_discard(Broker *broker, Context *context);
 
 Context *context_find(Broker *broker, const Handle *handle);
 void context_end(Broker *broker, Context *context);

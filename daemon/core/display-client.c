@@ -49,6 +49,21 @@ Difference display_clients_compare(const DisplayClients *clients, const Privileg
 	return nearest;
 }
 
+void display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid)
+{
+	for (size_t i = 0; i < clients->count; i++) {
+		DisplayClient *client = &clients->items[i];
+		Credentials now = CREDENTIALS_INIT;
+
+		if (!client->user || client->uid != uid)
+			continue; /* another user's are not equal anyway */
+		client->unreadable =
+			host->read_user(host->self, client->uid, &now) != EVIDENCE_FOUND;
+		credentials_deinit(&client->credentials);
+		client->credentials = now;
+	}
+}
+
 static bool display_client_resembles(const DisplayClient *client, const Caller *caller)
 {
 	/* A user's are the initial namespace's; of a process's nothing is known here. */

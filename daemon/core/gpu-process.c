@@ -87,6 +87,22 @@ static NTSTATUS gpu_process_new(Broker *broker, Adapter *adapter, const GpuProce
 	return STATUS_SUCCESS;
 }
 
+void gpu_process_discard(Broker *broker, GpuProcess *gpu_process)
+{
+	gpu_process_unlink(broker, gpu_process);
+	gpu_process_free(broker, gpu_process);
+}
+
+NTSTATUS gpu_process_restore(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
+			     GpuProcess **ret_gpu_process, Failure *failure)
+{
+	NTSTATUS status = gpu_process_new(broker, adapter, origin, ret_gpu_process, failure);
+
+	if (status == STATUS_SUCCESS)
+		(*ret_gpu_process)->state = GPU_PROCESS_RUNNING;
+	return status;
+}
+
 /* A driver inside the daemon takes the process to RUNNING, or it is undone. */
 static NTSTATUS create_by_driver(Broker *broker, const Driver *driver, GpuProcess *gpu_process,
 				 Failure *failure)
@@ -94,12 +110,10 @@ static NTSTATUS create_by_driver(Broker *broker, const Driver *driver, GpuProces
 	NTSTATUS status = driver->create_process(gpu_process->adapter->driver_self,
 						 &broker->driver_callbacks, gpu_process, failure);
 
-	if (status == STATUS_SUCCESS) {
+	if (status == STATUS_SUCCESS)
 		gpu_process->state = GPU_PROCESS_RUNNING;
-	} else {
-		gpu_process_unlink(broker, gpu_process);
-		gpu_process_free(broker, gpu_process);
-	}
+	else
+		gpu_process_discard(broker, gpu_process);
 	return status;
 }
 
@@ -119,6 +133,24 @@ NTSTATUS gpu_process_create(Broker *broker, Adapter *adapter, const GpuProcessOr
 	return status;
 }
 
+static void drop_range(void *broker, const GpuRange *range)
+{
+	broker_drop(broker, range->serial);
+}
+
+/* It is gone, and so is what is kept of it. */
+static void gpu_process_drop(Broker *broker, const GpuProcess *gpu_process)
+{
+	const GpuRange *range;
+	uint64_t cursor = 0;
+
+	if (!gpu_process_lasts(gpu_process))
+		return;
+	while ((range = address_space_next(&gpu_process->space, &cursor)))
+		drop_range(broker, range);
+	broker_drop(broker, gpu_process->thing.serial);
+}
+
 void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
 {
 	const Adapter *adapter = gpu_process->adapter;
@@ -130,6 +162,7 @@ void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
 	if (adapter->driver && adapter->driver->destroy_process)
 		adapter->driver->destroy_process(adapter->driver_self, gpu_process);
 	gpu_process_unlink(broker, gpu_process);
+	gpu_process_drop(broker, gpu_process);
 	broker_event(broker,
 		     &(Event){
 			     .kind = EVENT_GPU_PROCESS_REMOVED,
@@ -237,44 +270,58 @@ NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,
 	return status;
 }
 
-NTSTATUS gpu_process_reserve(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
-			     const Placement *placement, uint64_t *ret_address, Failure *failure)
+/* What is made lasting has its serials from here on. */
+static NTSTATUS number_parts(Broker *broker, const GpuProcess *gpu_process, SpaceChange *change,
+			     NTSTATUS status)
 {
-	uint64_t generation = address_space_root_generation(&gpu_process->space);
-	NTSTATUS status = check_running(gpu_process, failure);
+	bool lasts = status == STATUS_SUCCESS && gpu_process_lasts(gpu_process);
 
-	if (status == STATUS_SUCCESS)
-		status = address_space_reserve(&gpu_process->space, payer, placement, ret_address,
-					       failure);
-	tell_new_root(broker, gpu_process, generation);
+	for (size_t i = 0; lasts && i < change->part_count; i++)
+		change->parts[i].range.serial = ++broker->last_serial;
 	return status;
 }
 
-NTSTATUS gpu_process_map(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
-			 const Placement *placement, const Mapping *mapping, uint64_t *ret_address,
-			 Failure *failure)
+NTSTATUS gpu_process_prepare_reserve(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
+				     const Placement *placement, SpaceChange *ret, Failure *failure)
 {
-	uint64_t generation = address_space_root_generation(&gpu_process->space);
 	NTSTATUS status = check_running(gpu_process, failure);
 
 	if (status == STATUS_SUCCESS)
-		status = address_space_map(&gpu_process->space, payer, placement, mapping,
-					   ret_address, failure);
-	tell_new_root(broker, gpu_process, generation);
-	return status;
+		status = address_space_prepare_reserve(&gpu_process->space, payer, placement, ret,
+						       failure);
+	return number_parts(broker, gpu_process, ret, status);
 }
 
-NTSTATUS gpu_process_free_addresses(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
-				    uint64_t base_address, uint64_t size, Failure *failure)
+NTSTATUS gpu_process_prepare_map(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
+				 const Placement *placement, const Mapping *mapping,
+				 SpaceChange *ret, Failure *failure)
 {
-	uint64_t generation = address_space_root_generation(&gpu_process->space);
 	NTSTATUS status = check_running(gpu_process, failure);
 
 	if (status == STATUS_SUCCESS)
-		status =
-			address_space_free(&gpu_process->space, payer, base_address, size, failure);
+		status = address_space_prepare_map(&gpu_process->space, payer, placement, mapping,
+						   ret, failure);
+	return number_parts(broker, gpu_process, ret, status);
+}
+
+NTSTATUS gpu_process_prepare_free(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
+				  uint64_t base_address, uint64_t size, SpaceChange *ret,
+				  Failure *failure)
+{
+	NTSTATUS status = check_running(gpu_process, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = address_space_prepare_free(&gpu_process->space, payer, base_address, size,
+						    ret, failure);
+	return number_parts(broker, gpu_process, ret, status);
+}
+
+void gpu_process_commit(Broker *broker, GpuProcess *gpu_process, SpaceChange *change)
+{
+	uint64_t generation = address_space_root_generation(&gpu_process->space);
+
+	address_space_commit(&gpu_process->space, change, drop_range, broker);
 	tell_new_root(broker, gpu_process, generation);
-	return status;
 }
 
 void gpu_process_check(Broker *broker, const GpuProcess *gpu_process)

@@ -48,6 +48,12 @@ struct GpuProcess {
 	LIST_ENTRY(GpuProcess) of_vm;
 };
 
+/* Whether it outlives a restart: it does on an adapter that does. */
+static inline bool gpu_process_lasts(const GpuProcess *gpu_process)
+{
+	return adapter_lasts(gpu_process->adapter) && !gpu_process->is_system;
+}
+
 /* What a GPU process is for. */
 typedef struct GpuProcessOrigin {
 	ProcessKey key; /* PROCESS_KEY_NONE: no host process */
@@ -66,6 +72,13 @@ typedef struct GpuProcessOrigin {
  */
 NTSTATUS gpu_process_create(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
 			    GpuProcess **ret_gpu_process, Failure *failure);
+
+/* One of that origin without its driver, RUNNING and empty: what it had comes back by itself. */
+NTSTATUS gpu_process_restore(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
+			     GpuProcess **ret_gpu_process, Failure *failure);
+
+/* One that was just made, of which nobody has heard. */
+void gpu_process_discard(Broker *broker, GpuProcess *gpu_process);
 
 GpuProcess *gpu_process_find(Broker *broker, const Handle *handle);
 
@@ -94,13 +107,17 @@ NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,
 
 /* --- for the process itself, while it is RUNNING, else STATUS_INVALID_DEVICE_STATE ----------- */
 
-NTSTATUS gpu_process_reserve(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
-			     const Placement *placement, uint64_t *ret_address, Failure *failure);
-NTSTATUS gpu_process_map(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
-			 const Placement *placement, const Mapping *mapping, uint64_t *ret_address,
-			 Failure *failure);
-NTSTATUS gpu_process_free_addresses(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
-				    uint64_t base_address, uint64_t size, Failure *failure);
+/* Each prepares a change, for gpu_process_commit() or address_space_discard(). */
+NTSTATUS gpu_process_prepare_reserve(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
+				     const Placement *placement, SpaceChange *ret,
+				     Failure *failure);
+NTSTATUS gpu_process_prepare_map(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
+				 const Placement *placement, const Mapping *mapping,
+				 SpaceChange *ret, Failure *failure);
+NTSTATUS gpu_process_prepare_free(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
+				  uint64_t base_address, uint64_t size, SpaceChange *ret,
+				  Failure *failure);
+void gpu_process_commit(Broker *broker, GpuProcess *gpu_process, SpaceChange *change);
 
 void gpu_process_check(Broker *broker, const GpuProcess *gpu_process);
 

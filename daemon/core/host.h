@@ -19,7 +19,8 @@
 
 /*
  * A process, not a pid: the host gives each process that it has looked at a key of its own, never
- * used again. A key stays good to the end of the turn, and beyond it while the process is watched.
+ * used again. A key stays good to the end of the turn, and beyond it while the process is watched,
+ * over a restart as well.
  */
 typedef uint64_t ProcessKey;
 
@@ -100,6 +101,31 @@ typedef struct Host {
 	/* Makes a quarantine, or its absence, last over reboots. False: it did not. */
 	bool (*keep_quarantine)(void *self, const Guid *guid, const char *reason);
 	bool (*drop_quarantine)(void *self, const Guid *guid);
+
+	/*
+	 * Makes lasting over a restart what the record says of the thing with this serial, in the
+	 * place of what was kept of it before. False: it did not, and all is as it was. The record
+	 * is one JSON object without line breaks, and names its serial itself.
+	 */
+	bool (*keep)(void *self, uint64_t serial, const char *record, size_t size);
+
+	/* The thing is gone. Cannot fail: what cannot be written is found out at the next start.
+	 * A host that stops to come back lets nothing go from then on, whatever it is told. */
+	void (*drop)(void *self, uint64_t serial);
+
+	/*
+	 * Keeps what open_descriptor() has returned over a restart. The id is never used again;
+	 * 0: there is no room. release_descriptor() lets it go. Descriptors of the same open file
+	 * description may have one id, and are found as often as they were kept.
+	 */
+	uint64_t (*keep_descriptor)(void *self, Descriptor descriptor, bool is_operator);
+
+	/* After a restart: the descriptor that was kept under the id, to be released as one of
+	 * open_descriptor(). What nobody has asked for when all is restored, the host lets go. */
+	Evidence (*find_kept_descriptor)(void *self, uint64_t id, Descriptor *ret);
+
+	/* After a restart: the process that has the key, if it is there still, and its pid. */
+	Evidence (*find_kept_process)(void *self, ProcessKey key, pid_t *ret_pid);
 
 	/* Reads the configuration anew. False: it is as it was, and *ret_mistake is a sentence that
 	 * names file and key. */

@@ -27,8 +27,19 @@ typedef struct Named {
 
 typedef RB_HEAD(NamedTree, Named) NamedTree;
 
-/* Gives it a handle that nobody has. Cannot fail. */
+/* Gives it a handle that nobody has, which is its own from the insertion on. */
+void named_prepare(Broker *broker, Named *named, NamedType type);
+void named_insert(Broker *broker, Named *named);
+
+/* Both at once. Cannot fail. */
 void named_add(Broker *broker, Named *named, NamedType type);
+
+/* It gets the handle, which nobody has, in the place of its own. */
+void named_change(Broker *broker, Named *named, const Handle *handle);
+
+/* Whether a thing of any type has the handle. */
+bool named_is_taken(Broker *broker, const Handle *handle);
+
 void named_remove(Broker *broker, Named *named);
 
 /* NULL where no live thing of that type has the handle. */

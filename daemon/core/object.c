@@ -102,26 +102,50 @@ static NTSTATUS take_charges(Broker *broker, const Caller *caller, SharedObject 
 	return status;
 }
 
-static void object_free(Broker *broker, SharedObject *object)
+/* What sharing takes, given back. Idempotent. */
+static void return_charges(Broker *broker, SharedObject *object)
 {
-	assert(LIST_EMPTY(&object->holders) && object->holder_count == 0);
 	tally_return(&object->bytes, &broker->accounts, object->bytes.count);
 	charge_return(&object->charge, &broker->accounts);
-	process_release(broker, object->sharer);
+	process_release(broker, TAKE_POINTER(object->sharer));
+}
+
+void object_discard(Broker *broker, SharedObject *object)
+{
+	assert(LIST_EMPTY(&object->holders) && object->holder_count == 0);
+	return_charges(broker, object);
 	free(object->name);
 	free(object);
 }
 
-/* All that can fail, once the object says what it is of. */
-static NTSTATUS object_acquire(Broker *broker, const Caller *caller, const char *name,
+/* One that is not shared, or not yet. NULL: there is no memory. */
+static SharedObject *object_new(const Guid *virtual_machine, const ObjectSettings *settings)
+{
+	SharedObject *object = calloc(1, sizeof(*object));
+
+	if (!object)
+		return NULL;
+	if (settings->name && !(object->name = strdup(settings->name))) {
+		free(object);
+		return NULL;
+	}
+	object->virtual_machine = *virtual_machine;
+	object->description = settings->description;
+	object->bytes = TALLY_INIT(LIMIT_OBJECT_MEBIBYTES);
+	memcpy(object->descriptors, settings->descriptors, sizeof(object->descriptors));
+	LIST_INIT(&object->holders);
+	return object;
+}
+
+/* All else that sharing needs and that can fail. */
+static NTSTATUS object_acquire(Broker *broker, const Caller *caller, VirtualMachine *vm,
 			       SharedObject *object, Failure *failure)
 {
+	object->vm = vm;
 	NTSTATUS status = take_charges(broker, caller, object, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (name && !(object->name = strdup(name)))
-		return failure_no_memory(failure);
 	return process_attach(broker, caller->process, caller->pid, caller->credentials.uid,
 			      &object->sharer, failure);
 }
@@ -129,25 +153,37 @@ static NTSTATUS object_acquire(Broker *broker, const Caller *caller, const char 
 NTSTATUS object_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
 			const ObjectSettings *settings, SharedObject **ret_object, Failure *failure)
 {
-	SharedObject *object = calloc(1, sizeof(*object));
+	SharedObject *object = object_new(&vm->guid, settings);
 
 	if (!object)
 		return failure_no_memory(failure);
-	object->vm = vm;
-	object->virtual_machine = vm->guid;
-	object->description = settings->description;
-	object->bytes = TALLY_INIT(LIMIT_OBJECT_MEBIBYTES);
-	object->descriptor_count = settings->descriptor_count;
-	memcpy(object->descriptors, settings->descriptors, sizeof(object->descriptors));
-	LIST_INIT(&object->holders);
-	NTSTATUS status = object_acquire(broker, caller, settings->name, object, failure);
+	NTSTATUS status = object_acquire(broker, caller, vm, object, failure);
 	if (status != STATUS_SUCCESS) {
-		object_free(broker, object);
+		object_discard(broker, object);
 		return status;
 	}
+	object->descriptor_count = settings->descriptor_count;
 	object->sharer_pid = object->sharer->pid;
+	object->since = broker_now(broker);
+	object->sharing_serial = ++broker->last_serial;
+	named_prepare(broker, &object->named, NAMED_OBJECT);
+	thing_prepare(broker, &object->thing, THING_OBJECT);
 	*ret_object = object;
 	return STATUS_SUCCESS;
+}
+
+SharedObject *object_restore(Broker *broker, const RestoredObject *from)
+{
+	SharedObject *object = object_new(&from->virtual_machine, &from->settings);
+
+	if (!object)
+		return NULL;
+	object->named = (Named){ .handle = from->handle, .type = NAMED_OBJECT };
+	object->thing = (Thing){ .type = THING_OBJECT, .serial = from->serial };
+	object->sharer_pid = from->sharer_pid;
+	object->since = from->since;
+	named_insert(broker, &object->named);
+	return object;
 }
 
 static void object_event(Broker *broker, const SharedObject *object, Event event)
@@ -158,18 +194,38 @@ static void object_event(Broker *broker, const SharedObject *object, Event event
 	broker_event(broker, &event);
 }
 
-void object_commit(Broker *broker, SharedObject *object)
+/* From here on it is shared. */
+static void object_link(Broker *broker, SharedObject *object)
 {
 	VirtualMachine *vm = object->vm;
 
-	named_add(broker, &object->named, NAMED_OBJECT);
-	thing_add(broker, &object->thing, THING_OBJECT);
-	object->since = broker_now(broker);
+	thing_insert(broker, &object->thing);
 	LIST_INSERT_HEAD(&vm->objects, object, of_vm);
 	LIST_INSERT_HEAD(&object->sharer->objects, object, of_sharer);
 	vm->object_count++;
 	vm->object_mebibytes += object->bytes.count;
+}
+
+void object_commit(Broker *broker, SharedObject *object)
+{
+	named_insert(broker, &object->named);
+	object_link(broker, object);
 	object_event(broker, object, (Event){ .kind = EVENT_SHARED, .pid = object->sharer_pid });
+}
+
+NTSTATUS object_restore_sharing(Broker *broker, const Caller *sharer, VirtualMachine *vm,
+				SharedObject *object, size_t descriptor_count, Failure *failure)
+{
+	NTSTATUS status = object_acquire(broker, sharer, vm, object, failure);
+
+	if (status != STATUS_SUCCESS) {
+		return_charges(broker, object);
+		object->vm = NULL;
+		return status;
+	}
+	object->descriptor_count = descriptor_count;
+	object_link(broker, object);
+	return STATUS_SUCCESS;
 }
 
 SharedObject *object_find(Broker *broker, const Handle *handle)
@@ -226,18 +282,18 @@ void object_updated(Broker *broker, const SharedObject *object, const Rectangle 
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-static void object_free_if_unused(Broker *broker, SharedObject *object)
+void object_end_if_unused(Broker *broker, SharedObject *object)
 {
 	if (object->vm || object->holder_count > 0)
 		return;
 	named_remove(broker, &object->named);
-	object_free(broker, object);
+	broker_drop(broker, object->thing.serial);
+	object_discard(broker, object);
 }
 
 void object_end(Broker *broker, SharedObject *object, EndReason reason)
 {
 	const Host *host = broker->host;
-	Process *sharer = object->sharer;
 	VirtualMachine *vm = object->vm;
 
 	LIST_REMOVE(object, of_vm);
@@ -251,12 +307,10 @@ void object_end(Broker *broker, SharedObject *object, EndReason reason)
 	for (size_t i = 0; i < object->descriptor_count; i++)
 		host->release_descriptor(host->self, object->descriptors[i].descriptor);
 	object->descriptor_count = 0;
-	tally_return(&object->bytes, &broker->accounts, object->bytes.count);
-	charge_return(&object->charge, &broker->accounts);
 	object->vm = NULL;
-	object->sharer = NULL;
-	object_free_if_unused(broker, object);
-	process_release(broker, sharer);
+	broker_drop(broker, object->sharing_serial);
+	return_charges(broker, object);
+	object_end_if_unused(broker, object);
 }
 
 /* --- holders --------------------------------------------------------------------------------- */
@@ -288,6 +342,8 @@ NTSTATUS holder_prepare(Broker *broker, const Caller *caller, SharedObject *obje
 	if (!holder)
 		return failure_no_memory(failure);
 	holder->object = object;
+	holder->serial = ++broker->last_serial;
+	holder->since = broker_now(broker);
 	NTSTATUS status = charge_take(&holder->charge, &broker->accounts, caller->account,
 				      caller->is_operator, LIMIT_HOLDERS, failure);
 	if (status == STATUS_SUCCESS)
@@ -316,7 +372,6 @@ static void holder_event(Broker *broker, const ObjectHolder *holder, EventKind k
 
 void holder_commit(Broker *broker, ObjectHolder *holder)
 {
-	holder->since = broker_now(broker);
 	LIST_INSERT_HEAD(&holder->object->holders, holder, of_object);
 	LIST_INSERT_HEAD(&holder->process->holds, holder, of_process);
 	holder->object->holder_count++;
@@ -330,9 +385,10 @@ void holder_end(Broker *broker, ObjectHolder *holder, EndReason reason)
 	LIST_REMOVE(holder, of_object);
 	LIST_REMOVE(holder, of_process);
 	object->holder_count--;
+	broker_drop(broker, holder->serial);
 	holder_event(broker, holder, EVENT_RELEASED, reason);
 	holder_discard(broker, holder);
-	object_free_if_unused(broker, object);
+	object_end_if_unused(broker, object);
 }
 
 void objects_check(Broker *broker)

@@ -59,10 +59,11 @@ typedef struct ObjectDescription {
 	ObjectPlane planes[OBJECT_PLANES_MAX];
 } ObjectDescription;
 
-/* A descriptor that the daemon keeps, with what it is: of each plane, in their order, then of the
+/* A descriptor that the daemon has, with what it is: of each plane, in their order, then of the
  * fence. */
 typedef struct ObjectDescriptor {
 	Descriptor descriptor;
+	uint64_t id; /* that it is kept under over a restart; 0: not yet */
 	DescriptorFacts facts;
 } ObjectDescriptor;
 
@@ -77,9 +78,10 @@ typedef struct ObjectSettings {
 typedef struct SharedObject {
 	Named named;
 	Thing thing;
-	VirtualMachine *vm; /* NULL once it is no longer shared */
-	Process *sharer;    /* likewise */
-	char *name;         /* for people, or NULL */
+	uint64_t sharing_serial; /* that its being shared is made lasting under */
+	VirtualMachine *vm;      /* NULL once it is no longer shared */
+	Process *sharer;         /* likewise */
+	char *name;              /* for people, or NULL */
 	ObjectDescription description;
 	ObjectDescriptor descriptors[OBJECT_DESCRIPTORS_MAX];
 	size_t descriptor_count; /* 0 once it is no longer shared */
@@ -95,6 +97,7 @@ typedef struct SharedObject {
 } SharedObject;
 
 struct ObjectHolder {
+	uint64_t serial; /* that it is made lasting under */
 	SharedObject *object;
 	Process *process;
 	uint64_t since;
@@ -118,12 +121,34 @@ DescriptorKind object_memory_kind(const SharedObject *object);
  * success on, else they stay the caller's.
  *
  * Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or
- * STATUS_INSUFFICIENT_RESOURCES. object_commit() cannot fail.
+ * STATUS_INSUFFICIENT_RESOURCES.
  */
 NTSTATUS object_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
 			const ObjectSettings *settings, SharedObject **ret_object,
 			Failure *failure);
 void object_commit(Broker *broker, SharedObject *object);
+void object_discard(Broker *broker, SharedObject *object);
+
+/* One that was there before a restart: known, and not shared. */
+typedef struct RestoredObject {
+	uint64_t serial;
+	Handle handle; /* that nobody has */
+	Guid virtual_machine;
+	ObjectSettings settings; /* what of the descriptors is known; they are not there */
+	pid_t sharer_pid;
+	uint64_t since;
+} RestoredObject;
+
+/* NULL: there is no memory. It is gone with object_end_if_unused(), or its last holder. */
+SharedObject *object_restore(Broker *broker, const RestoredObject *from);
+
+/* It is shared again, with descriptors that it has been given. Returns STATUS_SUCCESS,
+ * STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES; the descriptors stay the caller's then. */
+NTSTATUS object_restore_sharing(Broker *broker, const Caller *sharer, VirtualMachine *vm,
+				SharedObject *object, size_t descriptor_count, Failure *failure);
+
+/* It goes if it is neither shared nor held. */
+void object_end_if_unused(Broker *broker, SharedObject *object);
 
 /* Whatever of them is shared, or held; and only what is shared. */
 SharedObject *object_find(Broker *broker, const Handle *handle);

@@ -38,8 +38,8 @@ Registration *registration_after(Broker *broker, uint64_t serial)
 	return thing_owner(thing_after(broker, THING_REGISTRATION, serial), Registration);
 }
 
-/* Frees what is not linked to anything but its process and its account. */
-static void registration_free(Broker *broker, Registration *registration)
+/* Of what is not linked to anything but its process and its account. */
+void registration_discard(Broker *broker, Registration *registration)
 {
 	Process *process = registration->process;
 
@@ -72,9 +72,11 @@ NTSTATUS registration_prepare(Broker *broker, const Caller *caller, VirtualMachi
 		status = process_attach(broker, caller->process, caller->pid,
 					caller->credentials.uid, &registration->process, failure);
 	if (status != STATUS_SUCCESS) {
-		registration_free(broker, registration);
+		registration_discard(broker, registration);
 		return status;
 	}
+	thing_prepare(broker, &registration->thing, THING_REGISTRATION);
+	registration->since = broker_now(broker);
 	*ret_registration = registration;
 	return STATUS_SUCCESS;
 }
@@ -94,8 +96,7 @@ static void registration_event(Broker *broker, const Registration *registration,
 
 void registration_commit(Broker *broker, Registration *registration)
 {
-	thing_add(broker, &registration->thing, THING_REGISTRATION);
-	registration->since = broker_now(broker);
+	thing_insert(broker, &registration->thing);
 	LIST_INSERT_HEAD(&registration->process->registrations, registration, of_process);
 	LIST_INSERT_HEAD(&registration->vm->registrations, registration, of_vm);
 	registration->vm->registration_count++;
@@ -118,8 +119,9 @@ void registration_end(Broker *broker, Registration *registration, EndReason reas
 	LIST_REMOVE(registration, of_process);
 	LIST_REMOVE(registration, of_vm);
 	registration->vm->registration_count--;
+	broker_drop(broker, registration->thing.serial);
 	registration_event(broker, registration, EVENT_UNREGISTERED, reason);
-	registration_free(broker, registration);
+	registration_discard(broker, registration);
 }
 
 void registrations_check(Broker *broker)

@@ -44,6 +44,7 @@ NTSTATUS registration_prepare(Broker *broker, const Caller *caller, VirtualMachi
 			      GraphicsContextKind graphics_context, Registration **ret_registration,
 			      Failure *failure);
 void registration_commit(Broker *broker, Registration *registration);
+void registration_discard(Broker *broker, Registration *registration);
 
 /* What the process looked like when it was registered. Borrowed from the registration. */
 Privileges registration_privileges(const Registration *registration);

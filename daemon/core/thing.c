@@ -10,11 +10,21 @@ static int compare_serials(const Thing *a, const Thing *b)
 
 TREE_GENERATE(ThingTree, Thing, by_serial, compare_serials)
 
-void thing_add(Broker *broker, Thing *thing, ThingType type)
+void thing_prepare(Broker *broker, Thing *thing, ThingType type)
 {
 	thing->type = type;
 	thing->serial = ++broker->last_serial;
-	RB_INSERT(ThingTree, &broker->things[type], thing);
+}
+
+void thing_insert(Broker *broker, Thing *thing)
+{
+	RB_INSERT(ThingTree, &broker->things[thing->type], thing);
+}
+
+void thing_add(Broker *broker, Thing *thing, ThingType type)
+{
+	thing_prepare(broker, thing, type);
+	thing_insert(broker, thing);
 }
 
 void thing_replace(Broker *broker, Thing *old, Thing *thing)
@@ -30,6 +40,11 @@ void thing_replace(Broker *broker, Thing *old, Thing *thing)
 void thing_remove(Broker *broker, Thing *thing)
 {
 	RB_REMOVE(ThingTree, &broker->things[thing->type], thing);
+}
+
+Thing *thing_find(Broker *broker, ThingType type, uint64_t serial)
+{
+	return RB_FIND(ThingTree, &broker->things[type], &(Thing){ .serial = serial });
 }
 
 Thing *thing_after(Broker *broker, ThingType type, uint64_t serial)

@@ -34,12 +34,20 @@ typedef struct Thing {
 
 typedef RB_HEAD(ThingTree, Thing) ThingTree;
 
-/* Gives it the next serial. Cannot fail. */
+/* Gives it the next serial; what is prepared has one already, to be made lasting under. */
+void thing_prepare(Broker *broker, Thing *thing, ThingType type);
+void thing_insert(Broker *broker, Thing *thing);
+
+/* Both at once. Cannot fail. */
 void thing_add(Broker *broker, Thing *thing, ThingType type);
+
 /* Puts it in the place of an old one, which is the same thing as it was before. */
 void thing_replace(Broker *broker, Thing *old, Thing *thing);
 
 void thing_remove(Broker *broker, Thing *thing);
+
+/* NULL: no thing of the type has the serial. */
+Thing *thing_find(Broker *broker, ThingType type, uint64_t serial);
 
 /* The first thing of the type, or of any, whose serial is above the cursor; NULL at the end. */
 Thing *thing_after(Broker *broker, ThingType type, uint64_t serial);

@@ -39,6 +39,8 @@ NTSTATUS virtual_gpu_prepare(Broker *broker, const Caller *caller, VirtualMachin
 	virtual_gpu->vm = vm;
 	virtual_gpu->adapter = adapter;
 	virtual_gpu->profile = TAKE_POINTER(*profile);
+	named_prepare(broker, &virtual_gpu->named, NAMED_VIRTUAL_GPU);
+	thing_prepare(broker, &virtual_gpu->thing, THING_VIRTUAL_GPU);
 	*ret_virtual_gpu = TAKE_POINTER(virtual_gpu);
 	return STATUS_SUCCESS;
 }
@@ -57,8 +59,8 @@ static void virtual_gpu_event(Broker *broker, const VirtualGpu *virtual_gpu, Eve
 
 void virtual_gpu_commit(Broker *broker, VirtualGpu *virtual_gpu)
 {
-	named_add(broker, &virtual_gpu->named, NAMED_VIRTUAL_GPU);
-	thing_add(broker, &virtual_gpu->thing, THING_VIRTUAL_GPU);
+	named_insert(broker, &virtual_gpu->named);
+	thing_insert(broker, &virtual_gpu->thing);
 	TAILQ_INSERT_TAIL(&virtual_gpu->vm->virtual_gpus, virtual_gpu, link);
 	virtual_gpu->vm->virtual_gpu_count++;
 	virtual_gpu->adapter->virtual_gpus++;
@@ -88,6 +90,8 @@ void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 	virtual_gpu->adapter->virtual_gpus--;
 	named_remove(broker, &virtual_gpu->named);
 	thing_remove(broker, &virtual_gpu->thing);
+	if (adapter_lasts(virtual_gpu->adapter))
+		broker_drop(broker, virtual_gpu->thing.serial);
 	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_REMOVED, reason);
 	virtual_gpu_discard(broker, virtual_gpu);
 	if (TAILQ_EMPTY(&vm->virtual_gpus))

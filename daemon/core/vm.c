@@ -76,7 +76,7 @@ static void agent_release(Broker *broker, Agent *agent)
 	process_release(broker, agent->process);
 }
 
-static void vm_free(Broker *broker, VirtualMachine *vm)
+void vm_discard(Broker *broker, VirtualMachine *vm)
 {
 	Process *vmm = vm->vmm;
 	Agent agent = vm_take_agent(vm);
@@ -91,7 +91,7 @@ static void vm_free(Broker *broker, VirtualMachine *vm)
 	process_release(broker, vmm);
 }
 
-/* Attaches the processes that the VM depends on. What was attached is vm_free()'s to release. */
+/* Attaches the processes that the VM depends on. What was attached is vm_discard()'s to release. */
 static NTSTATUS vm_attach(Broker *broker, VirtualMachine *vm, const NamedProcess *vmm,
 			  VmSettings *settings, Failure *failure)
 {
@@ -128,12 +128,14 @@ NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, cons
 	if (status == STATUS_SUCCESS)
 		status = vm_attach(broker, vm, vmm, settings, failure);
 	if (status != STATUS_SUCCESS) {
-		vm_free(broker, vm);
+		vm_discard(broker, vm);
 		return status;
 	}
 	vm->name = TAKE_POINTER(settings->name);
 	vm->display_clients = settings->display_clients;
 	settings->display_clients = DISPLAY_CLIENTS_INIT;
+	thing_prepare(broker, &vm->thing, THING_VIRTUAL_MACHINE);
+	vm->since = broker_now(broker);
 	*ret_vm = vm;
 	return STATUS_SUCCESS;
 }
@@ -152,8 +154,7 @@ static Event vm_event(const VirtualMachine *vm, EventKind kind, EndReason reason
 
 void vm_commit(Broker *broker, VirtualMachine *vm)
 {
-	thing_add(broker, &vm->thing, THING_VIRTUAL_MACHINE);
-	vm->since = broker_now(broker);
+	thing_insert(broker, &vm->thing);
 	RB_INSERT(VmGuidTree, &broker->vms_by_guid, vm);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_ADDED, END_REQUESTED);
 	broker_event(broker, &event);
@@ -164,6 +165,11 @@ NTSTATUS vm_update_prepare(Broker *broker, VirtualMachine *vm, VmSettings *setti
 {
 	*ret_update = (VmUpdate){ .vm = vm, .settings = settings };
 	return agent_attach(broker, settings, &ret_update->agent_process, failure);
+}
+
+void vm_update_discard(Broker *broker, VmUpdate *update)
+{
+	process_release(broker, update->agent_process);
 }
 
 static void vm_changed(Broker *broker, VirtualMachine *vm, const Agent *former_agent)
@@ -251,9 +257,10 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 		virtual_gpu_end(broker, virtual_gpu, reason);
 	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);
 	thing_remove(broker, &vm->thing);
+	broker_drop(broker, vm->thing.serial);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_REMOVED, reason);
 	broker_event(broker, &event);
-	vm_free(broker, vm);
+	vm_discard(broker, vm);
 }
 
 void vm_check(Broker *broker, const VirtualMachine *vm)

@@ -37,6 +37,10 @@ typedef struct DisplayClients {
 
 void display_clients_deinit(DisplayClients *clients);
 
+/* Looks the user of that uid up anew, as is done at each question; processes' credentials are never
+ * read again. */
+void display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid);
+
 /* What a process's privileges look like from both sides, to be compared with a display client. */
 typedef struct Privileges {
 	const ConnectionCredentials *connection;
@@ -134,6 +138,7 @@ void vm_settings_deinit(VmSettings *settings);
 NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, const NamedProcess *vmm,
 		    VmSettings *settings, VirtualMachine **ret_vm, Failure *failure);
 void vm_commit(Broker *broker, VirtualMachine *vm);
+void vm_discard(Broker *broker, VirtualMachine *vm);
 
 /* An update in two halves, like everything else. The agent's process is attached by prepare. */
 typedef struct VmUpdate {
@@ -145,6 +150,7 @@ typedef struct VmUpdate {
 NTSTATUS vm_update_prepare(Broker *broker, VirtualMachine *vm, VmSettings *settings,
 			   VmUpdate *ret_update, Failure *failure);
 void vm_update_commit(Broker *broker, VmUpdate *update);
+void vm_update_discard(Broker *broker, VmUpdate *update);
 
 VirtualMachine *vm_find(Broker *broker, const Guid *guid);
 

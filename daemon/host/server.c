@@ -188,6 +188,7 @@ static bool server_init_service(Server *server)
 	service->broker = broker_new(&server->host, &service->settings.limits,
 				     &service->settings.software_adapter);
 	service->parser = json_parser_new();
+	store_init(&service->store, service->broker, service->parser);
 	if (service->broker && service->parser)
 		return true;
 	log_error("there is no memory to start with");
@@ -272,6 +273,7 @@ static void server_deinit(Server *server)
 	connections_deinit(&server->connections);
 	server->service.broker = broker_free(server->service.broker);
 	json_parser_free(server->service.parser);
+	store_deinit(&server->service.store);
 	quarantine_store_close(&server->quarantines);
 	journal_deinit(&server->journal);
 	service_manager_deinit(&server->manager);

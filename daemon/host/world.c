@@ -166,6 +166,47 @@ static bool world_drop_quarantine(void *self, const Guid *guid)
 	return quarantine_store_drop(&server->quarantines, guid);
 }
 
+static bool world_keep(void *self, uint64_t serial, const char *record, size_t size)
+{
+	(void)self;
+	(void)serial;
+	(void)record;
+	(void)size;
+	return true;
+}
+
+static void world_drop(void *self, uint64_t serial)
+{
+	(void)self;
+	(void)serial;
+}
+
+static uint64_t world_keep_descriptor(void *self, Descriptor descriptor, bool is_operator)
+{
+	static uint64_t last_id;
+
+	(void)self;
+	(void)descriptor;
+	(void)is_operator;
+	return ++last_id;
+}
+
+static Evidence world_find_kept_descriptor(void *self, uint64_t id, Descriptor *ret)
+{
+	(void)self;
+	(void)id;
+	(void)ret;
+	return EVIDENCE_ABSENT;
+}
+
+static Evidence world_find_kept_process(void *self, ProcessKey key, pid_t *ret_pid)
+{
+	(void)self;
+	(void)key;
+	(void)ret_pid;
+	return EVIDENCE_ABSENT;
+}
+
 static bool world_reload_configuration(void *self, char *ret_mistake, size_t size)
 {
 	return server_reload(self, ret_mistake, size);
@@ -212,6 +253,11 @@ void world_init(Host *host, Server *server)
 		.discard_descriptor = world_discard_descriptor,
 		.keep_quarantine = world_keep_quarantine,
 		.drop_quarantine = world_drop_quarantine,
+		.keep = world_keep,
+		.drop = world_drop,
+		.keep_descriptor = world_keep_descriptor,
+		.find_kept_descriptor = world_find_kept_descriptor,
+		.find_kept_process = world_find_kept_process,
 		.reload_configuration = world_reload_configuration,
 		.event = world_event,
 		.record = world_record,

@@ -49,7 +49,7 @@ static bool fake_watch_process(void *self, ProcessKey key)
 	world_must(!process->watched);
 	if (world->refuse_watch)
 		return false;
-	process->watched = true;
+	process->watched = process->kept = true;
 	process->exit_told = false;
 	return true;
 }
@@ -61,6 +61,8 @@ static void fake_unwatch_process(void *self, ProcessKey key)
 	world_must(process != NULL);
 	world_must(process->watched);
 	process->watched = false;
+	if (!((World *)self)->is_stopping)
+		process->kept = false;
 }
 
 static bool fake_process_is_alive(void *self, ProcessKey key)
@@ -233,6 +235,7 @@ static Evidence fake_open_descriptor(void *self, Descriptor descriptor, Descript
 	World *world = self;
 	FakeDescriptor fake = *world_descriptor_of(world, descriptor);
 
+	fake.kept_id = 0; /* it is another */
 	world_must(kind == fake.facts.kind && kind != DESCRIPTOR_OTHER);
 	if (fake.is_forbidden)
 		return EVIDENCE_UNREADABLE;
@@ -246,7 +249,10 @@ static Evidence fake_open_descriptor(void *self, Descriptor descriptor, Descript
 
 static void fake_release_descriptor(void *self, Descriptor descriptor)
 {
-	world_close(self, descriptor);
+	const World *world = self;
+
+	if (!world->is_stopping || world_descriptor_of(self, descriptor)->kept_id == 0)
+		world_close(self, descriptor);
 }
 
 static void fake_discard_descriptor(void *self, Descriptor descriptor, uid_t account)
@@ -369,8 +375,8 @@ World *world_new_with(const Limits *limits)
 		.record = fake_record,
 		.reload_configuration = fake_reload_configuration,
 	};
+	world_init_store(world);
 	world->service = (Service){
-		.broker = broker_new(&world->host, limits, NULL),
 		.host = &world->host,
 		.parser = json_parser_new(),
 		.watch_ready = fake_watch_ready,
@@ -381,7 +387,8 @@ World *world_new_with(const Limits *limits)
 		},
 	};
 	TAILQ_INIT(&world->service.watches);
-	world_must(world->service.broker && world->service.parser);
+	world_must(world->service.parser != NULL);
+	world_start(world);
 	return world;
 }
 
@@ -393,7 +400,10 @@ World *world_new(void)
 void world_free(World *world)
 {
 	world->service.broker = broker_free(world->service.broker);
+	store_deinit(&world->service.store);
 	world_must(world_open_descriptors(world) == 0);
+	world_must(world->kept_count == 0);
+	free(world->kept);
 	json_parser_free(world->service.parser);
 	for (size_t i = 0; i < world->process_count; i++) {
 		world_must(!world->processes[i].watched);

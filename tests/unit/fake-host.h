@@ -31,6 +31,7 @@ typedef struct FakeProcess {
 	pid_t pid;
 	bool alive;
 	bool watched;
+	bool kept; /* over a restart */
 	bool exit_told;
 	Credentials credentials;
 	Evidence credentials_evidence; /* EVIDENCE_FOUND: as the rest of this struct says */
@@ -80,7 +81,15 @@ typedef struct FakeDescriptor {
 	bool open;
 	DescriptorFacts facts;
 	bool is_forbidden; /* cannot be opened anew */
+	uint64_t kept_id;  /* 0: it is not kept */
+	bool is_found;     /* since the restart */
 } FakeDescriptor;
+
+/* A record that is kept, in the order of serials. */
+typedef struct FakeKept {
+	uint64_t serial;
+	char *text;
+} FakeKept;
 
 #define WORLD_DESCRIPTOR_MAX 512
 
@@ -116,10 +125,19 @@ typedef struct World {
 	size_t sent_count;
 	Offered offered;         /* that came with the last one, and were not taken */
 	size_t descriptor_limit; /* how many may be open; 0: all */
+	FakeKept *kept;
+	size_t kept_count;
+	size_t keeps; /* how often something was kept */
+	uint64_t last_kept_id;
+	bool is_stopping;   /* nothing is let go */
+	StoreReport report; /* of the last start */
 
 	/* Failures to be had. */
 	bool refuse_watch;
 	bool refuse_store;
+	bool refuse_keep; /* once so many more have been kept */
+	size_t keeps_before_refusal;
+	bool refuse_keep_descriptor;
 	bool exhaust_find;
 	const char *mistake; /* in the configuration, when it is reloaded; NULL: none */
 
@@ -137,6 +155,26 @@ typedef struct World {
 World *world_new(void);
 World *world_new_with(const Limits *limits);
 void world_free(World *world);
+
+/*
+ * The daemon stops and starts again: a new broker among the same processes, with what was kept. Who
+ * is connected is connected again. What happens in between, happens between stop and start; what
+ * came back and what did not is in world->report.
+ */
+void world_restart(World *world);
+void world_stop(World *world);
+void world_start(World *world);
+
+/* For world_new() alone. */
+void world_init_store(World *world);
+
+/* The first record that has the text in it; NULL: none has. */
+const char *world_record(const World *world, const char *part);
+void world_write_record(World *world, uint64_t serial, const char *text, size_t size);
+
+/* All that the api shows to an operator, with the books and the serials, as text to compare. The
+ * caller frees it. */
+char *world_picture(World *world, Caller *operator);
 
 /* A live process with one uid, the group of that number, and no capabilities (uid 0: all). */
 FakeProcess *world_process(World *world, pid_t pid, uid_t uid);

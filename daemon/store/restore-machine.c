@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* The software adapter, VMs, their vGPUs and registrations. */
+#include <string.h>
+
+#include "macros.h"
+#include "restore.h"
+
+/* It is there already, as new: it becomes what it was. */
+const char *restore_adapter(Restore *restore, void *record)
+{
+	const RecordedAdapter *from = record;
+	Adapter *adapter = adapter_software(restore->broker);
+
+	if (strcmp(from->name, adapter->name) != 0 || from->serial != adapter->thing.serial)
+		return "it is not the software adapter";
+	if (handle_compare(&from->handle, &from->system_process) == 0)
+		return RESTORE_HANDLE_IS_TAKEN;
+	named_change(restore->broker, &adapter->named, &from->handle);
+	named_change(restore->broker, &adapter->system_process->named, &from->system_process);
+	return NULL;
+}
+
+Adapter *restore_find_adapter(Restore *restore, const char *name)
+{
+	Adapter *adapter = adapter_software(restore->broker);
+
+	return strcmp(adapter->name, name) == 0 ? adapter : NULL;
+}
+
+static VirtualMachine *find_vm(Restore *restore, uint64_t serial)
+{
+	return thing_owner(thing_find(restore->broker, THING_VIRTUAL_MACHINE, serial),
+			   VirtualMachine);
+}
+
+/* Of an agent that is gone, the VM goes on without. */
+static void take_agent(Restore *restore, RecordedVm *from, VmSettings *settings)
+{
+	const RecordedProcess *agent = &from->agent;
+	Caller caller;
+
+	if (!from->has_agent)
+		return;
+	if (from->agent_user) {
+		settings->agent_user = TAKE_POINTER(from->agent_user);
+		settings->agent_uid = agent->uid;
+	} else if (!restore_caller(restore, agent, 0, &caller)) {
+		settings->agent_process.key = agent->key;
+		settings->agent_process.pid = caller.pid;
+		settings->agent_process.credentials.uids[ID_EFFECTIVE] = agent->uid;
+	} else {
+		return;
+	}
+	settings->has_agent = true;
+}
+
+const char *restore_vm(Restore *restore, void *record)
+{
+	RecordedVm *from = record;
+	Broker *broker = restore->broker;
+	Caller caller;
+	VirtualMachine *vm;
+	Failure failure;
+	const char *reason = restore_caller(restore, &from->vmm, from->account, &caller);
+
+	if (reason)
+		return reason;
+	if (vm_find(broker, &from->guid))
+		return "another VM has its GUID";
+	if (from->display_clients.count == 0)
+		return "nobody is its display client";
+	NamedProcess vmm = { .key = caller.process, .pid = caller.pid };
+	VmSettings settings = { .name = TAKE_POINTER(from->name) };
+	vmm.credentials.uids[ID_EFFECTIVE] = from->vmm.uid;
+	caller.credentials.uid = from->registered_by;
+	caller.is_operator = from->by_operator;
+	settings.display_clients = from->display_clients;
+	from->display_clients = DISPLAY_CLIENTS_INIT;
+	take_agent(restore, from, &settings);
+	NTSTATUS status = vm_prepare(broker, &caller, &from->guid, &vmm, &settings, &vm, &failure);
+	vm_settings_deinit(&settings);
+	if (status != STATUS_SUCCESS)
+		return restore_reason(status);
+	vm->thing.serial = from->serial;
+	vm->since = from->since;
+	vm_commit(broker, vm);
+	return NULL;
+}
+
+const char *restore_virtual_gpu(Restore *restore, void *record)
+{
+	RecordedVirtualGpu *from = record;
+	Broker *broker = restore->broker;
+	const Caller caller = { .account = from->account };
+	VirtualMachine *vm = find_vm(restore, from->vm);
+	Adapter *adapter = restore_find_adapter(restore, from->adapter);
+	VirtualGpu *virtual_gpu;
+	Failure failure;
+
+	if (!vm)
+		return RESTORE_VM_IS_GONE;
+	if (!adapter)
+		return "its adapter is gone";
+	if (named_is_taken(broker, &from->handle))
+		return RESTORE_HANDLE_IS_TAKEN;
+	NTSTATUS status = virtual_gpu_prepare(broker, &caller, vm, adapter, &from->profile,
+					      &virtual_gpu, &failure);
+	if (status != STATUS_SUCCESS)
+		return restore_reason(status);
+	virtual_gpu->named.handle = from->handle;
+	virtual_gpu->thing.serial = from->serial;
+	virtual_gpu_commit(broker, virtual_gpu);
+	return NULL;
+}
+
+static const char *check_registrable(Restore *restore, const RecordedRegistration *from,
+				     const VirtualMachine *vm)
+{
+	Broker *broker = restore->broker;
+
+	if (!vm)
+		return RESTORE_VM_IS_GONE;
+	if (quarantine_find(broker, &vm->guid))
+		return "its VM is in quarantine";
+	if (TAILQ_EMPTY(&vm->virtual_gpus))
+		return "its VM has no virtual GPU any more";
+	if (registration_find(broker, from->process.key, vm))
+		return "its process is registered for the VM already";
+	return NULL;
+}
+
+const char *restore_registration(Restore *restore, void *record)
+{
+	RecordedRegistration *from = record;
+	Broker *broker = restore->broker;
+	VirtualMachine *vm = find_vm(restore, from->vm);
+	Process *process;
+	Registration *registration;
+	Caller caller;
+	Failure failure;
+	const char *reason = check_registrable(restore, from, vm);
+
+	if (!reason)
+		reason = restore_caller(restore, &from->process, from->account, &caller);
+	if (reason)
+		return reason;
+	/* The process is known by the uid that it was known by, which may be another than this
+	 * connection's. */
+	NTSTATUS status = process_attach(broker, caller.process, caller.pid, from->process.uid,
+					 &process, &failure);
+	if (status != STATUS_SUCCESS)
+		return restore_reason(status);
+	caller.credentials = from->connection_credentials;
+	status = registration_prepare(broker, &caller, vm, &from->process_credentials,
+				      from->graphics_context, &registration, &failure);
+	process_release(broker, process);
+	if (status != STATUS_SUCCESS)
+		return restore_reason(status);
+	registration->thing.serial = from->serial;
+	registration->since = from->since;
+	registration_commit(broker, registration);
+	return NULL;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects: known again, shared again, held again. */
+#include "restore.h"
+
+/* What the description needs, is there; memory in planes, and a sync_file behind them. */
+static bool is_whole(const ObjectSettings *settings)
+{
+	const ObjectDescription *description = &settings->description;
+	size_t planes = description->plane_count;
+	bool has_fence = description->type != OBJECT_RESOURCE;
+
+	if ((planes == 0) != (description->type == OBJECT_FENCE) ||
+	    settings->descriptor_count != planes + has_fence)
+		return false;
+	for (size_t i = 0; i < settings->descriptor_count; i++) {
+		DescriptorKind kind = settings->descriptors[i].facts.kind;
+		bool is_memory = kind == DESCRIPTOR_DMABUF || kind == DESCRIPTOR_MEMFD;
+
+		if (i < planes ? !is_memory : kind != DESCRIPTOR_SYNC_FILE)
+			return false;
+	}
+	return true;
+}
+
+const char *restore_object(Restore *restore, void *record)
+{
+	RestoredObject *from = record;
+
+	if (named_is_taken(restore->broker, &from->handle))
+		return RESTORE_HANDLE_IS_TAKEN;
+	if (!is_whole(&from->settings))
+		return "its descriptors are not those of its description";
+	for (size_t i = 0; i < OBJECT_DESCRIPTORS_MAX; i++)
+		from->settings.descriptors[i].descriptor = DESCRIPTOR_NONE;
+	SharedObject *object = object_restore(restore->broker, from);
+	if (!object)
+		return restore_reason(STATUS_NO_MEMORY);
+	restore->objects[restore->object_count++] = object;
+	return NULL;
+}
+
+/* Which memory it is stays what it was; a size that is not sealed is looked at when it is opened.
+ */
+static bool is_the_same(const DescriptorFacts *was, const DescriptorFacts *now)
+{
+	return was->kind == now->kind && was->device == now->device && was->inode == now->inode;
+}
+
+static const char *find_descriptor(Restore *restore, uint64_t id, ObjectDescriptor *descriptor)
+{
+	const Host *host = restore->broker->host;
+	DescriptorFacts now;
+
+	if (host->find_kept_descriptor(host->self, id, &descriptor->descriptor) != EVIDENCE_FOUND) {
+		descriptor->descriptor = DESCRIPTOR_NONE;
+		return "a descriptor of it was not kept";
+	}
+	descriptor->id = id;
+	if (host->read_descriptor(host->self, descriptor->descriptor, &now) != EVIDENCE_FOUND)
+		return "a descriptor of it cannot be looked at";
+	if (!is_the_same(&descriptor->facts, &now))
+		return "a descriptor of it is not what it was";
+	return NULL;
+}
+
+static void release_descriptors(Restore *restore, SharedObject *object)
+{
+	const Host *host = restore->broker->host;
+
+	for (size_t i = 0; i < OBJECT_DESCRIPTORS_MAX; i++) {
+		ObjectDescriptor *descriptor = &object->descriptors[i];
+
+		if (descriptor->descriptor != DESCRIPTOR_NONE)
+			host->release_descriptor(host->self, descriptor->descriptor);
+		descriptor->descriptor = DESCRIPTOR_NONE;
+	}
+}
+
+static const char *find_descriptors(Restore *restore, const RecordedSharing *from,
+				    SharedObject *object)
+{
+	const char *reason = NULL;
+
+	for (size_t i = 0; i < from->descriptor_count && !reason; i++)
+		reason = find_descriptor(restore, from->descriptors[i], &object->descriptors[i]);
+	return reason;
+}
+
+static size_t wanted_descriptors(const SharedObject *object)
+{
+	return object->description.plane_count + (object->description.type != OBJECT_RESOURCE);
+}
+
+const char *restore_sharing(Restore *restore, void *record)
+{
+	const RecordedSharing *from = record;
+	Broker *broker = restore->broker;
+	SharedObject *object = object_find(broker, &from->object);
+	VirtualMachine *vm =
+		thing_owner(thing_find(broker, THING_VIRTUAL_MACHINE, from->vm), VirtualMachine);
+	Caller sharer;
+	Failure failure;
+	const char *reason = restore_caller(restore, &from->sharer, from->account, &sharer);
+
+	if (reason)
+		return reason;
+	if (!object || object->vm || wanted_descriptors(object) != from->descriptor_count)
+		return "its object is gone";
+	if (!vm || guid_compare(&vm->guid, &object->virtual_machine) != 0)
+		return RESTORE_VM_IS_GONE;
+	if (quarantine_find(broker, &vm->guid))
+		return "its VM is in quarantine";
+	reason = find_descriptors(restore, from, object);
+	if (!reason)
+		reason = restore_reason(object_restore_sharing(broker, &sharer, vm, object,
+							       from->descriptor_count, &failure));
+	if (reason)
+		release_descriptors(restore, object);
+	else
+		object->sharing_serial = from->serial;
+	return reason;
+}
+
+const char *restore_holder(Restore *restore, void *record)
+{
+	const RecordedHolder *from = record;
+	Broker *broker = restore->broker;
+	SharedObject *object = object_find(broker, &from->object);
+	ObjectHolder *holder;
+	Caller caller;
+	Failure failure;
+	const char *reason = restore_caller(restore, &from->process, from->account, &caller);
+
+	if (reason)
+		return reason;
+	if (!object)
+		return "its object is gone";
+	if (object_holder(object, caller.process))
+		return "its process holds the object already";
+	NTSTATUS status = holder_prepare(broker, &caller, object, &holder, &failure);
+	if (status != STATUS_SUCCESS)
+		return restore_reason(status);
+	holder->serial = from->serial;
+	holder->since = from->since;
+	holder_commit(broker, holder);
+	return NULL;
+}

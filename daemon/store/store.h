@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "broker.h"
+#include "buffer.h"
+#include "json.h"
+
+/*
+ * What outlives a restart of the daemon, as records: one JSON object a thing. An operation that has
+ * been prepared is made lasting here, and then committed; things that end are dropped by the core.
+ *
+ * What a connection has registered an adapter for is not kept: the adapter, and the vGPUs,
+ * processes and contexts on it.
+ */
+
+/* In the order in which they come back: what others hang on comes first. */
+typedef enum StoreKind {
+	STORE_ADAPTER,
+	STORE_VIRTUAL_MACHINE,
+	STORE_VIRTUAL_GPU,
+	STORE_GPU_PROCESS,
+	STORE_RESERVATION, /* of a process's own */
+	STORE_MAPPING,
+	STORE_CONTEXT,
+	STORE_REGISTRATION,
+	STORE_OBJECT,  /* whatever somebody knows, shared or only held */
+	STORE_SHARING, /* that it is shared */
+	STORE_HOLDER,
+	STORE_KIND_MAX, /* none of them */
+} StoreKind;
+
+/* "virtualMachine" and so on; "unknown" for STORE_KIND_MAX. */
+const char *store_kind_name(StoreKind kind);
+
+typedef struct Store {
+	Broker *broker;
+	JsonParser *parser;
+	Buffer text; /* of the record that is being written */
+} Store;
+
+/* Both must outlive it. */
+void store_init(Store *store, Broker *broker, JsonParser *parser);
+void store_deinit(Store *store);
+
+/* --- keeping --------------------------------------------------------------------------------- */
+
+/*
+ * Each makes lasting what was prepared, whole or not at all: STATUS_SUCCESS or
+ * STATUS_INSUFFICIENT_RESOURCES. What is on an adapter that does not last is a success.
+ */
+
+NTSTATUS store_keep_adapter(Store *store, const Adapter *adapter, Failure *failure);
+
+/* update: as it is going to be with that, or NULL. */
+NTSTATUS store_keep_vm(Store *store, const VirtualMachine *vm, const VmUpdate *update,
+		       Failure *failure);
+NTSTATUS store_keep_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Failure *failure);
+NTSTATUS store_keep_registration(Store *store, const Registration *registration, Failure *failure);
+
+/* With the GPU process, where it was made for this one. */
+NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failure);
+
+NTSTATUS store_keep_space_change(Store *store, const GpuProcess *gpu_process,
+				 const SpaceChange *change, Failure *failure);
+
+/* Its descriptors as well. */
+NTSTATUS store_keep_object(Store *store, SharedObject *object, bool is_operator, Failure *failure);
+
+/* That it is about to have other sizes. */
+NTSTATUS store_keep_object_sizes(Store *store, const SharedObject *object,
+				 const ObjectDescriptor *descriptors, Failure *failure);
+
+NTSTATUS store_keep_holder(Store *store, const ObjectHolder *holder, Failure *failure);
+
+/* --- coming back ----------------------------------------------------------------------------- */
+
+/* What the host has kept under a serial. */
+typedef struct StoredRecord {
+	uint64_t serial;
+	const char *text; /* NUL-terminated at size */
+	size_t size;
+} StoredRecord;
+
+#define STORE_DROPS_MAX 64
+
+/* A record that is no more, and why. */
+typedef struct StoreDrop {
+	StoreKind kind;
+	uint64_t serial;
+	char reason[96]; /* a clause: "its VM is gone" */
+} StoreDrop;
+
+typedef struct StoreReport {
+	size_t restored[STORE_KIND_MAX];
+	size_t dropped[STORE_KIND_MAX + 1];
+	StoreDrop drops[STORE_DROPS_MAX]; /* the first so many */
+	size_t drop_count;                /* of all */
+} StoreReport;
+
+/*
+ * Brings back what the records say, into a broker that is new; quarantines come after it. What does
+ * not fit is dropped with a reason, and the rest stays. Then the privileges of each registration
+ * are looked at again: nobody is to be served before. The records are the caller's, and stay as
+ * they are meanwhile; no two have the same serial.
+ */
+void store_restore(Store *store, const StoredRecord *records, size_t count, StoreReport *ret);
+
+#endif
