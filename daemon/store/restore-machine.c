@@ -134,7 +134,6 @@ const char *restore_registration(Restore *restore, void *record)
 	RecordedRegistration *from = record;
 	Broker *broker = restore->broker;
 	VirtualMachine *vm = find_vm(restore, from->vm);
-	Process *process;
 	Registration *registration;
 	Caller caller;
 	Failure failure;
@@ -144,16 +143,9 @@ const char *restore_registration(Restore *restore, void *record)
 		reason = restore_caller(restore, &from->process, from->account, &caller);
 	if (reason)
 		return reason;
-	/* The process is known by the uid that it was known by, which may be another than this
-	 * connection's. */
-	NTSTATUS status = process_attach(broker, caller.process, caller.pid, from->process.uid,
-					 &process, &failure);
-	if (status != STATUS_SUCCESS)
-		return restore_reason(status);
 	caller.credentials = from->connection_credentials;
-	status = registration_prepare(broker, &caller, vm, &from->process_credentials,
-				      from->graphics_context, &registration, &failure);
-	process_release(broker, process);
+	NTSTATUS status = registration_prepare(broker, &caller, vm, &from->process_credentials,
+					       from->graphics_context, &registration, &failure);
 	if (status != STATUS_SUCCESS)
 		return restore_reason(status);
 	registration->thing.serial = from->serial;

@@ -32,13 +32,18 @@ _Static_assert(ARRAY_SIZE(restorers) == STORE_KIND_MAX, "each kind comes back");
 
 /* --- what several of them need --------------------------------------------------------------- */
 
-const char *restore_caller(Restore *restore, const RecordedProcess *process, uid_t account,
-			   Caller *ret)
+/* The process, which is there from now on under the uid that it was known by. */
+static const char *find_process(Restore *restore, const RecordedProcess *from, Process **ret)
 {
-	const Host *host = restore->broker->host;
+	Broker *broker = restore->broker;
+	const Host *host = broker->host;
 	pid_t pid = 0;
+	Failure failure;
 
-	switch (host->find_kept_process(host->self, process->key, &pid)) {
+	*ret = process_find(broker, from->key);
+	if (*ret)
+		return NULL;
+	switch (host->find_kept_process(host->self, from->key, &pid)) {
 	case EVIDENCE_FOUND:
 		break;
 	case EVIDENCE_EXHAUSTED:
@@ -46,9 +51,23 @@ const char *restore_caller(Restore *restore, const RecordedProcess *process, uid
 	default:
 		return "its process is gone";
 	}
+	NTSTATUS status = process_attach(broker, from->key, pid, from->uid, ret, &failure);
+	if (status == STATUS_SUCCESS)
+		restore->processes[restore->process_count++] = *ret;
+	return restore_reason(status);
+}
+
+const char *restore_caller(Restore *restore, const RecordedProcess *from, uid_t account,
+			   Caller *ret)
+{
+	Process *process;
+	const char *reason = find_process(restore, from, &process);
+
+	if (reason)
+		return reason;
 	*ret = (Caller){
 		.process = process->key,
-		.pid = pid,
+		.pid = process->pid,
 		.account = account,
 		.credentials = { .uid = process->uid },
 	};
@@ -243,21 +262,29 @@ static void end_unmatched_registrations(Broker *broker, StoreReport *report)
 	}
 }
 
-static void restore_all(Restore *restore, Store *store, const StoredRecord *records, size_t count,
+static void release_processes(Restore *restore)
+{
+	for (size_t i = 0; i < restore->process_count; i++)
+		process_release(restore->broker, restore->processes[i]);
+}
+
+/* A record speaks of an object, or of two processes at most. */
+static bool restore_all(Restore *restore, Store *store, const StoredRecord *records, size_t count,
 			StoreReport *report)
 {
-	Place *places = order_records(store, records, count);
+	_cleanup_free_ Place *places = order_records(store, records, count);
+	_cleanup_free_ Process **processes = calloc(2 * count + 1, sizeof(*processes));
+	_cleanup_free_ SharedObject **objects = calloc(count + 1, sizeof(*objects));
 
-	restore->objects = calloc(count + 1, sizeof(SharedObject *));
-	for (size_t i = 0; i < count; i++) {
-		if (places && restore->objects)
-			restore_one(restore, store, places[i].kind, places[i].stored, report);
-		else
-			restore_one(restore, store, STORE_KIND_MAX, &records[i], report);
-	}
+	if (!places || !processes || !objects)
+		return false;
+	restore->processes = processes;
+	restore->objects = objects;
+	for (size_t i = 0; i < count; i++)
+		restore_one(restore, store, places[i].kind, places[i].stored, report);
 	end_unused_objects(restore, report);
-	free(restore->objects);
-	free(places);
+	release_processes(restore);
+	return true;
 }
 
 /* The last that was given, before the restart or since. */
@@ -271,7 +298,7 @@ static uint64_t find_last_serial(const Broker *broker, const StoredRecord *recor
 	return last;
 }
 
-void store_restore(Store *store, const StoredRecord *records, size_t count, StoreReport *ret)
+bool store_restore(Store *store, const StoredRecord *records, size_t count, StoreReport *ret)
 {
 	Broker *broker = store->broker;
 	Restore restore = { .broker = broker };
@@ -281,12 +308,15 @@ void store_restore(Store *store, const StoredRecord *records, size_t count, Stor
 	uint64_t last_serial = find_last_serial(broker, records, count);
 	*ret = (StoreReport){ 0 };
 	broker_restore_begin(broker, last_serial);
-	restore_all(&restore, store, records, count, ret);
+	bool is_restored = restore_all(&restore, store, records, count, ret);
 	broker_restore_end(broker, last_serial);
+	if (!is_restored)
+		return false;
 	end_unmatched_registrations(broker, ret);
 	if (ret->restored[STORE_ADAPTER] == 0 &&
 	    store_keep_adapter(store, software, &failure) != STATUS_SUCCESS)
 		report_drop(ret, STORE_ADAPTER, software->thing.serial,
 			    "the software adapter could not be kept, and what is on it will not "
 			    "be either");
+	return true;
 }

@@ -8,6 +8,9 @@
 
 typedef struct Restore {
 	Broker *broker;
+	Process *
+		*processes; /* that live: held to the end, for a host lets go whom nobody watches */
+	size_t process_count;
 	SharedObject **objects; /* that came back; those that nobody shares or holds are to go */
 	size_t object_count;
 } Restore;
@@ -32,7 +35,7 @@ const char *restore_holder(Restore *restore, void *record);
 
 /* --- what several of them need --------------------------------------------------------------- */
 
-/* The process as a caller who pays with that account, if it lives. */
+/* The process as a caller who pays with that account, if it lives; it stays watched meanwhile. */
 const char *restore_caller(Restore *restore, const RecordedProcess *process, uid_t account,
 			   Caller *ret);
 

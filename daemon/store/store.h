@@ -102,8 +102,9 @@ typedef struct StoreReport {
  * Brings back what the records say, into a broker that is new; quarantines come after it. What does
  * not fit is dropped with a reason, and the rest stays. Then the privileges of each registration
  * are looked at again: nobody is to be served before. The records are the caller's, and stay as
- * they are meanwhile; no two have the same serial.
+ * they are meanwhile; no two have the same serial. False: there is no memory to begin with, and
+ * nothing was done.
  */
-void store_restore(Store *store, const StoredRecord *records, size_t count, StoreReport *ret);
+bool store_restore(Store *store, const StoredRecord *records, size_t count, StoreReport *ret);
 
 #endif

@@ -194,7 +194,7 @@ void world_start(World *world)
 				     &service->settings.software_adapter);
 	world_must(service->broker != NULL);
 	store_init(&service->store, service->broker, service->parser);
-	store_restore(&service->store, records, count, &world->report);
+	world_must(store_restore(&service->store, records, count, &world->report));
 	restore_quarantines(world);
 	let_go_of_the_rest(world);
 	for (size_t i = 0; i < count; i++)
