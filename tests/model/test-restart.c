@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random requests of several callers, some of which cannot be made lasting, with restarts of the
+ * daemon at random moments. A restart changes nothing that anybody can see, and neither does a
+ * request whose record is refused. What dies unseen takes its own along, and the next restart finds
+ * nothing more to do.
+ *
+ * VAILD_SEED=N repeats a run, VAILD_STEPS=N sets its length.
+ */
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fake-share.h"
+#include "random.h"
+
+TestSuite(restart_model);
+
+#define STEPS_DEFAULT 6000
+#define PLAYERS       6
+#define HANDLES       24
+
+typedef struct Player {
+	FakeProcess *process;
+	Caller *caller;
+	char gpu_process[40];
+} Player;
+
+/* Handles that were given out, some of which are good still. */
+typedef struct Handles {
+	char items[HANDLES][40];
+} Handles;
+
+typedef struct Run {
+	World *world;
+	Dice dice;
+	uint64_t seed, step;
+	Caller *admin;
+	Player players[PLAYERS];
+	pid_t last_pid;
+	Handles virtual_gpus, contexts, objects;
+	size_t restarts, refusals, successes, drops;
+} Run;
+
+static const char *const guids[] = { GUID_A, GUID_B, GUID_C };
+static const uid_t uids[] = { 1000, 1000, 1001, 64055 };
+
+static uint64_t number_from(const char *variable, uint64_t otherwise)
+{
+	const char *text = getenv(variable);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void player_enter(Run *run, Player *player)
+{
+	uid_t uid = uids[dice_roll(&run->dice, ARRAY_SIZE(uids))];
+
+	player->process = world_process(run->world, ++run->last_pid, uid);
+	process_set_context(player->process, GRAPHICS_CONTEXT_DRM);
+	player->caller = world_connect(run->world, player->process);
+	player->gpu_process[0] = '\0';
+}
+
+static void player_replace(Run *run, Player *player, bool is_told)
+{
+	world_disconnect(run->world, player->caller);
+	world_kill(run->world, player->process);
+	if (is_told)
+		world_tell_exits(run->world);
+	player_enter(run, player);
+}
+
+static const char *any_guid(Run *run)
+{
+	return guids[dice_roll(&run->dice, ARRAY_SIZE(guids))];
+}
+
+static Player *any_player(Run *run)
+{
+	return &run->players[dice_roll(&run->dice, PLAYERS)];
+}
+
+/* Mostly who may do anything. */
+static Caller *any_caller(Run *run)
+{
+	return dice_chance(&run->dice, 3) ? any_player(run)->caller : run->admin;
+}
+
+static const char *any_handle(Run *run, Handles *handles)
+{
+	return handles->items[dice_roll(&run->dice, HANDLES)];
+}
+
+/* The handle at the path of a reply, if that was a success, for later. */
+static void remember(Run *run, Handles *handles, const char *path)
+{
+	const char *handle = reply_string(run->world, path);
+
+	if (handle[0] != '\0')
+		strcpy(handles->items[dice_roll(&run->dice, HANDLES)], handle);
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+static const char *write_party(Run *run, char text[64])
+{
+	if (dice_chance(&run->dice, 2))
+		snprintf(text, 64, "{\"pid\":%d}", any_player(run)->process->pid);
+	else
+		snprintf(text, 64, "{\"user\":\"%s\"}",
+			 dice_chance(&run->dice, 4) ? "bob" : "alice");
+	return text;
+}
+
+static const char *register_vm(Run *run)
+{
+	char client[64], agent[64];
+
+	return callf(run->world, any_caller(run), REGISTER_MACHINE,
+		     "{\"virtualMachineGuid\":\"%s\",\"vmmPid\":%d,\"displayClients\":[%s],"
+		     "\"agent\":%s}",
+		     any_guid(run), any_player(run)->process->pid, write_party(run, client),
+		     write_party(run, agent));
+}
+
+static const char *update_vm(Run *run)
+{
+	char party[64];
+	bool is_agent = dice_chance(&run->dice, 2);
+
+	return callf(run->world, any_caller(run), UPDATE_MACHINE,
+		     "{\"virtualMachineGuid\":\"%s\",\"name\":\"n%d\",%s%s%s}", any_guid(run),
+		     (int)dice_roll(&run->dice, 9),
+		     is_agent ? "\"agent\":" : "\"displayClients\":[", write_party(run, party),
+		     is_agent ? "" : "]");
+}
+
+static const char *assign(Run *run)
+{
+	const char *status = callf(run->world, any_caller(run), ASSIGN,
+				   "{\"virtualMachineGuid\":\"%s\"}", any_guid(run));
+
+	remember(run, &run->virtual_gpus, "virtualGpu");
+	return status;
+}
+
+static const char *remove_virtual_gpu(Run *run)
+{
+	return callf(run->world, run->admin, REMOVE, "{\"virtualGpu\":\"%s\"}",
+		     any_handle(run, &run->virtual_gpus));
+}
+
+static const char *name_vm(Run *run, Caller *caller, const char *method)
+{
+	return callf(run->world, caller, method, "{\"virtualMachineGuid\":\"%s\"}", any_guid(run));
+}
+
+static const char *register_process(Run *run)
+{
+	return name_vm(run, any_player(run)->caller, REGISTER);
+}
+
+static const char *unregister_process(Run *run)
+{
+	return name_vm(run, any_player(run)->caller, UNREGISTER);
+}
+
+static const char *unregister_vm(Run *run)
+{
+	return name_vm(run, any_caller(run), UNREGISTER_MACHINE);
+}
+
+static const char *set_quarantine(Run *run)
+{
+	return callf(run->world, run->admin, SET_QUARANTINE,
+		     "{\"virtualMachineGuid\":\"%s\",\"quarantined\":%s}", any_guid(run),
+		     dice_chance(&run->dice, 4) ? "true" : "false");
+}
+
+static const char *create_context(Run *run)
+{
+	Player *player = any_player(run);
+	const char *status = call(run->world, player->caller, CREATE_CONTEXT, NULL);
+
+	remember(run, &run->contexts, "context");
+	if (strcmp(status, "STATUS_SUCCESS") == 0)
+		strcpy(player->gpu_process, reply_string(run->world, "process"));
+	return status;
+}
+
+static const char *destroy_context(Run *run)
+{
+	return callf(run->world, any_player(run)->caller, DESTROY_CONTEXT, "{\"context\":\"%s\"}",
+		     any_handle(run, &run->contexts));
+}
+
+/* A narrow window, in which much meets. */
+static const char *any_address(Run *run, char text[32])
+{
+	snprintf(text, 32, "0x%" PRIx64,
+		 UINT64_C(0x10000000000) + (dice_roll(&run->dice, 2) << 23) +
+			 (dice_roll(&run->dice, 128) << (dice_chance(&run->dice, 2) ? 12 : 16)));
+	return text;
+}
+
+static const char *reserve(Run *run)
+{
+	const Player *player = any_player(run);
+	char address[32];
+
+	return callf(run->world, player->caller, RESERVE_ADDRESS,
+		     "{\"process\":\"%s\",\"sizeInBytes\":%d,\"baseAddress\":\"%s\"}",
+		     player->gpu_process, (int)(1 + dice_roll(&run->dice, 16)) << 16,
+		     any_address(run, address));
+}
+
+static const char *map(Run *run)
+{
+	const Player *player = any_player(run);
+	char address[32];
+
+	return callf(run->world, player->caller, MAP_ADDRESS,
+		     "{\"process\":\"%s\",\"sizeInBytes\":%d,\"protection\":\"read\","
+		     "\"allocation\":%d,\"offsetInBytes\":8192,\"baseAddress\":\"%s\"}",
+		     player->gpu_process, (int)(1 + dice_roll(&run->dice, 40)) << 12,
+		     (int)dice_roll(&run->dice, 99), any_address(run, address));
+}
+
+static const char *free_some(Run *run)
+{
+	const Player *player = any_player(run);
+	char address[32];
+
+	return callf(run->world, player->caller, FREE_ADDRESS,
+		     "{\"process\":\"%s\",\"sizeInBytes\":%d,\"baseAddress\":\"%s\"}",
+		     player->gpu_process, (int)(1 + dice_roll(&run->dice, 60)) << 12,
+		     any_address(run, address));
+}
+
+#define RESOURCE                                                                \
+	"\"type\":\"resource\",\"access\":\"read\",\"width\":64,\"height\":32," \
+	"\"format\":\"XR24\",\"planes\":[{\"fileDescriptor\":0,\"offset\":0,"   \
+	"\"stride\":256}]"
+
+static const char *share_something(Run *run)
+{
+	char parameters[512];
+	Descriptor descriptor = sealed_memory(run->world);
+
+	world_descriptor_of(run->world, descriptor)->facts.size_is_sealed =
+		dice_chance(&run->dice, 2);
+	if (world_open_descriptors(run->world) > 300)
+		run->world->descriptor_limit = 300;
+	snprintf(parameters, sizeof(parameters),
+		 "{\"virtualMachineGuid\":\"%s\",\"object\":{" RESOURCE "}}", any_guid(run));
+	const char *status = call_with_descriptors(run->world, any_player(run)->caller, SHARE,
+						   parameters, &descriptor, 1, NULL);
+	remember(run, &run->objects, "sharedObject.handle");
+	return status;
+}
+
+/* Memory that is not sealed grows now and then, before it is opened. */
+static const char *open_something(Run *run)
+{
+	FakeDescriptor *fake = &run->world->descriptors[dice_roll(&run->dice, 40)];
+
+	if (fake->open && !fake->facts.size_is_sealed)
+		fake->facts.size += dice_roll(&run->dice, 3u << 20);
+	return open_and_drop(run->world, any_player(run)->caller, any_handle(run, &run->objects),
+			     NULL);
+}
+
+static const char *close_something(Run *run)
+{
+	return with_handle(run->world, any_player(run)->caller, CLOSE,
+			   any_handle(run, &run->objects));
+}
+
+static const char *unshare_something(Run *run)
+{
+	return with_handle(run->world, any_caller(run), UNSHARE, any_handle(run, &run->objects));
+}
+
+static const struct {
+	const char *(*request)(Run *run);
+	unsigned int weight;
+} requests[] = {
+	{ register_vm, 4 },        { update_vm, 3 },         { assign, 4 },
+	{ remove_virtual_gpu, 1 }, { register_process, 10 }, { unregister_process, 1 },
+	{ unregister_vm, 1 },      { set_quarantine, 1 },    { create_context, 4 },
+	{ destroy_context, 2 },    { reserve, 8 },           { map, 14 },
+	{ free_some, 12 },         { share_something, 8 },   { open_something, 10 },
+	{ close_something, 3 },    { unshare_something, 2 },
+};
+
+static const char *any_request(Run *run)
+{
+	unsigned int sum = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
+		sum += requests[i].weight;
+	for (uint64_t roll = dice_roll(&run->dice, sum); roll >= requests[at].weight; at++)
+		roll -= requests[at].weight;
+	return requests[at].request(run);
+}
+
+/* --- what holds ------------------------------------------------------------------------------ */
+
+static void must_be_same(const Run *run, char *before, char *after, const char *what)
+{
+	cr_assert_str_eq(before, after, "%s, step %" PRIu64 "; repeat with VAILD_SEED=%" PRIu64,
+			 what, run->step, run->seed);
+	free(before);
+	free(after);
+}
+
+static void restart_unseen(Run *run)
+{
+	char *before = world_picture(run->world, run->admin);
+
+	world_restart(run->world);
+	must_be_same(run, before, world_picture(run->world, run->admin), "a restart");
+	cr_assert_eq(run->world->report.drop_count, 0u, "%s", run->world->report.drops[0].reason);
+	run->restarts++;
+}
+
+/* Someone dies while the daemon is not there. */
+static void restart_with_a_death(Run *run)
+{
+	world_stop(run->world);
+	world_kill(run->world, any_player(run)->process);
+	world_start(run->world);
+	run->drops += run->world->report.drop_count;
+	for (size_t i = 0; i < PLAYERS; i++)
+		if (!run->players[i].process->alive)
+			player_replace(run, &run->players[i], true);
+	restart_unseen(run);
+}
+
+/* Some records of the request are refused; if it needed one of those, nothing has changed. What is
+ * found dead or other than it was in passing is not the request's, and stays as it is found. */
+static void request_with_refusal(Run *run)
+{
+	World *world = run->world;
+
+	char *before = world_picture(world, run->admin);
+	size_t events = world->event_count;
+	world->refuse_keep = true;
+	world->keeps_before_refusal = dice_roll(&run->dice, 3);
+	const char *status = any_request(run);
+	world->refuse_keep = false;
+	bool is_refused = strcmp(status, "STATUS_INSUFFICIENT_RESOURCES") == 0;
+	char *after = world_picture(world, run->admin);
+	if (is_refused && world->event_count == events) {
+		run->refusals++;
+		must_be_same(run, before, after, "a refusal");
+		return;
+	}
+	free(before);
+	free(after);
+}
+
+static void step(Run *run)
+{
+	run->world->now += dice_roll(&run->dice, 1000);
+	switch (dice_roll(&run->dice, 60)) {
+	case 0:
+		restart_unseen(run);
+		break;
+	case 1:
+		player_replace(run, any_player(run), true);
+		break;
+	case 2:
+		if (dice_chance(&run->dice, 3))
+			restart_with_a_death(run);
+		break;
+	case 3 ... 6:
+		request_with_refusal(run);
+		break;
+	default:
+		run->successes += strcmp(any_request(run), "STATUS_SUCCESS") == 0;
+	}
+	broker_check(run->world->service.broker);
+}
+
+static void run_begin(Run *run)
+{
+	World *world = world_new();
+	ConfiguredReservations *configured = &world->service.settings.software_adapter.of_processes;
+
+	run->world = world;
+	run->seed = number_from("VAILD_SEED", (uint64_t)time(NULL));
+	run->dice.state = world->random = run->seed;
+	run->last_pid = 1000;
+	world->service.settings.allow_user_machines = true;
+	*configured = (ConfiguredReservations){
+		.count = 1,
+		.items = { { .size = 4u << 20,
+			     .base_address = UINT64_C(0x10000000000),
+			     .allow_user_mode_mapping = true } },
+	};
+	world_reload(world);
+	world_user(world, "root", 0);
+	world_user(world, "alice", 1000);
+	world_user(world, "bob", 1001);
+	run->admin = world_connect(world, world_process(world, 100, 0));
+	for (size_t i = 0; i < PLAYERS; i++)
+		player_enter(run, &run->players[i]);
+}
+
+Test(restart_model, nobody_can_tell_when_there_was_one)
+{
+	Run run = { 0 };
+	uint64_t steps = number_from("VAILD_STEPS", STEPS_DEFAULT);
+
+	run_begin(&run);
+	fprintf(stderr, "restart: VAILD_SEED=%" PRIu64 ", %" PRIu64 " steps\n", run.seed, steps);
+	for (run.step = 0; run.step < steps; run.step++)
+		step(&run);
+	fprintf(stderr, "restart: %zu restarts, %zu refusals, %zu successes, %zu drops\n",
+		run.restarts, run.refusals, run.successes, run.drops);
+	if (steps >= STEPS_DEFAULT)
+		cr_assert(run.restarts > 50 && run.refusals > 20 && run.drops > 20 &&
+			  run.successes > steps / 8);
+	world_free(run.world);
+}
