@@ -167,7 +167,7 @@ static bool read_letters(const JsonValue *value, size_t size, char *ret)
 
 	if (!text || (strlen(text) != size - 1 && text[0] != '\0'))
 		return false;
-	strncpy(ret, text, size);
+	memcpy(ret, text, strlen(text) + 1);
 	return true;
 }
 
@@ -177,12 +177,14 @@ static bool read_groups(const JsonValue *value, Groups *ret)
 	size_t count = json_array_size(value);
 	gid_t *ids = calloc(count + 1, sizeof(*ids));
 
-	*ret = (Groups){ .ids = ids, .count = ids ? count : 0 };
-	for (size_t i = 0; i < ret->count; i++)
+	if (!ids)
+		return false;
+	*ret = (Groups){ .ids = ids, .count = count };
+	for (size_t i = 0; i < count; i++)
 		if (!read_number(json_array_at(value, i), UINT32_MAX, sizeof(*ids), &ids[i]) ||
 		    (i > 0 && ids[i] <= ids[i - 1]))
 			return false;
-	return ids && json_type_of(value) == JSON_ARRAY;
+	return json_type_of(value) == JSON_ARRAY;
 }
 
 static bool read_structure(const FieldTable *table, const JsonValue *value, void *structure)

@@ -273,8 +273,8 @@ static bool restore_all(Restore *restore, Store *store, const StoredRecord *reco
 			StoreReport *report)
 {
 	_cleanup_free_ Place *places = order_records(store, records, count);
-	_cleanup_free_ Process **processes = calloc(2 * count + 1, sizeof(*processes));
-	_cleanup_free_ SharedObject **objects = calloc(count + 1, sizeof(*objects));
+	_cleanup_free_ Process **processes = calloc(2 * count + 1, sizeof(Process *));
+	_cleanup_free_ SharedObject **objects = calloc(count + 1, sizeof(SharedObject *));
 
 	if (!places || !processes || !objects)
 		return false;

@@ -263,13 +263,15 @@ static const char *share_something(Run *run)
 	return status;
 }
 
-/* Memory that is not sealed grows now and then, before it is opened. */
+/* Memory that is not sealed grows now and then, before it is opened. How large it is found stays
+ * known, whatever becomes of the request; so where something is refused, that is as well. */
 static const char *open_something(Run *run)
 {
 	FakeDescriptor *fake = &run->world->descriptors[dice_roll(&run->dice, 40)];
 
 	if (fake->open && !fake->facts.size_is_sealed)
 		fake->facts.size += dice_roll(&run->dice, 3u << 20);
+	run->world->keeps_before_refusal = 0;
 	return open_and_drop(run->world, any_player(run)->caller, any_handle(run, &run->objects),
 			     NULL);
 }
