@@ -7,7 +7,7 @@
 
 #define READ_SIZE 4096
 
-static int read_all(int descriptor, Buffer *ret)
+int file_read_all(int descriptor, Buffer *ret)
 {
 	for (;;) {
 		if (!buffer_reserve(ret, READ_SIZE))
@@ -31,7 +31,7 @@ int proc_file_read(int directory, const char *path, Buffer *ret)
 	*ret = BUFFER_INIT;
 	if (descriptor < 0)
 		return -errno;
-	int error = read_all(descriptor, ret);
+	int error = file_read_all(descriptor, ret);
 	if (error < 0)
 		buffer_deinit(ret);
 	return error;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HOST_RECORD_FILE_WRITE_H
+#define HOST_RECORD_FILE_WRITE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "buffer.h"
+
+#define RECORDS     "records"
+#define RECORDS_NEW "records.new"
+
+/* Writes all of it there. False with errno: some of it may stand there. */
+bool file_write_at(int file, const Buffer *text, off_t offset);
+
+/*
+ * Makes sure that the file system has room for so many bytes of the file, of which *allocated are
+ * its own already; its size stays. False with errno: it has not. Where the file system cannot do
+ * that, there is room until it turns out otherwise.
+ */
+bool file_allocate(int file, off_t *allocated, off_t wanted);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HOST_RECORD_LINE_H
+#define HOST_RECORD_LINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "json.h"
+
+/*
+ * A line of the record file: the CRC-32 of a JSON text as eight lower-case digits, a blank, the
+ * text. It says what is so of one thing from now on, and replaces what an earlier line said of it:
+ *
+ *   8b1a9953 {"serial":7,"record":{"kind":"virtualMachine",...}}
+ *   f7ff9e8b {"serial":7,"record":null}                              it is gone
+ *
+ * and the first line is the header:
+ *
+ *   01234567 {"version":1,"bootId":"...","build":"0.1.0","last":{"serial":7,"process":3,...}}
+ */
+
+/* Whose number it is: each kind counts by itself. */
+typedef enum KeptKind {
+	KEPT_THING,      /* the core's, by serial */
+	KEPT_PROCESS,    /* the host's own, by ProcessKey: whose pidfd is kept */
+	KEPT_DESCRIPTOR, /* the host's own, by id: what descriptor is kept */
+	KEPT_KIND_MAX,
+} KeptKind;
+
+typedef struct KeptRecord {
+	KeptKind kind;
+	uint64_t number;
+	const char *text; /* one JSON value; NULL: the thing is gone */
+	size_t size;      /* of the text */
+} KeptRecord;
+
+/* No line that says that something is gone is longer. */
+#define GONE_LINE_SIZE_MAX 64
+
+bool record_line_append(Buffer *buffer, const KeptRecord *record);
+
+/* Takes a line, without its end, apart; the text stays the line's. False: it is damaged. */
+bool record_line_parse(const char *line, size_t length, KeptRecord *ret);
+
+#define RECORD_VERSION 1
+#define BOOT_ID_LENGTH 36
+
+typedef struct RecordHeader {
+	uint64_t version;
+	char boot_id[BOOT_ID_LENGTH + 1];
+	uint64_t last[KEPT_KIND_MAX]; /* the highest number ever recorded */
+} RecordHeader;
+
+bool record_header_append(Buffer *buffer, const RecordHeader *header);
+
+/* As above. Of another version than RECORD_VERSION nothing else is known. */
+bool record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret);
+
+#endif
