@@ -4,9 +4,12 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/pidfd.h>
 
 #include "own-descriptor.h"
+#include "proc-file.h"
+#include "process-stat.h"
 
 static int compare_keys(const HostProcess *a, const HostProcess *b)
 {
@@ -40,6 +43,25 @@ static void host_process_free(HostProcess *process)
 	free(process);
 }
 
+static bool host_process_keep(HostProcess *process, bool is_operator)
+{
+	const ProcessKeeper *keeper = &process->table->keeper;
+
+	if (process->is_kept || !keeper->keep)
+		return true;
+	process->is_kept = keeper->keep(keeper->self, process, is_operator);
+	return process->is_kept;
+}
+
+static void host_process_let_go(HostProcess *process)
+{
+	const ProcessKeeper *keeper = &process->table->keeper;
+
+	if (process->is_kept && keeper->let_go)
+		keeper->let_go(keeper->self, process);
+	process->is_kept = false;
+}
+
 static void on_sweep(evutil_socket_t descriptor, short what, void *context)
 {
 	ProcessTable *table = context;
@@ -47,8 +69,10 @@ static void on_sweep(evutil_socket_t descriptor, short what, void *context)
 
 	(void)descriptor;
 	(void)what;
-	while ((process = LIST_FIRST(&table->unused)))
+	while ((process = LIST_FIRST(&table->unused))) {
+		host_process_let_go(process);
 		host_process_free(process);
+	}
 }
 
 /* Keeps the table's list of unused processes true; what is on it goes at the end of the turn. */
@@ -136,13 +160,13 @@ static HostProcess *find_by_number(ProcessTable *table, pid_t pid)
 	return NULL;
 }
 
-static HostProcess *process_table_insert(ProcessTable *table, pid_t pid, int pidfd)
+static HostProcess *process_table_insert(ProcessTable *table, ProcessKey key, pid_t pid, int pidfd)
 {
 	HostProcess *process = calloc(1, sizeof(*process));
 
 	if (!process)
 		return NULL;
-	process->key = ++table->last_key;
+	process->key = key;
 	process->pid = pid;
 	process->pidfd = pidfd;
 	process->has_number = true;
@@ -164,9 +188,10 @@ Evidence process_table_add(ProcessTable *table, pid_t pid, int pidfd, HostProces
 	/* Both live and have the same number at once: they are the same process. */
 	process = find_by_number(table, pid);
 	if (!process) {
-		process = process_table_insert(table, pid, taken);
+		process = process_table_insert(table, table->last_key + 1, pid, taken);
 		if (!process)
 			return EVIDENCE_EXHAUSTED;
+		table->last_key++;
 		taken = -1;
 	}
 	*ret_process = process;
@@ -185,6 +210,81 @@ Evidence process_table_open(ProcessTable *table, pid_t pid, HostProcess **ret_pr
 	if (pidfd < 0)
 		return errno_is_exhaustion(errno) ? EVIDENCE_EXHAUSTED : EVIDENCE_ABSENT;
 	return process_table_add(table, pid, pidfd, ret_process);
+}
+
+void process_table_set_keeper(ProcessTable *table, const ProcessKeeper *keeper)
+{
+	table->keeper = keeper ? *keeper : (ProcessKeeper){ 0 };
+}
+
+void process_table_continue_keys(ProcessTable *table, ProcessKey last_key)
+{
+	if (last_key > table->last_key)
+		table->last_key = last_key;
+}
+
+/* The number of the process behind a pidfd: -1 where it is gone, 0 where it is in a pid namespace
+ * that is not below ours. */
+static pid_t pidfd_read_pid(const Roots *roots, int pidfd)
+{
+	char path[256];
+	Buffer file;
+	int pid = 0;
+
+	snprintf(path, sizeof(path), "%s/self/fdinfo/%d", roots->proc, pidfd);
+	if (proc_file_read(AT_FDCWD, path, &file) < 0)
+		return 0;
+	const char *line = strstr(file.data, "\nPid:");
+	if (line && sscanf(line, "\nPid: %d", &pid) != 1)
+		pid = 0;
+	buffer_deinit(&file);
+	return pid;
+}
+
+static bool pidfd_is_of(const Roots *roots, int pidfd, const ProcessIdentity *identity)
+{
+	uint64_t start_time;
+
+	return pidfd_read_pid(roots, pidfd) == identity->pid &&
+	       process_read_start_time(roots->proc, identity->pid, &start_time) &&
+	       start_time == identity->start_time;
+}
+
+Evidence process_table_restore(ProcessTable *table, ProcessKey key, const ProcessIdentity *identity,
+			       int pidfd, HostProcess **ret_process)
+{
+	_cleanup_close_ int taken = pidfd;
+	bool is_same = pidfd_is_of(&table->roots, pidfd, identity);
+
+	/* What was read is its own if it lives now. A descriptor of another kind is not readable.
+	 */
+	if (!pidfd_is_alive(pidfd))
+		return EVIDENCE_GONE;
+	if (!is_same || key == PROCESS_KEY_NONE || process_table_find(table, key) ||
+	    find_by_number(table, identity->pid))
+		return EVIDENCE_ABSENT;
+	HostProcess *process = process_table_insert(table, key, identity->pid, taken);
+	if (!process)
+		return EVIDENCE_EXHAUSTED;
+	taken = -1;
+	process->is_kept = true;
+	process_table_continue_keys(table, key);
+	*ret_process = process;
+	return EVIDENCE_FOUND;
+}
+
+size_t process_table_let_go_unwatched(ProcessTable *table)
+{
+	HostProcess *process;
+	size_t count = 0;
+
+	RB_FOREACH (process, HostProcessKeyTree, &table->by_key) {
+		if (!process->is_kept || process->watched)
+			continue;
+		host_process_let_go(process);
+		count++;
+	}
+	return count;
 }
 
 HostProcess *process_table_find(ProcessTable *table, ProcessKey key)
@@ -207,15 +307,19 @@ void host_process_unref(HostProcess *process)
 	host_process_use_changed(process);
 }
 
-bool host_process_watch(HostProcess *process)
+bool host_process_watch(HostProcess *process, bool is_operator)
 {
 	assert(!process->watched);
+	if (!host_process_keep(process, is_operator))
+		return false;
 	event_assign(&process->exit_event, process->table->base, process->pidfd, EV_READ,
 		     on_exit_of_process, process);
 	/* Exits come before requests: what a dead process had is gone before anybody is served. */
 	event_priority_set(&process->exit_event, 0);
-	if (event_add(&process->exit_event, NULL) < 0)
+	if (event_add(&process->exit_event, NULL) < 0) {
+		host_process_let_go(process);
 		return false;
+	}
 	process->watched = true;
 	host_process_use_changed(process);
 	return true;
@@ -227,7 +331,20 @@ void host_process_unwatch(HostProcess *process)
 		return;
 	event_del(&process->exit_event);
 	process->watched = false;
+	host_process_let_go(process);
 	host_process_use_changed(process);
+}
+
+bool host_process_identify(const HostProcess *process, ProcessIdentity *ret)
+{
+	ProcessIdentity identity = { .pid = process->pid };
+
+	if (!process_read_start_time(process->table->roots.proc, process->pid,
+				     &identity.start_time) ||
+	    !host_process_is_alive(process))
+		return false;
+	*ret = identity;
+	return true;
 }
 
 int host_process_open_folder(const HostProcess *process)

@@ -2,6 +2,7 @@
 #include "socket-lock.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -9,37 +10,18 @@
 #include <sys/un.h>
 
 #include "own-descriptor.h"
-#include "proc-file.h"
+#include "process-stat.h"
 
-/* The field of /proc/PID/stat, counted behind the name, in which the start time stands. */
-#define START_TIME_FIELD 20
-
-/* Who holds the lock: a number alone may be another's by now, with its start time it is not. */
+/* Who holds the lock. */
 typedef struct LockOwner {
 	int pid;
-	unsigned long long start_time;
+	uint64_t start_time;
 } LockOwner;
 
-/* The process of that number, if it lives; a zombie does not. */
 static bool read_process(int pid, LockOwner *ret)
 {
-	char path[64], state = 'Z';
-	Buffer file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (proc_file_read(AT_FDCWD, path, &file) < 0)
-		return false;
-	/* The name stands in brackets and may hold anything, brackets and blanks too. */
-	const char *field = strrchr(file.data, ')');
-	bool found = field && sscanf(field, ") %c", &state) == 1;
-	for (int i = 0; found && i < START_TIME_FIELD; i++) {
-		field = strchr(field + 1, ' ');
-		found = field != NULL;
-	}
-	found = found && sscanf(field, "%llu", &ret->start_time) == 1;
 	ret->pid = pid;
-	buffer_deinit(&file);
-	return found && state != 'Z' && state != 'X';
+	return process_read_start_time("/proc", pid, &ret->start_time);
 }
 
 static bool owner_lives(int lock)
@@ -48,7 +30,7 @@ static bool owner_lives(int lock)
 	LockOwner written, now;
 
 	if (pread(lock, text, sizeof(text) - 1, 0) <= 0 ||
-	    sscanf(text, "%d %llu", &written.pid, &written.start_time) != 2)
+	    sscanf(text, "%d %" SCNu64, &written.pid, &written.start_time) != 2)
 		return true; /* it is being written at this moment */
 	return read_process(written.pid, &now) && now.start_time == written.start_time;
 }
@@ -61,7 +43,7 @@ static int write_owner(int lock)
 		return -ESRCH;
 	if (ftruncate(lock, 0) < 0)
 		return -errno;
-	return dprintf(lock, "%d %llu\n", self.pid, self.start_time) < 0 ? -EIO : 0;
+	return dprintf(lock, "%d %" PRIu64 "\n", self.pid, self.start_time) < 0 ? -EIO : 0;
 }
 
 /* Whether the file that is locked is still the one that the path names. */

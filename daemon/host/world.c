@@ -39,7 +39,7 @@ static bool world_watch_process(void *self, ProcessKey key)
 {
 	HostProcess *process = find_process(self, key);
 
-	return process && host_process_watch(process);
+	return process && host_process_watch(process, false);
 }
 
 static void world_unwatch_process(void *self, ProcessKey key)

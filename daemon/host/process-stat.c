@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "process-stat.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proc-file.h"
+
+/* The field of /proc/PID/stat, counted behind the name, in which the start time stands. */
+#define START_TIME_FIELD 20
+
+bool process_read_start_time(const char *proc, pid_t pid, uint64_t *ret)
+{
+	char path[256], state = 'Z';
+	uint64_t start_time;
+	Buffer file;
+
+	snprintf(path, sizeof(path), "%s/%d/stat", proc, (int)pid);
+	if (proc_file_read(AT_FDCWD, path, &file) < 0)
+		return false;
+	/* The name stands in brackets and may hold anything, brackets and blanks too. */
+	const char *field = strrchr(file.data, ')');
+	bool found = field && sscanf(field, ") %c", &state) == 1;
+	for (int i = 0; found && i < START_TIME_FIELD; i++) {
+		field = strchr(field + 1, ' ');
+		found = field != NULL;
+	}
+	found = found && sscanf(field, "%" SCNu64, &start_time) == 1 && state != 'Z' &&
+		state != 'X';
+	buffer_deinit(&file);
+	if (found)
+		*ret = start_time;
+	return found;
+}

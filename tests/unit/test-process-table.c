@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* Proves that a process is the same one as long as it lives, whatever the daemon hears meanwhile.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "process-stat.h"
+#include "process-table.h"
+
+TestSuite(process_table);
+
+#define LOOKS 100000
+
+static volatile sig_atomic_t signals;
+
+static void on_signal(int signal_number)
+{
+	(void)signal_number;
+	signals++;
+}
+
+static void on_exit_of_child(void *context, ProcessKey key)
+{
+	(void)context;
+	(void)key;
+}
+
+/* A child that sends us signals until it is killed. */
+static pid_t start_to_signal(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	pid_t parent = getpid(), child;
+
+	sigaction(SIGUSR1, &action, NULL);
+	child = fork();
+	cr_assert_geq(child, 0);
+	if (child > 0)
+		return child;
+	while (kill(parent, SIGUSR1) == 0)
+		;
+	_exit(0);
+}
+
+/* The daemon hears of each child that has closed what strangers sent by a signal. */
+Test(process_table, a_signal_is_no_exit)
+{
+	struct event_base *base = event_base_new();
+	HostProcess *process, *again;
+	ProcessTable table;
+
+	process_table_init(&table, base, &ROOTS_DEFAULT, on_exit_of_child, NULL);
+	pid_t child = start_to_signal();
+	cr_assert_eq(process_table_add(&table, child, pidfd_open(child, 0), &process),
+		     EVIDENCE_FOUND);
+	for (size_t i = 0; i < LOOKS; i++)
+		cr_assert(host_process_is_alive(process), "look %zu, %d signals", i, (int)signals);
+	cr_assert_eq(process_table_open(&table, child, &again), EVIDENCE_FOUND);
+	cr_assert_eq(again, process);
+	cr_assert_gt(signals, 0);
+	kill(child, SIGKILL);
+	cr_assert_eq(waitpid(child, NULL, 0), child);
+	cr_assert_not(host_process_is_alive(process));
+	process_table_deinit(&table);
+	event_base_free(base);
+}
+
+/* What is kept over a restart, as a keeper of the test's own has it. */
+#define KEYS 8
+
+typedef struct Kept {
+	struct event_base *base;
+	ProcessTable table;
+	bool is_kept[KEYS];
+	bool is_full;
+	pid_t child;
+	ProcessIdentity identity; /* of the child */
+} Kept;
+
+static bool keep(void *self, const HostProcess *process, bool is_operator)
+{
+	Kept *kept = self;
+
+	cr_assert_lt(process->key, KEYS);
+	cr_assert_not(kept->is_kept[process->key]);
+	kept->is_kept[process->key] = !kept->is_full || is_operator;
+	return kept->is_kept[process->key];
+}
+
+static void let_go(void *self, const HostProcess *process)
+{
+	Kept *kept = self;
+
+	cr_assert(kept->is_kept[process->key]);
+	kept->is_kept[process->key] = false;
+}
+
+static pid_t start_child(void)
+{
+	pid_t child = fork();
+
+	cr_assert_geq(child, 0);
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	return child;
+}
+
+static void end_child(pid_t child)
+{
+	kill(child, SIGKILL);
+	cr_assert_eq(waitpid(child, NULL, 0), child);
+}
+
+/* A table as that of a daemon that was started anew. */
+static void start_anew(Kept *kept)
+{
+	ProcessKeeper keeper = { .self = kept, .keep = keep, .let_go = let_go };
+
+	if (kept->base) {
+		process_table_deinit(&kept->table);
+		event_base_free(kept->base);
+	}
+	kept->base = event_base_new();
+	event_base_priority_init(kept->base, 2);
+	process_table_init(&kept->table, kept->base, &ROOTS_DEFAULT, on_exit_of_child, NULL);
+	process_table_set_keeper(&kept->table, &keeper);
+}
+
+static void kept_begin(Kept *kept)
+{
+	HostProcess *process;
+
+	*kept = (Kept){ .child = start_child() };
+	start_anew(kept);
+	cr_assert_eq(process_table_open(&kept->table, kept->child, &process), EVIDENCE_FOUND);
+	cr_assert(host_process_identify(process, &kept->identity));
+	cr_assert_eq(process->key, 1);
+}
+
+static void kept_end(Kept *kept)
+{
+	process_table_deinit(&kept->table);
+	event_base_free(kept->base);
+	end_child(kept->child);
+}
+
+static Evidence restore(Kept *kept, ProcessKey key, HostProcess **ret)
+{
+	return process_table_restore(&kept->table, key, &kept->identity, pidfd_open(kept->child, 0),
+				     ret);
+}
+
+Test(process_table, one_is_kept_while_it_is_watched)
+{
+	HostProcess *process;
+	Kept kept;
+
+	kept_begin(&kept);
+	process = process_table_find(&kept.table, 1);
+	cr_assert_not(kept.is_kept[1]);
+	for (int i = 0; i < 2; i++) {
+		cr_assert(host_process_watch(process, false));
+		cr_assert(kept.is_kept[1]);
+		host_process_unwatch(process);
+		cr_assert_not(kept.is_kept[1]);
+	}
+	kept.is_full = true;
+	cr_assert_not(host_process_watch(process, false));
+	cr_assert(host_process_watch(process, true));
+	/* That the daemon ends is no reason to let go. */
+	start_anew(&kept);
+	cr_assert(kept.is_kept[1]);
+	kept_end(&kept);
+}
+
+Test(process_table, one_comes_back_under_its_key)
+{
+	HostProcess *process, *again;
+	Kept kept;
+
+	kept_begin(&kept);
+	cr_assert(host_process_watch(process_table_find(&kept.table, 1), false));
+	start_anew(&kept);
+	process_table_continue_keys(&kept.table, 5);
+	process_table_continue_keys(&kept.table, 3);
+	cr_assert_eq(restore(&kept, 1, &process), EVIDENCE_FOUND);
+	cr_assert_eq(process, process_table_find(&kept.table, 1));
+	cr_assert_eq(process_table_open(&kept.table, kept.child, &again), EVIDENCE_FOUND);
+	cr_assert_eq(process, again, "it is known by its number, too");
+	cr_assert_eq(process_table_open(&kept.table, getpid(), &again), EVIDENCE_FOUND);
+	cr_assert_eq(again->key, 6, "the key of an earlier daemon's is not given again");
+	cr_assert(host_process_watch(process, false), "it is kept already");
+	cr_assert_eq(process_table_let_go_unwatched(&kept.table), 0);
+	cr_assert(kept.is_kept[1]);
+	host_process_unwatch(process);
+	cr_assert_not(kept.is_kept[1]);
+	kept_end(&kept);
+}
+
+Test(process_table, one_that_nobody_asks_for_is_let_go)
+{
+	HostProcess *process;
+	Kept kept;
+
+	for (int by_sweep = 0; by_sweep < 2; by_sweep++) {
+		kept_begin(&kept);
+		cr_assert(host_process_watch(process_table_find(&kept.table, 1), false));
+		start_anew(&kept);
+		cr_assert_eq(restore(&kept, 1, &process), EVIDENCE_FOUND);
+		if (!by_sweep)
+			cr_assert_eq(process_table_let_go_unwatched(&kept.table), 1);
+		event_base_loop(kept.base, EVLOOP_NONBLOCK);
+		cr_assert_not(kept.is_kept[1]);
+		cr_assert_null(process_table_find(&kept.table, 1));
+		kept_end(&kept);
+	}
+}
+
+Test(process_table, another_process_does_not_come_back_as_one)
+{
+	ProcessIdentity right;
+	HostProcess *process = NULL;
+	Kept kept;
+
+	kept_begin(&kept);
+	start_anew(&kept);
+	right = kept.identity;
+	kept.identity.start_time++;
+	cr_assert_eq(restore(&kept, 1, &process), EVIDENCE_ABSENT);
+	kept.identity = (ProcessIdentity){ .pid = getpid(), .start_time = right.start_time };
+	cr_assert_eq(restore(&kept, 1, &process), EVIDENCE_ABSENT);
+	kept.identity = right;
+	cr_assert_eq(restore(&kept, PROCESS_KEY_NONE, &process), EVIDENCE_ABSENT);
+	cr_assert_eq(process_table_restore(&kept.table, 1, &right, memfd_create("not a process", 0),
+					   &process),
+		     EVIDENCE_GONE);
+	cr_assert_null(process);
+	cr_assert_eq(restore(&kept, 1, &process), EVIDENCE_FOUND);
+	cr_assert_eq(restore(&kept, 1, &process), EVIDENCE_ABSENT);
+	cr_assert_eq(restore(&kept, 2, &process), EVIDENCE_ABSENT);
+	kept_end(&kept);
+}
+
+Test(process_table, a_dead_one_does_not_come_back)
+{
+	HostProcess *process;
+	Kept kept;
+
+	kept_begin(&kept);
+	start_anew(&kept);
+	pid_t zombie = start_child();
+	int pidfds[] = { pidfd_open(zombie, 0), pidfd_open(zombie, 0) };
+	ProcessIdentity identity = { .pid = zombie };
+	cr_assert(process_read_start_time("/proc", zombie, &identity.start_time));
+	kill(zombie, SIGKILL);
+	siginfo_t info;
+	cr_assert_eq(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
+	cr_assert_eq(process_table_restore(&kept.table, 2, &identity, pidfds[0], &process),
+		     EVIDENCE_GONE);
+	end_child(zombie);
+	cr_assert_eq(process_table_restore(&kept.table, 2, &identity, pidfds[1], &process),
+		     EVIDENCE_GONE);
+	kept_end(&kept);
+}
