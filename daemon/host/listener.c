@@ -8,13 +8,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 
 #include "log.h"
 #include "own-descriptor.h"
+#include "path-lock.h"
 #include "peer.h"
 #include "server.h"
-#include "socket-lock.h"
 
 #define ACCEPTS_PER_TURN 64
 
@@ -153,7 +152,7 @@ static int bind_and_listen(Listener *listener, const char *path)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);
-	listener->lock = socket_lock_take(path);
+	listener->lock = path_lock_take(path);
 	if (listener->lock < 0)
 		return listener->lock;
 	listener->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -175,7 +174,6 @@ static int bind_and_listen(Listener *listener, const char *path)
 
 static int adopt_passed_socket(Listener *listener)
 {
-	listener->socket = SD_LISTEN_FDS_START;
 	int flags = fcntl(listener->socket, F_GETFL);
 
 	if (flags < 0 || fcntl(listener->socket, F_SETFL, flags | O_NONBLOCK) < 0)
@@ -183,13 +181,15 @@ static int adopt_passed_socket(Listener *listener)
 	return prepare_socket(listener);
 }
 
-int listener_open(Listener *listener, struct Server *server)
+int listener_open(Listener *listener, struct Server *server, int passed_socket)
 {
 	const char *path = server->options.socket_path;
 
-	*listener = (Listener){ .server = server, .socket = -1, .lock = -1, .spare = open_spare() };
-	int error = sd_listen_fds(true) > 0 ? adopt_passed_socket(listener)
-					    : bind_and_listen(listener, path);
+	*listener = (Listener){
+		.server = server, .socket = passed_socket, .lock = -1, .spare = open_spare()
+	};
+	int error = passed_socket >= 0 ? adopt_passed_socket(listener)
+				       : bind_and_listen(listener, path);
 	if (error == -EADDRINUSE)
 		log_error("%s: another vaild serves this socket; stop it, or choose another path "
 			  "with --socket",

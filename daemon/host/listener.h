@@ -24,10 +24,10 @@ typedef struct Listener {
 } Listener;
 
 /*
- * Listens on the path, or on the socket that systemd passed. Returns 0, or a negative errno after
- * logging; -EADDRINUSE when another daemon serves the path.
+ * Listens on the path, or on the socket that systemd passed, which is taken; -1: none. Returns 0,
+ * or a negative errno after logging; -EADDRINUSE when another daemon serves the path.
  */
-int listener_open(Listener *listener, struct Server *server);
+int listener_open(Listener *listener, struct Server *server, int passed_socket);
 void listener_close(Listener *listener);
 
 /* Descriptors are free again. */

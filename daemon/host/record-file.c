@@ -450,6 +450,25 @@ int record_file_load(const RecordFile *file, KeptKind kind, KeptRecords *ret)
 	return 0;
 }
 
+int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret)
+{
+	const LiveRecord *live = find_live(file, kind, number);
+	KeptRecord record;
+
+	*ret = BUFFER_INIT;
+	int error = live ? copy_line(file, live, ret) : -ENOENT;
+	if (error == 0 && !record_line_parse(ret->data, live->size - 1, &record))
+		error = -EIO;
+	if (error < 0) {
+		buffer_deinit(ret);
+		return error;
+	}
+	ret->start = (size_t)(record.text - ret->data);
+	ret->end = ret->start + record.size;
+	ret->data[ret->end] = '\0'; /* in the place of the line's last brace */
+	return 0;
+}
+
 void kept_records_deinit(KeptRecords *records)
 {
 	free(records->items);

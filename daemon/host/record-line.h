@@ -44,7 +44,7 @@ bool record_line_append(Buffer *buffer, const KeptRecord *record);
 bool record_line_parse(const char *line, size_t length, KeptRecord *ret);
 
 #define RECORD_VERSION 1
-#define BOOT_ID_LENGTH 36
+#define BOOT_ID_LENGTH 32 /* of hexadecimal digits */
 
 typedef struct RecordHeader {
 	uint64_t version;

@@ -195,8 +195,23 @@ static bool server_init_service(Server *server)
 	return false;
 }
 
+/* What lasts over a restart: records, and descriptors in the service manager's store. */
+static bool server_open_keeper(Server *server)
+{
+	KeeperOptions options = {
+		.runtime_directory = server->options.runtime_directory,
+		.roots = server->options.roots,
+		.memfds = server->memfds,
+		.processes = &server->processes,
+		.parser = server->service.parser,
+		.statistics = &server->service.statistics,
+	};
+
+	return keeper_open(&server->keeper, &options, &server->passed) == 0;
+}
+
 /* What lasts over a stop: quarantines. */
-static bool server_restore(Server *server)
+static bool server_restore_quarantines(Server *server)
 {
 	const char *directory = server->options.state_directory;
 	int error = quarantine_store_open(&server->quarantines, directory);
@@ -215,6 +230,15 @@ static bool server_restore(Server *server)
 	if (error > 0)
 		log_info("restored %d quarantines", error);
 	return true;
+}
+
+static bool server_restore(Server *server)
+{
+	bool restored = server_open_keeper(server) && server_restore_quarantines(server);
+
+	if (restored)
+		keeper_end_restore(&server->keeper);
+	return restored;
 }
 
 /* Makes the directory, and those above it. Returns 0 or a negative errno. */
@@ -246,6 +270,25 @@ static bool server_make_runtime_directory(const Server *server)
 	return false;
 }
 
+/* All that the service manager has passed, before anything is made of it. */
+static bool server_take_passed(Server *server)
+{
+	int error = passed_descriptors_init(&server->passed);
+
+	if (error < 0)
+		log_error("what the service manager has passed cannot be taken: %s",
+			  strerror(-error));
+	server->passed_socket = passed_descriptors_take_socket(&server->passed);
+	return error >= 0;
+}
+
+static bool server_listen(Server *server)
+{
+	int socket = TAKE_DESCRIPTOR(server->passed_socket);
+
+	return listener_open(&server->listener, server, socket) == 0;
+}
+
 static void record_life(const char *message_id, const char *what, const char *socket_path)
 {
 	LogRecord record;
@@ -270,6 +313,10 @@ static void server_serve(Server *server)
 static void server_deinit(Server *server)
 {
 	listener_close(&server->listener);
+	descriptor_close(&server->passed_socket);
+	passed_descriptors_deinit(&server->passed);
+	/* That the daemon ends is the end of nothing. */
+	keeper_close(&server->keeper);
 	connections_deinit(&server->connections);
 	server->service.broker = broker_free(server->service.broker);
 	json_parser_free(server->service.parser);
@@ -289,7 +336,9 @@ static void server_deinit(Server *server)
 
 int server_run(const ServerOptions *options)
 {
-	Server server = { .options = *options, .quarantines = { .directory = -1 } };
+	Server server = { .options = *options,
+			  .quarantines = { .directory = -1 },
+			  .passed_socket = -1 };
 	char mistake[MISTAKE_SIZE];
 
 	if (!methods_are_sound()) {
@@ -309,6 +358,7 @@ int server_run(const ServerOptions *options)
 	}
 	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* records that grow too large are refused */
 	server.base = event_base_that_gives_way();
 	if (!server.base || event_base_priority_init(server.base, 2) < 0) {
 		log_error("there is no event loop to be had");
@@ -316,7 +366,8 @@ int server_run(const ServerOptions *options)
 	}
 	server_init_parts(&server);
 	bool ready = server_init_service(&server) && server_make_runtime_directory(&server) &&
-		     server_restore(&server) && listener_open(&server.listener, &server) == 0;
+		     server_take_passed(&server) && server_restore(&server) &&
+		     server_listen(&server);
 	if (ready)
 		server_serve(&server);
 	server_deinit(&server);

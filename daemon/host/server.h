@@ -6,6 +6,7 @@
 #include "connection.h"
 #include "descriptor-facts.h"
 #include "journal.h"
+#include "keeper.h"
 #include "listener.h"
 #include "owner.h"
 #include "process-table.h"
@@ -38,6 +39,9 @@ typedef struct Server {
 	Journal journal;
 	ServiceManager manager;
 	QuarantineStore quarantines;
+	PassedDescriptors passed;
+	int passed_socket; /* -1: none, or the listener has it */
+	Keeper keeper;
 	Connections connections;
 	Listener listener;
 	struct event terminate_event;

@@ -137,7 +137,9 @@ static Evidence world_open_descriptor(void *self, Descriptor descriptor, Descrip
 
 static void world_release_descriptor(void *self, Descriptor descriptor)
 {
-	(void)self;
+	Server *server = self;
+
+	keeper_release_descriptor(&server->keeper, descriptor);
 	close(descriptor);
 }
 

@@ -22,7 +22,7 @@
 
 TestSuite(record_file);
 
-#define BOOT "01234567-89ab-cdef-0123-456789abcdef"
+#define BOOT "0123456789abcdef0123456789abcdef"
 
 typedef struct Place {
 	char path[64];
@@ -382,7 +382,7 @@ Test(record_file, of_another_boot_is_dropped)
 
 	place_begin(&place);
 	cr_assert(keep(&place, KEPT_THING, 1, "{}"));
-	place.options.boot_id = "11111111-89ab-cdef-0123-456789abcdef";
+	place.options.boot_id = "1111111189abcdef0123456789abcdef";
 	place_reopen(&place);
 	assert_all(&place, KEPT_THING, "");
 	cr_assert_eq(record_file_last(&place.file, KEPT_THING), 0);

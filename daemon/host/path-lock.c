@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "socket-lock.h"
+#include "path-lock.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "own-descriptor.h"
 #include "process-stat.h"
@@ -77,13 +76,15 @@ static int try_to_take(const char *path)
 	return error < 0 ? error : TAKE_DESCRIPTOR(lock);
 }
 
-int socket_lock_take(const char *socket_path)
+int path_lock_take(const char *path)
 {
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 8];
+	char lock_path[PATH_MAX];
 	int lock = -EAGAIN;
+	int length = snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
 
-	snprintf(path, sizeof(path), "%s.lock", socket_path);
+	if (length < 0 || (size_t)length >= sizeof(lock_path))
+		return -ENAMETOOLONG;
 	for (int attempt = 0; attempt < 8 && lock == -EAGAIN; attempt++)
-		lock = try_to_take(path);
+		lock = try_to_take(lock_path);
 	return lock == -EAGAIN ? -EADDRINUSE : lock;
 }

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+#include "keeper.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+
+#include "kept-identity.h"
+#include "log.h"
+#include "own-descriptor.h"
+#include "path-lock.h"
+
+#define NOT_TAKEN "it is kept twice, or there is no memory to restore it"
+
+/* As processes end, which is nothing to remark on. */
+#define IS_OVER ""
+
+/* The descriptor that is stored under the name; record: what has to be so of it. */
+static bool keep_stored(Keeper *keeper, const StoreName *name, const Buffer *record, int descriptor,
+			bool is_operator)
+{
+	const KeptRecord kept = {
+		.kind = name->kind,
+		.number = name->number,
+		.text = buffer_head(record),
+		.size = buffer_size(record),
+	};
+
+	/* What is recorded alone, or stored alone, is dropped at the next start. */
+	if (!descriptor_store_has_room(&keeper->store, is_operator) ||
+	    !record_file_keep(&keeper->records, &kept))
+		return false;
+	if (descriptor_store_add(&keeper->store, name, descriptor, is_operator))
+		return true;
+	record_file_drop(&keeper->records, name->kind, name->number);
+	return false;
+}
+
+static void let_go_stored(Keeper *keeper, int descriptor)
+{
+	StoreName gone;
+
+	if (descriptor_store_release(&keeper->store, descriptor, &gone))
+		record_file_drop(&keeper->records, gone.kind, gone.number);
+}
+
+static bool keep_process(void *self, const HostProcess *process, bool is_operator)
+{
+	Keeper *keeper = self;
+	StoreName name = { .kind = KEPT_PROCESS, .number = process->key };
+	Buffer record = BUFFER_INIT;
+	ProcessIdentity identity;
+
+	/* One that is dead is kept by nobody; its exit is about to be told. */
+	if (!keeper->store.is_lasting || !host_process_identify(process, &identity))
+		return true;
+	bool is_kept = encode_process_identity(&record, &identity) &&
+		       keep_stored(keeper, &name, &record, process->pidfd, is_operator);
+	buffer_deinit(&record);
+	return is_kept;
+}
+
+static void let_go_process(void *self, const HostProcess *process)
+{
+	let_go_stored(self, process->pidfd);
+}
+
+uint64_t keeper_keep_descriptor(Keeper *keeper, int descriptor, bool is_operator)
+{
+	StoreName name = { .kind = KEPT_DESCRIPTOR, .number = keeper->last_id + 1 };
+	Buffer record = BUFFER_INIT;
+	DescriptorFacts facts;
+
+	if (!keeper->is_open)
+		return 0;
+	if (!keeper->store.is_lasting)
+		return ++keeper->last_id;
+	StoreEntry *same = descriptor_store_find_same(&keeper->store, descriptor);
+	if (same)
+		return descriptor_store_use(&keeper->store, same, descriptor) ? same->name.number
+									      : 0;
+	bool is_kept = descriptor_facts_read(&keeper->options.roots, &keeper->options.memfds,
+					     descriptor, &facts) == 0 &&
+		       facts.kind != DESCRIPTOR_OTHER &&
+		       encode_descriptor_identity(&record, &facts) &&
+		       keep_stored(keeper, &name, &record, descriptor, is_operator);
+	buffer_deinit(&record);
+	return is_kept ? ++keeper->last_id : 0;
+}
+
+void keeper_release_descriptor(Keeper *keeper, int descriptor)
+{
+	if (keeper->is_open)
+		let_go_stored(keeper, descriptor);
+}
+
+bool keeper_keep(Keeper *keeper, uint64_t serial, const char *text, size_t size)
+{
+	const KeptRecord record = {
+		.kind = KEPT_THING, .number = serial, .text = text, .size = size
+	};
+
+	return keeper->is_open && record_file_keep(&keeper->records, &record);
+}
+
+void keeper_drop(Keeper *keeper, uint64_t serial)
+{
+	if (keeper->is_open)
+		record_file_drop(&keeper->records, KEPT_THING, serial);
+}
+
+int keeper_load(const Keeper *keeper, KeptRecords *ret)
+{
+	return record_file_load(&keeper->records, KEPT_THING, ret);
+}
+
+Evidence keeper_find_process(const Keeper *keeper, ProcessKey key, pid_t *ret_pid)
+{
+	const HostProcess *process = process_table_find(keeper->options.processes, key);
+
+	if (!process || !host_process_is_alive(process))
+		return EVIDENCE_GONE;
+	*ret_pid = process->pid;
+	return EVIDENCE_FOUND;
+}
+
+Evidence keeper_find_descriptor(Keeper *keeper, uint64_t id, int *ret_descriptor)
+{
+	StoreName name = { .kind = KEPT_DESCRIPTOR, .number = id };
+	StoreEntry *entry = descriptor_store_find(&keeper->store, &name);
+	int descriptor = entry ? descriptor_store_claim(&keeper->store, entry) : -1;
+
+	if (!entry)
+		return EVIDENCE_ABSENT;
+	if (descriptor < 0)
+		return EVIDENCE_EXHAUSTED;
+	*ret_descriptor = descriptor;
+	return EVIDENCE_FOUND;
+}
+
+static void remark(const Keeper *keeper, const StoreName *name, const char *message)
+{
+	char subject[64];
+
+	snprintf(subject, sizeof(subject), "%s %ju",
+		 name->kind == KEPT_PROCESS ? "process" : "descriptor", (uintmax_t)name->number);
+	log_warning("kept %s: %s", subject, message);
+	statistics_remark(keeper->options.statistics, subject, message);
+}
+
+/* NULL: it is what its record says, and was taken back. The descriptor is taken in each case. */
+static const char *take_back_process(Keeper *keeper, const StoreName *name, const JsonValue *record,
+				     int pidfd)
+{
+	ProcessIdentity identity;
+	HostProcess *process;
+	bool is_sound = read_process_identity(record, &identity);
+
+	if (!is_sound)
+		identity = (ProcessIdentity){ 0 }; /* nobody's */
+	switch (process_table_restore(keeper->options.processes, name->number, &identity, pidfd,
+				      &process)) {
+	case EVIDENCE_FOUND:
+		return descriptor_store_take_back_used(&keeper->store, name, process->pidfd)
+			       ? NULL
+			       : NOT_TAKEN;
+	case EVIDENCE_GONE:
+		return IS_OVER;
+	case EVIDENCE_EXHAUSTED:
+		return "there is no memory to restore it";
+	default:
+		return "it is not the process that was recorded";
+	}
+}
+
+static const char *take_back_descriptor(Keeper *keeper, const StoreName *name,
+					const JsonValue *record, int descriptor)
+{
+	DescriptorFacts facts;
+	const char *mistake = NULL;
+
+	if (descriptor_facts_read(&keeper->options.roots, &keeper->options.memfds, descriptor,
+				  &facts) < 0)
+		mistake = "it cannot be looked at";
+	else if (!is_descriptor_identity(record, &facts))
+		mistake = "it is not the descriptor that was recorded";
+	else if (!descriptor_store_take_back(&keeper->store, name, descriptor))
+		mistake = NOT_TAKEN;
+	if (mistake)
+		close(descriptor);
+	return mistake;
+}
+
+static const char *take_back_recorded(Keeper *keeper, const StoreName *name, int descriptor)
+{
+	Buffer text = BUFFER_INIT;
+	const char *mistake = "no record names it", *error = NULL;
+
+	if (record_file_read(&keeper->records, name->kind, name->number, &text) < 0) {
+		close(descriptor);
+	} else {
+		JsonValue *record = json_parse(keeper->options.parser, buffer_head(&text),
+					       buffer_size(&text), &error);
+		mistake = name->kind == KEPT_PROCESS
+				  ? take_back_process(keeper, name, record, descriptor)
+				  : take_back_descriptor(keeper, name, record, descriptor);
+		json_free(record);
+	}
+	buffer_deinit(&text);
+	return mistake;
+}
+
+static void take_back_one(Keeper *keeper, PassedDescriptor *passed)
+{
+	int descriptor = TAKE_DESCRIPTOR(passed->descriptor);
+	StoreName name;
+
+	if (!store_name_parse(passed->name, &name)) {
+		log_warning("a descriptor named \"%s\" was passed, which is not needed",
+			    passed->name);
+		close(descriptor);
+		descriptor_store_remove(&keeper->store, passed->name);
+		return;
+	}
+	if (name.kind == KEPT_PROCESS)
+		process_table_continue_keys(keeper->options.processes, name.number);
+	else if (name.number > keeper->last_id)
+		keeper->last_id = name.number;
+	const char *mistake = take_back_recorded(keeper, &name, descriptor);
+	if (!mistake)
+		return;
+	if (strcmp(mistake, IS_OVER) != 0)
+		remark(keeper, &name, mistake);
+	record_file_drop(&keeper->records, name.kind, name.number);
+	descriptor_store_remove(&keeper->store, passed->name);
+}
+
+/* What has a record and did not come back. */
+static int drop_what_is_missing(Keeper *keeper, KeptKind kind)
+{
+	KeptRecords records;
+	int error = record_file_load(&keeper->records, kind, &records);
+
+	for (size_t i = 0; error == 0 && i < records.count; i++) {
+		StoreName name = { .kind = kind, .number = records.items[i].number };
+
+		if (descriptor_store_find(&keeper->store, &name))
+			continue;
+		remark(keeper, &name, "the service manager did not give it back");
+		record_file_drop(&keeper->records, kind, name.number);
+	}
+	kept_records_deinit(&records);
+	return error;
+}
+
+/* The kernel's id of this boot; the unit tells it where the sandbox hides it. Empty: unknown. */
+static void read_boot_id(char ret[static BOOT_ID_LENGTH + 1])
+{
+	const char *told = getenv("VAILD_BOOT_ID");
+	sd_id128_t id;
+
+	if (sd_id128_get_boot(&id) < 0 && (!told || sd_id128_from_string(told, &id) < 0))
+		ret[0] = '\0';
+	else
+		sd_id128_to_string(id, ret);
+}
+
+static int keeper_take_back(Keeper *keeper, PassedDescriptors *passed)
+{
+	process_table_continue_keys(keeper->options.processes,
+				    record_file_last(&keeper->records, KEPT_PROCESS));
+	keeper->last_id = record_file_last(&keeper->records, KEPT_DESCRIPTOR);
+	for (size_t i = 0; i < passed->count; i++)
+		if (passed->items[i].descriptor >= 0)
+			take_back_one(keeper, &passed->items[i]);
+	int error = drop_what_is_missing(keeper, KEPT_PROCESS);
+	return error < 0 ? error : drop_what_is_missing(keeper, KEPT_DESCRIPTOR);
+}
+
+/* Whether what is kept now will be there after a restart. */
+static void find_out_what_lasts(Keeper *keeper, const char *boot_id)
+{
+	descriptor_store_init(&keeper->store);
+	if (!keeper->store.is_lasting || boot_id[0] != '\0')
+		return;
+	log_warning("nothing lasts over a restart: neither the kernel nor $VAILD_BOOT_ID tells the "
+		    "id of this boot");
+	keeper->store.is_lasting = false;
+}
+
+/* Two daemons that write there would lose each other's records. */
+static int take_lock(const char *directory)
+{
+	char path[PATH_MAX];
+	int length = snprintf(path, sizeof(path), "%s/records", directory);
+	int lock =
+		length < 0 || (size_t)length >= sizeof(path) ? -ENAMETOOLONG : path_lock_take(path);
+
+	if (lock == -EADDRINUSE)
+		log_error("%s: another vaild keeps its records here; stop it, or choose another "
+			  "directory with --runtime-dir",
+			  directory);
+	else if (lock < 0)
+		log_error("%s: cannot be locked: %s; make it a directory that vaild may write to, "
+			  "or choose another with --runtime-dir",
+			  directory, strerror(-lock));
+	return lock;
+}
+
+static int open_records(Keeper *keeper)
+{
+	char boot_id[BOOT_ID_LENGTH + 1];
+
+	read_boot_id(boot_id);
+	find_out_what_lasts(keeper, boot_id);
+	return record_file_open(&keeper->records,
+				&(RecordFileOptions){
+					.directory = keeper->options.runtime_directory,
+					.boot_id = boot_id,
+					.begins_anew = !keeper->store.is_lasting,
+					.parser = keeper->options.parser,
+					.statistics = keeper->options.statistics,
+				});
+}
+
+int keeper_open(Keeper *keeper, const KeeperOptions *options, PassedDescriptors *passed)
+{
+	ProcessKeeper hooks = { .self = keeper, .keep = keep_process, .let_go = let_go_process };
+
+	*keeper = (Keeper){ .options = *options };
+	keeper->lock = take_lock(options->runtime_directory);
+	int error = keeper->lock < 0 ? keeper->lock : open_records(keeper);
+	if (error < 0) {
+		descriptor_close(&keeper->lock);
+		return error;
+	}
+	keeper->is_open = true;
+	process_table_set_keeper(options->processes, &hooks);
+	error = keeper_take_back(keeper, passed);
+	if (error < 0) {
+		log_error("what was kept cannot be restored: %s", strerror(-error));
+		keeper_close(keeper);
+	}
+	return error;
+}
+
+void keeper_close(Keeper *keeper)
+{
+	if (!keeper->is_open)
+		return;
+	keeper->is_open = false;
+	process_table_set_keeper(keeper->options.processes, NULL);
+	record_file_close(&keeper->records);
+	descriptor_store_deinit(&keeper->store);
+	descriptor_close(&keeper->lock);
+}
+
+static void drop_record(void *context, const StoreName *name)
+{
+	Keeper *keeper = context;
+
+	record_file_drop(&keeper->records, name->kind, name->number);
+}
+
+void keeper_end_restore(Keeper *keeper)
+{
+	size_t count = process_table_let_go_unwatched(keeper->options.processes);
+
+	count += descriptor_store_forget_unclaimed(&keeper->store, drop_record, keeper);
+	if (count > 0)
+		log_info("let go of %zu kept descriptors that nothing needs", count);
+}
