@@ -160,6 +160,10 @@ build/tests/tools/define-cursor: build/tests/system/tools/define-cursor.o
 # The one tool that has a piece of the daemon in it.
 build/tests/tools/judge-descriptor: build/daemon/host/descriptor-facts.o
 
+# This one has all of it but main().
+build/tests/tools/keep-descriptors: $(call objects,build,$(DAEMON_SOURCES))
+build/tests/tools/keep-descriptors: TOOL_LIBS = $(DAEMON_LIBS)
+
 # What is more than one file.
 build/tests/tools/actors: build/tests/system/tools/actor.o
 build/tests/tools/share-at-random: $(call objects,build,$(SHARING_PARTS))

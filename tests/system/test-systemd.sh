@@ -160,7 +160,9 @@ status_line() {
     "$(box systemctl status --no-pager vaild.service)"
   viewer_starts
   expect "and follows" within 5 property_is StatusText "2 VMs, 1 registration, 1 connection"
+  expect "systemd has the pidfds of VMM and viewer" within 5 property_is NFileDescriptorStore 2
   viewer_exits
+  expect "and lets go of the viewer's" within 5 property_is NFileDescriptorStore 1
 }
 
 # What one may see of a registration that was refused, one that was allowed, and their ends.
@@ -236,6 +238,7 @@ restarting() {
   expect_equal "the socket is the same, and serves" "$inode STATUS_SUCCESS" \
     "$(box stat -c %i "$SOCKET") $(ask vail-alice "$(call io.vaild.ListRegistrations)" | statuses)"
   expect "the daemon is another" [ "$(property MainPID)" != "$DAEMON" ]
+  expect "what nothing asks for is let go" within 5 property_is NFileDescriptorStore 0
   DAEMON=$(property MainPID)
 }
 

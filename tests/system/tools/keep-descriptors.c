@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keep-descriptors DIRECTORY SOCKET: a service that keeps descriptors and processes as the daemon
+ * does, with its records in DIRECTORY. Asks for all that it was given back, and then answers
+ * each line on the socket with one:
+ *
+ *   make          keeps new memory; its id
+ *   again ID      keeps a copy of the descriptor of that id; its id
+ *   release ID    lets go of one descriptor of that id; "kept" or "gone"
+ *   fill          keeps new memories until one is refused; how many it could
+ *   watch PID     keeps a process; its key
+ *   list          what is kept, as "mID:INODE" and "pKEY:PID", in the order of numbers
+ */
+#include <event2/event.h>
+#include <inttypes.h>
+#include <systemd/sd-daemon.h>
+
+#include "keeper.h"
+#include "tool.h"
+
+#define OPENED_MAX 8192
+#define REPLY_SIZE (256 << 10)
+
+typedef struct Service {
+	Keeper keeper;
+	ProcessTable processes;
+	Statistics statistics;
+	int opened[OPENED_MAX]; /* descriptors that are kept, in no order */
+	uint64_t ids[OPENED_MAX];
+	size_t count;
+	char reply[REPLY_SIZE];
+} Service;
+
+static void ignore_exit(void *context, ProcessKey key)
+{
+	(void)context;
+	(void)key;
+}
+
+static void add(Service *service, uint64_t id, int descriptor)
+{
+	if (service->count == OPENED_MAX)
+		errx(2, "too many descriptors");
+	service->opened[service->count] = descriptor;
+	service->ids[service->count++] = id;
+}
+
+static size_t find(const Service *service, uint64_t id)
+{
+	for (size_t i = 0; i < service->count; i++)
+		if (service->ids[i] == id)
+			return i;
+	errx(2, "no descriptor %" PRIu64, id);
+}
+
+/* Everything has somebody that asks for it. */
+static void restore(Service *service)
+{
+	KeptRecords records;
+
+	if (record_file_load(&service->keeper.records, KEPT_DESCRIPTOR, &records) < 0)
+		errx(2, "the records cannot be read");
+	for (size_t i = 0; i < records.count; i++) {
+		uint64_t id = records.items[i].number;
+		int descriptor;
+
+		if (keeper_find_descriptor(&service->keeper, id, &descriptor) != EVIDENCE_FOUND)
+			errx(2, "descriptor %" PRIu64 " is not there", id);
+		add(service, id, descriptor);
+	}
+	kept_records_deinit(&records);
+	if (record_file_load(&service->keeper.records, KEPT_PROCESS, &records) < 0)
+		errx(2, "the records cannot be read");
+	for (size_t i = 0; i < records.count; i++)
+		host_process_watch(process_table_find(&service->processes, records.items[i].number),
+				   false);
+	kept_records_deinit(&records);
+	keeper_end_restore(&service->keeper);
+}
+
+static void start(Service *service, const char *directory)
+{
+	PassedDescriptors passed;
+	struct event_base *base = event_base_new();
+	KeeperOptions options = {
+		.runtime_directory = directory,
+		.roots = ROOTS_DEFAULT,
+		.processes = &service->processes,
+		.parser = json_parser_new(),
+		.statistics = &service->statistics,
+	};
+
+	event_base_priority_init(base, 2);
+	process_table_init(&service->processes, base, &ROOTS_DEFAULT, ignore_exit, NULL);
+	if (descriptor_facts_init(&options.memfds) < 0 || passed_descriptors_init(&passed) < 0 ||
+	    keeper_open(&service->keeper, &options, &passed) < 0)
+		exit(2);
+	passed_descriptors_deinit(&passed);
+	restore(service);
+}
+
+/* Returns the id; 0: refused. */
+static uint64_t keep(Service *service, int descriptor)
+{
+	uint64_t id = keeper_keep_descriptor(&service->keeper, descriptor, false);
+
+	if (id != 0)
+		add(service, id, descriptor);
+	else
+		close(descriptor);
+	return id;
+}
+
+static int make_memory(void)
+{
+	int memory = memfd_create("kept", MFD_CLOEXEC);
+
+	if (memory < 0)
+		err(2, "memfd_create");
+	return memory;
+}
+
+static void release(Service *service, uint64_t id)
+{
+	size_t at = find(service, id);
+	StoreName name = { .kind = KEPT_DESCRIPTOR, .number = id };
+
+	keeper_release_descriptor(&service->keeper, service->opened[at]);
+	close(service->opened[at]);
+	service->count--;
+	service->opened[at] = service->opened[service->count];
+	service->ids[at] = service->ids[service->count];
+	strcpy(service->reply,
+	       descriptor_store_find(&service->keeper.store, &name) ? "kept" : "gone");
+}
+
+static uint64_t watch(Service *service, pid_t pid)
+{
+	HostProcess *process;
+
+	if (process_table_open(&service->processes, pid, &process) != EVIDENCE_FOUND ||
+	    !host_process_watch(process, false))
+		errx(2, "%d cannot be watched", (int)pid);
+	return process->key;
+}
+
+static void list(Service *service)
+{
+	FILE *out = fmemopen(service->reply, sizeof(service->reply), "w");
+	const char *separator = "";
+	struct stat status;
+	HostProcess *process;
+
+	for (uint64_t id = 1; id <= service->keeper.last_id; id++) {
+		StoreName name = { .kind = KEPT_DESCRIPTOR, .number = id };
+
+		if (!descriptor_store_find(&service->keeper.store, &name))
+			continue;
+		fstat(service->opened[find(service, id)], &status);
+		fprintf(out, "%sm%" PRIu64 ":%ju", separator, id, (uintmax_t)status.st_ino);
+		separator = " ";
+	}
+	for (ProcessKey key = 1; key <= service->processes.last_key; key++) {
+		process = process_table_find(&service->processes, key);
+		if (!process || !process->watched)
+			continue;
+		fprintf(out, "%sp%" PRIu64 ":%d", separator, key, (int)process->pid);
+		separator = " ";
+	}
+	fclose(out);
+}
+
+static void answer(Service *service, const char *line)
+{
+	uint64_t number = 0;
+
+	service->reply[0] = '\0';
+	if (strcmp(line, "make") == 0) {
+		number = keep(service, make_memory());
+	} else if (sscanf(line, "again %" SCNu64, &number) == 1) {
+		number = keep(service, dup(service->opened[find(service, number)]));
+	} else if (strcmp(line, "fill") == 0) {
+		while (keep(service, make_memory()) != 0)
+			number++;
+	} else if (sscanf(line, "watch %" SCNu64, &number) == 1) {
+		number = watch(service, (pid_t)number);
+	} else if (sscanf(line, "release %" SCNu64, &number) == 1) {
+		release(service, number);
+		return;
+	} else {
+		list(service);
+		return;
+	}
+	snprintf(service->reply, sizeof(service->reply), "%" PRIu64, number);
+}
+
+int main(int argc, char **argv)
+{
+	static Service service;
+
+	if (argc != 3)
+		errx(2, "usage: keep-descriptors DIRECTORY SOCKET");
+	start(&service, argv[1]);
+	struct sockaddr_un address = tool_address(argv[2]);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	unlink(argv[2]);
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, 8) < 0)
+		err(2, "%s", argv[2]);
+	sd_notify(false, "READY=1");
+	for (;;) {
+		int connection = accept(listener, NULL, NULL);
+		char line[TOOL_LINE_SIZE];
+		FILE *in = connection < 0 ? NULL : fdopen(connection, "r");
+
+		if (!in)
+			err(2, "accept");
+		if (fgets(line, sizeof(line), in)) {
+			line[strcspn(line, "\n")] = '\0';
+			answer(&service, line);
+			strcat(service.reply, "\n");
+			tool_send(connection, service.reply, strlen(service.reply));
+		}
+		fclose(in);
+	}
+}
