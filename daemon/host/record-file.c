@@ -453,11 +453,11 @@ int record_file_load(const RecordFile *file, KeptKind kind, KeptRecords *ret)
 int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret)
 {
 	const LiveRecord *live = find_live(file, kind, number);
-	KeptRecord record;
+	KeptRecord record = { 0 };
 
 	*ret = BUFFER_INIT;
 	int error = live ? copy_line(file, live, ret) : -ENOENT;
-	if (error == 0 && !record_line_parse(ret->data, live->size - 1, &record))
+	if (error == 0 && (!record_line_parse(ret->data, live->size - 1, &record) || !record.text))
 		error = -EIO;
 	if (error < 0) {
 		buffer_deinit(ret);
