@@ -14,13 +14,13 @@ static bool is_lost(NTSTATUS status)
 	       status == STATUS_INVALID_NETWORK_RESPONSE || status == STATUS_IO_TIMEOUT;
 }
 
-/* Whatever vaild knew is over; what is to be seen stays. */
+/* What is to be seen stays, and whether vaild knows it still is seen when it is back. */
 static void agent_lose(Agent *agent)
 {
 	Surface *surface;
 
 	LIST_FOREACH (surface, &agent->surfaces, entries) {
-		surface->handle[0] = '\0';
+		surface->is_known = false;
 		surface->refused = STATUS_SUCCESS;
 	}
 	if (agent->state == AGENT_ENDED)
@@ -67,6 +67,7 @@ void agent_share(Agent *agent, Surface *surface)
 	NTSTATUS status = vail_share_object(agent->calls, agent->machine.guid, &surface->object,
 					    surface->handle);
 	if (status == STATUS_SUCCESS) {
+		surface->is_known = true;
 		surface->refused = STATUS_SUCCESS;
 		return;
 	}
@@ -108,10 +109,13 @@ void agent_flush(Agent *agent)
 {
 	Surface *surface;
 
-	LIST_FOREACH (surface, &agent->surfaces, entries)
-		if (surface->damage.count > 0 &&
-		    (!surface_is_shared(surface) || tell_damage(agent, surface)))
+	LIST_FOREACH (surface, &agent->surfaces, entries) {
+		/* Who comes to know the object later reads it whole. */
+		bool is_told = agent->state != AGENT_PRESENT || !surface_is_shared(surface);
+
+		if (surface->damage.count > 0 && (is_told || tell_damage(agent, surface)))
 			surface->damage.count = 0;
+	}
 }
 
 void agent_add(Agent *agent, Surface *surface)
@@ -123,6 +127,20 @@ void agent_remove(Agent *agent, Surface *surface)
 {
 	agent_unshare(agent, surface);
 	LIST_REMOVE(surface, entries);
+}
+
+/* Of what was shared before vaild was lost: what it has forgotten is shared anew, and of the rest
+ * nobody was told what was drawn meanwhile. */
+static void go_on_with_what_is_known(Agent *agent)
+{
+	Surface *surface;
+
+	LIST_FOREACH (surface, &agent->surfaces, entries) {
+		if (!surface->is_known)
+			surface->handle[0] = '\0';
+		else if (surface_is_shared(surface))
+			vail_send_update(agent->calls, surface->handle, NULL, 0);
+	}
 }
 
 /* ---- The VM ---- */
@@ -143,6 +161,7 @@ static void agent_arrive(Agent *agent)
 	if (agent->said_lost)
 		say("vaild is there again");
 	agent->said_lost = false;
+	go_on_with_what_is_known(agent);
 	share_what_is_not(agent);
 }
 
@@ -156,6 +175,17 @@ static Surface *find_surface(Agent *agent, const VailSharedObject *object)
 	return NULL;
 }
 
+/* While it enters: what a vaild that came back has of this process's, over a restart of its own. */
+static void agent_recognise(Agent *agent, const VailSharedObject *object)
+{
+	Surface *surface = find_surface(agent, object);
+
+	if (surface)
+		surface->is_known = true;
+	else if (object->shared_by_pid == getpid()) /* of a mode that ended meanwhile */
+		vail_unshare_object(agent->calls, object->handle, NULL);
+}
+
 static void agent_hear(Agent *agent, const VailEvent *event)
 {
 	Surface *surface;
@@ -163,6 +193,10 @@ static void agent_hear(Agent *agent, const VailEvent *event)
 	switch (event->kind) {
 	case VAIL_EVENT_CURRENT:
 		agent_arrive(agent);
+		break;
+	case VAIL_EVENT_SHARED:
+		if (agent->state == AGENT_ENTERING && event->shared_object)
+			agent_recognise(agent, event->shared_object);
 		break;
 	case VAIL_EVENT_VIRTUAL_GPU_ASSIGNED:
 		agent->has_virtual_gpu = true;

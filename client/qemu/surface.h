@@ -17,7 +17,8 @@ typedef struct Surface {
 	VailObject object;             /* plane_count 0: nothing is to be seen */
 	Damage damage;                 /* not told yet */
 	char handle[VAIL_HANDLE_SIZE]; /* the agent's: of the object at vaild; "": there is none */
-	NTSTATUS refused;              /* the agent's: what was said of it last */
+	bool is_known;    /* the agent's: vaild has told of that object since it came back */
+	NTSTATUS refused; /* the agent's: what was said of it last */
 	LIST_ENTRY(Surface) entries;
 } Surface;
 

@@ -15,6 +15,7 @@
 #include "log-record.h"
 #include "log.h"
 #include "own-descriptor.h"
+#include "restore.h"
 #include "user-namespace.h"
 #include "version.h"
 
@@ -195,52 +196,6 @@ static bool server_init_service(Server *server)
 	return false;
 }
 
-/* What lasts over a restart: records, and descriptors in the service manager's store. */
-static bool server_open_keeper(Server *server)
-{
-	KeeperOptions options = {
-		.runtime_directory = server->options.runtime_directory,
-		.roots = server->options.roots,
-		.memfds = server->memfds,
-		.processes = &server->processes,
-		.parser = server->service.parser,
-		.statistics = &server->service.statistics,
-	};
-
-	return keeper_open(&server->keeper, &options, &server->passed) == 0;
-}
-
-/* What lasts over a stop: quarantines. */
-static bool server_restore_quarantines(Server *server)
-{
-	const char *directory = server->options.state_directory;
-	int error = quarantine_store_open(&server->quarantines, directory);
-
-	if (error == 0)
-		error = quarantine_store_restore(&server->quarantines, server->service.broker,
-						 server->service.parser,
-						 &server->service.statistics);
-	if (error < 0) {
-		log_error("%s: quarantines cannot be restored: %s; make it a directory that vaild "
-			  "may write to, or choose another with --state-dir",
-			  directory, strerror(-error));
-		return false;
-	}
-	server->service.statistics.restored = (uint64_t)error;
-	if (error > 0)
-		log_info("restored %d quarantines", error);
-	return true;
-}
-
-static bool server_restore(Server *server)
-{
-	bool restored = server_open_keeper(server) && server_restore_quarantines(server);
-
-	if (restored)
-		keeper_end_restore(&server->keeper);
-	return restored;
-}
-
 /* Makes the directory, and those above it. Returns 0 or a negative errno. */
 static int make_directories(const char *path)
 {
@@ -366,8 +321,7 @@ int server_run(const ServerOptions *options)
 	}
 	server_init_parts(&server);
 	bool ready = server_init_service(&server) && server_make_runtime_directory(&server) &&
-		     server_take_passed(&server) && server_restore(&server) &&
-		     server_listen(&server);
+		     server_take_passed(&server) && restore_all(&server) && server_listen(&server);
 	if (ready)
 		server_serve(&server);
 	server_deinit(&server);

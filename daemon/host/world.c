@@ -170,43 +170,37 @@ static bool world_drop_quarantine(void *self, const Guid *guid)
 
 static bool world_keep(void *self, uint64_t serial, const char *record, size_t size)
 {
-	(void)self;
-	(void)serial;
-	(void)record;
-	(void)size;
-	return true;
+	Server *server = self;
+
+	return keeper_keep(&server->keeper, serial, record, size);
 }
 
 static void world_drop(void *self, uint64_t serial)
 {
-	(void)self;
-	(void)serial;
+	Server *server = self;
+
+	keeper_drop(&server->keeper, serial);
 }
 
 static uint64_t world_keep_descriptor(void *self, Descriptor descriptor, bool is_operator)
 {
-	static uint64_t last_id;
+	Server *server = self;
 
-	(void)self;
-	(void)descriptor;
-	(void)is_operator;
-	return ++last_id;
+	return keeper_keep_descriptor(&server->keeper, descriptor, is_operator);
 }
 
 static Evidence world_find_kept_descriptor(void *self, uint64_t id, Descriptor *ret)
 {
-	(void)self;
-	(void)id;
-	(void)ret;
-	return EVIDENCE_ABSENT;
+	Server *server = self;
+
+	return keeper_find_descriptor(&server->keeper, id, ret);
 }
 
 static Evidence world_find_kept_process(void *self, ProcessKey key, pid_t *ret_pid)
 {
-	(void)self;
-	(void)key;
-	(void)ret_pid;
-	return EVIDENCE_ABSENT;
+	const Server *server = self;
+
+	return keeper_find_process(&server->keeper, key, ret_pid);
 }
 
 static bool world_reload_configuration(void *self, char *ret_mistake, size_t size)

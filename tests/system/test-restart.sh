@@ -1,0 +1,163 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# A daemon that goes and comes back has lost nothing: under a real systemd, over a restart, a kill
+# and an abort, everything that an operator is told is the same before and after.
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/box.sh
+. "$ROOT/tests/system/box.sh"
+
+SOCKET=/run/vaild/vaild.sock
+GUID=88888888-8888-4888-8888-888888888888
+OTHER=99999999-9999-4999-8999-999999999999
+
+exec_as() {
+  local user=$1
+  shift
+  exec nsenter -t "$BOX_LEADER" -m -u -i -n -p -C -r -w -- \
+    setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups --inh-caps=-all -- "$@"
+}
+
+quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed 's/^/# /' "$PRIVATE/output"; return 1; }; }
+
+property() { box systemctl show --property "$1" --value vaild.service; }
+
+# start NAME USER TOOL ARGUMENT...: a session, whose pid in the box is in PID.
+start() {
+  local name=$1 user=$2 tool=$3
+  shift 3
+  session_open_with "$name" "$user" "/usr/local/lib/tools/$tool" "$SOCKET" "$@"
+  within 10 has_started "$tool"
+  STARTED+=" $PID"
+}
+
+# Each that has been started is the newest of its name, but not the newest so far.
+has_started() {
+  PID=$(box pgrep --newest --exact "$1") && [[ " $STARTED " != *" $PID "* ]]
+}
+
+STARTED=
+
+# All that an operator is told, but for what is about the daemon and those who ask.
+everything() {
+  ask root "$(call io.vaild.Machine.ListVirtualMachines)" "$(call io.vaild.ListRegistrations)" \
+    "$(call io.vaild.ListSharedObjects)" "$(call io.vaild.Gpu.ListProcesses)" \
+    "$(call io.vaild.Gpu.ListAdapters)" \
+    "$(call io.vaild.Gpu.DescribeAddressSpace "{\"process\":\"$PROCESS\"}")" \
+    "$(call io.vaild.Machine.ListQuarantines)" | jq -cS .
+}
+
+limits() {
+  ask root "$(call io.vaild.Monitor.GetStatus)" |
+    jq -c '[.parameters.limits[] | select(.name | test("onnection|ebug") | not) | [.name, .used]]'
+}
+
+is_another() { [ "$(property MainPID)" != "$DAEMON" ] && [ "$(property ActiveState)" = active ]; }
+
+installing() {
+  expect "make install" quietly make -s -C "$ROOT" install DESTDIR="$BOX_ROOT" prefix=/usr
+  box systemd-sysusers vaild.conf
+  box systemd-tmpfiles --create vaild.conf
+  cp -r "$TOOLS" "$BOX_ROOT/usr/local/lib/tools"
+  box systemctl daemon-reload
+  expect "the service starts" quietly box systemctl start vaild.socket vaild.service
+}
+
+# A VM with two vGPUs that shares an image, a viewer that is registered, has it open, and has mapped
+# addresses, and a VM in quarantine.
+setting_up() {
+  local inode
+
+  start vmm vail-vmm share-object "$GUID"
+  expect_equal "a VM" STATUS_SUCCESS "$(add_vm "$GUID" "$PID" "$ALICE_CLIENT")"
+  VMM=$PID
+  assign_gpu "$GUID" >/dev/null
+  assign_gpu "$GUID" >/dev/null
+  session_ask vmm "share read memory"
+  read -r STATUS HANDLE inode <<<"$REPLY"
+  expect_equal "shares an image" STATUS_SUCCESS "$STATUS"
+  start viewer vail-alice open-object "$GUID"
+  VIEWER=$PID
+  expect_reply "a viewer is registered" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
+  expect_reply "and opens it" "STATUS_SUCCESS $inode:read" viewer "open $HANDLE"
+  start mapper vail-alice gpu-process
+  session_ask mapper $'-\n-'
+  while [[ $REPLY != "process "* ]] && read -r -t 10 -u "${SESSION_OUT[mapper]}" REPLY; do :; done
+  PROCESS=${REPLY#process }
+  expect_match "another has reserved addresses" '^[0-9a-f]{32}$' "$PROCESS"
+  start later vail-alice open-object "$GUID"
+  LATER=$PID
+  expect_reply "a third is registered, and will exit" "STATUS_SUCCESS STATUS_SUCCESS" later register
+  box vailctl vm quarantine "$OTHER" --reason "since before"
+}
+
+# comes_back HOW COMMAND...
+comes_back() {
+  local how=$1 before limits_before
+  shift
+  DAEMON=$(property MainPID)
+  before=$(everything)
+  limits_before=$(limits)
+  expect "$how" quietly "$@"
+  expect "$how: it comes back" within 20 is_another
+  expect_equal "$how: everything is as it was" "$before" "$(everything)"
+  expect_equal "$how: and charged for" "$limits_before" "$(limits)"
+  expect_reply "$how: the viewer reads" "STATUS_SUCCESS " viewer "read 0"
+  expect_reply "$how: what the VMM writes" STATUS_SUCCESS vmm "write 0 $how"
+  expect_reply "$how: is in the same memory" "STATUS_SUCCESS $how" viewer "read 0"
+  expect_reply "$how: and is cleared" STATUS_SUCCESS vmm "write 0 "
+  box systemctl reset-failed vaild.service
+}
+
+# While there is no daemon a registered process and a VMM's agent end, and groups change.
+dies_meanwhile() {
+  DAEMON=$(property MainPID)
+  expect "there is no daemon" quietly box systemctl kill --signal STOP vaild.service
+  box kill -KILL "$LATER"
+  expect "it is killed" quietly box systemctl kill --signal KILL vaild.service
+  expect "it comes back" within 20 is_another
+  expect_equal "who died meanwhile is registered no more" "$VIEWER" "$(registered_pids)"
+  box systemctl reset-failed vaild.service
+}
+
+# A second opener goes through the daemon that has never seen the first.
+goes_on() {
+  start second vail-alice open-object "$GUID"
+  expect_reply "another is registered" "STATUS_SUCCESS STATUS_SUCCESS" second register
+  session_ask second "open $HANDLE"
+  expect_match "and opens what was shared before" "^STATUS_SUCCESS [0-9]*:read$" "$REPLY"
+  expect_reply "the VMM unshares: two hold it" "STATUS_SUCCESS 2" vmm unshare
+  expect_reply "the first closes" STATUS_SUCCESS viewer close
+  expect_reply "and the second" STATUS_SUCCESS second close
+  box kill -KILL "$VMM"
+  expect "the VM ends with its VMM" within 5 running_are ""
+  expect_equal "and with it what it charged" 0 "$(ask root "$(call io.vaild.Monitor.GetStatus)" |
+    jq '[.parameters.limits[] | select(.name == "virtualMachines" or .name == "objects" or
+      .name == "registrations" or .name == "objectMebibytes") | .used] | add')"
+}
+
+# stop gives everything back but quarantine.
+stopped() {
+  expect "systemctl stop" quietly box systemctl stop vaild.service
+  expect "systemctl start" quietly box systemctl start vaild.service
+  expect_equal "after a stop there is nothing but quarantine" "$OTHER" \
+    "$(ask root "$(call io.vaild.Machine.ListQuarantines)" |
+      field '.parameters.quarantines[].virtualMachineGuid')"
+  expect_equal "and no process" "" "$(ask root "$(call io.vaild.Gpu.ListProcesses)" |
+    field '.parameters.processes[] | select(.pid) | .pid')"
+}
+
+trap box_stop EXIT
+box_start
+installing
+setting_up
+comes_back "systemctl restart" box systemctl restart vaild.service
+comes_back "SIGKILL" box systemctl kill --signal KILL vaild.service
+comes_back "SIGABRT" box systemctl kill --signal ABRT vaild.service
+dies_meanwhile
+goes_on
+stopped
+box_log_on_failure
+finish
