@@ -11,6 +11,7 @@
 
 SOCKET=/run/vaild/vaild.sock
 GUID=88888888-8888-4888-8888-888888888888
+GUEST=77777777-7777-4777-8777-777777777777
 OTHER=99999999-9999-4999-8999-999999999999
 
 exec_as() {
@@ -138,6 +139,50 @@ goes_on() {
       .name == "registrations" or .name == "objectMebibytes") | .used] | add')"
 }
 
+## A guest's screen
+
+# What is shown: by which object, who holds it, and who is registered.
+shown() {
+  ask root "$(call io.vaild.ListSharedObjects)" "$(call io.vaild.ListRegistrations)" | jq -c '.parameters |
+    (.sharedObjects // [] | map([.handle, .object.name, [.holders[].pid]])),
+    (.registrations // [] | map([.virtualMachineGuid, .pid]))' | paste -sd' '
+}
+
+shows_something() { [[ $(shown) == *'"console 0",['[0-9]* ]]; }
+
+frames() { box stat -c %s /tmp/frames; }
+has_more_frames() { [ "$(frames)" -gt "$1" ]; }
+
+# The daemon goes and comes back under a guest's agent and a viewer, who do not notice but for a
+# sentence; each frame that is drawn afterwards is seen.
+under_a_guest() {
+  local how before frames
+
+  session_open_with qemu root /usr/local/lib/tools/play-qemu /run/guest.qmp "a guest" "$GUEST" Graphic
+  expect "a QEMU" within 10 box test -S /run/guest.qmp
+  box sh -c 'vail-qemu --qmp /run/guest.qmp --user vail-alice 2>/tmp/agent.said &'
+  expect_reply "listens" ok qemu "listen 0 1"
+  session_ask qemu "map 0 64 48"
+  exec_as vail-alice sh -c "vail-view $GUEST --raw 2>/tmp/view.said | cat >/tmp/frames" &
+  expect "its screen is shown" within 20 shows_something
+  for how in kill restart; do
+    before=$(shown)
+    DAEMON=$(property MainPID)
+    frames=$(frames)
+    if [ "$how" = kill ]; then box kill -KILL "$DAEMON"; else box systemctl restart vaild.service; fi
+    expect "$how: vaild is there again" within 20 is_another
+    expect "$how: the agent has noticed" within 10 box grep -q "is there again" /tmp/agent.said
+    expect "$how: it is shown as before, and once" within 10 is_shown "$before"
+    expect_reply "$how: what is drawn" ok qemu "update 0 1 1 8 8"
+    expect "$how: is seen" within 10 has_more_frames "$frames"
+    box sh -c ': >/tmp/agent.said'
+    box systemctl reset-failed vaild.service
+  done
+  session_kill qemu
+}
+
+is_shown() { [ "$(shown)" = "$1" ]; }
+
 # stop gives everything back but quarantine.
 stopped() {
   expect "systemctl stop" quietly box systemctl stop vaild.service
@@ -158,6 +203,7 @@ comes_back "SIGKILL" box systemctl kill --signal KILL vaild.service
 comes_back "SIGABRT" box systemctl kill --signal ABRT vaild.service
 dies_meanwhile
 goes_on
+under_a_guest
 stopped
 box_log_on_failure
 finish
