@@ -115,8 +115,12 @@ static bool takes_name(Viewer *viewer, const VailObjectInfo *info)
 
 static void take_shared(Viewer *viewer, const VailSharedObject *shared)
 {
-	if (takes_name(viewer, shared->object))
-		strcpy(viewer->wanted, shared->handle);
+	if (!takes_name(viewer, shared->object))
+		return;
+	strcpy(viewer->wanted, shared->handle);
+	/* A vaild that came back tells of it again; nobody told what was drawn meanwhile. */
+	if (screen_has(&viewer->screen, shared->handle))
+		framebuffer_damage_all(&viewer->screen.framebuffer);
 }
 
 static void take_update(Viewer *viewer, const VailEvent *event)
