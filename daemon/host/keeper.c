@@ -101,18 +101,21 @@ bool keeper_keep(Keeper *keeper, uint64_t serial, const char *text, size_t size)
 		.kind = KEPT_THING, .number = serial, .text = text, .size = size
 	};
 
-	return keeper->is_open && record_file_keep(&keeper->records, &record);
+	if (!keeper->is_open || !keeper->store.is_lasting)
+		return keeper->is_open; /* where nothing lasts there is nothing to be kept for */
+	return record_file_keep(&keeper->records, &record);
 }
 
 void keeper_drop(Keeper *keeper, uint64_t serial)
 {
-	if (keeper->is_open)
+	if (keeper->is_open && keeper->store.is_lasting)
 		record_file_drop(&keeper->records, KEPT_THING, serial);
 }
 
 int keeper_load(const Keeper *keeper, KeptRecords *ret)
 {
-	return record_file_load(&keeper->records, KEPT_THING, ret);
+	*ret = (KeptRecords){ 0 };
+	return keeper->store.is_lasting ? record_file_load(&keeper->records, KEPT_THING, ret) : 0;
 }
 
 Evidence keeper_find_process(const Keeper *keeper, ProcessKey key, pid_t *ret_pid)
@@ -314,11 +317,15 @@ static int open_records(Keeper *keeper)
 
 	read_boot_id(boot_id);
 	find_out_what_lasts(keeper, boot_id);
+	/* What a service has recorded there is for its next start, and not for this daemon. */
+	if (!keeper->store.is_lasting) {
+		keeper->records = (RecordFile){ .directory = -1, .file = -1 };
+		return 0;
+	}
 	return record_file_open(&keeper->records,
 				&(RecordFileOptions){
 					.directory = keeper->options.runtime_directory,
 					.boot_id = boot_id,
-					.begins_anew = !keeper->store.is_lasting,
 					.parser = keeper->options.parser,
 					.statistics = keeper->options.statistics,
 				});

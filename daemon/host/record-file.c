@@ -327,10 +327,9 @@ static int judge_old(RecordFile *file, const RecordFileOptions *options, OldFile
 			  options->directory);
 		return -EPROTO;
 	}
-	if (options->begins_anew || strcmp(header.boot_id, options->boot_id) != 0) {
-		log_info("%s/" RECORDS " is dropped: %s", options->directory,
-			 options->begins_anew ? "nothing lasts without a service manager"
-					      : "it was written before the machine was started");
+	if (strcmp(header.boot_id, options->boot_id) != 0) {
+		log_info("%s/" RECORDS " is dropped: it was written before the machine was started",
+			 options->directory);
 		return 0;
 	}
 	memcpy(file->header.last, header.last, sizeof(header.last));

@@ -45,7 +45,6 @@ typedef struct RecordFile {
 typedef struct RecordFileOptions {
 	const char *directory;
 	const char *boot_id; /* of this boot; what was recorded in another is dropped */
-	bool begins_anew;    /* what is there is dropped in any case */
 	JsonParser *parser;
 	Statistics *statistics; /* gets remarks on what was not sound */
 } RecordFileOptions;

@@ -183,6 +183,22 @@ under_a_guest() {
 
 is_shown() { [ "$(shown)" = "$1" ]; }
 
+# A start that fails for a while loses nothing.
+cannot_start_for_a_while() {
+  local before
+  before=$(everything)
+  box sh -c 'echo "{ \"limits\": }" >/etc/vaild/vaild.json'
+  expect "a mistake in the configuration: it does not start" fails box systemctl restart vaild.service
+  expect "nor does it again" within 20 has_been_tried_again 6
+  box rm /etc/vaild/vaild.json
+  expect "once it is mended it does" within 20 property_is ActiveState active
+  expect_equal "and has lost nothing" "$before" "$(everything)"
+}
+
+fails() { ! "$@" >/dev/null 2>&1; }
+property_is() { [ "$(property "$1")" = "$2" ]; }
+has_been_tried_again() { [ "$(property NRestarts)" -ge "$1" ]; }
+
 # stop gives everything back but quarantine.
 stopped() {
   expect "systemctl stop" quietly box systemctl stop vaild.service
@@ -202,6 +218,7 @@ comes_back "systemctl restart" box systemctl restart vaild.service
 comes_back "SIGKILL" box systemctl kill --signal KILL vaild.service
 comes_back "SIGABRT" box systemctl kill --signal ABRT vaild.service
 dies_meanwhile
+cannot_start_for_a_while
 goes_on
 under_a_guest
 stopped

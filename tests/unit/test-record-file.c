@@ -390,18 +390,6 @@ Test(record_file, of_another_boot_is_dropped)
 	place_end(&place);
 }
 
-Test(record_file, begins_anew_where_nothing_lasts)
-{
-	Place place;
-
-	place_begin(&place);
-	cr_assert(keep(&place, KEPT_THING, 1, "{}"));
-	place.options.begins_anew = true;
-	place_reopen(&place);
-	assert_all(&place, KEPT_THING, "");
-	place_end(&place);
-}
-
 /* A naive store that does the same, beside it. */
 #define NUMBERS 40
 
