@@ -46,7 +46,8 @@ const Method methods[] = {
 	     &params_object_handle, method_unshare_object),
 	/* Reads the caller's credentials itself. */
 	CALL(INTERFACE_VAILD, "OpenSharedObject", RULE_OBJECT_OPENER, SUBJECT_OBJECT,
-	     METHOD_RECORDS_REFUSALS, &params_object_handle, method_open_shared_object),
+	     METHOD_RECORDS_REFUSALS | METHOD_GIVES_DESCRIPTORS, &params_object_handle,
+	     method_open_shared_object),
 	CALL(INTERFACE_VAILD, "CloseSharedObject", RULE_OBJECT_HOLDER, SUBJECT_HELD_OBJECT, CHANGES,
 	     &params_object_handle, method_close_shared_object),
 	LIST_OF(INTERFACE_VAILD, "ListSharedObjects", RULE_ANYONE, SUBJECT_VM_IF_NAMED,

@@ -103,6 +103,7 @@ typedef enum MethodFlags {
 	METHOD_RECORDS_REFUSALS = 2, /* each refusal is a journal record, whatever its status */
 	METHOD_STREAMS = 4,          /* answers by a Stream alone: "more" is required */
 	METHOD_TAKES_DESCRIPTORS = 8,
+	METHOD_GIVES_DESCRIPTORS = 16,
 } MethodFlags;
 
 struct Method {

@@ -109,19 +109,27 @@ void session_sent(Session *session, size_t size)
 	forget_descriptors_if_none(session);
 }
 
-NTSTATUS session_add_offer(Session *session, Request *request, size_t begin, size_t end)
+Offer *session_prepare_offer(Session *session)
 {
-	Offer *offer = calloc(1, sizeof(*offer));
+	Offer *offer = session_descriptors(session) ? calloc(1, sizeof(*offer)) : NULL;
 
-	if (!offer || !session_descriptors(session)) {
-		free(offer);
-		return failure_no_memory(&request->failure);
-	}
+	if (!offer)
+		forget_descriptors_if_none(session);
+	return offer;
+}
+
+void session_discard_offer(Session *session, Offer *offer)
+{
+	free(offer);
+	forget_descriptors_if_none(session);
+}
+
+void session_add_offer(Session *session, Offer *offer, Request *request, size_t begin, size_t end)
+{
 	*offer = (Offer){ .begin = begin, .end = end, .count = request->offered_count };
 	memcpy(offer->items, request->offered, request->offered_count * sizeof(offer->items[0]));
 	request->offered_count = 0;
 	STAILQ_INSERT_TAIL(&session->descriptors->offers, offer, link);
-	return STATUS_SUCCESS;
 }
 
 void session_take_back_offers(Session *session, size_t begin)

@@ -56,9 +56,15 @@ void session_drop_descriptors(Session *session, size_t count);
 /* The turn is over, and a message has begun: what is left is its. */
 void session_carry_descriptors(Session *session);
 
+/* Room for what a reply is going to offer. NULL: there is no memory. */
+Offer *session_prepare_offer(Session *session);
+
+/* The request offers nothing; offer may be NULL. */
+void session_discard_offer(Session *session, Offer *offer);
+
 /* Takes what the request offers into the output, with the reply that stands there from begin to
- * end. STATUS_SUCCESS or STATUS_NO_MEMORY. */
-NTSTATUS session_add_offer(Session *session, Request *request, size_t begin, size_t end);
+ * end. */
+void session_add_offer(Session *session, Offer *offer, Request *request, size_t begin, size_t end);
 
 /* Closes what the request offers, and was not taken. */
 void session_release_offered(Request *request);

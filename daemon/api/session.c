@@ -12,6 +12,10 @@
 /* A session gives way to others when it has kept them waiting for so long. */
 #define TURN_MICROSECONDS 2000
 
+/* Each refusal fits in here, and each answer to what makes something, but for VMs with many vGPUs
+ * or display clients. */
+#define REPLY_ROOM 4096
+
 void session_init(Session *session, Service *service, Caller *caller)
 {
 	*session = (Session){ .service = service, .caller = caller, .frame = FRAME_INIT };
@@ -154,12 +158,48 @@ static bool call_streams(const Call *call)
 	return call->more && (call->method->list || call->method->flags & METHOD_STREAMS);
 }
 
+/* What the answer needs is there before anything is done: what was done can be answered. */
+static NTSTATUS prepare_answer(Session *session, const Call *call, Stream **ret_stream,
+			       Offer **ret_offer, Failure *failure)
+{
+	if (call_streams(call)) {
+		*ret_stream = stream_new(session, call->method, call->terminator);
+		if (!*ret_stream)
+			return failure_no_memory(failure);
+	}
+	if (call->method->flags & METHOD_GIVES_DESCRIPTORS) {
+		*ret_offer = session_prepare_offer(session);
+		if (!*ret_offer)
+			return failure_no_memory(failure);
+	}
+	return STATUS_SUCCESS;
+}
+
+/* Ends the answer of a request that succeeded. */
+static NTSTATUS finish_answer(Request *request, char terminator)
+{
+	if (request->method->list)
+		write_list(request);
+	reply_end(request->reply, false, terminator);
+	return check_reply(request->reply, request->method, &request->failure);
+}
+
+/* From now on the stream answers. */
+static void session_begin_stream(Session *session, Stream *stream, const Request *request)
+{
+	stream->subject = request_list_subject(request);
+	if (request->method->list)
+		stream->machine = request->virtual_machine;
+	session->stream = stream;
+}
+
 static void session_call(Session *session, const Call *call, Buffer *out)
 {
 	const Method *method = call->method;
 	size_t begin = buffer_size(out);
 	Writer writer = WRITER_INIT(out);
 	Stream *stream = NULL;
+	Offer *offer = NULL;
 	Request request = {
 		.service = session->service,
 		.caller = session->caller,
@@ -168,36 +208,27 @@ static void session_call(Session *session, const Call *call, Buffer *out)
 		.descriptors = session->descriptors ? session->descriptors->items : NULL,
 		.descriptor_count = call->descriptor_count,
 	};
-	NTSTATUS status = STATUS_SUCCESS;
+	NTSTATUS status = prepare_answer(session, call, &stream, &offer, &request.failure);
 
-	if (call_streams(call)) {
-		stream = stream_new(session, method, call->terminator);
-		request.stream = stream;
-		if (!stream)
-			status = failure_no_memory(&request.failure);
-	}
+	request.stream = stream;
 	reply_begin(&writer, method->interface);
 	if (status == STATUS_SUCCESS)
 		status = dispatch(&request, call->parameters);
 	if (status == STATUS_SUCCESS && stream) {
 		buffer_truncate(out, begin);
-		stream->subject = request_list_subject(&request);
-		if (method->list)
-			stream->machine = request.virtual_machine;
-		session->stream = stream;
+		session_begin_stream(session, stream, &request);
 		return;
 	}
 	stream_free(stream);
-	if (status == STATUS_SUCCESS) {
-		if (method->list)
-			write_list(&request);
-		reply_end(&writer, false, call->terminator);
-		status = check_reply(&writer, method, &request.failure);
-	}
-	if (status == STATUS_SUCCESS && request.offered_count > 0)
-		status = session_add_offer(session, &request, begin, buffer_size(out));
+	if (status == STATUS_SUCCESS)
+		status = finish_answer(&request, call->terminator);
+	if (status == STATUS_SUCCESS && offer)
+		session_add_offer(session, TAKE_POINTER(offer), &request, begin, buffer_size(out));
+	session_discard_offer(session, offer);
 	session_release_offered(&request);
-	if (status != STATUS_SUCCESS)
+	if (writer.failed && request.changed)
+		buffer_truncate(out, begin); /* what was done is not denied */
+	else if (status != STATUS_SUCCESS)
 		reply_with_failure(&writer, begin, method->interface, &request.failure,
 				   call->terminator);
 }
@@ -383,8 +414,9 @@ static void refuse_malformed(const char *error, char terminator, Buffer *out)
 	refuse(INTERFACE_VAILD, &failure, terminator, out);
 }
 
-/* Returns false when the message was no JSON, and the stream is not to be followed any further. */
-static bool session_handle(Session *session, const FrameMessage *message, Buffer *out)
+/* A message for whose answer there is no memory ends the connection: the caller would take the next
+ * answer for its own. Returns the state that the session is in afterwards. */
+static SessionState session_handle(Session *session, const FrameMessage *message, Buffer *out)
 {
 	const char *error;
 	size_t begin = buffer_size(out);
@@ -399,17 +431,19 @@ static bool session_handle(Session *session, const FrameMessage *message, Buffer
 		refuse_malformed("the message is not JSON; send one JSON object, then LF or NUL",
 				 message->terminator, out);
 		session_drop_descriptors(session, descriptor_count);
-		return false;
+		return SESSION_FINISHED;
 	}
 	Envelope envelope = envelope_open(value);
 	session_answer(session, &envelope, &arrival, descriptor_count, message->terminator, out);
+	bool is_answered = buffer_size(out) > begin || session->stream;
 	if (wants_no_answer(&envelope)) {
 		session_take_back_offers(session, begin);
 		buffer_truncate(out, begin);
+		is_answered = true;
 	}
 	session_drop_descriptors(session, descriptor_count);
 	json_free(value);
-	return true;
+	return is_answered ? SESSION_READS : SESSION_BROKEN;
 }
 
 /* One message. Returns false, with the state that the session is in now, when there is none, or
@@ -433,11 +467,13 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 		break;
 	}
 	session->message_count++;
-	bool sound = session_handle(session, &message, out);
+	SessionState state = buffer_reserve(out, REPLY_ROOM)
+				     ? session_handle(session, &message, out)
+				     : SESSION_BROKEN;
 	buffer_consume(&session->input, message.size);
-	if (!sound)
-		*ret_state = SESSION_FINISHED;
-	return sound;
+	if (state != SESSION_READS)
+		*ret_state = state;
+	return state == SESSION_READS;
 }
 
 /* Whether the session has had its share of this turn. A lone request is not timed. */
