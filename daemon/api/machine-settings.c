@@ -8,13 +8,25 @@
 #include "dispatch.h"
 #include "named-process.h"
 
+/* It is the parameter's fault, or for lack of resources nobody's. */
+static NTSTATUS user_failure(Request *request, const char *path, Evidence evidence,
+			     const char *fault)
+{
+	if (evidence == EVIDENCE_EXHAUSTED)
+		return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
+				   "the daemon has no resources left to look up a user; try again "
+				   "later");
+	return failure_parameter(&request->failure, path, "%s", fault);
+}
+
 static NTSTATUS resolve_user(Request *request, const char *path, const char *user, uid_t *ret_uid)
 {
 	const Host *host = request->service->host;
 
-	if (host->find_user(host->self, user, ret_uid) != EVIDENCE_FOUND)
-		return failure_parameter(&request->failure, path,
-					 "names no user of this host; give a name or decimal uid");
+	Evidence evidence = host->find_user(host->self, user, ret_uid);
+	if (evidence != EVIDENCE_FOUND)
+		return user_failure(request, path, evidence,
+				    "names no user of this host; give a name or decimal uid");
 	if (!request->caller->is_operator && *ret_uid != request->caller->credentials.uid)
 		return failure_parameter(&request->failure, path,
 					 "may name only your own user, unless you are an operator");
@@ -56,11 +68,13 @@ static NTSTATUS resolve_display_client(Request *request, const char *path, const
 	status = resolve_user(request, member, party->user, &ret->uid);
 	if (status == STATUS_SUCCESS)
 		status = copy_text(request, party->user, &ret->user);
-	if (status == STATUS_SUCCESS &&
-	    host->read_user(host->self, ret->uid, &ret->credentials) != EVIDENCE_FOUND)
-		status = failure_parameter(&request->failure, member,
-					   "names a user whose groups cannot be looked up");
-	return status;
+	if (status != STATUS_SUCCESS)
+		return status;
+	Evidence evidence = host->read_user(host->self, ret->uid, &ret->credentials);
+	return evidence == EVIDENCE_FOUND
+		       ? STATUS_SUCCESS
+		       : user_failure(request, member, evidence,
+				      "names a user whose groups cannot be looked up");
 }
 
 static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
