@@ -230,7 +230,8 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 		.connection = &request->caller->credentials,
 		.process = &request->credentials,
 	};
-	display_clients_refresh(clients, host, request->caller->credentials.uid);
+	if (!display_clients_refresh(clients, host, request->caller->credentials.uid))
+		return caller_evidence_failure(EVIDENCE_EXHAUSTED, &request->failure);
 	facts->difference = display_clients_compare(clients, &privileges);
 	return STATUS_SUCCESS;
 }

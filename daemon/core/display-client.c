@@ -49,7 +49,7 @@ Difference display_clients_compare(const DisplayClients *clients, const Privileg
 	return nearest;
 }
 
-void display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid)
+bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid)
 {
 	for (size_t i = 0; i < clients->count; i++) {
 		DisplayClient *client = &clients->items[i];
@@ -57,11 +57,14 @@ void display_clients_refresh(DisplayClients *clients, const Host *host, uid_t ui
 
 		if (!client->user || client->uid != uid)
 			continue; /* another user's are not equal anyway */
-		client->unreadable =
-			host->read_user(host->self, client->uid, &now) != EVIDENCE_FOUND;
+		Evidence evidence = host->read_user(host->self, client->uid, &now);
+		if (evidence == EVIDENCE_EXHAUSTED)
+			return false;
+		client->unreadable = evidence != EVIDENCE_FOUND;
 		credentials_deinit(&client->credentials);
 		client->credentials = now;
 	}
+	return true;
 }
 
 static bool display_client_resembles(const DisplayClient *client, const Caller *caller)

@@ -236,8 +236,9 @@ static Difference look_again(Broker *broker, const Registration *registration)
 
 	if (host->read_credentials(host->self, registration->process->key, &now) != EVIDENCE_FOUND)
 		return DIFFERENCE_UNREADABLE;
-	display_clients_refresh(clients, host, registration->connection_credentials.uid);
-	Difference difference = display_clients_compare(clients, &privileges);
+	Difference difference = DIFFERENCE_UNREADABLE;
+	if (display_clients_refresh(clients, host, registration->connection_credentials.uid))
+		difference = display_clients_compare(clients, &privileges);
 	credentials_deinit(&now);
 	return difference;
 }
