@@ -101,3 +101,15 @@ void reply_failure(Writer *writer, const char *interface, const Failure *failure
 	write_failure(writer, failure);
 	reply_end(writer, false, terminator);
 }
+
+void reply_failure_instead(Writer *writer, size_t begin, const char *interface,
+			   const Failure *failure, char terminator)
+{
+	Buffer *out = writer->out;
+
+	buffer_truncate(out, begin);
+	*writer = WRITER_INIT(out);
+	reply_failure(writer, interface, failure, terminator);
+	if (writer->failed)
+		buffer_truncate(out, begin);
+}
