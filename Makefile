@@ -62,6 +62,7 @@ EYE    = tests/bench/frames/eye.c tests/bench/measure.c
 VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
 UNIT   = $(wildcard tests/unit/*.c)
 MODEL  = $(wildcard tests/model/*.c)
+FAULTS = $(wildcard tests/faults/*.c)
 WORLD  = tests/unit/fake-share.c tests/unit/fake-host.c tests/unit/fake-store.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c
 LEAKS  = $(wildcard tests/unit/leak-check.c)
 
@@ -145,6 +146,18 @@ build/tests/replay-%: build/sanitized/tests/fuzz/fuzz-%.o build/sanitized/tests/
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -ljson-c
 
+# What vaild's own objects allocate can fail here; what the libraries and the tests allocate cannot.
+ALLOCATIONS = malloc calloc realloc reallocarray strdup strndup asprintf vasprintf open_memstream
+
+build/sanitized/faults/pure.o: $(call objects,build/sanitized,$(PURE_SOURCES))
+	@mkdir -p $(@D)
+	$(QUIET)$(LD) -r -o $@ $^ && \
+	    objcopy $(foreach name,$(ALLOCATIONS),--redefine-sym $(name)=fault_$(name)) $@
+
+build/tests/allocation-faults: build/sanitized/faults/pure.o $(call objects,build/sanitized,$(FAULTS) $(WORLD))
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -ljson-c
+
 build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $(filter %.o,$^) -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/../..' \
@@ -195,7 +208,7 @@ build/fuzz/%: tests/fuzz/%.c $(PURE_SOURCES) $(WORLD)
 
 TOOL_PROGRAMS = $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
 TEST_PROGRAMS = build/tests/unit-tests build/tests/model-tests build/tests/replay-session \
-                $(TOOL_PROGRAMS)
+                build/tests/allocation-faults $(TOOL_PROGRAMS)
 
 ## Objects
 

@@ -141,6 +141,9 @@ typedef struct World {
 	bool exhaust_find;
 	const char *mistake; /* in the configuration, when it is reloaded; NULL: none */
 
+	/* Told, unless NULL, when the daemon's own code begins to run and when it has run. */
+	void (*own_code)(bool begins);
+
 	/* How often the caller's privileges were read, to see what was answered from the record. */
 	size_t credential_reads;
 	size_t context_reads;
@@ -164,6 +167,7 @@ void world_free(World *world);
 void world_restart(World *world);
 void world_stop(World *world);
 void world_start(World *world);
+bool world_try_start(World *world); /* false: it cannot, and is stopped as before */
 
 /* For world_new() alone. */
 void world_init_store(World *world);

@@ -62,13 +62,16 @@ static bool fake_keep(void *self, uint64_t serial, const char *record, size_t si
 	return true;
 }
 
-/* Once a thing, and only of what was kept. */
+/* Once a thing, and only of what was kept, but for the software adapter: it is there without, where
+ * there was no memory for its record. */
 static void fake_drop(void *self, uint64_t serial)
 {
 	World *world = self;
 	size_t place = place_of(world, serial);
 
 	if (world->is_stopping)
+		return;
+	if (world->report.dropped[STORE_ADAPTER] > 0 && !is_at(world, place, serial))
 		return;
 	world_must(is_at(world, place, serial));
 	free(world->kept[place].text);
@@ -184,23 +187,50 @@ static void restore_quarantines(World *world)
 	}
 }
 
-void world_start(World *world)
+/* The daemon's own part of it. */
+static bool start_broker(World *world, const StoredRecord *records, size_t count)
 {
 	Service *service = &world->service;
-	StoredRecord *records = copy_records(world);
-	size_t count = world->kept_count;
 
 	service->broker = broker_new(&world->host, &service->settings.limits,
 				     &service->settings.software_adapter);
-	world_must(service->broker != NULL);
+	if (!service->broker)
+		return false;
 	store_init(&service->store, service->broker, service->parser);
-	world_must(store_restore(&service->store, records, count, &world->report));
-	restore_quarantines(world);
-	let_go_of_the_rest(world);
+	return store_restore(&service->store, records, count, &world->report);
+}
+
+static void free_records(StoredRecord *records, size_t count)
+{
 	for (size_t i = 0; i < count; i++)
 		free((char *)records[i].text);
 	free(records);
-	broker_check(service->broker);
+}
+
+bool world_try_start(World *world)
+{
+	StoredRecord *records = copy_records(world);
+	size_t count = world->kept_count;
+
+	if (world->own_code)
+		world->own_code(true);
+	bool is_started = start_broker(world, records, count);
+	if (world->own_code)
+		world->own_code(false);
+	free_records(records, count);
+	if (is_started) {
+		restore_quarantines(world);
+		let_go_of_the_rest(world);
+		broker_check(world->service.broker);
+	} else {
+		world_stop(world);
+	}
+	return is_started;
+}
+
+void world_start(World *world)
+{
+	world_must(world_try_start(world));
 }
 
 void world_stop(World *world)
@@ -208,6 +238,8 @@ void world_stop(World *world)
 	world->is_stopping = true;
 	world->service.broker = broker_free(world->service.broker);
 	store_deinit(&world->service.store);
+	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
+		world->descriptors[i].is_found = false;
 	world->is_stopping = false;
 }
 

@@ -30,7 +30,11 @@ static SessionState pump_all(World *world, Session *session, Buffer *taken)
 	SessionState state;
 
 	do {
+		if (world->own_code)
+			world->own_code(true);
 		state = session_pump(session, &out);
+		if (world->own_code)
+			world->own_code(false);
 		world_must(buffer_append(taken, buffer_head(&out), buffer_size(&out)));
 		take_offers(world, session, buffer_size(&out));
 		buffer_consume(&out, buffer_size(&out));

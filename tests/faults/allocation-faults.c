@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lets the n-th allocation of vaild's own code fail, for each n of a scenario that has every method
+ * succeed: once, and with all after it until the request is answered. What failed says so, has
+ * changed nothing, and succeeds when it is asked for again. json-c's allocations do not fail here:
+ * it does not survive that.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocator.h"
+#include "methods.h"
+#include "scenario.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
+static void check_leaks(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	world_must(__lsan_do_recoverable_leak_check() == 0);
+#endif
+}
+
+static bool is_success(const char *status)
+{
+	return status && strcmp(status, "STATUS_SUCCESS") == 0;
+}
+
+/* Whether the request was refused as it has to be when there is no memory. */
+static void check_refusal(World *world, const Step *step, const char *status)
+{
+	if (status &&
+	    (strcmp(status, "STATUS_NO_MEMORY") == 0 ||
+	     strcmp(status, "STATUS_INSUFFICIENT_RESOURCES") == 0) &&
+	    strchr(reply_string(world, "message"), ' '))
+		return;
+	if (!status)
+		return; /* there was no memory for an answer, and the connection has ended */
+	fprintf(stderr, "%s: %s\n", step->method, world->reply_text);
+	world_must(!"the right status");
+}
+
+/* It was refused: nothing has changed. It succeeds when it is asked for again. */
+static void check_unchanged(Scenario *scenario, const Step *step, const char *before)
+{
+	char *after = world_picture(scenario->world, scenario->callers[ADMIN]);
+
+	if (strcmp(before, after) != 0)
+		fprintf(stderr, "%s: before\n%s\nafter\n%s\n", step->method, before, after);
+	world_must(strcmp(before, after) == 0);
+	free(after);
+	world_must(is_success(scenario_send(scenario, step)));
+}
+
+/* Sends the step with that allocation failing, and lets the watch read. Returns whether so many
+ * were made. */
+static bool send_with_fault(Scenario *scenario, const Step *step, size_t number, bool lasts)
+{
+	World *world = scenario->world;
+
+	scenario_listen(scenario);
+	char *before = world_picture(world, scenario->callers[ADMIN]);
+	allocator_fail(number, lasts);
+	const char *status = scenario_send(scenario, step);
+	if (allocator_refused() == 0) {
+		world_must(is_success(status));
+		scenario_listen(scenario);
+	}
+	bool is_refused = allocator_refused() > 0;
+	allocator_heal();
+	broker_check(world->service.broker);
+	if (!is_success(status)) {
+		check_refusal(world, step, status);
+		check_unchanged(scenario, step, before);
+	}
+	free(before);
+	scenario_listen(scenario);
+	return is_refused;
+}
+
+static void send_steps(Scenario *scenario, size_t begin, size_t end)
+{
+	for (size_t i = begin; i < end; i++) {
+		const char *status = scenario_send(scenario, &steps[i]);
+
+		if (!is_success(status))
+			fprintf(stderr, "%s: %s\n", steps[i].method, scenario->world->reply_text);
+		world_must(is_success(status));
+		scenario_listen(scenario);
+	}
+}
+
+/* The whole scenario, with a fault in one of its steps. */
+static bool run_with_fault(size_t step, size_t number, bool lasts)
+{
+	Scenario *scenario = scenario_new();
+
+	allocator_heal();
+	send_steps(scenario, 0, step);
+	bool is_refused = send_with_fault(scenario, &steps[step], number, lasts);
+	send_steps(scenario, step + 1, step_count);
+	scenario_free(scenario);
+	return is_refused;
+}
+
+static void sweep_requests(bool lasts)
+{
+	size_t faults = 0;
+
+	for (size_t step = 0; step < step_count; step++)
+		for (size_t number = 1; run_with_fault(step, number, lasts); number++)
+			faults++;
+	check_leaks();
+	world_must(faults > step_count);
+	printf("ok %zu allocations of requests failed, %s\n", faults,
+	       lasts ? "and all after each" : "each once");
+}
+
+/* --- the table ------------------------------------------------------------------------------- */
+
+static bool is_in_scenario(const Method *method)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "%s.%s", method->interface, method->name);
+	for (size_t i = 0; i < step_count; i++)
+		if (strcmp(steps[i].method, name) == 0)
+			return true;
+	fprintf(stderr, "%s is not in the scenario\n", name);
+	return false;
+}
+
+static void check_scenario(void)
+{
+	Scenario *scenario = scenario_new();
+
+	for (size_t i = 0; i < method_count; i++)
+		world_must(is_in_scenario(&methods[i]));
+	send_steps(scenario, 0, step_count);
+	scenario_free(scenario);
+	check_leaks();
+	printf("ok all %zu methods succeed\n", method_count);
+}
+
+/* --- the restart ----------------------------------------------------------------------------- */
+
+/* A start that has no memory for all of it ends, with everything kept as it was, or goes on without
+ * some of it, which it names. */
+static bool restart_with_fault(size_t number, bool lasts)
+{
+	Scenario *scenario = scenario_new();
+	World *world = scenario->world;
+
+	allocator_heal();
+	send_steps(scenario, 0, steps_before_restart);
+	session_deinit(&scenario->watch);
+	char *before = world_picture(world, scenario->callers[ADMIN]);
+	world_stop(world);
+	allocator_fail(number, lasts);
+	bool is_started = world_try_start(world);
+	bool is_refused = allocator_refused() > 0;
+	allocator_heal();
+	if (!is_started)
+		world_start(world);
+	session_init(&scenario->watch, &world->service, scenario->callers[ADMIN]);
+	char *after = world_picture(world, scenario->callers[ADMIN]);
+	world_must(world->report.drop_count > 0 || strcmp(before, after) == 0);
+	for (size_t i = 0; i < world->report.drop_count && i < STORE_DROPS_MAX; i++)
+		world_must(world->report.drops[i].reason[0] != '\0');
+	free(before);
+	free(after);
+	scenario_free(scenario);
+	return is_refused;
+}
+
+static void sweep_restart(bool lasts)
+{
+	size_t number = 1;
+
+	while (restart_with_fault(number, lasts))
+		number++;
+	check_leaks();
+	world_must(number > steps_before_restart);
+	printf("ok %zu allocations of a restart failed, %s\n", number - 1,
+	       lasts ? "and all after each" : "each once");
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	check_scenario();
+	sweep_requests(false);
+	sweep_requests(true);
+	sweep_restart(false);
+	sweep_restart(true);
+	return 0;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "scenario.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocator.h"
+#include "fake-share.h"
+#include "session-descriptors.h"
+
+#define STATUS_OF_SERVICE "io.vaild.Monitor.GetStatus"
+#define GET_METRICS       "io.vaild.Monitor.GetMetrics"
+#define RELOAD            "io.vaild.Monitor.ReloadConfiguration"
+
+#define SHARED_IMAGE \
+	"{\"virtualMachineGuid\":\"" GUID_A "\",\"object\":{\"name\":\"screen\"," IMAGE "}}"
+#define PROCESS     "{\"process\":\"$process\"}"
+#define OF_PROCESS  "{\"process\":\"$process\",\"sizeInBytes\":"
+#define AT          ",\"baseAddress\":"
+#define ENTRY       "{\"process\":\"$process\",\"virtualAddress\":\"0x10000000000\""
+#define HANDLE      "{\"handle\":\"$handle\"}"
+#define VIRTUAL_GPU "{\"virtualGpu\":\"$virtualGpu\"}"
+
+/* clang-format off */
+const Step steps[] = {
+	{ ADMIN, REGISTER_MACHINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200,"
+	  "\"name\":\"guest\",\"displayClients\":[{\"user\":\"alice\"},{\"pid\":400}],"
+	  "\"agent\":{\"user\":\"bob\"}}", false, false },
+	{ ADMIN, UPDATE_MACHINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"name\":\"other\","
+	  "\"displayClients\":[{\"pid\":400},{\"user\":\"alice\"}],"
+	  "\"agent\":{\"user\":\"libvirt-qemu\"}}", false, false },
+	{ ADMIN, REGISTER_MACHINE, "{\"virtualMachineGuid\":\"" GUID_B "\",\"vmmPid\":400}",
+	  false, false },
+	{ ADMIN, ASSIGN, "{\"virtualMachineGuid\":\"" GUID_A "\",\"profile\":\"half\"}", false, false },
+	{ CLIENT, CREATE_CONTEXT, NULL, false, false },
+	{ CLIENT, RESERVE_ADDRESS, OF_PROCESS "1048576" AT "\"0x20000000000\"}", false, false },
+	{ CLIENT, MAP_ADDRESS, OF_PROCESS "262144,\"protection\":\"readWrite\",\"allocation\":7"
+	  AT "\"0x20000010000\"}", false, false },
+	{ CLIENT, FREE_ADDRESS, OF_PROCESS "4096" AT "\"0x20000020000\"}", false, false },
+	{ CLIENT, FREE_ADDRESS, OF_PROCESS "524288" AT "\"0x20000028000\"}", false, false },
+	{ CLIENT, MAP_ADDRESS, OF_PROCESS "8192,\"protection\":\"zero\"}", false, false },
+	{ CLIENT, TRANSLATE, "{\"process\":\"$process\",\"virtualAddress\":\"0x20000010000\"}",
+	  false, false },
+	{ CLIENT, DESCRIBE_SPACE, PROCESS, false, false },
+	{ ADMIN, DESCRIBE_SPACE, PROCESS, true, false },
+	{ CLIENT, REGISTER, NAMES_A, false, false },
+	{ STRANGER, REGISTER, NAMES_A, false, false },
+	{ MACHINE, SHARE, SHARED_IMAGE, false, true },
+	{ CLIENT, OPEN, HANDLE, false, false },
+	{ MACHINE, UPDATE_OBJECT, "{\"handle\":\"$handle\",\"damage\":[{\"x\":1,\"y\":2,"
+	  "\"width\":3,\"height\":4}]}", false, false },
+	{ ADMIN, LIST_OBJECTS, NULL, false, false },
+	{ ADMIN, LIST_REGISTRATIONS, NULL, false, false },
+	{ ADMIN, LIST_MACHINES, NULL, false, false },
+	{ ADMIN, LIST_MACHINES, NULL, true, false },
+	{ ADMIN, LIST_ADAPTERS, NULL, false, false },
+	{ ADMIN, LIST_PROCESSES, NULL, false, false },
+	{ MACHINE, DESCRIBE, NAMES_A, false, false },
+	{ ADMIN, WATCH, NULL, true, false },
+	/* What the rest takes away is there now. */
+	{ MACHINE, UNSHARE, HANDLE, false, false },
+	{ CLIENT, CLOSE, HANDLE, false, false },
+	{ CLIENT, DESTROY_CONTEXT, "{\"context\":\"$context\"}", false, false },
+	{ ADMIN, REGISTER_ADAPTER, "{\"name\":\"card\",\"virtualAddressBitCount\":48,"
+	  "\"pageTableIndexBitCount\":[9,9,9,9],\"maxVirtualGpus\":4}", false, false },
+	{ ADMIN, COMPLETE_PROCESS, "{\"process\":\"$systemProcess\"}", false, false },
+	{ ADMIN, CREATE_PROCESS, "{\"adapter\":\"$adapter\",\"pid\":300,\"name\":\"drawing\","
+	  "\"virtualMachineGuid\":\"" GUID_A "\"}", false, false },
+	{ ADMIN, RESERVE_RANGE, OF_PROCESS "4194304" AT "\"0x10000000000\"}", false, false },
+	{ ADMIN, COMPLETE_PROCESS, PROCESS, false, false },
+	{ ADMIN, SET_ENTRY, ENTRY ",\"pageTableAddress\":\"0x5000\"}", false, false },
+	{ ADMIN, EVICT, ENTRY "}", false, false },
+	{ ADMIN, MAKE_RESIDENT, ENTRY "}", false, false },
+	{ CLIENT, CREATE_CONTEXT, "{\"adapter\":\"$adapter\"}", false, false },
+	{ CLIENT, DESTROY_CONTEXT, "{\"context\":\"$context\"}", false, false },
+	{ ADMIN, DESTROY_PROCESS, PROCESS, false, false },
+	{ ADMIN, UNREGISTER_ADAPTER, "{\"adapter\":\"$adapter\"}", false, false },
+	{ ADMIN, REVOKE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":400}", false, false },
+	{ CLIENT, UNREGISTER, NAMES_A, false, false },
+	{ CLIENT, REGISTER, NAMES_A, false, false },
+	{ MACHINE, SHARE, SHARED_IMAGE, false, true },
+	{ CLIENT, OPEN, HANDLE, false, false },
+	{ ADMIN, REMOVE, VIRTUAL_GPU, false, false },
+	{ ADMIN, SET_QUARANTINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true,"
+	  "\"reason\":\"odd\"}", false, false },
+	{ ADMIN, LIST_QUARANTINES, NULL, false, false },
+	{ ADMIN, SET_QUARANTINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":false}",
+	  false, false },
+	{ ADMIN, UNREGISTER_MACHINE, NAMES_A, false, false },
+	{ ADMIN, STATUS_OF_SERVICE, NULL, false, false },
+	{ ADMIN, GET_METRICS, NULL, false, false },
+	{ ADMIN, RELOAD, NULL, false, false },
+	{ ADMIN, GET_INFO, NULL, false, false },
+	{ ADMIN, GET_DESCRIPTION, "{\"interface\":\"io.vaild.Gpu\"}", false, false },
+};
+/* clang-format on */
+
+const size_t step_count = ARRAY_SIZE(steps);
+const size_t steps_before_restart = 26;
+
+/* Where replies have the handles that later requests name. */
+static const struct {
+	const char *name;
+	const char *path;
+} slots[] = {
+	{ "virtualGpu", "virtualGpu" }, { "handle", "sharedObject.handle" },
+	{ "context", "context" },       { "process", "process" },
+	{ "adapter", "adapter" },       { "systemProcess", "systemProcess" },
+};
+_Static_assert(ARRAY_SIZE(slots) == SLOTS_MAX, "each has its place");
+
+static size_t slot_find(const char *name, size_t length)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
+		if (strlen(slots[i].name) == length && strncmp(slots[i].name, name, length) == 0)
+			return i;
+	world_must(!"a handle of that name");
+	return 0;
+}
+
+/* The parameters with their handles, which the caller frees. */
+static char *fill_in(const Scenario *scenario, const char *text)
+{
+	char *filled = NULL;
+	size_t size;
+	FILE *out = open_memstream(&filled, &size);
+
+	world_must(out != NULL);
+	for (; *text; text++) {
+		size_t length = strspn(text + 1, "abcdefghijklmnopqrstuvwxyzGP");
+
+		if (*text != '$') {
+			fputc(*text, out);
+			continue;
+		}
+		fputs(scenario->handles[slot_find(text + 1, length)], out);
+		text += length;
+	}
+	fclose(out);
+	return filled;
+}
+
+/* The first of the replies. */
+static const char *read_reply(Scenario *scenario, const char *text)
+{
+	World *world = scenario->world;
+	const char *error;
+
+	json_free(world->reply);
+	world->reply = NULL;
+	if (text[0] == '\0')
+		return NULL;
+	world->reply = json_parse(world->service.parser, text, strcspn(text, "\n"), &error);
+	world_must(world->reply != NULL);
+	if (!json_member(world->reply, "error") && !reply_value(world, "status"))
+		return "STATUS_SUCCESS"; /* of org.varlink.service */
+	for (size_t i = 0; i < SLOTS_MAX; i++) {
+		const char *handle = reply_string(world, slots[i].path);
+
+		if (handle[0] != '\0')
+			snprintf(scenario->handles[i], sizeof(scenario->handles[i]), "%s", handle);
+	}
+	return reply_string(world, "status");
+}
+
+const char *scenario_send(Scenario *scenario, const Step *step)
+{
+	World *world = scenario->world;
+	Descriptor memory = step->shares ? sealed_memory(world) : DESCRIPTOR_NONE;
+	char *parameters = fill_in(scenario, step->parameters ? step->parameters : "{}"), *request;
+
+	world_must(asprintf(&request, "{\"method\":\"%s\",\"more\":%s,\"parameters\":%s}\n",
+			    step->method, step->more ? "true" : "false", parameters) > 0);
+	world->sent = &memory;
+	world->sent_count = step->shares;
+	const char *text = exchange(world, scenario->callers[step->who], request);
+	for (size_t i = 0; i < world->offered.count; i++)
+		world_close(world, world->offered.items[i]);
+	free(parameters);
+	free(request);
+	return read_reply(scenario, text);
+}
+
+/* --- the watch ------------------------------------------------------------------------------- */
+
+static void begin_watch(Scenario *scenario)
+{
+	static const char request[] = "{\"method\":\"" WATCH "\",\"more\":true}\n";
+
+	session_init(&scenario->watch, &scenario->world->service, scenario->callers[ADMIN]);
+	world_must(buffer_append(&scenario->watch.input, request, strlen(request)));
+	session_arrived(&scenario->watch, &(Arrival){ 0 });
+}
+
+void scenario_listen(Scenario *scenario)
+{
+	Buffer out = BUFFER_INIT;
+	SessionState state;
+
+	do {
+		allocator_own_code(true);
+		state = session_pump(&scenario->watch, &out);
+		allocator_own_code(false);
+		buffer_truncate(&out, 0);
+	} while (state == SESSION_PAUSED);
+	buffer_deinit(&out);
+	if (state == SESSION_WATCHES)
+		return;
+	session_deinit(&scenario->watch);
+	begin_watch(scenario);
+}
+
+/* --- beginning and end ----------------------------------------------------------------------- */
+
+Scenario *scenario_new(void)
+{
+	Scenario *scenario = calloc(1, sizeof(*scenario));
+
+	world_must(scenario != NULL);
+	scenario->cast = cast_new_quiet();
+	scenario->world = scenario->cast.world;
+	scenario->world->own_code = allocator_own_code;
+	scenario->callers[ADMIN] = scenario->cast.admin;
+	scenario->callers[MACHINE] = scenario->cast.machine;
+	scenario->callers[CLIENT] = scenario->cast.client;
+	scenario->callers[STRANGER] = scenario->cast.stranger;
+	begin_watch(scenario);
+	return scenario;
+}
+
+void scenario_free(Scenario *scenario)
+{
+	World *world = scenario->world;
+
+	session_deinit(&scenario->watch);
+	for (size_t i = 0; i < world->process_count; i++)
+		world_exit(world, &world->processes[i]);
+	while (world->caller_count > 0)
+		world_disconnect(world, world->callers[0]);
+	broker_check(world->service.broker);
+	world_must(world->quarantine_count > 0 || RB_EMPTY(&world->service.broker->accounts.tree));
+	world_must(world_open_descriptors(world) == 0);
+	/* The software adapter's own. */
+	world_must(world->kept_count == 1 ||
+		   (world->kept_count == 0 && world->report.dropped[STORE_ADAPTER] > 0));
+	world_free(world);
+	free(scenario);
+}
