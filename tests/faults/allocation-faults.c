@@ -119,6 +119,52 @@ static void sweep_requests(bool lasts)
 	       lasts ? "and all after each" : "each once");
 }
 
+/* --- an answer that outgrows its room -------------------------------------------------------- */
+
+#define MANY_VIRTUAL_GPUS 64
+
+static const Step assign_one = { ADMIN, ASSIGN, NAMES_A, false, false };
+static const Step describe = { ADMIN, DESCRIBE, NAMES_A, false, false };
+static const Step rename_machine = {
+	ADMIN, UPDATE_MACHINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"name\":\"renamed\"}",
+	false, false,
+};
+
+/* Whoever is told that it failed may rely on that. Returns whether so many allocations were made;
+ * *ret_silent: it was done, and not answered. */
+static bool rename_with_fault(size_t number, bool *ret_silent)
+{
+	Scenario *scenario = scenario_new();
+
+	allocator_heal();
+	send_steps(scenario, 0, 1);
+	for (size_t i = 0; i < MANY_VIRTUAL_GPUS; i++)
+		world_must(is_success(scenario_send(scenario, &assign_one)));
+	allocator_fail(number, true);
+	const char *status = scenario_send(scenario, &rename_machine);
+	bool is_refused = allocator_refused() > 0, is_answered = status != NULL;
+	bool is_granted = is_success(status);
+	allocator_heal();
+	world_must(is_success(scenario_send(scenario, &describe)));
+	bool is_done = strcmp(reply_string(scenario->world, "virtualMachine.name"), "renamed") == 0;
+	world_must(!is_answered || is_granted == is_done);
+	*ret_silent = is_done && !is_answered;
+	scenario_free(scenario);
+	return is_refused;
+}
+
+static void sweep_large_answer(void)
+{
+	size_t silent = 0;
+	bool is_silent;
+
+	for (size_t number = 1; rename_with_fault(number, &is_silent); number++)
+		silent += is_silent;
+	check_leaks();
+	world_must(silent > 0);
+	printf("ok what was done is not denied\n");
+}
+
 /* --- the table ------------------------------------------------------------------------------- */
 
 static bool is_in_scenario(const Method *method)
@@ -194,6 +240,7 @@ int main(void)
 	check_scenario();
 	sweep_requests(false);
 	sweep_requests(true);
+	sweep_large_answer();
 	sweep_restart(false);
 	sweep_restart(true);
 	return 0;
