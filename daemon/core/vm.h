@@ -38,7 +38,7 @@ typedef struct DisplayClients {
 void display_clients_deinit(DisplayClients *clients);
 
 /* Looks the user of that uid up anew, as is done at each question; processes' credentials are never
- * read again. False: there are no resources to hold them, and what was known before is no answer. */
+ * read again. False: there are no resources for that, and what was known before is no answer. */
 bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid);
 
 /* What a process's privileges look like from both sides, to be compared with a display client. */

@@ -150,6 +150,7 @@ typedef struct World {
 
 	Caller *callers[256];
 	size_t caller_count;
+	bool was_broken; /* the connection of the last exchange ended with less than all answered */
 	char *reply_text;
 	JsonValue *reply;
 } World;

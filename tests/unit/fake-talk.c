@@ -60,6 +60,7 @@ const char *exchange_bytes(World *world, Caller *caller, const char *bytes, size
 		session_end_of_input(&session);
 		world_must(pump_all(world, &session, &taken) == SESSION_FINISHED);
 	}
+	world->was_broken = session.state == SESSION_BROKEN;
 	session_deinit(&session);
 	if (ret_size)
 		*ret_size = buffer_size(&taken);
