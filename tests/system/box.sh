@@ -95,6 +95,78 @@ box() {
   nsenter -t "$BOX_LEADER" -m -u -i -n -p -C -r -w -- "$@"
 }
 
+## The box stands in for the daemon and the processes of lib.sh
+
+SOCKET=/run/vaild/vaild.sock
+UNIT=vaild.service
+
+exec_as() {
+  local user=$1
+  shift
+  exec nsenter -t "$BOX_LEADER" -m -u -i -n -p -C -r -w -- \
+    setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups --inh-caps=-all -- "$@"
+}
+
+quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed 's/^/# /' "$PRIVATE/output"; return 1; }; }
+
+# property NAME [UNIT]
+property() { box systemctl show --property "$1" --value "${2:-$UNIT}"; }
+
+property_is() { [ "$(property "$1")" = "$2" ]; }
+
+# Whether another process than DAEMON is the unit's.
+is_another_and_up() { [ "$(property MainPID)" != "$DAEMON" ] && property_is ActiveState active; }
+
+# Nothing here happens often enough by itself to be limited.
+forget_starts() { box systemctl reset-failed vaild.service vaild.socket 2>/dev/null || true; }
+
+# override LINE...: of the unit's section Service; without any it is as installed.
+override() {
+  box mkdir -p "/run/systemd/system/$UNIT.d"
+  printf '%s\n' '[Service]' "$@" >"$PRIVATE/override"
+  nsenter -t "$BOX_LEADER" -m tee "/run/systemd/system/$UNIT.d/override.conf" \
+    <"$PRIVATE/override" >/dev/null
+  box systemctl daemon-reload
+}
+
+# log_has PATTERN: any line of the unit's.
+log_has() {
+  box journalctl --sync
+  box journalctl --quiet --no-pager -o cat --unit "$UNIT" | grep -E "$1" >/dev/null
+}
+
+# The daemon as it is installed, and the tools.
+box_install() {
+  expect "make install" quietly make -s -C "$ROOT" install DESTDIR="$BOX_ROOT" prefix=/usr
+  box systemd-sysusers vaild.conf
+  box systemd-tmpfiles --create vaild.conf
+  cp -r "$TOOLS" "$BOX_ROOT/usr/local/lib/tools"
+  box systemctl daemon-reload
+  expect "the service starts" quietly box systemctl start vaild.socket vaild.service
+}
+
+STARTED=
+
+# box_session NAME USER TOOL ARGUMENT...: a session, whose pid in the box is in PID.
+box_session() {
+  local name=$1 user=$2 tool=$3
+  shift 3
+  session_open_with "$name" "$user" "/usr/local/lib/tools/$tool" "$SOCKET" "$@"
+  within 10 has_started "$tool"
+  STARTED+=" $PID"
+}
+
+# Each that has been started is the newest of its name, but not the newest so far.
+has_started() {
+  PID=$(box pgrep --newest --exact "$1") && [[ " $STARTED " != *" $PID "* ]]
+}
+
+# What is charged, but for what those have who ask.
+charged() {
+  ask root "$(call io.vaild.Monitor.GetStatus)" |
+    jq -c '[.parameters.limits[] | select(.name | test("onnection|ebug") | not) | [.name, .used]]'
+}
+
 # Whatever is left in the box, and of what was sent into it.
 box_stop() {
   [ -n "$CGROUPS" ] || return 0

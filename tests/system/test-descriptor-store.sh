@@ -9,6 +9,8 @@
 # shellcheck source=tests/system/box.sh
 . "$ROOT/tests/system/box.sh"
 
+UNIT=keep.service
+
 # In the box: a service that keeps as the daemon does.
 install_keeper() {
   cp "$TOOLS/keep-descriptors" "$BOX_ROOT/usr/local/bin/"
@@ -38,10 +40,6 @@ keeper() {
   box socat -t5 - UNIX-CONNECT:/run/keep/socket <<<"$*"
 }
 
-property() { box systemctl show --property "$1" --value keep.service; }
-
-property_is() { [ "$(property "$1")" = "$2" ]; }
-
 # What systemd holds, which it hears of a little later.
 expect_stored() {
   expect "$1: systemd has $2" within 5 property_is NFileDescriptorStore "$2"
@@ -49,13 +47,9 @@ expect_stored() {
 
 restart() { box systemctl restart keep.service; }
 
-is_another_and_up() {
-  [ "$(property MainPID)" != "$SERVICE" ] && property_is ActiveState active
-}
-
 # crash SIGNAL
 crash() {
-  SERVICE=$(property MainPID)
+  DAEMON=$(property MainPID)
   box systemctl kill --signal "$1" --kill-who main keep.service
   within 10 is_another_and_up
 }

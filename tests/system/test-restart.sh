@@ -9,37 +9,9 @@
 # shellcheck source=tests/system/box.sh
 . "$ROOT/tests/system/box.sh"
 
-SOCKET=/run/vaild/vaild.sock
 GUID=88888888-8888-4888-8888-888888888888
 GUEST=77777777-7777-4777-8777-777777777777
 OTHER=99999999-9999-4999-8999-999999999999
-
-exec_as() {
-  local user=$1
-  shift
-  exec nsenter -t "$BOX_LEADER" -m -u -i -n -p -C -r -w -- \
-    setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups --inh-caps=-all -- "$@"
-}
-
-quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed 's/^/# /' "$PRIVATE/output"; return 1; }; }
-
-property() { box systemctl show --property "$1" --value vaild.service; }
-
-# start NAME USER TOOL ARGUMENT...: a session, whose pid in the box is in PID.
-start() {
-  local name=$1 user=$2 tool=$3
-  shift 3
-  session_open_with "$name" "$user" "/usr/local/lib/tools/$tool" "$SOCKET" "$@"
-  within 10 has_started "$tool"
-  STARTED+=" $PID"
-}
-
-# Each that has been started is the newest of its name, but not the newest so far.
-has_started() {
-  PID=$(box pgrep --newest --exact "$1") && [[ " $STARTED " != *" $PID "* ]]
-}
-
-STARTED=
 
 # All that an operator is told, but for what is about the daemon and those who ask.
 everything() {
@@ -50,28 +22,12 @@ everything() {
     "$(call io.vaild.Machine.ListQuarantines)" | jq -cS .
 }
 
-limits() {
-  ask root "$(call io.vaild.Monitor.GetStatus)" |
-    jq -c '[.parameters.limits[] | select(.name | test("onnection|ebug") | not) | [.name, .used]]'
-}
-
-is_another() { [ "$(property MainPID)" != "$DAEMON" ] && [ "$(property ActiveState)" = active ]; }
-
-installing() {
-  expect "make install" quietly make -s -C "$ROOT" install DESTDIR="$BOX_ROOT" prefix=/usr
-  box systemd-sysusers vaild.conf
-  box systemd-tmpfiles --create vaild.conf
-  cp -r "$TOOLS" "$BOX_ROOT/usr/local/lib/tools"
-  box systemctl daemon-reload
-  expect "the service starts" quietly box systemctl start vaild.socket vaild.service
-}
-
 # A VM with two vGPUs that shares an image, a viewer that is registered, has it open, and has mapped
 # addresses, and a VM in quarantine.
 setting_up() {
   local inode
 
-  start vmm vail-vmm share-object "$GUID"
+  box_session vmm vail-vmm share-object "$GUID"
   expect_equal "a VM" STATUS_SUCCESS "$(add_vm "$GUID" "$PID" "$ALICE_CLIENT")"
   VMM=$PID
   assign_gpu "$GUID" >/dev/null
@@ -79,16 +35,16 @@ setting_up() {
   session_ask vmm "share read memory"
   read -r STATUS HANDLE inode <<<"$REPLY"
   expect_equal "shares an image" STATUS_SUCCESS "$STATUS"
-  start viewer vail-alice open-object "$GUID"
+  box_session viewer vail-alice open-object "$GUID"
   VIEWER=$PID
   expect_reply "a viewer is registered" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
   expect_reply "and opens it" "STATUS_SUCCESS $inode:read" viewer "open $HANDLE"
-  start mapper vail-alice gpu-process
+  box_session mapper vail-alice gpu-process
   session_ask mapper $'-\n-'
   while [[ $REPLY != "process "* ]] && read -r -t 10 -u "${SESSION_OUT[mapper]}" REPLY; do :; done
   PROCESS=${REPLY#process }
   expect_match "another has reserved addresses" '^[0-9a-f]{32}$' "$PROCESS"
-  start later vail-alice open-object "$GUID"
+  box_session later vail-alice open-object "$GUID"
   LATER=$PID
   expect_reply "a third is registered, and will exit" "STATUS_SUCCESS STATUS_SUCCESS" later register
   box vailctl vm quarantine "$OTHER" --reason "since before"
@@ -100,16 +56,16 @@ comes_back() {
   shift
   DAEMON=$(property MainPID)
   before=$(everything)
-  limits_before=$(limits)
+  limits_before=$(charged)
   expect "$how" quietly "$@"
-  expect "$how: it comes back" within 20 is_another
+  expect "$how: it comes back" within 20 is_another_and_up
   expect_equal "$how: everything is as it was" "$before" "$(everything)"
-  expect_equal "$how: and charged for" "$limits_before" "$(limits)"
+  expect_equal "$how: and charged for" "$limits_before" "$(charged)"
   expect_reply "$how: the viewer reads" "STATUS_SUCCESS " viewer "read 0"
   expect_reply "$how: what the VMM writes" STATUS_SUCCESS vmm "write 0 $how"
   expect_reply "$how: is in the same memory" "STATUS_SUCCESS $how" viewer "read 0"
   expect_reply "$how: and is cleared" STATUS_SUCCESS vmm "write 0 "
-  box systemctl reset-failed vaild.service
+  forget_starts
 }
 
 # While there is no daemon a registered process and a VMM's agent end, and groups change.
@@ -118,14 +74,14 @@ dies_meanwhile() {
   expect "there is no daemon" quietly box systemctl kill --signal STOP vaild.service
   box kill -KILL "$LATER"
   expect "it is killed" quietly box systemctl kill --signal KILL vaild.service
-  expect "it comes back" within 20 is_another
+  expect "it comes back" within 20 is_another_and_up
   expect_equal "who died meanwhile is registered no more" "$VIEWER" "$(registered_pids)"
-  box systemctl reset-failed vaild.service
+  forget_starts
 }
 
 # A second opener goes through the daemon that has never seen the first.
 goes_on() {
-  start second vail-alice open-object "$GUID"
+  box_session second vail-alice open-object "$GUID"
   expect_reply "another is registered" "STATUS_SUCCESS STATUS_SUCCESS" second register
   session_ask second "open $HANDLE"
   expect_match "and opens what was shared before" "^STATUS_SUCCESS [0-9]*:read$" "$REPLY"
@@ -170,13 +126,13 @@ under_a_guest() {
     DAEMON=$(property MainPID)
     frames=$(frames)
     if [ "$how" = kill ]; then box kill -KILL "$DAEMON"; else box systemctl restart vaild.service; fi
-    expect "$how: vaild is there again" within 20 is_another
+    expect "$how: vaild is there again" within 20 is_another_and_up
     expect "$how: the agent has noticed" within 10 box grep -q "is there again" /tmp/agent.said
     expect "$how: it is shown as before, and once" within 10 is_shown "$before"
     expect_reply "$how: what is drawn" ok qemu "update 0 1 1 8 8"
     expect "$how: is seen" within 10 has_more_frames "$frames"
     box sh -c ': >/tmp/agent.said'
-    box systemctl reset-failed vaild.service
+    forget_starts
   done
   session_kill qemu
 }
@@ -212,7 +168,7 @@ stopped() {
 
 trap box_stop EXIT
 box_start
-installing
+box_install
 setting_up
 comes_back "systemctl restart" box systemctl restart vaild.service
 comes_back "SIGKILL" box systemctl kill --signal KILL vaild.service

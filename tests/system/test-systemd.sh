@@ -14,17 +14,7 @@ READY=11111111-1111-4111-8111-111111111111
 BARE=22222222-2222-4222-8222-222222222222
 UNKNOWN=33333333-3333-4333-8333-333333333333
 
-## The box stands in for the daemon and the processes of lib.sh
-
-SOCKET=/run/vaild/vaild.sock
 UNITS=/usr/lib/systemd/system
-
-exec_as() {
-  local user=$1
-  shift
-  exec nsenter -t "$BOX_LEADER" -m -u -i -n -p -C -r -w -- \
-    setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups --inh-caps=-all -- "$@"
-}
 
 # Its pid is the box's.
 start_vmm() {
@@ -38,14 +28,6 @@ box_runs_as() {
   box grep -qE "^Uid:	$2	$2	$2	$2\$" "/proc/$1/status" 2>/dev/null &&
     [ "$(box cat "/proc/$1/comm")" = sleep ]
 }
-
-# property NAME [UNIT]
-property() { box systemctl show --property "$1" --value "${2:-vaild.service}"; }
-
-property_is() { [ "$(property "$1")" = "$2" ]; }
-
-# Nothing here happens often enough by itself to be limited.
-forget_starts() { box systemctl reset-failed vaild.service vaild.socket 2>/dev/null || true; }
 
 # journal MESSAGE-NAME FIELD...: of the last record of that kind, as JSON values in one line.
 journal() {
@@ -61,12 +43,6 @@ journal() {
 
 message_id() {
   sed -n "s/^#define MESSAGE_$1 *\"\([0-9a-f]*\)\"/\1/p" "$ROOT/daemon/host/message-ids.h"
-}
-
-# log_has PATTERN: any line of the unit's.
-log_has() {
-  box journalctl --sync
-  box journalctl --quiet --no-pager -o cat --unit vaild.service | grep -E "$1" >/dev/null
 }
 
 ## Checks
@@ -87,8 +63,6 @@ installing() {
   sed -i 's/^vaild:.*/&vail-carol/' "$BOX_ROOT/etc/group"
   box systemctl daemon-reload
 }
-
-quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed 's/^/# /' "$PRIVATE/output"; return 1; }; }
 
 starting() {
   # In the box /dev/zero has the number of a KFD device, so that there is something to look at.
@@ -297,15 +271,6 @@ descriptors_from_before() {
 # The listener, and a connection that nobody has accepted yet.
 somebody_waits() { [ "$(box grep -c " $SOCKET\$" /proc/net/unix)" -eq 2 ]; }
 
-# override LINE...: of the unit's section Service; without any it is as installed.
-override() {
-  box mkdir -p /run/systemd/system/vaild.service.d
-  printf '%s\n' '[Service]' "$@" >"$PRIVATE/override"
-  nsenter -t "$BOX_LEADER" -m tee /run/systemd/system/vaild.service.d/override.conf \
-    <"$PRIVATE/override" >/dev/null
-  box systemctl daemon-reload
-}
-
 watchdog() {
   forget_starts
   override WatchdogSec=1s LimitCORE=0
@@ -321,10 +286,6 @@ watchdog() {
 }
 
 is_another() { [ "$(property MainPID)" != "$DAEMON" ]; }
-
-is_another_and_up() {
-  is_another && property_is ActiveState active
-}
 
 in_a_user_namespace() {
   expect "in a user namespace it does not start" fails box systemd-run --quiet --wait --pipe \

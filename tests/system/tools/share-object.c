@@ -11,7 +11,8 @@
  *         plane=NUMBER[@OFFSET]  a plane of a descriptor of ours
  *         fence=NUMBER
  *
- *   write PLANE TEXT              writes that where the plane begins, and tells it as an update
+ *   share-many COUNT              so many objects, of memory of its own each: the status of the
+ * last write PLANE TEXT              writes that where the plane begins, and tells it as an update
  *   close NUMBER                  closes a descriptor of ours
  *   unshare                       how many hold it
  *
@@ -93,6 +94,29 @@ static void share(Sharer *sharer, char *words)
 	putchar('\n');
 }
 
+static void share_many(Sharer *sharer, size_t count)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+
+	for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++) {
+		VailObject object = VAIL_OBJECT_INIT;
+		struct vail_memory *memory;
+
+		if (vail_memory_new(STRIDE * HEIGHT, "image", &memory) != STATUS_SUCCESS)
+			errx(1, "vail_memory_new");
+		object.width = WIDTH;
+		object.height = HEIGHT;
+		object.format = VAIL_FORMAT('X', 'R', '2', '4');
+		object.planes[object.plane_count++] = (VailPlane){
+			.stride = STRIDE,
+			.descriptor = vail_memory_descriptor(memory),
+		};
+		status = vail_share_object(sharer->vail, sharer->guid, &object, sharer->handle);
+		vail_memory_free(memory);
+	}
+	puts(vail_status_name(status));
+}
+
 static void write_text(Sharer *sharer, char *words)
 {
 	size_t index = tool_number(strsep(&words, " "));
@@ -138,6 +162,8 @@ int main(int argc, char **argv)
 
 		if (strcmp(command, "share") == 0 && words)
 			share(&sharer, words);
+		else if (strcmp(command, "share-many") == 0 && words)
+			share_many(&sharer, tool_number(words));
 		else if (strcmp(command, "write") == 0 && words)
 			write_text(&sharer, words);
 		else if (strcmp(command, "close") == 0 && words)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * register-many SOCKET GUID: does what the lines on stdin say, and answers each with a line:
+ *
+ *   register COUNT  so many processes, which make a graphics context each, register and then live
+ *                   on without a connection: how many are registered
+ *   kill COUNT      so many of them, from the first on: how many are left
+ *
+ * All of them end with stdin.
+ */
+#include <signal.h>
+#include <sys/prctl.h>
+#include <vail.h>
+
+#include "tool.h"
+
+typedef struct Family {
+	const char *path;
+	const char *guid;
+	pid_t *children;
+	size_t first; /* that lives */
+	size_t count;
+} Family;
+
+static void register_process(const Family *family)
+{
+	char context[VAIL_HANDLE_SIZE];
+	struct vail *vail;
+	NTSTATUS status = vail_open(family->path, &vail);
+
+	if (status != STATUS_SUCCESS)
+		errx(1, "vail_open: %s", vail_status_name(status));
+	status = vail_create_context(vail, NULL, context, NULL);
+	if (status == STATUS_SUCCESS)
+		status = vail_register_process(vail, family->guid);
+	if (status != STATUS_SUCCESS)
+		errx(1, "not registered: %s", vail_status_name(status));
+	vail_close(vail);
+}
+
+static _Noreturn void be_a_child(const Family *family, int tell)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	register_process(family);
+	if (write(tell, "", 1) != 1)
+		err(1, "write");
+	close(tell);
+	for (;;)
+		pause();
+}
+
+/* Returns whether the child is registered. */
+static bool fork_one(Family *family)
+{
+	int ends[2];
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		err(2, "pipe2");
+	pid_t child = fork();
+	if (child < 0)
+		err(2, "fork");
+	if (child == 0)
+		be_a_child(family, ends[1]);
+	close(ends[1]);
+	bool is_registered = read(ends[0], &byte, 1) == 1;
+	close(ends[0]);
+	family->children[family->count++] = child;
+	return is_registered;
+}
+
+static size_t register_many(Family *family, size_t count)
+{
+	size_t registered = 0;
+
+	family->children = reallocarray(family->children, family->count + count, sizeof(pid_t));
+	if (!family->children)
+		err(2, "reallocarray");
+	for (size_t i = 0; i < count; i++)
+		registered += fork_one(family);
+	return registered;
+}
+
+static size_t kill_many(Family *family, size_t count)
+{
+	for (; count > 0 && family->first < family->count; count--) {
+		pid_t child = family->children[family->first++];
+
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	return family->count - family->first;
+}
+
+int main(int argc, char **argv)
+{
+	Family family = { 0 };
+	char line[TOOL_LINE_SIZE];
+	char *words;
+
+	if (argc != 3)
+		errx(2, "usage: register-many SOCKET GUID");
+	family.path = argv[1];
+	family.guid = argv[2];
+	while ((words = tool_read_line(line))) {
+		const char *command = strsep(&words, " ");
+
+		if (strcmp(command, "register") == 0 && words)
+			printf("%zu\n", register_many(&family, tool_number(words)));
+		else if (strcmp(command, "kill") == 0 && words)
+			printf("%zu\n", kill_many(&family, tool_number(words)));
+		else
+			errx(2, "%s: no such command", command);
+		fflush(stdout);
+	}
+	kill_many(&family, family.count);
+	free(family.children);
+	return 0;
+}
