@@ -187,6 +187,10 @@ build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $^ $(CLIENT_LIBS)
 
+build/tests/start-bench: $(call objects,build,tests/bench/start/start-bench.c tests/bench/measure.c)
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -o $@ $^
+
 build/tests/va-bench: $(call objects,build,$(PURE_SOURCES) $(VA))
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $^ -ljson-c
@@ -299,8 +303,10 @@ check-layers: $(call objects,build,$(PURE_SOURCES))
 bench:
 	@tests/install-packages run
 	@$(MAKE) --no-print-directory all build/tests/vaild-bench build/tests/tools/share-object \
-	    $(FRAME_PROGRAMS) build/tests/tools/play-qemu
+	    $(FRAME_PROGRAMS) build/tests/tools/play-qemu build/tests/start-bench \
+	    build/tests/tools/register-many
 	@tests/bench/run
+	@tests/bench/start/run
 
 bench-va:
 	@tests/install-packages run

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * register-many SOCKET GUID: does what the lines on stdin say, and answers each with a line:
+ * register-many SOCKET GUID...: does what the lines on stdin say, and answers each with a line:
  *
- *   register COUNT  so many processes, which make a graphics context each, register and then live
- *                   on without a connection: how many are registered
+ *   register COUNT  so many processes, which make a graphics context each, register for each VM and
+ *                   then live on without a connection: how many are registered
  *   kill COUNT      so many of them, from the first on: how many are left
  *
  * All of them end with stdin.
@@ -16,7 +16,7 @@
 
 typedef struct Family {
 	const char *path;
-	const char *guid;
+	char **guids; /* NULL behind the last */
 	pid_t *children;
 	size_t first; /* that lives */
 	size_t count;
@@ -31,8 +31,8 @@ static void register_process(const Family *family)
 	if (status != STATUS_SUCCESS)
 		errx(1, "vail_open: %s", vail_status_name(status));
 	status = vail_create_context(vail, NULL, context, NULL);
-	if (status == STATUS_SUCCESS)
-		status = vail_register_process(vail, family->guid);
+	for (char **guid = family->guids; status == STATUS_SUCCESS && *guid; guid++)
+		status = vail_register_process(vail, *guid);
 	if (status != STATUS_SUCCESS)
 		errx(1, "not registered: %s", vail_status_name(status));
 	vail_close(vail);
@@ -98,10 +98,10 @@ int main(int argc, char **argv)
 	char line[TOOL_LINE_SIZE];
 	char *words;
 
-	if (argc != 3)
-		errx(2, "usage: register-many SOCKET GUID");
+	if (argc < 3)
+		errx(2, "usage: register-many SOCKET GUID...");
 	family.path = argv[1];
-	family.guid = argv[2];
+	family.guids = argv + 2;
 	while ((words = tool_read_line(line))) {
 		const char *command = strsep(&words, " ");
 
