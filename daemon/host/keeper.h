@@ -14,8 +14,8 @@
  * descriptor has a record of the keeper's own, of what it is, which it has to be again when it
  * comes back. Records and descriptors without each other are dropped, with a remark.
  *
- * Without a service manager nothing comes back, so nothing is written, and what is there of a daemon
- * that has one stays as it is.
+ * Without a service manager nothing comes back, so nothing is written, and what is there of a
+ * daemon that has one stays as it is.
  */
 typedef struct KeeperOptions {
 	const char *runtime_directory;
