@@ -23,7 +23,7 @@ static bool open_keeper(Server *server)
 	return keeper_open(&server->keeper, &options, &server->passed) == 0;
 }
 
-/* Says what is no more, and why; what goes with a process that has ended is no surprise. */
+/* Says what is no more, and why: mostly since its process has ended meanwhile. */
 static void report_drops(Server *server, const StoreReport *report)
 {
 	char subject[64];
