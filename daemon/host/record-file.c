@@ -230,11 +230,6 @@ void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number)
 	compact_where_worth_it(file);
 }
 
-bool record_file_has(const RecordFile *file, KeptKind kind, uint64_t number)
-{
-	return find_live(file, kind, number) != NULL;
-}
-
 uint64_t record_file_last(const RecordFile *file, KeptKind kind)
 {
 	return file->header.last[kind];

@@ -69,8 +69,6 @@ void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number);
 /* Its text, with a NUL behind it, which the caller deinits. Returns 0 or a negative errno. */
 int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret);
 
-bool record_file_has(const RecordFile *file, KeptKind kind, uint64_t number);
-
 /* The highest number of the kind that was ever recorded in this boot; 0: none. */
 uint64_t record_file_last(const RecordFile *file, KeptKind kind);
 
