@@ -114,7 +114,8 @@ static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *sett
 {
 	Broker *broker = request->service->broker;
 	VmUpdate update;
-	NTSTATUS status = vm_update_prepare(broker, vm, settings, &update, &request->failure);
+	NTSTATUS status = vm_update_prepare(broker, request->caller, vm, settings, &update,
+					    &request->failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;

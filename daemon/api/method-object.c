@@ -24,8 +24,7 @@ NTSTATUS method_share_object_with_host(Request *request)
 		return status;
 	status = object_prepare(broker, request->caller, vm, &settings, &object, &request->failure);
 	if (status == STATUS_SUCCESS) {
-		status = store_keep_object(&request->service->store, object,
-					   request->caller->is_operator, &request->failure);
+		status = store_keep_object(&request->service->store, object, &request->failure);
 		if (status != STATUS_SUCCESS)
 			object_discard(broker, object);
 	}

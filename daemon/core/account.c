@@ -64,6 +64,19 @@ static NTSTATUS quota_exceeded(Failure *failure, const char *who, const char *na
 	return failure->status;
 }
 
+static bool has_operators_share(LimitKind kind)
+{
+	return kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES;
+}
+
+/* It is the host's, and no quota of anybody's. */
+static NTSTATUS store_is_full(Failure *failure)
+{
+	return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "store",
+			   "the daemon can keep no more descriptors over a restart; wait until "
+			   "some processes end or some objects are unshared");
+}
+
 /* Whether so many more of kind are within the limits. */
 static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, bool is_operator,
 			     LimitKind kind, uint64_t more, Failure *failure)
@@ -77,12 +90,14 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, b
 	if (used > per_uid || more > per_uid - used)
 		return quota_exceeded(failure, "your user may have", limit_name(kind, true),
 				      "release some", per_uid, used);
-	if (kind == LIMIT_CONNECTIONS && !is_operator)
+	if (!is_operator && has_operators_share(kind))
 		in_all -= in_all / LIMIT_OPERATOR_SHARE;
-	if (accounts->used[kind] > in_all || more > in_all - accounts->used[kind])
-		return quota_exceeded(failure, "the host has", limit_name(kind, false),
-				      "wait until some are released", in_all, used);
-	return STATUS_SUCCESS;
+	if (accounts->used[kind] <= in_all && more <= in_all - accounts->used[kind])
+		return STATUS_SUCCESS;
+	if (kind == LIMIT_STORE_ENTRIES)
+		return store_is_full(failure);
+	return quota_exceeded(failure, "the host has", limit_name(kind, false),
+			      "wait until some are released", in_all, used);
 }
 
 NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,

@@ -63,8 +63,9 @@ void accounts_init(Accounts *accounts, const Limits *limits);
 void accounts_deinit(Accounts *accounts);
 
 /*
- * Charges one of kind to the uid. An operator may use the share of the connections that is kept
- * for operators. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY.
+ * Charges one of kind to the uid. An operator may use the share of the connections and of the store
+ * that is kept for operators. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED,
+ * STATUS_INSUFFICIENT_RESOURCES (the store is full) or STATUS_NO_MEMORY.
  */
 NTSTATUS charge_take(Charge *charge, Accounts *accounts, uid_t uid, bool is_operator,
 		     LimitKind kind, Failure *failure);

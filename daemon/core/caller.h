@@ -2,6 +2,7 @@
 #ifndef CORE_CALLER_H
 #define CORE_CALLER_H
 
+#include "account.h"
 #include "credentials.h"
 #include "host.h"
 
@@ -17,5 +18,10 @@ typedef struct Caller {
 	bool is_operator;
 	ConnectionCredentials credentials;
 } Caller;
+
+static inline Payer payer_of(const Caller *caller)
+{
+	return (Payer){ .uid = caller->account, .is_operator = caller->is_operator };
+}
 
 #endif

@@ -60,8 +60,13 @@ static NTSTATUS gpu_process_acquire(Broker *broker, GpuProcess *gpu_process,
 		return failure_no_memory(failure);
 	if (origin->key == PROCESS_KEY_NONE)
 		return STATUS_SUCCESS;
-	return process_attach(broker, origin->key, origin->pid, origin->uid, &gpu_process->process,
-			      failure);
+	const ProcessOrigin process = {
+		.key = origin->key,
+		.pid = origin->pid,
+		.uid = origin->uid,
+		.payer = *payer,
+	};
+	return process_attach(broker, &process, &gpu_process->process, failure);
 }
 
 static NTSTATUS gpu_process_new(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,

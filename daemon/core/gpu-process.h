@@ -121,9 +121,4 @@ void gpu_process_commit(Broker *broker, GpuProcess *gpu_process, SpaceChange *ch
 
 void gpu_process_check(Broker *broker, const GpuProcess *gpu_process);
 
-static inline Payer payer_of(const Caller *caller)
-{
-	return (Payer){ .uid = caller->account, .is_operator = caller->is_operator };
-}
-
 #endif

@@ -118,7 +118,7 @@ typedef struct Host {
 	 * 0: there is no room. release_descriptor() lets it go. Descriptors of the same open file
 	 * description may have one id, and are found as often as they were kept.
 	 */
-	uint64_t (*keep_descriptor)(void *self, Descriptor descriptor, bool is_operator);
+	uint64_t (*keep_descriptor)(void *self, Descriptor descriptor);
 
 	/* After a restart: the descriptor that was kept under the id, to be released as one of
 	 * open_descriptor(). What nobody has asked for when all is restored, the host lets go. */

@@ -20,6 +20,7 @@ const Limits limits_default = {
 		[LIMIT_OBJECTS] = 4096,
 		[LIMIT_OBJECT_MEBIBYTES] = 65536,
 		[LIMIT_HOLDERS] = 16384,
+		[LIMIT_STORE_ENTRIES] = 2048,
 	},
 	.in_all = {
 		[LIMIT_CONNECTIONS] = 10000,
@@ -37,6 +38,7 @@ const Limits limits_default = {
 		[LIMIT_OBJECTS] = 16384,
 		[LIMIT_OBJECT_MEBIBYTES] = 262144,
 		[LIMIT_HOLDERS] = 65536,
+		[LIMIT_STORE_ENTRIES] = 4096,
 	},
 	.per_owner = {
 		[LIMIT_DRIVER_RESERVATIONS] = 4096,
@@ -68,6 +70,7 @@ static const struct {
 	[LIMIT_OBJECT_MEBIBYTES] = { "objectMebibytesPerUid", "objectMebibytes",
 				     "objectMebibytesPerMachine" },
 	[LIMIT_HOLDERS] = { "holdersPerUid", "holders", NULL },
+	[LIMIT_STORE_ENTRIES] = { "storeEntriesPerUid", "storeEntries", NULL },
 	[LIMIT_PAGE_TABLE_ENTRIES] = { "pageTableEntriesPerUid", "pageTableEntries",
 				       "pageTableEntriesPerProcess" },
 };

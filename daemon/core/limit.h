@@ -26,6 +26,7 @@ typedef enum LimitKind {
 	LIMIT_OBJECTS,
 	LIMIT_OBJECT_MEBIBYTES, /* of memory that is shared, each object rounded up */
 	LIMIT_HOLDERS,
+	LIMIT_STORE_ENTRIES, /* descriptors that outlive a restart: of processes and of objects */
 	LIMIT_PAGE_TABLE_ENTRIES, /* that a driver has written, and tables that it has evicted */
 	LIMIT_MAX,
 } LimitKind;
@@ -47,7 +48,7 @@ const char *limit_owner_name(LimitKind kind);
 /* The highest value that the configuration may set. */
 #define LIMIT_VALUE_MAX 1000000
 
-/* One in so many connections is kept for operators. */
+/* One in so many connections and store entries is kept for operators. */
 #define LIMIT_OPERATOR_SHARE 10
 
 /* Virtual GPUs that the software adapter offers. */

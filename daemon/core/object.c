@@ -83,7 +83,7 @@ bool object_access_is_enforced(const SharedObject *object)
 
 /* The VM's own limits and those of the payer, for the object and its memory. */
 static NTSTATUS take_charges(Broker *broker, const Caller *caller, SharedObject *object,
-			     Failure *failure)
+			     size_t descriptor_count, Failure *failure)
 {
 	const VirtualMachine *vm = object->vm;
 	const Payer payer = payer_of(caller);
@@ -99,12 +99,16 @@ static NTSTATUS take_charges(Broker *broker, const Caller *caller, SharedObject 
 				     payer.is_operator, LIMIT_OBJECTS, failure);
 	if (status == STATUS_SUCCESS)
 		status = tally_take_many(&object->bytes, &broker->accounts, &payer, size, failure);
+	if (status == STATUS_SUCCESS)
+		status = tally_take_many(&object->entries, &broker->accounts, &payer,
+					 descriptor_count, failure);
 	return status;
 }
 
 /* What sharing takes, given back. Idempotent. */
 static void return_charges(Broker *broker, SharedObject *object)
 {
+	tally_return(&object->entries, &broker->accounts, object->entries.count);
 	tally_return(&object->bytes, &broker->accounts, object->bytes.count);
 	charge_return(&object->charge, &broker->accounts);
 	process_release(broker, TAKE_POINTER(object->sharer));
@@ -132,6 +136,7 @@ static SharedObject *object_new(const Guid *virtual_machine, const ObjectSetting
 	object->virtual_machine = *virtual_machine;
 	object->description = settings->description;
 	object->bytes = TALLY_INIT(LIMIT_OBJECT_MEBIBYTES);
+	object->entries = TALLY_INIT(LIMIT_STORE_ENTRIES);
 	memcpy(object->descriptors, settings->descriptors, sizeof(object->descriptors));
 	LIST_INIT(&object->holders);
 	return object;
@@ -139,15 +144,16 @@ static SharedObject *object_new(const Guid *virtual_machine, const ObjectSetting
 
 /* All else that sharing needs and that can fail. */
 static NTSTATUS object_acquire(Broker *broker, const Caller *caller, VirtualMachine *vm,
-			       SharedObject *object, Failure *failure)
+			       SharedObject *object, size_t descriptor_count, Failure *failure)
 {
+	const ProcessOrigin origin = process_origin_of(caller);
+
 	object->vm = vm;
-	NTSTATUS status = take_charges(broker, caller, object, failure);
+	NTSTATUS status = take_charges(broker, caller, object, descriptor_count, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	return process_attach(broker, caller->process, caller->pid, caller->credentials.uid,
-			      &object->sharer, failure);
+	return process_attach(broker, &origin, &object->sharer, failure);
 }
 
 NTSTATUS object_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
@@ -157,7 +163,8 @@ NTSTATUS object_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm
 
 	if (!object)
 		return failure_no_memory(failure);
-	NTSTATUS status = object_acquire(broker, caller, vm, object, failure);
+	NTSTATUS status =
+		object_acquire(broker, caller, vm, object, settings->descriptor_count, failure);
 	if (status != STATUS_SUCCESS) {
 		object_discard(broker, object);
 		return status;
@@ -216,7 +223,7 @@ void object_commit(Broker *broker, SharedObject *object)
 NTSTATUS object_restore_sharing(Broker *broker, const Caller *sharer, VirtualMachine *vm,
 				SharedObject *object, size_t descriptor_count, Failure *failure)
 {
-	NTSTATUS status = object_acquire(broker, sharer, vm, object, failure);
+	NTSTATUS status = object_acquire(broker, sharer, vm, object, descriptor_count, failure);
 
 	if (status != STATUS_SUCCESS) {
 		return_charges(broker, object);
@@ -337,6 +344,7 @@ void holder_discard(Broker *broker, ObjectHolder *holder)
 NTSTATUS holder_prepare(Broker *broker, const Caller *caller, SharedObject *object,
 			ObjectHolder **ret_holder, Failure *failure)
 {
+	const ProcessOrigin origin = process_origin_of(caller);
 	ObjectHolder *holder = calloc(1, sizeof(*holder));
 
 	if (!holder)
@@ -347,8 +355,7 @@ NTSTATUS holder_prepare(Broker *broker, const Caller *caller, SharedObject *obje
 	NTSTATUS status = charge_take(&holder->charge, &broker->accounts, caller->account,
 				      caller->is_operator, LIMIT_HOLDERS, failure);
 	if (status == STATUS_SUCCESS)
-		status = process_attach(broker, caller->process, caller->pid,
-					caller->credentials.uid, &holder->process, failure);
+		status = process_attach(broker, &origin, &holder->process, failure);
 	if (status != STATUS_SUCCESS) {
 		holder_discard(broker, holder);
 		return status;
@@ -403,6 +410,7 @@ void objects_check(Broker *broker)
 		assert(object->charge.account && object->charge.kind == LIMIT_OBJECTS);
 		assert(object->bytes.count == mebibytes(object_size(object)));
 		assert(object->descriptor_count > 0);
+		assert(object->entries.count == object->descriptor_count);
 		assert(!quarantine_find(broker, &object->virtual_machine));
 		holders = 0;
 		LIST_FOREACH (holder, &object->holders, of_object) {

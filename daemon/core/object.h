@@ -91,7 +91,8 @@ typedef struct SharedObject {
 	LIST_HEAD(, ObjectHolder) holders;
 	size_t holder_count;
 	Charge charge;
-	Tally bytes; /* what its memory was when it was shared, or looked at last */
+	Tally bytes;   /* what its memory was when it was shared, or looked at last */
+	Tally entries; /* in the store, one for each descriptor */
 	LIST_ENTRY(SharedObject) of_vm;
 	LIST_ENTRY(SharedObject) of_sharer;
 } SharedObject;

@@ -28,21 +28,47 @@ Process *process_next(Process *process)
 	return RB_NEXT(ProcessTree, NULL, process);
 }
 
-static NTSTATUS process_new(Broker *broker, ProcessKey key, pid_t pid, uid_t uid,
-			    Process **ret_process, Failure *failure)
+ProcessOrigin process_origin_of(const Caller *caller)
+{
+	return (ProcessOrigin){
+		.key = caller->process,
+		.pid = caller->pid,
+		.uid = caller->credentials.uid,
+		.payer = payer_of(caller),
+	};
+}
+
+/* What a process needs to be kept and watched. */
+static NTSTATUS process_acquire(Broker *broker, const ProcessOrigin *origin, Process *process,
+				Failure *failure)
+{
+	const Payer *payer = &origin->payer;
+	NTSTATUS status = charge_take(&process->entry, &broker->accounts, payer->uid,
+				      payer->is_operator, LIMIT_STORE_ENTRIES, failure);
+
+	if (status != STATUS_SUCCESS ||
+	    broker->host->watch_process(broker->host->self, origin->key))
+		return status;
+	charge_return(&process->entry, &broker->accounts);
+	return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "watch",
+			   "the daemon cannot watch another process now; try again later");
+}
+
+static NTSTATUS process_new(Broker *broker, const ProcessOrigin *origin, Process **ret_process,
+			    Failure *failure)
 {
 	Process *process = calloc(1, sizeof(*process));
 
 	if (!process)
 		return failure_no_memory(failure);
-	if (!broker->host->watch_process(broker->host->self, key)) {
+	NTSTATUS status = process_acquire(broker, origin, process, failure);
+	if (status != STATUS_SUCCESS) {
 		free(process);
-		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "watch",
-				   "the daemon cannot watch another process now; try again later");
+		return status;
 	}
-	process->key = key;
-	process->pid = pid;
-	process->uid = uid;
+	process->key = origin->key;
+	process->pid = origin->pid;
+	process->uid = origin->uid;
 	LIST_INIT(&process->registrations);
 	LIST_INIT(&process->gpu_processes);
 	LIST_INIT(&process->objects);
@@ -54,13 +80,13 @@ static NTSTATUS process_new(Broker *broker, ProcessKey key, pid_t pid, uid_t uid
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS process_attach(Broker *broker, ProcessKey key, pid_t pid, uid_t uid, Process **ret_process,
+NTSTATUS process_attach(Broker *broker, const ProcessOrigin *origin, Process **ret_process,
 			Failure *failure)
 {
-	Process *process = process_find(broker, key);
+	Process *process = process_find(broker, origin->key);
 
 	if (!process) {
-		NTSTATUS status = process_new(broker, key, pid, uid, &process, failure);
+		NTSTATUS status = process_new(broker, origin, &process, failure);
 		if (status != STATUS_SUCCESS)
 			return status;
 	}
@@ -83,6 +109,7 @@ void process_release(Broker *broker, Process *process)
 	assert(LIST_EMPTY(&process->virtual_machines) && LIST_EMPTY(&process->agent_of));
 	RB_REMOVE(ProcessTree, &broker->processes, process);
 	broker->host->unwatch_process(broker->host->self, process->key);
+	charge_return(&process->entry, &broker->accounts);
 	free(process);
 }
 
@@ -135,6 +162,7 @@ void process_check(Broker *broker, const Process *process)
 	LIST_FOREACH (vm, &process->agent_of, of_agent)
 		attached += vm->agent.process == process;
 	assert(attached == process->attached && attached > 0);
+	assert(process->entry.account && process->entry.kind == LIMIT_STORE_ENTRIES);
 	assert(process->key != PROCESS_KEY_NONE && process_find(broker, process->key) == process);
 	(void)broker;
 }

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "caller.h"
 #include "failure.h"
 #include "host.h"
 #include "tree.h"
@@ -20,6 +21,7 @@ typedef struct Process {
 	pid_t pid; /* in the daemon's pid namespace; for people, never to find it by */
 	uid_t uid;
 	unsigned int attached;
+	Charge entry; /* in the store; of whoever was the first to hang something on it */
 	LIST_HEAD(, Registration) registrations;
 	LIST_HEAD(, GpuProcess) gpu_processes;
 	LIST_HEAD(, SharedObject) objects; /* that it shares */
@@ -31,14 +33,26 @@ typedef struct Process {
 
 typedef RB_HEAD(ProcessTree, Process) ProcessTree;
 
+/* Which process something is to hang on, and who pays if it is the first thing. */
+typedef struct ProcessOrigin {
+	ProcessKey key;
+	pid_t pid;
+	uid_t uid;
+	Payer payer;
+} ProcessOrigin;
+
+/* The caller's own process. */
+ProcessOrigin process_origin_of(const Caller *caller);
+
 /* NULL where nothing hangs on the process. */
 Process *process_find(Broker *broker, ProcessKey key);
 
 /*
  * The process, with one more thing attached to it, watched from now on. Returns STATUS_SUCCESS,
- * STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES.
+ * STATUS_QUOTA_EXCEEDED (the payer's store entries), STATUS_NO_MEMORY or
+ * STATUS_INSUFFICIENT_RESOURCES.
  */
-NTSTATUS process_attach(Broker *broker, ProcessKey key, pid_t pid, uid_t uid, Process **ret_process,
+NTSTATUS process_attach(Broker *broker, const ProcessOrigin *origin, Process **ret_process,
 			Failure *failure);
 
 /* One thing less; with the last one the process is forgotten. NULL is nothing. */

@@ -55,6 +55,7 @@ NTSTATUS registration_prepare(Broker *broker, const Caller *caller, VirtualMachi
 			      GraphicsContextKind graphics_context, Registration **ret_registration,
 			      Failure *failure)
 {
+	const ProcessOrigin origin = process_origin_of(caller);
 	Registration *registration = calloc(1, sizeof(*registration));
 
 	if (!registration)
@@ -69,8 +70,7 @@ NTSTATUS registration_prepare(Broker *broker, const Caller *caller, VirtualMachi
 					  &registration->connection_credentials)))
 		status = failure_no_memory(failure);
 	if (status == STATUS_SUCCESS)
-		status = process_attach(broker, caller->process, caller->pid,
-					caller->credentials.uid, &registration->process, failure);
+		status = process_attach(broker, &origin, &registration->process, failure);
 	if (status != STATUS_SUCCESS) {
 		registration_discard(broker, registration);
 		return status;

@@ -32,17 +32,27 @@ void vm_settings_deinit(VmSettings *settings)
 	*settings = VM_SETTINGS_INIT;
 }
 
+static ProcessOrigin named_process_origin(const NamedProcess *process, const Payer *payer)
+{
+	return (ProcessOrigin){
+		.key = process->key,
+		.pid = process->pid,
+		.uid = process->credentials.uids[ID_EFFECTIVE],
+		.payer = *payer,
+	};
+}
+
 /* The process that the settings name as agent, attached; NULL where they name none. */
-static NTSTATUS agent_attach(Broker *broker, const VmSettings *settings, Process **ret_process,
-			     Failure *failure)
+static NTSTATUS agent_attach(Broker *broker, const Payer *payer, const VmSettings *settings,
+			     Process **ret_process, Failure *failure)
 {
 	const NamedProcess *agent = &settings->agent_process;
 
 	*ret_process = NULL;
 	if (!settings->has_agent || settings->agent_user)
 		return STATUS_SUCCESS;
-	return process_attach(broker, agent->key, agent->pid, agent->credentials.uids[ID_EFFECTIVE],
-			      ret_process, failure);
+	const ProcessOrigin origin = named_process_origin(agent, payer);
+	return process_attach(broker, &origin, ret_process, failure);
 }
 
 static void vm_set_agent(VirtualMachine *vm, VmSettings *settings, Process *process)
@@ -92,17 +102,17 @@ void vm_discard(Broker *broker, VirtualMachine *vm)
 }
 
 /* Attaches the processes that the VM depends on. What was attached is vm_discard()'s to release. */
-static NTSTATUS vm_attach(Broker *broker, VirtualMachine *vm, const NamedProcess *vmm,
-			  VmSettings *settings, Failure *failure)
+static NTSTATUS vm_attach(Broker *broker, const Payer *payer, VirtualMachine *vm,
+			  const NamedProcess *vmm, VmSettings *settings, Failure *failure)
 {
+	const ProcessOrigin origin = named_process_origin(vmm, payer);
 	Process *agent;
-	NTSTATUS status = process_attach(broker, vmm->key, vmm->pid,
-					 vmm->credentials.uids[ID_EFFECTIVE], &vm->vmm, failure);
+	NTSTATUS status = process_attach(broker, &origin, &vm->vmm, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
 	LIST_INSERT_HEAD(&vm->vmm->virtual_machines, vm, of_vmm);
-	status = agent_attach(broker, settings, &agent, failure);
+	status = agent_attach(broker, payer, settings, &agent, failure);
 	if (status == STATUS_SUCCESS && settings->has_agent)
 		vm_set_agent(vm, settings, agent);
 	return status;
@@ -111,6 +121,7 @@ static NTSTATUS vm_attach(Broker *broker, VirtualMachine *vm, const NamedProcess
 NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, const NamedProcess *vmm,
 		    VmSettings *settings, VirtualMachine **ret_vm, Failure *failure)
 {
+	const Payer payer = payer_of(caller);
 	VirtualMachine *vm = calloc(1, sizeof(*vm));
 
 	if (!vm)
@@ -126,7 +137,7 @@ NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, cons
 	NTSTATUS status = charge_take(&vm->charge, &broker->accounts, caller->account,
 				      caller->is_operator, LIMIT_VIRTUAL_MACHINES, failure);
 	if (status == STATUS_SUCCESS)
-		status = vm_attach(broker, vm, vmm, settings, failure);
+		status = vm_attach(broker, &payer, vm, vmm, settings, failure);
 	if (status != STATUS_SUCCESS) {
 		vm_discard(broker, vm);
 		return status;
@@ -160,11 +171,13 @@ void vm_commit(Broker *broker, VirtualMachine *vm)
 	broker_event(broker, &event);
 }
 
-NTSTATUS vm_update_prepare(Broker *broker, VirtualMachine *vm, VmSettings *settings,
-			   VmUpdate *ret_update, Failure *failure)
+NTSTATUS vm_update_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
+			   VmSettings *settings, VmUpdate *ret_update, Failure *failure)
 {
+	const Payer payer = payer_of(caller);
+
 	*ret_update = (VmUpdate){ .vm = vm, .settings = settings };
-	return agent_attach(broker, settings, &ret_update->agent_process, failure);
+	return agent_attach(broker, &payer, settings, &ret_update->agent_process, failure);
 }
 
 void vm_update_discard(Broker *broker, VmUpdate *update)

@@ -147,8 +147,8 @@ typedef struct VmUpdate {
 	Process *agent_process;
 } VmUpdate;
 
-NTSTATUS vm_update_prepare(Broker *broker, VirtualMachine *vm, VmSettings *settings,
-			   VmUpdate *ret_update, Failure *failure);
+NTSTATUS vm_update_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
+			   VmSettings *settings, VmUpdate *ret_update, Failure *failure);
 void vm_update_commit(Broker *broker, VmUpdate *update);
 void vm_update_discard(Broker *broker, VmUpdate *update);
 

@@ -61,23 +61,22 @@ TREE_GENERATE(StoreUseTree, StoreUse, by_descriptor, compare_uses)
 TREE_GENERATE(StoreNameTree, StoreEntry, by_name, compare_names)
 TREE_GENERATE(StoreDescriptionTree, StoreEntry, by_description, compare_entries)
 
-/* What the service manager says it has room for, which older ones do not say. */
-static size_t find_maximum(void)
+size_t descriptor_store_maximum(void)
 {
-	const char *told = getenv("FDSTORE");
+	const char *told = getenv("FDSTORE"); /* older ones do not say it */
 	char *end;
-	unsigned long maximum = told ? strtoul(told, &end, 10) : LIMIT_STORE_ENTRIES;
+	unsigned long maximum = told ? strtoul(told, &end, 10) : STORE_ENTRIES_MAX;
 
 	if (told && (*told == '\0' || *end != '\0'))
-		return LIMIT_STORE_ENTRIES;
-	return maximum < LIMIT_STORE_ENTRIES ? maximum : LIMIT_STORE_ENTRIES;
+		return STORE_ENTRIES_MAX;
+	return maximum < STORE_ENTRIES_MAX ? maximum : STORE_ENTRIES_MAX;
 }
 
 void descriptor_store_init(DescriptorStore *store)
 {
 	bool is_told = getenv("NOTIFY_SOCKET");
 
-	*store = (DescriptorStore){ .maximum = find_maximum() };
+	*store = (DescriptorStore){ .maximum = descriptor_store_maximum() };
 	RB_INIT(&store->uses);
 	RB_INIT(&store->by_name);
 	RB_INIT(&store->by_description);
@@ -115,11 +114,9 @@ void descriptor_store_deinit(DescriptorStore *store)
 	store->is_lasting = false;
 }
 
-bool descriptor_store_has_room(const DescriptorStore *store, bool is_operator)
+bool descriptor_store_has_room(const DescriptorStore *store)
 {
-	size_t kept = is_operator ? 0 : store->maximum / LIMIT_OPERATOR_SHARE;
-
-	return store->used < store->maximum - kept;
+	return store->used < store->maximum;
 }
 
 StoreEntry *descriptor_store_find_same(const DescriptorStore *store, int descriptor)
@@ -229,10 +226,9 @@ static StoreEntry *entry_new_used(DescriptorStore *store, const StoreName *name,
 	return NULL;
 }
 
-StoreEntry *descriptor_store_add(DescriptorStore *store, const StoreName *name, int descriptor,
-				 bool is_operator)
+StoreEntry *descriptor_store_add(DescriptorStore *store, const StoreName *name, int descriptor)
 {
-	if (!store->is_lasting || !descriptor_store_has_room(store, is_operator))
+	if (!store->is_lasting || !descriptor_store_has_room(store))
 		return NULL;
 	StoreEntry *entry = entry_new_used(store, name, descriptor);
 	if (!entry || tell_to_store(entry, descriptor))

@@ -19,8 +19,9 @@
  * Short ones, for all names come back in one string of the environment, of 128 KiB at most.
  */
 
-/* Entries in all; the unit's FileDescriptorStoreMax= is the same number. */
-#define LIMIT_STORE_ENTRIES 4096
+/* More of their names would not fit into the environment. The unit's FileDescriptorStoreMax= is the
+ * same number. */
+#define STORE_ENTRIES_MAX 4096
 
 typedef struct StoreName {
 	KeptKind kind; /* KEPT_PROCESS or KEPT_DESCRIPTOR */
@@ -61,7 +62,10 @@ void descriptor_store_init(DescriptorStore *store);
 /* Closes what nobody has asked for. What is stored stays so. */
 void descriptor_store_deinit(DescriptorStore *store);
 
-bool descriptor_store_has_room(const DescriptorStore *store, bool is_operator);
+/* What the service manager has room for, as it says, and never more than STORE_ENTRIES_MAX. */
+size_t descriptor_store_maximum(void);
+
+bool descriptor_store_has_room(const DescriptorStore *store);
 
 /* The entry that has the same open file description; NULL: none has. */
 StoreEntry *descriptor_store_find_same(const DescriptorStore *store, int descriptor);
@@ -71,10 +75,9 @@ StoreEntry *descriptor_store_find(const DescriptorStore *store, const StoreName 
 /*
  * Stores the descriptor under that name, as its first use. It stays the caller's, and open until
  * descriptor_store_release(). The name is new, and no entry has the same open file description.
- * NULL: there is no room, of which a tenth is operators', or the service manager does not hear.
+ * NULL: there is no room, or the service manager does not hear.
  */
-StoreEntry *descriptor_store_add(DescriptorStore *store, const StoreName *name, int descriptor,
-				 bool is_operator);
+StoreEntry *descriptor_store_add(DescriptorStore *store, const StoreName *name, int descriptor);
 
 /* One more descriptor of the entry's open file description. False: there is no memory. */
 bool descriptor_store_use(DescriptorStore *store, StoreEntry *entry, int descriptor);

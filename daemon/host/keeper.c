@@ -17,8 +17,7 @@
 #define IS_OVER ""
 
 /* The descriptor that is stored under the name; record: what has to be so of it. */
-static bool keep_stored(Keeper *keeper, const StoreName *name, const Buffer *record, int descriptor,
-			bool is_operator)
+static bool keep_stored(Keeper *keeper, const StoreName *name, const Buffer *record, int descriptor)
 {
 	const KeptRecord kept = {
 		.kind = name->kind,
@@ -28,10 +27,10 @@ static bool keep_stored(Keeper *keeper, const StoreName *name, const Buffer *rec
 	};
 
 	/* What is recorded alone, or stored alone, is dropped at the next start. */
-	if (!descriptor_store_has_room(&keeper->store, is_operator) ||
+	if (!descriptor_store_has_room(&keeper->store) ||
 	    !record_file_keep(&keeper->records, &kept))
 		return false;
-	if (descriptor_store_add(&keeper->store, name, descriptor, is_operator))
+	if (descriptor_store_add(&keeper->store, name, descriptor))
 		return true;
 	record_file_drop(&keeper->records, name->kind, name->number);
 	return false;
@@ -45,7 +44,7 @@ static void let_go_stored(Keeper *keeper, int descriptor)
 		record_file_drop(&keeper->records, gone.kind, gone.number);
 }
 
-static bool keep_process(void *self, const HostProcess *process, bool is_operator)
+static bool keep_process(void *self, const HostProcess *process)
 {
 	Keeper *keeper = self;
 	StoreName name = { .kind = KEPT_PROCESS, .number = process->key };
@@ -56,7 +55,7 @@ static bool keep_process(void *self, const HostProcess *process, bool is_operato
 	if (!keeper->store.is_lasting || !host_process_identify(process, &identity))
 		return true;
 	bool is_kept = encode_process_identity(&record, &identity) &&
-		       keep_stored(keeper, &name, &record, process->pidfd, is_operator);
+		       keep_stored(keeper, &name, &record, process->pidfd);
 	buffer_deinit(&record);
 	return is_kept;
 }
@@ -66,7 +65,7 @@ static void let_go_process(void *self, const HostProcess *process)
 	let_go_stored(self, process->pidfd);
 }
 
-uint64_t keeper_keep_descriptor(Keeper *keeper, int descriptor, bool is_operator)
+uint64_t keeper_keep_descriptor(Keeper *keeper, int descriptor)
 {
 	StoreName name = { .kind = KEPT_DESCRIPTOR, .number = keeper->last_id + 1 };
 	Buffer record = BUFFER_INIT;
@@ -84,7 +83,7 @@ uint64_t keeper_keep_descriptor(Keeper *keeper, int descriptor, bool is_operator
 					     descriptor, &facts) == 0 &&
 		       facts.kind != DESCRIPTOR_OTHER &&
 		       encode_descriptor_identity(&record, &facts) &&
-		       keep_stored(keeper, &name, &record, descriptor, is_operator);
+		       keep_stored(keeper, &name, &record, descriptor);
 	buffer_deinit(&record);
 	return is_kept ? ++keeper->last_id : 0;
 }

@@ -59,7 +59,7 @@ bool keeper_keep(Keeper *keeper, uint64_t serial, const char *text, size_t size)
 void keeper_drop(Keeper *keeper, uint64_t serial);
 
 /* Returns an id, the same one for descriptors of one open file description, or 0: no room. */
-uint64_t keeper_keep_descriptor(Keeper *keeper, int descriptor, bool is_operator);
+uint64_t keeper_keep_descriptor(Keeper *keeper, int descriptor);
 
 /* Before the descriptor is closed; any descriptor that is closed may be told. */
 void keeper_release_descriptor(Keeper *keeper, int descriptor);

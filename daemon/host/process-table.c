@@ -43,13 +43,13 @@ static void host_process_free(HostProcess *process)
 	free(process);
 }
 
-static bool host_process_keep(HostProcess *process, bool is_operator)
+static bool host_process_keep(HostProcess *process)
 {
 	const ProcessKeeper *keeper = &process->table->keeper;
 
 	if (process->is_kept || !keeper->keep)
 		return true;
-	process->is_kept = keeper->keep(keeper->self, process, is_operator);
+	process->is_kept = keeper->keep(keeper->self, process);
 	return process->is_kept;
 }
 
@@ -307,10 +307,10 @@ void host_process_unref(HostProcess *process)
 	host_process_use_changed(process);
 }
 
-bool host_process_watch(HostProcess *process, bool is_operator)
+bool host_process_watch(HostProcess *process)
 {
 	assert(!process->watched);
-	if (!host_process_keep(process, is_operator))
+	if (!host_process_keep(process))
 		return false;
 	event_assign(&process->exit_event, process->table->base, process->pidfd, EV_READ,
 		     on_exit_of_process, process);

@@ -46,7 +46,7 @@ typedef struct ProcessIdentity {
 typedef struct ProcessKeeper {
 	void *self;
 	/* False: there is no room. */
-	bool (*keep)(void *self, const HostProcess *process, bool is_operator);
+	bool (*keep)(void *self, const HostProcess *process);
 	void (*let_go)(void *self, const HostProcess *process);
 } ProcessKeeper;
 
@@ -105,7 +105,7 @@ void host_process_ref(HostProcess *process);
 void host_process_unref(HostProcess *process);
 
 /* False: there is no room to watch it, or to keep it. A tenth of the latter is operators'. */
-bool host_process_watch(HostProcess *process, bool is_operator);
+bool host_process_watch(HostProcess *process);
 void host_process_unwatch(HostProcess *process);
 
 bool host_process_is_alive(const HostProcess *process);

@@ -47,12 +47,23 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *contex
 	event_base_loopexit(server->base, NULL);
 }
 
+/* Nobody is promised what the service manager would drop. */
+static void limit_to_store(Limits *limits)
+{
+	uint64_t *entries = &limits->in_all[LIMIT_STORE_ENTRIES];
+
+	if (*entries > descriptor_store_maximum())
+		*entries = descriptor_store_maximum();
+}
+
 static bool server_configure(Server *server, char *ret_mistake, size_t size)
 {
 	char *error;
 
-	if (config_load(server->options.config_directory, &server->service.settings, &error))
+	if (config_load(server->options.config_directory, &server->service.settings, &error)) {
+		limit_to_store(&server->service.settings.limits);
 		return true;
+	}
 	snprintf(ret_mistake, size, "%s",
 		 error ? error : "there is no memory to read the configuration");
 	free(error);

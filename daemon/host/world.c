@@ -39,7 +39,7 @@ static bool world_watch_process(void *self, ProcessKey key)
 {
 	HostProcess *process = find_process(self, key);
 
-	return process && host_process_watch(process, false);
+	return process && host_process_watch(process);
 }
 
 static void world_unwatch_process(void *self, ProcessKey key)
@@ -182,11 +182,11 @@ static void world_drop(void *self, uint64_t serial)
 	keeper_drop(&server->keeper, serial);
 }
 
-static uint64_t world_keep_descriptor(void *self, Descriptor descriptor, bool is_operator)
+static uint64_t world_keep_descriptor(void *self, Descriptor descriptor)
 {
 	Server *server = self;
 
-	return keeper_keep_descriptor(&server->keeper, descriptor, is_operator);
+	return keeper_keep_descriptor(&server->keeper, descriptor);
 }
 
 static Evidence world_find_kept_descriptor(void *self, uint64_t id, Descriptor *ret)

@@ -55,7 +55,11 @@ static NTSTATUS keep(Store *store, StoreKind kind, uint64_t serial, const void *
 
 static RecordedProcess process_of(const Process *process)
 {
-	return (RecordedProcess){ .key = process->key, .uid = process->uid };
+	return (RecordedProcess){
+		.key = process->key,
+		.uid = process->uid,
+		.account = process->entry.account->uid,
+	};
 }
 
 NTSTATUS store_keep_adapter(Store *store, const Adapter *adapter, Failure *failure)
@@ -254,16 +258,14 @@ NTSTATUS store_keep_object_sizes(Store *store, const SharedObject *object,
 	return keep(store, STORE_OBJECT, record.serial, &record, failure);
 }
 
-static NTSTATUS keep_descriptors(Store *store, SharedObject *object, bool is_operator,
-				 Failure *failure)
+static NTSTATUS keep_descriptors(Store *store, SharedObject *object, Failure *failure)
 {
 	const Host *host = store->broker->host;
 
 	for (size_t i = 0; i < object->descriptor_count; i++) {
 		ObjectDescriptor *descriptor = &object->descriptors[i];
 
-		descriptor->id =
-			host->keep_descriptor(host->self, descriptor->descriptor, is_operator);
+		descriptor->id = host->keep_descriptor(host->self, descriptor->descriptor);
 		if (descriptor->id == 0)
 			return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "store",
 					   "the daemon can keep no more descriptors over a "
@@ -288,9 +290,9 @@ static NTSTATUS keep_sharing(Store *store, const SharedObject *object, Failure *
 	return keep(store, STORE_SHARING, record.serial, &record, failure);
 }
 
-NTSTATUS store_keep_object(Store *store, SharedObject *object, bool is_operator, Failure *failure)
+NTSTATUS store_keep_object(Store *store, SharedObject *object, Failure *failure)
 {
-	NTSTATUS status = keep_descriptors(store, object, is_operator, failure);
+	NTSTATUS status = keep_descriptors(store, object, failure);
 
 	if (status == STATUS_SUCCESS)
 		status = store_keep_object_sizes(store, object, object->descriptors, failure);

@@ -6,6 +6,7 @@
 static const Field process_fields[] = {
 	NUMBER("key", RecordedProcess, key),
 	UID("uid", RecordedProcess, uid),
+	UID("account", RecordedProcess, account),
 };
 static const FieldTable process_table = FIELD_TABLE(process_fields);
 

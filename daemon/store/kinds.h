@@ -15,6 +15,7 @@
 typedef struct RecordedProcess {
 	ProcessKey key;
 	uid_t uid;
+	uid_t account; /* whose entry in the store it is */
 } RecordedProcess;
 
 typedef struct RecordedAdapter {

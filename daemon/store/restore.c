@@ -51,7 +51,13 @@ static const char *find_process(Restore *restore, const RecordedProcess *from, P
 	default:
 		return "its process is gone";
 	}
-	NTSTATUS status = process_attach(broker, from->key, pid, from->uid, ret, &failure);
+	const ProcessOrigin origin = {
+		.key = from->key,
+		.pid = pid,
+		.uid = from->uid,
+		.payer = { .uid = from->account },
+	};
+	NTSTATUS status = process_attach(broker, &origin, ret, &failure);
 	if (status == STATUS_SUCCESS)
 		restore->processes[restore->process_count++] = *ret;
 	return restore_reason(status);

@@ -65,7 +65,7 @@ NTSTATUS store_keep_space_change(Store *store, const GpuProcess *gpu_process,
 				 const SpaceChange *change, Failure *failure);
 
 /* Its descriptors as well. */
-NTSTATUS store_keep_object(Store *store, SharedObject *object, bool is_operator, Failure *failure);
+NTSTATUS store_keep_object(Store *store, SharedObject *object, Failure *failure);
 
 /* That it is about to have other sizes. */
 NTSTATUS store_keep_object_sizes(Store *store, const SharedObject *object,

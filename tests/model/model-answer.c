@@ -81,12 +81,6 @@ static bool find_context(Model *model, const FakeProcess *process, GraphicsConte
 	return true;
 }
 
-static bool can_watch(Model *model, ProcessKey key, ModelAnswer *answer)
-{
-	return !model->world->refuse_watch || model_holds(model, key) ||
-	       refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
-}
-
 static void register_process(Model *model, const ModelRequest *request, ModelMachine *machine,
 			     ModelAnswer *answer)
 {
@@ -102,7 +96,7 @@ static void register_process(Model *model, const ModelRequest *request, ModelMac
 	}
 	if (!find_context(model, process, &kind, answer) ||
 	    !model_may_have(model, caller, LIMIT_REGISTRATIONS, answer) ||
-	    !can_watch(model, process->key, answer))
+	    !model_may_watch(model, caller, process->key, answer))
 		return;
 	ModelRegistration *registration = MODEL_ADD(model, registrations);
 	registration->machine = machine->serial;
@@ -246,7 +240,7 @@ static void create_context(Model *model, const ModelRequest *request, ModelAnswe
 		return;
 	if (!gpu_process) {
 		if (!model_may_have(model, caller, LIMIT_GPU_PROCESSES, answer) ||
-		    !can_watch(model, caller->process, answer))
+		    !model_may_watch(model, caller, caller->process, answer))
 			return;
 		gpu_process = MODEL_ADD(model, gpu_processes);
 		gpu_process->process = caller->process;
@@ -357,6 +351,7 @@ ModelAnswer model_answer(Model *model, const ModelRequest *request)
 {
 	ModelAnswer answer = { .status = STATUS_SUCCESS };
 
+	model_sweep_entries(model);
 	if (request->foreign) {
 		/* All bytes of a peer outside the pid namespace look foreign: it is not gone. */
 		bool gone =

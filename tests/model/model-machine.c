@@ -186,14 +186,6 @@ static void free_settings(ModelSettings *settings)
 		credentials_deinit(&settings->clients[i].snapshot);
 }
 
-/* Whether the daemon can watch one process more, where it does not watch it already. */
-static bool can_watch(Model *model, ProcessKey key, ModelAnswer *answer)
-{
-	if (key == PROCESS_KEY_NONE || !model->world->refuse_watch || model_holds(model, key))
-		return true;
-	return fail(answer, STATUS_INSUFFICIENT_RESOURCES, "");
-}
-
 static void take_clients(ModelMachine *machine, const ModelRequest *request,
 			 ModelSettings *settings)
 {
@@ -222,7 +214,8 @@ static void add_machine(Model *model, const ModelRequest *request, const FakePro
 	const Caller *caller = request->caller;
 
 	if (!model_may_have(model, caller, LIMIT_VIRTUAL_MACHINES, answer) ||
-	    !can_watch(model, vmm->key, answer) || !can_watch(model, settings->agent, answer))
+	    !model_may_watch(model, caller, vmm->key, answer) ||
+	    !model_may_watch(model, caller, settings->agent, answer))
 		return;
 	if (old)
 		model_end_machine(model, old);
@@ -319,7 +312,7 @@ void model_update_machine(Model *model, const ModelRequest *request, ModelMachin
 	if (request->has_clients && !look_at(vmm, "virtualMachineGuid", answer))
 		return;
 	if (resolve_settings(model, request, vmm, false, &settings, answer) &&
-	    can_watch(model, settings.agent, answer)) {
+	    model_may_watch(model, request->caller, settings.agent, answer)) {
 		take_rest(machine, request, &settings);
 		if (request->has_clients) {
 			take_clients(machine, request, &settings);

@@ -41,7 +41,7 @@ bool model_alive(const Model *model, ProcessKey key)
 	return process && process->alive;
 }
 
-bool model_holds(Model *model, ProcessKey key)
+static bool holds(Model *model, ProcessKey key)
 {
 	ModelMachine *machine;
 	ModelRegistration *registration;
@@ -181,6 +181,7 @@ void model_process_exits(Model *model, ProcessKey process)
 	MODEL_EACH(model, gpu_process, gpu_processes)
 	if (gpu_process->process == process)
 		end_gpu_process(model, gpu_process);
+	model_sweep_entries(model);
 }
 
 void model_tell_exits(Model *model)
@@ -261,4 +262,64 @@ bool model_may_have(Model *model, const Caller *caller, LimitKind kind, ModelAns
 	answer->limit = limit_name(kind, own >= limits->per_uid[kind]);
 	answer->used = own;
 	return false;
+}
+
+void model_sweep_entries(Model *model)
+{
+	for (ModelEntry *entry = model->entries; entry < model->entries + MODEL_ITEM_MAX; entry++)
+		if (entry->process != PROCESS_KEY_NONE && !holds(model, entry->process))
+			*entry = (ModelEntry){ 0 };
+}
+
+static ModelEntry *find_entry(Model *model, ProcessKey process)
+{
+	ModelEntry *entry = model->entries;
+
+	while (entry->process != process)
+		world_must(++entry < model->entries + MODEL_ITEM_MAX);
+	return entry;
+}
+
+static bool has_entry(const Model *model, ProcessKey process)
+{
+	for (size_t i = 0; i < MODEL_ITEM_MAX; i++)
+		if (model->entries[i].process == process)
+			return true;
+	return false;
+}
+
+/* A tenth of all entries is the operators'. */
+static bool may_have_entry(const Model *model, const Caller *caller, ModelAnswer *answer)
+{
+	const Limits *limits = &model->world->service.settings.limits;
+	uint64_t own = 0, all = 0, maximum = limits->in_all[LIMIT_STORE_ENTRIES];
+
+	for (size_t i = 0; i < MODEL_ITEM_MAX; i++)
+		if (model->entries[i].process != PROCESS_KEY_NONE)
+			count(model->entries[i].account, caller->account, &own, &all);
+	if (own >= limits->per_uid[LIMIT_STORE_ENTRIES]) {
+		answer->status = STATUS_QUOTA_EXCEEDED;
+		answer->limit = limit_name(LIMIT_STORE_ENTRIES, true);
+		answer->used = own;
+		return false;
+	}
+	if (all < maximum - (caller->is_operator ? 0 : maximum / 10))
+		return true;
+	answer->status = STATUS_INSUFFICIENT_RESOURCES;
+	return false;
+}
+
+bool model_may_watch(Model *model, const Caller *caller, ProcessKey process, ModelAnswer *answer)
+{
+	if (process == PROCESS_KEY_NONE || has_entry(model, process))
+		return true;
+	if (!may_have_entry(model, caller, answer))
+		return false;
+	if (model->world->refuse_watch) {
+		answer->status = STATUS_INSUFFICIENT_RESOURCES;
+		return false;
+	}
+	*find_entry(model, PROCESS_KEY_NONE) =
+		(ModelEntry){ .process = process, .account = caller->account };
+	return true;
 }

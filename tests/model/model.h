@@ -129,6 +129,12 @@ typedef struct ModelQuarantine {
 	uid_t account;
 } ModelQuarantine;
 
+/* A process on which something hangs has an entry in the store. */
+typedef struct ModelEntry {
+	ProcessKey process; /* PROCESS_KEY_NONE: this place is free */
+	uid_t account;
+} ModelEntry;
+
 typedef struct Model {
 	World *world;
 	uint64_t serial;
@@ -139,6 +145,7 @@ typedef struct Model {
 	ModelGpuProcess gpu_processes[MODEL_ITEM_MAX];
 	ModelContext contexts[MODEL_ITEM_MAX];
 	ModelQuarantine quarantines[MODEL_ITEM_MAX];
+	ModelEntry entries[MODEL_ITEM_MAX];
 } Model;
 
 extern const char *const model_guids[MODEL_GUID_MAX];
@@ -168,7 +175,6 @@ typedef struct ModelPlace {
 void *model_add(Model *model, void *items, size_t size);
 const FakeProcess *model_process(const Model *model, ProcessKey key);
 bool model_alive(const Model *model, ProcessKey key);
-bool model_holds(Model *model, ProcessKey key); /* whether anything hangs on the process */
 ModelMachine *model_machine_of(Model *model, int guid);
 ModelMachine *model_machine(Model *model, uint64_t serial);
 ModelQuarantine *model_quarantine(Model *model, int guid);
@@ -189,6 +195,12 @@ void model_refresh(Model *model, ModelMachine *machine, uid_t uid);
 
 /* Quotas: counted from the arrays each time. False with the answer filled in. */
 bool model_may_have(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer);
+
+/* Whether something may hang on the process, for which the caller pays where it is the first. */
+bool model_may_watch(Model *model, const Caller *caller, ProcessKey process, ModelAnswer *answer);
+
+/* Entries of processes on which nothing hangs any more go. */
+void model_sweep_entries(Model *model);
 
 /* io.vaild.Machine's two that make and change a VM. */
 void model_register_machine(Model *model, const ModelRequest *request, ModelAnswer *answer);

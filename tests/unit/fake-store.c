@@ -90,12 +90,11 @@ const char *world_record(const World *world, const char *part)
 
 /* --- descriptors and processes --------------------------------------------------------------- */
 
-static uint64_t fake_keep_descriptor(void *self, Descriptor descriptor, bool is_operator)
+static uint64_t fake_keep_descriptor(void *self, Descriptor descriptor)
 {
 	World *world = self;
 	FakeDescriptor *fake = world_descriptor_of(world, descriptor);
 
-	(void)is_operator;
 	world_must(fake->kept_id == 0);
 	if (world->refuse_keep_descriptor)
 		return 0;

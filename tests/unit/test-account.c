@@ -39,10 +39,13 @@ Test(account, per_uid_and_in_all)
 		cr_assert_eq(failure.used, 2u);
 		cr_assert_eq(charge_take(&charges[2], &accounts, 2, true, k, &failure), 0);
 		cr_assert_eq(charge_take(&refused, &accounts, 3, true, k, &failure),
-			     STATUS_QUOTA_EXCEEDED);
-		cr_assert_str_eq(failure.limit, limit_name(k, false));
-		cr_assert_eq(failure.maximum, 3u);
-		cr_assert_eq(failure.used, 0u, "the caller's own use");
+			     k == LIMIT_STORE_ENTRIES ? STATUS_INSUFFICIENT_RESOURCES
+						      : STATUS_QUOTA_EXCEEDED);
+		if (k != LIMIT_STORE_ENTRIES) {
+			cr_assert_str_eq(failure.limit, limit_name(k, false));
+			cr_assert_eq(failure.maximum, 3u);
+			cr_assert_eq(failure.used, 0u, "the caller's own use");
+		}
 		cr_assert_null(refused.account);
 		accounts_check(&accounts);
 		cr_assert_eq(accounts_used(&accounts, 1, k), 2u);
@@ -75,8 +78,8 @@ Test(account, kinds_do_not_mix)
 	accounts_deinit(&accounts);
 }
 
-/* How many connections strangers and operators get, of so many in all. */
-static void check_share(uint64_t in_all, uint64_t strangers, uint64_t all)
+/* How many strangers and operators get, of so many in all. */
+static void check_share(LimitKind kind, uint64_t in_all, uint64_t strangers, uint64_t all)
 {
 	Limits limits = small_limits(1000, in_all);
 	Accounts accounts;
@@ -85,13 +88,12 @@ static void check_share(uint64_t in_all, uint64_t strangers, uint64_t all)
 	uint64_t taken = 0;
 
 	accounts_init(&accounts, &limits);
-	while (charge_take(&charges[taken], &accounts, 1000 + (uid_t)taken, false,
-			   LIMIT_CONNECTIONS, &failure) == STATUS_SUCCESS)
+	while (charge_take(&charges[taken], &accounts, 1000 + (uid_t)taken, false, kind,
+			   &failure) == STATUS_SUCCESS)
 		taken++;
 	cr_assert_eq(taken, strangers, "of %lu", (unsigned long)in_all);
-	cr_assert_eq(failure.maximum, strangers);
-	while (charge_take(&charges[taken], &accounts, 0, true, LIMIT_CONNECTIONS, &failure) ==
-	       STATUS_SUCCESS)
+	cr_assert_eq(failure.maximum, kind == LIMIT_CONNECTIONS ? strangers : 0);
+	while (charge_take(&charges[taken], &accounts, 0, true, kind, &failure) == STATUS_SUCCESS)
 		taken++;
 	cr_assert_eq(taken, all, "of %lu", (unsigned long)in_all);
 	while (taken > 0)
@@ -99,17 +101,27 @@ static void check_share(uint64_t in_all, uint64_t strangers, uint64_t all)
 	accounts_deinit(&accounts);
 }
 
-Test(account, a_tenth_of_the_connections_is_the_operators)
+static void check_shares(LimitKind kind)
 {
-	check_share(0, 0, 0);
-	check_share(1, 1, 1);
-	check_share(9, 9, 9);
-	check_share(10, 9, 10);
-	check_share(20, 18, 20);
-	check_share(59, 54, 59);
+	check_share(kind, 0, 0, 0);
+	check_share(kind, 1, 1, 1);
+	check_share(kind, 9, 9, 9);
+	check_share(kind, 10, 9, 10);
+	check_share(kind, 20, 18, 20);
+	check_share(kind, 59, 54, 59);
 }
 
-Test(account, the_share_is_of_connections_only)
+Test(account, a_tenth_of_the_connections_is_the_operators)
+{
+	check_shares(LIMIT_CONNECTIONS);
+}
+
+Test(account, a_tenth_of_the_store_is_the_operators)
+{
+	check_shares(LIMIT_STORE_ENTRIES);
+}
+
+Test(account, there_is_no_other_share)
 {
 	Limits limits = small_limits(10, 10);
 
@@ -123,7 +135,8 @@ Test(account, the_share_is_of_connections_only)
 		while (taken < 10 && charge_take(&charges[taken], &accounts, 5, false,
 						 (LimitKind)kind, &failure) == STATUS_SUCCESS)
 			taken++;
-		cr_assert_eq(taken, kind == LIMIT_CONNECTIONS ? 9 : 10);
+		cr_assert_eq(taken,
+			     kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES ? 9 : 10);
 		while (taken > 0)
 			charge_return(&charges[--taken], &accounts);
 		accounts_deinit(&accounts);

@@ -54,7 +54,7 @@ static StoreEntry *add(Stores *stores, uint64_t number, int descriptor)
 {
 	StoreName name = name_of(number);
 
-	return descriptor_store_add(&stores->store, &name, descriptor, false);
+	return descriptor_store_add(&stores->store, &name, descriptor);
 }
 
 /* Returns whether the store has let go. */
@@ -133,21 +133,16 @@ Test(descriptor_store, refuses_before_the_manager_does)
 		StoreName name = name_of(i + 1);
 
 		memories[i] = open_memory();
-		bool is_users = i < ROOM - ROOM / 10;
-		cr_assert_eq(descriptor_store_has_room(&stores.store, false), is_users);
-		cr_assert_eq(descriptor_store_add(&stores.store, &name, memories[i], false) != NULL,
-			     is_users, "entry %zu", i);
-		if (!is_users)
-			cr_assert_eq(descriptor_store_add(&stores.store, &name, memories[i],
-							  true) != NULL,
-				     i < ROOM);
+		cr_assert_eq(descriptor_store_has_room(&stores.store), i < ROOM);
+		cr_assert_eq(descriptor_store_add(&stores.store, &name, memories[i]) != NULL,
+			     i < ROOM, "entry %zu", i);
 		naive_manager_hear(&stores.manager);
 	}
 	cr_assert_eq(stores.manager.count, ROOM);
 	/* One that goes makes room for one. */
 	cr_assert(release_and_close(&stores, memories[0]));
 	StoreName name = name_of(100);
-	cr_assert_not_null(descriptor_store_add(&stores.store, &name, memories[ROOM], true));
+	cr_assert_not_null(descriptor_store_add(&stores.store, &name, memories[ROOM]));
 	naive_manager_hear(&stores.manager);
 	cr_assert_eq(stores.manager.count, ROOM);
 	for (size_t i = 1; i <= ROOM; i++) {
@@ -185,11 +180,11 @@ Test(descriptor_store, nobody_hears)
 	unsetenv("NOTIFY_SOCKET");
 	descriptor_store_init(&store);
 	cr_assert_not(store.is_lasting);
-	cr_assert_null(descriptor_store_add(&store, &name, memory, false));
+	cr_assert_null(descriptor_store_add(&store, &name, memory));
 	setenv("NOTIFY_SOCKET", "@nobody-at-all", 1);
 	descriptor_store_init(&store);
 	cr_assert(store.is_lasting);
-	cr_assert_null(descriptor_store_add(&store, &name, memory, false));
+	cr_assert_null(descriptor_store_add(&store, &name, memory));
 	cr_assert_null(descriptor_store_find(&store, &name));
 	cr_assert_null(descriptor_store_find_same(&store, memory));
 	cr_assert_eq(store.used, 0);

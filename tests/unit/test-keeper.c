@@ -162,7 +162,7 @@ static HostProcess *watch(Daemon *daemon, pid_t pid)
 	HostProcess *process;
 
 	cr_assert_eq(process_table_open(&daemon->processes, pid, &process), EVIDENCE_FOUND);
-	cr_assert(host_process_watch(process, false));
+	cr_assert(host_process_watch(process));
 	return process;
 }
 
@@ -198,8 +198,8 @@ Test(keeper, a_descriptor_comes_back)
 	planes[0] = open_memory();
 	planes[1] = dup(planes[0]);
 	cr_assert_eq(fstat(planes[0], &before), 0);
-	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, planes[0], false), 1);
-	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, planes[1], false), 1);
+	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, planes[0]), 1);
+	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, planes[1]), 1);
 	cr_assert_str_eq(stored(&daemon), "m1");
 	for (int restart = 0; restart < 2; restart++) {
 		daemon_restart(&daemon);
@@ -233,7 +233,7 @@ Test(keeper, an_id_is_not_used_again)
 
 	daemon_begin(&daemon);
 	for (uint64_t id = 1; id <= 6; id++) {
-		cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory, false), id);
+		cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory), id);
 		keeper_release_descriptor(&daemon.keeper, memory);
 		naive_manager_hear(&daemon.manager);
 		if (id % 2 == 0)
@@ -257,7 +257,7 @@ Test(keeper, a_process_comes_back_under_its_key)
 		cr_assert_eq(keeper_find_process(&daemon.keeper, key, &pid), EVIDENCE_FOUND);
 		cr_assert_eq(pid, child);
 		process = process_table_find(&daemon.processes, key);
-		cr_assert(host_process_watch(process, false));
+		cr_assert(host_process_watch(process));
 		keeper_end_restore(&daemon.keeper);
 		cr_assert_str_eq(stored(&daemon), "p1");
 		assert_nothing_remarked(&daemon);
@@ -299,7 +299,7 @@ Test(keeper, what_nobody_asks_for_is_let_go)
 
 	daemon_begin(&daemon);
 	watch(&daemon, child);
-	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory, false), 1);
+	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory), 1);
 	cr_assert_str_eq(stored(&daemon), "p1 m1");
 	daemon_restart(&daemon);
 	cr_assert_str_eq(stored(&daemon), "p1 m1");
@@ -317,14 +317,14 @@ Test(keeper, what_no_record_names_is_let_go)
 	Daemon daemon;
 
 	daemon_begin(&daemon);
-	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory, false), 1);
+	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory), 1);
 	record_file_drop(&daemon.keeper.records, KEPT_DESCRIPTOR, 1);
 	naive_manager_hear(&daemon.manager);
 	strcpy(naive_manager_find(&daemon.manager, "m1")->name, "m9");
 	daemon_restart(&daemon);
 	assert_remarked(&daemon, "descriptor 9", "no record names it");
 	cr_assert_str_eq(stored(&daemon), "");
-	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory, false), 10);
+	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory), 10);
 	naive_manager_hear(&daemon.manager);
 	strcpy(naive_manager_find(&daemon.manager, "m10")->name, "stored");
 	daemon_restart(&daemon);
@@ -341,7 +341,7 @@ Test(keeper, what_does_not_come_back_is_remarked_on)
 
 	daemon_begin(&daemon);
 	watch(&daemon, child);
-	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory, false), 1);
+	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory), 1);
 	naive_manager_hear(&daemon.manager);
 	while (daemon.manager.count > 0)
 		close(daemon.manager.entries[--daemon.manager.count].descriptor);
@@ -372,7 +372,7 @@ Test(keeper, what_is_not_what_it_was_is_dropped)
 
 	daemon_begin(&daemon);
 	watch(&daemon, children[0]);
-	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory, false), 1);
+	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory), 1);
 	change_stored(&daemon, "p1", pidfd_open(children[1], 0));
 	change_stored(&daemon, "m1", open_memory());
 	daemon_restart(&daemon);
@@ -396,15 +396,21 @@ Test(keeper, a_full_store_refuses)
 	daemon_begin(&daemon);
 	for (size_t i = 0; i < ROOM; i++) {
 		memories[i] = open_memory();
-		cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memories[i], false) != 0,
-			     i < ROOM - ROOM / 10);
+		cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memories[i]) != 0,
+			     i < ROOM - 1);
+		naive_manager_hear(&daemon.manager);
+		if (i > 0)
+			continue;
+		cr_assert_eq(process_table_open(&daemon.processes, child, &process),
+			     EVIDENCE_FOUND);
+		cr_assert(host_process_watch(process));
 		naive_manager_hear(&daemon.manager);
 	}
-	cr_assert_eq(recorded(&daemon, KEPT_DESCRIPTOR), ROOM - ROOM / 10);
-	cr_assert_eq(process_table_open(&daemon.processes, child, &process), EVIDENCE_FOUND);
-	cr_assert_not(host_process_watch(process, false));
-	cr_assert(host_process_watch(process, true));
-	cr_assert_neq(keeper_keep_descriptor(&daemon.keeper, memories[ROOM - 1], true), 0);
+	cr_assert_eq(recorded(&daemon, KEPT_DESCRIPTOR), ROOM - 1);
+	host_process_unwatch(process);
+	naive_manager_hear(&daemon.manager);
+	cr_assert_neq(keeper_keep_descriptor(&daemon.keeper, memories[ROOM - 1]), 0);
+	cr_assert_not(host_process_watch(process));
 	for (size_t i = 0; i < ROOM; i++)
 		close(memories[i]);
 	daemon_end(&daemon);
@@ -416,7 +422,7 @@ Test(keeper, only_what_can_be_shared_is_kept)
 	Daemon daemon;
 
 	daemon_begin(&daemon);
-	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, STDERR_FILENO, false), 0);
+	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, STDERR_FILENO), 0);
 	cr_assert_str_eq(stored(&daemon), "");
 	daemon_end(&daemon);
 }
@@ -447,7 +453,7 @@ Test(keeper, without_a_service_manager)
 	unsetenv("NOTIFY_SOCKET");
 	daemon_restart(&daemon);
 	cr_assert(keeper_keep(&daemon.keeper, 5, "{}", 2));
-	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory, false), 1);
+	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory), 1);
 	keeper_release_descriptor(&daemon.keeper, memory);
 	HostProcess *process = watch(&daemon, child);
 	host_process_unwatch(process);

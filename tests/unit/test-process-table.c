@@ -31,13 +31,13 @@ typedef struct Kept {
 	ProcessIdentity identity; /* of the child */
 } Kept;
 
-static bool keep(void *self, const HostProcess *process, bool is_operator)
+static bool keep(void *self, const HostProcess *process)
 {
 	Kept *kept = self;
 
 	cr_assert_lt(process->key, KEYS);
 	cr_assert_not(kept->is_kept[process->key]);
-	kept->is_kept[process->key] = !kept->is_full || is_operator;
+	kept->is_kept[process->key] = !kept->is_full;
 	return kept->is_kept[process->key];
 }
 
@@ -116,14 +116,15 @@ Test(process_table, one_is_kept_while_it_is_watched)
 	process = process_table_find(&kept.table, 1);
 	cr_assert_not(kept.is_kept[1]);
 	for (int i = 0; i < 2; i++) {
-		cr_assert(host_process_watch(process, false));
+		cr_assert(host_process_watch(process));
 		cr_assert(kept.is_kept[1]);
 		host_process_unwatch(process);
 		cr_assert_not(kept.is_kept[1]);
 	}
 	kept.is_full = true;
-	cr_assert_not(host_process_watch(process, false));
-	cr_assert(host_process_watch(process, true));
+	cr_assert_not(host_process_watch(process));
+	kept.is_full = false;
+	cr_assert(host_process_watch(process));
 	/* That the daemon ends is no reason to let go. */
 	start_anew(&kept);
 	cr_assert(kept.is_kept[1]);
@@ -136,7 +137,7 @@ Test(process_table, one_comes_back_under_its_key)
 	Kept kept;
 
 	kept_begin(&kept);
-	cr_assert(host_process_watch(process_table_find(&kept.table, 1), false));
+	cr_assert(host_process_watch(process_table_find(&kept.table, 1)));
 	start_anew(&kept);
 	process_table_continue_keys(&kept.table, 5);
 	process_table_continue_keys(&kept.table, 3);
@@ -146,7 +147,7 @@ Test(process_table, one_comes_back_under_its_key)
 	cr_assert_eq(process, again, "it is known by its number, too");
 	cr_assert_eq(process_table_open(&kept.table, getpid(), &again), EVIDENCE_FOUND);
 	cr_assert_eq(again->key, 6, "the key of an earlier daemon's is not given again");
-	cr_assert(host_process_watch(process, false), "it is kept already");
+	cr_assert(host_process_watch(process), "it is kept already");
 	cr_assert_eq(process_table_let_go_unwatched(&kept.table), 0);
 	cr_assert(kept.is_kept[1]);
 	host_process_unwatch(process);
@@ -161,7 +162,7 @@ Test(process_table, one_that_nobody_asks_for_is_let_go)
 
 	for (int by_sweep = 0; by_sweep < 2; by_sweep++) {
 		kept_begin(&kept);
-		cr_assert(host_process_watch(process_table_find(&kept.table, 1), false));
+		cr_assert(host_process_watch(process_table_find(&kept.table, 1)));
 		start_anew(&kept);
 		cr_assert_eq(restore(&kept, 1, &process), EVIDENCE_FOUND);
 		if (!by_sweep)

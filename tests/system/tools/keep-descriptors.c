@@ -72,8 +72,8 @@ static void restore(Service *service)
 	if (record_file_load(&service->keeper.records, KEPT_PROCESS, &records) < 0)
 		errx(2, "the records cannot be read");
 	for (size_t i = 0; i < records.count; i++)
-		host_process_watch(process_table_find(&service->processes, records.items[i].number),
-				   false);
+		host_process_watch(
+			process_table_find(&service->processes, records.items[i].number));
 	kept_records_deinit(&records);
 	keeper_end_restore(&service->keeper);
 }
@@ -102,7 +102,7 @@ static void start(Service *service, const char *directory)
 /* Returns the id; 0: refused. */
 static uint64_t keep(Service *service, int descriptor)
 {
-	uint64_t id = keeper_keep_descriptor(&service->keeper, descriptor, false);
+	uint64_t id = keeper_keep_descriptor(&service->keeper, descriptor);
 
 	if (id != 0)
 		add(service, id, descriptor);
@@ -139,7 +139,7 @@ static uint64_t watch(Service *service, pid_t pid)
 	HostProcess *process;
 
 	if (process_table_open(&service->processes, pid, &process) != EVIDENCE_FOUND ||
-	    !host_process_watch(process, false))
+	    !host_process_watch(process))
 		errx(2, "%d cannot be watched", (int)pid);
 	return process->key;
 }
