@@ -197,6 +197,9 @@ static void encode_event_thing(Writer *writer, const Event *event)
 		encode_event_object(writer, event);
 		return;
 	case THING_VIRTUAL_MACHINE:
+		writer_key(writer, "since");
+		writer_seconds(writer, container_of(event->thing, VirtualMachine, thing)->since);
+		return;
 	case THING_MAX:
 		return;
 	}
