@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue of calls. Everything that calls back is here, and nothing waits.
+ * What is sent and received. Everything that calls back is here, and nothing waits.
  *
  * A handler may submit further calls, and so may add to the queue, or make a new connection after
  * one was lost; whoever has called a handler looks at the generation before it goes on.
@@ -16,60 +16,16 @@
 /* What nobody waits for is not sent while more than this waits to be. */
 #define ONEWAY_OUTPUT_MAX (256u << 10)
 
-static void queue_append(struct vail *vail, Call *call)
-{
-	*vail->end = call;
-	vail->end = &call->next;
-}
-
-static Call *queue_take_all(struct vail *vail)
-{
-	Call *calls = vail->first;
-
-	vail->first = NULL;
-	vail->end = &vail->first;
-	return calls;
-}
-
-static Call *queue_take_first(struct vail *vail)
-{
-	Call *call = vail->first;
-
-	vail->first = call->next;
-	if (!vail->first)
-		vail->end = &vail->first;
-	return call;
-}
-
-static bool call_handle(struct vail *vail, const Call *call, Reply *reply)
-{
-	bool nested = vail->in_reply;
-
-	vail->in_reply = true;
-	bool go_on = call->handler(vail, call, reply);
-	vail->in_reply = nested;
-	return go_on;
-}
-
-void calls_lose(struct vail *vail, NTSTATUS status)
-{
-	Call *call = queue_take_all(vail);
-
-	connection_close(vail);
-	while (call) {
-		_cleanup_free_ Call *lost = call;
-		Reply reply = { .status = status };
-
-		call = call->next;
-		call_handle(vail, lost, &reply);
-	}
-}
-
-static NTSTATUS lose_disconnected(struct vail *vail)
+static void say_disconnected(struct vail *vail)
 {
 	vail_error_set(vail, STATUS_CONNECTION_DISCONNECTED,
 		       "vaild at %s closed the connection%s; see why with: journalctl -u vaild",
 		       vail->path, vail->first ? " before it answered" : "");
+}
+
+static NTSTATUS lose_disconnected(struct vail *vail)
+{
+	say_disconnected(vail);
 	calls_lose(vail, STATUS_CONNECTION_DISCONNECTED);
 	return STATUS_CONNECTION_DISCONNECTED;
 }
@@ -104,16 +60,19 @@ static NTSTATUS message_deliver(struct vail *vail, JsonValue *message)
 	}
 	vail->replies++;
 	vail->is_known = true;
+	vail->absence.delay = 0;
+	vail->first->was_told = true;
 	if (reply.continues && call_handle(vail, vail->first, &reply))
 		return STATUS_SUCCESS;
 
-	_cleanup_free_ Call *call = queue_take_first(vail);
+	Call *call = queue_take_first(vail);
 	if (reply.continues) {
 		lose_disconnected(vail);
 		vail_error_clear(vail); /* it is what the caller asked for */
 	} else {
 		call_handle(vail, call, &reply);
 	}
+	call_free(call);
 	return STATUS_SUCCESS;
 }
 
@@ -171,7 +130,10 @@ static NTSTATUS input_finish(struct vail *vail)
 		if (error && *buffer_head(input) != '{')
 			return lose_confused(vail, "no JSON"); /* not even the beginning of some */
 	}
-	return lose_disconnected(vail);
+	if (!vail->resumes)
+		return lose_disconnected(vail);
+	say_disconnected(vail);
+	return calls_interrupt(vail);
 }
 
 /* What connection_receive() has to say of a connection that is of no use any more. */
@@ -200,6 +162,8 @@ NTSTATUS vail_pump(struct vail *vail)
 	uint64_t generation = vail->generation;
 	NTSTATUS status = STATUS_SUCCESS;
 
+	if (vail->is_waiting)
+		return wait_go_on(vail);
 	if (vail->descriptor < 0)
 		return STATUS_SUCCESS;
 	connection_flush(vail);
@@ -235,6 +199,8 @@ NTSTATUS vail_process(struct vail *vail)
 
 short vail_events(const struct vail *vail)
 {
+	if (vail && vail->is_waiting)
+		return POLLIN;
 	if (!vail || vail->descriptor < 0)
 		return 0;
 	return buffer_size(&vail->output) > 0 ? POLLIN | POLLOUT : POLLIN;
@@ -242,10 +208,12 @@ short vail_events(const struct vail *vail)
 
 /* ---- Calls ---- */
 
-/* Makes sure of a connection of this very process that vaild has not closed. */
-static NTSTATUS ensure_connection(struct vail *vail)
+/* Makes sure of a connection of this very process that vaild has not closed. Where there was one,
+ * and vaild is not there, what is submitted (may_wait) waits for it. */
+static NTSTATUS ensure_connection(struct vail *vail, bool may_wait)
 {
-	bool is_parents = vail->descriptor >= 0 && vail->owner != getpid();
+	bool is_under_way = vail->descriptor >= 0 || vail->is_waiting;
+	bool is_parents = is_under_way && vail->owner != getpid();
 
 	if (vail->closing)
 		return vail_error_set(vail, STATUS_CONNECTION_DISCONNECTED,
@@ -257,7 +225,10 @@ static NTSTATUS ensure_connection(struct vail *vail)
 		lose_disconnected(vail); /* the replies on it are the parent's */
 	if (vail->descriptor >= 0 && !vail->first && connection_is_stale(vail))
 		connection_close(vail);
-	return vail->descriptor >= 0 ? STATUS_SUCCESS : connection_open(vail);
+	if (vail->descriptor >= 0 || vail->is_waiting)
+		return STATUS_SUCCESS;
+	NTSTATUS status = connection_open(vail, !vail->resumes || !vail->was_there);
+	return may_wait && may_come_back(vail, status) ? wait_for_vaild(vail) : status;
 }
 
 static NTSTATUS refuse_descriptors(struct vail *vail, int error)
@@ -294,42 +265,78 @@ static NTSTATUS pack_descriptors(struct vail *vail, const Request *request, Parc
 	return STATUS_SUCCESS;
 }
 
-/* Puts the request behind the output, and its descriptors beside it. */
-static NTSTATUS request_append(struct vail *vail, const Request *request)
+bool call_put(struct vail *vail, Call *call)
 {
-	size_t before = buffer_size(&vail->output);
+	const Buffer *message = &call->message;
+
+	if (!buffer_append(&vail->output, buffer_head(message), buffer_size(message)))
+		return false;
+	call->end = vail->output_position + buffer_size(&vail->output);
+	return true;
+}
+
+/* Puts the call's message behind the output, and the request's descriptors beside it. */
+static NTSTATUS call_put_first(struct vail *vail, Call *call, const Request *request)
+{
 	Parcel *parcel = NULL;
 	NTSTATUS status = STATUS_SUCCESS;
 
 	if (request->descriptor_count > 0)
 		status = pack_descriptors(vail, request, &parcel);
-	if (status == STATUS_SUCCESS)
-		status = request_encode(vail, request, &vail->output);
+	if (status == STATUS_SUCCESS && !call_put(vail, call))
+		status = vail_error_no_memory(vail);
 	if (status != STATUS_SUCCESS) {
 		parcel_free(parcel);
 		return status;
 	}
 	if (!parcel)
 		return STATUS_SUCCESS;
-	parcel->position = vail->output_position + before;
-	parcel->length = buffer_size(&vail->output) - before;
+	parcel->length = buffer_size(&call->message);
+	parcel->position = call->end - parcel->length;
 	parcels_append(&vail->sending, parcel);
 	return STATUS_SUCCESS;
 }
 
+static NTSTATUS refuse_waiting(struct vail *vail)
+{
+	return vail_error_set(vail, STATUS_CONNECTION_REFUSED,
+			      "vaild at %s is not there; this was not sent, so try again later",
+			      vail->path);
+}
+
+/* Makes the call one that is to be sent, and puts it behind the output. */
+static NTSTATUS call_send(struct vail *vail, Call *call, const Request *request)
+{
+	bool has_descriptors = request->descriptor_count > 0;
+	NTSTATUS status = ensure_connection(vail, true);
+
+	if (status == STATUS_SUCCESS)
+		status = request_encode(vail, request, &call->message);
+	if (status != STATUS_SUCCESS)
+		return status;
+	/* Of descriptors the kernel would let none through to one that is yet to accept. */
+	if ((has_descriptors && vail->is_waiting) || (request->to_known && !vail->is_known))
+		return refuse_waiting(vail);
+	call->has_descriptors = has_descriptors;
+	call->is_repeatable = method_is_repeatable(request->method);
+	return vail->is_waiting ? STATUS_SUCCESS : call_put_first(vail, call, request);
+}
+
 NTSTATUS call_submit(struct vail *vail, const Request *request, const Call *call)
 {
-	_cleanup_free_ Call *copy = malloc(sizeof(*copy));
+	Call *copy = malloc(sizeof(*copy));
 
 	if (!copy)
 		return vail_error_no_memory(vail);
-	NTSTATUS status = ensure_connection(vail);
-	if (status == STATUS_SUCCESS)
-		status = request_append(vail, request);
-	if (status != STATUS_SUCCESS)
-		return status;
 	*copy = *call;
-	queue_append(vail, TAKE_POINTER(copy));
+	copy->message = BUFFER_INIT;
+	copy->end = UINT64_MAX; /* so far */
+	NTSTATUS status = call_send(vail, copy, request);
+	if (status != STATUS_SUCCESS) {
+		call_free(copy);
+		return status;
+	}
+	queue_append(vail, copy);
 	connection_flush(vail);
 	return STATUS_SUCCESS;
 }
@@ -381,7 +388,9 @@ NTSTATUS vail_send_oneway(struct vail *vail, const char *method, const char *par
 	if (!vail)
 		return STATUS_INVALID_PARAMETER;
 	vail_begin(vail);
-	NTSTATUS status = ensure_connection(vail);
+	NTSTATUS status = ensure_connection(vail, false);
+	if (status == STATUS_SUCCESS && vail->is_waiting)
+		status = refuse_waiting(vail);
 	if (status != STATUS_SUCCESS)
 		return status;
 	connection_flush(vail);
@@ -390,7 +399,7 @@ NTSTATUS vail_send_oneway(struct vail *vail, const char *method, const char *par
 				      "vaild at %s does not take what it is sent; this was not, so "
 				      "try again later",
 				      vail->path);
-	status = request_append(vail, &request);
+	status = request_encode(vail, &request, &vail->output);
 	if (status == STATUS_SUCCESS)
 		connection_flush(vail);
 	return status;

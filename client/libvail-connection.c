@@ -8,18 +8,11 @@
 #include <unistd.h>
 
 #include "libvail-internal.h"
+#include "own-descriptor.h"
 
 /* What is read at once, and how much of an empty input is kept for the next reply. */
 #define RECEIVE_SIZE 16384
 #define INPUT_KEPT   (256u << 10)
-
-static void close_descriptor(int *descriptor)
-{
-	if (*descriptor >= 0)
-		close(*descriptor);
-}
-
-#define _cleanup_close_ _cleanup_(close_descriptor)
 
 static NTSTATUS connect_failed(struct vail *vail, int error)
 {
@@ -69,7 +62,7 @@ static void limit_connect(int descriptor, int timeout)
 	setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-NTSTATUS connection_open(struct vail *vail)
+NTSTATUS connection_open(struct vail *vail, bool may_wait)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	size_t length = strlen(vail->path);
@@ -81,7 +74,8 @@ NTSTATUS connection_open(struct vail *vail)
 				      sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, vail->path, length);
 
-	_cleanup_close_ int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int type = SOCK_STREAM | SOCK_CLOEXEC | (may_wait ? 0 : SOCK_NONBLOCK);
+	_cleanup_close_ int descriptor = socket(AF_UNIX, type, 0);
 	if (descriptor < 0)
 		return connect_failed(vail, errno);
 	limit_connect(descriptor, vail->timeout);
@@ -91,6 +85,7 @@ NTSTATUS connection_open(struct vail *vail)
 			return connect_failed(vail, errno);
 	vail->owner = getpid();
 	vail->is_known = false;
+	vail->was_there = true;
 	vail->descriptor = TAKE_DESCRIPTOR(descriptor);
 	return STATUS_SUCCESS;
 }

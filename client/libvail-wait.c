@@ -9,6 +9,10 @@
 
 #include "libvail-internal.h"
 
+/* How often a call that takes descriptors along is begun, when vaild has gone before it was sent.
+ */
+#define TRIES_MAX 5
+
 /* What a blocking call waits for. */
 typedef struct Answer {
 	bool done;
@@ -67,10 +71,16 @@ static int64_t now_milliseconds(void)
 
 static void lose_timed_out(struct vail *vail)
 {
-	vail_error_set(vail, STATUS_IO_TIMEOUT,
-		       "vaild at %s did not answer within %d ms; see its log with: "
-		       "journalctl -u vaild",
-		       vail->path, vail->timeout);
+	if (vail->is_waiting)
+		vail_error_set(vail, STATUS_IO_TIMEOUT,
+			       "vaild at %s has gone, and has not come back within %d ms; start it "
+			       "with: systemctl start vaild",
+			       vail->path, vail->timeout);
+	else
+		vail_error_set(vail, STATUS_IO_TIMEOUT,
+			       "vaild at %s did not answer within %d ms; see its log with: "
+			       "journalctl -u vaild",
+			       vail->path, vail->timeout);
 	calls_lose(vail, STATUS_IO_TIMEOUT);
 }
 
@@ -91,7 +101,7 @@ static void answer_wait(struct vail *vail, const Answer *answer)
 	uint64_t replies = vail->replies;
 
 	while (!answer->done) {
-		struct pollfd watch = { .fd = vail->descriptor, .events = vail_events(vail) };
+		struct pollfd watch = { .fd = vail_descriptor(vail), .events = vail_events(vail) };
 		int ready = poll(&watch, 1, time_left(vail, deadline));
 
 		if (ready > 0) {
@@ -147,6 +157,26 @@ static NTSTATUS become_known(struct vail *vail)
 	return answer_get(vail, &request, &answer);
 }
 
+/* Of descriptors libvail keeps no copies to ask again with; but they are the caller's still. */
+static NTSTATUS answer_get_with_descriptors(struct vail *vail, const Request *request,
+					    Answer *answer)
+{
+	Request known = *request;
+	NTSTATUS status;
+	int tries = 0;
+
+	known.to_known = true;
+	do {
+		answer_deinit(answer);
+		*answer = (Answer){ 0 };
+		status = become_known(vail);
+		if (status != STATUS_SUCCESS)
+			return status;
+		status = answer_get(vail, &known, answer);
+	} while (status == STATUS_CONNECTION_REFUSED && vail->resumes && ++tries < TRIES_MAX);
+	return status;
+}
+
 NTSTATUS vail_call_value(struct vail *vail, const Request *request, JsonValue **ret_message,
 			 JsonValue **ret_parameters)
 {
@@ -154,9 +184,9 @@ NTSTATUS vail_call_value(struct vail *vail, const Request *request, JsonValue **
 
 	if (!vail)
 		return STATUS_INVALID_PARAMETER;
-	NTSTATUS status = request->descriptor_count > 0 ? become_known(vail) : STATUS_SUCCESS;
-	if (status == STATUS_SUCCESS)
-		status = answer_get(vail, request, &answer);
+	NTSTATUS status = request->descriptor_count > 0
+				  ? answer_get_with_descriptors(vail, request, &answer)
+				  : answer_get(vail, request, &answer);
 	if (status != STATUS_SUCCESS)
 		return status;
 	*ret_message = TAKE_POINTER(answer.message);

@@ -50,6 +50,7 @@ static const char *socket_path(const char *path)
 static void vail_free(struct vail *vail)
 {
 	connection_close(vail);
+	absence_end(&vail->absence);
 	buffer_deinit(&vail->input);
 	buffer_deinit(&vail->output);
 	descriptors_close(&vail->descriptors);
@@ -67,6 +68,8 @@ NTSTATUS vail_new(const char *path, struct vail **ret_vail)
 	if (!vail)
 		return STATUS_NO_MEMORY;
 	vail->descriptor = -1;
+	vail->absence = ABSENCE_INIT;
+	vail->resumes = true;
 	vail->timeout = VAIL_TIMEOUT_DEFAULT;
 	vail->end = &vail->first;
 	vail->path = strdup(socket_path(path));
@@ -88,7 +91,7 @@ NTSTATUS vail_open(const char *path, struct vail **ret_vail)
 	NTSTATUS status = vail_new(path, &vail);
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = connection_open(vail);
+	status = connection_open(vail, true);
 	if (status != STATUS_SUCCESS) {
 		vail_free(vail);
 		return status;
@@ -112,6 +115,12 @@ void vail_set_timeout(struct vail *vail, int milliseconds)
 {
 	if (vail)
 		vail->timeout = milliseconds < 0 ? VAIL_TIMEOUT_NONE : milliseconds;
+}
+
+void vail_set_resume(struct vail *vail, bool resumes)
+{
+	if (vail)
+		vail->resumes = resumes;
 }
 
 const char *vail_path(const struct vail *vail)
@@ -152,5 +161,7 @@ const char *vail_status_name(NTSTATUS status)
 
 int vail_descriptor(const struct vail *vail)
 {
-	return vail ? vail->descriptor : -1;
+	if (!vail)
+		return -1;
+	return vail->is_waiting ? vail->absence.descriptor : vail->descriptor;
 }

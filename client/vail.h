@@ -13,9 +13,23 @@
  * the handle, so they outlive vail_close(), and execve(). After fork() the child may go on using
  * its copy of a handle: it makes a connection of its own, and speaks for itself.
  *
- * Connections: a handle connects by itself when it has something to ask and no connection, so one
- * that is kept open works on over a restart of vaild. A call during which the connection is lost is
- * not repeated: whether it took effect is not known.
+ * Connections: a handle connects by itself when it has something to ask and no connection, and one
+ * that was connected once goes on over a restart of vaild. What vaild knows of the process lasts as
+ * well: registrations, contexts, objects and who holds them, address spaces, handles. What is asked
+ * while vaild is away waits for it, for as long as the timeout allows; a watch begins again, see
+ * vail_watch(). Of a call that is under way when the connection is lost
+ *
+ *   - what vaild cannot have seen whole is asked again, whatever it is;
+ *   - what may be done twice is asked again: everything that only asks, sets, opens or closes. An
+ *     answer to that may speak of the first time: ending a thing by its handle is answered
+ *     STATUS_INVALID_HANDLE, and vail_unregister_process() STATUS_NOT_FOUND, when it was done;
+ *   - of the rest, whether it was done is not known: STATUS_CONNECTION_DISCONNECTED. That is what
+ *     makes something new (contexts, objects, vGPUs, adapters, GPU processes), reserves, maps and
+ *     frees addresses or sets page tables, or ends what is named by a GUID or a pid
+ *     (vail_unregister_virtual_machine(), vail_revoke_registration()); vail_call() with a method
+ *     that this library does not know; and a list of vail_call_more(), once some of it was told.
+ *
+ * A call on which vaild goes away five times is not asked again either.
  *
  * Every function returns an NTSTATUS, or is a getter that cannot fail. Outputs (ret_...) are left
  * as they are unless the status is STATUS_SUCCESS. Any function may also return
@@ -25,9 +39,11 @@
  *
  * and every function that asks vaild something may also return
  *
- *   STATUS_CONNECTION_REFUSED        no vaild listens on the socket
- *   STATUS_CONNECTION_DISCONNECTED   vaild closed the connection before it answered
- *   STATUS_IO_TIMEOUT                vaild did not answer in time
+ *   STATUS_CONNECTION_REFUSED        no vaild listens on the socket: nothing was done
+ *   STATUS_CONNECTION_DISCONNECTED   vaild closed the connection before it answered: whether it was
+ *                                    done is not known
+ *   STATUS_IO_TIMEOUT                vaild did not answer, or come back, in time: that is not known
+ *                                    either
  *   STATUS_INVALID_NETWORK_RESPONSE  what came back was no answer
  *   STATUS_ACCESS_DENIED             the socket, or vaild, does not let this process do this
  *   STATUS_QUOTA_EXCEEDED            a limit; see vail_error_limit()
@@ -96,12 +112,22 @@ VAIL_PUBLIC NTSTATUS vail_open(const char *path, struct vail **ret_vail);
 VAIL_PUBLIC void vail_close(struct vail *vail);
 
 /*
- * How long a blocking call waits for each reply, and for a connection to be taken.
+ * How long a blocking call waits for each reply, and for a connection to be taken, or for a vaild
+ * that has gone away to come back.
  *
  * milliseconds: 0 or more; VAIL_TIMEOUT_NONE, or any negative number, waits for ever. A call that
  *               times out loses the connection, and all that was under way on it.
  */
 VAIL_PUBLIC void vail_set_timeout(struct vail *vail, int milliseconds);
+
+/*
+ * Whether the handle goes on over a restart of vaild, as described at the top; true for a new one.
+ *
+ * resumes: false: calls and watches end with their connection, and what is asked while vaild is
+ *          away returns STATUS_CONNECTION_REFUSED at once. For a program that must not stand still
+ *          meanwhile, or begins anew in a way of its own. Holds for what is asked from now on.
+ */
+VAIL_PUBLIC void vail_set_resume(struct vail *vail, bool resumes);
 
 /* The path of the socket that the handle uses; the handle's. */
 VAIL_PUBLIC const char *vail_path(const struct vail *vail);
@@ -201,7 +227,8 @@ VAIL_PUBLIC NTSTATUS vail_call_more(struct vail *vail, const char *method, const
 /*
  * Sends a call without waiting for its replies; vail_process(), or any blocking call on the same
  * handle, hands them to reply. Calls are answered in the order in which they were sent. Connecting,
- * where that is needed, waits only when vaild has more connections waiting than it can queue.
+ * where that is needed, waits only when vaild has more connections waiting than it can queue. While
+ * a vaild that was there is away, the call waits for it, without a timeout.
  *
  * more: whether the method is to stream, as in vail_call_more().
  * context: handed to reply.
@@ -216,6 +243,8 @@ VAIL_PUBLIC NTSTATUS vail_submit(struct vail *vail, const char *method, const ch
  * The same with descriptors, as in vail_call_with_descriptors(). The library sends copies of its
  * own, so they may be closed at once. vaild takes none on a connection that it has not accepted
  * yet: let something have been answered on it before; the calls that wait see to that themselves.
+ * So this is not asked again on another connection: STATUS_CONNECTION_REFUSED, here or to reply,
+ * says that it was not sent.
  */
 VAIL_PUBLIC NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char *method,
 						  const char *parameters, const int *descriptors,
@@ -224,7 +253,7 @@ VAIL_PUBLIC NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char 
 
 /*
  * Sends a call that is not answered ("oneway"), also from a VailReply. Whether it worked, nobody
- * says.
+ * says; when vaild goes away meanwhile it is lost.
  *
  * Returns STATUS_SUCCESS when the call is on its way; STATUS_INSUFFICIENT_RESOURCES when vaild
  * takes nothing and 256 KiB wait already: then it was not sent; otherwise a status from the top.
@@ -238,13 +267,15 @@ VAIL_PUBLIC NTSTATUS vail_send_oneway(struct vail *vail, const char *method,
  *
  * Returns STATUS_SUCCESS also when there was nothing to do; STATUS_INVALID_DEVICE_STATE from a
  * VailReply; STATUS_CONNECTION_DISCONNECTED or STATUS_INVALID_NETWORK_RESPONSE when the connection
- * is lost: then every call under way has been told, and the descriptor is closed.
+ * is lost and nothing goes on: then every call under way has been told, and the descriptor is
+ * closed.
  */
 VAIL_PUBLIC NTSTATUS vail_process(struct vail *vail);
 
 /*
- * The descriptor to watch; -1 while there is no connection. The handle's: only poll it. Ask again
- * after each call, for a handle connects anew where it must.
+ * The descriptor to watch; -1 while there is no connection and nothing under way. The handle's:
+ * only poll it. Ask again after each call, for a handle connects anew where it must, and has
+ * another descriptor while it waits for vaild to come back.
  */
 VAIL_PUBLIC int vail_descriptor(const struct vail *vail);
 
@@ -274,7 +305,13 @@ typedef enum VailEventKind {
 	VAIL_EVENT_UPDATED,  /* an object's contents have changed: read it again */
 	VAIL_EVENT_UNSHARED, /* nobody can open the object any more: close it */
 	VAIL_EVENT_OPENED,
-	VAIL_EVENT_RELEASED
+	VAIL_EVENT_RELEASED,
+
+	/* The library's own: vaild has gone, and the watch waits for it; status and reason tell of
+	 * the loss. And it has come back, and what has come and gone meanwhile was told: read again
+	 * what only changes would tell (see vail_watch()). */
+	VAIL_EVENT_INTERRUPTED,
+	VAIL_EVENT_RESUMED
 } VailEventKind;
 
 /* Declared with the functions for shared objects. */
@@ -294,14 +331,14 @@ typedef struct VailEvent {
 	pid_t pid; /* in the daemon's pid namespace; 0: the event is of no registration */
 	uid_t uid;
 	const char *graphics_context; /* "vaild", "drm", "nvidia", "kfd", "dxg" */
-	double since;                 /* seconds on CLOCK_BOOTTIME */
+	double since;                 /* seconds on CLOCK_BOOTTIME; also of a VM that was added */
 
 	/* With unregistered, removed, unshared and released: why. With quarantined, reason is the
 	 * operator's. */
 	NTSTATUS status; /* STATUS_SUCCESS where the owner asked for it, and where none is told */
 	const char *reason;
 
-	const char *json; /* the whole event, as vaild has sent it */
+	const char *json; /* the whole event, as vaild has sent it, or would have */
 
 	const char *process;      /* handle of a GPU process */
 	uint64_t virtual_address; /* the first that the page table covers */
@@ -337,6 +374,15 @@ typedef bool (*VailWatch)(struct vail *vail, NTSTATUS status, const VailEvent *e
  * once and in order. For event loops: vail_process() hands events to watch. A watch keeps its
  * connection to itself, and whatever is called on the handle afterwards waits for its end: give it
  * a handle of its own. Who lets a MiB of events wait unread loses the connection.
+ *
+ * Over a restart of vaild the watch goes on, unless vail_set_resume() says otherwise, and holds in
+ * memory what it has told for that. VAIL_EVENT_INTERRUPTED comes at the loss of the connection.
+ * When vaild is back, what has gone since is told, last come first, by the same events as otherwise
+ * (STATUS_SUCCESS, and a reason that says that it was not heard), then what has come, and then
+ * VAIL_EVENT_RESUMED: what existed before and exists still is not told again. What changes alone
+ * would tell may have changed since, and nobody knows: the contents of objects, the settings of
+ * VMs, page tables, who holds what is not shared any more. When the VM has ended, or the caller may
+ * watch it no longer, the watch ends with STATUS_NOT_FOUND or STATUS_ACCESS_DENIED.
  *
  * virtual_machine: one VM's GUID, for its registered processes, VMM, agent, and operators. NULL for
  *                  all that the caller may watch.

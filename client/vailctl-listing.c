@@ -9,6 +9,9 @@
 #include "members.h"
 #include "vailctl.h"
 
+/* How often a list is begun, when vaild has gone before it was whole. */
+#define TRIES_MAX 5
+
 /* A listing while its replies come in. */
 typedef struct Fetch {
 	Tool *tool;
@@ -65,8 +68,15 @@ NTSTATUS listing_fetch(Tool *tool, const char *method, const char *parameters, c
 {
 	Fetch fetch = { .tool = tool, .listing = ret_listing };
 
-	*ret_listing = (Listing){ .key = key };
-	NTSTATUS status = vail_call_more(tool->vail, method, parameters, take_reply, &fetch);
+	NTSTATUS status;
+	int tries = 0;
+
+	*ret_listing = (Listing){ 0 };
+	do {
+		listing_deinit(ret_listing);
+		ret_listing->key = key;
+		status = vail_call_more(tool->vail, method, parameters, take_reply, &fetch);
+	} while (status == STATUS_CONNECTION_DISCONNECTED && ++tries < TRIES_MAX);
 	return fetch.failed ? STATUS_NO_MEMORY : status;
 }
 

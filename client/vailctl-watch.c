@@ -99,6 +99,15 @@ static void print_event(const Show *show, const VailEvent *event)
 	putchar('\n');
 }
 
+/* What is not vaild's to say goes where it is in nobody's way. */
+static void print_break(VailEventKind kind)
+{
+	if (kind == VAIL_EVENT_INTERRUPTED)
+		command_error("vaild has gone; waiting for it to come back");
+	else
+		command_error("vaild is back; what has come and gone meanwhile was told");
+}
+
 static bool show_event(struct vail *vail, NTSTATUS status, const VailEvent *event, bool continues,
 		       void *context)
 {
@@ -112,6 +121,8 @@ static bool show_event(struct vail *vail, NTSTATUS status, const VailEvent *even
 	}
 	if (options_have(&show->tool->options, OPTION_JSON))
 		puts(event->json);
+	else if (event->kind == VAIL_EVENT_INTERRUPTED || event->kind == VAIL_EVENT_RESUMED)
+		print_break(event->kind);
 	else
 		print_event(show, event);
 	fflush(stdout); /* whoever reads wants each event when it comes */

@@ -264,7 +264,10 @@ static NTSTATUS agent_bring_in(Agent *agent)
 static bool agent_renew_watch(Agent *agent)
 {
 	vail_close(agent->watch); /* its watch hears that it is lost */
-	return vail_new(vail_path(agent->calls), &agent->watch) == STATUS_SUCCESS;
+	if (vail_new(vail_path(agent->calls), &agent->watch) != STATUS_SUCCESS)
+		return false;
+	vail_set_resume(agent->watch, false); /* it brings the VM in before it watches again */
+	return true;
 }
 
 void agent_enter(Agent *agent)
@@ -296,7 +299,10 @@ bool agent_init(Agent *agent, const char *path, const AgentMachine *machine)
 {
 	*agent = (Agent){ .machine = *machine, .state = AGENT_LOST };
 	LIST_INIT(&agent->surfaces);
-	return vail_new(path, &agent->calls) == STATUS_SUCCESS;
+	if (vail_new(path, &agent->calls) != STATUS_SUCCESS)
+		return false;
+	vail_set_resume(agent->calls, false); /* QEMU waits for nobody */
+	return true;
 }
 
 void agent_deinit(Agent *agent)

@@ -222,6 +222,7 @@ static void connect_to_vaild(Viewer *viewer)
 	viewer->was_registered = true;
 	close_watch(viewer);
 	status = vail_new(vail_path(viewer->vail), &viewer->watch);
+	vail_set_resume(viewer->watch, false);
 	if (status == STATUS_SUCCESS)
 		status = vail_watch(viewer->watch, viewer->guid, watch_event, viewer);
 	if (status == STATUS_SUCCESS)
@@ -239,6 +240,8 @@ bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char 
 		say("this process is out of memory");
 		return false;
 	}
+	/* Without systemd a vaild that comes back knows of no registration. */
+	vail_set_resume(viewer->vail, false);
 	connect_to_vaild(viewer);
 	return viewer->state != VIEWER_FAILED;
 }

@@ -12,17 +12,22 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-void fake_server_init(FakeServer *server)
+void fake_server_listen(FakeServer *server)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	strcpy(server->folder, "/tmp/vail-fake-XXXXXX");
-	cr_assert_not_null(mkdtemp(server->folder));
-	snprintf(server->path, sizeof(server->path), "%s/socket", server->folder);
 	strcpy(address.sun_path, server->path);
 	server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	cr_assert_eq(bind(server->listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	cr_assert_eq(listen(server->listener, 8), 0);
+}
+
+void fake_server_init(FakeServer *server)
+{
+	strcpy(server->folder, "/tmp/vail-fake-XXXXXX");
+	cr_assert_not_null(mkdtemp(server->folder));
+	snprintf(server->path, sizeof(server->path), "%s/socket", server->folder);
+	fake_server_listen(server);
 	server->connection = -1;
 	cr_assert_eq(vail_open(server->path, &server->vail), STATUS_SUCCESS);
 	vail_set_timeout(server->vail, 10000);

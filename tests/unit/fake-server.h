@@ -32,6 +32,9 @@ typedef struct Received {
 void fake_server_init(FakeServer *server);
 void fake_server_deinit(FakeServer *server);
 
+/* Makes the socket anew, after it was closed and its file taken away. */
+void fake_server_listen(FakeServer *server);
+
 /* Takes the next connection of the handle, after one was lost. */
 void fake_server_accept(FakeServer *server);
 
