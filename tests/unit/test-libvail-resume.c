@@ -234,6 +234,9 @@ Test(libvail_resume, a_call_that_ends_each_connection_is_given_up)
 		goes_on = vail_descriptor(server.vail) >= 0;
 		if (!goes_on)
 			break;
+		cr_assert_eq(
+			poll(&(struct pollfd){ .fd = server.listener, .events = POLLIN }, 1, 0), 0,
+			"it is not asked all the time");
 		wait_for_connection(&server);
 	}
 	cr_assert_eq(status, STATUS_CONNECTION_DISCONNECTED);
@@ -477,6 +480,8 @@ Test(libvail_resume, what_changes_meanwhile_is_told_once)
 	EXPECT_HEARD("virtualMachineAdded shared=1/0", MACHINE(1.5), SHARED(OBJECT1, ""));
 	interrupt(&server, "interrupted"); /* before it was current */
 	interrupt(&server, "");            /* and again, before anything was told */
+	EXPECT_HEARD("", MACHINE(1.5), REGISTERED(5, 2.5));
+	interrupt(&server, ""); /* and again, when something had been, which is no more */
 	EXPECT_HEARD("", MACHINE(1.5), SHARED(OBJECT1, ""), SHARED(OBJECT2, HOLDER(8)),
 		     "\"kind\":\"opened\"," OBJECT(OBJECT1, HOLDER(9)) ",\"holder\":" HOLDER(9),
 		     "\"kind\":\"released\"," OBJECT(OBJECT2, "") ",\"holder\":" HOLDER(8),
