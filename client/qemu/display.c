@@ -2,9 +2,11 @@
 #include "display.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "listener.h"
 #include "own-descriptor.h"
@@ -235,17 +237,30 @@ static struct pollfd poll_for(sd_bus *bus)
 	return (struct pollfd){ .fd = sd_bus_get_fd(bus), .events = (short)sd_bus_get_events(bus) };
 }
 
+/* Milliseconds until the bus has something to do though nothing comes: an answer is due. */
+static int time_left(sd_bus *bus)
+{
+	struct timespec now;
+	uint64_t at;
+
+	if (sd_bus_get_timeout(bus, &at) < 0 || at == UINT64_MAX)
+		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t passed = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
+	uint64_t left = at > passed ? (at - passed + 999) / 1000 : 0;
+	return left < INT_MAX ? (int)left : INT_MAX;
+}
+
 int display_poll_for(const Display *display, struct pollfd *descriptors)
 {
-	int milliseconds = -1;
+	int milliseconds = time_left(display->bus);
 
 	descriptors[0] = poll_for(display->bus);
 	for (size_t i = 0; i < display->console_count; i++) {
 		sd_bus *bus = display->consoles[i].bus;
 
 		descriptors[1 + i] = bus ? poll_for(bus) : (struct pollfd){ .fd = -1 };
-		if (!bus)
-			milliseconds = OFFER_AGAIN;
+		milliseconds = sooner(milliseconds, bus ? time_left(bus) : OFFER_AGAIN);
 	}
 	return milliseconds;
 }

@@ -48,6 +48,14 @@ void display_listen(Display *display);
  * milliseconds at most; -1: for ever. */
 int display_poll_for(const Display *display, struct pollfd *descriptors);
 
+/* The shorter of two such times. */
+static inline int sooner(int milliseconds, int others)
+{
+	if (milliseconds < 0 || (others >= 0 && others < milliseconds))
+		return others;
+	return milliseconds;
+}
+
 /* Hears what QEMU says. Returns false when it says nothing more. */
 bool display_process(Display *display);
 

@@ -145,8 +145,8 @@ static void wait_for_something(Bridge *bridge)
 	count += AGENT_DESCRIPTORS;
 	int milliseconds = display_poll_for(&bridge->display, bridge->descriptors + count);
 	count += 1 + bridge->display.console_count;
-	if (milliseconds < 0 && bridge->agent.state == AGENT_LOST)
-		milliseconds = LOOK_AGAIN;
+	if (bridge->agent.state == AGENT_LOST)
+		milliseconds = sooner(milliseconds, LOOK_AGAIN);
 	poll(bridge->descriptors, count, milliseconds);
 }
 

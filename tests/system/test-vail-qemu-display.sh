@@ -309,6 +309,16 @@ listens_again() {
   expect_equal "of memory there is still one for each screen" 2 "$(foreign_descriptors)"
 }
 
+# QEMU has ten seconds for its answer. Nothing else happens meanwhile that the agent could hear of.
+offers_again_what_is_not_answered() {
+  qemu "ignore 0 1"
+  qemu "close 0"
+  listened=$((listened + 1))
+  qemu "listen 0 $listened" # for eight seconds
+  qemu "listen 0 $listened"
+  updated "an offer without an answer is made again" "console 0 2,2,1,1" "update 0 2 2 1 1"
+}
+
 # The sanitizers have nothing to say of the agent either.
 ends_with_qemu() {
   local status=0
@@ -336,6 +346,7 @@ hears_nonsense
 takes_dma_bufs
 copies_bytes
 listens_again
+offers_again_what_is_not_answered
 ends_with_qemu
 expect_clean_stop
 finish

@@ -7,6 +7,7 @@
  *
  *   listen C COUNT           waits until so many listeners have been taken in all
  *   refuse C COUNT           takes none so many times
+ *   ignore C COUNT           does not even answer so many times
  *   close C                  closes the listener's connection
  *   break C                  sends the listener what is no message
  *   map C W H                new memory for the screen, and shows it: the memory's inode
@@ -147,6 +148,12 @@ static void refuse(QemuDisplay *display, QemuConsole *console, char *words)
 	console->refusals = (unsigned long)number(&words);
 }
 
+static void ignore(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	(void)display;
+	console->ignored = (unsigned long)number(&words);
+}
+
 static void close_listener(QemuDisplay *display, QemuConsole *console, char *words)
 {
 	(void)display;
@@ -246,6 +253,7 @@ static const struct {
 } commands[] = {
 	{ "listen", listen_to },
 	{ "refuse", refuse },
+	{ "ignore", ignore },
 	{ "close", close_listener },
 	{ "break", break_listener },
 	{ "map", map },

@@ -26,6 +26,7 @@ typedef struct QemuConsole {
 	bool takes_maps;         /* the listener has said so */
 	unsigned long listeners; /* that were taken and have said what they take, in all */
 	unsigned long refusals;  /* of listeners that are still to come */
+	unsigned long ignored;   /* of them, who are not answered */
 	unsigned long waiting;   /* calls that the listener has not answered */
 	unsigned long errors;    /* answers that were errors */
 } QemuConsole;
