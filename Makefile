@@ -342,7 +342,7 @@ INSTALLED = \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \
     $(foreach page,$(wildcard $(MANUALS)),644:$(page):$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
-    $(foreach completion,$(wildcard client/vailctl.bash),644:$(completion):$(datadir)/bash-completion/completions/vailctl)
+    $(foreach client,$(CLIENTS),644:client/$(client).bash:$(datadir)/bash-completion/completions/$(client))
 
 # Folders that are vaild's alone, and go with it.
 INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild
