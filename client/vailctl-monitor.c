@@ -56,9 +56,13 @@ static void fill_numbers(Table *table, const JsonValue *status)
 		const char *label;
 		const char *name;
 	} rows[] = {
-		{ "Virtual machines:", "virtualMachines" }, { "Virtual GPUs:", "virtualGpus" },
-		{ "Registrations:", "registrations" },      { "Shared objects:", "sharedObjects" },
-		{ "Connections:", "connections" },          { "Restored:", "restored" },
+		{ "Virtual machines:", "virtualMachines" },
+		{ "Virtual GPUs:", "virtualGpus" },
+		{ "Registrations:", "registrations" },
+		{ "Shared objects:", "sharedObjects" },
+		{ "Connections:", "connections" },
+		{ "Restored:", "restored" },
+		{ "Dropped:", "dropped" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

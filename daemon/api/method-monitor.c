@@ -127,6 +127,8 @@ NTSTATUS method_get_status(Request *request)
 	writer_unsigned(reply, visible_use(request, LIMIT_CONNECTIONS));
 	writer_key(reply, "restored");
 	writer_unsigned(reply, request->caller->is_operator ? statistics->restored : 0);
+	writer_key(reply, "dropped");
+	writer_unsigned(reply, request->caller->is_operator ? statistics->dropped : 0);
 	write_limits(request);
 	write_remarks(request);
 	return STATUS_SUCCESS;

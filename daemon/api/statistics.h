@@ -24,6 +24,7 @@ typedef struct Statistics {
 	uint64_t started_at; /* microseconds on CLOCK_BOOTTIME */
 	bool under_systemd;
 	uint64_t restored; /* records that were brought back at start */
+	uint64_t dropped;  /* and those that were not, since what they speak of is no more */
 	uint64_t requests[STATISTICS_METHODS_MAX][STATISTICS_STATUSES_MAX];
 	Remark remarks[STATISTICS_REMARKS_MAX]; /* the first so many */
 	size_t remark_count;

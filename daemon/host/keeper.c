@@ -143,12 +143,13 @@ Evidence keeper_find_descriptor(Keeper *keeper, uint64_t id, int *ret_descriptor
 
 static void remark(const Keeper *keeper, const StoreName *name, const char *message)
 {
-	char subject[64];
+	char subject[64], sentence[128];
 
 	snprintf(subject, sizeof(subject), "%s %ju",
 		 name->kind == KEPT_PROCESS ? "process" : "descriptor", (uintmax_t)name->number);
+	snprintf(sentence, sizeof(sentence), "was dropped: %s", message);
 	log_warning("kept %s: %s", subject, message);
-	statistics_remark(keeper->options.statistics, subject, message);
+	statistics_remark(keeper->options.statistics, subject, sentence);
 }
 
 /* NULL: it is what its record says, and was taken back. The descriptor is taken in each case. */

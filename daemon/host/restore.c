@@ -26,7 +26,7 @@ static bool open_keeper(Server *server)
 /* Says what is no more, and why: mostly since its process has ended meanwhile. */
 static void report_drops(Server *server, const StoreReport *report)
 {
-	char subject[64];
+	char subject[64], message[128];
 
 	for (size_t i = 0; i < report->drop_count && i < STORE_DROPS_MAX; i++) {
 		const StoreDrop *drop = &report->drops[i];
@@ -34,8 +34,10 @@ static void report_drops(Server *server, const StoreReport *report)
 		snprintf(subject, sizeof(subject), "%s %llu", store_kind_name(drop->kind),
 			 (unsigned long long)drop->serial);
 		log_warning("%s is not restored: %s", subject, drop->reason);
-		statistics_remark(&server->service.statistics, subject, drop->reason);
+		snprintf(message, sizeof(message), "was dropped: %s", drop->reason);
+		statistics_remark(&server->service.statistics, subject, message);
 	}
+	server->service.statistics.dropped += report->drop_count;
 	if (report->drop_count > STORE_DROPS_MAX)
 		log_warning("%zu further records are not restored",
 			    report->drop_count - STORE_DROPS_MAX);

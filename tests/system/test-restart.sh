@@ -76,6 +76,10 @@ dies_meanwhile() {
   expect "it is killed" quietly box systemctl kill --signal KILL vaild.service
   expect "it comes back" within 20 is_another_and_up
   expect_equal "who died meanwhile is registered no more" "$VIEWER" "$(registered_pids)"
+  box vailctl status >"$PRIVATE/status"
+  expect_match "an operator is told how much was restored" 'Restored: +[1-9]' "$(cat "$PRIVATE/status")"
+  expect_match "and how much dropped" 'Dropped: +[1-9]' "$(cat "$PRIVATE/status")"
+  expect_match "and why" 'Remark: +registration [0-9]+ was dropped: its process is gone' "$(cat "$PRIVATE/status")"
   forget_starts
 }
 

@@ -92,6 +92,21 @@ Test(monitor, remarks_are_for_operators)
 	cast_free(&cast);
 }
 
+Test(monitor, what_a_restart_did_is_for_operators)
+{
+	Cast cast = cast_new();
+
+	cast.world->service.statistics.restored = 5;
+	cast.world->service.statistics.dropped = 3;
+	call(cast.world, cast.admin, GET_STATUS, NULL);
+	cr_assert_eq(reply_number(cast.world, "restored"), 5u);
+	cr_assert_eq(reply_number(cast.world, "dropped"), 3u);
+	call(cast.world, cast.client, GET_STATUS, NULL);
+	cr_assert_eq(reply_number(cast.world, "restored"), 0u);
+	cr_assert_eq(reply_number(cast.world, "dropped"), 0u);
+	cast_free(&cast);
+}
+
 Test(monitor, metrics_count_each_answer)
 {
 	Cast cast = cast_new();
