@@ -187,26 +187,28 @@ NTSTATUS address_space_prepare_free(AddressSpace *space, const Payer *payer, uin
 
 typedef void (*Gone)(void *context, const GpuRange *range);
 
-static void commit_cut(AddressSpace *space, const Cut *cut, GpuRange *rest, Gone gone,
-		       void *context)
+static void tell_gone(const GpuRange *range, Gone gone, void *context)
 {
 	if (gone)
-		gone(context, cut->range);
-	cut_commit(space, cut, rest);
+		gone(context, range);
 }
 
+/* What encloses the others is told first: who keeps ranges and is cut short has freed nothing, or
+ * knows by that what is to go with it. */
 static void commit_free(AddressSpace *space, SpaceChange *change, Gone gone, void *context)
 {
 	const Cut cut = { change->tree, change->range, change->first, change->end };
 	Range *mapping;
 
+	tell_gone(change->range, gone, context);
 	if (change->range->kind == GPU_RANGE_USER_RESERVATION)
 		while ((mapping =
 				range_tree_meeting(&space->mappings, change->first, change->end))) {
 			Cut inside = cut_of_mapping(space, mapping, change->first, change->end);
-			commit_cut(space, &inside, NULL, gone, context);
+			tell_gone(inside.range, gone, context);
+			cut_commit(space, &inside, NULL);
 		}
-	commit_cut(space, &cut, change->rest, gone, context);
+	cut_commit(space, &cut, change->rest);
 }
 
 /* What the parts have become: each is found where it begins. */

@@ -186,7 +186,7 @@ NTSTATUS address_space_free(AddressSpace *space, const Payer *payer, uint64_t ba
 			    uint64_t size, Failure *failure);
 
 /* Makes the change, which cannot fail. gone is told of each range, as it was, that is no more, or
- * is what a part says from now on; NULL: nobody is told. */
+ * is what a part says from now on, what encloses others before them; NULL: nobody is told. */
 void address_space_commit(AddressSpace *space, SpaceChange *change,
 			  void (*gone)(void *context, const GpuRange *range), void *context);
 void address_space_discard(AddressSpace *space, SpaceChange *change);

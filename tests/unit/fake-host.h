@@ -137,6 +137,8 @@ typedef struct World {
 	bool refuse_store;
 	bool refuse_keep; /* once so many more have been kept */
 	size_t keeps_before_refusal;
+	bool crashes; /* once so many more were dropped: all later ones are not */
+	size_t drops_before_crash;
 	bool refuse_keep_descriptor;
 	bool exhaust_find;
 	const char *mistake; /* in the configuration, when it is reloaded; NULL: none */

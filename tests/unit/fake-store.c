@@ -73,6 +73,10 @@ static void fake_drop(void *self, uint64_t serial)
 		return;
 	if (world->report.dropped[STORE_ADAPTER] > 0 && !is_at(world, place, serial))
 		return;
+	if (world->crashes && world->drops_before_crash == 0)
+		return;
+	if (world->crashes)
+		world->drops_before_crash--;
 	world_must(is_at(world, place, serial));
 	free(world->kept[place].text);
 	memmove(&world->kept[place], &world->kept[place + 1],
@@ -239,7 +243,7 @@ void world_stop(World *world)
 	store_deinit(&world->service.store);
 	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
 		world->descriptors[i].is_found = false;
-	world->is_stopping = false;
+	world->is_stopping = world->crashes = false;
 }
 
 void world_restart(World *world)

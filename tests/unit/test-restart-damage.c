@@ -176,31 +176,62 @@ Test(restart_damage, what_hangs_on_a_record_that_is_missing_goes_with_it)
 	}
 }
 
-/* A crash between the records of one operation leaves it as before or as after. */
-Test(restart_damage, a_free_that_was_cut_short_is_none)
+/* Of the mapping that begins there; of the reservation, with ends of two mappings and all of
+ * another that lie in it; of all of the reservation. */
+static const struct {
+	const char *base;
+	uint64_t size;
+	size_t drops;
+} frees[] = {
+	{ "0x20000010000", 4096, 1 },
+	{ "0x2000001f000", 0x3000, 3 },
+	{ "0x2000001f000", 0x4000, 4 },
+	{ STAGE_OWN, 0x28000, 4 },
+};
+
+/* One more mapping between the two that there are. */
+static Stage stage_with_three_mappings(void)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
-	char *before = world_picture(world, stage.cast.admin);
-	size_t count = world->kept_count;
-	FakeKept *kept = calloc(count, sizeof(*kept));
 
-	for (size_t i = 0; i < count; i++)
-		kept[i] = (FakeKept){ world->kept[i].serial, strdup(world->kept[i].text) };
 	cr_assert_str_eq(
-		free_addresses(world, stage.cast.client, stage.gpu_process, "0x20000010000", 4096),
+		map(stage.world, stage.cast.client, stage.gpu_process, 4096, "0x20000020000"),
 		SUCCESS);
-	world_stop(world);
-	for (size_t i = 0; i < count; i++) { /* what was dropped is there still */
-		world_write_record(world, kept[i].serial, kept[i].text, strlen(kept[i].text));
-		free(kept[i].text);
-	}
-	free(kept);
-	world_start(world);
-	cr_assert_eq(stage_dropped(&stage, STORE_MAPPING, "it fits nowhere"), 1u);
-	char *after = world_picture(world, stage.cast.admin);
-	cr_assert_str_eq(before, after);
-	free(before);
-	free(after);
+	return stage;
+}
+
+/* Both pictures are the caller's to free. */
+static void free_with_crash(size_t number, size_t drops, char *ret_pictures[3])
+{
+	Stage stage = stage_with_three_mappings();
+	World *world = stage.world;
+
+	ret_pictures[0] = world_picture(world, stage.cast.admin);
+	world->crashes = true;
+	world->drops_before_crash = drops;
+	cr_assert_str_eq(free_addresses(world, stage.cast.client, stage.gpu_process,
+					frees[number].base, frees[number].size),
+			 SUCCESS);
+	ret_pictures[1] = world_picture(world, stage.cast.admin);
+	cr_assert_eq(world->drops_before_crash, 0u, "%zu: it drops more than %zu", number, drops);
+	world_restart(world);
+	ret_pictures[2] = world_picture(world, stage.cast.admin);
+	stage_restart_unseen(&stage);
 	stage_free(&stage);
+}
+
+/* A crash between the records of one operation leaves it as before or as after: what is kept of a
+ * free comes first, then goes what it cuts, and then what lay in that. */
+Test(restart_damage, a_free_that_is_cut_short_is_made_or_not)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(frees); i++)
+		for (size_t drops = 0; drops <= frees[i].drops; drops++) {
+			char *pictures[3];
+
+			free_with_crash(i, drops, pictures);
+			cr_expect_str_eq(pictures[2], pictures[drops > 0],
+					 "%zu: cut short behind %zu drops", i, drops);
+			for (size_t at = 0; at < ARRAY_SIZE(pictures); at++)
+				free(pictures[at]);
+		}
 }
