@@ -66,6 +66,7 @@ NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 void context_commit(Broker *broker, Context *context)
 {
 	named_insert(broker, &context->named);
+	context->made_process = false;
 	LIST_INSERT_HEAD(&context->gpu_process->contexts, context, link);
 	context->gpu_process->context_count++;
 }

@@ -11,7 +11,7 @@ typedef struct Context {
 	Named named;
 	uint64_t serial; /* that it is made lasting under */
 	GpuProcess *gpu_process;
-	bool made_process; /* which is discarded with it */
+	bool made_process; /* which is discarded with it, while it is prepared */
 	Charge charge;
 	LIST_ENTRY(Context) link;
 } Context;
