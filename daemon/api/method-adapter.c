@@ -22,6 +22,54 @@ static NTSTATUS read_description(Request *request, AdapterDescription *ret)
 	return gpu_mmu_from_description(&mmu, &ret->mmu, &request->failure);
 }
 
+/* former: one of the name that waits for this driver, which says now that it is another. */
+static NTSTATUS register_new(Request *request, const AdapterDescription *description,
+			     Adapter *former, Adapter **ret_adapter)
+{
+	Broker *broker = request->service->broker;
+	Failure *failure = &request->failure;
+	Adapter *adapter;
+	NTSTATUS status = adapter_prepare(broker, request->caller, description, &adapter, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = store_keep_client_adapter(&request->service->store, adapter,
+					   description->max_virtual_gpus, failure);
+	if (status != STATUS_SUCCESS) {
+		adapter_discard(broker, adapter);
+		return status;
+	}
+	if (former)
+		adapter_end(broker, former, END_DRIVER_GONE);
+	adapter_commit(broker, adapter);
+	*ret_adapter = adapter;
+	return STATUS_SUCCESS;
+}
+
+/* After a restart: the driver of an adapter that has waited for it is there again. */
+static NTSTATUS take_over(Request *request, const AdapterDescription *description, Adapter *adapter)
+{
+	NTSTATUS status =
+		store_keep_client_adapter(&request->service->store, adapter,
+					  description->max_virtual_gpus, &request->failure);
+
+	if (status == STATUS_SUCCESS)
+		adapter_take_over(adapter, request->caller, description);
+	return status;
+}
+
+static NTSTATUS find_or_register(Request *request, const AdapterDescription *description,
+				 Adapter **ret_adapter)
+{
+	Adapter *waiting =
+		adapter_waiting_for(request->service->broker, request->caller, description->name);
+
+	if (!waiting || !adapter_is_as_described(waiting, description))
+		return register_new(request, description, waiting, ret_adapter);
+	*ret_adapter = waiting;
+	return take_over(request, description, waiting);
+}
+
 NTSTATUS method_register_adapter(Request *request)
 {
 	AdapterDescription description;
@@ -29,8 +77,7 @@ NTSTATUS method_register_adapter(Request *request)
 	NTSTATUS status = read_description(request, &description);
 
 	if (status == STATUS_SUCCESS)
-		status = adapter_register(request->service->broker, request->caller, &description,
-					  &adapter, &request->failure);
+		status = find_or_register(request, &description, &adapter);
 	if (status != STATUS_SUCCESS)
 		return status;
 	request->changed = true;
@@ -39,7 +86,7 @@ NTSTATUS method_register_adapter(Request *request)
 	writer_key(request->reply, "systemProcess");
 	writer_handle(request->reply, &adapter->system_process->named.handle);
 	writer_key(request->reply, "restored");
-	writer_boolean(request->reply, false);
+	writer_boolean(request->reply, adapter->system_process->state == GPU_PROCESS_RUNNING);
 	return STATUS_SUCCESS;
 }
 

@@ -113,10 +113,17 @@ NTSTATUS method_reserve_gpu_virtual_address_range(Request *request)
 
 NTSTATUS method_complete_create_process(Request *request)
 {
-	NTSTATUS status = gpu_process_complete(request->subject.gpu_process, &request->failure);
+	GpuProcess *gpu_process = request->subject.gpu_process;
+	NTSTATUS status = gpu_process_prepare_completion(gpu_process, &request->failure);
 
-	request->changed = status == STATUS_SUCCESS;
-	return status;
+	if (status == STATUS_SUCCESS)
+		status = store_keep_gpu_process(&request->service->store, gpu_process,
+						&request->failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	gpu_process_complete(gpu_process);
+	request->changed = true;
+	return STATUS_SUCCESS;
 }
 
 NTSTATUS method_destroy_process(Request *request)

@@ -32,11 +32,27 @@ static void adapter_free(Broker *broker, Adapter *adapter)
 	free(adapter);
 }
 
-/* From here on it is there, and everybody hears of it. */
-static void adapter_commit(Broker *broker, Adapter *adapter)
+/* With its system process. */
+static NTSTATUS adapter_make(Broker *broker, Adapter *adapter, const Payer *payer, Failure *failure)
 {
-	named_add(broker, &adapter->named, NAMED_ADAPTER);
-	thing_add(broker, &adapter->thing, THING_ADAPTER);
+	const GpuProcessOrigin origin = { .is_system = true, .payer = *payer };
+	NTSTATUS status =
+		gpu_process_create(broker, adapter, &origin, &adapter->system_process, failure);
+
+	if (status != STATUS_SUCCESS) {
+		adapter_free(broker, adapter);
+		return status;
+	}
+	thing_prepare(broker, &adapter->thing, THING_ADAPTER);
+	named_prepare(broker, &adapter->named, NAMED_ADAPTER);
+	return STATUS_SUCCESS;
+}
+
+/* From here on it is there, and everybody hears of it. */
+void adapter_commit(Broker *broker, Adapter *adapter)
+{
+	named_insert(broker, &adapter->named);
+	thing_insert(broker, &adapter->thing);
 	broker_event(broker, &(Event){
 				     .kind = EVENT_ADAPTER_ADDED,
 				     .handle = &adapter->named.handle,
@@ -46,7 +62,7 @@ static void adapter_commit(Broker *broker, Adapter *adapter)
 
 bool adapter_add_software(Broker *broker)
 {
-	GpuProcessOrigin origin = { .is_system = true, .payer = { .is_daemon = true } };
+	const Payer payer = { .is_daemon = true };
 	Adapter *adapter = adapter_new(&(AdapterDescription){
 		.name = SOFTWARE_ADAPTER_NAME,
 		.mmu = software_mmu,
@@ -59,11 +75,8 @@ bool adapter_add_software(Broker *broker)
 	adapter->source = ADAPTER_SOFTWARE;
 	adapter->driver = &software_driver;
 	adapter->driver_self = &broker->software_adapter;
-	if (gpu_process_create(broker, adapter, &origin, &adapter->system_process, &failure) !=
-	    STATUS_SUCCESS) {
-		adapter_free(broker, adapter);
+	if (adapter_make(broker, adapter, &payer, &failure) != STATUS_SUCCESS)
 		return false;
-	}
 	adapter_commit(broker, adapter);
 	return true;
 }
@@ -94,8 +107,20 @@ static NTSTATUS check_limits(Broker *broker, const Caller *caller, Failure *fail
 			    LIMIT_GPU_PROCESSES, failure);
 }
 
-/* The limits are asked, nobody has the name, and there is memory. */
-static NTSTATUS adapter_prepare(Broker *broker, const Caller *caller,
+static bool waits_for(const Adapter *adapter, const Caller *caller)
+{
+	return adapter->waits_until > 0 && adapter->driver_uid == caller->credentials.uid;
+}
+
+Adapter *adapter_waiting_for(Broker *broker, const Caller *caller, const char *name)
+{
+	Adapter *adapter = find_by_name(broker, name);
+
+	return adapter && waits_for(adapter, caller) ? adapter : NULL;
+}
+
+/* The limits are asked, nobody has the name but who is to go, and there is memory. */
+static NTSTATUS adapter_acquire(Broker *broker, const Caller *caller,
 				const AdapterDescription *description, Adapter **ret_adapter,
 				Failure *failure)
 {
@@ -103,7 +128,8 @@ static NTSTATUS adapter_prepare(Broker *broker, const Caller *caller,
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (find_by_name(broker, description->name))
+	const Adapter *former = find_by_name(broker, description->name);
+	if (former && !waits_for(former, caller))
 		return failure_set(failure, STATUS_OBJECT_NAME_COLLISION, "adapter",
 				   "another adapter has this name; unregister it, or give this one "
 				   "another");
@@ -120,13 +146,13 @@ static NTSTATUS adapter_prepare(Broker *broker, const Caller *caller,
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS adapter_register(Broker *broker, const Caller *caller,
-			  const AdapterDescription *description, Adapter **ret_adapter,
-			  Failure *failure)
+NTSTATUS adapter_prepare(Broker *broker, const Caller *caller,
+			 const AdapterDescription *description, Adapter **ret_adapter,
+			 Failure *failure)
 {
-	GpuProcessOrigin origin = { .is_system = true, .payer = payer_of(caller) };
+	const Payer payer = payer_of(caller);
 	Adapter *adapter = NULL;
-	NTSTATUS status = adapter_prepare(broker, caller, description, &adapter, failure);
+	NTSTATUS status = adapter_acquire(broker, caller, description, &adapter, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
@@ -134,15 +160,68 @@ NTSTATUS adapter_register(Broker *broker, const Caller *caller,
 	adapter->source = ADAPTER_CLIENT;
 	adapter->connection = caller;
 	adapter->driver_process = caller->process;
-	status = gpu_process_create(broker, adapter, &origin, &adapter->system_process, failure);
-	if (status != STATUS_SUCCESS) {
-		adapter_free(broker, adapter);
-		return status;
-	}
-	adapter_commit(broker, adapter);
-	*ret_adapter = adapter;
-	return STATUS_SUCCESS;
+	adapter->driver_uid = caller->credentials.uid;
+	status = adapter_make(broker, adapter, &payer, failure);
+	if (status == STATUS_SUCCESS)
+		*ret_adapter = adapter;
+	return status;
 }
+
+void adapter_discard(Broker *broker, Adapter *adapter)
+{
+	gpu_process_discard(broker, adapter->system_process);
+	adapter_free(broker, adapter);
+}
+
+/* --- waiting for a driver -------------------------------------------------------------------- */
+
+void adapter_wait(Broker *broker, Adapter *adapter)
+{
+	adapter->connection = NULL;
+	adapter->driver_process = PROCESS_KEY_NONE;
+	adapter->waits_until = broker_now(broker) + UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
+}
+
+bool adapter_is_as_described(const Adapter *adapter, const AdapterDescription *description)
+{
+	return gpu_mmu_is_same(&adapter->mmu, &description->mmu) &&
+	       adapter->virtual_gpus <= description->max_virtual_gpus;
+}
+
+void adapter_take_over(Adapter *adapter, const Caller *caller,
+		       const AdapterDescription *description)
+{
+	adapter->connection = caller;
+	adapter->driver_process = caller->process;
+	adapter->max_virtual_gpus = description->max_virtual_gpus;
+	adapter->waits_until = 0;
+}
+
+uint64_t adapters_next_deadline(Broker *broker)
+{
+	uint64_t deadline = UINT64_MAX;
+	const Adapter *adapter;
+
+	for (adapter = adapter_after(broker, 0); adapter;
+	     adapter = adapter_after(broker, adapter->thing.serial))
+		if (adapter->waits_until > 0 && adapter->waits_until < deadline)
+			deadline = adapter->waits_until;
+	return deadline;
+}
+
+void adapters_end_overdue(Broker *broker)
+{
+	uint64_t now = broker_now(broker), cursor = 0;
+	Adapter *adapter;
+
+	while ((adapter = adapter_after(broker, cursor))) {
+		cursor = adapter->thing.serial;
+		if (adapter->waits_until > 0 && adapter->waits_until <= now)
+			adapter_end(broker, adapter, END_DRIVER_GONE);
+	}
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
 
 static void end_virtual_gpus(Broker *broker, const Adapter *adapter)
 {
@@ -162,13 +241,12 @@ void adapter_end(Broker *broker, Adapter *adapter, EndReason reason)
 {
 	GpuProcess *gpu_process;
 
+	broker_drop(broker, adapter->thing.serial); /* first: cut short, the rest goes with it */
 	end_virtual_gpus(broker, adapter);
 	while ((gpu_process = LIST_FIRST(&adapter->gpu_processes)))
 		gpu_process_end(broker, gpu_process,
 				reason == END_DAEMON_STOPPED ? reason : END_ADAPTER_REMOVED);
 	thing_remove(broker, &adapter->thing);
-	if (adapter_lasts(adapter))
-		broker_drop(broker, adapter->thing.serial);
 	named_remove(broker, &adapter->named);
 	broker_event(broker, &(Event){
 				     .kind = EVENT_ADAPTER_REMOVED,
@@ -213,8 +291,11 @@ void adapters_check(Broker *broker)
 		assert(adapter_find(broker, &adapter->named.handle) == adapter);
 		assert(adapter->virtual_gpus <= adapter->max_virtual_gpus);
 		assert(!adapter->driver == (adapter->source == ADAPTER_CLIENT));
-		assert(!adapter->connection == (adapter->source != ADAPTER_CLIENT));
+		assert((adapter->connection || adapter->waits_until > 0) ==
+		       (adapter->source == ADAPTER_CLIENT));
+		assert(!adapter->connection || adapter->waits_until == 0);
 		assert(adapter->system_process && adapter->system_process->is_system);
+		assert(adapter->system_process->thing.serial == adapter->thing.serial - 1);
 		LIST_FOREACH (gpu_process, &adapter->gpu_processes, of_adapter)
 			gpu_process_check(broker, gpu_process);
 	}

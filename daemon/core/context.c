@@ -91,8 +91,7 @@ void context_end(Broker *broker, Context *context)
 	LIST_REMOVE(context, link);
 	context->gpu_process->context_count--;
 	named_remove(broker, &context->named);
-	if (adapter_lasts(context->gpu_process->adapter))
-		broker_drop(broker, context->serial);
+	broker_drop(broker, context->serial);
 	charge_return(&context->charge, &broker->accounts);
 	free(context);
 }

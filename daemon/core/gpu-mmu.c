@@ -2,6 +2,7 @@
 #include "gpu-mmu.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static NTSTATUS check_levels(const GpuMmuDescription *description, Failure *failure)
 {
@@ -59,6 +60,12 @@ static unsigned int bits_below(const GpuMmu *mmu, unsigned int level)
 	for (unsigned int below = 0; below < level; below++)
 		bits += mmu->index_bits[below];
 	return bits;
+}
+
+bool gpu_mmu_is_same(const GpuMmu *a, const GpuMmu *b)
+{
+	return a->level_count == b->level_count &&
+	       memcmp(a->index_bits, b->index_bits, a->level_count) == 0;
 }
 
 unsigned int gpu_mmu_address_bits(const GpuMmu *mmu)

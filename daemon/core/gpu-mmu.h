@@ -2,6 +2,7 @@
 #ifndef CORE_GPU_MMU_H
 #define CORE_GPU_MMU_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,8 @@ typedef struct GpuMmuDescription {
  */
 NTSTATUS gpu_mmu_from_description(const GpuMmuDescription *description, GpuMmu *ret_mmu,
 				  Failure *failure);
+
+bool gpu_mmu_is_same(const GpuMmu *a, const GpuMmu *b);
 
 unsigned int gpu_mmu_address_bits(const GpuMmu *mmu);
 

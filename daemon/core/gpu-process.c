@@ -69,8 +69,8 @@ static NTSTATUS gpu_process_acquire(Broker *broker, GpuProcess *gpu_process,
 	return process_attach(broker, &process, &gpu_process->process, failure);
 }
 
-static NTSTATUS gpu_process_new(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
-				GpuProcess **ret_gpu_process, Failure *failure)
+NTSTATUS gpu_process_new(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
+			 GpuProcess **ret_gpu_process, Failure *failure)
 {
 	GpuProcess *gpu_process = calloc(1, sizeof(*gpu_process));
 	NTSTATUS status;
@@ -98,16 +98,6 @@ void gpu_process_discard(Broker *broker, GpuProcess *gpu_process)
 	gpu_process_free(broker, gpu_process);
 }
 
-NTSTATUS gpu_process_restore(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
-			     GpuProcess **ret_gpu_process, Failure *failure)
-{
-	NTSTATUS status = gpu_process_new(broker, adapter, origin, ret_gpu_process, failure);
-
-	if (status == STATUS_SUCCESS)
-		(*ret_gpu_process)->state = GPU_PROCESS_RUNNING;
-	return status;
-}
-
 /* A driver inside the daemon takes the process to RUNNING, or it is undone. */
 static NTSTATUS create_by_driver(Broker *broker, const Driver *driver, GpuProcess *gpu_process,
 				 Failure *failure)
@@ -116,7 +106,7 @@ static NTSTATUS create_by_driver(Broker *broker, const Driver *driver, GpuProces
 						 &broker->driver_callbacks, gpu_process, failure);
 
 	if (status == STATUS_SUCCESS)
-		gpu_process->state = GPU_PROCESS_RUNNING;
+		gpu_process_complete(gpu_process);
 	else
 		gpu_process_discard(broker, gpu_process);
 	return status;
@@ -143,7 +133,8 @@ static void drop_range(void *broker, const GpuRange *range)
 	broker_drop(broker, range->serial);
 }
 
-/* It is gone, and so is what is kept of it. */
+/* It goes, and so does what is kept of it: itself first, so that cut short, the rest goes with it.
+ */
 static void gpu_process_drop(Broker *broker, const GpuProcess *gpu_process)
 {
 	const GpuRange *range;
@@ -151,9 +142,9 @@ static void gpu_process_drop(Broker *broker, const GpuProcess *gpu_process)
 
 	if (!gpu_process_lasts(gpu_process))
 		return;
+	broker_drop(broker, gpu_process->thing.serial);
 	while ((range = address_space_next(&gpu_process->space, &cursor)))
 		drop_range(broker, range);
-	broker_drop(broker, gpu_process->thing.serial);
 }
 
 void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
@@ -162,12 +153,12 @@ void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
 	const Process *process = gpu_process->process;
 	Context *context;
 
+	gpu_process_drop(broker, gpu_process);
 	while ((context = LIST_FIRST(&gpu_process->contexts)))
 		context_end(broker, context);
 	if (adapter->driver && adapter->driver->destroy_process)
 		adapter->driver->destroy_process(adapter->driver_self, gpu_process);
 	gpu_process_unlink(broker, gpu_process);
-	gpu_process_drop(broker, gpu_process);
 	broker_event(broker,
 		     &(Event){
 			     .kind = EVENT_GPU_PROCESS_REMOVED,
@@ -253,13 +244,15 @@ NTSTATUS gpu_process_reserve_for_driver(Broker *broker, GpuProcess *gpu_process,
 	return status;
 }
 
-NTSTATUS gpu_process_complete(GpuProcess *gpu_process, Failure *failure)
+NTSTATUS gpu_process_prepare_completion(const GpuProcess *gpu_process, Failure *failure)
 {
-	NTSTATUS status = check_creating(gpu_process, failure);
+	return check_creating(gpu_process, failure);
+}
 
-	if (status == STATUS_SUCCESS)
-		gpu_process->state = GPU_PROCESS_RUNNING;
-	return status;
+void gpu_process_complete(GpuProcess *gpu_process)
+{
+	assert(gpu_process->state == GPU_PROCESS_CREATING);
+	gpu_process->state = GPU_PROCESS_RUNNING;
 }
 
 NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,

@@ -48,10 +48,12 @@ struct GpuProcess {
 	LIST_ENTRY(GpuProcess) of_vm;
 };
 
-/* Whether it outlives a restart: it does on an adapter that does. */
+/* Whether it outlives a restart: creations under way do not, and the software adapter's system
+ * process is made anew. */
 static inline bool gpu_process_lasts(const GpuProcess *gpu_process)
 {
-	return adapter_lasts(gpu_process->adapter) && !gpu_process->is_system;
+	return gpu_process->state == GPU_PROCESS_RUNNING &&
+	       !(gpu_process->is_system && gpu_process->adapter->driver);
 }
 
 /* What a GPU process is for. */
@@ -73,9 +75,9 @@ typedef struct GpuProcessOrigin {
 NTSTATUS gpu_process_create(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
 			    GpuProcess **ret_gpu_process, Failure *failure);
 
-/* One of that origin without its driver, RUNNING and empty: what it had comes back by itself. */
-NTSTATUS gpu_process_restore(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
-			     GpuProcess **ret_gpu_process, Failure *failure);
+/* The same without the driver: CREATING and empty, for who puts back what it had. */
+NTSTATUS gpu_process_new(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
+			 GpuProcess **ret_gpu_process, Failure *failure);
 
 /* One that was just made, of which nobody has heard. */
 void gpu_process_discard(Broker *broker, GpuProcess *gpu_process);
@@ -98,8 +100,9 @@ NTSTATUS gpu_process_reserve_for_driver(Broker *broker, GpuProcess *gpu_process,
 					const DriverReservation *reservation, uint64_t *ret_address,
 					Failure *failure);
 
-/* From CREATING to RUNNING, else STATUS_INVALID_DEVICE_STATE. */
-NTSTATUS gpu_process_complete(GpuProcess *gpu_process, Failure *failure);
+/* Whether it is CREATING, else STATUS_INVALID_DEVICE_STATE; and then makes it RUNNING. */
+NTSTATUS gpu_process_prepare_completion(const GpuProcess *gpu_process, Failure *failure);
+void gpu_process_complete(GpuProcess *gpu_process);
 
 /* As address_space_make_resident(); who watches hears of it. */
 NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,

@@ -81,6 +81,9 @@ const char *limit_owner_name(LimitKind kind);
 
 #define LIMIT_HALF_MESSAGE_SECONDS 10
 
+/* After a restart, an adapter that a driver had registered waits so long for it to come back. */
+#define LIMIT_DRIVER_WAIT_SECONDS 30
+
 /* Descriptors that one message can carry: the kernel's SCM_MAX_FD. */
 #define LIMIT_MESSAGE_DESCRIPTORS 253
 

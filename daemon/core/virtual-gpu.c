@@ -90,8 +90,7 @@ void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 	virtual_gpu->adapter->virtual_gpus--;
 	named_remove(broker, &virtual_gpu->named);
 	thing_remove(broker, &virtual_gpu->thing);
-	if (adapter_lasts(virtual_gpu->adapter))
-		broker_drop(broker, virtual_gpu->thing.serial);
+	broker_drop(broker, virtual_gpu->thing.serial);
 	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_REMOVED, reason);
 	virtual_gpu_discard(broker, virtual_gpu);
 	if (TAILQ_EMPTY(&vm->virtual_gpus))

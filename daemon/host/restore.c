@@ -57,6 +57,10 @@ static void report_restored(Server *server, const StoreReport *report)
 			 (unsigned long long)restored, report->restored[STORE_VIRTUAL_MACHINE],
 			 report->restored[STORE_VIRTUAL_GPU], report->restored[STORE_REGISTRATION],
 			 report->restored[STORE_OBJECT], report->restored[STORE_GPU_PROCESS]);
+	if (report->restored[STORE_CLIENT_ADAPTER] > 0)
+		log_info("for %d seconds adapters wait for their drivers to register them again: "
+			 "%zu",
+			 LIMIT_DRIVER_WAIT_SECONDS, report->restored[STORE_CLIENT_ADAPTER]);
 }
 
 /* The keeper's records as the store wants them; their texts stay the keeper's. */
@@ -116,7 +120,9 @@ bool restore_all(Server *server)
 {
 	bool restored = open_keeper(server) && restore_kept(server) && restore_quarantines(server);
 
-	if (restored)
-		keeper_end_restore(&server->keeper);
-	return restored;
+	if (!restored)
+		return false;
+	keeper_end_restore(&server->keeper);
+	driver_wait_begin(&server->driver_wait, server->service.broker);
+	return true;
 }

@@ -181,6 +181,7 @@ static void server_init_parts(Server *server)
 	journal_init(&server->journal, base, roots);
 	service_manager_init(&server->manager, base, &server->service);
 	connections_init(&server->connections, server);
+	driver_wait_init(&server->driver_wait, base);
 	add_signal(server, &server->terminate_event, SIGTERM, on_terminate);
 	add_signal(server, &server->interrupt_event, SIGINT, on_terminate);
 	add_signal(server, &server->reload_event, SIGHUP, on_reload);
@@ -284,6 +285,7 @@ static void server_deinit(Server *server)
 	/* That the daemon ends is the end of nothing. */
 	keeper_close(&server->keeper);
 	connections_deinit(&server->connections);
+	driver_wait_deinit(&server->driver_wait);
 	server->service.broker = broker_free(server->service.broker);
 	json_parser_free(server->service.parser);
 	store_deinit(&server->service.store);

@@ -5,6 +5,7 @@
 #include "closer.h"
 #include "connection.h"
 #include "descriptor-facts.h"
+#include "driver-wait.h"
 #include "journal.h"
 #include "keeper.h"
 #include "listener.h"
@@ -42,6 +43,7 @@ typedef struct Server {
 	PassedDescriptors passed;
 	int passed_socket; /* -1: none, or the listener has it */
 	Keeper keeper;
+	DriverWait driver_wait;
 	Connections connections;
 	Listener listener;
 	struct event terminate_event;

@@ -74,6 +74,27 @@ NTSTATUS store_keep_adapter(Store *store, const Adapter *adapter, Failure *failu
 	return keep(store, STORE_ADAPTER, record.serial, &record, failure);
 }
 
+NTSTATUS store_keep_client_adapter(Store *store, const Adapter *adapter, uint64_t max_virtual_gpus,
+				   Failure *failure)
+{
+	const GpuMmu *mmu = &adapter->mmu;
+	RecordedClientAdapter record = {
+		.serial = adapter->thing.serial,
+		.handle = adapter->named.handle,
+		.system_process = adapter->system_process->named.handle,
+		.name = adapter->name,
+		.level_count = mmu->level_count,
+		.max_virtual_gpus = max_virtual_gpus,
+		.driver_uid = adapter->driver_uid,
+		.account = adapter->charge.account->uid,
+		.is_operator = adapter->system_process->payer.is_operator,
+	};
+
+	for (unsigned int level = 0; level < mmu->level_count; level++)
+		record.index_bits[level] = mmu->index_bits[level];
+	return keep(store, STORE_CLIENT_ADAPTER, record.serial, &record, failure);
+}
+
 /* --- machines -------------------------------------------------------------------------------- */
 
 static void record_agent(RecordedVm *record, char *user, uid_t uid, const Process *process)
@@ -124,13 +145,11 @@ NTSTATUS store_keep_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Fai
 		.serial = virtual_gpu->thing.serial,
 		.handle = virtual_gpu->named.handle,
 		.vm = virtual_gpu->vm->thing.serial,
-		.adapter = virtual_gpu->adapter->name,
+		.adapter = virtual_gpu->adapter->thing.serial,
 		.profile = virtual_gpu->profile,
 		.account = virtual_gpu->charge.account->uid,
 	};
 
-	if (!adapter_lasts(virtual_gpu->adapter))
-		return STATUS_SUCCESS;
 	return keep(store, STORE_VIRTUAL_GPU, record.serial, &record, failure);
 }
 
@@ -166,21 +185,28 @@ static void record_reservations(const AddressSpace *space, RecordedGpuProcess *r
 			};
 }
 
-static NTSTATUS keep_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure)
+NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure)
 {
-	/* Of a driver inside the daemon, which reserves what the configuration lists. */
-	RecordedReservation reservations[LIMIT_CONFIGURED_RESERVATIONS];
+	const AddressSpace *space = &gpu_process->space;
+	const Process *process = gpu_process->process;
+	uint64_t count = address_space_count(space, LIMIT_DRIVER_RESERVATIONS);
+	_cleanup_free_ RecordedReservation *reservations = calloc(count + 1, sizeof(*reservations));
 	RecordedGpuProcess record = {
 		.serial = gpu_process->thing.serial,
 		.handle = gpu_process->named.handle,
-		.adapter = gpu_process->adapter->name,
-		.process = process_of(gpu_process->process),
+		.adapter = gpu_process->adapter->thing.serial,
+		.is_system = gpu_process->is_system,
+		.process = process ? process_of(process) : (RecordedProcess){ 0 },
+		.vm = gpu_process->vm ? gpu_process->vm->thing.serial : 0,
+		.name = gpu_process->name,
 		.account = gpu_process->payer.uid,
 		.is_operator = gpu_process->payer.is_operator,
 		.reservations = reservations,
 	};
 
-	record_reservations(&gpu_process->space, &record);
+	if (!reservations)
+		return failure_no_memory(failure);
+	record_reservations(space, &record);
 	return keep(store, STORE_GPU_PROCESS, record.serial, &record, failure);
 }
 
@@ -195,10 +221,8 @@ NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failu
 	};
 	NTSTATUS status = STATUS_SUCCESS;
 
-	if (!gpu_process_lasts(gpu_process))
-		return STATUS_SUCCESS;
 	if (context->made_process)
-		status = keep_gpu_process(store, gpu_process, failure);
+		status = store_keep_gpu_process(store, gpu_process, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = keep(store, STORE_CONTEXT, record.serial, &record, failure);
@@ -214,8 +238,6 @@ NTSTATUS store_keep_space_change(Store *store, const GpuProcess *gpu_process,
 	NTSTATUS status = STATUS_SUCCESS;
 	size_t kept = 0;
 
-	if (!gpu_process_lasts(gpu_process))
-		return STATUS_SUCCESS;
 	for (; kept < change->part_count && status == STATUS_SUCCESS; kept++) {
 		const RangePart *part = &change->parts[kept];
 		const RecordedRange record = {

@@ -38,6 +38,19 @@ static const Field adapter_fields[] = {
 	TEXT("name", RecordedAdapter, name),
 };
 
+static const Field client_adapter_fields[] = {
+	NUMBER("serial", RecordedClientAdapter, serial),
+	HANDLE("handle", RecordedClientAdapter, handle),
+	HANDLE("systemProcess", RecordedClientAdapter, system_process),
+	TEXT("name", RecordedClientAdapter, name),
+	ARRAY("indexBits", RecordedClientAdapter, index_bits, level_count, uint64_t,
+	      GPU_PAGE_TABLE_LEVEL_MAX, NULL),
+	NUMBER("maxVirtualGpus", RecordedClientAdapter, max_virtual_gpus),
+	UID("driverUid", RecordedClientAdapter, driver_uid),
+	UID("account", RecordedClientAdapter, account),
+	BOOLEAN("isOperator", RecordedClientAdapter, is_operator),
+};
+
 static const Field display_client_fields[] = {
 	OPTIONAL_TEXT("user", DisplayClient, user),
 	UID("uid", DisplayClient, uid),
@@ -68,7 +81,7 @@ static const Field virtual_gpu_fields[] = {
 	NUMBER("serial", RecordedVirtualGpu, serial),
 	HANDLE("handle", RecordedVirtualGpu, handle),
 	NUMBER("virtualMachine", RecordedVirtualGpu, vm),
-	TEXT("adapter", RecordedVirtualGpu, adapter),
+	NUMBER("adapter", RecordedVirtualGpu, adapter),
 	OPTIONAL_TEXT("profile", RecordedVirtualGpu, profile),
 	UID("account", RecordedVirtualGpu, account),
 };
@@ -83,12 +96,15 @@ static const FieldTable driver_reservation_table = FIELD_TABLE(driver_reservatio
 static const Field gpu_process_fields[] = {
 	NUMBER("serial", RecordedGpuProcess, serial),
 	HANDLE("handle", RecordedGpuProcess, handle),
-	TEXT("adapter", RecordedGpuProcess, adapter),
+	NUMBER("adapter", RecordedGpuProcess, adapter),
+	BOOLEAN("isSystem", RecordedGpuProcess, is_system),
 	STRUCTURE("process", RecordedGpuProcess, process, &process_table),
+	NUMBER("virtualMachine", RecordedGpuProcess, vm),
+	OPTIONAL_TEXT("name", RecordedGpuProcess, name),
 	UID("account", RecordedGpuProcess, account),
 	BOOLEAN("isOperator", RecordedGpuProcess, is_operator),
 	LIST("reservations", RecordedGpuProcess, reservations, reservation_count,
-	     RecordedReservation, LIMIT_CONFIGURED_RESERVATIONS, &driver_reservation_table),
+	     RecordedReservation, LIMIT_VALUE_MAX, &driver_reservation_table),
 };
 
 static const Field reservation_fields[] = {
@@ -198,6 +214,8 @@ static const Field holder_fields[] = {
 
 const RecordKind record_kinds[] = {
 	[STORE_ADAPTER] = KIND("adapter", adapter_fields, RecordedAdapter),
+	[STORE_CLIENT_ADAPTER] =
+		KIND("clientAdapter", client_adapter_fields, RecordedClientAdapter),
 	[STORE_VIRTUAL_MACHINE] = KIND("virtualMachine", vm_fields, RecordedVm),
 	[STORE_VIRTUAL_GPU] = KIND("virtualGpu", virtual_gpu_fields, RecordedVirtualGpu),
 	[STORE_GPU_PROCESS] = KIND("gpuProcess", gpu_process_fields, RecordedGpuProcess),

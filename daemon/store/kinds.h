@@ -25,6 +25,20 @@ typedef struct RecordedAdapter {
 	char *name;
 } RecordedAdapter;
 
+/* One that a connection has registered. The serial of its system process is the one before. */
+typedef struct RecordedClientAdapter {
+	uint64_t serial;
+	Handle handle;
+	Handle system_process; /* CREATING, where that has no record of its own */
+	char *name;
+	uint64_t index_bits[GPU_PAGE_TABLE_LEVEL_MAX];
+	size_t level_count;
+	uint64_t max_virtual_gpus;
+	uid_t driver_uid;
+	uid_t account;
+	bool is_operator;
+} RecordedClientAdapter;
+
 typedef struct RecordedVm {
 	uint64_t serial;
 	Guid guid;
@@ -44,7 +58,7 @@ typedef struct RecordedVirtualGpu {
 	uint64_t serial;
 	Handle handle;
 	uint64_t vm;
-	char *adapter;
+	uint64_t adapter;
 	char *profile;
 	uid_t account;
 } RecordedVirtualGpu;
@@ -59,8 +73,11 @@ typedef struct RecordedReservation {
 typedef struct RecordedGpuProcess {
 	uint64_t serial;
 	Handle handle;
-	char *adapter;
-	RecordedProcess process;
+	uint64_t adapter;
+	bool is_system;
+	RecordedProcess process; /* the key is PROCESS_KEY_NONE where it is for none */
+	uint64_t vm;             /* 0: for none */
+	char *name;
 	uid_t account;
 	bool is_operator;
 	RecordedReservation *reservations; /* its driver's, which are what they are for good */

@@ -24,41 +24,87 @@ static NTSTATUS reserve_for_driver(GpuProcess *gpu_process, const RecordedGpuPro
 	return status;
 }
 
+/* Whom it is for. */
+static const char *find_origin(Restore *restore, const RecordedGpuProcess *from,
+			       GpuProcessOrigin *ret)
+{
+	Caller caller = { .process = PROCESS_KEY_NONE };
+
+	*ret = (GpuProcessOrigin){
+		.name = from->name,
+		.is_system = from->is_system,
+		.payer = { .uid = from->account, .is_operator = from->is_operator },
+	};
+	if (from->process.key != PROCESS_KEY_NONE) {
+		const char *reason =
+			restore_caller(restore, &from->process, from->account, &caller);
+		if (reason)
+			return reason;
+	}
+	ret->key = caller.process;
+	ret->pid = caller.pid;
+	ret->uid = from->process.uid;
+	ret->vm = from->vm > 0 ? restore_find_vm(restore, from->vm) : NULL;
+	return from->vm > 0 && !ret->vm ? RESTORE_VM_IS_GONE : NULL;
+}
+
+/* A system process is there, as new; it is the one that its adapter has named. */
+static const char *check_system_process(const RecordedGpuProcess *from, const Adapter *adapter)
+{
+	const GpuProcess *there = adapter->system_process;
+
+	if (!adapter->driver && from->serial == there->thing.serial &&
+	    handle_compare(&from->handle, &there->named.handle) == 0 &&
+	    from->process.key == PROCESS_KEY_NONE && from->vm == 0)
+		return NULL;
+	return "it is not its adapter's system process";
+}
+
+static const char *check_gpu_process(Restore *restore, const RecordedGpuProcess *from,
+				     const Adapter *adapter)
+{
+	Broker *broker = restore->broker;
+
+	if (!adapter)
+		return "its adapter is gone";
+	if (from->is_system)
+		return check_system_process(from, adapter);
+	if (thing_find(broker, THING_GPU_PROCESS, from->serial))
+		return RESTORE_SERIAL_IS_TAKEN;
+	if (gpu_process_of(process_find(broker, from->process.key), adapter))
+		return "its process has another on the adapter";
+	return named_is_taken(broker, &from->handle) ? RESTORE_HANDLE_IS_TAKEN : NULL;
+}
+
 const char *restore_gpu_process(Restore *restore, void *record)
 {
 	const RecordedGpuProcess *from = record;
 	Broker *broker = restore->broker;
 	Adapter *adapter = restore_find_adapter(restore, from->adapter);
+	GpuProcessOrigin origin;
 	GpuProcess *gpu_process;
-	Caller caller;
 	Failure failure;
-	const char *reason = restore_caller(restore, &from->process, from->account, &caller);
+	const char *reason = find_origin(restore, from, &origin);
 
+	if (!reason)
+		reason = check_gpu_process(restore, from, adapter);
 	if (reason)
 		return reason;
-	if (!adapter)
-		return "its adapter is gone";
-	if (gpu_process_of(process_find(broker, caller.process), adapter))
-		return "its process has another on the adapter";
-	if (named_is_taken(broker, &from->handle))
-		return RESTORE_HANDLE_IS_TAKEN;
-	const GpuProcessOrigin origin = {
-		.key = caller.process,
-		.pid = caller.pid,
-		.uid = from->process.uid,
-		.payer = { .uid = from->account, .is_operator = from->is_operator },
-	};
-	NTSTATUS status = gpu_process_restore(broker, adapter, &origin, &gpu_process, &failure);
+	NTSTATUS status = gpu_process_new(broker, adapter, &origin, &gpu_process, &failure);
 	if (status != STATUS_SUCCESS)
 		return restore_reason(status);
-	thing_remove(broker, &gpu_process->thing);
-	gpu_process->thing.serial = from->serial;
-	thing_insert(broker, &gpu_process->thing);
-	named_change(broker, &gpu_process->named, &from->handle);
 	status = reserve_for_driver(gpu_process, from);
-	if (status != STATUS_SUCCESS)
+	if (status != STATUS_SUCCESS) {
 		gpu_process_discard(broker, gpu_process);
-	return restore_reason(status);
+		return restore_reason(status);
+	}
+	if (from->is_system) {
+		gpu_process_discard(broker, adapter->system_process);
+		adapter->system_process = gpu_process;
+	}
+	restore_identity(restore, gpu_process, from->serial, &from->handle);
+	gpu_process_complete(gpu_process);
+	return NULL;
 }
 
 static GpuProcess *find_gpu_process(Restore *restore, uint64_t serial)

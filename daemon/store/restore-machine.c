@@ -1,33 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The software adapter, VMs, their vGPUs and registrations. */
-#include <string.h>
-
+/* VMs, their vGPUs and registrations. */
 #include "macros.h"
 #include "restore.h"
 
-/* It is there already, as new: it becomes what it was. */
-const char *restore_adapter(Restore *restore, void *record)
-{
-	const RecordedAdapter *from = record;
-	Adapter *adapter = adapter_software(restore->broker);
-
-	if (strcmp(from->name, adapter->name) != 0 || from->serial != adapter->thing.serial)
-		return "it is not the software adapter";
-	if (handle_compare(&from->handle, &from->system_process) == 0)
-		return RESTORE_HANDLE_IS_TAKEN;
-	named_change(restore->broker, &adapter->named, &from->handle);
-	named_change(restore->broker, &adapter->system_process->named, &from->system_process);
-	return NULL;
-}
-
-Adapter *restore_find_adapter(Restore *restore, const char *name)
-{
-	Adapter *adapter = adapter_software(restore->broker);
-
-	return strcmp(adapter->name, name) == 0 ? adapter : NULL;
-}
-
-static VirtualMachine *find_vm(Restore *restore, uint64_t serial)
+VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial)
 {
 	return thing_owner(thing_find(restore->broker, THING_VIRTUAL_MACHINE, serial),
 			   VirtualMachine);
@@ -92,7 +68,7 @@ const char *restore_virtual_gpu(Restore *restore, void *record)
 	RecordedVirtualGpu *from = record;
 	Broker *broker = restore->broker;
 	const Caller caller = { .account = from->account };
-	VirtualMachine *vm = find_vm(restore, from->vm);
+	VirtualMachine *vm = restore_find_vm(restore, from->vm);
 	Adapter *adapter = restore_find_adapter(restore, from->adapter);
 	VirtualGpu *virtual_gpu;
 	Failure failure;
@@ -133,7 +109,7 @@ const char *restore_registration(Restore *restore, void *record)
 {
 	RecordedRegistration *from = record;
 	Broker *broker = restore->broker;
-	VirtualMachine *vm = find_vm(restore, from->vm);
+	VirtualMachine *vm = restore_find_vm(restore, from->vm);
 	Registration *registration;
 	Caller caller;
 	Failure failure;

@@ -9,6 +9,7 @@
 /* The largest structure of a record. */
 typedef union AnyRecord {
 	RecordedAdapter adapter;
+	RecordedClientAdapter client_adapter;
 	RecordedVm vm;
 	RecordedVirtualGpu virtual_gpu;
 	RecordedGpuProcess gpu_process;
@@ -21,11 +22,17 @@ typedef union AnyRecord {
 } AnyRecord;
 
 static const char *(*const restorers[])(Restore *restore, void *record) = {
-	[STORE_ADAPTER] = restore_adapter,         [STORE_VIRTUAL_MACHINE] = restore_vm,
-	[STORE_VIRTUAL_GPU] = restore_virtual_gpu, [STORE_GPU_PROCESS] = restore_gpu_process,
-	[STORE_RESERVATION] = restore_reservation, [STORE_MAPPING] = restore_mapping,
-	[STORE_CONTEXT] = restore_context,         [STORE_REGISTRATION] = restore_registration,
-	[STORE_OBJECT] = restore_object,           [STORE_SHARING] = restore_sharing,
+	[STORE_ADAPTER] = restore_adapter,
+	[STORE_CLIENT_ADAPTER] = restore_client_adapter,
+	[STORE_VIRTUAL_MACHINE] = restore_vm,
+	[STORE_VIRTUAL_GPU] = restore_virtual_gpu,
+	[STORE_GPU_PROCESS] = restore_gpu_process,
+	[STORE_RESERVATION] = restore_reservation,
+	[STORE_MAPPING] = restore_mapping,
+	[STORE_CONTEXT] = restore_context,
+	[STORE_REGISTRATION] = restore_registration,
+	[STORE_OBJECT] = restore_object,
+	[STORE_SHARING] = restore_sharing,
 	[STORE_HOLDER] = restore_holder,
 };
 _Static_assert(ARRAY_SIZE(restorers) == STORE_KIND_MAX, "each kind comes back");
@@ -125,10 +132,14 @@ static StoreKind kind_of(const JsonValue *value)
 	return kind;
 }
 
-/* Whether a fresh broker has given the serial away already: what it makes by itself comes first. */
+/* Whether what came without a record of its own has the serial: what a fresh broker makes by
+ * itself, which is first, and system processes, which may have one all the same. */
 static bool serial_is_taken(Broker *broker, StoreKind kind, uint64_t serial)
 {
-	return kind != STORE_ADAPTER && serial <= adapter_software(broker)->thing.serial;
+	if (kind == STORE_ADAPTER)
+		return false;
+	return serial <= adapter_software(broker)->thing.serial ||
+	       (kind != STORE_GPU_PROCESS && thing_find(broker, THING_GPU_PROCESS, serial));
 }
 
 /* The one that the host has kept it under is the one that it names. */
@@ -146,7 +157,7 @@ static const char *restore_value(Restore *restore, StoreKind kind, uint64_t seri
 	if (!json_read_unsigned(json_member(value, "serial"), &named) || named != serial)
 		return "it names another serial than its own";
 	if (serial_is_taken(restore->broker, kind, serial))
-		return "another thing has its serial";
+		return RESTORE_SERIAL_IS_TAKEN;
 	if (fields_read(&record_kind->table, value, ignored, &record, ret_name)) {
 		*ret_name = NULL;
 		reason = restorers[kind](restore, &record);

@@ -20,6 +20,7 @@ typedef struct Restore {
  * why it does not fit, in which case nothing was made: a clause for people.
  */
 const char *restore_adapter(Restore *restore, void *record);
+const char *restore_client_adapter(Restore *restore, void *record);
 const char *restore_vm(Restore *restore, void *record);
 const char *restore_virtual_gpu(Restore *restore, void *record);
 const char *restore_registration(Restore *restore, void *record);
@@ -42,9 +43,15 @@ const char *restore_caller(Restore *restore, const RecordedProcess *process, uid
 /* NULL, or why an operation did not succeed. */
 const char *restore_reason(NTSTATUS status);
 
-Adapter *restore_find_adapter(Restore *restore, const char *name);
+Adapter *restore_find_adapter(Restore *restore, uint64_t serial);
+VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial);
+
+/* The GPU process is the one that had the serial and the handle. */
+void restore_identity(Restore *restore, GpuProcess *gpu_process, uint64_t serial,
+		      const Handle *handle);
 
 #define RESTORE_HANDLE_IS_TAKEN "another thing has its handle"
+#define RESTORE_SERIAL_IS_TAKEN "another thing has its serial"
 #define RESTORE_VM_IS_GONE      "its VM is gone"
 
 #endif

@@ -9,14 +9,13 @@
 /*
  * What outlives a restart of the daemon, as records: one JSON object a thing. An operation that has
  * been prepared is made lasting here, and then committed; things that end are dropped by the core.
- *
- * What a connection has registered an adapter for is not kept: the adapter, and the vGPUs,
- * processes and contexts on it.
+ * A GPU process has one from its completion on.
  */
 
 /* In the order in which they come back: what others hang on comes first. */
 typedef enum StoreKind {
-	STORE_ADAPTER,
+	STORE_ADAPTER,        /* the software adapter */
+	STORE_CLIENT_ADAPTER, /* that a connection has registered */
 	STORE_VIRTUAL_MACHINE,
 	STORE_VIRTUAL_GPU,
 	STORE_GPU_PROCESS,
@@ -46,17 +45,25 @@ void store_deinit(Store *store);
 /* --- keeping --------------------------------------------------------------------------------- */
 
 /*
- * Each makes lasting what was prepared, whole or not at all: STATUS_SUCCESS or
- * STATUS_INSUFFICIENT_RESOURCES. What is on an adapter that does not last is a success.
+ * Each makes lasting what was prepared, whole or not at all: STATUS_SUCCESS,
+ * STATUS_INSUFFICIENT_RESOURCES or STATUS_NO_MEMORY.
  */
 
+/* The software adapter. */
 NTSTATUS store_keep_adapter(Store *store, const Adapter *adapter, Failure *failure);
+
+/* As it is, or is going to be, with so many vGPUs to offer. */
+NTSTATUS store_keep_client_adapter(Store *store, const Adapter *adapter, uint64_t max_virtual_gpus,
+				   Failure *failure);
 
 /* update: as it is going to be with that, or NULL. */
 NTSTATUS store_keep_vm(Store *store, const VirtualMachine *vm, const VmUpdate *update,
 		       Failure *failure);
 NTSTATUS store_keep_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Failure *failure);
 NTSTATUS store_keep_registration(Store *store, const Registration *registration, Failure *failure);
+
+/* As it is going to be when it is completed. */
+NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure);
 
 /* With the GPU process, where it was made for this one. */
 NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failure);

@@ -56,12 +56,13 @@ static bool fake_watch_process(void *self, ProcessKey key)
 
 static void fake_unwatch_process(void *self, ProcessKey key)
 {
+	const World *world = self;
 	FakeProcess *process = find_by_key(self, key);
 
 	world_must(process != NULL);
 	world_must(process->watched);
 	process->watched = false;
-	if (!((World *)self)->is_stopping)
+	if (!world->is_stopping && !world->crashes)
 		process->kept = false;
 }
 

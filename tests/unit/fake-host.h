@@ -137,7 +137,7 @@ typedef struct World {
 	bool refuse_store;
 	bool refuse_keep; /* once so many more have been kept */
 	size_t keeps_before_refusal;
-	bool crashes; /* once so many more were dropped: all later ones are not */
+	bool crashes; /* once so many more were dropped: nothing is let go from then on */
 	size_t drops_before_crash;
 	bool refuse_keep_descriptor;
 	bool exhaust_find;

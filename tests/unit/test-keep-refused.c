@@ -12,6 +12,7 @@ TestSuite(keep_refused);
 typedef struct Attempt {
 	Stage stage;
 	Caller *newcomer; /* alice's, who has nothing yet */
+	FakeAdapter adapter;
 } Attempt;
 
 static const char *register_vm(Attempt *attempt)
@@ -87,6 +88,20 @@ static const char *free_of_reservation(Attempt *attempt)
 			      attempt->stage.gpu_process, "0x2000001f000", 0x3000);
 }
 
+static const char *register_adapter(Attempt *attempt)
+{
+	return call(attempt->stage.world, attempt->stage.cast.admin, REGISTER_ADAPTER,
+		    "{\"name\":\"card\",\"virtualAddressBitCount\":48,"
+		    "\"pageTableIndexBitCount\":[9,9,9,9]}");
+}
+
+/* Of the adapter that the attempt has. */
+static const char *complete(Attempt *attempt)
+{
+	return complete_process(attempt->stage.world, attempt->stage.cast.admin,
+				attempt->adapter.system_process);
+}
+
 /* Of each operation: how many records it keeps. */
 static const struct {
 	const char *name;
@@ -105,6 +120,8 @@ static const struct {
 	{ "map", map_some, 1 },
 	{ "free in a mapping", free_of_mapping, 2 },
 	{ "free in a reservation", free_of_reservation, 4 },
+	{ "register an adapter", register_adapter, 1 },
+	{ "complete its process", complete, 1 },
 };
 
 static Attempt attempt_new(void)
@@ -114,6 +131,7 @@ static Attempt attempt_new(void)
 
 	process_set_context(process, GRAPHICS_CONTEXT_DRM);
 	attempt.newcomer = world_connect(attempt.stage.world, process);
+	attempt.adapter = fake_adapter(attempt.stage.world, attempt.stage.cast.admin, "9,9,9,9");
 	return attempt;
 }
 

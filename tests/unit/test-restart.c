@@ -294,33 +294,3 @@ Test(restart, credentials_of_any_size_survive)
 	stage_restart_unseen(&stage);
 	stage_free(&stage);
 }
-
-Test(restart, what_a_connection_has_registered_an_adapter_for_is_not_kept)
-{
-	Stage stage = stage_new();
-	World *world = stage.world;
-	char process[64];
-	FakeAdapter adapter = fake_running_adapter(world, stage.cast.admin, "9,9,9,9");
-
-	create_gpu_process(world, stage.cast.admin, &adapter, ",\"pid\":400", process);
-	reserve_range(world, stage.cast.admin, process, 4u << 20, "");
-	complete_process(world, stage.cast.admin, process);
-	cr_assert_str_eq(callf(world, stage.cast.stranger, CREATE_CONTEXT, "{\"adapter\":\"%s\"}",
-			       adapter.adapter),
-			 SUCCESS);
-	cr_assert_str_eq(map(world, stage.cast.stranger, process, 4096, NULL), SUCCESS);
-	cr_assert_str_eq(callf(world, stage.cast.admin, ASSIGN,
-			       "{\"virtualMachineGuid\":\"" GUID_B "\",\"adapter\":\"%s\"}",
-			       adapter.adapter),
-			 SUCCESS);
-	cr_assert_str_eq(callf(world, stage.cast.admin, REMOVE, "{\"virtualGpu\":\"%s\"}",
-			       stage.virtual_gpu),
-			 SUCCESS);
-	world_restart(world);
-	cr_assert_eq(world->report.drop_count, 2u, "the registrations that had no other vGPU");
-	cr_assert_eq(
-		stage_dropped(&stage, STORE_REGISTRATION, "its VM has no virtual GPU any more"),
-		2u);
-	stage_restart_unseen(&stage);
-	stage_free(&stage);
-}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* The software adapter, and those that connections have registered. */
+#include <string.h>
+
+#include "restore.h"
+
+/* It is there already, as new: it becomes what it was. */
+const char *restore_adapter(Restore *restore, void *record)
+{
+	const RecordedAdapter *from = record;
+	Adapter *adapter = adapter_software(restore->broker);
+
+	if (strcmp(from->name, adapter->name) != 0 || from->serial != adapter->thing.serial)
+		return "it is not the software adapter";
+	if (handle_compare(&from->handle, &from->system_process) == 0)
+		return RESTORE_HANDLE_IS_TAKEN;
+	named_change(restore->broker, &adapter->named, &from->handle);
+	named_change(restore->broker, &adapter->system_process->named, &from->system_process);
+	return NULL;
+}
+
+Adapter *restore_find_adapter(Restore *restore, uint64_t serial)
+{
+	return thing_owner(thing_find(restore->broker, THING_ADAPTER, serial), Adapter);
+}
+
+void restore_identity(Restore *restore, GpuProcess *gpu_process, uint64_t serial,
+		      const Handle *handle)
+{
+	Broker *broker = restore->broker;
+
+	thing_remove(broker, &gpu_process->thing);
+	gpu_process->thing.serial = serial;
+	thing_insert(broker, &gpu_process->thing);
+	named_change(broker, &gpu_process->named, handle);
+}
+
+static Caller driver_of(const RecordedClientAdapter *from)
+{
+	return (Caller){
+		.account = from->account,
+		.is_operator = from->is_operator,
+		.credentials = { .uid = from->driver_uid },
+	};
+}
+
+static const char *check_client_adapter(Restore *restore, const RecordedClientAdapter *from)
+{
+	Broker *broker = restore->broker;
+	const Caller driver = driver_of(from);
+
+	if (restore_find_adapter(restore, from->serial - 1))
+		return RESTORE_SERIAL_IS_TAKEN;
+	if (named_is_taken(broker, &from->handle) ||
+	    named_is_taken(broker, &from->system_process) ||
+	    handle_compare(&from->handle, &from->system_process) == 0)
+		return RESTORE_HANDLE_IS_TAKEN;
+	/* Of the same driver's: it was to go when this one came, which nobody has heard of. */
+	return adapter_waiting_for(broker, &driver, from->name) ? "another adapter has its name"
+								: NULL;
+}
+
+static NTSTATUS describe(const RecordedClientAdapter *from, AdapterDescription *ret)
+{
+	GpuMmuDescription mmu = {
+		.address_bits = GPU_PAGE_BITS,
+		.index_bits = from->index_bits,
+		.level_count = from->level_count,
+	};
+	Failure failure;
+
+	for (size_t level = 0; level < from->level_count; level++)
+		mmu.address_bits += from->index_bits[level];
+	*ret = (AdapterDescription){
+		.name = from->name,
+		.max_virtual_gpus = from->max_virtual_gpus,
+	};
+	return gpu_mmu_from_description(&mmu, &ret->mmu, &failure);
+}
+
+/* It waits for its driver. Its system process is CREATING, unless it has a record too. */
+const char *restore_client_adapter(Restore *restore, void *record)
+{
+	const RecordedClientAdapter *from = record;
+	Broker *broker = restore->broker;
+	const Caller driver = driver_of(from);
+	AdapterDescription description;
+	Adapter *adapter;
+	Failure failure;
+	const char *reason = check_client_adapter(restore, from);
+
+	if (reason)
+		return reason;
+	NTSTATUS status = describe(from, &description);
+	if (status == STATUS_SUCCESS)
+		status = adapter_prepare(broker, &driver, &description, &adapter, &failure);
+	if (status != STATUS_SUCCESS)
+		return restore_reason(status);
+	adapter->named.handle = from->handle;
+	adapter->thing.serial = from->serial;
+	restore_identity(restore, adapter->system_process, from->serial - 1, &from->system_process);
+	adapter_commit(broker, adapter);
+	adapter_wait(broker, adapter);
+	return NULL;
+}

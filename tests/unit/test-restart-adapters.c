@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/* Adapters that connections have registered: what of them a restart leaves, how their drivers take
+ * them over again, and what becomes of them where no driver comes. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "restart-stage.h"
+
+TestSuite(restart_adapters);
+
+#define MIB     (UINT64_C(1) << 20)
+#define DRIVERS "0x10000000000" /* its range in a process that may not be mapped in */
+#define SHARED  "0x18000000000" /* and the one that may */
+#define SECOND  UINT64_C(1000000)
+
+/* A stage with a card, whose driver is root's: processes for mallory, for GUID_A and for nobody. */
+typedef struct Card {
+	Stage stage;
+	World *world;
+	Caller *driver;
+	FakeAdapter adapter;
+	char process[64], of_machine[64], of_nobody[64], context[64];
+} Card;
+
+static const char *register_card(World *world, Caller *driver, const char *name, const char *bits,
+				 unsigned int max_virtual_gpus)
+{
+	return callf(world, driver, REGISTER_ADAPTER,
+		     "{\"name\":\"%s\",\"virtualAddressBitCount\":48,"
+		     "\"pageTableIndexBitCount\":[%s],\"maxVirtualGpus\":%u}",
+		     name, bits, max_virtual_gpus);
+}
+
+static void set_up_processes(Card *card)
+{
+	World *world = card->world;
+	Caller *driver = card->driver;
+
+	create_gpu_process(world, driver, &card->adapter, ",\"pid\":400,\"name\":\"drawing\"",
+			   card->process);
+	reserve_range(world, driver, card->process, 4 * MIB, ",\"baseAddress\":\"" DRIVERS "\"");
+	reserve_range(world, driver, card->process, 8 * MIB,
+		      ",\"baseAddress\":\"" SHARED "\",\"allowUserModeMapping\":true");
+	cr_assert_str_eq(complete_process(world, driver, card->process), SUCCESS);
+	create_gpu_process(world, driver, &card->adapter,
+			   ",\"virtualMachineGuid\":\"" GUID_A "\",\"name\":\"guest's\"",
+			   card->of_machine);
+	reserve_range(world, driver, card->of_machine, 2 * MIB, "");
+	cr_assert_str_eq(complete_process(world, driver, card->of_machine), SUCCESS);
+	create_gpu_process(world, driver, &card->adapter, "", card->of_nobody);
+	cr_assert_str_eq(complete_process(world, driver, card->of_nobody), SUCCESS);
+}
+
+/* Of the process, which maps and is registered for GUID_B by what it has on the card. */
+static void set_up_drawing(Card *card)
+{
+	World *world = card->world;
+	Caller *drawing = card->stage.cast.stranger;
+
+	cr_assert_str_eq(callf(world, drawing, CREATE_CONTEXT, "{\"adapter\":\"%s\"}",
+			       card->adapter.adapter),
+			 SUCCESS);
+	strcpy(card->context, reply_string(world, "context"));
+	cr_assert_str_eq(map(world, drawing, card->process, 2 * MIB, SHARED), SUCCESS);
+	cr_assert_str_eq(reserve(world, drawing, card->process, MIB, STAGE_OWN), SUCCESS);
+	cr_assert_str_eq(map(world, drawing, card->process, 1u << 16, STAGE_OWN), SUCCESS);
+	cr_assert_str_eq(free_addresses(world, drawing, card->process, "0x20000004000", 4096),
+			 SUCCESS);
+	cr_assert_str_eq(callf(world, card->driver, ASSIGN,
+			       "{\"virtualMachineGuid\":\"" GUID_B "\",\"adapter\":\"%s\"}",
+			       card->adapter.adapter),
+			 SUCCESS);
+	cr_assert_str_eq(callf(world, card->driver, REMOVE, "{\"virtualGpu\":\"%s\"}",
+			       card->stage.virtual_gpu),
+			 SUCCESS);
+}
+
+static Card card_new(void)
+{
+	Card card = { .stage = stage_new() };
+
+	card.world = card.stage.world;
+	card.driver = card.stage.cast.admin;
+	cr_assert_str_eq(register_card(card.world, card.driver, "card", "9,9,9,9", 4), SUCCESS);
+	cr_assert_eq(reply_value(card.world, "restored") != NULL, true);
+	strcpy(card.adapter.adapter, reply_string(card.world, "adapter"));
+	strcpy(card.adapter.system_process, reply_string(card.world, "systemProcess"));
+	reserve_range(card.world, card.driver, card.adapter.system_process, 16 * MIB, "");
+	complete_process(card.world, card.driver, card.adapter.system_process);
+	set_up_processes(&card);
+	set_up_drawing(&card);
+	return card;
+}
+
+static void card_free(Card *card)
+{
+	stage_free(&card->stage);
+}
+
+static bool was_restored(const Card *card)
+{
+	bool restored = false;
+
+	cr_assert(json_read_boolean(reply_value(card->world, "restored"), &restored));
+	return restored;
+}
+
+/* The driver is there again, with what it had. */
+static void come_back(Card *card)
+{
+	cr_assert_str_eq(register_card(card->world, card->driver, "card", "9,9,9,9", 4), SUCCESS);
+	cr_assert(was_restored(card));
+	cr_assert_str_eq(reply_string(card->world, "adapter"), card->adapter.adapter);
+	cr_assert_str_eq(reply_string(card->world, "systemProcess"), card->adapter.system_process);
+}
+
+/* As many as there are besides the software adapter. */
+static size_t count_adapters(World *world, Caller *caller)
+{
+	call(world, caller, LIST_ADAPTERS, NULL);
+	return reply_count(world, "adapters") - 1;
+}
+
+Test(restart_adapters, nobody_can_tell_that_there_was_one)
+{
+	Card card = card_new();
+
+	stage_restart_unseen(&card.stage);
+	const StoreReport *report = &card.world->report;
+	cr_assert_eq(report->restored[STORE_ADAPTER], 1u);
+	cr_assert_eq(report->restored[STORE_CLIENT_ADAPTER], 1u);
+	cr_assert_eq(report->restored[STORE_VIRTUAL_GPU], 2u);
+	cr_assert_eq(report->restored[STORE_GPU_PROCESS], 5u);
+	cr_assert_eq(report->restored[STORE_CONTEXT], 3u);
+	cr_assert_eq(report->restored[STORE_REGISTRATION], 3u);
+	stage_restart_unseen(&card.stage); /* while it waits */
+	come_back(&card);
+	stage_restart_unseen(&card.stage);
+	card_free(&card);
+}
+
+Test(restart_adapters, while_it_waits_all_goes_on_but_what_its_driver_does)
+{
+	Card card = card_new();
+	World *world = card.world;
+	Caller *drawing = card.stage.cast.stranger;
+	char process[64];
+
+	world_restart(world);
+	cr_assert_str_eq(create_gpu_process(world, card.driver, &card.adapter, "", process),
+			 "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(set_entry(world, card.driver, card.process, DRIVERS, "0x1000"),
+			 "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(table_call(world, card.driver, EVICT, card.process, DRIVERS),
+			 "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(
+		callf(world, card.driver, DESTROY_PROCESS, "{\"process\":\"%s\"}", card.process),
+		"STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(
+		callf(world, drawing, CREATE_CONTEXT, "{\"adapter\":\"%s\"}", card.adapter.adapter),
+		SUCCESS, "it has its process");
+	cr_assert_str_eq(callf(world, card.stage.cast.client, CREATE_CONTEXT,
+			       "{\"adapter\":\"%s\"}", card.adapter.adapter),
+			 "STATUS_NOT_SUPPORTED", "no driver has made it one");
+	cr_assert_str_eq(translate(world, drawing, card.process, SHARED), "mapped");
+	cr_assert_str_eq(free_addresses(world, drawing, card.process, SHARED, MIB), SUCCESS);
+	cr_assert_str_eq(map(world, drawing, card.process, 4096, NULL), SUCCESS);
+	cr_assert_str_eq(
+		callf(world, drawing, DESTROY_CONTEXT, "{\"context\":\"%s\"}", card.context),
+		SUCCESS);
+	cr_assert_str_eq(callf(world, card.driver, ASSIGN,
+			       "{\"virtualMachineGuid\":\"" GUID_A "\",\"adapter\":\"%s\"}",
+			       card.adapter.adapter),
+			 SUCCESS);
+	stage_restart_unseen(&card.stage);
+	card_free(&card);
+}
+
+Test(restart_adapters, its_driver_goes_on_with_it)
+{
+	Card card = card_new();
+	World *world = card.world;
+	char process[64];
+
+	world_restart(world);
+	come_back(&card);
+	cr_assert_str_eq(complete_process(world, card.driver, card.adapter.system_process),
+			 "STATUS_INVALID_DEVICE_STATE", "it is running");
+	cr_assert_str_eq(reserve_range(world, card.driver, card.process, 2 * MIB, ""),
+			 "STATUS_INVALID_DEVICE_STATE");
+	cr_assert_str_eq(set_entry(world, card.driver, card.process, DRIVERS, "0x1000"), SUCCESS);
+	cr_assert_str_eq(translate(world, card.driver, card.process, DRIVERS), "driverPageTable");
+	cr_assert_str_eq(
+		create_gpu_process(world, card.driver, &card.adapter, ",\"pid\":300", process),
+		SUCCESS);
+	cr_assert_str_eq(complete_process(world, card.driver, process), SUCCESS);
+	cr_assert_str_eq(
+		create_gpu_process(world, card.driver, &card.adapter, ",\"pid\":400", process),
+		"STATUS_OBJECT_NAME_COLLISION");
+	cr_assert_str_eq(
+		callf(world, card.driver, DESTROY_PROCESS, "{\"process\":\"%s\"}", card.of_nobody),
+		SUCCESS);
+	cr_assert_str_eq(register_card(world, card.driver, "card", "9,9,9,9", 4),
+			 "STATUS_OBJECT_NAME_COLLISION", "it waits no more");
+	world->now += 2 * LIMIT_DRIVER_WAIT_SECONDS * SECOND;
+	adapters_end_overdue(world->service.broker);
+	cr_assert_eq(count_adapters(world, card.driver), 1u);
+	broker_connection_closed(world->service.broker, card.driver);
+	cr_assert_eq(count_adapters(world, card.driver), 0u, "it goes with its connection again");
+	stage_restart_unseen(&card.stage);
+	card_free(&card);
+}
+
+Test(restart_adapters, without_its_driver_it_ends_when_it_has_waited)
+{
+	Card card = card_new();
+	World *world = card.world;
+	Broker *broker;
+
+	cr_assert_eq(adapters_next_deadline(world->service.broker), UINT64_MAX);
+	world_restart(world);
+	broker = world->service.broker;
+	cr_assert_eq(adapters_next_deadline(broker),
+		     world->now + LIMIT_DRIVER_WAIT_SECONDS * SECOND);
+	world->now += LIMIT_DRIVER_WAIT_SECONDS * SECOND - 1;
+	adapters_end_overdue(broker);
+	cr_assert_eq(count_adapters(world, card.driver), 1u, "a microsecond is left");
+	world->now++;
+	adapters_end_overdue(broker);
+	cr_assert_eq(count_adapters(world, card.driver), 0u);
+	cr_assert_eq(adapters_next_deadline(broker), UINT64_MAX);
+	cr_assert_eq(world_last_event(world, EVENT_ADAPTER_REMOVED)->reason, END_DRIVER_GONE);
+	cr_assert_eq(world_last_event(world, EVENT_UNREGISTERED)->reason,
+		     END_LAST_VIRTUAL_GPU_REMOVED);
+	cr_assert_str_eq(translate(world, card.driver, card.process, SHARED),
+			 "STATUS_INVALID_HANDLE");
+	cr_assert_null(world_record(world, card.adapter.adapter));
+	stage_restart_unseen(&card.stage);
+	cr_assert_str_eq(register_card(world, card.driver, "card", "9,9,9,9", 4), SUCCESS);
+	cr_assert_not(was_restored(&card));
+	card_free(&card);
+}
+
+/* Of another uid is another driver, even where it may register adapters. */
+Test(restart_adapters, nobody_else_gets_it)
+{
+	Card card = card_new();
+	World *world = card.world;
+	FakeProcess *process = world_process(world, 900, 1002);
+	Caller *other;
+
+	process_set_groups(process, 1002, 1, (gid_t[]){ WORLD_OPERATOR_GROUP });
+	other = world_connect(world, process);
+	world_restart(world);
+	cr_assert_str_eq(register_card(world, other, "card", "9,9,9,9", 4),
+			 "STATUS_OBJECT_NAME_COLLISION");
+	cr_assert_str_eq(register_card(world, card.driver, "other card", "9,9,9,9", 4), SUCCESS);
+	cr_assert_not(was_restored(&card));
+	stage_restart_unseen(&card.stage);
+	come_back(&card);
+	cr_assert_str_eq(callf(world, other, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
+			       card.adapter.adapter),
+			 SUCCESS, "any operator ends it, as ever");
+	card_free(&card);
+}
+
+/* A driver that comes back and says that its card is another one, is believed. */
+Test(restart_adapters, what_is_another_card_by_now_does_not_go_on)
+{
+	static const struct {
+		const char *bits;
+		unsigned int max_virtual_gpus;
+		bool is_same;
+	} rows[] = {
+		{ "9,9,9,9", 4, true },    { "9,9,9,9", 1, true },   { "9,9,9,9", 9, true },
+		{ "9,9,9,9", 0, false },   { "10,8,9,9", 4, false }, { "9,9,18", 4, false },
+		{ "9,9,9,5,4", 4, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		Card card = card_new();
+		World *world = card.world;
+
+		world_restart(world);
+		size_t ends = world_events(world, EVENT_ADAPTER_REMOVED);
+		cr_assert_str_eq(register_card(world, card.driver, "card", rows[i].bits,
+					       rows[i].max_virtual_gpus),
+				 SUCCESS);
+		cr_expect_eq(was_restored(&card), rows[i].is_same, "%zu", i);
+		cr_expect_eq(strcmp(reply_string(world, "adapter"), card.adapter.adapter) == 0,
+			     rows[i].is_same);
+		cr_expect_eq(world_events(world, EVENT_ADAPTER_REMOVED) - ends, !rows[i].is_same);
+		cr_expect_str_eq(translate(world, card.driver, card.process, SHARED),
+				 rows[i].is_same ? "mapped" : "STATUS_INVALID_HANDLE");
+		call(world, card.driver, LIST_ADAPTERS, NULL);
+		cr_expect_eq(reply_count(world, "adapters"), 2u);
+		cr_expect_eq(reply_number(world, "adapters[1].maxVirtualGpus"),
+			     rows[i].max_virtual_gpus);
+		stage_restart_unseen(&card.stage);
+		card_free(&card);
+	}
+}
+
+/* The adapter and the vGPUs on it were no creation. */
+Test(restart_adapters, creations_under_way_are_undone)
+{
+	Card card = card_new();
+	World *world = card.world;
+	char process[64], adapter[64], system_process[64];
+
+	create_gpu_process(world, card.driver, &card.adapter, ",\"pid\":300", process);
+	reserve_range(world, card.driver, process, 2 * MIB, "");
+	cr_assert_str_eq(register_card(world, card.driver, "other card", "9,9,9,9", 4), SUCCESS);
+	strcpy(adapter, reply_string(world, "adapter"));
+	strcpy(system_process, reply_string(world, "systemProcess"));
+	reserve_range(world, card.driver, system_process, 2 * MIB,
+		      ",\"baseAddress\":\"" DRIVERS "\"");
+	cr_assert_str_eq(callf(world, card.driver, ASSIGN,
+			       "{\"virtualMachineGuid\":\"" GUID_A "\",\"adapter\":\"%s\"}",
+			       adapter),
+			 SUCCESS);
+	world_restart(world);
+	cr_assert_eq(world->report.drop_count, 0u);
+	cr_assert_str_eq(translate(world, card.driver, process, DRIVERS), "STATUS_INVALID_HANDLE");
+	cr_assert_str_eq(translate(world, card.driver, system_process, DRIVERS), "invalid");
+	cr_assert_str_eq(register_card(world, card.driver, "other card", "9,9,9,9", 4), SUCCESS);
+	cr_assert_not(was_restored(&card));
+	cr_assert_str_eq(reply_string(world, "adapter"), adapter);
+	cr_assert_str_eq(reply_string(world, "systemProcess"), system_process);
+	cr_assert_str_eq(reserve_range(world, card.driver, system_process, 2 * MIB,
+				       ",\"baseAddress\":\"" DRIVERS "\""),
+			 SUCCESS);
+	cr_assert_str_eq(complete_process(world, card.driver, system_process), SUCCESS);
+	stage_restart_unseen(&card.stage);
+	card_free(&card);
+}
+
+/* What the driver has written is gone, and all tables are there. */
+Test(restart_adapters, page_tables_are_as_after_becoming_resident)
+{
+	Card card = card_new();
+	World *world = card.world;
+	Caller *drawing = card.stage.cast.stranger;
+
+	set_entry(world, card.driver, card.process, DRIVERS, "0x1000");
+	cr_assert_str_eq(translate(world, card.driver, card.process, DRIVERS), "driverPageTable");
+	table_call(world, card.driver, EVICT, card.process, STAGE_OWN);
+	cr_assert_str_eq(translate(world, drawing, card.process, STAGE_OWN), "notResident");
+	world_restart(world);
+	cr_assert_str_eq(translate(world, card.driver, card.process, DRIVERS), "reserved");
+	cr_assert_str_eq(translate(world, drawing, card.process, STAGE_OWN), "mapped");
+	card_free(&card);
+}
+
+Test(restart_adapters, who_dies_in_between_takes_its_process_along)
+{
+	Card card = card_new();
+	World *world = card.world;
+
+	world_kill(world, card.stage.cast.mallory);
+	world_kill(world, card.stage.cast.vmm);
+	world_restart(world);
+	cr_assert_eq(stage_dropped(&card.stage, STORE_GPU_PROCESS, "its process is gone"), 1u);
+	cr_assert_eq(stage_dropped(&card.stage, STORE_GPU_PROCESS, "its VM is gone"), 1u);
+	cr_assert_eq(stage_dropped(&card.stage, STORE_CONTEXT, "its GPU process is gone"), 1u);
+	stage_restart_unseen(&card.stage);
+	come_back(&card);
+	stage_restart_unseen(&card.stage);
+	card_free(&card);
+}
+
+/* Both pictures are the caller's to free. */
+static bool end_with_crash(size_t drops, char *ret_pictures[3])
+{
+	Card card = card_new();
+	World *world = card.world;
+
+	ret_pictures[0] = world_picture(world, card.driver);
+	world->crashes = true;
+	world->drops_before_crash = drops;
+	cr_assert_str_eq(callf(world, card.driver, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
+			       card.adapter.adapter),
+			 SUCCESS);
+	bool was_cut_short = world->drops_before_crash == 0;
+	ret_pictures[1] = world_picture(world, card.driver);
+	world_restart(world);
+	ret_pictures[2] = world_picture(world, card.driver);
+	stage_restart_unseen(&card.stage);
+	card_free(&card);
+	return was_cut_short;
+}
+
+/* All that there is of an adapter goes with its record, which goes first. */
+Test(restart_adapters, an_end_that_is_cut_short_is_whole_or_none)
+{
+	bool was_cut_short = true;
+
+	for (size_t drops = 0; was_cut_short; drops++) {
+		char *pictures[3];
+
+		was_cut_short = end_with_crash(drops, pictures);
+		cr_expect_str_eq(pictures[2], pictures[drops > 0], "cut short behind %zu drops",
+				 drops);
+		for (size_t i = 0; i < ARRAY_SIZE(pictures); i++)
+			free(pictures[i]);
+	}
+}
+
+/* A driver that cannot be kept as it says is no driver yet; the adapter goes on waiting for it. */
+Test(restart_adapters, a_take_over_that_cannot_be_kept_is_none)
+{
+	Card card = card_new();
+	World *world = card.world;
+
+	world_restart(world);
+	for (int is_other = 0; is_other < 2; is_other++) {
+		char *before = world_picture(world, card.driver);
+
+		world->refuse_keep = true;
+		cr_assert_str_eq(register_card(world, card.driver, "card",
+					       is_other ? "9,9,18" : "9,9,9,9", 9),
+				 NOT_KEPT);
+		world->refuse_keep = false;
+		char *after = world_picture(world, card.driver);
+		cr_assert_str_eq(before, after);
+		free(before);
+		free(after);
+	}
+	cr_assert_eq(adapters_next_deadline(world->service.broker),
+		     world->now + LIMIT_DRIVER_WAIT_SECONDS * SECOND);
+	come_back(&card);
+	card_free(&card);
+}
