@@ -141,14 +141,35 @@ NTSTATUS method_destroy_process(Request *request)
 
 /* --- page tables ----------------------------------------------------------------------------- */
 
+/* Whose it is lasts; what it points at does not. Of a process that is being created, all is kept
+ * when it is completed. */
+static NTSTATUS keep_entry(Request *request, const EntryChange *change)
+{
+	GpuProcess *gpu_process = request->subject.gpu_process;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (gpu_process_lasts(gpu_process))
+		status = store_keep_page_table_entry(&request->service->store, gpu_process,
+						     change->entry, &request->failure);
+	if (status != STATUS_SUCCESS)
+		address_space_discard_entry(&gpu_process->space, change);
+	return status;
+}
+
 NTSTATUS method_set_reserved_page_table_entry(Request *request)
 {
 	const PageTableParams *params = &request->params.page_table;
 	GpuProcess *gpu_process = request->subject.gpu_process;
+	EntryChange change;
+	NTSTATUS status = gpu_process_prepare_entry(
+		request->service->broker, gpu_process, params->virtual_address.value,
+		params->page_table_address.value, &change, &request->failure);
 
-	return address_space_set_entry(&gpu_process->space, &gpu_process->payer,
-				       params->virtual_address.value,
-				       params->page_table_address.value, &request->failure);
+	if (status == STATUS_SUCCESS && change.is_new)
+		status = keep_entry(request, &change);
+	if (status == STATUS_SUCCESS)
+		address_space_commit_entry(&gpu_process->space, &change);
+	return status;
 }
 
 NTSTATUS method_evict_page_table(Request *request)

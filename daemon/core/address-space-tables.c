@@ -52,8 +52,9 @@ static NTSTATUS check_settable(const AddressSpace *space, uint64_t virtual_addre
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS address_space_set_entry(AddressSpace *space, const Payer *payer, uint64_t virtual_address,
-				 uint64_t page_table_address, Failure *failure)
+NTSTATUS address_space_prepare_entry(AddressSpace *space, const Payer *payer,
+				     uint64_t virtual_address, uint64_t page_table_address,
+				     EntryChange *ret, Failure *failure)
 {
 	PageTables *tables = &space->page_tables;
 	uint64_t entry = entry_of(space, virtual_address);
@@ -67,8 +68,59 @@ NTSTATUS address_space_set_entry(AddressSpace *space, const Payer *payer, uint64
 		return failure_conflict(failure, "virtualAddress",
 					"the process has mapped something under this entry, which "
 					"makes it the manager's; wait until that is freed");
-	return page_tables_set_entry(tables, space->accounts, payer, entry, page_table_address,
-				     failure);
+	return page_tables_prepare_entry(tables, space->accounts, payer, entry, page_table_address,
+					 ret, failure);
+}
+
+void address_space_commit_entry(AddressSpace *space, const EntryChange *change)
+{
+	page_tables_commit_entry(&space->page_tables, change, true);
+}
+
+void address_space_discard_entry(AddressSpace *space, const EntryChange *change)
+{
+	page_tables_discard_entry(&space->page_tables, space->accounts, change);
+}
+
+NTSTATUS address_space_set_entry(AddressSpace *space, const Payer *payer, uint64_t virtual_address,
+				 uint64_t page_table_address, Failure *failure)
+{
+	EntryChange change;
+	NTSTATUS status = address_space_prepare_entry(space, payer, virtual_address,
+						      page_table_address, &change, failure);
+
+	if (status == STATUS_SUCCESS)
+		address_space_commit_entry(space, &change);
+	return status;
+}
+
+NTSTATUS address_space_restore_entry(AddressSpace *space, const Payer *payer, uint64_t number,
+				     uint64_t serial, Failure *failure)
+{
+	unsigned int leaf_bits = space->mmu->index_bits[0];
+	EntryChange change;
+
+	if (number >= space->taken.end >> leaf_bits || is_managers(space, number) ||
+	    page_tables_entry(&space->page_tables, number))
+		return STATUS_INVALID_PARAMETER;
+	NTSTATUS status = check_settable(space, pages_to_bytes(number << leaf_bits), failure);
+	if (status == STATUS_SUCCESS)
+		status = page_tables_prepare_entry(&space->page_tables, space->accounts, payer,
+						   number, 0, &change, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	change.entry->serial = serial;
+	page_tables_commit_entry(&space->page_tables, &change, false);
+	return STATUS_SUCCESS;
+}
+
+const PageTableEntry *address_space_next_entry(const AddressSpace *space, uint64_t *cursor)
+{
+	const PageTableEntry *entry = page_tables_entry_from(&space->page_tables, *cursor);
+
+	if (entry)
+		*cursor = entry->number + 1;
+	return entry;
 }
 
 /* --- residency ------------------------------------------------------------------------------- */

@@ -208,8 +208,24 @@ NTSTATUS address_space_restore(AddressSpace *space, const Payer *payer, const Gp
  * STATUS_QUOTA_EXCEEDED; STATUS_CONFLICTING_ADDRESSES (the entry is the manager's);
  * STATUS_NO_MEMORY.
  */
+NTSTATUS address_space_prepare_entry(AddressSpace *space, const Payer *payer,
+				     uint64_t virtual_address, uint64_t page_table_address,
+				     EntryChange *ret, Failure *failure);
+void address_space_commit_entry(AddressSpace *space, const EntryChange *change);
+void address_space_discard_entry(AddressSpace *space, const EntryChange *change);
 NTSTATUS address_space_set_entry(AddressSpace *space, const Payer *payer, uint64_t virtual_address,
 				 uint64_t page_table_address, Failure *failure);
+
+/*
+ * The entry of that number was the driver's: it is again, and invalid. STATUS_SUCCESS,
+ * STATUS_NO_MEMORY, or STATUS_INVALID_PARAMETER where it cannot be.
+ */
+NTSTATUS address_space_restore_entry(AddressSpace *space, const Payer *payer, uint64_t number,
+				     uint64_t serial, Failure *failure);
+
+/* The driver's entries, in ascending order, valid or not; the cursor is 0 at the beginning. NULL at
+ * the end. */
+const PageTableEntry *address_space_next_entry(const AddressSpace *space, uint64_t *cursor);
 
 /*
  * Evicts the level-1 table that covers the address, or makes it resident; both are idempotent. Of a

@@ -137,14 +137,18 @@ static void drop_range(void *broker, const GpuRange *range)
  */
 static void gpu_process_drop(Broker *broker, const GpuProcess *gpu_process)
 {
+	const AddressSpace *space = &gpu_process->space;
+	const PageTableEntry *entry;
 	const GpuRange *range;
 	uint64_t cursor = 0;
 
 	if (!gpu_process_lasts(gpu_process))
 		return;
 	broker_drop(broker, gpu_process->thing.serial);
-	while ((range = address_space_next(&gpu_process->space, &cursor)))
+	while ((range = address_space_next(space, &cursor)))
 		drop_range(broker, range);
+	for (cursor = 0; (entry = address_space_next_entry(space, &cursor));)
+		broker_drop(broker, entry->serial);
 }
 
 void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
@@ -253,6 +257,19 @@ void gpu_process_complete(GpuProcess *gpu_process)
 {
 	assert(gpu_process->state == GPU_PROCESS_CREATING);
 	gpu_process->state = GPU_PROCESS_RUNNING;
+}
+
+NTSTATUS gpu_process_prepare_entry(Broker *broker, GpuProcess *gpu_process,
+				   uint64_t virtual_address, uint64_t page_table_address,
+				   EntryChange *ret, Failure *failure)
+{
+	NTSTATUS status =
+		address_space_prepare_entry(&gpu_process->space, &gpu_process->payer,
+					    virtual_address, page_table_address, ret, failure);
+
+	if (status == STATUS_SUCCESS && ret->is_new && gpu_process_lasts(gpu_process))
+		ret->entry->serial = ++broker->last_serial;
+	return status;
 }
 
 NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,

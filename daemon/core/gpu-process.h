@@ -104,6 +104,12 @@ NTSTATUS gpu_process_reserve_for_driver(Broker *broker, GpuProcess *gpu_process,
 NTSTATUS gpu_process_prepare_completion(const GpuProcess *gpu_process, Failure *failure);
 void gpu_process_complete(GpuProcess *gpu_process);
 
+/* As address_space_prepare_entry(), for address_space_commit_entry() or _discard_entry(). One that
+ * is made lasting by itself, as are those of a process that is, has its serial. */
+NTSTATUS gpu_process_prepare_entry(Broker *broker, GpuProcess *gpu_process,
+				   uint64_t virtual_address, uint64_t page_table_address,
+				   EntryChange *ret, Failure *failure);
+
 /* As address_space_make_resident(); who watches hears of it. */
 NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,
 				   uint64_t virtual_address, Failure *failure);

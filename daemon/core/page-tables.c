@@ -153,8 +153,13 @@ NTSTATUS page_tables_check_limit(const PageTables *tables, Accounts *accounts, c
 					 : tally_check(&tables->written, accounts, payer, failure);
 }
 
-/* An entry that is the driver's from now on. */
-static NTSTATUS add_entry(PageTables *tables, Accounts *accounts, const Payer *payer,
+const PageTableEntry *page_tables_entry_from(const PageTables *tables, uint64_t entry)
+{
+	return first_entry_from(tables, entry);
+}
+
+/* An entry that is going to be the driver's. */
+static NTSTATUS entry_new(PageTables *tables, Accounts *accounts, const Payer *payer,
 			  uint64_t number, PageTableEntry **ret_entry, Failure *failure)
 {
 	PageTableEntry *entry;
@@ -168,26 +173,41 @@ static NTSTATUS add_entry(PageTables *tables, Accounts *accounts, const Payer *p
 		return failure_no_memory(failure);
 	}
 	entry->number = number;
-	RB_INSERT(PageTableEntryTree, &tables->entries, entry);
 	*ret_entry = entry;
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS page_tables_set_entry(PageTables *tables, Accounts *accounts, const Payer *payer,
-			       uint64_t number, uint64_t page_table_address, Failure *failure)
+NTSTATUS page_tables_prepare_entry(PageTables *tables, Accounts *accounts, const Payer *payer,
+				   uint64_t number, uint64_t page_table_address, EntryChange *ret,
+				   Failure *failure)
 {
-	PageTableEntry *entry = find_entry(tables, number);
-	NTSTATUS status = STATUS_SUCCESS;
+	*ret = (EntryChange){
+		.entry = find_entry(tables, number),
+		.page_table_address = page_table_address,
+	};
+	ret->is_new = !ret->entry;
+	if (!ret->is_new)
+		return STATUS_SUCCESS;
+	return entry_new(tables, accounts, payer, number, &ret->entry, failure);
+}
 
-	if (!entry)
-		status = add_entry(tables, accounts, payer, number, &entry, failure);
-	if (status != STATUS_SUCCESS)
-		return status;
-	assert(entry);
-	entry->page_table_address = page_table_address;
-	tables->valid_count += !entry->is_valid;
-	entry->is_valid = true;
-	return STATUS_SUCCESS;
+void page_tables_commit_entry(PageTables *tables, const EntryChange *change, bool is_valid)
+{
+	PageTableEntry *entry = change->entry;
+
+	if (change->is_new)
+		RB_INSERT(PageTableEntryTree, &tables->entries, entry);
+	tables->valid_count += (uint64_t)is_valid - (uint64_t)entry->is_valid;
+	entry->page_table_address = change->page_table_address;
+	entry->is_valid = is_valid;
+}
+
+void page_tables_discard_entry(PageTables *tables, Accounts *accounts, const EntryChange *change)
+{
+	if (!change->is_new)
+		return;
+	tally_return(&tables->written, accounts, 1);
+	free(change->entry);
 }
 
 void page_tables_check(const PageTables *tables)

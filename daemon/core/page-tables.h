@@ -23,6 +23,7 @@
 typedef struct PageTableEntry {
 	uint64_t number;
 	uint64_t page_table_address;
+	uint64_t serial; /* that it is made lasting under; 0: not by itself */
 	bool is_valid;
 	RB_ENTRY(PageTableEntry) by_number;
 } PageTableEntry;
@@ -64,15 +65,29 @@ const PageTableEntry *page_tables_entry(const PageTables *tables, uint64_t entry
 /* Whether any of the entries from first to last is the driver's. */
 bool page_tables_has_entry(const PageTables *tables, uint64_t first, uint64_t last);
 
-/* Whether page_tables_set_entry() would find a limit passed. STATUS_SUCCESS or
+/* The first of the driver's entries from that number on; NULL: there is none. */
+const PageTableEntry *page_tables_entry_from(const PageTables *tables, uint64_t entry);
+
+/* Whether page_tables_prepare_entry() would find a limit passed. STATUS_SUCCESS or
  * STATUS_QUOTA_EXCEEDED. */
 NTSTATUS page_tables_check_limit(const PageTables *tables, Accounts *accounts, const Payer *payer,
 				 uint64_t entry, Failure *failure);
 
-/* Makes the entry the driver's, and valid. STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or
- * STATUS_NO_MEMORY. */
-NTSTATUS page_tables_set_entry(PageTables *tables, Accounts *accounts, const Payer *payer,
-			       uint64_t entry, uint64_t page_table_address, Failure *failure);
+/* An entry that is going to be the driver's, if it is not yet. */
+typedef struct EntryChange {
+	PageTableEntry *entry; /* new, or as it is until then */
+	bool is_new;
+	uint64_t page_table_address;
+} EntryChange;
+
+/* STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY. Good until the tables change. */
+NTSTATUS page_tables_prepare_entry(PageTables *tables, Accounts *accounts, const Payer *payer,
+				   uint64_t entry, uint64_t page_table_address, EntryChange *ret,
+				   Failure *failure);
+
+/* It is the driver's, and valid or not. */
+void page_tables_commit_entry(PageTables *tables, const EntryChange *change, bool is_valid);
+void page_tables_discard_entry(PageTables *tables, Accounts *accounts, const EntryChange *change);
 
 /* With two levels: the root table is to have room for so many entries. A new one is resident. */
 void page_tables_resize_root(PageTables *tables, Accounts *accounts, uint64_t entries);

@@ -185,12 +185,23 @@ static void record_reservations(const AddressSpace *space, RecordedGpuProcess *r
 			};
 }
 
+static void record_entries(const AddressSpace *space, RecordedGpuProcess *record)
+{
+	const PageTableEntry *entry;
+	uint64_t cursor = 0;
+
+	while ((entry = address_space_next_entry(space, &cursor)))
+		record->entries[record->entry_count++] = entry->number;
+}
+
 NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure)
 {
 	const AddressSpace *space = &gpu_process->space;
 	const Process *process = gpu_process->process;
 	uint64_t count = address_space_count(space, LIMIT_DRIVER_RESERVATIONS);
+	uint64_t entry_count = address_space_count(space, LIMIT_PAGE_TABLE_ENTRIES);
 	_cleanup_free_ RecordedReservation *reservations = calloc(count + 1, sizeof(*reservations));
+	_cleanup_free_ uint64_t *entries = calloc(entry_count + 1, sizeof(*entries));
 	RecordedGpuProcess record = {
 		.serial = gpu_process->thing.serial,
 		.handle = gpu_process->named.handle,
@@ -202,12 +213,26 @@ NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Fai
 		.account = gpu_process->payer.uid,
 		.is_operator = gpu_process->payer.is_operator,
 		.reservations = reservations,
+		.entries = entries,
 	};
 
-	if (!reservations)
+	if (!reservations || !entries)
 		return failure_no_memory(failure);
 	record_reservations(space, &record);
+	record_entries(space, &record);
 	return keep(store, STORE_GPU_PROCESS, record.serial, &record, failure);
+}
+
+NTSTATUS store_keep_page_table_entry(Store *store, const GpuProcess *gpu_process,
+				     const PageTableEntry *entry, Failure *failure)
+{
+	const RecordedEntry record = {
+		.serial = entry->serial,
+		.gpu_process = gpu_process->thing.serial,
+		.number = entry->number,
+	};
+
+	return keep(store, STORE_PAGE_TABLE_ENTRY, record.serial, &record, failure);
 }
 
 NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failure)

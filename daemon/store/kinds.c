@@ -105,6 +105,13 @@ static const Field gpu_process_fields[] = {
 	BOOLEAN("isOperator", RecordedGpuProcess, is_operator),
 	LIST("reservations", RecordedGpuProcess, reservations, reservation_count,
 	     RecordedReservation, LIMIT_VALUE_MAX, &driver_reservation_table),
+	LIST("entries", RecordedGpuProcess, entries, entry_count, uint64_t, LIMIT_VALUE_MAX, NULL),
+};
+
+static const Field entry_fields[] = {
+	NUMBER("serial", RecordedEntry, serial),
+	NUMBER("gpuProcess", RecordedEntry, gpu_process),
+	NUMBER("number", RecordedEntry, number),
 };
 
 static const Field reservation_fields[] = {
@@ -219,6 +226,7 @@ const RecordKind record_kinds[] = {
 	[STORE_VIRTUAL_MACHINE] = KIND("virtualMachine", vm_fields, RecordedVm),
 	[STORE_VIRTUAL_GPU] = KIND("virtualGpu", virtual_gpu_fields, RecordedVirtualGpu),
 	[STORE_GPU_PROCESS] = KIND("gpuProcess", gpu_process_fields, RecordedGpuProcess),
+	[STORE_PAGE_TABLE_ENTRY] = KIND("pageTableEntry", entry_fields, RecordedEntry),
 	[STORE_RESERVATION] = KIND("reservation", reservation_fields, RecordedRange),
 	[STORE_MAPPING] = KIND("mapping", mapping_fields, RecordedRange),
 	[STORE_CONTEXT] = KIND("context", context_fields, RecordedContext),

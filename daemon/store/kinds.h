@@ -82,7 +82,16 @@ typedef struct RecordedGpuProcess {
 	bool is_operator;
 	RecordedReservation *reservations; /* its driver's, which are what they are for good */
 	size_t reservation_count;
+	uint64_t *entries; /* its driver's by then; later ones have records of their own */
+	size_t entry_count;
 } RecordedGpuProcess;
+
+/* A level-1 entry that is the driver's. */
+typedef struct RecordedEntry {
+	uint64_t serial;
+	uint64_t gpu_process;
+	uint64_t number; /* in the whole address space */
+} RecordedEntry;
 
 /* A user reservation or a mapping. */
 typedef struct RecordedRange {

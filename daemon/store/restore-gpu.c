@@ -24,6 +24,18 @@ static NTSTATUS reserve_for_driver(GpuProcess *gpu_process, const RecordedGpuPro
 	return status;
 }
 
+/* Those that it has set by the time of its completion. */
+static NTSTATUS set_entries(GpuProcess *gpu_process, const RecordedGpuProcess *from)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+	Failure failure;
+
+	for (size_t i = 0; i < from->entry_count && status == STATUS_SUCCESS; i++)
+		status = address_space_restore_entry(&gpu_process->space, &gpu_process->payer,
+						     from->entries[i], 0, &failure);
+	return status;
+}
+
 /* Whom it is for. */
 static const char *find_origin(Restore *restore, const RecordedGpuProcess *from,
 			       GpuProcessOrigin *ret)
@@ -94,6 +106,8 @@ const char *restore_gpu_process(Restore *restore, void *record)
 	if (status != STATUS_SUCCESS)
 		return restore_reason(status);
 	status = reserve_for_driver(gpu_process, from);
+	if (status == STATUS_SUCCESS)
+		status = set_entries(gpu_process, from);
 	if (status != STATUS_SUCCESS) {
 		gpu_process_discard(broker, gpu_process);
 		return restore_reason(status);
@@ -113,6 +127,18 @@ static GpuProcess *find_gpu_process(Restore *restore, uint64_t serial)
 		thing_owner(thing_find(restore->broker, THING_GPU_PROCESS, serial), GpuProcess);
 
 	return gpu_process && gpu_process_lasts(gpu_process) ? gpu_process : NULL;
+}
+
+const char *restore_page_table_entry(Restore *restore, void *record)
+{
+	const RecordedEntry *from = record;
+	GpuProcess *gpu_process = find_gpu_process(restore, from->gpu_process);
+	Failure failure;
+
+	if (!gpu_process)
+		return "its GPU process is gone";
+	return restore_reason(address_space_restore_entry(&gpu_process->space, &gpu_process->payer,
+							  from->number, from->serial, &failure));
 }
 
 static const char *restore_range(Restore *restore, RecordedRange *from, GpuRangeKind kind)

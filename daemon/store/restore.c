@@ -13,6 +13,7 @@ typedef union AnyRecord {
 	RecordedVm vm;
 	RecordedVirtualGpu virtual_gpu;
 	RecordedGpuProcess gpu_process;
+	RecordedEntry entry;
 	RecordedRange range;
 	RecordedContext context;
 	RecordedRegistration registration;
@@ -27,6 +28,7 @@ static const char *(*const restorers[])(Restore *restore, void *record) = {
 	[STORE_VIRTUAL_MACHINE] = restore_vm,
 	[STORE_VIRTUAL_GPU] = restore_virtual_gpu,
 	[STORE_GPU_PROCESS] = restore_gpu_process,
+	[STORE_PAGE_TABLE_ENTRY] = restore_page_table_entry,
 	[STORE_RESERVATION] = restore_reservation,
 	[STORE_MAPPING] = restore_mapping,
 	[STORE_CONTEXT] = restore_context,

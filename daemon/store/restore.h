@@ -26,6 +26,7 @@ const char *restore_virtual_gpu(Restore *restore, void *record);
 const char *restore_registration(Restore *restore, void *record);
 
 const char *restore_gpu_process(Restore *restore, void *record);
+const char *restore_page_table_entry(Restore *restore, void *record);
 const char *restore_reservation(Restore *restore, void *record);
 const char *restore_mapping(Restore *restore, void *record);
 const char *restore_context(Restore *restore, void *record);

@@ -19,7 +19,8 @@ typedef enum StoreKind {
 	STORE_VIRTUAL_MACHINE,
 	STORE_VIRTUAL_GPU,
 	STORE_GPU_PROCESS,
-	STORE_RESERVATION, /* of a process's own */
+	STORE_PAGE_TABLE_ENTRY, /* that it is the driver's */
+	STORE_RESERVATION,      /* of a process's own */
 	STORE_MAPPING,
 	STORE_CONTEXT,
 	STORE_REGISTRATION,
@@ -64,6 +65,10 @@ NTSTATUS store_keep_registration(Store *store, const Registration *registration,
 
 /* As it is going to be when it is completed. */
 NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure);
+
+/* That it is its driver's. */
+NTSTATUS store_keep_page_table_entry(Store *store, const GpuProcess *gpu_process,
+				     const PageTableEntry *entry, Failure *failure);
 
 /* With the GPU process, where it was made for this one. */
 NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failure);

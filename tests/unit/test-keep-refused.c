@@ -13,6 +13,7 @@ typedef struct Attempt {
 	Stage stage;
 	Caller *newcomer; /* alice's, who has nothing yet */
 	FakeAdapter adapter;
+	char running[64]; /* a GPU process, on another */
 } Attempt;
 
 static const char *register_vm(Attempt *attempt)
@@ -102,6 +103,12 @@ static const char *complete(Attempt *attempt)
 				attempt->adapter.system_process);
 }
 
+static const char *set_first_entry(Attempt *attempt)
+{
+	return set_entry(attempt->stage.world, attempt->stage.cast.admin, attempt->running,
+			 STAGE_DRIVER, "0x1000");
+}
+
 /* Of each operation: how many records it keeps. */
 static const struct {
 	const char *name;
@@ -122,7 +129,20 @@ static const struct {
 	{ "free in a reservation", free_of_reservation, 4 },
 	{ "register an adapter", register_adapter, 1 },
 	{ "complete its process", complete, 1 },
+	{ "set an entry", set_first_entry, 1 },
 };
+
+static void set_up_running(Attempt *attempt)
+{
+	World *world = attempt->stage.world;
+	Caller *driver = attempt->stage.cast.admin;
+	FakeAdapter adapter = fake_running_adapter(world, driver, "9,9,9,9");
+
+	create_gpu_process(world, driver, &adapter, "", attempt->running);
+	reserve_range(world, driver, attempt->running, 4u << 20,
+		      ",\"baseAddress\":\"" STAGE_DRIVER "\"");
+	complete_process(world, driver, attempt->running);
+}
 
 static Attempt attempt_new(void)
 {
@@ -132,6 +152,7 @@ static Attempt attempt_new(void)
 	process_set_context(process, GRAPHICS_CONTEXT_DRM);
 	attempt.newcomer = world_connect(attempt.stage.world, process);
 	attempt.adapter = fake_adapter(attempt.stage.world, attempt.stage.cast.admin, "9,9,9,9");
+	set_up_running(&attempt);
 	return attempt;
 }
 

@@ -64,6 +64,7 @@ static void set_up_drawing(Card *card)
 			 SUCCESS);
 	strcpy(card->context, reply_string(world, "context"));
 	cr_assert_str_eq(map(world, drawing, card->process, 2 * MIB, SHARED), SUCCESS);
+	set_entry(world, card->driver, card->process, DRIVERS, "0x1000");
 	cr_assert_str_eq(reserve(world, drawing, card->process, MIB, STAGE_OWN), SUCCESS);
 	cr_assert_str_eq(map(world, drawing, card->process, 1u << 16, STAGE_OWN), SUCCESS);
 	cr_assert_str_eq(free_addresses(world, drawing, card->process, "0x20000004000", 4096),
@@ -337,20 +338,44 @@ Test(restart_adapters, creations_under_way_are_undone)
 	card_free(&card);
 }
 
-/* What the driver has written is gone, and all tables are there. */
+/* What the driver's entries pointed at is gone, but they are the driver's; all tables are there. */
 Test(restart_adapters, page_tables_are_as_after_becoming_resident)
 {
 	Card card = card_new();
 	World *world = card.world;
 	Caller *drawing = card.stage.cast.stranger;
+	char process[64];
 
-	set_entry(world, card.driver, card.process, DRIVERS, "0x1000");
-	cr_assert_str_eq(translate(world, card.driver, card.process, DRIVERS), "driverPageTable");
+	/* Of one that is being created, and of one that runs. */
+	create_gpu_process(world, card.driver, &card.adapter, ",\"pid\":300", process);
+	reserve_range(world, card.driver, process, 8 * MIB,
+		      ",\"baseAddress\":\"" SHARED "\",\"allowUserModeMapping\":true");
+	set_entry(world, card.driver, process, SHARED, "0x1000");
+	cr_assert_str_eq(complete_process(world, card.driver, process), SUCCESS);
+	set_entry(world, card.driver, card.process, "0x18000400000", "0x1000");
+	set_entry(world, card.driver, card.process, "0x18000400000", "0x2000");
+	cr_assert_str_eq(translate(world, card.driver, card.process, "0x18000400000"),
+			 "driverPageTable");
 	table_call(world, card.driver, EVICT, card.process, STAGE_OWN);
 	cr_assert_str_eq(translate(world, drawing, card.process, STAGE_OWN), "notResident");
-	world_restart(world);
-	cr_assert_str_eq(translate(world, card.driver, card.process, DRIVERS), "reserved");
-	cr_assert_str_eq(translate(world, drawing, card.process, STAGE_OWN), "mapped");
+	for (int i = 0; i < 2; i++) {
+		world_restart(world);
+		cr_assert_eq(world->report.drop_count, 0u);
+		cr_assert_eq(world->report.restored[STORE_PAGE_TABLE_ENTRY], 2u);
+		cr_assert_str_eq(translate(world, card.driver, process, SHARED), "reserved");
+		cr_assert_str_eq(translate(world, card.driver, card.process, "0x18000400000"),
+				 "reserved");
+		cr_assert_str_eq(translate(world, drawing, card.process, STAGE_OWN), "mapped");
+		cr_assert_str_eq(map(world, card.stage.cast.client, process, 4096, SHARED),
+				 "STATUS_CONFLICTING_ADDRESSES");
+		cr_assert_str_eq(map(world, drawing, card.process, 4096, "0x18000400000"),
+				 "STATUS_CONFLICTING_ADDRESSES");
+		cr_assert_str_eq(map(world, drawing, card.process, 4096, "0x18000600000"),
+				 i ? "STATUS_CONFLICTING_ADDRESSES" : SUCCESS);
+	}
+	come_back(&card);
+	cr_assert_str_eq(set_entry(world, card.driver, process, SHARED, "0x1000"), SUCCESS);
+	stage_restart_unseen(&card.stage);
 	card_free(&card);
 }
 
