@@ -68,8 +68,10 @@ const Step steps[] = {
 	{ ADMIN, CREATE_PROCESS, "{\"adapter\":\"$adapter\",\"pid\":300,\"name\":\"drawing\","
 	  "\"virtualMachineGuid\":\"" GUID_A "\"}", false, false },
 	{ ADMIN, RESERVE_RANGE, OF_PROCESS "4194304" AT "\"0x10000000000\"}", false, false },
-	{ ADMIN, COMPLETE_PROCESS, PROCESS, false, false },
 	{ ADMIN, SET_ENTRY, ENTRY ",\"pageTableAddress\":\"0x5000\"}", false, false },
+	{ ADMIN, COMPLETE_PROCESS, PROCESS, false, false },
+	{ ADMIN, SET_ENTRY, "{\"process\":\"$process\",\"virtualAddress\":\"0x10000200000\","
+	  "\"pageTableAddress\":\"0x6000\"}", false, false },
 	{ ADMIN, EVICT, ENTRY "}", false, false },
 	{ ADMIN, MAKE_RESIDENT, ENTRY "}", false, false },
 	{ CLIENT, CREATE_CONTEXT, "{\"adapter\":\"$adapter\"}", false, false },
@@ -97,7 +99,8 @@ const Step steps[] = {
 /* clang-format on */
 
 const size_t step_count = ARRAY_SIZE(steps);
-const size_t steps_before_restart = 26;
+const size_t steps_before_restart[] = { 26, 39 };
+_Static_assert(ARRAY_SIZE(steps_before_restart) == RESTARTS, "each has its number");
 
 /* Where replies have the handles that later requests name. */
 static const struct {
@@ -238,6 +241,9 @@ void scenario_free(Scenario *scenario)
 		world_exit(world, &world->processes[i]);
 	while (world->caller_count > 0)
 		world_disconnect(world, world->callers[0]);
+	/* Adapters that wait for their drivers since a restart. */
+	world->now += UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
+	adapters_end_overdue(world->service.broker);
 	broker_check(world->service.broker);
 	world_must(world->quarantine_count > 0 || RB_EMPTY(&world->service.broker->accounts.tree));
 	world_must(world_open_descriptors(world) == 0);

@@ -23,8 +23,10 @@ typedef struct Step {
 extern const Step steps[];
 extern const size_t step_count;
 
-/* From the first step on, with what outlives a restart in it. */
-extern const size_t steps_before_restart;
+/* From the first step on, with what outlives a restart in it: without an adapter that a connection
+ * has registered, and with one. */
+#define RESTARTS 2
+extern const size_t steps_before_restart[RESTARTS];
 
 #define SLOTS_MAX 6
 
