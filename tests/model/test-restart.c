@@ -15,35 +15,11 @@
 #include <time.h>
 
 #include "fake-share.h"
-#include "random.h"
+#include "restart-run.h"
 
 TestSuite(restart_model);
 
 #define STEPS_DEFAULT 6000
-#define PLAYERS       6
-#define HANDLES       24
-
-typedef struct Player {
-	FakeProcess *process;
-	Caller *caller;
-	char gpu_process[40];
-} Player;
-
-/* Handles that were given out, some of which are good still. */
-typedef struct Handles {
-	char items[HANDLES][40];
-} Handles;
-
-typedef struct Run {
-	World *world;
-	Dice dice;
-	uint64_t seed, step;
-	Caller *admin;
-	Player players[PLAYERS];
-	pid_t last_pid;
-	Handles virtual_gpus, contexts, objects;
-	size_t restarts, refusals, successes, drops;
-} Run;
 
 static const char *const guids[] = { GUID_A, GUID_B, GUID_C };
 static const uid_t uids[] = { 1000, 1000, 1001, 64055 };
@@ -74,29 +50,23 @@ static void player_replace(Run *run, Player *player, bool is_told)
 	player_enter(run, player);
 }
 
-static const char *any_guid(Run *run)
+const char *run_any_guid(Run *run)
 {
 	return guids[dice_roll(&run->dice, ARRAY_SIZE(guids))];
 }
 
-static Player *any_player(Run *run)
+Player *run_any_player(Run *run)
 {
 	return &run->players[dice_roll(&run->dice, PLAYERS)];
 }
 
-/* Mostly who may do anything. */
-static Caller *any_caller(Run *run)
-{
-	return dice_chance(&run->dice, 3) ? any_player(run)->caller : run->admin;
-}
-
-static const char *any_handle(Run *run, Handles *handles)
+const char *run_any_handle(Run *run, Handles *handles)
 {
 	return handles->items[dice_roll(&run->dice, HANDLES)];
 }
 
 /* The handle at the path of a reply, if that was a success, for later. */
-static void remember(Run *run, Handles *handles, const char *path)
+void run_remember(Run *run, Handles *handles, const char *path)
 {
 	const char *handle = reply_string(run->world, path);
 
@@ -104,12 +74,18 @@ static void remember(Run *run, Handles *handles, const char *path)
 		strcpy(handles->items[dice_roll(&run->dice, HANDLES)], handle);
 }
 
+/* Mostly who may do anything. */
+static Caller *any_caller(Run *run)
+{
+	return dice_chance(&run->dice, 3) ? run_any_player(run)->caller : run->admin;
+}
+
 /* --- requests -------------------------------------------------------------------------------- */
 
 static const char *write_party(Run *run, char text[64])
 {
 	if (dice_chance(&run->dice, 2))
-		snprintf(text, 64, "{\"pid\":%d}", any_player(run)->process->pid);
+		snprintf(text, 64, "{\"pid\":%d}", run_any_player(run)->process->pid);
 	else
 		snprintf(text, 64, "{\"user\":\"%s\"}",
 			 dice_chance(&run->dice, 4) ? "bob" : "alice");
@@ -123,7 +99,7 @@ static const char *register_vm(Run *run)
 	return callf(run->world, any_caller(run), REGISTER_MACHINE,
 		     "{\"virtualMachineGuid\":\"%s\",\"vmmPid\":%d,\"displayClients\":[%s],"
 		     "\"agent\":%s}",
-		     any_guid(run), any_player(run)->process->pid, write_party(run, client),
+		     run_any_guid(run), run_any_player(run)->process->pid, write_party(run, client),
 		     write_party(run, agent));
 }
 
@@ -133,7 +109,7 @@ static const char *update_vm(Run *run)
 	bool is_agent = dice_chance(&run->dice, 2);
 
 	return callf(run->world, any_caller(run), UPDATE_MACHINE,
-		     "{\"virtualMachineGuid\":\"%s\",\"name\":\"n%d\",%s%s%s}", any_guid(run),
+		     "{\"virtualMachineGuid\":\"%s\",\"name\":\"n%d\",%s%s%s}", run_any_guid(run),
 		     (int)dice_roll(&run->dice, 9),
 		     is_agent ? "\"agent\":" : "\"displayClients\":[", write_party(run, party),
 		     is_agent ? "" : "]");
@@ -142,31 +118,32 @@ static const char *update_vm(Run *run)
 static const char *assign(Run *run)
 {
 	const char *status = callf(run->world, any_caller(run), ASSIGN,
-				   "{\"virtualMachineGuid\":\"%s\"}", any_guid(run));
+				   "{\"virtualMachineGuid\":\"%s\"}", run_any_guid(run));
 
-	remember(run, &run->virtual_gpus, "virtualGpu");
+	run_remember(run, &run->virtual_gpus, "virtualGpu");
 	return status;
 }
 
 static const char *remove_virtual_gpu(Run *run)
 {
 	return callf(run->world, run->admin, REMOVE, "{\"virtualGpu\":\"%s\"}",
-		     any_handle(run, &run->virtual_gpus));
+		     run_any_handle(run, &run->virtual_gpus));
 }
 
 static const char *name_vm(Run *run, Caller *caller, const char *method)
 {
-	return callf(run->world, caller, method, "{\"virtualMachineGuid\":\"%s\"}", any_guid(run));
+	return callf(run->world, caller, method, "{\"virtualMachineGuid\":\"%s\"}",
+		     run_any_guid(run));
 }
 
 static const char *register_process(Run *run)
 {
-	return name_vm(run, any_player(run)->caller, REGISTER);
+	return name_vm(run, run_any_player(run)->caller, REGISTER);
 }
 
 static const char *unregister_process(Run *run)
 {
-	return name_vm(run, any_player(run)->caller, UNREGISTER);
+	return name_vm(run, run_any_player(run)->caller, UNREGISTER);
 }
 
 static const char *unregister_vm(Run *run)
@@ -177,16 +154,16 @@ static const char *unregister_vm(Run *run)
 static const char *set_quarantine(Run *run)
 {
 	return callf(run->world, run->admin, SET_QUARANTINE,
-		     "{\"virtualMachineGuid\":\"%s\",\"quarantined\":%s}", any_guid(run),
+		     "{\"virtualMachineGuid\":\"%s\",\"quarantined\":%s}", run_any_guid(run),
 		     dice_chance(&run->dice, 4) ? "true" : "false");
 }
 
 static const char *create_context(Run *run)
 {
-	Player *player = any_player(run);
+	Player *player = run_any_player(run);
 	const char *status = call(run->world, player->caller, CREATE_CONTEXT, NULL);
 
-	remember(run, &run->contexts, "context");
+	run_remember(run, &run->contexts, "context");
 	if (strcmp(status, "STATUS_SUCCESS") == 0)
 		strcpy(player->gpu_process, reply_string(run->world, "process"));
 	return status;
@@ -194,8 +171,8 @@ static const char *create_context(Run *run)
 
 static const char *destroy_context(Run *run)
 {
-	return callf(run->world, any_player(run)->caller, DESTROY_CONTEXT, "{\"context\":\"%s\"}",
-		     any_handle(run, &run->contexts));
+	return callf(run->world, run_any_player(run)->caller, DESTROY_CONTEXT,
+		     "{\"context\":\"%s\"}", run_any_handle(run, &run->contexts));
 }
 
 /* A narrow window, in which much meets. */
@@ -209,7 +186,7 @@ static const char *any_address(Run *run, char text[32])
 
 static const char *reserve(Run *run)
 {
-	const Player *player = any_player(run);
+	const Player *player = run_any_player(run);
 	char address[32];
 
 	return callf(run->world, player->caller, RESERVE_ADDRESS,
@@ -220,7 +197,7 @@ static const char *reserve(Run *run)
 
 static const char *map(Run *run)
 {
-	const Player *player = any_player(run);
+	const Player *player = run_any_player(run);
 	char address[32];
 
 	return callf(run->world, player->caller, MAP_ADDRESS,
@@ -232,7 +209,7 @@ static const char *map(Run *run)
 
 static const char *free_some(Run *run)
 {
-	const Player *player = any_player(run);
+	const Player *player = run_any_player(run);
 	char address[32];
 
 	return callf(run->world, player->caller, FREE_ADDRESS,
@@ -256,10 +233,10 @@ static const char *share_something(Run *run)
 	if (world_open_descriptors(run->world) > 300)
 		run->world->descriptor_limit = 300;
 	snprintf(parameters, sizeof(parameters),
-		 "{\"virtualMachineGuid\":\"%s\",\"object\":{" RESOURCE "}}", any_guid(run));
-	const char *status = call_with_descriptors(run->world, any_player(run)->caller, SHARE,
+		 "{\"virtualMachineGuid\":\"%s\",\"object\":{" RESOURCE "}}", run_any_guid(run));
+	const char *status = call_with_descriptors(run->world, run_any_player(run)->caller, SHARE,
 						   parameters, &descriptor, 1, NULL);
-	remember(run, &run->objects, "sharedObject.handle");
+	run_remember(run, &run->objects, "sharedObject.handle");
 	return status;
 }
 
@@ -272,19 +249,20 @@ static const char *open_something(Run *run)
 	if (fake->open && !fake->facts.size_is_sealed)
 		fake->facts.size += dice_roll(&run->dice, 3u << 20);
 	run->world->keeps_before_refusal = 0;
-	return open_and_drop(run->world, any_player(run)->caller, any_handle(run, &run->objects),
-			     NULL);
+	return open_and_drop(run->world, run_any_player(run)->caller,
+			     run_any_handle(run, &run->objects), NULL);
 }
 
 static const char *close_something(Run *run)
 {
-	return with_handle(run->world, any_player(run)->caller, CLOSE,
-			   any_handle(run, &run->objects));
+	return with_handle(run->world, run_any_player(run)->caller, CLOSE,
+			   run_any_handle(run, &run->objects));
 }
 
 static const char *unshare_something(Run *run)
 {
-	return with_handle(run->world, any_caller(run), UNSHARE, any_handle(run, &run->objects));
+	return with_handle(run->world, any_caller(run), UNSHARE,
+			   run_any_handle(run, &run->objects));
 }
 
 static const struct {
@@ -296,7 +274,7 @@ static const struct {
 	{ unregister_vm, 1 },      { set_quarantine, 1 },    { create_context, 4 },
 	{ destroy_context, 2 },    { reserve, 8 },           { map, 14 },
 	{ free_some, 12 },         { share_something, 8 },   { open_something, 10 },
-	{ close_something, 3 },    { unshare_something, 2 },
+	{ close_something, 3 },    { unshare_something, 2 }, { run_driver_request, 34 },
 };
 
 static const char *any_request(Run *run)
@@ -313,7 +291,7 @@ static const char *any_request(Run *run)
 
 /* --- what holds ------------------------------------------------------------------------------ */
 
-static void must_be_same(const Run *run, char *before, char *after, const char *what)
+void run_must_be_same(const Run *run, char *before, char *after, const char *what)
 {
 	cr_assert_str_eq(before, after, "%s, step %" PRIu64 "; repeat with VAILD_SEED=%" PRIu64,
 			 what, run->step, run->seed);
@@ -323,19 +301,21 @@ static void must_be_same(const Run *run, char *before, char *after, const char *
 
 static void restart_unseen(Run *run)
 {
+	run_settle_creations(run);
 	char *before = world_picture(run->world, run->admin);
 
 	world_restart(run->world);
-	must_be_same(run, before, world_picture(run->world, run->admin), "a restart");
+	run_must_be_same(run, before, world_picture(run->world, run->admin), "a restart");
 	cr_assert_eq(run->world->report.drop_count, 0u, "%s", run->world->report.drops[0].reason);
 	run->restarts++;
+	run_drivers_come_back(run);
 }
 
 /* Someone dies while the daemon is not there. */
 static void restart_with_a_death(Run *run)
 {
 	world_stop(run->world);
-	world_kill(run->world, any_player(run)->process);
+	world_kill(run->world, run_any_player(run)->process);
 	world_start(run->world);
 	run->drops += run->world->report.drop_count;
 	for (size_t i = 0; i < PLAYERS; i++)
@@ -360,7 +340,7 @@ static void request_with_refusal(Run *run)
 	char *after = world_picture(world, run->admin);
 	if (is_refused && world->event_count == events) {
 		run->refusals++;
-		must_be_same(run, before, after, "a refusal");
+		run_must_be_same(run, before, after, "a refusal");
 		return;
 	}
 	free(before);
@@ -375,13 +355,17 @@ static void step(Run *run)
 		restart_unseen(run);
 		break;
 	case 1:
-		player_replace(run, any_player(run), true);
+		player_replace(run, run_any_player(run), true);
 		break;
 	case 2:
 		if (dice_chance(&run->dice, 3))
 			restart_with_a_death(run);
 		break;
-	case 3 ... 6:
+	case 3:
+		if (dice_chance(&run->dice, 4))
+			run_driver_replace(run);
+		break;
+	case 4 ... 12:
 		request_with_refusal(run);
 		break;
 	default:
@@ -413,6 +397,7 @@ static void run_begin(Run *run)
 	run->admin = world_connect(world, world_process(world, 100, 0));
 	for (size_t i = 0; i < PLAYERS; i++)
 		player_enter(run, &run->players[i]);
+	run_drivers_enter(run);
 }
 
 Test(restart_model, nobody_can_tell_when_there_was_one)
@@ -426,8 +411,11 @@ Test(restart_model, nobody_can_tell_when_there_was_one)
 		step(&run);
 	fprintf(stderr, "restart: %zu restarts, %zu refusals, %zu successes, %zu drops\n",
 		run.restarts, run.refusals, run.successes, run.drops);
+	fprintf(stderr, "restart: %zu adapters taken over, %zu ended\n", run.restored_adapters,
+		run.ended_adapters);
 	if (steps >= STEPS_DEFAULT)
 		cr_assert(run.restarts > 50 && run.refusals > 20 && run.drops > 20 &&
-			  run.successes > steps / 8);
+			  run.successes > steps / 8 && run.restored_adapters > 20 &&
+			  run.ended_adapters > 5);
 	world_free(run.world);
 }

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* Of the random requests of test-restart.c, those about adapters that connections have registered.
+ */
+#include "restart-run.h"
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ROOT_PID 100
+
+static const struct {
+	unsigned int address_bits;
+	const char *index_bits;
+} mmus[] = { { 48, "9,9,9,9" }, { 36, "12,12" } };
+
+/* Where ranges are: behind the first entry of the root table of both MMUs, and in narrow windows.
+ */
+static const uint64_t windows[] = { UINT64_C(0x10000000000), UINT64_C(0x400000000) };
+
+static Caller *any_driver(Run *run)
+{
+	return run->drivers[dice_roll(&run->dice, DRIVERS)];
+}
+
+void run_drivers_enter(Run *run)
+{
+	const FakeProcess *root = &run->world->processes[0];
+
+	cr_assert_eq(root->pid, ROOT_PID);
+	for (size_t i = 0; i < DRIVERS; i++)
+		run->drivers[i] = world_connect(run->world, root);
+}
+
+void run_driver_replace(Run *run)
+{
+	size_t i = dice_roll(&run->dice, DRIVERS);
+
+	world_disconnect(run->world, run->drivers[i]);
+	run->drivers[i] = world_connect(run->world, &run->world->processes[0]);
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+static const char *register_card(Run *run, Caller *driver, const char *name, size_t mmu,
+				 uint64_t max_virtual_gpus)
+{
+	return callf(run->world, driver, REGISTER_ADAPTER,
+		     "{\"name\":\"%s\",\"virtualAddressBitCount\":%u,"
+		     "\"pageTableIndexBitCount\":[%s],\"maxVirtualGpus\":%" PRIu64 "}",
+		     name, mmus[mmu].address_bits, mmus[mmu].index_bits, max_virtual_gpus);
+}
+
+static const char *register_adapter(Run *run)
+{
+	char name[] = "card 0";
+
+	name[5] = (char)('0' + dice_roll(&run->dice, 4));
+	const char *status = register_card(run, any_driver(run), name,
+					   dice_roll(&run->dice, ARRAY_SIZE(mmus)), 4);
+	run_remember(run, &run->adapters, "adapter");
+	run_remember(run, &run->processes, "systemProcess");
+	return status;
+}
+
+static const char *unregister_adapter(Run *run)
+{
+	return callf(run->world, run->admin, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
+		     run_any_handle(run, &run->adapters));
+}
+
+static const char *create_process(Run *run)
+{
+	char whom[64] = "";
+
+	if (dice_chance(&run->dice, 2))
+		snprintf(whom, sizeof(whom), ",\"pid\":%d", run_any_player(run)->process->pid);
+	else if (dice_chance(&run->dice, 2))
+		snprintf(whom, sizeof(whom), ",\"virtualMachineGuid\":\"%s\"", run_any_guid(run));
+	const char *status = callf(run->world, any_driver(run), CREATE_PROCESS,
+				   "{\"adapter\":\"%s\",\"name\":\"of a driver\"%s}",
+				   run_any_handle(run, &run->adapters), whom);
+	run_remember(run, &run->processes, "process");
+	return status;
+}
+
+static const char *of_process(Run *run, const char *method)
+{
+	return callf(run->world, any_driver(run), method, "{\"process\":\"%s\"}",
+		     run_any_handle(run, &run->processes));
+}
+
+static const char *complete(Run *run)
+{
+	return of_process(run, COMPLETE_PROCESS);
+}
+
+static const char *destroy(Run *run)
+{
+	return of_process(run, DESTROY_PROCESS);
+}
+
+static uint64_t any_window(Run *run)
+{
+	return windows[dice_roll(&run->dice, ARRAY_SIZE(windows))];
+}
+
+/* 2 MiB is what a leaf table of the one covers, 16 MiB of the other. */
+static const char *reserve_for_driver(Run *run)
+{
+	return callf(run->world, any_driver(run), RESERVE_RANGE,
+		     "{\"process\":\"%s\",\"sizeInBytes\":%d,\"allowUserModeMapping\":true,"
+		     "\"baseAddress\":\"0x%" PRIx64 "\"}",
+		     run_any_handle(run, &run->processes), 16 << 20,
+		     any_window(run) + (dice_roll(&run->dice, 2) << 24));
+}
+
+static const char *set_any_entry(Run *run)
+{
+	return callf(run->world, any_driver(run), SET_ENTRY,
+		     "{\"process\":\"%s\",\"virtualAddress\":\"0x%" PRIx64
+		     "\",\"pageTableAddress\":\"0x1000\"}",
+		     run_any_handle(run, &run->processes),
+		     any_window(run) + (dice_roll(&run->dice, 16) << 21));
+}
+
+static const char *create_context_there(Run *run)
+{
+	Player *player = run_any_player(run);
+	const char *status = callf(run->world, player->caller, CREATE_CONTEXT,
+				   "{\"adapter\":\"%s\"}", run_any_handle(run, &run->adapters));
+
+	run_remember(run, &run->contexts, "context");
+	if (strcmp(status, "STATUS_SUCCESS") == 0)
+		strcpy(player->gpu_process, reply_string(run->world, "process"));
+	return status;
+}
+
+static const char *assign_there(Run *run)
+{
+	return callf(run->world, run->admin, ASSIGN,
+		     "{\"virtualMachineGuid\":\"%s\",\"adapter\":\"%s\"}", run_any_guid(run),
+		     run_any_handle(run, &run->adapters));
+}
+
+/* Where drivers let processes map, too. */
+static const char *map_there(Run *run)
+{
+	const Player *player = run_any_player(run);
+
+	return callf(run->world, player->caller, MAP_ADDRESS,
+		     "{\"process\":\"%s\",\"sizeInBytes\":%d,\"protection\":\"zero\","
+		     "\"baseAddress\":\"0x%" PRIx64 "\"}",
+		     player->gpu_process, (int)(1 + dice_roll(&run->dice, 400)) << 12,
+		     any_window(run) + (dice_roll(&run->dice, 64) << 19));
+}
+
+const char *run_driver_request(Run *run)
+{
+	static const char *(*const requests[])(Run * run) = {
+		register_adapter,
+		register_adapter,
+		create_process,
+		create_process,
+		create_process,
+		reserve_for_driver,
+		reserve_for_driver,
+		complete,
+		complete,
+		complete,
+		complete,
+		set_any_entry,
+		set_any_entry,
+		create_context_there,
+		create_context_there,
+		assign_there,
+		map_there,
+		map_there,
+	};
+
+	if (dice_chance(&run->dice, 40))
+		return dice_chance(&run->dice, 2) ? destroy(run) : unregister_adapter(run);
+	return requests[dice_roll(&run->dice, ARRAY_SIZE(requests))](run);
+}
+
+/* --- restarts -------------------------------------------------------------------------------- */
+
+/* The driver's connection, as who may ask on it. */
+static Caller *driver_of(Run *run, const Adapter *adapter)
+{
+	for (size_t i = 0; i < DRIVERS; i++)
+		if (run->drivers[i] == adapter->connection)
+			return run->drivers[i];
+	return NULL;
+}
+
+static void settle(Run *run, GpuProcess *gpu_process)
+{
+	char handle[HANDLE_TEXT_LENGTH + 1];
+	Caller *driver = driver_of(run, gpu_process->adapter);
+	bool completes = gpu_process->is_system || dice_chance(&run->dice, 2);
+
+	if (gpu_process->state != GPU_PROCESS_CREATING || !driver)
+		return;
+	cr_assert_str_eq(callf(run->world, driver, completes ? COMPLETE_PROCESS : DESTROY_PROCESS,
+			       "{\"process\":\"%s\"}",
+			       handle_format(&gpu_process->named.handle, handle)),
+			 "STATUS_SUCCESS");
+}
+
+void run_settle_creations(Run *run)
+{
+	Broker *broker = run->world->service.broker;
+	uint64_t cursor = 0;
+	Thing *thing;
+
+	while ((thing = thing_after(broker, THING_GPU_PROCESS, cursor))) {
+		cursor = thing->serial;
+		settle(run, thing_owner(thing, GpuProcess));
+	}
+}
+
+/* It says what it said before, and has what it had. */
+static void take_over(Run *run, const Adapter *adapter)
+{
+	char *before = world_picture(run->world, run->admin);
+	bool was_running = adapter->system_process->state == GPU_PROCESS_RUNNING, restored;
+
+	cr_assert_str_eq(register_card(run, any_driver(run), adapter->name,
+				       adapter->mmu.level_count == 2, adapter->max_virtual_gpus),
+			 "STATUS_SUCCESS");
+	cr_assert(json_read_boolean(reply_value(run->world, "restored"), &restored));
+	cr_assert_eq(restored, was_running);
+	run_must_be_same(run, before, world_picture(run->world, run->admin), "a takeover");
+	run->restored_adapters++;
+}
+
+static void be_another_card(Run *run, const Adapter *adapter)
+{
+	bool restored;
+
+	cr_assert_str_eq(register_card(run, any_driver(run), adapter->name,
+				       adapter->mmu.level_count != 2, 4),
+			 "STATUS_SUCCESS");
+	cr_assert(json_read_boolean(reply_value(run->world, "restored"), &restored));
+	cr_assert_not(restored);
+	run->ended_adapters++;
+}
+
+static size_t count_waiting(Run *run)
+{
+	Broker *broker = run->world->service.broker;
+	size_t count = 0;
+
+	for (const Adapter *adapter = adapter_after(broker, 0); adapter;
+	     adapter = adapter_after(broker, adapter->thing.serial))
+		count += adapter->waits_until > 0;
+	return count;
+}
+
+void run_drivers_come_back(Run *run)
+{
+	Broker *broker = run->world->service.broker;
+	uint64_t cursor = 0;
+	Adapter *adapter;
+
+	while ((adapter = adapter_after(broker, cursor))) {
+		cursor = adapter->thing.serial;
+		if (adapter->waits_until == 0 || dice_chance(&run->dice, 4))
+			continue;
+		if (dice_chance(&run->dice, 8))
+			be_another_card(run, adapter);
+		else
+			take_over(run, adapter);
+	}
+	if (dice_chance(&run->dice, 2)) /* some wait on, and see another restart perhaps */
+		return;
+	run->ended_adapters += count_waiting(run);
+	run->world->now += UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
+	adapters_end_overdue(broker);
+	cr_assert_eq(count_waiting(run), 0u);
+}
