@@ -81,9 +81,15 @@ void broker_restore_end(Broker *broker, uint64_t last_serial)
 	broker->last_serial = last_serial;
 }
 
+void broker_stop(Broker *broker)
+{
+	broker->is_stopping = true;
+}
+
 void broker_connection_closed(Broker *broker, const Caller *caller)
 {
-	adapters_of_connection_end(broker, caller);
+	if (!broker->is_stopping)
+		adapters_of_connection_end(broker, caller);
 }
 
 void broker_process_exited(Broker *broker, ProcessKey key)

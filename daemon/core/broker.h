@@ -36,6 +36,7 @@ struct Broker {
 	SoftwareAdapterSettings software_adapter;
 	DriverCallbacks driver_callbacks;
 	bool is_restoring; /* what comes back was told when it came to be, and is not told again */
+	bool is_stopping;  /* what ends, ends with the daemon */
 };
 
 /*
@@ -51,6 +52,9 @@ Broker *broker_free(Broker *broker);
 /* From now on; what is in use already stays, and so do the processes that there are. */
 void broker_configure(Broker *broker, const Limits *limits,
 		      const SoftwareAdapterSettings *software);
+
+/* The daemon is about to end: that connections go from now on is the end of nothing. */
+void broker_stop(Broker *broker);
 
 /* The connection is gone, and with it what it is the driver of. */
 void broker_connection_closed(Broker *broker, const Caller *caller);

@@ -284,6 +284,8 @@ static void server_deinit(Server *server)
 	passed_descriptors_deinit(&server->passed);
 	/* That the daemon ends is the end of nothing. */
 	keeper_close(&server->keeper);
+	if (server->service.broker)
+		broker_stop(server->service.broker);
 	connections_deinit(&server->connections);
 	driver_wait_deinit(&server->driver_wait);
 	server->service.broker = broker_free(server->service.broker);
