@@ -2,7 +2,10 @@
 /*
  * gpu-driver SOCKET PID: registers an adapter through libvail, makes a GPU process on it for the
  * pid, with 2 MiB of its own and 4 MiB that may be mapped; prints what was answered, a line each,
- * and is the adapter's driver until stdin ends.
+ * and is the adapter's driver until stdin ends. On each further line it registers the adapter
+ * again, as after a restart of the daemon, points its entry at another table, and says in a line:
+ * the status, "restored" or "new", whether all handles are the "same", the entry's state before and
+ * behind it, and the status of the setting.
  */
 #include <inttypes.h>
 #include <vail.h>
@@ -46,33 +49,65 @@ static uint64_t make_process(struct vail *vail, const char *adapter, pid_t pid,
 	return own;
 }
 
+typedef struct Card {
+	VailAdapter description;
+	char adapter[VAIL_HANDLE_SIZE];
+	char system_process[VAIL_HANDLE_SIZE];
+	bool restored;
+} Card;
+
+static NTSTATUS register_card(struct vail *vail, Card *card)
+{
+	return vail_register_adapter(vail, &card->description, card->adapter, card->system_process,
+				     &card->restored);
+}
+
+static VailTranslationState state_of(struct vail *vail, const char *process, uint64_t address)
+{
+	VailTranslation translation = VAIL_TRANSLATION_INIT;
+
+	if (vail_translate_address(vail, process, address, &translation) != STATUS_SUCCESS)
+		return VAIL_TRANSLATION_INVALID;
+	return translation.state;
+}
+
+static void register_again(struct vail *vail, const Card *before, const char *process, uint64_t own)
+{
+	Card card = *before;
+	NTSTATUS status = register_card(vail, &card);
+	bool same = strcmp(card.adapter, before->adapter) == 0 &&
+		    strcmp(card.system_process, before->system_process) == 0;
+	VailTranslationState state = state_of(vail, process, own);
+	NTSTATUS set = vail_set_page_table_entry(vail, process, own, 0x2000);
+
+	printf("%s %s %s %d %s %d\n", vail_status_name(status), card.restored ? "restored" : "new",
+	       same ? "same" : "other", state, vail_status_name(set), state_of(vail, process, own));
+	fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
-	VailAdapter description = VAIL_ADAPTER_INIT;
-	VailTranslation translation = VAIL_TRANSLATION_INIT;
-	char adapter[VAIL_HANDLE_SIZE], system_process[VAIL_HANDLE_SIZE], process[VAIL_HANDLE_SIZE];
+	Card card = { .description = VAIL_ADAPTER_INIT };
+	VailAdapter *description = &card.description;
+	char process[VAIL_HANDLE_SIZE], line[TOOL_LINE_SIZE];
 	struct vail *vail;
-	bool restored;
 
 	if (argc != 3)
 		errx(2, "usage: gpu-driver SOCKET PID");
 	must("open", vail_open(argv[1], &vail));
-	description.name = "a card";
-	description.page_table_index_bit_count[0] = 9;
-	description.page_table_index_bit_count[1] = 9;
-	description.page_table_index_bit_count[2] = 9;
-	description.page_table_index_bit_count[3] = 9;
-	must("RegisterAdapter",
-	     vail_register_adapter(vail, &description, adapter, system_process, &restored));
-	must("CompleteSystemProcess", vail_complete_create_process(vail, system_process));
-	uint64_t own = make_process(vail, adapter, (pid_t)tool_number(argv[2]), process);
+	description->name = "a card";
+	description->max_virtual_gpus = 4;
+	memcpy(description->page_table_index_bit_count, (uint8_t[]){ 9, 9, 9, 9 }, 4);
+	must("RegisterAdapter", register_card(vail, &card));
+	must("CompleteSystemProcess", vail_complete_create_process(vail, card.system_process));
+	uint64_t own = make_process(vail, card.adapter, (pid_t)tool_number(argv[2]), process);
 	must("Evict", vail_evict_page_table(vail, process, own));
 	must("MakeResident", vail_make_page_table_resident(vail, process, own));
-	must("Translate", vail_translate_address(vail, process, own, &translation));
-	printf("state %d\n", translation.state);
-	printf("adapter %s\nprocess %s\n", adapter, process);
+	printf("state %d\n", state_of(vail, process, own));
+	printf("adapter %s\nprocess %s\n", card.adapter, process);
 	fflush(stdout);
-	tool_wait_for_end_of_input();
+	while (fgets(line, sizeof(line), stdin))
+		register_again(vail, &card, process, own);
 	vail_close(vail);
 	return 0;
 }
