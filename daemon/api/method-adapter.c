@@ -72,8 +72,8 @@ static NTSTATUS find_or_register(Request *request, const AdapterDescription *des
 
 NTSTATUS method_register_adapter(Request *request)
 {
-	AdapterDescription description;
-	Adapter *adapter;
+	AdapterDescription description = { 0 };
+	Adapter *adapter = NULL;
 	NTSTATUS status = read_description(request, &description);
 
 	if (status == STATUS_SUCCESS)
