@@ -968,10 +968,14 @@ VAIL_PUBLIC NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTa
  *
  * When the connection ends, so does the adapter, with its GPU processes and their address spaces.
  * The handle connects anew by itself, but to a vaild for which this is no driver: its calls return
- * STATUS_INVALID_HANDLE, and the driver has to register again, as after a restart of vaild. So
- * whatever loses the connection (a call that times out, a VailReply that returns false, an
- * execve()) loses the adapter: a driver sets VAIL_TIMEOUT_NONE. The functions of this header that
- * list lose none.
+ * STATUS_INVALID_HANDLE, and the driver has to register again. So whatever loses the connection (a
+ * call that times out, a VailReply that returns false, an execve()) loses the adapter: a driver
+ * sets VAIL_TIMEOUT_NONE. The functions of this header that list lose none.
+ *
+ * When vaild restarts, the adapter waits 30 seconds for its driver: calls return
+ * STATUS_ACCESS_DENIED until the driver has registered it again, with the same name, MMU and uid.
+ * Then all that was completed is as it was, but for the page table entries that the driver has set,
+ * which are invalid, and which it sets again.
  *
  * A watch keeps its connection to itself, so watching needs a handle of its own: by
  * VAIL_EVENT_PAGE_TABLE_RESIDENT and VAIL_EVENT_GPU_PROCESS_REMOVED a driver hears of its own.
@@ -1003,9 +1007,9 @@ typedef struct VailAdapter {
  *
  * ret_adapter: the adapter's handle.
  * ret_system_process: its system process's handle.
- * ret_restored: whether vaild knew the adapter from before its restart: then the system process is
- *               running, and nothing is to be reserved in it or completed. A vaild that keeps no
- *               adapters over a restart, like that of this version, says false.
+ * ret_restored: whether vaild knew the adapter from before its restart: then the handles are the
+ * old ones, the system process is running, and nothing is to be reserved in it or completed;
+ * vail_list_gpu_processes() tells which others there are.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
  * STATUS_OBJECT_NAME_COLLISION (there is one of this name), STATUS_QUOTA_EXCEEDED.
