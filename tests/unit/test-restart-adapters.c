@@ -458,3 +458,104 @@ Test(restart_adapters, a_take_over_that_cannot_be_kept_is_none)
 	come_back(&card);
 	card_free(&card);
 }
+
+/* The daemon crashes when the new one is kept, and the old one is not gone yet: nobody has heard of
+ * the new one. */
+Test(restart_adapters, another_card_whose_coming_is_cut_short_has_not_come)
+{
+	Card card = card_new();
+	World *world = card.world;
+
+	world_restart(world);
+	char *before = world_picture(world, card.driver);
+	world->crashes = true;
+	world->drops_before_crash = 0;
+	cr_assert_str_eq(register_card(world, card.driver, "card", "9,9,18", 4), SUCCESS);
+	world_restart(world);
+	cr_assert_eq(world->report.drop_count, 1u);
+	cr_assert_eq(
+		stage_dropped(&card.stage, STORE_CLIENT_ADAPTER, "another adapter has its name"),
+		1u);
+	char *after = world_picture(world, card.driver);
+	cr_assert_str_eq(before, after);
+	come_back(&card);
+	free(before);
+	free(after);
+	card_free(&card);
+}
+
+/* What a record has in it is another thing; total: so many are dropped then. Where the system
+ * process is no more, it is to be created anew, and there are no contexts until then. */
+static const struct {
+	const char *kind, *is, *becomes, *reason;
+	StoreKind dropped;
+	size_t total;
+} damages[] = {
+	{ "clientAdapter", "\"indexBits\":[9,", "\"indexBits\":[25,", "it fits nowhere",
+	  STORE_CLIENT_ADAPTER, 14 },
+	{ "clientAdapter", "\"indexBits\":[9,9,9,9]", "\"indexBits\":[9]", "it fits nowhere",
+	  STORE_CLIENT_ADAPTER, 14 },
+	{ "clientAdapter", "\"indexBits\":[9,9,9,9]", "\"indexBits\":[9,9,9,9,1,1,1]",
+	  "indexBits is not as it has to be", STORE_CLIENT_ADAPTER, 14 },
+	{ "clientAdapter", "\"name\":\"card\"", "\"name\":\"vaild software adapter\"",
+	  "it fits nowhere", STORE_CLIENT_ADAPTER, 14 },
+	{ "clientAdapter", "\"systemProcess\":\"", "\"systemProcess\":\"x",
+	  "systemProcess is not as it has to be", STORE_CLIENT_ADAPTER, 14 },
+	{ "clientAdapter", "\"maxVirtualGpus\":4", "\"maxVirtualGpus\":0", "it fits nowhere",
+	  STORE_VIRTUAL_GPU, 3 },
+	{ "gpuProcess", "\"isSystem\":true", "\"isSystem\":false", "another thing has its serial",
+	  STORE_GPU_PROCESS, 2 },
+	{ "gpuProcess", "\"isSystem\":true,\"process\":{\"key\":0",
+	  "\"isSystem\":true,\"process\":{\"key\":1", "its process is gone", STORE_GPU_PROCESS, 2 },
+	{ "gpuProcess", "\"isSystem\":false,\"process\":{\"key\":4",
+	  "\"isSystem\":true,\"process\":{\"key\":4", "it is not its adapter's system process",
+	  STORE_GPU_PROCESS, 7 },
+	{ "gpuProcess", "\"name\":\"guest's\"", "\"name\":7", "name is not as it has to be",
+	  STORE_GPU_PROCESS, 1 },
+	{ "gpuProcess", "\"entries\":[]", "\"entries\":[1]", "it fits nowhere", STORE_GPU_PROCESS,
+	  10 },
+	{ "gpuProcess", "\"entries\":[]", "\"entries\":[9223372036854775807]", "it fits nowhere",
+	  STORE_GPU_PROCESS, 10 },
+	{ "pageTableEntry", "\"number\":524288", "\"number\":524287", "it fits nowhere",
+	  STORE_PAGE_TABLE_ENTRY, 1 },
+	{ "pageTableEntry", "\"gpuProcess\":", "\"gpuProcess\":9", "its GPU process is gone",
+	  STORE_PAGE_TABLE_ENTRY, 1 },
+};
+
+/* The record is the first of its kind that has the text in it. */
+static void damage(World *world, const char *kind, const char *is, const char *becomes)
+{
+	char begin[64], *changed;
+
+	snprintf(begin, sizeof(begin), "{\"kind\":\"%s\"", kind);
+	for (size_t i = 0; i < world->kept_count; i++) {
+		const char *text = world->kept[i].text, *at = strstr(text, is);
+
+		if (strncmp(text, begin, strlen(begin)) != 0 || !at)
+			continue;
+		cr_assert(asprintf(&changed, "%.*s%s%s", (int)(at - text), text, becomes,
+				   at + strlen(is)) > 0);
+		world_write_record(world, world->kept[i].serial, changed, strlen(changed));
+		free(changed);
+		return;
+	}
+	cr_assert_fail("no record of a %s has %s", kind, is);
+}
+
+Test(restart_adapters, a_record_that_is_not_so_is_dropped)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+		Card card = card_new();
+		World *world = card.world;
+
+		world_stop(world);
+		damage(world, damages[i].kind, damages[i].is, damages[i].becomes);
+		world_start(world);
+		cr_expect_eq(stage_dropped(&card.stage, damages[i].dropped, damages[i].reason), 1u,
+			     "%zu: dropped since %s", i, world->report.drops[0].reason);
+		cr_expect_eq(world->report.drop_count, damages[i].total, "%zu: %zu are gone", i,
+			     world->report.drop_count);
+		stage_restart_unseen(&card.stage);
+		card_free(&card);
+	}
+}
