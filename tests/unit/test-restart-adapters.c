@@ -559,3 +559,27 @@ Test(restart_adapters, a_record_that_is_not_so_is_dropped)
 		card_free(&card);
 	}
 }
+
+/* As much as one process's driver may have: 4096 ranges, and entries in all of them. */
+Test(restart_adapters, however_much_a_driver_has_reserved)
+{
+	Card card = card_new();
+	World *world = card.world;
+	uint64_t most = world->service.settings.limits.per_owner[LIMIT_DRIVER_RESERVATIONS];
+	char process[64], address[32];
+
+	create_gpu_process(world, card.driver, &card.adapter, "", process);
+	for (uint64_t i = 0; i < most; i++) {
+		cr_assert_str_eq(reserve_range(world, card.driver, process, 2 * MIB, ""), SUCCESS);
+		strcpy(address, reply_string(world, "startVirtualAddress"));
+		set_entry(world, card.driver, process, address, "0x1000");
+	}
+	cr_assert_str_eq(complete_process(world, card.driver, process), SUCCESS);
+	world_restart(world);
+	cr_assert_eq(world->report.drop_count, 0u);
+	cr_assert_str_eq(translate(world, card.driver, process, address), "reserved");
+	callf(world, card.driver, DESCRIBE_SPACE, "{\"process\":\"%s\"}", process);
+	cr_assert_eq(reply_count(world, "ranges"), most + 1);
+	come_back(&card);
+	card_free(&card);
+}
