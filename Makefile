@@ -30,7 +30,7 @@ systemddir  = $(prefix)/lib
 INCLUDES = -iquote proto -iquote daemon/core -iquote daemon/store -iquote daemon/api -iquote daemon/host
 BASE     = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS)
 
-DAEMON_LIBS = -levent_core -ljson-c -lsystemd
+DAEMON_LIBS = -levent_core -ljson-c -lsystemd -lz
 CLIENT_LIBS = -ljson-c
 CTL_LIBS    = $(CLIENT_LIBS) -lpng
 QEMU_LIBS   = $(CLIENT_LIBS) -lsystemd

@@ -240,21 +240,16 @@ static void take_back_one(Keeper *keeper, PassedDescriptor *passed)
 }
 
 /* What has a record and did not come back. */
-static int drop_what_is_missing(Keeper *keeper, KeptKind kind)
+static void drop_what_is_missing(Keeper *keeper, KeptKind kind)
 {
-	KeptRecords records;
-	int error = record_file_load(&keeper->records, kind, &records);
+	StoreName name = { .kind = kind };
 
-	for (size_t i = 0; error == 0 && i < records.count; i++) {
-		StoreName name = { .kind = kind, .number = records.items[i].number };
-
+	while (record_file_next(&keeper->records, kind, &name.number)) {
 		if (descriptor_store_find(&keeper->store, &name))
 			continue;
 		remark(keeper, &name, "the service manager did not give it back");
 		record_file_drop(&keeper->records, kind, name.number);
 	}
-	kept_records_deinit(&records);
-	return error;
 }
 
 /* The kernel's id of this boot; the unit tells it where the sandbox hides it. Empty: unknown. */
@@ -269,7 +264,7 @@ static void read_boot_id(char ret[static BOOT_ID_LENGTH + 1])
 		sd_id128_to_string(id, ret);
 }
 
-static int keeper_take_back(Keeper *keeper, PassedDescriptors *passed)
+static void keeper_take_back(Keeper *keeper, PassedDescriptors *passed)
 {
 	process_table_continue_keys(keeper->options.processes,
 				    record_file_last(&keeper->records, KEPT_PROCESS));
@@ -277,8 +272,8 @@ static int keeper_take_back(Keeper *keeper, PassedDescriptors *passed)
 	for (size_t i = 0; i < passed->count; i++)
 		if (passed->items[i].descriptor >= 0)
 			take_back_one(keeper, &passed->items[i]);
-	int error = drop_what_is_missing(keeper, KEPT_PROCESS);
-	return error < 0 ? error : drop_what_is_missing(keeper, KEPT_DESCRIPTOR);
+	drop_what_is_missing(keeper, KEPT_PROCESS);
+	drop_what_is_missing(keeper, KEPT_DESCRIPTOR);
 }
 
 /* Whether what is kept now will be there after a restart. */
@@ -344,12 +339,8 @@ int keeper_open(Keeper *keeper, const KeeperOptions *options, PassedDescriptors 
 	}
 	keeper->is_open = true;
 	process_table_set_keeper(options->processes, &hooks);
-	error = keeper_take_back(keeper, passed);
-	if (error < 0) {
-		log_error("what was kept cannot be restored: %s", strerror(-error));
-		keeper_close(keeper);
-	}
-	return error;
+	keeper_take_back(keeper, passed);
+	return 0;
 }
 
 void keeper_close(Keeper *keeper)

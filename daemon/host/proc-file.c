@@ -12,7 +12,8 @@ int file_read_all(int descriptor, Buffer *ret)
 	for (;;) {
 		if (!buffer_reserve(ret, READ_SIZE))
 			return -ENOMEM;
-		ssize_t size = read(descriptor, buffer_tail(ret), READ_SIZE - 1);
+		size_t room = ret->capacity - ret->end - 1; /* for a NUL behind it */
+		ssize_t size = read(descriptor, buffer_tail(ret), room);
 		if (size < 0 && errno == EINTR)
 			continue;
 		if (size < 0)

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "own-descriptor.h"
 #include "proc-file.h"
+#include "record-file-read.h"
 #include "record-file-write.h"
 
 static int compare_records(const LiveRecord *a, const LiveRecord *b)
@@ -94,24 +95,6 @@ static bool append_line(RecordFile *file, size_t live_count)
 	return false;
 }
 
-/* Copies one line of the file as it stands. */
-static int copy_line(const RecordFile *file, const LiveRecord *live, Buffer *ret)
-{
-	if (!buffer_reserve(ret, live->size + 1))
-		return -ENOMEM;
-	for (size_t done = 0; done < live->size;) {
-		ssize_t size = pread(file->file, buffer_tail(ret) + done, live->size - done,
-				     live->offset + (off_t)done);
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size <= 0)
-			return size < 0 ? -errno : -EIO;
-		done += (size_t)size;
-	}
-	ret->end += live->size;
-	return 0;
-}
-
 #define COPIED_AT_ONCE (64 << 10)
 
 /* The header and all that is so, into a file that is empty. Returns its size or a negative errno.
@@ -120,18 +103,21 @@ static off_t copy_all(RecordFile *file, int to)
 {
 	Buffer text = BUFFER_INIT;
 	LiveRecord *live;
+	FileRun run = { 0 };
 	off_t written = 0;
 	int error = record_header_append(&text, &file->header) ? 0 : -ENOMEM;
 
 	RB_FOREACH (live, LiveRecordTree, &file->live) {
 		if (error == 0)
-			error = copy_line(file, live, &text);
+			error = file_run_add(file->file, &run, live->offset, live->size, &text);
 		if (error < 0 || buffer_size(&text) < COPIED_AT_ONCE)
 			continue;
 		error = file_write_at(to, &text, written) ? 0 : -errno;
 		written += (off_t)buffer_size(&text);
 		buffer_truncate(&text, 0);
 	}
+	if (error == 0)
+		error = file_run_end(file->file, &run, &text);
 	if (error == 0)
 		error = file_write_at(to, &text, written) ? 0 : -errno;
 	written += (off_t)buffer_size(&text);
@@ -230,6 +216,17 @@ void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number)
 	compact_where_worth_it(file);
 }
 
+bool record_file_next(const RecordFile *file, KeptKind kind, uint64_t *number)
+{
+	LiveRecord wanted = { .kind = kind, .number = *number + 1 };
+	const LiveRecord *live = RB_NFIND(LiveRecordTree, (LiveRecordTree *)&file->live, &wanted);
+
+	if (!live || live->kind != kind)
+		return false;
+	*number = live->number;
+	return true;
+}
+
 uint64_t record_file_last(const RecordFile *file, KeptKind kind)
 {
 	return file->header.last[kind];
@@ -294,6 +291,8 @@ static int read_old(RecordFile *file, OldFile *old)
 	if (!S_ISREG(status.st_mode))
 		return -EINVAL;
 	old->is_there = true;
+	if (!buffer_reserve(&old->contents, (size_t)status.st_size + 1))
+		return -ENOMEM;
 	return file_read_all(file->file, &old->contents);
 }
 
@@ -410,16 +409,19 @@ void record_file_close(RecordFile *file)
 static ssize_t load_lines(const RecordFile *file, KeptKind kind, Buffer *ret)
 {
 	LiveRecord *live;
+	FileRun run = { 0 };
 	ssize_t count = 0;
+	int error = 0;
 
 	RB_FOREACH (live, LiveRecordTree, (LiveRecordTree *)&file->live) {
-		int error = live->kind == kind ? copy_line(file, live, ret) : 0;
-
-		if (error < 0)
-			return error;
-		count += live->kind == kind;
+		if (live->kind == kind && error == 0) {
+			error = file_run_add(file->file, &run, live->offset, live->size, ret);
+			count++;
+		}
 	}
-	return count;
+	if (error == 0)
+		error = file_run_end(file->file, &run, ret);
+	return error < 0 ? error : count;
 }
 
 int record_file_load(const RecordFile *file, KeptKind kind, KeptRecords *ret)
@@ -450,7 +452,7 @@ int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buf
 	KeptRecord record = { 0 };
 
 	*ret = BUFFER_INIT;
-	int error = live ? copy_line(file, live, ret) : -ENOENT;
+	int error = live ? file_read_at(file->file, live->offset, live->size, ret) : -ENOENT;
 	if (error == 0 && (!record_line_parse(ret->data, live->size - 1, &record) || !record.text))
 		error = -EIO;
 	if (error < 0) {

@@ -69,6 +69,9 @@ void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number);
 /* Its text, with a NUL behind it, which the caller deinits. Returns 0 or a negative errno. */
 int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret);
 
+/* Moves *number to the next one above of which something is recorded. False: there is none. */
+bool record_file_next(const RecordFile *file, KeptKind kind, uint64_t *number);
+
 /* The highest number of the kind that was ever recorded in this boot; 0: none. */
 uint64_t record_file_last(const RecordFile *file, KeptKind kind);
 

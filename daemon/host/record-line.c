@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
-#include "crc32.h"
 #include "version.h"
 #include "writer.h"
 
@@ -28,7 +28,7 @@ _Static_assert(sizeof("01234567 {\"descriptor\":18446744073709551615,\"record\":
 
 static void format_crc(const char *text, size_t size, char ret[static CRC_LENGTH + 1])
 {
-	snprintf(ret, CRC_LENGTH + 1, "%08" PRIx32, crc32_of(text, size));
+	snprintf(ret, CRC_LENGTH + 1, "%08lx", crc32_z(0, (const Bytef *)text, size));
 }
 
 /* Makes room for a checksum; returns where the line begins. */
