@@ -49,22 +49,49 @@ Difference display_clients_compare(const DisplayClients *clients, const Privileg
 	return nearest;
 }
 
-bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid)
+static bool is_user(const DisplayClient *client, uid_t uid)
+{
+	return client->user && client->uid == uid;
+}
+
+bool display_clients_name_user(const DisplayClients *clients, uid_t uid)
+{
+	for (size_t i = 0; i < clients->count; i++)
+		if (is_user(&clients->items[i], uid))
+			return true;
+	return false;
+}
+
+bool display_clients_set_user(DisplayClients *clients, uid_t uid, const Credentials *found)
 {
 	for (size_t i = 0; i < clients->count; i++) {
 		DisplayClient *client = &clients->items[i];
 		Credentials now = CREDENTIALS_INIT;
 
-		if (!client->user || client->uid != uid)
+		if (!is_user(client, uid))
 			continue; /* another user's are not equal anyway */
-		Evidence evidence = host->read_user(host->self, client->uid, &now);
-		if (evidence == EVIDENCE_EXHAUSTED)
+		if (found && !credentials_copy(found, &now))
 			return false;
-		client->unreadable = evidence != EVIDENCE_FOUND;
+		client->unreadable = !found;
 		credentials_deinit(&client->credentials);
 		client->credentials = now;
 	}
 	return true;
+}
+
+bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid)
+{
+	Credentials now = CREDENTIALS_INIT;
+
+	if (!display_clients_name_user(clients, uid))
+		return true;
+	Evidence evidence = host->read_user(host->self, uid, &now);
+	if (evidence == EVIDENCE_EXHAUSTED)
+		return false;
+	bool is_set =
+		display_clients_set_user(clients, uid, evidence == EVIDENCE_FOUND ? &now : NULL);
+	credentials_deinit(&now);
+	return is_set;
 }
 
 static bool display_client_resembles(const DisplayClient *client, const Caller *caller)

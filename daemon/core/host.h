@@ -127,6 +127,13 @@ typedef struct Host {
 	/* After a restart: the process that has the key, if it is there still, and its pid. */
 	Evidence (*find_kept_process)(void *self, ProcessKey key, pid_t *ret_pid);
 
+	/* A restore goes on: so many of its records have come back. Who waits may be told. */
+	void (*restoring)(void *self, size_t done, size_t count);
+
+	/* What was kept cannot be restored now. It stays as it is for the next start: from now on
+	 * nothing is kept, and nothing is let go, whatever the host is told. */
+	void (*stop_keeping)(void *self);
+
 	/* Reads the configuration anew. False: it is as it was, and *ret_mistake is a sentence that
 	 * names file and key. */
 	bool (*reload_configuration)(void *self, char *ret_mistake, size_t size);

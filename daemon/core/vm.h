@@ -41,6 +41,11 @@ void display_clients_deinit(DisplayClients *clients);
  * read again. False: there are no resources for that, and what was known before is no answer. */
 bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid);
 
+/* The two halves of that: whether that user is among the clients, and what was found of the user;
+ * NULL: nothing. False: there is no memory, as above. */
+bool display_clients_name_user(const DisplayClients *clients, uid_t uid);
+bool display_clients_set_user(DisplayClients *clients, uid_t uid, const Credentials *found);
+
 /* What a process's privileges look like from both sides, to be compared with a display client. */
 typedef struct Privileges {
 	const ConnectionCredentials *connection;

@@ -111,6 +111,11 @@ void keeper_drop(Keeper *keeper, uint64_t serial)
 		record_file_drop(&keeper->records, KEPT_THING, serial);
 }
 
+uint64_t keeper_last_serial(const Keeper *keeper)
+{
+	return keeper->store.is_lasting ? record_file_last(&keeper->records, KEPT_THING) : 0;
+}
+
 int keeper_load(const Keeper *keeper, KeptRecords *ret)
 {
 	*ret = (KeptRecords){ 0 };

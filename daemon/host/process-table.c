@@ -309,6 +309,8 @@ void host_process_unref(HostProcess *process)
 
 bool host_process_watch(HostProcess *process)
 {
+	bool was_kept = process->is_kept;
+
 	assert(!process->watched);
 	if (!host_process_keep(process))
 		return false;
@@ -317,7 +319,8 @@ bool host_process_watch(HostProcess *process)
 	/* Exits come before requests: what a dead process had is gone before anybody is served. */
 	event_priority_set(&process->exit_event, 0);
 	if (event_add(&process->exit_event, NULL) < 0) {
-		host_process_let_go(process);
+		if (!was_kept)
+			host_process_let_go(process);
 		return false;
 	}
 	process->watched = true;

@@ -23,24 +23,53 @@ static bool open_keeper(Server *server)
 	return keeper_open(&server->keeper, &options, &server->passed) == 0;
 }
 
+typedef struct DropName {
+	char text[96];
+} DropName;
+
+/* "registration 17", "registration 17 and 3 others" */
+static DropName name_of_drop(const StoreDrop *drop)
+{
+	DropName subject;
+	int length = snprintf(subject.text, sizeof(subject.text), "%s %llu",
+			      store_kind_name(drop->kind), (unsigned long long)drop->serial);
+
+	if (drop->count > 1)
+		snprintf(subject.text + length, sizeof(subject.text) - (size_t)length,
+			 " and %zu other%s", drop->count - 1, drop->count == 2 ? "" : "s");
+	return subject;
+}
+
 /* Says what is no more, and why: mostly since its process has ended meanwhile. */
 static void report_drops(Server *server, const StoreReport *report)
 {
-	char subject[64], message[128];
+	char message[128];
+	size_t told = 0;
 
-	for (size_t i = 0; i < report->drop_count && i < STORE_DROPS_MAX; i++) {
+	for (size_t i = 0; i < report->told_count; i++) {
 		const StoreDrop *drop = &report->drops[i];
+		DropName subject = name_of_drop(drop);
 
-		snprintf(subject, sizeof(subject), "%s %llu", store_kind_name(drop->kind),
-			 (unsigned long long)drop->serial);
-		log_warning("%s is not restored: %s", subject, drop->reason);
-		snprintf(message, sizeof(message), "was dropped: %s", drop->reason);
-		statistics_remark(&server->service.statistics, subject, message);
+		log_warning("%s %s not restored: %s", subject.text, drop->count > 1 ? "are" : "is",
+			    drop->reason);
+		snprintf(message, sizeof(message), "%s dropped: %s",
+			 drop->count > 1 ? "were" : "was", drop->reason);
+		statistics_remark(&server->service.statistics, subject.text, message);
+		told += drop->count;
 	}
 	server->service.statistics.dropped += report->drop_count;
-	if (report->drop_count > STORE_DROPS_MAX)
-		log_warning("%zu further records are not restored",
-			    report->drop_count - STORE_DROPS_MAX);
+	if (told < report->drop_count)
+		log_warning("%zu further records are not restored", report->drop_count - told);
+}
+
+/* For whoever reads why the daemon does not start: nothing is lost, and it is tried again. */
+static void report_refusal(const StoreDrop *refusal)
+{
+	DropName subject = name_of_drop(refusal);
+
+	log_error("what was kept cannot be restored now, and stays kept for the next start: %s: "
+		  "%s",
+		  refusal->kind < STORE_KIND_MAX ? subject.text : "all of it", refusal->reason);
 }
 
 /* The software adapter is there in any case. */
@@ -78,16 +107,22 @@ static StoredRecord *stored_records(const KeptRecords *kept)
 static bool restore_kept(Server *server)
 {
 	_cleanup_(kept_records_deinit) KeptRecords kept = { 0 };
-	_cleanup_free_ StoredRecord *records = NULL;
+	_cleanup_free_ StoredRecord *items = NULL;
 	_cleanup_free_ StoreReport *report = calloc(1, sizeof(*report));
 	int error = keeper_load(&server->keeper, &kept);
 
 	if (error == 0)
-		records = stored_records(&kept);
-	if (!records || !report ||
-	    !store_restore(&server->service.store, records, kept.count, report)) {
-		log_error("what was kept cannot be restored: %s",
+		items = stored_records(&kept);
+	if (!items || !report) {
+		log_error("what was kept cannot be read now, and stays kept for the next start: %s",
 			  strerror(error < 0 ? -error : ENOMEM));
+		return false;
+	}
+	const StoredRecords records = { .items = items,
+					.count = kept.count,
+					.last_serial = keeper_last_serial(&server->keeper) };
+	if (!store_restore(&server->service.store, &records, report)) {
+		report_refusal(&report->refusal);
 		return false;
 	}
 	report_drops(server, report);

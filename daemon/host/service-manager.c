@@ -11,6 +11,10 @@
 
 static const struct timeval status_delay = { .tv_sec = 1 };
 
+/* How often it is told that a restore goes on, and for how long it is to wait from then on. */
+#define RESTORING_INTERVAL UINT64_C(1000000)
+#define RESTORING_PATIENCE UINT64_C(30000000)
+
 static void on_watchdog(evutil_socket_t descriptor, short what, void *context)
 {
 	(void)descriptor;
@@ -78,15 +82,32 @@ void service_manager_ready(ServiceManager *manager)
 	sd_notifyf(false, "READY=1\nSTATUS=%s", manager->status);
 }
 
-void service_manager_reloading(ServiceManager *manager)
+static uint64_t monotonic_now(void)
 {
 	struct timespec now;
 
-	(void)manager;
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void service_manager_reloading(ServiceManager *manager)
+{
+	(void)manager;
 	sd_notifyf(false,
 		   "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reloading the configuration.",
-		   (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+		   monotonic_now());
+}
+
+void service_manager_restoring(ServiceManager *manager, size_t done, size_t count)
+{
+	uint64_t now = manager->listens ? monotonic_now() : 0;
+
+	if (!manager->listens || now - manager->restoring_told < RESTORING_INTERVAL)
+		return;
+	manager->restoring_told = now;
+	sd_notifyf(false,
+		   "EXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=Restoring what was kept: %zu of %zu.",
+		   RESTORING_PATIENCE, done, count);
 }
 
 void service_manager_stopping(ServiceManager *manager)

@@ -203,6 +203,20 @@ static Evidence world_find_kept_process(void *self, ProcessKey key, pid_t *ret_p
 	return keeper_find_process(&server->keeper, key, ret_pid);
 }
 
+static void world_restoring(void *self, size_t done, size_t count)
+{
+	Server *server = self;
+
+	service_manager_restoring(&server->manager, done, count);
+}
+
+static void world_stop_keeping(void *self)
+{
+	Server *server = self;
+
+	keeper_close(&server->keeper);
+}
+
 static bool world_reload_configuration(void *self, char *ret_mistake, size_t size)
 {
 	return server_reload(self, ret_mistake, size);
@@ -254,6 +268,8 @@ void world_init(Host *host, Server *server)
 		.keep_descriptor = world_keep_descriptor,
 		.find_kept_descriptor = world_find_kept_descriptor,
 		.find_kept_process = world_find_kept_process,
+		.restoring = world_restoring,
+		.stop_keeping = world_stop_keeping,
 		.reload_configuration = world_reload_configuration,
 		.event = world_event,
 		.record = world_record,

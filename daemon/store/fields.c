@@ -153,12 +153,19 @@ static bool read_word(const JsonValue *value, uint64_t *ret)
 	return text && address_parse(text, ret);
 }
 
-static bool read_text(const JsonValue *value, char **ret)
+static NTSTATUS is_right(bool is_so)
+{
+	return is_so ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+static NTSTATUS read_text(const JsonValue *value, char **ret)
 {
 	const char *text = json_string(value);
 
-	*ret = text ? strdup(text) : NULL;
-	return *ret != NULL;
+	if (!text)
+		return STATUS_INVALID_PARAMETER;
+	*ret = strdup(text);
+	return *ret ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
 static bool read_letters(const JsonValue *value, size_t size, char *ret)
@@ -172,22 +179,22 @@ static bool read_letters(const JsonValue *value, size_t size, char *ret)
 }
 
 /* In their order, for they are searched by it. */
-static bool read_groups(const JsonValue *value, Groups *ret)
+static NTSTATUS read_groups(const JsonValue *value, Groups *ret)
 {
 	size_t count = json_array_size(value);
 	gid_t *ids = calloc(count + 1, sizeof(*ids));
 
 	if (!ids)
-		return false;
+		return STATUS_NO_MEMORY;
 	*ret = (Groups){ .ids = ids, .count = count };
 	for (size_t i = 0; i < count; i++)
 		if (!read_number(json_array_at(value, i), UINT32_MAX, sizeof(*ids), &ids[i]) ||
 		    (i > 0 && ids[i] <= ids[i - 1]))
-			return false;
-	return json_type_of(value) == JSON_ARRAY;
+			return STATUS_INVALID_PARAMETER;
+	return is_right(json_type_of(value) == JSON_ARRAY);
 }
 
-static bool read_structure(const FieldTable *table, const JsonValue *value, void *structure)
+static NTSTATUS read_structure(const FieldTable *table, const JsonValue *value, void *structure)
 {
 	const char *name;
 
@@ -210,48 +217,46 @@ static char *make_room(const Field *field, size_t count, void *structure)
 	return items;
 }
 
-static bool read_items(const Field *field, const JsonValue *value, void *structure)
+static NTSTATUS read_items(const Field *field, const JsonValue *value, void *structure)
 {
 	size_t count = json_array_size(value);
 	bool must_be_full = field->count_offset == FIELD_ALL_ITEMS;
 
 	if (json_type_of(value) != JSON_ARRAY || count > field->maximum ||
 	    (must_be_full && count < field->maximum))
-		return false;
+		return STATUS_INVALID_PARAMETER;
 	char *items = make_room(field, count, structure);
-	if (!items)
-		return false;
-	for (size_t i = 0; i < count; i++) {
+	NTSTATUS status = items ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+	for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++) {
 		const JsonValue *item = json_array_at(value, i);
 		void *at = items + i * field->size;
 
-		if (!(field->table ? read_structure(field->table, item, at)
-				   : read_number(item, INT64_MAX, field->size, at)))
-			return false;
+		status = field->table ? read_structure(field->table, item, at)
+				      : is_right(read_number(item, INT64_MAX, field->size, at));
 	}
-	return true;
+	return status;
 }
 
-static bool read_value(const Field *field, const JsonValue *value, void *structure)
+static NTSTATUS read_value(const Field *field, const JsonValue *value, void *structure)
 {
 	void *member = (char *)structure + field->offset;
 	const char *text = json_string(value);
 
 	switch (field->type) {
 	case FIELD_NUMBER:
-		return read_number(value, field->maximum, field->size, member);
+		return is_right(read_number(value, field->maximum, field->size, member));
 	case FIELD_WORD:
-		return read_word(value, member);
+		return is_right(read_word(value, member));
 	case FIELD_BOOLEAN:
-		return json_read_boolean(value, member);
+		return is_right(json_read_boolean(value, member));
 	case FIELD_TEXT:
 		return read_text(value, member);
 	case FIELD_LETTERS:
-		return read_letters(value, field->size, member);
+		return is_right(read_letters(value, field->size, member));
 	case FIELD_GUID:
-		return text && guid_parse(text, member);
+		return is_right(text && guid_parse(text, member));
 	case FIELD_HANDLE:
-		return text && handle_parse(text, member);
+		return is_right(text && handle_parse(text, member));
 	case FIELD_GROUPS:
 		return read_groups(value, member);
 	case FIELD_STRUCTURE:
@@ -260,7 +265,7 @@ static bool read_value(const Field *field, const JsonValue *value, void *structu
 	case FIELD_ARRAY:
 		return read_items(field, value, structure);
 	}
-	return false;
+	return STATUS_INVALID_PARAMETER;
 }
 
 static bool is_among(const char *name, const char *const *names)
@@ -279,15 +284,15 @@ static const Field *find_field(const FieldTable *table, const char *name)
 	return NULL;
 }
 
-bool fields_read(const FieldTable *table, const JsonValue *object, const char *const *ignored,
-		 void *structure, const char **ret_name)
+NTSTATUS fields_read(const FieldTable *table, const JsonValue *object, const char *const *ignored,
+		     void *structure, const char **ret_name)
 {
 	JsonMembers members = json_members(object);
 
 	while (json_members_next(&members)) {
 		*ret_name = members.name;
 		if (!is_among(members.name, ignored) && !find_field(table, members.name))
-			return false;
+			return STATUS_INVALID_PARAMETER;
 	}
 	for (size_t i = 0; i < table->count; i++) {
 		const Field *field = &table->fields[i];
@@ -296,10 +301,11 @@ bool fields_read(const FieldTable *table, const JsonValue *object, const char *c
 		*ret_name = field->name;
 		if (!value && field->is_optional)
 			continue;
-		if (!read_value(field, value, structure))
-			return false;
+		NTSTATUS status = read_value(field, value, structure);
+		if (status != STATUS_SUCCESS)
+			return status;
 	}
-	return json_type_of(object) == JSON_OBJECT;
+	return is_right(json_type_of(object) == JSON_OBJECT);
 }
 
 /* --- freeing --------------------------------------------------------------------------------- */

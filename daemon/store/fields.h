@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "json.h"
+#include "status.h"
 #include "writer.h"
 
 /*
@@ -128,11 +129,12 @@ void fields_write(Writer *writer, const FieldTable *table, const void *structure
 
 /*
  * Fills the structure, which is all zero, from an object; what is owned is fields_free()'s, also
- * where it fails. Members named in ignored (NULL behind the last) are somebody else's. False: the
- * object is not so, and *ret_name is the name of what is wrong.
+ * where it fails. Members named in ignored (NULL behind the last) are somebody else's. Returns
+ * STATUS_SUCCESS, STATUS_NO_MEMORY, or STATUS_INVALID_PARAMETER: the object is not so, and
+ * *ret_name is the name of what is wrong.
  */
-bool fields_read(const FieldTable *table, const JsonValue *object, const char *const *ignored,
-		 void *structure, const char **ret_name);
+NTSTATUS fields_read(const FieldTable *table, const JsonValue *object, const char *const *ignored,
+		     void *structure, const char **ret_name);
 
 /* Frees what the structure owns. */
 void fields_free(const FieldTable *table, void *structure);

@@ -136,7 +136,7 @@ const char *restore_page_table_entry(Restore *restore, void *record)
 	Failure failure;
 
 	if (!gpu_process)
-		return "its GPU process is gone";
+		return RESTORE_GPU_PROCESS_IS_GONE;
 	return restore_reason(address_space_restore_entry(&gpu_process->space, &gpu_process->payer,
 							  from->number, from->serial, &failure));
 }
@@ -149,7 +149,7 @@ static const char *restore_range(Restore *restore, RecordedRange *from, GpuRange
 	Failure failure;
 
 	if (!gpu_process)
-		return "its GPU process is gone";
+		return RESTORE_GPU_PROCESS_IS_GONE;
 	AddressSpace *space = &gpu_process->space;
 	if (range->first >= range->end || range->end > space->taken.end)
 		return "it is no range of the address space";
@@ -178,7 +178,7 @@ const char *restore_context(Restore *restore, void *record)
 	Failure failure;
 
 	if (!gpu_process)
-		return "its GPU process is gone";
+		return RESTORE_GPU_PROCESS_IS_GONE;
 	if (named_is_taken(broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
 	const Caller caller = { .process = gpu_process->process->key, .account = from->account };

@@ -9,25 +9,27 @@ VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial)
 			   VirtualMachine);
 }
 
-/* Of an agent that is gone, the VM goes on without. */
-static void take_agent(Restore *restore, RecordedVm *from, VmSettings *settings)
+/* Of an agent that is gone, the VM goes on without. NULL, or why it is not known whether it is. */
+static const char *take_agent(Restore *restore, RecordedVm *from, VmSettings *settings)
 {
 	const RecordedProcess *agent = &from->agent;
 	Caller caller;
 
 	if (!from->has_agent)
-		return;
+		return NULL;
 	if (from->agent_user) {
 		settings->agent_user = TAKE_POINTER(from->agent_user);
 		settings->agent_uid = agent->uid;
-	} else if (!restore_caller(restore, agent, 0, &caller)) {
+	} else {
+		const char *reason = restore_caller(restore, agent, 0, &caller);
+		if (reason)
+			return restore_reason_is_exhaustion(reason) ? reason : NULL;
 		settings->agent_process.key = agent->key;
 		settings->agent_process.pid = caller.pid;
 		settings->agent_process.credentials.uids[ID_EFFECTIVE] = agent->uid;
-	} else {
-		return;
 	}
 	settings->has_agent = true;
+	return NULL;
 }
 
 const char *restore_vm(Restore *restore, void *record)
@@ -52,11 +54,13 @@ const char *restore_vm(Restore *restore, void *record)
 	caller.is_operator = from->by_operator;
 	settings.display_clients = from->display_clients;
 	from->display_clients = DISPLAY_CLIENTS_INIT;
-	take_agent(restore, from, &settings);
-	NTSTATUS status = vm_prepare(broker, &caller, &from->guid, &vmm, &settings, &vm, &failure);
+	reason = take_agent(restore, from, &settings);
+	if (!reason)
+		reason = restore_reason(
+			vm_prepare(broker, &caller, &from->guid, &vmm, &settings, &vm, &failure));
 	vm_settings_deinit(&settings);
-	if (status != STATUS_SUCCESS)
-		return restore_reason(status);
+	if (reason)
+		return reason;
 	vm->thing.serial = from->serial;
 	vm->since = from->since;
 	vm_commit(broker, vm);
@@ -92,15 +96,11 @@ const char *restore_virtual_gpu(Restore *restore, void *record)
 static const char *check_registrable(Restore *restore, const RecordedRegistration *from,
 				     const VirtualMachine *vm)
 {
-	Broker *broker = restore->broker;
-
 	if (!vm)
 		return RESTORE_VM_IS_GONE;
-	if (quarantine_find(broker, &vm->guid))
-		return "its VM is in quarantine";
 	if (TAILQ_EMPTY(&vm->virtual_gpus))
 		return "its VM has no virtual GPU any more";
-	if (registration_find(broker, from->process.key, vm))
+	if (registration_find(restore->broker, from->process.key, vm))
 		return "its process is registered for the VM already";
 	return NULL;
 }

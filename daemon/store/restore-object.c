@@ -51,13 +51,15 @@ static const char *find_descriptor(Restore *restore, uint64_t id, ObjectDescript
 	const Host *host = restore->broker->host;
 	DescriptorFacts now;
 
-	if (host->find_kept_descriptor(host->self, id, &descriptor->descriptor) != EVIDENCE_FOUND) {
+	Evidence evidence = host->find_kept_descriptor(host->self, id, &descriptor->descriptor);
+	if (evidence != EVIDENCE_FOUND) {
 		descriptor->descriptor = DESCRIPTOR_NONE;
-		return "a descriptor of it was not kept";
+		return evidence == EVIDENCE_EXHAUSTED ? RESTORE_NO_EVIDENCE
+						      : "a descriptor of it was not kept";
 	}
 	descriptor->id = id;
 	if (host->read_descriptor(host->self, descriptor->descriptor, &now) != EVIDENCE_FOUND)
-		return "a descriptor of it cannot be looked at";
+		return RESTORE_NO_EVIDENCE;
 	if (!is_the_same(&descriptor->facts, &now))
 		return "a descriptor of it is not what it was";
 	return NULL;
@@ -105,15 +107,15 @@ const char *restore_sharing(Restore *restore, void *record)
 	if (reason)
 		return reason;
 	if (!object || object->vm || wanted_descriptors(object) != from->descriptor_count)
-		return "its object is gone";
+		return RESTORE_OBJECT_IS_GONE;
 	if (!vm || guid_compare(&vm->guid, &object->virtual_machine) != 0)
 		return RESTORE_VM_IS_GONE;
-	if (quarantine_find(broker, &vm->guid))
-		return "its VM is in quarantine";
 	reason = find_descriptors(restore, from, object);
 	if (!reason)
 		reason = restore_reason(object_restore_sharing(broker, &sharer, vm, object,
 							       from->descriptor_count, &failure));
+	if (reason && restore_reason_is_exhaustion(reason))
+		broker->host->stop_keeping(broker->host->self);
 	if (reason)
 		release_descriptors(restore, object);
 	else
@@ -134,7 +136,7 @@ const char *restore_holder(Restore *restore, void *record)
 	if (reason)
 		return reason;
 	if (!object)
-		return "its object is gone";
+		return RESTORE_OBJECT_IS_GONE;
 	if (object_holder(object, caller.process))
 		return "its process holds the object already";
 	NTSTATUS status = holder_prepare(broker, &caller, object, &holder, &failure);

@@ -2,8 +2,6 @@
 /* From records to things: which come first, what fits, and what becomes of the rest. */
 #include "restore.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* The largest structure of a record. */
@@ -56,9 +54,9 @@ static const char *find_process(Restore *restore, const RecordedProcess *from, P
 	case EVIDENCE_FOUND:
 		break;
 	case EVIDENCE_EXHAUSTED:
-		return "there are no resources left to look at its process";
+		return RESTORE_NO_EVIDENCE;
 	default:
-		return "its process is gone";
+		return RESTORE_PROCESS_IS_GONE;
 	}
 	const ProcessOrigin origin = {
 		.key = from->key,
@@ -95,9 +93,9 @@ const char *restore_reason(NTSTATUS status)
 	case STATUS_SUCCESS:
 		return NULL;
 	case STATUS_NO_MEMORY:
-		return "there is no memory for it";
+		return RESTORE_NO_MEMORY;
 	case STATUS_INSUFFICIENT_RESOURCES:
-		return "its process cannot be watched";
+		return RESTORE_NO_WATCH;
 	default:
 		return "it fits nowhere";
 	}
@@ -105,31 +103,18 @@ const char *restore_reason(NTSTATUS status)
 
 /* --- one record ------------------------------------------------------------------------------ */
 
-static void report_drop(StoreReport *report, StoreKind kind, uint64_t serial, const char *format,
-			...) _printf_(4, 5);
-
-static void report_drop(StoreReport *report, StoreKind kind, uint64_t serial, const char *format,
-			...)
+/* By how the text begins, as it was written: so no text is parsed before its turn. */
+static StoreKind kind_of(const StoredRecord *stored)
 {
-	va_list arguments;
-
-	report->dropped[kind]++;
-	if (report->drop_count++ >= STORE_DROPS_MAX)
-		return;
-	StoreDrop *drop = &report->drops[report->drop_count - 1];
-	drop->kind = kind;
-	drop->serial = serial;
-	va_start(arguments, format);
-	vsnprintf(drop->reason, sizeof(drop->reason), format, arguments);
-	va_end(arguments);
-}
-
-static StoreKind kind_of(const JsonValue *value)
-{
-	const char *name = json_string(json_member(value, "kind"));
+	static const char beginning[] = "{\"kind\":\"";
+	const char *text = stored->text;
+	bool is_named = strncmp(text, beginning, strlen(beginning)) == 0;
+	const char *name = is_named ? text + strlen(beginning) : "";
+	size_t length = strcspn(name, "\"");
 	StoreKind kind = 0;
 
-	while (kind < STORE_KIND_MAX && (!name || strcmp(record_kinds[kind].name, name) != 0))
+	while (kind < STORE_KIND_MAX && (strlen(record_kinds[kind].name) != length ||
+					 memcmp(record_kinds[kind].name, name, length) != 0))
 		kind++;
 	return kind;
 }
@@ -160,45 +145,61 @@ static const char *restore_value(Restore *restore, StoreKind kind, uint64_t seri
 		return "it names another serial than its own";
 	if (serial_is_taken(restore->broker, kind, serial))
 		return RESTORE_SERIAL_IS_TAKEN;
-	if (fields_read(&record_kind->table, value, ignored, &record, ret_name)) {
-		*ret_name = NULL;
-		reason = restorers[kind](restore, &record);
-	} else {
+	NTSTATUS status = fields_read(&record_kind->table, value, ignored, &record, ret_name);
+	if (status == STATUS_INVALID_PARAMETER) {
 		reason = "not as it has to be";
+	} else {
+		*ret_name = NULL;
+		reason = status == STATUS_SUCCESS ? restorers[kind](restore, &record)
+						  : restore_reason(status);
 	}
 	fields_free(&record_kind->table, &record);
 	return reason;
 }
 
-static void restore_one(Restore *restore, Store *store, StoreKind kind, const StoredRecord *stored,
-			StoreReport *report)
-{
-	const char *reason, *name = NULL;
-	JsonValue *value = NULL;
-
-	if (kind == STORE_KIND_MAX) {
-		reason = "it is of no kind that this vaild knows";
-	} else {
-		value = json_parse(store->parser, stored->text, stored->size, &reason);
-		reason = restore_value(restore, kind, stored->serial, value, &name);
-	}
-	if (!reason) {
-		report->restored[kind]++;
-	} else {
-		report_drop(report, kind, stored->serial, "%s%s%s", name ? name : "",
-			    name ? " is " : "", reason);
-		broker_drop(restore->broker, stored->serial);
-	}
-	json_free(value);
-}
-
-/* --- all of them ----------------------------------------------------------------------------- */
-
 /* A record's place in the order in which they come back. */
 typedef struct Place {
 	StoreKind kind;
 	const StoredRecord *stored;
+	bool is_dropped;
 } Place;
+
+/* What became of the record, whose member of that name is wrong if there is one. */
+static bool report_one(StoreReport *report, Place *place, const char *name, const char *reason)
+{
+	uint64_t serial = place->stored->serial;
+
+	if (!reason) {
+		report->restored[place->kind]++;
+		return true;
+	}
+	if (restore_reason_is_exhaustion(reason)) {
+		restore_refuse(report, place->kind, serial, reason);
+		return false;
+	}
+	place->is_dropped = true;
+	restore_report_drop(report, place->kind, serial, "%s%s%s", name ? name : "",
+			    name ? " is " : "", reason);
+	return true;
+}
+
+/* False: something is exhausted, and the record is neither restored nor dropped. */
+static bool restore_one(Restore *restore, Store *store, Place *place)
+{
+	const StoredRecord *stored = place->stored;
+	const char *reason = "it is of no kind that this vaild knows", *name = NULL;
+	JsonValue *value = NULL;
+
+	if (place->kind != STORE_KIND_MAX) {
+		value = json_parse(store->parser, stored->text, stored->size, &reason);
+		reason = restore_value(restore, place->kind, stored->serial, value, &name);
+	}
+	bool is_done = report_one(restore->report, place, name, reason);
+	json_free(value);
+	return is_done;
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
 
 static int compare_places(const void *a, const void *b)
 {
@@ -209,25 +210,27 @@ static int compare_places(const void *a, const void *b)
 	return compare_numbers(x->stored->serial, y->stored->serial);
 }
 
-/* NULL: there is no memory. Each text is parsed twice, so that not all are held at a time. */
-static Place *order_records(Store *store, const StoredRecord *records, size_t count)
+/* NULL: there is no memory. */
+static Place *order_records(const StoredRecords *records)
 {
-	Place *places = calloc(count + 1, sizeof(*places));
+	Place *places = calloc(records->count + 1, sizeof(*places));
 
-	for (size_t i = 0; places && i < count; i++) {
-		const char *error;
-		JsonValue *value =
-			json_parse(store->parser, records[i].text, records[i].size, &error);
-
-		places[i] = (Place){ .kind = kind_of(value), .stored = &records[i] };
-		json_free(value);
-	}
+	for (size_t i = 0; places && i < records->count; i++)
+		places[i] = (Place){ .kind = kind_of(&records->items[i]),
+				     .stored = &records->items[i] };
 	if (places)
-		qsort(places, count, sizeof(*places), compare_places);
+		qsort(places, records->count, sizeof(*places), compare_places);
 	return places;
 }
 
-/* Objects that came back for nobody: they were shared by who is gone, and nobody holds them. */
+static void report_unused(StoreReport *report, const SharedObject *object)
+{
+	report->restored[STORE_OBJECT]--;
+	restore_report_drop(report, STORE_OBJECT, object->thing.serial, RESTORE_IS_UNUSED);
+}
+
+/* Objects that came back for nobody: they were shared by who is gone, and nobody holds them; or
+ * who shares or holds them has not come back yet, and then there is nothing to report. */
 static void end_unused_objects(Restore *restore, StoreReport *report)
 {
 	for (size_t i = 0; i < restore->object_count; i++) {
@@ -235,50 +238,9 @@ static void end_unused_objects(Restore *restore, StoreReport *report)
 
 		if (object->vm || object->holder_count > 0)
 			continue;
-		report->restored[STORE_OBJECT]--;
-		report_drop(report, STORE_OBJECT, object->thing.serial,
-			    "it is neither shared nor held any more");
+		if (report)
+			report_unused(report, object);
 		object_end_if_unused(restore->broker, object);
-	}
-}
-
-/* Whether the process has still the privileges of a display client. */
-static Difference look_again(Broker *broker, const Registration *registration)
-{
-	const Host *host = broker->host;
-	DisplayClients *clients = &registration->vm->display_clients;
-	Credentials now = CREDENTIALS_INIT;
-	const Privileges privileges = {
-		.connection = &registration->connection_credentials,
-		.process = &now,
-	};
-
-	if (host->read_credentials(host->self, registration->process->key, &now) != EVIDENCE_FOUND)
-		return DIFFERENCE_UNREADABLE;
-	Difference difference = DIFFERENCE_UNREADABLE;
-	if (display_clients_refresh(clients, host, registration->connection_credentials.uid))
-		difference = display_clients_compare(clients, &privileges);
-	credentials_deinit(&now);
-	return difference;
-}
-
-/* Those whose privileges are not what they were end now, before anybody is served. */
-static void end_unmatched_registrations(Broker *broker, StoreReport *report)
-{
-	uint64_t cursor = 0;
-	Registration *registration;
-
-	while ((registration = registration_after(broker, cursor))) {
-		Difference difference = look_again(broker, registration);
-
-		cursor = registration->thing.serial;
-		if (difference == DIFFERENCE_NONE)
-			continue;
-		report->restored[STORE_REGISTRATION]--;
-		report_drop(report, STORE_REGISTRATION, cursor,
-			    "its privileges are no display client's any more (%s)",
-			    difference_name(difference));
-		registration_end(broker, registration, END_PRIVILEGES_CHANGED);
 	}
 }
 
@@ -288,55 +250,86 @@ static void release_processes(Restore *restore)
 		process_release(restore->broker, restore->processes[i]);
 }
 
-/* A record speaks of an object, or of two processes at most. */
-static bool restore_all(Restore *restore, Store *store, const StoredRecord *records, size_t count,
-			StoreReport *report)
+/* Whether all there is to be known is known. */
+static bool restore_things(Restore *restore, Store *store, Place *places, size_t count)
 {
-	_cleanup_free_ Place *places = order_records(store, records, count);
+	const Host *host = restore->broker->host;
+
+	for (size_t i = 0; i < count; i++) {
+		host->restoring(host->self, i, count);
+		if (!restore_one(restore, store, &places[i]))
+			return false;
+	}
+	return restore_look_again(restore);
+}
+
+/* What comes back no more is let go, now that nothing can fail. */
+static void drop_the_rest(Restore *restore, const Place *places, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (places[i].is_dropped)
+			broker_drop(restore->broker, places[i].stored->serial);
+	end_unused_objects(restore, restore->report);
+	release_processes(restore);
+	restore_end_unmatched(restore);
+}
+
+/* What has come back can be freed, with everything kept; that it goes is the end of nothing, and
+ * nobody is told. */
+static void take_apart(Restore *restore)
+{
+	const Host *host = restore->broker->host;
+
+	host->stop_keeping(host->self);
+	end_unused_objects(restore, NULL);
+	release_processes(restore);
+}
+
+/* A record speaks of an object, a registration, or two processes at most. */
+static bool restore_all(Restore *restore, Store *store, const StoredRecords *records)
+{
+	Broker *broker = restore->broker;
+	/* Before the restart, or since: what a new broker makes by itself has serials, too. */
+	uint64_t last_serial = records->last_serial > broker->last_serial ? records->last_serial
+									  : broker->last_serial;
+	size_t count = records->count;
+	_cleanup_free_ Place *places = order_records(records);
 	_cleanup_free_ Process **processes = calloc(2 * count + 1, sizeof(Process *));
 	_cleanup_free_ SharedObject **objects = calloc(count + 1, sizeof(SharedObject *));
+	_cleanup_free_ LookedAt *registrations = calloc(count + 1, sizeof(LookedAt));
+	bool is_restored = places && processes && objects && registrations;
 
-	if (!places || !processes || !objects)
-		return false;
 	restore->processes = processes;
 	restore->objects = objects;
-	for (size_t i = 0; i < count; i++)
-		restore_one(restore, store, places[i].kind, places[i].stored, report);
-	end_unused_objects(restore, report);
-	release_processes(restore);
+	restore->registrations = registrations;
+	broker_restore_begin(broker, last_serial);
+	if (is_restored)
+		is_restored = restore_things(restore, store, places, count);
+	else
+		restore_refuse(restore->report, STORE_KIND_MAX, 0, RESTORE_NO_MEMORY);
+	if (!is_restored) {
+		take_apart(restore);
+		return false;
+	}
+	broker_restore_end(broker, last_serial);
+	drop_the_rest(restore, places, count);
 	return true;
 }
 
-/* The last that was given, before the restart or since. */
-static uint64_t find_last_serial(const Broker *broker, const StoredRecord *records, size_t count)
-{
-	uint64_t last = broker->last_serial;
-
-	for (size_t i = 0; i < count; i++)
-		if (records[i].serial > last)
-			last = records[i].serial;
-	return last;
-}
-
-bool store_restore(Store *store, const StoredRecord *records, size_t count, StoreReport *ret)
+bool store_restore(Store *store, const StoredRecords *records, StoreReport *ret)
 {
 	Broker *broker = store->broker;
-	Restore restore = { .broker = broker };
+	Restore restore = { .broker = broker, .report = ret };
 	Adapter *software = adapter_software(broker);
 	Failure failure;
 
-	uint64_t last_serial = find_last_serial(broker, records, count);
 	*ret = (StoreReport){ 0 };
-	broker_restore_begin(broker, last_serial);
-	bool is_restored = restore_all(&restore, store, records, count, ret);
-	broker_restore_end(broker, last_serial);
-	if (!is_restored)
+	if (!restore_all(&restore, store, records))
 		return false;
-	end_unmatched_registrations(broker, ret);
 	if (ret->restored[STORE_ADAPTER] == 0 &&
 	    store_keep_adapter(store, software, &failure) != STATUS_SUCCESS)
-		report_drop(ret, STORE_ADAPTER, software->thing.serial,
-			    "the software adapter could not be kept, and what is on it will not "
-			    "be either");
+		restore_report_drop(ret, STORE_ADAPTER, software->thing.serial,
+				    "the software adapter could not be kept, and what is on it "
+				    "will not be either");
 	return true;
 }

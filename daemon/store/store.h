@@ -94,29 +94,42 @@ typedef struct StoredRecord {
 	size_t size;
 } StoredRecord;
 
+/* No two have the same serial. */
+typedef struct StoredRecords {
+	const StoredRecord *items;
+	size_t count;
+	uint64_t last_serial; /* the highest under which anything was ever kept: they go on there */
+} StoredRecords;
+
 #define STORE_DROPS_MAX 64
 
-/* A record that is no more, and why. */
+/* A record that is no more, and why. Those that ended with a process are told together. */
 typedef struct StoreDrop {
 	StoreKind kind;
-	uint64_t serial;
+	uint64_t serial; /* of the first */
+	size_t count;
 	char reason[96]; /* a clause: "its VM is gone" */
 } StoreDrop;
 
 typedef struct StoreReport {
 	size_t restored[STORE_KIND_MAX];
 	size_t dropped[STORE_KIND_MAX + 1];
-	StoreDrop drops[STORE_DROPS_MAX]; /* the first so many */
-	size_t drop_count;                /* of all */
+	StoreDrop drops[STORE_DROPS_MAX];
+	size_t told_count; /* of the drops that are told one by one: the first so many */
+	size_t drop_count; /* of all records that are no more */
+	StoreDrop refusal; /* where nothing was restored: what there was no room for */
 } StoreReport;
 
 /*
- * Brings back what the records say, into a broker that is new; quarantines come after it. What does
- * not fit is dropped with a reason, and the rest stays. Then the privileges of each registration
- * are looked at again: nobody is to be served before. The records are the caller's, and stay as
- * they are meanwhile; no two have the same serial. False: there is no memory to begin with, and
- * nothing was done.
+ * Brings back what the records say, into a broker that is new; quarantines come after it, and end
+ * what their VMs have. What does not fit is dropped with a reason, and the rest stays. Before that,
+ * the privileges of each registration are looked at again: nobody is to be served before.
+ *
+ * False: there is no memory, or something else is exhausted, to look at all of it. Then no record
+ * was dropped and the host keeps no more; the broker is to be freed, and another try restores all.
+ *
+ * The records are the caller's, and stay as they are meanwhile.
  */
-bool store_restore(Store *store, const StoredRecord *records, size_t count, StoreReport *ret);
+bool store_restore(Store *store, const StoredRecords *records, StoreReport *ret);
 
 #endif

@@ -194,8 +194,8 @@ static void check_scenario(void)
 
 /* --- the restart ----------------------------------------------------------------------------- */
 
-/* A start that has no memory for all of it ends, with everything kept as it was, or goes on without
- * some of it, which it names. */
+/* A start that has no memory for all of it ends with everything kept as it was, and the next one
+ * restores all. */
 static bool restart_with_fault(size_t step_count_before, size_t number, bool lasts)
 {
 	Scenario *scenario = scenario_new();
@@ -210,13 +210,14 @@ static bool restart_with_fault(size_t step_count_before, size_t number, bool las
 	bool is_started = world_try_start(world);
 	bool is_refused = allocator_refused() > 0;
 	allocator_heal();
+	world_must(world->report.drop_count == 0);
 	if (!is_started)
 		world_start(world);
 	session_init(&scenario->watch, &world->service, scenario->callers[ADMIN]);
 	char *after = world_picture(world, scenario->callers[ADMIN]);
-	world_must(world->report.drop_count > 0 || strcmp(before, after) == 0);
-	for (size_t i = 0; i < world->report.drop_count && i < STORE_DROPS_MAX; i++)
-		world_must(world->report.drops[i].reason[0] != '\0');
+	if (strcmp(before, after) != 0)
+		fprintf(stderr, "before\n%s\nafter\n%s\n", before, after);
+	world_must(strcmp(before, after) == 0);
 	free(before);
 	free(after);
 	scenario_free(scenario);

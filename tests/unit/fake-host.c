@@ -149,6 +149,7 @@ static Evidence fake_read_user(void *self, uid_t uid, Credentials *ret)
 {
 	const FakeUser *user = find_user_by_uid(self, uid);
 
+	((World *)self)->user_reads++;
 	if (!user)
 		return EVIDENCE_ABSENT;
 	if (user->evidence != EVIDENCE_FOUND)

@@ -128,7 +128,7 @@ typedef struct World {
 	FakeKept *kept;
 	size_t kept_count;
 	size_t keeps; /* how often something was kept */
-	uint64_t last_kept_id;
+	uint64_t last_kept_id, last_kept_serial;
 	bool is_stopping;   /* nothing is let go */
 	StoreReport report; /* of the last start */
 
@@ -141,6 +141,7 @@ typedef struct World {
 	size_t drops_before_crash;
 	bool refuse_keep_descriptor;
 	bool exhaust_find;
+	bool exhaust_find_descriptor;
 	const char *mistake; /* in the configuration, when it is reloaded; NULL: none */
 
 	/* Told, unless NULL, when the daemon's own code begins to run and when it has run. */
@@ -148,6 +149,7 @@ typedef struct World {
 
 	/* How often the caller's privileges were read, to see what was answered from the record. */
 	size_t credential_reads;
+	size_t user_reads;
 	size_t context_reads;
 
 	Caller *callers[256];

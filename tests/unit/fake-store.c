@@ -43,6 +43,8 @@ void world_write_record(World *world, uint64_t serial, const char *text, size_t 
 			(world->kept_count - place) * sizeof(*world->kept));
 		world->kept_count++;
 	}
+	if (serial > world->last_kept_serial)
+		world->last_kept_serial = serial;
 	world->kept[place] = (FakeKept){ .serial = serial, .text = strndup(text, size) };
 	world_must(world->kept[place].text != NULL);
 }
@@ -62,16 +64,13 @@ static bool fake_keep(void *self, uint64_t serial, const char *record, size_t si
 	return true;
 }
 
-/* Once a thing, and only of what was kept, but for the software adapter: it is there without, where
- * there was no memory for its record. */
+/* Once a thing, and only of what was kept. */
 static void fake_drop(void *self, uint64_t serial)
 {
 	World *world = self;
 	size_t place = place_of(world, serial);
 
 	if (world->is_stopping)
-		return;
-	if (world->report.dropped[STORE_ADAPTER] > 0 && !is_at(world, place, serial))
 		return;
 	if (world->crashes && world->drops_before_crash == 0)
 		return;
@@ -109,6 +108,8 @@ static Evidence fake_find_kept_descriptor(void *self, uint64_t id, Descriptor *r
 {
 	World *world = self;
 
+	if (world->exhaust_find_descriptor)
+		return EVIDENCE_EXHAUSTED;
 	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++) {
 		FakeDescriptor *fake = &world->descriptors[i];
 
@@ -125,6 +126,8 @@ static Evidence fake_find_kept_process(void *self, ProcessKey key, pid_t *ret_pi
 {
 	const World *world = self;
 
+	if (world->exhaust_find)
+		return EVIDENCE_EXHAUSTED;
 	for (size_t i = 0; i < world->process_count; i++) {
 		const FakeProcess *process = &world->processes[i];
 
@@ -136,6 +139,17 @@ static Evidence fake_find_kept_process(void *self, ProcessKey key, pid_t *ret_pi
 	return EVIDENCE_ABSENT;
 }
 
+static void fake_restoring(void *self, size_t done, size_t count)
+{
+	(void)self;
+	world_must(done < count);
+}
+
+static void fake_stop_keeping(void *self)
+{
+	((World *)self)->is_stopping = true;
+}
+
 void world_init_store(World *world)
 {
 	Host *host = &world->host;
@@ -145,6 +159,8 @@ void world_init_store(World *world)
 	host->keep_descriptor = fake_keep_descriptor;
 	host->find_kept_descriptor = fake_find_kept_descriptor;
 	host->find_kept_process = fake_find_kept_process;
+	host->restoring = fake_restoring;
+	host->stop_keeping = fake_stop_keeping;
 }
 
 /* --- starting and starting again ------------------------------------------------------------- */
@@ -191,8 +207,11 @@ static void restore_quarantines(World *world)
 }
 
 /* The daemon's own part of it. */
-static bool start_broker(World *world, const StoredRecord *records, size_t count)
+static bool start_broker(World *world, const StoredRecord *items, size_t count)
 {
+	const StoredRecords records = { .items = items,
+					.count = count,
+					.last_serial = world->last_kept_serial };
 	Service *service = &world->service;
 
 	service->broker = broker_new(&world->host, &service->settings.limits,
@@ -200,7 +219,9 @@ static bool start_broker(World *world, const StoredRecord *records, size_t count
 	if (!service->broker)
 		return false;
 	store_init(&service->store, service->broker, service->parser);
-	return store_restore(&service->store, records, count, &world->report);
+	bool is_restored = store_restore(&service->store, &records, &world->report);
+	world_must(is_restored == (world->report.refusal.reason[0] == '\0'));
+	return is_restored;
 }
 
 static void free_records(StoredRecord *records, size_t count)

@@ -128,8 +128,8 @@ size_t stage_dropped(const Stage *stage, StoreKind kind, const char *reason)
 	const StoreReport *report = &stage->world->report;
 	size_t count = 0;
 
-	for (size_t i = 0; i < report->drop_count && i < STORE_DROPS_MAX; i++)
-		count += report->drops[i].kind == kind &&
-			 strcmp(report->drops[i].reason, reason) == 0;
+	for (size_t i = 0; i < report->told_count; i++)
+		if (report->drops[i].kind == kind && strcmp(report->drops[i].reason, reason) == 0)
+			count += report->drops[i].count;
 	return count;
 }
