@@ -31,7 +31,8 @@ typedef struct FakeProcess {
 	pid_t pid;
 	bool alive;
 	bool watched;
-	bool kept; /* over a restart */
+	bool kept;      /* over a restart */
+	bool is_hidden; /* after one, for want of descriptors */
 	bool exit_told;
 	Credentials credentials;
 	Evidence credentials_evidence; /* EVIDENCE_FOUND: as the rest of this struct says */

@@ -126,13 +126,13 @@ static Evidence fake_find_kept_process(void *self, ProcessKey key, pid_t *ret_pi
 {
 	const World *world = self;
 
-	if (world->exhaust_find)
-		return EVIDENCE_EXHAUSTED;
 	for (size_t i = 0; i < world->process_count; i++) {
 		const FakeProcess *process = &world->processes[i];
 
 		if (process->key != key || !process->kept)
 			continue;
+		if (process->is_hidden)
+			return EVIDENCE_EXHAUSTED;
 		*ret_pid = process->pid;
 		return process->alive ? EVIDENCE_FOUND : EVIDENCE_GONE;
 	}

@@ -22,9 +22,15 @@ static void no_watch(Stage *stage, bool begins)
 	stage->world->refuse_watch = begins;
 }
 
-static void no_process(Stage *stage, bool begins)
+static void no_vmm(Stage *stage, bool begins)
 {
-	stage->world->exhaust_find = begins;
+	stage->cast.vmm->is_hidden = begins;
+}
+
+/* Without one the VM would go on, if it were gone. */
+static void no_agent(Stage *stage, bool begins)
+{
+	stage->helper->is_hidden = begins;
 }
 
 static void no_descriptor(Stage *stage, bool begins)
@@ -46,7 +52,7 @@ static void no_users(Stage *stage, bool begins)
 Test(restart_exhausted, a_start_is_whole_or_none)
 {
 	static void (*const exhaust[])(Stage * stage, bool begins) = {
-		no_watch, no_process, no_descriptor, no_credentials, no_users,
+		no_watch, no_vmm, no_agent, no_descriptor, no_credentials, no_users,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(exhaust); i++) {
