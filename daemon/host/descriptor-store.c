@@ -86,6 +86,13 @@ void descriptor_store_init(DescriptorStore *store)
 			    strerror(errno));
 }
 
+/* Whether others can have descriptors of the same description: not of a pidfd, of which there is
+ * one a process. To compare them costs a system call a time. */
+static bool may_be_shared(const StoreEntry *entry)
+{
+	return entry->name.kind == KEPT_DESCRIPTOR;
+}
+
 static void use_free(DescriptorStore *store, StoreUse *use)
 {
 	RB_REMOVE(StoreUseTree, &store->uses, use);
@@ -96,7 +103,8 @@ static void use_free(DescriptorStore *store, StoreUse *use)
 static void entry_free(DescriptorStore *store, StoreEntry *entry)
 {
 	RB_REMOVE(StoreNameTree, &store->by_name, entry);
-	RB_REMOVE(StoreDescriptionTree, &store->by_description, entry);
+	if (may_be_shared(entry))
+		RB_REMOVE(StoreDescriptionTree, &store->by_description, entry);
 	descriptor_close(&entry->own);
 	free(entry);
 	store->used--;
@@ -188,7 +196,8 @@ static StoreEntry *entry_new(DescriptorStore *store, const StoreName *name, int 
 		free(entry);
 		return NULL;
 	}
-	if (RB_INSERT(StoreDescriptionTree, &store->by_description, entry)) {
+	if (may_be_shared(entry) &&
+	    RB_INSERT(StoreDescriptionTree, &store->by_description, entry)) {
 		RB_REMOVE(StoreNameTree, &store->by_name, entry);
 		free(entry);
 		return NULL;

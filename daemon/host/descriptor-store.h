@@ -53,7 +53,7 @@ typedef struct DescriptorStore {
 	size_t used; /* entries, and what the store was told to remove in vain */
 	StoreUseTree uses;
 	StoreNameTree by_name;
-	StoreDescriptionTree by_description;
+	StoreDescriptionTree by_description; /* KEPT_DESCRIPTOR alone */
 } DescriptorStore;
 
 /* With $NOTIFY_SOCKET, and a kernel that has kcmp, it is lasting. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fields.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "address.h"
@@ -276,10 +277,22 @@ static bool is_among(const char *name, const char *const *names)
 	return false;
 }
 
-static const Field *find_field(const FieldTable *table, const char *name)
+/* Records name their fields in the table's order: the next one is tried first. */
+static const Field *find_field(const FieldTable *table, size_t next, const char *name)
 {
+	if (next < table->count && strcmp(table->fields[next].name, name) == 0)
+		return &table->fields[next];
 	for (size_t i = 0; i < table->count; i++)
 		if (strcmp(table->fields[i].name, name) == 0)
+			return &table->fields[i];
+	return NULL;
+}
+
+/* The first field that has to be there and is not; NULL: none. */
+static const Field *find_missing(const FieldTable *table, uint64_t found)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (!(found >> i & 1) && !table->fields[i].is_optional)
 			return &table->fields[i];
 	return NULL;
 }
@@ -288,24 +301,30 @@ NTSTATUS fields_read(const FieldTable *table, const JsonValue *object, const cha
 		     void *structure, const char **ret_name)
 {
 	JsonMembers members = json_members(object);
+	uint64_t found = 0; /* by the place in the table */
+	size_t next = 0;
 
+	assert(table->count <= 64);
 	while (json_members_next(&members)) {
-		*ret_name = members.name;
-		if (!is_among(members.name, ignored) && !find_field(table, members.name))
-			return STATUS_INVALID_PARAMETER;
-	}
-	for (size_t i = 0; i < table->count; i++) {
-		const Field *field = &table->fields[i];
-		const JsonValue *value = json_member(object, field->name);
+		const Field *field = find_field(table, next, members.name);
 
-		*ret_name = field->name;
-		if (!value && field->is_optional)
+		*ret_name = members.name;
+		if (!field && is_among(members.name, ignored))
 			continue;
-		NTSTATUS status = read_value(field, value, structure);
+		if (!field)
+			return STATUS_INVALID_PARAMETER;
+		if (!members.value) /* null is as if it were not there */
+			continue;
+		NTSTATUS status = read_value(field, members.value, structure);
 		if (status != STATUS_SUCCESS)
 			return status;
+		next = (size_t)(field - table->fields);
+		found |= UINT64_C(1) << next++;
 	}
-	return is_right(json_type_of(object) == JSON_OBJECT);
+	const Field *missing = find_missing(table, found);
+	if (missing)
+		*ret_name = missing->name;
+	return is_right(!missing && json_type_of(object) == JSON_OBJECT);
 }
 
 /* --- freeing --------------------------------------------------------------------------------- */
