@@ -194,12 +194,14 @@ static StoreEntry *entry_new(DescriptorStore *store, const StoreName *name, int 
 	LIST_INIT(&entry->uses);
 	if (RB_INSERT(StoreNameTree, &store->by_name, entry)) {
 		free(entry);
+		errno = EEXIST;
 		return NULL;
 	}
 	if (may_be_shared(entry) &&
 	    RB_INSERT(StoreDescriptionTree, &store->by_description, entry)) {
 		RB_REMOVE(StoreNameTree, &store->by_name, entry);
 		free(entry);
+		errno = EEXIST;
 		return NULL;
 	}
 	store->used++;
@@ -232,6 +234,7 @@ static StoreEntry *entry_new_used(DescriptorStore *store, const StoreName *name,
 		return entry;
 	entry->own = -1;
 	entry_free(store, entry);
+	errno = ENOMEM;
 	return NULL;
 }
 

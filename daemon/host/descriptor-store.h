@@ -89,8 +89,8 @@ bool descriptor_store_use(DescriptorStore *store, StoreEntry *entry, int descrip
 bool descriptor_store_release(DescriptorStore *store, int descriptor, StoreName *ret_gone);
 
 /*
- * What came back, under its name, until somebody claims it. False, and it stays the caller's: there
- * is such an entry already, or no memory.
+ * What came back, under its name, until somebody claims it. False, and it stays the caller's, with
+ * errno: there is such an entry already (EEXIST), or no memory.
  */
 bool descriptor_store_take_back(DescriptorStore *store, const StoreName *name, int descriptor);
 

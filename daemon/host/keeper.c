@@ -11,7 +11,10 @@
 #include "own-descriptor.h"
 #include "path-lock.h"
 
-#define NOT_TAKEN "it is kept twice, or there is no memory to restore it"
+#define KEPT_TWICE "it is kept twice"
+
+/* Nothing is known of it then, and all stays as it is kept. */
+#define NO_RESOURCES "there are no resources left to look at it"
 
 /* As processes end, which is nothing to remark on. */
 #define IS_OVER ""
@@ -51,9 +54,12 @@ static bool keep_process(void *self, const HostProcess *process)
 	Buffer record = BUFFER_INIT;
 	ProcessIdentity identity;
 
-	/* One that is dead is kept by nobody; its exit is about to be told. */
-	if (!keeper->store.is_lasting || !host_process_identify(process, &identity))
+	if (!keeper->store.is_lasting)
 		return true;
+	Evidence evidence = host_process_identify(process, &identity);
+	/* One that is dead is kept by nobody; its exit is about to be told. */
+	if (evidence != EVIDENCE_FOUND)
+		return evidence == EVIDENCE_GONE;
 	bool is_kept = encode_process_identity(&record, &identity) &&
 		       keep_stored(keeper, &name, &record, process->pidfd);
 	buffer_deinit(&record);
@@ -157,6 +163,11 @@ static void remark(const Keeper *keeper, const StoreName *name, const char *mess
 	statistics_remark(keeper->options.statistics, subject, sentence);
 }
 
+static const char *why_not_taken(void)
+{
+	return errno == EEXIST ? KEPT_TWICE : NO_RESOURCES;
+}
+
 /* NULL: it is what its record says, and was taken back. The descriptor is taken in each case. */
 static const char *take_back_process(Keeper *keeper, const StoreName *name, const JsonValue *record,
 				     int pidfd)
@@ -172,11 +183,11 @@ static const char *take_back_process(Keeper *keeper, const StoreName *name, cons
 	case EVIDENCE_FOUND:
 		return descriptor_store_take_back_used(&keeper->store, name, process->pidfd)
 			       ? NULL
-			       : NOT_TAKEN;
+			       : why_not_taken();
 	case EVIDENCE_GONE:
 		return IS_OVER;
 	case EVIDENCE_EXHAUSTED:
-		return "there is no memory to restore it";
+		return NO_RESOURCES;
 	default:
 		return "it is not the process that was recorded";
 	}
@@ -187,14 +198,15 @@ static const char *take_back_descriptor(Keeper *keeper, const StoreName *name,
 {
 	DescriptorFacts facts;
 	const char *mistake = NULL;
+	int error = descriptor_facts_read(&keeper->options.roots, &keeper->options.memfds,
+					  descriptor, &facts);
 
-	if (descriptor_facts_read(&keeper->options.roots, &keeper->options.memfds, descriptor,
-				  &facts) < 0)
-		mistake = "it cannot be looked at";
+	if (error < 0)
+		mistake = errno_is_exhaustion(-error) ? NO_RESOURCES : "it cannot be looked at";
 	else if (!is_descriptor_identity(record, &facts))
 		mistake = "it is not the descriptor that was recorded";
 	else if (!descriptor_store_take_back(&keeper->store, name, descriptor))
-		mistake = NOT_TAKEN;
+		mistake = why_not_taken();
 	if (mistake)
 		close(descriptor);
 	return mistake;
@@ -203,9 +215,11 @@ static const char *take_back_descriptor(Keeper *keeper, const StoreName *name,
 static const char *take_back_recorded(Keeper *keeper, const StoreName *name, int descriptor)
 {
 	Buffer text = BUFFER_INIT;
-	const char *mistake = "no record names it", *error = NULL;
+	const char *mistake = NULL, *error = NULL;
+	int read = record_file_read(&keeper->records, name->kind, name->number, &text);
 
-	if (record_file_read(&keeper->records, name->kind, name->number, &text) < 0) {
+	if (read < 0) {
+		mistake = read == -ENOENT ? "no record names it" : NO_RESOURCES;
 		close(descriptor);
 	} else {
 		JsonValue *record = json_parse(keeper->options.parser, buffer_head(&text),
@@ -219,7 +233,8 @@ static const char *take_back_recorded(Keeper *keeper, const StoreName *name, int
 	return mistake;
 }
 
-static void take_back_one(Keeper *keeper, PassedDescriptor *passed)
+/* False: it stays kept, for nothing is known of it. */
+static bool take_back_one(Keeper *keeper, PassedDescriptor *passed)
 {
 	int descriptor = TAKE_DESCRIPTOR(passed->descriptor);
 	StoreName name;
@@ -229,7 +244,7 @@ static void take_back_one(Keeper *keeper, PassedDescriptor *passed)
 			    passed->name);
 		close(descriptor);
 		descriptor_store_remove(&keeper->store, passed->name);
-		return;
+		return true;
 	}
 	if (name.kind == KEPT_PROCESS)
 		process_table_continue_keys(keeper->options.processes, name.number);
@@ -237,11 +252,18 @@ static void take_back_one(Keeper *keeper, PassedDescriptor *passed)
 		keeper->last_id = name.number;
 	const char *mistake = take_back_recorded(keeper, &name, descriptor);
 	if (!mistake)
-		return;
+		return true;
+	if (strcmp(mistake, NO_RESOURCES) == 0) {
+		log_error("what was kept cannot be restored now, and stays kept for the next "
+			  "start: %s: %s",
+			  passed->name, mistake);
+		return false;
+	}
 	if (strcmp(mistake, IS_OVER) != 0)
 		remark(keeper, &name, mistake);
 	record_file_drop(&keeper->records, name.kind, name.number);
 	descriptor_store_remove(&keeper->store, passed->name);
+	return true;
 }
 
 /* What has a record and did not come back. */
@@ -269,16 +291,17 @@ static void read_boot_id(char ret[static BOOT_ID_LENGTH + 1])
 		sd_id128_to_string(id, ret);
 }
 
-static void keeper_take_back(Keeper *keeper, PassedDescriptors *passed)
+static bool keeper_take_back(Keeper *keeper, PassedDescriptors *passed)
 {
 	process_table_continue_keys(keeper->options.processes,
 				    record_file_last(&keeper->records, KEPT_PROCESS));
 	keeper->last_id = record_file_last(&keeper->records, KEPT_DESCRIPTOR);
 	for (size_t i = 0; i < passed->count; i++)
-		if (passed->items[i].descriptor >= 0)
-			take_back_one(keeper, &passed->items[i]);
+		if (passed->items[i].descriptor >= 0 && !take_back_one(keeper, &passed->items[i]))
+			return false;
 	drop_what_is_missing(keeper, KEPT_PROCESS);
 	drop_what_is_missing(keeper, KEPT_DESCRIPTOR);
+	return true;
 }
 
 /* Whether what is kept now will be there after a restart. */
@@ -344,8 +367,10 @@ int keeper_open(Keeper *keeper, const KeeperOptions *options, PassedDescriptors 
 	}
 	keeper->is_open = true;
 	process_table_set_keeper(options->processes, &hooks);
-	keeper_take_back(keeper, passed);
-	return 0;
+	if (keeper_take_back(keeper, passed))
+		return 0;
+	keeper_close(keeper);
+	return -ENOMEM;
 }
 
 void keeper_close(Keeper *keeper)

@@ -20,7 +20,7 @@ typedef struct LockOwner {
 static bool read_process(int pid, LockOwner *ret)
 {
 	ret->pid = pid;
-	return process_read_start_time("/proc", pid, &ret->start_time);
+	return process_read_start_time("/proc", pid, &ret->start_time) == 0;
 }
 
 static bool owner_lives(int lock)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "process-stat.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,15 +12,16 @@
 /* The field of /proc/PID/stat, counted behind the name, in which the start time stands. */
 #define START_TIME_FIELD 20
 
-bool process_read_start_time(const char *proc, pid_t pid, uint64_t *ret)
+int process_read_start_time(const char *proc, pid_t pid, uint64_t *ret)
 {
 	char path[256], state = 'Z';
 	uint64_t start_time;
 	Buffer file;
 
 	snprintf(path, sizeof(path), "%s/%d/stat", proc, (int)pid);
-	if (proc_file_read(AT_FDCWD, path, &file) < 0)
-		return false;
+	int error = proc_file_read(AT_FDCWD, path, &file);
+	if (error < 0)
+		return error;
 	/* The name stands in brackets and may hold anything, brackets and blanks too. */
 	const char *field = strrchr(file.data, ')');
 	bool found = field && sscanf(field, ") %c", &state) == 1;
@@ -30,7 +32,8 @@ bool process_read_start_time(const char *proc, pid_t pid, uint64_t *ret)
 	found = found && sscanf(field, "%" SCNu64, &start_time) == 1 && state != 'Z' &&
 		state != 'X';
 	buffer_deinit(&file);
-	if (found)
-		*ret = start_time;
-	return found;
+	if (!found)
+		return -ESRCH;
+	*ret = start_time;
+	return 0;
 }

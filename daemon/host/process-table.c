@@ -224,43 +224,53 @@ void process_table_continue_keys(ProcessTable *table, ProcessKey last_key)
 }
 
 /* The number of the process behind a pidfd: -1 where it is gone, 0 where it is in a pid namespace
- * that is not below ours. */
-static pid_t pidfd_read_pid(const Roots *roots, int pidfd)
+ * that is not below ours. Returns 0 or a negative errno. */
+static int pidfd_read_pid(const Roots *roots, int pidfd, pid_t *ret)
 {
 	char path[256];
 	Buffer file;
 	int pid = 0;
 
 	snprintf(path, sizeof(path), "%s/self/fdinfo/%d", roots->proc, pidfd);
-	if (proc_file_read(AT_FDCWD, path, &file) < 0)
-		return 0;
+	int error = proc_file_read(AT_FDCWD, path, &file);
+	if (error < 0)
+		return error;
 	const char *line = strstr(file.data, "\nPid:");
 	if (line && sscanf(line, "\nPid: %d", &pid) != 1)
 		pid = 0;
 	buffer_deinit(&file);
-	return pid;
+	*ret = pid;
+	return 0;
 }
 
-static bool pidfd_is_of(const Roots *roots, int pidfd, const ProcessIdentity *identity)
+/* Whether the pidfd is of that process: EVIDENCE_FOUND, EVIDENCE_ABSENT or EVIDENCE_EXHAUSTED. */
+static Evidence pidfd_is_of(const Roots *roots, int pidfd, const ProcessIdentity *identity)
 {
-	uint64_t start_time;
+	uint64_t start_time = 0;
+	pid_t pid = 0;
+	int error = pidfd_read_pid(roots, pidfd, &pid);
 
-	return pidfd_read_pid(roots, pidfd) == identity->pid &&
-	       process_read_start_time(roots->proc, identity->pid, &start_time) &&
-	       start_time == identity->start_time;
+	if (error == 0 && pid == identity->pid)
+		error = process_read_start_time(roots->proc, pid, &start_time);
+	if (error < 0)
+		return errno_is_exhaustion(-error) ? EVIDENCE_EXHAUSTED : EVIDENCE_ABSENT;
+	return pid == identity->pid && start_time == identity->start_time ? EVIDENCE_FOUND
+									  : EVIDENCE_ABSENT;
 }
 
 Evidence process_table_restore(ProcessTable *table, ProcessKey key, const ProcessIdentity *identity,
 			       int pidfd, HostProcess **ret_process)
 {
 	_cleanup_close_ int taken = pidfd;
-	bool is_same = pidfd_is_of(&table->roots, pidfd, identity);
+	Evidence evidence = pidfd_is_of(&table->roots, pidfd, identity);
 
 	/* What was read is its own if it lives now. A descriptor of another kind is not readable.
 	 */
 	if (!pidfd_is_alive(pidfd))
 		return EVIDENCE_GONE;
-	if (!is_same || key == PROCESS_KEY_NONE || process_table_find(table, key) ||
+	if (evidence != EVIDENCE_FOUND)
+		return evidence;
+	if (key == PROCESS_KEY_NONE || process_table_find(table, key) ||
 	    find_by_number(table, identity->pid))
 		return EVIDENCE_ABSENT;
 	HostProcess *process = process_table_insert(table, key, identity->pid, taken);
@@ -338,16 +348,18 @@ void host_process_unwatch(HostProcess *process)
 	host_process_use_changed(process);
 }
 
-bool host_process_identify(const HostProcess *process, ProcessIdentity *ret)
+Evidence host_process_identify(const HostProcess *process, ProcessIdentity *ret)
 {
 	ProcessIdentity identity = { .pid = process->pid };
+	int error = process_read_start_time(process->table->roots.proc, process->pid,
+					    &identity.start_time);
 
-	if (!process_read_start_time(process->table->roots.proc, process->pid,
-				     &identity.start_time) ||
-	    !host_process_is_alive(process))
-		return false;
+	if (!host_process_is_alive(process))
+		return EVIDENCE_GONE;
+	if (error < 0)
+		return errno_is_exhaustion(-error) ? EVIDENCE_EXHAUSTED : EVIDENCE_GONE;
 	*ret = identity;
-	return true;
+	return EVIDENCE_FOUND;
 }
 
 int host_process_open_folder(const HostProcess *process)

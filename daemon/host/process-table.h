@@ -110,8 +110,8 @@ void host_process_unwatch(HostProcess *process);
 
 bool host_process_is_alive(const HostProcess *process);
 
-/* What tells it from every other process of this boot. False: it is dead. */
-bool host_process_identify(const HostProcess *process, ProcessIdentity *ret);
+/* What tells it from every other process of this boot. FOUND, GONE or EXHAUSTED. */
+Evidence host_process_identify(const HostProcess *process, ProcessIdentity *ret);
 
 /*
  * Opens its folder in /proc, O_PATH. What is read there is its own as long as the process is found

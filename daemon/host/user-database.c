@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "macros.h"
+#include "own-descriptor.h"
 
 #define GROUPS_AT_FIRST 64
 #define GROUPS_AT_MOST  65536 /* NGROUPS_MAX */
@@ -56,12 +57,20 @@ static bool read_groups(const char *name, gid_t primary, Groups *ret)
 	return false;
 }
 
+/* Who is asked did not answer; the other errnos of getpwuid(3) say that there is no such user. */
+static bool is_trouble(int error)
+{
+	return errno_is_exhaustion(error) || error == EIO || error == EAGAIN || error == EINTR ||
+	       error == ETIMEDOUT || error == ECONNREFUSED;
+}
+
 Evidence user_database_read(uid_t uid, const UserNamespace *own, Credentials *ret)
 {
+	errno = 0;
 	const struct passwd *entry = getpwuid(uid);
 
 	if (!entry)
-		return EVIDENCE_ABSENT;
+		return is_trouble(errno) ? EVIDENCE_EXHAUSTED : EVIDENCE_ABSENT;
 	gid_t primary = entry->pw_gid;
 	_cleanup_free_ char *name = strdup(entry->pw_name);
 	*ret = CREDENTIALS_INIT;

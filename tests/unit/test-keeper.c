@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -425,6 +426,74 @@ Test(keeper, only_what_can_be_shared_is_kept)
 	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, STDERR_FILENO), 0);
 	cr_assert_str_eq(stored(&daemon), "");
 	daemon_end(&daemon);
+}
+
+static void allow_descriptors(rlim_t count)
+{
+	struct rlimit limit;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = count;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* What is open below the first number that is free. */
+static rlim_t count_descriptors(void)
+{
+	int next = dup(STDERR_FILENO);
+
+	close(next);
+	return (rlim_t)next;
+}
+
+/* Starts with so many descriptors to spare. Returns whether it could. */
+static bool daemon_try_start(Daemon *daemon, rlim_t spare)
+{
+	PassedDescriptors passed = { 0 };
+
+	daemon->base = event_base_new();
+	event_base_priority_init(daemon->base, 2);
+	process_table_init(&daemon->processes, daemon->base, &ROOTS_DEFAULT, ignore_exit, NULL);
+	naive_manager_pass(&daemon->manager, &passed);
+	allow_descriptors(count_descriptors() + spare);
+	int error = keeper_open(&daemon->keeper, &daemon->options, &passed);
+	allow_descriptors(1024);
+	passed_descriptors_deinit(&passed);
+	naive_manager_hear(&daemon->manager);
+	if (error < 0) {
+		process_table_deinit(&daemon->processes);
+		event_base_free(daemon->base);
+	}
+	return error == 0;
+}
+
+/* A start for which there are too few descriptors is none, and loses nothing. */
+Test(keeper, what_cannot_be_looked_at_is_not_gone)
+{
+	pid_t child = start_child(), pid;
+	int memory = open_memory(), descriptor;
+	size_t failures = 0;
+	Daemon daemon;
+
+	daemon_begin(&daemon);
+	watch(&daemon, child);
+	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory), 1);
+	cr_assert_str_eq(stored(&daemon), "p1 m1");
+	daemon_stop(&daemon);
+	while (!daemon_try_start(&daemon, failures)) {
+		failures++;
+		cr_assert_str_eq(stored(&daemon), "p1 m1", "%zu", failures);
+		cr_assert_lt(failures, 20);
+	}
+	cr_assert_gt(failures, 3);
+	cr_assert_str_eq(stored(&daemon), "p1 m1");
+	assert_nothing_remarked(&daemon);
+	cr_assert_eq(keeper_find_process(&daemon.keeper, 1, &pid), EVIDENCE_FOUND);
+	cr_assert_eq(pid, child);
+	cr_assert_eq(keeper_find_descriptor(&daemon.keeper, 1, &descriptor), EVIDENCE_FOUND);
+	close(memory);
+	daemon_end(&daemon);
+	end_child(child);
 }
 
 Test(keeper, two_daemons_do_not_share_a_directory)

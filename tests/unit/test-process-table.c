@@ -90,7 +90,7 @@ static void kept_begin(Kept *kept)
 	*kept = (Kept){ .child = start_child() };
 	start_anew(kept);
 	cr_assert_eq(process_table_open(&kept->table, kept->child, &process), EVIDENCE_FOUND);
-	cr_assert(host_process_identify(process, &kept->identity));
+	cr_assert_eq(host_process_identify(process, &kept->identity), EVIDENCE_FOUND);
 	cr_assert_eq(process->key, 1);
 }
 
@@ -209,7 +209,7 @@ Test(process_table, a_dead_one_does_not_come_back)
 	pid_t zombie = start_child();
 	int pidfds[] = { pidfd_open(zombie, 0), pidfd_open(zombie, 0) };
 	ProcessIdentity identity = { .pid = zombie };
-	cr_assert(process_read_start_time("/proc", zombie, &identity.start_time));
+	cr_assert_eq(process_read_start_time("/proc", zombie, &identity.start_time), 0);
 	kill(zombie, SIGKILL);
 	siginfo_t info;
 	cr_assert_eq(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
