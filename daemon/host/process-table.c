@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 
 #include "own-descriptor.h"
@@ -223,14 +224,32 @@ void process_table_continue_keys(ProcessTable *table, ProcessKey last_key)
 		table->last_key = last_key;
 }
 
+/* Of linux/pidfd.h since 6.13, which Debian's headers lack; older kernels are asked by fdinfo. */
+#ifndef PIDFD_GET_INFO
+struct pidfd_info {
+	uint64_t mask;
+	uint64_t cgroup;
+	uint32_t pid;
+	uint32_t rest[11];
+};
+_Static_assert(sizeof(struct pidfd_info) == 64, "as the first kernels had it");
+#define PIDFD_INFO_PID UINT64_C(1)
+#define PIDFD_GET_INFO _IOWR(0xff, 11, struct pidfd_info)
+#endif
+
 /* The number of the process behind a pidfd: -1 where it is gone, 0 where it is in a pid namespace
  * that is not below ours. Returns 0 or a negative errno. */
 static int pidfd_read_pid(const Roots *roots, int pidfd, pid_t *ret)
 {
+	struct pidfd_info info = { .mask = PIDFD_INFO_PID };
 	char path[256];
 	Buffer file;
 	int pid = 0;
 
+	if (ioctl(pidfd, PIDFD_GET_INFO, &info) == 0) {
+		*ret = (pid_t)info.pid;
+		return 0;
+	}
 	snprintf(path, sizeof(path), "%s/self/fdinfo/%d", roots->proc, pidfd);
 	int error = proc_file_read(AT_FDCWD, path, &file);
 	if (error < 0)
