@@ -158,13 +158,16 @@ static const char *decode(JsonParser *parser, const Buffer *contents, const Guid
 	return error;
 }
 
-static bool restore_one(const QuarantineStore *store, const char *name, const Guid *guid,
-			Broker *broker, JsonParser *parser, Statistics *statistics)
+/* Returns 0 or a negative errno: without this one nothing may be served. */
+static int restore_one(const QuarantineStore *store, const char *name, const Guid *guid,
+		       Broker *broker, JsonParser *parser, Statistics *statistics)
 {
 	_cleanup_free_ char *reason = NULL;
 	Buffer contents;
 	Failure failure;
 	int error = proc_file_read(store->directory, name, &contents);
+	if (error < 0 && errno_is_exhaustion(-error))
+		return error; /* which says nothing of the file */
 	const char *fault = error < 0 ? "cannot be read" : decode(parser, &contents, guid, &reason);
 
 	buffer_deinit(&contents);
@@ -178,11 +181,7 @@ static bool restore_one(const QuarantineStore *store, const char *name, const Gu
 		reason = strdup("its record was damaged");
 		quarantine_store_keep((QuarantineStore *)store, guid, reason);
 	}
-	if (quarantine_restore(broker, guid, &reason, &failure) != STATUS_SUCCESS) {
-		log_error("quarantine of %s cannot be restored: %s", name, failure.message);
-		return false;
-	}
-	return true;
+	return quarantine_restore(broker, guid, &reason, &failure) == STATUS_SUCCESS ? 0 : -ENOMEM;
 }
 
 /* Whether the file is one of ours, and for which GUID. */
@@ -204,20 +203,21 @@ int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser 
 	int copy = openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
 	const struct dirent *entry;
-	int restored = 0;
+	int restored = 0, error = 0;
 
 	if (!directory) {
-		int error = -errno;
+		error = -errno;
 		descriptor_close(&copy);
 		return error;
 	}
-	while ((entry = readdir(directory))) {
+	while (error == 0 && (entry = readdir(directory))) {
 		Guid guid;
 
-		if (parse_file_name(entry->d_name, &guid) &&
-		    restore_one(store, entry->d_name, &guid, broker, parser, statistics))
-			restored++;
+		if (!parse_file_name(entry->d_name, &guid))
+			continue;
+		error = restore_one(store, entry->d_name, &guid, broker, parser, statistics);
+		restored++;
 	}
 	closedir(directory);
-	return restored;
+	return error < 0 ? error : restored;
 }

@@ -2,9 +2,11 @@
 /* Security property: a quarantine lasts until an operator lifts it, whatever happens to the file.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,6 +97,30 @@ Test(quarantine_lasts, kept_and_dropped)
 	cr_assert(quarantine_store_drop(&state.store, &state.guid));
 	cr_assert(quarantine_store_drop(&state.store, &state.guid));
 	assert_restores(&state, NULL);
+	state_end(&state);
+}
+
+/* What there are no descriptors to read is not damaged: nobody is served without. */
+Test(quarantine_lasts, over_a_start_without_descriptors)
+{
+	State state = state_begin();
+	World *world = world_new();
+	struct rlimit limit, few;
+
+	cr_assert(quarantine_store_keep(&state.store, &state.guid, "odd"));
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	int next = dup(STDERR_FILENO);
+	close(next);
+	few = limit;
+	few.rlim_cur = (rlim_t)next + 1; /* for the directory */
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	int restored = quarantine_store_restore(&state.store, world->service.broker,
+						world->service.parser, &world->service.statistics);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(restored, -EMFILE);
+	cr_assert(state_has(&state, GUID_A ".json"));
+	assert_restores(&state, "odd");
+	world_free(world);
 	state_end(&state);
 }
 
