@@ -121,7 +121,12 @@ uint64_t broker_now(Broker *broker)
 void broker_drop(Broker *broker, uint64_t serial)
 {
 	if (serial > 0)
-		broker->host->drop(broker->host->self, serial);
+		broker_drop_all(broker, &serial, 1);
+}
+
+void broker_drop_all(Broker *broker, const uint64_t *serials, size_t count)
+{
+	broker->host->drop(broker->host->self, serials, count);
 }
 
 void broker_event(Broker *broker, const Event *event)

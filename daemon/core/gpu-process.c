@@ -128,9 +128,40 @@ NTSTATUS gpu_process_create(Broker *broker, Adapter *adapter, const GpuProcessOr
 	return status;
 }
 
-static void drop_range(void *broker, const GpuRange *range)
+/* What goes together, so many at a time that not each costs a write of its own. */
+#define DROPPED_AT_ONCE 256
+
+typedef struct Drops {
+	Broker *broker;
+	size_t count;
+	uint64_t serials[DROPPED_AT_ONCE];
+} Drops;
+
+static void drops_begin(Drops *drops, Broker *broker)
 {
-	broker_drop(broker, range->serial);
+	drops->broker = broker;
+	drops->count = 0;
+}
+
+static void drops_end(Drops *drops)
+{
+	if (drops->count > 0)
+		broker_drop_all(drops->broker, drops->serials, drops->count);
+	drops->count = 0;
+}
+
+static void drops_add(Drops *drops, uint64_t serial)
+{
+	if (serial == 0) /* was never made lasting */
+		return;
+	drops->serials[drops->count++] = serial;
+	if (drops->count == DROPPED_AT_ONCE)
+		drops_end(drops);
+}
+
+static void drop_range(void *drops, const GpuRange *range)
+{
+	drops_add(drops, range->serial);
 }
 
 /* It goes, and so does what is kept of it: itself first, so that cut short, the rest goes with it.
@@ -141,14 +172,17 @@ static void gpu_process_drop(Broker *broker, const GpuProcess *gpu_process)
 	const PageTableEntry *entry;
 	const GpuRange *range;
 	uint64_t cursor = 0;
+	Drops drops;
 
 	if (!gpu_process_lasts(gpu_process))
 		return;
-	broker_drop(broker, gpu_process->thing.serial);
+	drops_begin(&drops, broker);
+	drops_add(&drops, gpu_process->thing.serial);
 	while ((range = address_space_next(space, &cursor)))
-		drop_range(broker, range);
+		drop_range(&drops, range);
 	for (cursor = 0; (entry = address_space_next_entry(space, &cursor));)
-		broker_drop(broker, entry->serial);
+		drops_add(&drops, entry->serial);
+	drops_end(&drops);
 }
 
 void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
@@ -334,8 +368,11 @@ NTSTATUS gpu_process_prepare_free(Broker *broker, GpuProcess *gpu_process, const
 void gpu_process_commit(Broker *broker, GpuProcess *gpu_process, SpaceChange *change)
 {
 	uint64_t generation = address_space_root_generation(&gpu_process->space);
+	Drops drops;
 
-	address_space_commit(&gpu_process->space, change, drop_range, broker);
+	drops_begin(&drops, broker);
+	address_space_commit(&gpu_process->space, change, drop_range, &drops);
+	drops_end(&drops);
 	tell_new_root(broker, gpu_process, generation);
 }
 

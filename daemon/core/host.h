@@ -109,9 +109,10 @@ typedef struct Host {
 	 */
 	bool (*keep)(void *self, uint64_t serial, const char *record, size_t size);
 
-	/* The thing is gone. Cannot fail: what cannot be written is found out at the next start.
+	/* The things are gone. Cannot fail: what cannot be written is found out at the next start.
+	 * Cut short by a crash, the first of them are gone.
 	 * A host that stops to come back lets nothing go from then on, whatever it is told. */
-	void (*drop)(void *self, uint64_t serial);
+	void (*drop)(void *self, const uint64_t *serials, size_t count);
 
 	/*
 	 * Keeps what open_descriptor() has returned over a restart. The id is never used again;

@@ -111,10 +111,10 @@ bool keeper_keep(Keeper *keeper, uint64_t serial, const char *text, size_t size)
 	return record_file_keep(&keeper->records, &record);
 }
 
-void keeper_drop(Keeper *keeper, uint64_t serial)
+void keeper_drop(Keeper *keeper, const uint64_t *serials, size_t count)
 {
 	if (keeper->is_open && keeper->store.is_lasting)
-		record_file_drop(&keeper->records, KEPT_THING, serial);
+		record_file_drop_all(&keeper->records, KEPT_THING, serials, count);
 }
 
 uint64_t keeper_last_serial(const Keeper *keeper)

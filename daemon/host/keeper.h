@@ -59,7 +59,7 @@ void keeper_end_restore(Keeper *keeper);
 
 /* One line of JSON, in place of what was kept of that serial. False: there is no room for it. */
 bool keeper_keep(Keeper *keeper, uint64_t serial, const char *text, size_t size);
-void keeper_drop(Keeper *keeper, uint64_t serial);
+void keeper_drop(Keeper *keeper, const uint64_t *serials, size_t count);
 
 /* Returns an id, the same one for descriptors of one open file description, or 0: no room. */
 uint64_t keeper_keep_descriptor(Keeper *keeper, int descriptor);

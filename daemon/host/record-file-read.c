@@ -2,42 +2,33 @@
 #include "record-file-read.h"
 
 #include <errno.h>
-#include <unistd.h>
+
+#include "file-write.h"
 
 #define READ_AT_ONCE (64u << 10)
 
-int file_read_at(int file, off_t offset, size_t length, Buffer *ret)
+void file_piece_deinit(FilePiece *piece)
 {
-	if (!buffer_reserve(ret, length + 1))
-		return -ENOMEM;
-	for (size_t done = 0; done < length;) {
-		ssize_t size =
-			pread(file, buffer_tail(ret) + done, length - done, offset + (off_t)done);
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size <= 0)
-			return size < 0 ? -errno : -EIO;
-		done += (size_t)size;
+	buffer_deinit(&piece->text);
+}
+
+const char *file_piece_line(FilePiece *piece, const RecordFile *file, const LiveRecord *live)
+{
+	off_t end = piece->offset + (off_t)buffer_size(&piece->text);
+	size_t size = (size_t)(file->size - live->offset);
+
+	if (live->offset >= piece->offset && live->offset + (off_t)live->size <= end)
+		return buffer_head(&piece->text) + (live->offset - piece->offset);
+	if (size > READ_AT_ONCE)
+		size = live->size > READ_AT_ONCE ? live->size : READ_AT_ONCE;
+	buffer_truncate(&piece->text, 0);
+	if (!buffer_reserve(&piece->text, size)) {
+		errno = ENOMEM;
+		return NULL;
 	}
-	ret->end += length;
-	return 0;
-}
-
-int file_run_end(int file, FileRun *run, Buffer *ret)
-{
-	int error = file_read_at(file, run->offset, run->size, ret);
-
-	*run = (FileRun){ 0 };
-	return error;
-}
-
-int file_run_add(int file, FileRun *run, off_t offset, size_t size, Buffer *ret)
-{
-	bool is_next = offset == run->offset + (off_t)run->size;
-	int error = is_next && run->size < READ_AT_ONCE ? 0 : file_run_end(file, run, ret);
-
-	if (run->size == 0)
-		run->offset = offset;
-	run->size += size;
-	return error;
+	if (!file_read_at(file->file, buffer_tail(&piece->text), size, live->offset))
+		return NULL;
+	piece->text.end += size;
+	piece->offset = live->offset;
+	return buffer_head(&piece->text);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "file-write.h"
 #include "log.h"
 #include "own-descriptor.h"
 #include "proc-file.h"
@@ -22,6 +23,16 @@ static int compare_records(const LiveRecord *a, const LiveRecord *b)
 }
 
 TREE_GENERATE(LiveRecordTree, LiveRecord, by_number, compare_records)
+
+LiveRecord *live_record_first(const RecordFile *file)
+{
+	return RB_MIN(LiveRecordTree, (LiveRecordTree *)&file->live);
+}
+
+LiveRecord *live_record_next(LiveRecord *live)
+{
+	return RB_NEXT(LiveRecordTree, NULL, live);
+}
 
 static LiveRecord *find_live(const RecordFile *file, KeptKind kind, uint64_t number)
 {
@@ -68,126 +79,51 @@ static void number_was_used(RecordFile *file, KeptKind kind, uint64_t number)
 		file->header.last[kind] = number;
 }
 
-/* Room that has to be left behind the lines for saying that so many things are gone. */
-static off_t room_for_ends(size_t count)
-{
-	return (off_t)count * GONE_LINE_SIZE_MAX;
-}
-
-/* Appends the line in file->line, after which so many things are recorded. */
-static bool append_line(RecordFile *file, size_t live_count)
-{
-	off_t end = file->size + (off_t)buffer_size(&file->line);
-
-	if (!file_allocate(file->file, &file->allocated, end + room_for_ends(live_count)))
-		return false;
-	if (file_write_at(file->file, &file->line, file->size)) {
-		file->size = end;
-		return true;
-	}
-	int error = errno;
-	/* That cannot fail for want of anything; it gives back what was set aside. */
-	if (ftruncate(file->file, file->size) < 0)
-		log_error("the record file cannot be cut: %s", strerror(errno));
-	file->allocated = file->size;
-	file_allocate(file->file, &file->allocated, file->size + room_for_ends(file->live_count));
-	errno = error;
-	return false;
-}
-
-#define COPIED_AT_ONCE (64 << 10)
-
-/* The header and all that is so, into a file that is empty. Returns its size or a negative errno.
- */
-static off_t copy_all(RecordFile *file, int to)
-{
-	Buffer text = BUFFER_INIT;
-	LiveRecord *live;
-	FileRun run = { 0 };
-	off_t written = 0;
-	int error = record_header_append(&text, &file->header) ? 0 : -ENOMEM;
-
-	RB_FOREACH (live, LiveRecordTree, &file->live) {
-		if (error == 0)
-			error = file_run_add(file->file, &run, live->offset, live->size, &text);
-		if (error < 0 || buffer_size(&text) < COPIED_AT_ONCE)
-			continue;
-		error = file_write_at(to, &text, written) ? 0 : -errno;
-		written += (off_t)buffer_size(&text);
-		buffer_truncate(&text, 0);
-	}
-	if (error == 0)
-		error = file_run_end(file->file, &run, &text);
-	if (error == 0)
-		error = file_write_at(to, &text, written) ? 0 : -errno;
-	written += (off_t)buffer_size(&text);
-	buffer_deinit(&text);
-	return error < 0 ? error : written;
-}
-
-/* The lines stand behind the header, in the tree's order. */
-static void live_have_moved(RecordFile *file)
-{
-	off_t offset = file->size - (off_t)file->live_size;
-	LiveRecord *live;
-
-	RB_FOREACH (live, LiveRecordTree, &file->live) {
-		live->offset = offset;
-		offset += (off_t)live->size;
-	}
-}
-
-/* Writes all that is so to a file of its own, which takes the place of what was there. Returns 0,
- * or a negative errno with nothing changed. */
-static int record_file_write_anew(RecordFile *file)
-{
-	_cleanup_close_ int anew =
-		openat(file->directory, RECORDS_NEW,
-		       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
-	off_t allocated = 0;
-
-	if (anew < 0)
-		return -errno;
-	off_t size = copy_all(file, anew);
-	int error = size < 0 ? (int)size : 0;
-	if (error == 0 && !file_allocate(anew, &allocated, size + room_for_ends(file->live_count)))
-		error = -errno;
-	if (error == 0 && renameat(file->directory, RECORDS_NEW, file->directory, RECORDS) < 0)
-		error = -errno;
-	if (error < 0) {
-		unlinkat(file->directory, RECORDS_NEW, 0);
-		return error;
-	}
-	descriptor_close(&file->file);
-	file->file = TAKE_DESCRIPTOR(anew);
-	file->size = size;
-	file->allocated = allocated;
-	live_have_moved(file);
-	return 0;
-}
-
 /* Below that it is not worth it. */
 #define COMPACT_ABOVE (64 << 10)
 
 static void compact_where_worth_it(RecordFile *file)
 {
-	if (file->size <= COMPACT_ABOVE || file->size <= file->compact_above ||
-	    file->size <= 2 * (off_t)file->live_size)
+	if (file->size <= COMPACT_ABOVE || file->size <= 2 * (off_t)file->live_size)
+		return;
+	if (file->size <= file->compact_above && file->live_size > file->compact_below)
 		return;
 	/* Where it fails the file is as good as before, only longer. */
-	file->compact_above = record_file_write_anew(file) < 0 ? 2 * file->size : 0;
+	bool is_compact = record_file_compact(file) == 0;
+	file->compact_above = is_compact ? 0 : 2 * file->size;
+	file->compact_below = is_compact ? 0 : file->live_size / 2;
+}
+
+/* What is written to a file that somebody has removed is gone with it: where the directory is there
+ * still it is written anew. */
+static bool is_in_place(RecordFile *file)
+{
+	struct stat status;
+
+	if (fstat(file->file, &status) == 0 && status.st_nlink > 0)
+		return true;
+	log_warning("the record file was removed, and is written anew");
+	int error = record_file_write_anew(file);
+	if (error < 0)
+		log_error("nothing can be made to outlive a restart any more, for the directory of "
+			  "the record file was removed: %s; restart vaild",
+			  strerror(-error));
+	return error == 0;
 }
 
 bool record_file_keep(RecordFile *file, const KeptRecord *record)
 {
 	assert(record->text);
 	bool is_new = !find_live(file, record->kind, record->number);
-	LiveRecord *live = file->file < 0 ? NULL : get_live(file, record->kind, record->number);
 
+	if (file->file < 0 || !is_in_place(file))
+		return false;
+	LiveRecord *live = get_live(file, record->kind, record->number);
 	if (!live)
 		return false;
 	buffer_truncate(&file->line, 0);
-	if (!record_line_append(&file->line, record) || !append_line(file, file->live_count)) {
+	if (!record_line_append(&file->line, record) ||
+	    !record_file_append(file, file->live_count)) {
 		log_error("what shall last over a restart cannot be recorded: %s", strerror(errno));
 		if (is_new)
 			live_free(file, live);
@@ -200,20 +136,57 @@ bool record_file_keep(RecordFile *file, const KeptRecord *record)
 	return true;
 }
 
+/* The lines that say so of those that are recorded, into file->line. *ret_count is how many they
+ * are; false: there is no memory for them. */
+static bool write_ends(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count,
+		       size_t *ret_count)
+{
+	bool is_written = true;
+
+	*ret_count = 0;
+	buffer_truncate(&file->line, 0);
+	for (size_t i = 0; i < count; i++) {
+		KeptRecord gone = { .kind = kind, .number = numbers[i] };
+
+		if (!find_live(file, kind, numbers[i]))
+			continue;
+		is_written = is_written && record_line_append(&file->line, &gone);
+		++*ret_count;
+	}
+	return is_written;
+}
+
+static void cross_out(RecordFile *file, const LiveRecord *live)
+{
+	/* The next compaction leaves it out; before that it is found out at the next start. */
+	if (!record_file_cross_out(file, live))
+		log_error("that something is gone cannot be recorded: %s", strerror(errno));
+}
+
+void record_file_drop_all(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count)
+{
+	size_t ends;
+
+	if (file->file < 0)
+		return;
+	bool is_written = write_ends(file, kind, numbers, count, &ends);
+	if (ends == 0)
+		return;
+	is_written = is_written && record_file_append(file, file->live_count - ends);
+	for (size_t i = 0; i < count; i++) {
+		LiveRecord *live = find_live(file, kind, numbers[i]);
+
+		if (live && !is_written)
+			cross_out(file, live);
+		if (live)
+			live_free(file, live);
+	}
+	compact_where_worth_it(file);
+}
+
 void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number)
 {
-	LiveRecord *live = find_live(file, kind, number);
-
-	if (!live || file->file < 0)
-		return;
-	live_free(file, live);
-	buffer_truncate(&file->line, 0);
-	if (!record_line_append(&file->line, &(KeptRecord){ .kind = kind, .number = number }) ||
-	    !append_line(file, file->live_count))
-		/* The next compaction leaves it out; before that it is found out at the next start.
-		 */
-		log_error("that something is gone cannot be recorded: %s", strerror(errno));
-	compact_where_worth_it(file);
+	record_file_drop_all(file, kind, &number, 1);
 }
 
 bool record_file_next(const RecordFile *file, KeptKind kind, uint64_t *number)
@@ -251,17 +224,16 @@ static int take_line(RecordFile *file, const char *line, size_t length, off_t of
 	return 0;
 }
 
-/* All lines behind the header. Returns how many are damaged, or -ENOMEM. */
+/* All whole lines behind the header. Returns how many are damaged, or -ENOMEM. */
 static int take_lines(RecordFile *file, const Buffer *contents, size_t at)
 {
 	size_t size = buffer_size(contents);
+	const char *text = buffer_head(contents), *end;
 	int damaged = 0;
 
-	while (at < size) {
-		const char *line = buffer_head(contents) + at;
-		const char *end = memchr(line, '\n', size - at);
-		size_t length = end ? (size_t)(end - line) : size - at;
-		int error = end ? take_line(file, line, length, (off_t)at) : -EBADMSG;
+	while (at < size && (end = memchr(text + at, '\n', size - at))) {
+		size_t length = (size_t)(end - text) - at;
+		int error = take_line(file, text + at, length, (off_t)at);
 
 		if (error == -ENOMEM)
 			return error;
@@ -269,6 +241,7 @@ static int take_lines(RecordFile *file, const Buffer *contents, size_t at)
 			damaged++;
 		at += length + 1;
 	}
+	file->size = (off_t)at;
 	return damaged;
 }
 
@@ -328,46 +301,62 @@ static int judge_old(RecordFile *file, const RecordFileOptions *options, OldFile
 	}
 	memcpy(file->header.last, header.last, sizeof(header.last));
 	old->damaged = take_lines(file, &old->contents, length + 1);
-	file->size = (off_t)buffer_size(&old->contents);
+	if (file->size < (off_t)buffer_size(&old->contents))
+		remark(options, "its last line is not whole, as where a daemon is killed while it "
+				"writes, and is left out");
 	return old->damaged < 0 ? old->damaged : 0;
 }
 
-/* The file under another name as well, before it loses its own. */
+/* The first of them are kept, and the last. */
+#define SET_ASIDE_MAX 8
+
+/* The file under another name as well, before it loses its own. Returns 0 or a negative errno. */
 static int set_aside(const RecordFile *file, const RecordFileOptions *options)
 {
 	char name[sizeof(RECORDS ".damaged.") + 12] = RECORDS ".damaged", message[160];
+	int error = -EEXIST;
 
-	for (int i = 2; i <= 100; i++) {
-		if (linkat(file->directory, RECORDS, file->directory, name, 0) == 0) {
-			snprintf(message, sizeof(message),
-				 "it was damaged; as it was it is kept as %s", name);
-			remark(options, message);
-			return 0;
-		}
-		if (errno != EEXIST || i == 100)
-			break;
-		snprintf(name, sizeof(name), RECORDS ".damaged.%d", i);
+	for (int i = 1; i <= SET_ASIDE_MAX && error == -EEXIST; i++) {
+		if (i > 1)
+			snprintf(name, sizeof(name), RECORDS ".damaged.%d", i);
+		if (i == SET_ASIDE_MAX)
+			unlinkat(file->directory, name, 0);
+		error = linkat(file->directory, RECORDS, file->directory, name, 0) < 0 ? -errno : 0;
 	}
-	return -errno;
+	if (error == 0) {
+		snprintf(message, sizeof(message), "it was damaged; as it was it is kept as %s",
+			 name);
+		remark(options, message);
+	}
+	return error;
+}
+
+/* Its sound lines are believed, and what is not whole behind them is cut off. */
+static int use_old(RecordFile *file, const RecordFileOptions *options)
+{
+	if (ftruncate(file->file, file->size) < 0)
+		return -errno;
+	file->allocated = file->size;
+	record_file_make_room(file);
+	remark(options, "it cannot be written anew, and is used as it is; make room in its "
+			"directory");
+	return 0;
 }
 
 /* Replaces what was read by a file without what is over. */
 static int begin(RecordFile *file, const RecordFileOptions *options, const OldFile *old)
 {
-	bool is_sound = old->is_there && old->damaged == 0 && file->size > 0;
+	bool is_known = old->is_there && file->size > 0;
 	int error = old->damaged > 0 ? set_aside(file, options) : 0;
 
 	unlinkat(file->directory, RECORDS_NEW, 0); /* of a daemon that was killed meanwhile */
 	if (error == 0)
 		error = record_file_write_anew(file);
-	if (error == 0 || !is_sound)
+	if (error == 0 || !is_known)
 		return error;
 	/* The old one will do: better no room for new things than the loss of all. */
-	log_warning("%s/" RECORDS " cannot be written anew: %s", options->directory,
-		    strerror(-error));
-	file->allocated = file->size;
-	file_allocate(file->file, &file->allocated, file->size + room_for_ends(file->live_count));
-	return 0;
+	log_warning("%s/" RECORDS ": %s", options->directory, strerror(-error));
+	return use_old(file, options);
 }
 
 int record_file_open(RecordFile *file, const RecordFileOptions *options)
@@ -386,9 +375,11 @@ int record_file_open(RecordFile *file, const RecordFileOptions *options)
 		error = begin(file, options, &old);
 	buffer_deinit(&old.contents);
 	if (error < 0 && error != -EPROTO)
-		log_error("%s/" RECORDS ": cannot be used: %s; make the directory one that vaild "
-			  "may write to, or choose another with --runtime-dir",
-			  options->directory, strerror(-error));
+		log_error(
+			"%s/" RECORDS ": cannot be used: %s; remove it where it is no file of "
+			"vaild's, and make the directory one that vaild may write to and that has "
+			"room, or choose another with --runtime-dir",
+			options->directory, strerror(-error));
 	if (error < 0)
 		record_file_close(file);
 	return error;
@@ -408,20 +399,21 @@ void record_file_close(RecordFile *file)
 /* The lines of one kind, one behind the other. Returns their number or a negative errno. */
 static ssize_t load_lines(const RecordFile *file, KeptKind kind, Buffer *ret)
 {
+	_cleanup_(file_piece_deinit) FilePiece piece = FILE_PIECE_INIT;
 	LiveRecord *live;
-	FileRun run = { 0 };
 	ssize_t count = 0;
-	int error = 0;
 
 	RB_FOREACH (live, LiveRecordTree, (LiveRecordTree *)&file->live) {
-		if (live->kind == kind && error == 0) {
-			error = file_run_add(file->file, &run, live->offset, live->size, ret);
-			count++;
-		}
+		if (live->kind != kind)
+			continue;
+		const char *line = file_piece_line(&piece, file, live);
+		if (!line)
+			return -errno;
+		if (!buffer_append(ret, line, live->size))
+			return -ENOMEM;
+		count++;
 	}
-	if (error == 0)
-		error = file_run_end(file->file, &run, ret);
-	return error < 0 ? error : count;
+	return count;
 }
 
 int record_file_load(const RecordFile *file, KeptKind kind, KeptRecords *ret)
@@ -452,12 +444,14 @@ int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buf
 	KeptRecord record = { 0 };
 
 	*ret = BUFFER_INIT;
-	int error = live ? file_read_at(file->file, live->offset, live->size, ret) : -ENOENT;
-	if (error == 0 && (!record_line_parse(ret->data, live->size - 1, &record) || !record.text))
-		error = -EIO;
-	if (error < 0) {
+	if (!live)
+		return -ENOENT;
+	if (!buffer_reserve(ret, live->size))
+		return -ENOMEM;
+	if (!file_read_at(file->file, ret->data, live->size, live->offset) ||
+	    !record_line_parse(ret->data, live->size - 1, &record) || !record.text) {
 		buffer_deinit(ret);
-		return error;
+		return -EIO;
 	}
 	ret->start = (size_t)(record.text - ret->data);
 	ret->end = ret->start + record.size;

@@ -14,7 +14,8 @@
  *
  * A line is in the file whole or not at all: a write that fails is taken back. Room for saying of
  * each thing that it is gone is set aside in the file system before the thing is recorded, so that
- * this cannot fail for want of room. When more than half of the file says nothing any more it is
+ * this cannot fail for want of room; where it fails nevertheless, what was recorded is crossed out
+ * where it stands. When more than half of the file says nothing any more it is
  * written anew beside, and takes the other's place by a rename.
  *
  * It lasts as long as the kernel runs, and nothing is synced: after a reboot it is not believed.
@@ -37,8 +38,9 @@ typedef struct RecordFile {
 	LiveRecordTree live;
 	size_t live_count;
 	size_t live_size;
-	off_t compact_above; /* the last try failed: not before the file is so large */
-	RecordHeader header; /* its last[] is always right, the file's with the next compaction */
+	off_t compact_above;  /* the last try failed: not before the file is so large, */
+	size_t compact_below; /* or so little of it is so */
+	RecordHeader header;  /* its last[] is always right, the file's with the next compaction */
 	Buffer line;
 } RecordFile;
 
@@ -51,7 +53,9 @@ typedef struct RecordFileOptions {
 
 /*
  * Opens the file, or makes it, and reads it. What is damaged in it is left out; the file as it was
- * is then found beside as records.damaged, records.damaged.2 and so on. Returns 0, or a negative
+ * is then found beside as records.damaged, records.damaged.2 and so on, of which the last is that
+ * of the last time. A line whose end is missing is no damage: its writer was killed before it could
+ * answer anybody. Where there is no room the file is used as it is. Returns 0, or a negative
  * errno after logging what to do; -EPROTO for a file of a newer version, which is left as it is.
  */
 int record_file_open(RecordFile *file, const RecordFileOptions *options);
@@ -65,6 +69,9 @@ bool record_file_keep(RecordFile *file, const KeptRecord *record);
 
 /* The thing is gone. What is not recorded is nothing. */
 void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number);
+
+/* The same of many, with one write: of those that come first the next start knows first. */
+void record_file_drop_all(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count);
 
 /* Its text, with a NUL behind it, which the caller deinits. Returns 0 or a negative errno. */
 int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret);

@@ -11,7 +11,7 @@
 #include "version.h"
 #include "writer.h"
 
-#define CRC_LENGTH 8
+#define CRC_LENGTH LINE_CHECKSUM_SIZE
 #define TEXT_AT    (CRC_LENGTH + 1)
 #define GONE       "null"
 
@@ -75,14 +75,39 @@ bool record_line_append(Buffer *buffer, const KeptRecord *record)
 				buffer_append(buffer, text, size) && buffer_append(buffer, "}", 1));
 }
 
-static bool crc_is_right(const char *line, size_t length)
+bool line_checksum_invert(char checksum[static LINE_CHECKSUM_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	char inverted[LINE_CHECKSUM_SIZE];
+
+	for (size_t i = 0; i < LINE_CHECKSUM_SIZE; i++) {
+		const char *digit = memchr(digits, checksum[i], 16);
+
+		if (!digit)
+			return false;
+		inverted[i] = digits[15 - (digit - digits)];
+	}
+	memcpy(checksum, inverted, sizeof(inverted));
+	return true;
+}
+
+typedef enum LineState {
+	LINE_DAMAGED,
+	LINE_SOUND,
+	LINE_CROSSED_OUT,
+} LineState;
+
+static LineState line_state(const char *line, size_t length)
 {
 	char crc[CRC_LENGTH + 1];
 
 	if (length <= TEXT_AT || line[CRC_LENGTH] != ' ')
-		return false;
+		return LINE_DAMAGED;
 	format_crc(line + TEXT_AT, length - TEXT_AT, crc);
-	return memcmp(line, crc, CRC_LENGTH) == 0;
+	if (memcmp(line, crc, CRC_LENGTH) == 0)
+		return LINE_SOUND;
+	line_checksum_invert(crc);
+	return memcmp(line, crc, CRC_LENGTH) == 0 ? LINE_CROSSED_OUT : LINE_DAMAGED;
 }
 
 /* Moves *at behind the word; false where it does not stand there. */
@@ -126,7 +151,9 @@ bool record_line_parse(const char *line, size_t length, KeptRecord *ret)
 	const char *at = line + TEXT_AT, *end = line + length - 1;
 	KeptRecord record;
 
-	if (!crc_is_right(line, length) || *end != '}')
+	LineState state = line_state(line, length);
+
+	if (state == LINE_DAMAGED || *end != '}')
 		return false;
 	if (!skip_word(&at, end, "{\"") || !skip_kind(&at, end, &record.kind) ||
 	    !skip_word(&at, end, "\":") || !skip_number(&at, end, &record.number) ||
@@ -134,7 +161,8 @@ bool record_line_parse(const char *line, size_t length, KeptRecord *ret)
 		return false;
 	record.text = at;
 	record.size = (size_t)(end - at);
-	if (record.size == strlen(GONE) && memcmp(at, GONE, record.size) == 0)
+	if (state == LINE_CROSSED_OUT ||
+	    (record.size == strlen(GONE) && memcmp(at, GONE, record.size) == 0))
 		record.text = NULL;
 	*ret = record;
 	return true;
@@ -191,7 +219,7 @@ bool record_header_parse(const char *line, size_t length, JsonParser *parser, Re
 	Buffer text = BUFFER_INIT; /* with the NUL that the parser wants */
 	const char *error;
 
-	if (!crc_is_right(line, length))
+	if (line_state(line, length) != LINE_SOUND)
 		return false;
 	if (!buffer_append(&text, line + TEXT_AT, length - TEXT_AT) ||
 	    !buffer_append(&text, "", 1)) {

@@ -14,8 +14,10 @@
  *
  *   8b1a9953 {"serial":7,"record":{"kind":"virtualMachine",...}}
  *   f7ff9e8b {"serial":7,"record":null}                              it is gone
+ *   74e566ac {"serial":7,"record":{"kind":"virtualMachine",...}}     so it is: this is crossed out
  *
- * and the first line is the header:
+ * The last has the checksum of the first with each bit inverted, which is written over the other
+ * where there is no room for one line more. And the first line is the header:
  *
  *   01234567 {"version":1,"bootId":"...","build":"0.1.0","last":{"serial":7,"process":3,...}}
  */
@@ -40,7 +42,14 @@ typedef struct KeptRecord {
 
 bool record_line_append(Buffer *buffer, const KeptRecord *record);
 
-/* Takes a line, without its end, apart; the text stays the line's. False: it is damaged. */
+/* Of a line, its first bytes. */
+#define LINE_CHECKSUM_SIZE 8
+
+/* Crosses a line out, or makes it good again. False: what is there is no checksum. */
+bool line_checksum_invert(char checksum[static LINE_CHECKSUM_SIZE]);
+
+/* Takes a line, without its end, apart; the text stays the line's. Of one that is crossed out there
+ * is none. False: it is damaged. */
 bool record_line_parse(const char *line, size_t length, KeptRecord *ret);
 
 #define RECORD_VERSION 1

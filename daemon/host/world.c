@@ -175,11 +175,11 @@ static bool world_keep(void *self, uint64_t serial, const char *record, size_t s
 	return keeper_keep(&server->keeper, serial, record, size);
 }
 
-static void world_drop(void *self, uint64_t serial)
+static void world_drop(void *self, const uint64_t *serials, size_t count)
 {
 	Server *server = self;
 
-	keeper_drop(&server->keeper, serial);
+	keeper_drop(&server->keeper, serials, count);
 }
 
 static uint64_t world_keep_descriptor(void *self, Descriptor descriptor)

@@ -65,9 +65,8 @@ static bool fake_keep(void *self, uint64_t serial, const char *record, size_t si
 }
 
 /* Once a thing, and only of what was kept. */
-static void fake_drop(void *self, uint64_t serial)
+static void drop_one(World *world, uint64_t serial)
 {
-	World *world = self;
 	size_t place = place_of(world, serial);
 
 	if (world->is_stopping)
@@ -81,6 +80,12 @@ static void fake_drop(void *self, uint64_t serial)
 	memmove(&world->kept[place], &world->kept[place + 1],
 		(world->kept_count - place - 1) * sizeof(*world->kept));
 	world->kept_count--;
+}
+
+static void fake_drop(void *self, const uint64_t *serials, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		drop_one(self, serials[i]);
 }
 
 const char *world_record(const World *world, const char *part)

@@ -175,7 +175,7 @@ Test(keeper, records_come_back)
 	daemon_begin(&daemon);
 	cr_assert(keeper_keep(&daemon.keeper, 5, "{\"kind\":\"a\"}", 12));
 	cr_assert(keeper_keep(&daemon.keeper, 6, "{}", 2));
-	keeper_drop(&daemon.keeper, 6);
+	keeper_drop(&daemon.keeper, &(uint64_t){ 6 }, 1);
 	daemon_restart(&daemon);
 	keeper_end_restore(&daemon.keeper);
 	cr_assert_eq(keeper_load(&daemon.keeper, &records), 0);
@@ -185,7 +185,7 @@ Test(keeper, records_come_back)
 	kept_records_deinit(&records);
 	keeper_close(&daemon.keeper);
 	cr_assert_not(keeper_keep(&daemon.keeper, 7, "{}", 2));
-	keeper_drop(&daemon.keeper, 5);
+	keeper_drop(&daemon.keeper, &(uint64_t){ 5 }, 1);
 	daemon_end(&daemon);
 }
 
@@ -467,6 +467,14 @@ static bool daemon_try_start(Daemon *daemon, rlim_t spare)
 	return error == 0;
 }
 
+/* That the record file is used as it is, for want of a descriptor to write it anew, is no loss. */
+static void assert_nothing_lost(Daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->statistics.remark_count; i++)
+		cr_assert_not_null(strstr(daemon->statistics.remarks[i].message, "written anew"));
+	cr_assert_str_eq(stored(daemon), "p1 m1");
+}
+
 /* A start for which there are too few descriptors is none, and loses nothing. */
 Test(keeper, what_cannot_be_looked_at_is_not_gone)
 {
@@ -482,12 +490,11 @@ Test(keeper, what_cannot_be_looked_at_is_not_gone)
 	daemon_stop(&daemon);
 	while (!daemon_try_start(&daemon, failures)) {
 		failures++;
-		cr_assert_str_eq(stored(&daemon), "p1 m1", "%zu", failures);
+		assert_nothing_lost(&daemon);
 		cr_assert_lt(failures, 20);
 	}
 	cr_assert_gt(failures, 3);
-	cr_assert_str_eq(stored(&daemon), "p1 m1");
-	assert_nothing_remarked(&daemon);
+	assert_nothing_lost(&daemon);
 	cr_assert_eq(keeper_find_process(&daemon.keeper, 1, &pid), EVIDENCE_FOUND);
 	cr_assert_eq(pid, child);
 	cr_assert_eq(keeper_find_descriptor(&daemon.keeper, 1, &descriptor), EVIDENCE_FOUND);

@@ -247,10 +247,13 @@ Test(record_file, truncated_at_every_byte)
 		write_records(&place, whole.data, size);
 		place_open(&place);
 		assert_all(&place, KEPT_THING, expected);
-		if (size == 0 || whole.data[size - 1] != '\n')
+		/* Without its first line it is nothing; of one that is cut in the middle of a line
+		 * it is told, which is no damage. */
+		if (lines == 0)
 			assert_set_aside(&place, whole.data, size);
-		else
-			cr_assert_not(has(&place, "records.damaged"), "size %zu", size);
+		else if (whole.data[size - 1] != '\n')
+			cr_assert_eq(place.statistics.remark_count, 1, "size %zu", size);
+		cr_assert_not(has(&place, "records.damaged"), "size %zu", size);
 		/* What is written now is sound. */
 		cr_assert(keep(&place, KEPT_THING, 6, "{}"));
 		place_reopen(&place);
@@ -292,7 +295,10 @@ Test(record_file, each_byte_changed)
 		write_records(&place, whole.data, size);
 		place_open(&place);
 		assert_all(&place, KEPT_THING, expected);
-		assert_set_aside(&place, whole.data, size);
+		if (at + 1 < size)
+			assert_set_aside(&place, whole.data, size);
+		else /* the last line is not whole */
+			cr_assert_eq(place.statistics.remark_count, 1);
 		record_file_close(&place.file);
 		whole.data[at] = was;
 	}
@@ -314,6 +320,28 @@ Test(record_file, what_was_damaged_twice_is_there_twice)
 	cr_assert(has(&place, "records.damaged"));
 	cr_assert(has(&place, "records.damaged.2"));
 	cr_assert(has(&place, "records.damaged.3"));
+	place_end(&place);
+}
+
+/* However often, it starts; the first are kept, and the last. */
+Test(record_file, what_was_damaged_many_times_is_not_kept_for_ever)
+{
+	Place place;
+
+	place_begin(&place);
+	for (char i = 'a'; i <= 'z'; i++) {
+		record_file_close(&place.file);
+		write_records(&place, &i, 1);
+		place_open(&place);
+		cr_assert_eq(place.statistics.remark_count, 2);
+	}
+	cr_assert_not(has(&place, "records.damaged.9"));
+	Buffer first = read_named(&place, "records.damaged");
+	Buffer last = read_named(&place, "records.damaged.8");
+	cr_assert_str_eq(first.data, "a");
+	cr_assert_str_eq(last.data, "z");
+	buffer_deinit(&first);
+	buffer_deinit(&last);
 	place_end(&place);
 }
 
@@ -478,9 +506,9 @@ static void assert_drops_succeed_when_full(Place *place)
 	off_t size = place->file.size;
 	char *before = all(place, KEPT_THING);
 
-	/* A refusal left nothing. */
+	/* A refusal left nothing; of the lack of room it is told. */
 	place_reopen(place);
-	cr_assert_eq(place->statistics.remark_count, 0);
+	cr_assert_eq(place->statistics.remark_count, 1);
 	assert_all(place, KEPT_THING, before);
 	cr_assert_leq(place->file.size, size + 256);
 	free(before);
@@ -536,6 +564,109 @@ Test(record_file, a_line_that_does_not_fit_is_taken_back)
 	place_reopen(&place);
 	assert_all(&place, KEPT_THING, "1={\"n\":1};2={\"n\":2};");
 	cr_assert_eq(place.statistics.remark_count, 0);
+	place_end(&place);
+}
+
+static void limit_file_size(off_t size)
+{
+	struct rlimit limit = { .rlim_cur = (rlim_t)size, .rlim_max = RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* It is crossed out, with what was recorded of it before. */
+Test(record_file, a_drop_succeeds_where_nothing_can_be_appended)
+{
+	Place place;
+
+	place_begin(&place);
+	for (uint64_t i = 1; i <= 4; i++)
+		cr_assert(keep(&place, KEPT_THING, i, "{}"));
+	cr_assert(keep(&place, KEPT_THING, 1, "{\"n\":1}"));
+	cr_assert(keep(&place, KEPT_PROCESS, 1, "{}"));
+	for (off_t room = 0; room < 2; room++) { /* none, and too little */
+		limit_file_size(place.file.size + room);
+		record_file_drop(&place.file, KEPT_THING, (uint64_t)room + 1);
+		cr_assert_not(keep(&place, KEPT_THING, 9, "{}"));
+		limit_file_size((off_t)RLIM_INFINITY);
+	}
+	assert_all(&place, KEPT_THING, "3={};4={};");
+	place_reopen(&place);
+	assert_all(&place, KEPT_THING, "3={};4={};");
+	assert_all(&place, KEPT_PROCESS, "1={};");
+	cr_assert_eq(place.statistics.remark_count, 0);
+	cr_assert_eq(record_file_last(&place.file, KEPT_THING), 4);
+	place_end(&place);
+}
+
+/* All at once, and in one go where that fails. */
+Test(record_file, many_are_dropped_together)
+{
+	const uint64_t some[] = { 2, 77, 4, 5 };
+	Place place;
+
+	for (int can_append = 0; can_append < 2; can_append++) {
+		place_begin(&place);
+		for (uint64_t i = 1; i <= 6; i++)
+			cr_assert(keep(&place, KEPT_THING, i, "{}"));
+		off_t size = place.file.size;
+		if (!can_append)
+			limit_file_size(size);
+		record_file_drop_all(&place.file, KEPT_THING, some, ARRAY_SIZE(some));
+		limit_file_size((off_t)RLIM_INFINITY);
+		cr_assert_eq(place.file.size > size, can_append);
+		assert_all(&place, KEPT_THING, "1={};3={};6={};");
+		place_reopen(&place);
+		assert_all(&place, KEPT_THING, "1={};3={};6={};");
+		cr_assert_eq(place.statistics.remark_count, 0);
+		place_end(&place);
+	}
+}
+
+/* What would be written to it would be gone with it. */
+Test(record_file, one_that_was_removed_is_written_anew)
+{
+	char path[160];
+	Place place;
+
+	place_begin(&place);
+	cr_assert(keep(&place, KEPT_THING, 1, "{}"));
+	snprintf(path, sizeof(path), "%s/records", place.path);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert(keep(&place, KEPT_THING, 2, "{}"));
+	place_reopen(&place);
+	assert_all(&place, KEPT_THING, "1={};2={};");
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(rmdir(place.path), 0);
+	cr_assert_not(keep(&place, KEPT_THING, 3, "{}"));
+	cr_assert_not(keep(&place, KEPT_THING, 1, "{\"n\":1}"));
+	record_file_drop(&place.file, KEPT_THING, 2);
+	assert_all(&place, KEPT_THING, "1={};");
+	place_end(&place);
+}
+
+/* No room to write it anew: of the old one what is whole serves on, and what is written behind it
+ * is whole as well. */
+Test(record_file, of_a_damaged_one_what_is_sound_is_used_where_there_is_no_room)
+{
+	Place place;
+	Buffer whole = five_lines(&place);
+	size_t size = buffer_size(&whole) - 3;
+
+	whole.data[size - strlen("00000000 {\"serial\":5")] ^= 1; /* in the fourth or fifth */
+	write_records(&place, whole.data, size);
+	limit_file_size(10);
+	place_open(&place);
+	limit_file_size((off_t)RLIM_INFINITY);
+	cr_assert_geq(place.statistics.remark_count, 2);
+	char *sound = all(&place, KEPT_THING);
+	cr_assert_eq(strncmp(sound, EXPECTED, strlen("1={\"n\":1};") * 3), 0, "%s", sound);
+	cr_assert(keep(&place, KEPT_THING, 1, "{\"n\":1}"));
+	place_reopen(&place);
+	assert_all(&place, KEPT_THING, sound);
+	free(sound);
+	buffer_deinit(&whole);
 	place_end(&place);
 }
 
