@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "file-write.h"
 #include "log.h"
 #include "own-descriptor.h"
 #include "proc-file.h"
@@ -50,22 +51,6 @@ void quarantine_store_close(QuarantineStore *store)
 	descriptor_close(&store->directory);
 }
 
-static bool write_all(int descriptor, const Buffer *buffer)
-{
-	size_t written = 0;
-
-	while (written < buffer_size(buffer)) {
-		ssize_t size = write(descriptor, buffer_head(buffer) + written,
-				     buffer_size(buffer) - written);
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size < 0)
-			return false;
-		written += (size_t)size;
-	}
-	return true;
-}
-
 static bool encode(Buffer *buffer, const Guid *guid, const char *reason)
 {
 	Writer writer = WRITER_INIT(buffer);
@@ -86,10 +71,12 @@ static bool encode(Buffer *buffer, const Guid *guid, const char *reason)
 
 static bool write_file(const QuarantineStore *store, const char *name, const Buffer *contents)
 {
-	_cleanup_close_ int file = openat(store->directory, TEMPORARY_NAME,
-					  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	_cleanup_close_ int file =
+		openat(store->directory, TEMPORARY_NAME,
+		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 
-	return file >= 0 && write_all(file, contents) && fsync(file) == 0 &&
+	return file >= 0 && file_write_at(file, buffer_head(contents), buffer_size(contents), 0) &&
+	       fsync(file) == 0 &&
 	       renameat(store->directory, TEMPORARY_NAME, store->directory, name) == 0 &&
 	       fsync(store->directory) == 0;
 }
@@ -118,6 +105,11 @@ bool quarantine_store_drop(QuarantineStore *store, const Guid *guid)
 	return true;
 }
 
+/*
+ * The file under another name as well, so that what is written in its place is there before it
+ * goes: where that cannot be written, the next start finds the file as this one did. What has no
+ * second name, as a folder, gets another.
+ */
 static void set_aside(const QuarantineStore *store, const char *name, const char *why)
 {
 	char damaged[sizeof(FileName) + sizeof(".damaged")];
@@ -126,7 +118,9 @@ static void set_aside(const QuarantineStore *store, const char *name, const char
 	log_warning("quarantine file %s %s; it is set aside as %s, and its GUID stays in "
 		    "quarantine",
 		    name, why, damaged);
-	if (renameat(store->directory, name, store->directory, damaged) < 0)
+	unlinkat(store->directory, damaged, 0);
+	if (linkat(store->directory, name, store->directory, damaged, 0) < 0 &&
+	    renameat(store->directory, name, store->directory, damaged) < 0)
 		log_error("cannot set %s aside: %s", name, strerror(errno));
 }
 
@@ -158,14 +152,26 @@ static const char *decode(JsonParser *parser, const Buffer *contents, const Guid
 	return error;
 }
 
+/* A FIFO would be waited for, and a device read for ever. */
+static int read_regular(const QuarantineStore *store, const char *name, Buffer *ret)
+{
+	_cleanup_close_ int file = openat(
+		store->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	struct stat status;
+
+	if (file < 0 || fstat(file, &status) < 0)
+		return -errno;
+	return S_ISREG(status.st_mode) ? file_read_all(file, ret) : -EINVAL;
+}
+
 /* Returns 0 or a negative errno: without this one nothing may be served. */
 static int restore_one(const QuarantineStore *store, const char *name, const Guid *guid,
 		       Broker *broker, JsonParser *parser, Statistics *statistics)
 {
 	_cleanup_free_ char *reason = NULL;
-	Buffer contents;
+	Buffer contents = BUFFER_INIT;
 	Failure failure;
-	int error = proc_file_read(store->directory, name, &contents);
+	int error = read_regular(store, name, &contents);
 	if (error < 0 && errno_is_exhaustion(-error))
 		return error; /* which says nothing of the file */
 	const char *fault = error < 0 ? "cannot be read" : decode(parser, &contents, guid, &reason);

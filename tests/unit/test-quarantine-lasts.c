@@ -3,6 +3,7 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,76 @@ Test(quarantine_lasts, every_truncation_of_a_record)
 		free(reason);
 		state_end(&state);
 	}
+}
+
+/* Its name alone counts: whatever became of what is in it, the GUID is in quarantine. */
+Test(quarantine_lasts, random_bytes_changed)
+{
+	static const char record[] =
+		"{\"version\":1,\"virtualMachineGuid\":\"" GUID_A "\",\"reason\":\"r\"}\n";
+	State state = state_begin();
+	size_t asides = 0;
+
+	srandom(13);
+	for (int i = 0; i < 2000; i++) {
+		char text[sizeof(record)];
+
+		memcpy(text, record, sizeof(record));
+		for (long changes = 1 + random() % 3; changes > 0; changes--)
+			text[(size_t)random() % (sizeof(record) - 1)] = (char)(1 + random() % 255);
+		state_write(&state, text);
+		char *reason = restore(&state);
+		cr_assert_not_null(reason, "change %d: %s", i, text);
+		if (strcmp(reason, "its record was damaged") == 0) {
+			cr_assert(state_has(&state, GUID_A ".json.damaged"));
+			asides++;
+		}
+		free(reason);
+	}
+	cr_assert(asides > 1000 && asides < 2000, "%zu", asides);
+	state_end(&state);
+}
+
+static void state_path(const State *state, char ret[static 160])
+{
+	snprintf(ret, 160, "%s/quarantine/" GUID_A ".json", state->path);
+}
+
+/* Whatever stands there, nobody is waited for. */
+Test(quarantine_lasts, what_is_no_file_is_set_aside, .timeout = 10)
+{
+	for (int i = 0; i < 4; i++) {
+		State state = state_begin();
+		char path[160];
+
+		state_path(&state, path);
+		cr_assert_eq(i == 0   ? mkdir(path, 0700)
+			     : i == 1 ? mkfifo(path, 0600)
+				      : symlink(i == 2 ? "/dev/zero" : "/nowhere", path),
+			     0);
+		assert_restores(&state, "its record was damaged");
+		cr_assert(state_has(&state, GUID_A ".json.damaged") ||
+			  i == 3); /* it leads nowhere */
+		assert_restores(&state, "its record was damaged");
+		state_end(&state);
+	}
+}
+
+/* What takes a damaged file's place is there before that goes. */
+Test(quarantine_lasts, over_a_damaged_file_and_a_full_disk)
+{
+	struct rlimit limit = { .rlim_cur = 1, .rlim_max = RLIM_INFINITY };
+	State state = state_begin();
+
+	signal(SIGXFSZ, SIG_IGN);
+	state_write(&state, "{");
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (int i = 0; i < 3; i++)
+		assert_restores(&state, "its record was damaged");
+	limit.rlim_cur = RLIM_INFINITY;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_restores(&state, "its record was damaged");
+	state_end(&state);
 }
 
 Test(quarantine_lasts, what_cannot_be_written_is_said)
