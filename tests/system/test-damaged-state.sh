@@ -1,0 +1,363 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Whatever has become of what the daemon kept, it starts, or says what to do: what is sound is there,
+# what is not is told, nothing hangs in the air, the books balance, and it serves.
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/kept-state.sh
+. "$ROOT/tests/system/kept-state.sh"
+
+SEED=${SEED:-$RANDOM}
+ORIGINAL=$PRIVATE/original
+DAMAGED=$PRIVATE/damaged
+DEGREE=${DEGREE:-1} # how many times as many are tried
+TRIED=0
+
+# --- what is expected --------------------------------------------------------------------------
+
+# What has to be so of a state, of which BEFORE is all that can be there: a line each that is not.
+# shellcheck disable=SC2016
+JUDGE='
+def things: map(.parameters) | {
+    machines: .[0].virtualMachines, registrations: .[1].registrations, objects: .[2].sharedObjects,
+    processes: [.[3].processes[] | select(.systemProcess | not)], quarantines: .[4].quarantines,
+    status: .[5], limits: ([.[5].limits[] | {(.name): .used}] | add),
+    served: [.[6,7].status] };
+def identities: {
+    machine: [.machines[].virtualMachineGuid],
+    registration: [.registrations[] | [.virtualMachineGuid, .pid]],
+    object: [.objects[].handle], process: [.processes[].process],
+    virtualGpu: [.machines[].virtualGpus[].virtualGpu],
+    holder: [.objects[] | .handle as $handle | .holders[] | [$handle, .pid]] };
+def wrong($what; $is): if $is then empty else $what end;
+($before | things | identities) as $had | things as $now | ($now | identities) as $has |
+($had | keys[] | . as $kind | $has[$kind] - $had[$kind] | wrong("a \($kind) of nowhere: \(.)"; . == [])),
+($now.registrations[], $now.objects[] | .virtualMachineGuid as $guid |
+  wrong("\(.) is of no VM"; $guid == null or ($has.machine | index([$guid])))),
+($now.machines[] | .virtualMachineGuid as $guid |
+  wrong("\($guid) has another number of registrations";
+    .registrations == ([$now.registrations[] | select(.virtualMachineGuid == $guid)] | length)),
+  wrong("\($guid) has another number of objects";
+    .sharedObjects == ([$now.objects[] | select(.virtualMachineGuid == $guid)] | length))),
+wrong("VMs are charged otherwise"; $now.limits.virtualMachines == ($has.machine | length)),
+wrong("vGPUs are charged otherwise"; $now.limits.virtualGpus == ($has.virtualGpu | length)),
+wrong("registrations are charged otherwise"; $now.limits.registrations == ($has.registration | length)),
+wrong("GPU processes are charged otherwise"; $now.limits.gpuProcesses == ($has.process | length)),
+wrong("contexts are charged otherwise"; $now.limits.contexts == ([$now.processes[].contexts] | add // 0)),
+wrong("objects are charged otherwise"; $now.limits.objects >= ($has.object | length)),
+wrong("holders are charged otherwise"; $now.limits.holders >= ($has.holder | length)),
+wrong("ranges are charged otherwise"; $now.limits.userRanges == ([$now.processes[].ranges - 1] | add // 0)),
+wrong("quarantines are others"; $now.quarantines == ($before | things | .quarantines)),
+wrong("it does not serve: \($now.served)"; $now.served == ["STATUS_SUCCESS", "STATUS_SUCCESS"]),
+wrong("it is not told"; $has == $had or $whole or ($now.status.remarks | length) > 0),
+wrong("it is not all there"; $complete | not or $has == $had)'
+
+# judge true|false: whether all has to be there. Of lines that are missing nobody can know.
+judge() {
+  local whole=false
+  grep -aqvFxf "$ORIGINAL" "$DAMAGED" || whole=true
+  look | jq -rs --slurpfile before "$PRIVATE/before" --argjson complete "$1" \
+    --argjson whole "$whole" "$JUDGE"
+}
+
+# How many things the lines of DAMAGED, as far as they are sound, say that there are, without the
+# adapter. Without its first line nothing is; without its end no line is.
+count_sound() {
+  if [ -z "$(tail -c 1 "$DAMAGED" | tr -d '\n')" ]; then cat "$DAMAGED"; else sed '$d' "$DAMAGED"; fi |
+    grep -aFxf "$ORIGINAL" | awk '
+    NR == 1 && !/"bootId"/ { exit }
+    match($0, /^[0-9a-f]* \{"serial":[0-9]+/) {
+      serial = substr($0, 1, RLENGTH); sub(/.*:/, "", serial)
+      if (/"record":null\}$/) delete things[serial]; else things[serial] = /"kind":"adapter"/ ? 0 : 1
+    }
+    END { for (serial in things) count += things[serial]; print count + 0 }'
+}
+
+# How many the daemon says that it has restored and dropped.
+count_told() {
+  local restored dropped
+  restored=$(sed -n 's/^vaild: restored \([0-9]*\) records.*/\1/p' "$LOG")
+  dropped=$(sed -nE 's/^vaild: [a-zA-Z]+ [0-9]+( and ([0-9]+) others?)? (is|are) not restored:.*/+ 1 + 0\2/p' "$LOG")
+  # shellcheck disable=SC2086 # the sum of some numbers
+  echo $((${restored:-0} $dropped))
+}
+
+# --- trials ------------------------------------------------------------------------------------
+
+# Kills the daemon, whose place one takes that finds the file as it is in DAMAGED, and in the store
+# what was there in the beginning but for the order, where there is one.
+start_damaged() {
+  kill_hard "$DAEMON"
+  session_ask manager restore
+  [ -z "${1:-}" ] || session_ask manager "$1"
+  rm -rf "$RECORDS"*
+  cp "$DAMAGED" "$RECORDS"
+  chown vaild:vaild "$RECORDS"
+  start_kept
+}
+
+# try WHAT [COMPLETE [ORDER]]: one damage, which is told only where something is wrong.
+try() {
+  local what=$1 complete=${2:-false} wrong
+  TRIED=$((TRIED + 1))
+  start_damaged "${3:-}"
+  wrong=$(judge "$complete")
+  [ "$(count_told)" -eq "$(count_sound)" ] ||
+    wrong+=" of $(count_sound) sound records it tells of $(count_told)"
+  grep -qE 'Sanitizer|runtime error|Assertion' "$LOG" && wrong+=" see the log"
+  [ -n "$wrong" ] || return 0
+  not_ok "$what" "$wrong"
+  sed 's/^/# log: /' "$LOG"
+}
+
+# tried WHAT: those since the last time.
+tried() {
+  ok "$1: $TRIED starts"
+  TRIED=0
+}
+
+# --- damages -----------------------------------------------------------------------------------
+
+# numbers SALT COUNT MAXIMUM: as many, from 0 to below the maximum.
+numbers() {
+  awk -v seed="$((SEED * 10000 + $1))" -v count="$2" -v maximum="$3" \
+    'BEGIN { srand(seed); while (count-- > 0) print int(rand() * maximum) }'
+}
+
+# Where each line ends, and beside; and anywhere.
+truncated() {
+  local size end
+  size=$(stat -c %s "$ORIGINAL")
+  for end in $(awk '{ size += length + 1; print size - 1; print size; print size + 1 }' "$ORIGINAL") \
+    $(numbers 0 $((20 * DEGREE)) "$size"); do
+    head -c "$end" "$ORIGINAL" >"$DAMAGED"
+    try "$1, truncated at $end"
+  done
+  tried "$1, truncated"
+}
+
+# put_byte OFFSET VALUE
+put_byte() {
+  # shellcheck disable=SC2059
+  printf "\\x$(printf %x "$2")" | dd of="$DAMAGED" bs=1 seek="$1" conv=notrunc status=none
+}
+
+bytes_changed() {
+  local size trial at
+  size=$(stat -c %s "$ORIGINAL")
+  for ((trial = 1; trial <= 60 * DEGREE; trial++)); do
+    cp "$ORIGINAL" "$DAMAGED"
+    for at in $(numbers "$trial" $((1 + trial % 5)) "$size"); do
+      put_byte "$at" "$(numbers $((trial + at)) 1 256)"
+    done
+    try "$1, bytes changed, trial $trial"
+  done
+  tried "$1, bytes changed"
+}
+
+# The header stays where it is.
+behind_header() {
+  head -n 1 "$ORIGINAL" >"$DAMAGED"
+  tail -n +2 "$ORIGINAL" | "$@" >>"$DAMAGED"
+}
+
+lines_moved() {
+  local line lines
+  lines=$(wc -l <"$ORIGINAL")
+  for ((line = 2; line <= lines; line++)); do
+    sed "${line}d" "$ORIGINAL" >"$DAMAGED"
+    try "$1, without line $line"
+  done
+  cat "$ORIGINAL" <(tail -n 1 "$ORIGINAL") >"$DAMAGED"
+  try "$1, the last line twice" true
+  sed p "$ORIGINAL" >"$DAMAGED"
+  try "$1, each line twice" true
+  behind_header tac
+  try "$1, the last first"
+  for line in $(numbers 0 $((5 * DEGREE)) 100000); do
+    behind_header shuf --random-source=<(yes "$line")
+    try "$1, shuffled by $line"
+  done
+  tried "$1, lines removed, repeated and moved"
+}
+
+descriptors_moved() {
+  local name names
+  cp "$ORIGINAL" "$DAMAGED"
+  read -ra names <<<"$NAMES"
+  for name in "${names[@]}"; do
+    try "without the descriptor $name" false "forget $name"
+  done
+  try "a descriptor that nobody knows" true "add m4000"
+  try "a process that is none" true "add p4000"
+  try "a descriptor of no name of ours" true "add else"
+  try "another descriptor of the same name" false "add m2"
+  try "two descriptors swapped" false "swap m2 m5"
+  try "two processes swapped" false "swap p2 p8"
+  try "a process for a descriptor" false "swap p2 m2"
+  tried "descriptors missing, added and swapped"
+}
+
+# header KEY VALUE: the first line, sound, with another value.
+header() {
+  local text
+  text=$(head -n 1 "$ORIGINAL" | cut -d' ' -f2- | jq -c ".$1 = $2")
+  printf '%s %s\n' "$(printf %s "$text" | gzip -c | tail -c 8 | od -An -tx4 -N4 | tr -d ' ')" "$text"
+}
+
+no_header() {
+  : >"$DAMAGED"
+  try "an empty file"
+  head -c 100000 /dev/urandom >"$DAMAGED"
+  try "noise"
+  tail -n +2 "$ORIGINAL" >"$DAMAGED"
+  try "no first line"
+  tried "of nobody known"
+}
+
+# Nothing of it is so any more, and nothing of it is damaged.
+of_another_boot() {
+  (header bootId '"00000000000000000000000000000000"' && tail -n +2 "$ORIGINAL") >"$DAMAGED"
+  start_damaged
+  expect "of another boot: it says that it is dropped" grep -q "written before the machine was started" "$LOG"
+  expect_equal "of another boot: nothing is there but quarantines" '[[],[],[],1]' "$(look |
+    jq -cs 'map(.parameters) | [.[0].virtualMachines, .[1].registrations, .[2].sharedObjects,
+      (.[4].quarantines | length)]')"
+  expect "of another boot: no copy" [ ! -e "$RECORDS.damaged" ]
+}
+
+# refuses WHAT PATTERN: it does not start, and says what to do.
+refuses() {
+  local status=0
+  : >"$LOG"
+  exec_daemon "${KEPT[@]}" 2>"$LOG" &
+  DAEMON=$!
+  expect "$1: it does not start" within 10 is_gone "$DAEMON"
+  wait "$DAEMON" || status=$?
+  expect_equal "$1: it exits" 1 "$status"
+  expect_match "$1: it says what to do" "$2" "$(cat "$LOG")"
+}
+
+# follows WHAT: what it said was done, and it starts.
+follows() {
+  rm -rf "$RECORDS"
+  start_kept
+  expect_match "$1: what was said helps" "STATUS_SUCCESS STATUS_SUCCESS$" "$(look | statuses)"
+}
+
+of_a_newer_version() {
+  (header version 2 && tail -n +2 "$ORIGINAL") >"$DAMAGED"
+  kill_hard "$DAEMON"
+  session_ask manager restore
+  cp "$DAMAGED" "$RECORDS"
+  chown vaild:vaild "$RECORDS"
+  refuses "of a newer version" "start that version, or remove the file"
+  expect "of a newer version: it is left as it is" cmp "$DAMAGED" "$RECORDS"
+  follows "of a newer version"
+}
+
+no_file() {
+  local make
+  for make in "mkdir" "mkfifo" "ln -s /nowhere" "ln -s /dev/zero" "install -m 000 /dev/null"; do
+    kill_hard "$DAEMON"
+    session_ask manager restore
+    rm -rf "$RECORDS"*
+    $make "$RECORDS"
+    refuses "in its place $make" "cannot be used: .*; remove it"
+    follows "in its place $make"
+  done
+}
+
+# --- quarantines -------------------------------------------------------------------------------
+
+# try_quarantine WHAT: one damage of the file, which is in DAMAGED, or is made by MAKE.
+try_quarantine() {
+  local file=$STATE/quarantine/$BANNED.json
+  kill_hard "$DAEMON"
+  session_ask manager restore
+  cp "$ORIGINAL" "$RECORDS"
+  rm -rf "$STATE/quarantine/"*
+  "${@:2}" "$file"
+  chown --no-dereference vaild:vaild "$file"
+  start_kept
+  expect_equal "a quarantine's file, $1: it is in quarantine" "$BANNED" "$(ask root \
+    "$(call io.vaild.Machine.ListQuarantines)" | field '.parameters.quarantines[].virtualMachineGuid')"
+}
+
+quarantines_damaged() {
+  local size trial at good=$PRIVATE/quarantine.json
+  cp "$STATE/quarantine/$BANNED.json" "$good"
+  size=$(stat -c %s "$good")
+  for at in 0 1 $((size / 2)) $((size - 2)); do
+    head -c "$at" "$good" >"$DAMAGED"
+    try_quarantine "truncated at $at" cp "$DAMAGED"
+  done
+  for ((trial = 0; trial < 10 * DEGREE; trial++)); do
+    cp "$good" "$DAMAGED"
+    at=$(numbers "$trial" 1 "$size")
+    put_byte "$at" "$(numbers $((trial + at)) 1 256)"
+    try_quarantine "a byte changed at $at" cp "$DAMAGED"
+  done
+  try_quarantine "a folder" mkdir
+  try_quarantine "a FIFO" mkfifo
+  try_quarantine "a link" ln -s /dev/zero
+  try_quarantine "unreadable" install -m 000 "$good"
+  expect_match "a quarantine's file: it is told" "$BANNED.json.*cannot be read" "$("${CTL[@]}" status)"
+}
+
+# --- all of it ---------------------------------------------------------------------------------
+
+# What lasts for good: with who had it, everything ends, and nothing is charged for.
+nothing_is_left() {
+  local name
+  for name in vmm other viewer second mapper; do session_kill "$name"; done
+  expect "with them all ends" within 5 nothing_is_charged
+  session_ask manager names
+  expect_equal "and nothing is stored" "" "$REPLY"
+}
+
+# shellcheck disable=SC2317
+nothing_is_charged() {
+  local charged
+  charged=$(look | jq -s '.[5].parameters.limits | map(select(.name |
+    test("^(registrations|virtual|contexts|gpuProcesses|objects|holders|userRanges)")) | .used) | add')
+  [ "$charged" -eq 0 ]
+}
+
+damaged_as() {
+  truncated "$1"
+  bytes_changed "$1"
+  lines_moved "$1"
+}
+
+echo "# the seed: $SEED"
+start_manager 512
+start_kept
+make_rich
+look >"$PRIVATE/before"
+cp "$RECORDS" "$ORIGINAL"
+session_ask manager save
+session_ask manager names
+NAMES=$REPLY
+cp "$ORIGINAL" "$DAMAGED"
+try "as it was" true
+tried "as it was"
+damaged_as "in order of time"
+descriptors_moved
+no_header
+# After a start it is in order of kind, with what things need behind them.
+cp "$ORIGINAL" "$DAMAGED"
+start_damaged
+cp "$RECORDS" "$ORIGINAL"
+damaged_as "in order of kind"
+of_another_boot
+of_a_newer_version
+no_file
+quarantines_damaged
+cp "$ORIGINAL" "$DAMAGED"
+start_damaged
+nothing_is_left
+expect_clean_stop
+finish
