@@ -59,6 +59,12 @@ make_rich() {
   "${CTL[@]}" vm quarantine "$BANNED" --reason "it hangs" >/dev/null
 }
 
+# With who had it, all of that ends.
+end_rich() {
+  local name
+  for name in vmm other viewer second mapper; do session_kill "$name"; done
+}
+
 # All that an operator is told, a line each, and as the last what became of a new VM.
 look() {
   ask root "$(call io.vaild.Machine.ListVirtualMachines)" "$(call io.vaild.ListRegistrations)" \

@@ -311,14 +311,12 @@ quarantines_damaged() {
 
 # What lasts for good: with who had it, everything ends, and nothing is charged for.
 nothing_is_left() {
-  local name
-  for name in vmm other viewer second mapper; do session_kill "$name"; done
+  end_rich
   expect "with them all ends" within 5 nothing_is_charged
   session_ask manager names
   expect_equal "and nothing is stored" "" "$REPLY"
 }
 
-# shellcheck disable=SC2317
 nothing_is_charged() {
   local charged
   charged=$(look | jq -s '.[5].parameters.limits | map(select(.name |
