@@ -147,7 +147,7 @@ put_byte() {
 bytes_changed() {
   local size trial at
   size=$(stat -c %s "$ORIGINAL")
-  for ((trial = 1; trial <= 60 * DEGREE; trial++)); do
+  for ((trial = 1; trial <= 50 * DEGREE; trial++)); do
     cp "$ORIGINAL" "$DAMAGED"
     for at in $(numbers "$trial" $((1 + trial % 5)) "$size"); do
       put_byte "$at" "$(numbers $((trial + at)) 1 256)"
