@@ -55,7 +55,7 @@ QEMU   = $(wildcard client/qemu/*.c) client/message.c client/table-text.c
 QEMU_DISPLAY = $(filter-out %/agent.c %/vail-qemu.c,$(QEMU))
 SHARING_PARTS = $(addprefix tests/system/tools/,actor.c sharing-model.c sharing-play.c)
 PLAY_QEMU_PARTS = $(addprefix tests/system/tools/,play-qemu-monitor.c play-qemu-display.c)
-TOOL_PARTS = $(SHARING_PARTS) $(PLAY_QEMU_PARTS)
+TOOL_PARTS = $(SHARING_PARTS) $(PLAY_QEMU_PARTS) tests/system/tools/random-objects.c
 TOOLS  = $(filter-out $(TOOL_PARTS),$(wildcard tests/system/tools/*.c))
 BENCH  = $(wildcard tests/bench/*.c)
 EYE    = tests/bench/frames/eye.c tests/bench/measure.c
@@ -179,6 +179,7 @@ build/tests/tools/keep-descriptors: TOOL_LIBS = $(DAEMON_LIBS)
 
 # What is more than one file.
 build/tests/tools/actors: build/tests/system/tools/actor.o
+build/tests/tools/random-requests: build/tests/system/tools/random-objects.o
 build/tests/tools/share-at-random: $(call objects,build,$(SHARING_PARTS))
 build/tests/tools/play-qemu: $(call objects,build,$(PLAY_QEMU_PARTS) proto/json.c)
 build/tests/tools/play-qemu: TOOL_LIBS = -ljson-c -lsystemd
