@@ -1,31 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 #include "naive-manager.h"
 
-#include <criterion/criterion.h>
+#include <err.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define MESSAGE_SIZE 256
+#define MESSAGE_SIZE 512
+#define FIRST_PASSED 3 /* as in sd_listen_fds(3) */
 
 void naive_manager_init(NaiveManager *manager, size_t maximum)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	char name[64], number[32];
-	int length = snprintf(name, sizeof(name), "@vaild-test-%d", (int)getpid());
+	socklen_t size = sizeof(address);
+	char name[sizeof(address.sun_path)], number[32];
 
 	*manager = (NaiveManager){ .maximum = maximum };
-	memcpy(address.sun_path + 1, name + 1, (size_t)length - 1);
 	manager->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	cr_assert_eq(bind(manager->socket, (struct sockaddr *)&address,
-			  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length)),
-		     0);
+	/* The kernel makes a name up that nobody has. */
+	if (bind(manager->socket, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ||
+	    getsockname(manager->socket, (struct sockaddr *)&address, &size) < 0)
+		err(2, "a socket to be notified on");
+	snprintf(name, sizeof(name), "@%.*s",
+		 (int)(size - offsetof(struct sockaddr_un, sun_path)) - 1, address.sun_path + 1);
 	setenv("NOTIFY_SOCKET", name, 1);
 	snprintf(number, sizeof(number), "%zu", maximum);
 	setenv("FDSTORE", number, 1);
@@ -66,26 +71,34 @@ static void store(NaiveManager *manager, const char *name, int descriptor)
 		close(descriptor);
 		return;
 	}
-	cr_assert_lt(manager->count, NAIVE_ENTRIES_MAX);
 	NaiveEntry *entry = &manager->entries[manager->count++];
 	snprintf(entry->name, sizeof(entry->name), "%s", name);
 	entry->descriptor = descriptor;
 }
 
-static void take_message(NaiveManager *manager, const char *text, int descriptor)
+static void remove_named(NaiveManager *manager, const char *name)
 {
-	char name[64];
-
-	if (sscanf(text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%63s", name) == 1) {
-		cr_assert_geq(descriptor, 0);
-		store(manager, name, descriptor);
-		return;
-	}
-	cr_assert_eq(descriptor, -1);
-	cr_assert_eq(sscanf(text, "FDSTOREREMOVE=1\nFDNAME=%63s", name), 1, "%s", text);
 	for (size_t i = manager->count; i-- > 0;)
 		if (strcmp(manager->entries[i].name, name) == 0)
 			forget(manager, i);
+}
+
+static void take_message(NaiveManager *manager, const char *text, int descriptor)
+{
+	char name[NAIVE_NAME_SIZE];
+
+	if (sscanf(text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%31s", name) == 1) {
+		if (descriptor < 0)
+			errx(2, "%s is stored without a descriptor", name);
+		store(manager, name, descriptor);
+		return;
+	}
+	if (descriptor >= 0)
+		errx(2, "a descriptor comes with %s", text);
+	if (sscanf(text, "FDSTOREREMOVE=1\nFDNAME=%31s", name) == 1)
+		remove_named(manager, name);
+	else if (strncmp(text, "READY=1", strlen("READY=1")) == 0)
+		manager->is_ready = true;
 }
 
 void naive_manager_hear(NaiveManager *manager)
@@ -117,7 +130,7 @@ void naive_manager_hear(NaiveManager *manager)
 
 const char *naive_manager_names(NaiveManager *manager)
 {
-	static char names[NAIVE_ENTRIES_MAX * 64];
+	static char names[NAIVE_ENTRIES_MAX * NAIVE_NAME_SIZE];
 	size_t length = 0;
 
 	naive_manager_hear(manager);
@@ -146,4 +159,62 @@ void naive_manager_pass(NaiveManager *manager, PassedDescriptors *ret)
 			.descriptor = fcntl(manager->entries[i].descriptor, F_DUPFD_CLOEXEC, 0),
 			.name = strdup(manager->entries[i].name),
 		};
+}
+
+/* In the child. All come to lie one behind the other, wherever they were. */
+static void pass_in_order(const NaiveManager *manager, int listener, size_t count)
+{
+	size_t first = listener >= 0;
+	int *above = calloc(count + 1, sizeof(*above));
+
+	if (!above)
+		err(2, "memory");
+	for (size_t i = 0; i < count; i++) {
+		int from = i < first ? listener : manager->entries[i - first].descriptor;
+
+		above[i] = fcntl(from, F_DUPFD_CLOEXEC, FIRST_PASSED + (int)count);
+		if (above[i] < 0)
+			err(2, "a descriptor cannot be passed");
+	}
+	for (size_t i = 0; i < count; i++)
+		if (dup2(above[i], FIRST_PASSED + (int)i) < 0)
+			err(2, "dup2");
+	free(above);
+}
+
+/* What sd_listen_fds_with_names(3) wants. */
+static void describe_passed(const NaiveManager *manager, int listener, size_t count)
+{
+	static char names[(NAIVE_ENTRIES_MAX + 1) * NAIVE_NAME_SIZE];
+	char number[32];
+	size_t length = 0;
+
+	if (listener >= 0)
+		length = (size_t)snprintf(names, sizeof(names), "socket");
+	for (size_t i = 0; i < manager->count; i++)
+		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+					   length == 0 ? "" : ":", manager->entries[i].name);
+	setenv("LISTEN_FDNAMES", names, 1);
+	snprintf(number, sizeof(number), "%zu", count);
+	setenv("LISTEN_FDS", number, 1);
+	snprintf(number, sizeof(number), "%d", (int)getpid());
+	setenv("LISTEN_PID", number, 1);
+}
+
+pid_t naive_manager_start(NaiveManager *manager, char *const *command, int listener)
+{
+	size_t count = manager->count + (listener >= 0);
+
+	manager->is_ready = false;
+	pid_t pid = fork();
+	if (pid < 0)
+		err(2, "fork");
+	if (pid > 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pass_in_order(manager, listener, count);
+	if (count > 0)
+		describe_passed(manager, listener, count);
+	execvp(command[0], command);
+	err(2, "%s", command[0]);
 }
