@@ -60,6 +60,7 @@ TOOLS  = $(filter-out $(TOOL_PARTS),$(wildcard tests/system/tools/*.c))
 BENCH  = $(wildcard tests/bench/*.c)
 EYE    = tests/bench/frames/eye.c tests/bench/measure.c
 VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
+SOAKING = $(filter-out %/heap-in-use.c,$(wildcard tests/soak/*.c))
 UNIT   = $(wildcard tests/unit/*.c)
 MODEL  = $(wildcard tests/model/*.c)
 FAULTS = $(wildcard tests/faults/*.c)
@@ -85,7 +86,7 @@ PURE_SOURCES   = $(PROTO) $(CORE) $(STORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
 .PHONY: all run check check-installed check-interop check-kernel check-qemu demo lint check-layers \
-        bench bench-va help clean sanitized tools fuzz install uninstall
+        bench bench-va soak help clean sanitized tools fuzz install uninstall
 
 all: build/vaild build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)
 	@:
@@ -184,6 +185,14 @@ build/tests/tools/share-at-random: $(call objects,build,$(SHARING_PARTS))
 build/tests/tools/play-qemu: $(call objects,build,$(PLAY_QEMU_PARTS) proto/json.c)
 build/tests/tools/play-qemu: TOOL_LIBS = -ljson-c -lsystemd
 
+build/tests/heap-in-use.so: build/tests/soak/heap-in-use.o
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -shared -o $@ $^
+
+build/tests/soak-clients: $(call objects,build,$(SOAKING) tests/system/tools/random-objects.c tests/unit/naive-manager.c)
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) -o $@ $^
+
 build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $^ $(CLIENT_LIBS)
@@ -213,7 +222,8 @@ build/fuzz/%: tests/fuzz/%.c $(PURE_SOURCES) $(WORLD)
 
 TOOL_PROGRAMS = $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
 TEST_PROGRAMS = build/tests/unit-tests build/tests/model-tests build/tests/replay-session \
-                build/tests/allocation-faults $(TOOL_PROGRAMS)
+                build/tests/allocation-faults build/tests/soak-clients \
+                build/tests/heap-in-use.so $(TOOL_PROGRAMS)
 
 ## Objects
 
@@ -309,6 +319,15 @@ bench:
 	@tests/bench/run
 	@tests/bench/start/run
 
+# So many operations, of so many clients at a time.
+SOAK = 10000000
+SOAK_CLIENTS = 200
+
+soak:
+	@tests/install-packages run
+	@$(MAKE) --no-print-directory all tools build/tests/soak-clients build/tests/heap-in-use.so
+	@tests/system/test-soak.sh --operations $(SOAK) --clients $(SOAK_CLIENTS)
+
 bench-va:
 	@tests/install-packages run
 	@$(MAKE) --no-print-directory build/tests/va-bench
@@ -395,6 +414,7 @@ help:
 	@echo 'make check-layers   prove that the layers depend one way, and that core and api are pure'
 	@echo 'make bench          measure against a raw socket echo, and frames against QEMU'\''s own listener, in the same run'
 	@echo 'make bench-va       measure GPU virtual addresses against a plain tree in the same run'
+	@echo 'make soak           10 million operations by 200 clients that come, crash and hang; SOAK=N, SOAK_CLIENTS=N'
 	@echo 'make fuzz           run libFuzzer on the path from bytes to reply'
 	@echo 'make install        into DESTDIR and prefix (/usr/local); make uninstall takes it away again'
 	@echo 'make clean          remove build/'

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <dirent.h>
+#include <time.h>
+
+#include "soak.h"
+
+/* In which all that clients had is gone. */
+#define SETTLED_SECONDS 20
+
+/* --- what it says ---------------------------------------------------------------------------- */
+
+/* Appends one answer. */
+static void receive(int connection, FILE *out)
+{
+	char byte = '\0';
+
+	while (byte != '\n') {
+		if (recv(connection, &byte, 1, 0) != 1)
+			errx(1, "the daemon closed an operator's connection");
+		fputc(byte, out);
+	}
+}
+
+/* The value of each such key becomes '*'. */
+static void mask_numbers(char *text, const char *key)
+{
+	for (char *at = text; (at = strstr(at, key));) {
+		at += strlen(key);
+		const char *rest = at + strcspn(at, ",}");
+		*at = '*';
+		memmove(at + 1, rest, strlen(rest) + 1);
+	}
+}
+
+/* What is never the same: names of 32 hex digits, pids, times; limits change with the
+ * configuration.
+ */
+static void mask(char *text)
+{
+	static const char *const keys[] = { "\"pid\":", "\"startedAt\":", "\"restored\":",
+					    "\"dropped\":", "\"maximum\":" };
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		mask_numbers(text, keys[i]);
+	for (char *at = text; *at; at += *at != '\0') {
+		size_t length = strspn(at, digits);
+
+		if (length == HANDLE_SIZE - 1)
+			memset(at, '*', length);
+		at += length;
+	}
+}
+
+/*
+ * Takes what is said of the start off the answer. It is right where somebody was gone by then; and
+ * of one thing, that it was being kept, or let go, when the daemon was killed.
+ */
+static size_t count_strange_remarks(char *answers)
+{
+	static const char *const usual[] = { "is gone\"", "no display client's any more",
+					     "it is neither shared nor held any more" };
+	static const char key[] = "\"message\":";
+	char *at = strstr(answers, ",\"remarks\":[");
+	size_t count = 0;
+
+	if (!at)
+		return 1;
+	*at++ = '\0';
+	while ((at = strstr(at, key))) {
+		bool is_usual = false;
+		char *end = strchr(at, '}');
+
+		*end = '\0';
+		for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+			is_usual |= strstr(at, usual[i]) != NULL;
+		count += !is_usual;
+		if (count > 1)
+			printf("# a remark: %s\n", at);
+		at = end + 1;
+	}
+	return count > 1 ? count : 0;
+}
+
+static void ask_all(int connection, Audit *audit)
+{
+	static const char *const methods[] = {
+		"ListRegistrations",       "ListSharedObjects", "Machine.ListVirtualMachines",
+		"Machine.ListQuarantines", "Gpu.ListAdapters",  "Gpu.ListProcesses",
+		"Monitor.GetStatus",
+	};
+	size_t size;
+	FILE *out = open_memstream(&audit->answers, &size);
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		char text[128];
+
+		snprintf(text, sizeof(text), "{\"method\":\"io.vaild.%s\"}\n", methods[i]);
+		tool_send(connection, text, strlen(text));
+		receive(connection, out);
+	}
+	fclose(out);
+	mask(audit->answers);
+	audit->remarks = count_strange_remarks(audit->answers);
+}
+
+/* Of drivers that were there when the daemon was restarted, and for which it waits. */
+static void unregister_adapters(int connection)
+{
+	static const char list[] = "{\"method\":\"io.vaild.Gpu.ListAdapters\"}\n";
+	static const char key[] = "{\"adapter\":\"";
+	char *adapters = NULL;
+	size_t size;
+	FILE *out = open_memstream(&adapters, &size);
+
+	tool_send(connection, list, strlen(list));
+	receive(connection, out);
+	fclose(out);
+	for (const char *at = adapters; (at = strstr(at, key));) {
+		char text[128];
+
+		at += strlen(key);
+		/* The software adapter, which is the first, stays whatever is asked. */
+		snprintf(text, sizeof(text),
+			 "{\"method\":\"io.vaild.Gpu.UnregisterAdapter\",\"parameters\":{"
+			 "\"adapter\":\"%.32s\"}}\n",
+			 at);
+		tool_send(connection, text, strlen(text));
+	}
+	free(adapters);
+}
+
+void audit_clear(const Soak *soak)
+{
+	int connection = tool_connect(soak->socket);
+	char reply[4096];
+
+	unregister_adapters(connection);
+	for (unsigned int i = 0; i < GUIDS; i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 "{\"method\":\"io.vaild.Machine.SetQuarantine\",\"parameters\":{"
+			 "\"virtualMachineGuid\":\"50a450a4-50a4-40a4-80a4-0000000000%02x\","
+			 "\"quarantined\":false}}\n",
+			 i);
+		tool_send(connection, text, strlen(text));
+	}
+	shutdown(connection, SHUT_WR);
+	while (recv(connection, reply, sizeof(reply), 0) > 0)
+		;
+	close(connection);
+}
+
+/* --- what the kernel says -------------------------------------------------------------------- */
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What the daemon has open, sorted; the numbers of sockets and pipes left out. */
+static char *list_descriptors(const Soak *soak)
+{
+	char folder[64], *text = NULL, *items[4096];
+	size_t count = 0, size;
+	struct dirent *entry;
+
+	snprintf(folder, sizeof(folder), "/proc/%d/fd", soak->board->daemon);
+	DIR *directory = opendir(folder);
+	if (!directory)
+		err(2, "%s", folder);
+	while ((entry = readdir(directory)) && count < sizeof(items) / sizeof(items[0])) {
+		char target[512];
+		ssize_t length =
+			readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
+
+		if (length <= 0)
+			continue;
+		target[length] = '\0';
+		target[strcspn(target, "0123456789")] = '\0'; /* of a socket or a pipe */
+		items[count++] = strdup(target);
+	}
+	closedir(directory);
+	qsort(items, count, sizeof(items[0]), compare_texts);
+	FILE *out = open_memstream(&text, &size);
+	for (size_t i = 0; i < count; i++) {
+		fprintf(out, "%s%s", i > 0 ? " " : "", items[i]);
+		free(items[i]);
+	}
+	fclose(out);
+	return text;
+}
+
+/* The kB that a file of /proc has for the key; 0: it says nothing of it. */
+static size_t read_kilobytes(pid_t pid, const char *name, const char *key)
+{
+	char path[64], line[256];
+	size_t result = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		err(2, "%s", path);
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, key, strlen(key)) == 0)
+			result = strtoul(line + strlen(key), NULL, 10);
+	fclose(file);
+	return result;
+}
+
+static off_t measure_records(const Soak *soak)
+{
+	struct stat status;
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/records", soak->runtime_directory);
+	if (stat(path, &status) < 0)
+		err(2, "%s", path);
+	return status.st_size;
+}
+
+/* What the daemon has beside the one connection on which it is asked. */
+static Audit look(const Soak *soak)
+{
+	pid_t pid = soak->board->daemon;
+	int connection = tool_connect(soak->socket);
+	Audit audit = { .records = measure_records(soak) };
+
+	ask_all(connection, &audit);
+	audit.descriptors = list_descriptors(soak);
+	if (soak->bound > 0)
+		service_order(ORDER_MEASURE);
+	audit.stored = soak->board->stored;
+	audit.memory.resident = read_kilobytes(pid, "status", "VmRSS:");
+	audit.memory.heap = soak->board->heap;
+	audit.memory.anonymous = read_kilobytes(pid, "smaps_rollup", "Anonymous:");
+	close(connection);
+	return audit;
+}
+
+void audit_free(Audit *audit)
+{
+	free(audit->answers);
+	free(audit->descriptors);
+}
+
+static bool is_same(const Audit *a, const Audit *b)
+{
+	return strcmp(a->answers, b->answers) == 0 && strcmp(a->descriptors, b->descriptors) == 0 &&
+	       a->stored == b->stored;
+}
+
+/* Whether all is as it was by a while from now. */
+static bool settles(const Soak *soak, const Audit *before, Audit *ret)
+{
+	time_t deadline = time(NULL) + SETTLED_SECONDS;
+
+	for (*ret = look(soak); !is_same(before, ret); *ret = look(soak)) {
+		if (time(NULL) > deadline)
+			return false;
+		audit_free(ret);
+		poll(NULL, 0, 20);
+	}
+	return true;
+}
+
+bool audit_returns(const Soak *soak, const Audit *before, Audit *ret)
+{
+	if (settles(soak, before, ret))
+		return true;
+	printf("before: %s\n  %s\n  %zu stored\nnow: %s\n  %s\n  %zu stored\n", before->answers,
+	       before->descriptors, before->stored, ret->answers, ret->descriptors, ret->stored);
+	return false;
+}
+
+Audit audit_take(const Soak *soak)
+{
+	Audit audit = look(soak);
+
+	while (!strstr(audit.answers, "\"connections\":1,")) {
+		audit_free(&audit);
+		audit = look(soak);
+	}
+	return audit;
+}

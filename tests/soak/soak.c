@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * soak [OPTION...] SOCKET RUNTIME-DIR CONFIGURATION COMMAND...: starts the command, a daemon, as a
+ * service manager would, and then clients of several users, which come and go (client.c), are
+ * killed and stopped by hand, and are there when the daemon is reloaded, killed and restarted.
+ * CONFIGURATION is the file that is changed meanwhile. Has to be root. Prints TAP.
+ *
+ *   --operations N  requests in all
+ *   --clients N     at a time
+ *   --rounds N      after each all clients go, and the daemon has to be as it was at first
+ *   --restarts N    kills and restarts of the daemon in the first tenth; then one lives to the end
+ *   --seed N        of what is asked and done
+ *   --bound BYTES   how much more memory the daemon may have at the end than after that tenth
+ */
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <time.h>
+
+#include "client.h"
+
+#define STOPPED_MAX 8
+#define ROUNDS_MAX  200
+
+/* How many operations lie between two of a kind, on average. */
+#define BETWEEN_KILLS   1000
+#define BETWEEN_STOPS   1500
+#define BETWEEN_RELOADS 20000
+#define BETWEEN_CHANGES 50000
+#define RECORDS_AT_MOST (66 << 10) /* a file that is not worth compacting, and a line */
+#define END_SECONDS     120
+
+typedef struct Stopped {
+	pid_t pid; /* 0: none */
+	uint64_t until;
+} Stopped;
+
+typedef struct Director {
+	Soak soak;
+	uint64_t fates[FATE_MAX];
+	uint64_t kills, stops, reloads, changes, restarts;
+	uint64_t next_kill, next_stop, next_reload, next_change, next_restart;
+	Stopped stopped[STOPPED_MAX];
+	Audit first;
+	size_t heap; /* as it was seen last */
+	struct {
+		double operations, heap;
+	} series[ROUNDS_MAX]; /* of the daemon that lives to the end */
+	size_t series_count;
+	unsigned int failures;
+} Director;
+
+static void check(Director *director, bool is_well, const char *what)
+{
+	printf("%s soak: %s\n", is_well ? "ok" : "not ok", what);
+	fflush(stdout);
+	director->failures += !is_well;
+}
+
+/* --- clients --------------------------------------------------------------------------------- */
+
+static void start_client(Director *director, size_t number)
+{
+	fflush(stdout);
+	pid_t pid = fork();
+
+	if (pid < 0)
+		err(2, "fork");
+	if (pid == 0) {
+		sigset_t none;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		client_live(&director->soak, number);
+	}
+	director->soak.board->pids[number] = pid;
+}
+
+static size_t find_client(const Director *director, pid_t pid)
+{
+	size_t i = 0;
+
+	while (i < director->soak.client_count && director->soak.board->pids[i] != pid)
+		i++;
+	return i;
+}
+
+static void count_fate(Director *director, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		director->fates[FATE_KILLED]++;
+	else if (WIFEXITED(status) && WEXITSTATUS(status) < FATE_FAILED)
+		director->fates[WEXITSTATUS(status)]++;
+	else
+		director->fates[FATE_FAILED]++;
+}
+
+/* Takes the dead, and starts others in their place as long as there is something to be done.
+ * Returns how many live. */
+static size_t take_dead(Director *director)
+{
+	const Board *board = director->soak.board;
+	size_t living = 0;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		size_t number = find_client(director, pid);
+
+		if (number == director->soak.client_count)
+			errx(1, "the service manager ended");
+		count_fate(director, status);
+		for (size_t i = 0; i < STOPPED_MAX; i++)
+			if (director->stopped[i].pid == pid)
+				director->stopped[i].pid = 0;
+		if (board->operations < board->goal)
+			start_client(director, number);
+		else
+			director->soak.board->pids[number] = 0;
+	}
+	for (size_t i = 0; i < director->soak.client_count; i++)
+		living += board->pids[i] != 0;
+	return living;
+}
+
+/* --- what befalls them ----------------------------------------------------------------------- */
+
+static bool is_due(Director *director, uint64_t *next, uint64_t between)
+{
+	uint64_t now = director->soak.board->operations;
+	bool is_first = *next == 0;
+
+	if (now < *next)
+		return false;
+	*next = now + 1 + draw(&director->soak.random, 2 * between);
+	return !is_first;
+}
+
+static pid_t pick_client(Director *director)
+{
+	return director->soak.board
+		->pids[draw(&director->soak.random, director->soak.client_count)];
+}
+
+static void stop_one(Director *director)
+{
+	Stopped *place = &PICK(&director->soak.random, director->stopped);
+	pid_t pid = pick_client(director);
+
+	if (place->pid != 0 || pid == 0)
+		return;
+	*place = (Stopped){
+		.pid = pid,
+		.until = director->soak.board->operations +
+			 draw(&director->soak.random, 8 * BETWEEN_STOPS),
+	};
+	kill(pid, SIGSTOP);
+	director->stops++;
+}
+
+static void let_go(Director *director, bool of_all)
+{
+	for (size_t i = 0; i < STOPPED_MAX; i++) {
+		Stopped *stopped = &director->stopped[i];
+
+		if (stopped->pid == 0 ||
+		    (!of_all && director->soak.board->operations < stopped->until))
+			continue;
+		kill(stopped->pid, SIGCONT);
+		stopped->pid = 0;
+	}
+}
+
+/* With limits that are met, others of them each time. */
+static void change_configuration(Director *director, bool is_mistake)
+{
+	uint64_t *random = &director->soak.random;
+	char beside[512];
+
+	snprintf(beside, sizeof(beside), "%s.new", director->soak.configuration);
+	FILE *file = fopen(beside, "we");
+	if (!file)
+		err(2, "%s", beside);
+	fprintf(file,
+		"{\"allowUserMachines\":true,\"limits\":{\"watchesPerUid\":%u,"
+		"\"objectsPerMachine\":%u,\"userRangesPerProcess\":64,"
+		"\"driverReservationsPerProcess\":16,\"pageTableEntriesPerProcess\":16,"
+		"\"virtualGpusPerUid\":40,\"adaptersPerUid\":16,\"contextsPerUid\":%u%s",
+		2 + (unsigned int)draw(random, 6), 4 + (unsigned int)draw(random, 8),
+		40 + (unsigned int)draw(random, 100), is_mistake ? "" : "}}");
+	fclose(file);
+	if (chmod(beside, 0644) < 0 || rename(beside, director->soak.configuration) < 0)
+		err(2, "%s", director->soak.configuration);
+	director->changes++;
+}
+
+static void restart_where_due(Director *director, uint64_t between)
+{
+	if (director->restarts == director->soak.restarts ||
+	    director->soak.board->operations < director->next_restart)
+		return;
+	director->next_restart += between;
+	change_configuration(director, false); /* with a mistake no daemon starts */
+	service_order(director->restarts++ % 2 == 0 ? ORDER_KILL : ORDER_RESTART);
+}
+
+static void let_things_happen(Director *director)
+{
+	if (is_due(director, &director->next_kill, BETWEEN_KILLS)) {
+		pid_t pid = pick_client(director);
+
+		if (pid != 0) {
+			kill(pid, SIGKILL);
+			director->kills++;
+		}
+	}
+	if (is_due(director, &director->next_stop, BETWEEN_STOPS))
+		stop_one(director);
+	let_go(director, false);
+	if (is_due(director, &director->next_change, BETWEEN_CHANGES))
+		change_configuration(director, one_in(&director->soak.random, 4));
+	if (is_due(director, &director->next_reload, BETWEEN_RELOADS)) {
+		service_order(ORDER_RELOAD);
+		director->reloads++;
+	}
+}
+
+/* --- a round --------------------------------------------------------------------------------- */
+
+static void wait_for_clients(void)
+{
+	static const struct timespec tick = { .tv_nsec = 1000000 };
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigtimedwait(&child, NULL, &tick);
+}
+
+static void go_round(Director *director, uint64_t goal)
+{
+	Board *board = director->soak.board;
+	time_t deadline = 0;
+	uint64_t between = director->soak.operations / 10 / (director->soak.restarts + 1);
+
+	board->goal = goal;
+	for (size_t i = 0; i < director->soak.client_count; i++)
+		start_client(director, i);
+	while (take_dead(director) > 0) {
+		if (board->operations < goal) {
+			let_things_happen(director);
+			restart_where_due(director, between);
+		} else {
+			let_go(director, true);
+			deadline = deadline == 0 ? time(NULL) + END_SECONDS : deadline;
+			if (time(NULL) > deadline)
+				errx(1, "not ok soak: a client does not end");
+		}
+		wait_for_clients();
+	}
+}
+
+static void print_state(const Director *director, const char *when, const Audit *audit)
+{
+	size_t count = 1;
+
+	for (const char *at = audit->descriptors; (at = strchr(at, ' ')); at++)
+		count++;
+	printf("# %-8s %10" PRIu64 " %8zu %9zu %8zu %11zu %7ld %6zu\n", when,
+	       director->soak.board->operations, audit->memory.resident, audit->memory.anonymous,
+	       audit->memory.heap, count, (long)audit->records, audit->stored);
+	fflush(stdout);
+}
+
+/* Everybody is gone. */
+static void audit_round(Director *director, const char *when)
+{
+	char text[64];
+	Audit audit;
+
+	audit_clear(&director->soak);
+	snprintf(text, sizeof(text), "%s all is as it was", when);
+	check(director, audit_returns(&director->soak, &director->first, &audit), text);
+	snprintf(text, sizeof(text), "%s the daemon had started as it should", when);
+	check(director, audit.remarks == 0, text);
+	snprintf(text, sizeof(text), "%s the records are compacted", when);
+	check(director, audit.records <= RECORDS_AT_MOST, text);
+	print_state(director, when, &audit);
+	director->heap = audit.memory.heap;
+	audit_free(&audit);
+}
+
+static void go_rounds(Director *director)
+{
+	const Soak *soak = &director->soak;
+
+	for (size_t round = 1; round <= soak->rounds; round++) {
+		char when[16];
+
+		snprintf(when, sizeof(when), "%zu %%", round * 100 / soak->rounds);
+		go_round(director, soak->operations * round / soak->rounds);
+		audit_round(director, when);
+		if (director->restarts < soak->restarts)
+			continue;
+		director->series[director->series_count].operations =
+			(double)soak->board->operations;
+		director->series[director->series_count++].heap = (double)director->heap;
+	}
+}
+
+/* The one that has lived long is killed or restarted as well, in the middle of everything. */
+static void kill_old_daemon(Director *director)
+{
+	uint64_t further = director->soak.operations / 100 + 20 * director->soak.client_count;
+
+	director->next_restart = director->soak.board->operations + further / 2;
+	director->soak.restarts++;
+	go_round(director, director->soak.operations + further);
+	audit_round(director, "killed");
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+/* Bytes an operation, by least squares. */
+static double slope(const Director *director)
+{
+	double n = (double)director->series_count, x = 0, y = 0, xx = 0, xy = 0;
+
+	for (size_t i = 0; i < director->series_count; i++) {
+		x += director->series[i].operations / n;
+		y += director->series[i].heap / n;
+	}
+	for (size_t i = 0; i < director->series_count; i++) {
+		double from = director->series[i].operations - x;
+
+		xx += from * from;
+		xy += from * (director->series[i].heap - y);
+	}
+	return xx > 0 ? xy / xx : 0;
+}
+
+static void judge_memory(Director *director)
+{
+	char text[128];
+
+	if (director->series_count < 2 || director->soak.bound == 0)
+		return;
+	double grown = director->series[director->series_count - 1].heap - director->series[0].heap;
+	printf("# memory: %+.0f bytes in %.0f operations, a slope of %.4f bytes an operation\n",
+	       grown,
+	       director->series[director->series_count - 1].operations -
+		       director->series[0].operations,
+	       slope(director));
+	snprintf(text, sizeof(text), "memory has grown by no more than %zu bytes",
+		 director->soak.bound);
+	check(director, grown <= (double)director->soak.bound, text);
+}
+
+static void print_counts(const Director *director)
+{
+	const Board *board = director->soak.board;
+
+	for (size_t i = 0; answer_words[i]; i++)
+		if (board->words[i] > 0)
+			printf("# %s %" PRIu64 "\n", answer_words[i], board->words[i]);
+	printf("# %" PRIu64 " operations, %" PRIu64 " connections, of which %" PRIu64
+	       " were lost, %" PRIu64 " events, %" PRIu64 " descriptors received\n",
+	       board->operations, board->connections, board->lost, board->events,
+	       board->descriptors);
+	printf("# %u clients: %" PRIu64 " left, %" PRIu64 " exited in the middle, %" PRIu64
+	       " were killed, %" PRIu64 " of them by others; %" PRIu64
+	       " were stopped for a while\n",
+	       board->lives, director->fates[FATE_LEFT], director->fates[FATE_EXITED],
+	       director->fates[FATE_KILLED], director->kills, director->stops);
+	printf("# %" PRIu64 " kills and restarts, %" PRIu64 " reloads, %" PRIu64
+	       " changes of the configuration\n",
+	       director->restarts, director->reloads, director->changes);
+}
+
+/* They are waited for. What was started before, the daemon above all, has them as usual. */
+static void block_child_signals(void)
+{
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+}
+
+static void run(Director *director)
+{
+	Soak *soak = &director->soak;
+	time_t begin = time(NULL);
+
+	change_configuration(director, false);
+	service_start(soak);
+	service_order(ORDER_RELOAD);
+	block_child_signals();
+	director->first = audit_take(soak);
+	printf("# when     operations VmRSS kB anonymous     heap descriptors records stored\n");
+	print_state(director, "start", &director->first);
+	go_rounds(director);
+	kill_old_daemon(director);
+	print_counts(director);
+	printf("# %ld seconds\n", (long)(time(NULL) - begin));
+	check(director, director->fates[FATE_FAILED] == 0, "each client got its answers");
+	check(director, director->restarts == soak->restarts, "the daemon was restarted");
+	judge_memory(director);
+	service_order(ORDER_STOP);
+	check(director, true, "the daemon ends cleanly");
+}
+
+static Soak read_options(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "operations", required_argument, NULL, 'o' },
+		{ "clients", required_argument, NULL, 'c' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "restarts", required_argument, NULL, 't' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "bound", required_argument, NULL, 'b' },
+		{ NULL, 0, NULL, 0 },
+	};
+	Soak soak = { .operations = 100000, .client_count = 200, .rounds = 10 };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		size_t number = option == '?' ? 0 : tool_number(optarg);
+
+		*(option == 'c'   ? &soak.client_count
+		  : option == 'r' ? &soak.rounds
+		  : option == 't' ? &soak.restarts
+		  : option == 's' ? &soak.seed
+		  : option == 'b' ? &soak.bound
+				  : &soak.operations) = number;
+	}
+	if (argc - optind < 4 || soak.client_count == 0 || soak.client_count > CLIENTS_MAX ||
+	    soak.rounds == 0 || soak.rounds > ROUNDS_MAX || soak.operations == 0)
+		errx(2, "usage: soak [OPTION...] SOCKET RUNTIME-DIR CONFIGURATION COMMAND...");
+	soak.socket = argv[optind];
+	soak.runtime_directory = argv[optind + 1];
+	soak.configuration = argv[optind + 2];
+	soak.command = argv + optind + 3;
+	soak.random = soak.seed;
+	return soak;
+}
+
+int main(int argc, char **argv)
+{
+	static Director director;
+
+	director.soak = read_options(argc, argv);
+	director.soak.board = mmap(NULL, sizeof(Board), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (director.soak.board == MAP_FAILED)
+		err(2, "mmap");
+	close_range(STDERR_FILENO + 1, UINT_MAX, 0); /* the daemon shall inherit nothing */
+	random_objects_make_pool(&director.soak.pool);
+	run(&director);
+	return director.failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
