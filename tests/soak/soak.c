@@ -311,9 +311,9 @@ static void go_rounds(Director *director)
 /* The one that has lived long is killed or restarted as well, in the middle of everything. */
 static void kill_old_daemon(Director *director)
 {
-	uint64_t further = director->soak.operations / 100 + 20 * director->soak.client_count;
+	uint64_t further = director->soak.operations / 100 + 100 * director->soak.client_count;
 
-	director->next_restart = director->soak.board->operations + further / 2;
+	director->next_restart = director->soak.board->operations + further / 4;
 	director->soak.restarts++;
 	go_round(director, director->soak.operations + further);
 	audit_round(director, "killed");
