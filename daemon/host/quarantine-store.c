@@ -69,23 +69,54 @@ static bool encode(Buffer *buffer, const Guid *guid, const char *reason)
 	return !writer.failed;
 }
 
-static bool write_file(const QuarantineStore *store, const char *name, const Buffer *contents)
+static bool write_file(const QuarantineStore *store, const Buffer *contents)
 {
 	_cleanup_close_ int file =
 		openat(store->directory, TEMPORARY_NAME,
 		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 
 	return file >= 0 && file_write_at(file, buffer_head(contents), buffer_size(contents), 0) &&
-	       fsync(file) == 0 &&
-	       renameat(store->directory, TEMPORARY_NAME, store->directory, name) == 0 &&
-	       fsync(store->directory) == 0;
+	       fsync(file) == 0;
+}
+
+/* Gives the file its name, and what had that before the temporary one. */
+static bool exchange(const QuarantineStore *store, const char *name, bool *ret_replaced)
+{
+	int directory = store->directory;
+
+	*ret_replaced = renameat2(directory, TEMPORARY_NAME, directory, name, RENAME_EXCHANGE) == 0;
+	return *ret_replaced ||
+	       (errno == ENOENT && renameat(directory, TEMPORARY_NAME, directory, name) == 0);
+}
+
+/* What is refused is not there after a restart: where it cannot be made to last, all is as it was.
+ */
+static bool put_in_place(const QuarantineStore *store, const char *name)
+{
+	bool replaced;
+
+	if (!exchange(store, name, &replaced))
+		return false;
+	if (fsync(store->directory) == 0) {
+		if (replaced)
+			unlinkat(store->directory, TEMPORARY_NAME, 0);
+		return true;
+	}
+	int error = errno;
+	if (replaced)
+		renameat(store->directory, TEMPORARY_NAME, store->directory, name);
+	else
+		unlinkat(store->directory, name, 0);
+	errno = error;
+	return false;
 }
 
 bool quarantine_store_keep(QuarantineStore *store, const Guid *guid, const char *reason)
 {
 	FileName name = file_name(guid);
 	Buffer contents = BUFFER_INIT;
-	bool kept = encode(&contents, guid, reason) && write_file(store, name.text, &contents);
+	bool kept = encode(&contents, guid, reason) && write_file(store, &contents) &&
+		    put_in_place(store, name.text);
 
 	if (!kept)
 		log_error("cannot keep the quarantine of %s: %s", name.text, strerror(errno));
@@ -93,16 +124,31 @@ bool quarantine_store_keep(QuarantineStore *store, const Guid *guid, const char 
 	return kept;
 }
 
+/* Under its other name until it is certain that it goes. */
+static bool remove_file(const QuarantineStore *store, const char *name)
+{
+	int directory = store->directory;
+
+	if (renameat(directory, name, directory, TEMPORARY_NAME) < 0)
+		return errno == ENOENT;
+	if (fsync(directory) == 0) {
+		unlinkat(directory, TEMPORARY_NAME, 0);
+		return true;
+	}
+	int error = errno;
+	renameat(directory, TEMPORARY_NAME, directory, name);
+	errno = error;
+	return false;
+}
+
 bool quarantine_store_drop(QuarantineStore *store, const Guid *guid)
 {
 	FileName name = file_name(guid);
 
-	if ((unlinkat(store->directory, name.text, 0) < 0 && errno != ENOENT) ||
-	    fsync(store->directory) < 0) {
-		log_error("cannot drop the quarantine of %s: %s", name.text, strerror(errno));
-		return false;
-	}
-	return true;
+	if (remove_file(store, name.text))
+		return true;
+	log_error("cannot drop the quarantine of %s: %s", name.text, strerror(errno));
+	return false;
 }
 
 /*
