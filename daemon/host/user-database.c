@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "user-database.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -27,8 +28,23 @@ static bool parse_uid(const char *text, uid_t *ret)
 	return true;
 }
 
+/*
+ * glibc takes files that it cannot open for empty ones, so that somebody would not be found, or be
+ * in no group, for want of a descriptor: whether there are any is asked before. One reads a file or
+ * talks to a service, another its configuration.
+ */
+static bool has_descriptors(void)
+{
+	_cleanup_close_ int one = open("/", O_PATH | O_CLOEXEC);
+	_cleanup_close_ int another = one < 0 ? -1 : open("/", O_PATH | O_CLOEXEC);
+
+	return another >= 0;
+}
+
 Evidence user_database_find(const char *user, uid_t *ret_uid)
 {
+	if (!has_descriptors())
+		return EVIDENCE_EXHAUSTED;
 	const struct passwd *entry = getpwnam(user);
 
 	if (entry) {
@@ -66,9 +82,10 @@ static bool is_trouble(int error)
 
 Evidence user_database_read(uid_t uid, const UserNamespace *own, Credentials *ret)
 {
+	if (!has_descriptors())
+		return EVIDENCE_EXHAUSTED;
 	errno = 0;
 	const struct passwd *entry = getpwuid(uid);
-
 	if (!entry)
 		return is_trouble(errno) ? EVIDENCE_EXHAUSTED : EVIDENCE_ABSENT;
 	gid_t primary = entry->pw_gid;
