@@ -244,15 +244,15 @@ NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failu
 		.gpu_process = gpu_process->thing.serial,
 		.account = context->charge.account->uid,
 	};
-	NTSTATUS status = STATUS_SUCCESS;
 
-	if (context->made_process)
-		status = store_keep_gpu_process(store, gpu_process, failure);
-	if (status != STATUS_SUCCESS)
+	NTSTATUS status = keep(store, STORE_CONTEXT, record.serial, &record, failure);
+	if (status != STATUS_SUCCESS || !context->made_process)
 		return status;
-	status = keep(store, STORE_CONTEXT, record.serial, &record, failure);
-	if (status != STATUS_SUCCESS && context->made_process)
-		broker_drop(store->broker, gpu_process->thing.serial);
+	/* Last: a crash before leaves a context without its process, which does not come back; a
+	 * process without contexts would. */
+	status = store_keep_gpu_process(store, gpu_process, failure);
+	if (status != STATUS_SUCCESS)
+		broker_drop(store->broker, record.serial);
 	return status;
 }
 
