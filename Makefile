@@ -55,7 +55,8 @@ QEMU   = $(wildcard client/qemu/*.c) client/message.c client/table-text.c
 QEMU_DISPLAY = $(filter-out %/agent.c %/vail-qemu.c,$(QEMU))
 SHARING_PARTS = $(addprefix tests/system/tools/,actor.c sharing-model.c sharing-play.c)
 PLAY_QEMU_PARTS = $(addprefix tests/system/tools/,play-qemu-monitor.c play-qemu-display.c)
-TOOL_PARTS = $(SHARING_PARTS) $(PLAY_QEMU_PARTS) tests/system/tools/random-objects.c
+FAIL_CALLS_PARTS = $(addprefix tests/system/tools/,daemon-picture.c faulty-run.c faulty-scenario.c traced-daemon.c)
+TOOL_PARTS = $(SHARING_PARTS) $(PLAY_QEMU_PARTS) $(FAIL_CALLS_PARTS) tests/system/tools/random-objects.c
 TOOLS  = $(filter-out $(TOOL_PARTS),$(wildcard tests/system/tools/*.c))
 BENCH  = $(wildcard tests/bench/*.c)
 EYE    = tests/bench/frames/eye.c tests/bench/measure.c
@@ -85,7 +86,7 @@ objects = $(patsubst %.c,$(1)/%.o,$(2))
 PURE_SOURCES   = $(PROTO) $(CORE) $(STORE) $(API) $(INTERFACES)
 DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
 
-.PHONY: all run check check-installed check-interop check-kernel check-qemu demo lint check-layers \
+.PHONY: all run check check-installed check-faults check-interop check-kernel check-qemu demo lint check-layers \
         bench bench-va soak help clean sanitized tools fuzz install uninstall
 
 all: build/vaild build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)
@@ -182,6 +183,7 @@ build/tests/tools/keep-descriptors: TOOL_LIBS = $(DAEMON_LIBS)
 build/tests/tools/actors: build/tests/system/tools/actor.o
 build/tests/tools/random-requests: build/tests/system/tools/random-objects.o
 build/tests/tools/share-at-random: $(call objects,build,$(SHARING_PARTS))
+build/tests/tools/fail-calls: $(call objects,build,$(FAIL_CALLS_PARTS) tests/system/tools/actor.c tests/unit/naive-manager.c)
 build/tests/tools/play-qemu: $(call objects,build,$(PLAY_QEMU_PARTS) proto/json.c)
 build/tests/tools/play-qemu: TOOL_LIBS = -ljson-c -lsystemd
 
@@ -280,6 +282,12 @@ check:
 
 check-installed:
 	@tests/check
+
+# All of what check has a part of, some minutes long.
+check-faults:
+	@tests/install-packages check
+	@$(MAKE) --no-print-directory all tools build/sanitized/vaild
+	@tests/system/test-system-calls-fail.sh --all
 
 # Stands apart from check: it downloads a Debian 13, once.
 check-interop:
@@ -407,6 +415,7 @@ help:
 	@echo 'make run            install what is missing, build, and show the main job on a real QEMU guest'
 	@echo "make demo           install what is missing, build, and show a guest's screen, as a picture"
 	@echo 'make check          install what is missing, build with sanitizers, and run all tests'
+	@echo 'make check-faults   each system call of a daemon at work fails, or kills it: check has a part of that'
 	@echo "make check-interop  systemd's varlinkctl against the daemon, from a Debian 13 that it downloads"
 	@echo 'make check-kernel   the tests that need GPU nodes, on a Debian 13 kernel that it downloads, in QEMU'
 	@echo "make check-qemu     what guests show, seen through vaild, with a Debian 13's QEMU that it downloads"

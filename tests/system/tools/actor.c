@@ -16,6 +16,7 @@
 
 /* The process itself: what it has. */
 typedef struct Self {
+	const char *socket;
 	int channel;
 	int connection;
 	size_t began_with;
@@ -134,23 +135,47 @@ static int make_memory(bool writes)
 	return descriptor;
 }
 
-/* Nothing of what it shared stays with the sharer: what others get they have from the daemon. */
-static void share(const Self *self, const Order *order, Seen *seen)
+/* Nothing of what it shared stays with the sharer: what others get they have from the daemon.
+ * Returns false where the connection takes nothing. */
+static bool share(const Self *self, const Order *order, Seen *seen)
 {
 	bool writes = strstr(order->text, "readWrite");
 	int descriptors[ACTOR_PLANES_MAX];
 
 	for (unsigned int i = 0; i < order->planes; i++) {
-		descriptors[i] = make_memory(writes);
+		bool is_new = order->memories == 0 || i < order->memories;
+
+		descriptors[i] =
+			is_new ? make_memory(writes) : dup(descriptors[i - order->memories]);
 		seen->shared[i] = look_at(descriptors[i]);
 	}
 	/* How many may be under way is counted by user, and so with those of other tests. */
 	time_t deadline = time(NULL) + ANSWER_SECONDS;
-	while (!tool_send_descriptors(self->connection, order->text, descriptors, order->planes))
-		if (errno != ETOOMANYREFS || time(NULL) > deadline)
-			err(2, "sendmsg");
+	bool is_sent;
+	do
+		is_sent = tool_send_descriptors(self->connection, order->text, descriptors,
+						order->planes);
+	while (!is_sent && errno == ETOOMANYREFS && time(NULL) <= deadline);
 	for (unsigned int i = 0; i < order->planes; i++)
 		close(descriptors[i]);
+	return is_sent;
+}
+
+static bool ask(const Self *self, const Order *order)
+{
+	size_t length = strlen(order->text);
+
+	return send(self->connection, order->text, length, MSG_NOSIGNAL) == (ssize_t)length;
+}
+
+static void connect_anew(Self *self)
+{
+	struct timeval patience = { .tv_sec = ANSWER_SECONDS };
+
+	if (self->connection >= 0)
+		close(self->connection);
+	self->connection = tool_connect(self->socket);
+	setsockopt(self->connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 }
 
 /* --- following orders ------------------------------------------------------------------------ */
@@ -178,12 +203,11 @@ static void follow(Self *self, const Order *order, int lent, Seen *seen)
 {
 	switch (order->kind) {
 	case ORDER_ASK:
-		tool_send(self->connection, order->text, strlen(order->text));
-		receive_answer(self, order->tag, seen);
-		break;
 	case ORDER_SHARE:
-		share(self, order, seen);
-		receive_answer(self, order->tag, seen);
+		if (order->kind == ORDER_SHARE ? share(self, order, seen) : ask(self, order))
+			receive_answer(self, order->tag, seen);
+		else
+			strcpy(seen->status, "closed");
 		break;
 	case ORDER_DROP:
 		drop(self, order->tag);
@@ -196,6 +220,9 @@ static void follow(Self *self, const Order *order, int lent, Seen *seen)
 		if (dup2(lent, self->connection) < 0)
 			err(2, "dup2");
 		close(lent);
+		break;
+	case ORDER_CONNECT:
+		connect_anew(self);
 		break;
 	case ORDER_LEND:
 	case ORDER_LOOK:
@@ -276,15 +303,14 @@ static void become(const char *user)
 
 static _Noreturn void live(const char *socket, const char *user, int channel)
 {
-	static Self self;
-	struct timeval patience = { .tv_sec = ANSWER_SECONDS };
+	static Self self = { .connection = -1 };
 
 	/* Nothing of the others'. */
 	self.channel = dup2(channel, STDERR_FILENO + 1);
 	close_range(STDERR_FILENO + 2, UINT_MAX, 0);
 	become(user);
-	self.connection = tool_connect(socket);
-	setsockopt(self.connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	self.socket = socket;
+	connect_anew(&self);
 	self.began_with = count_descriptors("/proc/self/fd");
 	serve(&self);
 	_exit(0);
@@ -342,6 +368,13 @@ const Seen *actor_do(const Actor *actor, const Order *order)
 {
 	actor_tell(actor, order);
 	return actor_hear(actor);
+}
+
+const Seen *actor_connect(const Actor *actor)
+{
+	const Order order = { .kind = ORDER_CONNECT };
+
+	return actor_do(actor, &order);
 }
 
 const Seen *actor_ask(const Actor *actor, const char *format, ...)

@@ -23,19 +23,21 @@ typedef struct Actor {
 #define ACTOR_GROUPS_MAX 32
 
 typedef enum OrderKind {
-	ORDER_ASK,    /* text: a request; what arrives is kept */
-	ORDER_SHARE,  /* the same, with new memory of so many planes */
-	ORDER_DROP,   /* closes what was kept under tag */
-	ORDER_LOOK,   /* only tells what it has */
-	ORDER_GROUPS, /* changes its groups */
-	ORDER_LEND,   /* gives its connection to who commands it */
-	ORDER_TAKE,   /* from now on talks on the connection that comes with the order */
+	ORDER_ASK,     /* text: a request; what arrives is kept */
+	ORDER_SHARE,   /* the same, with new memory of so many planes */
+	ORDER_DROP,    /* closes what was kept under tag */
+	ORDER_LOOK,    /* only tells what it has */
+	ORDER_GROUPS,  /* changes its groups */
+	ORDER_LEND,    /* gives its connection to who commands it */
+	ORDER_TAKE,    /* from now on talks on the connection that comes with the order */
+	ORDER_CONNECT, /* anew, and lets go of the connection that it had */
 } OrderKind;
 
 typedef struct Order {
 	OrderKind kind;
 	unsigned int tag; /* what descriptors that arrive are kept under */
 	unsigned int planes;
+	unsigned int memories; /* that the planes are of, in turns; 0: as many as planes */
 	size_t group_count;
 	gid_t groups[ACTOR_GROUPS_MAX];
 	char text[ACTOR_TEXT_SIZE];
@@ -70,6 +72,7 @@ const Seen *actor_hear(const Actor *actor); /* good until the next */
 
 /* One after the other. */
 const Seen *actor_do(const Actor *actor, const Order *order);
+const Seen *actor_connect(const Actor *actor);
 const Seen *actor_ask(const Actor *actor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
