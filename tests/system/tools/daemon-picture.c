@@ -51,6 +51,8 @@ static char *ask(TracedDaemon *daemon, const char *requests, size_t lines, int *
 		err(2, "memory");
 	for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
 		*ret_connection = tool_connect(daemon->socket);
+		/* A daemon that is started meanwhile is not to hold it open. */
+		fcntl(*ret_connection, F_SETFD, FD_CLOEXEC);
 		if (try_to_ask(daemon, *ret_connection, requests, lines, replies))
 			return replies;
 		close(*ret_connection);

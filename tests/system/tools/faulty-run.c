@@ -101,7 +101,10 @@ static size_t count_held(Run *run, size_t connected)
 		is_settled = strstr(status, wanted) && !traced_daemon_has_children(&run->daemon);
 		count = traced_daemon_count_descriptors(&run->daemon);
 		close(connection);
-	} while (!is_settled && time(NULL) < deadline);
+		if (time(NULL) > deadline)
+			errx(2, "%s: connections stay, or closes: %s", run->daemon.directory,
+			     status);
+	} while (!is_settled);
 	free(status);
 	return count;
 }
