@@ -266,15 +266,20 @@ static void record_life(const char *message_id, const char *what, const char *so
 	log_record_send(&record, "%s %s", what, socket_path);
 }
 
-static void server_serve(Server *server)
+/* Until it is told to stop. False: it cannot go on, and who starts it anew loses nothing. */
+static bool server_serve(Server *server)
 {
 	const char *path = server->options.socket_path;
 
 	record_life(MESSAGE_STARTED, "ready on", path);
 	service_manager_ready(&server->manager);
-	event_base_dispatch(server->base);
+	if (event_base_dispatch(server->base) < 0) {
+		log_error("the event loop has failed: %s", strerror(errno));
+		return false;
+	}
 	service_manager_stopping(&server->manager);
 	record_life(MESSAGE_STOPPING, "stops serving", path);
+	return true;
 }
 
 static void server_deinit(Server *server)
@@ -337,8 +342,7 @@ int server_run(const ServerOptions *options)
 	server_init_parts(&server);
 	bool ready = server_init_service(&server) && server_make_runtime_directory(&server) &&
 		     server_take_passed(&server) && restore_all(&server) && server_listen(&server);
-	if (ready)
-		server_serve(&server);
+	bool served = ready && server_serve(&server);
 	server_deinit(&server);
-	return ready ? EXIT_SUCCESS : EXIT_FAILURE;
+	return served ? EXIT_SUCCESS : EXIT_FAILURE;
 }
