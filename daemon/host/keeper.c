@@ -279,16 +279,26 @@ static void drop_what_is_missing(Keeper *keeper, KeptKind kind)
 	}
 }
 
-/* The kernel's id of this boot; the unit tells it where the sandbox hides it. Empty: unknown. */
-static void read_boot_id(char ret[static BOOT_ID_LENGTH + 1])
+/* The kernel's id of this boot; the unit tells it where the sandbox hides it. Empty: unknown.
+ * Returns 0, or a negative errno where there is no room to look. */
+static int read_boot_id(char ret[static BOOT_ID_LENGTH + 1])
 {
 	const char *told = getenv("VAILD_BOOT_ID");
 	sd_id128_t id;
+	int error = sd_id128_get_boot(&id);
 
-	if (sd_id128_get_boot(&id) < 0 && (!told || sd_id128_from_string(told, &id) < 0))
-		ret[0] = '\0';
-	else
+	if (error < 0 && told && sd_id128_from_string(told, &id) >= 0)
+		error = 0;
+	if (error < 0 && errno_is_exhaustion(-error)) {
+		log_error("what was kept cannot be restored now, and stays kept for the next "
+			  "start: the id of this boot cannot be read: %s",
+			  strerror(-error));
+		return error;
+	}
+	ret[0] = '\0';
+	if (error >= 0)
 		sd_id128_to_string(id, ret);
+	return 0;
 }
 
 static bool keeper_take_back(Keeper *keeper, PassedDescriptors *passed)
@@ -337,8 +347,10 @@ static int take_lock(const char *directory)
 static int open_records(Keeper *keeper)
 {
 	char boot_id[BOOT_ID_LENGTH + 1];
+	int error = read_boot_id(boot_id);
 
-	read_boot_id(boot_id);
+	if (error < 0)
+		return error;
 	find_out_what_lasts(keeper, boot_id);
 	/* What a service has recorded there is for its next start, and not for this daemon. */
 	if (!keeper->store.is_lasting) {

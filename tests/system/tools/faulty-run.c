@@ -83,6 +83,14 @@ static size_t count_cast(const Run *run)
 	return count;
 }
 
+/* That a signal came, libevent's handler writes to its own pipe; where that fails it is told by the
+ * next one only. */
+static void tell_again_of_children(const Run *run)
+{
+	if (run->fault && strcmp(run->fault->call, "write") == 0)
+		kill(run->daemon.pid, SIGCHLD);
+}
+
 /* With so many connected, and this process, which asks: before each has been buried, and all that
  * is not kept has been closed, there are more. */
 static size_t count_held(Run *run, size_t connected)
@@ -102,8 +110,11 @@ static size_t count_held(Run *run, size_t connected)
 		count = traced_daemon_count_descriptors(&run->daemon);
 		close(connection);
 		if (time(NULL) > deadline)
-			errx(2, "%s: connections stay, or closes: %s", run->daemon.directory,
-			     status);
+			errx(2, "%s:%s:%u: connections stay, or closes: %s instead of %s",
+			     run->fault ? run->fault->call : "", run->fault ? run->fault->what : "",
+			     run->fault ? run->fault->when : 0, status, wanted);
+		if (!is_settled)
+			tell_again_of_children(run);
 	} while (!is_settled);
 	free(status);
 	return count;
