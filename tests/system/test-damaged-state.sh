@@ -75,13 +75,16 @@ count_sound() {
     END { for (serial in things) count += things[serial]; print count + 0 }'
 }
 
-# How many the daemon says that it has restored and dropped.
+# How many the daemon says that it has restored and dropped: "17", or "17 and 3 others".
 count_told() {
-  local restored dropped
-  restored=$(sed -n 's/^vaild: restored \([0-9]*\) records.*/\1/p' "$LOG")
-  dropped=$(sed -nE 's/^vaild: [a-zA-Z]+ [0-9]+( and ([0-9]+) others?)? (is|are) not restored:.*/+ 1 + 0\2/p' "$LOG")
-  # shellcheck disable=SC2086 # the sum of some numbers
-  echo $((${restored:-0} $dropped))
+  local sum=0 number
+  for number in $(sed -nE \
+    -e 's/^vaild: restored ([0-9]+) records.*/\1/p' \
+    -e 's/^vaild: [a-zA-Z]+ [0-9]+ is not restored:.*/1/p' \
+    -e 's/^vaild: [a-zA-Z]+ [0-9]+ and ([0-9]+) others? are not restored:.*/1 \1/p' "$LOG"); do
+    sum=$((sum + number))
+  done
+  echo "$sum"
 }
 
 # --- trials ------------------------------------------------------------------------------------

@@ -329,9 +329,9 @@ Test(record_file, what_was_damaged_many_times_is_not_kept_for_ever)
 	Place place;
 
 	place_begin(&place);
-	for (char i = 'a'; i <= 'z'; i++) {
+	for (const char *letter = "abcdefghijklmnopqrstuvwxyz"; *letter; letter++) {
 		record_file_close(&place.file);
-		write_records(&place, &i, 1);
+		write_records(&place, letter, 1);
 		place_open(&place);
 		cr_assert_eq(place.statistics.remark_count, 2);
 	}
