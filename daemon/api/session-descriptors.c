@@ -44,16 +44,16 @@ static void forget_descriptors_if_none(Session *session)
 	session->descriptors = NULL;
 }
 
-bool session_descriptor_arrived(Session *session, Descriptor descriptor)
+void session_descriptor_arrived(Session *session, Descriptor descriptor, Arrival *arrival)
 {
 	Descriptors *descriptors = session_descriptors(session);
 
-	if (!descriptors || descriptors->count == ARRAY_SIZE(descriptors->items)) {
+	arrival->lost |= !descriptors;
+	arrival->too_many |= descriptors && descriptors->count == ARRAY_SIZE(descriptors->items);
+	if (!descriptors || descriptors->count == ARRAY_SIZE(descriptors->items))
 		discard(session, &descriptor, 1);
-		return false;
-	}
-	descriptors->items[descriptors->count++] = descriptor;
-	return true;
+	else
+		descriptors->items[descriptors->count++] = descriptor;
 }
 
 void session_drop_descriptors(Session *session, size_t count)

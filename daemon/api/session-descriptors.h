@@ -34,9 +34,9 @@ struct Descriptors {
 
 /* --- for who sends and receives -------------------------------------------------------------- */
 
-/* A descriptor came with this turn's bytes. Takes it. False: there is no room, and the message that
- * misses it is to be refused as truncated. */
-bool session_descriptor_arrived(Session *session, Descriptor descriptor);
+/* A descriptor came with this turn's bytes. Takes it. Where there is no room for it, *arrival says
+ * so from then on, and the message that misses it is refused. */
+void session_descriptor_arrived(Session *session, Descriptor descriptor, Arrival *arrival);
 
 /* So many bytes of output were sent; the first offer, if it began there, among them. */
 void session_sent(Session *session, size_t size);

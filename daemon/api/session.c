@@ -44,7 +44,8 @@ bool session_has_half_message(const Session *session)
 static void arrival_add(Arrival *arrival, const Arrival *more)
 {
 	arrival->foreign |= more->foreign;
-	arrival->truncated |= more->truncated;
+	arrival->lost |= more->lost;
+	arrival->too_many |= more->too_many;
 	arrival->closing_too_many |= more->closing_too_many;
 	arrival->descriptors += more->descriptors;
 }
@@ -91,6 +92,28 @@ static void refuse(const char *interface, const Failure *failure, char terminato
 	reply_failure_instead(&writer, buffer_size(out), interface, failure, terminator);
 }
 
+static NTSTATUS check_descriptors(const Method *method, const Arrival *arrival,
+				  size_t descriptor_count, Failure *failure)
+{
+	bool takes_them = method->flags & METHOD_TAKES_DESCRIPTORS;
+
+	if (takes_them && arrival->too_many)
+		return failure_parameter(failure, "parameters",
+					 "came with more file descriptors than one message can "
+					 "hold; send fewer");
+	if (takes_them && arrival->lost)
+		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
+				   "the daemon has no room left for the file descriptors that came "
+				   "with this; try again later");
+	if (takes_them && arrival->descriptors == 0)
+		return STATUS_SUCCESS;
+	if (arrival->lost || arrival->too_many || arrival->descriptors > 0 || descriptor_count > 0)
+		return failure_parameter(failure, "parameters",
+					 "came with file descriptors, and this method takes none; "
+					 "send it without");
+	return STATUS_SUCCESS;
+}
+
 /* Whose bytes they are, and that no descriptors came that nobody asked for. */
 static NTSTATUS check_arrival(Session *session, const Method *method, const Arrival *arrival,
 			      size_t descriptor_count, Failure *failure)
@@ -111,17 +134,7 @@ static NTSTATUS check_arrival(Session *session, const Method *method, const Arri
 				   "this; make your own connection");
 	if (arrival->closing_too_many)
 		return failure_closes_under_way(failure);
-	if (method->flags & METHOD_TAKES_DESCRIPTORS && arrival->truncated)
-		return failure_parameter(failure, "parameters",
-					 "came with more file descriptors than one message can "
-					 "hold; send fewer");
-	if (method->flags & METHOD_TAKES_DESCRIPTORS && arrival->descriptors == 0)
-		return STATUS_SUCCESS;
-	if (arrival->truncated || arrival->descriptors > 0 || descriptor_count > 0)
-		return failure_parameter(failure, "parameters",
-					 "came with file descriptors, and this method takes none; "
-					 "send it without");
-	return STATUS_SUCCESS;
+	return check_descriptors(method, arrival, descriptor_count, failure);
 }
 
 /* The members of a message that mean something; others are ignored. */

@@ -18,7 +18,8 @@
 /* What came with a turn's bytes. */
 typedef struct Arrival {
 	bool foreign;             /* some other process than the peer sent them */
-	bool truncated;           /* the kernel dropped control data: more descriptors than fit */
+	bool lost;                /* descriptors among them, for want of descriptors or memory */
+	bool too_many;            /* descriptors for one message; what was too many is closed */
 	bool closing_too_many;    /* the uid has too many closes of descriptors under way */
 	unsigned int descriptors; /* none of which anybody asked for; closed already */
 } Arrival;

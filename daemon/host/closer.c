@@ -127,28 +127,6 @@ void closer_deinit(Closer *closer)
 	}
 }
 
-void closer_close(Closer *closer, Owner *owner, int descriptor)
-{
-	if (owner->waiting_count == owner->waiting_room) {
-		size_t room = owner->waiting_room > 0 ? owner->waiting_room * 2 : 16;
-		int *waiting = realloc(owner->waiting, room * sizeof(*waiting));
-
-		if (!waiting) {
-			log_warning("no memory to close descriptor %d of uid %u; it stays open",
-				    descriptor, owner->uid);
-			return;
-		}
-		owner->waiting = waiting;
-		owner->waiting_room = room;
-	}
-	owner->waiting[owner->waiting_count++] = descriptor;
-	/* So many do not wait for the end of the turn: the next look at a process brings more. */
-	if (owner->waiting_count >= LIMIT_DESCRIPTORS_EXAMINED)
-		closer_run(closer, owner);
-	owner_set_due(closer, owner);
-	event_active(&closer->due_event, EV_TIMEOUT, 0);
-}
-
 /*
  * A child that shares our descriptors and nothing else, with every signal blocked. It needs no
  * descriptor of its own: there may be none. It is not to outlive us where that can be helped.
@@ -204,4 +182,36 @@ static void closer_run(Closer *closer, Owner *owner)
 		owner->waiting_count = 0;
 	else
 		owner_retry(closer, owner);
+}
+
+/* Room for one more that waits. */
+static bool owner_reserve_waiting(Owner *owner)
+{
+	size_t room = owner->waiting_room > 0 ? owner->waiting_room * 2 : 16;
+
+	if (owner->waiting_count < owner->waiting_room)
+		return true;
+	int *waiting = realloc(owner->waiting, room * sizeof(*waiting));
+	if (!waiting)
+		return false;
+	owner->waiting = waiting;
+	owner->waiting_room = room;
+	return true;
+}
+
+void closer_close(Closer *closer, Owner *owner, int descriptor)
+{
+	if (!owner_reserve_waiting(owner)) {
+		/* It does not wait, then. */
+		if (closer_is_full(owner) || !close_start(closer, owner, &descriptor, 1))
+			log_warning("no memory to close descriptor %d of uid %u; it stays open",
+				    descriptor, owner->uid);
+		return;
+	}
+	owner->waiting[owner->waiting_count++] = descriptor;
+	/* So many do not wait for the end of the turn: the next look at a process brings more. */
+	if (owner->waiting_count >= LIMIT_DESCRIPTORS_EXAMINED)
+		closer_run(closer, owner);
+	owner_set_due(closer, owner);
+	event_active(&closer->due_event, EV_TIMEOUT, 0);
 }

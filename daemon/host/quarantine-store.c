@@ -172,6 +172,8 @@ static void set_aside(const QuarantineStore *store, const char *name, const char
 
 #define FAULT_NEWER "is of a newer version of vaild"
 
+#define FAULT_NO_MEMORY "could not be read for want of memory"
+
 /*
  * Takes the reason out of a file. Returns NULL when the file is sound, else what is wrong with it.
  * A reason that is missing is no fault.
@@ -192,8 +194,8 @@ static const char *decode(JsonParser *parser, const Buffer *contents, const Guid
 		error = version > STORE_VERSION ? FAULT_NEWER : "is of an unknown version";
 	if (!error && (!text || !guid_parse(text, &inside) || guid_compare(&inside, guid) != 0))
 		error = "names another GUID than its name";
-	if (!error && reason)
-		*ret_reason = strdup(reason);
+	if (!error && reason && !(*ret_reason = strdup(reason)))
+		error = FAULT_NO_MEMORY;
 	json_free(value);
 	return error;
 }
@@ -223,6 +225,8 @@ static int restore_one(const QuarantineStore *store, const char *name, const Gui
 	const char *fault = error < 0 ? "cannot be read" : decode(parser, &contents, guid, &reason);
 
 	buffer_deinit(&contents);
+	if (fault && strcmp(fault, FAULT_NO_MEMORY) == 0)
+		return -ENOMEM;
 	if (fault)
 		statistics_remark(statistics, name, fault);
 	if (fault && strcmp(fault, FAULT_NEWER) == 0) {

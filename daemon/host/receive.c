@@ -30,8 +30,7 @@ static void take_descriptors(Connection *connection, const struct cmsghdr *heade
 
 		memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
 		if (connection->takes_descriptors)
-			arrival->truncated |=
-				!session_descriptor_arrived(&connection->session, descriptor);
+			session_descriptor_arrived(&connection->session, descriptor, arrival);
 		else
 			closer_close(&connection->server->closer, connection->owner, descriptor);
 	}
@@ -44,7 +43,9 @@ static Arrival read_control(Connection *connection, struct msghdr *message)
 {
 	Arrival arrival = {
 		.foreign = true,
-		.truncated = (message->msg_flags & MSG_CTRUNC) != 0,
+		/* There is room for all that a message can have, but not always for what is made
+		 * of it. */
+		.lost = (message->msg_flags & MSG_CTRUNC) != 0,
 	};
 	struct cmsghdr *header;
 

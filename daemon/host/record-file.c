@@ -282,8 +282,11 @@ static int judge_old(RecordFile *file, const RecordFileOptions *options, OldFile
 	const char *end = memchr(text, '\n', buffer_size(&old->contents));
 	size_t length = end ? (size_t)(end - text) : 0;
 	RecordHeader header;
+	int error = record_header_parse(text, length, options->parser, &header);
 
-	if (!record_header_parse(text, length, options->parser, &header) || header.version == 0) {
+	if (error == -ENOMEM)
+		return error; /* which says nothing of the file */
+	if (error < 0 || header.version == 0) {
 		remark(options, "it is not known what wrote it, and nothing of it is believed");
 		old->damaged = 1;
 		return 0;

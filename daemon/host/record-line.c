@@ -213,24 +213,25 @@ static bool read_header(const JsonValue *value, RecordHeader *header)
 	return true;
 }
 
-bool record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret)
+int record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret)
 {
 	RecordHeader header = { 0 };
 	Buffer text = BUFFER_INIT; /* with the NUL that the parser wants */
 	const char *error;
 
 	if (line_state(line, length) != LINE_SOUND)
-		return false;
+		return -EBADMSG;
 	if (!buffer_append(&text, line + TEXT_AT, length - TEXT_AT) ||
 	    !buffer_append(&text, "", 1)) {
 		buffer_deinit(&text);
-		return false;
+		return -ENOMEM;
 	}
 	JsonValue *value = json_parse(parser, text.data, length - TEXT_AT, &error);
 	bool is_sound = !error && read_header(value, &header);
 	json_free(value);
 	buffer_deinit(&text);
-	if (is_sound)
-		*ret = header;
-	return is_sound;
+	if (!is_sound)
+		return -EBADMSG;
+	*ret = header;
+	return 0;
 }

@@ -63,7 +63,8 @@ typedef struct RecordHeader {
 
 bool record_header_append(Buffer *buffer, const RecordHeader *header);
 
-/* As above. Of another version than RECORD_VERSION nothing else is known. */
-bool record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret);
+/* As above; returns 0, -EBADMSG or -ENOMEM. Of another version than RECORD_VERSION nothing else is
+ * known. */
+int record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret);
 
 #endif

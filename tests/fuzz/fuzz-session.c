@@ -89,6 +89,8 @@ static bool pump(World *world, Session *session, Buffer *taken)
 
 static void send_descriptors(World *world, Session *session, uint8_t which)
 {
+	Arrival arrival = { 0 };
+
 	for (unsigned int i = 0; i < (which & 7); i++) {
 		static const DescriptorKind kinds[] = { DESCRIPTOR_MEMFD, DESCRIPTOR_MEMFD,
 							DESCRIPTOR_SYNC_FILE, DESCRIPTOR_OTHER };
@@ -96,8 +98,9 @@ static void send_descriptors(World *world, Session *session, uint8_t which)
 		Descriptor sent = kind == 0 ? sealed_memory(world)
 					    : world_descriptor(world, kinds[kind], IMAGE_SIZE);
 
-		world_must(session_descriptor_arrived(session, sent));
+		session_descriptor_arrived(session, sent, &arrival);
 	}
+	world_must(!arrival.lost && !arrival.too_many);
 }
 
 typedef struct Input {

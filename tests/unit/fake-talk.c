@@ -47,13 +47,14 @@ const char *exchange_bytes(World *world, Caller *caller, const char *bytes, size
 			   size_t *ret_size)
 {
 	Session session;
+	Arrival arrival = { 0 };
 	Buffer taken = BUFFER_INIT;
 
 	session_init(&session, &world->service, caller);
 	world_must(buffer_append(&session.input, bytes, size));
-	session_arrived(&session, &(Arrival){ 0 });
 	for (size_t i = 0; i < world->sent_count; i++)
-		world_must(session_descriptor_arrived(&session, world->sent[i]));
+		session_descriptor_arrived(&session, world->sent[i], &arrival);
+	session_arrived(&session, &arrival);
 	world->sent_count = 0;
 	world->offered.count = 0;
 	if (pump_all(world, &session, &taken) == SESSION_READS) {

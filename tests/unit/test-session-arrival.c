@@ -11,8 +11,9 @@
 
 TestSuite(session_arrival);
 
-#define CREATE "{\"method\":\"io.vaild.Gpu.CreateContext\"}\n"
-#define INFO   "{\"method\":\"org.varlink.service.GetInfo\"}\n"
+#define CREATE        "{\"method\":\"io.vaild.Gpu.CreateContext\"}\n"
+#define SHARE_NOTHING "{\"method\":\"" SHARE "\"}\n"
+#define INFO          "{\"method\":\"org.varlink.service.GetInfo\"}\n"
 
 typedef struct Turn {
 	const char *bytes;
@@ -174,14 +175,22 @@ Test(session_arrival, descriptors_that_nobody_asked_for)
 	cast_free(&cast);
 }
 
-Test(session_arrival, truncated_control_data)
+Test(session_arrival, descriptors_that_were_lost_or_too_many)
 {
+	static const Arrival arrivals[] = { { .lost = true }, { .too_many = true } };
+	static const char *const statuses[] = { "STATUS_INSUFFICIENT_RESOURCES",
+						"STATUS_INVALID_PARAMETER" };
 	Cast cast = cast_new_quiet();
 
-	cr_assert_not_null(
-		strstr(run_turn(cast.world, cast.client, CREATE, (Arrival){ .truncated = true }),
-		       "io.vaild.Gpu.InvalidParameter"));
-	cr_assert_eq(contexts_of(cast.world, cast.viewer), 0u);
+	for (size_t i = 0; i < ARRAY_SIZE(arrivals); i++) {
+		cr_assert_not_null(strstr(run_turn(cast.world, cast.client, CREATE, arrivals[i]),
+					  "io.vaild.Gpu.InvalidParameter"),
+				   "who takes none is told so");
+		cr_assert_eq(contexts_of(cast.world, cast.viewer), 0u);
+		cr_assert_not_null(
+			strstr(run_turn(cast.world, cast.machine, SHARE_NOTHING, arrivals[i]),
+			       statuses[i]));
+	}
 	cast_free(&cast);
 }
 
