@@ -64,7 +64,7 @@ VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
 SOAKING = $(filter-out %/heap-in-use.c,$(wildcard tests/soak/*.c))
 UNIT   = $(wildcard tests/unit/*.c)
 MODEL  = $(wildcard tests/model/*.c)
-FAULTS = $(wildcard tests/faults/*.c)
+FAULTS = $(filter-out tests/faults/daemon-%,$(wildcard tests/faults/*.c))
 WORLD  = tests/unit/fake-share.c tests/unit/fake-host.c tests/unit/fake-store.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c
 LEAKS  = $(wildcard tests/unit/leak-check.c)
 
@@ -152,6 +152,8 @@ build/tests/replay-%: build/sanitized/tests/fuzz/fuzz-%.o build/sanitized/tests/
 ALLOCATIONS = malloc calloc realloc reallocarray strdup strndup asprintf vasprintf open_memstream
 
 build/sanitized/faults/pure.o: $(call objects,build/sanitized,$(PURE_SOURCES))
+build/sanitized/faults/daemon.o: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN))
+build/sanitized/faults/pure.o build/sanitized/faults/daemon.o:
 	@mkdir -p $(@D)
 	$(QUIET)$(LD) -r -o $@ $^ && \
 	    objcopy $(foreach name,$(ALLOCATIONS),--redefine-sym $(name)=fault_$(name)) $@
@@ -159,6 +161,10 @@ build/sanitized/faults/pure.o: $(call objects,build/sanitized,$(PURE_SOURCES))
 build/tests/allocation-faults: build/sanitized/faults/pure.o $(call objects,build/sanitized,$(FAULTS) $(WORLD))
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -ljson-c
+
+build/sanitized/faults/vaild: build/sanitized/faults/daemon.o \
+                              $(call objects,build/sanitized,tests/faults/allocator.c tests/faults/daemon-allocator.c)
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
 
 build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
 	@mkdir -p $(@D)
@@ -224,7 +230,7 @@ build/fuzz/%: tests/fuzz/%.c $(PURE_SOURCES) $(WORLD)
 
 TOOL_PROGRAMS = $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
 TEST_PROGRAMS = build/tests/unit-tests build/tests/model-tests build/tests/replay-session \
-                build/tests/allocation-faults build/tests/soak-clients \
+                build/tests/allocation-faults build/tests/soak-clients build/sanitized/faults/vaild \
                 build/tests/heap-in-use.so $(TOOL_PROGRAMS)
 
 ## Objects

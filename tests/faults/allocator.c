@@ -6,44 +6,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_own, lasts;
-static size_t count, fails, refused;
+static Allocator program_own, *allocator = &program_own;
 
-void allocator_fail(size_t number, bool it_lasts)
+void allocator_use(Allocator *other)
 {
-	fails = number;
-	lasts = it_lasts;
-	count = refused = 0;
+	allocator = other;
+}
+
+void allocator_fail(size_t number, bool lasts)
+{
+	allocator->fails = number;
+	allocator->lasts = lasts;
+	allocator->count = allocator->refused = 0;
 }
 
 void allocator_heal(void)
 {
-	fails = 0;
+	allocator->fails = 0;
 }
 
 size_t allocator_count(void)
 {
-	return count;
+	return allocator->count;
 }
 
 size_t allocator_refused(void)
 {
-	return refused;
+	return allocator->refused;
 }
 
 void allocator_own_code(bool begins)
 {
-	is_own = begins;
+	allocator->is_own = begins;
 }
 
 static bool is_refused(void)
 {
-	if (!is_own)
+	size_t fails = allocator->fails;
+
+	if (!allocator->is_own)
 		return false;
-	count++;
-	if (fails == 0 || count < fails || (count > fails && !lasts))
+	size_t count = ++allocator->count;
+	if (fails == 0 || count < fails || (count > fails && !allocator->lasts))
 		return false;
-	refused++;
+	allocator->refused++;
 	return true;
 }
 

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The daemon is killed at its system calls in turn, and they fail in turn, while it does everything
-# that lasts, and while it restores it: what was answered is there after a restart, what was not is
-# whole or absent, and what was refused succeeds when it is asked for again.
+# The daemon is killed at its system calls in turn, and they fail in turn, as do its allocations of
+# memory, while it does everything that lasts, and while it restores it: what was answered is there
+# after a restart, what was not is whole or absent, and what was refused succeeds when it is asked
+# for again.
 #
 #   test-system-calls-fail.sh [--all] [--seed NUMBER] [--only FAULT]
 #
@@ -46,7 +47,16 @@ fail_calls() {
     "$daemon" "${AS_DAEMON[@]}" || FAILED=1
 }
 
+FAULTY=$ROOT/build/sanitized/faults/vaild # its own allocations can fail
+
 echo "# the seed: --seed $SEED"
-[ ${#ONLY[@]} -gt 0 ] || fail_calls "$ROOT/build/vaild" --kill # who is killed reports nothing
-fail_calls "$VAILD" --fail
+case ${ONLY[*]} in
+'')
+  fail_calls "$ROOT/build/vaild" --kill # who is killed reports nothing
+  fail_calls "$VAILD" --fail
+  fail_calls "$FAULTY" --allocate
+  ;;
+*allocation:*) fail_calls "$FAULTY" ;;
+*) fail_calls "$VAILD" ;;
+esac
 finish

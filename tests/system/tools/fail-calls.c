@@ -3,9 +3,11 @@
  * Plays a scenario that makes and takes away everything that lasts, with one of the daemon's system
  * calls failing, or the daemon killed there: what was answered is there after a restart, and what
  * was not is whole or absent; what was refused changed nothing, and succeeds when it is asked for
- * again; in the end everything is given back. strace(1) counts the calls and does the rest.
+ * again; in the end everything is given back. strace(1) counts the calls and does the rest. A
+ * daemon that is built with tests/faults/allocator.h can be refused memory likewise.
  *
- *   fail-calls [--kill] [--fail] [--seconds N] [--seed N] [--only FAULT] FOLDER VAILD PREFIX... --
+ *   fail-calls [--kill] [--fail] [--allocate] [--seconds N] [--seed N] [--only FAULT] FOLDER
+ *       VAILD PREFIX... --
  *
  * PREFIX: what the daemon is executed with. Without a number of seconds everything is tried;
  * otherwise one of each kind, and as many as there is time for.
@@ -164,6 +166,15 @@ static void add_faults(Plan *plan, const RunOptions *options, bool is_at_start, 
 	free(calls);
 }
 
+static void add_allocations(Plan *plan, const RunOptions *options, bool is_at_start)
+{
+	size_t count = run_count_allocations(options, is_at_start);
+
+	for (unsigned int when = 1; when <= count; when++)
+		add_fault(plan, FAULT_ALLOCATION, when, "error", "ENOMEM", is_at_start);
+	printf("# %s: %zu allocations\n", is_at_start ? "a start" : "the scenario", count);
+}
+
 /* --- their order ----------------------------------------------------------------------------- */
 
 static bool is_same_kind(const Fault *a, const Fault *b)
@@ -266,7 +277,7 @@ static int report(const Plan *plan)
 /* --- options --------------------------------------------------------------------------------- */
 
 typedef struct Options {
-	bool kill, fail;
+	bool kill, fail, allocate;
 	unsigned int seconds, seed;
 	const char *only; /* [start:]CALL:WHAT:WHEN */
 	RunOptions run;
@@ -290,6 +301,7 @@ static void parse_options(int argc, char **argv, Options *options)
 	static const struct option names[] = {
 		{ "kill", no_argument, NULL, 'k' },
 		{ "fail", no_argument, NULL, 'f' },
+		{ "allocate", no_argument, NULL, 'a' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ "seed", required_argument, NULL, 'r' },
 		{ "only", required_argument, NULL, 'o' },
@@ -302,6 +314,8 @@ static void parse_options(int argc, char **argv, Options *options)
 			options->kill = true;
 		else if (option == 'f')
 			options->fail = true;
+		else if (option == 'a')
+			options->allocate = true;
 		else if (option == 's')
 			options->seconds = (unsigned int)tool_number(optarg);
 		else if (option == 'r')
@@ -333,8 +347,12 @@ int main(int argc, char **argv)
 	options.run.owner = owner->pw_uid;
 	run_record(&options.run, expected);
 	printf("# recorded: %zu steps\n", scenario_step_count);
-	for (int at_start = 0; at_start < 2 && !options.only; at_start++)
-		add_faults(plan, &options.run, at_start, options.kill, options.fail);
+	for (int at_start = 0; at_start < 2 && !options.only; at_start++) {
+		if (options.kill || options.fail)
+			add_faults(plan, &options.run, at_start, options.kill, options.fail);
+		if (options.allocate)
+			add_allocations(plan, &options.run, at_start);
+	}
 	if (options.only)
 		add_only(plan, options.only);
 	shuffle(plan, options.seed);

@@ -186,6 +186,26 @@ char *run_list_calls(const RunOptions *options, bool is_at_start)
 	return calls;
 }
 
+size_t run_count_allocations(const RunOptions *options, bool is_at_start)
+{
+	static const Fault none = { .call = FAULT_ALLOCATION };
+	Run run;
+
+	run_init(&run, options, NULL);
+	must_start(&run, NULL);
+	if (is_at_start) {
+		must_play(&run, scenario_steps_before_restart);
+		traced_daemon_end(&run.daemon, SIGKILL);
+		must_start(&run, NULL);
+	} else {
+		traced_daemon_attach(&run.daemon, &none);
+		must_play(&run, scenario_step_count);
+	}
+	size_t count = traced_daemon_count_allocations(&run.daemon);
+	run_deinit(&run);
+	return count;
+}
+
 /* --- what has to be so ----------------------------------------------------------------------- */
 
 static bool kills(const Fault *fault)

@@ -32,6 +32,9 @@ void run_record(const RunOptions *options, Expected expected[static SCENARIO_STE
 /* The calls that the daemon makes in the scenario, or while it restores, as strace(1) has them. */
 char *run_list_calls(const RunOptions *options, bool is_at_start);
 
+/* How often the daemon allocates memory then. */
+size_t run_count_allocations(const RunOptions *options, bool is_at_start);
+
 /* The scenario with one fault; what is expected is what was recorded. */
 RunResult run_with_fault(const RunOptions *options, const Fault *fault,
 			 const Expected expected[static SCENARIO_STEPS_MAX]);

@@ -49,6 +49,23 @@ static void open_listener(TracedDaemon *daemon)
 		err(2, "%s", daemon->socket);
 }
 
+/* A page that the daemon shares with who plays with its memory. */
+static void make_allocator(TracedDaemon *daemon)
+{
+	char path[128];
+
+	format_path(path, daemon, "allocator");
+	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (file < 0 || ftruncate(file, sizeof(Allocator)) < 0 ||
+	    fchown(file, daemon->owner, (gid_t)-1) < 0)
+		err(2, "%s", path);
+	daemon->allocator =
+		mmap(NULL, sizeof(Allocator), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	if (daemon->allocator == MAP_FAILED)
+		err(2, "%s", path);
+	close(file);
+}
+
 void traced_daemon_init(TracedDaemon *daemon, const char *directory)
 {
 	snprintf(daemon->directory, sizeof(daemon->directory), "%s", directory);
@@ -57,6 +74,7 @@ void traced_daemon_init(TracedDaemon *daemon, const char *directory)
 	make_folder(daemon, "run");
 	make_folder(daemon, "state");
 	make_folder(daemon, "config");
+	make_allocator(daemon);
 	open_listener(daemon);
 	daemon->manager = calloc(1, sizeof(*daemon->manager));
 	if (!daemon->manager)
@@ -72,6 +90,7 @@ void traced_daemon_deinit(TracedDaemon *daemon)
 	naive_manager_deinit(daemon->manager);
 	free(daemon->manager);
 	close(daemon->listener);
+	munmap(daemon->allocator, sizeof(*daemon->allocator));
 	nftw(daemon->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -139,10 +158,25 @@ static void reap(TracedDaemon *daemon)
 	daemon->deaths++;
 }
 
+static bool is_allocation(const Fault *fault)
+{
+	return fault && strcmp(fault->call, FAULT_ALLOCATION) == 0;
+}
+
+/* From now on allocations are counted, and the fault comes where it is one. */
+static void set_allocator(TracedDaemon *daemon, const Fault *fault)
+{
+	daemon->allocator->count = daemon->allocator->refused = 0;
+	daemon->allocator->fails = is_allocation(fault) ? fault->when : 0;
+}
+
 /* In the parent; what is written to stderr is the daemon's log. */
 static void execute(TracedDaemon *daemon, const Arguments *arguments)
 {
 	char path[128];
+
+	format_path(path, daemon, "allocator");
+	setenv("VAILD_ALLOCATOR", path, 1);
 	int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 
 	format_path(path, daemon, "log");
@@ -185,7 +219,8 @@ void traced_daemon_start(TracedDaemon *daemon, const Fault *fault)
 
 	for (size_t i = 0; daemon->prefix[i]; i++)
 		add(&arguments, "%s", daemon->prefix[i]);
-	if (fault) {
+	set_allocator(daemon, fault);
+	if (fault && !is_allocation(fault)) {
 		add_tracer(&arguments, daemon, fault);
 		add(&arguments, "-D"); /* the daemon keeps the number that it is told to have */
 	}
@@ -227,6 +262,9 @@ void traced_daemon_attach(TracedDaemon *daemon, const Fault *fault)
 	Arguments arguments = { 0 };
 	int said[2];
 
+	set_allocator(daemon, fault);
+	if (is_allocation(fault))
+		return;
 	add_tracer(&arguments, daemon, fault);
 	add(&arguments, "-p");
 	add(&arguments, "%d", (int)daemon->pid);
@@ -247,6 +285,7 @@ void traced_daemon_attach(TracedDaemon *daemon, const Fault *fault)
 
 void traced_daemon_detach(TracedDaemon *daemon)
 {
+	daemon->allocator->fails = 0;
 	if (daemon->tracer <= 0)
 		return;
 	kill(daemon->tracer, SIGTERM);
@@ -271,6 +310,11 @@ static char *read_file(const TracedDaemon *daemon, const char *name)
 	return text;
 }
 
+size_t traced_daemon_count_allocations(const TracedDaemon *daemon)
+{
+	return daemon->allocator->count;
+}
+
 char *traced_daemon_read_trace(const TracedDaemon *daemon)
 {
 	return read_file(daemon, "run.trace");
@@ -279,7 +323,7 @@ char *traced_daemon_read_trace(const TracedDaemon *daemon)
 bool traced_daemon_was_refused(const TracedDaemon *daemon)
 {
 	char *trace = traced_daemon_read_trace(daemon);
-	bool was_refused = strstr(trace, "(INJECTED)");
+	bool was_refused = strstr(trace, "(INJECTED)") || daemon->allocator->refused > 0;
 
 	free(trace);
 	return was_refused;

@@ -2,6 +2,7 @@
 #ifndef SYSTEM_TRACED_DAEMON_H
 #define SYSTEM_TRACED_DAEMON_H
 
+#include "../../faults/allocator.h"
 #include "naive-manager.h"
 #include "tool.h"
 
@@ -21,11 +22,14 @@ typedef struct TracedDaemon {
 	int pidfd; /* -1: it is dead, and nobody knows yet */
 	pid_t tracer;
 	int tracer_says;
+	Allocator *allocator; /* of a vaild that is built to be refused memory */
 	unsigned int deaths;
 	int status; /* of the last that died, as waitpid() has it */
 } TracedDaemon;
 
-/* What happens at a system call. */
+#define FAULT_ALLOCATION "allocation"
+
+/* What happens at a system call, or at an allocation of vaild's own. */
 typedef struct Fault {
 	char call[24];     /* its name */
 	unsigned int when; /* the how manieth call of that name */
@@ -51,6 +55,9 @@ void traced_daemon_end(TracedDaemon *daemon, int signal_number);
 /* From now on its calls are counted, and the fault comes. NULL: all of them are only listed. */
 void traced_daemon_attach(TracedDaemon *daemon, const Fault *fault);
 void traced_daemon_detach(TracedDaemon *daemon);
+
+/* Allocations since it was started, or the last fault was to come. */
+size_t traced_daemon_count_allocations(const TracedDaemon *daemon);
 
 /* What strace(1) wrote; the caller frees it. */
 char *traced_daemon_read_trace(const TracedDaemon *daemon);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whoever plays with this vaild's allocations sees and sets what is in the file that
+ * $VAILD_ALLOCATOR names, one struct Allocator.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "allocator.h"
+
+static __attribute__((constructor)) void share_allocator(void)
+{
+	const char *path = getenv("VAILD_ALLOCATOR");
+	int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+
+	if (file < 0)
+		return;
+	void *page = mmap(NULL, sizeof(Allocator), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	if (page == MAP_FAILED)
+		err(1, "%s", path);
+	close(file);
+	allocator_use(page);
+	allocator_own_code(true);
+}
