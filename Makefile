@@ -65,7 +65,7 @@ SOAKING = $(filter-out %/heap-in-use.c,$(wildcard tests/soak/*.c))
 UNIT   = $(wildcard tests/unit/*.c)
 MODEL  = $(wildcard tests/model/*.c)
 FAULTS = $(filter-out tests/faults/daemon-%,$(wildcard tests/faults/*.c))
-WORLD  = tests/unit/fake-share.c tests/unit/fake-host.c tests/unit/fake-store.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c
+WORLD  = tests/unit/fake-share.c tests/unit/fake-host.c tests/unit/fake-store.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c tests/unit/space-at-once.c
 LEAKS  = $(wildcard tests/unit/leak-check.c)
 
 VARLINK    = $(wildcard proto/*.varlink)

@@ -243,15 +243,3 @@ void address_space_discard(AddressSpace *space, SpaceChange *change)
 	tally_return(change->is_freeing ? &space->user_ranges : change->tally, space->accounts, 1);
 	free(range);
 }
-
-NTSTATUS address_space_free(AddressSpace *space, const Payer *payer, uint64_t base_address,
-			    uint64_t size, Failure *failure)
-{
-	SpaceChange change;
-	NTSTATUS status =
-		address_space_prepare_free(space, payer, base_address, size, &change, failure);
-
-	if (status == STATUS_SUCCESS)
-		address_space_commit(space, &change, NULL, NULL);
-	return status;
-}

@@ -82,18 +82,6 @@ void address_space_discard_entry(AddressSpace *space, const EntryChange *change)
 	page_tables_discard_entry(&space->page_tables, space->accounts, change);
 }
 
-NTSTATUS address_space_set_entry(AddressSpace *space, const Payer *payer, uint64_t virtual_address,
-				 uint64_t page_table_address, Failure *failure)
-{
-	EntryChange change;
-	NTSTATUS status = address_space_prepare_entry(space, payer, virtual_address,
-						      page_table_address, &change, failure);
-
-	if (status == STATUS_SUCCESS)
-		address_space_commit_entry(space, &change);
-	return status;
-}
-
 NTSTATUS address_space_restore_entry(AddressSpace *space, const Payer *payer, uint64_t number,
 				     uint64_t serial, Failure *failure)
 {

@@ -214,15 +214,6 @@ NTSTATUS address_space_prepare_reserve(AddressSpace *space, const Payer *payer,
 	return take_free(space, payer, &taking, ret, failure);
 }
 
-NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Placement *placement,
-			       uint64_t *ret_address, Failure *failure)
-{
-	SpaceChange change;
-	NTSTATUS status = address_space_prepare_reserve(space, payer, placement, &change, failure);
-
-	return take_now(space, &change, status, ret_address);
-}
-
 static NTSTATUS check_mapping(const Mapping *mapping, uint64_t size, Failure *failure)
 {
 	bool needs_allocation = mapping->protection == GPU_PROTECTION_READ ||
@@ -305,16 +296,6 @@ NTSTATUS address_space_prepare_map(AddressSpace *space, const Payer *payer,
 	*ret = (SpaceChange){ 0 };
 	return taking.is_exact ? map_exactly(space, payer, &taking, ret, failure)
 			       : take_free(space, payer, &taking, ret, failure);
-}
-
-NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
-			   const Mapping *mapping, uint64_t *ret_address, Failure *failure)
-{
-	SpaceChange change;
-	NTSTATUS status =
-		address_space_prepare_map(space, payer, placement, mapping, &change, failure);
-
-	return take_now(space, &change, status, ret_address);
 }
 
 NTSTATUS address_space_restore(AddressSpace *space, const Payer *payer, const GpuRange *range,

@@ -153,24 +153,20 @@ typedef struct Placement {
 NTSTATUS address_space_prepare_reserve(AddressSpace *space, const Payer *payer,
 				       const Placement *placement, SpaceChange *ret,
 				       Failure *failure);
-NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Placement *placement,
-			       uint64_t *ret_address, Failure *failure);
 
 /*
  * Maps, in pages of 4 KiB: at free addresses, inside one user reservation, or inside one driver
  * reservation that allows it and whose entries there the driver has not set. The entries are the
  * manager's then, as long as anything is mapped under them.
  *
- * Returns as address_space_reserve(); STATUS_INVALID_PARAMETER also when allocation is absent with
- * a protection that needs one, or offsetInBytes is there without one, is no multiple of 4 KiB, or
- * with the size is above 2^63 - 1; STATUS_CONFLICTING_ADDRESSES also for an entry that is the
- * driver's.
+ * Returns as address_space_prepare_reserve(); STATUS_INVALID_PARAMETER also when allocation is
+ * absent with a protection that needs one, or offsetInBytes is there without one, is no multiple of
+ * 4 KiB, or with the size is above 2^63 - 1; STATUS_CONFLICTING_ADDRESSES also for an entry that is
+ * the driver's.
  */
 NTSTATUS address_space_prepare_map(AddressSpace *space, const Payer *payer,
 				   const Placement *placement, const Mapping *mapping,
 				   SpaceChange *ret, Failure *failure);
-NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
-			   const Mapping *mapping, uint64_t *ret_address, Failure *failure);
 
 /*
  * Frees addresses that lie in one mapping or in one user reservation. Inside a mapping only the
@@ -182,8 +178,6 @@ NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placem
  */
 NTSTATUS address_space_prepare_free(AddressSpace *space, const Payer *payer, uint64_t base_address,
 				    uint64_t size, SpaceChange *ret, Failure *failure);
-NTSTATUS address_space_free(AddressSpace *space, const Payer *payer, uint64_t base_address,
-			    uint64_t size, Failure *failure);
 
 /* Makes the change, which cannot fail. gone is told of each range, as it was, that is no more, or
  * is what a part says from now on, what encloses others before them; NULL: nobody is told. */
@@ -213,8 +207,6 @@ NTSTATUS address_space_prepare_entry(AddressSpace *space, const Payer *payer,
 				     EntryChange *ret, Failure *failure);
 void address_space_commit_entry(AddressSpace *space, const EntryChange *change);
 void address_space_discard_entry(AddressSpace *space, const EntryChange *change);
-NTSTATUS address_space_set_entry(AddressSpace *space, const Payer *payer, uint64_t virtual_address,
-				 uint64_t page_table_address, Failure *failure);
 
 /*
  * The entry of that number was the driver's: it is again, and invalid. STATUS_SUCCESS,

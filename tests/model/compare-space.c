@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "space-at-once.h"
+
 /* --- answers --------------------------------------------------------------------------------- */
 
 static const char *compare_failure(const Failure *failure, const NaiveAnswer *answer)

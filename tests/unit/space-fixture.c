@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "space-fixture.h"
 
+#include "space-at-once.h"
+
 const Payer fixture_payer = { .uid = 1000 };
 
 const GpuMmu four_levels = { 4, { 9, 9, 9, 9 } };

@@ -6,8 +6,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "address-space.h"
 #include "macros.h"
+#include "space-at-once.h"
 #include "status.h"
 
 TestSuite(address_boundaries);

@@ -7,8 +7,8 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "address-space.h"
 #include "macros.h"
+#include "space-at-once.h"
 #include "status.h"
 
 TestSuite(address_choice);

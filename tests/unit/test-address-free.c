@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "address-space.h"
 #include "macros.h"
+#include "space-at-once.h"
 #include "status.h"
 
 TestSuite(address_free);

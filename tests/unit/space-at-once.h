@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_SPACE_AT_ONCE_H
+#define TESTS_SPACE_AT_ONCE_H
+
+#include "address-space.h"
+
+/* What is prepared, and done when nothing stands against it, as one call: where nothing is kept. */
+NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Placement *placement,
+			       uint64_t *ret_address, Failure *failure);
+NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
+			   const Mapping *mapping, uint64_t *ret_address, Failure *failure);
+NTSTATUS address_space_free(AddressSpace *space, const Payer *payer, uint64_t base_address,
+			    uint64_t size, Failure *failure);
+NTSTATUS address_space_set_entry(AddressSpace *space, const Payer *payer, uint64_t virtual_address,
+				 uint64_t page_table_address, Failure *failure);
+
+#endif
