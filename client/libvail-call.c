@@ -334,6 +334,7 @@ NTSTATUS call_submit(struct vail *vail, const Request *request, const Call *call
 	NTSTATUS status = call_send(vail, copy, request);
 	if (status != STATUS_SUCCESS) {
 		call_free(copy);
+		wait_end_if_idle(vail);
 		return status;
 	}
 	queue_append(vail, copy);

@@ -219,6 +219,9 @@ bool may_come_back(const struct vail *vail, NTSTATUS status);
 /* Begins to wait for vaild, or goes on with that. When it fails every call was told. */
 NTSTATUS wait_for_vaild(struct vail *vail);
 
+/* Ends the wait where nothing is queued for it. */
+void wait_end_if_idle(struct vail *vail);
+
 /* While it waits: something has happened. Returns why the calls under way were lost. */
 NTSTATUS wait_go_on(struct vail *vail);
 

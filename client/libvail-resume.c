@@ -88,6 +88,16 @@ NTSTATUS wait_for_vaild(struct vail *vail)
 	return STATUS_INSUFFICIENT_RESOURCES;
 }
 
+void wait_end_if_idle(struct vail *vail)
+{
+	/* While handlers are told of a loss the queue may be empty, and the wait is yet to begin.
+	 */
+	if (vail->first || vail->absence.descriptor < 0)
+		return;
+	vail->is_waiting = false;
+	absence_end(&vail->absence);
+}
+
 /* Sends what is queued on a connection that is new. */
 static NTSTATUS ask_again(struct vail *vail)
 {
