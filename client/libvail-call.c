@@ -157,11 +157,19 @@ static NTSTATUS lose_received(struct vail *vail, Received received)
 	}
 }
 
+/* Whether what is under way is that of the process that has forked this one. */
+static bool is_parents(const struct vail *vail)
+{
+	return (vail->descriptor >= 0 || vail->is_waiting) && vail->owner != getpid();
+}
+
 NTSTATUS vail_pump(struct vail *vail)
 {
 	uint64_t generation = vail->generation;
 	NTSTATUS status = STATUS_SUCCESS;
 
+	if (is_parents(vail))
+		return lose_disconnected(vail); /* the parent asks again, and is answered */
 	if (vail->is_waiting)
 		return wait_go_on(vail);
 	if (vail->descriptor < 0)
@@ -212,16 +220,13 @@ short vail_events(const struct vail *vail)
  * and vaild is not there, what is submitted (may_wait) waits for it. */
 static NTSTATUS ensure_connection(struct vail *vail, bool may_wait)
 {
-	bool is_under_way = vail->descriptor >= 0 || vail->is_waiting;
-	bool is_parents = is_under_way && vail->owner != getpid();
-
 	if (vail->closing)
 		return vail_error_set(vail, STATUS_CONNECTION_DISCONNECTED,
 				      "the handle is being closed; open another");
-	if (is_parents && vail->in_reply)
+	if (is_parents(vail) && vail->in_reply)
 		return vail_error_set(vail, STATUS_INVALID_DEVICE_STATE,
 				      "this process was forked by a reply; return from it first");
-	if (is_parents)
+	if (is_parents(vail))
 		lose_disconnected(vail); /* the replies on it are the parent's */
 	if (vail->descriptor >= 0 && !vail->first && connection_is_stale(vail))
 		connection_close(vail);

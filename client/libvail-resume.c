@@ -111,7 +111,7 @@ static NTSTATUS ask_again(struct vail *vail)
 	return STATUS_SUCCESS;
 }
 
-/* Looks for vaild, without waiting. Not in a child of fork(), whose parent's the calls are. */
+/* Looks for vaild, without waiting. */
 static NTSTATUS look_for_vaild(struct vail *vail)
 {
 	NTSTATUS status = connection_open(vail, false);

@@ -11,7 +11,8 @@
  *
  * Processes: a registration and a graphics context belong to the process that asks for them, not to
  * the handle, so they outlive vail_close(), and execve(). After fork() the child may go on using
- * its copy of a handle: it makes a connection of its own, and speaks for itself.
+ * its copy of a handle: it makes a connection of its own, and speaks for itself. Calls and watches
+ * that were under way are the parent's; in the child they end with STATUS_CONNECTION_DISCONNECTED.
  *
  * Connections: a handle connects by itself when it has something to ask and no connection, and one
  * that was connected once goes on over a restart of vaild. What vaild knows of the process lasts as

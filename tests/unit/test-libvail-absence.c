@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a handle does not wait for a vaild of which nothing is asked. */
+/*
+ * Proves what a handle does not do while vaild is away: wait for nothing, or ask in the name of
+ * the process that has forked this one.
+ */
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fake-server.h"
@@ -21,6 +27,23 @@ static void leave(FakeServer *server)
 	close(server->listener);
 	unlink(server->path);
 	server->connection = -1;
+}
+
+static bool is_ready(int descriptor, int milliseconds)
+{
+	struct pollfd ready = { .fd = descriptor, .events = POLLIN };
+
+	return poll(&ready, 1, milliseconds) > 0;
+}
+
+/* Lets the handle go on until it has made a connection. */
+static void wait_for_connection(FakeServer *server)
+{
+	while (!is_ready(server->listener, 0)) {
+		cr_assert(is_ready(vail_descriptor(server->vail), 10000), "nobody comes");
+		vail_process(server->vail);
+	}
+	fake_server_accept(server);
 }
 
 Test(libvail_absence, nothing_is_waited_for_when_nothing_is_asked)
@@ -46,5 +69,58 @@ Test(libvail_absence, nothing_is_waited_for_when_nothing_is_asked)
 	fake_server_receive(&server, &received);
 	cr_assert_eq(status, STATUS_SUCCESS, "what was refused is not told as well");
 	close(file);
+	fake_server_deinit(&server);
+}
+
+/* In the child: the call is the parent's, and ends here. */
+_Noreturn static void go_on_as_child(FakeServer *server, const NTSTATUS *status)
+{
+	NTSTATUS processed = STATUS_SUCCESS;
+
+	while (vail_descriptor(server->vail) >= 0 && !is_ready(server->listener, 0) &&
+	       is_ready(vail_descriptor(server->vail), 10000))
+		processed = vail_process(server->vail);
+	_exit(processed == STATUS_CONNECTION_DISCONNECTED &&
+			      *status == STATUS_CONNECTION_DISCONNECTED
+		      ? 0
+		      : 1);
+}
+
+static void fork_and_go_on(FakeServer *server, const NTSTATUS *status)
+{
+	int result;
+	pid_t child = fork();
+
+	cr_assert_geq(child, 0);
+	if (child == 0)
+		go_on_as_child(server, status);
+	cr_assert_eq(waitpid(child, &result, 0), child);
+	cr_assert_eq(result, 0, "the child has asked what its parent had asked");
+	cr_assert_not(is_ready(server->listener, 0));
+}
+
+Test(libvail_absence, a_child_asks_nothing_again_of_its_parents)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+	FakeServer server;
+
+	fake_server_init(&server);
+	cr_assert_eq(vail_submit(server.vail, "io.vaild.ListRegistrations", NULL, false,
+				 keep_status, &status),
+		     STATUS_SUCCESS);
+	close(server.connection); /* which is lost, but nobody knows yet */
+	server.connection = -1;
+	fork_and_go_on(&server, &status);
+	close(server.listener);
+	unlink(server.path);
+	vail_process(server.vail);
+	cr_assert_geq(vail_descriptor(server.vail), 0, "it waits");
+	fake_server_listen(&server);
+	fork_and_go_on(&server, &status);
+	wait_for_connection(&server);
+	fake_server_reply(&server, "", NULL, 0);
+	status = STATUS_IO_TIMEOUT;
+	vail_process(server.vail);
+	cr_assert_eq(status, STATUS_SUCCESS);
 	fake_server_deinit(&server);
 }
