@@ -89,7 +89,7 @@ struct Call {
 	bool has_descriptors;
 	bool is_repeatable; /* by its method */
 	bool was_told;      /* a reply that continues has come */
-	bool was_sent;      /* of a connection that is lost: vaild may have seen it whole */
+	bool was_sent;      /* on a connection that is lost: vaild may have seen it whole */
 	unsigned int lost;  /* connections */
 };
 

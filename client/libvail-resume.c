@@ -170,7 +170,7 @@ static void sort_out(struct vail *vail)
 	Call *call = queue_take_all(vail);
 
 	for (Call *each = call; each; each = each->next)
-		each->was_sent = was_sent(vail, each);
+		each->was_sent |= was_sent(vail, each);
 	connection_close(vail);
 	vail->is_waiting = true; /* what the handlers submit joins the queue */
 	while (call) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves what a handle does not do while vaild is away: wait for nothing, or ask in the name of
- * the process that has forked this one.
+ * Proves what a handle does not do while vaild is away: wait for nothing, ask in the name of the
+ * process that has forked this one, or say that nothing was done of what may have been.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,5 +124,50 @@ Test(libvail_absence, a_child_asks_nothing_again_of_its_parents)
 	status = STATUS_IO_TIMEOUT;
 	vail_process(server.vail);
 	cr_assert_eq(status, STATUS_SUCCESS);
+	fake_server_deinit(&server);
+}
+
+#define PIPELINED 10
+
+/* The server takes all that the handle has to send. */
+static void read_all(FakeServer *server)
+{
+	static Received received;
+
+	while (vail_events(server->vail) & POLLOUT) {
+		fake_server_receive(server, &received);
+		vail_process(server->vail);
+	}
+	fake_server_receive(server, &received);
+}
+
+/* What one vaild has seen whole, and those behind it have not, may have been done. */
+Test(libvail_absence, what_was_sent_once_may_have_been_done)
+{
+	NTSTATUS statuses[PIPELINED];
+	char *parameters = NULL;
+	FakeServer server;
+
+	fake_server_init(&server);
+	cr_assert_gt(asprintf(&parameters, "{\"padding\":\"%060000d\"}", 0), 0);
+	for (size_t i = 0; i < PIPELINED; i++)
+		cr_assert_eq(vail_submit(server.vail, "io.vaild.ListRegistrations", parameters,
+					 false, keep_status, &statuses[i]),
+			     STATUS_SUCCESS);
+	free(parameters);
+	read_all(&server);
+	for (int connections = 1; connections <= 5; connections++) {
+		close(server.connection);
+		server.connection = -1;
+		vail_process(server.vail);
+		wait_for_connection(&server);
+	}
+	cr_assert(vail_events(server.vail) & POLLOUT, "there is more than the socket holds");
+	close(server.connection);
+	server.connection = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	vail_process(server.vail);
+	for (size_t i = 0; i < PIPELINED; i++)
+		cr_assert_eq(statuses[i], STATUS_CONNECTION_DISCONNECTED, "%zu: %s", i,
+			     vail_status_name(statuses[i]));
 	fake_server_deinit(&server);
 }
