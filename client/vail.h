@@ -126,7 +126,8 @@ VAIL_PUBLIC void vail_set_timeout(struct vail *vail, int milliseconds);
  *
  * resumes: false: calls and watches end with their connection, and what is asked while vaild is
  *          away returns STATUS_CONNECTION_REFUSED at once. For a program that must not stand still
- *          meanwhile, or begins anew in a way of its own. Holds for what is asked from now on.
+ *          meanwhile, or begins anew in a way of its own. To be set before anything is asked: when
+ *          the connection is lost, what is under way goes by it as well.
  */
 VAIL_PUBLIC void vail_set_resume(struct vail *vail, bool resumes);
 
