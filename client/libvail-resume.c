@@ -79,6 +79,7 @@ NTSTATUS wait_for_vaild(struct vail *vail)
 		error = absence_begin(&vail->absence, vail->path);
 	if (error == 0) {
 		absence_put_off(&vail->absence);
+		vail_error_clear(vail); /* nothing has failed yet */
 		return STATUS_SUCCESS;
 	}
 	vail_error_set(vail, STATUS_INSUFFICIENT_RESOURCES,

@@ -74,6 +74,25 @@ Test(libvail_absence, nothing_is_waited_for_when_nothing_is_asked)
 	fake_server_deinit(&server);
 }
 
+/* A sentence is about the last function that failed, and none has. */
+Test(libvail_absence, that_it_waits_is_no_failure)
+{
+	NTSTATUS status = STATUS_SUCCESS;
+	FakeServer server;
+
+	fake_server_init(&server);
+	leave(&server);
+	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, keep_status, &status),
+		     STATUS_SUCCESS);
+	cr_assert_str_eq(vail_error_message(server.vail), "");
+	cr_assert(is_ready(vail_descriptor(server.vail), 10000));
+	cr_assert_eq(vail_process(server.vail), STATUS_SUCCESS);
+	cr_assert_str_eq(vail_error_message(server.vail), "");
+	server.connection = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	server.listener = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	fake_server_deinit(&server);
+}
+
 /* In the child: the call is the parent's, and ends here. */
 _Noreturn static void go_on_as_child(FakeServer *server, const NTSTATUS *status)
 {
