@@ -309,6 +309,14 @@ static NTSTATUS refuse_waiting(struct vail *vail)
 			      vail->path);
 }
 
+static NTSTATUS refuse_full(struct vail *vail)
+{
+	return vail_error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
+			      "%u MiB of calls wait for vaild at %s already; this was not sent, so "
+			      "try again later",
+			      QUEUED_MAX >> 20, vail->path);
+}
+
 /* Makes the call one that is to be sent, and puts it behind the output. */
 static NTSTATUS call_send(struct vail *vail, Call *call, const Request *request)
 {
@@ -322,6 +330,8 @@ static NTSTATUS call_send(struct vail *vail, Call *call, const Request *request)
 	/* Of descriptors the kernel would let none through to one that is yet to accept. */
 	if ((has_descriptors && vail->is_waiting) || (request->to_known && !vail->is_known))
 		return refuse_waiting(vail);
+	if (vail->queued > QUEUED_MAX)
+		return refuse_full(vail);
 	call->has_descriptors = has_descriptors;
 	call->is_repeatable = method_is_repeatable(request->method);
 	return vail->is_waiting ? STATUS_SUCCESS : call_put_first(vail, call, request);

@@ -48,6 +48,9 @@
 /* A reply that is longer is none of vaild's, which bounds its own at 1 MiB. */
 #define REPLY_SIZE_MAX (64u << 20)
 
+/* No call joins a queue whose messages have more bytes: vaild is away, or takes nothing. */
+#define QUEUED_MAX (64u << 20)
+
 /* One request. Nothing in it is its own. */
 typedef struct Request {
 	const char *method;
@@ -126,7 +129,8 @@ struct vail {
 	Parcels sending;
 	Descriptors descriptors; /* of the reply that the user can see now */
 	Call *first;
-	Call **end; /* where the next one is hung */
+	Call **end;    /* where the next one is hung */
+	size_t queued; /* bytes of their messages */
 	JsonParser *parser;
 	ErrorDetails error;
 };

@@ -17,6 +17,7 @@ void queue_append(struct vail *vail, Call *call)
 	call->next = NULL;
 	*vail->end = call;
 	vail->end = &call->next;
+	vail->queued += buffer_size(&call->message);
 }
 
 Call *queue_take_all(struct vail *vail)
@@ -25,6 +26,7 @@ Call *queue_take_all(struct vail *vail)
 
 	vail->first = NULL;
 	vail->end = &vail->first;
+	vail->queued = 0;
 	return calls;
 }
 
@@ -33,6 +35,7 @@ Call *queue_take_first(struct vail *vail)
 	Call *call = vail->first;
 
 	vail->first = call->next;
+	vail->queued -= buffer_size(&call->message);
 	if (!vail->first)
 		vail->end = &vail->first;
 	return call;

@@ -235,8 +235,9 @@ VAIL_PUBLIC NTSTATUS vail_call_more(struct vail *vail, const char *method, const
  * more: whether the method is to stream, as in vail_call_more().
  * context: handed to reply.
  *
- * Returns STATUS_SUCCESS when the call is on its way, and reply will be called; otherwise a status
- * from the top, and reply will not be called.
+ * Returns STATUS_SUCCESS when the call is on its way, and reply will be called;
+ * STATUS_INSUFFICIENT_RESOURCES when 64 MiB of calls are under way already; otherwise a status from
+ * the top. Then reply will not be called.
  */
 VAIL_PUBLIC NTSTATUS vail_submit(struct vail *vail, const char *method, const char *parameters,
 				 bool more, VailReply reply, void *context);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +92,35 @@ Test(libvail_absence, that_it_waits_is_no_failure)
 	server.connection = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	server.listener = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	fake_server_deinit(&server);
+}
+
+/* Who submits all the time finds that it is too much, and not that its memory is gone. */
+Test(libvail_absence, what_waits_is_bounded)
+{
+	NTSTATUS status, ended = STATUS_SUCCESS;
+	char *parameters = NULL;
+	FakeServer server;
+	size_t count = 0;
+
+	fake_server_init(&server);
+	leave(&server);
+	cr_assert_gt(asprintf(&parameters, "{\"padding\":\"%060000d\"}", 0), 0);
+	while ((status = vail_submit(server.vail, "a.B", parameters, false, keep_status, &ended)) ==
+	       STATUS_SUCCESS)
+		cr_assert_lt(++count, 2000);
+	free(parameters);
+	cr_assert_eq(status, STATUS_INSUFFICIENT_RESOURCES);
+	cr_assert_gt(count, 1000, "%zu", count);
+	cr_assert_not_null(strstr(vail_error_message(server.vail), "try again later"));
+	cr_assert_geq(vail_descriptor(server.vail), 0, "those before it go on");
+	fake_server_listen(&server);
+	wait_for_connection(&server);
+	fake_server_reply(&server, "", NULL, 0);
+	vail_process(server.vail);
+	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, keep_status, &ended),
+		     STATUS_SUCCESS, "there is room for another");
+	fake_server_deinit(&server);
+	cr_assert_eq(ended, STATUS_CONNECTION_DISCONNECTED);
 }
 
 /* In the child: the call is the parent's, and ends here. */
