@@ -74,15 +74,19 @@ static bool tell(const Watching *watching, const JsonValue *value, bool continue
 static bool tell_own(const Watching *watching, VailEventKind kind)
 {
 	_cleanup_(buffer_deinit) Buffer json = BUFFER_INIT;
+	/* The handle's own goes when the watcher uses it. */
+	_cleanup_free_ char *reason = strdup(vail_error_message(watching->vail));
 	VailEvent event = { .size = sizeof(event), .kind = kind };
 	Writer writer = WRITER_INIT(&json);
 
+	if (!reason)
+		return end_for_no_memory(watching);
 	writer_object_begin(&writer);
 	writer_key(&writer, "kind");
 	writer_string(&writer, vail_event_name(kind));
 	if (kind == VAIL_EVENT_INTERRUPTED) {
 		event.status = STATUS_CONNECTION_DISCONNECTED;
-		event.reason = vail_error_message(watching->vail);
+		event.reason = reason;
 		writer_key(&writer, "status");
 		writer_string(&writer, vail_status_name(event.status));
 		writer_key(&writer, "reason");

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,6 +122,32 @@ Test(libvail_absence, what_waits_is_bounded)
 		     STATUS_SUCCESS, "there is room for another");
 	fake_server_deinit(&server);
 	cr_assert_eq(ended, STATUS_CONNECTION_DISCONNECTED);
+}
+
+static bool ask_when_interrupted(struct vail *vail, NTSTATUS status, const VailEvent *event,
+				 bool continues, void *context)
+{
+	(void)status;
+	if (!event || event->kind != VAIL_EVENT_INTERRUPTED)
+		return continues;
+	cr_assert_eq(vail_send_oneway(vail, "a.B", NULL), STATUS_CONNECTION_REFUSED);
+	*(bool *)context = strstr(event->reason, "closed the connection") != NULL;
+	return true;
+}
+
+/* Another sentence on the handle is not to take the place of what the watcher is told. */
+Test(libvail_absence, why_it_is_interrupted_lasts_as_long_as_the_event)
+{
+	bool was_told = false;
+	FakeServer server;
+
+	fake_server_init(&server);
+	cr_assert_eq(vail_watch(server.vail, NULL, ask_when_interrupted, &was_told),
+		     STATUS_SUCCESS);
+	shutdown(server.connection, SHUT_RDWR);
+	vail_process(server.vail);
+	cr_assert(was_told);
+	fake_server_deinit(&server);
 }
 
 /* In the child: the call is the parent's, and ends here. */
