@@ -112,12 +112,13 @@ static NTSTATUS ask_again(struct vail *vail)
 	return STATUS_SUCCESS;
 }
 
-/* Looks for vaild, without waiting. */
+/* Looks for vaild, without waiting. Who has no descriptor left while it waits tries again later. */
 static NTSTATUS look_for_vaild(struct vail *vail)
 {
 	NTSTATUS status = connection_open(vail, false);
+	bool is_waiting = vail->absence.descriptor >= 0;
 
-	if (may_come_back(vail, status))
+	if (may_come_back(vail, status) || (is_waiting && status == STATUS_INSUFFICIENT_RESOURCES))
 		return wait_for_vaild(vail);
 	if (status != STATUS_SUCCESS) {
 		calls_lose(vail, status);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,6 +74,34 @@ Test(libvail_absence, nothing_is_waited_for_when_nothing_is_asked)
 	fake_server_receive(&server, &received);
 	cr_assert_eq(status, STATUS_SUCCESS, "what was refused is not told as well");
 	close(file);
+	fake_server_deinit(&server);
+}
+
+/* That a program has no descriptor left for a moment ends nothing that it waits for. */
+Test(libvail_absence, who_has_no_descriptor_waits_on)
+{
+	struct rlimit limit, none;
+	NTSTATUS status = STATUS_SUCCESS;
+	FakeServer server;
+
+	fake_server_init(&server);
+	leave(&server);
+	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, keep_status, &status),
+		     STATUS_SUCCESS);
+	fake_server_listen(&server);
+	cr_assert(is_ready(vail_descriptor(server.vail), 10000));
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &none);
+	cr_assert_eq(vail_process(server.vail), STATUS_SUCCESS);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	cr_assert_eq(status, STATUS_SUCCESS);
+	wait_for_connection(&server);
+	fake_server_reply(&server, "", NULL, 0);
+	status = STATUS_IO_TIMEOUT;
+	while (status == STATUS_IO_TIMEOUT && is_ready(vail_descriptor(server.vail), 10000))
+		vail_process(server.vail);
+	cr_assert_eq(status, STATUS_SUCCESS);
 	fake_server_deinit(&server);
 }
 
