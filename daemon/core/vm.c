@@ -262,6 +262,7 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	VirtualGpu *virtual_gpu;
 	GpuProcess *gpu_process;
 
+	broker_drop(broker, vm->thing.serial); /* first: cut short, the rest goes with it */
 	vm_end_registrations(broker, vm, reason);
 	vm_end_objects(broker, vm, reason);
 	while ((gpu_process = LIST_FIRST(&vm->gpu_processes)))
@@ -270,7 +271,6 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 		virtual_gpu_end(broker, virtual_gpu, reason);
 	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);
 	thing_remove(broker, &vm->thing);
-	broker_drop(broker, vm->thing.serial);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_REMOVED, reason);
 	broker_event(broker, &event);
 	vm_discard(broker, vm);

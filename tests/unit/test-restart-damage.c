@@ -236,3 +236,38 @@ Test(restart_damage, a_free_that_is_cut_short_is_made_or_not)
 				free(pictures[at]);
 		}
 }
+
+/* Both pictures are the caller's to free. */
+static bool unregister_with_crash(const char *machine, size_t drops, char *ret_pictures[3])
+{
+	Stage stage = stage_new();
+	World *world = stage.world;
+
+	ret_pictures[0] = world_picture(world, stage.cast.admin);
+	world->crashes = true;
+	world->drops_before_crash = drops;
+	cr_assert_str_eq(call(world, stage.cast.admin, UNREGISTER_MACHINE, machine), SUCCESS);
+	bool was_cut_short = world->drops_before_crash == 0;
+	ret_pictures[1] = world_picture(world, stage.cast.admin);
+	world_restart(world);
+	ret_pictures[2] = world_picture(world, stage.cast.admin);
+	stage_restart_unseen(&stage);
+	stage_free(&stage);
+	return was_cut_short;
+}
+
+/* A VM does not go on without the registrations and virtual GPUs that it had. */
+Test(restart_damage, the_end_of_a_vm_that_is_cut_short_is_whole_or_none)
+{
+	bool was_cut_short = true;
+
+	for (size_t drops = 0; was_cut_short; drops++) {
+		char *pictures[3];
+
+		was_cut_short = unregister_with_crash(NAMES_B, drops, pictures);
+		cr_expect_str_eq(pictures[2], pictures[drops > 0], "cut short behind %zu drops",
+				 drops);
+		for (size_t at = 0; at < ARRAY_SIZE(pictures); at++)
+			free(pictures[at]);
+	}
+}
