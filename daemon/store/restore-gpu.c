@@ -16,7 +16,9 @@ static NTSTATUS reserve_for_driver(GpuProcess *gpu_process, const RecordedGpuPro
 			.allow_user_mode_mapping = range->allow_user_mode_mapping,
 		};
 
-		if (range->first == 0) /* which would have one chosen */
+		/* In bytes, others could be 0, which would have one chosen. */
+		if (range->first == 0 || range->first >= range->end ||
+		    range->end > gpu_process->space.taken.end)
 			return STATUS_INVALID_PARAMETER;
 		status = address_space_reserve_for_driver(&gpu_process->space, &gpu_process->payer,
 							  &reservation, &address, &failure);
@@ -179,6 +181,8 @@ const char *restore_context(Restore *restore, void *record)
 
 	if (!gpu_process)
 		return RESTORE_GPU_PROCESS_IS_GONE;
+	if (!gpu_process->process)
+		return "its GPU process is nobody's";
 	if (named_is_taken(broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
 	const Caller caller = { .process = gpu_process->process->key, .account = from->account };

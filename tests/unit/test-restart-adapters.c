@@ -560,6 +560,34 @@ Test(restart_adapters, a_record_that_is_not_so_is_dropped)
 	}
 }
 
+static unsigned long number_behind(const char *record, const char *name)
+{
+	const char *at = record ? strstr(record, name) : NULL;
+
+	cr_assert_not_null(at, "%s is not there", name);
+	return strtoul(at + strlen(name), NULL, 10);
+}
+
+Test(restart_adapters, a_context_of_no_host_process_is_dropped)
+{
+	Card card = card_new();
+	World *world = card.world;
+	const char *context = world_record(world, "{\"kind\":\"context\"");
+	const char *system_process = world_record(world, "\"isSystem\":true");
+	char is[64], becomes[64];
+
+	snprintf(is, sizeof(is), "\"gpuProcess\":%lu", number_behind(context, "\"gpuProcess\":"));
+	snprintf(becomes, sizeof(becomes), "\"gpuProcess\":%lu",
+		 number_behind(system_process, "\"serial\":"));
+	world_stop(world);
+	damage(world, "context", is, becomes);
+	world_start(world);
+	cr_assert_eq(stage_dropped(&card.stage, STORE_CONTEXT, "its GPU process is nobody's"), 1u);
+	cr_assert_eq(world->report.drop_count, 1u);
+	stage_restart_unseen(&card.stage);
+	card_free(&card);
+}
+
 /* As much as one process's driver may have: 4096 ranges, and entries in all of them. */
 Test(restart_adapters, however_much_a_driver_has_reserved)
 {

@@ -83,6 +83,8 @@ Test(restart_damage, a_record_that_is_not_so_is_dropped)
 		  "what is around it is not what was", 3 },
 		{ STORE_GPU_PROCESS, "", "\"first\":268435456", "\"first\":0", "it fits nowhere",
 		  10 },
+		{ STORE_GPU_PROCESS, "", "\"first\":268435456", "\"first\":4503599627370496",
+		  "it fits nowhere", 10 },
 		{ STORE_GPU_PROCESS, "", "\"adapter\":2", "\"adapter\":3", "its adapter is gone",
 		  10 },
 		{ STORE_OBJECT, "scanout", "\"type\":2", "\"type\":0",
