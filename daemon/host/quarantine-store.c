@@ -253,12 +253,21 @@ static bool parse_file_name(const char *name, Guid *ret_guid)
 	return guid_parse(text, ret_guid);
 }
 
+/* NULL: there are no more, or *ret_error is the negative errno why they cannot be told. */
+static const char *next_name(DIR *directory, int *ret_error)
+{
+	errno = 0;
+	const struct dirent *entry = readdir(directory);
+	*ret_error = entry ? 0 : -errno;
+	return entry ? entry->d_name : NULL;
+}
+
 int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser *parser,
 			     Statistics *statistics)
 {
 	int copy = openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	const char *name;
 	int restored = 0, error = 0;
 
 	if (!directory) {
@@ -266,12 +275,12 @@ int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser 
 		descriptor_close(&copy);
 		return error;
 	}
-	while (error == 0 && (entry = readdir(directory))) {
+	while (error == 0 && (name = next_name(directory, &error))) {
 		Guid guid;
 
-		if (!parse_file_name(entry->d_name, &guid))
+		if (!parse_file_name(name, &guid))
 			continue;
-		error = restore_one(store, entry->d_name, &guid, broker, parser, statistics);
+		error = restore_one(store, name, &guid, broker, parser, statistics);
 		restored++;
 	}
 	closedir(directory);

@@ -38,6 +38,7 @@ static const struct {
 	{ "fallocate", { "ENOSPC", "EIO", "EINTR", "EOPNOTSUPP" } },
 	{ "fcntl", { "EMFILE" } },
 	{ "fsync", { "EIO", "ENOSPC" } },
+	{ "getdents64", { "EIO", "ENOMEM" } },
 	{ "getrandom", { "EINTR" } },
 	{ "getsockopt", { "EMFILE", "ENOMEM" } },
 	{ "mkdir", { "ENOSPC", "EROFS" } },
