@@ -70,8 +70,8 @@ void accounts_deinit(Accounts *accounts);
 NTSTATUS charge_take(Charge *charge, Accounts *accounts, uid_t uid, bool is_operator,
 		     LimitKind kind, Failure *failure);
 
-/* Whether charge_take() would find the limits passed, for who has to know before. STATUS_SUCCESS or
- * STATUS_QUOTA_EXCEEDED. */
+/* Whether charge_take() would find the limits passed, for who has to know before. STATUS_SUCCESS,
+ * STATUS_QUOTA_EXCEEDED or STATUS_INSUFFICIENT_RESOURCES. */
 NTSTATUS charge_check(Accounts *accounts, uid_t uid, bool is_operator, LimitKind kind,
 		      Failure *failure);
 
@@ -91,7 +91,7 @@ NTSTATUS tally_take(Tally *tally, Accounts *accounts, const Payer *payer, Failur
 NTSTATUS tally_take_many(Tally *tally, Accounts *accounts, const Payer *payer, uint64_t count,
 			 Failure *failure);
 
-/* Whether tally_take() would find a limit passed. STATUS_SUCCESS or STATUS_QUOTA_EXCEEDED. */
+/* Whether tally_take() would find a limit passed. Returns as charge_check(). */
 NTSTATUS tally_check(const Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure);
 
 void tally_return(Tally *tally, Accounts *accounts, uint64_t count);

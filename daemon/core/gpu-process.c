@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker.h"
+#include "drops.h"
 
 /* --- coming and going ------------------------------------------------------------------------ */
 
@@ -126,37 +127,6 @@ NTSTATUS gpu_process_create(Broker *broker, Adapter *adapter, const GpuProcessOr
 	if (status == STATUS_SUCCESS)
 		*ret_gpu_process = gpu_process;
 	return status;
-}
-
-/* What goes together, so many at a time that not each costs a write of its own. */
-#define DROPPED_AT_ONCE 256
-
-typedef struct Drops {
-	Broker *broker;
-	size_t count;
-	uint64_t serials[DROPPED_AT_ONCE];
-} Drops;
-
-static void drops_begin(Drops *drops, Broker *broker)
-{
-	drops->broker = broker;
-	drops->count = 0;
-}
-
-static void drops_end(Drops *drops)
-{
-	if (drops->count > 0)
-		broker_drop_all(drops->broker, drops->serials, drops->count);
-	drops->count = 0;
-}
-
-static void drops_add(Drops *drops, uint64_t serial)
-{
-	if (serial == 0) /* was never made lasting */
-		return;
-	drops->serials[drops->count++] = serial;
-	if (drops->count == DROPPED_AT_ONCE)
-		drops_end(drops);
 }
 
 static void drop_range(void *drops, const GpuRange *range)

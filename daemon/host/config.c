@@ -38,6 +38,8 @@ static _printf_(2, 3) bool mistake(const ConfigFile *file, const char *format, .
 	return false;
 }
 
+#define NOW "now; see that the host's users can be looked up (getent group), and try again"
+
 static bool read_operator_group(const ConfigFile *file, const char *key, const JsonValue *value)
 {
 	const char *name = json_string(value);
@@ -48,10 +50,16 @@ static bool read_operator_group(const ConfigFile *file, const char *key, const J
 	settings->has_operator_group = name[0] != '\0';
 	if (!settings->has_operator_group)
 		return true;
-	if (user_database_find_group(name, &settings->operator_group) != EVIDENCE_FOUND)
+	switch (user_database_find_group(name, &settings->operator_group)) {
+	case EVIDENCE_FOUND:
+		return true;
+	case EVIDENCE_EXHAUSTED:
+		return mistake(file, "%s: whether there is a group \"%s\" cannot be found out " NOW,
+			       key, name);
+	default:
 		return mistake(file, "%s: there is no group \"%s\"; create it, or name another",
 			       key, name);
-	return true;
+	}
 }
 
 static bool read_allow_user_machines(const ConfigFile *file, const char *key,
@@ -244,9 +252,13 @@ bool config_load(const char *directory, Settings *ret_settings, char **ret_error
 	Settings settings = { .limits = limits_default };
 
 	*ret_error = NULL;
-	settings.has_operator_group =
-		user_database_find_group(DEFAULT_OPERATOR_GROUP, &settings.operator_group) ==
-		EVIDENCE_FOUND;
+	Evidence group = user_database_find_group(DEFAULT_OPERATOR_GROUP, &settings.operator_group);
+	if (group == EVIDENCE_EXHAUSTED) {
+		*ret_error = strdup("whether there is a group \"" DEFAULT_OPERATOR_GROUP
+				    "\" cannot be found out " NOW);
+		return false;
+	}
+	settings.has_operator_group = group == EVIDENCE_FOUND;
 	if (asprintf(&path, "%s/vaild.json", directory) < 0) {
 		path = NULL;
 		return false;

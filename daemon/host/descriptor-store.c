@@ -287,7 +287,7 @@ bool store_name_parse(const char *text, StoreName *ret)
 		return false;
 	errno = 0;
 	number = strtoull(digits, NULL, 10);
-	if (errno != 0)
+	if (errno != 0 || number > KEPT_NUMBER_MAX)
 		return false;
 	ret->kind = text[0] == letters[KEPT_PROCESS] ? KEPT_PROCESS : KEPT_DESCRIPTOR;
 	ret->number = number;

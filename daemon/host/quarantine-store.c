@@ -220,8 +220,10 @@ static int restore_one(const QuarantineStore *store, const char *name, const Gui
 	Buffer contents = BUFFER_INIT;
 	Failure failure;
 	int error = read_regular(store, name, &contents);
-	if (error < 0 && errno_is_exhaustion(-error))
+	if (error < 0 && errno_is_exhaustion(-error)) {
+		buffer_deinit(&contents);
 		return error; /* which says nothing of the file */
+	}
 	const char *fault = error < 0 ? "cannot be read" : decode(parser, &contents, guid, &reason);
 
 	buffer_deinit(&contents);

@@ -141,7 +141,7 @@ int record_file_compact(RecordFile *file)
 {
 	int error = record_file_write_anew(file);
 
-	if (error != -ENOSPC)
+	if (error != -ENOSPC && error != -EDQUOT)
 		return error;
 	/* What is set aside for ends may be all the room that there is. */
 	cut_off(file);

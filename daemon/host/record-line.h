@@ -30,6 +30,10 @@ typedef enum KeptKind {
 	KEPT_KIND_MAX,
 } KeptKind;
 
+/* No number that was ever given is higher: it is somebody's doing, and what is counted on from it
+ * would begin again at 0. */
+#define KEPT_NUMBER_MAX (UINT64_MAX / 4)
+
 typedef struct KeptRecord {
 	KeptKind kind;
 	uint64_t number;

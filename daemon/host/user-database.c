@@ -41,16 +41,25 @@ static bool has_descriptors(void)
 	return another >= 0;
 }
 
+/* Who is asked did not answer; the other errnos of getpwnam(3) say that there is no such user. */
+static bool is_trouble(int error)
+{
+	return errno_is_exhaustion(error) || error == EIO || error == EAGAIN || error == EINTR ||
+	       error == ETIMEDOUT || error == ECONNREFUSED;
+}
+
 Evidence user_database_find(const char *user, uid_t *ret_uid)
 {
 	if (!has_descriptors())
 		return EVIDENCE_EXHAUSTED;
+	errno = 0;
 	const struct passwd *entry = getpwnam(user);
-
 	if (entry) {
 		*ret_uid = entry->pw_uid;
 		return EVIDENCE_FOUND;
 	}
+	if (is_trouble(errno))
+		return EVIDENCE_EXHAUSTED;
 	return parse_uid(user, ret_uid) ? EVIDENCE_FOUND : EVIDENCE_ABSENT;
 }
 
@@ -71,13 +80,6 @@ static bool read_groups(const char *name, gid_t primary, Groups *ret)
 		room = count > room ? count : room * 2;
 	}
 	return false;
-}
-
-/* Who is asked did not answer; the other errnos of getpwuid(3) say that there is no such user. */
-static bool is_trouble(int error)
-{
-	return errno_is_exhaustion(error) || error == EIO || error == EAGAIN || error == EINTR ||
-	       error == ETIMEDOUT || error == ECONNREFUSED;
 }
 
 Evidence user_database_read(uid_t uid, const UserNamespace *own, Credentials *ret)
@@ -126,10 +128,12 @@ bool user_database_is_login_user(uid_t uid)
 
 Evidence user_database_find_group(const char *name, gid_t *ret_gid)
 {
+	if (!has_descriptors())
+		return EVIDENCE_EXHAUSTED;
+	errno = 0;
 	const struct group *entry = getgrnam(name);
-
 	if (!entry)
-		return EVIDENCE_ABSENT;
+		return is_trouble(errno) ? EVIDENCE_EXHAUSTED : EVIDENCE_ABSENT;
 	*ret_gid = entry->gr_gid;
 	return EVIDENCE_FOUND;
 }

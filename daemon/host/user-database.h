@@ -6,6 +6,8 @@
 
 /* The host's users, by way of the C library: whatever nsswitch.conf says. */
 
+/* Each is EVIDENCE_EXHAUSTED where nobody could be asked: that says nothing of the user. */
+
 /* A user by name, or by decimal uid, who need not have a name then. */
 Evidence user_database_find(const char *user, uid_t *ret_uid);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From records to things: which come first, what fits, and what becomes of the rest. */
 #include "restore.h"
+#include "drops.h"
 
 #include <string.h>
 
@@ -266,9 +267,13 @@ static bool restore_things(Restore *restore, Store *store, Place *places, size_t
 /* What comes back no more is let go, now that nothing can fail. */
 static void drop_the_rest(Restore *restore, const Place *places, size_t count)
 {
+	Drops drops;
+
+	drops_begin(&drops, restore->broker);
 	for (size_t i = 0; i < count; i++)
 		if (places[i].is_dropped)
-			broker_drop(restore->broker, places[i].stored->serial);
+			drops_add(&drops, places[i].stored->serial);
+	drops_end(&drops);
 	end_unused_objects(restore, restore->report);
 	release_processes(restore);
 	restore_end_unmatched(restore);

@@ -251,17 +251,28 @@ Test(descriptor_store, what_comes_back_is_claimed_or_let_go)
 
 Test(descriptor_store, names)
 {
-	static const char *const wrong[] = {
-		"",    "p",   "m",   "x1", "p0",     "p01",          "m-1",
-		"m1 ", "m1x", "pp1", "1p", "stored", "vaild.socket", "m18446744073709551616"
-	};
+	static const char *const wrong[] = { "",
+					     "p",
+					     "m",
+					     "x1",
+					     "p0",
+					     "p01",
+					     "m-1",
+					     "m1 ",
+					     "m1x",
+					     "pp1",
+					     "1p",
+					     "stored",
+					     "vaild.socket",
+					     "m4611686018427387904",
+					     "m18446744073709551616" };
 	StoreName name;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		cr_assert_not(store_name_parse(wrong[i], &name), "%s", wrong[i]);
-	cr_assert(store_name_parse("p18446744073709551615", &name));
+	cr_assert(store_name_parse("p4611686018427387903", &name));
 	cr_assert_eq(name.kind, KEPT_PROCESS);
-	cr_assert_eq(name.number, UINT64_MAX);
+	cr_assert_eq(name.number, KEPT_NUMBER_MAX);
 	cr_assert(store_name_parse("m10", &name));
 	cr_assert_eq(name.kind, KEPT_DESCRIPTOR);
 	cr_assert_eq(name.number, 10);

@@ -234,6 +234,22 @@ static void assert_set_aside(const Place *place, const char *data, size_t size)
 	remove_damaged(place);
 }
 
+/* The highest number that a line may have, and the one behind it, which nobody has given. */
+Test(record_file, numbers_end)
+{
+	Buffer line = BUFFER_INIT;
+	KeptRecord record = { .text = "{}", .size = 2 };
+
+	for (uint64_t more = 0; more < 2; more++) {
+		record.number = KEPT_NUMBER_MAX + more;
+		buffer_truncate(&line, 0);
+		cr_assert(record_line_append(&line, &record));
+		cr_assert_eq(record_line_parse(buffer_head(&line), buffer_size(&line) - 1, &record),
+			     more == 0);
+	}
+	buffer_deinit(&line);
+}
+
 Test(record_file, truncated_at_every_byte)
 {
 	Place place;
