@@ -412,7 +412,7 @@ out_of_descriptors() {
   KERNEL=()
   begin prlimit --nofile=64:64
   start_vmm_that_talks
-  row "control data that is cut" 'sealed*64' "$IMAGE" "$INVALID parameters"
+  row "control data that is cut" 'sealed*64' "$IMAGE" 'STATUS_INSUFFICIENT_RESOURCES none'
   row "and that of a method that takes none" 'sealed*64' "$LIST" "$INVALID parameters"
   shared "what has room is taken" sealed "$IMAGE"
   the_vmm_dies
