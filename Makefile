@@ -292,7 +292,7 @@ check-installed:
 # All of what check has a part of, some minutes long.
 check-faults:
 	@tests/install-packages check
-	@$(MAKE) --no-print-directory all tools build/sanitized/vaild
+	@$(MAKE) --no-print-directory all tools sanitized
 	@tests/system/test-system-calls-fail.sh --all
 
 # Stands apart from check: it downloads a Debian 13, once.
