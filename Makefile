@@ -205,7 +205,7 @@ build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $^ $(CLIENT_LIBS)
 
-build/tests/start-bench: $(call objects,build,tests/bench/start/start-bench.c tests/bench/measure.c)
+build/tests/start-bench: $(call objects,build,tests/bench/start/start-bench.c tests/bench/measure.c tests/unit/naive-manager.c)
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $^
 
