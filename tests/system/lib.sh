@@ -176,6 +176,13 @@ CAPABILITIES=-all,+sys_ptrace
 AS_DAEMON=(setpriv --reuid vaild --regid vaild --clear-groups --inh-caps="$CAPABILITIES"
   --ambient-caps="$CAPABILITIES" --bounding-set="$CAPABILITIES" --)
 
+# Ends the test where strace(1) may trace nobody.
+needs_tracing() {
+  strace -o "$PRIVATE/trace" -e inject=getpid:error=EPERM true 2>/dev/null && return
+  skip "$NAME" "nobody may be traced here (ptrace)"
+  finish
+}
+
 # exec_daemon [WRAPPER...]: in the background $! is the daemon's pid. A wrapper is a command that
 # executes the rest of its arguments.
 exec_daemon() {

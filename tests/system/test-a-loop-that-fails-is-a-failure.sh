@@ -7,6 +7,8 @@
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+needs_tracing
+
 # strace ERROR: its fourth wait from the start fails with that.
 export ASAN_OPTIONS=detect_leaks=0 # it does not work in who is traced
 start_failing() {

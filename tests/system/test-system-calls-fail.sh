@@ -14,6 +14,8 @@
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+needs_tracing
+
 SECONDS_EACH=20
 SEED=$(date +%s)
 ONLY=()
