@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "file-write.h"
+#include "file-bytes.h"
 
 #define READ_AT_ONCE (64u << 10)
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "file-write.h"
+#include "file-bytes.h"
 #include "log.h"
 #include "own-descriptor.h"
 #include "record-file-read.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "file-write.h"
+#include "file-bytes.h"
 #include "log.h"
 #include "own-descriptor.h"
 #include "proc-file.h"

@@ -9,12 +9,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "fake-host.h"
 #include "keeper.h"
 #include "naive-manager.h"
@@ -137,25 +136,6 @@ static void release_and_close(Daemon *daemon, int descriptor)
 {
 	keeper_release_descriptor(&daemon->keeper, descriptor);
 	close(descriptor);
-}
-
-static pid_t start_child(void)
-{
-	pid_t child = fork();
-
-	cr_assert_geq(child, 0);
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
-		pause();
-		_exit(0);
-	}
-	return child;
-}
-
-static void end_child(pid_t child)
-{
-	kill(child, SIGKILL);
-	cr_assert_eq(waitpid(child, NULL, 0), child);
 }
 
 static HostProcess *watch(Daemon *daemon, pid_t pid)

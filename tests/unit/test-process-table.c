@@ -4,10 +4,10 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "process-stat.h"
 #include "process-table.h"
 
@@ -47,25 +47,6 @@ static void let_go(void *self, const HostProcess *process)
 
 	cr_assert(kept->is_kept[process->key]);
 	kept->is_kept[process->key] = false;
-}
-
-static pid_t start_child(void)
-{
-	pid_t child = fork();
-
-	cr_assert_geq(child, 0);
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
-		pause();
-		_exit(0);
-	}
-	return child;
-}
-
-static void end_child(pid_t child)
-{
-	kill(child, SIGKILL);
-	cr_assert_eq(waitpid(child, NULL, 0), child);
 }
 
 /* A table as that of a daemon that was started anew. */

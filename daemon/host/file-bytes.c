@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "file-write.h"
+#include "file-bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>

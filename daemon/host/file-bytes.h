@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HOST_FILE_WRITE_H
-#define HOST_FILE_WRITE_H
+#ifndef HOST_FILE_BYTES_H
+#define HOST_FILE_BYTES_H
 
 #include <stdbool.h>
 #include <stddef.h>
