@@ -52,9 +52,8 @@ static NTSTATUS find_host_process(Request *request, GpuProcessOrigin *origin)
 static NTSTATUS check_creatable(Request *request, const GpuProcessOrigin *origin)
 {
 	Broker *broker = request->service->broker;
-	const Caller *caller = request->caller;
-	NTSTATUS status = charge_check(&broker->accounts, caller->account, caller->is_operator,
-				       LIMIT_GPU_PROCESSES, &request->failure);
+	NTSTATUS status = charge_check(&broker->accounts, &origin->payer, LIMIT_GPU_PROCESSES,
+				       &request->failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;

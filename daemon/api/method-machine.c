@@ -52,10 +52,10 @@ static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedPr
 		       VmSettings *settings, VirtualMachine **ret_vm)
 {
 	Broker *broker = request->service->broker;
-
 	const Caller *caller = request->caller;
-	NTSTATUS status = charge_check(&broker->accounts, caller->account, caller->is_operator,
-				       LIMIT_VIRTUAL_MACHINES, &request->failure);
+	const Payer payer = payer_of(caller);
+	NTSTATUS status =
+		charge_check(&broker->accounts, &payer, LIMIT_VIRTUAL_MACHINES, &request->failure);
 
 	if (status == STATUS_SUCCESS && existing && !displaces(request, existing))
 		status = failure_set(

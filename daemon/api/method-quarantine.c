@@ -24,9 +24,9 @@ static NTSTATUS impose(Request *request)
 
 	if (text && !reason)
 		return failure_no_memory(&request->failure);
-	NTSTATUS status =
-		quarantine_prepare(broker, request->caller->account, &params->virtual_machine,
-				   &reason, &quarantine, &request->failure);
+	const Payer payer = payer_of(request->caller);
+	NTSTATUS status = quarantine_prepare(broker, &payer, &params->virtual_machine, &reason,
+					     &quarantine, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (!host->keep_quarantine(host->self, &quarantine->guid, quarantine->reason)) {

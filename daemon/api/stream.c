@@ -256,8 +256,8 @@ static void write_event(Stream *watch, const Event *event, bool continues, Buffe
 
 NTSTATUS stream_watch(Stream *stream, Request *request)
 {
-	NTSTATUS status = charge_take(&stream->charge, &request->service->broker->accounts,
-				      request->caller->account, request->caller->is_operator,
+	const Payer payer = payer_of(request->caller);
+	NTSTATUS status = charge_take(&stream->charge, &request->service->broker->accounts, &payer,
 				      LIMIT_WATCHES, &request->failure);
 
 	if (status != STATUS_SUCCESS)

@@ -112,27 +112,30 @@ NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, u
 			      maximum, count);
 }
 
-NTSTATUS charge_check(Accounts *accounts, uid_t uid, bool is_operator, LimitKind kind,
-		      Failure *failure)
+NTSTATUS charge_check(Accounts *accounts, const Payer *payer, LimitKind kind, Failure *failure)
 {
-	return limits_allow(accounts, account_find(accounts, uid), is_operator, kind, 1, failure);
+	if (payer->is_daemon)
+		return STATUS_SUCCESS;
+	return limits_allow(accounts, account_find(accounts, payer->uid), payer->is_operator, kind,
+			    1, failure);
 }
 
-NTSTATUS charge_take(Charge *charge, Accounts *accounts, uid_t uid, bool is_operator,
-		     LimitKind kind, Failure *failure)
+NTSTATUS charge_take(Charge *charge, Accounts *accounts, const Payer *payer, LimitKind kind,
+		     Failure *failure)
 {
-	NTSTATUS status = charge_check(accounts, uid, is_operator, kind, failure);
+	NTSTATUS status = charge_check(accounts, payer, kind, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	return charge_restore(charge, accounts, uid, kind, failure);
+	return charge_restore(charge, accounts, payer, kind, failure);
 }
 
-NTSTATUS charge_restore(Charge *charge, Accounts *accounts, uid_t uid, LimitKind kind,
+NTSTATUS charge_restore(Charge *charge, Accounts *accounts, const Payer *payer, LimitKind kind,
 			Failure *failure)
 {
-	Account *account = account_find_or_add(accounts, uid);
-
+	if (payer->is_daemon)
+		return STATUS_SUCCESS;
+	Account *account = account_find_or_add(accounts, payer->uid);
 	if (!account)
 		return failure_no_memory(failure);
 	account->used[kind]++;

@@ -67,17 +67,16 @@ void accounts_deinit(Accounts *accounts);
  * that is kept for operators. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED,
  * STATUS_INSUFFICIENT_RESOURCES (the store is full) or STATUS_NO_MEMORY.
  */
-NTSTATUS charge_take(Charge *charge, Accounts *accounts, uid_t uid, bool is_operator,
-		     LimitKind kind, Failure *failure);
+NTSTATUS charge_take(Charge *charge, Accounts *accounts, const Payer *payer, LimitKind kind,
+		     Failure *failure);
 
 /* Whether charge_take() would find the limits passed, for who has to know before. STATUS_SUCCESS,
  * STATUS_QUOTA_EXCEEDED or STATUS_INSUFFICIENT_RESOURCES. */
-NTSTATUS charge_check(Accounts *accounts, uid_t uid, bool is_operator, LimitKind kind,
-		      Failure *failure);
+NTSTATUS charge_check(Accounts *accounts, const Payer *payer, LimitKind kind, Failure *failure);
 
 /* Charges without asking the limit: what was granted before a restart is not lost to a lower one.
  * STATUS_SUCCESS or STATUS_NO_MEMORY. */
-NTSTATUS charge_restore(Charge *charge, Accounts *accounts, uid_t uid, LimitKind kind,
+NTSTATUS charge_restore(Charge *charge, Accounts *accounts, const Payer *payer, LimitKind kind,
 			Failure *failure);
 
 /* Idempotent. */

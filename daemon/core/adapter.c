@@ -98,13 +98,12 @@ static Adapter *find_by_name(Broker *broker, const char *name)
 /* Whether the limits allow another adapter, and its system process. */
 static NTSTATUS check_limits(Broker *broker, const Caller *caller, Failure *failure)
 {
-	NTSTATUS status = charge_check(&broker->accounts, caller->account, caller->is_operator,
-				       LIMIT_ADAPTERS, failure);
+	const Payer payer = payer_of(caller);
+	NTSTATUS status = charge_check(&broker->accounts, &payer, LIMIT_ADAPTERS, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	return charge_check(&broker->accounts, caller->account, caller->is_operator,
-			    LIMIT_GPU_PROCESSES, failure);
+	return charge_check(&broker->accounts, &payer, LIMIT_GPU_PROCESSES, failure);
 }
 
 static bool waits_for(const Adapter *adapter, const Caller *caller)
@@ -124,6 +123,7 @@ static NTSTATUS adapter_acquire(Broker *broker, const Caller *caller,
 				const AdapterDescription *description, Adapter **ret_adapter,
 				Failure *failure)
 {
+	const Payer payer = payer_of(caller);
 	NTSTATUS status = check_limits(broker, caller, failure);
 
 	if (status != STATUS_SUCCESS)
@@ -136,8 +136,7 @@ static NTSTATUS adapter_acquire(Broker *broker, const Caller *caller,
 	Adapter *adapter = adapter_new(description);
 	if (!adapter)
 		return failure_no_memory(failure);
-	status = charge_take(&adapter->charge, &broker->accounts, caller->account,
-			     caller->is_operator, LIMIT_ADAPTERS, failure);
+	status = charge_take(&adapter->charge, &broker->accounts, &payer, LIMIT_ADAPTERS, failure);
 	if (status != STATUS_SUCCESS) {
 		adapter_free(broker, adapter);
 		return status;

@@ -118,15 +118,15 @@ uint64_t broker_now(Broker *broker)
 	return broker->host->now(broker->host->self);
 }
 
+uint64_t broker_next_serial(Broker *broker)
+{
+	return ++broker->last_serial;
+}
+
 void broker_drop(Broker *broker, uint64_t serial)
 {
 	if (serial > 0)
-		broker_drop_all(broker, &serial, 1);
-}
-
-void broker_drop_all(Broker *broker, const uint64_t *serials, size_t count)
-{
-	broker->host->drop(broker->host->self, serials, count);
+		broker->host->drop(broker->host->self, &serial, 1);
 }
 
 void broker_event(Broker *broker, const Event *event)

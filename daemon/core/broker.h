@@ -72,8 +72,8 @@ void broker_restore_end(Broker *broker, uint64_t last_serial);
 
 /* For core itself. */
 uint64_t broker_now(Broker *broker);
+uint64_t broker_next_serial(Broker *broker);
 void broker_drop(Broker *broker, uint64_t serial); /* 0: was never made lasting */
-void broker_drop_all(Broker *broker, const uint64_t *serials, size_t count);
 void broker_event(Broker *broker, const Event *event);
 
 #endif

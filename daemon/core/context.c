@@ -39,6 +39,7 @@ static NTSTATUS make_gpu_process(Broker *broker, const Caller *caller, Adapter *
 NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 			 Context **ret_context, Failure *failure)
 {
+	const Payer payer = payer_of(caller);
 	GpuProcess *gpu_process = gpu_process_of(process_find(broker, caller->process), adapter);
 	NTSTATUS status = check_state(adapter, gpu_process, failure);
 
@@ -47,8 +48,7 @@ NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 	_cleanup_free_ Context *context = calloc(1, sizeof(*context));
 	if (!context)
 		return failure_no_memory(failure);
-	status = charge_take(&context->charge, &broker->accounts, caller->account,
-			     caller->is_operator, LIMIT_CONTEXTS, failure);
+	status = charge_take(&context->charge, &broker->accounts, &payer, LIMIT_CONTEXTS, failure);
 	context->made_process = !gpu_process;
 	if (status == STATUS_SUCCESS && !gpu_process)
 		status = make_gpu_process(broker, caller, adapter, &gpu_process, failure);
@@ -57,7 +57,7 @@ NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 		return status;
 	}
 	context->gpu_process = gpu_process;
-	context->serial = ++broker->last_serial;
+	context->serial = broker_next_serial(broker);
 	named_prepare(broker, &context->named, NAMED_CONTEXT);
 	*ret_context = TAKE_POINTER(context);
 	return STATUS_SUCCESS;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "drops.h"
 
-void drops_begin(Drops *drops, Broker *broker)
+void drops_begin(Drops *drops, const Host *host)
 {
-	drops->broker = broker;
+	drops->host = host;
 	drops->count = 0;
 }
 
 void drops_end(Drops *drops)
 {
 	if (drops->count > 0)
-		broker_drop_all(drops->broker, drops->serials, drops->count);
+		drops->host->drop(drops->host->self, drops->serials, drops->count);
 	drops->count = 0;
 }
 

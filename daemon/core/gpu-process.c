@@ -48,11 +48,9 @@ static NTSTATUS gpu_process_acquire(Broker *broker, GpuProcess *gpu_process,
 				    const GpuProcessOrigin *origin, Failure *failure)
 {
 	const Payer *payer = &origin->payer;
-	NTSTATUS status = STATUS_SUCCESS;
+	NTSTATUS status = charge_take(&gpu_process->charge, &broker->accounts, payer,
+				      LIMIT_GPU_PROCESSES, failure);
 
-	if (!payer->is_daemon)
-		status = charge_take(&gpu_process->charge, &broker->accounts, payer->uid,
-				     payer->is_operator, LIMIT_GPU_PROCESSES, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (origin->name && !(gpu_process->name = strdup(origin->name)))
@@ -146,7 +144,7 @@ static void gpu_process_drop(Broker *broker, const GpuProcess *gpu_process)
 
 	if (!gpu_process_lasts(gpu_process))
 		return;
-	drops_begin(&drops, broker);
+	drops_begin(&drops, broker->host);
 	drops_add(&drops, gpu_process->thing.serial);
 	while ((range = address_space_next(space, &cursor)))
 		drop_range(&drops, range);
@@ -272,7 +270,7 @@ NTSTATUS gpu_process_prepare_entry(Broker *broker, GpuProcess *gpu_process,
 					    virtual_address, page_table_address, ret, failure);
 
 	if (status == STATUS_SUCCESS && ret->is_new && gpu_process_lasts(gpu_process))
-		ret->entry->serial = ++broker->last_serial;
+		ret->entry->serial = broker_next_serial(broker);
 	return status;
 }
 
@@ -296,7 +294,7 @@ static NTSTATUS number_parts(Broker *broker, const GpuProcess *gpu_process, Spac
 	bool lasts = status == STATUS_SUCCESS && gpu_process_lasts(gpu_process);
 
 	for (size_t i = 0; lasts && i < change->part_count; i++)
-		change->parts[i].range.serial = ++broker->last_serial;
+		change->parts[i].range.serial = broker_next_serial(broker);
 	return status;
 }
 
@@ -340,7 +338,7 @@ void gpu_process_commit(Broker *broker, GpuProcess *gpu_process, SpaceChange *ch
 	uint64_t generation = address_space_root_generation(&gpu_process->space);
 	Drops drops;
 
-	drops_begin(&drops, broker);
+	drops_begin(&drops, broker->host);
 	address_space_commit(&gpu_process->space, change, drop_range, &drops);
 	drops_end(&drops);
 	tell_new_root(broker, gpu_process, generation);

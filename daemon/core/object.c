@@ -95,8 +95,8 @@ static NTSTATUS take_charges(Broker *broker, const Caller *caller, SharedObject 
 		status = owner_check(&broker->accounts, LIMIT_OBJECT_MEBIBYTES,
 				     vm->object_mebibytes, size, failure);
 	if (status == STATUS_SUCCESS)
-		status = charge_take(&object->charge, &broker->accounts, payer.uid,
-				     payer.is_operator, LIMIT_OBJECTS, failure);
+		status = charge_take(&object->charge, &broker->accounts, &payer, LIMIT_OBJECTS,
+				     failure);
 	if (status == STATUS_SUCCESS)
 		status = tally_take_many(&object->bytes, &broker->accounts, &payer, size, failure);
 	if (status == STATUS_SUCCESS)
@@ -172,7 +172,7 @@ NTSTATUS object_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm
 	object->descriptor_count = settings->descriptor_count;
 	object->sharer_pid = object->sharer->pid;
 	object->since = broker_now(broker);
-	object->sharing_serial = ++broker->last_serial;
+	object->sharing_serial = broker_next_serial(broker);
 	named_prepare(broker, &object->named, NAMED_OBJECT);
 	thing_prepare(broker, &object->thing, THING_OBJECT);
 	*ret_object = object;
@@ -350,10 +350,10 @@ NTSTATUS holder_prepare(Broker *broker, const Caller *caller, SharedObject *obje
 	if (!holder)
 		return failure_no_memory(failure);
 	holder->object = object;
-	holder->serial = ++broker->last_serial;
+	holder->serial = broker_next_serial(broker);
 	holder->since = broker_now(broker);
-	NTSTATUS status = charge_take(&holder->charge, &broker->accounts, caller->account,
-				      caller->is_operator, LIMIT_HOLDERS, failure);
+	NTSTATUS status = charge_take(&holder->charge, &broker->accounts, &origin.payer,
+				      LIMIT_HOLDERS, failure);
 	if (status == STATUS_SUCCESS)
 		status = process_attach(broker, &origin, &holder->process, failure);
 	if (status != STATUS_SUCCESS) {

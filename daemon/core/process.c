@@ -42,9 +42,8 @@ ProcessOrigin process_origin_of(const Caller *caller)
 static NTSTATUS process_acquire(Broker *broker, const ProcessOrigin *origin, Process *process,
 				Failure *failure)
 {
-	const Payer *payer = &origin->payer;
-	NTSTATUS status = charge_take(&process->entry, &broker->accounts, payer->uid,
-				      payer->is_operator, LIMIT_STORE_ENTRIES, failure);
+	NTSTATUS status = charge_take(&process->entry, &broker->accounts, &origin->payer,
+				      LIMIT_STORE_ENTRIES, failure);
 
 	if (status != STATUS_SUCCESS ||
 	    broker->host->watch_process(broker->host->self, origin->key))

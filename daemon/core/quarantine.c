@@ -36,7 +36,7 @@ static Quarantine *quarantine_new(const Guid *guid, char **reason)
 	return quarantine;
 }
 
-NTSTATUS quarantine_prepare(Broker *broker, uid_t account, const Guid *guid, char **reason,
+NTSTATUS quarantine_prepare(Broker *broker, const Payer *payer, const Guid *guid, char **reason,
 			    Quarantine **ret_quarantine, Failure *failure)
 {
 	Quarantine *quarantine = quarantine_new(guid, reason);
@@ -45,10 +45,10 @@ NTSTATUS quarantine_prepare(Broker *broker, uid_t account, const Guid *guid, cha
 		return failure_no_memory(failure);
 	/* One that takes the place of another makes none more. */
 	NTSTATUS status = quarantine_find(broker, guid)
-				  ? charge_restore(&quarantine->charge, &broker->accounts, account,
+				  ? charge_restore(&quarantine->charge, &broker->accounts, payer,
 						   LIMIT_QUARANTINES, failure)
-				  : charge_take(&quarantine->charge, &broker->accounts, account,
-						true, LIMIT_QUARANTINES, failure);
+				  : charge_take(&quarantine->charge, &broker->accounts, payer,
+						LIMIT_QUARANTINES, failure);
 	if (status != STATUS_SUCCESS) {
 		quarantine_discard(broker, quarantine);
 		return status;
@@ -59,11 +59,12 @@ NTSTATUS quarantine_prepare(Broker *broker, uid_t account, const Guid *guid, cha
 
 NTSTATUS quarantine_restore(Broker *broker, const Guid *guid, char **reason, Failure *failure)
 {
+	const Payer root = { .uid = 0 };
 	Quarantine *quarantine = quarantine_new(guid, reason);
 
 	if (!quarantine)
 		return failure_no_memory(failure);
-	NTSTATUS status = charge_restore(&quarantine->charge, &broker->accounts, 0,
+	NTSTATUS status = charge_restore(&quarantine->charge, &broker->accounts, &root,
 					 LIMIT_QUARANTINES, failure);
 	if (status != STATUS_SUCCESS) {
 		quarantine_discard(broker, quarantine);

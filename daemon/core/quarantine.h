@@ -28,7 +28,7 @@ Quarantine *quarantine_after(Broker *broker, uint64_t serial);
  * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY. One that is committed for a GUID that
  * has one already replaces it.
  */
-NTSTATUS quarantine_prepare(Broker *broker, uid_t account, const Guid *guid, char **reason,
+NTSTATUS quarantine_prepare(Broker *broker, const Payer *payer, const Guid *guid, char **reason,
 			    Quarantine **ret_quarantine, Failure *failure);
 void quarantine_commit(Broker *broker, Quarantine *quarantine);
 void quarantine_discard(Broker *broker, Quarantine *quarantine);

@@ -62,8 +62,8 @@ NTSTATUS registration_prepare(Broker *broker, const Caller *caller, VirtualMachi
 		return failure_no_memory(failure);
 	registration->vm = vm;
 	registration->graphics_context = graphics_context;
-	NTSTATUS status = charge_take(&registration->charge, &broker->accounts, caller->account,
-				      caller->is_operator, LIMIT_REGISTRATIONS, failure);
+	NTSTATUS status = charge_take(&registration->charge, &broker->accounts, &origin.payer,
+				      LIMIT_REGISTRATIONS, failure);
 	if (status == STATUS_SUCCESS &&
 	    (!credentials_copy(process_credentials, &registration->process_credentials) ||
 	     !connection_credentials_copy(&caller->credentials,

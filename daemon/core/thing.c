@@ -13,7 +13,7 @@ TREE_GENERATE(ThingTree, Thing, by_serial, compare_serials)
 void thing_prepare(Broker *broker, Thing *thing, ThingType type)
 {
 	thing->type = type;
-	thing->serial = ++broker->last_serial;
+	thing->serial = broker_next_serial(broker);
 }
 
 void thing_insert(Broker *broker, Thing *thing)

@@ -25,6 +25,7 @@ NTSTATUS virtual_gpu_prepare(Broker *broker, const Caller *caller, VirtualMachin
 			     Adapter *adapter, char **profile, VirtualGpu **ret_virtual_gpu,
 			     Failure *failure)
 {
+	const Payer payer = payer_of(caller);
 	NTSTATUS status = check_room(broker, caller, vm, adapter, failure);
 
 	if (status != STATUS_SUCCESS)
@@ -32,8 +33,8 @@ NTSTATUS virtual_gpu_prepare(Broker *broker, const Caller *caller, VirtualMachin
 	_cleanup_free_ VirtualGpu *virtual_gpu = calloc(1, sizeof(*virtual_gpu));
 	if (!virtual_gpu)
 		return failure_no_memory(failure);
-	status = charge_take(&virtual_gpu->charge, &broker->accounts, caller->account,
-			     caller->is_operator, LIMIT_VIRTUAL_GPUS, failure);
+	status = charge_take(&virtual_gpu->charge, &broker->accounts, &payer, LIMIT_VIRTUAL_GPUS,
+			     failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	virtual_gpu->vm = vm;

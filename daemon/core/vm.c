@@ -134,8 +134,8 @@ NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, cons
 	LIST_INIT(&vm->gpu_processes);
 	LIST_INIT(&vm->objects);
 
-	NTSTATUS status = charge_take(&vm->charge, &broker->accounts, caller->account,
-				      caller->is_operator, LIMIT_VIRTUAL_MACHINES, failure);
+	NTSTATUS status = charge_take(&vm->charge, &broker->accounts, &payer,
+				      LIMIT_VIRTUAL_MACHINES, failure);
 	if (status == STATUS_SUCCESS)
 		status = vm_attach(broker, &payer, vm, vmm, settings, failure);
 	if (status != STATUS_SUCCESS) {

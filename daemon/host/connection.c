@@ -414,8 +414,9 @@ static bool connection_admit(Connection *connection)
 	Failure failure;
 
 	caller->is_operator = settings_make_operator(&server->service.settings, caller);
-	if (charge_take(&connection->charge, &server->service.broker->accounts, caller->account,
-			caller->is_operator, LIMIT_CONNECTIONS, &failure) != STATUS_SUCCESS) {
+	const Payer payer = payer_of(caller);
+	if (charge_take(&connection->charge, &server->service.broker->accounts, &payer,
+			LIMIT_CONNECTIONS, &failure) != STATUS_SUCCESS) {
 		refuse(server, connection->owner, connection->socket, &failure);
 		owner_put(connection->owner);
 		return false;

@@ -269,7 +269,7 @@ static void drop_the_rest(Restore *restore, const Place *places, size_t count)
 {
 	Drops drops;
 
-	drops_begin(&drops, restore->broker);
+	drops_begin(&drops, restore->broker->host);
 	for (size_t i = 0; i < count; i++)
 		if (places[i].is_dropped)
 			drops_add(&drops, places[i].stored->serial);

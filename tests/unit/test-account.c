@@ -8,6 +8,8 @@
 
 TestSuite(account);
 
+#define PAYER(payer_uid, operator) (&(Payer){ .uid = (payer_uid), .is_operator = (operator) })
+
 static Limits small_limits(uint64_t per_uid, uint64_t in_all)
 {
 	Limits limits;
@@ -30,15 +32,15 @@ Test(account, per_uid_and_in_all)
 		LimitKind k = (LimitKind)kind;
 
 		accounts_init(&accounts, &limits);
-		cr_assert_eq(charge_take(&charges[0], &accounts, 1, true, k, &failure), 0);
-		cr_assert_eq(charge_take(&charges[1], &accounts, 1, true, k, &failure), 0);
-		cr_assert_eq(charge_take(&refused, &accounts, 1, true, k, &failure),
+		cr_assert_eq(charge_take(&charges[0], &accounts, PAYER(1, true), k, &failure), 0);
+		cr_assert_eq(charge_take(&charges[1], &accounts, PAYER(1, true), k, &failure), 0);
+		cr_assert_eq(charge_take(&refused, &accounts, PAYER(1, true), k, &failure),
 			     STATUS_QUOTA_EXCEEDED);
 		cr_assert_str_eq(failure.limit, limit_name(k, true));
 		cr_assert_eq(failure.maximum, 2u);
 		cr_assert_eq(failure.used, 2u);
-		cr_assert_eq(charge_take(&charges[2], &accounts, 2, true, k, &failure), 0);
-		cr_assert_eq(charge_take(&refused, &accounts, 3, true, k, &failure),
+		cr_assert_eq(charge_take(&charges[2], &accounts, PAYER(2, true), k, &failure), 0);
+		cr_assert_eq(charge_take(&refused, &accounts, PAYER(3, true), k, &failure),
 			     k == LIMIT_STORE_ENTRIES ? STATUS_INSUFFICIENT_RESOURCES
 						      : STATUS_QUOTA_EXCEEDED);
 		if (k != LIMIT_STORE_ENTRIES) {
@@ -52,7 +54,7 @@ Test(account, per_uid_and_in_all)
 		charge_return(&charges[0], &accounts);
 		charge_return(&charges[0], &accounts); /* twice is once */
 		cr_assert_eq(accounts_used(&accounts, 1, k), 1u);
-		cr_assert_eq(charge_take(&charges[0], &accounts, 3, true, k, &failure), 0);
+		cr_assert_eq(charge_take(&charges[0], &accounts, PAYER(3, true), k, &failure), 0);
 		for (int i = 0; i < 3; i++)
 			charge_return(&charges[i], &accounts);
 		accounts_check(&accounts);
@@ -69,9 +71,9 @@ Test(account, kinds_do_not_mix)
 
 	accounts_init(&accounts, &limits);
 	for (int kind = 0; kind < LIMIT_MAX; kind++)
-		cr_assert_eq(
-			charge_take(&charges[kind], &accounts, 1, true, (LimitKind)kind, &failure),
-			STATUS_SUCCESS);
+		cr_assert_eq(charge_take(&charges[kind], &accounts, PAYER(1, true), (LimitKind)kind,
+					 &failure),
+			     STATUS_SUCCESS);
 	accounts_check(&accounts);
 	for (int kind = 0; kind < LIMIT_MAX; kind++)
 		charge_return(&charges[kind], &accounts);
@@ -88,12 +90,13 @@ static void check_share(LimitKind kind, uint64_t in_all, uint64_t strangers, uin
 	uint64_t taken = 0;
 
 	accounts_init(&accounts, &limits);
-	while (charge_take(&charges[taken], &accounts, 1000 + (uid_t)taken, false, kind,
+	while (charge_take(&charges[taken], &accounts, PAYER(1000 + (uid_t)taken, false), kind,
 			   &failure) == STATUS_SUCCESS)
 		taken++;
 	cr_assert_eq(taken, strangers, "of %lu", (unsigned long)in_all);
 	cr_assert_eq(failure.maximum, kind == LIMIT_CONNECTIONS ? strangers : 0);
-	while (charge_take(&charges[taken], &accounts, 0, true, kind, &failure) == STATUS_SUCCESS)
+	while (charge_take(&charges[taken], &accounts, PAYER(0, true), kind, &failure) ==
+	       STATUS_SUCCESS)
 		taken++;
 	cr_assert_eq(taken, all, "of %lu", (unsigned long)in_all);
 	while (taken > 0)
@@ -132,7 +135,7 @@ Test(account, there_is_no_other_share)
 		int taken = 0;
 
 		accounts_init(&accounts, &limits);
-		while (taken < 10 && charge_take(&charges[taken], &accounts, 5, false,
+		while (taken < 10 && charge_take(&charges[taken], &accounts, PAYER(5, false),
 						 (LimitKind)kind, &failure) == STATUS_SUCCESS)
 			taken++;
 		cr_assert_eq(taken,
@@ -152,10 +155,10 @@ Test(account, limits_that_are_lowered_take_nothing_away)
 
 	accounts_init(&accounts, &limits);
 	for (int i = 0; i < 3; i++)
-		charge_take(&charges[i], &accounts, 1, false, LIMIT_CONTEXTS, &failure);
+		charge_take(&charges[i], &accounts, PAYER(1, false), LIMIT_CONTEXTS, &failure);
 	accounts.limits = small_limits(1, 1);
 	cr_assert_eq(accounts_used(&accounts, 1, LIMIT_CONTEXTS), 3u);
-	cr_assert_eq(charge_take(&refused, &accounts, 1, false, LIMIT_CONTEXTS, &failure),
+	cr_assert_eq(charge_take(&refused, &accounts, PAYER(1, false), LIMIT_CONTEXTS, &failure),
 		     STATUS_QUOTA_EXCEEDED);
 	cr_assert_eq(failure.used, 3u);
 	for (int i = 0; i < 3; i++)
