@@ -52,32 +52,32 @@ static void account_free_if_unused(Accounts *accounts, Account *account)
 	free(account);
 }
 
-static NTSTATUS quota_exceeded(Failure *failure, const char *who, const char *name,
+static NTSTATUS quota_exceeded(Failure *failure, const char *subject, const char *name,
 			       const char *remedy, uint64_t maximum, uint64_t used)
 {
 	failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota",
-		    "%s no more of these (%s); %s, or ask an administrator to raise the limit", who,
-		    name, remedy);
+		    "%s would exceed its limit %s; %s, or ask an administrator to raise the limit",
+		    subject, name, remedy);
 	failure->limit = name;
 	failure->maximum = maximum;
 	failure->used = used;
 	return failure->status;
 }
 
-static bool has_operators_share(LimitKind kind)
+static bool has_operator_share(LimitKind kind)
 {
 	return kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES;
 }
 
-/* It is the host's, and no quota of anybody's. */
+/* Not a quota, because the fdstore is a resource of the host and belongs to no user. */
 static NTSTATUS store_is_full(Failure *failure)
 {
 	return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "store",
-			   "the daemon can keep no more descriptors over a restart; wait until "
-			   "some processes end or some objects are unshared");
+			   "the daemon's file descriptor store is full; unshare some objects, or "
+			   "wait until some processes exit");
 }
 
-/* Whether so many more of kind are within the limits. */
+/* Checks whether more units of kind stay within the account's limit and the total. */
 static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, bool is_operator,
 			     LimitKind kind, uint64_t more, Failure *failure)
 {
@@ -88,16 +88,22 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, b
 	if (accounts->is_restoring)
 		return STATUS_SUCCESS;
 	if (used > per_uid || more > per_uid - used)
-		return quota_exceeded(failure, "your user may have", limit_name(kind, true),
-				      "release some", per_uid, used);
-	if (!is_operator && has_operators_share(kind))
+		return quota_exceeded(failure, "your user", limit_name(kind, true), "release some",
+				      per_uid, used);
+	if (!is_operator && has_operator_share(kind))
 		in_all -= in_all / LIMIT_OPERATOR_SHARE;
 	if (accounts->used[kind] <= in_all && more <= in_all - accounts->used[kind])
 		return STATUS_SUCCESS;
 	if (kind == LIMIT_STORE_ENTRIES)
 		return store_is_full(failure);
-	return quota_exceeded(failure, "the host has", limit_name(kind, false),
+	return quota_exceeded(failure, "the host", limit_name(kind, false),
 			      "wait until some are released", in_all, used);
+}
+
+/* Other limits of a single entity are those of a GPU process. */
+static bool is_vm_limit(LimitKind kind)
+{
+	return kind == LIMIT_OBJECTS || kind == LIMIT_OBJECT_MEBIBYTES;
 }
 
 NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,
@@ -108,8 +114,8 @@ NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, u
 	if (accounts->is_restoring || !limit_owner_name(kind) ||
 	    (count <= maximum && more <= maximum - count))
 		return STATUS_SUCCESS;
-	return quota_exceeded(failure, "this one may have", limit_owner_name(kind), "release some",
-			      maximum, count);
+	return quota_exceeded(failure, is_vm_limit(kind) ? "this VM" : "this GPU process",
+			      limit_owner_name(kind), "release some", maximum, count);
 }
 
 NTSTATUS charge_check(Accounts *accounts, const Payer *payer, LimitKind kind, Failure *failure)
@@ -157,18 +163,22 @@ void charge_return(Charge *charge, Accounts *accounts)
 	account_free_if_unused(accounts, account);
 }
 
-/* Who pays: who has paid before, else the payer; NULL: has no account yet. */
+/*
+ * Returns the account that pays for further units: the one already charged, else the payer's.
+ * Returns NULL if the payer has no account yet.
+ */
 static Account *tally_account(const Tally *tally, Accounts *accounts, const Payer *payer)
 {
 	return tally->count > 0 ? tally->account : account_find(accounts, payer->uid);
 }
 
+/* The first payer decides: units are charged to an account unless that payer is the daemon. */
 static bool tally_is_charged(const Tally *tally, const Payer *payer)
 {
 	return tally->count > 0 ? tally->account != NULL : !payer->is_daemon;
 }
 
-/* Whether so many more may be taken. */
+/* Checks all limits for more units. */
 static NTSTATUS tally_allows(const Tally *tally, Accounts *accounts, const Payer *payer,
 			     uint64_t more, Failure *failure)
 {

@@ -11,9 +11,10 @@
 #include "tree.h"
 
 /*
- * The books: who uses how much of what. A charge is a value embedded in what it pays for; it is
- * taken while an operation is prepared and returned when the thing goes. An account lives exactly
- * as long as something is charged to it, and the totals are the sums of the accounts.
+ * Resource accounting: counts each user's use of every limited resource. A Charge is embedded in
+ * the entity that it pays for. It is taken when the entity is prepared and returned when the entity
+ * ends. An account exists exactly as long as something is charged to it. The totals are always the
+ * sums of the accounts.
  */
 
 typedef struct Account {
@@ -26,31 +27,33 @@ typedef RB_HEAD(AccountTree, Account) AccountTree;
 
 typedef struct Accounts {
 	AccountTree tree;
-	uint64_t used[LIMIT_MAX];
+	uint64_t used[LIMIT_MAX]; /* by all users together */
 	Limits limits;
-	bool is_restoring; /* no limit is asked: what was granted is not lost to a lower one */
+	/* Skips every limit during a restore, so that a lowered limit takes nothing away. */
+	bool is_restoring;
 } Accounts;
 
+/* One unit of a resource, charged to one account. */
 typedef struct Charge {
-	Account *account; /* NULL: nothing is charged */
+	Account *account; /* NULL if nothing is charged */
 	LimitKind kind;
 } Charge;
 
 #define CHARGE_INIT ((Charge){ 0 })
 
-/* Who pays for what an operation takes. */
+/* The user whose account is charged for an operation. */
 typedef struct Payer {
 	uid_t uid;
 	bool is_operator;
-	bool is_daemon; /* what the daemon makes for itself is counted, and not charged */
+	bool is_daemon; /* the daemon itself: tallies count its use, but no account is charged */
 } Payer;
 
 /*
- * Many of one kind that one owner holds, as one value. The first to pay goes on paying until all
- * has been returned.
+ * Several units of one resource that belong to one entity. The first payer is charged for every
+ * later unit as well, until all units have been returned.
  */
 typedef struct Tally {
-	Account *account; /* NULL: nothing is charged */
+	Account *account; /* NULL if nothing is charged */
 	LimitKind kind;
 	uint64_t count;
 } Tally;
@@ -59,50 +62,60 @@ typedef struct Tally {
 
 void accounts_init(Accounts *accounts, const Limits *limits);
 
-/* Asserts that every charge came back. */
+/* Asserts that every charge has been returned. */
 void accounts_deinit(Accounts *accounts);
 
 /*
- * Charges one of kind to the uid. An operator may use the share of the connections and of the store
- * that is kept for operators. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED,
- * STATUS_INSUFFICIENT_RESOURCES (the store is full) or STATUS_NO_MEMORY.
+ * Charges one unit of kind to the payer, or nothing if the payer is the daemon. Only operators may
+ * use the share of connections and fdstore entries that is reserved for them. Returns
+ * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_INSUFFICIENT_RESOURCES if the fdstore is full, or
+ * STATUS_NO_MEMORY. On failure *charge is unchanged.
  */
 NTSTATUS charge_take(Charge *charge, Accounts *accounts, const Payer *payer, LimitKind kind,
 		     Failure *failure);
 
-/* Whether charge_take() would find the limits passed, for who has to know before. STATUS_SUCCESS,
- * STATUS_QUOTA_EXCEEDED or STATUS_INSUFFICIENT_RESOURCES. */
+/*
+ * Tests whether the limits would allow charge_take(), and charges nothing. Returns STATUS_SUCCESS,
+ * STATUS_QUOTA_EXCEEDED or STATUS_INSUFFICIENT_RESOURCES.
+ */
 NTSTATUS charge_check(Accounts *accounts, const Payer *payer, LimitKind kind, Failure *failure);
 
-/* Charges without asking the limit: what was granted before a restart is not lost to a lower one.
- * STATUS_SUCCESS or STATUS_NO_MEMORY. */
+/*
+ * Charges one unit of kind without checking any limit, so that lowering a limit takes nothing away
+ * that was granted earlier. Returns STATUS_SUCCESS or STATUS_NO_MEMORY.
+ */
 NTSTATUS charge_restore(Charge *charge, Accounts *accounts, const Payer *payer, LimitKind kind,
 			Failure *failure);
 
-/* Idempotent. */
+/* Returns the unit to its account. Idempotent. */
 void charge_return(Charge *charge, Accounts *accounts);
 
 /*
- * One more in the tally, or so many: the owner's limit is asked first, then the payer's and that of
- * all. Returns as charge_take().
+ * Add one unit, or count units, to the tally. The limit of the entity is checked first, then the
+ * payer's limit and the total. Return the statuses of charge_take(). On failure the tally is
+ * unchanged.
  */
 NTSTATUS tally_take(Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure);
 NTSTATUS tally_take_many(Tally *tally, Accounts *accounts, const Payer *payer, uint64_t count,
 			 Failure *failure);
 
-/* Whether tally_take() would find a limit passed. Returns as charge_check(). */
+/* Tests whether the limits would allow tally_take(). Returns the statuses of charge_check(). */
 NTSTATUS tally_check(const Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure);
 
+/* Returns count units, at most as many as the tally holds. */
 void tally_return(Tally *tally, Accounts *accounts, uint64_t count);
 
-/* Whether an owner that has so many, and keeps count of them by itself, may have so many more.
- * STATUS_SUCCESS or STATUS_QUOTA_EXCEEDED. */
+/*
+ * Checks the limit of a single entity (a VM or GPU process) that has count units and asks for more.
+ * Returns STATUS_SUCCESS or STATUS_QUOTA_EXCEEDED.
+ */
 NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,
 		     Failure *failure);
 
-/* How much of kind the uid uses now. */
+/* Returns the number of units of kind that are charged to the uid. */
 uint64_t accounts_used(Accounts *accounts, uid_t uid, LimitKind kind);
 
+/* Asserts that the totals are the sums of the accounts, and that no account is empty. */
 void accounts_check(const Accounts *accounts);
 
 #endif

@@ -30,7 +30,7 @@ Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapter
 	return broker;
 }
 
-/* A process that holds objects; NULL: none does. */
+/* Returns a process that holds objects, or NULL if no process does. */
 static Process *process_with_holds(Broker *broker)
 {
 	Process *process = process_first(broker);

@@ -16,17 +16,19 @@
 #include "vm.h"
 
 /*
- * The one context of the core: all VMs, registrations, adapters, contexts and quarantines, and the
- * books. It makes no system call; what it needs of the world it asks of its host.
+ * The complete state of the core: all VMs, registrations, adapters, contexts, quarantines and
+ * accounts. Core makes no system call. Everything from outside comes through the Host.
  *
- * Every operation is prepare, make lasting, commit. Prepare may fail and leaves nothing behind when
- * it does; commit cannot fail; between the two lies whatever must last. Things are listed in the
- * order of their serials, which are never used again: a cursor is the serial of the last item.
+ * Every operation has three steps: prepare, persist, commit. Prepare may fail, and then leaves
+ * nothing behind. Persist writes the records that must survive a restart. Commit cannot fail.
+ *
+ * Entities are listed in the order of their serials. A serial is never reused, so the serial of the
+ * last item is the cursor for the next page of a list.
  */
 struct Broker {
 	const Host *host;
 	Accounts accounts;
-	uint64_t last_serial; /* of what is listed, and of all else that is made lasting */
+	uint64_t last_serial; /* the newest serial of an entity or of any other persisted record */
 	ThingTree things[THING_MAX];
 	ProcessTree processes;
 	NamedTree named;
@@ -35,45 +37,60 @@ struct Broker {
 	QuarantineGuidTree quarantines_by_guid;
 	SoftwareAdapterSettings software_adapter;
 	DriverCallbacks driver_callbacks;
-	bool is_restoring; /* what comes back was told when it came to be, and is not told again */
-	bool is_stopping;  /* what ends, ends with the daemon */
+	bool is_restoring; /* suppresses events, because they were sent before the restart */
+	bool is_stopping;  /* connections close because the daemon stops, not their clients */
 };
 
 /*
- * A broker with its software adapter, whose driver makes the reservations of software (NULL: none).
- * host must outlive it. NULL when there is no memory, or the adapter's system process cannot be
- * made within the limits.
+ * Allocates a broker with its software adapter. The adapter's driver makes the reservations listed
+ * in software, or none if that is NULL. limits and software are copied; host must outlive the
+ * broker. Returns NULL if out of memory, or if the limits do not allow the adapter's system
+ * process.
  */
 Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapterSettings *software);
 
-/* Ends everything, quarantines excepted, and returns NULL. */
+/* Ends every entity except quarantines, frees the broker and returns NULL. Accepts NULL. */
 Broker *broker_free(Broker *broker);
 
-/* From now on; what is in use already stays, and so do the processes that there are. */
+/*
+ * Replaces the limits and the software adapter's reservations. Both apply to later operations only:
+ * resources in use and existing GPU processes stay as they are.
+ */
 void broker_configure(Broker *broker, const Limits *limits,
 		      const SoftwareAdapterSettings *software);
 
-/* The daemon is about to end: that connections go from now on is the end of nothing. */
+/* Call before shutdown: connections closed later end no adapters. */
 void broker_stop(Broker *broker);
 
-/* The connection is gone, and with it what it is the driver of. */
+/* Ends the adapters that the closed connection had registered. */
 void broker_connection_closed(Broker *broker, const Caller *caller);
 
-/* A watched process has exited. */
+/* Ends everything that depends on the exited process. The host calls it for watched processes. */
 void broker_process_exited(Broker *broker, ProcessKey key);
 
-/* Walks every structure and asserts what always holds. */
+/* Walks all state and asserts its invariants. */
 void broker_check(Broker *broker);
 
-/* Between the two, what was there before a restart is made again: no limit is asked, and nobody is
- * told. No serial that is given meanwhile is last_serial or before; afterwards they go on there. */
+/*
+ * Bracket a restore of the state from before a restart. In between, no limit is checked and no
+ * event is sent. Temporary serials given out in between are above last_serial. After the end,
+ * serials continue from last_serial.
+ */
 void broker_restore_begin(Broker *broker, uint64_t last_serial);
 void broker_restore_end(Broker *broker, uint64_t last_serial);
 
-/* For core itself. */
+/* The functions below serve core and store. */
+
+/* Returns the time in microseconds (CLOCK_BOOTTIME). */
 uint64_t broker_now(Broker *broker);
+
+/* Returns a serial that was never used before. */
 uint64_t broker_next_serial(Broker *broker);
-void broker_drop(Broker *broker, uint64_t serial); /* 0: was never made lasting */
+
+/* Removes one persisted record. Ignores serial 0, which means that nothing was persisted. */
+void broker_drop(Broker *broker, uint64_t serial);
+
+/* Sends an event to the host, unless the broker is restoring. */
 void broker_event(Broker *broker, const Event *event);
 
 #endif

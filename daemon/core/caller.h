@@ -7,13 +7,13 @@
 #include "host.h"
 
 /*
- * Who is at the other end of a connection, as the kernel recorded it when it was made. Captured
- * once, by the host, and passed in with every request.
+ * The peer of a connection, as the kernel recorded it at connect time. The host reads it once and
+ * passes it in with every request.
  */
 typedef struct Caller {
-	ProcessKey process; /* PROCESS_KEY_NONE: the peer cannot be known, or was gone at once */
+	ProcessKey process; /* PROCESS_KEY_NONE if the peer is unknown or had exited at accept */
 	pid_t pid;          /* 0 for a peer outside the daemon's pid namespace */
-	uid_t account;      /* who pays: its uid, or the owner of its user namespace */
+	uid_t account;      /* the user who pays: its uid, or its user namespace's owner */
 	bool in_initial_user_namespace;
 	bool is_operator;
 	ConnectionCredentials credentials;

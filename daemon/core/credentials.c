@@ -7,10 +7,10 @@
 
 #include "macros.h"
 
-#define ID_OVERFLOW 65534 /* what the kernel shows for an id that has no mapping */
+#define ID_OVERFLOW 65534 /* the kernel's substitute for an unmapped id */
 #define ID_NONE     UINT32_MAX
 
-/* systemd 254 and later gives it to every process of a seat's session. */
+/* systemd 254 and later grants this to every process in the session of a seat. */
 #define CAPABILITY_WAKE_ALARM (UINT64_C(1) << 35)
 
 void groups_deinit(Groups *groups)
@@ -28,14 +28,14 @@ static int gid_compare(const void *a, const void *b)
 
 Groups groups_take(gid_t *ids, size_t count, gid_t primary)
 {
-	size_t kept = 0;
+	size_t unique = 0;
 
 	ids[count++] = primary;
 	qsort(ids, count, sizeof(*ids), gid_compare);
 	for (size_t i = 0; i < count; i++)
-		if (kept == 0 || ids[kept - 1] != ids[i])
-			ids[kept++] = ids[i];
-	return (Groups){ .ids = ids, .count = kept };
+		if (unique == 0 || ids[unique - 1] != ids[i])
+			ids[unique++] = ids[i];
+	return (Groups){ .ids = ids, .count = unique };
 }
 
 bool groups_contain(const Groups *groups, gid_t gid)
@@ -118,7 +118,7 @@ const char *difference_name(Difference difference)
 		[DIFFERENCE_GROUPS] = "groups", [DIFFERENCE_CAPABILITIES] = "capabilities",
 		[DIFFERENCE_LABEL] = "label",   [DIFFERENCE_UNREADABLE] = "unreadable",
 	};
-	_Static_assert(ARRAY_SIZE(names) == DIFFERENCE_MAX, "each difference has its name");
+	_Static_assert(ARRAY_SIZE(names) == DIFFERENCE_MAX, "every difference needs a name");
 
 	return names[difference];
 }
@@ -143,7 +143,7 @@ static bool namespaces_equal(const UserNamespace *a, const UserNamespace *b)
 	return a->device == b->device && a->inode == b->inode;
 }
 
-/* What both forms of a client have in common. */
+/* Compares the fields that apply both to a process and to a user. */
 static Difference compare_identity(const Credentials *caller, const Credentials *client)
 {
 	if (!namespaces_equal(&caller->user_namespace, &client->user_namespace))

@@ -8,11 +8,11 @@
 #include <sys/types.h>
 
 /*
- * What the kernel says of a process's privileges, as values, and what "the same privileges" means:
- * equal in every field, not greater. uid 0 is not exempt.
+ * The privileges of a process as the kernel reports them, and their comparison. "The same
+ * privileges" means equal in every field, not greater. uid 0 is not exempt.
  */
 
-/* Identifies a user namespace while it lives: device and inode of /proc/PID/ns/user. */
+/* Identifies a user namespace while it exists: device and inode of /proc/PID/ns/user. */
 typedef struct UserNamespace {
 	uint64_t device;
 	uint64_t inode;
@@ -26,7 +26,7 @@ typedef struct Groups {
 	size_t count;
 } Groups;
 
-/* What /proc says of a process now, or what a user's processes have. */
+/* The credentials of a process, read from /proc, or of a user's ordinary login process. */
 typedef struct Credentials {
 	UserNamespace user_namespace;
 	uid_t uids[ID_MAX];
@@ -34,16 +34,16 @@ typedef struct Credentials {
 	Groups groups;
 	uint64_t permitted;
 	uint64_t effective;
-	char *label; /* of the LSM that /proc/PID/attr/current speaks for; "" without one */
-	char *stacked_labels; /* of every further active LSM; "" without any */
+	char *label;          /* from /proc/PID/attr/current; "" without an LSM */
+	char *stacked_labels; /* labels of every further active LSM; "" without any */
 } Credentials;
 
-/* What the socket recorded when the peer connected. */
+/* The peer's credentials as the socket recorded them at connect time. */
 typedef struct ConnectionCredentials {
 	uid_t uid; /* effective */
 	gid_t gid; /* effective */
 	Groups groups;
-	char *label; /* NULL where the kernel keeps none for connections */
+	char *label; /* NULL if the kernel records no labels for connections */
 } ConnectionCredentials;
 
 #define CREDENTIALS_INIT            ((Credentials){ 0 })
@@ -51,7 +51,10 @@ typedef struct ConnectionCredentials {
 
 void groups_deinit(Groups *groups);
 
-/* Sorts, drops duplicates, and adds primary. Takes ids, which has room for count + 1. */
+/*
+ * Makes a set of ids and primary: sorts them and removes duplicates. ids must have room for
+ * count + 1 elements. The result owns ids.
+ */
 Groups groups_take(gid_t *ids, size_t count, gid_t primary);
 
 bool groups_contain(const Groups *groups, gid_t gid);
@@ -59,12 +62,12 @@ bool groups_contain(const Groups *groups, gid_t gid);
 void credentials_deinit(Credentials *credentials);
 void connection_credentials_deinit(ConnectionCredentials *credentials);
 
-/* Copies into *ret. Returns false, with *ret empty, when there is no memory. */
+/* Copy into *ret. Return false, with *ret empty, if out of memory. */
 bool credentials_copy(const Credentials *credentials, Credentials *ret);
 bool connection_credentials_copy(const ConnectionCredentials *credentials,
 				 ConnectionCredentials *ret);
 
-/* The field in which two sides are found to differ first. */
+/* The first field, in the order of comparison, in which two credentials differ. */
 typedef enum Difference {
 	DIFFERENCE_NONE,
 	DIFFERENCE_USER_NAMESPACE,
@@ -73,29 +76,32 @@ typedef enum Difference {
 	DIFFERENCE_GROUPS,
 	DIFFERENCE_CAPABILITIES,
 	DIFFERENCE_LABEL,
-	DIFFERENCE_UNREADABLE, /* a field could not be read, parsed or held */
+	DIFFERENCE_UNREADABLE, /* a field could not be read, parsed or stored */
 	DIFFERENCE_MAX,
 } Difference;
 
-/* One word for the journal: "uid", "groups", "unreadable"; NULL for none. */
+/* Returns the word for the journal, such as "uid" or "unreadable"; NULL for DIFFERENCE_NONE. */
 const char *difference_name(Difference difference);
 
-/* Whether the ids are real ones: 65534 is what an unmapped id looks like, -1 is none. */
+/* Tests whether all ids are mapped: neither 65534, which stands for an unmapped id, nor -1. */
 bool credentials_are_mapped(const Credentials *credentials);
 
-/* Against a process: every field. */
+/* Compares with a process: every field. */
 Difference credentials_compare(const Credentials *caller, const Credentials *process);
 
-/* Against a user: no label, and of the capabilities none but CAP_WAKE_ALARM. */
+/* Compares with a user: no labels, and the caller may have no capability but CAP_WAKE_ALARM. */
 Difference credentials_compare_user(const Credentials *caller, const Credentials *user);
 
-/* The connection's part of the same question. with_label: the client is a process. */
+/*
+ * Compares the credentials of a connection with a display client. with_label includes the label,
+ * which is known only if the client is a process.
+ */
 Difference connection_credentials_compare(const ConnectionCredentials *caller,
 					  const Credentials *client, bool with_label);
 
 /*
- * Whether a process is its owner's own: each of its uids is that of the owner, it is in the owner's
- * user namespace, and it has no capability that the owner lacks.
+ * Tests whether a process belongs to the owner: all its uids are the owner's effective uid, it is
+ * in the owner's user namespace, and it has no capability that the owner lacks.
  */
 bool credentials_are_own(const Credentials *process, const Credentials *owner);
 

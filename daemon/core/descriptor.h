@@ -5,35 +5,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the kernel says of a file descriptor that is to be shared; never what its name says. */
+/*
+ * Properties of a shared fd, as the kernel reports them. The link text in /proc alone proves
+ * nothing, because a mount can forge it.
+ */
 
-/* A descriptor as the host numbers them. Core and api hand it on, and never look into it. */
+/* An fd number of the host. Core and api only pass it on. */
 typedef int Descriptor;
 
 #define DESCRIPTOR_NONE (-1)
 
 typedef enum DescriptorKind {
-	DESCRIPTOR_OTHER, /* of a kind that cannot be shared, O_PATH among them */
+	DESCRIPTOR_OTHER, /* cannot be shared; includes O_PATH */
 	DESCRIPTOR_DMABUF,
 	DESCRIPTOR_MEMFD,
 	DESCRIPTOR_SYNC_FILE,
 	DESCRIPTOR_KIND_MAX,
 } DescriptorKind;
 
-/* Of DESCRIPTOR_OTHER nothing else is known, and all is 0 and false. */
+/* All fields after the kind are 0 and false for DESCRIPTOR_OTHER. */
 typedef struct DescriptorFacts {
 	DescriptorKind kind;
-	uint64_t device; /* with inode, which memory it is; 0 of a sync_file */
-	uint64_t inode;
-	uint64_t size;          /* bytes, from the kernel; 0 of a sync_file */
-	bool is_writable;       /* opened for reading and writing */
+	uint64_t device;        /* identifies the memory together with inode; 0 for a sync_file */
+	uint64_t inode;         /* 0 for a sync_file */
+	uint64_t size;          /* bytes; 0 for a sync_file */
+	bool is_writable;       /* opened with O_RDWR */
 	bool can_be_sealed;     /* a memfd without F_SEAL_SEAL: any reader could seal it */
-	bool size_is_sealed;    /* F_SEAL_SHRINK and F_SEAL_GROW: the size is what it is for good */
-	bool writes_are_sealed; /* F_SEAL_WRITE or F_SEAL_FUTURE_WRITE: with the size and the seals
-				 * sealed as well, a reader cannot make itself a writer */
+	bool size_is_sealed;    /* F_SEAL_SHRINK and F_SEAL_GROW */
+	bool writes_are_sealed; /* F_SEAL_WRITE or F_SEAL_FUTURE_WRITE */
 } DescriptorFacts;
 
-/* Whether the size is what it is for good. A dma-buf's always is: it has no way to change it. */
+/* Tests whether the size can never change. The kernel cannot resize a dma-buf. */
 static inline bool descriptor_size_is_sealed(const DescriptorFacts *facts)
 {
 	return facts->kind == DESCRIPTOR_DMABUF ||
@@ -41,8 +43,8 @@ static inline bool descriptor_size_is_sealed(const DescriptorFacts *facts)
 }
 
 /*
- * Whether who is given it for reading can neither write nor take anything away from others. Of
- * other memory a reader makes itself a writer through /proc/self/fd, or seals it against its owner.
+ * Tests whether a process with a read-only fd can neither write to the memory nor seal it. Other
+ * memory can be reopened for writing through /proc/self/fd, or be sealed against its owner.
  */
 static inline bool descriptor_access_is_enforced(const DescriptorFacts *facts)
 {

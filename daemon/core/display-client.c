@@ -27,7 +27,10 @@ static Difference display_client_compare(const DisplayClient *client, const Priv
 			    : credentials_compare(privileges->process, credentials);
 }
 
-/* Of two differences, the one that was found later: its client is the nearer one. */
+/*
+ * Returns the difference that the comparison reached later, because that client is more similar. A
+ * client that could not be read is the least similar.
+ */
 static Difference nearer(Difference a, Difference b)
 {
 	if (a == DIFFERENCE_UNREADABLE || b == DIFFERENCE_UNREADABLE)
@@ -69,7 +72,7 @@ bool display_clients_set_user(DisplayClients *clients, uid_t uid, const Credenti
 		Credentials now = CREDENTIALS_INIT;
 
 		if (!is_user(client, uid))
-			continue; /* another user's are not equal anyway */
+			continue;
 		if (found && !credentials_copy(found, &now))
 			return false;
 		client->unreadable = !found;
@@ -96,7 +99,7 @@ bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t ui
 
 static bool display_client_resembles(const DisplayClient *client, const Caller *caller)
 {
-	/* A user's are the initial namespace's; of a process's nothing is known here. */
+	/* A user's credentials apply only in the initial user namespace. */
 	if (client->unreadable || (client->user && !caller->in_initial_user_namespace))
 		return false;
 	return connection_credentials_compare(&caller->credentials, &client->credentials,

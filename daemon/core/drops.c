@@ -19,6 +19,6 @@ void drops_add(Drops *drops, uint64_t serial)
 	if (serial == 0)
 		return;
 	drops->serials[drops->count++] = serial;
-	if (drops->count == DROPPED_AT_ONCE)
+	if (drops->count == REMOVAL_BATCH_MAX)
 		drops_end(drops);
 }

@@ -7,21 +7,27 @@
 
 #include "host.h"
 
-/* Records that go together, so many at a time that not each costs a write of its own. */
-#define DROPPED_AT_ONCE 256
+/*
+ * Removes persisted records in batches of at most REMOVAL_BATCH_MAX, because each call of
+ * Host.remove costs a write to disk.
+ */
+#define REMOVAL_BATCH_MAX 256
 
 typedef struct Drops {
 	const Host *host;
 	size_t count;
-	uint64_t serials[DROPPED_AT_ONCE];
+	uint64_t serials[REMOVAL_BATCH_MAX];
 } Drops;
 
 void drops_begin(Drops *drops, const Host *host);
 
-/* In the order in which they are added. A serial of 0 was never made lasting. */
+/*
+ * Adds a record to the batch, and removes the whole batch when it is full. Records are removed in
+ * the order in which they are added. Ignores serial 0, which means that nothing was persisted.
+ */
 void drops_add(Drops *drops, uint64_t serial);
 
-/* By then all of them have gone. */
+/* Removes the records that are still in the batch. */
 void drops_end(Drops *drops);
 
 #endif

@@ -21,7 +21,7 @@ const char *end_reason_name(EndReason reason)
 		[END_OVER_BUDGET] = "overBudget",
 		[END_DAEMON_STOPPED] = "daemonStopped",
 	};
-	_Static_assert(ARRAY_SIZE(names) == END_MAX, "each reason has its name");
+	_Static_assert(ARRAY_SIZE(names) == END_MAX, "every reason needs a name");
 
 	return names[reason];
 }
@@ -78,7 +78,7 @@ const char *event_kind_name(EventKind kind)
 		[EVENT_PAGE_TABLE_RESIDENT] = "pageTableResident",
 		[EVENT_CURRENT] = "current",
 	};
-	_Static_assert(ARRAY_SIZE(names) == EVENT_MAX, "each kind has its name");
+	_Static_assert(ARRAY_SIZE(names) == EVENT_MAX, "every kind needs a name");
 
 	return names[kind];
 }

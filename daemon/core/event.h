@@ -8,7 +8,7 @@
 #include "thing.h"
 #include "vail-status.h"
 
-/* Why something ended. The name goes into events and the journal. */
+/* The reason why an entity ended. Its name appears in events and in the journal. */
 typedef enum EndReason {
 	END_REQUESTED,
 	END_REVOKED,
@@ -20,16 +20,19 @@ typedef enum EndReason {
 	END_QUARANTINED,
 	END_PRIVILEGES_CHANGED,
 	END_ADAPTER_REMOVED,
-	END_DRIVER_GONE, /* the connection that had registered the adapter */
+	END_DRIVER_GONE, /* the connection that had registered the adapter closed */
 	END_SHARER_EXITED,
-	END_OVER_BUDGET, /* an object that grew past what may be shared */
+	END_OVER_BUDGET, /* the object's memory grew beyond a limit */
 	END_DAEMON_STOPPED,
 	END_MAX,
 } EndReason;
 
 const char *end_reason_name(EndReason reason);
 
-/* The status that says the same to the process whose registration ended. */
+/*
+ * Returns the status that explains the reason to the affected process, or STATUS_SUCCESS if the
+ * reason needs none.
+ */
 NTSTATUS end_reason_status(EndReason reason);
 
 typedef enum EventKind {
@@ -51,7 +54,7 @@ typedef enum EventKind {
 	EVENT_ADAPTER_ADDED,
 	EVENT_ADAPTER_REMOVED,
 	EVENT_PAGE_TABLE_RESIDENT,
-	EVENT_CURRENT, /* of a watch: all that exists was told */
+	EVENT_CURRENT, /* a watch has listed the present state; changes follow */
 	EVENT_MAX,
 } EventKind;
 
@@ -59,7 +62,7 @@ const char *event_kind_name(EventKind kind);
 
 typedef struct Agent Agent;
 
-/* In pixels, of a resource. */
+/* An area of a resource, in pixels. */
 typedef struct Rectangle {
 	uint64_t x;
 	uint64_t y;
@@ -69,20 +72,20 @@ typedef struct Rectangle {
 
 typedef struct ObjectHolder ObjectHolder;
 
-/* One change, told after it was made. Everything in it is borrowed for the call. */
+/* A change that was made. Pointers are valid only during the call. */
 typedef struct Event {
 	EventKind kind;
-	const Guid *virtual_machine; /* NULL where no VM is concerned */
-	const Handle *handle;        /* of the vGPU, adapter or GPU process, else NULL */
-	const Thing *thing;          /* that came, changed or is about to be freed; NULL: none */
-	pid_t pid;                   /* of the registered process, VMM or GPU process, else 0 */
-	uid_t uid;
-	const Agent *former_agent;  /* whom a VM's change has put out of that; else NULL */
-	EndReason reason;           /* with the kinds that end something */
-	const ObjectHolder *holder; /* that opened or released the object; else NULL */
-	const Rectangle *damage;    /* with EVENT_UPDATED; damage_count 0: everywhere */
-	size_t damage_count;
-	uint64_t virtual_address; /* with EVENT_PAGE_TABLE_RESIDENT: the first that it covers */
+	const Guid *virtual_machine; /* NULL if the event concerns no VM */
+	const Handle *handle;        /* the vGPU, adapter, GPU process or object, else NULL */
+	const Thing *thing;          /* the entity added, changed or about to be freed, or NULL */
+	pid_t pid;                   /* the process, VMM, sharer or holder concerned, else 0 */
+	uid_t uid;                   /* the user of that process, else 0 */
+	const Agent *former_agent;   /* the agent that the VM has lost, else NULL */
+	EndReason reason;            /* for events that end an entity */
+	const ObjectHolder *holder;  /* the holder that opened or released the object, else NULL */
+	const Rectangle *damage;     /* for EVENT_UPDATED: the areas that changed */
+	size_t damage_count;         /* 0 if the whole object may have changed */
+	uint64_t virtual_address;    /* for EVENT_PAGE_TABLE_RESIDENT: first address of the table */
 } Event;
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "limit.h"
 
-/* A text that was cut may end inside a character, and would be no UTF-8: takes that piece off. */
+/* Removes an incomplete UTF-8 character from the end of a text that filled its buffer. */
 static void trim_cut_character(char *text, size_t size)
 {
 	size_t length = strlen(text), lead = length;
@@ -67,8 +67,8 @@ NTSTATUS failure_no_memory(Failure *failure)
 NTSTATUS failure_closes_under_way(Failure *failure)
 {
 	failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota",
-		    "too many descriptors of your user are still being closed; send no more until "
-		    "they are");
+		    "too many of your user's file descriptors are still being closed; wait before "
+		    "you send more");
 	failure->limit = "closesUnderWay";
 	failure->maximum = LIMIT_CLOSES_UNDER_WAY;
 	failure->used = LIMIT_CLOSES_UNDER_WAY;

@@ -8,16 +8,16 @@
 #include "vail-status.h"
 
 /*
- * Why an operation was not done: all that its answer and its journal record say. Whoever finds the
- * failure fills it in, once; everybody above passes the status on.
+ * The reason why an operation failed: the content of its error reply and audit record. The function
+ * that detects the failure fills this in. Its callers only pass the status on.
  */
 typedef struct Failure {
 	NTSTATUS status;
-	char message[240];  /* a sentence for a person, which says what to do */
-	char parameter[96]; /* path of the parameter at fault, or empty */
-	const char *reason; /* one fixed word for the journal, or NULL */
+	char message[240];  /* a sentence that tells a person what to do next */
+	char parameter[96]; /* path of the invalid parameter, or empty */
+	const char *reason; /* a constant word for the journal, or NULL */
 
-	/* With STATUS_QUOTA_EXCEEDED: which limit, its value, and the caller's own use. */
+	/* For STATUS_QUOTA_EXCEEDED: the limit's name, its value, and the caller's own use. */
 	const char *limit;
 	uint64_t maximum;
 	uint64_t used;
@@ -25,20 +25,30 @@ typedef struct Failure {
 
 #define FAILURE_INIT ((Failure){ .status = STATUS_SUCCESS })
 
-/* Both return the status. Everything in *failure is set anew. */
+/*
+ * Describes a failure and returns the status. This and the functions below overwrite *failure.
+ * Strings that do not fit are cut at a character boundary.
+ */
 NTSTATUS failure_set(Failure *failure, NTSTATUS status, const char *reason, const char *format, ...)
 	_printf_(4, 5);
 
-/* STATUS_INVALID_PARAMETER; the sentence begins behind the parameter's path. */
+/*
+ * Returns STATUS_INVALID_PARAMETER. The message is the parameter's path followed by the formatted
+ * text.
+ */
 NTSTATUS failure_parameter(Failure *failure, const char *parameter, const char *format, ...)
 	_printf_(3, 4);
 
-/* STATUS_CONFLICTING_ADDRESSES, for what the parameter names. */
+/* Returns STATUS_CONFLICTING_ADDRESSES for the addresses that the parameter names. */
 NTSTATUS failure_conflict(Failure *failure, const char *parameter, const char *message);
 
+/* Returns STATUS_NO_MEMORY. */
 NTSTATUS failure_no_memory(Failure *failure);
 
-/* STATUS_QUOTA_EXCEEDED, for who sends descriptors while LIMIT_CLOSES_UNDER_WAY closes hang. */
+/*
+ * Returns STATUS_QUOTA_EXCEEDED. For a request that carries fds while LIMIT_CLOSES_UNDER_WAY closes
+ * of its user are blocked.
+ */
 NTSTATUS failure_closes_under_way(Failure *failure);
 
 #endif

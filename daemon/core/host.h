@@ -12,15 +12,15 @@
 #include "guid.h"
 
 /*
- * All that the pure part of the daemon asks of the world, as one table of functions. The daemon
- * fills it from the kernel, tests fill it with a world of their own. Nothing else reaches core or
- * api: no clock, no randomness, no pid.
+ * Everything that the pure part of the daemon (core, store, api) needs from outside, as one table
+ * of functions. The daemon implements it with system calls (host-ops.c). Tests implement a fake
+ * host. The pure part has no other access to clocks, randomness or processes.
  */
 
 /*
- * A process, not a pid: the host gives each process that it has looked at a key of its own, never
- * used again. A key stays good to the end of the turn, and beyond it while the process is watched,
- * over a restart as well.
+ * Identifies a process. Unlike a pid, a key is never reused. It is valid until the end of the
+ * current turn of the event loop. The key of a watched process is valid until the process is
+ * unwatched, restarts of the daemon included.
  */
 typedef uint64_t ProcessKey;
 
@@ -28,13 +28,13 @@ typedef uint64_t ProcessKey;
 
 typedef enum Evidence {
 	EVIDENCE_FOUND,
-	EVIDENCE_ABSENT,     /* there is no such thing */
+	EVIDENCE_ABSENT,     /* does not exist */
 	EVIDENCE_GONE,       /* the process is dead or a zombie */
-	EVIDENCE_UNREADABLE, /* it is there, and may not or cannot be read */
-	EVIDENCE_EXHAUSTED,  /* no descriptors or no memory to look with */
+	EVIDENCE_UNREADABLE, /* exists, but access is denied or the read failed */
+	EVIDENCE_EXHAUSTED,  /* out of fds or memory, so the answer is unknown */
 } Evidence;
 
-/* How a process came by a graphics context, in the order in which they are looked for. */
+/* The device that gives a process its graphics context, in the order of the lookup. */
 typedef enum GraphicsContextKind {
 	GRAPHICS_CONTEXT_VAILD,
 	GRAPHICS_CONTEXT_DRM,
@@ -50,99 +50,141 @@ typedef struct Record Record;
 typedef struct Host {
 	void *self;
 
-	/* Microseconds on CLOCK_BOOTTIME. */
+	/* Returns the time in microseconds (CLOCK_BOOTTIME). */
 	uint64_t (*now)(void *self);
+
+	/* Fills a buffer of size bytes with random bytes. */
 	void (*random_bytes)(void *self, void *bytes, size_t size);
 
 	/*
-	 * From watch to unwatch the host keeps the process's key and calls broker_process_exited()
-	 * once when it dies. Returns false when there is no room to watch.
+	 * Starts watching a process. The host calls broker_process_exited() once when it exits, and
+	 * keeps the key valid until unwatch_process(). Returns false if out of resources.
 	 */
 	bool (*watch_process)(void *self, ProcessKey key);
 	void (*unwatch_process)(void *self, ProcessKey key);
 
-	/* Whether the process lives at this moment; a zombie does not. */
+	/* Tests whether the process is alive now. A zombie is not. */
 	bool (*process_is_alive)(void *self, ProcessKey key);
 
-	/* The live process that has this number in the daemon's pid namespace. */
+	/*
+	 * Finds the live process with this pid, as numbered in the daemon's pid namespace, and sets
+	 * *ret_key if FOUND.
+	 */
 	Evidence (*find_process)(void *self, pid_t pid, ProcessKey *ret_key);
 
-	/* Its credentials now. The caller deinits *ret. */
+	/* Reads a process's current credentials into *ret, which the caller deinitialises. */
 	Evidence (*read_credentials)(void *self, ProcessKey key, Credentials *ret);
 
-	/* A GPU device that the process has open now. What it costs to look is account's. */
+	/*
+	 * Tests whether the process has a GPU device open, and sets *ret if FOUND. The cost of the
+	 * lookup is charged to account.
+	 */
 	Evidence (*find_graphics_context)(void *self, ProcessKey key, uid_t account,
 					  GraphicsContextKind *ret);
 
-	/* A user by name or decimal uid, and the credentials that the user's processes have. */
+	/* Finds a user by name or decimal uid. */
 	Evidence (*find_user)(void *self, const char *user, uid_t *ret_uid);
+
+	/*
+	 * Reads the credentials of an ordinary login process of the user into *ret, which the
+	 * caller deinitialises.
+	 */
 	Evidence (*read_user)(void *self, uid_t uid, Credentials *ret);
 
-	/* Whether the uid is that of somebody who logs in, and not a system service's. */
+	/* Tests whether uid belongs to a person who logs in rather than to a system service. */
 	bool (*is_login_user)(void *self, uid_t uid);
 
-	/* What the descriptor is, of a message's or a kept one. FOUND or EXHAUSTED. */
+	/*
+	 * Reads the kind, size and seals of an fd, which a client sent or the fdstore returned.
+	 * Returns FOUND or EXHAUSTED.
+	 */
 	Evidence (*read_descriptor)(void *self, Descriptor descriptor, DescriptorFacts *ret);
 
 	/*
-	 * The daemon's own descriptor of the same: a memfd is opened anew, so that nobody shares
-	 * offset and flags with it; others are duplicated. read_write: for a memfd, how. The caller
-	 * releases it. FOUND, UNREADABLE (its mode forbids that) or EXHAUSTED.
+	 * Opens the daemon's own copy of an fd. A memfd is reopened (read-only unless read_write),
+	 * so that its file offset and flags are not shared with the sender. Other kinds are
+	 * duplicated. Release the result with release_descriptor(). Returns FOUND, UNREADABLE if
+	 * the memfd cannot be reopened (mostly because of its file mode), or EXHAUSTED.
 	 */
 	Evidence (*open_descriptor)(void *self, Descriptor descriptor, DescriptorKind kind,
 				    bool read_write, Descriptor *ret);
 
-	/* Closes what open_descriptor() has returned. */
+	/*
+	 * Closes an fd from open_descriptor() or find_kept_descriptor(), and removes it from the
+	 * fdstore.
+	 */
 	void (*release_descriptor)(void *self, Descriptor descriptor);
 
-	/* Closes a message's, which can hang for good: what it costs is account's. */
+	/*
+	 * Closes an fd received from a client. The close may block forever, so a child process does
+	 * it, charged to account.
+	 */
 	void (*discard_descriptor)(void *self, Descriptor descriptor, uid_t account);
 
-	/* Makes a quarantine, or its absence, last over reboots. False: it did not. */
+	/*
+	 * Persists a quarantine across reboots, or removes a persisted one. reason may be NULL.
+	 * Returns false if the change cannot be written.
+	 */
 	bool (*keep_quarantine)(void *self, const Guid *guid, const char *reason);
 	bool (*drop_quarantine)(void *self, const Guid *guid);
 
 	/*
-	 * Makes lasting over a restart what the record says of the thing with this serial, in the
-	 * place of what was kept of it before. False: it did not, and all is as it was. The record
-	 * is one JSON object without line breaks, and names its serial itself.
+	 * Persists the record with this serial across restarts, replacing an earlier one. The
+	 * record is a JSON object on one line that contains its serial; size is in bytes. Returns
+	 * false, with the earlier record intact, if it cannot be written.
 	 */
 	bool (*keep)(void *self, uint64_t serial, const char *record, size_t size);
 
-	/* The things are gone. Cannot fail: what cannot be written is found out at the next start.
-	 * Cut short by a crash, the first of them are gone.
-	 * A host that stops to come back lets nothing go from then on, whatever it is told. */
+	/*
+	 * Removes the records with these serials, in the given order. Never fails: if a removal
+	 * cannot be written, the next start finds that the entity has ended. After a crash, a
+	 * prefix of the serials has been removed. Ignored once the host shuts down for a restart.
+	 */
 	void (*drop)(void *self, const uint64_t *serials, size_t count);
 
 	/*
-	 * Keeps what open_descriptor() has returned over a restart. The id is never used again;
-	 * 0: there is no room. release_descriptor() lets it go. Descriptors of the same open file
-	 * description may have one id, and are found as often as they were kept.
+	 * Stores an fd from open_descriptor() across restarts and returns its id, or 0 if the
+	 * fdstore is full. release_descriptor() removes it. Ids are never reused. Fds of one open
+	 * file description may share an id, which can then be found once for each of them.
 	 */
 	uint64_t (*keep_descriptor)(void *self, Descriptor descriptor);
 
-	/* After a restart: the descriptor that was kept under the id, to be released as one of
-	 * open_descriptor(). What nobody has asked for when all is restored, the host lets go. */
+	/*
+	 * During a restore, returns the fd that was stored under the id. Release it with
+	 * release_descriptor(). Fds that are not requested by the end of the restore are closed and
+	 * removed. Returns FOUND, ABSENT or EXHAUSTED.
+	 */
 	Evidence (*find_kept_descriptor)(void *self, uint64_t id, Descriptor *ret);
 
-	/* After a restart: the process that has the key, if it is there still, and its pid. */
+	/*
+	 * During a restore, finds the process with a key from before the restart, and sets *ret_pid
+	 * to its pid. Returns FOUND, or GONE if it is no longer alive.
+	 */
 	Evidence (*find_kept_process)(void *self, ProcessKey key, pid_t *ret_pid);
 
-	/* A restore goes on: so many of its records have come back. Who waits may be told. */
+	/*
+	 * Reports progress of a restore, as the number of records done out of count. The service
+	 * manager then extends its start timeout.
+	 */
 	void (*restoring)(void *self, size_t done, size_t count);
 
-	/* What was kept cannot be restored now. It stays as it is for the next start: from now on
-	 * nothing is kept, and nothing is let go, whatever the host is told. */
+	/*
+	 * Call when a restore fails. All persisted records and fds stay as they are for the next
+	 * start: the host ignores later removals and persists nothing more.
+	 */
 	void (*stop_keeping)(void *self);
 
-	/* Reads the configuration anew. False: it is as it was, and *ret_mistake is a sentence that
-	 * names file and key. */
+	/*
+	 * Reads the configuration again and applies it. If that fails, the old configuration stays
+	 * in effect and the function returns false. The sentence in ret_mistake (of size bytes)
+	 * then names the file and the key.
+	 */
 	bool (*reload_configuration)(void *self, char *ret_mistake, size_t size);
 
-	/* Something changed; after the fact. */
+	/* Reports a change after it was made. */
 	void (*event)(void *self, const Event *event);
 
-	/* An allow that changed state, or a deny. */
+	/* Writes an audit record of a denied request, or of an allowed one that changed state. */
 	void (*record)(void *self, const Record *record);
 } Host;
 

@@ -75,7 +75,7 @@ static const struct {
 				       "pageTableEntriesPerProcess" },
 };
 
-_Static_assert(sizeof(names) / sizeof(names[0]) == LIMIT_MAX, "each limit has its names");
+_Static_assert(sizeof(names) / sizeof(names[0]) == LIMIT_MAX, "every limit needs its names");
 
 const char *limit_name(LimitKind kind, bool per_uid)
 {

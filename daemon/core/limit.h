@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /*
- * Every bound of the daemon is here. What a caller can make grow is bounded per uid and in all,
- * some of it for one owner as well, and can be set in the configuration; the bounds on messages and
- * memory are constants.
+ * All limits of the daemon. Every resource that a caller can use up is limited per uid and in
+ * total, and some also per VM or GPU process. The configuration can change these. The limits on
+ * messages and memory are constants.
  */
 
 typedef enum LimitKind {
@@ -24,79 +24,87 @@ typedef enum LimitKind {
 	LIMIT_DRIVER_RESERVATIONS,
 	LIMIT_USER_RANGES,
 	LIMIT_OBJECTS,
-	LIMIT_OBJECT_MEBIBYTES, /* of memory that is shared, each object rounded up */
+	LIMIT_OBJECT_MEBIBYTES, /* shared memory, each object rounded up */
 	LIMIT_HOLDERS,
-	LIMIT_STORE_ENTRIES, /* descriptors that outlive a restart: of processes and of objects */
-	LIMIT_PAGE_TABLE_ENTRIES, /* that a driver has written, and tables that it has evicted */
+	LIMIT_STORE_ENTRIES,      /* fdstore entries: pidfds of processes and fds of objects */
+	LIMIT_PAGE_TABLE_ENTRIES, /* entries written by a driver, and tables that it evicted */
 	LIMIT_MAX,
 } LimitKind;
 
 typedef struct Limits {
 	uint64_t per_uid[LIMIT_MAX];
 	uint64_t in_all[LIMIT_MAX];
-	uint64_t per_owner[LIMIT_MAX]; /* of one GPU process or VM; counts where it has a name */
+	uint64_t per_owner[LIMIT_MAX]; /* per VM or GPU process, for kinds with such a limit */
 } Limits;
 
 extern const Limits limits_default;
 
-/* The names in answers and in the configuration: "connectionsPerUid" and "connections". */
+/* Returns the name in replies and in the configuration: "connectionsPerUid" or "connections". */
 const char *limit_name(LimitKind kind, bool per_uid);
 
-/* The same of the bound on one owner: "userRangesPerProcess"; NULL where there is none. */
+/*
+ * Returns the name of the limit per VM or GPU process, such as "userRangesPerProcess". Returns NULL
+ * if the kind has no such limit.
+ */
 const char *limit_owner_name(LimitKind kind);
 
-/* The highest value that the configuration may set. */
+/* The highest value that the configuration may set for a limit. */
 #define LIMIT_VALUE_MAX 1000000
 
-/* One in so many connections and store entries is kept for operators. */
+/* One in this many connections and fdstore entries is reserved for operators. */
 #define LIMIT_OPERATOR_SHARE 10
 
-/* Virtual GPUs that the software adapter offers. */
+/* Number of virtual GPUs that the software adapter offers. */
 #define LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS 4096
 
-/* Virtual GPUs of one VM: with these, its description stays well below what one reply may hold,
- * however long its profiles are. */
+/*
+ * Virtual GPUs per VM. The description of a VM with this many fits in one reply, even with the
+ * longest profile names.
+ */
 #define LIMIT_VIRTUAL_GPUS_OF_MACHINE 64
 
-/* Reservations that the configuration lists for one kind of process of the software adapter. */
+/* Configured reservations of the software adapter, per kind of process. */
 #define LIMIT_CONFIGURED_RESERVATIONS 32
 
-/* Rectangles that one update may tell; who has more to tell tells all. */
+/* Damage rectangles per update. A sharer with more reports the whole object as changed. */
 #define LIMIT_DAMAGE_RECTANGLES 64
 
-/* Lengths of what a caller may name, in bytes without the NUL. */
+/* Lengths of names in requests, in bytes without the NUL. */
 #define LIMIT_NAME_LENGTH      255
 #define LIMIT_USER_NAME_LENGTH 255
 
-/* Display clients of one VM. */
+/* Display clients per VM. */
 #define LIMIT_DISPLAY_CLIENTS 16
 
-/* Output that waits for its reader: a reply or event that would pass the first bound is not
- * written, a uid's fullest connection is dropped at the second. */
+/*
+ * Unread output in bytes. A reply or event that would exceed the limit per connection is not
+ * written. If a uid exceeds its limit, its connection with the most unread output is closed.
+ */
 #define LIMIT_UNREAD_PER_CONNECTION (1u << 20)
 #define LIMIT_UNREAD_PER_UID        (8u << 20)
 
-/* With so much output waiting, a connection's further requests wait too. */
+/* A connection with this many bytes of unread output gets no further requests served. */
 #define LIMIT_UNREAD_PAUSE (64u << 10)
 
+/* Time from the first byte of a message to its last. */
 #define LIMIT_HALF_MESSAGE_SECONDS 10
 
-/* After a restart, an adapter that a driver had registered waits so long for it to come back. */
+/* Time after a restart for a driver to register its adapter again. */
 #define LIMIT_DRIVER_WAIT_SECONDS 30
 
-/* Descriptors that one message can carry: the kernel's SCM_MAX_FD. */
+/* Fds per message: the kernel's SCM_MAX_FD. */
 #define LIMIT_MESSAGE_DESCRIPTORS 253
 
-/* Closes of strangers' descriptors under way for one uid. */
+/* Fds from clients of one uid that are being closed at the same time. */
 #define LIMIT_CLOSES_UNDER_WAY 8
 
-/* Closes that have all been under way for so long hang; others are waited for. */
+/* If all closes of a uid have run for at least this long, they count as blocked. */
 #define LIMIT_CLOSE_MILLISECONDS 100
 
-/* Descriptors of a process that are looked at for a graphics context. */
+/* Fds of one process that are examined in the search for a graphics context. */
 #define LIMIT_DESCRIPTORS_EXAMINED 1024
 
-/* Records of denies a second and uid, before they are only counted. */
+/* Audit records of denied requests per second and uid. Further ones are only counted. */
 #define LIMIT_DENY_RECORDS_PER_SECOND 10
 
 #endif

@@ -8,8 +8,8 @@
 typedef struct Broker Broker;
 
 /*
- * What has a handle embeds a Named; all of them are in one tree, so that no two things ever share a
- * handle and a handle of the wrong type names nothing.
+ * Every entity with a handle embeds a HandleEntry. All entries are in one tree, so a handle is
+ * unique across all types.
  */
 typedef enum NamedType {
 	NAMED_ADAPTER,
@@ -27,22 +27,25 @@ typedef struct Named {
 
 typedef RB_HEAD(NamedTree, Named) NamedTree;
 
-/* Gives it a handle that nobody has, which is its own from the insertion on. */
+/*
+ * Prepare sets the type and draws a random handle that is not in use. Insert adds the entry to the
+ * tree, so that the handle can be found.
+ */
 void named_prepare(Broker *broker, Named *named, NamedType type);
 void named_insert(Broker *broker, Named *named);
 
-/* Both at once. Cannot fail. */
+/* Prepares and inserts an entry. */
 void named_add(Broker *broker, Named *named, NamedType type);
 
-/* It gets the handle, which nobody has, in the place of its own. */
+/* Replaces the handle of an inserted entry. The new one must be unused. */
 void named_change(Broker *broker, Named *named, const Handle *handle);
 
-/* Whether a thing of any type has the handle. */
+/* Tests whether an entity of any type has the handle. */
 bool named_is_taken(Broker *broker, const Handle *handle);
 
 void named_remove(Broker *broker, Named *named);
 
-/* NULL where no live thing of that type has the handle. */
+/* Returns NULL if no entity of that type has the handle. */
 Named *named_find(Broker *broker, NamedType type, const Handle *handle);
 
 #endif

@@ -15,18 +15,19 @@ const char *const object_type_names[] = {
 	[OBJECT_RESOURCE_WITH_FENCE] = "resourceWithFence",
 	NULL,
 };
-_Static_assert(ARRAY_SIZE(object_type_names) == OBJECT_TYPE_MAX + 1, "each type has its name");
+_Static_assert(ARRAY_SIZE(object_type_names) == OBJECT_TYPE_MAX + 1, "every type needs a name");
 
 const char *const object_access_names[] = {
 	[OBJECT_READ] = "read",
 	[OBJECT_READ_WRITE] = "readWrite",
 	NULL,
 };
-_Static_assert(ARRAY_SIZE(object_access_names) == OBJECT_ACCESS_MAX + 1, "each has its name");
+_Static_assert(ARRAY_SIZE(object_access_names) == OBJECT_ACCESS_MAX + 1,
+	       "every access needs a name");
 
-/* --- its memory ------------------------------------------------------------------------------ */
+/* --- memory ---------------------------------------------------------------------------------- */
 
-/* Whether a plane before this one lies in the same memory. */
+/* Tests whether an earlier plane uses the same memory. */
 static bool is_repeated(const ObjectDescriptor *descriptors, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
@@ -81,7 +82,7 @@ bool object_access_is_enforced(const SharedObject *object)
 
 /* --- sharing --------------------------------------------------------------------------------- */
 
-/* The VM's own limits and those of the payer, for the object and its memory. */
+/* Checks the limits of the VM, then charges the object, its memory and its fds to the caller. */
 static NTSTATUS take_charges(Broker *broker, const Caller *caller, SharedObject *object,
 			     size_t descriptor_count, Failure *failure)
 {
@@ -105,7 +106,7 @@ static NTSTATUS take_charges(Broker *broker, const Caller *caller, SharedObject 
 	return status;
 }
 
-/* What sharing takes, given back. Idempotent. */
+/* Returns everything that object_acquire() took. Idempotent. */
 static void return_charges(Broker *broker, SharedObject *object)
 {
 	tally_return(&object->entries, &broker->accounts, object->entries.count);
@@ -122,7 +123,7 @@ void object_discard(Broker *broker, SharedObject *object)
 	free(object);
 }
 
-/* One that is not shared, or not yet. NULL: there is no memory. */
+/* Allocates an object that is not shared. Returns NULL if out of memory. */
 static SharedObject *object_new(const Guid *virtual_machine, const ObjectSettings *settings)
 {
 	SharedObject *object = calloc(1, sizeof(*object));
@@ -142,7 +143,7 @@ static SharedObject *object_new(const Guid *virtual_machine, const ObjectSetting
 	return object;
 }
 
-/* All else that sharing needs and that can fail. */
+/* Takes the charges and attaches the sharer's process. */
 static NTSTATUS object_acquire(Broker *broker, const Caller *caller, VirtualMachine *vm,
 			       SharedObject *object, size_t descriptor_count, Failure *failure)
 {
@@ -201,7 +202,7 @@ static void object_event(Broker *broker, const SharedObject *object, Event event
 	broker_event(broker, &event);
 }
 
-/* From here on it is shared. */
+/* Marks the object as shared: lists it, and links it to its VM and its sharer. */
 static void object_link(Broker *broker, SharedObject *object)
 {
 	VirtualMachine *vm = object->vm;

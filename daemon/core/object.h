@@ -14,16 +14,15 @@ typedef struct VirtualMachine VirtualMachine;
 typedef struct ObjectHolder ObjectHolder;
 
 /*
- * What a VMM, or its agent, shares with the processes that are registered for its VM: a resource of
- * 1 to 4 planes, a fence, or both as one.
+ * An object that a VMM or its agent shares with the processes registered for its VM. It is a
+ * resource of 1 to 4 planes, a fence, or both.
  *
- * An object is shared until its sharer takes it back or exits, or its VM ends or is quarantined.
- * Then nobody opens it any more, and its descriptors are closed; but what was handed out cannot be
- * taken back, so its record stays, known to its holders alone, until the last of them closes it or
- * exits.
+ * An object is shared until its sharer unshares it or exits, or until its VM ends or is
+ * quarantined. Then its fds are closed and it cannot be opened any more. The copies of the fds that
+ * its holders received cannot be revoked. So the object continues to exist, visible only to its
+ * holders, until the last of them closes it or exits.
  *
- * A holder is a process that has opened the object. It stays one whatever becomes of its
- * registration.
+ * A holder is a process that has opened the object. It stays a holder when its registration ends.
  */
 
 #define OBJECT_PLANES_MAX      4
@@ -38,39 +37,39 @@ typedef enum ObjectType {
 
 typedef enum ObjectAccess { OBJECT_READ, OBJECT_READ_WRITE, OBJECT_ACCESS_MAX } ObjectAccess;
 
-extern const char *const object_type_names[];   /* NULL behind the last */
-extern const char *const object_access_names[]; /* likewise */
+/* Arrays of names, terminated by NULL. */
+extern const char *const object_type_names[];
+extern const char *const object_access_names[];
 
-/* Where the bytes of a plane lie. */
+/* The layout of one plane in its memory. */
 typedef struct ObjectPlane {
 	uint64_t offset; /* bytes */
-	uint64_t stride; /* bytes a row */
+	uint64_t stride; /* bytes per row */
 } ObjectPlane;
 
-/* What is said of an object. */
+/* The properties of an object. The fields after access apply only to a resource. */
 typedef struct ObjectDescription {
 	ObjectType type;
 	ObjectAccess access;
-	uint64_t width; /* pixels; of a resource, as is all but the name */
-	uint64_t height;
-	char format[5]; /* DRM fourcc */
+	uint64_t width;  /* pixels */
+	uint64_t height; /* pixels */
+	char format[5];  /* DRM fourcc */
 	uint64_t modifier;
 	size_t plane_count;
 	ObjectPlane planes[OBJECT_PLANES_MAX];
 } ObjectDescription;
 
-/* A descriptor that the daemon has, with what it is: of each plane, in their order, then of the
- * fence. */
+/* One of the object's fds, owned by the daemon. The planes come first, in order, then the fence. */
 typedef struct ObjectDescriptor {
 	Descriptor descriptor;
-	uint64_t id; /* that it is kept under over a restart; 0: not yet */
+	uint64_t id; /* the id in the fdstore, or 0 if not stored yet */
 	DescriptorFacts facts;
 } ObjectDescriptor;
 
-/* What an object is made of. */
+/* The parameters of a new object. */
 typedef struct ObjectSettings {
 	ObjectDescription description;
-	const char *name; /* or NULL; copied by object_prepare() */
+	const char *name; /* NULL if unnamed; object_prepare() copies it */
 	ObjectDescriptor descriptors[OBJECT_DESCRIPTORS_MAX];
 	size_t descriptor_count;
 } ObjectSettings;
@@ -78,48 +77,54 @@ typedef struct ObjectSettings {
 typedef struct SharedObject {
 	Named named;
 	Thing thing;
-	uint64_t sharing_serial; /* that its being shared is made lasting under */
-	VirtualMachine *vm;      /* NULL once it is no longer shared */
-	Process *sharer;         /* likewise */
+	uint64_t sharing_serial; /* serial of the record that persists the sharing */
+	VirtualMachine *vm;      /* NULL after the object is unshared */
+	Process *sharer;         /* NULL after the object is unshared */
 	char *name;              /* for people, or NULL */
 	ObjectDescription description;
 	ObjectDescriptor descriptors[OBJECT_DESCRIPTORS_MAX];
-	size_t descriptor_count; /* 0 once it is no longer shared */
-	Guid virtual_machine;    /* kept for its holders */
-	pid_t sharer_pid;
-	uint64_t since; /* microseconds on CLOCK_BOOTTIME */
+	size_t descriptor_count; /* 0 after the object is unshared */
+	Guid virtual_machine;    /* the VM's GUID, which holders still see after an unshare */
+	pid_t sharer_pid;        /* the sharer's pid, which holders still see as well */
+	uint64_t since;          /* time of sharing, in microseconds (CLOCK_BOOTTIME) */
 	LIST_HEAD(, ObjectHolder) holders;
 	size_t holder_count;
 	Charge charge;
-	Tally bytes;   /* what its memory was when it was shared, or looked at last */
-	Tally entries; /* in the store, one for each descriptor */
+	Tally bytes;   /* size of the memory when it was last read, in MiB */
+	Tally entries; /* fdstore entries, one per fd */
 	LIST_ENTRY(SharedObject) of_vm;
 	LIST_ENTRY(SharedObject) of_sharer;
 } SharedObject;
 
 struct ObjectHolder {
-	uint64_t serial; /* that it is made lasting under */
+	uint64_t serial; /* serial of its persisted record */
 	SharedObject *object;
 	Process *process;
-	uint64_t since;
+	uint64_t since; /* time of the first open, in microseconds (CLOCK_BOOTTIME) */
 	Charge charge;
 	LIST_ENTRY(ObjectHolder) of_object;
 	LIST_ENTRY(ObjectHolder) of_process;
 };
 
-/* Whether all of its memory has its size for good, and no reader can make itself a writer. */
+/* Tests whether no part of the object's memory can change its size. False without planes. */
 bool object_size_is_sealed(const SharedObject *object);
+
+/* Tests whether no reader can make any of the memory writable or seal it. False without planes. */
 bool object_access_is_enforced(const SharedObject *object);
 
-/* Of all its memory, in bytes; the same memory in several planes counts once. */
+/*
+ * Returns the size of the object's memory in bytes, at most INT64_MAX. Memory that several planes
+ * share counts once.
+ */
 uint64_t object_size(const SharedObject *object);
 
-/* DESCRIPTOR_OTHER where it has no planes. */
+/* Returns the kind of the first plane's fd, or DESCRIPTOR_OTHER if the object has no planes. */
 DescriptorKind object_memory_kind(const SharedObject *object);
 
 /*
- * Makes an object for the caller, who may share for the VM. The descriptors are the object's from
- * success on, else they stay the caller's.
+ * Prepares an object that the caller shares with the VM's registered processes. Whether the caller
+ * may share has been checked before. The fds belong to the object from object_commit() on. If
+ * preparation fails, or the object is discarded, the calling code still owns them.
  *
  * Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or
  * STATUS_INSUFFICIENT_RESOURCES.
@@ -130,63 +135,73 @@ NTSTATUS object_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm
 void object_commit(Broker *broker, SharedObject *object);
 void object_discard(Broker *broker, SharedObject *object);
 
-/* One that was there before a restart: known, and not shared. */
+/* An object from before a restart. */
 typedef struct RestoredObject {
 	uint64_t serial;
-	Handle handle; /* that nobody has */
+	Handle handle; /* must be unused */
 	Guid virtual_machine;
-	ObjectSettings settings; /* what of the descriptors is known; they are not there */
+	ObjectSettings settings; /* the fds are DESCRIPTOR_NONE */
 	pid_t sharer_pid;
-	uint64_t since;
+	uint64_t since; /* microseconds (CLOCK_BOOTTIME) */
 } RestoredObject;
 
-/* NULL: there is no memory. It is gone with object_end_if_unused(), or its last holder. */
+/*
+ * Restores an object that is neither shared nor held yet. It is freed when its last holder ends, or
+ * by object_end_if_unused(). Returns NULL if out of memory.
+ */
 SharedObject *object_restore(Broker *broker, const RestoredObject *from);
 
-/* It is shared again, with descriptors that it has been given. Returns STATUS_SUCCESS,
- * STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES; the descriptors stay the caller's then. */
+/*
+ * Restores the sharing of an object, whose fds have been set. Returns STATUS_SUCCESS,
+ * STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES. On failure the calling code releases the fds.
+ */
 NTSTATUS object_restore_sharing(Broker *broker, const Caller *sharer, VirtualMachine *vm,
 				SharedObject *object, size_t descriptor_count, Failure *failure);
 
-/* It goes if it is neither shared nor held. */
+/* Removes and frees the object if it is neither shared nor held. */
 void object_end_if_unused(Broker *broker, SharedObject *object);
 
-/* Whatever of them is shared, or held; and only what is shared. */
+/* Return NULL if not found. object_find_shared() ignores objects that are only held. */
 SharedObject *object_find(Broker *broker, const Handle *handle);
 SharedObject *object_find_shared(Broker *broker, const Handle *handle);
 
-/* The first shared object whose serial is above the cursor. */
+/* Returns the first shared object whose serial is above the cursor, or NULL at the end. */
 SharedObject *object_after(Broker *broker, uint64_t serial);
 
 /*
- * Its memory was looked at again. Where it has grown past what may be shared,
- * STATUS_QUOTA_EXCEEDED: then it is to be ended.
+ * Updates the object after its fds were read again. Returns STATUS_SUCCESS, STATUS_NO_MEMORY, or
+ * STATUS_QUOTA_EXCEEDED if the memory grew beyond a limit. In the last case the calling code must
+ * end the object.
  */
 NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectDescriptor *descriptors,
 		       Failure *failure);
 
-/* Its contents have changed, in the rectangles (none: everywhere). */
+/*
+ * Reports that the object's contents changed in the rectangles. Without rectangles, the whole
+ * object may have changed.
+ */
 void object_updated(Broker *broker, const SharedObject *object, const Rectangle *damage,
 		    size_t damage_count);
 
-/* No longer shared: nobody opens it from now on. It is gone with its last holder. */
+/* Unshares the object and closes its fds. Frees it at once if it has no holders. */
 void object_end(Broker *broker, SharedObject *object, EndReason reason);
 
-/* The process's hold on the object; NULL: it has none. */
+/* Returns the process's holder of the object, or NULL if the process does not hold it. */
 ObjectHolder *object_holder(const SharedObject *object, ProcessKey process);
 
 /*
- * Makes the caller a holder; opening twice is one holder, which *ret_holder is then. Returns as
- * object_prepare().
+ * Prepares a holder for the caller's process, which must not hold the object yet. Returns the
+ * statuses of object_prepare().
  */
 NTSTATUS holder_prepare(Broker *broker, const Caller *caller, SharedObject *object,
 			ObjectHolder **ret_holder, Failure *failure);
 void holder_commit(Broker *broker, ObjectHolder *holder);
 void holder_discard(Broker *broker, ObjectHolder *holder);
 
-/* It has closed the object, or exited. The object may be gone afterwards. */
+/* Ends a holder that closed the object or exited. Frees the object if it is unused then. */
 void holder_end(Broker *broker, ObjectHolder *holder, EndReason reason);
 
+/* Asserts the invariants of all shared objects. */
 void objects_check(Broker *broker);
 
 #endif

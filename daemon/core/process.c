@@ -38,7 +38,7 @@ ProcessOrigin process_origin_of(const Caller *caller)
 	};
 }
 
-/* What a process needs to be kept and watched. */
+/* Charges the fdstore entry of the process and starts watching it. */
 static NTSTATUS process_acquire(Broker *broker, const ProcessOrigin *origin, Process *process,
 				Failure *failure)
 {
@@ -123,7 +123,7 @@ void process_exited(Broker *broker, ProcessKey key)
 
 	if (!process)
 		return;
-	process->attached++; /* so that it stays to the end of this function */
+	process->attached++; /* keeps the process allocated until the end of this function */
 	while ((vm = LIST_FIRST(&process->virtual_machines)))
 		vm_end(broker, vm, END_VMM_EXITED);
 	while ((vm = LIST_FIRST(&process->agent_of)))

@@ -12,28 +12,28 @@
 typedef struct Broker Broker;
 
 /*
- * A host process that something hangs on: registrations, contexts, VMs that it runs or shares for.
- * It exists, and is watched, exactly as long as something does; the attached things unlink
- * themselves and then call process_release().
+ * A host process that entities depend on, such as its registrations, its GPU processes, and the VMs
+ * that it runs. A Process exists, and the host process is watched, exactly as long as an entity is
+ * attached to it. An entity that ends unlinks itself and then calls process_release().
  */
 typedef struct Process {
 	ProcessKey key;
-	pid_t pid; /* in the daemon's pid namespace; for people, never to find it by */
+	pid_t pid; /* in the daemon's pid namespace; for display only, because pids are reused */
 	uid_t uid;
-	unsigned int attached;
-	Charge entry; /* in the store; of whoever was the first to hang something on it */
+	unsigned int attached; /* number of attached entities */
+	Charge entry;          /* the fdstore entry; charged to the payer of the first entity */
 	LIST_HEAD(, Registration) registrations;
 	LIST_HEAD(, GpuProcess) gpu_processes;
-	LIST_HEAD(, SharedObject) objects; /* that it shares */
-	LIST_HEAD(, ObjectHolder) holds;
-	LIST_HEAD(, VirtualMachine) virtual_machines; /* that it is the VMM of */
+	LIST_HEAD(, SharedObject) objects; /* shared by the process */
+	LIST_HEAD(, ObjectHolder) holds;   /* one for each object that the process has opened */
+	LIST_HEAD(, VirtualMachine) virtual_machines; /* whose VMM is this process */
 	LIST_HEAD(, VirtualMachine) agent_of;
 	RB_ENTRY(Process) by_key;
 } Process;
 
 typedef RB_HEAD(ProcessTree, Process) ProcessTree;
 
-/* Which process something is to hang on, and who pays if it is the first thing. */
+/* The process to attach an entity to, and the payer if it is the first one. */
 typedef struct ProcessOrigin {
 	ProcessKey key;
 	pid_t pid;
@@ -41,29 +41,34 @@ typedef struct ProcessOrigin {
 	Payer payer;
 } ProcessOrigin;
 
-/* The caller's own process. */
+/* Returns the origin for an entity of the caller's own process. */
 ProcessOrigin process_origin_of(const Caller *caller);
 
-/* NULL where nothing hangs on the process. */
+/* Returns NULL if no entity is attached to the process. */
 Process *process_find(Broker *broker, ProcessKey key);
 
 /*
- * The process, with one more thing attached to it, watched from now on. Returns STATUS_SUCCESS,
- * STATUS_QUOTA_EXCEEDED (the payer's store entries), STATUS_NO_MEMORY or
- * STATUS_INSUFFICIENT_RESOURCES.
+ * Attaches an entity to a process, and starts watching the process if it is the first one. Balance
+ * with process_release(). Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED (the payer's fdstore
+ * entries), STATUS_NO_MEMORY, or STATUS_INSUFFICIENT_RESOURCES if the fdstore is full or the
+ * process cannot be watched.
  */
 NTSTATUS process_attach(Broker *broker, const ProcessOrigin *origin, Process **ret_process,
 			Failure *failure);
 
-/* One thing less; with the last one the process is forgotten. NULL is nothing. */
+/* Detaches an entity. The last one unwatches and frees the process. Ignores NULL. */
 void process_release(Broker *broker, Process *process);
 
-/* The process has exited: ends everything that hangs on it. Unknown keys are nothing. */
+/*
+ * Ends the entities attached to a process that has exited, and removes it as the agent of VMs.
+ * Ignores unknown keys.
+ */
 void process_exited(Broker *broker, ProcessKey key);
 
+/* Asserts the invariants of the process. */
 void process_check(Broker *broker, const Process *process);
 
-/* For who walks or empties the tree. */
+/* Iterate over all processes. Return NULL at the end. */
 Process *process_first(Broker *broker);
 Process *process_next(Process *process);
 

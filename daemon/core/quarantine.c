@@ -24,7 +24,7 @@ Quarantine *quarantine_after(Broker *broker, uint64_t serial)
 	return thing_owner(thing_after(broker, THING_QUARANTINE, serial), Quarantine);
 }
 
-/* Takes reason. The charge is still to be taken. */
+/* Allocates a quarantine without a charge. Takes ownership of *reason on success. */
 static Quarantine *quarantine_new(const Guid *guid, char **reason)
 {
 	Quarantine *quarantine = calloc(1, sizeof(*quarantine));
@@ -43,7 +43,7 @@ NTSTATUS quarantine_prepare(Broker *broker, const Payer *payer, const Guid *guid
 
 	if (!quarantine)
 		return failure_no_memory(failure);
-	/* One that takes the place of another makes none more. */
+	/* A replacement does not increase the number of quarantines. */
 	NTSTATUS status = quarantine_find(broker, guid)
 				  ? charge_restore(&quarantine->charge, &broker->accounts, payer,
 						   LIMIT_QUARANTINES, failure)

@@ -7,41 +7,50 @@
 #include "guid.h"
 #include "thing.h"
 
-/* A GUID for which nobody is registered until an operator lifts it, running or not. */
+/*
+ * A quarantine of a VM's GUID. No process can register for the VM, and no object can be shared for
+ * it, until an operator lifts the quarantine. The VM does not need to be running.
+ */
 typedef struct Quarantine {
 	Guid guid;
 	Thing thing;
-	char *reason; /* or NULL */
+	char *reason; /* for people, or NULL */
 	Charge charge;
 	RB_ENTRY(Quarantine) by_guid;
 } Quarantine;
 
 typedef RB_HEAD(QuarantineGuidTree, Quarantine) QuarantineGuidTree;
 
+/* Returns NULL if the GUID is not quarantined. */
 Quarantine *quarantine_find(Broker *broker, const Guid *guid);
 
-/* The first quarantine whose serial is above the cursor. */
+/* Returns the first quarantine whose serial is above the cursor, or NULL at the end. */
 Quarantine *quarantine_after(Broker *broker, uint64_t serial);
 
 /*
- * Takes reason. account is the operator's who asks. Returns
- * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY. One that is committed for a GUID that
- * has one already replaces it.
+ * Prepares a quarantine, and takes ownership of *reason if memory suffices. Committing it ends the
+ * VM's registrations and unshares its objects, and replaces an earlier quarantine of the same GUID.
+ * A replacement is not subject to the limits. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or
+ * STATUS_NO_MEMORY.
  */
 NTSTATUS quarantine_prepare(Broker *broker, const Payer *payer, const Guid *guid, char **reason,
 			    Quarantine **ret_quarantine, Failure *failure);
 void quarantine_commit(Broker *broker, Quarantine *quarantine);
 void quarantine_discard(Broker *broker, Quarantine *quarantine);
 
-/* One that was kept comes back, whatever the limits are now; it is charged to root. Takes reason.
- * STATUS_SUCCESS or STATUS_NO_MEMORY. */
+/*
+ * Adds a quarantine that was persisted, regardless of the limits, and charges it to root. Takes
+ * ownership of *reason if memory suffices. Returns STATUS_SUCCESS or STATUS_NO_MEMORY.
+ */
 NTSTATUS quarantine_restore(Broker *broker, const Guid *guid, char **reason, Failure *failure);
 
+/* Ends the quarantine. */
 void quarantine_lift(Broker *broker, Quarantine *quarantine);
 
-/* Forgets it without a word: the daemon stops, the quarantine stays. */
+/* Frees the quarantine without an event. Used at shutdown, because it stays in effect on disk. */
 void quarantine_forget(Broker *broker, Quarantine *quarantine);
 
+/* Asserts the invariants of all quarantines. */
 void quarantines_check(Broker *broker);
 
 #endif

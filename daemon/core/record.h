@@ -6,15 +6,16 @@
 #include "failure.h"
 
 /*
- * What the journal is told of one request: of each that was refused for who asked, of each
- * registration that was refused at all, and of each that changed state. Borrowed for the call.
+ * The audit record of one request, for the journal. A request is recorded if it changed state or
+ * was refused with STATUS_ACCESS_DENIED. A refused registration or open of an object is recorded
+ * whatever its status. Pointers are valid only during the call.
  */
 struct Record {
 	const Caller *caller;
 	const char *method;          /* "io.vaild.RegisterVailProcess" */
-	const Guid *virtual_machine; /* NULL where the request names none */
-	const Handle *object;        /* likewise: the shared object */
-	NTSTATUS status;             /* STATUS_SUCCESS: allowed */
+	const Guid *virtual_machine; /* NULL if the request names no VM */
+	const Handle *object;        /* NULL if the request names no shared object */
+	NTSTATUS status;             /* STATUS_SUCCESS if the request was allowed */
 	const char *reason;          /* one word, or NULL */
 };
 

@@ -38,7 +38,7 @@ Registration *registration_after(Broker *broker, uint64_t serial)
 	return thing_owner(thing_after(broker, THING_REGISTRATION, serial), Registration);
 }
 
-/* Of what is not linked to anything but its process and its account. */
+/* Frees a registration that is attached only to its process and charged to its account. */
 void registration_discard(Broker *broker, Registration *registration)
 {
 	Process *process = registration->process;

@@ -5,16 +5,16 @@
 #include "vm.h"
 
 /*
- * One process registered for one VM. It belongs to the process, not to the connection that asked
- * for it, and keeps the privileges that were found, so that a change of the VM's display clients
- * can be held against them.
+ * The registration of one process for one VM. It belongs to the process, not to the connection that
+ * requested it. It stores the privileges that the process had then, because they are compared again
+ * when the VM's display clients change.
  */
 typedef struct Registration {
 	Thing thing;
 	Process *process;
 	VirtualMachine *vm;
 	GraphicsContextKind graphics_context;
-	uint64_t since; /* microseconds on CLOCK_BOOTTIME */
+	uint64_t since; /* microseconds (CLOCK_BOOTTIME) */
 	ConnectionCredentials connection_credentials;
 	Credentials process_credentials;
 	Charge charge;
@@ -25,19 +25,20 @@ typedef struct Registration {
 
 typedef RB_HEAD(RegistrationPartiesTree, Registration) RegistrationPartiesTree;
 
-/* The registration of that process for the VM, or NULL. */
+/* Returns the process's registration for the VM, or NULL if the process is not registered. */
 Registration *registration_find(Broker *broker, ProcessKey process, const VirtualMachine *vm);
 
-/* That of the process with this pid, or NULL. */
+/* Returns the VM's registration of the process with this pid, or NULL. */
 Registration *registration_find_by_pid(const VirtualMachine *vm, pid_t pid);
 
-/* The first registration whose serial is above the cursor. */
+/* Returns the first registration whose serial is above the cursor, or NULL at the end. */
 Registration *registration_after(Broker *broker, uint64_t serial);
 
 /*
- * Registers the caller for the VM, seed D3DKMTRegisterVailProcess: what is asked of it before (a
- * vGPU, a context, the privileges) has been asked. process_credentials is copied. Returns
- * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES.
+ * Prepares a registration of the caller for the VM (seed D3DKMTRegisterVailProcess). The caller's
+ * privileges, its graphics context and the VM's vGPU have been checked before. Copies
+ * process_credentials. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or
+ * STATUS_INSUFFICIENT_RESOURCES.
  */
 NTSTATUS registration_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
 			      const Credentials *process_credentials,
@@ -46,11 +47,12 @@ NTSTATUS registration_prepare(Broker *broker, const Caller *caller, VirtualMachi
 void registration_commit(Broker *broker, Registration *registration);
 void registration_discard(Broker *broker, Registration *registration);
 
-/* What the process looked like when it was registered. Borrowed from the registration. */
+/* Returns the privileges of the process at registration. They belong to the registration. */
 Privileges registration_privileges(const Registration *registration);
 
 void registration_end(Broker *broker, Registration *registration, EndReason reason);
 
+/* Asserts the invariants of all registrations. */
 void registrations_check(Broker *broker);
 
 #endif

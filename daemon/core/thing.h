@@ -11,9 +11,9 @@
 typedef struct Broker Broker;
 
 /*
- * What can be listed and watched embeds a Thing. Its serial is given when it comes to be and is
- * never used again, so the order of serials is the order of time, over all types, and the serial of
- * the last thing seen is a cursor that stays good whatever comes and goes.
+ * Everything that can be listed and watched embeds an Entity. Its serial is assigned at creation
+ * and never reused, so serials of all types are in the order of creation. The serial of the last
+ * entity seen is a cursor, which stays valid when entities are added or removed.
  */
 typedef enum ThingType {
 	THING_ADAPTER,
@@ -34,28 +34,32 @@ typedef struct Thing {
 
 typedef RB_HEAD(ThingTree, Thing) ThingTree;
 
-/* Gives it the next serial; what is prepared has one already, to be made lasting under. */
+/*
+ * Prepare sets the type and assigns the next serial, which identifies the persisted record. Insert
+ * adds the entity to the list of its type.
+ */
 void thing_prepare(Broker *broker, Thing *thing, ThingType type);
 void thing_insert(Broker *broker, Thing *thing);
 
-/* Both at once. Cannot fail. */
+/* Prepares and inserts an entity. */
 void thing_add(Broker *broker, Thing *thing, ThingType type);
 
-/* Puts it in the place of an old one, which is the same thing as it was before. */
+/* Replaces an inserted entity. The new one takes over its type and serial. */
 void thing_replace(Broker *broker, Thing *old, Thing *thing);
 
 void thing_remove(Broker *broker, Thing *thing);
 
-/* NULL: no thing of the type has the serial. */
+/* Returns NULL if no entity of the type has the serial. */
 Thing *thing_find(Broker *broker, ThingType type, uint64_t serial);
 
-/* The first thing of the type, or of any, whose serial is above the cursor; NULL at the end. */
+/* Return the first entity (of the type, or of any type) above the serial, or NULL at the end. */
 Thing *thing_after(Broker *broker, ThingType type, uint64_t serial);
-/* The next of the same type; NULL at the end. For walks that nothing changes under. */
-const Thing *thing_next(const Thing *thing);
 Thing *thing_after_of_any_type(Broker *broker, uint64_t serial);
 
-/* From a Thing, which may be NULL, to what embeds it as member "thing". */
+/* Returns the next entity of the same type, or NULL at the end. thing must still be in the list. */
+const Thing *thing_next(const Thing *thing);
+
+/* Returns the structure that embeds the entity as its member "thing". Accepts NULL. */
 #define thing_owner(pointer, type)                                 \
 	({                                                         \
 		Thing *_thing = (pointer);                         \

@@ -6,7 +6,7 @@
 #include <bsd/sys/tree.h>
 #include <stdint.h>
 
-/* Red-black trees and lists are intrusive: to insert allocates nothing and cannot fail. */
+/* Red-black trees and lists are intrusive, so insertion allocates nothing and cannot fail. */
 #define TREE_GENERATE(name, type, field, compare) \
 	RB_GENERATE_INTERNAL(name, type, field, compare, __attribute__((unused)) static)
 

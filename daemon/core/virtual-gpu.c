@@ -3,7 +3,7 @@
 
 #include "broker.h"
 
-/* Neither the VM nor the adapter may have more than so many. */
+/* Checks that the VM and the adapter can have another vGPU. */
 static NTSTATUS check_room(Broker *broker, const Caller *caller, const VirtualMachine *vm,
 			   const Adapter *adapter, Failure *failure)
 {
@@ -12,9 +12,9 @@ static NTSTATUS check_room(Broker *broker, const Caller *caller, const VirtualMa
 	if (!vm_is_full && adapter->virtual_gpus < adapter->max_virtual_gpus)
 		return STATUS_SUCCESS;
 	failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota", "%s",
-		    vm_is_full ? "the VM has as many virtual GPUs as one may have; remove one first"
-			       : "the adapter has no virtual GPU left to assign; remove one first, "
-				 "or name another adapter");
+		    vm_is_full ? "this VM has the maximum number of virtual GPUs; remove one first"
+			       : "this adapter has no free virtual GPU; remove one first, or name "
+				 "another adapter");
 	failure->limit = vm_is_full ? "virtualGpusPerMachine" : "maxVirtualGpus";
 	failure->maximum = vm_is_full ? LIMIT_VIRTUAL_GPUS_OF_MACHINE : adapter->max_virtual_gpus;
 	failure->used = accounts_used(&broker->accounts, caller->account, LIMIT_VIRTUAL_GPUS);

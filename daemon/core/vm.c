@@ -42,7 +42,7 @@ static ProcessOrigin named_process_origin(const NamedProcess *process, const Pay
 	};
 }
 
-/* The process that the settings name as agent, attached; NULL where they name none. */
+/* Attaches to the process that the settings name as agent. *ret_process is NULL without one. */
 static NTSTATUS agent_attach(Broker *broker, const Payer *payer, const VmSettings *settings,
 			     Process **ret_process, Failure *failure)
 {
@@ -68,7 +68,7 @@ static void vm_set_agent(VirtualMachine *vm, VmSettings *settings, Process *proc
 		LIST_INSERT_HEAD(&process->agent_of, vm, of_agent);
 }
 
-/* Takes the agent out of the VM. It is to be released with agent_release(). */
+/* Removes the agent from the VM and returns it. Release it with agent_release(). */
 static Agent vm_take_agent(VirtualMachine *vm)
 {
 	Agent agent = vm->agent;
@@ -101,7 +101,7 @@ void vm_discard(Broker *broker, VirtualMachine *vm)
 	process_release(broker, vmm);
 }
 
-/* Attaches the processes that the VM depends on. What was attached is vm_discard()'s to release. */
+/* Attaches to the VMM and the agent. Even after a failure, vm_discard() releases them. */
 static NTSTATUS vm_attach(Broker *broker, const Payer *payer, VirtualMachine *vm,
 			  const NamedProcess *vmm, VmSettings *settings, Failure *failure)
 {
@@ -201,7 +201,7 @@ void vm_agent_exited(Broker *broker, VirtualMachine *vm)
 	agent_release(broker, &agent);
 }
 
-/* Registrations that the VM's display clients no longer cover end. */
+/* Ends the registrations whose privileges no longer match a display client. */
 static void vm_end_unmatched(Broker *broker, VirtualMachine *vm)
 {
 	Registration *registration, *next;
@@ -234,7 +234,7 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 		vm->display_clients = settings->display_clients;
 		settings->display_clients = DISPLAY_CLIENTS_INIT;
 	}
-	/* First the change, then what comes of it. */
+	/* Watchers see the change before the registrations that it ends. */
 	vm_changed(broker, vm, had_agent && settings->has_agent ? &former_agent : NULL);
 	if (settings->has_display_clients)
 		vm_end_unmatched(broker, vm);
@@ -262,7 +262,8 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	VirtualGpu *virtual_gpu;
 	GpuProcess *gpu_process;
 
-	broker_drop(broker, vm->thing.serial); /* first: cut short, the rest goes with it */
+	/* Removed first, because after a crash the next start ends whatever has lost its VM. */
+	broker_drop(broker, vm->thing.serial);
 	vm_end_registrations(broker, vm, reason);
 	vm_end_objects(broker, vm, reason);
 	while ((gpu_process = LIST_FIRST(&vm->gpu_processes)))

@@ -12,57 +12,71 @@
 #include "thing.h"
 
 /*
- * Virtual machines and their virtual GPUs. A VM runs while its VMM's process lives; with it go its
- * registrations and vGPUs.
+ * Virtual machines and their virtual GPUs. A VM runs while its VMM process is alive. Its
+ * registrations, vGPUs and shared objects end with it.
  */
 
-/* Whose privileges a process must have to be registered for a VM. */
+/* A user or process whose privileges a process must have to register for a VM. */
 typedef struct DisplayClient {
-	char *user; /* as it was named; NULL for a process */
-	uid_t uid;  /* of that user */
-	pid_t pid;  /* of the process, as it was named; 0 for a user */
-	/* What to compare with: snapshotted when the VM is registered or updated; a user's are
-	 * looked up anew at each question. */
+	char *user; /* the name in the request; NULL for a process */
+	uid_t uid;  /* the user's uid */
+	pid_t pid;  /* the process's pid in the request; 0 for a user */
+	/*
+	 * The credentials to compare with. Those of a process are read once, when the VM is
+	 * registered or updated. Those of a user are read again for every comparison.
+	 */
 	Credentials credentials;
-	bool unreadable; /* the user could not be looked up: nobody is equal to it */
+	bool unreadable; /* the user could not be looked up, so no process matches */
 } DisplayClient;
 
 typedef struct DisplayClients {
 	DisplayClient *items;
 	size_t count;
-	bool named; /* false: nobody was named, and the one item is the VMM */
+	bool named; /* false if the request named none, so that the only client is the VMM */
 } DisplayClients;
 
 #define DISPLAY_CLIENTS_INIT ((DisplayClients){ 0 })
 
 void display_clients_deinit(DisplayClients *clients);
 
-/* Looks the user of that uid up anew, as is done at each question; processes' credentials are never
- * read again. False: there are no resources for that, and what was known before is no answer. */
+/*
+ * Reads the credentials of the user uid again, if that user is among the clients. Call before every
+ * comparison. Credentials of processes are never read again. Returns false if out of resources; the
+ * clients must not be compared then.
+ */
 bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid);
 
-/* The two halves of that: whether that user is among the clients, and what was found of the user;
- * NULL: nothing. False: there is no memory, as above. */
+/* Tests whether the user uid is among the clients. */
 bool display_clients_name_user(const DisplayClients *clients, uid_t uid);
+
+/*
+ * Replaces the credentials of the user uid with a copy of found, or marks the user as unreadable if
+ * found is NULL. Returns false if out of memory; the clients must not be compared then.
+ */
 bool display_clients_set_user(DisplayClients *clients, uid_t uid, const Credentials *found);
 
-/* What a process's privileges look like from both sides, to be compared with a display client. */
+/* The privileges of a process: those of its connection and those in /proc. */
 typedef struct Privileges {
 	const ConnectionCredentials *connection;
 	const Credentials *process;
 } Privileges;
 
-/* DIFFERENCE_NONE when the process has the privileges of one of the clients, else how it differs
- * from the nearest. */
+/*
+ * Returns DIFFERENCE_NONE if the privileges are those of one of the clients, else the difference
+ * from the most similar client.
+ */
 Difference display_clients_compare(const DisplayClients *clients, const Privileges *privileges);
 
-/* The same for the connection alone, which costs nothing: enough to see a VM, not to enter it. */
+/*
+ * Tests whether the credentials of the caller's connection match a client. This reads nothing and
+ * is sufficient to see the VM, but not to register for it.
+ */
 bool display_clients_resemble(const DisplayClients *clients, const Caller *caller);
 
-/* Who may share objects beside the VMM. */
+/* A user or process that may share objects on the VMM's behalf. */
 struct Agent {
-	char *user; /* as it was named; NULL for a process */
-	uid_t uid;
+	char *user;       /* the name in the request; NULL for a process */
+	uid_t uid;        /* the user's uid; 0 for a process */
 	Process *process; /* watched; NULL for a user */
 };
 
@@ -77,7 +91,7 @@ typedef struct VirtualGpu {
 	Thing thing;
 	VirtualMachine *vm;
 	Adapter *adapter;
-	char *profile; /* or NULL */
+	char *profile; /* NULL if none was requested */
 	VirtualGpuSource source;
 	Charge charge;
 	TAILQ_ENTRY(VirtualGpu) link;
@@ -88,11 +102,11 @@ typedef TAILQ_HEAD(VirtualGpuList, VirtualGpu) VirtualGpuList;
 struct VirtualMachine {
 	Guid guid;
 	Thing thing;
-	char *name; /* or NULL */
+	char *name; /* NULL if unnamed */
 	Process *vmm;
 	VmSource source;
-	uid_t registered_by;
-	bool by_operator;
+	uid_t registered_by; /* the uid that registered the VM */
+	bool by_operator;    /* registered by an operator */
 	DisplayClients display_clients;
 	Agent agent;
 	bool has_agent;
@@ -100,11 +114,11 @@ struct VirtualMachine {
 	size_t virtual_gpu_count;
 	LIST_HEAD(, Registration) registrations;
 	size_t registration_count;
-	LIST_HEAD(, GpuProcess) gpu_processes; /* that are for it */
-	LIST_HEAD(, SharedObject) objects;     /* that are shared for it */
+	LIST_HEAD(, GpuProcess) gpu_processes;
+	LIST_HEAD(, SharedObject) objects; /* shared ones, not those that are only held */
 	uint64_t object_count;
-	uint64_t object_mebibytes;
-	uint64_t since; /* microseconds on CLOCK_BOOTTIME */
+	uint64_t object_mebibytes; /* total size of the objects */
+	uint64_t since;            /* microseconds (CLOCK_BOOTTIME) */
 	Charge charge;
 	RB_ENTRY(VirtualMachine) by_guid;
 	LIST_ENTRY(VirtualMachine) of_vmm;
@@ -113,20 +127,23 @@ struct VirtualMachine {
 
 typedef RB_HEAD(VmGuidTree, VirtualMachine) VmGuidTree;
 
-/* A process that a message named, looked at. The credentials are owned. */
+/* A process named in a request, with its credentials, which belong to this structure. */
 typedef struct NamedProcess {
 	ProcessKey key;
 	pid_t pid;
 	Credentials credentials;
 } NamedProcess;
 
-/* What is said of a VM, resolved: owned until vm_prepare() or vm_update_prepare() takes it. */
+/*
+ * The settings of a VM from a request, with all names resolved. They own their strings and
+ * credentials. vm_prepare() and vm_update_commit() take over the parts that they use.
+ */
 typedef struct VmSettings {
 	char *name;
 	bool has_display_clients;
 	DisplayClients display_clients;
 	bool has_agent;
-	char *agent_user; /* NULL: a process */
+	char *agent_user; /* NULL if the agent is a process */
 	uid_t agent_uid;
 	NamedProcess agent_process;
 } VmSettings;
@@ -136,58 +153,68 @@ typedef struct VmSettings {
 void vm_settings_deinit(VmSettings *settings);
 
 /*
- * Makes a VM of that GUID, run by the VMM, for the caller. Takes from settings what it keeps.
- * Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or
- * STATUS_INSUFFICIENT_RESOURCES. That no VM has the GUID is the caller's to see to, by commit.
+ * Prepares a VM that the caller registers. Takes over the used parts of settings; release the rest
+ * with vm_settings_deinit(). By the time of vm_commit(), no other VM may have the GUID. Returns
+ * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES.
  */
 NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, const NamedProcess *vmm,
 		    VmSettings *settings, VirtualMachine **ret_vm, Failure *failure);
 void vm_commit(Broker *broker, VirtualMachine *vm);
 void vm_discard(Broker *broker, VirtualMachine *vm);
 
-/* An update in two halves, like everything else. The agent's process is attached by prepare. */
+/* A prepared update of a VM. */
 typedef struct VmUpdate {
 	VirtualMachine *vm;
-	VmSettings *settings;
-	Process *agent_process;
+	VmSettings *settings;   /* borrowed until the commit */
+	Process *agent_process; /* attached by prepare; NULL if the update names no process */
 } VmUpdate;
 
+/*
+ * Prepares changes of the VM. The settings must stay valid until the update is committed or
+ * discarded. The commit takes over their used parts, and ends registrations that no longer match a
+ * display client. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or
+ * STATUS_INSUFFICIENT_RESOURCES.
+ */
 NTSTATUS vm_update_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
 			   VmSettings *settings, VmUpdate *ret_update, Failure *failure);
 void vm_update_commit(Broker *broker, VmUpdate *update);
 void vm_update_discard(Broker *broker, VmUpdate *update);
 
+/* Returns NULL if no VM has the GUID. */
 VirtualMachine *vm_find(Broker *broker, const Guid *guid);
 
-/* The first VM whose serial is above the cursor. */
+/* Returns the first VM whose serial is above the cursor, or NULL at the end. */
 VirtualMachine *vm_after(Broker *broker, uint64_t serial);
 
-/* Ends the VM with everything that hangs on it. */
+/* Ends the VM with its registrations, objects, GPU processes and vGPUs. */
 void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason);
 
-/* The VM's agent, a process, is gone: the VM goes on without one. */
+/* Removes the VM's agent, a process that has exited. The VM continues without an agent. */
 void vm_agent_exited(Broker *broker, VirtualMachine *vm);
 
-/* Ends the sharing of all of its objects. */
+/* Unshares all of the VM's objects. */
 void vm_end_objects(Broker *broker, VirtualMachine *vm, EndReason reason);
 
 /* Ends all of the VM's registrations. */
 void vm_end_registrations(Broker *broker, VirtualMachine *vm, EndReason reason);
 
 /*
- * Assigns a vGPU on the adapter. Takes profile. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or
- * STATUS_NO_MEMORY.
+ * Prepares the assignment of a vGPU on the adapter to the VM. Takes ownership of *profile on
+ * success. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY.
  */
 NTSTATUS virtual_gpu_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
 			     Adapter *adapter, char **profile, VirtualGpu **ret_virtual_gpu,
 			     Failure *failure);
 void virtual_gpu_commit(Broker *broker, VirtualGpu *virtual_gpu);
 void virtual_gpu_discard(Broker *broker, VirtualGpu *virtual_gpu);
+
+/* Returns NULL if no vGPU has the handle. */
 VirtualGpu *virtual_gpu_find(Broker *broker, const Handle *handle);
 
-/* With the last vGPU the VM's registrations end. */
+/* Removes the vGPU. If it was the VM's last one, the VM's registrations end. */
 void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason);
 
+/* Asserts the invariants of the VM. */
 void vm_check(Broker *broker, const VirtualMachine *vm);
 
 #endif

@@ -315,8 +315,8 @@ static NTSTATUS keep_descriptors(Store *store, SharedObject *object, Failure *fa
 		descriptor->id = host->keep_descriptor(host->self, descriptor->descriptor);
 		if (descriptor->id == 0)
 			return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "store",
-					   "the daemon can keep no more descriptors over a "
-					   "restart; wait until some objects are unshared");
+					   "the daemon's file descriptor store is full; unshare "
+					   "some objects, or wait until some processes exit");
 	}
 	return STATUS_SUCCESS;
 }

@@ -222,7 +222,7 @@ Test(keep_refused, no_room_for_a_descriptor)
 
 	world->refuse_keep_descriptor = true;
 	cr_assert_str_eq(share_object(&attempt), NOT_KEPT);
-	cr_assert_not_null(strstr(reply_string(world, "message"), "descriptors"));
+	cr_assert_not_null(strstr(reply_string(world, "message"), "descriptor store"));
 	char *after = world_picture(world, attempt.stage.cast.admin);
 	cr_assert_str_eq(before, after);
 	free(before);

@@ -89,7 +89,7 @@ Test(the_store_is_not_one_users, a_tenth_is_the_operators)
 	for (pid_t pid = 801; pid < 809; pid++)
 		cr_assert_str_eq(enter(world, world_process(world, pid, OTHER)), SUCCESS);
 	cr_assert_str_eq(enter(world, world_process(world, 809, USER)), NOT_KEPT);
-	cr_assert_not_null(strstr(reply_string(world, "message"), "descriptors"));
+	cr_assert_not_null(strstr(reply_string(world, "message"), "descriptor store"));
 	cr_assert_str_eq(call(world, cast.admin, CREATE_CONTEXT, "{}"), SUCCESS);
 	cast_free(&cast);
 }
