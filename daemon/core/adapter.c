@@ -32,8 +32,12 @@ static void adapter_free(Broker *broker, Adapter *adapter)
 	free(adapter);
 }
 
-/* With its system process. */
-static NTSTATUS adapter_make(Broker *broker, Adapter *adapter, const Payer *payer, Failure *failure)
+/*
+ * Creates the system process, which takes the serial before the adapter's. Frees the adapter on
+ * failure.
+ */
+static NTSTATUS add_system_process(Broker *broker, Adapter *adapter, const Payer *payer,
+				   Failure *failure)
 {
 	const GpuProcessOrigin origin = { .is_system = true, .payer = *payer };
 	NTSTATUS status =
@@ -48,7 +52,7 @@ static NTSTATUS adapter_make(Broker *broker, Adapter *adapter, const Payer *paye
 	return STATUS_SUCCESS;
 }
 
-/* From here on it is there, and everybody hears of it. */
+/* Publishes the adapter and announces it. */
 void adapter_commit(Broker *broker, Adapter *adapter)
 {
 	named_insert(broker, &adapter->named);
@@ -75,7 +79,7 @@ bool adapter_add_software(Broker *broker)
 	adapter->source = ADAPTER_SOFTWARE;
 	adapter->driver = &software_driver;
 	adapter->driver_self = &broker->software_adapter;
-	if (adapter_make(broker, adapter, &payer, &failure) != STATUS_SUCCESS)
+	if (add_system_process(broker, adapter, &payer, &failure) != STATUS_SUCCESS)
 		return false;
 	adapter_commit(broker, adapter);
 	return true;
@@ -95,7 +99,7 @@ static Adapter *find_by_name(Broker *broker, const char *name)
 	return adapter;
 }
 
-/* Whether the limits allow another adapter, and its system process. */
+/* Checks the limits for another adapter and its system process. */
 static NTSTATUS check_limits(Broker *broker, const Caller *caller, Failure *failure)
 {
 	const Payer payer = payer_of(caller);
@@ -118,7 +122,10 @@ Adapter *adapter_waiting_for(Broker *broker, const Caller *caller, const char *n
 	return adapter && waits_for(adapter, caller) ? adapter : NULL;
 }
 
-/* The limits are asked, nobody has the name but who is to go, and there is memory. */
+/*
+ * Checks the limits and the name, then allocates and charges the adapter. An adapter that waits for
+ * this caller may have the name, because the new one replaces it.
+ */
 static NTSTATUS adapter_acquire(Broker *broker, const Caller *caller,
 				const AdapterDescription *description, Adapter **ret_adapter,
 				Failure *failure)
@@ -128,11 +135,11 @@ static NTSTATUS adapter_acquire(Broker *broker, const Caller *caller,
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	const Adapter *former = find_by_name(broker, description->name);
-	if (former && !waits_for(former, caller))
-		return failure_set(failure, STATUS_OBJECT_NAME_COLLISION, "adapter",
-				   "another adapter has this name; unregister it, or give this one "
-				   "another");
+	const Adapter *waiting = find_by_name(broker, description->name);
+	if (waiting && !waits_for(waiting, caller))
+		return failure_set(
+			failure, STATUS_OBJECT_NAME_COLLISION, "adapter",
+			"another adapter has this name; unregister it, or choose another name");
 	Adapter *adapter = adapter_new(description);
 	if (!adapter)
 		return failure_no_memory(failure);
@@ -160,7 +167,7 @@ NTSTATUS adapter_prepare(Broker *broker, const Caller *caller,
 	adapter->connection = caller;
 	adapter->driver_process = caller->process;
 	adapter->driver_uid = caller->credentials.uid;
-	status = adapter_make(broker, adapter, &payer, failure);
+	status = add_system_process(broker, adapter, &payer, failure);
 	if (status == STATUS_SUCCESS)
 		*ret_adapter = adapter;
 	return status;
@@ -220,7 +227,7 @@ void adapters_end_overdue(Broker *broker)
 	}
 }
 
-/* --- the end --------------------------------------------------------------------------------- */
+/* --- end ------------------------------------------------------------------------------------- */
 
 static void end_virtual_gpus(Broker *broker, const Adapter *adapter)
 {
@@ -240,7 +247,8 @@ void adapter_end(Broker *broker, Adapter *adapter, EndReason reason)
 {
 	GpuProcess *gpu_process;
 
-	broker_drop(broker, adapter->thing.serial); /* first: cut short, the rest goes with it */
+	/* Remove the adapter's record first, so that after a crash the next start ends the rest. */
+	broker_drop(broker, adapter->thing.serial);
 	end_virtual_gpus(broker, adapter);
 	while ((gpu_process = LIST_FIRST(&adapter->gpu_processes)))
 		gpu_process_end(broker, gpu_process,

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Giving addresses back: whole ranges and parts of them. */
+/* Freeing addresses: whole ranges, and parts of them. */
 #include <stdlib.h>
 
 #include "address-space.h"
 
-/* What a range is behind so many of its pages. */
+/* Advances a range's offset into its allocation, after pages were removed from its front. */
 static void advance(GpuRange *range, uint64_t pages)
 {
 	if (range->has_allocation)
 		range->offset += pages_to_bytes(pages);
 }
 
-/* A part that is to go out of a range. */
+/* The removal of pages first to end - 1 from a range. */
 typedef struct Cut {
 	RangeTree *tree;
 	GpuRange *range;
@@ -19,17 +19,17 @@ typedef struct Cut {
 	uint64_t end;
 } Cut;
 
-/* What is behind the cut. */
-static GpuRange rest_of(const Cut *cut)
+/* Returns the part of the range behind the cut. */
+static GpuRange tail_of(const Cut *cut)
 {
-	GpuRange rest = *cut->range;
+	GpuRange tail = *cut->range;
 
-	advance(&rest, cut->end - rest.range.first);
-	rest.range.first = cut->end;
-	return rest;
+	advance(&tail, cut->end - tail.range.first);
+	tail.range.first = cut->end;
+	return tail;
 }
 
-/* What a cut leaves is parts of the change. */
+/* Adds what a cut leaves of its range to the parts of the change. */
 static void add_parts(SpaceChange *change, const Cut *cut)
 {
 	if (cut->first > cut->range->range.first) {
@@ -40,10 +40,10 @@ static void add_parts(SpaceChange *change, const Cut *cut)
 	}
 	if (cut->end < cut->range->range.end)
 		change->parts[change->part_count++] =
-			(RangePart){ .range = rest_of(cut), .tree = cut->tree };
+			(RangePart){ .range = tail_of(cut), .tree = cut->tree };
 }
 
-/* The cut of a mapping that reaches out of first to end - 1 on one side, or lies inside. */
+/* Returns the cut that removes the pages of first to end - 1 from an overlapping mapping. */
 static Cut cut_of_mapping(AddressSpace *space, Range *mapping, uint64_t first, uint64_t end)
 {
 	return (Cut){
@@ -54,8 +54,8 @@ static Cut cut_of_mapping(AddressSpace *space, Range *mapping, uint64_t first, u
 	};
 }
 
-/* Of the mappings inside, those at the two edges may be cut. */
-static void add_parts_of_edges(AddressSpace *space, SpaceChange *change)
+/* Adds the remaining parts of the mappings at both edges of the freed pages. */
+static void add_edge_parts(AddressSpace *space, SpaceChange *change)
 {
 	Range *left = range_tree_find(&space->mappings, change->first);
 	Range *right = range_tree_find(&space->mappings, change->end - 1);
@@ -70,8 +70,8 @@ static void add_parts_of_edges(AddressSpace *space, SpaceChange *change)
 	}
 }
 
-/* Gets the room for what is behind a cut in the middle, before anything is changed. */
-static NTSTATUS prepare_rest(AddressSpace *space, const Payer *payer, SpaceChange *change,
+/* Charges and allocates the second range of a cut in the middle, before anything changes. */
+static NTSTATUS prepare_tail(AddressSpace *space, const Payer *payer, SpaceChange *change,
 			     Failure *failure)
 {
 	const Range *range = &change->range->range;
@@ -82,9 +82,9 @@ static NTSTATUS prepare_rest(AddressSpace *space, const Payer *payer, SpaceChang
 	status = tally_take(&space->user_ranges, space->accounts, payer, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	change->rest = malloc(sizeof(*change->rest));
-	if (!change->rest || !range_tree_prepare(change->tree)) {
-		free(TAKE_POINTER(change->rest));
+	change->tail = malloc(sizeof(*change->tail));
+	if (!change->tail || !range_tree_prepare(change->tree)) {
+		free(TAKE_POINTER(change->tail));
 		tally_return(&space->user_ranges, space->accounts, 1);
 		return failure_no_memory(failure);
 	}
@@ -98,14 +98,14 @@ static void remove_range(AddressSpace *space, RangeTree *tree, GpuRange *range)
 	tally_return(&space->user_ranges, space->accounts, 1);
 }
 
-static void cut_commit(AddressSpace *space, const Cut *cut, GpuRange *rest)
+static void cut_commit(AddressSpace *space, const Cut *cut, GpuRange *tail)
 {
 	Range *range = &cut->range->range;
 	uint64_t end = range->end;
 	RangePlace place;
 
-	if (rest)
-		*rest = rest_of(cut);
+	if (tail)
+		*tail = tail_of(cut);
 	if (cut->first == range->first && cut->end == range->end) {
 		remove_range(space, cut->tree, cut->range);
 	} else if (cut->first == range->first) {
@@ -114,29 +114,29 @@ static void cut_commit(AddressSpace *space, const Cut *cut, GpuRange *rest)
 	} else {
 		range_tree_shrink(cut->tree, range, range->first, cut->first);
 	}
-	if (rest) {
+	if (tail) {
 		range_tree_place_at(cut->tree, cut->end, end, &place);
-		range_tree_insert(cut->tree, &place, &rest->range);
+		range_tree_insert(cut->tree, &place, &tail->range);
 	}
 }
 
-/* The range of the tree that holds all of first to end - 1; NULL: none does. */
-static GpuRange *find_around(const RangeTree *tree, uint64_t first, uint64_t end)
+/* Returns the range of the tree that contains all of first to end - 1, or NULL. */
+static GpuRange *find_enclosing(const RangeTree *tree, uint64_t first, uint64_t end)
 {
 	GpuRange *range = gpu_range_of(range_tree_find(tree, first));
 
 	return range && end <= range->range.end ? range : NULL;
 }
 
-/* The mapping, or else the user reservation, that all of the part lies in. */
+/* Finds the mapping or else the user reservation that contains all of the freed pages. */
 static bool find_range_to_cut(AddressSpace *space, SpaceChange *cut)
 {
 	cut->tree = &space->mappings;
-	cut->range = find_around(&space->mappings, cut->first, cut->end);
+	cut->range = find_enclosing(&space->mappings, cut->first, cut->end);
 	if (cut->range)
 		return true;
 	cut->tree = &space->taken;
-	cut->range = find_around(&space->taken, cut->first, cut->end);
+	cut->range = find_enclosing(&space->taken, cut->first, cut->end);
 	return cut->range && (cut->range->kind == GPU_RANGE_MAPPING ||
 			      cut->range->kind == GPU_RANGE_USER_RESERVATION);
 }
@@ -154,7 +154,7 @@ static NTSTATUS check_values(const AddressSpace *space, uint64_t base, uint64_t 
 					 "is not a positive multiple of 4096 bytes; round it up");
 	if (base >= end || size > end - base)
 		return failure_parameter(failure, "baseAddress",
-					 "and the size reach past the end of the address space");
+					 "plus sizeInBytes exceeds the end of the address space");
 	return STATUS_SUCCESS;
 }
 
@@ -170,49 +170,52 @@ NTSTATUS address_space_prepare_free(AddressSpace *space, const Payer *payer, uin
 	};
 	if (status == STATUS_SUCCESS && !find_range_to_cut(space, ret))
 		status = failure_parameter(failure, "baseAddress",
-					   "and the size are not all in one mapping or one "
-					   "reservation of this process; free each by itself");
+					   "and sizeInBytes do not lie in one mapping or one "
+					   "reservation of this process; free each separately");
 	if (status == STATUS_SUCCESS)
-		status = prepare_rest(space, payer, ret, failure);
+		status = prepare_tail(space, payer, ret, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	Cut cut = { ret->tree, ret->range, ret->first, ret->end };
 	add_parts(ret, &cut);
 	if (ret->range->kind == GPU_RANGE_USER_RESERVATION)
-		add_parts_of_edges(space, ret);
+		add_edge_parts(space, ret);
 	return STATUS_SUCCESS;
 }
 
-/* --- making and not making a change, of either sort ------------------------------------------ */
+/* --- committing and discarding a change ------------------------------------------------------ */
 
-typedef void (*Gone)(void *context, const GpuRange *range);
+typedef void (*RangeRemoved)(void *context, const GpuRange *range);
 
-static void tell_gone(const GpuRange *range, Gone gone, void *context)
+static void notify_removed(const GpuRange *range, RangeRemoved removed, void *context)
 {
-	if (gone)
-		gone(context, range);
+	if (removed)
+		removed(context, range);
 }
 
-/* What encloses the others is told first: who keeps ranges and is cut short has freed nothing, or
- * knows by that what is to go with it. */
-static void commit_free(AddressSpace *space, SpaceChange *change, Gone gone, void *context)
+/*
+ * Reports outer ranges first. If the removal of their records is interrupted, then either nothing
+ * has been freed, or the next start removes the inner ranges together with the outer one.
+ */
+static void commit_free(AddressSpace *space, SpaceChange *change, RangeRemoved removed,
+			void *context)
 {
 	const Cut cut = { change->tree, change->range, change->first, change->end };
 	Range *mapping;
 
-	tell_gone(change->range, gone, context);
+	notify_removed(change->range, removed, context);
 	if (change->range->kind == GPU_RANGE_USER_RESERVATION)
-		while ((mapping =
-				range_tree_meeting(&space->mappings, change->first, change->end))) {
+		while ((mapping = range_tree_overlapping(&space->mappings, change->first,
+							 change->end))) {
 			Cut inside = cut_of_mapping(space, mapping, change->first, change->end);
-			tell_gone(inside.range, gone, context);
+			notify_removed(inside.range, removed, context);
 			cut_commit(space, &inside, NULL);
 		}
-	cut_commit(space, &cut, change->rest);
+	cut_commit(space, &cut, change->tail);
 }
 
-/* What the parts have become: each is found where it begins. */
-static void number_parts(const SpaceChange *change)
+/* Copies the serials of the parts to the ranges, which now begin where the parts do. */
+static void assign_serials(const SpaceChange *change)
 {
 	for (size_t i = 0; i < change->part_count; i++) {
 		const RangePart *part = &change->parts[i];
@@ -222,11 +225,12 @@ static void number_parts(const SpaceChange *change)
 	}
 }
 
-void address_space_commit(AddressSpace *space, SpaceChange *change, Gone gone, void *context)
+void address_space_commit(AddressSpace *space, SpaceChange *change, RangeRemoved removed,
+			  void *context)
 {
 	if (change->is_freeing) {
-		commit_free(space, change, gone, context);
-		number_parts(change);
+		commit_free(space, change, removed, context);
+		assign_serials(change);
 	} else {
 		change->range->serial = change->parts[0].range.serial;
 		range_tree_insert(change->tree, &change->place, &change->range->range);
@@ -236,7 +240,7 @@ void address_space_commit(AddressSpace *space, SpaceChange *change, Gone gone, v
 
 void address_space_discard(AddressSpace *space, SpaceChange *change)
 {
-	GpuRange *range = change->is_freeing ? change->rest : change->range;
+	GpuRange *range = change->is_freeing ? change->tail : change->range;
 
 	if (!range)
 		return;

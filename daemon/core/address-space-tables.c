@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The page tables of an address space: the driver's entries, residency, and walking them. */
+/* The page tables of an address space: the driver's entries, residency and translation. */
 #include <inttypes.h>
 
 #include "address-space.h"
@@ -14,8 +14,8 @@ static NTSTATUS check_address(const AddressSpace *space, uint64_t virtual_addres
 				 "is past the end of the address space, 0x%" PRIx64, end);
 }
 
-/* The number of the level-1 entry that covers the address. */
-static uint64_t entry_of(const AddressSpace *space, uint64_t virtual_address)
+/* Returns the number of the level-1 entry that covers the address. */
+static uint64_t entry_number(const AddressSpace *space, uint64_t virtual_address)
 {
 	return bytes_to_pages(virtual_address) >> space->mmu->index_bits[0];
 }
@@ -25,12 +25,13 @@ static const GpuRange *find_taken(const AddressSpace *space, uint64_t virtual_ad
 	return gpu_range_of(range_tree_find(&space->taken, bytes_to_pages(virtual_address)));
 }
 
-/* Whether anything is mapped under the entry: then it is the manager's. */
-static bool is_managers(const AddressSpace *space, uint64_t entry)
+/* Tests whether anything is mapped under the entry, which makes it the manager's. */
+static bool is_managers_entry(const AddressSpace *space, uint64_t entry)
 {
 	unsigned int leaf_bits = space->mmu->index_bits[0];
 
-	return range_tree_meeting(&space->mappings, entry << leaf_bits, (entry + 1) << leaf_bits);
+	return range_tree_overlapping(&space->mappings, entry << leaf_bits,
+				      (entry + 1) << leaf_bits);
 }
 
 static NTSTATUS check_settable(const AddressSpace *space, uint64_t virtual_address,
@@ -41,14 +42,14 @@ static NTSTATUS check_settable(const AddressSpace *space, uint64_t virtual_addre
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (!page_tables_is_resident(&space->page_tables, entry_of(space, virtual_address)))
+	if (!page_tables_is_resident(&space->page_tables, entry_number(space, virtual_address)))
 		return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "notResident",
-				   "the page table that this entry is in is evicted; make it "
-				   "resident first");
+				   "the page table of this entry is evicted; make it resident "
+				   "first");
 	around = find_taken(space, virtual_address);
 	if (!around || around->kind != GPU_RANGE_DRIVER_RESERVATION)
 		return failure_parameter(failure, "virtualAddress",
-					 "lies in no range that the driver has reserved");
+					 "is not in a range that the driver has reserved");
 	return STATUS_SUCCESS;
 }
 
@@ -57,17 +58,17 @@ NTSTATUS address_space_prepare_entry(AddressSpace *space, const Payer *payer,
 				     EntryChange *ret, Failure *failure)
 {
 	PageTables *tables = &space->page_tables;
-	uint64_t entry = entry_of(space, virtual_address);
+	uint64_t entry = entry_number(space, virtual_address);
 	NTSTATUS status = check_settable(space, virtual_address, failure);
 
 	if (status == STATUS_SUCCESS)
 		status = page_tables_check_limit(tables, space->accounts, payer, entry, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (is_managers(space, entry))
+	if (is_managers_entry(space, entry))
 		return failure_conflict(failure, "virtualAddress",
-					"the process has mapped something under this entry, which "
-					"makes it the manager's; wait until that is freed");
+					"the process has a mapping under this entry, which belongs "
+					"to the manager until the mapping is freed");
 	return page_tables_prepare_entry(tables, space->accounts, payer, entry, page_table_address,
 					 ret, failure);
 }
@@ -88,8 +89,8 @@ NTSTATUS address_space_restore_entry(AddressSpace *space, const Payer *payer, ui
 	unsigned int leaf_bits = space->mmu->index_bits[0];
 	EntryChange change;
 
-	if (number >= space->taken.end >> leaf_bits || is_managers(space, number) ||
-	    page_tables_entry(&space->page_tables, number))
+	if (number >= space->taken.end >> leaf_bits || is_managers_entry(space, number) ||
+	    page_tables_find_entry(&space->page_tables, number))
 		return STATUS_INVALID_PARAMETER;
 	NTSTATUS status = check_settable(space, pages_to_bytes(number << leaf_bits), failure);
 	if (status == STATUS_SUCCESS)
@@ -104,7 +105,7 @@ NTSTATUS address_space_restore_entry(AddressSpace *space, const Payer *payer, ui
 
 const PageTableEntry *address_space_next_entry(const AddressSpace *space, uint64_t *cursor)
 {
-	const PageTableEntry *entry = page_tables_entry_from(&space->page_tables, *cursor);
+	const PageTableEntry *entry = page_tables_next_entry(&space->page_tables, *cursor);
 
 	if (entry)
 		*cursor = entry->number + 1;
@@ -113,7 +114,7 @@ const PageTableEntry *address_space_next_entry(const AddressSpace *space, uint64
 
 /* --- residency ------------------------------------------------------------------------------- */
 
-/* Whether there is a level-1 table that can cover the address. */
+/* Checks that a level-1 table can cover the address. */
 static NTSTATUS check_table(const AddressSpace *space, uint64_t virtual_address, Failure *failure)
 {
 	NTSTATUS status = check_address(space, virtual_address, failure);
@@ -135,7 +136,7 @@ NTSTATUS address_space_evict(AddressSpace *space, const Payer *payer, uint64_t v
 	if (status != STATUS_SUCCESS)
 		return status;
 	return page_tables_evict(&space->page_tables, space->accounts, payer,
-				 entry_of(space, virtual_address), failure);
+				 entry_number(space, virtual_address), failure);
 }
 
 NTSTATUS address_space_make_resident(AddressSpace *space, uint64_t virtual_address,
@@ -148,7 +149,7 @@ NTSTATUS address_space_make_resident(AddressSpace *space, uint64_t virtual_addre
 	if (status != STATUS_SUCCESS)
 		return status;
 	*ret_became_resident = page_tables_make_resident(&space->page_tables, space->accounts,
-							 entry_of(space, virtual_address));
+							 entry_number(space, virtual_address));
 	*ret_address = virtual_address & ~(coverage - 1);
 	return STATUS_SUCCESS;
 }
@@ -168,12 +169,12 @@ static void translate_mapping(const GpuRange *mapping, uint64_t virtual_address,
 			mapping->offset + virtual_address - pages_to_bytes(mapping->range.first);
 }
 
-/* What an address under a driver reservation, with nothing mapped there, is. */
+/* Translates an address inside a driver reservation at which nothing is mapped. */
 static void translate_reserved(const AddressSpace *space, uint64_t virtual_address,
 			       Translation *ret)
 {
 	const PageTableEntry *entry =
-		page_tables_entry(&space->page_tables, entry_of(space, virtual_address));
+		page_tables_find_entry(&space->page_tables, entry_number(space, virtual_address));
 
 	*ret = (Translation){ .state = TRANSLATION_RESERVED };
 	if (!entry || !entry->is_valid)
@@ -198,7 +199,7 @@ NTSTATUS address_space_translate(const AddressSpace *space, uint64_t virtual_add
 			  ? around
 			  : gpu_range_of(range_tree_find(&space->mappings,
 							 bytes_to_pages(virtual_address)));
-	if (!page_tables_is_resident(&space->page_tables, entry_of(space, virtual_address)))
+	if (!page_tables_is_resident(&space->page_tables, entry_number(space, virtual_address)))
 		ret->state = TRANSLATION_NOT_RESIDENT;
 	else if (mapping)
 		translate_mapping(mapping, virtual_address, ret);

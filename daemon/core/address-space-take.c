@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Taking addresses: driver reservations, the process's own reservations, and mappings. */
+/* Reserving and mapping addresses. */
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "address-space.h"
 
-/* What is to be taken: its values have been looked at, and are in pages. */
+/* A validated request for a range, in pages. */
 typedef struct Taking {
-	RangeWish wish;
-	bool is_exact; /* at first, and nowhere else */
+	RangeRequest request;
+	bool is_exact; /* must begin at first */
 	uint64_t first;
 	Tally *tally;
-	GpuRange range; /* as it is to be */
+	GpuRange range; /* the range to insert */
 } Taking;
 
 /* --- values ---------------------------------------------------------------------------------- */
@@ -25,7 +25,10 @@ static NTSTATUS check_size(uint64_t size, uint64_t unit, Failure *failure)
 				 unit);
 }
 
-/* A base that is given: aligned, behind the root table's first entry, and not past the end. */
+/*
+ * Checks a base address from the request: aligned, above the root table's first entry, and not past
+ * the end.
+ */
 static NTSTATUS check_base(const AddressSpace *space, uint64_t base, uint64_t size,
 			   uint64_t alignment, Failure *failure)
 {
@@ -42,8 +45,8 @@ static NTSTATUS check_base(const AddressSpace *space, uint64_t base, uint64_t si
 					 lowest);
 	if (base >= end || size > end - base)
 		return failure_parameter(failure, "baseAddress",
-					 "and the size reach past the end of the address space, "
-					 "0x%" PRIx64 "; go lower",
+					 "plus sizeInBytes exceeds the end of the address space, "
+					 "0x%" PRIx64 "; choose a lower address",
 					 end);
 	return STATUS_SUCCESS;
 }
@@ -56,11 +59,11 @@ static NTSTATUS check_alignment(uint64_t alignment, uint64_t leaf_coverage, Fail
 		return STATUS_SUCCESS;
 	return failure_parameter(failure, "alignment",
 				 "is neither 0 nor a power of two that is a multiple of %" PRIu64
-				 ", which a leaf table covers",
+				 " bytes, the leaf coverage",
 				 leaf_coverage);
 }
 
-/* --- room, memory, and the rest -------------------------------------------------------------- */
+/* --- preparing a range ----------------------------------------------------------------------- */
 
 static NTSTATUS find_free_place(const AddressSpace *space, const Taking *taking, RangePlace *ret,
 				Failure *failure)
@@ -68,24 +71,23 @@ static NTSTATUS find_free_place(const AddressSpace *space, const Taking *taking,
 	const RangeTree *taken = &space->taken;
 
 	if (taking->is_exact) {
-		if (range_tree_place_at(taken, taking->first, taking->first + taking->wish.size,
+		if (range_tree_place_at(taken, taking->first, taking->first + taking->request.size,
 					ret))
 			return STATUS_SUCCESS;
 		return failure_conflict(
 			failure, "baseAddress",
-			"a part of these addresses is taken; name others, or leave out "
-			"baseAddress to have some chosen");
+			"some of these addresses are taken; choose others, or omit baseAddress");
 	}
-	if (range_tree_choose(taken, &taking->wish, ret))
+	if (range_tree_choose(taken, &taking->request, ret))
 		return STATUS_SUCCESS;
 	return failure_set(failure, STATUS_NO_MEMORY, "noRoom",
-			   "the address space has no room for this within these bounds; ask for "
-			   "less, or free some");
+			   "the address space has no free range of this size within the bounds; "
+			   "request less, or free addresses");
 }
 
-/* Everything that is left to do once a place in the tree is found. */
-static NTSTATUS take_place(AddressSpace *space, const Payer *payer, const Taking *taking,
-			   RangeTree *tree, SpaceChange *ret, Failure *failure)
+/* Charges and allocates a range for ret->place, which lies in the tree. */
+static NTSTATUS prepare_range(AddressSpace *space, const Payer *payer, const Taking *taking,
+			      RangeTree *tree, SpaceChange *ret, Failure *failure)
 {
 	GpuRange *range;
 	NTSTATUS status = tally_take(taking->tally, space->accounts, payer, failure);
@@ -108,9 +110,9 @@ static NTSTATUS take_place(AddressSpace *space, const Payer *payer, const Taking
 	return STATUS_SUCCESS;
 }
 
-/* Limits, room, memory: for what must lie in free addresses. */
-static NTSTATUS take_free(AddressSpace *space, const Payer *payer, const Taking *taking,
-			  SpaceChange *ret, Failure *failure)
+/* Checks the limits, finds free addresses, and prepares the range there. */
+static NTSTATUS prepare_at_free_place(AddressSpace *space, const Payer *payer, const Taking *taking,
+				      SpaceChange *ret, Failure *failure)
 {
 	NTSTATUS status = tally_check(taking->tally, space->accounts, payer, failure);
 
@@ -118,12 +120,12 @@ static NTSTATUS take_free(AddressSpace *space, const Payer *payer, const Taking 
 		status = find_free_place(space, taking, &ret->place, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	return take_place(space, payer, taking, &space->taken, ret, failure);
+	return prepare_range(space, payer, taking, &space->taken, ret, failure);
 }
 
-/* Makes a change that was prepared, if it was. */
-static NTSTATUS take_now(AddressSpace *space, SpaceChange *change, NTSTATUS status,
-			 uint64_t *ret_address)
+/* Commits the change if preparing it succeeded. */
+static NTSTATUS commit_now(AddressSpace *space, SpaceChange *change, NTSTATUS status,
+			   uint64_t *ret_address)
 {
 	if (status != STATUS_SUCCESS)
 		return status;
@@ -132,7 +134,7 @@ static NTSTATUS take_now(AddressSpace *space, SpaceChange *change, NTSTATUS stat
 	return STATUS_SUCCESS;
 }
 
-/* --- the driver ------------------------------------------------------------------------------ */
+/* --- driver reservations --------------------------------------------------------------------- */
 
 NTSTATUS address_space_reserve_for_driver(AddressSpace *space, const Payer *payer,
 					  const DriverReservation *reservation,
@@ -151,7 +153,7 @@ NTSTATUS address_space_reserve_for_driver(AddressSpace *space, const Payer *paye
 		return status;
 
 	Taking taking = {
-		.wish = {
+		.request = {
 			.size = bytes_to_pages(reservation->size),
 			.alignment = bytes_to_pages(alignment),
 			.unit = bytes_to_pages(leaf_coverage),
@@ -166,13 +168,13 @@ NTSTATUS address_space_reserve_for_driver(AddressSpace *space, const Payer *paye
 		},
 	};
 	SpaceChange change = { 0 };
-	status = take_free(space, payer, &taking, &change, failure);
-	return take_now(space, &change, status, ret_address);
+	status = prepare_at_free_place(space, payer, &taking, &change, failure);
+	return commit_now(space, &change, status, ret_address);
 }
 
-/* --- the process itself ---------------------------------------------------------------------- */
+/* --- user reservations and mappings ---------------------------------------------------------- */
 
-/* Looks at the values, and fills in what a place is wished for. */
+/* Validates a placement, and converts it into a request. */
 static NTSTATUS read_placement(AddressSpace *space, const Placement *placement,
 			       uint64_t granularity, Taking *taking, Failure *failure)
 {
@@ -187,10 +189,10 @@ static NTSTATUS read_placement(AddressSpace *space, const Placement *placement,
 		return status;
 	if (!taking->is_exact && minimum > placement->maximum)
 		return failure_parameter(failure, "minimumAddress",
-					 "is above maximumAddress; exchange them");
+					 "is above maximumAddress; swap them");
 	taking->first = bytes_to_pages(placement->base_address);
 	taking->tally = &space->user_ranges;
-	taking->wish = (RangeWish){
+	taking->request = (RangeRequest){
 		.size = bytes_to_pages(placement->size),
 		.alignment = bytes_to_pages(granularity),
 		.unit = 1,
@@ -211,7 +213,7 @@ NTSTATUS address_space_prepare_reserve(AddressSpace *space, const Payer *payer,
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	return take_free(space, payer, &taking, ret, failure);
+	return prepare_at_free_place(space, payer, &taking, ret, failure);
 }
 
 static NTSTATUS check_mapping(const Mapping *mapping, uint64_t size, Failure *failure)
@@ -221,24 +223,24 @@ static NTSTATUS check_mapping(const Mapping *mapping, uint64_t size, Failure *fa
 
 	if (needs_allocation && !mapping->has_allocation)
 		return failure_parameter(failure, "allocation",
-					 "is missing; only noAccess and zero do without");
+					 "is missing; only noAccess and zero mappings need none");
 	if (!mapping->has_allocation && mapping->offset > 0)
 		return failure_parameter(failure, "offsetInBytes",
-					 "is an offset into no allocation; name one, or leave it "
-					 "out");
+					 "is given without an allocation; add one, or omit the "
+					 "offset");
 	if (mapping->offset % GPU_PAGE_SIZE != 0)
 		return failure_parameter(failure, "offsetInBytes",
 					 "is not a multiple of %" PRIu64 "; align it",
 					 GPU_PAGE_SIZE);
 	if (mapping->offset > INT64_MAX || size > INT64_MAX - mapping->offset)
-		return failure_parameter(failure, "offsetInBytes",
-					 "and the size reach past 2^63 - 1; no allocation is that "
-					 "large");
+		return failure_parameter(
+			failure, "offsetInBytes",
+			"plus sizeInBytes exceeds 2^63 - 1; choose a smaller offset");
 	return STATUS_SUCCESS;
 }
 
-/* Whether all of the taking lies in the reservation, and may. */
-static bool may_lie_inside(const AddressSpace *space, const GpuRange *reservation, uint64_t first,
+/* Tests whether a mapping may lie at first to end - 1 in the reservation. */
+static bool may_map_inside(const AddressSpace *space, const GpuRange *reservation, uint64_t first,
 			   uint64_t end)
 {
 	unsigned int leaf_bits = space->mmu->index_bits[0];
@@ -252,26 +254,26 @@ static bool may_lie_inside(const AddressSpace *space, const GpuRange *reservatio
 				      (end - 1) >> leaf_bits);
 }
 
-/* An exact mapping goes into free addresses, or into the one reservation that it meets. */
-static NTSTATUS map_exactly(AddressSpace *space, const Payer *payer, const Taking *taking,
-			    SpaceChange *ret, Failure *failure)
+/* Prepares a mapping at its base: in free addresses, or inside one reservation. */
+static NTSTATUS prepare_mapping_at_base(AddressSpace *space, const Payer *payer,
+					const Taking *taking, SpaceChange *ret, Failure *failure)
 {
-	uint64_t first = taking->first, end = first + taking->wish.size;
-	const GpuRange *met = gpu_range_of(range_tree_meeting(&space->taken, first, end));
+	uint64_t first = taking->first, end = first + taking->request.size;
+	const GpuRange *met = gpu_range_of(range_tree_overlapping(&space->taken, first, end));
 	NTSTATUS status;
 
 	if (!met)
-		return take_free(space, payer, taking, ret, failure);
+		return prepare_at_free_place(space, payer, taking, ret, failure);
 	status = tally_check(taking->tally, space->accounts, payer, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (met->kind == GPU_RANGE_MAPPING || !may_lie_inside(space, met, first, end) ||
+	if (met->kind == GPU_RANGE_MAPPING || !may_map_inside(space, met, first, end) ||
 	    !range_tree_place_at(&space->mappings, first, end, &ret->place))
 		return failure_conflict(
 			failure, "baseAddress",
-			"these addresses are neither all free nor all in one reservation "
-			"that may be mapped there; free what is in the way, or name others");
-	return take_place(space, payer, taking, &space->mappings, ret, failure);
+			"these addresses are neither all free nor all in one reservation that "
+			"allows the mapping; free them, or choose others");
+	return prepare_range(space, payer, taking, &space->mappings, ret, failure);
 }
 
 NTSTATUS address_space_prepare_map(AddressSpace *space, const Payer *payer,
@@ -294,8 +296,8 @@ NTSTATUS address_space_prepare_map(AddressSpace *space, const Payer *payer,
 	if (status != STATUS_SUCCESS)
 		return status;
 	*ret = (SpaceChange){ 0 };
-	return taking.is_exact ? map_exactly(space, payer, &taking, ret, failure)
-			       : take_free(space, payer, &taking, ret, failure);
+	return taking.is_exact ? prepare_mapping_at_base(space, payer, &taking, ret, failure)
+			       : prepare_at_free_place(space, payer, &taking, ret, failure);
 }
 
 NTSTATUS address_space_restore(AddressSpace *space, const Payer *payer, const GpuRange *range,
@@ -322,7 +324,7 @@ NTSTATUS address_space_restore(AddressSpace *space, const Payer *payer, const Gp
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = range->kind == GPU_RANGE_MAPPING
-			 ? map_exactly(space, payer, &taking, &change, failure)
-			 : take_free(space, payer, &taking, &change, failure);
-	return take_now(space, &change, status, &address);
+			 ? prepare_mapping_at_base(space, payer, &taking, &change, failure)
+			 : prepare_at_free_place(space, payer, &taking, &change, failure);
+	return commit_now(space, &change, status, &address);
 }

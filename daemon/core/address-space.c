@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An address space as a whole: its life, its root table, its ranges in order. */
+/* An address space as a whole: creation, the root table, iteration and checks. */
 #include "address-space.h"
 
 #include <assert.h>
@@ -55,7 +55,7 @@ bool address_space_init(AddressSpace *space, const GpuMmu *mmu, Accounts *accoun
 	return true;
 }
 
-/* The one range that is no allocation of its own is part of the space. */
+/* Frees a range. Root entry zero is part of the AddressSpace, not an allocation. */
 static void free_range(Range *range)
 {
 	GpuRange *gpu_range = gpu_range_of(range);
@@ -91,29 +91,31 @@ uint64_t address_space_root_generation(const AddressSpace *space)
 	return space->page_tables.root_generation;
 }
 
-/* --- all ranges in order --------------------------------------------------------------------- */
+/* --- iteration ------------------------------------------------------------------------------- */
 
-/* The range's place in the order of all: by its first page, what encloses before what is inside. */
-static uint64_t order_of(const Range *range, bool is_inside)
+/*
+ * Returns a sort key: by first page, a reservation before the mapping that begins at the same page.
+ */
+static uint64_t order_key(const Range *range, bool is_inside)
 {
 	return range->first << 1 | is_inside;
 }
 
-/* The first range whose first page is so high. */
-static Range *first_from(const RangeTree *tree, uint64_t page)
+/* Returns the first range that begins at the page or behind it. */
+static Range *first_at_or_after(const RangeTree *tree, uint64_t page)
 {
-	return page > 0 ? range_tree_behind(tree, page - 1) : range_tree_first(tree);
+	return page > 0 ? range_tree_after(tree, page - 1) : range_tree_first(tree);
 }
 
 const GpuRange *address_space_next(const AddressSpace *space, uint64_t *cursor)
 {
-	const Range *taken = first_from(&space->taken, *cursor / 2 + *cursor % 2);
-	const Range *mapping = first_from(&space->mappings, *cursor / 2);
-	bool is_inside = mapping && (!taken || order_of(mapping, true) < order_of(taken, false));
+	const Range *taken = first_at_or_after(&space->taken, *cursor / 2 + *cursor % 2);
+	const Range *mapping = first_at_or_after(&space->mappings, *cursor / 2);
+	bool is_inside = mapping && (!taken || order_key(mapping, true) < order_key(taken, false));
 	const Range *next = is_inside ? mapping : taken;
 
 	if (next)
-		*cursor = order_of(next, is_inside) + 1;
+		*cursor = order_key(next, is_inside) + 1;
 	return gpu_range_of(next);
 }
 
@@ -138,8 +140,8 @@ uint64_t address_space_count(const AddressSpace *space, LimitKind kind)
 
 /* --- checking -------------------------------------------------------------------------------- */
 
-/* A mapping lies in one reservation, and where that is a driver's, under none of its entries. */
-static void check_inside(const AddressSpace *space, const GpuRange *mapping)
+/* Asserts that a mapping lies in one reservation, and under no entry of the driver's. */
+static void check_inner_mapping(const AddressSpace *space, const GpuRange *mapping)
 {
 	const Range *range = &mapping->range;
 	const GpuRange *around = gpu_range_of(range_tree_find(&space->taken, range->first));
@@ -165,8 +167,8 @@ void address_space_check(const AddressSpace *space)
 	page_tables_check(&space->page_tables);
 	while ((range = address_space_next(space, &cursor))) {
 		counts[range->kind]++;
-		if (cursor % 2 == 0) { /* an odd place in the order, and one behind it */
-			check_inside(space, range);
+		if (cursor % 2 == 0) { /* the cursor is behind an odd key, which is a mapping's */
+			check_inner_mapping(space, range);
 			inside++;
 		}
 	}

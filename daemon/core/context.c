@@ -5,22 +5,23 @@
 
 #include "broker.h"
 
-/* Whether a context can be made in the process, or in one that is yet to be made (NULL). */
+/* Checks whether a context can be created in the process, or in a new one if it is NULL. */
 static NTSTATUS check_state(const Adapter *adapter, const GpuProcess *gpu_process, Failure *failure)
 {
 	if (adapter->system_process->state == GPU_PROCESS_CREATING)
 		return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "creating",
 				   "the adapter's driver has not completed its system process yet; "
-				   "try again later");
+				   "retry later");
 	if (gpu_process && gpu_process->state == GPU_PROCESS_CREATING)
 		return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "creating",
-				   "the adapter's driver is still creating this process; try again "
+				   "the adapter's driver is still creating this process; retry "
 				   "later");
 	if (gpu_process || adapter->driver)
 		return STATUS_SUCCESS;
-	return failure_set(failure, STATUS_NOT_SUPPORTED, "noProcess",
-			   "the adapter's driver has made no process for this one; make the "
-			   "context by way of the driver, or on another adapter");
+	return failure_set(
+		failure, STATUS_NOT_SUPPORTED, "noProcess",
+		"the adapter's driver has created no GPU process for this process; create the "
+		"context through the driver, or on another adapter");
 }
 
 static NTSTATUS make_gpu_process(Broker *broker, const Caller *caller, Adapter *adapter,

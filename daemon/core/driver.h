@@ -9,15 +9,15 @@ typedef struct Broker Broker;
 typedef struct GpuProcess GpuProcess;
 
 /*
- * A driver inside the daemon is this table of functions. Each GPU process on its adapter is made by
- * it, as DxgkDdiCreateProcess makes one: the process is CREATING while create_process runs, and the
- * driver may reserve address ranges then, and at no other time.
+ * The interface of drivers inside the daemon. The driver takes part in the creation of each GPU
+ * process on its adapter, like DxgkDdiCreateProcess: the process is CREATING while create_process
+ * runs, and only then can the driver reserve address ranges.
  *
- * The other sort of driver is a connection that has registered an adapter, and does by calls what a
- * driver in the daemon does in create_process.
+ * A driver can also be a connection that has registered an adapter. Its calls have the same
+ * effects.
  */
 
-/* What the manager offers to drivers: their DXGKRNL_INTERFACE. */
+/* Functions that the manager offers to drivers, like DXGKRNL_INTERFACE. */
 typedef struct DriverCallbacks {
 	Broker *broker;
 
@@ -30,12 +30,15 @@ typedef struct DriverCallbacks {
 typedef struct Driver {
 	const char *name;
 
-	/* Whatever it returns but STATUS_SUCCESS undoes the process, and is the caller's answer. */
+	/*
+	 * Takes part in the creation of a process. Any status other than STATUS_SUCCESS discards
+	 * the process, and is returned to the caller.
+	 */
 	NTSTATUS(*create_process)
 	(const void *self, const DriverCallbacks *callbacks, GpuProcess *gpu_process,
 	 Failure *failure);
 
-	/* Once for each process that was made; its ranges are still there. May be NULL. */
+	/* Called once for each created process, while its ranges still exist. May be NULL. */
 	void (*destroy_process)(const void *self, GpuProcess *gpu_process);
 } Driver;
 

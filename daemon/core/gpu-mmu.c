@@ -11,8 +11,8 @@ static NTSTATUS check_levels(const GpuMmuDescription *description, Failure *fail
 	if (description->level_count < GPU_PAGE_TABLE_LEVEL_MIN ||
 	    description->level_count > GPU_PAGE_TABLE_LEVEL_MAX)
 		return failure_parameter(failure, "pageTableIndexBitCount",
-					 "names %zu page table levels; a GPU MMU has %d to %d, the "
-					 "leaf table first",
+					 "has %zu page table levels; a GPU MMU has %d to %d, leaf "
+					 "table first",
 					 description->level_count, GPU_PAGE_TABLE_LEVEL_MIN,
 					 GPU_PAGE_TABLE_LEVEL_MAX);
 	for (size_t level = 0; level < description->level_count; level++) {
@@ -21,7 +21,7 @@ static NTSTATUS check_levels(const GpuMmuDescription *description, Failure *fail
 			continue;
 		snprintf(parameter, sizeof(parameter), "pageTableIndexBitCount[%zu]", level);
 		return failure_parameter(failure, parameter,
-					 "is not an index of 1 to %d bits, as a page table has",
+					 "is outside 1 to %d, the possible index bits of a level",
 					 GPU_INDEX_BITS_MAX);
 	}
 	return STATUS_SUCCESS;
@@ -39,20 +39,20 @@ NTSTATUS gpu_mmu_from_description(const GpuMmuDescription *description, GpuMmu *
 		mmu.index_bits[level] = (uint8_t)description->index_bits[level];
 	if (gpu_mmu_address_bits(&mmu) > GPU_ADDRESS_BITS_MAX)
 		return failure_parameter(failure, "pageTableIndexBitCount",
-					 "makes addresses of %u bits with the %d of a page; at "
-					 "most %d are possible",
+					 "makes addresses of %u bits, including %d bits of page "
+					 "offset; the maximum is %d",
 					 gpu_mmu_address_bits(&mmu), GPU_PAGE_BITS,
 					 GPU_ADDRESS_BITS_MAX);
 	if (gpu_mmu_address_bits(&mmu) != description->address_bits)
 		return failure_parameter(failure, "virtualAddressBitCount",
-					 "is not %u, which is the sum of pageTableIndexBitCount "
-					 "and the %d bits of a page",
+					 "is not %u, the sum of pageTableIndexBitCount and %d bits "
+					 "of page offset",
 					 gpu_mmu_address_bits(&mmu), GPU_PAGE_BITS);
 	*ret_mmu = mmu;
 	return STATUS_SUCCESS;
 }
 
-/* Index bits of the levels below this one. */
+/* Returns the number of index bits of all levels below this one. */
 static unsigned int bits_below(const GpuMmu *mmu, unsigned int level)
 {
 	unsigned int bits = 0;

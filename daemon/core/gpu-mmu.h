@@ -9,10 +9,12 @@
 #include "failure.h"
 
 /*
- * What an adapter declares of its GPU MMU: page table levels and how many bits of an address index
- * each. It is validated once, and never changes. Inside core everything is counted in pages.
+ * The page table layout of an adapter's GPU MMU: the number of levels, and the number of address
+ * bits that index each. It is validated once, when the adapter is registered, and never changes.
+ * Core counts addresses in pages.
  *
- * The tables of level 1 point at leaf tables; with two levels that is the root table.
+ * Level 0 is the leaf table, whose entries map pages. Level-1 tables point at leaf tables. The root
+ * table has the highest level; with two levels it is the level-1 table.
  */
 
 #define GPU_PAGE_BITS            12
@@ -27,7 +29,7 @@ typedef struct GpuMmu {
 	uint8_t index_bits[GPU_PAGE_TABLE_LEVEL_MAX]; /* leaf table first, root table last */
 } GpuMmu;
 
-/* What RegisterAdapter says of an MMU, as it was said. */
+/* An unvalidated description of an MMU, as in RegisterAdapter. */
 typedef struct GpuMmuDescription {
 	uint64_t address_bits;
 	const uint64_t *index_bits; /* borrowed */
@@ -35,8 +37,8 @@ typedef struct GpuMmuDescription {
 } GpuMmuDescription;
 
 /*
- * The MMU that is described. Returns STATUS_SUCCESS, or STATUS_INVALID_PARAMETER with the field at
- * fault, named as in io.vaild.Gpu.RegisterAdapter.
+ * Validates a description. Returns STATUS_SUCCESS, or STATUS_INVALID_PARAMETER with the name of the
+ * invalid field, as in io.vaild.Gpu.RegisterAdapter.
  */
 NTSTATUS gpu_mmu_from_description(const GpuMmuDescription *description, GpuMmu *ret_mmu,
 				  Failure *failure);
@@ -45,8 +47,10 @@ bool gpu_mmu_is_same(const GpuMmu *a, const GpuMmu *b);
 
 unsigned int gpu_mmu_address_bits(const GpuMmu *mmu);
 
-/* In pages: the whole space, what one leaf table covers, what one table of level 1 covers, and what
- * one entry of the root table covers. */
+/*
+ * Return sizes in pages: of the whole address space, and of the addresses that one leaf table, one
+ * level-1 table and one entry of the root table cover.
+ */
 uint64_t gpu_mmu_pages(const GpuMmu *mmu);
 uint64_t gpu_mmu_leaf_pages(const GpuMmu *mmu);
 uint64_t gpu_mmu_level_one_pages(const GpuMmu *mmu);

@@ -8,7 +8,7 @@
 #include "broker.h"
 #include "drops.h"
 
-/* --- coming and going ------------------------------------------------------------------------ */
+/* --- creation and end ------------------------------------------------------------------------ */
 
 static void gpu_process_link(Broker *broker, GpuProcess *gpu_process)
 {
@@ -32,7 +32,7 @@ static void gpu_process_unlink(Broker *broker, GpuProcess *gpu_process)
 		LIST_REMOVE(gpu_process, of_vm);
 }
 
-/* Gives back all that it has, linked no more or not yet. */
+/* Releases all resources of a process that is not linked. */
 static void gpu_process_free(Broker *broker, GpuProcess *gpu_process)
 {
 	assert(LIST_EMPTY(&gpu_process->contexts) && gpu_process->context_count == 0);
@@ -43,7 +43,7 @@ static void gpu_process_free(Broker *broker, GpuProcess *gpu_process)
 	free(gpu_process);
 }
 
-/* Everything that can fail: charge, memory, the host process to be watched. */
+/* Acquires everything that can fail: the charge, memory and the watch on the host process. */
 static NTSTATUS gpu_process_acquire(Broker *broker, GpuProcess *gpu_process,
 				    const GpuProcessOrigin *origin, Failure *failure)
 {
@@ -97,7 +97,7 @@ void gpu_process_discard(Broker *broker, GpuProcess *gpu_process)
 	gpu_process_free(broker, gpu_process);
 }
 
-/* A driver inside the daemon takes the process to RUNNING, or it is undone. */
+/* Lets a driver inside the daemon create the process. It is RUNNING afterwards, or discarded. */
 static NTSTATUS create_by_driver(Broker *broker, const Driver *driver, GpuProcess *gpu_process,
 				 Failure *failure)
 {
@@ -127,14 +127,16 @@ NTSTATUS gpu_process_create(Broker *broker, Adapter *adapter, const GpuProcessOr
 	return status;
 }
 
-static void drop_range(void *drops, const GpuRange *range)
+static void remove_range_record(void *drops, const GpuRange *range)
 {
 	drops_add(drops, range->serial);
 }
 
-/* It goes, and so does what is kept of it: itself first, so that cut short, the rest goes with it.
+/*
+ * Removes the records of the process and of everything in it. Its own record is first, so that
+ * after a crash the next start removes the rest as well.
  */
-static void gpu_process_drop(Broker *broker, const GpuProcess *gpu_process)
+static void remove_records(Broker *broker, const GpuProcess *gpu_process)
 {
 	const AddressSpace *space = &gpu_process->space;
 	const PageTableEntry *entry;
@@ -147,7 +149,7 @@ static void gpu_process_drop(Broker *broker, const GpuProcess *gpu_process)
 	drops_begin(&drops, broker->host);
 	drops_add(&drops, gpu_process->thing.serial);
 	while ((range = address_space_next(space, &cursor)))
-		drop_range(&drops, range);
+		remove_range_record(&drops, range);
 	for (cursor = 0; (entry = address_space_next_entry(space, &cursor));)
 		drops_add(&drops, entry->serial);
 	drops_end(&drops);
@@ -159,7 +161,7 @@ void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
 	const Process *process = gpu_process->process;
 	Context *context;
 
-	gpu_process_drop(broker, gpu_process);
+	remove_records(broker, gpu_process);
 	while ((context = LIST_FIRST(&gpu_process->contexts)))
 		context_end(broker, context);
 	if (adapter->driver && adapter->driver->destroy_process)
@@ -204,8 +206,8 @@ static NTSTATUS check_creating(const GpuProcess *gpu_process, Failure *failure)
 	if (gpu_process->state == GPU_PROCESS_CREATING)
 		return STATUS_SUCCESS;
 	return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "notCreating",
-			   "the process has been created already; a driver reserves while it is "
-			   "creating a process, and at no other time");
+			   "the process has been created already; a driver can reserve ranges only "
+			   "while it is creating the process");
 }
 
 static NTSTATUS check_running(const GpuProcess *gpu_process, Failure *failure)
@@ -213,11 +215,10 @@ static NTSTATUS check_running(const GpuProcess *gpu_process, Failure *failure)
 	if (gpu_process->state == GPU_PROCESS_RUNNING)
 		return STATUS_SUCCESS;
 	return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "creating",
-			   "the driver is still creating this process; try again when it has "
-			   "completed that");
+			   "the driver is still creating this process; retry later");
 }
 
-static void tell_resident(Broker *broker, const GpuProcess *gpu_process, uint64_t virtual_address)
+static void notify_resident(Broker *broker, const GpuProcess *gpu_process, uint64_t virtual_address)
 {
 	broker_event(broker,
 		     &(Event){
@@ -229,11 +230,13 @@ static void tell_resident(Broker *broker, const GpuProcess *gpu_process, uint64_
 		     });
 }
 
-/* A new root table is resident: that is told where the generation is not what it was. */
-static void tell_new_root(Broker *broker, const GpuProcess *gpu_process, uint64_t generation)
+/*
+ * Notifies watchers of a resident table if the root table was replaced since that generation.
+ */
+static void notify_new_root(Broker *broker, const GpuProcess *gpu_process, uint64_t generation)
 {
 	if (address_space_root_generation(&gpu_process->space) != generation)
-		tell_resident(broker, gpu_process, 0);
+		notify_resident(broker, gpu_process, 0);
 }
 
 NTSTATUS gpu_process_reserve_for_driver(Broker *broker, GpuProcess *gpu_process,
@@ -246,7 +249,7 @@ NTSTATUS gpu_process_reserve_for_driver(Broker *broker, GpuProcess *gpu_process,
 	if (status == STATUS_SUCCESS)
 		status = address_space_reserve_for_driver(&gpu_process->space, &gpu_process->payer,
 							  reservation, ret_address, failure);
-	tell_new_root(broker, gpu_process, generation);
+	notify_new_root(broker, gpu_process, generation);
 	return status;
 }
 
@@ -283,13 +286,13 @@ NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,
 						      &became_resident, &address, failure);
 
 	if (became_resident)
-		tell_resident(broker, gpu_process, address);
+		notify_resident(broker, gpu_process, address);
 	return status;
 }
 
-/* What is made lasting has its serials from here on. */
-static NTSTATUS number_parts(Broker *broker, const GpuProcess *gpu_process, SpaceChange *change,
-			     NTSTATUS status)
+/* Gives the parts of a change their serials, if the process is persisted. */
+static NTSTATUS assign_serials(Broker *broker, const GpuProcess *gpu_process, SpaceChange *change,
+			       NTSTATUS status)
 {
 	bool lasts = status == STATUS_SUCCESS && gpu_process_lasts(gpu_process);
 
@@ -306,7 +309,7 @@ NTSTATUS gpu_process_prepare_reserve(Broker *broker, GpuProcess *gpu_process, co
 	if (status == STATUS_SUCCESS)
 		status = address_space_prepare_reserve(&gpu_process->space, payer, placement, ret,
 						       failure);
-	return number_parts(broker, gpu_process, ret, status);
+	return assign_serials(broker, gpu_process, ret, status);
 }
 
 NTSTATUS gpu_process_prepare_map(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
@@ -318,7 +321,7 @@ NTSTATUS gpu_process_prepare_map(Broker *broker, GpuProcess *gpu_process, const 
 	if (status == STATUS_SUCCESS)
 		status = address_space_prepare_map(&gpu_process->space, payer, placement, mapping,
 						   ret, failure);
-	return number_parts(broker, gpu_process, ret, status);
+	return assign_serials(broker, gpu_process, ret, status);
 }
 
 NTSTATUS gpu_process_prepare_free(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
@@ -330,7 +333,7 @@ NTSTATUS gpu_process_prepare_free(Broker *broker, GpuProcess *gpu_process, const
 	if (status == STATUS_SUCCESS)
 		status = address_space_prepare_free(&gpu_process->space, payer, base_address, size,
 						    ret, failure);
-	return number_parts(broker, gpu_process, ret, status);
+	return assign_serials(broker, gpu_process, ret, status);
 }
 
 void gpu_process_commit(Broker *broker, GpuProcess *gpu_process, SpaceChange *change)
@@ -339,9 +342,9 @@ void gpu_process_commit(Broker *broker, GpuProcess *gpu_process, SpaceChange *ch
 	Drops drops;
 
 	drops_begin(&drops, broker->host);
-	address_space_commit(&gpu_process->space, change, drop_range, &drops);
+	address_space_commit(&gpu_process->space, change, remove_range_record, &drops);
 	drops_end(&drops);
-	tell_new_root(broker, gpu_process, generation);
+	notify_new_root(broker, gpu_process, generation);
 }
 
 void gpu_process_check(Broker *broker, const GpuProcess *gpu_process)

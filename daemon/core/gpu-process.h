@@ -11,14 +11,13 @@
 #include "process.h"
 
 /*
- * GPU processes: what of a host process, or of a guest's, there is on one adapter. Each has an
- * address space of its own, and goes with the host process or the VM that it is for, and with its
- * adapter, whatever else refers to it.
+ * A GPU process is the state of a host process, or of a guest's, on one adapter. Each has its own
+ * address space. It ends with its host process, its VM or its adapter, whichever is first.
  *
- *   CREATING   its driver may reserve address ranges; the process itself can do nothing yet
- *   RUNNING    the driver's reservations are what they are; the process uses its address space
+ *   CREATING   its driver may reserve address ranges; the process cannot use its address space yet
+ *   RUNNING    the driver's reservations are fixed; the process uses its address space
  *
- * A driver inside the daemon takes a process from the one to the other in one call; a connection by
+ * A driver inside the daemon creates a running process in one call. A driver on a connection calls
  * CompleteCreateProcess.
  */
 typedef struct VirtualMachine VirtualMachine;
@@ -33,13 +32,13 @@ struct GpuProcess {
 	Named named;
 	Thing thing;
 	Adapter *adapter;
-	Process *process;   /* NULL: for no host process */
-	VirtualMachine *vm; /* NULL: for no VM */
-	char *name;         /* or NULL */
+	Process *process;   /* NULL without a host process */
+	VirtualMachine *vm; /* NULL without a VM */
+	char *name;         /* NULL if unnamed */
 	GpuProcessState state;
-	bool is_system; /* the adapter's own */
+	bool is_system; /* the adapter's system process */
 	AddressSpace space;
-	Payer payer; /* of what its driver takes */
+	Payer payer; /* for the driver's reservations and entries */
 	Charge charge;
 	size_t context_count;
 	LIST_HEAD(, Context) contexts;
@@ -48,75 +47,89 @@ struct GpuProcess {
 	LIST_ENTRY(GpuProcess) of_vm;
 };
 
-/* Whether it outlives a restart: creations under way do not, and the software adapter's system
- * process is made anew. */
+/*
+ * Tests whether the process survives a restart. Processes being created do not, and the software
+ * adapter's system process is created again.
+ */
 static inline bool gpu_process_lasts(const GpuProcess *gpu_process)
 {
 	return gpu_process->state == GPU_PROCESS_RUNNING &&
 	       !(gpu_process->is_system && gpu_process->adapter->driver);
 }
 
-/* What a GPU process is for. */
+/* The owner and the name of a new GPU process. */
 typedef struct GpuProcessOrigin {
-	ProcessKey key; /* PROCESS_KEY_NONE: no host process */
+	ProcessKey key; /* PROCESS_KEY_NONE without a host process */
 	pid_t pid;
 	uid_t uid;
-	VirtualMachine *vm; /* or NULL */
-	const char *name;   /* copied; or NULL */
+	VirtualMachine *vm; /* NULL without a VM */
+	const char *name;   /* copied; NULL if unnamed */
 	bool is_system;
 	Payer payer;
 } GpuProcessOrigin;
 
 /*
- * Makes one: RUNNING by a driver inside the daemon, else CREATING. Whatever fails undoes it whole.
- * Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES,
- * or what the driver returns.
+ * Creates a GPU process. It is RUNNING if the adapter's driver is inside the daemon, otherwise
+ * CREATING. Any failure undoes the creation. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED,
+ * STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES, or the driver's status.
  */
 NTSTATUS gpu_process_create(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
 			    GpuProcess **ret_gpu_process, Failure *failure);
 
-/* The same without the driver: CREATING and empty, for who puts back what it had. */
+/*
+ * Creates an empty CREATING process without its driver, so that a restored one can be filled.
+ * Returns the statuses of gpu_process_create() except the driver's.
+ */
 NTSTATUS gpu_process_new(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
 			 GpuProcess **ret_gpu_process, Failure *failure);
 
-/* One that was just made, of which nobody has heard. */
+/* Discards a process that was just created, without an event. */
 void gpu_process_discard(Broker *broker, GpuProcess *gpu_process);
 
 GpuProcess *gpu_process_find(Broker *broker, const Handle *handle);
 
-/* The process's on that adapter; NULL where there is none, and for a process of NULL. */
+/* Returns the process's GPU process on that adapter, or NULL. process may be NULL. */
 GpuProcess *gpu_process_of(const Process *process, const Adapter *adapter);
 
-/* Ends it with its contexts and its address space. */
+/* Ends the process together with its contexts and its address space. */
 void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason);
 
 /* --- for its driver -------------------------------------------------------------------------- */
 
 /*
- * The reserve callback: as address_space_reserve_for_driver(), while the process is CREATING, else
- * STATUS_INVALID_DEVICE_STATE.
+ * The reserve callback. Returns STATUS_INVALID_DEVICE_STATE unless the process is CREATING,
+ * otherwise the statuses of address_space_reserve_for_driver().
  */
 NTSTATUS gpu_process_reserve_for_driver(Broker *broker, GpuProcess *gpu_process,
 					const DriverReservation *reservation, uint64_t *ret_address,
 					Failure *failure);
 
-/* Whether it is CREATING, else STATUS_INVALID_DEVICE_STATE; and then makes it RUNNING. */
+/*
+ * Complete the creation of a process. The first returns STATUS_INVALID_DEVICE_STATE unless it is
+ * CREATING, otherwise STATUS_SUCCESS; then the second makes it RUNNING.
+ */
 NTSTATUS gpu_process_prepare_completion(const GpuProcess *gpu_process, Failure *failure);
 void gpu_process_complete(GpuProcess *gpu_process);
 
-/* As address_space_prepare_entry(), for address_space_commit_entry() or _discard_entry(). One that
- * is made lasting by itself, as are those of a process that is, has its serial. */
+/*
+ * Calls address_space_prepare_entry(), for address_space_commit_entry() or
+ * address_space_discard_entry(). A new entry of a persisted process gets a serial.
+ */
 NTSTATUS gpu_process_prepare_entry(Broker *broker, GpuProcess *gpu_process,
 				   uint64_t virtual_address, uint64_t page_table_address,
 				   EntryChange *ret, Failure *failure);
 
-/* As address_space_make_resident(); who watches hears of it. */
+/* Calls address_space_make_resident(), and notifies watchers if the table became resident. */
 NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,
 				   uint64_t virtual_address, Failure *failure);
 
-/* --- for the process itself, while it is RUNNING, else STATUS_INVALID_DEVICE_STATE ----------- */
+/* --- for the process itself ------------------------------------------------------------------ */
 
-/* Each prepares a change, for gpu_process_commit() or address_space_discard(). */
+/*
+ * Each prepares a change, for gpu_process_commit() or address_space_discard(). They return
+ * STATUS_INVALID_DEVICE_STATE unless the process is RUNNING, otherwise the statuses of the
+ * address_space function with the same name.
+ */
 NTSTATUS gpu_process_prepare_reserve(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
 				     const Placement *placement, SpaceChange *ret,
 				     Failure *failure);

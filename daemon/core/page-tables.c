@@ -17,7 +17,7 @@ static int compare_evicted(const EvictedTable *a, const EvictedTable *b)
 TREE_GENERATE(PageTableEntryTree, PageTableEntry, by_number, compare_entries)
 TREE_GENERATE(EvictedTableTree, EvictedTable, by_number, compare_evicted)
 
-/* A root table of fewer entries is none. */
+/* Minimum size of a two-level MMU's root table. */
 #define ROOT_ENTRIES_MIN 2
 
 void page_tables_init(PageTables *tables, const GpuMmu *mmu)
@@ -47,7 +47,7 @@ void page_tables_deinit(PageTables *tables, Accounts *accounts)
 	tally_return(&tables->written, accounts, tables->written.count);
 }
 
-/* --- which tables are there ------------------------------------------------------------------ */
+/* --- residency ------------------------------------------------------------------------------- */
 
 static EvictedTable *find_evicted(const PageTables *tables, uint64_t entry)
 {
@@ -87,8 +87,8 @@ static PageTableEntry *first_entry_from(const PageTables *tables, uint64_t numbe
 			&(PageTableEntry){ .number = number });
 }
 
-/* What the driver has set in the table is gone. */
-static void invalidate(PageTables *tables, uint64_t table)
+/* Invalidates the driver's entries in the table. */
+static void invalidate_entries(PageTables *tables, uint64_t table)
 {
 	PageTableEntry *entry = first_entry_from(tables, table << tables->entry_bits);
 
@@ -108,7 +108,7 @@ bool page_tables_make_resident(PageTables *tables, Accounts *accounts, uint64_t 
 	RB_REMOVE(EvictedTableTree, &tables->evicted, table);
 	free(table);
 	tally_return(&tables->written, accounts, 1);
-	invalidate(tables, entry >> tables->entry_bits);
+	invalidate_entries(tables, entry >> tables->entry_bits);
 	return true;
 }
 
@@ -123,7 +123,7 @@ void page_tables_resize_root(PageTables *tables, Accounts *accounts, uint64_t en
 	tables->root_entries = root_entries;
 	tables->root_generation++;
 	if (!page_tables_make_resident(tables, accounts, 0))
-		invalidate(tables, 0);
+		invalidate_entries(tables, 0);
 }
 
 /* --- entries --------------------------------------------------------------------------------- */
@@ -134,7 +134,7 @@ static PageTableEntry *find_entry(const PageTables *tables, uint64_t number)
 		       &(PageTableEntry){ .number = number });
 }
 
-const PageTableEntry *page_tables_entry(const PageTables *tables, uint64_t entry)
+const PageTableEntry *page_tables_find_entry(const PageTables *tables, uint64_t entry)
 {
 	return find_entry(tables, entry);
 }
@@ -153,12 +153,12 @@ NTSTATUS page_tables_check_limit(const PageTables *tables, Accounts *accounts, c
 					 : tally_check(&tables->written, accounts, payer, failure);
 }
 
-const PageTableEntry *page_tables_entry_from(const PageTables *tables, uint64_t entry)
+const PageTableEntry *page_tables_next_entry(const PageTables *tables, uint64_t entry)
 {
 	return first_entry_from(tables, entry);
 }
 
-/* An entry that is going to be the driver's. */
+/* Allocates an entry for the driver. */
 static NTSTATUS entry_new(PageTables *tables, Accounts *accounts, const Payer *payer,
 			  uint64_t number, PageTableEntry **ret_entry, Failure *failure)
 {

@@ -11,19 +11,22 @@
 #include "tree.h"
 
 /*
- * The level-1 tables of an address space, as far as somebody has written into them: which are
- * evicted, and which entries are the driver's. An entry that was the driver's once stays the
- * driver's, and is invalid after its table has become resident, until it is set again. That an
- * entry is the manager's is not written here: it is as long as something is mapped under it.
+ * The level-1 page tables of an address space. An entry of a level-1 table points at a leaf table.
+ * Only two facts are stored: which tables are evicted, and which entries the driver has set.
+ * Everything else is resident and unowned, so memory grows with what was written, not with the
+ * address space.
  *
- * Entries and tables are named by their numbers in the whole space. What is not in a tree here is
- * resident and unowned, so memory goes by what was written, not by size.
+ * An entry that the driver has set once remains the driver's. It becomes invalid when its table
+ * becomes resident, until the driver sets it again. An entry belongs to the manager while anything
+ * is mapped under it; that is not stored here.
+ *
+ * Entries and tables are numbered across the whole address space.
  */
 
 typedef struct PageTableEntry {
 	uint64_t number;
 	uint64_t page_table_address;
-	uint64_t serial; /* that it is made lasting under; 0: not by itself */
+	uint64_t serial; /* of its persisted record; 0 if it has none */
 	bool is_valid;
 	RB_ENTRY(PageTableEntry) by_number;
 } PageTableEntry;
@@ -39,12 +42,12 @@ typedef RB_HEAD(EvictedTableTree, EvictedTable) EvictedTableTree;
 
 typedef struct PageTables {
 	PageTableEntryTree entries;
-	uint64_t valid_count; /* of the entries */
+	uint64_t valid_count; /* number of valid entries */
 	EvictedTableTree evicted;
-	unsigned int entry_bits; /* from an entry's number to that of its table */
-	uint64_t root_entries;   /* with two levels: how large the root table is; else 0 */
+	unsigned int entry_bits; /* shift from an entry's number to its table's */
+	uint64_t root_entries;   /* size of the root table with two levels, otherwise 0 */
 	uint64_t root_generation;
-	Tally written; /* entries and evicted tables */
+	Tally written; /* number of entries and evicted tables */
 } PageTables;
 
 void page_tables_init(PageTables *tables, const GpuMmu *mmu);
@@ -52,44 +55,59 @@ void page_tables_deinit(PageTables *tables, Accounts *accounts);
 
 bool page_tables_is_resident(const PageTables *tables, uint64_t entry);
 
-/* STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY. */
+/*
+ * Evicts the level-1 table of the entry; a second call has no effect. Returns STATUS_SUCCESS,
+ * STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY.
+ */
 NTSTATUS page_tables_evict(PageTables *tables, Accounts *accounts, const Payer *payer,
 			   uint64_t entry, Failure *failure);
 
-/* Whether the table became resident, and was not before. */
+/*
+ * Makes the entry's level-1 table resident, and invalidates the driver's entries in it. Returns
+ * false if it was resident already.
+ */
 bool page_tables_make_resident(PageTables *tables, Accounts *accounts, uint64_t entry);
 
-/* The driver's entry of that number, valid or not; NULL: it is not the driver's. */
-const PageTableEntry *page_tables_entry(const PageTables *tables, uint64_t entry);
+/* Returns the driver's entry of that number, valid or not, or NULL if the driver has not set it. */
+const PageTableEntry *page_tables_find_entry(const PageTables *tables, uint64_t entry);
 
-/* Whether any of the entries from first to last is the driver's. */
+/* Tests whether any entry from first to last is the driver's. */
 bool page_tables_has_entry(const PageTables *tables, uint64_t first, uint64_t last);
 
-/* The first of the driver's entries from that number on; NULL: there is none. */
-const PageTableEntry *page_tables_entry_from(const PageTables *tables, uint64_t entry);
+/* Returns the first of the driver's entries with at least that number, or NULL. */
+const PageTableEntry *page_tables_next_entry(const PageTables *tables, uint64_t entry);
 
-/* Whether page_tables_prepare_entry() would find a limit passed. STATUS_SUCCESS or
- * STATUS_QUOTA_EXCEEDED. */
+/*
+ * Checks the limits for page_tables_prepare_entry(). Returns STATUS_SUCCESS or
+ * STATUS_QUOTA_EXCEEDED.
+ */
 NTSTATUS page_tables_check_limit(const PageTables *tables, Accounts *accounts, const Payer *payer,
 				 uint64_t entry, Failure *failure);
 
-/* An entry that is going to be the driver's, if it is not yet. */
+/* A prepared change of an entry to the driver's. */
 typedef struct EntryChange {
-	PageTableEntry *entry; /* new, or as it is until then */
+	PageTableEntry *entry; /* new, or the unchanged existing one */
 	bool is_new;
 	uint64_t page_table_address;
 } EntryChange;
 
-/* STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or STATUS_NO_MEMORY. Good until the tables change. */
+/*
+ * Prepares an entry, for page_tables_commit_entry() or page_tables_discard_entry(). Any other
+ * change of the tables invalidates it. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED or
+ * STATUS_NO_MEMORY.
+ */
 NTSTATUS page_tables_prepare_entry(PageTables *tables, Accounts *accounts, const Payer *payer,
 				   uint64_t entry, uint64_t page_table_address, EntryChange *ret,
 				   Failure *failure);
 
-/* It is the driver's, and valid or not. */
+/* Makes the entry the driver's. It points at the driver's leaf table if is_valid. */
 void page_tables_commit_entry(PageTables *tables, const EntryChange *change, bool is_valid);
 void page_tables_discard_entry(PageTables *tables, Accounts *accounts, const EntryChange *change);
 
-/* With two levels: the root table is to have room for so many entries. A new one is resident. */
+/*
+ * Resizes the root table of a two-level MMU to hold at least that many entries. A new size is a new
+ * root table, which is resident. Does nothing for other MMUs.
+ */
 void page_tables_resize_root(PageTables *tables, Accounts *accounts, uint64_t entries);
 
 void page_tables_check(const PageTables *tables);

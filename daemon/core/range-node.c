@@ -9,12 +9,13 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* As many ends as a line of the cache holds. */
+/* Ends per cache line. */
 enum { STRIDE = 8 };
 
 /*
- * Counts instead of halving: first the strides that the page has passed, then the entries of the
- * one that it lies in. No branch depends on what it reads, nor a load on the one before.
+ * Counts linearly instead of bisecting, so that no branch and no load depends on an earlier load.
+ * First counts the whole strides whose ends are all at or before the page, then the entries within
+ * the next stride.
  */
 int range_node_slot(const RangeNode *node, uint64_t page)
 {
@@ -37,7 +38,7 @@ int range_node_gap(const RangeNode *node, int slot, uint64_t size)
 	return slot;
 }
 
-/* Two at a time, since each comparison waits for the one before. */
+/* Keeps two maxima, because each comparison of a single one would wait for the one before. */
 uint64_t range_node_largest_gap(const RangeNode *node)
 {
 	const uint64_t *gaps = node->gaps;
@@ -53,7 +54,7 @@ uint64_t range_node_largest_gap(const RangeNode *node)
 	return larger(largest, other);
 }
 
-/* Moves entries, also within a node; counts are the caller's. */
+/* Moves entries between nodes or within one. The caller updates the counts. */
 static void move_entries(RangeNode *to, int to_slot, const RangeNode *from, int from_slot,
 			 int count)
 {
@@ -61,16 +62,16 @@ static void move_entries(RangeNode *to, int to_slot, const RangeNode *from, int 
 
 	memmove(to->ends + to_slot, from->ends + from_slot, length * sizeof(*to->ends));
 	memmove(to->gaps + to_slot, from->gaps + from_slot, length * sizeof(*to->gaps));
-	memmove(to->below + to_slot, from->below + from_slot, length * sizeof(*to->below));
+	memmove(to->children + to_slot, from->children + from_slot, length * sizeof(*to->children));
 }
 
-void range_node_insert(RangeNode *node, int slot, uint64_t end, uint64_t gap, RangeBelow below)
+void range_node_insert(RangeNode *node, int slot, uint64_t end, uint64_t gap, RangeChild child)
 {
 	assert(node->count < RANGE_NODE_SLOTS);
 	move_entries(node, slot + 1, node, slot, node->count - slot);
 	node->ends[slot] = end;
 	node->gaps[slot] = gap;
-	node->below[slot] = below;
+	node->children[slot] = child;
 	node->count++;
 }
 
@@ -80,16 +81,16 @@ void range_node_remove(RangeNode *node, int slot)
 	move_entries(node, slot, node, slot + 1, node->count - slot);
 }
 
-void range_node_describe(RangeNode *parent, int slot)
+void range_node_update_entry(RangeNode *parent, int slot)
 {
-	const RangeNode *node = parent->below[slot].node;
+	const RangeNode *node = parent->children[slot].node;
 
 	parent->ends[slot] = node->ends[0];
 	parent->gaps[slot] = range_node_largest_gap(node);
 }
 
-/* Moves entries from the begin of one node to the end of the one before it. */
-static void move_down(RangeNode *left, RangeNode *right, int count)
+/* Moves entries from the beginning of a node to the end of its left neighbour. */
+static void move_to_left(RangeNode *left, RangeNode *right, int count)
 {
 	move_entries(left, left->count, right, 0, count);
 	left->count += count;
@@ -97,8 +98,8 @@ static void move_down(RangeNode *left, RangeNode *right, int count)
 	move_entries(right, 0, right, count, right->count);
 }
 
-/* From the end of one node to the begin of the next one. */
-static void move_up(RangeNode *left, RangeNode *right, int count)
+/* Moves entries from the end of a node to the beginning of its right neighbour. */
+static void move_to_right(RangeNode *left, RangeNode *right, int count)
 {
 	move_entries(right, count, right, 0, right->count);
 	left->count -= count;
@@ -106,32 +107,32 @@ static void move_up(RangeNode *left, RangeNode *right, int count)
 	move_entries(right, 0, left, left->count, count);
 }
 
-void range_node_even_out(RangeNode *parent, int slot)
+void range_node_balance(RangeNode *parent, int slot)
 {
-	RangeNode *left = parent->below[slot].node, *right = parent->below[slot + 1].node;
+	RangeNode *left = parent->children[slot].node, *right = parent->children[slot + 1].node;
 	int half = (left->count + right->count) / 2;
 
 	if (left->count < half)
-		move_down(left, right, half - left->count);
+		move_to_left(left, right, half - left->count);
 	else
-		move_up(left, right, left->count - half);
-	range_node_describe(parent, slot);
-	range_node_describe(parent, slot + 1);
+		move_to_right(left, right, left->count - half);
+	range_node_update_entry(parent, slot);
+	range_node_update_entry(parent, slot + 1);
 }
 
 void range_node_split(RangeNode *parent, int slot, RangeNode *empty)
 {
 	empty->count = 0;
-	range_node_insert(parent, slot + 1, 0, 0, (RangeBelow){ .node = empty });
-	range_node_even_out(parent, slot);
+	range_node_insert(parent, slot + 1, 0, 0, (RangeChild){ .node = empty });
+	range_node_balance(parent, slot);
 }
 
-RangeNode *range_node_join(RangeNode *parent, int slot)
+RangeNode *range_node_merge(RangeNode *parent, int slot)
 {
-	RangeNode *left = parent->below[slot].node, *right = parent->below[slot + 1].node;
+	RangeNode *left = parent->children[slot].node, *right = parent->children[slot + 1].node;
 
-	move_down(left, right, right->count);
+	move_to_left(left, right, right->count);
 	range_node_remove(parent, slot + 1);
-	range_node_describe(parent, slot);
+	range_node_update_entry(parent, slot);
 	return right;
 }

@@ -7,62 +7,71 @@
 #include "range-tree.h"
 
 /*
- * A node of the B+tree of ranges. Leaves and the nodes above them look alike: entries in order, in
- * three arrays, so that what looks for a page reads ends alone, and what looks for a gap reads gaps
- * alone.
+ * A node of the B+tree of ranges; range-tree.h explains the tree. Leaves and inner nodes have the
+ * same layout: sorted entries, stored as three arrays. A search for a page therefore reads only
+ * ends, and a search for a gap reads only gaps.
  *
- * The key is where a range ends, since that is where its gap begins: an entry of a leaf says all of
- * a gap that is to be judged, without a look at the range.
+ * The key is the end of a range, because its gap begins there. A leaf entry thus describes a whole
+ * gap, and the search need not read the range itself.
  */
 enum {
-	/* Measured: fewer are slower at 1e3 and at 1e6 ranges, more are no faster. */
+	/* Measured: fewer slots are slower with 1e3 and 1e6 ranges, and more are not faster. */
 	RANGE_NODE_SLOTS = 48,
-	/* But for the root, no node has fewer entries. */
-	RANGE_NODE_LEAST = RANGE_NODE_SLOTS / 2,
-	/* A node with more takes no entries off a full neighbour: it would soon be full, too. */
+	/* Smallest number of entries of a node other than the root. */
+	RANGE_NODE_MIN = RANGE_NODE_SLOTS / 2,
+	/*
+	 * A full node passes entries to a neighbour only if that has at most this many. A fuller
+	 * neighbour would itself be full again soon.
+	 */
 	RANGE_NODE_ROOMY = RANGE_NODE_SLOTS * 3 / 4,
 };
 
-typedef union RangeBelow {
-	Range *range;    /* of a leaf */
-	RangeNode *node; /* of the others */
-} RangeBelow;
+typedef union RangeChild {
+	Range *range;    /* in a leaf */
+	RangeNode *node; /* in an inner node */
+} RangeChild;
 
 struct RangeNode {
 	int count;
-	uint64_t ends[RANGE_NODE_SLOTS]; /* of the range; of the first range in the node below */
-	uint64_t gaps[RANGE_NODE_SLOTS]; /* behind the range; the largest in the node below */
-	RangeBelow below[RANGE_NODE_SLOTS];
+	/* Ends of the ranges; in an inner node, ends of the children's first ranges. */
+	uint64_t ends[RANGE_NODE_SLOTS];
+	/* Of a leaf: free pages behind the ranges. Of an inner node: largest gaps of the children.
+	 */
+	uint64_t gaps[RANGE_NODE_SLOTS];
+	RangeChild children[RANGE_NODE_SLOTS];
 };
 
-/* The slot of the last entry whose end is at the page or before it; -1: there is none. */
+/* Returns the slot of the last entry whose end is at or before page, or -1 if all are above it. */
 int range_node_slot(const RangeNode *node, uint64_t page);
 
-/* The first slot from this one on with a gap of so many pages; the count: there is none. */
+/*
+ * Returns the first slot, beginning with this one, whose gap has at least size pages, or the count
+ * of entries if no slot qualifies.
+ */
 int range_node_gap(const RangeNode *node, int slot, uint64_t size);
 
-/* 0: there are no entries. */
+/* Returns 0 for a node without entries. */
 uint64_t range_node_largest_gap(const RangeNode *node);
 
-/* There is room. */
-void range_node_insert(RangeNode *node, int slot, uint64_t end, uint64_t gap, RangeBelow below);
+/* Inserts an entry before the slot. The node must not be full. */
+void range_node_insert(RangeNode *node, int slot, uint64_t end, uint64_t gap, RangeChild child);
 void range_node_remove(RangeNode *node, int slot);
 
-/* Makes an entry say what is true of the node below it. */
-void range_node_describe(RangeNode *parent, int slot);
+/* Copies the child's first end and largest gap into the parent's entry for it. */
+void range_node_update_entry(RangeNode *parent, int slot);
 
 /*
- * The next three move entries between the nodes below a slot and the next one. What is said of the
- * parent in the node above it stays true.
+ * The next three functions move entries between two neighbours: the children at the slot and at the
+ * slot after it. They do not change the parent's first end or largest gap.
  */
 
-/* Both have as many entries then, or one has one more. */
-void range_node_even_out(RangeNode *parent, int slot);
+/* Balances the two, so that their counts differ by at most one. */
+void range_node_balance(RangeNode *parent, int slot);
 
-/* Moves the upper half of the node below the slot into an empty one, which becomes the next. */
+/* Moves the upper half of the child into an empty node, which becomes its right neighbour. */
 void range_node_split(RangeNode *parent, int slot, RangeNode *empty);
 
-/* Moves all into the lower one. The other, which has left the parent, is the caller's now. */
-RangeNode *range_node_join(RangeNode *parent, int slot);
+/* Merges the two into the left one. Returns the right one, which the caller frees. */
+RangeNode *range_node_merge(RangeNode *parent, int slot);
 
 #endif

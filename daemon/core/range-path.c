@@ -10,10 +10,10 @@ enum {
 };
 
 /*
- * Asks for all of a leaf before its first line is there: to search it, change it and move its
- * entries would be to wait for one line after the other.
+ * Prefetches a whole leaf. A search or an insertion would otherwise wait for its cache lines one
+ * after the other.
  */
-static void fetch(const RangeNode *leaf)
+static void prefetch_leaf(const RangeNode *leaf)
 {
 	for (size_t at = 0; at < sizeof(*leaf); at += CACHE_LINE)
 		__builtin_prefetch((const char *)leaf + at, 1);
@@ -29,12 +29,12 @@ void range_path_find(RangePath *path, const RangeTree *tree, uint64_t page)
 
 		path->nodes[level] = node;
 		path->slots[level] = slot > 0 ? slot : 0;
-		node = node->below[path->slots[level]].node;
+		node = node->children[path->slots[level]].node;
 	}
 	if (!node)
 		return;
 	if (tree->height >= HEIGHT_TO_FETCH)
-		fetch(node);
+		prefetch_leaf(node);
 	path->nodes[path->leaf] = node;
 	path->slots[path->leaf] = range_node_slot(node, page);
 }
@@ -43,7 +43,7 @@ Range *range_path_range(const RangePath *path)
 {
 	if (path->leaf < 0 || range_path_slot(path) < 0)
 		return NULL;
-	return range_path_leaf(path)->below[range_path_slot(path)].range;
+	return range_path_leaf(path)->children[range_path_slot(path)].range;
 }
 
 Range *range_path_next(RangePath *path)
@@ -56,7 +56,7 @@ Range *range_path_next(RangePath *path)
 		return NULL;
 	path->slots[level]++;
 	for (; level < path->leaf; level++) {
-		path->nodes[level + 1] = path->nodes[level]->below[path->slots[level]].node;
+		path->nodes[level + 1] = path->nodes[level]->children[path->slots[level]].node;
 		path->slots[level + 1] = 0;
 	}
 	return range_path_range(path);
@@ -72,13 +72,16 @@ Range *range_path_previous(RangePath *path)
 		return NULL;
 	path->slots[level]--;
 	for (; level < path->leaf; level++) {
-		path->nodes[level + 1] = path->nodes[level]->below[path->slots[level]].node;
+		path->nodes[level + 1] = path->nodes[level]->children[path->slots[level]].node;
 		path->slots[level + 1] = path->nodes[level + 1]->count - 1;
 	}
 	return range_path_range(path);
 }
 
-/* Looks from the path's slot of the level on: down where the gap is, up where a node has none. */
+/*
+ * Finds the next gap of at least size pages, starting at the path's slot of that level. Descends
+ * where a subtree contains such a gap, and ascends at the end of a node without one.
+ */
 static bool seek_gap(RangePath *path, int level, uint64_t size)
 {
 	while (level >= 0) {
@@ -93,7 +96,7 @@ static bool seek_gap(RangePath *path, int level, uint64_t size)
 			return true;
 		} else {
 			level++;
-			path->nodes[level] = node->below[slot].node;
+			path->nodes[level] = node->children[slot].node;
 			path->slots[level] = 0;
 		}
 	}
@@ -122,23 +125,23 @@ bool range_path_next_gap(RangePath *path, uint64_t size)
 	return seek_gap(path, path->leaf, size);
 }
 
-void range_path_update(const RangePath *path, uint64_t was, uint64_t now)
+void range_path_update(const RangePath *path, uint64_t old_largest, uint64_t new_largest)
 {
 	for (int level = path->leaf; level > 0; level--) {
 		const RangeNode *node = path->nodes[level];
 		RangeNode *parent = path->nodes[level - 1];
 		int slot = path->slots[level - 1];
-		uint64_t said = parent->gaps[slot], largest = said;
+		uint64_t stored = parent->gaps[slot], largest = stored;
 
-		if (now >= said)
-			largest = now;
-		else if (was >= said)
+		if (new_largest >= stored)
+			largest = new_largest;
+		else if (old_largest >= stored)
 			largest = range_node_largest_gap(node);
-		if (largest == said && parent->ends[slot] == node->ends[0])
+		if (largest == stored && parent->ends[slot] == node->ends[0])
 			return;
 		parent->gaps[slot] = largest;
 		parent->ends[slot] = node->ends[0];
-		was = said;
-		now = largest;
+		old_largest = stored;
+		new_largest = largest;
 	}
 }

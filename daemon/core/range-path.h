@@ -7,21 +7,20 @@
 
 #include "range-node.h"
 
-/* More levels than memory could hold: of nodes that are half full. */
+/* More levels than any tree that fits into memory, even if all nodes are half full. */
 enum { RANGE_PATH_LEVELS = 12 };
 
 /*
- * The way from the root to a range, or to where one would be: the node and the slot of each level.
- * Nodes do not know their parents, so whoever changes one comes along a path. Good until entries
- * come or go.
+ * A path from the root to a leaf slot: the node and the slot on each level. Nodes have no parent
+ * pointers, so every change goes through a path. Insertions and removals invalidate it.
  */
 typedef struct RangePath {
-	int leaf; /* the level; -1: the tree is empty */
+	int leaf; /* level of the leaf, or -1 if the tree is empty */
 	int slots[RANGE_PATH_LEVELS];
 	RangeNode *nodes[RANGE_PATH_LEVELS];
 } RangePath;
 
-/* The last node and slot of a path in a tree that is not empty. */
+/* The leaf and its slot. The tree must not be empty. */
 static inline RangeNode *range_path_leaf(const RangePath *path)
 {
 	return path->nodes[path->leaf];
@@ -32,7 +31,7 @@ static inline int range_path_slot(const RangePath *path)
 	return path->slots[path->leaf];
 }
 
-/* Of the range that a path leads to: the page that its gap begins at, and the gap. */
+/* The end of the path's range, where its gap begins, and the size of that gap. */
 static inline uint64_t range_path_end(const RangePath *path)
 {
 	return range_path_leaf(path)->ends[range_path_slot(path)];
@@ -44,30 +43,30 @@ static inline uint64_t *range_path_gap(const RangePath *path)
 }
 
 /*
- * The way to the last range that ends at the page or before it; -1 is its last slot if all end
- * behind it.
+ * Finds the last range that ends at or before page. The leaf's slot is -1 if all ranges end behind
+ * it.
  */
 void range_path_find(RangePath *path, const RangeTree *tree, uint64_t page);
 
-/* The range that a path leads to; NULL: it leads before all ranges. */
+/* Returns the path's range, or NULL if the path lies before all ranges. */
 Range *range_path_range(const RangePath *path);
 
-/* Goes on to the next range, back to the previous one. NULL: there is none, and the path stays. */
+/* Move to the next or previous range. Return NULL, leaving the path unchanged, at either end. */
 Range *range_path_next(RangePath *path);
 Range *range_path_previous(RangePath *path);
 
 /*
- * The way to the lowest range with a gap of so many pages, but for those whose gaps end before the
- * minimum; on to the next one. False: there is none.
+ * Finds the lowest gap of at least size pages, starting with the gap behind the last range that
+ * ends at or before minimum. range_path_next_gap() continues the search. Return false if no such
+ * gap exists.
  */
 bool range_path_lowest_gap(RangePath *path, const RangeTree *tree, uint64_t minimum, uint64_t size);
 bool range_path_next_gap(RangePath *path, uint64_t size);
 
 /*
- * Brings what is said of the path's nodes above them up to date, after gaps of the leaf have
- * changed of which the largest was so many pages, and is so many now. 0: there was none, there is
- * none.
+ * Propagates a change in the path's leaf to its ancestors. old_largest and new_largest are the
+ * largest of the changed gaps before and after the change, in pages, or 0 for none.
  */
-void range_path_update(const RangePath *path, uint64_t was, uint64_t now);
+void range_path_update(const RangePath *path, uint64_t old_largest, uint64_t new_largest);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A B+tree of the taken ranges, by where they end, with the largest gap of each subtree. Wide nodes
- * instead of one for each range: what costs time in a large tree is memory that is not in the
- * cache, and a walk through this one meets little of it.
+ * A B+tree of ranges; see the header for the theory. The functions here insert, remove and search;
+ * range-node.c moves entries between nodes, and range-path.c walks from the root to a leaf.
  */
 #include "range-tree.h"
 
@@ -18,13 +17,13 @@ void range_tree_init(RangeTree *tree, uint64_t end)
 	*tree = (RangeTree){ .end = end };
 }
 
-static void free_subtree(RangeNode *node, int height, void (*gone)(Range *range))
+static void free_subtree(RangeNode *node, int height, void (*free_range)(Range *range))
 {
 	for (int slot = 0; slot < node->count; slot++) {
 		if (height > 1)
-			free_subtree(node->below[slot].node, height - 1, gone);
-		else if (gone)
-			gone(node->below[slot].range);
+			free_subtree(node->children[slot].node, height - 1, free_range);
+		else if (free_range)
+			free_range(node->children[slot].range);
 	}
 	free(node);
 }
@@ -39,15 +38,15 @@ static RangeNode *take_spare(RangeTree *tree)
 	RangeNode *node = tree->spares;
 
 	assert(node);
-	tree->spares = node->below[0].node;
+	tree->spares = node->children[0].node;
 	tree->spare_count--;
 	return node;
 }
 
-void range_tree_deinit(RangeTree *tree, void (*gone)(Range *range))
+void range_tree_deinit(RangeTree *tree, void (*free_range)(Range *range))
 {
 	if (tree->root)
-		free_subtree(tree->root, tree->height, gone);
+		free_subtree(tree->root, tree->height, free_range);
 	while (tree->spares)
 		free(take_spare(tree));
 	range_tree_init(tree, tree->end);
@@ -55,7 +54,7 @@ void range_tree_deinit(RangeTree *tree, void (*gone)(Range *range))
 
 /* --- finding --------------------------------------------------------------------------------- */
 
-Range *range_tree_behind(const RangeTree *tree, uint64_t page)
+Range *range_tree_after(const RangeTree *tree, uint64_t page)
 {
 	RangePath path;
 	Range *next;
@@ -67,10 +66,10 @@ Range *range_tree_behind(const RangeTree *tree, uint64_t page)
 
 Range *range_tree_find(const RangeTree *tree, uint64_t page)
 {
-	return range_tree_meeting(tree, page, page + 1);
+	return range_tree_overlapping(tree, page, page + 1);
 }
 
-Range *range_tree_meeting(const RangeTree *tree, uint64_t first, uint64_t end)
+Range *range_tree_overlapping(const RangeTree *tree, uint64_t first, uint64_t end)
 {
 	RangePath path;
 	Range *next;
@@ -98,45 +97,48 @@ Range *range_tree_last(const RangeTree *tree)
 
 /* --- choosing -------------------------------------------------------------------------------- */
 
-/* The lowest place in the path's gap, where that, cut to what is wished, has so many pages. */
-static bool place_in_gap(const RangePath *path, const RangeWish *wish, uint64_t gap_size,
+/*
+ * Finds the lowest place in the path's gap. The gap, after clipping to the request's bounds, must
+ * have at least gap_size pages.
+ */
+static bool place_in_gap(const RangePath *path, const RangeRequest *request, uint64_t gap_size,
 			 RangePlace *ret)
 {
 	uint64_t begin = range_path_end(path), end = begin + *range_path_gap(path);
 
-	if (begin < wish->minimum)
-		begin = wish->minimum;
-	if (end > wish->maximum)
-		end = wish->maximum;
-	uint64_t first = (begin + wish->alignment - 1) & ~(wish->alignment - 1);
-	if (begin + gap_size > end || first + wish->size > end)
+	if (begin < request->minimum)
+		begin = request->minimum;
+	if (end > request->maximum)
+		end = request->maximum;
+	uint64_t first = (begin + request->alignment - 1) & ~(request->alignment - 1);
+	if (begin + gap_size > end || first + request->size > end)
 		return false;
 	*ret = (RangePlace){ .before = range_path_range(path),
 			     .first = first,
-			     .end = first + wish->size };
+			     .end = first + request->size };
 	return true;
 }
 
-/* Looks at each gap of so many pages, from the lowest up, until a place fits. */
-static bool lowest_place(const RangeTree *tree, const RangeWish *wish, uint64_t gap_size,
+/* Tries each gap of at least gap_size pages, from the lowest up, until a place fits. */
+static bool lowest_place(const RangeTree *tree, const RangeRequest *request, uint64_t gap_size,
 			 RangePlace *ret)
 {
 	RangePath path;
-	bool found = range_path_lowest_gap(&path, tree, wish->minimum, gap_size);
+	bool found = range_path_lowest_gap(&path, tree, request->minimum, gap_size);
 
-	for (; found && range_path_end(&path) < wish->maximum;
+	for (; found && range_path_end(&path) < request->maximum;
 	     found = range_path_next_gap(&path, gap_size))
-		if (place_in_gap(&path, wish, gap_size, ret))
+		if (place_in_gap(&path, request, gap_size, ret))
 			return true;
 	return false;
 }
 
-bool range_tree_choose(const RangeTree *tree, const RangeWish *wish, RangePlace *ret)
+bool range_tree_choose(const RangeTree *tree, const RangeRequest *request, RangePlace *ret)
 {
-	uint64_t generous = wish->size + wish->alignment - wish->unit;
+	uint64_t generous = request->size + request->alignment - request->unit;
 
-	return lowest_place(tree, wish, generous, ret) ||
-	       (generous > wish->size && lowest_place(tree, wish, wish->size, ret));
+	return lowest_place(tree, request, generous, ret) ||
+	       (generous > request->size && lowest_place(tree, request, request->size, ret));
 }
 
 bool range_tree_place_at(const RangeTree *tree, uint64_t first, uint64_t end, RangePlace *ret)
@@ -166,7 +168,7 @@ bool range_tree_place_at(const RangeTree *tree, uint64_t first, uint64_t end, Ra
 bool range_tree_prepare(RangeTree *tree)
 {
 	bool grows = !tree->root || is_full(tree->root);
-	/* An insert splits one node of a level at most, the root only if that is full. */
+	/* An insertion splits at most one node per level, and the root only if it is full. */
 	int needed = grows ? tree->height + 1 : tree->height - 1;
 
 	while (tree->spare_count < needed) {
@@ -174,22 +176,22 @@ bool range_tree_prepare(RangeTree *tree)
 
 		if (!node)
 			return false;
-		node->below[0].node = tree->spares;
+		node->children[0].node = tree->spares;
 		tree->spares = node;
 		tree->spare_count++;
 	}
 	return true;
 }
 
-/* Puts an empty leaf, or a node with the old root below it, at the root. */
-static void grow(RangeTree *tree)
+/* Adds a level: an empty leaf in an empty tree, otherwise a root above the old one. */
+static void add_root(RangeTree *tree)
 {
 	RangeNode *root = take_spare(tree);
 
 	root->count = 0;
 	if (tree->root) {
-		range_node_insert(root, 0, 0, 0, (RangeBelow){ .node = tree->root });
-		range_node_describe(root, 0);
+		range_node_insert(root, 0, 0, 0, (RangeChild){ .node = tree->root });
+		range_node_update_entry(root, 0);
 	}
 	assert(tree->height < RANGE_PATH_LEVELS);
 	tree->root = root;
@@ -199,10 +201,12 @@ static void grow(RangeTree *tree)
 static bool is_roomy(const RangeNode *parent, int slot)
 {
 	return slot >= 0 && slot < parent->count &&
-	       parent->below[slot].node->count <= RANGE_NODE_ROOMY;
+	       parent->children[slot].node->count <= RANGE_NODE_ROOMY;
 }
 
-/* Takes one step towards room in a leaf that is full. */
+/*
+ * Takes one step towards a free slot in a full leaf. The caller looks up the path again after it.
+ */
 static void make_room(RangeTree *tree, const RangePath *path)
 {
 	for (int level = path->leaf; level > 0; level--) {
@@ -210,16 +214,16 @@ static void make_room(RangeTree *tree, const RangePath *path)
 		int slot = path->slots[level - 1];
 
 		if (is_roomy(parent, slot - 1))
-			range_node_even_out(parent, slot - 1);
+			range_node_balance(parent, slot - 1);
 		else if (is_roomy(parent, slot + 1))
-			range_node_even_out(parent, slot);
+			range_node_balance(parent, slot);
 		else if (!is_full(parent))
 			range_node_split(parent, slot, take_spare(tree));
 		else
-			continue; /* the parent has to have room first */
+			continue; /* make room in the parent first */
 		return;
 	}
-	grow(tree);
+	add_root(tree);
 }
 
 void range_tree_insert(RangeTree *tree, const RangePlace *place, Range *range)
@@ -228,7 +232,7 @@ void range_tree_insert(RangeTree *tree, const RangePlace *place, Range *range)
 	uint64_t free_until = tree->end;
 
 	if (!tree->root)
-		grow(tree);
+		add_root(tree);
 	range_path_find(&path, tree, place->first);
 	while (is_full(range_path_leaf(&path))) {
 		make_room(tree, &path);
@@ -244,16 +248,16 @@ void range_tree_insert(RangeTree *tree, const RangePlace *place, Range *range)
 		free_until = leaf->ends[slot] + was;
 		leaf->gaps[slot] = gap_before = place->first - leaf->ends[slot];
 	} else if (leaf->count > 0) {
-		free_until = leaf->below[0].range->first;
+		free_until = leaf->children[0].range->first;
 	}
 	uint64_t gap = free_until - place->end;
 	range->first = place->first;
 	range->end = place->end;
-	range_node_insert(leaf, slot + 1, range->end, gap, (RangeBelow){ .range = range });
+	range_node_insert(leaf, slot + 1, range->end, gap, (RangeChild){ .range = range });
 	range_path_update(&path, was, gap > gap_before ? gap : gap_before);
 }
 
-/* Adds pages to the gap of the range before the path's, in its leaf or in the one before. */
+/* Adds pages to the gap behind the previous range, which may be in another leaf. */
 static void widen_gap_before(RangePath *path, uint64_t pages)
 {
 	RangePath previous = *path;
@@ -265,38 +269,38 @@ static void widen_gap_before(RangePath *path, uint64_t pages)
 	range_path_update(&previous, *gap - pages, *gap);
 }
 
-/* Takes levels away that a tree of so few entries does not need. */
-static void lower(RangeTree *tree)
+/* Removes the root if it has one child, or no range at all. */
+static void collapse_root(RangeTree *tree)
 {
 	RangeNode *root = tree->root;
 
 	if (tree->height > 1 ? root->count > 1 : root->count > 0)
 		return;
-	tree->root = tree->height > 1 ? root->below[0].node : NULL;
+	tree->root = tree->height > 1 ? root->children[0].node : NULL;
 	tree->height--;
 	free(root);
 }
 
-/* Joins a leaf that has become too empty with a neighbour, and so on upwards. */
-static void mend(RangeTree *tree, const RangePath *path)
+/* Balances or merges nodes with fewer entries than the minimum, from the leaf up. */
+static void rebalance(RangeTree *tree, const RangePath *path)
 {
 	for (int level = path->leaf; level > 0; level--) {
 		RangeNode *parent = path->nodes[level - 1];
 		int left = path->slots[level - 1] > 0 ? path->slots[level - 1] - 1 : 0;
 
-		if (path->nodes[level]->count >= RANGE_NODE_LEAST)
+		if (path->nodes[level]->count >= RANGE_NODE_MIN)
 			return;
-		if (parent->below[left].node->count + parent->below[left + 1].node->count >
+		if (parent->children[left].node->count + parent->children[left + 1].node->count >
 		    RANGE_NODE_SLOTS) {
-			range_node_even_out(parent, left);
+			range_node_balance(parent, left);
 			return;
 		}
-		free(range_node_join(parent, left));
+		free(range_node_merge(parent, left));
 	}
-	lower(tree);
+	collapse_root(tree);
 }
 
-/* The way to a range of the tree. */
+/* Finds the path to a range that is in the tree. */
 static void find_range(RangePath *path, const RangeTree *tree, const Range *range)
 {
 	range_path_find(path, tree, range->end);
@@ -314,7 +318,7 @@ void range_tree_remove(RangeTree *tree, Range *range)
 	widen_gap_before(&path, range->end - range->first + gap);
 	range_node_remove(leaf, slot);
 	range_path_update(&path, gap, 0);
-	mend(tree, &path);
+	rebalance(tree, &path);
 }
 
 void range_tree_shrink(RangeTree *tree, Range *range, uint64_t first, uint64_t end)
@@ -341,17 +345,17 @@ static void check_subtree(const RangeTree *tree, const RangeNode *node, int leve
 	bool is_leaf = level == tree->height - 1;
 
 	assert(node->count <= RANGE_NODE_SLOTS);
-	assert(node->count >= (level > 0 ? RANGE_NODE_LEAST : is_leaf ? 1 : 2));
+	assert(node->count >= (level > 0 ? RANGE_NODE_MIN : is_leaf ? 1 : 2));
 	for (int slot = 0; slot < node->count; slot++) {
-		RangeBelow below = node->below[slot];
+		RangeChild child = node->children[slot];
 
 		if (is_leaf) {
-			assert(node->ends[slot] == below.range->end);
+			assert(node->ends[slot] == child.range->end);
 			continue;
 		}
-		assert(node->ends[slot] == below.node->ends[0]);
-		assert(node->gaps[slot] == range_node_largest_gap(below.node));
-		check_subtree(tree, below.node, level + 1);
+		assert(node->ends[slot] == child.node->ends[0]);
+		assert(node->gaps[slot] == range_node_largest_gap(child.node));
+		check_subtree(tree, child.node, level + 1);
 	}
 }
 

@@ -6,85 +6,113 @@
 #include <stdint.h>
 
 /*
- * Taken ranges of pages, none of which overlap, and the gaps between them. Whatever is a range
- * embeds a Range, which its owner keeps; the tree only finds it. First and end are the tree's to
- * change.
+ * A set of page ranges that never overlap, and an allocator of the gaps between them.
  *
- * The lowest gap of a size is found in O(log n). What lies before the first range is no gap: a
- * space whose pages are to be chosen from begins with a permanent range at page 0.
+ * The ranges are kept in a B+tree, sorted by the page at which they end. A B+tree keeps all ranges
+ * in leaves of equal depth, and its inner nodes only guide the search. Each node has up to 48
+ * entries and, except for the root, at least half of that. A search, an insertion and a removal
+ * therefore visit O(log n) nodes, four or five for a million ranges. Wide nodes are faster than a
+ * binary tree, because a large tree spends its time on cache misses, and a wide node costs few of
+ * them per comparison.
+ *
+ * A leaf entry also stores the gap behind its range: the number of free pages up to the next range
+ * or to the end of the space. An inner entry stores the largest gap in its subtree. The search for
+ * the lowest gap of at least a given size descends into the first subtree whose largest gap
+ * suffices, which takes O(log n) as well.
+ *
+ * The pages before the first range do not count as a gap. A space from which places are chosen
+ * therefore begins with a permanent range at page 0.
+ *
+ * Each range is embedded in an object of its owner, who allocates and frees it. Only the tree
+ * changes its first and end.
  */
 typedef struct Range {
-	uint64_t first; /* page */
-	uint64_t end;   /* the page behind the last */
+	uint64_t first; /* first page */
+	uint64_t end;   /* page after the last */
 } Range;
 
 typedef struct RangeNode RangeNode;
 
 typedef struct RangeTree {
-	uint64_t end;    /* of the space, a page */
-	RangeNode *root; /* NULL: there are no ranges */
-	int height;      /* levels of nodes */
+	uint64_t end;    /* size of the space, in pages */
+	RangeNode *root; /* NULL if there are no ranges */
+	int height;      /* number of levels */
 	int spare_count;
-	RangeNode *spares; /* for the next insert, a list */
+	RangeNode *spares; /* list of nodes for the next insertion */
 } RangeTree;
 
 void range_tree_init(RangeTree *tree, uint64_t end);
 
-/* Frees the tree's nodes. The ranges stay their owner's: each is told to gone, which may free it,
- * in any order; NULL: nobody is told. */
-void range_tree_deinit(RangeTree *tree, void (*gone)(Range *range));
+/*
+ * Frees the tree's nodes. Calls free_range for each range, in any order; it may free the range. A
+ * NULL free_range leaves the ranges alone.
+ */
+void range_tree_deinit(RangeTree *tree, void (*free_range)(Range *range));
 
-/* The first range that begins behind the page; NULL: none. */
-Range *range_tree_behind(const RangeTree *tree, uint64_t page);
+/* Returns the first range that begins after page, or NULL. */
+Range *range_tree_after(const RangeTree *tree, uint64_t page);
 
-/* The range that the page lies in; NULL: none. */
+/* Returns the range that contains page, or NULL. */
 Range *range_tree_find(const RangeTree *tree, uint64_t page);
 
-/* The lowest range that has a page of first to end - 1; NULL: none. */
-Range *range_tree_meeting(const RangeTree *tree, uint64_t first, uint64_t end);
+/* Returns the lowest range that overlaps pages first to end - 1, or NULL. */
+Range *range_tree_overlapping(const RangeTree *tree, uint64_t first, uint64_t end);
 
-/* The first, the last; NULL: there is none. */
+/* Return the first or last range, or NULL if the tree is empty. */
 Range *range_tree_first(const RangeTree *tree);
 Range *range_tree_last(const RangeTree *tree);
 
-/* A place for a range: free pages, and the range that they lie behind. Good until the tree changes.
+/*
+ * A place for a new range: free pages, and the range before them. Any change of the tree
+ * invalidates it.
  */
 typedef struct RangePlace {
-	Range *before; /* NULL: the place lies before all ranges */
+	Range *before; /* NULL if the place lies before all ranges */
 	uint64_t first;
 	uint64_t end;
 } RangePlace;
 
-/* Whether first to end - 1, inside the space, are free. */
+/*
+ * Tests whether pages first to end - 1 are free, and returns them as a place. They must lie inside
+ * the space.
+ */
 bool range_tree_place_at(const RangeTree *tree, uint64_t first, uint64_t end, RangePlace *ret);
 
-/* What kind of place is wanted, in pages. */
-typedef struct RangeWish {
-	uint64_t size;      /* more than 0 */
-	uint64_t alignment; /* a power of two, a multiple of unit */
-	uint64_t unit;      /* that gaps begin and end at; a power of two */
-	uint64_t minimum;   /* gaps are cut to minimum … maximum - 1 first */
+/* A request for a place, in pages. */
+typedef struct RangeRequest {
+	uint64_t size;      /* greater than 0 */
+	uint64_t alignment; /* a power of two and a multiple of unit */
+	uint64_t unit;      /* a power of two; gaps are expected to begin and end at multiples */
+	uint64_t minimum;   /* gaps are clipped to minimum … maximum - 1 first */
 	uint64_t maximum;
-} RangeWish;
+} RangeRequest;
 
 /*
- * Chooses a place: the lowest fitting one in the lowest gap of at least size + alignment - unit,
- * in which one always fits if gaps begin at multiples of unit. O(log n). Where no gap is that
- * large: the lowest place that fits, which takes a look at each gap of at least size; where there
- * is none of those, the answer is at once that there is no place.
+ * Chooses a place, in two passes:
+ *
+ * First, the lowest gap of at least size + alignment - unit pages. Such a generous gap contains an
+ * aligned place wherever it begins, as long as it begins at a multiple of unit. O(log n).
+ *
+ * If no gap is that large, the lowest place that fits. This pass tries each gap of at least size
+ * pages, and ends at once if no gap has that many.
+ *
+ * Returns false if no place fits. The place is the lowest one in its gap.
  */
-bool range_tree_choose(const RangeTree *tree, const RangeWish *wish, RangePlace *ret);
+bool range_tree_choose(const RangeTree *tree, const RangeRequest *request, RangePlace *ret);
 
-/* Gets what the next insert may need, so that it cannot fail. False: there is no memory. */
+/*
+ * Allocates the nodes that the next insertion may need, so that it cannot fail. Returns false if
+ * out of memory.
+ */
 bool range_tree_prepare(RangeTree *tree);
 
 void range_tree_insert(RangeTree *tree, const RangePlace *place, Range *range);
 void range_tree_remove(RangeTree *tree, Range *range);
 
-/* Makes a range smaller, which has to keep at least a page. */
+/* Shrinks a range to first … end - 1, which must be at least one page of it. */
 void range_tree_shrink(RangeTree *tree, Range *range, uint64_t first, uint64_t end);
 
-/* Asserts what always holds. */
+/* Asserts the invariants. */
 void range_tree_check(const RangeTree *tree);
 
 #endif

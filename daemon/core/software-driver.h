@@ -5,10 +5,7 @@
 #include "driver.h"
 #include "limit.h"
 
-/*
- * The driver of the software adapter, which is always there: it reserves in each process what the
- * configuration lists.
- */
+/* The driver of the software adapter. It makes the configured reservations in each process. */
 
 typedef struct ConfiguredReservations {
 	size_t count;
@@ -20,16 +17,16 @@ typedef struct SoftwareAdapterSettings {
 	ConfiguredReservations of_system_process;
 } SoftwareAdapterSettings;
 
-/* Its self is a SoftwareAdapterSettings. */
+/* Expects a SoftwareAdapterSettings as self. */
 extern const Driver software_driver;
 
-/* 48 bits, four levels of nine. */
+/* 48 address bits, four levels of nine bits. */
 extern const GpuMmu software_mmu;
 
 /*
- * Whether a process can be made with these within the limits, were it the first. The system process
- * is the daemon's own. Returns STATUS_SUCCESS; otherwise what the one that is at fault, whose index
- * is *ret_index, was refused with.
+ * Checks that a first process could be created with these reservations and limits. is_system
+ * selects the system process, which the daemon pays for. Returns STATUS_SUCCESS, or the failure of
+ * the reservation at *ret_index.
  */
 NTSTATUS software_driver_check(const ConfiguredReservations *reservations, const Limits *limits,
 			       bool is_system, size_t *ret_index, Failure *failure);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address ranges: the daemon's tree against a plain one. Both get the same calls, round by round in
- * turns, and have to give the same addresses.
+ * Compares the daemon's range tree with a reference tree. Both get the same calls in alternating
+ * rounds, and must return the same addresses.
  */
 #include <inttypes.h>
 #include <malloc.h>
@@ -21,14 +21,14 @@
 
 enum { ROUNDS = 9, MANY = 100000 };
 
-/* One of the two that are compared. */
+/* One of the two trees under comparison. */
 typedef struct Side {
 	const SpaceKind *kind;
 	void *space;
-	void **live; /* what is taken, in no order */
+	void **live; /* allocated ranges, unordered */
 	size_t count;
 	uint64_t dice;
-	uint64_t digest; /* of all addresses so far */
+	uint64_t digest; /* of all addresses returned so far */
 } Side;
 
 typedef struct Sides {
@@ -48,7 +48,7 @@ static void note(Side *side, uint64_t address)
 	side->digest = (side->digest ^ address) * 1099511628211u;
 }
 
-/* A space of so many pages, the first granule of which is taken for good. */
+/* Creates two spaces of end pages. Their first granule stays allocated. */
 static Sides sides_create(uint64_t end, size_t capacity)
 {
 	Sides both = { { { .kind = &ours }, { .kind = &reference } } };
@@ -72,7 +72,7 @@ static void sides_destroy(Sides *both)
 		Side *side = &both->sides[i];
 
 		while (side->count > 0)
-			side->kind->give_back(side->space, side->live[--side->count]);
+			side->kind->release(side->space, side->live[--side->count]);
 		side->kind->destroy(side->space);
 		free(side->live);
 	}
@@ -85,12 +85,12 @@ static void sides_take(Sides *both, uint64_t first, uint64_t end)
 		void *object = side->kind->take(side->space, first, end);
 
 		if (!object)
-			bench_fail("%s: a free place is not", side->kind->name);
+			bench_fail("%s: free pages are reported as taken", side->kind->name);
 		side->live[side->count++] = object;
 	}
 }
 
-/* Measures rounds of a step in turns, and prints medians; a target of 0 is none. */
+/* Measures alternating rounds of a step, and prints the medians. A target of 0 means none. */
 static void compare(const char *what, Sides *both, void (*step)(Side *), size_t steps,
 		    size_t operations_a_step, double target)
 {
@@ -107,27 +107,27 @@ static void compare(const char *what, Sides *both, void (*step)(Side *), size_t 
 				(double)(bench_now() - begin) / (double)(steps * operations_a_step);
 		}
 		if (both->sides[0].digest != both->sides[1].digest)
-			bench_fail("%s: the addresses are not the reference's", what);
+			bench_fail("%s: the addresses differ from the reference's", what);
 	}
 	for (int i = 0; i < 2; i++)
 		medians[i] = bench_median(times[i], ROUNDS);
 	if (target > 0)
 		snprintf(aim, sizeof(aim), "<= %.0f", target);
-	/* The median has sorted the times. */
+	/* bench_median() has sorted the times. */
 	printf("  %-44s %9.0f %9.0f – %-9.0f %9.0f %6.2f  %s\n", what, medians[0], times[0][0],
 	       times[0][ROUNDS - 1], medians[1], medians[0] / medians[1], aim);
 }
 
 /* --- the mix --------------------------------------------------------------------------------- */
 
-/* One to eight granules, aligned to one, two or four. */
+/* Allocates one to eight granules, aligned to one, two or four. */
 static void *allocate_some(Side *side)
 {
-	RangeWish wish = { .size = GRANULE * (1 + roll(side, 8)),
-			   .alignment = GRANULE << roll(side, 3),
-			   .unit = GRANULE,
-			   .maximum = SPACE };
-	void *object = side->kind->allocate(side->space, &wish);
+	RangeRequest request = { .size = GRANULE * (1 + roll(side, 8)),
+				 .alignment = GRANULE << roll(side, 3),
+				 .unit = GRANULE,
+				 .maximum = SPACE };
+	void *object = side->kind->allocate(side->space, &request);
 
 	if (!object)
 		bench_fail("%s: the space is full", side->kind->name);
@@ -135,7 +135,10 @@ static void *allocate_some(Side *side)
 	return object;
 }
 
-/* One granule anywhere in the part of the space that is in use; elsewhere if that is taken. */
+/*
+ * Takes one granule at a random address in the used part of the space, or allocates elsewhere if it
+ * is taken.
+ */
 static void *take_one(Side *side)
 {
 	uint64_t first = GRANULE * (1 + roll(side, side->count * 8));
@@ -145,19 +148,21 @@ static void *take_one(Side *side)
 	return object ? object : allocate_some(side);
 }
 
-/* Gives back any but the permanent one; its place in the list is for the next. */
-static void **give_any_back(Side *side)
+/*
+ * Frees any range except the permanent one. Returns its slot in the list, which the caller fills.
+ */
+static void **release_any(Side *side)
 {
 	void **any = &side->live[1 + roll(side, side->count - 1)];
 
-	side->kind->give_back(side->space, *any);
+	side->kind->release(side->space, *any);
 	return any;
 }
 
 static void mixed_step(Side *side)
 {
-	*give_any_back(side) = allocate_some(side);
-	*give_any_back(side) = take_one(side);
+	*release_any(side) = allocate_some(side);
+	*release_any(side) = take_one(side);
 }
 
 static void fill(Side *side, size_t count)
@@ -166,7 +171,7 @@ static void fill(Side *side, size_t count)
 		side->live[side->count] = allocate_some(side);
 		side->count++;
 		if (roll(side, 3) == 0)
-			*give_any_back(side) = take_one(side);
+			*release_any(side) = take_one(side);
 	}
 }
 
@@ -183,23 +188,23 @@ static void measure_mix(void)
 
 		for (int k = 0; k < 2; k++)
 			fill(&both.sides[k], sizes[i].count);
-		snprintf(what, sizeof(what), "mix, %zu live", sizes[i].count);
+		snprintf(what, sizeof(what), "mix, %zu ranges", sizes[i].count);
 		compare(what, &both, mixed_step, 50000, 4, sizes[i].target);
 		sides_destroy(&both);
 	}
 }
 
-/* --- requests that are hard to grant --------------------------------------------------------- */
+/* --- difficult requests ---------------------------------------------------------------------- */
 
-/* Takes pages and gives them back at once; none is an answer, too. */
+/* Allocates and frees pages. A refusal is a valid result too. */
 static void pair(Side *side, uint64_t size, uint64_t alignment)
 {
-	RangeWish wish = { size, alignment, GRANULE, 0, SPACE };
-	void *object = side->kind->allocate(side->space, &wish);
+	RangeRequest request = { size, alignment, GRANULE, 0, SPACE };
+	void *object = side->kind->allocate(side->space, &request);
 
 	note(side, object ? side->kind->first(object) : 0);
 	if (object)
-		side->kind->give_back(side->space, object);
+		side->kind->release(side->space, object);
 }
 
 static void aligned_pair(Side *side)
@@ -207,14 +212,14 @@ static void aligned_pair(Side *side)
 	pair(side, GIB / 2, GIB);
 }
 
-/* Gaps of nearly 1 GiB behind each multiple of 1 GiB but the last. */
+/* Measures gaps of nearly 1 GiB behind each multiple of 1 GiB except the last. */
 static void measure_adversary(void)
 {
 	Sides both = sides_create(SPACE, MANY);
 
 	for (uint64_t i = 1; i < MANY; i++)
 		sides_take(&both, i * GIB, i * GIB + GRANULE);
-	compare("1e5 gaps, one aligned to 1 GiB: pair", &both, aligned_pair, 50000, 1, 1000);
+	compare("1e5 gaps, one fits aligned to 1 GiB: pair", &both, aligned_pair, 50000, 1, 1000);
 	sides_destroy(&both);
 }
 
@@ -229,7 +234,7 @@ static void measure_failure(void)
 
 	for (uint64_t i = 1; i < MANY; i++)
 		sides_take(&both, i * GIB, i * GIB + GRANULE);
-	compare("1e5 gaps, none of the size: refusal", &both, failing_request, 50000, 1, 2000);
+	compare("1e5 gaps, none large enough: refusal", &both, failing_request, 50000, 1, 2000);
 	sides_destroy(&both);
 }
 
@@ -238,7 +243,7 @@ static void fragmented_pair(Side *side)
 	pair(side, 2 * GRANULE, 2 * GRANULE);
 }
 
-/* Gaps of two granules at odd ones, and one at the far end at an even one. */
+/* Measures gaps of two granules at odd granules, and one at an even granule at the far end. */
 static void measure_fragmented(void)
 {
 	uint64_t last = (4 * MANY + 1) * GRANULE;
@@ -247,7 +252,7 @@ static void measure_fragmented(void)
 	for (uint64_t i = 1; i < MANY; i++)
 		sides_take(&both, (4 * i - 1) * GRANULE, (4 * i + 1) * GRANULE);
 	sides_take(&both, last - 2 * GRANULE, last + GRANULE);
-	compare("1e5 gaps of the size, one aligned: pair", &both, fragmented_pair, 20, 1, 0);
+	compare("1e5 gaps of the size, one fits: pair", &both, fragmented_pair, 20, 1, 0);
 	sides_destroy(&both);
 }
 
@@ -267,8 +272,8 @@ static void measure_reservations(void)
 
 	for (int i = 0; i < 2; i++)
 		fill(&both.sides[i], MANY);
-	compare("1e5 live, 4 MiB: pair", &both, megabytes_pair, 50000, 1, 0);
-	compare("1e5 live, 16 TiB: pair", &both, terabytes_pair, 50000, 1, 0);
+	compare("1e5 ranges, 4 MiB: pair", &both, megabytes_pair, 50000, 1, 0);
+	compare("1e5 ranges, 16 TiB: pair", &both, terabytes_pair, 50000, 1, 0);
 	sides_destroy(&both);
 }
 
@@ -281,7 +286,7 @@ static size_t memory_used(void)
 	return used.uordblks + used.hblkhd;
 }
 
-/* What a range costs once the mix has gone on for a while, its object included. */
+/* Returns the memory per range after the mix has run for a while, including the range's object. */
 static double bytes_a_range(int which)
 {
 	Sides both = sides_create(SPACE, MANY);
@@ -300,20 +305,18 @@ static void measure_memory(void)
 {
 	double a = bytes_a_range(0), b = bytes_a_range(1);
 
-	printf("  %-44s %9.1f %21s %9.1f %6.2f  %s\n", "bytes a range, 1e5 live", a, "", b, a / b,
-	       "<= 96");
+	printf("  %-44s %9.1f %21s %9.1f %6.2f  %s\n", "bytes per range, 1e5 ranges", a, "", b,
+	       a / b, "<= 96");
 }
 
 void measure_address_ranges(void)
 {
 	printf("Address ranges: granules of 2 MiB in a space of 47 bits, on one CPU.\n"
-	       "The mix, in nanoseconds an operation: give back any range, allocate 1 to 8 "
-	       "granules\n"
-	       "aligned to 1, 2 or 4; give back any range, take the granule at a random address, "
-	       "or\n"
-	       "allocate if that is taken. So a half is given back: as much goes as comes.\n"
-	       "A pair allocates and gives back. Medians of %d rounds in turns with a plain tree\n"
-	       "of largest gaps, which has to give the same addresses.\n\n",
+	       "The mix repeats four operations: free any range; allocate 1 to 8 granules,\n"
+	       "aligned to 1, 2 or 4; free any range; take the granule at a random address,\n"
+	       "or allocate if it is taken. A pair is an allocation and its release.\n"
+	       "Values are nanoseconds per operation, medians of %d rounds. Rounds alternate\n"
+	       "with a plain red-black tree, which must return the same addresses.\n\n",
 	       ROUNDS);
 	printf("  %-44s %9s %9s – %-9s %9s %6s  %s\n", "nanoseconds", "median", "least", "most",
 	       "plain", "ratio", "target");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree of libbsd calls RB_AUGMENT for nodes whose children it has changed, bottom up; what it
- * leaves to its user are the ancestors of a change.
+ * libbsd's tree calls RB_AUGMENT bottom up for nodes whose children it has changed. The user must
+ * update the ancestors of a changed value.
  */
 #define RB_AUGMENT(range) range_augment(range)
 
@@ -54,7 +54,7 @@ static ReferenceRange *first_of(const ReferenceTree *tree)
 
 /* --- choosing -------------------------------------------------------------------------------- */
 
-/* The lowest range in the subtree with a gap of so many pages behind it. */
+/* Returns the lowest range in the subtree with a gap of at least size pages, or NULL. */
 static ReferenceRange *lowest_with_gap(ReferenceRange *range, uint64_t size)
 {
 	while (range && range->largest >= size) {
@@ -68,7 +68,7 @@ static ReferenceRange *lowest_with_gap(ReferenceRange *range, uint64_t size)
 	return NULL;
 }
 
-/* The next one above the range. */
+/* Returns the next such range above this one, or NULL. */
 static ReferenceRange *next_with_gap(ReferenceRange *range, uint64_t size)
 {
 	ReferenceRange *parent, *found = lowest_with_gap(RB_RIGHT(range, link), size);
@@ -82,34 +82,35 @@ static ReferenceRange *next_with_gap(ReferenceRange *range, uint64_t size)
 	return found;
 }
 
-/* Looks at each gap of so many pages, from the lowest up, until a place fits. */
-static bool lowest_place(const ReferenceTree *tree, const RangeWish *wish, uint64_t gap_size,
+/* Tries each gap of at least gap_size pages, from the lowest up, until a place fits. */
+static bool lowest_place(const ReferenceTree *tree, const RangeRequest *request, uint64_t gap_size,
 			 ReferencePlace *ret)
 {
-	ReferenceRange *range = wish->minimum > 0 ? at_or_before(tree, wish->minimum) : NULL;
+	ReferenceRange *range = request->minimum > 0 ? at_or_before(tree, request->minimum) : NULL;
 
 	if (!range)
 		range = lowest_with_gap(RB_ROOT(&tree->links), gap_size);
-	for (; range && range->end < wish->maximum; range = next_with_gap(range, gap_size)) {
+	for (; range && range->end < request->maximum; range = next_with_gap(range, gap_size)) {
 		uint64_t begin = range->end, end = range->end + range->gap;
 
-		begin = begin < wish->minimum ? wish->minimum : begin;
-		end = end > wish->maximum ? wish->maximum : end;
-		uint64_t first = (begin + wish->alignment - 1) & ~(wish->alignment - 1);
-		if (begin + gap_size > end || first + wish->size > end)
+		begin = begin < request->minimum ? request->minimum : begin;
+		end = end > request->maximum ? request->maximum : end;
+		uint64_t first = (begin + request->alignment - 1) & ~(request->alignment - 1);
+		if (begin + gap_size > end || first + request->size > end)
 			continue;
-		*ret = (ReferencePlace){ range, first, first + wish->size };
+		*ret = (ReferencePlace){ range, first, first + request->size };
 		return true;
 	}
 	return false;
 }
 
-bool reference_tree_choose(const ReferenceTree *tree, const RangeWish *wish, ReferencePlace *ret)
+bool reference_tree_choose(const ReferenceTree *tree, const RangeRequest *request,
+			   ReferencePlace *ret)
 {
-	uint64_t generous = wish->size + wish->alignment - wish->unit;
+	uint64_t generous = request->size + request->alignment - request->unit;
 
-	return lowest_place(tree, wish, generous, ret) ||
-	       (generous > wish->size && lowest_place(tree, wish, wish->size, ret));
+	return lowest_place(tree, request, generous, ret) ||
+	       (generous > request->size && lowest_place(tree, request, request->size, ret));
 }
 
 bool reference_tree_place_at(const ReferenceTree *tree, uint64_t first, uint64_t end,
@@ -127,7 +128,7 @@ bool reference_tree_place_at(const ReferenceTree *tree, uint64_t first, uint64_t
 
 /* --- changing -------------------------------------------------------------------------------- */
 
-/* Brings a range and its ancestors up to date, as long as there is something to change. */
+/* Updates a range and its ancestors, up to the first that does not change. */
 static void propagate(ReferenceRange *range)
 {
 	while (range && range_augment(range))
@@ -157,7 +158,7 @@ void reference_tree_remove(ReferenceTree *tree, ReferenceRange *range)
 	ReferenceRange *before = RB_PREV(ReferenceLinks, NULL, range);
 	uint64_t freed = range->end - range->first + range->gap;
 
-	/* With no gap of its own the range can be taken out without a change to its ancestors. */
+	/* Without its own gap, the range can be removed without updating its ancestors. */
 	range->gap = 0;
 	propagate(range);
 	if (before) {

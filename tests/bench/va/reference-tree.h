@@ -6,15 +6,15 @@
 #include "tree.h"
 
 /*
- * The reference: a plain red-black tree of ranges with the largest gap of each subtree, which
- * chooses the same places as range-tree.h, and whose functions mean the same.
+ * The reference: a plain red-black tree of ranges with the largest gap of each subtree. It chooses
+ * the same places as range-tree.h, and its functions have the same meaning.
  */
 typedef struct ReferenceRange {
 	RB_ENTRY(ReferenceRange) link;
 	uint64_t first;
 	uint64_t end;
-	uint64_t gap;     /* free pages behind it */
-	uint64_t largest; /* gap of the subtree */
+	uint64_t gap;     /* free pages behind the range */
+	uint64_t largest; /* largest gap in the subtree */
 } ReferenceRange;
 
 typedef struct ReferenceTree {
@@ -31,7 +31,8 @@ typedef struct ReferencePlace {
 void reference_tree_init(ReferenceTree *tree, uint64_t end);
 bool reference_tree_place_at(const ReferenceTree *tree, uint64_t first, uint64_t end,
 			     ReferencePlace *ret);
-bool reference_tree_choose(const ReferenceTree *tree, const RangeWish *wish, ReferencePlace *ret);
+bool reference_tree_choose(const ReferenceTree *tree, const RangeRequest *request,
+			   ReferencePlace *ret);
 void reference_tree_insert(ReferenceTree *tree, const ReferencePlace *place, ReferenceRange *range);
 void reference_tree_remove(ReferenceTree *tree, ReferenceRange *range);
 

@@ -47,11 +47,11 @@ static Object *ours_insert(RangeTree *tree, const RangePlace *place)
 	return object;
 }
 
-static void *ours_allocate(void *space, const RangeWish *wish)
+static void *ours_allocate(void *space, const RangeRequest *request)
 {
 	RangePlace place;
 
-	return range_tree_choose(space, wish, &place) ? ours_insert(space, &place) : NULL;
+	return range_tree_choose(space, request, &place) ? ours_insert(space, &place) : NULL;
 }
 
 static void *ours_take(void *space, uint64_t first, uint64_t end)
@@ -61,7 +61,7 @@ static void *ours_take(void *space, uint64_t first, uint64_t end)
 	return range_tree_place_at(space, first, end, &place) ? ours_insert(space, &place) : NULL;
 }
 
-static void ours_give_back(void *space, void *object)
+static void ours_release(void *space, void *object)
 {
 	range_tree_remove(space, &((Object *)object)->range);
 	free(object);
@@ -78,7 +78,7 @@ const SpaceKind ours = {
 	.destroy = ours_destroy,
 	.allocate = ours_allocate,
 	.take = ours_take,
-	.give_back = ours_give_back,
+	.release = ours_release,
 	.first = ours_first,
 };
 
@@ -106,11 +106,12 @@ static ReferenceObject *reference_insert(ReferenceTree *tree, const ReferencePla
 	return object;
 }
 
-static void *reference_allocate(void *space, const RangeWish *wish)
+static void *reference_allocate(void *space, const RangeRequest *request)
 {
 	ReferencePlace place;
 
-	return reference_tree_choose(space, wish, &place) ? reference_insert(space, &place) : NULL;
+	return reference_tree_choose(space, request, &place) ? reference_insert(space, &place)
+							     : NULL;
 }
 
 static void *reference_take(void *space, uint64_t first, uint64_t end)
@@ -122,7 +123,7 @@ static void *reference_take(void *space, uint64_t first, uint64_t end)
 	return reference_insert(space, &place);
 }
 
-static void reference_give_back(void *space, void *object)
+static void reference_release(void *space, void *object)
 {
 	reference_tree_remove(space, &((ReferenceObject *)object)->range);
 	free(object);
@@ -139,6 +140,6 @@ const SpaceKind reference = {
 	.destroy = free,
 	.allocate = reference_allocate,
 	.take = reference_take,
-	.give_back = reference_give_back,
+	.release = reference_release,
 	.first = reference_first,
 };

@@ -5,17 +5,20 @@
 #include "range-tree.h"
 
 /*
- * Spaces of pages by one implementation or the other. A range is part of an object as large as the
- * daemon's, which is allocated when pages are taken and freed with them.
+ * A space of pages, with one implementation or the other. Each range is part of an object as large
+ * as the daemon's, allocated with the range and freed with it.
  */
 typedef struct SpaceKind {
 	const char *name;
 	void *(*create)(uint64_t end);
-	void (*destroy)(void *space); /* what was taken has been given back */
-	/* Takes pages that fit the wish, or those. NULL: there are none, they are taken. */
-	void *(*allocate)(void *space, const RangeWish *wish);
+	void (*destroy)(void *space); /* all ranges must have been freed */
+	/*
+	 * Allocate pages that satisfy the request, or exactly these pages. Return NULL if they are
+	 * not free.
+	 */
+	void *(*allocate)(void *space, const RangeRequest *request);
 	void *(*take)(void *space, uint64_t first, uint64_t end);
-	void (*give_back)(void *space, void *object);
+	void (*release)(void *space, void *object);
 	uint64_t (*first)(const void *object);
 } SpaceKind;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What GPU virtual addresses cost. Nothing here fails on a time, only on a wrong answer. */
+/* Measures the cost of GPU virtual addresses. A wrong result fails, a slow one does not. */
 #include "va-bench.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef VA_BENCH_H
 #define VA_BENCH_H
 
-/* Each measures a part of the matter and prints its table, targets beside the values. */
+/* Measures the allocator of address ranges, and prints a table with values and targets. */
 void measure_address_ranges(void);
 
 #endif
