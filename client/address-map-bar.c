@@ -10,22 +10,22 @@ size_t bar_cell_count(size_t width)
 {
 	size_t count = 1;
 
-	/* Two columns are its borders. */
+	/* Two columns are for the borders. */
 	while (count * 2 + 2 <= width && count * 2 <= BAR_CELLS_MAX)
 		count *= 2;
 	return count;
 }
 
-/* ---- Signs ---- */
+/* ---- Symbols ---- */
 
-typedef struct Sign {
+typedef struct Symbol {
 	const char *whole;         /* the kind fills the cell */
-	const char *whole_unicode; /* the same */
+	const char *whole_unicode; /* the same, in Unicode */
 	const char *part;
 	const char *colour;
-} Sign;
+} Symbol;
 
-static const Sign signs[] = {
+static const Symbol symbols[] = {
 	[ADDRESS_FREE] = { ".", "·", ".", "\033[2m" },
 	[ADDRESS_INVALID] = { "X", "╳", "x", "\033[31m" },
 	[ADDRESS_UNKNOWN] = { "?", "?", "?", "" },
@@ -34,18 +34,18 @@ static const Sign signs[] = {
 	[ADDRESS_MAPPED] = { "M", "█", "m", "\033[32m" },
 };
 
-_Static_assert(ARRAY_SIZE(signs) == ADDRESS_KIND_MAX, "each kind has its sign");
+_Static_assert(ARRAY_SIZE(symbols) == ADDRESS_KIND_MAX, "each kind has a symbol");
 
-const char *bar_sign(const AddressMapStyle *style, AddressKind kind, bool is_whole)
+const char *bar_symbol(const AddressMapStyle *style, AddressKind kind, bool is_whole)
 {
 	if (!is_whole)
-		return signs[kind].part;
-	return style->has_unicode ? signs[kind].whole_unicode : signs[kind].whole;
+		return symbols[kind].part;
+	return style->has_unicode ? symbols[kind].whole_unicode : symbols[kind].whole;
 }
 
 const char *bar_colour(const AddressMapStyle *style, AddressKind kind)
 {
-	return style->has_colours ? signs[kind].colour : "";
+	return style->has_colours ? symbols[kind].colour : "";
 }
 
 const char *bar_colour_end(const AddressMapStyle *style)
@@ -60,13 +60,13 @@ static size_t cell_count(const Bar *bar)
 	return bar_cell_count(bar->style->width);
 }
 
-/* The bytes of one cell. Even a table of two pages has more bytes than a bar has cells. */
+/* Returns the bytes per cell. Even a table of two pages has more bytes than a bar has cells. */
 static uint64_t cell_span(const Bar *bar)
 {
 	return (UINT64_C(1) << bar->bits) / cell_count(bar);
 }
 
-/* How much of a cell its kind takes. */
+/* The kind of a cell, and the bytes of that kind in it. */
 typedef struct Cell {
 	AddressKind kind;
 	uint64_t covered;
@@ -116,7 +116,7 @@ static void print_cells(const Bar *bar, const BarCells *cells, FILE *out)
 			fputs(before == ADDRESS_KIND_MAX ? "" : bar_colour_end(bar->style), out);
 			fputs(bar_colour(bar->style, kind), out);
 		}
-		fputs(bar_sign(bar->style, kind, cells->cells[i] % 2), out);
+		fputs(bar_symbol(bar->style, kind, cells->cells[i] % 2), out);
 		before = kind;
 	}
 	fprintf(out, "%s%s\n", bar_colour_end(bar->style), border);
@@ -124,16 +124,18 @@ static void print_cells(const Bar *bar, const BarCells *cells, FILE *out)
 
 /* ---- Numbers ---- */
 
-/* Under the cell in which a range begins, or goes on from before the bar, stands its number, where
- * the one before leaves room. */
+/*
+ * Prints a range's number below the cell in which it begins, or in which it continues from before
+ * the bar. Omits numbers that would overlap the one before.
+ */
 static void print_numbers(const Bar *bar, FILE *out)
 {
-	size_t at = 0, seen = SIZE_MAX; /* columns written; the last range that was looked at */
+	size_t at = 0, seen = SIZE_MAX; /* columns written; last range seen */
 	char number[24];
 
 	for (size_t i = bar->begin; i < bar->end; i++) {
 		size_t range = bar->space->segments[i].range;
-		/* The pieces of a range around what it holds have its number once. */
+		/* An outer range can have several pieces. Only the first gets a number. */
 		bool is_new = seen == SIZE_MAX || range > seen;
 		uint64_t from, to;
 
@@ -154,7 +156,7 @@ static void print_numbers(const Bar *bar, FILE *out)
 
 /* ---- Title ---- */
 
-/* "root[1][0]", by the entries that lead to the table, and which of its own are shown. */
+/* Formats "root[1][0]", the path of entries to the table, and the entries shown if not all are. */
 static size_t format_path(const Bar *bar, char *text, size_t size)
 {
 	const MapSpace *space = bar->space;
@@ -179,7 +181,7 @@ static size_t format_path(const Bar *bar, char *text, size_t size)
 	return length;
 }
 
-/* "cell = 8 entries = 4 TiB" */
+/* Formats "cell = 8 entries = 4 TiB". */
 static void format_scale(const Bar *bar, bool is_short, char *text, size_t size)
 {
 	uint64_t entry = UINT64_C(1) << address_entry_bits(bar->space, bar->level);
@@ -196,7 +198,10 @@ static void format_scale(const Bar *bar, bool is_short, char *text, size_t size)
 			 cell == entry ? "entry" : "entries", bytes);
 }
 
-/* On the left where it is, on the right its scale; what the width has no room for is left out. */
+/*
+ * Prints the path and the address on the left, and the scale on the right. Omits parts that exceed
+ * the width.
+ */
 static void print_title(const Bar *bar, FILE *out)
 {
 	char path[160], address[32], scale[64];
@@ -215,7 +220,7 @@ static void print_title(const Bar *bar, FILE *out)
 		fprintf(out, "%s%s\n", path, address);
 		return;
 	}
-	/* The scale ends where the bar does, if it can. */
+	/* The scale ends at the bar's right border if possible. */
 	size_t right = cell_count(bar) + 2;
 	if (right < used + 2 + strlen(scale))
 		right = used + 2 + strlen(scale);

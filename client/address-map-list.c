@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ranges of an address space, line by line. */
+/* The list of an address space's ranges. */
 #include "address-map-list.h"
 
 #include "address-map-words.h"
@@ -10,7 +10,7 @@ typedef struct List {
 	const MapSpace *space;
 	const AddressMapStyle *style;
 	FILE *out;
-	size_t count; /* of ranges that are listed */
+	size_t count; /* number of listed ranges */
 } List;
 
 static const char *const kind_names[] = {
@@ -18,7 +18,7 @@ static const char *const kind_names[] = {
 	[ADDRESS_DRIVER] = "driver", [ADDRESS_PROCESS] = "process", [ADDRESS_MAPPED] = "mapping",
 };
 
-_Static_assert(ARRAY_SIZE(kind_names) == ADDRESS_KIND_MAX, "each kind has its name");
+_Static_assert(ARRAY_SIZE(kind_names) == ADDRESS_KIND_MAX, "each kind has a name");
 
 static const TableColumn range_columns[] = {
 	{ "#", true },       { "ADDRESS", false },   { "SIZE", true },   { "KIND", false },
@@ -53,7 +53,7 @@ static void add_kind(Table *table, AddressKind kind)
 	table_add_coloured(table, colours[kind], kind_names[kind]);
 }
 
-/* The first columns of a row, as many as the table has; the number may be left out. */
+/* Adds a row with as many columns as the table has. The number column may be absent. */
 static void add_row(Table *table, const MapSpace *space, size_t index)
 {
 	const VailRange *range = &space->ranges[index];
@@ -81,7 +81,7 @@ static void add_row(Table *table, const MapSpace *space, size_t index)
 		table_add(table, NULL);
 }
 
-/* Prints the list with so many columns, if the width has room for them. */
+/* Prints the list with these columns if they fit into the width. Returns false if out of memory. */
 static bool try_list(const List *list, size_t first, size_t count, bool *ret_done)
 {
 	_cleanup_(table_deinit) Table table = { .columns = range_columns + first,
@@ -106,7 +106,7 @@ static bool print_list(const List *list)
 	if (!is_done && !try_list(list, 1, 3, &is_done))
 		return false;
 	if (left > 0) {
-		words_add(&words, "... %zu more %s not listed; --json has all ...", left,
+		words_add(&words, "... %zu more %s not listed; use --json to list all ...", left,
 			  left == 1 ? "range is" : "ranges are");
 		words_end(&words);
 	}

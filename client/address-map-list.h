@@ -4,8 +4,10 @@
 
 #include "address-map.h"
 
-/* Prints the first of the ranges as a table with as many columns as the width has room for, how
- * many more there are, and the sums. Returns false when there was no memory. */
+/*
+ * Prints a table of the first count ranges with as many columns as fit, the number of other ranges,
+ * and the totals. Returns false if out of memory.
+ */
 bool map_list_print(const MapSpace *space, const AddressMapStyle *style, size_t count, FILE *out);
 
 #endif

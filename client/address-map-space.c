@@ -45,7 +45,7 @@ AddressKind address_kind(VailRangeKind kind)
 	}
 }
 
-/* Adds what of the segment begins at or behind the end of the last one. */
+/* Adds the part of the segment behind the end of the last one. */
 static void add_segment(MapSpace *space, AddressSegment segment)
 {
 	size_t count = space->segment_count;
@@ -74,7 +74,7 @@ static AddressSegment segment_of(const MapSpace *space, size_t range)
 	};
 }
 
-/* What holds others is added piece by piece, as far as the next one leaves it free. */
+/* Adds an outer range in pieces, between the mappings inside it. */
 static void add_segments(MapSpace *space)
 {
 	AddressSegment outer = { 0 };
@@ -105,7 +105,9 @@ bool map_space_init(MapSpace *space, const uint8_t *index_bits, size_t level_cou
 	};
 	space->size = UINT64_C(1) << address_entry_bits(space, level_count);
 	space->totals[ADDRESS_FREE] = space->size;
-	/* Each range adds itself and at most one piece of what it stands in; one may be left. */
+	/*
+	 * Each range adds itself and at most one piece of the range around it; one more may remain.
+	 */
 	space->segments = reallocarray(NULL, range_count * 2 + 1, sizeof(*space->segments));
 	if (!space->segments)
 		return false;
@@ -137,8 +139,7 @@ const char *address_size_text(uint64_t size, char text[ADDRESS_SIZE_TEXT])
 	while (size >> (10 * unit) >= 1024)
 		unit++;
 	uint64_t whole = size >> (10 * unit), rest = size - (whole << (10 * unit));
-	/* The rest is below 2^60, so a tenth of it does not overflow when asked for in this order.
-	 */
+	/* The rest is below 2^60, so its tenth does not overflow in this order. */
 	uint64_t tenths = unit > 0 ? ((rest >> (10 * (unit - 1))) * 10) >> 10 : 0;
 
 	if (rest == 0)

@@ -7,18 +7,20 @@
 
 #include "macros.h"
 
-/* Words on lines that are no longer than the width. */
+/* Wraps words at a line width. */
 typedef struct Words {
 	FILE *out;
 	size_t width;
 	size_t column;
 } Words;
 
-/* Makes room for a piece that is not broken, and that the caller writes: behind gap blanks, or on a
- * new line. columns: what it takes. */
+/*
+ * Makes room for an unbreakable piece of that many columns, which the caller prints next: behind
+ * gap spaces, or on a new line.
+ */
 void words_place(Words *words, size_t gap, size_t columns);
 
-/* Writes words with a blank between, up to 255 bytes at once. */
+/* Prints words separated by spaces, at most 255 bytes per call. */
 _printf_(2, 3) void words_add(Words *words, const char *format, ...);
 
 void words_end(Words *words);

@@ -11,11 +11,11 @@
 
 /* ---- Legend ---- */
 
-static void print_sign(Words *words, const AddressMapStyle *style, AddressKind kind,
-		       const char *meaning)
+static void print_symbol(Words *words, const AddressMapStyle *style, AddressKind kind,
+			 const char *meaning)
 {
 	words_place(words, 2, strlen(meaning) + 2);
-	fprintf(words->out, "%s%s%s %s", bar_colour(style, kind), bar_sign(style, kind, true),
+	fprintf(words->out, "%s%s%s %s", bar_colour(style, kind), bar_symbol(style, kind, true),
 		bar_colour_end(style), meaning);
 }
 
@@ -28,34 +28,34 @@ static void print_legend(const MapSpace *space, const AddressMapStyle *style, FI
 		  address_size_text(space->size, size), space->level_count);
 	words_end(&words);
 	words_end(&words);
-	print_sign(&words, style, ADDRESS_MAPPED, "mapping");
-	print_sign(&words, style, ADDRESS_PROCESS, "reserved by the process");
-	print_sign(&words, style, ADDRESS_DRIVER, "reserved by the driver");
-	print_sign(&words, style, ADDRESS_INVALID, "invalid");
-	print_sign(&words, style, ADDRESS_FREE, "free");
+	print_symbol(&words, style, ADDRESS_MAPPED, "mapping");
+	print_symbol(&words, style, ADDRESS_PROCESS, "reserved by the process");
+	print_symbol(&words, style, ADDRESS_DRIVER, "reserved by the driver");
+	print_symbol(&words, style, ADDRESS_INVALID, "invalid");
+	print_symbol(&words, style, ADDRESS_FREE, "free");
 	words_end(&words);
 	words_add(&words,
-		  "m p d x: a cell that holds some of it. A number stands where the range of "
-		  "that number begins. root[1] is the table behind entry 1 of the root.");
+		  "m p d x: a cell only partly of that kind. A number marks the cell in which that "
+		  "range begins. root[1] is the table behind entry 1 of the root.");
 	words_end(&words);
 	words_end(&words);
 }
 
 /* ---- Tables ---- */
 
-/* The drawing while it is made. */
+/* A drawing in progress. */
 typedef struct Map {
 	const MapSpace *space;
 	const AddressMapStyle *style;
 	FILE *out;
 	size_t listed_ranges;
-	BarCells last[VAIL_PAGE_TABLE_LEVEL_MAX];          /* drawn of each level */
-	unsigned int last_bits[VAIL_PAGE_TABLE_LEVEL_MAX]; /* how much that showed; 0: none */
-	size_t alike;    /* bars since then that look like the last of their level */
-	size_t left_out; /* bars, for want of room */
+	BarCells last[VAIL_PAGE_TABLE_LEVEL_MAX];          /* last bar drawn of each level */
+	unsigned int last_bits[VAIL_PAGE_TABLE_LEVEL_MAX]; /* log2 of its bytes; 0 if none */
+	size_t repeats; /* bars since then that are equal to the last of their level */
+	size_t omitted; /* bars not drawn because of the limit */
 } Map;
 
-/* A page table, and the segments that meet it. */
+/* A page table, and the segments that overlap it. */
 typedef struct PageTable {
 	size_t level;
 	uint64_t start;
@@ -67,20 +67,22 @@ static unsigned int table_bits(const Map *map, size_t level)
 	return address_entry_bits(map->space, level) + map->space->index_bits[level];
 }
 
-static void print_alike(Map *map)
+static void print_repeats(Map *map)
 {
 	Words words = { .out = map->out, .width = map->style->width };
 
-	if (map->alike == 0)
+	if (map->repeats == 0)
 		return;
-	words_add(&words, "... %zu more %s like the last of %s level ...", map->alike,
-		  map->alike == 1 ? "looks" : "look", map->alike == 1 ? "its" : "their");
+	words_add(&words, "... %zu more %s like the last of %s level ...", map->repeats,
+		  map->repeats == 1 ? "looks" : "look", map->repeats == 1 ? "its" : "their");
 	words_end(&words);
 	words_end(&words);
-	map->alike = 0;
+	map->repeats = 0;
 }
 
-/* Draws a bar, unless it looks like the last one of its level. Returns how many were drawn. */
+/*
+ * Draws a bar, unless it is equal to the last one of its level. Returns the number of bars drawn.
+ */
 static size_t draw_bar(Map *map, const PageTable *table, unsigned int bits)
 {
 	Bar bar = {
@@ -98,10 +100,10 @@ static size_t draw_bar(Map *map, const PageTable *table, unsigned int bits)
 	bar_render(&bar, &cells);
 	if (map->last_bits[table->level] == bits &&
 	    memcmp(&cells, &map->last[table->level], sizeof(cells)) == 0) {
-		map->alike++;
+		map->repeats++;
 		return 0;
 	}
-	print_alike(map);
+	print_repeats(map);
 	bar_print(&bar, &cells, map->out);
 	fputc('\n', map->out);
 	map->last[table->level] = cells;
@@ -109,19 +111,21 @@ static size_t draw_bar(Map *map, const PageTable *table, unsigned int bits)
 	return 1;
 }
 
-/* ---- What of a table is drawn ---- */
+/* ---- Selection of bars ---- */
 
-/* The segment's first and last byte in the table, counted from the table's start. */
-static void find_bytes(const Map *map, const PageTable *table, size_t index, uint64_t *ret_first,
-		       uint64_t *ret_last)
+/* Returns the segment's first and last byte in the table, relative to the table's start. */
+static void find_extent(const Map *map, const PageTable *table, size_t index, uint64_t *ret_first,
+			uint64_t *ret_last)
 {
 	address_segment_cut(&map->space->segments[index], table->start,
 			    table_bits(map, table->level), ret_first, ret_last);
 	--*ret_last;
 }
 
-/* The table's segments that meet the part of so many bits at start, behind those of the part before
- * it, with which ret_part comes in. */
+/*
+ * Moves ret_part to the 2^bits bytes at start, and finds the table's segments that overlap them.
+ * ret_part comes from the previous part, which must be lower.
+ */
 static void part_advance(const Map *map, const PageTable *table, uint64_t start, unsigned int bits,
 			 PageTable *ret_part)
 {
@@ -142,8 +146,9 @@ static PageTable first_child(const PageTable *table)
 }
 
 /*
- * Finds the next entry that is not filled by one segment, nor free: the table behind it tells what
- * is where. from: where in the table to go on; child: the one before, or first_child().
+ * Finds the next entry that is neither free nor filled by one segment, so that the table behind it
+ * shows more. from is the offset in the table at which to continue. child is the previous child, or
+ * first_child().
  */
 static bool next_child(const Map *map, const PageTable *table, uint64_t *from, PageTable *child)
 {
@@ -151,7 +156,7 @@ static bool next_child(const Map *map, const PageTable *table, uint64_t *from, P
 	uint64_t span = UINT64_C(1) << bits, first, last;
 
 	for (size_t i = child->begin; i < table->end; i++) {
-		find_bytes(map, table, i, &first, &last);
+		find_extent(map, table, i, &first, &last);
 		uint64_t entries[] = { first >> bits << bits, last >> bits << bits };
 
 		for (size_t j = 0; j < ARRAY_SIZE(entries); j++) {
@@ -179,20 +184,22 @@ static size_t count_children(const Map *map, const PageTable *table)
 	return count;
 }
 
-/* Whether all that the table holds is in one part of so many bits. */
-static bool is_in_one_part(const Map *map, const PageTable *table, unsigned int bits,
-			   uint64_t *ret_start)
+/* Tests whether all segments of the table lie in one aligned part of 2^bits bytes. */
+static bool fits_one_part(const Map *map, const PageTable *table, unsigned int bits,
+			  uint64_t *ret_start)
 {
 	uint64_t first, last, ignored;
 
-	find_bytes(map, table, table->begin, &first, &ignored);
-	find_bytes(map, table, table->end - 1, &ignored, &last);
+	find_extent(map, table, table->begin, &first, &ignored);
+	find_extent(map, table, table->end - 1, &ignored, &last);
 	*ret_start = table->start + (first >> bits << bits);
 	return first >> bits == last >> bits;
 }
 
-/* Whether some cell of the bar of the whole table holds parts of two segments that a window with a
- * cell an entry tells apart; not when they look like one. */
+/*
+ * Tests whether a cell in the bar of the whole table hides something: two segments that a window,
+ * with one cell per entry, would show apart. Adjacent segments of one kind look like one.
+ */
 static bool needs_window(const Map *map, const PageTable *table, const PageTable *window,
 			 unsigned int cell_bits)
 {
@@ -201,7 +208,7 @@ static bool needs_window(const Map *map, const PageTable *table, const PageTable
 	uint64_t first, last, before = 0;
 
 	for (size_t i = window->begin; i < window->end; i++) {
-		find_bytes(map, table, i, &first, &last);
+		find_extent(map, table, i, &first, &last);
 		bool is_like_one = i > window->begin && first == before + 1 &&
 				   segments[i].kind == segments[i - 1].kind;
 		if (i > window->begin && !is_like_one &&
@@ -222,7 +229,7 @@ static unsigned int log2_of(size_t power)
 	return bits;
 }
 
-/* Draws the windows of the table that are needed, up to a number. Returns how many were drawn. */
+/* Draws the windows that are needed, up to the budget. Returns the number of bars drawn. */
 static size_t draw_windows(Map *map, const PageTable *table, unsigned int window_bits,
 			   size_t budget)
 {
@@ -233,8 +240,8 @@ static size_t draw_windows(Map *map, const PageTable *table, unsigned int window
 	size_t drawn = 0;
 
 	for (size_t i = table->begin; i < table->end; i++) {
-		find_bytes(map, table, i, &first, &last);
-		/* Only where a segment begins can two meet. */
+		find_extent(map, table, i, &first, &last);
+		/* Segments can share a cell only where one begins. */
 		uint64_t start = first >> window_bits << window_bits;
 		if (start < from)
 			continue;
@@ -245,14 +252,16 @@ static size_t draw_windows(Map *map, const PageTable *table, unsigned int window
 		if (drawn < budget)
 			drawn += draw_bar(map, &window, window_bits);
 		else
-			map->left_out++;
+			map->omitted++;
 	}
 	return drawn;
 }
 
-/* Draws the table itself: in whole, and closer where cells of several entries hide something; or
- * only the one part that holds all. Returns how many bars. */
-static size_t draw_own(Map *map, const PageTable *table, size_t budget)
+/*
+ * Draws the table: as a whole and then in windows, or only the one part that contains all segments.
+ * Returns the number of bars drawn.
+ */
+static size_t draw_table_itself(Map *map, const PageTable *table, size_t budget)
 {
 	unsigned int cells = log2_of(bar_cell_count(map->style->width));
 	unsigned int window_bits = address_entry_bits(map->space, table->level) + cells;
@@ -262,24 +271,24 @@ static size_t draw_own(Map *map, const PageTable *table, size_t budget)
 
 	if (bits <= window_bits || table->begin == table->end)
 		return draw_bar(map, table, bits);
-	if (!is_root && is_in_one_part(map, table, window_bits, &window.start))
+	if (!is_root && fits_one_part(map, table, window_bits, &window.start))
 		return draw_bar(map, &window, window_bits);
 	size_t drawn = draw_bar(map, table, bits);
-	/* Most of the room is for what is behind the entries. */
+	/* Leave most of the budget for the tables below. */
 	return drawn + draw_windows(map, table, window_bits, (budget - drawn + 3) / 4);
 }
 
-/* The only entry that is used, when it is one whose table tells more. */
+/* Tests whether the table uses one entry only, and returns that entry's table if it shows more. */
 static bool only_child(const Map *map, const PageTable *table, PageTable *ret_child)
 {
 	uint64_t start, from = 0;
 
 	*ret_child = first_child(table);
-	return is_in_one_part(map, table, address_entry_bits(map->space, table->level), &start) &&
+	return fits_one_part(map, table, address_entry_bits(map->space, table->level), &start) &&
 	       next_child(map, table, &from, ret_child);
 }
 
-/* Draws the table and what is below it with at most so many bars. Returns how many. */
+/* Draws the table and the tables below it, up to the budget. Returns the number of bars drawn. */
 static size_t draw_table(Map *map, const PageTable *from, size_t budget)
 {
 	bool is_root = from->level + 1 == map->space->level_count;
@@ -288,10 +297,10 @@ static size_t draw_table(Map *map, const PageTable *from, size_t budget)
 	while (!is_root && table.level > 0 && only_child(map, &table, &child))
 		table = child;
 	if (budget == 0) {
-		map->left_out++;
+		map->omitted++;
 		return 0;
 	}
-	size_t drawn = draw_own(map, &table, budget);
+	size_t drawn = draw_table_itself(map, &table, budget);
 	size_t children = table.level > 0 ? count_children(map, &table) : 0;
 	uint64_t next = 0;
 
@@ -310,16 +319,16 @@ static void draw_tables(Map *map)
 	Words words = { .out = map->out, .width = map->style->width };
 
 	draw_table(map, &root, ADDRESS_MAP_BARS_MAX);
-	print_alike(map);
-	if (map->left_out == 0)
+	print_repeats(map);
+	if (map->omitted == 0)
 		return;
-	words_add(&words, "... %zu more %s not drawn ...", map->left_out,
-		  map->left_out == 1 ? "is" : "are");
+	words_add(&words, "... %zu more %s not drawn ...", map->omitted,
+		  map->omitted == 1 ? "is" : "are");
 	words_end(&words);
 	words_end(&words);
 }
 
-/* ---- All of it ---- */
+/* ---- The whole map ---- */
 
 bool address_map_print(const MapSpace *space, const AddressMapStyle *style, FILE *out)
 {

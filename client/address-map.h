@@ -9,14 +9,14 @@
 #include "address-map-space.h"
 
 /*
- * A drawing of a GPU address space for people: the root table to scale as a bar of cells, then the
- * tables below it down to where ranges are told apart, then a list of the ranges and the totals.
+ * Draws a GPU address space as text: the root table as a bar of cells to scale, then the tables
+ * below it until all ranges can be told apart, then a list of the ranges, and totals.
  *
- * A space is up to 2^57 bytes, all but empty, and has up to tens of thousands of ranges. What keeps
- * the drawing short: a table of which one entry alone is used is passed over, since the path in the
- * next title tells as much; tables that look like the one before are counted; and there are bounds
- * on bars and rows, which say what they leave out. Bars are shared out among the branches, so that
- * a crowded one does not push out the rest.
+ * A space has up to 2^57 bytes, nearly all free, and up to tens of thousands of ranges. Three rules
+ * keep the drawing short. A table with one used entry is skipped, because the path in the next
+ * title shows it. Bars equal to the one before are counted instead of drawn. The numbers of bars
+ * and rows are limited, and omissions are reported. Branches share the limit, so that a crowded one
+ * leaves room for the rest.
  */
 
 #define ADDRESS_MAP_WIDTH_MIN 40
@@ -24,13 +24,13 @@
 #define ADDRESS_MAP_ROWS_MAX  64
 
 typedef struct AddressMapStyle {
-	size_t width; /* columns that no line is longer than; at least the minimum */
+	size_t width; /* maximum columns of a line; at least ADDRESS_MAP_WIDTH_MIN */
 	bool has_unicode;
 	bool has_colours;
-	bool has_legend; /* and the names of columns */
+	bool has_legend; /* also the names of columns */
 } AddressMapStyle;
 
-/* Returns false when there was no memory; something may have been printed. */
+/* Prints the map. Returns false if out of memory; a part may have been printed by then. */
 bool address_map_print(const MapSpace *space, const AddressMapStyle *style, FILE *out);
 
 #endif

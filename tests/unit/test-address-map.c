@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves the drawing of address spaces: what it looks like, and that it keeps to its bounds. */
+/* Tests drawings of address spaces, and their bounds. */
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -67,26 +67,25 @@ static size_t count_text(const char *text, const char *part)
 	return count;
 }
 
-/* ---- What it looks like ---- */
+/* ---- Examples ---- */
 
-#define LEGEND_40                                    \
-	"M mapping  P reserved by the process\n"     \
-	"D reserved by the driver  X invalid\n"      \
-	". free\n"                                   \
-	"m p d x: a cell that holds some of it. A\n" \
-	"number stands where the range of that\n"    \
-	"number begins. root[1] is the table\n"      \
-	"behind entry 1 of the root.\n"              \
+#define LEGEND_40                                   \
+	"M mapping  P reserved by the process\n"    \
+	"D reserved by the driver  X invalid\n"     \
+	". free\n"                                  \
+	"m p d x: a cell only partly of that\n"     \
+	"kind. A number marks the cell in which\n"  \
+	"that range begins. root[1] is the table\n" \
+	"behind entry 1 of the root.\n"             \
 	"\n"
-#define LEGEND_80                                                                          \
-	"M mapping  P reserved by the process  D reserved by the driver  X invalid\n"      \
-	". free\n"                                                                         \
-	"m p d x: a cell that holds some of it. A number stands where the range of that\n" \
-	"number begins. root[1] is the table behind entry 1 of the root.\n"                \
+#define LEGEND_80                                                                           \
+	"M mapping  P reserved by the process  D reserved by the driver  X invalid\n"       \
+	". free\n"                                                                          \
+	"m p d x: a cell only partly of that kind. A number marks the cell in which that\n" \
+	"range begins. root[1] is the table behind entry 1 of the root.\n"                  \
 	"\n"
 
-/* Table behind entry 4 holds a reservation with a mapping in it; the driver's is told by the root.
- */
+/* The table at entry 4 shows a reservation with a mapping in it. The root shows the driver's. */
 Test(address_map, two_levels)
 {
 	static const VailRange ranges[] = { ROOT_ENTRY_ZERO(128 * KIB),
@@ -209,8 +208,8 @@ Test(address_map, unicode)
 			 "\n"
 			 "█ mapping  ▒ reserved by the process  ▓ reserved by the driver  ╳ "
 			 "invalid  · free\n"
-			 "m p d x: a cell that holds some of it. A number stands where the range "
-			 "of that number begins. root[1] is the table\n"
+			 "m p d x: a cell only partly of that kind. A number marks the cell in "
+			 "which that range begins. root[1] is the table\n"
 			 "behind entry 1 of the root.\n"
 			 "\n"
 			 "root at 0x0                               cell = 8 entries = 4 TiB\n"
@@ -244,7 +243,7 @@ Test(address_map, unicode)
 			 "free\n");
 }
 
-Test(address_map, tables_that_look_alike)
+Test(address_map, equal_tables_are_counted)
 {
 	static const VailRange ranges[] = { MAPPING(TIB, 64 * KIB, 1),
 					    MAPPING(TIB + 64 * MIB, 64 * KIB, 1),
@@ -278,8 +277,8 @@ Test(address_map, tables_that_look_alike)
 			 "4 ranges: 256 KiB mapped, 255.9 TiB free\n");
 }
 
-/* No legend, no names of columns. */
-Test(address_map, empty)
+/* Without a legend and column names. */
+Test(address_map, empty_space)
 {
 	static const VailRange ranges[] = { ROOT_ENTRY_ZERO(512 * GIB) };
 	AddressMapStyle style = { .width = 80, .has_legend = false };
@@ -295,8 +294,8 @@ Test(address_map, empty)
 			 "1 range: 512 GiB invalid, 255.5 TiB free\n");
 }
 
-/* Colours add sequences and change nothing else. */
-Test(address_map, colours)
+/* Colours only add escape sequences. */
+Test(address_map, colours_only_add_escape_sequences)
 {
 	static const VailRange ranges[] = { ROOT_ENTRY_ZERO(512 * GIB),
 					    MAPPING(512 * GIB, 128 * KIB, 1) };
@@ -332,7 +331,7 @@ static void check_many(const VailRange *ranges, size_t lines)
 
 	cr_assert(count_lines(text) <= lines, "%zu lines", count_lines(text));
 	cr_assert(strlen(text) < 32 * KIB);
-	cr_assert(strstr(text, "... 49936 more ranges are not listed; --json has all ..."));
+	cr_assert(strstr(text, "... 49936 more ranges are not listed; use --json to list all ..."));
 	cr_assert(strstr(text, "50000 ranges: "));
 }
 
@@ -344,7 +343,7 @@ Test(address_map, many_ranges_stay_bounded)
 	for (size_t i = 0; i < MANY; i++)
 		ranges[i] = (VailRange)MAPPING(512 * GIB + i * 64 * KIB, 64 * KIB, i);
 	check_many(ranges, 120);
-	/* A mapping in each of many leaf tables, at ever other places, that fill the root. */
+	/* One mapping in each of many leaf tables, at varying offsets, so that the root is full. */
 	for (size_t i = 0; i < MANY; i++)
 		ranges[i] =
 			(VailRange)MAPPING(512 * GIB + i * 4 * GIB + i % 511 * 4 * KIB, 4 * KIB, i);
@@ -352,7 +351,7 @@ Test(address_map, many_ranges_stay_bounded)
 	free(ranges);
 }
 
-/* Sometimes a byte, sometimes up to so many bits. */
+/* Returns a random number with a random number of bits, up to the given one. */
 static uint64_t random_size(unsigned int bits)
 {
 	uint64_t number = ((uint64_t)random() << 31 | (uint64_t)random());
@@ -369,7 +368,7 @@ static size_t random_levels(uint8_t bits[VAIL_PAGE_TABLE_LEVEL_MAX])
 	return levels;
 }
 
-/* Ascending pages, of all kinds; mappings also inside reservations. */
+/* Fills in ascending random ranges of all kinds, some with mappings inside reservations. */
 static size_t random_ranges(VailRange *ranges, size_t most, uint64_t pages, unsigned int bits)
 {
 	static const VailRangeKind kinds[] = { VAIL_RANGE_DRIVER_RESERVATION,
@@ -394,7 +393,7 @@ static size_t random_ranges(VailRange *ranges, size_t most, uint64_t pages, unsi
 	return count;
 }
 
-/* The columns of a line: without colours, and a character a column. */
+/* Returns the number of columns of a line, without colours. */
 static size_t line_width(const char *line, size_t length)
 {
 	size_t width = 0;
@@ -420,12 +419,12 @@ static void check_drawing(const char *text, const VailRange *ranges, size_t coun
 		snprintf(row, sizeof(row), "0x%" PRIx64 " ", ranges[i].address);
 		cr_assert(strstr(text, row), "%s is not listed:\n%s", row, text);
 		address_size_text(ranges[i].size_in_bytes, size);
-		cr_assert(strstr(text, size), "%s is not told:\n%s", size, text);
+		cr_assert(strstr(text, size), "%s is not printed:\n%s", size, text);
 	}
 	cr_assert(count_text(text, "\n|") <= ADDRESS_MAP_BARS_MAX);
 }
 
-/* In the bar of the root the cell in which a range begins is not free. */
+/* The root's bar shows the cell in which a range begins as used. */
 static void check_root(const char *text, const VailRange *ranges, size_t count, unsigned int bits)
 {
 	const char *bar = strchr(strstr(text, "root"), '|') + 1;
@@ -466,8 +465,8 @@ Test(address_map, random_spaces_keep_to_the_width)
 	}
 }
 
-/* The path to a table is longer than the line: its level and address stand for it. */
-Test(address_map, a_long_path)
+/* If the path to a table is too long, its level and address are shown instead. */
+Test(address_map, long_path_is_abbreviated)
 {
 	static const uint8_t bits[] = { 8, 7, 7, 7, 7, 9 };
 	static const VailRange ranges[] = { MAPPING((UINT64_C(1) << 57) - 64 * KIB, 4 * KIB, 1) };
@@ -481,7 +480,7 @@ Test(address_map, a_long_path)
 
 /* ---- Spaces ---- */
 
-Test(address_map, totals_sum_up)
+Test(address_map, totals_add_up_to_the_size)
 {
 	static VailRange ranges[300];
 	MapSpace space;
@@ -522,7 +521,7 @@ Test(address_map, mappings_at_both_ends_of_a_reservation)
 	map_space_deinit(&space);
 }
 
-Test(address_map, what_cannot_be_is_cut)
+Test(address_map, ranges_past_the_end_are_clipped)
 {
 	const VailRange ranges[] = { PROCESS(4 * MIB - 4096, 8192), MAPPING(8 * MIB, 4096, 1),
 				     MAPPING(UINT64_MAX - 4095, 4096, 2), DRIVER(4096, 0) };
@@ -548,7 +547,7 @@ Test(address_map, levels)
 	cr_assert_not(address_levels_valid(many, 2), "58 bits");
 }
 
-Test(address_map, sizes_of_people)
+Test(address_map, human_readable_sizes)
 {
 	static const struct {
 		uint64_t size;
