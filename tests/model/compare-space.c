@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Holds an address space against the naive one: answers, numbers, ranges, and what a walk finds. */
+/* Compares an address space with the naive one: results, counts, ranges and translations. */
 #include "compare-space.h"
 
 #include <string.h>
 
 #include "space-at-once.h"
 
-/* --- answers --------------------------------------------------------------------------------- */
+/* --- results --------------------------------------------------------------------------------- */
 
 static const char *compare_failure(const Failure *failure, const NaiveAnswer *answer)
 {
@@ -15,11 +15,11 @@ static const char *compare_failure(const Failure *failure, const NaiveAnswer *an
 	if (failure->status != answer->status)
 		return "status in the failure";
 	if (failure->message[0] == '\0')
-		return "a failure without a sentence";
+		return "a failure without a message";
 	for (size_t i = 0; i < answer->parameter_count; i++)
 		is_named |= strcmp(failure->parameter, answer->parameters[i]) == 0;
 	if (!is_named)
-		return "parameter at fault";
+		return "parameter in error";
 	if (answer->status != STATUS_QUOTA_EXCEEDED)
 		return NULL;
 	if (!failure->limit || strcmp(failure->limit, answer->limit) != 0)
@@ -64,13 +64,13 @@ static const char *compare_walk(const SpacePair *pair, uint64_t address, NaiveAn
 	return compare_translation(&translation, ret_naive);
 }
 
-/* What an operation gives back beside its status. */
-typedef struct Given {
+/* The results of an operation besides its status. */
+typedef struct Results {
 	uint64_t address;
 	bool became_resident;
-} Given;
+} Results;
 
-static NTSTATUS apply(AddressSpace *space, const SpaceOperation *operation, Given *given,
+static NTSTATUS apply(AddressSpace *space, const SpaceOperation *operation, Results *results,
 		      Failure *failure)
 {
 	const Payer *payer = &operation->payer;
@@ -78,13 +78,13 @@ static NTSTATUS apply(AddressSpace *space, const SpaceOperation *operation, Give
 	switch (operation->kind) {
 	case SPACE_RESERVE_FOR_DRIVER:
 		return address_space_reserve_for_driver(space, payer, &operation->reservation,
-							&given->address, failure);
+							&results->address, failure);
 	case SPACE_RESERVE:
-		return address_space_reserve(space, payer, &operation->placement, &given->address,
+		return address_space_reserve(space, payer, &operation->placement, &results->address,
 					     failure);
 	case SPACE_MAP:
 		return address_space_map(space, payer, &operation->placement, &operation->mapping,
-					 &given->address, failure);
+					 &results->address, failure);
 	case SPACE_FREE:
 		return address_space_free(space, payer, operation->address, operation->size,
 					  failure);
@@ -95,12 +95,12 @@ static NTSTATUS apply(AddressSpace *space, const SpaceOperation *operation, Give
 		return address_space_evict(space, payer, operation->address, failure);
 	default:
 		return address_space_make_resident(space, operation->address,
-						   &given->became_resident, &given->address,
+						   &results->became_resident, &results->address,
 						   failure);
 	}
 }
 
-static NaiveAnswer apply_naively(NaiveSpace *naive, const SpaceOperation *operation)
+static NaiveAnswer apply_to_naive(NaiveSpace *naive, const SpaceOperation *operation)
 {
 	const Payer *payer = &operation->payer;
 
@@ -126,28 +126,28 @@ static NaiveAnswer apply_naively(NaiveSpace *naive, const SpaceOperation *operat
 const char *space_pair_apply(SpacePair *pair, const SpaceOperation *operation,
 			     NaiveAnswer *ret_answer)
 {
-	const Given untouched = { .address = 0x5a5a };
-	Given given = untouched;
+	const Results untouched = { .address = 0x5a5a };
+	Results results = untouched;
 	Failure failure = FAILURE_INIT;
 	Translation naive;
 
 	if (operation->kind == SPACE_TRANSLATE)
 		return compare_walk(pair, operation->address, ret_answer, &naive);
-	NTSTATUS status = apply(&pair->space, operation, &given, &failure);
-	*ret_answer = apply_naively(pair->naive, operation);
+	NTSTATUS status = apply(&pair->space, operation, &results, &failure);
+	*ret_answer = apply_to_naive(pair->naive, operation);
 	if (status != ret_answer->status)
 		return "status";
 	if (status != STATUS_SUCCESS) {
-		if (given.address != untouched.address || given.became_resident)
-			return "results that were touched on failure";
+		if (results.address != untouched.address || results.became_resident)
+			return "results changed by a failure";
 		return compare_failure(&failure, ret_answer);
 	}
-	if (given.became_resident != ret_answer->became_resident)
+	if (results.became_resident != ret_answer->became_resident)
 		return "whether the table became resident";
-	if (given.address != untouched.address && given.address != ret_answer->address)
+	if (results.address != untouched.address && results.address != ret_answer->address)
 		return "address";
-	bool gives_address = operation->kind <= SPACE_MAP || given.became_resident;
-	return gives_address && given.address == untouched.address ? "no address" : NULL;
+	bool gives_address = operation->kind <= SPACE_MAP || results.became_resident;
+	return gives_address && results.address == untouched.address ? "no address" : NULL;
 }
 
 /* --- states ---------------------------------------------------------------------------------- */
@@ -175,11 +175,9 @@ const char *space_pair_compare_counts(const SpacePair *pair)
 static const char *compare_range(const GpuRange *range, const NaiveRange *naive)
 {
 	if (!range || !naive)
-		return range   ? "a range that should not be"
-		       : naive ? "a range that is missing"
-			       : NULL;
+		return range ? "an unexpected range" : naive ? "a missing range" : NULL;
 	if (range->range.first != naive->first || range->range.end != naive->end)
-		return "where a range is";
+		return "position of a range";
 	if (range->kind != naive->kind)
 		return "kind of a range";
 	if (naive->kind == GPU_RANGE_DRIVER_RESERVATION &&
@@ -214,7 +212,7 @@ const char *space_pair_visit_next(SpacePair *pair)
 	return difference;
 }
 
-/* Addresses just before a page, in it, and at its end. */
+/* Compares translations just before a page, in it and at its end. */
 static const char *compare_walks_around(const SpacePair *pair, uint64_t page, uint64_t *states)
 {
 	const uint64_t address = page * GPU_PAGE_SIZE;
@@ -253,14 +251,15 @@ const char *space_pair_compare_all(const SpacePair *pair, uint64_t *states)
 	return difference;
 }
 
-const char *accounts_compare(Accounts *accounts, const NaiveBooks *books)
+const char *accounts_compare(Accounts *accounts, const NaiveBooks *naive_accounts)
 {
 	for (int kind = 0; kind < LIMIT_MAX; kind++) {
-		if (accounts->used[kind] != naive_books_used(books, (LimitKind)kind))
-			return "what all use";
+		if (accounts->used[kind] != naive_books_used(naive_accounts, (LimitKind)kind))
+			return "use of a limit by all";
 		for (uid_t uid = 0; uid < NAIVE_UID_MAX; uid++)
-			if (accounts_used(accounts, uid, (LimitKind)kind) != books->used[uid][kind])
-				return "what a uid uses";
+			if (accounts_used(accounts, uid, (LimitKind)kind) !=
+			    naive_accounts->used[uid][kind])
+				return "use of a limit by a uid";
 	}
 	return NULL;
 }

@@ -4,30 +4,30 @@
 
 #include "random-space.h"
 
-/* An address space and the naive one, which are to be the same. */
+/* An address space and the naive one, which must be equal. */
 typedef struct SpacePair {
 	GpuMmu mmu;
 	AddressSpace space;
 	NaiveSpace *naive;
-	uint64_t cursor;    /* of a walk that goes on while ranges come and go */
-	NaiveRange visited; /* last by that walk; with an end of 0: none yet */
+	uint64_t cursor;    /* of an iteration that continues while ranges change */
+	NaiveRange visited; /* last range of that iteration; its end is 0 at the start */
 } SpacePair;
 
-/* Each says how the two differ; NULL: they do not. */
+/* Each function returns a description of the first difference, or NULL. */
 
-/* Does the same to both. The answer is the naive one's. */
+/* Applies the operation to both. Stores the naive result in *ret_answer. */
 const char *space_pair_apply(SpacePair *pair, const SpaceOperation *operation,
 			     NaiveAnswer *ret_answer);
 
-/* Numbers that can be had without a walk. */
+/* Compares the counts. */
 const char *space_pair_compare_counts(const SpacePair *pair);
 
-/* One step of the walk. */
+/* Advances the iteration by one range, and compares it. */
 const char *space_pair_visit_next(SpacePair *pair);
 
-/* All ranges, and translations of the addresses around their ends. Counts what states it saw. */
+/* Compares all ranges, and translations around their ends. Counts the translation states. */
 const char *space_pair_compare_all(const SpacePair *pair, uint64_t *states);
 
-const char *accounts_compare(Accounts *accounts, const NaiveBooks *books);
+const char *accounts_compare(Accounts *accounts, const NaiveBooks *naive_accounts);
 
 #endif

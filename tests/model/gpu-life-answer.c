@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What each request is answered, and what comes of it. The checks stand in the order in which they
- * are promised: caller, further subjects, state, values, limits, collision. */
+/*
+ * The expected status of each request, and its effects on the model. The checks are in the
+ * documented order: caller, other subjects, state, values, limits, collisions.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -57,7 +59,7 @@ static const LifeGpuProcess *system_process(Life *life, const LifeAdapter *adapt
 	return life_process(life, adapter->system_process);
 }
 
-/* The process's on that adapter; NULL: it has none there. */
+/* Returns the host process's GPU process on the adapter, or NULL. */
 static LifeGpuProcess *process_of(Life *life, ProcessKey key, const LifeAdapter *adapter)
 {
 	for (size_t i = 0; i < life->process_count; i++)
@@ -102,7 +104,7 @@ static void add_adapter(Life *life, const LifeRequest *request)
 				  .uid = payer,
 				  .payer = payer,
 			  });
-	life_tell(life, (LifeEvent){ .kind = EVENT_ADAPTER_ADDED, .machine = LIFE_NO_MACHINE });
+	life_expect(life, (LifeEvent){ .kind = EVENT_ADAPTER_ADDED, .machine = LIFE_NO_MACHINE });
 }
 
 static NTSTATUS register_adapter(Life *life, const LifeRequest *request)
@@ -142,7 +144,7 @@ static NTSTATUS unregister_adapter(Life *life, const LifeRequest *request)
 
 /* --- drivers --------------------------------------------------------------------------------- */
 
-/* Who is no operator any more may name processes of its own user alone. */
+/* A driver that is no longer an operator can only name processes of the same user. */
 static bool may_name(const Life *life, const LifeRequest *request, const LifeHost *host)
 {
 	return host && (life_is_operator(life, request->from) || host->uid == request->from->uid);
@@ -182,7 +184,7 @@ static NTSTATUS create_process(Life *life, const LifeRequest *request)
 	return STATUS_SUCCESS;
 }
 
-/* The process that a request of its driver's is about; NULL with a refusal's status. */
+/* Returns the process that a driver's request refers to, or NULL and the status of the refusal. */
 static LifeGpuProcess *drivers_process(Life *life, const LifeRequest *request, NTSTATUS *ret_status)
 {
 	LifeGpuProcess *process = life_process(life, request->handle);
@@ -237,9 +239,9 @@ static NTSTATUS destroy_process(Life *life, const LifeRequest *request)
 	return STATUS_SUCCESS;
 }
 
-/* --- graphics processes ---------------------------------------------------------------------- */
+/* --- calls of processes ---------------------------------------------------------------------- */
 
-/* Whether a context can be made in the process; NULL: in one that is yet to be made. */
+/* Checks whether a context can be created in the process, or in a new one if it is NULL. */
 static NTSTATUS check_state(Life *life, const LifeAdapter *adapter, const LifeGpuProcess *process)
 {
 	if (!system_process(life, adapter)->is_running)
@@ -305,7 +307,7 @@ static NTSTATUS destroy_context(Life *life, const LifeRequest *request)
 	return status;
 }
 
-/* ReserveGpuVirtualAddress and MapGpuVirtualAddress: what they share. */
+/* The common part of ReserveGpuVirtualAddress and MapGpuVirtualAddress. */
 static NTSTATUS take_address(Life *life, const LifeRequest *request)
 {
 	LifeGpuProcess *process = life_process(life, request->handle);
@@ -324,7 +326,7 @@ static NTSTATUS take_address(Life *life, const LifeRequest *request)
 	return status;
 }
 
-/* --- all of them ----------------------------------------------------------------------------- */
+/* --- dispatch -------------------------------------------------------------------------------- */
 
 NTSTATUS life_answer(Life *life, const LifeRequest *request)
 {
@@ -345,7 +347,7 @@ NTSTATUS life_answer(Life *life, const LifeRequest *request)
 		[LIFE_REMOVE] = life_remove_virtual_gpu,
 		[LIFE_REGISTER] = life_register_process,
 	};
-	_Static_assert(ARRAY_SIZE(answers) == LIFE_METHOD_MAX, "each method has its answer");
+	_Static_assert(ARRAY_SIZE(answers) == LIFE_METHOD_MAX, "each method has an answer");
 
 	if (request->flaw == LIFE_BAD_SHAPE)
 		return STATUS_INVALID_PARAMETER;

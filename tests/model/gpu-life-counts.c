@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* How often at least a run of the default length has seen what, so that no later change of the dice
- * leaves something out in silence. About half of what has been counted. */
+/*
+ * The minimum counts of statuses and events in a run of the default length, about half of the
+ * counts measured. They ensure that a change of the random requests does not silently lose
+ * coverage.
+ */
 #include "gpu-life-counts.h"
 
 #include <criterion/criterion.h>
@@ -18,7 +21,7 @@
 		EVENT_##kind, END_##reason, least \
 	}
 
-/* What is not here must not come. */
+/* A status that is not listed must not occur. */
 /* clang-format off */
 static const struct {
 	LifeMethod method;
@@ -168,7 +171,7 @@ const char *const life_method_names[] = {
 	[LIFE_REMOVE] = REMOVE,
 	[LIFE_REGISTER] = REGISTER,
 };
-_Static_assert(ARRAY_SIZE(life_method_names) == LIFE_METHOD_MAX, "each method has its name");
+_Static_assert(ARRAY_SIZE(life_method_names) == LIFE_METHOD_MAX, "each method has a name");
 
 void life_counts_print(const LifeCounts *counts)
 {
@@ -194,13 +197,13 @@ static void check_answers(const LifeCounts *counts)
 		uint64_t count = counts->answers[method][status_index(answers[i].status)];
 
 		listed += count;
-		cr_expect_geq(count, answers[i].least, "%s: %s only %" PRIu64 " times",
+		cr_expect_geq(count, answers[i].least, "%s: %s occurred only %" PRIu64 " times",
 			      life_method_names[method], status_name(answers[i].status), count);
 	}
 	for (int method = 0; method < LIFE_METHOD_MAX; method++)
 		for (size_t i = 0; i < LIFE_STATUSES; i++)
 			all += counts->answers[method][i];
-	cr_expect_eq(listed, all, "a status that the table does not list");
+	cr_expect_eq(listed, all, "a status occurred that is not listed");
 }
 
 void life_counts_check(const LifeCounts *counts)
@@ -209,7 +212,7 @@ void life_counts_check(const LifeCounts *counts)
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
 		uint64_t count = counts->events[events[i].kind][events[i].reason];
 
-		cr_expect_geq(count, events[i].least, "%s, %s only %" PRIu64 " times",
+		cr_expect_geq(count, events[i].least, "%s, %s occurred only %" PRIu64 " times",
 			      event_kind_name(events[i].kind), end_reason_name(events[i].reason),
 			      count);
 	}

@@ -6,7 +6,7 @@
 
 #define LIFE_STATUSES 64
 
-/* What a run has seen. */
+/* Counts of the statuses and events of a run. */
 typedef struct LifeCounts {
 	uint64_t answers[LIFE_METHOD_MAX][LIFE_STATUSES]; /* by status_index() */
 	uint64_t events[EVENT_MAX][END_MAX];
@@ -16,7 +16,7 @@ extern const char *const life_method_names[];
 
 void life_counts_print(const LifeCounts *counts);
 
-/* Asserts that a run of the default length has seen enough. */
+/* Asserts the minimum counts of a run of the default length. */
 void life_counts_check(const LifeCounts *counts);
 
 #endif

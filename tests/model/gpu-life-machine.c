@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The same of virtual machines, as far as adapters and GPU processes have to do with them. */
+/* Expected statuses for virtual machines, as far as adapters and GPU processes are concerned. */
 #include <string.h>
 
 #include "gpu-life-model.h"
@@ -13,12 +13,12 @@ static void add_machine(Life *life, const LifeRequest *request, const LifeHost *
 		.uid = vmm->uid,
 		.registered_by = request->from->uid,
 	};
-	life_tell(life, (LifeEvent){
-				.kind = EVENT_VIRTUAL_MACHINE_ADDED,
-				.machine = request->machine,
-				.pid = vmm->pid,
-				.uid = vmm->uid,
-			});
+	life_expect(life, (LifeEvent){
+				  .kind = EVENT_VIRTUAL_MACHINE_ADDED,
+				  .machine = request->machine,
+				  .pid = vmm->pid,
+				  .uid = vmm->uid,
+			  });
 }
 
 NTSTATUS life_register_machine(Life *life, const LifeRequest *request)
@@ -29,7 +29,7 @@ NTSTATUS life_register_machine(Life *life, const LifeRequest *request)
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	/* One whose VMM is found dead has ended. */
+	/* A VM whose VMM is found dead ends now. */
 	if (machine->runs && !life_host(life, machine->vmm)->alive)
 		life_process_exited(life, machine->vmm);
 	if (!vmm)
@@ -85,10 +85,10 @@ NTSTATUS life_assign(Life *life, const LifeRequest *request)
 	LifeVirtualGpu *virtual_gpu = &life->virtual_gpus[life->virtual_gpu_count++];
 	*virtual_gpu = (LifeVirtualGpu){ .machine = request->machine, .payer = request->from->uid };
 	strcpy(virtual_gpu->adapter, adapter->handle);
-	life_tell(life, (LifeEvent){
-				.kind = EVENT_VIRTUAL_GPU_ASSIGNED,
-				.machine = request->machine,
-			});
+	life_expect(life, (LifeEvent){
+				  .kind = EVENT_VIRTUAL_GPU_ASSIGNED,
+				  .machine = request->machine,
+			  });
 	return STATUS_SUCCESS;
 }
 
@@ -105,7 +105,7 @@ NTSTATUS life_remove_virtual_gpu(Life *life, const LifeRequest *request)
 	return status;
 }
 
-/* Contexts that were made in vaild are the only ones here. */
+/* The model has no contexts other than those created in vaild. */
 static bool has_context(Life *life, ProcessKey key)
 {
 	for (size_t i = 0; i < life->context_count; i++)
@@ -148,11 +148,11 @@ NTSTATUS life_register_process(Life *life, const LifeRequest *request)
 		.pid = from->pid,
 		.uid = from->uid,
 	};
-	life_tell(life, (LifeEvent){
-				.kind = EVENT_REGISTERED,
-				.machine = request->machine,
-				.pid = from->pid,
-				.uid = from->uid,
-			});
+	life_expect(life, (LifeEvent){
+				  .kind = EVENT_REGISTERED,
+				  .machine = request->machine,
+				  .pid = from->pid,
+				  .uid = from->uid,
+			  });
 	return STATUS_SUCCESS;
 }

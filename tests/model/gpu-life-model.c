@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What there is, what is looked for in it, and how it ends. */
+/* Lookups in the model, and the end of its entities. */
 #include "gpu-life-model.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Takes an item out of one of the arrays, whose order stays. */
+/* Removes an item from an array, keeping the order. */
 #define TAKE_OUT(array, count, at) \
 	memmove(&(array)[at], &(array)[(at) + 1], (--(count) - (at)) * sizeof((array)[0]))
 
-/* The item of one of the arrays that has the handle; NULL: none has. */
+/* Returns the array's item with the handle, or NULL. */
 #define FIND_HANDLE(array, count, text)                                                 \
 	({                                                                              \
 		__typeof__(&(array)[0]) _found = NULL;                                  \
@@ -19,7 +19,7 @@
 		_found;                                                                 \
 	})
 
-/* --- looking --------------------------------------------------------------------------------- */
+/* --- lookups --------------------------------------------------------------------------------- */
 
 const LifeHost *life_host(const Life *life, ProcessKey key)
 {
@@ -89,14 +89,16 @@ bool life_is_visible(Life *life, const LifeConnection *connection, const LifeGpu
 
 /* --- ends ------------------------------------------------------------------------------------ */
 
-void life_tell(Life *life, LifeEvent event)
+void life_expect(Life *life, LifeEvent event)
 {
 	event.group = life->group;
 	world_must(life->event_count < LIFE_EVENTS);
 	life->events[life->event_count++] = event;
 }
 
-/* Until group_end() all that ends, ends with one thing, whose own end comes last. */
+/*
+ * Everything that ends before group_end() ends together with one entity, whose event is the last.
+ */
 static void group_begin(Life *life)
 {
 	life->group = ++life->last_group;
@@ -106,10 +108,10 @@ static void group_end(Life *life, LifeEvent event)
 {
 	event.closes = life->group;
 	life->group = 0;
-	life_tell(life, event);
+	life_expect(life, event);
 }
 
-static void bury(Life *life, const char *handle)
+static void remember_dead(Life *life, const char *handle)
 {
 	strcpy(life->dead[life->dead_count++ % LIFE_DEAD], handle);
 }
@@ -118,13 +120,13 @@ static void end_registration(Life *life, size_t at, EndReason reason)
 {
 	const LifeRegistration *registration = &life->registrations[at];
 
-	life_tell(life, (LifeEvent){
-				.kind = EVENT_UNREGISTERED,
-				.reason = reason,
-				.machine = registration->machine,
-				.pid = registration->pid,
-				.uid = registration->uid,
-			});
+	life_expect(life, (LifeEvent){
+				  .kind = EVENT_UNREGISTERED,
+				  .reason = reason,
+				  .machine = registration->machine,
+				  .pid = registration->pid,
+				  .uid = registration->uid,
+			  });
 	TAKE_OUT(life->registrations, life->registration_count, at);
 }
 
@@ -143,7 +145,7 @@ static bool machine_has_virtual_gpu(const Life *life, int machine)
 	return false;
 }
 
-/* With a VM's last one its registrations end. */
+/* The end of a VM's last vGPU also ends its registrations. */
 void life_end_virtual_gpu(Life *life, LifeVirtualGpu *virtual_gpu, EndReason reason)
 {
 	size_t at = (size_t)(virtual_gpu - life->virtual_gpus);
@@ -155,9 +157,9 @@ void life_end_virtual_gpu(Life *life, LifeVirtualGpu *virtual_gpu, EndReason rea
 	};
 
 	strcpy(event.handle, virtual_gpu->handle);
-	bury(life, event.handle);
+	remember_dead(life, event.handle);
 	TAKE_OUT(life->virtual_gpus, life->virtual_gpu_count, at);
-	life_tell(life, event);
+	life_expect(life, event);
 	if (!machine_has_virtual_gpu(life, machine))
 		end_registrations(life, machine, END_LAST_VIRTUAL_GPU_REMOVED);
 }
@@ -166,7 +168,7 @@ void life_end_context(Life *life, LifeContext *context)
 {
 	size_t at = (size_t)(context - life->contexts);
 
-	bury(life, context->handle);
+	remember_dead(life, context->handle);
 	TAKE_OUT(life->contexts, life->context_count, at);
 }
 
@@ -187,8 +189,8 @@ void life_end_process(Life *life, LifeGpuProcess *process, EndReason reason)
 		if (strcmp(life->contexts[i].process, process->handle) == 0)
 			life_end_context(life, &life->contexts[i]);
 	strcpy(event.handle, process->handle);
-	bury(life, event.handle);
-	life_tell(life, event);
+	remember_dead(life, event.handle);
+	life_expect(life, event);
 	TAKE_OUT(life->processes, life->process_count, at);
 }
 
@@ -211,7 +213,7 @@ void life_end_adapter(Life *life, LifeAdapter *adapter, EndReason reason)
 		if (strcmp(life->processes[i].adapter, event.handle) == 0)
 			life_end_process(life, &life->processes[i], of_parts);
 	group_end(life, event);
-	bury(life, event.handle);
+	remember_dead(life, event.handle);
 	TAKE_OUT(life->adapters, life->adapter_count, at);
 }
 

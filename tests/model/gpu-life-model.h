@@ -6,9 +6,9 @@
 #include "random.h"
 
 /*
- * How adapters, GPU processes and contexts come and go, as plain as can be: arrays, in the order in
- * which things came, that are searched from the beginning. What refers to another thing has its
- * handle, as text. Written from the documents, not from the daemon.
+ * A simple model of adapters, GPU processes and contexts: arrays in the order of creation, searched
+ * from the beginning. Entities refer to each other by handle, as text. It is written from the
+ * documentation, not from the daemon.
  */
 
 enum {
@@ -25,13 +25,13 @@ enum {
 	LIFE_NO_MACHINE = -1,
 };
 
-#define LIFE_OPERATOR_UID 1100 /* by its group, which is not always in force */
-#define LIFE_VIEWER_UID   1000 /* alice, who is each VM's display client */
-#define LIFE_NOBODY       ((uid_t)-1)
+#define LIFE_OPERATOR_UID 1100 /* operator by group membership, while that is in force */
+#define LIFE_VIEWER_UID   1000 /* alice, the display client of each VM */
+#define LIFE_DAEMON_PAYER ((uid_t)-1)
 
 typedef char LifeHandle[HANDLE_TEXT_LENGTH + 1];
 
-/* A host process, from its beginning until its end was told. */
+/* A host process, from its start until its exit is reported. */
 typedef struct LifeHost {
 	ProcessKey key;
 	pid_t pid;
@@ -51,7 +51,7 @@ typedef struct LifeAdapter {
 	LifeHandle system_process;
 	char name[24];
 	uint64_t max_virtual_gpus;
-	const Caller *connection; /* NULL: the software adapter */
+	const Caller *connection; /* NULL for the software adapter */
 	uid_t payer;
 } LifeAdapter;
 
@@ -59,14 +59,14 @@ typedef struct LifeGpuProcess {
 	LifeHandle handle;
 	LifeHandle adapter;
 	char name[24];
-	ProcessKey key; /* PROCESS_KEY_NONE: of no host process */
+	ProcessKey key; /* PROCESS_KEY_NONE without a host process */
 	pid_t pid;
-	uid_t uid;   /* the host process's, or the payer */
-	uid_t payer; /* LIFE_NOBODY: the daemon's own */
+	uid_t uid;   /* of the host process, otherwise of the payer */
+	uid_t payer; /* LIFE_DAEMON_PAYER for the daemon's own */
 	int machine;
 	bool is_system;
 	bool is_running;
-	uint64_t reservations; /* the driver's */
+	uint64_t reservations; /* by the driver */
 	uint64_t user_ranges;
 } LifeGpuProcess;
 
@@ -98,17 +98,19 @@ typedef struct LifeMachine {
 	uid_t registered_by;
 } LifeMachine;
 
-/* An event that has to be told. Each once; those of one step in any order, but what ends something
- * as a whole comes behind what ends with it. */
+/*
+ * An expected event. Each must occur once. The events of one step can be in any order, except that
+ * an entity's end follows the ends of its parts.
+ */
 typedef struct LifeEvent {
 	EventKind kind;
 	EndReason reason;
-	LifeHandle handle; /* "" without one, and while it is not known */
+	LifeHandle handle; /* "" without a handle, and until it is known */
 	int machine;
 	pid_t pid;
 	uid_t uid;
-	unsigned int group;  /* the whole that it ends with, or 0 */
-	unsigned int closes; /* the group that it is the end of, or 0 */
+	unsigned int group;  /* group of parts that the entity belongs to, or 0 */
+	unsigned int closes; /* group that ends with this event, or 0 */
 } LifeEvent;
 
 typedef struct Life {
@@ -120,14 +122,14 @@ typedef struct Life {
 	LifeVirtualGpu virtual_gpus[LIFE_VIRTUAL_GPUS];
 	LifeRegistration registrations[LIFE_REGISTRATIONS];
 	LifeMachine machines[LIFE_MACHINES];
-	LifeEvent events[LIFE_EVENTS]; /* of this step */
+	LifeEvent events[LIFE_EVENTS]; /* expected in this step */
 	size_t host_count, connection_count, adapter_count, process_count, context_count;
 	size_t virtual_gpu_count, registration_count, event_count;
-	LifeHandle dead[LIFE_DEAD]; /* handles of what has ended lately */
+	LifeHandle dead[LIFE_DEAD]; /* of recently ended entities */
 	size_t dead_count;
 	unsigned int group, last_group;
-	uint64_t ended_creating, ended_with_contexts; /* GPU processes, so far */
-	bool group_in_force;                          /* the operators' group */
+	uint64_t ended_creating, ended_with_contexts; /* GPU processes so far */
+	bool group_in_force;                          /* operators by group are operators */
 	uint64_t limits[LIMIT_MAX];
 } Life;
 
@@ -152,14 +154,13 @@ typedef enum LifeMethod {
 	LIFE_METHOD_MAX,
 } LifeMethod;
 
-/* What is wrong with a request's values: with their form, which is looked at before all else, or
- * with what they say. */
+/* An error in a request's values: in their form, which is checked first, or in their meaning. */
 typedef enum LifeFlaw { LIFE_SOUND, LIFE_BAD_SHAPE, LIFE_BAD_VALUE } LifeFlaw;
 
 typedef struct LifeRequest {
 	LifeMethod method;
 	const LifeConnection *from;
-	LifeHandle handle; /* "": none is given */
+	LifeHandle handle; /* "" if not given */
 	bool has_pid;
 	uint64_t pid;
 	int machine;
@@ -168,15 +169,16 @@ typedef struct LifeRequest {
 	LifeFlaw flaw;
 } LifeRequest;
 
-/* The status, and everything that comes of the request. */
+/* Returns the expected status, and applies the effects of the request. */
 NTSTATUS life_answer(Life *life, const LifeRequest *request);
 
-/* After a success that made something: its handle, and that of the GPU process that came with it,
- * or that a context is in. Returns false where the context had to be in another. */
+/*
+ * Stores the handles from a successful reply: the new entity's, and its GPU process's. Returns
+ * false if the context should be in another GPU process.
+ */
 bool life_learn(Life *life, LifeMethod method, const char *handle, const char *process);
 
-/* --- parts of the answers ----------------------------------------------------------------------
- */
+/* --- parts of life_answer() ------------------------------------------------------------------ */
 
 NTSTATUS life_check_caller(const Life *life, const LifeRequest *request, bool is_allowed);
 NTSTATUS life_check_limit(const Life *life, LimitKind kind, uid_t uid);
@@ -188,7 +190,7 @@ NTSTATUS life_register_process(Life *life, const LifeRequest *request);
 
 /* --- ends ------------------------------------------------------------------------------------ */
 
-void life_tell(Life *life, LifeEvent event);
+void life_expect(Life *life, LifeEvent event);
 
 void life_connection_closed(Life *life, const Caller *caller);
 void life_process_exited(Life *life, ProcessKey key);
@@ -196,13 +198,13 @@ void life_end_adapter(Life *life, LifeAdapter *adapter, EndReason reason);
 void life_end_process(Life *life, LifeGpuProcess *process, EndReason reason);
 void life_end_context(Life *life, LifeContext *context);
 void life_end_virtual_gpu(Life *life, LifeVirtualGpu *virtual_gpu, EndReason reason);
-void life_stop(Life *life); /* the daemon's end, which is that of all */
+void life_stop(Life *life); /* the daemon stops, which ends everything */
 void life_end_machine(Life *life, int machine, EndReason reason);
 
-/* --- looking --------------------------------------------------------------------------------- */
+/* --- lookups --------------------------------------------------------------------------------- */
 
 const LifeHost *life_host(const Life *life, ProcessKey key);
-const LifeHost *life_live_pid(const Life *life, uint64_t pid); /* NULL: nobody alive has it */
+const LifeHost *life_live_pid(const Life *life, uint64_t pid); /* NULL if no live process has it */
 bool life_is_operator(const Life *life, const LifeConnection *connection);
 LifeAdapter *life_adapter(Life *life, const char *handle);
 LifeGpuProcess *life_process(Life *life, const char *handle);
@@ -212,16 +214,16 @@ LifeVirtualGpu *life_virtual_gpu(Life *life, const char *handle);
 uint64_t life_contexts_of(const Life *life, const LifeGpuProcess *process);
 uint64_t life_virtual_gpus_of(const Life *life, const LifeAdapter *adapter);
 
-/* Who sees the process in a list. */
+/* Tests whether the connection sees the process in a list. */
 bool life_is_visible(Life *life, const LifeConnection *connection, const LifeGpuProcess *process);
 
-/* --- dice: gpu-life-random.c ----------------------------------------------------------------- */
+/* --- randomness: gpu-life-random.c and gpu-life-world.c -------------------------------------- */
 
-/* A random request, and its parameters as text. Returns false where nobody is there to send it. */
+/* Makes a random request, and its parameters as text. Returns false if there is no connection. */
 bool life_make_request(Life *life, Dice *dice, LifeRequest *ret, char parameters[static 512]);
 
-/* Something happens in the world: processes and connections come and go. */
-void life_stir(Life *life, World *world, Dice *dice);
+/* Starts and ends random processes and connections. */
+void life_disturb(Life *life, World *world, Dice *dice);
 
 void life_machine_guid(int machine, char ret[static GUID_TEXT_LENGTH + 1]);
 

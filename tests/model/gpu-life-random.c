@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Random requests about adapters and GPU processes, most of them such that they can succeed, and
- * random changes of the world around them. */
+/* Random requests about adapters and GPU processes. Most of them can succeed. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,7 +7,7 @@
 
 #include "gpu-life-model.h"
 
-/* A random item of one of the model's arrays; NULL: it is empty. */
+/* Returns a random item of an array, or NULL if it is empty. */
 #define ANY(dice, array, count) ((count) > 0 ? &(array)[dice_roll((dice), (count))] : NULL)
 
 #define ANY_HANDLE(dice, array, count)                                  \
@@ -26,7 +25,7 @@ void life_machine_guid(int machine, char ret[static GUID_TEXT_LENGTH + 1])
 	snprintf(ret, GUID_TEXT_LENGTH + 1, "40000000-0000-4000-8000-%012d", machine);
 }
 
-static _printf_(2, 3) void say(char text[static 512], const char *format, ...)
+static _printf_(2, 3) void append(char text[static 512], const char *format, ...)
 {
 	size_t length = strlen(text);
 	va_list arguments;
@@ -36,18 +35,18 @@ static _printf_(2, 3) void say(char text[static 512], const char *format, ...)
 	va_end(arguments);
 }
 
-static void say_machine(LifeRequest *request, char *text, int machine)
+static void append_machine(LifeRequest *request, char *text, int machine)
 {
 	char guid[GUID_TEXT_LENGTH + 1];
 
 	request->machine = machine;
 	life_machine_guid(machine, guid);
-	say(text, ",\"virtualMachineGuid\":\"%s\"", guid);
+	append(text, ",\"virtualMachineGuid\":\"%s\"", guid);
 }
 
-/* The handle, or now and then one that names nothing, or nothing of that kind. */
-static void say_handle(Life *life, Dice *dice, LifeRequest *request, char *text, const char *key,
-		       const char *handle)
+/* Appends the handle; sometimes one that does not exist or is of another kind. */
+static void append_handle(Life *life, Dice *dice, LifeRequest *request, char *text, const char *key,
+			  const char *handle)
 {
 	static const char nothing[] = "0123456789abcdef0123456789abcdef";
 	const char *other[] = {
@@ -67,28 +66,28 @@ static void say_handle(Life *life, Dice *dice, LifeRequest *request, char *text,
 			handle = dice_chance(dice, 2) ? nothing : "none";
 	}
 	snprintf(request->handle, sizeof(request->handle), "%s", handle);
-	say(text, ",\"%s\":\"%s\"", key, request->handle);
+	append(text, ",\"%s\":\"%s\"", key, request->handle);
 }
 
-/* --- who sends it ---------------------------------------------------------------------------- */
+/* --- senders --------------------------------------------------------------------------------- */
 
-static const LifeConnection *anybody(const Life *life, Dice *dice)
+static const LifeConnection *any_connection(const Life *life, Dice *dice)
 {
 	return ANY(dice, life->connections, life->connection_count);
 }
 
-/* An operator, where the dice find one soon. */
-static const LifeConnection *operator_of(const Life *life, Dice *dice)
+/* Returns an operator's connection, or any other after a few tries. */
+static const LifeConnection *any_operator(const Life *life, Dice *dice)
 {
-	const LifeConnection *connection = anybody(life, dice);
+	const LifeConnection *connection = any_connection(life, dice);
 
 	for (int i = 0; i < 8 && !life_is_operator(life, connection); i++)
-		connection = anybody(life, dice);
+		connection = any_connection(life, dice);
 	return connection;
 }
 
-/* A connection of that process; anybody, where it has none. */
-static const LifeConnection *one_of(const Life *life, Dice *dice, ProcessKey key)
+/* Returns a connection of that process, or any other if it has none. */
+static const LifeConnection *connection_of(const Life *life, Dice *dice, ProcessKey key)
 {
 	size_t begin = dice_roll(dice, life->connection_count);
 
@@ -99,11 +98,12 @@ static const LifeConnection *one_of(const Life *life, Dice *dice, ProcessKey key
 		if (connection->key == key)
 			return connection;
 	}
-	return anybody(life, dice);
+	return any_connection(life, dice);
 }
 
-/* The driver's connection, or else one that is near it: of the same process, or an operator's. */
-static const LifeConnection *driver_of(const Life *life, Dice *dice, const LifeAdapter *adapter)
+/* Returns the driver's connection, or sometimes another of its process, an operator's, or any. */
+static const LifeConnection *driver_connection(const Life *life, Dice *dice,
+					       const LifeAdapter *adapter)
 {
 	const LifeConnection *driver = NULL;
 
@@ -111,8 +111,8 @@ static const LifeConnection *driver_of(const Life *life, Dice *dice, const LifeA
 		if (life->connections[i].caller == adapter->connection)
 			driver = &life->connections[i];
 	if (!driver || dice_chance(dice, 12))
-		return dice_chance(dice, 2) ? anybody(life, dice) : operator_of(life, dice);
-	return dice_chance(dice, 12) ? one_of(life, dice, driver->key) : driver;
+		return dice_chance(dice, 2) ? any_connection(life, dice) : any_operator(life, dice);
+	return dice_chance(dice, 12) ? connection_of(life, dice, driver->key) : driver;
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
@@ -138,7 +138,7 @@ static void make_register_adapter(Life *life, Dice *dice, LifeRequest *ret, char
 	bool is_flawed = dice_chance(dice, 10);
 	size_t at = dice_roll(dice, is_flawed ? ARRAY_SIZE(flawed) : ARRAY_SIZE(sound));
 
-	ret->from = dice_chance(dice, 10) ? anybody(life, dice) : operator_of(life, dice);
+	ret->from = dice_chance(dice, 10) ? any_connection(life, dice) : any_operator(life, dice);
 	ret->flaw = is_flawed ? flawed[at].flaw : LIFE_SOUND;
 	ret->max_virtual_gpus = dice_roll(dice, 4);
 	snprintf(ret->name, sizeof(ret->name), "adapter %u", (unsigned int)dice_roll(dice, NAMES));
@@ -146,25 +146,26 @@ static void make_register_adapter(Life *life, Dice *dice, LifeRequest *ret, char
 		ret->name[0] = '\0';
 		ret->flaw = ret->flaw == LIFE_SOUND ? LIFE_BAD_VALUE : ret->flaw;
 	}
-	say(text, ",\"name\":\"%s\",\"virtualAddressBitCount\":%u,\"pageTableIndexBitCount\":[%s]",
-	    ret->name, is_flawed ? flawed[at].address_bits : sound[at].address_bits,
-	    is_flawed ? flawed[at].index_bits : sound[at].index_bits);
+	append(text,
+	       ",\"name\":\"%s\",\"virtualAddressBitCount\":%u,\"pageTableIndexBitCount\":[%s]",
+	       ret->name, is_flawed ? flawed[at].address_bits : sound[at].address_bits,
+	       is_flawed ? flawed[at].index_bits : sound[at].index_bits);
 	if (ret->max_virtual_gpus > 0)
-		say(text, ",\"maxVirtualGpus\":%" PRIu64, ret->max_virtual_gpus);
+		append(text, ",\"maxVirtualGpus\":%" PRIu64, ret->max_virtual_gpus);
 }
 
 static void make_unregister_adapter(Life *life, Dice *dice, LifeRequest *ret, char *text)
 {
 	const LifeAdapter *adapter = ANY(dice, life->adapters, life->adapter_count);
 
-	ret->from = dice_chance(dice, 2)   ? driver_of(life, dice, adapter)
-		    : dice_chance(dice, 2) ? operator_of(life, dice)
-					   : anybody(life, dice);
-	say_handle(life, dice, ret, text, "adapter", adapter->handle);
+	ret->from = dice_chance(dice, 2)   ? driver_connection(life, dice, adapter)
+		    : dice_chance(dice, 2) ? any_operator(life, dice)
+					   : any_connection(life, dice);
+	append_handle(life, dice, ret, text, "adapter", adapter->handle);
 }
 
-/* Mostly a live process's pid, else one that nobody has, or that nobody can have. */
-static void say_pid(Life *life, Dice *dice, LifeRequest *request, char *text, const char *key)
+/* Appends mostly a live process's pid, otherwise an unused or an impossible one. */
+static void append_pid(Life *life, Dice *dice, LifeRequest *request, char *text, const char *key)
 {
 	const LifeHost *host = ANY(dice, life->hosts, life->host_count);
 
@@ -173,28 +174,28 @@ static void say_pid(Life *life, Dice *dice, LifeRequest *request, char *text, co
 						      : FIRST_PID + dice_roll(dice, PIDS + 5);
 	if (dice_chance(dice, 40))
 		request->pid = dice_chance(dice, 2) ? 0 : UINT64_C(1) << 31;
-	say(text, ",\"%s\":%" PRIu64, key, request->pid);
+	append(text, ",\"%s\":%" PRIu64, key, request->pid);
 }
 
 static void make_create_process(Life *life, Dice *dice, LifeRequest *ret, char *text)
 {
 	const LifeAdapter *adapter = ANY(dice, life->adapters, life->adapter_count);
 
-	ret->from = driver_of(life, dice, adapter);
-	say_handle(life, dice, ret, text, "adapter", adapter->handle);
+	ret->from = driver_connection(life, dice, adapter);
+	append_handle(life, dice, ret, text, "adapter", adapter->handle);
 	if (!dice_chance(dice, 4))
-		say_pid(life, dice, ret, text, "pid");
+		append_pid(life, dice, ret, text, "pid");
 	if (dice_chance(dice, 3))
-		say_machine(ret, text, (int)dice_roll(dice, LIFE_MACHINES));
+		append_machine(ret, text, (int)dice_roll(dice, LIFE_MACHINES));
 	if (dice_chance(dice, 3)) {
 		snprintf(ret->name, sizeof(ret->name), "process %u",
 			 (unsigned int)dice_roll(dice, NAMES));
-		say(text, ",\"name\":\"%s\"", ret->name);
+		append(text, ",\"name\":\"%s\"", ret->name);
 	}
 }
 
-/* One that is still being created, where the dice find one soon. */
-static const LifeGpuProcess *young_process(const Life *life, Dice *dice)
+/* Returns a process that is being created, or any other after a few tries. */
+static const LifeGpuProcess *creating_process(const Life *life, Dice *dice)
 {
 	const LifeGpuProcess *process = ANY(dice, life->processes, life->process_count);
 
@@ -203,35 +204,35 @@ static const LifeGpuProcess *young_process(const Life *life, Dice *dice)
 	return process;
 }
 
-/* CompleteCreateProcess, ReserveGpuVirtualAddressRange, DestroyProcess. */
+/* CompleteCreateProcess, ReserveGpuVirtualAddressRange and DestroyProcess. */
 static void make_driver_call(Life *life, Dice *dice, LifeRequest *ret, char *text)
 {
 	const LifeGpuProcess *process = ret->method == LIFE_DESTROY_PROCESS
 						? ANY(dice, life->processes, life->process_count)
-						: young_process(life, dice);
+						: creating_process(life, dice);
 
-	ret->from = driver_of(life, dice, life_adapter(life, process->adapter));
-	say_handle(life, dice, ret, text, "process", process->handle);
+	ret->from = driver_connection(life, dice, life_adapter(life, process->adapter));
+	append_handle(life, dice, ret, text, "process", process->handle);
 	if (ret->method != LIFE_RESERVE_RANGE)
 		return;
 	ret->flaw = dice_chance(dice, 8) ? LIFE_BAD_VALUE : LIFE_SOUND;
-	say(text, ",\"sizeInBytes\":%" PRIu64,
-	    ret->flaw == LIFE_SOUND ? 16 * MIB : 4096 * dice_roll(dice, 10));
+	append(text, ",\"sizeInBytes\":%" PRIu64,
+	       ret->flaw == LIFE_SOUND ? 16 * MIB : 4096 * dice_roll(dice, 10));
 }
 
 static void make_create_context(Life *life, Dice *dice, LifeRequest *ret, char *text)
 {
 	const LifeGpuProcess *process = ANY(dice, life->processes, life->process_count);
 
-	if (dice_chance(dice, 2)) { /* where the driver has made a process for it */
-		ret->from = one_of(life, dice, process->key);
-		say_handle(life, dice, ret, text, "adapter", process->adapter);
+	if (dice_chance(dice, 2)) { /* the driver may have created a process for it */
+		ret->from = connection_of(life, dice, process->key);
+		append_handle(life, dice, ret, text, "adapter", process->adapter);
 		return;
 	}
-	ret->from = anybody(life, dice);
+	ret->from = any_connection(life, dice);
 	if (!dice_chance(dice, 4))
-		say_handle(life, dice, ret, text, "adapter",
-			   ANY_HANDLE(dice, life->adapters, life->adapter_count));
+		append_handle(life, dice, ret, text, "adapter",
+			      ANY_HANDLE(dice, life->adapters, life->adapter_count));
 }
 
 static void make_destroy_context(Life *life, Dice *dice, LifeRequest *ret, char *text)
@@ -239,75 +240,77 @@ static void make_destroy_context(Life *life, Dice *dice, LifeRequest *ret, char 
 	const LifeContext *context = ANY(dice, life->contexts, life->context_count);
 	const LifeGpuProcess *process = context ? life_process(life, context->process) : NULL;
 
-	ret->from = !process || dice_chance(dice, 6) ? anybody(life, dice)
-						     : one_of(life, dice, process->key);
-	say_handle(life, dice, ret, text, "context", context ? context->handle : NULL);
+	ret->from = !process || dice_chance(dice, 6) ? any_connection(life, dice)
+						     : connection_of(life, dice, process->key);
+	append_handle(life, dice, ret, text, "context", context ? context->handle : NULL);
 }
 
 /* ReserveGpuVirtualAddress and MapGpuVirtualAddress. */
 static void make_take_address(Life *life, Dice *dice, LifeRequest *ret, char *text)
 {
 	const LifeGpuProcess *process = dice_chance(dice, 5)
-						? young_process(life, dice)
+						? creating_process(life, dice)
 						: ANY(dice, life->processes, life->process_count);
 	bool is_map = ret->method == LIFE_MAP_ADDRESS;
 
-	ret->from = dice_chance(dice, 6) ? anybody(life, dice)
+	ret->from = dice_chance(dice, 6) ? any_connection(life, dice)
 		    : dice_chance(dice, 8)
-			    ? driver_of(life, dice, life_adapter(life, process->adapter))
-			    : one_of(life, dice, process->key);
-	say_handle(life, dice, ret, text, "process", process->handle);
+			    ? driver_connection(life, dice, life_adapter(life, process->adapter))
+			    : connection_of(life, dice, process->key);
+	append_handle(life, dice, ret, text, "process", process->handle);
 	ret->flaw = dice_chance(dice, 8) ? LIFE_BAD_VALUE : LIFE_SOUND;
-	say(text, ",\"sizeInBytes\":%d%s",
-	    ret->flaw == LIFE_BAD_VALUE ? 1000
-	    : is_map                    ? 4096
-					: 65536,
-	    is_map ? ",\"protection\":\"zero\"" : "");
+	append(text, ",\"sizeInBytes\":%d%s",
+	       ret->flaw == LIFE_BAD_VALUE ? 1000
+	       : is_map                    ? 4096
+					   : 65536,
+	       is_map ? ",\"protection\":\"zero\"" : "");
 }
 
 static void make_register_machine(Life *life, Dice *dice, LifeRequest *ret, char *text)
 {
-	ret->from = dice_chance(dice, 8) ? anybody(life, dice) : operator_of(life, dice);
-	say_machine(ret, text, (int)dice_roll(dice, LIFE_MACHINES));
-	say_pid(life, dice, ret, text, "vmmPid");
-	say(text, ",\"displayClients\":[{\"user\":\"alice\"}]");
+	ret->from = dice_chance(dice, 8) ? any_connection(life, dice) : any_operator(life, dice);
+	append_machine(ret, text, (int)dice_roll(dice, LIFE_MACHINES));
+	append_pid(life, dice, ret, text, "vmmPid");
+	append(text, ",\"displayClients\":[{\"user\":\"alice\"}]");
 }
 
 static void make_unregister_machine(Life *life, Dice *dice, LifeRequest *ret, char *text)
 {
-	ret->from = dice_chance(dice, 4) ? anybody(life, dice) : operator_of(life, dice);
-	say_machine(ret, text, (int)dice_roll(dice, LIFE_MACHINES));
+	ret->from = dice_chance(dice, 4) ? any_connection(life, dice) : any_operator(life, dice);
+	append_machine(ret, text, (int)dice_roll(dice, LIFE_MACHINES));
 }
 
 static void make_assign(Life *life, Dice *dice, LifeRequest *ret, char *text)
 {
 	make_unregister_machine(life, dice, ret, text);
 	if (!dice_chance(dice, 5))
-		say_handle(life, dice, ret, text, "adapter",
-			   ANY_HANDLE(dice, life->adapters, life->adapter_count));
+		append_handle(life, dice, ret, text, "adapter",
+			      ANY_HANDLE(dice, life->adapters, life->adapter_count));
 }
 
 static void make_remove(Life *life, Dice *dice, LifeRequest *ret, char *text)
 {
-	ret->from = dice_chance(dice, 4) ? anybody(life, dice) : operator_of(life, dice);
-	say_handle(life, dice, ret, text, "virtualGpu",
-		   ANY_HANDLE(dice, life->virtual_gpus, life->virtual_gpu_count));
+	ret->from = dice_chance(dice, 4) ? any_connection(life, dice) : any_operator(life, dice);
+	append_handle(life, dice, ret, text, "virtualGpu",
+		      ANY_HANDLE(dice, life->virtual_gpus, life->virtual_gpu_count));
 }
 
-/* By a process that has a context, where the dice find one. Dead ones ask no more: what they would
- * be answered has to do with evidence, not with what there is. */
+/*
+ * Registers a process, mostly one with a context. A dead process unregisters a VM instead, because
+ * the model does not cover lookups of dead processes.
+ */
 static void make_register(Life *life, Dice *dice, LifeRequest *ret, char *text)
 {
 	const LifeContext *context = ANY(dice, life->contexts, life->context_count);
 	const LifeHost *host;
 
 	ret->from = context && !dice_chance(dice, 4)
-			    ? one_of(life, dice, life_process(life, context->process)->key)
-			    : anybody(life, dice);
+			    ? connection_of(life, dice, life_process(life, context->process)->key)
+			    : any_connection(life, dice);
 	host = life_host(life, ret->from->key);
 	if (!host || !host->alive)
 		ret->method = LIFE_UNREGISTER_MACHINE;
-	say_machine(ret, text, (int)dice_roll(dice, LIFE_MACHINES));
+	append_machine(ret, text, (int)dice_roll(dice, LIFE_MACHINES));
 }
 
 static const struct {
@@ -330,7 +333,7 @@ static const struct {
 	[LIFE_REMOVE] = { 2, make_remove },
 	[LIFE_REGISTER] = { 6, make_register },
 };
-_Static_assert(ARRAY_SIZE(makers) == LIFE_METHOD_MAX, "each method is made");
+_Static_assert(ARRAY_SIZE(makers) == LIFE_METHOD_MAX, "each method has an entry");
 
 static LifeMethod any_method(Dice *dice)
 {
@@ -354,10 +357,10 @@ bool life_make_request(Life *life, Dice *dice, LifeRequest *ret, char parameters
 	makers[ret->method].make(life, dice, ret, parameters);
 	if (dice_chance(dice, 60)) {
 		ret->flaw = LIFE_BAD_SHAPE;
-		say(parameters, ",\"surprise\":1");
+		append(parameters, ",\"surprise\":1");
 	}
-	/* The first member's comma makes room for the brace. */
-	say(parameters, parameters[0] != '\0' ? "}" : " }");
+	/* The comma before the first member becomes the opening brace. */
+	append(parameters, parameters[0] != '\0' ? "}" : " }");
 	parameters[0] = '{';
 	return true;
 }

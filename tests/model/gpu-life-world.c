@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens by itself: processes begin and end, connections come and vanish. */
+/* Random changes besides requests: processes start and end, connections open and close. */
 #include "gpu-life-model.h"
 
 enum { FIRST_PID = 100, PIDS = 20 };
@@ -24,7 +24,10 @@ static void connect_to(Life *life, World *world, const LifeHost *host)
 	};
 }
 
-/* Pids are few, so that the dead's come again: also while nobody has told of their end yet. */
+/*
+ * There are only a few pids, so that they are reused, also before their former process's exit is
+ * reported.
+ */
 static void begin_process(Life *life, World *world, Dice *dice)
 {
 	static const uid_t uids[] = { 0,
@@ -63,8 +66,8 @@ static void kill_one(Life *life, World *world, Dice *dice)
 	host->alive = false;
 }
 
-/* In the order in which the world tells it; who is dead is one no more. */
-static void tell_exits(Life *life, World *world)
+/* Reports the exits in the order of the fake host, and forgets the processes. */
+static void report_exits(Life *life, World *world)
 {
 	for (size_t i = 0; i < world->process_count; i++) {
 		const LifeHost *host = life_host(life, world->processes[i].key);
@@ -78,7 +81,7 @@ static void tell_exits(Life *life, World *world)
 			life->hosts[i] = life->hosts[--life->host_count];
 }
 
-static void hang_up(Life *life, World *world, Dice *dice)
+static void close_one(Life *life, World *world, Dice *dice)
 {
 	if (life->connection_count == 0)
 		return;
@@ -87,7 +90,7 @@ static void hang_up(Life *life, World *world, Dice *dice)
 	world_disconnect(world, caller);
 }
 
-/* Those who are operators by their group alone are so no more, or again. Drivers they stay. */
+/* Toggles whether members of the operators' group are operators. Drivers remain drivers. */
 static void reload(Life *life, World *world)
 {
 	life->group_in_force = !life->group_in_force;
@@ -95,8 +98,10 @@ static void reload(Life *life, World *world)
 	world_reload(world);
 }
 
-/* Most connections of processes that are gone go with them; some are held open by others. */
-static void hang_up_the_dead(Life *life, World *world, Dice *dice)
+/*
+ * Closes most connections of ended processes. Some stay open, as if inherited by other processes.
+ */
+static void close_connections_of_dead(Life *life, World *world, Dice *dice)
 {
 	for (size_t i = life->connection_count; i-- > 0;) {
 		Caller *caller = life->connections[i].caller;
@@ -108,7 +113,7 @@ static void hang_up_the_dead(Life *life, World *world, Dice *dice)
 	}
 }
 
-void life_stir(Life *life, World *world, Dice *dice)
+void life_disturb(Life *life, World *world, Dice *dice)
 {
 	uint64_t roll = dice_roll(dice, 300);
 
@@ -119,11 +124,11 @@ void life_stir(Life *life, World *world, Dice *dice)
 	else if (roll < 23)
 		kill_one(life, world, dice);
 	else if (roll < 26)
-		tell_exits(life, world);
+		report_exits(life, world);
 	else if (roll < 30)
-		hang_up(life, world, dice);
+		close_one(life, world, dice);
 	else if (roll < 33)
-		hang_up_the_dead(life, world, dice);
+		close_connections_of_dead(life, world, dice);
 	else if (roll < 34 || (roll < 37 && !life->group_in_force))
 		reload(life, world);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Ranges of the naive address space: what is taken, where there is room, and what a cut leaves. */
+/* The ranges of the naive address space: reserving, mapping and freeing. */
 #include "naive-space.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* --- where things are ------------------------------------------------------------------------ */
+/* --- layout ---------------------------------------------------------------------------------- */
 
 static uint64_t pages_below(const NaiveSpace *space, unsigned int level)
 {
@@ -65,14 +65,14 @@ static void insert(NaiveSpace *space, const NaiveRange *range)
 	space->range_count++;
 }
 
-static void take_out(NaiveSpace *space, size_t at)
+static void remove_at(NaiveSpace *space, size_t at)
 {
 	space->range_count--;
 	memmove(&space->ranges[at], &space->ranges[at + 1],
 		(space->range_count - at) * sizeof(space->ranges[0]));
 }
 
-static bool meets(const NaiveRange *range, uint64_t first, uint64_t end)
+static bool overlaps(const NaiveRange *range, uint64_t first, uint64_t end)
 {
 	return range->first < end && first < range->end;
 }
@@ -82,19 +82,20 @@ static bool encloses(const NaiveRange *range, uint64_t first, uint64_t end)
 	return range->first <= first && end <= range->end;
 }
 
-/* The lowest range of that layer that has one of the pages; NULL: none. */
-static NaiveRange *meeting(NaiveSpace *space, bool inside, uint64_t first, uint64_t end)
+/* Returns the lowest range of the layer that overlaps these pages, or NULL. */
+static NaiveRange *find_overlapping(NaiveSpace *space, bool inside, uint64_t first, uint64_t end)
 {
 	for (size_t i = 0; i < space->range_count; i++)
-		if (space->ranges[i].inside == inside && meets(&space->ranges[i], first, end))
+		if (space->ranges[i].inside == inside && overlaps(&space->ranges[i], first, end))
 			return &space->ranges[i];
 	return NULL;
 }
 
-void naive_space_init(NaiveSpace *space, const GpuMmu *mmu, NaiveBooks *books, uint64_t *events)
+void naive_space_init(NaiveSpace *space, const GpuMmu *mmu, NaiveBooks *naive_accounts,
+		      uint64_t *events)
 {
 	space->mmu = *mmu;
-	space->books = books;
+	space->naive_accounts = naive_accounts;
 	space->events = events;
 	space->range_count = 0;
 	space->driver_reservations = (NaiveTally){ .kind = LIMIT_DRIVER_RESERVATIONS };
@@ -110,25 +111,28 @@ void naive_space_deinit(NaiveSpace *space)
 				  &space->written };
 
 	for (int i = 0; i < 3; i++)
-		naive_tally_return(tallies[i], space->books, tallies[i]->count);
+		naive_tally_return(tallies[i], space->naive_accounts, tallies[i]->count);
 }
 
 /* --- choosing -------------------------------------------------------------------------------- */
 
-typedef struct Wish {
+typedef struct Request {
 	uint64_t size;
 	uint64_t alignment;
 	uint64_t minimum;
 	uint64_t maximum;
-} Wish;
+} Request;
 
 static uint64_t round_up(uint64_t number, uint64_t unit)
 {
 	return (number / unit + (number % unit != 0)) * unit;
 }
 
-/* The lowest place in the gaps that are, cut to the wish, of so many pages; 0: there is none. */
-static uint64_t lowest_place(const NaiveSpace *space, const Wish *wish, uint64_t gap_size)
+/*
+ * Returns the lowest place in a gap that, clipped to the bounds, has at least gap_size pages; 0 if
+ * none.
+ */
+static uint64_t lowest_place(const NaiveSpace *space, const Request *request, uint64_t gap_size)
 {
 	uint64_t begin = 0;
 
@@ -137,13 +141,13 @@ static uint64_t lowest_place(const NaiveSpace *space, const Wish *wish, uint64_t
 		if (!is_last && space->ranges[i].inside)
 			continue;
 		uint64_t end = is_last ? naive_space_pages(space) : space->ranges[i].first;
-		if (begin < wish->minimum)
-			begin = wish->minimum;
-		if (end > wish->maximum)
-			end = wish->maximum;
-		uint64_t first = round_up(begin, wish->alignment);
+		if (begin < request->minimum)
+			begin = request->minimum;
+		if (end > request->maximum)
+			end = request->maximum;
+		uint64_t first = round_up(begin, request->alignment);
 		if (begin < end && end - begin >= gap_size && first < end &&
-		    end - first >= wish->size)
+		    end - first >= request->size)
 			return first;
 		if (!is_last)
 			begin = space->ranges[i].end;
@@ -151,11 +155,11 @@ static uint64_t lowest_place(const NaiveSpace *space, const Wish *wish, uint64_t
 	return 0;
 }
 
-/* Page 0 is never free, so 0 says that there is no place. */
-static uint64_t choose(NaiveSpace *space, const Wish *wish, uint64_t unit)
+/* Page 0 is never free, so 0 means that no place fits. */
+static uint64_t choose(NaiveSpace *space, const Request *request, uint64_t unit)
 {
-	uint64_t generous = lowest_place(space, wish, wish->size + wish->alignment - unit);
-	uint64_t tight = lowest_place(space, wish, wish->size);
+	uint64_t generous = lowest_place(space, request, request->size + request->alignment - unit);
+	uint64_t tight = lowest_place(space, request, request->size);
 
 	if (generous != 0)
 		space->events[generous == tight ? NAIVE_CHOSE_GENEROUS_GAP
@@ -165,7 +169,7 @@ static uint64_t choose(NaiveSpace *space, const Wish *wish, uint64_t unit)
 	return generous != 0 ? generous : tight;
 }
 
-/* --- taking ---------------------------------------------------------------------------------- */
+/* --- reserving ------------------------------------------------------------------------------- */
 
 static void add_fault(NaiveAnswer *answer, const char *parameter)
 {
@@ -173,12 +177,12 @@ static void add_fault(NaiveAnswer *answer, const char *parameter)
 	answer->parameters[answer->parameter_count++] = parameter;
 }
 
-NaiveAnswer naive_at_fault(NTSTATUS status, const char *parameter)
+NaiveAnswer naive_fault(NTSTATUS status, const char *parameter)
 {
 	return (NaiveAnswer){ .status = status, .parameters = { parameter }, .parameter_count = 1 };
 }
 
-/* The values of size and base address, in bytes. */
+/* Checks size and base address, in bytes. */
 static void check_values(const NaiveSpace *space, uint64_t size, uint64_t granularity,
 			 uint64_t base, uint64_t alignment, NaiveAnswer *answer)
 {
@@ -207,30 +211,30 @@ static void check_placement(const NaiveSpace *space, const Placement *placement,
 static NaiveAnswer take(NaiveSpace *space, const Payer *payer, NaiveRange *range, uint64_t size)
 {
 	range->end = range->first + size;
-	if (meeting(space, true, range->first, range->end) && !range->inside)
-		assert(!"a mapping inside of nothing");
+	if (find_overlapping(space, true, range->first, range->end) && !range->inside)
+		assert(!"a mapping outside its reservation");
 	insert(space, range);
 	naive_tally_take(range->kind == GPU_RANGE_DRIVER_RESERVATION ? &space->driver_reservations
 								     : &space->user_ranges,
-			 space->books, payer);
-	naive_tables_follow(space);
+			 space->naive_accounts, payer);
+	naive_tables_resize_root(space);
 	bool to_the_end = range->end == naive_space_pages(space) ||
-			  meeting(space, range->inside, range->end, range->end + 1);
-	if (to_the_end && meeting(space, range->inside, range->first - 1, range->first))
+			  find_overlapping(space, range->inside, range->end, range->end + 1);
+	if (to_the_end && find_overlapping(space, range->inside, range->first - 1, range->first))
 		space->events[NAIVE_FILLED_GAP]++;
 	return (NaiveAnswer){ .address = range->first * GPU_PAGE_SIZE };
 }
 
-/* Takes free pages: at the base address, or chosen by the wish. */
-static NaiveAnswer take_free(NaiveSpace *space, const Payer *payer, uint64_t base, const Wish *wish,
-			     uint64_t unit, NaiveRange *range)
+/* Takes free pages at the base address, or chooses them. */
+static NaiveAnswer take_free(NaiveSpace *space, const Payer *payer, uint64_t base,
+			     const Request *request, uint64_t unit, NaiveRange *range)
 {
-	range->first = base != 0 ? base / GPU_PAGE_SIZE : choose(space, wish, unit);
+	range->first = base != 0 ? base / GPU_PAGE_SIZE : choose(space, request, unit);
 	if (range->first == 0)
 		return (NaiveAnswer){ .status = STATUS_NO_MEMORY };
-	if (meeting(space, false, range->first, range->first + wish->size))
-		return naive_at_fault(STATUS_CONFLICTING_ADDRESSES, "baseAddress");
-	return take(space, payer, range, wish->size);
+	if (find_overlapping(space, false, range->first, range->first + request->size))
+		return naive_fault(STATUS_CONFLICTING_ADDRESSES, "baseAddress");
+	return take(space, payer, range, request->size);
 }
 
 NaiveAnswer naive_space_reserve_for_driver(NaiveSpace *space, const Payer *payer,
@@ -246,60 +250,62 @@ NaiveAnswer naive_space_reserve_for_driver(NaiveSpace *space, const Payer *payer
 	if (!is_power_of_two || alignment % leaf != 0)
 		add_fault(&answer, "alignment");
 	if (answer.parameter_count > 0 ||
-	    !naive_tally_allows(&space->driver_reservations, space->books, payer, &answer,
+	    !naive_tally_allows(&space->driver_reservations, space->naive_accounts, payer, &answer,
 				space->events))
 		return answer;
 	return take_free(
 		space, payer, reservation->base_address,
-		&(Wish){ .size = reservation->size / GPU_PAGE_SIZE,
-			 .alignment = alignment / GPU_PAGE_SIZE,
-			 .maximum = naive_space_pages(space) },
+		&(Request){ .size = reservation->size / GPU_PAGE_SIZE,
+			    .alignment = alignment / GPU_PAGE_SIZE,
+			    .maximum = naive_space_pages(space) },
 		leaf / GPU_PAGE_SIZE,
 		&(NaiveRange){ .kind = GPU_RANGE_DRIVER_RESERVATION,
 			       .allow_user_mode_mapping = reservation->allow_user_mode_mapping });
 }
 
-/* Minimum and maximum are rounded inwards. */
-static Wish wish_of(const Placement *placement, uint64_t granularity)
+/* The bounds are rounded inwards. */
+static Request request_of(const Placement *placement, uint64_t granularity)
 {
-	return (Wish){ .size = placement->size / GPU_PAGE_SIZE,
-		       .alignment = granularity / GPU_PAGE_SIZE,
-		       .minimum = placement->minimum / GPU_PAGE_SIZE +
-				  (placement->minimum % GPU_PAGE_SIZE != 0),
-		       .maximum = placement->maximum / GPU_PAGE_SIZE };
+	return (Request){ .size = placement->size / GPU_PAGE_SIZE,
+			  .alignment = granularity / GPU_PAGE_SIZE,
+			  .minimum = placement->minimum / GPU_PAGE_SIZE +
+				     (placement->minimum % GPU_PAGE_SIZE != 0),
+			  .maximum = placement->maximum / GPU_PAGE_SIZE };
 }
 
 NaiveAnswer naive_space_reserve(NaiveSpace *space, const Payer *payer, const Placement *placement)
 {
-	Wish wish = wish_of(placement, GPU_RESERVATION_GRANULARITY);
+	Request request = request_of(placement, GPU_RESERVATION_GRANULARITY);
 	NaiveAnswer answer = { 0 };
 
 	check_placement(space, placement, GPU_RESERVATION_GRANULARITY, &answer);
 	if (answer.parameter_count > 0 ||
-	    !naive_tally_allows(&space->user_ranges, space->books, payer, &answer, space->events))
+	    !naive_tally_allows(&space->user_ranges, space->naive_accounts, payer, &answer,
+				space->events))
 		return answer;
-	return take_free(space, payer, placement->base_address, &wish, 1,
+	return take_free(space, payer, placement->base_address, &request, 1,
 			 &(NaiveRange){ .kind = GPU_RANGE_USER_RESERVATION });
 }
 
 /* --- mapping --------------------------------------------------------------------------------- */
 
-/* A mapping at a base address: free pages, or some of one reservation that may be mapped in. */
+/* Maps at a base address: in free pages, or inside one reservation that allows it. */
 static NaiveAnswer map_at(NaiveSpace *space, const Payer *payer, NaiveRange *range, uint64_t size)
 {
-	const NaiveAnswer conflict = naive_at_fault(STATUS_CONFLICTING_ADDRESSES, "baseAddress");
+	const NaiveAnswer conflict = naive_fault(STATUS_CONFLICTING_ADDRESSES, "baseAddress");
 	uint64_t end = range->first + size;
-	const NaiveRange *home = meeting(space, false, range->first, end);
+	const NaiveRange *reservation = find_overlapping(space, false, range->first, end);
 
-	range->inside = home != NULL;
-	if (!home) {
+	range->inside = reservation != NULL;
+	if (!reservation) {
 		space->events[NAIVE_MAPPED_FREE]++;
 		return take(space, payer, range, size);
 	}
-	bool is_driver = home->kind == GPU_RANGE_DRIVER_RESERVATION;
-	if (!encloses(home, range->first, end) || meeting(space, true, range->first, end) ||
-	    (home->kind != GPU_RANGE_USER_RESERVATION &&
-	     !(is_driver && home->allow_user_mode_mapping)))
+	bool is_driver = reservation->kind == GPU_RANGE_DRIVER_RESERVATION;
+	if (!encloses(reservation, range->first, end) ||
+	    find_overlapping(space, true, range->first, end) ||
+	    (reservation->kind != GPU_RANGE_USER_RESERVATION &&
+	     !(is_driver && reservation->allow_user_mode_mapping)))
 		return conflict;
 	if (is_driver && naive_tables_has_entry(space, range->first, end)) {
 		space->events[NAIVE_MET_DRIVERS_ENTRY]++;
@@ -315,20 +321,21 @@ NaiveAnswer naive_space_map(NaiveSpace *space, const Payer *payer, const Placeme
 {
 	bool needs_allocation = mapping->protection == GPU_PROTECTION_READ ||
 				mapping->protection == GPU_PROTECTION_READ_WRITE;
-	Wish wish = wish_of(placement, GPU_PAGE_SIZE);
+	Request request = request_of(placement, GPU_PAGE_SIZE);
 	NaiveAnswer answer = { 0 };
 
 	check_placement(space, placement, GPU_PAGE_SIZE, &answer);
 	if (needs_allocation && !mapping->has_allocation)
 		add_fault(&answer, "allocation");
-	/* Where it ends is a number of at most 2^63 - 1, too. */
+	/* Its end must not exceed 2^63 - 1 either. */
 	if (!mapping->has_allocation && mapping->offset > 0)
 		add_fault(&answer, "offsetInBytes");
 	if (mapping->offset % GPU_PAGE_SIZE != 0 || mapping->offset > INT64_MAX ||
 	    placement->size > INT64_MAX - mapping->offset)
 		add_fault(&answer, "offsetInBytes");
 	if (answer.parameter_count > 0 ||
-	    !naive_tally_allows(&space->user_ranges, space->books, payer, &answer, space->events))
+	    !naive_tally_allows(&space->user_ranges, space->naive_accounts, payer, &answer,
+				space->events))
 		return answer;
 	NaiveRange range = { .first = placement->base_address / GPU_PAGE_SIZE,
 			     .kind = GPU_RANGE_MAPPING,
@@ -337,13 +344,13 @@ NaiveAnswer naive_space_map(NaiveSpace *space, const Payer *payer, const Placeme
 			     .allocation = mapping->allocation,
 			     .offset = mapping->offset / GPU_PAGE_SIZE };
 	if (placement->base_address == 0)
-		return take_free(space, payer, 0, &wish, 1, &range);
-	return map_at(space, payer, &range, wish.size);
+		return take_free(space, payer, 0, &request, 1, &range);
+	return map_at(space, payer, &range, request.size);
 }
 
 /* --- freeing --------------------------------------------------------------------------------- */
 
-/* Takes the pages out of a range; one more has been paid for if that leaves two. */
+/* Removes pages from a range. The second range of a split has been charged already. */
 static void cut(NaiveSpace *space, size_t at, uint64_t first, uint64_t end)
 {
 	const NaiveRange whole = space->ranges[at];
@@ -352,7 +359,7 @@ static void cut(NaiveSpace *space, size_t at, uint64_t first, uint64_t end)
 	if (keeps_front)
 		space->ranges[at].end = first;
 	else
-		take_out(space, at);
+		remove_at(space, at);
 	if (keeps_back) {
 		NaiveRange back = whole;
 		back.first = end;
@@ -361,15 +368,15 @@ static void cut(NaiveSpace *space, size_t at, uint64_t first, uint64_t end)
 		insert(space, &back);
 	}
 	if (!keeps_front && !keeps_back)
-		naive_tally_return(&space->user_ranges, space->books, 1);
+		naive_tally_return(&space->user_ranges, space->naive_accounts, 1);
 }
 
-/* The mappings in the part of a reservation that goes go with it, or keep what is outside. */
-static void cut_what_is_inside(NaiveSpace *space, uint64_t first, uint64_t end)
+/* Removes these pages from the mappings inside the reservation. */
+static void cut_inner_mappings(NaiveSpace *space, uint64_t first, uint64_t end)
 {
 	const NaiveRange *range;
 
-	while ((range = meeting(space, true, first, end))) {
+	while ((range = find_overlapping(space, true, first, end))) {
 		space->events[encloses(&(NaiveRange){ .first = first, .end = end }, range->first,
 				       range->end)
 				      ? NAIVE_REMOVED_UNDER_RESERVATION
@@ -378,8 +385,8 @@ static void cut_what_is_inside(NaiveSpace *space, uint64_t first, uint64_t end)
 	}
 }
 
-/* The mapping that has all the pages, else the user reservation that has. */
-static const NaiveRange *to_be_cut(const NaiveSpace *space, uint64_t first, uint64_t end)
+/* Returns the mapping or else the user reservation that contains all the pages, or NULL. */
+static const NaiveRange *find_enclosing(const NaiveSpace *space, uint64_t first, uint64_t end)
 {
 	static const GpuRangeKind kinds[] = { GPU_RANGE_MAPPING, GPU_RANGE_USER_RESERVATION };
 
@@ -416,7 +423,7 @@ NaiveAnswer naive_space_free(NaiveSpace *space, const Payer *payer, uint64_t bas
 	if (answer.parameter_count > 0)
 		return answer;
 	if (base_address < bytes && size <= bytes - base_address)
-		range = to_be_cut(space, first, end);
+		range = find_enclosing(space, first, end);
 	if (!range) {
 		add_fault(&answer, "baseAddress");
 		add_fault(&answer, "sizeInBytes");
@@ -424,18 +431,18 @@ NaiveAnswer naive_space_free(NaiveSpace *space, const Payer *payer, uint64_t bas
 	}
 	NaiveEvent event = event_of_cut(range, first, end);
 	bool splits = event == NAIVE_SPLIT_MAPPING || event == NAIVE_SPLIT_RESERVATION;
-	if (splits &&
-	    !naive_tally_allows(&space->user_ranges, space->books, payer, &answer, space->events)) {
+	if (splits && !naive_tally_allows(&space->user_ranges, space->naive_accounts, payer,
+					  &answer, space->events)) {
 		space->events[NAIVE_REFUSED_SPLIT]++;
 		return answer;
 	}
 	if (splits)
-		naive_tally_take(&space->user_ranges, space->books, payer);
+		naive_tally_take(&space->user_ranges, space->naive_accounts, payer);
 	space->events[event]++;
 	if (range->kind == GPU_RANGE_USER_RESERVATION)
-		cut_what_is_inside(space, first, end);
-	/* What was inside came after it in the list, so it is where it was. */
+		cut_inner_mappings(space, first, end);
+	/* The mappings inside come later in the list, so range has not moved. */
 	cut(space, (size_t)(range - space->ranges), first, end);
-	naive_tables_follow(space);
+	naive_tables_resize_root(space);
 	return answer;
 }

@@ -5,9 +5,9 @@
 #include "address-space.h"
 
 /*
- * What address-space.h and account.h say, a second time and without any cleverness: arrays that are
- * searched from one end to the other. Written from those headers and the contract, not from the
- * code behind them, so that agreement of the two means something.
+ * A second implementation of address-space.h and account.h, as simple as possible: arrays that are
+ * searched linearly. It is written from those headers and the documentation, not from their
+ * implementation, so that a comparison of the two is meaningful.
  */
 
 /* Uids are 0 to NAIVE_UID_MAX - 1. */
@@ -16,7 +16,7 @@
 #define NAIVE_ENTRY_MAX     2048
 #define NAIVE_PARAMETER_MAX 5
 
-/* The books: what each uid uses; what all use is the sum. */
+/* The use of each limit by each uid. Their sum is the use in all. */
 typedef struct NaiveBooks {
 	Limits limits;
 	uint64_t used[NAIVE_UID_MAX][LIMIT_MAX];
@@ -25,11 +25,11 @@ typedef struct NaiveBooks {
 typedef struct NaiveTally {
 	LimitKind kind;
 	uint64_t count;
-	bool is_charged; /* to the uid, which was the first to pay */
+	bool is_charged; /* to uid, the first payer */
 	uid_t uid;
 } NaiveTally;
 
-/* In pages. Mappings that lie inside a reservation are `inside`; nothing else ever overlaps. */
+/* A range, in pages. A mapping inside a reservation has inside set. Other ranges never overlap. */
 typedef struct NaiveRange {
 	uint64_t first;
 	uint64_t end;
@@ -39,7 +39,7 @@ typedef struct NaiveRange {
 	GpuProtection protection;
 	bool has_allocation;
 	uint64_t allocation;
-	uint64_t offset; /* in pages, too */
+	uint64_t offset; /* in pages */
 } NaiveRange;
 
 typedef struct NaiveEntry {
@@ -48,13 +48,13 @@ typedef struct NaiveEntry {
 	bool is_valid;
 } NaiveEntry;
 
-/* What happened on the way, for whoever wants to know that it happens at all. */
+/* Events that the test counts, in order to prove that they occur. */
 typedef enum NaiveEvent {
 	NAIVE_CHOSE_GENEROUS_GAP,
-	NAIVE_CHOSE_ABOVE_LOWEST_FIT, /* a lower place would have fitted, in a gap too small */
+	NAIVE_CHOSE_ABOVE_LOWEST_FIT, /* a lower place would fit, but its gap is not generous */
 	NAIVE_CHOSE_TIGHT_GAP,
 	NAIVE_FOUND_NO_GAP,
-	NAIVE_FILLED_GAP, /* from end to end */
+	NAIVE_FILLED_GAP, /* completely */
 	NAIVE_REMOVED,
 	NAIVE_TRIMMED_FRONT,
 	NAIVE_TRIMMED_BACK,
@@ -82,18 +82,18 @@ typedef enum NaiveEvent {
 
 typedef struct NaiveSpace {
 	GpuMmu mmu;
-	NaiveBooks *books;
-	uint64_t *events;                   /* how often each happened */
-	NaiveRange ranges[NAIVE_RANGE_MAX]; /* ascending, what encloses others before them */
+	NaiveBooks *naive_accounts;
+	uint64_t *events;                   /* count of each */
+	NaiveRange ranges[NAIVE_RANGE_MAX]; /* ascending, a reservation before the mappings in it */
 	size_t range_count;
-	NaiveEntry entries[NAIVE_ENTRY_MAX]; /* the driver's */
+	NaiveEntry entries[NAIVE_ENTRY_MAX]; /* set by the driver */
 	size_t entry_count;
-	uint64_t evicted[NAIVE_ENTRY_MAX]; /* numbers of tables */
+	uint64_t evicted[NAIVE_ENTRY_MAX]; /* table numbers */
 	size_t evicted_count;
 	NaiveTally driver_reservations;
 	NaiveTally user_ranges;
 	NaiveTally written;
-	uint64_t root_entries; /* with two levels, else 0 */
+	uint64_t root_entries; /* 0 with more than two levels */
 	uint64_t root_generation;
 } NaiveSpace;
 
@@ -102,18 +102,21 @@ typedef struct NaiveAnswer {
 	uint64_t address;
 	bool became_resident;
 
-	/* With STATUS_INVALID_PARAMETER and STATUS_CONFLICTING_ADDRESSES: all that are at fault,
-	 * any of which may be named. */
+	/*
+	 * All parameters in error for STATUS_INVALID_PARAMETER or STATUS_CONFLICTING_ADDRESSES. The
+	 * failure may name any of them.
+	 */
 	const char *parameters[NAIVE_PARAMETER_MAX];
 	size_t parameter_count;
 
-	/* With STATUS_QUOTA_EXCEEDED. */
+	/* For STATUS_QUOTA_EXCEEDED. */
 	const char *limit;
 	uint64_t maximum;
 	uint64_t used;
 } NaiveAnswer;
 
-void naive_space_init(NaiveSpace *space, const GpuMmu *mmu, NaiveBooks *books, uint64_t *events);
+void naive_space_init(NaiveSpace *space, const GpuMmu *mmu, NaiveBooks *naive_accounts,
+		      uint64_t *events);
 void naive_space_deinit(NaiveSpace *space);
 
 NaiveAnswer naive_space_reserve_for_driver(NaiveSpace *space, const Payer *payer,
@@ -130,28 +133,28 @@ NaiveAnswer naive_space_make_resident(NaiveSpace *space, uint64_t virtual_addres
 NaiveAnswer naive_space_translate(const NaiveSpace *space, uint64_t virtual_address,
 				  Translation *ret);
 
-/* Where things are, for who compares and for who rolls dice. */
+/* The layout of the space, for comparison and random requests. */
 uint64_t naive_space_pages(const NaiveSpace *space);
 uint64_t naive_space_leaf_pages(const NaiveSpace *space);
-uint64_t naive_space_table_pages(const NaiveSpace *space); /* of level 1; with two, all */
+uint64_t naive_space_table_pages(const NaiveSpace *space); /* of a level-1 table */
 uint64_t naive_space_root_entry_pages(const NaiveSpace *space);
 
-/* What comes next behind the range that was returned last, of which NULL is none yet. */
+/* Returns the range after last, or the first if last is NULL. Returns NULL at the end. */
 const NaiveRange *naive_space_next(const NaiveSpace *space, const NaiveRange *last);
 
-/* Between the files of the model: what is taken has changed, so that the root may have to. */
+/* Internal to the model: resizes the root table after the ranges have changed. */
 void naive_tables_init(NaiveSpace *space);
-void naive_tables_follow(NaiveSpace *space);
+void naive_tables_resize_root(NaiveSpace *space);
 bool naive_tables_has_entry(const NaiveSpace *space, uint64_t first_page, uint64_t end_page);
-NaiveAnswer naive_at_fault(NTSTATUS status, const char *parameter);
+NaiveAnswer naive_fault(NTSTATUS status, const char *parameter);
 
-/* The books' part of it: naive-books.c. */
-uint64_t naive_books_used(const NaiveBooks *books, LimitKind kind); /* by all */
+/* Accounting, in naive-accounts.c. */
+uint64_t naive_books_used(const NaiveBooks *naive_accounts, LimitKind kind); /* by all uids */
 
-/* Whether one more is allowed; if not, the answer says why. */
-bool naive_tally_allows(const NaiveTally *tally, const NaiveBooks *books, const Payer *payer,
-			NaiveAnswer *answer, uint64_t *events);
-void naive_tally_take(NaiveTally *tally, NaiveBooks *books, const Payer *payer);
-void naive_tally_return(NaiveTally *tally, NaiveBooks *books, uint64_t count);
+/* Tests whether one more is allowed. If not, stores the reason in the answer. */
+bool naive_tally_allows(const NaiveTally *tally, const NaiveBooks *naive_accounts,
+			const Payer *payer, NaiveAnswer *answer, uint64_t *events);
+void naive_tally_take(NaiveTally *tally, NaiveBooks *naive_accounts, const Payer *payer);
+void naive_tally_return(NaiveTally *tally, NaiveBooks *naive_accounts, uint64_t count);
 
 #endif

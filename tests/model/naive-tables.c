@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The page tables of the naive address space: whose an entry is, what is evicted, how large the
- * root is, and what a walk finds. */
+/*
+ * The page tables of the naive address space: entries, eviction, the root table's size and
+ * translation.
+ */
 #include "naive-space.h"
 
 #include <assert.h>
 
-/* With two levels the number of entries that the highest taken page needs: a power of two. */
+/* Returns the root table's size with two levels: the power of two that the highest range needs. */
 static uint64_t root_entries_needed(const NaiveSpace *space)
 {
 	uint64_t needed = 2, highest = 0;
@@ -42,7 +44,7 @@ static void invalidate(NaiveSpace *space, uint64_t table)
 	}
 }
 
-void naive_tables_follow(NaiveSpace *space)
+void naive_tables_resize_root(NaiveSpace *space)
 {
 	uint64_t needed = root_entries_needed(space);
 
@@ -51,7 +53,7 @@ void naive_tables_follow(NaiveSpace *space)
 	space->events[needed > space->root_entries ? NAIVE_ROOT_GREW : NAIVE_ROOT_SHRANK]++;
 	if (space->evicted_count > 0)
 		space->events[NAIVE_ROOT_DROPPED_EVICTION]++;
-	naive_tally_return(&space->written, space->books, space->evicted_count);
+	naive_tally_return(&space->written, space->naive_accounts, space->evicted_count);
 	space->evicted_count = 0;
 	invalidate(space, 0);
 	space->root_entries = needed;
@@ -78,7 +80,9 @@ bool naive_tables_has_entry(const NaiveSpace *space, uint64_t first_page, uint64
 	return false;
 }
 
-/* Where the table that covers the page is in the list of evicted ones, or how many those are. */
+/*
+ * Returns the index of the page's table among the evicted ones, or their count if it is resident.
+ */
 static size_t find_evicted(const NaiveSpace *space, uint64_t page)
 {
 	size_t i = 0;
@@ -104,8 +108,8 @@ static const NaiveRange *find_range(const NaiveSpace *space, bool inside, uint64
 	return NULL;
 }
 
-/* Whether anything is mapped under the entry that covers the page, which is in a reservation. */
-static bool is_managers(const NaiveSpace *space, uint64_t page)
+/* Tests whether anything is mapped under the entry of a page in a reservation. */
+static bool is_managers_entry(const NaiveSpace *space, uint64_t page)
 {
 	uint64_t leaf = naive_space_leaf_pages(space), first = page / leaf * leaf;
 
@@ -129,25 +133,25 @@ NaiveAnswer naive_space_set_entry(NaiveSpace *space, const Payer *payer, uint64_
 	NaiveAnswer answer = { 0 };
 
 	if (is_past_the_end(space, virtual_address))
-		return naive_at_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
+		return naive_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
 	if (is_evicted(space, page))
 		return (NaiveAnswer){ .status = STATUS_INVALID_DEVICE_STATE };
 	const NaiveRange *range = find_range(space, false, page);
 	if (!range || range->kind != GPU_RANGE_DRIVER_RESERVATION)
-		return naive_at_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
+		return naive_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
 	NaiveEntry *entry = find_entry(space, page);
-	if (!entry &&
-	    !naive_tally_allows(&space->written, space->books, payer, &answer, space->events))
+	if (!entry && !naive_tally_allows(&space->written, space->naive_accounts, payer, &answer,
+					  space->events))
 		return answer;
-	if (is_managers(space, page)) {
+	if (is_managers_entry(space, page)) {
 		space->events[NAIVE_MET_MANAGERS_ENTRY]++;
-		return naive_at_fault(STATUS_CONFLICTING_ADDRESSES, "virtualAddress");
+		return naive_fault(STATUS_CONFLICTING_ADDRESSES, "virtualAddress");
 	}
 	if (entry) {
 		space->events[NAIVE_SET_AGAIN]++;
 	} else {
 		assert(space->entry_count < NAIVE_ENTRY_MAX);
-		naive_tally_take(&space->written, space->books, payer);
+		naive_tally_take(&space->written, space->naive_accounts, payer);
 		entry = &space->entries[space->entry_count++];
 	}
 	*entry = (NaiveEntry){ .number = page / naive_space_leaf_pages(space),
@@ -156,7 +160,7 @@ NaiveAnswer naive_space_set_entry(NaiveSpace *space, const Payer *payer, uint64_
 	return answer;
 }
 
-/* Whether there is a table of level 1 that covers the address. */
+/* Tests whether a level-1 table can cover the address. */
 static bool has_table(const NaiveSpace *space, uint64_t virtual_address)
 {
 	bool in_entry_zero = virtual_address / GPU_PAGE_SIZE < naive_space_root_entry_pages(space);
@@ -171,15 +175,16 @@ NaiveAnswer naive_space_evict(NaiveSpace *space, const Payer *payer, uint64_t vi
 	NaiveAnswer answer = { 0 };
 
 	if (!has_table(space, virtual_address))
-		return naive_at_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
+		return naive_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
 	if (is_evicted(space, page)) {
 		space->events[NAIVE_EVICTED_AGAIN]++;
 		return answer;
 	}
-	if (!naive_tally_allows(&space->written, space->books, payer, &answer, space->events))
+	if (!naive_tally_allows(&space->written, space->naive_accounts, payer, &answer,
+				space->events))
 		return answer;
 	assert(space->evicted_count < NAIVE_ENTRY_MAX);
-	naive_tally_take(&space->written, space->books, payer);
+	naive_tally_take(&space->written, space->naive_accounts, payer);
 	space->evicted[space->evicted_count++] = page / naive_space_table_pages(space);
 	return answer;
 }
@@ -191,14 +196,14 @@ NaiveAnswer naive_space_make_resident(NaiveSpace *space, uint64_t virtual_addres
 	NaiveAnswer answer = { 0 };
 
 	if (!has_table(space, virtual_address))
-		return naive_at_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
+		return naive_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
 	answer.address = table * naive_space_table_pages(space) * GPU_PAGE_SIZE;
 	answer.became_resident = is_evicted(space, page);
 	if (!answer.became_resident)
 		return answer;
 	space->evicted[find_evicted(space, page)] = space->evicted[space->evicted_count - 1];
 	space->evicted_count--;
-	naive_tally_return(&space->written, space->books, 1);
+	naive_tally_return(&space->written, space->naive_accounts, 1);
 	invalidate(space, table);
 	return answer;
 }
@@ -209,7 +214,7 @@ NaiveAnswer naive_space_translate(const NaiveSpace *space, uint64_t virtual_addr
 	uint64_t page = virtual_address / GPU_PAGE_SIZE;
 
 	if (is_past_the_end(space, virtual_address))
-		return naive_at_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
+		return naive_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
 	*ret = (Translation){ .state = TRANSLATION_INVALID };
 	const NaiveRange *range = find_range(space, false, page);
 	if (!range || range->kind == GPU_RANGE_ROOT_ENTRY_ZERO)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Dice for address spaces: bases next to what is there, sizes of the gaps, cuts of all kinds. */
+/* Random operations on address spaces, with arguments close to existing ranges and gaps. */
 #include "random-space.h"
 
 #include <inttypes.h>
@@ -16,21 +16,22 @@ const char *const space_operation_names[] = {
 	[SPACE_TRANSLATE] = "translate",
 };
 
-_Static_assert(ARRAY_SIZE(space_operation_names) == SPACE_OPERATION_MAX, "each has its name");
+_Static_assert(ARRAY_SIZE(space_operation_names) == SPACE_OPERATION_MAX,
+	       "each operation has a name");
 
-/* How often each operation comes in each mood. */
-static const unsigned int weights[SPACE_MOOD_MAX][SPACE_OPERATION_MAX] = {
+/* The relative frequency of each operation in each phase. */
+static const unsigned int weights[SPACE_PHASE_MAX][SPACE_OPERATION_MAX] = {
 	/* reserve for driver, reserve, map, free, set, evict, resident, translate */
-	[SPACE_MOOD_DRIVER] = { 12, 1, 1, 1, 4, 1, 1, 2 },
-	[SPACE_MOOD_FILL] = { 1, 8, 10, 2, 2, 1, 1, 3 },
-	[SPACE_MOOD_LIVE] = { 0, 5, 7, 11, 2, 1, 1, 3 },
-	[SPACE_MOOD_EMPTY] = { 0, 2, 2, 16, 1, 1, 1, 2 },
-	[SPACE_MOOD_TABLES] = { 2, 2, 5, 4, 12, 5, 5, 4 },
+	[SPACE_PHASE_DRIVER] = { 12, 1, 1, 1, 4, 1, 1, 2 },
+	[SPACE_PHASE_FILL] = { 1, 8, 10, 2, 2, 1, 1, 3 },
+	[SPACE_PHASE_STEADY] = { 0, 5, 7, 11, 2, 1, 1, 3 },
+	[SPACE_PHASE_EMPTY] = { 0, 2, 2, 16, 1, 1, 1, 2 },
+	[SPACE_PHASE_TABLES] = { 2, 2, 5, 4, 12, 5, 5, 4 },
 };
 
 /* --- spaces ---------------------------------------------------------------------------------- */
 
-/* Of all depths and widths; the small ones get full. */
+/* All numbers of levels, and many sizes. The small ones fill up. */
 static const GpuMmu mmus[] = {
 	{ 2, { 1, 1 } },
 	{ 2, { 2, 4 } },
@@ -93,7 +94,7 @@ static const NaiveRange *random_range(const NaiveSpace *space, Dice *dice)
 	return &space->ranges[dice_roll(dice, space->range_count)];
 }
 
-/* A range of that kind, if the dice find one. */
+/* Returns a range of that kind, or any other after a few tries. */
 static const NaiveRange *random_range_of(const NaiveSpace *space, GpuRangeKind kind, Dice *dice)
 {
 	const NaiveRange *range = random_range(space, dice);
@@ -103,7 +104,7 @@ static const NaiveRange *random_range_of(const NaiveSpace *space, GpuRangeKind k
 	return range;
 }
 
-/* A page where something begins or ends, or one that is special. */
+/* Returns a page where a range begins or ends, or a special one. */
 static uint64_t random_edge(const NaiveSpace *space, Dice *dice)
 {
 	const NaiveRange *range = random_range(space, dice);
@@ -131,7 +132,7 @@ static uint64_t random_page(const NaiveSpace *space, Dice *dice)
 	return dice_chance(dice, 2) ? page + step : page - step;
 }
 
-/* In bytes; now and then at no multiple of a page. */
+/* Returns an address in bytes. It is sometimes not a multiple of a page. */
 static uint64_t random_address(const NaiveSpace *space, Dice *dice)
 {
 	uint64_t address = random_page(space, dice) * GPU_PAGE_SIZE;
@@ -139,7 +140,7 @@ static uint64_t random_address(const NaiveSpace *space, Dice *dice)
 	return dice_chance(dice, 16) ? address + one_of(dice, 1, 2048, 4095, UINT64_MAX) : address;
 }
 
-/* Of a gap, in pages: often exactly what has to be filled. */
+/* Returns the size of a random gap, in pages, in order to fill it exactly. */
 static uint64_t random_gap(const NaiveSpace *space, Dice *dice)
 {
 	uint64_t begin = naive_space_root_entry_pages(space), chosen = 0, seen = 0;
@@ -149,7 +150,7 @@ static uint64_t random_gap(const NaiveSpace *space, Dice *dice)
 		if (!is_last && space->ranges[i].inside)
 			continue;
 		uint64_t end = is_last ? naive_space_pages(space) : space->ranges[i].first;
-		/* The rest of a large space is filled rarely: little happens there afterwards. */
+		/* Rarely choose the rest of a large space, because a full space tests little. */
 		if (end > begin && dice_roll(dice, is_last ? 30 : ++seen) == 0)
 			chosen = end - begin;
 		if (!is_last)
@@ -158,7 +159,7 @@ static uint64_t random_gap(const NaiveSpace *space, Dice *dice)
 	return chosen;
 }
 
-/* In bytes, mostly a multiple of the granularity. */
+/* Returns a size in bytes, mostly a multiple of the granularity. */
 static uint64_t random_size(const NaiveSpace *space, uint64_t granularity, Dice *dice)
 {
 	const NaiveRange *range = random_range(space, dice);
@@ -225,7 +226,7 @@ static Placement random_placement(const NaiveSpace *space, uint64_t granularity,
 	return placement;
 }
 
-/* Somewhere in a reservation, or a little over its edge. */
+/* Returns a place inside a reservation, or a little beyond its end. */
 static Placement random_placement_inside(const NaiveSpace *space, Dice *dice)
 {
 	const NaiveRange *range = random_range_of(
@@ -262,7 +263,7 @@ static Mapping random_mapping(Dice *dice)
 	return mapping;
 }
 
-/* A cut of what is there: whole, either end, the middle, or over an edge. */
+/* Chooses a part of a range to free: all of it, an end, the middle, or beyond its end. */
 static void roll_cut(const NaiveSpace *space, SpaceOperation *operation, Dice *dice)
 {
 	const NaiveRange *range = random_range_of(
@@ -286,7 +287,7 @@ static void roll_cut(const NaiveSpace *space, SpaceOperation *operation, Dice *d
 		operation->size = random_size(space, GPU_PAGE_SIZE, dice);
 }
 
-/* Mostly one that an operation on page tables is meant for. */
+/* Returns an address for page table operations, mostly in a driver reservation. */
 static uint64_t random_table_address(const NaiveSpace *space, Dice *dice)
 {
 	const NaiveRange *range = random_range_of(space, GPU_RANGE_DRIVER_RESERVATION, dice);
@@ -306,21 +307,21 @@ static Payer random_payer(Dice *dice)
 			.is_daemon = dice_chance(dice, 6) };
 }
 
-static SpaceOperationKind roll_kind(SpaceMood mood, Dice *dice)
+static SpaceOperationKind roll_kind(SpacePhase phase, Dice *dice)
 {
 	unsigned int sum = 0;
 	int kind = 0;
 
 	for (int i = 0; i < SPACE_OPERATION_MAX; i++)
-		sum += weights[mood][i];
-	for (uint64_t roll = dice_roll(dice, sum); roll >= weights[mood][kind]; kind++)
-		roll -= weights[mood][kind];
+		sum += weights[phase][i];
+	for (uint64_t roll = dice_roll(dice, sum); roll >= weights[phase][kind]; kind++)
+		roll -= weights[phase][kind];
 	return (SpaceOperationKind)kind;
 }
 
-SpaceOperation space_operation_roll(const NaiveSpace *space, SpaceMood mood, Dice *dice)
+SpaceOperation space_operation_roll(const NaiveSpace *space, SpacePhase phase, Dice *dice)
 {
-	SpaceOperation operation = { .kind = roll_kind(mood, dice), .payer = random_payer(dice) };
+	SpaceOperation operation = { .kind = roll_kind(phase, dice), .payer = random_payer(dice) };
 
 	switch (operation.kind) {
 	case SPACE_RESERVE_FOR_DRIVER:

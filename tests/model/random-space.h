@@ -32,19 +32,21 @@ typedef struct SpaceOperation {
 	uint64_t page_table_address;
 } SpaceOperation;
 
-/* What mostly happens for a while: a space fills, lives, empties, or sees its tables come and go.
+/*
+ * A phase prefers certain operations for a while: the space fills up, stays about equally full,
+ * empties, or has its page tables changed.
  */
-typedef enum SpaceMood {
-	SPACE_MOOD_DRIVER,
-	SPACE_MOOD_FILL,
-	SPACE_MOOD_LIVE,
-	SPACE_MOOD_EMPTY,
-	SPACE_MOOD_TABLES,
-	SPACE_MOOD_MAX,
-} SpaceMood;
+typedef enum SpacePhase {
+	SPACE_PHASE_DRIVER,
+	SPACE_PHASE_FILL,
+	SPACE_PHASE_STEADY,
+	SPACE_PHASE_EMPTY,
+	SPACE_PHASE_TABLES,
+	SPACE_PHASE_MAX,
+} SpacePhase;
 
-/* Arguments that are near to what is in the space, so that something interesting happens. */
-SpaceOperation space_operation_roll(const NaiveSpace *space, SpaceMood mood, Dice *dice);
+/* Chooses an operation whose arguments are close to the existing ranges. */
+SpaceOperation space_operation_roll(const NaiveSpace *space, SpacePhase phase, Dice *dice);
 void space_operation_print(const SpaceOperation *operation, FILE *file);
 
 GpuMmu space_mmu_roll(Dice *dice);

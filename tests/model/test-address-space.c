@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address spaces live many short lives of random operations, each of which has to do what it does
- * to a naive address space: status for status, address for address. What always holds is asserted
- * after each, and at the end of each life all that was charged has come back. Dice can become weak
- * without anybody's noticing, so what they brought about is counted, and has to be enough.
+ * Compares address spaces with naive ones. Each of many short runs applies random operations to
+ * both, and compares statuses, addresses and ranges. The invariants are checked after each
+ * operation, and at the end of each run all charges must have been returned. The events that
+ * occurred are counted, so that a change of the random operations does not silently lose coverage.
  *
- * VAILD_SEED=N makes another run, VAILD_STEPS=N sets its length.
+ * VAILD_SEED=N selects another run, VAILD_STEPS=N its length.
  */
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -17,9 +17,9 @@
 
 #define SEED_DEFAULT  20240229
 #define STEPS_DEFAULT 1000000
-#define STEPS_JUDGED  200000 /* fewer prove nothing about the dice */
+#define STEPS_JUDGED  200000 /* a shorter run does not check the counts */
 
-/* Spaces that pay into the same books at the same time. */
+/* Spaces that share the same accounts. */
 #define SPACES_MAX 3
 
 TestSuite(address_space);
@@ -28,12 +28,12 @@ typedef struct SpaceRun {
 	Dice dice;
 	uint64_t seed, step, steps;
 	Accounts accounts;
-	NaiveBooks books;
+	NaiveBooks naive_accounts;
 	SpacePair pairs[SPACES_MAX];
 	size_t pair_count;
-	SpaceMood mood;
+	SpacePhase phase;
 	SpaceOperation operation;
-	uint64_t outcomes[SPACE_OPERATION_MAX][8]; /* of statuses[] */
+	uint64_t outcomes[SPACE_OPERATION_MAX][8]; /* by index in statuses[] */
 	uint64_t events[NAIVE_EVENT_MAX];
 	uint64_t states[TRANSLATION_MAX];
 	uint64_t largest;
@@ -44,7 +44,7 @@ static const NTSTATUS statuses[] = {
 	STATUS_NO_MEMORY, STATUS_CONFLICTING_ADDRESSES, STATUS_INVALID_DEVICE_STATE,
 };
 
-/* How often of a million each has to come at least; 0: never comes. */
+/* The minimum count of each status per million operations. 0 means that it must not occur. */
 static const uint64_t expected[SPACE_OPERATION_MAX][ARRAY_SIZE(statuses)] = {
 	[SPACE_RESERVE_FOR_DRIVER] = { 1000, 1000, 1000, 1000, 1000, 0 },
 	[SPACE_RESERVE] = { 1000, 1000, 1000, 1000, 1000, 0 },
@@ -58,7 +58,7 @@ static const uint64_t expected[SPACE_OPERATION_MAX][ARRAY_SIZE(statuses)] = {
 
 static const char *const event_names[] = {
 	[NAIVE_CHOSE_GENEROUS_GAP] = "chose the lowest place, in a generous gap",
-	[NAIVE_CHOSE_ABOVE_LOWEST_FIT] = "passed a lower place by for a generous gap",
+	[NAIVE_CHOSE_ABOVE_LOWEST_FIT] = "skipped a lower place for a generous gap",
 	[NAIVE_CHOSE_TIGHT_GAP] = "chose a place in a tight gap",
 	[NAIVE_FOUND_NO_GAP] = "found no gap",
 	[NAIVE_FILLED_GAP] = "filled a gap",
@@ -67,26 +67,26 @@ static const char *const event_names[] = {
 	[NAIVE_TRIMMED_BACK] = "trimmed a range's back",
 	[NAIVE_SPLIT_MAPPING] = "split a mapping",
 	[NAIVE_SPLIT_RESERVATION] = "split a reservation",
-	[NAIVE_TRIMMED_UNDER_RESERVATION] = "trimmed a mapping at the edge of what went",
-	[NAIVE_REMOVED_UNDER_RESERVATION] = "removed a mapping with what it was in",
+	[NAIVE_TRIMMED_UNDER_RESERVATION] = "trimmed a mapping with its reservation",
+	[NAIVE_REMOVED_UNDER_RESERVATION] = "removed a mapping with its reservation",
 	[NAIVE_REFUSED_SPLIT] = "refused a split",
 	[NAIVE_MAPPED_FREE] = "mapped free addresses",
 	[NAIVE_MAPPED_IN_USER_RESERVATION] = "mapped in a user reservation",
 	[NAIVE_MAPPED_IN_DRIVER_RESERVATION] = "mapped in a driver reservation",
-	[NAIVE_MET_DRIVERS_ENTRY] = "met an entry of the driver's",
-	[NAIVE_MET_MANAGERS_ENTRY] = "met an entry of the manager's",
+	[NAIVE_MET_DRIVERS_ENTRY] = "conflicted with the driver's entry",
+	[NAIVE_MET_MANAGERS_ENTRY] = "conflicted with the manager's entry",
 	[NAIVE_SET_AGAIN] = "set an entry again",
 	[NAIVE_INVALIDATED_ENTRY] = "invalidated an entry",
 	[NAIVE_EVICTED_AGAIN] = "evicted a table again",
 	[NAIVE_ROOT_GREW] = "a root table grew",
 	[NAIVE_ROOT_SHRANK] = "a root table shrank",
 	[NAIVE_ROOT_DROPPED_EVICTION] = "a new root table became resident",
-	[NAIVE_LIMIT_OF_OWNER] = "met the limit of an owner",
-	[NAIVE_LIMIT_OF_UID] = "met the limit of a uid",
-	[NAIVE_LIMIT_OF_ALL] = "met the limit of all",
+	[NAIVE_LIMIT_OF_OWNER] = "reached the limit per process",
+	[NAIVE_LIMIT_OF_UID] = "reached the limit per uid",
+	[NAIVE_LIMIT_OF_ALL] = "reached the limit in all",
 };
 
-_Static_assert(ARRAY_SIZE(event_names) == NAIVE_EVENT_MAX, "each event has its name");
+_Static_assert(ARRAY_SIZE(event_names) == NAIVE_EVENT_MAX, "each event has a name");
 
 static void must_be_same(const SpaceRun *run, const SpacePair *pair, const char *difference)
 {
@@ -115,7 +115,7 @@ static void count_outcome(SpaceRun *run, NTSTATUS status)
 static void compare_all(SpaceRun *run, const SpacePair *pair)
 {
 	must_be_same(run, pair, space_pair_compare_all(pair, run->states));
-	must_be_same(run, pair, accounts_compare(&run->accounts, &run->books));
+	must_be_same(run, pair, accounts_compare(&run->accounts, &run->naive_accounts));
 	accounts_check(&run->accounts);
 	address_space_check(&pair->space);
 }
@@ -126,12 +126,12 @@ static void step(SpaceRun *run)
 	NaiveAnswer answer;
 
 	if (dice_chance(&run->dice, 100))
-		run->mood = (SpaceMood)dice_roll(&run->dice, SPACE_MOOD_MAX);
+		run->phase = (SpacePhase)dice_roll(&run->dice, SPACE_PHASE_MAX);
 	if (dice_chance(&run->dice, 500)) {
-		run->books.limits = space_limits_roll(&run->dice);
-		run->accounts.limits = run->books.limits;
+		run->naive_accounts.limits = space_limits_roll(&run->dice);
+		run->accounts.limits = run->naive_accounts.limits;
 	}
-	run->operation = space_operation_roll(pair->naive, run->mood, &run->dice);
+	run->operation = space_operation_roll(pair->naive, run->phase, &run->dice);
 	must_be_same(run, pair, space_pair_apply(pair, &run->operation, &answer));
 	count_outcome(run, answer.status);
 	must_be_same(run, pair, space_pair_compare_counts(pair));
@@ -147,10 +147,10 @@ static void step(SpaceRun *run)
 
 static void life_begin(SpaceRun *run)
 {
-	run->books = (NaiveBooks){ .limits = space_limits_roll(&run->dice) };
-	accounts_init(&run->accounts, &run->books.limits);
+	run->naive_accounts = (NaiveBooks){ .limits = space_limits_roll(&run->dice) };
+	accounts_init(&run->accounts, &run->naive_accounts.limits);
 	run->pair_count = 1 + dice_roll(&run->dice, SPACES_MAX);
-	run->mood = (SpaceMood)dice_roll(&run->dice, SPACE_MOOD_MAX);
+	run->phase = (SpacePhase)dice_roll(&run->dice, SPACE_PHASE_MAX);
 	for (size_t i = 0; i < run->pair_count; i++) {
 		SpacePair *pair = &run->pairs[i];
 
@@ -158,7 +158,7 @@ static void life_begin(SpaceRun *run)
 		pair->cursor = 0;
 		pair->visited = (NaiveRange){ 0 };
 		cr_assert(address_space_init(&pair->space, &pair->mmu, &run->accounts));
-		naive_space_init(pair->naive, &pair->mmu, &run->books, run->events);
+		naive_space_init(pair->naive, &pair->mmu, &run->naive_accounts, run->events);
 	}
 }
 
@@ -168,7 +168,7 @@ static void life_end(SpaceRun *run)
 		compare_all(run, &run->pairs[i]);
 		address_space_deinit(&run->pairs[i].space);
 		naive_space_deinit(run->pairs[i].naive);
-		must_be_same(run, NULL, accounts_compare(&run->accounts, &run->books));
+		must_be_same(run, NULL, accounts_compare(&run->accounts, &run->naive_accounts));
 	}
 	accounts_deinit(&run->accounts);
 }
@@ -188,7 +188,7 @@ static void print_outcomes(const SpaceRun *run)
 	fprintf(stderr, "%10" PRIu64 " ranges at most\n", run->largest);
 }
 
-/* That the dice have left nothing out. */
+/* Asserts that the random operations have covered everything. */
 static void check_outcomes(const SpaceRun *run)
 {
 	for (int kind = 0; kind < SPACE_OPERATION_MAX; kind++)
@@ -196,14 +196,14 @@ static void check_outcomes(const SpaceRun *run)
 			uint64_t least = expected[kind][i] * run->steps / 1000000;
 			cr_expect(least > 0 ? run->outcomes[kind][i] >= least
 					    : run->outcomes[kind][i] == 0,
-				  "%s: %s came %" PRIu64 " times", space_operation_names[kind],
+				  "%s: %s occurred %" PRIu64 " times", space_operation_names[kind],
 				  status_name(statuses[i]), run->outcomes[kind][i]);
 		}
 	for (int event = 0; event < NAIVE_EVENT_MAX; event++)
-		cr_expect_geq(run->events[event], run->steps / 5000, "hardly ever: %s",
+		cr_expect_geq(run->events[event], run->steps / 5000, "too rare: %s",
 			      event_names[event]);
 	for (int state = 0; state < TRANSLATION_MAX; state++)
-		cr_expect_geq(run->states[state], run->steps / 1000, "hardly a state %d", state);
+		cr_expect_geq(run->states[state], run->steps / 1000, "too rare: state %d", state);
 }
 
 static uint64_t number_from(const char *variable, uint64_t otherwise)
@@ -213,7 +213,7 @@ static uint64_t number_from(const char *variable, uint64_t otherwise)
 	return text && text[0] != '\0' ? strtoull(text, NULL, 0) : otherwise;
 }
 
-Test(address_space, random_operations_do_what_they_do_naively)
+Test(address_space, random_operations_match_the_naive_model)
 {
 	SpaceRun *run = calloc(1, sizeof(*run));
 	NaiveSpace *naive = calloc(SPACES_MAX, sizeof(*naive));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of adapters, GPU processes and contexts: random requests, in a world in which processes
- * end and connections vanish, held against a naive model. After each step the status is the
- * model's, the lists are, each end was told once and with its reason, and the books are right.
+ * Compares adapters, GPU processes and contexts with a naive model. Random requests are sent while
+ * processes exit and connections close. Each step compares the status, the lists and the events,
+ * and checks the accounting.
  *
- * VAILD_SEED=N makes another run, VAILD_STEPS=N sets its length, VAILD_COUNTS=1 prints what it saw.
+ * VAILD_SEED=N selects another run, VAILD_STEPS=N its length. VAILD_COUNTS=1 prints the counts.
  */
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@ typedef struct Run {
 	World *world;
 	Life *life;
 	Dice dice;
-	Caller *observer; /* root, who does nothing but look */
+	Caller *observer; /* root, which only reads */
 	uint64_t seed, step;
 	LifeCounts counts;
 	const char *method;
@@ -38,8 +38,8 @@ _printf_(2, 3) static void fail(const Run *run, const char *format, ...)
 {
 	va_list arguments;
 
-	fprintf(stderr, "gpu_life: step %" PRIu64 ", %s %s, answered %s: ", run->step,
-		run->method ? run->method : "nothing sent", run->parameters,
+	fprintf(stderr, "gpu_life: step %" PRIu64 ", %s %s, status %s: ", run->step,
+		run->method ? run->method : "no request", run->parameters,
 		run->got ? run->got : "nothing");
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
@@ -64,7 +64,7 @@ static bool text_is(const JsonValue *object, const char *key, const char *expect
 	return strcmp(text ? text : "", expected) == 0;
 }
 
-/* A number that is expected to be absent is expected to be 0. */
+/* An absent number counts as 0. */
 static bool number_is(const JsonValue *object, const char *key, uint64_t expected)
 {
 	uint64_t number = 0;
@@ -108,7 +108,7 @@ static const JsonValue *read_list(Run *run, Caller *caller, const char *method, 
 	return reply_value(run->world, key);
 }
 
-/* Anybody sees all adapters. */
+/* All connections see all adapters. */
 static void check_adapters(Run *run, Caller *caller)
 {
 	const Life *life = run->life;
@@ -118,10 +118,10 @@ static void check_adapters(Run *run, Caller *caller)
 		fail(run, "%zu adapters, expected %zu", json_array_size(list), life->adapter_count);
 	for (size_t i = 0; i < life->adapter_count; i++)
 		if (!adapter_is(life, json_array_at(list, i), &life->adapters[i]))
-			fail(run, "other adapters: %s", run->world->reply_text);
+			fail(run, "unexpected adapters: %s", run->world->reply_text);
 }
 
-/* connection NULL: the observer's, who sees all. */
+/* A NULL connection means the observer, which sees all processes. */
 static void check_processes(Run *run, const LifeConnection *connection)
 {
 	Life *life = run->life;
@@ -136,7 +136,7 @@ static void check_processes(Run *run, const LifeConnection *connection)
 			continue;
 		if (at >= json_array_size(list) ||
 		    !process_is(life, json_array_at(list, at++), process))
-			fail(run, "process %s is missing or another: %s", process->handle,
+			fail(run, "process %s is missing or different: %s", process->handle,
 			     run->world->reply_text);
 	}
 	if (at != json_array_size(list))
@@ -174,57 +174,62 @@ static bool event_is(const FakeEvent *event, const LifeEvent *expected)
 	       strcmp(handle, expected->handle) == 0 && strcmp(guid, expected_guid) == 0;
 }
 
-/* The expected event that this is, and that was not told yet. */
-static size_t match(const Run *run, const FakeEvent *event, const bool told[])
+/*
+ * Returns the index of an expected event that matches and was not seen yet, or the count of events.
+ */
+static size_t match(const Run *run, const FakeEvent *event, const bool seen[])
 {
 	size_t at = 0;
 
 	while (at < run->life->event_count &&
-	       (told[at] || !event_is(event, &run->life->events[at])))
+	       (seen[at] || !event_is(event, &run->life->events[at])))
 		at++;
 	return at;
 }
 
-/* What ends with a whole, ends before it. */
-static void check_group(const Run *run, const LifeEvent *end, const bool told[])
+/* An entity's parts must end before it. */
+static void check_group(const Run *run, const LifeEvent *end, const bool seen[])
 {
 	for (size_t i = 0; end->closes > 0 && i < run->life->event_count; i++)
-		if (run->life->events[i].group == end->closes && !told[i])
-			fail(run, "%s comes before the end of its parts",
+		if (run->life->events[i].group == end->closes && !seen[i])
+			fail(run, "%s occurred before the end of its parts",
 			     event_kind_name(end->kind));
 }
 
-/* Each expected event once, and nothing else. A two-level root table that grows is told as well,
- * and is another test's. */
+/*
+ * Each expected event must occur once, and no others. Events of a two-level root table that grows
+ * are ignored; another test covers them.
+ */
 static void check_events(Run *run, size_t first)
 {
-	bool told[LIFE_EVENTS] = { false };
+	bool seen[LIFE_EVENTS] = { false };
 	size_t count = 0;
 
 	for (size_t i = first; i < run->world->event_count; i++) {
 		const FakeEvent *event = &run->world->events[i % WORLD_EVENT_MAX];
-		size_t at = match(run, event, told);
+		size_t at = match(run, event, seen);
 
 		if (event->kind == EVENT_PAGE_TABLE_RESIDENT)
 			continue;
 		if (at == run->life->event_count)
 			fail(run, "%s, %s, is not expected", event_kind_name(event->kind),
 			     end_reason_name(event->reason));
-		told[at] = true;
+		seen[at] = true;
 		count++;
-		check_group(run, &run->life->events[at], told);
+		check_group(run, &run->life->events[at], seen);
 		run->counts.events[event->kind][event->reason]++;
 	}
 	for (size_t i = 0; i < run->life->event_count; i++)
-		if (!told[i])
-			fail(run, "%s, %s, is not told", event_kind_name(run->life->events[i].kind),
+		if (!seen[i])
+			fail(run, "%s, %s, did not occur",
+			     event_kind_name(run->life->events[i].kind),
 			     end_reason_name(run->life->events[i].reason));
 	cr_assert_eq(count, run->life->event_count);
 }
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-/* The handles that a success gave. */
+/* Stores the handles from a successful reply. */
 static void learn(Run *run, LifeMethod method)
 {
 	static const char *const keys[] = {
@@ -271,7 +276,7 @@ static void step(Run *run)
 	size_t first = run->world->event_count;
 
 	run->life->event_count = 0;
-	life_stir(run->life, run->world, &run->dice);
+	life_disturb(run->life, run->world, &run->dice);
 	send_one(run);
 	check_events(run, first);
 	check_lists(run);
@@ -291,9 +296,9 @@ static void learn_software_adapter(Run *run)
 	strcpy(adapter->system_process, reply_string(run->world, "adapters[0].systemProcess"));
 	strcpy(adapter->name, reply_string(run->world, "adapters[0].name"));
 	adapter->max_virtual_gpus = LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS;
-	adapter->payer = LIFE_NOBODY;
+	adapter->payer = LIFE_DAEMON_PAYER;
 	*process = (LifeGpuProcess){
-		.payer = LIFE_NOBODY,
+		.payer = LIFE_DAEMON_PAYER,
 		.machine = LIFE_NO_MACHINE,
 		.is_system = true,
 		.is_running = true,
@@ -329,7 +334,7 @@ static void run_begin(Run *run)
 	learn_software_adapter(run);
 }
 
-/* With the daemon everything ends, and that is told, too. The books are asserted on the way. */
+/* Stopping the daemon ends everything, with events. broker_free() checks the accounting. */
 static void run_end(Run *run)
 {
 	size_t first = run->world->event_count;
@@ -343,7 +348,7 @@ static void run_end(Run *run)
 	world_free(run->world);
 }
 
-Test(gpu_life, adapters_processes_and_contexts_come_and_go_as_in_the_model)
+Test(gpu_life, random_requests_match_the_naive_model)
 {
 	Run run = { 0 };
 	uint64_t steps = number_from("VAILD_STEPS", STEPS_DEFAULT);
