@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "space-at-once.h"
 
-static NTSTATUS take(AddressSpace *space, SpaceChange *change, NTSTATUS status,
-		     uint64_t *ret_address)
+static NTSTATUS commit(AddressSpace *space, SpaceChange *change, NTSTATUS status,
+		       uint64_t *ret_address)
 {
 	if (status != STATUS_SUCCESS)
 		return status;
@@ -17,7 +17,7 @@ NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Pl
 	SpaceChange change;
 	NTSTATUS status = address_space_prepare_reserve(space, payer, placement, &change, failure);
 
-	return take(space, &change, status, ret_address);
+	return commit(space, &change, status, ret_address);
 }
 
 NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,
@@ -27,7 +27,7 @@ NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placem
 	NTSTATUS status =
 		address_space_prepare_map(space, payer, placement, mapping, &change, failure);
 
-	return take(space, &change, status, ret_address);
+	return commit(space, &change, status, ret_address);
 }
 
 NTSTATUS address_space_free(AddressSpace *space, const Payer *payer, uint64_t base_address,

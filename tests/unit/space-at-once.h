@@ -4,7 +4,10 @@
 
 #include "address-space.h"
 
-/* What is prepared, and done when nothing stands against it, as one call: where nothing is kept. */
+/*
+ * Each function prepares an operation and commits it if that succeeds. For spaces that are not
+ * persisted.
+ */
 NTSTATUS address_space_reserve(AddressSpace *space, const Payer *payer, const Placement *placement,
 			       uint64_t *ret_address, Failure *failure);
 NTSTATUS address_space_map(AddressSpace *space, const Payer *payer, const Placement *placement,

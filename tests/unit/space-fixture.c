@@ -55,7 +55,7 @@ NTSTATUS fixture_unmap(SpaceFixture *fixture, uint64_t base, uint64_t size)
 	return address_space_free(&fixture->space, &fixture_payer, base, size, &fixture->failure);
 }
 
-NTSTATUS fixture_set(SpaceFixture *fixture, uint64_t address, uint64_t page_table)
+NTSTATUS fixture_set_entry(SpaceFixture *fixture, uint64_t address, uint64_t page_table)
 {
 	return address_space_set_entry(&fixture->space, &fixture_payer, address, page_table,
 				       &fixture->failure);

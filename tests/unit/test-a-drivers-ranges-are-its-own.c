@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that a driver reserves for itself alone and at its time alone, that neither a process nor
- * another driver can take or give back what is the driver's, nor the driver what is the process's:
- * each attempt has its documented status, and changes nothing.
+ * Proves that only the driver reserves ranges for a process, and only during its creation. Other
+ * drivers and the process itself cannot take or free the driver's ranges, and the driver cannot
+ * take the process's. Each attempt returns the documented status and changes nothing.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -11,12 +11,14 @@
 
 #include "fake-gpu.h"
 
-TestSuite(a_drivers_ranges_are_its_own);
+TestSuite(driver_ranges_are_protected);
 
 #define MIB (UINT64_C(1) << 20)
 
-/* viewer's GPU process on an adapter of admin's connection: 4 MiB of the driver's at the bottom,
- * and as much behind it that may be mapped. */
+/*
+ * viewer's GPU process on an adapter of admin's connection. The driver has reserved the lowest 4
+ * MiB, and the next 4 MiB with user mappings allowed.
+ */
 typedef struct Scene {
 	Cast cast;
 	FakeAdapter adapter;
@@ -64,12 +66,12 @@ static void remember(Scene *scene)
 
 static void scene_free(Scene *scene)
 {
-	cr_assert_str_eq(describe(scene), scene->before, "something has changed");
+	cr_assert_str_eq(describe(scene), scene->before, "the address space has changed");
 	free(scene->before);
 	cast_free(&scene->cast);
 }
 
-Test(a_drivers_ranges_are_its_own, nobody_else_reserves_for_a_process)
+Test(driver_ranges_are_protected, only_the_driver_reserves_for_a_process)
 {
 	Scene scene = scene_new();
 	World *world = scene.cast.world;
@@ -80,7 +82,7 @@ Test(a_drivers_ranges_are_its_own, nobody_else_reserves_for_a_process)
 			      scene.cast.stranger };
 
 	remember(&scene);
-	/* Not another driver, not the process itself, and no other connection of the driver's. */
+	/* Another driver, the process itself, and another connection of the driver's process. */
 	fake_adapter(world, other_operator, "9,9,9,9");
 	for (size_t i = 0; i < ARRAY_SIZE(callers); i++) {
 		cr_assert_str_eq(reserve_range(world, callers[i], scene.process, 2 * MIB, ""),
@@ -102,7 +104,7 @@ Test(a_drivers_ranges_are_its_own, nobody_else_reserves_for_a_process)
 	scene_free(&scene);
 }
 
-Test(a_drivers_ranges_are_its_own, nor_the_driver_outside_creation)
+Test(driver_ranges_are_protected, driver_reserves_only_during_creation)
 {
 	Scene scene = scene_new_running();
 	World *world = scene.cast.world;
@@ -120,7 +122,7 @@ Test(a_drivers_ranges_are_its_own, nor_the_driver_outside_creation)
 	scene_free(&scene);
 }
 
-Test(a_drivers_ranges_are_its_own, the_process_cannot_give_them_back)
+Test(driver_ranges_are_protected, process_cannot_free_driver_ranges)
 {
 	static const struct {
 		const char *base;
@@ -150,7 +152,7 @@ Test(a_drivers_ranges_are_its_own, the_process_cannot_give_them_back)
 	scene_free(&scene);
 }
 
-Test(a_drivers_ranges_are_its_own, only_a_map_inside_can_be_freed)
+Test(driver_ranges_are_protected, process_frees_only_mappings_in_driver_ranges)
 {
 	Scene scene = scene_new_running();
 	World *world = scene.cast.world;
@@ -169,7 +171,7 @@ Test(a_drivers_ranges_are_its_own, only_a_map_inside_can_be_freed)
 	scene_free(&scene);
 }
 
-Test(a_drivers_ranges_are_its_own, the_process_cannot_map_or_reserve_over_them)
+Test(driver_ranges_are_protected, process_cannot_map_or_reserve_over_driver_ranges)
 {
 	static const char *const bases[] = { "0x8000000000", "0x80001f0000", "0x80003f0000" };
 	Scene scene = scene_new_running();
@@ -183,7 +185,7 @@ Test(a_drivers_ranges_are_its_own, the_process_cannot_map_or_reserve_over_them)
 		cr_assert_str_eq(reserve(world, scene.cast.client, scene.process, 65536, bases[i]),
 				 "STATUS_CONFLICTING_ADDRESSES");
 	}
-	/* Half in what may be mapped, half in what may not, or half beyond it. */
+	/* The mapping extends beyond the part that allows mappings, below or above. */
 	cr_assert_str_eq(map(world, scene.cast.client, scene.process, 2 * MIB, "0x8000300000"),
 			 "STATUS_CONFLICTING_ADDRESSES");
 	cr_assert_str_eq(map(world, scene.cast.client, scene.process, 2 * MIB, "0x8000700000"),
@@ -193,7 +195,7 @@ Test(a_drivers_ranges_are_its_own, the_process_cannot_map_or_reserve_over_them)
 	scene_free(&scene);
 }
 
-Test(a_drivers_ranges_are_its_own, an_entry_of_the_other_side_cannot_be_taken)
+Test(driver_ranges_are_protected, driver_and_manager_cannot_share_an_entry)
 {
 	Scene scene = scene_new_running();
 	World *world = scene.cast.world;
@@ -204,14 +206,14 @@ Test(a_drivers_ranges_are_its_own, an_entry_of_the_other_side_cannot_be_taken)
 	cr_assert_str_eq(map(world, scene.cast.client, scene.process, 65536, "0x8000600000"),
 			 "STATUS_SUCCESS");
 	remember(&scene);
-	/* The manager's: while anything is mapped under it. */
+	/* A mapping makes the entry the manager's. */
 	cr_assert_str_eq(
 		set_entry(world, scene.cast.admin, scene.process, "0x80007fffff", "0x2000"),
 		"STATUS_CONFLICTING_ADDRESSES");
 	cr_assert_str_eq(reply_string(world, "parameter"), "virtualAddress");
 	cr_assert_str_eq(translate(world, scene.cast.admin, scene.process, "0x8000610000"),
 			 "reserved");
-	/* The driver's: also when it is invalid after its table became resident. */
+	/* An entry remains the driver's, even if invalid after its table became resident. */
 	for (int resident = 0; resident < 2; resident++) {
 		cr_assert_str_eq(map(world, scene.cast.client, scene.process, 4096, "0x80005ff000"),
 				 "STATUS_CONFLICTING_ADDRESSES");
@@ -228,7 +230,7 @@ Test(a_drivers_ranges_are_its_own, an_entry_of_the_other_side_cannot_be_taken)
 	scene_free(&scene);
 }
 
-Test(a_drivers_ranges_are_its_own, where_its_tables_are_is_its_own_business)
+Test(driver_ranges_are_protected, page_table_addresses_are_hidden_from_the_process)
 {
 	Scene scene = scene_new_running();
 	World *world = scene.cast.world;
@@ -248,7 +250,7 @@ Test(a_drivers_ranges_are_its_own, where_its_tables_are_is_its_own_business)
 	scene_free(&scene);
 }
 
-Test(a_drivers_ranges_are_its_own, a_process_is_used_by_its_own_process_alone)
+Test(driver_ranges_are_protected, address_space_is_used_only_by_its_process)
 {
 	Scene scene = scene_new_running();
 	World *world = scene.cast.world;

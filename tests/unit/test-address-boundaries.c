@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sizes, bases, alignments and bounds one below, at and one above each limit of an address space,
- * for GPU MMUs of 32 to 57 bits with 2 to 6 levels. One line is one call in a space of its own.
+ * Tests sizes, bases, alignments and bounds just below, at and just above each limit of an address
+ * space, for GPU MMUs of 32 to 57 bits with 2 to 6 levels. Each row is one call in a new space.
  */
 #include <criterion/criterion.h>
 #include <string.h>
@@ -16,13 +16,13 @@ TestSuite(address_boundaries);
 #define MiB           (UINT64_C(1) << 20)
 #define GiB           (UINT64_C(1) << 30)
 #define POWER(number) (UINT64_C(1) << (number))
-#define BELOW_ZERO(n) (UINT64_C(0) - (n)) /* so far below 2^64 */
+#define BELOW_ZERO(n) (UINT64_C(0) - (n)) /* 2^64 - n */
 
 #define DONE    STATUS_SUCCESS
 #define INVALID STATUS_INVALID_PARAMETER
 #define NO_ROOM STATUS_NO_MEMORY
 
-/* The names say how many bits, and end in how many levels. */
+/* Named after the number of bits and the number of levels. */
 static const GpuMmu mmu_32_2 = { 2, { 10, 10 } };
 static const GpuMmu mmu_32_2_small_leaf = { 2, { 1, 19 } };
 static const GpuMmu mmu_40_3 = { 3, { 9, 9, 10 } };
@@ -32,7 +32,7 @@ static const GpuMmu mmu_57_5 = { 5, { 9, 9, 9, 9, 9 } };
 static const GpuMmu mmu_57_6 = { 6, { 8, 8, 8, 7, 7, 7 } };
 static const GpuMmu mmu_57_2 = { 2, { 21, 24 } };
 
-/* Where the first root entry ends and where the space does. */
+/* The end of the first root entry (LOW) and of the space (END). */
 #define LOW_32  (4 * MiB)
 #define END_32  POWER(32)
 #define LOW_40  GiB
@@ -42,11 +42,11 @@ static const GpuMmu mmu_57_2 = { 2, { 21, 24 } };
 #define LOW_48  (512 * GiB)
 #define END_48  POWER(48)
 #define LOW_57  POWER(48) /* five levels */
-#define LOW_576 POWER(50) /* six */
-#define LOW_572 POWER(33) /* two */
+#define LOW_576 POWER(50) /* six levels */
+#define LOW_572 POWER(33) /* two levels */
 #define END_57  POWER(57)
 
-#define LEAF (2 * MiB) /* with nine bits */
+#define LEAF (2 * MiB) /* with a leaf index of nine bits */
 
 static const Payer payer = { .uid = 1000 };
 
@@ -68,7 +68,7 @@ static void fixture_deinit(Fixture *fixture)
 	accounts_deinit(&fixture->accounts);
 }
 
-/* What a row says has to come out. Of two bounds that contradict each other either may be named. */
+/* The expected result of a row. If two bounds contradict each other, either may be named. */
 typedef struct Outcome {
 	NTSTATUS status;
 	const char *parameter;
@@ -156,7 +156,7 @@ static const struct {
 	{ &mmu_48_4, LEAF, 2 * LEAF, LOW_48 + LEAF, { INVALID, "baseAddress", 0 } },
 	{ &mmu_48_4, LEAF, 2 * LEAF, LOW_48 + 2 * LEAF, { DONE, NULL, LOW_48 + 2 * LEAF } },
 	{ &mmu_48_4, LEAF, POWER(63), LOW_48, { INVALID, "baseAddress", 0 } },
-	/* the end of the space, and of numbers */
+	/* the end of the space, and of 64 bits */
 	{ &mmu_48_4, LEAF, 0, END_48 - LEAF, { DONE, NULL, END_48 - LEAF } },
 	{ &mmu_48_4, 2 * LEAF, 0, END_48 - LEAF, { INVALID, "baseAddress", 0 } },
 	{ &mmu_48_4, LEAF, 0, END_48 - 1, { INVALID, "baseAddress", 0 } },
@@ -204,7 +204,7 @@ static const struct {
 	{ &mmu_57_2, POWER(32), 0, 0, { INVALID, "sizeInBytes", 0 } },
 };
 
-Test(address_boundaries, of_driver_reservations)
+Test(address_boundaries, driver_reservations)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(driver_rows); i++) {
 		Fixture fixture;
@@ -225,7 +225,7 @@ Test(address_boundaries, of_driver_reservations)
 	}
 }
 
-/* --- the process's own reservations ---------------------------------------------------------- */
+/* --- user reservations ----------------------------------------------------------------------- */
 
 #define UNIT GPU_RESERVATION_GRANULARITY
 
@@ -250,7 +250,7 @@ static const UserRow user_rows[] = {
 	{ &mmu_48_4, END_48 - LOW_48 + UNIT, 0, 0, UINT64_MAX, { NO_ROOM, NULL, 0 } },
 	{ &mmu_48_4, POWER(63), 0, 0, UINT64_MAX, { NO_ROOM, NULL, 0 } },
 	{ &mmu_48_4, BELOW_ZERO(UNIT), 0, 0, UINT64_MAX, { NO_ROOM, NULL, 0 } },
-	/* bases; with one, minimum and maximum are not looked at */
+	/* bases; minimum and maximum are then ignored */
 	{ &mmu_48_4, UNIT, 1, 0, UINT64_MAX, { INVALID, "baseAddress", 0 } },
 	{ &mmu_48_4, UNIT, UNIT, 0, UINT64_MAX, { INVALID, "baseAddress", 0 } },
 	{ &mmu_48_4, UNIT, LOW_48 - UNIT, 0, UINT64_MAX, { INVALID, "baseAddress", 0 } },
@@ -280,7 +280,7 @@ static const UserRow user_rows[] = {
 	{ &mmu_48_4, UNIT, 0, POWER(63), UINT64_MAX, { NO_ROOM, NULL, 0 } },
 	{ &mmu_48_4, UNIT, 0, UINT64_MAX - 1, UINT64_MAX, { NO_ROOM, NULL, 0 } },
 	{ &mmu_48_4, UNIT, 0, UINT64_MAX, UINT64_MAX, { NO_ROOM, NULL, 0 } },
-	/* maximum, which is rounded down, and where the range may end */
+	/* maximum, which is rounded down, and the end of the range */
 	{ &mmu_48_4, UNIT, 0, 0, 0, { NO_ROOM, NULL, 0 } },
 	{ &mmu_48_4, UNIT, 0, 0, 1, { NO_ROOM, NULL, 0 } },
 	{ &mmu_48_4, UNIT, 0, 0, LOW_48, { NO_ROOM, NULL, 0 } },
@@ -291,7 +291,7 @@ static const UserRow user_rows[] = {
 	{ &mmu_48_4, END_48 - LOW_48, 0, 0, END_48, { DONE, NULL, LOW_48 } },
 	{ &mmu_48_4, END_48 - LOW_48, 0, 0, END_48 + 1, { DONE, NULL, LOW_48 } },
 	{ &mmu_48_4, END_48 - LOW_48, 0, 0, POWER(63), { DONE, NULL, LOW_48 } },
-	/* both: a place that is just large enough, and none */
+	/* both: a gap that is just large enough, and one that is too small */
 	{ &mmu_48_4, UNIT, 0, LOW_48 + UNIT, LOW_48 + 2 * UNIT, { DONE, NULL, LOW_48 + UNIT } },
 	{ &mmu_48_4, UNIT, 0, LOW_48 + UNIT + 1, LOW_48 + 2 * UNIT, { NO_ROOM, NULL, 0 } },
 	{ &mmu_48_4, UNIT, 0, LOW_48 + UNIT, LOW_48 + 2 * UNIT - 1, { NO_ROOM, NULL, 0 } },
@@ -318,7 +318,7 @@ static const UserRow user_rows[] = {
 	{ &mmu_57_6, END_57 - LOW_576, 0, 0, UINT64_MAX, { DONE, NULL, LOW_576 } },
 };
 
-Test(address_boundaries, of_user_reservations)
+Test(address_boundaries, user_reservations)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(user_rows); i++) {
 		const UserRow *row = &user_rows[i];
@@ -385,7 +385,7 @@ static NTSTATUS map(Fixture *fixture, const Placement *placement, const Mapping 
 	return address_space_map(&fixture->space, &payer, placement, mapping, ret_address, failure);
 }
 
-Test(address_boundaries, of_mappings)
+Test(address_boundaries, mappings)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(mapping_rows); i++) {
 		const UserRow *row = &mapping_rows[i];
@@ -441,7 +441,7 @@ static const struct {
 	  { INVALID, "offsetInBytes", 0 } },
 };
 
-Test(address_boundaries, of_what_is_mapped)
+Test(address_boundaries, allocations_and_offsets)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(content_rows); i++) {
 		Fixture fixture;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which place the manager chooses between ranges that are taken, and which exact places conflict:
- * the lowest fitting place in the lowest gap of at least size + alignment - unit; where no gap is
- * that large, the lowest place that fits.
+ * Tests the manager's choice of addresses between ranges, and conflicts of exact addresses. The
+ * manager chooses the lowest place in the lowest gap of at least size + alignment - unit, or else
+ * the lowest place that fits.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ TestSuite(address_choice);
 
 static const Payer payer = { .uid = 1000 };
 
-/* Places are written as pages behind the first root entry. */
+/* Addresses are in pages after the first root entry. */
 static const GpuMmu mmu_48 = { 4, { 9, 9, 9, 9 } };
 #define LOW  (UINT64_C(512) << 30)
 #define LEAF 512
@@ -27,31 +27,31 @@ typedef struct Taken {
 	uint64_t pages;
 } Taken;
 
-typedef enum Who { DRIVER, RESERVE, MAP } Who;
+typedef enum RangeUser { DRIVER, RESERVE, MAP } RangeUser;
 
 static const struct {
-	Who who;
+	RangeUser user;
 	uint64_t pages;
-	uint64_t alignment; /* a driver's, in pages */
-	uint64_t base;      /* 0: to be chosen */
+	uint64_t alignment; /* of a driver reservation, in pages */
+	uint64_t base;      /* 0 if the manager chooses */
 	uint64_t minimum;
-	uint64_t maximum; /* 0: the end */
+	uint64_t maximum; /* 0 for the end */
 	Taken taken[4];
 	NTSTATUS status;
 	uint64_t first;
 } rows[] = {
-	/* A gap of 64 KiB + 64 KiB - 4 KiB is generous, one page less is not. */
+	/* A gap of 64 KiB + 64 KiB - 4 KiB is generous; one page less is not. */
 	{ RESERVE, UNIT, 0, 0, 0, 0, { { 16, 16 } }, 0, 32 },
 	{ RESERVE, UNIT, 0, 0, 0, 0, { { 30, 16 } }, 0, 48 },
 	{ RESERVE, UNIT, 0, 0, 0, 0, { { 31, 16 } }, 0, 0 },
 	{ RESERVE, UNIT, 0, 0, 0, 0, { { 32, 16 } }, 0, 0 },
 	{ RESERVE, 2 * UNIT, 0, 0, 0, 0, { { 46, 1 } }, 0, 48 },
 	{ RESERVE, 2 * UNIT, 0, 0, 0, 0, { { 47, 1 } }, 0, 0 },
-	/* The gap begins at no multiple of 64 KiB: the place in it does. */
+	/* The gap does not begin at a multiple of 64 KiB, but the place does. */
 	{ RESERVE, UNIT, 0, 0, 0, 0, { { 0, 1 }, { 32, 1 } }, 0, 16 },
 	{ RESERVE, UNIT, 0, 0, 0, 0, { { 0, 2 }, { 32, 1 } }, 0, 48 },
 	{ RESERVE, UNIT, 0, 0, 0, 0, { { 0, 15 }, { 46, 1 } }, 0, 16 },
-	/* Nothing generous between the bounds: the lowest that fits. */
+	/* No generous gap within the bounds: the lowest place that fits. */
 	{ RESERVE, UNIT, 0, 0, 0, 46, { { 16, 16 } }, 0, 0 },
 	{ RESERVE, UNIT, 0, 0, 0, 47, { { 16, 1 } }, 0, 0 },
 	{ RESERVE, UNIT, 0, 0, 17, 48, { { 16, 1 } }, 0, 32 },
@@ -59,14 +59,14 @@ static const struct {
 	{ RESERVE, UNIT, 0, 0, 0, 47, { { 0, 1 }, { 31, 1 } }, STATUS_NO_MEMORY, 0 },
 	{ RESERVE, UNIT, 0, 0, 0, 31, { { 1, 1 } }, STATUS_NO_MEMORY, 0 },
 	{ RESERVE, UNIT, 0, 0, 0, 48, { { 1, 1 }, { 17, 1 } }, 0, 32 },
-	/* Bounds cut gaps before their size is looked at. */
+	/* Gaps are clipped to the bounds before their size is compared. */
 	{ RESERVE, UNIT, 0, 0, 1, 0, { { 31, 1 } }, 0, 32 },
 	{ RESERVE, UNIT, 0, 0, 1, 0, { { 32, 1 } }, 0, 16 },
 	{ RESERVE, UNIT, 0, 0, 2, 0, { { 32, 1 } }, 0, 48 },
 	{ RESERVE, UNIT, 0, 0, 2, 63, { { 32, 1 } }, 0, 16 },
 	{ RESERVE, UNIT, 0, 0, 2, 64, { { 32, 1 } }, 0, 48 },
 	{ RESERVE, UNIT, 0, 0, 100, 0, { { 0, 200 } }, 0, 208 },
-	/* A mapping has no alignment beyond its page: the first fit, always. */
+	/* A mapping is only aligned to a page, so the first fit is chosen. */
 	{ MAP, 1, 0, 0, 0, 0, { { 1, 1 } }, 0, 0 },
 	{ MAP, 2, 0, 0, 0, 0, { { 1, 1 } }, 0, 2 },
 	{ MAP, 2, 0, 0, 0, 0, { { 1, 1 }, { 4, 1 } }, 0, 2 },
@@ -79,7 +79,7 @@ static const struct {
 	{ MAP, 1, 0, 0, 0, 0, { { 0, LAST } }, STATUS_NO_MEMORY, 0 },
 	{ MAP, LAST - 1, 0, 0, 0, 0, { { LAST - 1, 1 } }, 0, 0 },
 	{ MAP, LAST, 0, 0, 0, 0, { { LAST - 1, 1 } }, STATUS_NO_MEMORY, 0 },
-	/* The driver's unit is leaf coverage. */
+	/* The unit of a driver is leaf coverage. */
 	{ DRIVER, LEAF, 0, 0, 0, 0, { { LEAF, 1 } }, 0, 0 },
 	{ DRIVER, LEAF, 2 * LEAF, 0, 0, 0, { { LEAF, LEAF } }, 0, 2 * LEAF },
 	{ DRIVER, LEAF, 2 * LEAF, 0, 0, 0, { { 2 * LEAF, LEAF } }, 0, 0 },
@@ -96,7 +96,7 @@ static const struct {
 	  { { 0, LEAF }, { 2 * LEAF, LAST - 2 * LEAF } },
 	  STATUS_NO_MEMORY,
 	  0 },
-	/* Exact ones: beside, and one page over. */
+	/* Exact addresses: adjacent, and overlapping by one page. */
 	{ MAP, 1, 0, 9, 0, 0, { { 10, 10 } }, 0, 9 },
 	{ MAP, 2, 0, 9, 0, 0, { { 10, 10 } }, STATUS_CONFLICTING_ADDRESSES, 0 },
 	{ MAP, 1, 0, 10, 0, 0, { { 10, 10 } }, STATUS_CONFLICTING_ADDRESSES, 0 },
@@ -112,13 +112,14 @@ static const struct {
 	{ DRIVER, LEAF, 0, LEAF, 0, 0, { { LEAF, 1 } }, STATUS_CONFLICTING_ADDRESSES, 0 },
 };
 
-/* In bytes; 0 stays 0. */
+/* Returns the address in bytes; 0 stays 0. */
 static uint64_t address_of(uint64_t page)
 {
 	return page == 0 ? 0 : LOW + page * GPU_PAGE_SIZE;
 }
 
-static NTSTATUS ask(AddressSpace *space, size_t row, uint64_t *ret_address, Failure *failure)
+static NTSTATUS request_range(AddressSpace *space, size_t row, uint64_t *ret_address,
+			      Failure *failure)
 {
 	Placement placement = { .size = rows[row].pages * GPU_PAGE_SIZE,
 				.base_address = address_of(rows[row].base),
@@ -130,7 +131,7 @@ static NTSTATUS ask(AddressSpace *space, size_t row, uint64_t *ret_address, Fail
 					  .base_address = placement.base_address };
 	Mapping mapping = { .protection = GPU_PROTECTION_ZERO };
 
-	switch (rows[row].who) {
+	switch (rows[row].user) {
 	case DRIVER:
 		return address_space_reserve_for_driver(space, &payer, &reservation, ret_address,
 							failure);
@@ -160,7 +161,7 @@ static void check_row(size_t row)
 				&failure),
 			STATUS_SUCCESS, "row %zu: %s", row, failure.message);
 	uint64_t ranges = address_space_range_count(&space);
-	NTSTATUS status = ask(&space, row, &address, &failure);
+	NTSTATUS status = request_range(&space, row, &address, &failure);
 	cr_expect_eq(status, rows[row].status, "row %zu: %s", row, status_name(status));
 	if (status == STATUS_SUCCESS)
 		cr_expect_eq(address, LOW + rows[row].first * GPU_PAGE_SIZE,
@@ -173,7 +174,7 @@ static void check_row(size_t row)
 	accounts_deinit(&accounts);
 }
 
-Test(address_choice, between_what_is_taken)
+Test(address_choice, chosen_and_exact_addresses_between_ranges)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		check_row(i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be freed of an address space, and what is left when a part is. */
+/* Tests the addresses that can be freed, and the ranges that remain. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,26 +13,26 @@ TestSuite(address_free);
 static const Payer payer = { .uid = 1000 };
 static const GpuMmu mmu_48 = { 4, { 9, 9, 9, 9 } };
 
-/* Pages behind the first root entry. */
+/* Pages after the first root entry. */
 #define LOW      (UINT64_C(512) << 30)
 #define END      (UINT64_C(1) << 48)
 #define PAGE     GPU_PAGE_SIZE
 #define AT(page) (LOW + (page)*PAGE)
 
 /*
- * The space that each row begins with, in pages:
- *   16 … 63    a reservation, with mappings at 16 … 19, 30 … 33 and 60 … 63
- *   64 … 79    another, right behind it
- *   80 … 89    a mapping of free addresses, right behind that
- *   512 … 1023 the driver's, with a mapping at 600 … 609
+ * The initial ranges of each row, in pages:
+ *     16 … 63    a reservation, with mappings at 16 … 19, 30 … 33 and 60 … 63
+ *     64 … 79    another one, adjacent
+ *     80 … 89    a mapping of free addresses, adjacent
+ *   512 … 1023   a driver reservation, with a mapping at 600 … 609
  */
 #define BEGINNING "U16-64 m16-20 m30-34 m60-64 U64-80 M80-90 D512-1024 m600-610"
 
 static const struct {
 	uint64_t base;
 	uint64_t size;
-	const char *parameter; /* at fault; NULL: it is done */
-	const char *ranges;    /* that are left; NULL: all */
+	const char *parameter; /* in error; NULL if the call succeeds */
+	const char *ranges;    /* the remaining ones; NULL if all remain */
 } rows[] = {
 	/* values */
 	{ AT(16), 0, "sizeInBytes", NULL },
@@ -41,7 +41,7 @@ static const struct {
 	{ AT(16), PAGE + 1, "sizeInBytes", NULL },
 	{ AT(16) + 1, PAGE, "baseAddress", NULL },
 	{ AT(17) - 1, PAGE, "baseAddress", NULL },
-	/* no such range */
+	/* not in one range */
 	{ 0, PAGE, "baseAddress", NULL },
 	{ LOW - PAGE, PAGE, "baseAddress", NULL },
 	{ LOW - PAGE, 2 * PAGE, "baseAddress", NULL },
@@ -59,7 +59,7 @@ static const struct {
 	{ AT(599), 2 * PAGE, "baseAddress", NULL },
 	{ AT(609), 2 * PAGE, "baseAddress", NULL },
 	{ AT(610), PAGE, "baseAddress", NULL },
-	/* the end of the space, and of numbers */
+	/* the end of the space, and of 64 bits */
 	{ END - PAGE, PAGE, "baseAddress", NULL },
 	{ END - PAGE, 2 * PAGE, "baseAddress", NULL },
 	{ END, PAGE, "baseAddress", NULL },
@@ -71,7 +71,7 @@ static const struct {
 	{ AT(16), UINT64_C(0) - AT(16), "baseAddress", NULL },
 	{ AT(16), UINT64_C(0) - AT(16) + 2 * PAGE, "baseAddress", NULL },
 	{ AT(16), UINT64_C(1) << 63, "baseAddress", NULL },
-	/* in a mapping: only that goes */
+	/* in a mapping: only the mapping is cut */
 	{ AT(16), 4 * PAGE, NULL, "U16-64 m30-34 m60-64 U64-80 M80-90 D512-1024 m600-610" },
 	{ AT(30), PAGE, NULL, "U16-64 m16-20 m31-34+1 m60-64 U64-80 M80-90 D512-1024 m600-610" },
 	{ AT(33), PAGE, NULL, "U16-64 m16-20 m30-33 m60-64 U64-80 M80-90 D512-1024 m600-610" },
@@ -85,7 +85,7 @@ static const struct {
 	{ AT(600), 10 * PAGE, NULL, "U16-64 m16-20 m30-34 m60-64 U64-80 M80-90 D512-1024" },
 	{ AT(604), PAGE, NULL,
 	  "U16-64 m16-20 m30-34 m60-64 U64-80 M80-90 D512-1024 m600-604 m605-610+5" },
-	/* more than a mapping: the reservation goes there, with what is mapped */
+	/* not in a mapping: the reservation is cut, with the mappings in it */
 	{ AT(16), 48 * PAGE, NULL, "U64-80 M80-90 D512-1024 m600-610" },
 	{ AT(64), 16 * PAGE, NULL, "U16-64 m16-20 m30-34 m60-64 M80-90 D512-1024 m600-610" },
 	{ AT(16), 5 * PAGE, NULL, "U21-64 m30-34 m60-64 U64-80 M80-90 D512-1024 m600-610" },
@@ -117,7 +117,7 @@ static void map_at(AddressSpace *space, uint64_t page, uint64_t pages)
 		STATUS_SUCCESS, "%s", failure.message);
 }
 
-static void space_begin(AddressSpace *space, Accounts *accounts)
+static void space_init(AddressSpace *space, Accounts *accounts)
 {
 	uint64_t address;
 	Failure failure;
@@ -142,7 +142,10 @@ static void space_begin(AddressSpace *space, Accounts *accounts)
 	map_at(space, 600, 10);
 }
 
-/* A mapping inside another range is `m`; what follows a plus is how far into its allocation. */
+/*
+ * Describes the ranges. An `m` is a mapping inside a reservation, and the number after a plus is
+ * its offset in pages.
+ */
 static void describe(const AddressSpace *space, char text[static 256])
 {
 	const uint64_t low = LOW / PAGE;
@@ -167,7 +170,7 @@ static void describe(const AddressSpace *space, char text[static 256])
 	}
 }
 
-Test(address_free, of_each_part)
+Test(address_free, freeing_parts_of_ranges)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		AddressSpace space;
@@ -175,7 +178,7 @@ Test(address_free, of_each_part)
 		Failure failure = FAILURE_INIT;
 		char text[256];
 
-		space_begin(&space, &accounts);
+		space_init(&space, &accounts);
 		NTSTATUS status =
 			address_space_free(&space, &payer, rows[i].base, rows[i].size, &failure);
 		cr_expect_eq(status, rows[i].parameter ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS,
@@ -190,15 +193,15 @@ Test(address_free, of_each_part)
 	}
 }
 
-/* A cut asks for one more even if mappings go with it, which would make up for it. */
-Test(address_free, a_cut_asks_the_limit_first)
+/* The limit of a split is checked first, even if mappings are freed by the same call. */
+Test(address_free, split_checks_the_limit_first)
 {
 	AddressSpace space;
 	Accounts accounts;
 	Failure failure = FAILURE_INIT;
 	char text[256];
 
-	space_begin(&space, &accounts);
+	space_init(&space, &accounts);
 	accounts.limits.per_owner[LIMIT_USER_RANGES] = space.user_ranges.count;
 	cr_expect_eq(address_space_free(&space, &payer, AT(29), 6 * PAGE, &failure),
 		     STATUS_QUOTA_EXCEEDED);
@@ -208,14 +211,15 @@ Test(address_free, a_cut_asks_the_limit_first)
 	cr_expect_eq(address_space_free(&space, &payer, AT(85), PAGE, &failure),
 		     STATUS_QUOTA_EXCEEDED);
 	describe(&space, text);
-	cr_expect_str_eq(text, BEGINNING, "nothing has changed");
+	cr_expect_str_eq(text, BEGINNING, "a refused split changes nothing");
 	cr_expect_eq(address_space_free(&space, &payer, AT(80), PAGE, &failure), STATUS_SUCCESS,
-		     "what is not cut in two needs no more");
+		     "trimming needs no further range");
 	cr_expect_eq(address_space_free(&space, &payer, AT(16), 4 * PAGE, &failure),
 		     STATUS_SUCCESS);
 	cr_expect_eq(address_space_free(&space, &payer, AT(29), 6 * PAGE, &failure),
 		     STATUS_SUCCESS);
-	cr_expect_eq(space.user_ranges.count, 6u, "one came and two went");
+	cr_expect_eq(space.user_ranges.count, 6u,
+		     "the split adds one range, and two mappings are freed");
 	address_space_check(&space);
 	address_space_deinit(&space);
 	accounts_deinit(&accounts);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses as text: "0x" and 1 to 16 hex digits, and nothing else. */
+/* Tests addresses as text: "0x" and 1 to 16 hex digits. */
 #include <criterion/criterion.h>
 
 #include "address.h"
@@ -8,7 +8,7 @@
 
 TestSuite(address);
 
-Test(address, reads_one_form_alone)
+Test(address, accepts_only_prefixed_hexadecimal)
 {
 	static const struct {
 		const char *text;
@@ -44,7 +44,7 @@ Test(address, reads_one_form_alone)
 	}
 }
 
-Test(address, writes_what_it_reads)
+Test(address, writes_the_form_it_reads)
 {
 	static const struct {
 		uint64_t value;

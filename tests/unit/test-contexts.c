@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves how graphics contexts come and go: with the process, not the connection nor what it is
- * registered for. */
+/* Proves that graphics contexts end with their process, not with a connection or a registration. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -24,7 +23,7 @@ static const char *destroy(Cast *cast, Caller *caller, const char *context)
 	return callf(cast->world, caller, DESTROY_CONTEXT, "{\"context\":\"%s\"}", context);
 }
 
-Test(contexts, one_gpu_process_for_all_contexts_of_a_process)
+Test(contexts, contexts_of_a_process_share_a_gpu_process)
 {
 	char contexts[3][64], processes[3][64];
 	Cast cast = cast_new_quiet();
@@ -33,7 +32,7 @@ Test(contexts, one_gpu_process_for_all_contexts_of_a_process)
 	cr_assert_str_eq(create(&cast, cast.client, contexts[0], processes[0]), SUCCESS);
 	cr_assert_str_eq(create(&cast, second, contexts[1], processes[1]), SUCCESS);
 	cr_assert_str_eq(create(&cast, cast.stranger, contexts[2], processes[2]), SUCCESS);
-	cr_assert_str_eq(processes[0], processes[1], "a context belongs to the process");
+	cr_assert_str_eq(processes[0], processes[1], "the GPU process belongs to the host process");
 	cr_assert_str_neq(processes[0], processes[2]);
 	cr_assert_str_neq(contexts[0], contexts[1]);
 	cr_assert_eq(strlen(contexts[0]), 32u);
@@ -42,7 +41,7 @@ Test(contexts, one_gpu_process_for_all_contexts_of_a_process)
 	cast_free(&cast);
 }
 
-Test(contexts, the_gpu_process_outlives_its_contexts_and_goes_with_the_process)
+Test(contexts, gpu_process_outlives_contexts_but_not_its_process)
 {
 	char context[64], first[64], second[64];
 	Cast cast = cast_new_quiet();
@@ -62,7 +61,7 @@ Test(contexts, the_gpu_process_outlives_its_contexts_and_goes_with_the_process)
 	cast_free(&cast);
 }
 
-Test(contexts, a_registration_does_not_end_with_its_context)
+Test(contexts, registration_outlives_its_context)
 {
 	char context[64], process[64];
 	Cast cast = cast_new();
@@ -76,11 +75,12 @@ Test(contexts, a_registration_does_not_end_with_its_context)
 	cr_assert_eq(world_events(cast.world, EVENT_UNREGISTERED), 0u);
 	call(cast.world, cast.client, UNREGISTER, NAMES_A);
 	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A),
-			 "STATUS_INVALID_DISPOSITION", "the GPU process alone is no context");
+			 "STATUS_INVALID_DISPOSITION",
+			 "a GPU process without contexts does not suffice");
 	cast_free(&cast);
 }
 
-Test(contexts, only_the_process_itself_destroys_them)
+Test(contexts, only_the_owning_process_destroys_a_context)
 {
 	char context[64], process[64];
 	Cast cast = cast_new_quiet();
@@ -91,12 +91,12 @@ Test(contexts, only_the_process_itself_destroys_them)
 	cr_assert_str_eq(destroy(&cast,
 				 world_connect(cast.world, world_process(cast.world, 301, 1000)),
 				 context),
-			 "STATUS_ACCESS_DENIED", "the same uid is not the same process");
+			 "STATUS_ACCESS_DENIED", "another process of the same uid");
 	cr_assert_str_eq(destroy(&cast, cast.client, context), SUCCESS);
 	cast_free(&cast);
 }
 
-Test(contexts, limits_and_failures_leave_nothing_behind)
+Test(contexts, failed_creation_leaves_nothing_behind)
 {
 	static const struct {
 		LimitKind kind;
@@ -126,7 +126,7 @@ Test(contexts, limits_and_failures_leave_nothing_behind)
 	cast_free(&cast);
 }
 
-Test(contexts, who_is_in_another_namespace_is_charged_to_its_owner)
+Test(contexts, namespace_owner_is_charged)
 {
 	Cast cast = cast_new_quiet();
 	Accounts *accounts = &cast.world->service.broker->accounts;
@@ -139,7 +139,7 @@ Test(contexts, who_is_in_another_namespace_is_charged_to_its_owner)
 	cast_free(&cast);
 }
 
-Test(contexts, the_software_adapter_is_as_it_is_described)
+Test(contexts, software_adapter_matches_its_documentation)
 {
 	Cast cast = cast_new();
 
@@ -160,7 +160,7 @@ Test(contexts, the_software_adapter_is_as_it_is_described)
 	cast_free(&cast);
 }
 
-Test(contexts, an_adapter_has_so_many_virtual_gpus)
+Test(contexts, virtual_gpus_per_adapter_are_limited)
 {
 	Cast cast = cast_new();
 	Adapter *adapter = adapter_software(cast.world->service.broker);

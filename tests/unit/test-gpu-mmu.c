@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What RegisterAdapter may say of a GPU MMU, at its limits, and what follows from it. */
+/* Tests the limits of the MMU descriptions in RegisterAdapter, and the sizes derived from them. */
 #include <criterion/criterion.h>
 
 #include "gpu-mmu.h"
@@ -13,7 +13,7 @@ typedef struct Description {
 	uint64_t address_bits;
 	size_t level_count;
 	uint64_t index_bits[LEVELS_MAX];
-	const char *parameter; /* at fault; NULL: none */
+	const char *parameter; /* in error; NULL if valid */
 } Description;
 
 #define LEVELS    "pageTableIndexBitCount"
@@ -28,7 +28,7 @@ static const Description descriptions[] = {
 	{ 48, 6, { 6, 6, 6, 6, 6, 6 }, NULL },
 	{ 47, 7, { 5, 5, 5, 5, 5, 5, 5 }, LEVELS },
 	{ 52, 8, { 5, 5, 5, 5, 5, 5, 5, 5 }, LEVELS },
-	/* bits of a level: the leaf's, one between, the root's */
+	/* bits of a level: leaf, middle, root */
 	{ 21, 2, { 0, 9 }, LEVEL(0) },
 	{ 22, 2, { 1, 9 }, NULL },
 	{ 45, 2, { 24, 9 }, NULL },
@@ -43,7 +43,7 @@ static const Description descriptions[] = {
 	{ 46, 2, { 9, 25 }, LEVEL(1) },
 	{ 57, 6, { 9, 9, 9, 9, 9, 0 }, LEVEL(5) },
 	{ 48, 4, { 9, 9, 9, UINT64_MAX }, LEVEL(3) },
-	{ 48, 4, { 9, 9, 9, 256 + 9 }, LEVEL(3) }, /* would be 9 in a byte */
+	{ 48, 4, { 9, 9, 9, 256 + 9 }, LEVEL(3) }, /* 9 if truncated to a byte */
 	{ 48, 4, { (UINT64_C(1) << 32) + 9, 9, 9, 9 }, LEVEL(0) },
 	/* their sum */
 	{ 14, 2, { 1, 1 }, NULL },
@@ -55,11 +55,11 @@ static const Description descriptions[] = {
 	{ 58, 2, { 22, 24 }, LEVELS },
 	{ 60, 2, { 24, 24 }, LEVELS },
 	{ 156, 6, { 24, 24, 24, 24, 24, 24 }, LEVELS },
-	/* and what it has to be */
+	/* the total number of address bits */
 	{ 47, 4, { 9, 9, 9, 9 }, ADDRESS },
 	{ 48, 4, { 9, 9, 9, 9 }, NULL },
 	{ 49, 4, { 9, 9, 9, 9 }, ADDRESS },
-	{ 36, 4, { 9, 9, 9, 9 }, ADDRESS }, /* forgot the page */
+	{ 36, 4, { 9, 9, 9, 9 }, ADDRESS }, /* without the page's bits */
 	{ 0, 4, { 9, 9, 9, 9 }, ADDRESS },
 	{ UINT64_MAX, 4, { 9, 9, 9, 9 }, ADDRESS },
 	{ (UINT64_C(1) << 32) + 48, 4, { 9, 9, 9, 9 }, ADDRESS },
@@ -93,13 +93,13 @@ static void check_description(const Description *row, size_t number)
 		     "row %zu", number);
 }
 
-Test(gpu_mmu, descriptions_at_their_limits)
+Test(gpu_mmu, description_limits)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(descriptions); i++)
 		check_description(&descriptions[i], i);
 }
 
-/* What one of each covers, in bits of a byte address. */
+/* The coverage of a leaf table, a level-1 table and a root entry, as a number of address bits. */
 static const struct {
 	GpuMmu mmu;
 	unsigned int leaf;
@@ -109,13 +109,13 @@ static const struct {
 	{ { 2, { 10, 10 } }, 22, 32, 22 },
 	{ { 2, { 1, 19 } }, 13, 32, 13 },
 	{ { 3, { 9, 9, 10 } }, 21, 30, 30 },
-	{ { 4, { 9, 9, 9, 9 } }, 21, 30, 39 }, /* 512 GiB, as the contract has it */
+	{ { 4, { 9, 9, 9, 9 } }, 21, 30, 39 }, /* 512 GiB, as documented */
 	{ { 5, { 9, 9, 9, 4, 4 } }, 21, 30, 43 },
 	{ { 5, { 9, 9, 9, 9, 9 } }, 21, 30, 48 },
 	{ { 6, { 8, 8, 8, 7, 7, 7 } }, 20, 28, 50 },
 };
 
-Test(gpu_mmu, what_one_of_each_covers)
+Test(gpu_mmu, coverage_of_tables)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(coverages); i++) {
 		const GpuMmu *mmu = &coverages[i].mmu;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* GPU processes: how they come, are undone, and go with what they are for. */
+/* Tests the creation and the end of GPU processes. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,10 +10,10 @@ TestSuite(gpu_processes);
 
 #define MIB (UINT64_C(1) << 20)
 
-/* --- a driver inside the daemon that fails --------------------------------------------------- */
+/* --- a failing driver inside the daemon ------------------------------------------------------ */
 
 typedef struct FailingDriver {
-	int reservations; /* before it gives up */
+	int reservations; /* number to make before it fails */
 	NTSTATUS status;
 	int destroyed;
 } FailingDriver;
@@ -30,7 +30,7 @@ static NTSTATUS fail_to_create(const void *self, const DriverCallbacks *callback
 									  gpu_process, &reservation,
 									  &address, failure),
 			     STATUS_SUCCESS);
-	return failure_set(failure, driver->status, "driver", "the driver cannot");
+	return failure_set(failure, driver->status, "driver", "the driver failed");
 }
 
 static void count_destroyed(const void *self, GpuProcess *gpu_process)
@@ -41,24 +41,25 @@ static void count_destroyed(const void *self, GpuProcess *gpu_process)
 
 static const Driver failing_driver = { "failing", fail_to_create, count_destroyed };
 
-Test(gpu_processes, a_creation_that_fails_is_undone_whole)
+Test(gpu_processes, failed_creation_is_undone)
 {
 	FailingDriver driver = { .reservations = 3, .status = STATUS_NOT_SUPPORTED };
 	Cast cast = cast_new_quiet();
 	World *world = cast.world;
 	Adapter *adapter = adapter_software(world->service.broker);
-	const Driver *former = adapter->driver;
-	const void *former_self = adapter->driver_self;
+	const Driver *original = adapter->driver;
+	const void *original_self = adapter->driver_self;
 
 	adapter->driver = &failing_driver;
 	adapter->driver_self = &driver;
 	cr_assert_str_eq(call(world, cast.client, CREATE_CONTEXT, NULL), "STATUS_NOT_SUPPORTED");
-	cr_assert_str_eq(reply_string(world, "message"), "the driver cannot");
-	adapter->driver = former;
-	adapter->driver_self = former_self;
+	cr_assert_str_eq(reply_string(world, "message"), "the driver failed");
+	adapter->driver = original;
+	adapter->driver_self = original_self;
 	cr_assert_not(cast.viewer->watched);
-	cr_assert_eq(driver.destroyed, 0, "it has made none");
-	cr_assert_eq(world_events(world, EVENT_GPU_PROCESS_REMOVED), 0u, "nobody ever knew it");
+	cr_assert_eq(driver.destroyed, 0, "no process was created");
+	cr_assert_eq(world_events(world, EVENT_GPU_PROCESS_REMOVED), 0u,
+		     "the process was never announced");
 	cr_assert_eq(accounts_used(&world->service.broker->accounts, 1000, LIMIT_GPU_PROCESSES),
 		     0u);
 	cr_assert_eq(accounts_used(&world->service.broker->accounts, 1000, LIMIT_CONTEXTS), 0u);
@@ -66,13 +67,14 @@ Test(gpu_processes, a_creation_that_fails_is_undone_whole)
 		accounts_used(&world->service.broker->accounts, 1000, LIMIT_DRIVER_RESERVATIONS),
 		0u);
 	call(world, cast.admin, LIST_PROCESSES, NULL);
-	cr_assert_eq(reply_count(world, "processes"), 1u, "the software adapter's own");
+	cr_assert_eq(reply_count(world, "processes"), 1u,
+		     "only the software adapter's system process");
 	cast_free(&cast);
 }
 
 /* --- the software adapter -------------------------------------------------------------------- */
 
-Test(gpu_processes, the_software_adapter_reserves_what_the_configuration_lists)
+Test(gpu_processes, software_adapter_makes_configured_reservations)
 {
 	char process[64];
 	Cast cast = cast_new_quiet();
@@ -101,7 +103,7 @@ Test(gpu_processes, the_software_adapter_reserves_what_the_configuration_lists)
 	cast_free(&cast);
 }
 
-Test(gpu_processes, the_software_adapter_is_always_there)
+Test(gpu_processes, software_adapter_cannot_be_unregistered)
 {
 	char adapter[64];
 	Cast cast = cast_new_quiet();
@@ -116,13 +118,13 @@ Test(gpu_processes, the_software_adapter_is_always_there)
 		callf(world, cast.admin, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}", adapter),
 		"STATUS_NOT_SUPPORTED");
 	cr_assert_str_eq(callf(world, cast.admin, CREATE_PROCESS, "{\"adapter\":\"%s\"}", adapter),
-			 "STATUS_ACCESS_DENIED", "its driver is no connection");
+			 "STATUS_ACCESS_DENIED", "its driver is not a connection");
 	cast_free(&cast);
 }
 
 /* --- drivers on connections ------------------------------------------------------------------ */
 
-Test(gpu_processes, until_the_system_process_is_completed_no_other_is_created)
+Test(gpu_processes, system_process_must_be_completed_first)
 {
 	char process[64];
 	Cast cast = cast_new_quiet();
@@ -143,7 +145,7 @@ Test(gpu_processes, until_the_system_process_is_completed_no_other_is_created)
 	cast_free(&cast);
 }
 
-Test(gpu_processes, a_context_attaches_to_the_process_that_the_driver_made)
+Test(gpu_processes, context_uses_the_process_created_by_the_driver)
 {
 	char process[64], member[96];
 	Cast cast = cast_new_quiet();
@@ -171,7 +173,7 @@ Test(gpu_processes, a_context_attaches_to_the_process_that_the_driver_made)
 	cast_free(&cast);
 }
 
-Test(gpu_processes, all_goes_with_the_connection_of_the_driver)
+Test(gpu_processes, closing_the_drivers_connection_ends_everything_on_its_adapter)
 {
 	char process[64], creating[64], virtual_gpu[160];
 	Cast cast = cast_new();
@@ -196,11 +198,11 @@ Test(gpu_processes, all_goes_with_the_connection_of_the_driver)
 		     END_ADAPTER_REMOVED);
 	call(world, cast.admin, DESCRIBE, NAMES_A);
 	cr_assert_eq(reply_count(world, "virtualMachine.virtualGpus"), 1u,
-		     "that on the software adapter");
+		     "the vGPU on the software adapter remains");
 	cast_free(&cast);
 }
 
-Test(gpu_processes, one_goes_with_its_host_process_and_with_its_vm)
+Test(gpu_processes, gpu_process_ends_with_its_host_process_or_vm)
 {
 	char of_viewer[64], of_machine[64];
 	Cast cast = cast_new();
@@ -223,7 +225,7 @@ Test(gpu_processes, one_goes_with_its_host_process_and_with_its_vm)
 	cast_free(&cast);
 }
 
-Test(gpu_processes, a_pid_has_one_on_an_adapter)
+Test(gpu_processes, host_process_has_one_gpu_process_per_adapter)
 {
 	char process[64];
 	Cast cast = cast_new_quiet();
@@ -242,7 +244,7 @@ Test(gpu_processes, a_pid_has_one_on_an_adapter)
 
 /* --- adapters -------------------------------------------------------------------------------- */
 
-Test(gpu_processes, adapters_say_what_is_wrong_with_them)
+Test(gpu_processes, invalid_adapter_descriptions_name_the_parameter)
 {
 	static const struct {
 		const char *parameters, *status, *parameter;
@@ -292,7 +294,7 @@ Test(gpu_processes, adapters_say_what_is_wrong_with_them)
 	cast_free(&cast);
 }
 
-Test(gpu_processes, a_dead_driver_changes_nothing)
+Test(gpu_processes, calls_of_dead_processes_are_refused)
 {
 	char process[64];
 	Cast cast = cast_new_quiet();
@@ -311,7 +313,7 @@ Test(gpu_processes, a_dead_driver_changes_nothing)
 	cast_free(&cast);
 }
 
-Test(gpu_processes, a_base_that_is_given_is_exact_and_an_offset_needs_an_allocation)
+Test(gpu_processes, base_of_zero_and_offset_without_allocation_are_refused)
 {
 	char process[64];
 	Cast cast = cast_new_quiet();
@@ -334,7 +336,7 @@ Test(gpu_processes, a_base_that_is_given_is_exact_and_an_offset_needs_an_allocat
 
 /* --- lists of ranges ------------------------------------------------------------------------- */
 
-/* Sends the request, and takes the first reply of its stream alone. */
+/* Sends the request, and reads only the first reply. */
 static void begin_stream(Session *session, World *world, Caller *caller, const char *process,
 			 Buffer *out)
 {
@@ -361,7 +363,7 @@ static const char *rest_of_stream(Session *session, Buffer *out)
 	return buffer_head(out);
 }
 
-Test(gpu_processes, ranges_are_told_one_a_reply_as_they_are_then)
+Test(gpu_processes, streamed_ranges_are_current)
 {
 	char process[64];
 	Session session;
@@ -386,7 +388,7 @@ Test(gpu_processes, ranges_are_told_one_a_reply_as_they_are_then)
 	cast_free(&cast);
 }
 
-Test(gpu_processes, a_list_of_ranges_ends_when_the_process_is_gone)
+Test(gpu_processes, range_stream_ends_with_the_process)
 {
 	char process[64];
 	Session session;
@@ -406,7 +408,7 @@ Test(gpu_processes, a_list_of_ranges_ends_when_the_process_is_gone)
 	cast_free(&cast);
 }
 
-Test(gpu_processes, one_has_so_many_ranges)
+Test(gpu_processes, ranges_per_process_are_limited)
 {
 	char process[64];
 	Limits limits = limits_default;
@@ -424,7 +426,7 @@ Test(gpu_processes, one_has_so_many_ranges)
 	cr_assert_str_eq(reply_string(world, "limit"), "userRangesPerProcess");
 	cr_assert_eq(reply_number(world, "maximum"), 2u);
 	cr_assert_eq(reply_number(world, "used"), 2u);
-	/* A cut makes one more of one, and asks first. */
+	/* A split needs one more range, which is checked first. */
 	cr_assert_str_eq(free_addresses(world, cast.client, process, "0x8000001000", 4096),
 			 "STATUS_QUOTA_EXCEEDED");
 	cr_assert_str_eq(translate(world, cast.client, process, "0x8000001000"), "mapped");

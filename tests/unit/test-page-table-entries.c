@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose a level-1 entry is: unowned, the driver's or the manager's, and what conflicts with what.
- */
+/* Tests the owners of level-1 entries (unowned, driver, manager) and their conflicts. */
 #include "macros.h"
 #include "space-fixture.h"
 
 TestSuite(page_table_entries);
 
-/* --- whose an entry is ----------------------------------------------------------------------- */
+/* --- owners ---------------------------------------------------------------------------------- */
 
-Test(page_table_entries, are_invalid_at_first)
+Test(page_table_entries, reserved_entries_are_initially_invalid)
 {
 	SpaceFixture fixture;
 
@@ -22,31 +21,31 @@ Test(page_table_entries, are_invalid_at_first)
 	fixture_deinit(&fixture);
 }
 
-Test(page_table_entries, the_driver_sets_one_and_no_other)
+Test(page_table_entries, driver_sets_a_single_entry)
 {
 	SpaceFixture fixture;
 
 	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, false);
-	cr_assert_eq(fixture_set(&fixture, LOW + LEAF + 12345, 0xabc), STATUS_SUCCESS);
+	cr_assert_eq(fixture_set_entry(&fixture, LOW + LEAF + 12345, 0xabc), STATUS_SUCCESS);
 	cr_expect_eq(fixture_state(&fixture, LOW + LEAF - 1), TRANSLATION_RESERVED);
 	expect_drivers(&fixture, LOW + LEAF, 0xabc);
 	expect_drivers(&fixture, LOW + 2 * LEAF - 1, 0xabc);
 	cr_expect_eq(fixture_state(&fixture, LOW + 2 * LEAF), TRANSLATION_RESERVED);
 	cr_expect_eq(fixture_written(&fixture), 1u);
-	cr_assert_eq(fixture_set(&fixture, LOW + LEAF, UINT64_MAX), STATUS_SUCCESS);
+	cr_assert_eq(fixture_set_entry(&fixture, LOW + LEAF, UINT64_MAX), STATUS_SUCCESS);
 	expect_drivers(&fixture, LOW + LEAF, UINT64_MAX);
-	cr_expect_eq(fixture_written(&fixture), 1u, "set again is not one more");
+	cr_expect_eq(fixture_written(&fixture), 1u, "setting it again is not charged");
 	fixture_deinit(&fixture);
 }
 
-Test(page_table_entries, the_process_maps_beside_the_drivers_entry)
+Test(page_table_entries, process_maps_next_to_the_drivers_entry)
 {
 	SpaceFixture fixture;
 
 	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, true);
-	cr_assert_eq(fixture_set(&fixture, LOW + LEAF, 1), STATUS_SUCCESS);
+	cr_assert_eq(fixture_set_entry(&fixture, LOW + LEAF, 1), STATUS_SUCCESS);
 	cr_expect_eq(fixture_map(&fixture, LOW + LEAF - GPU_PAGE_SIZE, GPU_PAGE_SIZE),
 		     STATUS_SUCCESS);
 	cr_expect_eq(fixture_map(&fixture, LOW + 2 * LEAF, LEAF), STATUS_SUCCESS);
@@ -57,11 +56,11 @@ Test(page_table_entries, the_process_maps_beside_the_drivers_entry)
 	fixture_deinit(&fixture);
 }
 
-/* Mappings that meet the driver's entry in the second of three leaves, by a page or all of it. */
+/* Mappings that overlap the driver's entry for the second of three leaf tables. */
 static const struct {
 	uint64_t base;
 	uint64_t size;
-} meeting_the_drivers[] = {
+} overlapping_mappings[] = {
 	{ LOW + LEAF, GPU_PAGE_SIZE },
 	{ LOW + 2 * LEAF - GPU_PAGE_SIZE, GPU_PAGE_SIZE },
 	{ LOW + LEAF - GPU_PAGE_SIZE, 2 * GPU_PAGE_SIZE },
@@ -70,22 +69,22 @@ static const struct {
 	{ LOW, 3 * LEAF },
 };
 
-Test(page_table_entries, a_mapping_does_not_take_the_drivers)
+Test(page_table_entries, mapping_conflicts_with_the_drivers_entry)
 {
-	for (size_t i = 0; i < 2 * ARRAY_SIZE(meeting_the_drivers); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(overlapping_mappings); i++) {
 		size_t row = i / 2;
-		bool is_valid = i % 2 == 0; /* invalid ones stay the driver's, too */
+		bool is_valid = i % 2 == 0; /* an invalid entry is still the driver's */
 		SpaceFixture fixture;
 
 		fixture_init(&fixture, &four_levels);
 		fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, true);
-		cr_assert_eq(fixture_set(&fixture, LOW + LEAF, 1), STATUS_SUCCESS);
+		cr_assert_eq(fixture_set_entry(&fixture, LOW + LEAF, 1), STATUS_SUCCESS);
 		if (!is_valid) {
 			cr_assert_eq(fixture_evict(&fixture, LOW), STATUS_SUCCESS);
 			cr_assert(fixture_make_resident(&fixture, LOW, LOW));
 		}
-		cr_expect_eq(fixture_map(&fixture, meeting_the_drivers[row].base,
-					 meeting_the_drivers[row].size),
+		cr_expect_eq(fixture_map(&fixture, overlapping_mappings[row].base,
+					 overlapping_mappings[row].size),
 			     STATUS_CONFLICTING_ADDRESSES, "row %zu", row);
 		cr_expect_str_eq(fixture.failure.parameter, "baseAddress");
 		cr_expect_eq(address_space_range_count(&fixture.space), 2u, "row %zu", row);
@@ -97,7 +96,7 @@ Test(page_table_entries, a_mapping_does_not_take_the_drivers)
 	}
 }
 
-Test(page_table_entries, the_driver_does_not_take_the_managers)
+Test(page_table_entries, driver_conflicts_with_the_managers_entry)
 {
 	SpaceFixture fixture;
 
@@ -105,27 +104,28 @@ Test(page_table_entries, the_driver_does_not_take_the_managers)
 	fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, true);
 	cr_assert_eq(fixture_map(&fixture, LOW + LEAF - GPU_PAGE_SIZE, 2 * GPU_PAGE_SIZE),
 		     STATUS_SUCCESS);
-	cr_expect_eq(fixture_set(&fixture, LOW, 1), STATUS_CONFLICTING_ADDRESSES);
+	cr_expect_eq(fixture_set_entry(&fixture, LOW, 1), STATUS_CONFLICTING_ADDRESSES);
 	cr_expect_str_eq(fixture.failure.parameter, "virtualAddress");
-	cr_expect_eq(fixture_set(&fixture, LOW + 2 * LEAF - 1, 1), STATUS_CONFLICTING_ADDRESSES);
-	cr_expect_eq(fixture_set(&fixture, LOW + 2 * LEAF, 1), STATUS_SUCCESS);
+	cr_expect_eq(fixture_set_entry(&fixture, LOW + 2 * LEAF - 1, 1),
+		     STATUS_CONFLICTING_ADDRESSES);
+	cr_expect_eq(fixture_set_entry(&fixture, LOW + 2 * LEAF, 1), STATUS_SUCCESS);
 	cr_expect_eq(fixture_written(&fixture), 1u);
 	cr_expect_eq(fixture_state(&fixture, LOW), TRANSLATION_RESERVED);
 	cr_expect_eq(fixture_state(&fixture, LOW + LEAF), TRANSLATION_MAPPED);
 
-	/* The manager's exactly as long as something is mapped under it. */
+	/* The entry is the manager's exactly while anything is mapped under it. */
 	cr_assert_eq(fixture_unmap(&fixture, LOW + LEAF, GPU_PAGE_SIZE), STATUS_SUCCESS);
-	cr_expect_eq(fixture_set(&fixture, LOW, 1), STATUS_CONFLICTING_ADDRESSES);
-	cr_expect_eq(fixture_set(&fixture, LOW + LEAF, 2), STATUS_SUCCESS);
+	cr_expect_eq(fixture_set_entry(&fixture, LOW, 1), STATUS_CONFLICTING_ADDRESSES);
+	cr_expect_eq(fixture_set_entry(&fixture, LOW + LEAF, 2), STATUS_SUCCESS);
 	cr_assert_eq(fixture_unmap(&fixture, LOW + LEAF - GPU_PAGE_SIZE, GPU_PAGE_SIZE),
 		     STATUS_SUCCESS);
-	cr_expect_eq(fixture_set(&fixture, LOW, 3), STATUS_SUCCESS);
+	cr_expect_eq(fixture_set_entry(&fixture, LOW, 3), STATUS_SUCCESS);
 	expect_drivers(&fixture, LOW, 3);
 	expect_drivers(&fixture, LOW + LEAF, 2);
 	fixture_deinit(&fixture);
 }
 
-Test(page_table_entries, only_where_the_driver_allows_it)
+Test(page_table_entries, mapping_needs_a_reservation_that_allows_it)
 {
 	SpaceFixture fixture;
 
@@ -136,21 +136,21 @@ Test(page_table_entries, only_where_the_driver_allows_it)
 	cr_expect_eq(fixture_map(&fixture, LOW + LEAF, LEAF), STATUS_SUCCESS);
 	cr_assert_eq(fixture_unmap(&fixture, LOW + LEAF, LEAF), STATUS_SUCCESS);
 	cr_expect_eq(fixture_map(&fixture, LOW + LEAF - GPU_PAGE_SIZE, 2 * GPU_PAGE_SIZE),
-		     STATUS_CONFLICTING_ADDRESSES, "in one reservation");
+		     STATUS_CONFLICTING_ADDRESSES, "only inside one reservation");
 	cr_expect_eq(fixture_map(&fixture, LOW + 2 * LEAF - GPU_PAGE_SIZE, 2 * GPU_PAGE_SIZE),
-		     STATUS_CONFLICTING_ADDRESSES, "and not over its edge");
+		     STATUS_CONFLICTING_ADDRESSES, "not beyond its end");
 	fixture_deinit(&fixture);
 }
 
-/* --- which addresses ------------------------------------------------------------------------- */
+/* --- addresses ------------------------------------------------------------------------------- */
 
 static const struct {
 	const GpuMmu *mmu;
 	uint64_t address;
 	NTSTATUS translate;
-	NTSTATUS table; /* of evicting it, and making it resident */
+	NTSTATUS table; /* of evicting the table and making it resident */
 	NTSTATUS set;
-	uint64_t begins_at; /* the table */
+	uint64_t begins_at; /* address of the table */
 } address_rows[] = {
 	{ &four_levels, 0, STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER, 0 },
 	{ &four_levels, LOW - 1, STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER,
@@ -172,7 +172,7 @@ static const struct {
 	  STATUS_INVALID_PARAMETER, 0 },
 	{ &four_levels, UINT64_MAX, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER,
 	  STATUS_INVALID_PARAMETER, 0 },
-	/* With two levels the first entry's table is the root, which is a table like any. */
+	/* With two levels the root table covers the whole space. */
 	{ &two_levels, 0, STATUS_SUCCESS, STATUS_SUCCESS, STATUS_INVALID_PARAMETER, 0 },
 	{ &two_levels, SMALL - 1, STATUS_SUCCESS, STATUS_SUCCESS, STATUS_INVALID_PARAMETER, 0 },
 	{ &two_levels, SMALL, STATUS_SUCCESS, STATUS_SUCCESS, STATUS_SUCCESS, 0 },
@@ -190,7 +190,7 @@ static void check_address_row(SpaceFixture *fixture, size_t row)
 
 	cr_expect_eq(address_space_translate(&fixture->space, address, &found, &fixture->failure),
 		     address_rows[row].translate, "row %zu", row);
-	cr_expect_eq(fixture_set(fixture, address, 1), address_rows[row].set, "row %zu", row);
+	cr_expect_eq(fixture_set_entry(fixture, address, 1), address_rows[row].set, "row %zu", row);
 	if (address_rows[row].set != STATUS_SUCCESS)
 		cr_expect_str_eq(fixture->failure.parameter, "virtualAddress", "row %zu", row);
 	cr_expect_eq(fixture_evict(fixture, address), table, "row %zu", row);
@@ -204,7 +204,7 @@ static void check_address_row(SpaceFixture *fixture, size_t row)
 		cr_expect_str_eq(fixture->failure.parameter, "virtualAddress", "row %zu", row);
 }
 
-Test(page_table_entries, addresses_at_the_edges)
+Test(page_table_entries, address_limits)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(address_rows); i++) {
 		bool is_small = address_rows[i].mmu == &two_levels;
@@ -219,19 +219,19 @@ Test(page_table_entries, addresses_at_the_edges)
 	}
 }
 
-/* What is not resident is said before what is not reserved. */
-Test(page_table_entries, of_an_evicted_table_cannot_be_set)
+/* A table that is not resident is reported before an address that is not reserved. */
+Test(page_table_entries, entry_of_an_evicted_table_cannot_be_set)
 {
 	SpaceFixture fixture;
 
 	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, LEAF, true);
 	cr_assert_eq(fixture_evict(&fixture, LOW + TABLE - 1), STATUS_SUCCESS);
-	cr_expect_eq(fixture_set(&fixture, LOW, 1), STATUS_INVALID_DEVICE_STATE);
-	cr_expect_eq(fixture_set(&fixture, LOW + LEAF, 1), STATUS_INVALID_DEVICE_STATE);
-	cr_expect_eq(fixture_set(&fixture, LOW + TABLE, 1), STATUS_INVALID_PARAMETER);
-	cr_expect_eq(fixture_set(&fixture, END, 1), STATUS_INVALID_PARAMETER);
+	cr_expect_eq(fixture_set_entry(&fixture, LOW, 1), STATUS_INVALID_DEVICE_STATE);
+	cr_expect_eq(fixture_set_entry(&fixture, LOW + LEAF, 1), STATUS_INVALID_DEVICE_STATE);
+	cr_expect_eq(fixture_set_entry(&fixture, LOW + TABLE, 1), STATUS_INVALID_PARAMETER);
+	cr_expect_eq(fixture_set_entry(&fixture, END, 1), STATUS_INVALID_PARAMETER);
 	cr_expect(fixture_make_resident(&fixture, LOW, LOW));
-	cr_expect_eq(fixture_set(&fixture, LOW, 1), STATUS_SUCCESS);
+	cr_expect_eq(fixture_set_entry(&fixture, LOW, 1), STATUS_SUCCESS);
 	fixture_deinit(&fixture);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Remarks of DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE, sentence by sentence: each test is named
- * after its sentence, which stands above it. They are proved through drivers inside the daemon,
- * which are given the callback as the document describes it, and through one on a connection.
+ * Tests the Remarks of DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE, sentence by sentence. Each test quotes
+ * its sentence. Some tests use a driver inside the daemon, which gets the callback as documented,
+ * and others a driver on a connection.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ TestSuite(reserve_remarks);
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
-/* A driver that does in create_process what a test asks of it, and keeps the callback. */
+/* A driver that makes the given reservation in create_process, and keeps the callbacks. */
 typedef struct TestDriver {
 	DriverReservation reservation;
 	NTSTATUS status; /* of the callback */
@@ -50,7 +50,7 @@ static void destroy_process(const void *self, GpuProcess *gpu_process)
 
 static const Driver test_driver = { "test", create_process, destroy_process };
 
-/* The software adapter's driver is the test's from now on. */
+/* Replaces the driver of the software adapter. */
 static void set_driver(World *world, TestDriver *driver)
 {
 	Adapter *adapter = adapter_software(world->service.broker);
@@ -61,7 +61,7 @@ static void set_driver(World *world, TestDriver *driver)
 
 /* "A kernel-mode display miniport driver can call DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE to reserve a
  * graphics processing unit (GPU) virtual address range during creation of a process." */
-Test(reserve_remarks, a_driver_can_reserve_during_creation_of_a_process)
+Test(reserve_remarks, driver_can_reserve_during_creation_of_a_process)
 {
 	TestDriver driver = { .reservation = { .size = 2 * MIB } };
 	Cast cast = cast_new_quiet();
@@ -77,7 +77,7 @@ Test(reserve_remarks, a_driver_can_reserve_during_creation_of_a_process)
 
 /* "Reserving the GPU virtual address range is only possible during process creation (i.e. within
  * the call to DxgkDdiCreateProcess) and is invalid at any other time." */
-Test(reserve_remarks, only_during_process_creation_and_invalid_at_any_other_time)
+Test(reserve_remarks, reserving_is_invalid_outside_process_creation)
 {
 	TestDriver driver = { .reservation = { .size = 2 * MIB } };
 	Cast cast = cast_new_quiet();
@@ -91,12 +91,12 @@ Test(reserve_remarks, only_during_process_creation_and_invalid_at_any_other_time
 			     driver.callbacks->broker, driver.gpu_process, &driver.reservation,
 			     &address, &failure),
 		     STATUS_INVALID_DEVICE_STATE);
-	cr_assert_eq(address, 1u, "an output stays as it is");
+	cr_assert_eq(address, 1u, "a failure leaves the output unchanged");
 	cr_assert_eq(address_space_range_count(&driver.gpu_process->space), ranges);
 	cast_free(&cast);
 }
 
-Test(reserve_remarks, only_during_process_creation_on_a_connection)
+Test(reserve_remarks, reserving_is_invalid_outside_process_creation_on_a_connection)
 {
 	Cast cast = cast_new_quiet();
 	World *world = cast.world;
@@ -121,7 +121,7 @@ Test(reserve_remarks, only_during_process_creation_on_a_connection)
 
 /* "Reservation is possible on both a regular process as well as the system process where the system
  * device and context lives." */
-Test(reserve_remarks, possible_on_a_regular_process_and_the_system_process)
+Test(reserve_remarks, reservation_is_possible_on_regular_and_system_process)
 {
 	Cast cast = cast_new_quiet();
 	World *world = cast.world;
@@ -135,13 +135,13 @@ Test(reserve_remarks, possible_on_a_regular_process_and_the_system_process)
 	create_gpu_process(world, cast.admin, &adapter, "", process);
 	cr_assert_str_eq(reserve_range(world, cast.admin, process, 2 * MIB, ""), "STATUS_SUCCESS");
 	cr_assert_str_eq(reply_string(world, "startVirtualAddress"), "0x8000000000",
-			 "each has an address space of its own");
+			 "each process has its own address space");
 	cast_free(&cast);
 }
 
 /* "The first entry in the root page table (page table entry index 0) will always be initialized as
  * invalid by the video memory manager …" */
-Test(reserve_remarks, the_first_entry_in_the_root_page_table_is_always_invalid)
+Test(reserve_remarks, first_root_entry_is_always_invalid)
 {
 	static const char *const addresses[] = { "0x0", "0x1000", "0x7fffffffff" };
 	Cast cast = cast_new_quiet();
@@ -171,7 +171,7 @@ Test(reserve_remarks, driver_reservations_start_from_page_table_entry_index_1)
 	World *world = cast.world;
 	FakeAdapter adapter = fake_adapter(world, cast.admin, "10,10,10");
 
-	/* 42 bits, of which an entry of the root table spans 32. */
+	/* 42 bits, of which an entry of the root table covers 32. */
 	cr_assert_str_eq(reserve_range(world, cast.admin, adapter.system_process, 4 * MIB, ""),
 			 "STATUS_SUCCESS");
 	cr_assert_str_eq(reply_string(world, "startVirtualAddress"), "0x100000000");
@@ -181,7 +181,7 @@ Test(reserve_remarks, driver_reservations_start_from_page_table_entry_index_1)
 /* "Driver reservation must always be an exact multiple of virtual address space, covered by leaf
  * page table, as the specific page table entry can't be shared between the video memory manager and
  * the kernel-mode driver." */
-Test(reserve_remarks, a_reservation_is_an_exact_multiple_of_what_a_leaf_table_covers)
+Test(reserve_remarks, reservation_size_is_a_multiple_of_leaf_coverage)
 {
 	static const uint64_t wrong[] = { 0, 1, 4096, 2 * MIB - 4096, 2 * MIB + 4096, 3 * MIB };
 	Cast cast = cast_new_quiet();
@@ -199,7 +199,7 @@ Test(reserve_remarks, a_reservation_is_an_exact_multiple_of_what_a_leaf_table_co
 	cast_free(&cast);
 }
 
-Test(reserve_remarks, an_entry_cannot_be_shared_between_manager_and_driver)
+Test(reserve_remarks, entry_cannot_be_shared_between_manager_and_driver)
 {
 	Cast cast = cast_new_quiet();
 	World *world = cast.world;
@@ -210,7 +210,7 @@ Test(reserve_remarks, an_entry_cannot_be_shared_between_manager_and_driver)
 	create_gpu_process(world, cast.admin, &adapter, ",\"pid\":300", process);
 	reserve_range(world, cast.admin, process, 4 * MIB, ",\"allowUserModeMapping\":true");
 	complete_process(world, cast.admin, process);
-	/* The first entry is the driver's, the second the manager's; each to itself. */
+	/* The first entry is the driver's, the second the manager's. */
 	cr_assert_str_eq(set_entry(world, cast.admin, process, "0x8000000000", "0x1000"),
 			 "STATUS_SUCCESS");
 	cr_assert_str_eq(map(world, cast.client, process, 4096, "0x80001ff000"),
@@ -244,7 +244,7 @@ Test(reserve_remarks, reserved_entries_are_initialized_as_invalid)
 
 /* "… and may be overwritten by the driver to reference an internally allocated page table managed
  * by the driver." */
-Test(reserve_remarks, and_may_be_overwritten_to_reference_a_table_of_the_drivers)
+Test(reserve_remarks, driver_may_overwrite_reserved_entries)
 {
 	Cast cast = cast_new_quiet();
 	World *world = cast.world;
@@ -266,14 +266,14 @@ Test(reserve_remarks, and_may_be_overwritten_to_reference_a_table_of_the_drivers
 
 /* "The video memory manager will update the reserved page table entries as invalid every time the
  * corresponding page table becomes resident." */
-Test(reserve_remarks, invalid_again_every_time_the_page_table_becomes_resident)
+Test(reserve_remarks, reserved_entries_become_invalid_with_residency)
 {
 	Cast cast = cast_new_quiet();
 	World *world = cast.world;
 	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
 	const char *process = adapter.system_process;
 
-	/* Two tables of level 1: the second GiB is in the second. */
+	/* Two level-1 tables: the second GiB is in the second. */
 	reserve_range(world, cast.admin, process, 2 * GIB, "");
 	for (int time = 0; time < 3; time++) {
 		cr_assert_str_eq(set_entry(world, cast.admin, process, "0x8000000000", "0x1000"),
@@ -287,17 +287,17 @@ Test(reserve_remarks, invalid_again_every_time_the_page_table_becomes_resident)
 		table_call(world, cast.admin, MAKE_RESIDENT, process, "0x803fffffff");
 		cr_assert_str_eq(translate(world, cast.admin, process, "0x8000000000"), "reserved");
 		cr_assert_str_eq(translate(world, cast.admin, process, "0x8040000000"),
-				 "driverPageTable", "the other table was resident all the time");
+				 "driverPageTable", "the other table remained resident");
 		cr_assert_eq(world_events(world, EVENT_PAGE_TABLE_RESIDENT), (size_t)time + 1);
 	}
 	table_call(world, cast.admin, MAKE_RESIDENT, process, "0x8000000000");
-	cr_assert_eq(world_events(world, EVENT_PAGE_TABLE_RESIDENT), 3u, "it was resident");
+	cr_assert_eq(world_events(world, EVENT_PAGE_TABLE_RESIDENT), 3u, "it was resident already");
 	cast_free(&cast);
 }
 
 /* "Returns STATUS_SUCCESS if it succeeds. Otherwise, it returns one of the error codes defined in
  * Ntstatus.h." */
-Test(reserve_remarks, otherwise_it_returns_one_of_the_error_codes_of_ntstatus)
+Test(reserve_remarks, failure_returns_an_ntstatus_code)
 {
 	Cast cast = cast_new_quiet();
 	World *world = cast.world;
