@@ -35,8 +35,7 @@ struct RangeNode {
 	int count;
 	/* Ends of the ranges; in an inner node, ends of the children's first ranges. */
 	uint64_t ends[RANGE_NODE_SLOTS];
-	/* Of a leaf: free pages behind the ranges. Of an inner node: largest gaps of the children.
-	 */
+	/* Free pages behind the ranges; in an inner node, largest gaps of the children. */
 	uint64_t gaps[RANGE_NODE_SLOTS];
 	RangeChild children[RANGE_NODE_SLOTS];
 };
