@@ -11,7 +11,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
-#include "own-descriptor.h"
+#include "fd-util.h"
 
 /* Between tries, in milliseconds. */
 #define DELAY_MIN 10
@@ -69,9 +69,9 @@ int absence_begin(Absence *absence, const char *path)
 
 void absence_end(Absence *absence)
 {
-	descriptor_close(&absence->descriptor);
-	descriptor_close(&absence->timer);
-	descriptor_close(&absence->folder);
+	fd_close(&absence->descriptor);
+	fd_close(&absence->timer);
+	fd_close(&absence->folder);
 }
 
 void absence_put_off(Absence *absence)

@@ -7,8 +7,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fd-util.h"
 #include "libvail-internal.h"
-#include "own-descriptor.h"
 
 /* What is read at once, and how much of an empty input is kept for the next reply. */
 #define RECEIVE_SIZE 16384

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "own-descriptor.h"
+#include "fd-util.h"
 #include "pixman-format.h"
 #include "say.h"
 
@@ -38,7 +38,7 @@ static void surface_hide(Console *console, Surface *surface, struct vail_memory 
 		vail_memory_free(*memory);
 		*memory = NULL;
 	} else {
-		descriptor_close(&surface->object.planes[0].descriptor);
+		fd_close(&surface->object.planes[0].descriptor);
 	}
 	surface->object.plane_count = 0;
 }

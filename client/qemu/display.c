@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "fd-util.h"
 #include "listener.h"
-#include "own-descriptor.h"
 #include "say.h"
 
 #define ROOT    "/org/qemu/Display1"
@@ -33,7 +33,7 @@ static int start_peer(int socket, sd_bus **ret_bus)
 	if (result >= 0)
 		result = sd_bus_set_fd(bus, socket, socket);
 	if (result < 0) {
-		descriptor_close(&socket);
+		fd_close(&socket);
 		return result;
 	}
 	result = sd_bus_set_method_call_timeout(bus, MICROSECONDS_TO_ANSWER);

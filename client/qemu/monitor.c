@@ -9,9 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fd-util.h"
 #include "json.h"
 #include "members.h"
-#include "own-descriptor.h"
 #include "say.h"
 
 #define SECONDS_TO_ANSWER 10
@@ -29,7 +29,7 @@ typedef struct Monitor {
 
 static void monitor_deinit(Monitor *monitor)
 {
-	descriptor_close(&monitor->socket);
+	fd_close(&monitor->socket);
 	json_parser_free(monitor->parser);
 }
 

@@ -21,9 +21,9 @@
 
 #include "agent.h"
 #include "display.h"
+#include "fd-util.h"
 #include "message.h"
 #include "monitor.h"
-#include "own-descriptor.h"
 #include "say.h"
 #include "version.h"
 
@@ -231,7 +231,7 @@ static void bridge_deinit(Bridge *bridge)
 		AGENT_ENDED; /* vaild sees this process end, and its objects with it */
 	display_deinit(&bridge->display);
 	agent_deinit(&bridge->agent);
-	descriptor_close(&bridge->qemu);
+	fd_close(&bridge->qemu);
 	free(bridge->descriptors);
 }
 

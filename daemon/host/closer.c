@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "fd-util.h"
 #include "limit.h"
 #include "log.h"
-#include "own-descriptor.h"
 
 /* A child that closes. */
 typedef struct Close {

@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 
 #include "dispatch.h"
+#include "fd-util.h"
 #include "half-message.h"
 #include "log.h"
-#include "own-descriptor.h"
 #include "peer.h"
 #include "receive.h"
 #include "reply.h"
@@ -96,7 +96,7 @@ void connection_shut(Connection *connection)
 		shutdown(connection->socket, SHUT_RDWR);
 		closer_close(&server->closer, owner, TAKE_DESCRIPTOR(connection->socket));
 	} else {
-		descriptor_close(&connection->socket);
+		fd_close(&connection->socket);
 	}
 	owner_put(owner);
 	charge_return(&connection->charge, &server->service.broker->accounts);
@@ -250,7 +250,7 @@ static bool connection_receive(Connection *connection)
 /* Whether the peer has closed both ways. */
 static bool connection_has_hung_up(const Connection *connection)
 {
-	return descriptor_poll(connection->socket, 0) & (POLLHUP | POLLERR);
+	return fd_poll(connection->socket, 0) & (POLLHUP | POLLERR);
 }
 
 static void on_ready(evutil_socket_t descriptor, short what, void *context)

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "own-descriptor.h"
+#include "fd-util.h"
 
 /* DMA_BUF_MAGIC of the kernel's magic.h, which not all headers have. */
 #define DMABUF_FILE_SYSTEM 0x444d4142

@@ -10,9 +10,9 @@
 #include <sys/syscall.h>
 #include <systemd/sd-daemon.h>
 
+#include "fd-util.h"
 #include "limit.h"
 #include "log.h"
-#include "own-descriptor.h"
 
 #define NAME_SIZE 32
 
@@ -105,7 +105,7 @@ static void entry_free(DescriptorStore *store, StoreEntry *entry)
 	RB_REMOVE(StoreNameTree, &store->by_name, entry);
 	if (may_be_shared(entry))
 		RB_REMOVE(StoreDescriptionTree, &store->by_description, entry);
-	descriptor_close(&entry->own);
+	fd_close(&entry->own);
 	free(entry);
 	store->used--;
 }
@@ -220,7 +220,7 @@ bool descriptor_store_use(DescriptorStore *store, StoreEntry *entry, int descrip
 	StoreUse *other = RB_INSERT(StoreUseTree, &store->uses, use);
 	assert(!other);
 	if (entry->own != descriptor)
-		descriptor_close(&entry->own);
+		fd_close(&entry->own);
 	entry->own = -1;
 	return true;
 }

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "fd-util.h"
 #include "limit.h"
-#include "own-descriptor.h"
 #include "proc-file.h"
 
 #define DRM_MAJOR            226

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <systemd/sd-id128.h>
 
+#include "fd-util.h"
 #include "kept-identity.h"
 #include "log.h"
-#include "own-descriptor.h"
 #include "path-lock.h"
 
 #define KEPT_TWICE "it is kept twice"
@@ -374,7 +374,7 @@ int keeper_open(Keeper *keeper, const KeeperOptions *options, PassedDescriptors 
 	keeper->lock = take_lock(options->runtime_directory);
 	int error = keeper->lock < 0 ? keeper->lock : open_records(keeper);
 	if (error < 0) {
-		descriptor_close(&keeper->lock);
+		fd_close(&keeper->lock);
 		return error;
 	}
 	keeper->is_open = true;
@@ -393,7 +393,7 @@ void keeper_close(Keeper *keeper)
 	process_table_set_keeper(keeper->options.processes, NULL);
 	record_file_close(&keeper->records);
 	descriptor_store_deinit(&keeper->store);
-	descriptor_close(&keeper->lock);
+	fd_close(&keeper->lock);
 }
 
 static void drop_record(void *context, const StoreName *name)

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "fd-util.h"
 #include "log.h"
-#include "own-descriptor.h"
 #include "path-lock.h"
 #include "peer.h"
 #include "server.h"
@@ -97,7 +97,7 @@ static void listener_serve(Listener *listener, int socket)
 {
 	if (connection_open(listener->server, socket) == 0)
 		return;
-	descriptor_close(&listener->spare);
+	fd_close(&listener->spare);
 	listener_shed(listener);
 	if (connection_open(listener->server, socket) < 0)
 		connection_give_up(listener->server, socket);
@@ -109,7 +109,7 @@ static bool listener_accept(Listener *listener)
 	int socket = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (socket < 0 && errno_is_exhaustion(errno)) {
-		descriptor_close(&listener->spare);
+		fd_close(&listener->spare);
 		socket = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (socket <
 		    0) { /* more than descriptors is lacking: shedding more does not help */
@@ -214,7 +214,7 @@ void listener_close(Listener *listener)
 		event_del(&listener->event);
 		event_del(&listener->recover_event);
 	}
-	descriptor_close(&listener->socket);
-	descriptor_close(&listener->spare);
-	descriptor_close(&listener->lock);
+	fd_close(&listener->socket);
+	fd_close(&listener->spare);
+	fd_close(&listener->lock);
 }

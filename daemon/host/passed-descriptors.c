@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
-#include "own-descriptor.h"
+#include "fd-util.h"
 
 int passed_descriptors_init(PassedDescriptors *passed)
 {
@@ -36,7 +36,7 @@ int passed_descriptors_init(PassedDescriptors *passed)
 void passed_descriptors_deinit(PassedDescriptors *passed)
 {
 	for (size_t i = 0; i < passed->count; i++) {
-		descriptor_close(&passed->items[i].descriptor);
+		fd_close(&passed->items[i].descriptor);
 		free(passed->items[i].name);
 	}
 	free(passed->items);

@@ -8,7 +8,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "own-descriptor.h"
+#include "fd-util.h"
 #include "process-stat.h"
 
 /* Who holds the lock. */

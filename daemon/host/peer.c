@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "own-descriptor.h"
+#include "fd-util.h"
 #include "user-namespace.h"
 
 /* How many supplementary groups the peer had; a negative errno. */

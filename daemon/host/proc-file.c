@@ -3,7 +3,7 @@
 
 #include <fcntl.h>
 
-#include "own-descriptor.h"
+#include "fd-util.h"
 
 #define READ_SIZE 4096
 

@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 
-#include "own-descriptor.h"
+#include "fd-util.h"
 #include "proc-file.h"
 #include "process-stat.h"
 
@@ -40,7 +40,7 @@ static void host_process_free(HostProcess *process)
 		LIST_REMOVE(process, unused);
 	host_process_forget_number(process);
 	RB_REMOVE(HostProcessKeyTree, &process->table->by_key, process);
-	descriptor_close(&process->pidfd);
+	fd_close(&process->pidfd);
 	free(process);
 }
 
@@ -141,7 +141,7 @@ void process_table_deinit(ProcessTable *table)
 static bool pidfd_is_alive(int pidfd)
 {
 	/* Readable means exited, zombies included. */
-	return descriptor_poll(pidfd, POLLIN) == 0;
+	return fd_poll(pidfd, POLLIN) == 0;
 }
 
 bool host_process_is_alive(const HostProcess *process)

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fd-util.h"
 #include "file-bytes.h"
 #include "log.h"
-#include "own-descriptor.h"
 #include "proc-file.h"
 #include "writer.h"
 
@@ -48,7 +48,7 @@ int quarantine_store_open(QuarantineStore *store, const char *state_directory)
 
 void quarantine_store_close(QuarantineStore *store)
 {
-	descriptor_close(&store->directory);
+	fd_close(&store->directory);
 }
 
 static bool encode(Buffer *buffer, const Guid *guid, const char *reason)
@@ -274,7 +274,7 @@ int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser 
 
 	if (!directory) {
 		error = -errno;
-		descriptor_close(&copy);
+		fd_close(&copy);
 		return error;
 	}
 	while (error == 0 && (name = next_name(directory, &error))) {

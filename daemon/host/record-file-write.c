@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fd-util.h"
 #include "file-bytes.h"
 #include "log.h"
-#include "own-descriptor.h"
 #include "record-file-read.h"
 
 /* Room that has to be left behind the lines for saying that so many things are gone. */
@@ -129,7 +129,7 @@ int record_file_write_anew(RecordFile *file)
 		unlinkat(file->directory, RECORDS_NEW, 0);
 		return error;
 	}
-	descriptor_close(&file->file);
+	fd_close(&file->file);
 	file->file = TAKE_DESCRIPTOR(anew);
 	file->size = size;
 	file->allocated = allocated;

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fd-util.h"
 #include "file-bytes.h"
 #include "log.h"
-#include "own-descriptor.h"
 #include "proc-file.h"
 #include "record-file-read.h"
 #include "record-file-write.h"
@@ -394,8 +394,8 @@ void record_file_close(RecordFile *file)
 
 	RB_FOREACH_SAFE (live, LiveRecordTree, &file->live, next)
 		live_free(file, live);
-	descriptor_close(&file->file);
-	descriptor_close(&file->directory);
+	fd_close(&file->file);
+	fd_close(&file->directory);
 	buffer_deinit(&file->line);
 }
 

@@ -12,9 +12,9 @@
 #include <systemd/sd-daemon.h>
 
 #include "config.h"
+#include "fd-util.h"
 #include "log-record.h"
 #include "log.h"
-#include "own-descriptor.h"
 #include "restore.h"
 #include "user-namespace.h"
 #include "version.h"
@@ -285,7 +285,7 @@ static bool server_serve(Server *server)
 static void server_deinit(Server *server)
 {
 	listener_close(&server->listener);
-	descriptor_close(&server->passed_socket);
+	fd_close(&server->passed_socket);
 	passed_descriptors_deinit(&server->passed);
 	/* That the daemon ends is the end of nothing. */
 	keeper_close(&server->keeper);

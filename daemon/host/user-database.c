@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fd-util.h"
 #include "macros.h"
-#include "own-descriptor.h"
 
 #define GROUPS_AT_FIRST 64
 #define GROUPS_AT_MOST  65536 /* NGROUPS_MAX */

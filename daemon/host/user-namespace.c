@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "own-descriptor.h"
+#include "fd-util.h"
 
 /* PROC_USER_INIT_INO of the kernel's proc_ns.h: fixed since there are user namespaces. */
 #define INITIAL_INODE UINT64_C(0xEFFFFFFD)
@@ -48,7 +48,7 @@ int user_namespace_owner(int folder, const UserNamespace *own, uid_t *ret_owner)
 			return -errno;
 		if (descriptor_is_namespace(parent, own))
 			return ioctl(current, NS_GET_OWNER_UID, ret_owner) < 0 ? -errno : 0;
-		descriptor_close(&current);
+		fd_close(&current);
 		current = TAKE_DESCRIPTOR(parent);
 	}
 	return -errno;

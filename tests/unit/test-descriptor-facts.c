@@ -23,7 +23,7 @@
 #include <sys/timerfd.h>
 
 #include "descriptor-facts.h"
-#include "own-descriptor.h"
+#include "fd-util.h"
 
 #define SEALS_OF_SIZE (F_SEAL_SHRINK | F_SEAL_GROW)
 #define SIZE          8192

@@ -15,9 +15,9 @@
 
 #include "child.h"
 #include "fake-host.h"
+#include "fd-util.h"
 #include "keeper.h"
 #include "naive-manager.h"
-#include "own-descriptor.h"
 
 TestSuite(keeper);
 

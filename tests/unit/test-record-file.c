@@ -16,7 +16,7 @@
 #include <zlib.h>
 
 #include "fake-host.h"
-#include "own-descriptor.h"
+#include "fd-util.h"
 #include "proc-file.h"
 #include "record-file.h"
 
