@@ -8,7 +8,6 @@
 
 #include "dispatch.h"
 #include "fd-util.h"
-#include "half-message.h"
 #include "log.h"
 #include "peer.h"
 #include "receive.h"
@@ -85,7 +84,7 @@ void connection_shut(Connection *connection)
 	if (connection->socket < 0)
 		return;
 	event_del(&connection->event);
-	half_message_set(connection, false);
+	message_timeout_stop(&server->connections.message_timeouts, &connection->message_timeout);
 	connection_set_ready(connection, false);
 	buffer_deinit(&connection->output);
 	session_deinit(&connection->session);
@@ -162,7 +161,7 @@ static void connection_serve(Connection *connection)
 	Session *session = &connection->session;
 	Owner *owner = connection->owner;
 
-	connection_set_ready(connection, false); /* before it may join the half messages' list */
+	connection_set_ready(connection, false);
 	buffer_borrow(&connection->output, &connections->spare_output);
 	session_pump(session, &connection->output);
 	bool alive = send_output(connection);
@@ -183,7 +182,11 @@ static void connection_serve(Connection *connection)
 	 * is not late with the rest of a message either. */
 	bool reads = is_sent && session->state == SESSION_READS;
 	bool watches = is_sent && session->state == SESSION_WATCHES;
-	half_message_set(connection, reads && session_has_half_message(session));
+	if (reads && session_has_half_message(session))
+		message_timeout_start(&connections->message_timeouts, &connection->message_timeout,
+				      session->message_count);
+	else
+		message_timeout_stop(&connections->message_timeouts, &connection->message_timeout);
 	connection_wait_for(connection, watches ? EV_READ | EV_ET : is_sent ? EV_READ : EV_WRITE);
 	if (is_sent && session->state == SESSION_PAUSED) /* its turn is over, not its requests */
 		event_active(&connection->event, EV_WRITE, 0);
@@ -444,6 +447,11 @@ int connection_open(struct Server *server, int socket)
 	return error;
 }
 
+static void on_message_timeout(MessageTimeout *timeout)
+{
+	connection_shut(container_of(timeout, Connection, message_timeout));
+}
+
 /* --- all of them ----------------------------------------------------------------------------- */
 
 void connections_init(Connections *connections, struct Server *server)
@@ -451,7 +459,8 @@ void connections_init(Connections *connections, struct Server *server)
 	*connections = (Connections){ .server = server };
 	TAILQ_INIT(&connections->ready);
 	TAILQ_INIT(&connections->dead);
-	half_messages_init(connections, server->base);
+	message_timeouts_init(&connections->message_timeouts, server->base, &server->host,
+			      on_message_timeout);
 	event_assign(&connections->ready_event, server->base, -1, 0, on_watches_ready, connections);
 	event_assign(&connections->bury_event, server->base, -1, 0, on_bury, connections);
 }
@@ -463,7 +472,7 @@ void connections_deinit(Connections *connections)
 	while ((heaviest = owners_heaviest(&connections->server->owners)))
 		connection_shut(TAILQ_FIRST(&heaviest->connections));
 	on_bury(-1, 0, connections);
-	half_messages_deinit(connections);
+	message_timeouts_deinit(&connections->message_timeouts);
 	event_del(&connections->ready_event);
 	event_del(&connections->bury_event);
 	buffer_deinit(&connections->spare_input);

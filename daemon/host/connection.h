@@ -4,6 +4,7 @@
 
 #include <event2/event_struct.h>
 
+#include "half-message.h"
 #include "owner.h"
 #include "process-table.h"
 #include "session.h"
@@ -22,17 +23,15 @@ struct Connection {
 	bool takes_descriptors;    /* the caller is a VMM or an agent, who may send some */
 	bool may_hold_descriptors; /* somebody may have queued some: its close can hang */
 	bool is_ready;             /* in the list of those whose watch has something to tell */
-	bool is_half;              /* in the list of half messages */
 	uint32_t unread;           /* bytes of output counted with the owner */
-	uint32_t half_message;     /* the session's count of messages when it began */
 	struct event event;
 	Caller caller;
 	Session session;
 	Buffer output;
 	Charge charge;
-	uint64_t half_deadline; /* microseconds on CLOCK_BOOTTIME */
+	MessageTimeout message_timeout;
 	TAILQ_ENTRY(Connection) of_owner;
-	TAILQ_ENTRY(Connection) link; /* of half messages, or ready watches, later of the shut */
+	TAILQ_ENTRY(Connection) link; /* in Connections.ready, or once shut in Connections.dead */
 };
 
 typedef TAILQ_HEAD(ConnectionList, Connection) ConnectionList;
@@ -42,10 +41,9 @@ typedef struct Connections {
 	struct Server *server;
 	Buffer spare_input;
 	Buffer spare_output;
-	ConnectionList half;  /* in the order of their deadlines, which are all equally far */
+	MessageTimeouts message_timeouts;
 	ConnectionList ready; /* to be pumped at the end of the turn */
 	ConnectionList dead;  /* shut in this turn, freed at its end */
-	struct event half_event;
 	struct event ready_event;
 	struct event bury_event;
 } Connections;

@@ -3,70 +3,72 @@
 
 #include <event2/event.h>
 
-#include "server.h"
+#include "limit.h"
 
-static uint64_t connections_now(const Connections *connections)
+static uint64_t timeouts_now(const MessageTimeouts *timeouts)
 {
-	const Host *host = &connections->server->host;
-
-	return host->now(host->self);
+	return timeouts->host->now(timeouts->host->self);
 }
 
-static void connections_set_half_timer(Connections *connections)
+static void set_timer(MessageTimeouts *timeouts)
 {
-	const Connection *first = TAILQ_FIRST(&connections->half);
-	uint64_t now = connections_now(connections);
+	const MessageTimeout *first = TAILQ_FIRST(&timeouts->running);
+	uint64_t now = timeouts_now(timeouts);
 
 	if (!first)
 		return;
-	uint64_t wait = first->half_deadline > now ? first->half_deadline - now : 0;
+	uint64_t wait = first->deadline > now ? first->deadline - now : 0;
 	struct timeval delay = {
 		.tv_sec = (time_t)(wait / 1000000),
 		.tv_usec = (suseconds_t)(wait % 1000000),
 	};
-	event_add(&connections->half_event, &delay);
+	event_add(&timeouts->timer, &delay);
 }
 
-void half_message_set(Connection *connection, bool is_half)
+void message_timeout_start(MessageTimeouts *timeouts, MessageTimeout *timeout, uint32_t message)
 {
-	Connections *connections = &connection->server->connections;
-	bool is_same = connection->half_message == connection->session.message_count;
-
-	if (connection->is_half && is_half && is_same)
-		return; /* its time runs from the message's first byte on */
-	if (connection->is_half)
-		TAILQ_REMOVE(&connections->half, connection, link);
-	connection->is_half = is_half;
-	if (!is_half)
+	if (timeout->is_running && timeout->message == message)
 		return;
-	connection->half_message = connection->session.message_count;
-	connection->half_deadline =
-		connections_now(connections) + UINT64_C(1000000) * LIMIT_HALF_MESSAGE_SECONDS;
-	TAILQ_INSERT_TAIL(&connections->half, connection, link);
-	if (TAILQ_FIRST(&connections->half) == connection)
-		connections_set_half_timer(connections);
+	message_timeout_stop(timeouts, timeout);
+	timeout->is_running = true;
+	timeout->message = message;
+	timeout->deadline = timeouts_now(timeouts) + UINT64_C(1000000) * LIMIT_HALF_MESSAGE_SECONDS;
+	TAILQ_INSERT_TAIL(&timeouts->running, timeout, link);
+	if (TAILQ_FIRST(&timeouts->running) == timeout)
+		set_timer(timeouts);
 }
 
-static void on_half_message_late(evutil_socket_t descriptor, short what, void *context)
+void message_timeout_stop(MessageTimeouts *timeouts, MessageTimeout *timeout)
 {
-	Connections *connections = context;
-	Connection *first;
+	if (timeout->is_running)
+		TAILQ_REMOVE(&timeouts->running, timeout, link);
+	timeout->is_running = false;
+}
 
-	(void)descriptor;
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+	MessageTimeouts *timeouts = context;
+	MessageTimeout *first;
+
+	(void)fd;
 	(void)what;
-	while ((first = TAILQ_FIRST(&connections->half)) &&
-	       first->half_deadline <= connections_now(connections))
-		connection_shut(first);
-	connections_set_half_timer(connections);
+	while ((first = TAILQ_FIRST(&timeouts->running)) &&
+	       first->deadline <= timeouts_now(timeouts)) {
+		message_timeout_stop(timeouts, first);
+		timeouts->expired(first);
+	}
+	set_timer(timeouts);
 }
 
-void half_messages_init(Connections *connections, struct event_base *base)
+void message_timeouts_init(MessageTimeouts *timeouts, struct event_base *base, const Host *host,
+			   void (*expired)(MessageTimeout *timeout))
 {
-	TAILQ_INIT(&connections->half);
-	event_assign(&connections->half_event, base, -1, 0, on_half_message_late, connections);
+	*timeouts = (MessageTimeouts){ .host = host, .expired = expired };
+	TAILQ_INIT(&timeouts->running);
+	event_assign(&timeouts->timer, base, -1, 0, on_timer, timeouts);
 }
 
-void half_messages_deinit(Connections *connections)
+void message_timeouts_deinit(MessageTimeouts *timeouts)
 {
-	event_del(&connections->half_event);
+	event_del(&timeouts->timer);
 }
