@@ -14,12 +14,12 @@ static void print_help(void)
 	     "virtual machine. Runs in the foreground; SIGTERM ends it, SIGHUP reloads its\n"
 	     "configuration.\n"
 	     "\n"
-	     "  --socket PATH       listen here (/run/vaild/vaild.sock)\n"
-	     "  --runtime-dir DIR   what does not outlive a boot (/run/vaild/state)\n"
-	     "  --state-dir DIR     what does: quarantines (/var/lib/vaild)\n"
+	     "  --socket PATH       listen on this Unix socket (/run/vaild/vaild.sock)\n"
+	     "  --runtime-dir DIR   state of the current boot (/run/vaild/state)\n"
+	     "  --state-dir DIR     quarantines, which survive reboots (/var/lib/vaild)\n"
 	     "  --config DIR        vaild.json and vaild.json.d/*.json (/etc/vaild)\n"
-	     "  --version           print the version\n"
-	     "  --help              print this");
+	     "  --version           print the version and exit\n"
+	     "  --help              print this help and exit");
 }
 
 int main(int argc, char **argv)
@@ -71,7 +71,8 @@ int main(int argc, char **argv)
 			print_help();
 			return EXIT_SUCCESS;
 		default:
-			fputs("see vaild --help\n", stderr); /* getopt has said why */
+			fputs("see vaild --help\n",
+			      stderr); /* getopt_long() has printed the reason */
 			return 2;
 		}
 	}

@@ -35,13 +35,13 @@ static inline void fd_close(int *fd)
  */
 static inline short fd_poll(int fd, short events)
 {
-	struct pollfd asked = { .fd = fd, .events = events };
+	struct pollfd poll_fd = { .fd = fd, .events = events };
 	int count;
 
 	do
-		count = poll(&asked, 1, 0);
+		count = poll(&poll_fd, 1, 0);
 	while (count < 0 && errno == EINTR);
-	return count < 0 ? POLLERR : asked.revents;
+	return count < 0 ? POLLERR : poll_fd.revents;
 }
 
 /* Returns true if the errno means that fds, memory or disk space have run out. */

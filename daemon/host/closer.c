@@ -14,13 +14,13 @@
 #include "limit.h"
 #include "log.h"
 
-/* A child that closes. */
-typedef struct Close {
+/* A running child process that closes fds. */
+typedef struct ClosingChild {
 	Closer *closer;
 	Owner *owner;
 	pid_t pid;
-	TAILQ_ENTRY(Close) link;
-} Close;
+	TAILQ_ENTRY(ClosingChild) link;
+} ClosingChild;
 
 static const struct timeval retry_delay = { .tv_sec = 1 };
 
@@ -53,7 +53,7 @@ static void owner_set_due(Closer *closer, Owner *owner)
 	TAILQ_INSERT_TAIL(&closer->due, owner, due);
 }
 
-/* No child can be had now: tries again a little later. */
+/* Retries later, because no child could be started. */
 static void owner_retry(Closer *closer, Owner *owner)
 {
 	owner_set_due(closer, owner);
@@ -77,14 +77,14 @@ static void on_due(evutil_socket_t descriptor, short what, void *context)
 	}
 }
 
-/* A child is done: so may its owner's next be begun. */
-static void close_finish(Close *done)
+/* Frees a finished child and starts the user's next one, if fds are waiting. */
+static void child_finish(ClosingChild *child)
 {
-	Closer *closer = done->closer;
-	Owner *owner = done->owner;
+	Closer *closer = child->closer;
+	Owner *owner = child->owner;
 
-	TAILQ_REMOVE(&closer->under_way, done, link);
-	free(done);
+	TAILQ_REMOVE(&closer->under_way, child, link);
+	free(child);
 	owner->closes_under_way--;
 	closer_run(closer, owner);
 	owner_put(owner);
@@ -94,13 +94,13 @@ static void close_finish(Close *done)
 static void on_child(evutil_socket_t signal_number, short what, void *context)
 {
 	Closer *closer = context;
-	Close *close_under_way, *next;
+	ClosingChild *child, *next;
 
 	(void)signal_number;
 	(void)what;
-	TAILQ_FOREACH_SAFE (close_under_way, &closer->under_way, link, next)
-		if (waitpid(close_under_way->pid, NULL, WNOHANG) != 0)
-			close_finish(close_under_way);
+	TAILQ_FOREACH_SAFE (child, &closer->under_way, link, next)
+		if (waitpid(child->pid, NULL, WNOHANG) != 0)
+			child_finish(child);
 }
 
 void closer_init(Closer *closer, struct event_base *base, void (*closed)(void *context),
@@ -116,20 +116,24 @@ void closer_init(Closer *closer, struct event_base *base, void (*closed)(void *c
 
 void closer_deinit(Closer *closer)
 {
-	Close *close_under_way;
+	ClosingChild *child;
 
 	event_del(&closer->due_event);
 	event_del(&closer->child_event);
-	/* Children that hang are left to hang: nothing can end them, and nobody has to wait. */
-	while ((close_under_way = TAILQ_FIRST(&closer->under_way))) {
-		TAILQ_REMOVE(&closer->under_way, close_under_way, link);
-		free(close_under_way);
+	/*
+	 * Abandon children that still hang: they cannot be killed, and waiting for them would hang
+	 * too.
+	 */
+	while ((child = TAILQ_FIRST(&closer->under_way))) {
+		TAILQ_REMOVE(&closer->under_way, child, link);
+		free(child);
 	}
 }
 
 /*
- * A child that shares our descriptors and nothing else, with every signal blocked. It needs no
- * descriptor of its own: there may be none. It is not to outlive us where that can be helped.
+ * Starts a child that shares only the fd table with the daemon and has every signal blocked.
+ * clone() needs no fd, so this works even when fds have run out. The kernel kills the child when
+ * the daemon dies, unless it hangs in close().
  */
 static pid_t clone_sharing_descriptors(void)
 {
@@ -145,46 +149,48 @@ static pid_t clone_sharing_descriptors(void)
 	return (pid_t)pid;
 }
 
-/* Starts a child that closes the descriptors. Returns false when none can be had now. */
-static bool close_start(Closer *closer, Owner *owner, const int *descriptors, size_t count)
+/* Starts a child that closes the fds. Returns false if out of memory or processes. */
+static bool child_start(Closer *closer, Owner *owner, const int *descriptors, size_t count)
 {
-	Close *close_under_way = calloc(1, sizeof(*close_under_way));
+	ClosingChild *child = calloc(1, sizeof(*child));
 
-	if (!close_under_way)
+	if (!child)
 		return false;
-	*close_under_way = (Close){
+	*child = (ClosingChild){
 		.closer = closer,
 		.owner = owner,
 		.pid = clone_sharing_descriptors(),
 	};
-	if (close_under_way->pid == 0) {
+	if (child->pid == 0) {
 		for (size_t i = 0; i < count; i++)
 			syscall(SYS_close, descriptors[i]);
 		syscall(SYS_exit_group, 0);
 		__builtin_unreachable();
 	}
-	if (close_under_way->pid < 0) {
-		free(close_under_way);
+	if (child->pid < 0) {
+		free(child);
 		return false;
 	}
-	TAILQ_INSERT_TAIL(&closer->under_way, close_under_way, link);
+	TAILQ_INSERT_TAIL(&closer->under_way, child, link);
 	owner->closes_under_way++;
 	owner->last_close = monotonic_microseconds();
 	return true;
 }
 
-/* Has all closed that waits, if the uid may have another child. */
+/*
+ * Starts a child that closes all waiting fds, unless the user has the maximum of running children.
+ */
 static void closer_run(Closer *closer, Owner *owner)
 {
 	if (owner->waiting_count == 0 || closer_is_full(owner))
 		return;
-	if (close_start(closer, owner, owner->waiting, owner->waiting_count))
+	if (child_start(closer, owner, owner->waiting, owner->waiting_count))
 		owner->waiting_count = 0;
 	else
 		owner_retry(closer, owner);
 }
 
-/* Room for one more that waits. */
+/* Makes room for one more waiting fd. Returns false if out of memory. */
 static bool owner_reserve_waiting(Owner *owner)
 {
 	size_t room = owner->waiting_room > 0 ? owner->waiting_room * 2 : 16;
@@ -202,14 +208,18 @@ static bool owner_reserve_waiting(Owner *owner)
 void closer_close(Closer *closer, Owner *owner, int descriptor)
 {
 	if (!owner_reserve_waiting(owner)) {
-		/* It does not wait, then. */
-		if (closer_is_full(owner) || !close_start(closer, owner, &descriptor, 1))
-			log_warning("no memory to close descriptor %d of uid %u; it stays open",
-				    descriptor, owner->uid);
+		/* Close it in a child at once, because it cannot be queued. */
+		if (closer_is_full(owner) || !child_start(closer, owner, &descriptor, 1))
+			log_warning(
+				"cannot close fd %d of uid %u now: out of memory; it stays open",
+				descriptor, owner->uid);
 		return;
 	}
 	owner->waiting[owner->waiting_count++] = descriptor;
-	/* So many do not wait for the end of the turn: the next look at a process brings more. */
+	/*
+	 * Do not wait for the end of the turn with this many fds: examining one more process can
+	 * add as many again.
+	 */
 	if (owner->waiting_count >= LIMIT_DESCRIPTORS_EXAMINED)
 		closer_run(closer, owner);
 	owner_set_due(closer, owner);

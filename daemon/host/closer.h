@@ -7,21 +7,22 @@
 #include "owner.h"
 
 /*
- * Closes what strangers sent. The last close of a descriptor can hang for good (FUSE that never
- * answers FLUSH, a socket that lingers), in a state that not even SIGKILL ends; so can the close of
- * a connection in which descriptors are queued. Such closes are done in a child that shares the
- * table of descriptors: when it hangs, nothing else does.
+ * Closes fds received from clients. The last close() of such an fd can block for ever and ignore
+ * even SIGKILL, for example if a FUSE server never answers FLUSH or a socket lingers. Closing a
+ * connection that has fds queued can block as well. These closes therefore run in a child process
+ * that shares the daemon's fd table: only the child blocks.
  *
- * What is to be closed in a turn is closed at its end, in one child a uid. A uid has at most
- * LIMIT_CLOSES_UNDER_WAY children at once; what is more waits for one of them.
+ * At the end of each turn one child per user closes all fds of that user. A user has at most
+ * LIMIT_CLOSES_UNDER_WAY children at a time; further fds wait until one of them exits.
  */
 struct Closer {
 	struct event_base *base;
 	struct event due_event;
 	struct event child_event;
 	TAILQ_HEAD(, Owner) due;
-	TAILQ_HEAD(, Close) under_way;
-	void (*closed)(void *context); /* after each finished close: descriptors are free again */
+	TAILQ_HEAD(, ClosingChild) under_way;
+	void (*closed)(
+		void *context); /* called after each finished child, because fds are free again */
 	void *context;
 };
 
@@ -30,15 +31,21 @@ void closer_init(Closer *closer, struct event_base *base, void (*closed)(void *c
 void closer_deinit(Closer *closer);
 
 /*
- * Takes the descriptor. Where there is no memory to remember it, it is left open: better one too
- * many than a daemon that hangs.
+ * Takes ownership of the fd and closes it later. If out of memory, the fd leaks: leaking an fd is
+ * better than blocking in close().
  */
 void closer_close(Closer *closer, Owner *owner, int descriptor);
 
-/* Whether the uid has as many closes under way as it may: no more descriptors are taken of it. */
+/*
+ * Returns true if the user has the maximum of running children. No more fds are then accepted from
+ * this user.
+ */
 bool closer_is_full(const Owner *owner);
 
-/* Whether, moreover, all of them hang: who closes much is not to be refused for it. */
+/*
+ * Returns true if, in addition, the newest of these children has run for LIMIT_CLOSE_MILLISECONDS.
+ * A user who merely closes many fds must not be refused.
+ */
 bool closer_is_stuck(const Owner *owner);
 
 #endif

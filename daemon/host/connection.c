@@ -15,17 +15,17 @@
 #include "send.h"
 #include "server.h"
 
-/* A buffer that has grown beyond this for one long reply is given back, not lent again. */
+/* Buffers larger than this are freed after use instead of being reused. */
 #define SPARE_SIZE_MAX (128u << 10)
 
-/* While its uid's closes are under way, it is looked after them so often. */
+/* Interval for checking whether the user's pending closes have finished. */
 static const struct timeval closes_pause = { .tv_usec = 1000 };
 
 static void on_ready(evutil_socket_t descriptor, short what, void *context);
 
 /* --- buffers --------------------------------------------------------------------------------- */
 
-/* Lends the spare buffer to one that is empty. */
+/* Lends the spare buffer to a buffer that has no memory. */
 static void buffer_borrow(Buffer *buffer, Buffer *spare)
 {
 	if (buffer->data)
@@ -34,7 +34,7 @@ static void buffer_borrow(Buffer *buffer, Buffer *spare)
 	*spare = BUFFER_INIT;
 }
 
-/* Takes the loan back; what the buffer still holds moves into memory of its own size. */
+/* Returns the memory to the spare. Remaining bytes move to a new allocation of their size. */
 static void buffer_return(Buffer *buffer, Buffer *spare)
 {
 	size_t size = buffer_size(buffer);
@@ -47,7 +47,7 @@ static void buffer_return(Buffer *buffer, Buffer *spare)
 		return;
 	}
 	if (size > 0 && !buffer_append(&kept, buffer_head(buffer), size))
-		return; /* then it keeps the large one */
+		return; /* out of memory: keep the large one */
 	buffer->start = buffer->end = 0;
 	*spare = *buffer;
 	*buffer = kept;
@@ -64,7 +64,7 @@ static void connection_account_unread(Connection *connection)
 	connection->unread = unread;
 }
 
-/* In the list of those that are to be pumped at the end of the turn, or out of it. */
+/* Adds the connection to the list of connections to pump at the end of the turn, or removes it. */
 static void connection_set_ready(Connection *connection, bool is_ready)
 {
 	ConnectionList *ready = &connection->server->connections.ready;
@@ -102,10 +102,15 @@ void connection_shut(Connection *connection)
 	service_manager_changed(&server->manager);
 	host_process_unref(connection->process);
 	TAILQ_INSERT_TAIL(&server->connections.dead, connection, link);
-	event_active(&server->connections.bury_event, EV_TIMEOUT, 0);
+	event_active(&server->connections.free_event, EV_TIMEOUT, 0);
 }
 
-static void on_bury(evutil_socket_t descriptor, short what, void *context)
+static void on_message_timeout(MessageTimeout *timeout)
+{
+	connection_shut(container_of(timeout, Connection, message_timeout));
+}
+
+static void on_free_dead(evutil_socket_t descriptor, short what, void *context)
 {
 	Connections *connections = context;
 	Connection *connection;
@@ -122,7 +127,10 @@ static void on_bury(evutil_socket_t descriptor, short what, void *context)
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-/* One uid may leave so much unread; past it, its fullest connection goes. */
+/*
+ * If the user has more than LIMIT_UNREAD_PER_UID bytes unread, closes the connection with most of
+ * them.
+ */
 static void owner_shed_unread(Owner *owner)
 {
 	Connection *connection, *fullest = NULL;
@@ -133,7 +141,7 @@ static void owner_shed_unread(Owner *owner)
 		if (!fullest || connection->unread > fullest->unread)
 			fullest = connection;
 	assert(fullest);
-	log_warning("uid=%u leaves %zu bytes unread: closing the connection of pid=%d with %u",
+	log_warning("uid=%u has %zu bytes unread: closing the connection of pid=%d, which has %u",
 		    owner->uid, owner->unread, (int)fullest->caller.pid, fullest->unread);
 	connection_shut(fullest);
 }
@@ -148,13 +156,13 @@ static void connection_wait_for(Connection *connection, short what)
 	event_priority_set(&connection->event, 1);
 	connection->waits_for = what;
 	if (event_add(&connection->event, what == EV_TIMEOUT ? &closes_pause : NULL) < 0)
-		log_error("the connection of pid=%d cannot be waited for",
+		log_error("out of memory: cannot wait for events on the connection of pid=%d",
 			  (int)connection->caller.pid);
 }
 
 /* --- serving --------------------------------------------------------------------------------- */
 
-/* Answers all that can be answered now, and sends it. */
+/* Processes the buffered requests and sends the replies. */
 static void connection_serve(Connection *connection)
 {
 	Connections *connections = &connection->server->connections;
@@ -171,15 +179,18 @@ static void connection_serve(Connection *connection)
 
 	bool is_sent = buffer_size(&connection->output) == 0;
 	if (session->state == SESSION_BROKEN)
-		log_warning("pid=%d uid=%u does not read what it watches: closing its connection",
-			    (int)connection->caller.pid, connection->caller.credentials.uid);
+		log_warning(
+			"pid=%d uid=%u does not read the events it watches: closing its connection",
+			(int)connection->caller.pid, connection->caller.credentials.uid);
 	if (!alive || session->state == SESSION_BROKEN ||
 	    (session->state == SESSION_FINISHED && is_sent)) {
 		connection_shut(connection);
 		return;
 	}
-	/* While output waits nothing more is read: whoever does not take replies asks no more, and
-	 * is not late with the rest of a message either. */
+	/*
+	 * Read nothing while output is pending: a client that does not read its replies cannot send
+	 * more requests, and its partial message does not time out meanwhile.
+	 */
 	bool reads = is_sent && session->state == SESSION_READS;
 	bool watches = is_sent && session->state == SESSION_WATCHES;
 	if (reads && session_has_half_message(session))
@@ -188,19 +199,26 @@ static void connection_serve(Connection *connection)
 	else
 		message_timeout_stop(&connections->message_timeouts, &connection->message_timeout);
 	connection_wait_for(connection, watches ? EV_READ | EV_ET : is_sent ? EV_READ : EV_WRITE);
-	if (is_sent && session->state == SESSION_PAUSED) /* its turn is over, not its requests */
+	/* The session yielded with requests left: continue in the next turn. */
+	if (is_sent && session->state == SESSION_PAUSED)
 		event_active(&connection->event, EV_WRITE, 0);
 	owner_shed_unread(owner);
 }
 
-/* Reads no further until the uid's closes are done, which are many, but do not hang. */
+/*
+ * Stops reading until some of the user's closes have finished. Used as long as the closes make
+ * progress.
+ */
 static void connection_await_closes(Connection *connection)
 {
 	buffer_return(&connection->session.input, &connection->server->connections.spare_input);
 	connection_wait_for(connection, EV_TIMEOUT);
 }
 
-/* The uid's closes hang: it is told so, and the connection closed with what is queued in it. */
+/*
+ * Reports that the user's closes are stuck, and closes the connection together with the fds queued
+ * in it.
+ */
 static void connection_refuse_descriptors(Connection *connection)
 {
 	Buffer *output = &connection->output;
@@ -214,7 +232,7 @@ static void connection_refuse_descriptors(Connection *connection)
 	connection_shut(connection);
 }
 
-/* Receives into the session. Returns false when nothing came, or the connection is over. */
+/* Receives bytes into the session. Returns false if none came or the connection was closed. */
 static bool connection_receive(Connection *connection)
 {
 	Connections *connections = &connection->server->connections;
@@ -224,13 +242,13 @@ static bool connection_receive(Connection *connection)
 	buffer_borrow(&session->input, &connections->spare_input);
 	switch (receive(connection, &session->input, &arrival)) {
 	case RECEIVED_BYTES:
-		/* A sender with the number of a peer that is dead is another process. */
+		/* If the peer is dead, another process has reused its pid. */
 		arrival.foreign |=
 			connection->process && !host_process_is_alive(connection->process);
 		session_arrived(session, &arrival);
 		return true;
 	case RECEIVED_END:
-		/* Nothing is queued, and nothing can be any more. */
+		/* The queue is empty, and the peer cannot add to it any more. */
 		connection->may_hold_descriptors = false;
 		session_end_of_input(session);
 		return true;
@@ -250,7 +268,7 @@ static bool connection_receive(Connection *connection)
 	return false;
 }
 
-/* Whether the peer has closed both ways. */
+/* Returns true if the peer has closed both directions. */
 static bool connection_has_hung_up(const Connection *connection)
 {
 	return fd_poll(connection->socket, 0) & (POLLHUP | POLLERR);
@@ -270,7 +288,7 @@ static void on_ready(evutil_socket_t descriptor, short what, void *context)
 		if (buffer_size(&connection->output) > LIMIT_UNREAD_PAUSE / 2)
 			return;
 	} else if (connection->session.state == SESSION_WATCHES) {
-		/* Requests behind the watch wait unread; only its end is of interest. */
+		/* Requests after a watch stay unread; only a hangup matters. */
 		if (connection_has_hung_up(connection))
 			connection_shut(connection);
 		return;
@@ -307,8 +325,9 @@ static void on_watches_ready(evutil_socket_t descriptor, short what, void *conte
 /* --- the beginning of a connection ----------------------------------------------------------- */
 
 /*
- * Whether somebody may queue descriptors on the socket. So it is where the kernel cannot keep them
- * out; and on a connection from before the daemon ran, when the listener was systemd's alone.
+ * Returns true if clients may have queued fds on the socket: if the kernel lacks SO_PASSRIGHTS, or
+ * if the connection was made before the daemon started and the listener, still held by systemd,
+ * allowed them.
  */
 static bool socket_may_hold_descriptors(int socket)
 {
@@ -318,9 +337,11 @@ static bool socket_may_hold_descriptors(int socket)
 	return getsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &passes, &size) < 0 || passes;
 }
 
-/* Whether the caller may send descriptors is what it is to VMs now. Where the kernel can, it keeps
- * them away from all others. */
-static void connection_find_sharer(Connection *connection)
+/*
+ * Updates whether the caller may send fds: only a VMM or an agent may. Kernels with SO_PASSRIGHTS
+ * drop the fds of all others.
+ */
+static void connection_update_fd_passing(Connection *connection)
 {
 	bool takes = caller_may_share(&connection->server->service, &connection->caller);
 	int passes = takes;
@@ -329,11 +350,11 @@ static void connection_find_sharer(Connection *connection)
 		return;
 	connection->takes_descriptors = takes;
 	setsockopt(connection->socket, SOL_SOCKET, SO_PASSRIGHTS, &passes, sizeof(passes));
-	/* Once there were some, there may be some still. */
+	/* Fds that were queued while they were allowed may still be there. */
 	connection->may_hold_descriptors |= takes;
 }
 
-/* Closes a socket that is no connection yet, and may have descriptors queued already. */
+/* Closes a socket that has no Connection yet. It may have fds queued already. */
 static void discard_socket(struct Server *server, Owner *owner, int socket)
 {
 	if (socket_may_hold_descriptors(socket)) {
@@ -344,7 +365,7 @@ static void discard_socket(struct Server *server, Owner *owner, int socket)
 	}
 }
 
-/* Says why, if the socket takes it at once, and closes. */
+/* Sends the failure if the socket accepts it without blocking, then closes the socket. */
 static void refuse(struct Server *server, Owner *owner, int socket, const Failure *failure)
 {
 	Buffer reply = BUFFER_INIT;
@@ -363,7 +384,7 @@ void connection_give_up(struct Server *server, int socket)
 	Owner *owner = peer_uid(socket, &uid) == 0 ? owner_get(&server->owners, uid) : NULL;
 
 	if (!owner) {
-		log_error("no memory to close socket %d; it stays open", socket);
+		log_error("out of memory: cannot close socket %d, which stays open", socket);
 		return;
 	}
 	discard_socket(server, owner, socket);
@@ -377,7 +398,7 @@ static void connection_start(Connection *connection)
 	session_init(&connection->session, &server->service, &connection->caller);
 	TAILQ_INSERT_HEAD(&connection->owner->connections, connection, of_owner);
 	connection->owner->connection_count++;
-	connection_find_sharer(connection);
+	connection_update_fd_passing(connection);
 	service_manager_changed(&server->manager);
 	event_assign(&connection->event, server->base, connection->socket, EV_READ | EV_PERSIST,
 		     on_ready, connection);
@@ -394,7 +415,7 @@ static Connection *connection_new(struct Server *server, int socket)
 
 	if (!connection)
 		return NULL;
-	/* Inherited from the listener on today's kernels; asked for on those that do not. */
+	/* Current kernels inherit this from the listener; older ones do not. */
 	setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	connection->server = server;
 	connection->socket = socket;
@@ -402,14 +423,17 @@ static Connection *connection_new(struct Server *server, int socket)
 	return connection;
 }
 
-/* Before it is anybody's: gives back what there is of it. */
+/* Frees a connection that has not been started. */
 static void connection_abandon(Connection *connection)
 {
 	connection_credentials_deinit(&connection->caller.credentials);
 	free(connection);
 }
 
-/* Charges it to its owner, and takes the process up. False: it was refused, with a sentence. */
+/*
+ * Charges the connection to its account and references the process. If the charge is refused, sends
+ * the failure, closes the socket and returns false.
+ */
 static bool connection_admit(Connection *connection)
 {
 	struct Server *server = connection->server;
@@ -447,11 +471,6 @@ int connection_open(struct Server *server, int socket)
 	return error;
 }
 
-static void on_message_timeout(MessageTimeout *timeout)
-{
-	connection_shut(container_of(timeout, Connection, message_timeout));
-}
-
 /* --- all of them ----------------------------------------------------------------------------- */
 
 void connections_init(Connections *connections, struct Server *server)
@@ -462,7 +481,7 @@ void connections_init(Connections *connections, struct Server *server)
 	message_timeouts_init(&connections->message_timeouts, server->base, &server->host,
 			      on_message_timeout);
 	event_assign(&connections->ready_event, server->base, -1, 0, on_watches_ready, connections);
-	event_assign(&connections->bury_event, server->base, -1, 0, on_bury, connections);
+	event_assign(&connections->free_event, server->base, -1, 0, on_free_dead, connections);
 }
 
 void connections_deinit(Connections *connections)
@@ -471,22 +490,22 @@ void connections_deinit(Connections *connections)
 
 	while ((heaviest = owners_heaviest(&connections->server->owners)))
 		connection_shut(TAILQ_FIRST(&heaviest->connections));
-	on_bury(-1, 0, connections);
+	on_free_dead(-1, 0, connections);
 	message_timeouts_deinit(&connections->message_timeouts);
 	event_del(&connections->ready_event);
-	event_del(&connections->bury_event);
+	event_del(&connections->free_event);
 	buffer_deinit(&connections->spare_input);
 	buffer_deinit(&connections->spare_output);
 }
 
-void connections_find_sharers(Connections *connections)
+void connections_update_fd_passing(Connections *connections)
 {
 	Owner *owner;
 	Connection *connection;
 
 	for (owner = owners_first(&connections->server->owners); owner; owner = owner_next(owner))
 		TAILQ_FOREACH (connection, &owner->connections, of_owner)
-			connection_find_sharer(connection);
+			connection_update_fd_passing(connection);
 }
 
 void connections_reclassify(Connections *connections)

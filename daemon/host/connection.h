@@ -10,20 +10,20 @@
 #include "session.h"
 
 /*
- * A socket and its session: receives bytes with what the kernel says of their sender, sends what
- * the session answers, and keeps to the bounds on memory and time. An idle connection holds no
- * buffer; one pair of buffers is lent to whichever connection is being served.
+ * A socket and its session. Receives bytes together with the kernel's data about their sender,
+ * sends the session's replies, and enforces the bounds on memory and time. An idle connection has
+ * no buffers: all connections share one pair, which is lent to the connection being served.
  */
 struct Connection {
 	struct Server *server;
 	Owner *owner;
-	HostProcess *process;      /* referred to; NULL where there is none */
-	int socket;                /* -1 once it was shut */
-	short waits_for;           /* EV_READ, EV_WRITE or EV_TIMEOUT: what the event is set to */
-	bool takes_descriptors;    /* the caller is a VMM or an agent, who may send some */
-	bool may_hold_descriptors; /* somebody may have queued some: its close can hang */
-	bool is_ready;             /* in the list of those whose watch has something to tell */
-	uint32_t unread;           /* bytes of output counted with the owner */
+	HostProcess *process;      /* a reference, or NULL if the peer has no process */
+	int socket;                /* -1 after connection_shut() */
+	short waits_for;           /* EV_READ, EV_WRITE or EV_TIMEOUT, as set in event */
+	bool takes_descriptors;    /* the caller is a VMM or an agent and may send fds */
+	bool may_hold_descriptors; /* fds may be queued, so that closing it can block */
+	bool is_ready;             /* in Connections.ready */
+	uint32_t unread;           /* bytes of output, included in the user's sum */
 	struct event event;
 	Caller caller;
 	Session session;
@@ -31,45 +31,48 @@ struct Connection {
 	Charge charge;
 	MessageTimeout message_timeout;
 	TAILQ_ENTRY(Connection) of_owner;
-	TAILQ_ENTRY(Connection) link; /* in Connections.ready, or once shut in Connections.dead */
+	TAILQ_ENTRY(Connection) link; /* in Connections.ready or Connections.dead */
 };
 
 typedef TAILQ_HEAD(ConnectionList, Connection) ConnectionList;
 
-/* What connections share. */
+/* State shared by all connections. */
 typedef struct Connections {
 	struct Server *server;
 	Buffer spare_input;
 	Buffer spare_output;
 	MessageTimeouts message_timeouts;
 	ConnectionList ready; /* to be pumped at the end of the turn */
-	ConnectionList dead;  /* shut in this turn, freed at its end */
+	ConnectionList dead;  /* closed in this turn, to be freed at its end */
 	struct event ready_event;
-	struct event bury_event;
+	struct event free_event;
 } Connections;
 
 void connections_init(Connections *connections, struct Server *server);
 
-/* Shuts and frees all that are left. */
+/* Closes and frees all connections. */
 void connections_deinit(Connections *connections);
 
-/* Serves a new socket, and takes it. Returns a negative errno, with the socket still the caller's,
- * when there was no room to find out whose it is. */
+/*
+ * Serves a new socket and takes ownership of it. If the peer is over its limit, sends the failure
+ * and closes the socket, which counts as success. Returns 0; or a negative errno if out of fds or
+ * memory, and then the socket still belongs to the caller.
+ */
 int connection_open(struct Server *server, int socket);
 
-/* Takes and closes a socket that could not be served. */
+/* Takes ownership of a socket that connection_open() could not serve, and closes it. */
 void connection_give_up(struct Server *server, int socket);
 
-/* Closes it now; it is freed at the end of the turn. Idempotent. */
+/* Closes the socket now; the memory is freed at the end of the turn. Idempotent. */
 void connection_shut(Connection *connection);
 
-/* The session's watch has something to tell. */
+/* Queues the session for sending, because its watch has events. A callback of the service. */
 void connection_watch_ready(Session *session);
 
-/* After a change of VMs: who may send descriptors may be another. */
-void connections_find_sharers(Connections *connections);
+/* Updates which connections may send fds. Call after any change of a VM. */
+void connections_update_fd_passing(Connections *connections);
 
-/* After a reload: who is an operator may be another. */
+/* Updates which callers are operators. Call after reloading the configuration. */
 void connections_reclassify(Connections *connections);
 
 #endif

@@ -12,21 +12,23 @@
 
 #include "fd-util.h"
 
-/* DMA_BUF_MAGIC of the kernel's magic.h, which not all headers have. */
+/* DMA_BUF_MAGIC of linux/magic.h; missing from some headers. */
 #define DMABUF_FILE_SYSTEM 0x444d4142
 
-/* Not in Debian 12's headers. */
+/* Missing from Debian 12's headers. */
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-/* As much of a link text as tells the kinds apart, and a byte more: "exactly" is decided by it. */
+/*
+ * Long enough to tell the kinds apart, plus one byte, so that a longer text does not compare equal.
+ */
 #define LINK_TEXT_SIZE sizeof("anon_inode:sync_file?")
 
 int descriptor_facts_init(MemfdIdentity *ret)
 {
 	struct stat status;
-	/* vm.memfd_noexec may demand the flag, which kernels before 6.3 do not know. */
+	/* If vm.memfd_noexec is set, the flag may be required; kernels before 6.3 reject it. */
 	_cleanup_close_ int memfd = memfd_create("vaild", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
 
 	if (memfd < 0 && errno == EINVAL)
@@ -49,7 +51,10 @@ static DescriptorPath path_of(const Roots *roots, int descriptor)
 	return path;
 }
 
-/* How the link text begins; empty where it is longer than the kernel can tell. */
+/*
+ * Reads the beginning of the link text. Stores an empty text if the kernel reports that the name is
+ * too long. Returns 0 or a negative errno.
+ */
 static int read_link_text(const Roots *roots, int descriptor, char ret_text[static LINK_TEXT_SIZE])
 {
 	DescriptorPath path = path_of(roots, descriptor);
@@ -66,14 +71,16 @@ static bool begins_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* A file with seals, which is tmpfs's or hugetlbfs's. */
+/* Examines a file that has seals, which is on tmpfs or hugetlbfs. */
 static void look_at_sealable(const MemfdIdentity *own, int descriptor, const char *link_text,
 			     int seals, DescriptorFacts *facts)
 {
 	struct stat status;
 
-	/* The same file system has SysV shared memory, by other names; a mount may have this name,
-	 * but is another file system. */
+	/*
+	 * SysV shared memory is on the same file system, but has other names. A file on a mounted
+	 * tmpfs can have this name, but is on another file system.
+	 */
 	if (!begins_with(link_text, "/memfd:"))
 		return;
 	if (fstat(descriptor, &status) < 0 || !S_ISREG(status.st_mode) ||
@@ -88,7 +95,7 @@ static void look_at_sealable(const MemfdIdentity *own, int descriptor, const cha
 	facts->writes_are_sealed = seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
 }
 
-/* Whether it may be in a file system of a user's making: all that such a one can have. */
+/* Returns true for the kinds of files that a file system mounted by a user can contain. */
 static bool may_be_mounted_by_a_user(int descriptor)
 {
 	loff_t bytes;
@@ -116,13 +123,18 @@ static void look_at_dmabuf(int descriptor, DescriptorFacts *facts)
 
 static void look_at_sync_file(int descriptor, DescriptorFacts *facts)
 {
-	struct sync_file_info info = { 0 }; /* no room for fences: only their number is told */
+	struct sync_file_info info = {
+		0
+	}; /* without room for fences it returns only their number */
 
 	if (ioctl(descriptor, SYNC_IOC_FILE_INFO, &info) == 0)
 		facts->kind = DESCRIPTOR_SYNC_FILE;
 }
 
-/* One that is open for reading, at least. Fills in *facts, or leaves it as it is. */
+/*
+ * Examines an fd that is open at least for reading. Fills in *facts if it can be shared; otherwise
+ * leaves it unchanged. Returns 0 or a negative errno.
+ */
 static int look_at(const Roots *roots, const MemfdIdentity *own, int descriptor,
 		   DescriptorFacts *facts)
 {
@@ -164,7 +176,7 @@ int descriptor_reopen(const Roots *roots, int descriptor, bool read_write)
 {
 	DescriptorPath path = path_of(roots, descriptor);
 	int access = read_write ? O_RDWR : O_RDONLY;
-	/* Without O_NONBLOCK the owner of a lease is waited for, 45 seconds long. */
+	/* Without O_NONBLOCK, open() would wait for the owner of a lease for up to 45 seconds. */
 	_cleanup_close_ int opened = open(path.text, access | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (opened < 0 || fcntl(opened, F_SETFL, 0) < 0)

@@ -17,9 +17,9 @@
 
 #define DRM_MAJOR            226
 #define NVIDIA_MAJOR         195
-#define NVIDIA_GPU_MINOR_MAX 253 /* above are nvidia-modeset and nvidiactl */
+#define NVIDIA_GPU_MINOR_MAX 253 /* 254 is nvidia-modeset, 255 nvidiactl */
 
-/* "MAJOR:MINOR", as the dev files of /sys have it. */
+/* Parses "MAJOR:MINOR", the format of the dev files in /sys. Returns 0 if malformed. */
 static dev_t parse_device(const char *text)
 {
 	unsigned int device_major, device_minor;
@@ -29,7 +29,10 @@ static dev_t parse_device(const char *text)
 	return makedev(device_major, device_minor);
 }
 
-/* The number of the device with this name, of whichever class has it. */
+/*
+ * Returns the number of the device with this name in any class of /sys, or 0 if there is no such
+ * device.
+ */
 static dev_t find_device(const Roots *roots, const char *name)
 {
 	char pattern[256];
@@ -76,8 +79,8 @@ bool graphics_context_of_device(const DynamicDevices *dynamic, dev_t device,
 }
 
 /*
- * The number of the character device that the descriptor has open. One opened with O_PATH has
- * opened nothing: anybody may name a node.
+ * Reads the number of the character device that the fd has open. Returns false for other files, and
+ * for O_PATH fds, because they do not open the device: any user can look up a device node.
  */
 static bool descriptor_device(int descriptor, dev_t *ret_device)
 {
@@ -94,16 +97,16 @@ static bool descriptor_device(int descriptor, dev_t *ret_device)
 	return true;
 }
 
-/* One look at a process. */
+/* State of one search. */
 typedef struct Examination {
 	const HostProcess *process;
-	DynamicDevices dynamic; /* once it is known */
+	DynamicDevices dynamic; /* valid if dynamic_is_known */
 	bool dynamic_is_known;
 	Closer *closer;
 	Owner *owner;
 } Examination;
 
-/* Most devices are told by their numbers alone; /sys is asked for the others, once. */
+/* The numbers of most devices are fixed. For the others, /sys is read once per search. */
 static bool device_is_context(Examination *examination, dev_t device, GraphicsContextKind *ret_kind)
 {
 	static const DynamicDevices none = { 0 };
@@ -116,7 +119,7 @@ static bool device_is_context(Examination *examination, dev_t device, GraphicsCo
 	return graphics_context_of_device(&examination->dynamic, device, ret_kind);
 }
 
-/* One descriptor of the process: fetched, looked at, and given to the closer. */
+/* Fetches fd number from the process, examines it, and passes it to the closer. */
 static Evidence examine(Examination *examination, int number, GraphicsContextKind *ret_kind)
 {
 	int descriptor = pidfd_getfd(examination->process->pidfd, number, 0);
@@ -148,7 +151,7 @@ static Evidence examine_all(Examination *examination, DIR *directory, GraphicsCo
 	return EVIDENCE_ABSENT;
 }
 
-/* The list of the process's descriptors; NULL with errno set. */
+/* Opens the list of the process's fds. Returns NULL with errno set on failure. */
 static DIR *open_descriptor_list(const HostProcess *process)
 {
 	_cleanup_close_ int folder = host_process_open_folder(process);
@@ -160,7 +163,7 @@ static DIR *open_descriptor_list(const HostProcess *process)
 	_cleanup_close_ int list = openat(folder, "fdinfo", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = list < 0 ? NULL : fdopendir(list);
 	if (directory)
-		list = -1; /* closedir() closes it */
+		list = -1; /* owned by directory */
 	return directory;
 }
 

@@ -6,18 +6,22 @@
 #include "process-table.h"
 
 /*
- * A GPU device that the process has open now: a DRM node, or one of the devices of nvidia, kfd and
- * dxg, recognised by the device number alone.
+ * Tests whether the process has a GPU device open: a DRM node, or a device of nvidia, kfd or dxg.
+ * Only the device number counts.
  *
- * Its descriptors are fetched one by one, since CAP_SYS_PTRACE does not let another user's
- * /proc/PID/fd be read, and looked at without asking the file system behind them, which might not
- * answer. What was fetched is closed by the closer, on the owner's account. At most
- * LIMIT_DESCRIPTORS_EXAMINED are looked at.
+ * The process's fds are fetched one at a time with pidfd_getfd(), because CAP_SYS_PTRACE does not
+ * permit reading /proc/PID/fd of other users. They are examined without calling the file system
+ * behind them, which might never answer. The closer closes the fetched fds on the owner's account.
+ * At most LIMIT_DESCRIPTORS_EXAMINED fds are examined.
+ *
+ * Returns LOOKUP_FOUND with *ret_kind set, LOOKUP_ABSENT, LOOKUP_GONE, LOOKUP_UNREADABLE if access
+ * is denied, or LOOKUP_EXHAUSTED if out of fds or memory, or if the owner's closes are at their
+ * limit.
  */
 Evidence graphics_context_find(const HostProcess *process, Closer *closer, Owner *owner,
 			       GraphicsContextKind *ret_kind);
 
-/* The devices whose numbers are given out at boot; 0, which no device has, where there is none. */
+/* Devices whose numbers are assigned at boot; 0 if not present. No device has number 0. */
 typedef struct DynamicDevices {
 	dev_t kfd;
 	dev_t dxg;
@@ -25,7 +29,10 @@ typedef struct DynamicDevices {
 
 DynamicDevices dynamic_devices_read(const Roots *roots);
 
-/* The kind of context that an open device of this number is; false for every other device. */
+/*
+ * Stores the kind of context that an open device with this number is. Returns false for any other
+ * device.
+ */
 bool graphics_context_of_device(const DynamicDevices *dynamic, dev_t device,
 				GraphicsContextKind *ret_kind);
 

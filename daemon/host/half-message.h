@@ -9,11 +9,11 @@
 
 /*
  * Timeouts for partial messages. The peer has LIMIT_HALF_MESSAGE_SECONDS to send a whole message,
- * counted from its first byte; bytes that arrive later do not extend the time. Because all timeouts
- * are equally long, the list is sorted by deadline and one timer serves all of them.
+ * counted from its first byte; later bytes do not extend the time. All timeouts are equally long,
+ * so the list stays sorted by deadline and one timer serves all of them.
  */
 
-/* Embedded in the connection. Zero-initialised: the timeout does not run. */
+/* Embedded in the connection. Must be zero-initialised. */
 typedef struct MessageTimeout {
 	bool is_running;
 	uint32_t message;  /* number of the partial message */
@@ -22,19 +22,24 @@ typedef struct MessageTimeout {
 } MessageTimeout;
 
 typedef struct MessageTimeouts {
-	const Host *host;                     /* the clock */
+	const Host *host;                     /* provides the clock */
 	TAILQ_HEAD(, MessageTimeout) running; /* sorted by deadline */
 	struct event timer;
 	void (*expired)(MessageTimeout *timeout);
 } MessageTimeouts;
 
-/* Calls expired for each timeout that passes; it is stopped by then and may be freed. */
+/*
+ * The function expired is called once for each timeout that passes. The timeout has been stopped by
+ * then, and may be freed in the call.
+ */
 void message_timeouts_init(MessageTimeouts *timeouts, struct event_base *base, const Host *host,
 			   void (*expired)(MessageTimeout *timeout));
 void message_timeouts_deinit(MessageTimeouts *timeouts);
 
-/* Starts the timeout for the message with this number. If it runs for that message already, its
- * deadline stays the same. */
+/*
+ * Starts the timeout for the message with this number. Keeps the deadline if it runs for that
+ * message already.
+ */
 void message_timeout_start(MessageTimeouts *timeouts, MessageTimeout *timeout, uint32_t message);
 
 /* Stops the timeout. Idempotent. */

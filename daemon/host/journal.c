@@ -12,7 +12,7 @@
 #include "log-record.h"
 #include "status.h"
 
-/* What one uid was denied in this second. */
+/* Number of requests denied to one uid in the current second. */
 struct Denials {
 	uid_t uid;
 	unsigned int count;
@@ -28,7 +28,7 @@ TREE_GENERATE(DenialsTree, Denials, by_uid, compare_uids)
 
 static const struct timeval one_second = { .tv_sec = 1 };
 
-static void record_denials(const Denials *denials)
+static void log_denial_count(const Denials *denials)
 {
 	unsigned int further = denials->count - LIMIT_DENY_RECORDS_PER_SECOND;
 	LogRecord record;
@@ -46,7 +46,7 @@ static void journal_end_second(Journal *journal)
 
 	RB_FOREACH_SAFE (denials, DenialsTree, &journal->by_uid, next) {
 		if (denials->count > LIMIT_DENY_RECORDS_PER_SECOND)
-			record_denials(denials);
+			log_denial_count(denials);
 		RB_REMOVE(DenialsTree, &journal->by_uid, denials);
 		free(denials);
 	}
@@ -72,8 +72,8 @@ void journal_deinit(Journal *journal)
 	journal_end_second(journal);
 }
 
-/* Whether a deny of the uid is to be a line of its own. */
-static bool journal_admits(Journal *journal, uid_t uid)
+/* Counts a denial. Returns true if it gets its own log entry. */
+static bool denial_is_within_rate(Journal *journal, uid_t uid)
 {
 	Denials *denials = RB_FIND(DenialsTree, &journal->by_uid, &(Denials){ .uid = uid });
 
@@ -93,8 +93,10 @@ typedef struct Executable {
 	char path[256];
 } Executable;
 
-/* For people: a link's text proves nothing, and it may name whoever has the pid by now. What would
- * break the line is left out. */
+/*
+ * Reads the executable's path for information only: the link's text proves nothing, and the pid may
+ * have been reused. Replaces characters that would break the log line.
+ */
 static Executable read_executable(const Roots *roots, pid_t pid)
 {
 	Executable executable = { "?" };
@@ -110,7 +112,7 @@ static Executable read_executable(const Roots *roots, pid_t pid)
 	return executable;
 }
 
-/* The fields of a process and the VM that it concerns; guid may be NULL. */
+/* Adds the fields of a process and its VM. guid may be NULL. */
 static void add_subject(LogRecord *record, const char *guid, pid_t pid, uid_t uid)
 {
 	if (guid)
@@ -138,7 +140,7 @@ void journal_record(Journal *journal, const Record *decision)
 	char object[HANDLE_TEXT_LENGTH + 1] = "";
 	LogRecord record;
 
-	if (denied && !journal_admits(journal, caller->account))
+	if (denied && !denial_is_within_rate(journal, caller->account))
 		return;
 	if (decision->virtual_machine)
 		guid = guid_format(decision->virtual_machine, text);
@@ -159,13 +161,13 @@ void journal_record(Journal *journal, const Record *decision)
 			decision->reason ? decision->reason : "");
 }
 
-static bool somebody_asked(EndReason reason)
+static bool end_was_requested(EndReason reason)
 {
 	return reason == END_REQUESTED || reason == END_REVOKED || reason == END_DAEMON_STOPPED;
 }
 
-/* A registration or a VM that has ended by itself. */
-static void record_end(const Event *event, const char *message_id)
+/* Logs the unrequested end of a registration or a VM. */
+static void log_end(const Event *event, const char *message_id)
 {
 	char guid[GUID_TEXT_LENGTH + 1];
 	LogRecord record;
@@ -178,7 +180,7 @@ static void record_end(const Event *event, const char *message_id)
 			guid, (int)event->pid, event->uid, end_reason_name(event->reason));
 }
 
-static void record_adapter_gone(const Event *event)
+static void log_adapter_removed(const Event *event)
 {
 	const Adapter *adapter = container_of(event->thing, Adapter, thing);
 	LogRecord record;
@@ -192,12 +194,12 @@ static void record_adapter_gone(const Event *event)
 
 void journal_event(const Event *event)
 {
-	if (somebody_asked(event->reason))
+	if (end_was_requested(event->reason))
 		return;
 	if (event->kind == EVENT_UNREGISTERED)
-		record_end(event, MESSAGE_REGISTRATION_ENDED);
+		log_end(event, MESSAGE_REGISTRATION_ENDED);
 	else if (event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
-		record_end(event, MESSAGE_VM_ENDED);
+		log_end(event, MESSAGE_VM_ENDED);
 	else if (event->kind == EVENT_ADAPTER_REMOVED)
-		record_adapter_gone(event);
+		log_adapter_removed(event);
 }

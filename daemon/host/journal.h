@@ -10,16 +10,16 @@
 #include "tree.h"
 
 /*
- * What was decided, one record a decision: who, which VM, which status, why. A uid that is
- * denied more than LIMIT_DENY_RECORDS_PER_SECOND times in a second is counted instead, and the
- * count is a record of its own when the second is over.
+ * The audit log: one journal entry per decision, with the caller, the VM, the status and the
+ * reason. At most LIMIT_DENY_RECORDS_PER_SECOND denials of one uid are logged per second. Further
+ * ones are counted, and the count is logged when the second has passed.
  */
 typedef struct Denials Denials;
 typedef RB_HEAD(DenialsTree, Denials) DenialsTree;
 
 typedef struct Journal {
 	Roots roots;
-	DenialsTree by_uid; /* of this second */
+	DenialsTree by_uid; /* of the current second */
 	struct event second_event;
 } Journal;
 
@@ -28,7 +28,7 @@ void journal_deinit(Journal *journal);
 
 void journal_record(Journal *journal, const Record *decision);
 
-/* Only what nobody asked for: registrations and VMs that ended by themselves. */
+/* Logs registrations, VMs and adapters that ended without a request. Ignores all other events. */
 void journal_event(const Event *event);
 
 #endif

@@ -22,7 +22,7 @@ static int open_spare(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* A storm of connections is one line a second, not one a connection. */
+/* Logs at most once a second, even if every new connection closes another. */
 static void listener_report_shed(Listener *listener, const Owner *owner)
 {
 	const Host *host = &listener->server->host;
@@ -31,13 +31,13 @@ static void listener_report_shed(Listener *listener, const Owner *owner)
 	listener->shed_count++;
 	if (now - listener->shed_reported < 1000000)
 		return;
-	log_warning("out of descriptors: closed the newest of %zu connections of uid=%u, the %uth "
-		    "so far",
+	log_warning("out of file descriptors: closed the newest of %zu connections of uid=%u; %u "
+		    "closed so far",
 		    owner->connection_count, owner->uid, listener->shed_count);
 	listener->shed_reported = now;
 }
 
-/* Shuts the newest connection of the uid that holds most. */
+/* Closes the newest connection of the user with the most fds. */
 static void listener_shed(Listener *listener)
 {
 	Owner *heaviest = owners_heaviest(&listener->server->owners);
@@ -78,11 +78,11 @@ static void on_recover(evutil_socket_t descriptor, short what, void *context)
 }
 
 /*
- * Wins the spare back. Where what was shed is closed by a child, it is there when the child is
- * done: until then, or a second at most, nothing is accepted, so that one shed connection is not
- * followed by all. Returns whether accepting can go on.
+ * Opens the spare fd again. If a child closes the fds that were shed, they are free only when the
+ * child exits. Until then, for at most a second, the listener pauses, so that one shed connection
+ * is not followed by all others. Returns true if accepting may continue.
  */
-static bool listener_take_spare(Listener *listener)
+static bool listener_reopen_spare(Listener *listener)
 {
 	if (listener->spare < 0)
 		listener->spare = open_spare();
@@ -91,8 +91,10 @@ static bool listener_take_spare(Listener *listener)
 	return !listener->paused;
 }
 
-/* Serves a socket that was accepted. Where there is no room to find out whose it is, the spare and
- * the heaviest uid make some. */
+/*
+ * Serves an accepted socket. If there are no fds to identify the peer, closes the spare fd and
+ * sheds a connection to make room.
+ */
 static void listener_serve(Listener *listener, int socket)
 {
 	if (connection_open(listener->server, socket) == 0)
@@ -103,7 +105,7 @@ static void listener_serve(Listener *listener, int socket)
 		connection_give_up(listener->server, socket);
 }
 
-/* Returns false when no further connection can be accepted now. */
+/* Accepts one connection. Returns false if no further one can be accepted now. */
 static bool listener_accept(Listener *listener)
 {
 	int socket = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -111,9 +113,8 @@ static bool listener_accept(Listener *listener)
 	if (socket < 0 && errno_is_exhaustion(errno)) {
 		fd_close(&listener->spare);
 		socket = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (socket <
-		    0) { /* more than descriptors is lacking: shedding more does not help */
-			listener_take_spare(listener);
+		if (socket < 0) { /* out of memory or files: shedding more does not help */
+			listener_reopen_spare(listener);
 			listener_pause(listener);
 			return false;
 		}
@@ -123,7 +124,7 @@ static bool listener_accept(Listener *listener)
 		listener_serve(listener, socket);
 	else if (errno == EAGAIN)
 		return false;
-	return listener_take_spare(listener);
+	return listener_reopen_spare(listener);
 }
 
 static void on_connect(evutil_socket_t descriptor, short what, void *context)
@@ -134,7 +135,10 @@ static void on_connect(evutil_socket_t descriptor, short what, void *context)
 		;
 }
 
-/* From here on the kernel tells who sent what; and, where it can, keeps descriptors out. */
+/*
+ * Makes the kernel report the sender of all bytes and, if it has SO_PASSRIGHTS, drop fds. Returns 0
+ * or a negative errno.
+ */
 static int prepare_socket(Listener *listener)
 {
 	const int on = 1, off = 0;
@@ -161,8 +165,8 @@ static int bind_and_listen(Listener *listener, const char *path)
 	int error = prepare_socket(listener);
 	if (error < 0)
 		return error;
-	unlink(path);              /* the lock is ours: whoever made it is gone */
-	mode_t mask = umask(0111); /* who may do what is decided per call */
+	unlink(path);              /* the lock is held, so the file is stale */
+	mode_t mask = umask(0111); /* access is decided per call */
 	error = bind(listener->socket, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno
 											 : 0;
 	umask(mask);

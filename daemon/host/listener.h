@@ -7,30 +7,32 @@
 #include <stdint.h>
 
 /*
- * Accepts connections. Out of descriptors, a spare one makes room to accept, and the newest
- * connection of the heaviest uid pays for it: accept never pauses for all because of one.
+ * Accepts connections. If fds have run out, closes a spare fd to accept the connection, and then
+ * closes the newest connection of the user with the most fds. One user can therefore not stop
+ * others from connecting.
  */
 typedef struct Listener {
 	struct Server *server;
 	int socket;
-	int lock;     /* held for as long as the path is ours */
-	int spare;    /* -1 while it is being won back */
-	bool is_ours; /* the socket was made here, not passed by systemd */
+	int lock;     /* held while the daemon owns the path */
+	int spare;    /* -1 until it can be opened again */
+	bool is_ours; /* created by the daemon, not passed by systemd */
 	bool paused;
 	struct event event;
-	struct event recover_event; /* from a pause, at the latest */
-	unsigned int shed_count;    /* connections that were shut for want of descriptors */
-	uint64_t shed_reported;     /* when that was last logged, in microseconds */
+	struct event recover_event; /* ends a pause after a second at the latest */
+	unsigned int shed_count;    /* connections closed because fds ran out */
+	uint64_t shed_reported;     /* time of the last log line about that, in microseconds */
 } Listener;
 
 /*
- * Listens on the path, or on the socket that systemd passed, which is taken; -1: none. Returns 0,
- * or a negative errno after logging; -EADDRINUSE when another daemon serves the path.
+ * Listens on the configured path, or on passed_socket, the socket from systemd, unless it is -1.
+ * Takes ownership of that socket. Returns 0, or a negative errno after logging the error;
+ * -EADDRINUSE if another daemon serves the path.
  */
 int listener_open(Listener *listener, struct Server *server, int passed_socket);
 void listener_close(Listener *listener);
 
-/* Descriptors are free again. */
+/* Resumes accepting. Call when fds may be free again. */
 void listener_recover(Listener *listener);
 
 #endif

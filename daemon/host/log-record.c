@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#define SD_JOURNAL_SUPPRESS_LOCATION /* where in the source it was logged tells nobody anything */
+#define SD_JOURNAL_SUPPRESS_LOCATION /* source positions do not help readers of the log */
 #include "log-record.h"
 
 #include <stdarg.h>

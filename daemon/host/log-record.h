@@ -9,28 +9,31 @@
 #include "message-ids.h"
 
 /*
- * One record of the log: a sentence, and what it says once more as fields, for programs. With the
- * journal behind stderr it becomes one record there, with its MESSAGE_ID; else the sentence is a
- * line of stderr, which says it all.
+ * A log entry: a sentence, and the same facts as fields for programs. If the journal reads stderr,
+ * it is sent as one structured entry with its MESSAGE_ID. Otherwise only the sentence is written to
+ * stderr.
  */
 #define LOG_RECORD_FIELDS_MAX 16
 #define LOG_RECORD_TEXT_SIZE  2048
 
 typedef struct LogRecord {
-	int priority; /* of syslog.h */
+	int priority; /* one of syslog.h */
 	size_t count;
-	size_t used; /* of text */
+	size_t used; /* bytes of text in use */
 	struct iovec fields[LOG_RECORD_FIELDS_MAX];
 	char text[LOG_RECORD_TEXT_SIZE];
 } LogRecord;
 
-/* message_id: of message-ids.h. */
+/* Initialises the entry with a message id of catalog-ids.h. */
 void log_record_init(LogRecord *record, int priority, const char *message_id);
 
-/* "VAIL_PID=%d" and such. What finds no room any more is left out, cut short where it is text. */
+/*
+ * Adds a field such as "VAIL_PID=%d". Truncates text that does not fit, and drops fields beyond
+ * LOG_RECORD_FIELDS_MAX.
+ */
 void log_record_add(LogRecord *record, const char *format, ...) _printf_(2, 3);
 
-/* Sends it, with the sentence. */
+/* Sends the entry with this sentence as its message. */
 void log_record_send(LogRecord *record, const char *format, ...) _printf_(2, 3);
 
 #endif

@@ -12,7 +12,7 @@
 
 static bool log_journal_reads;
 
-/* JOURNAL_STREAM is inherited: it means this process only while it names what stderr is now. */
+/* JOURNAL_STREAM is inherited. It is valid only if it names the file that stderr is now. */
 void log_open(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -30,7 +30,7 @@ bool log_is_journal(void)
 	return log_journal_reads;
 }
 
-/* One write a line, so that lines of several processes do not mix. */
+/* Writes the line with one call, so that lines of several processes do not mix. */
 void log_write(int priority, const char *message)
 {
 	if (log_journal_reads)

@@ -3,9 +3,9 @@
 #define HOST_MESSAGE_IDS_H
 
 /*
- * What the journal's records are known by: fixed for good, so that people can search for them.
- * systemd/vaild.catalog explains each. A new kind of record gets a new number (`systemd-id128
- * new`).
+ * Message ids of the journal entries. They must never change, because users search for them.
+ * systemd/vaild.catalog explains each. Create an id for a new kind of entry with `systemd-id128
+ * new`.
  */
 #define MESSAGE_STARTED            "f8cbc522b6714bd1b1c78139035ce42b"
 #define MESSAGE_STOPPING           "9a829782c677411a9b92a0d7d8e1f768"

@@ -10,8 +10,8 @@
 #include "tree.h"
 
 /*
- * A uid as the shell around the core sees it: its connections, the output that nobody has read yet,
- * and the descriptors of its that are still being closed. It exists as long as it has any of them.
+ * The resources that one uid holds outside core: its connections, its unread output, and its fds
+ * that are still being closed. Exists while it holds any of them.
  */
 typedef struct Connection Connection;
 typedef struct Closer Closer;
@@ -23,13 +23,13 @@ typedef struct Owner {
 	size_t connection_count;
 	size_t unread; /* bytes */
 
-	/* The closer's: descriptors that wait for their close, and closes under way. */
+	/* The closer's state: fds that wait for their close, and running children. */
 	int *waiting;
 	size_t waiting_count;
 	size_t waiting_room;
 	unsigned int closes_under_way;
-	uint64_t last_close; /* when the last of them began; microseconds on CLOCK_MONOTONIC */
-	bool closing_due;    /* in the closer's list */
+	uint64_t last_close; /* start of the newest child; microseconds on CLOCK_MONOTONIC */
+	bool closing_due;    /* in Closer.due */
 	TAILQ_ENTRY(Owner) due;
 
 	RB_ENTRY(Owner) by_uid;
@@ -44,18 +44,20 @@ typedef struct Owners {
 void owners_init(Owners *owners);
 void owners_deinit(Owners *owners);
 
-/* NULL when there is no memory. */
+/* Returns the uid's entry, creating it if necessary; NULL if out of memory. */
 Owner *owner_get(Owners *owners, uid_t uid);
 
-/* Forgets it when it has nothing left. */
+/* Frees the entry if it holds nothing any more. */
 void owner_put(Owner *owner);
 
-/* All of them, in the order of their uids. */
+/* Iterate over all entries in ascending order of their uids. Return NULL at the end. */
 Owner *owners_first(Owners *owners);
 Owner *owner_next(Owner *owner);
 
-/* The uid that holds most descriptors, in connections and waiting for their close, of those that
- * have a connection; NULL without any. */
+/*
+ * Returns the uid with the most fds, counting connections and fds that wait for their close.
+ * Ignores uids without connections. Returns NULL if no uid has a connection.
+ */
 Owner *owners_heaviest(Owners *owners);
 
 #endif

@@ -11,19 +11,21 @@
 #include "fd-util.h"
 #include "user-namespace.h"
 
-/* How many supplementary groups the peer had; a negative errno. */
+/* Returns the number of the peer's supplementary groups, or a negative errno. */
 static int count_groups(int connection)
 {
 	socklen_t size = 0;
 
-	/* With no room the kernel says how much it needs. */
+	/* With an empty buffer the kernel returns the size it needs. */
 	if (getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0)
 		return 0;
 	return errno == ERANGE ? (int)(size / sizeof(gid_t)) : -errno;
 }
 
-/* They are what the socket recorded, and do not change. Kept as long as the connection: no larger
- * than they are, with one more for the primary group. */
+/*
+ * Reads the groups that the socket recorded when the connection was made. They stay allocated as
+ * long as the connection, so the array is exact: the groups, and room for the primary one.
+ */
 static int read_groups(int connection, gid_t primary, Groups *ret)
 {
 	int count = count_groups(connection);
@@ -41,8 +43,8 @@ static int read_groups(int connection, gid_t primary, Groups *ret)
 }
 
 /*
- * The label that the LSM keeps for connections. Where it keeps none, there is none to compare: the
- * one in /proc is.
+ * Reads the label that the LSM recorded for the connection. Leaves *ret alone if the LSM records
+ * none: then only the label in /proc is compared.
  */
 static int read_label(int connection, char **ret)
 {
@@ -92,7 +94,7 @@ static int read_credentials(int connection, Caller *caller)
 	return error < 0 ? error : read_label(connection, &caller->credentials.label);
 }
 
-/* A pidfd of the peer: the kernel's own where it gives one, else by the number. */
+/* Opens a pidfd of the peer: the socket's own if the kernel provides it, otherwise by pid. */
 static int open_pidfd(int connection, pid_t pid)
 {
 	int pidfd;
@@ -126,8 +128,8 @@ static int find_process(int connection, ProcessTable *table, pid_t pid, HostProc
 }
 
 /*
- * Who pays for the connection. What cannot be told (a peer that is gone, one that may not be looked
- * at) is no operator, and pays for itself. Without a descriptor to look with, nothing is decided.
+ * Finds the uid that pays for the connection. If the peer has exited or may not be examined, it is
+ * not an operator and pays itself. Returns a negative errno if out of fds or memory.
  */
 static int find_account(const HostProcess *process, const UserNamespace *own, Caller *caller)
 {
@@ -145,7 +147,7 @@ static int find_account(const HostProcess *process, const UserNamespace *own, Ca
 	if (errno_is_exhaustion(-error))
 		return error;
 	if (!host_process_is_alive(process))
-		return 0; /* what was read may have been another's */
+		return 0; /* the pid may have been reused while reading */
 	caller->in_initial_user_namespace = in_own;
 	if (error == 0)
 		caller->account = owner;

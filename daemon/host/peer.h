@@ -13,13 +13,15 @@
 #define SO_PASSRIGHTS 83
 #endif
 
-/* The uid that made the connection; what is asked first, and needs no descriptor. 0 or -errno. */
+/* Reads the uid that made the connection. Needs no fd. Returns 0 or a negative errno. */
 int peer_uid(int connection, uid_t *ret_uid);
 
 /*
- * Who made the connection, by the kernel's word alone: the credentials that it recorded then, the
- * process as a pidfd, and who answers for it. A peer outside our pid namespace, and one that is
- * gone by now, has no process. Returns 0, or a negative errno with nothing to deinit.
+ * Identifies the process that made the connection, using only data from the kernel: the credentials
+ * recorded when it connected, a pidfd, and the uid that pays for it. *ret_process is NULL if the
+ * peer has exited or is outside the daemon's pid namespace. own is the daemon's user namespace. The
+ * caller deinitialises ret_caller->credentials. Returns 0, or a negative errno with nothing to
+ * free.
  */
 int peer_identify(int connection, ProcessTable *table, const UserNamespace *own, Caller *ret_caller,
 		  HostProcess **ret_process);

@@ -13,7 +13,9 @@
 #define APPARMOR "attr/apparmor/current"
 #define SMACK    "attr/smack/current"
 
-/* What stands behind "Name:" at the beginning of a line; NULL where no line begins so. */
+/*
+ * Returns the text after "name:" of the line that begins with it, or NULL if there is no such line.
+ */
 static const char *find_line(const char *status, const char *name)
 {
 	size_t length = strlen(name);
@@ -27,7 +29,10 @@ static const char *find_line(const char *status, const char *name)
 	return NULL;
 }
 
-/* A decimal number of 32 bits that blanks come before. Moves *text behind it. */
+/*
+ * Parses a decimal 32-bit number after optional blanks, and moves *text past it. Returns false if
+ * malformed.
+ */
 static bool parse_id(const char **text, uint32_t *ret)
 {
 	const char *begin = *text + strspn(*text, " \t");
@@ -105,7 +110,7 @@ int proc_status_parse(const char *status, Credentials *ret)
 	return parse_groups(find_line(status, "Groups"), ret->gids[ID_EFFECTIVE], &ret->groups);
 }
 
-/* Errors of a label file that no LSM stands behind. */
+/* Returns true for the errors that reading a label file gives if no LSM implements it. */
 static bool errno_is_no_label(int error)
 {
 	return error == EINVAL || error == ENOENT || error == EOPNOTSUPP;
@@ -129,7 +134,10 @@ LabelFiles label_files_find(int folder)
 	};
 }
 
-/* A label file of /proc/PID/attr. Where no LSM stands behind it the label is empty. */
+/*
+ * Reads a label file of /proc/PID/attr into *ret, which the caller frees. The label is empty if no
+ * LSM implements the file. Returns 0 or a negative errno.
+ */
 static int read_label(int folder, bool is_served, const char *path, char **ret)
 {
 	Buffer file = BUFFER_INIT;
@@ -141,12 +149,15 @@ static int read_label(int folder, bool is_served, const char *path, char **ret)
 	}
 	if (error < 0)
 		return error;
-	*ret = file.data; /* NUL-terminated by proc_file_read() */
+	*ret = file.data; /* file_read_all() has added the NUL */
 	(*ret)[strcspn(*ret, "\n")] = '\0';
 	return 0;
 }
 
-/* The labels of the LSMs that have a folder of their own, as one text. */
+/*
+ * Reads the labels of the LSMs that have their own directory into one text, one line each. Returns
+ * 0 or a negative errno.
+ */
 static int read_stacked_labels(int folder, const LabelFiles *files, char **ret)
 {
 	_cleanup_free_ char *apparmor = NULL;

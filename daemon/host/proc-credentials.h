@@ -5,8 +5,8 @@
 #include "credentials.h"
 
 /*
- * Which label files of /proc/PID/attr an LSM stands behind. That is decided when the kernel boots,
- * for all processes alike: what is false need not be opened to be known to be empty.
+ * Label files of /proc/PID/attr that an LSM implements. This is fixed at boot and equal for all
+ * processes, so a file marked false is known to be empty and need not be opened.
  */
 typedef struct LabelFiles {
 	bool current;
@@ -14,17 +14,24 @@ typedef struct LabelFiles {
 	bool smack;
 } LabelFiles;
 
-/* Asks it of a process's folder in /proc (O_PATH descriptor). What cannot be told is true. */
+/*
+ * Tests each label file in a process's directory in /proc (an O_PATH fd). A file whose read fails
+ * for any other reason counts as implemented.
+ */
 LabelFiles label_files_find(int folder);
 
 /*
- * Reads a process's credentials from its folder in /proc (O_PATH descriptor). The folder stays that
- * process's: whoever asks looks at the pidfd afterwards, and so knows that all of this was of a
- * live process. Returns 0 or a negative errno, with *ret empty; -EBADMSG for what cannot be parsed.
+ * Reads a process's credentials from its directory in /proc (an O_PATH fd). The directory stays
+ * that of the same process, so if the caller finds the process alive afterwards, all of the data is
+ * its own. The caller deinitialises *ret. Returns 0; or a negative errno with *ret empty, -EBADMSG
+ * if the data is malformed.
  */
 int proc_credentials_read(int folder, const LabelFiles *files, Credentials *ret);
 
-/* Takes credentials out of the text of /proc/PID/status. Labels and namespace are left alone. */
+/*
+ * Parses the text of /proc/PID/status into *ret, without changing labels and namespace. Returns 0,
+ * -EBADMSG if malformed, or -ENOMEM.
+ */
 int proc_status_parse(const char *status, Credentials *ret);
 
 #endif

@@ -12,7 +12,7 @@ int file_read_all(int descriptor, Buffer *ret)
 	for (;;) {
 		if (!buffer_reserve(ret, READ_SIZE))
 			return -ENOMEM;
-		size_t room = ret->capacity - ret->end - 1; /* for a NUL behind it */
+		size_t room = ret->capacity - ret->end - 1; /* leaves room for the NUL */
 		ssize_t size = read(descriptor, buffer_tail(ret), room);
 		if (size < 0 && errno == EINTR)
 			continue;

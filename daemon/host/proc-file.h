@@ -5,15 +5,15 @@
 #include "buffer.h"
 
 /*
- * Reads all that is left of an open file behind what *ret holds, with a NUL behind it. Returns 0 or
- * a negative errno. The caller deinits *ret in each case.
+ * Reads an open file to its end, appending to *ret, and adds a NUL after the data. Returns 0 or a
+ * negative errno. The caller deinitialises *ret in both cases.
  */
 int file_read_all(int descriptor, Buffer *ret);
 
 /*
- * Reads a whole file of /proc or /sys below directory into *ret, with a NUL behind it. It is read
- * to its end, however long: /proc/PID/status of a process with many groups has 460 KB. Returns 0,
- * or a negative errno with *ret empty. The caller deinits *ret.
+ * Reads a whole file of /proc or /sys, relative to directory, into *ret, and adds a NUL after the
+ * data. There is no size limit: /proc/PID/status of a process with many groups has 460 KB. The
+ * caller deinitialises *ret. Returns 0, or a negative errno with *ret empty.
  */
 int proc_file_read(int directory, const char *path, Buffer *ret);
 

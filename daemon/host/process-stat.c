@@ -9,7 +9,7 @@
 
 #include "proc-file.h"
 
-/* The field of /proc/PID/stat, counted behind the name, in which the start time stands. */
+/* Number of the start time's field in /proc/PID/stat, counted from the name. */
 #define START_TIME_FIELD 20
 
 int process_read_start_time(const char *proc, pid_t pid, uint64_t *ret)
@@ -22,7 +22,7 @@ int process_read_start_time(const char *proc, pid_t pid, uint64_t *ret)
 	int error = proc_file_read(AT_FDCWD, path, &file);
 	if (error < 0)
 		return error;
-	/* The name stands in brackets and may hold anything, brackets and blanks too. */
+	/* The name is in parentheses and may itself contain parentheses and blanks. */
 	const char *field = strrchr(file.data, ')');
 	bool found = field && sscanf(field, ") %c", &state) == 1;
 	for (int i = 0; found && i < START_TIME_FIELD; i++) {

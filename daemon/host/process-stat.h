@@ -6,9 +6,9 @@
 #include <sys/types.h>
 
 /*
- * When the process that has this number now was started, in clock ticks since boot: a number alone
- * may be another's by now, with its start time it is not. Returns 0 or a negative errno: -ENOENT or
- * -ESRCH where there is none, or a zombie.
+ * Reads the start time of the process that has this pid now, in clock ticks since boot. A pid can
+ * be reused, but pid and start time together identify one process. Returns 0 or a negative errno:
+ * -ENOENT or -ESRCH if there is no such process or it is a zombie.
  */
 int process_read_start_time(const char *proc, pid_t pid, uint64_t *ret);
 

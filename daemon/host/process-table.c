@@ -25,11 +25,11 @@ static int compare_pids(const HostProcess *a, const HostProcess *b)
 TREE_GENERATE(HostProcessKeyTree, HostProcess, by_key, compare_keys)
 TREE_GENERATE(HostProcessPidTree, HostProcess, by_pid, compare_pids)
 
-static void host_process_forget_number(HostProcess *process)
+static void host_process_forget_pid(HostProcess *process)
 {
-	if (process->has_number)
+	if (process->has_pid)
 		RB_REMOVE(HostProcessPidTree, &process->table->by_pid, process);
-	process->has_number = false;
+	process->has_pid = false;
 }
 
 static void host_process_free(HostProcess *process)
@@ -38,29 +38,29 @@ static void host_process_free(HostProcess *process)
 		event_del(&process->exit_event);
 	if (process->is_unused)
 		LIST_REMOVE(process, unused);
-	host_process_forget_number(process);
+	host_process_forget_pid(process);
 	RB_REMOVE(HostProcessKeyTree, &process->table->by_key, process);
 	fd_close(&process->pidfd);
 	free(process);
 }
 
-static bool host_process_keep(HostProcess *process)
+static bool host_process_persist(HostProcess *process)
 {
 	const ProcessKeeper *keeper = &process->table->keeper;
 
-	if (process->is_kept || !keeper->keep)
+	if (process->is_persisted || !keeper->keep)
 		return true;
-	process->is_kept = keeper->keep(keeper->self, process);
-	return process->is_kept;
+	process->is_persisted = keeper->keep(keeper->self, process);
+	return process->is_persisted;
 }
 
-static void host_process_let_go(HostProcess *process)
+static void host_process_release(HostProcess *process)
 {
 	const ProcessKeeper *keeper = &process->table->keeper;
 
-	if (process->is_kept && keeper->let_go)
+	if (process->is_persisted && keeper->let_go)
 		keeper->let_go(keeper->self, process);
-	process->is_kept = false;
+	process->is_persisted = false;
 }
 
 static void on_sweep(evutil_socket_t descriptor, short what, void *context)
@@ -71,12 +71,12 @@ static void on_sweep(evutil_socket_t descriptor, short what, void *context)
 	(void)descriptor;
 	(void)what;
 	while ((process = LIST_FIRST(&table->unused))) {
-		host_process_let_go(process);
+		host_process_release(process);
 		host_process_free(process);
 	}
 }
 
-/* Keeps the table's list of unused processes true; what is on it goes at the end of the turn. */
+/* Updates the table's list of unused processes, which are freed at the end of the turn. */
 static void host_process_use_changed(HostProcess *process)
 {
 	bool is_unused = process->references == 0 && !process->watched;
@@ -99,7 +99,7 @@ static void on_exit_of_process(evutil_socket_t descriptor, short what, void *con
 
 	(void)descriptor;
 	(void)what;
-	host_process_forget_number(process);
+	host_process_forget_pid(process);
 	event_del(&process->exit_event);
 	table->exited(table->context, process->key);
 }
@@ -140,7 +140,7 @@ void process_table_deinit(ProcessTable *table)
 
 static bool pidfd_is_alive(int pidfd)
 {
-	/* Readable means exited, zombies included. */
+	/* A pidfd becomes readable when the process exits, even while it is a zombie. */
 	return fd_poll(pidfd, POLLIN) == 0;
 }
 
@@ -149,15 +149,15 @@ bool host_process_is_alive(const HostProcess *process)
 	return pidfd_is_alive(process->pidfd);
 }
 
-/* The entry that has this number, if the process behind it still lives and so still has it. */
-static HostProcess *find_by_number(ProcessTable *table, pid_t pid)
+/* Returns the entry with this pid if its process is still alive and therefore still has the pid. */
+static HostProcess *find_by_pid(ProcessTable *table, pid_t pid)
 {
 	HostProcess *process =
 		RB_FIND(HostProcessPidTree, &table->by_pid, &(HostProcess){ .pid = pid });
 
 	if (!process || host_process_is_alive(process))
 		return process;
-	host_process_forget_number(process);
+	host_process_forget_pid(process);
 	return NULL;
 }
 
@@ -170,11 +170,11 @@ static HostProcess *process_table_insert(ProcessTable *table, ProcessKey key, pi
 	process->key = key;
 	process->pid = pid;
 	process->pidfd = pidfd;
-	process->has_number = true;
+	process->has_pid = true;
 	process->table = table;
 	RB_INSERT(HostProcessKeyTree, &table->by_key, process);
 	RB_INSERT(HostProcessPidTree, &table->by_pid, process);
-	/* Nobody refers to it yet: whoever asked has until the end of the turn. */
+	/* Without a reference it lives until the end of the turn. */
 	host_process_use_changed(process);
 	return process;
 }
@@ -186,8 +186,8 @@ Evidence process_table_add(ProcessTable *table, pid_t pid, int pidfd, HostProces
 
 	if (!pidfd_is_alive(pidfd))
 		return EVIDENCE_GONE;
-	/* Both live and have the same number at once: they are the same process. */
-	process = find_by_number(table, pid);
+	/* Both are alive and have the same pid, so they are the same process. */
+	process = find_by_pid(table, pid);
 	if (!process) {
 		process = process_table_insert(table, table->last_key + 1, pid, taken);
 		if (!process)
@@ -201,7 +201,7 @@ Evidence process_table_add(ProcessTable *table, pid_t pid, int pidfd, HostProces
 
 Evidence process_table_open(ProcessTable *table, pid_t pid, HostProcess **ret_process)
 {
-	HostProcess *process = find_by_number(table, pid);
+	HostProcess *process = find_by_pid(table, pid);
 
 	if (process) {
 		*ret_process = process;
@@ -224,7 +224,9 @@ void process_table_continue_keys(ProcessTable *table, ProcessKey last_key)
 		table->last_key = last_key;
 }
 
-/* Of linux/pidfd.h since 6.13, which Debian's headers lack; older kernels are asked by fdinfo. */
+/*
+ * In linux/pidfd.h since 6.13, but not in Debian's headers. Older kernels report the pid in fdinfo.
+ */
 #ifndef PIDFD_GET_INFO
 struct pidfd_info {
 	uint64_t mask;
@@ -237,8 +239,10 @@ _Static_assert(sizeof(struct pidfd_info) == 64, "as the first kernels had it");
 #define PIDFD_GET_INFO _IOWR(0xff, 11, struct pidfd_info)
 #endif
 
-/* The number of the process behind a pidfd: -1 where it is gone, 0 where it is in a pid namespace
- * that is not below ours. Returns 0 or a negative errno. */
+/*
+ * Reads the pid of a pidfd's process: -1 if it has exited, 0 if it is in a pid namespace outside
+ * the daemon's. Returns 0 or a negative errno.
+ */
 static int pidfd_read_pid(const Roots *roots, int pidfd, pid_t *ret)
 {
 	struct pidfd_info info = { .mask = PIDFD_INFO_PID };
@@ -262,7 +266,10 @@ static int pidfd_read_pid(const Roots *roots, int pidfd, pid_t *ret)
 	return 0;
 }
 
-/* Whether the pidfd is of that process: EVIDENCE_FOUND, EVIDENCE_ABSENT or EVIDENCE_EXHAUSTED. */
+/*
+ * Tests whether the pidfd refers to the process with this identity. Returns LOOKUP_FOUND,
+ * LOOKUP_ABSENT or LOOKUP_EXHAUSTED.
+ */
 static Evidence pidfd_is_of(const Roots *roots, int pidfd, const ProcessIdentity *identity)
 {
 	uint64_t start_time = 0;
@@ -283,20 +290,22 @@ Evidence process_table_restore(ProcessTable *table, ProcessKey key, const Proces
 	_cleanup_close_ int taken = pidfd;
 	Evidence evidence = pidfd_is_of(&table->roots, pidfd, identity);
 
-	/* What was read is its own if it lives now. A descriptor of another kind is not readable.
+	/*
+	 * The data read above is the process's own only if it is still alive. An fd that is no
+	 * pidfd polls as readable, so it counts as dead.
 	 */
 	if (!pidfd_is_alive(pidfd))
 		return EVIDENCE_GONE;
 	if (evidence != EVIDENCE_FOUND)
 		return evidence;
 	if (key == PROCESS_KEY_NONE || process_table_find(table, key) ||
-	    find_by_number(table, identity->pid))
+	    find_by_pid(table, identity->pid))
 		return EVIDENCE_ABSENT;
 	HostProcess *process = process_table_insert(table, key, identity->pid, taken);
 	if (!process)
 		return EVIDENCE_EXHAUSTED;
 	taken = -1;
-	process->is_kept = true;
+	process->is_persisted = true;
 	process_table_continue_keys(table, key);
 	*ret_process = process;
 	return EVIDENCE_FOUND;
@@ -308,9 +317,9 @@ size_t process_table_let_go_unwatched(ProcessTable *table)
 	size_t count = 0;
 
 	RB_FOREACH (process, HostProcessKeyTree, &table->by_key) {
-		if (!process->is_kept || process->watched)
+		if (!process->is_persisted || process->watched)
 			continue;
-		host_process_let_go(process);
+		host_process_release(process);
 		count++;
 	}
 	return count;
@@ -338,18 +347,21 @@ void host_process_unref(HostProcess *process)
 
 bool host_process_watch(HostProcess *process)
 {
-	bool was_kept = process->is_kept;
+	bool was_persisted = process->is_persisted;
 
 	assert(!process->watched);
-	if (!host_process_keep(process))
+	if (!host_process_persist(process))
 		return false;
 	event_assign(&process->exit_event, process->table->base, process->pidfd, EV_READ,
 		     on_exit_of_process, process);
-	/* Exits come before requests: what a dead process had is gone before anybody is served. */
+	/*
+	 * Handle exits before requests: a dead process must lose everything before anyone is
+	 * served.
+	 */
 	event_priority_set(&process->exit_event, 0);
 	if (event_add(&process->exit_event, NULL) < 0) {
-		if (!was_kept)
-			host_process_let_go(process);
+		if (!was_persisted)
+			host_process_release(process);
 		return false;
 	}
 	process->watched = true;
@@ -363,7 +375,7 @@ void host_process_unwatch(HostProcess *process)
 		return;
 	event_del(&process->exit_event);
 	process->watched = false;
-	host_process_let_go(process);
+	host_process_release(process);
 	host_process_use_changed(process);
 }
 

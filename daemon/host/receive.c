@@ -8,7 +8,7 @@
 #include "server.h"
 #include "session-descriptors.h"
 
-/* Bytes read at once, and into a buffer that holds the beginning of a message already. */
+/* Free space in the input before each receive: in an empty buffer, and after a partial message. */
 #define INPUT_SIZE (64u << 10)
 #define INPUT_STEP 4096
 
@@ -18,8 +18,10 @@ typedef union Control {
 		   CMSG_SPACE(LIMIT_MESSAGE_DESCRIPTORS * sizeof(int))];
 } Control;
 
-/* Of who may share they are the session's. Else nobody asked for them: they go to the closer, and
- * the message that they came with is refused. */
+/*
+ * Passes the fds of a message to the session if the caller may send fds. Otherwise passes them to
+ * the closer and counts them, so that the session refuses the message.
+ */
 static void take_descriptors(Connection *connection, const struct cmsghdr *header, Arrival *arrival)
 {
 	size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -38,13 +40,17 @@ static void take_descriptors(Connection *connection, const struct cmsghdr *heade
 		arrival->descriptors += (unsigned int)count;
 }
 
-/* What the kernel says of the bytes just received. Without a word they are nobody's. */
+/*
+ * Reads the kernel's data about the bytes just received. Bytes without a sender count as foreign.
+ */
 static Arrival read_control(Connection *connection, struct msghdr *message)
 {
 	Arrival arrival = {
 		.foreign = true,
-		/* There is room for all that a message can have, but not always for what is made
-		 * of it. */
+		/*
+		 * The buffer holds as many fds as a message can carry, but the kernel drops fds if
+		 * the daemon has no room for them.
+		 */
 		.lost = (message->msg_flags & MSG_CTRUNC) != 0,
 	};
 	struct cmsghdr *header;
@@ -66,8 +72,8 @@ static Arrival read_control(Connection *connection, struct msghdr *message)
 }
 
 /*
- * Whether what is queued carries descriptors. Looks without taking: what is taken would have to be
- * closed. *ret_size is what may be taken instead.
+ * Tests whether queued bytes carry fds, without receiving them, because received fds would have to
+ * be closed. *ret_size is set to the number of bytes that were looked at, unless that is 0.
  */
 static bool descriptors_are_queued(int socket, const struct iovec *bytes, size_t *ret_size)
 {

@@ -5,14 +5,14 @@
 #include "connection.h"
 
 /*
- * Takes bytes from a connection's socket with what the kernel says of them: who sent them, and the
- * descriptors that came along, which nobody asked for and which go to the closer.
+ * Receives bytes from a connection's socket together with their sender and their fds. The fds go to
+ * the session if the caller may send fds, otherwise to the closer.
  */
 typedef enum Received {
 	RECEIVED_BYTES,                /* appended to the input; *ret_arrival is set */
-	RECEIVED_NOTHING,              /* there is nothing now */
-	RECEIVED_END,                  /* the peer will send no more */
-	RECEIVED_TOO_MANY_DESCRIPTORS, /* what is queued carries some, and the closer is full */
+	RECEIVED_NOTHING,              /* nothing is queued now */
+	RECEIVED_END,                  /* the peer has closed its sending side */
+	RECEIVED_TOO_MANY_DESCRIPTORS, /* the queued bytes carry fds, and the closer is full */
 	RECEIVED_ERROR,
 } Received;
 

@@ -2,7 +2,7 @@
 #ifndef HOST_ROOTS_H
 #define HOST_ROOTS_H
 
-/* Where the kernel's file systems are. Parameters, so that a test gives its own. */
+/* Mount points of the kernel's file systems. Parameters, so that tests can provide their own. */
 typedef struct Roots {
 	const char *proc;
 	const char *sys;

@@ -7,7 +7,7 @@
 
 #include "session-descriptors.h"
 
-/* Sends bytes and, with the first of them, the descriptors of an offer. */
+/* Sends bytes, with the fds of an offer attached to the first byte. */
 static ssize_t send_offer(int socket, const char *bytes, size_t size, const Offer *offer)
 {
 	union {
@@ -29,7 +29,7 @@ static ssize_t send_offer(int socket, const char *bytes, size_t size, const Offe
 	return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Sends once: up to the next reply that descriptors go with, or that one alone. */
+/* Makes one send call: either one reply with its fds, or all bytes before the next such reply. */
 static ssize_t send_some(Connection *connection)
 {
 	Buffer *output = &connection->output;

@@ -4,8 +4,10 @@
 
 #include "connection.h"
 
-/* Sends what it can of a connection's output, descriptors with the first byte of their reply.
- * Returns false when the peer is gone. */
+/*
+ * Sends as much of the connection's output as the socket accepts. The fds of a reply go with its
+ * first byte. Returns false if the peer has closed the connection.
+ */
 bool send_output(Connection *connection);
 
 #endif

@@ -19,7 +19,7 @@
 #include "user-namespace.h"
 #include "version.h"
 
-/* Two connections a process, a pidfd each, and what the daemon itself has open. */
+/* Enough for two connections and a pidfd per process, and the daemon's own fds. */
 #define DESCRIPTORS_WANTED 65536
 
 #define MISTAKE_SIZE 240
@@ -47,7 +47,7 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *contex
 	event_base_loopexit(server->base, NULL);
 }
 
-/* Nobody is promised what the service manager would drop. */
+/* Never accept more persisted fds than the service manager stores. */
 static void limit_to_store(Limits *limits)
 {
 	uint64_t *entries = &limits->in_all[LIMIT_STORE_ENTRIES];
@@ -65,12 +65,12 @@ static bool server_configure(Server *server, char *ret_mistake, size_t size)
 		return true;
 	}
 	snprintf(ret_mistake, size, "%s",
-		 error ? error : "there is no memory to read the configuration");
+		 error ? error : "out of memory while reading the configuration");
 	free(error);
 	return false;
 }
 
-static void record_reload(const char *mistake)
+static void log_reload(const char *mistake)
 {
 	LogRecord record;
 
@@ -99,7 +99,7 @@ bool server_reload(Server *server, char *ret_mistake, size_t size)
 				 &settings->software_adapter);
 		connections_reclassify(&server->connections);
 	}
-	record_reload(reloaded ? NULL : ret_mistake);
+	log_reload(reloaded ? NULL : ret_mistake);
 	service_manager_ready(&server->manager);
 	return reloaded;
 }
@@ -113,23 +113,23 @@ static void on_reload(evutil_socket_t signal_number, short what, void *context)
 	server_reload(context, mistake, sizeof(mistake));
 }
 
-/* In any other user namespace everybody would arrive as 65534, and nobody could be told apart. */
+/* In another user namespace all users appear as uid 65534 and cannot be distinguished. */
 static bool check_user_namespace(Server *server)
 {
 	if (!user_namespace_own(&server->options.roots, &server->own_namespace)) {
-		log_error("cannot tell the user namespace: %s/self/ns/user is not there; mount "
+		log_error("cannot read the user namespace: %s/self/ns/user does not exist; mount "
 			  "/proc",
 			  server->options.roots.proc);
 		return false;
 	}
 	if (user_namespace_is_initial(&server->own_namespace))
 		return true;
-	log_error("vaild has to run in the initial user namespace, where it can tell users apart; "
-		  "start it outside of containers, with PrivateUsers=no");
+	log_error("vaild must run in the initial user namespace, because it cannot tell users "
+		  "apart in any other; start it outside of containers, with PrivateUsers=no");
 	return false;
 }
 
-/* As many descriptors as this host lets it have, up to what it can use. */
+/* Raises the fd limit to what the daemon can use, or as far as the host permits. */
 static void raise_descriptor_limit(void)
 {
 	struct rlimit limit;
@@ -146,11 +146,11 @@ static void raise_descriptor_limit(void)
 }
 
 /*
- * A loop that asks the kernel for news, and so for those who wait to be served, every 2 ms at
- * least: connections that always have more to ask do not keep it to themselves. Asking after few
- * callbacks would cost more than it gives.
+ * Creates an event loop that polls for new events every 2 ms or 256 callbacks, so that connections
+ * with many requests cannot starve the others. Polling after fewer callbacks would cost more than
+ * it gains.
  */
-static struct event_base *event_base_that_gives_way(void)
+static struct event_base *event_base_new_fair(void)
 {
 	const struct timeval interval = { .tv_usec = 2000 };
 	struct event_config *config = event_config_new();
@@ -204,11 +204,11 @@ static bool server_init_service(Server *server)
 	store_init(&service->store, service->broker, service->parser);
 	if (service->broker && service->parser)
 		return true;
-	log_error("there is no memory to start with");
+	log_error("out of memory at startup");
 	return false;
 }
 
-/* Makes the directory, and those above it. Returns 0 or a negative errno. */
+/* Creates the directory and its parents. Returns 0 or a negative errno. */
 static int make_directories(const char *path)
 {
 	char parent[PATH_MAX];
@@ -232,18 +232,19 @@ static bool server_make_runtime_directory(const Server *server)
 
 	if (error == 0)
 		return true;
-	log_error("%s: cannot be made: %s; make it, or choose another with --runtime-dir",
+	log_error("%s: cannot create the directory: %s; create it, or choose another with "
+		  "--runtime-dir",
 		  directory, strerror(-error));
 	return false;
 }
 
-/* All that the service manager has passed, before anything is made of it. */
+/* Takes all fds that the service manager has passed, before any is used. */
 static bool server_take_passed(Server *server)
 {
 	int error = passed_descriptors_init(&server->passed);
 
 	if (error < 0)
-		log_error("what the service manager has passed cannot be taken: %s",
+		log_error("cannot take over the file descriptors from the service manager: %s",
 			  strerror(-error));
 	server->passed_socket = passed_descriptors_take_socket(&server->passed);
 	return error >= 0;
@@ -256,7 +257,7 @@ static bool server_listen(Server *server)
 	return listener_open(&server->listener, server, socket) == 0;
 }
 
-static void record_life(const char *message_id, const char *what, const char *socket_path)
+static void log_lifecycle(const char *message_id, const char *what, const char *socket_path)
 {
 	LogRecord record;
 
@@ -266,19 +267,22 @@ static void record_life(const char *message_id, const char *what, const char *so
 	log_record_send(&record, "%s %s", what, socket_path);
 }
 
-/* Until it is told to stop. False: it cannot go on, and who starts it anew loses nothing. */
+/*
+ * Serves until the daemon is asked to stop. Returns false if the event loop fails; a restart then
+ * restores everything.
+ */
 static bool server_serve(Server *server)
 {
 	const char *path = server->options.socket_path;
 
-	record_life(MESSAGE_STARTED, "ready on", path);
+	log_lifecycle(MESSAGE_STARTED, "ready on", path);
 	service_manager_ready(&server->manager);
 	if (event_base_dispatch(server->base) < 0) {
 		log_error("the event loop has failed: %s", strerror(errno));
 		return false;
 	}
 	service_manager_stopping(&server->manager);
-	record_life(MESSAGE_STOPPING, "stops serving", path);
+	log_lifecycle(MESSAGE_STOPPING, "stops serving", path);
 	return true;
 }
 
@@ -287,7 +291,7 @@ static void server_deinit(Server *server)
 	listener_close(&server->listener);
 	fd_close(&server->passed_socket);
 	passed_descriptors_deinit(&server->passed);
-	/* That the daemon ends is the end of nothing. */
+	/* Stop persisting first: a shutdown must not remove any records. */
 	keeper_close(&server->keeper);
 	if (server->service.broker)
 		broker_stop(server->service.broker);
@@ -317,14 +321,14 @@ int server_run(const ServerOptions *options)
 	char mistake[MISTAKE_SIZE];
 
 	if (!methods_are_sound()) {
-		log_error("the method table is not sound: a method has no rule");
+		log_error("internal error: a method has no access rule");
 		return EXIT_FAILURE;
 	}
 	if (!check_user_namespace(&server))
 		return EXIT_FAILURE;
 	if (descriptor_facts_init(&server.memfds) < 0) {
-		log_error("this kernel has no memfds (memfd_create), without which nothing can be "
-			  "shared");
+		log_error("this kernel does not support memfd_create(), which vaild needs to share "
+			  "memory");
 		return EXIT_FAILURE;
 	}
 	if (!server_configure(&server, mistake, sizeof(mistake))) {
@@ -333,10 +337,10 @@ int server_run(const ServerOptions *options)
 	}
 	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* records that grow too large are refused */
-	server.base = event_base_that_gives_way();
+	signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE then fails */
+	server.base = event_base_new_fair();
 	if (!server.base || event_base_priority_init(server.base, 2) < 0) {
-		log_error("there is no event loop to be had");
+		log_error("cannot create the event loop");
 		return EXIT_FAILURE;
 	}
 	server_init_parts(&server);

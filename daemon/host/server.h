@@ -16,8 +16,8 @@
 #include "service.h"
 
 /*
- * The daemon: the pure service in the middle, and around it what touches the host. Single-threaded;
- * one event loop. Everything here belongs to the one Server.
+ * The daemon: the pure service, and around it the code that uses the kernel. It is single-threaded
+ * with one event loop. The Server owns everything here.
  */
 typedef struct ServerOptions {
 	const char *socket_path;
@@ -41,7 +41,7 @@ typedef struct Server {
 	ServiceManager manager;
 	QuarantineStore quarantines;
 	PassedDescriptors passed;
-	int passed_socket; /* -1: none, or the listener has it */
+	int passed_socket; /* -1 if none, or once the listener owns it */
 	Keeper keeper;
 	DriverWait driver_wait;
 	Connections connections;
@@ -52,15 +52,18 @@ typedef struct Server {
 } Server;
 
 /*
- * Loads the configuration, restores what lasts, and serves until SIGTERM or SIGINT. Returns the
- * process's exit status; what went wrong has been logged.
+ * Loads the configuration, restores the persisted state, and serves until SIGTERM or SIGINT.
+ * Returns the exit status of the process; errors have been logged.
  */
 int server_run(const ServerOptions *options);
 
-/* Reads the configuration anew. False: the old one stays in force, and *ret_mistake says why. */
+/*
+ * Reads the configuration again. If it is invalid, returns false, leaves the old one in force and
+ * stores a sentence that names the mistake, truncated to size bytes, in ret_mistake.
+ */
 bool server_reload(Server *server, char *ret_mistake, size_t size);
 
-/* Fills the table through which the core asks for the world. */
+/* Fills the table of functions that core and api call. */
 void world_init(Host *host, Server *server);
 
 #endif

@@ -14,7 +14,7 @@
 #define GROUPS_AT_FIRST 64
 #define GROUPS_AT_MOST  65536 /* NGROUPS_MAX */
 
-/* A decimal uid and nothing else; -1 is nobody's. */
+/* Parses a decimal uid without any other characters. Rejects 4294967295, which is no user's uid. */
 static bool parse_uid(const char *text, uid_t *ret)
 {
 	size_t length = strlen(text);
@@ -29,9 +29,9 @@ static bool parse_uid(const char *text, uid_t *ret)
 }
 
 /*
- * glibc takes files that it cannot open for empty ones, so that somebody would not be found, or be
- * in no group, for want of a descriptor: whether there are any is asked before. One reads a file or
- * talks to a service, another its configuration.
+ * Returns true if two fds can be opened. glibc treats a file that it cannot open as empty: with no
+ * fds left it would report that a user does not exist or is in no group. A lookup needs one fd for
+ * the file or service and one for the configuration of the lookup.
  */
 static bool has_descriptors(void)
 {
@@ -41,7 +41,10 @@ static bool has_descriptors(void)
 	return another >= 0;
 }
 
-/* Who is asked did not answer; the other errnos of getpwnam(3) say that there is no such user. */
+/*
+ * Returns true for errors of the lookup itself. The other errnos of getpwnam(3) mean that there is
+ * no such user.
+ */
 static bool is_trouble(int error)
 {
 	return errno_is_exhaustion(error) || error == EIO || error == EAGAIN || error == EINTR ||
@@ -103,7 +106,7 @@ Evidence user_database_read(uid_t uid, const UserNamespace *own, Credentials *re
 	return EVIDENCE_FOUND;
 }
 
-/* Whether /etc/shells lists it. */
+/* Returns true if /etc/shells lists the shell. */
 static bool is_login_shell(const char *shell)
 {
 	bool listed = false;
@@ -122,7 +125,7 @@ bool user_database_is_login_user(uid_t uid)
 
 	if (!entry || !entry->pw_shell)
 		return false;
-	/* An empty shell is /bin/sh, says passwd(5). */
+	/* An empty shell means /bin/sh, according to passwd(5). */
 	return entry->pw_shell[0] == '\0' || is_login_shell(entry->pw_shell);
 }
 

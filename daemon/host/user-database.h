@@ -4,21 +4,29 @@
 
 #include "host.h"
 
-/* The host's users, by way of the C library: whatever nsswitch.conf says. */
+/*
+ * Lookups in the host's user database through the C library, as nsswitch.conf configures it.
+ *
+ * LOOKUP_EXHAUSTED means that the lookup itself failed. It says nothing about the user.
+ */
 
-/* Each is EVIDENCE_EXHAUSTED where nobody could be asked: that says nothing of the user. */
-
-/* A user by name, or by decimal uid, who need not have a name then. */
+/*
+ * Finds a user by name or decimal uid. A uid need not have a name. Returns LOOKUP_FOUND,
+ * LOOKUP_ABSENT or LOOKUP_EXHAUSTED.
+ */
 Evidence user_database_find(const char *user, uid_t *ret_uid);
 
-/* What the processes of a user's session have: its ids, the groups of getgrouplist(), no
- * capabilities, and the daemon's own user namespace. The caller deinits *ret. */
+/*
+ * Reads the credentials of the user's session processes: its uid, its primary gid, the groups of
+ * getgrouplist(), no capabilities, and own, the daemon's user namespace. The caller deinitialises
+ * *ret. Returns LOOKUP_FOUND, LOOKUP_ABSENT or LOOKUP_EXHAUSTED.
+ */
 Evidence user_database_read(uid_t uid, const UserNamespace *own, Credentials *ret);
 
-/* Whether the user has a shell to log in with. */
+/* Returns true if the user has a login shell. False if the lookup fails. */
 bool user_database_is_login_user(uid_t uid);
 
-/* A group by name. */
+/* Finds a group by name. Returns LOOKUP_FOUND, LOOKUP_ABSENT or LOOKUP_EXHAUSTED. */
 Evidence user_database_find_group(const char *name, gid_t *ret_gid);
 
 #endif

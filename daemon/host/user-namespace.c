@@ -9,7 +9,7 @@
 
 #include "fd-util.h"
 
-/* PROC_USER_INIT_INO of the kernel's proc_ns.h: fixed since there are user namespaces. */
+/* PROC_USER_INIT_INO of the kernel's proc_ns.h. It has never changed. */
 #define INITIAL_INODE UINT64_C(0xEFFFFFFD)
 
 bool user_namespace_own(const Roots *roots, UserNamespace *ret)

@@ -7,16 +7,17 @@
 #include "credentials.h"
 #include "roots.h"
 
-/* The daemon's own; false when it cannot be told. */
+/* Reads the daemon's own user namespace. Returns false if /proc cannot be read. */
 bool user_namespace_own(const Roots *roots, UserNamespace *ret);
 
-/* Whether it is the one that the kernel started with. Elsewhere everybody arrives as 65534. */
+/* Tests for the kernel's first user namespace. In any other one, unmapped users appear as 65534. */
 bool user_namespace_is_initial(const UserNamespace *user_namespace);
 
 /*
- * Who answers for a process of another user namespace than own, given its folder in /proc: the
- * owner of the outermost namespace around it that is not own. A user who nests namespaces stays the
- * same user. Returns 0 or a negative errno.
+ * Finds the uid that is responsible for a process in another user namespace than own. folder is an
+ * O_PATH fd of its directory in /proc. The result is the owner of the outermost namespace below own
+ * that contains the process, so a user who nests namespaces stays the same user. Returns 0 or a
+ * negative errno.
  */
 int user_namespace_owner(int folder, const UserNamespace *own, uid_t *ret_owner);
 

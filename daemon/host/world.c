@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table through which the pure part asks for the world, filled from the kernel. */
+/* Implements the Host interface on top of the kernel. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/random.h>
@@ -25,7 +25,10 @@ static uint64_t world_now(void *self)
 static void world_random_bytes(void *self, void *bytes, size_t size)
 {
 	(void)self;
-	/* So few bytes come whole, and at once: the pool is filled long before a daemon starts. */
+	/*
+	 * getrandom() returns this few bytes completely and without waiting, because the kernel's
+	 * pool is initialised long before the daemon starts.
+	 */
 	while (getrandom(bytes, size, 0) != (ssize_t)size)
 		;
 }
@@ -148,7 +151,7 @@ static void world_discard_descriptor(void *self, Descriptor descriptor, uid_t ac
 	Server *server = self;
 	Owner *owner = owner_get(&server->owners, account);
 
-	if (!owner) /* better one too many than a daemon that hangs */
+	if (!owner) /* leaking an fd is better than blocking in close() */
 		return;
 	closer_close(&server->closer, owner, descriptor);
 	owner_put(owner);
@@ -231,7 +234,7 @@ static void world_event(void *self, const Event *event)
 	if (event->kind == EVENT_VIRTUAL_MACHINE_ADDED ||
 	    event->kind == EVENT_VIRTUAL_MACHINE_CHANGED ||
 	    event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
-		connections_find_sharers(&server->connections);
+		connections_update_fd_passing(&server->connections);
 	watches_tell(&server->service, event);
 }
 
