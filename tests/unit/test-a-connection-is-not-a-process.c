@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that a socket which somebody inherited or was passed gives nothing: what counts is the
- * process that connected, what it was then, and what it is now, all three.
+ * Proves that an inherited or passed socket grants no rights. Three things count: the process that
+ * connected, its credentials at that time, and its credentials now.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 TestSuite(a_connection_is_not_a_process);
 
-/* Whatever the method: bytes of another process reach no handler. */
+/* Bytes sent by another process reach no handler, for any method. */
 Test(a_connection_is_not_a_process, no_method_is_served_to_foreign_bytes)
 {
 	for (size_t i = 0; i < method_count; i++) {
@@ -45,8 +45,8 @@ Test(a_connection_is_not_a_process, no_method_is_served_to_foreign_bytes)
 	}
 }
 
-/* A privileged process connects, drops its privileges, and asks: now it is somebody else. */
-Test(a_connection_is_not_a_process, both_then_and_now_are_compared)
+/* A privileged process that connects and then drops its privileges no longer matches. */
+Test(a_connection_is_not_a_process, credentials_at_connect_and_now_are_compared)
 {
 	static const struct {
 		uid_t then, now;
@@ -74,8 +74,8 @@ Test(a_connection_is_not_a_process, both_then_and_now_are_compared)
 	}
 }
 
-/* One that has become root since it connected does not name root's processes as its own. */
-Test(a_connection_is_not_a_process, who_became_somebody_else_names_nobody)
+/* A process that became root after connecting cannot name root's processes as its own. */
+Test(a_connection_is_not_a_process, a_changed_uid_cannot_name_processes)
 {
 	static const char *const members[] = { "", ",\"vmmPid\":100", ",\"vmmPid\":300" };
 
@@ -94,8 +94,8 @@ Test(a_connection_is_not_a_process, who_became_somebody_else_names_nobody)
 	}
 }
 
-/* A connection outlives its process; whoever holds it then changes nothing. */
-Test(a_connection_is_not_a_process, a_connection_without_its_process_registers_nobody)
+/* A connection can outlive its process, but then changes nothing. */
+Test(a_connection_is_not_a_process, a_connection_of_a_dead_process_registers_nothing)
 {
 	Cast cast = cast_new();
 
@@ -107,8 +107,8 @@ Test(a_connection_is_not_a_process, a_connection_without_its_process_registers_n
 	cast_free(&cast);
 }
 
-/* A peer that cannot be known at all is nobody, whatever its uid. */
-Test(a_connection_is_not_a_process, a_peer_without_a_process)
+/* A peer without a known process has no rights, whatever its uid. */
+Test(a_connection_is_not_a_process, a_peer_without_a_process_has_no_rights)
 {
 	Cast cast = cast_new();
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a process which lives is seen to live, whatever signals come in while it is looked
- * at: the daemon gets one for each child that has closed what strangers sent. */
+/*
+ * Proves that signals do not make a live process look dead while it is polled. The daemon receives
+ * SIGCHLD for every child that has closed fds of clients.
+ */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <sys/time.h>
@@ -32,7 +34,7 @@ static void send_signals_every(int microseconds)
 	cr_assert_eq(setitimer(ITIMER_REAL, &timer, NULL), 0);
 }
 
-Test(a_signal_ends_nobody, while_it_is_looked_at)
+Test(a_signal_ends_nobody, while_it_is_polled)
 {
 	ProcessTable table;
 	HostProcess *process;

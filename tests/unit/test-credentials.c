@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves what "the same privileges" compares, field by field: exactly one field differs, and that
- * is the difference that is named. */
+/*
+ * Checks the comparison of privileges field by field: if exactly one field differs, the result
+ * names that field.
+ */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +46,10 @@ static void set_text(char **text, const char *value)
 	*text = value ? strdup(value) : NULL;
 }
 
-/* Changes exactly one field. Returns the difference to a process, and in *user that to a user. */
+/*
+ * Changes exactly one field. Returns the difference expected if the display client is a process,
+ * and stores in *user the one expected if it is a user.
+ */
 static Difference change(Credentials *c, int field, Difference *user)
 {
 	*user = DIFFERENCE_NONE;
@@ -61,16 +66,16 @@ static Difference change(Credentials *c, int field, Difference *user)
 	case 6 ... 9:
 		c->gids[field - 6] = 0;
 		return *user = DIFFERENCE_GID;
-	case 10: /* one more */
+	case 10: /* one group more */
 		set_groups(c, 3, (gid_t[]){ 27, 44, 45 }, 1000);
 		return *user = DIFFERENCE_GROUPS;
-	case 11: /* one less */
+	case 11: /* one group less */
 		set_groups(c, 1, (gid_t[]){ 27 }, 1000);
 		return *user = DIFFERENCE_GROUPS;
-	case 12: /* another */
+	case 12: /* a different group */
 		set_groups(c, 2, (gid_t[]){ 27, 45 }, 1000);
 		return *user = DIFFERENCE_GROUPS;
-	case 13: /* none but the primary */
+	case 13: /* only the primary group */
 		set_groups(c, 0, NULL, 1000);
 		return *user = DIFFERENCE_GROUPS;
 	case 14:
@@ -128,7 +133,7 @@ Test(credentials, one_field_differs_and_is_named)
 	credentials_deinit(&client);
 }
 
-Test(credentials, against_a_user_no_label_and_no_capability)
+Test(credentials, a_user_as_client_compares_no_labels)
 {
 	Credentials user = make();
 
@@ -141,7 +146,7 @@ Test(credentials, against_a_user_no_label_and_no_capability)
 
 		caller.permitted = caller.effective = 0;
 		change(&caller, field, &expected);
-		/* The rows about fewer capabilities leave one here, but for the last. */
+		/* Only the last row that removes capabilities leaves none at all. */
 		if (field == 17)
 			expected = DIFFERENCE_NONE;
 		cr_assert_eq(credentials_compare_user(&caller, &user), expected, "field %d", field);
@@ -150,7 +155,7 @@ Test(credentials, against_a_user_no_label_and_no_capability)
 	credentials_deinit(&user);
 }
 
-Test(credentials, wake_alarm_is_nothing_for_users_only)
+Test(credentials, wake_alarm_is_ignored_only_for_users)
 {
 	Credentials client = make(), caller = make();
 
@@ -170,8 +175,8 @@ Test(credentials, wake_alarm_is_nothing_for_users_only)
 	credentials_deinit(&caller);
 }
 
-/* 65534 and -1 never match, though they stand on both sides. */
-Test(credentials, what_has_no_mapping_matches_nothing)
+/* The ids 65534 and -1 do not even match themselves. */
+Test(credentials, unmapped_ids_match_nothing)
 {
 	static const uint32_t odd[] = { 65534, UINT32_MAX };
 
@@ -214,7 +219,7 @@ static ConnectionCredentials connect_as(const Credentials *credentials)
 	return made;
 }
 
-Test(credentials, the_connection_side)
+Test(credentials, comparison_with_connection_credentials)
 {
 	Credentials client = make();
 
@@ -236,9 +241,9 @@ Test(credentials, the_connection_side)
 			else if (field == 5)
 				set_text(&now.label, "confined"),
 					expected = with_label ? DIFFERENCE_LABEL : DIFFERENCE_NONE;
-			else if (field == 6) /* a kernel that keeps no label for connections */
+			else if (field == 6) /* the kernel records no label for connections */
 				set_text(&now.label, NULL);
-			else if (field == 7) /* of the other ids a connection knows nothing */
+			else if (field == 7) /* a connection records only effective ids */
 				now.uids[ID_REAL] = now.uids[ID_SAVED] = 0;
 			caller = connect_as(&now);
 			cr_assert_eq(connection_credentials_compare(&caller, &client, with_label),
@@ -271,7 +276,7 @@ Test(credentials, an_unmapped_connection_matches_nothing)
 		}
 }
 
-Test(credentials, groups_are_a_set_with_the_primary)
+Test(credentials, groups_are_a_set_including_the_primary)
 {
 	gid_t *ids = malloc(7 * sizeof(*ids));
 
@@ -289,7 +294,7 @@ Test(credentials, groups_are_a_set_with_the_primary)
 	groups_deinit(&groups);
 }
 
-Test(credentials, a_copy_is_equal_and_its_own)
+Test(credentials, a_copy_is_equal_and_independent)
 {
 	Credentials original = make(), copy;
 	ConnectionCredentials connection = connect_as(&original), second;
@@ -305,15 +310,17 @@ Test(credentials, a_copy_is_equal_and_its_own)
 	cr_assert_eq(second.groups.count, 3u);
 	credentials_deinit(&copy);
 	connection_credentials_deinit(&second);
-	credentials_deinit(&copy); /* twice is nothing */
+	credentials_deinit(&copy); /* a second time has no effect */
 }
 
-Test(credentials, what_is_ones_own)
+Test(credentials, own_processes_have_equal_uids_and_no_more_capabilities)
 {
 	for (int field = 0; field < 23; field++) {
 		Credentials owner = make(), process = make();
 		Difference ignored;
-		/* Same uids and namespace, no capability more: all else may differ. */
+		/*
+		 * Uids and namespace must be equal, and no capability added; the rest may differ.
+		 */
 		bool own = field >= 6 && field != 14;
 
 		change(&process, field, &ignored);
@@ -323,7 +330,7 @@ Test(credentials, what_is_ones_own)
 	}
 }
 
-Test(credentials, each_difference_has_its_word)
+Test(credentials, each_difference_has_a_distinct_name)
 {
 	cr_assert_null(difference_name(DIFFERENCE_NONE));
 	for (int a = DIFFERENCE_USER_NAMESPACE; a < DIFFERENCE_MAX; a++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What real descriptors are taken for: each kind by the kernel's word, and nothing waits. */
+/* Checks which kind each real fd is recognised as, and that examining it never blocks. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <linux/udmabuf.h>
@@ -28,7 +28,7 @@
 #define SEALS_OF_SIZE (F_SEAL_SHRINK | F_SEAL_GROW)
 #define SIZE          8192
 
-/* Linux 6.1's headers have it, glibc's of Debian 12 do not. */
+/* In the headers of Linux 6.1, but not in Debian 12's glibc. */
 #ifndef SYS_memfd_secret
 #define SYS_memfd_secret 447
 #endif
@@ -43,7 +43,7 @@ static DescriptorFacts facts_of(int descriptor)
 	return facts;
 }
 
-/* A descriptor of ours that is to be DESCRIPTOR_OTHER; closes it. */
+/* Expects the fd to be DESCRIPTOR_OTHER, and closes it. */
 static void expect_other(const char *what, int descriptor)
 {
 	cr_assert_geq(descriptor, 0, "%s: %s", what, strerror(errno));
@@ -68,7 +68,7 @@ static int make_memfd(unsigned int flags, off_t size, int seals)
 	return memfd;
 }
 
-static int open_anew(int descriptor, int flags)
+static int reopen(int descriptor, int flags)
 {
 	char path[64];
 
@@ -102,24 +102,24 @@ Test(descriptor_facts, seals)
 		int seals;
 		bool can_be_sealed, size_is_sealed, access_is_enforced;
 	} rows[] = {
-		{ "as memfd_create() makes it, and QEMU's", 0, 0, false, false, false },
-		{ "that may be sealed", MFD_ALLOW_SEALING, 0, true, false, false },
-		{ "that may not shrink", MFD_ALLOW_SEALING, F_SEAL_SHRINK, true, false, false },
-		{ "that may not grow", MFD_ALLOW_SEALING, F_SEAL_GROW, true, false, false },
-		{ "whose size is sealed", MFD_ALLOW_SEALING, SEALS_OF_SIZE, true, true, false },
-		{ "and its seals", MFD_ALLOW_SEALING, SEALS_OF_SIZE | F_SEAL_SEAL, false, true,
-		  false },
-		{ "all but the seals", MFD_ALLOW_SEALING, SEALS_OF_SIZE | F_SEAL_WRITE, true, true,
-		  false },
-		{ "all but the size", MFD_ALLOW_SEALING, F_SEAL_WRITE | F_SEAL_SEAL, false, false,
-		  false },
-		{ "all but growing", MFD_ALLOW_SEALING, F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_SEAL,
-		  false, false, false },
-		{ "all but shrinking", MFD_ALLOW_SEALING, F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL,
-		  false, false, false },
-		{ "all", MFD_ALLOW_SEALING, SEALS_OF_SIZE | F_SEAL_WRITE | F_SEAL_SEAL, false, true,
-		  true },
-		{ "all, but its owner writes on", MFD_ALLOW_SEALING,
+		{ "no flags, as QEMU's", 0, 0, false, false, false },
+		{ "sealable", MFD_ALLOW_SEALING, 0, true, false, false },
+		{ "cannot shrink", MFD_ALLOW_SEALING, F_SEAL_SHRINK, true, false, false },
+		{ "cannot grow", MFD_ALLOW_SEALING, F_SEAL_GROW, true, false, false },
+		{ "fixed size", MFD_ALLOW_SEALING, SEALS_OF_SIZE, true, true, false },
+		{ "fixed size and seals", MFD_ALLOW_SEALING, SEALS_OF_SIZE | F_SEAL_SEAL, false,
+		  true, false },
+		{ "all seals except F_SEAL_SEAL", MFD_ALLOW_SEALING, SEALS_OF_SIZE | F_SEAL_WRITE,
+		  true, true, false },
+		{ "all seals except the size", MFD_ALLOW_SEALING, F_SEAL_WRITE | F_SEAL_SEAL, false,
+		  false, false },
+		{ "all seals except F_SEAL_GROW", MFD_ALLOW_SEALING,
+		  F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_SEAL, false, false, false },
+		{ "all seals except F_SEAL_SHRINK", MFD_ALLOW_SEALING,
+		  F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL, false, false, false },
+		{ "all seals", MFD_ALLOW_SEALING, SEALS_OF_SIZE | F_SEAL_WRITE | F_SEAL_SEAL, false,
+		  true, true },
+		{ "all seals, with existing writers", MFD_ALLOW_SEALING,
 		  SEALS_OF_SIZE | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL, false, true, true },
 	};
 
@@ -136,8 +136,8 @@ Test(descriptor_facts, seals)
 	}
 }
 
-/* A dma-buf's size never changes, and its readers are kept from nothing. */
-Test(descriptor_facts, judgements_of_other_kinds)
+/* The size of a dma-buf is fixed, but its seals are meaningless, so access is not enforced. */
+Test(descriptor_facts, dmabuf_size_and_access)
 {
 	DescriptorFacts facts = {
 		.kind = DESCRIPTOR_DMABUF,
@@ -160,23 +160,23 @@ Test(descriptor_facts, sizes)
 		_cleanup_close_ int memfd = make_memfd(0, sizes[i], 0);
 
 		cr_assert_eq(facts_of(memfd).size, (uint64_t)sizes[i]);
-		cr_assert_eq(lseek(memfd, 0, SEEK_CUR), 0, "the offset is where it was");
+		cr_assert_eq(lseek(memfd, 0, SEEK_CUR), 0, "the offset is unchanged");
 	}
 }
 
-Test(descriptor_facts, how_a_memfd_is_open)
+Test(descriptor_facts, access_mode_of_a_memfd)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
-	_cleanup_close_ int for_reading = open_anew(memfd, O_RDONLY);
-	_cleanup_close_ int for_both = open_anew(memfd, O_RDWR | O_APPEND);
+	_cleanup_close_ int for_reading = reopen(memfd, O_RDONLY);
+	_cleanup_close_ int for_both = reopen(memfd, O_RDWR | O_APPEND);
 	DescriptorFacts facts = facts_of(for_reading);
 
 	cr_assert_eq(facts.kind, DESCRIPTOR_MEMFD);
 	cr_assert_eq(facts.size, SIZE);
 	cr_assert(!facts.is_writable);
 	cr_assert(facts_of(for_both).is_writable);
-	expect_other("a memfd that is open for writing alone", open_anew(memfd, O_WRONLY));
-	expect_other("a memfd that is not open at all", open_anew(memfd, O_PATH));
+	expect_other("a memfd opened write-only", reopen(memfd, O_WRONLY));
+	expect_other("a memfd opened with O_PATH", reopen(memfd, O_PATH));
 }
 
 Test(descriptor_facts, a_hugetlb_memfd)
@@ -197,7 +197,7 @@ Test(descriptor_facts, secret_memory)
 	expect_other("secret memory", memory);
 }
 
-/* It lies in the file system of memfds, and can be had as a file by way of map_files. */
+/* It is on the file system of memfds, and can be opened as a file through map_files. */
 Test(descriptor_facts, sysv_shared_memory)
 {
 	char path[64];
@@ -217,7 +217,7 @@ Test(descriptor_facts, sysv_shared_memory)
 	shmdt(memory);
 }
 
-Test(descriptor_facts, descriptors_of_other_kinds)
+Test(descriptor_facts, fds_of_other_kinds)
 {
 	int ends[2];
 	sigset_t no_signals;
@@ -249,10 +249,13 @@ Test(descriptor_facts, files)
 	expect_other("the program", open("/proc/self/exe", O_RDONLY));
 	expect_other("the program, O_PATH", open("/proc/self/exe", O_PATH));
 	expect_other("a file without a name", open("/tmp", O_TMPFILE | O_RDWR, 0600));
-	expect_other("one of /dev/shm", open("/dev/shm", O_TMPFILE | O_RDWR, 0600));
+	expect_other("a file in /dev/shm", open("/dev/shm", O_TMPFILE | O_RDWR, 0600));
 }
 
-/* As a memfd's, but for the folder; test-a-name-is-no-type.sh forges names without one. */
+/*
+ * The names equal those of memfds except for the directory; test-a-name-is-no-type.sh forges names
+ * without one.
+ */
 Test(descriptor_facts, files_with_names_of_memfds)
 {
 	static const char *const folders[] = { "/tmp", "/dev/shm" };
@@ -264,13 +267,13 @@ Test(descriptor_facts, files_with_names_of_memfds)
 		int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		cr_assert_geq(file, 0);
 		_cleanup_close_ int again = dup(file);
-		expect_other("a file that is named like a memfd", file);
+		expect_other("a file named like a memfd", file);
 		cr_assert_eq(unlink(path), 0);
-		expect_other("and deleted", TAKE_DESCRIPTOR(again));
+		expect_other("a deleted file named like a memfd", TAKE_DESCRIPTOR(again));
 	}
 }
 
-/* Folders in folders, until the kernel cannot tell the name any more. */
+/* Nests directories until the path is too long for the kernel to report. */
 Test(descriptor_facts, a_name_that_is_too_long)
 {
 	char root[] = "/dev/shm/descriptor-facts-XXXXXX", name[251], command[128];
@@ -293,7 +296,7 @@ Test(descriptor_facts, a_name_that_is_too_long)
 	cr_assert_eq(system(command), 0);
 }
 
-Test(descriptor_facts, what_is_not_open)
+Test(descriptor_facts, a_closed_fd)
 {
 	MemfdIdentity own;
 	DescriptorFacts facts = { .inode = 7 };
@@ -305,7 +308,7 @@ Test(descriptor_facts, what_is_not_open)
 	cr_assert_eq(descriptor_reopen(&ROOTS_DEFAULT, 999, false), -ENOENT);
 }
 
-Test(descriptor_facts, a_proc_that_is_not_there)
+Test(descriptor_facts, missing_proc)
 {
 	const Roots roots = { .proc = "/does-not-exist", .sys = "/sys" };
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
@@ -319,7 +322,7 @@ Test(descriptor_facts, a_proc_that_is_not_there)
 
 Test(descriptor_facts, a_sync_file)
 {
-	/* SW_SYNC_IOC_CREATE_FENCE and its parameter, of the kernel's sw_sync.c. */
+	/* SW_SYNC_IOC_CREATE_FENCE and its parameter, from the kernel's sw_sync.c. */
 	struct {
 		uint32_t value;
 		char name[32];
@@ -359,7 +362,7 @@ Test(descriptor_facts, a_dmabuf)
 	cr_assert_neq(facts.inode, 0);
 }
 
-Test(descriptor_reopen, has_an_offset_and_flags_of_its_own)
+Test(descriptor_reopen, has_its_own_offset_and_flags)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 
@@ -381,7 +384,10 @@ Test(descriptor_reopen, has_an_offset_and_flags_of_its_own)
 
 Test(descriptor_reopen, obeys_the_mode)
 {
-	/* Root may do all; and who changes its user loses /proc/self until it says otherwise. */
+	/*
+	 * Root bypasses file modes, so become another user. This makes the process undumpable,
+	 * which closes /proc/self to it until PR_SET_DUMPABLE.
+	 */
 	if (geteuid() == 0)
 		cr_assert_eq(seteuid(65534), 0);
 	cr_assert_eq(prctl(PR_SET_DUMPABLE, 1), 0);
@@ -399,12 +405,12 @@ Test(descriptor_reopen, obeys_the_mode)
 		cr_assert_eq(seteuid(0), 0);
 }
 
-/* Its owner would be waited for, for as long as /proc/sys/fs/lease-break-time says: 45 seconds. */
+/* A blocking open() would wait for the lease owner: lease-break-time, 45 seconds by default. */
 Test(descriptor_reopen, does_not_wait_for_a_lease, .timeout = 20)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 
-	cr_assert_neq(signal(SIGIO, SIG_IGN), SIG_ERR); /* the owner is told so that it is wanted */
+	cr_assert_neq(signal(SIGIO, SIG_IGN), SIG_ERR); /* notifies the lease owner */
 	if (fcntl(memfd, F_SETLEASE, F_RDLCK) < 0)
 		cr_skip("a lease on a memfd: %s", strerror(errno));
 	cr_assert_eq(facts_of(memfd).kind, DESCRIPTOR_MEMFD);
@@ -415,8 +421,8 @@ Test(descriptor_reopen, does_not_wait_for_a_lease, .timeout = 20)
 }
 
 /*
- * A writer whose bytes never come: it is in the middle of write(), and holds the memfd's lock and
- * that of the offset of its opening, until the userfaultfd is closed.
+ * A thread blocked in write(), because a userfaultfd never provides the page to write. It holds the
+ * memfd's inode lock and the lock of its file offset until the userfaultfd is closed.
  */
 typedef struct HungWriter {
 	int memfd;
@@ -425,14 +431,14 @@ typedef struct HungWriter {
 	pthread_t thread;
 } HungWriter;
 
-static void *write_what_never_comes(void *context)
+static void *write_missing_page(void *context)
 {
 	HungWriter *writer = context;
 
 	return write(writer->memfd, writer->page, 1) == 1 ? writer : NULL;
 }
 
-/* False where the kernel does not lend itself to it. */
+/* Returns false if the kernel does not support or permit userfaultfd. */
 static bool hung_writer_start(HungWriter *writer, int memfd)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -450,7 +456,7 @@ static bool hung_writer_start(HungWriter *writer, int memfd)
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 	cr_assert_eq(ioctl(writer->faults, UFFDIO_REGISTER, &range), 0);
-	cr_assert_eq(pthread_create(&writer->thread, NULL, write_what_never_comes, writer), 0);
+	cr_assert_eq(pthread_create(&writer->thread, NULL, write_missing_page, writer), 0);
 	cr_assert_eq(read(writer->faults, &fault, sizeof(fault)), sizeof(fault));
 	return true;
 }
@@ -465,14 +471,14 @@ static void hung_writer_end(HungWriter *writer)
 Test(descriptor_facts, do_not_wait_for_a_writer, .timeout = 20)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
-	_cleanup_close_ int anew = open_anew(memfd, O_RDWR);
+	_cleanup_close_ int again = reopen(memfd, O_RDWR);
 	HungWriter writer;
 
-	if (!hung_writer_start(&writer, anew))
+	if (!hung_writer_start(&writer, again))
 		cr_skip("a writer that hangs: userfaultfd: %s", strerror(errno));
-	cr_assert_eq(facts_of(anew).kind, DESCRIPTOR_MEMFD);
-	cr_assert_eq(facts_of(anew).size, SIZE);
-	_cleanup_close_ int opened = descriptor_reopen(&ROOTS_DEFAULT, anew, true);
+	cr_assert_eq(facts_of(again).kind, DESCRIPTOR_MEMFD);
+	cr_assert_eq(facts_of(again).size, SIZE);
+	_cleanup_close_ int opened = descriptor_reopen(&ROOTS_DEFAULT, again, true);
 	cr_assert_geq(opened, 0);
 	hung_writer_end(&writer);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that having more than the display client does not help: each field that is greater, and
- * each that is less, is refused, with a user and with a process as the display client.
+ * Proves that a caller must have exactly the display client's privileges: any field with more or
+ * fewer is refused, whether the display client is named by user or by process.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ TestSuite(equal_not_greater);
 typedef struct Deviation {
 	const char *what;
 	void (*make)(FakeProcess *process);
-	const char *of_process, *of_user; /* the reason, "" where it does not matter */
+	const char *of_process, *of_user; /* expected reason; "" if accepted */
 } Deviation;
 
 static void nothing(FakeProcess *process)
@@ -141,8 +141,8 @@ Test(equal_not_greater, each_deviation_is_refused)
 	}
 }
 
-/* Of several display clients one has to be equal; a bit of each is not enough. */
-Test(equal_not_greater, one_client_has_to_match_as_a_whole)
+/* One display client must match completely; partial matches with several do not add up. */
+Test(equal_not_greater, one_client_must_match_completely)
 {
 	Cast cast = cast_new();
 	FakeProcess *a = world_process(cast.world, 500, 1000);
@@ -162,8 +162,8 @@ Test(equal_not_greater, one_client_has_to_match_as_a_whole)
 	cast_free(&cast);
 }
 
-/* What is said is how the caller differs from the client that it is nearest to, not the last. */
-Test(equal_not_greater, the_nearest_clients_difference_is_named)
+/* The reason names the difference from the closest display client, not from the last one. */
+Test(equal_not_greater, the_closest_clients_difference_is_named)
 {
 	static const char *const orders[] = {
 		"{\"user\":\"bob\"},{\"user\":\"alice\"}",

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A graphics context is an open device of the right number: not a name, not a node that was only
- * looked up, not another device of the same driver. */
+/*
+ * Checks that only an open device with the right number is a graphics context: not a name, not a
+ * node opened with O_PATH, and not another device of the same driver.
+ */
 #include <criterion/criterion.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -14,7 +16,7 @@
 
 static const DynamicDevices no_dynamic = { 0 };
 
-Test(graphics_context, numbers)
+Test(graphics_context, device_numbers)
 {
 	static const struct {
 		unsigned int major, minor;
@@ -50,15 +52,17 @@ Test(graphics_context, numbers)
 	}
 }
 
-/* A world in which the kernel calls /dev/null the kfd device: opening it is having a context. */
-typedef struct World {
+/*
+ * A fake /sys that gives the kfd device the number of /dev/full, so that opening it is a context.
+ */
+typedef struct Fixture {
 	char sys[64];
 	struct event_base *base;
 	ProcessTable processes;
 	Owners owners;
 	Closer closer;
 	HostProcess *self;
-} World;
+} Fixture;
 
 static void ignore_exit(void *context, ProcessKey key)
 {
@@ -71,59 +75,60 @@ static void ignore_closed(void *context)
 	(void)context;
 }
 
-static void make_sys(World *world, const char *device)
+static void make_sys(Fixture *fixture, const char *device)
 {
 	char path[128];
 
-	snprintf(world->sys, sizeof(world->sys), "/tmp/vaild-sys-XXXXXX");
-	cr_assert_not_null(mkdtemp(world->sys));
-	snprintf(path, sizeof(path), "%s/class", world->sys);
+	snprintf(fixture->sys, sizeof(fixture->sys), "/tmp/vaild-sys-XXXXXX");
+	cr_assert_not_null(mkdtemp(fixture->sys));
+	snprintf(path, sizeof(path), "%s/class", fixture->sys);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/class/kfd", world->sys);
+	snprintf(path, sizeof(path), "%s/class/kfd", fixture->sys);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/class/kfd/kfd", world->sys);
+	snprintf(path, sizeof(path), "%s/class/kfd/kfd", fixture->sys);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/class/kfd/kfd/dev", world->sys);
+	snprintf(path, sizeof(path), "%s/class/kfd/kfd/dev", fixture->sys);
 	FILE *file = fopen(path, "we");
 	fputs(device, file);
 	fclose(file);
 }
 
-static void remove_sys(World *world)
+static void remove_sys(Fixture *fixture)
 {
 	static const char *const parts[] = { "/class/kfd/kfd/dev", "/class/kfd/kfd", "/class/kfd",
 					     "/class", "" };
 	char path[128];
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		snprintf(path, sizeof(path), "%s%s", world->sys, parts[i]);
+		snprintf(path, sizeof(path), "%s%s", fixture->sys, parts[i]);
 		cr_assert_eq(remove(path), 0);
 	}
 }
 
-static void world_begin(World *world, const char *device)
+static void fixture_begin(Fixture *fixture, const char *device)
 {
-	make_sys(world, device);
-	Roots roots = { .proc = "/proc", .sys = world->sys };
-	world->base = event_base_new();
-	event_base_priority_init(world->base, 2);
-	process_table_init(&world->processes, world->base, &roots, ignore_exit, NULL);
-	owners_init(&world->owners);
-	closer_init(&world->closer, world->base, ignore_closed, NULL);
-	cr_assert_eq(process_table_open(&world->processes, getpid(), &world->self), EVIDENCE_FOUND);
-	host_process_ref(world->self);
+	make_sys(fixture, device);
+	Roots roots = { .proc = "/proc", .sys = fixture->sys };
+	fixture->base = event_base_new();
+	event_base_priority_init(fixture->base, 2);
+	process_table_init(&fixture->processes, fixture->base, &roots, ignore_exit, NULL);
+	owners_init(&fixture->owners);
+	closer_init(&fixture->closer, fixture->base, ignore_closed, NULL);
+	cr_assert_eq(process_table_open(&fixture->processes, getpid(), &fixture->self),
+		     EVIDENCE_FOUND);
+	host_process_ref(fixture->self);
 }
 
-static void world_end(World *world)
+static void fixture_end(Fixture *fixture)
 {
-	host_process_unref(world->self);
-	while (owners_first(&world->owners)) /* until every child that closes is done */
-		event_base_loop(world->base, EVLOOP_ONCE);
-	closer_deinit(&world->closer);
-	process_table_deinit(&world->processes);
-	owners_deinit(&world->owners);
-	event_base_free(world->base);
-	remove_sys(world);
+	host_process_unref(fixture->self);
+	while (owners_first(&fixture->owners)) /* until all closing children have exited */
+		event_base_loop(fixture->base, EVLOOP_ONCE);
+	closer_deinit(&fixture->closer);
+	process_table_deinit(&fixture->processes);
+	owners_deinit(&fixture->owners);
+	event_base_free(fixture->base);
+	remove_sys(fixture);
 }
 
 static int count_descriptors(void)
@@ -135,62 +140,62 @@ static int count_descriptors(void)
 	return count;
 }
 
-static Evidence find(World *world, GraphicsContextKind *ret_kind)
+static Evidence find(Fixture *fixture, GraphicsContextKind *ret_kind)
 {
-	Owner *owner = owner_get(&world->owners, getuid());
-	Evidence evidence = graphics_context_find(world->self, &world->closer, owner, ret_kind);
+	Owner *owner = owner_get(&fixture->owners, getuid());
+	Evidence evidence = graphics_context_find(fixture->self, &fixture->closer, owner, ret_kind);
 
 	owner_put(owner);
 	return evidence;
 }
 
-Test(graphics_context, an_open_device_of_the_number_is_one)
+Test(graphics_context, an_open_device_with_the_number)
 {
-	World world;
+	Fixture fixture;
 	GraphicsContextKind kind = GRAPHICS_CONTEXT_MAX;
 
-	world_begin(&world, "1:7\n"); /* /dev/full */
-	cr_assert_eq(find(&world, &kind), EVIDENCE_ABSENT);
+	fixture_begin(&fixture, "1:7\n"); /* /dev/full */
+	cr_assert_eq(find(&fixture, &kind), EVIDENCE_ABSENT);
 	int device = open("/dev/full", O_RDWR | O_CLOEXEC);
-	cr_assert_eq(find(&world, &kind), EVIDENCE_FOUND);
+	cr_assert_eq(find(&fixture, &kind), EVIDENCE_FOUND);
 	cr_assert_eq(kind, GRAPHICS_CONTEXT_KFD);
 	close(device);
-	world_end(&world);
+	fixture_end(&fixture);
 }
 
-Test(graphics_context, a_node_that_was_only_looked_up_is_none)
+Test(graphics_context, an_o_path_fd_is_no_context)
 {
-	World world;
+	Fixture fixture;
 	GraphicsContextKind kind;
 
-	world_begin(&world, "1:7\n");
+	fixture_begin(&fixture, "1:7\n");
 	int device = open("/dev/full", O_PATH | O_CLOEXEC);
 	cr_assert_geq(device, 0);
-	cr_assert_eq(find(&world, &kind), EVIDENCE_ABSENT);
+	cr_assert_eq(find(&fixture, &kind), EVIDENCE_ABSENT);
 	close(device);
-	world_end(&world);
+	fixture_end(&fixture);
 }
 
-Test(graphics_context, a_regular_file_is_none)
+Test(graphics_context, a_regular_file_is_no_context)
 {
-	World world;
+	Fixture fixture;
 	GraphicsContextKind kind;
 
-	world_begin(&world, "1:7\n");
+	fixture_begin(&fixture, "1:7\n");
 	int file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-	cr_assert_eq(find(&world, &kind), EVIDENCE_ABSENT);
+	cr_assert_eq(find(&fixture, &kind), EVIDENCE_ABSENT);
 	close(file);
-	world_end(&world);
+	fixture_end(&fixture);
 }
 
-Test(graphics_context, what_was_fetched_is_closed)
+Test(graphics_context, fetched_fds_are_closed)
 {
-	World world;
+	Fixture fixture;
 	GraphicsContextKind kind;
 	int before = count_descriptors();
 
-	world_begin(&world, "1:7\n");
-	find(&world, &kind);
-	world_end(&world);
+	fixture_begin(&fixture, "1:7\n");
+	find(&fixture, &kind);
+	fixture_end(&fixture);
 	cr_assert_eq(count_descriptors(), before);
 }

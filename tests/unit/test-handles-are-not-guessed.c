@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a handle names one thing of one type while it lives, and nothing before or after. */
+/* Proves that a handle names one entity of one type during its life, and nothing otherwise. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static const char *use(Cast *cast, size_t user, const char *handle)
 }
 #pragma GCC diagnostic pop
 
-Test(handles_are_not_guessed, of_the_wrong_type_they_name_nothing)
+Test(handles_are_not_guessed, handles_of_the_wrong_type_are_invalid)
 {
 	for (size_t user = 0; user < ARRAY_SIZE(users); user++)
 		for (int type = 0; type < TYPES; type++) {
@@ -61,7 +61,7 @@ Test(handles_are_not_guessed, of_the_wrong_type_they_name_nothing)
 		}
 }
 
-Test(handles_are_not_guessed, dead_ones_name_nothing)
+Test(handles_are_not_guessed, handles_of_ended_entities_are_invalid)
 {
 	Handles handles;
 	Cast cast = cast_new();
@@ -72,13 +72,13 @@ Test(handles_are_not_guessed, dead_ones_name_nothing)
 	world_exit(cast.world, cast.viewer);
 	for (size_t user = 0; user < ARRAY_SIZE(users); user++)
 		for (int type = VIRTUAL_GPU; type < TYPES; type++)
-			if (user != 1) /* its VM is gone as well */
+			if (user != 1) /* its VM has ended as well */
 				cr_assert_str_eq(use(&cast, user, handles[type]),
 						 "STATUS_INVALID_HANDLE");
 	cast_free(&cast);
 }
 
-Test(handles_are_not_guessed, any_other_string_names_nothing)
+Test(handles_are_not_guessed, any_other_string_is_invalid)
 {
 	Handles handles;
 	Cast cast = cast_new();
@@ -108,8 +108,8 @@ Test(handles_are_not_guessed, any_other_string_names_nothing)
 	cast_free(&cast);
 }
 
-/* Randomness that repeats itself: two things get two handles all the same. */
-Test(handles_are_not_guessed, no_two_things_share_one)
+/* If the random numbers repeat, two entities still get different handles. */
+Test(handles_are_not_guessed, no_two_entities_share_a_handle)
 {
 	Handles handles;
 	char again[64];
@@ -129,7 +129,7 @@ Test(handles_are_not_guessed, no_two_things_share_one)
 	cast_free(&cast);
 }
 
-Test(handles_are_not_guessed, all_bits_are_the_hosts_random_ones)
+Test(handles_are_not_guessed, all_bits_are_random)
 {
 	uint8_t any[16] = { 0 }, all[16];
 	Cast cast = cast_new();

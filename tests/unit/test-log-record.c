@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a record of the journal holds, and that what is too much for it is left out. */
+/* Checks the fields of a log entry, and that those exceeding its size are left out. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include <syslog.h>
@@ -13,7 +13,7 @@ static void assert_field(const LogRecord *record, size_t index, const char *text
 	cr_assert_arr_eq(record->fields[index].iov_base, text, strlen(text));
 }
 
-Test(log_record, begins_with_what_it_is)
+Test(log_record, begins_with_message_id_and_priority)
 {
 	LogRecord record;
 
@@ -25,7 +25,7 @@ Test(log_record, begins_with_what_it_is)
 	cr_assert_eq(record.count, 3);
 }
 
-Test(log_record, a_long_text_is_cut_short_and_what_follows_left_out)
+Test(log_record, long_text_is_truncated_and_later_fields_dropped)
 {
 	static char text[2 * LOG_RECORD_TEXT_SIZE];
 	LogRecord record;
@@ -39,7 +39,7 @@ Test(log_record, a_long_text_is_cut_short_and_what_follows_left_out)
 	cr_assert_eq(strlen(record.fields[2].iov_base), record.fields[2].iov_len);
 }
 
-Test(log_record, has_room_for_so_many_fields)
+Test(log_record, holds_at_most_16_fields)
 {
 	LogRecord record;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The labels of LSMs in /proc/PID/attr: which files are asked, and what an unreadable one means. */
+/* Checks which label files in /proc/PID/attr are read, and that an unreadable one is an error. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@ static void folder_write(const Folder *folder, const char *name, const char *tex
 	close(file);
 }
 
-/* A process's folder, without any label. */
+/* Creates a fake /proc directory of a process without any label. */
 static Folder folder_new(void)
 {
 	static const char *const folders[] = { "ns", "attr", "attr/apparmor", "attr/smack" };
@@ -68,7 +68,7 @@ static void expect_labels(const Folder *folder, const LabelFiles *files, const c
 	credentials_deinit(&credentials);
 }
 
-Test(lsm_labels, each_is_read_where_it_is_served)
+Test(lsm_labels, implemented_label_files_are_read)
 {
 	Folder folder = folder_new();
 
@@ -81,7 +81,7 @@ Test(lsm_labels, each_is_read_where_it_is_served)
 	folder_free(&folder);
 }
 
-Test(lsm_labels, a_file_is_served_unless_it_says_that_it_is_not)
+Test(lsm_labels, unimplemented_label_files_are_found)
 {
 	Folder folder = folder_new();
 	LabelFiles found = label_files_find(folder.descriptor);
@@ -90,13 +90,13 @@ Test(lsm_labels, a_file_is_served_unless_it_says_that_it_is_not)
 	folder_write(&folder, "attr/smack/current", "floor");
 	found = label_files_find(folder.descriptor);
 	cr_assert(!found.current && !found.apparmor && found.smack);
-	found = label_files_find(-1); /* nothing can be told */
+	found = label_files_find(-1); /* unknown: read them all */
 	cr_assert(found.current && found.apparmor && found.smack);
 	folder_free(&folder);
 }
 
-/* One that cannot be read is not one that is empty. */
-Test(lsm_labels, an_unreadable_label_makes_all_of_it_unreadable)
+/* An unreadable label must not be taken for an empty one. */
+Test(lsm_labels, an_unreadable_label_makes_all_credentials_unreadable)
 {
 	static const char *const labels[] = { "attr/current", "attr/apparmor/current",
 					      "attr/smack/current" };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the daemon tells of itself, and to whom. */
+/* Checks which data about the daemon each caller gets. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static size_t limits_of_owners(void)
 	return count;
 }
 
-/* What is said to be used of the limit; UINT64_MAX where it is not told. */
+/* Returns the reported use of a limit, or UINT64_MAX if the limit is not reported. */
 static uint64_t used_of(World *world, Caller *caller, const char *name)
 {
 	char path[64];
@@ -37,14 +37,16 @@ static uint64_t used_of(World *world, Caller *caller, const char *name)
 	return UINT64_MAX;
 }
 
-Test(monitor, of_a_limit_per_process_the_one_that_uses_most)
+Test(monitor, limits_per_process_report_the_largest_use)
 {
 	char process[64], of_driver[64];
 	Cast cast = cast_new_quiet();
 	World *world = cast.world;
 	FakeAdapter adapter = fake_running_adapter(world, cast.admin, "9,9,9,9");
 
-	/* The viewer's on the software adapter, and another that its driver has made and pays for.
+	/*
+	 * One GPU process of the viewer is on the software adapter; the other was created by an
+	 * adapter's driver, which pays for it.
 	 */
 	call(world, cast.client, CREATE_CONTEXT, NULL);
 	strcpy(process, reply_string(world, "process"));
@@ -62,7 +64,7 @@ Test(monitor, of_a_limit_per_process_the_one_that_uses_most)
 	cast_free(&cast);
 }
 
-Test(monitor, operators_are_told_of_all_and_others_of_their_own)
+Test(monitor, operators_see_everything_and_others_their_own)
 {
 	Cast cast = cast_new();
 
@@ -80,7 +82,7 @@ Test(monitor, operators_are_told_of_all_and_others_of_their_own)
 	cast_free(&cast);
 }
 
-Test(monitor, remarks_are_for_operators)
+Test(monitor, only_operators_get_remarks)
 {
 	Cast cast = cast_new();
 
@@ -92,7 +94,7 @@ Test(monitor, remarks_are_for_operators)
 	cast_free(&cast);
 }
 
-Test(monitor, what_a_restart_did_is_for_operators)
+Test(monitor, only_operators_get_restart_counts)
 {
 	Cast cast = cast_new();
 
@@ -107,7 +109,7 @@ Test(monitor, what_a_restart_did_is_for_operators)
 	cast_free(&cast);
 }
 
-Test(monitor, metrics_count_each_answer)
+Test(monitor, metrics_count_each_reply)
 {
 	Cast cast = cast_new();
 
@@ -124,7 +126,7 @@ Test(monitor, metrics_count_each_answer)
 	cast_free(&cast);
 }
 
-Test(monitor, a_mistake_in_the_configuration_is_told)
+Test(monitor, a_configuration_mistake_is_reported)
 {
 	Cast cast = cast_new();
 

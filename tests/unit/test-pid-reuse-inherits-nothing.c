@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a process which got the pid of a dead one gets nothing else of it: not even before
- * the daemon has heard of the death. */
+/*
+ * Proves that a process which reuses the pid of a dead one inherits nothing, not even before the
+ * daemon has noticed the death.
+ */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -8,39 +10,42 @@
 
 TestSuite(pid_reuse_inherits_nothing);
 
-/* Registered, with a context; then dead, and its pid another's. told: the daemon knows. */
-static Caller *reuse(Cast *cast, bool told, char context[64])
+/*
+ * Registers a process with a context, kills it, and reuses its pid. If noticed, the daemon has
+ * handled the exit. Returns the caller with the reused pid.
+ */
+static Caller *reuse(Cast *cast, bool noticed, char context[64])
 {
 	call(cast->world, cast->client, CREATE_CONTEXT, NULL);
 	strcpy(context, reply_string(cast->world, "context"));
 	cr_assert_str_eq(call(cast->world, cast->client, REGISTER, NAMES_A), "STATUS_SUCCESS");
 	world_kill(cast->world, cast->viewer);
-	if (told)
+	if (noticed)
 		world_tell_exits(cast->world);
 	return world_connect(cast->world, world_process(cast->world, cast->viewer->pid, 1000));
 }
 
 Test(pid_reuse_inherits_nothing, of_a_registered_process)
 {
-	for (int told = 0; told < 2; told++) {
+	for (int noticed = 0; noticed < 2; noticed++) {
 		char context[64];
 		Cast cast = cast_new();
-		Caller *heir = reuse(&cast, told, context);
+		Caller *heir = reuse(&cast, noticed, context);
 
 		call(cast.world, heir, LIST_REGISTRATIONS, NULL);
-		cr_assert_eq(reply_count(cast.world, "registrations"), 0u, "told %d", told);
+		cr_assert_eq(reply_count(cast.world, "registrations"), 0u, "noticed %d", noticed);
 		cr_assert_str_eq(call(cast.world, heir, UNREGISTER, NAMES_A), "STATUS_NOT_FOUND");
 		cr_assert_str_eq(call(cast.world, heir, REGISTER, NAMES_A),
 				 "STATUS_INVALID_DISPOSITION", "not the context either");
 		cr_assert_str_eq(
 			callf(cast.world, heir, DESTROY_CONTEXT, "{\"context\":\"%s\"}", context),
-			told ? "STATUS_INVALID_HANDLE" : "STATUS_ACCESS_DENIED");
+			noticed ? "STATUS_INVALID_HANDLE" : "STATUS_ACCESS_DENIED");
 		cast_free(&cast);
 	}
 }
 
-/* Both hold a registration for a moment; that one's end does not take the other's. */
-Test(pid_reuse_inherits_nothing, the_dead_ones_end_is_not_the_heirs)
+/* Both are registered for a moment; the end of one registration must not end the other. */
+Test(pid_reuse_inherits_nothing, an_exit_does_not_end_the_heirs_registration)
 {
 	char context[64];
 	Cast cast = cast_new();
@@ -57,7 +62,7 @@ Test(pid_reuse_inherits_nothing, the_dead_ones_end_is_not_the_heirs)
 	cast_free(&cast);
 }
 
-Test(pid_reuse_inherits_nothing, revoking_by_pid_meets_the_live_one)
+Test(pid_reuse_inherits_nothing, revoking_by_pid_affects_the_live_process)
 {
 	char context[64];
 	Cast cast = cast_new();
@@ -75,17 +80,17 @@ Test(pid_reuse_inherits_nothing, revoking_by_pid_meets_the_live_one)
 
 Test(pid_reuse_inherits_nothing, of_a_vmm)
 {
-	for (int told = 0; told < 2; told++) {
+	for (int noticed = 0; noticed < 2; noticed++) {
 		Cast cast = cast_new();
 
 		world_kill(cast.world, cast.vmm);
-		if (told)
+		if (noticed)
 			world_tell_exits(cast.world);
 		FakeProcess *process = world_process(cast.world, 200, 1001);
 		Caller *heir = world_connect(cast.world, process);
 		cr_assert_str_eq(call(cast.world, heir, DESCRIBE, NAMES_A),
-				 told ? "STATUS_NOT_FOUND" : "STATUS_ACCESS_DENIED");
-		/* The same GUID, the same number, another process: no repetition. */
+				 noticed ? "STATUS_NOT_FOUND" : "STATUS_ACCESS_DENIED");
+		/* The GUID and the pid are the same, but the process differs: not a repetition. */
 		cr_assert_str_eq(call(cast.world, cast.admin, REGISTER_MACHINE,
 				      "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200,"
 				      "\"displayClients\":[{\"user\":\"bob\"}]}"),
@@ -94,7 +99,7 @@ Test(pid_reuse_inherits_nothing, of_a_vmm)
 			     "it is a new VM");
 		world_tell_exits(cast.world);
 		cr_assert_str_eq(call(cast.world, cast.admin, DESCRIBE, NAMES_A), "STATUS_SUCCESS",
-				 "which the old one's end does not end");
+				 "the exit of the old VMM does not end the new VM");
 		cast_free(&cast);
 	}
 }
@@ -112,7 +117,7 @@ Test(pid_reuse_inherits_nothing, of_an_agent)
 	cast_free(&cast);
 }
 
-/* A display client's credentials were read once; who has its pid now does not matter. */
+/* A display client's credentials are read once; a later process with its pid is irrelevant. */
 Test(pid_reuse_inherits_nothing, of_a_display_client)
 {
 	Cast cast = cast_new();

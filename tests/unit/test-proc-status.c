@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is read from /proc/PID/status: every field or none, however long the file. */
+/* Checks that /proc/PID/status is read completely or not at all, whatever its length. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ Test(proc_status, reads_every_field)
 	cr_assert_eq(credentials.gids[ID_EFFECTIVE], 6);
 	cr_assert_eq(credentials.permitted, 0xa80425fb);
 	cr_assert_eq(credentials.effective, 0);
-	/* 6 is the primary group, 44 stands there twice */
+	/* 6 is the primary group, and 44 is listed twice */
 	cr_assert_eq(credentials.groups.count, 3);
 	cr_assert(groups_contain(&credentials.groups, 6));
 	cr_assert(groups_contain(&credentials.groups, 27));
@@ -41,7 +41,7 @@ Test(proc_status, reads_every_field)
 	credentials_deinit(&credentials);
 }
 
-Test(proc_status, refuses_what_is_not_whole)
+Test(proc_status, refuses_incomplete_or_malformed_files)
 {
 	static const char *const broken[] = {
 		"",
@@ -75,7 +75,7 @@ Test(proc_status, a_name_cannot_pretend_to_be_a_field)
 	credentials_deinit(&credentials);
 }
 
-/* CapEff stands behind Groups, which can be 460 KB long. */
+/* CapEff follows Groups, which can be 460 KB long. */
 Test(proc_status, reads_a_very_long_file)
 {
 	enum { GROUPS = 65536 };
@@ -90,10 +90,9 @@ Test(proc_status, reads_a_very_long_file)
 		fprintf(file, "%d ", 1000000 + group);
 	fputs("\nCapPrm:\t0000000000000000\nCapEff:\t0000000800000000\n", file);
 	fclose(file);
-	/* The namespace is not there, and so all of it is unreadable... */
+	/* Without the namespace, nothing is returned. */
 	int directory = open(folder, O_PATH | O_CLOEXEC);
 	cr_assert_eq(proc_credentials_read(directory, &all, &credentials), -ENOENT);
-	/* ...until it is. */
 	cr_assert_eq(mkdirat(directory, "ns", 0700), 0);
 	cr_assert_eq(symlinkat("/proc/self/ns/user", directory, "ns/user"), 0);
 	cr_assert_eq(proc_credentials_read(directory, &all, &credentials), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that being root, or an operator, registers nobody: it administers, and no more. */
+/* Proves that root and operators may administer, but are not registered without a match. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ Test(root_is_not_exempt, root_is_not_the_display_client)
 	cast_free(&cast);
 }
 
-Test(root_is_not_exempt, an_operator_of_the_same_uid_has_a_group_too_many)
+Test(root_is_not_exempt, an_operator_with_the_same_uid_has_an_extra_group)
 {
 	Cast cast = cast_new();
 
@@ -29,7 +29,7 @@ Test(root_is_not_exempt, an_operator_of_the_same_uid_has_a_group_too_many)
 	cast_free(&cast);
 }
 
-Test(root_is_not_exempt, root_is_registered_where_root_is_the_display_client)
+Test(root_is_not_exempt, root_is_registered_if_root_is_the_display_client)
 {
 	Cast cast = cast_new();
 
@@ -41,12 +41,12 @@ Test(root_is_not_exempt, root_is_registered_where_root_is_the_display_client)
 	call(cast.world, cast.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"user\":\"root\"}]}");
 	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED",
-			 "as a user: root's capabilities are too many");
+			 "root has capabilities that a display client named by user does not have");
 	cr_assert_str_eq(world_last_record(cast.world)->reason, "capabilities");
 	cast_free(&cast);
 }
 
-Test(root_is_not_exempt, quarantine_and_context_hold_for_root)
+Test(root_is_not_exempt, quarantine_and_context_apply_to_root)
 {
 	Cast cast = cast_new();
 
@@ -60,8 +60,8 @@ Test(root_is_not_exempt, quarantine_and_context_hold_for_root)
 	cast_free(&cast);
 }
 
-/* uid 0 of another user namespace is no operator, nor is a member of the group there. */
-Test(root_is_not_exempt, root_of_another_namespace_is_nobody)
+/* In another user namespace, neither uid 0 nor a member of the group is an operator. */
+Test(root_is_not_exempt, root_of_another_namespace_is_no_operator)
 {
 	Cast cast = cast_new();
 	FakeProcess *inner = world_process(cast.world, 500, 0);
@@ -71,12 +71,13 @@ Test(root_is_not_exempt, root_of_another_namespace_is_nobody)
 	Caller *caller = world_connect(cast.world, inner);
 	cr_assert_not(caller->is_operator);
 	cr_assert_str_eq(call(cast.world, caller, LIST_QUARANTINES, NULL), "STATUS_ACCESS_DENIED");
-	cr_assert_str_eq(call(cast.world, caller, UNREGISTER_MACHINE, NAMES_A),
-			 "STATUS_ACCESS_DENIED", "nor who registered it, whose uid it shares");
+	cr_assert_str_eq(
+		call(cast.world, caller, UNREGISTER_MACHINE, NAMES_A), "STATUS_ACCESS_DENIED",
+		"and does not count as the user who registered the VM, despite the same uid");
 	cast_free(&cast);
 }
 
-Test(root_is_not_exempt, who_is_an_operator)
+Test(root_is_not_exempt, operators_by_uid_group_and_namespace)
 {
 	static const struct {
 		uid_t uid;
@@ -89,7 +90,7 @@ Test(root_is_not_exempt, who_is_an_operator)
 		{ 1000, WORLD_OPERATOR_GROUP, false, true, false },
 		{ 1000, WORLD_OPERATOR_GROUP, true, false, false },
 		{ 1000, 27, true, true, false },
-		{ WORLD_OPERATOR_GROUP, 27, true, true, false }, /* the uid of that number */
+		{ WORLD_OPERATOR_GROUP, 27, true, true, false }, /* the number as a uid */
 		{ 65534, 27, true, true, false },
 	};
 
