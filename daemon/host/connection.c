@@ -453,7 +453,7 @@ static bool connection_admit(Connection *connection)
 	return true;
 }
 
-int connection_open(struct Server *server, int socket)
+int connection_accept(struct Server *server, int socket)
 {
 	Connection *connection = connection_new(server, socket);
 	int error = connection ? peer_identify(socket, &server->processes, &server->own_namespace,

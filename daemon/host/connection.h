@@ -58,9 +58,9 @@ void connections_deinit(Connections *connections);
  * and closes the socket, which counts as success. Returns 0; or a negative errno if out of fds or
  * memory, and then the socket still belongs to the caller.
  */
-int connection_open(struct Server *server, int socket);
+int connection_accept(struct Server *server, int socket);
 
-/* Takes ownership of a socket that connection_open() could not serve, and closes it. */
+/* Takes ownership of a socket that connection_accept() could not serve, and closes it. */
 void connection_give_up(struct Server *server, int socket);
 
 /* Closes the socket now; the memory is freed at the end of the turn. Idempotent. */

@@ -97,11 +97,11 @@ static bool listener_reopen_spare(Listener *listener)
  */
 static void listener_serve(Listener *listener, int socket)
 {
-	if (connection_open(listener->server, socket) == 0)
+	if (connection_accept(listener->server, socket) == 0)
 		return;
 	fd_close(&listener->spare);
 	listener_shed(listener);
-	if (connection_open(listener->server, socket) < 0)
+	if (connection_accept(listener->server, socket) < 0)
 		connection_give_up(listener->server, socket);
 }
 

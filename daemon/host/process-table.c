@@ -290,10 +290,7 @@ Evidence process_table_restore(ProcessTable *table, ProcessKey key, const Proces
 	_cleanup_close_ int taken = pidfd;
 	Evidence evidence = pidfd_is_of(&table->roots, pidfd, identity);
 
-	/*
-	 * The data read above is the process's own only if it is still alive. An fd that is no
-	 * pidfd polls as readable, so it counts as dead.
-	 */
+	/* The data read above is the process's own only if it is still alive. */
 	if (!pidfd_is_alive(pidfd))
 		return EVIDENCE_GONE;
 	if (evidence != EVIDENCE_FOUND)

@@ -60,7 +60,7 @@ typedef RB_HEAD(HostProcessPidTree, HostProcess) HostProcessPidTree;
 typedef struct ProcessTable {
 	struct event_base *base;
 	Roots roots;
-	LabelFiles label_files; /* those that exist in roots.proc */
+	LabelFiles label_files; /* read from roots.proc */
 	HostProcessKeyTree by_key;
 	HostProcessPidTree by_pid;
 	ProcessKey last_key;

@@ -95,7 +95,7 @@ static bool descriptors_are_queued(int socket, const struct iovec *bytes, size_t
 	return size > 0 && message.msg_flags & MSG_CTRUNC;
 }
 
-Received receive(Connection *connection, Buffer *input, Arrival *ret_arrival)
+ReceiveResult receive(Connection *connection, Buffer *input, Arrival *ret_arrival)
 {
 	Control control;
 
