@@ -5,7 +5,7 @@
 
 #include "vail.h"
 
-/* Field by field: the first three are numbers of this machine's byte order, the last is bytes. */
+/* Formats a GUID. The first three fields are numbers in host byte order, the last is an array. */
 static void guid_print(const GUID *guid, char *text, size_t size)
 {
 	const uint8_t *tail = guid->Data4;

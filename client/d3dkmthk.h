@@ -3,7 +3,8 @@
 #define VAIL_D3DKMTHK_H
 
 /*
- * The documented Windows signature, so that ported code compiles as it is. Link with -lvail.
+ * Declares D3DKMTRegisterVailProcess() with the signature documented for Windows, so that ported
+ * code compiles without changes. Link with -lvail.
  */
 
 #include <stdint.h>
@@ -14,7 +15,7 @@
 extern "C" {
 #endif
 
-/* Whoever defines GUID on Linux (Wine, DXVK, DirectX-Headers) says so by this name. */
+/* Wine, DXVK and DirectX-Headers define GUID_DEFINED when they define GUID. */
 #ifndef GUID_DEFINED
 #define GUID_DEFINED
 typedef struct _GUID {
@@ -27,21 +28,21 @@ typedef struct _GUID {
 
 /*
  * Registers the calling process as one that can share GPU allocations between a guest VM and the
- * host. It connects to vaild where vail_open(NULL) of vail.h does, waits at most 30 s for its
- * answer, and leaves no connection behind. The registration lasts until the process exits, is
+ * host. Connects to vaild on the socket that vail_open(NULL) of vail.h uses, waits at most 30 s for
+ * the reply, and closes the connection. The registration lasts until the process exits, is
  * unregistered or revoked, or the VM ends.
  *
  * VirtualMachineGuid: the GUID of a running VM that has at least one vGPU assigned.
  *
  * Returns
  *   STATUS_SUCCESS                      the process is registered
- *   STATUS_ACCESS_DENIED                it does not have the privileges of the VM's display client
- *   STATUS_INVALID_PARAMETER            VirtualMachineGuid is NULL, or the nil GUID
+ *   STATUS_ACCESS_DENIED                the process does not have the privileges of the VM's
+ * display client STATUS_INVALID_PARAMETER            VirtualMachineGuid is NULL, or the nil GUID
  *   STATUS_GRAPHICS_VAIL_STATE_CHANGED  the VM has no vGPU assigned
  *   STATUS_INVALID_DISPOSITION          the process has no graphics context
  *   STATUS_NOT_FOUND                    no running VM has this GUID
- * and what vail_register_process() of vail.h can return besides, like STATUS_CONNECTION_REFUSED
- * when vaild does not run.
+ * and the other statuses of vail_register_process() in vail.h, for example
+ * STATUS_CONNECTION_REFUSED if vaild is not running.
  */
 __attribute__((visibility("default"))) NTSTATUS D3DKMTRegisterVailProcess(GUID *VirtualMachineGuid);
 

@@ -13,7 +13,7 @@
 
 #include "fd-util.h"
 
-/* Between tries, in milliseconds. */
+/* The delay between two attempts, in milliseconds. */
 #define DELAY_MIN 10
 #define DELAY_MAX 1000
 
@@ -24,70 +24,69 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Puts the descriptor among those of epoll. */
-static int add(int epoll, int descriptor)
+static int epoll_add(int epoll, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* Of the folder of the path. Returns -1 where it cannot be watched. */
-static int watch_folder(const char *path)
+/* Watches the directory of the path. Returns an inotify fd, or -1 if it cannot be watched. */
+static int watch_directory(const char *path)
 {
-	_cleanup_close_ int folder = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	_cleanup_close_ int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	size_t length = (size_t)(base_name(path) - path);
 	char name[PATH_MAX];
 
-	if (folder < 0 || length >= sizeof(name))
+	if (inotify < 0 || length >= sizeof(name))
 		return -1;
 	snprintf(name, sizeof(name), "%.*s", length > 0 ? (int)length : 1, length > 0 ? path : ".");
-	if (inotify_add_watch(folder, name, IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR) < 0)
+	if (inotify_add_watch(inotify, name, IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR) < 0)
 		return -1;
-	return TAKE_DESCRIPTOR(folder);
+	return TAKE_DESCRIPTOR(inotify);
 }
 
-int absence_begin(Absence *absence, const char *path)
+int reconnect_begin(Reconnect *reconnect, const char *path)
 {
-	_cleanup_close_ int descriptor = epoll_create1(EPOLL_CLOEXEC);
+	_cleanup_close_ int epoll = epoll_create1(EPOLL_CLOEXEC);
 	_cleanup_close_ int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	_cleanup_close_ int folder = -1;
+	_cleanup_close_ int inotify = -1;
 
-	if (descriptor < 0 || timer < 0)
+	if (epoll < 0 || timer < 0)
 		return -errno;
-	int error = add(descriptor, timer);
+	int error = epoll_add(epoll, timer);
 	if (error < 0)
 		return error;
-	folder = watch_folder(path);
-	if (folder >= 0 && (error = add(descriptor, folder)) < 0)
+	inotify = watch_directory(path);
+	if (inotify >= 0 && (error = epoll_add(epoll, inotify)) < 0)
 		return error;
-	absence->descriptor = TAKE_DESCRIPTOR(descriptor);
-	absence->timer = TAKE_DESCRIPTOR(timer);
-	absence->folder = TAKE_DESCRIPTOR(folder);
+	reconnect->epoll = TAKE_DESCRIPTOR(epoll);
+	reconnect->timer = TAKE_DESCRIPTOR(timer);
+	reconnect->inotify = TAKE_DESCRIPTOR(inotify);
 	return 0;
 }
 
-void absence_end(Absence *absence)
+void reconnect_end(Reconnect *reconnect)
 {
-	fd_close(&absence->descriptor);
-	fd_close(&absence->timer);
-	fd_close(&absence->folder);
+	fd_close(&reconnect->epoll);
+	fd_close(&reconnect->timer);
+	fd_close(&reconnect->inotify);
 }
 
-void absence_put_off(Absence *absence)
+void reconnect_delay(Reconnect *reconnect)
 {
-	unsigned int delay = absence->delay > 0 ? absence->delay * 2 : DELAY_MIN;
+	unsigned int delay = reconnect->delay > 0 ? reconnect->delay * 2 : DELAY_MIN;
 
-	absence->delay = delay < DELAY_MAX ? delay : DELAY_MAX;
+	reconnect->delay = delay < DELAY_MAX ? delay : DELAY_MAX;
 	struct itimerspec at = {
-		.it_value = { .tv_sec = absence->delay / 1000,
-			      .tv_nsec = absence->delay % 1000 * 1000000L },
+		.it_value = { .tv_sec = reconnect->delay / 1000,
+			      .tv_nsec = reconnect->delay % 1000 * 1000000L },
 	};
-	timerfd_settime(absence->timer, 0, &at, NULL);
+	timerfd_settime(reconnect->timer, 0, &at, NULL);
 }
 
-/* Whether one of the events is about a file of this name. */
-static bool tells_of(const char *events, size_t size, const char *name)
+/* Tests whether one of the events is about a file of this name. */
+static bool mentions(const char *events, size_t size, const char *name)
 {
 	for (size_t at = 0; at + sizeof(struct inotify_event) <= size;) {
 		struct inotify_event event;
@@ -101,16 +100,17 @@ static bool tells_of(const char *events, size_t size, const char *name)
 	return false;
 }
 
-bool absence_may_be_over(Absence *absence, const char *path)
+bool reconnect_is_due(Reconnect *reconnect, const char *path)
 {
 	char events[4096];
-	bool has_appeared = false;
+	bool socket_appeared = false;
 	uint64_t expirations;
 	ssize_t size;
 
-	while (absence->folder >= 0 && (size = read(absence->folder, events, sizeof(events))) > 0)
-		has_appeared |= tells_of(events, (size_t)size, base_name(path));
-	if (has_appeared)
-		absence->delay = 0;
-	return read(absence->timer, &expirations, sizeof(expirations)) > 0 || has_appeared;
+	while (reconnect->inotify >= 0 &&
+	       (size = read(reconnect->inotify, events, sizeof(events))) > 0)
+		socket_appeared |= mentions(events, (size_t)size, base_name(path));
+	if (socket_appeared)
+		reconnect->delay = 0;
+	return read(reconnect->timer, &expirations, sizeof(expirations)) > 0 || socket_appeared;
 }

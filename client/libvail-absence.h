@@ -5,29 +5,29 @@
 #include <stdbool.h>
 
 /*
- * Waiting for a vaild that is not there: until its socket appears in its folder, or until some time
- * has passed, since a folder may be missing as well, and a socket is there before it is listened
- * on.
+ * A wait for vaild to come back. It ends when the socket appears in its directory or when a timer
+ * expires. The timer is needed because the directory may be missing too, and because the socket
+ * file exists before vaild listens on it.
  */
-typedef struct Absence {
-	int descriptor;     /* to poll: readable when there is something to do; -1: nobody waits */
-	int folder;         /* of inotify; -1: the timer has to do */
-	int timer;          /* -1 like the first */
-	unsigned int delay; /* the next one, in milliseconds: longer after each failure */
-} Absence;
+typedef struct Reconnect {
+	int epoll;          /* readable when reconnect_is_due() must be called; -1 if not waiting */
+	int inotify;        /* watches the directory; -1 if it cannot be watched */
+	int timer;          /* a timerfd; -1 if not waiting */
+	unsigned int delay; /* in milliseconds; doubled after each failed attempt */
+} Reconnect;
 
-#define ABSENCE_INIT ((Absence){ .descriptor = -1, .folder = -1, .timer = -1 })
+#define RECONNECT_INIT ((Reconnect){ .epoll = -1, .inotify = -1, .timer = -1 })
 
-/* Begins to wait for the socket of this path. Returns 0 or -errno. */
-int absence_begin(Absence *absence, const char *path);
+/* Starts waiting for the socket at this path. Returns 0 or a negative errno. */
+int reconnect_begin(Reconnect *reconnect, const char *path);
 
-/* Ends the wait; the delay stays. */
-void absence_end(Absence *absence);
+/* Stops waiting and closes the fds. Keeps the delay for the next wait. */
+void reconnect_end(Reconnect *reconnect);
 
-/* vaild was not there: puts the next try off, twice as long as the last time, up to a second. */
-void absence_put_off(Absence *absence);
+/* Call after a failed attempt: doubles the delay, up to a second, and starts the timer. */
+void reconnect_delay(Reconnect *reconnect);
 
-/* Takes what has happened. Returns whether to try now. */
-bool absence_may_be_over(Absence *absence, const char *path);
+/* Reads the events that have occurred. Returns true if the caller should try to connect now. */
+bool reconnect_is_due(Reconnect *reconnect, const char *path);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is sent and received. Everything that calls back is here, and nothing waits.
+ * Submits calls, receives replies and runs all callbacks. Never blocks, except to connect.
  *
- * A handler may submit further calls, and so may add to the queue, or make a new connection after
- * one was lost; whoever has called a handler looks at the generation before it goes on.
+ * A handler may submit further calls. This may append to the queue, or connect again after the
+ * connection was lost. Code that has run a handler therefore checks the generation before it
+ * continues with the connection.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,70 +14,73 @@
 
 #include "libvail-internal.h"
 
-/* What nobody waits for is not sent while more than this waits to be. */
+/* A oneway call is refused while more output than this is unsent, in bytes. */
 #define ONEWAY_OUTPUT_MAX (256u << 10)
 
-static void say_disconnected(struct vail *vail)
+static void set_disconnected_error(struct vail *vail)
 {
-	vail_error_set(vail, STATUS_CONNECTION_DISCONNECTED,
-		       "vaild at %s closed the connection%s; see why with: journalctl -u vaild",
-		       vail->path, vail->first ? " before it answered" : "");
+	error_set(vail, STATUS_CONNECTION_DISCONNECTED,
+		  "vaild at %s closed the connection%s; see its log with: "
+		  "journalctl -u vaild",
+		  vail->path, vail->first_call ? " before it answered" : "");
 }
 
-static NTSTATUS lose_disconnected(struct vail *vail)
+static NTSTATUS fail_disconnected(struct vail *vail)
 {
-	say_disconnected(vail);
-	calls_lose(vail, STATUS_CONNECTION_DISCONNECTED);
+	set_disconnected_error(vail);
+	calls_fail_all(vail, STATUS_CONNECTION_DISCONNECTED);
 	return STATUS_CONNECTION_DISCONNECTED;
 }
 
-static NTSTATUS lose_confused(struct vail *vail, const char *why)
+static NTSTATUS fail_bad_reply(struct vail *vail, const char *why)
 {
-	vail_error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
-		       "what came from %s is no answer of vaild (%s); see that this is vaild's "
-		       "socket",
-		       vail->path, why);
-	calls_lose(vail, STATUS_INVALID_NETWORK_RESPONSE);
+	error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
+		  "%s sent an invalid reply (%s); check that this is vaild's "
+		  "socket",
+		  vail->path, why);
+	calls_fail_all(vail, STATUS_INVALID_NETWORK_RESPONSE);
 	return STATUS_INVALID_NETWORK_RESPONSE;
 }
 
 /* ---- Replies ---- */
 
-/* Hands a message, which it takes, and the descriptors that came with it to the call that it
- * answers. Its bytes are out of the input. */
+/*
+ * Delivers a message and its fds to the call that it answers. Takes the message. Its bytes have
+ * already been removed from the input.
+ */
 static NTSTATUS message_deliver(struct vail *vail, JsonValue *message)
 {
 	_cleanup_(reply_deinit) Reply reply = {
 		.message = message,
-		.descriptors = parcels_take_before(&vail->received, vail->input_position),
+		.fds = fd_batch_queue_take_before(&vail->received_fds, vail->input_position),
 	};
 
-	if (!vail->first)
-		return lose_confused(vail, "an answer to nothing");
-	NTSTATUS status = reply_decode(vail, &reply, vail->first->more);
+	if (!vail->first_call)
+		return fail_bad_reply(vail, "it answers no call");
+	NTSTATUS status = reply_decode(vail, &reply, vail->first_call->more);
 	if (status != STATUS_SUCCESS) {
-		calls_lose(vail, status);
+		calls_fail_all(vail, status);
 		return status;
 	}
-	vail->replies++;
-	vail->is_known = true;
-	vail->absence.delay = 0;
-	vail->first->was_told = true;
-	if (reply.continues && call_handle(vail, vail->first, &reply))
+	vail->reply_count++;
+	vail->has_answered = true;
+	vail->reconnect.delay = 0;
+	vail->first_call->has_reply = true;
+	if (reply.continues && call_deliver(vail, vail->first_call, &reply))
 		return STATUS_SUCCESS;
 
-	Call *call = queue_take_first(vail);
+	PendingCall *call = queue_take_first(vail);
 	if (reply.continues) {
-		lose_disconnected(vail);
-		vail_error_clear(vail); /* it is what the caller asked for */
+		fail_disconnected(vail);
+		error_clear(vail); /* the handler asked for it, so it is no error */
 	} else {
-		call_handle(vail, call, &reply);
+		call_deliver(vail, call, &reply);
 	}
 	call_free(call);
 	return STATUS_SUCCESS;
 }
 
-/* Takes the message of this length, behind which stands a NUL, out of the input. */
+/* Removes the first message from the input and delivers it. length excludes its NUL. */
 static NTSTATUS message_take(struct vail *vail, size_t length)
 {
 	const char *error;
@@ -85,10 +89,10 @@ static NTSTATUS message_take(struct vail *vail, size_t length)
 	buffer_consume(&vail->input, length + 1);
 	vail->input_position += length + 1;
 	vail->scanned = 0;
-	return error ? lose_confused(vail, "no JSON") : message_deliver(vail, message);
+	return error ? fail_bad_reply(vail, "not JSON") : message_deliver(vail, message);
 }
 
-/* Delivers what is whole in the input. Stops when the connection it came by is closed. */
+/* Delivers all complete messages. Stops if a handler has closed their connection. */
 static NTSTATUS input_deliver(struct vail *vail)
 {
 	uint64_t generation = vail->generation;
@@ -104,14 +108,14 @@ static NTSTATUS input_deliver(struct vail *vail)
 			continue;
 		}
 		vail->scanned = size;
-		return size <= REPLY_SIZE_MAX ? STATUS_SUCCESS : lose_confused(vail, "no end");
+		return size <= REPLY_SIZE_MAX ? STATUS_SUCCESS : fail_bad_reply(vail, "too long");
 	}
 	return status;
 }
 
 /*
- * The other side has closed. vaild refuses a connection too many, and a message that it could not
- * follow, with a reply that ends in LF, and closes: what is left may be a reply without its NUL.
+ * Handles the end of the connection. The remaining input may be a reply without a NUL: when vaild
+ * refuses a connection or a malformed message, it sends a reply that ends in LF and closes.
  */
 static NTSTATUS input_finish(struct vail *vail)
 {
@@ -120,7 +124,7 @@ static NTSTATUS input_finish(struct vail *vail)
 	size_t length = buffer_size(input);
 	const char *error = NULL;
 
-	if (length > 0 && vail->first) {
+	if (length > 0 && vail->first_call) {
 		*buffer_tail(input) = '\0'; /* connection_receive() leaves room for it */
 		JsonValue *message = json_parse(vail->parser, buffer_head(input), length, &error);
 		NTSTATUS status = error ? STATUS_SUCCESS : message_deliver(vail, message);
@@ -128,228 +132,225 @@ static NTSTATUS input_finish(struct vail *vail)
 		if (vail->generation != generation)
 			return status == STATUS_SUCCESS ? STATUS_CONNECTION_DISCONNECTED : status;
 		if (error && *buffer_head(input) != '{')
-			return lose_confused(vail, "no JSON"); /* not even the beginning of some */
+			return fail_bad_reply(vail, "not JSON"); /* not even a truncated object */
 	}
 	if (!vail->resumes)
-		return lose_disconnected(vail);
-	say_disconnected(vail);
-	return calls_interrupt(vail);
+		return fail_disconnected(vail);
+	set_disconnected_error(vail);
+	return resume_calls(vail);
 }
 
-/* What connection_receive() has to say of a connection that is of no use any more. */
-static NTSTATUS lose_received(struct vail *vail, Received received)
+/* Handles a result of connection_receive() that makes the connection unusable. */
+static NTSTATUS fail_receive(struct vail *vail, ReceiveResult received)
 {
 	switch (received) {
-	case RECEIVED_END:
+	case RECEIVE_CLOSED:
 		return input_finish(vail);
-	case RECEIVED_NO_MEMORY:
-		vail_error_no_memory(vail);
-		calls_lose(vail, STATUS_NO_MEMORY);
+	case RECEIVE_NO_MEMORY:
+		error_set_no_memory(vail);
+		calls_fail_all(vail, STATUS_NO_MEMORY);
 		return STATUS_NO_MEMORY;
-	case RECEIVED_NO_DESCRIPTORS:
-		vail_error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
-			       "vaild sent descriptors, and this process has no room for them; "
-			       "close some, or raise RLIMIT_NOFILE");
-		calls_lose(vail, STATUS_INSUFFICIENT_RESOURCES);
+	case RECEIVE_NO_FDS:
+		error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
+			  "vaild sent file descriptors, but this process is at its "
+			  "limit; close some or raise RLIMIT_NOFILE");
+		calls_fail_all(vail, STATUS_INSUFFICIENT_RESOURCES);
 		return STATUS_INSUFFICIENT_RESOURCES;
 	default:
-		return lose_confused(vail, "descriptors that belong to no message");
+		return fail_bad_reply(vail, "its file descriptors belong to no message");
 	}
 }
 
-/* Whether what is under way is that of the process that has forked this one. */
-static bool is_parents(const struct vail *vail)
+/* Tests whether the connection or wait belongs to the parent that forked this process. */
+static bool is_forked_copy(const struct vail *vail)
 {
-	return (vail->descriptor >= 0 || vail->is_waiting) && vail->owner != getpid();
+	return (vail->fd >= 0 || vail->is_reconnecting) && vail->owner_pid != getpid();
 }
 
-NTSTATUS vail_pump(struct vail *vail)
+NTSTATUS handle_pump(struct vail *vail)
 {
 	uint64_t generation = vail->generation;
 	NTSTATUS status = STATUS_SUCCESS;
 
-	if (is_parents(vail))
-		return lose_disconnected(vail); /* the parent asks again, and is answered */
-	if (vail->is_waiting)
-		return wait_go_on(vail);
-	if (vail->descriptor < 0)
+	if (is_forked_copy(vail))
+		return fail_disconnected(vail); /* the parent receives the replies */
+	if (vail->is_reconnecting)
+		return resume_continue(vail);
+	if (vail->fd < 0)
 		return STATUS_SUCCESS;
 	connection_flush(vail);
 	while (status == STATUS_SUCCESS && vail->generation == generation) {
-		Received received = connection_receive(vail);
+		ReceiveResult received = connection_receive(vail);
 
-		if (received == RECEIVED_NOTHING)
+		if (received == RECEIVE_NOTHING)
 			return STATUS_SUCCESS;
-		status = received == RECEIVED_BYTES ? input_deliver(vail)
-						    : lose_received(vail, received);
+		status = received == RECEIVE_DATA ? input_deliver(vail)
+						  : fail_receive(vail, received);
 	}
 	return status;
 }
 
-void vail_begin(struct vail *vail)
+void handle_begin_call(struct vail *vail)
 {
-	if (vail->in_reply)
-		return; /* what the reply has brought is still to be seen */
-	vail_error_clear(vail);
-	descriptors_close(&vail->descriptors);
+	if (vail->in_callback)
+		return;
+	error_clear(vail);
+	fd_list_close(&vail->reply_fds);
 }
 
 NTSTATUS vail_process(struct vail *vail)
 {
 	if (!vail)
 		return STATUS_INVALID_PARAMETER;
-	if (vail->in_reply)
-		return vail_error_set(vail, STATUS_INVALID_DEVICE_STATE,
-				      "a reply is being handled; return from it first");
-	vail_begin(vail);
-	return vail_pump(vail);
+	if (vail->in_callback)
+		return error_set(vail, STATUS_INVALID_DEVICE_STATE,
+				 "this function cannot be called from a callback; return "
+				 "from the callback first");
+	handle_begin_call(vail);
+	return handle_pump(vail);
 }
 
 short vail_events(const struct vail *vail)
 {
-	if (vail && vail->is_waiting)
+	if (vail && vail->is_reconnecting)
 		return POLLIN;
-	if (!vail || vail->descriptor < 0)
+	if (!vail || vail->fd < 0)
 		return 0;
 	return buffer_size(&vail->output) > 0 ? POLLIN | POLLOUT : POLLIN;
 }
 
 /* ---- Calls ---- */
 
-/* Makes sure of a connection of this very process that vaild has not closed. Where there was one,
- * and vaild is not there, what is submitted (may_wait) waits for it. */
-static NTSTATUS ensure_connection(struct vail *vail, bool may_wait)
+/*
+ * Ensures that this process itself has a connection that vaild has not closed. If may_queue is
+ * set and a handle that was connected before cannot reach vaild, starts waiting for it instead.
+ */
+static NTSTATUS ensure_connection(struct vail *vail, bool may_queue)
 {
 	if (vail->closing)
-		return vail_error_set(vail, STATUS_CONNECTION_DISCONNECTED,
-				      "the handle is being closed; open another");
-	if (is_parents(vail) && vail->in_reply)
-		return vail_error_set(vail, STATUS_INVALID_DEVICE_STATE,
-				      "this process was forked by a reply; return from it first");
-	if (is_parents(vail))
-		lose_disconnected(vail); /* the replies on it are the parent's */
-	if (vail->descriptor >= 0 && !vail->first && connection_is_stale(vail))
+		return error_set(vail, STATUS_CONNECTION_DISCONNECTED,
+				 "the handle is being closed; open another one");
+	if (is_forked_copy(vail) && vail->in_callback)
+		return error_set(vail, STATUS_INVALID_DEVICE_STATE,
+				 "this process was forked inside a callback; return from the "
+				 "callback first");
+	if (is_forked_copy(vail))
+		fail_disconnected(vail);
+	if (vail->fd >= 0 && !vail->first_call && connection_is_stale(vail))
 		connection_close(vail);
-	if (vail->descriptor >= 0 || vail->is_waiting)
+	if (vail->fd >= 0 || vail->is_reconnecting)
 		return STATUS_SUCCESS;
-	NTSTATUS status = connection_open(vail, !vail->resumes || !vail->was_there);
-	return may_wait && may_come_back(vail, status) ? wait_for_vaild(vail) : status;
+	NTSTATUS status = connection_connect(vail, !vail->resumes || !vail->was_connected);
+	return may_queue && is_transient_failure(vail, status) ? resume_wait(vail) : status;
 }
 
-static NTSTATUS refuse_descriptors(struct vail *vail, int error)
+static NTSTATUS refuse_fds(struct vail *vail, int error)
 {
 	switch (error) {
 	case EBADF:
-		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
-				      "one of the descriptors is not open; give open ones");
+		return error_set(vail, STATUS_INVALID_PARAMETER,
+				 "one of the file descriptors is not open; pass open ones");
 	case E2BIG:
-		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
-				      "a message holds no more than %d descriptors; give fewer",
-				      DESCRIPTOR_MAX);
+		return error_set(vail, STATUS_INVALID_PARAMETER,
+				 "a message carries at most %d file descriptors; pass fewer",
+				 FDS_PER_MESSAGE_MAX);
 	case EMFILE:
-		return vail_error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
-				      "this process has no room for more descriptors; close some, "
-				      "or raise RLIMIT_NOFILE");
+		return error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
+				 "this process is at its limit of file descriptors; close "
+				 "some or raise RLIMIT_NOFILE");
 	default:
-		return vail_error_no_memory(vail);
+		return error_set_no_memory(vail);
 	}
 }
 
-/* Makes a parcel of copies, which stay open until they are sent. */
-static NTSTATUS pack_descriptors(struct vail *vail, const Request *request, Parcel **ret_parcel)
+/* Duplicates the request's fds into a new batch. */
+static NTSTATUS duplicate_fds(struct vail *vail, const CallRequest *request, FdBatch **ret_batch)
 {
-	_cleanup_(descriptors_close) Descriptors copies = { 0 };
-	int error = descriptors_copy(request->descriptors, request->descriptor_count, &copies);
+	_cleanup_(fd_list_close) FdList copies = { 0 };
+	int error = fd_list_duplicate(request->fds, request->fd_count, &copies);
 
 	if (error < 0)
-		return refuse_descriptors(vail, -error);
-	Parcel *parcel = parcel_new(&copies);
-	if (!parcel)
-		return vail_error_no_memory(vail);
-	*ret_parcel = parcel;
+		return refuse_fds(vail, -error);
+	FdBatch *batch = fd_batch_new(&copies);
+	if (!batch)
+		return error_set_no_memory(vail);
+	*ret_batch = batch;
 	return STATUS_SUCCESS;
 }
 
-bool call_put(struct vail *vail, Call *call)
+/* Appends the call's message to the output, and queues the request's fds with it. */
+static NTSTATUS call_write_with_fds(struct vail *vail, PendingCall *call,
+				    const CallRequest *request)
 {
-	const Buffer *message = &call->message;
-
-	if (!buffer_append(&vail->output, buffer_head(message), buffer_size(message)))
-		return false;
-	call->end = vail->output_position + buffer_size(&vail->output);
-	return true;
-}
-
-/* Puts the call's message behind the output, and the request's descriptors beside it. */
-static NTSTATUS call_put_first(struct vail *vail, Call *call, const Request *request)
-{
-	Parcel *parcel = NULL;
+	FdBatch *batch = NULL;
 	NTSTATUS status = STATUS_SUCCESS;
 
-	if (request->descriptor_count > 0)
-		status = pack_descriptors(vail, request, &parcel);
-	if (status == STATUS_SUCCESS && !call_put(vail, call))
-		status = vail_error_no_memory(vail);
+	if (request->fd_count > 0)
+		status = duplicate_fds(vail, request, &batch);
+	if (status == STATUS_SUCCESS && !call_write(vail, call))
+		status = error_set_no_memory(vail);
 	if (status != STATUS_SUCCESS) {
-		parcel_free(parcel);
+		fd_batch_free(batch);
 		return status;
 	}
-	if (!parcel)
+	if (!batch)
 		return STATUS_SUCCESS;
-	parcel->length = buffer_size(&call->message);
-	parcel->position = call->end - parcel->length;
-	parcels_append(&vail->sending, parcel);
+	batch->length = buffer_size(&call->message);
+	batch->position = call->output_end - batch->length;
+	fd_batch_queue_append(&vail->outgoing_fds, batch);
 	return STATUS_SUCCESS;
 }
 
-static NTSTATUS refuse_waiting(struct vail *vail)
+static NTSTATUS refuse_disconnected(struct vail *vail)
 {
-	return vail_error_set(vail, STATUS_CONNECTION_REFUSED,
-			      "vaild at %s is not there; this was not sent, so try again later",
-			      vail->path);
+	return error_set(vail, STATUS_CONNECTION_REFUSED,
+			 "vaild at %s is not running; the call was not sent, try "
+			 "again later",
+			 vail->path);
 }
 
 static NTSTATUS refuse_full(struct vail *vail)
 {
-	return vail_error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
-			      "%u MiB of calls wait for vaild at %s already; this was not sent, so "
-			      "try again later",
-			      QUEUED_MAX >> 20, vail->path);
+	return error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
+			 "%u MiB of calls already wait for vaild at %s; the call was "
+			 "not sent, try again later",
+			 QUEUED_BYTES_MAX >> 20, vail->path);
 }
 
-/* Makes the call one that is to be sent, and puts it behind the output. */
-static NTSTATUS call_send(struct vail *vail, Call *call, const Request *request)
+/* Connects if necessary, encodes the request into the call and appends it to the output. */
+static NTSTATUS call_prepare(struct vail *vail, PendingCall *call, const CallRequest *request)
 {
-	bool has_descriptors = request->descriptor_count > 0;
+	bool has_fds = request->fd_count > 0;
 	NTSTATUS status = ensure_connection(vail, true);
 
 	if (status == STATUS_SUCCESS)
 		status = request_encode(vail, request, &call->message);
 	if (status != STATUS_SUCCESS)
 		return status;
-	/* Of descriptors the kernel would let none through to one that is yet to accept. */
-	if ((has_descriptors && vail->is_waiting) || (request->to_known && !vail->is_known))
-		return refuse_waiting(vail);
-	if (vail->queued > QUEUED_MAX)
+	/* Until vaild accepts the connection, the kernel lets no fds through to it. */
+	if ((has_fds && vail->is_reconnecting) ||
+	    (request->needs_answered_connection && !vail->has_answered))
+		return refuse_disconnected(vail);
+	if (vail->queued_bytes > QUEUED_BYTES_MAX)
 		return refuse_full(vail);
-	call->has_descriptors = has_descriptors;
+	call->has_fds = has_fds;
 	call->is_repeatable = method_is_repeatable(request->method);
-	return vail->is_waiting ? STATUS_SUCCESS : call_put_first(vail, call, request);
+	return vail->is_reconnecting ? STATUS_SUCCESS : call_write_with_fds(vail, call, request);
 }
 
-NTSTATUS call_submit(struct vail *vail, const Request *request, const Call *call)
+NTSTATUS call_submit(struct vail *vail, const CallRequest *request, const PendingCall *call)
 {
-	Call *copy = malloc(sizeof(*copy));
+	PendingCall *copy = malloc(sizeof(*copy));
 
 	if (!copy)
-		return vail_error_no_memory(vail);
+		return error_set_no_memory(vail);
 	*copy = *call;
 	copy->message = BUFFER_INIT;
-	copy->end = UINT64_MAX; /* so far */
-	NTSTATUS status = call_send(vail, copy, request);
+	copy->output_end = UINT64_MAX; /* not in the output yet */
+	NTSTATUS status = call_prepare(vail, copy, request);
 	if (status != STATUS_SUCCESS) {
 		call_free(copy);
-		wait_end_if_idle(vail);
+		resume_cancel_if_idle(vail);
 		return status;
 	}
 	queue_append(vail, copy);
@@ -357,17 +358,17 @@ NTSTATUS call_submit(struct vail *vail, const Request *request, const Call *call
 	return STATUS_SUCCESS;
 }
 
-bool reply_to_caller(struct vail *vail, const Call *call, Reply *reply)
+bool reply_to_caller(struct vail *vail, const PendingCall *call, Reply *reply)
 {
 	_cleanup_free_ char *text = NULL;
 
 	if (reply->message)
 		text = reply->parameters ? json_format(reply->parameters, false) : strdup("{}");
 	if (reply->message && !text)
-		reply->status = vail_error_no_memory(vail);
-	vail->descriptors = descriptors_take(&reply->descriptors);
+		reply->status = error_set_no_memory(vail);
+	vail->reply_fds = fd_list_take(&reply->fds);
 	bool go_on = call->reply(vail, reply->status, text, reply->continues, call->context);
-	descriptors_close(&vail->descriptors);
+	fd_list_close(&vail->reply_fds);
 	return go_on;
 }
 
@@ -375,18 +376,18 @@ NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char *method, con
 				      const int *descriptors, size_t descriptor_count, bool more,
 				      VailReply reply, void *context)
 {
-	Request request = { .method = method,
-			    .parameters = parameters,
-			    .descriptors = descriptors,
-			    .descriptor_count = descriptor_count,
-			    .more = more };
-	Call call = {
+	CallRequest request = { .method = method,
+				.parameters = parameters,
+				.fds = descriptors,
+				.fd_count = descriptor_count,
+				.more = more };
+	PendingCall call = {
 		.more = more, .handler = reply_to_caller, .reply = reply, .context = context
 	};
 
 	if (!vail || !reply || (!descriptors && descriptor_count > 0))
 		return STATUS_INVALID_PARAMETER;
-	vail_begin(vail);
+	handle_begin_call(vail);
 	return call_submit(vail, &request, &call);
 }
 
@@ -399,22 +400,22 @@ NTSTATUS vail_submit(struct vail *vail, const char *method, const char *paramete
 
 NTSTATUS vail_send_oneway(struct vail *vail, const char *method, const char *parameters)
 {
-	Request request = { .method = method, .parameters = parameters, .oneway = true };
+	CallRequest request = { .method = method, .parameters = parameters, .oneway = true };
 
 	if (!vail)
 		return STATUS_INVALID_PARAMETER;
-	vail_begin(vail);
+	handle_begin_call(vail);
 	NTSTATUS status = ensure_connection(vail, false);
-	if (status == STATUS_SUCCESS && vail->is_waiting)
-		status = refuse_waiting(vail);
+	if (status == STATUS_SUCCESS && vail->is_reconnecting)
+		status = refuse_disconnected(vail);
 	if (status != STATUS_SUCCESS)
 		return status;
 	connection_flush(vail);
 	if (buffer_size(&vail->output) > ONEWAY_OUTPUT_MAX)
-		return vail_error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
-				      "vaild at %s does not take what it is sent; this was not, so "
-				      "try again later",
-				      vail->path);
+		return error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
+				 "vaild at %s does not read its messages; the call was not "
+				 "sent, try again later",
+				 vail->path);
 	status = request_encode(vail, &request, &vail->output);
 	if (status == STATUS_SUCCESS)
 		connection_flush(vail);
@@ -423,7 +424,7 @@ NTSTATUS vail_send_oneway(struct vail *vail, const char *method, const char *par
 
 int vail_take_descriptor(struct vail *vail, size_t index)
 {
-	if (!vail || index >= vail->descriptors.count)
+	if (!vail || index >= vail->reply_fds.count)
 		return -1;
-	return TAKE_DESCRIPTOR(vail->descriptors.list[index]);
+	return TAKE_DESCRIPTOR(vail->reply_fds.list[index]);
 }

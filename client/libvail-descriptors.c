@@ -10,30 +10,30 @@
 
 #include "macros.h"
 
-/* ---- Sets ---- */
+/* ---- Lists ---- */
 
-void descriptors_close(Descriptors *descriptors)
+void fd_list_close(FdList *fds)
 {
-	for (size_t i = 0; i < descriptors->count; i++)
-		if (descriptors->list[i] >= 0)
-			close(descriptors->list[i]);
-	free(descriptors->list);
-	*descriptors = (Descriptors){ 0 };
+	for (size_t i = 0; i < fds->count; i++)
+		if (fds->list[i] >= 0)
+			close(fds->list[i]);
+	free(fds->list);
+	*fds = (FdList){ 0 };
 }
 
-Descriptors descriptors_take(Descriptors *descriptors)
+FdList fd_list_take(FdList *fds)
 {
-	Descriptors taken = *descriptors;
+	FdList taken = *fds;
 
-	*descriptors = (Descriptors){ 0 };
+	*fds = (FdList){ 0 };
 	return taken;
 }
 
-int descriptors_copy(const int *list, size_t count, Descriptors *ret_descriptors)
+int fd_list_duplicate(const int *list, size_t count, FdList *ret_fds)
 {
-	_cleanup_(descriptors_close) Descriptors copies = { 0 };
+	_cleanup_(fd_list_close) FdList copies = { 0 };
 
-	if (count > DESCRIPTOR_MAX)
+	if (count > FDS_PER_MESSAGE_MAX)
 		return -E2BIG;
 	copies.list = malloc(count * sizeof(int));
 	if (!copies.list && count > 0)
@@ -45,65 +45,65 @@ int descriptors_copy(const int *list, size_t count, Descriptors *ret_descriptors
 			return -errno;
 		copies.list[copies.count] = copy;
 	}
-	*ret_descriptors = descriptors_take(&copies);
+	*ret_fds = fd_list_take(&copies);
 	return 0;
 }
 
 /* ---- Sending and receiving ---- */
 
-/* Room for one control message, aligned as the kernel and CMSG_DATA() want it. */
+/* A buffer for one control message, aligned as the kernel and CMSG_DATA() require. */
 typedef union Control {
 	struct cmsghdr header;
-	char bytes[CMSG_SPACE(DESCRIPTOR_MAX * sizeof(int))];
+	char bytes[CMSG_SPACE(FDS_PER_MESSAGE_MAX * sizeof(int))];
 } Control;
 
-ssize_t descriptors_send(int socket, const void *data, size_t size, const Descriptors *descriptors)
+ssize_t send_with_fds(int socket, const void *data, size_t size, const FdList *fds)
 {
 	struct iovec vector = { .iov_base = (void *)data, .iov_len = size };
 	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
-	size_t length = descriptors ? descriptors->count * sizeof(int) : 0;
+	size_t length = fds ? fds->count * sizeof(int) : 0;
 	Control control = { 0 };
 
 	if (length > 0) {
 		control.header.cmsg_level = SOL_SOCKET;
 		control.header.cmsg_type = SCM_RIGHTS;
 		control.header.cmsg_len = CMSG_LEN(length);
-		memcpy(CMSG_DATA(&control.header), descriptors->list, length);
+		memcpy(CMSG_DATA(&control.header), fds->list, length);
 		message.msg_control = &control;
 		message.msg_controllen = CMSG_SPACE(length);
 	}
 	return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Takes them out of the message. Returns false when there is no memory, and they are closed. */
-static bool collect(struct msghdr *message, Descriptors *descriptors)
+/* Moves the message's fds into *fds. If out of memory, closes them and returns false. */
+static bool collect_fds(struct msghdr *message, FdList *fds)
 {
 	struct cmsghdr *header = CMSG_FIRSTHDR(message);
 
-	/* The kernel puts all that came into one. */
+	/* The kernel puts all fds into one control message. */
 	while (header && (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS))
 		header = CMSG_NXTHDR(message, header);
 	if (!header)
 		return true;
 
 	size_t size = header->cmsg_len - CMSG_LEN(0);
-	int received[DESCRIPTOR_MAX];
+	int received[FDS_PER_MESSAGE_MAX];
 
 	memcpy(received, CMSG_DATA(header), size);
-	descriptors->list = malloc(size);
-	descriptors->count = size / sizeof(int);
-	if (descriptors->list) {
-		memcpy(descriptors->list, received, size);
+	fds->list = malloc(size);
+	fds->count = size / sizeof(int);
+	if (fds->list) {
+		memcpy(fds->list, received, size);
 		return true;
 	}
-	while (descriptors->count > 0)
-		close(received[--descriptors->count]);
+	while (fds->count > 0)
+		close(received[--fds->count]);
 	return false;
 }
 
-ssize_t descriptors_receive(int socket, void *data, size_t size, Descriptors *ret_descriptors)
+ssize_t receive_with_fds(int socket, void *data, size_t size, FdList *ret_fds)
 {
-	_cleanup_(descriptors_close) Descriptors descriptors = { 0 };
+	_cleanup_(fd_list_close) FdList fds = { 0 };
 	struct iovec vector = { .iov_base = data, .iov_len = size };
 	Control control;
 	struct msghdr message = { .msg_iov = &vector,
@@ -114,65 +114,65 @@ ssize_t descriptors_receive(int socket, void *data, size_t size, Descriptors *re
 
 	if (received < 0)
 		return received;
-	bool collected = collect(&message, &descriptors);
-	/* The room is enough for any message: what was cut found no number in this process. */
+	bool collected = collect_fds(&message, &fds);
+	/* The buffer fits any message, so truncation means that this process is at its fd limit. */
 	if (!collected || (message.msg_flags & MSG_CTRUNC)) {
 		errno = collected ? EMFILE : ENOMEM;
 		return -1;
 	}
-	*ret_descriptors = descriptors_take(&descriptors);
+	*ret_fds = fd_list_take(&fds);
 	return received;
 }
 
-/* ---- Parcels ---- */
+/* ---- Batches ---- */
 
-Parcel *parcel_new(Descriptors *descriptors)
+FdBatch *fd_batch_new(FdList *fds)
 {
-	Parcel *parcel = calloc(1, sizeof(*parcel));
+	FdBatch *batch = calloc(1, sizeof(*batch));
 
-	if (parcel)
-		parcel->descriptors = descriptors_take(descriptors);
-	return parcel;
+	if (batch)
+		batch->fds = fd_list_take(fds);
+	return batch;
 }
 
-void parcel_free(Parcel *parcel)
+void fd_batch_free(FdBatch *batch)
 {
-	if (!parcel)
+	if (!batch)
 		return;
-	descriptors_close(&parcel->descriptors);
-	free(parcel);
+	fd_list_close(&batch->fds);
+	free(batch);
 }
 
-void parcels_append(Parcels *parcels, Parcel *parcel)
+void fd_batch_queue_append(FdBatchQueue *queue, FdBatch *batch)
 {
-	if (parcels->first)
-		parcels->last->next = parcel;
+	if (queue->first)
+		queue->last->next = batch;
 	else
-		parcels->first = parcel;
-	parcels->last = parcel;
+		queue->first = batch;
+	queue->last = batch;
 }
 
-void parcels_drop_first(Parcels *parcels)
+void fd_batch_queue_drop_first(FdBatchQueue *queue)
 {
-	Parcel *first = parcels->first;
+	FdBatch *first = queue->first;
 
-	parcels->first = first->next;
-	parcel_free(first);
+	queue->first = first->next;
+	fd_batch_free(first);
 }
 
-void parcels_clear(Parcels *parcels)
+void fd_batch_queue_clear(FdBatchQueue *queue)
 {
-	while (parcels->first)
-		parcels_drop_first(parcels);
+	while (queue->first)
+		fd_batch_queue_drop_first(queue);
 }
 
-Descriptors parcels_take_before(Parcels *parcels, uint64_t position)
+FdList fd_batch_queue_take_before(FdBatchQueue *queue, uint64_t position)
 {
-	Parcel *first = parcels->first;
+	FdBatch *first = queue->first;
 
 	if (!first || first->position >= position)
-		return (Descriptors){ 0 };
-	Descriptors descriptors = descriptors_take(&first->descriptors);
-	parcels_drop_first(parcels);
-	return descriptors;
+		return (FdList){ 0 };
+	FdList fds = fd_list_take(&first->fds);
+	fd_batch_queue_drop_first(queue);
+	return fds;
 }

@@ -3,9 +3,9 @@
 #define LIBVAIL_DESCRIPTORS_H
 
 /*
- * Descriptors on their way between processes. A sendmsg() that carries some holds exactly one
- * message from its first byte, and the kernel hands them out with that byte; so on the receiving
- * side they belong to the last message that begins in what one recvmsg() has brought.
+ * File descriptors sent between processes. A sendmsg() that carries fds contains exactly one
+ * message, and the kernel delivers the fds with its first byte. On the receiving side they
+ * therefore belong to the last message that begins in the data of one recvmsg().
  */
 
 #include <stdbool.h>
@@ -13,56 +13,64 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What the kernel takes in one message (SCM_MAX_FD). */
-#define DESCRIPTOR_MAX 253
+/* The kernel's limit of fds per message (SCM_MAX_FD). */
+#define FDS_PER_MESSAGE_MAX 253
 
-/* Owns them. Begin with zeroes; -1 is one that was taken away. */
-typedef struct Descriptors {
+/* Owns its fds. Initialize with zeroes. An entry of -1 has been taken by the user. */
+typedef struct FdList {
 	int *list;
 	size_t count;
-} Descriptors;
+} FdList;
 
-void descriptors_close(Descriptors *descriptors);
+void fd_list_close(FdList *fds);
 
-/* Moves ownership out; none are left. */
-Descriptors descriptors_take(Descriptors *descriptors);
+/* Moves the fds into the returned list and leaves this one empty. */
+FdList fd_list_take(FdList *fds);
 
-/* Duplicates what stays its owner's. Returns 0, or a negative errno: EBADF for what is no open
- * descriptor, EMFILE, ENOMEM, E2BIG for more than fit into a message. */
-int descriptors_copy(const int *list, size_t count, Descriptors *ret_descriptors);
+/*
+ * Duplicates fds, which stay the caller's. Returns 0, -EBADF if one is not open, -EMFILE, -ENOMEM,
+ * or -E2BIG if there are more than FDS_PER_MESSAGE_MAX.
+ */
+int fd_list_duplicate(const int *list, size_t count, FdList *ret_fds);
 
-/* As send() without waiting and signal; descriptors may be NULL. */
-ssize_t descriptors_send(int socket, const void *data, size_t size, const Descriptors *descriptors);
+/* Like send(), but never blocks and raises no SIGPIPE. fds may be NULL. */
+ssize_t send_with_fds(int socket, const void *data, size_t size, const FdList *fds);
 
-/* As recv() without waiting. Where descriptors came that could not be taken in, none are, what came
- * with them is lost, and errno is EMFILE, or ENOMEM. */
-ssize_t descriptors_receive(int socket, void *data, size_t size, Descriptors *ret_descriptors);
+/*
+ * Like recv(), but never blocks and stores the received fds in *ret_fds, which the caller closes.
+ * If they do not fit into this process, closes them, loses the data, and fails with EMFILE or
+ * ENOMEM.
+ */
+ssize_t receive_with_fds(int socket, void *data, size_t size, FdList *ret_fds);
 
-/* The descriptors of one message. */
-typedef struct Parcel Parcel;
+/* The fds of one message. */
+typedef struct FdBatch FdBatch;
 
-struct Parcel {
-	Parcel *next;
-	uint64_t position; /* of the message's first byte in the stream */
-	size_t length;     /* of the message, with its NUL; on the way in it is not known */
-	Descriptors descriptors;
+struct FdBatch {
+	FdBatch *next;
+	uint64_t position; /* of the message's first byte in the stream, in bytes */
+	size_t length;     /* of an outgoing message with its NUL; 0 for received ones */
+	FdList fds;
 };
 
-/* In the order of their messages. */
-typedef struct Parcels {
-	Parcel *first;
-	Parcel *last;
-} Parcels;
+/* In the order of the messages. Initialize with zeroes. */
+typedef struct FdBatchQueue {
+	FdBatch *first;
+	FdBatch *last;
+} FdBatchQueue;
 
-/* Takes the descriptors, unless there is no memory: then it returns NULL. */
-Parcel *parcel_new(Descriptors *descriptors);
-void parcel_free(Parcel *parcel);
+/* Moves the fds into a new batch. Returns NULL, leaving them alone, if out of memory. */
+FdBatch *fd_batch_new(FdList *fds);
+void fd_batch_free(FdBatch *batch);
 
-void parcels_append(Parcels *parcels, Parcel *parcel);
-void parcels_drop_first(Parcels *parcels);
-void parcels_clear(Parcels *parcels);
+void fd_batch_queue_append(FdBatchQueue *queue, FdBatch *batch);
+void fd_batch_queue_drop_first(FdBatchQueue *queue);
+void fd_batch_queue_clear(FdBatchQueue *queue);
 
-/* The descriptors of the first, when its message begins before the position; else none. */
-Descriptors parcels_take_before(Parcels *parcels, uint64_t position);
+/*
+ * If the first batch's message begins before the position, removes the batch and returns its fds,
+ * which the caller closes. Otherwise returns an empty list.
+ */
+FdList fd_batch_queue_take_before(FdBatchQueue *queue, uint64_t position);
 
 #endif

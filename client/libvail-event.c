@@ -32,7 +32,7 @@ static const char *const event_names[] = {
 	[VAIL_EVENT_RESUMED] = "resumed",
 };
 
-_Static_assert(ARRAY_SIZE(event_names) == VAIL_EVENT_RESUMED + 1, "each kind has its name");
+_Static_assert(ARRAY_SIZE(event_names) == VAIL_EVENT_RESUMED + 1, "every kind has a name");
 
 const char *vail_event_name(VailEventKind kind)
 {
@@ -45,7 +45,7 @@ VailEventKind event_kind(const JsonValue *value)
 					member_text(value, "kind"));
 }
 
-/* The events that are about a shared object. */
+/* Decodes the members of events about shared objects. Returns false if out of memory. */
 static bool read_object(EventReading *reading, const JsonValue *value)
 {
 	const JsonValue *object = json_member(value, "sharedObject");

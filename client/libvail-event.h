@@ -2,23 +2,27 @@
 #ifndef LIBVAIL_EVENT_H
 #define LIBVAIL_EVENT_H
 
-/* Events as vaild tells them, read into structs. */
+/* Decodes vaild's events into structs. */
 
 #include "json.h"
 #include "libvail-object-info.h"
 #include "vail.h"
 
-/* An event and what it points at. */
+/* An event, with the memory that it points to. */
 typedef struct EventReading {
 	VailEvent event;
 	ObjectReading object;
 	VailRectangle *damage;
 } EventReading;
 
+/* Returns VAIL_EVENT_UNKNOWN for a kind that this library does not know. */
 VailEventKind event_kind(const JsonValue *value);
 
-/* The texts are the value's. It points into itself: it must not be copied. Returns false when there
- * is no memory. */
+/*
+ * Decodes an event. Its strings are borrowed from value, and json becomes the event's json member.
+ * The struct points into itself, so it must not be copied. Returns false if out of memory; call
+ * event_reading_deinit() in either case.
+ */
 bool event_reading_init(EventReading *reading, const JsonValue *value, const char *json);
 void event_reading_deinit(EventReading *reading);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The typed calls for adapters, GPU processes and their virtual address spaces. */
+/* Typed calls for adapters, GPU processes and their virtual address spaces. */
 #include <string.h>
 
 #include "libvail-internal.h"
@@ -13,7 +13,7 @@ static void parameters_begin_with(Parameters *parameters, const char *process)
 	put_required(parameters, "process", process);
 }
 
-/* A method that takes a GPU process and nothing else. */
+/* Calls a method whose only parameter is a GPU process. */
 static NTSTATUS call_with_process(struct vail *vail, const char *method, const char *process)
 {
 	_cleanup_(parameters_deinit) Parameters parameters;
@@ -22,7 +22,7 @@ static NTSTATUS call_with_process(struct vail *vail, const char *method, const c
 	return parameters_call_plain(vail, method, &parameters);
 }
 
-/* The same with an address. */
+/* The same for a GPU process and an address. */
 static NTSTATUS call_with_address(struct vail *vail, const char *method, const char *process,
 				  uint64_t address)
 {
@@ -33,14 +33,14 @@ static NTSTATUS call_with_address(struct vail *vail, const char *method, const c
 	return parameters_call_plain(vail, method, &parameters);
 }
 
-/* A range at a place that only the reply tells could never be freed. */
-static void check_wanted(Parameters *parameters, uint64_t base, const uint64_t *ret_address)
+/* Without ret_address the caller could never free a range that vaild has placed. */
+static void check_result_wanted(Parameters *parameters, uint64_t base, const uint64_t *ret_address)
 {
 	if (base == 0 && !ret_address)
-		parameters->wrong = "ret_address is NULL; it may be only where a base is given";
+		parameters->wrong = "ret_address is NULL; pass it, or give a base";
 }
 
-/* A method whose reply is an address, which may be unwanted. */
+/* Calls a method whose reply is an address. ret_address may be NULL. */
 static NTSTATUS call_for_address(struct vail *vail, const char *method, Parameters *parameters,
 				 const char *name, uint64_t *ret_address)
 {
@@ -53,7 +53,7 @@ static NTSTATUS call_for_address(struct vail *vail, const char *method, Paramete
 
 /* ---- Adapters ---- */
 
-/* How many levels, and how many bits their indices have together. */
+/* Counts the page table levels and the bits of their indices. */
 static NTSTATUS check_levels(struct vail *vail, const VailAdapter *adapter, size_t *ret_levels,
 			     uint64_t *ret_bits)
 {
@@ -64,9 +64,9 @@ static NTSTATUS check_levels(struct vail *vail, const VailAdapter *adapter, size
 		uint8_t count = adapter->page_table_index_bit_count[i];
 
 		if (count > 0 && levels < i)
-			return vail_error_set(vail, STATUS_INVALID_PARAMETER,
-					      "page_table_index_bit_count has a 0 before its end; "
-					      "begin with the leaf table and leave out no level");
+			return error_set(vail, STATUS_INVALID_PARAMETER,
+					 "page_table_index_bit_count has a 0 before its end; begin "
+					 "with the leaf table and leave no level out");
 		levels += count > 0;
 		bits += count;
 	}
@@ -88,7 +88,7 @@ static void put_adapter(Parameters *parameters, const VailAdapter *adapter, size
 	put_number_unless_0(parameters, "maxVirtualGpus", adapter->max_virtual_gpus);
 }
 
-/* Reads the whole reply before any of it becomes a result. */
+/* Decodes the whole reply before setting any result. */
 static NTSTATUS read_adapter(struct vail *vail, const JsonValue *reply, char *ret_adapter,
 			     char *ret_system_process, bool *ret_restored)
 {
@@ -179,7 +179,7 @@ NTSTATUS vail_reserve_address_range(struct vail *vail, const char *process, uint
 	put_address_unless_0(&parameters, "baseAddress", base);
 	writer_key(&parameters.writer, "allowUserModeMapping");
 	writer_boolean(&parameters.writer, allow_user_mode_mapping);
-	check_wanted(&parameters, base, ret_address);
+	check_result_wanted(&parameters, base, ret_address);
 	return call_for_address(vail, "io.vaild.Gpu.ReserveGpuVirtualAddressRange", &parameters,
 				"startVirtualAddress", ret_address);
 }
@@ -215,7 +215,7 @@ NTSTATUS vail_make_page_table_resident(struct vail *vail, const char *process, u
 	return call_with_address(vail, "io.vaild.Gpu.MakePageTableResident", process, address);
 }
 
-/* ---- A process's own calls ---- */
+/* ---- Calls by graphics processes ---- */
 
 static void put_place(Parameters *parameters, uint64_t base, uint64_t minimum, uint64_t maximum)
 {
@@ -232,7 +232,7 @@ NTSTATUS vail_reserve_address(struct vail *vail, const char *process, uint64_t s
 	parameters_begin_with(&parameters, process);
 	put_number(&parameters, "sizeInBytes", size);
 	put_place(&parameters, base, minimum, maximum);
-	check_wanted(&parameters, base, ret_address);
+	check_result_wanted(&parameters, base, ret_address);
 	return call_for_address(vail, "io.vaild.Gpu.ReserveGpuVirtualAddress", &parameters,
 				"virtualAddress", ret_address);
 }
@@ -246,9 +246,9 @@ static const char *const protection_names[] = {
 };
 
 _Static_assert(ARRAY_SIZE(protection_names) == VAIL_PROTECTION_ZERO + 1,
-	       "each protection has its name");
+	       "every protection has a name");
 
-/* With read and read-write an allocation is required; beside the others 0 says that there is none.
+/* For read and read-write vaild requires an allocation, so 0 is sent too. Otherwise 0 means none.
  */
 static void put_allocation(Parameters *parameters, const VailMapping *mapping)
 {
@@ -275,9 +275,10 @@ NTSTATUS vail_map_address(struct vail *vail, const char *process, const VailMapp
 	if (mapping->protection > 0 && (size_t)mapping->protection < ARRAY_SIZE(protection_names))
 		put_string(&parameters, "protection", protection_names[mapping->protection]);
 	else
-		parameters.wrong = "mapping->protection is none; say what the GPU may do";
+		parameters.wrong = "mapping->protection is not set; set one of "
+				   "VAIL_PROTECTION_...";
 	put_allocation(&parameters, mapping);
-	check_wanted(&parameters, mapping->base, ret_address);
+	check_result_wanted(&parameters, mapping->base, ret_address);
 	return call_for_address(vail, "io.vaild.Gpu.MapGpuVirtualAddress", &parameters,
 				"virtualAddress", ret_address);
 }
@@ -292,7 +293,7 @@ NTSTATUS vail_free_address(struct vail *vail, const char *process, uint64_t addr
 	return parameters_call_plain(vail, "io.vaild.Gpu.FreeGpuVirtualAddress", &parameters);
 }
 
-/* ---- What is where ---- */
+/* ---- Address spaces ---- */
 
 static VailProtection read_protection(const JsonValue *object)
 {
@@ -316,7 +317,7 @@ static VailTranslationState read_state(const JsonValue *reply)
 					       member_text(reply, "state"));
 }
 
-/* The size of the struct in the first version that had one: smaller ones were never made. */
+/* The size of the struct in its first version; smaller sizes are invalid. */
 #define TRANSLATION_SIZE_MIN (offsetof(VailTranslation, page_table_address) + sizeof(uint64_t))
 
 NTSTATUS vail_translate_address(struct vail *vail, const char *process, uint64_t address,
@@ -365,16 +366,16 @@ static VailRangeKind read_kind(const JsonValue *value)
 
 /* ---- Lists ---- */
 
-/* Whom a list is told to. Exactly one of the takers is there. */
-typedef struct Taking {
+/* The user's callback for a list's items. Exactly one of the takers is set. */
+typedef struct ListCallback {
 	VailRangeTaker take_range;
 	VailGpuProcessTaker take_process;
 	void *context;
-} Taking;
+} ListCallback;
 
-static bool tell_range(struct vail *vail, const JsonValue *value, void *context)
+static bool report_range(struct vail *vail, const JsonValue *value, void *context)
 {
-	const Taking *taking = context;
+	const ListCallback *list = context;
 	VailRange range = {
 		.size = sizeof(range),
 		.kind = read_kind(value),
@@ -386,12 +387,12 @@ static bool tell_range(struct vail *vail, const JsonValue *value, void *context)
 		.offset = member_number(value, "offsetInBytes"),
 	};
 
-	return taking->take_range(vail, &range, taking->context);
+	return list->take_range(vail, &range, list->context);
 }
 
-static bool tell_process(struct vail *vail, const JsonValue *value, void *context)
+static bool report_process(struct vail *vail, const JsonValue *value, void *context)
 {
-	const Taking *taking = context;
+	const ListCallback *list = context;
 	const char *state = member_text(value, "state");
 	VailListedGpuProcess process = {
 		.size = sizeof(process),
@@ -406,30 +407,30 @@ static bool tell_process(struct vail *vail, const JsonValue *value, void *contex
 		.ranges = member_number(value, "ranges"),
 	};
 
-	return taking->take_process(vail, &process, taking->context);
+	return list->take_process(vail, &process, list->context);
 }
 
 NTSTATUS vail_describe_address_space(struct vail *vail, const char *process, VailRangeTaker take,
 				     void *context)
 {
 	_cleanup_(parameters_deinit) Parameters parameters;
-	Taking taking = { .take_range = take, .context = context };
+	ListCallback list = { .take_range = take, .context = context };
 
 	parameters_begin_with(&parameters, process);
 	if (!take)
 		parameters.wrong = "take is NULL; it is required";
-	return parameters_call_listing(vail, "io.vaild.Gpu.DescribeAddressSpace", &parameters,
-				       "ranges", tell_range, &taking);
+	return parameters_call_list(vail, "io.vaild.Gpu.DescribeAddressSpace", &parameters,
+				    "ranges", report_range, &list);
 }
 
 NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTaker take, void *context)
 {
 	_cleanup_(parameters_deinit) Parameters parameters;
-	Taking taking = { .take_process = take, .context = context };
+	ListCallback list = { .take_process = take, .context = context };
 
 	parameters_begin(&parameters);
 	if (!take)
 		parameters.wrong = "take is NULL; it is required";
-	return parameters_call_listing(vail, "io.vaild.Gpu.ListProcesses", &parameters, "processes",
-				       tell_process, &taking);
+	return parameters_call_list(vail, "io.vaild.Gpu.ListProcesses", &parameters, "processes",
+				    report_process, &list);
 }

@@ -5,22 +5,22 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* What the scratch file holds at most. */
-#define GUARD_SIZE ((size_t)256 << 10)
+/* The largest piece copied at once, in bytes, which bounds the scratch file. */
+#define SCRATCH_SIZE ((size_t)256 << 10)
 
-int guard_open(void)
+int fault_safe_copy_open(void)
 {
 	int scratch = memfd_create("vail-guard", MFD_CLOEXEC);
 
 	return scratch < 0 ? -errno : scratch;
 }
 
-int guard_copy(int scratch, const void *from, void *to, size_t size)
+int fault_safe_copy(int scratch, const void *from, void *to, size_t size)
 {
 	for (size_t done = 0; done < size;) {
 		size_t left = size - done;
 		ssize_t written = pwrite(scratch, (const char *)from + done,
-					 left < GUARD_SIZE ? left : GUARD_SIZE, 0);
+					 left < SCRATCH_SIZE ? left : SCRATCH_SIZE, 0);
 
 		if (written < 0 && errno != EINTR)
 			return -errno;

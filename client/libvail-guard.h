@@ -5,16 +5,18 @@
 #include <stddef.h>
 
 /*
- * Reads memory that somebody else may take away meanwhile. Where this process would get SIGBUS the
- * kernel gets EFAULT: so it is the kernel that reads, by writing the memory to a scratch file, from
- * which it is then taken.
+ * Copies mapped memory that another process may truncate or free at any time. A direct access could
+ * raise SIGBUS. Instead the kernel writes the memory to a scratch file, which fails with EFAULT,
+ * and the copy is read back from there.
  */
 
-/* Makes a scratch file. Returns its descriptor, or a negative errno. */
-int guard_open(void);
+/* Creates a scratch file. Returns its fd, which the caller closes, or a negative errno. */
+int fault_safe_copy_open(void);
 
-/* Copies. Returns 0, -EFAULT where the memory is not there (any more), or another negative errno.
+/*
+ * Copies size bytes through the scratch file. Returns 0, -EFAULT if part of the memory does not
+ * exist, or another negative errno. After a failure the contents of to are undefined.
  */
-int guard_copy(int scratch, const void *from, void *to, size_t size);
+int fault_safe_copy(int scratch, const void *from, void *to, size_t size);
 
 #endif

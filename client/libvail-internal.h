@@ -3,31 +3,39 @@
 #define LIBVAIL_INTERNAL_H
 
 /*
- * How libvail works inside.
+ * The private interfaces of libvail. Each file calls only files further down in this list:
  *
- *   libvail.c             handles, timeouts, error details
- *   libvail-connection.c  the socket: connect, send and receive without waiting
- *   libvail-absence.c     waiting for the socket of a vaild that is not there
- *   libvail-descriptors.c descriptors that travel with messages
- *   libvail-request.c     from method and parameters to bytes
- *   libvail-reply.c       from JSON to status and error details
- *   libvail-queue.c       the queue of calls, and how it is lost
- *   libvail-call.c        what is sent and received, and everything that calls back
- *   libvail-resume.c      what is asked again when vaild has gone and come back
- *   libvail-wait.c        calls that wait for their replies
- *   libvail-parameters.c  what the typed calls share: parameters written, replies read
- *   libvail-listing.c     the same for lists, which come one item a reply
- *   libvail-methods.c     the typed calls for processes and VMs, each a few lines on top
- *   libvail-gpu.c         those for adapters, GPU processes and their address spaces
- *   libvail-object.c      those for shared objects, with -info.c, which reads what is told of them
- *   libvail-object-open.c objects that are open, with -read.c, and libvail-guard.c under it
- *   libvail-memory.c      memory to share, and its seals
- *   libvail-watch.c       events, with -event.c, which reads them
- *   libvail-known.c       what a watch has told, to go on from when vaild comes back
+ *   d3dkmt.c            the documented Windows function
+ *   machine.c           typed calls for processes and VMs
+ *   gpu.c               typed calls for adapters, GPU processes and their address spaces
+ *   object.c            typed calls for sharing objects
+ *   object-open.c       opening and closing objects
+ *   object-read.c       reading, mapping and waiting for open objects
+ *   watch.c             watches
+ *   watch-state.c       remembers what a watch has reported, to compare after a reconnect
+ *   event.c             decodes events
+ *   object-info.c       decodes descriptions of shared objects
+ *   memory.c            memory to share, and its seals
+ *   fault-safe-copy.c   copies memory that may disappear
+ *   list.c              calls methods that return a list, one item per reply
+ *   parameters.c        writes parameters and reads replies
+ *   call-wait.c         blocking calls
+ *   call.c              submits calls, receives replies and runs all callbacks
+ *   resume.c            resends or fails calls after the connection is lost
+ *   handle.c            creates and frees handles, sets their options
+ *   call-queue.c        the queue of pending calls
+ *   connection.c        the socket: connects, sends and receives
+ *   reconnect.c         an fd that becomes readable when it is time to connect again
+ *   request.c           encodes requests
+ *   reply.c             decodes replies
+ *   fd-batch.c          file descriptors that travel with messages
+ *   error.c             the error details of a handle
  *
- * What always holds between calls of the library: calls under way are queued in the order in which
- * they were sent, which is the order of their replies, and as long as one is queued there is a
- * connection, or a wait for one.
+ * Between two calls into the library these invariants hold:
+ *
+ *   - The queue holds the pending calls in the order in which they were sent, which is also the
+ *     order of their replies.
+ *   - While a call is pending, the handle is connected or is waiting to reconnect.
  */
 
 #include <stdbool.h>
@@ -45,58 +53,61 @@
 #define SOCKET_PATH_DEFAULT  "/run/vaild/vaild.sock"
 #define SOCKET_PATH_VARIABLE "VAILD_SOCKET"
 
-/* A reply that is longer is none of vaild's, which bounds its own at 1 MiB. */
+/* The longest reply accepted, in bytes. vaild itself sends at most 1 MiB. */
 #define REPLY_SIZE_MAX (64u << 20)
 
-/* No call joins a queue whose messages have more bytes: vaild is away, or takes nothing. */
-#define QUEUED_MAX (64u << 20)
+/* A call is refused if the pending calls' messages already exceed this, in bytes. */
+#define QUEUED_BYTES_MAX (64u << 20)
 
-/* One request. Nothing in it is its own. */
-typedef struct Request {
+/* A request to encode. All pointers are borrowed. */
+typedef struct CallRequest {
 	const char *method;
 	const char *parameters; /* JSON text; NULL for none */
-	const int *descriptors;
-	size_t descriptor_count;
+	const int *fds;
+	size_t fd_count;
 	bool more;
 	bool oneway;
-	bool to_known; /* only on a connection on which vaild has answered */
-} Request;
+	bool needs_answered_connection; /* send only after vaild has replied on this connection */
+} CallRequest;
 
-/* One reply. Who decodes it owns it; a handler may take message and descriptors away. */
+/* A decoded reply. A handler may move message and fds out of it. */
 typedef struct Reply {
 	NTSTATUS status;
-	JsonValue *message;    /* all of it; NULL where none came */
-	JsonValue *parameters; /* inside the message; NULL where it has none */
+	JsonValue *message;    /* the whole reply; NULL if none was received */
+	JsonValue *parameters; /* borrowed from message; NULL if the reply has none */
 	bool continues;
-	Descriptors descriptors;
+	FdList fds;
 } Reply;
 
-typedef struct Call Call;
+typedef struct PendingCall PendingCall;
 
-/* Returns whether to go on, as a VailReply does. */
-typedef bool (*ReplyHandler)(struct vail *vail, const Call *call, Reply *reply);
+/* Handles a reply. Returns false to end a call whose reply continues. */
+typedef bool (*ReplyHandler)(struct vail *vail, const PendingCall *call, Reply *reply);
 
-/* A call under way. The queue owns it. */
-struct Call {
-	Call *next;
+/* A call that was submitted and has not ended. Owned by the queue. */
+struct PendingCall {
+	PendingCall *next;
 	bool more;
 	ReplyHandler handler;
-	/* The connection is lost, and another will be made: returns whether to ask there again,
-	 * from the beginning. NULL for a call that has nothing of its own to say about that. */
-	bool (*interrupted)(struct vail *vail, const Call *call);
-	VailReply reply; /* the caller's; NULL for a call of the library's own */
-	void *context;   /* for the caller's reply, or for the handler */
+	/*
+	 * Decides whether to repeat the call after the connection is lost. If it returns false, it
+	 * has also freed the context. NULL for calls that follow the general rules of resume.c.
+	 */
+	bool (*on_disconnect)(struct vail *vail, const PendingCall *call);
 
-	Buffer message; /* with its NUL, to be sent again */
-	uint64_t end;   /* where it ends in all that is sent */
-	bool has_descriptors;
-	bool is_repeatable; /* by its method */
-	bool was_told;      /* a reply that continues has come */
-	bool was_sent;      /* on a connection that is lost: vaild may have seen it whole */
-	unsigned int lost;  /* connections */
+	VailReply reply; /* the user's callback; NULL for internal handlers */
+	void *context;   /* argument of the callback or of the handler */
+
+	Buffer message;      /* the encoded request with its NUL, kept for resending */
+	uint64_t output_end; /* position of its end in the output stream */
+	bool has_fds;
+	bool is_repeatable; /* the method may be executed twice, see method_is_repeatable() */
+	bool has_reply;     /* at least one reply has arrived */
+	bool was_sent;      /* a lost connection may have delivered the whole message */
+	unsigned int lost_connections;
 };
 
-/* Owns its texts; each may be NULL. */
+/* The error details of one failure. Owns its strings; each may be NULL. */
 typedef struct ErrorDetails {
 	char *message;
 	char *name;
@@ -108,155 +119,187 @@ typedef struct ErrorDetails {
 
 struct vail {
 	char *path;
-	int timeout;         /* milliseconds; negative: none */
-	int descriptor;      /* -1 when not connected */
-	pid_t owner;         /* who connected; a child of fork() is somebody else */
-	uint64_t generation; /* grows when a connection is closed */
-	uint64_t replies;    /* grows with each reply */
-	bool is_known;       /* vaild has answered on this connection, or on the last one */
-	bool was_there;      /* there was a connection once */
-	bool in_reply;       /* a handler is running */
-	bool closing;        /* nothing more is submitted */
-	bool resumes;        /* calls and watches outlive their connection */
-	bool is_waiting;     /* for the next one, to ask what is queued */
-	Absence absence;
+	int timeout;          /* in milliseconds; negative for no timeout */
+	int fd;               /* the socket; -1 when not connected */
+	pid_t owner_pid;      /* process that connected; differs in a child after fork() */
+	uint64_t generation;  /* incremented when a connection is closed */
+	uint64_t reply_count; /* replies received so far */
+	bool has_answered;  /* vaild has replied on the current, or else on the last, connection */
+	bool was_connected; /* a connection has succeeded at least once */
+	bool in_callback;   /* a reply handler is running */
+	bool closing;       /* the handle is being freed and accepts no calls */
+	bool resumes;       /* pending calls and watches survive the loss of the connection */
+	bool is_reconnecting; /* waiting for vaild, to resend the queued calls */
+	Reconnect reconnect;
 	Buffer input;
-	size_t scanned; /* bytes of the input that hold no NUL */
+	size_t scanned; /* number of leading input bytes known to contain no NUL */
 	Buffer output;
-	uint64_t input_position;  /* where the input's head is in all that came, and the output's */
-	uint64_t output_position; /* in all that went, so that parcels find their messages */
-	Parcels received;
-	Parcels sending;
-	Descriptors descriptors; /* of the reply that the user can see now */
-	Call *first;
-	Call **end;    /* where the next one is hung */
-	size_t queued; /* bytes of their messages */
+	/* Stream positions of the first byte of input and of output, which tie fds to messages. */
+	uint64_t input_position;
+	uint64_t output_position;
+	FdBatchQueue received_fds;
+	FdBatchQueue outgoing_fds;
+	FdList reply_fds; /* of the reply that the user can currently take fds from */
+	PendingCall *first_call;
+	PendingCall **last_link; /* where the next call is appended */
+	size_t queued_bytes;     /* total size of the pending calls' messages */
 	JsonParser *parser;
 	ErrorDetails error;
 };
 
-/* ---- libvail.c ---- */
+/* ---- error.c ---- */
 
 void error_details_deinit(ErrorDetails *details);
-void vail_error_clear(struct vail *vail);
+void error_clear(struct vail *vail);
 
-/* Records the sentence, and nothing else, as what went wrong. Returns status. */
-_printf_(3, 4) NTSTATUS vail_error_set(struct vail *vail, NTSTATUS status, const char *format, ...);
+/* Replaces the handle's error details by the formatted sentence. Returns status. */
+_printf_(3, 4) NTSTATUS error_set(struct vail *vail, NTSTATUS status, const char *format, ...);
 
-NTSTATUS vail_error_no_memory(struct vail *vail);
+/* The same for STATUS_NO_MEMORY. */
+NTSTATUS error_set_no_memory(struct vail *vail);
 
-/* ---- libvail-connection.c ---- */
+/* ---- connection.c ---- */
 
-typedef enum Received {
-	RECEIVED_BYTES,   /* they are in the input */
-	RECEIVED_NOTHING, /* nothing more for now */
-	RECEIVED_END,     /* the other side has closed */
-	RECEIVED_NO_MEMORY,
-	RECEIVED_NO_DESCRIPTORS,    /* this process has no room for those that came */
-	RECEIVED_STRAY_DESCRIPTORS, /* of no message */
-} Received;
-
-/* Connects. Where vaild's queue of connections is full, and it may wait, that is up to the timeout.
- */
-NTSTATUS connection_open(struct vail *vail, bool may_wait);
-
-/* Closes, and forgets what was on its way. Calls under way are the caller's affair. */
-void connection_close(struct vail *vail);
-
-/* Whether an idle connection is of no use any more, because vaild has closed it. */
-bool connection_is_stale(const struct vail *vail);
-
-/* Sends what can be sent without waiting, parcels with their messages; the rest stays in the
- * output. Where vaild has closed, the output is dropped: what vaild said before that is still to be
- * received. */
-void connection_flush(struct vail *vail);
-
-/* Receives once, without waiting. After one of the last three the connection is of no use. */
-Received connection_receive(struct vail *vail);
-
-/* ---- libvail-request.c ---- */
+typedef enum ReceiveResult {
+	RECEIVE_DATA,    /* bytes were appended to the input */
+	RECEIVE_NOTHING, /* no data for now */
+	RECEIVE_CLOSED,  /* the peer has closed the connection */
+	RECEIVE_NO_MEMORY,
+	RECEIVE_NO_FDS,    /* fds were received, but this process is at its fd limit */
+	RECEIVE_STRAY_FDS, /* fds were received that belong to no message */
+} ReceiveResult;
 
 /*
- * Appends the request and its NUL to out, after a look at it with vaild's own eyes: a message that
- * vaild would take for malformed costs the connection, and so is refused here.
+ * Connects to vaild. If may_wait is set and vaild's listen queue is full, waits for up to the
+ * handle's timeout. Returns STATUS_SUCCESS, or sets the error and returns its status.
  */
-NTSTATUS request_encode(struct vail *vail, const Request *request, Buffer *out);
+NTSTATUS connection_connect(struct vail *vail, bool may_wait);
 
-/* ---- libvail-reply.c ---- */
+/* Closes the connection and drops buffered input and output. Leaves the queue of calls alone. */
+void connection_close(struct vail *vail);
+
+/* Tests whether vaild has closed an idle connection. */
+bool connection_is_stale(const struct vail *vail);
+
+/*
+ * Sends as much output as possible without blocking, fds with their messages. If vaild has closed
+ * the connection, drops the output; replies that vaild sent before can still be received.
+ */
+void connection_flush(struct vail *vail);
+
+/*
+ * Receives once without blocking. The connection is unusable after every result but RECEIVE_DATA
+ * and RECEIVE_NOTHING.
+ */
+ReceiveResult connection_receive(struct vail *vail);
+
+/* ---- request.c ---- */
+
+/*
+ * Appends the encoded request and its NUL to out. Checks it with vaild's own parser first, because
+ * vaild closes the connection on a malformed message. Returns STATUS_SUCCESS; otherwise sets the
+ * error and returns STATUS_INVALID_PARAMETER or STATUS_NO_MEMORY.
+ */
+NTSTATUS request_encode(struct vail *vail, const CallRequest *request, Buffer *out);
+
+/* ---- reply.c ---- */
 
 void reply_deinit(Reply *reply);
 
 /*
- * Takes reply->message apart into the other fields and the handle's error details. Returns
- * STATUS_INVALID_NETWORK_RESPONSE when it is no reply to a call that may (more) continue.
+ * Decodes reply->message into the other fields and the handle's error details. more says whether
+ * the call allows replies that continue. Returns STATUS_SUCCESS, or STATUS_INVALID_NETWORK_RESPONSE
+ * if the message is no valid reply.
  */
 NTSTATUS reply_decode(struct vail *vail, Reply *reply, bool more);
 
-/* ---- libvail-queue.c ---- */
+/* ---- call-queue.c ---- */
 
-void call_free(Call *call);
+/* Frees a call that is in no queue; NULL is ignored. */
+void call_free(PendingCall *call);
 
-void queue_append(struct vail *vail, Call *call);
-Call *queue_take_first(struct vail *vail);
+/* Appends the call, which the queue then owns. */
+void queue_append(struct vail *vail, PendingCall *call);
 
-/* Returns the first, with the others behind it. */
-Call *queue_take_all(struct vail *vail);
+/* Removes and returns the first call. The queue must not be empty. */
+PendingCall *queue_take_first(struct vail *vail);
 
-/* Hands the reply to the call's handler. Returns whether to go on. */
-bool call_handle(struct vail *vail, const Call *call, Reply *reply);
+/* Empties the queue. Returns the first call, linked to the others; NULL if there were none. */
+PendingCall *queue_take_all(struct vail *vail);
 
-/* Tells a call, which is in no queue, that it ended with this status, and frees it. */
-void call_lose(struct vail *vail, Call *call, NTSTATUS status);
+/* Appends the call's message to the output. Returns false if out of memory. */
+bool call_write(struct vail *vail, PendingCall *call);
 
-/* Ends the connection, or the wait for one, and tells every call under way that it ended with this
- * status. */
-void calls_lose(struct vail *vail, NTSTATUS status);
+/* Passes the reply to the call's handler. Returns false if the handler wants no more replies. */
+bool call_deliver(struct vail *vail, const PendingCall *call, Reply *reply);
 
-/* ---- libvail-resume.c ---- */
+/* Ends a call that is in no queue: reports the status to its handler and frees it. */
+void call_fail(struct vail *vail, PendingCall *call, NTSTATUS status);
 
-/* Whether nothing is lost when vaild carries it out twice. */
+/* Ends the connection, or the wait for one, and fails all pending calls with the status. */
+void calls_fail_all(struct vail *vail, NTSTATUS status);
+
+/* ---- resume.c ---- */
+
+/* Tests whether vaild may execute the method twice without harm. */
 bool method_is_repeatable(const char *method);
 
-/* Whether a failure to connect is one that passes. */
-bool may_come_back(const struct vail *vail, NTSTATUS status);
+/* Tests whether a failed attempt to connect is worth retrying on this handle. */
+bool is_transient_failure(const struct vail *vail, NTSTATUS status);
 
-/* Begins to wait for vaild, or goes on with that. When it fails every call was told. */
-NTSTATUS wait_for_vaild(struct vail *vail);
+/*
+ * Starts waiting for vaild, or continues to wait longer. Returns STATUS_SUCCESS; otherwise fails
+ * all pending calls and returns STATUS_INSUFFICIENT_RESOURCES.
+ */
+NTSTATUS resume_wait(struct vail *vail);
 
-/* Ends the wait where nothing is queued for it. */
-void wait_end_if_idle(struct vail *vail);
+/* Stops waiting if no call is pending. */
+void resume_cancel_if_idle(struct vail *vail);
 
-/* While it waits: something has happened. Returns why the calls under way were lost. */
-NTSTATUS wait_go_on(struct vail *vail);
+/*
+ * Call when the fd of the wait is readable: reconnects if it is time. Returns STATUS_SUCCESS;
+ * otherwise all pending calls have failed with the returned status.
+ */
+NTSTATUS resume_continue(struct vail *vail);
 
-/* vaild has closed the connection. What cannot go on is told so; the rest is asked again. Returns
- * STATUS_CONNECTION_DISCONNECTED when nothing is left that goes on. */
-NTSTATUS calls_interrupt(struct vail *vail);
+/*
+ * Call when vaild has closed the connection: fails the calls that cannot be repeated and reconnects
+ * for the others. Returns STATUS_CONNECTION_DISCONNECTED if no call is left.
+ */
+NTSTATUS resume_calls(struct vail *vail);
 
-/* ---- libvail-call.c ---- */
+/* ---- call.c ---- */
 
-/* Begins a call of the library's user: what the last one has left on the handle goes. Not so inside
- * a reply. */
-void vail_begin(struct vail *vail);
+/*
+ * Begins a call by the user: discards error details and fds of the previous call. Does nothing
+ * inside a callback, where those of the current reply are still needed.
+ */
+void handle_begin_call(struct vail *vail);
 
-/* Puts the call's message behind the output. Returns false when there is no memory. */
-bool call_put(struct vail *vail, Call *call);
+/*
+ * Queues a copy of the call and sends it as far as possible without blocking. Returns
+ * STATUS_SUCCESS; otherwise sets the error and never calls the handler.
+ */
+NTSTATUS call_submit(struct vail *vail, const CallRequest *request, const PendingCall *call);
 
-/* Queues a copy of the call, and sends what can be sent. */
-NTSTATUS call_submit(struct vail *vail, const Request *request, const Call *call);
+/*
+ * Sends and receives without blocking and runs the handlers of the replies. Returns STATUS_SUCCESS,
+ * or the reason why the connection was lost.
+ */
+NTSTATUS handle_pump(struct vail *vail);
 
-/* Sends and receives what is possible without waiting. Returns why the connection was lost. */
-NTSTATUS vail_pump(struct vail *vail);
+/* The handler of calls that the user submits: passes the reply to call->reply. */
+bool reply_to_caller(struct vail *vail, const PendingCall *call, Reply *reply);
 
-/* The handler of what the library's users submit: calls call->reply. */
-bool reply_to_caller(struct vail *vail, const Call *call, Reply *reply);
+/* ---- call-wait.c ---- */
 
-/* ---- libvail-wait.c ---- */
-
-/* Calls and waits. The caller frees the reply's message, which holds *ret_parameters (NULL where it
- * has none). */
-NTSTATUS vail_call_value(struct vail *vail, const Request *request, JsonValue **ret_message,
-			 JsonValue **ret_parameters);
+/*
+ * Calls a method and waits for its only reply. On success *ret_message is the reply, which the
+ * caller frees. *ret_parameters is borrowed from it, and NULL if the reply has no parameters.
+ * Returns the status of the reply or of the failure.
+ */
+NTSTATUS call_blocking(struct vail *vail, const CallRequest *request, JsonValue **ret_message,
+		       JsonValue **ret_parameters);
 
 static inline void free_message(JsonValue **message)
 {

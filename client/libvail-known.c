@@ -11,18 +11,18 @@
 #include "members.h"
 #include "writer.h"
 
-/* What vaild cannot say, for it does not know who heard of it when. */
-#define WHY_GONE "it ended while vaild could not be heard"
+/* The reason in events that the library derives, because vaild's own events were missed. */
+#define REASON_WHILE_DISCONNECTED "it ended while the connection to vaild was lost"
 
-/* How a thing comes and goes, and what of the event says which one it is. */
-static const struct Way {
+/* The events that begin and end an entity, and the members that identify it. */
+static const struct EventPair {
 	const char *name;
-	VailEventKind comes;
-	VailEventKind goes;
-	const char *object; /* inside of the event; NULL: the event itself */
-	const char *members[2];
-	const char *identity;
-} ways[] = {
+	VailEventKind begin_event;
+	VailEventKind end_event;
+	const char *object;     /* the event's member with the entity; NULL for the event itself */
+	const char *members[2]; /* make up the key; the second may be NULL */
+	const char *identity;   /* NULL if the key is never reused */
+} event_pairs[] = {
 	{ "adapter",
 	  VAIL_EVENT_ADAPTER_ADDED,
 	  VAIL_EVENT_ADAPTER_REMOVED,
@@ -56,76 +56,77 @@ static const struct Way {
 	{ "object", VAIL_EVENT_SHARED, VAIL_EVENT_UNSHARED, "sharedObject", { "handle" }, NULL },
 };
 
-/* ---- One thing ---- */
+/* ---- Items ---- */
 
-static void known_free(Known *known)
+static void item_free(WatchedItem *item)
 {
-	if (!known)
+	if (!item)
 		return;
-	free(known->key);
-	free(known->identity);
-	free(known->event);
-	free(known->holder);
-	free(known->object);
-	free(known);
+	free(item->key);
+	free(item->identity);
+	free(item->event);
+	free(item->holder);
+	free(item->object);
+	free(item);
 }
 
 static int compare_keys(const void *a, const void *b)
 {
-	return strcmp(((const Known *)a)->key, ((const Known *)b)->key);
+	return strcmp(((const WatchedItem *)a)->key, ((const WatchedItem *)b)->key);
 }
 
-static Known *knowledge_find(const Knowledge *knowledge, const char *key)
+static WatchedItem *watch_state_find(const WatchState *state, const char *key)
 {
-	const Known wanted = { .key = (char *)key };
-	void *found = tfind(&wanted, &knowledge->tree, compare_keys);
+	const WatchedItem wanted = { .key = (char *)key };
+	void *found = tfind(&wanted, &state->tree, compare_keys);
 
-	return found ? *(Known **)found : NULL;
+	return found ? *(WatchedItem **)found : NULL;
 }
 
-static void knowledge_forget(Knowledge *knowledge, Known *known)
+static void watch_state_remove(WatchState *state, WatchedItem *item)
 {
-	if (!known)
+	if (!item)
 		return;
-	tdelete(known, &knowledge->tree, compare_keys);
-	TAILQ_REMOVE(&knowledge->list, known, link);
-	known_free(known);
+	tdelete(item, &state->tree, compare_keys);
+	TAILQ_REMOVE(&state->list, item, link);
+	item_free(item);
 }
 
-/* Takes it, in the place of one of the same key. Returns false when there is no memory. */
-static bool knowledge_add(Knowledge *knowledge, Known *known)
+/* Adds an item and replaces one with the same key. Takes the item. Returns false if out of memory.
+ */
+static bool watch_state_add(WatchState *state, WatchedItem *item)
 {
-	if (!known)
+	if (!item)
 		return false;
-	knowledge_forget(knowledge, knowledge_find(knowledge, known->key));
-	if (!tsearch(known, &knowledge->tree, compare_keys)) {
-		known_free(known);
+	watch_state_remove(state, watch_state_find(state, item->key));
+	if (!tsearch(item, &state->tree, compare_keys)) {
+		item_free(item);
 		return false;
 	}
-	TAILQ_INSERT_TAIL(&knowledge->list, known, link);
+	TAILQ_INSERT_TAIL(&state->list, item, link);
 	return true;
 }
 
-void knowledge_init(Knowledge *knowledge)
+void watch_state_init(WatchState *state)
 {
-	*knowledge = (Knowledge){ 0 };
-	TAILQ_INIT(&knowledge->list);
+	*state = (WatchState){ 0 };
+	TAILQ_INIT(&state->list);
 }
 
-void knowledge_deinit(Knowledge *knowledge)
+void watch_state_deinit(WatchState *state)
 {
-	while (!TAILQ_EMPTY(&knowledge->list))
-		knowledge_forget(knowledge, TAILQ_FIRST(&knowledge->list));
+	while (!TAILQ_EMPTY(&state->list))
+		watch_state_remove(state, TAILQ_FIRST(&state->list));
 }
 
-void knowledge_move(Knowledge *to, Knowledge *from)
+void watch_state_move(WatchState *to, WatchState *from)
 {
 	TAILQ_CONCAT(&to->list, &from->list, link);
 	to->tree = from->tree;
 	from->tree = NULL;
 }
 
-/* A member as JSON text; "null" where it is absent. The caller frees it. */
+/* Returns a member as JSON text, which the caller frees; "null" if absent. */
 static char *member_json(const JsonValue *object, const char *name)
 {
 	const JsonValue *value = name ? json_member(object, name) : NULL;
@@ -133,9 +134,9 @@ static char *member_json(const JsonValue *object, const char *name)
 	return value ? json_format(value, false) : strdup("null");
 }
 
-/* ---- Events made of others ---- */
+/* ---- Deriving events ---- */
 
-/* Writes what an event is about, and nothing of what has become of it. */
+/* Copies the members that identify the event's subject. Returns false if out of memory. */
 static bool write_subject(Writer *writer, const JsonValue *event)
 {
 	static const char *const subjects[] = {
@@ -165,8 +166,10 @@ static bool has_reason(VailEventKind kind)
 	       kind != VAIL_EVENT_QUARANTINE_LIFTED;
 }
 
-/* An event of another kind about the same thing, and the holder, where there is one. The caller
- * frees it; NULL when there is no memory. */
+/*
+ * Makes an event of another kind about the subject of this one. holder is JSON text, or NULL.
+ * Returns the event as JSON text, which the caller frees; NULL if out of memory.
+ */
 static char *event_as(VailEventKind kind, const JsonValue *event, const char *holder)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
@@ -184,7 +187,7 @@ static char *event_as(VailEventKind kind, const JsonValue *event, const char *ho
 		writer_key(&writer, "status");
 		writer_string(&writer, "STATUS_SUCCESS");
 		writer_key(&writer, "reason");
-		writer_string(&writer, WHY_GONE);
+		writer_string(&writer, REASON_WHILE_DISCONNECTED);
 	}
 	writer_object_end(&writer);
 	writer_terminator(&writer, '\0');
@@ -193,25 +196,25 @@ static char *event_as(VailEventKind kind, const JsonValue *event, const char *ho
 
 /* ---- Keys ---- */
 
-static char *thing_key(const struct Way *way, const JsonValue *event)
+static char *item_key(const struct EventPair *pair, const JsonValue *event)
 {
-	const JsonValue *object = way->object ? json_member(event, way->object) : event;
-	_cleanup_free_ char *first = member_json(object, way->members[0]);
-	_cleanup_free_ char *second = member_json(object, way->members[1]);
+	const JsonValue *object = pair->object ? json_member(event, pair->object) : event;
+	_cleanup_free_ char *first = member_json(object, pair->members[0]);
+	_cleanup_free_ char *second = member_json(object, pair->members[1]);
 	char *key;
 
-	if (!first || !second || asprintf(&key, "%s %s %s", way->name, first, second) < 0)
+	if (!first || !second || asprintf(&key, "%s %s %s", pair->name, first, second) < 0)
 		return NULL;
 	return key;
 }
 
-static const struct Way *way_of(const char *name)
+static const struct EventPair *pair_by_name(const char *name)
 {
 	size_t i = 0;
 
-	while (strcmp(ways[i].name, name) != 0)
+	while (strcmp(event_pairs[i].name, name) != 0)
 		i++;
-	return &ways[i];
+	return &event_pairs[i];
 }
 
 static char *holder_key(const char *object, const JsonValue *holder)
@@ -223,142 +226,146 @@ static char *holder_key(const char *object, const JsonValue *holder)
 	return key;
 }
 
-/* ---- Applying ---- */
+/* ---- Applying events ---- */
 
-static Known *thing_new(const struct Way *way, const JsonValue *event)
+static WatchedItem *item_new(const struct EventPair *pair, const JsonValue *event)
 {
-	const JsonValue *object = way->object ? json_member(event, way->object) : event;
-	Known *known = calloc(1, sizeof(*known));
+	const JsonValue *object = pair->object ? json_member(event, pair->object) : event;
+	WatchedItem *item = calloc(1, sizeof(*item));
 
-	if (!known)
+	if (!item)
 		return NULL;
-	known->key = thing_key(way, event);
-	known->identity = member_json(object, way->identity);
-	known->event = json_format(event, false);
-	if (known->key && known->identity && known->event)
-		return known;
-	known_free(known);
+	item->key = item_key(pair, event);
+	item->identity = member_json(object, pair->identity);
+	item->event = json_format(event, false);
+	if (item->key && item->identity && item->event)
+		return item;
+	item_free(item);
 	return NULL;
 }
 
-static Known *holder_new(const char *object, const JsonValue *holder)
+static WatchedItem *holder_new(const char *object, const JsonValue *holder)
 {
-	Known *known = calloc(1, sizeof(*known));
+	WatchedItem *item = calloc(1, sizeof(*item));
 
-	if (!known)
+	if (!item)
 		return NULL;
-	known->key = holder_key(object, holder);
-	known->identity = member_json(holder, "since");
-	known->holder = json_format(holder, false);
-	known->object = strdup(object);
-	if (known->key && known->identity && known->holder && known->object)
-		return known;
-	known_free(known);
+	item->key = holder_key(object, holder);
+	item->identity = member_json(holder, "since");
+	item->holder = json_format(holder, false);
+	item->object = strdup(object);
+	if (item->key && item->identity && item->holder && item->object)
+		return item;
+	item_free(item);
 	return NULL;
 }
 
-static bool apply_holders(Knowledge *knowledge, const JsonValue *event)
+static bool apply_holders(WatchState *state, const JsonValue *event)
 {
 	const JsonValue *holders = json_member(json_member(event, "sharedObject"), "holders");
-	_cleanup_free_ char *object = thing_key(way_of("object"), event);
+	_cleanup_free_ char *object = item_key(pair_by_name("object"), event);
 
 	if (!object)
 		return false;
 	for (size_t i = 0; i < json_array_size(holders); i++)
-		if (!knowledge_add(knowledge, holder_new(object, json_array_at(holders, i))))
+		if (!watch_state_add(state, holder_new(object, json_array_at(holders, i))))
 			return false;
 	return true;
 }
 
-/* Of an object that nobody can open any more, vaild tells nothing to who begins to watch. */
-static void forget_holders(Knowledge *knowledge, const char *object)
+/*
+ * Removes an unshared object's holders. vaild does not report unshared objects to a new watch, so
+ * their holders would look as if they had ended.
+ */
+static void remove_holders(WatchState *state, const char *object)
 {
-	Known *known = TAILQ_FIRST(&knowledge->list);
+	WatchedItem *item = TAILQ_FIRST(&state->list);
 
-	while (known) {
-		Known *next = TAILQ_NEXT(known, link);
+	while (item) {
+		WatchedItem *next = TAILQ_NEXT(item, link);
 
-		if (known->object && strcmp(known->object, object) == 0)
-			knowledge_forget(knowledge, known);
-		known = next;
+		if (item->object && strcmp(item->object, object) == 0)
+			watch_state_remove(state, item);
+		item = next;
 	}
 }
 
-static bool apply_coming(Knowledge *knowledge, const struct Way *way, const JsonValue *event)
+static bool apply_begin_event(WatchState *state, const struct EventPair *pair,
+			      const JsonValue *event)
 {
-	if (!knowledge_add(knowledge, thing_new(way, event)))
+	if (!watch_state_add(state, item_new(pair, event)))
 		return false;
-	return way->comes != VAIL_EVENT_SHARED || apply_holders(knowledge, event);
+	return pair->begin_event != VAIL_EVENT_SHARED || apply_holders(state, event);
 }
 
-static bool apply_going(Knowledge *knowledge, const struct Way *way, const JsonValue *event)
+static bool apply_end_event(WatchState *state, const struct EventPair *pair, const JsonValue *event)
 {
-	_cleanup_free_ char *key = thing_key(way, event);
+	_cleanup_free_ char *key = item_key(pair, event);
 
 	if (!key)
 		return false;
-	if (way->goes == VAIL_EVENT_UNSHARED)
-		forget_holders(knowledge, key);
-	knowledge_forget(knowledge, knowledge_find(knowledge, key));
+	if (pair->end_event == VAIL_EVENT_UNSHARED)
+		remove_holders(state, key);
+	watch_state_remove(state, watch_state_find(state, key));
 	return true;
 }
 
-/* The object is told with its holders as they are now. */
-static bool renew_object(Known *object, const JsonValue *event)
+/* Updates the object's stored event, which lists its holders. */
+static bool refresh_object(WatchedItem *object, const JsonValue *event)
 {
-	char *renewed = event_as(VAIL_EVENT_SHARED, event, NULL);
+	char *refreshed = event_as(VAIL_EVENT_SHARED, event, NULL);
 
-	if (!renewed)
+	if (!refreshed)
 		return false;
 	free(object->event);
-	object->event = renewed;
+	object->event = refreshed;
 	return true;
 }
 
-static bool apply_holder(Knowledge *knowledge, VailEventKind kind, const JsonValue *event)
+static bool apply_holder(WatchState *state, VailEventKind kind, const JsonValue *event)
 {
 	const JsonValue *holder = json_member(event, "holder");
-	_cleanup_free_ char *object_key = thing_key(way_of("object"), event);
+	_cleanup_free_ char *object_key = item_key(pair_by_name("object"), event);
 	_cleanup_free_ char *key = object_key ? holder_key(object_key, holder) : NULL;
-	Known *object = key ? knowledge_find(knowledge, object_key) : NULL;
+	WatchedItem *object = key ? watch_state_find(state, object_key) : NULL;
 
 	if (!key || !object)
-		return key != NULL; /* of what nobody can open any more */
-	if (!renew_object(object, event))
+		return key != NULL; /* the object is unshared */
+	if (!refresh_object(object, event))
 		return false;
 	if (kind == VAIL_EVENT_OPENED)
-		return knowledge_add(knowledge, holder_new(object_key, holder));
-	knowledge_forget(knowledge, knowledge_find(knowledge, key));
+		return watch_state_add(state, holder_new(object_key, holder));
+	watch_state_remove(state, watch_state_find(state, key));
 	return true;
 }
 
-bool knowledge_apply(Knowledge *knowledge, const JsonValue *event)
+bool watch_state_apply(WatchState *state, const JsonValue *event)
 {
 	VailEventKind kind = event_kind(event);
 
 	if (kind == VAIL_EVENT_OPENED || kind == VAIL_EVENT_RELEASED)
-		return apply_holder(knowledge, kind, event);
-	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
-		if (ways[i].comes == kind)
-			return apply_coming(knowledge, &ways[i], event);
-		if (ways[i].goes == kind)
-			return apply_going(knowledge, &ways[i], event);
+		return apply_holder(state, kind, event);
+	for (size_t i = 0; i < ARRAY_SIZE(event_pairs); i++) {
+		if (event_pairs[i].begin_event == kind)
+			return apply_begin_event(state, &event_pairs[i], event);
+		if (event_pairs[i].end_event == kind)
+			return apply_end_event(state, &event_pairs[i], event);
 	}
 	return true;
 }
 
-/* ---- Comparing ---- */
+/* ---- Comparing states ---- */
 
-/* A comparison while it tells. */
+/* The arguments of a comparison. */
 typedef struct Comparison {
 	JsonParser *parser;
-	KnowledgeTeller tell;
+	WatchStateReporter report;
 	void *context;
 } Comparison;
 
-/* Tells of what an event is about another one. */
-static KnowledgeResult tell_as(const Comparison *comparison, VailEventKind kind, const char *event,
-			       const char *holder)
+/* Reports an event of another kind about the subject of this one. */
+static WatchStateResult report_as(const Comparison *comparison, VailEventKind kind,
+				  const char *event, const char *holder)
 {
 	const char *error;
 	JsonValue *value = json_parse(comparison->parser, event, strlen(event), &error);
@@ -366,75 +373,77 @@ static KnowledgeResult tell_as(const Comparison *comparison, VailEventKind kind,
 
 	json_free(value);
 	if (!text)
-		return KNOWLEDGE_NO_MEMORY;
-	return comparison->tell(text, comparison->context) ? KNOWLEDGE_TOLD : KNOWLEDGE_STOPPED;
+		return WATCH_STATE_NO_MEMORY;
+	return comparison->report(text, comparison->context) ? WATCH_STATE_REPORTED
+							     : WATCH_STATE_STOPPED;
 }
 
-static const struct Way *way_of_known(const Known *known)
+static const struct EventPair *pair_of_item(const WatchedItem *item)
 {
 	size_t i = 0;
 
-	while (strncmp(known->key, ways[i].name, strlen(ways[i].name)) != 0)
+	while (strncmp(item->key, event_pairs[i].name, strlen(event_pairs[i].name)) != 0)
 		i++;
-	return &ways[i];
+	return &event_pairs[i];
 }
 
-static bool is_same(const Known *known, const Known *other)
+static bool is_same(const WatchedItem *item, const WatchedItem *other)
 {
-	return other && strcmp(known->identity, other->identity) == 0;
+	return other && strcmp(item->identity, other->identity) == 0;
 }
 
-/* Holders of an object that has gone go with it. */
-static KnowledgeResult tell_gone(const Comparison *comparison, const Known *known,
-				 const Knowledge *after)
+/* Reports an item that has ended. Holders end silently with their object. */
+static WatchStateResult report_ended(const Comparison *comparison, const WatchedItem *item,
+				     const WatchState *after)
 {
-	const Known *other = knowledge_find(after, known->key);
+	const WatchedItem *other = watch_state_find(after, item->key);
 
-	if (is_same(known, other))
-		return KNOWLEDGE_TOLD;
-	if (known->holder) {
-		const Known *object = knowledge_find(after, known->object);
+	if (is_same(item, other))
+		return WATCH_STATE_REPORTED;
+	if (item->holder) {
+		const WatchedItem *object = watch_state_find(after, item->object);
 
-		return object ? tell_as(comparison, VAIL_EVENT_RELEASED, object->event,
-					known->holder)
-			      : KNOWLEDGE_TOLD;
+		return object ? report_as(comparison, VAIL_EVENT_RELEASED, object->event,
+					  item->holder)
+			      : WATCH_STATE_REPORTED;
 	}
-	const struct Way *way = way_of_known(known);
-	if (other && way->comes == VAIL_EVENT_QUARANTINED)
-		return KNOWLEDGE_TOLD; /* for another reason */
-	return tell_as(comparison, way->goes, known->event, NULL);
+	const struct EventPair *pair = pair_of_item(item);
+	/* A VM that is still in quarantine has a new reason, which report_begun() reports. */
+	if (other && pair->begin_event == VAIL_EVENT_QUARANTINED)
+		return WATCH_STATE_REPORTED;
+	return report_as(comparison, pair->end_event, item->event, NULL);
 }
 
-/* Holders of an object that has come come with it. */
-static KnowledgeResult tell_come(const Comparison *comparison, const Known *known,
-				 const Knowledge *before, const Knowledge *after)
+/* Reports an item that has begun. The event of a new object already lists its holders. */
+static WatchStateResult report_begun(const Comparison *comparison, const WatchedItem *item,
+				     const WatchState *before, const WatchState *after)
 {
-	if (is_same(known, knowledge_find(before, known->key)))
-		return KNOWLEDGE_TOLD;
-	if (known->holder) {
-		const Known *object = knowledge_find(after, known->object);
+	if (is_same(item, watch_state_find(before, item->key)))
+		return WATCH_STATE_REPORTED;
+	if (item->holder) {
+		const WatchedItem *object = watch_state_find(after, item->object);
 
-		return knowledge_find(before, known->object)
-			       ? tell_as(comparison, VAIL_EVENT_OPENED, object->event,
-					 known->holder)
-			       : KNOWLEDGE_TOLD;
+		return watch_state_find(before, item->object)
+			       ? report_as(comparison, VAIL_EVENT_OPENED, object->event,
+					   item->holder)
+			       : WATCH_STATE_REPORTED;
 	}
-	return comparison->tell(known->event, comparison->context) ? KNOWLEDGE_TOLD
-								   : KNOWLEDGE_STOPPED;
+	return comparison->report(item->event, comparison->context) ? WATCH_STATE_REPORTED
+								    : WATCH_STATE_STOPPED;
 }
 
-KnowledgeResult knowledge_compare(const Knowledge *before, const Knowledge *after,
-				  JsonParser *parser, KnowledgeTeller tell, void *context)
+WatchStateResult watch_state_diff(const WatchState *before, const WatchState *after,
+				  JsonParser *parser, WatchStateReporter report, void *context)
 {
-	const Comparison comparison = { .parser = parser, .tell = tell, .context = context };
-	KnowledgeResult result = KNOWLEDGE_TOLD;
-	const Known *known;
+	const Comparison comparison = { .parser = parser, .report = report, .context = context };
+	WatchStateResult result = WATCH_STATE_REPORTED;
+	const WatchedItem *item;
 
-	TAILQ_FOREACH_REVERSE(known, &before->list, KnownList, link)
-	if (result == KNOWLEDGE_TOLD)
-		result = tell_gone(&comparison, known, after);
-	TAILQ_FOREACH (known, &after->list, link)
-		if (result == KNOWLEDGE_TOLD)
-			result = tell_come(&comparison, known, before, after);
+	TAILQ_FOREACH_REVERSE(item, &before->list, WatchedItemList, link)
+	if (result == WATCH_STATE_REPORTED)
+		result = report_ended(&comparison, item, after);
+	TAILQ_FOREACH (item, &after->list, link)
+		if (result == WATCH_STATE_REPORTED)
+			result = report_begun(&comparison, item, before, after);
 	return result;
 }

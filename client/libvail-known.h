@@ -3,8 +3,8 @@
 #define LIBVAIL_KNOWN_H
 
 /*
- * What a watch has told of what there is: each thing by the event of its coming. With what a vaild
- * that came back tells of the same, it says what has changed meanwhile.
+ * Remembers which entities a watch has reported, each with the event that reported it. Comparing
+ * this with what vaild reports after a restart yields the changes in between.
  */
 
 #include <stdbool.h>
@@ -12,41 +12,44 @@
 
 #include "json.h"
 
-/* A thing that exists, or a holder of an object. */
-typedef struct Known {
-	TAILQ_ENTRY(Known) link;
-	char *key;      /* what it is, and which: as long as it lasts no other has the same */
-	char *identity; /* tells it from an earlier one that had the same key */
-	char *event;    /* that it came with, as JSON text; NULL for a holder */
-	char *holder;   /* as JSON text; NULL for what is none */
-	char *object;   /* the key of the object that it holds, likewise */
-} Known;
+/* An entity that exists, or a holder of a shared object. */
+typedef struct WatchedItem {
+	TAILQ_ENTRY(WatchedItem) link;
+	char *key;      /* kind and identifier; unique among existing items */
+	char *identity; /* distinguishes it from an earlier item with the same key */
+	char *event;    /* the event that reported it, as JSON text; NULL for a holder */
+	char *holder;   /* the holder as JSON text; NULL for an entity */
+	char *object;   /* key of the object that it holds; NULL for an entity */
+} WatchedItem;
 
-typedef struct Knowledge {
-	TAILQ_HEAD(KnownList, Known) list; /* in the order in which they came */
-	void *tree;                        /* of tsearch(), by key */
-} Knowledge;
+typedef struct WatchState {
+	TAILQ_HEAD(WatchedItemList, WatchedItem) list; /* in the order of arrival */
+	void *tree;                                    /* a tsearch() tree by key */
+} WatchState;
 
-void knowledge_init(Knowledge *knowledge);
-void knowledge_deinit(Knowledge *knowledge);
+void watch_state_init(WatchState *state);
+void watch_state_deinit(WatchState *state);
 
-/* Moves all of the second into the first, which is empty. */
-void knowledge_move(Knowledge *to, Knowledge *from);
+/* Moves all items of from into to, which must be empty. */
+void watch_state_move(WatchState *to, WatchState *from);
 
-/* Applies an event of vaild. Returns false when there is no memory. */
-bool knowledge_apply(Knowledge *knowledge, const JsonValue *event);
+/* Applies an event of vaild. Returns false if out of memory. */
+bool watch_state_apply(WatchState *state, const JsonValue *event);
 
-/* Is given an event as JSON text. Returns whether it wants more. */
-typedef bool (*KnowledgeTeller)(const char *event, void *context);
+/* Receives an event as JSON text. Returns false if the user wants no more. */
+typedef bool (*WatchStateReporter)(const char *event, void *context);
 
-typedef enum KnowledgeResult {
-	KNOWLEDGE_TOLD,
-	KNOWLEDGE_STOPPED, /* no more is wanted */
-	KNOWLEDGE_NO_MEMORY,
-} KnowledgeResult;
+typedef enum WatchStateResult {
+	WATCH_STATE_REPORTED, /* all changes were reported */
+	WATCH_STATE_STOPPED,  /* the reporter returned false */
+	WATCH_STATE_NO_MEMORY,
+} WatchStateResult;
 
-/* Tells what has gone from the one to the other, last come first, and then what has come. */
-KnowledgeResult knowledge_compare(const Knowledge *before, const Knowledge *after,
-				  JsonParser *parser, KnowledgeTeller tell, void *context);
+/*
+ * Reports the changes between two states: first the items that ended, the latest first, then the
+ * items that began.
+ */
+WatchStateResult watch_state_diff(const WatchState *before, const WatchState *after,
+				  JsonParser *parser, WatchStateReporter report, void *context);
 
 #endif

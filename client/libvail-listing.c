@@ -5,45 +5,46 @@
 
 #include "libvail-internal.h"
 
-/* How often a list is begun, when vaild has gone before it was whole. */
+/* The number of attempts at a list if the connection is lost before it is complete. */
 #define TRIES_MAX 5
 
-/* A list while its replies come in. */
-typedef struct Listing {
-	Buffer replies; /* their parameters, as JSON text, a NUL behind each */
-	bool failed;    /* no memory */
-} Listing;
+/* The replies of a list. */
+typedef struct ListReplies {
+	Buffer replies; /* their parameters as JSON text, each with a NUL */
+	bool failed;    /* out of memory */
+} ListReplies;
 
-static bool keep_reply(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
-		       void *context)
+static bool append_reply(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
+			 void *context)
 {
-	Listing *listing = context;
+	ListReplies *list = context;
 
 	(void)vail;
 	(void)continues;
 	if (status == STATUS_SUCCESS && parameters)
-		listing->failed |=
-			!buffer_append(&listing->replies, parameters, strlen(parameters) + 1);
+		list->failed |= !buffer_append(&list->replies, parameters, strlen(parameters) + 1);
 	return true;
 }
 
-/* Asks until the list is whole: what a vaild that has gone has told of it does not count. */
-static NTSTATUS fetch(struct vail *vail, const char *method, const char *text, Listing *listing)
+/* Requests the list until it is complete. Drops a part received on a lost connection. */
+static NTSTATUS fetch(struct vail *vail, const char *method, const char *text, ListReplies *list)
 {
 	NTSTATUS status;
 	int tries = 0;
 
 	do {
-		buffer_deinit(&listing->replies);
-		status = vail_call_more(vail, method, text, keep_reply, listing);
+		buffer_deinit(&list->replies);
+		status = vail_call_more(vail, method, text, append_reply, list);
 	} while (status == STATUS_CONNECTION_DISCONNECTED && vail->resumes && ++tries < TRIES_MAX);
-	return status == STATUS_SUCCESS && listing->failed ? vail_error_no_memory(vail) : status;
+	return status == STATUS_SUCCESS && list->failed ? error_set_no_memory(vail) : status;
 }
 
-/* Tells the items of one reply. Returns whether more are wanted; *ret_failed when there is no
- * memory. */
-static bool tell_items(struct vail *vail, const char *reply, const char *key, ItemTeller tell,
-		       void *context, bool *ret_failed)
+/*
+ * Reports the items of one reply. Returns false if the user wants no more or if out of memory. Sets
+ * *ret_failed in the latter case.
+ */
+static bool report_items(struct vail *vail, const char *reply, const char *key, ItemCallback report,
+			 void *context, bool *ret_failed)
 {
 	const char *error;
 	JsonValue *value = json_parse(vail->parser, reply, strlen(reply), &error);
@@ -52,27 +53,27 @@ static bool tell_items(struct vail *vail, const char *reply, const char *key, It
 
 	*ret_failed = !value;
 	for (size_t i = 0; i < json_array_size(items) && goes_on; i++)
-		goes_on = tell(vail, json_array_at(items, i), context);
+		goes_on = report(vail, json_array_at(items, i), context);
 	json_free(value);
 	return goes_on;
 }
 
-NTSTATUS parameters_call_listing(struct vail *vail, const char *method, Parameters *parameters,
-				 const char *key, ItemTeller tell, void *context)
+NTSTATUS parameters_call_list(struct vail *vail, const char *method, Parameters *parameters,
+			      const char *key, ItemCallback report, void *context)
 {
-	Listing listing = { 0 };
+	ListReplies list = { 0 };
 	const char *text = NULL;
 	bool failed = false;
 	NTSTATUS status = parameters_end(vail, parameters, &text);
 
 	if (status == STATUS_SUCCESS)
-		status = fetch(vail, method, text, &listing);
-	Buffer *replies = &listing.replies;
+		status = fetch(vail, method, text, &list);
+	Buffer *replies = &list.replies;
 	bool goes_on = status == STATUS_SUCCESS;
 	while (goes_on && buffer_size(replies) > 0) {
-		goes_on = tell_items(vail, buffer_head(replies), key, tell, context, &failed);
+		goes_on = report_items(vail, buffer_head(replies), key, report, context, &failed);
 		buffer_consume(replies, strlen(buffer_head(replies)) + 1);
 	}
 	buffer_deinit(replies);
-	return failed ? vail_error_no_memory(vail) : status;
+	return failed ? error_set_no_memory(vail) : status;
 }

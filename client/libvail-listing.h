@@ -2,18 +2,21 @@
 #ifndef LIBVAIL_LISTING_H
 #define LIBVAIL_LISTING_H
 
-/* Methods that list, one item a reply, as calls that tell items. */
+/* Calls methods that return a list, one item per reply. */
 
 #include "libvail-parameters.h"
 
-/* Tells one item to the user. Returns whether it wants more. */
-typedef bool (*ItemTeller)(struct vail *vail, const JsonValue *item, void *context);
+/* Reports one item to the user. Returns false if the user wants no more. */
+typedef bool (*ItemCallback)(struct vail *vail, const JsonValue *item, void *context);
 
 /*
- * Calls with what was written and tells what stands under the key in each reply. When tell wants no
- * more, the rest is read all the same, and not told: to stop the stream would cost the connection.
+ * Calls a method with the parameters written so far. Then reports each item of the array named key
+ * in the replies. If the callback returns false, the rest of the list is dropped; the call still
+ * receives all of it, because stopping the stream would close the connection.
+ *
+ * Returns the status of the last reply, or of the failure.
  */
-NTSTATUS parameters_call_listing(struct vail *vail, const char *method, Parameters *parameters,
-				 const char *key, ItemTeller tell, void *context);
+NTSTATUS parameters_call_list(struct vail *vail, const char *method, Parameters *parameters,
+			      const char *key, ItemCallback report, void *context);
 
 #endif

@@ -10,12 +10,12 @@
 
 #include "macros.h"
 
-/* What keeps a size as it is. */
+/* The seals that fix the size. */
 #define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
 struct vail_memory {
-	int descriptor;
-	void *data; /* NULL until it is mapped */
+	int fd;
+	void *data; /* NULL until mapped */
 	size_t size;
 };
 
@@ -37,11 +37,11 @@ static NTSTATUS status_of(int error)
 static NTSTATUS memory_fill(struct vail_memory *memory, size_t size, const char *name)
 {
 	memory->size = size;
-	memory->descriptor = memfd_create(name ? name : "vail", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (memory->descriptor < 0 || ftruncate(memory->descriptor, (off_t)size) < 0 ||
-	    fcntl(memory->descriptor, F_ADD_SEALS, SIZE_SEALS) < 0)
+	memory->fd = memfd_create(name ? name : "vail", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (memory->fd < 0 || ftruncate(memory->fd, (off_t)size) < 0 ||
+	    fcntl(memory->fd, F_ADD_SEALS, SIZE_SEALS) < 0)
 		return status_of(errno);
-	void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory->descriptor, 0);
+	void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
 	if (data == MAP_FAILED)
 		return STATUS_NO_MEMORY;
 	memory->data = data;
@@ -70,8 +70,8 @@ void vail_memory_free(struct vail_memory *memory)
 		return;
 	if (memory->data)
 		munmap(memory->data, memory->size);
-	if (memory->descriptor >= 0)
-		close(memory->descriptor);
+	if (memory->fd >= 0)
+		close(memory->fd);
 	free(memory);
 }
 
@@ -87,17 +87,17 @@ size_t vail_memory_size(const struct vail_memory *memory)
 
 int vail_memory_descriptor(const struct vail_memory *memory)
 {
-	return memory ? memory->descriptor : -1;
+	return memory ? memory->fd : -1;
 }
 
-void memory_seal(int descriptor, VailAccess access)
+void memory_seal(int fd, VailAccess access)
 {
-	int seals = fcntl(descriptor, F_GET_SEALS);
+	int seals = fcntl(fd, F_GET_SEALS);
 	int more = SIZE_SEALS | F_SEAL_SEAL;
 
 	if (seals < 0 || (seals & F_SEAL_SEAL))
 		return;
 	if (access == VAIL_ACCESS_READ)
-		more |= F_SEAL_FUTURE_WRITE; /* the sharer goes on writing by its mappings */
-	fcntl(descriptor, F_ADD_SEALS, more);
+		more |= F_SEAL_FUTURE_WRITE; /* the sharer can still write through its mappings */
+	fcntl(fd, F_ADD_SEALS, more);
 }

@@ -5,10 +5,11 @@
 #include "vail.h"
 
 /*
- * Seals a memfd before it is shared for this access: its size, for read access its contents against
- * all but existing mappings, and the seals, lest a holder seal it against its owner. All at once,
- * or not at all. What is no memfd, or can be sealed no more, stays as it is; vaild judges it.
+ * Seals a memfd before it is shared for this access. Fixes its size; for read access, allows writes
+ * through existing mappings only. Also seals the seals, so that no holder can seal it against its
+ * owner. Sets all of these seals or none. Ignores fds that are no memfds or cannot be sealed;
+ * vaild decides whether to accept them.
  */
-void memory_seal(int descriptor, VailAccess access);
+void memory_seal(int fd, VailAccess access);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The typed calls: each writes its parameters, calls, and reads what it needs of the reply. */
+/* Typed calls for processes and VMs: write the parameters, call, decode the reply. */
 #include <string.h>
 
 #include "libvail-internal.h"
@@ -7,7 +7,7 @@
 
 /* ---- Registration and contexts ---- */
 
-/* A method that takes a VM's GUID and nothing else. */
+/* Calls a method whose only parameter is a VM's GUID. */
 static NTSTATUS call_with_machine(struct vail *vail, const char *method,
 				  const char *virtual_machine)
 {

@@ -19,7 +19,7 @@ static VailObjectType read_type(const JsonValue *object)
 	return (VailObjectType)find_name(names, ARRAY_SIZE(names), member_text(object, "type"));
 }
 
-/* Whatever is no known word allows least. */
+/* An unknown word is read as the access that allows least. */
 static VailAccess read_access(const JsonValue *object)
 {
 	const char *access = member_text(object, "access");
@@ -40,7 +40,7 @@ static VailMemoryKind read_memory_kind(const JsonValue *memory)
 	return (VailMemoryKind)find_name(names, ARRAY_SIZE(names), member_text(memory, "kind"));
 }
 
-/* 0 for what does not fit, as for what is absent. */
+/* Returns 0 if the member is absent or does not fit. */
 static uint32_t member_number_32(const JsonValue *object, const char *name)
 {
 	uint64_t number = member_number(object, name);
@@ -87,7 +87,7 @@ VailObjectInfo object_info_read(const JsonValue *object, const JsonValue *memory
 	return info;
 }
 
-size_t descriptor_index(const JsonValue *plane_or_fence, size_t place)
+size_t fd_index(const JsonValue *plane_or_fence, size_t place)
 {
 	uint64_t index = place;
 

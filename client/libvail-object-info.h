@@ -2,31 +2,35 @@
 #ifndef LIBVAIL_OBJECT_INFO_H
 #define LIBVAIL_OBJECT_INFO_H
 
-/* Shared objects as vaild tells them, read into structs. */
+/* Decodes vaild's descriptions of shared objects into structs. */
 
 #include "json.h"
 #include "vail.h"
 
-/* object and memory: as they stand side by side in replies. The texts are theirs. */
+/* Decodes the members "object" and "memory" of a reply. The strings are borrowed from them. */
 VailObjectInfo object_info_read(const JsonValue *object, const JsonValue *memory);
 
-/* Which descriptor of a message is a plane's, or the fence's: what the member fileDescriptor says,
- * or else the one at this place. */
-size_t descriptor_index(const JsonValue *plane_or_fence, size_t place);
+/*
+ * Returns the index of the fd of a plane or fence among those of its message: the member
+ * fileDescriptor, or the given place if that is absent.
+ */
+size_t fd_index(const JsonValue *plane_or_fence, size_t place);
 
-/* A shared object and what it points at. */
+/* A shared object, with the memory that it points to. */
 typedef struct ObjectReading {
 	VailSharedObject object;
 	VailObjectInfo info;
 	VailHolder *holders;
 } ObjectReading;
 
-/* Reads it; the texts are the value's. It points into itself: it must not be copied. Returns false
- * when there is no memory. */
+/*
+ * Decodes an object. Its strings are borrowed from value. The struct points into itself, so it must
+ * not be copied. Returns false if out of memory; call object_reading_deinit() in either case.
+ */
 bool object_reading_init(ObjectReading *reading, const JsonValue *value);
 void object_reading_deinit(ObjectReading *reading);
 
-/* Reads an array of rectangles, which the caller frees. Returns false when there is no memory. */
+/* Decodes an array of rectangles into one that the caller frees. Returns false if out of memory. */
 bool rectangles_read(const JsonValue *array, VailRectangle **ret_rectangles, size_t *ret_count);
 
 #endif

@@ -20,17 +20,17 @@ static struct vail_object *object_new(void)
 	if (!object)
 		return NULL;
 	for (size_t i = 0; i < VAIL_PLANE_MAX; i++)
-		object->planes[i].descriptor = -1;
+		object->planes[i].fd = -1;
 	object->fence = -1;
 	object->scratch = -1;
 	object->timeout = VAIL_TIMEOUT_DEFAULT;
 	return object;
 }
 
-static void close_one(int descriptor)
+static void close_one(int fd)
 {
-	if (descriptor >= 0)
-		close(descriptor);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void object_free(struct vail_object *object)
@@ -38,7 +38,7 @@ static void object_free(struct vail_object *object)
 	for (size_t i = 0; i < VAIL_PLANE_MAX; i++) {
 		if (object->planes[i].mapping)
 			munmap(object->planes[i].mapping, object->planes[i].mapped);
-		close_one(object->planes[i].descriptor);
+		close_one(object->planes[i].fd);
 	}
 	close_one(object->fence);
 	close_one(object->scratch);
@@ -49,15 +49,15 @@ static void object_free(struct vail_object *object)
 
 /* ---- Opening ---- */
 
-static void plane_look(OpenPlane *plane)
+static void plane_inspect(OpenPlane *plane)
 {
 	struct statfs file_system;
 	struct stat status;
 
-	if (fstat(plane->descriptor, &status) < 0)
+	if (fstat(plane->fd, &status) < 0)
 		return;
-	if (fstatfs(plane->descriptor, &file_system) == 0 && file_system.f_type == DMA_BUF_MAGIC) {
-		off_t end = lseek(plane->descriptor, 0, SEEK_END);
+	if (fstatfs(plane->fd, &file_system) == 0 && file_system.f_type == DMA_BUF_MAGIC) {
+		off_t end = lseek(plane->fd, 0, SEEK_END);
 
 		plane->kind = PLANE_DMABUF;
 		plane->size = end > 0 ? (uint64_t)end : 0;
@@ -67,8 +67,8 @@ static void plane_look(OpenPlane *plane)
 	}
 }
 
-/* Takes the descriptors of the reply: those of the planes, then the fence's. */
-static bool take_descriptors(struct vail *vail, struct vail_object *object, const JsonValue *value)
+/* Takes the fds of the planes and the fence from the reply. Returns false if one is missing. */
+static bool take_fds(struct vail *vail, struct vail_object *object, const JsonValue *value)
 {
 	const JsonValue *planes = json_member(value, "planes");
 	const JsonValue *fence = json_member(value, "fence");
@@ -76,15 +76,15 @@ static bool take_descriptors(struct vail *vail, struct vail_object *object, cons
 
 	for (size_t i = 0; i < count; i++) {
 		OpenPlane *plane = &object->planes[i];
-		size_t index = descriptor_index(json_array_at(planes, i), i);
+		size_t index = fd_index(json_array_at(planes, i), i);
 
-		plane->descriptor = vail_take_descriptor(vail, index);
-		if (plane->descriptor < 0)
+		plane->fd = vail_take_descriptor(vail, index);
+		if (plane->fd < 0)
 			return false;
-		plane_look(plane);
+		plane_inspect(plane);
 	}
 	if (fence)
-		object->fence = vail_take_descriptor(vail, descriptor_index(fence, count));
+		object->fence = vail_take_descriptor(vail, fd_index(fence, count));
 	return !fence || object->fence >= 0;
 }
 
@@ -100,10 +100,9 @@ static NTSTATUS object_fill(struct vail *vail, struct vail_object *object, const
 		if (!object->name)
 			return STATUS_NO_MEMORY;
 	}
-	/* vaild has found an object by it: it is a handle, and so long. */
+	/* vaild has accepted the handle, so it has the right length. */
 	strncpy(object->handle, handle, sizeof(object->handle) - 1);
-	return take_descriptors(vail, object, value) ? STATUS_SUCCESS
-						     : STATUS_INVALID_NETWORK_RESPONSE;
+	return take_fds(vail, object, value) ? STATUS_SUCCESS : STATUS_INVALID_NETWORK_RESPONSE;
 }
 
 static void put_handle(Parameters *parameters, const char *handle)
@@ -112,7 +111,7 @@ static void put_handle(Parameters *parameters, const char *handle)
 	put_required(parameters, "handle", handle);
 }
 
-/* Tells vaild that this process holds the object no longer. */
+/* Notifies vaild that this process no longer holds the object. */
 static NTSTATUS release(struct vail *vail, const char *handle, bool wait)
 {
 	_cleanup_(parameters_deinit) Parameters parameters;
@@ -127,15 +126,15 @@ static NTSTATUS release(struct vail *vail, const char *handle, bool wait)
 	return vail_send_oneway(vail, "io.vaild.CloseSharedObject", text);
 }
 
-/* vaild has answered, and sees a holder: so what goes wrong from here on is undone. */
-static NTSTATUS open_failed(struct vail *vail, const char *handle, NTSTATUS status)
+/* Closes the object again in vaild, which already regards this process as a holder. */
+static NTSTATUS undo_open(struct vail *vail, const char *handle, NTSTATUS status)
 {
 	release(vail, handle, false);
 	if (status == STATUS_NO_MEMORY)
-		return vail_error_no_memory(vail);
-	return vail_error_set(vail, status,
-			      "vaild answered without the object's descriptors; use a libvail of "
-			      "its version");
+		return error_set_no_memory(vail);
+	return error_set(vail, status,
+			 "vaild's reply lacks the object's file descriptors; use the "
+			 "libvail that belongs to this vaild");
 }
 
 NTSTATUS vail_open_object(struct vail *vail, const char *handle, struct vail_object **ret_object)
@@ -153,11 +152,11 @@ NTSTATUS vail_open_object(struct vail *vail, const char *handle, struct vail_obj
 		return status;
 	struct vail_object *object = object_new();
 	if (!object)
-		return open_failed(vail, handle, STATUS_NO_MEMORY);
+		return undo_open(vail, handle, STATUS_NO_MEMORY);
 	status = object_fill(vail, object, handle, reply);
 	if (status != STATUS_SUCCESS) {
 		object_free(object);
-		return open_failed(vail, handle, status);
+		return undo_open(vail, handle, status);
 	}
 	*ret_object = object;
 	return STATUS_SUCCESS;
@@ -171,10 +170,10 @@ NTSTATUS vail_object_close(struct vail *vail, struct vail_object *object)
 		return STATUS_SUCCESS;
 	memcpy(handle, object->handle, sizeof(handle));
 	object_free(object);
-	return vail ? release(vail, handle, !vail->in_reply) : STATUS_SUCCESS;
+	return vail ? release(vail, handle, !vail->in_callback) : STATUS_SUCCESS;
 }
 
-/* ---- What is known ---- */
+/* ---- Getters ---- */
 
 const char *vail_object_error_message(const struct vail_object *object)
 {
@@ -193,7 +192,7 @@ const VailObjectInfo *vail_object_info(const struct vail_object *object)
 
 int vail_object_descriptor(const struct vail_object *object, size_t plane)
 {
-	return object && plane < VAIL_PLANE_MAX ? object->planes[plane].descriptor : -1;
+	return object && plane < VAIL_PLANE_MAX ? object->planes[plane].fd : -1;
 }
 
 int vail_object_fence_descriptor(const struct vail_object *object)

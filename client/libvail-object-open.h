@@ -3,10 +3,7 @@
 #define LIBVAIL_OBJECT_OPEN_H
 
 /*
- * An object that this process holds.
- *
- *   libvail-object-open.c   opening, closing, and what is known of it
- *   libvail-object-read.c   reading, mapping and waiting
+ * An object that this process has open. object-open.c opens and closes it, object-read.c reads it.
  */
 
 #include <stdint.h>
@@ -14,7 +11,7 @@
 #include "macros.h"
 #include "vail.h"
 
-/* What the kernel says that a plane's descriptor is; vaild's word is not needed for that. */
+/* The kind of a plane's fd according to the kernel, so that vaild need not be trusted with it. */
 typedef enum PlaneKind {
 	PLANE_OTHER,
 	PLANE_FILE,
@@ -22,22 +19,22 @@ typedef enum PlaneKind {
 } PlaneKind;
 
 typedef struct OpenPlane {
-	int descriptor; /* -1: none */
+	int fd; /* -1 if the object has no such plane */
 	PlaneKind kind;
-	uint64_t size; /* of the memory, when it was opened */
-	void *mapping; /* NULL: none */
-	size_t mapped; /* bytes of the mapping */
+	uint64_t size; /* of the memory when it was opened, in bytes */
+	void *mapping; /* NULL if not mapped */
+	size_t mapped; /* size of the mapping in bytes */
 } OpenPlane;
 
 struct vail_object {
 	char handle[VAIL_HANDLE_SIZE];
 	VailObjectInfo info;
-	char *name; /* what info.name points at */
+	char *name; /* owns info.name; may be NULL */
 	OpenPlane planes[VAIL_PLANE_MAX];
-	int fence;     /* -1: none */
-	int scratch;   /* for guard_copy(); -1 until it is needed */
-	int timeout;   /* milliseconds; negative: none */
-	char *message; /* what went wrong; NULL: nothing */
+	int fence;     /* a sync_file; -1 if the object has none */
+	int scratch;   /* for fault_safe_copy(); -1 until needed */
+	int timeout;   /* in milliseconds; negative for no timeout */
+	char *message; /* about the last failure; NULL if the last call succeeded */
 };
 
 #endif

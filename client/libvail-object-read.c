@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading what somebody else may change, shrink or take away at any time. A memfd is read with
- * pread(), which then ends short; a dma-buf, which has no read(), by way of guard_copy().
+ * Reads memory that its sharer may change, shrink or free at any time. A memfd is read with
+ * pread(), which returns short if it has shrunk. A dma-buf has no read(), so fault_safe_copy()
+ * copies from a mapping.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,13 +16,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "libvail-clock.h"
 #include "libvail-guard.h"
 #include "libvail-object-open.h"
 
-/* Bytes of a pixel in the formats that images are read in. */
+/* Bytes per pixel of the formats supported by vail_object_read_image(). */
 #define PIXEL_SIZE 4
 
 static void clear_message(struct vail_object *object)
@@ -30,7 +31,7 @@ static void clear_message(struct vail_object *object)
 	object->message = NULL;
 }
 
-/* Records the sentence as what went wrong. Returns status. */
+/* Sets the object's error message. Returns status. */
 _printf_(3, 4) static NTSTATUS
 	fail(struct vail_object *object, NTSTATUS status, const char *format, ...)
 {
@@ -39,30 +40,22 @@ _printf_(3, 4) static NTSTATUS
 	clear_message(object);
 	va_start(arguments, format);
 	if (vasprintf(&object->message, format, arguments) < 0)
-		object->message = NULL; /* the status has to do */
+		object->message = NULL; /* out of memory: the user still gets the status */
 	va_end(arguments);
 	return status;
 }
 
 /* ---- Waiting ---- */
 
-static int64_t now_milliseconds(void)
+/* Waits until the fd is readable. Returns false if the timeout expires first. */
+static bool wait_readable(int fd, int timeout)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Waits until the descriptor can be read. Returns whether it can. */
-static bool wait_readable(int descriptor, int timeout)
-{
-	struct pollfd watch = { .fd = descriptor, .events = POLLIN };
-	int64_t deadline = now_milliseconds() + timeout;
+	struct pollfd watch = { .fd = fd, .events = POLLIN };
+	int64_t deadline = monotonic_milliseconds() + timeout;
 	int ready, left = timeout;
 
 	while ((ready = poll(&watch, 1, left < 0 ? -1 : left)) < 0 && errno == EINTR) {
-		int64_t rest = deadline - now_milliseconds();
+		int64_t rest = deadline - monotonic_milliseconds();
 
 		if (timeout >= 0)
 			left = rest > 0 ? (int)rest : 0;
@@ -81,26 +74,26 @@ NTSTATUS vail_object_wait(struct vail_object *object, int timeout)
 		return STATUS_SUCCESS;
 	if (!wait_readable(object->fence, timeout))
 		return fail(object, STATUS_IO_TIMEOUT,
-			    "the object's fence was not signalled within %d ms; wait longer, or "
-			    "see what the VM's GPU is doing",
+			    "the object's fence was not signalled within %d ms; wait "
+			    "longer, or check the VM's GPU",
 			    timeout);
 	if (ioctl(object->fence, SYNC_IOC_FILE_INFO, &info) == 0 && info.status < 0)
 		return fail(object, STATUS_INVALID_DEVICE_STATE,
-			    "the work that the object's fence stands for has failed: %s",
+			    "the GPU work behind the object's fence has failed: %s",
 			    strerror(-info.status));
 	return STATUS_SUCCESS;
 }
 
 /* ---- Access to a dma-buf ---- */
 
-/* Asks again as long as a signal is what was in the way. */
-static int synchronise(int descriptor, uint64_t flags)
+/* Begins or ends CPU access to a dma-buf. Returns 0, or -1 with errno. */
+static int dmabuf_sync(int fd, uint64_t flags)
 {
 	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_READ | flags };
 	int result;
 
 	do
-		result = ioctl(descriptor, DMA_BUF_IOCTL_SYNC, &sync);
+		result = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
 	while (result < 0 && (errno == EINTR || errno == EAGAIN));
 	return result;
 }
@@ -108,52 +101,55 @@ static int synchronise(int descriptor, uint64_t flags)
 static NTSTATUS map_dmabuf(struct vail_object *object, OpenPlane *plane)
 {
 	if (object->scratch < 0)
-		object->scratch = guard_open();
+		object->scratch = fault_safe_copy_open();
 	if (object->scratch < 0)
 		return fail(object, STATUS_INSUFFICIENT_RESOURCES,
-			    "no memory can be had to read by way of: %s",
+			    "cannot create a buffer for reading the dma-buf: %s; close "
+			    "file descriptors or free memory",
 			    strerror(-object->scratch));
 	if (plane->mapping)
 		return STATUS_SUCCESS;
-	void *mapping = mmap(NULL, plane->size, PROT_READ, MAP_SHARED, plane->descriptor, 0);
+	void *mapping = mmap(NULL, plane->size, PROT_READ, MAP_SHARED, plane->fd, 0);
 	if (mapping == MAP_FAILED)
 		return fail(object, STATUS_NOT_SUPPORTED,
-			    "the CPU cannot read this dma-buf: %s; import its descriptor into EGL "
-			    "or Vulkan",
+			    "the CPU cannot read this dma-buf: %s; import its file "
+			    "descriptor into EGL or Vulkan",
 			    strerror(errno));
 	plane->mapping = mapping;
 	plane->mapped = plane->size;
 	return STATUS_SUCCESS;
 }
 
-/* What has to be done before some reading of the plane; reading_end() is for after it. */
+/* Prepares the plane for reading. After success, call reading_end() when done. */
 static NTSTATUS reading_begin(struct vail_object *object, OpenPlane *plane)
 {
 	if (plane->kind == PLANE_FILE)
 		return STATUS_SUCCESS;
 	if (plane->kind != PLANE_DMABUF)
 		return fail(object, STATUS_NOT_SUPPORTED,
-			    "the plane is neither a memfd nor a dma-buf; this libvail cannot read "
-			    "it");
+			    "the plane is neither a memfd nor a dma-buf, and this "
+			    "libvail cannot read others");
 	NTSTATUS status = map_dmabuf(object, plane);
 	if (status != STATUS_SUCCESS)
 		return status;
-	/* The ioctl waits for the same, and for ever. */
-	if (!wait_readable(plane->descriptor, object->timeout))
+	/* The ioctl would wait for the GPU without a timeout. */
+	if (!wait_readable(plane->fd, object->timeout))
 		return fail(object, STATUS_IO_TIMEOUT,
-			    "a GPU was still writing into the dma-buf after %d ms; try again, or "
-			    "see what it is doing",
+			    "a GPU was still writing to the dma-buf after %d ms; try "
+			    "again, or check the GPU",
 			    object->timeout);
-	if (synchronise(plane->descriptor, DMA_BUF_SYNC_START) < 0)
+	if (dmabuf_sync(plane->fd, DMA_BUF_SYNC_START) < 0)
 		return fail(object, STATUS_INVALID_DEVICE_STATE,
-			    "the dma-buf cannot be read: %s; its GPU may be gone", strerror(errno));
+			    "the dma-buf cannot be read: %s; check whether its GPU was "
+			    "removed",
+			    strerror(errno));
 	return STATUS_SUCCESS;
 }
 
 static void reading_end(const OpenPlane *plane)
 {
 	if (plane->kind == PLANE_DMABUF)
-		synchronise(plane->descriptor, DMA_BUF_SYNC_END);
+		dmabuf_sync(plane->fd, DMA_BUF_SYNC_END);
 }
 
 /* ---- Reading ---- */
@@ -162,11 +158,11 @@ static NTSTATUS fail_end(struct vail_object *object, const OpenPlane *plane, uin
 {
 	if (end > plane->size)
 		return fail(object, STATUS_INVALID_PARAMETER,
-			    "the memory has %llu bytes, and what is to be read ends behind them",
+			    "the memory has only %llu bytes; read within them",
 			    (unsigned long long)plane->size);
 	return fail(object, STATUS_INVALID_DEVICE_STATE,
-		    "the memory is smaller than it was: who shared it has shrunk it, which "
-		    "sealing prevents");
+		    "the sharing process has shrunk the memory; open the object "
+		    "again, and have it sealed");
 }
 
 static NTSTATUS read_file(struct vail_object *object, const OpenPlane *plane, uint64_t position,
@@ -175,7 +171,7 @@ static NTSTATUS read_file(struct vail_object *object, const OpenPlane *plane, ui
 	uint64_t end = position + size;
 
 	while (position < end) {
-		ssize_t count = pread(plane->descriptor, buffer, end - position, (off_t)position);
+		ssize_t count = pread(plane->fd, buffer, end - position, (off_t)position);
 
 		if (count == 0)
 			return fail_end(object, plane, end);
@@ -195,17 +191,17 @@ static NTSTATUS read_dmabuf(struct vail_object *object, const OpenPlane *plane, 
 {
 	if (position + size > plane->size)
 		return fail_end(object, plane, position + size);
-	int error =
-		guard_copy(object->scratch, (const char *)plane->mapping + position, buffer, size);
+	int error = fault_safe_copy(object->scratch, (const char *)plane->mapping + position,
+				    buffer, size);
 	if (error < 0)
 		return fail(object, STATUS_INVALID_DEVICE_STATE,
-			    "the dma-buf's memory cannot be read: %s; its GPU may be gone, or have "
-			    "taken it back",
+			    "the dma-buf's memory cannot be read: %s; check whether its "
+			    "GPU was removed",
 			    strerror(-error));
 	return STATUS_SUCCESS;
 }
 
-/* Reads between reading_begin() and reading_end(). position: in the memory. */
+/* Call between reading_begin() and reading_end(). position is relative to the memory's start. */
 static NTSTATUS read_bytes(struct vail_object *object, const OpenPlane *plane, uint64_t position,
 			   void *buffer, size_t size)
 {
@@ -247,7 +243,7 @@ NTSTATUS vail_object_read(struct vail_object *object, size_t plane, uint64_t off
 
 /* ---- Images ---- */
 
-/* Whether a pixel of the format has 32 bits. */
+/* Tests whether the format has 32 bits per pixel. */
 static bool is_32_bits(uint32_t format)
 {
 	static const char formats[][5] = {
@@ -269,21 +265,22 @@ static NTSTATUS check_image(struct vail_object *object, size_t size)
 
 	if (info->plane_count != 1 || !is_32_bits(info->format))
 		return fail(object, STATUS_NOT_SUPPORTED,
-			    "only images of one plane and 32 bits a pixel, like XR24, can be read "
-			    "so; use vail_object_read()");
+			    "only images with one plane and 32 bits per pixel, like "
+			    "XR24, can be read as images; use vail_object_read()");
 	if (info->modifier != 0)
 		return fail(object, STATUS_NOT_SUPPORTED,
-			    "the image is not linear, its modifier is 0x%llx; import its "
-			    "descriptor into EGL or Vulkan",
+			    "the image is not linear, its modifier is 0x%llx; import "
+			    "its file descriptor into EGL or Vulkan",
 			    (unsigned long long)info->modifier);
 	if (info->planes[0].stride < row)
 		return fail(object, STATUS_NOT_SUPPORTED,
-			    "the image's rows overlap: its stride is less than 4 * width");
+			    "the image's rows overlap, because its stride is less than "
+			    "4 * width");
 	if ((info->height > 0 && bytes / info->height != row) || bytes > SIZE_MAX)
 		return fail(object, STATUS_NO_MEMORY, "the image is too large for this process");
 	if (size < bytes)
 		return fail(object, STATUS_INVALID_PARAMETER,
-			    "the image has %llu bytes; give room for all of them",
+			    "the image has %llu bytes; pass a buffer for all of them",
 			    (unsigned long long)bytes);
 	return STATUS_SUCCESS;
 }
@@ -301,7 +298,7 @@ static NTSTATUS read_rows(struct vail_object *object, const OpenPlane *from, cha
 
 		if (status != STATUS_SUCCESS)
 			return status;
-		/* One that passes all bounds is found out by the next row. */
+		/* After an overflow the next read_bytes() fails. */
 		if (__builtin_add_overflow(position, stride, &position))
 			position = UINT64_MAX;
 	}
@@ -330,19 +327,20 @@ static NTSTATUS map_file(struct vail_object *object, OpenPlane *plane)
 	bool writes = object->info.access == VAIL_ACCESS_READ_WRITE;
 	struct stat status;
 
-	/* What the kernel says now holds for good. */
-	int seals = fcntl(plane->descriptor, F_GET_SEALS);
+	/* A seal is permanent, so the size cannot shrink after this check. */
+	int seals = fcntl(plane->fd, F_GET_SEALS);
 	if (plane->kind != PLANE_FILE || seals < 0 || !(seals & F_SEAL_SHRINK))
 		return fail(object, STATUS_NOT_SUPPORTED,
-			    "only a memfd whose size is sealed can be mapped without fear; use "
-			    "vail_object_read()");
-	if (fstat(plane->descriptor, &status) < 0 || status.st_size == 0)
+			    "only a memfd whose size is sealed can be mapped safely; "
+			    "use vail_object_read()");
+	if (fstat(plane->fd, &status) < 0 || status.st_size == 0)
 		return fail(object, STATUS_INVALID_DEVICE_STATE, "the memory is empty");
 	void *mapping = mmap(NULL, (size_t)status.st_size, PROT_READ | (writes ? PROT_WRITE : 0),
-			     MAP_SHARED, plane->descriptor, 0);
+			     MAP_SHARED, plane->fd, 0);
 	if (mapping == MAP_FAILED && (errno == EPERM || errno == EACCES))
 		return fail(object, STATUS_ACCESS_DENIED,
-			    "the memory is sealed against writing, though it was shared for it");
+			    "the memory is sealed against writing, although it was "
+			    "shared for writing");
 	if (mapping == MAP_FAILED)
 		return fail(object, STATUS_NO_MEMORY, "the memory cannot be mapped: %s",
 			    strerror(errno));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The typed calls of those who share objects, and the list of objects. */
+/* Typed calls for sharing objects, and the list of objects. */
 #include <string.h>
 
 #include "libvail-internal.h"
@@ -9,23 +9,27 @@
 
 /* ---- Sharing ---- */
 
-/* Why it cannot be shared as it is; NULL when vaild may look at it. */
+/* Returns why the object cannot be sent to vaild; NULL if it can. */
 static const char *check_object(const VailObject *object)
 {
 	if (object->access != VAIL_ACCESS_READ && object->access != VAIL_ACCESS_READ_WRITE)
-		return "object->access is neither VAIL_ACCESS_READ nor VAIL_ACCESS_READ_WRITE";
+		return "object->access is invalid; set VAIL_ACCESS_READ or "
+		       "VAIL_ACCESS_READ_WRITE";
 	if (object->plane_count > VAIL_PLANE_MAX)
-		return "object->plane_count is more than VAIL_PLANE_MAX; a resource has 1 to 4";
+		return "object->plane_count is more than VAIL_PLANE_MAX; a "
+		       "resource has 1 to 4 planes";
 	if (object->plane_count == 0 && object->fence < 0)
-		return "object has neither planes nor a fence; give what is to be shared";
+		return "object has neither planes nor a fence; set at least one of "
+		       "them";
 	for (size_t i = 0; i < object->plane_count; i++)
 		if (object->planes[i].descriptor < 0)
-			return "object->planes lack a descriptor; give each a dma-buf or memfd";
+			return "a plane of the object has no descriptor; set a dma-buf or "
+			       "memfd for each plane";
 	for (int shift = 0; object->plane_count > 0 && shift < 32; shift += 8) {
 		uint32_t character = object->format >> shift & 0xff;
 
 		if (character < ' ' || character > '~')
-			return "object->format is no DRM fourcc of four characters; make one with "
+			return "object->format is not a DRM format code; set it with "
 			       "VAIL_FORMAT()";
 	}
 	return NULL;
@@ -38,7 +42,7 @@ static const char *type_name(const VailObject *object)
 	return object->fence < 0 ? "resource" : "resourceWithFence";
 }
 
-/* A plane's index is also that of its descriptor. */
+/* The plane's index is also the index of its fd. */
 static void put_plane(Parameters *parameters, const VailPlane *plane, size_t index)
 {
 	writer_object_begin(&parameters->writer);
@@ -83,17 +87,17 @@ static void put_object(Parameters *parameters, const VailObject *object)
 	writer_object_end(&parameters->writer);
 }
 
-/* The descriptors in the order of their indices. Returns how many. */
-static size_t seal_and_collect(const VailObject *object, int descriptors[VAIL_PLANE_MAX + 1])
+/* Seals the planes and collects the fds in the order of their indices. Returns their number. */
+static size_t seal_and_collect(const VailObject *object, int fds[VAIL_PLANE_MAX + 1])
 {
 	size_t count = 0;
 
 	for (; count < object->plane_count; count++) {
-		descriptors[count] = object->planes[count].descriptor;
-		memory_seal(descriptors[count], object->access);
+		fds[count] = object->planes[count].descriptor;
+		memory_seal(fds[count], object->access);
 	}
 	if (object->fence >= 0)
-		descriptors[count++] = object->fence;
+		fds[count++] = object->fence;
 	return count;
 }
 
@@ -103,8 +107,8 @@ NTSTATUS vail_share_object(struct vail *vail, const char *virtual_machine, const
 	_cleanup_(parameters_deinit) Parameters parameters = { 0 };
 	_cleanup_(free_message) JsonValue *message = NULL;
 	JsonValue *reply = NULL;
-	int descriptors[VAIL_PLANE_MAX + 1];
-	Request request = { .method = "io.vaild.ShareObjectWithHost", .descriptors = descriptors };
+	int fds[VAIL_PLANE_MAX + 1];
+	CallRequest request = { .method = "io.vaild.ShareObjectWithHost", .fds = fds };
 
 	if (!vail || !object || !ret_handle)
 		return STATUS_INVALID_PARAMETER;
@@ -112,15 +116,15 @@ NTSTATUS vail_share_object(struct vail *vail, const char *virtual_machine, const
 		return refuse_size(vail, "VAIL_OBJECT_INIT");
 	const char *wrong = check_object(object);
 	if (wrong)
-		return vail_error_set(vail, STATUS_INVALID_PARAMETER, "%s", wrong);
+		return error_set(vail, STATUS_INVALID_PARAMETER, "%s", wrong);
 	parameters_begin(&parameters);
 	put_required(&parameters, "virtualMachineGuid", virtual_machine);
 	put_object(&parameters, object);
 	NTSTATUS status = parameters_end(vail, &parameters, &request.parameters);
 	if (status != STATUS_SUCCESS)
 		return status;
-	request.descriptor_count = seal_and_collect(object, descriptors);
-	status = vail_call_value(vail, &request, &message, &reply);
+	request.fd_count = seal_and_collect(object, fds);
+	status = call_blocking(vail, &request, &message, &reply);
 	if (status != STATUS_SUCCESS)
 		return status;
 	return read_handle(vail, json_member(reply, "sharedObject"), "handle", ret_handle);
@@ -190,23 +194,23 @@ NTSTATUS vail_unshare_object(struct vail *vail, const char *handle, uint64_t *re
 
 /* ---- Listing ---- */
 
-/* Whom a list is told to. */
-typedef struct Taking {
+/* The user's callback for a list's items. */
+typedef struct ListCallback {
 	VailObjectTaker take;
 	void *context;
-	bool failed; /* no memory */
-} Taking;
+	bool failed; /* out of memory */
+} ListCallback;
 
-static bool tell_object(struct vail *vail, const JsonValue *value, void *context)
+static bool report_object(struct vail *vail, const JsonValue *value, void *context)
 {
-	Taking *taking = context;
+	ListCallback *list = context;
 	ObjectReading reading;
 	bool go_on = false;
 
 	if (object_reading_init(&reading, value))
-		go_on = taking->take(vail, &reading.object, taking->context);
+		go_on = list->take(vail, &reading.object, list->context);
 	else
-		taking->failed = true;
+		list->failed = true;
 	object_reading_deinit(&reading);
 	return go_on;
 }
@@ -215,15 +219,15 @@ NTSTATUS vail_list_objects(struct vail *vail, const char *virtual_machine, VailO
 			   void *context)
 {
 	_cleanup_(parameters_deinit) Parameters parameters;
-	Taking taking = { .take = take, .context = context };
+	ListCallback list = { .take = take, .context = context };
 
 	parameters_begin(&parameters);
 	put_string(&parameters, "virtualMachineGuid", virtual_machine);
 	if (!take)
 		parameters.wrong = "take is NULL; it is required";
-	NTSTATUS status = parameters_call_listing(vail, "io.vaild.ListSharedObjects", &parameters,
-						  "sharedObjects", tell_object, &taking);
-	if (status == STATUS_SUCCESS && taking.failed)
-		status = vail_error_no_memory(vail);
+	NTSTATUS status = parameters_call_list(vail, "io.vaild.ListSharedObjects", &parameters,
+					       "sharedObjects", report_object, &list);
+	if (status == STATUS_SUCCESS && list.failed)
+		status = error_set_no_memory(vail);
 	return status;
 }

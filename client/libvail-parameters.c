@@ -26,11 +26,11 @@ NTSTATUS parameters_end(struct vail *vail, Parameters *parameters, const char **
 	if (!vail)
 		return STATUS_INVALID_PARAMETER;
 	if (parameters->wrong)
-		return vail_error_set(vail, STATUS_INVALID_PARAMETER, "%s", parameters->wrong);
+		return error_set(vail, STATUS_INVALID_PARAMETER, "%s", parameters->wrong);
 	writer_object_end(&parameters->writer);
 	writer_terminator(&parameters->writer, '\0');
 	if (parameters->writer.failed)
-		return vail_error_no_memory(vail);
+		return error_set_no_memory(vail);
 	*ret_text = buffer_head(&parameters->text);
 	return STATUS_SUCCESS;
 }
@@ -38,12 +38,12 @@ NTSTATUS parameters_end(struct vail *vail, Parameters *parameters, const char **
 NTSTATUS parameters_call(struct vail *vail, const char *method, Parameters *parameters,
 			 JsonValue **ret_message, JsonValue **ret_reply)
 {
-	Request request = { .method = method };
+	CallRequest request = { .method = method };
 	NTSTATUS status = parameters_end(vail, parameters, &request.parameters);
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	return vail_call_value(vail, &request, ret_message, ret_reply);
+	return call_blocking(vail, &request, ret_message, ret_reply);
 }
 
 NTSTATUS parameters_call_plain(struct vail *vail, const char *method, Parameters *parameters)
@@ -57,10 +57,10 @@ NTSTATUS parameters_call_plain(struct vail *vail, const char *method, Parameters
 
 NTSTATUS refuse_size(struct vail *vail, const char *init)
 {
-	return vail_error_set(vail, STATUS_INVALID_PARAMETER,
-			      "the size in the struct is none that this libvail knows; begin with "
-			      "%s",
-			      init);
+	return error_set(vail, STATUS_INVALID_PARAMETER,
+			 "the struct's size is unknown to this libvail; initialize "
+			 "the struct with %s",
+			 init);
 }
 
 /* ---- Reading ---- */
@@ -73,7 +73,7 @@ size_t find_name(const char *const *names, size_t count, const char *name)
 	return 0;
 }
 
-/* False where the member is absent as well. */
+/* Returns false if the member is absent or no address. */
 static bool address_of_member(const JsonValue *object, const char *name, uint64_t *ret_address)
 {
 	const char *text = member_text(object, name);
@@ -95,16 +95,17 @@ NTSTATUS read_handle(struct vail *vail, const JsonValue *reply, const char *name
 	Handle handle;
 
 	if (!text || !handle_parse(text, &handle))
-		return vail_error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
-				      "vaild answered without the handle \"%s\"; use a libvail of "
-				      "its version",
-				      name);
+		return error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
+				 "vaild's reply has no handle \"%s\"; use the libvail that "
+				 "belongs to this vaild",
+				 name);
 	if (ret_handle)
 		memcpy(ret_handle, text, VAIL_HANDLE_SIZE);
 	return STATUS_SUCCESS;
 }
 
-_Static_assert(VAIL_HANDLE_SIZE == HANDLE_TEXT_LENGTH + 1, "a handle's text and its NUL");
+_Static_assert(VAIL_HANDLE_SIZE == HANDLE_TEXT_LENGTH + 1,
+	       "the size covers a handle's text and its NUL");
 
 NTSTATUS read_address(struct vail *vail, const JsonValue *reply, const char *name,
 		      uint64_t *ret_address)
@@ -112,10 +113,10 @@ NTSTATUS read_address(struct vail *vail, const JsonValue *reply, const char *nam
 	uint64_t address;
 
 	if (!address_of_member(reply, name, &address))
-		return vail_error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
-				      "vaild answered without the address \"%s\"; use a libvail of "
-				      "its version",
-				      name);
+		return error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
+				 "vaild's reply has no address \"%s\"; use the libvail that "
+				 "belongs to this vaild",
+				 name);
 	if (ret_address)
 		*ret_address = address;
 	return STATUS_SUCCESS;

@@ -2,7 +2,7 @@
 #ifndef LIBVAIL_PARAMETERS_H
 #define LIBVAIL_PARAMETERS_H
 
-/* What the typed calls share: writing the parameters of a call, and reading what a reply holds. */
+/* Shared by the typed calls: writing the parameters of a call and reading its reply. */
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,18 +15,18 @@
 
 /* ---- Writing ---- */
 
-/* The parameters of one call while they are being written. */
+/* The parameters of one call being written. */
 typedef struct Parameters {
 	Buffer text;
 	Writer writer;
-	const char *wrong; /* why the call cannot be made: one is NULL and must not be, or no pid */
+	const char *wrong; /* why the call is invalid, as a sentence; NULL if it is valid */
 } Parameters;
 
-/* The writer writes into the struct itself: it must not be copied. */
+/* Begins an object. The writer points into the struct, so the struct must not be copied. */
 void parameters_begin(Parameters *parameters);
 void parameters_deinit(Parameters *parameters);
 
-/* Each of them leaves out what is absent. */
+/* Write a string, or a pid; absent (NULL or 0) values are omitted, except by put_required(). */
 #define put_string(parameters, name, value)                          \
 	do {                                                         \
 		const char *_text = (value);                         \
@@ -52,7 +52,7 @@ void parameters_deinit(Parameters *parameters);
 			put_number(parameters, name, (uint64_t)_pid);                         \
 	} while (0)
 
-/* A number, and an address, that are there even when they are 0. */
+/* Write a number or an address, even if it is 0. */
 #define put_number(parameters, name, value)                      \
 	do {                                                     \
 		writer_key(&(parameters)->writer, name);         \
@@ -65,7 +65,7 @@ void parameters_deinit(Parameters *parameters);
 		writer_address(&(parameters)->writer, (value)); \
 	} while (0)
 
-/* The same where 0 means absent. */
+/* The same, but omit 0. */
 #define put_number_unless_0(parameters, name, value)           \
 	do {                                                   \
 		uint64_t _number = (value);                    \
@@ -80,29 +80,38 @@ void parameters_deinit(Parameters *parameters);
 			put_address(parameters, name, _address); \
 	} while (0)
 
-/* Ends what was written and refuses what is wrong with it. *ret_text is the parameters' own. */
+/*
+ * Ends the object and stores its text, which the parameters own, in *ret_text. Returns
+ * STATUS_SUCCESS; otherwise sets the error and returns STATUS_INVALID_PARAMETER or
+ * STATUS_NO_MEMORY.
+ */
 NTSTATUS parameters_end(struct vail *vail, Parameters *parameters, const char **ret_text);
 
-/* Calls with what was written. The reply is as of vail_call_value(). */
+/* Calls a method with the parameters. Results and status are those of call_blocking(). */
 NTSTATUS parameters_call(struct vail *vail, const char *method, Parameters *parameters,
 			 JsonValue **ret_message, JsonValue **ret_reply);
 
-/* The same for a method whose reply holds nothing but its status. */
+/* The same for a method whose reply has only a status. */
 NTSTATUS parameters_call_plain(struct vail *vail, const char *method, Parameters *parameters);
 
-/* STATUS_INVALID_PARAMETER, for a struct of another size; init begins one. */
+/*
+ * Refuses a struct whose size member is wrong. init names its initializer. Sets the error and
+ * returns STATUS_INVALID_PARAMETER.
+ */
 NTSTATUS refuse_size(struct vail *vail, const char *init);
 
 /* ---- Reading ---- */
 
-/* Where the name stands among the names, of which the first is NULL; 0 where it does not. */
+/* Returns the index of name in names, whose first entry is NULL; 0 if it is not there. */
 size_t find_name(const char *const *names, size_t count, const char *name);
 
-/* As the functions of members.h. */
+/* Reads an address. Returns 0 if it is absent or of another type. */
 uint64_t member_address(const JsonValue *object, const char *name);
 
-/* Copies what a reply must hold; STATUS_INVALID_NETWORK_RESPONSE where it does not. The result may
- * be NULL. */
+/*
+ * Read a member that the reply must have. The result may be NULL. Return STATUS_SUCCESS; otherwise
+ * set the error and return STATUS_INVALID_NETWORK_RESPONSE.
+ */
 NTSTATUS read_handle(struct vail *vail, const JsonValue *reply, const char *name, char *ret_handle);
 NTSTATUS read_address(struct vail *vail, const JsonValue *reply, const char *name,
 		      uint64_t *ret_address);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls under way, and how they are lost. */
+/* The queue of pending calls, and how calls fail. */
 #include <stdlib.h>
 
 #include "libvail-internal.h"
 
-void call_free(Call *call)
+void call_free(PendingCall *call)
 {
 	if (!call)
 		return;
@@ -12,64 +12,74 @@ void call_free(Call *call)
 	free(call);
 }
 
-void queue_append(struct vail *vail, Call *call)
+void queue_append(struct vail *vail, PendingCall *call)
 {
 	call->next = NULL;
-	*vail->end = call;
-	vail->end = &call->next;
-	vail->queued += buffer_size(&call->message);
+	*vail->last_link = call;
+	vail->last_link = &call->next;
+	vail->queued_bytes += buffer_size(&call->message);
 }
 
-Call *queue_take_all(struct vail *vail)
+PendingCall *queue_take_all(struct vail *vail)
 {
-	Call *calls = vail->first;
+	PendingCall *calls = vail->first_call;
 
-	vail->first = NULL;
-	vail->end = &vail->first;
-	vail->queued = 0;
+	vail->first_call = NULL;
+	vail->last_link = &vail->first_call;
+	vail->queued_bytes = 0;
 	return calls;
 }
 
-Call *queue_take_first(struct vail *vail)
+PendingCall *queue_take_first(struct vail *vail)
 {
-	Call *call = vail->first;
+	PendingCall *call = vail->first_call;
 
-	vail->first = call->next;
-	vail->queued -= buffer_size(&call->message);
-	if (!vail->first)
-		vail->end = &vail->first;
+	vail->first_call = call->next;
+	vail->queued_bytes -= buffer_size(&call->message);
+	if (!vail->first_call)
+		vail->last_link = &vail->first_call;
 	return call;
 }
 
-bool call_handle(struct vail *vail, const Call *call, Reply *reply)
+bool call_write(struct vail *vail, PendingCall *call)
 {
-	bool nested = vail->in_reply;
+	const Buffer *message = &call->message;
 
-	vail->in_reply = true;
+	if (!buffer_append(&vail->output, buffer_head(message), buffer_size(message)))
+		return false;
+	call->output_end = vail->output_position + buffer_size(&vail->output);
+	return true;
+}
+
+bool call_deliver(struct vail *vail, const PendingCall *call, Reply *reply)
+{
+	bool nested = vail->in_callback;
+
+	vail->in_callback = true;
 	bool go_on = call->handler(vail, call, reply);
-	vail->in_reply = nested;
+	vail->in_callback = nested;
 	return go_on;
 }
 
-void call_lose(struct vail *vail, Call *call, NTSTATUS status)
+void call_fail(struct vail *vail, PendingCall *call, NTSTATUS status)
 {
 	Reply reply = { .status = status };
 
-	call_handle(vail, call, &reply);
+	call_deliver(vail, call, &reply);
 	call_free(call);
 }
 
-void calls_lose(struct vail *vail, NTSTATUS status)
+void calls_fail_all(struct vail *vail, NTSTATUS status)
 {
-	Call *call = queue_take_all(vail);
+	PendingCall *call = queue_take_all(vail);
 
 	connection_close(vail);
-	vail->is_waiting = false;
-	absence_end(&vail->absence);
+	vail->is_reconnecting = false;
+	reconnect_end(&vail->reconnect);
 	while (call) {
-		Call *next = call->next;
+		PendingCall *next = call->next;
 
-		call_lose(vail, call, status);
+		call_fail(vail, call, status);
 		call = next;
 	}
 }

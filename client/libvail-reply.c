@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a reply says, as a status and a sentence. */
+/* Decodes replies into a status and a sentence. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,17 +8,20 @@
 #include "libvail-internal.h"
 #include "status.h"
 
-/* Varlink's own errors carry no status; these are the sentences that vaild would have said. */
+/* Varlink's own errors carry no status or sentence, so the library supplies them. */
 static const struct {
 	const char *name;
 	NTSTATUS status;
-	const char *member; /* of the parameters: what it is about */
+	const char *member; /* the member of the parameters that names the subject; NULL for none */
 	const char *sentence;
 } varlink_errors[] = {
 	{ "org.varlink.service.MethodNotFound", STATUS_NOT_SUPPORTED, "method",
-	  "this vaild has no such method; ask org.varlink.service.GetInterfaceDescription which" },
+	  "this vaild has no such method; "
+	  "org.varlink.service.GetInterfaceDescription describes "
+	  "those that it has" },
 	{ "org.varlink.service.InterfaceNotFound", STATUS_NOT_SUPPORTED, "interface",
-	  "this vaild has no such interface; ask org.varlink.service.GetInfo which it has" },
+	  "this vaild has no such interface; "
+	  "org.varlink.service.GetInfo lists those that it has" },
 	{ "org.varlink.service.MethodNotImplemented", STATUS_NOT_SUPPORTED, "method",
 	  "this vaild does not implement this method" },
 	{ "org.varlink.service.InvalidParameter", STATUS_INVALID_PARAMETER, "parameter",
@@ -26,25 +29,25 @@ static const struct {
 	{ "org.varlink.service.ExpectedMore", STATUS_INVALID_PARAMETER, NULL,
 	  "this method streams; call it with \"more\"" },
 	{ "org.varlink.service.PermissionDenied", STATUS_ACCESS_DENIED, NULL,
-	  "vaild does not let this process call this method" },
+	  "this process may not call this method" },
 };
 
 void reply_deinit(Reply *reply)
 {
 	json_free(reply->message);
-	descriptors_close(&reply->descriptors);
+	fd_list_close(&reply->fds);
 	*reply = (Reply){ 0 };
 }
 
-static NTSTATUS no_reply(struct vail *vail, const char *why)
+static NTSTATUS fail_decode(struct vail *vail, const char *why)
 {
-	return vail_error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
-			      "what came from %s is no answer of vaild (%s); see that this is "
-			      "vaild's socket",
-			      vail->path, why);
+	return error_set(vail, STATUS_INVALID_NETWORK_RESPONSE,
+			 "%s sent an invalid reply (%s); check that this is vaild's "
+			 "socket",
+			 vail->path, why);
 }
 
-/* Reads "0x" and eight hex digits. */
+/* Parses "0x" and eight hex digits. */
 static bool read_code(const char *text, NTSTATUS *ret_status)
 {
 	if (!text || strlen(text) != 10 || strncmp(text, "0x", 2) != 0)
@@ -56,7 +59,7 @@ static bool read_code(const char *text, NTSTATUS *ret_status)
 	return true;
 }
 
-/* The status that the parameters carry: one that this library knows, or the number beside it. */
+/* Reads the status in the parameters: its name if the library knows it, or else its number. */
 static bool read_status(const JsonValue *parameters, NTSTATUS *ret_status)
 {
 	const char *name = json_string(json_member(parameters, "status"));
@@ -74,14 +77,14 @@ static char *copy_member(const JsonValue *parameters, const char *name)
 	return text ? strdup(text) : NULL;
 }
 
-/* Records what the error of this name and status tells, with the sentence where it has none. */
+/* Stores an error in the handle. sentence is used if the error has no message of its own. */
 static void record_error(struct vail *vail, const char *name, NTSTATUS status,
 			 const JsonValue *parameters, const char *sentence)
 {
 	const char *message = json_string(json_member(parameters, "message"));
 	ErrorDetails *error = &vail->error;
 
-	vail_error_set(vail, status, "%s", message ? message : sentence);
+	error_set(vail, status, "%s", message ? message : sentence);
 	error->name = strdup(name);
 	error->parameter = copy_member(parameters, "parameter");
 	error->limit = copy_member(parameters, "limit");
@@ -89,7 +92,7 @@ static void record_error(struct vail *vail, const char *name, NTSTATUS status,
 	json_read_unsigned(json_member(parameters, "used"), &error->used);
 }
 
-/* Returns false when it is none of Varlink's own. */
+/* Returns false if this is not one of Varlink's own errors. */
 static bool decode_varlink_error(struct vail *vail, const char *name, Reply *reply)
 {
 	size_t i = 0;
@@ -115,10 +118,10 @@ static NTSTATUS decode_error(struct vail *vail, const char *name, Reply *reply)
 	if (decode_varlink_error(vail, name, reply))
 		return STATUS_SUCCESS;
 	if (!read_status(reply->parameters, &reply->status))
-		return no_reply(vail, "an error without a status");
+		return fail_decode(vail, "the error has no status");
 	if (reply->status >= 0)
-		return no_reply(vail, "an error with the status of a success");
-	record_error(vail, name, reply->status, reply->parameters, "vaild gives no reason");
+		return fail_decode(vail, "the error has the status of a success");
+	record_error(vail, name, reply->status, reply->parameters, "vaild gave no reason");
 	return STATUS_SUCCESS;
 }
 
@@ -127,7 +130,7 @@ static NTSTATUS decode_success(struct vail *vail, Reply *reply)
 	reply->status = STATUS_SUCCESS;
 	if (json_member(reply->parameters, "status") &&
 	    (!read_status(reply->parameters, &reply->status) || reply->status != STATUS_SUCCESS))
-		return no_reply(vail, "a success with another status");
+		return fail_decode(vail, "the success has another status");
 	return STATUS_SUCCESS;
 }
 
@@ -136,19 +139,19 @@ NTSTATUS reply_decode(struct vail *vail, Reply *reply, bool more)
 	const JsonValue *error = json_member(reply->message, "error");
 	const JsonValue *continues = json_member(reply->message, "continues");
 
-	vail_error_clear(vail);
+	error_clear(vail);
 	reply->parameters = json_member(reply->message, "parameters");
 	if (json_type_of(reply->message) != JSON_OBJECT)
-		return no_reply(vail, "no JSON object");
+		return fail_decode(vail, "not a JSON object");
 	if (reply->parameters && json_type_of(reply->parameters) != JSON_OBJECT)
-		return no_reply(vail, "parameters that are no object");
+		return fail_decode(vail, "the parameters are not an object");
 	if (continues && !json_read_boolean(continues, &reply->continues))
-		return no_reply(vail, "continues that is no boolean");
+		return fail_decode(vail, "\"continues\" is not a boolean");
 	if (reply->continues && (!more || error))
-		return no_reply(vail, "one that continues where none can");
+		return fail_decode(vail, "it continues, but only one reply is allowed");
 	if (!error)
 		return decode_success(vail, reply);
 	if (!json_string(error))
-		return no_reply(vail, "an error without a name");
+		return fail_decode(vail, "the error has no name");
 	return decode_error(vail, json_string(error), reply);
 }

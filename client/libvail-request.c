@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* Encodes requests. */
 #include <string.h>
 
 #include "frame.h"
 #include "libvail-internal.h"
 #include "writer.h"
 
-/* All that Varlink has in the names of interfaces and methods. */
+/* The characters allowed in Varlink's interface and method names. */
 #define METHOD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-"
 
 static NTSTATUS check_parameters(struct vail *vail, const char *parameters, size_t length)
@@ -13,22 +14,23 @@ static NTSTATUS check_parameters(struct vail *vail, const char *parameters, size
 	const char *error;
 
 	if (length > FRAME_MESSAGE_MAX)
-		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
-				      "the parameters are longer than %d bytes; send less at once",
-				      FRAME_MESSAGE_MAX);
+		return error_set(vail, STATUS_INVALID_PARAMETER,
+				 "the parameters are longer than %d bytes; split them into "
+				 "several calls",
+				 FRAME_MESSAGE_MAX);
 	JsonValue *value = json_parse(vail->parser, parameters, length, &error);
 	bool is_object = json_type_of(value) == JSON_OBJECT;
 	json_free(value);
 	if (error)
-		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
-				      "the parameters are not JSON: %s", error);
+		return error_set(vail, STATUS_INVALID_PARAMETER, "the parameters are not JSON: %s",
+				 error);
 	if (!is_object)
-		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
-				      "the parameters are not a JSON object; write them as {...}");
+		return error_set(vail, STATUS_INVALID_PARAMETER,
+				 "the parameters are not a JSON object; write them as {...}");
 	return STATUS_SUCCESS;
 }
 
-static void write_request(Writer *writer, const Request *request)
+static void write_request(Writer *writer, const CallRequest *request)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "method");
@@ -49,7 +51,7 @@ static void write_request(Writer *writer, const Request *request)
 	writer_terminator(writer, '\0');
 }
 
-/* Whether vaild will see exactly one message in it. */
+/* Checks that vaild will parse this as exactly one message. */
 static NTSTATUS check_framing(struct vail *vail, Buffer *message)
 {
 	Frame frame = FRAME_INIT;
@@ -59,19 +61,19 @@ static NTSTATUS check_framing(struct vail *vail, Buffer *message)
 
 	if (result == FRAME_MESSAGE && found.size == buffer_size(message))
 		return STATUS_SUCCESS;
-	return vail_error_set(vail, STATUS_INVALID_PARAMETER, "this cannot be sent: %s", error);
+	return error_set(vail, STATUS_INVALID_PARAMETER, "this request cannot be sent: %s", error);
 }
 
-NTSTATUS request_encode(struct vail *vail, const Request *request, Buffer *out)
+NTSTATUS request_encode(struct vail *vail, const CallRequest *request, Buffer *out)
 {
 	_cleanup_(buffer_deinit) Buffer message = BUFFER_INIT;
 	const char *method = request->method, *parameters = request->parameters;
 	Writer writer = WRITER_INIT(&message);
 
 	if (!method || *method == '\0' || method[strspn(method, METHOD_CHARACTERS)] != '\0')
-		return vail_error_set(vail, STATUS_INVALID_PARAMETER,
-				      "this is no method's name; name one, like "
-				      "io.vaild.ListRegistrations");
+		return error_set(vail, STATUS_INVALID_PARAMETER,
+				 "this is not the name of a method; give one like "
+				 "io.vaild.ListRegistrations");
 	NTSTATUS status = STATUS_SUCCESS;
 	if (parameters)
 		status = check_parameters(vail, parameters, strlen(parameters));
@@ -79,11 +81,11 @@ NTSTATUS request_encode(struct vail *vail, const Request *request, Buffer *out)
 		return status;
 	write_request(&writer, request);
 	if (writer.failed)
-		return vail_error_no_memory(vail);
+		return error_set_no_memory(vail);
 	status = check_framing(vail, &message);
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (!buffer_append(out, buffer_head(&message), buffer_size(&message)))
-		return vail_error_no_memory(vail);
+		return error_set_no_memory(vail);
 	return STATUS_SUCCESS;
 }

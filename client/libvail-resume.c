@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of calls when vaild goes away: those that cannot have been carried out, or may be
- * carried out twice, stay in the queue, and are asked again of the vaild that comes.
+ * Resends or fails pending calls after the connection is lost. A call is sent again on the next
+ * connection if vaild cannot have executed it, or if it may be executed twice. Other calls fail.
  *
- * Between the loss and the next connection the handle waits (is_waiting): what is submitted joins
- * the queue, and the descriptor to poll is that of the wait.
+ * Until the next connection the handle is reconnecting: new calls join the queue, and the fd to
+ * poll is that of the wait.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,14 +12,14 @@
 
 #include "libvail-internal.h"
 
-/* So many connections may end before they answer a call: it may be the call that ends them. */
-#define LOST_MAX 5
+/* A call is resent at most this often, because it may itself be what ends the connections. */
+#define LOST_CONNECTIONS_MAX 5
 
 /*
- * What may be asked again though vaild may have done it already: what changes nothing, what sets
- * something to a value, and what ends a thing that is the caller's own or named by a handle, which
- * nothing else will ever have. Not what makes something new, and not what is named by a number that
- * may have come to mean another thing meanwhile (a VM's GUID, a pid, an address).
+ * Methods that may be executed twice. They change nothing, set something to a value, or end an
+ * entity that is the caller's own or named by a handle, because handles are never reused. Methods
+ * that create something are not included, nor those that name an entity by an identifier that can
+ * be reused (a VM's GUID, a pid, an address).
  */
 static const char *const repeatable[] = {
 	"io.vaild.CloseSharedObject",
@@ -58,145 +58,157 @@ bool method_is_repeatable(const char *method)
 	return false;
 }
 
-/* ---- The wait ---- */
+/* ---- Waiting ---- */
 
-bool may_come_back(const struct vail *vail, NTSTATUS status)
+bool is_transient_failure(const struct vail *vail, NTSTATUS status)
 {
-	/* Without systemd the socket is there before others may use it; a full queue becomes empty.
+	/*
+	 * Access is denied for a moment after the start: without systemd, vaild creates the socket
+	 * before it sets the mode. A timeout means that the listen queue is full.
 	 */
-	return vail->resumes && vail->was_there &&
+	return vail->resumes && vail->was_connected &&
 	       (status == STATUS_CONNECTION_REFUSED || status == STATUS_ACCESS_DENIED ||
 		status == STATUS_IO_TIMEOUT);
 }
 
-NTSTATUS wait_for_vaild(struct vail *vail)
+NTSTATUS resume_wait(struct vail *vail)
 {
 	int error = 0;
 
-	vail->owner = getpid();
-	vail->is_waiting = true;
-	if (vail->absence.descriptor < 0)
-		error = absence_begin(&vail->absence, vail->path);
+	vail->owner_pid = getpid();
+	vail->is_reconnecting = true;
+	if (vail->reconnect.epoll < 0)
+		error = reconnect_begin(&vail->reconnect, vail->path);
 	if (error == 0) {
-		absence_put_off(&vail->absence);
-		vail_error_clear(vail); /* nothing has failed yet */
+		reconnect_delay(&vail->reconnect);
+		error_clear(vail); /* waiting is no failure */
 		return STATUS_SUCCESS;
 	}
-	vail_error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
-		       "vaild at %s is not there, and cannot be waited for: %s", vail->path,
-		       strerror(-error));
-	calls_lose(vail, STATUS_INSUFFICIENT_RESOURCES);
+	error_set(vail, STATUS_INSUFFICIENT_RESOURCES,
+		  "vaild at %s is not running, and waiting for it failed: %s; "
+		  "try again later",
+		  vail->path, strerror(-error));
+	calls_fail_all(vail, STATUS_INSUFFICIENT_RESOURCES);
 	return STATUS_INSUFFICIENT_RESOURCES;
 }
 
-void wait_end_if_idle(struct vail *vail)
+void resume_cancel_if_idle(struct vail *vail)
 {
-	/* While handlers are told of a loss the queue may be empty, and the wait is yet to begin.
+	/*
+	 * No wait has begun yet if this is called from a handler of a call that
+	 * close_and_sort_calls() ends: leave is_reconnecting set.
 	 */
-	if (vail->first || vail->absence.descriptor < 0)
+	if (vail->first_call || vail->reconnect.epoll < 0)
 		return;
-	vail->is_waiting = false;
-	absence_end(&vail->absence);
+	vail->is_reconnecting = false;
+	reconnect_end(&vail->reconnect);
 }
 
-/* Sends what is queued on a connection that is new. */
-static NTSTATUS ask_again(struct vail *vail)
+/* Sends all queued calls on a new connection. */
+static NTSTATUS resend_calls(struct vail *vail)
 {
-	for (Call *call = vail->first; call; call = call->next)
-		if (!call_put(vail, call)) {
-			vail_error_no_memory(vail);
-			calls_lose(vail, STATUS_NO_MEMORY);
+	for (PendingCall *call = vail->first_call; call; call = call->next)
+		if (!call_write(vail, call)) {
+			error_set_no_memory(vail);
+			calls_fail_all(vail, STATUS_NO_MEMORY);
 			return STATUS_NO_MEMORY;
 		}
 	connection_flush(vail);
 	return STATUS_SUCCESS;
 }
 
-/* Looks for vaild, without waiting. Who has no descriptor left while it waits tries again later. */
-static NTSTATUS look_for_vaild(struct vail *vail)
+/*
+ * Tries to connect without blocking. If vaild cannot be reached yet, or this process is at its fd
+ * limit, waits for the next attempt.
+ */
+static NTSTATUS try_reconnect(struct vail *vail)
 {
-	NTSTATUS status = connection_open(vail, false);
-	bool is_waiting = vail->absence.descriptor >= 0;
+	NTSTATUS status = connection_connect(vail, false);
+	bool is_waiting = vail->reconnect.epoll >= 0;
 
-	if (may_come_back(vail, status) || (is_waiting && status == STATUS_INSUFFICIENT_RESOURCES))
-		return wait_for_vaild(vail);
+	if (is_transient_failure(vail, status) ||
+	    (is_waiting && status == STATUS_INSUFFICIENT_RESOURCES))
+		return resume_wait(vail);
 	if (status != STATUS_SUCCESS) {
-		calls_lose(vail, status);
+		calls_fail_all(vail, status);
 		return status;
 	}
-	vail->is_waiting = false;
-	absence_end(&vail->absence);
-	vail_error_clear(vail);
-	return ask_again(vail);
+	vail->is_reconnecting = false;
+	reconnect_end(&vail->reconnect);
+	error_clear(vail);
+	return resend_calls(vail);
 }
 
-NTSTATUS wait_go_on(struct vail *vail)
+NTSTATUS resume_continue(struct vail *vail)
 {
-	return absence_may_be_over(&vail->absence, vail->path) ? look_for_vaild(vail)
-							       : STATUS_SUCCESS;
+	return reconnect_is_due(&vail->reconnect, vail->path) ? try_reconnect(vail)
+							      : STATUS_SUCCESS;
 }
 
-/* ---- The loss ---- */
+/* ---- Losing the connection ---- */
 
-/* Whether the kernel has taken all of the request but, at most, its terminator. */
-static bool was_sent(const struct vail *vail, const Call *call)
+/* Tests whether the kernel has accepted the whole request, except perhaps its NUL. */
+static bool was_sent(const struct vail *vail, const PendingCall *call)
 {
-	return vail->output_position + 1 >= call->end;
+	return vail->output_position + 1 >= call->output_end;
 }
 
-/* Whether the call stays. */
-static bool call_goes_on(struct vail *vail, Call *call)
+/* Decides whether to resend the call on the next connection. */
+static bool call_survives(struct vail *vail, PendingCall *call)
 {
-	if (call->interrupted) {
-		bool nested = vail->in_reply;
+	if (call->on_disconnect) {
+		bool nested = vail->in_callback;
 
-		vail->in_reply = true;
-		bool go_on = call->interrupted(vail, call);
-		vail->in_reply = nested;
+		vail->in_callback = true;
+		bool go_on = call->on_disconnect(vail, call);
+		vail->in_callback = nested;
 		return go_on;
 	}
-	if (call->was_told || call->has_descriptors || ++call->lost > LOST_MAX)
+	if (call->has_reply || call->has_fds || ++call->lost_connections > LOST_CONNECTIONS_MAX)
 		return false;
 	return !call->was_sent || call->is_repeatable;
 }
 
-/* What one that does not go on ends with: whether it was done is not known, or known. */
-static NTSTATUS lost_status(const Call *call)
+/*
+ * Returns the status of a call that is not resent. STATUS_CONNECTION_REFUSED promises that vaild
+ * did not execute it.
+ */
+static NTSTATUS lost_status(const PendingCall *call)
 {
 	return call->was_sent ? STATUS_CONNECTION_DISCONNECTED : STATUS_CONNECTION_REFUSED;
 }
 
-/* Keeps in the queue what goes on, and tells the rest. */
-static void sort_out(struct vail *vail)
+/* Closes the connection, keeps the calls to resend in the queue and fails the others. */
+static void close_and_sort_calls(struct vail *vail)
 {
-	Call *call = queue_take_all(vail);
+	PendingCall *call = queue_take_all(vail);
 
-	for (Call *each = call; each; each = each->next)
+	for (PendingCall *each = call; each; each = each->next)
 		each->was_sent |= was_sent(vail, each);
 	connection_close(vail);
-	vail->is_waiting = true; /* what the handlers submit joins the queue */
+	vail->is_reconnecting = true; /* calls that handlers submit join the queue */
 	while (call) {
-		Call *next = call->next;
+		PendingCall *next = call->next;
 
-		if (call_goes_on(vail, call))
+		if (call_survives(vail, call))
 			queue_append(vail, call);
-		else if (call->interrupted)
-			call_free(call); /* it has asked to stop */
+		else if (call->on_disconnect)
+			call_free(call); /* on_disconnect() has ended it */
 		else
-			call_lose(vail, call, lost_status(call));
+			call_fail(vail, call, lost_status(call));
 		call = next;
 	}
 }
 
-NTSTATUS calls_interrupt(struct vail *vail)
+NTSTATUS resume_calls(struct vail *vail)
 {
-	bool has_answered = vail->is_known;
+	bool has_answered = vail->has_answered;
 
-	sort_out(vail);
-	if (!vail->first) {
-		vail->is_waiting = false;
+	close_and_sort_calls(vail);
+	if (!vail->first_call) {
+		vail->is_reconnecting = false;
 		return STATUS_CONNECTION_DISCONNECTED;
 	}
-	/* One that ends each connection at once is not to be asked all the time. */
-	return has_answered ? look_for_vaild(vail) : wait_for_vaild(vail);
+	/* If vaild closed the connection without a reply, wait before connecting again. */
+	return has_answered ? try_reconnect(vail) : resume_wait(vail);
 }

@@ -1,38 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* Everything that waits for replies: a blocking call is one that is submitted, and then pumped
- * until its last reply has come. */
+/* Blocking calls: submits a call and pumps the handle until its last reply has arrived. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "libvail-clock.h"
 #include "libvail-internal.h"
 
-/* How often a call that takes descriptors along is begun, when vaild has gone before it was sent.
- */
+/* The number of attempts at a call with fds if the connection is lost before it was sent. */
 #define TRIES_MAX 5
 
-/* What a blocking call waits for. */
+/* The last reply of a blocking call. */
 typedef struct Answer {
 	bool done;
 	NTSTATUS status;
 	JsonValue *message;
-	JsonValue *parameters; /* inside the message */
-	Descriptors descriptors;
-	ErrorDetails error; /* kept: replies to other calls may come in the same turn */
-	VailReply reply;    /* with more */
+	JsonValue *parameters; /* borrowed from message */
+	FdList fds;
+	ErrorDetails error; /* saved, because replies to other calls may overwrite the handle's */
+	VailReply reply;    /* the user's callback for a call that streams */
 	void *context;
 } Answer;
 
 static void answer_deinit(Answer *answer)
 {
 	json_free(answer->message);
-	descriptors_close(&answer->descriptors);
+	fd_list_close(&answer->fds);
 	error_details_deinit(&answer->error);
 }
 
-static bool answer_take(struct vail *vail, const Call *call, Reply *reply)
+static bool answer_take(struct vail *vail, const PendingCall *call, Reply *reply)
 {
 	Answer *answer = call->context;
 
@@ -40,17 +38,17 @@ static bool answer_take(struct vail *vail, const Call *call, Reply *reply)
 	answer->status = reply->status;
 	answer->message = TAKE_POINTER(reply->message);
 	answer->parameters = reply->parameters;
-	answer->descriptors = descriptors_take(&reply->descriptors);
+	answer->fds = fd_list_take(&reply->fds);
 	answer->error = vail->error;
 	vail->error = (ErrorDetails){ 0 };
 	return true;
 }
 
-static bool answer_take_more(struct vail *vail, const Call *call, Reply *reply)
+static bool answer_take_stream(struct vail *vail, const PendingCall *call, Reply *reply)
 {
 	Answer *answer = call->context;
-	Call callers = { .reply = answer->reply, .context = answer->context };
-	bool go_on = reply_to_caller(vail, &callers, reply);
+	PendingCall user_call = { .reply = answer->reply, .context = answer->context };
+	bool go_on = reply_to_caller(vail, &user_call, reply);
 
 	if (reply->continues && go_on)
 		return true;
@@ -61,132 +59,124 @@ static bool answer_take_more(struct vail *vail, const Call *call, Reply *reply)
 	return go_on;
 }
 
-static int64_t now_milliseconds(void)
+static void fail_timed_out(struct vail *vail)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void lose_timed_out(struct vail *vail)
-{
-	if (vail->is_waiting)
-		vail_error_set(vail, STATUS_IO_TIMEOUT,
-			       "vaild at %s has gone, and has not come back within %d ms; start it "
-			       "with: systemctl start vaild",
-			       vail->path, vail->timeout);
+	if (vail->is_reconnecting)
+		error_set(vail, STATUS_IO_TIMEOUT,
+			  "vaild at %s has stopped and did not come back within %d "
+			  "ms; start it with: systemctl start vaild",
+			  vail->path, vail->timeout);
 	else
-		vail_error_set(vail, STATUS_IO_TIMEOUT,
-			       "vaild at %s did not answer within %d ms; see its log with: "
-			       "journalctl -u vaild",
-			       vail->path, vail->timeout);
-	calls_lose(vail, STATUS_IO_TIMEOUT);
+		error_set(vail, STATUS_IO_TIMEOUT,
+			  "vaild at %s did not answer within %d ms; see its log with: "
+			  "journalctl -u vaild",
+			  vail->path, vail->timeout);
+	calls_fail_all(vail, STATUS_IO_TIMEOUT);
 }
 
-/* Milliseconds for poll() until the deadline; negative for ever. */
+/* Returns the milliseconds until the deadline, for poll(); -1 if there is no timeout. */
 static int time_left(const struct vail *vail, int64_t deadline)
 {
-	int64_t left = deadline - now_milliseconds();
+	int64_t left = deadline - monotonic_milliseconds();
 
 	if (vail->timeout < 0)
 		return -1;
 	return left > 0 ? (int)left : 0;
 }
 
-/* Waits until the answer is there. Losing the connection is an answer, too. */
+/* Waits for the answer. It also arrives if the connection is lost. */
 static void answer_wait(struct vail *vail, const Answer *answer)
 {
-	int64_t deadline = now_milliseconds() + vail->timeout;
-	uint64_t replies = vail->replies;
+	int64_t deadline = monotonic_milliseconds() + vail->timeout;
+	uint64_t replies = vail->reply_count;
 
 	while (!answer->done) {
 		struct pollfd watch = { .fd = vail_descriptor(vail), .events = vail_events(vail) };
 		int ready = poll(&watch, 1, time_left(vail, deadline));
 
 		if (ready > 0) {
-			vail_pump(vail);
+			handle_pump(vail);
 		} else if (ready == 0) {
-			lose_timed_out(vail);
+			fail_timed_out(vail);
 		} else if (errno != EINTR) {
-			vail_error_no_memory(vail);
-			calls_lose(vail, STATUS_NO_MEMORY);
+			error_set_no_memory(vail);
+			calls_fail_all(vail, STATUS_NO_MEMORY);
 		}
-		if (vail->replies != replies)
-			deadline = now_milliseconds() + vail->timeout;
-		replies = vail->replies;
+		if (vail->reply_count != replies)
+			deadline = monotonic_milliseconds() + vail->timeout;
+		replies = vail->reply_count;
 	}
 }
 
-/* Submits the call, waits for its answer, and makes the answer's error details and descriptors the
- * handle's. */
-static NTSTATUS answer_get(struct vail *vail, const Request *request, Answer *answer)
+/*
+ * Submits the call and waits for the answer. Moves the answer's error details and fds into the
+ * handle. Returns the answer's status.
+ */
+static NTSTATUS answer_get(struct vail *vail, const CallRequest *request, Answer *answer)
 {
-	Call call = { .more = request->more,
-		      .handler = request->more ? answer_take_more : answer_take,
-		      .context = answer };
+	PendingCall call = { .more = request->more,
+			     .handler = request->more ? answer_take_stream : answer_take,
+			     .context = answer };
 
-	if (vail->in_reply)
-		return vail_error_set(vail, STATUS_INVALID_DEVICE_STATE,
-				      "a reply is being handled; return from it first, or submit "
-				      "the call");
-	vail_begin(vail);
+	if (vail->in_callback)
+		return error_set(vail, STATUS_INVALID_DEVICE_STATE,
+				 "a blocking call cannot be made from a callback; return "
+				 "from the callback first, or submit the call");
+	handle_begin_call(vail);
 	NTSTATUS status = call_submit(vail, request, &call);
 	if (status != STATUS_SUCCESS)
 		return status;
 	answer_wait(vail, answer);
-	vail_begin(vail);
+	handle_begin_call(vail);
 	vail->error = answer->error;
 	answer->error = (ErrorDetails){ 0 };
-	vail->descriptors = descriptors_take(&answer->descriptors);
+	vail->reply_fds = fd_list_take(&answer->fds);
 	return answer->status;
 }
 
 /*
- * vaild lets descriptors through once it knows who is calling, which is when it has accepted the
- * connection: an answer to something else says so. Before that the kernel would refuse them.
+ * Ensures that vaild has replied on this connection, which proves that it has accepted it. Until
+ * then the kernel refuses fds, because vaild has not identified the caller yet.
  */
-static NTSTATUS become_known(struct vail *vail)
+static NTSTATUS ensure_answered_connection(struct vail *vail)
 {
 	_cleanup_(answer_deinit) Answer answer = { 0 };
-	Request request = { .method = "org.varlink.service.GetInfo" };
+	CallRequest request = { .method = "org.varlink.service.GetInfo" };
 
-	if (vail->is_known && vail->descriptor >= 0 && vail->owner == getpid() &&
+	if (vail->has_answered && vail->fd >= 0 && vail->owner_pid == getpid() &&
 	    !connection_is_stale(vail))
 		return STATUS_SUCCESS;
 	return answer_get(vail, &request, &answer);
 }
 
-/* Of descriptors libvail keeps no copies to ask again with; but they are the caller's still. */
-static NTSTATUS answer_get_with_descriptors(struct vail *vail, const Request *request,
-					    Answer *answer)
+/* Retries a call with fds here, because a pending call keeps no fds for resending. */
+static NTSTATUS answer_get_with_fds(struct vail *vail, const CallRequest *request, Answer *answer)
 {
-	Request known = *request;
+	CallRequest checked = *request;
 	NTSTATUS status;
 	int tries = 0;
 
-	known.to_known = true;
+	checked.needs_answered_connection = true;
 	do {
 		answer_deinit(answer);
 		*answer = (Answer){ 0 };
-		status = become_known(vail);
+		status = ensure_answered_connection(vail);
 		if (status != STATUS_SUCCESS)
 			return status;
-		status = answer_get(vail, &known, answer);
+		status = answer_get(vail, &checked, answer);
 	} while (status == STATUS_CONNECTION_REFUSED && vail->resumes && ++tries < TRIES_MAX);
 	return status;
 }
 
-NTSTATUS vail_call_value(struct vail *vail, const Request *request, JsonValue **ret_message,
-			 JsonValue **ret_parameters)
+NTSTATUS call_blocking(struct vail *vail, const CallRequest *request, JsonValue **ret_message,
+		       JsonValue **ret_parameters)
 {
 	_cleanup_(answer_deinit) Answer answer = { 0 };
 
 	if (!vail)
 		return STATUS_INVALID_PARAMETER;
-	NTSTATUS status = request->descriptor_count > 0
-				  ? answer_get_with_descriptors(vail, request, &answer)
-				  : answer_get(vail, request, &answer);
+	NTSTATUS status = request->fd_count > 0 ? answer_get_with_fds(vail, request, &answer)
+						: answer_get(vail, request, &answer);
 	if (status != STATUS_SUCCESS)
 		return status;
 	*ret_message = TAKE_POINTER(answer.message);
@@ -199,20 +189,20 @@ NTSTATUS vail_call_with_descriptors(struct vail *vail, const char *method, const
 				    char **ret_parameters)
 {
 	_cleanup_(free_message) JsonValue *message = NULL;
-	Request request = { .method = method,
-			    .parameters = parameters,
-			    .descriptors = descriptors,
-			    .descriptor_count = descriptor_count };
+	CallRequest request = { .method = method,
+				.parameters = parameters,
+				.fds = descriptors,
+				.fd_count = descriptor_count };
 	JsonValue *reply;
 
 	if (!descriptors && descriptor_count > 0)
 		return STATUS_INVALID_PARAMETER;
-	NTSTATUS status = vail_call_value(vail, &request, &message, &reply);
+	NTSTATUS status = call_blocking(vail, &request, &message, &reply);
 	if (status != STATUS_SUCCESS || !ret_parameters)
 		return status;
 	char *text = reply ? json_format(reply, false) : strdup("{}");
 	if (!text)
-		return vail_error_no_memory(vail);
+		return error_set_no_memory(vail);
 	*ret_parameters = text;
 	return STATUS_SUCCESS;
 }
@@ -227,7 +217,7 @@ NTSTATUS vail_call_more(struct vail *vail, const char *method, const char *param
 			VailReply reply, void *context)
 {
 	_cleanup_(answer_deinit) Answer answer = { .reply = reply, .context = context };
-	Request request = { .method = method, .parameters = parameters, .more = true };
+	CallRequest request = { .method = method, .parameters = parameters, .more = true };
 
 	if (!vail || !reply)
 		return STATUS_INVALID_PARAMETER;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Watches: io.vaild.Watch as a stream of structs, on top of call_submit().
+ * Watches: decodes the stream of io.vaild.Watch into structs.
  *
- * A watch that goes on over a restart of vaild keeps what it has told. What the vaild that came
- * back tells is collected until that is all, and what is different from before is told then.
+ * To survive a restart of vaild, a watch remembers what it has reported. After reconnecting it
+ * collects what exists now, until the event "current". Then it reports the differences.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,74 +13,74 @@
 #include "libvail-known.h"
 #include "libvail-parameters.h"
 
-/* Lives from vail_watch() to the last call of the watcher. */
-typedef struct Watching {
+/* Exists from vail_watch() until the last call of the callback. */
+typedef struct Watch {
 	struct vail *vail;
-	VailWatch watch;
+	VailWatch callback;
 	void *context;
-	Knowledge told;
-	Knowledge collected; /* of a vaild that came back */
-	bool is_current;     /* all that existed was told once */
-	bool is_interrupted; /* that is told, and nothing of the vaild that comes back */
-} Watching;
+	WatchState reported;
+	WatchState collected;  /* from vaild since the reconnect, until the event "current" */
+	bool current_reported; /* VAIL_EVENT_CURRENT was reported */
+	bool interrupted;      /* VAIL_EVENT_INTERRUPTED was reported, the changes since were not */
+} Watch;
 
-static Watching *watching_new(struct vail *vail, VailWatch watch, void *context)
+static Watch *watch_new(struct vail *vail, VailWatch callback, void *context)
 {
-	Watching *watching = calloc(1, sizeof(*watching));
+	Watch *watch = calloc(1, sizeof(*watch));
 
-	if (!watching)
+	if (!watch)
 		return NULL;
-	watching->vail = vail;
-	watching->watch = watch;
-	watching->context = context;
-	knowledge_init(&watching->told);
-	knowledge_init(&watching->collected);
-	return watching;
+	watch->vail = vail;
+	watch->callback = callback;
+	watch->context = context;
+	watch_state_init(&watch->reported);
+	watch_state_init(&watch->collected);
+	return watch;
 }
 
-static void watching_free(Watching *watching)
+static void watch_free(Watch *watch)
 {
-	knowledge_deinit(&watching->told);
-	knowledge_deinit(&watching->collected);
-	free(watching);
+	watch_state_deinit(&watch->reported);
+	watch_state_deinit(&watch->collected);
+	free(watch);
 }
 
-static bool watching_end(const Watching *watching, NTSTATUS status)
+static bool end_watch(const Watch *watch, NTSTATUS status)
 {
-	watching->watch(watching->vail, status, NULL, false, watching->context);
+	watch->callback(watch->vail, status, NULL, false, watch->context);
 	return false;
 }
 
-static bool end_for_no_memory(const Watching *watching)
+static bool end_without_memory(const Watch *watch)
 {
-	return watching_end(watching, vail_error_no_memory(watching->vail));
+	return end_watch(watch, error_set_no_memory(watch->vail));
 }
 
-/* ---- Telling ---- */
+/* ---- Reporting ---- */
 
-/* Hands one event to the watcher. */
-static bool tell(const Watching *watching, const JsonValue *value, bool continues)
+/* Passes an event of vaild to the callback. Returns false if the watch ends. */
+static bool report(const Watch *watch, const JsonValue *value, bool continues)
 {
 	_cleanup_free_ char *json = json_format(value, false);
 	_cleanup_(event_reading_deinit) EventReading reading = { 0 };
 
 	if (!json || !event_reading_init(&reading, value, json))
-		return end_for_no_memory(watching);
-	return watching->watch(watching->vail, STATUS_SUCCESS, &reading.event, continues,
-			       watching->context);
+		return end_without_memory(watch);
+	return watch->callback(watch->vail, STATUS_SUCCESS, &reading.event, continues,
+			       watch->context);
 }
 
-/* Hands one of the library's own to the watcher. */
-static bool tell_own(const Watching *watching, VailEventKind kind)
+/* Passes one of the library's own events to the callback. Returns false if the watch ends. */
+static bool report_own(const Watch *watch, VailEventKind kind)
 {
 	_cleanup_(buffer_deinit) Buffer json = BUFFER_INIT;
-	/* The handle's own goes when the watcher uses it. */
-	_cleanup_free_ char *reason = strdup(vail_error_message(watching->vail));
+	/* A copy, because the callback may use the handle and so replace its message. */
+	_cleanup_free_ char *reason = strdup(vail_error_message(watch->vail));
 	VailEvent event = { .size = sizeof(event), .kind = kind };
 	Writer writer = WRITER_INIT(&json);
 
 	if (!reason)
-		return end_for_no_memory(watching);
+		return end_without_memory(watch);
 	writer_object_begin(&writer);
 	writer_key(&writer, "kind");
 	writer_string(&writer, vail_event_name(kind));
@@ -95,141 +95,141 @@ static bool tell_own(const Watching *watching, VailEventKind kind)
 	writer_object_end(&writer);
 	writer_terminator(&writer, '\0');
 	if (writer.failed)
-		return end_for_no_memory(watching);
+		return end_without_memory(watch);
 	event.json = buffer_head(&json);
-	return watching->watch(watching->vail, STATUS_SUCCESS, &event, true, watching->context);
+	return watch->callback(watch->vail, STATUS_SUCCESS, &event, true, watch->context);
 }
 
-static bool tell_text(const char *text, void *context)
+static bool report_text(const char *text, void *context)
 {
-	const Watching *watching = context;
+	const Watch *watch = context;
 	const char *error;
-	JsonValue *value = json_parse(watching->vail->parser, text, strlen(text), &error);
-	bool go_on = value ? tell(watching, value, true) : end_for_no_memory(watching);
+	JsonValue *value = json_parse(watch->vail->parser, text, strlen(text), &error);
+	bool go_on = value ? report(watch, value, true) : end_without_memory(watch);
 
 	json_free(value);
 	return go_on;
 }
 
-/* ---- Going on ---- */
+/* ---- Resuming ---- */
 
-/* Before the connection is made anew. */
-static bool watch_interrupted(struct vail *vail, const Call *call)
+/* The connection is lost. Returns false, with the watch freed, if the callback ended it. */
+static bool watch_on_disconnect(struct vail *vail, const PendingCall *call)
 {
-	Watching *watching = call->context;
-	bool go_on = watching->is_interrupted || tell_own(watching, VAIL_EVENT_INTERRUPTED);
+	Watch *watch = call->context;
+	bool go_on = watch->interrupted || report_own(watch, VAIL_EVENT_INTERRUPTED);
 
 	(void)vail;
-	watching->is_interrupted = true;
-	knowledge_deinit(&watching->collected);
+	watch->interrupted = true;
+	watch_state_deinit(&watch->collected);
 	if (!go_on)
-		watching_free(watching);
+		watch_free(watch);
 	return go_on;
 }
 
-/* All that exists now was told: tells what is different from before. */
-static bool resume(Watching *watching)
+/* vaild has reported all that exists: reports the differences. Returns false if the watch ends. */
+static bool report_changes(Watch *watch)
 {
-	KnowledgeResult result = knowledge_compare(&watching->told, &watching->collected,
-						   watching->vail->parser, tell_text, watching);
+	WatchStateResult result = watch_state_diff(&watch->reported, &watch->collected,
+						   watch->vail->parser, report_text, watch);
 
-	if (result == KNOWLEDGE_NO_MEMORY)
-		return end_for_no_memory(watching);
-	knowledge_deinit(&watching->told);
-	knowledge_move(&watching->told, &watching->collected);
-	watching->is_interrupted = false;
-	if (result == KNOWLEDGE_TOLD && !watching->is_current)
-		result =
-			tell_own(watching, VAIL_EVENT_CURRENT) ? KNOWLEDGE_TOLD : KNOWLEDGE_STOPPED;
-	watching->is_current = true;
-	return result == KNOWLEDGE_TOLD && tell_own(watching, VAIL_EVENT_RESUMED);
+	if (result == WATCH_STATE_NO_MEMORY)
+		return end_without_memory(watch);
+	watch_state_deinit(&watch->reported);
+	watch_state_move(&watch->reported, &watch->collected);
+	watch->interrupted = false;
+	if (result == WATCH_STATE_REPORTED && !watch->current_reported)
+		result = report_own(watch, VAIL_EVENT_CURRENT) ? WATCH_STATE_REPORTED
+							       : WATCH_STATE_STOPPED;
+	watch->current_reported = true;
+	return result == WATCH_STATE_REPORTED && report_own(watch, VAIL_EVENT_RESUMED);
 }
 
-/* What there is, and changes of it, are collected. */
-static bool collect(Watching *watching, const JsonValue *value)
+/* Handles an event between the reconnect and "current". Returns false if the watch ends. */
+static bool collect_event(Watch *watch, const JsonValue *value)
 {
 	switch (event_kind(value)) {
 	case VAIL_EVENT_CURRENT:
-		return resume(watching);
+		return report_changes(watch);
 	case VAIL_EVENT_UPDATED:
 	case VAIL_EVENT_VIRTUAL_MACHINE_CHANGED:
-		return true; /* that it is resumed says as much */
+		return true; /* VAIL_EVENT_RESUMED covers such changes */
 	case VAIL_EVENT_UNKNOWN:
 	case VAIL_EVENT_GPU_PROCESS_REMOVED:
 	case VAIL_EVENT_PAGE_TABLE_RESIDENT:
-		return tell(watching, value, true);
+		return report(watch, value, true);
 	default:
-		return knowledge_apply(&watching->collected, value) || end_for_no_memory(watching);
+		return watch_state_apply(&watch->collected, value) || end_without_memory(watch);
 	}
 }
 
-/* ---- Taking ---- */
+/* ---- Receiving ---- */
 
-static bool take_value(Watching *watching, const JsonValue *value, bool continues)
+static bool on_event(Watch *watch, const JsonValue *value, bool continues)
 {
-	if (watching->is_interrupted && continues)
-		return collect(watching, value);
-	if (watching->vail->resumes && !knowledge_apply(&watching->told, value))
-		return end_for_no_memory(watching);
-	watching->is_current |= event_kind(value) == VAIL_EVENT_CURRENT;
-	return tell(watching, value, continues);
+	if (watch->interrupted && continues)
+		return collect_event(watch, value);
+	if (watch->vail->resumes && !watch_state_apply(&watch->reported, value))
+		return end_without_memory(watch);
+	watch->current_reported |= event_kind(value) == VAIL_EVENT_CURRENT;
+	return report(watch, value, continues);
 }
 
-/* The event is in the parameters. */
-static bool take_reply(Watching *watching, const Reply *reply)
+static bool on_reply(Watch *watch, const Reply *reply)
 {
 	const JsonValue *value = json_member(reply->parameters, "event");
 
 	if (value)
-		return take_value(watching, value, reply->continues);
-	return watching_end(watching,
-			    vail_error_set(watching->vail, STATUS_INVALID_NETWORK_RESPONSE,
-					   "vaild answered without an event; use a libvail of its "
-					   "version"));
+		return on_event(watch, value, reply->continues);
+	return end_watch(watch,
+			 error_set(watch->vail, STATUS_INVALID_NETWORK_RESPONSE,
+				   "vaild's reply has no event; use the libvail that belongs "
+				   "to this vaild"));
 }
 
-static bool take_event(struct vail *vail, const Call *call, Reply *reply)
+static bool watch_on_reply(struct vail *vail, const PendingCall *call, Reply *reply)
 {
-	Watching *watching = call->context;
+	Watch *watch = call->context;
 	bool go_on = false;
 
 	(void)vail;
 	if (reply->status == STATUS_SUCCESS && reply->message)
-		go_on = take_reply(watching, reply);
+		go_on = on_reply(watch, reply);
 	else
-		watching_end(watching, reply->status);
+		end_watch(watch, reply->status);
 	if (!reply->continues || !go_on)
-		watching_free(watching); /* nothing more comes */
+		watch_free(watch);
 	return go_on;
 }
 
-static NTSTATUS submit_watch(struct vail *vail, const char *virtual_machine, Watching *watching)
+static NTSTATUS submit_watch(struct vail *vail, const char *virtual_machine, Watch *watch)
 {
 	_cleanup_(parameters_deinit) Parameters parameters;
-	Request request = { .method = "io.vaild.Watch", .more = true };
-	Call call = { .more = true,
-		      .handler = take_event,
-		      .interrupted = watch_interrupted,
-		      .context = watching };
+	CallRequest request = { .method = "io.vaild.Watch", .more = true };
+	PendingCall call = { .more = true,
+			     .handler = watch_on_reply,
+			     .on_disconnect = watch_on_disconnect,
+			     .context = watch };
 
 	parameters_begin(&parameters);
 	put_string(&parameters, "virtualMachineGuid", virtual_machine);
 	NTSTATUS status = parameters_end(vail, &parameters, &request.parameters);
 	if (status != STATUS_SUCCESS)
 		return status;
-	vail_begin(vail);
+	handle_begin_call(vail);
 	return call_submit(vail, &request, &call);
 }
 
-NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, VailWatch watch, void *context)
+NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, VailWatch callback,
+		    void *context)
 {
-	if (!vail || !watch)
+	if (!vail || !callback)
 		return STATUS_INVALID_PARAMETER;
-	Watching *watching = watching_new(vail, watch, context);
-	if (!watching)
-		return vail_error_no_memory(vail);
-	NTSTATUS status = submit_watch(vail, virtual_machine, watching);
+	Watch *watch = watch_new(vail, callback, context);
+	if (!watch)
+		return error_set_no_memory(vail);
+	NTSTATUS status = submit_watch(vail, virtual_machine, watch);
 	if (status != STATUS_SUCCESS)
-		watching_free(watching);
+		watch_free(watch);
 	return status;
 }

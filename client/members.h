@@ -2,8 +2,10 @@
 #ifndef MEMBERS_H
 #define MEMBERS_H
 
-/* Reads members of what vaild has said; NULL, 0 and false where they are absent or of another type.
- * For the library and the tool, which share no code but what is inline. */
+/*
+ * Read members of a JSON object. Return NULL, 0 or false if the member is absent or of another
+ * type. Inline, because the library and the programs share no other code.
+ */
 
 #include "json.h"
 

@@ -191,7 +191,7 @@ exits_meanwhile() {
   expect_knowledge "who has exited meanwhile, an operator's watch" operator
   expect_knowledge "who has exited meanwhile, a viewer's" alice "$GUID"
   for watcher in operator alice; do
-    expect_equal "it says why, to $watcher" '["STATUS_SUCCESS","it ended while vaild could not be heard"]' \
+    expect_equal "it says why, to $watcher" '["STATUS_SUCCESS","it ended while the connection to vaild was lost"]' \
       "$(jq -c "select(.kind == \"unregistered\" and .registration.pid == $pid) | [.status, .reason]" "$PRIVATE/$watcher")"
   done
   forget_starts

@@ -464,16 +464,16 @@ Test(libvail_objects, formats_that_are_no_images_are_refused)
 Test(libvail_objects, a_mapping_that_is_cut_under_the_reader_does_not_fault)
 {
 	char bytes[64] = { 0 };
-	int memory = new_memfd(8192), scratch = guard_open();
+	int memory = new_memfd(8192), scratch = fault_safe_copy_open();
 	char *data = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 
 	memcpy(data + 4000, "whole", 5);
-	cr_assert_eq(guard_copy(scratch, data + 4000, bytes, 5), 0);
+	cr_assert_eq(fault_safe_copy(scratch, data + 4000, bytes, 5), 0);
 	cr_assert_str_eq(bytes, "whole");
 	cr_assert_eq(ftruncate(memory, 4096), 0);
-	cr_assert_eq(guard_copy(scratch, data + 4064, bytes, 64), -EFAULT);
-	cr_assert_eq(guard_copy(scratch, data + 4096, bytes, 1), -EFAULT);
-	cr_assert_eq(guard_copy(scratch, data + 4032, bytes, 64), 0);
+	cr_assert_eq(fault_safe_copy(scratch, data + 4064, bytes, 64), -EFAULT);
+	cr_assert_eq(fault_safe_copy(scratch, data + 4096, bytes, 1), -EFAULT);
+	cr_assert_eq(fault_safe_copy(scratch, data + 4032, bytes, 64), 0);
 	munmap(data, 8192);
 	close(scratch);
 	close(memory);
@@ -482,13 +482,13 @@ Test(libvail_objects, a_mapping_that_is_cut_under_the_reader_does_not_fault)
 Test(libvail_objects, large_mappings_are_copied_in_pieces)
 {
 	size_t size = (3u << 20) + 17;
-	int memory = new_memfd(size), scratch = guard_open();
+	int memory = new_memfd(size), scratch = fault_safe_copy_open();
 	char *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	char *copy = malloc(size);
 
 	for (size_t i = 0; i < size; i++)
 		data[i] = (char)(i * 31 >> 3);
-	cr_assert_eq(guard_copy(scratch, data, copy, size), 0);
+	cr_assert_eq(fault_safe_copy(scratch, data, copy, size), 0);
 	cr_assert_eq(memcmp(data, copy, size), 0);
 	free(copy);
 	munmap(data, size);

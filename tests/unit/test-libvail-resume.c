@@ -264,7 +264,7 @@ Test(libvail_resume, what_is_asked_meanwhile_waits_as_long_as_it_may)
 	leave(&server);
 	vail_set_timeout(server.vail, 50);
 	cr_assert_eq(vail_call(server.vail, "a.B", NULL, NULL), STATUS_IO_TIMEOUT);
-	cr_assert_not_null(strstr(vail_error_message(server.vail), "has gone"));
+	cr_assert_not_null(strstr(vail_error_message(server.vail), "has stopped"));
 	cr_assert_eq(vail_descriptor(server.vail), -1);
 	cr_assert_eq(vail_send_oneway(server.vail, "a.B", NULL), STATUS_CONNECTION_REFUSED);
 	vail_set_resume(server.vail, false);
