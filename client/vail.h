@@ -3,60 +3,86 @@
 #define VAIL_H
 
 /*
- * libvail: talks to vaild, which lets a host process share GPU allocations with a virtual machine
- * (VM) once it has been registered for it.
+ * libvail is the client library of vaild(8), which lets host processes share GPU allocations with
+ * virtual machines (VMs). A host process can do so once it is registered for the VM.
  *
- * Threads: a handle (struct vail) belongs to one thread at a time. Give each thread its own, or put
- * a lock around every call. Handles do not know of each other, and the library has no other state.
+ * Each typed function below calls one method of vaild and names it. io.vaild(7) describes the
+ * methods, libvail(3) gives an overview and examples.
  *
- * Processes: a registration and a graphics context belong to the process that asks for them, not to
- * the handle, so they outlive vail_close(), and execve(). After fork() the child may go on using
- * its copy of a handle: it makes a connection of its own, and speaks for itself. Calls and watches
- * that were under way are the parent's; in the child they end with STATUS_CONNECTION_DISCONNECTED.
+ * Threads
+ *   A handle (struct vail) may be used by one thread at a time. Give each thread its own handle,
+ *   or protect every call with a lock. Handles are independent, and the library has no other
+ *   state.
  *
- * Connections: a handle connects by itself when it has something to ask and no connection, and one
- * that was connected once goes on over a restart of vaild. What vaild knows of the process lasts as
- * well: registrations, contexts, objects and who holds them, address spaces, handles. What is asked
- * while vaild is away waits for it, for as long as the timeout allows; a watch begins again, see
- * vail_watch(). Of a call that is under way when the connection is lost
+ * Processes
+ *   Registrations and graphics contexts belong to the calling process, not to the handle. They
+ *   outlive vail_close() and execve(), and end when the process exits. After fork() the child may
+ *   use its copy of a handle, which then makes its own connection. Calls and watches that were
+ *   pending belong to the parent. In the child they end with STATUS_CONNECTION_DISCONNECTED.
  *
- *   - what vaild cannot have seen whole is asked again, whatever it is;
- *   - what may be done twice is asked again: everything that only asks, sets, opens or closes. An
- *     answer to that may speak of the first time: ending a thing by its handle is answered
- *     STATUS_INVALID_HANDLE, and vail_unregister_process() STATUS_NOT_FOUND, when it was done;
- *   - of the rest, whether it was done is not known: STATUS_CONNECTION_DISCONNECTED. That is what
- *     makes something new (contexts, objects, vGPUs, adapters, GPU processes), reserves, maps and
- *     frees addresses or sets page tables, or ends what is named by a GUID or a pid
- *     (vail_unregister_virtual_machine(), vail_revoke_registration()); vail_call() with a method
- *     that this library does not know; and a list of vail_call_more(), once some of it was told.
+ * Callbacks
+ *   The library calls the functions that the caller passes to it (VailReply, VailWatch and so on)
+ *   only from its own functions. On the handle that it is given, a callback may use only
+ *   vail_submit(), vail_watch(), vail_send_oneway(), vail_send_update() and the getters.
  *
- * A call on which vaild goes away five times is not asked again either.
+ * Connections
+ *   A handle connects when a call needs a connection. Once it has been connected, it survives
+ *   restarts of vaild, and so does the state in vaild: registrations, contexts, objects and their
+ *   holders, address spaces and handles. Calls made while vaild is away wait for it until their
+ *   timeout. Watches resume, see vail_watch(). If the connection is lost while a call is pending,
+ *   the library
  *
- * Every function returns an NTSTATUS, or is a getter that cannot fail. Outputs (ret_...) are left
- * as they are unless the status is STATUS_SUCCESS. Any function may also return
+ *     - sends the call again if vaild cannot have received all of it;
+ *     - sends the call again if its method may be executed twice. These are the methods that
+ *       query, set, open or close something. The reply may then describe the second execution:
+ *       ending something by its handle returns STATUS_INVALID_HANDLE, and
+ *       vail_unregister_process() returns STATUS_NOT_FOUND, if the first execution succeeded;
+ *     - ends every other call with STATUS_CONNECTION_DISCONNECTED, because it cannot know whether
+ *       vaild executed it. These are the methods that create something (contexts, objects, vGPUs,
+ *       adapters, GPU processes), reserve, map or free addresses, set page tables, or end
+ *       something by a GUID or pid (vail_unregister_virtual_machine(),
+ *       vail_revoke_registration()). Also included are methods that this library does not know,
+ *       and vail_call_more() after its first reply.
  *
- *   STATUS_INVALID_PARAMETER         an argument is NULL that may not be, or is no UTF-8 or JSON
- *   STATUS_NO_MEMORY                 no memory, here or in vaild
+ *   A call is sent again at most five times.
  *
- * and every function that asks vaild something may also return
+ * Errors
+ *   Every function returns an NTSTATUS or is a getter that cannot fail. Results (ret_...) are set
+ *   only if the function returns STATUS_SUCCESS. Every function may return
  *
- *   STATUS_CONNECTION_REFUSED        no vaild listens on the socket: nothing was done
- *   STATUS_CONNECTION_DISCONNECTED   vaild closed the connection before it answered: whether it was
- *                                    done is not known
- *   STATUS_IO_TIMEOUT                vaild did not answer, or come back, in time: that is not known
- *                                    either
- *   STATUS_INVALID_NETWORK_RESPONSE  what came back was no answer
- *   STATUS_ACCESS_DENIED             the socket, or vaild, does not let this process do this
- *   STATUS_QUOTA_EXCEEDED            a limit; see vail_error_limit()
- *   STATUS_INSUFFICIENT_RESOURCES    vaild, or this process, has no descriptors or room left
- *   STATUS_PROCESS_IS_TERMINATING    vaild sees the calling process as gone
- *   STATUS_NOT_SUPPORTED             this vaild has no such method (its MethodNotFound,
- *                                    InterfaceNotFound and MethodNotImplemented), or cannot do it
+ *     STATUS_INVALID_PARAMETER         a required argument is NULL, or text is not UTF-8 or JSON
+ *     STATUS_NO_MEMORY                 this process or vaild is out of memory
  *
- * Of Varlink's other errors InvalidParameter and ExpectedMore are STATUS_INVALID_PARAMETER, and
- * PermissionDenied is STATUS_ACCESS_DENIED. An error of vaild is the status that it carries; one
- * that is newer than this library is passed on as its number. No signal is raised (SIGPIPE), all
- * descriptors are close-on-exec, and EINTR is never returned.
+ *   and every function that calls a method of vaild may also return
+ *
+ *     STATUS_CONNECTION_REFUSED        vaild is not listening on the socket; nothing was done
+ *     STATUS_CONNECTION_DISCONNECTED   vaild closed the connection before it replied; the method
+ *                                      may have been executed
+ *     STATUS_IO_TIMEOUT                vaild did not reply, or come back, in time; the method may
+ *                                      have been executed
+ *     STATUS_INVALID_NETWORK_RESPONSE  vaild's reply was invalid
+ *     STATUS_ACCESS_DENIED             the process may not open the socket or call the method
+ *     STATUS_QUOTA_EXCEEDED            a limit is reached, see vail_error_limit()
+ *     STATUS_INSUFFICIENT_RESOURCES    vaild or this process is out of file descriptors or buffers
+ *     STATUS_PROCESS_IS_TERMINATING    the calling process has exited, according to vaild
+ *     STATUS_INVALID_DEVICE_STATE      the function waits for a reply, but was called from a
+ *                                      callback
+ *     STATUS_NOT_SUPPORTED             this vaild lacks the method (Varlink's MethodNotFound,
+ *                                      InterfaceNotFound or MethodNotImplemented), or cannot do it
+ *
+ *   In addition to these, each function below lists the statuses specific to it. Varlink's errors
+ *   InvalidParameter and ExpectedMore become STATUS_INVALID_PARAMETER, and PermissionDenied
+ *   becomes STATUS_ACCESS_DENIED. Other errors become the status that vaild sends with them, even
+ *   one that vail-status.h does not define.
+ *
+ *   The library never raises SIGPIPE and never returns because of EINTR. All its file descriptors
+ *   are close-on-exec.
+ *
+ * Structs
+ *   Structs that may grow begin with their size, so that later versions can add members. A struct
+ *   that the caller fills is initialized with its VAIL_..._INIT macro. In a struct that the
+ *   library fills, size is the number of bytes filled: a member of a later version is set if size
+ *   extends beyond it. NULL and 0 mean that a value is absent, unless stated otherwise.
  */
 
 #include <stdbool.h>
@@ -72,13 +98,14 @@ extern "C" {
 
 #define VAIL_PUBLIC __attribute__((visibility("default")))
 
-/* A handle's text (context, GPU process, adapter, vGPU, object): 32 hex digits and a NUL. */
+/* Size of a handle as text (of a context, GPU process, adapter, vGPU or object): 32 hex digits and
+ * a NUL. */
 #define VAIL_HANDLE_SIZE 33
 
-/* For vail_set_timeout(): wait for ever. */
+/* Timeout for waiting without a limit. */
 #define VAIL_TIMEOUT_NONE (-1)
 
-/* Milliseconds that a new handle waits for each reply. */
+/* Timeout of a new handle, in milliseconds. */
 #define VAIL_TIMEOUT_DEFAULT 30000
 
 struct vail;
@@ -86,140 +113,149 @@ struct vail;
 /* ---- Handles ---- */
 
 /*
- * Makes a handle without connecting yet; the first call does. The caller frees it with
- * vail_close().
+ * Creates a handle. Connects only when the first call is made.
  *
- * path: the socket of vaild; copied. NULL for the environment's VAILD_SOCKET, which set-uid
+ * path: vaild's socket; copied. NULL for the environment variable VAILD_SOCKET, which set-uid
  *       programs ignore, or else /run/vaild/vaild.sock.
+ * ret_vail: the handle. The caller frees it with vail_close().
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER or STATUS_NO_MEMORY.
  */
 VAIL_PUBLIC NTSTATUS vail_new(const char *path, struct vail **ret_vail);
 
 /*
- * As vail_new(), and connects, so that a vaild that cannot be reached is found out here.
+ * Creates a handle like vail_new(), and connects it. Reports at once if vaild cannot be reached.
  *
- * Returns also STATUS_CONNECTION_REFUSED, STATUS_ACCESS_DENIED (the socket's mode),
- * STATUS_INSUFFICIENT_RESOURCES, and STATUS_IO_TIMEOUT when vaild takes no connection for
- * VAIL_TIMEOUT_DEFAULT.
+ * Returns the statuses of vail_new(), STATUS_CONNECTION_REFUSED, STATUS_ACCESS_DENIED (the mode of
+ * the socket or of its directory), STATUS_INSUFFICIENT_RESOURCES (this process is at its limit of
+ * file descriptors), or STATUS_IO_TIMEOUT (vaild did not accept the connection within
+ * VAIL_TIMEOUT_DEFAULT).
  */
 VAIL_PUBLIC NTSTATUS vail_open(const char *path, struct vail **ret_vail);
 
 /*
- * Closes the connection and frees the handle; NULL is fine. Registrations and contexts stay. Calls
- * of vail_submit() that are not answered yet end with STATUS_CONNECTION_DISCONNECTED. Not to be
- * called from a VailReply.
+ * Closes the connection and frees the handle. Pending calls and watches end with
+ * STATUS_CONNECTION_DISCONNECTED. Registrations and contexts remain. Must not be called from a
+ * callback. vail may be NULL.
  */
 VAIL_PUBLIC void vail_close(struct vail *vail);
 
 /*
- * How long a blocking call waits for each reply, and for a connection to be taken, or for a vaild
- * that has gone away to come back.
+ * Sets how long a blocking call waits for each reply, for vaild to accept the connection, or for
+ * vaild to come back. A call that times out closes the connection, which ends all pending calls.
  *
- * milliseconds: 0 or more; VAIL_TIMEOUT_NONE, or any negative number, waits for ever. A call that
- *               times out loses the connection, and all that was under way on it.
+ * milliseconds: 0 or more. Any negative number means VAIL_TIMEOUT_NONE.
  */
 VAIL_PUBLIC void vail_set_timeout(struct vail *vail, int milliseconds);
 
 /*
- * Whether the handle goes on over a restart of vaild, as described at the top; true for a new one.
+ * Sets whether the handle survives restarts of vaild, as described above. A new handle does. Call
+ * this before the first call: when the connection is lost, the setting also applies to calls that
+ * are already pending.
  *
- * resumes: false: calls and watches end with their connection, and what is asked while vaild is
- *          away returns STATUS_CONNECTION_REFUSED at once. For a program that must not stand still
- *          meanwhile, or begins anew in a way of its own. To be set before anything is asked: when
- *          the connection is lost, what is under way goes by it as well.
+ * resumes: If false, calls and watches end with their connection, and calls made while vaild is
+ *          away return STATUS_CONNECTION_REFUSED at once. Programs need this if they must not
+ *          block, or recover from a restart themselves.
  */
 VAIL_PUBLIC void vail_set_resume(struct vail *vail, bool resumes);
 
-/* The path of the socket that the handle uses; the handle's. */
+/* Returns the path of the handle's socket, which the handle owns. */
 VAIL_PUBLIC const char *vail_path(const struct vail *vail);
 
-/* ---- What went wrong ---- */
+/* ---- Error details ---- */
 
 /*
- * About the last function that failed on this handle, or, inside a VailReply, about the reply that
- * it is given. The texts are the handle's, and hold until its next call.
+ * These functions describe the last failure on the handle. Inside a VailReply they describe the
+ * reply that it was called with. The handle owns the strings, which are valid until its next call.
  */
 
-/* A sentence for a person, which says what to do; "" when the last call succeeded. */
+/* Returns a sentence for people that says what to do; "" if the last call succeeded. */
 VAIL_PUBLIC const char *vail_error_message(const struct vail *vail);
 
-/* The path of the parameter at fault, like "displayClients[0].user"; NULL where none is. */
+/* Returns the path of the invalid parameter, like "displayClients[0].user"; NULL if none. */
 VAIL_PUBLIC const char *vail_error_parameter(const struct vail *vail);
 
-/* The Varlink name of the error, like "io.vaild.NotFound"; NULL where vaild sent none. */
+/* Returns the Varlink name of the error, like "io.vaild.NotFound"; NULL if vaild sent none. */
 VAIL_PUBLIC const char *vail_error_name(const struct vail *vail);
 
 /*
- * With STATUS_QUOTA_EXCEEDED the name of the limit, its value and the caller's own use (either may
- * be NULL when it is not wanted). NULL, with nothing set, where no limit was named.
+ * Returns the name of the limit behind STATUS_QUOTA_EXCEEDED; NULL, with no results set, if vaild
+ * named no limit. vaild.json(5) describes the limits.
+ *
+ * ret_maximum: the value of the limit; may be NULL.
+ * ret_used: how much of it the caller uses; may be NULL.
  */
 VAIL_PUBLIC const char *vail_error_limit(const struct vail *vail, uint64_t *ret_maximum,
 					 uint64_t *ret_used);
 
-/* "STATUS_ACCESS_DENIED" for that value; NULL for one that vail-status.h does not name. */
+/*
+ * Returns the name of a status, like "STATUS_ACCESS_DENIED"; NULL if vail-status.h does not define
+ * it. The string is static.
+ */
 VAIL_PUBLIC const char *vail_status_name(NTSTATUS status);
 
-/* ---- Any method ---- */
+/* ---- Calling any method ---- */
 
 /*
  * Calls a method and waits for its reply.
  *
  * method: its full name, like "io.vaild.ListRegistrations".
- * parameters: a JSON object as text; NULL for none.
- * ret_parameters: the reply's parameters, a JSON object as text, without line breaks; the caller
- *                 frees it. NULL when it is not wanted.
+ * parameters: a JSON object; NULL for none.
+ * ret_parameters: the reply's parameters, a JSON object on one line. The caller frees it. May be
+ *                 NULL.
  *
- * Returns the status of the reply, or one of those at the top. STATUS_INVALID_DEVICE_STATE when it
- * is called from a VailReply, where only vail_submit() and the getters may be used.
+ * Returns the status of the reply, or a status listed at the top.
  */
 VAIL_PUBLIC NTSTATUS vail_call(struct vail *vail, const char *method, const char *parameters,
 			       char **ret_parameters);
 
 /*
- * As vail_call(), with descriptors that travel with the request; its parameters name them by their
- * index. They stay the caller's. What the reply brings is taken with vail_take_descriptor().
+ * Calls a method like vail_call(), and sends file descriptors with the request. The parameters
+ * refer to them by their index. Descriptors in the reply are taken with vail_take_descriptor().
  *
- * descriptors: up to 253; may be NULL where there are none.
+ * descriptors: up to 253, which remain the caller's; NULL for none.
  *
- * Returns as vail_call(); STATUS_INVALID_PARAMETER also for one that is not open,
- * STATUS_INSUFFICIENT_RESOURCES also when this process has no room for copies of them.
+ * Returns the statuses of vail_call(), STATUS_INVALID_PARAMETER also if a descriptor is not open,
+ * and STATUS_INSUFFICIENT_RESOURCES also if this process has no room for copies of them.
  */
 VAIL_PUBLIC NTSTATUS vail_call_with_descriptors(struct vail *vail, const char *method,
 						const char *parameters, const int *descriptors,
 						size_t descriptor_count, char **ret_parameters);
 
 /*
- * Takes a descriptor that came with a reply: inside a VailReply with this one, otherwise with that
- * of the last blocking call, until the handle is used for anything else. Those that nobody takes
- * are closed.
+ * Takes a file descriptor that arrived with a reply. Inside a VailReply this is the reply that it
+ * was called with. Otherwise it is the reply of the last blocking call, until the next call on the
+ * handle. The library closes descriptors that are not taken.
  *
- * Returns the descriptor, which is the caller's from now on, and close-on-exec; -1 where the reply
- * brought no descriptor of this index, or it was taken already.
+ * Returns the descriptor, which the caller then owns; -1 if the reply has none with this index or
+ * it was taken before.
  */
 VAIL_PUBLIC int vail_take_descriptor(struct vail *vail, size_t index);
 
 /*
- * Is given each reply of a call, and exactly one final one.
+ * Receives each reply of a call. The last call of the function has continues false.
  *
- * status: of this reply; vail_error_...() tell more.
- * parameters: the reply's, as JSON text, an error's too. NULL where no reply came, because the
- *             connection was lost. The library's: copy what is to be kept.
- * continues: another reply follows.
+ * status: of this reply. vail_error_...() give details.
+ * parameters: of the reply or error, as JSON. NULL if the connection was lost. Valid until the
+ *             function returns.
+ * continues: whether more replies follow.
  *
- * Returns whether to go on. false while it continues ends the call: since Varlink knows no other
- * way, the connection is closed, which ends the calls behind it with
- * STATUS_CONNECTION_DISCONNECTED. What the final reply's returns does not matter.
+ * Returns whether to continue. Returning false while continues is true ends the call and closes
+ * the connection, because Varlink has no other way to stop a stream. This ends all later calls
+ * with STATUS_CONNECTION_DISCONNECTED. The result does not matter if continues is false.
  */
 typedef bool (*VailReply)(struct vail *vail, NTSTATUS status, const char *parameters,
 			  bool continues, void *context);
 
 /*
- * Calls a method that streams ("more": true), and waits until its last reply; the timeout is for
- * each one. Parameters as in vail_call(); context is handed to reply.
+ * Calls a method that streams ("more": true) and waits for its last reply. The timeout applies to
+ * each reply.
  *
- * Returns the status of the last reply; STATUS_SUCCESS when reply asked to stop;
- * STATUS_INVALID_DEVICE_STATE as vail_call().
+ * method, parameters: see vail_call().
+ * context: passed to reply.
+ *
+ * Returns the status of the last reply, STATUS_SUCCESS if reply returned false, or a status of
+ * vail_call().
  */
 VAIL_PUBLIC NTSTATUS vail_call_more(struct vail *vail, const char *method, const char *parameters,
 				    VailReply reply, void *context);
@@ -227,27 +263,32 @@ VAIL_PUBLIC NTSTATUS vail_call_more(struct vail *vail, const char *method, const
 /* ---- Event loops ---- */
 
 /*
- * Sends a call without waiting for its replies; vail_process(), or any blocking call on the same
- * handle, hands them to reply. Calls are answered in the order in which they were sent. Connecting,
- * where that is needed, waits only when vaild has more connections waiting than it can queue. While
- * a vaild that was there is away, the call waits for it, without a timeout.
+ * Submits a call without waiting for its replies. vail_process(), or any blocking call on the same
+ * handle, passes them to reply. Replies arrive in the order of the calls. The function blocks only
+ * to connect, and only if vaild's listen queue is full. While a vaild that was reached before is
+ * away, the call waits for it without a timeout.
  *
- * more: whether the method is to stream, as in vail_call_more().
- * context: handed to reply.
+ * method, parameters: see vail_call().
+ * more: whether the method streams, see vail_call_more().
+ * context: passed to reply.
  *
- * Returns STATUS_SUCCESS when the call is on its way, and reply will be called;
- * STATUS_INSUFFICIENT_RESOURCES when 64 MiB of calls are under way already; otherwise a status from
- * the top. Then reply will not be called.
+ * Returns STATUS_SUCCESS if the call is pending. Otherwise reply is never called, and the function
+ * returns STATUS_INSUFFICIENT_RESOURCES (more than 64 MiB of calls are pending) or a status listed
+ * at the top.
  */
 VAIL_PUBLIC NTSTATUS vail_submit(struct vail *vail, const char *method, const char *parameters,
 				 bool more, VailReply reply, void *context);
 
 /*
- * The same with descriptors, as in vail_call_with_descriptors(). The library sends copies of its
- * own, so they may be closed at once. vaild takes none on a connection that it has not accepted
- * yet: let something have been answered on it before; the calls that wait see to that themselves.
- * So this is not asked again on another connection: STATUS_CONNECTION_REFUSED, here or to reply,
- * says that it was not sent.
+ * Submits a call with file descriptors, see vail_call_with_descriptors(). The library sends
+ * copies, so the caller may close its descriptors at once.
+ *
+ * vaild accepts no descriptors on a connection before it has accepted the connection itself. Wait
+ * for the reply to another call first; the blocking functions do this themselves. For the same
+ * reason such a call is not sent again on another connection. STATUS_CONNECTION_REFUSED, returned
+ * or passed to reply, means that it was not sent.
+ *
+ * Returns the statuses of vail_submit() and of vail_call_with_descriptors().
  */
 VAIL_PUBLIC NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char *method,
 						  const char *parameters, const int *descriptors,
@@ -255,42 +296,47 @@ VAIL_PUBLIC NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char 
 						  VailReply reply, void *context);
 
 /*
- * Sends a call that is not answered ("oneway"), also from a VailReply. Whether it worked, nobody
- * says; when vaild goes away meanwhile it is lost.
+ * Sends a call that gets no reply ("oneway"). May be called from a callback. The caller cannot
+ * know whether it succeeded. It is lost if vaild stops before reading it.
  *
- * Returns STATUS_SUCCESS when the call is on its way; STATUS_INSUFFICIENT_RESOURCES when vaild
- * takes nothing and 256 KiB wait already: then it was not sent; otherwise a status from the top.
+ * method, parameters: see vail_call().
+ *
+ * Returns STATUS_SUCCESS if the call is being sent. Otherwise it was not sent, and the function
+ * returns STATUS_INSUFFICIENT_RESOURCES (vaild does not read, and more than 256 KiB are unsent) or
+ * a status listed at the top.
  */
 VAIL_PUBLIC NTSTATUS vail_send_oneway(struct vail *vail, const char *method,
 				      const char *parameters);
 
 /*
- * Sends and receives what is possible without waiting, and calls each VailReply that is due. For an
- * event loop to call when vail_descriptor() has one of vail_events().
+ * Sends and receives as much as possible without blocking, and calls the callbacks that are due.
+ * An event loop calls this when vail_descriptor() is ready for vail_events().
  *
- * Returns STATUS_SUCCESS also when there was nothing to do; STATUS_INVALID_DEVICE_STATE from a
- * VailReply; STATUS_CONNECTION_DISCONNECTED or STATUS_INVALID_NETWORK_RESPONSE when the connection
- * is lost and nothing goes on: then every call under way has been told, and the descriptor is
- * closed.
+ * Returns STATUS_SUCCESS, also if there was nothing to do; STATUS_INVALID_DEVICE_STATE from a
+ * callback. Any other status is the reason why the connection was lost and all pending calls have
+ * ended, usually STATUS_CONNECTION_DISCONNECTED or STATUS_INVALID_NETWORK_RESPONSE.
  */
 VAIL_PUBLIC NTSTATUS vail_process(struct vail *vail);
 
 /*
- * The descriptor to watch; -1 while there is no connection and nothing under way. The handle's:
- * only poll it. Ask again after each call, for a handle connects anew where it must, and has
- * another descriptor while it waits for vaild to come back.
+ * Returns the file descriptor to poll; -1 if the handle is not connected and no call is pending.
+ * The handle owns it. It changes when the handle reconnects or waits for vaild, so get it again
+ * before each poll().
  */
 VAIL_PUBLIC int vail_descriptor(const struct vail *vail);
 
-/* What to wait for on it, as of now: POLLIN, and POLLOUT while something is left to send. */
+/*
+ * Returns the events to poll for: POLLIN, and POLLOUT while output is unsent. Get them again
+ * before each poll().
+ */
 VAIL_PUBLIC short vail_events(const struct vail *vail);
 
 /* ---- Watching ---- */
 
-/* What an event says; vail_event_name() has vaild's own names. */
+/* The kind of an event. vail_event_name() returns vaild's name for it, see Watch in io.vaild(7). */
 typedef enum VailEventKind {
-	VAIL_EVENT_UNKNOWN, /* vaild is newer than this library: see json */
-	VAIL_EVENT_CURRENT, /* all that existed was told; changes follow */
+	VAIL_EVENT_UNKNOWN, /* this library does not know the kind, see VailEvent.json */
+	VAIL_EVENT_CURRENT, /* all that exists was reported; changes follow */
 	VAIL_EVENT_REGISTERED,
 	VAIL_EVENT_UNREGISTERED,
 	VAIL_EVENT_VIRTUAL_MACHINE_ADDED,
@@ -303,128 +349,148 @@ typedef enum VailEventKind {
 	VAIL_EVENT_ADAPTER_ADDED,
 	VAIL_EVENT_ADAPTER_REMOVED,
 	VAIL_EVENT_GPU_PROCESS_REMOVED,
-	VAIL_EVENT_PAGE_TABLE_RESIDENT, /* to a driver: write your entries of this table again */
+	VAIL_EVENT_PAGE_TABLE_RESIDENT, /* for the driver: set your entries of this table again */
 	VAIL_EVENT_SHARED,
-	VAIL_EVENT_UPDATED,  /* an object's contents have changed: read it again */
-	VAIL_EVENT_UNSHARED, /* nobody can open the object any more: close it */
+	VAIL_EVENT_UPDATED,  /* the contents of an object have changed: read it again */
+	VAIL_EVENT_UNSHARED, /* the object can no longer be opened: close it */
 	VAIL_EVENT_OPENED,
 	VAIL_EVENT_RELEASED,
 
-	/* The library's own: vaild has gone, and the watch waits for it; status and reason tell of
-	 * the loss. And it has come back, and what has come and gone meanwhile was told: read again
-	 * what only changes would tell (see vail_watch()). */
+	/*
+	 * Events made by the library. INTERRUPTED: the connection to vaild is lost, and the watch
+	 * waits for vaild; status and reason describe the loss. RESUMED: vaild is back, and the
+	 * entities that began or ended in between have been reported. Other changes were missed:
+	 * read again what they concern, see vail_watch().
+	 */
 	VAIL_EVENT_INTERRUPTED,
 	VAIL_EVENT_RESUMED
 } VailEventKind;
 
-/* Declared with the functions for shared objects. */
+/* Defined below, with the functions for shared objects. */
 struct VailSharedObject;
 struct VailRectangle;
 
-/* One event. Texts are the library's: copy what is to be kept. NULL and 0 mean absent. */
+/* An event. The library owns the strings, which are valid until the callback returns. */
 typedef struct VailEvent {
-	size_t size; /* of the struct that the library filled, so that it can grow: a later field is
-		      * there when size reaches beyond it */
+	size_t size; /* bytes filled by the library */
 	VailEventKind kind;
 	const char *virtual_machine; /* GUID */
 	const char *virtual_gpu;     /* handle */
 	const char *adapter;         /* handle */
 
-	/* With (un)registered. */
-	pid_t pid; /* in the daemon's pid namespace; 0: the event is of no registration */
+	/* The registration of REGISTERED and UNREGISTERED. */
+	pid_t pid; /* in vaild's pid namespace; 0 if the event concerns no registration */
 	uid_t uid;
-	const char *graphics_context; /* "vaild", "drm", "nvidia", "kfd", "dxg" */
-	double since;                 /* seconds on CLOCK_BOOTTIME; also of a VM that was added */
+	const char *graphics_context; /* "vaild", "drm", "nvidia", "kfd" or "dxg" */
+	double since; /* of the registration, or of an added VM; seconds on CLOCK_BOOTTIME */
 
-	/* With unregistered, removed, unshared and released: why. With quarantined, reason is the
-	 * operator's. */
-	NTSTATUS status; /* STATUS_SUCCESS where the owner asked for it, and where none is told */
+	/* Why an entity ended: with UNREGISTERED, ..._REMOVED, UNSHARED and RELEASED. The reason of
+	 * QUARANTINED is the operator's. */
+	NTSTATUS status; /* STATUS_SUCCESS if the owner requested it, or if there is no status */
 	const char *reason;
 
-	const char *json; /* the whole event, as vaild has sent it, or would have */
+	const char *json; /* the complete event as vaild sends it */
 
 	const char *process;      /* handle of a GPU process */
-	uint64_t virtual_address; /* the first that the page table covers */
+	uint64_t virtual_address; /* first address that the page table covers, in bytes */
 
-	/* With shared, updated, unshared, opened and released. */
+	/* The object of SHARED, UPDATED, UNSHARED, OPENED and RELEASED. */
 	const struct VailSharedObject *shared_object;
 
-	/* With opened and released: which process. */
-	pid_t holder_pid; /* in the daemon's pid namespace */
+	/* The process of OPENED and RELEASED. */
+	pid_t holder_pid; /* in vaild's pid namespace */
 	uid_t holder_uid;
 
-	/* With updated: where; none means everywhere. */
+	/* The changed areas of UPDATED; a count of 0 means the whole object. */
 	const struct VailRectangle *damage;
 	size_t damage_count;
 } VailEvent;
 
-/* "registered" for VAIL_EVENT_REGISTERED, and so on; NULL for what is no known kind. */
+/*
+ * Returns vaild's name of a kind, like "registered" for VAIL_EVENT_REGISTERED; NULL if the kind is
+ * unknown. The string is static.
+ */
 VAIL_PUBLIC const char *vail_event_name(VailEventKind kind);
 
 /*
- * Is given each event, and exactly one call with continues false, unless it has asked to stop.
+ * Receives each event of a watch. The last call of the function has continues false, unless an
+ * earlier one has returned false.
  *
- * status: STATUS_SUCCESS with an event; otherwise why the watch has ended, and event is NULL.
- * continues: further events follow. false with an event: it ended the caller's last entitlement.
+ * status: STATUS_SUCCESS with an event. Otherwise event is NULL, and status is the reason why the
+ *         watch has ended.
+ * continues: whether more events follow. false with an event if the event ended the caller's last
+ *            right to watch.
  *
- * Returns whether to go on; false while it continues closes the connection, as with VailReply.
+ * Returns whether to continue. Returning false while continues is true closes the connection, as
+ * with VailReply.
  */
 typedef bool (*VailWatch)(struct vail *vail, NTSTATUS status, const VailEvent *event,
 			  bool continues, void *context);
 
 /*
- * Begins to watch: one event for each thing that exists, then VAIL_EVENT_CURRENT, then each change
- * once and in order. For event loops: vail_process() hands events to watch. A watch keeps its
- * connection to itself, and whatever is called on the handle afterwards waits for its end: give it
- * a handle of its own. Who lets a MiB of events wait unread loses the connection.
+ * Starts a watch. Reports one event for each entity that exists, then VAIL_EVENT_CURRENT, then
+ * each change once and in order. vail_process() passes the events to watch. (Method
+ * io.vaild.Watch.)
  *
- * Over a restart of vaild the watch goes on, unless vail_set_resume() says otherwise, and holds in
- * memory what it has told for that. VAIL_EVENT_INTERRUPTED comes at the loss of the connection.
- * When vaild is back, what has gone since is told, last come first, by the same events as otherwise
- * (STATUS_SUCCESS, and a reason that says that it was not heard), then what has come, and then
- * VAIL_EVENT_RESUMED: what existed before and exists still is not told again. What changes alone
- * would tell may have changed since, and nobody knows: the contents of objects, the settings of
- * VMs, page tables, who holds what is not shared any more. When the VM has ended, or the caller may
- * watch it no longer, the watch ends with STATUS_NOT_FOUND or STATUS_ACCESS_DENIED.
+ * Calls made on the same handle afterwards wait until the watch ends, so give a watch its own
+ * handle. vaild closes the connection of a client that leaves a MiB of events unread.
  *
- * virtual_machine: one VM's GUID, for its registered processes, VMM, agent, and operators. NULL for
- *                  all that the caller may watch.
- * context: handed to watch.
+ * A watch survives restarts of vaild, unless vail_set_resume() says otherwise, and for this
+ * purpose remembers what it has reported. It reports VAIL_EVENT_INTERRUPTED when the connection is
+ * lost. When vaild is back, it reports the entities that have ended, the latest first, then those
+ * that have begun, and then VAIL_EVENT_RESUMED. Events about ended entities have STATUS_SUCCESS
+ * and a reason that says that the connection was lost. Entities that still exist are not reported
+ * again. The watch cannot know what else has changed: the contents of objects, the settings of
+ * VMs, page tables, and the holders of unshared objects. If the VM has ended or the caller may no
+ * longer watch it, the watch ends with STATUS_NOT_FOUND or STATUS_ACCESS_DENIED.
  *
- * Returns as vail_submit(). What vaild refuses comes to watch: STATUS_INVALID_PARAMETER,
- * STATUS_NOT_FOUND, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED.
+ * virtual_machine: GUID of a VM, which its registered processes, its VMM, its agent and operators
+ *                  may watch. NULL for all that the caller may watch.
+ * context: passed to watch.
+ *
+ * Returns the statuses of vail_submit(). Statuses of vaild are passed to watch:
+ * STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND (no such VM), STATUS_ACCESS_DENIED,
+ * STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, VailWatch watch,
 				void *context);
 
-/* ---- Registration of host processes ---- */
+/* ---- Registering host processes ---- */
 
 /*
- * In what follows virtual_machine is a VM's GUID as text: 8-4-4-4-12 hex digits, either case, with
- * or without {}. STATUS_NOT_FOUND always says that no running VM has it.
+ * In the following, virtual_machine is a VM's GUID as text: 8-4-4-4-12 hex digits in either case,
+ * with or without braces. STATUS_INVALID_PARAMETER includes a malformed GUID, and STATUS_NOT_FOUND
+ * means that no running VM has this GUID.
  */
 
 /*
- * Registers the calling process for the VM, which must have the privileges of the VM's display
- * client and a graphics context. Again is a success that changes nothing.
+ * Registers the calling process for the VM. The process must have the privileges of the VM's
+ * display client, and a graphics context. Registering again succeeds and changes nothing. (Method
+ * io.vaild.RegisterVailProcess.)
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no GUID), STATUS_NOT_FOUND,
- * STATUS_ACCESS_DENIED (other privileges, or the VM is quarantined),
- * STATUS_GRAPHICS_VAIL_STATE_CHANGED (the VM has no vGPU), STATUS_INVALID_DISPOSITION (the process
- * has no graphics context; vail_create_context() makes one), STATUS_QUOTA_EXCEEDED.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (the
+ * process has other privileges, or the VM is in quarantine), STATUS_GRAPHICS_VAIL_STATE_CHANGED
+ * (the VM has no vGPU), STATUS_INVALID_DISPOSITION (the process has no graphics context, see
+ * vail_create_context()), or STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_register_process(struct vail *vail, const char *virtual_machine);
 
-/* Ends the calling process's registration. STATUS_NOT_FOUND also when there is none. */
+/*
+ * Ends the calling process's registration. (Method io.vaild.UnregisterVailProcess.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, or STATUS_NOT_FOUND (also if the process is
+ * not registered).
+ */
 VAIL_PUBLIC NTSTATUS vail_unregister_process(struct vail *vail, const char *virtual_machine);
 
 /*
- * Ends another process's registration. For operators, and for who registered the VM.
+ * Ends another process's registration. Allowed for operators and for the user who registered the
+ * VM. (Method io.vaild.RevokeRegistration.)
  *
- * pid: in the daemon's pid namespace.
+ * pid: in vaild's pid namespace.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND (also: no such registration),
- * STATUS_ACCESS_DENIED.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND (also if the process is not
+ * registered), or STATUS_ACCESS_DENIED.
  */
 VAIL_PUBLIC NTSTATUS vail_revoke_registration(struct vail *vail, const char *virtual_machine,
 					      pid_t pid);
@@ -432,75 +498,81 @@ VAIL_PUBLIC NTSTATUS vail_revoke_registration(struct vail *vail, const char *vir
 /* ---- Graphics contexts ---- */
 
 /*
- * Makes a graphics context for the calling process. On the software adapter that makes its GPU
- * process, too, if it has none; on another, its driver has to have made that. Both end with the
- * process.
+ * Creates a graphics context for the calling process. On the software adapter this also creates
+ * the process's GPU process if necessary. On another adapter its driver must have created and
+ * completed the GPU process. Context and GPU process end when the calling process exits. (Method
+ * io.vaild.Gpu.CreateContext.)
  *
  * adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
- * ret_context: the context's handle.
- * ret_process: the GPU process's handle; NULL when it is not wanted.
+ * ret_context: handle of the context.
+ * ret_process: handle of the GPU process; may be NULL.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_NOT_SUPPORTED (the
- * adapter's driver has made no process for this one), STATUS_INVALID_DEVICE_STATE (it has not
- * completed it yet), STATUS_QUOTA_EXCEEDED.
+ * driver has created no GPU process for this process), STATUS_INVALID_DEVICE_STATE (the driver has
+ * not completed it), or STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_create_context(struct vail *vail, const char *adapter,
 					 char ret_context[VAIL_HANDLE_SIZE],
 					 char ret_process[VAIL_HANDLE_SIZE]);
 
 /*
- * Ends a context of the calling process. A registration stays.
+ * Destroys a context of the calling process. Registrations remain. (Method
+ * io.vaild.Gpu.DestroyContext.)
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED (another process's).
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, or STATUS_ACCESS_DENIED (the context belongs to
+ * another process).
  */
 VAIL_PUBLIC NTSTATUS vail_destroy_context(struct vail *vail, const char *context);
 
-/* ---- Shared objects ---- */
+/* ---- Sharing objects ---- */
 
 /*
- * A VM's VMM, or its agent, shares resources (dma-bufs or memfds of 1 to 4 planes), fences
- * (sync_files), or both as one, with the host processes that are registered for the VM. What was
- * handed out cannot be taken back: a holder has the memory until it closes it or ends.
+ * A VM's VMM or its agent shares objects with the host processes that are registered for the VM.
+ * An object is a resource (1 to 4 planes of dma-bufs or memfds), a fence (a sync_file), or both.
+ * Access cannot be revoked: a holder keeps the memory until it closes the object or exits.
  *
- * Sharer and holders need not trust each other's memory: the functions that read below cannot be
- * made to fault, or to wait for ever, by a sharer.
+ * Sharer and holders need not trust each other. No sharer can make the reading functions below
+ * fault or wait without a limit.
  */
 
-/* A format as drm_fourcc.h has it (DRM_FORMAT_...): VAIL_FORMAT('X', 'R', '2', '4'). */
+/* Makes a format code of drm_fourcc.h, like VAIL_FORMAT('X', 'R', '2', '4'). */
 #define VAIL_FORMAT(a, b, c, d) \
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 
-/* What holders may do. Only for memfds can more than this word see to it; see access_enforced. */
+/*
+ * The access that holders have to an object. The kernel enforces VAIL_ACCESS_READ only for memfds,
+ * see VailObjectInfo.access_enforced.
+ */
 typedef enum VailAccess { VAIL_ACCESS_READ, VAIL_ACCESS_READ_WRITE } VailAccess;
 
-/* How many planes a resource has at most. */
+/* The maximum number of planes of a resource. */
 #define VAIL_PLANE_MAX 4
 
-/* A plane of what is to be shared. Planes may be parts of the same memory. */
+/* A plane of a resource. Several planes may be parts of the same memory. */
 typedef struct VailPlane {
-	int descriptor;  /* of a dma-buf or memfd; stays the caller's */
-	uint64_t offset; /* of its first row, in bytes */
-	uint64_t stride; /* from row to row, in bytes */
+	int descriptor;  /* a dma-buf or memfd, which remains the caller's */
+	uint64_t offset; /* of the first row, in bytes */
+	uint64_t stride; /* from one row to the next, in bytes */
 } VailPlane;
 
 /*
- * What is to be shared: a resource where it has planes, a fence where it has one. Begin with
- * VAIL_OBJECT_INIT; NULL and 0 mean absent.
+ * An object to share: a resource if it has planes, a fence if it has one. Initialize with
+ * VAIL_OBJECT_INIT.
  */
 typedef struct VailObject {
-	size_t size; /* sizeof(VailObject) of the caller's header, so that the struct can grow */
+	size_t size; /* set by VAIL_OBJECT_INIT */
 	VailAccess access;
 	const char *name; /* for people */
 
-	/* Of a resource. */
+	/* The resource. */
 	uint32_t width;  /* in pixels */
 	uint32_t height; /* in pixels */
-	uint32_t format; /* VAIL_FORMAT() */
+	uint32_t format; /* made with VAIL_FORMAT() */
 	uint64_t modifier;
 	VailPlane planes[VAIL_PLANE_MAX];
 	size_t plane_count;
 
-	int fence; /* a sync_file; -1: none. Stays the caller's */
+	int fence; /* a sync_file, which remains the caller's; -1 for none */
 } VailObject;
 
 #define VAIL_OBJECT_INIT                                                                  \
@@ -509,7 +581,7 @@ typedef struct VailObject {
 			{ { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 } }, 0, -1 \
 	}
 
-/* In pixels, of the resource. */
+/* An area of a resource, in pixels. */
 typedef struct VailRectangle {
 	uint32_t x;
 	uint32_t y;
@@ -518,266 +590,283 @@ typedef struct VailRectangle {
 } VailRectangle;
 
 /*
- * Shares an object with the processes that are registered for the VM. For its VMM and its agent.
- * The object ends with the process that shared it.
+ * Shares an object with the processes registered for the VM. Allowed for the VM's VMM and its
+ * agent. The object ends when the process that shared it exits. (Method
+ * io.vaild.ShareObjectWithHost.)
  *
- * A memfd that can be sealed is sealed first, so that holders can rely on it: it can neither shrink
- * nor grow any more, and with VAIL_ACCESS_READ it can be written by way of the mappings alone that
- * exist now. That lasts, also when it is not shared after all. vail_memory_new() makes memory that
- * is mapped already.
+ * The function first seals each memfd that can be sealed, so that holders can rely on it. The size
+ * can no longer change, and with VAIL_ACCESS_READ the memory can be written only through mappings
+ * that exist now. Seals are permanent, even if sharing fails. vail_memory_new() creates memory
+ * that is already mapped.
  *
- * ret_handle: the object's handle.
+ * ret_handle: handle of the object.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (no VMM
- * or agent of the VM, or it is in quarantine), STATUS_OBJECT_TYPE_MISMATCH (a descriptor of a kind
- * that cannot be shared), STATUS_GRAPHICS_VAIL_STATE_CHANGED (the VM has no vGPU),
- * STATUS_QUOTA_EXCEEDED, STATUS_INSUFFICIENT_RESOURCES; STATUS_INVALID_DEVICE_STATE from a
- * VailReply.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (the
+ * process is neither VMM nor agent, or the VM is in quarantine), STATUS_OBJECT_TYPE_MISMATCH (a
+ * descriptor is of a kind that cannot be shared), STATUS_GRAPHICS_VAIL_STATE_CHANGED (the VM has
+ * no vGPU), STATUS_QUOTA_EXCEEDED, or STATUS_INSUFFICIENT_RESOURCES.
  */
 VAIL_PUBLIC NTSTATUS vail_share_object(struct vail *vail, const char *virtual_machine,
 				       const VailObject *object, char ret_handle[VAIL_HANDLE_SIZE]);
 
 /*
- * Tells watchers that the contents have changed, but for those of this process. For the sharer.
+ * Notifies watchers, except those of this process, that the object's contents have changed.
+ * Allowed for the sharer. (Method io.vaild.UpdateObject.)
  *
  * handle: from vail_share_object().
- * damage: where; with NULL, or a count of 0, everywhere.
+ * damage: the changed areas, at most 64. NULL for the whole object.
+ * count: number of areas; 0 for the whole object.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
- * STATUS_INVALID_PARAMETER (a rectangle outside of the resource, or so many that they pass 64 KiB
- * as text), STATUS_ACCESS_DENIED (another's); STATUS_INVALID_DEVICE_STATE from a VailReply.
+ * STATUS_INVALID_PARAMETER (too many areas, or one is outside the resource), or
+ * STATUS_ACCESS_DENIED (another process shares the object).
  */
 VAIL_PUBLIC NTSTATUS vail_update_object(struct vail *vail, const char *handle,
 					const VailRectangle *damage, size_t count);
 
 /*
- * The same without an answer, for each frame: it does not wait, and costs vaild no reply. May be
- * called from a VailReply.
+ * Sends the notification of vail_update_object() without waiting for a reply. Use it for each
+ * frame. May be called from a callback.
  *
- * Returns as vail_send_oneway(); with STATUS_INSUFFICIENT_RESOURCES tell it with the next frame.
+ * Returns the statuses of vail_send_oneway(). After STATUS_INSUFFICIENT_RESOURCES, include the
+ * areas in the next update.
  */
 VAIL_PUBLIC NTSTATUS vail_send_update(struct vail *vail, const char *handle,
 				      const VailRectangle *damage, size_t count);
 
 /*
- * Ends the sharing: nobody can open the object any more, and its holders are told. For the sharer
- * and operators.
+ * Ends the sharing: the object can no longer be opened, and its holders are notified. Allowed for
+ * the sharer and for operators. (Method io.vaild.UnshareObject.)
  *
- * ret_holders: how many processes still hold it; NULL when it is not wanted.
+ * ret_holders: number of processes that still hold the object; may be NULL.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED; STATUS_INVALID_DEVICE_STATE
- * from a VailReply.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, or STATUS_ACCESS_DENIED.
  */
 VAIL_PUBLIC NTSTATUS vail_unshare_object(struct vail *vail, const char *handle,
 					 uint64_t *ret_holders);
 
-/* Memory to share: a memfd that can be sealed, and is mapped for the process that made it. */
+/* Memory to share: a memfd that can be sealed, mapped into the process that created it. */
 struct vail_memory;
 
 /*
- * Makes memory of this size, all zero. It never shrinks or grows. The caller frees it with
- * vail_memory_free().
+ * Creates memory filled with zeroes. Its size is fixed.
  *
- * size: in bytes, not 0.
- * name: for people, in /proc; up to 249 bytes; NULL for none.
+ * size: in bytes; not 0.
+ * name: for people, shown in /proc; at most 249 bytes. NULL for a default.
+ * ret_memory: the memory. The caller frees it with vail_memory_free().
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY,
- * STATUS_INSUFFICIENT_RESOURCES (this process has no room for the descriptor), STATUS_NOT_SUPPORTED
- * (this kernel has no memory that can be sealed).
+ * STATUS_INSUFFICIENT_RESOURCES (out of file descriptors), or STATUS_NOT_SUPPORTED (the kernel has
+ * no memfds).
  */
 VAIL_PUBLIC NTSTATUS vail_memory_new(size_t size, const char *name,
 				     struct vail_memory **ret_memory);
 
-/* Unmaps and closes it; NULL is fine. What is shared of it stays shared. */
+/* Unmaps and closes the memory. Objects that were shared from it remain shared. May be NULL. */
 VAIL_PUBLIC void vail_memory_free(struct vail_memory *memory);
 
-/* Where it is mapped, to be read and written, also once it is shared; the memory's. */
+/*
+ * Returns the address of the mapping, which the memory owns. The process can read and write it,
+ * even after sharing it.
+ */
 VAIL_PUBLIC void *vail_memory_data(const struct vail_memory *memory);
 
-/* In bytes. */
+/* Returns the size in bytes. */
 VAIL_PUBLIC size_t vail_memory_size(const struct vail_memory *memory);
 
-/* For VailPlane.descriptor; the memory's. -1 where memory is NULL. */
+/* Returns the memfd, for VailPlane.descriptor; -1 if memory is NULL. The memory owns it. */
 VAIL_PUBLIC int vail_memory_descriptor(const struct vail_memory *memory);
 
+/* The type of an object. */
 typedef enum VailObjectType {
-	VAIL_OBJECT_UNKNOWN, /* vaild is newer than this library */
+	VAIL_OBJECT_UNKNOWN, /* this library does not know the type */
 	VAIL_OBJECT_RESOURCE,
 	VAIL_OBJECT_FENCE,
 	VAIL_OBJECT_RESOURCE_WITH_FENCE
 } VailObjectType;
 
-/* What the kernel says that the memory of a resource is. */
+/* The kind of a resource's memory, according to the kernel. */
 typedef enum VailMemoryKind {
-	VAIL_MEMORY_UNKNOWN, /* vaild is newer than this library */
-	VAIL_MEMORY_NONE,    /* of a fence alone */
+	VAIL_MEMORY_UNKNOWN, /* this library does not know the kind */
+	VAIL_MEMORY_NONE,    /* the object is a fence */
 	VAIL_MEMORY_DMABUF,
 	VAIL_MEMORY_MEMFD
 } VailMemoryKind;
 
-/* What is known of an object that is shared. NULL and 0 mean absent. */
+/* The description of a shared object. */
 typedef struct VailObjectInfo {
-	size_t size; /* of the struct that the library filled, as in VailEvent */
+	size_t size; /* bytes filled by the library */
 	VailObjectType type;
 	VailAccess access;
 	const char *name;
-	uint32_t width;
-	uint32_t height;
-	uint32_t format; /* VAIL_FORMAT() */
+	uint32_t width;  /* in pixels */
+	uint32_t height; /* in pixels */
+	uint32_t format; /* see VAIL_FORMAT() */
 	uint64_t modifier;
-	VailPlane planes[VAIL_PLANE_MAX]; /* without descriptors: they are -1 */
+	VailPlane planes[VAIL_PLANE_MAX]; /* their descriptors are -1 */
 	size_t plane_count;
 	VailMemoryKind memory;
 	uint64_t size_in_bytes; /* of the memory, when vaild last looked */
-	bool size_sealed;       /* it stays that */
-	bool access_enforced;   /* the kernel keeps holders from writing; otherwise they are trusted
-				 */
+	bool size_sealed;       /* the size cannot change */
+	bool access_enforced;   /* the kernel prevents writes by holders; else they are trusted */
 } VailObjectInfo;
 
 /* A process that has an object open. */
 typedef struct VailHolder {
-	pid_t pid; /* in the daemon's pid namespace */
+	pid_t pid; /* in vaild's pid namespace */
 	uid_t uid;
 	double since; /* seconds on CLOCK_BOOTTIME */
 } VailHolder;
 
-/* One shared object, in lists and events. Texts and arrays are the library's. */
+/* A shared object in a list or event. Strings and arrays are valid until the callback returns. */
 typedef struct VailSharedObject {
-	size_t size; /* of the struct that the library filled, as in VailEvent */
+	size_t size; /* bytes filled by the library */
 	const char *handle;
 	const char *virtual_machine; /* GUID */
 	const VailObjectInfo *object;
-	pid_t shared_by_pid; /* in the daemon's pid namespace */
+	pid_t shared_by_pid; /* in vaild's pid namespace */
 	double since;        /* seconds on CLOCK_BOOTTIME */
 	const VailHolder *holders;
 	size_t holder_count;
 } VailSharedObject;
 
-/* As VailRangeTaker, with shared objects. */
+/* Receives each object of a list. Returns whether to continue, see VailRangeTaker. */
 typedef bool (*VailObjectTaker)(struct vail *vail, const VailSharedObject *object, void *context);
 
 /*
- * Tells the objects that the caller shares or may open; for operators all.
+ * Lists the objects that the caller shares or may open. Operators see all. (Method
+ * io.vaild.ListSharedObjects.)
  *
- * virtual_machine: of one VM; NULL for all.
+ * virtual_machine: GUID of the VM whose objects to list; NULL for all VMs.
+ * context: passed to take.
  *
- * Returns STATUS_SUCCESS, also when take wanted no more; STATUS_NOT_FOUND;
- * STATUS_INVALID_DEVICE_STATE from a VailReply. When it fails, objects may have been told already.
+ * Returns STATUS_SUCCESS, also if take returned false; STATUS_NOT_FOUND. If it fails, some objects
+ * may already have been reported.
  */
 VAIL_PUBLIC NTSTATUS vail_list_objects(struct vail *vail, const char *virtual_machine,
 				       VailObjectTaker take, void *context);
 
-/* ---- Shared objects that are open ---- */
+/* ---- Opening objects ---- */
 
 /*
- * One that this process holds. It belongs to one thread at a time, as a handle does, but to no
- * handle: it stays what it is over vail_close() and over the loss of the connection. What the
- * functions here have to say of a failure is in vail_object_error_message(). The holder is the
- * process: a child of fork() has a copy that it may read, and vaild does not know of.
+ * An object that this process has open. One thread at a time may use it. It depends on no handle:
+ * it survives vail_close() and the loss of the connection. The functions below describe their
+ * failures in vail_object_error_message(). The holder is the process, so a child after fork() may
+ * read its copy, but vaild does not count it as a holder.
  */
 struct vail_object;
 
 /*
- * Opens an object. For processes that are registered for its VM; from now on the process is one of
- * the object's holders. Opening twice is holding once: the first vail_object_close() tells vaild
- * that it is over.
+ * Opens an object and makes the calling process one of its holders. Allowed for processes that are
+ * registered for the VM and have a display client's privileges at the moment. Opening an object
+ * twice counts once: the first vail_object_close() ends it in vaild. (Method
+ * io.vaild.OpenSharedObject.)
  *
  * handle: of the object, from vail_list_objects(), an event or the sharer.
- * ret_object: the caller closes it with vail_object_close().
+ * ret_object: the open object. The caller closes it with vail_object_close().
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
- * STATUS_ACCESS_DENIED (not registered for its VM, or with other privileges than a display client
- * any more), STATUS_OBJECT_TYPE_MISMATCH (the sharer keeps its memory from being opened by now),
- * STATUS_QUOTA_EXCEEDED; STATUS_INVALID_DEVICE_STATE from a VailReply.
+ * STATUS_ACCESS_DENIED (the process is not registered for the VM, or no longer has a display
+ * client's privileges), STATUS_OBJECT_TYPE_MISMATCH (the sharer has changed its memory so that it
+ * can no longer be opened), STATUS_QUOTA_EXCEEDED, or STATUS_INSUFFICIENT_RESOURCES.
  */
 VAIL_PUBLIC NTSTATUS vail_open_object(struct vail *vail, const char *handle,
 				      struct vail_object **ret_object);
 
 /*
- * Closes what is open of the object, frees it, and tells vaild that this process holds it no
- * longer; object may be NULL.
+ * Closes and frees the object, and notifies vaild that this process no longer holds it. (Method
+ * io.vaild.CloseSharedObject.)
  *
- * vail: any handle of this process. NULL: vaild is not told, and sees the process as a holder until
- *       it opens and closes the object again or exits. From a VailReply vaild is told without
- *       waiting for its answer.
+ * vail: any handle of this process. NULL to skip the notification: vaild then regards the process
+ *       as a holder until it opens and closes the object again, or exits. In a callback of this
+ *       handle, the notification is sent without waiting for the reply.
+ * object: may be NULL.
  *
- * Returns STATUS_SUCCESS, or why vaild could not be told; the object is closed and freed all the
- * same. STATUS_INVALID_HANDLE: the process was no holder.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (the process was not a holder), or another status
+ * if vaild could not be notified. The object is closed and freed in any case.
  */
 VAIL_PUBLIC NTSTATUS vail_object_close(struct vail *vail, struct vail_object *object);
 
-/* A sentence on the last function with this object that failed; "" when the last succeeded. */
+/*
+ * Returns a sentence about the last failure with this object; "" if the last call succeeded. The
+ * object owns it.
+ */
 VAIL_PUBLIC const char *vail_object_error_message(const struct vail_object *object);
 
-/* Its handle, and what is known of it; the object's. */
+/* Return the object's handle and its description. The object owns both. */
 VAIL_PUBLIC const char *vail_object_handle(const struct vail_object *object);
 VAIL_PUBLIC const VailObjectInfo *vail_object_info(const struct vail_object *object);
 
 /*
- * The memory of a plane, for those who import it into EGL or Vulkan, and the fence (sync_file), for
- * poll(): POLLIN once it is signalled. The object's; -1 where there is none.
+ * Return the memory of a plane, to import into EGL or Vulkan, or the fence, a sync_file that polls
+ * readable once it is signalled. Return -1 if the object has no such plane or no fence. The object
+ * owns them.
  *
- * Who maps memory whose size is not sealed gets SIGBUS when the sharer shrinks it.
+ * A process that maps memory whose size is not sealed gets SIGBUS if the sharer shrinks it.
  */
 VAIL_PUBLIC int vail_object_descriptor(const struct vail_object *object, size_t plane);
 VAIL_PUBLIC int vail_object_fence_descriptor(const struct vail_object *object);
 
 /*
- * Waits until the object's fence is signalled, which is at once where it has none.
+ * Waits until the object's fence is signalled. Returns at once if it has none.
  *
- * timeout: in milliseconds; VAIL_TIMEOUT_NONE, or any negative number, for ever: then who made the
- *          fence can keep this process waiting.
+ * timeout: in milliseconds. With VAIL_TIMEOUT_NONE, or any negative number, the creator of the
+ *          fence can block this process without a limit.
  *
- * Returns STATUS_SUCCESS, STATUS_IO_TIMEOUT, STATUS_INVALID_DEVICE_STATE (what it was to wait for
- * has failed).
+ * Returns STATUS_SUCCESS, STATUS_IO_TIMEOUT, or STATUS_INVALID_DEVICE_STATE (the GPU work behind
+ * the fence has failed).
  */
 VAIL_PUBLIC NTSTATUS vail_object_wait(struct vail_object *object, int timeout);
 
 /*
- * How long the functions that read wait for a GPU that is writing into a dma-buf, in milliseconds
- * as in vail_object_wait(); VAIL_TIMEOUT_DEFAULT at first. They do not wait for the object's fence.
+ * Sets how long the reading functions wait for a GPU that is writing to a dma-buf. They do not
+ * wait for the object's fence.
+ *
+ * timeout: in milliseconds, as for vail_object_wait(); VAIL_TIMEOUT_DEFAULT initially.
  */
 VAIL_PUBLIC void vail_object_set_timeout(struct vail_object *object, int timeout);
 
 /*
- * Copies bytes out of a plane. Whatever the sharer does with the memory meanwhile, this does not
- * fault.
+ * Copies bytes from a plane. Never faults, even if the sharer changes the memory at the same time.
  *
- * plane: 0 to plane_count - 1.
- * offset: of the first byte, from that of the plane.
- * buffer: takes size bytes. What is in it after a failure is not told.
+ * plane: its index, less than plane_count.
+ * offset: of the first byte, in bytes from the plane's offset.
+ * buffer: receives size bytes. Its contents are undefined after a failure.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (there is no such plane, or its memory never
- * reached so far), STATUS_INVALID_DEVICE_STATE (the memory has shrunk, or was taken away),
- * STATUS_IO_TIMEOUT (a GPU is still writing), STATUS_NOT_SUPPORTED (a dma-buf that the CPU cannot
- * read: import it), STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no such plane, or the memory was never large
+ * enough), STATUS_INVALID_DEVICE_STATE (the memory has shrunk or is gone), STATUS_IO_TIMEOUT (a
+ * GPU is still writing), STATUS_NOT_SUPPORTED (the CPU cannot read this dma-buf: import it),
+ * STATUS_INSUFFICIENT_RESOURCES, or STATUS_NO_MEMORY.
  */
 VAIL_PUBLIC NTSTATUS vail_object_read(struct vail_object *object, size_t plane, uint64_t offset,
 				      void *buffer, size_t size);
 
 /*
- * Copies the whole image, in its own format, row by row without gaps. For linear formats of one
- * plane and 32 bits a pixel.
+ * Copies the whole image in its own format, row by row without gaps. Supports linear formats with
+ * one plane and 32 bits per pixel. Never faults, see vail_object_read().
  *
- * pixels: takes 4 * width * height bytes.
- * size: of pixels, in bytes, at least that.
+ * pixels: receives 4 * width * height bytes.
+ * size: of pixels, in bytes; at least that.
  *
- * Returns as vail_object_read(); STATUS_NOT_SUPPORTED also for other formats and modifiers.
+ * Returns the statuses of vail_object_read(), and STATUS_NOT_SUPPORTED also for other formats and
+ * modifiers.
  */
 VAIL_PUBLIC NTSTATUS vail_object_read_image(struct vail_object *object, void *pixels, size_t size);
 
 /*
- * Maps the memory of a plane, from its first byte to the end of the memory, to be read, and with
- * VAIL_ACCESS_READ_WRITE written. Only for a memfd whose size is sealed, so that it cannot fault;
- * of a dma-buf take the descriptor, for who maps one has to tell the kernel when it reads.
+ * Maps a plane from its first byte to the end of the memory, for reading and, with
+ * VAIL_ACCESS_READ_WRITE, for writing. Supports only memfds whose size is sealed, because their
+ * mapping cannot fault. Map the descriptor of a dma-buf yourself, because reads of such a mapping
+ * must be announced to the kernel.
  *
- * ret_data: the object's, until it is closed. The sharer may write to it at any time: copy what is
- *           to be checked first.
+ * ret_data: the mapping, which the object owns until it is closed. The sharer may write to it at
+ *           any time, so copy data before checking it.
  * ret_size: in bytes.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (there is no such plane), STATUS_NOT_SUPPORTED
- * (no memfd, or its size is not sealed: use vail_object_read()), STATUS_ACCESS_DENIED (the kernel
- * does not let it be written), STATUS_NO_MEMORY.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no such plane, or the memory ends before it),
+ * STATUS_NOT_SUPPORTED (not a memfd, or its size is not sealed: use vail_object_read()),
+ * STATUS_INVALID_DEVICE_STATE (the memory is empty or has shrunk),
+ * STATUS_ACCESS_DENIED (the kernel does not allow writing), or STATUS_NO_MEMORY.
  */
 VAIL_PUBLIC NTSTATUS vail_object_map(struct vail_object *object, size_t plane, void **ret_data,
 				     size_t *ret_size);
@@ -785,52 +874,55 @@ VAIL_PUBLIC NTSTATUS vail_object_map(struct vail_object *object, size_t plane, v
 /* ---- GPU virtual addresses, for graphics processes ---- */
 
 /*
- * process is the handle of the caller's own GPU process, from vail_create_context(); every function
- * here returns STATUS_INVALID_HANDLE where there is none of it (any more), STATUS_ACCESS_DENIED
- * where it is another's, and STATUS_INVALID_DEVICE_STATE while its driver has not completed it.
+ * process is the handle of the caller's GPU process, from vail_create_context(). Every function of
+ * this section may return STATUS_INVALID_HANDLE (no such process), STATUS_ACCESS_DENIED (it
+ * belongs to another process) and STATUS_INVALID_DEVICE_STATE (its driver has not completed it).
  *
- * Addresses and sizes are in bytes. Nothing is ever placed at address 0, so an address of 0 means
- * absent. STATUS_NO_MEMORY also says that there is no place.
+ * Addresses and sizes are in bytes. Nothing is ever placed at address 0, so 0 means that no
+ * address is given.
  */
 
-/* What the GPU may do with a mapping. */
+/* The access that the GPU has to a mapping. */
 typedef enum VailProtection {
-	VAIL_PROTECTION_NONE, /* none is told, or one that is newer than this library */
+	VAIL_PROTECTION_NONE, /* not set, or unknown to this library */
 	VAIL_PROTECTION_READ,
 	VAIL_PROTECTION_READ_WRITE,
 	VAIL_PROTECTION_NO_ACCESS,
-	VAIL_PROTECTION_ZERO /* reads give 0, writes are lost */
+	VAIL_PROTECTION_ZERO /* reads return 0, writes are discarded */
 } VailProtection;
 
 /*
- * Reserves addresses, for mappings to be placed there. Granularity: 64 KiB.
+ * Reserves addresses, in which the process can later place mappings. (Method
+ * io.vaild.Gpu.ReserveGpuVirtualAddress.)
  *
- * size: of the range.
- * base: exactly here; 0: at a place that vaild chooses.
- * minimum, maximum: with base 0, the place begins at or above the one and ends at or below the
- *                   other; 0: no bound.
- * ret_address: where it begins; may be NULL where a base is given.
+ * size: of the range; a multiple of 64 KiB.
+ * base: exact start, a multiple of 64 KiB; 0 lets vaild choose.
+ * minimum, maximum: bounds of a range that vaild chooses: it starts at or above minimum, and ends
+ *                   at or below maximum. 0 for no bound.
+ * ret_address: start of the range; may be NULL if base is given.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
- * STATUS_CONFLICTING_ADDRESSES (something is at base), STATUS_NO_MEMORY (no place),
- * STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE, STATUS_QUOTA_EXCEEDED.
+ * STATUS_CONFLICTING_ADDRESSES (the range at base is in use), STATUS_NO_MEMORY (also: no free
+ * range is large enough), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE, or
+ * STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_reserve_address(struct vail *vail, const char *process, uint64_t size,
 					  uint64_t base, uint64_t minimum, uint64_t maximum,
 					  uint64_t *ret_address);
 
-/* What is to be mapped. Begin with VAIL_MAPPING_INIT; 0 means absent. Granularity: 4 KiB. */
+/* A mapping to create. Initialize with VAIL_MAPPING_INIT. Granularity is 4 KiB. */
 typedef struct VailMapping {
-	size_t size; /* sizeof(VailMapping) of the caller's header, so that the struct can grow */
-	uint64_t size_in_bytes;
-	uint64_t base;             /* exactly here: free, inside a reservation of the process, or
-				    * inside a driver's that allows it; 0: vaild chooses */
-	uint64_t minimum;          /* with base 0, the place begins at or above it */
-	uint64_t maximum;          /* with base 0, the place ends at or below it */
+	size_t size;               /* set by VAIL_MAPPING_INIT */
+	uint64_t size_in_bytes;    /* of the range */
+	uint64_t base;             /* exact start: free, inside a reservation of the process, or
+				    * inside a driver reservation that allows it; 0 lets vaild
+				    * choose */
+	uint64_t minimum;          /* lowest start, if base is 0; 0 for no bound */
+	uint64_t maximum;          /* highest end, if base is 0; 0 for no bound */
 	VailProtection protection; /* required */
-	uint64_t allocation; /* the caller's own number, below 2^63, which vaild keeps and gives
-			      * back; told with read and read-write even where it is 0 */
-	uint64_t offset;     /* into the allocation */
+	uint64_t allocation;       /* a number below 2^63 that only the caller interprets; required
+				    * for read and read-write, where 0 is a valid number */
+	uint64_t offset;           /* into the allocation, in bytes */
 } VailMapping;
 
 #define VAIL_MAPPING_INIT                                                   \
@@ -839,48 +931,51 @@ typedef struct VailMapping {
 	}
 
 /*
- * Maps an allocation, or no access, or zero pages.
+ * Maps an allocation, a range without access, or zero pages. (Method
+ * io.vaild.Gpu.MapGpuVirtualAddress.)
  *
- * ret_address: where it begins; may be NULL where a base is given.
+ * ret_address: start of the mapping; may be NULL if mapping->base is given.
  *
- * Returns as vail_reserve_address(); STATUS_CONFLICTING_ADDRESSES also where the driver has set the
- * page table entry.
+ * Returns the statuses of vail_reserve_address(), and STATUS_CONFLICTING_ADDRESSES also if the
+ * driver has set the page table entry.
  */
 VAIL_PUBLIC NTSTATUS vail_map_address(struct vail *vail, const char *process,
 				      const VailMapping *mapping, uint64_t *ret_address);
 
 /*
- * Frees what is mapped or reserved, in whole or in part. Inside one mapping, only that goes, and
- * what was reserved under it is reserved again; inside one reservation, it goes with the mappings
- * that it holds. Granularity: 4 KiB.
+ * Frees a range that lies inside one mapping or one reservation of the process. Inside a mapping,
+ * only that part of the mapping is freed, and a reservation under it remains. Inside a
+ * reservation, that part is freed with the mappings in it. (Method
+ * io.vaild.Gpu.FreeGpuVirtualAddress.)
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the range is in no one
- * mapping or reservation of the process), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE,
- * STATUS_QUOTA_EXCEEDED (the parts that it leaves would be too many).
+ * address, size: the range, in multiples of 4 KiB.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the range is not inside
+ * one mapping or reservation of the process), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE,
+ * or STATUS_QUOTA_EXCEEDED (too many parts would remain).
  */
 VAIL_PUBLIC NTSTATUS vail_free_address(struct vail *vail, const char *process, uint64_t address,
 				       uint64_t size);
 
-/* What a walk of the page tables ends at. */
+/* The result of a page table walk. */
 typedef enum VailTranslationState {
-	VAIL_TRANSLATION_UNKNOWN,           /* vaild is newer than this library */
-	VAIL_TRANSLATION_INVALID,           /* nothing is there, or it is in root entry 0 */
-	VAIL_TRANSLATION_RESERVED,          /* by the driver, and the entry is invalid */
+	VAIL_TRANSLATION_UNKNOWN,           /* this library does not know the state */
+	VAIL_TRANSLATION_INVALID,           /* neither mapped nor reserved, or in root entry 0 */
+	VAIL_TRANSLATION_RESERVED,          /* reserved by the driver; the entry is invalid */
 	VAIL_TRANSLATION_DRIVER_PAGE_TABLE, /* the driver has set the entry */
-	VAIL_TRANSLATION_NOT_RESIDENT,      /* the table of the entry is evicted */
-	VAIL_TRANSLATION_USER_RESERVED,     /* by the process */
+	VAIL_TRANSLATION_NOT_RESIDENT,      /* the table with the entry is evicted */
+	VAIL_TRANSLATION_USER_RESERVED,     /* reserved by the process */
 	VAIL_TRANSLATION_MAPPED
 } VailTranslationState;
 
-/* Begin with VAIL_TRANSLATION_INIT. */
+/* A translation. Initialize with VAIL_TRANSLATION_INIT. */
 typedef struct VailTranslation {
-	size_t size; /* sizeof(VailTranslation) of the caller's header; becomes that of what the
-		      * library has filled: a later field is there when it reaches beyond it */
+	size_t size; /* set by VAIL_TRANSLATION_INIT; on return the bytes filled by the library */
 	VailTranslationState state;
-	VailProtection protection; /* with mapped, as are the next two */
-	uint64_t allocation;
-	uint64_t offset;             /* of the address, into the allocation */
-	uint64_t page_table_address; /* to driver and operators; 0: none is told */
+	VailProtection protection;   /* with VAIL_TRANSLATION_MAPPED, as the next two */
+	uint64_t allocation;         /* see VailMapping */
+	uint64_t offset;             /* of the address in the allocation, in bytes */
+	uint64_t page_table_address; /* for the driver and operators; 0 for others */
 } VailTranslation;
 
 #define VAIL_TRANSLATION_INIT                                                                    \
@@ -889,75 +984,83 @@ typedef struct VailTranslation {
 	}
 
 /*
- * Walks the page tables. For the process itself, its driver, and operators.
+ * Walks the page tables. Allowed for the process, its driver and operators. (Method
+ * io.vaild.Gpu.TranslateGpuVirtualAddress.)
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (past the end of the
- * address space), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE from a VailReply.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the address is beyond
+ * the address space), or STATUS_ACCESS_DENIED.
  */
 VAIL_PUBLIC NTSTATUS vail_translate_address(struct vail *vail, const char *process,
 					    uint64_t address, VailTranslation *ret_translation);
 
+/* The kind of a range. */
 typedef enum VailRangeKind {
-	VAIL_RANGE_UNKNOWN,         /* vaild is newer than this library */
+	VAIL_RANGE_UNKNOWN,         /* this library does not know the kind */
 	VAIL_RANGE_ROOT_ENTRY_ZERO, /* always invalid */
 	VAIL_RANGE_DRIVER_RESERVATION,
 	VAIL_RANGE_USER_RESERVATION,
 	VAIL_RANGE_MAPPING
 } VailRangeKind;
 
+/* A range of an address space. */
 typedef struct VailRange {
-	size_t size; /* of the struct that the library filled, as in VailEvent */
+	size_t size; /* bytes filled by the library */
 	VailRangeKind kind;
 	uint64_t address;
 	uint64_t size_in_bytes;
 	bool allow_user_mode_mapping; /* the process may map inside this driver reservation */
-	VailProtection protection;    /* with a mapping, as are the next two */
-	uint64_t allocation;
-	uint64_t offset;
+	VailProtection protection;    /* with VAIL_RANGE_MAPPING, as the next two */
+	uint64_t allocation;          /* see VailMapping */
+	uint64_t offset;              /* into the allocation, in bytes */
 } VailRange;
 
 /*
- * Is given each range. Of the functions on the same handle it may use those that a VailReply may.
+ * Receives each range of a list. range is valid until the function returns.
  *
- * Returns whether it wants more. Other than with VailReply, false leaves the connection as it is,
- * since an adapter may hang on it: what is left is read and not told.
+ * Returns whether to continue. Unlike with VailReply, returning false keeps the connection,
+ * because an adapter may depend on it. The rest of the list is received and dropped.
  */
 typedef bool (*VailRangeTaker)(struct vail *vail, const VailRange *range, void *context);
 
 /*
- * Tells what is where, in ascending order, root entry 0 first. For the process itself, its driver,
- * and operators, whatever its state.
+ * Lists the ranges of an address space in ascending order, starting with root entry 0. Allowed for
+ * the process, its driver and operators, in every state of the process. (Method
+ * io.vaild.Gpu.DescribeAddressSpace.)
  *
- * Returns STATUS_SUCCESS, also when take wanted no more; STATUS_INVALID_HANDLE,
- * STATUS_ACCESS_DENIED; STATUS_INVALID_DEVICE_STATE from a VailReply. When it fails, ranges may
- * have been told already.
+ * context: passed to take.
+ *
+ * Returns STATUS_SUCCESS, also if take returned false; STATUS_INVALID_HANDLE;
+ * STATUS_ACCESS_DENIED. If it fails, some ranges may already have been reported.
  */
 VAIL_PUBLIC NTSTATUS vail_describe_address_space(struct vail *vail, const char *process,
 						 VailRangeTaker take, void *context);
 
-/* One GPU process. Texts are the library's; NULL and 0 mean absent. */
+/* A GPU process in a list. The strings are valid until the callback returns. */
 typedef struct VailListedGpuProcess {
-	size_t size;         /* of the struct that the library filled, as in VailEvent */
+	size_t size;         /* bytes filled by the library */
 	const char *process; /* handle */
 	const char *adapter; /* handle */
-	bool is_running;     /* false: its driver has not completed it */
-	bool is_system;      /* the adapter's own */
-	pid_t pid;
+	bool is_running;     /* false until its driver has completed it */
+	bool is_system;      /* the adapter's system process */
+	pid_t pid;           /* in vaild's pid namespace */
 	const char *name;
 	const char *virtual_machine; /* GUID */
-	uint64_t contexts;
-	uint64_t ranges;
+	uint64_t contexts;           /* number of its contexts */
+	uint64_t ranges;             /* number of ranges in its address space */
 } VailListedGpuProcess;
 
-/* As VailRangeTaker, with GPU processes. */
+/* Receives each GPU process of a list. Returns whether to continue, see VailRangeTaker. */
 typedef bool (*VailGpuProcessTaker)(struct vail *vail, const VailListedGpuProcess *process,
 				    void *context);
 
 /*
- * Tells the GPU processes: the caller's own, those of the caller's adapter, for operators all.
+ * Lists GPU processes: the caller's own, and those of its adapters if it is a driver. Operators
+ * see all. (Method io.vaild.Gpu.ListProcesses.)
  *
- * Returns STATUS_SUCCESS, also when take wanted no more; STATUS_INVALID_DEVICE_STATE from a
- * VailReply. When it fails, processes may have been told already.
+ * context: passed to take.
+ *
+ * Returns STATUS_SUCCESS, also if take returned false. If it fails, some processes may already
+ * have been reported.
  */
 VAIL_PUBLIC NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTaker take,
 					     void *context);
@@ -965,38 +1068,41 @@ VAIL_PUBLIC NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTa
 /* ---- Adapters and their GPU processes, for drivers ---- */
 
 /*
- * A driver is an operator's connection that has registered an adapter. The adapter belongs to that
- * connection: keep its handle (struct vail) open, and ask for all that concerns the adapter on it;
- * everybody else is answered STATUS_ACCESS_DENIED.
+ * A driver is a connection that has registered an adapter. Only operators can register one. The
+ * adapter belongs to this connection: keep the handle (struct vail) open, and make all calls about
+ * the adapter on it. On other connections these calls return STATUS_ACCESS_DENIED.
  *
- * When the connection ends, so does the adapter, with its GPU processes and their address spaces.
- * The handle connects anew by itself, but to a vaild for which this is no driver: its calls return
- * STATUS_INVALID_HANDLE, and the driver has to register again. So whatever loses the connection (a
- * call that times out, a VailReply that returns false, an execve()) loses the adapter: a driver
- * sets VAIL_TIMEOUT_NONE. The functions of this header that list lose none.
+ * When the connection ends, the adapter ends with its GPU processes and their address spaces. The
+ * handle reconnects by itself, but vaild does not regard the new connection as the driver: calls
+ * return STATUS_INVALID_HANDLE until the driver registers again. A driver must therefore not lose
+ * its connection by a call that times out (set VAIL_TIMEOUT_NONE), by a VailReply that returns
+ * false, or by execve(). The functions of this header that list keep the connection.
  *
- * When vaild restarts, the adapter waits 30 seconds for its driver: calls return
- * STATUS_ACCESS_DENIED until the driver has registered it again, with the same name, MMU and uid.
- * Then all that was completed is as it was, but for the page table entries that the driver has set,
- * which are invalid, and which it sets again.
+ * When vaild restarts, the adapter waits 30 seconds for its driver. Calls return
+ * STATUS_ACCESS_DENIED until the driver has registered it again with the same name, MMU and uid.
+ * All completed processes are then as before, but the page table entries that the driver had set
+ * are invalid, and the driver must set them again.
  *
- * A watch keeps its connection to itself, so watching needs a handle of its own: by
- * VAIL_EVENT_PAGE_TABLE_RESIDENT and VAIL_EVENT_GPU_PROCESS_REMOVED a driver hears of its own.
+ * A driver watches for VAIL_EVENT_PAGE_TABLE_RESIDENT and VAIL_EVENT_GPU_PROCESS_REMOVED on a
+ * second handle, because a watch blocks other calls on its connection.
  */
 
+/* The maximum number of page table levels. */
 #define VAIL_PAGE_TABLE_LEVEL_MAX 6
 
-/* Begin with VAIL_ADAPTER_INIT. */
+/* An adapter to register. Initialize with VAIL_ADAPTER_INIT. */
 typedef struct VailAdapter {
-	size_t size; /* sizeof(VailAdapter) of the caller's header, so that the struct can grow */
-	const char *name; /* for people, and what a driver that comes back is known by */
+	size_t size;      /* set by VAIL_ADAPTER_INIT */
+	const char *name; /* unique; identifies the adapter after a restart of vaild */
 
-	/* How many bits of an address index the page table of each level: the leaf table first, the
-	 * root last, 0 behind it. 2 to 6 levels of 1 to 24 bits. Pages have 4 KiB, so that
-	 * addresses have 12 more bits than the sum, at most 57. */
+	/*
+	 * Number of address bits that index the page table of each level, from the leaf table to
+	 * the root, followed by 0. 2 to 6 levels with 1 to 24 bits each. Pages have 4 KiB, so an
+	 * address has 12 bits more than the sum; at most 57.
+	 */
 	uint8_t page_table_index_bit_count[VAIL_PAGE_TABLE_LEVEL_MAX];
 
-	uint64_t max_virtual_gpus; /* that can be assigned to VMs */
+	uint64_t max_virtual_gpus; /* maximum number of vGPUs assigned to VMs */
 } VailAdapter;
 
 #define VAIL_ADAPTER_INIT                           \
@@ -1005,17 +1111,18 @@ typedef struct VailAdapter {
 	}
 
 /*
- * Registers an adapter, and makes its system process, which the driver completes like any other
- * before it creates more. Operators.
+ * Registers an adapter and creates its system process. The driver must complete the system process
+ * like any other, before it creates more. Allowed for operators. (Method
+ * io.vaild.Gpu.RegisterAdapter.)
  *
- * ret_adapter: the adapter's handle.
- * ret_system_process: its system process's handle.
- * ret_restored: whether vaild knew the adapter from before its restart: then the handles are the
- * old ones, the system process is running, and nothing is to be reserved in it or completed;
- * vail_list_gpu_processes() tells which others there are.
+ * ret_adapter: handle of the adapter.
+ * ret_system_process: handle of its system process.
+ * ret_restored: whether the adapter was restored after a restart of vaild. The handles are then
+ *               the old ones, and the system process is already completed.
+ *               vail_list_gpu_processes() lists the other processes.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
- * STATUS_OBJECT_NAME_COLLISION (there is one of this name), STATUS_QUOTA_EXCEEDED.
+ * STATUS_OBJECT_NAME_COLLISION (another adapter has this name), or STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_register_adapter(struct vail *vail, const VailAdapter *adapter,
 					   char ret_adapter[VAIL_HANDLE_SIZE],
@@ -1023,20 +1130,20 @@ VAIL_PUBLIC NTSTATUS vail_register_adapter(struct vail *vail, const VailAdapter 
 					   bool *ret_restored);
 
 /*
- * Ends the adapter, its GPU processes and their address spaces, and the vGPUs on it. Operators may
- * do it as well.
+ * Ends the adapter with its GPU processes, their address spaces, and the vGPUs on it. Allowed for
+ * its driver and for operators. (Method io.vaild.Gpu.UnregisterAdapter.)
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, STATUS_NOT_SUPPORTED (the
- * software adapter is always there).
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or STATUS_NOT_SUPPORTED
+ * (the software adapter cannot be unregistered).
  */
 VAIL_PUBLIC NTSTATUS vail_unregister_adapter(struct vail *vail, const char *adapter);
 
-/* Whom a GPU process is for. Begin with VAIL_GPU_PROCESS_INIT; NULL and 0 mean absent. */
+/* The owner of a GPU process. Initialize with VAIL_GPU_PROCESS_INIT. */
 typedef struct VailGpuProcess {
-	size_t size;      /* sizeof(VailGpuProcess) of the caller's header, so that it can grow */
-	pid_t pid;        /* the host process, with which the GPU process ends */
-	const char *name; /* for people */
-	const char *virtual_machine; /* GUID */
+	size_t size;                 /* set by VAIL_GPU_PROCESS_INIT */
+	pid_t pid;                   /* host process; the GPU process ends with it */
+	const char *name;            /* for people */
+	const char *virtual_machine; /* GUID; the GPU process ends with the VM */
 } VailGpuProcess;
 
 #define VAIL_GPU_PROCESS_INIT                         \
@@ -1045,37 +1152,42 @@ typedef struct VailGpuProcess {
 	}
 
 /*
- * Begins to create a GPU process. The driver reserves what it needs in its address space and then
- * completes it; until then nobody can use it. When the driver goes before that, all is undone.
+ * Starts to create a GPU process. The driver then reserves what it needs in its address space, and
+ * completes it with vail_complete_create_process(). It cannot be used before that. If the
+ * connection ends first, the process is removed. Allowed for the driver. (Method
+ * io.vaild.Gpu.CreateProcess.)
  *
- * process: NULL for all absent.
- * ret_process: the GPU process's handle.
+ * adapter: handle of the driver's adapter.
+ * process: NULL if it belongs to no host process or VM and has no name.
+ * ret_process: handle of the GPU process.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_INVALID_PARAMETER (no
- * such process), STATUS_NOT_FOUND (no such VM), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE
- * (the system process is not completed), STATUS_OBJECT_NAME_COLLISION (the host process has one on
- * this adapter), STATUS_QUOTA_EXCEEDED.
+ * such host process), STATUS_NOT_FOUND (no such VM), STATUS_ACCESS_DENIED,
+ * STATUS_INVALID_DEVICE_STATE (the system process is not completed), STATUS_OBJECT_NAME_COLLISION
+ * (the host process already has a GPU process on this adapter), or STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_create_process(struct vail *vail, const char *adapter,
 					 const VailGpuProcess *process,
 					 char ret_process[VAIL_HANDLE_SIZE]);
 
 /*
- * Reserves a range of GPU virtual addresses for the driver while it creates the process: what
- * DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE (DXGKARGCB_RESERVEGPUVIRTUALADDRESSRANGE of d3dkmddi.h) is
- * to a kernel mode display driver on Windows, with the same parameters.
+ * Reserves GPU virtual addresses for the driver, while it creates the process. This corresponds to
+ * DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE of a kernel mode display driver on Windows, with the
+ * parameters of DXGKARGCB_RESERVEGPUVIRTUALADDRESSRANGE in d3dkmddi.h. Allowed for the driver.
+ * (Method io.vaild.Gpu.ReserveGpuVirtualAddressRange.)
  *
- * size: SizeInBytes, a multiple of what one page table entry above the leaf tables covers
- *       (leafCoverageInBytes of io.vaild.Gpu.ListAdapters).
- * alignment: of its start, a power of two and a multiple of that; 0 for just that.
- * base: BaseAddress, exactly here; 0: at a place that vaild chooses, never in root entry 0.
- * allow_user_mode_mapping: whether the process may map inside it.
- * ret_address: StartVirtualAddress; may be NULL where a base is given.
+ * size: SizeInBytes; a multiple of the bytes that one leaf table covers (leafCoverageInBytes of
+ *       io.vaild.Gpu.ListAdapters).
+ * alignment: of the start; a power of two that is a multiple of the same, or 0 for just that.
+ * base: BaseAddress, the exact start; 0 lets vaild choose. Never in root entry 0.
+ * allow_user_mode_mapping: whether the process may map inside the range.
+ * ret_address: StartVirtualAddress; may be NULL if base is given.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (a multiple that is none,
- * an overflow, a base in root entry 0 or past the end), STATUS_CONFLICTING_ADDRESSES (something is
- * at base), STATUS_NO_MEMORY (no place), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the
- * process is completed), STATUS_QUOTA_EXCEEDED.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (size, alignment or base
+ * is no such multiple, overflows, is in root entry 0 or beyond the address space),
+ * STATUS_CONFLICTING_ADDRESSES (the range at base is in use), STATUS_NO_MEMORY (also: no free
+ * range is large enough), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the process is
+ * completed), or STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_reserve_address_range(struct vail *vail, const char *process,
 						uint64_t size, uint64_t alignment, uint64_t base,
@@ -1083,42 +1195,52 @@ VAIL_PUBLIC NTSTATUS vail_reserve_address_range(struct vail *vail, const char *p
 						uint64_t *ret_address);
 
 /*
- * The process is ready: it runs, and nothing more can be reserved for the driver.
+ * Completes a GPU process: it is running, and the driver can reserve nothing more in it. Allowed
+ * for the driver. (Method io.vaild.Gpu.CompleteCreateProcess.)
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE
- * (it is completed already).
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or
+ * STATUS_INVALID_DEVICE_STATE (it is already completed).
  */
 VAIL_PUBLIC NTSTATUS vail_complete_create_process(struct vail *vail, const char *process);
 
 /*
- * Ends a GPU process, in whatever state, with its contexts and its address space.
+ * Ends a GPU process with its contexts and its address space. Allowed for the driver. (Method
+ * io.vaild.Gpu.DestroyProcess.)
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, STATUS_NOT_SUPPORTED (an
- * adapter's system process goes with the adapter).
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or STATUS_NOT_SUPPORTED
+ * (the system process ends only with its adapter).
  */
 VAIL_PUBLIC NTSTATUS vail_destroy_process(struct vail *vail, const char *process);
 
 /*
- * Points the page table entry that covers the address, in a range of the driver, at a leaf table of
- * the driver's own.
+ * Points a page table entry at one of the driver's own leaf tables. Allowed for the driver.
+ * (Method io.vaild.Gpu.SetReservedPageTableEntry.)
+ *
+ * address: an address that the entry covers, in a range reserved by the driver.
+ * page_table_address: of the leaf table; vaild stores it without interpreting it.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the driver has not
- * reserved the address), STATUS_CONFLICTING_ADDRESSES (the process has mapped under the entry),
- * STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the entry's table is not resident),
+ * reserved the address), STATUS_CONFLICTING_ADDRESSES (the process has a mapping under the entry),
+ * STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the entry's table is not resident), or
  * STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_set_page_table_entry(struct vail *vail, const char *process,
 					       uint64_t address, uint64_t page_table_address);
 
 /*
- * Evicts the level 1 table (its entries point at leaf tables; with two levels the root) that covers
- * the address, or makes it resident again. Then the entries for the process's mappings are as they
- * were, and those of the driver are invalid, until it sets them. Again is a success that changes
- * nothing. With two levels the root is made anew, and is resident, when ranges make it grow or
- * shrink.
+ * Evict a level 1 table, or make it resident again. The entries of a level 1 table point at leaf
+ * tables; with two levels it is the root. A table that becomes resident has the entries of the
+ * process's mappings as before, but the driver's entries are invalid until the driver sets them.
+ * Repeating a call succeeds and changes nothing. Allowed for the driver. (Methods
+ * io.vaild.Gpu.EvictPageTable and io.vaild.Gpu.MakePageTableResident.)
  *
- * Return STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (past the end of the
- * address space, or in root entry 0), STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED.
+ * With two levels, the root is replaced by a new, resident one when it must grow or shrink for the
+ * ranges of the process.
+ *
+ * address: an address that the table covers.
+ *
+ * Return STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the address is beyond
+ * the address space or in root entry 0), STATUS_ACCESS_DENIED, or STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_evict_page_table(struct vail *vail, const char *process,
 					   uint64_t address);
@@ -1127,24 +1249,27 @@ VAIL_PUBLIC NTSTATUS vail_make_page_table_resident(struct vail *vail, const char
 
 /* ---- Virtual machines, for VMMs, their managers and operators ---- */
 
-/* Names a user (by name or decimal uid) or a live process: user is not NULL, or else pid is > 0. */
+/* A user or a live process. Set user, or else pid. */
 typedef struct VailParty {
-	const char *user;
-	pid_t pid;
+	const char *user; /* a name or a decimal uid */
+	pid_t pid;        /* in vaild's pid namespace */
 } VailParty;
 
-/* What is known of a VM. Begin with VAIL_MACHINE_INIT; NULL and 0 mean absent throughout. */
+/* The description of a VM. Initialize with VAIL_MACHINE_INIT. */
 typedef struct VailMachine {
-	size_t size; /* sizeof(VailMachine) of the caller's header, so that the struct can grow */
-	const char *name; /* for people; up to 255 bytes */
-	pid_t vmm_pid;    /* the VMM, with which the VM ends; absent: the calling process */
+	size_t size;      /* set by VAIL_MACHINE_INIT */
+	const char *name; /* for people; at most 255 bytes */
+	pid_t vmm_pid;    /* the VMM, with which the VM ends; 0 for the calling process */
 
-	/* Whose privileges a process must have to be registered. Absent: the VMM's own, or, in an
-	 * update, unchanged. Not NULL with a count of 0: the VMM's own. */
+	/*
+	 * The display clients: a process must have the privileges of one of them to be registered.
+	 * NULL for the VMM's own privileges or, in an update, for no change. A pointer with a
+	 * count of 0 always means the VMM's own.
+	 */
 	const VailParty *display_clients;
 	size_t display_client_count;
 
-	const VailParty *agent; /* who may share objects beside the VMM */
+	const VailParty *agent; /* may share objects like the VMM; NULL for none */
 } VailMachine;
 
 #define VAIL_MACHINE_INIT                                   \
@@ -1153,57 +1278,72 @@ typedef struct VailMachine {
 	}
 
 /*
- * Brings a VM in. For operators, and, where vaild allows it, for anyone's own processes. The same
- * GUID and VMM again is a success that changes nothing.
+ * Registers a VM. Allowed for operators and, if vaild's configuration allows it, for any user's
+ * own processes. Registering the same GUID and VMM again succeeds and changes nothing. (Method
+ * io.vaild.Machine.RegisterVirtualMachine.)
  *
- * machine: NULL for all absent.
+ * machine: NULL for the calling process as VMM, without further settings.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
- * STATUS_OBJECT_NAME_COLLISION (a VM with this GUID runs), STATUS_QUOTA_EXCEEDED.
+ * STATUS_OBJECT_NAME_COLLISION (another VM with this GUID is running), or STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_register_virtual_machine(struct vail *vail, const char *virtual_machine,
 						   const VailMachine *machine);
 
 /*
- * Changes what is known of a VM; what is absent stays. Registrations whose privileges match no
- * longer end. For operators, and for who registered the VM, as are the next three.
+ * Changes the settings of a VM. Absent settings are not changed. Registrations end if their
+ * privileges match no display client any more. Allowed for operators and the user who registered
+ * the VM, as are the next three functions. (Method io.vaild.Machine.UpdateVirtualMachine.)
  *
- * machine: vmm_pid must be 0.
+ * machine: its vmm_pid must be 0.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, or STATUS_ACCESS_DENIED.
  */
 VAIL_PUBLIC NTSTATUS vail_update_virtual_machine(struct vail *vail, const char *virtual_machine,
 						 const VailMachine *machine);
 
-/* Ends a VM and its registrations. STATUS_NOT_SUPPORTED for one that vaild found by itself. */
+/*
+ * Unregisters a VM and ends its registrations. (Method
+ * io.vaild.Machine.UnregisterVirtualMachine.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED, or
+ * STATUS_NOT_SUPPORTED (vaild discovered the VM itself).
+ */
 VAIL_PUBLIC NTSTATUS vail_unregister_virtual_machine(struct vail *vail,
 						     const char *virtual_machine);
 
 /*
- * Assigns a virtual GPU to a VM.
+ * Assigns a virtual GPU to a VM. (Method io.vaild.Machine.AssignVirtualGpu.)
  *
  * adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
  * profile: a name for people; NULL for none.
- * ret_virtual_gpu: the vGPU's handle; NULL when it is not wanted.
+ * ret_virtual_gpu: handle of the vGPU; may be NULL.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED,
- * STATUS_INVALID_HANDLE (no such adapter), STATUS_QUOTA_EXCEEDED.
+ * STATUS_INVALID_HANDLE (no such adapter), or STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_assign_virtual_gpu(struct vail *vail, const char *virtual_machine,
 					     const char *adapter, const char *profile,
 					     char ret_virtual_gpu[VAIL_HANDLE_SIZE]);
 
-/* Takes a virtual GPU away; with a VM's last one its registrations end. STATUS_INVALID_HANDLE when
- * there is none of this handle. */
+/*
+ * Removes a virtual GPU. The VM's registrations end with its last vGPU. (Method
+ * io.vaild.Machine.RemoveVirtualGpu.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such vGPU), or STATUS_ACCESS_DENIED.
+ */
 VAIL_PUBLIC NTSTATUS vail_remove_virtual_gpu(struct vail *vail, const char *virtual_gpu);
 
 /*
- * Quarantines a GUID, running or not, or lifts that. It is kept over stop and reboot. Operators.
+ * Imposes or lifts the quarantine of a GUID, whether or not its VM is running. A quarantine ends
+ * the VM's registrations, and survives the end of the VM and reboots. Allowed for operators.
+ * (Method io.vaild.Machine.SetQuarantine.)
  *
- * reason: for people; NULL for none, and when it is lifted.
+ * reason: for people; NULL for none, or when lifting the quarantine. Imposed again without a
+ *         reason, a quarantine keeps the one that it has.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED,
- * STATUS_INSUFFICIENT_RESOURCES (it could not be written, and nothing has changed).
+ * or STATUS_INSUFFICIENT_RESOURCES (it could not be written to disk; nothing has changed).
  */
 VAIL_PUBLIC NTSTATUS vail_set_quarantine(struct vail *vail, const char *virtual_machine,
 					 bool quarantined, const char *reason);
