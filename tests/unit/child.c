@@ -13,7 +13,7 @@ pid_t start_child(void)
 
 	cr_assert_geq(child, 0);
 	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* so that a failed test leaves no process */
 		pause();
 		_exit(0);
 	}

@@ -4,8 +4,10 @@
 
 #include <sys/types.h>
 
-/* A process that does nothing, until it is ended; it ends with the test, too. */
+/* Starts a child process that only waits. It is killed when the test ends. */
 pid_t start_child(void);
+
+/* Kills the child and waits for it. */
 void end_child(pid_t child);
 
 #endif

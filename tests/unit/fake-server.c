@@ -51,7 +51,7 @@ void fake_server_accept(FakeServer *server)
 	cr_assert_geq(server->connection, 0);
 }
 
-/* Room for one control message of as many descriptors as the kernel takes. */
+/* A buffer for a control message with the kernel's maximum of fds. */
 typedef union Control {
 	struct cmsghdr header;
 	char bytes[CMSG_SPACE(253 * sizeof(int))];
@@ -86,7 +86,7 @@ void fake_server_reply(const FakeServer *server, const char *parameters, const i
 	free(text);
 }
 
-void fake_server_receive(const FakeServer *server, Received *ret_received)
+void fake_server_receive(const FakeServer *server, ReceivedData *ret_received)
 {
 	Control control;
 	struct iovec vector = { .iov_base = ret_received->bytes,
@@ -97,7 +97,7 @@ void fake_server_receive(const FakeServer *server, Received *ret_received)
 				  .msg_controllen = sizeof(control) };
 	ssize_t size = recvmsg(server->connection, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	cr_assert_geq(size, 0, "nothing came");
+	cr_assert_geq(size, 0, "no data has arrived");
 	ret_received->size = (size_t)size;
 	ret_received->count = 0;
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
@@ -108,7 +108,7 @@ void fake_server_receive(const FakeServer *server, Received *ret_received)
 	ret_received->count = bytes / sizeof(int);
 }
 
-void received_close(Received *received)
+void received_data_close(ReceivedData *received)
 {
 	for (size_t i = 0; i < received->count; i++)
 		close(received->descriptors[i]);
@@ -137,7 +137,7 @@ int make_file(const char *content)
 	return descriptor;
 }
 
-bool reads_as(int descriptor, const char *content)
+bool has_content(int descriptor, const char *content)
 {
 	char bytes[256];
 	ssize_t size = pread(descriptor, bytes, sizeof(bytes), 0);
@@ -145,9 +145,9 @@ bool reads_as(int descriptor, const char *content)
 	return size == (ssize_t)strlen(content) && memcmp(bytes, content, (size_t)size) == 0;
 }
 
-void fake_server_know(const FakeServer *server)
+void fake_server_answer_once(const FakeServer *server)
 {
-	static Received received;
+	static ReceivedData received;
 
 	fake_server_reply(server, "", NULL, 0);
 	cr_assert_eq(vail_call(server->vail, "org.varlink.service.GetInfo", NULL, NULL),

@@ -8,8 +8,8 @@
 #include "vail.h"
 
 /*
- * The other side of libvail, played by the test itself, in the same thread: a blocking call is
- * answered by a reply that waits in the socket before it is asked for.
+ * A server for tests of libvail. It runs in the thread of the test: the test sends the reply to a
+ * blocking call before it makes the call.
  */
 
 typedef struct FakeServer {
@@ -20,44 +20,46 @@ typedef struct FakeServer {
 	struct vail *vail;
 } FakeServer;
 
-/* What one recvmsg() has brought. The descriptors are the caller's to close. */
-typedef struct Received {
+/* The result of one recvmsg(). The caller closes the fds with received_data_close(). */
+typedef struct ReceivedData {
 	char bytes[1 << 18];
 	size_t size;
 	int descriptors[300];
 	size_t count;
-} Received;
+} ReceivedData;
 
-/* Makes the socket and connects a handle to it. Both are given back by the second. */
+/* Creates the socket and connects a handle to it. fake_server_deinit() frees both. */
 void fake_server_init(FakeServer *server);
 void fake_server_deinit(FakeServer *server);
 
-/* Makes the socket anew, after it was closed and its file taken away. */
+/* Creates the socket again, after its fd was closed and its file removed. */
 void fake_server_listen(FakeServer *server);
 
-/* Takes the next connection of the handle, after one was lost. */
+/* Accepts the handle's next connection and closes the previous one. */
 void fake_server_accept(FakeServer *server);
 
-/* Sends these bytes in one sendmsg(), with the descriptors, which stay the caller's. */
+/* Sends the bytes and fds in one sendmsg(). The fds remain the caller's. */
 void fake_server_send(const FakeServer *server, const char *bytes, size_t size,
 		      const int *descriptors, size_t count);
 
-/* Sends a reply with its NUL: {"parameters":{...}}, with what stands in the braces. */
+/* Sends the reply {"parameters":{...}} and its NUL. parameters is the text inside the braces. */
 void fake_server_reply(const FakeServer *server, const char *parameters, const int *descriptors,
 		       size_t count);
 
-/* Answers something, so that the handle may send descriptors. */
-void fake_server_know(const FakeServer *server);
+/* Answers a call, after which the handle may send fds. */
+void fake_server_answer_once(const FakeServer *server);
 
-/* Receives once. Fails the test when nothing is there. */
-void fake_server_receive(const FakeServer *server, Received *ret_received);
-void received_close(Received *received);
+/* Receives once. Fails the test if no data has arrived. */
+void fake_server_receive(const FakeServer *server, ReceivedData *ret_received);
+void received_data_close(ReceivedData *received);
 
-/* How many descriptors this process has open. */
+/* Returns the number of fds open in this process. */
 size_t count_open_descriptors(void);
 
-/* A memfd of this content, and whether a descriptor reads as that. */
+/* Creates a memfd with this content, which the caller closes. */
 int make_file(const char *content);
-bool reads_as(int descriptor, const char *content);
+
+/* Tests whether the fd's file has this content. */
+bool has_content(int descriptor, const char *content);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves what a handle does not do while vaild is away: wait for nothing, ask in the name of the
- * process that has forked this one, or say that nothing was done of what may have been.
+ * Tests handles that wait for vaild: they wait only while a call is pending, a forked child does
+ * not repeat its parent's calls, and a call that vaild may have executed is never reported as
+ * refused.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -16,8 +17,8 @@
 
 #include "fake-server.h"
 
-static bool keep_status(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
-			void *context)
+static bool store_status(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
+			 void *context)
 {
 	(void)vail;
 	(void)parameters;
@@ -25,8 +26,8 @@ static bool keep_status(struct vail *vail, NTSTATUS status, const char *paramete
 	return continues;
 }
 
-/* The server is gone, with its socket. */
-static void leave(FakeServer *server)
+/* Closes the server's sockets and removes the socket file. */
+static void stop_server(FakeServer *server)
 {
 	close(server->connection);
 	close(server->listener);
@@ -41,52 +42,52 @@ static bool is_ready(int descriptor, int milliseconds)
 	return poll(&ready, 1, milliseconds) > 0;
 }
 
-/* Lets the handle go on until it has made a connection. */
+/* Processes the handle until it has connected, and accepts the connection. */
 static void wait_for_connection(FakeServer *server)
 {
 	while (!is_ready(server->listener, 0)) {
-		cr_assert(is_ready(vail_descriptor(server->vail), 10000), "nobody comes");
+		cr_assert(is_ready(vail_descriptor(server->vail), 10000),
+			  "the handle does not connect");
 		vail_process(server->vail);
 	}
 	fake_server_accept(server);
 }
 
-Test(libvail_absence, nothing_is_waited_for_when_nothing_is_asked)
+Test(libvail_reconnect, no_wait_without_a_pending_call)
 {
-	static Received received;
+	static ReceivedData received;
 	int file = make_file("a");
 	NTSTATUS status = STATUS_SUCCESS;
 	FakeServer server;
 
 	fake_server_init(&server);
-	leave(&server);
-	cr_assert_eq(vail_submit(server.vail, "a.B", "{", false, keep_status, &status),
+	stop_server(&server);
+	cr_assert_eq(vail_submit(server.vail, "a.B", "{", false, store_status, &status),
 		     STATUS_INVALID_PARAMETER);
 	cr_assert_eq(vail_descriptor(server.vail), -1);
 	cr_assert_eq(vail_submit_with_descriptors(server.vail, "a.B", NULL, &file, 1, false,
-						  keep_status, &status),
+						  store_status, &status),
 		     STATUS_CONNECTION_REFUSED);
 	cr_assert_eq(vail_descriptor(server.vail), -1);
 	fake_server_listen(&server);
 	cr_assert_eq(vail_send_oneway(server.vail, "a.B", NULL), STATUS_SUCCESS,
-		     "vaild is there again: %s", vail_error_message(server.vail));
+		     "the server is back: %s", vail_error_message(server.vail));
 	fake_server_accept(&server);
 	fake_server_receive(&server, &received);
-	cr_assert_eq(status, STATUS_SUCCESS, "what was refused is not told as well");
+	cr_assert_eq(status, STATUS_SUCCESS, "a refused call has no reply");
 	close(file);
 	fake_server_deinit(&server);
 }
 
-/* That a program has no descriptor left for a moment ends nothing that it waits for. */
-Test(libvail_absence, who_has_no_descriptor_waits_on)
+Test(libvail_reconnect, fd_limit_does_not_end_the_wait)
 {
 	struct rlimit limit, none;
 	NTSTATUS status = STATUS_SUCCESS;
 	FakeServer server;
 
 	fake_server_init(&server);
-	leave(&server);
-	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, keep_status, &status),
+	stop_server(&server);
+	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, store_status, &status),
 		     STATUS_SUCCESS);
 	fake_server_listen(&server);
 	cr_assert(is_ready(vail_descriptor(server.vail), 10000));
@@ -105,15 +106,14 @@ Test(libvail_absence, who_has_no_descriptor_waits_on)
 	fake_server_deinit(&server);
 }
 
-/* A sentence is about the last function that failed, and none has. */
-Test(libvail_absence, that_it_waits_is_no_failure)
+Test(libvail_reconnect, waiting_sets_no_error)
 {
 	NTSTATUS status = STATUS_SUCCESS;
 	FakeServer server;
 
 	fake_server_init(&server);
-	leave(&server);
-	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, keep_status, &status),
+	stop_server(&server);
+	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, store_status, &status),
 		     STATUS_SUCCESS);
 	cr_assert_str_eq(vail_error_message(server.vail), "");
 	cr_assert(is_ready(vail_descriptor(server.vail), 10000));
@@ -124,8 +124,8 @@ Test(libvail_absence, that_it_waits_is_no_failure)
 	fake_server_deinit(&server);
 }
 
-/* Who submits all the time finds that it is too much, and not that its memory is gone. */
-Test(libvail_absence, what_waits_is_bounded)
+/* A program that submits calls in a loop gets an error before it runs out of memory. */
+Test(libvail_reconnect, queued_calls_are_limited)
 {
 	NTSTATUS status, ended = STATUS_SUCCESS;
 	char *parameters = NULL;
@@ -133,22 +133,22 @@ Test(libvail_absence, what_waits_is_bounded)
 	size_t count = 0;
 
 	fake_server_init(&server);
-	leave(&server);
+	stop_server(&server);
 	cr_assert_gt(asprintf(&parameters, "{\"padding\":\"%060000d\"}", 0), 0);
-	while ((status = vail_submit(server.vail, "a.B", parameters, false, keep_status, &ended)) ==
-	       STATUS_SUCCESS)
+	while ((status = vail_submit(server.vail, "a.B", parameters, false, store_status,
+				     &ended)) == STATUS_SUCCESS)
 		cr_assert_lt(++count, 2000);
 	free(parameters);
 	cr_assert_eq(status, STATUS_INSUFFICIENT_RESOURCES);
 	cr_assert_gt(count, 1000, "%zu", count);
 	cr_assert_not_null(strstr(vail_error_message(server.vail), "try again later"));
-	cr_assert_geq(vail_descriptor(server.vail), 0, "those before it go on");
+	cr_assert_geq(vail_descriptor(server.vail), 0, "the calls before are still pending");
 	fake_server_listen(&server);
 	wait_for_connection(&server);
 	fake_server_reply(&server, "", NULL, 0);
 	vail_process(server.vail);
-	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, keep_status, &ended),
-		     STATUS_SUCCESS, "there is room for another");
+	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, store_status, &ended),
+		     STATUS_SUCCESS, "the queue has room again");
 	fake_server_deinit(&server);
 	cr_assert_eq(ended, STATUS_CONNECTION_DISCONNECTED);
 }
@@ -164,8 +164,8 @@ static bool ask_when_interrupted(struct vail *vail, NTSTATUS status, const VailE
 	return true;
 }
 
-/* Another sentence on the handle is not to take the place of what the watcher is told. */
-Test(libvail_absence, why_it_is_interrupted_lasts_as_long_as_the_event)
+/* The callback uses the handle, which replaces the handle's error message. */
+Test(libvail_reconnect, interruption_reason_stays_valid_during_the_callback)
 {
 	bool was_told = false;
 	FakeServer server;
@@ -179,8 +179,8 @@ Test(libvail_absence, why_it_is_interrupted_lasts_as_long_as_the_event)
 	fake_server_deinit(&server);
 }
 
-/* In the child: the call is the parent's, and ends here. */
-_Noreturn static void go_on_as_child(FakeServer *server, const NTSTATUS *status)
+/* Runs in the child, where the parent's call must end. */
+_Noreturn static void process_in_child(FakeServer *server, const NTSTATUS *status)
 {
 	NTSTATUS processed = STATUS_SUCCESS;
 
@@ -193,37 +193,37 @@ _Noreturn static void go_on_as_child(FakeServer *server, const NTSTATUS *status)
 		      : 1);
 }
 
-static void fork_and_go_on(FakeServer *server, const NTSTATUS *status)
+static void fork_and_process(FakeServer *server, const NTSTATUS *status)
 {
 	int result;
 	pid_t child = fork();
 
 	cr_assert_geq(child, 0);
 	if (child == 0)
-		go_on_as_child(server, status);
+		process_in_child(server, status);
 	cr_assert_eq(waitpid(child, &result, 0), child);
-	cr_assert_eq(result, 0, "the child has asked what its parent had asked");
+	cr_assert_eq(result, 0, "the child has repeated its parent's call");
 	cr_assert_not(is_ready(server->listener, 0));
 }
 
-Test(libvail_absence, a_child_asks_nothing_again_of_its_parents)
+Test(libvail_reconnect, forked_child_does_not_repeat_calls)
 {
 	NTSTATUS status = STATUS_SUCCESS;
 	FakeServer server;
 
 	fake_server_init(&server);
 	cr_assert_eq(vail_submit(server.vail, "io.vaild.ListRegistrations", NULL, false,
-				 keep_status, &status),
+				 store_status, &status),
 		     STATUS_SUCCESS);
-	close(server.connection); /* which is lost, but nobody knows yet */
+	close(server.connection); /* the handle has not noticed yet */
 	server.connection = -1;
-	fork_and_go_on(&server, &status);
+	fork_and_process(&server, &status);
 	close(server.listener);
 	unlink(server.path);
 	vail_process(server.vail);
-	cr_assert_geq(vail_descriptor(server.vail), 0, "it waits");
+	cr_assert_geq(vail_descriptor(server.vail), 0, "the handle waits");
 	fake_server_listen(&server);
-	fork_and_go_on(&server, &status);
+	fork_and_process(&server, &status);
 	wait_for_connection(&server);
 	fake_server_reply(&server, "", NULL, 0);
 	status = STATUS_IO_TIMEOUT;
@@ -234,10 +234,10 @@ Test(libvail_absence, a_child_asks_nothing_again_of_its_parents)
 
 #define PIPELINED 10
 
-/* The server takes all that the handle has to send. */
+/* Receives all that the handle has to send. */
 static void read_all(FakeServer *server)
 {
-	static Received received;
+	static ReceivedData received;
 
 	while (vail_events(server->vail) & POLLOUT) {
 		fake_server_receive(server, &received);
@@ -246,8 +246,8 @@ static void read_all(FakeServer *server)
 	fake_server_receive(server, &received);
 }
 
-/* What one vaild has seen whole, and those behind it have not, may have been done. */
-Test(libvail_absence, what_was_sent_once_may_have_been_done)
+/* The first connection delivers the calls completely, the later ones do not. */
+Test(libvail_reconnect, call_sent_completely_once_may_have_been_executed)
 {
 	NTSTATUS statuses[PIPELINED];
 	char *parameters = NULL;
@@ -257,7 +257,7 @@ Test(libvail_absence, what_was_sent_once_may_have_been_done)
 	cr_assert_gt(asprintf(&parameters, "{\"padding\":\"%060000d\"}", 0), 0);
 	for (size_t i = 0; i < PIPELINED; i++)
 		cr_assert_eq(vail_submit(server.vail, "io.vaild.ListRegistrations", parameters,
-					 false, keep_status, &statuses[i]),
+					 false, store_status, &statuses[i]),
 			     STATUS_SUCCESS);
 	free(parameters);
 	read_all(&server);
@@ -267,7 +267,7 @@ Test(libvail_absence, what_was_sent_once_may_have_been_done)
 		vail_process(server.vail);
 		wait_for_connection(&server);
 	}
-	cr_assert(vail_events(server.vail) & POLLOUT, "there is more than the socket holds");
+	cr_assert(vail_events(server.vail) & POLLOUT, "the calls do not fit into the socket");
 	close(server.connection);
 	server.connection = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	vail_process(server.vail);

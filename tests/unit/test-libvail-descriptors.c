@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that descriptors travel with their message, out and in, whatever is pipelined before and
- * behind it, and that none is left open that nobody has taken.
+ * Tests that fds travel with their message in both directions, regardless of the messages before
+ * and after it, and that the library closes fds that the user does not take.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #endif
 
 static FakeServer server;
-static Received received;
+static ReceivedData received;
 static size_t open_before;
 
 static void set_up(void)
@@ -31,39 +31,39 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	received_close(&received);
+	received_data_close(&received);
 	fake_server_deinit(&server);
-	cr_assert_eq(count_open_descriptors(), open_before, "descriptors are left open");
+	cr_assert_eq(count_open_descriptors(), open_before, "fds are left open");
 }
 
 TestSuite(libvail_descriptors, .init = set_up, .fini = tear_down);
 
-/* What a VailReply was told. */
-typedef struct Heard {
+/* The replies passed to log_reply(). */
+typedef struct ReplyLog {
 	unsigned int replies;
 	NTSTATUS status;
 	char parameters[64];
-	int taken; /* -1: none came */
+	int taken; /* the fd taken from the last reply; -1 for none */
 	bool takes;
-} Heard;
+} ReplyLog;
 
-static bool hear(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
-		 void *context)
+static bool log_reply(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
+		      void *context)
 {
-	Heard *heard = context;
+	ReplyLog *log = context;
 
-	heard->replies++;
-	heard->status = status;
-	snprintf(heard->parameters, sizeof(heard->parameters), "%s", parameters ? parameters : "");
-	heard->taken = heard->takes ? vail_take_descriptor(vail, 0) : -1;
+	log->replies++;
+	log->status = status;
+	snprintf(log->parameters, sizeof(log->parameters), "%s", parameters ? parameters : "");
+	log->taken = log->takes ? vail_take_descriptor(vail, 0) : -1;
 	return continues;
 }
 
-Test(libvail_descriptors, a_request_takes_copies_along)
+Test(libvail_descriptors, requests_carry_copies)
 {
 	int files[2] = { make_file("one"), make_file("two") };
 
-	fake_server_know(&server);
+	fake_server_answer_once(&server);
 	fake_server_reply(&server, "", NULL, 0);
 	cr_assert_eq(vail_call_with_descriptors(server.vail, "a.B", "{}", files, 2, NULL),
 		     STATUS_SUCCESS);
@@ -74,19 +74,19 @@ Test(libvail_descriptors, a_request_takes_copies_along)
 	cr_assert_str_eq(received.bytes, "{\"method\":\"a.B\",\"parameters\":{}}");
 	cr_assert_eq(received.size, strlen(received.bytes) + 1, "one message");
 	cr_assert_eq(received.count, 2u);
-	cr_assert(reads_as(received.descriptors[0], "one"));
-	cr_assert(reads_as(received.descriptors[1], "two"));
+	cr_assert(has_content(received.descriptors[0], "one"));
+	cr_assert(has_content(received.descriptors[1], "two"));
 }
 
-/* Fills the socket until no more goes out. */
-static size_t submit_until_full(Heard *heard)
+/* Submits calls until the socket is full. Returns their number. */
+static size_t submit_until_full(ReplyLog *log)
 {
 	char *parameters = NULL;
 	size_t calls = 0;
 
 	cr_assert_gt(asprintf(&parameters, "{\"padding\":\"%030000d\"}", 0), 0);
 	while (!(vail_events(server.vail) & POLLOUT)) {
-		cr_assert_eq(vail_submit(server.vail, "a.B", parameters, false, hear, heard),
+		cr_assert_eq(vail_submit(server.vail, "a.B", parameters, false, log_reply, log),
 			     STATUS_SUCCESS);
 		calls++;
 	}
@@ -94,7 +94,7 @@ static size_t submit_until_full(Heard *heard)
 	return calls;
 }
 
-/* Receives until the message with the descriptors has come. Returns how many bytes stood before. */
+/* Receives up to the message with fds. Returns the number of bytes before it. */
 static size_t receive_up_to_descriptors(void)
 {
 	size_t before = 0;
@@ -108,50 +108,50 @@ static size_t receive_up_to_descriptors(void)
 	}
 }
 
-Test(libvail_descriptors, pipelined_calls_keep_their_own)
+Test(libvail_descriptors, pipelined_calls_keep_their_fds)
 {
 	static const char message[] = "{\"method\":\"c.D\"}";
-	static Heard heard; /* the last reply comes when the test has ended */
+	static ReplyLog log; /* static: the handle is closed after the test has returned */
 	int file = make_file("the file");
 
-	submit_until_full(&heard);
-	cr_assert_eq(vail_submit_with_descriptors(server.vail, "c.D", NULL, &file, 1, false, hear,
-						  &heard),
+	submit_until_full(&log);
+	cr_assert_eq(vail_submit_with_descriptors(server.vail, "c.D", NULL, &file, 1, false,
+						  log_reply, &log),
 		     STATUS_SUCCESS);
-	cr_assert_eq(vail_submit(server.vail, "e.F", NULL, false, hear, &heard), STATUS_SUCCESS);
+	cr_assert_eq(vail_submit(server.vail, "e.F", NULL, false, log_reply, &log), STATUS_SUCCESS);
 	close(file);
 	receive_up_to_descriptors();
 
-	/* What stood before may come in the same recvmsg(); the message is the last that begins. */
+	/* One recvmsg() may also return data before the message, which is the last to begin. */
 	const char *begin = received.bytes + received.size - sizeof(message);
 	cr_assert_arr_eq(begin, message, sizeof(message));
 	cr_assert(begin == received.bytes || begin[-1] == '\0');
 	cr_assert_eq(received.count, 1u);
-	cr_assert(reads_as(received.descriptors[0], "the file"));
-	received_close(&received);
+	cr_assert(has_content(received.descriptors[0], "the file"));
+	received_data_close(&received);
 	vail_process(server.vail);
 	fake_server_receive(&server, &received);
 	cr_assert_str_eq(received.bytes, "{\"method\":\"e.F\"}");
 	cr_assert_eq(received.count, 0u);
 }
 
-Test(libvail_descriptors, what_waits_goes_with_the_handle)
+Test(libvail_descriptors, closing_the_handle_closes_unsent_fds)
 {
-	Heard heard = { 0 };
+	ReplyLog log = { 0 };
 	int file = make_file("the file");
 
-	size_t calls = submit_until_full(&heard);
-	cr_assert_eq(vail_submit_with_descriptors(server.vail, "c.D", NULL, &file, 1, false, hear,
-						  &heard),
+	size_t calls = submit_until_full(&log);
+	cr_assert_eq(vail_submit_with_descriptors(server.vail, "c.D", NULL, &file, 1, false,
+						  log_reply, &log),
 		     STATUS_SUCCESS);
 	close(file);
 	vail_close(server.vail);
 	server.vail = NULL;
-	cr_assert_eq(heard.replies, calls + 1);
-	cr_assert_eq(heard.status, STATUS_CONNECTION_DISCONNECTED);
+	cr_assert_eq(log.replies, calls + 1);
+	cr_assert_eq(log.status, STATUS_CONNECTION_DISCONNECTED);
 }
 
-Test(libvail_descriptors, a_reply_brings_them)
+Test(libvail_descriptors, replies_carry_fds)
 {
 	char *reply = NULL;
 	int file = make_file("held");
@@ -162,14 +162,14 @@ Test(libvail_descriptors, a_reply_brings_them)
 	free(reply);
 	close(file);
 	int taken = vail_take_descriptor(server.vail, 0);
-	cr_assert(reads_as(taken, "held"));
+	cr_assert(has_content(taken, "held"));
 	cr_assert(fcntl(taken, F_GETFD) & FD_CLOEXEC);
-	cr_assert_eq(vail_take_descriptor(server.vail, 0), -1, "taken once");
-	cr_assert_eq(vail_take_descriptor(server.vail, 1), -1, "there is no other");
+	cr_assert_eq(vail_take_descriptor(server.vail, 0), -1, "it was already taken");
+	cr_assert_eq(vail_take_descriptor(server.vail, 1), -1, "the reply has only one");
 	close(taken);
 }
 
-Test(libvail_descriptors, what_nobody_takes_is_closed)
+Test(libvail_descriptors, untaken_fds_are_closed)
 {
 	int file = make_file("held");
 
@@ -178,73 +178,73 @@ Test(libvail_descriptors, what_nobody_takes_is_closed)
 	size_t count = count_open_descriptors();
 	fake_server_reply(&server, "", NULL, 0);
 	cr_assert_eq(vail_call(server.vail, "a.B", NULL, NULL), STATUS_SUCCESS);
-	cr_assert_eq(count_open_descriptors(), count - 1, "the next call closes them");
+	cr_assert_eq(count_open_descriptors(), count - 1, "the next call closes the fd");
 	cr_assert_eq(vail_take_descriptor(server.vail, 0), -1);
 	fake_server_reply(&server, "", &file, 1);
 	cr_assert_eq(vail_call(server.vail, "a.B", NULL, NULL), STATUS_SUCCESS);
-	close(file); /* and the end of the handle the last */
+	close(file); /* closing the handle closes the last fd */
 }
 
-Test(libvail_descriptors, each_reply_has_its_own)
+Test(libvail_descriptors, each_reply_has_its_own_fds)
 {
-	Heard heard[3] = { { .takes = true }, { .takes = true }, { .takes = true } };
+	ReplyLog log[3] = { { .takes = true }, { .takes = true }, { .takes = true } };
 	int file = make_file("of the second"), other = make_file("of the third");
 
 	for (size_t i = 0; i < 3; i++)
-		vail_submit(server.vail, "a.B", NULL, false, hear, &heard[i]);
-	/* The kernel may hand the first two out in one recvmsg(). */
+		vail_submit(server.vail, "a.B", NULL, false, log_reply, &log[i]);
+	/* The kernel may return the first two in one recvmsg(). */
 	fake_server_reply(&server, "\"a\":1", NULL, 0);
 	fake_server_reply(&server, "\"a\":2", &file, 1);
 	fake_server_reply(&server, "\"a\":3", &other, 1);
 	close(file);
 	close(other);
-	while (heard[2].replies == 0)
+	while (log[2].replies == 0)
 		cr_assert_eq(vail_process(server.vail), STATUS_SUCCESS);
-	cr_assert_eq(heard[0].taken, -1);
-	cr_assert(reads_as(heard[1].taken, "of the second"));
-	cr_assert_str_eq(heard[1].parameters, "{\"a\":2}");
-	cr_assert(reads_as(heard[2].taken, "of the third"));
-	close(heard[1].taken);
-	close(heard[2].taken);
+	cr_assert_eq(log[0].taken, -1);
+	cr_assert(has_content(log[1].taken, "of the second"));
+	cr_assert_str_eq(log[1].parameters, "{\"a\":2}");
+	cr_assert(has_content(log[2].taken, "of the third"));
+	close(log[1].taken);
+	close(log[2].taken);
 }
 
-Test(libvail_descriptors, a_reply_in_pieces_keeps_them)
+Test(libvail_descriptors, partial_replies_keep_their_fds)
 {
 	static const char head[] = "{\"parameters\":", tail[] = "{\"a\":2}}";
-	Heard heard[2] = { { .takes = true }, { .takes = true } };
+	ReplyLog log[2] = { { .takes = true }, { .takes = true } };
 	int file = make_file("of the second");
 
 	for (size_t i = 0; i < 2; i++)
-		vail_submit(server.vail, "a.B", NULL, false, hear, &heard[i]);
+		vail_submit(server.vail, "a.B", NULL, false, log_reply, &log[i]);
 	fake_server_reply(&server, "\"a\":1", NULL, 0);
 	fake_server_send(&server, head, sizeof(head) - 1, &file, 1);
 	close(file);
 	vail_process(server.vail);
-	cr_assert_eq(heard[0].replies, 1u);
-	cr_assert_eq(heard[1].replies, 0u);
+	cr_assert_eq(log[0].replies, 1u);
+	cr_assert_eq(log[1].replies, 0u);
 	fake_server_send(&server, tail, sizeof(tail), NULL, 0);
 	vail_process(server.vail);
-	cr_assert_eq(heard[0].taken, -1);
-	cr_assert(reads_as(heard[1].taken, "of the second"));
-	close(heard[1].taken);
+	cr_assert_eq(log[0].taken, -1);
+	cr_assert(has_content(log[1].taken, "of the second"));
+	close(log[1].taken);
 }
 
-Test(libvail_descriptors, those_of_no_message_end_the_connection)
+Test(libvail_descriptors, fds_without_a_message_end_the_connection)
 {
-	Heard heard = { 0 };
+	ReplyLog log = { 0 };
 	int file = make_file("stray");
 
-	vail_submit(server.vail, "a.B", NULL, false, hear, &heard);
+	vail_submit(server.vail, "a.B", NULL, false, log_reply, &log);
 	fake_server_send(&server, "{\"parameters\":", 14, NULL, 0);
 	vail_process(server.vail);
 	fake_server_send(&server, "{}}", 4, &file, 1);
 	close(file);
 	cr_assert_eq(vail_process(server.vail), STATUS_INVALID_NETWORK_RESPONSE);
-	cr_assert_eq(heard.status, STATUS_INVALID_NETWORK_RESPONSE);
+	cr_assert_eq(log.status, STATUS_INVALID_NETWORK_RESPONSE);
 	cr_assert_eq(vail_descriptor(server.vail), -1);
 }
 
-Test(libvail_descriptors, those_of_a_wrong_answer_are_closed)
+Test(libvail_descriptors, fds_of_an_invalid_reply_are_closed)
 {
 	static const char answer[] = "{\"error\":5}";
 	int file = make_file("held");
@@ -253,10 +253,10 @@ Test(libvail_descriptors, those_of_a_wrong_answer_are_closed)
 	close(file);
 	size_t count = count_open_descriptors();
 	cr_assert_eq(vail_call(server.vail, "a.B", NULL, NULL), STATUS_INVALID_NETWORK_RESPONSE);
-	cr_assert_eq(count_open_descriptors(), count - 1, "the connection alone has gone");
+	cr_assert_eq(count_open_descriptors(), count - 1, "only the connection was closed");
 }
 
-/* Allows no descriptor beyond the lowest that is free. */
+/* Limits this process to its open fds and the given number of further ones. */
 static void limit_descriptors(rlim_t more)
 {
 	int lowest = dup(server.connection);
@@ -277,14 +277,14 @@ static void unlimit_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Test(libvail_descriptors, control_data_that_was_cut_is_an_error)
+Test(libvail_descriptors, truncated_control_data_is_an_error)
 {
 	int files[3] = { make_file("one"), make_file("two"), make_file("three") };
 
 	fake_server_reply(&server, "", files, 3);
 	for (size_t i = 0; i < 3; i++)
 		close(files[i]);
-	limit_descriptors(1); /* room for one of the three */
+	limit_descriptors(1); /* one of the three fits */
 	NTSTATUS status = vail_call(server.vail, "a.B", NULL, NULL);
 	unlimit_descriptors();
 	cr_assert_eq(status, STATUS_INSUFFICIENT_RESOURCES);
@@ -293,11 +293,11 @@ Test(libvail_descriptors, control_data_that_was_cut_is_an_error)
 	cr_assert_eq(vail_descriptor(server.vail), -1);
 }
 
-Test(libvail_descriptors, what_cannot_be_sent_is_refused)
+Test(libvail_descriptors, unsendable_fds_are_refused)
 {
 	int files[254] = { 0 };
 
-	fake_server_know(&server);
+	fake_server_answer_once(&server);
 	files[1] = -1;
 	cr_assert_eq(vail_call_with_descriptors(server.vail, "a.B", NULL, files, 2, NULL),
 		     STATUS_INVALID_PARAMETER);
@@ -311,7 +311,7 @@ Test(libvail_descriptors, what_cannot_be_sent_is_refused)
 	unlimit_descriptors();
 	cr_assert_eq(status, STATUS_INSUFFICIENT_RESOURCES);
 
-	/* None of it has reached the other side, and the connection is as it was. */
+	/* These calls were not sent, and the connection still works. */
 	fake_server_reply(&server, "", NULL, 0);
 	cr_assert_eq(vail_call_with_descriptors(server.vail, "c.D", NULL, files, 253, NULL),
 		     STATUS_SUCCESS);
@@ -320,18 +320,18 @@ Test(libvail_descriptors, what_cannot_be_sent_is_refused)
 	cr_assert_eq(received.count, 253u);
 }
 
-/* So vaild does with whom it takes none from; the kernel then refuses the whole message. */
-Test(libvail_descriptors, what_the_other_side_bars_goes_without_them)
+/* vaild bars fds this way on connections that may not send any; sendmsg() then fails. */
+Test(libvail_descriptors, barred_fds_are_dropped_from_the_message)
 {
 	int off = 0, file = make_file("barred");
-	Heard heard = { 0 };
+	ReplyLog log = { 0 };
 
 	if (setsockopt(server.connection, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) < 0) {
 		close(file);
 		cr_skip_test("this kernel has no SO_PASSRIGHTS");
 	}
-	cr_assert_eq(vail_submit_with_descriptors(server.vail, "a.B", NULL, &file, 1, false, hear,
-						  &heard),
+	cr_assert_eq(vail_submit_with_descriptors(server.vail, "a.B", NULL, &file, 1, false,
+						  log_reply, &log),
 		     STATUS_SUCCESS);
 	close(file);
 	fake_server_receive(&server, &received);
@@ -339,10 +339,10 @@ Test(libvail_descriptors, what_the_other_side_bars_goes_without_them)
 	cr_assert_eq(received.count, 0u);
 	fake_server_reply(&server, "", NULL, 0);
 	cr_assert_eq(vail_process(server.vail), STATUS_SUCCESS);
-	cr_assert_eq(heard.replies, 1u);
+	cr_assert_eq(log.replies, 1u);
 }
 
-Test(libvail_descriptors, oneway_is_bounded)
+Test(libvail_descriptors, unsent_oneway_calls_are_limited)
 {
 	char *parameters = NULL;
 	NTSTATUS status;

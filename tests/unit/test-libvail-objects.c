@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves what libvail asks of vaild for shared objects, that it seals what it shares, and that what
- * a sharer does to memory that was opened can neither make a reader fault nor wait for ever.
+ * Tests the requests that libvail sends for shared objects, that it seals shared memory, and that
+ * no change of the memory by its sharer makes a reader fault or wait without a limit.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -35,7 +35,7 @@
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
 
 static FakeServer server;
-static Received received;
+static ReceivedData received;
 static size_t open_before;
 
 static void set_up(void)
@@ -46,9 +46,9 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	received_close(&received);
+	received_data_close(&received);
 	fake_server_deinit(&server);
-	cr_assert_eq(count_open_descriptors(), open_before, "descriptors are left open");
+	cr_assert_eq(count_open_descriptors(), open_before, "fds are left open");
 }
 
 TestSuite(libvail_objects, .init = set_up, .fini = tear_down);
@@ -78,12 +78,12 @@ static int new_memfd(size_t size)
 
 static NTSTATUS share(const VailObject *object, char handle[VAIL_HANDLE_SIZE])
 {
-	fake_server_know(&server);
+	fake_server_answer_once(&server);
 	fake_server_reply(&server, "\"sharedObject\":" SHARED, NULL, 0);
 	return vail_share_object(server.vail, GUID, object, handle);
 }
 
-Test(libvail_objects, what_is_shared_is_sealed_and_sent)
+Test(libvail_objects, sharing_seals_and_sends_memory)
 {
 	char handle[VAIL_HANDLE_SIZE];
 	struct vail_memory *memory;
@@ -103,15 +103,15 @@ Test(libvail_objects, what_is_shared_is_sealed_and_sent)
 			 "\"fileDescriptor\":0,\"offset\":4096,\"stride\":16}]}}}");
 	cr_assert_eq(received.count, 1u);
 	cr_assert_eq(fcntl(received.descriptors[0], F_GET_SEALS), ALL_SEALS | F_SEAL_FUTURE_WRITE);
-	cr_assert_eq(pwrite(received.descriptors[0], "x", 1, 0), -1, "a holder cannot write");
+	cr_assert_eq(pwrite(received.descriptors[0], "x", 1, 0), -1, "holders cannot write");
 	memcpy(vail_memory_data(memory), "frame", 5);
 	char bytes[5];
 	cr_assert_eq(pread(received.descriptors[0], bytes, 5, 0), 5);
-	cr_assert_arr_eq(bytes, "frame", 5, "the sharer can");
+	cr_assert_arr_eq(bytes, "frame", 5, "the sharer can write");
 	vail_memory_free(memory);
 }
 
-Test(libvail_objects, planes_come_before_the_fence)
+Test(libvail_objects, plane_fds_precede_the_fence)
 {
 	char handle[VAIL_HANDLE_SIZE];
 	int memory = new_memfd(8192), fence = make_file("fence");
@@ -126,13 +126,13 @@ Test(libvail_objects, planes_come_before_the_fence)
 	cr_assert_not_null(strstr(received.bytes, "\"type\":\"resourceWithFence\""));
 	cr_assert_not_null(strstr(received.bytes, "\"fence\":{\"fileDescriptor\":2}"));
 	cr_assert_eq(received.count, 3u);
-	cr_assert(reads_as(received.descriptors[2], "fence"));
-	cr_assert_eq(fcntl(memory, F_GET_SEALS), ALL_SEALS, "who may write still can");
+	cr_assert(has_content(received.descriptors[2], "fence"));
+	cr_assert_eq(fcntl(memory, F_GET_SEALS), ALL_SEALS, "holders can still write");
 	close(memory);
 	close(fence);
 }
 
-Test(libvail_objects, what_cannot_be_shared_is_said)
+Test(libvail_objects, invalid_objects_are_refused)
 {
 	char handle[VAIL_HANDLE_SIZE] = "untouched";
 	int memory = new_memfd(8192);
@@ -155,7 +155,7 @@ Test(libvail_objects, what_cannot_be_shared_is_said)
 	close(memory);
 }
 
-Test(libvail_objects, memory_has_its_bounds)
+Test(libvail_objects, memory_size_and_name_are_limited)
 {
 	struct vail_memory *memory = NULL;
 	char name[300];
@@ -173,7 +173,7 @@ Test(libvail_objects, memory_has_its_bounds)
 	vail_memory_free(NULL);
 }
 
-Test(libvail_objects, updates)
+Test(libvail_objects, update_requests)
 {
 	VailRectangle damage[2] = { { 1, 2, 3, 4 }, { 5, 6, 7, 8 } };
 
@@ -230,7 +230,7 @@ static bool take_one(struct vail *vail, const VailSharedObject *object, void *co
 	return false;
 }
 
-Test(libvail_objects, are_listed_until_no_more_are_wanted)
+Test(libvail_objects, listing_stops_when_the_callback_returns_false)
 {
 	static const char first[] = "{\"parameters\":{\"sharedObjects\":[" SHARED "]},"
 				    "\"continues\":true}";
@@ -261,13 +261,13 @@ static bool take_event(struct vail *vail, NTSTATUS status, const VailEvent *even
 		cr_assert_eq(event->kind, VAIL_EVENT_OPENED);
 		cr_assert_eq(event->holder_pid, 11);
 		cr_assert_eq(event->holder_uid, 12u);
-		cr_assert_eq(event->pid, 0, "it is of no registration");
+		cr_assert_eq(event->pid, 0, "the event concerns no registration");
 	}
 	++*events;
 	return continues;
 }
 
-Test(libvail_objects, events)
+Test(libvail_objects, object_events)
 {
 	static const char opened[] =
 		"{\"continues\":true,\"parameters\":{\"event\":{\"kind\":"
@@ -288,7 +288,7 @@ Test(libvail_objects, events)
 
 /* ---- Open objects ---- */
 
-/* Opens one of a single plane, which this descriptor is. */
+/* Opens an object with a single plane, which has this fd. */
 static struct vail_object *open_plane(int descriptor)
 {
 	struct vail_object *object = NULL;
@@ -308,7 +308,7 @@ static void close_object(struct vail_object *object)
 					 "\"parameters\":{\"handle\":\"" HANDLE "\"}}");
 }
 
-Test(libvail_objects, one_is_opened_and_read)
+Test(libvail_objects, open_and_read)
 {
 	static const char rows[] = "abcdABCDefgh----"
 				   "ijklIJKLmnop----";
@@ -325,7 +325,7 @@ Test(libvail_objects, one_is_opened_and_read)
 	cr_assert_eq(vail_object_read(object, 0, 4, bytes, 4), STATUS_SUCCESS);
 	cr_assert_arr_eq(bytes, "ABCD", 4);
 	cr_assert_eq(vail_object_read_image(object, bytes, sizeof(bytes)), STATUS_SUCCESS);
-	cr_assert_arr_eq(bytes, "abcdABCDefghijklIJKLmnop", 24, "without gaps");
+	cr_assert_arr_eq(bytes, "abcdABCDefghijklIJKLmnop", 24, "rows have no gaps");
 	cr_assert_eq(vail_object_read_image(object, bytes, 23), STATUS_INVALID_PARAMETER);
 	cr_assert_eq(vail_object_read(object, 1, 0, bytes, 1), STATUS_INVALID_PARAMETER);
 	cr_assert_eq(vail_object_read(object, 0, 4096, bytes, 1), STATUS_INVALID_PARAMETER);
@@ -375,7 +375,7 @@ Test(libvail_objects, sealed_memory_is_mapped)
 	close(memory);
 }
 
-Test(libvail_objects, an_object_outlives_its_handle)
+Test(libvail_objects, objects_outlive_the_handle)
 {
 	char byte;
 	int memory = new_memfd(8192);
@@ -389,7 +389,7 @@ Test(libvail_objects, an_object_outlives_its_handle)
 	close(memory);
 }
 
-Test(libvail_objects, an_answer_without_descriptors_is_none)
+Test(libvail_objects, reply_without_fds_is_invalid)
 {
 	struct vail_object *object = NULL;
 
@@ -403,10 +403,10 @@ Test(libvail_objects, an_answer_without_descriptors_is_none)
 	cr_assert_str_eq(second,
 			 "{\"method\":\"io.vaild.CloseSharedObject\",\"parameters\":{"
 			 "\"handle\":\"" HANDLE "\"},\"oneway\":true}",
-			 "it is given back");
+			 "the object is closed in vaild");
 }
 
-Test(libvail_objects, waiting_ends)
+Test(libvail_objects, fence_wait)
 {
 	struct vail_object *object = NULL;
 	int fence = eventfd(0, EFD_CLOEXEC);
@@ -429,7 +429,7 @@ Test(libvail_objects, waiting_ends)
 	close(fence);
 }
 
-Test(libvail_objects, formats_that_are_no_images_are_refused)
+Test(libvail_objects, unsupported_image_formats_are_refused)
 {
 	static const char *const objects[] = {
 		"\"format\":\"NV12\",\"planes\":[" PLANE "," PLANE "]",
@@ -460,8 +460,8 @@ Test(libvail_objects, formats_that_are_no_images_are_refused)
 	close(memories[1]);
 }
 
-/* As of a dma-buf whose pages are taken away: its mapping would fault. */
-Test(libvail_objects, a_mapping_that_is_cut_under_the_reader_does_not_fault)
+/* Like a dma-buf whose pages were freed, the truncated part of this mapping faults. */
+Test(libvail_objects, truncated_mapping_does_not_fault)
 {
 	char bytes[64] = { 0 };
 	int memory = new_memfd(8192), scratch = fault_safe_copy_open();
