@@ -10,7 +10,7 @@
 
 int fault_safe_copy_open(void)
 {
-	int scratch = memfd_create("vail-guard", MFD_CLOEXEC);
+	int scratch = memfd_create("vail-fault-safe-copy", MFD_CLOEXEC);
 
 	return scratch < 0 ? -errno : scratch;
 }

@@ -132,7 +132,7 @@ struct vail {
 	bool is_reconnecting; /* waiting for vaild, to resend the queued calls */
 	Reconnect reconnect;
 	Buffer input;
-	size_t scanned; /* number of leading input bytes known to contain no NUL */
+	size_t scanned; /* number of leading input bytes that contain no NUL */
 	Buffer output;
 	/* Stream positions of the first byte of input and of output, which tie fds to messages. */
 	uint64_t input_position;

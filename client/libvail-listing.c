@@ -26,7 +26,7 @@ static bool append_reply(struct vail *vail, NTSTATUS status, const char *paramet
 	return true;
 }
 
-/* Requests the list until it is complete. Drops a part received on a lost connection. */
+/* Requests the list until it is complete. Discards a part received on a lost connection. */
 static NTSTATUS fetch(struct vail *vail, const char *method, const char *text, ListReplies *list)
 {
 	NTSTATUS status;

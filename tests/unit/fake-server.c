@@ -24,9 +24,9 @@ void fake_server_listen(FakeServer *server)
 
 void fake_server_init(FakeServer *server)
 {
-	strcpy(server->folder, "/tmp/vail-fake-XXXXXX");
-	cr_assert_not_null(mkdtemp(server->folder));
-	snprintf(server->path, sizeof(server->path), "%s/socket", server->folder);
+	strcpy(server->directory, "/tmp/vail-fake-XXXXXX");
+	cr_assert_not_null(mkdtemp(server->directory));
+	snprintf(server->path, sizeof(server->path), "%s/socket", server->directory);
 	fake_server_listen(server);
 	server->connection = -1;
 	cr_assert_eq(vail_open(server->path, &server->vail), STATUS_SUCCESS);
@@ -40,7 +40,7 @@ void fake_server_deinit(FakeServer *server)
 	close(server->connection);
 	close(server->listener);
 	unlink(server->path);
-	rmdir(server->folder);
+	rmdir(server->directory);
 }
 
 void fake_server_accept(FakeServer *server)
@@ -117,13 +117,13 @@ void received_data_close(ReceivedData *received)
 
 size_t count_open_descriptors(void)
 {
-	DIR *folder = opendir("/proc/self/fd");
+	DIR *directory = opendir("/proc/self/fd");
 	size_t count = 0;
 
-	cr_assert_not_null(folder);
-	while (readdir(folder))
+	cr_assert_not_null(directory);
+	while (readdir(directory))
 		count++;
-	closedir(folder);
+	closedir(directory);
 	return count;
 }
 

@@ -13,7 +13,7 @@
  */
 
 typedef struct FakeServer {
-	char folder[32];
+	char directory[32];
 	char path[64];
 	int listener;
 	int connection;

@@ -395,9 +395,9 @@ static bool log_event(struct vail *vail, NTSTATUS status, const VailEvent *event
 	return strcmp(vail_event_name(event->kind), context ? context : "") != 0;
 }
 
-/* Sends the events to the watch, and checks that it reports the words. */
+/* Sends the events to the watch, and checks that it reports the expected ones. */
 static void expect_events(FakeServer *server, const char *const *events, size_t count,
-			  const char *words)
+			  const char *expected)
 {
 	for (size_t i = 0; i < count; i++) {
 		char *text = NULL;
@@ -409,13 +409,14 @@ static void expect_events(FakeServer *server, const char *const *events, size_t 
 		free(text);
 	}
 	vail_process(server->vail);
-	cr_assert_str_eq(event_log, words);
+	cr_assert_str_eq(event_log, expected);
 	event_log[0] = '\0';
 }
 
-#define EXPECT_EVENTS(words, ...)                                    \
-	expect_events(&server, (const char *const[]){ __VA_ARGS__ }, \
-		      sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *), words)
+#define EXPECT_EVENTS(expected, ...)                                                       \
+	expect_events(&server, (const char *const[]){ __VA_ARGS__ },                       \
+		      sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *), \
+		      expected)
 
 static void begin_watch(FakeServer *server, void *context)
 {
@@ -425,14 +426,14 @@ static void begin_watch(FakeServer *server, void *context)
 	cr_assert_eq(vail_watch(server->vail, GUID, log_event, context), STATUS_SUCCESS);
 }
 
-/* Closes the connection and accepts the next one. The watch must report the words. */
-static void interrupt(FakeServer *server, const char *words)
+/* Closes the connection and accepts the next one. The watch must report the expected events. */
+static void interrupt(FakeServer *server, const char *expected)
 {
 	static ReceivedData received;
 
 	shutdown(server->connection, SHUT_RDWR);
 	vail_process(server->vail);
-	cr_assert_str_eq(event_log, words);
+	cr_assert_str_eq(event_log, expected);
 	event_log[0] = '\0';
 	wait_for_connection(server);
 	read_message(server, &received);
