@@ -36,8 +36,8 @@ typedef struct _GUID {
  *
  * Returns
  *   STATUS_SUCCESS                      the process is registered
- *   STATUS_ACCESS_DENIED                the process does not have the privileges of the VM's
- * display client STATUS_INVALID_PARAMETER            VirtualMachineGuid is NULL, or the nil GUID
+ *   STATUS_ACCESS_DENIED                the process lacks the privileges of a display client
+ *   STATUS_INVALID_PARAMETER            VirtualMachineGuid is NULL, or the nil GUID
  *   STATUS_GRAPHICS_VAIL_STATE_CHANGED  the VM has no vGPU assigned
  *   STATUS_INVALID_DISPOSITION          the process has no graphics context
  *   STATUS_NOT_FOUND                    no running VM has this GUID
