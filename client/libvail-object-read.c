@@ -161,8 +161,8 @@ static NTSTATUS fail_end(struct vail_object *object, const OpenPlane *plane, uin
 			    "the memory has only %llu bytes; read within them",
 			    (unsigned long long)plane->size);
 	return fail(object, STATUS_INVALID_DEVICE_STATE,
-		    "the sharing process has shrunk the memory; open the object "
-		    "again, and have it sealed");
+		    "the sharing process has shrunk the memory; have it seal the "
+		    "size before sharing");
 }
 
 static NTSTATUS read_file(struct vail_object *object, const OpenPlane *plane, uint64_t position,
