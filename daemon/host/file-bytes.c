@@ -3,10 +3,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "fd-util.h"
 
 /* So much at once, that not each line asks for room. */
 #define ALLOCATED_AT_ONCE (64 << 10)
+
+int file_open_regular(int directory, const char *name, int access_mode, off_t *ret_size)
+{
+	_cleanup_close_ int file = openat(
+		directory, name, access_mode | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	struct stat status;
+
+	if (file < 0 || fstat(file, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -EINVAL;
+	*ret_size = status.st_size;
+	return TAKE_DESCRIPTOR(file);
+}
 
 bool file_write_at(int file, const char *bytes, size_t size, off_t offset)
 {

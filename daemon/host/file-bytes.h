@@ -6,6 +6,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/*
+ * Opens a regular file below directory without following a symbolic link. A FIFO or a device does
+ * not block. The access mode is O_RDONLY or O_RDWR. Returns the fd, -EINVAL if the file is not a
+ * regular one, or another negative errno.
+ */
+int file_open_regular(int directory, const char *name, int access_mode, off_t *ret_size);
+
 /* Writes all of it there. False with errno: some of it may stand there. */
 bool file_write_at(int file, const char *bytes, size_t size, off_t offset);
 

@@ -11,19 +11,37 @@
 #include "log.h"
 #include "path-lock.h"
 
-#define KEPT_TWICE "it is kept twice"
+/* The outcome of restoring one stored fd. */
+typedef enum Outcome {
+	OUTCOME_RESTORED,
+	OUTCOME_NO_RESOURCES,   /* nothing was learned about it: keep everything */
+	OUTCOME_PROCESS_EXITED, /* normal, not worth a remark */
+	OUTCOME_NO_RECORD,
+	OUTCOME_DUPLICATE,
+	OUTCOME_NOT_RETURNED,
+	OUTCOME_OTHER_PROCESS,
+	OUTCOME_UNREADABLE,
+	OUTCOME_OTHER_DESCRIPTOR,
+	OUTCOME_MAX,
+} Outcome;
 
-/* Nothing is known of it then, and all stays as it is kept. */
-#define NO_RESOURCES "there are no resources left to look at it"
-
-/* As processes end, which is nothing to remark on. */
-#define IS_OVER ""
+static const char *const outcome_texts[] = {
+	[OUTCOME_RESTORED] = "it was restored",
+	[OUTCOME_NO_RESOURCES] = "there are no resources left to look at it",
+	[OUTCOME_PROCESS_EXITED] = "its process is gone",
+	[OUTCOME_NO_RECORD] = "no record names it",
+	[OUTCOME_DUPLICATE] = "it is kept twice",
+	[OUTCOME_NOT_RETURNED] = "the service manager did not give it back",
+	[OUTCOME_OTHER_PROCESS] = "it is not the process that was recorded",
+	[OUTCOME_UNREADABLE] = "it cannot be looked at",
+	[OUTCOME_OTHER_DESCRIPTOR] = "it is not the descriptor that was recorded",
+};
+_Static_assert(ARRAY_SIZE(outcome_texts) == OUTCOME_MAX, "each outcome has a text");
 
 /* The descriptor that is stored under the name; record: what has to be so of it. */
 static bool keep_stored(Keeper *keeper, const StoreName *name, const Buffer *record, int descriptor)
 {
-	const KeptRecord kept = {
-		.kind = name->kind,
+	const PersistedRecord kept = {
 		.number = name->number,
 		.text = buffer_head(record),
 		.size = buffer_size(record),
@@ -31,7 +49,7 @@ static bool keep_stored(Keeper *keeper, const StoreName *name, const Buffer *rec
 
 	/* What is recorded alone, or stored alone, is dropped at the next start. */
 	if (!descriptor_store_has_room(&keeper->store) ||
-	    !record_file_keep(&keeper->records, &kept))
+	    !record_file_keep(&keeper->records, name->kind, &kept))
 		return false;
 	if (descriptor_store_add(&keeper->store, name, descriptor))
 		return true;
@@ -102,30 +120,22 @@ void keeper_release_descriptor(Keeper *keeper, int descriptor)
 
 bool keeper_keep(Keeper *keeper, uint64_t serial, const char *text, size_t size)
 {
-	const KeptRecord record = {
-		.kind = KEPT_THING, .number = serial, .text = text, .size = size
-	};
+	const PersistedRecord record = { .number = serial, .text = text, .size = size };
 
 	if (!keeper->is_open || !keeper->store.is_lasting)
 		return keeper->is_open; /* where nothing lasts there is nothing to be kept for */
-	return record_file_keep(&keeper->records, &record);
+	return record_file_keep(&keeper->records, KEPT_THING, &record);
 }
 
 void keeper_drop(Keeper *keeper, const uint64_t *serials, size_t count)
 {
-	if (keeper->is_open && keeper->store.is_lasting)
+	if (keeper->is_open)
 		record_file_drop_all(&keeper->records, KEPT_THING, serials, count);
 }
 
-uint64_t keeper_last_serial(const Keeper *keeper)
+int keeper_load(const Keeper *keeper, PersistedRecords *ret)
 {
-	return keeper->store.is_lasting ? record_file_last(&keeper->records, KEPT_THING) : 0;
-}
-
-int keeper_load(const Keeper *keeper, KeptRecords *ret)
-{
-	*ret = (KeptRecords){ 0 };
-	return keeper->store.is_lasting ? record_file_load(&keeper->records, KEPT_THING, ret) : 0;
+	return record_file_load(&keeper->records, KEPT_THING, ret);
 }
 
 Evidence keeper_find_process(const Keeper *keeper, ProcessKey key, pid_t *ret_pid)
@@ -152,8 +162,9 @@ Evidence keeper_find_descriptor(Keeper *keeper, uint64_t id, int *ret_descriptor
 	return EVIDENCE_FOUND;
 }
 
-static void remark(const Keeper *keeper, const StoreName *name, const char *message)
+static void remark(const Keeper *keeper, const StoreName *name, Outcome outcome)
 {
+	const char *message = outcome_texts[outcome];
 	char subject[64], sentence[128];
 
 	snprintf(subject, sizeof(subject), "%s %ju",
@@ -163,14 +174,15 @@ static void remark(const Keeper *keeper, const StoreName *name, const char *mess
 	statistics_remark(keeper->options.statistics, subject, sentence);
 }
 
-static const char *why_not_taken(void)
+/* Returns the outcome for the errno of a function that adds an entry to the store. */
+static Outcome outcome_of_failed_add(int error)
 {
-	return errno == EEXIST ? KEPT_TWICE : NO_RESOURCES;
+	return error == EEXIST ? OUTCOME_DUPLICATE : OUTCOME_NO_RESOURCES;
 }
 
-/* NULL: it is what its record says, and was taken back. The descriptor is taken in each case. */
-static const char *take_back_process(Keeper *keeper, const StoreName *name, const JsonValue *record,
-				     int pidfd)
+/* Takes ownership of the pidfd. */
+static Outcome take_back_process(Keeper *keeper, const StoreName *name, const JsonValue *record,
+				 int pidfd)
 {
 	ProcessIdentity identity;
 	HostProcess *process;
@@ -182,55 +194,58 @@ static const char *take_back_process(Keeper *keeper, const StoreName *name, cons
 				      &process)) {
 	case EVIDENCE_FOUND:
 		return descriptor_store_take_back_used(&keeper->store, name, process->pidfd)
-			       ? NULL
-			       : why_not_taken();
+			       ? OUTCOME_RESTORED
+			       : outcome_of_failed_add(errno);
 	case EVIDENCE_GONE:
-		return IS_OVER;
+		return OUTCOME_PROCESS_EXITED;
 	case EVIDENCE_EXHAUSTED:
-		return NO_RESOURCES;
+		return OUTCOME_NO_RESOURCES;
 	default:
-		return "it is not the process that was recorded";
+		return OUTCOME_OTHER_PROCESS;
 	}
 }
 
-static const char *take_back_descriptor(Keeper *keeper, const StoreName *name,
-					const JsonValue *record, int descriptor)
+/* Takes ownership of the fd. */
+static Outcome take_back_descriptor(Keeper *keeper, const StoreName *name, const JsonValue *record,
+				    int descriptor)
 {
 	DescriptorFacts facts;
-	const char *mistake = NULL;
+	Outcome outcome = OUTCOME_RESTORED;
 	int error = descriptor_facts_read(&keeper->options.roots, &keeper->options.memfds,
 					  descriptor, &facts);
 
 	if (error < 0)
-		mistake = errno_is_exhaustion(-error) ? NO_RESOURCES : "it cannot be looked at";
+		outcome = errno_is_exhaustion(-error) ? OUTCOME_NO_RESOURCES : OUTCOME_UNREADABLE;
 	else if (!is_descriptor_identity(record, &facts))
-		mistake = "it is not the descriptor that was recorded";
+		outcome = OUTCOME_OTHER_DESCRIPTOR;
 	else if (!descriptor_store_take_back(&keeper->store, name, descriptor))
-		mistake = why_not_taken();
-	if (mistake)
+		outcome = outcome_of_failed_add(errno);
+	if (outcome != OUTCOME_RESTORED)
 		close(descriptor);
-	return mistake;
+	return outcome;
 }
 
-static const char *take_back_recorded(Keeper *keeper, const StoreName *name, int descriptor)
+/* Restores the fd if its record describes it. Takes ownership of the fd. */
+static Outcome take_back_recorded(Keeper *keeper, const StoreName *name, int descriptor)
 {
 	Buffer text = BUFFER_INIT;
-	const char *mistake = NULL, *error = NULL;
+	const char *error;
+	Outcome outcome;
 	int read = record_file_read(&keeper->records, name->kind, name->number, &text);
 
 	if (read < 0) {
-		mistake = read == -ENOENT ? "no record names it" : NO_RESOURCES;
+		outcome = read == -ENOENT ? OUTCOME_NO_RECORD : OUTCOME_NO_RESOURCES;
 		close(descriptor);
 	} else {
 		JsonValue *record = json_parse(keeper->options.parser, buffer_head(&text),
 					       buffer_size(&text), &error);
-		mistake = name->kind == KEPT_PROCESS
+		outcome = name->kind == KEPT_PROCESS
 				  ? take_back_process(keeper, name, record, descriptor)
 				  : take_back_descriptor(keeper, name, record, descriptor);
 		json_free(record);
 	}
 	buffer_deinit(&text);
-	return mistake;
+	return outcome;
 }
 
 /* False: it stays kept, for nothing is known of it. */
@@ -250,17 +265,17 @@ static bool take_back_one(Keeper *keeper, PassedDescriptor *passed)
 		process_table_continue_keys(keeper->options.processes, name.number);
 	else if (name.number > keeper->last_id)
 		keeper->last_id = name.number;
-	const char *mistake = take_back_recorded(keeper, &name, descriptor);
-	if (!mistake)
+	Outcome outcome = take_back_recorded(keeper, &name, descriptor);
+	if (outcome == OUTCOME_RESTORED)
 		return true;
-	if (strcmp(mistake, NO_RESOURCES) == 0) {
+	if (outcome == OUTCOME_NO_RESOURCES) {
 		log_error("what was kept cannot be restored now, and stays kept for the next "
 			  "start: %s: %s",
-			  passed->name, mistake);
+			  passed->name, outcome_texts[outcome]);
 		return false;
 	}
-	if (strcmp(mistake, IS_OVER) != 0)
-		remark(keeper, &name, mistake);
+	if (outcome != OUTCOME_PROCESS_EXITED)
+		remark(keeper, &name, outcome);
 	record_file_drop(&keeper->records, name.kind, name.number);
 	descriptor_store_remove(&keeper->store, passed->name);
 	return true;
@@ -274,7 +289,7 @@ static void drop_what_is_missing(Keeper *keeper, KeptKind kind)
 	while (record_file_next(&keeper->records, kind, &name.number)) {
 		if (descriptor_store_find(&keeper->store, &name))
 			continue;
-		remark(keeper, &name, "the service manager did not give it back");
+		remark(keeper, &name, OUTCOME_NOT_RETURNED);
 		record_file_drop(&keeper->records, kind, name.number);
 	}
 }
@@ -354,7 +369,7 @@ static int open_records(Keeper *keeper)
 	find_out_what_lasts(keeper, boot_id);
 	/* What a service has recorded there is for its next start, and not for this daemon. */
 	if (!keeper->store.is_lasting) {
-		keeper->records = (RecordFile){ .directory = -1, .file = -1 };
+		keeper->records = RECORD_FILE_INIT;
 		return 0;
 	}
 	return record_file_open(&keeper->records,

@@ -44,11 +44,8 @@ int keeper_open(Keeper *keeper, const KeeperOptions *options, PassedDescriptors 
 /* From now on everything stays as it is kept: before the broker goes, which ends all. */
 void keeper_close(Keeper *keeper);
 
-/* The highest serial under which the core ever kept anything in this boot. */
-uint64_t keeper_last_serial(const Keeper *keeper);
-
 /* The core's records, by serial. Returns 0 or a negative errno; the caller deinits *ret. */
-int keeper_load(const Keeper *keeper, KeptRecords *ret);
+int keeper_load(const Keeper *keeper, PersistedRecords *ret);
 
 /* What Host.find_kept_process and Host.find_kept_descriptor ask; as long as it is restored. */
 Evidence keeper_find_process(const Keeper *keeper, ProcessKey key, pid_t *ret_pid);

@@ -170,74 +170,93 @@ static void set_aside(const QuarantineStore *store, const char *name, const char
 		log_error("cannot set %s aside: %s", name, strerror(errno));
 }
 
-#define FAULT_NEWER "is of a newer version of vaild"
+/* What is wrong with a quarantine file. */
+typedef enum Fault {
+	FAULT_NONE,
+	FAULT_NO_MEMORY, /* of the daemon, which says nothing about the file */
+	FAULT_NEWER_VERSION,
+	FAULT_UNKNOWN_VERSION,
+	FAULT_NO_VERSION,
+	FAULT_OTHER_GUID,
+	FAULT_UNREADABLE,
+	FAULT_NO_JSON,
+	FAULT_MAX,
+} Fault;
 
-#define FAULT_NO_MEMORY "could not be read for want of memory"
+static const char *const fault_texts[] = {
+	[FAULT_NONE] = "is sound",
+	[FAULT_NO_MEMORY] = "could not be read for want of memory",
+	[FAULT_NEWER_VERSION] = "is of a newer version of vaild",
+	[FAULT_UNKNOWN_VERSION] = "is of an unknown version",
+	[FAULT_NO_VERSION] = "has no version",
+	[FAULT_OTHER_GUID] = "names another GUID than its name",
+	[FAULT_UNREADABLE] = "cannot be read",
+	[FAULT_NO_JSON] = "is no JSON",
+};
+_Static_assert(ARRAY_SIZE(fault_texts) == FAULT_MAX, "each fault has a text");
 
-/*
- * Takes the reason out of a file. Returns NULL when the file is sound, else what is wrong with it.
- * A reason that is missing is no fault.
- */
-static const char *decode(JsonParser *parser, const Buffer *contents, const Guid *guid,
-			  char **ret_reason)
+static Fault check_members(const JsonValue *value, const Guid *guid)
+{
+	const char *text = json_string(json_member(value, "virtualMachineGuid"));
+	uint64_t version;
+	Guid inside;
+
+	if (!json_read_unsigned(json_member(value, "version"), &version))
+		return FAULT_NO_VERSION;
+	if (version > STORE_VERSION)
+		return FAULT_NEWER_VERSION;
+	if (version != STORE_VERSION)
+		return FAULT_UNKNOWN_VERSION;
+	if (!text || !guid_parse(text, &inside) || guid_compare(&inside, guid) != 0)
+		return FAULT_OTHER_GUID;
+	return FAULT_NONE;
+}
+
+/* Extracts the reason, which may be missing, and which the caller frees. */
+static Fault decode(JsonParser *parser, const Buffer *contents, const Guid *guid, char **ret_reason)
 {
 	const char *error;
-	uint64_t version = 0;
-	Guid inside;
 	JsonValue *value = json_parse(parser, contents->data, buffer_size(contents), &error);
-	const char *text = json_string(json_member(value, "virtualMachineGuid"));
 	const char *reason = json_string(json_member(value, "reason"));
+	Fault fault = error ? FAULT_NO_JSON : check_members(value, guid);
 
-	if (!error && !json_read_unsigned(json_member(value, "version"), &version))
-		error = "has no version";
-	if (!error && version != STORE_VERSION)
-		error = version > STORE_VERSION ? FAULT_NEWER : "is of an unknown version";
-	if (!error && (!text || !guid_parse(text, &inside) || guid_compare(&inside, guid) != 0))
-		error = "names another GUID than its name";
-	if (!error && reason && !(*ret_reason = strdup(reason)))
-		error = FAULT_NO_MEMORY;
+	if (fault == FAULT_NONE && reason && !(*ret_reason = strdup(reason)))
+		fault = FAULT_NO_MEMORY;
 	json_free(value);
-	return error;
+	return fault;
 }
 
-/* A FIFO would be waited for, and a device read for ever. */
 static int read_regular(const QuarantineStore *store, const char *name, Buffer *ret)
 {
-	_cleanup_close_ int file = openat(
-		store->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	struct stat status;
+	off_t size;
+	_cleanup_close_ int file = file_open_regular(store->directory, name, O_RDONLY, &size);
 
-	if (file < 0 || fstat(file, &status) < 0)
-		return -errno;
-	return S_ISREG(status.st_mode) ? file_read_all(file, ret) : -EINVAL;
+	return file < 0 ? file : file_read_all(file, ret);
 }
 
-/* Returns 0 or a negative errno: without this one nothing may be served. */
-static int restore_one(const QuarantineStore *store, const char *name, const Guid *guid,
-		       Broker *broker, JsonParser *parser, Statistics *statistics)
+/* Returns 0, or a negative errno if the daemon must not start without this quarantine. */
+static int restore_one(QuarantineStore *store, const char *name, const Guid *guid, Broker *broker,
+		       JsonParser *parser, Statistics *statistics)
 {
+	_cleanup_(buffer_deinit) Buffer contents = BUFFER_INIT;
 	_cleanup_free_ char *reason = NULL;
-	Buffer contents = BUFFER_INIT;
 	Failure failure;
 	int error = read_regular(store, name, &contents);
-	if (error < 0 && errno_is_exhaustion(-error)) {
-		buffer_deinit(&contents);
-		return error; /* which says nothing of the file */
-	}
-	const char *fault = error < 0 ? "cannot be read" : decode(parser, &contents, guid, &reason);
 
-	buffer_deinit(&contents);
-	if (fault && strcmp(fault, FAULT_NO_MEMORY) == 0)
+	if (error < 0 && errno_is_exhaustion(-error))
+		return error; /* says nothing about the file */
+	Fault fault = error < 0 ? FAULT_UNREADABLE : decode(parser, &contents, guid, &reason);
+	if (fault == FAULT_NO_MEMORY)
 		return -ENOMEM;
-	if (fault)
-		statistics_remark(statistics, name, fault);
-	if (fault && strcmp(fault, FAULT_NEWER) == 0) {
-		log_warning("quarantine file %s " FAULT_NEWER "; it is left as it is", name);
+	if (fault != FAULT_NONE)
+		statistics_remark(statistics, name, fault_texts[fault]);
+	if (fault == FAULT_NEWER_VERSION) {
+		log_warning("quarantine file %s %s; it is left as it is", name, fault_texts[fault]);
 		reason = strdup("recorded by a newer version of vaild");
-	} else if (fault) {
-		set_aside(store, name, fault);
+	} else if (fault != FAULT_NONE) {
+		set_aside(store, name, fault_texts[fault]);
 		reason = strdup("its record was damaged");
-		quarantine_store_keep((QuarantineStore *)store, guid, reason);
+		quarantine_store_keep(store, guid, reason);
 	}
 	return quarantine_restore(broker, guid, &reason, &failure) == STATUS_SUCCESS ? 0 : -ENOMEM;
 }

@@ -5,28 +5,28 @@
 
 #include "file-bytes.h"
 
-#define READ_AT_ONCE (64u << 10)
+#define WINDOW_SIZE (64u << 10)
 
 void file_piece_deinit(FilePiece *piece)
 {
 	buffer_deinit(&piece->text);
 }
 
-const char *file_piece_line(FilePiece *piece, const RecordFile *file, const LiveRecord *live)
+const char *file_piece_line(FilePiece *piece, const LiveRecord *live)
 {
 	off_t end = piece->offset + (off_t)buffer_size(&piece->text);
-	size_t size = (size_t)(file->size - live->offset);
+	size_t size = (size_t)(piece->file_size - live->offset);
 
 	if (live->offset >= piece->offset && live->offset + (off_t)live->size <= end)
 		return buffer_head(&piece->text) + (live->offset - piece->offset);
-	if (size > READ_AT_ONCE)
-		size = live->size > READ_AT_ONCE ? live->size : READ_AT_ONCE;
+	if (size > WINDOW_SIZE)
+		size = live->size > WINDOW_SIZE ? live->size : WINDOW_SIZE;
 	buffer_truncate(&piece->text, 0);
 	if (!buffer_reserve(&piece->text, size)) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	if (!file_read_at(file->file, buffer_tail(&piece->text), size, live->offset))
+	if (!file_read_at(piece->file, buffer_tail(&piece->text), size, live->offset))
 		return NULL;
 	piece->text.end += size;
 	piece->offset = live->offset;

@@ -3,19 +3,25 @@
 #define HOST_RECORD_FILE_READ_H
 
 #include "buffer.h"
-#include "record-file.h"
+#include "record-index.h"
 
-/* A piece of the file, so that lines that stand together are read at once. */
+/* A window onto the record file, so that one read serves many adjacent lines. */
 typedef struct FilePiece {
+	int file;        /* not owned */
+	off_t file_size; /* the end of the last line */
 	Buffer text;
-	off_t offset;
+	off_t offset; /* of the text in the file */
 } FilePiece;
 
-#define FILE_PIECE_INIT ((FilePiece){ .text = BUFFER_INIT })
+#define FILE_PIECE_INIT(fd, size) \
+	((FilePiece){ .file = (fd), .file_size = (size), .text = BUFFER_INIT })
 
 void file_piece_deinit(FilePiece *piece);
 
-/* The line as it stands in the file, with its end, until the next is asked for; NULL with errno. */
-const char *file_piece_line(FilePiece *piece, const RecordFile *file, const LiveRecord *live);
+/*
+ * Returns the record's line, including its newline. The pointer is valid until the next call.
+ * Returns NULL, with errno set, if the file cannot be read or memory is exhausted.
+ */
+const char *file_piece_line(FilePiece *piece, const LiveRecord *live);
 
 #endif

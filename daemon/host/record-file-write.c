@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* What is written of the record file: lines behind its lines, and all of it anew. */
 #include "record-file-write.h"
 
 #include <errno.h>
@@ -13,45 +12,44 @@
 #include "log.h"
 #include "record-file-read.h"
 
-/* Room that has to be left behind the lines for saying that so many things are gone. */
-static off_t room_for_ends(size_t count)
+/* Returns the space needed to append a removal line for each record. */
+static off_t room_for_removals(size_t record_count)
 {
-	return (off_t)count * GONE_LINE_SIZE_MAX;
+	return (off_t)record_count * GONE_LINE_SIZE_MAX;
 }
 
-/* Nothing that stands behind the lines is one, and what was set aside there is given back. */
-static void cut_off(RecordFile *file)
+/* Cuts off everything behind the last line, including preallocated space. */
+static void cut_off(LineFile *file)
 {
-	/* That cannot fail for want of anything. */
+	/* Shrinking a file needs no resources. */
 	if (ftruncate(file->file, file->size) < 0)
 		log_error("the record file cannot be cut: %s", strerror(errno));
 	file->allocated = file->size;
 }
 
-void record_file_make_room(RecordFile *file)
+void line_file_make_room(LineFile *file, size_t record_count)
 {
-	file_allocate(file->file, &file->allocated, file->size + room_for_ends(file->live_count));
+	file_allocate(file->file, &file->allocated, file->size + room_for_removals(record_count));
 }
 
-bool record_file_append(RecordFile *file, size_t live_count)
+bool line_file_append(LineFile *file, const Buffer *lines, size_t record_count)
 {
-	off_t end = file->size + (off_t)buffer_size(&file->line);
+	off_t end = file->size + (off_t)buffer_size(lines);
 
-	if (!file_allocate(file->file, &file->allocated, end + room_for_ends(live_count)))
+	if (!file_allocate(file->file, &file->allocated, end + room_for_removals(record_count)))
 		return false;
-	if (file_write_at(file->file, buffer_head(&file->line), buffer_size(&file->line),
-			  file->size)) {
+	if (file_write_at(file->file, buffer_head(lines), buffer_size(lines), file->size)) {
 		file->size = end;
 		return true;
 	}
 	int error = errno;
 	cut_off(file);
-	record_file_make_room(file);
+	line_file_make_room(file, record_count);
 	errno = error;
 	return false;
 }
 
-bool record_file_cross_out(RecordFile *file, const LiveRecord *live)
+bool line_file_invalidate(LineFile *file, const LiveRecord *live)
 {
 	char checksum[LINE_CHECKSUM_SIZE];
 
@@ -64,29 +62,29 @@ bool record_file_cross_out(RecordFile *file, const LiveRecord *live)
 	return file_write_at(file->file, checksum, sizeof(checksum), live->offset);
 }
 
-/* --- anew ------------------------------------------------------------------------------------ */
+/* --- rewriting ------------------------------------------------------------------------------- */
 
-#define COPIED_AT_ONCE (64 << 10)
+#define WRITE_SIZE (64 << 10)
 
-/* The header and all that is so, into a file that is empty. Returns its size or a negative errno.
- */
-static off_t copy_all(RecordFile *file, int to)
+/* Writes the header and all records to an empty file. Returns its size or a negative errno. */
+static off_t copy_all(const LineFile *file, const RecordHeader *header, const RecordIndex *index,
+		      int to)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
-	_cleanup_(file_piece_deinit) FilePiece piece = FILE_PIECE_INIT;
+	_cleanup_(file_piece_deinit) FilePiece piece = FILE_PIECE_INIT(file->file, file->size);
 	LiveRecord *live;
 	off_t written = 0;
 
-	if (!record_header_append(&text, &file->header))
+	if (!record_header_append(&text, header))
 		return -ENOMEM;
-	for (live = live_record_first(file); live; live = live_record_next(live)) {
-		const char *line = file_piece_line(&piece, file, live);
+	for (live = record_index_first(index); live; live = record_index_next(live)) {
+		const char *line = file_piece_line(&piece, live);
 
 		if (!line)
 			return -errno;
 		if (!buffer_append(&text, line, live->size))
 			return -ENOMEM;
-		if (buffer_size(&text) < COPIED_AT_ONCE)
+		if (buffer_size(&text) < WRITE_SIZE)
 			continue;
 		if (!file_write_at(to, buffer_head(&text), buffer_size(&text), written))
 			return -errno;
@@ -98,30 +96,31 @@ static off_t copy_all(RecordFile *file, int to)
 	return written + (off_t)buffer_size(&text);
 }
 
-/* The lines stand behind the header, in the tree's order. */
-static void live_have_moved(RecordFile *file)
+/* Updates the offsets after a rewrite, which puts the lines behind the header in index order. */
+static void update_offsets(RecordIndex *index, off_t file_size)
 {
-	off_t offset = file->size - (off_t)file->live_size;
+	off_t offset = file_size - (off_t)index->size;
 	LiveRecord *live;
 
-	for (live = live_record_first(file); live; live = live_record_next(live)) {
+	for (live = record_index_first(index); live; live = record_index_next(live)) {
 		live->offset = offset;
 		offset += (off_t)live->size;
 	}
 }
 
-int record_file_write_anew(RecordFile *file)
+int line_file_rewrite(LineFile *file, const RecordHeader *header, RecordIndex *index)
 {
-	_cleanup_close_ int anew =
+	_cleanup_close_ int new_file =
 		openat(file->directory, RECORDS_NEW,
 		       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
 	off_t allocated = 0;
 
-	if (anew < 0)
+	if (new_file < 0)
 		return -errno;
-	off_t size = copy_all(file, anew);
+	off_t size = copy_all(file, header, index, new_file);
 	int error = size < 0 ? (int)size : 0;
-	if (error == 0 && !file_allocate(anew, &allocated, size + room_for_ends(file->live_count)))
+	if (error == 0 &&
+	    !file_allocate(new_file, &allocated, size + room_for_removals(index->count)))
 		error = -errno;
 	if (error == 0 && renameat(file->directory, RECORDS_NEW, file->directory, RECORDS) < 0)
 		error = -errno;
@@ -130,23 +129,23 @@ int record_file_write_anew(RecordFile *file)
 		return error;
 	}
 	fd_close(&file->file);
-	file->file = TAKE_DESCRIPTOR(anew);
+	file->file = TAKE_DESCRIPTOR(new_file);
 	file->size = size;
 	file->allocated = allocated;
-	live_have_moved(file);
+	update_offsets(index, size);
 	return 0;
 }
 
-int record_file_compact(RecordFile *file)
+int line_file_compact(LineFile *file, const RecordHeader *header, RecordIndex *index)
 {
-	int error = record_file_write_anew(file);
+	int error = line_file_rewrite(file, header, index);
 
 	if (error != -ENOSPC && error != -EDQUOT)
 		return error;
-	/* What is set aside for ends may be all the room that there is. */
+	/* The preallocated space may be the last free space in the file system. */
 	cut_off(file);
-	error = record_file_write_anew(file);
+	error = line_file_rewrite(file, header, index);
 	if (error < 0)
-		record_file_make_room(file);
+		line_file_make_room(file, index->count);
 	return error;
 }

@@ -2,31 +2,47 @@
 #ifndef HOST_RECORD_FILE_WRITE_H
 #define HOST_RECORD_FILE_WRITE_H
 
-#include "record-file.h"
+#include "buffer.h"
+#include "record-index.h"
 
 #define RECORDS     "records"
 #define RECORDS_NEW "records.new"
 
-/* By kind and number; NULL: there are no more. */
-LiveRecord *live_record_first(const RecordFile *file);
-LiveRecord *live_record_next(LiveRecord *live);
+/*
+ * The record file on disk: lines followed by preallocated space. There is always enough space
+ * preallocated to append one removal line per record, unless the file system was full.
+ */
+typedef struct LineFile {
+	int directory; /* -1 if not open */
+	int file;      /* -1 if not open */
+	off_t size;    /* end of the last line */
+	off_t allocated;
+} LineFile;
 
-/* Appends the lines in file->line, after which so many things are recorded. False with errno:
- * nothing has changed. */
-bool record_file_append(RecordFile *file, size_t live_count);
+#define LINE_FILE_INIT ((LineFile){ .directory = -1, .file = -1 })
 
-/* Sets room for ends aside. Where there is none nothing is kept until there is, and what ends is
- * crossed out. */
-void record_file_make_room(RecordFile *file);
+/*
+ * Appends the lines and preallocates space for the removal of record_count records. Returns false,
+ * with errno set and the file unchanged, if either fails.
+ */
+bool line_file_append(LineFile *file, const Buffer *lines, size_t record_count);
 
-/* Crosses out the line where it stands, which needs no room. False with errno. */
-bool record_file_cross_out(RecordFile *file, const LiveRecord *live);
+/*
+ * Preallocates space for the removal of record_count records. On failure no line can be appended
+ * until there is space, and records are removed by invalidating their lines.
+ */
+void line_file_make_room(LineFile *file, size_t record_count);
 
-/* Writes all that is so to a file of its own, which takes the place of what was there. Returns 0,
- * or a negative errno with nothing changed. */
-int record_file_write_anew(RecordFile *file);
+/* Invalidates the record's line in place, which needs no space. Returns false with errno set. */
+bool line_file_invalidate(LineFile *file, const LiveRecord *live);
 
-/* The same, of a file that has room set aside, which is used where there is no other. */
-int record_file_compact(RecordFile *file);
+/*
+ * Writes the header and all records to a new file, replaces the old one with it, and updates the
+ * index. Returns 0, or a negative errno with nothing changed.
+ */
+int line_file_rewrite(LineFile *file, const RecordHeader *header, RecordIndex *index);
+
+/* As line_file_rewrite(), but gives up the preallocated space if the file system is full. */
+int line_file_compact(LineFile *file, const RecordHeader *header, RecordIndex *index);
 
 #endif

@@ -15,64 +15,6 @@
 #include "record-file-read.h"
 #include "record-file-write.h"
 
-static int compare_records(const LiveRecord *a, const LiveRecord *b)
-{
-	int order = compare_numbers(a->kind, b->kind);
-
-	return order != 0 ? order : compare_numbers(a->number, b->number);
-}
-
-TREE_GENERATE(LiveRecordTree, LiveRecord, by_number, compare_records)
-
-LiveRecord *live_record_first(const RecordFile *file)
-{
-	return RB_MIN(LiveRecordTree, (LiveRecordTree *)&file->live);
-}
-
-LiveRecord *live_record_next(LiveRecord *live)
-{
-	return RB_NEXT(LiveRecordTree, NULL, live);
-}
-
-static LiveRecord *find_live(const RecordFile *file, KeptKind kind, uint64_t number)
-{
-	LiveRecord wanted = { .kind = kind, .number = number };
-
-	return RB_FIND(LiveRecordTree, (LiveRecordTree *)&file->live, &wanted);
-}
-
-/* A place for the record's line, its old one where it has one; NULL where there is no memory. */
-static LiveRecord *get_live(RecordFile *file, KeptKind kind, uint64_t number)
-{
-	LiveRecord *live = find_live(file, kind, number);
-
-	if (live)
-		return live;
-	live = calloc(1, sizeof(*live));
-	if (!live)
-		return NULL;
-	live->kind = kind;
-	live->number = number;
-	RB_INSERT(LiveRecordTree, &file->live, live);
-	file->live_count++;
-	return live;
-}
-
-static void live_free(RecordFile *file, LiveRecord *live)
-{
-	RB_REMOVE(LiveRecordTree, &file->live, live);
-	file->live_count--;
-	file->live_size -= live->size;
-	free(live);
-}
-
-static void live_moved(RecordFile *file, LiveRecord *live, off_t offset, size_t size)
-{
-	file->live_size += size - live->size;
-	live->offset = offset;
-	live->size = size;
-}
-
 static void number_was_used(RecordFile *file, KeptKind kind, uint64_t number)
 {
 	if (number > file->header.last[kind])
@@ -84,14 +26,17 @@ static void number_was_used(RecordFile *file, KeptKind kind, uint64_t number)
 
 static void compact_where_worth_it(RecordFile *file)
 {
-	if (file->size <= COMPACT_ABOVE || file->size <= 2 * (off_t)file->live_size)
+	LineFile *lines = &file->lines;
+	size_t live_size = file->index.size;
+
+	if (lines->size <= COMPACT_ABOVE || lines->size <= 2 * (off_t)live_size)
 		return;
-	if (file->size <= file->compact_above && file->live_size > file->compact_below)
+	if (lines->size <= file->compact_above && live_size > file->compact_below)
 		return;
-	/* Where it fails the file is as good as before, only longer. */
-	bool is_compact = record_file_compact(file) == 0;
-	file->compact_above = is_compact ? 0 : 2 * file->size;
-	file->compact_below = is_compact ? 0 : file->live_size / 2;
+	/* If this fails, the file stays valid but long. */
+	bool is_compact = line_file_compact(lines, &file->header, &file->index) == 0;
+	file->compact_above = is_compact ? 0 : 2 * lines->size;
+	file->compact_below = is_compact ? 0 : live_size / 2;
 }
 
 /* What is written to a file that somebody has removed is gone with it: where the directory is there
@@ -100,10 +45,10 @@ static bool is_in_place(RecordFile *file)
 {
 	struct stat status;
 
-	if (fstat(file->file, &status) == 0 && status.st_nlink > 0)
+	if (fstat(file->lines.file, &status) == 0 && status.st_nlink > 0)
 		return true;
 	log_warning("the record file was removed, and is written anew");
-	int error = record_file_write_anew(file);
+	int error = line_file_rewrite(&file->lines, &file->header, &file->index);
 	if (error < 0)
 		log_error("nothing can be made to outlive a restart any more, for the directory of "
 			  "the record file was removed: %s; restart vaild",
@@ -111,27 +56,29 @@ static bool is_in_place(RecordFile *file)
 	return error == 0;
 }
 
-bool record_file_keep(RecordFile *file, const KeptRecord *record)
+bool record_file_keep(RecordFile *file, KeptKind kind, const PersistedRecord *record)
 {
-	assert(record->text);
-	bool is_new = !find_live(file, record->kind, record->number);
+	RecordIndex *index = &file->index;
+	LineFile *lines = &file->lines;
 
-	if (file->file < 0 || !is_in_place(file))
+	assert(record->text);
+	bool is_new = !record_index_find(index, kind, record->number);
+	if (lines->file < 0 || !is_in_place(file))
 		return false;
-	LiveRecord *live = get_live(file, record->kind, record->number);
+	LiveRecord *live = record_index_get(index, kind, record->number);
 	if (!live)
 		return false;
 	buffer_truncate(&file->line, 0);
-	if (!record_line_append(&file->line, record) ||
-	    !record_file_append(file, file->live_count)) {
+	if (!record_line_append(&file->line, kind, record) ||
+	    !line_file_append(lines, &file->line, index->count)) {
 		log_error("what shall last over a restart cannot be recorded: %s", strerror(errno));
 		if (is_new)
-			live_free(file, live);
+			record_index_remove(index, live);
 		return false;
 	}
 	size_t size = buffer_size(&file->line);
-	live_moved(file, live, file->size - (off_t)size, size);
-	number_was_used(file, record->kind, record->number);
+	record_index_move(index, live, lines->size - (off_t)size, size);
+	number_was_used(file, kind, record->number);
 	compact_where_worth_it(file);
 	return true;
 }
@@ -146,11 +93,11 @@ static bool write_ends(RecordFile *file, KeptKind kind, const uint64_t *numbers,
 	*ret_count = 0;
 	buffer_truncate(&file->line, 0);
 	for (size_t i = 0; i < count; i++) {
-		KeptRecord gone = { .kind = kind, .number = numbers[i] };
+		PersistedRecord removed = { .number = numbers[i] };
 
-		if (!find_live(file, kind, numbers[i]))
+		if (!record_index_find(&file->index, kind, numbers[i]))
 			continue;
-		is_written = is_written && record_line_append(&file->line, &gone);
+		is_written = is_written && record_line_append(&file->line, kind, &removed);
 		++*ret_count;
 	}
 	return is_written;
@@ -159,7 +106,7 @@ static bool write_ends(RecordFile *file, KeptKind kind, const uint64_t *numbers,
 static void cross_out(RecordFile *file, const LiveRecord *live)
 {
 	/* The next compaction leaves it out; before that it is found out at the next start. */
-	if (!record_file_cross_out(file, live))
+	if (!line_file_invalidate(&file->lines, live))
 		log_error("that something is gone cannot be recorded: %s", strerror(errno));
 }
 
@@ -167,19 +114,20 @@ void record_file_drop_all(RecordFile *file, KeptKind kind, const uint64_t *numbe
 {
 	size_t ends;
 
-	if (file->file < 0)
+	if (file->lines.file < 0)
 		return;
 	bool is_written = write_ends(file, kind, numbers, count, &ends);
 	if (ends == 0)
 		return;
-	is_written = is_written && record_file_append(file, file->live_count - ends);
+	is_written =
+		is_written && line_file_append(&file->lines, &file->line, file->index.count - ends);
 	for (size_t i = 0; i < count; i++) {
-		LiveRecord *live = find_live(file, kind, numbers[i]);
+		LiveRecord *live = record_index_find(&file->index, kind, numbers[i]);
 
 		if (live && !is_written)
 			cross_out(file, live);
 		if (live)
-			live_free(file, live);
+			record_index_remove(&file->index, live);
 	}
 	compact_where_worth_it(file);
 }
@@ -191,10 +139,9 @@ void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number)
 
 bool record_file_next(const RecordFile *file, KeptKind kind, uint64_t *number)
 {
-	LiveRecord wanted = { .kind = kind, .number = *number + 1 };
-	const LiveRecord *live = RB_NFIND(LiveRecordTree, (LiveRecordTree *)&file->live, &wanted);
+	const LiveRecord *live = record_index_find_from(&file->index, kind, *number + 1);
 
-	if (!live || live->kind != kind)
+	if (!live)
 		return false;
 	*number = live->number;
 	return true;
@@ -208,19 +155,21 @@ uint64_t record_file_last(const RecordFile *file, KeptKind kind)
 /* One line of the file as it is read at start; a damaged one counts. */
 static int take_line(RecordFile *file, const char *line, size_t length, off_t offset)
 {
-	KeptRecord record;
+	RecordIndex *index = &file->index;
+	PersistedRecord record;
+	KeptKind kind;
 
-	if (!record_line_parse(line, length, &record))
+	if (!record_line_parse(line, length, &kind, &record))
 		return -EBADMSG;
-	number_was_used(file, record.kind, record.number);
-	LiveRecord *live = record.text ? get_live(file, record.kind, record.number)
-				       : find_live(file, record.kind, record.number);
+	number_was_used(file, kind, record.number);
+	LiveRecord *live = record.text ? record_index_get(index, kind, record.number)
+				       : record_index_find(index, kind, record.number);
 	if (!live)
 		return record.text ? -ENOMEM : 0;
 	if (record.text)
-		live_moved(file, live, offset, length + 1);
+		record_index_move(index, live, offset, length + 1);
 	else
-		live_free(file, live);
+		record_index_remove(index, live);
 	return 0;
 }
 
@@ -241,7 +190,7 @@ static int take_lines(RecordFile *file, const Buffer *contents, size_t at)
 			damaged++;
 		at += length + 1;
 	}
-	file->size = (off_t)at;
+	file->lines.size = (off_t)at;
 	return damaged;
 }
 
@@ -253,20 +202,16 @@ typedef struct OldFile {
 
 static int read_old(RecordFile *file, OldFile *old)
 {
-	struct stat status;
+	LineFile *lines = &file->lines;
+	off_t size;
 
-	file->file = openat(file->directory, RECORDS,
-			    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (file->file < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (fstat(file->file, &status) < 0)
-		return -errno;
-	if (!S_ISREG(status.st_mode))
-		return -EINVAL;
+	lines->file = file_open_regular(lines->directory, RECORDS, O_RDWR, &size);
+	if (lines->file < 0)
+		return lines->file == -ENOENT ? 0 : lines->file;
 	old->is_there = true;
-	if (!buffer_reserve(&old->contents, (size_t)status.st_size + 1))
+	if (!buffer_reserve(&old->contents, (size_t)size + 1))
 		return -ENOMEM;
-	return file_read_all(file->file, &old->contents);
+	return file_read_all(lines->file, &old->contents);
 }
 
 static void remark(const RecordFileOptions *options, const char *message)
@@ -304,7 +249,7 @@ static int judge_old(RecordFile *file, const RecordFileOptions *options, OldFile
 	}
 	memcpy(file->header.last, header.last, sizeof(header.last));
 	old->damaged = take_lines(file, &old->contents, length + 1);
-	if (file->size < (off_t)buffer_size(&old->contents))
+	if (file->lines.size < (off_t)buffer_size(&old->contents))
 		remark(options, "its last line is not whole, as where a daemon is killed while it "
 				"writes, and is left out");
 	return old->damaged < 0 ? old->damaged : 0;
@@ -317,14 +262,14 @@ static int judge_old(RecordFile *file, const RecordFileOptions *options, OldFile
 static int set_aside(const RecordFile *file, const RecordFileOptions *options)
 {
 	char name[sizeof(RECORDS ".damaged.") + 12] = RECORDS ".damaged", message[160];
-	int error = -EEXIST;
+	int directory = file->lines.directory, error = -EEXIST;
 
 	for (int i = 1; i <= SET_ASIDE_MAX && error == -EEXIST; i++) {
 		if (i > 1)
 			snprintf(name, sizeof(name), RECORDS ".damaged.%d", i);
 		if (i == SET_ASIDE_MAX)
-			unlinkat(file->directory, name, 0);
-		error = linkat(file->directory, RECORDS, file->directory, name, 0) < 0 ? -errno : 0;
+			unlinkat(directory, name, 0);
+		error = linkat(directory, RECORDS, directory, name, 0) < 0 ? -errno : 0;
 	}
 	if (error == 0) {
 		snprintf(message, sizeof(message), "it was damaged; as it was it is kept as %s",
@@ -337,10 +282,12 @@ static int set_aside(const RecordFile *file, const RecordFileOptions *options)
 /* Its sound lines are believed, and what is not whole behind them is cut off. */
 static int use_old(RecordFile *file, const RecordFileOptions *options)
 {
-	if (ftruncate(file->file, file->size) < 0)
+	LineFile *lines = &file->lines;
+
+	if (ftruncate(lines->file, lines->size) < 0)
 		return -errno;
-	file->allocated = file->size;
-	record_file_make_room(file);
+	lines->allocated = lines->size;
+	line_file_make_room(lines, file->index.count);
 	remark(options, "it cannot be written anew, and is used as it is; make room in its "
 			"directory");
 	return 0;
@@ -349,12 +296,12 @@ static int use_old(RecordFile *file, const RecordFileOptions *options)
 /* Replaces what was read by a file without what is over. */
 static int begin(RecordFile *file, const RecordFileOptions *options, const OldFile *old)
 {
-	bool is_known = old->is_there && file->size > 0;
+	bool is_known = old->is_there && file->lines.size > 0;
 	int error = old->damaged > 0 ? set_aside(file, options) : 0;
 
-	unlinkat(file->directory, RECORDS_NEW, 0); /* of a daemon that was killed meanwhile */
+	unlinkat(file->lines.directory, RECORDS_NEW, 0); /* of a daemon that was killed meanwhile */
 	if (error == 0)
-		error = record_file_write_anew(file);
+		error = line_file_rewrite(&file->lines, &file->header, &file->index);
 	if (error == 0 || !is_known)
 		return error;
 	/* The old one will do: better no room for new things than the loss of all. */
@@ -366,12 +313,11 @@ int record_file_open(RecordFile *file, const RecordFileOptions *options)
 {
 	OldFile old = { .contents = BUFFER_INIT };
 
-	*file = (RecordFile){ .directory = -1, .file = -1 };
-	RB_INIT(&file->live);
+	*file = RECORD_FILE_INIT;
 	file->header.version = RECORD_VERSION;
 	snprintf(file->header.boot_id, sizeof(file->header.boot_id), "%s", options->boot_id);
-	file->directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int error = file->directory < 0 ? -errno : read_old(file, &old);
+	file->lines.directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error = file->lines.directory < 0 ? -errno : read_old(file, &old);
 	if (error == 0 && old.is_there)
 		error = judge_old(file, options, &old);
 	if (error == 0)
@@ -390,26 +336,24 @@ int record_file_open(RecordFile *file, const RecordFileOptions *options)
 
 void record_file_close(RecordFile *file)
 {
-	LiveRecord *live, *next;
-
-	RB_FOREACH_SAFE (live, LiveRecordTree, &file->live, next)
-		live_free(file, live);
-	fd_close(&file->file);
-	fd_close(&file->directory);
+	record_index_clear(&file->index);
+	fd_close(&file->lines.file);
+	fd_close(&file->lines.directory);
 	buffer_deinit(&file->line);
 }
 
 /* The lines of one kind, one behind the other. Returns their number or a negative errno. */
 static ssize_t load_lines(const RecordFile *file, KeptKind kind, Buffer *ret)
 {
-	_cleanup_(file_piece_deinit) FilePiece piece = FILE_PIECE_INIT;
+	_cleanup_(file_piece_deinit) FilePiece piece =
+		FILE_PIECE_INIT(file->lines.file, file->lines.size);
 	LiveRecord *live;
 	ssize_t count = 0;
 
-	RB_FOREACH (live, LiveRecordTree, (LiveRecordTree *)&file->live) {
-		if (live->kind != kind)
-			continue;
-		const char *line = file_piece_line(&piece, file, live);
+	for (live = record_index_find_from(&file->index, kind, 0); live && live->kind == kind;
+	     live = record_index_next(live)) {
+		const char *line = file_piece_line(&piece, live);
+
 		if (!line)
 			return -errno;
 		if (!buffer_append(ret, line, live->size))
@@ -419,9 +363,9 @@ static ssize_t load_lines(const RecordFile *file, KeptKind kind, Buffer *ret)
 	return count;
 }
 
-int record_file_load(const RecordFile *file, KeptKind kind, KeptRecords *ret)
+int record_file_load(const RecordFile *file, KeptKind kind, PersistedRecords *ret)
 {
-	*ret = (KeptRecords){ .text = BUFFER_INIT };
+	*ret = (PersistedRecords){ .last_number = file->header.last[kind], .text = BUFFER_INIT };
 	ssize_t count = load_lines(file, kind, &ret->text);
 	if (count < 0)
 		return (int)count;
@@ -431,9 +375,10 @@ int record_file_load(const RecordFile *file, KeptKind kind, KeptRecords *ret)
 	char *line = ret->text.data;
 	for (ssize_t i = 0; i < count; i++) {
 		char *end = memchr(line, '\n', (size_t)(ret->text.data + ret->text.end - line));
-		KeptRecord *record = &ret->items[ret->count++];
+		PersistedRecord *record = &ret->items[ret->count++];
+		KeptKind parsed_kind;
 
-		if (!end || !record_line_parse(line, (size_t)(end - line), record))
+		if (!end || !record_line_parse(line, (size_t)(end - line), &parsed_kind, record))
 			return -EIO; /* it was sound when it was written, or read */
 		end[-1] = '\0';      /* in the place of the line's last brace */
 		line = end + 1;
@@ -443,16 +388,17 @@ int record_file_load(const RecordFile *file, KeptKind kind, KeptRecords *ret)
 
 int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret)
 {
-	const LiveRecord *live = find_live(file, kind, number);
-	KeptRecord record = { 0 };
+	const LiveRecord *live = record_index_find(&file->index, kind, number);
+	PersistedRecord record = { 0 };
+	KeptKind parsed_kind;
 
 	*ret = BUFFER_INIT;
 	if (!live)
 		return -ENOENT;
 	if (!buffer_reserve(ret, live->size))
 		return -ENOMEM;
-	if (!file_read_at(file->file, ret->data, live->size, live->offset) ||
-	    !record_line_parse(ret->data, live->size - 1, &record) || !record.text) {
+	if (!file_read_at(file->lines.file, ret->data, live->size, live->offset) ||
+	    !record_line_parse(ret->data, live->size - 1, &parsed_kind, &record) || !record.text) {
 		buffer_deinit(ret);
 		return -EIO;
 	}
@@ -462,7 +408,7 @@ int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buf
 	return 0;
 }
 
-void kept_records_deinit(KeptRecords *records)
+void persisted_records_deinit(PersistedRecords *records)
 {
 	free(records->items);
 	buffer_deinit(&records->text);

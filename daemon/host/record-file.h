@@ -2,95 +2,91 @@
 #ifndef HOST_RECORD_FILE_H
 #define HOST_RECORD_FILE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
+#include "persisted-record.h"
+#include "record-file-write.h"
+#include "record-index.h"
 #include "record-line.h"
 #include "statistics.h"
-#include "tree.h"
 
 /*
- * What lasts over a restart of the daemon, and no reboot: one file, DIR/records, to which a line is
- * added for each change (record-line.h). To read all lines in order gives what is so.
+ * Persists records across restarts of the daemon, but not across reboots, in one file:
+ * DIRECTORY/records. Each change appends a line (record-line.h); the last valid line of a record
+ * is its current state.
  *
- * A line is in the file whole or not at all: a write that fails is taken back. Room for saying of
- * each thing that it is gone is set aside in the file system before the thing is recorded, so that
- * this cannot fail for want of room; where it fails nevertheless, what was recorded is crossed out
- * where it stands. When more than half of the file says nothing any more it is
- * written anew beside, and takes the other's place by a rename.
+ * Appending is atomic: a partial write is cut off. Removing a record always succeeds, because
+ * space for its removal line is preallocated before the record is saved. If the append still
+ * fails, the record's line is invalidated in place. The file is rewritten, and renamed over the
+ * old one, when more than half of it is obsolete.
  *
- * It lasts as long as the kernel runs, and nothing is synced: after a reboot it is not believed.
+ * Nothing is synced, because the kernel outlives the daemon. After a reboot the file is ignored.
  */
-typedef struct LiveRecord {
-	KeptKind kind;
-	uint64_t number;
-	off_t offset; /* of its line */
-	size_t size;  /* of its line, with the end */
-	RB_ENTRY(LiveRecord) by_number;
-} LiveRecord;
-
-typedef RB_HEAD(LiveRecordTree, LiveRecord) LiveRecordTree;
-
 typedef struct RecordFile {
-	int directory; /* -1: not opened; nothing is kept then */
-	int file;
-	off_t size;      /* of the lines */
-	off_t allocated; /* so much of the file system is the file's already */
-	LiveRecordTree live;
-	size_t live_count;
-	size_t live_size;
-	off_t compact_above;  /* the last try failed: not before the file is so large, */
-	size_t compact_below; /* or so little of it is so */
-	RecordHeader header;  /* its last[] is always right, the file's with the next compaction */
-	Buffer line;
+	LineFile lines;
+	RecordIndex index;
+	RecordHeader
+		header; /* its last[] is current; the one on disk is that of the last rewrite */
+	Buffer line;    /* scratch space for appended lines */
+
+	/* After a failed compaction: retry once the file is larger, or the records are smaller. */
+	off_t compact_above;
+	size_t compact_below;
 } RecordFile;
+
+#define RECORD_FILE_INIT ((RecordFile){ .lines = LINE_FILE_INIT, .index = RECORD_INDEX_INIT })
 
 typedef struct RecordFileOptions {
 	const char *directory;
-	const char *boot_id; /* of this boot; what was recorded in another is dropped */
+	const char *boot_id; /* records of another boot are discarded */
 	JsonParser *parser;
-	Statistics *statistics; /* gets remarks on what was not sound */
+	Statistics *statistics; /* receives a remark for each problem with the file */
 } RecordFileOptions;
 
 /*
- * Opens the file, or makes it, and reads it. What is damaged in it is left out; the file as it was
- * is then found beside as records.damaged, records.damaged.2 and so on, of which the last is that
- * of the last time. A line whose end is missing is no damage: its writer was killed before it could
- * answer anybody. Where there is no room the file is used as it is. Returns 0, or a negative
- * errno after logging what to do; -EPROTO for a file of a newer version, which is left as it is.
+ * Opens and reads the file, or creates it. Skips damaged lines, and saves the damaged file as
+ * records.damaged, records.damaged.2 and so on; the last of at most 8 such files is replaced. A
+ * partial last line is not damage: the daemon was killed before it answered that request. If the
+ * file cannot be rewritten, it is used as it is.
+ *
+ * Returns 0, or a negative errno after logging what to do; -EPROTO if a newer version wrote the
+ * file, which is left unchanged.
  */
 int record_file_open(RecordFile *file, const RecordFileOptions *options);
 
-/* Leaves the file as it is. Keeps nothing and drops nothing from then on. */
+/* Closes the file. Saving fails from now on, and removing has no effect. */
 void record_file_close(RecordFile *file);
 
-/* Records what is so of the thing from now on; record->text is one line. False: nothing has
- * changed. */
-bool record_file_keep(RecordFile *file, const KeptRecord *record);
+/*
+ * Saves a record, replacing its earlier state. The text must be a single line. Returns false, with
+ * the earlier state intact, if it cannot be written.
+ */
+bool record_file_keep(RecordFile *file, KeptKind kind, const PersistedRecord *record);
 
-/* The thing is gone. What is not recorded is nothing. */
+/* Removes a record. Does nothing if it does not exist. */
 void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number);
 
-/* The same of many, with one write: of those that come first the next start knows first. */
+/* Removes records with one write. After a crash, a prefix of them has been removed. */
 void record_file_drop_all(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count);
 
-/* Its text, with a NUL behind it, which the caller deinits. Returns 0 or a negative errno. */
+/*
+ * Reads the text of a record, followed by a NUL. Returns 0, -ENOENT if it does not exist, or
+ * another negative errno. The caller deinitialises *ret.
+ */
 int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret);
 
-/* Moves *number to the next one above of which something is recorded. False: there is none. */
+/* Sets *number to the next higher number that has a record. Returns false if there is none. */
 bool record_file_next(const RecordFile *file, KeptKind kind, uint64_t *number);
 
-/* The highest number of the kind that was ever recorded in this boot; 0: none. */
+/* Returns the highest number of the kind ever saved since boot; 0 if none. */
 uint64_t record_file_last(const RecordFile *file, KeptKind kind);
 
-/* All that is so of one kind, by number. Texts end with a NUL. */
-typedef struct KeptRecords {
-	KeptRecord *items;
-	size_t count;
-	Buffer text;
-} KeptRecords;
-
-/* Returns 0 or a negative errno; the caller deinits *ret in each case. */
-int record_file_load(const RecordFile *file, KeptKind kind, KeptRecords *ret);
-void kept_records_deinit(KeptRecords *records);
+/*
+ * Loads all records of a kind. A file that is not open has none. Returns 0 or a negative errno;
+ * the caller deinitialises *ret in either case.
+ */
+int record_file_load(const RecordFile *file, KeptKind kind, PersistedRecords *ret);
+void persisted_records_deinit(PersistedRecords *records);
 
 #endif

@@ -59,13 +59,12 @@ static bool line_end(Buffer *buffer, size_t begin, bool is_whole)
 	return false;
 }
 
-bool record_line_append(Buffer *buffer, const KeptRecord *record)
+bool record_line_append(Buffer *buffer, KeptKind kind, const PersistedRecord *record)
 {
 	size_t begin = line_begin(buffer);
 	char head[GONE_LINE_SIZE_MAX];
-	int length =
-		snprintf(head, sizeof(head), "{\"%s\":%" PRIu64 ",\"record\":", names[record->kind],
-			 record->number);
+	int length = snprintf(head, sizeof(head), "{\"%s\":%" PRIu64 ",\"record\":", names[kind],
+			      record->number);
 	const char *text = record->text ? record->text : GONE;
 	size_t size = record->text ? record->size : strlen(GONE);
 
@@ -146,16 +145,17 @@ static bool skip_kind(const char **at, const char *end, KeptKind *ret)
 }
 
 /* Whoever wrote the checksum wrote the text so: it is no JSON of anybody else's. */
-bool record_line_parse(const char *line, size_t length, KeptRecord *ret)
+bool record_line_parse(const char *line, size_t length, KeptKind *ret_kind, PersistedRecord *ret)
 {
 	const char *at = line + TEXT_AT, *end = line + length - 1;
-	KeptRecord record;
+	PersistedRecord record;
+	KeptKind kind;
 
 	LineState state = line_state(line, length);
 
 	if (state == LINE_DAMAGED || *end != '}')
 		return false;
-	if (!skip_word(&at, end, "{\"") || !skip_kind(&at, end, &record.kind) ||
+	if (!skip_word(&at, end, "{\"") || !skip_kind(&at, end, &kind) ||
 	    !skip_word(&at, end, "\":") || !skip_number(&at, end, &record.number) ||
 	    !skip_word(&at, end, ",\"record\":") || at == end)
 		return false;
@@ -164,6 +164,7 @@ bool record_line_parse(const char *line, size_t length, KeptRecord *ret)
 	if (state == LINE_CROSSED_OUT ||
 	    (record.size == strlen(GONE) && memcmp(at, GONE, record.size) == 0))
 		record.text = NULL;
+	*ret_kind = kind;
 	*ret = record;
 	return true;
 }

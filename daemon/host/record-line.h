@@ -7,6 +7,7 @@
 
 #include "buffer.h"
 #include "json.h"
+#include "persisted-record.h"
 
 /*
  * A line of the record file: the CRC-32 of a JSON text as eight lower-case digits, a blank, the
@@ -34,17 +35,14 @@ typedef enum KeptKind {
  * would begin again at 0. */
 #define KEPT_NUMBER_MAX (UINT64_MAX / 4)
 
-typedef struct KeptRecord {
-	KeptKind kind;
-	uint64_t number;
-	const char *text; /* one JSON value; NULL: the thing is gone */
-	size_t size;      /* of the text */
-} KeptRecord;
-
-/* No line that says that something is gone is longer. */
+/* Upper bound for the length of a removal line. */
 #define GONE_LINE_SIZE_MAX 64
 
-bool record_line_append(Buffer *buffer, const KeptRecord *record);
+/*
+ * Appends a line. The text of the record is NULL for a removal line. Returns false, with the
+ * buffer unchanged, if out of memory.
+ */
+bool record_line_append(Buffer *buffer, KeptKind kind, const PersistedRecord *record);
 
 /* Of a line, its first bytes. */
 #define LINE_CHECKSUM_SIZE 8
@@ -54,7 +52,7 @@ bool line_checksum_invert(char checksum[static LINE_CHECKSUM_SIZE]);
 
 /* Takes a line, without its end, apart; the text stays the line's. Of one that is crossed out there
  * is none. False: it is damaged. */
-bool record_line_parse(const char *line, size_t length, KeptRecord *ret);
+bool record_line_parse(const char *line, size_t length, KeptKind *ret_kind, PersistedRecord *ret);
 
 #define RECORD_VERSION 1
 #define BOOT_ID_LENGTH 32 /* of hexadecimal digits */

@@ -92,35 +92,17 @@ static void report_restored(Server *server, const StoreReport *report)
 			 LIMIT_DRIVER_WAIT_SECONDS, report->restored[STORE_CLIENT_ADAPTER]);
 }
 
-/* The keeper's records as the store wants them; their texts stay the keeper's. */
-static StoredRecord *stored_records(const KeptRecords *kept)
+static bool restore_records(Server *server)
 {
-	StoredRecord *records = calloc(kept->count + 1, sizeof(*records));
-
-	for (size_t i = 0; records && i < kept->count; i++)
-		records[i] = (StoredRecord){ .serial = kept->items[i].number,
-					     .text = kept->items[i].text,
-					     .size = kept->items[i].size };
-	return records;
-}
-
-static bool restore_kept(Server *server)
-{
-	_cleanup_(kept_records_deinit) KeptRecords kept = { 0 };
-	_cleanup_free_ StoredRecord *items = NULL;
+	_cleanup_(persisted_records_deinit) PersistedRecords records = { 0 };
 	_cleanup_free_ StoreReport *report = calloc(1, sizeof(*report));
-	int error = keeper_load(&server->keeper, &kept);
+	int error = report ? keeper_load(&server->keeper, &records) : -ENOMEM;
 
-	if (error == 0)
-		items = stored_records(&kept);
-	if (!items || !report) {
+	if (error < 0) {
 		log_error("what was kept cannot be read now, and stays kept for the next start: %s",
-			  strerror(error < 0 ? -error : ENOMEM));
+			  strerror(-error));
 		return false;
 	}
-	const StoredRecords records = { .items = items,
-					.count = kept.count,
-					.last_serial = keeper_last_serial(&server->keeper) };
 	if (!store_restore(&server->service.store, &records, report)) {
 		report_refusal(&report->refusal);
 		return false;
@@ -153,7 +135,8 @@ static bool restore_quarantines(Server *server)
 
 bool restore_all(Server *server)
 {
-	bool restored = open_keeper(server) && restore_kept(server) && restore_quarantines(server);
+	bool restored =
+		open_keeper(server) && restore_records(server) && restore_quarantines(server);
 
 	if (!restored)
 		return false;

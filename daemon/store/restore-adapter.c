@@ -5,18 +5,18 @@
 #include "restore.h"
 
 /* It is there already, as new: it becomes what it was. */
-const char *restore_adapter(Restore *restore, void *record)
+RestoreReason restore_adapter(Restore *restore, void *record)
 {
 	const RecordedAdapter *from = record;
 	Adapter *adapter = adapter_software(restore->broker);
 
 	if (strcmp(from->name, adapter->name) != 0 || from->serial != adapter->thing.serial)
-		return "it is not the software adapter";
+		return RESTORE_NOT_SOFTWARE_ADAPTER;
 	if (handle_compare(&from->handle, &from->system_process) == 0)
 		return RESTORE_HANDLE_IS_TAKEN;
 	named_change(restore->broker, &adapter->named, &from->handle);
 	named_change(restore->broker, &adapter->system_process->named, &from->system_process);
-	return NULL;
+	return RESTORE_OK;
 }
 
 Adapter *restore_find_adapter(Restore *restore, uint64_t serial)
@@ -44,7 +44,7 @@ static Caller driver_of(const RecordedClientAdapter *from)
 	};
 }
 
-static const char *check_client_adapter(Restore *restore, const RecordedClientAdapter *from)
+static RestoreReason check_client_adapter(Restore *restore, const RecordedClientAdapter *from)
 {
 	Broker *broker = restore->broker;
 	const Caller driver = driver_of(from);
@@ -56,8 +56,8 @@ static const char *check_client_adapter(Restore *restore, const RecordedClientAd
 	    handle_compare(&from->handle, &from->system_process) == 0)
 		return RESTORE_HANDLE_IS_TAKEN;
 	/* Of the same driver's: it was to go when this one came, which nobody has heard of. */
-	return adapter_waiting_for(broker, &driver, from->name) ? "another adapter has its name"
-								: NULL;
+	return adapter_waiting_for(broker, &driver, from->name) ? RESTORE_NAME_IS_TAKEN
+								: RESTORE_OK;
 }
 
 static NTSTATUS describe(const RecordedClientAdapter *from, AdapterDescription *ret)
@@ -79,7 +79,7 @@ static NTSTATUS describe(const RecordedClientAdapter *from, AdapterDescription *
 }
 
 /* It waits for its driver. Its system process is CREATING, unless it has a record too. */
-const char *restore_client_adapter(Restore *restore, void *record)
+RestoreReason restore_client_adapter(Restore *restore, void *record)
 {
 	const RecordedClientAdapter *from = record;
 	Broker *broker = restore->broker;
@@ -87,9 +87,9 @@ const char *restore_client_adapter(Restore *restore, void *record)
 	AdapterDescription description;
 	Adapter *adapter;
 	Failure failure;
-	const char *reason = check_client_adapter(restore, from);
+	RestoreReason reason = check_client_adapter(restore, from);
 
-	if (reason)
+	if (reason != RESTORE_OK)
 		return reason;
 	NTSTATUS status = describe(from, &description);
 	if (status == STATUS_SUCCESS)
@@ -101,5 +101,5 @@ const char *restore_client_adapter(Restore *restore, void *record)
 	restore_identity(restore, adapter->system_process, from->serial - 1, &from->system_process);
 	adapter_commit(broker, adapter);
 	adapter_wait(broker, adapter);
-	return NULL;
+	return RESTORE_OK;
 }

@@ -39,8 +39,8 @@ static NTSTATUS set_entries(GpuProcess *gpu_process, const RecordedGpuProcess *f
 }
 
 /* Whom it is for. */
-static const char *find_origin(Restore *restore, const RecordedGpuProcess *from,
-			       GpuProcessOrigin *ret)
+static RestoreReason find_origin(Restore *restore, const RecordedGpuProcess *from,
+				 GpuProcessOrigin *ret)
 {
 	Caller caller = { .process = PROCESS_KEY_NONE };
 
@@ -50,47 +50,47 @@ static const char *find_origin(Restore *restore, const RecordedGpuProcess *from,
 		.payer = { .uid = from->account, .is_operator = from->is_operator },
 	};
 	if (from->process.key != PROCESS_KEY_NONE) {
-		const char *reason =
+		RestoreReason reason =
 			restore_caller(restore, &from->process, from->account, &caller);
-		if (reason)
+		if (reason != RESTORE_OK)
 			return reason;
 	}
 	ret->key = caller.process;
 	ret->pid = caller.pid;
 	ret->uid = from->process.uid;
 	ret->vm = from->vm > 0 ? restore_find_vm(restore, from->vm) : NULL;
-	return from->vm > 0 && !ret->vm ? RESTORE_VM_IS_GONE : NULL;
+	return from->vm > 0 && !ret->vm ? RESTORE_VM_IS_GONE : RESTORE_OK;
 }
 
 /* A system process is there, as new; it is the one that its adapter has named. */
-static const char *check_system_process(const RecordedGpuProcess *from, const Adapter *adapter)
+static RestoreReason check_system_process(const RecordedGpuProcess *from, const Adapter *adapter)
 {
 	const GpuProcess *there = adapter->system_process;
 
 	if (!adapter->driver && from->serial == there->thing.serial &&
 	    handle_compare(&from->handle, &there->named.handle) == 0 &&
 	    from->process.key == PROCESS_KEY_NONE && from->vm == 0)
-		return NULL;
-	return "it is not its adapter's system process";
+		return RESTORE_OK;
+	return RESTORE_NOT_SYSTEM_PROCESS;
 }
 
-static const char *check_gpu_process(Restore *restore, const RecordedGpuProcess *from,
-				     const Adapter *adapter)
+static RestoreReason check_gpu_process(Restore *restore, const RecordedGpuProcess *from,
+				       const Adapter *adapter)
 {
 	Broker *broker = restore->broker;
 
 	if (!adapter)
-		return "its adapter is gone";
+		return RESTORE_ADAPTER_IS_GONE;
 	if (from->is_system)
 		return check_system_process(from, adapter);
 	if (thing_find(broker, THING_GPU_PROCESS, from->serial))
 		return RESTORE_SERIAL_IS_TAKEN;
 	if (gpu_process_of(process_find(broker, from->process.key), adapter))
-		return "its process has another on the adapter";
-	return named_is_taken(broker, &from->handle) ? RESTORE_HANDLE_IS_TAKEN : NULL;
+		return RESTORE_SECOND_GPU_PROCESS;
+	return named_is_taken(broker, &from->handle) ? RESTORE_HANDLE_IS_TAKEN : RESTORE_OK;
 }
 
-const char *restore_gpu_process(Restore *restore, void *record)
+RestoreReason restore_gpu_process(Restore *restore, void *record)
 {
 	const RecordedGpuProcess *from = record;
 	Broker *broker = restore->broker;
@@ -98,11 +98,11 @@ const char *restore_gpu_process(Restore *restore, void *record)
 	GpuProcessOrigin origin;
 	GpuProcess *gpu_process;
 	Failure failure;
-	const char *reason = find_origin(restore, from, &origin);
+	RestoreReason reason = find_origin(restore, from, &origin);
 
-	if (!reason)
+	if (reason == RESTORE_OK)
 		reason = check_gpu_process(restore, from, adapter);
-	if (reason)
+	if (reason != RESTORE_OK)
 		return reason;
 	NTSTATUS status = gpu_process_new(broker, adapter, &origin, &gpu_process, &failure);
 	if (status != STATUS_SUCCESS)
@@ -120,7 +120,7 @@ const char *restore_gpu_process(Restore *restore, void *record)
 	}
 	restore_identity(restore, gpu_process, from->serial, &from->handle);
 	gpu_process_complete(gpu_process);
-	return NULL;
+	return RESTORE_OK;
 }
 
 static GpuProcess *find_gpu_process(Restore *restore, uint64_t serial)
@@ -131,7 +131,7 @@ static GpuProcess *find_gpu_process(Restore *restore, uint64_t serial)
 	return gpu_process && gpu_process_lasts(gpu_process) ? gpu_process : NULL;
 }
 
-const char *restore_page_table_entry(Restore *restore, void *record)
+RestoreReason restore_page_table_entry(Restore *restore, void *record)
 {
 	const RecordedEntry *from = record;
 	GpuProcess *gpu_process = find_gpu_process(restore, from->gpu_process);
@@ -143,7 +143,7 @@ const char *restore_page_table_entry(Restore *restore, void *record)
 							  from->number, from->serial, &failure));
 }
 
-static const char *restore_range(Restore *restore, RecordedRange *from, GpuRangeKind kind)
+static RestoreReason restore_range(Restore *restore, RecordedRange *from, GpuRangeKind kind)
 {
 	GpuProcess *gpu_process = find_gpu_process(restore, from->gpu_process);
 	const Range *range = &from->range.range;
@@ -154,24 +154,24 @@ static const char *restore_range(Restore *restore, RecordedRange *from, GpuRange
 		return RESTORE_GPU_PROCESS_IS_GONE;
 	AddressSpace *space = &gpu_process->space;
 	if (range->first >= range->end || range->end > space->taken.end)
-		return "it is no range of the address space";
+		return RESTORE_INVALID_RANGE;
 	if (from->is_inside != (range_tree_find(&space->taken, range->first) != NULL))
-		return "what is around it is not what was";
+		return RESTORE_OTHER_SURROUNDINGS;
 	from->range.kind = kind;
 	return restore_reason(address_space_restore(space, &payer, &from->range, &failure));
 }
 
-const char *restore_reservation(Restore *restore, void *record)
+RestoreReason restore_reservation(Restore *restore, void *record)
 {
 	return restore_range(restore, record, GPU_RANGE_USER_RESERVATION);
 }
 
-const char *restore_mapping(Restore *restore, void *record)
+RestoreReason restore_mapping(Restore *restore, void *record)
 {
 	return restore_range(restore, record, GPU_RANGE_MAPPING);
 }
 
-const char *restore_context(Restore *restore, void *record)
+RestoreReason restore_context(Restore *restore, void *record)
 {
 	const RecordedContext *from = record;
 	Broker *broker = restore->broker;
@@ -182,7 +182,7 @@ const char *restore_context(Restore *restore, void *record)
 	if (!gpu_process)
 		return RESTORE_GPU_PROCESS_IS_GONE;
 	if (!gpu_process->process)
-		return "its GPU process is nobody's";
+		return RESTORE_NO_OWNER_PROCESS;
 	if (named_is_taken(broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
 	const Caller caller = { .process = gpu_process->process->key, .account = from->account };
@@ -193,5 +193,5 @@ const char *restore_context(Restore *restore, void *record)
 	context->serial = from->serial;
 	context->named.handle = from->handle;
 	context_commit(broker, context);
-	return NULL;
+	return RESTORE_OK;
 }

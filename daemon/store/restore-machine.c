@@ -10,43 +10,43 @@ VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial)
 }
 
 /* Of an agent that is gone, the VM goes on without. NULL, or why it is not known whether it is. */
-static const char *take_agent(Restore *restore, RecordedVm *from, VmSettings *settings)
+static RestoreReason take_agent(Restore *restore, RecordedVm *from, VmSettings *settings)
 {
 	const RecordedProcess *agent = &from->agent;
 	Caller caller;
 
 	if (!from->has_agent)
-		return NULL;
+		return RESTORE_OK;
 	if (from->agent_user) {
 		settings->agent_user = TAKE_POINTER(from->agent_user);
 		settings->agent_uid = agent->uid;
 	} else {
-		const char *reason = restore_caller(restore, agent, 0, &caller);
-		if (reason)
-			return restore_reason_is_exhaustion(reason) ? reason : NULL;
+		RestoreReason reason = restore_caller(restore, agent, 0, &caller);
+		if (reason != RESTORE_OK)
+			return restore_reason_is_exhaustion(reason) ? reason : RESTORE_OK;
 		settings->agent_process.key = agent->key;
 		settings->agent_process.pid = caller.pid;
 		settings->agent_process.credentials.uids[ID_EFFECTIVE] = agent->uid;
 	}
 	settings->has_agent = true;
-	return NULL;
+	return RESTORE_OK;
 }
 
-const char *restore_vm(Restore *restore, void *record)
+RestoreReason restore_vm(Restore *restore, void *record)
 {
 	RecordedVm *from = record;
 	Broker *broker = restore->broker;
 	Caller caller;
 	VirtualMachine *vm;
 	Failure failure;
-	const char *reason = restore_caller(restore, &from->vmm, from->account, &caller);
+	RestoreReason reason = restore_caller(restore, &from->vmm, from->account, &caller);
 
-	if (reason)
+	if (reason != RESTORE_OK)
 		return reason;
 	if (vm_find(broker, &from->guid))
-		return "another VM has its GUID";
+		return RESTORE_GUID_IS_TAKEN;
 	if (from->display_clients.count == 0)
-		return "nobody is its display client";
+		return RESTORE_NO_DISPLAY_CLIENT;
 	NamedProcess vmm = { .key = caller.process, .pid = caller.pid };
 	VmSettings settings = { .name = TAKE_POINTER(from->name) };
 	vmm.credentials.uids[ID_EFFECTIVE] = from->vmm.uid;
@@ -55,19 +55,19 @@ const char *restore_vm(Restore *restore, void *record)
 	settings.display_clients = from->display_clients;
 	from->display_clients = DISPLAY_CLIENTS_INIT;
 	reason = take_agent(restore, from, &settings);
-	if (!reason)
+	if (reason == RESTORE_OK)
 		reason = restore_reason(
 			vm_prepare(broker, &caller, &from->guid, &vmm, &settings, &vm, &failure));
 	vm_settings_deinit(&settings);
-	if (reason)
+	if (reason != RESTORE_OK)
 		return reason;
 	vm->thing.serial = from->serial;
 	vm->since = from->since;
 	vm_commit(broker, vm);
-	return NULL;
+	return RESTORE_OK;
 }
 
-const char *restore_virtual_gpu(Restore *restore, void *record)
+RestoreReason restore_virtual_gpu(Restore *restore, void *record)
 {
 	RecordedVirtualGpu *from = record;
 	Broker *broker = restore->broker;
@@ -80,7 +80,7 @@ const char *restore_virtual_gpu(Restore *restore, void *record)
 	if (!vm)
 		return RESTORE_VM_IS_GONE;
 	if (!adapter)
-		return "its adapter is gone";
+		return RESTORE_ADAPTER_IS_GONE;
 	if (named_is_taken(broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
 	NTSTATUS status = virtual_gpu_prepare(broker, &caller, vm, adapter, &from->profile,
@@ -90,22 +90,22 @@ const char *restore_virtual_gpu(Restore *restore, void *record)
 	virtual_gpu->named.handle = from->handle;
 	virtual_gpu->thing.serial = from->serial;
 	virtual_gpu_commit(broker, virtual_gpu);
-	return NULL;
+	return RESTORE_OK;
 }
 
-static const char *check_registrable(Restore *restore, const RecordedRegistration *from,
-				     const VirtualMachine *vm)
+static RestoreReason check_registrable(Restore *restore, const RecordedRegistration *from,
+				       const VirtualMachine *vm)
 {
 	if (!vm)
 		return RESTORE_VM_IS_GONE;
 	if (TAILQ_EMPTY(&vm->virtual_gpus))
-		return "its VM has no virtual GPU any more";
+		return RESTORE_NO_VIRTUAL_GPU;
 	if (registration_find(restore->broker, from->process.key, vm))
-		return "its process is registered for the VM already";
-	return NULL;
+		return RESTORE_REGISTERED_ALREADY;
+	return RESTORE_OK;
 }
 
-const char *restore_registration(Restore *restore, void *record)
+RestoreReason restore_registration(Restore *restore, void *record)
 {
 	RecordedRegistration *from = record;
 	Broker *broker = restore->broker;
@@ -113,11 +113,11 @@ const char *restore_registration(Restore *restore, void *record)
 	Registration *registration;
 	Caller caller;
 	Failure failure;
-	const char *reason = check_registrable(restore, from, vm);
+	RestoreReason reason = check_registrable(restore, from, vm);
 
-	if (!reason)
+	if (reason == RESTORE_OK)
 		reason = restore_caller(restore, &from->process, from->account, &caller);
-	if (reason)
+	if (reason != RESTORE_OK)
 		return reason;
 	caller.credentials = from->connection_credentials;
 	NTSTATUS status = registration_prepare(broker, &caller, vm, &from->process_credentials,
@@ -127,5 +127,5 @@ const char *restore_registration(Restore *restore, void *record)
 	registration->thing.serial = from->serial;
 	registration->since = from->since;
 	registration_commit(broker, registration);
-	return NULL;
+	return RESTORE_OK;
 }

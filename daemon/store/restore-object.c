@@ -22,21 +22,21 @@ static bool is_whole(const ObjectSettings *settings)
 	return true;
 }
 
-const char *restore_object(Restore *restore, void *record)
+RestoreReason restore_object(Restore *restore, void *record)
 {
 	RestoredObject *from = record;
 
 	if (named_is_taken(restore->broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
 	if (!is_whole(&from->settings))
-		return "its descriptors are not those of its description";
+		return RESTORE_FDS_DO_NOT_MATCH;
 	for (size_t i = 0; i < OBJECT_DESCRIPTORS_MAX; i++)
 		from->settings.descriptors[i].descriptor = DESCRIPTOR_NONE;
 	SharedObject *object = object_restore(restore->broker, from);
 	if (!object)
 		return restore_reason(STATUS_NO_MEMORY);
 	restore->objects[restore->object_count++] = object;
-	return NULL;
+	return RESTORE_OK;
 }
 
 /* Which memory it is stays what it was; a size that is not sealed is looked at when it is opened.
@@ -46,7 +46,7 @@ static bool is_the_same(const DescriptorFacts *was, const DescriptorFacts *now)
 	return was->kind == now->kind && was->device == now->device && was->inode == now->inode;
 }
 
-static const char *find_descriptor(Restore *restore, uint64_t id, ObjectDescriptor *descriptor)
+static RestoreReason find_descriptor(Restore *restore, uint64_t id, ObjectDescriptor *descriptor)
 {
 	const Host *host = restore->broker->host;
 	DescriptorFacts now;
@@ -54,15 +54,15 @@ static const char *find_descriptor(Restore *restore, uint64_t id, ObjectDescript
 	Evidence evidence = host->find_kept_descriptor(host->self, id, &descriptor->descriptor);
 	if (evidence != EVIDENCE_FOUND) {
 		descriptor->descriptor = DESCRIPTOR_NONE;
-		return evidence == EVIDENCE_EXHAUSTED ? RESTORE_NO_EVIDENCE
-						      : "a descriptor of it was not kept";
+		return evidence == EVIDENCE_EXHAUSTED ? RESTORE_NO_RESOURCES
+						      : RESTORE_FD_NOT_STORED;
 	}
 	descriptor->id = id;
 	if (host->read_descriptor(host->self, descriptor->descriptor, &now) != EVIDENCE_FOUND)
-		return RESTORE_NO_EVIDENCE;
+		return RESTORE_NO_RESOURCES;
 	if (!is_the_same(&descriptor->facts, &now))
-		return "a descriptor of it is not what it was";
-	return NULL;
+		return RESTORE_FD_HAS_CHANGED;
+	return RESTORE_OK;
 }
 
 static void release_descriptors(Restore *restore, SharedObject *object)
@@ -78,12 +78,12 @@ static void release_descriptors(Restore *restore, SharedObject *object)
 	}
 }
 
-static const char *find_descriptors(Restore *restore, const RecordedSharing *from,
-				    SharedObject *object)
+static RestoreReason find_descriptors(Restore *restore, const RecordedSharing *from,
+				      SharedObject *object)
 {
-	const char *reason = NULL;
+	RestoreReason reason = RESTORE_OK;
 
-	for (size_t i = 0; i < from->descriptor_count && !reason; i++)
+	for (size_t i = 0; i < from->descriptor_count && reason == RESTORE_OK; i++)
 		reason = find_descriptor(restore, from->descriptors[i], &object->descriptors[i]);
 	return reason;
 }
@@ -93,7 +93,7 @@ static size_t wanted_descriptors(const SharedObject *object)
 	return object->description.plane_count + (object->description.type != OBJECT_RESOURCE);
 }
 
-const char *restore_sharing(Restore *restore, void *record)
+RestoreReason restore_sharing(Restore *restore, void *record)
 {
 	const RecordedSharing *from = record;
 	Broker *broker = restore->broker;
@@ -102,28 +102,28 @@ const char *restore_sharing(Restore *restore, void *record)
 		thing_owner(thing_find(broker, THING_VIRTUAL_MACHINE, from->vm), VirtualMachine);
 	Caller sharer;
 	Failure failure;
-	const char *reason = restore_caller(restore, &from->sharer, from->account, &sharer);
+	RestoreReason reason = restore_caller(restore, &from->sharer, from->account, &sharer);
 
-	if (reason)
+	if (reason != RESTORE_OK)
 		return reason;
 	if (!object || object->vm || wanted_descriptors(object) != from->descriptor_count)
 		return RESTORE_OBJECT_IS_GONE;
 	if (!vm || guid_compare(&vm->guid, &object->virtual_machine) != 0)
 		return RESTORE_VM_IS_GONE;
 	reason = find_descriptors(restore, from, object);
-	if (!reason)
+	if (reason == RESTORE_OK)
 		reason = restore_reason(object_restore_sharing(broker, &sharer, vm, object,
 							       from->descriptor_count, &failure));
-	if (reason && restore_reason_is_exhaustion(reason))
+	if (restore_reason_is_exhaustion(reason))
 		broker->host->stop_keeping(broker->host->self);
-	if (reason)
+	if (reason != RESTORE_OK)
 		release_descriptors(restore, object);
 	else
 		object->sharing_serial = from->serial;
 	return reason;
 }
 
-const char *restore_holder(Restore *restore, void *record)
+RestoreReason restore_holder(Restore *restore, void *record)
 {
 	const RecordedHolder *from = record;
 	Broker *broker = restore->broker;
@@ -131,19 +131,19 @@ const char *restore_holder(Restore *restore, void *record)
 	ObjectHolder *holder;
 	Caller caller;
 	Failure failure;
-	const char *reason = restore_caller(restore, &from->process, from->account, &caller);
+	RestoreReason reason = restore_caller(restore, &from->process, from->account, &caller);
 
-	if (reason)
+	if (reason != RESTORE_OK)
 		return reason;
 	if (!object)
 		return RESTORE_OBJECT_IS_GONE;
 	if (object_holder(object, caller.process))
-		return "its process holds the object already";
+		return RESTORE_HELD_ALREADY;
 	NTSTATUS status = holder_prepare(broker, &caller, object, &holder, &failure);
 	if (status != STATUS_SUCCESS)
 		return restore_reason(status);
 	holder->serial = from->serial;
 	holder->since = from->since;
 	holder_commit(broker, holder);
-	return NULL;
+	return RESTORE_OK;
 }

@@ -99,7 +99,7 @@ static bool look_at_all(Restore *restore)
 		if (look_at(&known, looked_at))
 			continue;
 		restore_refuse(restore->report, STORE_REGISTRATION,
-			       looked_at->registration->thing.serial, RESTORE_NO_EVIDENCE);
+			       looked_at->registration->thing.serial, RESTORE_NO_RESOURCES);
 		return false;
 	}
 	return true;
@@ -131,10 +131,10 @@ void restore_end_unmatched(Restore *restore)
 		restore->report->restored[STORE_REGISTRATION]--;
 		if (is_gone)
 			restore_report_drop(restore->report, STORE_REGISTRATION, serial,
-					    RESTORE_PROCESS_IS_GONE);
+					    RESTORE_PROCESS_IS_GONE, NULL);
 		else
 			restore_report_drop(restore->report, STORE_REGISTRATION, serial,
-					    "its privileges are no display client's any more (%s)",
+					    RESTORE_LOST_PRIVILEGES,
 					    difference_name(looked_at->difference));
 		registration_end(restore->broker, looked_at->registration,
 				 is_gone ? END_PROCESS_EXITED : END_PRIVILEGES_CHANGED);

@@ -1,66 +1,97 @@
 /* SPDX-License-Identifier: MIT */
-/* Why a record is not restored, and how that is told. */
-#include <stdarg.h>
+/* The reasons why records are not restored, and the report about them. */
 #include <stdio.h>
-#include <string.h>
 
 #include "macros.h"
 #include "restore.h"
 
-static const char *const exhaustions[] = {
-	RESTORE_NO_MEMORY,
-	RESTORE_NO_WATCH,
-	RESTORE_NO_EVIDENCE,
-	NULL,
+static const char *const texts[] = {
+	[RESTORE_OK] = "",
+	[RESTORE_NO_MEMORY] = "there is no memory for it",
+	[RESTORE_NO_WATCH] = "its process cannot be watched",
+	[RESTORE_NO_RESOURCES] = "there are no resources left to look at what it is of",
+	[RESTORE_PROCESS_IS_GONE] = "its process is gone",
+	[RESTORE_VM_IS_GONE] = "its VM is gone",
+	[RESTORE_GPU_PROCESS_IS_GONE] = "its GPU process is gone",
+	[RESTORE_OBJECT_IS_GONE] = "its object is gone",
+	[RESTORE_IS_UNUSED] = "it is neither shared nor held any more",
+	[RESTORE_ADAPTER_IS_GONE] = "its adapter is gone",
+	[RESTORE_UNKNOWN_KIND] = "it is of no kind that this vaild knows",
+	[RESTORE_WRONG_SERIAL] = "it names another serial than its own",
+	[RESTORE_INVALID_FIELD] = "is not as it has to be",
+	[RESTORE_SERIAL_IS_TAKEN] = "another thing has its serial",
+	[RESTORE_HANDLE_IS_TAKEN] = "another thing has its handle",
+	[RESTORE_NAME_IS_TAKEN] = "another adapter has its name",
+	[RESTORE_GUID_IS_TAKEN] = "another VM has its GUID",
+	[RESTORE_REFUSED] = "it fits nowhere",
+	[RESTORE_NOT_SOFTWARE_ADAPTER] = "it is not the software adapter",
+	[RESTORE_ADAPTER_NOT_SAVED] = "the software adapter could not be kept, and what is on it "
+				      "will not be either",
+	[RESTORE_NOT_SYSTEM_PROCESS] = "it is not its adapter's system process",
+	[RESTORE_SECOND_GPU_PROCESS] = "its process has another on the adapter",
+	[RESTORE_NO_OWNER_PROCESS] = "its GPU process is nobody's",
+	[RESTORE_INVALID_RANGE] = "it is no range of the address space",
+	[RESTORE_OTHER_SURROUNDINGS] = "what is around it is not what was",
+	[RESTORE_NO_DISPLAY_CLIENT] = "nobody is its display client",
+	[RESTORE_NO_VIRTUAL_GPU] = "its VM has no virtual GPU any more",
+	[RESTORE_REGISTERED_ALREADY] = "its process is registered for the VM already",
+	[RESTORE_LOST_PRIVILEGES] = "its privileges are no display client's any more",
+	[RESTORE_FDS_DO_NOT_MATCH] = "its descriptors are not those of its description",
+	[RESTORE_FD_NOT_STORED] = "a descriptor of it was not kept",
+	[RESTORE_FD_HAS_CHANGED] = "a descriptor of it is not what it was",
+	[RESTORE_HELD_ALREADY] = "its process holds the object already",
 };
+_Static_assert(ARRAY_SIZE(texts) == RESTORE_REASON_MAX, "each reason has a text");
 
-/* Of these there are many at a time, and all of them say the same. */
-static const char *const ends[] = {
-	RESTORE_PROCESS_IS_GONE, RESTORE_VM_IS_GONE, RESTORE_GPU_PROCESS_IS_GONE,
-	RESTORE_OBJECT_IS_GONE,  RESTORE_IS_UNUSED,  NULL,
-};
-
-static bool is_among(const char *reason, const char *const *reasons)
+bool restore_reason_is_exhaustion(RestoreReason reason)
 {
-	while (*reasons && strcmp(*reasons, reason) != 0)
-		reasons++;
-	return *reasons != NULL;
+	return reason >= RESTORE_NO_MEMORY && reason <= RESTORE_NO_RESOURCES;
 }
 
-bool restore_reason_is_exhaustion(const char *reason)
+/* Reasons that many records can share: these are reported together. */
+static bool is_common(RestoreReason reason)
 {
-	return is_among(reason, exhaustions);
+	return reason >= RESTORE_PROCESS_IS_GONE && reason <= RESTORE_IS_UNUSED;
 }
 
-void restore_refuse(StoreReport *report, StoreKind kind, uint64_t serial, const char *reason)
+static StoreDrop make_drop(StoreKind kind, uint64_t serial, RestoreReason reason,
+			   const char *detail)
 {
-	report->refusal = (StoreDrop){ .kind = kind, .serial = serial, .count = 1 };
-	snprintf(report->refusal.reason, sizeof(report->refusal.reason), "%s", reason);
+	StoreDrop drop = { .kind = kind, .serial = serial, .count = 1, .code = reason };
+	const char *text = texts[reason];
+	size_t size = sizeof(drop.reason);
+
+	if (!detail)
+		snprintf(drop.reason, size, "%s", text);
+	else if (reason == RESTORE_INVALID_FIELD)
+		snprintf(drop.reason, size, "%s %s", detail, text);
+	else
+		snprintf(drop.reason, size, "%s (%s)", text, detail);
+	return drop;
 }
 
-/* Of the same kind, told already for the same reason. */
-static StoreDrop *find_same(StoreReport *report, StoreKind kind, const char *reason)
+void restore_refuse(StoreReport *report, StoreKind kind, uint64_t serial, RestoreReason reason)
+{
+	report->refusal = make_drop(kind, serial, reason, NULL);
+}
+
+static StoreDrop *find_same(StoreReport *report, StoreKind kind, RestoreReason reason)
 {
 	for (size_t i = 0; i < report->told_count; i++)
-		if (report->drops[i].kind == kind && strcmp(report->drops[i].reason, reason) == 0)
+		if (report->drops[i].kind == kind && report->drops[i].code == reason)
 			return &report->drops[i];
 	return NULL;
 }
 
-void restore_report_drop(StoreReport *report, StoreKind kind, uint64_t serial, const char *format,
-			 ...)
+void restore_report_drop(StoreReport *report, StoreKind kind, uint64_t serial, RestoreReason reason,
+			 const char *detail)
 {
-	StoreDrop drop = { .kind = kind, .serial = serial, .count = 1 };
-	va_list arguments;
+	StoreDrop *same = is_common(reason) ? find_same(report, kind, reason) : NULL;
 
-	va_start(arguments, format);
-	vsnprintf(drop.reason, sizeof(drop.reason), format, arguments);
-	va_end(arguments);
 	report->dropped[kind]++;
 	report->drop_count++;
-	StoreDrop *same = is_among(drop.reason, ends) ? find_same(report, kind, drop.reason) : NULL;
 	if (same)
 		same->count++;
 	else if (report->told_count < STORE_DROPS_MAX)
-		report->drops[report->told_count++] = drop;
+		report->drops[report->told_count++] = make_drop(kind, serial, reason, detail);
 }

@@ -21,7 +21,7 @@ typedef union AnyRecord {
 	RecordedHolder holder;
 } AnyRecord;
 
-static const char *(*const restorers[])(Restore *restore, void *record) = {
+static RestoreReason (*const restorers[])(Restore *restore, void *record) = {
 	[STORE_ADAPTER] = restore_adapter,
 	[STORE_CLIENT_ADAPTER] = restore_client_adapter,
 	[STORE_VIRTUAL_MACHINE] = restore_vm,
@@ -41,7 +41,7 @@ _Static_assert(ARRAY_SIZE(restorers) == STORE_KIND_MAX, "each kind comes back");
 /* --- what several of them need --------------------------------------------------------------- */
 
 /* The process, which is there from now on under the uid that it was known by. */
-static const char *find_process(Restore *restore, const RecordedProcess *from, Process **ret)
+static RestoreReason find_process(Restore *restore, const RecordedProcess *from, Process **ret)
 {
 	Broker *broker = restore->broker;
 	const Host *host = broker->host;
@@ -50,12 +50,12 @@ static const char *find_process(Restore *restore, const RecordedProcess *from, P
 
 	*ret = process_find(broker, from->key);
 	if (*ret)
-		return NULL;
+		return RESTORE_OK;
 	switch (host->find_kept_process(host->self, from->key, &pid)) {
 	case EVIDENCE_FOUND:
 		break;
 	case EVIDENCE_EXHAUSTED:
-		return RESTORE_NO_EVIDENCE;
+		return RESTORE_NO_RESOURCES;
 	default:
 		return RESTORE_PROCESS_IS_GONE;
 	}
@@ -71,13 +71,13 @@ static const char *find_process(Restore *restore, const RecordedProcess *from, P
 	return restore_reason(status);
 }
 
-const char *restore_caller(Restore *restore, const RecordedProcess *from, uid_t account,
-			   Caller *ret)
+RestoreReason restore_caller(Restore *restore, const RecordedProcess *from, uid_t account,
+			     Caller *ret)
 {
 	Process *process;
-	const char *reason = find_process(restore, from, &process);
+	RestoreReason reason = find_process(restore, from, &process);
 
-	if (reason)
+	if (reason != RESTORE_OK)
 		return reason;
 	*ret = (Caller){
 		.process = process->key,
@@ -85,30 +85,33 @@ const char *restore_caller(Restore *restore, const RecordedProcess *from, uid_t 
 		.account = account,
 		.credentials = { .uid = process->uid },
 	};
-	return NULL;
+	return RESTORE_OK;
 }
 
-const char *restore_reason(NTSTATUS status)
+RestoreReason restore_reason(NTSTATUS status)
 {
 	switch (status) {
 	case STATUS_SUCCESS:
-		return NULL;
+		return RESTORE_OK;
 	case STATUS_NO_MEMORY:
 		return RESTORE_NO_MEMORY;
 	case STATUS_INSUFFICIENT_RESOURCES:
 		return RESTORE_NO_WATCH;
 	default:
-		return "it fits nowhere";
+		return RESTORE_REFUSED;
 	}
 }
 
 /* --- one record ------------------------------------------------------------------------------ */
 
-/* By how the text begins, as it was written: so no text is parsed before its turn. */
-static StoreKind kind_of(const StoredRecord *stored)
+/*
+ * Returns the kind from the start of the text, which store_keep_*() always writes alike. So each
+ * text is parsed only when it is restored.
+ */
+static StoreKind kind_of(const PersistedRecord *record)
 {
 	static const char beginning[] = "{\"kind\":\"";
-	const char *text = stored->text;
+	const char *text = record->text;
 	bool is_named = strncmp(text, beginning, strlen(beginning)) == 0;
 	const char *name = is_named ? text + strlen(beginning) : "";
 	size_t length = strcspn(name, "\"");
@@ -120,8 +123,11 @@ static StoreKind kind_of(const StoredRecord *stored)
 	return kind;
 }
 
-/* Whether what came without a record of its own has the serial: what a fresh broker makes by
- * itself, which is first, and system processes, which may have one all the same. */
+/*
+ * Tests whether an entity that was not restored has the serial. A new broker creates the software
+ * adapter, whose serial is the highest of the first ones, and system processes. A system process
+ * may have a record, so its serial is no obstacle for a GPU process.
+ */
 static bool serial_is_taken(Broker *broker, StoreKind kind, uint64_t serial)
 {
 	if (kind == STORE_ADAPTER)
@@ -130,27 +136,26 @@ static bool serial_is_taken(Broker *broker, StoreKind kind, uint64_t serial)
 	       (kind != STORE_GPU_PROCESS && thing_find(broker, THING_GPU_PROCESS, serial));
 }
 
-/* The one that the host has kept it under is the one that it names. */
-static const char *restore_value(Restore *restore, StoreKind kind, uint64_t serial,
-				 const JsonValue *value, const char **ret_name)
+/* Sets *ret_field to the name of the field that is invalid, or NULL. */
+static RestoreReason restore_value(Restore *restore, StoreKind kind, uint64_t serial,
+				   const JsonValue *value, const char **ret_field)
 {
 	static const char *const ignored[] = { "kind", NULL };
 	const RecordKind *record_kind = &record_kinds[kind];
 	AnyRecord record;
 	uint64_t named;
-	const char *reason;
+	RestoreReason reason;
 
 	memset(&record, 0, sizeof(record));
-	*ret_name = NULL;
 	if (!json_read_unsigned(json_member(value, "serial"), &named) || named != serial)
-		return "it names another serial than its own";
+		return RESTORE_WRONG_SERIAL;
 	if (serial_is_taken(restore->broker, kind, serial))
 		return RESTORE_SERIAL_IS_TAKEN;
-	NTSTATUS status = fields_read(&record_kind->table, value, ignored, &record, ret_name);
+	NTSTATUS status = fields_read(&record_kind->table, value, ignored, &record, ret_field);
 	if (status == STATUS_INVALID_PARAMETER) {
-		reason = "not as it has to be";
+		reason = RESTORE_INVALID_FIELD;
 	} else {
-		*ret_name = NULL;
+		*ret_field = NULL;
 		reason = status == STATUS_SUCCESS ? restorers[kind](restore, &record)
 						  : restore_reason(status);
 	}
@@ -158,76 +163,66 @@ static const char *restore_value(Restore *restore, StoreKind kind, uint64_t seri
 	return reason;
 }
 
-/* A record's place in the order in which they come back. */
-typedef struct Place {
+/* A record in restore order. */
+typedef struct RestoreEntry {
 	StoreKind kind;
-	const StoredRecord *stored;
+	const PersistedRecord *record;
 	bool is_dropped;
-} Place;
+} RestoreEntry;
 
-/* What became of the record, whose member of that name is wrong if there is one. */
-static bool report_one(StoreReport *report, Place *place, const char *name, const char *reason)
+/* Returns false if a resource is exhausted; the record is neither restored nor dropped then. */
+static bool restore_one(Restore *restore, Store *store, RestoreEntry *entry)
 {
-	uint64_t serial = place->stored->serial;
-
-	if (!reason) {
-		report->restored[place->kind]++;
-		return true;
-	}
-	if (restore_reason_is_exhaustion(reason)) {
-		restore_refuse(report, place->kind, serial, reason);
-		return false;
-	}
-	place->is_dropped = true;
-	restore_report_drop(report, place->kind, serial, "%s%s%s", name ? name : "",
-			    name ? " is " : "", reason);
-	return true;
-}
-
-/* False: something is exhausted, and the record is neither restored nor dropped. */
-static bool restore_one(Restore *restore, Store *store, Place *place)
-{
-	const StoredRecord *stored = place->stored;
-	const char *reason = "it is of no kind that this vaild knows", *name = NULL;
+	StoreReport *report = restore->report;
+	const PersistedRecord *record = entry->record;
+	const char *error, *field = NULL;
+	RestoreReason reason = RESTORE_UNKNOWN_KIND;
 	JsonValue *value = NULL;
 
-	if (place->kind != STORE_KIND_MAX) {
-		value = json_parse(store->parser, stored->text, stored->size, &reason);
-		reason = restore_value(restore, place->kind, stored->serial, value, &name);
+	if (entry->kind != STORE_KIND_MAX) {
+		value = json_parse(store->parser, record->text, record->size, &error);
+		reason = restore_value(restore, entry->kind, record->number, value, &field);
 	}
-	bool is_done = report_one(restore->report, place, name, reason);
-	json_free(value);
-	return is_done;
+	if (reason == RESTORE_OK) {
+		report->restored[entry->kind]++;
+	} else if (restore_reason_is_exhaustion(reason)) {
+		restore_refuse(report, entry->kind, record->number, reason);
+	} else {
+		entry->is_dropped = true;
+		restore_report_drop(report, entry->kind, record->number, reason, field);
+	}
+	json_free(value); /* owns the field's name */
+	return !restore_reason_is_exhaustion(reason);
 }
 
-/* --- all of them ----------------------------------------------------------------------------- */
+/* --- all records ----------------------------------------------------------------------------- */
 
-static int compare_places(const void *a, const void *b)
+static int compare_entries(const void *a, const void *b)
 {
-	const Place *x = a, *y = b;
+	const RestoreEntry *x = a, *y = b;
 
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
-	return compare_numbers(x->stored->serial, y->stored->serial);
+	return compare_numbers(x->record->number, y->record->number);
 }
 
-/* NULL: there is no memory. */
-static Place *order_records(const StoredRecords *records)
+/* Returns NULL if out of memory. */
+static RestoreEntry *order_records(const PersistedRecords *records)
 {
-	Place *places = calloc(records->count + 1, sizeof(*places));
+	RestoreEntry *entries = calloc(records->count + 1, sizeof(*entries));
 
-	for (size_t i = 0; places && i < records->count; i++)
-		places[i] = (Place){ .kind = kind_of(&records->items[i]),
-				     .stored = &records->items[i] };
-	if (places)
-		qsort(places, records->count, sizeof(*places), compare_places);
-	return places;
+	for (size_t i = 0; entries && i < records->count; i++)
+		entries[i] = (RestoreEntry){ .kind = kind_of(&records->items[i]),
+					     .record = &records->items[i] };
+	if (entries)
+		qsort(entries, records->count, sizeof(*entries), compare_entries);
+	return entries;
 }
 
 static void report_unused(StoreReport *report, const SharedObject *object)
 {
 	report->restored[STORE_OBJECT]--;
-	restore_report_drop(report, STORE_OBJECT, object->thing.serial, RESTORE_IS_UNUSED);
+	restore_report_drop(report, STORE_OBJECT, object->thing.serial, RESTORE_IS_UNUSED, NULL);
 }
 
 /* Objects that came back for nobody: they were shared by who is gone, and nobody holds them; or
@@ -252,27 +247,27 @@ static void release_processes(Restore *restore)
 }
 
 /* Whether all there is to be known is known. */
-static bool restore_things(Restore *restore, Store *store, Place *places, size_t count)
+static bool restore_things(Restore *restore, Store *store, RestoreEntry *entries, size_t count)
 {
 	const Host *host = restore->broker->host;
 
 	for (size_t i = 0; i < count; i++) {
 		host->restoring(host->self, i, count);
-		if (!restore_one(restore, store, &places[i]))
+		if (!restore_one(restore, store, &entries[i]))
 			return false;
 	}
 	return restore_look_again(restore);
 }
 
 /* What comes back no more is let go, now that nothing can fail. */
-static void drop_the_rest(Restore *restore, const Place *places, size_t count)
+static void drop_the_rest(Restore *restore, const RestoreEntry *entries, size_t count)
 {
 	Drops drops;
 
 	drops_begin(&drops, restore->broker->host);
 	for (size_t i = 0; i < count; i++)
-		if (places[i].is_dropped)
-			drops_add(&drops, places[i].stored->serial);
+		if (entries[i].is_dropped)
+			drops_add(&drops, entries[i].record->number);
 	drops_end(&drops);
 	end_unused_objects(restore, restore->report);
 	release_processes(restore);
@@ -291,25 +286,25 @@ static void take_apart(Restore *restore)
 }
 
 /* A record speaks of an object, a registration, or two processes at most. */
-static bool restore_all(Restore *restore, Store *store, const StoredRecords *records)
+static bool restore_all(Restore *restore, Store *store, const PersistedRecords *records)
 {
 	Broker *broker = restore->broker;
 	/* Before the restart, or since: what a new broker makes by itself has serials, too. */
-	uint64_t last_serial = records->last_serial > broker->last_serial ? records->last_serial
+	uint64_t last_serial = records->last_number > broker->last_serial ? records->last_number
 									  : broker->last_serial;
 	size_t count = records->count;
-	_cleanup_free_ Place *places = order_records(records);
+	_cleanup_free_ RestoreEntry *entries = order_records(records);
 	_cleanup_free_ Process **processes = calloc(2 * count + 1, sizeof(Process *));
 	_cleanup_free_ SharedObject **objects = calloc(count + 1, sizeof(SharedObject *));
 	_cleanup_free_ LookedAt *registrations = calloc(count + 1, sizeof(LookedAt));
-	bool is_restored = places && processes && objects && registrations;
+	bool is_restored = entries && processes && objects && registrations;
 
 	restore->processes = processes;
 	restore->objects = objects;
 	restore->registrations = registrations;
 	broker_restore_begin(broker, last_serial);
 	if (is_restored)
-		is_restored = restore_things(restore, store, places, count);
+		is_restored = restore_things(restore, store, entries, count);
 	else
 		restore_refuse(restore->report, STORE_KIND_MAX, 0, RESTORE_NO_MEMORY);
 	if (!is_restored) {
@@ -317,11 +312,11 @@ static bool restore_all(Restore *restore, Store *store, const StoredRecords *rec
 		return false;
 	}
 	broker_restore_end(broker, last_serial);
-	drop_the_rest(restore, places, count);
+	drop_the_rest(restore, entries, count);
 	return true;
 }
 
-bool store_restore(Store *store, const StoredRecords *records, StoreReport *ret)
+bool store_restore(Store *store, const PersistedRecords *records, StoreReport *ret)
 {
 	Broker *broker = store->broker;
 	Restore restore = { .broker = broker, .report = ret };
@@ -334,7 +329,6 @@ bool store_restore(Store *store, const StoredRecords *records, StoreReport *ret)
 	if (ret->restored[STORE_ADAPTER] == 0 &&
 	    store_keep_adapter(store, software, &failure) != STATUS_SUCCESS)
 		restore_report_drop(ret, STORE_ADAPTER, software->thing.serial,
-				    "the software adapter could not be kept, and what is on it "
-				    "will not be either");
+				    RESTORE_ADAPTER_NOT_SAVED, NULL);
 	return true;
 }

@@ -5,131 +5,165 @@
 #include "broker.h"
 #include "buffer.h"
 #include "json.h"
+#include "persisted-record.h"
 
 /*
- * What outlives a restart of the daemon, as records: one JSON object a thing. An operation that has
- * been prepared is made lasting here, and then committed; things that end are dropped by the core.
- * A GPU process has one from its completion on.
+ * Persists entities across restarts of the daemon, as one JSON record per entity. The caller
+ * prepares an operation, saves its records here, and then commits it. The core removes the records
+ * of entities that end. A GPU process has a record once it is complete.
  */
 
-/* In the order in which they come back: what others hang on comes first. */
+/* Kinds of records, in restore order: an entity comes after the entities that it depends on. */
 typedef enum StoreKind {
 	STORE_ADAPTER,        /* the software adapter */
-	STORE_CLIENT_ADAPTER, /* that a connection has registered */
+	STORE_CLIENT_ADAPTER, /* an adapter registered by a connection */
 	STORE_VIRTUAL_MACHINE,
 	STORE_VIRTUAL_GPU,
 	STORE_GPU_PROCESS,
-	STORE_PAGE_TABLE_ENTRY, /* that it is the driver's */
-	STORE_RESERVATION,      /* of a process's own */
+	STORE_PAGE_TABLE_ENTRY, /* a level-1 entry reserved for the driver */
+	STORE_RESERVATION,      /* a user reservation */
 	STORE_MAPPING,
 	STORE_CONTEXT,
 	STORE_REGISTRATION,
-	STORE_OBJECT,  /* whatever somebody knows, shared or only held */
-	STORE_SHARING, /* that it is shared */
-	STORE_HOLDER,
-	STORE_KIND_MAX, /* none of them */
+	STORE_OBJECT,   /* an object that is shared or held */
+	STORE_SHARING,  /* the sharing of an object */
+	STORE_HOLDER,   /* a process that holds an object */
+	STORE_KIND_MAX, /* also stands for an unknown kind */
 } StoreKind;
 
-/* "virtualMachine" and so on; "unknown" for STORE_KIND_MAX. */
+/* Returns the name used in records, such as "virtualMachine"; "unknown" for STORE_KIND_MAX. */
 const char *store_kind_name(StoreKind kind);
 
 typedef struct Store {
 	Broker *broker;
 	JsonParser *parser;
-	Buffer text; /* of the record that is being written */
+	Buffer text; /* the record being encoded */
 } Store;
 
-/* Both must outlive it. */
+/* The broker and the parser must outlive the store. */
 void store_init(Store *store, Broker *broker, JsonParser *parser);
 void store_deinit(Store *store);
 
-/* --- keeping --------------------------------------------------------------------------------- */
+/* --- saving ---------------------------------------------------------------------------------- */
 
 /*
- * Each makes lasting what was prepared, whole or not at all: STATUS_SUCCESS,
- * STATUS_INSUFFICIENT_RESOURCES or STATUS_NO_MEMORY.
+ * Each function persists a prepared operation. It saves all records of the operation or none.
+ * Returns STATUS_SUCCESS, STATUS_INSUFFICIENT_RESOURCES if a record or an fd cannot be persisted,
+ * or STATUS_NO_MEMORY.
  */
 
-/* The software adapter. */
+/* Saves the software adapter. */
 NTSTATUS store_keep_adapter(Store *store, const Adapter *adapter, Failure *failure);
 
-/* As it is, or is going to be, with so many vGPUs to offer. */
+/* Saves an adapter registered by a connection; max_virtual_gpus may be about to change. */
 NTSTATUS store_keep_client_adapter(Store *store, const Adapter *adapter, uint64_t max_virtual_gpus,
 				   Failure *failure);
 
-/* update: as it is going to be with that, or NULL. */
+/* Saves a VM with the update applied. The update may be NULL. */
 NTSTATUS store_keep_vm(Store *store, const VirtualMachine *vm, const VmUpdate *update,
 		       Failure *failure);
 NTSTATUS store_keep_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Failure *failure);
 NTSTATUS store_keep_registration(Store *store, const Registration *registration, Failure *failure);
 
-/* As it is going to be when it is completed. */
+/* Saves a GPU process in the state that it will have once complete. */
 NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure);
 
-/* That it is its driver's. */
+/* Saves that the driver has taken a page table entry. */
 NTSTATUS store_keep_page_table_entry(Store *store, const GpuProcess *gpu_process,
 				     const PageTableEntry *entry, Failure *failure);
 
-/* With the GPU process, where it was made for this one. */
+/* Saves a context, and its GPU process too if that was created for this context. */
 NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failure);
 
+/* Saves the new ranges of a change to the address space. */
 NTSTATUS store_keep_space_change(Store *store, const GpuProcess *gpu_process,
 				 const SpaceChange *change, Failure *failure);
 
-/* Its descriptors as well. */
+/* Saves an object, its sharing, and its fds. Sets the ids of the fds. */
 NTSTATUS store_keep_object(Store *store, SharedObject *object, Failure *failure);
 
-/* That it is about to have other sizes. */
+/* Saves an object with the sizes in these descriptors, which it is about to get. */
 NTSTATUS store_keep_object_sizes(Store *store, const SharedObject *object,
 				 const ObjectDescriptor *descriptors, Failure *failure);
 
 NTSTATUS store_keep_holder(Store *store, const ObjectHolder *holder, Failure *failure);
 
-/* --- coming back ----------------------------------------------------------------------------- */
-
-/* What the host has kept under a serial. */
-typedef struct StoredRecord {
-	uint64_t serial;
-	const char *text; /* NUL-terminated at size */
-	size_t size;
-} StoredRecord;
-
-/* No two have the same serial. */
-typedef struct StoredRecords {
-	const StoredRecord *items;
-	size_t count;
-	uint64_t last_serial; /* the highest under which anything was ever kept: they go on there */
-} StoredRecords;
+/* --- restoring ------------------------------------------------------------------------------- */
 
 #define STORE_DROPS_MAX 64
 
-/* A record that is no more, and why. Those that ended with a process are told together. */
+/* Why a record was not restored. restore-report.c has the text of each. */
+typedef enum RestoreReason {
+	RESTORE_OK,
+
+	/* A resource is exhausted: the whole restore fails, and a later one may succeed. */
+	RESTORE_NO_MEMORY,
+	RESTORE_NO_WATCH,
+	RESTORE_NO_RESOURCES,
+
+	/* The entity ended with another one. Many records share such a reason. */
+	RESTORE_PROCESS_IS_GONE,
+	RESTORE_VM_IS_GONE,
+	RESTORE_GPU_PROCESS_IS_GONE,
+	RESTORE_OBJECT_IS_GONE,
+	RESTORE_IS_UNUSED,
+
+	/* The record is damaged, or contradicts another one. */
+	RESTORE_ADAPTER_IS_GONE,
+	RESTORE_UNKNOWN_KIND,
+	RESTORE_WRONG_SERIAL,
+	RESTORE_INVALID_FIELD,
+	RESTORE_SERIAL_IS_TAKEN,
+	RESTORE_HANDLE_IS_TAKEN,
+	RESTORE_NAME_IS_TAKEN,
+	RESTORE_GUID_IS_TAKEN,
+	RESTORE_REFUSED,
+	RESTORE_NOT_SOFTWARE_ADAPTER,
+	RESTORE_ADAPTER_NOT_SAVED,
+	RESTORE_NOT_SYSTEM_PROCESS,
+	RESTORE_SECOND_GPU_PROCESS,
+	RESTORE_NO_OWNER_PROCESS,
+	RESTORE_INVALID_RANGE,
+	RESTORE_OTHER_SURROUNDINGS,
+	RESTORE_NO_DISPLAY_CLIENT,
+	RESTORE_NO_VIRTUAL_GPU,
+	RESTORE_REGISTERED_ALREADY,
+	RESTORE_LOST_PRIVILEGES,
+	RESTORE_FDS_DO_NOT_MATCH,
+	RESTORE_FD_NOT_STORED,
+	RESTORE_FD_HAS_CHANGED,
+	RESTORE_HELD_ALREADY,
+	RESTORE_REASON_MAX,
+} RestoreReason;
+
+/* One or more records of a kind that were not restored for the same reason. */
 typedef struct StoreDrop {
 	StoreKind kind;
-	uint64_t serial; /* of the first */
+	uint64_t serial; /* of the first record */
 	size_t count;
-	char reason[96]; /* a clause: "its VM is gone" */
+	RestoreReason code;
+	char reason[96]; /* a clause such as "its VM is gone" */
 } StoreDrop;
 
 typedef struct StoreReport {
 	size_t restored[STORE_KIND_MAX];
 	size_t dropped[STORE_KIND_MAX + 1];
 	StoreDrop drops[STORE_DROPS_MAX];
-	size_t told_count; /* of the drops that are told one by one: the first so many */
-	size_t drop_count; /* of all records that are no more */
-	StoreDrop refusal; /* where nothing was restored: what there was no room for */
+	size_t told_count; /* number of valid items in drops */
+	size_t drop_count; /* number of records not restored, including those not in drops */
+	StoreDrop refusal; /* the record whose restore failed for lack of resources */
 } StoreReport;
 
 /*
- * Brings back what the records say, into a broker that is new; quarantines come after it, and end
- * what their VMs have. What does not fit is dropped with a reason, and the rest stays. Before that,
- * the privileges of each registration are looked at again: nobody is to be served before.
+ * Restores the records into a new broker. Restore quarantines afterwards: they end entities of
+ * their VMs. A record that does not fit is removed and reported; the others stay. Checks the
+ * privileges of every restored registration again, so do not serve requests earlier.
  *
- * False: there is no memory, or something else is exhausted, to look at all of it. Then no record
- * was dropped and the host keeps no more; the broker is to be freed, and another try restores all.
+ * Returns false if a resource is exhausted. No record has been removed then, and the host has
+ * stopped persisting. Free the broker; a later attempt can restore everything.
  *
- * The records are the caller's, and stay as they are meanwhile.
+ * The caller owns the records, which must not change during the call.
  */
-bool store_restore(Store *store, const StoredRecords *records, StoreReport *ret);
+bool store_restore(Store *store, const PersistedRecords *records, StoreReport *ret);
 
 #endif

@@ -171,14 +171,14 @@ void world_init_store(World *world)
 /* --- starting and starting again ------------------------------------------------------------- */
 
 /* The records as a host would have read them: they stay while they are dropped. */
-static StoredRecord *copy_records(const World *world)
+static PersistedRecord *copy_records(const World *world)
 {
-	StoredRecord *records = calloc(world->kept_count + 1, sizeof(*records));
+	PersistedRecord *records = calloc(world->kept_count + 1, sizeof(*records));
 
 	world_must(records != NULL);
 	for (size_t i = 0; i < world->kept_count; i++)
-		records[i] = (StoredRecord){
-			.serial = world->kept[i].serial,
+		records[i] = (PersistedRecord){
+			.number = world->kept[i].serial,
 			.text = strdup(world->kept[i].text),
 			.size = strlen(world->kept[i].text),
 		};
@@ -212,11 +212,11 @@ static void restore_quarantines(World *world)
 }
 
 /* The daemon's own part of it. */
-static bool start_broker(World *world, const StoredRecord *items, size_t count)
+static bool start_broker(World *world, PersistedRecord *items, size_t count)
 {
-	const StoredRecords records = { .items = items,
-					.count = count,
-					.last_serial = world->last_kept_serial };
+	const PersistedRecords records = { .items = items,
+					   .count = count,
+					   .last_number = world->last_kept_serial };
 	Service *service = &world->service;
 
 	service->broker = broker_new(&world->host, &service->settings.limits,
@@ -229,7 +229,7 @@ static bool start_broker(World *world, const StoredRecord *items, size_t count)
 	return is_restored;
 }
 
-static void free_records(StoredRecord *records, size_t count)
+static void free_records(PersistedRecord *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		free((char *)records[i].text);
@@ -238,7 +238,7 @@ static void free_records(StoredRecord *records, size_t count)
 
 bool world_try_start(World *world)
 {
-	StoredRecord *records = copy_records(world);
+	PersistedRecord *records = copy_records(world);
 	size_t count = world->kept_count;
 
 	if (world->own_code)

@@ -101,11 +101,11 @@ static const char *stored(Daemon *daemon)
 
 static size_t recorded(const Daemon *daemon, KeptKind kind)
 {
-	KeptRecords records;
+	PersistedRecords records;
 
 	cr_assert_eq(record_file_load(&daemon->keeper.records, kind, &records), 0);
 	size_t count = records.count;
-	kept_records_deinit(&records);
+	persisted_records_deinit(&records);
 	return count;
 }
 
@@ -149,7 +149,7 @@ static HostProcess *watch(Daemon *daemon, pid_t pid)
 
 Test(keeper, records_come_back)
 {
-	KeptRecords records;
+	PersistedRecords records;
 	Daemon daemon;
 
 	daemon_begin(&daemon);
@@ -162,7 +162,7 @@ Test(keeper, records_come_back)
 	cr_assert_eq(records.count, 1);
 	cr_assert_eq(records.items[0].number, 5);
 	cr_assert_str_eq(records.items[0].text, "{\"kind\":\"a\"}");
-	kept_records_deinit(&records);
+	persisted_records_deinit(&records);
 	keeper_close(&daemon.keeper);
 	cr_assert_not(keeper_keep(&daemon.keeper, 7, "{}", 2));
 	keeper_drop(&daemon.keeper, &(uint64_t){ 5 }, 1);

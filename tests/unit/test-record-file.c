@@ -68,27 +68,25 @@ static void place_end(Place *place)
 
 static bool keep(Place *place, KeptKind kind, uint64_t number, const char *text)
 {
-	return record_file_keep(&place->file, &(KeptRecord){ .kind = kind,
-							     .number = number,
-							     .text = text,
-							     .size = strlen(text) });
+	const PersistedRecord record = { .number = number, .text = text, .size = strlen(text) };
+
+	return record_file_keep(&place->file, kind, &record);
 }
 
 /* All of the kind as "number=text;number=text;", which the caller frees. */
 static char *all(const Place *place, KeptKind kind)
 {
-	KeptRecords records;
+	PersistedRecords records;
 	char *text;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
 	cr_assert_eq(record_file_load(&place->file, kind, &records), 0);
 	for (size_t i = 0; i < records.count; i++) {
-		cr_assert_eq(records.items[i].kind, kind);
 		cr_assert_eq(strlen(records.items[i].text), records.items[i].size);
 		fprintf(out, "%" PRIu64 "=%s;", records.items[i].number, records.items[i].text);
 	}
-	kept_records_deinit(&records);
+	persisted_records_deinit(&records);
 	fclose(out);
 	return text;
 }
@@ -168,9 +166,9 @@ Test(record_file, it_is_the_daemons_alone)
 	Place place;
 
 	place_begin(&place);
-	cr_assert_eq(fstat(place.file.file, &status), 0);
+	cr_assert_eq(fstat(place.file.lines.file, &status), 0);
 	cr_assert_eq(status.st_mode, S_IFREG | 0600);
-	cr_assert_eq(fcntl(place.file.file, F_GETFD), FD_CLOEXEC);
+	cr_assert_eq(fcntl(place.file.lines.file, F_GETFD), FD_CLOEXEC);
 	cr_assert_not(has(&place, "records.new"));
 	place_end(&place);
 }
@@ -238,13 +236,15 @@ static void assert_set_aside(const Place *place, const char *data, size_t size)
 Test(record_file, numbers_end)
 {
 	Buffer line = BUFFER_INIT;
-	KeptRecord record = { .text = "{}", .size = 2 };
+	PersistedRecord record = { .text = "{}", .size = 2 };
+	KeptKind kind;
 
 	for (uint64_t more = 0; more < 2; more++) {
 		record.number = KEPT_NUMBER_MAX + more;
 		buffer_truncate(&line, 0);
-		cr_assert(record_line_append(&line, &record));
-		cr_assert_eq(record_line_parse(buffer_head(&line), buffer_size(&line) - 1, &record),
+		cr_assert(record_line_append(&line, KEPT_THING, &record));
+		cr_assert_eq(record_line_parse(buffer_head(&line), buffer_size(&line) - 1, &kind,
+					       &record),
 			     more == 0);
 	}
 	buffer_deinit(&line);
@@ -481,8 +481,8 @@ Test(record_file, compaction_keeps_what_lives)
 			record_file_drop(&place.file, kind, number);
 			free(TAKE_POINTER(naive.texts[kind][number]));
 		}
-		if (place.file.size > largest)
-			largest = place.file.size;
+		if (place.file.lines.size > largest)
+			largest = place.file.lines.size;
 		if (random() % 50 == 0)
 			place_reopen(&place);
 		if (random() % 20 == 0)
@@ -519,14 +519,14 @@ static void assert_drops_succeed_when_full(Place *place)
 	place_open(place);
 	uint64_t kept = fill(place);
 	cr_assert_gt(kept, 10);
-	off_t size = place->file.size;
+	off_t size = place->file.lines.size;
 	char *before = all(place, KEPT_THING);
 
 	/* A refusal left nothing; of the lack of room it is told. */
 	place_reopen(place);
 	cr_assert_eq(place->statistics.remark_count, 1);
 	assert_all(place, KEPT_THING, before);
-	cr_assert_leq(place->file.size, size + 256);
+	cr_assert_leq(place->file.lines.size, size + 256);
 	free(before);
 	for (uint64_t i = 1; i < 100000; i++)
 		record_file_drop(&place->file, KEPT_THING, i);
@@ -561,8 +561,8 @@ Test(record_file, a_line_that_does_not_fit_is_taken_back)
 	signal(SIGXFSZ, SIG_IGN);
 	place_begin(&place);
 	cr_assert(keep(&place, KEPT_THING, 1, "{\"n\":1}"));
-	off_t size = place.file.size;
-	for (rlim_t room = 0; room < place.file.live_size; room++) {
+	off_t size = place.file.lines.size;
+	for (rlim_t room = 0; room < place.file.index.size; room++) {
 		limit.rlim_cur = (rlim_t)size + room;
 		cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 		bool kept = keep(&place, KEPT_THING, 2, "{\"n\":2}");
@@ -602,7 +602,7 @@ Test(record_file, a_drop_succeeds_where_nothing_can_be_appended)
 	cr_assert(keep(&place, KEPT_THING, 1, "{\"n\":1}"));
 	cr_assert(keep(&place, KEPT_PROCESS, 1, "{}"));
 	for (off_t room = 0; room < 2; room++) { /* none, and too little */
-		limit_file_size(place.file.size + room);
+		limit_file_size(place.file.lines.size + room);
 		record_file_drop(&place.file, KEPT_THING, (uint64_t)room + 1);
 		cr_assert_not(keep(&place, KEPT_THING, 9, "{}"));
 		limit_file_size((off_t)RLIM_INFINITY);
@@ -626,12 +626,12 @@ Test(record_file, many_are_dropped_together)
 		place_begin(&place);
 		for (uint64_t i = 1; i <= 6; i++)
 			cr_assert(keep(&place, KEPT_THING, i, "{}"));
-		off_t size = place.file.size;
+		off_t size = place.file.lines.size;
 		if (!can_append)
 			limit_file_size(size);
 		record_file_drop_all(&place.file, KEPT_THING, some, ARRAY_SIZE(some));
 		limit_file_size((off_t)RLIM_INFINITY);
-		cr_assert_eq(place.file.size > size, can_append);
+		cr_assert_eq(place.file.lines.size > size, can_append);
 		assert_all(&place, KEPT_THING, "1={};3={};6={};");
 		place_reopen(&place);
 		assert_all(&place, KEPT_THING, "1={};3={};6={};");
@@ -649,17 +649,17 @@ Test(record_file, what_could_not_be_compacted_is_later)
 	place_begin(&place);
 	for (uint64_t i = 1; i <= 3000; i++)
 		cr_assert(keep(&place, KEPT_THING, i, "{\"text\":\"it has to fill a file\"}"));
-	off_t size = place.file.size;
+	off_t size = place.file.lines.size;
 	limit_file_size(10);
 	for (uint64_t i = 1; i <= 2000; i++)
 		record_file_drop(&place.file, KEPT_THING, i);
-	cr_assert_eq(place.file.size, size);
+	cr_assert_eq(place.file.lines.size, size);
 	limit_file_size((off_t)RLIM_INFINITY);
 	for (uint64_t i = 2001; i <= 2900; i++)
 		record_file_drop(&place.file, KEPT_THING, i);
-	cr_assert_lt(place.file.size, size / 2);
+	cr_assert_lt(place.file.lines.size, size / 2);
 	place_reopen(&place);
-	cr_assert_eq(place.file.live_count, 100);
+	cr_assert_eq(place.file.index.count, 100);
 	place_end(&place);
 }
 

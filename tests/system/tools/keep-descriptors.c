@@ -56,7 +56,7 @@ static size_t find(const Service *service, uint64_t id)
 /* Everything has somebody that asks for it. */
 static void restore(Service *service)
 {
-	KeptRecords records;
+	PersistedRecords records;
 
 	if (record_file_load(&service->keeper.records, KEPT_DESCRIPTOR, &records) < 0)
 		errx(2, "the records cannot be read");
@@ -68,13 +68,13 @@ static void restore(Service *service)
 			errx(2, "descriptor %" PRIu64 " is not there", id);
 		add(service, id, descriptor);
 	}
-	kept_records_deinit(&records);
+	persisted_records_deinit(&records);
 	if (record_file_load(&service->keeper.records, KEPT_PROCESS, &records) < 0)
 		errx(2, "the records cannot be read");
 	for (size_t i = 0; i < records.count; i++)
 		host_process_watch(
 			process_table_find(&service->processes, records.items[i].number));
-	kept_records_deinit(&records);
+	persisted_records_deinit(&records);
 	keeper_end_restore(&service->keeper);
 }
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_PERSISTED_RECORD_H
+#define STORE_PERSISTED_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+
+/* A persisted record: one JSON value on one line, identified by a number. */
+typedef struct PersistedRecord {
+	uint64_t number; /* serial of the entity, or a number that the host assigned */
+	const char *text;
+	size_t size; /* of the text, without the NUL that follows a loaded text */
+} PersistedRecord;
+
+/* Loaded records, sorted by number. No two have the same number. */
+typedef struct PersistedRecords {
+	PersistedRecord *items;
+	size_t count;
+	uint64_t last_number; /* highest number ever persisted since boot; 0 if none */
+	Buffer text;          /* storage that the items point into */
+} PersistedRecords;
+
+#endif
