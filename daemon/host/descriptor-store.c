@@ -18,7 +18,10 @@
 
 static const char letters[KEPT_KIND_MAX] = { [KEPT_PROCESS] = 'p', [KEPT_DESCRIPTOR] = 'm' };
 
-/* 0: the same open file description; 1 and 2: an order that lasts as long as both are open. */
+/*
+ * Returns 0 if both are one open file description, and 1 or 2 for an order that is stable while
+ * both are open.
+ */
 static long compare_descriptions(int a, int b)
 {
 	pid_t self = getpid();
@@ -63,31 +66,33 @@ TREE_GENERATE(StoreDescriptionTree, StoreEntry, by_description, compare_entries)
 
 size_t descriptor_store_maximum(void)
 {
-	const char *told = getenv("FDSTORE"); /* older ones do not say it */
+	const char *text = getenv("FDSTORE"); /* not set by older versions of systemd */
 	char *end;
-	unsigned long maximum = told ? strtoul(told, &end, 10) : STORE_ENTRIES_MAX;
+	unsigned long maximum = text ? strtoul(text, &end, 10) : STORE_ENTRIES_MAX;
 
-	if (told && (*told == '\0' || *end != '\0'))
+	if (text && (*text == '\0' || *end != '\0'))
 		return STORE_ENTRIES_MAX;
 	return maximum < STORE_ENTRIES_MAX ? maximum : STORE_ENTRIES_MAX;
 }
 
 void descriptor_store_init(DescriptorStore *store)
 {
-	bool is_told = getenv("NOTIFY_SOCKET");
+	bool has_manager = getenv("NOTIFY_SOCKET");
 
 	*store = (DescriptorStore){ .maximum = descriptor_store_maximum() };
 	RB_INIT(&store->uses);
 	RB_INIT(&store->by_name);
 	RB_INIT(&store->by_description);
-	store->is_lasting = is_told && has_kcmp();
-	if (is_told && !store->is_lasting)
-		log_warning("nothing lasts over a restart: this kernel has no kcmp: %s",
+	store->is_lasting = has_manager && has_kcmp();
+	if (has_manager && !store->is_lasting)
+		log_warning("nothing is persisted across restarts: the kernel has no kcmp(): %s",
 			    strerror(errno));
 }
 
-/* Whether others can have descriptors of the same description: not of a pidfd, of which there is
- * one a process. To compare them costs a system call a time. */
+/*
+ * Tests whether other fds can refer to the entry's open file description. The daemon has one pidfd
+ * per process, so those need no comparison, which costs a system call each.
+ */
 static bool may_be_shared(const StoreEntry *entry)
 {
 	return entry->name.kind == KEPT_DESCRIPTOR;
@@ -143,7 +148,7 @@ StoreEntry *descriptor_store_find(const DescriptorStore *store, const StoreName 
 	return RB_FIND(StoreNameTree, &self->by_name, &wanted);
 }
 
-static bool tell_to_store(const StoreEntry *entry, int descriptor)
+static bool send_store(const StoreEntry *entry, int descriptor)
 {
 	char message[NAME_SIZE + sizeof("FDSTORE=1\nFDPOLL=0\nFDNAME=")];
 
@@ -151,25 +156,25 @@ static bool tell_to_store(const StoreEntry *entry, int descriptor)
 		 letters[entry->name.kind], entry->name.number);
 	int result = sd_pid_notify_with_fds(0, false, message, &descriptor, 1);
 	if (result <= 0)
-		log_error("the service manager cannot be given a descriptor: %s",
+		log_error("cannot store a file descriptor in the service manager: %s",
 			  strerror(-result));
 	return result > 0;
 }
 
-static bool tell_to_remove(const char *name)
+static bool send_remove(const char *name)
 {
 	int result = sd_notifyf(false, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 
 	if (result <= 0)
-		log_error("the service manager cannot be told to let go of %s: %s", name,
+		log_error("cannot remove file descriptor %s from the service manager: %s", name,
 			  strerror(-result));
 	return result > 0;
 }
 
 void descriptor_store_remove(DescriptorStore *store, const char *name)
 {
-	/* What it does not hear of takes up room until the next start. */
-	if (!tell_to_remove(name))
+	/* The service manager still stores it, so it uses space until the next start. */
+	if (!send_remove(name))
 		store->used++;
 }
 
@@ -182,7 +187,7 @@ static void entry_remove(DescriptorStore *store, StoreEntry *entry)
 	descriptor_store_remove(store, name);
 }
 
-/* The entry has the descriptor for its own until somebody uses it. */
+/* Adds an entry that owns the fd until its first use. Returns NULL with errno set on failure. */
 static StoreEntry *entry_new(DescriptorStore *store, const StoreName *name, int descriptor)
 {
 	StoreEntry *entry = calloc(1, sizeof(*entry));
@@ -225,7 +230,7 @@ bool descriptor_store_use(DescriptorStore *store, StoreEntry *entry, int descrip
 	return true;
 }
 
-/* An entry of a descriptor that stays the caller's. */
+/* Adds an entry and its first use. The caller keeps the fd. */
 static StoreEntry *entry_new_used(DescriptorStore *store, const StoreName *name, int descriptor)
 {
 	StoreEntry *entry = entry_new(store, name, descriptor);
@@ -243,7 +248,7 @@ StoreEntry *descriptor_store_add(DescriptorStore *store, const StoreName *name, 
 	if (!store->is_lasting || !descriptor_store_has_room(store))
 		return NULL;
 	StoreEntry *entry = entry_new_used(store, name, descriptor);
-	if (!entry || tell_to_store(entry, descriptor))
+	if (!entry || send_store(entry, descriptor))
 		return entry;
 	use_free(store, LIST_FIRST(&entry->uses));
 	entry_free(store, entry);

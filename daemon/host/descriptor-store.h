@@ -9,18 +9,16 @@
 #include "tree.h"
 
 /*
- * The service manager's descriptor store (FDSTORE of sd_notify(3)), which holds descriptors while
- * the daemon does not run. It drops without a word what it takes for the open file description that
- * it has already, as kcmp(2) tells, and all that is too much. So there is one entry here for each
- * open file description, with the descriptors of the daemon's that use it, and what the store
- * would drop for want of room is refused.
+ * The service manager's fd store (FDSTORE of sd_notify(3)), which holds fds while the daemon does
+ * not run. It silently drops an fd if the store is full, or if it already has the same open file
+ * description according to kcmp(2). Therefore this module has one entry per open file description,
+ * tracks the daemon's fds that use it, and refuses to exceed the capacity.
  *
- * An entry's name says what it is: "p" and a ProcessKey, or "m" and an id that is never used again.
- * Short ones, for all names come back in one string of the environment, of 128 KiB at most.
+ * An entry's name is "p" and a ProcessKey, or "m" and an id that is never reused. Names are short
+ * because systemd returns all of them in one environment variable of at most 128 KiB.
  */
 
-/* More of their names would not fit into the environment. The unit's FileDescriptorStoreMax= is the
- * same number. */
+/* Limited by the environment variable. Keep in sync with FileDescriptorStoreMax= in the unit. */
 #define STORE_ENTRIES_MAX 4096
 
 typedef struct StoreName {
@@ -37,7 +35,7 @@ typedef struct StoreUse {
 
 typedef struct StoreEntry {
 	StoreName name;
-	int own; /* taken back, and nobody has asked for it; -1 otherwise */
+	int own; /* restored but not claimed yet; -1 otherwise */
 	LIST_HEAD(, StoreUse) uses;
 	RB_ENTRY(StoreEntry) by_name;
 	RB_ENTRY(StoreEntry) by_description;
@@ -48,70 +46,73 @@ typedef RB_HEAD(StoreNameTree, StoreEntry) StoreNameTree;
 typedef RB_HEAD(StoreDescriptionTree, StoreEntry) StoreDescriptionTree;
 
 typedef struct DescriptorStore {
-	bool is_lasting; /* there is a store; otherwise nothing is kept */
+	bool is_lasting; /* there is a store; if not, nothing can be persisted */
 	size_t maximum;
-	size_t used; /* entries, and what the store was told to remove in vain */
+	size_t used; /* entries, plus those that could not be removed from the service manager */
 	StoreUseTree uses;
 	StoreNameTree by_name;
-	StoreDescriptionTree by_description; /* KEPT_DESCRIPTOR alone */
+	StoreDescriptionTree by_description; /* only entries of kind KEPT_DESCRIPTOR */
 } DescriptorStore;
 
-/* With $NOTIFY_SOCKET, and a kernel that has kcmp, it is lasting. */
+/* The store is lasting if $NOTIFY_SOCKET is set and the kernel has kcmp(). */
 void descriptor_store_init(DescriptorStore *store);
 
-/* Closes what nobody has asked for. What is stored stays so. */
+/* Closes all unclaimed fds. They stay in the service manager's store. */
 void descriptor_store_deinit(DescriptorStore *store);
 
-/* What the service manager has room for, as it says, and never more than STORE_ENTRIES_MAX. */
+/* Returns the capacity according to the service manager, but at most STORE_ENTRIES_MAX. */
 size_t descriptor_store_maximum(void);
 
 bool descriptor_store_has_room(const DescriptorStore *store);
 
-/* The entry that has the same open file description; NULL: none has. */
+/* Returns the entry with the same open file description, or NULL. Ignores pidfds. */
 StoreEntry *descriptor_store_find_same(const DescriptorStore *store, int descriptor);
 
+/* Returns the entry with that name, or NULL. */
 StoreEntry *descriptor_store_find(const DescriptorStore *store, const StoreName *name);
 
 /*
- * Stores the descriptor under that name, as its first use. It stays the caller's, and open until
- * descriptor_store_release(). The name is new, and no entry has the same open file description.
- * NULL: there is no room, or the service manager does not hear.
+ * Stores the fd, and counts it as the first use of a new entry. The caller keeps the fd and must
+ * not close it before descriptor_store_release(). The name must be new, and no entry may have the
+ * same open file description. Returns NULL if the store is full, if memory is exhausted, or if the
+ * service manager cannot be notified.
  */
 StoreEntry *descriptor_store_add(DescriptorStore *store, const StoreName *name, int descriptor);
 
-/* One more descriptor of the entry's open file description. False: there is no memory. */
+/* Adds another fd of the entry's open file description. Returns false if out of memory. */
 bool descriptor_store_use(DescriptorStore *store, StoreEntry *entry, int descriptor);
 
 /*
- * The descriptor, which is still open, is used no more; with the last one the store lets go, and
- * *ret_gone says which entry that was. Returns false otherwise. What is not stored is nothing.
+ * Ends a use; the fd must still be open. If it was the last use, removes the entry from the store,
+ * sets *ret_gone to its name, and returns true. Does nothing for an fd that is not in use.
  */
 bool descriptor_store_release(DescriptorStore *store, int descriptor, StoreName *ret_gone);
 
 /*
- * What came back, under its name, until somebody claims it. False, and it stays the caller's, with
- * errno: there is such an entry already (EEXIST), or no memory.
+ * Adds a restored fd, which waits to be claimed. Takes the fd on success. Returns false with errno
+ * set: EEXIST if there is such an entry already, or ENOMEM.
  */
 bool descriptor_store_take_back(DescriptorStore *store, const StoreName *name, int descriptor);
 
-/* The same of what has its first use already, and is the caller's. */
+/* As above, but the caller keeps the fd, which counts as the first use. */
 bool descriptor_store_take_back_used(DescriptorStore *store, const StoreName *name, int descriptor);
 
-/* False where the name is of nobody's here. */
+/* Returns false if the name does not follow the scheme above. */
 bool store_name_parse(const char *text, StoreName *ret);
 
 /*
- * A descriptor of what came back, for one more user of it: the caller's, stored until
- * descriptor_store_release(). Returns it or a negative errno.
+ * Claims an fd of a restored entry as a new use: the entry's own one first, later duplicates. The
+ * caller owns the fd, which stays stored until descriptor_store_release(). Returns it, or a
+ * negative errno.
  */
 int descriptor_store_claim(DescriptorStore *store, StoreEntry *entry);
 
-/* Lets go of what came back and nobody has claimed, and tells of each. Returns how many. */
+/* Removes all unclaimed entries, and calls forgotten for each. Returns their number. */
 size_t descriptor_store_forget_unclaimed(DescriptorStore *store,
 					 void (*forgotten)(void *context, const StoreName *name),
 					 void *context);
 
-/* Lets go of what came back under a name and has no entry. */
+/* Removes a name from the service manager's store that has no entry here. */
 void descriptor_store_remove(DescriptorStore *store, const char *name);
 
 #endif

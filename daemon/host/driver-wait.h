@@ -6,7 +6,7 @@
 
 #include "broker.h"
 
-/* Tells the core when adapters have waited for their drivers for long enough. */
+/* Ends restored adapters whose drivers do not register them again in time. */
 typedef struct DriverWait {
 	Broker *broker;
 	struct event event;
@@ -14,7 +14,7 @@ typedef struct DriverWait {
 
 void driver_wait_init(DriverWait *wait, struct event_base *base);
 
-/* All is restored: from now on time passes for those that wait. */
+/* Starts the timer. Call when the restore is complete. */
 void driver_wait_begin(DriverWait *wait, Broker *broker);
 void driver_wait_deinit(DriverWait *wait);
 

@@ -8,8 +8,8 @@
 
 #include "fd-util.h"
 
-/* So much at once, that not each line asks for room. */
-#define ALLOCATED_AT_ONCE (64 << 10)
+/* Preallocate in large steps, so that few appends need a system call for it. */
+#define ALLOCATION_STEP (64 << 10)
 
 int file_open_regular(int directory, const char *name, int access_mode, off_t *ret_size)
 {
@@ -75,6 +75,6 @@ bool file_allocate(int file, off_t *allocated, off_t wanted)
 {
 	if (wanted <= *allocated)
 		return true;
-	return allocate_up_to(file, allocated, wanted + ALLOCATED_AT_ONCE) ||
+	return allocate_up_to(file, allocated, wanted + ALLOCATION_STEP) ||
 	       allocate_up_to(file, allocated, wanted);
 }

@@ -13,16 +13,16 @@
  */
 int file_open_regular(int directory, const char *name, int access_mode, off_t *ret_size);
 
-/* Writes all of it there. False with errno: some of it may stand there. */
+/* Writes all bytes at the offset. Returns false with errno set, perhaps after a partial write. */
 bool file_write_at(int file, const char *bytes, size_t size, off_t offset);
 
-/* Reads so much from there. False with errno, EIO where the file ends before. */
+/* Reads size bytes at the offset. Returns false with errno set; EIO if the file is too short. */
 bool file_read_at(int file, char *bytes, size_t size, off_t offset);
 
 /*
- * Makes sure that the file system has room for so many bytes of the file, of which *allocated are
- * its own already; its size stays. False with errno: it has not. Where the file system cannot do
- * that, there is room until it turns out otherwise.
+ * Preallocates space up to the offset wanted, without changing the size of the file, and updates
+ * *allocated, the end of the space that the file has already. Returns false, with errno set, if
+ * the file system is full. Pretends to succeed if the file system cannot preallocate.
  */
 bool file_allocate(int file, off_t *allocated, off_t wanted);
 

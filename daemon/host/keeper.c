@@ -11,11 +11,11 @@
 #include "log.h"
 #include "path-lock.h"
 
-/* The outcome of restoring one stored fd. */
+/* Outcome of restoring a stored fd. */
 typedef enum Outcome {
 	OUTCOME_RESTORED,
-	OUTCOME_NO_RESOURCES,   /* nothing was learned about it: keep everything */
-	OUTCOME_PROCESS_EXITED, /* normal, not worth a remark */
+	OUTCOME_NO_RESOURCES,   /* says nothing about the fd, so everything is kept */
+	OUTCOME_PROCESS_EXITED, /* expected, so there is no remark */
 	OUTCOME_NO_RECORD,
 	OUTCOME_DUPLICATE,
 	OUTCOME_NOT_RETURNED,
@@ -27,29 +27,29 @@ typedef enum Outcome {
 
 static const char *const outcome_texts[] = {
 	[OUTCOME_RESTORED] = "it was restored",
-	[OUTCOME_NO_RESOURCES] = "there are no resources left to look at it",
+	[OUTCOME_NO_RESOURCES] = "out of file descriptors or memory",
 	[OUTCOME_PROCESS_EXITED] = "its process is gone",
-	[OUTCOME_NO_RECORD] = "no record names it",
-	[OUTCOME_DUPLICATE] = "it is kept twice",
-	[OUTCOME_NOT_RETURNED] = "the service manager did not give it back",
-	[OUTCOME_OTHER_PROCESS] = "it is not the process that was recorded",
-	[OUTCOME_UNREADABLE] = "it cannot be looked at",
-	[OUTCOME_OTHER_DESCRIPTOR] = "it is not the descriptor that was recorded",
+	[OUTCOME_NO_RECORD] = "it has no record",
+	[OUTCOME_DUPLICATE] = "it was stored twice",
+	[OUTCOME_NOT_RETURNED] = "the service manager did not return it",
+	[OUTCOME_OTHER_PROCESS] = "it is not the recorded process",
+	[OUTCOME_UNREADABLE] = "it cannot be examined",
+	[OUTCOME_OTHER_DESCRIPTOR] = "it is not the recorded file descriptor",
 };
 _Static_assert(ARRAY_SIZE(outcome_texts) == OUTCOME_MAX, "each outcome has a text");
 
-/* The descriptor that is stored under the name; record: what has to be so of it. */
+/* Stores the fd under the name, with a record that identifies it. */
 static bool keep_stored(Keeper *keeper, const StoreName *name, const Buffer *record, int descriptor)
 {
-	const PersistedRecord kept = {
+	const PersistedRecord identity = {
 		.number = name->number,
 		.text = buffer_head(record),
 		.size = buffer_size(record),
 	};
 
-	/* What is recorded alone, or stored alone, is dropped at the next start. */
+	/* After a crash in between, the next start removes the record. */
 	if (!descriptor_store_has_room(&keeper->store) ||
-	    !record_file_keep(&keeper->records, name->kind, &kept))
+	    !record_file_keep(&keeper->records, name->kind, &identity))
 		return false;
 	if (descriptor_store_add(&keeper->store, name, descriptor))
 		return true;
@@ -75,7 +75,7 @@ static bool keep_process(void *self, const HostProcess *process)
 	if (!keeper->store.is_lasting)
 		return true;
 	Evidence evidence = host_process_identify(process, &identity);
-	/* One that is dead is kept by nobody; its exit is about to be told. */
+	/* A dead process needs no record: its exit is about to be reported. */
 	if (evidence != EVIDENCE_FOUND)
 		return evidence == EVIDENCE_GONE;
 	bool is_kept = encode_process_identity(&record, &identity) &&
@@ -123,7 +123,7 @@ bool keeper_keep(Keeper *keeper, uint64_t serial, const char *text, size_t size)
 	const PersistedRecord record = { .number = serial, .text = text, .size = size };
 
 	if (!keeper->is_open || !keeper->store.is_lasting)
-		return keeper->is_open; /* where nothing lasts there is nothing to be kept for */
+		return keeper->is_open; /* nothing can be restored, so there is nothing to write */
 	return record_file_keep(&keeper->records, KEPT_THING, &record);
 }
 
@@ -170,7 +170,7 @@ static void remark(const Keeper *keeper, const StoreName *name, Outcome outcome)
 	snprintf(subject, sizeof(subject), "%s %ju",
 		 name->kind == KEPT_PROCESS ? "process" : "descriptor", (uintmax_t)name->number);
 	snprintf(sentence, sizeof(sentence), "was dropped: %s", message);
-	log_warning("kept %s: %s", subject, message);
+	log_warning("persisted %s was dropped: %s", subject, message);
 	statistics_remark(keeper->options.statistics, subject, sentence);
 }
 
@@ -189,7 +189,7 @@ static Outcome take_back_process(Keeper *keeper, const StoreName *name, const Js
 	bool is_sound = read_process_identity(record, &identity);
 
 	if (!is_sound)
-		identity = (ProcessIdentity){ 0 }; /* nobody's */
+		identity = (ProcessIdentity){ 0 }; /* matches no process */
 	switch (process_table_restore(keeper->options.processes, name->number, &identity, pidfd,
 				      &process)) {
 	case EVIDENCE_FOUND:
@@ -248,15 +248,16 @@ static Outcome take_back_recorded(Keeper *keeper, const StoreName *name, int des
 	return outcome;
 }
 
-/* False: it stays kept, for nothing is known of it. */
+/* Returns false if out of resources; the fd stays stored then. */
 static bool take_back_one(Keeper *keeper, PassedDescriptor *passed)
 {
 	int descriptor = TAKE_DESCRIPTOR(passed->descriptor);
 	StoreName name;
 
 	if (!store_name_parse(passed->name, &name)) {
-		log_warning("a descriptor named \"%s\" was passed, which is not needed",
-			    passed->name);
+		log_warning(
+			"closing the passed file descriptor \"%s\": vaild does not know the name",
+			passed->name);
 		close(descriptor);
 		descriptor_store_remove(&keeper->store, passed->name);
 		return true;
@@ -269,8 +270,8 @@ static bool take_back_one(Keeper *keeper, PassedDescriptor *passed)
 	if (outcome == OUTCOME_RESTORED)
 		return true;
 	if (outcome == OUTCOME_NO_RESOURCES) {
-		log_error("what was kept cannot be restored now, and stays kept for the next "
-			  "start: %s: %s",
+		log_error("cannot restore the persisted state now; it is kept for the next start: "
+			  "%s: %s",
 			  passed->name, outcome_texts[outcome]);
 		return false;
 	}
@@ -281,8 +282,8 @@ static bool take_back_one(Keeper *keeper, PassedDescriptor *passed)
 	return true;
 }
 
-/* What has a record and did not come back. */
-static void drop_what_is_missing(Keeper *keeper, KeptKind kind)
+/* Drops the records whose fds were not restored. */
+static void drop_missing(Keeper *keeper, KeptKind kind)
 {
 	StoreName name = { .kind = kind };
 
@@ -294,19 +295,22 @@ static void drop_what_is_missing(Keeper *keeper, KeptKind kind)
 	}
 }
 
-/* The kernel's id of this boot; the unit tells it where the sandbox hides it. Empty: unknown.
- * Returns 0, or a negative errno where there is no room to look. */
+/*
+ * Reads the boot id from the kernel, or from $VAILD_BOOT_ID, which the unit sets because its
+ * sandbox can hide the kernel's. Sets an empty string if neither is available. Returns 0, or a
+ * negative errno if out of resources.
+ */
 static int read_boot_id(char ret[static BOOT_ID_LENGTH + 1])
 {
-	const char *told = getenv("VAILD_BOOT_ID");
+	const char *from_unit = getenv("VAILD_BOOT_ID");
 	sd_id128_t id;
 	int error = sd_id128_get_boot(&id);
 
-	if (error < 0 && told && sd_id128_from_string(told, &id) >= 0)
+	if (error < 0 && from_unit && sd_id128_from_string(from_unit, &id) >= 0)
 		error = 0;
 	if (error < 0 && errno_is_exhaustion(-error)) {
-		log_error("what was kept cannot be restored now, and stays kept for the next "
-			  "start: the id of this boot cannot be read: %s",
+		log_error("cannot restore the persisted state now; it is kept for the next start: "
+			  "cannot read the boot id: %s",
 			  strerror(-error));
 		return error;
 	}
@@ -324,23 +328,23 @@ static bool keeper_take_back(Keeper *keeper, PassedDescriptors *passed)
 	for (size_t i = 0; i < passed->count; i++)
 		if (passed->items[i].descriptor >= 0 && !take_back_one(keeper, &passed->items[i]))
 			return false;
-	drop_what_is_missing(keeper, KEPT_PROCESS);
-	drop_what_is_missing(keeper, KEPT_DESCRIPTOR);
+	drop_missing(keeper, KEPT_PROCESS);
+	drop_missing(keeper, KEPT_DESCRIPTOR);
 	return true;
 }
 
-/* Whether what is kept now will be there after a restart. */
-static void find_out_what_lasts(Keeper *keeper, const char *boot_id)
+/* Opens the store, and disables it if the boot id is unknown. */
+static void open_store(Keeper *keeper, const char *boot_id)
 {
 	descriptor_store_init(&keeper->store);
 	if (!keeper->store.is_lasting || boot_id[0] != '\0')
 		return;
-	log_warning("nothing lasts over a restart: neither the kernel nor $VAILD_BOOT_ID tells the "
-		    "id of this boot");
+	log_warning("nothing is persisted across restarts: the boot id is unknown; set "
+		    "$VAILD_BOOT_ID to the contents of /proc/sys/kernel/random/boot_id");
 	keeper->store.is_lasting = false;
 }
 
-/* Two daemons that write there would lose each other's records. */
+/* Locks the directory: two daemons would overwrite each other's records. */
 static int take_lock(const char *directory)
 {
 	char path[PATH_MAX];
@@ -349,12 +353,12 @@ static int take_lock(const char *directory)
 		length < 0 || (size_t)length >= sizeof(path) ? -ENAMETOOLONG : path_lock_take(path);
 
 	if (lock == -EADDRINUSE)
-		log_error("%s: another vaild keeps its records here; stop it, or choose another "
+		log_error("%s: another vaild uses this directory; stop it, or choose another "
 			  "directory with --runtime-dir",
 			  directory);
 	else if (lock < 0)
-		log_error("%s: cannot be locked: %s; make it a directory that vaild may write to, "
-			  "or choose another with --runtime-dir",
+		log_error("%s: cannot lock the directory: %s; let vaild write to it, or choose "
+			  "another directory with --runtime-dir",
 			  directory, strerror(-lock));
 	return lock;
 }
@@ -366,8 +370,8 @@ static int open_records(Keeper *keeper)
 
 	if (error < 0)
 		return error;
-	find_out_what_lasts(keeper, boot_id);
-	/* What a service has recorded there is for its next start, and not for this daemon. */
+	open_store(keeper, boot_id);
+	/* The directory may have records of a vaild service; they are for its next start. */
 	if (!keeper->store.is_lasting) {
 		keeper->records = RECORD_FILE_INIT;
 		return 0;
@@ -424,5 +428,5 @@ void keeper_end_restore(Keeper *keeper)
 
 	count += descriptor_store_forget_unclaimed(&keeper->store, drop_record, keeper);
 	if (count > 0)
-		log_info("let go of %zu kept descriptors that nothing needs", count);
+		log_info("removed %zu stored file descriptors that nothing uses", count);
 }

@@ -9,13 +9,13 @@
 #include "record-file.h"
 
 /*
- * What outlives this daemon and is there for the next one, if that starts before a reboot: records
- * in the runtime directory, and with the service manager the descriptors that they need. Each
- * descriptor has a record of the keeper's own, of what it is, which it has to be again when it
- * comes back. Records and descriptors without each other are dropped, with a remark.
+ * Persists state for the next daemon, until the next reboot: records in the runtime directory, and
+ * the fds that they refer to in the service manager's fd store. Each stored fd has a record that
+ * identifies it, and that it must match when it is restored. An fd without a record, and a record
+ * without its fd, are dropped with a remark.
  *
- * Without a service manager nothing comes back, so nothing is written, and what is there of a
- * daemon that has one stays as it is.
+ * Without a service manager no fd can be restored, so nothing is written. Records that another
+ * vaild has left in the directory stay unchanged.
  */
 typedef struct KeeperOptions {
 	const char *runtime_directory;
@@ -29,39 +29,51 @@ typedef struct KeeperOptions {
 typedef struct Keeper {
 	KeeperOptions options;
 	bool is_open;
-	int lock; /* of the directory: no other daemon keeps its records there */
+	int lock; /* keeps other daemons out of the runtime directory */
 	RecordFile records;
 	DescriptorStore store;
-	uint64_t last_id;
+	uint64_t last_id; /* of a stored fd */
 } Keeper;
 
 /*
- * Takes back what was passed and brings processes back into the table, which keeps through it from
- * now on. Returns 0 or a negative errno after logging.
+ * Opens the records, restores the passed fds, and restores the processes of the passed pidfds into
+ * the process table. The table persists watched processes from now on. Returns 0, or a negative
+ * errno after logging.
  */
 int keeper_open(Keeper *keeper, const KeeperOptions *options, PassedDescriptors *passed);
 
-/* From now on everything stays as it is kept: before the broker goes, which ends all. */
+/*
+ * Stops persisting: later calls change nothing. Call before freeing the broker, which ends every
+ * entity.
+ */
 void keeper_close(Keeper *keeper);
 
-/* The core's records, by serial. Returns 0 or a negative errno; the caller deinits *ret. */
+/* Loads the records of entities. Returns 0 or a negative errno; the caller deinitialises *ret. */
 int keeper_load(const Keeper *keeper, PersistedRecords *ret);
 
-/* What Host.find_kept_process and Host.find_kept_descriptor ask; as long as it is restored. */
+/* Implement Host.find_persisted_process and Host.fdstore_find during a restore. */
 Evidence keeper_find_process(const Keeper *keeper, ProcessKey key, pid_t *ret_pid);
 Evidence keeper_find_descriptor(Keeper *keeper, uint64_t id, int *ret_descriptor);
 
-/* All is restored: lets go of what nobody has asked for. */
+/* Ends the restore: removes stored fds and processes that nothing has asked for. */
 void keeper_end_restore(Keeper *keeper);
 
-/* One line of JSON, in place of what was kept of that serial. False: there is no room for it. */
+/*
+ * Persists the record of an entity, replacing an earlier one. The text is one line of JSON. Returns
+ * false if it cannot be written.
+ */
 bool keeper_keep(Keeper *keeper, uint64_t serial, const char *text, size_t size);
+
+/* Removes the records of entities, in order. Removing never fails. */
 void keeper_drop(Keeper *keeper, const uint64_t *serials, size_t count);
 
-/* Returns an id, the same one for descriptors of one open file description, or 0: no room. */
+/*
+ * Stores an fd. Returns its id, or 0 if the fd store is full. Fds of one open file description
+ * share an id.
+ */
 uint64_t keeper_keep_descriptor(Keeper *keeper, int descriptor);
 
-/* Before the descriptor is closed; any descriptor that is closed may be told. */
+/* Call before closing any fd. Removes the fd from the store if it is the last one of its id. */
 void keeper_release_descriptor(Keeper *keeper, int descriptor);
 
 #endif

@@ -13,7 +13,7 @@ static const char *const kinds[] = {
 	[DESCRIPTOR_SYNC_FILE] = "syncFile",
 };
 
-_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == DESCRIPTOR_KIND_MAX, "each kind has its name");
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == DESCRIPTOR_KIND_MAX, "each kind has a name");
 
 bool encode_process_identity(Buffer *buffer, const ProcessIdentity *identity)
 {

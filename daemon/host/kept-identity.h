@@ -7,18 +7,18 @@
 #include "json.h"
 #include "process-table.h"
 
-/* What is recorded of a kept descriptor, as JSON, and has to be so when it comes back. */
+/* Records that identify stored fds. An fd must match its record to be restored. */
 
-/* {"pid":7,"startTime":8}. False: there is no memory. */
+/* Appends {"pid":7,"startTime":8}. Returns false if out of memory. */
 bool encode_process_identity(Buffer *buffer, const ProcessIdentity *identity);
 
-/* False: it is none. */
+/* Returns false if the record does not identify a process. */
 bool read_process_identity(const JsonValue *record, ProcessIdentity *ret);
 
-/* {"kind":"memfd","device":7,"inode":8}. False: there is no memory. */
+/* Appends {"kind":"memfd","device":7,"inode":8}. Returns false if out of memory. */
 bool encode_descriptor_identity(Buffer *buffer, const DescriptorFacts *facts);
 
-/* Whether the descriptor with these facts is the one that was recorded. */
+/* Tests whether an fd is the recorded one. */
 bool is_descriptor_identity(const JsonValue *record, const DescriptorFacts *facts);
 
 #endif

@@ -6,12 +6,11 @@
 #include <stddef.h>
 
 /*
- * What the service manager has passed at start: the socket to listen on, and what an earlier daemon
- * has put into its descriptor store. They are told apart by what they are, and named by whoever
- * stored them.
+ * The fds that the service manager passes at start: the listening socket, recognised by its type,
+ * and the fds that an earlier daemon has stored, recognised by their names.
  */
 typedef struct PassedDescriptor {
-	int descriptor; /* -1: somebody took it */
+	int descriptor; /* -1 once taken */
 	char *name;
 } PassedDescriptor;
 
@@ -20,11 +19,14 @@ typedef struct PassedDescriptors {
 	size_t count;
 } PassedDescriptors;
 
-/* Once, at start. What is left when it is deinited is closed. Returns 0 or a negative errno. */
+/*
+ * Call once, at start. Returns 0 or a negative errno. Deinitialising closes all fds that were not
+ * taken.
+ */
 int passed_descriptors_init(PassedDescriptors *passed);
 void passed_descriptors_deinit(PassedDescriptors *passed);
 
-/* The socket that listens, which is the caller's from then on; -1: none was passed. */
+/* Returns the listening socket, which the caller then owns; -1 if none was passed. */
 int passed_descriptors_take_socket(PassedDescriptors *passed);
 
 #endif

@@ -11,7 +11,7 @@
 #include "fd-util.h"
 #include "process-stat.h"
 
-/* Who holds the lock. */
+/* The process that holds the lock. */
 typedef struct LockOwner {
 	int pid;
 	uint64_t start_time;
@@ -30,7 +30,7 @@ static bool owner_lives(int lock)
 
 	if (pread(lock, text, sizeof(text) - 1, 0) <= 0 ||
 	    sscanf(text, "%d %" SCNu64, &written.pid, &written.start_time) != 2)
-		return true; /* it is being written at this moment */
+		return true; /* it may be writing the file right now */
 	return read_process(written.pid, &now) && now.start_time == written.start_time;
 }
 
@@ -45,7 +45,7 @@ static int write_owner(int lock)
 	return dprintf(lock, "%d %" PRIu64 "\n", self.pid, self.start_time) < 0 ? -EIO : 0;
 }
 
-/* Whether the file that is locked is still the one that the path names. */
+/* Tests whether the path still names the locked file. */
 static bool is_at_path(int lock, const char *path)
 {
 	struct stat held, named;
@@ -54,7 +54,7 @@ static bool is_at_path(int lock, const char *path)
 	       held.st_dev == named.st_dev;
 }
 
-/* Returns a descriptor, -EAGAIN to try again, or another negative errno. */
+/* Returns an fd, -EAGAIN if the caller must retry, or another negative errno. */
 static int try_to_take(const char *path)
 {
 	_cleanup_close_ int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -66,7 +66,7 @@ static int try_to_take(const char *path)
 			return -errno;
 		if (owner_lives(lock))
 			return -EADDRINUSE;
-		/* Of several that take over, the one whose file stays at the path has it. */
+		/* If several daemons take over, the one whose file stays at the path wins. */
 		unlink(path);
 		return -EAGAIN;
 	}

@@ -3,13 +3,15 @@
 #define HOST_PATH_LOCK_H
 
 /*
- * Of two daemons for one socket, or one directory of records, one does not start: PATH.lock is
- * locked for as long as the daemon lives, and says who that is. A child of a dead daemon that hangs
- * in the close of a stranger's descriptor still holds that lock, since it shares its descriptors; a
- * lock whose owner is dead is taken over by making a new file in its place.
+ * Ensures that only one daemon uses a socket or a directory of records. The daemon holds a lock on
+ * PATH.lock until it exits, and the file identifies the daemon. A child process that hangs in
+ * close() shares the fd, so it can hold the lock longer than the daemon lives. If the daemon is
+ * dead, the next one replaces the file and locks the new one.
  */
 
-/* Returns a descriptor to keep; -EADDRINUSE while a live daemon has it, or another negative errno.
+/*
+ * Takes the lock. Returns an fd that holds it until it is closed, -EADDRINUSE if a live daemon
+ * holds the lock, or another negative errno.
  */
 int path_lock_take(const char *path);
 

@@ -79,7 +79,7 @@ static bool write_file(const QuarantineStore *store, const Buffer *contents)
 	       fsync(file) == 0;
 }
 
-/* Gives the file its name, and what had that before the temporary one. */
+/* Renames the new file to name. An existing file gets the temporary name instead. */
 static bool exchange(const QuarantineStore *store, const char *name, bool *ret_replaced)
 {
 	int directory = store->directory;
@@ -89,8 +89,7 @@ static bool exchange(const QuarantineStore *store, const char *name, bool *ret_r
 	       (errno == ENOENT && renameat(directory, TEMPORARY_NAME, directory, name) == 0);
 }
 
-/* What is refused is not there after a restart: where it cannot be made to last, all is as it was.
- */
+/* Rolls back if fsync() fails, because a refused quarantine must not reappear after a restart. */
 static bool put_in_place(const QuarantineStore *store, const char *name)
 {
 	bool replaced;
@@ -119,12 +118,12 @@ bool quarantine_store_keep(QuarantineStore *store, const Guid *guid, const char 
 		    put_in_place(store, name.text);
 
 	if (!kept)
-		log_error("cannot keep the quarantine of %s: %s", name.text, strerror(errno));
+		log_error("cannot save quarantine file %s: %s", name.text, strerror(errno));
 	buffer_deinit(&contents);
 	return kept;
 }
 
-/* Under its other name until it is certain that it goes. */
+/* Renames the file first, so that the removal can be rolled back if fsync() fails. */
 static bool remove_file(const QuarantineStore *store, const char *name)
 {
 	int directory = store->directory;
@@ -147,33 +146,32 @@ bool quarantine_store_drop(QuarantineStore *store, const Guid *guid)
 
 	if (remove_file(store, name.text))
 		return true;
-	log_error("cannot drop the quarantine of %s: %s", name.text, strerror(errno));
+	log_error("cannot remove quarantine file %s: %s", name.text, strerror(errno));
 	return false;
 }
 
 /*
- * The file under another name as well, so that what is written in its place is there before it
- * goes: where that cannot be written, the next start finds the file as this one did. What has no
- * second name, as a folder, gets another.
+ * Saves a damaged file under a second name. It keeps its first one until a valid file replaces it,
+ * so the quarantine is safe if that file cannot be written. A directory cannot have two names and
+ * is renamed.
  */
 static void set_aside(const QuarantineStore *store, const char *name, const char *why)
 {
 	char damaged[sizeof(FileName) + sizeof(".damaged")];
 
 	snprintf(damaged, sizeof(damaged), "%s.damaged", name);
-	log_warning("quarantine file %s %s; it is set aside as %s, and its GUID stays in "
-		    "quarantine",
+	log_warning("quarantine file %s %s; it is saved as %s, and its GUID stays in quarantine",
 		    name, why, damaged);
 	unlinkat(store->directory, damaged, 0);
 	if (linkat(store->directory, name, store->directory, damaged, 0) < 0 &&
 	    renameat(store->directory, name, store->directory, damaged) < 0)
-		log_error("cannot set %s aside: %s", name, strerror(errno));
+		log_error("cannot save %s as %s: %s", name, damaged, strerror(errno));
 }
 
-/* What is wrong with a quarantine file. */
+/* The defect of a quarantine file. */
 typedef enum Fault {
 	FAULT_NONE,
-	FAULT_NO_MEMORY, /* of the daemon, which says nothing about the file */
+	FAULT_NO_MEMORY, /* says nothing about the file */
 	FAULT_NEWER_VERSION,
 	FAULT_UNKNOWN_VERSION,
 	FAULT_NO_VERSION,
@@ -184,14 +182,14 @@ typedef enum Fault {
 } Fault;
 
 static const char *const fault_texts[] = {
-	[FAULT_NONE] = "is sound",
-	[FAULT_NO_MEMORY] = "could not be read for want of memory",
-	[FAULT_NEWER_VERSION] = "is of a newer version of vaild",
-	[FAULT_UNKNOWN_VERSION] = "is of an unknown version",
+	[FAULT_NONE] = "is valid",
+	[FAULT_NO_MEMORY] = "cannot be read: out of memory",
+	[FAULT_NEWER_VERSION] = "was written by a newer version of vaild",
+	[FAULT_UNKNOWN_VERSION] = "has an unknown version",
 	[FAULT_NO_VERSION] = "has no version",
-	[FAULT_OTHER_GUID] = "names another GUID than its name",
+	[FAULT_OTHER_GUID] = "contains a different GUID than its name",
 	[FAULT_UNREADABLE] = "cannot be read",
-	[FAULT_NO_JSON] = "is no JSON",
+	[FAULT_NO_JSON] = "is not valid JSON",
 };
 _Static_assert(ARRAY_SIZE(fault_texts) == FAULT_MAX, "each fault has a text");
 
@@ -212,7 +210,7 @@ static Fault check_members(const JsonValue *value, const Guid *guid)
 	return FAULT_NONE;
 }
 
-/* Extracts the reason, which may be missing, and which the caller frees. */
+/* Extracts the reason, if there is one. The caller frees it. */
 static Fault decode(JsonParser *parser, const Buffer *contents, const Guid *guid, char **ret_reason)
 {
 	const char *error;
@@ -251,7 +249,8 @@ static int restore_one(QuarantineStore *store, const char *name, const Guid *gui
 	if (fault != FAULT_NONE)
 		statistics_remark(statistics, name, fault_texts[fault]);
 	if (fault == FAULT_NEWER_VERSION) {
-		log_warning("quarantine file %s %s; it is left as it is", name, fault_texts[fault]);
+		log_warning("quarantine file %s %s; it is left unchanged", name,
+			    fault_texts[fault]);
 		reason = strdup("recorded by a newer version of vaild");
 	} else if (fault != FAULT_NONE) {
 		set_aside(store, name, fault_texts[fault]);
@@ -261,7 +260,7 @@ static int restore_one(QuarantineStore *store, const char *name, const Guid *gui
 	return quarantine_restore(broker, guid, &reason, &failure) == STATUS_SUCCESS ? 0 : -ENOMEM;
 }
 
-/* Whether the file is one of ours, and for which GUID. */
+/* Returns false if the name is not that of a quarantine file. */
 static bool parse_file_name(const char *name, Guid *ret_guid)
 {
 	char text[GUID_TEXT_LENGTH + 1];
@@ -274,7 +273,7 @@ static bool parse_file_name(const char *name, Guid *ret_guid)
 	return guid_parse(text, ret_guid);
 }
 
-/* NULL: there are no more, or *ret_error is the negative errno why they cannot be told. */
+/* Returns NULL at the end, or if reading fails; *ret_error is then a negative errno. */
 static const char *next_name(DIR *directory, int *ret_error)
 {
 	errno = 0;

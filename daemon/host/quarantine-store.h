@@ -7,24 +7,30 @@
 #include "statistics.h"
 
 /*
- * Quarantines on disk: one file a GUID, DIR/quarantine/GUID.json, so that each change is one
- * rename or one unlink and touches no other. A file is whole or absent: it is written under another
- * name, synced and renamed. A damaged one is set aside as GUID.json.damaged, and its GUID stays in
- * quarantine: the name alone says that somebody wanted it to be.
+ * Stores quarantines on disk, one file per GUID: DIR/quarantine/GUID.json. A change is one rename
+ * or one unlink, and affects no other quarantine. Files are complete: each is written under another
+ * name, synced and renamed. A damaged file is saved as GUID.json.damaged, and its GUID stays in
+ * quarantine, because the name of the file is enough to identify it.
  */
 typedef struct QuarantineStore {
-	int directory; /* -1: not opened */
+	int directory; /* -1 if not open */
 } QuarantineStore;
 
-/* Opens, making the directories where they are missing. Returns 0 or a negative errno. */
+/* Opens the directory, and creates it if missing. Returns 0 or a negative errno. */
 int quarantine_store_open(QuarantineStore *store, const char *state_directory);
 void quarantine_store_close(QuarantineStore *store);
 
+/*
+ * Save or remove a quarantine durably. Return false, with the stored state unchanged, if that
+ * fails. The reason may be NULL. Removing a quarantine that does not exist succeeds.
+ */
 bool quarantine_store_keep(QuarantineStore *store, const Guid *guid, const char *reason);
 bool quarantine_store_drop(QuarantineStore *store, const Guid *guid);
 
-/* Brings all that was kept into the broker, and remarks on what was not sound. Returns how many, or
- * a negative errno. */
+/*
+ * Restores all quarantines into the broker, and adds a remark for each damaged file. Returns the
+ * number of quarantines, or a negative errno if the daemon must not start.
+ */
 int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser *parser,
 			     Statistics *statistics);
 

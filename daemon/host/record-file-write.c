@@ -23,7 +23,7 @@ static void cut_off(LineFile *file)
 {
 	/* Shrinking a file needs no resources. */
 	if (ftruncate(file->file, file->size) < 0)
-		log_error("the record file cannot be cut: %s", strerror(errno));
+		log_error("cannot truncate the record file: %s", strerror(errno));
 	file->allocated = file->size;
 }
 

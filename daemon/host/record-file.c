@@ -15,16 +15,16 @@
 #include "record-file-read.h"
 #include "record-file-write.h"
 
-static void number_was_used(RecordFile *file, KeptKind kind, uint64_t number)
+static void note_number(RecordFile *file, KeptKind kind, uint64_t number)
 {
 	if (number > file->header.last[kind])
 		file->header.last[kind] = number;
 }
 
-/* Below that it is not worth it. */
+/* Smaller files are not worth a compaction. */
 #define COMPACT_ABOVE (64 << 10)
 
-static void compact_where_worth_it(RecordFile *file)
+static void compact_if_worthwhile(RecordFile *file)
 {
 	LineFile *lines = &file->lines;
 	size_t live_size = file->index.size;
@@ -39,19 +39,21 @@ static void compact_where_worth_it(RecordFile *file)
 	file->compact_below = is_compact ? 0 : live_size / 2;
 }
 
-/* What is written to a file that somebody has removed is gone with it: where the directory is there
- * still it is written anew. */
-static bool is_in_place(RecordFile *file)
+/*
+ * Rewrites the file if somebody has unlinked it. Returns false if that fails, because a
+ * record in an unlinked file would be lost.
+ */
+static bool ensure_linked(RecordFile *file)
 {
 	struct stat status;
 
 	if (fstat(file->lines.file, &status) == 0 && status.st_nlink > 0)
 		return true;
-	log_warning("the record file was removed, and is written anew");
+	log_warning("somebody removed the record file; writing it again");
 	int error = line_file_rewrite(&file->lines, &file->header, &file->index);
 	if (error < 0)
-		log_error("nothing can be made to outlive a restart any more, for the directory of "
-			  "the record file was removed: %s; restart vaild",
+		log_error("cannot write the record file again: %s; nothing is persisted any more; "
+			  "restart vaild",
 			  strerror(-error));
 	return error == 0;
 }
@@ -63,7 +65,7 @@ bool record_file_keep(RecordFile *file, KeptKind kind, const PersistedRecord *re
 
 	assert(record->text);
 	bool is_new = !record_index_find(index, kind, record->number);
-	if (lines->file < 0 || !is_in_place(file))
+	if (lines->file < 0 || !ensure_linked(file))
 		return false;
 	LiveRecord *live = record_index_get(index, kind, record->number);
 	if (!live)
@@ -71,22 +73,24 @@ bool record_file_keep(RecordFile *file, KeptKind kind, const PersistedRecord *re
 	buffer_truncate(&file->line, 0);
 	if (!record_line_append(&file->line, kind, record) ||
 	    !line_file_append(lines, &file->line, index->count)) {
-		log_error("what shall last over a restart cannot be recorded: %s", strerror(errno));
+		log_error("cannot persist a record: %s", strerror(errno));
 		if (is_new)
 			record_index_remove(index, live);
 		return false;
 	}
 	size_t size = buffer_size(&file->line);
 	record_index_move(index, live, lines->size - (off_t)size, size);
-	number_was_used(file, kind, record->number);
-	compact_where_worth_it(file);
+	note_number(file, kind, record->number);
+	compact_if_worthwhile(file);
 	return true;
 }
 
-/* The lines that say so of those that are recorded, into file->line. *ret_count is how many they
- * are; false: there is no memory for them. */
-static bool write_ends(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count,
-		       size_t *ret_count)
+/*
+ * Writes a removal line into file->line for each record that exists, and sets *ret_count to their
+ * number. Returns false if out of memory.
+ */
+static bool write_removals(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count,
+			   size_t *ret_count)
 {
 	bool is_written = true;
 
@@ -103,33 +107,33 @@ static bool write_ends(RecordFile *file, KeptKind kind, const uint64_t *numbers,
 	return is_written;
 }
 
-static void cross_out(RecordFile *file, const LiveRecord *live)
+static void invalidate(RecordFile *file, const LiveRecord *live)
 {
-	/* The next compaction leaves it out; before that it is found out at the next start. */
+	/* Until the next compaction, a start restores the record and finds that it is stale. */
 	if (!line_file_invalidate(&file->lines, live))
-		log_error("that something is gone cannot be recorded: %s", strerror(errno));
+		log_error("cannot remove a record: %s", strerror(errno));
 }
 
 void record_file_drop_all(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count)
 {
-	size_t ends;
+	size_t removals;
 
 	if (file->lines.file < 0)
 		return;
-	bool is_written = write_ends(file, kind, numbers, count, &ends);
-	if (ends == 0)
+	bool is_written = write_removals(file, kind, numbers, count, &removals);
+	if (removals == 0)
 		return;
-	is_written =
-		is_written && line_file_append(&file->lines, &file->line, file->index.count - ends);
+	is_written = is_written &&
+		     line_file_append(&file->lines, &file->line, file->index.count - removals);
 	for (size_t i = 0; i < count; i++) {
 		LiveRecord *live = record_index_find(&file->index, kind, numbers[i]);
 
 		if (live && !is_written)
-			cross_out(file, live);
+			invalidate(file, live);
 		if (live)
 			record_index_remove(&file->index, live);
 	}
-	compact_where_worth_it(file);
+	compact_if_worthwhile(file);
 }
 
 void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number)
@@ -152,8 +156,8 @@ uint64_t record_file_last(const RecordFile *file, KeptKind kind)
 	return file->header.last[kind];
 }
 
-/* One line of the file as it is read at start; a damaged one counts. */
-static int take_line(RecordFile *file, const char *line, size_t length, off_t offset)
+/* Applies a line to the index. Returns 0, -EBADMSG if the line is damaged, or -ENOMEM. */
+static int apply_line(RecordFile *file, const char *line, size_t length, off_t offset)
 {
 	RecordIndex *index = &file->index;
 	PersistedRecord record;
@@ -161,7 +165,7 @@ static int take_line(RecordFile *file, const char *line, size_t length, off_t of
 
 	if (!record_line_parse(line, length, &kind, &record))
 		return -EBADMSG;
-	number_was_used(file, kind, record.number);
+	note_number(file, kind, record.number);
 	LiveRecord *live = record.text ? record_index_get(index, kind, record.number)
 				       : record_index_find(index, kind, record.number);
 	if (!live)
@@ -173,8 +177,8 @@ static int take_line(RecordFile *file, const char *line, size_t length, off_t of
 	return 0;
 }
 
-/* All whole lines behind the header. Returns how many are damaged, or -ENOMEM. */
-static int take_lines(RecordFile *file, const Buffer *contents, size_t at)
+/* Applies all complete lines. Returns the number of damaged lines, or -ENOMEM. */
+static int apply_lines(RecordFile *file, const Buffer *contents, size_t at)
 {
 	size_t size = buffer_size(contents);
 	const char *text = buffer_head(contents), *end;
@@ -182,7 +186,7 @@ static int take_lines(RecordFile *file, const Buffer *contents, size_t at)
 
 	while (at < size && (end = memchr(text + at, '\n', size - at))) {
 		size_t length = (size_t)(end - text) - at;
-		int error = take_line(file, text + at, length, (off_t)at);
+		int error = apply_line(file, text + at, length, (off_t)at);
 
 		if (error == -ENOMEM)
 			return error;
@@ -196,8 +200,8 @@ static int take_lines(RecordFile *file, const Buffer *contents, size_t at)
 
 typedef struct OldFile {
 	Buffer contents;
-	bool is_there;
-	int damaged; /* lines */
+	bool exists;
+	int damaged; /* number of lines */
 } OldFile;
 
 static int read_old(RecordFile *file, OldFile *old)
@@ -208,7 +212,7 @@ static int read_old(RecordFile *file, OldFile *old)
 	lines->file = file_open_regular(lines->directory, RECORDS, O_RDWR, &size);
 	if (lines->file < 0)
 		return lines->file == -ENOENT ? 0 : lines->file;
-	old->is_there = true;
+	old->exists = true;
 	if (!buffer_reserve(&old->contents, (size_t)size + 1))
 		return -ENOMEM;
 	return file_read_all(lines->file, &old->contents);
@@ -220,8 +224,8 @@ static void remark(const RecordFileOptions *options, const char *message)
 	statistics_remark(options->statistics, RECORDS, message);
 }
 
-/* What the header says decides what becomes of the lines. Returns 0 or a negative errno. */
-static int judge_old(RecordFile *file, const RecordFileOptions *options, OldFile *old)
+/* Applies the lines if the header permits it. Returns 0 or a negative errno. */
+static int apply_old(RecordFile *file, const RecordFileOptions *options, OldFile *old)
 {
 	const char *text = buffer_head(&old->contents);
 	const char *end = memchr(text, '\n', buffer_size(&old->contents));
@@ -230,56 +234,57 @@ static int judge_old(RecordFile *file, const RecordFileOptions *options, OldFile
 	int error = record_header_parse(text, length, options->parser, &header);
 
 	if (error == -ENOMEM)
-		return error; /* which says nothing of the file */
+		return error; /* says nothing about the file */
 	if (error < 0 || header.version == 0) {
-		remark(options, "it is not known what wrote it, and nothing of it is believed");
+		remark(options, "its header is invalid, so the whole file is ignored");
 		old->damaged = 1;
 		return 0;
 	}
 	if (header.version > RECORD_VERSION) {
 		log_error("%s/" RECORDS " is of a newer version of vaild: start that version, or "
-			  "remove the file, which ends all that it has recorded",
+			  "remove the file, which discards everything that it persists",
 			  options->directory);
 		return -EPROTO;
 	}
 	if (strcmp(header.boot_id, options->boot_id) != 0) {
-		log_info("%s/" RECORDS " is dropped: it was written before the machine was started",
+		log_info("%s/" RECORDS
+			 " is discarded: it was written before the machine was started",
 			 options->directory);
 		return 0;
 	}
 	memcpy(file->header.last, header.last, sizeof(header.last));
-	old->damaged = take_lines(file, &old->contents, length + 1);
+	old->damaged = apply_lines(file, &old->contents, length + 1);
 	if (file->lines.size < (off_t)buffer_size(&old->contents))
-		remark(options, "its last line is not whole, as where a daemon is killed while it "
-				"writes, and is left out");
+		remark(options, "its last line is incomplete and ignored; the daemon was killed "
+				"while writing it");
 	return old->damaged < 0 ? old->damaged : 0;
 }
 
-/* The first of them are kept, and the last. */
-#define SET_ASIDE_MAX 8
+/* Number of damaged files to save. Beyond it, each replaces the last one. */
+#define DAMAGED_FILES_MAX 8
 
-/* The file under another name as well, before it loses its own. Returns 0 or a negative errno. */
-static int set_aside(const RecordFile *file, const RecordFileOptions *options)
+/* Saves the damaged file under a second name. Returns 0 or a negative errno. */
+static int save_damaged(const RecordFile *file, const RecordFileOptions *options)
 {
 	char name[sizeof(RECORDS ".damaged.") + 12] = RECORDS ".damaged", message[160];
 	int directory = file->lines.directory, error = -EEXIST;
 
-	for (int i = 1; i <= SET_ASIDE_MAX && error == -EEXIST; i++) {
+	for (int i = 1; i <= DAMAGED_FILES_MAX && error == -EEXIST; i++) {
 		if (i > 1)
 			snprintf(name, sizeof(name), RECORDS ".damaged.%d", i);
-		if (i == SET_ASIDE_MAX)
+		if (i == DAMAGED_FILES_MAX)
 			unlinkat(directory, name, 0);
 		error = linkat(directory, RECORDS, directory, name, 0) < 0 ? -errno : 0;
 	}
 	if (error == 0) {
-		snprintf(message, sizeof(message), "it was damaged; as it was it is kept as %s",
-			 name);
+		snprintf(message, sizeof(message),
+			 "it was damaged; the damaged file is saved as %s", name);
 		remark(options, message);
 	}
 	return error;
 }
 
-/* Its sound lines are believed, and what is not whole behind them is cut off. */
+/* Keeps using the file, without the incomplete line at its end. */
 static int use_old(RecordFile *file, const RecordFileOptions *options)
 {
 	LineFile *lines = &file->lines;
@@ -288,23 +293,23 @@ static int use_old(RecordFile *file, const RecordFileOptions *options)
 		return -errno;
 	lines->allocated = lines->size;
 	line_file_make_room(lines, file->index.count);
-	remark(options, "it cannot be written anew, and is used as it is; make room in its "
+	remark(options, "it cannot be rewritten and is used as it is; free some space in its "
 			"directory");
 	return 0;
 }
 
-/* Replaces what was read by a file without what is over. */
-static int begin(RecordFile *file, const RecordFileOptions *options, const OldFile *old)
+/* Replaces the file that was read by a compact one, or creates it. */
+static int start_file(RecordFile *file, const RecordFileOptions *options, const OldFile *old)
 {
-	bool is_known = old->is_there && file->lines.size > 0;
-	int error = old->damaged > 0 ? set_aside(file, options) : 0;
+	bool is_usable = old->exists && file->lines.size > 0;
+	int error = old->damaged > 0 ? save_damaged(file, options) : 0;
 
-	unlinkat(file->lines.directory, RECORDS_NEW, 0); /* of a daemon that was killed meanwhile */
+	unlinkat(file->lines.directory, RECORDS_NEW, 0); /* left by a killed daemon */
 	if (error == 0)
 		error = line_file_rewrite(&file->lines, &file->header, &file->index);
-	if (error == 0 || !is_known)
+	if (error == 0 || !is_usable)
 		return error;
-	/* The old one will do: better no room for new things than the loss of all. */
+	/* Without space for new records, the old file still has all existing ones. */
 	log_warning("%s/" RECORDS ": %s", options->directory, strerror(-error));
 	return use_old(file, options);
 }
@@ -318,16 +323,16 @@ int record_file_open(RecordFile *file, const RecordFileOptions *options)
 	snprintf(file->header.boot_id, sizeof(file->header.boot_id), "%s", options->boot_id);
 	file->lines.directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int error = file->lines.directory < 0 ? -errno : read_old(file, &old);
-	if (error == 0 && old.is_there)
-		error = judge_old(file, options, &old);
+	if (error == 0 && old.exists)
+		error = apply_old(file, options, &old);
 	if (error == 0)
-		error = begin(file, options, &old);
+		error = start_file(file, options, &old);
 	buffer_deinit(&old.contents);
 	if (error < 0 && error != -EPROTO)
 		log_error(
-			"%s/" RECORDS ": cannot be used: %s; remove it where it is no file of "
-			"vaild's, and make the directory one that vaild may write to and that has "
-			"room, or choose another with --runtime-dir",
+			"%s/" RECORDS ": cannot use the file: %s; remove it if vaild did not write "
+			"it, let vaild write to the directory and free some space there, or choose "
+			"another directory with --runtime-dir",
 			options->directory, strerror(-error));
 	if (error < 0)
 		record_file_close(file);
@@ -342,7 +347,7 @@ void record_file_close(RecordFile *file)
 	buffer_deinit(&file->line);
 }
 
-/* The lines of one kind, one behind the other. Returns their number or a negative errno. */
+/* Concatenates the lines of a kind. Returns their number or a negative errno. */
 static ssize_t load_lines(const RecordFile *file, KeptKind kind, Buffer *ret)
 {
 	_cleanup_(file_piece_deinit) FilePiece piece =
@@ -379,8 +384,8 @@ int record_file_load(const RecordFile *file, KeptKind kind, PersistedRecords *re
 		KeptKind parsed_kind;
 
 		if (!end || !record_line_parse(line, (size_t)(end - line), &parsed_kind, record))
-			return -EIO; /* it was sound when it was written, or read */
-		end[-1] = '\0';      /* in the place of the line's last brace */
+			return -EIO; /* was valid when it was written or read */
+		end[-1] = '\0';      /* replaces the line's last brace */
 		line = end + 1;
 	}
 	return 0;
@@ -404,7 +409,7 @@ int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buf
 	}
 	ret->start = (size_t)(record.text - ret->data);
 	ret->end = ret->start + record.size;
-	ret->data[ret->end] = '\0'; /* in the place of the line's last brace */
+	ret->data[ret->end] = '\0'; /* replaces the line's last brace */
 	return 0;
 }
 

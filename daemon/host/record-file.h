@@ -76,7 +76,7 @@ void record_file_drop_all(RecordFile *file, KeptKind kind, const uint64_t *numbe
  */
 int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret);
 
-/* Sets *number to the next higher number that has a record. Returns false if there is none. */
+/* Advances *number to the next record of the kind. Returns false if *number was the last one. */
 bool record_file_next(const RecordFile *file, KeptKind kind, uint64_t *number);
 
 /* Returns the highest number of the kind ever saved since boot; 0 if none. */

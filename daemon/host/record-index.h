@@ -36,7 +36,7 @@ LiveRecord *record_index_next(LiveRecord *live);
 /* Returns NULL if the record does not exist. */
 LiveRecord *record_index_find(const RecordIndex *index, KeptKind kind, uint64_t number);
 
-/* Returns the first record of the kind whose number is at least number; NULL if there is none. */
+/* Finds the record of the kind with the lowest number >= number. Returns NULL if none exists. */
 LiveRecord *record_index_find_from(const RecordIndex *index, KeptKind kind, uint64_t number);
 
 /* Finds or adds the record. A new one has size 0. Returns NULL if out of memory. */

@@ -21,17 +21,17 @@ static const char *const names[] = {
 	[KEPT_DESCRIPTOR] = "descriptor",
 };
 
-_Static_assert(sizeof(names) / sizeof(names[0]) == KEPT_KIND_MAX, "each kind has its name");
+_Static_assert(sizeof(names) / sizeof(names[0]) == KEPT_KIND_MAX, "each kind has a name");
 _Static_assert(sizeof("01234567 {\"descriptor\":18446744073709551615,\"record\":null}") <=
 		       GONE_LINE_SIZE_MAX,
-	       "there is room for the longest");
+	       "the longest removal line fits");
 
 static void format_crc(const char *text, size_t size, char ret[static CRC_LENGTH + 1])
 {
 	snprintf(ret, CRC_LENGTH + 1, "%08lx", crc32_z(0, (const Bytef *)text, size));
 }
 
-/* Makes room for a checksum; returns where the line begins. */
+/* Appends a placeholder for the checksum. Returns the start of the line, or SIZE_MAX. */
 static size_t line_begin(Buffer *buffer)
 {
 	size_t begin = buffer_size(buffer);
@@ -39,14 +39,14 @@ static size_t line_begin(Buffer *buffer)
 	return buffer_append(buffer, "00000000 ", TEXT_AT) ? begin : SIZE_MAX;
 }
 
-/* The text stands behind the checksum, which is filled in. */
-static bool line_end(Buffer *buffer, size_t begin, bool is_whole)
+/* Fills in the checksum, or removes the line if its text is incomplete. */
+static bool line_end(Buffer *buffer, size_t begin, bool is_complete)
 {
 	char crc[CRC_LENGTH + 1];
 
 	if (begin == SIZE_MAX)
 		return false;
-	if (!is_whole) {
+	if (!is_complete) {
 		buffer_truncate(buffer, begin);
 		return false;
 	}
@@ -93,7 +93,7 @@ bool line_checksum_invert(char checksum[static LINE_CHECKSUM_SIZE])
 typedef enum LineState {
 	LINE_DAMAGED,
 	LINE_SOUND,
-	LINE_CROSSED_OUT,
+	LINE_INVALIDATED,
 } LineState;
 
 static LineState line_state(const char *line, size_t length)
@@ -106,10 +106,10 @@ static LineState line_state(const char *line, size_t length)
 	if (memcmp(line, crc, CRC_LENGTH) == 0)
 		return LINE_SOUND;
 	line_checksum_invert(crc);
-	return memcmp(line, crc, CRC_LENGTH) == 0 ? LINE_CROSSED_OUT : LINE_DAMAGED;
+	return memcmp(line, crc, CRC_LENGTH) == 0 ? LINE_INVALIDATED : LINE_DAMAGED;
 }
 
-/* Moves *at behind the word; false where it does not stand there. */
+/* Moves *at past the word. Returns false if the word is not there. */
 static bool skip_word(const char **at, const char *end, const char *word)
 {
 	size_t length = strlen(word);
@@ -144,7 +144,7 @@ static bool skip_kind(const char **at, const char *end, KeptKind *ret)
 	return false;
 }
 
-/* Whoever wrote the checksum wrote the text so: it is no JSON of anybody else's. */
+/* No full JSON parser is needed: the checksum is correct, so the text is as vaild wrote it. */
 bool record_line_parse(const char *line, size_t length, KeptKind *ret_kind, PersistedRecord *ret)
 {
 	const char *at = line + TEXT_AT, *end = line + length - 1;
@@ -161,7 +161,7 @@ bool record_line_parse(const char *line, size_t length, KeptKind *ret_kind, Pers
 		return false;
 	record.text = at;
 	record.size = (size_t)(end - at);
-	if (state == LINE_CROSSED_OUT ||
+	if (state == LINE_INVALIDATED ||
 	    (record.size == strlen(GONE) && memcmp(at, GONE, record.size) == 0))
 		record.text = NULL;
 	*ret_kind = kind;
@@ -217,7 +217,7 @@ static bool read_header(const JsonValue *value, RecordHeader *header)
 int record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret)
 {
 	RecordHeader header = { 0 };
-	Buffer text = BUFFER_INIT; /* with the NUL that the parser wants */
+	Buffer text = BUFFER_INIT; /* the parser needs a NUL behind the text */
 	const char *error;
 
 	if (line_state(line, length) != LINE_SOUND)

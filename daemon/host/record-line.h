@@ -10,63 +10,71 @@
 #include "persisted-record.h"
 
 /*
- * A line of the record file: the CRC-32 of a JSON text as eight lower-case digits, a blank, the
- * text. It says what is so of one thing from now on, and replaces what an earlier line said of it:
+ * A line of the record file: the CRC-32 of a JSON text as eight lower-case hexadecimal digits, a
+ * space, and the text. It sets the state of one record, and replaces earlier lines of that record:
  *
  *   8b1a9953 {"serial":7,"record":{"kind":"virtualMachine",...}}
- *   f7ff9e8b {"serial":7,"record":null}                              it is gone
- *   74e566ac {"serial":7,"record":{"kind":"virtualMachine",...}}     so it is: this is crossed out
+ *   f7ff9e8b {"serial":7,"record":null}                              a removal
+ *   74e566ac {"serial":7,"record":{"kind":"virtualMachine",...}}     an invalidated line
  *
- * The last has the checksum of the first with each bit inverted, which is written over the other
- * where there is no room for one line more. And the first line is the header:
+ * An invalidated line also removes the record. Its checksum is the correct one with every bit
+ * inverted, so it can be written in place when no line can be appended. The file starts with a
+ * header line:
  *
  *   01234567 {"version":1,"bootId":"...","build":"0.1.0","last":{"serial":7,"process":3,...}}
  */
 
-/* Whose number it is: each kind counts by itself. */
+/* Namespace of a record's number. */
 typedef enum KeptKind {
-	KEPT_THING,      /* the core's, by serial */
-	KEPT_PROCESS,    /* the host's own, by ProcessKey: whose pidfd is kept */
-	KEPT_DESCRIPTOR, /* the host's own, by id: what descriptor is kept */
+	KEPT_THING,      /* an entity of the core, by serial */
+	KEPT_PROCESS,    /* a process whose pidfd is stored, by ProcessKey */
+	KEPT_DESCRIPTOR, /* a stored fd, by id */
 	KEPT_KIND_MAX,
 } KeptKind;
 
-/* No number that was ever given is higher: it is somebody's doing, and what is counted on from it
- * would begin again at 0. */
+/*
+ * Upper bound for numbers. The daemon never assigns a higher one; a file that has one was forged,
+ * and continuing from it could overflow.
+ */
 #define KEPT_NUMBER_MAX (UINT64_MAX / 4)
 
-/* Upper bound for the length of a removal line. */
+/* Upper bound for the size of a removal line. */
 #define GONE_LINE_SIZE_MAX 64
 
 /*
- * Appends a line. The text of the record is NULL for a removal line. Returns false, with the
+ * Appends a line for the record. A NULL text makes it a removal line. Returns false, with the
  * buffer unchanged, if out of memory.
  */
 bool record_line_append(Buffer *buffer, KeptKind kind, const PersistedRecord *record);
 
-/* Of a line, its first bytes. */
+/* Length of the checksum at the start of a line. */
 #define LINE_CHECKSUM_SIZE 8
 
-/* Crosses a line out, or makes it good again. False: what is there is no checksum. */
+/* Inverts a checksum in place. Returns false if it is not eight hexadecimal digits. */
 bool line_checksum_invert(char checksum[static LINE_CHECKSUM_SIZE]);
 
-/* Takes a line, without its end, apart; the text stays the line's. Of one that is crossed out there
- * is none. False: it is damaged. */
+/*
+ * Parses a line, without its newline. The text of the result points into the line; it is NULL for
+ * a removal or an invalidated line. Returns false if the line is damaged.
+ */
 bool record_line_parse(const char *line, size_t length, KeptKind *ret_kind, PersistedRecord *ret);
 
 #define RECORD_VERSION 1
-#define BOOT_ID_LENGTH 32 /* of hexadecimal digits */
+#define BOOT_ID_LENGTH 32 /* hexadecimal digits */
 
 typedef struct RecordHeader {
 	uint64_t version;
 	char boot_id[BOOT_ID_LENGTH + 1];
-	uint64_t last[KEPT_KIND_MAX]; /* the highest number ever recorded */
+	uint64_t last[KEPT_KIND_MAX]; /* highest number ever saved, by kind */
 } RecordHeader;
 
+/* Appends the header line. Returns false, with the buffer unchanged, if out of memory. */
 bool record_header_append(Buffer *buffer, const RecordHeader *header);
 
-/* As above; returns 0, -EBADMSG or -ENOMEM. Of another version than RECORD_VERSION nothing else is
- * known. */
+/*
+ * Parses the header line, without its newline. Sets only the version if it is not RECORD_VERSION.
+ * Returns 0, -EBADMSG if the line is damaged, or -ENOMEM.
+ */
 int record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret);
 
 #endif

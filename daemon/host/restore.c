@@ -27,7 +27,7 @@ typedef struct DropName {
 	char text[96];
 } DropName;
 
-/* "registration 17", "registration 17 and 3 others" */
+/* Returns "registration 17" or "registration 17 and 3 others". */
 static DropName name_of_drop(const StoreDrop *drop)
 {
 	DropName subject;
@@ -40,11 +40,11 @@ static DropName name_of_drop(const StoreDrop *drop)
 	return subject;
 }
 
-/* Says what is no more, and why: mostly since its process has ended meanwhile. */
+/* Logs the records that were not restored, mostly because their processes have exited. */
 static void report_drops(Server *server, const StoreReport *report)
 {
 	char message[128];
-	size_t told = 0;
+	size_t reported = 0;
 
 	for (size_t i = 0; i < report->told_count; i++) {
 		const StoreDrop *drop = &report->drops[i];
@@ -55,24 +55,23 @@ static void report_drops(Server *server, const StoreReport *report)
 		snprintf(message, sizeof(message), "%s dropped: %s",
 			 drop->count > 1 ? "were" : "was", drop->reason);
 		statistics_remark(&server->service.statistics, subject.text, message);
-		told += drop->count;
+		reported += drop->count;
 	}
 	server->service.statistics.dropped += report->drop_count;
-	if (told < report->drop_count)
-		log_warning("%zu further records are not restored", report->drop_count - told);
+	if (reported < report->drop_count)
+		log_warning("%zu further records are not restored", report->drop_count - reported);
 }
 
-/* For whoever reads why the daemon does not start: nothing is lost, and it is tried again. */
+/* Logs why the daemon does not start. Nothing is lost, and the next start retries. */
 static void report_refusal(const StoreDrop *refusal)
 {
 	DropName subject = name_of_drop(refusal);
 
-	log_error("what was kept cannot be restored now, and stays kept for the next start: %s: "
-		  "%s",
-		  refusal->kind < STORE_KIND_MAX ? subject.text : "all of it", refusal->reason);
+	log_error("cannot restore the persisted state now; it is kept for the next start: %s: %s",
+		  refusal->kind < STORE_KIND_MAX ? subject.text : "all records", refusal->reason);
 }
 
-/* The software adapter is there in any case. */
+/* Leaves out the software adapter, which always exists. */
 static void report_restored(Server *server, const StoreReport *report)
 {
 	uint64_t restored = 0;
@@ -87,9 +86,9 @@ static void report_restored(Server *server, const StoreReport *report)
 			 report->restored[STORE_VIRTUAL_GPU], report->restored[STORE_REGISTRATION],
 			 report->restored[STORE_OBJECT], report->restored[STORE_GPU_PROCESS]);
 	if (report->restored[STORE_CLIENT_ADAPTER] > 0)
-		log_info("for %d seconds adapters wait for their drivers to register them again: "
-			 "%zu",
-			 LIMIT_DRIVER_WAIT_SECONDS, report->restored[STORE_CLIENT_ADAPTER]);
+		log_info("%zu adapters wait up to %d seconds for their drivers to register them "
+			 "again",
+			 report->restored[STORE_CLIENT_ADAPTER], LIMIT_DRIVER_WAIT_SECONDS);
 }
 
 static bool restore_records(Server *server)
@@ -99,7 +98,7 @@ static bool restore_records(Server *server)
 	int error = report ? keeper_load(&server->keeper, &records) : -ENOMEM;
 
 	if (error < 0) {
-		log_error("what was kept cannot be read now, and stays kept for the next start: %s",
+		log_error("cannot read the persisted state now; it is kept for the next start: %s",
 			  strerror(-error));
 		return false;
 	}
@@ -122,8 +121,8 @@ static bool restore_quarantines(Server *server)
 						 server->service.parser,
 						 &server->service.statistics);
 	if (error < 0) {
-		log_error("%s: quarantines cannot be restored: %s; make it a directory that vaild "
-			  "may write to, or choose another with --state-dir",
+		log_error("%s: cannot restore the quarantines: %s; let vaild write to the "
+			  "directory, or choose another with --state-dir",
 			  directory, strerror(-error));
 		return false;
 	}

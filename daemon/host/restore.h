@@ -7,9 +7,9 @@
 typedef struct Server Server;
 
 /*
- * Brings into the new broker what outlives the daemon: first what was there when it went, as long
- * as the service manager kept its descriptors, then quarantines, which last over a stop. What was
- * dropped is remarked on. False, after logging: the daemon cannot start.
+ * Restores persisted entities and then quarantines into a new broker. Entities survive a restart
+ * if the service manager has stored their fds; quarantines always survive. Adds a remark for each
+ * record that is dropped. Returns false, after logging, if the daemon must not start.
  */
 bool restore_all(Server *server);
 

@@ -11,9 +11,9 @@
 
 static const struct timeval status_delay = { .tv_sec = 1 };
 
-/* How often it is told that a restore goes on, and for how long it is to wait from then on. */
+/* Interval between progress messages, and the start timeout that each sets, in microseconds. */
 #define RESTORING_INTERVAL UINT64_C(1000000)
-#define RESTORING_PATIENCE UINT64_C(30000000)
+#define RESTORING_TIMEOUT  UINT64_C(30000000)
 
 static void on_watchdog(evutil_socket_t descriptor, short what, void *context)
 {
@@ -23,7 +23,7 @@ static void on_watchdog(evutil_socket_t descriptor, short what, void *context)
 	sd_notify(false, "WATCHDOG=1");
 }
 
-/* Returns whether it says something else than what was told last. */
+/* Updates the status line. Returns whether it has changed. */
 static bool write_status(ServiceManager *manager)
 {
 	const uint64_t *used = manager->service->broker->accounts.used;
@@ -51,8 +51,10 @@ static void on_status(evutil_socket_t descriptor, short what, void *context)
 		sd_notifyf(false, "STATUS=%s", manager->status);
 }
 
-/* The watchdog's event waits in the same line as connections: that it is called shows that they
- * are served. */
+/*
+ * The watchdog event has the same priority as connections, so a watchdog message proves that they
+ * are served.
+ */
 void service_manager_init(ServiceManager *manager, struct event_base *base, const Service *service)
 {
 	uint64_t period;
@@ -106,8 +108,9 @@ void service_manager_restoring(ServiceManager *manager, size_t done, size_t coun
 		return;
 	manager->restoring_told = now;
 	sd_notifyf(false,
-		   "EXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=Restoring what was kept: %zu of %zu.",
-		   RESTORING_PATIENCE, done, count);
+		   "EXTEND_TIMEOUT_USEC=%" PRIu64
+		   "\nSTATUS=Restoring persisted records: %zu of %zu.",
+		   RESTORING_TIMEOUT, done, count);
 }
 
 void service_manager_stopping(ServiceManager *manager)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* From things to records. */
+/* Encodes entities as records. */
 #include <string.h>
 
 #include "kinds.h"
 
-/* A record of usual size is written into room that is there already. */
-#define ROOM_TO_KEEP (64u << 10)
+/* Shrink the buffer after a record that needs more than this, which is rare. */
+#define BUFFER_SIZE_MAX (64u << 10)
 
 void store_init(Store *store, Broker *broker, JsonParser *parser)
 {
@@ -44,13 +44,13 @@ static NTSTATUS keep(Store *store, StoreKind kind, uint64_t serial, const void *
 				  buffer_size(&store->text));
 
 	buffer_truncate(&store->text, 0);
-	if (store->text.capacity > ROOM_TO_KEEP)
+	if (store->text.capacity > BUFFER_SIZE_MAX)
 		buffer_shrink(&store->text);
 	if (is_kept)
 		return STATUS_SUCCESS;
 	return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "store",
-			   "this could not be made to outlive a restart of the daemon, and was not "
-			   "done; look into its log, and make room in its runtime directory");
+			   "this was not done, because the daemon could not persist it across a "
+			   "restart; see its log, and free some space in its runtime directory");
 }
 
 static RecordedProcess process_of(const Process *process)
@@ -248,8 +248,10 @@ NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failu
 	NTSTATUS status = keep(store, STORE_CONTEXT, record.serial, &record, failure);
 	if (status != STATUS_SUCCESS || !context->made_process)
 		return status;
-	/* Last: a crash before leaves a context without its process, which does not come back; a
-	 * process without contexts would. */
+	/*
+	 * Save the GPU process last. After a crash in between, the context has no GPU process, so
+	 * it is not restored. A GPU process without a context would be.
+	 */
 	status = store_keep_gpu_process(store, gpu_process, failure);
 	if (status != STATUS_SUCCESS)
 		broker_drop(store->broker, record.serial);
@@ -261,10 +263,10 @@ NTSTATUS store_keep_space_change(Store *store, const GpuProcess *gpu_process,
 {
 	const AddressSpace *space = &gpu_process->space;
 	NTSTATUS status = STATUS_SUCCESS;
-	size_t kept = 0;
+	size_t saved = 0;
 
-	for (; kept < change->part_count && status == STATUS_SUCCESS; kept++) {
-		const RangePart *part = &change->parts[kept];
+	for (; saved < change->part_count && status == STATUS_SUCCESS; saved++) {
+		const RangePart *part = &change->parts[saved];
 		const RecordedRange record = {
 			.range = part->range,
 			.gpu_process = gpu_process->thing.serial,
@@ -276,8 +278,8 @@ NTSTATUS store_keep_space_change(Store *store, const GpuProcess *gpu_process,
 
 		status = keep(store, kind, record.range.serial, &record, failure);
 	}
-	/* All of them or none: those that were kept are new, and can go. */
-	for (size_t i = 0; status != STATUS_SUCCESS && i + 1 < kept; i++)
+	/* All or none: the saved records are new, so they can be removed. */
+	for (size_t i = 0; status != STATUS_SUCCESS && i + 1 < saved; i++)
 		broker_drop(store->broker, change->parts[i].range.serial);
 	return status;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The software adapter, and those that connections have registered. */
+/* Restores the software adapter, and the adapters that connections have registered. */
 #include <string.h>
 
 #include "restore.h"
 
-/* It is there already, as new: it becomes what it was. */
+/* A new broker already has a software adapter: give it the recorded handles. */
 RestoreReason restore_adapter(Restore *restore, void *record)
 {
 	const RecordedAdapter *from = record;
@@ -55,7 +55,10 @@ static RestoreReason check_client_adapter(Restore *restore, const RecordedClient
 	    named_is_taken(broker, &from->system_process) ||
 	    handle_compare(&from->handle, &from->system_process) == 0)
 		return RESTORE_HANDLE_IS_TAKEN;
-	/* Of the same driver's: it was to go when this one came, which nobody has heard of. */
+	/*
+	 * The daemon crashed while the driver was replacing its adapter. Keep the older one, which
+	 * is restored first, because no client knows the newer one.
+	 */
 	return adapter_waiting_for(broker, &driver, from->name) ? RESTORE_NAME_IS_TAKEN
 								: RESTORE_OK;
 }
@@ -78,7 +81,7 @@ static NTSTATUS describe(const RecordedClientAdapter *from, AdapterDescription *
 	return gpu_mmu_from_description(&mmu, &ret->mmu, &failure);
 }
 
-/* It waits for its driver. Its system process is CREATING, unless it has a record too. */
+/* The adapter waits for its driver. Its system process is CREATING unless it has a record. */
 RestoreReason restore_client_adapter(Restore *restore, void *record)
 {
 	const RecordedClientAdapter *from = record;

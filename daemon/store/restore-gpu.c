@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* GPU processes, what they have reserved and mapped, and contexts. */
+/* Restores GPU processes, their address spaces, and contexts. */
 #include "restore.h"
 
 static NTSTATUS reserve_for_driver(GpuProcess *gpu_process, const RecordedGpuProcess *from)
@@ -16,7 +16,10 @@ static NTSTATUS reserve_for_driver(GpuProcess *gpu_process, const RecordedGpuPro
 			.allow_user_mode_mapping = range->allow_user_mode_mapping,
 		};
 
-		/* In bytes, others could be 0, which would have one chosen. */
+		/*
+		 * Check before converting to bytes: an overflow could make the base address 0,
+		 * which means that any address is fine.
+		 */
 		if (range->first == 0 || range->first >= range->end ||
 		    range->end > gpu_process->space.taken.end)
 			return STATUS_INVALID_PARAMETER;
@@ -26,7 +29,7 @@ static NTSTATUS reserve_for_driver(GpuProcess *gpu_process, const RecordedGpuPro
 	return status;
 }
 
-/* Those that it has set by the time of its completion. */
+/* Sets the entries that the driver had set before it completed the GPU process. */
 static NTSTATUS set_entries(GpuProcess *gpu_process, const RecordedGpuProcess *from)
 {
 	NTSTATUS status = STATUS_SUCCESS;
@@ -38,7 +41,7 @@ static NTSTATUS set_entries(GpuProcess *gpu_process, const RecordedGpuProcess *f
 	return status;
 }
 
-/* Whom it is for. */
+/* Finds the process and the VM of a GPU process. */
 static RestoreReason find_origin(Restore *restore, const RecordedGpuProcess *from,
 				 GpuProcessOrigin *ret)
 {
@@ -62,7 +65,10 @@ static RestoreReason find_origin(Restore *restore, const RecordedGpuProcess *fro
 	return from->vm > 0 && !ret->vm ? RESTORE_VM_IS_GONE : RESTORE_OK;
 }
 
-/* A system process is there, as new; it is the one that its adapter has named. */
+/*
+ * An adapter already has a new system process. The record must have the serial and the handle that
+ * the adapter's record names.
+ */
 static RestoreReason check_system_process(const RecordedGpuProcess *from, const Adapter *adapter)
 {
 	const GpuProcess *there = adapter->system_process;

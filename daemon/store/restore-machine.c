@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* VMs, their vGPUs and registrations. */
+/* Restores VMs, their vGPUs and registrations. */
 #include "macros.h"
 #include "restore.h"
 
@@ -9,7 +9,7 @@ VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial)
 			   VirtualMachine);
 }
 
-/* Of an agent that is gone, the VM goes on without. NULL, or why it is not known whether it is. */
+/* Sets the agent. A VM whose agent has exited is restored without one. */
 static RestoreReason take_agent(Restore *restore, RecordedVm *from, VmSettings *settings)
 {
 	const RecordedProcess *agent = &from->agent;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects: known again, shared again, held again. */
+/* Restores objects, their sharing and their holders. */
 #include "restore.h"
 
-/* What the description needs, is there; memory in planes, and a sync_file behind them. */
-static bool is_whole(const ObjectSettings *settings)
+/* Tests for one memory fd per plane, followed by a sync_file if the type has a fence. */
+static bool has_matching_fds(const ObjectSettings *settings)
 {
 	const ObjectDescription *description = &settings->description;
 	size_t planes = description->plane_count;
@@ -28,7 +28,7 @@ RestoreReason restore_object(Restore *restore, void *record)
 
 	if (named_is_taken(restore->broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
-	if (!is_whole(&from->settings))
+	if (!has_matching_fds(&from->settings))
 		return RESTORE_FDS_DO_NOT_MATCH;
 	for (size_t i = 0; i < OBJECT_DESCRIPTORS_MAX; i++)
 		from->settings.descriptors[i].descriptor = DESCRIPTOR_NONE;
@@ -39,8 +39,7 @@ RestoreReason restore_object(Restore *restore, void *record)
 	return RESTORE_OK;
 }
 
-/* Which memory it is stays what it was; a size that is not sealed is looked at when it is opened.
- */
+/* Ignores the size: one that is not sealed may change, and is read when the object is opened. */
 static bool is_the_same(const DescriptorFacts *was, const DescriptorFacts *now)
 {
 	return was->kind == now->kind && was->device == now->device && was->inode == now->inode;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The privileges of those who are registered: looked at again before anybody is served. */
+/* Checks the privileges of all registered processes again, before any request is served. */
 #include <stdlib.h>
 
 #include "macros.h"
 #include "restore.h"
 
-/* Once a user and once a process, whatever number of registrations they have: by their order. */
+/* Sorts by user and process, so that the credentials of each are read once. */
 static int compare_registrations(const void *a, const void *b)
 {
 	const Registration *x = ((const LookedAt *)a)->registration;
@@ -17,71 +17,71 @@ static int compare_registrations(const void *a, const void *b)
 	return order != 0 ? order : compare_numbers(x->thing.serial, y->thing.serial);
 }
 
-/* What was found last. */
-typedef struct Known {
+/* The credentials read last. */
+typedef struct CredentialsCache {
 	const Host *host;
 	bool has_user;
 	uid_t uid;
 	Evidence user;
 	Credentials of_user;
-	ProcessKey key; /* PROCESS_KEY_NONE: of nobody yet */
+	ProcessKey key; /* PROCESS_KEY_NONE before the first read */
 	Evidence process;
 	Credentials of_process;
-} Known;
+} CredentialsCache;
 
-static void known_deinit(Known *known)
+static void cache_deinit(CredentialsCache *cache)
 {
-	credentials_deinit(&known->of_user);
-	credentials_deinit(&known->of_process);
+	credentials_deinit(&cache->of_user);
+	credentials_deinit(&cache->of_process);
 }
 
-static Evidence know_user(Known *known, uid_t uid)
+static Evidence read_user(CredentialsCache *cache, uid_t uid)
 {
-	if (known->has_user && known->uid == uid)
-		return known->user;
-	credentials_deinit(&known->of_user);
-	known->has_user = true;
-	known->uid = uid;
-	known->user = known->host->read_user(known->host->self, uid, &known->of_user);
-	return known->user;
+	if (cache->has_user && cache->uid == uid)
+		return cache->user;
+	credentials_deinit(&cache->of_user);
+	cache->has_user = true;
+	cache->uid = uid;
+	cache->user = cache->host->read_user(cache->host->self, uid, &cache->of_user);
+	return cache->user;
 }
 
-static Evidence know_process(Known *known, ProcessKey key)
+static Evidence read_process(CredentialsCache *cache, ProcessKey key)
 {
-	if (known->key == key)
-		return known->process;
-	credentials_deinit(&known->of_process);
-	known->key = key;
-	known->process = known->host->read_credentials(known->host->self, key, &known->of_process);
-	return known->process;
+	if (cache->key == key)
+		return cache->process;
+	credentials_deinit(&cache->of_process);
+	cache->key = key;
+	cache->process = cache->host->read_credentials(cache->host->self, key, &cache->of_process);
+	return cache->process;
 }
 
-/* The VM's clients know what the user has now. False: something is exhausted. */
-static bool refresh_clients(Known *known, DisplayClients *clients, uid_t uid)
+/* Updates the user's credentials in the VM's display clients. Returns false if out of resources. */
+static bool refresh_clients(CredentialsCache *cache, DisplayClients *clients, uid_t uid)
 {
 	if (!display_clients_name_user(clients, uid))
 		return true;
-	Evidence evidence = know_user(known, uid);
+	Evidence evidence = read_user(cache, uid);
 	return evidence != EVIDENCE_EXHAUSTED &&
 	       display_clients_set_user(clients, uid,
-					evidence == EVIDENCE_FOUND ? &known->of_user : NULL);
+					evidence == EVIDENCE_FOUND ? &cache->of_user : NULL);
 }
 
-/* Whether the process has still the privileges of a display client. */
-static bool look_at(Known *known, LookedAt *looked_at)
+/* Checks one registration. Returns false if out of resources. */
+static bool look_at(CredentialsCache *cache, LookedAt *looked_at)
 {
 	const Registration *registration = looked_at->registration;
 	DisplayClients *clients = &registration->vm->display_clients;
 	const Privileges privileges = {
 		.connection = &registration->connection_credentials,
-		.process = &known->of_process,
+		.process = &cache->of_process,
 	};
 
 	looked_at->difference = DIFFERENCE_UNREADABLE;
-	looked_at->process = know_process(known, registration->process->key);
+	looked_at->process = read_process(cache, registration->process->key);
 	if (looked_at->process != EVIDENCE_FOUND)
 		return looked_at->process != EVIDENCE_EXHAUSTED;
-	if (!refresh_clients(known, clients, registration->connection_credentials.uid))
+	if (!refresh_clients(cache, clients, registration->connection_credentials.uid))
 		return false;
 	looked_at->difference = display_clients_compare(clients, &privileges);
 	return true;
@@ -90,13 +90,13 @@ static bool look_at(Known *known, LookedAt *looked_at)
 static bool look_at_all(Restore *restore)
 {
 	const Host *host = restore->broker->host;
-	_cleanup_(known_deinit) Known known = { .host = host };
+	_cleanup_(cache_deinit) CredentialsCache cache = { .host = host };
 
 	for (size_t i = 0; i < restore->registration_count; i++) {
 		LookedAt *looked_at = &restore->registrations[i];
 
 		host->restoring(host->self, i, restore->registration_count);
-		if (look_at(&known, looked_at))
+		if (look_at(&cache, looked_at))
 			continue;
 		restore_refuse(restore->report, STORE_REGISTRATION,
 			       looked_at->registration->thing.serial, RESTORE_NO_RESOURCES);
@@ -110,7 +110,7 @@ bool restore_look_again(Restore *restore)
 	Registration *registration;
 	size_t count = 0;
 
-	/* There is room for each that came back, in any order. */
+	/* The array has room for every restored registration. */
 	for (uint64_t cursor = 0; (registration = registration_after(restore->broker, cursor));
 	     cursor = registration->thing.serial)
 		restore->registrations[count++] = (LookedAt){ .registration = registration };

@@ -7,39 +7,39 @@
 
 static const char *const texts[] = {
 	[RESTORE_OK] = "",
-	[RESTORE_NO_MEMORY] = "there is no memory for it",
+	[RESTORE_NO_MEMORY] = "out of memory",
 	[RESTORE_NO_WATCH] = "its process cannot be watched",
-	[RESTORE_NO_RESOURCES] = "there are no resources left to look at what it is of",
+	[RESTORE_NO_RESOURCES] = "out of file descriptors or memory",
 	[RESTORE_PROCESS_IS_GONE] = "its process is gone",
 	[RESTORE_VM_IS_GONE] = "its VM is gone",
 	[RESTORE_GPU_PROCESS_IS_GONE] = "its GPU process is gone",
 	[RESTORE_OBJECT_IS_GONE] = "its object is gone",
-	[RESTORE_IS_UNUSED] = "it is neither shared nor held any more",
+	[RESTORE_IS_UNUSED] = "it is no longer shared or held",
 	[RESTORE_ADAPTER_IS_GONE] = "its adapter is gone",
-	[RESTORE_UNKNOWN_KIND] = "it is of no kind that this vaild knows",
-	[RESTORE_WRONG_SERIAL] = "it names another serial than its own",
-	[RESTORE_INVALID_FIELD] = "is not as it has to be",
-	[RESTORE_SERIAL_IS_TAKEN] = "another thing has its serial",
-	[RESTORE_HANDLE_IS_TAKEN] = "another thing has its handle",
+	[RESTORE_UNKNOWN_KIND] = "this version of vaild does not know its kind",
+	[RESTORE_WRONG_SERIAL] = "it contains a different serial than its own",
+	[RESTORE_INVALID_FIELD] = "is invalid",
+	[RESTORE_SERIAL_IS_TAKEN] = "another entity has its serial",
+	[RESTORE_HANDLE_IS_TAKEN] = "another entity has its handle",
 	[RESTORE_NAME_IS_TAKEN] = "another adapter has its name",
 	[RESTORE_GUID_IS_TAKEN] = "another VM has its GUID",
-	[RESTORE_REFUSED] = "it fits nowhere",
+	[RESTORE_REFUSED] = "it contradicts the restored state",
 	[RESTORE_NOT_SOFTWARE_ADAPTER] = "it is not the software adapter",
-	[RESTORE_ADAPTER_NOT_SAVED] = "the software adapter could not be kept, and what is on it "
-				      "will not be either",
+	[RESTORE_ADAPTER_NOT_SAVED] = "it cannot be saved, so the next restart loses it "
+				      "and everything on it",
 	[RESTORE_NOT_SYSTEM_PROCESS] = "it is not its adapter's system process",
-	[RESTORE_SECOND_GPU_PROCESS] = "its process has another on the adapter",
-	[RESTORE_NO_OWNER_PROCESS] = "its GPU process is nobody's",
-	[RESTORE_INVALID_RANGE] = "it is no range of the address space",
-	[RESTORE_OTHER_SURROUNDINGS] = "what is around it is not what was",
-	[RESTORE_NO_DISPLAY_CLIENT] = "nobody is its display client",
-	[RESTORE_NO_VIRTUAL_GPU] = "its VM has no virtual GPU any more",
-	[RESTORE_REGISTERED_ALREADY] = "its process is registered for the VM already",
-	[RESTORE_LOST_PRIVILEGES] = "its privileges are no display client's any more",
-	[RESTORE_FDS_DO_NOT_MATCH] = "its descriptors are not those of its description",
-	[RESTORE_FD_NOT_STORED] = "a descriptor of it was not kept",
-	[RESTORE_FD_HAS_CHANGED] = "a descriptor of it is not what it was",
-	[RESTORE_HELD_ALREADY] = "its process holds the object already",
+	[RESTORE_SECOND_GPU_PROCESS] = "its process already has a GPU process on the adapter",
+	[RESTORE_NO_OWNER_PROCESS] = "its GPU process belongs to no process",
+	[RESTORE_INVALID_RANGE] = "its range is outside the address space",
+	[RESTORE_OTHER_SURROUNDINGS] = "the reservation around it has changed",
+	[RESTORE_NO_DISPLAY_CLIENT] = "it has no display client",
+	[RESTORE_NO_VIRTUAL_GPU] = "its VM no longer has a vGPU",
+	[RESTORE_REGISTERED_ALREADY] = "its process is already registered for the VM",
+	[RESTORE_LOST_PRIVILEGES] = "its process no longer has the privileges of a display client",
+	[RESTORE_FDS_DO_NOT_MATCH] = "its file descriptors do not match its description",
+	[RESTORE_FD_NOT_STORED] = "one of its file descriptors was not stored",
+	[RESTORE_FD_HAS_CHANGED] = "one of its file descriptors has changed",
+	[RESTORE_HELD_ALREADY] = "its process already holds the object",
 };
 _Static_assert(ARRAY_SIZE(texts) == RESTORE_REASON_MAX, "each reason has a text");
 
@@ -48,7 +48,7 @@ bool restore_reason_is_exhaustion(RestoreReason reason)
 	return reason >= RESTORE_NO_MEMORY && reason <= RESTORE_NO_RESOURCES;
 }
 
-/* Reasons that many records can share: these are reported together. */
+/* Tests for a reason that many records can share, so that they are reported together. */
 static bool is_common(RestoreReason reason)
 {
 	return reason >= RESTORE_PROCESS_IS_GONE && reason <= RESTORE_IS_UNUSED;

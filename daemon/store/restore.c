@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* From records to things: which come first, what fits, and what becomes of the rest. */
+/* Restores records: orders them, restores each, and removes those that do not fit. */
 #include "restore.h"
 #include "drops.h"
 
 #include <string.h>
 
-/* The largest structure of a record. */
+/* Storage for the structure of any record. */
 typedef union AnyRecord {
 	RecordedAdapter adapter;
 	RecordedClientAdapter client_adapter;
@@ -36,11 +36,11 @@ static RestoreReason (*const restorers[])(Restore *restore, void *record) = {
 	[STORE_SHARING] = restore_sharing,
 	[STORE_HOLDER] = restore_holder,
 };
-_Static_assert(ARRAY_SIZE(restorers) == STORE_KIND_MAX, "each kind comes back");
+_Static_assert(ARRAY_SIZE(restorers) == STORE_KIND_MAX, "each kind has a function");
 
-/* --- what several of them need --------------------------------------------------------------- */
+/* --- helpers --------------------------------------------------------------------------------- */
 
-/* The process, which is there from now on under the uid that it was known by. */
+/* Finds or adds the process, under the uid that it was recorded with. */
 static RestoreReason find_process(Restore *restore, const RecordedProcess *from, Process **ret)
 {
 	Broker *broker = restore->broker;
@@ -124,9 +124,9 @@ static StoreKind kind_of(const PersistedRecord *record)
 }
 
 /*
- * Tests whether an entity that was not restored has the serial. A new broker creates the software
- * adapter, whose serial is the highest of the first ones, and system processes. A system process
- * may have a record, so its serial is no obstacle for a GPU process.
+ * Tests whether an entity without a record of its own has the serial. These are the ones that a new
+ * broker creates, up to the software adapter, and the system processes of restored adapters. The
+ * record of a GPU process may be that of such a system process.
  */
 static bool serial_is_taken(Broker *broker, StoreKind kind, uint64_t serial)
 {
@@ -225,8 +225,10 @@ static void report_unused(StoreReport *report, const SharedObject *object)
 	restore_report_drop(report, STORE_OBJECT, object->thing.serial, RESTORE_IS_UNUSED, NULL);
 }
 
-/* Objects that came back for nobody: they were shared by who is gone, and nobody holds them; or
- * who shares or holds them has not come back yet, and then there is nothing to report. */
+/*
+ * Ends the restored objects that are not shared or held. The report is NULL if the restore has
+ * failed: their sharers and holders may only not have been restored yet.
+ */
 static void end_unused_objects(Restore *restore, StoreReport *report)
 {
 	for (size_t i = 0; i < restore->object_count; i++) {
@@ -246,8 +248,8 @@ static void release_processes(Restore *restore)
 		process_release(restore->broker, restore->processes[i]);
 }
 
-/* Whether all there is to be known is known. */
-static bool restore_things(Restore *restore, Store *store, RestoreEntry *entries, size_t count)
+/* Returns false if a resource is exhausted. */
+static bool restore_entries(Restore *restore, Store *store, RestoreEntry *entries, size_t count)
 {
 	const Host *host = restore->broker->host;
 
@@ -259,8 +261,8 @@ static bool restore_things(Restore *restore, Store *store, RestoreEntry *entries
 	return restore_look_again(restore);
 }
 
-/* What comes back no more is let go, now that nothing can fail. */
-static void drop_the_rest(Restore *restore, const RestoreEntry *entries, size_t count)
+/* Removes the records that were not restored. Call when the restore can no longer fail. */
+static void remove_dropped(Restore *restore, const RestoreEntry *entries, size_t count)
 {
 	Drops drops;
 
@@ -274,9 +276,8 @@ static void drop_the_rest(Restore *restore, const RestoreEntry *entries, size_t 
 	restore_end_unmatched(restore);
 }
 
-/* What has come back can be freed, with everything kept; that it goes is the end of nothing, and
- * nobody is told. */
-static void take_apart(Restore *restore)
+/* Prepares the broker to be freed without removing records and without events. */
+static void abandon(Restore *restore)
 {
 	const Host *host = restore->broker->host;
 
@@ -285,11 +286,14 @@ static void take_apart(Restore *restore)
 	release_processes(restore);
 }
 
-/* A record speaks of an object, a registration, or two processes at most. */
+/*
+ * The arrays are large enough, because a record names at most one object, one registration, and two
+ * processes.
+ */
 static bool restore_all(Restore *restore, Store *store, const PersistedRecords *records)
 {
 	Broker *broker = restore->broker;
-	/* Before the restart, or since: what a new broker makes by itself has serials, too. */
+	/* The entities that a new broker creates have serials too. */
 	uint64_t last_serial = records->last_number > broker->last_serial ? records->last_number
 									  : broker->last_serial;
 	size_t count = records->count;
@@ -304,15 +308,15 @@ static bool restore_all(Restore *restore, Store *store, const PersistedRecords *
 	restore->registrations = registrations;
 	broker_restore_begin(broker, last_serial);
 	if (is_restored)
-		is_restored = restore_things(restore, store, entries, count);
+		is_restored = restore_entries(restore, store, entries, count);
 	else
 		restore_refuse(restore->report, STORE_KIND_MAX, 0, RESTORE_NO_MEMORY);
 	if (!is_restored) {
-		take_apart(restore);
+		abandon(restore);
 		return false;
 	}
 	broker_restore_end(broker, last_serial);
-	drop_the_rest(restore, entries, count);
+	remove_dropped(restore, entries, count);
 	return true;
 }
 

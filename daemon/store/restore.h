@@ -4,30 +4,29 @@
 
 #include "kinds.h"
 
-/* For the files of the store alone: coming back, one kind a function. */
+/* Internal header of the restore, shared by the files that restore the kinds of records. */
 
-/* A registration whose privileges were looked at again. */
+/* A restored registration and the result of checking its privileges again. */
 typedef struct LookedAt {
 	Registration *registration;
-	Evidence process; /* that it is of: EVIDENCE_FOUND or EVIDENCE_GONE */
+	Evidence process; /* EVIDENCE_FOUND or EVIDENCE_GONE */
 	Difference difference;
 } LookedAt;
 
 typedef struct Restore {
 	Broker *broker;
 	StoreReport *report;
-	Process *
-		*processes; /* that live: held to the end, for a host lets go whom nobody watches */
+	Process **processes; /* referenced until the end, because a host forgets unwatched ones */
 	size_t process_count;
-	SharedObject **objects; /* that came back; those that nobody shares or holds are to go */
+	SharedObject **objects; /* restored objects; those not shared or held will end */
 	size_t object_count;
-	LookedAt *registrations; /* that came back */
+	LookedAt *registrations;
 	size_t registration_count;
 } Restore;
 
 /*
- * Each makes the thing again that the record speaks of, and may take what the record owns. NULL, or
- * why it does not fit, in which case nothing was made: a clause for people.
+ * Each function restores an entity from the structure of its record, and may take ownership of
+ * parts of it. Returns RESTORE_OK, or the reason why it has restored nothing.
  */
 RestoreReason restore_adapter(Restore *restore, void *record);
 RestoreReason restore_client_adapter(Restore *restore, void *record);
@@ -45,39 +44,47 @@ RestoreReason restore_object(Restore *restore, void *record);
 RestoreReason restore_sharing(Restore *restore, void *record);
 RestoreReason restore_holder(Restore *restore, void *record);
 
-/* --- what several of them need --------------------------------------------------------------- */
+/* --- helpers --------------------------------------------------------------------------------- */
 
-/* The process as a caller who pays with that account, if it lives; it stays watched meanwhile. */
+/* Finds a live process, watches it, and sets *ret to a caller that pays with the account. */
 RestoreReason restore_caller(Restore *restore, const RecordedProcess *process, uid_t account,
 			     Caller *ret);
 
-/* NULL, or why an operation did not succeed. */
+/* Converts the status of an operation of the core. */
 RestoreReason restore_reason(NTSTATUS status);
 
+/* Return NULL if the entity has not been restored. */
 Adapter *restore_find_adapter(Restore *restore, uint64_t serial);
 VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial);
 
-/* The GPU process is the one that had the serial and the handle. */
+/* Gives a GPU process its recorded serial and handle. */
 void restore_identity(Restore *restore, GpuProcess *gpu_process, uint64_t serial,
 		      const Handle *handle);
 
+/* Tests whether a later attempt to restore may succeed. */
 bool restore_reason_is_exhaustion(RestoreReason reason);
 
-/* --- what becomes of a record that is not restored -------------------------------------------- */
+/* --- the report ------------------------------------------------------------------------------ */
 
-/* All is kept as it is, for there is no room to look at this one. */
+/* Reports that the whole restore fails because of this record. */
 void restore_refuse(StoreReport *report, StoreKind kind, uint64_t serial, RestoreReason reason);
 
+/*
+ * Reports a record that was not restored. The detail is the name of the field for
+ * RESTORE_INVALID_FIELD; otherwise it is added in parentheses. It may be NULL.
+ */
 void restore_report_drop(StoreReport *report, StoreKind kind, uint64_t serial, RestoreReason reason,
 			 const char *detail);
 
-/* --- privileges ------------------------------------------------------------------------------- */
+/* --- privileges ------------------------------------------------------------------------------ */
 
-/* Looks at all registrations that came back. False: something is exhausted, report->refusal says
- * what. */
+/*
+ * Checks the privileges of all restored registrations. Returns false if a resource is exhausted;
+ * report->refusal says which registration was affected.
+ */
 bool restore_look_again(Restore *restore);
 
-/* Those whose privileges are not what they were end. */
+/* Ends the registrations whose privileges have changed or whose processes are gone. */
 void restore_end_unmatched(Restore *restore);
 
 #endif

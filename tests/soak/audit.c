@@ -59,8 +59,8 @@ static void mask(char *text)
  */
 static size_t count_strange_remarks(char *answers)
 {
-	static const char *const usual[] = { "is gone\"", "no display client's any more",
-					     "it is neither shared nor held any more" };
+	static const char *const usual[] = { "is gone\"", "no longer has the privileges of a display client",
+					     "it is no longer shared or held" };
 	static const char key[] = "\"message\":";
 	char *at = strstr(answers, ",\"remarks\":[");
 	size_t count = 0;

@@ -268,7 +268,7 @@ no_file() {
     session_ask manager restore
     rm -rf "$RECORDS"*
     $make "$RECORDS"
-    refuses "in its place $make" "cannot be used: .*; remove it"
+    refuses "in its place $make" "cannot use the file: .*; remove it"
     follows "in its place $make"
   done
 }

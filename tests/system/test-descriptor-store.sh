@@ -106,7 +106,7 @@ reconciling() {
   expect "a crash without records" crash KILL
   expect_equal "what no record names is let go" "" "$(keeper list)"
   expect_stored "without records" 0
-  expect "which the log tells" said 'kept descriptor 1: no record names it'
+  expect "which the log tells" said 'descriptor 1 was dropped: it has no record'
   expect_equal "and its id is not used again" 3 "$(keeper make)"
 }
 

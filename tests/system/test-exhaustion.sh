@@ -77,7 +77,7 @@ full_runtime_directory() {
   BEFORE=$(everything)
   restart
   expect_equal "$how: over a crash all is as it was" "$BEFORE" "$(everything)"
-  expect_match "$how: the status tells of it" "cannot be written anew" "$("${CTL[@]}" status)"
+  expect_match "$how: the status tells of it" "cannot be rewritten" "$("${CTL[@]}" status)"
   rm "$RUNTIME/filler"
   succeeds "$how"
 }
@@ -147,7 +147,7 @@ runtime_directory_removed() {
   restart
   expect_equal "$how: then there is nothing" '[]' "$(ask root \
     "$(call io.vaild.Machine.ListVirtualMachines)" | jq -c .parameters.virtualMachines)"
-  expect_match "$how: which is told" "no record names it" "$("${CTL[@]}" status)"
+  expect_match "$how: which is told" "it has no record" "$("${CTL[@]}" status)"
   expect_equal "$how: and it serves" "STATUS_SUCCESS STATUS_SUCCESS" \
     "$(ask root "$(register_vm)" "$(unregister_vm)" | statuses)"
 }

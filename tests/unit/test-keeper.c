@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that records and descriptors come back together after a restart, and that one without the
- * other is dropped. */
+/* Proves that records and stored fds are restored together, and that one without the other is
+ * dropped. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -115,7 +115,7 @@ static void assert_remarked(const Daemon *daemon, const char *subject, const cha
 		if (strcmp(daemon->statistics.remarks[i].subject, subject) == 0 &&
 		    strstr(daemon->statistics.remarks[i].message, message))
 			return;
-	cr_assert_fail("no remark on %s that says: %s", subject, message);
+	cr_assert_fail("there is no remark about %s with the text: %s", subject, message);
 }
 
 static void assert_nothing_remarked(const Daemon *daemon)
@@ -147,7 +147,7 @@ static HostProcess *watch(Daemon *daemon, pid_t pid)
 	return process;
 }
 
-Test(keeper, records_come_back)
+Test(keeper, records_survive_a_restart)
 {
 	PersistedRecords records;
 	Daemon daemon;
@@ -169,7 +169,7 @@ Test(keeper, records_come_back)
 	daemon_end(&daemon);
 }
 
-Test(keeper, a_descriptor_comes_back)
+Test(keeper, fd_survives_a_restart)
 {
 	struct stat before, after;
 	int planes[2], claimed[2];
@@ -207,7 +207,7 @@ Test(keeper, a_descriptor_comes_back)
 	daemon_end(&daemon);
 }
 
-Test(keeper, an_id_is_not_used_again)
+Test(keeper, ids_are_not_reused)
 {
 	Daemon daemon;
 	int memory = open_memory();
@@ -224,7 +224,7 @@ Test(keeper, an_id_is_not_used_again)
 	daemon_end(&daemon);
 }
 
-Test(keeper, a_process_comes_back_under_its_key)
+Test(keeper, process_keeps_its_key)
 {
 	pid_t child = start_child(), pid = 0;
 	Daemon daemon;
@@ -251,7 +251,7 @@ Test(keeper, a_process_comes_back_under_its_key)
 	end_child(child);
 }
 
-Test(keeper, one_that_died_meanwhile_is_let_go)
+Test(keeper, process_that_exits_before_the_restart_is_removed)
 {
 	pid_t child = start_child(), pid;
 	Daemon daemon;
@@ -265,14 +265,14 @@ Test(keeper, one_that_died_meanwhile_is_let_go)
 	cr_assert_str_eq(stored(&daemon), "");
 	cr_assert_eq(recorded(&daemon, KEPT_PROCESS), 0);
 	assert_nothing_remarked(&daemon);
-	/* Its key is nobody's. */
+	/* Its key is not reused. */
 	child = start_child();
 	cr_assert_eq(watch(&daemon, child)->key, 2);
 	daemon_end(&daemon);
 	end_child(child);
 }
 
-Test(keeper, what_nobody_asks_for_is_let_go)
+Test(keeper, unclaimed_fds_and_processes_are_removed)
 {
 	pid_t child = start_child();
 	int memory = open_memory();
@@ -292,7 +292,7 @@ Test(keeper, what_nobody_asks_for_is_let_go)
 	end_child(child);
 }
 
-Test(keeper, what_no_record_names_is_let_go)
+Test(keeper, fd_without_a_record_is_removed)
 {
 	int memory = open_memory();
 	Daemon daemon;
@@ -303,7 +303,7 @@ Test(keeper, what_no_record_names_is_let_go)
 	naive_manager_hear(&daemon.manager);
 	strcpy(naive_manager_find(&daemon.manager, "m1")->name, "m9");
 	daemon_restart(&daemon);
-	assert_remarked(&daemon, "descriptor 9", "no record names it");
+	assert_remarked(&daemon, "descriptor 9", "it has no record");
 	cr_assert_str_eq(stored(&daemon), "");
 	cr_assert_eq(keeper_keep_descriptor(&daemon.keeper, memory), 10);
 	naive_manager_hear(&daemon.manager);
@@ -314,7 +314,7 @@ Test(keeper, what_no_record_names_is_let_go)
 	daemon_end(&daemon);
 }
 
-Test(keeper, what_does_not_come_back_is_remarked_on)
+Test(keeper, missing_fds_cause_remarks)
 {
 	pid_t child = start_child();
 	int memory = open_memory(), descriptor;
@@ -327,8 +327,8 @@ Test(keeper, what_does_not_come_back_is_remarked_on)
 	while (daemon.manager.count > 0)
 		close(daemon.manager.entries[--daemon.manager.count].descriptor);
 	daemon_restart(&daemon);
-	assert_remarked(&daemon, "process 1", "did not give it back");
-	assert_remarked(&daemon, "descriptor 1", "did not give it back");
+	assert_remarked(&daemon, "process 1", "did not return it");
+	assert_remarked(&daemon, "descriptor 1", "did not return it");
 	cr_assert_eq(keeper_find_descriptor(&daemon.keeper, 1, &descriptor), EVIDENCE_ABSENT);
 	daemon_restart(&daemon);
 	assert_nothing_remarked(&daemon);
@@ -345,7 +345,7 @@ static void change_stored(Daemon *daemon, const char *name, int descriptor)
 	entry->descriptor = descriptor;
 }
 
-Test(keeper, what_is_not_what_it_was_is_dropped)
+Test(keeper, fd_that_does_not_match_its_record_is_dropped)
 {
 	pid_t children[] = { start_child(), start_child() };
 	int memory = open_memory();
@@ -357,8 +357,8 @@ Test(keeper, what_is_not_what_it_was_is_dropped)
 	change_stored(&daemon, "p1", pidfd_open(children[1], 0));
 	change_stored(&daemon, "m1", open_memory());
 	daemon_restart(&daemon);
-	assert_remarked(&daemon, "process 1", "is not the process");
-	assert_remarked(&daemon, "descriptor 1", "is not the descriptor");
+	assert_remarked(&daemon, "process 1", "is not the recorded process");
+	assert_remarked(&daemon, "descriptor 1", "is not the recorded file descriptor");
 	cr_assert_str_eq(stored(&daemon), "");
 	cr_assert_eq(recorded(&daemon, KEPT_PROCESS) + recorded(&daemon, KEPT_DESCRIPTOR), 0);
 	close(memory);
@@ -367,7 +367,7 @@ Test(keeper, what_is_not_what_it_was_is_dropped)
 	end_child(children[1]);
 }
 
-Test(keeper, a_full_store_refuses)
+Test(keeper, full_store_refuses)
 {
 	pid_t child = start_child();
 	int memories[ROOM];
@@ -398,7 +398,7 @@ Test(keeper, a_full_store_refuses)
 	end_child(child);
 }
 
-Test(keeper, only_what_can_be_shared_is_kept)
+Test(keeper, only_shareable_fds_are_stored)
 {
 	Daemon daemon;
 
@@ -417,7 +417,7 @@ static void allow_descriptors(rlim_t count)
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* What is open below the first number that is free. */
+/* Returns the lowest free fd. Assumes that all lower ones are open. */
 static rlim_t count_descriptors(void)
 {
 	int next = dup(STDERR_FILENO);
@@ -426,7 +426,7 @@ static rlim_t count_descriptors(void)
 	return (rlim_t)next;
 }
 
-/* Starts with so many descriptors to spare. Returns whether it could. */
+/* Starts with at most spare free fds. Returns whether the start succeeded. */
 static bool daemon_try_start(Daemon *daemon, rlim_t spare)
 {
 	PassedDescriptors passed = { 0 };
@@ -447,16 +447,17 @@ static bool daemon_try_start(Daemon *daemon, rlim_t spare)
 	return error == 0;
 }
 
-/* That the record file is used as it is, for want of a descriptor to write it anew, is no loss. */
+/* Accepts a remark that the record file cannot be rewritten: nothing is lost by that. */
 static void assert_nothing_lost(Daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->statistics.remark_count; i++)
-		cr_assert_not_null(strstr(daemon->statistics.remarks[i].message, "written anew"));
+		cr_assert_not_null(
+			strstr(daemon->statistics.remarks[i].message, "cannot be rewritten"));
 	cr_assert_str_eq(stored(daemon), "p1 m1");
 }
 
-/* A start for which there are too few descriptors is none, and loses nothing. */
-Test(keeper, what_cannot_be_looked_at_is_not_gone)
+/* A start with too few fds fails and loses nothing. */
+Test(keeper, exhaustion_is_not_absence)
 {
 	pid_t child = start_child(), pid;
 	int memory = open_memory(), descriptor;
@@ -483,7 +484,7 @@ Test(keeper, what_cannot_be_looked_at_is_not_gone)
 	end_child(child);
 }
 
-Test(keeper, two_daemons_do_not_share_a_directory)
+Test(keeper, second_daemon_is_refused)
 {
 	PassedDescriptors passed = { 0 };
 	Daemon daemon;
@@ -498,7 +499,7 @@ Test(keeper, two_daemons_do_not_share_a_directory)
 	daemon_end(&daemon);
 }
 
-/* Everything is as with one, but that nothing comes back. */
+/* Everything works, but nothing survives. */
 Test(keeper, without_a_service_manager)
 {
 	pid_t child = start_child();

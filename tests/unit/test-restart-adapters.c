@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Adapters that connections have registered: what of them a restart leaves, how their drivers take
- * them over again, and what becomes of them where no driver comes. */
+/* Proves that adapters registered by connections survive a restart, that their drivers can take
+ * them over again, and that they end if no driver does. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +11,14 @@
 TestSuite(restart_adapters);
 
 #define MIB     (UINT64_C(1) << 20)
-#define DRIVERS "0x10000000000" /* its range in a process that may not be mapped in */
-#define SHARED  "0x18000000000" /* and the one that may */
+#define DRIVERS "0x10000000000" /* a driver reservation that does not allow mappings */
+#define SHARED  "0x18000000000" /* a driver reservation that does */
 #define SECOND  UINT64_C(1000000)
 
-/* A stage with a card, whose driver is root's: processes for mallory, for GUID_A and for nobody. */
+/*
+ * A stage with an adapter called card, whose driver runs as root. It has GPU processes for mallory,
+ * for GUID_A, and for no process or VM.
+ */
 typedef struct Card {
 	Stage stage;
 	World *world;
@@ -53,7 +56,7 @@ static void set_up_processes(Card *card)
 	cr_assert_str_eq(complete_process(world, driver, card->of_nobody), SUCCESS);
 }
 
-/* Of the process, which maps and is registered for GUID_B by what it has on the card. */
+/* Sets up mappings and a context of the first process, and a vGPU on the adapter for GUID_B. */
 static void set_up_drawing(Card *card)
 {
 	World *world = card->world;
@@ -108,8 +111,8 @@ static bool was_restored(const Card *card)
 	return restored;
 }
 
-/* The driver is there again, with what it had. */
-static void come_back(Card *card)
+/* The driver takes the adapter over again. */
+static void take_over(Card *card)
 {
 	cr_assert_str_eq(register_card(card->world, card->driver, "card", "9,9,9,9", 4), SUCCESS);
 	cr_assert(was_restored(card));
@@ -117,14 +120,14 @@ static void come_back(Card *card)
 	cr_assert_str_eq(reply_string(card->world, "systemProcess"), card->adapter.system_process);
 }
 
-/* As many as there are besides the software adapter. */
+/* Returns the number of adapters without the software adapter. */
 static size_t count_adapters(World *world, Caller *caller)
 {
 	call(world, caller, LIST_ADAPTERS, NULL);
 	return reply_count(world, "adapters") - 1;
 }
 
-Test(restart_adapters, nobody_can_tell_that_there_was_one)
+Test(restart_adapters, restart_preserves_everything)
 {
 	Card card = card_new();
 
@@ -136,13 +139,13 @@ Test(restart_adapters, nobody_can_tell_that_there_was_one)
 	cr_assert_eq(report->restored[STORE_GPU_PROCESS], 5u);
 	cr_assert_eq(report->restored[STORE_CONTEXT], 3u);
 	cr_assert_eq(report->restored[STORE_REGISTRATION], 3u);
-	stage_restart_unseen(&card.stage); /* while it waits */
-	come_back(&card);
+	stage_restart_unseen(&card.stage); /* while the adapter waits */
+	take_over(&card);
 	stage_restart_unseen(&card.stage);
 	card_free(&card);
 }
 
-Test(restart_adapters, while_it_waits_all_goes_on_but_what_its_driver_does)
+Test(restart_adapters, waiting_adapter_refuses_only_driver_requests)
 {
 	Card card = card_new();
 	World *world = card.world;
@@ -161,10 +164,10 @@ Test(restart_adapters, while_it_waits_all_goes_on_but_what_its_driver_does)
 		"STATUS_ACCESS_DENIED");
 	cr_assert_str_eq(
 		callf(world, drawing, CREATE_CONTEXT, "{\"adapter\":\"%s\"}", card.adapter.adapter),
-		SUCCESS, "it has its process");
+		SUCCESS, "the caller has a GPU process");
 	cr_assert_str_eq(callf(world, card.stage.cast.client, CREATE_CONTEXT,
 			       "{\"adapter\":\"%s\"}", card.adapter.adapter),
-			 "STATUS_NOT_SUPPORTED", "no driver has made it one");
+			 "STATUS_NOT_SUPPORTED", "no driver has created one");
 	cr_assert_str_eq(translate(world, drawing, card.process, SHARED), "mapped");
 	cr_assert_str_eq(free_addresses(world, drawing, card.process, SHARED, MIB), SUCCESS);
 	cr_assert_str_eq(map(world, drawing, card.process, 4096, NULL), SUCCESS);
@@ -179,16 +182,16 @@ Test(restart_adapters, while_it_waits_all_goes_on_but_what_its_driver_does)
 	card_free(&card);
 }
 
-Test(restart_adapters, its_driver_goes_on_with_it)
+Test(restart_adapters, driver_takes_its_adapter_over)
 {
 	Card card = card_new();
 	World *world = card.world;
 	char process[64];
 
 	world_restart(world);
-	come_back(&card);
+	take_over(&card);
 	cr_assert_str_eq(complete_process(world, card.driver, card.adapter.system_process),
-			 "STATUS_INVALID_DEVICE_STATE", "it is running");
+			 "STATUS_INVALID_DEVICE_STATE", "the system process is running");
 	cr_assert_str_eq(reserve_range(world, card.driver, card.process, 2 * MIB, ""),
 			 "STATUS_INVALID_DEVICE_STATE");
 	cr_assert_str_eq(set_entry(world, card.driver, card.process, DRIVERS, "0x1000"), SUCCESS);
@@ -204,17 +207,18 @@ Test(restart_adapters, its_driver_goes_on_with_it)
 		callf(world, card.driver, DESTROY_PROCESS, "{\"process\":\"%s\"}", card.of_nobody),
 		SUCCESS);
 	cr_assert_str_eq(register_card(world, card.driver, "card", "9,9,9,9", 4),
-			 "STATUS_OBJECT_NAME_COLLISION", "it waits no more");
+			 "STATUS_OBJECT_NAME_COLLISION", "the adapter no longer waits");
 	world->now += 2 * LIMIT_DRIVER_WAIT_SECONDS * SECOND;
 	adapters_end_overdue(world->service.broker);
 	cr_assert_eq(count_adapters(world, card.driver), 1u);
 	broker_connection_closed(world->service.broker, card.driver);
-	cr_assert_eq(count_adapters(world, card.driver), 0u, "it goes with its connection again");
+	cr_assert_eq(count_adapters(world, card.driver), 0u,
+		     "the adapter ends with its connection");
 	stage_restart_unseen(&card.stage);
 	card_free(&card);
 }
 
-Test(restart_adapters, without_its_driver_it_ends_when_it_has_waited)
+Test(restart_adapters, adapter_ends_without_its_driver)
 {
 	Card card = card_new();
 	World *world = card.world;
@@ -227,7 +231,7 @@ Test(restart_adapters, without_its_driver_it_ends_when_it_has_waited)
 		     world->now + LIMIT_DRIVER_WAIT_SECONDS * SECOND);
 	world->now += LIMIT_DRIVER_WAIT_SECONDS * SECOND - 1;
 	adapters_end_overdue(broker);
-	cr_assert_eq(count_adapters(world, card.driver), 1u, "a microsecond is left");
+	cr_assert_eq(count_adapters(world, card.driver), 1u, "a microsecond before the deadline");
 	world->now++;
 	adapters_end_overdue(broker);
 	cr_assert_eq(count_adapters(world, card.driver), 0u);
@@ -244,8 +248,8 @@ Test(restart_adapters, without_its_driver_it_ends_when_it_has_waited)
 	card_free(&card);
 }
 
-/* Of another uid is another driver, even where it may register adapters. */
-Test(restart_adapters, nobody_else_gets_it)
+/* A driver with another uid is another driver, even if it may register adapters. */
+Test(restart_adapters, other_drivers_cannot_take_over)
 {
 	Card card = card_new();
 	World *world = card.world;
@@ -260,15 +264,15 @@ Test(restart_adapters, nobody_else_gets_it)
 	cr_assert_str_eq(register_card(world, card.driver, "other card", "9,9,9,9", 4), SUCCESS);
 	cr_assert_not(was_restored(&card));
 	stage_restart_unseen(&card.stage);
-	come_back(&card);
+	take_over(&card);
 	cr_assert_str_eq(callf(world, other, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
 			       card.adapter.adapter),
-			 SUCCESS, "any operator ends it, as ever");
+			 SUCCESS, "any operator may unregister it");
 	card_free(&card);
 }
 
-/* A driver that comes back and says that its card is another one, is believed. */
-Test(restart_adapters, what_is_another_card_by_now_does_not_go_on)
+/* A driver may return with different hardware. */
+Test(restart_adapters, different_adapter_replaces_the_old_one)
 {
 	static const struct {
 		const char *bits;
@@ -304,8 +308,8 @@ Test(restart_adapters, what_is_another_card_by_now_does_not_go_on)
 	}
 }
 
-/* The adapter and the vGPUs on it were no creation. */
-Test(restart_adapters, creations_under_way_are_undone)
+/* GPU processes that are not complete end. Their adapter and its vGPUs survive. */
+Test(restart_adapters, incomplete_gpu_processes_end)
 {
 	Card card = card_new();
 	World *world = card.world;
@@ -338,7 +342,8 @@ Test(restart_adapters, creations_under_way_are_undone)
 	card_free(&card);
 }
 
-/* What the driver's entries pointed at is gone, but they are the driver's; all tables are there. */
+/* Driver entries lose their targets but still belong to the driver. All page tables are resident.
+ */
 Test(restart_adapters, page_tables_are_as_after_becoming_resident)
 {
 	Card card = card_new();
@@ -346,7 +351,7 @@ Test(restart_adapters, page_tables_are_as_after_becoming_resident)
 	Caller *drawing = card.stage.cast.stranger;
 	char process[64];
 
-	/* Of one that is being created, and of one that runs. */
+	/* Set entries before and after the completion of a process. */
 	create_gpu_process(world, card.driver, &card.adapter, ",\"pid\":300", process);
 	reserve_range(world, card.driver, process, 8 * MIB,
 		      ",\"baseAddress\":\"" SHARED "\",\"allowUserModeMapping\":true");
@@ -373,13 +378,13 @@ Test(restart_adapters, page_tables_are_as_after_becoming_resident)
 		cr_assert_str_eq(map(world, drawing, card.process, 4096, "0x18000600000"),
 				 i ? "STATUS_CONFLICTING_ADDRESSES" : SUCCESS);
 	}
-	come_back(&card);
+	take_over(&card);
 	cr_assert_str_eq(set_entry(world, card.driver, process, SHARED, "0x1000"), SUCCESS);
 	stage_restart_unseen(&card.stage);
 	card_free(&card);
 }
 
-Test(restart_adapters, who_dies_in_between_takes_its_process_along)
+Test(restart_adapters, gpu_process_of_a_dead_process_ends)
 {
 	Card card = card_new();
 	World *world = card.world;
@@ -391,12 +396,12 @@ Test(restart_adapters, who_dies_in_between_takes_its_process_along)
 	cr_assert_eq(stage_dropped(&card.stage, STORE_GPU_PROCESS, "its VM is gone"), 1u);
 	cr_assert_eq(stage_dropped(&card.stage, STORE_CONTEXT, "its GPU process is gone"), 1u);
 	stage_restart_unseen(&card.stage);
-	come_back(&card);
+	take_over(&card);
 	stage_restart_unseen(&card.stage);
 	card_free(&card);
 }
 
-/* Both pictures are the caller's to free. */
+/* Returns the state before, after, and after the restart. The caller frees the pictures. */
 static bool end_with_crash(size_t drops, char *ret_pictures[3])
 {
 	Card card = card_new();
@@ -408,33 +413,33 @@ static bool end_with_crash(size_t drops, char *ret_pictures[3])
 	cr_assert_str_eq(callf(world, card.driver, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
 			       card.adapter.adapter),
 			 SUCCESS);
-	bool was_cut_short = world->drops_before_crash == 0;
+	bool was_interrupted = world->drops_before_crash == 0;
 	ret_pictures[1] = world_picture(world, card.driver);
 	world_restart(world);
 	ret_pictures[2] = world_picture(world, card.driver);
 	stage_restart_unseen(&card.stage);
 	card_free(&card);
-	return was_cut_short;
+	return was_interrupted;
 }
 
-/* All that there is of an adapter goes with its record, which goes first. */
-Test(restart_adapters, an_end_that_is_cut_short_is_whole_or_none)
+/* The record of the adapter is removed first, and everything on it depends on that record. */
+Test(restart_adapters, interrupted_unregistration_is_atomic)
 {
-	bool was_cut_short = true;
+	bool was_interrupted = true;
 
-	for (size_t drops = 0; was_cut_short; drops++) {
+	for (size_t drops = 0; was_interrupted; drops++) {
 		char *pictures[3];
 
-		was_cut_short = end_with_crash(drops, pictures);
-		cr_expect_str_eq(pictures[2], pictures[drops > 0], "cut short behind %zu drops",
+		was_interrupted = end_with_crash(drops, pictures);
+		cr_expect_str_eq(pictures[2], pictures[drops > 0], "interrupted after %zu removals",
 				 drops);
 		for (size_t i = 0; i < ARRAY_SIZE(pictures); i++)
 			free(pictures[i]);
 	}
 }
 
-/* A driver that cannot be kept as it says is no driver yet; the adapter goes on waiting for it. */
-Test(restart_adapters, a_take_over_that_cannot_be_kept_is_none)
+/* The adapter still waits for its driver. */
+Test(restart_adapters, takeover_that_cannot_be_persisted_changes_nothing)
 {
 	Card card = card_new();
 	World *world = card.world;
@@ -455,13 +460,13 @@ Test(restart_adapters, a_take_over_that_cannot_be_kept_is_none)
 	}
 	cr_assert_eq(adapters_next_deadline(world->service.broker),
 		     world->now + LIMIT_DRIVER_WAIT_SECONDS * SECOND);
-	come_back(&card);
+	take_over(&card);
 	card_free(&card);
 }
 
-/* The daemon crashes when the new one is kept, and the old one is not gone yet: nobody has heard of
- * the new one. */
-Test(restart_adapters, another_card_whose_coming_is_cut_short_has_not_come)
+/* The daemon crashes after it saved the new adapter, but before it removed the old one. No client
+ * knows the new one. */
+Test(restart_adapters, interrupted_replacement_changes_nothing)
 {
 	Card card = card_new();
 	World *world = card.world;
@@ -478,51 +483,53 @@ Test(restart_adapters, another_card_whose_coming_is_cut_short_has_not_come)
 		1u);
 	char *after = world_picture(world, card.driver);
 	cr_assert_str_eq(before, after);
-	come_back(&card);
+	take_over(&card);
 	free(before);
 	free(after);
 	card_free(&card);
 }
 
-/* What a record has in it is another thing; total: so many are dropped then. Where the system
- * process is no more, it is to be created anew, and there are no contexts until then. */
+/*
+ * Damaged records. total is the number of dropped records. If the system process is not restored, a
+ * new one must be completed before there can be contexts.
+ */
 static const struct {
 	const char *kind, *is, *becomes, *reason;
 	StoreKind dropped;
 	size_t total;
 } damages[] = {
-	{ "clientAdapter", "\"indexBits\":[9,", "\"indexBits\":[25,", "it fits nowhere",
-	  STORE_CLIENT_ADAPTER, 14 },
-	{ "clientAdapter", "\"indexBits\":[9,9,9,9]", "\"indexBits\":[9]", "it fits nowhere",
-	  STORE_CLIENT_ADAPTER, 14 },
+	{ "clientAdapter", "\"indexBits\":[9,", "\"indexBits\":[25,",
+	  "it contradicts the restored state", STORE_CLIENT_ADAPTER, 14 },
+	{ "clientAdapter", "\"indexBits\":[9,9,9,9]", "\"indexBits\":[9]",
+	  "it contradicts the restored state", STORE_CLIENT_ADAPTER, 14 },
 	{ "clientAdapter", "\"indexBits\":[9,9,9,9]", "\"indexBits\":[9,9,9,9,1,1,1]",
-	  "indexBits is not as it has to be", STORE_CLIENT_ADAPTER, 14 },
+	  "indexBits is invalid", STORE_CLIENT_ADAPTER, 14 },
 	{ "clientAdapter", "\"name\":\"card\"", "\"name\":\"vaild software adapter\"",
-	  "it fits nowhere", STORE_CLIENT_ADAPTER, 14 },
+	  "it contradicts the restored state", STORE_CLIENT_ADAPTER, 14 },
 	{ "clientAdapter", "\"systemProcess\":\"", "\"systemProcess\":\"x",
-	  "systemProcess is not as it has to be", STORE_CLIENT_ADAPTER, 14 },
-	{ "clientAdapter", "\"maxVirtualGpus\":4", "\"maxVirtualGpus\":0", "it fits nowhere",
-	  STORE_VIRTUAL_GPU, 3 },
-	{ "gpuProcess", "\"isSystem\":true", "\"isSystem\":false", "another thing has its serial",
+	  "systemProcess is invalid", STORE_CLIENT_ADAPTER, 14 },
+	{ "clientAdapter", "\"maxVirtualGpus\":4", "\"maxVirtualGpus\":0",
+	  "it contradicts the restored state", STORE_VIRTUAL_GPU, 3 },
+	{ "gpuProcess", "\"isSystem\":true", "\"isSystem\":false", "another entity has its serial",
 	  STORE_GPU_PROCESS, 2 },
 	{ "gpuProcess", "\"isSystem\":true,\"process\":{\"key\":0",
 	  "\"isSystem\":true,\"process\":{\"key\":1", "its process is gone", STORE_GPU_PROCESS, 2 },
 	{ "gpuProcess", "\"isSystem\":false,\"process\":{\"key\":4",
 	  "\"isSystem\":true,\"process\":{\"key\":4", "it is not its adapter's system process",
 	  STORE_GPU_PROCESS, 7 },
-	{ "gpuProcess", "\"name\":\"guest's\"", "\"name\":7", "name is not as it has to be",
-	  STORE_GPU_PROCESS, 1 },
-	{ "gpuProcess", "\"entries\":[]", "\"entries\":[1]", "it fits nowhere", STORE_GPU_PROCESS,
-	  10 },
-	{ "gpuProcess", "\"entries\":[]", "\"entries\":[9223372036854775807]", "it fits nowhere",
+	{ "gpuProcess", "\"name\":\"guest's\"", "\"name\":7", "name is invalid", STORE_GPU_PROCESS,
+	  1 },
+	{ "gpuProcess", "\"entries\":[]", "\"entries\":[1]", "it contradicts the restored state",
 	  STORE_GPU_PROCESS, 10 },
-	{ "pageTableEntry", "\"number\":524288", "\"number\":524287", "it fits nowhere",
-	  STORE_PAGE_TABLE_ENTRY, 1 },
+	{ "gpuProcess", "\"entries\":[]", "\"entries\":[9223372036854775807]",
+	  "it contradicts the restored state", STORE_GPU_PROCESS, 10 },
+	{ "pageTableEntry", "\"number\":524288", "\"number\":524287",
+	  "it contradicts the restored state", STORE_PAGE_TABLE_ENTRY, 1 },
 	{ "pageTableEntry", "\"gpuProcess\":", "\"gpuProcess\":9", "its GPU process is gone",
 	  STORE_PAGE_TABLE_ENTRY, 1 },
 };
 
-/* The record is the first of its kind that has the text in it. */
+/* Changes the first record of the kind that contains the text. */
 static void damage(World *world, const char *kind, const char *is, const char *becomes)
 {
 	char begin[64], *changed;
@@ -539,10 +546,10 @@ static void damage(World *world, const char *kind, const char *is, const char *b
 		free(changed);
 		return;
 	}
-	cr_assert_fail("no record of a %s has %s", kind, is);
+	cr_assert_fail("no record of kind %s contains %s", kind, is);
 }
 
-Test(restart_adapters, a_record_that_is_not_so_is_dropped)
+Test(restart_adapters, invalid_record_is_dropped)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
 		Card card = card_new();
@@ -552,23 +559,23 @@ Test(restart_adapters, a_record_that_is_not_so_is_dropped)
 		damage(world, damages[i].kind, damages[i].is, damages[i].becomes);
 		world_start(world);
 		cr_expect_eq(stage_dropped(&card.stage, damages[i].dropped, damages[i].reason), 1u,
-			     "%zu: dropped since %s", i, world->report.drops[0].reason);
-		cr_expect_eq(world->report.drop_count, damages[i].total, "%zu: %zu are gone", i,
+			     "%zu: dropped because %s", i, world->report.drops[0].reason);
+		cr_expect_eq(world->report.drop_count, damages[i].total, "%zu: %zu were dropped", i,
 			     world->report.drop_count);
 		stage_restart_unseen(&card.stage);
 		card_free(&card);
 	}
 }
 
-static unsigned long number_behind(const char *record, const char *name)
+static unsigned long number_after(const char *record, const char *name)
 {
 	const char *at = record ? strstr(record, name) : NULL;
 
-	cr_assert_not_null(at, "%s is not there", name);
+	cr_assert_not_null(at, "%s is missing", name);
 	return strtoul(at + strlen(name), NULL, 10);
 }
 
-Test(restart_adapters, a_context_of_no_host_process_is_dropped)
+Test(restart_adapters, context_of_a_system_process_is_dropped)
 {
 	Card card = card_new();
 	World *world = card.world;
@@ -576,20 +583,22 @@ Test(restart_adapters, a_context_of_no_host_process_is_dropped)
 	const char *system_process = world_record(world, "\"isSystem\":true");
 	char is[64], becomes[64];
 
-	snprintf(is, sizeof(is), "\"gpuProcess\":%lu", number_behind(context, "\"gpuProcess\":"));
+	snprintf(is, sizeof(is), "\"gpuProcess\":%lu", number_after(context, "\"gpuProcess\":"));
 	snprintf(becomes, sizeof(becomes), "\"gpuProcess\":%lu",
-		 number_behind(system_process, "\"serial\":"));
+		 number_after(system_process, "\"serial\":"));
 	world_stop(world);
 	damage(world, "context", is, becomes);
 	world_start(world);
-	cr_assert_eq(stage_dropped(&card.stage, STORE_CONTEXT, "its GPU process is nobody's"), 1u);
+	cr_assert_eq(
+		stage_dropped(&card.stage, STORE_CONTEXT, "its GPU process belongs to no process"),
+		1u);
 	cr_assert_eq(world->report.drop_count, 1u);
 	stage_restart_unseen(&card.stage);
 	card_free(&card);
 }
 
-/* As much as one process's driver may have: 4096 ranges, and entries in all of them. */
-Test(restart_adapters, however_much_a_driver_has_reserved)
+/* The maximum for one process: 4096 reservations with an entry in each. */
+Test(restart_adapters, all_driver_reservations_survive)
 {
 	Card card = card_new();
 	World *world = card.world;
@@ -608,6 +617,6 @@ Test(restart_adapters, however_much_a_driver_has_reserved)
 	cr_assert_str_eq(translate(world, card.driver, process, address), "reserved");
 	callf(world, card.driver, DESCRIBE_SPACE, "{\"process\":\"%s\"}", process);
 	cr_assert_eq(reply_count(world, "ranges"), most + 1);
-	come_back(&card);
+	take_over(&card);
 	card_free(&card);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a record that does not fit is dropped whole, with a reason, and that the rest stays.
- */
+/* Proves that a record that does not fit is dropped completely, with a reason, and that all others
+ * are restored. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 TestSuite(restart_damage);
 
-/* The kept record of a kind that has the text in it. */
+/* Returns the persisted record of the kind that contains the text. */
 static FakeKept *find_kept(World *world, const char *kind, const char *part)
 {
 	char text[64];
@@ -19,11 +19,11 @@ static FakeKept *find_kept(World *world, const char *kind, const char *part)
 		if (strncmp(world->kept[i].text, text, strlen(text)) == 0 &&
 		    strstr(world->kept[i].text, part))
 			return &world->kept[i];
-	cr_assert_fail("no record of %s has %s", kind, part);
+	cr_assert_fail("no record of kind %s contains %s", kind, part);
 	return NULL;
 }
 
-/* Puts text in the place of the first part of the record that reads so. */
+/* Replaces the first occurrence of part in the record by text. */
 static void change(FakeKept *kept, const char *part, const char *text)
 {
 	char *at = strstr(kept->text, part), *changed;
@@ -43,8 +43,8 @@ static void forget(World *world, FakeKept *kept)
 	world->kept_count--;
 }
 
-/* Each of them in a world of its own. total: that are dropped with it, itself included. */
-Test(restart_damage, a_record_that_is_not_so_is_dropped)
+/* Damages one record at a time; total is the number of records that are dropped because of it. */
+Test(restart_damage, invalid_record_is_dropped)
 {
 	static const struct {
 		StoreKind kind;
@@ -52,55 +52,54 @@ Test(restart_damage, a_record_that_is_not_so_is_dropped)
 		size_t total;
 	} rows[] = {
 		{ STORE_CONTEXT, "", "{\"kind\":\"context\",", "{\"kind\":\"context\",\"new\":1,",
-		  "new is not as it has to be", 1 },
+		  "new is invalid", 1 },
 		{ STORE_CONTEXT, "", "\"account\":1000", "\"account\":4294967296",
-		  "account is not as it has to be", 1 },
-		{ STORE_CONTEXT, "", ",\"account\":1000", "", "account is not as it has to be", 1 },
-		{ STORE_CONTEXT, "", "\"handle\":\"", "\"handle\":\"g",
-		  "handle is not as it has to be", 1 },
+		  "account is invalid", 1 },
+		{ STORE_CONTEXT, "", ",\"account\":1000", "", "account is invalid", 1 },
+		{ STORE_CONTEXT, "", "\"handle\":\"", "\"handle\":\"g", "handle is invalid", 1 },
 		{ STORE_CONTEXT, "", "\"gpuProcess\":", "\"gpuProcess\":9",
 		  "its GPU process is gone", 1 },
 		{ STORE_CONTEXT, "", "\"serial\":", "\"serial\":9",
-		  "it names another serial than its own", 1 },
+		  "it contains a different serial than its own", 1 },
 		{ STORE_HOLDER, "", "\"object\":\"", "\"object\":\"0000000000000000000000000000000",
-		  "object is not as it has to be", 1 },
+		  "object is invalid", 1 },
 		{ STORE_REGISTRATION, "", "\"groups\":[1000]", "\"groups\":[1000,1000]",
-		  "connection is not as it has to be", 1 },
+		  "connection is invalid", 1 },
 		{ STORE_REGISTRATION, "", "\"graphicsContext\":1", "\"graphicsContext\":5",
-		  "graphicsContext is not as it has to be", 1 },
-		{ STORE_REGISTRATION, "", "\"uids\":[1000,", "\"uids\":[",
-		  "credentials is not as it has to be", 1 },
+		  "graphicsContext is invalid", 1 },
+		{ STORE_REGISTRATION, "", "\"uids\":[1000,", "\"uids\":[", "credentials is invalid",
+		  1 },
 		{ STORE_REGISTRATION, "", "\"key\":", "\"key\":77", "its process is gone", 1 },
 		{ STORE_MAPPING, "\"hasAllocation\":false", "\"protection\":3", "\"protection\":0",
-		  "it fits nowhere", 1 },
+		  "it contradicts the restored state", 1 },
 		{ STORE_MAPPING, "\"hasAllocation\":false", "\"protection\":3", "\"protection\":4",
-		  "protection is not as it has to be", 1 },
+		  "protection is invalid", 1 },
 		{ STORE_MAPPING, "\"isInside\":true", "\"isInside\":true", "\"isInside\":false",
-		  "what is around it is not what was", 1 },
+		  "the reservation around it has changed", 1 },
 		{ STORE_MAPPING, "", "\"first\":", "\"first\":9000000",
-		  "it is no range of the address space", 1 },
+		  "its range is outside the address space", 1 },
 		{ STORE_RESERVATION, "\"first\":536870912", "\"first\":536870912", "\"first\":1",
-		  "what is around it is not what was", 3 },
-		{ STORE_GPU_PROCESS, "", "\"first\":268435456", "\"first\":0", "it fits nowhere",
-		  10 },
+		  "the reservation around it has changed", 3 },
+		{ STORE_GPU_PROCESS, "", "\"first\":268435456", "\"first\":0",
+		  "it contradicts the restored state", 10 },
 		{ STORE_GPU_PROCESS, "", "\"first\":268435456", "\"first\":4503599627370496",
-		  "it fits nowhere", 10 },
+		  "it contradicts the restored state", 10 },
 		{ STORE_GPU_PROCESS, "", "\"adapter\":2", "\"adapter\":3", "its adapter is gone",
 		  10 },
 		{ STORE_OBJECT, "scanout", "\"type\":2", "\"type\":0",
-		  "its descriptors are not those of its description", 2 },
+		  "its file descriptors do not match its description", 2 },
 		{ STORE_OBJECT, "scanout", "\"format\":\"NV12\"", "\"format\":\"NV1\"",
-		  "description is not as it has to be", 2 },
+		  "description is invalid", 2 },
 		{ STORE_OBJECT, "scanout", "\"planes\":[", "\"planes\":[{},",
-		  "description is not as it has to be", 2 },
+		  "description is invalid", 2 },
 		{ STORE_SHARING, "", "\"descriptors\":[1]", "\"descriptors\":[1,2]",
 		  "its object is gone", 1 },
 		{ STORE_SHARING, "", "\"virtualMachine\":", "\"virtualMachine\":9",
 		  "its VM is gone", 1 },
 		{ STORE_VIRTUAL_MACHINE, GUID_A, "\"displayClients\":[{", "\"displayClients\":[7,{",
-		  "displayClients is not as it has to be", 6 },
-		{ STORE_VIRTUAL_MACHINE, GUID_B, "\"uid\":1000", "\"uid\":-1",
-		  "vmm is not as it has to be", 4 },
+		  "displayClients is invalid", 6 },
+		{ STORE_VIRTUAL_MACHINE, GUID_B, "\"uid\":1000", "\"uid\":-1", "vmm is invalid",
+		  4 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -113,15 +112,15 @@ Test(restart_damage, a_record_that_is_not_so_is_dropped)
 		world_start(stage.world);
 		const StoreReport *report = &stage.world->report;
 		cr_expect_eq(stage_dropped(&stage, rows[i].kind, rows[i].reason), 1u,
-			     "%zu: dropped since %s", i, report->drops[0].reason);
-		cr_expect_eq(report->drop_count, rows[i].total, "%zu: %zu are gone", i,
+			     "%zu: dropped because %s", i, report->drops[0].reason);
+		cr_expect_eq(report->drop_count, rows[i].total, "%zu: %zu were dropped", i,
 			     report->drop_count);
 		stage_restart_unseen(&stage);
 		stage_free(&stage);
 	}
 }
 
-Test(restart_damage, what_is_no_record_is_dropped)
+Test(restart_damage, unknown_records_are_dropped)
 {
 	static const char *const texts[] = {
 		"",
@@ -150,15 +149,15 @@ Test(restart_damage, what_is_no_record_is_dropped)
 	stage_free(&stage);
 }
 
-/* Which others go with it, and that all else stays. */
-Test(restart_damage, what_hangs_on_a_record_that_is_missing_goes_with_it)
+/* Removes one record at a time; total is the number of records that depend on it. */
+Test(restart_damage, dependents_of_a_missing_record_are_dropped)
 {
 	static const struct {
 		const char *kind, *part;
 		size_t total;
 	} rows[] = {
-		{ "adapter", "", 0 },            /* it has another handle then */
-		{ "virtualMachine", GUID_A, 5 }, /* vGPU, registration, what is shared, fence */
+		{ "adapter", "", 0 }, /* a new adapter replaces it, with another handle */
+		{ "virtualMachine", GUID_A, 5 }, /* vGPU, registration, two sharings, fence */
 		{ "virtualGpu", "half", 2 },
 		{ "gpuProcess", "", 9 },
 		{ "reservation", "\"first\":536870912", 2 },
@@ -179,8 +178,10 @@ Test(restart_damage, what_hangs_on_a_record_that_is_missing_goes_with_it)
 	}
 }
 
-/* Of the mapping that begins there; of the reservation, with ends of two mappings and all of
- * another that lie in it; of all of the reservation. */
+/*
+ * Frees the start of a mapping; twice a part of the reservation with the ends of two mappings and
+ * all of a third one; and the whole reservation.
+ */
 static const struct {
 	const char *base;
 	uint64_t size;
@@ -192,7 +193,7 @@ static const struct {
 	{ STAGE_OWN, 0x28000, 4 },
 };
 
-/* One more mapping between the two that there are. */
+/* Adds a mapping between the two existing ones. */
 static Stage stage_with_three_mappings(void)
 {
 	Stage stage = stage_new();
@@ -203,7 +204,7 @@ static Stage stage_with_three_mappings(void)
 	return stage;
 }
 
-/* Both pictures are the caller's to free. */
+/* Returns the state before, after, and after the restart. The caller frees the pictures. */
 static void free_with_crash(size_t number, size_t drops, char *ret_pictures[3])
 {
 	Stage stage = stage_with_three_mappings();
@@ -216,16 +217,20 @@ static void free_with_crash(size_t number, size_t drops, char *ret_pictures[3])
 					frees[number].base, frees[number].size),
 			 SUCCESS);
 	ret_pictures[1] = world_picture(world, stage.cast.admin);
-	cr_assert_eq(world->drops_before_crash, 0u, "%zu: it drops more than %zu", number, drops);
+	cr_assert_eq(world->drops_before_crash, 0u, "%zu: it must drop at least %zu records",
+		     number, drops);
 	world_restart(world);
 	ret_pictures[2] = world_picture(world, stage.cast.admin);
 	stage_restart_unseen(&stage);
 	stage_free(&stage);
 }
 
-/* A crash between the records of one operation leaves it as before or as after: what is kept of a
- * free comes first, then goes what it cuts, and then what lay in that. */
-Test(restart_damage, a_free_that_is_cut_short_is_made_or_not)
+/*
+ * A crash between the records of an operation leaves the state from before or after it. A free
+ * saves the remaining parts first, then removes the range that it splits, and then the ranges that
+ * were inside.
+ */
+Test(restart_damage, interrupted_free_is_atomic)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(frees); i++)
 		for (size_t drops = 0; drops <= frees[i].drops; drops++) {
@@ -233,13 +238,13 @@ Test(restart_damage, a_free_that_is_cut_short_is_made_or_not)
 
 			free_with_crash(i, drops, pictures);
 			cr_expect_str_eq(pictures[2], pictures[drops > 0],
-					 "%zu: cut short behind %zu drops", i, drops);
+					 "%zu: interrupted after %zu removals", i, drops);
 			for (size_t at = 0; at < ARRAY_SIZE(pictures); at++)
 				free(pictures[at]);
 		}
 }
 
-/* Both pictures are the caller's to free. */
+/* Returns the state before, after, and after the restart. The caller frees the pictures. */
 static bool unregister_with_crash(const char *machine, size_t drops, char *ret_pictures[3])
 {
 	Stage stage = stage_new();
@@ -249,25 +254,25 @@ static bool unregister_with_crash(const char *machine, size_t drops, char *ret_p
 	world->crashes = true;
 	world->drops_before_crash = drops;
 	cr_assert_str_eq(call(world, stage.cast.admin, UNREGISTER_MACHINE, machine), SUCCESS);
-	bool was_cut_short = world->drops_before_crash == 0;
+	bool was_interrupted = world->drops_before_crash == 0;
 	ret_pictures[1] = world_picture(world, stage.cast.admin);
 	world_restart(world);
 	ret_pictures[2] = world_picture(world, stage.cast.admin);
 	stage_restart_unseen(&stage);
 	stage_free(&stage);
-	return was_cut_short;
+	return was_interrupted;
 }
 
-/* A VM does not go on without the registrations and virtual GPUs that it had. */
-Test(restart_damage, the_end_of_a_vm_that_is_cut_short_is_whole_or_none)
+/* A VM must not survive without its registrations and vGPUs. */
+Test(restart_damage, interrupted_unregistration_of_a_vm_is_atomic)
 {
-	bool was_cut_short = true;
+	bool was_interrupted = true;
 
-	for (size_t drops = 0; was_cut_short; drops++) {
+	for (size_t drops = 0; was_interrupted; drops++) {
 		char *pictures[3];
 
-		was_cut_short = unregister_with_crash(NAMES_B, drops, pictures);
-		cr_expect_str_eq(pictures[2], pictures[drops > 0], "cut short behind %zu drops",
+		was_interrupted = unregister_with_crash(NAMES_B, drops, pictures);
+		cr_expect_str_eq(pictures[2], pictures[drops > 0], "interrupted after %zu removals",
 				 drops);
 		for (size_t at = 0; at < ARRAY_SIZE(pictures); at++)
 			free(pictures[at]);

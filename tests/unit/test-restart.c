@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves what a restart leaves as it was, and what it does not, and why. */
+/* Proves that a restart preserves the state, except for entities that a change meanwhile has ended.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 
 TestSuite(restart);
 
-Test(restart, nobody_can_tell_that_there_was_one)
+Test(restart, restart_preserves_everything)
 {
 	Stage stage = stage_new();
 
@@ -29,8 +30,7 @@ Test(restart, nobody_can_tell_that_there_was_one)
 	stage_free(&stage);
 }
 
-/* Everything that can be done with what came back, still can. */
-Test(restart, what_comes_back_works)
+Test(restart, restored_entities_work)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -40,7 +40,7 @@ Test(restart, what_comes_back_works)
 	world_restart(world);
 	size_t reads = world->credential_reads;
 	cr_assert_str_eq(call(world, client, REGISTER, NAMES_A), SUCCESS);
-	cr_assert_eq(world->credential_reads, reads, "answered from the record");
+	cr_assert_eq(world->credential_reads, reads, "the restored registration answers");
 	cr_assert_str_eq(open_and_drop(world, client, stage.fence, &count), SUCCESS);
 	cr_assert_eq(count, 3u);
 	cr_assert_str_eq(with_handle(world, client, CLOSE, stage.taken_back), SUCCESS);
@@ -61,13 +61,13 @@ Test(restart, what_comes_back_works)
 	stage_restart_unseen(&stage);
 	world_exit(world, stage.helper);
 	call(world, stage.cast.admin, DESCRIBE, NAMES_B);
-	cr_assert_null(reply_value(world, "virtualMachine.agent"), "it is watched again");
+	cr_assert_null(reply_value(world, "virtualMachine.agent"), "the agent is watched again");
 	stage_restart_unseen(&stage);
 	stage_free(&stage);
 }
 
-/* What has hung on it ends as if it had died in the daemon's sight. */
-Test(restart, who_dies_in_between_is_as_who_dies_before)
+/* A process that dies while no daemon runs has the same effect as one that dies before. */
+Test(restart, death_during_the_restart)
 {
 	for (int who = 0; who < 5; who++) {
 		char *pictures[2];
@@ -94,7 +94,7 @@ Test(restart, who_dies_in_between_is_as_who_dies_before)
 	}
 }
 
-Test(restart, the_objects_of_who_is_gone_are_known_to_their_holders)
+Test(restart, holders_keep_objects_of_a_dead_sharer)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -105,8 +105,7 @@ Test(restart, the_objects_of_who_is_gone_are_known_to_their_holders)
 	cr_assert_eq(stage_dropped(&stage, STORE_VIRTUAL_GPU, "its VM is gone"), 1u);
 	cr_assert_eq(stage_dropped(&stage, STORE_REGISTRATION, "its VM is gone"), 1u);
 	cr_assert_eq(stage_dropped(&stage, STORE_SHARING, "its process is gone"), 2u);
-	cr_assert_eq(stage_dropped(&stage, STORE_OBJECT, "it is neither shared nor held any more"),
-		     1u);
+	cr_assert_eq(stage_dropped(&stage, STORE_OBJECT, "it is no longer shared or held"), 1u);
 	cr_assert_eq(world_open_descriptors(world), 0u);
 	cr_assert_str_eq(with_handle(world, stage.cast.client, CLOSE, stage.image), SUCCESS);
 	cr_assert_str_eq(with_handle(world, stage.cast.client, CLOSE, stage.fence),
@@ -114,7 +113,7 @@ Test(restart, the_objects_of_who_is_gone_are_known_to_their_holders)
 	stage_free(&stage);
 }
 
-Test(restart, a_registration_whose_privileges_have_changed_ends_first)
+Test(restart, registration_with_changed_privileges_ends)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -123,9 +122,11 @@ Test(restart, a_registration_whose_privileges_have_changed_ends_first)
 	process_set_groups(stage.cast.viewer, 1000, 1, (gid_t[]){ 27 });
 	world_start(world);
 	cr_assert_eq(world->report.dropped[STORE_REGISTRATION], 2u);
-	cr_assert_eq(stage_dropped(&stage, STORE_REGISTRATION,
-				   "its privileges are no display client's any more (groups)"),
-		     2u);
+	cr_assert_eq(
+		stage_dropped(
+			&stage, STORE_REGISTRATION,
+			"its process no longer has the privileges of a display client (groups)"),
+		2u);
 	const FakeEvent *event = world_last_event(world, EVENT_UNREGISTERED);
 	cr_assert_eq(event->reason, END_PRIVILEGES_CHANGED);
 	call(world, stage.cast.admin, LIST_REGISTRATIONS, NULL);
@@ -135,8 +136,8 @@ Test(restart, a_registration_whose_privileges_have_changed_ends_first)
 	stage_free(&stage);
 }
 
-/* Of a user it is what the user has now that counts. */
-Test(restart, users_are_looked_up_anew)
+/* The groups that the user database lists now count, not those from before the restart. */
+Test(restart, users_are_looked_up_again)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -151,13 +152,15 @@ Test(restart, users_are_looked_up_anew)
 			world->users[i].credentials.groups = groups_take(ids, 1, 1000);
 		}
 	world_start(world);
-	cr_assert_eq(stage_dropped(&stage, STORE_REGISTRATION,
-				   "its privileges are no display client's any more (groups)"),
-		     2u, "the connection's groups are those of then");
+	cr_assert_eq(
+		stage_dropped(
+			&stage, STORE_REGISTRATION,
+			"its process no longer has the privileges of a display client (groups)"),
+		2u, "the connection has its old groups");
 	stage_free(&stage);
 }
 
-Test(restart, who_cannot_be_read_is_not_registered)
+Test(restart, unreadable_process_is_unregistered)
 {
 	Stage stage = stage_new();
 
@@ -165,13 +168,14 @@ Test(restart, who_cannot_be_read_is_not_registered)
 	stage.cast.viewer->credentials_evidence = EVIDENCE_UNREADABLE;
 	world_start(stage.world);
 	cr_assert_eq(stage_dropped(&stage, STORE_REGISTRATION,
-				   "its privileges are no display client's any more (unreadable)"),
+				   "its process no longer has the privileges of a display client "
+				   "(unreadable)"),
 		     2u);
 	stage_free(&stage);
 }
 
-/* Written to the state directory, and then the daemon crashed. */
-Test(restart, a_quarantine_of_in_between_holds)
+/* The daemon saved the quarantine, and then crashed. */
+Test(restart, quarantine_saved_before_a_crash_applies)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -190,7 +194,7 @@ Test(restart, a_quarantine_of_in_between_holds)
 	stage_free(&stage);
 }
 
-Test(restart, lower_limits_take_nothing_away)
+Test(restart, lower_limits_end_nothing)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -207,8 +211,8 @@ Test(restart, lower_limits_take_nothing_away)
 	stage_free(&stage);
 }
 
-/* A process keeps what its driver has reserved, whatever the configuration says by now. */
-Test(restart, other_reservations_concern_new_processes)
+/* A process keeps its driver reservations even if the configuration has changed. */
+Test(restart, changed_reservations_apply_to_new_processes)
 {
 	Stage stage = stage_new();
 
@@ -218,7 +222,7 @@ Test(restart, other_reservations_concern_new_processes)
 	stage_free(&stage);
 }
 
-Test(restart, a_descriptor_that_is_another_takes_its_object_along)
+Test(restart, changed_fd_ends_the_sharing)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -229,15 +233,16 @@ Test(restart, a_descriptor_that_is_another_takes_its_object_along)
 		    world->descriptors[i].facts.kind == DESCRIPTOR_MEMFD)
 			world->descriptors[i].facts.inode++;
 	world_start(world);
-	cr_assert_eq(stage_dropped(&stage, STORE_SHARING, "a descriptor of it is not what it was"),
-		     1u);
-	cr_assert_eq(world_open_descriptors(world), 3u, "those of the other object");
+	cr_assert_eq(
+		stage_dropped(&stage, STORE_SHARING, "one of its file descriptors has changed"),
+		1u);
+	cr_assert_eq(world_open_descriptors(world), 3u, "the other object keeps its fds");
 	cr_assert_str_eq(with_handle(world, stage.cast.client, CLOSE, stage.image), SUCCESS);
 	stage_restart_unseen(&stage);
 	stage_free(&stage);
 }
 
-Test(restart, a_descriptor_that_is_not_there_takes_its_object_along)
+Test(restart, missing_fd_ends_the_sharing)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -247,14 +252,16 @@ Test(restart, a_descriptor_that_is_not_there_takes_its_object_along)
 		if (world->descriptors[i].facts.kind == DESCRIPTOR_SYNC_FILE)
 			world->descriptors[i].open = false;
 	world_start(world);
-	cr_assert_eq(stage_dropped(&stage, STORE_SHARING, "a descriptor of it was not kept"), 1u);
-	cr_assert_eq(world_open_descriptors(world), 1u, "the image's");
+	cr_assert_eq(
+		stage_dropped(&stage, STORE_SHARING, "one of its file descriptors was not stored"),
+		1u);
+	cr_assert_eq(world_open_descriptors(world), 1u, "the image keeps its fd");
 	stage_restart_unseen(&stage);
 	stage_free(&stage);
 }
 
-/* What was looked at since it was shared counts by what was found then. */
-Test(restart, grown_memory_stays_as_large_as_it_was_found)
+/* Memory that has grown is still shared after a restart. Opening it persists the new size. */
+Test(restart, grown_memory)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -272,8 +279,8 @@ Test(restart, grown_memory_stays_as_large_as_it_was_found)
 	stage_free(&stage);
 }
 
-/* 65536 groups are what the kernel allows. */
-Test(restart, credentials_of_any_size_survive)
+/* The kernel allows 65536 groups. */
+Test(restart, credentials_with_all_groups_survive)
 {
 	static gid_t groups[65536];
 	Stage stage = stage_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that the service manager waits for a restore that goes on. */
+/* Proves that the service manager waits for a restore that makes progress. */
 #include <criterion/criterion.h>
 #include <event2/event.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "naive-manager.h"
 #include "service-manager.h"
 
-/* The next message; "": none was sent. */
+/* Returns the next pending message, or "". */
 static const char *hear(const NaiveManager *naive)
 {
 	static char text[256];
@@ -18,7 +18,7 @@ static const char *hear(const NaiveManager *naive)
 	return text;
 }
 
-Test(service_manager, a_restore_that_goes_on_is_waited_for)
+Test(service_manager, progress_extends_the_timeout)
 {
 	static const Service service;
 	struct event_base *base = event_base_new();
@@ -30,14 +30,14 @@ Test(service_manager, a_restore_that_goes_on_is_waited_for)
 	service_manager_init(&manager, base, &service);
 	service_manager_restoring(&manager, 0, 9000);
 	cr_assert_str_eq(hear(&naive), "EXTEND_TIMEOUT_USEC=30000000\n"
-				       "STATUS=Restoring what was kept: 0 of 9000.");
+				       "STATUS=Restoring persisted records: 0 of 9000.");
 	for (size_t i = 1; i < 100; i++)
 		service_manager_restoring(&manager, i, 9000);
-	cr_assert_str_eq(hear(&naive), "", "once a second is enough");
-	manager.restoring_told -= 1000000; /* as if a second had gone by */
+	cr_assert_str_eq(hear(&naive), "", "at most one message per second");
+	manager.restoring_told -= 1000000; /* pretend that a second has passed */
 	service_manager_restoring(&manager, 100, 9000);
 	cr_assert_str_eq(hear(&naive), "EXTEND_TIMEOUT_USEC=30000000\n"
-				       "STATUS=Restoring what was kept: 100 of 9000.");
+				       "STATUS=Restoring persisted records: 100 of 9000.");
 	service_manager_deinit(&manager);
 	naive_manager_deinit(&naive);
 	event_base_free(base);
