@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Of the random requests of test-restart.c, those about adapters that connections have registered.
- */
+/* The random requests of test-restart.c about adapters registered by connections. */
 #include "restart-run.h"
 
 #include <criterion/criterion.h>
@@ -15,7 +14,9 @@ static const struct {
 	const char *index_bits;
 } mmus[] = { { 48, "9,9,9,9" }, { 36, "12,12" } };
 
-/* Where ranges are: behind the first entry of the root table of both MMUs, and in narrow windows.
+/*
+ * Start addresses of the ranges. The windows are narrow, so that ranges collide, and lie behind the
+ * first entry of the root page table of both MMUs.
  */
 static const uint64_t windows[] = { UINT64_C(0x10000000000), UINT64_C(0x400000000) };
 
@@ -72,15 +73,15 @@ static const char *unregister_adapter(Run *run)
 
 static const char *create_process(Run *run)
 {
-	char whom[64] = "";
+	char owner[64] = "";
 
 	if (dice_chance(&run->dice, 2))
-		snprintf(whom, sizeof(whom), ",\"pid\":%d", run_any_player(run)->process->pid);
+		snprintf(owner, sizeof(owner), ",\"pid\":%d", run_any_player(run)->process->pid);
 	else if (dice_chance(&run->dice, 2))
-		snprintf(whom, sizeof(whom), ",\"virtualMachineGuid\":\"%s\"", run_any_guid(run));
+		snprintf(owner, sizeof(owner), ",\"virtualMachineGuid\":\"%s\"", run_any_guid(run));
 	const char *status = callf(run->world, any_driver(run), CREATE_PROCESS,
 				   "{\"adapter\":\"%s\",\"name\":\"of a driver\"%s}",
-				   run_any_handle(run, &run->adapters), whom);
+				   run_any_handle(run, &run->adapters), owner);
 	run_remember(run, &run->processes, "process");
 	return status;
 }
@@ -106,7 +107,7 @@ static uint64_t any_window(Run *run)
 	return windows[dice_roll(&run->dice, ARRAY_SIZE(windows))];
 }
 
-/* 2 MiB is what a leaf table of the one covers, 16 MiB of the other. */
+/* A leaf page table covers 2 MiB with one MMU, and 16 MiB with the other. */
 static const char *reserve_for_driver(Run *run)
 {
 	return callf(run->world, any_driver(run), RESERVE_RANGE,
@@ -144,7 +145,7 @@ static const char *assign_there(Run *run)
 		     run_any_handle(run, &run->adapters));
 }
 
-/* Where drivers let processes map, too. */
+/* Maps in a window that can have driver reservations, which allow mappings. */
 static const char *map_there(Run *run)
 {
 	const Player *player = run_any_player(run);
@@ -186,7 +187,7 @@ const char *run_driver_request(Run *run)
 
 /* --- restarts -------------------------------------------------------------------------------- */
 
-/* The driver's connection, as who may ask on it. */
+/* Returns the caller of the adapter's connection, or NULL. */
 static Caller *driver_of(Run *run, const Adapter *adapter)
 {
 	for (size_t i = 0; i < DRIVERS; i++)
@@ -221,7 +222,7 @@ void run_settle_creations(Run *run)
 	}
 }
 
-/* It says what it said before, and has what it had. */
+/* Registers the same adapter again, and asserts that nothing changes. */
 static void take_over(Run *run, const Adapter *adapter)
 {
 	char *before = world_picture(run->world, run->admin);
@@ -274,7 +275,7 @@ void run_drivers_come_back(Run *run)
 		else
 			take_over(run, adapter);
 	}
-	if (dice_chance(&run->dice, 2)) /* some wait on, and see another restart perhaps */
+	if (dice_chance(&run->dice, 2)) /* some still wait, perhaps across another restart */
 		return;
 	run->ended_adapters += count_waiting(run);
 	run->world->now += UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;

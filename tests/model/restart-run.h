@@ -5,7 +5,7 @@
 #include "fake-share.h"
 #include "random.h"
 
-/* What the random requests of test-restart.c know of their world. */
+/* The state of a run of random requests of test-restart.c. */
 
 #define PLAYERS 6
 #define DRIVERS 2
@@ -17,7 +17,7 @@ typedef struct Player {
 	char gpu_process[40];
 } Player;
 
-/* Handles that were given out, some of which are good still. */
+/* Handles from replies. Some are still valid. */
 typedef struct Handles {
 	char items[HANDLES][40];
 } Handles;
@@ -39,27 +39,27 @@ const char *run_any_guid(Run *run);
 Player *run_any_player(Run *run);
 const char *run_any_handle(Run *run, Handles *handles);
 
-/* The handle at the path of a reply, if that was a success, for later. */
+/* Remembers the handle at the path of a successful reply, for later requests. */
 void run_remember(Run *run, Handles *handles, const char *path);
 
-/* What must be so again: frees both. */
+/* Asserts that both pictures are equal, and frees them. */
 void run_must_be_same(const Run *run, char *before, char *after, const char *what);
 
 /* --- adapters of connections ----------------------------------------------------------------- */
 
-/* Each is one request, of a driver or of a player on an adapter, and returns its status. */
+/* Sends a random request of a driver, or of a player to an adapter. Returns its status. */
 const char *run_driver_request(Run *run);
 
 void run_drivers_enter(Run *run);
 
-/* A driver's connection closes, and there is another. */
+/* Replaces the connection of a random driver by a new one. */
 void run_driver_replace(Run *run);
 
-/* Completes or undoes what is being created, which a restart would undo. */
+/* Completes or destroys all incomplete GPU processes, which would end in a restart. */
 void run_settle_creations(Run *run);
 
-/* After a restart, some adapters are taken over, unseen, or are other cards by now; or time goes by
- * until those that wait end. */
+/* Call after a restart. Some drivers take their adapters over, some return with different adapters.
+ * Sometimes lets time pass until the waiting adapters end. */
 void run_drivers_come_back(Run *run);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random requests of several callers, some of which cannot be made lasting, with restarts of the
- * daemon at random moments. A restart changes nothing that anybody can see, and neither does a
- * request whose record is refused. What dies unseen takes its own along, and the next restart finds
- * nothing more to do.
+ * Sends random requests of several callers, some of which cannot be persisted, and restarts the
+ * daemon at random moments. A client can see neither a restart, nor a request whose record was
+ * refused. After a process has died while no daemon runs, the first restart ends its entities, and
+ * the second one changes nothing.
  *
  * VAILD_SEED=N repeats a run, VAILD_STEPS=N sets its length.
  */
@@ -41,11 +41,11 @@ static void player_enter(Run *run, Player *player)
 	player->gpu_process[0] = '\0';
 }
 
-static void player_replace(Run *run, Player *player, bool is_told)
+static void player_replace(Run *run, Player *player, bool reports_exit)
 {
 	world_disconnect(run->world, player->caller);
 	world_kill(run->world, player->process);
-	if (is_told)
+	if (reports_exit)
 		world_tell_exits(run->world);
 	player_enter(run, player);
 }
@@ -65,7 +65,6 @@ const char *run_any_handle(Run *run, Handles *handles)
 	return handles->items[dice_roll(&run->dice, HANDLES)];
 }
 
-/* The handle at the path of a reply, if that was a success, for later. */
 void run_remember(Run *run, Handles *handles, const char *path)
 {
 	const char *handle = reply_string(run->world, path);
@@ -74,7 +73,7 @@ void run_remember(Run *run, Handles *handles, const char *path)
 		strcpy(handles->items[dice_roll(&run->dice, HANDLES)], handle);
 }
 
-/* Mostly who may do anything. */
+/* Returns the operator in two of three cases. */
 static Caller *any_caller(Run *run)
 {
 	return dice_chance(&run->dice, 3) ? run_any_player(run)->caller : run->admin;
@@ -175,7 +174,7 @@ static const char *destroy_context(Run *run)
 		     "{\"context\":\"%s\"}", run_any_handle(run, &run->contexts));
 }
 
-/* A narrow window, in which much meets. */
+/* Returns an address in a narrow window, so that ranges collide. */
 static const char *any_address(Run *run, char text[32])
 {
 	snprintf(text, 32, "0x%" PRIx64,
@@ -240,8 +239,10 @@ static const char *share_something(Run *run)
 	return status;
 }
 
-/* Memory that is not sealed grows now and then, before it is opened. How large it is found stays
- * known, whatever becomes of the request; so where something is refused, that is as well. */
+/*
+ * Sometimes grows unsealed memory before it is opened. The daemon remembers the new size even if
+ * the request fails later, so a refusal must already apply to the first record.
+ */
 static const char *open_something(Run *run)
 {
 	FakeDescriptor *fake = &run->world->descriptors[dice_roll(&run->dice, 40)];
@@ -289,7 +290,7 @@ static const char *any_request(Run *run)
 	return requests[at].request(run);
 }
 
-/* --- what holds ------------------------------------------------------------------------------ */
+/* --- invariants ------------------------------------------------------------------------------ */
 
 void run_must_be_same(const Run *run, char *before, char *after, const char *what)
 {
@@ -311,7 +312,7 @@ static void restart_unseen(Run *run)
 	run_drivers_come_back(run);
 }
 
-/* Someone dies while the daemon is not there. */
+/* A process dies while no daemon runs. */
 static void restart_with_a_death(Run *run)
 {
 	world_stop(run->world);
@@ -324,8 +325,10 @@ static void restart_with_a_death(Run *run)
 	restart_unseen(run);
 }
 
-/* Some records of the request are refused; if it needed one of those, nothing has changed. What is
- * found dead or other than it was in passing is not the request's, and stays as it is found. */
+/*
+ * Refuses some records of a random request, and asserts that a refused request changes nothing. If
+ * there were events, the request has noticed an unrelated change, such as a dead process.
+ */
 static void request_with_refusal(Run *run)
 {
 	World *world = run->world;
@@ -400,7 +403,7 @@ static void run_begin(Run *run)
 	run_drivers_enter(run);
 }
 
-Test(restart_model, nobody_can_tell_when_there_was_one)
+Test(restart_model, restarts_are_invisible)
 {
 	Run run = { 0 };
 	uint64_t steps = number_from("VAILD_STEPS", STEPS_DEFAULT);

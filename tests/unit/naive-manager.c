@@ -25,10 +25,10 @@ void naive_manager_init(NaiveManager *manager, size_t maximum)
 
 	*manager = (NaiveManager){ .maximum = maximum };
 	manager->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* The kernel makes a name up that nobody has. */
+	/* The kernel assigns an unused abstract address. */
 	if (bind(manager->socket, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ||
 	    getsockname(manager->socket, (struct sockaddr *)&address, &size) < 0)
-		err(2, "a socket to be notified on");
+		err(2, "cannot bind the notification socket");
 	snprintf(name, sizeof(name), "@%.*s",
 		 (int)(size - offsetof(struct sockaddr_un, sun_path)) - 1, address.sun_path + 1);
 	setenv("NOTIFY_SOCKET", name, 1);
@@ -89,12 +89,12 @@ static void take_message(NaiveManager *manager, const char *text, int descriptor
 
 	if (sscanf(text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%31s", name) == 1) {
 		if (descriptor < 0)
-			errx(2, "%s is stored without a descriptor", name);
+			errx(2, "FDSTORE of %s without an fd", name);
 		store(manager, name, descriptor);
 		return;
 	}
 	if (descriptor >= 0)
-		errx(2, "a descriptor comes with %s", text);
+		errx(2, "unexpected fd with the message %s", text);
 	if (sscanf(text, "FDSTOREREMOVE=1\nFDNAME=%31s", name) == 1)
 		remove_named(manager, name);
 	else if (strncmp(text, "READY=1", strlen("READY=1")) == 0)
@@ -161,20 +161,20 @@ void naive_manager_pass(NaiveManager *manager, PassedDescriptors *ret)
 		};
 }
 
-/* In the child. All come to lie one behind the other, wherever they were. */
+/* Runs in the child. Moves all fds to consecutive numbers from FIRST_PASSED on. */
 static void pass_in_order(const NaiveManager *manager, int listener, size_t count)
 {
 	size_t first = listener >= 0;
 	int *above = calloc(count + 1, sizeof(*above));
 
 	if (!above)
-		err(2, "memory");
+		err(2, "out of memory");
 	for (size_t i = 0; i < count; i++) {
 		int from = i < first ? listener : manager->entries[i - first].descriptor;
 
 		above[i] = fcntl(from, F_DUPFD_CLOEXEC, FIRST_PASSED + (int)count);
 		if (above[i] < 0)
-			err(2, "a descriptor cannot be passed");
+			err(2, "cannot duplicate an fd");
 	}
 	for (size_t i = 0; i < count; i++)
 		if (dup2(above[i], FIRST_PASSED + (int)i) < 0)
@@ -182,7 +182,7 @@ static void pass_in_order(const NaiveManager *manager, int listener, size_t coun
 	free(above);
 }
 
-/* What sd_listen_fds_with_names(3) wants. */
+/* Sets the environment for sd_listen_fds_with_names(3). */
 static void describe_passed(const NaiveManager *manager, int listener, size_t count)
 {
 	static char names[(NAIVE_ENTRIES_MAX + 1) * NAIVE_NAME_SIZE];

@@ -9,9 +9,9 @@
 #include "passed-descriptors.h"
 
 /*
- * A service manager with a descriptor store that behaves as systemd's does: what has the open file
- * description of an entry is dropped without a word, and so is what there is no room for. It hears
- * what was sent when it is asked to, and ends its process where it cannot go on.
+ * A fake service manager with an fd store like that of systemd: it silently drops an fd if an entry
+ * has the same open file description, or if the store is full. It reads messages only on request,
+ * and exits the process on an unexpected error.
  */
 #define NAIVE_ENTRIES_MAX 4096
 #define NAIVE_NAME_SIZE   32
@@ -25,8 +25,8 @@ typedef struct NaiveManager {
 	int socket;
 	size_t maximum;
 	size_t count;
-	size_t dropped; /* without a word */
-	bool is_ready;  /* the service has said so since it was started */
+	size_t dropped; /* silently dropped fds */
+	bool is_ready;  /* received since the last start */
 	NaiveEntry entries[NAIVE_ENTRIES_MAX];
 } NaiveManager;
 
@@ -34,21 +34,21 @@ typedef struct NaiveManager {
 void naive_manager_init(NaiveManager *manager, size_t maximum);
 void naive_manager_deinit(NaiveManager *manager);
 
-/* Reads all messages that were sent since. At most 10 can wait. */
+/* Reads all pending messages. At most 10 can be pending. */
 void naive_manager_hear(NaiveManager *manager);
 
-/* The names in the order in which they were stored, with blanks between. */
+/* Returns the names in the order in which they were stored, separated by spaces. */
 const char *naive_manager_names(NaiveManager *manager);
 
-/* NULL: there is none. */
+/* Returns NULL if no entry has the name. */
 NaiveEntry *naive_manager_find(NaiveManager *manager, const char *name);
 
-/* What a service that is started now is passed. */
+/* Returns duplicates of all stored fds, as a new daemon would receive them. */
 void naive_manager_pass(NaiveManager *manager, PassedDescriptors *ret);
 
 /*
- * Starts a service with all that is stored; before that comes a socket that it listens on, where
- * that is not -1. It dies with its parent.
+ * Starts a service and passes the listening socket, unless it is -1, and all stored fds. The
+ * service is killed when its parent exits.
  */
 pid_t naive_manager_start(NaiveManager *manager, char *const *command, int listener);
 

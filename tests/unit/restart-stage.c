@@ -45,7 +45,7 @@ static void set_up_address_space(Stage *stage)
 	cr_assert_str_eq(map(world, client, process, 8192, STAGE_DRIVER), SUCCESS);
 	cr_assert_str_eq(reserve(world, client, process, 1u << 20, STAGE_OWN), SUCCESS);
 	cr_assert_str_eq(map(world, client, process, 1u << 18, "0x20000010000"), SUCCESS);
-	/* Out of the mapping, then out of the reservation with a part of the mapping. */
+	/* Free a part of the mapping, then a part of the reservation that includes its end. */
 	cr_assert_str_eq(free_addresses(world, client, process, "0x20000020000", 4096), SUCCESS);
 	cr_assert_str_eq(free_addresses(world, client, process, "0x20000028000", 0x80000), SUCCESS);
 	cr_assert_str_eq(callf(world, client, MAP_ADDRESS,

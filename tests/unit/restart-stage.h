@@ -8,9 +8,10 @@
 #include "fake-share.h"
 
 /*
- * The cast with one of everything that outlives a restart: GUID_A with registrations and shared
- * objects, held and taken back; GUID_B with an agent that is a process; contexts, and an address
- * space with a driver's reservation, the process's own, and mappings in and outside of them.
+ * The fixture with at least one of everything that survives a restart: GUID_A with registrations
+ * and objects, one of them no longer shared but held; GUID_B with a process as its agent; contexts;
+ * and an address space with a driver reservation, a user reservation, and mappings inside and
+ * outside of them.
  */
 typedef struct Stage {
 	Cast cast;
@@ -25,7 +26,7 @@ typedef struct Stage {
 #define SUCCESS  "STATUS_SUCCESS"
 #define NOT_KEPT "STATUS_INSUFFICIENT_RESOURCES"
 
-/* Of the address space: the driver's range, the process's own, and a mapping by itself. */
+/* Addresses of the driver reservation, of the user reservation, and of a separate mapping. */
 #define STAGE_DRIVER  "0x10000000000"
 #define STAGE_OWN     "0x20000000000"
 #define STAGE_MAPPING "0x30000000000"
@@ -33,10 +34,10 @@ typedef struct Stage {
 Stage stage_new(void);
 void stage_free(Stage *stage);
 
-/* Nobody can tell that there was a restart. */
+/* Restarts, and asserts that no client can see a difference and no record was dropped. */
 void stage_restart_unseen(Stage *stage);
 
-/* How many records of the kind were dropped at the last start, for that reason. */
+/* Returns how many records of the kind the last start has dropped for that reason. */
 size_t stage_dropped(const Stage *stage, StoreKind kind, const char *reason);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that the service manager has exactly what is kept, which it drops without a word where it
- * is given more, or the same twice. */
+/* Proves that the service manager stores exactly the entries: it silently drops duplicates and fds
+ * beyond its capacity, so the daemon must never send any. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,7 +32,8 @@ static void stores_begin(Stores *stores)
 
 static void stores_end(Stores *stores)
 {
-	cr_assert_eq(stores->manager.dropped, 0, "it was given what it has, or has no room for");
+	cr_assert_eq(stores->manager.dropped, 0,
+		     "it received a duplicate, or an fd beyond its capacity");
 	descriptor_store_deinit(&stores->store);
 	naive_manager_deinit(&stores->manager);
 }
@@ -57,7 +58,7 @@ static StoreEntry *add(Stores *stores, uint64_t number, int descriptor)
 	return descriptor_store_add(&stores->store, &name, descriptor);
 }
 
-/* Returns whether the store has let go. */
+/* Returns whether this removed the entry. */
 static bool release_and_close(Stores *stores, int descriptor)
 {
 	StoreName gone;
@@ -67,8 +68,8 @@ static bool release_and_close(Stores *stores, int descriptor)
 	return is_gone;
 }
 
-/* As two planes of one dma-buf are, and what is shared twice. */
-Test(descriptor_store, one_description_is_one_entry)
+/* Like two planes of one dma-buf, or an fd that is shared twice. */
+Test(descriptor_store, duplicates_share_an_entry)
 {
 	int first = open_memory(), other = open_memory();
 	Stores stores;
@@ -94,8 +95,8 @@ Test(descriptor_store, one_description_is_one_entry)
 	stores_end(&stores);
 }
 
-/* The same memory, opened anew, is another description. */
-Test(descriptor_store, another_opening_is_another_entry)
+/* Reopening a memfd creates another open file description. */
+Test(descriptor_store, reopened_memory_has_its_own_entry)
 {
 	int memory = open_memory();
 	char path[64];
@@ -113,7 +114,7 @@ Test(descriptor_store, another_opening_is_another_entry)
 	stores_end(&stores);
 }
 
-Test(descriptor_store, what_is_not_stored_is_nothing)
+Test(descriptor_store, release_ignores_other_fds)
 {
 	int memory = open_memory();
 	Stores stores;
@@ -123,7 +124,7 @@ Test(descriptor_store, what_is_not_stored_is_nothing)
 	stores_end(&stores);
 }
 
-Test(descriptor_store, refuses_before_the_manager_does)
+Test(descriptor_store, full_store_refuses)
 {
 	int memories[ROOM + 1];
 	Stores stores;
@@ -139,7 +140,7 @@ Test(descriptor_store, refuses_before_the_manager_does)
 		naive_manager_hear(&stores.manager);
 	}
 	cr_assert_eq(stores.manager.count, ROOM);
-	/* One that goes makes room for one. */
+	/* Removing an entry makes room for another one. */
 	cr_assert(release_and_close(&stores, memories[0]));
 	StoreName name = name_of(100);
 	cr_assert_not_null(descriptor_store_add(&stores.store, &name, memories[ROOM]));
@@ -152,10 +153,10 @@ Test(descriptor_store, refuses_before_the_manager_does)
 	stores_end(&stores);
 }
 
-Test(descriptor_store, has_no_more_room_than_there_is)
+Test(descriptor_store, capacity_is_that_of_the_manager)
 {
 	static const struct {
-		const char *told;
+		const char *value;
 		size_t maximum;
 	} cases[] = {
 		{ "7", 7 }, { "100000", 4096 }, { "", 4096 }, { "x", 4096 }, { "0", 0 },
@@ -165,13 +166,13 @@ Test(descriptor_store, has_no_more_room_than_there_is)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		DescriptorStore store;
 
-		setenv("FDSTORE", cases[i].told, 1);
+		setenv("FDSTORE", cases[i].value, 1);
 		descriptor_store_init(&store);
-		cr_assert_eq(store.maximum, cases[i].maximum, "%s", cases[i].told);
+		cr_assert_eq(store.maximum, cases[i].maximum, "%s", cases[i].value);
 	}
 }
 
-Test(descriptor_store, nobody_hears)
+Test(descriptor_store, add_fails_without_a_service_manager)
 {
 	int memory = open_memory();
 	StoreName name = name_of(1);
@@ -188,7 +189,7 @@ Test(descriptor_store, nobody_hears)
 	cr_assert_null(descriptor_store_find(&store, &name));
 	cr_assert_null(descriptor_store_find_same(&store, memory));
 	cr_assert_eq(store.used, 0);
-	cr_assert_eq(fcntl(memory, F_GETFD), FD_CLOEXEC, "it stays the caller's");
+	cr_assert_eq(fcntl(memory, F_GETFD), FD_CLOEXEC, "the caller keeps the fd");
 	close(memory);
 	descriptor_store_deinit(&store);
 }
@@ -202,8 +203,8 @@ static void count_forgotten(void *context, const StoreName *name)
 	forgotten_count++;
 }
 
-/* The daemon is another, and so are its descriptors. */
-Test(descriptor_store, what_comes_back_is_claimed_or_let_go)
+/* After a restart the daemon has other fds of the same open file descriptions. */
+Test(descriptor_store, restored_fds_are_claimed_or_removed)
 {
 	int memories[3];
 	PassedDescriptors passed;
@@ -233,7 +234,7 @@ Test(descriptor_store, what_comes_back_is_claimed_or_let_go)
 	cr_assert_geq(first, 0);
 	cr_assert_geq(second, 0);
 	cr_assert_neq(second, first);
-	/* One that is shared again before anybody claims it is the same. */
+	/* An fd that is shared again before it is claimed belongs to the same entry. */
 	name = name_of(3);
 	entry = descriptor_store_find(&stores.store, &name);
 	int third = fcntl(entry->own, F_DUPFD_CLOEXEC, 0);
@@ -278,7 +279,7 @@ Test(descriptor_store, names)
 	cr_assert_eq(name.number, 10);
 }
 
-/* Descriptors of some memories, many of each: the store has the memories of which there is one. */
+/* Many fds of a few memfds: the store must have the memfds that have an open fd. */
 #define MEMORIES 8
 #define OPEN_MAX 60
 
@@ -297,7 +298,7 @@ static void open_at_random(Stores *stores, int memory, int *ret, uint64_t *last_
 		cr_assert_not_null(add(stores, ++*last_number, *ret));
 }
 
-Test(descriptor_store, at_random)
+Test(descriptor_store, random_operations)
 {
 	int memories[MEMORIES];
 	size_t counts[MEMORIES] = { 0 }, count = 0, different = 0;

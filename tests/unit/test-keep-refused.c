@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that what cannot be made lasting is not done: nothing has changed, and nothing is charged.
- */
+/* Proves that an operation that cannot be persisted changes nothing and charges nothing. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +10,9 @@ TestSuite(keep_refused);
 
 typedef struct Attempt {
 	Stage stage;
-	Caller *newcomer; /* alice's, who has nothing yet */
+	Caller *newcomer; /* a process of alice that has nothing yet */
 	FakeAdapter adapter;
-	char running[64]; /* a GPU process, on another */
+	char running[64]; /* a GPU process on another adapter */
 } Attempt;
 
 static const char *register_vm(Attempt *attempt)
@@ -82,7 +81,7 @@ static const char *free_of_mapping(Attempt *attempt)
 			      attempt->stage.gpu_process, "0x20000012000", 4096);
 }
 
-/* Of the reservation, with ends of two mappings. */
+/* Frees a part of the reservation, including the ends of two mappings. */
 static const char *free_of_reservation(Attempt *attempt)
 {
 	return free_addresses(attempt->stage.world, attempt->stage.cast.client,
@@ -96,7 +95,7 @@ static const char *register_adapter(Attempt *attempt)
 		    "\"pageTableIndexBitCount\":[9,9,9,9]}");
 }
 
-/* Of the adapter that the attempt has. */
+/* Completes the system process of the adapter. */
 static const char *complete(Attempt *attempt)
 {
 	return complete_process(attempt->stage.world, attempt->stage.cast.admin,
@@ -109,11 +108,11 @@ static const char *set_first_entry(Attempt *attempt)
 			 STAGE_DRIVER, "0x1000");
 }
 
-/* Of each operation: how many records it keeps. */
+/* All operations that save records. */
 static const struct {
 	const char *name;
 	const char *(*run)(Attempt *attempt);
-	size_t keeps;
+	size_t saves; /* number of records */
 } operations[] = {
 	{ "register a VM", register_vm, 1 },
 	{ "update it", update_vm, 1 },
@@ -156,8 +155,8 @@ static Attempt attempt_new(void)
 	return attempt;
 }
 
-/* However far it comes. */
-Test(keep_refused, nothing_has_changed)
+/* Refuses each record of each operation in turn. */
+Test(keep_refused, refused_operation_changes_nothing)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
 		Attempt attempt = attempt_new();
@@ -165,7 +164,7 @@ Test(keep_refused, nothing_has_changed)
 		size_t descriptors = world_open_descriptors(world), records = world->kept_count;
 		size_t events = world->event_count;
 
-		for (size_t allowed = 0; allowed < operations[i].keeps; allowed++) {
+		for (size_t allowed = 0; allowed < operations[i].saves; allowed++) {
 			char *before = world_picture(world, attempt.stage.cast.admin);
 
 			world->refuse_keep = true;
@@ -179,20 +178,20 @@ Test(keep_refused, nothing_has_changed)
 					 allowed);
 			cr_assert_eq(world->kept_count, records, "%s", operations[i].name);
 			cr_assert_eq(world_open_descriptors(world), descriptors);
-			cr_assert_eq(world->event_count, events, "nobody was told");
+			cr_assert_eq(world->event_count, events, "there is no event");
 			free(before);
 			free(after);
 		}
-		size_t keeps = world->keeps;
+		size_t saves = world->keeps;
 		cr_assert_str_eq(operations[i].run(&attempt), SUCCESS, "%s", operations[i].name);
-		cr_assert_eq(world->keeps - keeps, operations[i].keeps, "%s keeps %zu",
-			     operations[i].name, world->keeps - keeps);
+		cr_assert_eq(world->keeps - saves, operations[i].saves, "%s saves %zu records",
+			     operations[i].name, world->keeps - saves);
 		stage_restart_unseen(&attempt.stage);
 		stage_free(&attempt.stage);
 	}
 }
 
-Test(keep_refused, a_vm_that_would_have_been_displaced_stays)
+Test(keep_refused, refused_registration_displaces_no_vm)
 {
 	Attempt attempt = attempt_new();
 	World *world = attempt.stage.world;
@@ -214,7 +213,7 @@ Test(keep_refused, a_vm_that_would_have_been_displaced_stays)
 	stage_free(&attempt.stage);
 }
 
-Test(keep_refused, no_room_for_a_descriptor)
+Test(keep_refused, full_fd_store)
 {
 	Attempt attempt = attempt_new();
 	World *world = attempt.stage.world;
@@ -230,7 +229,7 @@ Test(keep_refused, no_room_for_a_descriptor)
 	stage_free(&attempt.stage);
 }
 
-/* Memory that has grown is opened when that can be written down, and stays shared until then. */
+/* Opening an object whose memory has grown saves the new size first. */
 Test(keep_refused, grown_memory)
 {
 	Attempt attempt = attempt_new();
@@ -256,8 +255,8 @@ Test(keep_refused, grown_memory)
 	stage_free(&attempt.stage);
 }
 
-/* What takes away needs no record, and so no room. */
-Test(keep_refused, whatever_takes_away_is_done)
+/* A removal needs no record, so it always succeeds. */
+Test(keep_refused, removals_succeed)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;

@@ -58,8 +58,8 @@ static bool state_has(const State *state, const char *name)
 	return access(path, F_OK) == 0;
 }
 
-/* Restores into a broker of its own. Returns the reason, which the caller frees; NULL where the
- * GUID is not in quarantine. */
+/* Restores into a new broker. Returns the reason, which the caller frees, or NULL if the GUID is
+ * not in quarantine. */
 static char *restore(State *state)
 {
 	World *world = world_new();
@@ -86,7 +86,7 @@ static void assert_restores(State *state, const char *expected)
 	free(reason);
 }
 
-Test(quarantine_lasts, kept_and_dropped)
+Test(quarantine_lasts, saved_and_removed)
 {
 	State state = state_begin();
 
@@ -101,8 +101,8 @@ Test(quarantine_lasts, kept_and_dropped)
 	state_end(&state);
 }
 
-/* What there are no descriptors to read is not damaged: nobody is served without. */
-Test(quarantine_lasts, over_a_start_without_descriptors)
+/* A file that cannot be opened for lack of fds is not damaged. The start fails instead. */
+Test(quarantine_lasts, start_without_free_fds_fails)
 {
 	State state = state_begin();
 	World *world = world_new();
@@ -125,7 +125,7 @@ Test(quarantine_lasts, over_a_start_without_descriptors)
 	state_end(&state);
 }
 
-Test(quarantine_lasts, over_a_damaged_file)
+Test(quarantine_lasts, damaged_file)
 {
 	static const char *const damaged[] = {
 		"",
@@ -145,13 +145,13 @@ Test(quarantine_lasts, over_a_damaged_file)
 		state_write(&state, damaged[i]);
 		assert_restores(&state, "its record was damaged");
 		cr_assert(state_has(&state, GUID_A ".json.damaged"), "case %zu", i);
-		/* And again: what was written in its place is sound. */
+		/* The file that replaced it is valid. */
 		assert_restores(&state, "its record was damaged");
 		state_end(&state);
 	}
 }
 
-Test(quarantine_lasts, over_a_downgrade)
+Test(quarantine_lasts, downgrade)
 {
 	State state = state_begin();
 
@@ -161,7 +161,7 @@ Test(quarantine_lasts, over_a_downgrade)
 	state_end(&state);
 }
 
-Test(quarantine_lasts, every_truncation_of_a_record)
+Test(quarantine_lasts, truncation_at_every_byte)
 {
 	static const char record[] =
 		"{\"version\":1,\"virtualMachineGuid\":\"" GUID_A "\",\"reason\":\"r\"}\n";
@@ -180,13 +180,13 @@ Test(quarantine_lasts, every_truncation_of_a_record)
 	}
 }
 
-/* Its name alone counts: whatever became of what is in it, the GUID is in quarantine. */
+/* The name of the file is enough, so the contents do not matter. */
 Test(quarantine_lasts, random_bytes_changed)
 {
 	static const char record[] =
 		"{\"version\":1,\"virtualMachineGuid\":\"" GUID_A "\",\"reason\":\"r\"}\n";
 	State state = state_begin();
-	size_t asides = 0;
+	size_t saved = 0;
 
 	srandom(13);
 	for (int i = 0; i < 2000; i++) {
@@ -200,11 +200,11 @@ Test(quarantine_lasts, random_bytes_changed)
 		cr_assert_not_null(reason, "change %d: %s", i, text);
 		if (strcmp(reason, "its record was damaged") == 0) {
 			cr_assert(state_has(&state, GUID_A ".json.damaged"));
-			asides++;
+			saved++;
 		}
 		free(reason);
 	}
-	cr_assert(asides > 1000 && asides < 2000, "%zu", asides);
+	cr_assert(saved > 1000 && saved < 2000, "%zu", saved);
 	state_end(&state);
 }
 
@@ -213,8 +213,8 @@ static void state_path(const State *state, char ret[static 160])
 	snprintf(ret, 160, "%s/quarantine/" GUID_A ".json", state->path);
 }
 
-/* Whatever stands there, nobody is waited for. */
-Test(quarantine_lasts, what_is_no_file_is_set_aside, .timeout = 10)
+/* Opening a FIFO or a device must not block the start. */
+Test(quarantine_lasts, irregular_file_is_saved_and_replaced, .timeout = 10)
 {
 	for (int i = 0; i < 4; i++) {
 		State state = state_begin();
@@ -227,14 +227,14 @@ Test(quarantine_lasts, what_is_no_file_is_set_aside, .timeout = 10)
 			     0);
 		assert_restores(&state, "its record was damaged");
 		cr_assert(state_has(&state, GUID_A ".json.damaged") ||
-			  i == 3); /* it leads nowhere */
+			  i == 3); /* access() follows the dangling link */
 		assert_restores(&state, "its record was damaged");
 		state_end(&state);
 	}
 }
 
-/* What takes a damaged file's place is there before that goes. */
-Test(quarantine_lasts, over_a_damaged_file_and_a_full_disk)
+/* A damaged file stays until a valid file replaces it. */
+Test(quarantine_lasts, damaged_file_on_a_full_disk)
 {
 	struct rlimit limit = { .rlim_cur = 1, .rlim_max = RLIM_INFINITY };
 	State state = state_begin();
@@ -250,7 +250,7 @@ Test(quarantine_lasts, over_a_damaged_file_and_a_full_disk)
 	state_end(&state);
 }
 
-Test(quarantine_lasts, what_cannot_be_written_is_said)
+Test(quarantine_lasts, write_failures_are_reported)
 {
 	State state = state_begin();
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a quarantine belongs to the GUID, ends registrations, and is kept before it counts.
- */
+/* Proves that a quarantine belongs to a GUID, ends registrations, and is saved before it takes
+ * effect. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ Test(quarantine, ends_registrations_and_refuses_new_ones)
 	cast_free(&cast);
 }
 
-Test(quarantine, precedes_the_machine_and_outlives_it)
+Test(quarantine, exists_before_and_after_the_vm)
 {
 	Cast cast = cast_new_quiet();
 	World *world = cast.world;
@@ -51,7 +51,7 @@ Test(quarantine, precedes_the_machine_and_outlives_it)
 	cast_free(&cast);
 }
 
-Test(quarantine, what_is_not_kept_is_as_it_was)
+Test(quarantine, failed_save_changes_nothing)
 {
 	Cast cast = cast_new();
 	World *world = cast.world;
@@ -63,7 +63,7 @@ Test(quarantine, what_is_not_kept_is_as_it_was)
 	cr_assert_eq(world_events(world, EVENT_UNREGISTERED), 0u);
 	cr_assert_eq(accounts_used(&world->service.broker->accounts, 0, LIMIT_QUARANTINES), 0u);
 	cr_assert_str_eq(call(world, cast.admin, SET_QUARANTINE, LIFT(GUID_A)), SUCCESS,
-			 "there is none to lift");
+			 "there is no quarantine to lift, so nothing is written");
 	world->refuse_store = false;
 	call(world, cast.admin, SET_QUARANTINE, IMPOSE(GUID_A));
 	world->refuse_store = true;
@@ -73,7 +73,7 @@ Test(quarantine, what_is_not_kept_is_as_it_was)
 	cast_free(&cast);
 }
 
-Test(quarantine, again_takes_the_new_reason)
+Test(quarantine, second_reason_replaces_the_first)
 {
 	Cast cast = cast_new();
 	World *world = cast.world;
@@ -91,7 +91,7 @@ Test(quarantine, again_takes_the_new_reason)
 	cast_free(&cast);
 }
 
-Test(quarantine, is_the_operators)
+Test(quarantine, only_operators_have_access)
 {
 	Cast cast = cast_new();
 	Caller *const others[] = { cast.client, cast.stranger, cast.machine };
@@ -106,7 +106,7 @@ Test(quarantine, is_the_operators)
 	cast_free(&cast);
 }
 
-Test(quarantine, a_broker_that_stops_forgets_without_lifting)
+Test(quarantine, stopping_the_broker_lifts_nothing)
 {
 	Cast cast = cast_new();
 	World *world = cast.world;
@@ -121,8 +121,8 @@ Test(quarantine, a_broker_that_stops_forgets_without_lifting)
 	world_free(world);
 }
 
-/* What was imposed before a restart stays, though the limit is lower now. */
-Test(quarantine, what_is_restored_passes_no_limit)
+/* Quarantines survive a restart with a lower limit. */
+Test(quarantine, restore_ignores_limits)
 {
 	Cast cast = cast_new();
 	World *world = cast.world;
@@ -136,13 +136,13 @@ Test(quarantine, what_is_restored_passes_no_limit)
 	world_reload(world);
 	cr_assert(guid_parse(GUID_A, &guid));
 	cr_assert_eq(quarantine_restore(broker, &guid, &reason, &failure), STATUS_SUCCESS);
-	cr_assert_null(reason, "taken");
+	cr_assert_null(reason, "the broker took ownership");
 	cr_assert_eq(accounts_used(&broker->accounts, 0, LIMIT_QUARANTINES), 1u);
 	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
 	cast_free(&cast);
 }
 
-Test(quarantine, keeps_its_reason_when_it_is_imposed_again_without_one)
+Test(quarantine, imposing_again_without_a_reason_keeps_the_old_one)
 {
 	Cast cast = cast_new();
 

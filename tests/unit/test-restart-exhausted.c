@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that what is exhausted is not gone: a start that cannot look at all of what was kept is
- * none, and nothing is lost; and that one that can asks for nothing twice. */
+/* Proves that a start fails without any loss if a resource is exhausted while it restores records,
+ * and that a successful start reads each user and each process once. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,7 +13,7 @@ static FakeUser *user_of(World *world, uid_t uid)
 	for (size_t i = 0; i < world->user_count; i++)
 		if (world->users[i].uid == uid)
 			return &world->users[i];
-	cr_assert_fail("nobody is %u", uid);
+	cr_assert_fail("there is no user %u", uid);
 	return NULL;
 }
 
@@ -27,7 +27,7 @@ static void no_vmm(Stage *stage, bool begins)
 	stage->cast.vmm->is_hidden = begins;
 }
 
-/* Without one the VM would go on, if it were gone. */
+/* If the agent had exited, the VM would be restored without it. */
 static void no_agent(Stage *stage, bool begins)
 {
 	stage->helper->is_hidden = begins;
@@ -48,8 +48,7 @@ static void no_users(Stage *stage, bool begins)
 	user_of(stage->world, 1000)->evidence = begins ? EVIDENCE_EXHAUSTED : EVIDENCE_FOUND;
 }
 
-/* Whose process died meanwhile is dropped by the start that succeeds, and no earlier. */
-Test(restart_exhausted, a_start_is_whole_or_none)
+Test(restart_exhausted, start_is_atomic)
 {
 	static void (*const exhaust[])(Stage * stage, bool begins) = {
 		no_watch, no_vmm, no_agent, no_descriptor, no_credentials, no_users,
@@ -79,7 +78,8 @@ Test(restart_exhausted, a_start_is_whole_or_none)
 	}
 }
 
-Test(restart_exhausted, deaths_are_found_by_the_start_that_succeeds)
+/* A failed start drops no record, even if the process has exited. */
+Test(restart_exhausted, successful_start_drops_dead_processes)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -100,8 +100,7 @@ Test(restart_exhausted, deaths_are_found_by_the_start_that_succeeds)
 	stage_free(&stage);
 }
 
-/* Of many, some lines say it. */
-Test(restart_exhausted, what_ended_together_is_told_together)
+Test(restart_exhausted, common_reasons_are_reported_together)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -125,8 +124,7 @@ static size_t change_groups(Stage *stage)
 	return 2;
 }
 
-/* What does not fit is told one by one. */
-Test(restart_exhausted, what_differs_is_told_by_itself)
+Test(restart_exhausted, other_reasons_are_reported_one_by_one)
 {
 	Stage stage = stage_new();
 
@@ -138,7 +136,7 @@ Test(restart_exhausted, what_differs_is_told_by_itself)
 	stage_free(&stage);
 }
 
-Test(restart_exhausted, each_user_and_each_process_is_looked_at_once)
+Test(restart_exhausted, each_user_and_each_process_is_read_once)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;
@@ -158,8 +156,8 @@ Test(restart_exhausted, each_user_and_each_process_is_looked_at_once)
 	stage_free(&stage);
 }
 
-/* Serials go on behind the last, whether what had it is there or not. */
-Test(restart_exhausted, no_serial_is_given_twice)
+/* New serials follow the highest one ever assigned, even if its entity has ended. */
+Test(restart_exhausted, serials_are_not_reused)
 {
 	Stage stage = stage_new();
 	World *world = stage.world;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that a user cannot fill what outlives a restart: each process that something hangs on and
- * each descriptor of an object is charged to whoever brought it in, within bounds of his own and
- * those of all, of which a tenth is the operators'.
+ * Proves that one user cannot fill the fd store. Each watched process and each fd of an object is
+ * charged to the account that caused it, against a limit per user and a global limit. A tenth of
+ * the global limit is reserved for operators.
  */
 #include "restart-stage.h"
 
-TestSuite(the_store_is_not_one_users);
+TestSuite(store_limits);
 
 #define USER  1000
 #define OTHER 1001
@@ -25,18 +25,19 @@ static void allow(World *world, uint64_t per_uid, uint64_t in_all)
 	world_reload(world);
 }
 
-/* A context of a process of its own. */
+/* Creates a context for a process that has none. */
 static const char *enter(World *world, FakeProcess *process)
 {
 	return call(world, world_connect(world, process), CREATE_CONTEXT, "{}");
 }
 
-Test(the_store_is_not_one_users, processes_are_charged)
+Test(store_limits, processes_are_charged)
 {
 	Cast cast = cast_new();
 	World *world = cast.world;
 
-	cr_assert_eq(entries(world, 0), 1u, "an operator brought in the VM, and its VMM with it");
+	cr_assert_eq(entries(world, 0), 1u,
+		     "the operator pays for the VMM of the VM that it registered");
 	allow(world, 2, 100);
 	FakeProcess *first = world_process(world, 801, OTHER);
 	cr_assert_str_eq(enter(world, first), SUCCESS);
@@ -44,16 +45,16 @@ Test(the_store_is_not_one_users, processes_are_charged)
 	cr_assert_str_eq(enter(world, world_process(world, 803, OTHER)), "STATUS_QUOTA_EXCEEDED");
 	cr_assert_str_eq(reply_string(world, "limit"), "storeEntriesPerUid");
 	cr_assert_str_eq(enter(world, world_process(world, 804, USER)), SUCCESS,
-			 "nobody else pays");
+			 "other users are not affected");
 	world_kill(world, first);
 	world_tell_exits(world);
 	cr_assert_eq(entries(world, OTHER), 1u);
 	cr_assert_str_eq(enter(world, world_process(world, 805, OTHER)), SUCCESS,
-			 "one that ends makes room");
+			 "a process that exits frees its entry");
 	cast_free(&cast);
 }
 
-Test(the_store_is_not_one_users, each_descriptor_is_charged)
+Test(store_limits, each_fd_is_charged)
 {
 	static const char two_planes[] =
 		"\"type\":\"resource\",\"access\":\"read\",\"width\":64,\"height\":32,"
@@ -74,13 +75,13 @@ Test(the_store_is_not_one_users, each_descriptor_is_charged)
 	cr_assert_str_eq(share(world, cast.machine, two_planes, planes, 2, NULL),
 			 "STATUS_QUOTA_EXCEEDED");
 	cr_assert_str_eq(reply_string(world, "limit"), "storeEntriesPerUid");
-	cr_assert_eq(world_open_descriptors(world), 2u, "what was opened for it is closed");
+	cr_assert_eq(world_open_descriptors(world), 2u, "the opened fds are closed");
 	cr_assert_str_eq(with_handle(world, cast.machine, UNSHARE, handle), SUCCESS);
 	cr_assert_eq(entries(world, sharer), before);
 	cast_free(&cast);
 }
 
-Test(the_store_is_not_one_users, a_tenth_is_the_operators)
+Test(store_limits, operators_have_a_reserve)
 {
 	Cast cast = cast_new();
 	World *world = cast.world;
@@ -96,7 +97,7 @@ Test(the_store_is_not_one_users, a_tenth_is_the_operators)
 
 #define UIDS_MAX 70000
 
-Test(the_store_is_not_one_users, who_pays_is_known_after_a_restart)
+Test(store_limits, charges_survive_a_restart)
 {
 	static uint64_t before[UIDS_MAX];
 	uint64_t sum = 0;
@@ -105,8 +106,8 @@ Test(the_store_is_not_one_users, who_pays_is_known_after_a_restart)
 	for (uid_t uid = 0; uid < UIDS_MAX; uid++)
 		sum += before[uid] = entries(stage.world, uid);
 	cr_assert_eq(sum, stage.world->service.broker->accounts.used[LIMIT_STORE_ENTRIES],
-		     "they are all who pay");
-	/* Less than there is: what was granted is not lost. */
+		     "no other account pays");
+	/* The limits are below the current use, but nothing is lost. */
 	allow(stage.world, 1, 1);
 	stage_restart_unseen(&stage);
 	for (uid_t uid = 0; uid < UIDS_MAX; uid++)
