@@ -47,11 +47,11 @@ GUARD  = client/libvail-guard.c
 # What is pure of the clients, and so in the unit tests; and what more than one of them is made of.
 PURE_CTL = $(wildcard client/address-map*.c client/picture*.c client/table*.c)
 PURE_VIEW = client/object-picture.c client/view/bitmap.c client/view/framebuffer.c
-COMMON = $(addprefix client/,draft.c message.c object-picture.c own-process.c picture.c table-text.c)
+COMMON = $(addprefix client/,draft.c message.c object-picture.c own-process.c picture.c program-options.c table-text.c)
 CTL    = $(sort $(wildcard client/vailctl*.c) $(PURE_CTL) $(COMMON))
 VIEW   = $(wildcard client/view/*.c) $(COMMON)
 PURE_QEMU = client/qemu/damage.c client/qemu/pixman-format.c client/qemu/console.c
-QEMU   = $(wildcard client/qemu/*.c) client/message.c client/table-text.c
+QEMU   = $(wildcard client/qemu/*.c) client/message.c client/program-options.c client/table-text.c
 QEMU_DISPLAY = $(filter-out %/agent.c %/vail-qemu.c,$(QEMU))
 SHARING_PARTS = $(addprefix tests/system/tools/,actor.c sharing-model.c sharing-play.c)
 PLAY_QEMU_PARTS = $(addprefix tests/system/tools/,play-qemu-monitor.c play-qemu-display.c)

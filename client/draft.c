@@ -7,45 +7,44 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void draft_deinit(Draft *draft)
+void atomic_file_deinit(AtomicFile *file)
 {
-	if (draft->out) {
-		fclose(draft->out);
-		unlink(draft->path);
+	if (file->out) {
+		fclose(file->out);
+		unlink(file->path);
 	}
-	free(draft->path);
+	free(file->path);
 }
 
-int draft_init(Draft *draft, const char *path)
+int atomic_file_create(AtomicFile *file, const char *path)
 {
-	*draft = (Draft){ 0 };
-	if (asprintf(&draft->path, "%s.XXXXXX", path) < 0) {
-		draft->path = NULL;
+	*file = (AtomicFile){ 0 };
+	if (asprintf(&file->path, "%s.XXXXXX", path) < 0) {
+		file->path = NULL;
 		return -ENOMEM;
 	}
-	int descriptor = mkostemp(draft->path, O_CLOEXEC);
-	if (descriptor < 0)
+	int fd = mkostemp(file->path, O_CLOEXEC);
+	if (fd < 0)
 		return -errno;
-	draft->out = fdopen(descriptor, "w");
-	if (!draft->out) {
+	file->out = fdopen(fd, "w");
+	if (!file->out) {
 		int error = errno;
 
-		close(descriptor);
-		unlink(draft->path);
+		close(fd);
+		unlink(file->path);
 		return -error;
 	}
-	/* mkostemp() makes it private; what the user saves is as what it saves elsewhere. */
+	/* mkostemp() creates a private file. Give it the mode that other new files get. */
 	mode_t mask = umask(0);
 	umask(mask);
-	return fchmod(descriptor, 0666 & ~mask) < 0 ? -errno : 0;
+	return fchmod(fd, 0666 & ~mask) < 0 ? -errno : 0;
 }
 
-int draft_finish(Draft *draft, const char *path)
+int atomic_file_commit(AtomicFile *file, const char *path)
 {
-	if (fflush(draft->out) != 0 || fsync(fileno(draft->out)) < 0 ||
-	    rename(draft->path, path) < 0)
+	if (fflush(file->out) != 0 || fsync(fileno(file->out)) < 0 || rename(file->path, path) < 0)
 		return -errno;
-	int closed = fclose(draft->out);
-	draft->out = NULL;
+	int closed = fclose(file->out);
+	file->out = NULL;
 	return closed == 0 ? 0 : -errno;
 }

@@ -4,19 +4,25 @@
 
 #include <stdio.h>
 
-/* A file on its way to another name: who reads that never sees half of it. */
-typedef struct Draft {
-	char *path;
-	FILE *out; /* NULL: there is no file */
-} Draft;
+/*
+ * Replaces a file atomically: the new content is written to a temporary file in the same folder,
+ * which is then renamed. Readers never see a partial file.
+ */
+typedef struct AtomicFile {
+	char *path; /* of the temporary file */
+	FILE *out;  /* NULL if there is no temporary file */
+} AtomicFile;
 
-/* Makes a file beside the path. Returns 0 or a negative errno; draft_deinit() is for either. */
-int draft_init(Draft *draft, const char *path);
+/*
+ * Creates the temporary file next to path. Returns 0 or a negative errno. The caller calls
+ * atomic_file_deinit() in either case.
+ */
+int atomic_file_create(AtomicFile *file, const char *path);
 
-/* Gives it its name, in place of whatever had that. Returns 0 or a negative errno. */
-int draft_finish(Draft *draft, const char *path);
+/* Syncs the file and renames it to path. Returns 0 or a negative errno. */
+int atomic_file_commit(AtomicFile *file, const char *path);
 
-/* Removes what was not finished. */
-void draft_deinit(Draft *draft);
+/* Removes the temporary file if it was not committed. */
+void atomic_file_deinit(AtomicFile *file);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "table-text.h"
 
-void message_write(const char *program, const char *format, va_list arguments)
+void log_message_list(const char *format, va_list arguments)
 {
 	_cleanup_free_ char *text = NULL, *safe = NULL;
 
@@ -14,7 +14,16 @@ void message_write(const char *program, const char *format, va_list arguments)
 		text = NULL;
 	if (text)
 		safe = text_escape(text, NULL);
-	fprintf(stderr, "%s: %s\n", program, safe ? safe : "out of memory");
+	fprintf(stderr, "%s: %s\n", program_name, safe ? safe : "out of memory");
+}
+
+void log_message(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message_list(format, arguments);
+	va_end(arguments);
 }
 
 const char *message_status(NTSTATUS status, char code[STATUS_CODE_SIZE])
@@ -36,7 +45,7 @@ char *message_refusal(const struct vail *vail, NTSTATUS status)
 
 	if (*message == '\0')
 		message = status == STATUS_NO_MEMORY ? "this process is out of memory"
-						     : "vaild gave no reason";
+						     : "vaild did not give a reason";
 	if (limit)
 		length = asprintf(&text, "%s (%s, %s: %llu of %llu used)", message, name, limit,
 				  (unsigned long long)used, (unsigned long long)maximum);

@@ -4,24 +4,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vail.h"
 
-/* How long the fence of an object, or a GPU that writes into it, is waited for, in milliseconds. */
-#define OBJECT_PICTURE_TIMEOUT 5000
+/* Timeout for an object's fence and for GPU writes to it, in milliseconds. */
+#define OBJECT_IMAGE_TIMEOUT 5000
 
-/* An image that is larger, in bytes, is none that a person wants to look at, whatever its sharer
- * says. */
-#define OBJECT_PICTURE_SIZE_MAX ((uint64_t)1 << 30)
+/* The largest image that is accepted, in bytes, because its size is the sharer's claim. */
+#define OBJECT_IMAGE_SIZE_MAX ((uint64_t)1 << 30)
 
-/* "XR24" */
-const char *object_picture_format(uint32_t format, char text[5]);
+/* Writes the format as text, like "XR24". Returns text. */
+const char *object_image_format(uint32_t format, char text[5]);
 
 /*
- * Whether the object is a picture of this program's formats and not too large, so that its bytes,
- * from the first pixel to the last, can be counted in 31 bits. Otherwise ret_message, of size
- * bytes, says why not.
+ * Tests whether the object is an image that picture_write_png() supports, and at most
+ * OBJECT_IMAGE_SIZE_MAX bytes from the first pixel to the last, so that offsets fit into 31 bits.
+ * If not, returns false with the reason in ret_message, which has size bytes.
  */
-bool object_picture_check(const VailObjectInfo *info, char *ret_message, size_t size);
+bool object_image_check(const VailObjectInfo *info, char *ret_message, size_t size);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "own-process.h"
 
-/* vaild's answer with this status says that a context is what is missing. */
-NTSTATUS own_process_register(struct vail *vail, const char *guid, bool context_first)
+NTSTATUS self_register(struct vail *vail, const char *guid, bool context_first)
 {
 	char context[VAIL_HANDLE_SIZE];
-	NTSTATUS status = STATUS_INVALID_DISPOSITION;
+	NTSTATUS status = STATUS_INVALID_DISPOSITION; /* no graphics context */
 
 	if (!context_first)
 		status = vail_register_process(vail, guid);

@@ -6,8 +6,11 @@
 
 #include "vail.h"
 
-/* Registers the calling process for the VM. A graphics context is made where vaild says that one is
- * missing, or with context_first in any case. Returns as vail_register_process(). */
-NTSTATUS own_process_register(struct vail *vail, const char *guid, bool context_first);
+/*
+ * Registers the calling process for the VM. Creates a graphics context first if context_first is
+ * set, or if vaild reports that the process has none (STATUS_INVALID_DISPOSITION). Returns as
+ * vail_register_process() or vail_create_context().
+ */
+NTSTATUS self_register(struct vail *vail, const char *guid, bool context_first);
 
 #endif

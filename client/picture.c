@@ -6,8 +6,7 @@
 
 #include "macros.h"
 
-/* A DRM format's letters stand in the order of a little-endian word: B8 G8 R8 X8 in memory is XR24,
- * on every machine. */
+/* DRM formats name the channels of a little-endian word: XR24 is B, G, R, X in memory. */
 static const struct {
 	char name[5];
 	bool has_alpha;
@@ -19,7 +18,7 @@ static const struct {
 	{ "AB24", true, false },
 };
 
-/* Where the format stands in the table; its size where it does not. */
+/* Returns the format's index in the table, or the table's size if it is missing. */
 static size_t find_format(uint32_t format)
 {
 	size_t i = 0;
@@ -35,24 +34,24 @@ static size_t find_format(uint32_t format)
 	return i;
 }
 
-bool picture_format_known(uint32_t format)
+bool picture_format_is_supported(uint32_t format)
 {
 	return find_format(format) < ARRAY_SIZE(formats);
 }
 
-/* What libpng has to say. It knows its caller by this pointer alone. */
-typedef struct Complaint {
+/* Context of libpng's error function: the jump target, and the buffer for the message. */
+typedef struct PngError {
 	jmp_buf back;
 	char *message;
 	size_t size;
-} Complaint;
+} PngError;
 
-static void complain(png_structp png, png_const_charp message)
+static void handle_error(png_structp png, png_const_charp message)
 {
-	Complaint *complaint = png_get_error_ptr(png);
+	PngError *error = png_get_error_ptr(png);
 
-	snprintf(complaint->message, complaint->size, "%s", message);
-	longjmp(complaint->back, 1);
+	snprintf(error->message, error->size, "%s", message);
+	longjmp(error->back, 1);
 }
 
 static void ignore_warning(png_structp png, png_const_charp message)
@@ -72,14 +71,14 @@ static void write_header(png_structp png, png_infop info, const Picture *picture
 	if (formats[format].blue_first)
 		png_set_bgr(png);
 	if (!formats[format].has_alpha)
-		png_set_filler(png, 0, PNG_FILLER_AFTER); /* which is left out */
+		png_set_filler(png, 0, PNG_FILLER_AFTER); /* drop the unused byte */
 }
 
-/* Changes no variable of its own, which longjmp() could lose. */
-static bool write_all(png_structp png, png_infop info, Complaint *complaint, const Picture *picture,
+/* Modifies no local variable after setjmp(), because longjmp() may not preserve it. */
+static bool write_all(png_structp png, png_infop info, PngError *error, const Picture *picture,
 		      FILE *out)
 {
-	if (setjmp(complaint->back))
+	if (setjmp(error->back))
 		return false;
 	png_init_io(png, out);
 	write_header(png, info, picture);
@@ -89,18 +88,18 @@ static bool write_all(png_structp png, png_infop info, Complaint *complaint, con
 	return true;
 }
 
-bool picture_write(const Picture *picture, FILE *out, char *ret_message, size_t size)
+bool picture_write_png(const Picture *picture, FILE *out, char *ret_message, size_t size)
 {
-	Complaint complaint = { .message = ret_message, .size = size };
+	PngError error = { .message = ret_message, .size = size };
 	png_infop info = NULL;
 	bool written = false;
-	png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &complaint, complain,
+	png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &error, handle_error,
 						  ignore_warning);
 
 	if (png)
 		info = png_create_info_struct(png);
 	if (info)
-		written = write_all(png, info, &complaint, picture, out);
+		written = write_all(png, info, &error, picture, out);
 	else
 		snprintf(ret_message, size, "out of memory");
 	png_destroy_write_struct(&png, &info);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <wchar.h>
 
-/* Marks without width that change how what stands around them is shown. */
+/* Tests for characters without width that change how their neighbours are shown. */
 static bool is_deceptive(wchar_t character)
 {
 	return (character >= 0x200b && character <= 0x200f) ||
@@ -16,7 +16,7 @@ static bool is_deceptive(wchar_t character)
 	       character == 0x061c;
 }
 
-/* The bytes and the width of the character that the text begins with; 0 when it must be escaped. */
+/* Returns the bytes and the width of the first character, or 0 bytes if it must be escaped. */
 static size_t printable_size(const char *text, size_t length, size_t *ret_width)
 {
 	mbstate_t state = { 0 };
@@ -66,7 +66,7 @@ char *text_escape_to(const char *text, size_t columns)
 
 	if (!safe || width <= columns)
 		return safe;
-	/* All of it is printable now, and wider than what is left: the end is not reached. */
+	/* The escaped text is wider than columns, so the loop ends before its NUL. */
 	while (true) {
 		size_t character = 1, size = printable_size(end, strlen(end), &character);
 
@@ -75,6 +75,6 @@ char *text_escape_to(const char *text, size_t columns)
 		left -= character;
 		end += size > 0 ? size : 1;
 	}
-	strcpy(end, "..."); /* more columns, and so bytes, than that are cut */
+	strcpy(end, "..."); /* fits, because at least 3 columns, so 3 bytes, are cut */
 	return safe;
 }

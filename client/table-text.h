@@ -5,17 +5,17 @@
 #include <stddef.h>
 
 /*
- * Makes a text that somebody else chose fit to be shown on a terminal: what is no printable
- * character of the locale, and what would turn the direction of writing, becomes \xHH, byte by
- * byte. So the name of a VM can neither steer the terminal nor pretend to be another column.
+ * Escapes untrusted text for a terminal, so that a VM's name, for example, can neither control the
+ * terminal nor look like another column. Every byte becomes \xHH if it does not belong to a
+ * printable character of the locale, or if its character could change the direction of writing.
  *
- * ret_width: how many columns it takes; may be NULL.
+ * ret_width: width of the result in columns of the terminal; may be NULL.
  *
- * The caller frees the result; NULL when there is no memory.
+ * The caller frees the result. Returns NULL if out of memory.
  */
 char *text_escape(const char *text, size_t *ret_width);
 
-/* The same, cut with "..." where it takes more than so many columns, which are at least three. */
+/* Like text_escape(), but cuts a result wider than columns (at least 3), and ends it with "...". */
 char *text_escape_to(const char *text, size_t columns);
 
 #endif

@@ -93,12 +93,13 @@ static const char *colour_begin(const Table *table, TableColour colour)
 		[TABLE_YELLOW] = "\033[33m", [TABLE_RED] = "\033[1;31m",
 		[TABLE_BLUE] = "\033[34m",   [TABLE_UNDERLINED] = "\033[4m",
 	};
-	_Static_assert(ARRAY_SIZE(begins) == TABLE_COLOUR_MAX, "each colour has its sequence");
+	_Static_assert(ARRAY_SIZE(begins) == TABLE_COLOUR_MAX,
+		       "each colour has an escape sequence");
 
 	return table->has_colours ? begins[colour] : "";
 }
 
-/* The last column is not filled up with blanks, unless it stands on the right. */
+/* The last column gets no trailing spaces. */
 static void print_cell(const Table *table, FILE *out, size_t column, size_t width,
 		       const TableCell *cell)
 {

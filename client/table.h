@@ -9,13 +9,13 @@
 #include "macros.h"
 
 /*
- * A table for people: each column as wide as its widest cell, two blanks between. Cells are added
- * row by row, from the left to the right, and escaped for a terminal.
+ * A table of text, with columns as wide as their widest cell and two spaces between them. Add cells
+ * row by row, from left to right. Texts are escaped for a terminal.
  */
 
 typedef struct TableColumn {
 	const char *name;
-	bool right; /* numbers stand on the right */
+	bool right; /* align to the right, for numbers */
 } TableColumn;
 
 typedef enum TableColour {
@@ -29,41 +29,43 @@ typedef enum TableColour {
 } TableColour;
 
 typedef struct TableCell {
-	char *text; /* the table's */
-	size_t width;
+	char *text;   /* escaped; owned by the cell */
+	size_t width; /* in columns of the terminal */
 	TableColour colour;
 } TableCell;
 
 typedef struct Table Table;
 
 struct Table {
-	const TableColumn *columns; /* not the table's */
+	const TableColumn *columns; /* not owned */
 	size_t column_count;
 	TableCell *cells;
 	size_t cell_count;
 	size_t capacity;
-	bool has_colours; /* it goes to a terminal that shows them */
-	bool failed;      /* there was no memory for a cell */
+	bool has_colours; /* print colours */
+	bool failed;      /* out of memory; cells are missing */
 };
 
-/* columns: an array, which has to live as long as the table. */
+/* The array of columns must outlive the table. */
 #define TABLE_INIT(columns_array) \
 	((Table){ .columns = (columns_array), .column_count = ARRAY_SIZE(columns_array) })
 
 void table_deinit(Table *table);
 
-/* Adds a cell; text is copied. NULL and "" are shown as "-". */
+/* Adds a cell with a copy of text. NULL and "" are shown as "-". */
 void table_add(Table *table, const char *text);
 _printf_(2, 3) void table_add_format(Table *table, const char *format, ...);
 
-/* Adds a cell that is shown in a colour where the table has_colours. */
+/* Adds a cell that is printed in the colour if the table has_colours. */
 void table_add_coloured(Table *table, TableColour colour, const char *text);
 
-/* The columns that the table takes on a terminal. */
+/* Returns the width of the table in columns of the terminal. */
 size_t table_width(const Table *table, bool header);
 
-/* Prints the rows, under a row of names with header. Returns false, having printed nothing, when
- * there was no memory. */
+/*
+ * Prints the rows, below the names of the columns if header is set. Returns false, without printing
+ * anything, if out of memory now or when a cell was added.
+ */
 bool table_print(const Table *table, FILE *out, bool header);
 
 #endif

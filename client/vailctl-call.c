@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "macros.h"
+#include "program-options.h"
+#include "vail.h"
+#include "vailctl-commands.h"
+#include "vailctl-output.h"
 #include "vailctl.h"
 
 static bool print_reply(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
@@ -8,9 +15,9 @@ static bool print_reply(struct vail *vail, NTSTATUS status, const char *paramete
 	(void)continues;
 	(void)context;
 	if (status != STATUS_SUCCESS)
-		return true; /* the call ends with it, and tells */
+		return true; /* vail_call_more() returns the status as well */
 	puts(parameters);
-	fflush(stdout); /* whoever reads a stream wants each reply when it comes */
+	fflush(stdout); /* a reader of the stream must see each reply at once */
 	return !ferror(stdout);
 }
 
@@ -21,7 +28,7 @@ int command_call(Tool *tool)
 	NTSTATUS status;
 
 	if (options_have(&tool->options, OPTION_MORE)) {
-		/* A stream may be silent for as long as nothing happens. */
+		/* A stream is silent while nothing happens. */
 		vail_set_timeout(tool->vail, VAIL_TIMEOUT_NONE);
 		status = vail_call_more(tool->vail, method, parameters, print_reply, NULL);
 	} else {

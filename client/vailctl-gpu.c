@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Adapters, GPU processes, and what is where in their address spaces. */
+/* Commands that show adapters, GPU processes and their address spaces. */
 #include <langinfo.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "address-map.h"
+#include "macros.h"
 #include "members.h"
+#include "program-options.h"
 #include "table-text.h"
 #include "table.h"
+#include "vail.h"
+#include "vailctl-commands.h"
+#include "vailctl-listing.h"
+#include "vailctl-output.h"
+#include "vailctl-report.h"
 #include "vailctl.h"
+#include "writer.h"
 
 #define LIST_ADAPTERS  "io.vaild.Gpu.ListAdapters"
 #define LIST_PROCESSES "io.vaild.Gpu.ListProcesses"
@@ -29,13 +38,13 @@ static void fill_adapter(Table *table, const JsonValue *adapter)
 	table_add(table, member_text(adapter, "adapter"));
 	table_add(table, member_text(adapter, "name"));
 	table_add(table, member_text(adapter, "source"));
-	add_number(table, adapter, "virtualAddressBitCount");
+	table_add_number(table, adapter, "virtualAddressBitCount");
 	if (levels > 0)
 		table_add_format(table, "%zu", levels);
 	else
 		table_add(table, NULL);
-	add_number(table, adapter, "virtualGpus");
-	add_number(table, adapter, "maxVirtualGpus");
+	table_add_number(table, adapter, "virtualGpus");
+	table_add_number(table, adapter, "maxVirtualGpus");
 	table_add(table, member_text(adapter, "driver"));
 	table_add(table, member_text(adapter, "systemProcess"));
 }
@@ -44,7 +53,7 @@ int command_gpu_adapters(Tool *tool)
 {
 	_cleanup_(table_deinit) Table table = TABLE_INIT(adapter_columns);
 
-	return show_list(tool, LIST_ADAPTERS, "adapters", &table, fill_adapter, "No adapters.");
+	return report_list(tool, LIST_ADAPTERS, "adapters", &table, fill_adapter, "No adapters.");
 }
 
 /* ---- processes ---- */
@@ -65,11 +74,11 @@ static void fill_process(Table *table, const JsonValue *process, const Listing *
 	table_add(table, member_text(process, "process"));
 	table_add(table, member_text(adapter, "name"));
 	table_add_coloured(table, is_running ? TABLE_GREEN : TABLE_YELLOW, state);
-	add_number(table, process, "pid");
+	table_add_number(table, process, "pid");
 	table_add(table, member_text(process, "name"));
 	table_add(table, member_text(process, "virtualMachineGuid"));
-	add_number(table, process, "contexts");
-	add_number(table, process, "ranges");
+	table_add_number(table, process, "contexts");
+	table_add_number(table, process, "ranges");
 	table_add(table, member_flag(process, "systemProcess") ? "yes" : "no");
 }
 
@@ -84,31 +93,31 @@ int command_gpu_processes(Tool *tool)
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	if (options_have(&tool->options, OPTION_JSON))
-		return show_json(&processes, &adapters);
+		return report_listings_json(&processes, &adapters);
 	for (size_t i = 0; i < processes.item_count; i++)
 		fill_process(&table, processes.items[i], &adapters);
-	return show_table(tool, &table, "No GPU processes.");
+	return report_table(tool, &table, "No GPU processes.");
 }
 
 /* ---- map ---- */
 
-/* Whose address space is shown. The values are the listings'. */
-typedef struct Subject {
+/* The GPU process whose address space is shown. Its values point into the listings. */
+typedef struct MapSubject {
 	Listing processes;
 	Listing adapters;
 	const JsonValue *process;
 	const JsonValue *adapter;
-} Subject;
+} MapSubject;
 
-static void subject_deinit(Subject *subject)
+static void subject_deinit(MapSubject *subject)
 {
 	listing_deinit(&subject->processes);
 	listing_deinit(&subject->adapters);
 }
 
-static NTSTATUS subject_fetch(Tool *tool, const char *process, Subject *ret_subject)
+static NTSTATUS subject_fetch(Tool *tool, const char *process, MapSubject *ret_subject)
 {
-	Subject *subject = ret_subject;
+	MapSubject *subject = ret_subject;
 	NTSTATUS status =
 		listing_fetch(tool, LIST_PROCESSES, NULL, "processes", &subject->processes);
 
@@ -122,22 +131,22 @@ static NTSTATUS subject_fetch(Tool *tool, const char *process, Subject *ret_subj
 	return STATUS_SUCCESS;
 }
 
-/* The ranges while they come in. */
-typedef struct Ranges {
+/* The ranges of the address space, collected as they arrive. */
+typedef struct RangeArray {
 	VailRange *ranges;
 	size_t count;
 	size_t capacity;
-	bool failed; /* no memory */
-} Ranges;
+	bool failed; /* out of memory */
+} RangeArray;
 
-static void ranges_deinit(Ranges *ranges)
+static void ranges_deinit(RangeArray *ranges)
 {
 	free(ranges->ranges);
 }
 
-static bool take_range(struct vail *vail, const VailRange *range, void *context)
+static bool add_range(struct vail *vail, const VailRange *range, void *context)
 {
-	Ranges *ranges = context;
+	RangeArray *ranges = context;
 
 	(void)vail;
 	if (ranges->count == ranges->capacity) {
@@ -154,7 +163,7 @@ static bool take_range(struct vail *vail, const VailRange *range, void *context)
 	return true;
 }
 
-/* A line of the heading; the text may be somebody else's, and longer than the line. */
+/* Prints a line of the heading. Untrusted text is escaped, and cut to the width. */
 static bool print_field(const char *name, const char *text, size_t width)
 {
 	_cleanup_free_ char *safe = text_escape_to(text ? text : "-", width - strlen(name));
@@ -165,7 +174,7 @@ static bool print_field(const char *name, const char *text, size_t width)
 	return true;
 }
 
-static bool print_heading(const Subject *subject, size_t width)
+static bool print_heading(const MapSubject *subject, size_t width)
 {
 	const char *name = member_text(subject->process, "name");
 	const char *virtual_machine = member_text(subject->process, "virtualMachineGuid");
@@ -182,8 +191,10 @@ static bool print_heading(const Subject *subject, size_t width)
 	return printed;
 }
 
-/* Reads the levels of the adapter's page tables, leaf first. Returns how many; 0 for none that can
- * be drawn. */
+/*
+ * Reads the index bits of each level of the adapter's page tables, leaf first. Returns the number
+ * of levels, or 0 if they cannot be drawn.
+ */
 static size_t read_levels(const JsonValue *adapter, uint8_t bits[VAIL_PAGE_TABLE_LEVEL_MAX])
 {
 	const JsonValue *counts = json_member(adapter, "pageTableIndexBitCount");
@@ -200,12 +211,13 @@ static size_t read_levels(const JsonValue *adapter, uint8_t bits[VAIL_PAGE_TABLE
 	return address_levels_valid(bits, levels) ? levels : 0;
 }
 
-static int draw(const Tool *tool, const Subject *subject, const Ranges *ranges)
+static int draw(const Tool *tool, const MapSubject *subject, const RangeArray *ranges)
 {
 	AddressMapStyle style = {
-		.width = terminal_width(tool, ADDRESS_MAP_WIDTH_MIN),
-		.has_unicode = tool->has_terminal && strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-		.has_colours = tool->has_colours,
+		.width = terminal_width(&tool->terminal, ADDRESS_MAP_WIDTH_MIN),
+		.has_unicode =
+			tool->terminal.is_terminal && strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+		.has_colours = tool->terminal.has_colours,
 		.has_legend = !options_have(&tool->options, OPTION_NO_LEGEND),
 	};
 	uint8_t bits[VAIL_PAGE_TABLE_LEVEL_MAX];
@@ -213,8 +225,8 @@ static int draw(const Tool *tool, const Subject *subject, const Ranges *ranges)
 	MapSpace space;
 
 	if (levels == 0)
-		return command_error("the process's adapter is gone, or has page tables that this "
-				     "vailctl cannot draw; --json tells its ranges");
+		return command_error("the adapter of this process has been removed, or has page "
+				     "tables that this vailctl cannot draw; use --json instead");
 	if (!map_space_init(&space, bits, levels, ranges->ranges, ranges->count))
 		return tool_no_memory();
 	bool drawn = !style.has_legend || print_heading(subject, style.width);
@@ -240,7 +252,7 @@ static NTSTATUS fetch_ranges(Tool *tool, const char *process, Listing *ret_range
 
 static int show_map_json(Tool *tool, const char *process)
 {
-	_cleanup_(subject_deinit) Subject subject = { 0 };
+	_cleanup_(subject_deinit) MapSubject subject = { 0 };
 	_cleanup_(listing_deinit) Listing ranges = { 0 };
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 	Writer writer = WRITER_INIT(&text);
@@ -250,7 +262,7 @@ static int show_map_json(Tool *tool, const char *process)
 		status = subject_fetch(tool, process, &subject);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	begin_document(&writer);
+	report_document_begin(&writer);
 	if (subject.process) {
 		writer_key(&writer, "process");
 		writer_value_of(&writer, subject.process);
@@ -267,12 +279,12 @@ static int show_map_json(Tool *tool, const char *process)
 int command_gpu_map(Tool *tool)
 {
 	const char *process = tool->arguments[0];
-	_cleanup_(subject_deinit) Subject subject = { 0 };
-	_cleanup_(ranges_deinit) Ranges ranges = { 0 };
+	_cleanup_(subject_deinit) MapSubject subject = { 0 };
+	_cleanup_(ranges_deinit) RangeArray ranges = { 0 };
 
 	if (options_have(&tool->options, OPTION_JSON))
 		return show_map_json(tool, process);
-	NTSTATUS status = vail_describe_address_space(tool->vail, process, take_range, &ranges);
+	NTSTATUS status = vail_describe_address_space(tool->vail, process, add_range, &ranges);
 	if (status == STATUS_SUCCESS && ranges.failed)
 		status = STATUS_NO_MEMORY;
 	if (status == STATUS_SUCCESS)

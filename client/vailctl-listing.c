@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Lists. They are asked for with "more", one item a reply, since a list in one reply may pass the
- * bound that vaild puts on replies.
- */
+#include "vailctl-listing.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "members.h"
-#include "vailctl.h"
+#include "vailctl-output.h"
 
-/* How often a list is begun, when vaild has gone before it was whole. */
-#define TRIES_MAX 5
+/* Number of attempts to fetch a list whose connection is lost before it is complete. */
+#define ATTEMPTS_MAX 5
 
-/* A listing while its replies come in. */
-typedef struct Fetch {
+/* A list that is being received. */
+typedef struct ListingFetch {
 	Tool *tool;
 	Listing *listing;
-	bool failed; /* no memory */
-} Fetch;
+	bool failed; /* out of memory */
+} ListingFetch;
 
 static bool append(JsonValue ***values, size_t *count, JsonValue *value)
 {
-	/* Grows when the count is a power of two; 0 is one here. */
+	/* The array is full if its count is 0 or a power of two. */
 	if ((*count & (*count - 1)) == 0) {
 		size_t capacity = *count > 0 ? *count * 2 : 1;
 		JsonValue **grown = reallocarray(*values, capacity, sizeof(JsonValue *));
@@ -48,16 +47,17 @@ static bool listing_add(Listing *listing, JsonValue *reply)
 	return true;
 }
 
-static bool take_reply(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
-		       void *context)
+/* A VailReply. */
+static bool add_reply(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
+		      void *context)
 {
-	Fetch *fetch = context;
+	ListingFetch *fetch = context;
 	const char *error;
 
 	(void)vail;
 	(void)continues;
 	if (status != STATUS_SUCCESS || !parameters)
-		return true; /* listing_fetch() is told as well */
+		return true; /* vail_call_more() returns the status as well */
 	JsonValue *reply = json_parse(fetch->tool->parser, parameters, strlen(parameters), &error);
 	fetch->failed = !reply || !listing_add(fetch->listing, reply);
 	return !fetch->failed;
@@ -66,17 +66,16 @@ static bool take_reply(struct vail *vail, NTSTATUS status, const char *parameter
 NTSTATUS listing_fetch(Tool *tool, const char *method, const char *parameters, const char *key,
 		       Listing *ret_listing)
 {
-	Fetch fetch = { .tool = tool, .listing = ret_listing };
-
+	ListingFetch fetch = { .tool = tool, .listing = ret_listing };
 	NTSTATUS status;
-	int tries = 0;
+	int attempts = 0;
 
 	*ret_listing = (Listing){ 0 };
 	do {
 		listing_deinit(ret_listing);
 		ret_listing->key = key;
-		status = vail_call_more(tool->vail, method, parameters, take_reply, &fetch);
-	} while (status == STATUS_CONNECTION_DISCONNECTED && ++tries < TRIES_MAX);
+		status = vail_call_more(tool->vail, method, parameters, add_reply, &fetch);
+	} while (status == STATUS_CONNECTION_DISCONNECTED && ++attempts < ATTEMPTS_MAX);
 	return fetch.failed ? STATUS_NO_MEMORY : status;
 }
 

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands that change VMs, their virtual GPUs, and others' registrations. */
+/* Commands that change VMs, their virtual GPUs, and registrations of other processes. */
+#include <stdio.h>
+
+#include "program-options.h"
+#include "vail.h"
+#include "vailctl-commands.h"
+#include "vailctl-output.h"
+#include "vailctl-process.h"
 #include "vailctl.h"
 
-/* What the options say of a VM. The result holds only as long as the options. */
+/* Returns the VM that the options describe. It points into the options. */
 static VailMachine machine_of(const Options *options)
 {
 	VailMachine machine = VAIL_MACHINE_INIT;
@@ -19,20 +26,21 @@ static VailMachine machine_of(const Options *options)
 static int check_agent(const Options *options)
 {
 	if (options_have(options, OPTION_AGENT_USER) && options_have(options, OPTION_AGENT_PID))
-		return usage_error("--agent-user and --agent-pid exclude each other; give one");
+		return usage_error(
+			"--agent-user and --agent-pid exclude each other; give only one");
 	return EXIT_DONE;
 }
 
-/* A VM ends with its VMM, and vailctl ends at once: so the VMM has to be somebody else, or what
- * vailctl becomes. */
+/* vailctl cannot be the VMM itself, because the VM would end when vailctl exits. */
 static int check_vmm(const Options *options)
 {
 	bool has_pid = options_have(options, OPTION_PID);
 
 	if (!has_pid && !options->run)
-		return usage_error("vm add needs the VMM: give --pid PID, or -- COMMAND to run it");
+		return usage_error(
+			"vm add needs a VMM; give its --pid PID, or -- COMMAND to run it");
 	if (has_pid && options->run)
-		return usage_error("--pid and -- COMMAND exclude each other; name one VMM");
+		return usage_error("--pid and -- COMMAND exclude each other; give only one");
 	return EXIT_DONE;
 }
 
@@ -49,7 +57,7 @@ int command_vm_add(Tool *tool)
 	NTSTATUS status = vail_register_virtual_machine(tool->vail, tool->arguments[0], &machine);
 	if (status != STATUS_SUCCESS || !options->run)
 		return tool_finish(tool, status);
-	return tool_run(tool);
+	return program_exec(options->run);
 }
 
 int command_vm_update(Tool *tool)

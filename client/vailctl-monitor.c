@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* What the daemon is doing: io.vaild.Monitor. */
+/* Commands for the interface io.vaild.Monitor: status, limits, metrics, reload. */
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "macros.h"
 #include "members.h"
+#include "program-options.h"
 #include "table.h"
+#include "vail.h"
+#include "vailctl-commands.h"
+#include "vailctl-output.h"
+#include "vailctl-report.h"
 #include "vailctl.h"
 
-/* From here on a limit is shown as one to look at: percent. */
+/* Usage in percent from which a limit is highlighted. */
 #define NEARLY_FULL 80
 
-/* Calls a method without parameters. With --json its reply is printed and *ret_reply is NULL;
- * otherwise the caller frees it. Returns the exit status. */
-static int ask(Tool *tool, const char *method, JsonValue **ret_reply)
+/*
+ * Calls a method without parameters. With --json, prints the reply and sets *ret_reply to NULL;
+ * otherwise the caller frees *ret_reply, which is NULL on failure. Returns the exit status.
+ */
+static int call_method(Tool *tool, const char *method, JsonValue **ret_reply)
 {
 	_cleanup_free_ char *text = NULL;
 	const char *error;
@@ -41,8 +49,8 @@ static TableColour limit_colour(const JsonValue *limit)
 
 /* ---- status ---- */
 
-/* The limits in all are told to operators alone. */
-static bool is_told_of_all(const JsonValue *limits)
+/* Tests whether the reply covers all users. Only operators get the global limits. */
+static bool covers_all_users(const JsonValue *limits)
 {
 	for (size_t i = 0; i < json_array_size(limits); i++)
 		if (strcmp(member_text(json_array_at(limits, i), "name"), "connections") == 0)
@@ -67,7 +75,7 @@ static void fill_numbers(Table *table, const JsonValue *status)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		table_add(table, rows[i].label);
-		add_number(table, status, rows[i].name);
+		table_add_number(table, status, rows[i].name);
 	}
 }
 
@@ -110,13 +118,13 @@ static void fill_status(Table *table, const JsonValue *status)
 	table_add(table, "Version:");
 	table_add(table, member_text(status, "version"));
 	table_add(table, "PID:");
-	add_number(table, status, "pid");
+	table_add_number(table, status, "pid");
 	table_add(table, "Running for:");
-	add_age(table, status, "startedAt");
+	table_add_age(table, status, "startedAt");
 	table_add(table, "Started by:");
-	table_add(table, under_systemd ? "systemd" : "hand; registrations end with it");
+	table_add(table, under_systemd ? "systemd" : "hand; registrations end when it exits");
 	table_add(table, "Shown:");
-	table_add(table, is_told_of_all(limits) ? "everybody's" : "your own; operators see all");
+	table_add(table, covers_all_users(limits) ? "everybody's" : "your own; operators see all");
 	fill_numbers(table, status);
 	fill_full_limits(table, limits);
 	fill_remarks(table, json_member(status, "remarks"));
@@ -127,13 +135,13 @@ int command_status(Tool *tool)
 	static const TableColumn columns[] = { { "FIELD", true }, { "VALUE", false } };
 	_cleanup_(table_deinit) Table table = TABLE_INIT(columns);
 	JsonValue *status;
-	int exit_status = ask(tool, "io.vaild.Monitor.GetStatus", &status);
+	int exit_status = call_method(tool, "io.vaild.Monitor.GetStatus", &status);
 
 	if (!status)
 		return exit_status;
 	fill_status(&table, status);
 	json_free(status);
-	table.has_colours = tool->has_colours;
+	table.has_colours = tool->terminal.has_colours;
 	return table_print(&table, stdout, false) ? EXIT_DONE : tool_no_memory();
 }
 
@@ -149,7 +157,7 @@ int command_limits(Tool *tool)
 {
 	_cleanup_(table_deinit) Table table = TABLE_INIT(limit_columns);
 	JsonValue *status;
-	int exit_status = ask(tool, "io.vaild.Monitor.GetStatus", &status);
+	int exit_status = call_method(tool, "io.vaild.Monitor.GetStatus", &status);
 	const JsonValue *limits = json_member(status, "limits");
 
 	if (!status)
@@ -161,10 +169,10 @@ int command_limits(Tool *tool)
 		snprintf(used, sizeof(used), "%" PRIu64, member_number(limit, "used"));
 		table_add(&table, member_text(limit, "name"));
 		table_add_coloured(&table, limit_colour(limit), used);
-		add_number(&table, limit, "maximum");
+		table_add_number(&table, limit, "maximum");
 	}
 	json_free(status);
-	return show_table(tool, &table, "No limits.");
+	return report_table(tool, &table, "No limits.");
 }
 
 /* ---- metrics, reload ---- */
@@ -172,11 +180,11 @@ int command_limits(Tool *tool)
 int command_metrics(Tool *tool)
 {
 	JsonValue *reply;
-	int exit_status = ask(tool, "io.vaild.Monitor.GetMetrics", &reply);
+	int exit_status = call_method(tool, "io.vaild.Monitor.GetMetrics", &reply);
 
 	if (!reply)
 		return exit_status;
-	fputs(member_text(reply, "openMetrics"), stdout); /* the daemon's own text: ASCII lines */
+	fputs(member_text(reply, "openMetrics"), stdout); /* ASCII lines, safe for a terminal */
 	json_free(reply);
 	return EXIT_DONE;
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared objects, and who holds them. */
+#include "vailctl-objects.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #include "members.h"
 #include "table.h"
-#include "vailctl.h"
+#include "vailctl-commands.h"
+#include "vailctl-output.h"
+#include "vailctl-report.h"
 
 #define LIST_OBJECTS "io.vaild.ListSharedObjects"
 
@@ -89,10 +92,10 @@ static void fill_object(Table *table, const JsonValue *shared)
 	add_image(table, object);
 	add_access(table, object, memory);
 	add_memory(table, memory);
-	add_number(table, memory, "sizeInBytes");
-	add_number(table, shared, "sharedByPid");
+	table_add_number(table, memory, "sizeInBytes");
+	table_add_number(table, shared, "sharedByPid");
 	table_add_format(table, "%zu", json_array_size(json_member(shared, "holders")));
-	add_age(table, shared, "since");
+	table_add_age(table, shared, "since");
 }
 
 int command_objects(Tool *tool)
@@ -104,10 +107,10 @@ int command_objects(Tool *tool)
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	if (options_have(&tool->options, OPTION_JSON))
-		return show_json(&objects, NULL);
+		return report_listings_json(&objects, NULL);
 	for (size_t i = 0; i < objects.item_count; i++)
 		fill_object(&table, objects.items[i]);
-	return show_table(tool, &table, "No shared objects.");
+	return report_table(tool, &table, "No shared objects.");
 }
 
 /* ---- holders ---- */
@@ -124,7 +127,7 @@ static int show_holders_json(const JsonValue *shared)
 	Writer writer = WRITER_INIT(&text);
 	const JsonValue *holders = json_member(shared, "holders");
 
-	begin_document(&writer);
+	report_document_begin(&writer);
 	writer_key(&writer, "handle");
 	writer_string(&writer, member_text(shared, "handle"));
 	writer_key(&writer, "holders");
@@ -144,11 +147,11 @@ static int show_holders(const Tool *tool, const JsonValue *shared)
 	for (size_t i = 0; i < json_array_size(holders); i++) {
 		const JsonValue *holder = json_array_at(holders, i);
 
-		add_number(&table, holder, "pid");
-		add_number(&table, holder, "uid");
-		add_age(&table, holder, "since");
+		table_add_number(&table, holder, "pid");
+		table_add_number(&table, holder, "uid");
+		table_add_age(&table, holder, "since");
 	}
-	return show_table(tool, &table, "Nobody holds it.");
+	return report_table(tool, &table, "No holders.");
 }
 
 int command_holders(Tool *tool)
@@ -162,8 +165,8 @@ int command_holders(Tool *tool)
 	const JsonValue *shared = listing_find(&objects, "handle", handle);
 	if (!shared)
 		return tool_failed(tool, STATUS_INVALID_HANDLE,
-				   "there is no object %s among those that you may see; list them "
-				   "with: vailctl objects",
+				   "%s is not an object that you may see; list them with: vailctl "
+				   "objects",
 				   handle);
 	return options_have(&tool->options, OPTION_JSON) ? show_holders_json(shared)
 							 : show_holders(tool, shared);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
+#include "vailctl-options.h"
+
 #include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "vailctl.h"
+#include "message.h"
+#include "program-options.h"
 
-/* Values that getopt_long() gives back for long options: beyond any character. */
-#define OPTION_BASE 0x100
-
-#define FLAG(option, name)  [option] = { name, no_argument, NULL, OPTION_BASE + (option) }
-#define VALUE(option, name) [option] = { name, required_argument, NULL, OPTION_BASE + (option) }
+#define FLAG(option, name) [option] = { name, no_argument, NULL, LONG_OPTION_BASE + (option) }
+#define VALUE(option, name) \
+	[option] = { name, required_argument, NULL, LONG_OPTION_BASE + (option) }
 
 static const struct option long_options[OPTION_MAX + 1] = {
 	VALUE(OPTION_SOCKET, "socket"),
@@ -32,7 +33,7 @@ static const struct option long_options[OPTION_MAX + 1] = {
 	VALUE(OPTION_REASON, "reason"),
 };
 
-_Static_assert(OPTION_MAX <= 32, "options fit into Options.given");
+_Static_assert(OPTION_MAX <= 32, "Options.given has a bit for each option");
 
 const char *option_text(Option option)
 {
@@ -44,17 +45,20 @@ const char *option_text(Option option)
 
 bool pid_parse(const char *text, pid_t *ret_pid)
 {
-	char *end;
+	unsigned long number;
 
-	errno = 0;
-	long number = strtol(text, &end, 10);
-	if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || number < 1 ||
-	    number > INT32_MAX) {
+	if (!number_parse(text, INT32_MAX, &number)) {
 		usage_error("%s is not a pid; give the number of a process", text);
 		return false;
 	}
 	*ret_pid = (pid_t)number;
 	return true;
+}
+
+static int options_no_memory(void)
+{
+	log_message("this process is out of memory (STATUS_NO_MEMORY)");
+	return EXIT_FAILED;
 }
 
 static int add_client(Options *options, VailParty client)
@@ -63,19 +67,19 @@ static int add_client(Options *options, VailParty client)
 		reallocarray(options->clients, options->client_count + 1, sizeof(*clients));
 
 	if (!clients)
-		return tool_no_memory();
+		return options_no_memory();
 	clients[options->client_count++] = client;
 	options->clients = clients;
 	return EXIT_DONE;
 }
 
-static int take_pid(const char *value, pid_t *ret_pid)
+static int set_pid(const char *value, pid_t *ret_pid)
 {
 	return pid_parse(value, ret_pid) ? EXIT_DONE : EXIT_USAGE;
 }
 
-/* value: what was given with it; NULL for a flag. */
-static int option_take(Options *options, Option option, const char *value)
+/* value: NULL if the option takes none. Returns the exit status. */
+static int set_option(Options *options, Option option, const char *value)
 {
 	VailParty client = { .user = value };
 	int failed = EXIT_DONE;
@@ -98,10 +102,10 @@ static int option_take(Options *options, Option option, const char *value)
 		options->reason = value;
 		break;
 	case OPTION_PID:
-		return take_pid(value, &options->pid);
+		return set_pid(value, &options->pid);
 	case OPTION_CLIENT_PID:
 		client.user = NULL;
-		failed = take_pid(value, &client.pid);
+		failed = set_pid(value, &client.pid);
 		return failed ? failed : add_client(options, client);
 	case OPTION_USER:
 		return add_client(options, client);
@@ -109,40 +113,27 @@ static int option_take(Options *options, Option option, const char *value)
 		options->agent.user = value;
 		break;
 	case OPTION_AGENT_PID:
-		return take_pid(value, &options->agent.pid);
+		return set_pid(value, &options->agent.pid);
 	default:
-		break; /* a flag: that it was given is all there is */
+		break; /* a flag, recorded above */
 	}
 	return EXIT_DONE;
 }
 
-static int option_unknown(char **argv, int result)
-{
-	/* A long option that is wrong has been passed already; a short one may still be at it. */
-	bool is_long = optopt == 0 || optopt >= OPTION_BASE;
-
-	if (is_long && result == ':')
-		return usage_error("%s needs a value; see vailctl --help", argv[optind - 1]);
-	if (is_long)
-		return usage_error("%s is no option, or takes no value; see vailctl --help",
-				   argv[optind - 1]);
-	return usage_error("-%c is no option; see vailctl --help", optopt);
-}
-
-/* One step of getopt_long(). A word comes as 1. */
-static int options_take(Options *options, char **argv, int result)
+/* Handles one result of getopt_long(), which is 1 for a word. Returns the exit status. */
+static int handle_result(Options *options, char **argv, int result)
 {
 	switch (result) {
 	case 1:
 		options->words[options->word_count++] = optarg;
 		return EXIT_DONE;
 	case 'h':
-		return option_take(options, OPTION_HELP, NULL);
+		return set_option(options, OPTION_HELP, NULL);
 	case '?':
 	case ':':
-		return option_unknown(argv, result);
+		return usage_error_option(argv, result);
 	default:
-		return option_take(options, (Option)(result - OPTION_BASE), optarg);
+		return set_option(options, (Option)(result - LONG_OPTION_BASE), optarg);
 	}
 }
 
@@ -152,11 +143,11 @@ int options_parse(int argc, char **argv, Options *ret_options)
 
 	ret_options->words = calloc((size_t)argc + 1, sizeof(char *));
 	if (!ret_options->words)
-		return tool_no_memory();
+		return options_no_memory();
 	opterr = 0;
-	/* The "-" hands words over in their place, so that options may stand before and behind. */
+	/* The "-" returns words in order, so that options may stand before and after them. */
 	while (!failed && (result = getopt_long(argc, argv, "-:h", long_options, NULL)) != -1)
-		failed = options_take(ret_options, argv, result);
+		failed = handle_result(ret_options, argv, result);
 	if (!failed && optind < argc)
 		ret_options->run = argv + optind;
 	return failed;

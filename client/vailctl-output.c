@@ -1,29 +1,22 @@
 /* SPDX-License-Identifier: MIT */
+#include "vailctl-output.h"
+
 #include <stdarg.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "message.h"
+#include "program-options.h"
 #include "vailctl.h"
-
-int usage_error(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	message_write("vailctl", format, arguments);
-	va_end(arguments);
-	return EXIT_USAGE;
-}
 
 int command_error(const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	message_write("vailctl", format, arguments);
+	log_message_list(format, arguments);
 	va_end(arguments);
-	return EXIT_REFUSED;
+	return EXIT_FAILED;
 }
 
 int tool_no_memory(void)
@@ -65,7 +58,7 @@ int tool_failed(const Tool *tool, NTSTATUS status, const char *format, ...)
 	return command_error("%s (%s)", message, name);
 }
 
-/* The same members as an error of vaild. */
+/* Prints the members that an error reply of vaild has. */
 static void print_refusal(const Tool *tool, const char *name, const char *code)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;

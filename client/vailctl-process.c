@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that register vailctl's own process. Context and registration belong to the process: so
- * they hold while register waits without a connection, and are still there when exec has become
- * another program.
+ * Commands that register vailctl's own process. Context and registration belong to the process, not
+ * to the connection, so they survive execve().
  */
+#include "vailctl-process.h"
+
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "own-process.h"
+#include "program-options.h"
+#include "vailctl-commands.h"
+#include "vailctl-output.h"
 #include "vailctl.h"
+#include "writer.h"
 
-static int say_registered(const Tool *tool, const char *guid)
+static int print_registered(const Tool *tool, const char *guid)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 	Writer writer = WRITER_INIT(&text);
@@ -34,8 +40,9 @@ static int say_registered(const Tool *tool, const char *guid)
 }
 
 /*
- * Until it is registered a signal ends vailctl as it ends any program, also where a shell had it
- * ignored (SIGINT, of a script's background job). A hang-up that is ignored (nohup) stays so.
+ * Collects the signals that end the registration, with their default actions until they are
+ * blocked. Shells start background jobs with SIGINT ignored, so this undoes that. SIGHUP stays
+ * ignored if it is (nohup).
  */
 static void prepare_interrupt(sigset_t *ret_signals)
 {
@@ -62,13 +69,13 @@ int command_register(Tool *tool)
 	sigset_t signals;
 
 	prepare_interrupt(&signals);
-	NTSTATUS status = own_process_register(tool->vail, guid,
-					       options_have(&tool->options, OPTION_CONTEXT));
+	NTSTATUS status =
+		self_register(tool->vail, guid, options_have(&tool->options, OPTION_CONTEXT));
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	/* Whoever reads that it is registered may interrupt it at once. */
+	/* Block first: a reader of the line may send the signal at once. */
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	int exit_status = say_registered(tool, guid);
+	int exit_status = print_registered(tool, guid);
 	fflush(stdout);
 	if (exit_status != EXIT_DONE)
 		return exit_status;
@@ -78,23 +85,21 @@ int command_register(Tool *tool)
 	return status == STATUS_SUCCESS ? EXIT_DONE : tool_refused(tool, status);
 }
 
-int tool_run(const Tool *tool)
+int program_exec(char *const *program)
 {
-	char *const *run = tool->options.run;
-
 	fflush(stdout);
-	execvp(run[0], run);
+	execvp(program[0], program);
 	int error = errno;
-	command_error("cannot run %s: %s", run[0], strerror(error));
+	command_error("cannot run %s: %s", program[0], strerror(error));
 	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }
 
 int command_exec(Tool *tool)
 {
 	if (!tool->options.run)
-		return usage_error("exec needs a command: vailctl exec GUID -- COMMAND");
-	NTSTATUS status = own_process_register(tool->vail, tool->arguments[0], true);
+		return usage_error("exec needs a command to run: vailctl exec GUID -- COMMAND");
+	NTSTATUS status = self_register(tool->vail, tool->arguments[0], true);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	return tool_run(tool);
+	return program_exec(tool->options.run);
 }

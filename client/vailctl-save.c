@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* A shared object as a PNG: vailctl registers its own process for the object's VM, and opens it. */
+/* The save command: registers for the object's VM, opens the object and writes a PNG file. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "draft.h"
+#include "macros.h"
 #include "members.h"
 #include "object-picture.h"
 #include "own-process.h"
 #include "picture.h"
+#include "program-options.h"
+#include "vail.h"
+#include "vailctl-commands.h"
+#include "vailctl-listing.h"
+#include "vailctl-objects.h"
+#include "vailctl-output.h"
+#include "vailctl-report.h"
 #include "vailctl.h"
+#include "writer.h"
 
 /* ---- Opening ---- */
 
 static NTSTATUS register_and_open(Tool *tool, const char *guid, const char *handle,
 				  struct vail_object **ret_object)
 {
-	NTSTATUS status = own_process_register(tool->vail, guid, false);
+	NTSTATUS status = self_register(tool->vail, guid, false);
 
 	return status == STATUS_SUCCESS ? vail_open_object(tool->vail, handle, ret_object) : status;
 }
 
-/* Who is registered for no VM sees no objects, but the VMs that it may register for. */
+/*
+ * A process that is not registered for any VM sees no objects, only the VMs that it may register
+ * for. Tries each of them.
+ */
 static NTSTATUS open_of_any_machine(Tool *tool, const char *handle, struct vail_object **ret_object)
 {
 	_cleanup_(listing_deinit) Listing machines = { 0 };
@@ -35,7 +48,7 @@ static NTSTATUS open_of_any_machine(Tool *tool, const char *handle, struct vail_
 
 		status = register_and_open(tool, guid, handle, ret_object);
 		if (status == STATUS_SUCCESS || status == STATUS_INVALID_HANDLE)
-			break; /* others cannot have it either */
+			break; /* the handle is valid in no other VM */
 	}
 	return status;
 }
@@ -54,8 +67,8 @@ static int open_object(Tool *tool, const char *handle, struct vail_object **ret_
 		      : open_of_any_machine(tool, handle, ret_object);
 	if (status == STATUS_NOT_FOUND && !guid)
 		return tool_failed(tool, status,
-				   "there is no virtual machine that this process could be "
-				   "registered for; see: vailctl list");
+				   "this process may not register for any virtual machine; list "
+				   "the VMs that you may see with: vailctl list");
 	return status == STATUS_SUCCESS ? EXIT_DONE : tool_refused(tool, status);
 }
 
@@ -64,14 +77,14 @@ static int open_object(Tool *tool, const char *handle, struct vail_object **ret_
 /* Returns the exit status. */
 static int write_file(const Picture *picture, const char *path)
 {
-	_cleanup_(draft_deinit) Draft draft = { 0 };
+	_cleanup_(atomic_file_deinit) AtomicFile file = { 0 };
 	char message[200];
-	int error = draft_init(&draft, path);
+	int error = atomic_file_create(&file, path);
 
-	if (error == 0 && !picture_write(picture, draft.out, message, sizeof(message)))
+	if (error == 0 && !picture_write_png(picture, file.out, message, sizeof(message)))
 		return command_error("cannot write %s: %s", path, message);
 	if (error == 0)
-		error = draft_finish(&draft, path);
+		error = atomic_file_commit(&file, path);
 	if (error < 0)
 		return command_error("cannot write %s: %s", path, strerror(-error));
 	return EXIT_DONE;
@@ -79,15 +92,15 @@ static int write_file(const Picture *picture, const char *path)
 
 /* ---- Saving ---- */
 
-static int say_saved(const Tool *tool, const VailObjectInfo *info, const char *path)
+static int print_saved(const Tool *tool, const VailObjectInfo *info, const char *path)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 	Writer writer = WRITER_INIT(&text);
 	char format[5];
 
 	if (!options_have(&tool->options, OPTION_JSON))
-		return EXIT_DONE; /* the file says it */
-	begin_document(&writer);
+		return EXIT_DONE;
+	report_document_begin(&writer);
 	writer_key(&writer, "file");
 	writer_string(&writer, path);
 	writer_key(&writer, "width");
@@ -95,7 +108,7 @@ static int say_saved(const Tool *tool, const VailObjectInfo *info, const char *p
 	writer_key(&writer, "height");
 	writer_unsigned(&writer, info->height);
 	writer_key(&writer, "format");
-	writer_string(&writer, object_picture_format(info->format, format));
+	writer_string(&writer, object_image_format(info->format, format));
 	writer_object_end(&writer);
 	return tool_print_json(&writer);
 }
@@ -105,20 +118,20 @@ static int save(const Tool *tool, struct vail_object *object, const char *path)
 	const VailObjectInfo *info = vail_object_info(object);
 	char message[200];
 
-	if (!object_picture_check(info, message, sizeof(message)))
+	if (!object_image_check(info, message, sizeof(message)))
 		return tool_failed(tool, STATUS_NOT_SUPPORTED, "%s", message);
 	size_t row = (size_t)info->width * 4, size = row * info->height;
 	_cleanup_free_ uint8_t *pixels = malloc(size);
 	if (!pixels)
 		return tool_no_memory();
-	NTSTATUS status = vail_object_wait(object, OBJECT_PICTURE_TIMEOUT);
+	NTSTATUS status = vail_object_wait(object, OBJECT_IMAGE_TIMEOUT);
 	if (status == STATUS_SUCCESS)
 		status = vail_object_read_image(object, pixels, size);
 	if (status != STATUS_SUCCESS)
 		return tool_failed(tool, status, "%s", vail_object_error_message(object));
 	Picture picture = { info->width, info->height, info->format, row, pixels };
 	int exit_status = write_file(&picture, path);
-	return exit_status == EXIT_DONE ? say_saved(tool, info, path) : exit_status;
+	return exit_status == EXIT_DONE ? print_saved(tool, info, path) : exit_status;
 }
 
 int command_save(Tool *tool)
@@ -129,7 +142,6 @@ int command_save(Tool *tool)
 	if (exit_status != EXIT_DONE)
 		return exit_status;
 	exit_status = save(tool, object, tool->arguments[1]);
-	/* The process is about to end, and with it whatever vaild could not be told here. */
-	vail_object_close(tool->vail, object);
+	vail_object_close(tool->vail, object); /* best effort: vaild notices the exit as well */
 	return exit_status;
 }

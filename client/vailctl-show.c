@@ -1,63 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands that show what there is: tables for people, JSON for programs. */
+/* Commands that show VMs, registrations and quarantines. */
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "macros.h"
 #include "members.h"
+#include "program-options.h"
 #include "table.h"
+#include "vail.h"
+#include "vailctl-commands.h"
+#include "vailctl-listing.h"
+#include "vailctl-output.h"
+#include "vailctl-report.h"
 #include "vailctl.h"
+#include "writer.h"
 
-/* ---- Reading what vaild says ---- */
+/* ---- Cells ---- */
 
-void add_number(Table *table, const JsonValue *object, const char *name)
+/* A text like "a, b". */
+typedef struct CommaList {
+	char *text;  /* NULL if empty */
+	bool failed; /* out of memory; items are missing */
+} CommaList;
+
+static void comma_list_deinit(CommaList *list)
 {
-	uint64_t number;
-
-	if (json_read_unsigned(json_member(object, name), &number))
-		table_add_format(table, "%" PRIu64, number);
-	else
-		table_add(table, NULL);
+	free(list->text);
 }
 
-/* In its two largest units. */
-void add_age(Table *table, const JsonValue *object, const char *name)
-{
-	struct timespec now;
-	double since;
-
-	if (!json_read_real(json_member(object, name), &since)) {
-		table_add(table, NULL);
-		return;
-	}
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	double age = (double)now.tv_sec - since;
-	long seconds = age > 0 && age < 1e12 ? (long)age : 0, minutes = seconds / 60;
-
-	if (seconds < 60)
-		table_add_format(table, "%lds", seconds);
-	else if (minutes < 60)
-		table_add_format(table, "%ldmin %lds", minutes, seconds % 60);
-	else if (minutes < 24 * 60)
-		table_add_format(table, "%ldh %ldmin", minutes / 60, minutes % 60);
-	else
-		table_add_format(table, "%ldd %ldh", minutes / 60 / 24, minutes / 60 % 24);
-}
-
-/* A line of text that grows: "a, b". Without memory it stays as it is, and failed is set. */
-typedef struct Line {
-	char *text;
-	bool failed;
-} Line;
-
-static void line_deinit(Line *line)
-{
-	free(line->text);
-}
-
-_printf_(2, 3) static void line_add(Line *line, const char *format, ...)
+_printf_(2, 3) static void comma_list_add(CommaList *list, const char *format, ...)
 {
 	_cleanup_free_ char *piece = NULL;
 	char *longer;
@@ -67,49 +41,49 @@ _printf_(2, 3) static void line_add(Line *line, const char *format, ...)
 	if (vasprintf(&piece, format, arguments) < 0)
 		piece = NULL;
 	va_end(arguments);
-	if (!piece || asprintf(&longer, "%s%s%s", line->text ? line->text : "",
-			       line->text ? ", " : "", piece) < 0) {
-		line->failed = true;
+	if (!piece || asprintf(&longer, "%s%s%s", list->text ? list->text : "",
+			       list->text ? ", " : "", piece) < 0) {
+		list->failed = true;
 		return;
 	}
-	free(line->text);
-	line->text = longer;
+	free(list->text);
+	list->text = longer;
 }
 
-static void add_line(Table *table, const Line *line)
+static void add_comma_list(Table *table, const CommaList *list)
 {
-	table->failed |= line->failed;
-	table_add(table, line->text);
+	table->failed |= list->failed;
+	table_add(table, list->text);
 }
 
-/* A display client or an agent: exactly one of the two is there. */
-static void line_add_party(Line *line, const JsonValue *party)
+/* Adds a display client or an agent, which has either a user or a pid. */
+static void comma_list_add_party(CommaList *list, const JsonValue *party)
 {
 	const char *user = member_text(party, "user");
 
 	if (user)
-		line_add(line, "user %s", user);
+		comma_list_add(list, "user %s", user);
 	else if (json_member(party, "pid"))
-		line_add(line, "pid %" PRIu64, member_number(party, "pid"));
+		comma_list_add(list, "pid %" PRIu64, member_number(party, "pid"));
 }
 
 static void add_display_clients(Table *table, const JsonValue *vm)
 {
 	const JsonValue *clients = json_member(vm, "displayClients");
-	_cleanup_(line_deinit) Line line = { 0 };
+	_cleanup_(comma_list_deinit) CommaList list = { 0 };
 
 	for (size_t i = 0; i < json_array_size(clients); i++)
-		line_add_party(&line, json_array_at(clients, i));
-	table->failed |= line.failed;
-	table_add(table, line.text ? line.text : "as the VMM"); /* none is named */
+		comma_list_add_party(&list, json_array_at(clients, i));
+	table->failed |= list.failed;
+	table_add(table, list.text ? list.text : "as the VMM"); /* the default, if none is named */
 }
 
 static void add_agent(Table *table, const JsonValue *vm)
 {
-	_cleanup_(line_deinit) Line line = { 0 };
+	_cleanup_(comma_list_deinit) CommaList list = { 0 };
 
-	line_add_party(&line, json_member(vm, "agent"));
-	add_line(table, &line);
+	comma_list_add_party(&list, json_member(vm, "agent"));
+	add_comma_list(table, &list);
 }
 
 static bool is_of_vm(const JsonValue *registration, const char *guid)
@@ -119,66 +93,17 @@ static bool is_of_vm(const JsonValue *registration, const char *guid)
 	return of && guid && strcmp(of, guid) == 0;
 }
 
-/* The pids among the registrations, which are all that the caller may see, of one VM. */
+/* Adds the pids of the VM's registrations that the caller may see. */
 static void add_processes(Table *table, const Listing *registrations, const JsonValue *vm)
 {
 	const char *guid = member_text(vm, "virtualMachineGuid");
-	_cleanup_(line_deinit) Line line = { 0 };
+	_cleanup_(comma_list_deinit) CommaList list = { 0 };
 
 	for (size_t i = 0; i < registrations->item_count; i++)
 		if (is_of_vm(registrations->items[i], guid))
-			line_add(&line, "%" PRIu64, member_number(registrations->items[i], "pid"));
-	add_line(table, &line);
-}
-
-/* ---- Printing ---- */
-
-int show_table(const Tool *tool, Table *table, const char *empty)
-{
-	bool legend = !options_have(&tool->options, OPTION_NO_LEGEND);
-
-	if (table->cell_count == 0 && !table->failed) {
-		if (legend)
-			puts(empty);
-		return EXIT_DONE;
-	}
-	table->has_colours = tool->has_colours;
-	return table_print(table, stdout, legend) ? EXIT_DONE : tool_no_memory();
-}
-
-void begin_document(Writer *writer)
-{
-	writer_object_begin(writer);
-	writer_key(writer, "status");
-	writer_string(writer, "STATUS_SUCCESS");
-}
-
-int show_json(const Listing *first, const Listing *second)
-{
-	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
-	Writer writer = WRITER_INIT(&text);
-
-	begin_document(&writer);
-	listing_write(&writer, first);
-	if (second)
-		listing_write(&writer, second);
-	writer_object_end(&writer);
-	return tool_print_json(&writer);
-}
-
-int show_list(Tool *tool, const char *method, const char *key, Table *table,
-	      void (*fill)(Table *table, const JsonValue *item), const char *empty)
-{
-	_cleanup_(listing_deinit) Listing listing;
-	NTSTATUS status = listing_fetch(tool, method, NULL, key, &listing);
-
-	if (status != STATUS_SUCCESS)
-		return tool_refused(tool, status);
-	if (options_have(&tool->options, OPTION_JSON))
-		return show_json(&listing, NULL);
-	for (size_t i = 0; i < listing.item_count; i++)
-		fill(table, listing.items[i]);
-	return show_table(tool, table, empty);
+			comma_list_add(&list, "%" PRIu64,
+				       member_number(registrations->items[i], "pid"));
+	add_comma_list(table, &list);
 }
 
 /* ---- list ---- */
@@ -197,11 +122,11 @@ static void fill_machine(Table *table, const JsonValue *vm, const Listing *regis
 		table_add_coloured(table, TABLE_RED, "quarantined");
 	else
 		table_add_coloured(table, TABLE_GREEN, "running");
-	add_number(table, vm, "vmmPid");
+	table_add_number(table, vm, "vmmPid");
 	table_add_format(table, "%zu", json_array_size(json_member(vm, "virtualGpus")));
-	add_number(table, vm, "registrations");
+	table_add_number(table, vm, "registrations");
 	add_processes(table, registrations, vm);
-	add_age(table, vm, "since");
+	table_add_age(table, vm, "since");
 	add_display_clients(table, vm);
 }
 
@@ -218,10 +143,10 @@ int command_list(Tool *tool)
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	if (options_have(&tool->options, OPTION_JSON))
-		return show_json(&machines, &registrations);
+		return report_listings_json(&machines, &registrations);
 	for (size_t i = 0; i < machines.item_count; i++)
 		fill_machine(&table, machines.items[i], &registrations);
-	return show_table(tool, &table, "No virtual machines.");
+	return report_table(tool, &table, "No virtual machines.");
 }
 
 /* ---- describe ---- */
@@ -263,7 +188,7 @@ static void fill_processes(Table *table, const JsonValue *vm, const Listing *reg
 	const char *guid = member_text(vm, "virtualMachineGuid");
 
 	table_add(table, "Registrations:");
-	add_number(table, vm, "registrations");
+	table_add_number(table, vm, "registrations");
 	for (size_t i = 0; i < registrations->item_count; i++) {
 		const JsonValue *registration = registrations->items[i];
 		const char *context = member_text(registration, "graphicsContext");
@@ -291,7 +216,7 @@ static void fill_description(Table *table, const JsonValue *vm, const Listing *r
 	else
 		table_add(table, member_text(vm, "source"));
 	table_add(table, "Age:");
-	add_age(table, vm, "since");
+	table_add_age(table, vm, "since");
 	table_add(table, "Display clients:");
 	add_display_clients(table, vm);
 	table_add(table, "Agent:");
@@ -307,7 +232,7 @@ static int show_description_json(const JsonValue *vm, const Listing *registratio
 	Writer writer = WRITER_INIT(&text);
 	const char *guid = member_text(vm, "virtualMachineGuid");
 
-	begin_document(&writer);
+	report_document_begin(&writer);
 	writer_key(&writer, "virtualMachine");
 	writer_value_of(&writer, vm);
 	writer_key(&writer, "registrations");
@@ -373,19 +298,19 @@ static const TableColumn registration_columns[] = {
 static void fill_registration(Table *table, const JsonValue *registration)
 {
 	table_add(table, member_text(registration, "virtualMachineGuid"));
-	add_number(table, registration, "pid");
-	add_number(table, registration, "uid");
+	table_add_number(table, registration, "pid");
+	table_add_number(table, registration, "uid");
 	table_add(table, member_text(registration, "graphicsContext"));
-	add_number(table, registration, "openObjects");
-	add_age(table, registration, "since");
+	table_add_number(table, registration, "openObjects");
+	table_add_age(table, registration, "since");
 }
 
 int command_registrations(Tool *tool)
 {
 	_cleanup_(table_deinit) Table table = TABLE_INIT(registration_columns);
 
-	return show_list(tool, "io.vaild.ListRegistrations", "registrations", &table,
-			 fill_registration, "No registrations.");
+	return report_list(tool, "io.vaild.ListRegistrations", "registrations", &table,
+			   fill_registration, "No registrations.");
 }
 
 static const TableColumn quarantine_columns[] = { { "GUID", false }, { "REASON", false } };
@@ -400,6 +325,6 @@ int command_quarantines(Tool *tool)
 {
 	_cleanup_(table_deinit) Table table = TABLE_INIT(quarantine_columns);
 
-	return show_list(tool, "io.vaild.Machine.ListQuarantines", "quarantines", &table,
-			 fill_quarantine, "No quarantines.");
+	return report_list(tool, "io.vaild.Machine.ListQuarantines", "quarantines", &table,
+			   fill_quarantine, "No quarantines.");
 }

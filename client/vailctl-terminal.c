@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Colours and pager, as systemd's tools have them. */
+#include "vailctl-terminal.h"
+
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "vailctl.h"
 
 static bool environment_has(const char *name)
 {
@@ -20,13 +20,13 @@ static bool environment_has(const char *name)
 
 static bool wants_colours(void)
 {
-	const char *terminal = getenv("TERM");
+	const char *type = getenv("TERM");
 
-	return terminal && strcmp(terminal, "dumb") != 0 && !environment_has("NO_COLOR");
+	return type && strcmp(type, "dumb") != 0 && !environment_has("NO_COLOR");
 }
 
-/* In the child: becomes the pager. Quits by itself when one screen holds all of it. */
-static void become_pager(const char *pager, int input)
+/* Runs the pager in the child process. By default, less exits if the text fits on one screen. */
+static _Noreturn void run_pager(const char *pager, int input)
 {
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(input, STDIN_FILENO);
@@ -36,12 +36,12 @@ static void become_pager(const char *pager, int input)
 		execl("/bin/sh", "sh", "-c", pager, NULL);
 	else
 		execlp("less", "less", NULL);
-	/* There is none: show it as it is. */
+	/* There is no less: copy the text unpaged. */
 	execlp("cat", "cat", NULL);
-	_exit(EXIT_NOT_FOUND);
+	_exit(EXIT_FAILURE);
 }
 
-static void open_pager(Tool *tool, const char *pager)
+static void open_pager(Terminal *terminal, const char *pager)
 {
 	int ends[2];
 
@@ -49,50 +49,49 @@ static void open_pager(Tool *tool, const char *pager)
 		return;
 	pid_t pid = fork();
 	if (pid == 0)
-		become_pager(pager, ends[0]);
+		run_pager(pager, ends[0]);
 	int output = pid > 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
 	if (output >= 0 && dup2(ends[1], STDOUT_FILENO) >= 0) {
-		signal(SIGPIPE, SIG_IGN); /* who has seen enough quits the pager */
-		tool->output = output;
-		tool->pager = pid;
+		signal(SIGPIPE, SIG_IGN); /* the user may quit the pager early */
+		terminal->output = output;
+		terminal->pager = pid;
 	}
 	close(ends[0]);
 	close(ends[1]);
 }
 
-void terminal_open(Tool *tool, bool paged)
+void terminal_open(Terminal *terminal, bool use_pager)
 {
 	const char *pager = getenv("PAGER");
 
-	tool->has_terminal = isatty(STDOUT_FILENO);
-	if (!tool->has_terminal)
+	terminal->is_terminal = isatty(STDOUT_FILENO);
+	if (!terminal->is_terminal)
 		return;
-	tool->has_colours = wants_colours();
-	if (paged && !options_have(&tool->options, OPTION_NO_PAGER) &&
-	    (!pager || (*pager && strcmp(pager, "cat") != 0)))
-		open_pager(tool, pager);
+	terminal->has_colours = wants_colours();
+	if (use_pager && (!pager || (*pager && strcmp(pager, "cat") != 0)))
+		open_pager(terminal, pager);
 }
 
-void terminal_close(Tool *tool)
+void terminal_close(Terminal *terminal)
 {
-	if (tool->pager <= 0)
+	if (terminal->pager <= 0)
 		return;
 	fflush(stdout);
-	clearerr(stdout); /* it was the pager that did not want more */
-	dup2(tool->output, STDOUT_FILENO);
-	close(tool->output);
-	waitpid(tool->pager, NULL, 0);
-	tool->pager = 0;
+	clearerr(stdout); /* the pager may have been quit early */
+	dup2(terminal->output, STDOUT_FILENO);
+	close(terminal->output);
+	waitpid(terminal->pager, NULL, 0);
+	terminal->pager = 0;
 }
 
-size_t terminal_width(const Tool *tool, size_t minimum)
+size_t terminal_width(const Terminal *terminal, size_t minimum)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size = { 0 };
 	size_t width = columns ? strtoul(columns, NULL, 10) : 0;
 
-	if (width == 0 && tool->has_terminal &&
-	    ioctl(tool->pager > 0 ? tool->output : STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+	if (width == 0 && terminal->is_terminal &&
+	    ioctl(terminal->pager > 0 ? terminal->output : STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		width = size.ws_col;
 	if (width == 0)
 		width = 80;

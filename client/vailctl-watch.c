@@ -1,26 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* Changes, as they come. */
+/* The watch command. */
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "macros.h"
+#include "program-options.h"
 #include "table-text.h"
+#include "vail.h"
+#include "vailctl-commands.h"
+#include "vailctl-output.h"
 #include "vailctl.h"
 
-/* Of an update, how many rectangles stand on its line. */
-#define DAMAGE_SHOWN 4
+/* Maximum number of rectangles to print for an update. */
+#define RECTANGLES_SHOWN 4
 
-/* A watch while its events come in. */
-typedef struct Show {
+/* The state of a running watch. */
+typedef struct WatchRun {
 	const Tool *tool;
-	bool is_over;
+	bool has_ended;
 	int exit_status;
-} Show;
+} WatchRun;
 
-static const char *event_colour(const Show *show, VailEventKind kind)
+static const char *event_colour(const WatchRun *watch, VailEventKind kind)
 {
-	if (!show->tool->has_colours)
+	if (!watch->tool->terminal.has_colours)
 		return "";
 	switch (kind) {
 	case VAIL_EVENT_REGISTERED:
@@ -64,17 +69,17 @@ static void print_object(const VailEvent *event)
 	if (event->holder_pid > 0)
 		printf(" holder pid %d uid %u", (int)event->holder_pid,
 		       (unsigned int)event->holder_uid);
-	for (size_t i = 0; i < event->damage_count && i < DAMAGE_SHOWN; i++)
+	for (size_t i = 0; i < event->damage_count && i < RECTANGLES_SHOWN; i++)
 		printf(" %s%ux%u+%u+%u", i == 0 ? "damage " : "", event->damage[i].width,
 		       event->damage[i].height, event->damage[i].x, event->damage[i].y);
-	if (event->damage_count > DAMAGE_SHOWN)
-		printf(" and %zu more", event->damage_count - DAMAGE_SHOWN);
+	if (event->damage_count > RECTANGLES_SHOWN)
+		printf(" and %zu more", event->damage_count - RECTANGLES_SHOWN);
 }
 
-static void print_event(const Show *show, const VailEvent *event)
+static void print_event(const WatchRun *watch, const VailEvent *event)
 {
 	const char *name = vail_event_name(event->kind);
-	const char *colour = event_colour(show, event->kind);
+	const char *colour = event_colour(watch, event->kind);
 
 	if (event->kind == VAIL_EVENT_UNKNOWN) {
 		print_word("", event->json);
@@ -99,52 +104,52 @@ static void print_event(const Show *show, const VailEvent *event)
 	putchar('\n');
 }
 
-/* What is not vaild's to say goes where it is in nobody's way. */
-static void print_break(VailEventKind kind)
+/* Goes to stderr, because these two events come from libvail and not from vaild. */
+static void log_interruption(VailEventKind kind)
 {
 	if (kind == VAIL_EVENT_INTERRUPTED)
-		command_error("vaild has gone; waiting for it to come back");
+		command_error("vaild has gone; waiting for it to return");
 	else
-		command_error("vaild is back; what has come and gone meanwhile was told");
+		command_error("vaild is back; all changes in the meantime have been shown");
 }
 
 static bool show_event(struct vail *vail, NTSTATUS status, const VailEvent *event, bool continues,
 		       void *context)
 {
-	Show *show = context;
+	WatchRun *watch = context;
 
 	(void)vail;
-	show->is_over = !continues;
+	watch->has_ended = !continues;
 	if (!event) {
-		show->exit_status = tool_refused(show->tool, status);
+		watch->exit_status = tool_refused(watch->tool, status);
 		return false;
 	}
-	if (options_have(&show->tool->options, OPTION_JSON))
+	if (options_have(&watch->tool->options, OPTION_JSON))
 		puts(event->json);
 	else if (event->kind == VAIL_EVENT_INTERRUPTED || event->kind == VAIL_EVENT_RESUMED)
-		print_break(event->kind);
+		log_interruption(event->kind);
 	else
-		print_event(show, event);
-	fflush(stdout); /* whoever reads wants each event when it comes */
-	show->is_over |= ferror(stdout) != 0;
-	return !show->is_over;
+		print_event(watch, event);
+	fflush(stdout); /* a reader must see each event at once */
+	watch->has_ended |= ferror(stdout) != 0;
+	return !watch->has_ended;
 }
 
 int command_watch(Tool *tool)
 {
 	struct vail *vail = tool->vail;
-	Show show = { .tool = tool, .exit_status = EXIT_DONE };
-	NTSTATUS status = vail_watch(vail, tool->arguments[0], show_event, &show);
+	WatchRun watch = { .tool = tool, .exit_status = EXIT_DONE };
+	NTSTATUS status = vail_watch(vail, tool->arguments[0], show_event, &watch);
 
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	while (!show.is_over) {
-		struct pollfd descriptor = { .fd = vail_descriptor(vail),
-					     .events = vail_events(vail) };
+	while (!watch.has_ended) {
+		struct pollfd poll_fd = { .fd = vail_descriptor(vail),
+					  .events = vail_events(vail) };
 
-		if (poll(&descriptor, 1, -1) < 0 && errno != EINTR)
+		if (poll(&poll_fd, 1, -1) < 0 && errno != EINTR)
 			return command_error("cannot wait for events: %s", strerror(errno));
-		vail_process(vail); /* what is wrong comes to show_event() */
+		vail_process(vail); /* reports errors to show_event() */
 	}
-	return show.exit_status;
+	return watch.exit_status;
 }

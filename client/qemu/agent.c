@@ -5,90 +5,93 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "macros.h"
 #include "message.h"
-#include "say.h"
 
-static bool is_lost(NTSTATUS status)
+static bool is_connection_lost(NTSTATUS status)
 {
 	return status == STATUS_CONNECTION_DISCONNECTED || status == STATUS_CONNECTION_REFUSED ||
 	       status == STATUS_INVALID_NETWORK_RESPONSE || status == STATUS_IO_TIMEOUT;
 }
 
-/* What is to be seen stays, and whether vaild knows it still is seen when it is back. */
-static void agent_lose(Agent *agent)
+/* Handles the loss of the connection. Keeps the handles, because vaild may restore the objects. */
+static void agent_disconnected(Agent *agent)
 {
 	Surface *surface;
 
 	LIST_FOREACH (surface, &agent->surfaces, entries) {
-		surface->is_known = false;
+		surface->is_shared_upstream = false;
 		surface->refused = STATUS_SUCCESS;
 	}
 	if (agent->state == AGENT_ENDED)
 		return;
-	agent->state = AGENT_LOST;
-	if (!agent->said_lost)
-		say("vaild is not there: %s; waiting for it", vail_error_message(agent->calls));
-	agent->said_lost = true;
+	agent->state = AGENT_DISCONNECTED;
+	if (!agent->has_logged_loss)
+		log_message("vaild is not reachable: %s; waiting for it",
+			    vail_error_message(agent->calls));
+	agent->has_logged_loss = true;
 }
 
-static void agent_end(Agent *agent, const char *why, const char *more)
+static void agent_end(Agent *agent, const char *what, const char *reason)
 {
 	if (agent->state != AGENT_ENDED)
-		snprintf(agent->why_ended, sizeof(agent->why_ended), "%s: %s", why, more);
+		snprintf(agent->end_reason, sizeof(agent->end_reason), "%s: %s", what, reason);
 	agent->state = AGENT_ENDED;
 }
 
-/* Ends since the last call on the handle was refused. */
-static void agent_end_refused(Agent *agent, const char *why, const struct vail *vail,
+/* Ends the agent, because the last call on the handle failed. */
+static void agent_end_refused(Agent *agent, const char *what, const struct vail *vail,
 			      NTSTATUS status)
 {
-	_cleanup_free_ char *more = message_refusal(vail, status);
+	_cleanup_free_ char *reason = message_refusal(vail, status);
 
-	agent_end(agent, why, more ? more : "no memory");
+	agent_end(agent, what, reason ? reason : "out of memory");
 }
 
 /* ---- Objects ---- */
 
-/* Said once, until something else is refused or it works. */
-static void surface_refused(const Agent *agent, Surface *surface, NTSTATUS status)
+/* Logs a failure to share, unless the surface's previous failure had the same status. */
+static void log_refusal(const Agent *agent, Surface *surface, NTSTATUS status)
 {
-	_cleanup_free_ char *why = message_refusal(agent->calls, status);
+	_cleanup_free_ char *reason = message_refusal(agent->calls, status);
 
 	if (surface->refused != status)
-		say("%s cannot be shared: %s", surface->name, why ? why : "no memory");
+		log_message("%s cannot be shared: %s", surface->name,
+			    reason ? reason : "out of memory");
 	surface->refused = status;
 }
 
 void agent_share(Agent *agent, Surface *surface)
 {
 	agent_unshare(agent, surface);
-	if (agent->state != AGENT_PRESENT || !surface_is_shown(surface))
+	if (agent->state != AGENT_READY || !surface_is_shown(surface))
 		return;
 	NTSTATUS status = vail_share_object(agent->calls, agent->machine.guid, &surface->object,
 					    surface->handle);
 	if (status == STATUS_SUCCESS) {
-		surface->is_known = true;
+		surface->is_shared_upstream = true;
 		surface->refused = STATUS_SUCCESS;
 		return;
 	}
 	surface->handle[0] = '\0';
-	if (is_lost(status))
-		agent_lose(agent);
+	if (is_connection_lost(status))
+		agent_disconnected(agent);
 	else
-		surface_refused(agent, surface, status);
+		log_refusal(agent, surface, status);
 }
 
 void agent_unshare(Agent *agent, Surface *surface)
 {
-	bool is_known = surface_is_shared(surface) && agent->state == AGENT_PRESENT;
+	bool must_unshare = surface_is_shared(surface) && agent->state == AGENT_READY;
 
-	if (is_known && is_lost(vail_unshare_object(agent->calls, surface->handle, NULL)))
-		agent_lose(agent);
+	if (must_unshare &&
+	    is_connection_lost(vail_unshare_object(agent->calls, surface->handle, NULL)))
+		agent_disconnected(agent);
 	surface->damage.count = 0;
 	surface->handle[0] = '\0';
 }
 
-static void share_what_is_not(Agent *agent)
+static void share_missing(Agent *agent)
 {
 	Surface *surface;
 
@@ -97,23 +100,23 @@ static void share_what_is_not(Agent *agent)
 			agent_share(agent, surface);
 }
 
-/* Returns false when vaild takes nothing now. */
-static bool tell_damage(Agent *agent, const Surface *surface)
+/* Returns false if the connection to vaild accepts no more output now. */
+static bool send_damage(Agent *agent, const Surface *surface)
 {
 	return vail_send_update(agent->calls, surface->handle, surface->damage.rectangles,
 				surface->damage.count) != STATUS_INSUFFICIENT_RESOURCES;
 }
 
-/* What vaild does not take stays for the next turn, which comes when it does. */
+/* Damage that cannot be sent now stays for the next turn of the loop. */
 void agent_flush(Agent *agent)
 {
 	Surface *surface;
 
 	LIST_FOREACH (surface, &agent->surfaces, entries) {
-		/* Who comes to know the object later reads it whole. */
-		bool is_told = agent->state != AGENT_PRESENT || !surface_is_shared(surface);
+		/* Without an object, no one needs the update: a new object is read completely. */
+		bool is_obsolete = agent->state != AGENT_READY || !surface_is_shared(surface);
 
-		if (surface->damage.count > 0 && (is_told || tell_damage(agent, surface)))
+		if (surface->damage.count > 0 && (is_obsolete || send_damage(agent, surface)))
 			surface->damage.count = 0;
 	}
 }
@@ -129,14 +132,17 @@ void agent_remove(Agent *agent, Surface *surface)
 	LIST_REMOVE(surface, entries);
 }
 
-/* Of what was shared before vaild was lost: what it has forgotten is shared anew, and of the rest
- * nobody was told what was drawn meanwhile. */
-static void go_on_with_what_is_known(Agent *agent)
+/*
+ * Handles objects from before the connection was lost. Forgets the handles of those that vaild has
+ * lost, so that they are shared again. Marks the others as damaged everywhere, because updates were
+ * missed.
+ */
+static void recover_objects(Agent *agent)
 {
 	Surface *surface;
 
 	LIST_FOREACH (surface, &agent->surfaces, entries) {
-		if (!surface->is_known)
+		if (!surface->is_shared_upstream)
 			surface->handle[0] = '\0';
 		else if (surface_is_shared(surface))
 			vail_send_update(agent->calls, surface->handle, NULL, 0);
@@ -145,24 +151,24 @@ static void go_on_with_what_is_known(Agent *agent)
 
 /* ---- The VM ---- */
 
-/* All that existed was told. */
-static void agent_arrive(Agent *agent)
+/* Handles the end of the initial events: from now on, surfaces can be shared. */
+static void agent_synced(Agent *agent)
 {
 	const AgentMachine *machine = &agent->machine;
 
-	agent->state = AGENT_PRESENT;
+	agent->state = AGENT_READY;
 	if (!agent->has_virtual_gpu) {
 		NTSTATUS status = vail_assign_virtual_gpu(agent->calls, machine->guid,
 							  machine->adapter, machine->profile, NULL);
-		_cleanup_free_ char *why = message_refusal(agent->calls, status);
+		_cleanup_free_ char *reason = message_refusal(agent->calls, status);
 		if (status != STATUS_SUCCESS)
-			say("no vGPU can be assigned: %s", why ? why : "no memory");
+			log_message("cannot assign a vGPU: %s", reason ? reason : "out of memory");
 	}
-	if (agent->said_lost)
-		say("vaild is there again");
-	agent->said_lost = false;
-	go_on_with_what_is_known(agent);
-	share_what_is_not(agent);
+	if (agent->has_logged_loss)
+		log_message("vaild is reachable again");
+	agent->has_logged_loss = false;
+	recover_objects(agent);
+	share_missing(agent);
 }
 
 static Surface *find_surface(Agent *agent, const VailSharedObject *object)
@@ -175,47 +181,48 @@ static Surface *find_surface(Agent *agent, const VailSharedObject *object)
 	return NULL;
 }
 
-/* While it enters: what a vaild that came back has of this process's, over a restart of its own. */
-static void agent_recognise(Agent *agent, const VailSharedObject *object)
+/* Handles an object that vaild has restored after a restart. */
+static void agent_found_object(Agent *agent, const VailSharedObject *object)
 {
 	Surface *surface = find_surface(agent, object);
 
 	if (surface)
-		surface->is_known = true;
-	else if (object->shared_by_pid == getpid()) /* of a mode that ended meanwhile */
+		surface->is_shared_upstream = true;
+	else if (object->shared_by_pid == getpid()) /* the surface has changed since */
 		vail_unshare_object(agent->calls, object->handle, NULL);
 }
 
-static void agent_hear(Agent *agent, const VailEvent *event)
+static void handle_event(Agent *agent, const VailEvent *event)
 {
 	Surface *surface;
 
 	switch (event->kind) {
 	case VAIL_EVENT_CURRENT:
-		agent_arrive(agent);
+		agent_synced(agent);
 		break;
 	case VAIL_EVENT_SHARED:
-		if (agent->state == AGENT_ENTERING && event->shared_object)
-			agent_recognise(agent, event->shared_object);
+		if (agent->state == AGENT_SYNCING && event->shared_object)
+			agent_found_object(agent, event->shared_object);
 		break;
 	case VAIL_EVENT_VIRTUAL_GPU_ASSIGNED:
 		agent->has_virtual_gpu = true;
-		share_what_is_not(agent);
+		share_missing(agent);
 		break;
 	case VAIL_EVENT_QUARANTINE_LIFTED:
-		share_what_is_not(agent);
+		share_missing(agent);
 		break;
 	case VAIL_EVENT_UNSHARED:
 		surface = find_surface(agent, event->shared_object);
 		if (surface) {
 			surface->handle[0] = '\0';
-			say("%s is not shared any more: %s", surface->name,
-			    event->reason ? event->reason : vail_status_name(event->status));
+			log_message("%s is not shared any more: %s", surface->name,
+				    event->reason ? event->reason
+						  : vail_status_name(event->status));
 		}
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
-		agent_end(agent, "vaild has let go of the virtual machine",
-			  event->reason ? event->reason : "nobody says why");
+		agent_end(agent, "vaild has removed the virtual machine",
+			  event->reason ? event->reason : "no reason given");
 		break;
 	default:
 		break;
@@ -228,80 +235,84 @@ static bool on_event(struct vail *vail, NTSTATUS status, const VailEvent *event,
 	Agent *agent = context;
 
 	if (event)
-		agent_hear(agent, event);
-	else if (is_lost(status))
-		agent_lose(agent);
+		handle_event(agent, event);
+	else if (is_connection_lost(status))
+		agent_disconnected(agent);
 	else
-		agent_end_refused(agent, "vaild does not let the virtual machine be watched", vail,
+		agent_end_refused(agent, "vaild does not allow watching the virtual machine", vail,
 				  status);
 	if (event && !continues)
-		agent_end(agent, "vaild tells no more of the virtual machine", "it has ended");
-	return agent->state != AGENT_ENDED && agent->state != AGENT_LOST;
+		agent_end(agent, "vaild has stopped reporting on the virtual machine",
+			  "it has ended");
+	return agent->state != AGENT_ENDED && agent->state != AGENT_DISCONNECTED;
 }
 
-/* Makes this process the VM's agent. Where it may not, an operator may have done so. */
-static NTSTATUS agent_bring_in(Agent *agent)
+/*
+ * Registers the VM with this process as its agent. Ignores STATUS_ACCESS_DENIED, because an
+ * operator may have registered the VM with this agent already.
+ */
+static NTSTATUS register_machine(Agent *agent)
 {
-	const AgentMachine *known = &agent->machine;
+	const AgentMachine *settings = &agent->machine;
 	VailParty self = { .pid = getpid() };
 	VailMachine machine = VAIL_MACHINE_INIT;
 
-	machine.name = known->name;
+	machine.name = settings->name;
 	machine.agent = &self;
-	if (known->display_client_count > 0) {
-		machine.display_clients = known->display_clients;
-		machine.display_client_count = known->display_client_count;
+	if (settings->display_client_count > 0) {
+		machine.display_clients = settings->display_clients;
+		machine.display_client_count = settings->display_client_count;
 	}
-	machine.vmm_pid = known->qemu;
-	NTSTATUS status = vail_register_virtual_machine(agent->calls, known->guid, &machine);
+	machine.vmm_pid = settings->qemu;
+	NTSTATUS status = vail_register_virtual_machine(agent->calls, settings->guid, &machine);
 	if (status != STATUS_SUCCESS)
 		return status == STATUS_ACCESS_DENIED ? STATUS_SUCCESS : status;
-	machine.vmm_pid = 0; /* it was there already, perhaps, with another agent */
-	return vail_update_virtual_machine(agent->calls, known->guid, &machine);
+	machine.vmm_pid = 0; /* the VM may have existed with another agent */
+	return vail_update_virtual_machine(agent->calls, settings->guid, &machine);
 }
 
-/* A handle for the watch that has nothing of an earlier one. */
-static bool agent_renew_watch(Agent *agent)
+/* Replaces the handle of the watch by a new one. Returns false if out of memory. */
+static bool renew_watch(Agent *agent)
 {
-	vail_close(agent->watch); /* its watch hears that it is lost */
+	vail_close(agent->watch); /* calls on_event() with the loss of the connection */
 	if (vail_new(vail_path(agent->calls), &agent->watch) != STATUS_SUCCESS)
 		return false;
-	vail_set_resume(agent->watch, false); /* it brings the VM in before it watches again */
+	vail_set_resume(agent->watch, false); /* the VM must be registered before the next watch */
 	return true;
 }
 
-void agent_enter(Agent *agent)
+void agent_connect(Agent *agent)
 {
-	if (!agent_renew_watch(agent)) {
-		agent_end(agent, "vail-qemu cannot go on", "no memory");
+	if (!renew_watch(agent)) {
+		agent_end(agent, "vail-qemu cannot continue", "out of memory");
 		return;
 	}
-	agent->state = AGENT_ENTERING;
+	agent->state = AGENT_SYNCING;
 	agent->has_virtual_gpu = false;
-	NTSTATUS status = agent_bring_in(agent);
-	if (is_lost(status)) {
-		agent_lose(agent);
+	NTSTATUS status = register_machine(agent);
+	if (is_connection_lost(status)) {
+		agent_disconnected(agent);
 		return;
 	}
 	if (status != STATUS_SUCCESS) {
-		agent_end_refused(agent, "vaild does not take the virtual machine", agent->calls,
+		agent_end_refused(agent, "vaild does not accept the virtual machine", agent->calls,
 				  status);
 		return;
 	}
 	status = vail_watch(agent->watch, agent->machine.guid, on_event, agent);
 	if (status != STATUS_SUCCESS)
-		agent_lose(agent);
+		agent_disconnected(agent);
 }
 
 /* ---- Life ---- */
 
 bool agent_init(Agent *agent, const char *path, const AgentMachine *machine)
 {
-	*agent = (Agent){ .machine = *machine, .state = AGENT_LOST };
+	*agent = (Agent){ .machine = *machine, .state = AGENT_DISCONNECTED };
 	LIST_INIT(&agent->surfaces);
 	if (vail_new(path, &agent->calls) != STATUS_SUCCESS)
 		return false;
-	vail_set_resume(agent->calls, false); /* QEMU waits for nobody */
+	vail_set_resume(agent->calls, false); /* calls must not block while vaild is away */
 	return true;
 }
 
@@ -312,18 +323,18 @@ void agent_deinit(Agent *agent)
 	vail_close(agent->calls);
 }
 
-void agent_poll_for(const Agent *agent, struct pollfd descriptors[static AGENT_DESCRIPTORS])
+void agent_poll_for(const Agent *agent, struct pollfd poll_fds[static AGENT_FDS])
 {
-	const struct vail *handles[AGENT_DESCRIPTORS] = { agent->calls, agent->watch };
+	const struct vail *handles[AGENT_FDS] = { agent->calls, agent->watch };
 
-	for (size_t i = 0; i < AGENT_DESCRIPTORS; i++)
-		descriptors[i] = (struct pollfd){ .fd = vail_descriptor(handles[i]),
-						  .events = vail_events(handles[i]) };
+	for (size_t i = 0; i < AGENT_FDS; i++)
+		poll_fds[i] = (struct pollfd){ .fd = vail_descriptor(handles[i]),
+					       .events = vail_events(handles[i]) };
 }
 
 void agent_process(Agent *agent)
 {
-	if (is_lost(vail_process(agent->calls)))
-		agent_lose(agent);
-	vail_process(agent->watch); /* what is wrong comes to on_event() */
+	if (is_connection_lost(vail_process(agent->calls)))
+		agent_disconnected(agent);
+	vail_process(agent->watch); /* reports errors to on_event() */
 }

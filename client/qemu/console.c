@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "message.h"
 #include "pixman-format.h"
-#include "say.h"
 
-/* Larger than any screen or cursor is. */
+/* Maximum width and height of a screen or a cursor that QEMU passes as bytes. */
 #define SIZE_MAX_IN_PIXELS 32768u
 #define CURSOR_SIZE_MAX    512u
 
@@ -30,7 +30,10 @@ void console_init(Console *console, uint32_t number, Agent *agent)
 	surface_init(&console->cursor, agent, number, " cursor");
 }
 
-/* The memory goes with what was seen in it. A copy's descriptor is the copy's. */
+/*
+ * Unshares the surface and releases its memory. If *memory is not NULL, it owns the fd; otherwise
+ * the surface does.
+ */
 static void surface_hide(Console *console, Surface *surface, struct vail_memory **memory)
 {
 	agent_unshare(console->agent, surface);
@@ -66,7 +69,7 @@ static void surface_show(Console *console, Surface *surface, const SharedPixels 
 	agent_share(console->agent, surface);
 }
 
-/* ---- A screen in memory of QEMU's ---- */
+/* ---- Screen in QEMU's memory ---- */
 
 void console_show_memory(Console *console, const SharedPixels *pixels)
 {
@@ -74,13 +77,14 @@ void console_show_memory(Console *console, const SharedPixels *pixels)
 
 	console_disable(console);
 	if (pixels->format == 0) {
-		say("%s has a format that has no name in DRM; it is not shared",
-		    console->screen.name);
+		log_message("%s cannot be shared: DRM has no name for its format",
+			    console->screen.name);
 		return;
 	}
 	ours.descriptor = fcntl(pixels->descriptor, F_DUPFD_CLOEXEC, 0);
 	if (ours.descriptor < 0)
-		say("%s cannot be kept: %s", console->screen.name, strerror(errno));
+		log_message("%s cannot be shared: its fd cannot be duplicated: %s",
+			    console->screen.name, strerror(errno));
 	else
 		surface_show(console, &console->screen, &ours);
 }
@@ -100,10 +104,10 @@ void console_disable(Console *console)
 	surface_hide(console, &console->screen, &console->copy);
 }
 
-/* ---- A screen that comes as bytes ---- */
+/* ---- Screen passed as bytes ---- */
 
-/* Whether the rows are all there. */
-static bool pixels_are_whole(const Pixels *pixels)
+/* Checks the size, and that the data has all rows. */
+static bool pixels_are_complete(const Pixels *pixels)
 {
 	uint64_t row = (uint64_t)pixels->width * pixman_format_size(pixels->format);
 
@@ -120,10 +124,12 @@ static void copy_rows(uint8_t *to, size_t to_stride, const Pixels *pixels)
 		memcpy(to + y * to_stride, pixels->data + y * (size_t)pixels->stride, row);
 }
 
-/* Sealed memory for an image like this, which is to be seen from now on, with what stands behind
- * it. */
-static struct vail_memory *surface_new_memory(Console *console, Surface *surface,
-					      const Pixels *pixels, const CursorPlace *behind)
+/*
+ * Copies the pixels to new sealed memory, followed by the cursor's place unless that is NULL, and
+ * shares it as the surface. Returns the memory, or NULL after it has logged an error.
+ */
+static struct vail_memory *surface_show_copy(Console *console, Surface *surface,
+					     const Pixels *pixels, const CursorPlace *place)
 {
 	struct vail_memory *memory;
 	SharedPixels ours = { .width = pixels->width,
@@ -132,21 +138,22 @@ static struct vail_memory *surface_new_memory(Console *console, Surface *surface
 			      .format = pixman_format_to_drm(pixels->format) };
 	size_t size = (size_t)ours.stride * ours.height;
 
-	if (ours.format == 0 || vail_memory_new(size + (behind ? sizeof(*behind) : 0),
-						surface->name, &memory) != STATUS_SUCCESS) {
-		say("%s cannot be shared: %s", surface->name,
-		    ours.format == 0 ? "its format has no name in DRM" : "no memory");
+	if (ours.format == 0 || vail_memory_new(size + (place ? sizeof(*place) : 0), surface->name,
+						&memory) != STATUS_SUCCESS) {
+		log_message("%s cannot be shared: %s", surface->name,
+			    ours.format == 0 ? "DRM has no name for its format" : "out of memory");
 		return NULL;
 	}
 	uint8_t *image = vail_memory_data(memory);
 	copy_rows(image, ours.stride, pixels);
-	if (behind)
-		memcpy(image + size, behind, sizeof(*behind));
+	if (place)
+		memcpy(image + size, place, sizeof(*place));
 	ours.descriptor = vail_memory_descriptor(memory);
 	surface_show(console, surface, &ours);
 	return memory;
 }
 
+/* Tests whether the surface's object has the size and format of the pixels. */
 static bool is_like(const Surface *surface, const Pixels *pixels)
 {
 	return surface_is_shown(surface) && surface->object.width == pixels->width &&
@@ -156,16 +163,16 @@ static bool is_like(const Surface *surface, const Pixels *pixels)
 
 void console_show_pixels(Console *console, const Pixels *pixels)
 {
-	static bool said;
+	static bool has_logged_copying;
 	const int32_t all[] = { 0, 0, (int32_t)pixels->width, (int32_t)pixels->height };
 
-	if (!pixels_are_whole(pixels))
+	if (!pixels_are_complete(pixels))
 		return;
 	console->is_stale = false;
-	if (!said)
-		say("this QEMU passes pixels and no memory: each change is copied, which a newer "
-		    "QEMU saves");
-	said = true;
+	if (!has_logged_copying)
+		log_message("this QEMU does not share its screen's memory, so each change is "
+			    "copied; use a newer QEMU to avoid that");
+	has_logged_copying = true;
 	if (console->copy && is_like(&console->screen, pixels)) {
 		copy_rows(vail_memory_data(console->copy), console->screen.object.planes[0].stride,
 			  pixels);
@@ -173,7 +180,7 @@ void console_show_pixels(Console *console, const Pixels *pixels)
 		return;
 	}
 	console_disable(console);
-	console->copy = surface_new_memory(console, &console->screen, pixels, NULL);
+	console->copy = surface_show_copy(console, &console->screen, pixels, NULL);
 }
 
 void console_copy_pixels(Console *console, int32_t x, int32_t y, const Pixels *pixels)
@@ -182,7 +189,7 @@ void console_copy_pixels(Console *console, int32_t x, int32_t y, const Pixels *p
 	const int32_t rectangle[] = { x, y, (int32_t)pixels->width, (int32_t)pixels->height };
 	VailRectangle inside;
 
-	if (!console->copy || !pixels_are_whole(pixels))
+	if (!console->copy || !pixels_are_complete(pixels))
 		return;
 	if (pixman_format_to_drm(pixels->format) != screen->format ||
 	    !damage_clip(rectangle, screen->width, screen->height, &inside) ||
@@ -207,7 +214,7 @@ void console_check_size(Console *console, uint32_t width, uint32_t height)
 
 /* ---- The cursor ---- */
 
-/* Writes behind the image where it is. */
+/* Writes the cursor's place to the memory after its image. */
 static void cursor_put_place(const Console *console)
 {
 	const VailObject *cursor = &console->cursor.object;
@@ -229,7 +236,7 @@ void console_define_cursor(Console *console, int32_t hot_x, int32_t hot_y, const
 {
 	Surface *cursor = &console->cursor;
 
-	if (!pixels_are_whole(pixels) || pixels->width > CURSOR_SIZE_MAX ||
+	if (!pixels_are_complete(pixels) || pixels->width > CURSOR_SIZE_MAX ||
 	    pixels->height > CURSOR_SIZE_MAX)
 		return;
 	console->place.hot_x = hot_x;
@@ -242,7 +249,7 @@ void console_define_cursor(Console *console, int32_t hot_x, int32_t hot_y, const
 		return;
 	}
 	surface_hide(console, cursor, &console->cursor_memory);
-	console->cursor_memory = surface_new_memory(console, cursor, pixels, &console->place);
+	console->cursor_memory = surface_show_copy(console, cursor, pixels, &console->place);
 }
 
 void console_move_cursor(Console *console, int32_t x, int32_t y, bool is_visible)

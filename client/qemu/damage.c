@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "damage.h"
 
-/* From where to how far an interval reaches inside 0 to size. Returns false where it does not. */
+/* Clips an interval to 0..size. Returns false if the result is empty. */
 static bool clip(int64_t start, int64_t length, uint32_t size, uint32_t *ret_start,
 		 uint32_t *ret_length)
 {
@@ -32,7 +32,7 @@ static uint32_t larger(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
-/* The smallest that has both. */
+/* Returns the smallest rectangle that contains both. */
 static VailRectangle join(const VailRectangle *a, const VailRectangle *b)
 {
 	VailRectangle both = { .x = smaller(a->x, b->x), .y = smaller(a->y, b->y) };
@@ -54,7 +54,7 @@ void damage_add(Damage *damage, const VailRectangle *rectangle)
 	for (size_t i = 0; i < damage->count; i++)
 		if (contains(&damage->rectangles[i], rectangle))
 			return;
-	if (damage->count < DAMAGE_MAX) {
+	if (damage->count < DAMAGE_RECTANGLES_MAX) {
 		damage->rectangles[damage->count++] = *rectangle;
 		return;
 	}

@@ -8,23 +8,23 @@
 
 #include "vail.h"
 
-/* More rectangles than this are told as one that has them all. */
-#define DAMAGE_MAX 16
+/* More rectangles than this are merged into one. */
+#define DAMAGE_RECTANGLES_MAX 16
 
-/* Where an image has changed since that was last told. */
+/* The parts of an image that have changed since the last update was sent. */
 typedef struct Damage {
-	VailRectangle rectangles[DAMAGE_MAX];
-	size_t count; /* 0: nowhere */
+	VailRectangle rectangles[DAMAGE_RECTANGLES_MAX];
+	size_t count;
 } Damage;
 
 /*
- * The part of a rectangle that lies in an image of this size. QEMU's are four signed numbers.
- * Returns false where there is none.
+ * Clips a rectangle from QEMU (x, y, width, height) to an image of this size. Any values are
+ * allowed. Returns false if the result is empty.
  */
 bool damage_clip(const int32_t rectangle[static 4], uint32_t width, uint32_t height,
 		 VailRectangle *ret);
 
-/* Adds a rectangle, not empty and inside the image. */
+/* Adds a rectangle, which must not be empty and must lie inside the image. */
 void damage_add(Damage *damage, const VailRectangle *rectangle);
 
 #endif

@@ -10,21 +10,26 @@
 
 #include "fd-util.h"
 #include "listener.h"
-#include "say.h"
+#include "macros.h"
+#include "message.h"
 
 #define ROOT    "/org/qemu/Display1"
 #define PREFIX  "org.qemu.Display1"
 #define CONSOLE PREFIX ".Console"
 
-/* QEMU's main loop may be busy with its guest. */
-#define MICROSECONDS_TO_ANSWER 10000000u
+/* Timeout of calls, in microseconds. Generous, because QEMU's main loop may be busy. */
+#define CALL_TIMEOUT 10000000u
 
-/* How often QEMU may refuse a listener before that is worth a sentence, and after how long it is
- * offered one again, in milliseconds. */
-#define REFUSALS_TO_SAY 20
-#define OFFER_AGAIN     50
+/* Number of refused listeners in a row after which an error is logged. */
+#define REFUSALS_TO_LOG 20
 
-/* A connection without a bus behind it, of which we are the client. The socket is taken. */
+/* Time between attempts to register a listener, in milliseconds. */
+#define RETRY_INTERVAL 50
+
+/*
+ * Starts a peer-to-peer D-Bus connection as the client. Takes ownership of the socket. Returns 0 or
+ * a negative errno.
+ */
 static int start_peer(int socket, sd_bus **ret_bus)
 {
 	_cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
@@ -36,7 +41,7 @@ static int start_peer(int socket, sd_bus **ret_bus)
 		fd_close(&socket);
 		return result;
 	}
-	result = sd_bus_set_method_call_timeout(bus, MICROSECONDS_TO_ANSWER);
+	result = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
 	if (result >= 0)
 		result = sd_bus_start(bus);
 	if (result < 0)
@@ -45,10 +50,11 @@ static int start_peer(int socket, sd_bus **ret_bus)
 	return 0;
 }
 
+/* Logs a negative errno. Returns true if it was one. */
 static bool failed(int result, const char *what)
 {
 	if (result < 0)
-		say("%s: %s", what, strerror(-result));
+		log_message("%s: %s", what, strerror(-result));
 	return result < 0;
 }
 
@@ -57,13 +63,13 @@ bool display_init(Display *display, int socket)
 	const char *machine = ROOT "/VM", *interface = PREFIX ".VM";
 
 	*display = (Display){ 0 };
-	return !failed(start_peer(socket, &display->bus), "cannot speak with QEMU's display") &&
+	return !failed(start_peer(socket, &display->bus), "cannot connect to QEMU's display") &&
 	       !failed(sd_bus_get_property_string(display->bus, NULL, machine, interface, "Name",
 						  NULL, &display->name),
-		       "QEMU does not tell the VM's name") &&
+		       "cannot read the VM's name from QEMU") &&
 	       !failed(sd_bus_get_property_string(display->bus, NULL, machine, interface, "UUID",
 						  NULL, &display->uuid),
-		       "QEMU does not tell the VM's UUID");
+		       "cannot read the VM's UUID from QEMU");
 }
 
 static void stop_listening(DisplayConsole *console)
@@ -83,28 +89,29 @@ void display_deinit(Display *display)
 	sd_bus_close_unref(display->bus);
 }
 
-/* ---- Listening ---- */
+/* ---- Listeners ---- */
 
-static int on_answer(sd_bus_message *reply, void *context, sd_bus_error *error)
+static int on_registered(sd_bus_message *reply, void *context, sd_bus_error *error)
 {
 	DisplayConsole *console = context;
 	const sd_bus_error *refusal = sd_bus_message_get_error(reply);
 
 	(void)error;
-	console->is_offered = false;
+	console->is_registering = false;
 	if (!refusal) {
 		console->refusals = 0;
 		return 0;
 	}
 	stop_listening(console);
-	if (++console->refusals == REFUSALS_TO_SAY)
-		say("QEMU does not tell what is on console %u: %s", console->console.number,
-		    refusal->message ? refusal->message : refusal->name);
+	if (++console->refusals == REFUSALS_TO_LOG)
+		log_message("QEMU does not accept a listener for console %u: %s",
+			    console->console.number,
+			    refusal->message ? refusal->message : refusal->name);
 	return 0;
 }
 
-/* QEMU speaks on the listener's connection before it answers. */
-static int offer_listener(Display *display, DisplayConsole *console)
+/* Registers a listener, asynchronously because QEMU calls the listener before it replies. */
+static int register_listener(Display *display, DisplayConsole *console)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	_cleanup_close_ int theirs = -1;
@@ -122,8 +129,8 @@ static int offer_listener(Display *display, DisplayConsole *console)
 	if (result >= 0)
 		result = sd_bus_message_append(call, "h", theirs);
 	if (result >= 0)
-		result = sd_bus_call_async(display->bus, NULL, call, on_answer, console, 0);
-	console->is_offered = result >= 0;
+		result = sd_bus_call_async(display->bus, NULL, call, on_registered, console, 0);
+	console->is_registering = result >= 0;
 	return result;
 }
 
@@ -132,20 +139,20 @@ void display_listen(Display *display)
 	for (size_t i = 0; i < display->console_count; i++) {
 		DisplayConsole *console = &display->consoles[i];
 
-		if (console->is_offered)
+		if (console->is_registering)
 			continue;
 		if (console->console.is_stale)
 			stop_listening(console);
 		console->console.is_stale = false;
-		if (!console->bus &&
-		    failed(offer_listener(display, console), "a console cannot be listened to"))
+		if (!console->bus && failed(register_listener(display, console),
+					    "cannot register a listener for a console"))
 			stop_listening(console);
 	}
 }
 
 /* ---- Consoles ---- */
 
-/* Properties of a console have changed: a{sv}. Where its size has, the screen is another. */
+/* Handles PropertiesChanged of a console. A new size means that the screen was replaced. */
 static int on_properties_changed(sd_bus_message *message, void *context, sd_bus_error *error)
 {
 	DisplayConsole *console = context;
@@ -173,7 +180,7 @@ static int on_properties_changed(sd_bus_message *message, void *context, sd_bus_
 	return 0;
 }
 
-/* Text consoles are QEMU's own. */
+/* Text consoles belong to QEMU, for example its monitor. Returns 0 or a negative errno. */
 static int is_graphic(Display *display, const char *path, bool *ret)
 {
 	_cleanup_free_ char *type = NULL;
@@ -223,21 +230,22 @@ static int add_consoles(Display *display, Agent *agent)
 
 bool display_find_consoles(Display *display, Agent *agent)
 {
-	if (failed(add_consoles(display, agent), "QEMU's consoles cannot be found"))
+	if (failed(add_consoles(display, agent), "cannot find QEMU's consoles"))
 		return false;
 	if (display->console_count == 0)
-		say("QEMU has no graphic console; give it a virtual GPU, like -device virtio-vga");
+		log_message("QEMU has no graphic console; give it a virtual GPU, like -device "
+			    "virtio-vga");
 	return display->console_count > 0;
 }
 
-/* ---- Speaking ---- */
+/* ---- Input and output ---- */
 
 static struct pollfd poll_for(sd_bus *bus)
 {
 	return (struct pollfd){ .fd = sd_bus_get_fd(bus), .events = (short)sd_bus_get_events(bus) };
 }
 
-/* Milliseconds until the bus has something to do though nothing comes: an answer is due. */
+/* Returns the milliseconds until a call on the bus times out, or -1 for none. */
 static int time_left(sd_bus *bus)
 {
 	struct timespec now;
@@ -251,21 +259,21 @@ static int time_left(sd_bus *bus)
 	return left < INT_MAX ? (int)left : INT_MAX;
 }
 
-int display_poll_for(const Display *display, struct pollfd *descriptors)
+int display_poll_for(const Display *display, struct pollfd *poll_fds)
 {
 	int milliseconds = time_left(display->bus);
 
-	descriptors[0] = poll_for(display->bus);
+	poll_fds[0] = poll_for(display->bus);
 	for (size_t i = 0; i < display->console_count; i++) {
 		sd_bus *bus = display->consoles[i].bus;
 
-		descriptors[1 + i] = bus ? poll_for(bus) : (struct pollfd){ .fd = -1 };
-		milliseconds = sooner(milliseconds, bus ? time_left(bus) : OFFER_AGAIN);
+		poll_fds[1 + i] = bus ? poll_for(bus) : (struct pollfd){ .fd = -1 };
+		milliseconds = shorter_timeout(milliseconds, bus ? time_left(bus) : RETRY_INTERVAL);
 	}
 	return milliseconds;
 }
 
-/* Returns whether the connection goes on. */
+/* Handles all messages. Returns false if the connection has ended. */
 static bool process(sd_bus *bus)
 {
 	int result;
@@ -278,7 +286,7 @@ static bool process(sd_bus *bus)
 
 bool display_process(Display *display)
 {
-	bool goes_on = process(display->bus);
+	bool is_connected = process(display->bus);
 
 	for (size_t i = 0; i < display->console_count; i++) {
 		DisplayConsole *console = &display->consoles[i];
@@ -286,5 +294,5 @@ bool display_process(Display *display)
 		if (console->bus && !process(console->bus))
 			stop_listening(console);
 	}
-	return goes_on;
+	return is_connected;
 }

@@ -9,54 +9,60 @@
 
 #include "console.h"
 
-/* QEMU's D-Bus display (org.qemu.Display1), peer to peer: what the VM is called, and its consoles.
- */
+/* A client of QEMU's D-Bus display (org.qemu.Display1): the VM's properties and its consoles. */
 
 /*
- * A console that is listened to, on a connection of its own. QEMU takes one listener, and lets go
- * of it a moment after the connection was closed; so a new one may have to be offered more than
- * once.
+ * A console and its listener, which has a separate connection. QEMU accepts one listener, and drops
+ * it only some time after the connection was closed. So it may refuse a new listener at first, and
+ * the registration is retried.
  */
 typedef struct DisplayConsole {
 	Console console;
-	char path[48];         /* of QEMU's object */
-	sd_bus *bus;           /* NULL: not listened to */
-	bool is_offered;       /* QEMU has not answered yet whether it takes the listener */
-	unsigned int refusals; /* in a row */
+	char path[48];         /* of the console's D-Bus object */
+	sd_bus *bus;           /* the listener's connection; NULL without a listener */
+	bool is_registering;   /* QEMU has not replied to RegisterListener yet */
+	unsigned int refusals; /* number of refusals in a row */
 } DisplayConsole;
 
 typedef struct Display {
 	sd_bus *bus;
-	char *name; /* the VM's */
-	char *uuid;
+	char *name; /* of the VM */
+	char *uuid; /* of the VM */
 	DisplayConsole *consoles;
 	size_t console_count;
 } Display;
 
-/* Begins to speak on the socket, which is taken. Returns false when a sentence was said. */
+/*
+ * Starts D-Bus on the socket and reads the VM's name and UUID. Takes ownership of the socket.
+ * Returns false after it has logged an error.
+ */
 bool display_init(Display *display, int socket);
 void display_deinit(Display *display);
 
-/* Finds the graphic consoles, whose surfaces are the agent's to share. Returns false when a
- * sentence was said. */
+/*
+ * Finds the graphic consoles and adds their surfaces to the agent, which must outlive the display.
+ * Returns false after it has logged an error.
+ */
 bool display_find_consoles(Display *display, Agent *agent);
 
-/* Listens to each console that is not listened to. To be called before each display_poll_for(). */
+/* Registers missing listeners. Call before each display_poll_for(). */
 void display_listen(Display *display);
 
-/* What display_process() waits for: 1 + console_count descriptors. Returns for how many
- * milliseconds at most; -1: for ever. */
-int display_poll_for(const Display *display, struct pollfd *descriptors);
+/*
+ * Fills in 1 + console_count fds to poll before display_process(). Returns the timeout in
+ * milliseconds, or -1 for none.
+ */
+int display_poll_for(const Display *display, struct pollfd *poll_fds);
 
-/* The shorter of two such times. */
-static inline int sooner(int milliseconds, int others)
+/* Returns the shorter of two timeouts for poll(). */
+static inline int shorter_timeout(int one, int other)
 {
-	if (milliseconds < 0 || (others >= 0 && others < milliseconds))
-		return others;
-	return milliseconds;
+	if (one < 0 || (other >= 0 && other < one))
+		return other;
+	return one;
 }
 
-/* Hears what QEMU says. Returns false when it says nothing more. */
+/* Handles input from QEMU. Returns false if QEMU has closed the display. */
 bool display_process(Display *display);
 
 #endif

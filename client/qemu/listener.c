@@ -5,10 +5,10 @@
 
 #define PATH            "/org/qemu/Display1/Listener"
 #define INTERFACE       "org.qemu.Display1.Listener"
-#define MAP             INTERFACE ".Unix.Map" /* QEMU calls it where Interfaces names it */
+#define MAP             INTERFACE ".Unix.Map" /* used by QEMU if Interfaces has it */
 #define FORMAT_A8R8G8B8 0x20028888u
 
-/* ---- A screen in memory ---- */
+/* ---- Screen in QEMU's memory ---- */
 
 static int on_scanout_map(sd_bus_message *message, void *context, sd_bus_error *error)
 {
@@ -53,7 +53,7 @@ static int on_update(sd_bus_message *message, void *context, sd_bus_error *error
 	return sd_bus_reply_method_return(message, "");
 }
 
-/* ---- A screen as bytes ---- */
+/* ---- Screen passed as bytes ---- */
 
 static int read_bytes(sd_bus_message *message, Pixels *pixels)
 {
@@ -99,7 +99,7 @@ static int on_update_bytes(sd_bus_message *message, void *context, sd_bus_error 
 	return sd_bus_reply_method_return(message, "");
 }
 
-/* ---- The rest ---- */
+/* ---- Other calls ---- */
 
 static int on_disable(sd_bus_message *message, void *context, sd_bus_error *error)
 {

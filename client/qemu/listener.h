@@ -6,12 +6,12 @@
 
 #include "console.h"
 
-/*
- * What QEMU tells a console's listener over D-Bus (org.qemu.Display1.Listener): decoded, and told
- * to the console.
- */
+/* Implements org.qemu.Display1.Listener: decodes QEMU's calls and passes them to the console. */
 
-/* Serves the console on the bus. Returns 0 or a negative errno. */
+/*
+ * Adds the listener's object to the bus. The console must outlive the bus. Returns 0 or a negative
+ * errno.
+ */
 int listener_serve(sd_bus *bus, Console *console);
 
 #endif

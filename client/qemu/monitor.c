@@ -11,88 +11,89 @@
 
 #include "fd-util.h"
 #include "json.h"
+#include "macros.h"
 #include "members.h"
-#include "say.h"
+#include "message.h"
 
-#define SECONDS_TO_ANSWER 10
+/* Timeout for a reply, in seconds. */
+#define REPLY_TIMEOUT 10
 
-/* A line of QEMU's is its greeting, an event or a short answer. */
-#define LINE_MAX_SIZE 65536
+/* Maximum size of a line from QEMU: its greeting, an event or a short reply. */
+#define LINE_SIZE_MAX 65536
 
-typedef struct Monitor {
+typedef struct QmpClient {
 	const char *path;
 	int socket;
 	JsonParser *parser;
-	char line[LINE_MAX_SIZE];
-	size_t size; /* of what was read behind the last line, too */
-} Monitor;
+	char line[LINE_SIZE_MAX];
+	size_t size; /* number of bytes in line; may include the start of the next line */
+} QmpClient;
 
-static void monitor_deinit(Monitor *monitor)
+static void qmp_deinit(QmpClient *qmp)
 {
-	fd_close(&monitor->socket);
-	json_parser_free(monitor->parser);
+	fd_close(&qmp->socket);
+	json_parser_free(qmp->parser);
 }
 
-static bool monitor_connect(Monitor *monitor)
+static bool qmp_connect(QmpClient *qmp)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct timeval timeout = { .tv_sec = SECONDS_TO_ANSWER };
+	struct timeval timeout = { .tv_sec = REPLY_TIMEOUT };
 
-	if (strlen(monitor->path) >= sizeof(address.sun_path)) {
-		say("%s is longer than a socket's path can be", monitor->path);
+	if (strlen(qmp->path) >= sizeof(address.sun_path)) {
+		log_message("%s is too long for the path of a socket", qmp->path);
 		return false;
 	}
-	memcpy(address.sun_path, monitor->path, strlen(monitor->path));
-	monitor->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (monitor->socket < 0 ||
-	    setsockopt(monitor->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
-	    connect(monitor->socket, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		say("cannot connect to QEMU's monitor %s: %s", monitor->path, strerror(errno));
+	memcpy(address.sun_path, qmp->path, strlen(qmp->path));
+	qmp->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (qmp->socket < 0 ||
+	    setsockopt(qmp->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
+	    connect(qmp->socket, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		log_message("cannot connect to QEMU's monitor %s: %s", qmp->path, strerror(errno));
 		return false;
 	}
 	return true;
 }
 
-/* What failed while QEMU was to answer. */
-static void say_lost(const Monitor *monitor, ssize_t received)
+/* Logs why no reply was received. received: the result of recv(). */
+static void log_lost(const QmpClient *qmp, ssize_t received)
 {
 	if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		say("QEMU's monitor %s does not answer; it serves one client at a time, so end the "
-		    "one that it has",
-		    monitor->path);
+		log_message("QEMU's monitor %s does not reply; it serves one client at a time, so "
+			    "disconnect its current client",
+			    qmp->path);
 	else
-		say("QEMU closed its monitor %s", monitor->path);
+		log_message("QEMU has closed its monitor %s", qmp->path);
 }
 
-/* The next line as JSON, which the caller frees. NULL when something was said. */
-static JsonValue *monitor_read(Monitor *monitor)
+/* Reads the next line as JSON. The caller frees it. Returns NULL after it has logged an error. */
+static JsonValue *qmp_read(QmpClient *qmp)
 {
 	const char *error = NULL;
 	char *end;
 
-	while (!(end = memchr(monitor->line, '\n', monitor->size))) {
-		size_t room = sizeof(monitor->line) - monitor->size;
+	while (!(end = memchr(qmp->line, '\n', qmp->size))) {
+		size_t room = sizeof(qmp->line) - qmp->size;
 		ssize_t received =
-			room == 0 ? 0
-				  : recv(monitor->socket, monitor->line + monitor->size, room, 0);
+			room == 0 ? 0 : recv(qmp->socket, qmp->line + qmp->size, room, 0);
 		if (received <= 0) {
-			say_lost(monitor, received);
+			log_lost(qmp, received);
 			return NULL;
 		}
-		monitor->size += (size_t)received;
+		qmp->size += (size_t)received;
 	}
 	*end = '\0';
-	size_t length = (size_t)(end - monitor->line);
-	JsonValue *value = json_parse(monitor->parser, monitor->line, length, &error);
-	monitor->size -= length + 1;
-	memmove(monitor->line, end + 1, monitor->size);
+	size_t length = (size_t)(end - qmp->line);
+	JsonValue *value = json_parse(qmp->parser, qmp->line, length, &error);
+	qmp->size -= length + 1;
+	memmove(qmp->line, end + 1, qmp->size);
 	if (!value)
-		say("%s is no QEMU monitor (QMP)", monitor->path);
+		log_message("%s is not a QEMU monitor (QMP)", qmp->path);
 	return value;
 }
 
-/* Sends a line, with a descriptor unless that is -1. */
-static bool monitor_send(Monitor *monitor, const char *line, int descriptor)
+/* Sends a line, with the fd unless that is -1. Returns false after it has logged an error. */
+static bool qmp_send(QmpClient *qmp, const char *line, int fd)
 {
 	union {
 		struct cmsghdr header;
@@ -103,85 +104,89 @@ static bool monitor_send(Monitor *monitor, const char *line, int descriptor)
 	struct iovec vector = { .iov_base = (char *)line, .iov_len = strlen(line) };
 	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
 
-	memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(descriptor));
-	if (descriptor >= 0) {
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	if (fd >= 0) {
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
 	}
-	if (sendmsg(monitor->socket, &message, MSG_NOSIGNAL) == (ssize_t)strlen(line))
+	if (sendmsg(qmp->socket, &message, MSG_NOSIGNAL) == (ssize_t)strlen(line))
 		return true;
-	say_lost(monitor, 0);
+	log_lost(qmp, 0);
 	return false;
 }
 
-/* Has a command carried out. what: what is said with QEMU's own words when it refuses. */
-static bool monitor_execute(Monitor *monitor, const char *command, int descriptor, const char *what)
+/*
+ * Executes a command, and skips events until the reply. Returns false after it has logged an error.
+ *
+ * fd: sent with the command; -1 for none.
+ * what: prefix of the message if QEMU returns an error.
+ */
+static bool qmp_execute(QmpClient *qmp, const char *command, int fd, const char *what)
 {
-	if (!monitor_send(monitor, command, descriptor))
+	if (!qmp_send(qmp, command, fd))
 		return false;
 	for (;;) {
-		JsonValue *answer = monitor_read(monitor);
-		if (!answer)
+		JsonValue *reply = qmp_read(qmp);
+		if (!reply)
 			return false;
-		const JsonValue *error = json_member(answer, "error");
-		bool is_done = json_member(answer, "return") != NULL;
+		const JsonValue *error = json_member(reply, "error");
+		bool is_done = json_member(reply, "return") != NULL;
 		if (error)
-			say("%s: %s", what, member_text(error, "desc"));
-		json_free(answer);
+			log_message("%s: %s", what, member_text(error, "desc"));
+		json_free(reply);
 		if (error || is_done)
 			return is_done;
 	}
 }
 
-/* The greeting: whoever else listens there says none. */
-static bool monitor_greet(Monitor *monitor)
+/* Checks QEMU's greeting, which no other program sends, and leaves negotiation mode. */
+static bool qmp_greet(QmpClient *qmp)
 {
-	JsonValue *greeting = monitor_read(monitor);
+	JsonValue *greeting = qmp_read(qmp);
 	bool is_qemu = json_member(greeting, "QMP") != NULL;
 
 	if (greeting && !is_qemu)
-		say("%s is no QEMU monitor (QMP)", monitor->path);
+		log_message("%s is not a QEMU monitor (QMP)", qmp->path);
 	json_free(greeting);
-	return is_qemu && monitor_execute(monitor, "{\"execute\":\"qmp_capabilities\"}\n", -1,
-					  "QEMU's monitor refuses");
+	return is_qemu && qmp_execute(qmp, "{\"execute\":\"qmp_capabilities\"}\n", -1,
+				      "QEMU's monitor cannot be used");
 }
 
-static bool monitor_identify(const Monitor *monitor, pid_t *ret_pid, int *ret_pidfd)
+static bool qmp_identify(const QmpClient *qmp, pid_t *ret_pid, int *ret_pidfd)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
-	if (getsockopt(monitor->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	    peer.pid > 0) {
+	if (getsockopt(qmp->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0) {
 		*ret_pid = peer.pid;
 		*ret_pidfd = pidfd_open(peer.pid, 0);
 		if (*ret_pidfd >= 0)
 			return true;
 	}
-	say("the process behind %s cannot be told; it is none of this pid namespace, or has ended",
-	    monitor->path);
+	log_message("the process behind %s cannot be identified; it is in another pid namespace, "
+		    "or has ended",
+		    qmp->path);
 	return false;
 }
 
-static bool monitor_add_display(Monitor *monitor, int *ret_display)
+static bool qmp_add_display(QmpClient *qmp, int *ret_display)
 {
 	_cleanup_close_ int theirs = -1;
 	_cleanup_close_ int ours = -1;
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-		say("socketpair: %s", strerror(errno));
+		log_message("cannot create a socket pair: %s", strerror(errno));
 		return false;
 	}
 	ours = pair[0];
 	theirs = pair[1];
-	if (!monitor_execute(monitor,
-			     "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"vail-qemu\"}}\n",
-			     theirs, "QEMU does not take a socket for its display") ||
-	    !monitor_execute(monitor,
-			     "{\"execute\":\"add_client\",\"arguments\":{\"protocol\":"
-			     "\"@dbus-display\",\"fdname\":\"vail-qemu\"}}\n",
-			     -1, "QEMU offers no display; start it with -display dbus,p2p=yes"))
+	if (!qmp_execute(qmp, "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"vail-qemu\"}}\n",
+			 theirs, "QEMU does not accept a socket for its display") ||
+	    !qmp_execute(qmp,
+			 "{\"execute\":\"add_client\",\"arguments\":{\"protocol\":"
+			 "\"@dbus-display\",\"fdname\":\"vail-qemu\"}}\n",
+			 -1, "QEMU offers no display; start it with -display dbus,p2p=yes"))
 		return false;
 	*ret_display = TAKE_DESCRIPTOR(ours);
 	return true;
@@ -189,16 +194,16 @@ static bool monitor_add_display(Monitor *monitor, int *ret_display)
 
 bool monitor_join_display(const char *path, pid_t *ret_pid, int *ret_pidfd, int *ret_display)
 {
-	_cleanup_(monitor_deinit)
-		Monitor monitor = { .path = path, .socket = -1, .parser = json_parser_new() };
+	_cleanup_(qmp_deinit)
+		QmpClient qmp = { .path = path, .socket = -1, .parser = json_parser_new() };
 	_cleanup_close_ int pidfd = -1;
 
-	if (!monitor.parser) {
-		say("no memory");
+	if (!qmp.parser) {
+		log_message("this process is out of memory");
 		return false;
 	}
-	if (!monitor_connect(&monitor) || !monitor_identify(&monitor, ret_pid, &pidfd) ||
-	    !monitor_greet(&monitor) || !monitor_add_display(&monitor, ret_display))
+	if (!qmp_connect(&qmp) || !qmp_identify(&qmp, ret_pid, &pidfd) || !qmp_greet(&qmp) ||
+	    !qmp_add_display(&qmp, ret_display))
 		return false;
 	*ret_pidfd = TAKE_DESCRIPTOR(pidfd);
 	return true;

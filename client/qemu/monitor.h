@@ -6,19 +6,15 @@
 #include <sys/types.h>
 
 /*
- * QEMU's monitor (QMP), on its Unix socket. It serves one client at a time, so it is used for no
- * longer than it takes to join the display, and left to others then.
- */
-
-/*
- * Joins QEMU's display, as "-display dbus,p2p=yes" offers it.
+ * Connects to QEMU's monitor (QMP) and joins the display of "-display dbus,p2p=yes". Disconnects
+ * from the monitor before it returns, because the monitor serves only one client at a time.
  *
- * path: of the monitor's socket.
- * ret_pid: QEMU's, by the kernel's word.
- * ret_pidfd: the caller's, to be closed.
- * ret_display: a socket on which QEMU speaks D-Bus; the caller's, to be closed.
+ * path: the monitor's Unix socket.
+ * ret_pid: QEMU's pid, from the kernel.
+ * ret_pidfd: QEMU's pidfd; the caller closes it.
+ * ret_display: a socket for D-Bus with QEMU; the caller closes it.
  *
- * Returns false when a sentence was said why it cannot be.
+ * Returns false after it has logged an error.
  */
 bool monitor_join_display(const char *path, pid_t *ret_pid, int *ret_pidfd, int *ret_display);
 

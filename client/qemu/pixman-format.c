@@ -6,7 +6,7 @@
 #include "macros.h"
 #include "vail.h"
 
-/* What a pixman format is made of: bits a pixel, the order of its channels, and their bits. */
+/* Composes a pixman format: bits per pixel, order of the channels, and bits of each channel. */
 #define PIXMAN(bits, order, a, r, g, b) \
 	((uint32_t)(bits) << 24 | (order) << 16 | (a) << 12 | (r) << 8 | (g) << 4 | (b))
 

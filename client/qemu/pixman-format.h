@@ -5,14 +5,14 @@
 #include <stdint.h>
 
 /*
- * QEMU names formats as the pixman library does: a word of the host's byte order. DRM's are of
- * little-endian words, which those of the hosts with GPUs are.
+ * QEMU uses the pixel formats of the pixman library. Pixman formats describe words in host byte
+ * order, DRM formats describe little-endian words; the conversion assumes a little-endian host.
  */
 
-/* The DRM fourcc of the pixman format; 0 where there is none. */
+/* Returns the DRM fourcc of a pixman format, or 0 if DRM has no name for it. */
 uint32_t pixman_format_to_drm(uint32_t format);
 
-/* How many bytes a pixel of it has. */
+/* Returns the number of bytes per pixel of a pixman format. */
 uint32_t pixman_format_size(uint32_t format);
 
 #endif

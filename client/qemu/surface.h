@@ -9,16 +9,16 @@
 #include "vail.h"
 
 /*
- * An image in memory that the VM shares: a console's screen, or a cursor. Its owner says what is to
- * be seen; the agent keeps vaild's object of it true.
+ * An image that the VM shares: a console's screen or cursor. The console sets the object and the
+ * damage; the agent shares them with vaild, and owns the last three fields.
  */
 typedef struct Surface {
 	char name[48];
-	VailObject object;             /* plane_count 0: nothing is to be seen */
-	Damage damage;                 /* not told yet */
-	char handle[VAIL_HANDLE_SIZE]; /* the agent's: of the object at vaild; "": there is none */
-	bool is_known;    /* the agent's: vaild has told of that object since it came back */
-	NTSTATUS refused; /* the agent's: what was said of it last */
+	VailObject object;             /* plane_count is 0 if nothing is shown */
+	Damage damage;                 /* not sent to vaild yet */
+	char handle[VAIL_HANDLE_SIZE]; /* of vaild's object; "" if it is not shared */
+	bool is_shared_upstream;       /* vaild has confirmed the handle on this connection */
+	NTSTATUS refused;              /* the last failure to share that was logged */
 	LIST_ENTRY(Surface) entries;
 } Surface;
 

@@ -8,21 +8,25 @@
 #include "framebuffer.h"
 
 /*
- * Frames as BMP files: the one format of an image that has the pixels as they are in memory, rows
- * from the top, says its own size, and is read by everybody. The header is of version 4, since its
- * masks say which byte is what, and whether there is an alpha. Pure.
+ * Encodes frames as BMP files. BMP is widely supported, states its own size, and can store the
+ * pixels as they are in memory, with the top row first. The header has version 4, because its masks
+ * tell the order of the channels and whether there is alpha. This module does no I/O.
  */
 
 #define BITMAP_HEADER_SIZE 122
 
-/* Writes the header of a frame, of a known format and not empty. */
+/* Writes the header of a frame, which must not be empty. */
 void bitmap_header(const Framebuffer *framebuffer, uint8_t ret_header[BITMAP_HEADER_SIZE]);
 
-/* How many bytes the file has in all. */
+/* Returns the size of the file in bytes. */
 size_t bitmap_size(const Framebuffer *framebuffer);
 
-/* What stands in the file from a position on, which is before its end: ret_bytes are so many as are
- * returned, and more may follow. The header is what bitmap_header() wrote. */
+/*
+ * Returns the number of contiguous bytes of the file from position on, which must be less than its
+ * size, and stores a pointer to them in *ret_bytes. Call again for the bytes that follow.
+ *
+ * header: as bitmap_header() wrote it.
+ */
 size_t bitmap_bytes(const Framebuffer *framebuffer, const uint8_t header[BITMAP_HEADER_SIZE],
 		    size_t position, const uint8_t **ret_bytes);
 

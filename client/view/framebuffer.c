@@ -19,7 +19,7 @@ bool framebuffer_init(Framebuffer *framebuffer, const VailObjectInfo *info)
 				      .stride = stride,
 				      .size = size,
 				      .pixels = pixels };
-	framebuffer_damage_all(framebuffer);
+	framebuffer_mark_all_stale(framebuffer);
 	return true;
 }
 
@@ -34,12 +34,12 @@ static size_t range_end(const ByteRange *range)
 	return range->offset + range->size;
 }
 
-static bool ranges_meet(const ByteRange *one, const ByteRange *other)
+static bool ranges_touch(const ByteRange *one, const ByteRange *other)
 {
 	return one->offset <= range_end(other) && other->offset <= range_end(one);
 }
 
-/* The smallest range that holds both. */
+/* Returns the smallest range that contains both. */
 static ByteRange range_join(const ByteRange *one, const ByteRange *other)
 {
 	size_t begin = one->offset < other->offset ? one->offset : other->offset;
@@ -48,29 +48,32 @@ static ByteRange range_join(const ByteRange *one, const ByteRange *other)
 	return (ByteRange){ begin, end - begin };
 }
 
-/* Joins it with each that it meets: what grows so may meet more. */
-static void damage_add(Damage *damage, ByteRange range)
+/*
+ * Adds a range, merged with every range that it overlaps or touches, or with any range if the array
+ * is full. Restarts after each merge, because the merged range may touch others.
+ */
+static void stale_add(StaleRanges *stale, ByteRange range)
 {
 	size_t i = 0;
 
-	while (i < damage->count) {
-		if (damage->count < DAMAGE_MAX && !ranges_meet(&damage->ranges[i], &range)) {
+	while (i < stale->count) {
+		if (stale->count < STALE_RANGES_MAX && !ranges_touch(&stale->ranges[i], &range)) {
 			i++;
 			continue;
 		}
-		range = range_join(&damage->ranges[i], &range);
-		damage->ranges[i] = damage->ranges[--damage->count];
+		range = range_join(&stale->ranges[i], &range);
+		stale->ranges[i] = stale->ranges[--stale->count];
 		i = 0;
 	}
-	damage->ranges[damage->count++] = range;
+	stale->ranges[stale->count++] = range;
 }
 
-void framebuffer_damage_all(Framebuffer *framebuffer)
+void framebuffer_mark_all_stale(Framebuffer *framebuffer)
 {
-	framebuffer->damage = (Damage){ .ranges = { { 0, framebuffer->size } }, .count = 1 };
+	framebuffer->stale = (StaleRanges){ .ranges = { { 0, framebuffer->size } }, .count = 1 };
 }
 
-/* How much of so many pixels from a place on is before the end. */
+/* Returns how many of the count pixels that start at from are before end. */
 static uint32_t clip(uint32_t from, uint32_t count, uint32_t end)
 {
 	if (from >= end)
@@ -78,15 +81,15 @@ static uint32_t clip(uint32_t from, uint32_t count, uint32_t end)
 	return count < end - from ? count : end - from;
 }
 
-void framebuffer_damage(Framebuffer *framebuffer, const VailRectangle *rectangle)
+void framebuffer_mark_stale(Framebuffer *framebuffer, const VailRectangle *rectangle)
 {
 	uint32_t width = clip(rectangle->x, rectangle->width, framebuffer->width);
 	uint32_t height = clip(rectangle->y, rectangle->height, framebuffer->height);
 
 	if (width == 0 || height == 0)
 		return;
-	damage_add(
-		&framebuffer->damage,
+	stale_add(
+		&framebuffer->stale,
 		(ByteRange){ rectangle->y * framebuffer->stride + (size_t)rectangle->x * PIXEL_SIZE,
 			     (height - 1) * framebuffer->stride + (size_t)width * PIXEL_SIZE });
 }

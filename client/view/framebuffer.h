@@ -9,44 +9,51 @@
 #include "vail.h"
 
 /*
- * A copy of a picture's bytes, each at the place that it has in the sharer's memory, and which of
- * them have changed there. Pure: what a sharer says of its damage goes no further than here.
+ * A copy of a shared image's bytes, with the same layout as the sharer's memory, and the ranges of
+ * it that are stale. The sharer's damage rectangles are untrusted and are clipped here. This module
+ * does no I/O.
  */
 
-/* Bytes, counted from the first pixel on. */
+/* A range of bytes; the offset is relative to the first pixel. */
 typedef struct ByteRange {
 	size_t offset;
 	size_t size;
 } ByteRange;
 
-/* More than these are not told apart. */
-#define DAMAGE_MAX 32
+/* With more ranges than this, some are merged. */
+#define STALE_RANGES_MAX 32
 
-/* What is to be read anew: ranges of which no two overlap or touch. */
-typedef struct Damage {
-	ByteRange ranges[DAMAGE_MAX];
+/* The bytes to read again. No two ranges overlap or touch, unsorted. */
+typedef struct StaleRanges {
+	ByteRange ranges[STALE_RANGES_MAX];
 	size_t count;
-} Damage;
+} StaleRanges;
 
 typedef struct Framebuffer {
-	uint32_t width;  /* in pixels of 4 bytes */
+	uint32_t width;  /* in pixels, 4 bytes each */
 	uint32_t height; /* in pixels */
-	uint32_t format; /* VAIL_FORMAT() */
-	size_t stride;   /* from row to row, in bytes */
-	size_t size;     /* from the first pixel to the end of the last, in bytes */
+	uint32_t format; /* DRM fourcc, see VAIL_FORMAT() */
+	size_t stride;   /* in bytes */
+	size_t size;     /* in bytes, from the first pixel to the end of the last one */
 	uint8_t *pixels;
-	Damage damage;
+	StaleRanges stale;
 } Framebuffer;
 
-/* Makes room for what object_picture_check() is content with, all of it damaged. Returns false when
- * there is no memory. The caller deinits it, also one that is all zero. */
+/*
+ * Allocates a framebuffer for an object that object_image_check() accepts, with all of it stale.
+ * Returns false if out of memory. The caller calls framebuffer_deinit(), which also accepts an
+ * all-zero framebuffer.
+ */
 bool framebuffer_init(Framebuffer *framebuffer, const VailObjectInfo *info);
 void framebuffer_deinit(Framebuffer *framebuffer);
 
-/* All of it is to be read. */
-void framebuffer_damage_all(Framebuffer *framebuffer);
+/* Marks the whole framebuffer as stale. */
+void framebuffer_mark_all_stale(Framebuffer *framebuffer);
 
-/* So is the rectangle, from its first pixel to its last, as far as it is inside; it may be any. */
-void framebuffer_damage(Framebuffer *framebuffer, const VailRectangle *rectangle);
+/*
+ * Marks the bytes from the rectangle's first pixel to its last as stale. Any rectangle is allowed;
+ * it is clipped to the image.
+ */
+void framebuffer_mark_stale(Framebuffer *framebuffer, const VailRectangle *rectangle);
 
 #endif

@@ -12,18 +12,18 @@
 #include "macros.h"
 #include "picture.h"
 
-static bool write_picture(const char *path, const Framebuffer *framebuffer,
-			  char ret_message[OUTPUT_MESSAGE_SIZE])
+static bool write_png_file(const char *path, const Framebuffer *framebuffer,
+			   char ret_message[OUTPUT_MESSAGE_SIZE])
 {
-	_cleanup_(draft_deinit) Draft draft = { 0 };
+	_cleanup_(atomic_file_deinit) AtomicFile file = { 0 };
 	Picture picture = { framebuffer->width, framebuffer->height, framebuffer->format,
 			    framebuffer->stride, framebuffer->pixels };
-	int error = draft_init(&draft, path);
+	int error = atomic_file_create(&file, path);
 
-	if (error == 0 && !picture_write(&picture, draft.out, ret_message, OUTPUT_MESSAGE_SIZE))
+	if (error == 0 && !picture_write_png(&picture, file.out, ret_message, OUTPUT_MESSAGE_SIZE))
 		return false;
 	if (error == 0)
-		error = draft_finish(&draft, path);
+		error = atomic_file_commit(&file, path);
 	if (error < 0)
 		snprintf(ret_message, OUTPUT_MESSAGE_SIZE, "%s", strerror(-error));
 	return error == 0;
@@ -33,17 +33,17 @@ bool output_begin(Output *output, const Framebuffer *framebuffer,
 		  char ret_message[OUTPUT_MESSAGE_SIZE])
 {
 	if (output->path)
-		return write_picture(output->path, framebuffer, ret_message);
+		return write_png_file(output->path, framebuffer, ret_message);
 	bitmap_header(framebuffer, output->header);
 	output->position = 0;
-	output->is_under_way = true;
+	output->is_writing = true;
 	return true;
 }
 
-/* Whether the descriptor can be written to, or has failed, right now. */
-static bool is_writable(int descriptor)
+/* Tests whether write() would not block: the fd accepts data, or has failed. */
+static bool is_writable(int fd)
 {
-	struct pollfd watch = { .fd = descriptor, .events = POLLOUT };
+	struct pollfd watch = { .fd = fd, .events = POLLOUT };
 
 	return poll(&watch, 1, 0) > 0;
 }
@@ -53,22 +53,24 @@ int output_continue(Output *output, const Framebuffer *framebuffer)
 	size_t size = bitmap_size(framebuffer);
 	const uint8_t *bytes;
 
-	while (output->is_under_way && is_writable(output->descriptor)) {
+	while (output->is_writing && is_writable(output->descriptor)) {
 		size_t count = bitmap_bytes(framebuffer, output->header, output->position, &bytes);
-		/* A pipe that can be written to takes so many at once, though it is not set to
-		 * return rather than wait: that would be so for whoever else has it open, too. */
+		/*
+		 * A writable pipe accepts PIPE_BUF bytes without blocking. O_NONBLOCK would avoid
+		 * the limit, but it would affect every process that shares the pipe.
+		 */
 		ssize_t written =
 			write(output->descriptor, bytes, count < PIPE_BUF ? count : PIPE_BUF);
 
 		if (written < 0 && errno != EINTR && errno != EAGAIN)
 			return -errno;
 		output->position += written > 0 ? (size_t)written : 0;
-		output->is_under_way = output->position < size;
+		output->is_writing = output->position < size;
 	}
 	return 0;
 }
 
 short output_events(const Output *output)
 {
-	return output->is_under_way ? POLLOUT : 0;
+	return output->is_writing ? POLLOUT : 0;
 }

@@ -7,30 +7,36 @@
 #include "bitmap.h"
 #include "framebuffer.h"
 
-/* Where frames go: a PNG that each replaces, or a descriptor that gets them as bitmaps. */
+/* The destination of frames: a PNG file that each frame replaces, or an fd that gets BMP files. */
 typedef struct Output {
-	const char *path;  /* of the PNG; NULL: there is none */
-	int descriptor;    /* of a pipe, a socket or a file; -1: there is none */
-	bool is_under_way; /* a frame is half out */
-	size_t position;   /* how far it is */
+	const char *path; /* of the PNG file; NULL for BMP output */
+	int descriptor;   /* fd of a pipe, socket or file; -1 for PNG output */
+	bool is_writing;  /* a frame is partly written */
+	size_t position;  /* number of its bytes that are written */
 	uint8_t header[BITMAP_HEADER_SIZE];
 } Output;
 
-/* Room for the sentence of what cannot be written. */
+/* Buffer size for the message of output_begin(). */
 #define OUTPUT_MESSAGE_SIZE 256
 
 /*
- * Begins to write a frame. As a bitmap it is under way until output_continue() has brought it to
- * its end, and is not to be changed meanwhile. Returns false with a sentence.
+ * Writes a frame as PNG, or starts to write it as BMP. A BMP frame must not change until
+ * output_continue() has written the rest and is_writing is false. Returns false on failure, with
+ * the reason in ret_message.
  */
 bool output_begin(Output *output, const Framebuffer *framebuffer,
 		  char ret_message[OUTPUT_MESSAGE_SIZE]);
 
-/* Writes what the descriptor takes without making this process wait. Returns 0 or a negative errno:
- * -EPIPE when nobody reads any more. */
+/*
+ * Writes as much of the current BMP frame as possible without blocking. Returns 0, or a negative
+ * errno; -EPIPE if the reader has closed its end.
+ */
 int output_continue(Output *output, const Framebuffer *framebuffer);
 
-/* What to wait for on the descriptor. That nobody reads any more is told in any case. */
+/*
+ * Returns the poll() events to wait for. POLLERR and POLLHUP report that the reader has closed its
+ * end.
+ */
 short output_events(const Output *output);
 
 #endif

@@ -14,15 +14,15 @@ NTSTATUS screen_open(Screen *screen, struct vail *vail, const char *handle,
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	/* What the event said of it is not asked: this is what was opened. */
+	/* Check the object that was opened, not the description in the event. */
 	const VailObjectInfo *info = vail_object_info(object);
 	screen->object = object;
-	vail_object_set_timeout(object, OBJECT_PICTURE_TIMEOUT);
-	if (object_picture_check(info, ret_message, SCREEN_MESSAGE_SIZE)) {
+	vail_object_set_timeout(object, OBJECT_IMAGE_TIMEOUT);
+	if (object_image_check(info, ret_message, SCREEN_MESSAGE_SIZE)) {
 		if (framebuffer_init(&screen->framebuffer, info))
 			return STATUS_SUCCESS;
 		snprintf(ret_message, SCREEN_MESSAGE_SIZE,
-			 "this process has no memory for %lu x %lu pixels",
+			 "this process is out of memory for %lu x %lu pixels",
 			 (unsigned long)info->width, (unsigned long)info->height);
 	}
 	screen_close(screen, vail);
@@ -31,7 +31,7 @@ NTSTATUS screen_open(Screen *screen, struct vail *vail, const char *handle,
 
 void screen_close(Screen *screen, struct vail *vail)
 {
-	/* A vaild that was started anew knows of no holder, and one that is away need not know. */
+	/* Ignore errors: a restarted vaild knows no holders, and this one may be unreachable. */
 	vail_object_close(vail, screen->object);
 	screen->object = NULL;
 	framebuffer_deinit(&screen->framebuffer);
@@ -42,19 +42,19 @@ bool screen_has(const Screen *screen, const char *handle)
 	return screen->object && strcmp(vail_object_handle(screen->object), handle) == 0;
 }
 
-bool screen_is_damaged(const Screen *screen)
+bool screen_is_stale(const Screen *screen)
 {
-	return screen->framebuffer.damage.count > 0;
+	return screen->framebuffer.stale.count > 0;
 }
 
 bool screen_read(Screen *screen, char ret_message[SCREEN_MESSAGE_SIZE])
 {
 	Framebuffer *framebuffer = &screen->framebuffer;
-	Damage *damage = &framebuffer->damage;
-	NTSTATUS status = vail_object_wait(screen->object, OBJECT_PICTURE_TIMEOUT);
+	StaleRanges *stale = &framebuffer->stale;
+	NTSTATUS status = vail_object_wait(screen->object, OBJECT_IMAGE_TIMEOUT);
 
-	for (size_t i = 0; i < damage->count && status == STATUS_SUCCESS; i++) {
-		const ByteRange *range = &damage->ranges[i];
+	for (size_t i = 0; i < stale->count && status == STATUS_SUCCESS; i++) {
+		const ByteRange *range = &stale->ranges[i];
 
 		status = vail_object_read(screen->object, 0, range->offset,
 					  framebuffer->pixels + range->offset, range->size);
@@ -64,6 +64,6 @@ bool screen_read(Screen *screen, char ret_message[SCREEN_MESSAGE_SIZE])
 			 vail_object_error_message(screen->object), vail_status_name(status));
 		return false;
 	}
-	damage->count = 0;
+	stale->count = 0;
 	return true;
 }

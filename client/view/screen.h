@@ -7,33 +7,35 @@
 #include "framebuffer.h"
 #include "vail.h"
 
-/* One shared object that is open, and what was last read of it. All zero: none is open. */
+/* An open shared object and the copy of its pixels. All zero if no object is open. */
 typedef struct Screen {
 	struct vail_object *object;
 	Framebuffer framebuffer;
 } Screen;
 
-/* Room for a sentence of what is in the way. */
+/* Buffer size for the messages below. */
 #define SCREEN_MESSAGE_SIZE 256
 
 /*
- * Opens the object. Returns STATUS_SUCCESS, and otherwise nothing is open: STATUS_NOT_SUPPORTED,
- * with a sentence, for what cannot be shown, or else as vail_open_object().
+ * Opens the object. Returns STATUS_SUCCESS; STATUS_NOT_SUPPORTED, with the reason in ret_message,
+ * if the object cannot be shown; otherwise as vail_open_object(). On failure, no object is open.
  */
 NTSTATUS screen_open(Screen *screen, struct vail *vail, const char *handle,
 		     char ret_message[SCREEN_MESSAGE_SIZE]);
 
-/* Closes it, where one is open, and tells vaild; the framebuffer is empty then. */
+/* Closes the object, if one is open, reports that to vaild, and frees the framebuffer. */
 void screen_close(Screen *screen, struct vail *vail);
 
-/* Whether it is this object that is open. */
+/* Tests whether this object is open. */
 bool screen_has(const Screen *screen, const char *handle);
 
-/* Whether something is to be read. */
-bool screen_is_damaged(const Screen *screen);
+/* Tests whether pixels must be read again. */
+bool screen_is_stale(const Screen *screen);
 
-/* Reads what is damaged. Returns false, with a sentence, when it cannot be read; then it is damaged
- * as before. */
+/*
+ * Waits for the object's fence and reads the stale pixels. Returns false on failure, with the
+ * reason in ret_message; the pixels are then still stale.
+ */
 bool screen_read(Screen *screen, char ret_message[SCREEN_MESSAGE_SIZE]);
 
 #endif

@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "viewer.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "macros.h"
 #include "message.h"
 #include "object-picture.h"
 #include "own-process.h"
 
-/* How long to wait before vaild is tried again, in milliseconds. */
+/* Time between attempts to reconnect to vaild, in milliseconds. */
 #define RETRY_INTERVAL 500
-
-void say(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	message_write("vail-view", format, arguments);
-	va_end(arguments);
-}
 
 int64_t now_milliseconds(void)
 {
@@ -31,8 +24,8 @@ int64_t now_milliseconds(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Who shares can do the wrong thing for each frame anew: that is said once. */
-_printf_(2, 3) static void remark(Viewer *viewer, const char *format, ...)
+/* Logs a repeated remark only once, because a broken sharer can cause it on every frame. */
+_printf_(2, 3) static void log_remark(Viewer *viewer, const char *format, ...)
 {
 	char text[SCREEN_MESSAGE_SIZE];
 	va_list arguments;
@@ -43,69 +36,75 @@ _printf_(2, 3) static void remark(Viewer *viewer, const char *format, ...)
 	if (strcmp(text, viewer->remark) == 0)
 		return;
 	memcpy(viewer->remark, text, sizeof(text));
-	say("%s", text);
+	log_message("%s", text);
 }
 
-/* ---- What becomes of it ---- */
+/* ---- Failures ---- */
 
-static void lose(Viewer *viewer)
+static void start_reconnecting(Viewer *viewer)
 {
-	if (viewer->state == VIEWER_WATCHES)
-		say("the connection to vaild at %s is lost; trying until it and the virtual "
-		    "machine are back",
-		    vail_path(viewer->vail));
-	viewer->state = VIEWER_LOST;
+	if (viewer->state == VIEWER_WATCHING)
+		log_message("the connection to vaild at %s is lost; retrying until vaild and the "
+			    "virtual machine are back",
+			    vail_path(viewer->vail));
+	viewer->state = VIEWER_RECONNECTING;
 	viewer->retry_at = now_milliseconds() + RETRY_INTERVAL;
-	viewer->wanted[0] = '\0'; /* the next watch tells what there is */
+	viewer->wanted[0] = '\0'; /* the next watch reports the current objects */
 }
 
-static void fail(Viewer *viewer, const struct vail *vail, NTSTATUS status)
+static void viewer_fail(Viewer *viewer, const struct vail *vail, NTSTATUS status)
 {
 	_cleanup_free_ char *sentence = message_refusal(vail, status);
 
-	say("%s", sentence ? sentence : "out of memory");
+	log_message("%s", sentence ? sentence : "out of memory");
 	viewer->state = VIEWER_FAILED;
 }
 
-/* Whether the status says that there is nobody to ask. */
-static bool is_loss(NTSTATUS status)
+/* Tests whether the status means that vaild is unreachable. */
+static bool is_connection_lost(NTSTATUS status)
 {
 	return status == STATUS_CONNECTION_REFUSED || status == STATUS_CONNECTION_DISCONNECTED ||
 	       status == STATUS_IO_TIMEOUT;
 }
 
-/* A vaild that comes back is yet to open its socket to others, and to be told of its VMs and their
- * vGPUs. */
-static bool may_come(const struct vail *vail, NTSTATUS status)
+/*
+ * Tests whether the status may be temporary after a restart of vaild: it may not have made its
+ * socket accessible yet, and may not know the VM or its vGPUs yet.
+ */
+static bool is_temporary(const struct vail *vail, NTSTATUS status)
 {
 	return status == STATUS_NOT_FOUND || status == STATUS_GRAPHICS_VAIL_STATE_CHANGED ||
 	       (status == STATUS_ACCESS_DENIED && !vail_error_name(vail));
 }
 
-/* A call failed. vail: the handle that it was on. */
-static void refuse(Viewer *viewer, const struct vail *vail, NTSTATUS status)
+/* Handles the failure of a call on the handle: reconnects, or gives up. */
+static void handle_failure(Viewer *viewer, const struct vail *vail, NTSTATUS status)
 {
-	bool is_coming = viewer->state == VIEWER_LOST && may_come(vail, status);
+	bool is_restarting = viewer->state == VIEWER_RECONNECTING && is_temporary(vail, status);
 
-	if (viewer->was_registered && (is_loss(status) || is_coming))
-		lose(viewer);
+	if (viewer->was_registered && (is_connection_lost(status) || is_restarting))
+		start_reconnecting(viewer);
 	else
-		fail(viewer, vail, status);
+		viewer_fail(viewer, vail, status);
 }
 
 /* ---- Events ---- */
 
-/* The first that can be shown decides what is followed. */
-static bool takes_name(Viewer *viewer, const VailObjectInfo *info)
+/*
+ * Tests whether the object is one to show. If no name was given, the first object that can be shown
+ * sets it.
+ */
+static bool is_wanted(Viewer *viewer, const VailObjectInfo *info)
 {
 	const char *name = info->name ? info->name : "";
 	char message[SCREEN_MESSAGE_SIZE];
 
 	if (viewer->name && strcmp(viewer->name, name) != 0)
 		return false;
-	if (!object_picture_check(info, message, sizeof(message))) {
+	if (!object_image_check(info, message, sizeof(message))) {
 		if (viewer->name || info->plane_count > 0)
-			remark(viewer, "%s is not shown: %s", *name ? name : "the object", message);
+			log_remark(viewer, "%s is not shown: %s", *name ? name : "the object",
+				   message);
 		return false;
 	}
 	if (!viewer->name)
@@ -113,72 +112,75 @@ static bool takes_name(Viewer *viewer, const VailObjectInfo *info)
 	return viewer->name;
 }
 
-static void take_shared(Viewer *viewer, const VailSharedObject *shared)
+static void handle_shared(Viewer *viewer, const VailSharedObject *shared)
 {
-	if (!takes_name(viewer, shared->object))
+	if (!is_wanted(viewer, shared->object))
 		return;
 	strcpy(viewer->wanted, shared->handle);
-	/* A vaild that came back tells of it again; nobody told what was drawn meanwhile. */
+	/* After a restart of vaild the object is reported again, but its updates were missed. */
 	if (screen_has(&viewer->screen, shared->handle))
-		framebuffer_damage_all(&viewer->screen.framebuffer);
+		framebuffer_mark_all_stale(&viewer->screen.framebuffer);
 }
 
-static void take_update(Viewer *viewer, const VailEvent *event)
+static void handle_update(Viewer *viewer, const VailEvent *event)
 {
 	if (!screen_has(&viewer->screen, event->shared_object->handle))
-		return; /* what is opened later is read whole */
+		return; /* an object is read completely when it is opened */
 	if (event->damage_count == 0)
-		framebuffer_damage_all(&viewer->screen.framebuffer);
+		framebuffer_mark_all_stale(&viewer->screen.framebuffer);
 	for (size_t i = 0; i < event->damage_count; i++)
-		framebuffer_damage(&viewer->screen.framebuffer, &event->damage[i]);
+		framebuffer_mark_stale(&viewer->screen.framebuffer, &event->damage[i]);
 }
 
-/* The registration, or the VM, is gone. */
-static void take_end(Viewer *viewer, const VailEvent *event)
+/* Handles the end of the registration or of the VM. */
+static void handle_end(Viewer *viewer, const VailEvent *event)
 {
-	const char *reason = event->reason ? event->reason : "no reason is told";
+	const char *reason = event->reason ? event->reason : "no reason given";
 	char code[STATUS_CODE_SIZE];
 
 	if (event->kind == VAIL_EVENT_VIRTUAL_MACHINE_REMOVED ||
 	    event->status == STATUS_NOT_FOUND) {
 		viewer->state = VIEWER_ENDED;
 	} else {
-		say("this process is registered for the virtual machine %s no longer: %s (%s)",
-		    viewer->guid, reason, message_status(event->status, code));
+		log_message("this process is registered for virtual machine %s no longer: %s (%s)",
+			    viewer->guid, reason, message_status(event->status, code));
 		viewer->state = VIEWER_FAILED;
 	}
 }
 
-static void take_object_event(Viewer *viewer, const VailEvent *event)
+static void handle_object_event(Viewer *viewer, const VailEvent *event)
 {
 	const VailSharedObject *shared = event->shared_object;
 
 	if (!shared || !shared->handle || strlen(shared->handle) >= VAIL_HANDLE_SIZE)
 		return;
 	if (event->kind == VAIL_EVENT_SHARED)
-		take_shared(viewer, shared);
+		handle_shared(viewer, shared);
 	else if (event->kind == VAIL_EVENT_UPDATED)
-		take_update(viewer, event);
+		handle_update(viewer, event);
 	else if (strcmp(viewer->wanted, shared->handle) == 0)
 		viewer->wanted[0] = '\0';
 }
 
-static void take_event(Viewer *viewer, const VailEvent *event, bool continues)
+static void handle_event(Viewer *viewer, const VailEvent *event, bool continues)
 {
 	switch (event->kind) {
 	case VAIL_EVENT_SHARED:
 	case VAIL_EVENT_UPDATED:
 	case VAIL_EVENT_UNSHARED:
-		take_object_event(viewer, event);
+		handle_object_event(viewer, event);
 		break;
 	case VAIL_EVENT_UNREGISTERED:
-		/* With the last of its entitlements the watch of a process ends. That of an
-		 * operator or a VMM goes on, and tells of others as well. */
+		/*
+		 * If the registration was the only reason why this process may watch, the watch
+		 * ends with it. An operator's or VMM's watch continues, and it also reports
+		 * registrations of other processes.
+		 */
 		if (!continues || event->pid == getpid())
-			take_end(viewer, event);
+			handle_end(viewer, event);
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
-		take_end(viewer, event);
+		handle_end(viewer, event);
 		break;
 	default:
 		break;
@@ -191,32 +193,32 @@ static bool watch_event(struct vail *vail, NTSTATUS status, const VailEvent *eve
 	Viewer *viewer = context;
 
 	if (vail != viewer->watch)
-		return false; /* it is being closed */
+		return false; /* the handle is being closed */
 	if (!event && status == STATUS_NOT_FOUND)
-		viewer->state = VIEWER_ENDED; /* since it was registered for */
+		viewer->state = VIEWER_ENDED; /* the VM existed when we registered */
 	else if (!event)
-		refuse(viewer, vail, status);
-	else if (viewer->state == VIEWER_WATCHES)
-		take_event(viewer, event, continues);
-	if (!continues && viewer->state == VIEWER_WATCHES)
-		lose(viewer); /* the watch has ended by what is no known end */
-	return viewer->state == VIEWER_WATCHES;
+		handle_failure(viewer, vail, status);
+	else if (viewer->state == VIEWER_WATCHING)
+		handle_event(viewer, event, continues);
+	if (!continues && viewer->state == VIEWER_WATCHING)
+		start_reconnecting(viewer); /* the watch ended for an unknown reason */
+	return viewer->state == VIEWER_WATCHING;
 }
 
-/* ---- vaild ---- */
+/* ---- Connection ---- */
 
 static void close_watch(Viewer *viewer)
 {
 	vail_close(TAKE_POINTER(viewer->watch));
 }
 
-/* Registers, and watches from the beginning. */
+/* Registers this process and starts a new watch. */
 static void connect_to_vaild(Viewer *viewer)
 {
-	NTSTATUS status = own_process_register(viewer->vail, viewer->guid, false);
+	NTSTATUS status = self_register(viewer->vail, viewer->guid, false);
 
 	if (status != STATUS_SUCCESS) {
-		refuse(viewer, viewer->vail, status);
+		handle_failure(viewer, viewer->vail, status);
 		return;
 	}
 	viewer->was_registered = true;
@@ -226,21 +228,21 @@ static void connect_to_vaild(Viewer *viewer)
 	if (status == STATUS_SUCCESS)
 		status = vail_watch(viewer->watch, viewer->guid, watch_event, viewer);
 	if (status == STATUS_SUCCESS)
-		viewer->state = VIEWER_WATCHES;
+		viewer->state = VIEWER_WATCHING;
 	else
-		refuse(viewer, viewer->watch ? viewer->watch : viewer->vail, status);
+		handle_failure(viewer, viewer->watch ? viewer->watch : viewer->vail, status);
 }
 
 bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char *name)
 {
-	*viewer = (Viewer){ .guid = guid, .state = VIEWER_WATCHES };
+	*viewer = (Viewer){ .guid = guid, .state = VIEWER_WATCHING };
 	if (name)
 		viewer->name = strdup(name);
 	if ((name && !viewer->name) || vail_new(path, &viewer->vail) != STATUS_SUCCESS) {
-		say("this process is out of memory");
+		log_message("this process is out of memory");
 		return false;
 	}
-	/* Without systemd a vaild that comes back knows of no registration. */
+	/* Resuming is not enough: without systemd, a restarted vaild knows no registrations. */
 	vail_set_resume(viewer->vail, false);
 	connect_to_vaild(viewer);
 	return viewer->state != VIEWER_FAILED;
@@ -256,10 +258,10 @@ void viewer_deinit(Viewer *viewer)
 
 void viewer_process(Viewer *viewer)
 {
-	if (viewer->state == VIEWER_LOST && now_milliseconds() >= viewer->retry_at)
+	if (viewer->state == VIEWER_RECONNECTING && now_milliseconds() >= viewer->retry_at)
 		connect_to_vaild(viewer);
-	if (viewer->state == VIEWER_WATCHES)
-		vail_process(viewer->watch); /* what is wrong comes to watch_event() */
+	if (viewer->state == VIEWER_WATCHING)
+		vail_process(viewer->watch); /* reports errors to watch_event() */
 }
 
 /* ---- Frames ---- */
@@ -269,7 +271,7 @@ static const char *shown_name(const Viewer *viewer)
 	return *viewer->name ? viewer->name : "the object";
 }
 
-/* Opens what is wanted in place of what is open. */
+/* Closes the open object and opens the wanted one. */
 static void open_wanted(Viewer *viewer)
 {
 	char message[SCREEN_MESSAGE_SIZE];
@@ -282,22 +284,22 @@ static void open_wanted(Viewer *viewer)
 		return;
 	viewer->wanted[0] = '\0';
 	if (status == STATUS_NOT_SUPPORTED)
-		remark(viewer, "%s is not shown: %s", shown_name(viewer), message);
+		log_remark(viewer, "%s is not shown: %s", shown_name(viewer), message);
 	else if (status != STATUS_INVALID_HANDLE && status != STATUS_ACCESS_DENIED)
-		refuse(viewer, viewer->vail, status);
-	/* It is gone already, or the registration is: the events that follow say so. */
+		handle_failure(viewer, viewer->vail, status);
+	/* Otherwise the object or the registration has just ended; an event will report it. */
 }
 
 bool viewer_next_frame(Viewer *viewer)
 {
 	char message[SCREEN_MESSAGE_SIZE];
 
-	if (viewer->state == VIEWER_WATCHES && !screen_has(&viewer->screen, viewer->wanted))
+	if (viewer->state == VIEWER_WATCHING && !screen_has(&viewer->screen, viewer->wanted))
 		open_wanted(viewer);
-	if (!screen_is_damaged(&viewer->screen))
+	if (!screen_is_stale(&viewer->screen))
 		return false;
 	if (screen_read(&viewer->screen, message))
 		return true;
-	remark(viewer, "%s cannot be read: %s", shown_name(viewer), message);
+	log_remark(viewer, "%s cannot be read: %s", shown_name(viewer), message);
 	return false;
 }

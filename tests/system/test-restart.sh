@@ -131,7 +131,7 @@ under_a_guest() {
     frames=$(frames)
     if [ "$how" = kill ]; then box kill -KILL "$DAEMON"; else box systemctl restart vaild.service; fi
     expect "$how: vaild is there again" within 20 is_another_and_up
-    expect "$how: the agent has noticed" within 10 box grep -q "is there again" /tmp/agent.said
+    expect "$how: the agent has noticed" within 10 box grep -q "is reachable again" /tmp/agent.said
     expect "$how: it is shown as before, and once" within 10 is_shown "$before"
     expect_reply "$how: what is drawn" ok qemu "update 0 1 1 8 8"
     expect "$how: is seen" within 10 has_more_frames "$frames"

@@ -92,7 +92,7 @@ says_what_is_missing() {
   socat UNIX-LISTEN:"$QMP",unlink-close=0 SYSTEM:'echo hello' &
   within 5 test -S "$QMP"
   start_agent
-  agent_ends "something that is no monitor" 1 'is no QEMU monitor'
+  agent_ends "something that is no monitor" 1 'is not a QEMU monitor'
 }
 
 # Who may not bring a VM in, and was not made its agent, is told so.
@@ -101,7 +101,7 @@ not_everybody() {
   chmod 777 "$QMP"
   run_as vail-bob "$PRIVATE/vail-qemu" --qmp "$QMP" --socket "$SOCKET" 2>"$PRIVATE/agent.log" &
   AGENT=$!
-  agent_ends "somebody who may not" 1 'vaild does not let the virtual machine be watched'
+  agent_ends "somebody who may not" 1 'vaild does not allow watching the virtual machine'
   kill_hard "$QEMU"
 }
 

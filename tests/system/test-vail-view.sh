@@ -89,7 +89,7 @@ usage() {
   done
   view_as vail-alice 2 "--timeout 1000001" "$GUID" --raw --timeout 1000001
   view_as vail-alice 2 "an option that is none" "$GUID" --raw --colour
-  expect_match "is named" "--colour is no option" "$SAID"
+  expect_match "is named" "--colour is not an option" "$SAID"
   view_as vail-alice 2 "a value that is missing" "$GUID" --png
   expect_match "is asked for" "--png needs a value" "$SAID"
   view_as vail-alice 0 "--help" --help

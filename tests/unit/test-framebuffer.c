@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves which bytes vail-view reads anew when a sharer tells of damage, whatever that says, and
- * which objects it takes for pictures.
+ * vail-view's framebuffer: which bytes become stale for any damage that a sharer reports, and which
+ * objects are accepted as images.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ TestSuite(framebuffer);
 
 #define XR24 VAIL_FORMAT('X', 'R', '2', '4')
 
-static VailObjectInfo picture_info(uint32_t width, uint32_t height, uint64_t stride)
+static VailObjectInfo image_info(uint32_t width, uint32_t height, uint64_t stride)
 {
 	VailObjectInfo info = { .size = sizeof(info),
 				.type = VAIL_OBJECT_RESOURCE,
@@ -27,34 +27,34 @@ static VailObjectInfo picture_info(uint32_t width, uint32_t height, uint64_t str
 	return info;
 }
 
-static Framebuffer make(uint32_t width, uint32_t height, uint64_t stride)
+static Framebuffer make_framebuffer(uint32_t width, uint32_t height, uint64_t stride)
 {
-	VailObjectInfo info = picture_info(width, height, stride);
+	VailObjectInfo info = image_info(width, height, stride);
 	Framebuffer framebuffer;
 
 	cr_assert(framebuffer_init(&framebuffer, &info));
 	return framebuffer;
 }
 
-Test(framebuffer, has_no_gap_behind_the_last_row)
+Test(framebuffer, size_ends_with_the_last_pixel)
 {
-	Framebuffer framebuffer = make(3, 2, 100);
+	Framebuffer framebuffer = make_framebuffer(3, 2, 100);
 
 	cr_assert_eq(framebuffer.size, 112);
-	cr_assert_eq(framebuffer.damage.count, 1);
-	cr_assert_eq(framebuffer.damage.ranges[0].offset, 0);
-	cr_assert_eq(framebuffer.damage.ranges[0].size, 112);
+	cr_assert_eq(framebuffer.stale.count, 1);
+	cr_assert_eq(framebuffer.stale.ranges[0].offset, 0);
+	cr_assert_eq(framebuffer.stale.ranges[0].size, 112);
 	framebuffer_deinit(&framebuffer);
-	framebuffer_deinit(&framebuffer); /* once more is nothing */
+	framebuffer_deinit(&framebuffer); /* a second call is allowed */
 }
 
 #define MAX UINT32_MAX
 
-/* In a picture of 10 x 5 pixels in rows of 64 bytes. */
+/* Damage to an image of 10 x 5 pixels with a stride of 64 bytes, and the expected stale range. */
 static const struct {
 	VailRectangle rectangle;
 	size_t offset;
-	size_t size; /* 0: none */
+	size_t size; /* 0 if nothing becomes stale */
 } rectangles[] = {
 	{ { 0, 0, 10, 5 }, 0, 4 * 64 + 40 },
 	{ { 0, 0, 1, 1 }, 0, 4 },
@@ -76,81 +76,83 @@ static const struct {
 	{ { 1, 1, MAX - 1, MAX - 1 }, 64 + 4, 3 * 64 + 36 },
 };
 
-Test(framebuffer, rectangles_become_bytes)
+Test(framebuffer, rectangles_are_clipped_and_converted_to_bytes)
 {
 	for (size_t i = 0; i < sizeof(rectangles) / sizeof(rectangles[0]); i++) {
-		Framebuffer framebuffer = make(10, 5, 64);
-		const Damage *damage = &framebuffer.damage;
+		Framebuffer framebuffer = make_framebuffer(10, 5, 64);
+		const StaleRanges *stale = &framebuffer.stale;
 
-		framebuffer.damage.count = 0;
-		framebuffer_damage(&framebuffer, &rectangles[i].rectangle);
-		cr_assert_eq(damage->count, rectangles[i].size > 0 ? 1 : 0, "row %zu", i);
-		if (damage->count > 0) {
-			cr_assert_eq(damage->ranges[0].offset, rectangles[i].offset, "row %zu", i);
-			cr_assert_eq(damage->ranges[0].size, rectangles[i].size, "row %zu", i);
+		framebuffer.stale.count = 0;
+		framebuffer_mark_stale(&framebuffer, &rectangles[i].rectangle);
+		cr_assert_eq(stale->count, rectangles[i].size > 0 ? 1 : 0, "row %zu", i);
+		if (stale->count > 0) {
+			cr_assert_eq(stale->ranges[0].offset, rectangles[i].offset, "row %zu", i);
+			cr_assert_eq(stale->ranges[0].size, rectangles[i].size, "row %zu", i);
 		}
 		framebuffer_deinit(&framebuffer);
 	}
 }
 
-/* Against a map of bytes: what was damaged is read, once, and, while there are few enough ranges to
- * tell apart, nothing else. */
-Test(framebuffer, any_damage_is_read_once)
+/*
+ * Compares random damage with a map of bytes. All damaged bytes are in exactly one range. As long
+ * as no ranges had to be merged, no other bytes are in a range.
+ */
+Test(framebuffer, stale_ranges_cover_damage_without_overlap)
 {
 	static uint8_t expected[64 * 50], real[64 * 50];
 
 	srandom(20);
 	for (int round = 0; round < 300; round++) {
-		Framebuffer framebuffer = make(10, 50, 64);
-		Damage *damage = &framebuffer.damage;
+		Framebuffer framebuffer = make_framebuffer(10, 50, 64);
+		StaleRanges *stale = &framebuffer.stale;
 		long count = 1 + random() % 60;
 
-		damage->count = 0;
+		stale->count = 0;
 		memset(expected, 0, sizeof(expected));
 		memset(real, 0, sizeof(real));
 		for (long i = 0; i < count; i++) {
 			VailRectangle rectangle = { (uint32_t)random() % 10,
 						    (uint32_t)random() % 50, 1, 1 };
 
-			framebuffer_damage(&framebuffer, &rectangle);
+			framebuffer_mark_stale(&framebuffer, &rectangle);
 			memset(expected + rectangle.y * 64 + 4 * rectangle.x, 1, 4);
 		}
-		cr_assert_leq(damage->count, DAMAGE_MAX);
-		for (size_t i = 0; i < damage->count; i++) {
-			cr_assert_leq(damage->ranges[i].offset + damage->ranges[i].size,
+		cr_assert_leq(stale->count, STALE_RANGES_MAX);
+		for (size_t i = 0; i < stale->count; i++) {
+			cr_assert_leq(stale->ranges[i].offset + stale->ranges[i].size,
 				      framebuffer.size);
-			for (size_t j = 0; j < damage->ranges[i].size; j++)
-				real[damage->ranges[i].offset + j]++;
+			for (size_t j = 0; j < stale->ranges[i].size; j++)
+				real[stale->ranges[i].offset + j]++;
 		}
 		for (size_t i = 0; i < sizeof(real); i++) {
 			cr_assert_leq(real[i], 1);
 			cr_assert_geq(real[i], expected[i]);
-			if (count <= DAMAGE_MAX)
+			if (count <= STALE_RANGES_MAX)
 				cr_assert_eq(real[i], expected[i]);
 		}
 		framebuffer_deinit(&framebuffer);
 	}
 }
 
-Test(framebuffer, all_takes_in_what_was_told_before)
+Test(framebuffer, marking_all_stale_replaces_other_ranges)
 {
-	Framebuffer framebuffer = make(10, 5, 64);
+	Framebuffer framebuffer = make_framebuffer(10, 5, 64);
 
-	framebuffer.damage.count = 0;
-	framebuffer_damage(&framebuffer, &(VailRectangle){ 1, 1, 1, 1 });
-	framebuffer_damage_all(&framebuffer);
-	framebuffer_damage(&framebuffer, &(VailRectangle){ 2, 2, 2, 2 });
-	cr_assert_eq(framebuffer.damage.count, 1);
-	cr_assert_eq(framebuffer.damage.ranges[0].size, framebuffer.size);
+	framebuffer.stale.count = 0;
+	framebuffer_mark_stale(&framebuffer, &(VailRectangle){ 1, 1, 1, 1 });
+	framebuffer_mark_all_stale(&framebuffer);
+	framebuffer_mark_stale(&framebuffer, &(VailRectangle){ 2, 2, 2, 2 });
+	cr_assert_eq(framebuffer.stale.count, 1);
+	cr_assert_eq(framebuffer.stale.ranges[0].size, framebuffer.size);
 	framebuffer_deinit(&framebuffer);
 }
 
-/* Sizes at the bound of what is shown, and far beyond it. */
+/* Sizes at and far beyond the limit. */
 static const struct {
 	uint32_t width;
 	uint32_t height;
 	uint64_t stride;
-	bool is_shown;
+	bool is_accepted;
 } sizes[] = {
 	{ 1, 1, 4, true },
 	{ 1, 1, 1u << 30, true },
@@ -171,40 +173,39 @@ static const struct {
 	{ 1, 1, UINT64_MAX, false },
 };
 
-Test(framebuffer, sizes_that_are_shown)
+Test(framebuffer, images_of_allowed_size_are_accepted)
 {
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		VailObjectInfo info =
-			picture_info(sizes[i].width, sizes[i].height, sizes[i].stride);
+		VailObjectInfo info = image_info(sizes[i].width, sizes[i].height, sizes[i].stride);
 		char message[200] = "";
 
-		cr_assert_eq(object_picture_check(&info, message, sizeof(message)),
-			     sizes[i].is_shown, "row %zu: %s", i, message);
-		cr_assert_eq(*message == '\0', sizes[i].is_shown);
+		cr_assert_eq(object_image_check(&info, message, sizeof(message)),
+			     sizes[i].is_accepted, "row %zu: %s", i, message);
+		cr_assert_eq(*message == '\0', sizes[i].is_accepted);
 	}
 }
 
-/* Checks the object, which must be refused, and that the sentence has the word. */
-static void expect_refused(const VailObjectInfo *info, const char *word)
+/* Checks that the object is refused with a message that contains the text. */
+static void expect_refused(const VailObjectInfo *info, const char *text)
 {
 	char message[200] = "";
 
-	cr_assert_not(object_picture_check(info, message, sizeof(message)));
-	cr_assert_not_null(strstr(message, word), "%s", message);
+	cr_assert_not(object_image_check(info, message, sizeof(message)));
+	cr_assert_not_null(strstr(message, text), "%s", message);
 }
 
-Test(framebuffer, objects_that_are_none)
+Test(framebuffer, other_objects_are_refused)
 {
-	VailObjectInfo info = picture_info(8, 8, 32);
+	VailObjectInfo info = image_info(8, 8, 32);
 
 	info.modifier = 1;
 	expect_refused(&info, "not linear");
-	info = picture_info(8, 8, 32);
+	info = image_info(8, 8, 32);
 	info.plane_count = 2;
 	expect_refused(&info, "2 planes");
-	info = picture_info(8, 8, 32);
+	info = image_info(8, 8, 32);
 	info.format = VAIL_FORMAT('N', 'V', '1', '2');
 	expect_refused(&info, "NV12");
 	info.plane_count = 0;
-	expect_refused(&info, "no picture");
+	expect_refused(&info, "not an image");
 }

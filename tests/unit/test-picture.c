@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a picture comes out of its PNG as it went in, whatever its format and shape. */
+/* Writing PNG files: pixels of every format and size can be read back unchanged. */
 #include <criterion/criterion.h>
 #include <png.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ TestSuite(picture);
 	((uint32_t)(name)[0] | (uint32_t)(name)[1] << 8 | (uint32_t)(name)[2] << 16 | \
 	 (uint32_t)(name)[3] << 24)
 
-/* Where red, green, blue and alpha stand among the bytes of a pixel; -1: there is none. */
+/* The byte offset of each channel in a pixel; -1 if the format does not have it. */
 static const struct {
 	const char *name;
 	int red, green, blue, alpha;
@@ -26,7 +26,7 @@ static const struct {
 
 #define LAYOUT_COUNT (sizeof(layouts) / sizeof(layouts[0]))
 
-/* Writes it, and reads it with libpng's other interface as R, G, B, A. The caller frees them. */
+/* Writes a PNG and reads it with libpng's simplified API as RGBA. The caller frees the pixels. */
 static uint8_t *round_trip(const Picture *picture, bool has_alpha)
 {
 	char *bytes = NULL, message[100] = "";
@@ -34,7 +34,7 @@ static uint8_t *round_trip(const Picture *picture, bool has_alpha)
 	FILE *out = open_memstream(&bytes, &size);
 	png_image image = { .version = PNG_IMAGE_VERSION };
 
-	cr_assert(picture_write(picture, out, message, sizeof(message)), "%s", message);
+	cr_assert(picture_write_png(picture, out, message, sizeof(message)), "%s", message);
 	fclose(out);
 	cr_assert(png_image_begin_read_from_memory(&image, bytes, size));
 	cr_assert_eq(image.width, picture->width);
@@ -47,7 +47,7 @@ static uint8_t *round_trip(const Picture *picture, bool has_alpha)
 	return pixels;
 }
 
-static void check(size_t layout, uint32_t width, uint32_t height, size_t stride)
+static void check_round_trip(size_t layout, uint32_t width, uint32_t height, size_t stride)
 {
 	uint8_t *pixels = malloc(stride * height);
 
@@ -77,29 +77,29 @@ Test(picture, each_format_in_odd_sizes)
 
 	for (size_t layout = 0; layout < LAYOUT_COUNT; layout++)
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-			check(layout, sizes[i][0], sizes[i][1], (size_t)sizes[i][0] * 4);
+			check_round_trip(layout, sizes[i][0], sizes[i][1], (size_t)sizes[i][0] * 4);
 }
 
 Test(picture, rows_with_gaps)
 {
 	for (size_t layout = 0; layout < LAYOUT_COUNT; layout++) {
-		check(layout, 5, 4, 21);
-		check(layout, 5, 4, 64);
+		check_round_trip(layout, 5, 4, 21);
+		check_round_trip(layout, 5, 4, 64);
 	}
 }
 
-Test(picture, known_formats_are_those_that_are_named)
+Test(picture, named_formats_are_supported)
 {
 	for (size_t layout = 0; layout < LAYOUT_COUNT; layout++) {
-		cr_assert(picture_format_known(FORMAT(layouts[layout].name)));
+		cr_assert(picture_format_is_supported(FORMAT(layouts[layout].name)));
 		cr_assert_not_null(strstr(PICTURE_FORMATS, layouts[layout].name));
 	}
-	cr_assert_not(picture_format_known(FORMAT("NV12")));
-	cr_assert_not(picture_format_known(FORMAT("RX24")));
-	cr_assert_not(picture_format_known(0));
+	cr_assert_not(picture_format_is_supported(FORMAT("NV12")));
+	cr_assert_not(picture_format_is_supported(FORMAT("RX24")));
+	cr_assert_not(picture_format_is_supported(0));
 }
 
-Test(picture, what_cannot_be_written_is_said)
+Test(picture, failures_return_a_message)
 {
 	uint8_t pixel[4] = { 1, 2, 3, 4 };
 	Picture picture = { 1, 1, FORMAT("XR24"), 4, pixel };
@@ -107,11 +107,11 @@ Test(picture, what_cannot_be_written_is_said)
 	FILE *full = fopen("/dev/full", "w");
 
 	setbuf(full, NULL);
-	cr_assert_not(picture_write(&picture, full, message, sizeof(message)));
+	cr_assert_not(picture_write_png(&picture, full, message, sizeof(message)));
 	cr_assert_str_neq(message, "");
 	fclose(full);
 	picture.width = 0;
 	full = tmpfile();
-	cr_assert_not(picture_write(&picture, full, message, sizeof(message)));
+	cr_assert_not(picture_write_png(&picture, full, message, sizeof(message)));
 	fclose(full);
 }

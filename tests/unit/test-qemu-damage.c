@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What vail-qemu makes of the rectangles that QEMU says have changed. */
+/* vail-qemu's damage: rectangles from QEMU are clipped and merged. */
 #include <criterion/criterion.h>
 
 #include "macros.h"
@@ -34,7 +34,7 @@ static void expect_rectangle(const VailRectangle *real, const VailRectangle *exp
 	cr_assert_eq(real->height, expected->height);
 }
 
-Test(qemu_damage, is_clipped_to_the_screen)
+Test(qemu_damage, rectangles_are_clipped_to_the_screen)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(clips); i++) {
 		VailRectangle real;
@@ -46,7 +46,7 @@ Test(qemu_damage, is_clipped_to_the_screen)
 	}
 }
 
-Test(qemu_damage, what_is_told_already_is_not_told_twice)
+Test(qemu_damage, contained_rectangles_are_not_added)
 {
 	Damage damage = { 0 };
 
@@ -58,15 +58,16 @@ Test(qemu_damage, what_is_told_already_is_not_told_twice)
 	cr_assert_eq(damage.count, 2u);
 }
 
-Test(qemu_damage, too_many_become_one_that_has_them_all)
+Test(qemu_damage, too_many_rectangles_are_merged_into_one)
 {
 	Damage damage = { 0 };
 
-	for (uint32_t i = 0; i < DAMAGE_MAX; i++)
+	for (uint32_t i = 0; i < DAMAGE_RECTANGLES_MAX; i++)
 		damage_add(&damage, &(VailRectangle){ 100 + 2 * i, 50 + i, 1, 1 });
-	cr_assert_eq(damage.count, (size_t)DAMAGE_MAX);
+	cr_assert_eq(damage.count, (size_t)DAMAGE_RECTANGLES_MAX);
 	damage_add(&damage, &(VailRectangle){ 7, 300, 3, 4 });
 	cr_assert_eq(damage.count, 1u);
-	expect_rectangle(&damage.rectangles[0],
-			 &(VailRectangle){ 7, 50, 100 + 2 * (DAMAGE_MAX - 1) + 1 - 7, 304 - 50 });
+	expect_rectangle(
+		&damage.rectangles[0],
+		&(VailRectangle){ 7, 50, 100 + 2 * (DAMAGE_RECTANGLES_MAX - 1) + 1 - 7, 304 - 50 });
 }

@@ -4,16 +4,17 @@
  * half of the way with an agent that reads itself what it would tell vaild. Says "ready" when it
  * looks.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "../bench.h"
 #include "frames.h"
+#include "message.h"
 #include "qemu/display.h"
 #include "qemu/monitor.h"
-#include "qemu/say.h"
+
+const char program_name[] = "frame-listener";
 
 static Eye *eye;
 
@@ -54,16 +55,6 @@ void agent_unshare(Agent *agent, Surface *surface)
 	surface->damage.count = 0;
 }
 
-void say(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-}
-
 /* ---- */
 
 static void flush(const Agent *agent)
@@ -79,7 +70,7 @@ static void flush(const Agent *agent)
 
 int main(int argc, char **argv)
 {
-	Agent agent = { .state = AGENT_PRESENT };
+	Agent agent = { .state = AGENT_READY };
 	Display display;
 	pid_t qemu;
 	int pidfd, socket;
