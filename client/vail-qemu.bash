@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Completion of vail-qemu(1) for bash: options, sockets, users, and adapters that vaild knows.
+# Bash completion for vail-qemu(1): options, sockets, users, and the adapters that vaild knows.
 
-# The adapters' handles, by the vailctl beside vail-qemu, or nothing when vaild is not there; never
-# for long.
+# Prints the adapters' handles, or nothing if vaild is not reachable within 2 seconds. Uses the
+# vailctl in the folder of vail-qemu.
 __vail_qemu_adapters() {
   local vailctl=vailctl
 

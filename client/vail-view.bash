@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Completion of vail-view(1) for bash: options, GUIDs and the names of what a VM shares.
+# Bash completion for vail-view(1): options, GUIDs and the names of shared objects.
 
-# What vaild says, by the vailctl beside the viewer, or nothing when it is not there; never for long.
+# Runs vailctl, from the folder of vail-view. Prints nothing if vaild is not reachable within 2 seconds.
 __vail_view_ask() {
   local vailctl=vailctl
 
@@ -10,7 +10,7 @@ __vail_view_ask() {
   timeout 2 "$vailctl" "${__vail_view_socket[@]}" --no-pager --json "$@" 2>/dev/null </dev/null
 }
 
-# The values of one member, of whatever is in a JSON document.
+# Prints all string values of a member in the JSON document on stdin.
 __vail_view_values() {
   grep -oE "\"$1\":\"[^\"]*\"" | sed -E 's/^[^:]*://; s/"//g' | sort -u
 }

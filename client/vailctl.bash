@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Completion of vailctl(1) for bash: commands, their options, and what vaild knows, like GUIDs.
+# Bash completion for vailctl(1): commands, options, and values from vaild like GUIDs.
 
-# What vaild says, or nothing when it is not there; never for long.
+# Runs vailctl. Prints nothing if vaild is not reachable within 2 seconds.
 __vailctl_ask() {
   timeout 2 "${COMP_WORDS[0]}" "${__vailctl_socket[@]}" --no-pager "$@" 2>/dev/null </dev/null
 }
 
-# The values of one member, of whatever is in a JSON document.
+# Prints all values of a member in the JSON document on stdin.
 __vailctl_values() {
   grep -oE "\"$1\":(\"[^\"]*\"|[0-9]+)" | sed -E 's/^[^:]*://; s/"//g' | sort -u
 }
@@ -19,7 +19,7 @@ __vailctl_guids() {
   esac | __vailctl_values virtualMachineGuid
 }
 
-# __vailctl_options COMMAND
+# __vailctl_options COMMAND: prints the options of a command.
 __vailctl_options() {
   local vm="--name --user --client-pid --agent-user --agent-pid"
 
@@ -34,7 +34,7 @@ __vailctl_options() {
   echo "--socket --json --no-legend --no-pager --help --version"
 }
 
-# __vailctl_argument COMMAND POSITION GUID: what may stand at this place behind the command.
+# __vailctl_argument COMMAND POSITION GUID: prints the choices for an argument of a command.
 __vailctl_argument() {
   case $1:$2 in
   describe:0 | watch:0 | objects:0 | register:0 | exec:0 | revoke:0 | "vm update:0" | \
@@ -62,7 +62,7 @@ __vailctl_argument() {
   esac
 }
 
-# __vailctl_value OPTION: what may stand behind an option that takes a value.
+# __vailctl_value OPTION PREFIX: prints the choices for the value of an option.
 __vailctl_value() {
   case $1 in
   --socket) compgen -f -- "$2" ;;
