@@ -3,14 +3,14 @@
 
 #include "macros.h"
 
-static const Field process_fields[] = {
+static const JsonField process_fields[] = {
 	NUMBER("key", RecordedProcess, key),
 	UID("uid", RecordedProcess, uid),
 	UID("account", RecordedProcess, account),
 };
-static const FieldTable process_table = FIELD_TABLE(process_fields);
+static const JsonTable process_table = RECORD_TABLE(process_fields);
 
-static const Field credentials_fields[] = {
+static const JsonField credentials_fields[] = {
 	WORD("userNamespaceDevice", Credentials, user_namespace.device),
 	WORD("userNamespaceInode", Credentials, user_namespace.inode),
 	NUMBERS("uids", Credentials, uids),
@@ -21,24 +21,24 @@ static const Field credentials_fields[] = {
 	OPTIONAL_TEXT("label", Credentials, label),
 	OPTIONAL_TEXT("stackedLabels", Credentials, stacked_labels),
 };
-static const FieldTable credentials_table = FIELD_TABLE(credentials_fields);
+static const JsonTable credentials_table = RECORD_TABLE(credentials_fields);
 
-static const Field connection_fields[] = {
+static const JsonField connection_fields[] = {
 	UID("uid", ConnectionCredentials, uid),
 	UID("gid", ConnectionCredentials, gid),
 	GROUPS("groups", ConnectionCredentials, groups),
 	OPTIONAL_TEXT("label", ConnectionCredentials, label),
 };
-static const FieldTable connection_table = FIELD_TABLE(connection_fields);
+static const JsonTable connection_table = RECORD_TABLE(connection_fields);
 
-static const Field adapter_fields[] = {
+static const JsonField adapter_fields[] = {
 	NUMBER("serial", RecordedAdapter, serial),
 	HANDLE("handle", RecordedAdapter, handle),
 	HANDLE("systemProcess", RecordedAdapter, system_process),
 	TEXT("name", RecordedAdapter, name),
 };
 
-static const Field client_adapter_fields[] = {
+static const JsonField client_adapter_fields[] = {
 	NUMBER("serial", RecordedClientAdapter, serial),
 	HANDLE("handle", RecordedClientAdapter, handle),
 	HANDLE("systemProcess", RecordedClientAdapter, system_process),
@@ -51,16 +51,16 @@ static const Field client_adapter_fields[] = {
 	BOOLEAN("isOperator", RecordedClientAdapter, is_operator),
 };
 
-static const Field display_client_fields[] = {
+static const JsonField display_client_fields[] = {
 	OPTIONAL_TEXT("user", DisplayClient, user),
 	UID("uid", DisplayClient, uid),
 	PID("pid", DisplayClient, pid),
 	STRUCTURE("credentials", DisplayClient, credentials, &credentials_table),
 	BOOLEAN("unreadable", DisplayClient, unreadable),
 };
-static const FieldTable display_client_table = FIELD_TABLE(display_client_fields);
+static const JsonTable display_client_table = RECORD_TABLE(display_client_fields);
 
-static const Field vm_fields[] = {
+static const JsonField vm_fields[] = {
 	NUMBER("serial", RecordedVm, serial),
 	GUID("guid", RecordedVm, guid),
 	OPTIONAL_TEXT("name", RecordedVm, name),
@@ -77,7 +77,7 @@ static const Field vm_fields[] = {
 	NUMBER("since", RecordedVm, since),
 };
 
-static const Field virtual_gpu_fields[] = {
+static const JsonField virtual_gpu_fields[] = {
 	NUMBER("serial", RecordedVirtualGpu, serial),
 	HANDLE("handle", RecordedVirtualGpu, handle),
 	NUMBER("virtualMachine", RecordedVirtualGpu, vm),
@@ -86,14 +86,14 @@ static const Field virtual_gpu_fields[] = {
 	UID("account", RecordedVirtualGpu, account),
 };
 
-static const Field driver_reservation_fields[] = {
+static const JsonField driver_reservation_fields[] = {
 	NUMBER("first", RecordedReservation, first),
 	NUMBER("end", RecordedReservation, end),
 	BOOLEAN("allowUserModeMapping", RecordedReservation, allow_user_mode_mapping),
 };
-static const FieldTable driver_reservation_table = FIELD_TABLE(driver_reservation_fields);
+static const JsonTable driver_reservation_table = RECORD_TABLE(driver_reservation_fields);
 
-static const Field gpu_process_fields[] = {
+static const JsonField gpu_process_fields[] = {
 	NUMBER("serial", RecordedGpuProcess, serial),
 	HANDLE("handle", RecordedGpuProcess, handle),
 	NUMBER("adapter", RecordedGpuProcess, adapter),
@@ -108,13 +108,13 @@ static const Field gpu_process_fields[] = {
 	LIST("entries", RecordedGpuProcess, entries, entry_count, uint64_t, LIMIT_VALUE_MAX, NULL),
 };
 
-static const Field entry_fields[] = {
+static const JsonField entry_fields[] = {
 	NUMBER("serial", RecordedEntry, serial),
 	NUMBER("gpuProcess", RecordedEntry, gpu_process),
 	NUMBER("number", RecordedEntry, number),
 };
 
-static const Field reservation_fields[] = {
+static const JsonField reservation_fields[] = {
 	NUMBER("serial", RecordedRange, range.serial),
 	NUMBER("gpuProcess", RecordedRange, gpu_process),
 	UID("account", RecordedRange, account),
@@ -122,7 +122,7 @@ static const Field reservation_fields[] = {
 	NUMBER("end", RecordedRange, range.range.end),
 };
 
-static const Field mapping_fields[] = {
+static const JsonField mapping_fields[] = {
 	NUMBER("serial", RecordedRange, range.serial),
 	NUMBER("gpuProcess", RecordedRange, gpu_process),
 	UID("account", RecordedRange, account),
@@ -135,14 +135,14 @@ static const Field mapping_fields[] = {
 	NUMBER("offset", RecordedRange, range.offset),
 };
 
-static const Field context_fields[] = {
+static const JsonField context_fields[] = {
 	NUMBER("serial", RecordedContext, serial),
 	HANDLE("handle", RecordedContext, handle),
 	NUMBER("gpuProcess", RecordedContext, gpu_process),
 	UID("account", RecordedContext, account),
 };
 
-static const Field registration_fields[] = {
+static const JsonField registration_fields[] = {
 	NUMBER("serial", RecordedRegistration, serial),
 	NUMBER("virtualMachine", RecordedRegistration, vm),
 	STRUCTURE("process", RecordedRegistration, process, &process_table),
@@ -154,13 +154,13 @@ static const Field registration_fields[] = {
 	STRUCTURE("credentials", RecordedRegistration, process_credentials, &credentials_table),
 };
 
-static const Field plane_fields[] = {
+static const JsonField plane_fields[] = {
 	NUMBER("offset", ObjectPlane, offset),
 	NUMBER("stride", ObjectPlane, stride),
 };
-static const FieldTable plane_table = FIELD_TABLE(plane_fields);
+static const JsonTable plane_table = RECORD_TABLE(plane_fields);
 
-static const Field description_fields[] = {
+static const JsonField description_fields[] = {
 	NUMBER_TO("type", ObjectDescription, type, OBJECT_TYPE_MAX - 1),
 	NUMBER_TO("access", ObjectDescription, access, OBJECT_ACCESS_MAX - 1),
 	NUMBER("width", ObjectDescription, width),
@@ -170,9 +170,9 @@ static const Field description_fields[] = {
 	ARRAY("planes", ObjectDescription, planes, plane_count, ObjectPlane, OBJECT_PLANES_MAX,
 	      &plane_table),
 };
-static const FieldTable description_table = FIELD_TABLE(description_fields);
+static const JsonTable description_table = RECORD_TABLE(description_fields);
 
-static const Field facts_fields[] = {
+static const JsonField facts_fields[] = {
 	NUMBER_TO("kind", ObjectDescriptor, facts.kind, DESCRIPTOR_KIND_MAX - 1),
 	WORD("device", ObjectDescriptor, facts.device),
 	WORD("inode", ObjectDescriptor, facts.inode),
@@ -182,9 +182,9 @@ static const Field facts_fields[] = {
 	BOOLEAN("sizeIsSealed", ObjectDescriptor, facts.size_is_sealed),
 	BOOLEAN("writesAreSealed", ObjectDescriptor, facts.writes_are_sealed),
 };
-static const FieldTable facts_table = FIELD_TABLE(facts_fields);
+static const JsonTable facts_table = RECORD_TABLE(facts_fields);
 
-static const Field object_fields[] = {
+static const JsonField object_fields[] = {
 	NUMBER("serial", RestoredObject, serial),
 	HANDLE("handle", RestoredObject, handle),
 	GUID("guid", RestoredObject, virtual_machine),
@@ -196,7 +196,7 @@ static const Field object_fields[] = {
 	NUMBER("since", RestoredObject, since),
 };
 
-static const Field sharing_fields[] = {
+static const JsonField sharing_fields[] = {
 	NUMBER("serial", RecordedSharing, serial),
 	HANDLE("object", RecordedSharing, object),
 	NUMBER("virtualMachine", RecordedSharing, vm),
@@ -206,7 +206,7 @@ static const Field sharing_fields[] = {
 	      OBJECT_DESCRIPTORS_MAX, NULL),
 };
 
-static const Field holder_fields[] = {
+static const JsonField holder_fields[] = {
 	NUMBER("serial", RecordedHolder, serial),
 	HANDLE("object", RecordedHolder, object),
 	STRUCTURE("process", RecordedHolder, process, &process_table),
@@ -214,9 +214,9 @@ static const Field holder_fields[] = {
 	NUMBER("since", RecordedHolder, since),
 };
 
-#define KIND(text, array, structure)                                                   \
-	{                                                                              \
-		.name = (text), .table = FIELD_TABLE(array), .size = sizeof(structure) \
+#define KIND(text, array, structure)                                                    \
+	{                                                                               \
+		.name = (text), .table = RECORD_TABLE(array), .size = sizeof(structure) \
 	}
 
 const RecordKind record_kinds[] = {

@@ -141,7 +141,7 @@ typedef struct RecordedHolder {
 /* A kind, by its name in records. */
 typedef struct RecordKind {
 	const char *name;
-	FieldTable table;
+	JsonTable table;
 	size_t size; /* of its structure */
 } RecordKind;
 
