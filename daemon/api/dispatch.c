@@ -268,10 +268,11 @@ static NTSTATUS authorise(Request *request)
 /* Decodes the parameters; a GUID that comes first is the VM that the request is about. */
 static NTSTATUS decode(Request *request, const JsonValue *parameters)
 {
-	const ParamTable *table = request->method->params;
+	const JsonTable *table = request->method->params;
 	NTSTATUS status = params_decode(table, parameters, &request->params, &request->failure);
 
-	if (status == STATUS_SUCCESS && table->count > 0 && table->fields[0].type == PARAM_GUID) {
+	if (status == STATUS_SUCCESS && table->count > 0 &&
+	    table->fields[0].type == JSON_FIELD_GUID) {
 		request->virtual_machine = request->params.virtual_machine;
 		request->names_virtual_machine = !guid_is_nil(&request->virtual_machine);
 	}

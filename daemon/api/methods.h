@@ -112,7 +112,7 @@ struct Method {
 	Rule rule;
 	SubjectType subject;
 	int flags;
-	const ParamTable *params;
+	const JsonTable *params;
 	MethodHandler handler;      /* NULL for a list */
 	const ListOperations *list; /* NULL for all others */
 	const char *list_key;       /* the reply's field, quoted and with its colon */

@@ -4,189 +4,196 @@
 #include "params.h"
 
 /* clang-format off */
-#define REQUIRED(name, type, struct, member) \
-	{ name, type, true, offsetof(struct, member), 0, NULL, 0, 0, NULL }
-#define OPTIONAL(name, type, struct, member) \
-	{ name, type, false, offsetof(struct, member), 0, NULL, 0, 0, NULL }
-#define TEXT(name, struct, member, maximum) \
-	{ name, PARAM_STRING, false, offsetof(struct, member), maximum, NULL, 0, 0, NULL }
-#define REQUIRED_TEXT(name, struct, member, maximum) \
-	{ name, PARAM_STRING, true, offsetof(struct, member), maximum, NULL, 0, 0, NULL }
-#define OBJECT(name, struct, member, table) \
-	{ name, PARAM_OBJECT, false, offsetof(struct, member), 0, table, 0, 0, NULL }
-#define REQUIRED_OBJECT(name, struct, member, table) \
-	{ name, PARAM_OBJECT, true, offsetof(struct, member), 0, table, 0, 0, NULL }
-#define ARRAY(name, struct, member, item, maximum, table) \
-	{ name, PARAM_ARRAY, false, offsetof(struct, member), maximum, table, \
-	  offsetof(struct, member.items), sizeof(item), NULL }
-#define REQUIRED_INTEGERS(name, struct, member, maximum) \
-	{ name, PARAM_ARRAY, true, offsetof(struct, member), maximum, NULL, \
-	  offsetof(struct, member.items), sizeof(uint64_t), NULL }
-#define REQUIRED_CHOICE(name, struct, member, choices) \
-	{ name, PARAM_CHOICE, true, offsetof(struct, member), 0, NULL, 0, 0, choices }
+#define ROW(type, name, struct, member, required, present) \
+	JSON_FIELD(type, name, struct, member), .is_required = (required), \
+	.present_offset = (present), .count_offset = JSON_NO_MEMBER
+
+/* Members that are zero or NULL if absent. */
+#define GUID(name, struct, member, required) \
+	{ ROW(JSON_FIELD_GUID, name, struct, member, required, JSON_NO_MEMBER) }
+#define TEXT(name, struct, member, required, limit) \
+	{ ROW(JSON_FIELD_STRING, name, struct, member, required, JSON_NO_MEMBER), \
+	  .maximum = (limit) }
+
+#define HANDLE(name, struct, member, required) \
+	TEXT(name, struct, member, required, PARAM_HANDLE_MAXIMUM)
+
+/* Members that record their presence. */
+#define INTEGER(name, struct, member, required) \
+	{ ROW(JSON_FIELD_INTEGER, name, struct, member.value, required, \
+	      offsetof(struct, member.present)), .maximum = INT64_MAX }
+#define BOOLEAN(name, struct, member, required) \
+	{ ROW(JSON_FIELD_BOOLEAN, name, struct, member.value, required, \
+	      offsetof(struct, member.present)) }
+#define ADDRESS(name, struct, member, required) \
+	{ ROW(JSON_FIELD_ADDRESS, name, struct, member.value, required, \
+	      offsetof(struct, member.present)) }
+#define CHOICE(name, struct, member, required, names) \
+	{ ROW(JSON_FIELD_CHOICE, name, struct, member.value, required, \
+	      offsetof(struct, member.present)), .choices = (names) }
+#define OBJECT(name, struct, member, required, of) \
+	{ ROW(JSON_FIELD_OBJECT, name, struct, member, required, \
+	      offsetof(struct, member.present)), .table = (of) }
+#define ARRAY(field_name, struct, member, required, limit, of) \
+	{ .type = JSON_FIELD_ARRAY, .name = (field_name), .is_required = (required), \
+	  .offset = offsetof(struct, member.items), \
+	  .size = sizeof(((struct *)0)->member.items[0]), \
+	  .present_offset = offsetof(struct, member.array.present), \
+	  .count_offset = offsetof(struct, member.array.count), .maximum = (limit), \
+	  .table = (of) }
+
+#define REQUIRED true
+#define OPTIONAL false
 
 #define TABLE(table_name, ...) \
-	static const ParamField table_name##_fields[] = { __VA_ARGS__ }; \
-	const ParamTable table_name = { table_name##_fields, ARRAY_SIZE(table_name##_fields) }
+	static const JsonField table_name##_fields[] = { __VA_ARGS__ }; \
+	const JsonTable table_name = { table_name##_fields, ARRAY_SIZE(table_name##_fields), false }
 #define INNER_TABLE(table_name, ...) \
-	static const ParamField table_name##_fields[] = { __VA_ARGS__ }; \
-	static const ParamTable table_name = { table_name##_fields, ARRAY_SIZE(table_name##_fields) }
+	static const JsonField table_name##_fields[] = { __VA_ARGS__ }; \
+	static const JsonTable table_name = { \
+		table_name##_fields, ARRAY_SIZE(table_name##_fields), false }
 
-const ParamTable params_none = { NULL, 0 };
+const JsonTable params_none = { NULL, 0, false };
 
 TABLE(params_machine,
-	REQUIRED("virtualMachineGuid", PARAM_GUID, MachineParams, virtual_machine));
+	GUID("virtualMachineGuid", MachineParams, virtual_machine, REQUIRED));
 
 TABLE(params_machine_if_named,
-	OPTIONAL("virtualMachineGuid", PARAM_GUID, MachineParams, virtual_machine));
+	GUID("virtualMachineGuid", MachineParams, virtual_machine, OPTIONAL));
 
 TABLE(params_revoke,
-	REQUIRED("virtualMachineGuid", PARAM_GUID, RevokeParams, virtual_machine),
-	REQUIRED("pid", PARAM_INTEGER, RevokeParams, pid));
+	GUID("virtualMachineGuid", RevokeParams, virtual_machine, REQUIRED),
+	INTEGER("pid", RevokeParams, pid, REQUIRED));
 
 INNER_TABLE(params_party,
-	TEXT("user", PartyParams, user, LIMIT_USER_NAME_LENGTH),
-	OPTIONAL("pid", PARAM_INTEGER, PartyParams, pid));
+	TEXT("user", PartyParams, user, OPTIONAL, LIMIT_USER_NAME_LENGTH),
+	INTEGER("pid", PartyParams, pid, OPTIONAL));
 
 TABLE(params_register_machine,
-	REQUIRED("virtualMachineGuid", PARAM_GUID, MachineSettingsParams, virtual_machine),
-	TEXT("name", MachineSettingsParams, name, LIMIT_NAME_LENGTH),
-	OPTIONAL("vmmPid", PARAM_INTEGER, MachineSettingsParams, vmm_pid),
-	ARRAY("displayClients", MachineSettingsParams, display_clients, PartyParams,
+	GUID("virtualMachineGuid", MachineSettingsParams, virtual_machine, REQUIRED),
+	TEXT("name", MachineSettingsParams, name, OPTIONAL, LIMIT_NAME_LENGTH),
+	INTEGER("vmmPid", MachineSettingsParams, vmm_pid, OPTIONAL),
+	ARRAY("displayClients", MachineSettingsParams, display_clients, OPTIONAL,
 	      LIMIT_DISPLAY_CLIENTS, &params_party),
-	OBJECT("agent", MachineSettingsParams, agent, &params_party));
+	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party));
 
 TABLE(params_update_machine,
-	REQUIRED("virtualMachineGuid", PARAM_GUID, MachineSettingsParams, virtual_machine),
-	TEXT("name", MachineSettingsParams, name, LIMIT_NAME_LENGTH),
-	ARRAY("displayClients", MachineSettingsParams, display_clients, PartyParams,
+	GUID("virtualMachineGuid", MachineSettingsParams, virtual_machine, REQUIRED),
+	TEXT("name", MachineSettingsParams, name, OPTIONAL, LIMIT_NAME_LENGTH),
+	ARRAY("displayClients", MachineSettingsParams, display_clients, OPTIONAL,
 	      LIMIT_DISPLAY_CLIENTS, &params_party),
-	OBJECT("agent", MachineSettingsParams, agent, &params_party));
+	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party));
 
 TABLE(params_assign,
-	REQUIRED("virtualMachineGuid", PARAM_GUID, AssignParams, virtual_machine),
-	OPTIONAL("adapter", PARAM_HANDLE, AssignParams, adapter),
-	TEXT("profile", AssignParams, profile, LIMIT_NAME_LENGTH));
+	GUID("virtualMachineGuid", AssignParams, virtual_machine, REQUIRED),
+	HANDLE("adapter", AssignParams, adapter, OPTIONAL),
+	TEXT("profile", AssignParams, profile, OPTIONAL, LIMIT_NAME_LENGTH));
 
 TABLE(params_virtual_gpu,
-	REQUIRED("virtualGpu", PARAM_HANDLE, HandleParams, handle));
+	HANDLE("virtualGpu", HandleParams, handle, REQUIRED));
 
 TABLE(params_quarantine,
-	REQUIRED("virtualMachineGuid", PARAM_GUID, QuarantineParams, virtual_machine),
-	REQUIRED("quarantined", PARAM_BOOLEAN, QuarantineParams, quarantined),
-	TEXT("reason", QuarantineParams, reason, LIMIT_NAME_LENGTH));
+	GUID("virtualMachineGuid", QuarantineParams, virtual_machine, REQUIRED),
+	BOOLEAN("quarantined", QuarantineParams, quarantined, REQUIRED),
+	TEXT("reason", QuarantineParams, reason, OPTIONAL, LIMIT_NAME_LENGTH));
 
 TABLE(params_adapter,
-	OPTIONAL("adapter", PARAM_HANDLE, HandleParams, handle));
+	HANDLE("adapter", HandleParams, handle, OPTIONAL));
 
 TABLE(params_context,
-	REQUIRED("context", PARAM_HANDLE, HandleParams, handle));
+	HANDLE("context", HandleParams, handle, REQUIRED));
 
 TABLE(params_interface,
-	REQUIRED_TEXT("interface", InterfaceParams, interface, LIMIT_NAME_LENGTH));
+	TEXT("interface", InterfaceParams, interface, REQUIRED, LIMIT_NAME_LENGTH));
 
 TABLE(params_register_adapter,
-	REQUIRED_TEXT("name", RegisterAdapterParams, name, LIMIT_NAME_LENGTH),
-	REQUIRED("virtualAddressBitCount", PARAM_INTEGER, RegisterAdapterParams, address_bits),
-	REQUIRED_INTEGERS("pageTableIndexBitCount", RegisterAdapterParams, index_bits,
-			  GPU_PAGE_TABLE_LEVEL_MAX),
-	OPTIONAL("maxVirtualGpus", PARAM_INTEGER, RegisterAdapterParams, max_virtual_gpus));
+	TEXT("name", RegisterAdapterParams, name, REQUIRED, LIMIT_NAME_LENGTH),
+	INTEGER("virtualAddressBitCount", RegisterAdapterParams, address_bits, REQUIRED),
+	ARRAY("pageTableIndexBitCount", RegisterAdapterParams, index_bits, REQUIRED,
+	      GPU_PAGE_TABLE_LEVEL_MAX, NULL),
+	INTEGER("maxVirtualGpus", RegisterAdapterParams, max_virtual_gpus, OPTIONAL));
 
 TABLE(params_unregister_adapter,
-	REQUIRED("adapter", PARAM_HANDLE, HandleParams, handle));
+	HANDLE("adapter", HandleParams, handle, REQUIRED));
 
 TABLE(params_create_process,
-	REQUIRED("adapter", PARAM_HANDLE, CreateProcessParams, adapter),
-	OPTIONAL("pid", PARAM_INTEGER, CreateProcessParams, pid),
-	TEXT("name", CreateProcessParams, name, LIMIT_NAME_LENGTH),
-	OPTIONAL("virtualMachineGuid", PARAM_GUID, CreateProcessParams, virtual_machine));
+	HANDLE("adapter", CreateProcessParams, adapter, REQUIRED),
+	INTEGER("pid", CreateProcessParams, pid, OPTIONAL),
+	TEXT("name", CreateProcessParams, name, OPTIONAL, LIMIT_NAME_LENGTH),
+	GUID("virtualMachineGuid", CreateProcessParams, virtual_machine, OPTIONAL));
 
 TABLE(params_process,
-	REQUIRED("process", PARAM_HANDLE, HandleParams, handle));
+	HANDLE("process", HandleParams, handle, REQUIRED));
 
 TABLE(params_reserve_range,
-	REQUIRED("process", PARAM_HANDLE, ReserveRangeParams, process),
-	REQUIRED("sizeInBytes", PARAM_INTEGER, ReserveRangeParams, size),
-	OPTIONAL("alignment", PARAM_INTEGER, ReserveRangeParams, alignment),
-	OPTIONAL("baseAddress", PARAM_ADDRESS, ReserveRangeParams, base_address),
-	OPTIONAL("allowUserModeMapping", PARAM_BOOLEAN, ReserveRangeParams,
-		 allow_user_mode_mapping));
-
-INNER_TABLE(params_reservation,
-	REQUIRED("sizeInBytes", PARAM_INTEGER, ReservationParams, size),
-	OPTIONAL("alignment", PARAM_INTEGER, ReservationParams, alignment),
-	OPTIONAL("baseAddress", PARAM_ADDRESS, ReservationParams, base_address),
-	OPTIONAL("allowUserModeMapping", PARAM_BOOLEAN, ReservationParams,
-		 allow_user_mode_mapping));
-
-TABLE(params_software_adapter,
-	ARRAY("reservations", SoftwareAdapterParams, reservations, ReservationParams,
-	      LIMIT_CONFIGURED_RESERVATIONS, &params_reservation),
-	ARRAY("systemReservations", SoftwareAdapterParams, system_reservations, ReservationParams,
-	      LIMIT_CONFIGURED_RESERVATIONS, &params_reservation));
+	HANDLE("process", ReserveRangeParams, process, REQUIRED),
+	INTEGER("sizeInBytes", ReserveRangeParams, size, REQUIRED),
+	INTEGER("alignment", ReserveRangeParams, alignment, OPTIONAL),
+	ADDRESS("baseAddress", ReserveRangeParams, base_address, OPTIONAL),
+	BOOLEAN("allowUserModeMapping", ReserveRangeParams, allow_user_mode_mapping, OPTIONAL));
 
 TABLE(params_page_table,
-	REQUIRED("process", PARAM_HANDLE, PageTableParams, process),
-	REQUIRED("virtualAddress", PARAM_ADDRESS, PageTableParams, virtual_address));
+	HANDLE("process", PageTableParams, process, REQUIRED),
+	ADDRESS("virtualAddress", PageTableParams, virtual_address, REQUIRED));
 
 TABLE(params_set_entry,
-	REQUIRED("process", PARAM_HANDLE, PageTableParams, process),
-	REQUIRED("virtualAddress", PARAM_ADDRESS, PageTableParams, virtual_address),
-	REQUIRED("pageTableAddress", PARAM_ADDRESS, PageTableParams, page_table_address));
+	HANDLE("process", PageTableParams, process, REQUIRED),
+	ADDRESS("virtualAddress", PageTableParams, virtual_address, REQUIRED),
+	ADDRESS("pageTableAddress", PageTableParams, page_table_address, REQUIRED));
 
 #define PLACEMENT \
-	REQUIRED("process", PARAM_HANDLE, PlacementParams, process), \
-	REQUIRED("sizeInBytes", PARAM_INTEGER, PlacementParams, size), \
-	OPTIONAL("baseAddress", PARAM_ADDRESS, PlacementParams, base_address), \
-	OPTIONAL("minimumAddress", PARAM_ADDRESS, PlacementParams, minimum), \
-	OPTIONAL("maximumAddress", PARAM_ADDRESS, PlacementParams, maximum)
+	HANDLE("process", PlacementParams, process, REQUIRED), \
+	INTEGER("sizeInBytes", PlacementParams, size, REQUIRED), \
+	ADDRESS("baseAddress", PlacementParams, base_address, OPTIONAL), \
+	ADDRESS("minimumAddress", PlacementParams, minimum, OPTIONAL), \
+	ADDRESS("maximumAddress", PlacementParams, maximum, OPTIONAL)
 
 TABLE(params_reserve, PLACEMENT);
 
 TABLE(params_map, PLACEMENT,
-	REQUIRED_CHOICE("protection", PlacementParams, protection, gpu_protection_names),
-	OPTIONAL("allocation", PARAM_INTEGER, PlacementParams, allocation),
-	OPTIONAL("offsetInBytes", PARAM_INTEGER, PlacementParams, offset));
+	CHOICE("protection", PlacementParams, protection, REQUIRED, gpu_protection_names),
+	INTEGER("allocation", PlacementParams, allocation, OPTIONAL),
+	INTEGER("offsetInBytes", PlacementParams, offset, OPTIONAL));
 
 TABLE(params_free,
-	REQUIRED("process", PARAM_HANDLE, PlacementParams, process),
-	REQUIRED("baseAddress", PARAM_ADDRESS, PlacementParams, base_address),
-	REQUIRED("sizeInBytes", PARAM_INTEGER, PlacementParams, size));
+	HANDLE("process", PlacementParams, process, REQUIRED),
+	ADDRESS("baseAddress", PlacementParams, base_address, REQUIRED),
+	INTEGER("sizeInBytes", PlacementParams, size, REQUIRED));
 
 INNER_TABLE(params_plane,
-	OPTIONAL("fileDescriptor", PARAM_INTEGER, PlaneParams, descriptor),
-	REQUIRED("offset", PARAM_INTEGER, PlaneParams, offset),
-	REQUIRED("stride", PARAM_INTEGER, PlaneParams, stride));
+	INTEGER("fileDescriptor", PlaneParams, descriptor, OPTIONAL),
+	INTEGER("offset", PlaneParams, offset, REQUIRED),
+	INTEGER("stride", PlaneParams, stride, REQUIRED));
 
 INNER_TABLE(params_fence,
-	OPTIONAL("fileDescriptor", PARAM_INTEGER, FenceParams, descriptor));
+	INTEGER("fileDescriptor", FenceParams, descriptor, OPTIONAL));
 
 INNER_TABLE(params_object,
-	REQUIRED_CHOICE("type", ObjectParams, type, object_type_names),
-	REQUIRED_CHOICE("access", ObjectParams, access, object_access_names),
-	TEXT("name", ObjectParams, name, LIMIT_NAME_LENGTH),
-	OPTIONAL("width", PARAM_INTEGER, ObjectParams, width),
-	OPTIONAL("height", PARAM_INTEGER, ObjectParams, height),
-	TEXT("format", ObjectParams, format, 4),
-	OPTIONAL("modifier", PARAM_ADDRESS, ObjectParams, modifier),
-	ARRAY("planes", ObjectParams, planes, PlaneParams, OBJECT_PLANES_MAX, &params_plane),
-	OBJECT("fence", ObjectParams, fence, &params_fence));
+	CHOICE("type", ObjectParams, type, REQUIRED, object_type_names),
+	CHOICE("access", ObjectParams, access, REQUIRED, object_access_names),
+	TEXT("name", ObjectParams, name, OPTIONAL, LIMIT_NAME_LENGTH),
+	INTEGER("width", ObjectParams, width, OPTIONAL),
+	INTEGER("height", ObjectParams, height, OPTIONAL),
+	TEXT("format", ObjectParams, format, OPTIONAL, 4),
+	ADDRESS("modifier", ObjectParams, modifier, OPTIONAL),
+	ARRAY("planes", ObjectParams, planes, OPTIONAL, OBJECT_PLANES_MAX, &params_plane),
+	OBJECT("fence", ObjectParams, fence, OPTIONAL, &params_fence));
 
 TABLE(params_share,
-	REQUIRED("virtualMachineGuid", PARAM_GUID, ShareParams, virtual_machine),
-	REQUIRED_OBJECT("object", ShareParams, object, &params_object));
+	GUID("virtualMachineGuid", ShareParams, virtual_machine, REQUIRED),
+	OBJECT("object", ShareParams, object, REQUIRED, &params_object));
 
 INNER_TABLE(params_rectangle,
-	REQUIRED("x", PARAM_INTEGER, RectangleParams, x),
-	REQUIRED("y", PARAM_INTEGER, RectangleParams, y),
-	REQUIRED("width", PARAM_INTEGER, RectangleParams, width),
-	REQUIRED("height", PARAM_INTEGER, RectangleParams, height));
+	INTEGER("x", RectangleParams, x, REQUIRED),
+	INTEGER("y", RectangleParams, y, REQUIRED),
+	INTEGER("width", RectangleParams, width, REQUIRED),
+	INTEGER("height", RectangleParams, height, REQUIRED));
 
 TABLE(params_update,
-	REQUIRED("handle", PARAM_HANDLE, UpdateParams, handle),
-	ARRAY("damage", UpdateParams, damage, RectangleParams, LIMIT_DAMAGE_RECTANGLES,
+	HANDLE("handle", UpdateParams, handle, REQUIRED),
+	ARRAY("damage", UpdateParams, damage, OPTIONAL, LIMIT_DAMAGE_RECTANGLES,
 	      &params_rectangle));
 
 TABLE(params_object_handle,
-	REQUIRED("handle", PARAM_HANDLE, HandleParams, handle));
+	HANDLE("handle", HandleParams, handle, REQUIRED));
 /* clang-format on */

@@ -5,27 +5,16 @@
 #include "failure.h"
 #include "gpu-mmu.h"
 #include "guid.h"
-#include "json.h"
+#include "json-table.h"
 #include "limit.h"
 #include "object.h"
 
 /*
- * Parameters: one row a JSON field, decoded into a plain struct. Everything about shape is decided
- * here: missing, unknown, ill-typed, too long, and the form of GUIDs. What is decoded borrows its
- * strings from the message.
+ * The parameters of each method: a table with one row per JSON member, and the plain structure that
+ * it decodes into. The tables decide everything about shape: which parameters are missing, unknown,
+ * of the wrong type or too long, and the form of GUIDs and addresses. Decoded strings belong to the
+ * message.
  */
-
-typedef enum ParamType {
-	PARAM_GUID,    /* Guid; all zero, which is none, where absent */
-	PARAM_STRING,  /* const char *, NULL where absent */
-	PARAM_HANDLE,  /* const char *, NULL where absent; any string, to be looked up */
-	PARAM_INTEGER, /* OptionalInteger */
-	PARAM_BOOLEAN, /* OptionalBoolean */
-	PARAM_ADDRESS, /* OptionalInteger; a string of "0x" and 1 to 16 hex digits */
-	PARAM_CHOICE,  /* OptionalInteger: which of the field's choices */
-	PARAM_OBJECT,  /* a struct whose first member is bool present */
-	PARAM_ARRAY,   /* a struct that begins with ParamArray; of objects, or of uint64_t */
-} ParamType;
 
 typedef struct OptionalInteger {
 	bool present;
@@ -42,34 +31,23 @@ typedef struct ParamArray {
 	size_t count;
 } ParamArray;
 
-typedef struct ParamTable ParamTable;
-
-typedef struct ParamField {
-	const char *name;
-	ParamType type;
-	bool required;
-	size_t offset;
-	size_t maximum;          /* bytes of a string, items of an array */
-	const ParamTable *table; /* of an object, or of each item of an array; NULL: integers */
-	size_t items_offset;     /* of an array: where its items begin, from the struct */
-	size_t item_size;
-	const char *const *choices; /* of a choice; NULL behind the last */
-} ParamField;
-
-struct ParamTable {
-	const ParamField *fields;
-	size_t count;
-};
-
-/* For methods that take none. */
-extern const ParamTable params_none;
+/* For methods without parameters. */
+extern const JsonTable params_none;
 
 /*
- * Decodes into *ret, which the caller has zeroed. Returns STATUS_SUCCESS, or
- * STATUS_INVALID_PARAMETER with the path of the field at fault.
+ * Decodes parameters into *ret, which the caller has zeroed. Allocates no memory. Returns
+ * STATUS_SUCCESS, or STATUS_INVALID_PARAMETER with the path of the first parameter at fault.
  */
-NTSTATUS params_decode(const ParamTable *table, const JsonValue *parameters, void *ret,
+NTSTATUS params_decode(const JsonTable *table, const JsonValue *parameters, void *ret,
 		       Failure *failure);
+
+/* Handles are strings of any form and length: looking one up tells whether it is a handle. */
+#define PARAM_HANDLE_MAXIMUM UINT64_MAX
+
+static inline bool param_is_handle(const JsonField *field)
+{
+	return field->type == JSON_FIELD_STRING && field->maximum == PARAM_HANDLE_MAXIMUM;
+}
 
 /* The parameters of the methods, as their handlers see them. */
 
@@ -148,25 +126,6 @@ typedef struct ReserveRangeParams {
 	OptionalBoolean allow_user_mode_mapping;
 } ReserveRangeParams;
 
-/* Of the configuration, which is decoded like a message. */
-typedef struct ReservationParams {
-	bool present;
-	OptionalInteger size;
-	OptionalInteger alignment;
-	OptionalInteger base_address;
-	OptionalBoolean allow_user_mode_mapping;
-} ReservationParams;
-
-typedef struct ReservationsParams {
-	ParamArray array;
-	ReservationParams items[LIMIT_CONFIGURED_RESERVATIONS];
-} ReservationsParams;
-
-typedef struct SoftwareAdapterParams {
-	ReservationsParams reservations;
-	ReservationsParams system_reservations;
-} SoftwareAdapterParams;
-
 typedef struct PageTableParams { /* all that name a place in the page tables */
 	const char *process;
 	OptionalInteger virtual_address;
@@ -185,7 +144,6 @@ typedef struct PlacementParams {
 } PlacementParams;
 
 typedef struct PlaneParams {
-	bool present;
 	OptionalInteger descriptor;
 	OptionalInteger offset;
 	OptionalInteger stride;
@@ -220,7 +178,6 @@ typedef struct ShareParams {
 } ShareParams;
 
 typedef struct RectangleParams {
-	bool present;
 	OptionalInteger x;
 	OptionalInteger y;
 	OptionalInteger width;
@@ -256,30 +213,29 @@ typedef union Params {
 	UpdateParams update;
 } Params;
 
-extern const ParamTable params_machine;
-extern const ParamTable params_machine_if_named;
-extern const ParamTable params_revoke;
-extern const ParamTable params_register_machine;
-extern const ParamTable params_update_machine;
-extern const ParamTable params_assign;
-extern const ParamTable params_virtual_gpu;
-extern const ParamTable params_quarantine;
-extern const ParamTable params_adapter;
-extern const ParamTable params_context;
-extern const ParamTable params_register_adapter;
-extern const ParamTable params_unregister_adapter;
-extern const ParamTable params_create_process;
-extern const ParamTable params_process;
-extern const ParamTable params_reserve_range;
-extern const ParamTable params_page_table;
-extern const ParamTable params_set_entry;
-extern const ParamTable params_reserve;
-extern const ParamTable params_map;
-extern const ParamTable params_free;
-extern const ParamTable params_software_adapter;
-extern const ParamTable params_share;
-extern const ParamTable params_update;
-extern const ParamTable params_object_handle;
-extern const ParamTable params_interface;
+extern const JsonTable params_machine;
+extern const JsonTable params_machine_if_named;
+extern const JsonTable params_revoke;
+extern const JsonTable params_register_machine;
+extern const JsonTable params_update_machine;
+extern const JsonTable params_assign;
+extern const JsonTable params_virtual_gpu;
+extern const JsonTable params_quarantine;
+extern const JsonTable params_adapter;
+extern const JsonTable params_context;
+extern const JsonTable params_register_adapter;
+extern const JsonTable params_unregister_adapter;
+extern const JsonTable params_create_process;
+extern const JsonTable params_process;
+extern const JsonTable params_reserve_range;
+extern const JsonTable params_page_table;
+extern const JsonTable params_set_entry;
+extern const JsonTable params_reserve;
+extern const JsonTable params_map;
+extern const JsonTable params_free;
+extern const JsonTable params_share;
+extern const JsonTable params_update;
+extern const JsonTable params_object_handle;
+extern const JsonTable params_interface;
 
 #endif

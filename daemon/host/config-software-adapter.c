@@ -1,29 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #include "config-software-adapter.h"
 
-#include <stdio.h>
+#define ROW(type, name, structure, member)                                           \
+	JSON_FIELD(type, name, structure, member), .present_offset = JSON_NO_MEMBER, \
+						   .count_offset = JSON_NO_MEMBER
 
-#include "params.h"
+static const JsonField reservation_fields[] = {
+	{ ROW(JSON_FIELD_INTEGER, "sizeInBytes", DriverReservation, size), .maximum = INT64_MAX,
+	  .is_required = true },
+	{ ROW(JSON_FIELD_INTEGER, "alignment", DriverReservation, alignment),
+	  .maximum = INT64_MAX },
+	{ ROW(JSON_FIELD_ADDRESS, "baseAddress", DriverReservation, base_address) },
+	{ ROW(JSON_FIELD_BOOLEAN, "allowUserModeMapping", DriverReservation,
+	      allow_user_mode_mapping) },
+};
 
-static ConfiguredReservations reservations_of(const ReservationsParams *params)
-{
-	ConfiguredReservations reservations = { .count = params->array.count };
+static const JsonTable reservation_table = { reservation_fields, ARRAY_SIZE(reservation_fields),
+					     false };
 
-	for (size_t i = 0; i < reservations.count; i++) {
-		const ReservationParams *item = &params->items[i];
-
-		reservations.items[i] = (DriverReservation){
-			.size = item->size.value,
-			.alignment = item->alignment.value,
-			.base_address = item->base_address.value,
-			.allow_user_mode_mapping = item->allow_user_mode_mapping.value,
-		};
+#define RESERVATIONS(key, member)                                                      \
+	{                                                                              \
+		.type = JSON_FIELD_ARRAY, .name = (key),                               \
+		.offset = offsetof(SoftwareAdapterSettings, member.items),             \
+		.size = sizeof(DriverReservation), .present_offset = JSON_NO_MEMBER,   \
+		.count_offset = offsetof(SoftwareAdapterSettings, member.count),       \
+		.maximum = LIMIT_CONFIGURED_RESERVATIONS, .table = &reservation_table, \
 	}
-	return reservations;
-}
 
-static bool can_be_made(const char *name, const ConfiguredReservations *reservations,
-			const Limits *limits, bool is_system, Failure *failure)
+static const JsonField fields[] = {
+	RESERVATIONS("reservations", of_processes),
+	RESERVATIONS("systemReservations", of_system_process),
+};
+
+const JsonTable config_software_adapter_table = { fields, ARRAY_SIZE(fields), false };
+
+static bool check_reservations(const char *key, const ConfiguredReservations *reservations,
+			       const Limits *limits, bool is_system, Failure *failure)
 {
 	Failure refusal;
 	size_t index = 0;
@@ -31,7 +43,7 @@ static bool can_be_made(const char *name, const ConfiguredReservations *reservat
 	if (software_driver_check(reservations, limits, is_system, &index, &refusal) ==
 	    STATUS_SUCCESS)
 		return true;
-	failure_set(failure, refusal.status, "configuration", "%s[%zu]: %s", name, index,
+	failure_set(failure, refusal.status, "configuration", "%s[%zu]: %s", key, index,
 		    refusal.message);
 	return false;
 }
@@ -39,27 +51,8 @@ static bool can_be_made(const char *name, const ConfiguredReservations *reservat
 bool config_check_software_adapter(const SoftwareAdapterSettings *settings, const Limits *limits,
 				   Failure *failure)
 {
-	return can_be_made("reservations", &settings->of_processes, limits, false, failure) &&
-	       can_be_made("systemReservations", &settings->of_system_process, limits, true,
-			   failure);
-}
-
-bool config_read_software_adapter(const JsonValue *value, SoftwareAdapterSettings *ret_settings,
-				  Failure *failure)
-{
-	SoftwareAdapterParams params = { 0 };
-	SoftwareAdapterSettings settings;
-
-	if (json_type_of(value) != JSON_OBJECT) {
-		failure_set(failure, STATUS_INVALID_PARAMETER, "configuration", "is not an object");
-		return false;
-	}
-	if (params_decode(&params_software_adapter, value, &params, failure) != STATUS_SUCCESS)
-		return false;
-	settings.of_processes = reservations_of(&params.reservations);
-	settings.of_system_process = reservations_of(&params.system_reservations);
-	if (!config_check_software_adapter(&settings, &limits_default, failure))
-		return false;
-	*ret_settings = settings;
-	return true;
+	return check_reservations("reservations", &settings->of_processes, limits, false,
+				  failure) &&
+	       check_reservations("systemReservations", &settings->of_system_process, limits, true,
+				  failure);
 }

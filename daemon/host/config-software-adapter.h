@@ -3,24 +3,26 @@
 #define HOST_CONFIG_SOFTWARE_ADAPTER_H
 
 #include "failure.h"
-#include "json.h"
+#include "json-table.h"
 #include "software-driver.h"
 
 /*
- * The configuration's "softwareAdapter": what its driver reserves in each process.
+ * The key "softwareAdapter" of the configuration: the address ranges that the software adapter's
+ * driver reserves in each process.
  *
- *   reservations         array of objects, in the order in which they are made in each process:
+ *   reservations         array of objects, reserved in this order in each process:
  *       sizeInBytes, alignment, baseAddress, allowUserModeMapping
  *                        as of io.vaild.Gpu.ReserveGpuVirtualAddressRange
  *   systemReservations   the same for the adapter's system process
- *
- * Returns true, or false with a sentence in failure->message that begins with the key at fault: one
- * that is not there, and also one that could not be reserved.
  */
-bool config_read_software_adapter(const JsonValue *value, SoftwareAdapterSettings *ret_settings,
-				  Failure *failure);
 
-/* Whether that can be made within the limits that came out in the end. */
+/* Decodes the object into a zeroed SoftwareAdapterSettings. */
+extern const JsonTable config_software_adapter_table;
+
+/*
+ * Checks that all ranges can be reserved within the limits. Returns false, with a failure message
+ * that begins with the reservation at fault, if they cannot.
+ */
 bool config_check_software_adapter(const SoftwareAdapterSettings *settings, const Limits *limits,
 				   Failure *failure);
 

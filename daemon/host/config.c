@@ -15,14 +15,18 @@
 
 #define DEFAULT_OPERATOR_GROUP "vaild"
 
-/* A file that is being read. */
+#define NOT_AN_OBJECT "the file is not one JSON object"
+
 typedef struct ConfigFile {
 	const char *path;
-	Settings *settings;
+	Settings *settings; /* changed by the file */
 	char **ret_error;
 } ConfigFile;
 
-/* Leaves the sentence "PATH: …" and returns false. */
+/*
+ * Stores "PATH: SENTENCE" in *ret_error, or NULL if out of memory. Always returns false, so that
+ * callers can return the result.
+ */
 static _printf_(2, 3) bool mistake(const ConfigFile *file, const char *format, ...)
 {
 	va_list arguments;
@@ -38,15 +42,96 @@ static _printf_(2, 3) bool mistake(const ConfigFile *file, const char *format, .
 	return false;
 }
 
-#define NOW "now; see that the host's users can be looked up (getent group), and try again"
+/* --- values ---------------------------------------------------------------------------------- */
 
-static bool read_operator_group(const ConfigFile *file, const char *key, const JsonValue *value)
+#define GROUP_LOOKUP_FAILED \
+	"cannot be looked up now; check that \"getent group\" works on this host, and try again"
+
+/* What one file sets. The settings begin as the earlier files have left them. */
+typedef struct ConfigValues {
+	Settings settings;
+	const char *operator_group; /* NULL if the file does not name one */
+	bool has_software_adapter;
+	SoftwareAdapterSettings software_adapter;
+} ConfigValues;
+
+#define ROW(type, name, member)                                                         \
+	JSON_FIELD(type, name, ConfigValues, member), .present_offset = JSON_NO_MEMBER, \
+						      .count_offset = JSON_NO_MEMBER
+
+/* Row of one limit in an array of Limits, which begins at the offset. */
+static JsonField limit_row(const char *name, size_t array_offset, LimitKind kind)
 {
-	const char *name = json_string(value);
-	Settings *settings = file->settings;
+	return (JsonField){
+		.name = name,
+		.type = JSON_FIELD_INTEGER,
+		.offset = array_offset + kind * sizeof(uint64_t),
+		.size = sizeof(uint64_t),
+		.present_offset = JSON_NO_MEMBER,
+		.count_offset = JSON_NO_MEMBER,
+		.maximum = LIMIT_VALUE_MAX,
+	};
+}
 
-	if (!name)
-		return mistake(file, "%s: is not a string; give the name of a group", key);
+#define LIMIT_ROWS_MAX (3 * LIMIT_MAX)
+
+/* Makes one row per named limit. Returns the number of rows. */
+static size_t make_limit_rows(JsonField rows[static LIMIT_ROWS_MAX])
+{
+	size_t count = 0;
+
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
+		const char *owner_name = limit_owner_name(kind);
+
+		rows[count++] = limit_row(limit_name(kind, true), offsetof(Limits, per_uid), kind);
+		rows[count++] = limit_row(limit_name(kind, false), offsetof(Limits, in_all), kind);
+		if (owner_name)
+			rows[count++] = limit_row(owner_name, offsetof(Limits, per_owner), kind);
+	}
+	return count;
+}
+
+static bool report_fault(const ConfigFile *file, const JsonFault *fault)
+{
+	char text[200];
+
+	if (fault->kind == JSON_FAULT_UNKNOWN)
+		return mistake(file, "%s is not a key of the configuration; remove it",
+			       fault->path);
+	return mistake(file, "%s %s", fault->path, json_fault_format(fault, text, sizeof(text)));
+}
+
+static bool decode_values(const ConfigFile *file, const JsonValue *object, ConfigValues *values)
+{
+	JsonField limit_rows[LIMIT_ROWS_MAX];
+	const JsonTable limit_table = {
+		.fields = limit_rows,
+		.count = make_limit_rows(limit_rows),
+		.refuses_null = true,
+	};
+	const JsonField fields[] = {
+		{ ROW(JSON_FIELD_STRING, "operatorGroup", operator_group), .maximum = UINT64_MAX },
+		{ ROW(JSON_FIELD_BOOLEAN, "allowUserMachines", settings.allow_user_machines) },
+		{ ROW(JSON_FIELD_BOOLEAN, "requireSealedMemory", settings.require_sealed_memory) },
+		{ ROW(JSON_FIELD_OBJECT, "limits", settings.limits), .table = &limit_table },
+		{ JSON_FIELD(JSON_FIELD_OBJECT, "softwareAdapter", ConfigValues, software_adapter),
+		  .present_offset = offsetof(ConfigValues, has_software_adapter),
+		  .count_offset = JSON_NO_MEMBER, .table = &config_software_adapter_table },
+	};
+	const JsonTable table = {
+		.fields = fields,
+		.count = ARRAY_SIZE(fields),
+		.refuses_null = true,
+	};
+	JsonFault fault;
+
+	return json_table_decode(&table, object, NULL, values, &fault) ||
+	       report_fault(file, &fault);
+}
+
+/* Looks up the group by name. An empty name means that there is no operator group. */
+static bool set_operator_group(const ConfigFile *file, const char *name, Settings *settings)
+{
 	settings->has_operator_group = name[0] != '\0';
 	if (!settings->has_operator_group)
 		return true;
@@ -54,105 +139,48 @@ static bool read_operator_group(const ConfigFile *file, const char *key, const J
 	case EVIDENCE_FOUND:
 		return true;
 	case EVIDENCE_EXHAUSTED:
-		return mistake(file, "%s: whether there is a group \"%s\" cannot be found out " NOW,
-			       key, name);
+		return mistake(file, "operatorGroup: group \"%s\" " GROUP_LOOKUP_FAILED, name);
 	default:
-		return mistake(file, "%s: there is no group \"%s\"; create it, or name another",
-			       key, name);
+		return mistake(file,
+			       "operatorGroup: group \"%s\" does not exist; create it, or name "
+			       "another",
+			       name);
 	}
 }
 
-static bool read_allow_user_machines(const ConfigFile *file, const char *key,
-				     const JsonValue *value)
-{
-	if (json_read_boolean(value, &file->settings->allow_user_machines))
-		return true;
-	return mistake(file, "%s: is neither true nor false", key);
-}
-
-static bool read_require_sealed_memory(const ConfigFile *file, const char *key,
-				       const JsonValue *value)
-{
-	if (json_read_boolean(value, &file->settings->require_sealed_memory))
-		return true;
-	return mistake(file, "%s: is neither true nor false", key);
-}
-
-/* The limit of that name; NULL where there is none. */
-static uint64_t *find_limit(Limits *limits, const char *name)
-{
-	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
-		if (strcmp(limit_name(kind, true), name) == 0)
-			return &limits->per_uid[kind];
-		if (strcmp(limit_name(kind, false), name) == 0)
-			return &limits->in_all[kind];
-		if (limit_owner_name(kind) && strcmp(limit_owner_name(kind), name) == 0)
-			return &limits->per_owner[kind];
-	}
-	return NULL;
-}
-
-static bool read_limits(const ConfigFile *file, const char *key, const JsonValue *value)
-{
-	JsonMembers members = json_members(value);
-
-	if (json_type_of(value) != JSON_OBJECT)
-		return mistake(file, "%s: is not an object", key);
-	while (json_members_next(&members)) {
-		uint64_t *limit = find_limit(&file->settings->limits, members.name);
-		uint64_t number;
-
-		if (!limit)
-			return mistake(file, "%s.%s: is no limit", key, members.name);
-		if (!json_read_unsigned(members.value, &number) || number > LIMIT_VALUE_MAX)
-			return mistake(file, "%s.%s: is not an integer from 0 to %d", key,
-				       members.name, LIMIT_VALUE_MAX);
-		*limit = number;
-	}
-	return true;
-}
-
-static bool read_software_adapter(const ConfigFile *file, const char *key, const JsonValue *value)
+static bool set_software_adapter(const ConfigFile *file, const SoftwareAdapterSettings *adapter,
+				 Settings *settings)
 {
 	Failure failure;
 
-	if (config_read_software_adapter(value, &file->settings->software_adapter, &failure))
-		return true;
-	return mistake(file, "%s: %s", key, failure.message);
-}
-
-static const struct {
-	const char *name;
-	bool (*read)(const ConfigFile *file, const char *key, const JsonValue *value);
-} keys[] = {
-	{ "operatorGroup", read_operator_group },
-	{ "allowUserMachines", read_allow_user_machines },
-	{ "requireSealedMemory", read_require_sealed_memory },
-	{ "limits", read_limits },
-	{ "softwareAdapter", read_software_adapter },
-};
-
-static bool read_key(const ConfigFile *file, const JsonMembers *member)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (strcmp(keys[i].name, member->name) == 0)
-			return keys[i].read(file, keys[i].name, member->value);
-	return mistake(file, "%s: is no key of the configuration", member->name);
-}
-
-static bool read_object(const ConfigFile *file, const JsonValue *object)
-{
-	JsonMembers members = json_members(object);
-
-	if (json_type_of(object) != JSON_OBJECT)
-		return mistake(file, "the file is not one JSON object");
-	while (json_members_next(&members))
-		if (!read_key(file, &members))
-			return false;
+	if (!config_check_software_adapter(adapter, &limits_default, &failure))
+		return mistake(file, "softwareAdapter.%s", failure.message);
+	settings->software_adapter = *adapter;
 	return true;
 }
 
-/* Parses the text, which has to be one value and nothing else, as strictly as a message. */
+/* Applies the file's values to its settings, which are unchanged if a value is wrong. */
+static bool read_object(const ConfigFile *file, const JsonValue *object)
+{
+	ConfigValues values = { .settings = *file->settings };
+
+	if (json_type_of(object) != JSON_OBJECT)
+		return mistake(file, NOT_AN_OBJECT);
+	if (!decode_values(file, object, &values))
+		return false;
+	if (values.operator_group &&
+	    !set_operator_group(file, values.operator_group, &values.settings))
+		return false;
+	if (values.has_software_adapter &&
+	    !set_software_adapter(file, &values.software_adapter, &values.settings))
+		return false;
+	*file->settings = values.settings;
+	return true;
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+/* Parses text that consists of one JSON value, as strictly as a message. */
 static bool read_text(const ConfigFile *file, Buffer *text)
 {
 	Frame frame = FRAME_INIT;
@@ -161,15 +189,13 @@ static bool read_text(const ConfigFile *file, Buffer *text)
 
 	for (size_t i = 0; i < buffer_size(text); i++)
 		if (text->data[i] == '\n')
-			text->data[i] = ' '; /* here a line break does not end the value */
+			text->data[i] = ' '; /* a line break ends a message, but not a file */
 	FrameResult result = frame_next(&frame, text, true, &message, &error);
 	if (result != FRAME_MESSAGE)
-		return mistake(file, "%s",
-			       result == FRAME_MALFORMED ? "the file is not one JSON object"
-							 : error);
+		return mistake(file, "%s", result == FRAME_MALFORMED ? NOT_AN_OBJECT : error);
 	JsonParser *parser = json_parser_new();
 	if (!parser)
-		return mistake(file, "there is no memory to read it");
+		return mistake(file, "cannot be read: out of memory; try again later");
 	JsonValue *value = json_parse(parser, message.text, message.length, &error);
 	json_parser_free(parser);
 	bool read =
@@ -235,7 +261,7 @@ static bool read_drop_ins(const char *directory, Settings *settings, char **ret_
 	return read;
 }
 
-/* What the files say together has to be possible, too. */
+/* Checks values that are right by themselves against those of all other files. */
 static bool check_whole(const char *directory, Settings *settings, char **ret_error)
 {
 	ConfigFile file = { .path = directory, .settings = settings, .ret_error = ret_error };
@@ -243,7 +269,7 @@ static bool check_whole(const char *directory, Settings *settings, char **ret_er
 
 	if (config_check_software_adapter(&settings->software_adapter, &settings->limits, &failure))
 		return true;
-	return mistake(&file, "softwareAdapter: with these limits, %s", failure.message);
+	return mistake(&file, "softwareAdapter, with the limits of all files: %s", failure.message);
 }
 
 bool config_load(const char *directory, Settings *ret_settings, char **ret_error)
@@ -254,8 +280,7 @@ bool config_load(const char *directory, Settings *ret_settings, char **ret_error
 	*ret_error = NULL;
 	Evidence group = user_database_find_group(DEFAULT_OPERATOR_GROUP, &settings.operator_group);
 	if (group == EVIDENCE_EXHAUSTED) {
-		*ret_error = strdup("whether there is a group \"" DEFAULT_OPERATOR_GROUP
-				    "\" cannot be found out " NOW);
+		*ret_error = strdup("group \"" DEFAULT_OPERATOR_GROUP "\" " GROUP_LOOKUP_FAILED);
 		return false;
 	}
 	settings.has_operator_group = group == EVIDENCE_FOUND;

@@ -13,7 +13,7 @@ TestSuite(params);
 #define G "\"virtualMachineGuid\":\"af0dcd1a-a0fd-59a0-998e-cad0c3834a2c\""
 
 /* Returns the path at fault, "" for none; good until the next call. */
-static const char *decode(const ParamTable *table, const char *text, Params *ret)
+static const char *decode(const JsonTable *table, const char *text, Params *ret)
 {
 	static Failure failure;
 	JsonParser *parser = json_parser_new();
@@ -39,7 +39,7 @@ static const char *decode(const ParamTable *table, const char *text, Params *ret
 Test(params, paths)
 {
 	static const struct {
-		const ParamTable *table;
+		const JsonTable *table;
 		const char *text, *path;
 	} rows[] = {
 		{ &params_none, "{}", "" },
@@ -178,7 +178,6 @@ Test(params, number_of_items)
 		cr_assert(clients->array.present);
 		cr_assert_eq(clients->array.count, count);
 		for (size_t i = 0; i < count; i++) {
-			cr_assert(clients->items[i].present);
 			cr_assert_eq(clients->items[i].pid.value, i + 1);
 			cr_assert_null(clients->items[i].user);
 		}

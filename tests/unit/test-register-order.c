@@ -283,8 +283,8 @@ Test(register_order, a_dead_caller_changes_nothing)
 			: methods[i].params == &params_adapter || methods[i].params == &params_none
 				? "{}"
 				: NAMES_A;
-		if (methods[i].params->fields && methods[i].params->fields[0].required &&
-		    methods[i].params->fields[0].type == PARAM_HANDLE)
+		if (methods[i].params->fields && methods[i].params->fields[0].is_required &&
+		    param_is_handle(&methods[i].params->fields[0]))
 			continue; /* what it names has to be there first */
 		cr_assert_str_eq(call(cast.world, cast.admin, name, parameters),
 				 "STATUS_PROCESS_IS_TERMINATING", "%s", name);
