@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /*
- * Reads an address as it is written in messages: "0x" and 1 to 16 hex digits of either case, and
- * nothing else. Returns false, and leaves *ret_address, otherwise. They are strings since numbers
- * above 2^53 lose bits in many readers of JSON.
+ * Parses an address: "0x" and 1 to 16 hex digits of either case. Messages carry addresses as
+ * strings, because many JSON parsers lose bits of numbers above 2^53. Returns false, with
+ * *ret_address unchanged, for any other text.
  */
 bool address_parse(const char *text, uint64_t *ret_address);
 

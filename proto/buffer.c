@@ -14,7 +14,7 @@ void buffer_deinit(Buffer *buffer)
 	*buffer = BUFFER_INIT;
 }
 
-/* The smallest power of two that holds size bytes; 0 where there is none. */
+/* Returns the smallest power of two of at least size bytes, or 0 if size_t cannot hold it. */
 static size_t capacity_for(size_t size)
 {
 	size_t capacity = BUFFER_SMALLEST;
@@ -49,7 +49,7 @@ bool buffer_reserve(Buffer *buffer, size_t size)
 		return true;
 	if (size > SIZE_MAX - held)
 		return false;
-	/* Moving down is worth it only when it frees as much as it copies. */
+	/* Move the bytes down only if that frees at least as much as it copies. */
 	if (buffer->capacity - held >= size && buffer->start >= held && buffer->data) {
 		memmove(buffer->data, buffer_head(buffer), held);
 		buffer->start = 0;
@@ -99,5 +99,5 @@ void buffer_shrink(Buffer *buffer)
 	}
 	size_t capacity = capacity_for(size);
 	if (buffer->capacity / 2 > capacity)
-		buffer_move_to(buffer, capacity); /* staying large is no failure */
+		buffer_move_to(buffer, capacity); /* if this fails, the buffer stays large */
 }

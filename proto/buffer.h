@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /*
- * Bytes on their way: appended at the end, taken from the start. Between calls
+ * A queue of bytes: appended at the end, consumed from the start. Between calls
  * start <= end <= capacity, and an empty buffer has start == end == 0.
  */
 typedef struct Buffer {
@@ -31,26 +31,27 @@ static inline const char *buffer_head(const Buffer *buffer)
 }
 
 /*
- * Makes room for size more bytes behind the end, growing in powers of two. Returns false, with the
- * contents untouched, when there is no memory.
+ * Reserves room for size more bytes after the end. The capacity grows in powers of two. Returns
+ * false, with the contents unchanged, if out of memory.
  */
 bool buffer_reserve(Buffer *buffer, size_t size);
 
-/* Where appended bytes go; at least as many as were reserved fit. */
+/* Returns the end of the contents, after which the reserved bytes lie. */
 static inline char *buffer_tail(Buffer *buffer)
 {
 	return buffer->data + buffer->end;
 }
 
+/* Appends a copy of the data. Returns false, with the contents unchanged, if out of memory. */
 bool buffer_append(Buffer *buffer, const void *data, size_t size);
 
-/* Takes size bytes from the start. */
+/* Removes size bytes from the start. */
 void buffer_consume(Buffer *buffer, size_t size);
 
-/* Forgets what was appended since buffer_size() was size. */
+/* Removes bytes from the end until size bytes are left. */
 void buffer_truncate(Buffer *buffer, size_t size);
 
-/* Gives memory back: all of it from an empty buffer, what is beyond twice the need from others. */
+/* Frees unused memory: all of an empty buffer, and capacity beyond twice the need of others. */
 void buffer_shrink(Buffer *buffer);
 
 #endif

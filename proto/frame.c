@@ -4,16 +4,16 @@
 #include "macros.h"
 
 #define ERROR_LENGTH    "the message is longer than 65536 bytes; send less in one message"
-#define ERROR_DEPTH     "the message is nested deeper than 16 levels; send it flatter"
-#define ERROR_CONTROL   "a string holds a raw control character; write it as an escape, like \\n"
-#define ERROR_NUL       "a NUL stands inside the message; NUL ends a message"
-#define ERROR_ZERO      "a string holds \\u0000; leave it out"
+#define ERROR_DEPTH     "the message is nested deeper than 16 levels; nest it less deeply"
+#define ERROR_CONTROL   "a string contains a raw control character; write it as an escape, like \\n"
+#define ERROR_NUL       "the message contains a NUL; send NUL only after a message"
+#define ERROR_ZERO      "a string contains \\u0000; leave it out"
 #define ERROR_CHARACTER "the message is not JSON; send one JSON object, then LF or NUL"
-#define ERROR_TRAILING  "something follows the JSON object; end each message with LF or NUL"
-#define ERROR_CUT       "the input ended inside a message; send the whole of it"
+#define ERROR_TRAILING  "there is text after the JSON object; end each message with LF or NUL"
+#define ERROR_CUT       "the input ended inside a message; send the whole message"
 #define ERROR_MEMORY    "the daemon is out of memory; try again later"
 
-/* What a byte means outside of strings. */
+/* Meaning of a byte outside strings. */
 typedef enum Class {
 	CLASS_INVALID,
 	CLASS_BLANK,
@@ -37,14 +37,14 @@ static const uint8_t classes[256] = {
 	['s'] = CLASS_TOKEN,         ['n'] = CLASS_TOKEN,
 };
 
-/* The value ends before the byte at position end. */
+/* Ends the value before the byte at position end. */
 static void frame_complete(Frame *frame, size_t end)
 {
 	frame->state = FRAME_COMPLETE;
 	frame->value_end = (uint32_t)end;
 }
 
-/* The state behind a byte that begins a message. */
+/* Enters the state after the first byte of a message. Returns an error, or NULL. */
 static const char *frame_begin(Frame *frame, Class class)
 {
 	switch (class) {
@@ -132,7 +132,7 @@ static const char *frame_scan_unicode(Frame *frame, uint8_t byte)
 	return frame->unicode_is_zero ? ERROR_ZERO : NULL;
 }
 
-/* Looks at one byte of a message. Returns an error, or NULL. */
+/* Scans one byte of a message. Returns an error, or NULL. */
 static const char *frame_scan(Frame *frame, uint8_t byte)
 {
 	Class class = classes[byte];
@@ -160,7 +160,7 @@ static const char *frame_scan(Frame *frame, uint8_t byte)
 	return ERROR_CHARACTER;
 }
 
-/* Consumes blanks, blank lines and stray terminators in front of a message. */
+/* Consumes blanks, blank lines and stray terminators before a message. */
 static void frame_skip_blanks(Buffer *input)
 {
 	size_t blanks = 0, size = buffer_size(input);
@@ -208,7 +208,7 @@ static FrameResult frame_finish(Frame *frame, Buffer *input, FrameMessage *ret_m
 	return frame_emit(frame, input, '\n', frame->scanned, ret_message);
 }
 
-/* How many bytes from position on are the plain inside of a string, which is most of a message. */
+/* Counts the ordinary characters of a string from position on, to skip them in one step. */
 static size_t plain_bytes(const char *data, size_t position, size_t size)
 {
 	size_t begin = position;
@@ -247,7 +247,7 @@ FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMess
 			*ret_error = error;
 			return FRAME_MALFORMED;
 		}
-		/* A scalar ends before this byte: look at it again, as what follows a value. */
+		/* A scalar ends before this byte. Scan it again, as the byte after a value. */
 		if (in_scalar && frame->state == FRAME_COMPLETE)
 			frame->scanned--;
 	}

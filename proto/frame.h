@@ -9,28 +9,28 @@
 #include "buffer.h"
 
 /*
- * Finds where messages begin and end in a stream of bytes.
+ * Splits a stream of bytes into messages.
  *
- * A message is one JSON value and one terminator: the first NUL or LF behind the value, with only
- * blanks between. The scanner knows just enough JSON to find that place, and refuses what no JSON
- * parser of its own mind would: it is the one judge of length, depth, raw control characters, NUL
- * and \u0000, and of characters that stand outside strings in no JSON (json-c takes NaN, comments
- * and single quotes). What it lets through still has to be parsed.
+ * A message is one JSON value and one terminator: the first NUL or LF after the value, with only
+ * blanks between. The scanner knows just enough JSON to find the end of the value. It alone checks
+ * the limits that json-c does not: length, depth, raw control characters, NUL and \u0000. It also
+ * refuses characters that JSON does not allow outside strings, because json-c accepts NaN, comments
+ * and single quotes. A message still has to be parsed.
  *
- * Each byte is looked at once, however the input is cut.
+ * Each byte is scanned once, however the input is split.
  */
 
 #define FRAME_MESSAGE_MAX 65536
 #define FRAME_DEPTH_MAX   16
 
 typedef enum FrameState {
-	FRAME_BETWEEN, /* before a message; blanks and blank lines are skipped */
+	FRAME_BETWEEN, /* before a message, where blanks and blank lines are skipped */
 	FRAME_VALUE,   /* inside an object or array */
-	FRAME_SCALAR,  /* inside a number or a word that is the whole message */
+	FRAME_SCALAR,  /* inside a number, true, false or null that is the whole message */
 	FRAME_STRING,
-	FRAME_ESCAPE,   /* behind a backslash */
+	FRAME_ESCAPE,   /* after a backslash */
 	FRAME_UNICODE,  /* inside the four digits of \uXXXX */
-	FRAME_COMPLETE, /* behind the value, before its terminator */
+	FRAME_COMPLETE, /* after the value, before its terminator */
 } FrameState;
 
 typedef struct Frame {
@@ -38,28 +38,29 @@ typedef struct Frame {
 	uint8_t depth;
 	uint8_t unicode_digits;
 	bool unicode_is_zero;
-	uint32_t scanned;   /* bytes from the head of the input that were looked at */
-	uint32_t value_end; /* once FRAME_COMPLETE: where the value ended */
+	uint32_t scanned;   /* bytes scanned from the head of the input */
+	uint32_t value_end; /* offset of the end of the value, once FRAME_COMPLETE */
 } Frame;
 
 #define FRAME_INIT ((Frame){ .state = FRAME_BETWEEN })
 
 typedef struct FrameMessage {
-	char *text;      /* inside the input, NUL in place of its terminator */
+	char *text;      /* inside the input, with NUL after the value */
 	size_t length;   /* of the value */
-	size_t size;     /* of value, blanks and terminator: what to consume */
-	char terminator; /* '\0' or '\n'; '\n' where the end of input was the terminator */
+	size_t size;     /* of value, blanks and terminator, for the caller to consume */
+	char terminator; /* '\0' or '\n'; '\n' if the end of input terminated the message */
 } FrameMessage;
 
 typedef enum FrameResult {
-	FRAME_INCOMPLETE, /* no further message is whole; wait for more bytes */
-	FRAME_MESSAGE,    /* *ret_message is set; the caller consumes its size when done with it */
-	FRAME_MALFORMED,  /* *ret_error says why; the stream cannot be followed any further */
+	FRAME_INCOMPLETE, /* no complete message; wait for more bytes */
+	FRAME_MESSAGE,    /* *ret_message is set; the caller consumes its size after use */
+	FRAME_MALFORMED,  /* *ret_error is set; later messages cannot be found either */
 } FrameResult;
 
 /*
- * The next message at the head of the input. Blanks before it are consumed. With end_of_input the
- * end counts as a terminator. A buffer that ends without a terminator is given one spare byte.
+ * Finds the next message at the head of the input, and consumes the blanks before it. If
+ * end_of_input is set, the end of the input counts as a terminator; the buffer may then grow by one
+ * byte. *ret_error is a static sentence for the sender.
  */
 FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMessage *ret_message,
 		       const char **ret_error);

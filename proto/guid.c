@@ -5,7 +5,7 @@
 
 #include "hex.h"
 
-/* Where the dashes stand in 8-4-4-4-12. */
+/* Tests for the position of a dash in 8-4-4-4-12. */
 static bool is_dash_position(size_t position)
 {
 	return position == 8 || position == 13 || position == 18 || position == 23;

@@ -2,7 +2,7 @@
 #ifndef PROTO_HEX_H
 #define PROTO_HEX_H
 
-/* The value of a hex digit of either case; -1 for what is none. */
+/* Returns the value of a hex digit of either case, or -1 for another character. */
 static inline int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

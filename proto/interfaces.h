@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* The .varlink files of this folder, as they stand, made into C by the Makefile. */
+/* A .varlink file of this folder. The Makefile generates the array from the files. */
 typedef struct Interface {
 	const char *name;
 	const char *description;

@@ -25,7 +25,7 @@ typedef enum JsonFieldType {
 	JSON_FIELD_GUID,         /* Guid */
 	JSON_FIELD_HANDLE,       /* Handle */
 	JSON_FIELD_CHOICE,       /* uint64_t, an index into the choices */
-	JSON_FIELD_OBJECT,       /* a structure with a table of its own */
+	JSON_FIELD_OBJECT,       /* a nested structure with its own table */
 	JSON_FIELD_ARRAY,        /* items stored inside the structure */
 	JSON_FIELD_LIST,         /* a pointer to items, owned by the structure */
 } JsonFieldType;
@@ -42,7 +42,7 @@ typedef struct JsonField {
 	bool is_required;
 	bool is_ascending;     /* each integer of an array or list exceeds the one before it */
 	size_t offset;         /* of the structure's member */
-	size_t size;           /* of the structure's member; of one item of an array or list */
+	size_t size;           /* of that member; of one item of an array or list */
 	size_t present_offset; /* of a bool, set if the object has the member; JSON_NO_MEMBER */
 	size_t count_offset;   /* of the size_t that counts items; JSON_NO_MEMBER if all are used */
 	uint64_t maximum;      /* value of an integer, bytes of a string, or number of items */
@@ -83,8 +83,7 @@ typedef struct JsonFault {
 	const char *const *choices; /* as in JsonField */
 	const char *member; /* outermost member on the path, owned by the object or the table */
 
-	/* Of the value at fault, like "planes[0].offset". Cut, also inside a character, if longer.
-	 */
+	/* Path of the value, like "planes[0].offset"; a longer path is cut after a character. */
 	char path[JSON_PATH_SIZE];
 } JsonFault;
 

@@ -4,7 +4,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
-/* The scanner in frame.c judges depth; this only has to be larger than what it lets through. */
+/* framing.c limits the depth of messages; this only has to be larger than its limit. */
 #define PARSER_DEPTH 40
 
 JsonParser *json_parser_new(void)
@@ -22,7 +22,7 @@ void json_parser_free(JsonParser *parser)
 		json_tokener_free(parser);
 }
 
-/* How many bytes the character at text takes, text being NUL-terminated; 0: it is no UTF-8. */
+/* Returns the size in bytes of the character at text, which is NUL-terminated; 0 if not UTF-8. */
 static size_t utf8_length(const unsigned char *text)
 {
 	unsigned char lead = text[0], low = 0x80, high = 0xbf;
@@ -33,13 +33,13 @@ static size_t utf8_length(const unsigned char *text)
 	if (lead < 0xc2 || lead > 0xf4)
 		return 0;
 	if (lead == 0xe0)
-		low = 0xa0; /* below is overlong */
+		low = 0xa0; /* lower values are overlong */
 	else if (lead == 0xed)
-		high = 0x9f; /* above are surrogates */
+		high = 0x9f; /* higher values are surrogates */
 	else if (lead == 0xf0)
 		low = 0x90;
 	else if (lead == 0xf4)
-		high = 0x8f; /* above is behind the last character that there is */
+		high = 0x8f; /* higher values exceed the last code point */
 	if (text[1] < low || text[1] > high)
 		return 0;
 	for (size_t i = 2; i < length; i++)
@@ -48,7 +48,7 @@ static size_t utf8_length(const unsigned char *text)
 	return length;
 }
 
-/* The end of the number at text; NULL where it is written as JSON writes none: 1. or -01 or -.5 */
+/* Returns the end of the number at text, without the exponent; NULL for forms like 1. or -01. */
 static const unsigned char *number_end(const unsigned char *text)
 {
 	static const char digits[] = "0123456789";
@@ -67,7 +67,7 @@ static const unsigned char *number_end(const unsigned char *text)
 	return (const unsigned char *)at;
 }
 
-/* What json-c lets through though it is no JSON: bytes that are no UTF-8, and some numbers. */
+/* Refuses two things that json-c accepts: invalid UTF-8 and malformed numbers. */
 static bool text_is_strict(const char *text, size_t length)
 {
 	const unsigned char *at = (const unsigned char *)text, *end = at + length;
@@ -80,7 +80,7 @@ static bool text_is_strict(const char *text, size_t length)
 			at++;
 		} else if (!in_string && (*at == '-' || (*at >= '0' && *at <= '9'))) {
 			at = number_end(at);
-			if (at && (*at == 'e' || *at == 'E')) /* what follows, json-c looks at */
+			if (at && (*at == 'e' || *at == 'E')) /* json-c checks the exponent */
 				at += 1 + strspn((const char *)at + 1, "+-0123456789");
 			continue;
 		}
@@ -95,7 +95,7 @@ static bool text_is_strict(const char *text, size_t length)
 JsonValue *json_parse(JsonParser *parser, const char *text, size_t length, const char **ret_error)
 {
 	if (!text_is_strict(text, length)) {
-		*ret_error = "a number or a character is not written as JSON writes it";
+		*ret_error = "it contains a malformed number or invalid UTF-8";
 		return NULL;
 	}
 	*ret_error = NULL;
@@ -105,7 +105,7 @@ JsonValue *json_parse(JsonParser *parser, const char *text, size_t length, const
 	enum json_tokener_error error = json_tokener_get_error(parser);
 	if (error == json_tokener_success)
 		return value;
-	*ret_error = error == json_tokener_continue ? "the value is cut short"
+	*ret_error = error == json_tokener_continue ? "the value is incomplete"
 						    : json_tokener_error_desc(error);
 	json_object_put(value);
 	return NULL;
@@ -149,7 +149,8 @@ bool json_read_unsigned(const JsonValue *value, uint64_t *ret)
 {
 	if (json_type_of(value) != JSON_INTEGER)
 		return false;
-	/* Both getters saturate, the first towards 0, the second towards INT64_MAX. */
+	/* Both getters saturate: the first maps negative numbers to 0, the second ends at
+	 * INT64_MAX. */
 	uint64_t number = json_object_get_uint64(value);
 	if (number > INT64_MAX || json_object_get_int64(value) < 0)
 		return false;
@@ -171,7 +172,7 @@ const char *json_string(const JsonValue *value)
 {
 	if (json_type_of(value) != JSON_STRING)
 		return NULL;
-	/* json-c caches the text inside the value, and so does not take it as const. */
+	/* The parameter is not const, because json-c caches the text inside the value. */
 	return json_object_get_string((JsonValue *)value);
 }
 

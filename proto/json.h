@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 /*
- * Reading JSON. The one file behind this header is the only one that knows json-c: its getters
- * coerce silently ("12abc" is 12, true is 1, 1.9 is 1), so here the type is looked at first.
+ * A strict reader of JSON on top of json-c. Only json.c includes json-c, because its getters
+ * convert silently: "12abc" to 12, true to 1, and 1.9 to 1. The functions here check the type
+ * first.
  *
- * Null and absent are the same to every reader: a JsonValue of NULL.
+ * The value null is a JsonValue of NULL, like an absent member.
  */
 
 typedef struct json_object JsonValue;
@@ -26,46 +27,54 @@ typedef enum JsonType {
 	JSON_OBJECT,
 } JsonType;
 
-/* NULL when there is no memory. A parser serves any number of texts, one after the other. */
+/* Returns NULL if out of memory. A parser can be used for any number of texts. */
 JsonParser *json_parser_new(void);
 void json_parser_free(JsonParser *parser);
 
 /*
- * Parses one value, text[length] being NUL. The caller owns the result and frees it. Returns NULL
- * with *ret_error set when the text is no JSON, with *ret_error NULL when it is the value null.
+ * Parses text that consists of one value; text[length] must be NUL. Returns the value, to be freed
+ * with json_free(), with *ret_error NULL. Returns NULL for the value null, also with *ret_error
+ * NULL, and on error with *ret_error set to a static sentence.
  */
 JsonValue *json_parse(JsonParser *parser, const char *text, size_t length, const char **ret_error);
 void json_free(JsonValue *value);
 
 JsonType json_type_of(const JsonValue *value);
 
-/* Each returns false, and leaves its result, when the value is of another type or out of range. */
+/* Return false, with *ret unchanged, if the value is of another type or out of range. */
 bool json_read_boolean(const JsonValue *value, bool *ret);
 bool json_read_unsigned(const JsonValue *value, uint64_t *ret); /* 0 to 2^63-1 */
 bool json_read_real(const JsonValue *value, double *ret);       /* integers too */
 
-/* The string, owned by the value; NULL when it is none. */
+/* Returns the string, owned by the value, or NULL if the value is not a string. */
 const char *json_string(const JsonValue *value);
 
-/* 0 and NULL for what is no array. */
+/* Returns 0 if the value is not an array. */
 size_t json_array_size(const JsonValue *value);
+
+/* Returns an item, owned by the array, or NULL if the value is not an array or has no such item. */
 JsonValue *json_array_at(const JsonValue *value, size_t index);
 
-/* NULL for what is no object, and where the object has no such member. */
+/* Returns a member, owned by the object, or NULL if the value is not an object or lacks it. */
 JsonValue *json_member(const JsonValue *value, const char *name);
 
-/* Goes through an object's members in the order of the text: while (json_members_next(&members)) */
+/* Iterator over an object's members in the order of the text. */
 typedef struct JsonMembers {
 	const char *name;
 	JsonValue *value;
 	void *next;
 } JsonMembers;
 
+/* Begins before the first member. A value that is not an object has no members. */
 JsonMembers json_members(const JsonValue *object);
+
+/* Moves to the next member and fills in name and value. Returns false after the last one. */
 bool json_members_next(JsonMembers *members);
 
-/* The value as JSON text, with line breaks and indents if asked. The caller frees it; NULL when
- * there is no memory. */
+/*
+ * Formats the value as JSON text, with line breaks and indentation if pretty is set. Returns the
+ * text, to be freed by the caller, or NULL if out of memory.
+ */
 char *json_format(const JsonValue *value, bool pretty);
 
 #endif

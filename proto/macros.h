@@ -9,11 +9,11 @@
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-/* Runs the function on the variable's address when it goes out of scope. */
+/* Calls the function with the variable's address when the variable goes out of scope. */
 #define _cleanup_(function) __attribute__((cleanup(function)))
 #define _printf_(a, b)      __attribute__((format(printf, a, b)))
 
-/* Moves ownership out of a cleanup variable: the value is returned, the variable is emptied. */
+/* Move ownership out of a cleanup variable: return its value and reset the variable. */
 #define TAKE_POINTER(pointer)                           \
 	({                                              \
 		__typeof__(pointer) _taken = (pointer); \

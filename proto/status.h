@@ -7,18 +7,22 @@
 
 #include "vail-status.h"
 
-/* "STATUS_ACCESS_DENIED"; NULL for a value that is not one of vail-status.h. */
+/* Returns a name like "STATUS_ACCESS_DENIED", or NULL if vail-status.h lacks the status. */
 const char *status_name(NTSTATUS status);
 
-/* "AccessDenied", the last part of the Varlink error's name; NULL as above, and for success. */
+/*
+ * Returns the last part of the Varlink error's name, like "AccessDenied". Returns NULL for success,
+ * for statuses that the daemon never sends, and if vail-status.h lacks the status.
+ */
 const char *status_error_name(NTSTATUS status);
 
-/* Statuses have numbers of their own, from 0 on without holes, to count by. SIZE_MAX and NULL where
- * there is none. */
+/* Numbers the statuses consecutively from 0, for counters. Returns SIZE_MAX if unknown. */
 size_t status_index(NTSTATUS status);
+
+/* Returns the name of the status with this index, or NULL for a higher index. */
 const char *status_name_at(size_t index);
 
-/* The status that has this name. Returns false, and leaves *ret_status, where there is none. */
+/* Finds a status by its name. Returns false, with *ret_status unchanged, if it is unknown. */
 bool status_from_name(const char *name, NTSTATUS *ret_status);
 
 #endif

@@ -3,8 +3,8 @@
 #define VAIL_STATUS_H
 
 /*
- * The NTSTATUS values that vaild answers with. This header is part of the language that both
- * sides speak; it is installed beside vail.h and stands alone.
+ * The NTSTATUS values of vaild's replies. This header is part of the protocol. It is installed
+ * beside vail.h and includes no header of vaild.
  */
 
 #include <stdint.h>
@@ -29,8 +29,8 @@ typedef int32_t NTSTATUS;
 #define STATUS_GRAPHICS_VAIL_STATE_CHANGED ((NTSTATUS)0xC01E0011)
 
 /*
- * Never sent by the daemon: what a client library says when there is no daemon to say anything, or
- * when what came back was no answer.
+ * Never sent by the daemon. The client library returns these if the daemon cannot be reached, or if
+ * its reply cannot be understood.
  */
 #define STATUS_IO_TIMEOUT               ((NTSTATUS)0xC00000B5)
 #define STATUS_INVALID_NETWORK_RESPONSE ((NTSTATUS)0xC00000C3)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Room for size bytes and a comma before them; NULL once the writer has failed. */
+/* Reserves size bytes and a comma before them. Returns NULL once the writer has failed. */
 static char *writer_room(Writer *writer, size_t size)
 {
 	if (writer->failed || !buffer_reserve(writer->out, size + 1)) {
@@ -66,7 +66,7 @@ void writer_key_quoted(Writer *writer, const char *quoted, size_t length)
 	writer->comma = false;
 }
 
-/* Writes the byte as JSON wants it inside a string. Returns how many bytes that took, up to 6. */
+/* Writes the byte as a JSON string contains it. Returns the number of bytes written, 1 to 6. */
 static size_t escape_byte(char *out, unsigned char byte)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -109,14 +109,14 @@ void writer_string(Writer *writer, const char *text)
 	writer->comma = true;
 }
 
-/* Puts a value that needs no escapes. */
+/* Writes a value that needs no escapes. */
 static void writer_value(Writer *writer, const char *text, size_t length)
 {
 	writer_put(writer, text, length);
 	writer->comma = true;
 }
 
-/* Writes the number's digits so that they end before end. Returns where they begin. */
+/* Writes the number's digits so that they end at end. Returns their beginning. */
 static char *format_digits(char *end, uint64_t number)
 {
 	do
@@ -148,7 +148,7 @@ void writer_boolean(Writer *writer, bool value)
 void writer_seconds(Writer *writer, uint64_t microseconds)
 {
 	char text[32], *end = text + sizeof(text);
-	/* A leading one keeps the zeros of the fraction; the point takes its place. */
+	/* Adding 1000000 keeps the fraction's leading zeros; the point replaces the added 1. */
 	char *point = format_digits(end, 1000000 + microseconds % 1000000);
 	char *begin = format_digits(point, microseconds / 1000000);
 
