@@ -47,7 +47,7 @@ static _printf_(2, 3) bool mistake(const ConfigFile *file, const char *format, .
 #define GROUP_LOOKUP_FAILED \
 	"cannot be looked up now; check that \"getent group\" works on this host, and try again"
 
-/* What one file sets. The settings begin as the earlier files have left them. */
+/* The values of one file. settings starts as the result of the earlier files. */
 typedef struct ConfigValues {
 	Settings settings;
 	const char *operator_group; /* NULL if the file does not name one */

@@ -8,28 +8,29 @@
 #include "vm.h"
 
 /*
- * What is written of each kind of thing. Each begins with the serial that it is kept under; others
- * are named by their serials or handles, processes by their keys.
+ * The contents of the records of each kind of entity. Each record begins with the serial under
+ * which it is persisted. Records refer to other entities by serial or handle, and to processes by
+ * key.
  */
 
 typedef struct RecordedProcess {
 	ProcessKey key;
 	uid_t uid;
-	uid_t account; /* whose entry in the store it is */
+	uid_t account; /* charged for the process's entry in the fd store */
 } RecordedProcess;
 
 typedef struct RecordedAdapter {
 	uint64_t serial;
 	Handle handle;
-	Handle system_process; /* which is made anew, by the configuration of the day */
+	Handle system_process; /* recreated from the configuration at each start */
 	char *name;
 } RecordedAdapter;
 
-/* One that a connection has registered. The serial of its system process is the one before. */
+/* An adapter that a connection registered. Its system process has the previous serial. */
 typedef struct RecordedClientAdapter {
 	uint64_t serial;
 	Handle handle;
-	Handle system_process; /* CREATING, where that has no record of its own */
+	Handle system_process; /* in state CREATING, unless it has its own record */
 	char *name;
 	uint64_t index_bits[GPU_PAGE_TABLE_LEVEL_MAX];
 	size_t level_count;
@@ -50,7 +51,7 @@ typedef struct RecordedVm {
 	DisplayClients display_clients;
 	bool has_agent;
 	char *agent_user;
-	RecordedProcess agent; /* the key is PROCESS_KEY_NONE for a user */
+	RecordedProcess agent; /* with key PROCESS_KEY_NONE if the agent is a user */
 	uint64_t since;
 } RecordedVm;
 
@@ -63,7 +64,7 @@ typedef struct RecordedVirtualGpu {
 	uid_t account;
 } RecordedVirtualGpu;
 
-/* In pages. */
+/* A driver reservation, in pages. */
 typedef struct RecordedReservation {
 	uint64_t first;
 	uint64_t end;
@@ -75,22 +76,22 @@ typedef struct RecordedGpuProcess {
 	Handle handle;
 	uint64_t adapter;
 	bool is_system;
-	RecordedProcess process; /* the key is PROCESS_KEY_NONE where it is for none */
-	uint64_t vm;             /* 0: for none */
+	RecordedProcess process; /* with key PROCESS_KEY_NONE if it belongs to none */
+	uint64_t vm;             /* 0 if it belongs to none */
 	char *name;
 	uid_t account;
 	bool is_operator;
-	RecordedReservation *reservations; /* its driver's, which are what they are for good */
+	RecordedReservation *reservations; /* the driver's, which never change */
 	size_t reservation_count;
-	uint64_t *entries; /* its driver's by then; later ones have records of their own */
+	uint64_t *entries; /* the driver's at completion; later ones have their own records */
 	size_t entry_count;
 } RecordedGpuProcess;
 
-/* A level-1 entry that is the driver's. */
+/* A level-1 page table entry owned by the driver. */
 typedef struct RecordedEntry {
 	uint64_t serial;
 	uint64_t gpu_process;
-	uint64_t number; /* in the whole address space */
+	uint64_t number; /* index in the whole address space */
 } RecordedEntry;
 
 /* A user reservation or a mapping. */
@@ -98,7 +99,7 @@ typedef struct RecordedRange {
 	GpuRange range;
 	uint64_t gpu_process;
 	uid_t account;
-	bool is_inside; /* in a reservation */
+	bool is_inside; /* lies inside a reservation */
 } RecordedRange;
 
 typedef struct RecordedContext {
@@ -119,14 +120,14 @@ typedef struct RecordedRegistration {
 	Credentials process_credentials;
 } RecordedRegistration;
 
-/* That an object is shared; the object itself has a record of its own, which may outlive this. */
+/* The sharing of an object. The object has a separate record, which may outlive this one. */
 typedef struct RecordedSharing {
 	uint64_t serial;
 	Handle object;
 	uint64_t vm;
 	RecordedProcess sharer;
 	uid_t account;
-	uint64_t descriptors[OBJECT_DESCRIPTORS_MAX]; /* the ids that they are kept under */
+	uint64_t descriptors[OBJECT_DESCRIPTORS_MAX]; /* ids in the fd store */
 	size_t descriptor_count;
 } RecordedSharing;
 
@@ -138,11 +139,11 @@ typedef struct RecordedHolder {
 	uint64_t since;
 } RecordedHolder;
 
-/* A kind, by its name in records. */
+/* The schema of one kind of record. */
 typedef struct RecordKind {
-	const char *name;
+	const char *name; /* as in the record */
 	JsonTable table;
-	size_t size; /* of its structure */
+	size_t size; /* of the decoded structure */
 } RecordKind;
 
 extern const RecordKind record_kinds[STORE_KIND_MAX];
