@@ -8,7 +8,8 @@
 static NTSTATUS invalid_handle(Request *request, const char *what)
 {
 	return failure_set(&request->failure, STATUS_INVALID_HANDLE, "handle",
-			   "this handle names no %s; it may have ended, list what there is", what);
+			   "no %s has this handle; it may have ended, so list those that exist",
+			   what);
 }
 
 NTSTATUS machine_not_found(Failure *failure)
@@ -114,7 +115,10 @@ bool caller_is_agent(const Caller *caller, const VirtualMachine *vm)
 
 bool caller_may_share(Service *service, const Caller *caller)
 {
-	/* Those that are there: one whose end is being told is still tied to its processes. */
+	/*
+	 * Only listed VMs count. A VM whose end is being announced is not listed any more, but
+	 * still belongs to its processes.
+	 */
 	const VirtualMachine *vm = vm_after(service->broker, 0);
 
 	while (vm && vm->vmm->key != caller->process && !caller_is_agent(caller, vm))
@@ -122,7 +126,7 @@ bool caller_may_share(Service *service, const Caller *caller)
 	return vm;
 }
 
-/* VMs that operators registered are not administered from other user namespaces, whatever uid. */
+/* A caller in another user namespace never administers a VM that an operator registered. */
 static bool caller_is_registrar(const Caller *caller, const VirtualMachine *vm)
 {
 	return caller->credentials.uid == vm->registered_by &&
@@ -202,18 +206,18 @@ NTSTATUS caller_evidence_failure(Evidence evidence, Failure *failure)
 	switch (evidence) {
 	case EVIDENCE_GONE:
 		return failure_set(failure, STATUS_PROCESS_IS_TERMINATING, "gone",
-				   "the calling process is gone or ending");
+				   "the calling process has ended or is ending");
 	case EVIDENCE_EXHAUSTED:
 		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
-				   "the daemon has no resources left to look at the calling "
+				   "the daemon has no resources left to examine the calling "
 				   "process; try again later");
 	default:
 		return failure_set(failure, STATUS_ACCESS_DENIED, "unreadable",
-				   "the calling process could not be looked at");
+				   "the calling process cannot be examined; see the daemon's log");
 	}
 }
 
-/* Reads the caller's credentials now, and holds both sides of them against the display clients. */
+/* Compares the connection's credentials and the process's current ones with the display clients. */
 static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 {
 	const Host *host = request->service->host;
@@ -224,7 +228,7 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 	if (evidence == EVIDENCE_GONE || evidence == EVIDENCE_EXHAUSTED)
 		return caller_evidence_failure(evidence, &request->failure);
 	if (evidence != EVIDENCE_FOUND)
-		return STATUS_SUCCESS; /* the difference stays unreadable */
+		return STATUS_SUCCESS; /* the difference stays DIFFERENCE_UNREADABLE */
 
 	Privileges privileges = {
 		.connection = &request->caller->credentials,
@@ -236,7 +240,7 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 	return STATUS_SUCCESS;
 }
 
-/* An open that finds other privileges than a display client's ends the registration. */
+/* Ends the caller's registration if an open finds privileges that match no display client. */
 static void end_if_unmatched(Request *request, const PolicyFacts *facts)
 {
 	if (!policy_needs_privileges(request->method->rule, facts) || !facts->is_registered ||
@@ -265,7 +269,7 @@ static NTSTATUS authorise(Request *request)
 	return policy_check(method->rule, &facts, &request->failure);
 }
 
-/* Decodes the parameters; a GUID that comes first is the VM that the request is about. */
+/* Decodes the parameters. If the first one is a GUID, the request concerns that VM. */
 static NTSTATUS decode(Request *request, const JsonValue *parameters)
 {
 	const JsonTable *table = request->method->params;
@@ -302,7 +306,7 @@ static bool is_recorded_refusal(const Method *method, NTSTATUS status)
 	       (status != STATUS_SUCCESS && method->flags & METHOD_RECORDS_REFUSALS);
 }
 
-/* Fills in the method's name. */
+/* Records the entry with the method's full name. */
 static void record(Service *service, const Method *method, Record entry)
 {
 	char name[96];

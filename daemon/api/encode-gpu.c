@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The types of io.vaild.Gpu. */
+/* Encoders for the types of io.vaild.Gpu. */
 #include "encode-optional.h"
 #include "encode.h"
 #include "macros.h"
@@ -10,7 +10,7 @@ static const char *adapter_source_name(AdapterSource source)
 		[ADAPTER_SOFTWARE] = "software",
 		[ADAPTER_CLIENT] = "client",
 	};
-	_Static_assert(ARRAY_SIZE(names) == ADAPTER_SOURCE_MAX, "each source has its name");
+	_Static_assert(ARRAY_SIZE(names) == ADAPTER_SOURCE_MAX, "each source has a name");
 
 	return names[source];
 }
@@ -56,7 +56,7 @@ static const char *gpu_process_state_name(GpuProcessState state)
 		[GPU_PROCESS_CREATING] = "creating",
 		[GPU_PROCESS_RUNNING] = "running",
 	};
-	_Static_assert(ARRAY_SIZE(names) == GPU_PROCESS_STATE_MAX, "each state has its name");
+	_Static_assert(ARRAY_SIZE(names) == GPU_PROCESS_STATE_MAX, "each state has a name");
 
 	return names[state];
 }

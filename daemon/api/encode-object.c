@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects, as io.vaild declares them. */
+/* Encoders for the object types of io.vaild. */
 #include "encode-optional.h"
 #include "encode.h"
 #include "macros.h"
@@ -12,12 +12,12 @@ static const char *memory_kind_name(DescriptorKind kind)
 		[DESCRIPTOR_MEMFD] = "memfd",
 		[DESCRIPTOR_SYNC_FILE] = "none",
 	};
-	_Static_assert(ARRAY_SIZE(names) == DESCRIPTOR_KIND_MAX, "each kind has its name");
+	_Static_assert(ARRAY_SIZE(names) == DESCRIPTOR_KIND_MAX, "each kind has a name");
 
 	return names[kind];
 }
 
-/* with_descriptors: the reply carries one a plane, in their order, then the fence's. */
+/* with_descriptors: the reply carries one fd per plane in their order, then the fence's fd. */
 static void encode_planes(Writer *writer, const ObjectDescription *description,
 			  bool with_descriptors)
 {

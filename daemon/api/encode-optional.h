@@ -4,7 +4,7 @@
 
 #include "writer.h"
 
-/* A member that is left out where there is nothing to tell: value is NULL. */
+/* Writes a string member, or nothing if value is NULL. */
 #define OPTIONAL_STRING(writer, name, value) \
 	write_optional_string((writer), "\"" name "\":", sizeof("\"" name "\":") - 1, (value))
 

@@ -12,12 +12,12 @@ static const char *graphics_context_name(GraphicsContextKind kind)
 		[GRAPHICS_CONTEXT_NVIDIA] = "nvidia", [GRAPHICS_CONTEXT_KFD] = "kfd",
 		[GRAPHICS_CONTEXT_DXG] = "dxg",
 	};
-	_Static_assert(ARRAY_SIZE(names) == GRAPHICS_CONTEXT_MAX, "each kind has its name");
+	_Static_assert(ARRAY_SIZE(names) == GRAPHICS_CONTEXT_MAX, "each kind has a name");
 
 	return names[kind];
 }
 
-/* How many objects of the VM the process holds. */
+/* Counts the objects of the VM that the process holds. */
 static uint64_t count_open_objects(const Registration *registration)
 {
 	const ObjectHolder *holder;
@@ -205,7 +205,7 @@ static void encode_event_thing(Writer *writer, const Event *event)
 	}
 }
 
-/* Whether the kind says that something ended, and so has a reason. */
+/* Tests whether the kind reports the end of an entity, and so has a reason. */
 static bool event_kind_ends(EventKind kind)
 {
 	return kind == EVENT_UNREGISTERED || kind == EVENT_VIRTUAL_MACHINE_REMOVED ||

@@ -8,7 +8,7 @@
 #include "dispatch.h"
 #include "named-process.h"
 
-/* It is the parameter's fault, or for lack of resources nobody's. */
+/* Reports a failed lookup: the parameter's fault, unless the daemon lacks resources. */
 static NTSTATUS user_failure(Request *request, const char *path, Evidence evidence,
 			     const char *fault)
 {
@@ -26,20 +26,19 @@ static NTSTATUS resolve_user(Request *request, const char *path, const char *use
 	Evidence evidence = host->find_user(host->self, user, ret_uid);
 	if (evidence != EVIDENCE_FOUND)
 		return user_failure(request, path, evidence,
-				    "names no user of this host; give a name or decimal uid");
+				    "is not a user of this host; give a name or a decimal uid");
 	if (!request->caller->is_operator && *ret_uid != request->caller->credentials.uid)
 		return failure_parameter(&request->failure, path,
 					 "may name only your own user, unless you are an operator");
 	return STATUS_SUCCESS;
 }
 
-/* A party is named by user or by pid, exactly one of the two. */
+/* Checks that exactly one of user and pid is present. */
 static NTSTATUS check_party(Request *request, const char *path, const PartyParams *party)
 {
 	if (!party->user != !party->pid.present)
 		return STATUS_SUCCESS;
-	return failure_parameter(&request->failure, path,
-				 "must name a user or a pid, and only one of the two");
+	return failure_parameter(&request->failure, path, "must have either user or pid, not both");
 }
 
 static NTSTATUS copy_text(Request *request, const char *text, char **ret)
@@ -74,7 +73,8 @@ static NTSTATUS resolve_display_client(Request *request, const char *path, const
 	return evidence == EVIDENCE_FOUND
 		       ? STATUS_SUCCESS
 		       : user_failure(request, member, evidence,
-				      "names a user whose groups cannot be looked up");
+				      "is a user whose groups cannot be looked up; check that "
+				      "\"getent group\" works on this host");
 }
 
 static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
@@ -95,7 +95,7 @@ static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 	return STATUS_SUCCESS;
 }
 
-/* Where none is named it is the VMM, which then has to be somebody whom a person can be. */
+/* Makes the VMM the display client. With must_log_in its user must be a login user. */
 static NTSTATUS resolve_vmm_as_client(Request *request, const NamedProcess *vmm, bool must_log_in,
 				      DisplayClients *ret)
 {
@@ -103,7 +103,7 @@ static NTSTATUS resolve_vmm_as_client(Request *request, const NamedProcess *vmm,
 
 	if (must_log_in && !host->is_login_user(host->self, vmm->credentials.uids[ID_EFFECTIVE]))
 		return failure_parameter(&request->failure, "displayClients",
-					 "is missing, and the VMM's own user (uid %u) is no login "
+					 "is missing, and the VMM's user (uid %u) is not a login "
 					 "user; name the user whose viewer may register",
 					 vmm->credentials.uids[ID_EFFECTIVE]);
 	ret->count = 1;
@@ -167,7 +167,8 @@ NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, NamedProce
 	ret->pid = vm->vmm->pid;
 	if (!host->process_is_alive(host->self, ret->key))
 		return failure_set(&request->failure, STATUS_NOT_FOUND, "virtualMachine",
-				   "the VM's VMM has just ended, and the VM with it");
+				   "the VM's VMM has just ended, so the VM is gone; register it "
+				   "again after its next start");
 	return process_read(request, "virtualMachineGuid", ret);
 }
 

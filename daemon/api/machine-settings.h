@@ -5,22 +5,32 @@
 #include "methods.h"
 
 /*
- * From what a message says of a VM (pids, names of users) to what the core keeps: processes by
- * identity, credentials as they are now. Who is no operator may name only itself.
+ * Resolves a message's settings of a VM for core: pids to process keys, user names to uids, both to
+ * their current credentials. A caller that is not an operator may name only its own user and
+ * processes.
+ *
+ * All functions return STATUS_SUCCESS, STATUS_INVALID_PARAMETER with the path, STATUS_NO_MEMORY or
+ * STATUS_INSUFFICIENT_RESOURCES.
  */
 
-/* The VMM: the process of that pid, the caller where it is absent. Deinit *ret's credentials. */
+/*
+ * Finds the VMM: the process with the parameter vmmPid, or the caller if that is absent. In any
+ * case the caller deinitialises *ret's credentials.
+ */
 NTSTATUS machine_resolve_vmm(Request *request, NamedProcess *ret);
 
 /*
- * All the rest. vmm is whose credentials count where no display client is named; an update that
- * does not speak of display clients leaves it alone, and may pass NULL. must_log_in: where it does
- * count, the VMM has to be a login user's.
+ * Resolves name, display clients and agent. If the message names no display client, vmm is the
+ * display client; with must_log_in its user must then be a login user. Pass NULL as vmm to leave
+ * the display clients unset. In any case the caller deinitialises *ret.
  */
 NTSTATUS machine_resolve_settings(Request *request, const NamedProcess *vmm, bool must_log_in,
 				  VmSettings *ret);
 
-/* The VMM of a VM that is there already, with its credentials now. */
+/*
+ * Reads the current credentials of an existing VM's VMM. Also returns STATUS_NOT_FOUND, if the VMM
+ * has just ended. In any case the caller deinitialises *ret's credentials.
+ */
 NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, NamedProcess *ret);
 
 #endif

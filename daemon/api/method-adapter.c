@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* io.vaild.Gpu: adapters, and graphics contexts on them. */
+/* Methods of io.vaild.Gpu: adapters, and graphics contexts on them. */
 #include "encode.h"
 #include "methods.h"
 
-/* The name, and the MMU that the message describes. */
+/* Reads and checks the adapter's name and MMU. The result borrows from the message. */
 static NTSTATUS read_description(Request *request, AdapterDescription *ret)
 {
 	const RegisterAdapterParams *params = &request->params.register_adapter;
@@ -14,15 +14,17 @@ static NTSTATUS read_description(Request *request, AdapterDescription *ret)
 	};
 
 	if (params->name[0] == '\0')
-		return failure_parameter(
-			&request->failure, "name",
-			"is empty; give the adapter a name that people know it by");
+		return failure_parameter(&request->failure, "name",
+					 "is empty; give the adapter a name that people recognise");
 	ret->name = params->name;
 	ret->max_virtual_gpus = params->max_virtual_gpus.value;
 	return gpu_mmu_from_description(&mmu, &ret->mmu, &request->failure);
 }
 
-/* former: one of the name that waits for this driver, which says now that it is another. */
+/*
+ * Registers an adapter. former, if not NULL, is an adapter of the same name that waits for this
+ * driver since a restart, and is replaced because its MMU differs.
+ */
 static NTSTATUS register_new(Request *request, const AdapterDescription *description,
 			     Adapter *former, Adapter **ret_adapter)
 {
@@ -46,7 +48,7 @@ static NTSTATUS register_new(Request *request, const AdapterDescription *descrip
 	return STATUS_SUCCESS;
 }
 
-/* After a restart: the driver of an adapter that has waited for it is there again. */
+/* Connects an adapter that has waited since a restart with its driver. */
 static NTSTATUS take_over(Request *request, const AdapterDescription *description, Adapter *adapter)
 {
 	NTSTATUS status =
@@ -96,7 +98,7 @@ NTSTATUS method_unregister_adapter(Request *request)
 
 	if (adapter->source == ADAPTER_SOFTWARE)
 		return failure_set(&request->failure, STATUS_NOT_SUPPORTED, "software",
-				   "the software adapter is always there");
+				   "the software adapter cannot be unregistered");
 	adapter_end(request->service->broker, adapter, END_REQUESTED);
 	request->changed = true;
 	return STATUS_SUCCESS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* io.vaild.Gpu: what a process does with its own address space, and who may look at it. */
+/* Methods of io.vaild.Gpu: a process's own calls on its address space, and reading it. */
 #include "dispatch.h"
 #include "encode.h"
 
@@ -14,7 +14,7 @@ static Placement placement_of(const PlacementParams *params)
 	};
 }
 
-/* Makes a change that was prepared lasting, and then makes it. */
+/* Persists a prepared change and commits it, or discards it if it cannot be persisted. */
 static NTSTATUS finish(Request *request, SpaceChange *change)
 {
 	GpuProcess *gpu_process = request->subject.gpu_process;
@@ -97,7 +97,7 @@ NTSTATUS method_translate_gpu_virtual_address(Request *request)
 	return status;
 }
 
-/* The process may be gone by the time that the next range is asked for: so is the rest then. */
+/* Looks up the process each time, because it may end while the list is read. The list ends then. */
 static bool next_range(const ListView *view, uint64_t *cursor, Writer *writer)
 {
 	const GpuProcess *gpu_process = gpu_process_find(view->service->broker, &view->subject);

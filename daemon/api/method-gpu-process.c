@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* io.vaild.Gpu: GPU processes, and what their drivers do with them. */
+/* Methods of io.vaild.Gpu: GPU processes, and their drivers' calls on them. */
 #include "dispatch.h"
 #include "encode.h"
 #include "named-process.h"
 
 /* --- creation -------------------------------------------------------------------------------- */
 
-/* The VM that the process is to be for, where one is named. */
+/* Finds the VM that the parameters name for the process. *ret_vm is NULL if they name none. */
 static NTSTATUS find_machine(Request *request, VirtualMachine **ret_vm)
 {
 	const Guid *guid = &request->params.create_process.virtual_machine;
@@ -29,7 +29,7 @@ static NTSTATUS check_system_process(Request *request)
 		"the adapter's system process is still being created; complete it first");
 }
 
-/* The host process that it is to be for, where one is named. */
+/* Finds the host process that the parameters name; origin is unchanged if they name none. */
 static NTSTATUS find_host_process(Request *request, GpuProcessOrigin *origin)
 {
 	const OptionalInteger *pid = &request->params.create_process.pid;
@@ -48,7 +48,7 @@ static NTSTATUS find_host_process(Request *request, GpuProcessOrigin *origin)
 	return status;
 }
 
-/* The limit is asked first; then, a host process has one GPU process on an adapter. */
+/* Checks the limit, and then that the host process has no GPU process on this adapter yet. */
 static NTSTATUS check_creatable(Request *request, const GpuProcessOrigin *origin)
 {
 	Broker *broker = request->service->broker;
@@ -60,7 +60,7 @@ static NTSTATUS check_creatable(Request *request, const GpuProcessOrigin *origin
 	if (!gpu_process_of(process_find(broker, origin->key), request->subject.adapter))
 		return STATUS_SUCCESS;
 	return failure_set(&request->failure, STATUS_OBJECT_NAME_COLLISION, "process",
-			   "this pid has a process on this adapter already; destroy it first");
+			   "this pid already has a process on this adapter; destroy it first");
 }
 
 NTSTATUS method_create_process(Request *request)
@@ -131,8 +131,8 @@ NTSTATUS method_destroy_process(Request *request)
 
 	if (gpu_process->is_system)
 		return failure_set(&request->failure, STATUS_NOT_SUPPORTED, "systemProcess",
-				   "an adapter's system process goes with its adapter; unregister "
-				   "that");
+				   "an adapter's system process ends with its adapter; unregister "
+				   "the adapter");
 	gpu_process_end(request->service->broker, gpu_process, END_REQUESTED);
 	request->changed = true;
 	return STATUS_SUCCESS;
@@ -140,8 +140,10 @@ NTSTATUS method_destroy_process(Request *request)
 
 /* --- page tables ----------------------------------------------------------------------------- */
 
-/* Whose it is lasts; what it points at does not. Of a process that is being created, all is kept
- * when it is completed. */
+/*
+ * Persists the owner of a page table entry, but not its address, which the driver sets again after
+ * a restart. The entries of a process in state CREATING are persisted when it is completed.
+ */
 static NTSTATUS keep_entry(Request *request, const EntryChange *change)
 {
 	GpuProcess *gpu_process = request->subject.gpu_process;

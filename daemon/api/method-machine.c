@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* io.vaild.Machine: virtual machines and their virtual GPUs. */
+/* Methods of io.vaild.Machine: virtual machines and their virtual GPUs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,10 @@ static NTSTATUS reply_with_vm(Request *request, const VirtualMachine *vm)
 	return STATUS_SUCCESS;
 }
 
-/* The VM that has this GUID now. One whose VMM is found dead is ended here, not waited for. */
+/*
+ * Finds the running VM with the GUID. If its VMM is dead, ends the VM now instead of waiting for
+ * the notification, and returns NULL.
+ */
 static VirtualMachine *find_running_vm(Request *request)
 {
 	const Host *host = request->service->host;
@@ -27,19 +30,21 @@ static VirtualMachine *find_running_vm(Request *request)
 	return NULL;
 }
 
+/* Tests whether the caller may register the VM again. */
 static bool caller_registered(const Request *request, const VirtualMachine *vm)
 {
 	return request->caller->is_operator ||
 	       (!vm->by_operator && vm->registered_by == request->caller->credentials.uid);
 }
 
-/* An operator's registration displaces a user's. */
+/* Tests for an operator's registration of a VM that a user has registered: it displaces that one.
+ */
 static bool displaces(const Request *request, const VirtualMachine *existing)
 {
 	return request->caller->is_operator && !existing->by_operator;
 }
 
-/* The same GUID and the same VMM again, by who may: a success that changes nothing. */
+/* Tests for a repeated registration, with the same GUID and VMM, which changes nothing. */
 static bool is_the_same_again(const Request *request, const VirtualMachine *existing,
 			      const NamedProcess *vmm)
 {
@@ -47,7 +52,7 @@ static bool is_the_same_again(const Request *request, const VirtualMachine *exis
 	       caller_registered(request, existing);
 }
 
-/* Adds the VM, in the place of one that it displaces. */
+/* Adds the VM, and ends the existing one if it is displaced. */
 static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedProcess *vmm,
 		       VmSettings *settings, VirtualMachine **ret_vm)
 {
@@ -60,8 +65,8 @@ static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedPr
 	if (status == STATUS_SUCCESS && existing && !displaces(request, existing))
 		status = failure_set(
 			&request->failure, STATUS_OBJECT_NAME_COLLISION, "virtualMachine",
-			"a running VM has this GUID already; stop it, or give this one "
-			"another");
+			"a running VM already has this GUID; stop it, or use another GUID "
+			"for this one");
 	if (status == STATUS_SUCCESS)
 		status = vm_prepare(broker, caller, &request->params.virtual_machine, vmm, settings,
 				    ret_vm, &request->failure);
@@ -79,13 +84,13 @@ static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedPr
 	return STATUS_SUCCESS;
 }
 
-/* With the VMM known: the VM of the message, new, or existing as it is. */
+/* Returns the existing VM in *ret_vm if the registration is a repetition, else adds a VM. */
 static NTSTATUS find_or_add_vm(Request *request, VirtualMachine *existing, const NamedProcess *vmm,
 			       VirtualMachine **ret_vm)
 {
 	VmSettings settings = VM_SETTINGS_INIT;
 	bool is_same = is_the_same_again(request, existing, vmm);
-	/* What is asked again is not asked to name a display client that it need not have. */
+	/* A repetition need not name a display client again, so the VMM may be any user's. */
 	NTSTATUS status = machine_resolve_settings(request, vmm, !is_same, &settings);
 
 	*ret_vm = existing;
@@ -109,7 +114,7 @@ NTSTATUS method_register_virtual_machine(Request *request)
 	return status;
 }
 
-/* With everything resolved: prepared, made lasting, done. */
+/* Prepares, persists and commits the update. */
 static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *settings)
 {
 	Broker *broker = request->service->broker;
@@ -132,15 +137,15 @@ static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *sett
 NTSTATUS method_update_virtual_machine(Request *request)
 {
 	VirtualMachine *vm = request->subject.vm;
-	bool speaks_of_clients = request->params.machine_settings.display_clients.array.present;
+	bool sets_clients = request->params.machine_settings.display_clients.array.present;
 	NamedProcess vmm = { 0 };
 	VmSettings settings = VM_SETTINGS_INIT;
 	NTSTATUS status = STATUS_SUCCESS;
 
-	if (speaks_of_clients)
+	if (sets_clients)
 		status = machine_read_vmm(request, vm, &vmm);
 	if (status == STATUS_SUCCESS)
-		status = machine_resolve_settings(request, speaks_of_clients ? &vmm : NULL, true,
+		status = machine_resolve_settings(request, sets_clients ? &vmm : NULL, true,
 						  &settings);
 	if (status == STATUS_SUCCESS)
 		status = update_vm(request, vm, &settings);
@@ -179,8 +184,8 @@ NTSTATUS method_assign_virtual_gpu(Request *request)
 
 	if (!adapter)
 		return failure_set(&request->failure, STATUS_INVALID_HANDLE, "handle",
-				   "this handle names no adapter; io.vaild.Gpu.ListAdapters tells "
-				   "which there are");
+				   "no adapter has this handle; io.vaild.Gpu.ListAdapters lists "
+				   "all adapters");
 	if (profile && !copy)
 		return failure_no_memory(&request->failure);
 	NTSTATUS status = virtual_gpu_prepare(broker, request->caller, request->subject.vm, adapter,

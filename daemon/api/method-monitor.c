@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* io.vaild.Monitor: what the daemon is doing. */
+/* Methods of io.vaild.Monitor: the daemon's state. */
 #include <string.h>
 
 #include "encode.h"
@@ -7,7 +7,7 @@
 #include "metrics.h"
 #include "version.h"
 
-/* How much of kind there is, as far as the caller may know. */
+/* Returns the total use of a limit for operators, and the use of the caller's uid for others. */
 static uint64_t visible_use(const Request *request, LimitKind kind)
 {
 	Accounts *accounts = &request->service->broker->accounts;
@@ -29,12 +29,13 @@ static void write_limit(Writer *reply, const char *name, uint64_t maximum, uint6
 	writer_object_end(reply);
 }
 
-/* Of each limit on one process: what the one uses that uses the most. */
+/* For each limit on one GPU process, the use of the process that uses most. */
 typedef struct MostOfOneProcess {
 	uint64_t of[LIMIT_MAX];
 } MostOfOneProcess;
 
-static void look_at(const GpuProcess *gpu_process, MostOfOneProcess *most)
+/* Raises *most to the process's use. */
+static void count_process(const GpuProcess *gpu_process, MostOfOneProcess *most)
 {
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
 		uint64_t count = address_space_count(&gpu_process->space, kind);
@@ -44,7 +45,7 @@ static void look_at(const GpuProcess *gpu_process, MostOfOneProcess *most)
 	}
 }
 
-/* Operators are told of all, in one walk; others of the calling process's own, wherever it is. */
+/* Looks at all GPU processes for operators, and at the calling process's own for others. */
 static MostOfOneProcess find_most_of_one_process(const Request *request)
 {
 	Broker *broker = request->service->broker;
@@ -57,9 +58,9 @@ static MostOfOneProcess find_most_of_one_process(const Request *request)
 		thing = thing_after(broker, THING_GPU_PROCESS, 0);
 	else if (process)
 		LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
-			look_at(gpu_process, &most);
+			count_process(gpu_process, &most);
 	for (; thing; thing = thing_next(thing))
-		look_at(container_of(thing, GpuProcess, thing), &most);
+		count_process(container_of(thing, GpuProcess, thing), &most);
 	return most;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* io.vaild: objects that a VM shares with the processes that are registered for it. */
+/* Methods of io.vaild: objects that a VM shares with the processes registered for it. */
 #include <stdio.h>
 
 #include "dispatch.h"
 #include "encode.h"
 #include "object-settings.h"
 
-/* --- for who shares -------------------------------------------------------------------------- */
+/* --- sharing --------------------------------------------------------------------------------- */
 
 NTSTATUS method_share_object_with_host(Request *request)
 {
@@ -41,7 +41,7 @@ NTSTATUS method_share_object_with_host(Request *request)
 	return STATUS_SUCCESS;
 }
 
-/* Whether the rectangle lies inside the resource. */
+/* Tests whether the rectangle is not empty and lies inside the resource. */
 static bool is_inside(const ObjectDescription *description, const Rectangle *rectangle)
 {
 	return rectangle->width > 0 && rectangle->height > 0 &&
@@ -64,8 +64,10 @@ NTSTATUS method_update_object(Request *request)
 					     item->height.value };
 		snprintf(path, sizeof(path), "damage[%zu]", i);
 		if (!is_inside(&object->description, &rectangles[i]))
-			return failure_parameter(&request->failure, path,
-						 "does not lie inside the resource, or is empty");
+			return failure_parameter(
+				&request->failure, path,
+				"is empty or not inside the resource; send rectangles "
+				"within its width and height");
 	}
 	object_updated(request->service->broker, object, rectangles, damage->array.count);
 	return STATUS_SUCCESS;
@@ -81,7 +83,7 @@ NTSTATUS method_unshare_object(Request *request)
 	return STATUS_SUCCESS;
 }
 
-/* --- for who opens --------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 static bool sizes_are_the_same(const SharedObject *object, const ObjectDescriptor *descriptors)
 {
@@ -91,8 +93,11 @@ static bool sizes_are_the_same(const SharedObject *object, const ObjectDescripto
 	return true;
 }
 
-/* Memory whose size nobody has sealed may have grown: then more is charged, or it is over. */
-static NTSTATUS look_at_size(Request *request)
+/*
+ * Reads the sizes again if they are not sealed, because the memory may have grown. Charges the
+ * difference, or ends the object if that exceeds a limit.
+ */
+static NTSTATUS update_size(Request *request)
 {
 	const Host *host = request->service->host;
 	SharedObject *object = request->subject.object;
@@ -120,18 +125,18 @@ static NTSTATUS look_at_size(Request *request)
 	return status;
 }
 
-/* Why the daemon has no opening to give. */
-static NTSTATUS not_opened(Request *request, Evidence evidence)
+/* Reports that the daemon could not open its own fd. */
+static NTSTATUS open_failure(Request *request, Evidence evidence)
 {
 	if (evidence == EVIDENCE_UNREADABLE)
 		return failure_set(&request->failure, STATUS_OBJECT_TYPE_MISMATCH, "objectType",
-				   "who shared the object has since taken away the mode that lets "
-				   "its memory be opened; ask for it back (fchmod 0666)");
+				   "the file mode of the object's memory no longer lets the daemon "
+				   "open it; ask the sharing process to restore it (fchmod 0666)");
 	return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
 			   "the daemon has no descriptors left; try again later");
 }
 
-/* The daemon's own openings, one a plane, then the fence's, to go with the reply. */
+/* Opens the daemon's own fds for the reply: one per plane, then the fence's. */
 static NTSTATUS offer_descriptors(Request *request)
 {
 	const Host *host = request->service->host;
@@ -145,7 +150,7 @@ static NTSTATUS offer_descriptors(Request *request)
 					      descriptor->facts.kind, writes, &request->offered[i]);
 
 		if (evidence != EVIDENCE_FOUND)
-			return not_opened(request, evidence);
+			return open_failure(request, evidence);
 		request->offered_count++;
 	}
 	return STATUS_SUCCESS;
@@ -156,7 +161,7 @@ NTSTATUS method_open_shared_object(Request *request)
 	Broker *broker = request->service->broker;
 	SharedObject *object = request->subject.object;
 	ObjectHolder *holder = NULL;
-	NTSTATUS status = look_at_size(request);
+	NTSTATUS status = update_size(request);
 
 	if (status == STATUS_SUCCESS && !object_holder(object, request->caller->process))
 		status =

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* io.vaild.Machine: quarantine, which belongs to a GUID and lasts. */
+/* Methods of io.vaild.Machine: quarantines, which belong to a GUID and survive reboots. */
 #include <string.h>
 
 #include "encode.h"
 #include "methods.h"
 
-static NTSTATUS not_kept(Request *request)
+static NTSTATUS persist_failure(Request *request)
 {
 	return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "store",
-			   "the quarantine could not be written to the state directory, and is as "
-			   "it was; see the daemon's log");
+			   "the quarantine was not changed, because it cannot be written to the "
+			   "state directory; see the daemon's log");
 }
 
 static NTSTATUS impose(Request *request)
@@ -18,7 +18,7 @@ static NTSTATUS impose(Request *request)
 	Broker *broker = request->service->broker;
 	const QuarantineParams *params = &request->params.quarantine;
 	Quarantine *quarantine = quarantine_find(broker, &params->virtual_machine);
-	/* Imposed again without a reason, it keeps the one that it has. */
+	/* A quarantine imposed again without a reason keeps its earlier reason. */
 	const char *text = params->reason || !quarantine ? params->reason : quarantine->reason;
 	_cleanup_free_ char *reason = text ? strdup(text) : NULL;
 
@@ -31,7 +31,7 @@ static NTSTATUS impose(Request *request)
 		return status;
 	if (!host->keep_quarantine(host->self, &quarantine->guid, quarantine->reason)) {
 		quarantine_discard(broker, quarantine);
-		return not_kept(request);
+		return persist_failure(request);
 	}
 	quarantine_commit(broker, quarantine);
 	return STATUS_SUCCESS;
@@ -44,9 +44,9 @@ static NTSTATUS lift(Request *request)
 	Quarantine *quarantine = quarantine_find(broker, &request->params.virtual_machine);
 
 	if (!quarantine)
-		return STATUS_SUCCESS; /* it is as it is asked to be */
+		return STATUS_SUCCESS;
 	if (!host->drop_quarantine(host->self, &quarantine->guid))
-		return not_kept(request);
+		return persist_failure(request);
 	quarantine_lift(broker, quarantine);
 	return STATUS_SUCCESS;
 }
@@ -64,7 +64,7 @@ static bool quarantine_is_visible(Service *service, const Caller *caller, const 
 {
 	(void)service;
 	(void)thing;
-	return caller->is_operator; /* the rule has let nobody else come here */
+	return caller->is_operator; /* always true, because of the method's rule */
 }
 
 static void quarantine_write(Service *service, Writer *writer, const Thing *thing)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* org.varlink.service: what every Varlink service says of itself. */
+/* Methods of org.varlink.service, with which every Varlink service describes itself. */
 #include <stdio.h>
 #include <string.h>
 
@@ -39,8 +39,9 @@ NTSTATUS method_get_interface_description(Request *request)
 		writer_string(request->reply, interfaces[i].description);
 		return STATUS_SUCCESS;
 	}
-	failure_set(&request->failure, STATUS_NOT_FOUND, "interface",
-		    "vaild has no such interface; org.varlink.service.GetInfo lists those it has");
+	failure_set(
+		&request->failure, STATUS_NOT_FOUND, "interface",
+		"vaild has no such interface; org.varlink.service.GetInfo lists all interfaces");
 	snprintf(request->failure.parameter, sizeof(request->failure.parameter), "%s", name);
 	return STATUS_NOT_FOUND;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* io.vaild: registration of host processes for VMs. */
+/* Methods of io.vaild: registration of host processes for VMs. */
 #include "dispatch.h"
 #include "encode.h"
 #include "stream.h"
 
-/* What the calling process draws with: a context made here, else a GPU device that it has open. */
+/* Finds the caller's graphics context: one made through vaild, else an open GPU device. */
 static NTSTATUS find_graphics_context(Request *request, GraphicsContextKind *ret_kind)
 {
 	const Host *host = request->service->host;
@@ -54,7 +54,7 @@ static NTSTATUS register_caller(Request *request, Registration **ret_registratio
 	return STATUS_SUCCESS;
 }
 
-/* Seed D3DKMTRegisterVailProcess. A repeated registration is answered from the record. */
+/* Seed D3DKMTRegisterVailProcess. Returns an existing registration without checking it again. */
 NTSTATUS method_register_vail_process(Request *request)
 {
 	Registration *registration = request->subject.registration;
@@ -75,7 +75,8 @@ NTSTATUS method_unregister_vail_process(Request *request)
 
 	if (!registration)
 		return failure_set(&request->failure, STATUS_NOT_FOUND, "registration",
-				   "the calling process is not registered for this VM");
+				   "the calling process is not registered for this VM; "
+				   "io.vaild.ListRegistrations lists its registrations");
 	registration_end(request->service->broker, registration, END_REQUESTED);
 	request->changed = true;
 	return STATUS_SUCCESS;
@@ -90,13 +91,13 @@ NTSTATUS method_revoke_registration(Request *request)
 	if (!registration)
 		return failure_set(&request->failure, STATUS_NOT_FOUND, "registration",
 				   "no process with this pid is registered for the VM; "
-				   "io.vaild.ListRegistrations tells which are");
+				   "io.vaild.ListRegistrations lists those that are");
 	registration_end(request->service->broker, registration, END_REVOKED);
 	request->changed = true;
 	return STATUS_SUCCESS;
 }
 
-/* The stream tells everything; it is counted here. */
+/* Turns the stream into a watch, which sends all replies. */
 NTSTATUS method_watch(Request *request)
 {
 	return stream_watch(request->stream, request);

@@ -27,7 +27,7 @@ const Method methods[] = {
 	CALL(INTERFACE_SERVICE, "GetInterfaceDescription", RULE_ANYONE, SUBJECT_NONE, METHOD_READS,
 	     &params_interface, method_get_interface_description),
 
-	/* Reads the caller's credentials itself, and so sees a caller that is gone. */
+	/* Does not need CHANGES: its rule reads the caller's credentials, and notices its end. */
 	CALL(INTERFACE_VAILD, "RegisterVailProcess", RULE_DISPLAY_CLIENT, SUBJECT_VM,
 	     METHOD_RECORDS_REFUSALS, &params_machine, method_register_vail_process),
 	CALL(INTERFACE_VAILD, "UnregisterVailProcess", RULE_ANYONE, SUBJECT_VM, CHANGES,
@@ -44,7 +44,7 @@ const Method methods[] = {
 	     &params_update, method_update_object),
 	CALL(INTERFACE_VAILD, "UnshareObject", RULE_OBJECT_ENDER, SUBJECT_OBJECT, CHANGES,
 	     &params_object_handle, method_unshare_object),
-	/* Reads the caller's credentials itself. */
+	/* Does not need CHANGES, for the same reason. */
 	CALL(INTERFACE_VAILD, "OpenSharedObject", RULE_OBJECT_OPENER, SUBJECT_OBJECT,
 	     METHOD_RECORDS_REFUSALS | METHOD_GIVES_DESCRIPTORS, &params_object_handle,
 	     method_open_shared_object),
@@ -124,7 +124,7 @@ MethodLookup method_find(const char *name, const Method **ret_method)
 {
 	const char *dot = strrchr(name, '.');
 	size_t interface_length = dot ? (size_t)(dot - name) : 0;
-	bool interface_known = !dot; /* a name without one belongs to none: it is just no method */
+	bool interface_known = !dot; /* without a dot, the method is unknown, not the interface */
 
 	for (size_t i = 0; dot && i < method_count; i++) {
 		const char *interface = methods[i].interface;

@@ -8,22 +8,21 @@
 #include "writer.h"
 
 /*
- * The method table: one row a method, and everything that is decided about a method stands in its
- * row. tests hold it against the interface files.
+ * The method table. One row per method says everything that applies before its handler runs. Tests
+ * compare the table with the interface files.
  */
 
-/* What the first parameter names, and what it has to name for the request to go on. */
+/* The entity that the first parameter names, and the error if it does not exist. */
 typedef enum SubjectType {
 	SUBJECT_NONE,
 	SUBJECT_VM,          /* a running VM, else STATUS_NOT_FOUND */
-	SUBJECT_VM_IF_NAMED, /* the same, where a GUID is there */
-	SUBJECT_ADAPTER,     /* an adapter, the software adapter where absent */
-	SUBJECT_VIRTUAL_GPU, /* a live vGPU and its VM; these and below else STATUS_INVALID_HANDLE
-			      */
+	SUBJECT_VM_IF_NAMED, /* the same, if the message contains a GUID */
+	SUBJECT_ADAPTER,     /* an adapter; without a handle, the software adapter */
+	SUBJECT_VIRTUAL_GPU, /* a vGPU and its VM, else STATUS_INVALID_HANDLE, as for all below */
 	SUBJECT_CONTEXT,
 	SUBJECT_GPU_PROCESS,
-	SUBJECT_OBJECT,      /* one that is shared, and its VM */
-	SUBJECT_HELD_OBJECT, /* or one that only its holders know any more */
+	SUBJECT_OBJECT,      /* a shared object and its VM */
+	SUBJECT_HELD_OBJECT, /* an object, shared or only held */
 } SubjectType;
 
 typedef struct Subject {
@@ -38,70 +37,77 @@ typedef struct Subject {
 
 typedef struct Method Method;
 
-/* One request under way: everything a handler needs, resolved and authorised. */
+/* A request in progress, with everything that its handler needs. */
 typedef struct Request {
 	Service *service;
 	const Caller *caller;
 	const Method *method;
 	Params params;
 	Subject subject;
-	Credentials credentials; /* of the caller now; read under RULE_DISPLAY_CLIENT */
-	Stream *stream;          /* that the method may take up, with "more"; else NULL */
-	Writer *reply;           /* inside "parameters", behind "status" */
+	Credentials credentials; /* the caller's current ones, if the rule compares privileges */
+	Stream *stream;          /* for the replies, if the caller asked for "more"; else NULL */
+	Writer *reply;           /* inside "parameters", after "status" */
 	Failure failure;
-	/* That came with the message: the session's, and released with the message. */
+
+	/* Fds of the message, owned by the session until the message is answered. */
 	const Descriptor *descriptors;
 	size_t descriptor_count;
 
-	/* To go with the reply: owned, until the reply is written. */
+	/* Fds for the reply, owned by the request until the reply is written. */
 	Descriptor offered[OBJECT_DESCRIPTORS_MAX];
 	size_t offered_count;
 
-	bool changed; /* the handler changed state: the allow is recorded */
+	bool changed; /* the handler changed state, so the success gets an audit record */
 
-	/* The VM that the request is about; kept by value, since a handler may end it. */
+	/* The VM that the request concerns, stored by value because the handler may end it. */
 	Guid virtual_machine;
 	bool names_virtual_machine;
-	Handle object; /* likewise: the shared object */
+	Handle object; /* the shared object that the request concerns, if names_object */
 	bool names_object;
 } Request;
 
-/* Does the work and writes the reply's fields, or returns what it left in request->failure. */
+/*
+ * Executes the request and writes the reply's members. On failure returns the status, with
+ * request->failure filled in.
+ */
 typedef NTSTATUS (*MethodHandler)(Request *request);
 
 typedef struct ListOperations ListOperations;
 
-/* Who looks at which list. What it is a list of is named by its handle, for that may go while the
- * list is being read. */
+/*
+ * One caller's view of a list. The entity that the list belongs to is identified by its handle,
+ * because it may end while the list is read.
+ */
 typedef struct ListView {
 	Service *service;
 	const Caller *caller;
 	const ListOperations *list;
 	Handle subject;
-	Guid machine; /* nil: of all VMs */
+	Guid machine; /* only entities of this VM; nil for all VMs */
 } ListView;
 
-/* A list is gone through by a cursor, 0 at its beginning, which stays good whatever comes and goes.
- * Nothing is copied. */
+/* A cursor walks through a list without a copy. It stays valid while entities come and go. */
 struct ListOperations {
-	/* Moves the cursor behind the next item, and writes that (NULL: only moves). False: there
-	 * is none. */
+	/*
+	 * Moves the cursor, 0 at the beginning, past the next item and writes the item unless
+	 * writer is NULL. Returns false at the end of the list.
+	 */
 	bool (*next)(const ListView *view, uint64_t *cursor, Writer *writer);
 
-	/* With next_thing(): all things of a type that the caller may see. */
+	/* For next_thing(), which lists all entities of a type that the caller may see. */
 	ThingType type;
 	bool (*is_visible)(Service *service, const Caller *caller, const Thing *thing);
 	void (*write)(Service *service, Writer *writer, const Thing *thing);
-	const Guid *(*machine)(const Thing *thing); /* NULL: the list is not of a VM's */
+	const Guid *(*machine)(const Thing *thing); /* NULL if entities belong to no VM */
 };
 
 bool next_thing(const ListView *view, uint64_t *cursor, Writer *writer);
 
 typedef enum MethodFlags {
 	METHOD_READS = 0,
-	METHOD_CHANGES_STATE = 1,    /* a caller that is gone is refused */
-	METHOD_RECORDS_REFUSALS = 2, /* each refusal is a journal record, whatever its status */
-	METHOD_STREAMS = 4,          /* answers by a Stream alone: "more" is required */
+	METHOD_CHANGES_STATE = 1,    /* refused if the calling process has ended */
+	METHOD_RECORDS_REFUSALS = 2, /* every refusal gets an audit record, not only denials */
+	METHOD_STREAMS = 4,          /* replies only with a Stream, so "more" is required */
 	METHOD_TAKES_DESCRIPTORS = 8,
 	METHOD_GIVES_DESCRIPTORS = 16,
 } MethodFlags;
@@ -114,8 +120,8 @@ struct Method {
 	int flags;
 	const JsonTable *params;
 	MethodHandler handler;      /* NULL for a list */
-	const ListOperations *list; /* NULL for all others */
-	const char *list_key;       /* the reply's field, quoted and with its colon */
+	const ListOperations *list; /* NULL unless the method is a list */
+	const char *list_key;       /* the reply's member, with quotes and colon */
 };
 
 #define INTERFACE_SERVICE "org.varlink.service"
@@ -129,13 +135,13 @@ extern const size_t method_count;
 
 typedef enum MethodLookup { METHOD_FOUND, METHOD_UNKNOWN, METHOD_INTERFACE_UNKNOWN } MethodLookup;
 
-/* Finds "interface.Method". */
+/* Finds a method by its full name, "interface.Method". */
 MethodLookup method_find(const char *name, const Method **ret_method);
 
-/* Whether each row has all that it needs; a daemon whose table has not does not start. */
+/* Checks that each row is complete. The daemon does not start otherwise. */
 bool methods_are_sound(void);
 
-/* Handlers, an interface a file. */
+/* Handlers and lists, in the order of the interfaces. */
 NTSTATUS method_get_info(Request *request);
 NTSTATUS method_get_interface_description(Request *request);
 

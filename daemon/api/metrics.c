@@ -12,7 +12,7 @@
 
 #define LINE_MAX_LENGTH 512
 
-/* The text so far; once memory has run out nothing more is written. */
+/* Text under construction. Once failed is set, later calls write nothing. */
 typedef struct Text {
 	Buffer *out;
 	bool failed;
@@ -42,11 +42,11 @@ static void put_family(Text *text, const char *name, const char *type, const cha
 
 static void put_use(Text *text, const Accounts *accounts)
 {
-	put_family(text, "used", "gauge", "How much of each limited thing there is.");
+	put_family(text, "used", "gauge", "Current use of each limit, in all.");
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
 		put(text, "vaild_used{limit=\"%s\"} %" PRIu64 "\n", limit_name(kind, false),
 		    accounts->used[kind]);
-	put_family(text, "limit", "gauge", "How much of it there may be, in all and for each uid.");
+	put_family(text, "limit", "gauge", "Value of each limit, in all and per uid.");
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
 		put(text, "vaild_limit{limit=\"%s\"} %" PRIu64 "\n", limit_name(kind, false),
 		    accounts->limits.in_all[kind]);
@@ -55,7 +55,7 @@ static void put_use(Text *text, const Accounts *accounts)
 	}
 }
 
-/* Only what was ever asked, so that the text stays short. */
+/* Leaves out counters that are 0, so that the text stays short. */
 static void put_requests(Text *text, const Statistics *statistics)
 {
 	put_family(text, "requests", "counter", "Requests answered, by method and status.");
@@ -75,14 +75,14 @@ bool metrics_write(Buffer *out, Service *service)
 	Text text = { .out = out };
 	const Statistics *statistics = &service->statistics;
 
-	put_family(&text, "build_info", "gauge", "The version that runs.");
+	put_family(&text, "build_info", "gauge", "Version of the running daemon.");
 	put(&text, "vaild_build_info{version=\"" VAILD_VERSION "\"} 1\n");
 	put(&text,
 	    "# TYPE vaild_start_boottime_seconds gauge\n# UNIT vaild_start_boottime_seconds "
-	    "seconds\n# HELP vaild_start_boottime_seconds When it started, on CLOCK_BOOTTIME.\n"
+	    "seconds\n# HELP vaild_start_boottime_seconds Start time on CLOCK_BOOTTIME.\n"
 	    "vaild_start_boottime_seconds %" PRIu64 ".%06" PRIu64 "\n",
 	    statistics->started_at / 1000000, statistics->started_at % 1000000);
-	put_family(&text, "restored_records", "gauge", "Records that were brought back at start.");
+	put_family(&text, "restored_records", "gauge", "Records that were restored at the start.");
 	put(&text, "vaild_restored_records %" PRIu64 "\n", statistics->restored);
 	put_use(&text, &service->broker->accounts);
 	put_requests(&text, statistics);

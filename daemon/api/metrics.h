@@ -5,7 +5,7 @@
 #include "buffer.h"
 #include "service.h"
 
-/* Writes the daemon's metrics as OpenMetrics text, and a NUL behind it. False: no memory. */
+/* Appends the daemon's metrics as OpenMetrics text with a NUL. Returns false if out of memory. */
 bool metrics_write(Buffer *out, Service *service);
 
 #endif

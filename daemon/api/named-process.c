@@ -6,7 +6,7 @@
 static NTSTATUS no_such_process(Request *request, const char *path)
 {
 	return failure_parameter(&request->failure, path,
-				 "is not the pid of a live process of the daemon's pid namespace");
+				 "is not the pid of a live process in the daemon's pid namespace");
 }
 
 NTSTATUS process_read(Request *request, const char *path, NamedProcess *process)
@@ -20,8 +20,8 @@ NTSTATUS process_read(Request *request, const char *path, NamedProcess *process)
 		return caller_evidence_failure(EVIDENCE_EXHAUSTED, &request->failure);
 	case EVIDENCE_UNREADABLE:
 		return failure_parameter(&request->failure, path,
-					 "names a process whose credentials cannot be read; run "
-					 "the daemon with CAP_SYS_PTRACE");
+					 "is a process whose credentials cannot be read; run the "
+					 "daemon with CAP_SYS_PTRACE");
 	default:
 		return no_such_process(request, path);
 	}

@@ -5,19 +5,24 @@
 #include "methods.h"
 
 /*
- * Processes that messages name by their pid. All return STATUS_SUCCESS, STATUS_INVALID_PARAMETER
- * with the path, or STATUS_INSUFFICIENT_RESOURCES. The caller deinits the credentials in any case.
+ * Processes that messages name by their pid. All functions return STATUS_SUCCESS,
+ * STATUS_INVALID_PARAMETER with the path, or STATUS_INSUFFICIENT_RESOURCES. In any case the caller
+ * deinitialises the credentials.
  */
 
-/* The live process of that pid, with its credentials now; who is no operator may name only its own.
+/*
+ * Finds the live process with the pid and reads its current credentials. A caller that is not an
+ * operator may name only its own processes.
  */
 NTSTATUS process_resolve(Request *request, const char *path, uint64_t pid, NamedProcess *ret);
 
-/* Operators may name any process, others only one that is their own, and that of the uid with which
- * they connected: one that has become somebody else since is not to act as that. */
+/*
+ * Checks that the caller may name the process. Operators may name any process, others only their
+ * own. A caller whose uid has changed since it connected may name none.
+ */
 NTSTATUS process_check_own(Request *request, const char *path, const NamedProcess *process);
 
-/* Reads the credentials of the process that *process names by its key. */
+/* Reads the current credentials of the process with process->key into *process. */
 NTSTATUS process_read(Request *request, const char *path, NamedProcess *process);
 
 #endif

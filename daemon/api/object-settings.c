@@ -6,7 +6,7 @@
 
 #include "dispatch.h"
 
-/* A resource has no more pixels than this to a side. */
+/* Maximum width and height of a resource, in pixels. */
 #define SIDE_MAX (UINT64_C(1) << 16)
 
 /* --- values ---------------------------------------------------------------------------------- */
@@ -37,7 +37,7 @@ static bool is_fourcc(const char *format)
 	return true;
 }
 
-/* It is optional in the interface only since replies leave it out. */
+/* Reports a missing fileDescriptor. The interface declares it optional because replies omit it. */
 static NTSTATUS missing_descriptor(Request *request, size_t plane)
 {
 	char path[56];
@@ -114,9 +114,9 @@ static NTSTATUS read_description(Request *request, ObjectDescription *ret)
 	return STATUS_SUCCESS;
 }
 
-/* --- which descriptor is what ---------------------------------------------------------------- */
+/* --- file descriptors ------------------------------------------------------------------------ */
 
-/* The indexes of the planes' descriptors and the fence's, in their order, with where they stand. */
+/* An fd that the message names by its index among the message's fds, for a plane or the fence. */
 typedef struct NamedDescriptor {
 	uint64_t index;
 	char path[56];
@@ -141,7 +141,7 @@ static size_t name_descriptors(const ObjectParams *object, NamedDescriptor *name
 	return count + 1;
 }
 
-/* Each one that is named has come, and each that has come is named. */
+/* Checks that each named index has an fd, and that each fd of the message is named. */
 static NTSTATUS check_indexes(Request *request, const NamedDescriptor *named, size_t count)
 {
 	uint64_t seen = 0;
@@ -150,16 +150,17 @@ static NTSTATUS check_indexes(Request *request, const NamedDescriptor *named, si
 		if (named[i].index >= request->descriptor_count)
 			return failure_parameter(
 				&request->failure, named[i].path,
-				"is no descriptor of this message, which came with "
-				"%zu",
+				"is not the index of a file descriptor of this message, "
+				"which came with %zu",
 				request->descriptor_count);
 		seen |= UINT64_C(1) << (named[i].index % 64);
 	}
 	for (size_t i = 0; i < request->descriptor_count; i++)
 		if (i >= OBJECT_DESCRIPTORS_MAX || !(seen & UINT64_C(1) << i))
-			return failure_parameter(&request->failure, "object",
-						 "names fewer descriptors than came with it; send "
-						 "those alone that it needs");
+			return failure_parameter(
+				&request->failure, "object",
+				"names fewer file descriptors than came with it; send "
+				"only those that it needs");
 	return STATUS_SUCCESS;
 }
 
@@ -177,16 +178,17 @@ static NTSTATUS check_memory(Request *request, const char *path, const Descripto
 
 	if (facts->kind != DESCRIPTOR_DMABUF && facts->kind != DESCRIPTOR_MEMFD)
 		return mismatch(request, path,
-				"this descriptor is neither a dma-buf nor a memfd, and nothing "
-				"else can be shared as a plane");
+				"this file descriptor is neither a dma-buf nor a memfd; only those "
+				"can be shared as a plane");
 	if (facts->kind != first->kind)
-		return mismatch(request, path,
-				"this plane is of another kind of memory than the first; use one "
-				"kind");
+		return mismatch(
+			request, path,
+			"this plane has another kind of memory than the first; use the same "
+			"kind for all planes");
 	if (facts->kind == DESCRIPTOR_MEMFD && facts->can_be_sealed)
 		return mismatch(request, path,
-				"this memfd has no F_SEAL_SEAL, so that its reader could seal it "
-				"against you; seal it first");
+				"this memfd has no F_SEAL_SEAL, so its readers could seal it "
+				"against you; add F_SEAL_SEAL first");
 	if (facts->kind == DESCRIPTOR_MEMFD && !facts->size_is_sealed &&
 	    request->service->settings.require_sealed_memory)
 		return mismatch(request, path,
@@ -194,8 +196,8 @@ static NTSTATUS check_memory(Request *request, const char *path, const Descripto
 				"add F_SEAL_SHRINK and F_SEAL_GROW");
 	if (writes && !facts->is_writable)
 		return mismatch(request, path,
-				"this descriptor is not open for writing, as access readWrite "
-				"needs it");
+				"this file descriptor is not open for writing, which access "
+				"readWrite needs; open it with O_RDWR");
 	return STATUS_SUCCESS;
 }
 
@@ -208,20 +210,20 @@ static NTSTATUS read_facts(Request *request, const NamedDescriptor *named, Objec
 
 	if (evidence != EVIDENCE_FOUND)
 		return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
-				   "the daemon has no resources left to look at the descriptor; "
+				   "the daemon has no resources left to examine the descriptor; "
 				   "try again later");
 	if (!named->is_fence)
 		return check_memory(request, named->path, &ret->facts, &first->facts);
 	if (ret->facts.kind == DESCRIPTOR_SYNC_FILE)
 		return STATUS_SUCCESS;
 	return mismatch(request, named->path,
-			"this descriptor is no sync_file, and nothing else can be shared as a "
+			"this file descriptor is not a sync_file; only those can be shared as a "
 			"fence");
 }
 
-/* --- where the planes lie -------------------------------------------------------------------- */
+/* --- layout of the planes -------------------------------------------------------------------- */
 
-/* Rows of a plane: planes behind the first have half of them where the format says so. */
+/* Returns the number of rows. Some formats halve them for every plane but the first. */
 static uint64_t rows_of_plane(const ObjectDescription *description, size_t plane)
 {
 	static const char *const halved[] = { "NV12", "NV21", "NV15", "P010", "P012",
@@ -243,19 +245,20 @@ static NTSTATUS check_plane_fits(Request *request, const ObjectDescription *desc
 	snprintf(path, sizeof(path), "object.planes[%zu]", index);
 	if (plane->stride == 0)
 		return failure_parameter(&request->failure, path,
-					 "has a stride of 0; give the bytes of a row");
+					 "has a stride of 0; send the number of bytes per row");
 	if (__builtin_mul_overflow(plane->stride, rows_of_plane(description, index), &size) ||
 	    __builtin_add_overflow(size, plane->offset, &size) || size > facts->size)
 		return failure_parameter(&request->failure, path,
-					 "does not lie inside its memory, which has %llu bytes: "
-					 "offset + stride x rows is more",
+					 "does not fit into its memory of %llu bytes, because "
+					 "offset + stride x rows exceeds that; share more memory",
 					 (unsigned long long)facts->size);
 	return STATUS_SUCCESS;
 }
 
-/* --- what is kept ---------------------------------------------------------------------------- */
+/* --- opening the daemon's own file descriptors ----------------------------------------------- */
 
-static NTSTATUS keep(Request *request, const NamedDescriptor *named, ObjectDescriptor *descriptor)
+static NTSTATUS open_own_descriptor(Request *request, const NamedDescriptor *named,
+				    ObjectDescriptor *descriptor)
 {
 	const Host *host = request->service->host;
 	bool writes = request->params.share.object.access.value == OBJECT_READ_WRITE;
@@ -266,8 +269,8 @@ static NTSTATUS keep(Request *request, const NamedDescriptor *named, ObjectDescr
 		return STATUS_SUCCESS;
 	case EVIDENCE_UNREADABLE:
 		return mismatch(request, named->path,
-				"the mode of this memfd keeps the daemon from opening it; allow "
-				"that (fchmod 0666), as its descriptors are what protects it");
+				"the file mode of this memfd keeps the daemon from opening it; use "
+				"fchmod 0666, which is safe, because only its holders can open it");
 	default:
 		return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
 				   "the daemon has no descriptors left; try again later");
@@ -283,9 +286,9 @@ void object_settings_release(Request *request, ObjectSettings *settings)
 	settings->descriptor_count = 0;
 }
 
-/* Looks at all of them before any is kept. */
-static NTSTATUS look_at_descriptors(Request *request, const NamedDescriptor *named, size_t count,
-				    ObjectSettings *settings)
+/* Examines all fds before any is opened. */
+static NTSTATUS check_descriptors(Request *request, const NamedDescriptor *named, size_t count,
+				  ObjectSettings *settings)
 {
 	NTSTATUS status = check_indexes(request, named, count);
 
@@ -307,10 +310,10 @@ NTSTATUS object_resolve_settings(Request *request, ObjectSettings *ret_settings)
 
 	if (status == STATUS_SUCCESS) {
 		count = name_descriptors(&request->params.share.object, named);
-		status = look_at_descriptors(request, named, count, &settings);
+		status = check_descriptors(request, named, count, &settings);
 	}
 	for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++) {
-		status = keep(request, &named[i], &settings.descriptors[i]);
+		status = open_own_descriptor(request, &named[i], &settings.descriptors[i]);
 		settings.descriptor_count += status == STATUS_SUCCESS;
 	}
 	if (status == STATUS_SUCCESS)

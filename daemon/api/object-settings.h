@@ -5,18 +5,18 @@
 #include "methods.h"
 
 /*
- * From what a message says of an object, and the descriptors that came with it, to what the core
- * keeps: values are looked at, descriptors by what the kernel says of them, and the daemon's own
- * openings of them are made.
+ * Resolves a message's description of an object and its fds for core: checks the values, asks the
+ * kernel what each fd is, and opens the daemon's own fds.
  */
 
 /*
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_OBJECT_TYPE_MISMATCH or
- * STATUS_INSUFFICIENT_RESOURCES; nothing is kept unless it is the first.
+ * Fills in *ret_settings, to be released with object_settings_release(); the name belongs to the
+ * message. Returns STATUS_SUCCESS; or STATUS_INVALID_PARAMETER, STATUS_OBJECT_TYPE_MISMATCH or
+ * STATUS_INSUFFICIENT_RESOURCES, with *ret_settings unchanged and no fd open.
  */
 NTSTATUS object_resolve_settings(Request *request, ObjectSettings *ret_settings);
 
-/* Gives back what object_resolve_settings() has kept. */
+/* Closes the fds that object_resolve_settings() has opened. */
 void object_settings_release(Request *request, ObjectSettings *settings);
 
 #endif

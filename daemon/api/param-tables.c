@@ -8,7 +8,7 @@
 	JSON_FIELD(type, name, struct, member), .is_required = (required), \
 	.present_offset = (present), .count_offset = JSON_NO_MEMBER
 
-/* Members that are zero or NULL if absent. */
+/* Parameters that are zero or NULL if absent. */
 #define GUID(name, struct, member, required) \
 	{ ROW(JSON_FIELD_GUID, name, struct, member, required, JSON_NO_MEMBER) }
 #define TEXT(name, struct, member, required, limit) \
@@ -18,7 +18,7 @@
 #define HANDLE(name, struct, member, required) \
 	TEXT(name, struct, member, required, PARAM_HANDLE_MAXIMUM)
 
-/* Members that record their presence. */
+/* Parameters that record whether they are present. */
 #define INTEGER(name, struct, member, required) \
 	{ ROW(JSON_FIELD_INTEGER, name, struct, member.value, required, \
 	      offsetof(struct, member.present)), .maximum = INT64_MAX }

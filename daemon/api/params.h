@@ -49,9 +49,9 @@ static inline bool param_is_handle(const JsonField *field)
 	return field->type == JSON_FIELD_STRING && field->maximum == PARAM_HANDLE_MAXIMUM;
 }
 
-/* The parameters of the methods, as their handlers see them. */
+/* The parameters of the methods, as their handlers see them. Absent ones are zero or NULL. */
 
-typedef struct MachineParams { /* all that name just a VM */
+typedef struct MachineParams { /* of methods that only name a VM */
 	Guid virtual_machine;
 } MachineParams;
 
@@ -74,7 +74,7 @@ typedef struct DisplayClientsParams {
 typedef struct MachineSettingsParams {
 	Guid virtual_machine;
 	const char *name;
-	OptionalInteger vmm_pid; /* not of UpdateVirtualMachine */
+	OptionalInteger vmm_pid; /* not for UpdateVirtualMachine */
 	DisplayClientsParams display_clients;
 	PartyParams agent;
 } MachineSettingsParams;
@@ -85,7 +85,7 @@ typedef struct AssignParams {
 	const char *profile;
 } AssignParams;
 
-typedef struct HandleParams { /* all that name just a thing with a handle */
+typedef struct HandleParams { /* of methods that only name an entity by its handle */
 	const char *handle;
 } HandleParams;
 
@@ -126,7 +126,7 @@ typedef struct ReserveRangeParams {
 	OptionalBoolean allow_user_mode_mapping;
 } ReserveRangeParams;
 
-typedef struct PageTableParams { /* all that name a place in the page tables */
+typedef struct PageTableParams { /* of methods on one page table entry or one table */
 	const char *process;
 	OptionalInteger virtual_address;
 	OptionalInteger page_table_address;
@@ -138,7 +138,9 @@ typedef struct PlacementParams {
 	OptionalInteger base_address;
 	OptionalInteger minimum;
 	OptionalInteger maximum;
-	OptionalInteger protection; /* of a mapping, as is the rest; a GpuProtection */
+
+	/* Only for a mapping. */
+	OptionalInteger protection; /* a GpuProtection */
 	OptionalInteger allocation;
 	OptionalInteger offset;
 } PlacementParams;
@@ -195,8 +197,8 @@ typedef struct UpdateParams {
 } UpdateParams;
 
 typedef union Params {
-	Guid virtual_machine; /* of all whose subject is a VM, first */
-	const char *handle;   /* of all whose subject has a handle, first */
+	Guid virtual_machine; /* first member for methods whose subject is a VM */
+	const char *handle;   /* first member for methods whose subject has a handle */
 	MachineParams machine;
 	RevokeParams revoke;
 	MachineSettingsParams machine_settings;

@@ -11,7 +11,7 @@ static const char *difference_sentence(Difference difference)
 	switch (difference) {
 	case DIFFERENCE_USER_NAMESPACE:
 		return "the calling process is in another user namespace than the VM's display "
-		       "client; call from where the display client runs";
+		       "client; call from the display client's user namespace";
 	case DIFFERENCE_UID:
 		return "the calling process runs as another user than the VM's display client; "
 		       "call as that user";
@@ -23,13 +23,13 @@ static const char *difference_sentence(Difference difference)
 		       "from a session that has exactly its groups";
 	case DIFFERENCE_CAPABILITIES:
 		return "the calling process has other capabilities than the VM's display client; "
-		       "call with the same, not more";
+		       "call with exactly its capabilities, not more";
 	case DIFFERENCE_LABEL:
 		return "the calling process has another security label than the VM's display "
-		       "client; call with the same";
+		       "client; call with the display client's label";
 	case DIFFERENCE_UNREADABLE:
-		return "the privileges of the calling process could not be read; ask an "
-		       "administrator to look into the daemon's log";
+		return "the privileges of the calling process cannot be read; ask an "
+		       "administrator to read the daemon's log";
 	case DIFFERENCE_NONE:
 	case DIFFERENCE_MAX:
 		break;
@@ -83,7 +83,7 @@ bool policy_allows_process_view(const PolicyFacts *facts)
 	return facts->is_operator || facts->is_process_itself || facts->is_driver;
 }
 
-/* Why who is not allowed to is denied. */
+/* Reason and sentence of each rule's denial. */
 static const struct {
 	const char *reason;
 	const char *message;
@@ -93,16 +93,17 @@ static const struct {
 			    "operators' group" },
 	[RULE_MACHINE_MAKER] = { "notOperator",
 				 "only operators may register a VM here; call as root or as a "
-				 "member of the operators' group, or have allowUserMachines set" },
+				 "member of the operators' group, or set allowUserMachines" },
 	[RULE_MACHINE_OWNER] = { "notRegistrar",
 				 "only operators and the user who registered the VM may do this" },
 	[RULE_MACHINE_VIEWER] = { "notViewer",
-				  "only operators and those who registered the VM, run it or may "
-				  "register for it may see it" },
+				  "only operators, the user who registered the VM, its VMM, and "
+				  "processes that may register for it may see it" },
 	[RULE_WATCHER] = { "notWatcher",
-			   "only operators, the VM's VMM and agent and the processes that are "
-			   "registered for it may watch the VM" },
-	[RULE_CONTEXT_OWNER] = { "notOwner", "only the process that made the context may do this" },
+			   "only operators, the VM's VMM and agent, and processes registered "
+			   "for it may watch the VM" },
+	[RULE_CONTEXT_OWNER] = { "notOwner",
+				 "only the process that created the context may do this" },
 	[RULE_ADAPTER_OWNER] = { "notDriver",
 				 "only operators and the connection that registered the adapter "
 				 "may do this" },
@@ -110,7 +111,7 @@ static const struct {
 				  "only the adapter's driver may do this; call on the connection "
 				  "that registered the adapter" },
 	[RULE_PROCESS_ITSELF] = { "notProcess",
-				  "only the process that this GPU process is for may do this" },
+				  "only the process that this GPU process belongs to may do this" },
 	[RULE_SHARER] = { "notSharer", "only the VM's VMM and its agent may share objects for it" },
 	[RULE_OBJECT_SHARER] = { "notSharer",
 				 "only the process that shared the object may do this" },
@@ -120,8 +121,8 @@ static const struct {
 	[RULE_OBJECT_HOLDER] = { "notHolder",
 				 "only a process that has opened the object may do this" },
 	[RULE_PROCESS_VIEWER] = { "notViewer",
-				  "only operators, the process that this GPU process is for and "
-				  "its adapter's driver may see it" },
+				  "only operators, the process that this GPU process belongs to, "
+				  "and its adapter's driver may see it" },
 };
 
 static bool rule_allows(Rule rule, const PolicyFacts *facts)
@@ -158,7 +159,7 @@ static bool rule_allows(Rule rule, const PolicyFacts *facts)
 		return facts->is_object_sharer || facts->is_operator;
 	case RULE_OBJECT_HOLDER:
 		return facts->is_object_holder;
-	case RULE_DISPLAY_CLIENT: /* these have sentences of their own */
+	case RULE_DISPLAY_CLIENT: /* policy_check() handles these two */
 	case RULE_OBJECT_OPENER:
 	case RULE_NONE:
 	case RULE_MAX:
@@ -176,6 +177,6 @@ NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
 	if (rule_allows(rule, facts))
 		return STATUS_SUCCESS;
 	if (rule <= RULE_NONE || rule >= RULE_MAX)
-		return deny(failure, "noRule", "nobody may do this");
+		return deny(failure, "noRule", "this method has no rule, so nobody may call it");
 	return deny(failure, denials[rule].reason, denials[rule].message);
 }

@@ -8,61 +8,61 @@
 #include "failure.h"
 
 /*
- * Who may do what. A rule is a column of the method table; whether it allows is a pure function of
- * facts about the caller and its relation to the subject. What no rule allows is denied.
+ * Authorisation. Each row of the method table has a rule. A rule is a pure function of facts about
+ * the caller and its relation to the subject, and denies by default.
  */
 
 typedef enum Rule {
-	RULE_NONE,           /* no method may have it: such a table does not start */
-	RULE_ANYONE,         /* what is seen is filtered */
-	RULE_OPERATOR,       /* decided before a subject is looked for */
-	RULE_MACHINE_MAKER,  /* operators; with allowUserMachines anyone, for itself */
-	RULE_MACHINE_OWNER,  /* operators, and who registered the VM */
-	RULE_MACHINE_VIEWER, /* who sees the VM in a list */
-	RULE_DISPLAY_CLIENT, /* who has the privileges of the VM's display client, or has shown so
-			      */
-	RULE_WATCHER,        /* of one VM: who has to do with it; of all: anyone, filtered */
-	RULE_CONTEXT_OWNER,  /* the process that made it */
-	RULE_ADAPTER_OWNER,  /* operators, and the connection that registered it */
-	RULE_ADAPTER_DRIVER, /* that connection alone, of the adapter or of the GPU process's */
-	RULE_PROCESS_ITSELF, /* the host process that the GPU process is for */
-	RULE_PROCESS_VIEWER, /* that process, its adapter's driver, operators */
-	RULE_SHARER,         /* the VM's VMM, and its agent */
+	RULE_NONE,           /* invalid in the method table: the daemon does not start */
+	RULE_ANYONE,         /* any caller; the reply contains only what the caller may see */
+	RULE_OPERATOR,       /* checked before the subject is looked up */
+	RULE_MACHINE_MAKER,  /* operators; with allowUserMachines any caller, for itself */
+	RULE_MACHINE_OWNER,  /* operators and the user who registered the VM */
+	RULE_MACHINE_VIEWER, /* callers that see the VM in a list */
+	RULE_DISPLAY_CLIENT, /* a display client's privileges, now or at an earlier registration */
+	RULE_WATCHER,        /* one VM: its processes and operators; all VMs: any caller */
+	RULE_CONTEXT_OWNER,  /* the process that created the context */
+	RULE_ADAPTER_OWNER,  /* operators and the connection that registered the adapter */
+	RULE_ADAPTER_DRIVER, /* the connection that registered the GPU process's adapter */
+	RULE_PROCESS_ITSELF, /* the host process that the GPU process belongs to */
+	RULE_PROCESS_VIEWER, /* that process, its adapter's driver and operators */
+	RULE_SHARER,         /* the VM's VMM and its agent */
 	RULE_OBJECT_SHARER,  /* the process that shared the object */
-	RULE_OBJECT_ENDER,   /* that, and operators */
-	RULE_OBJECT_OPENER, /* who is registered for its VM and has a display client's privileges */
-	RULE_OBJECT_HOLDER, /* who has opened it */
+	RULE_OBJECT_ENDER,   /* that process and operators */
+	RULE_OBJECT_OPENER,  /* registered processes with a display client's current privileges */
+	RULE_OBJECT_HOLDER,  /* processes that have opened the object */
 	RULE_MAX,
 } Rule;
 
+/* Facts about the caller and its relation to the subject. */
 typedef struct PolicyFacts {
 	bool is_operator;
 	bool allow_user_machines;
-	bool is_registrar;      /* its uid registered the VM */
-	bool is_vmm;            /* it is the VM's VMM */
-	bool is_agent;          /* it may share on the VMM's behalf */
-	bool names_machine;     /* a VM is the subject */
-	bool is_registered;     /* it is registered for the VM */
-	bool resembles_client;  /* its connection looks like a display client's */
-	bool is_object_sharer;  /* its process shared the object */
-	bool is_object_holder;  /* its process has opened the object */
-	bool is_driver;         /* its connection registered the adapter */
-	bool is_process_itself; /* the GPU process is for the calling process */
+	bool is_registrar;      /* the caller's uid registered the VM */
+	bool is_vmm;            /* the caller is the VM's VMM */
+	bool is_agent;          /* the caller may share on the VMM's behalf */
+	bool names_machine;     /* the subject is a VM */
+	bool is_registered;     /* the calling process is registered for the VM */
+	bool resembles_client;  /* the connection's credentials match a display client's */
+	bool is_object_sharer;  /* the calling process shared the object */
+	bool is_object_holder;  /* the calling process has opened the object */
+	bool is_driver;         /* the calling connection registered the adapter */
+	bool is_process_itself; /* the GPU process belongs to the calling process */
 	bool is_context_owner;
-	bool is_quarantined;   /* the VM's GUID is */
-	Difference difference; /* from the display clients; looked at under RULE_DISPLAY_CLIENT */
+	bool is_quarantined;   /* the VM's GUID is in quarantine */
+	Difference difference; /* from the display clients, if policy_needs_privileges() */
 } PolicyFacts;
 
-/* Whether the rule's answer depends on credentials read now, beyond the other facts. */
+/* Tests whether the decision needs the fact difference, and so the caller's current credentials. */
 bool policy_needs_privileges(Rule rule, const PolicyFacts *facts);
 
-/* RULE_MACHINE_VIEWER as a question, for lists, which leave out what it denies. */
+/* Tests RULE_MACHINE_VIEWER, for lists, which leave out VMs that it denies. */
 bool policy_allows_view(const PolicyFacts *facts);
 
-/* RULE_PROCESS_VIEWER, likewise. */
+/* Tests RULE_PROCESS_VIEWER, for lists. */
 bool policy_allows_process_view(const PolicyFacts *facts);
 
-/* STATUS_SUCCESS, or STATUS_ACCESS_DENIED with reason and sentence. */
+/* Returns STATUS_SUCCESS, or STATUS_ACCESS_DENIED with a reason and a sentence. */
 NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure);
 
 #endif

@@ -5,21 +5,29 @@
 #include "failure.h"
 #include "writer.h"
 
-/* The envelopes of replies: {"parameters": {…}} and {"error": …, "parameters": {…}}. */
+/* Writes the envelopes of replies: {"parameters": {…}} and {"error": …, "parameters": {…}}. */
 
-/* Opens a reply; what is written next are its parameters. Status is written for io.vaild*. */
+/* Begins a reply; the caller then writes its parameters. Writes the status for io.vaild*. */
 void reply_begin(Writer *writer, const char *interface);
+
+/* Ends a reply. With continues, more replies to the same request follow. */
 void reply_end(Writer *writer, bool continues, char terminator);
 
-/* An error of the interface. Where it is org.varlink.service, which cannot carry a status of ours,
- * it is Varlink's own InvalidParameter or InterfaceNotFound, or else an error of io.vaild. */
+/*
+ * Writes the failure as an error of the interface. org.varlink.service has no errors with a status,
+ * so for it writes Varlink's own InvalidParameter or InterfaceNotFound, or else an error of
+ * io.vaild.
+ */
 void reply_failure(Writer *writer, const char *interface, const Failure *failure, char terminator);
 
-/* Writes the whole of a failure in place of what has been written since begin, or nothing. */
+/*
+ * Truncates the output to begin and writes the failure. Writes nothing if out of memory, with
+ * writer->failed set.
+ */
 void reply_failure_instead(Writer *writer, size_t begin, const char *interface,
 			   const Failure *failure, char terminator);
 
-/* One of Varlink's own errors, with the one parameter that it has, or none (NULL). */
+/* Writes one of Varlink's own errors, with its parameter unless quoted_key is NULL. */
 void reply_varlink_error(Writer *writer, const char *name, const char *quoted_key,
 			 const char *value, char terminator);
 

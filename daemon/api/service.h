@@ -7,7 +7,7 @@
 #include "statistics.h"
 #include "store.h"
 
-/* What the configuration decides for requests: a snapshot, swapped whole at reload. */
+/* A snapshot of the configuration, replaced as a whole at reload. */
 typedef struct Settings {
 	bool allow_user_machines;
 	bool require_sealed_memory;
@@ -20,7 +20,7 @@ typedef struct Settings {
 typedef struct Stream Stream;
 typedef struct Session Session;
 
-/* All that requests are served with. One for the daemon; owned by whoever wires it. */
+/* Everything that requests need. The daemon has one, owned by its server. */
 typedef struct Service {
 	Broker *broker;
 	const Host *host;
@@ -30,7 +30,7 @@ typedef struct Service {
 	Statistics statistics;
 	TAILQ_HEAD(, Stream) watches;
 
-	/* A watch has something to tell: the session is to be pumped, at the end of the turn. */
+	/* Called when a watch has an event. The session has to be pumped at the end of the turn. */
 	void (*watch_ready)(Session *session);
 } Service;
 
@@ -38,8 +38,10 @@ typedef struct Service {
 #define SERVICE_PRODUCT "vaild"
 #define SERVICE_URL     "https://varlink.org/"
 
-/* Whether the caller is an operator under these settings: uid 0 in the initial user namespace, or a
- * member of the operators' group there. */
+/*
+ * Tests whether the caller is an operator: uid 0 or a member of the operator group, and in the
+ * initial user namespace.
+ */
 static inline bool settings_make_operator(const Settings *settings, const Caller *caller)
 {
 	if (!caller->in_initial_user_namespace)

@@ -8,7 +8,7 @@
 #include "reply.h"
 #include "session-descriptors.h"
 
-/* A reply is kept when it was written whole and does not pass the bound on unread output. */
+/* Checks that the reply is complete and within the bound on unread output. */
 static NTSTATUS check_reply(const Writer *writer, const Method *method, Failure *failure)
 {
 	if (writer->failed)
@@ -16,12 +16,12 @@ static NTSTATUS check_reply(const Writer *writer, const Method *method, Failure 
 	if (buffer_size(writer->out) <= LIMIT_UNREAD_PER_CONNECTION)
 		return STATUS_SUCCESS;
 	return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "replySize", "%s",
-			   method->list ? "the list is too long for one reply; ask for it with "
+			   method->list ? "the list is too long for one reply; request it with "
 					  "\"more\": true"
-					: "the reply is too long; ask for less");
+					: "the reply is too long; request less");
 }
 
-/* What the list is a list of, where it belongs to one thing. */
+/* Returns the handle of the GPU process whose ranges are listed, or 0 for other lists. */
 static Handle request_list_subject(const Request *request)
 {
 	const GpuProcess *gpu_process = request->subject.gpu_process;
@@ -29,7 +29,7 @@ static Handle request_list_subject(const Request *request)
 	return gpu_process ? gpu_process->named.handle : (Handle){ 0 };
 }
 
-/* A list in one reply; what is past the bound need not be written to be refused. */
+/* Writes a list into one reply. Stops past the bound, because the reply is then refused. */
 static void write_list(const Request *request)
 {
 	const Method *method = request->method;
@@ -51,13 +51,13 @@ static void write_list(const Request *request)
 	writer_array_end(writer);
 }
 
-/* Whether the call is to be answered by a stream. */
+/* Tests whether a stream replies to the call. */
 static bool call_streams(const Call *call)
 {
 	return call->more && (call->method->list || call->method->flags & METHOD_STREAMS);
 }
 
-/* What the answer needs is there before anything is done: what was done can be answered. */
+/* Allocates everything for the reply before the call is executed, so that replying cannot fail. */
 static NTSTATUS prepare_answer(Session *session, const Call *call, Stream **ret_stream,
 			       Offer **ret_offer, Failure *failure)
 {
@@ -74,7 +74,7 @@ static NTSTATUS prepare_answer(Session *session, const Call *call, Stream **ret_
 	return STATUS_SUCCESS;
 }
 
-/* Ends the answer of a request that succeeded. */
+/* Completes the reply of a request that succeeded. */
 static NTSTATUS finish_answer(Request *request, char terminator)
 {
 	if (request->method->list)
@@ -83,7 +83,7 @@ static NTSTATUS finish_answer(Request *request, char terminator)
 	return check_reply(request->reply, request->method, &request->failure);
 }
 
-/* From now on the stream answers. */
+/* Lets the stream reply from now on. */
 static void session_begin_stream(Session *session, Stream *stream, const Request *request)
 {
 	stream->subject = request_list_subject(request);
@@ -126,7 +126,8 @@ void session_call(Session *session, const Call *call, Buffer *out)
 	session_discard_offer(session, offer);
 	session_release_offered(&request);
 	if (writer.failed && request.changed)
-		buffer_truncate(out, begin); /* what was done is not denied */
+		buffer_truncate(out,
+				begin); /* committed: close the connection instead of an error */
 	else if (status != STATUS_SUCCESS)
 		reply_failure_instead(&writer, begin, method->interface, &request.failure,
 				      call->terminator);

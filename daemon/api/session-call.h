@@ -5,22 +5,24 @@
 #include "methods.h"
 #include "session.h"
 
-/* Each refusal fits in here, and each answer to what makes something, but for VMs with many vGPUs
- * or display clients. It is there before a message is looked at. */
+/*
+ * Bytes of output reserved before a message is handled. Every error reply fits, and so does the
+ * reply of every method that creates something, except for VMs with many vGPUs or display clients.
+ */
 #define REPLY_ROOM 4096
 
-/* The envelope of a call, whose method is known. */
+/* The envelope of a call with a known method. */
 typedef struct Call {
 	const Method *method;
 	const JsonValue *parameters;
 	bool more;
 	char terminator;
-	size_t descriptor_count; /* of the session's, that are the message's */
+	size_t descriptor_count; /* number of the session's fds that belong to the message */
 } Call;
 
 /*
- * Does what is asked for, and writes the answer, or lets a stream begin that answers. Writes
- * nothing where there is no memory for the answer: the connection is to be ended then.
+ * Executes the call and writes its reply, or begins the stream that replies. Writes nothing if
+ * memory for the reply is missing; the caller then closes the connection.
  */
 void session_call(Session *session, const Call *call, Buffer *out);
 

@@ -6,7 +6,7 @@
 
 #include "macros.h"
 
-/* Closes descriptors that came. */
+/* Closes received fds. */
 static void discard(const Session *session, const Descriptor *items, size_t count)
 {
 	const Host *host = session->service->host;
@@ -15,14 +15,14 @@ static void discard(const Session *session, const Descriptor *items, size_t coun
 		host->discard_descriptor(host->self, items[i], session->caller->account);
 }
 
-/* Closes those of our own that were to go. */
+/* Closes the daemon's own fds that were not sent. */
 static void release(const Host *host, const Descriptor *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		host->release_descriptor(host->self, items[i]);
 }
 
-/* --- descriptors that come ------------------------------------------------------------------- */
+/* --- received fds ---------------------------------------------------------------------------- */
 
 static Descriptors *session_descriptors(Session *session)
 {
@@ -34,7 +34,7 @@ static Descriptors *session_descriptors(Session *session)
 	return session->descriptors;
 }
 
-static void forget_descriptors_if_none(Session *session)
+static void free_descriptors_if_none(Session *session)
 {
 	const Descriptors *descriptors = session->descriptors;
 
@@ -67,7 +67,7 @@ void session_drop_descriptors(Session *session, size_t count)
 	descriptors->carried = 0;
 	memmove(descriptors->items, descriptors->items + count,
 		descriptors->count * sizeof(descriptors->items[0]));
-	forget_descriptors_if_none(session);
+	free_descriptors_if_none(session);
 }
 
 size_t session_count_descriptors(const Session *session, bool is_last)
@@ -79,7 +79,7 @@ size_t session_count_descriptors(const Session *session, bool is_last)
 	return is_last ? descriptors->count : descriptors->carried;
 }
 
-/* --- descriptors that go --------------------------------------------------------------------- */
+/* --- fds to send ----------------------------------------------------------------------------- */
 
 Offer *session_offer(const Session *session)
 {
@@ -106,7 +106,7 @@ void session_sent(Session *session, size_t size)
 		offer->begin -= size;
 		offer->end -= size;
 	}
-	forget_descriptors_if_none(session);
+	free_descriptors_if_none(session);
 }
 
 Offer *session_prepare_offer(Session *session)
@@ -114,14 +114,14 @@ Offer *session_prepare_offer(Session *session)
 	Offer *offer = session_descriptors(session) ? calloc(1, sizeof(*offer)) : NULL;
 
 	if (!offer)
-		forget_descriptors_if_none(session);
+		free_descriptors_if_none(session);
 	return offer;
 }
 
 void session_discard_offer(Session *session, Offer *offer)
 {
 	free(offer);
-	forget_descriptors_if_none(session);
+	free_descriptors_if_none(session);
 }
 
 void session_add_offer(Session *session, Offer *offer, Request *request, size_t begin, size_t end)
@@ -141,7 +141,7 @@ void session_take_back_offers(Session *session, size_t begin)
 		if (offer->begin >= begin)
 			offer_free(session, offer);
 	}
-	forget_descriptors_if_none(session);
+	free_descriptors_if_none(session);
 }
 
 void session_release_offered(Request *request)

@@ -4,13 +4,12 @@
 
 #include "session.h"
 
-/* The descriptors of a session: those that come stay with their message, those that go with their
- * reply. */
+/* The fds of a session. Received fds belong to a message, and fds to send belong to a reply. */
 
-/* Descriptors that go with a reply: with the first byte of it. */
+/* Fds to send with the first byte of a reply. */
 typedef struct Offer {
-	size_t begin; /* of the reply, in the output */
-	size_t end;
+	size_t begin; /* offset of the reply in the output */
+	size_t end;   /* offset of its end */
 	Descriptor items[OBJECT_DESCRIPTORS_MAX];
 	size_t count;
 	STAILQ_ENTRY(Offer) link;
@@ -19,57 +18,64 @@ typedef struct Offer {
 typedef STAILQ_HEAD(OfferList, Offer) OfferList;
 
 /*
- * Descriptors under way on a session; few ever have any.
+ * The fds of one session, allocated only if it has any.
  *
- * Of those that came, for who may send some, the first are of the message that has begun in an
- * earlier turn, and the others of this turn: they belong to the last message begun in it. Whatever
- * becomes of the message, they are closed with it: what is kept is the daemon's own opening.
+ * Fds are received only from callers that may share. The first ones belong to the partial message
+ * that an earlier turn began. The others arrived in this turn and belong to the last message begun
+ * in it. All are closed when their message has been answered, because shared objects use the
+ * daemon's own fds.
  */
 struct Descriptors {
-	size_t carried;
+	size_t carried; /* from earlier turns */
 	size_t count;
 	Descriptor items[LIMIT_MESSAGE_DESCRIPTORS];
-	OfferList offers; /* that wait in the output */
+	OfferList offers; /* in the order of the output */
 };
 
-/* --- for who sends and receives -------------------------------------------------------------- */
+/* --- for the connection ---------------------------------------------------------------------- */
 
-/* A descriptor came with this turn's bytes. Takes it. Where there is no room for it, *arrival says
- * so from then on, and the message that misses it is refused. */
+/*
+ * Adds an fd that arrived with this turn's bytes, and takes ownership. If there is no room,
+ * discards it and sets a flag in *arrival, so that its message is refused.
+ */
 void session_descriptor_arrived(Session *session, Descriptor descriptor, Arrival *arrival);
 
-/* So many bytes of output were sent; the first offer, if it began there, among them. */
+/* Call after sending size bytes of output, and with them the fds of replies that begin there. */
 void session_sent(Session *session, size_t size);
 
-/* The offer that is in the output first; NULL: none is. */
+/* Returns the first fds to send, or NULL if there are none. */
 Offer *session_offer(const Session *session);
 
 /* --- for the session ------------------------------------------------------------------------- */
 
-/* How many are a message's: those that were carried, and, if it is the last one begun in the turn,
- * the others. They stand first. */
+/*
+ * Counts the fds of the first message in the input, which come first in the array: those from
+ * earlier turns and, if is_last (it is the last message begun in the turn), this turn's.
+ */
 size_t session_count_descriptors(const Session *session, bool is_last);
 
-/* Closes the first so many, whose message was answered. */
+/* Discards the first count fds, whose message has been answered. */
 void session_drop_descriptors(Session *session, size_t count);
 
-/* The turn is over, and a message has begun: what is left is its. */
+/* Ends the turn: the remaining fds belong to the partial message in the input. */
 void session_carry_descriptors(Session *session);
 
-/* Room for what a reply is going to offer. NULL: there is no memory. */
+/* Allocates room for the fds of a reply. Returns NULL if out of memory. */
 Offer *session_prepare_offer(Session *session);
 
-/* The request offers nothing; offer may be NULL. */
+/* Frees an unused offer, which may be NULL. */
 void session_discard_offer(Session *session, Offer *offer);
 
-/* Takes what the request offers into the output, with the reply that stands there from begin to
- * end. */
+/*
+ * Moves the request's fds for the reply into the offer, and takes ownership of the offer. begin and
+ * end are the offsets of the reply in the output.
+ */
 void session_add_offer(Session *session, Offer *offer, Request *request, size_t begin, size_t end);
 
-/* Closes what the request offers, and was not taken. */
+/* Closes the request's fds for the reply that were not moved into an offer. */
 void session_release_offered(Request *request);
 
-/* The output from there on was taken back. */
+/* Closes the fds of all replies that begin at or after begin, because those are discarded. */
 void session_take_back_offers(Session *session, size_t begin);
 
 #endif

@@ -10,7 +10,7 @@
 #include "session-call.h"
 #include "session-descriptors.h"
 
-/* A session gives way to others when it has kept them waiting for so long. */
+/* Time after which a session lets other sessions run. */
 #define TURN_MICROSECONDS 2000
 
 void session_init(Session *session, Service *service, Caller *caller)
@@ -50,18 +50,21 @@ static void arrival_add(Arrival *arrival, const Arrival *more)
 	arrival->descriptors += more->descriptors;
 }
 
-/* Whether anything but blanks stands behind the message in what has arrived. */
+/* Tests whether the input contains another message, or its beginning, after this one. */
 static bool another_begins(const Session *session, const FrameMessage *message)
 {
 	const char *data = buffer_head(&session->input);
 
 	for (size_t i = message->size; i < buffer_size(&session->input); i++)
-		if (!strchr(" \t\r\n", data[i])) /* NUL is found too */
+		if (!strchr(" \t\r\n", data[i])) /* also matches NUL, which ends the string */
 			return true;
 	return false;
 }
 
-/* What came with this message. Descriptors belong to the last one begun in the turn. */
+/*
+ * Returns the metadata of the message's bytes. The turn's fds belong to the last message begun in
+ * it.
+ */
 static Arrival message_arrival(Session *session, bool is_last)
 {
 	Arrival arrival = session->carried;
@@ -74,7 +77,7 @@ static Arrival message_arrival(Session *session, bool is_last)
 	return arrival;
 }
 
-/* The turn's bytes are used up but for the beginning of a message. */
+/* Ends the turn, when at most the beginning of a message is left of its bytes. */
 static void session_carry(Session *session)
 {
 	if (session_has_half_message(session))
@@ -100,21 +103,21 @@ static NTSTATUS check_descriptors(const Method *method, const Arrival *arrival,
 	if (takes_them && arrival->too_many)
 		return failure_parameter(failure, "parameters",
 					 "came with more file descriptors than one message can "
-					 "hold; send fewer");
+					 "carry; send fewer");
 	if (takes_them && arrival->lost)
 		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
-				   "the daemon has no room left for the file descriptors that came "
-				   "with this; try again later");
+				   "the daemon has no room left for the file descriptors of this "
+				   "message; try again later");
 	if (takes_them && arrival->descriptors == 0)
 		return STATUS_SUCCESS;
 	if (arrival->lost || arrival->too_many || arrival->descriptors > 0 || descriptor_count > 0)
 		return failure_parameter(failure, "parameters",
-					 "came with file descriptors, and this method takes none; "
-					 "send it without");
+					 "came with file descriptors, but this method takes none; "
+					 "send none");
 	return STATUS_SUCCESS;
 }
 
-/* Whose bytes they are, and that no descriptors came that nobody asked for. */
+/* Checks that the peer itself sent the message, and that the method takes its fds. */
 static NTSTATUS check_arrival(Session *session, const Method *method, const Arrival *arrival,
 			      size_t descriptor_count, Failure *failure)
 {
@@ -124,20 +127,21 @@ static NTSTATUS check_arrival(Session *session, const Method *method, const Arri
 	if (arrival->foreign && session->caller->pid == 0)
 		return failure_set(failure, STATUS_ACCESS_DENIED, "foreign",
 				   "the calling process is outside the daemon's pid namespace, so "
-				   "nobody can tell who it is; call from inside");
+				   "it cannot be identified; call from inside the namespace");
 	if (arrival->foreign && !host->process_is_alive(host->self, process))
-		return failure_set(failure, STATUS_PROCESS_IS_TERMINATING, "gone",
-				   "the process that made this connection is gone; make your own");
+		return failure_set(
+			failure, STATUS_PROCESS_IS_TERMINATING, "gone",
+			"the process that made this connection has ended; connect again");
 	if (arrival->foreign)
 		return failure_set(failure, STATUS_ACCESS_DENIED, "foreign",
 				   "another process than the one that made this connection sent "
-				   "this; make your own connection");
+				   "this message; make your own connection");
 	if (arrival->closing_too_many)
 		return failure_closes_under_way(failure);
 	return check_descriptors(method, arrival, descriptor_count, failure);
 }
 
-/* The members of a message that mean something; others are ignored. */
+/* The known members of a message. Others are ignored. */
 typedef struct Envelope {
 	const JsonValue *method;
 	const JsonValue *parameters;
@@ -163,7 +167,7 @@ static Envelope envelope_open(const JsonValue *message)
 	return envelope;
 }
 
-/* A flag of the envelope; absent is false. */
+/* Reads a flag of the envelope, which is false if absent. */
 static NTSTATUS read_flag(const JsonValue *value, const char *name, bool *ret, Failure *failure)
 {
 	*ret = false;
@@ -190,7 +194,7 @@ static NTSTATUS read_envelope(const Envelope *envelope, Call *call, Failure *fai
 	return STATUS_SUCCESS;
 }
 
-/* The interface is what stands before the last dot of the name. */
+/* Replies that the method's interface, the name up to its last dot, does not exist. */
 static void refuse_interface(Writer *writer, const char *name, char terminator)
 {
 	_cleanup_free_ char *interface = strdup(name);
@@ -201,7 +205,7 @@ static void refuse_interface(Writer *writer, const char *name, char terminator)
 			    "\"interface\":", interface ? interface : name, terminator);
 }
 
-/* Finds the method, or answers that there is none. */
+/* Finds the method. Replies with an error and returns NULL if there is none. */
 static const Method *find_method(const Envelope *envelope, char terminator, Buffer *out)
 {
 	Writer writer = WRITER_INIT(out);
@@ -260,7 +264,7 @@ static void session_answer(Session *session, const Envelope *envelope, const Arr
 		refuse(call.method->interface, &failure, terminator, out);
 }
 
-/* Whether the caller wants no answer. One who asks for many at the same time gets one. */
+/* Tests whether to suppress the reply. A message with both oneway and more gets an error reply. */
 static bool wants_no_answer(const Envelope *envelope)
 {
 	bool oneway = false, more = false;
@@ -278,8 +282,10 @@ static void refuse_malformed(const char *error, char terminator, Buffer *out)
 	refuse(INTERFACE_VAILD, &failure, terminator, out);
 }
 
-/* A message for whose answer there is no memory ends the connection: the caller would take the next
- * answer for its own. Returns the state that the session is in afterwards. */
+/*
+ * Handles one message and returns the session's state. If a reply is due but memory for it is
+ * missing, breaks the session, because the caller would take the next reply for this one's.
+ */
 static SessionState session_handle(Session *session, const FrameMessage *message, Buffer *out)
 {
 	const char *error;
@@ -310,8 +316,10 @@ static SessionState session_handle(Session *session, const FrameMessage *message
 	return is_answered ? SESSION_READS : SESSION_BROKEN;
 }
 
-/* One message. Returns false, with the state that the session is in now, when there is none, or
- * none to follow. */
+/*
+ * Handles the next message. Returns false, with the session's state, if there is no message or if
+ * it was the last one.
+ */
 static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 {
 	FrameMessage message;
@@ -340,7 +348,7 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 	return state == SESSION_READS;
 }
 
-/* Whether the session has had its share of this turn. A lone request is not timed. */
+/* Tests whether the session has used up its share of the turn. A single request is not timed. */
 static bool turn_is_over(Session *session, unsigned int steps, uint64_t *begin)
 {
 	const Host *host = session->service->host;
@@ -350,8 +358,7 @@ static bool turn_is_over(Session *session, unsigned int steps, uint64_t *begin)
 	return steps > 2 && host->now(host->self) - *begin >= TURN_MICROSECONDS;
 }
 
-/* Lets the stream go on. Returns false, with the state that the session is in now, when it cannot.
- */
+/* Continues the stream. Returns false, with the session's state, if it cannot continue now. */
 static bool session_stream(Session *session, Buffer *out, SessionState *ret_state)
 {
 	switch (stream_next(session->stream, out)) {

@@ -6,32 +6,32 @@
 #include "stream.h"
 
 /*
- * One connection without its socket: bytes in, bytes out. The whole of the daemon from the first
- * byte of a request to the last of its reply stands behind these functions, which touch nothing
- * but memory and the service's host: they are what the fuzzer drives.
+ * A connection without its socket: turns input bytes into output bytes. These functions do all the
+ * work from the first byte of a request to the last byte of its reply. They use only memory and the
+ * service's host, so that the fuzzer can drive them.
  *
- * The input holds at most one turn's bytes and the beginning of a message before them: more is read
- * only when everything whole has been answered. That keeps memory bounded, and makes it enough to
- * remember of each turn's bytes whether they came from the peer itself.
+ * The input holds at most one turn's bytes, after the beginning of an unfinished message. The
+ * connection reads more only when all complete messages have been answered. That bounds memory, and
+ * one flag per turn is enough to remember whether its bytes came from the peer itself.
  */
 
-/* What came with a turn's bytes. */
+/* Metadata of the bytes that one turn received. */
 typedef struct Arrival {
-	bool foreign;             /* some other process than the peer sent them */
-	bool lost;                /* descriptors among them, for want of descriptors or memory */
-	bool too_many;            /* descriptors for one message; what was too many is closed */
-	bool closing_too_many;    /* the uid has too many closes of descriptors under way */
-	unsigned int descriptors; /* none of which anybody asked for; closed already */
+	bool foreign;             /* another process than the peer sent some of them */
+	bool lost;                /* fds were lost, because fds or memory ran out */
+	bool too_many;            /* more fds than one message can have; the rest was closed */
+	bool closing_too_many;    /* the uid has too many pending closes of fds */
+	unsigned int descriptors; /* unexpected fds, already closed */
 } Arrival;
 
 typedef struct Descriptors Descriptors;
 
 typedef enum __attribute__((packed)) SessionState {
-	SESSION_READS,    /* all is answered: give it more input */
-	SESSION_WATCHES,  /* a watch has nothing to tell: call again when the service says so */
-	SESSION_PAUSED,   /* enough output waits: call again when it was taken */
-	SESSION_FINISHED, /* send what is there, then close */
-	SESSION_BROKEN,   /* close now: what waits is not being read */
+	SESSION_READS,    /* everything is answered; append more input */
+	SESSION_WATCHES,  /* a watch has no event; pump again after Service.watch_ready() */
+	SESSION_PAUSED,   /* the output is full, or others get their turn; pump again later */
+	SESSION_FINISHED, /* send the output, then close the connection */
+	SESSION_BROKEN,   /* close the connection now, without sending the output */
 } SessionState;
 
 struct Session {
@@ -39,31 +39,31 @@ struct Session {
 	Caller *caller;
 	Frame frame;
 	Buffer input;
-	Arrival arrival; /* of the bytes of this turn */
-	Arrival carried; /* of the part of the first message that came before this turn */
+	Arrival arrival; /* metadata of this turn's bytes */
+	Arrival carried; /* metadata of the first message's bytes from earlier turns */
 
-	Descriptors *descriptors; /* NULL: none are under way */
+	Descriptors *descriptors; /* NULL if the session has no fds */
 
-	Stream *stream;         /* that is under way, or NULL; requests behind it wait */
-	uint32_t message_count; /* whole messages so far */
-	SessionState state;     /* once finished it stays so */
+	Stream *stream;         /* current one, or NULL; later requests wait for its end */
+	uint32_t message_count; /* complete messages so far */
+	SessionState state;     /* SESSION_FINISHED is final */
 	bool end_of_input;
 };
 
-/* service and caller must outlive the session; the input buffer comes from whoever reads. */
+/* service and caller must outlive the session. The connection appends to session->input. */
 void session_init(Session *session, Service *service, Caller *caller);
 void session_deinit(Session *session);
 
-/* Bytes were appended to session->input. */
+/* Call after appending a turn's bytes to session->input, with their metadata. */
 void session_arrived(Session *session, const Arrival *arrival);
 
-/* The peer will send no more. */
+/* Call when the peer has closed its sending side. */
 void session_end_of_input(Session *session);
 
-/* Answers what is whole, appending replies to out, up to a bound. */
+/* Answers complete messages, appending the replies to out until it holds LIMIT_UNREAD_PAUSE. */
 SessionState session_pump(Session *session, Buffer *out);
 
-/* Whether the beginning of a message waits for its end. */
+/* Tests whether the input ends in a partial message. */
 bool session_has_half_message(const Session *session);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "vail-status.h"
 
-/* What the daemon counts about itself, and what it has to remark. Pure: whoever knows, tells it. */
+/* Counters and remarks for GetStatus and GetMetrics, filled in by the rest of the daemon. */
 
 #define STATISTICS_METHODS_MAX  64
 #define STATISTICS_STATUSES_MAX 20
@@ -23,16 +23,17 @@ typedef struct Statistics {
 	int pid;
 	uint64_t started_at; /* microseconds on CLOCK_BOOTTIME */
 	bool under_systemd;
-	uint64_t restored; /* records that were brought back at start */
-	uint64_t dropped;  /* and those that were not, since what they speak of is no more */
+	uint64_t restored; /* records restored at the start */
+	uint64_t dropped;  /* records not restored, because their entity is gone */
 	uint64_t requests[STATISTICS_METHODS_MAX][STATISTICS_STATUSES_MAX];
-	Remark remarks[STATISTICS_REMARKS_MAX]; /* the first so many */
+	Remark remarks[STATISTICS_REMARKS_MAX]; /* the first ones; later ones are lost */
 	size_t remark_count;
 } Statistics;
 
-/* A request of the method, by its row, was answered. */
+/* Counts a reply with this status; method is the index of its row in the method table. */
 void statistics_count(Statistics *statistics, size_t method, NTSTATUS status);
 
+/* Adds a remark for operators, unless there are STATISTICS_REMARKS_MAX already. */
 void statistics_remark(Statistics *statistics, const char *subject, const char *message);
 
 #endif

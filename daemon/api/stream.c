@@ -9,7 +9,7 @@
 #include "reply.h"
 #include "session.h"
 
-/* Events may take what a connection may leave unread, less what its output holds besides. */
+/* Bound on unread events: that of the connection, less what its output buffer may hold. */
 #define EVENTS_MAX (LIMIT_UNREAD_PER_CONNECTION - LIMIT_UNREAD_PAUSE)
 
 Stream *stream_new(Session *session, const Method *method, char terminator)
@@ -48,7 +48,7 @@ size_t stream_unread(const Stream *stream)
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
-/* Whether the list is to have the thing, as far as its VM is concerned. */
+/* Tests whether the entity belongs to the list's VM, if the list is limited to one. */
 static bool is_of_machine(const ListView *view, const Thing *thing)
 {
 	return guid_is_nil(&view->machine) ||
@@ -71,7 +71,7 @@ bool next_thing(const ListView *view, uint64_t *cursor, Writer *writer)
 	return true;
 }
 
-/* One item a reply. The last one, and an empty one, do not continue. */
+/* Writes one item as a reply. The last reply, also an empty one, does not continue. */
 static StreamStep list_next(Stream *stream, Buffer *out)
 {
 	const Method *method = stream->method;
@@ -102,8 +102,9 @@ static StreamStep list_next(Stream *stream, Buffer *out)
 	return continues ? STREAM_GOES_ON : STREAM_ENDS;
 }
 
-/* --- who may hear of what -------------------------------------------------------------------- */
+/* --- permission to watch --------------------------------------------------------------------- */
 
+/* Tests whether the caller may watch the VM. */
 static bool caller_is_entitled(Service *service, const Caller *caller, const VirtualMachine *vm)
 {
 	return caller->is_operator || vm->vmm->key == caller->process ||
@@ -111,7 +112,7 @@ static bool caller_is_entitled(Service *service, const Caller *caller, const Vir
 	       registration_find(service->broker, caller->process, vm) != NULL;
 }
 
-/* The VM that a thing belongs to; NULL for one that belongs to none, and so is operators'. */
+/* Returns the running VM that an entity belongs to, or NULL if there is none. */
 static const VirtualMachine *thing_machine(const Thing *thing)
 {
 	switch (thing->type) {
@@ -128,7 +129,7 @@ static const VirtualMachine *thing_machine(const Thing *thing)
 	}
 }
 
-/* The GUID that a thing is about; NULL for an adapter. */
+/* Returns the GUID that an entity belongs to, or NULL for an adapter. */
 static const Guid *thing_guid(const Thing *thing)
 {
 	const VirtualMachine *vm = thing_machine(thing);
@@ -141,15 +142,17 @@ static const Guid *thing_guid(const Thing *thing)
 					       : NULL;
 }
 
-/* Whether the caller's own registration is what this is about: it may hear of its end. */
+/* Tests for the caller's own registration. The caller may also see the end of it. */
 static bool thing_is_callers_registration(const Thing *thing, const Caller *caller)
 {
 	return thing->type == THING_REGISTRATION &&
 	       container_of(thing, Registration, thing)->process->key == caller->process;
 }
 
-/* GPU processes are operators' business, and that of their adapter's driver, which watches on
- * another connection than that which registered the adapter. */
+/*
+ * Tests whether a watch sees a GPU process. Operators see it, and the process of its adapter's
+ * driver, which watches on another connection than the one that registered the adapter.
+ */
 static bool watch_admits_gpu_process(const Stream *watch, const GpuProcess *gpu_process)
 {
 	const Caller *caller = watch->session->caller;
@@ -162,6 +165,7 @@ static bool watch_admits_gpu_process(const Stream *watch, const GpuProcess *gpu_
 	return caller->is_operator || is_driver;
 }
 
+/* Tests whether a watch sees events about the entity. */
 static bool watch_admits(Stream *watch, const Thing *thing)
 {
 	Service *service = watch->session->service;
@@ -181,7 +185,7 @@ static bool watch_admits(Stream *watch, const Thing *thing)
 	return vm && caller_is_entitled(service, caller, vm);
 }
 
-/* Whether the event puts the caller out of being an agent: it may hear of that as its last. */
+/* Tests whether the event ends the caller's role as agent. The caller still sees this event. */
 static bool watch_is_former_agents(Stream *watch, const Event *event)
 {
 	return event->former_agent &&
@@ -200,7 +204,7 @@ static bool caller_is_driver_of_any(Service *service, const Caller *caller)
 	return false;
 }
 
-/* Whether the caller may still hear of something. */
+/* Tests whether the watch can still see anything. */
 static bool watch_is_entitled(Stream *watch)
 {
 	Service *service = watch->session->service;
@@ -221,8 +225,10 @@ static bool watch_is_entitled(Stream *watch)
 
 /* --- watches --------------------------------------------------------------------------------- */
 
-/* The kind of event that tells of a thing's coming. GPU processes come without one: who is to know
- * has made them. EVENT_MAX stands for that. */
+/*
+ * Returns the kind of event that announces a new entity. EVENT_MAX means none: only its driver has
+ * to know of a new GPU process, and the driver has created it.
+ */
 static EventKind thing_kind(const Thing *thing)
 {
 	static const EventKind kinds[] = {
@@ -234,7 +240,7 @@ static EventKind thing_kind(const Thing *thing)
 		[THING_GPU_PROCESS] = EVENT_MAX,
 		[THING_OBJECT] = EVENT_SHARED,
 	};
-	_Static_assert(ARRAY_SIZE(kinds) == THING_MAX, "each type has the kind of its coming");
+	_Static_assert(ARRAY_SIZE(kinds) == THING_MAX, "each type of entity has a kind");
 
 	return kinds[thing->type];
 }
@@ -270,7 +276,7 @@ NTSTATUS stream_watch(Stream *stream, Request *request)
 	return STATUS_SUCCESS;
 }
 
-/* A change that ends the caller's last entitlement is the last it hears. */
+/* Tests whether the event ends the caller's last permission to watch, and so ends the watch. */
 static bool event_is_last(Stream *watch, const Event *event)
 {
 	const Caller *caller = watch->session->caller;
@@ -282,14 +288,14 @@ static bool event_is_last(Stream *watch, const Event *event)
 	return may_end && !watch_is_entitled(watch);
 }
 
-/* Whether the thing is yet to be told, as it is then. */
+/* Tests whether the watch has yet to send the entity, and so will send its newest state. */
 static bool watch_comes_to(const Stream *watch, const Thing *thing)
 {
 	return !watch->is_current && thing->serial > watch->cursor &&
 	       thing_kind(thing) != EVENT_MAX;
 }
 
-/* Who shares an object knows when it has told that its contents have changed: each frame. */
+/* Tests for the caller's own UpdateObject. The caller knows of it, and does it for every frame. */
 static bool is_callers_update(const Stream *watch, const Event *event)
 {
 	return event->kind == EVENT_UPDATED &&
@@ -306,7 +312,7 @@ static void watch_tell(Stream *watch, const Event *event)
 	if (!watch_admits(watch, event->thing) && !watch_is_former_agents(watch, event))
 		return;
 	is_over = event_is_last(watch, event);
-	/* With the end of the watch nothing more will come. */
+	/* If the watch ends, it will not send the entity later. */
 	if (watch_comes_to(watch, event->thing) && !is_over)
 		return;
 	write_event(watch, event, !is_over, &watch->events);
@@ -326,7 +332,7 @@ void watches_tell(Service *service, const Event *event)
 		watch_tell(watch, event);
 }
 
-/* The next thing that exists, or that this was all. */
+/* Sends the next existing entity, or the event current after the last one. */
 static StreamStep watch_tell_what_exists(Stream *watch, Buffer *out)
 {
 	Broker *broker = watch->session->service->broker;

@@ -5,13 +5,14 @@
 #include "methods.h"
 
 /*
- * A call that is answered by many replies: a list, or a watch. What exists is produced only as it
- * is read, in the order of serials; requests behind the stream wait for its end.
+ * A call with many replies: a list or a watch. Replies about existing entities are produced only as
+ * the caller reads them, in the order of serials. Later requests of the connection wait for the end
+ * of the stream.
  *
- * A watch begins with one event for each thing that exists, then one of kind current, then each
- * change once, in order. While it is still telling what exists, the changes of what it has told
- * already are told in between, and those of what is yet to come are not: what comes tells them.
- * Changes wait in a buffer of the watch; one that lets them pass its bound is dropped.
+ * A watch begins with one event for each existing entity, then one of kind current, then each
+ * change once, in order. Before the event current, a change of an entity that was already sent is
+ * sent in between. A change of a later entity is not, because its first event will include it.
+ * Changes wait in a buffer of the watch. If it exceeds its bound, the watch is dropped.
  */
 typedef struct Session Session;
 
@@ -19,48 +20,50 @@ struct Stream {
 	Session *session;
 	const Method *method;
 	char terminator;
-	uint64_t cursor; /* of a watch: serial of the last thing that was told */
-	Handle subject;  /* of a list of what belongs to one thing */
+	uint64_t cursor; /* position in a list; for a watch, serial of the last entity sent */
+	Handle subject;  /* the entity that a list belongs to; 0 for most lists */
 
-	/* Of a watch. */
+	/* Only for a watch. */
 	bool is_watch;
-	bool is_current;  /* all that existed was told */
-	bool is_over;     /* the last event is in the buffer */
-	bool is_dropped;  /* it did not read: the connection is to be closed */
-	bool has_machine; /* it watches one VM, else all that the caller is entitled to */
+	bool is_current;  /* all existing entities and the event current were sent */
+	bool is_over;     /* the last event was sent, or is in the buffer */
+	bool is_dropped;  /* out of memory or not read; the connection has to be closed */
+	bool has_machine; /* watches one VM instead of all that the caller may watch */
 	Guid machine;
 	Buffer events;
 	Charge charge;
-	TAILQ_ENTRY(Stream) link; /* among the service's watches */
+	TAILQ_ENTRY(Stream) link; /* in Service.watches */
 };
 
-/* NULL when there is no memory. */
+/* Returns NULL if out of memory. */
 Stream *stream_new(Session *session, const Method *method, char terminator);
 
-/* Returns NULL; NULL is fine. */
+/* Frees the stream, which may be NULL. Returns NULL. */
 Stream *stream_free(Stream *stream);
 
 typedef enum StreamStep {
-	STREAM_GOES_ON, /* something was written; there may be more at once */
-	STREAM_WAITS,   /* nothing to tell until something changes */
+	STREAM_GOES_ON, /* a reply was written; call again */
+	STREAM_WAITS,   /* no reply until the next event */
 	STREAM_ENDS,    /* the last reply was written */
-	STREAM_BREAKS,  /* it cannot go on: the connection is to be closed */
+	STREAM_BREAKS,  /* out of memory, or dropped; the connection has to be closed */
 } StreamStep;
 
-/* Writes the next replies. */
+/* Appends the next replies to out. */
 StreamStep stream_next(Stream *stream, Buffer *out);
 
-/* Makes a watch of the stream, for the request's caller and VM. STATUS_SUCCESS or
- * STATUS_QUOTA_EXCEEDED. */
+/*
+ * Turns the stream into a watch for the request's caller and VM, and charges the caller. Returns as
+ * charge_take().
+ */
 NTSTATUS stream_watch(Stream *stream, Request *request);
 
-/* Tells every watch that may hear of it. */
+/* Sends the event to every watch whose caller may see it. */
 void watches_tell(Service *service, const Event *event);
 
-/* Whether it let too much wait, and is to be closed with its connection. NULL is fine. */
+/* Tests whether the connection has to be closed because of the stream, which may be NULL. */
 bool stream_is_dropped(const Stream *stream);
 
-/* How many bytes of events wait in the stream. NULL is fine. */
+/* Returns the number of bytes of unread events in the stream, which may be NULL. */
 size_t stream_unread(const Stream *stream);
 
 #endif
