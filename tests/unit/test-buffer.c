@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a buffer gives back what was put in, whatever the order of growing and taking. */
+/* A buffer returns the appended bytes in order, however appends, consumes and growth mix. */
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,11 +14,11 @@ static void check(const Buffer *buffer)
 	cr_assert_leq(buffer->start, buffer->end);
 	cr_assert_leq(buffer->end, buffer->capacity);
 	if (buffer->start == buffer->end)
-		cr_assert_eq(buffer->start, 0u, "an empty one begins at the beginning");
+		cr_assert_eq(buffer->start, 0u, "an empty buffer starts at offset 0");
 }
 
-/* A stream of bytes through the buffer: each comes out once, in order. */
-Test(buffer, bytes_come_out_as_they_went_in)
+/* Random appends and consumes: each byte comes out once, in order. */
+Test(buffer, bytes_come_out_in_order)
 {
 	Buffer buffer = BUFFER_INIT;
 	unsigned int in = 0, out = 0;
@@ -47,13 +47,13 @@ Test(buffer, bytes_come_out_as_they_went_in)
 	buffer_deinit(&buffer);
 }
 
-Test(buffer, room_that_was_reserved_is_there)
+Test(buffer, reserved_room_is_usable)
 {
 	Buffer buffer = BUFFER_INIT;
 
 	for (size_t size = 1; size < 100000; size = size * 3 + 1) {
 		cr_assert(buffer_reserve(&buffer, size));
-		memset(buffer_tail(&buffer), 'x', size); /* ASan says whether it is */
+		memset(buffer_tail(&buffer), 'x', size); /* ASan fails the test if it is not */
 		buffer.end += size;
 		buffer_consume(&buffer, size / 2);
 		check(&buffer);
@@ -61,7 +61,7 @@ Test(buffer, room_that_was_reserved_is_there)
 	buffer_deinit(&buffer);
 }
 
-Test(buffer, more_than_there_can_be_is_refused_and_nothing_lost)
+Test(buffer, impossible_sizes_are_refused_without_loss)
 {
 	Buffer buffer = BUFFER_INIT;
 
@@ -92,5 +92,5 @@ Test(buffer, truncate_and_shrink)
 	buffer_shrink(&buffer);
 	cr_assert_null(buffer.data);
 	cr_assert(buffer_append(&buffer, "", 0));
-	cr_assert_null(buffer.data, "nothing needs no memory");
+	cr_assert_null(buffer.data, "appending 0 bytes allocates nothing");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration: a mistake names file and key; what is right is taken, in order. */
+/* Loading the configuration: precedence of files, and errors that name file and key. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static void folder_remove(const Folder *folder)
 	cr_assert_eq(system(command), 0);
 }
 
-Test(config, nothing_is_fine)
+Test(config, all_files_may_be_absent)
 {
 	Settings settings;
 	char *error;
@@ -65,8 +65,8 @@ Test(config, later_files_override_key_by_key)
 		     "  \"limits\": { \"contexts\": 7, \"connectionsPerUid\": 9 }\n}\n");
 	folder_write(&folder, "vaild.json.d/20.json", "{\"limits\":{\"contexts\":8}}");
 	folder_write(&folder, "vaild.json.d/10.json", "{\"limits\":{\"contexts\":6}}\n\n");
-	folder_write(&folder, "vaild.json.d/30.json~", "not looked at");
-	folder_write(&folder, "vaild.json.d/.40.json", "not looked at");
+	folder_write(&folder, "vaild.json.d/30.json~", "not read");
+	folder_write(&folder, "vaild.json.d/.40.json", "not read");
 	cr_assert(config_load(folder.path, &settings, &error));
 	cr_assert(settings.allow_user_machines);
 	cr_assert(settings.has_operator_group);
@@ -76,10 +76,10 @@ Test(config, later_files_override_key_by_key)
 	folder_remove(&folder);
 }
 
-/* The text of a file, and what the sentence has to name beside the file. */
+/* The text of a file, and a part of the expected error. */
 static const struct {
 	const char *text;
-	const char *named;
+	const char *expected;
 } mistakes[] = {
 	{ "", "empty" },
 	{ "\n \n", "empty" },
@@ -118,7 +118,7 @@ static const struct {
 	  "softwareAdapter.systemReservations[1]: " },
 };
 
-Test(config, a_mistake_names_file_and_key)
+Test(config, errors_name_file_and_key)
 {
 	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
 		Folder folder = folder_make();
@@ -129,14 +129,14 @@ Test(config, a_mistake_names_file_and_key)
 		cr_assert_not(config_load(folder.path, &settings, &error), "%s", mistakes[i].text);
 		cr_assert_not_null(error);
 		cr_assert_not_null(strstr(error, "vaild.json.d/50-mistake.json: "), "%s", error);
-		cr_assert_not_null(strstr(error, mistakes[i].named), "%s", error);
-		cr_assert_eq(settings.limits.per_uid[0], 12345, "settings were touched");
+		cr_assert_not_null(strstr(error, mistakes[i].expected), "%s", error);
+		cr_assert_eq(settings.limits.per_uid[0], 12345, "settings changed");
 		free(error);
 		folder_remove(&folder);
 	}
 }
 
-Test(config, what_the_software_adapter_reserves)
+Test(config, reservations_of_the_software_adapter)
 {
 	Folder folder = folder_make();
 	Settings settings;
@@ -160,7 +160,7 @@ Test(config, what_the_software_adapter_reserves)
 	folder_remove(&folder);
 }
 
-Test(config, what_it_reserves_is_within_the_limits_of_all_files)
+Test(config, reservations_are_checked_against_the_limits_of_all_files)
 {
 	static const char *const limits[] = {
 		"{\"limits\": {\"driverReservationsPerProcess\": 1}}",

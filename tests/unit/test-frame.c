@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves where messages begin and end: the same messages however the input is cut, the bounds of
- * length and depth to the byte, and what ends the stream.
+ * Framing: the same messages however the input is split, the exact bounds of length and depth, and
+ * the input that makes a stream malformed.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ typedef struct Outcome {
 	bool malformed;
 } Outcome;
 
-/* Takes messages until there is none. */
+/* Takes messages until none is complete. */
 static void take(Frame *frame, Buffer *input, bool end_of_input, Outcome *outcome)
 {
 	FrameMessage message;
@@ -48,6 +48,7 @@ static void take(Frame *frame, Buffer *input, bool end_of_input, Outcome *outcom
 	}
 }
 
+/* Runs the bytes in three parts, split at first and second. */
 static Outcome run(const char *bytes, size_t size, size_t first, size_t second, bool end)
 {
 	Frame frame = FRAME_INIT;
@@ -65,16 +66,16 @@ static Outcome run(const char *bytes, size_t size, size_t first, size_t second, 
 
 static void check_same(const Outcome *a, const Outcome *b, size_t first, size_t second)
 {
-	cr_assert_eq(a->count, b->count, "cut at %zu and %zu", first, second);
-	cr_assert_eq(a->malformed, b->malformed, "cut at %zu and %zu", first, second);
+	cr_assert_eq(a->count, b->count, "split at %zu and %zu", first, second);
+	cr_assert_eq(a->malformed, b->malformed, "split at %zu and %zu", first, second);
 	for (size_t i = 0; i < a->count; i++) {
-		cr_assert_str_eq(a->found[i].text, b->found[i].text, "cut at %zu and %zu", first,
+		cr_assert_str_eq(a->found[i].text, b->found[i].text, "split at %zu and %zu", first,
 				 second);
 		cr_assert_eq(a->found[i].terminator, b->found[i].terminator);
 	}
 }
 
-Test(frame, every_cut_gives_the_same_messages)
+Test(frame, same_messages_however_the_input_is_split)
 {
 	static const char stream[] =
 		"\n\t{\"a\":\n[1,{\"b\":\"}\\\"]\\u00e9\\\\\"}]} \r\n"
@@ -97,7 +98,7 @@ Test(frame, every_cut_gives_the_same_messages)
 		}
 }
 
-Test(frame, nothing_is_a_message_before_its_terminator)
+Test(frame, messages_need_a_terminator)
 {
 	Outcome outcome = run("{\"a\":1}", 7, 0, 0, false);
 
@@ -110,7 +111,7 @@ Test(frame, nothing_is_a_message_before_its_terminator)
 	cr_assert_eq(outcome.count, 1u);
 }
 
-/* The object, padded by blanks inside to so many bytes. */
+/* Runs an object that blanks pad to length bytes, followed by the tail. */
 static Outcome run_padded(size_t length, const char *tail, size_t tail_size)
 {
 	Frame frame = FRAME_INIT;
@@ -133,7 +134,7 @@ static Outcome run_padded(size_t length, const char *tail, size_t tail_size)
 	return outcome;
 }
 
-Test(frame, the_longest_message)
+Test(frame, maximum_length)
 {
 	static const struct {
 		size_t length;
@@ -155,7 +156,7 @@ Test(frame, the_longest_message)
 	}
 }
 
-Test(frame, blanks_before_a_message_do_not_make_it_longer)
+Test(frame, blanks_before_a_message_do_not_count)
 {
 	Frame frame = FRAME_INIT;
 	Buffer input = BUFFER_INIT;
@@ -165,14 +166,14 @@ Test(frame, blanks_before_a_message_do_not_make_it_longer)
 	for (int i = 0; i < 100000; i++)
 		buffer_append(&input, "\n \t", 3);
 	cr_assert_eq(frame_next(&frame, &input, false, &message, &error), FRAME_INCOMPLETE);
-	cr_assert_eq(buffer_size(&input), 0u, "blanks are not kept");
+	cr_assert_eq(buffer_size(&input), 0u, "blanks are consumed");
 	buffer_append(&input, " {}\n", 4);
 	cr_assert_eq(frame_next(&frame, &input, false, &message, &error), FRAME_MESSAGE);
 	cr_assert_str_eq(message.text, "{}");
 	buffer_deinit(&input);
 }
 
-Test(frame, depth)
+Test(frame, maximum_depth)
 {
 	for (size_t depth = 1; depth <= 17; depth++)
 		for (size_t objects = 0; objects < 2; objects++) {
@@ -192,7 +193,7 @@ Test(frame, depth)
 	cr_assert_eq(FRAME_DEPTH_MAX, 16);
 }
 
-Test(frame, what_ends_the_stream)
+Test(frame, malformed_input)
 {
 	static const struct {
 		const char *bytes;
@@ -254,7 +255,7 @@ Test(frame, what_ends_the_stream)
 	}
 }
 
-Test(frame, what_does_not)
+Test(frame, unusual_but_valid_strings)
 {
 	static const char *const rows[] = {
 		"\"\\u0001\"\n",          "\"\\u1000\"\n", "\"\\u0010\"\n", "\"\\\\u0000\"\n",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves which texts are GUIDs and handles, and that what is printed is read again as the same. */
+/* The accepted forms of GUIDs and handles, and the round trip of formatting and parsing. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ TestSuite(guid);
 Test(guid, forms)
 {
 	static const struct {
-		const char *text, *printed; /* printed NULL: no GUID */
+		const char *text, *printed; /* printed is NULL if text is not a GUID */
 	} rows[] = {
 		{ LOWER, LOWER },
 		{ UPPER, LOWER },
@@ -60,7 +60,7 @@ Test(guid, forms)
 		cr_assert_eq(guid_parse(rows[i].text, &guid), rows[i].printed != NULL, "%s",
 			     rows[i].text);
 		if (!rows[i].printed)
-			cr_assert_eq(guid_compare(&guid, &untouched), 0, "%s: changed",
+			cr_assert_eq(guid_compare(&guid, &untouched), 0, "%s: result changed",
 				     rows[i].text);
 		else
 			cr_assert_str_eq(guid_format(&guid, text), rows[i].printed);
@@ -83,7 +83,7 @@ Test(guid, each_digit_counts)
 	}
 }
 
-Test(guid, bytes_stand_in_the_order_of_the_text)
+Test(guid, bytes_are_in_the_order_of_the_text)
 {
 	static const uint8_t bytes[] = { 0xaf, 0x0d, 0xcd, 0x1a, 0xa0, 0xfd, 0x59, 0xa0,
 					 0x99, 0x8e, 0xca, 0xd0, 0xc3, 0x83, 0x4a, 0x2c };
@@ -100,7 +100,7 @@ Test(guid, handles)
 		bool good;
 	} rows[] = {
 		{ "00112233445566778899aabbccddeeff", true },
-		{ "00000000000000000000000000000000", true }, /* a form, though nobody has it */
+		{ "00000000000000000000000000000000", true }, /* well-formed, although never used */
 		{ "00112233445566778899AABBCCDDEEFF", false },
 		{ "00112233445566778899aabbccddeefF", false },
 		{ "00112233445566778899aabbccddeef", false },
@@ -121,7 +121,7 @@ Test(guid, handles)
 		if (rows[i].good)
 			cr_assert_str_eq(handle_format(&handle, text), rows[i].text);
 		else
-			cr_assert_eq(handle.bytes[0], 0x5a, "%s: changed", rows[i].text);
+			cr_assert_eq(handle.bytes[0], 0x5a, "%s: result changed", rows[i].text);
 	}
 }
 

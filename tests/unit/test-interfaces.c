@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Holds the interface files and the method table against each other, both ways: methods, parameters
- * with their types, the key of each list, and the errors that an interface declares.
+ * Compares the interface files with the method table in both directions: methods, parameters and
+ * their types, the key of each list, and the declared errors.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ Test(interfaces, each_declared_method_has_a_row)
 			cr_assert_not_null(find_row(service.texts[i]->interface, definition->name),
 					   "%s has no row", definition->name);
 		}
-	cr_assert_eq(declared, method_count, "a row is there twice, or not declared");
+	cr_assert_eq(declared, method_count, "a row is duplicated or not declared");
 	varlink_service_deinit(&service);
 }
 
@@ -77,7 +77,7 @@ static VarlinkKind kind_of(JsonFieldType type)
 	}
 }
 
-/* The table's fields are the declared ones, in the same number, with the same types. */
+/* Checks that table and declaration have the same members with the same types. */
 static void compare_table(const VarlinkText *text, const VarlinkType *declared,
 			  const JsonTable *table, const char *method)
 {
@@ -120,8 +120,8 @@ Test(interfaces, each_row_is_declared_with_its_parameters)
 	varlink_service_deinit(&service);
 }
 
-/* What the dispatcher reads before the handler: the first field decides about the subject. */
-Test(interfaces, subjects_stand_first)
+/* The dispatcher finds the subject by the first parameter. */
+Test(interfaces, first_parameter_names_the_subject)
 {
 	for (size_t i = 0; i < method_count; i++) {
 		SubjectType subject = methods[i].subject;
@@ -138,7 +138,7 @@ Test(interfaces, subjects_stand_first)
 	}
 }
 
-Test(interfaces, each_list_answers_the_declared_array)
+Test(interfaces, each_list_returns_the_declared_array)
 {
 	VarlinkService service = varlink_service();
 
@@ -152,13 +152,13 @@ Test(interfaces, each_list_answers_the_declared_array)
 			varlink_find(text, VARLINK_METHOD, methods[i].name);
 		cr_assert_eq(sscanf(methods[i].list_key, "\"%63[^\"]\":", key), 1);
 		const VarlinkField *field = varlink_field(definition->out, key);
-		cr_assert_not_null(field, "%s answers %s", methods[i].name, key);
+		cr_assert_not_null(field, "%s does not declare %s", methods[i].name, key);
 		cr_assert_eq(field->type->kind, VARLINK_ARRAY);
 	}
 	varlink_service_deinit(&service);
 }
 
-Test(interfaces, each_declared_error_is_one_that_a_status_has)
+Test(interfaces, each_declared_error_has_a_status)
 {
 	VarlinkService service = varlink_service();
 	const VarlinkDefinition *definition;
@@ -187,8 +187,8 @@ Test(interfaces, each_declared_error_is_one_that_a_status_has)
 	varlink_service_deinit(&service);
 }
 
-/* What any method of an interface can answer, whatever it does. */
-Test(interfaces, each_interface_declares_what_the_dispatcher_answers)
+/* The dispatcher may return these errors for any method. */
+Test(interfaces, each_interface_declares_the_errors_of_the_dispatcher)
 {
 	static const char *const common[] = {
 		"InvalidParameter",      "NoMemory",
@@ -206,7 +206,7 @@ Test(interfaces, each_interface_declares_what_the_dispatcher_answers)
 	varlink_service_deinit(&service);
 }
 
-Test(interfaces, the_daemon_returns_the_files_as_they_stand)
+Test(interfaces, daemon_returns_the_files_unchanged)
 {
 	Cast cast = cast_new_quiet();
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that reading JSON coerces nothing, and takes nothing that is no JSON or no UTF-8. */
+/* The JSON reader converts no types, and refuses malformed JSON and invalid UTF-8. */
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -72,8 +72,8 @@ Test(json, types_are_strict)
 	json_parser_free(parser);
 }
 
-/* What stands outside strings in no JSON (NaN, comments, single quotes) is test-frame.c's. */
-Test(json, what_is_no_json)
+/* The framing refuses NaN, comments and single quotes, so its tests cover those. */
+Test(json, malformed_json)
 {
 	static const char *const rows[] = {
 		"",           " ",    "12abc",   "nul",       "nulll",     "tru",   "+1",   "-",
@@ -90,12 +90,12 @@ Test(json, what_is_no_json)
 		cr_assert_not_null(error, "%s", rows[i]);
 	}
 	JsonValue *value = parse(parser, "[1]", &error);
-	cr_assert_eq(json_array_size(value), 1u, "the parser is as new");
+	cr_assert_eq(json_array_size(value), 1u, "the parser still works after errors");
 	json_free(value);
 	json_parser_free(parser);
 }
 
-Test(json, characters)
+Test(json, utf8)
 {
 	static const struct {
 		const char *bytes;
@@ -120,11 +120,11 @@ Test(json, characters)
 		{ "\xe0\x80\x80", false },
 		{ "\xe0\x9f\xbf", false },
 		{ "\xe0\xa0", false },
-		{ "\xed\xa0\x80", false }, /* a surrogate */
+		{ "\xed\xa0\x80", false }, /* surrogate */
 		{ "\xed\xbf\xbf", false },
 		{ "\xf0\x80\x80\x80", false },
 		{ "\xf0\x8f\xbf\xbf", false },
-		{ "\xf4\x90\x80\x80", false }, /* past the last */
+		{ "\xf4\x90\x80\x80", false }, /* above U+10FFFF */
 		{ "\xf5\x80\x80\x80", false },
 		{ "\xf8\x88\x80\x80\x80", false },
 		{ "\xfe", false },
@@ -150,7 +150,7 @@ Test(json, characters)
 	json_parser_free(parser);
 }
 
-Test(json, members_come_in_the_order_of_the_text)
+Test(json, members_are_in_the_order_of_the_text)
 {
 	JsonParser *parser = json_parser_new();
 	const char *error, *const names[] = { "z", "a", "m" };
@@ -161,7 +161,7 @@ Test(json, members_come_in_the_order_of_the_text)
 	while (json_members_next(&members))
 		cr_assert_str_eq(members.name, names[count++]);
 	cr_assert_eq(count, 3u);
-	cr_assert_null(json_member(value, "a"), "null is as absent");
+	cr_assert_null(json_member(value, "a"), "null counts as absent");
 	cr_assert_str_eq(json_string(json_member(value, "m")), "x");
 	members = json_members(NULL);
 	cr_assert_not(json_members_next(&members));

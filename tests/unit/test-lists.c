@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves lists: in one reply or one item a reply, who sees what, and what happens to a stream when
- * the world changes under it. */
+/*
+ * Lists: one reply with all items or one item per reply, visibility, and changes while a list
+ * streams.
+ */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -28,7 +30,7 @@ static void quarantine(Cast *cast, int number, bool imposed)
 
 #define MORE(method) "{\"method\":\"" method "\",\"more\":true}\n"
 
-Test(lists, with_more_one_item_a_reply)
+Test(lists, one_item_per_reply_with_more)
 {
 	for (int items = 0; items < 5; items++) {
 		Cast cast = cast_new_quiet();
@@ -51,14 +53,14 @@ Test(lists, with_more_one_item_a_reply)
 	}
 }
 
-Test(lists, in_the_order_in_which_things_came)
+Test(lists, order_of_creation)
 {
 	Cast cast = cast_new_quiet();
 
 	quarantine(&cast, 3, true);
 	quarantine(&cast, 1, true);
 	quarantine(&cast, 2, true);
-	quarantine(&cast, 3, true); /* anew: in its old place */
+	quarantine(&cast, 3, true); /* imposed again: stays in its place */
 	call(cast.world, cast.admin, LIST_QUARANTINES, NULL);
 	cr_assert_eq(reply_count(cast.world, "quarantines"), 3u);
 	cr_assert_not_null(
@@ -68,7 +70,7 @@ Test(lists, in_the_order_in_which_things_came)
 	cast_free(&cast);
 }
 
-Test(lists, replies_of_a_stream_end_as_the_request_did)
+Test(lists, stream_replies_use_the_terminator_of_the_request)
 {
 	static const char request[] = "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\0"
 				      "{\"method\":\"org.varlink.service.GetInfo\"}\n";
@@ -82,11 +84,11 @@ Test(lists, replies_of_a_stream_end_as_the_request_did)
 	for (size_t i = 0; i < size; i++)
 		nuls += text[i] == '\0';
 	cr_assert_eq(nuls, 2u);
-	cr_assert_eq(text[size - 1], '\n', "what stands behind waits its turn");
+	cr_assert_eq(text[size - 1], '\n', "the later request is answered after the stream");
 	cast_free(&cast);
 }
 
-/* A stream that is stopped after its first item; then the world changes. */
+/* Pauses a stream after its first item, makes the change, and reads the rest. */
 static size_t stream_over_change(Cast *cast, void (*change)(Cast *), size_t *ret_items)
 {
 	Session session;
@@ -98,7 +100,7 @@ static size_t stream_over_change(Cast *cast, void (*change)(Cast *), size_t *ret
 	session_init(&session, &cast->world->service, cast->admin);
 	buffer_append(&session.input, MORE(LIST_QUARANTINES), strlen(MORE(LIST_QUARANTINES)));
 	session_arrived(&session, &(Arrival){ 0 });
-	buffer_append(&out, filler, sizeof(filler)); /* nearly full: room for one reply */
+	buffer_append(&out, filler, sizeof(filler)); /* leaves room for one reply */
 	cr_assert_eq(session_pump(&session, &out), SESSION_PAUSED);
 	buffer_consume(&out, sizeof(filler));
 	change(cast);
@@ -107,7 +109,7 @@ static size_t stream_over_change(Cast *cast, void (*change)(Cast *), size_t *ret
 	replies = count_text(buffer_head(&out), "\n");
 	continues = count_text(buffer_head(&out), "\"continues\":true");
 	*ret_items = count_text(buffer_head(&out), "virtualMachineGuid");
-	cr_assert_eq(continues, replies - 1, "the last one, and only it, does not continue");
+	cr_assert_eq(continues, replies - 1, "exactly the last reply does not continue");
 	session_deinit(&session);
 	buffer_deinit(&out);
 	return replies;
@@ -120,7 +122,7 @@ static void remove_second(Cast *cast)
 
 static void remove_first_and_second(Cast *cast)
 {
-	quarantine(cast, 1, false); /* the cursor itself */
+	quarantine(cast, 1, false); /* the one at the cursor */
 	quarantine(cast, 2, false);
 }
 
@@ -135,7 +137,7 @@ static void add_one(Cast *cast)
 	quarantine(cast, 4, true);
 }
 
-Test(lists, items_that_go_or_come_while_the_list_streams)
+Test(lists, changes_while_a_list_streams)
 {
 	static const struct {
 		void (*change)(Cast *cast);
@@ -143,7 +145,7 @@ Test(lists, items_that_go_or_come_while_the_list_streams)
 	} rows[] = {
 		{ remove_second, 2, 2 },
 		{ remove_first_and_second, 2, 2 },
-		{ remove_all, 1, 2 }, /* continued was promised: an empty reply keeps it */
+		{ remove_all, 1, 2 }, /* the first reply said continues, so an empty one follows */
 		{ add_one, 4, 4 },
 	};
 
@@ -160,7 +162,7 @@ Test(lists, items_that_go_or_come_while_the_list_streams)
 	}
 }
 
-Test(lists, who_sees_which_machine)
+Test(lists, visibility_of_machines)
 {
 	Cast cast = cast_new();
 	World *world = cast.world;
@@ -195,7 +197,7 @@ Test(lists, who_sees_which_machine)
 	cast_free(&cast);
 }
 
-Test(lists, registrations_are_ones_own_and_an_operators_all)
+Test(lists, visibility_of_registrations)
 {
 	Cast cast = cast_new();
 	World *world = cast.world;
@@ -205,7 +207,8 @@ Test(lists, registrations_are_ones_own_and_an_operators_all)
 	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
 	cr_assert_str_eq(call(world, second, REGISTER, NAMES_A), "STATUS_SUCCESS");
 	call(world, cast.client, LIST_REGISTRATIONS, NULL);
-	cr_assert_eq(reply_count(world, "registrations"), 1u, "not the uid's: the process's");
+	cr_assert_eq(reply_count(world, "registrations"), 1u,
+		     "only the process's own, not all of its uid");
 	cr_assert_eq(reply_number(world, "registrations[0].pid"), 300u);
 	call(world, cast.stranger, LIST_REGISTRATIONS, NULL);
 	cr_assert_eq(reply_count(world, "registrations"), 0u);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves the shape of parameters: what is missing, unknown, of another type or too long, by path.
+/* Parameters that are missing, unknown, of the wrong type or too long, and the path of the fault.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@ TestSuite(params);
 
 #define G "\"virtualMachineGuid\":\"af0dcd1a-a0fd-59a0-998e-cad0c3834a2c\""
 
-/* Returns the path at fault, "" for none; good until the next call. */
+/* Decodes text into *ret. Returns the path at fault, or "", valid until the next call. */
 static const char *decode(const JsonTable *table, const char *text, Params *ret)
 {
 	static Failure failure;
@@ -29,7 +29,7 @@ static const char *decode(const JsonTable *table, const char *text, Params *ret)
 	if (status != STATUS_SUCCESS) {
 		cr_assert_eq(status, STATUS_INVALID_PARAMETER);
 		cr_assert_eq(strncmp(failure.message, failure.parameter, strlen(failure.parameter)),
-			     0, "the sentence begins with the path");
+			     0, "the message does not begin with the path");
 	}
 	json_free(value);
 	json_parser_free(parser);
@@ -123,7 +123,7 @@ Test(params, paths)
 				 rows[i].text);
 }
 
-Test(params, a_parameter_without_a_name_is_unknown_too)
+Test(params, empty_name_is_unknown)
 {
 	JsonParser *parser = json_parser_new();
 	const char *error;
@@ -137,7 +137,7 @@ Test(params, a_parameter_without_a_name_is_unknown_too)
 	json_parser_free(parser);
 }
 
-Test(params, lengths)
+Test(params, length_of_strings)
 {
 	char text[2048], name[300];
 	Params params;
@@ -184,7 +184,7 @@ Test(params, number_of_items)
 	}
 }
 
-Test(params, what_is_read_is_what_was_sent)
+Test(params, decoded_values)
 {
 	Params params;
 	char text[GUID_TEXT_LENGTH + 1];
@@ -205,7 +205,7 @@ Test(params, what_is_read_is_what_was_sent)
 	cr_assert_not(params.machine_settings.agent.present);
 }
 
-Test(params, a_very_long_path_is_cut_between_characters)
+Test(params, long_path_is_cut_between_characters)
 {
 	char text[600] = "{\"";
 	Params params;
@@ -216,5 +216,5 @@ Test(params, a_very_long_path_is_cut_between_characters)
 	const char *path = decode(&params_none, text, &params);
 	size_t length = strlen(path);
 	cr_assert_gt(length, 80u);
-	cr_assert_eq(length % 2, 0u, "a character is cut in two");
+	cr_assert_eq(length % 2, 0u, "a character was split");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves who may do what: each rule, under each combination of facts about the caller, against a
- * table to be read and against an oracle that was written without it; and which rule each method
- * has, so that no row of the method table changes unseen.
+ * Authorisation. Compares each rule, under every combination of facts, with a table and with an
+ * independent oracle. Also lists each method's rule, so that no change of the method table goes
+ * unnoticed.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ enum {
 	CONTEXT_OWNER = 1 << 6,
 	QUARANTINED = 1 << 7,
 	AGENT = 1 << 8,
-	NO_MACHINE = 1 << 9, /* none is named */
+	NO_MACHINE = 1 << 9, /* the request names no VM */
 	DRIVER = 1 << 10,
 	PROCESS_ITSELF = 1 << 11,
 	OBJECT_SHARER = 1 << 12,
@@ -31,14 +31,14 @@ enum {
 	ALL_FACTS = (1 << 14) - 1,
 };
 
-/* The matrix: what forbids whatever else holds, what of the rest is enough, and the word for no. */
+/* For each rule, the facts that forbid, the facts that suffice, and the reason of a denial. */
 static const struct {
 	Rule rule;
 	bool everybody;
 	unsigned int forbids;
 	unsigned int enough;
-	bool equal_is_enough; /* privileges equal to a display client's */
-	const char *reason;   /* NULL: the field that differs */
+	bool equal_is_enough; /* privileges equal to a display client's suffice */
+	const char *reason;   /* NULL for the name of the difference */
 } matrix[] = {
 	{ RULE_NONE, false, 0, 0, false, "noRule" },
 	{ RULE_ANYONE, true, 0, 0, false, "" },
@@ -83,8 +83,8 @@ static PolicyFacts make_facts(unsigned int bits, Difference difference)
 	};
 }
 
-/* What the table says: NULL is yes, a word is no. */
-static const char *table_says(Rule rule, unsigned int bits, Difference difference)
+/* Looks up the table. Returns NULL if the call is allowed, else the reason of the denial. */
+static const char *table_reason(Rule rule, unsigned int bits, Difference difference)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(matrix); i++) {
 		if (matrix[i].rule != rule)
@@ -102,7 +102,7 @@ static const char *table_says(Rule rule, unsigned int bits, Difference differenc
 	return "no row";
 }
 
-/* The same in words, as the contract has them. */
+/* Decides again, independently of the table. */
 static bool oracle_allows(Rule rule, const PolicyFacts *facts)
 {
 	bool sees = facts->is_operator || facts->is_registrar || facts->is_vmm;
@@ -110,30 +110,31 @@ static bool oracle_allows(Rule rule, const PolicyFacts *facts)
 	if (rule == RULE_ANYONE)
 		return true;
 	if (rule == RULE_CONTEXT_OWNER)
-		return facts->is_context_owner; /* not even operators */
+		return facts->is_context_owner; /* not operators either */
 	if (rule == RULE_SHARER)
-		return facts->is_vmm || facts->is_agent; /* not even operators */
+		return facts->is_vmm || facts->is_agent; /* not operators either */
 	if (rule == RULE_OBJECT_SHARER)
 		return facts->is_object_sharer;
 	if (rule == RULE_OBJECT_ENDER)
 		return facts->is_object_sharer || facts->is_operator;
 	if (rule == RULE_OBJECT_HOLDER)
 		return facts->is_object_holder;
-	if (rule == RULE_OBJECT_OPENER) /* registered alone is not enough, nor are privileges */
+	if (rule == RULE_OBJECT_OPENER) /* needs both registration and privileges */
 		return !facts->is_quarantined && facts->is_registered &&
 		       facts->difference == DIFFERENCE_NONE;
 	if (rule == RULE_ADAPTER_DRIVER)
-		return facts->is_driver; /* not even operators */
+		return facts->is_driver; /* not operators either */
 	if (rule == RULE_PROCESS_ITSELF)
-		return facts->is_process_itself; /* nor its driver */
+		return facts->is_process_itself; /* not its driver either */
 	if (rule == RULE_ADAPTER_OWNER)
 		return facts->is_operator || facts->is_driver;
 	if (rule == RULE_PROCESS_VIEWER)
 		return facts->is_operator || facts->is_driver || facts->is_process_itself;
-	if (rule == RULE_DISPLAY_CLIENT) /* operators are no exception */
+	if (rule == RULE_DISPLAY_CLIENT) /* operators are not exempt */
 		return !facts->is_quarantined &&
 		       (facts->is_registered || facts->difference == DIFFERENCE_NONE);
-	if (rule == RULE_WATCHER) /* not who registered the VM: it may be anybody's */
+	if (rule == RULE_WATCHER) /* the user who registered the VM is not enough, because it may be
+				     any user */
 		return !facts->names_machine || facts->is_operator || facts->is_vmm ||
 		       facts->is_agent || facts->is_registered;
 	if (rule == RULE_MACHINE_VIEWER)
@@ -150,7 +151,7 @@ static void check_one(Rule rule, unsigned int bits, Difference difference)
 	PolicyFacts facts = make_facts(bits, difference);
 	Failure failure = FAILURE_INIT;
 	NTSTATUS status = policy_check(rule, &facts, &failure);
-	const char *expected = table_says(rule, bits, difference);
+	const char *expected = table_reason(rule, bits, difference);
 
 	cr_assert_eq(status == STATUS_SUCCESS, oracle_allows(rule, &facts),
 		     "rule %d, facts %#x, difference %d", rule, bits, difference);
@@ -165,7 +166,7 @@ static void check_one(Rule rule, unsigned int bits, Difference difference)
 	cr_assert_str_eq(failure.reason, expected, "rule %d, facts %#x, difference %d", rule, bits,
 			 difference);
 	cr_assert_gt(strlen(failure.message), 10u);
-	cr_assert_lt(strlen(failure.message) + 1, sizeof(failure.message), "a sentence is cut");
+	cr_assert_lt(strlen(failure.message) + 1, sizeof(failure.message), "the message was cut");
 }
 
 Test(policy_matrix, each_rule_under_all_facts)
@@ -177,10 +178,10 @@ Test(policy_matrix, each_rule_under_all_facts)
 			for (int difference = 0; difference < DIFFERENCE_MAX; difference++, seen++)
 				check_one((Rule)rule, bits, (Difference)difference);
 	cr_assert_eq(seen, (size_t)RULE_MAX * (ALL_FACTS + 1) * DIFFERENCE_MAX);
-	cr_assert_eq(ARRAY_SIZE(matrix), (size_t)RULE_MAX, "a rule without a row");
+	cr_assert_eq(ARRAY_SIZE(matrix), (size_t)RULE_MAX, "a rule has no row");
 }
 
-Test(policy_matrix, what_is_no_rule_allows_nothing)
+Test(policy_matrix, invalid_rules_deny)
 {
 	PolicyFacts facts = make_facts(ALL_FACTS & ~QUARANTINED, DIFFERENCE_NONE);
 	Failure failure;
@@ -189,7 +190,7 @@ Test(policy_matrix, what_is_no_rule_allows_nothing)
 	cr_assert_eq(policy_check((Rule)99, &facts, &failure), STATUS_ACCESS_DENIED);
 }
 
-Test(policy_matrix, privileges_are_read_only_where_they_decide)
+Test(policy_matrix, privileges_are_read_only_if_they_decide)
 {
 	for (int rule = 0; rule < RULE_MAX; rule++)
 		for (unsigned int bits = 0; bits <= ALL_FACTS; bits++) {
@@ -204,7 +205,7 @@ Test(policy_matrix, privileges_are_read_only_where_they_decide)
 		}
 }
 
-/* By hand, on purpose: interface, method, rule, and whether it is refused to a dead caller. */
+/* Written by hand, to notice changes. */
 static const struct {
 	const char *interface, *name;
 	Rule rule;
@@ -259,18 +260,18 @@ static const struct {
 	{ "io.vaild.Monitor", "ReloadConfiguration", RULE_OPERATOR, METHOD_CHANGES_STATE },
 };
 
-Test(policy_matrix, each_method_has_the_rule_that_it_is_meant_to_have)
+Test(policy_matrix, each_method_has_the_expected_rule)
 {
-	cr_assert_eq(method_count, ARRAY_SIZE(expected_rows), "a method came or went");
+	cr_assert_eq(method_count, ARRAY_SIZE(expected_rows), "a method was added or removed");
 	for (size_t i = 0; i < ARRAY_SIZE(expected_rows); i++) {
 		char name[96];
 		const Method *method = NULL;
 
 		snprintf(name, sizeof(name), "%s.%s", expected_rows[i].interface,
 			 expected_rows[i].name);
-		cr_assert_eq(method_find(name, &method), METHOD_FOUND, "%s is gone", name);
-		cr_assert_eq(method->rule, expected_rows[i].rule, "%s has another rule", name);
-		cr_assert_eq(method->flags, expected_rows[i].flags, "%s has other flags", name);
+		cr_assert_eq(method_find(name, &method), METHOD_FOUND, "%s is missing", name);
+		cr_assert_eq(method->rule, expected_rows[i].rule, "%s has the wrong rule", name);
+		cr_assert_eq(method->flags, expected_rows[i].flags, "%s has the wrong flags", name);
 	}
 }
 
@@ -283,16 +284,16 @@ Test(policy_matrix, each_method_has_a_rule)
 	}
 }
 
-/* A rule that needs a subject's facts would silently compare with nothing. */
-Test(policy_matrix, each_rule_has_the_subject_that_it_speaks_of)
+/* A rule about a subject's facts must not be used without that subject. */
+Test(policy_matrix, rules_match_the_subjects_of_their_methods)
 {
 	for (size_t i = 0; i < method_count; i++) {
 		const Method *method = &methods[i];
-		bool of_vm = method->rule == RULE_MACHINE_OWNER ||
-			     method->rule == RULE_MACHINE_VIEWER ||
-			     method->rule == RULE_DISPLAY_CLIENT;
+		bool needs_vm = method->rule == RULE_MACHINE_OWNER ||
+				method->rule == RULE_MACHINE_VIEWER ||
+				method->rule == RULE_DISPLAY_CLIENT;
 
-		if (of_vm)
+		if (needs_vm)
 			cr_assert(method->subject == SUBJECT_VM ||
 					  method->subject == SUBJECT_VIRTUAL_GPU,
 				  "%s", method->name);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves what the journal is told: each deny, each refused registration, each change; and nothing
- * of what only reads or changes nothing. */
+/* Audit records: one for each denial, refused registration and change, and none for other calls. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -11,9 +10,9 @@ TestSuite(records);
 enum { OPERATOR, CLIENT, STRANGER };
 
 static const struct {
-	int who;
+	int caller;
 	const char *method, *parameters;
-	const char *reason; /* NULL: no record; "": an allow */
+	const char *reason; /* NULL for no record, "" for the record of a success */
 } rows[] = {
 	{ STRANGER, REGISTER, NAMES_A, "uid" },
 	{ STRANGER, REGISTER, NAMES_B, "virtualMachine" },
@@ -46,7 +45,7 @@ static const struct {
 	{ OPERATOR, UNREGISTER_MACHINE, NAMES_A, "" },
 };
 
-Test(records, what_is_recorded_and_what_is_not)
+Test(records, calls_with_and_without_a_record)
 {
 	Cast cast = cast_new();
 	World *world = cast.world;
@@ -55,7 +54,7 @@ Test(records, what_is_recorded_and_what_is_not)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		size_t before = world->record_count;
 		const char *status =
-			call(world, callers[rows[i].who], rows[i].method, rows[i].parameters);
+			call(world, callers[rows[i].caller], rows[i].method, rows[i].parameters);
 		const FakeRecord *record = world_last_record(world);
 
 		cr_assert_eq(world->record_count - before, rows[i].reason ? 1u : 0u,
@@ -65,15 +64,15 @@ Test(records, what_is_recorded_and_what_is_not)
 		cr_assert_str_eq(record->method, rows[i].method);
 		cr_assert_str_eq(record->reason, rows[i].reason, "row %zu", i);
 		cr_assert_eq(record->status == STATUS_SUCCESS, rows[i].reason[0] == '\0');
-		cr_assert_eq(record->uid, callers[rows[i].who]->credentials.uid);
+		cr_assert_eq(record->uid, callers[rows[i].caller]->credentials.uid);
 		cr_assert_eq(record->has_guid, rows[i].parameters && rows[i].parameters[1] == '"',
 			     "row %zu", i);
 	}
 	cast_free(&cast);
 }
 
-/* Each record of what becomes of an object says which. */
-Test(records, an_object_is_named)
+/* Each record about an object contains the object's handle. */
+Test(records, object_records_contain_the_handle)
 {
 	static const char *const asked[] = { OPEN, CLOSE, UNSHARE };
 	Cast cast = cast_new_sharing();
@@ -98,11 +97,11 @@ Test(records, an_object_is_named)
 		cr_assert(record_names(world, handle), "%s, allowed", asked[i]);
 	}
 	cr_assert_str_eq(with_handle(world, cast.client, OPEN, handle), "STATUS_INVALID_HANDLE");
-	cr_assert_not(world_last_record(world)->has_object, "it names nothing");
+	cr_assert_not(world_last_record(world)->has_object, "the record contains a handle");
 	cast_free(&cast);
 }
 
-/* What is refused before it reaches its method, for whose bytes it is, is recorded like a deny. */
+/* A message refused for its foreign bytes, before dispatch, is recorded like a denial. */
 Test(records, foreign_bytes_are_recorded)
 {
 	static const char request[] = "{\"method\":\"" REGISTER "\",\"parameters\":" NAMES_A "}\n";

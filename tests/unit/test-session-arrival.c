@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves what becomes of a message by what came with its bytes: bytes of another process anywhere
- * in it, descriptors that nobody asked for, control data that the kernel dropped.
+ * Messages with unusual input metadata: bytes of another process, unexpected fds, and control data
+ * that the kernel dropped.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ typedef struct Turn {
 	Arrival arrival;
 } Turn;
 
-/* Runs a session over turns. Returns what came back, owned by the world. */
+/* Runs a session over turns. Returns the replies, owned by the fake host. */
 static const char *run_turns(World *world, Caller *caller, const Turn *turns, size_t count)
 {
 	Session session;
@@ -74,7 +74,7 @@ Test(session_arrival, foreign_bytes_anywhere_in_a_message_deny_it)
 				{ CREATE, cut, { .foreign = foreign == 0 } },
 				{ CREATE + cut, strlen(CREATE) - cut, { .foreign = foreign == 1 } },
 			};
-			/* A turn without a byte of the message is none of its business. */
+			/* A turn without bytes of the message does not matter. */
 			bool innocent = turns[foreign].size == 0;
 			const char *text = run_turns(cast.world, cast.client, turns, 2);
 
@@ -103,7 +103,7 @@ Test(session_arrival, three_turns_one_of_them_foreign)
 	}
 }
 
-Test(session_arrival, the_next_message_of_the_peer_itself_is_served)
+Test(session_arrival, next_message_of_the_peer_is_served)
 {
 	Cast cast = cast_new_quiet();
 	Turn turns[] = { { CREATE, strlen(CREATE), { .foreign = true } },
@@ -115,7 +115,7 @@ Test(session_arrival, the_next_message_of_the_peer_itself_is_served)
 	cast_free(&cast);
 }
 
-Test(session_arrival, foreign_bytes_when_the_connector_is_gone)
+Test(session_arrival, foreign_bytes_after_the_end_of_the_peer)
 {
 	Cast cast = cast_new_quiet();
 
@@ -126,8 +126,8 @@ Test(session_arrival, foreign_bytes_when_the_connector_is_gone)
 	cast_free(&cast);
 }
 
-/* Every byte of a peer outside the daemon's pid namespace looks foreign. It is told so. */
-Test(session_arrival, a_peer_outside_the_pid_namespace)
+/* All bytes of a peer outside the daemon's pid namespace look foreign. The error says so. */
+Test(session_arrival, peer_outside_the_pid_namespace)
 {
 	Cast cast = cast_new_quiet();
 
@@ -139,7 +139,7 @@ Test(session_arrival, a_peer_outside_the_pid_namespace)
 	cast_free(&cast);
 }
 
-Test(session_arrival, the_service_interface_answers_with_an_error_of_vaild)
+Test(session_arrival, service_interface_replies_with_an_error_of_vaild)
 {
 	Cast cast = cast_new_quiet();
 
@@ -149,7 +149,7 @@ Test(session_arrival, the_service_interface_answers_with_an_error_of_vaild)
 	cast_free(&cast);
 }
 
-Test(session_arrival, foreign_and_oneway_does_nothing_and_says_nothing)
+Test(session_arrival, foreign_oneway_has_no_effect_and_no_reply)
 {
 	Cast cast = cast_new_quiet();
 
@@ -161,7 +161,7 @@ Test(session_arrival, foreign_and_oneway_does_nothing_and_says_nothing)
 	cast_free(&cast);
 }
 
-Test(session_arrival, descriptors_that_nobody_asked_for)
+Test(session_arrival, unexpected_descriptors)
 {
 	Cast cast = cast_new_quiet();
 	const char *text = run_turn(cast.world, cast.client, CREATE, (Arrival){ .descriptors = 1 });
@@ -175,7 +175,7 @@ Test(session_arrival, descriptors_that_nobody_asked_for)
 	cast_free(&cast);
 }
 
-Test(session_arrival, descriptors_that_were_lost_or_too_many)
+Test(session_arrival, lost_or_too_many_descriptors)
 {
 	static const Arrival arrivals[] = { { .lost = true }, { .too_many = true } };
 	static const char *const statuses[] = { "STATUS_INSUFFICIENT_RESOURCES",
@@ -185,7 +185,7 @@ Test(session_arrival, descriptors_that_were_lost_or_too_many)
 	for (size_t i = 0; i < ARRAY_SIZE(arrivals); i++) {
 		cr_assert_not_null(strstr(run_turn(cast.world, cast.client, CREATE, arrivals[i]),
 					  "io.vaild.Gpu.InvalidParameter"),
-				   "who takes none is told so");
+				   "a method that takes no fds says so");
 		cr_assert_eq(contexts_of(cast.world, cast.viewer), 0u);
 		cr_assert_not_null(
 			strstr(run_turn(cast.world, cast.machine, SHARE_NOTHING, arrivals[i]),
@@ -205,7 +205,8 @@ Test(session_arrival, too_many_closes_under_way)
 	cast_free(&cast);
 }
 
-/* Which of three messages is refused, when descriptors came with a turn that ends behind cut. */
+/* Returns which of three messages is refused if fds came with a first turn of cut bytes; -1 if
+ * none. */
 static int refused_message(size_t cut)
 {
 	static const char three[] = CREATE CREATE CREATE;
@@ -235,7 +236,7 @@ Test(session_arrival, descriptors_belong_to_the_last_message_begun_in_the_turn)
 	cr_assert_eq(refused_message(0), -1);
 }
 
-Test(session_arrival, blanks_behind_a_message_begin_none)
+Test(session_arrival, blanks_do_not_begin_a_message)
 {
 	Cast cast = cast_new_quiet();
 
@@ -246,7 +247,7 @@ Test(session_arrival, blanks_behind_a_message_begin_none)
 	cast_free(&cast);
 }
 
-Test(session_arrival, what_came_with_blanks_alone_is_forgotten)
+Test(session_arrival, metadata_of_blanks_is_ignored)
 {
 	Cast cast = cast_new_quiet();
 	Turn turns[] = { { "\n\n", 2, { .foreign = true, .descriptors = 3 } },

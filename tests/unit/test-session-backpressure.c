@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that output is bounded however much is asked: past LIMIT_UNREAD_PAUSE the session waits
- * until replies are taken, then goes on where it was, and no reply is lost or doubled.
+ * Output is bounded whatever the caller requests. Past LIMIT_UNREAD_PAUSE the session waits until
+ * the replies are read, then continues. No reply is lost or duplicated.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static size_t largest_description(void)
 	"{\"method\":\"org.varlink.service.GetInterfaceDescription\"," \
 	"\"parameters\":{\"interface\":\"io.vaild.Machine\"}}\n"
 
-Test(session_backpressure, pipelined_requests_wait_and_are_all_answered)
+Test(session_backpressure, pipelined_requests_are_all_answered)
 {
 	enum { REQUESTS = 400 };
 	Cast cast = cast_new_quiet();
@@ -54,8 +54,8 @@ Test(session_backpressure, pipelined_requests_wait_and_are_all_answered)
 		cr_assert_geq(buffer_size(&out), (size_t)LIMIT_UNREAD_PAUSE);
 		cr_assert_leq(buffer_size(&out), bound);
 		size_t before = buffer_size(&out);
-		cr_assert_eq(session_pump(&session, &out), SESSION_PAUSED, "nothing was taken");
-		cr_assert_eq(buffer_size(&out), before, "nothing is added while it waits");
+		cr_assert_eq(session_pump(&session, &out), SESSION_PAUSED, "no reply was read");
+		cr_assert_eq(buffer_size(&out), before, "output grew during a pause");
 		replies += count_byte(&out, '\n');
 		buffer_consume(&out, buffer_size(&out));
 	}
@@ -79,7 +79,7 @@ static void quarantine_many(Cast *cast, int count, const char *reason)
 				 "STATUS_SUCCESS");
 }
 
-Test(session_backpressure, a_list_is_produced_as_it_is_read)
+Test(session_backpressure, lists_are_produced_as_they_are_read)
 {
 	enum { ITEMS = 250 };
 	char reason[LIMIT_NAME_LENGTH * 6 + 1] = "";
@@ -89,7 +89,7 @@ Test(session_backpressure, a_list_is_produced_as_it_is_read)
 	size_t items = 0, largest = 0;
 
 	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
-		strcat(reason, "\\u0001"); /* six bytes each, in the reply as well */
+		strcat(reason, "\\u0001"); /* six bytes each, also in the reply */
 	quarantine_many(&cast, ITEMS, reason);
 	session_init(&session, &cast.world->service, cast.admin);
 	buffer_append(&session.input, "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n",
@@ -104,21 +104,21 @@ Test(session_backpressure, a_list_is_produced_as_it_is_read)
 		buffer_consume(&out, buffer_size(&out));
 	}
 	items += count_byte(&out, '\n');
-	cr_assert_eq(items, (size_t)ITEMS + 1, "all items, then the request behind them");
+	cr_assert_eq(items, (size_t)ITEMS + 1, "all items, then the later request");
 	cr_assert_leq(largest, (size_t)LIMIT_UNREAD_PAUSE + 2000);
 	session_deinit(&session);
 	buffer_deinit(&out);
 	cast_free(&cast);
 }
 
-Test(session_backpressure, a_list_too_long_for_one_reply_says_how_to_get_it)
+Test(session_backpressure, list_too_long_for_one_reply)
 {
 	char reason[LIMIT_NAME_LENGTH * 6 + 1] = "", request[200];
 	Cast cast = cast_new_quiet();
 
 	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
 		strcat(reason, "\\u0001");
-	/* The made-up store holds fewer; what matters is what core holds. */
+	/* The fake host persists fewer, so its count is reset. Core keeps all of them. */
 	for (int i = 0; i < 700; i++) {
 		snprintf(request, sizeof(request), "%012d", i);
 		cast.world->quarantine_count = 0;
@@ -131,8 +131,7 @@ Test(session_backpressure, a_list_too_long_for_one_reply_says_how_to_get_it)
 	cr_assert_str_eq(call(cast.world, cast.admin, LIST_QUARANTINES, NULL),
 			 "STATUS_INSUFFICIENT_RESOURCES");
 	cr_assert_not_null(strstr(reply_string(cast.world, "message"), "\"more\": true"));
-	cr_assert_null(strstr(cast.world->reply_text, "quarantines"),
-		       "nothing of the list is left");
+	cr_assert_null(strstr(cast.world->reply_text, "quarantines"), "a part of the list is left");
 	const char *text = exchange(cast.world, cast.admin,
 				    "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n");
 	size_t items = 0;
@@ -142,13 +141,13 @@ Test(session_backpressure, a_list_too_long_for_one_reply_says_how_to_get_it)
 	cast_free(&cast);
 }
 
-/* A clock that runs while requests are answered: half a millisecond a look. */
+/* A clock that advances half a millisecond with each call. */
 static uint64_t slow_clock(void *self)
 {
 	return ((World *)self)->now += 500;
 }
 
-Test(session_backpressure, a_long_turn_gives_way_to_others_and_goes_on)
+Test(session_backpressure, long_turns_pause_for_other_sessions)
 {
 	enum { REQUESTS = 200 };
 	static const char request[] = "{\"method\":\"" LIST_REGISTRATIONS "\"}\n";
@@ -163,7 +162,8 @@ Test(session_backpressure, a_long_turn_gives_way_to_others_and_goes_on)
 		buffer_append(&session.input, request, strlen(request));
 	session_arrived(&session, &(Arrival){ 0 });
 	while (session_pump(&session, &out) == SESSION_PAUSED) {
-		cr_assert_lt(buffer_size(&out), (size_t)LIMIT_UNREAD_PAUSE, "not for the output");
+		cr_assert_lt(buffer_size(&out), (size_t)LIMIT_UNREAD_PAUSE,
+			     "paused because of the output");
 		cr_assert_lt(++pauses, 100u);
 	}
 	cr_assert_gt(pauses, 2u);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves how requests become replies: in order, each with its request's terminator, none for
- * oneway, and what is answered to that which is no proper call.
+ * Replies come in the order of the requests, each with its request's terminator, and none for
+ * oneway. Improper calls get error replies.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ TestSuite(session);
 #define CREATE   "{\"method\":\"io.vaild.Gpu.CreateContext\"}"
 #define UNKNOWN  "{\"method\":\"io.vaild.Nothing\"}"
 
-/* Splits what came back at its terminators. Returns how many replies there are. */
+/* Splits the replies at their terminators. Returns their number. */
 static size_t split_replies(const char *text, size_t size, const char **replies, char *terminators,
 			    size_t maximum)
 {
@@ -62,7 +62,7 @@ Test(session, replies_come_in_order_with_their_terminators)
 	cast_free(&cast);
 }
 
-Test(session, blanks_and_line_breaks_between_and_inside)
+Test(session, blanks_and_line_breaks_are_skipped)
 {
 	static const char requests[] =
 		"\n\n \0\t{\n\"method\"\r\n:\n\"org.varlink.service.GetInfo\"\n} \t\r\n\0\n" INFO
@@ -78,7 +78,7 @@ Test(session, blanks_and_line_breaks_between_and_inside)
 	cast_free(&cast);
 }
 
-Test(session, the_first_terminator_behind_the_object_is_the_one)
+Test(session, first_terminator_after_the_object_counts)
 {
 	static const char requests[] = INFO "\r\n" INFO "\0\n\n";
 	const char *replies[4];
@@ -94,7 +94,7 @@ Test(session, the_first_terminator_behind_the_object_is_the_one)
 	cast_free(&cast);
 }
 
-Test(session, nothing_in_nothing_out)
+Test(session, empty_input_gets_no_reply)
 {
 	Cast cast = cast_new_quiet();
 
@@ -103,7 +103,7 @@ Test(session, nothing_in_nothing_out)
 	cast_free(&cast);
 }
 
-Test(session, oneway_acts_and_says_nothing)
+Test(session, oneway_acts_without_a_reply)
 {
 	Cast cast = cast_new();
 
@@ -117,7 +117,7 @@ Test(session, oneway_acts_and_says_nothing)
 		exchange(cast.world, cast.client,
 			 "{\"method\":\"" SET_QUARANTINE "\",\"oneway\":true,\"parameters\":"
 			 "{\"virtualMachineGuid\":\"" GUID_B "\",\"quarantined\":false}}\n"),
-		"", "a refusal is not answered either");
+		"", "a refusal gets no reply either");
 	cr_assert_not_null(world_kept_quarantine(cast.world, GUID_B));
 	cr_assert_str_eq(exchange(cast.world, cast.client,
 				  "{\"method\":\"io.vaild.Nothing\",\"oneway\":true}\n"),
@@ -128,7 +128,7 @@ Test(session, oneway_acts_and_says_nothing)
 	cast_free(&cast);
 }
 
-Test(session, oneway_between_others_takes_only_its_own_reply_away)
+Test(session, oneway_suppresses_only_its_own_reply)
 {
 	Cast cast = cast_new_quiet();
 	const char *text = exchange(cast.world, cast.client,
@@ -145,9 +145,9 @@ Test(session, oneway_between_others_takes_only_its_own_reply_away)
 Test(session, flags_of_the_envelope)
 {
 	static const struct {
-		const char *flags, *parameter; /* parameter NULL: a success */
+		const char *flags, *parameter; /* parameter is NULL for success */
 	} rows[] = {
-		{ "\"more\":true", NULL }, /* on a method that does not stream: one reply */
+		{ "\"more\":true", NULL }, /* the method does not stream, so there is one reply */
 		{ "\"more\":false,\"oneway\":false", NULL },
 		{ "\"more\":null,\"oneway\":null", NULL },
 		{ "\"upgrade\":true,\"anything\":[1]", NULL },
@@ -217,12 +217,12 @@ Test(session, names_of_methods)
 		const char *text = exchange(cast.world, cast.client, request);
 		cr_assert_not_null(strstr(text, rows[i].answer), "%s got %s", request, text);
 		cr_assert_null(strstr(text, "\"status\""), "Varlink's errors carry no status");
-		cr_assert_not_null(strstr(text, "vendor"), "the connection goes on");
+		cr_assert_not_null(strstr(text, "vendor"), "the connection stays open");
 	}
 	cast_free(&cast);
 }
 
-Test(session, json_that_is_no_call_is_answered_and_the_connection_goes_on)
+Test(session, json_that_is_not_a_call_keeps_the_connection)
 {
 	static const char *const rows[] = {
 		"null",
@@ -256,12 +256,13 @@ Test(session, json_that_is_no_call_is_answered_and_the_connection_goes_on)
 			     "%s got %s", rows[i], text);
 		cr_assert_not_null(strstr(text, "\"parameter\":\"method\"}}\n"), "%s", rows[i]);
 		cr_assert_not_null(strstr(text, "\"code\":\"0xC000000D\""), "%s", rows[i]);
-		cr_assert_not_null(strstr(text, "vendor"), "%s: the connection goes on", rows[i]);
+		cr_assert_not_null(strstr(text, "vendor"), "%s: the connection stays open",
+				   rows[i]);
 	}
 	cast_free(&cast);
 }
 
-Test(session, what_is_no_json_closes_after_what_came_before_was_answered)
+Test(session, malformed_json_closes_after_earlier_replies)
 {
 	static const char *const rows[] = {
 		"nul",
@@ -311,7 +312,7 @@ Test(session, what_is_no_json_closes_after_what_came_before_was_answered)
 		const char *text = exchange(cast.world, cast.client, request);
 		const char *error = strchr(text, '\n');
 
-		cr_assert_not_null(strstr(text, "vendor"), "what came before is answered");
+		cr_assert_not_null(strstr(text, "vendor"), "the earlier request is answered");
 		cr_assert_not_null(error);
 		cr_assert_eq(count_lines(text), 2u, "%s got %s", rows[i], text);
 		cr_assert_eq(strncmp(error + 1, "{\"error\":\"io.vaild.InvalidParameter\"", 36), 0,
@@ -321,7 +322,7 @@ Test(session, what_is_no_json_closes_after_what_came_before_was_answered)
 	cast_free(&cast);
 }
 
-Test(session, a_cut_message_is_malformed_at_the_end_of_input)
+Test(session, incomplete_message_is_malformed_at_the_end_of_input)
 {
 	Cast cast = cast_new_quiet();
 
@@ -336,7 +337,7 @@ Test(session, a_cut_message_is_malformed_at_the_end_of_input)
 	cast_free(&cast);
 }
 
-Test(session, however_the_input_is_cut_the_replies_are_the_same)
+Test(session, same_replies_however_the_input_is_split)
 {
 	static const char requests[] = INFO "\0\n " ADAPTERS " \r\n" UNKNOWN "\0" CREATE "\n12 \n";
 	char *whole = NULL;
@@ -360,8 +361,8 @@ Test(session, however_the_input_is_cut_the_replies_are_the_same)
 			whole_size = buffer_size(&out);
 			whole = memcpy(malloc(whole_size), buffer_head(&out), whole_size);
 		}
-		cr_assert_eq(buffer_size(&out), whole_size, "cut at %zu", cut);
-		cr_assert_eq(memcmp(buffer_head(&out), whole, whole_size), 0, "cut at %zu", cut);
+		cr_assert_eq(buffer_size(&out), whole_size, "split at %zu", cut);
+		cr_assert_eq(memcmp(buffer_head(&out), whole, whole_size), 0, "split at %zu", cut);
 		session_deinit(&session);
 		buffer_deinit(&out);
 		cast_free(&cast);
@@ -369,7 +370,7 @@ Test(session, however_the_input_is_cut_the_replies_are_the_same)
 	free(whole);
 }
 
-Test(session, half_a_message_is_seen)
+Test(session, partial_message_is_detected)
 {
 	Cast cast = cast_new_quiet();
 	Buffer out = BUFFER_INIT;
@@ -379,13 +380,13 @@ Test(session, half_a_message_is_seen)
 	cr_assert_not(session_has_half_message(&session));
 	buffer_append(&session.input, " \n", 2);
 	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
-	cr_assert_not(session_has_half_message(&session), "blanks are no message");
+	cr_assert_not(session_has_half_message(&session), "blanks are not a message");
 	buffer_append(&session.input, "{\"met", 5);
 	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
 	cr_assert(session_has_half_message(&session));
 	buffer_append(&session.input, "hod\":1}", 7);
 	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
-	cr_assert(session_has_half_message(&session), "the terminator is still to come");
+	cr_assert(session_has_half_message(&session), "the terminator is missing");
 	cr_assert_eq(buffer_size(&out), 0u);
 	buffer_append(&session.input, "\n", 1);
 	cr_assert_eq(session_pump(&session, &out), SESSION_READS);

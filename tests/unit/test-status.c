@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves the numbers of the statuses, their names, and the names of the errors they become. */
+/* The statuses' numbers, their names, and the names of their Varlink errors. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -8,7 +8,10 @@
 
 TestSuite(status);
 
-/* From the contract, by hand. error NULL: never an answer of the daemon's, or no error. */
+/*
+ * Written by hand, to notice changes. error is NULL for success and for statuses that the daemon
+ * never sends.
+ */
 static const struct {
 	uint32_t value;
 	const char *name, *error;
@@ -51,15 +54,15 @@ Test(status, names_and_numbers)
 	}
 }
 
-Test(status, the_macros_are_these_numbers)
+Test(status, macros_have_these_numbers)
 {
 	cr_assert_eq((uint32_t)STATUS_SUCCESS, 0u);
 	cr_assert_eq((uint32_t)STATUS_GRAPHICS_VAIL_STATE_CHANGED, 0xC01E0011u);
 	cr_assert_eq((uint32_t)STATUS_INVALID_DISPOSITION, 0xC0000026u);
-	cr_assert_lt(STATUS_ACCESS_DENIED, 0, "an error is negative, as on Windows");
+	cr_assert_lt(STATUS_ACCESS_DENIED, 0, "errors are negative, as on Windows");
 }
 
-Test(status, what_is_none)
+Test(status, unknown_names_and_numbers)
 {
 	NTSTATUS status = 77;
 
@@ -69,5 +72,5 @@ Test(status, what_is_none)
 	cr_assert_not(status_from_name("STATUS_ACCESS_DENIE", &status));
 	cr_assert_not(status_from_name("status_access_denied", &status));
 	cr_assert_not(status_from_name("", &status));
-	cr_assert_eq(status, 77, "left as it was");
+	cr_assert_eq(status, 77, "the result changed");
 }

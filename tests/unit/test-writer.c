@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that what is written is JSON, and is read again as what was meant. */
+/* The writer produces JSON, and reading it returns the original values. */
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 TestSuite(writer);
 
-/* Writes the text as a string, reads it again, and holds them against each other. */
+/* Writes the text as a JSON string, parses it, and compares the result. */
 static void check_round_trip(JsonParser *parser, const char *text)
 {
 	Buffer out = BUFFER_INIT;
@@ -21,7 +21,7 @@ static void check_round_trip(JsonParser *parser, const char *text)
 	cr_assert_not(writer.failed);
 	size_t length = buffer_size(&out);
 	for (size_t i = 0; i < length; i++)
-		cr_assert_geq((uint8_t)buffer_head(&out)[i], 0x20, "a raw control character");
+		cr_assert_geq((uint8_t)buffer_head(&out)[i], 0x20, "raw control character");
 	writer_terminator(&writer, '\0');
 	JsonValue *value = json_parse(parser, buffer_head(&out), length, &error);
 	cr_assert_null(error, "%s: %s", buffer_head(&out), error);
@@ -30,7 +30,7 @@ static void check_round_trip(JsonParser *parser, const char *text)
 	buffer_deinit(&out);
 }
 
-Test(writer, each_byte_survives_alone_and_among_others)
+Test(writer, round_trip_of_each_byte)
 {
 	JsonParser *parser = json_parser_new();
 
@@ -44,7 +44,7 @@ Test(writer, each_byte_survives_alone_and_among_others)
 	json_parser_free(parser);
 }
 
-Test(writer, texts_survive)
+Test(writer, round_trip_of_texts)
 {
 	char all[0x7f] = "", large[5000];
 	JsonParser *parser = json_parser_new();
@@ -57,7 +57,8 @@ Test(writer, texts_survive)
 	check_round_trip(parser, all);
 	check_round_trip(parser, large);
 	check_round_trip(parser, "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80");
-	for (size_t length = 0; length < 600; length++) { /* about where the buffer grows */
+	for (size_t length = 0; length < 600;
+	     length++) { /* around the sizes at which the buffer grows */
 		memset(large, length % 2 ? '"' : 'x', length);
 		large[length] = '\0';
 		check_round_trip(parser, large);
