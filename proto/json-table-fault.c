@@ -23,8 +23,7 @@ static void format_expected(const JsonFault *fault, char *text, size_t size)
 		[JSON_FIELD_STRING] = "is not a string",
 		[JSON_FIELD_OWNED_STRING] = "is not a string",
 		[JSON_FIELD_FULL_STRING] = "is not a string of the right length",
-		[JSON_FIELD_ADDRESS] = "is not an address; write it as a string of \"0x\" and 1 to "
-				       "16 hex digits",
+		[JSON_FIELD_ADDRESS] = "is not a string of \"0x\" and 1 to 16 hex digits",
 		[JSON_FIELD_GUID] =
 			"is not a GUID; write it as 8-4-4-4-12 hex digits, not all zero",
 		[JSON_FIELD_HANDLE] = "is not a handle; write it as 32 lower-case hex digits",

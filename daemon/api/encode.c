@@ -164,7 +164,7 @@ static void encode_event_gpu_process(Writer *writer, const Event *event)
 	}
 }
 
-static void encode_event_thing(Writer *writer, const Event *event)
+static void encode_event_entity(Writer *writer, const Event *event)
 {
 	const VirtualGpu *virtual_gpu;
 	const Quarantine *quarantine;
@@ -223,7 +223,7 @@ void encode_event(Writer *writer, const Event *event)
 		writer_guid(writer, event->virtual_machine);
 	}
 	if (event->thing)
-		encode_event_thing(writer, event);
+		encode_event_entity(writer, event);
 	if (event_kind_ends(event->kind)) {
 		writer_key(writer, "status");
 		writer_string(writer, status_name(end_reason_status(event->reason)));

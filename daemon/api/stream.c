@@ -113,7 +113,7 @@ static bool caller_is_entitled(Service *service, const Caller *caller, const Vir
 }
 
 /* Returns the running VM that an entity belongs to, or NULL if there is none. */
-static const VirtualMachine *thing_machine(const Thing *thing)
+static const VirtualMachine *entity_machine(const Thing *thing)
 {
 	switch (thing->type) {
 	case THING_VIRTUAL_MACHINE:
@@ -130,9 +130,9 @@ static const VirtualMachine *thing_machine(const Thing *thing)
 }
 
 /* Returns the GUID that an entity belongs to, or NULL for an adapter. */
-static const Guid *thing_guid(const Thing *thing)
+static const Guid *entity_guid(const Thing *thing)
 {
-	const VirtualMachine *vm = thing_machine(thing);
+	const VirtualMachine *vm = entity_machine(thing);
 
 	if (vm)
 		return &vm->guid;
@@ -143,7 +143,7 @@ static const Guid *thing_guid(const Thing *thing)
 }
 
 /* Tests for the caller's own registration. The caller may also see the end of it. */
-static bool thing_is_callers_registration(const Thing *thing, const Caller *caller)
+static bool is_callers_registration(const Thing *thing, const Caller *caller)
 {
 	return thing->type == THING_REGISTRATION &&
 	       container_of(thing, Registration, thing)->process->key == caller->process;
@@ -170,15 +170,15 @@ static bool watch_admits(Stream *watch, const Thing *thing)
 {
 	Service *service = watch->session->service;
 	const Caller *caller = watch->session->caller;
-	const Guid *guid = thing_guid(thing);
-	const VirtualMachine *vm = thing_machine(thing);
+	const Guid *guid = entity_guid(thing);
+	const VirtualMachine *vm = entity_machine(thing);
 
 	if (thing->type == THING_GPU_PROCESS)
 		return watch_admits_gpu_process(watch, container_of(thing, GpuProcess, thing));
 
 	if (watch->has_machine && (!guid || guid_compare(guid, &watch->machine) != 0))
 		return false;
-	if (caller->is_operator || thing_is_callers_registration(thing, caller))
+	if (caller->is_operator || is_callers_registration(thing, caller))
 		return true;
 	if (!vm && guid)
 		vm = vm_find(service->broker, guid);
@@ -186,7 +186,7 @@ static bool watch_admits(Stream *watch, const Thing *thing)
 }
 
 /* Tests whether the event ends the caller's role as agent. The caller still sees this event. */
-static bool watch_is_former_agents(Stream *watch, const Event *event)
+static bool watch_belongs_to_former_agent(Stream *watch, const Event *event)
 {
 	return event->former_agent &&
 	       caller_matches_agent(watch->session->caller, event->former_agent) &&
@@ -229,7 +229,7 @@ static bool watch_is_entitled(Stream *watch)
  * Returns the kind of event that announces a new entity. EVENT_MAX means none: only its driver has
  * to know of a new GPU process, and the driver has created it.
  */
-static EventKind thing_kind(const Thing *thing)
+static EventKind announcing_event(const Thing *thing)
 {
 	static const EventKind kinds[] = {
 		[THING_ADAPTER] = EVENT_ADAPTER_ADDED,
@@ -283,16 +283,16 @@ static bool event_is_last(Stream *watch, const Event *event)
 	bool may_end = event->kind == EVENT_VIRTUAL_MACHINE_REMOVED ||
 		       event->kind == EVENT_VIRTUAL_MACHINE_CHANGED ||
 		       (event->kind == EVENT_UNREGISTERED &&
-			thing_is_callers_registration(event->thing, caller));
+			is_callers_registration(event->thing, caller));
 
 	return may_end && !watch_is_entitled(watch);
 }
 
 /* Tests whether the watch has yet to send the entity, and so will send its newest state. */
-static bool watch_comes_to(const Stream *watch, const Thing *thing)
+static bool watch_will_send(const Stream *watch, const Thing *thing)
 {
 	return !watch->is_current && thing->serial > watch->cursor &&
-	       thing_kind(thing) != EVENT_MAX;
+	       announcing_event(thing) != EVENT_MAX;
 }
 
 /* Tests for the caller's own UpdateObject. The caller knows of it, and does it for every frame. */
@@ -303,17 +303,17 @@ static bool is_callers_update(const Stream *watch, const Event *event)
 		       watch->session->caller->process;
 }
 
-static void watch_tell(Stream *watch, const Event *event)
+static void watch_send(Stream *watch, const Event *event)
 {
 	bool is_over;
 
 	if (watch->is_over || watch->is_dropped || is_callers_update(watch, event))
 		return;
-	if (!watch_admits(watch, event->thing) && !watch_is_former_agents(watch, event))
+	if (!watch_admits(watch, event->thing) && !watch_belongs_to_former_agent(watch, event))
 		return;
 	is_over = event_is_last(watch, event);
 	/* If the watch ends, it will not send the entity later. */
-	if (watch_comes_to(watch, event->thing) && !is_over)
+	if (watch_will_send(watch, event->thing) && !is_over)
 		return;
 	write_event(watch, event, !is_over, &watch->events);
 	watch->is_over = is_over;
@@ -329,16 +329,16 @@ void watches_tell(Service *service, const Event *event)
 	if (!event->thing)
 		return;
 	TAILQ_FOREACH (watch, &service->watches, link)
-		watch_tell(watch, event);
+		watch_send(watch, event);
 }
 
 /* Sends the next existing entity, or the event current after the last one. */
-static StreamStep watch_tell_what_exists(Stream *watch, Buffer *out)
+static StreamStep watch_send_existing(Stream *watch, Buffer *out)
 {
 	Broker *broker = watch->session->service->broker;
 	const Thing *thing = thing_after_of_any_type(broker, watch->cursor);
 
-	while (thing && (thing_kind(thing) == EVENT_MAX || !watch_admits(watch, thing)))
+	while (thing && (announcing_event(thing) == EVENT_MAX || !watch_admits(watch, thing)))
 		thing = thing_after_of_any_type(broker, thing->serial);
 	if (!thing) {
 		watch->is_current = true;
@@ -346,8 +346,8 @@ static StreamStep watch_tell_what_exists(Stream *watch, Buffer *out)
 		return STREAM_GOES_ON;
 	}
 	Event event = {
-		.kind = thing_kind(thing),
-		.virtual_machine = thing_guid(thing),
+		.kind = announcing_event(thing),
+		.virtual_machine = entity_guid(thing),
 		.thing = thing,
 	};
 	watch->cursor = thing->serial;
@@ -369,7 +369,7 @@ static StreamStep watch_next(Stream *watch, Buffer *out)
 	}
 	if (watch->is_over)
 		return STREAM_ENDS;
-	return watch->is_current ? STREAM_WAITS : watch_tell_what_exists(watch, out);
+	return watch->is_current ? STREAM_WAITS : watch_send_existing(watch, out);
 }
 
 StreamStep stream_next(Stream *stream, Buffer *out)

@@ -163,7 +163,7 @@ static const struct {
 	{ &table, "{\"letters\":\"XR2\"}", JSON_FAULT_VALUE, "letters", "letters",
 	  "is not a string of the right length" },
 	{ &table, "{\"address\":\"4096\"}", JSON_FAULT_VALUE, "address", "address",
-	  "is not an address; write it as a string of \"0x\" and 1 to 16 hex digits" },
+	  "is not a string of \"0x\" and 1 to 16 hex digits" },
 	{ &table, "{\"guid\":\"\"}", JSON_FAULT_VALUE, "guid", "guid",
 	  "is not a GUID; write it as 8-4-4-4-12 hex digits, not all zero" },
 	{ &table, "{\"handle\":\"\"}", JSON_FAULT_VALUE, "handle", "handle",
