@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What watches hear of GPU processes: operators of all, drivers of those on their adapters, on any
- * connection of their process, a watch of one VM of those for that VM, and nobody else of any. Each
- * end and each page table that became resident is told once and in order, also while the watch is
- * still telling what exists, and however slowly it is read.
+ * Random operations on GPU processes, and watches that must report them. Operators are notified of
+ * all GPU processes; a driver, on any connection of its process, of those on its adapters; a watch
+ * of one VM of those that serve this VM. Other callers are notified of none. Each end of a process
+ * and each page table that became resident is reported once and in order, even while the watch
+ * still reports the existing state, and however slowly its client reads.
  *
- * VAILD_SEED=N makes another run, VAILD_STEPS=N sets its length.
+ * VAILD_SEED=N selects another run, VAILD_STEPS=N sets its length.
  */
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -13,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ear.h"
 #include "fake-gpu.h"
 #include "random.h"
+#include "watcher.h"
 
 TestSuite(gpu_watch);
 
@@ -25,44 +26,59 @@ TestSuite(gpu_watch);
 #define SUCCESS "STATUS_SUCCESS"
 #define GIB     (UINT64_C(1) << 30)
 
-enum { EARS = 10, DRIVERS = 2, ADAPTERS = 4, PROCESSES = 32 };
+enum { OBSERVERS = 10, DRIVERS = 2, ADAPTERS = 4, PROCESSES = 32 };
 
-/* Sorts of those who listen: to one VM or to all. */
-typedef enum Sort { ROOT, ROOT_OF_VM, DRIVER, DRIVER_OF_VM, STRANGER, SORTS } Sort;
+/* Root and drivers watch all VMs or one VM, strangers watch all. */
+typedef enum ObserverKind {
+	ROOT,
+	ROOT_OF_VM,
+	DRIVER,
+	DRIVER_OF_VM,
+	STRANGER,
+	OBSERVER_KINDS
+} ObserverKind;
 
-/* --- the scene ------------------------------------------------------------------------------- */
+/* --- state ----------------------------------------------------------------------------------- */
 
-/* A driver: a process whose uid is an operator's only while it registers its adapter. */
+/* A process in the operators' group, which is configured only while an adapter is registered. */
 typedef struct TestDriver {
 	FakeProcess *process;
-	Caller *caller; /* on which it registers */
+	Caller *caller; /* the connection that registers its adapters */
 } TestDriver;
 
 typedef struct TestProcess {
 	char handle[64];
 	size_t adapter;
-	const char *guid; /* of the VM that it is for, or NULL */
+	const char *guid; /* GUID of the VM that it serves, or NULL */
 	bool is_system;
 } TestProcess;
 
-typedef struct Scene {
+typedef struct Observer {
+	Watcher *watcher; /* NULL if this slot is free */
+	bool is_root;
+	int driver; /* index of the driver that watches, or -1 */
+} Observer;
+
+typedef struct Run {
 	World *world;
 	Dice dice;
 	uint64_t seed, step;
 	Caller *root;
-	Caller *strangers[2]; /* the VMM's, and an ordinary user's */
+	Caller *strangers[2]; /* a VMM and an ordinary user */
 	TestDriver drivers[DRIVERS];
 	struct {
-		bool is_there;
+		bool is_registered;
 		FakeAdapter adapter;
 		int driver;
 	} adapters[ADAPTERS];
 	TestProcess processes[PROCESSES];
 	size_t process_count;
-	bool runs[2]; /* the VMs */
-	Ear *ears[EARS];
-	size_t heard[SORTS], heard_midway, ears_over;
-} Scene;
+	bool is_running[2]; /* state of the VMs */
+	Observer observers[OBSERVERS];
+	size_t received[OBSERVER_KINDS]; /* events */
+	size_t received_before_current;
+	size_t watches_ended;
+} Run;
 
 static const char *const guids[] = { GUID_A, GUID_B };
 
@@ -73,288 +89,308 @@ static uint64_t number_from(const char *variable, uint64_t otherwise)
 	return text && text[0] != '\0' ? strtoull(text, NULL, 0) : otherwise;
 }
 
-static bool ear_is_concerned(const Scene *scene, const Ear *ear, const TestProcess *process)
+static bool observer_is_concerned(const Run *run, const Observer *observer,
+				  const TestProcess *process)
 {
-	if (ear->guid && (!process->guid || strcmp(ear->guid, process->guid) != 0))
+	const char *guid = observer->watcher->guid;
+
+	if (guid[0] != '\0' && (!process->guid || strcmp(guid, process->guid) != 0))
 		return false;
-	return ear->is_root || ear->driver == scene->adapters[process->adapter].driver;
+	return observer->is_root || observer->driver == run->adapters[process->adapter].driver;
 }
 
-static void expect(Scene *scene, const char *kind, const TestProcess *process, const char *detail)
+static void expect(Run *run, const char *kind, const TestProcess *process, const char *detail)
 {
 	char text[160];
 
 	snprintf(text, sizeof(text), "%s %s %s %s %s", kind, process->handle,
-		 scene->adapters[process->adapter].adapter.adapter,
-		 process->guid ? process->guid : "-", detail);
-	for (size_t i = 0; i < EARS; i++)
-		if (scene->ears[i] && ear_is_concerned(scene, scene->ears[i], process))
-			ear_expect(scene->ears[i], text, scene->step);
+		 run->adapters[process->adapter].adapter.adapter,
+		 process->guid ? process->guid : "", detail);
+	for (size_t i = 0; i < OBSERVERS; i++)
+		if (run->observers[i].watcher &&
+		    observer_is_concerned(run, &run->observers[i], process))
+			watcher_expect(run->observers[i].watcher, text, run->step);
 }
 
-static void expect_end(Scene *scene, size_t at, const char *reason)
+static void expect_end(Run *run, size_t at, const char *reason)
 {
-	expect(scene, "gpuProcessRemoved", &scene->processes[at], reason);
-	scene->processes[at] = scene->processes[--scene->process_count];
+	expect(run, "gpuProcessRemoved", &run->processes[at], reason);
+	run->processes[at] = run->processes[--run->process_count];
 }
 
-static void expect_adapter_end(Scene *scene, size_t adapter)
+static void expect_adapter_end(Run *run, size_t adapter)
 {
-	for (size_t i = scene->process_count; i-- > 0;)
-		if (scene->processes[i].adapter == adapter)
-			expect_end(scene, i, "adapterRemoved");
-	scene->adapters[adapter].is_there = false;
+	for (size_t i = run->process_count; i-- > 0;)
+		if (run->processes[i].adapter == adapter)
+			expect_end(run, i, "adapterRemoved");
+	run->adapters[adapter].is_registered = false;
 }
 
-/* --- what happens ---------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------ */
 
-static void set_operators_group(Scene *scene, bool is_in_force)
+static void configure_operator_group(Run *run, bool is_configured)
 {
-	scene->world->service.settings.has_operator_group = is_in_force;
-	world_reload(scene->world);
+	run->world->service.settings.has_operator_group = is_configured;
+	world_reload(run->world);
 }
 
-static void add_adapter(Scene *scene, size_t at, int driver)
+static void add_adapter(Run *run, size_t at, int driver)
 {
-	if (scene->adapters[at].is_there || scene->process_count == PROCESSES)
+	if (run->adapters[at].is_registered || run->process_count == PROCESSES)
 		return;
-	set_operators_group(scene, true);
-	scene->adapters[at].adapter =
-		fake_running_adapter(scene->world, scene->drivers[driver].caller, "9,9,9,9");
-	set_operators_group(scene, false);
-	scene->adapters[at].is_there = true;
-	scene->adapters[at].driver = driver;
-	TestProcess *process = &scene->processes[scene->process_count++];
+	configure_operator_group(run, true);
+	run->adapters[at].adapter =
+		fake_running_adapter(run->world, run->drivers[driver].caller, "9,9,9,9");
+	configure_operator_group(run, false);
+	run->adapters[at].is_registered = true;
+	run->adapters[at].driver = driver;
+	TestProcess *process = &run->processes[run->process_count++];
 	*process = (TestProcess){ .adapter = at, .is_system = true };
-	strcpy(process->handle, scene->adapters[at].adapter.system_process);
+	strcpy(process->handle, run->adapters[at].adapter.system_process);
 }
 
-static void remove_adapter(Scene *scene, size_t at)
+static void remove_adapter(Run *run, size_t at)
 {
-	if (!scene->adapters[at].is_there)
+	if (!run->adapters[at].is_registered)
 		return;
-	expect_adapter_end(scene, at);
-	cr_assert_str_eq(callf(scene->world, scene->root, UNREGISTER_ADAPTER,
-			       "{\"adapter\":\"%s\"}", scene->adapters[at].adapter.adapter),
+	expect_adapter_end(run, at);
+	cr_assert_str_eq(callf(run->world, run->root, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
+			       run->adapters[at].adapter.adapter),
 			 SUCCESS);
 }
 
-/* A driver's connection vanishes, and it comes on another; those that it watches on stay. */
-static void driver_hangs_up(Scene *scene)
+/* Closes the connection that registered a driver's adapters, and connects the driver again. The
+ * connections on which it watches stay open. */
+static void reconnect_driver(Run *run)
 {
-	int number = (int)dice_roll(&scene->dice, DRIVERS);
-	TestDriver *driver = &scene->drivers[number];
+	int number = (int)dice_roll(&run->dice, DRIVERS);
+	TestDriver *driver = &run->drivers[number];
 
 	for (size_t i = 0; i < ADAPTERS; i++)
-		if (scene->adapters[i].is_there && scene->adapters[i].driver == number)
-			expect_adapter_end(scene, i);
-	world_disconnect(scene->world, driver->caller);
-	driver->caller = world_connect(scene->world, driver->process);
+		if (run->adapters[i].is_registered && run->adapters[i].driver == number)
+			expect_adapter_end(run, i);
+	world_disconnect(run->world, driver->caller);
+	driver->caller = world_connect(run->world, driver->process);
 }
 
-static void add_process(Scene *scene, size_t adapter)
+static void add_process(Run *run, size_t adapter)
 {
-	size_t vm = dice_roll(&scene->dice, 3);
-	TestProcess *process = &scene->processes[scene->process_count];
+	size_t vm = dice_roll(&run->dice, 3);
+	TestProcess *process = &run->processes[run->process_count];
 	char more[80] = "";
 
-	if (!scene->adapters[adapter].is_there || scene->process_count == PROCESSES)
+	if (!run->adapters[adapter].is_registered || run->process_count == PROCESSES)
 		return;
 	*process = (TestProcess){ .adapter = adapter };
-	if (vm < 2 && scene->runs[vm]) {
+	if (vm < 2 && run->is_running[vm]) {
 		process->guid = guids[vm];
 		snprintf(more, sizeof(more), ",\"virtualMachineGuid\":\"%s\"", guids[vm]);
 	}
-	cr_assert_str_eq(create_gpu_process(scene->world,
-					    scene->drivers[scene->adapters[adapter].driver].caller,
-					    &scene->adapters[adapter].adapter, more,
-					    process->handle),
+	cr_assert_str_eq(create_gpu_process(run->world,
+					    run->drivers[run->adapters[adapter].driver].caller,
+					    &run->adapters[adapter].adapter, more, process->handle),
 			 SUCCESS);
-	scene->process_count++;
+	run->process_count++;
 }
 
-static void remove_process(Scene *scene, size_t at)
+static void remove_process(Run *run, size_t at)
 {
-	TestProcess process = scene->processes[at];
+	TestProcess process = run->processes[at];
 
 	if (process.is_system)
 		return;
-	expect_end(scene, at, "requested");
-	cr_assert_str_eq(callf(scene->world,
-			       scene->drivers[scene->adapters[process.adapter].driver].caller,
+	expect_end(run, at, "requested");
+	cr_assert_str_eq(callf(run->world,
+			       run->drivers[run->adapters[process.adapter].driver].caller,
 			       DESTROY_PROCESS, "{\"process\":\"%s\"}", process.handle),
 			 SUCCESS);
 }
 
-/* A table is evicted and made resident: told once, however often it is asked for. */
-static void evict(Scene *scene, const TestProcess *process)
+/* Makes a page table resident twice. Only the first call after an eviction is reported. */
+static void make_resident(Run *run, const TestProcess *process)
 {
-	uint64_t table = 512 * GIB + dice_roll(&scene->dice, 4) * GIB;
-	Caller *driver = scene->drivers[scene->adapters[process->adapter].driver].caller;
+	uint64_t table = 512 * GIB + dice_roll(&run->dice, 4) * GIB;
+	Caller *driver = run->drivers[run->adapters[process->adapter].driver].caller;
 	char first[32], inside[32];
 
 	snprintf(first, sizeof(first), "0x%" PRIx64, table);
-	snprintf(inside, sizeof(inside), "0x%" PRIx64, table + dice_roll(&scene->dice, GIB));
-	if (dice_chance(&scene->dice, 2)) {
-		table_call(scene->world, driver, EVICT, process->handle, inside);
-		expect(scene, "pageTableResident", process, first);
+	snprintf(inside, sizeof(inside), "0x%" PRIx64, table + dice_roll(&run->dice, GIB));
+	if (dice_chance(&run->dice, 2)) {
+		table_call(run->world, driver, EVICT, process->handle, inside);
+		expect(run, "pageTableResident", process, first);
 	}
 	for (int again = 0; again < 2; again++)
 		cr_assert_str_eq(
-			table_call(scene->world, driver, MAKE_RESIDENT, process->handle, inside),
+			table_call(run->world, driver, MAKE_RESIDENT, process->handle, inside),
 			SUCCESS);
 }
 
-static bool driver_has_adapter(const Scene *scene, int driver)
+static bool driver_has_adapter(const Run *run, int driver)
 {
 	for (size_t i = 0; i < ADAPTERS; i++)
-		if (scene->adapters[i].is_there && scene->adapters[i].driver == driver)
+		if (run->adapters[i].is_registered && run->adapters[i].driver == driver)
 			return true;
 	return false;
 }
 
-static Sort sort_of(const Ear *ear)
+static ObserverKind kind_of(const Observer *observer)
 {
-	if (ear->driver >= 0)
-		return ear->guid ? DRIVER_OF_VM : DRIVER;
-	if (ear->is_root)
-		return ear->guid ? ROOT_OF_VM : ROOT;
+	bool has_guid = observer->watcher->guid[0] != '\0';
+
+	if (observer->driver >= 0)
+		return has_guid ? DRIVER_OF_VM : DRIVER;
+	if (observer->is_root)
+		return has_guid ? ROOT_OF_VM : ROOT;
 	return STRANGER;
 }
 
-/* Hears the rest, and goes. */
-static void leave(Scene *scene, size_t at)
+/* Reads the remaining events and ends the watch. */
+static void close_observer(Run *run, Observer *observer)
 {
-	Ear *ear = scene->ears[at];
-	Caller *caller = ear->driver >= 0 ? (Caller *)ear->session.caller : NULL;
+	Watcher *watcher = observer->watcher;
+	Caller *caller = observer->driver >= 0 ? (Caller *)watcher->session.caller : NULL;
 
-	ear_drain(ear);
-	scene->heard[sort_of(ear)] += ear->heard;
-	scene->heard_midway += ear->heard_midway;
-	scene->ears_over += ear->is_over;
-	scene->ears[at] = ear_free(ear);
+	watcher_drain(watcher);
+	run->received[kind_of(observer)] += watcher->matched;
+	run->received_before_current += watcher->matched_before_current;
+	run->watches_ended += watcher->is_over;
+	watcher_free(watcher);
+	*observer = (Observer){ 0 };
 	if (caller)
-		world_disconnect(scene->world, caller);
+		world_disconnect(run->world, caller);
 }
 
-/* The first driver is the VMM of the first VM: what it watches of that is over with it, and what it
- * watches of all, where it has no adapter either. */
-static void end_machine(Scene *scene, size_t vm)
+/*
+ * Unregisters a VM. The first driver is the VMM of the first VM. With that VM the driver's watches
+ * of the VM end, and also its watches of all VMs unless it has an adapter.
+ */
+static void end_machine(Run *run, size_t vm)
 {
-	for (size_t i = scene->process_count; i-- > 0;)
-		if (scene->processes[i].guid == guids[vm])
-			expect_end(scene, i, "virtualMachineUnregistered");
-	cr_assert_str_eq(callf(scene->world, scene->root, UNREGISTER_MACHINE,
+	for (size_t i = run->process_count; i-- > 0;)
+		if (run->processes[i].guid == guids[vm])
+			expect_end(run, i, "virtualMachineUnregistered");
+	cr_assert_str_eq(callf(run->world, run->root, UNREGISTER_MACHINE,
 			       "{\"virtualMachineGuid\":\"%s\"}", guids[vm]),
 			 SUCCESS);
-	for (size_t i = 0; i < EARS && vm == 0; i++) {
-		Ear *ear = scene->ears[i];
+	for (size_t i = 0; i < OBSERVERS && vm == 0; i++) {
+		Observer *observer = &run->observers[i];
 
-		if (!ear || ear->driver != 0 || (!ear->guid && driver_has_adapter(scene, 0)))
+		if (!observer->watcher || observer->driver != 0 ||
+		    (observer->watcher->guid[0] == '\0' && driver_has_adapter(run, 0)))
 			continue;
-		ear_drain(ear);
-		cr_assert(ear->is_over, "the last that it may watch has ended");
-		leave(scene, i);
+		watcher_drain(observer->watcher);
+		cr_assert(observer->watcher->is_over, "the driver may watch nothing any more");
+		close_observer(run, observer);
 	}
 }
 
-static void change_machine(Scene *scene, size_t vm)
+static void change_machine(Run *run, size_t vm)
 {
-	int pid = vm == 0 ? (int)scene->drivers[0].process->pid : 200;
+	int pid = vm == 0 ? (int)run->drivers[0].process->pid : 200;
 
-	if (scene->runs[vm])
-		end_machine(scene, vm);
+	if (run->is_running[vm])
+		end_machine(run, vm);
 	else
-		cr_assert_str_eq(callf(scene->world, scene->root, REGISTER_MACHINE,
+		cr_assert_str_eq(callf(run->world, run->root, REGISTER_MACHINE,
 				       "{\"virtualMachineGuid\":\"%s\",\"vmmPid\":%d,"
 				       "\"displayClients\":[{\"user\":\"alice\"}]}",
 				       guids[vm], pid),
 				 SUCCESS);
-	scene->runs[vm] = !scene->runs[vm];
+	run->is_running[vm] = !run->is_running[vm];
 }
 
-static void happen(Scene *scene)
+static void random_operation(Run *run)
 {
-	Dice *dice = &scene->dice;
+	Dice *dice = &run->dice;
 	size_t adapter = dice_roll(dice, ADAPTERS);
-	size_t process = scene->process_count > 0 ? dice_roll(dice, scene->process_count) : 0;
+	size_t process = run->process_count > 0 ? dice_roll(dice, run->process_count) : 0;
 	uint64_t roll = dice_roll(dice, 120);
 
 	if (roll < 8)
-		add_adapter(scene, adapter, (int)dice_roll(dice, DRIVERS));
+		add_adapter(run, adapter, (int)dice_roll(dice, DRIVERS));
 	else if (roll < 9)
-		remove_adapter(scene, adapter);
+		remove_adapter(run, adapter);
 	else if (roll < 10)
-		driver_hangs_up(scene);
+		reconnect_driver(run);
 	else if (roll < 12)
-		change_machine(scene, dice_roll(dice, 2));
+		change_machine(run, dice_roll(dice, 2));
 	else if (roll < 60)
-		add_process(scene, adapter);
-	else if (roll < 80 && scene->process_count > 0)
-		remove_process(scene, process);
-	else if (scene->process_count > 0)
-		evict(scene, &scene->processes[process]);
+		add_process(run, adapter);
+	else if (roll < 80 && run->process_count > 0)
+		remove_process(run, process);
+	else if (run->process_count > 0)
+		make_resident(run, &run->processes[process]);
 }
 
-/* --- who listens ----------------------------------------------------------------------------- */
+/* --- observers ------------------------------------------------------------------------------- */
 
-/* A connection of its own for each: root's, a driver's, the VMM's or a stranger's. */
-static Ear *somebody(Scene *scene)
+/* Starts a watch as root, as a driver (on a new connection) or as a stranger. */
+static Observer new_observer(Run *run)
 {
-	Dice *dice = &scene->dice;
+	Dice *dice = &run->dice;
 	size_t vm = dice_roll(dice, 2);
-	bool watches_vm = scene->runs[vm] && dice_chance(dice, 3);
+	bool watches_vm = run->is_running[vm] && dice_chance(dice, 3);
 	int driver = (int)dice_roll(dice, DRIVERS);
-	Ear *ear;
+	Caller *caller;
 
 	switch (dice_roll(dice, 4)) {
 	case 0:
-		ear = ear_new(scene->world, scene->root, watches_vm ? guids[vm] : NULL);
-		ear->is_root = true;
-		return ear;
+		return (Observer){
+			.watcher = watcher_new_expecting(run->world, run->root,
+							 watches_vm ? guids[vm] : NULL),
+			.is_root = true,
+			.driver = -1,
+		};
 	case 1:
-		return ear_new(scene->world, scene->strangers[dice_roll(dice, 2)], NULL);
+		caller = run->strangers[dice_roll(dice, 2)];
+		return (Observer){
+			.watcher = watcher_new_expecting(run->world, caller, NULL),
+			.driver = -1,
+		};
 	default:
-		watches_vm = driver == 0 && scene->runs[0] && dice_chance(dice, 2);
-		ear = ear_new(scene->world,
-			      world_connect(scene->world, scene->drivers[driver].process),
-			      watches_vm ? guids[0] : NULL);
-		ear->driver = driver;
-		return ear;
+		watches_vm = driver == 0 && run->is_running[0] && dice_chance(dice, 2);
+		caller = world_connect(run->world, run->drivers[driver].process);
+		return (Observer){
+			.watcher = watcher_new_expecting(run->world, caller,
+							 watches_vm ? guids[0] : NULL),
+			.driver = driver,
+		};
 	}
 }
 
-static void listen_a_little(Scene *scene, size_t at)
+/* Reads a random part of the events, and ends the watch now and then. */
+static void observer_step(Run *run, Observer *observer)
 {
-	Dice *dice = &scene->dice;
-	Ear *ear = scene->ears[at];
+	Dice *dice = &run->dice;
+	Watcher *watcher = observer->watcher;
 
-	if (!ear) {
+	if (!watcher) {
 		if (dice_chance(dice, 10))
-			scene->ears[at] = somebody(scene);
+			*observer = new_observer(run);
 		return;
 	}
-	/* The second VM's VMM has heard the last when that VM ends; drivers' ends are seen there.
-	 */
-	cr_assert(!ear->is_over || (ear->driver < 0 && !ear->is_root));
-	cr_assert_neq(ear->state, SESSION_BROKEN);
-	if (ear->pending_count > EAR_PENDING / 2 || dice_chance(dice, 200))
-		ear_drain(ear);
+	/* The stranger that is the second VM's VMM loses its watch with that VM. Drivers' watches
+	 * end in end_machine(). */
+	cr_assert(!watcher->is_over || kind_of(observer) == STRANGER);
+	cr_assert_neq(watcher->state, SESSION_BROKEN);
+	if (watcher->expected_count > WATCHER_EXPECTED_MAX / 2 || dice_chance(dice, 200))
+		watcher_drain(watcher);
 	else if (dice_chance(dice, 2))
-		ear_take(ear, 1 + dice_roll(dice, 1500));
-	if (ear->state == SESSION_WATCHES && !ear->is_ready)
-		cr_assert_eq(ear->pending_count, 0u, "not heard: %s", ear->pending[0].text);
-	if (ear->is_over || dice_chance(dice, 100))
-		leave(scene, at);
+		watcher_take(watcher, 1 + dice_roll(dice, 1500));
+	if (watcher->state == SESSION_WATCHES && !watcher->is_ready)
+		cr_assert_eq(watcher->expected_count, 0u, "not received: %s",
+			     watcher->expected[0].text);
+	if (watcher->is_over || dice_chance(dice, 100))
+		close_observer(run, observer);
 }
 
-/* --- the runs -------------------------------------------------------------------------------- */
+/* --- tests ----------------------------------------------------------------------------------- */
 
-/* So much exists that to tell it takes many turns. */
-static void fill(Scene *scene)
+/* Creates enough state to keep a new watch busy for many turns. */
+static void fill(Run *run)
 {
 	for (int i = 0; i < 200; i++)
-		callf(scene->world, scene->root, SET_QUARANTINE,
+		callf(run->world, run->root, SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"10000000-0000-4000-8000-%012d\","
 		      "\"quarantined\":true,\"reason\":\"%0200d\"}",
 		      i, 0);
@@ -370,86 +406,88 @@ static TestDriver driver_new(World *world, pid_t pid)
 	return driver;
 }
 
-static Scene *scene_new(void)
+static Run *run_new(void)
 {
-	Scene *scene = calloc(1, sizeof(*scene));
+	Run *run = calloc(1, sizeof(*run));
 	World *world = world_new();
 
-	world_must(scene != NULL);
-	scene->world = world;
-	scene->seed = number_from("VAILD_SEED", SEED_DEFAULT);
-	scene->dice.state = scene->seed;
-	world->service.watch_ready = ear_ready;
+	world_must(run != NULL);
+	run->world = world;
+	run->seed = number_from("VAILD_SEED", SEED_DEFAULT);
+	run->dice.state = run->seed;
+	world->service.watch_ready = watcher_ready;
 	world_user(world, "alice", 1000);
-	scene->root = world_connect(world, world_process(world, 100, 0));
-	scene->strangers[0] = world_connect(world, world_process(world, 200, 64055));
-	scene->strangers[1] = world_connect(world, world_process(world, 300, 1000));
+	run->root = world_connect(world, world_process(world, 100, 0));
+	run->strangers[0] = world_connect(world, world_process(world, 200, 64055));
+	run->strangers[1] = world_connect(world, world_process(world, 300, 1000));
 	for (int i = 0; i < DRIVERS; i++)
-		scene->drivers[i] = driver_new(world, 400 + i);
-	set_operators_group(scene, false);
-	return scene;
+		run->drivers[i] = driver_new(world, 400 + i);
+	configure_operator_group(run, false);
+	return run;
 }
 
-static void scene_free(Scene *scene)
+static void run_free(Run *run)
 {
-	for (size_t i = 0; i < EARS; i++)
-		if (scene->ears[i])
-			leave(scene, i);
-	broker_check(scene->world->service.broker);
-	world_free(scene->world);
-	free(scene);
+	for (size_t i = 0; i < OBSERVERS; i++)
+		if (run->observers[i].watcher)
+			close_observer(run, &run->observers[i]);
+	broker_check(run->world->service.broker);
+	world_free(run->world);
+	free(run);
 }
 
-static void check_enough(const Scene *scene)
+static void check_enough(const Run *run)
 {
-	cr_expect_gt(scene->heard[ROOT], 3000u);
-	cr_expect_gt(scene->heard[ROOT_OF_VM], 150u);
-	cr_expect_gt(scene->heard[DRIVER], 3000u);
-	cr_expect_gt(scene->heard[DRIVER_OF_VM], 60u);
-	cr_expect_eq(scene->heard[STRANGER], 0u);
-	cr_expect_gt(scene->heard_midway, 1500u);
-	cr_expect_gt(scene->ears_over, 30u);
+	cr_expect_gt(run->received[ROOT], 3000u);
+	cr_expect_gt(run->received[ROOT_OF_VM], 150u);
+	cr_expect_gt(run->received[DRIVER], 3000u);
+	cr_expect_gt(run->received[DRIVER_OF_VM], 60u);
+	cr_expect_eq(run->received[STRANGER], 0u);
+	cr_expect_gt(run->received_before_current, 1500u);
+	cr_expect_gt(run->watches_ended, 30u);
 }
 
-Test(gpu_watch, each_end_and_each_resident_table_is_heard_once_by_those_concerned)
+Test(gpu_watch, each_end_and_each_resident_table_is_reported_once_to_those_concerned)
 {
-	Scene *scene = scene_new();
+	Run *run = run_new();
 	uint64_t steps = number_from("VAILD_STEPS", STEPS_DEFAULT);
 
-	fprintf(stderr, "gpu_watch: VAILD_SEED=%" PRIu64 "\n", scene->seed);
-	fill(scene);
-	for (scene->step = 0; scene->step < steps; scene->step++) {
-		happen(scene);
-		for (size_t i = 0; i < EARS; i++)
-			listen_a_little(scene, i);
+	fprintf(stderr, "gpu_watch: VAILD_SEED=%" PRIu64 "\n", run->seed);
+	fill(run);
+	for (run->step = 0; run->step < steps; run->step++) {
+		random_operation(run);
+		for (size_t i = 0; i < OBSERVERS; i++)
+			observer_step(run, &run->observers[i]);
 	}
-	fprintf(stderr, "gpu_watch: heard by root %zu, of a VM %zu; by drivers %zu, of a VM %zu\n",
-		scene->heard[ROOT], scene->heard[ROOT_OF_VM], scene->heard[DRIVER],
-		scene->heard[DRIVER_OF_VM]);
-	fprintf(stderr, "gpu_watch: %zu midway, %zu watches over\n", scene->heard_midway,
-		scene->ears_over);
+	fprintf(stderr,
+		"gpu_watch: events received: root %zu, of one VM %zu; drivers %zu, of one VM %zu\n",
+		run->received[ROOT], run->received[ROOT_OF_VM], run->received[DRIVER],
+		run->received[DRIVER_OF_VM]);
+	fprintf(stderr, "gpu_watch: %zu received before \"current\", %zu watches ended\n",
+		run->received_before_current, run->watches_ended);
 	if (steps >= STEPS_DEFAULT)
-		check_enough(scene);
-	scene_free(scene);
+		check_enough(run);
+	run_free(run);
 }
 
-/* What a driver may watch is not only the VM that it runs. */
-Test(gpu_watch, a_driver_hears_on_when_its_vm_ends)
+/* Its adapters still entitle it to watch. */
+Test(gpu_watch, the_watch_of_a_driver_outlives_its_vm)
 {
-	Scene *scene = scene_new();
+	Run *run = run_new();
+	Observer *observer = &run->observers[0];
 
-	change_machine(scene, 0);
-	add_adapter(scene, 0, 0);
-	scene->ears[0] =
-		ear_new(scene->world, world_connect(scene->world, scene->drivers[0].process), NULL);
-	scene->ears[0]->driver = 0;
-	ear_drain(scene->ears[0]);
-	change_machine(scene, 0);
-	ear_drain(scene->ears[0]);
-	cr_assert_not(scene->ears[0]->is_over);
-	add_process(scene, 0);
-	remove_process(scene, scene->process_count - 1);
-	ear_drain(scene->ears[0]);
-	cr_assert_eq(scene->ears[0]->heard, 1u);
-	scene_free(scene);
+	change_machine(run, 0);
+	add_adapter(run, 0, 0);
+	Caller *caller = world_connect(run->world, run->drivers[0].process);
+	*observer = (Observer){ .watcher = watcher_new_expecting(run->world, caller, NULL),
+				.driver = 0 };
+	watcher_drain(observer->watcher);
+	change_machine(run, 0);
+	watcher_drain(observer->watcher);
+	cr_assert_not(observer->watcher->is_over);
+	add_process(run, 0);
+	remove_process(run, run->process_count - 1);
+	watcher_drain(observer->watcher);
+	cr_assert_eq(observer->watcher->matched, 1u);
+	run_free(run);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Watches under random traffic: whoever watches hears of all that exists and then of each change
- * once, in order, so that at any time it knows what the lists tell; one that reads slowly costs
- * nobody anything, and one that does not read is dropped.
+ * Watches under random traffic. A watch reports the existing state and then each change once and in
+ * order. The state derived from its events is at any time the state that the lists show. A slow
+ * reader does not affect other callers, and a watcher that stops reading is dropped.
  *
  * VAILD_SEED=N repeats a run, VAILD_STEPS=N sets its length.
  */
@@ -21,7 +21,7 @@ TestSuite(watch);
 
 enum { ACTORS = 12, WATCHERS = 10, MACHINES = 8, QUARANTINES = 12 };
 
-/* A process that acts, and its connection. The first is an operator, the next are VMMs. */
+/* A client process and its connection. The first actor is an operator, the next three are VMMs. */
 typedef struct Actor {
 	FakeProcess *process;
 	Caller *caller;
@@ -29,27 +29,29 @@ typedef struct Actor {
 
 enum { OPERATOR = 0, FIRST_VMM = 1, FIRST_VIEWER = 4 };
 
-typedef struct Place {
-	Watcher *watcher; /* NULL: nobody watches from here */
+typedef struct Slot {
+	Watcher *watcher; /* NULL if the slot is free */
 	size_t actor;
 	bool is_entitled;
-} Place;
+} Slot;
 
-typedef struct Play {
+typedef struct Run {
 	World *world;
 	Dice dice;
 	uint64_t seed;
 	Actor actors[ACTORS];
 	pid_t last_pid;
-	Place places[WATCHERS];
-	Texts state;           /* after the last step */
-	unsigned int patience; /* one turn in so many everything is read */
-	size_t heard, ended, midway;
-} Play;
+	Slot slots[WATCHERS];
+	Texts state;           /* according to the lists, after the last step */
+	unsigned int patience; /* a watcher reads everything in one of this many turns */
+	size_t events;         /* received by all watchers */
+	size_t ended;          /* watches with a last reply */
+	size_t midway;         /* checks while a watch still reported the existing state */
+} Run;
 
-static Caller *operator_of(const Play *play)
+static Caller *operator_of(const Run *run)
 {
-	return play->actors[OPERATOR].caller;
+	return run->actors[OPERATOR].caller;
 }
 
 static void machine_guid(size_t number, char ret[static GUID_TEXT_LENGTH + 1])
@@ -64,41 +66,41 @@ static uint64_t environment_number(const char *name, uint64_t otherwise)
 	return text && *text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-/* ---- Actors ---- */
+/* --- actors ---------------------------------------------------------------------------------- */
 
-static void actor_enter(Play *play, size_t number)
+static void actor_enter(Run *run, size_t number)
 {
 	static const uid_t viewers[] = { 1000, 1000, 1001 };
-	Actor *actor = &play->actors[number];
+	Actor *actor = &run->actors[number];
 	uid_t uid = number == OPERATOR      ? 0
 		    : number < FIRST_VIEWER ? 64055
 					    : viewers[number % ARRAY_SIZE(viewers)];
 
-	actor->process = world_process(play->world, ++play->last_pid, uid);
+	actor->process = world_process(run->world, ++run->last_pid, uid);
 	process_set_context(actor->process, GRAPHICS_CONTEXT_DRM);
-	actor->caller = world_connect(play->world, actor->process);
+	actor->caller = world_connect(run->world, actor->process);
 }
 
-static void place_leave(Play *play, Place *place)
+static void slot_close(Run *run, Slot *slot)
 {
-	if (!place->watcher)
+	if (!slot->watcher)
 		return;
-	play->heard += place->watcher->events;
-	play->ended += place->watcher->is_over;
-	watcher_free(place->watcher);
-	*place = (Place){ 0 };
+	run->events += slot->watcher->events;
+	run->ended += slot->watcher->is_over;
+	watcher_free(slot->watcher);
+	*slot = (Slot){ 0 };
 }
 
-static void play_look(Play *play)
+static void run_read_lists(Run *run)
 {
-	texts_deinit(&play->state);
-	state_read(play->world, operator_of(play), NULL, &play->state);
+	texts_deinit(&run->state);
+	state_read(run->world, operator_of(run), NULL, &run->state);
 }
 
-/* Whether the actor may watch the VM, as DescribeVirtualMachine and the lists tell. */
-static bool actor_is_entitled(Play *play, const Actor *actor, const char *guid)
+/* Tests whether the actor may watch the VM, according to DescribeVirtualMachine and the lists. */
+static bool actor_is_entitled(Run *run, const Actor *actor, const char *guid)
 {
-	World *world = play->world;
+	World *world = run->world;
 	pid_t pid = actor->process->pid;
 	char registration[80];
 	Texts wanted = { 0 };
@@ -107,9 +109,9 @@ static bool actor_is_entitled(Play *play, const Actor *actor, const char *guid)
 		return true;
 	snprintf(registration, sizeof(registration), "registration %s %d", guid, (int)pid);
 	texts_add(&wanted, "%s", registration);
-	bool is_registered = !texts_missing(&wanted, &play->state);
+	bool is_registered = !texts_missing(&wanted, &run->state);
 	texts_deinit(&wanted);
-	if (strcmp(callf(world, operator_of(play), DESCRIBE, "{\"virtualMachineGuid\":\"%s\"}",
+	if (strcmp(callf(world, operator_of(run), DESCRIBE, "{\"virtualMachineGuid\":\"%s\"}",
 			 guid),
 		   "STATUS_SUCCESS") != 0)
 		return false;
@@ -119,67 +121,67 @@ static bool actor_is_entitled(Play *play, const Actor *actor, const char *guid)
 		actor->caller->credentials.uid == 1001);
 }
 
-/* Dies. Whoever watches on its connection is told to the end, and is gone with it. */
-static void actor_die(Play *play, size_t number)
+/* Kills an actor and replaces it. Its watchers first read the remaining events. */
+static void actor_replace(Run *run, size_t number)
 {
-	Actor *actor = &play->actors[number];
+	Actor *actor = &run->actors[number];
 
-	world_exit(play->world, actor->process);
-	play_look(play);
+	world_exit(run->world, actor->process);
+	run_read_lists(run);
 	for (size_t i = 0; i < WATCHERS; i++) {
-		Place *place = &play->places[i];
+		Slot *slot = &run->slots[i];
 
-		if (!place->watcher || place->actor != number)
+		if (!slot->watcher || slot->actor != number)
 			continue;
-		watcher_drain(place->watcher);
-		if (place->watcher->guid[0] != '\0')
-			place->is_entitled &= actor_is_entitled(play, actor, place->watcher->guid);
-		cr_assert_eq(place->watcher->is_over, !place->is_entitled);
-		place_leave(play, place);
+		watcher_drain(slot->watcher);
+		if (slot->watcher->guid[0] != '\0')
+			slot->is_entitled &= actor_is_entitled(run, actor, slot->watcher->guid);
+		cr_assert_eq(slot->watcher->is_over, !slot->is_entitled);
+		slot_close(run, slot);
 	}
-	world_disconnect(play->world, actor->caller);
-	actor_enter(play, number);
+	world_disconnect(run->world, actor->caller);
+	actor_enter(run, number);
 }
 
-static Play *play_new(void)
+static Run *run_new(void)
 {
-	Play *play = calloc(1, sizeof(*play));
+	Run *run = calloc(1, sizeof(*run));
 
-	world_must(play != NULL);
-	play->seed = environment_number("VAILD_SEED", (uint64_t)time(NULL));
-	play->dice.state = play->seed;
-	fprintf(stderr, "watch: VAILD_SEED=%" PRIu64 "\n", play->seed);
-	play->world = world_new();
-	play->world->service.watch_ready = watcher_ready;
-	play->last_pid = 300;
-	play->patience = 3;
-	world_user(play->world, "alice", 1000);
-	world_user(play->world, "bob", 1001);
+	world_must(run != NULL);
+	run->seed = environment_number("VAILD_SEED", (uint64_t)time(NULL));
+	run->dice.state = run->seed;
+	fprintf(stderr, "watch: VAILD_SEED=%" PRIu64 "\n", run->seed);
+	run->world = world_new();
+	run->world->service.watch_ready = watcher_ready;
+	run->last_pid = 300;
+	run->patience = 3;
+	world_user(run->world, "alice", 1000);
+	world_user(run->world, "bob", 1001);
 	for (size_t i = 0; i < ACTORS; i++)
-		actor_enter(play, i);
-	state_read(play->world, operator_of(play), NULL, &play->state);
-	return play;
+		actor_enter(run, i);
+	state_read(run->world, operator_of(run), NULL, &run->state);
+	return run;
 }
 
-static void play_free(Play *play)
+static void run_free(Run *run)
 {
 	for (size_t i = 0; i < WATCHERS; i++)
-		place_leave(play, &play->places[i]);
-	texts_deinit(&play->state);
-	broker_check(play->world->service.broker);
-	world_free(play->world);
-	free(play);
+		slot_close(run, &run->slots[i]);
+	texts_deinit(&run->state);
+	broker_check(run->world->service.broker);
+	world_free(run->world);
+	free(run);
 }
 
-/* ---- Traffic ---- */
+/* --- traffic --------------------------------------------------------------------------------- */
 
-/* The handle of a random vGPU in the last state; false where there is none. */
-static bool pick_virtual_gpu(Play *play, char ret[static HANDLE_TEXT_LENGTH + 1])
+/* Copies the handle of a random vGPU of the last state. Returns false if no vGPU exists. */
+static bool pick_virtual_gpu(Run *run, char ret[static HANDLE_TEXT_LENGTH + 1])
 {
-	size_t begin = dice_roll(&play->dice, play->state.count + 1);
+	size_t begin = dice_roll(&run->dice, run->state.count + 1);
 
-	for (size_t i = 0; i < play->state.count; i++) {
-		const char *text = play->state.items[(begin + i) % play->state.count];
+	for (size_t i = 0; i < run->state.count; i++) {
+		const char *text = run->state.items[(begin + i) % run->state.count];
 
 		if (sscanf(text, "vgpu %*s %32s", ret) == 1)
 			return true;
@@ -187,76 +189,75 @@ static bool pick_virtual_gpu(Play *play, char ret[static HANDLE_TEXT_LENGTH + 1]
 	return false;
 }
 
-/* A VM comes in, or is told who its display client and its agent are. */
-static void send_machine(Play *play, const char *guid, bool is_new)
+/* Registers a VM, or updates its display client and its agent. */
+static void send_machine(Run *run, const char *guid, bool is_new)
 {
 	static const char *const clients[] = { "alice", "bob" };
-	Dice *dice = &play->dice;
+	Dice *dice = &run->dice;
 	size_t vmm = FIRST_VMM + dice_roll(dice, FIRST_VIEWER - FIRST_VMM);
 	size_t agent = FIRST_VIEWER + dice_roll(dice, ACTORS - FIRST_VIEWER);
 	char vmm_text[32] = "", agent_text[64] = "";
 
 	if (is_new)
 		snprintf(vmm_text, sizeof(vmm_text), ",\"vmmPid\":%d",
-			 (int)play->actors[vmm].process->pid);
+			 (int)run->actors[vmm].process->pid);
 	if (dice_chance(dice, 3))
 		snprintf(agent_text, sizeof(agent_text), ",\"agent\":{\"user\":\"bob\"}");
 	else if (dice_chance(dice, 2))
 		snprintf(agent_text, sizeof(agent_text), ",\"agent\":{\"pid\":%d}",
-			 (int)play->actors[agent].process->pid);
-	callf(play->world, operator_of(play), is_new ? REGISTER_MACHINE : UPDATE_MACHINE,
+			 (int)run->actors[agent].process->pid);
+	callf(run->world, operator_of(run), is_new ? REGISTER_MACHINE : UPDATE_MACHINE,
 	      "{\"virtualMachineGuid\":\"%s\",\"displayClients\":[{\"user\":\"%s\"}]%s%s}", guid,
 	      clients[dice_roll(dice, 2)], vmm_text, agent_text);
 }
 
-static void send_quarantine(Play *play)
+static void send_quarantine(Run *run)
 {
 	char guid[GUID_TEXT_LENGTH + 1];
 
-	machine_guid(dice_roll(&play->dice, QUARANTINES), guid);
-	callf(play->world, operator_of(play), SET_QUARANTINE,
+	machine_guid(dice_roll(&run->dice, QUARANTINES), guid);
+	callf(run->world, operator_of(run), SET_QUARANTINE,
 	      "{\"virtualMachineGuid\":\"%s\",\"quarantined\":%s,\"reason\":\"hang %u\"}", guid,
-	      dice_chance(&play->dice, 3) ? "true" : "false",
-	      (unsigned int)dice_roll(&play->dice, 3));
+	      dice_chance(&run->dice, 3) ? "true" : "false",
+	      (unsigned int)dice_roll(&run->dice, 3));
 }
 
-/* Something of a VM: a vGPU or a registration comes or goes. */
-static void send_small(Play *play, const char *guid)
+/* Adds or removes a vGPU or a registration of a VM. */
+static void send_vm_detail(Run *run, const char *guid)
 {
-	size_t number = FIRST_VIEWER + dice_roll(&play->dice, ACTORS - FIRST_VIEWER);
-	const Actor *actor = &play->actors[number];
+	size_t number = FIRST_VIEWER + dice_roll(&run->dice, ACTORS - FIRST_VIEWER);
+	const Actor *actor = &run->actors[number];
 	char handle[HANDLE_TEXT_LENGTH + 1];
 
-	switch (dice_roll(&play->dice, 8)) {
+	switch (dice_roll(&run->dice, 8)) {
 	case 0:
 	case 1:
-		callf(play->world, operator_of(play), ASSIGN, "{\"virtualMachineGuid\":\"%s\"}",
+		callf(run->world, operator_of(run), ASSIGN, "{\"virtualMachineGuid\":\"%s\"}",
 		      guid);
 		return;
 	case 2:
-		if (pick_virtual_gpu(play, handle))
-			callf(play->world, operator_of(play), REMOVE, "{\"virtualGpu\":\"%s\"}",
+		if (pick_virtual_gpu(run, handle))
+			callf(run->world, operator_of(run), REMOVE, "{\"virtualGpu\":\"%s\"}",
 			      handle);
 		return;
 	case 3:
-		callf(play->world, actor->caller, UNREGISTER, "{\"virtualMachineGuid\":\"%s\"}",
+		callf(run->world, actor->caller, UNREGISTER, "{\"virtualMachineGuid\":\"%s\"}",
 		      guid);
 		return;
 	case 4:
-		callf(play->world, operator_of(play), REVOKE,
+		callf(run->world, operator_of(run), REVOKE,
 		      "{\"virtualMachineGuid\":\"%s\",\"pid\":%d}", guid, (int)actor->process->pid);
 		return;
 	default:
-		callf(play->world, actor->caller, REGISTER, "{\"virtualMachineGuid\":\"%s\"}",
-		      guid);
+		callf(run->world, actor->caller, REGISTER, "{\"virtualMachineGuid\":\"%s\"}", guid);
 		return;
 	}
 }
 
-/* One change, or one try at one. */
-static void play_act(Play *play)
+/* Sends one random request, or replaces an actor. */
+static void random_change(Run *run)
 {
-	Dice *dice = &play->dice;
+	Dice *dice = &run->dice;
 	char guid[GUID_TEXT_LENGTH + 1];
 
 	machine_guid(dice_roll(dice, MACHINES), guid);
@@ -264,157 +265,156 @@ static void play_act(Play *play)
 	case 0:
 	case 1:
 	case 2:
-		send_machine(play, guid, true);
+		send_machine(run, guid, true);
 		break;
 	case 3:
-		callf(play->world, operator_of(play), UNREGISTER_MACHINE,
+		callf(run->world, operator_of(run), UNREGISTER_MACHINE,
 		      "{\"virtualMachineGuid\":\"%s\"}", guid);
 		break;
 	case 4:
 	case 5:
-		send_machine(play, guid, false);
+		send_machine(run, guid, false);
 		break;
 	case 6:
-		send_quarantine(play);
+		send_quarantine(run);
 		break;
 	case 7:
 		if (dice_chance(dice, 3))
-			actor_die(play, 1 + dice_roll(dice, ACTORS - 1));
+			actor_replace(run, 1 + dice_roll(dice, ACTORS - 1));
 		break;
 	default:
-		send_small(play, guid);
+		send_vm_detail(run, guid);
 		break;
 	}
-	play_look(play);
+	run_read_lists(run);
 }
 
-/* ---- Watchers ---- */
+/* --- watchers -------------------------------------------------------------------------------- */
 
-/* Somebody who may begins to watch: an operator everything, or somebody one VM. */
-static void place_enter(Play *play, Place *place)
+/* Starts a watch of all VMs as the operator, or of one VM as an actor that may watch it. */
+static void slot_open(Run *run, Slot *slot)
 {
-	Dice *dice = &play->dice;
+	Dice *dice = &run->dice;
 	char guid[GUID_TEXT_LENGTH + 1];
 	size_t number = dice_chance(dice, 3) ? OPERATOR : dice_roll(dice, ACTORS);
-	const Actor *actor = &play->actors[number];
+	const Actor *actor = &run->actors[number];
 	bool all = number == OPERATOR && dice_chance(dice, 2);
 	Texts vm = { 0 };
 
 	machine_guid(dice_roll(dice, MACHINES), guid);
 	texts_add(&vm, "vm %s", guid);
-	bool may =
-		all || (!texts_missing(&vm, &play->state) && actor_is_entitled(play, actor, guid));
+	bool may = all || (!texts_missing(&vm, &run->state) && actor_is_entitled(run, actor, guid));
 	texts_deinit(&vm);
 	if (!may)
 		return;
-	*place = (Place){
-		.watcher = watcher_new(play->world, actor->caller, all ? NULL : guid),
+	*slot = (Slot){
+		.watcher = watcher_new(run->world, actor->caller, all ? NULL : guid),
 		.actor = number,
 		.is_entitled = true,
 	};
 }
 
-/* The part of the last state that the watcher watches. */
-static void state_of(const Play *play, const Watcher *watcher, Texts *ret)
+/* Copies the part of the last state that the watcher watches. */
+static void state_of(const Run *run, const Watcher *watcher, Texts *ret)
 {
 	*ret = (Texts){ 0 };
-	for (size_t i = 0; i < play->state.count; i++) {
-		const char *subject = strchr(play->state.items[i], ' ') + 1;
+	for (size_t i = 0; i < run->state.count; i++) {
+		const char *subject = strchr(run->state.items[i], ' ') + 1;
 
 		if (strncmp(subject, watcher->guid, strlen(watcher->guid)) == 0)
-			texts_add(ret, "%s", play->state.items[i]);
+			texts_add(ret, "%s", run->state.items[i]);
 	}
 }
 
-/* Whether all that has happened so far has been taken. */
+/* Tests whether the watcher has read all events so far. */
 static bool watcher_is_up_to_date(const Watcher *watcher)
 {
 	return watcher->session.stream && !watcher->is_ready &&
 	       stream_unread(watcher->session.stream) == 0;
 }
 
-static void place_check(Play *play, Place *place)
+static void slot_check(Run *run, Slot *slot)
 {
-	Watcher *watcher = place->watcher;
+	Watcher *watcher = slot->watcher;
 	const char *wrong;
 	Texts state;
 
 	cr_assert_neq(watcher->state, SESSION_BROKEN);
 	if (watcher->is_over)
-		cr_assert(!place->is_entitled, "it ends with the last entitlement alone");
-	if (!place->is_entitled || !watcher_is_up_to_date(watcher))
+		cr_assert(!slot->is_entitled, "a watch ended although its actor may still watch");
+	if (!slot->is_entitled || !watcher_is_up_to_date(watcher))
 		return;
-	state_of(play, watcher, &state);
+	state_of(run, watcher, &state);
 	if (watcher->state == SESSION_WATCHES) {
 		cr_assert(watcher->is_current);
-		wrong = texts_difference(&watcher->known, &state);
+		wrong = texts_difference(&watcher->derived, &state);
 	} else {
-		play->midway += !watcher->is_current;
-		wrong = texts_missing(&watcher->known, &state);
+		run->midway += !watcher->is_current;
+		wrong = texts_missing(&watcher->derived, &state);
 	}
-	cr_assert_null(wrong, "seed %" PRIu64 ": events and lists differ in \"%s\"", play->seed,
+	cr_assert_null(wrong, "seed %" PRIu64 ": events and lists differ in \"%s\"", run->seed,
 		       wrong);
 	texts_deinit(&state);
 }
 
-/* One watcher's part of a step: it reads a little, all, or nothing, and perhaps goes. */
-static void place_act(Play *play, Place *place)
+/* Lets one watcher read a little, everything or nothing, and perhaps ends its watch. */
+static void slot_step(Run *run, Slot *slot)
 {
-	Dice *dice = &play->dice;
+	Dice *dice = &run->dice;
 
-	if (!place->watcher && dice_chance(dice, 4))
-		place_enter(play, place);
-	Watcher *watcher = place->watcher;
+	if (!slot->watcher && dice_chance(dice, 4))
+		slot_open(run, slot);
+	Watcher *watcher = slot->watcher;
 	if (!watcher)
 		return;
 	if (watcher->guid[0] != '\0')
-		place->is_entitled &=
-			actor_is_entitled(play, &play->actors[place->actor], watcher->guid);
+		slot->is_entitled &=
+			actor_is_entitled(run, &run->actors[slot->actor], watcher->guid);
 	bool lags = watcher->is_current &&
-		    play->world->event_count - watcher->told > WORLD_EVENT_MAX / 2;
-	if (lags || !place->is_entitled || dice_chance(dice, play->patience))
+		    run->world->event_count - watcher->events_seen > WORLD_EVENT_MAX / 2;
+	if (lags || !slot->is_entitled || dice_chance(dice, run->patience))
 		watcher_drain(watcher);
 	else if (!dice_chance(dice, 3))
 		watcher_take(watcher, 1 + dice_roll(dice, 2000));
-	place_check(play, place);
-	if (!place->is_entitled)
-		cr_assert(watcher->is_over, "seed %" PRIu64 ": the last reply does not come",
-			  play->seed);
-	if (!place->is_entitled || dice_chance(dice, 60))
-		place_leave(play, place);
+	slot_check(run, slot);
+	if (!slot->is_entitled)
+		cr_assert(watcher->is_over, "seed %" PRIu64 ": the last reply is missing",
+			  run->seed);
+	if (!slot->is_entitled || dice_chance(dice, 60))
+		slot_close(run, slot);
 }
 
-static void play_steps(Play *play, uint64_t steps)
+static void run_steps(Run *run, uint64_t steps)
 {
 	for (uint64_t step = 0; step < steps; step++) {
-		play_act(play);
+		random_change(run);
 		for (size_t i = 0; i < WATCHERS; i++)
-			place_act(play, &play->places[i]);
-		play->world->now += 1000;
+			slot_step(run, &run->slots[i]);
+		run->world->now += 1000;
 	}
 }
 
-Test(watch, each_change_comes_once_and_in_order)
+Test(watch, each_change_is_reported_once_and_in_order)
 {
-	Play *play = play_new();
+	Run *run = run_new();
 
-	play_steps(play, environment_number("VAILD_STEPS", 4000));
-	fprintf(stderr, "watch: %zu events heard, %zu watches ended, %zu looks midway\n",
-		play->heard, play->ended, play->midway);
-	cr_assert_gt(play->heard, 1000u);
-	cr_assert_gt(play->ended, 20u);
-	play_free(play);
+	run_steps(run, environment_number("VAILD_STEPS", 4000));
+	fprintf(stderr, "watch: %zu events, %zu watches ended, %zu checks midway\n", run->events,
+		run->ended, run->midway);
+	cr_assert_gt(run->events, 1000u);
+	cr_assert_gt(run->ended, 20u);
+	run_free(run);
 }
 
-/* So much that the present state takes many turns to be told. */
-static void play_fill(Play *play)
+/* Creates enough state to keep a new watch busy for many turns. */
+static void run_fill(Run *run)
 {
 	char reason[LIMIT_NAME_LENGTH * 6 + 1] = "";
 
 	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
 		strcat(reason, "\\u0001");
 	for (int i = 0; i < 150; i++)
-		callf(play->world, operator_of(play), SET_QUARANTINE,
+		callf(run->world, operator_of(run), SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"10000000-0000-4000-8000-%012d\","
 		      "\"quarantined\":true,\"reason\":\"%s\"}",
 		      i, reason);
@@ -422,35 +422,35 @@ static void play_fill(Play *play)
 		char guid[GUID_TEXT_LENGTH + 1];
 
 		machine_guid(i, guid);
-		callf(play->world, operator_of(play), REGISTER_MACHINE,
+		callf(run->world, operator_of(run), REGISTER_MACHINE,
 		      "{\"virtualMachineGuid\":\"%s\",\"vmmPid\":%d,\"displayClients\":"
 		      "[{\"user\":\"alice\"}]}",
-		      guid, (int)play->actors[FIRST_VMM].process->pid);
+		      guid, (int)run->actors[FIRST_VMM].process->pid);
 		for (int j = 0; j < 20; j++)
-			callf(play->world, operator_of(play), ASSIGN,
+			callf(run->world, operator_of(run), ASSIGN,
 			      "{\"virtualMachineGuid\":\"%s\"}", guid);
 	}
 }
 
-Test(watch, changes_go_on_while_much_is_yet_to_be_told)
+Test(watch, changes_come_while_the_existing_state_is_still_reported)
 {
-	Play *play = play_new();
+	Run *run = run_new();
 
-	play->patience = 200;
-	play_fill(play);
-	play_steps(play, environment_number("VAILD_STEPS", 4000) / 10);
-	fprintf(stderr, "watch: %zu events heard, %zu watches ended, %zu looks midway\n",
-		play->heard, play->ended, play->midway);
-	cr_assert_gt(play->midway, 300u);
-	play_free(play);
+	run->patience = 200;
+	run_fill(run);
+	run_steps(run, environment_number("VAILD_STEPS", 4000) / 10);
+	fprintf(stderr, "watch: %zu events, %zu watches ended, %zu checks midway\n", run->events,
+		run->ended, run->midway);
+	cr_assert_gt(run->midway, 300u);
+	run_free(run);
 }
 
-/* ---- One that does not read ---- */
+/* --- a watcher that does not read ------------------------------------------------------------ */
 
 static void quarantine_some(const Cast *cast, int first, int count)
 {
 	for (int i = 0; i < count; i++) {
-		/* The made-up store holds fewer; what matters is what is told. */
+		/* Empty the fake host's store, which is too small. Only the events matter. */
 		cast->world->quarantine_count = 0;
 		callf(cast->world, cast->admin, SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"30000000-0000-4000-8000-%012d\","
@@ -459,45 +459,47 @@ static void quarantine_some(const Cast *cast, int first, int count)
 	}
 }
 
-Test(watch, one_that_stops_reading_is_dropped_and_nobody_else)
+Test(watch, only_a_watcher_that_stops_reading_is_dropped)
 {
 	Cast cast = cast_new();
 	int steps = 0;
 
 	cast.world->service.watch_ready = watcher_ready;
-	Watcher *deaf = watcher_new(cast.world, cast.admin, NULL);
+	Watcher *stalled = watcher_new(cast.world, cast.admin, NULL);
 	Watcher *slow = watcher_new(cast.world, cast.admin, NULL);
 	Watcher *other = watcher_new(cast.world, cast.machine, GUID_A);
-	watcher_drain(deaf);
+	watcher_drain(stalled);
 	watcher_drain(slow);
 	watcher_drain(other);
-	while (deaf->state != SESSION_BROKEN) {
+	while (stalled->state != SESSION_BROKEN) {
 		quarantine_some(&cast, steps * 10, 10);
-		watcher_stall(deaf);
+		watcher_stall(stalled);
 		watcher_drain(slow);
-		cr_assert_leq(buffer_size(&deaf->out) + stream_unread(deaf->session.stream),
+		cr_assert_leq(buffer_size(&stalled->out) + stream_unread(stalled->session.stream),
 			      (size_t)LIMIT_UNREAD_PER_CONNECTION + 4096);
-		cr_assert_lt(++steps, 1000, "it is never dropped");
+		cr_assert_lt(++steps, 1000, "the stalled watcher is not dropped");
 	}
-	cr_assert_gt(buffer_size(&deaf->out) + stream_unread(deaf->session.stream),
-		     (size_t)LIMIT_UNREAD_PER_CONNECTION / 2, "it had its share");
+	cr_assert_gt(buffer_size(&stalled->out) + stream_unread(stalled->session.stream),
+		     (size_t)LIMIT_UNREAD_PER_CONNECTION / 2,
+		     "dropped before it used half of its share");
 	cr_assert_eq(slow->state, SESSION_WATCHES);
-	cr_assert_eq(slow->told, cast.world->event_count, "the other has heard everything");
-	size_t unread = stream_unread(deaf->session.stream);
+	cr_assert_eq(slow->events_seen, cast.world->event_count, "the other watcher misses events");
+	size_t unread = stream_unread(stalled->session.stream);
 	quarantine_some(&cast, 0, 10);
-	cr_assert_eq(stream_unread(deaf->session.stream), unread, "nothing more is kept for it");
-	cr_assert_eq(session_pump(&deaf->session, &deaf->out), SESSION_BROKEN);
+	cr_assert_eq(stream_unread(stalled->session.stream), unread,
+		     "events are still queued for a dropped watcher");
+	cr_assert_eq(session_pump(&stalled->session, &stalled->out), SESSION_BROKEN);
 	cr_assert_eq(other->state, SESSION_WATCHES);
-	cr_assert(!other->is_ready, "what is no affair of it does not wake it");
-	watcher_free(deaf);
+	cr_assert(!other->is_ready, "an event of another VM wakes this watcher");
+	watcher_free(stalled);
 	watcher_free(slow);
 	watcher_free(other);
 	cast_free(&cast);
 }
 
-/* ---- The last reply ---- */
+/* --- the last reply -------------------------------------------------------------------------- */
 
-/* Alice's process is registered for GUID_A, and watches it. */
+/* Registers alice's process for GUID_A and starts a watch on its connection. */
 static Watcher *watch_as_registered(Cast *cast, const char *guid)
 {
 	cast->world->service.watch_ready = watcher_ready;
@@ -512,15 +514,15 @@ static void expect_end(Cast *cast, Watcher *watcher, const char *kind, const cha
 {
 	cr_assert(watcher->is_ready);
 	watcher_drain(watcher);
-	cr_assert(watcher->is_over, "%s is the last", kind);
-	cr_assert_eq(watcher->state, SESSION_READS, "the connection goes on");
+	cr_assert(watcher->is_over, "%s is not the last reply", kind);
+	cr_assert_eq(watcher->state, SESSION_READS, "the connection does not accept further calls");
 	cr_assert_str_eq(watcher->last_kind, kind);
 	cr_assert_str_eq(watcher->last_reason, reason);
 	watcher_free(watcher);
 	cast_free(cast);
 }
 
-Test(watch, who_unregisters_hears_of_it_last)
+Test(watch, the_last_reply_reports_the_own_unregistration)
 {
 	Cast cast = cast_new();
 	Watcher *watcher = watch_as_registered(&cast, GUID_A);
@@ -529,7 +531,7 @@ Test(watch, who_unregisters_hears_of_it_last)
 	expect_end(&cast, watcher, "unregistered", "requested");
 }
 
-Test(watch, who_is_revoked_hears_of_it_last)
+Test(watch, the_last_reply_reports_a_revocation)
 {
 	Cast cast = cast_new();
 	Watcher *watcher = watch_as_registered(&cast, NULL);
@@ -538,7 +540,7 @@ Test(watch, who_is_revoked_hears_of_it_last)
 	expect_end(&cast, watcher, "unregistered", "revoked");
 }
 
-Test(watch, quarantine_is_told_as_the_end_of_the_registration)
+Test(watch, the_last_reply_reports_a_quarantine)
 {
 	Cast cast = cast_new();
 	Watcher *watcher = watch_as_registered(&cast, GUID_A);
@@ -548,7 +550,7 @@ Test(watch, quarantine_is_told_as_the_end_of_the_registration)
 	expect_end(&cast, watcher, "unregistered", "quarantined");
 }
 
-Test(watch, other_display_clients_are_told_as_the_end_of_the_registration)
+Test(watch, the_last_reply_reports_changed_display_clients)
 {
 	Cast cast = cast_new();
 	Watcher *watcher = watch_as_registered(&cast, GUID_A);
@@ -558,7 +560,7 @@ Test(watch, other_display_clients_are_told_as_the_end_of_the_registration)
 	expect_end(&cast, watcher, "unregistered", "privilegesChanged");
 }
 
-Test(watch, the_end_of_the_vm_is_told_as_the_end_of_the_registration)
+Test(watch, the_last_reply_reports_the_exit_of_the_vmm)
 {
 	Cast cast = cast_new();
 	Watcher *watcher = watch_as_registered(&cast, GUID_A);
@@ -567,7 +569,7 @@ Test(watch, the_end_of_the_vm_is_told_as_the_end_of_the_registration)
 	expect_end(&cast, watcher, "unregistered", "vmmExited");
 }
 
-Test(watch, the_end_comes_even_before_what_ends_was_told)
+Test(watch, the_last_reply_does_not_wait_for_the_existing_state)
 {
 	Cast cast = cast_new();
 
@@ -579,8 +581,8 @@ Test(watch, the_end_comes_even_before_what_ends_was_told)
 	expect_end(&cast, watcher, "unregistered", "requested");
 }
 
-/* The reasons of a quarantine are one thing's: it is not told as if it were a new one. */
-Test(watch, a_quarantine_that_changes_and_goes_is_not_left_standing)
+/* Each quarantine changes its reason and is lifted before the watch has reported it. */
+Test(watch, a_quarantine_lifted_during_the_report_does_not_stay)
 {
 	Cast cast = cast_new_quiet();
 
@@ -598,12 +600,12 @@ Test(watch, a_quarantine_that_changes_and_goes_is_not_left_standing)
 		      i);
 	}
 	watcher_drain(watcher);
-	cr_assert_eq(watcher->known.count, 1u, "the adapter is all there is");
+	cr_assert_eq(watcher->derived.count, 1u, "more than the adapter is left");
 	watcher_free(watcher);
 	cast_free(&cast);
 }
 
-Test(watch, the_vmm_hears_of_the_vms_end_last)
+Test(watch, the_last_reply_reports_the_end_of_the_vm_to_its_vmm)
 {
 	Cast cast = cast_new();
 
@@ -614,7 +616,7 @@ Test(watch, the_vmm_hears_of_the_vms_end_last)
 	expect_end(&cast, watcher, "virtualMachineRemoved", "virtualMachineUnregistered");
 }
 
-Test(watch, who_is_no_longer_agent_hears_of_it_last)
+Test(watch, the_last_reply_reports_the_replacement_of_an_agent)
 {
 	Cast cast = cast_new();
 
@@ -628,7 +630,7 @@ Test(watch, who_is_no_longer_agent_hears_of_it_last)
 	expect_end(&cast, watcher, "virtualMachineChanged", "");
 }
 
-Test(watch, an_agents_death_changes_the_vm)
+Test(watch, the_exit_of_an_agent_is_reported_as_a_change_of_the_vm)
 {
 	Cast cast = cast_new();
 
@@ -644,16 +646,16 @@ Test(watch, an_agents_death_changes_the_vm)
 	cast_free(&cast);
 }
 
-/* ---- Who hears what ---- */
+/* --- access and limits ----------------------------------------------------------------------- */
 
-Test(watch, strangers_hear_nothing)
+Test(watch, strangers_receive_no_events)
 {
 	Cast cast = cast_new();
 
 	cast.world->service.watch_ready = watcher_ready;
 	Watcher *watcher = watcher_new(cast.world, cast.stranger, NULL);
 	watcher_drain(watcher);
-	cr_assert_eq(watcher->events, 1u, "that this is all");
+	cr_assert_eq(watcher->events, 1u, "more than \"current\" was received");
 	call(cast.world, cast.client, REGISTER, NAMES_A);
 	call(cast.world, cast.admin, ASSIGN, NAMES_A);
 	cr_assert(!watcher->is_ready);
@@ -662,7 +664,7 @@ Test(watch, strangers_hear_nothing)
 	cast_free(&cast);
 }
 
-Test(watch, is_refused_to_strangers_and_without_more)
+Test(watch, a_stranger_or_a_call_without_more_is_refused)
 {
 	static const char request[] = "{\"method\":\"" WATCH "\",\"more\":true,\"parameters\":"
 				      "{\"virtualMachineGuid\":\"" GUID_A "\"}}\n";
@@ -676,7 +678,7 @@ Test(watch, is_refused_to_strangers_and_without_more)
 	cast_free(&cast);
 }
 
-Test(watch, is_counted)
+Test(watch, a_limit_bounds_the_watches_of_a_user)
 {
 	Cast cast = cast_new_quiet();
 	Limits *limits = &cast.world->service.settings.limits;
@@ -694,8 +696,8 @@ Test(watch, is_counted)
 	cast_free(&cast);
 }
 
-/* Each frame is an update, and who draws it knows. */
-Test(watch, who_shares_an_object_is_not_told_of_its_own_updates)
+/* The sharer need not be notified of its own frames. */
+Test(watch, a_sharer_is_not_notified_of_its_own_updates)
 {
 	char handle[64];
 	Cast cast = cast_new_sharing();
@@ -706,7 +708,8 @@ Test(watch, who_shares_an_object_is_not_told_of_its_own_updates)
 	watcher_drain(sharer);
 	watcher_drain(viewer);
 	share_image(&cast, handle);
-	cr_assert(sharer->is_ready && viewer->is_ready, "all hear of what is shared");
+	cr_assert(sharer->is_ready && viewer->is_ready,
+		  "a watcher was not notified of the new object");
 	sharer->is_ready = viewer->is_ready = false;
 	with_handle(cast.world, cast.machine, UPDATE_OBJECT, handle);
 	cr_assert(viewer->is_ready);

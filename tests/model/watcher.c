@@ -22,9 +22,9 @@ static uint64_t number_of(const JsonValue *object, const char *name)
 	return number;
 }
 
-/* ---- What there is, by the lists ---- */
+/* --- the state according to the lists ------------------------------------------------------- */
 
-/* Adds with a function each item of a list, asked for as a stream. */
+/* Requests a list as a stream of replies and calls add() for each item. */
 static void read_list(World *world, Caller *operator, const char * method, const char *key,
 		      void (*add)(const JsonValue *item, Texts *texts), Texts *texts)
 {
@@ -96,59 +96,59 @@ void state_read(World *world, Caller *operator, const char * guid, Texts *ret)
 	texts_deinit(&all);
 }
 
-/* ---- What there is, by the events ---- */
+/* --- the state according to the events ------------------------------------------------------ */
 
-/* A new reason takes the place of the old one. */
-static void know_quarantine(Texts *known, const char *guid, const char *reason)
+/* Replaces the reason of a quarantine; NULL lifts it. */
+static void set_quarantine(Texts *derived, const char *guid, const char *reason)
 {
 	char old[64];
 
 	snprintf(old, sizeof(old), "quarantine %s ", guid);
-	for (size_t i = 0; i < known->count; i++) {
-		if (strncmp(known->items[i], old, strlen(old)) != 0)
+	for (size_t i = 0; i < derived->count; i++) {
+		if (strncmp(derived->items[i], old, strlen(old)) != 0)
 			continue;
-		texts_remove(known, "%s", known->items[i]);
+		texts_remove(derived, "%s", derived->items[i]);
 		break;
 	}
 	if (reason)
-		texts_add(known, "quarantine %s %s", guid, reason);
+		texts_add(derived, "quarantine %s %s", guid, reason);
 }
 
-/* Returns false when the event says what was known, or ends what was not. */
-static bool know(Watcher *watcher, const char *kind, const JsonValue *event)
+/* Returns false if the event adds something that exists or ends something that does not. */
+static bool apply_event(Watcher *watcher, const char *kind, const JsonValue *event)
 {
-	Texts *known = &watcher->known;
+	Texts *derived = &watcher->derived;
 	const JsonValue *registration = json_member(event, "registration");
 	const char *guid = text_of(event, "virtualMachineGuid");
 	const char *handle = text_of(event, "virtualGpu"), *adapter = text_of(event, "adapter");
 	uint64_t pid = number_of(registration, "pid");
 
 	if (strcmp(kind, "virtualMachineAdded") == 0)
-		return texts_add(known, "vm %s", guid);
+		return texts_add(derived, "vm %s", guid);
 	if (strcmp(kind, "virtualMachineRemoved") == 0)
-		return texts_remove(known, "vm %s", guid);
+		return texts_remove(derived, "vm %s", guid);
 	if (strcmp(kind, "virtualMachineChanged") == 0)
-		return texts_remove(known, "vm %s", guid) && texts_add(known, "vm %s", guid);
+		return texts_remove(derived, "vm %s", guid) && texts_add(derived, "vm %s", guid);
 	if (strcmp(kind, "virtualGpuAssigned") == 0)
-		return texts_add(known, "vgpu %s %s %s", guid, handle, adapter);
+		return texts_add(derived, "vgpu %s %s %s", guid, handle, adapter);
 	if (strcmp(kind, "virtualGpuRemoved") == 0)
-		return texts_remove(known, "vgpu %s %s %s", guid, handle, adapter);
+		return texts_remove(derived, "vgpu %s %s %s", guid, handle, adapter);
 	if (strcmp(kind, "registered") == 0)
-		return texts_add(known, "registration %s %" PRIu64, guid, pid);
+		return texts_add(derived, "registration %s %" PRIu64, guid, pid);
 	if (strcmp(kind, "unregistered") == 0)
-		return texts_remove(known, "registration %s %" PRIu64, guid, pid);
+		return texts_remove(derived, "registration %s %" PRIu64, guid, pid);
 	if (strcmp(kind, "adapterAdded") == 0)
-		return texts_add(known, "adapter %s", adapter);
+		return texts_add(derived, "adapter %s", adapter);
 	if (strcmp(kind, "quarantined") == 0 || strcmp(kind, "quarantineLifted") == 0) {
 		bool is_lifted = strcmp(kind, "quarantineLifted") == 0;
 
-		know_quarantine(known, guid, is_lifted ? NULL : text_of(event, "reason"));
+		set_quarantine(derived, guid, is_lifted ? NULL : text_of(event, "reason"));
 		return true;
 	}
 	return false;
 }
 
-/* Whether the watcher has to hear of an event of the world. */
+/* Tests whether the watcher must receive an event of the fake host. */
 static bool concerns(const Watcher *watcher, const FakeEvent *event)
 {
 	char text[GUID_TEXT_LENGTH + 1];
@@ -159,14 +159,14 @@ static bool concerns(const Watcher *watcher, const FakeEvent *event)
 	return watcher->guid[0] == '\0' || strcmp(text, watcher->guid) == 0;
 }
 
-/* The next event of the world that the watcher has to hear of; NULL: it has heard all. */
+/* Returns the next event of the fake host that the watcher must receive, or NULL at the end. */
 static const FakeEvent *next_event(Watcher *watcher)
 {
 	const World *world = watcher->world;
 
-	cr_assert_lt(world->event_count - watcher->told, (size_t)WORLD_EVENT_MAX);
-	for (; watcher->told < world->event_count; watcher->told++) {
-		const FakeEvent *event = &world->events[watcher->told % WORLD_EVENT_MAX];
+	cr_assert_lt(world->event_count - watcher->events_seen, (size_t)WORLD_EVENT_MAX);
+	for (; watcher->events_seen < world->event_count; watcher->events_seen++) {
+		const FakeEvent *event = &world->events[watcher->events_seen % WORLD_EVENT_MAX];
 
 		if (concerns(watcher, event))
 			return event;
@@ -179,7 +179,7 @@ static void check_order(Watcher *watcher, const char *kind, const JsonValue *eve
 	const FakeEvent *next = next_event(watcher);
 	char guid[GUID_TEXT_LENGTH + 1], handle[HANDLE_TEXT_LENGTH + 1];
 
-	cr_assert_not_null(next, "%s comes out of nothing", kind);
+	cr_assert_not_null(next, "the broker reported no event for this %s", kind);
 	guid_format(&next->guid, guid);
 	cr_assert_str_eq(kind, event_kind_name(next->kind));
 	cr_assert_str_eq(text_of(event, "virtualMachineGuid"), guid);
@@ -190,10 +190,65 @@ static void check_order(Watcher *watcher, const char *kind, const JsonValue *eve
 		handle_format(&next->handle, handle);
 		cr_assert_str_eq(text_of(event, "virtualGpu"), handle);
 	}
-	watcher->told++;
+	watcher->events_seen++;
 }
 
-static void hear(Watcher *watcher, const char *line, size_t length)
+static void check_state(Watcher *watcher, const char *kind, const JsonValue *event)
+{
+	/* The last reply can end something that has not been reported yet. */
+	bool may_be_unknown = watcher->is_over && !watcher->is_current;
+
+	cr_assert(apply_event(watcher, kind, event) || may_be_unknown,
+		  "a second %s, or one for something unknown: %s", kind,
+		  text_of(event, "virtualMachineGuid"));
+	if (watcher->is_current)
+		check_order(watcher, kind, event);
+}
+
+/* --- expected events ------------------------------------------------------------------------- */
+
+void watcher_expect(Watcher *watcher, const char *text, uint64_t step)
+{
+	ExpectedEvent *event = &watcher->expected[watcher->expected_count++];
+
+	world_must(watcher->expected_count <= WATCHER_EXPECTED_MAX);
+	snprintf(event->text, sizeof(event->text), "%s", text);
+	event->step = step;
+}
+
+/* Removes the event from the list. It must belong to the oldest step that has events left. */
+static void match_expected(Watcher *watcher, const char *text)
+{
+	ExpectedEvent *expected = watcher->expected;
+	size_t at = 0;
+
+	while (at < watcher->expected_count && expected[at].step == expected[0].step &&
+	       strcmp(expected[at].text, text) != 0)
+		at++;
+	cr_assert_lt(at, watcher->expected_count, "no event was expected, got \"%s\"", text);
+	cr_assert_str_eq(expected[at].text, text);
+	memmove(&expected[at], &expected[at + 1],
+		(--watcher->expected_count - at) * sizeof(expected[0]));
+	watcher->matched++;
+	watcher->matched_before_current += !watcher->is_current;
+}
+
+static void check_expected(Watcher *watcher, const char *kind, const JsonValue *event)
+{
+	bool is_end = strcmp(kind, "gpuProcessRemoved") == 0;
+	char text[160];
+
+	if (!is_end && strcmp(kind, "pageTableResident") != 0)
+		return;
+	snprintf(text, sizeof(text), "%s %s %s %s %s", kind, text_of(event, "process"),
+		 text_of(event, "adapter"), text_of(event, "virtualMachineGuid"),
+		 text_of(event, is_end ? "reason" : "virtualAddress"));
+	match_expected(watcher, text);
+}
+
+/* --- the session ----------------------------------------------------------------------------- */
+
+static void receive_reply(Watcher *watcher, const char *line, size_t length)
 {
 	const char *error;
 	char *copy = strndup(line, length);
@@ -203,7 +258,7 @@ static void hear(Watcher *watcher, const char *line, size_t length)
 	bool continues = false;
 
 	cr_assert_not_null(event, "%s", copy);
-	cr_assert(!watcher->is_over, "behind the last: %s", copy);
+	cr_assert(!watcher->is_over, "a reply follows the last one: %s", copy);
 	json_read_boolean(json_member(reply, "continues"), &continues);
 	watcher->is_over = !continues;
 	watcher->events++;
@@ -212,21 +267,15 @@ static void hear(Watcher *watcher, const char *line, size_t length)
 		 text_of(event, "reason"));
 	watcher->last_pid = number_of(json_member(event, "registration"), "pid");
 	if (strcmp(kind, "current") == 0) {
-		cr_assert(!watcher->is_current, "current comes once");
+		cr_assert(!watcher->is_current, "\"current\" came twice");
 		watcher->is_current = true;
-		watcher->told = watcher->world->event_count;
+		watcher->events_seen = watcher->world->event_count;
 	} else {
-		/* The end may come before what ends was told. */
-		cr_assert(know(watcher, kind, event) || (watcher->is_over && !watcher->is_current),
-			  "not new, or never came: %s", copy);
-		if (watcher->is_current)
-			check_order(watcher, kind, event);
+		watcher->check(watcher, kind, event);
 	}
 	json_free(reply);
 	free(copy);
 }
-
-/* ---- The session ---- */
 
 void watcher_ready(Session *session)
 {
@@ -237,11 +286,11 @@ void watcher_free(Watcher *watcher)
 {
 	session_deinit(&watcher->session);
 	buffer_deinit(&watcher->out);
-	texts_deinit(&watcher->known);
+	texts_deinit(&watcher->derived);
 	free(watcher);
 }
 
-static void hear_all(Watcher *watcher)
+static void receive_replies(Watcher *watcher)
 {
 	Buffer *out = &watcher->out;
 	const char *end;
@@ -249,10 +298,10 @@ static void hear_all(Watcher *watcher)
 	while ((end = memchr(buffer_head(out), '\n', buffer_size(out)))) {
 		size_t length = (size_t)(end - buffer_head(out));
 
-		hear(watcher, buffer_head(out), length);
+		receive_reply(watcher, buffer_head(out), length);
 		buffer_consume(out, length + 1);
 	}
-	cr_assert_eq(buffer_size(out), 0u, "replies are written whole");
+	cr_assert_eq(buffer_size(out), 0u, "the session wrote a partial reply");
 }
 
 void watcher_take(Watcher *watcher, size_t bytes)
@@ -263,20 +312,22 @@ void watcher_take(Watcher *watcher, size_t bytes)
 	if (!watcher->is_ready && watcher->state == SESSION_WATCHES)
 		return;
 	watcher->is_ready = false;
-	/* What is in the output already counts against the bound at which the session pauses. */
+	/* The session pauses at LIMIT_UNREAD_PAUSE bytes of output, the filling included. */
 	world_must(buffer_append(&watcher->out, blanks, filling));
 	watcher->state = session_pump(&watcher->session, &watcher->out);
 	buffer_consume(&watcher->out, filling);
-	hear_all(watcher);
+	receive_replies(watcher);
 }
 
-Watcher *watcher_new(World *world, Caller *caller, const char *guid)
+static Watcher *open_watch(World *world, Caller *caller, const char *guid,
+			   void (*check)(Watcher *, const char *, const JsonValue *))
 {
 	Watcher *watcher = calloc(1, sizeof(*watcher));
 	char request[200];
 
 	world_must(watcher != NULL);
 	watcher->world = world;
+	watcher->check = check;
 	snprintf(watcher->guid, sizeof(watcher->guid), "%s", guid ? guid : "");
 	snprintf(request, sizeof(request), "{\"method\":\"" WATCH "\",\"more\":true%s%s%s}\n",
 		 guid ? ",\"parameters\":{\"virtualMachineGuid\":\"" : "", guid ? guid : "",
@@ -289,11 +340,22 @@ Watcher *watcher_new(World *world, Caller *caller, const char *guid)
 	return watcher;
 }
 
+Watcher *watcher_new(World *world, Caller *caller, const char *guid)
+{
+	return open_watch(world, caller, guid, check_state);
+}
+
+Watcher *watcher_new_expecting(World *world, Caller *caller, const char *guid)
+{
+	return open_watch(world, caller, guid, check_expected);
+}
+
 void watcher_drain(Watcher *watcher)
 {
 	do
 		watcher_take(watcher, LIMIT_UNREAD_PAUSE);
 	while (watcher->state == SESSION_PAUSED);
+	cr_assert_eq(watcher->expected_count, 0u, "not received: %s", watcher->expected[0].text);
 }
 
 void watcher_stall(Watcher *watcher)

@@ -6,47 +6,87 @@
 #include "texts.h"
 
 /*
- * Somebody who watches: a session with io.vaild.Watch under way, and what it makes of the events.
- * Each event is held against what the watcher knows already (nothing comes twice, nothing goes that
- * never came) and, once it is current, against the broker's own order of events.
+ * A session with a running io.vaild.Watch call. It checks every event that it receives, and no
+ * reply may follow the last one. Two kinds of watcher differ in what else they check:
+ *
+ * watcher_new() derives the state of the service from the events. No event may add something that
+ * exists or end something that does not. Once the watcher is current, the events must also come in
+ * the order in which the broker reported them to the fake host.
+ *
+ * watcher_new_expecting() ignores all events but the ends of GPU processes and resident page
+ * tables. Each of these must have been announced with watcher_expect(), and each must come once.
  */
-typedef struct Watcher {
+
+#define WATCHER_EXPECTED_MAX 256
+
+/* An event that a watcher must still receive. */
+typedef struct ExpectedEvent {
+	char text[160]; /* see watcher_expect() */
+	uint64_t step;
+} ExpectedEvent;
+
+typedef struct Watcher Watcher;
+
+struct Watcher {
 	Session session;
 	World *world;
+	void (*check)(Watcher *watcher, const char *kind, const JsonValue *event);
 	Buffer out;
 	SessionState state;
-	bool is_ready;   /* the service says that there is something to tell */
-	bool is_current; /* the event of that kind has come */
-	bool is_over;    /* the last reply has come */
-	char guid[40];   /* "" for all */
-	Texts known;     /* see state_read(): what there is, from the events alone */
-	size_t told;     /* events of the world that it has heard, or need not hear */
-	size_t events;
+	bool is_ready;   /* the service has announced output since the last read */
+	bool is_current; /* the event "current" has been received */
+	bool is_over;    /* the last reply has been received */
+	char guid[40];   /* empty if all VMs are watched */
+	size_t events;   /* number of events received */
 	char last_kind[32];
 	char last_reason[48];
 	uint64_t last_pid;
-} Watcher;
 
-/* Watches one VM, or all with guid NULL. The world's watch_ready has to be watcher_ready(). */
+	/* Used by watcher_new() only. */
+	Texts derived;      /* state according to the events, in the format of state_read() */
+	size_t events_seen; /* events of the fake host that were received or do not concern it */
+
+	/* Used by watcher_new_expecting() only. */
+	ExpectedEvent expected[WATCHER_EXPECTED_MAX];
+	size_t expected_count;
+	size_t matched;                /* number of expected events received */
+	size_t matched_before_current; /* those received while the existing state was reported */
+};
+
+/*
+ * Start watching one VM, or all if guid is NULL, and read the first event. The watch_ready function
+ * of the fake host's service must be watcher_ready().
+ */
 Watcher *watcher_new(World *world, Caller *caller, const char *guid);
+Watcher *watcher_new_expecting(World *world, Caller *caller, const char *guid);
 void watcher_free(Watcher *watcher);
 
 void watcher_ready(Session *session);
 
 /*
- * Lets the session write until about so many bytes are there, or it waits, and takes them. A few
- * bytes are one event. Nothing happens while it waits and nothing is ready, as in the daemon.
+ * Announces an event as "KIND PROCESS ADAPTER GUID DETAIL". GUID is empty if the GPU process serves
+ * no VM. DETAIL is the reason of an end or the address of a page table. Events of one step may come
+ * in any order, events of different steps must not.
+ */
+void watcher_expect(Watcher *watcher, const char *text, uint64_t step);
+
+/*
+ * Lets the session write until about this many bytes are available or it waits, then reads them. A
+ * few bytes are one event. Does nothing if the session waits and is not ready, like the daemon.
  */
 void watcher_take(Watcher *watcher, size_t bytes);
 
-/* Takes all that there is, until it waits, is over or is dropped. */
+/* Reads until the session waits, ends or is dropped. Asserts that every expected event has come. */
 void watcher_drain(Watcher *watcher);
 
-/* Writes without anything being taken, as for one that has stopped reading. */
+/* Lets the session write without reading anything, like a client that has stopped reading. */
 void watcher_stall(Watcher *watcher);
 
-/* All that an operator is told by the lists, as texts: "vm GUID", "vgpu GUID HANDLE ADAPTER",
- * "registration GUID PID", "quarantine GUID REASON", "adapter HANDLE". guid: of one VM, or NULL. */
+/*
+ * Reads the state that the lists show to an operator: "vm GUID", "vgpu GUID HANDLE ADAPTER",
+ * "registration GUID PID", "quarantine GUID REASON", "adapter HANDLE". Only entries of one VM are
+ * returned unless guid is NULL. The caller deinitialises *ret.
+ */
 void state_read(World *world, Caller *operator, const char * guid, Texts *ret);
 
 #endif
