@@ -1,30 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A test that leaks fails. By itself it would not: each test runs in a process of its own,
- * Criterion has the verdict before that process ends, and what LeakSanitizer finds at its end only
- * gets printed. So leaks are looked for while the test can still fail: every Test() calls
- * criterion_internal_test_main() with its body, the one below is found before the library's, and
- * gives the library a body that looks for leaks behind the test's own.
+ * Makes a test that leaks memory fail. LeakSanitizer alone does not: each test runs in a separate
+ * process, and Criterion has reported its result before LeakSanitizer looks at the end of that
+ * process. The check must therefore run while the test can still fail.
  *
- * The look at the end of the process is off: a test that failed has freed nothing, and its leaks
- * would bury the reason.
+ * Every Test() calls criterion_internal_test_main() with its body. The linker finds the function
+ * below before the library's. It passes the library a body that also runs the .fini functions of
+ * the test and of its suite and then looks for leaks. Memory that a static variable still points to
+ * is no leak to LeakSanitizer, so that the check has to come after .fini.
+ *
+ * The check at the end of the process is off. A failed test has freed nothing, and its leaks would
+ * hide the reason of the failure.
  */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 
 #if defined(__SANITIZE_ADDRESS__)
-#define LEAKS_ARE_SEEN 1
+#define HAS_LEAK_SANITIZER 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define LEAKS_ARE_SEEN 1
+#define HAS_LEAK_SANITIZER 1
 #endif
 #endif
 
-#ifdef LEAKS_ARE_SEEN
+#ifdef HAS_LEAK_SANITIZER
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
 
-/* The sanitizer's library looks for this one. */
+/* Called by the sanitizer's runtime. */
 __attribute__((visibility("default"))) const char *__asan_default_options(void)
 {
 	return "leak_check_at_exit=0";
@@ -32,9 +35,24 @@ __attribute__((visibility("default"))) const char *__asan_default_options(void)
 
 static void (*test_body)(void);
 
-static void run_and_look(void)
+/*
+ * Runs .fini and clears it, because the library would run it again. Criterion passes a copy of the
+ * structure, at an address that need not be aligned, to the process of the test.
+ */
+static __attribute__((no_sanitize("alignment"))) void
+run_fini(struct criterion_test_extra_data *data)
+{
+	if (!data || !data->fini)
+		return;
+	data->fini();
+	data->fini = NULL;
+}
+
+static void run_and_check(void)
 {
 	test_body();
+	run_fini(criterion_current_test->data);
+	run_fini(criterion_current_suite->data);
 	cr_assert(__lsan_do_recoverable_leak_check() == 0, "the test leaks memory");
 }
 
@@ -45,6 +63,6 @@ void criterion_internal_test_main(void (*body)(void))
 	*(void **)&library_main = dlsym(RTLD_NEXT, "criterion_internal_test_main");
 	cr_assert(library_main != NULL);
 	test_body = body;
-	library_main(run_and_look);
+	library_main(run_and_check);
 }
 #endif

@@ -1,27 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves whom a message may name as VMM, display client and agent: operators anybody who lives,
- * ordinary users only themselves. */
+/*
+ * Processes and users that a request may name as VMM, display client and agent. An operator may
+ * name every live process and every user. Other callers may name only themselves, their own user,
+ * and processes of that user that have no more privileges than they have.
+ */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fake-host.h"
 
-TestSuite(parties);
+static Cast cast;
+
+static void set_up(void)
+{
+	cast = cast_new_quiet();
+}
+
+static void tear_down(void)
+{
+	cast_free(&cast);
+}
+
+static void reset(void)
+{
+	tear_down();
+	set_up();
+}
+
+TestSuite(parties, .init = set_up, .fini = tear_down);
 
 #define SUCCESS "STATUS_SUCCESS"
 #define INVALID "STATUS_INVALID_PARAMETER"
 
-static const char *make(World *world, Caller *caller, const char *members)
+static const char *register_vm(Caller *caller, const char *members)
 {
-	return callf(world, caller, REGISTER_MACHINE, "{\"virtualMachineGuid\":\"" GUID_B "\"%s}",
-		     members);
+	return callf(cast.world, caller, REGISTER_MACHINE,
+		     "{\"virtualMachineGuid\":\"" GUID_B "\"%s}", members);
 }
 
-Test(parties, operators_name_who_lives)
+Test(parties, operators_may_name_every_live_process_and_user)
 {
 	static const struct {
-		const char *members, *parameter; /* parameter "": a success */
+		const char *members, *parameter; /* parameter is empty on success */
 	} rows[] = {
 		{ ",\"vmmPid\":300", "" },
 		{ ",\"vmmPid\":400,\"agent\":{\"pid\":300}", "" },
@@ -47,48 +68,46 @@ Test(parties, operators_name_who_lives)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		Cast cast = cast_new_quiet();
 		bool good = rows[i].parameter[0] == '\0';
 
 		world_kill(cast.world, world_process(cast.world, 301, 1000));
 		world_process(cast.world, 302, 1000)->credentials_evidence = EVIDENCE_UNREADABLE;
 		FakeUser *carol = world_user(cast.world, "carol", 1002);
 		carol->evidence = EVIDENCE_UNREADABLE;
-		cr_assert_str_eq(make(cast.world, cast.admin, rows[i].members),
-				 good ? SUCCESS : INVALID, "%s", rows[i].members);
+		cr_assert_str_eq(register_vm(cast.admin, rows[i].members), good ? SUCCESS : INVALID,
+				 "%s", rows[i].members);
 		cr_assert_str_eq(reply_string(cast.world, "parameter"), rows[i].parameter, "%s",
 				 rows[i].members);
 		cr_assert_eq(world_events(cast.world, EVENT_VIRTUAL_MACHINE_ADDED), good ? 1u : 0u);
-		cast_free(&cast);
+		reset();
 	}
 }
 
-Test(parties, users_may_not_unless_it_is_configured)
+Test(parties, users_may_register_vms_only_if_configured)
 {
-	Cast cast = cast_new_quiet();
-
-	cr_assert_str_eq(make(cast.world, cast.client, ""), "STATUS_ACCESS_DENIED");
-	cr_assert_str_eq(make(cast.world, cast.client, ",\"vmmPid\":300"), "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(register_vm(cast.client, ""), "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(register_vm(cast.client, ",\"vmmPid\":300"), "STATUS_ACCESS_DENIED");
 	cast.world->service.settings.allow_user_machines = true;
-	cr_assert_str_eq(make(cast.world, cast.client, ""), SUCCESS);
+	cr_assert_str_eq(register_vm(cast.client, ""), SUCCESS);
 	cr_assert_eq(reply_number(cast.world, "virtualMachine.vmmPid"), 300u);
 	cr_assert_eq(reply_number(cast.world, "virtualMachine.registeredByUid"), 1000u);
-	cast_free(&cast);
 }
 
-/* 301 is another of alice's, 302 is hers but privileged, 303 is hers in another namespace, 304 to
- * 307 have one uid of four that is not hers, 308 has a capability more. */
 static void add_processes(World *world)
 {
+	/* An ordinary process of alice, one with a permitted capability, and one in another user
+	 * namespace. */
 	world_process(world, 301, 1000);
 	world_process(world, 302, 1000)->credentials.permitted = 0x1;
 	world_process(world, 303, 1000)->credentials.user_namespace.inode++;
+	/* One for each of the four uids that is not alice's. */
 	for (int kind = 0; kind < ID_MAX; kind++)
 		world_process(world, 304 + kind, 1000)->credentials.uids[kind] = 1001;
+	/* One with an effective capability. */
 	world_process(world, 308, 1000)->credentials.effective = UINT64_C(1) << 21;
 }
 
-Test(parties, users_name_only_themselves)
+Test(parties, users_may_name_only_their_own_processes)
 {
 	static const struct {
 		const char *members, *parameter;
@@ -118,56 +137,48 @@ Test(parties, users_name_only_themselves)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		Cast cast = cast_new_quiet();
 		bool good = rows[i].parameter[0] == '\0';
 
 		add_processes(cast.world);
 		cast.world->service.settings.allow_user_machines = true;
-		cr_assert_str_eq(make(cast.world, cast.client, rows[i].members),
+		cr_assert_str_eq(register_vm(cast.client, rows[i].members),
 				 good ? SUCCESS : INVALID, "%s", rows[i].members);
 		cr_assert_str_eq(reply_string(cast.world, "parameter"), rows[i].parameter, "%s",
 				 rows[i].members);
-		cast_free(&cast);
+		reset();
 	}
 }
 
-/* Nor does an update let a user name more, and what is absent and what is not one's own sound
- * alike: pids of others are not to be probed. */
-Test(parties, an_update_is_no_way_around)
+/* Errors do not tell a foreign pid from an unused one, so that users cannot probe for pids. */
+Test(parties, users_may_name_only_their_own_processes_in_updates)
 {
-	Cast cast = cast_new_quiet();
-
 	cast.world->service.settings.allow_user_machines = true;
-	make(cast.world, cast.client, "");
+	register_vm(cast.client, "");
 	cr_assert_str_eq(call(cast.world, cast.client, UPDATE_MACHINE,
 			      "{\"virtualMachineGuid\":\"" GUID_B "\",\"agent\":{\"pid\":400}}"),
 			 INVALID);
-	char *of_another = strdup(reply_string(cast.world, "message"));
+	char *foreign_pid_message = strdup(reply_string(cast.world, "message"));
 	call(cast.world, cast.client, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_B "\",\"agent\":{\"pid\":99999}}");
-	cr_assert_str_eq(reply_string(cast.world, "message"), of_another);
+	cr_assert_str_eq(reply_string(cast.world, "message"), foreign_pid_message);
 	cr_assert_str_eq(call(cast.world, cast.client, UPDATE_MACHINE,
 			      "{\"virtualMachineGuid\":\"" GUID_B "\","
 			      "\"displayClients\":[{\"user\":\"bob\"}]}"),
 			 INVALID);
 	cr_assert_str_eq(call(cast.world, cast.stranger, UPDATE_MACHINE, NAMES_B),
 			 "STATUS_ACCESS_DENIED");
-	free(of_another);
-	cast_free(&cast);
+	free(foreign_pid_message);
 }
 
-Test(parties, no_resources_to_look_with_is_not_the_callers_fault)
+Test(parties, exhausted_resources_are_not_reported_as_an_invalid_parameter)
 {
-	Cast cast = cast_new_quiet();
-
 	cast.world->exhaust_find = true;
-	cr_assert_str_eq(make(cast.world, cast.admin, ",\"vmmPid\":300"),
+	cr_assert_str_eq(register_vm(cast.admin, ",\"vmmPid\":300"),
 			 "STATUS_INSUFFICIENT_RESOURCES");
 	cast.world->exhaust_find = false;
 	cast.viewer->credentials_evidence = EVIDENCE_EXHAUSTED;
-	cr_assert_str_eq(make(cast.world, cast.admin, ",\"vmmPid\":300"),
+	cr_assert_str_eq(register_vm(cast.admin, ",\"vmmPid\":300"),
 			 "STATUS_INSUFFICIENT_RESOURCES");
-	cr_assert_str_eq(make(cast.world, cast.admin, ",\"vmmPid\":400,\"agent\":{\"pid\":300}"),
+	cr_assert_str_eq(register_vm(cast.admin, ",\"vmmPid\":400,\"agent\":{\"pid\":300}"),
 			 "STATUS_INSUFFICIENT_RESOURCES");
-	cast_free(&cast);
 }

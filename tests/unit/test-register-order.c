@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves the order of RegisterVailProcess's checks: of any set of them that fail together, the
- * earliest gives the answer. And that a registration that is there already is looked at no more.
+ * The order of checks in RegisterVailProcess and other methods. If several checks fail, the
+ * earliest one determines the reply. A repeated registration is not checked again.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -10,7 +10,32 @@
 #include "fake-host.h"
 #include "methods.h"
 
-TestSuite(register_order);
+static Cast cast;
+
+static void set_up(void)
+{
+	cast = cast_new();
+}
+
+static void tear_down(void)
+{
+	cast_free(&cast);
+}
+
+static void reset(void)
+{
+	tear_down();
+	set_up();
+}
+
+/* Replaces the fixture, which has a VM, by one without. */
+static void reset_without_vm(void)
+{
+	tear_down();
+	cast = cast_new_quiet();
+}
+
+TestSuite(register_order, .init = set_up, .fini = tear_down);
 
 /* In the order of the contract. */
 enum {
@@ -36,20 +61,20 @@ static const struct {
 	[LIMIT] = { "limit", "STATUS_QUOTA_EXCEEDED", "quota" },
 };
 
-static const char *register_with(Cast *cast, unsigned int failing)
+static const char *register_with(unsigned int failing)
 {
-	World *world = cast->world;
-	Caller *caller = failing & 1 << OTHER_PRIVILEGES ? cast->stranger : cast->client;
-	FakeProcess *process = failing & 1 << OTHER_PRIVILEGES ? cast->mallory : cast->viewer;
+	World *world = cast.world;
+	Caller *caller = failing & 1 << OTHER_PRIVILEGES ? cast.stranger : cast.client;
+	FakeProcess *process = failing & 1 << OTHER_PRIVILEGES ? cast.mallory : cast.viewer;
 
 	if (!(failing & 1 << NOT_RUNNING))
-		call(world, cast->admin, REGISTER_MACHINE,
+		call(world, cast.admin, REGISTER_MACHINE,
 		     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200,"
 		     "\"displayClients\":[{\"user\":\"alice\"}]}");
 	if (!(failing & 1 << NO_VIRTUAL_GPU))
-		call(world, cast->admin, ASSIGN, NAMES_A);
+		call(world, cast.admin, ASSIGN, NAMES_A);
 	if (failing & 1 << QUARANTINED)
-		call(world, cast->admin, SET_QUARANTINE,
+		call(world, cast.admin, SET_QUARANTINE,
 		     "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}");
 	process->has_graphics_context = !(failing & 1 << NO_CONTEXT);
 	if (failing & 1 << LIMIT)
@@ -59,11 +84,11 @@ static const char *register_with(Cast *cast, unsigned int failing)
 		    failing & 1 << NO_GUID ? "{\"virtualMachineGuid\":\"{" GUID_A "\"}" : NAMES_A);
 }
 
-Test(register_order, of_all_checks_that_fail_the_earliest_answers)
+Test(register_order, the_earliest_failing_check_determines_the_reply)
 {
 	for (unsigned int failing = 0; failing < 1u << CHECKS; failing++) {
-		Cast cast = cast_new_quiet();
-		const char *status = register_with(&cast, failing);
+		reset_without_vm();
+		const char *status = register_with(failing);
 		const FakeRecord *record = world_last_record(cast.world);
 		int first = failing ? __builtin_ctz(failing) : CHECKS;
 		const char *expected = failing ? checks[first].status : "STATUS_SUCCESS";
@@ -74,34 +99,30 @@ Test(register_order, of_all_checks_that_fail_the_earliest_answers)
 		cr_assert_str_eq(record->reason, failing ? checks[first].reason : "", "failing %#x",
 				 failing);
 		cr_assert_eq(world_events(cast.world, EVENT_REGISTERED), failing ? 0u : 1u);
-		cast_free(&cast);
 	}
 }
 
-Test(register_order, the_answer_to_a_limit_says_which_and_how_much)
+Test(register_order, a_quota_error_names_the_limit_and_the_usage)
 {
-	Cast cast = cast_new();
-
 	cast.world->service.settings.limits.per_uid[LIMIT_REGISTRATIONS] = 0;
 	world_reload(cast.world);
 	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), "STATUS_QUOTA_EXCEEDED");
 	cr_assert_str_eq(reply_string(cast.world, "limit"), "registrationsPerUid");
 	cr_assert_eq(reply_number(cast.world, "maximum"), 0u);
 	cr_assert_eq(reply_number(cast.world, "used"), 0u);
-	cast_free(&cast);
 }
 
-Test(register_order, again_is_answered_from_the_record)
+Test(register_order, a_repeated_registration_is_not_checked_again)
 {
-	Cast cast = cast_new();
 	World *world = cast.world;
 
 	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
-	cr_assert_eq(world->credential_reads, 2u, "the VMM's once, the caller's once");
+	cr_assert_eq(world->credential_reads, 2u,
+		     "the credentials of the VMM and of the caller are read once each");
 	size_t reads = world->credential_reads, looks = world->context_reads;
 	size_t records = world->record_count, events = world->event_count;
 
-	/* Neither privileges nor context nor limits matter now. */
+	/* Change everything that a first registration checks. */
 	process_set_groups(cast.viewer, 1000, 1, (gid_t[]){ 27 });
 	cast.viewer->credentials.uids[ID_SAVED] = 0;
 	cast.viewer->has_graphics_context = false;
@@ -113,27 +134,23 @@ Test(register_order, again_is_answered_from_the_record)
 	cr_assert_not_null(strstr(world->reply_text, "\"since\":5.000000"));
 	cr_assert_eq(world->credential_reads, reads);
 	cr_assert_eq(world->context_reads, looks);
-	cr_assert_eq(world->record_count, records, "a repeated registration is no record");
+	cr_assert_eq(world->record_count, records, "a repeated registration is audited");
 	cr_assert_eq(world->event_count, events);
 	cr_assert_str_eq(call(world, cast.client, REGISTER, "{\"virtualMachineGuid\":\"x\"}"),
 			 "STATUS_INVALID_PARAMETER");
 	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_B), "STATUS_NOT_FOUND");
-	cast_free(&cast);
 }
 
-Test(register_order, a_dead_caller_is_told_so)
+Test(register_order, a_dead_caller_gets_process_is_terminating)
 {
-	Cast cast = cast_new();
-
 	world_kill(cast.world, cast.viewer);
 	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_B), "STATUS_NOT_FOUND");
 	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A),
 			 "STATUS_PROCESS_IS_TERMINATING");
 	cr_assert_eq(world_events(cast.world, EVENT_REGISTERED), 0u);
-	cast_free(&cast);
 }
 
-Test(register_order, what_cannot_be_read_is_not_equal)
+Test(register_order, unreadable_facts_are_refused)
 {
 	static const struct {
 		Evidence credentials, context;
@@ -154,25 +171,21 @@ Test(register_order, what_cannot_be_read_is_not_equal)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		Cast cast = cast_new();
-
 		cast.viewer->credentials_evidence = rows[i].credentials;
 		cast.viewer->context_evidence = rows[i].context;
 		cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), rows[i].status,
 				 "row %zu", i);
 		cr_assert_str_eq(world_last_record(cast.world)->reason, rows[i].reason, "row %zu",
 				 i);
-		cast_free(&cast);
+		reset();
 	}
 }
 
-Test(register_order, contexts_are_looked_for_in_order)
+Test(register_order, a_context_of_vaild_precedes_those_of_the_kernel)
 {
 	static const char *const names[] = { "vaild", "drm", "nvidia", "kfd", "dxg" };
 
 	for (int kind = GRAPHICS_CONTEXT_DRM; kind < GRAPHICS_CONTEXT_MAX; kind++) {
-		Cast cast = cast_new();
-
 		process_set_context(cast.viewer, (GraphicsContextKind)kind);
 		call(cast.world, cast.client, REGISTER, NAMES_A);
 		cr_assert_str_eq(reply_string(cast.world, "registration.graphicsContext"),
@@ -182,15 +195,14 @@ Test(register_order, contexts_are_looked_for_in_order)
 		size_t looks = cast.world->context_reads;
 		call(cast.world, cast.client, REGISTER, NAMES_A);
 		cr_assert_str_eq(reply_string(cast.world, "registration.graphicsContext"), "vaild");
-		cr_assert_eq(cast.world->context_reads, looks, "vaild's own is enough");
-		cast_free(&cast);
+		cr_assert_eq(cast.world->context_reads, looks,
+			     "the kernel is asked although a context of vaild exists");
+		reset();
 	}
 }
 
-Test(register_order, no_room_to_watch_leaves_nothing)
+Test(register_order, a_failed_watch_leaves_no_registration)
 {
-	Cast cast = cast_new();
-
 	cast.world->refuse_watch = true;
 	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A),
 			 "STATUS_INSUFFICIENT_RESOURCES");
@@ -201,11 +213,13 @@ Test(register_order, no_room_to_watch_leaves_nothing)
 	cast.world->refuse_watch = false;
 	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
 	cr_assert(cast.viewer->watched);
-	cast_free(&cast);
 }
 
-/* The same order in all methods: shape, then (operators') who, subject, who, then the rest. */
-Test(register_order, other_methods)
+/*
+ * All methods check in the same order: form of the parameters, operators (for operators' methods),
+ * existence of the subject, the caller's rights to it, then everything else.
+ */
+Test(register_order, other_methods_check_in_the_same_order)
 {
 	static const struct {
 		const char *method, *parameters, *status;
@@ -246,19 +260,15 @@ Test(register_order, other_methods)
 		{ DESTROY_CONTEXT, "{\"context\":\"x\"}", "STATUS_INVALID_HANDLE" },
 		{ CREATE_CONTEXT, "{\"adapter\":\"x\"}", "STATUS_INVALID_HANDLE" },
 	};
-	Cast cast = cast_new();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		cr_assert_str_eq(
 			call(cast.world, cast.stranger, rows[i].method, rows[i].parameters),
 			rows[i].status, "%s %s", rows[i].method, rows[i].parameters);
-	cast_free(&cast);
 }
 
 Test(register_order, a_dead_caller_changes_nothing)
 {
-	Cast cast = cast_new();
-
 	call(cast.world, cast.client, REGISTER, NAMES_A);
 	world_kill(cast.world, cast.viewer);
 	world_kill(cast.world, cast.root);
@@ -285,10 +295,9 @@ Test(register_order, a_dead_caller_changes_nothing)
 				: NAMES_A;
 		if (methods[i].params->fields && methods[i].params->fields[0].is_required &&
 		    param_is_handle(&methods[i].params->fields[0]))
-			continue; /* what it names has to be there first */
+			continue; /* the entity must exist before the caller is checked */
 		cr_assert_str_eq(call(cast.world, cast.admin, name, parameters),
 				 "STATUS_PROCESS_IS_TERMINATING", "%s", name);
 	}
 	cr_assert_eq(world_events(cast.world, EVENT_UNREGISTERED), 0u);
-	cast_free(&cast);
 }

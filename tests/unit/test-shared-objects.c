@@ -1,25 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects that are shared: what can be, what is told of it, and when it ends. */
+/* Shared objects: validation, memory facts, opening, updates, limits and ends. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "fake-share.h"
 
-TestSuite(shared_objects);
+static Cast cast;
+
+static void set_up(void)
+{
+	cast = cast_new_sharing();
+}
+
+static void tear_down(void)
+{
+	cast_free(&cast);
+}
+
+TestSuite(shared_objects, .init = set_up, .fini = tear_down);
 
 #define SUCCESS "STATUS_SUCCESS"
 
-Test(shared_objects, what_is_shared_is_opened_as_it_was_described)
+Test(shared_objects, an_object_is_opened_as_it_was_described)
 {
 	char handle[64];
 	Offered offered;
 	char parameters[96];
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 
 	share_image(&cast, handle);
-	cr_assert_eq(world_open_descriptors(world), 1u, "the daemon's own, and no other");
+	cr_assert_eq(world_open_descriptors(world), 1u, "only the daemon's copy of the fd is open");
 	snprintf(parameters, sizeof(parameters), "{\"handle\":\"%s\"}", handle);
 	cr_assert_str_eq(
 		call_with_descriptors(world, cast.client, OPEN, parameters, NULL, 0, &offered),
@@ -37,11 +48,9 @@ Test(shared_objects, what_is_shared_is_opened_as_it_was_described)
 	cr_assert_eq(reply_number(world, "virtualMachine.sharedBytes"), IMAGE_SIZE);
 	call(world, cast.client, LIST_REGISTRATIONS, NULL);
 	cr_assert_eq(reply_number(world, "registrations[0].openObjects"), 1u);
-	cast_free(&cast);
 }
 
-/* What is sealed is what is said to be. */
-Test(shared_objects, seals_are_told_as_they_are)
+Test(shared_objects, the_seals_of_the_memory_are_reported)
 {
 	static const struct {
 		bool size, writes;
@@ -52,7 +61,6 @@ Test(shared_objects, seals_are_told_as_they_are)
 		{ false, true, "false", "false" },
 		{ true, true, "true", "true" },
 	};
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -67,12 +75,11 @@ Test(shared_objects, seals_are_told_as_they_are)
 			 rows[i].sealed, rows[i].enforced);
 		cr_assert_not_null(strstr(world->reply_text, expected), "%s", world->reply_text);
 	}
-	cast_free(&cast);
 }
 
 #define PLANES(text) "\"type\":\"resource\",\"access\":\"read\",\"width\":64,\"height\":32," text
 
-Test(shared_objects, what_cannot_be_shared_says_what_is_wrong)
+Test(shared_objects, an_error_names_the_invalid_parameter)
 {
 	static const struct {
 		const char *object, *status, *parameter;
@@ -111,7 +118,6 @@ Test(shared_objects, what_cannot_be_shared_says_what_is_wrong)
 		  "\"stride\":256}]",
 		  "STATUS_INVALID_PARAMETER", "object.width" },
 	};
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -123,12 +129,10 @@ Test(shared_objects, what_cannot_be_shared_says_what_is_wrong)
 				 rows[i].object);
 		cr_assert_eq(world_open_descriptors(world), 0u, "%s", rows[i].object);
 	}
-	cast_free(&cast);
 }
 
-Test(shared_objects, descriptors_are_known_by_what_the_kernel_says)
+Test(shared_objects, memory_is_judged_by_the_kernels_facts)
 {
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 	Descriptor memory[2];
 
@@ -155,14 +159,12 @@ Test(shared_objects, descriptors_are_known_by_what_the_kernel_says)
 	cr_assert_str_eq(share(world, cast.machine, IMAGE, memory, 1, NULL),
 			 "STATUS_OBJECT_TYPE_MISMATCH");
 	cr_assert_eq(world_open_descriptors(world), 0u);
-	cast_free(&cast);
 }
 
-Test(shared_objects, a_resource_and_its_fence_are_one)
+Test(shared_objects, a_resource_is_opened_together_with_its_fence)
 {
 	size_t count;
 	char handle[64];
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 	Descriptor descriptors[2] = { sealed_memory(world),
 				      world_descriptor(world, DESCRIPTOR_SYNC_FILE, 0) };
@@ -177,26 +179,24 @@ Test(shared_objects, a_resource_and_its_fence_are_one)
 	cr_assert_str_eq(open_and_drop(world, cast.client, handle, &count), SUCCESS);
 	cr_assert_eq(count, 2u);
 	cr_assert_eq(reply_number(world, "object.fence.fileDescriptor"), 1u);
-	/* Whole or not at all. */
+	/* If only one of the two fds can be opened, none is sent. */
 	with_handle(world, cast.client, CLOSE, handle);
 	world->descriptor_limit = world_open_descriptors(world) + 1;
 	cr_assert_str_eq(open_and_drop(world, cast.client, handle, &count),
 			 "STATUS_INSUFFICIENT_RESOURCES");
 	cr_assert_eq(count, 0u);
 	cr_assert_eq(world_events(world, EVENT_OPENED), 1u);
-	cast_free(&cast);
 }
 
-Test(shared_objects, unshared_is_known_to_its_holders_alone)
+Test(shared_objects, only_a_holder_can_close_an_unshared_object)
 {
 	char handle[64];
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 
 	share_image(&cast, handle);
 	open_and_drop(world, cast.client, handle, NULL);
 	open_and_drop(world, cast.client, handle, NULL);
-	cr_assert_eq(world_events(world, EVENT_OPENED), 1u, "twice is one holder");
+	cr_assert_eq(world_events(world, EVENT_OPENED), 1u, "a second open made a second holder");
 	cr_assert_str_eq(with_handle(world, cast.machine, UNSHARE, handle), SUCCESS);
 	cr_assert_eq(reply_count(world, "holders"), 1u);
 	cr_assert_eq(reply_number(world, "holders[0].pid"), 300u);
@@ -207,13 +207,11 @@ Test(shared_objects, unshared_is_known_to_its_holders_alone)
 	cr_assert_str_eq(with_handle(world, cast.stranger, CLOSE, handle), "STATUS_ACCESS_DENIED");
 	cr_assert_str_eq(with_handle(world, cast.client, CLOSE, handle), SUCCESS);
 	cr_assert_str_eq(with_handle(world, cast.client, CLOSE, handle), "STATUS_INVALID_HANDLE");
-	cast_free(&cast);
 }
 
-Test(shared_objects, a_holder_stays_one_when_its_registration_ends)
+Test(shared_objects, a_holder_outlives_its_registration)
 {
 	char handle[64];
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 
 	share_image(&cast, handle);
@@ -223,13 +221,11 @@ Test(shared_objects, a_holder_stays_one_when_its_registration_ends)
 	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL), "STATUS_ACCESS_DENIED");
 	cr_assert_str_eq(with_handle(world, cast.client, CLOSE, handle), SUCCESS);
 	cr_assert_eq(world_events(world, EVENT_RELEASED), 1u);
-	cast_free(&cast);
 }
 
-Test(shared_objects, they_end_with_what_they_hang_on)
+Test(shared_objects, objects_and_holders_end_with_their_vm_and_process)
 {
 	char handle[64];
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 
 	share_image(&cast, handle);
@@ -248,14 +244,12 @@ Test(shared_objects, they_end_with_what_they_hang_on)
 	world_exit(world, cast.vmm);
 	cr_assert_eq(world_last_event(world, EVENT_UNSHARED)->reason, END_VMM_EXITED);
 	cr_assert_eq(world_open_descriptors(world), 0u);
-	cast_free(&cast);
 }
 
-Test(shared_objects, memory_that_grows_past_the_budget_is_unshared)
+Test(shared_objects, an_object_that_grows_past_the_limit_is_unshared)
 {
 	char handle[64];
 	Limits limits = limits_default;
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 	Descriptor memory = sealed_memory(world);
 
@@ -263,25 +257,23 @@ Test(shared_objects, memory_that_grows_past_the_budget_is_unshared)
 	broker_configure(world->service.broker, &limits, &world->service.settings.software_adapter);
 	world_descriptor_of(world, memory)->facts.size_is_sealed = false;
 	cr_assert_str_eq(share(world, cast.machine, IMAGE, &memory, 1, handle), SUCCESS);
-	DescriptorFacts *kept = &world->descriptors[0].facts;
+	DescriptorFacts *facts = &world->descriptors[0].facts;
 	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
 		if (world->descriptors[i].open)
-			kept = &world->descriptors[i].facts;
-	kept->size = UINT64_C(2) << 20;
+			facts = &world->descriptors[i].facts;
+	facts->size = UINT64_C(2) << 20;
 	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL), SUCCESS);
-	kept->size = (UINT64_C(2) << 20) + 1;
+	facts->size = (UINT64_C(2) << 20) + 1;
 	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL), "STATUS_QUOTA_EXCEEDED");
 	cr_assert_str_eq(reply_string(world, "limit"), "objectMebibytesPerMachine");
 	cr_assert_eq(world_last_event(world, EVENT_UNSHARED)->reason, END_OVER_BUDGET);
 	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL), "STATUS_INVALID_HANDLE");
-	cast_free(&cast);
 }
 
-/* The descriptor is kept; its opening anew is the sharer's to forbid, at any time. */
-Test(shared_objects, memory_whose_mode_forbids_it_later_is_not_opened)
+/* The sharer can change the file mode at any time. The daemon's copy stays open. */
+Test(shared_objects, memory_is_not_opened_if_its_file_mode_forbids_it)
 {
 	char handle[64];
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 
 	share_image(&cast, handle);
@@ -295,10 +287,9 @@ Test(shared_objects, memory_whose_mode_forbids_it_later_is_not_opened)
 	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
 		world->descriptors[i].is_forbidden = false;
 	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL), SUCCESS);
-	cast_free(&cast);
 }
 
-Test(shared_objects, an_update_tells_where)
+Test(shared_objects, the_damage_of_an_update_lies_within_the_object)
 {
 	static const struct {
 		const char *damage, *status;
@@ -312,7 +303,6 @@ Test(shared_objects, an_update_tells_where)
 		  "STATUS_INVALID_PARAMETER" },
 	};
 	char handle[64];
-	Cast cast = cast_new_sharing();
 
 	share_image(&cast, handle);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -321,15 +311,14 @@ Test(shared_objects, an_update_tells_where)
 				 rows[i].status, "%s", rows[i].damage);
 	cr_assert_eq(world_events(cast.world, EVENT_UPDATED), 3u);
 	cr_assert_str_eq(with_handle(cast.world, cast.admin, UPDATE_OBJECT, handle),
-			 "STATUS_ACCESS_DENIED", "operators do not speak for it");
-	cast_free(&cast);
+			 "STATUS_ACCESS_DENIED",
+			 "an operator updated an object of another process");
 }
 
-Test(shared_objects, are_bounded_and_so_are_holders)
+Test(shared_objects, limits_bound_objects_and_holders)
 {
 	char handle[64], other[64];
 	Limits limits = limits_default;
-	Cast cast = cast_new_sharing();
 	World *world = cast.world;
 
 	limits.per_owner[LIMIT_OBJECTS] = 2;
@@ -341,19 +330,18 @@ Test(shared_objects, are_bounded_and_so_are_holders)
 	cr_assert_str_eq(share(world, cast.machine, IMAGE, &memory, 1, NULL),
 			 "STATUS_QUOTA_EXCEEDED");
 	cr_assert_str_eq(reply_string(world, "limit"), "objectsPerMachine");
-	cr_assert_eq(world_open_descriptors(world), 2u, "what was kept for it is given back");
+	cr_assert_eq(world_open_descriptors(world), 2u,
+		     "the fd of the refused object is still open");
 	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL), SUCCESS);
 	cr_assert_str_eq(open_and_drop(world, cast.client, other, NULL), "STATUS_QUOTA_EXCEEDED");
 	cr_assert_str_eq(reply_string(world, "limit"), "holdersPerUid");
 	cr_assert_str_eq(open_and_drop(world, cast.client, handle, NULL), SUCCESS,
-			 "again is no further holder");
-	cast_free(&cast);
+			 "a second open counts as another holder");
 }
 
-Test(shared_objects, an_update_has_so_many_rectangles)
+Test(shared_objects, a_limit_bounds_the_rectangles_of_an_update)
 {
 	char handle[64], damage[LIMIT_DAMAGE_RECTANGLES * 48 + 96];
-	Cast cast = cast_new_sharing();
 
 	share_image(&cast, handle);
 	for (size_t count = LIMIT_DAMAGE_RECTANGLES; count <= LIMIT_DAMAGE_RECTANGLES + 1;
@@ -369,5 +357,4 @@ Test(shared_objects, an_update_has_so_many_rectangles)
 				 count <= LIMIT_DAMAGE_RECTANGLES ? SUCCESS
 								  : "STATUS_INVALID_PARAMETER");
 	}
-	cast_free(&cast);
 }
