@@ -17,7 +17,7 @@
 #include "random.h"
 #include "watcher.h"
 
-TestSuite(watch);
+TestSuite(watch_random);
 
 enum { ACTORS = 12, WATCHERS = 10, MACHINES = 8, QUARANTINES = 12 };
 
@@ -394,7 +394,7 @@ static void run_steps(Run *run, uint64_t steps)
 	}
 }
 
-Test(watch, each_change_is_reported_once_and_in_order)
+Test(watch_random, each_change_is_reported_once_and_in_order)
 {
 	Run *run = run_new();
 
@@ -432,7 +432,7 @@ static void run_fill(Run *run)
 	}
 }
 
-Test(watch, changes_come_while_the_existing_state_is_still_reported)
+Test(watch_random, changes_come_while_the_existing_state_is_still_reported)
 {
 	Run *run = run_new();
 
@@ -445,14 +445,39 @@ Test(watch, changes_come_while_the_existing_state_is_still_reported)
 	run_free(run);
 }
 
+/* --- fixture --------------------------------------------------------------------------------- */
+
+static Cast cast;
+
+static void set_up(void)
+{
+	cast = cast_new();
+	cast.world->service.watch_ready = watcher_ready;
+}
+
+static void tear_down(void)
+{
+	cast_free(&cast);
+}
+
+/* Replaces the fixture, which has a VM, by one without. */
+static void set_up_without_vm(void)
+{
+	tear_down();
+	cast = cast_new_quiet();
+	cast.world->service.watch_ready = watcher_ready;
+}
+
+TestSuite(watch, .init = set_up, .fini = tear_down);
+
 /* --- a watcher that does not read ------------------------------------------------------------ */
 
-static void quarantine_some(const Cast *cast, int first, int count)
+static void quarantine_some(int first, int count)
 {
 	for (int i = 0; i < count; i++) {
 		/* Empty the fake host's store, which is too small. Only the events matter. */
-		cast->world->quarantine_count = 0;
-		callf(cast->world, cast->admin, SET_QUARANTINE,
+		cast.world->quarantine_count = 0;
+		callf(cast.world, cast.admin, SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"30000000-0000-4000-8000-%012d\","
 		      "\"quarantined\":true,\"reason\":\"%0200d\"}",
 		      first + i, 0);
@@ -461,10 +486,8 @@ static void quarantine_some(const Cast *cast, int first, int count)
 
 Test(watch, only_a_watcher_that_stops_reading_is_dropped)
 {
-	Cast cast = cast_new();
 	int steps = 0;
 
-	cast.world->service.watch_ready = watcher_ready;
 	Watcher *stalled = watcher_new(cast.world, cast.admin, NULL);
 	Watcher *slow = watcher_new(cast.world, cast.admin, NULL);
 	Watcher *other = watcher_new(cast.world, cast.machine, GUID_A);
@@ -472,7 +495,7 @@ Test(watch, only_a_watcher_that_stops_reading_is_dropped)
 	watcher_drain(slow);
 	watcher_drain(other);
 	while (stalled->state != SESSION_BROKEN) {
-		quarantine_some(&cast, steps * 10, 10);
+		quarantine_some(steps * 10, 10);
 		watcher_stall(stalled);
 		watcher_drain(slow);
 		cr_assert_leq(buffer_size(&stalled->out) + stream_unread(stalled->session.stream),
@@ -485,7 +508,7 @@ Test(watch, only_a_watcher_that_stops_reading_is_dropped)
 	cr_assert_eq(slow->state, SESSION_WATCHES);
 	cr_assert_eq(slow->events_seen, cast.world->event_count, "the other watcher misses events");
 	size_t unread = stream_unread(stalled->session.stream);
-	quarantine_some(&cast, 0, 10);
+	quarantine_some(0, 10);
 	cr_assert_eq(stream_unread(stalled->session.stream), unread,
 		     "events are still queued for a dropped watcher");
 	cr_assert_eq(session_pump(&stalled->session, &stalled->out), SESSION_BROKEN);
@@ -494,23 +517,21 @@ Test(watch, only_a_watcher_that_stops_reading_is_dropped)
 	watcher_free(stalled);
 	watcher_free(slow);
 	watcher_free(other);
-	cast_free(&cast);
 }
 
 /* --- the last reply -------------------------------------------------------------------------- */
 
 /* Registers alice's process for GUID_A and starts a watch on its connection. */
-static Watcher *watch_as_registered(Cast *cast, const char *guid)
+static Watcher *watch_as_registered(const char *guid)
 {
-	cast->world->service.watch_ready = watcher_ready;
-	cr_assert_str_eq(call(cast->world, cast->client, REGISTER, NAMES_A), "STATUS_SUCCESS");
-	Watcher *watcher = watcher_new(cast->world, cast->client, guid);
+	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
+	Watcher *watcher = watcher_new(cast.world, cast.client, guid);
 	watcher_drain(watcher);
 	cr_assert(watcher->is_current && !watcher->is_over);
 	return watcher;
 }
 
-static void expect_end(Cast *cast, Watcher *watcher, const char *kind, const char *reason)
+static void expect_end(Watcher *watcher, const char *kind, const char *reason)
 {
 	cr_assert(watcher->is_ready);
 	watcher_drain(watcher);
@@ -519,81 +540,69 @@ static void expect_end(Cast *cast, Watcher *watcher, const char *kind, const cha
 	cr_assert_str_eq(watcher->last_kind, kind);
 	cr_assert_str_eq(watcher->last_reason, reason);
 	watcher_free(watcher);
-	cast_free(cast);
 }
 
 Test(watch, the_last_reply_reports_the_own_unregistration)
 {
-	Cast cast = cast_new();
-	Watcher *watcher = watch_as_registered(&cast, GUID_A);
+	Watcher *watcher = watch_as_registered(GUID_A);
 
 	call(cast.world, cast.client, UNREGISTER, NAMES_A);
-	expect_end(&cast, watcher, "unregistered", "requested");
+	expect_end(watcher, "unregistered", "requested");
 }
 
 Test(watch, the_last_reply_reports_a_revocation)
 {
-	Cast cast = cast_new();
-	Watcher *watcher = watch_as_registered(&cast, NULL);
+	Watcher *watcher = watch_as_registered(NULL);
 
 	call(cast.world, cast.admin, REVOKE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":300}");
-	expect_end(&cast, watcher, "unregistered", "revoked");
+	expect_end(watcher, "unregistered", "revoked");
 }
 
 Test(watch, the_last_reply_reports_a_quarantine)
 {
-	Cast cast = cast_new();
-	Watcher *watcher = watch_as_registered(&cast, GUID_A);
+	Watcher *watcher = watch_as_registered(GUID_A);
 
 	call(cast.world, cast.admin, SET_QUARANTINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}");
-	expect_end(&cast, watcher, "unregistered", "quarantined");
+	expect_end(watcher, "unregistered", "quarantined");
 }
 
 Test(watch, the_last_reply_reports_changed_display_clients)
 {
-	Cast cast = cast_new();
-	Watcher *watcher = watch_as_registered(&cast, GUID_A);
+	Watcher *watcher = watch_as_registered(GUID_A);
 
 	call(cast.world, cast.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"user\":\"bob\"}]}");
-	expect_end(&cast, watcher, "unregistered", "privilegesChanged");
+	expect_end(watcher, "unregistered", "privilegesChanged");
 }
 
 Test(watch, the_last_reply_reports_the_exit_of_the_vmm)
 {
-	Cast cast = cast_new();
-	Watcher *watcher = watch_as_registered(&cast, GUID_A);
+	Watcher *watcher = watch_as_registered(GUID_A);
 
 	world_exit(cast.world, cast.vmm);
-	expect_end(&cast, watcher, "unregistered", "vmmExited");
+	expect_end(watcher, "unregistered", "vmmExited");
 }
 
 Test(watch, the_last_reply_does_not_wait_for_the_existing_state)
 {
-	Cast cast = cast_new();
-
-	cast.world->service.watch_ready = watcher_ready;
 	call(cast.world, cast.client, REGISTER, NAMES_A);
 	Watcher *watcher = watcher_new(cast.world, cast.client, GUID_A);
 	cr_assert(watcher->events == 1 && watcher->state == SESSION_PAUSED);
 	call(cast.world, cast.client, UNREGISTER, NAMES_A);
-	expect_end(&cast, watcher, "unregistered", "requested");
+	expect_end(watcher, "unregistered", "requested");
 }
 
-/* Each quarantine changes its reason and is lifted before the watch has reported it. */
-Test(watch, a_quarantine_lifted_during_the_report_does_not_stay)
+/* Each quarantine is imposed again and then lifted before the watch has reported it. */
+Test(watch, a_quarantine_lifted_during_the_report_does_not_stay, .init = set_up_without_vm)
 {
-	Cast cast = cast_new_quiet();
-
-	cast.world->service.watch_ready = watcher_ready;
-	quarantine_some(&cast, 0, 3);
+	quarantine_some(0, 3);
 	Watcher *watcher = watcher_new(cast.world, cast.admin, NULL);
 	watcher_take(watcher, 1);
-	quarantine_some(&cast, 0, 3);
+	quarantine_some(0, 3);
 	cast.world->quarantine_count = 0;
 	for (int i = 0; i < 3; i++) {
-		quarantine_some(&cast, i, 1);
+		quarantine_some(i, 1);
 		callf(cast.world, cast.admin, SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"30000000-0000-4000-8000-%012d\","
 		      "\"quarantined\":false}",
@@ -602,39 +611,29 @@ Test(watch, a_quarantine_lifted_during_the_report_does_not_stay)
 	watcher_drain(watcher);
 	cr_assert_eq(watcher->derived.count, 1u, "more than the adapter is left");
 	watcher_free(watcher);
-	cast_free(&cast);
 }
 
 Test(watch, the_last_reply_reports_the_end_of_the_vm_to_its_vmm)
 {
-	Cast cast = cast_new();
-
-	cast.world->service.watch_ready = watcher_ready;
 	Watcher *watcher = watcher_new(cast.world, cast.machine, NULL);
 	watcher_drain(watcher);
 	call(cast.world, cast.admin, UNREGISTER_MACHINE, NAMES_A);
-	expect_end(&cast, watcher, "virtualMachineRemoved", "virtualMachineUnregistered");
+	expect_end(watcher, "virtualMachineRemoved", "virtualMachineUnregistered");
 }
 
 Test(watch, the_last_reply_reports_the_replacement_of_an_agent)
 {
-	Cast cast = cast_new();
-
-	cast.world->service.watch_ready = watcher_ready;
 	call(cast.world, cast.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"pid\":400}}");
 	Watcher *watcher = watcher_new(cast.world, cast.stranger, GUID_A);
 	watcher_drain(watcher);
 	call(cast.world, cast.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"user\":\"alice\"}}");
-	expect_end(&cast, watcher, "virtualMachineChanged", "");
+	expect_end(watcher, "virtualMachineChanged", "");
 }
 
 Test(watch, the_exit_of_an_agent_is_reported_as_a_change_of_the_vm)
 {
-	Cast cast = cast_new();
-
-	cast.world->service.watch_ready = watcher_ready;
 	call(cast.world, cast.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"pid\":400}}");
 	Watcher *watcher = watcher_new(cast.world, cast.admin, GUID_A);
@@ -643,16 +642,12 @@ Test(watch, the_exit_of_an_agent_is_reported_as_a_change_of_the_vm)
 	watcher_drain(watcher);
 	cr_assert_str_eq(watcher->last_kind, "virtualMachineChanged");
 	watcher_free(watcher);
-	cast_free(&cast);
 }
 
 /* --- access and limits ----------------------------------------------------------------------- */
 
 Test(watch, strangers_receive_no_events)
 {
-	Cast cast = cast_new();
-
-	cast.world->service.watch_ready = watcher_ready;
 	Watcher *watcher = watcher_new(cast.world, cast.stranger, NULL);
 	watcher_drain(watcher);
 	cr_assert_eq(watcher->events, 1u, "more than \"current\" was received");
@@ -661,29 +656,24 @@ Test(watch, strangers_receive_no_events)
 	cr_assert(!watcher->is_ready);
 	cr_assert_eq(watcher->events, 1u);
 	watcher_free(watcher);
-	cast_free(&cast);
 }
 
 Test(watch, a_stranger_or_a_call_without_more_is_refused)
 {
 	static const char request[] = "{\"method\":\"" WATCH "\",\"more\":true,\"parameters\":"
 				      "{\"virtualMachineGuid\":\"" GUID_A "\"}}\n";
-	Cast cast = cast_new();
 
 	cr_assert_not_null(
 		strstr(exchange(cast.world, cast.stranger, request), "STATUS_ACCESS_DENIED"));
 	cr_assert_str_eq(call(cast.world, cast.admin, WATCH, NULL),
 			 "org.varlink.service.ExpectedMore");
 	cr_assert(TAILQ_EMPTY(&cast.world->service.watches));
-	cast_free(&cast);
 }
 
 Test(watch, a_limit_bounds_the_watches_of_a_user)
 {
-	Cast cast = cast_new_quiet();
 	Limits *limits = &cast.world->service.settings.limits;
 
-	cast.world->service.watch_ready = watcher_ready;
 	limits->per_uid[LIMIT_WATCHES] = 1;
 	world_reload(cast.world);
 	Watcher *watcher = watcher_new(cast.world, cast.client, NULL);
@@ -693,16 +683,14 @@ Test(watch, a_limit_bounds_the_watches_of_a_user)
 	watcher_free(watcher);
 	watcher = watcher_new(cast.world, cast.client, NULL);
 	watcher_free(watcher);
-	cast_free(&cast);
 }
 
-/* The sharer need not be notified of its own frames. */
+/* Each frame is an update, and the sharer knows about its own frames. */
 Test(watch, a_sharer_is_not_notified_of_its_own_updates)
 {
 	char handle[64];
-	Cast cast = cast_new_sharing();
 
-	cast.world->service.watch_ready = watcher_ready;
+	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
 	Watcher *sharer = watcher_new(cast.world, cast.machine, GUID_A);
 	Watcher *viewer = watcher_new(cast.world, cast.client, GUID_A);
 	watcher_drain(sharer);
@@ -718,5 +706,4 @@ Test(watch, a_sharer_is_not_notified_of_its_own_updates)
 	cr_assert(sharer->is_ready);
 	watcher_free(sharer);
 	watcher_free(viewer);
-	cast_free(&cast);
 }
