@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Holds a reply of the daemon against an answer of the model. */
+/* Compares replies of the daemon with answers of the model. */
 #include "compare.h"
 
 #include <stdarg.h>
@@ -37,7 +37,7 @@ static uint64_t member_number(const JsonValue *value, const char *name)
 	return number;
 }
 
-/* Varlink's own errors carry no status; these are the two that are asked for here. */
+/* The random requests cause two errors of org.varlink.service, which carry no status. */
 #define INTERFACE_NOT_FOUND "org.varlink.service.InterfaceNotFound"
 
 NTSTATUS reply_status(const JsonValue *reply)
@@ -54,7 +54,7 @@ NTSTATUS reply_status(const JsonValue *reply)
 	return status;
 }
 
-/* {"error": interface.Name, status, code} have to say the same. */
+/* The error name, the status and the code must agree. */
 static const char *compare_error(const JsonValue *reply, const ModelAnswer *answer)
 {
 	const JsonValue *parameters = json_member(reply, "parameters");
@@ -92,7 +92,7 @@ static const char *compare_registration(Model *model, uint64_t serial, const Jso
 	if (registration->serial == serial)
 		found = registration;
 	if (!found)
-		return differ("a registration that the model has not");
+		return differ("the model has no such registration");
 	const ModelMachine *machine = model_machine(model, found->machine);
 	if (strcmp(member_string(item, "virtualMachineGuid"), model_guids[machine->guid]) != 0 ||
 	    member_number(item, "pid") != (uint64_t)found->pid ||

@@ -4,11 +4,14 @@
 
 #include "model.h"
 
+/* Returns the status of a reply. Errors of org.varlink.service count as STATUS_INVALID_PARAMETER or
+ * STATUS_NOT_FOUND. */
 NTSTATUS reply_status(const JsonValue *reply);
 
 /*
- * One reply against the model's answer; of a list, the items from *at on, which it moves. NULL when
- * they agree, else in what they differ, good until the next call.
+ * Compares a reply with the model's answer. A reply of a list has some of its items: those from *at
+ * on, which is advanced. Returns a description of the difference, valid until the next call, or
+ * NULL if they agree.
  */
 const char *compare_reply(Model *model, const ModelRequest *request, const ModelAnswer *answer,
 			  const JsonValue *reply, size_t *at);

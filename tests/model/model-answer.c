@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model's answers, a method a function. Each follows the one order of the contract: shape,
- * subject, who may, state, values, limits, and only then the change.
+ * The model's answers, one function for each method. All check in the order of the contract: form
+ * of the parameters, subject, rights, state, values and limits. Only then they change the model.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +14,10 @@ static bool refuse(ModelAnswer *answer, NTSTATUS status)
 	return false;
 }
 
-/* A caller that is gone changes nothing. */
+/* Requests of a dead caller change nothing. */
 static bool caller_lives(Model *model, const ModelRequest *request, ModelAnswer *answer)
 {
-	return model_alive(model, request->caller->process) ||
+	return model_is_alive(model, request->caller->process) ||
 	       refuse(answer, STATUS_PROCESS_IS_TERMINATING);
 }
 
@@ -35,7 +35,7 @@ static bool owns(Model *model, const ModelRequest *request, const ModelMachine *
 	       (is_owner(request->caller, machine) || refuse(answer, STATUS_ACCESS_DENIED));
 }
 
-/* Check 3: not quarantined, and the privileges of a display client. */
+/* Check 3 of RegisterVailProcess: no quarantine, and the privileges of a display client. */
 static bool may_register(Model *model, const ModelRequest *request, ModelMachine *machine,
 			 ModelAnswer *answer)
 {
@@ -49,10 +49,10 @@ static bool may_register(Model *model, const ModelRequest *request, ModelMachine
 		return refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
 	if (process->credentials_evidence != EVIDENCE_FOUND)
 		return refuse(answer, STATUS_ACCESS_DENIED);
-	model_refresh(model, machine, request->caller->credentials.uid);
+	model_refresh_users(model, machine, request->caller->credentials.uid);
 	for (size_t i = 0; i < machine->client_count; i++)
-		if (model_equals(&machine->clients[i], &request->caller->credentials,
-				 &process->credentials))
+		if (model_has_same_privileges(&machine->clients[i], &request->caller->credentials,
+					      &process->credentials))
 			return true;
 	return refuse(answer, STATUS_ACCESS_DENIED);
 }
@@ -95,8 +95,8 @@ static void register_process(Model *model, const ModelRequest *request, ModelMac
 		return;
 	}
 	if (!find_context(model, process, &kind, answer) ||
-	    !model_may_have(model, caller, LIMIT_REGISTRATIONS, answer) ||
-	    !model_may_watch(model, caller, process->key, answer))
+	    !model_check_limit(model, caller, LIMIT_REGISTRATIONS, answer) ||
+	    !model_watch_process(model, caller, process->key, answer))
 		return;
 	ModelRegistration *registration = MODEL_ADD(model, registrations);
 	registration->machine = machine->serial;
@@ -117,7 +117,7 @@ static void revoke(Model *model, const ModelRequest *request, ModelMachine *mach
 
 	if (!owns(model, request, machine, answer))
 		return;
-	/* A dead process whose exit was not told yet may share its pid with a live one. */
+	/* A dead process can have the same pid if its exit has not been reported yet. */
 	MODEL_EACH(model, registration, registrations)
 	if (registration->machine == machine->serial &&
 	    (uint64_t)registration->pid == request->pid &&
@@ -129,7 +129,7 @@ static void revoke(Model *model, const ModelRequest *request, ModelMachine *mach
 		refuse(answer, STATUS_NOT_FOUND);
 }
 
-/* One VM has at most so many virtual GPUs, whoever assigns them. */
+/* A VM has at most LIMIT_VIRTUAL_GPUS_OF_MACHINE virtual GPUs, even if operators assign them. */
 static bool machine_may_have_more(Model *model, const ModelRequest *request,
 				  const ModelMachine *machine, ModelAnswer *answer)
 {
@@ -159,7 +159,7 @@ static void assign(Model *model, const ModelRequest *request, ModelMachine *mach
 		return;
 	}
 	if (!machine_may_have_more(model, request, machine, answer) ||
-	    !model_may_have(model, request->caller, LIMIT_VIRTUAL_GPUS, answer))
+	    !model_check_limit(model, request->caller, LIMIT_VIRTUAL_GPUS, answer))
 		return;
 	ModelVirtualGpu *virtual_gpu = MODEL_ADD(model, virtual_gpus);
 	virtual_gpu->machine = machine->serial;
@@ -179,18 +179,18 @@ static void remove_virtual_gpu(Model *model, const ModelRequest *request, ModelA
 		model_end_virtual_gpu(model, found);
 }
 
-static void impose(Model *model, const ModelRequest *request, ModelAnswer *answer)
+static void impose_quarantine(Model *model, const ModelRequest *request, ModelAnswer *answer)
 {
 	ModelQuarantine *old = model_quarantine(model, request->guid);
 	const ModelMachine *machine = model_machine_of(model, request->guid);
 
-	if (!old && !model_may_have(model, request->caller, LIMIT_QUARANTINES, answer))
+	if (!old && !model_check_limit(model, request->caller, LIMIT_QUARANTINES, answer))
 		return;
 	if (model->world->refuse_store) {
 		refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
-	/* With another reason it is still the same, in its old place. */
+	/* Imposing it again changes the reason, but not its place in the list. */
 	ModelQuarantine *quarantine = old ? old : MODEL_ADD(model, quarantines);
 	quarantine->guid = request->guid;
 	quarantine->account = request->caller->account;
@@ -209,7 +209,7 @@ static void set_quarantine(Model *model, const ModelRequest *request, ModelAnswe
 		return;
 	}
 	if (request->quarantined)
-		impose(model, request, answer);
+		impose_quarantine(model, request, answer);
 	else if (old && model->world->refuse_store)
 		refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
 	else if (old)
@@ -236,11 +236,11 @@ static void create_context(Model *model, const ModelRequest *request, ModelAnswe
 		return;
 	}
 	if (!caller_lives(model, request, answer) ||
-	    !model_may_have(model, caller, LIMIT_CONTEXTS, answer))
+	    !model_check_limit(model, caller, LIMIT_CONTEXTS, answer))
 		return;
 	if (!gpu_process) {
-		if (!model_may_have(model, caller, LIMIT_GPU_PROCESSES, answer) ||
-		    !model_may_watch(model, caller, caller->process, answer))
+		if (!model_check_limit(model, caller, LIMIT_GPU_PROCESSES, answer) ||
+		    !model_watch_process(model, caller, caller->process, answer))
 			return;
 		gpu_process = MODEL_ADD(model, gpu_processes);
 		gpu_process->process = caller->process;
@@ -291,7 +291,7 @@ static void list(Model *model, const ModelRequest *request, ModelAnswer *answer)
 		answer->serials[answer->count++] = registration->serial;
 	if (request->method == MODEL_LIST_MACHINES)
 		MODEL_EACH(model, machine, machines)
-	if (model_sees(model, caller, machine))
+	if (model_may_see(model, caller, machine))
 		answer->serials[answer->count++] = machine->serial;
 	if (request->method == MODEL_LIST_QUARANTINES && !caller->is_operator)
 		refuse(answer, STATUS_ACCESS_DENIED);
@@ -303,8 +303,8 @@ static void list(Model *model, const ModelRequest *request, ModelAnswer *answer)
 	qsort(answer->serials, answer->count, sizeof(answer->serials[0]), compare_serials);
 }
 
-/* Those whose subject is a running VM. */
-static void answer_of_machine(Model *model, const ModelRequest *request, ModelAnswer *answer)
+/* Answers the methods whose subject is a running VM. */
+static void answer_for_machine(Model *model, const ModelRequest *request, ModelAnswer *answer)
 {
 	ModelMachine *machine = model_machine_of(model, request->guid);
 	ModelRegistration *own;
@@ -322,7 +322,8 @@ static void answer_of_machine(Model *model, const ModelRequest *request, ModelAn
 		revoke(model, request, machine, answer);
 	else if (request->method == MODEL_ASSIGN)
 		assign(model, request, machine, answer);
-	else if (request->method == MODEL_DESCRIBE && model_sees(model, request->caller, machine))
+	else if (request->method == MODEL_DESCRIBE &&
+		 model_may_see(model, request->caller, machine))
 		answer->machine = machine->serial;
 	else if (request->method == MODEL_DESCRIBE)
 		refuse(answer, STATUS_ACCESS_DENIED);
@@ -337,7 +338,7 @@ static void answer_of_machine(Model *model, const ModelRequest *request, ModelAn
 		model_update_machine(model, request, machine, answer);
 }
 
-static void make_machine(Model *model, const ModelRequest *request, ModelAnswer *answer)
+static void register_machine(Model *model, const ModelRequest *request, ModelAnswer *answer)
 {
 	if (!caller_lives(model, request, answer))
 		return;
@@ -353,9 +354,9 @@ ModelAnswer model_answer(Model *model, const ModelRequest *request)
 
 	model_sweep_entries(model);
 	if (request->foreign) {
-		/* All bytes of a peer outside the pid namespace look foreign: it is not gone. */
-		bool gone =
-			request->caller->pid != 0 && !model_alive(model, request->caller->process);
+		/* A peer outside the pid namespace has pid 0. It looks foreign, but is alive. */
+		bool gone = request->caller->pid != 0 &&
+			    !model_is_alive(model, request->caller->process);
 
 		refuse(&answer, gone ? STATUS_PROCESS_IS_TERMINATING : STATUS_ACCESS_DENIED);
 		return answer;
@@ -373,7 +374,7 @@ ModelAnswer model_answer(Model *model, const ModelRequest *request)
 			refuse(&answer, STATUS_NOT_FOUND);
 		break;
 	case MODEL_REGISTER_MACHINE:
-		make_machine(model, request, &answer);
+		register_machine(model, request, &answer);
 		break;
 	case MODEL_REMOVE:
 		remove_virtual_gpu(model, request, &answer);
@@ -394,7 +395,7 @@ ModelAnswer model_answer(Model *model, const ModelRequest *request)
 		list(model, request, &answer);
 		break;
 	default:
-		answer_of_machine(model, request, &answer);
+		answer_for_machine(model, request, &answer);
 		break;
 	}
 	return answer;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The model's RegisterVirtualMachine and UpdateVirtualMachine. */
+/* RegisterVirtualMachine and UpdateVirtualMachine in the model. */
 #include <stdio.h>
 #include <string.h>
 
 #include "model.h"
 
-/* Parties as they are named, resolved; nothing of it is in the model yet. */
+/* The resolved display clients and agent of a request, before they are applied to the model. */
 typedef struct ModelSettings {
 	size_t client_count;
 	ModelClient clients[MODEL_PARTY_MAX];
@@ -24,8 +24,9 @@ static bool invalid(ModelAnswer *answer, const char *parameter)
 	return fail(answer, STATUS_INVALID_PARAMETER, parameter);
 }
 
-/* Credentials of a process that was named; NULL with the answer filled in where there are none. */
-static const Credentials *look_at(const FakeProcess *process, const char *path, ModelAnswer *answer)
+/* Returns the credentials of a process, or NULL and sets the answer if they cannot be read. */
+static const Credentials *read_credentials(const FakeProcess *process, const char *path,
+					   ModelAnswer *answer)
 {
 	if (process && process->alive && process->credentials_evidence == EVIDENCE_FOUND)
 		return &process->credentials;
@@ -36,13 +37,18 @@ static const Credentials *look_at(const FakeProcess *process, const char *path, 
 	return NULL;
 }
 
-/* An ordinary user names only itself: all four uids, its namespace, no capability that it lacks. */
+/*
+ * Tests whether the caller may name a process with these credentials. Operators may name all.
+ * Others may name a process if its four uids and its user namespace are theirs and it has no
+ * capability that they lack.
+ */
 static bool may_name(Model *model, const Caller *caller, const Credentials *named, const char *path,
 		     ModelAnswer *answer)
 {
 	if (caller->is_operator)
 		return true;
-	const Credentials *own = look_at(model_process(model, caller->process), path, answer);
+	const Credentials *own =
+		read_credentials(model_process(model, caller->process), path, answer);
 	if (!own)
 		return false;
 	bool is_own = own->uids[ID_EFFECTIVE] == caller->credentials.uid &&
@@ -71,11 +77,11 @@ static const FakeProcess *resolve(Model *model, const Caller *caller, uint64_t p
 		invalid(answer, path);
 		return NULL;
 	}
-	const Credentials *named = look_at(found, path, answer);
+	const Credentials *named = read_credentials(found, path, answer);
 	return named && may_name(model, caller, named, path, answer) ? found : NULL;
 }
 
-/* A user by name or number; of ordinary callers, only their own. */
+/* Finds a user by name or decimal uid. Callers that are not operators find only their own user. */
 static const FakeUser *resolve_user(Model *model, const Caller *caller, const char *name,
 				    const char *path, ModelAnswer *answer)
 {
@@ -93,7 +99,7 @@ static const FakeUser *resolve_user(Model *model, const Caller *caller, const ch
 	return NULL;
 }
 
-static bool one_of_two(const ModelParty *party, const char *path, ModelAnswer *answer)
+static bool check_party_form(const ModelParty *party, const char *path, ModelAnswer *answer)
 {
 	return (party->user != NULL) != party->has_pid || invalid(answer, path);
 }
@@ -106,7 +112,7 @@ static bool add_client(Model *model, const Caller *caller, const ModelParty *par
 
 	snprintf(path, sizeof(path), "displayClients[%zu]", index);
 	snprintf(member, sizeof(member), "%s.%s", path, party->user ? "user" : "pid");
-	if (!one_of_two(party, path, answer))
+	if (!check_party_form(party, path, answer))
 		return false;
 	if (party->user) {
 		const FakeUser *user = resolve_user(model, caller, party->user, member, answer);
@@ -137,8 +143,9 @@ static bool is_login_user(Model *model, uid_t uid)
 	return false;
 }
 
-static bool vmm_is_client(Model *model, const FakeProcess *vmm, bool is_known,
-			  ModelSettings *settings, ModelAnswer *answer)
+/* Makes the VMM the only display client. It must be a login user unless is_known. */
+static bool use_vmm_as_client(Model *model, const FakeProcess *vmm, bool is_known,
+			      ModelSettings *settings, ModelAnswer *answer)
 {
 	if (!is_known && !is_login_user(model, vmm->credentials.uids[ID_EFFECTIVE]))
 		return invalid(answer, "displayClients");
@@ -155,7 +162,7 @@ static bool resolve_agent(Model *model, const ModelRequest *request, ModelSettin
 
 	if (!request->has_agent)
 		return true;
-	if (!one_of_two(agent, "agent", answer))
+	if (!check_party_form(agent, "agent", answer))
 		return false;
 	if (agent->user)
 		return resolve_user(model, request->caller, agent->user, "agent.user", answer);
@@ -165,14 +172,16 @@ static bool resolve_agent(Model *model, const ModelRequest *request, ModelSettin
 	return process != NULL;
 }
 
-/* vmm: whose credentials count where nobody is named; NULL: display clients are not spoken of.
- * is_known: the same was registered before, and the VMM need be no login user's. */
+/*
+ * Resolves the parties of a request. If it names no display client, the VMM is used; vmm is NULL if
+ * an update leaves the display clients unchanged. is_known: the same registration exists already.
+ */
 static bool resolve_settings(Model *model, const ModelRequest *request, const FakeProcess *vmm,
 			     bool is_known, ModelSettings *settings, ModelAnswer *answer)
 {
 	size_t count = request->has_clients ? request->client_count : 0;
 
-	if (vmm && count == 0 && !vmm_is_client(model, vmm, is_known, settings, answer))
+	if (vmm && count == 0 && !use_vmm_as_client(model, vmm, is_known, settings, answer))
 		return false;
 	for (size_t i = 0; i < count; i++)
 		if (!add_client(model, request->caller, &request->clients[i], i, settings, answer))
@@ -186,8 +195,7 @@ static void free_settings(ModelSettings *settings)
 		credentials_deinit(&settings->clients[i].snapshot);
 }
 
-static void take_clients(ModelMachine *machine, const ModelRequest *request,
-			 ModelSettings *settings)
+static void set_clients(ModelMachine *machine, const ModelRequest *request, ModelSettings *settings)
 {
 	for (size_t i = 0; i < machine->client_count; i++)
 		credentials_deinit(&machine->clients[i].snapshot);
@@ -197,8 +205,8 @@ static void take_clients(ModelMachine *machine, const ModelRequest *request,
 	settings->client_count = 0;
 }
 
-static void take_rest(ModelMachine *machine, const ModelRequest *request,
-		      const ModelSettings *settings)
+static void set_name_and_agent(ModelMachine *machine, const ModelRequest *request,
+			       const ModelSettings *settings)
 {
 	if (request->has_name)
 		machine->name = request->name;
@@ -213,9 +221,9 @@ static void add_machine(Model *model, const ModelRequest *request, const FakePro
 {
 	const Caller *caller = request->caller;
 
-	if (!model_may_have(model, caller, LIMIT_VIRTUAL_MACHINES, answer) ||
-	    !model_may_watch(model, caller, vmm->key, answer) ||
-	    !model_may_watch(model, caller, settings->agent, answer))
+	if (!model_check_limit(model, caller, LIMIT_VIRTUAL_MACHINES, answer) ||
+	    !model_watch_process(model, caller, vmm->key, answer) ||
+	    !model_watch_process(model, caller, settings->agent, answer))
 		return;
 	if (old)
 		model_end_machine(model, old);
@@ -227,8 +235,8 @@ static void add_machine(Model *model, const ModelRequest *request, const FakePro
 	machine->account = caller->account;
 	machine->by_operator = caller->is_operator;
 	machine->name = -1;
-	take_clients(machine, request, settings);
-	take_rest(machine, request, settings);
+	set_clients(machine, request, settings);
+	set_name_and_agent(machine, request, settings);
 	answer->machine = machine->serial;
 }
 
@@ -243,14 +251,14 @@ static bool is_the_same(const ModelRequest *request, const FakeProcess *vmm,
 			: !is_operator && old->registrar == request->caller->credentials.uid);
 }
 
-static void meet(Model *model, const ModelRequest *request, const FakeProcess *vmm,
-		 ModelSettings *settings, ModelMachine *old, ModelAnswer *answer)
+static void register_or_displace(Model *model, const ModelRequest *request, const FakeProcess *vmm,
+				 ModelSettings *settings, ModelMachine *old, ModelAnswer *answer)
 {
 	if (is_the_same(request, vmm, old))
 		answer->machine = old->serial;
 	else if (!old || (request->caller->is_operator && !old->by_operator))
 		add_machine(model, request, vmm, settings, old, answer);
-	else if (model_may_have(model, request->caller, LIMIT_VIRTUAL_MACHINES, answer))
+	else if (model_check_limit(model, request->caller, LIMIT_VIRTUAL_MACHINES, answer))
 		fail(answer, STATUS_OBJECT_NAME_COLLISION, "");
 }
 
@@ -261,8 +269,8 @@ void model_register_machine(Model *model, const ModelRequest *request, ModelAnsw
 	const FakeProcess *vmm = NULL;
 	ModelSettings settings = { 0 };
 
-	/* The old one's VMM is looked at once more, whatever comes of this. */
-	if (old && !model_alive(model, old->vmm)) {
+	/* If the old VM's VMM is dead, the VM ends even if this request fails. */
+	if (old && !model_is_alive(model, old->vmm)) {
 		model_process_exits(model, old->vmm);
 		old = NULL;
 	}
@@ -270,14 +278,14 @@ void model_register_machine(Model *model, const ModelRequest *request, ModelAnsw
 		vmm = resolve(model, caller, request->pid, "vmmPid", answer);
 	} else {
 		const FakeProcess *self = model_process(model, caller->process);
-		const Credentials *own = look_at(self, "vmmPid", answer);
+		const Credentials *own = read_credentials(self, "vmmPid", answer);
 
 		if (own && may_name(model, caller, own, "vmmPid", answer))
 			vmm = self;
 	}
 	if (vmm && resolve_settings(model, request, vmm, is_the_same(request, vmm, old), &settings,
 				    answer))
-		meet(model, request, vmm, &settings, old, answer);
+		register_or_displace(model, request, vmm, &settings, old, answer);
 	free_settings(&settings);
 }
 
@@ -292,8 +300,9 @@ static void end_unmatched(Model *model, const ModelMachine *machine)
 		if (registration->machine != machine->serial)
 			continue;
 		for (size_t i = 0; i < machine->client_count; i++)
-			matches |= model_equals(&machine->clients[i], &registration->connection,
-						&registration->credentials);
+			matches |= model_has_same_privileges(&machine->clients[i],
+							     &registration->connection,
+							     &registration->credentials);
 		if (!matches)
 			model_end_registration(registration);
 	}
@@ -309,13 +318,13 @@ void model_update_machine(Model *model, const ModelRequest *request, ModelMachin
 		fail(answer, STATUS_NOT_FOUND, "");
 		return;
 	}
-	if (request->has_clients && !look_at(vmm, "virtualMachineGuid", answer))
+	if (request->has_clients && !read_credentials(vmm, "virtualMachineGuid", answer))
 		return;
 	if (resolve_settings(model, request, vmm, false, &settings, answer) &&
-	    model_may_watch(model, request->caller, settings.agent, answer)) {
-		take_rest(machine, request, &settings);
+	    model_watch_process(model, request->caller, settings.agent, answer)) {
+		set_name_and_agent(machine, request, &settings);
 		if (request->has_clients) {
-			take_clients(machine, request, &settings);
+			set_clients(machine, request, &settings);
 			end_unmatched(model, machine);
 		}
 		answer->machine = machine->serial;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* "The same privileges" once more, as section 3 of the contract says it, without the core's code.
- */
+/* A second implementation of "the same privileges", from section 3 of the contract. It shares no
+ * code with the core. */
 #include <string.h>
 
 #include "model.h"
@@ -13,7 +13,7 @@ static bool has_group(const Groups *groups, gid_t gid)
 	return false;
 }
 
-/* Equal as sets. */
+/* Compares the groups as sets. */
 static bool same_groups(const Groups *a, const Groups *b)
 {
 	for (size_t i = 0; i < a->count; i++)
@@ -43,15 +43,15 @@ static bool same_connection(const ConnectionCredentials *connection, const Crede
 	       (is_user || !connection->label || strcmp(connection->label, client->label) == 0);
 }
 
-bool model_resembles(const ModelClient *client, const Caller *caller)
+bool model_matches_connection(const ModelClient *client, const Caller *caller)
 {
 	if (client->unreadable || (client->is_user && !caller->in_initial_user_namespace))
 		return false;
 	return same_connection(&caller->credentials, &client->snapshot, client->is_user);
 }
 
-bool model_equals(const ModelClient *client, const ConnectionCredentials *connection,
-		  const Credentials *now)
+bool model_has_same_privileges(const ModelClient *client, const ConnectionCredentials *connection,
+			       const Credentials *now)
 {
 	const Credentials *then = &client->snapshot;
 	const uint64_t wake_alarm = UINT64_C(1) << 35;
@@ -76,7 +76,7 @@ bool model_equals(const ModelClient *client, const ConnectionCredentials *connec
 	       strcmp(now->stacked_labels, then->stacked_labels) == 0;
 }
 
-void model_refresh(Model *model, ModelMachine *machine, uid_t uid)
+void model_refresh_users(Model *model, ModelMachine *machine, uid_t uid)
 {
 	for (size_t i = 0; i < machine->client_count; i++) {
 		ModelClient *client = &machine->clients[i];
@@ -96,7 +96,7 @@ void model_refresh(Model *model, ModelMachine *machine, uid_t uid)
 	}
 }
 
-bool model_sees(Model *model, const Caller *caller, const ModelMachine *machine)
+bool model_may_see(Model *model, const Caller *caller, const ModelMachine *machine)
 {
 	bool is_registrar = caller->credentials.uid == machine->registrar &&
 			    (caller->in_initial_user_namespace || !machine->by_operator);
@@ -107,7 +107,7 @@ bool model_sees(Model *model, const Caller *caller, const ModelMachine *machine)
 		return true;
 	for (size_t i = 0; i < machine->client_count; i++)
 		if ((!machine->clients[i].is_user || caller->in_initial_user_namespace) &&
-		    model_resembles(&machine->clients[i], caller))
+		    model_matches_connection(&machine->clients[i], caller))
 			return true;
 	return false;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The model's state: arrays, linear search, and what goes when something goes. */
+/* The model's state: arrays, linear search, limits, and what ends with an entity. */
 #include "model.h"
 
 #include <stdio.h>
@@ -34,14 +34,14 @@ const FakeProcess *model_process(const Model *model, ProcessKey key)
 	return NULL;
 }
 
-bool model_alive(const Model *model, ProcessKey key)
+bool model_is_alive(const Model *model, ProcessKey key)
 {
 	const FakeProcess *process = model_process(model, key);
 
 	return process && process->alive;
 }
 
-static bool holds(Model *model, ProcessKey key)
+static bool is_in_use(Model *model, ProcessKey key)
 {
 	ModelMachine *machine;
 	ModelRegistration *registration;
@@ -199,7 +199,7 @@ void model_clear(Model *model)
 	model_end_machine(model, machine);
 }
 
-void model_learn(Model *model, ModelMethod method, const char *handle, const char *process)
+void model_set_handles(Model *model, ModelMethod method, const char *handle, const char *process)
 {
 	ModelVirtualGpu *virtual_gpu;
 	ModelContext *context;
@@ -221,13 +221,13 @@ void model_learn(Model *model, ModelMethod method, const char *handle, const cha
 	}
 }
 
-static void count(uid_t account, uid_t asked, uint64_t *own, uint64_t *all)
+static void count_charge(uid_t account, uid_t asked, uint64_t *own, uint64_t *all)
 {
 	*own += account == asked;
 	*all += 1;
 }
 
-bool model_may_have(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer)
+bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer)
 {
 	const Limits *limits = &model->world->service.settings.limits;
 	uint64_t own = 0, all = 0;
@@ -240,22 +240,22 @@ bool model_may_have(Model *model, const Caller *caller, LimitKind kind, ModelAns
 
 	if (kind == LIMIT_VIRTUAL_MACHINES)
 		MODEL_EACH(model, machine, machines)
-	count(machine->account, caller->account, &own, &all);
+	count_charge(machine->account, caller->account, &own, &all);
 	if (kind == LIMIT_VIRTUAL_GPUS)
 		MODEL_EACH(model, virtual_gpu, virtual_gpus)
-	count(virtual_gpu->account, caller->account, &own, &all);
+	count_charge(virtual_gpu->account, caller->account, &own, &all);
 	if (kind == LIMIT_REGISTRATIONS)
 		MODEL_EACH(model, registration, registrations)
-	count(registration->account, caller->account, &own, &all);
+	count_charge(registration->account, caller->account, &own, &all);
 	if (kind == LIMIT_GPU_PROCESSES)
 		MODEL_EACH(model, gpu_process, gpu_processes)
-	count(gpu_process->account, caller->account, &own, &all);
+	count_charge(gpu_process->account, caller->account, &own, &all);
 	if (kind == LIMIT_CONTEXTS)
 		MODEL_EACH(model, context, contexts)
-	count(context->account, caller->account, &own, &all);
+	count_charge(context->account, caller->account, &own, &all);
 	if (kind == LIMIT_QUARANTINES)
 		MODEL_EACH(model, quarantine, quarantines)
-	count(quarantine->account, caller->account, &own, &all);
+	count_charge(quarantine->account, caller->account, &own, &all);
 	if (own < limits->per_uid[kind] && all < limits->in_all[kind])
 		return true;
 	answer->status = STATUS_QUOTA_EXCEEDED;
@@ -267,7 +267,7 @@ bool model_may_have(Model *model, const Caller *caller, LimitKind kind, ModelAns
 void model_sweep_entries(Model *model)
 {
 	for (ModelEntry *entry = model->entries; entry < model->entries + MODEL_ITEM_MAX; entry++)
-		if (entry->process != PROCESS_KEY_NONE && !holds(model, entry->process))
+		if (entry->process != PROCESS_KEY_NONE && !is_in_use(model, entry->process))
 			*entry = (ModelEntry){ 0 };
 }
 
@@ -288,7 +288,7 @@ static bool has_entry(const Model *model, ProcessKey process)
 	return false;
 }
 
-/* A tenth of all entries is the operators'. */
+/* A tenth of the host-wide limit is reserved for operators. */
 static bool may_have_entry(const Model *model, const Caller *caller, ModelAnswer *answer)
 {
 	const Limits *limits = &model->world->service.settings.limits;
@@ -296,7 +296,7 @@ static bool may_have_entry(const Model *model, const Caller *caller, ModelAnswer
 
 	for (size_t i = 0; i < MODEL_ITEM_MAX; i++)
 		if (model->entries[i].process != PROCESS_KEY_NONE)
-			count(model->entries[i].account, caller->account, &own, &all);
+			count_charge(model->entries[i].account, caller->account, &own, &all);
 	if (own >= limits->per_uid[LIMIT_STORE_ENTRIES]) {
 		answer->status = STATUS_QUOTA_EXCEEDED;
 		answer->limit = limit_name(LIMIT_STORE_ENTRIES, true);
@@ -309,7 +309,8 @@ static bool may_have_entry(const Model *model, const Caller *caller, ModelAnswer
 	return false;
 }
 
-bool model_may_watch(Model *model, const Caller *caller, ProcessKey process, ModelAnswer *answer)
+bool model_watch_process(Model *model, const Caller *caller, ProcessKey process,
+			 ModelAnswer *answer)
 {
 	if (process == PROCESS_KEY_NONE || has_entry(model, process))
 		return true;

@@ -5,9 +5,10 @@
 #include "fake-host.h"
 
 /*
- * A naive second daemon: plain arrays and linear search, written from the contract and not from the
- * daemon. It is told each request as a struct, answers with what the daemon has to say, and keeps
- * what follows from it. The made-up world is the truth about processes and users for both.
+ * A naive model of the daemon with plain arrays and linear search, written from the contract and
+ * not from the daemon's code. It gets each request as a struct, returns the answer that the daemon
+ * must give, and changes its state accordingly. Processes and users are those of the fake host for
+ * both.
  */
 
 #define MODEL_GUID_MAX    6
@@ -38,7 +39,7 @@ typedef enum ModelMethod {
 } ModelMethod;
 
 typedef struct ModelParty {
-	const char *user; /* NULL: by pid */
+	const char *user; /* NULL if absent */
 	bool has_pid;
 	uint64_t pid;
 } ModelParty;
@@ -46,18 +47,18 @@ typedef struct ModelParty {
 typedef struct ModelRequest {
 	ModelMethod method;
 	Caller *caller;
-	bool foreign;
-	const char *bad_parameter; /* shape: the path at fault, NULL where all is well-formed */
+	bool foreign;              /* another process than the caller sent some of its bytes */
+	const char *bad_parameter; /* path of a malformed parameter, or NULL */
 	int guid;
 	bool has_name, has_vmm_pid, has_clients, has_agent, has_profile, has_handle;
 	int name;
-	uint64_t pid; /* vmmPid, or that of a registration to revoke */
+	uint64_t pid; /* vmmPid, or the pid of RevokeRegistration */
 	size_t client_count;
 	ModelParty clients[MODEL_PARTY_MAX];
 	ModelParty agent;
 	char handle[MODEL_HANDLE_SIZE + 8];
 	bool quarantined;
-	bool known_interface;
+	bool known_interface; /* of GetInterfaceDescription */
 } ModelRequest;
 
 typedef struct ModelAnswer {
@@ -65,33 +66,36 @@ typedef struct ModelAnswer {
 	char parameter[64];
 	const char *limit;
 	uint64_t used;
-	uint64_t serials[MODEL_ITEM_MAX]; /* of a list's items */
+	uint64_t serials[MODEL_ITEM_MAX]; /* items of a list */
 	size_t count;
-	uint64_t machine; /* serial of the VM that is described; 0: none */
-	uint64_t registration;
+	uint64_t machine;      /* serial of the VM in the reply, or 0 */
+	uint64_t registration; /* serial of the registration in the reply, or 0 */
 } ModelAnswer;
 
 typedef struct ModelClient {
 	bool is_user;
 	uid_t uid;
 	pid_t pid;
-	bool unreadable;
+	bool unreadable; /* the user database failed; snapshot is empty */
 	Credentials snapshot;
 } ModelClient;
 
+/* Entries of the arrays of Model. All but ModelEntry begin with the
+ * serial, which is 0 in a free entry. */
+
 typedef struct ModelMachine {
-	uint64_t serial; /* 0: this place is free; so in all that follow */
+	uint64_t serial;
 	int guid;
 	ProcessKey vmm;
 	pid_t vmm_pid;
 	uid_t registrar, account;
 	bool by_operator;
-	int name; /* -1: none */
+	int name; /* -1 if it has none */
 	bool clients_named;
 	size_t client_count;
 	ModelClient clients[MODEL_PARTY_MAX];
 	bool has_agent;
-	ProcessKey agent; /* PROCESS_KEY_NONE: a user */
+	ProcessKey agent; /* PROCESS_KEY_NONE if the agent is a user */
 } ModelMachine;
 
 typedef struct ModelVirtualGpu {
@@ -129,9 +133,9 @@ typedef struct ModelQuarantine {
 	uid_t account;
 } ModelQuarantine;
 
-/* A process on which something hangs has an entry in the store. */
+/* A store entry: one for each process that is a VMM or an agent, is registered or has a context. */
 typedef struct ModelEntry {
-	ProcessKey process; /* PROCESS_KEY_NONE: this place is free */
+	ProcessKey process; /* PROCESS_KEY_NONE if this entry is free */
 	uid_t account;
 } ModelEntry;
 
@@ -150,31 +154,30 @@ typedef struct Model {
 
 extern const char *const model_guids[MODEL_GUID_MAX];
 
-/* What the daemon has to answer; the model is then as after it. */
+/* Returns the answer that the daemon must give, and applies the changes of the request. */
 ModelAnswer model_answer(Model *model, const ModelRequest *request);
 
-/* The handles that the daemon gave out with its last answer. */
-void model_learn(Model *model, ModelMethod method, const char *handle, const char *gpu_process);
+/* Stores the handles that the daemon chose in its last reply. */
+void model_set_handles(Model *model, ModelMethod method, const char *handle,
+		       const char *gpu_process);
 
-/* The daemon hears of the exits that it was not told of yet. */
+/* Applies the exits of dead processes. Call when the daemon is notified of them. */
 void model_tell_exits(Model *model);
 
+/* Ends all VMs and frees their memory. */
 void model_clear(Model *model);
 
-/* Parts of it, for the files of the model. */
-typedef struct ModelPlace {
-	void *items;
-	size_t size;
-} ModelPlace;
+/* --- internal to the model's files ----------------------------------------------------------- */
 
 #define MODEL_ADD(model, list) model_add((model), (model)->list, sizeof((model)->list[0]))
 #define MODEL_EACH(model, item, list)                                                   \
 	for ((item) = (model)->list; (item) < (model)->list + MODEL_ITEM_MAX; (item)++) \
 		if ((item)->serial != 0)
 
+/* Returns a zeroed free entry with a new serial. Aborts if the array is full. */
 void *model_add(Model *model, void *items, size_t size);
 const FakeProcess *model_process(const Model *model, ProcessKey key);
-bool model_alive(const Model *model, ProcessKey key);
+bool model_is_alive(const Model *model, ProcessKey key);
 ModelMachine *model_machine_of(Model *model, int guid);
 ModelMachine *model_machine(Model *model, uint64_t serial);
 ModelQuarantine *model_quarantine(Model *model, int guid);
@@ -185,24 +188,33 @@ void model_end_registration(ModelRegistration *registration);
 void model_end_machine(Model *model, ModelMachine *machine);
 void model_end_virtual_gpu(Model *model, ModelVirtualGpu *virtual_gpu);
 void model_process_exits(Model *model, ProcessKey process);
-bool model_sees(Model *model, const Caller *caller, const ModelMachine *machine);
+bool model_may_see(Model *model, const Caller *caller, const ModelMachine *machine);
 
-/* "The same privileges", naively. */
-bool model_equals(const ModelClient *client, const ConnectionCredentials *connection,
-		  const Credentials *now);
-bool model_resembles(const ModelClient *client, const Caller *caller);
-void model_refresh(Model *model, ModelMachine *machine, uid_t uid);
+/* Tests for "the same privileges" (contract, section 3). */
+bool model_has_same_privileges(const ModelClient *client, const ConnectionCredentials *connection,
+			       const Credentials *now);
 
-/* Quotas: counted from the arrays each time. False with the answer filled in. */
-bool model_may_have(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer);
+/* Tests the part of it that is known of a connection. */
+bool model_matches_connection(const ModelClient *client, const Caller *caller);
 
-/* Whether something may hang on the process, for which the caller pays where it is the first. */
-bool model_may_watch(Model *model, const Caller *caller, ProcessKey process, ModelAnswer *answer);
+/* Updates the credentials of those display clients of the VM that are this user. */
+void model_refresh_users(Model *model, ModelMachine *machine, uid_t uid);
 
-/* Entries of processes on which nothing hangs any more go. */
+/* Checks the limits of a kind by counting entries. Returns false and sets the answer if one is
+ * reached. */
+bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer);
+
+/*
+ * Adds a store entry for the process, charged to the caller, unless it has one. Returns false and
+ * sets the answer if a limit is reached or the fake host refuses the watch.
+ */
+bool model_watch_process(Model *model, const Caller *caller, ProcessKey process,
+			 ModelAnswer *answer);
+
+/* Frees the store entries of processes that no entity refers to any more. */
 void model_sweep_entries(Model *model);
 
-/* io.vaild.Machine's two that make and change a VM. */
+/* RegisterVirtualMachine and UpdateVirtualMachine. */
 void model_register_machine(Model *model, const ModelRequest *request, ModelAnswer *answer);
 void model_update_machine(Model *model, const ModelRequest *request, ModelMachine *machine,
 			  ModelAnswer *answer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The books of the naive address spaces: one number for each uid and kind. */
+/* The accounts of the naive address spaces: a counter for each uid and kind of limit. */
 #include "naive-space.h"
 
 uint64_t naive_books_used(const NaiveBooks *books, LimitKind kind)

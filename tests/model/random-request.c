@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Random requests: mostly well-formed, about things that mostly exist, by anybody. */
+/* Random requests of random callers. Most are well-formed and name an existing entity. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,8 @@ static const char *const method_names[MODEL_METHOD_MAX] = {
 	[MODEL_DESTROY_CONTEXT] = DESTROY_CONTEXT,
 };
 
-/* How often each is called; what builds up more often than what takes away. */
+/* Relative frequencies. Methods that create entities are called more often than those that end
+ * them. */
 static const unsigned int weights[MODEL_METHOD_MAX] = {
 	[MODEL_GET_INFO] = 1,          [MODEL_GET_DESCRIPTION] = 1, [MODEL_REGISTER] = 30,
 	[MODEL_UNREGISTER] = 5,        [MODEL_REVOKE] = 4,          [MODEL_LIST_REGISTRATIONS] = 8,
@@ -79,17 +80,17 @@ static ModelParty random_party(const World *world, const ModelRequest *request, 
 		party.pid = dice_chance(dice, 2) ? (uint64_t)request->caller->pid
 						 : random_pid(world, dice);
 	}
-	if (dice_chance(dice, 30)) /* both, or none */
+	if (dice_chance(dice, 30)) /* both members or none: invalid */
 		party = party.user ? (ModelParty){ .user = party.user, .has_pid = true, .pid = 1 }
 				   : (ModelParty){ 0 };
 	return party;
 }
 
-/* A handle that lives, of this type or another, or one that never did. */
+/* Chooses a handle: mostly a valid one, or one of another type, or none. */
 static void random_handle(const Model *model, ModelRequest *request, Dice *dice)
 {
 	const char *handle = "no handle at all";
-	size_t at = dice_roll(dice, 12); /* the first places are the fullest */
+	size_t at = dice_roll(dice, 12); /* the first entries are used most */
 
 	switch (dice_roll(dice, 10)) {
 	case 0:
@@ -114,7 +115,7 @@ static void random_handle(const Model *model, ModelRequest *request, Dice *dice)
 	snprintf(request->handle, sizeof(request->handle), "%s", handle);
 }
 
-/* Mostly a registration that is there. */
+/* Makes the request name an existing registration, if the chosen entry has one. */
 static void aim_at_registration(Model *model, ModelRequest *request, Dice *dice)
 {
 	const ModelRegistration *registration = &model->registrations[dice_roll(dice, 6)];
@@ -169,9 +170,9 @@ static void write_machine(FILE *out, const ModelRequest *request)
 	}
 }
 
-/* Members that fit no method, or not this type: the path is what has to be named. */
+/* Unknown and mistyped members. The error must name the path. */
 static const struct {
-	int method; /* -1: any */
+	int method; /* -1 for every method */
 	const char *text, *path;
 } spoilers[] = {
 	{ -1, ",\"bogus\":null", "bogus" },
@@ -204,7 +205,7 @@ static void spoil(FILE *out, ModelRequest *request, Dice *dice)
 	request->bad_parameter = spoilers[at].path;
 }
 
-static bool names_machine(ModelMethod method)
+static bool has_guid_parameter(ModelMethod method)
 {
 	switch (method) {
 	case MODEL_REGISTER:
@@ -224,7 +225,7 @@ static bool names_machine(ModelMethod method)
 
 static void write_parameters(FILE *out, ModelRequest *request)
 {
-	if (names_machine(request->method))
+	if (has_guid_parameter(request->method))
 		fprintf(out, ",\"virtualMachineGuid\":\"%s\"", model_guids[request->guid]);
 	if (request->method == MODEL_REGISTER_MACHINE || request->method == MODEL_UPDATE_MACHINE)
 		write_machine(out, request);
@@ -243,7 +244,7 @@ static void write_parameters(FILE *out, ModelRequest *request)
 		fprintf(out, ",\"interface\":\"io.%s\"", request->known_interface ? "vaild" : "x");
 }
 
-char *request_make(World *world, Model *model, Dice *dice, ModelRequest *ret)
+char *random_request(World *world, Model *model, Dice *dice, ModelRequest *ret)
 {
 	char *text = NULL;
 	size_t size;
@@ -267,7 +268,7 @@ char *request_make(World *world, Model *model, Dice *dice, ModelRequest *ret)
 	if (ret->method == MODEL_ASSIGN || ret->method == MODEL_CREATE_CONTEXT)
 		ret->has_handle = dice_chance(dice, 3);
 
-	/* Each member is written with a comma before it; the first one's is taken out again. */
+	/* Every member is written with a comma before it. The first comma is removed below. */
 	fprintf(out, "{\"method\":\"%s\",\"parameters\":{", method_names[ret->method]);
 	long begin = ftell(out);
 	write_parameters(out, ret);

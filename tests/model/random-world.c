@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens in the world between two requests: deaths, births, changed privileges, failures. */
+/* Random changes of the fake host: processes, privileges, users, settings and failures. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static void random_groups(FakeProcess *process, Dice *dice)
 	process_set_groups(process, primary, count, groups);
 }
 
-/* Gives the process other privileges, as setuid() or a policy would. */
+/* Changes privileges of the process, as setuid() or a security policy would. */
 static void change_privileges(FakeProcess *process, Dice *dice)
 {
 	static const uint64_t capabilities[] = { 0, UINT64_C(1) << 35, 1, UINT64_C(1) << 35 | 2 };
@@ -125,14 +125,14 @@ static void connect_or_disconnect(World *world, Dice *dice)
 		return;
 	Caller *caller = world_connect(world, process);
 	if (!caller->in_initial_user_namespace)
-		caller->account = 1000; /* the owner of that namespace pays */
-	if (dice_chance(dice, 30)) {    /* a peer that was gone at once */
+		caller->account = 1000; /* the owner of that user namespace is charged */
+	if (dice_chance(dice, 30)) {    /* the peer exited before it was identified */
 		caller->process = PROCESS_KEY_NONE;
 		caller->pid = 0;
 	}
 	if (dice_chance(dice, 10)) {
 		free(caller->credentials.label);
-		caller->credentials.label = NULL; /* a kernel that keeps none */
+		caller->credentials.label = NULL; /* a kernel without labels for sockets */
 	}
 }
 
@@ -159,7 +159,7 @@ static void change_settings(World *world, Dice *dice)
 	world_reload(world);
 }
 
-void world_stir(World *world, Model *model, Dice *dice)
+void random_host_change(World *world, Model *model, Dice *dice)
 {
 	world->now += dice_roll(dice, 1000);
 	if (dice_chance(dice, 8))

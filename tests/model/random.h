@@ -4,18 +4,22 @@
 
 #include "model.h"
 
-/* The dice of the model test: one stream of numbers, the same for the same seed everywhere. */
+/* A pseudo-random generator. Equal seeds give equal sequences on every machine. */
 typedef struct Dice {
 	uint64_t state;
 } Dice;
 
-uint64_t dice_roll(Dice *dice, uint64_t sides); /* 0 to sides - 1 */
-bool dice_chance(Dice *dice, unsigned int one_in);
+uint64_t dice_roll(Dice *dice, uint64_t sides);    /* returns 0 to sides - 1 */
+bool dice_chance(Dice *dice, unsigned int one_in); /* true with probability 1 / one_in */
 
-/* Changes something in the made-up world, for both the daemon and the model. */
-void world_stir(World *world, Model *model, Dice *dice);
+/* Changes processes, callers, users and settings of the fake host at random. Exits are reported to
+ * the daemon and to the model. */
+void random_host_change(World *world, Model *model, Dice *dice);
 
-/* A random request, and its text, which the caller frees. */
-char *request_make(World *world, Model *model, Dice *dice, ModelRequest *ret);
+/*
+ * Makes a random request. Returns its text without the closing brace, so that the caller can append
+ * members such as "more". The caller frees the text.
+ */
+char *random_request(World *world, Model *model, Dice *dice, ModelRequest *ret);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random operations on GPU processes, and watches that must report them. Operators are notified of
- * all GPU processes; a driver, on any connection of its process, of those on its adapters; a watch
- * of one VM of those that serve this VM. Other callers are notified of none. Each end of a process
- * and each page table that became resident is reported once and in order, even while the watch
- * still reports the existing state, and however slowly its client reads.
+ * all GPU processes. A driver is notified of those on its adapters, on any connection of its
+ * process. A watch of one VM reports only GPU processes that serve this VM. Other callers are
+ * notified of none. Each end of a GPU process and each page table that became resident is reported
+ * once and in order, even while the watch still reports the existing state, and however slowly its
+ * client reads.
  *
  * VAILD_SEED=N selects another run, VAILD_STEPS=N sets its length.
  */
@@ -470,7 +471,7 @@ Test(gpu_watch, each_end_and_each_resident_table_is_reported_once_to_those_conce
 	run_free(run);
 }
 
-/* Its adapters still entitle it to watch. */
+/* The driver may still watch, because it has an adapter. */
 Test(gpu_watch, the_watch_of_a_driver_outlives_its_vm)
 {
 	Run *run = run_new();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random requests of all methods, by all kinds of callers, in a world that changes under them, go
- * through the whole pure part of the daemon (bytes in, replies out) and through a naive model. Each
- * reply has to be the model's, and one that the interface files declare; what always holds is
- * asserted after each step.
+ * Random requests of all kinds of callers on a fake host that changes at random. Each request
+ * passes through the whole pure part of the daemon (bytes in, replies out) and through a naive
+ * model. Each reply must be the model's answer and match the interface files. The broker's
+ * invariants are checked after each step.
  *
  * VAILD_SEED=N repeats a run, VAILD_STEPS=N sets its length.
  */
@@ -23,7 +23,7 @@
 
 TestSuite(model);
 
-/* All that the methods of today can answer, memory that runs out excepted. */
+/* All statuses that the called methods can return, except STATUS_NO_MEMORY. */
 static const NTSTATUS statuses[] = {
 	STATUS_SUCCESS,
 	STATUS_INVALID_HANDLE,
@@ -81,7 +81,7 @@ static void pump(Session *session, Buffer *taken)
 	buffer_deinit(&out);
 }
 
-/* Sends the text in up to three turns, one of them foreign where the request is. */
+/* Sends the text in up to three turns. If the request is foreign, one of them is. */
 static Buffer send_request(Run *run, const ModelRequest *request, const char *text)
 {
 	Session session;
@@ -112,7 +112,7 @@ static const char *method_of(const char *text, char name[static 96])
 	return name;
 }
 
-static void learn(Run *run, const ModelRequest *request, const JsonValue *reply)
+static void store_handles(Run *run, const ModelRequest *request, const JsonValue *reply)
 {
 	const JsonValue *parameters = json_member(reply, "parameters");
 	const char *handle = json_string(json_member(parameters, "virtualGpu"));
@@ -120,11 +120,11 @@ static void learn(Run *run, const ModelRequest *request, const JsonValue *reply)
 	if (request->method == MODEL_CREATE_CONTEXT)
 		handle = json_string(json_member(parameters, "context"));
 	if (handle)
-		model_learn(run->model, request->method, handle,
-			    json_string(json_member(parameters, "process")));
+		model_set_handles(run->model, request->method, handle,
+				  json_string(json_member(parameters, "process")));
 }
 
-/* Each reply in turn: declared, and the model's. Returns how many there were. */
+/* Checks each reply against the interface files and the model. Returns their number. */
 static size_t check_replies(Run *run, const ModelRequest *request, const ModelAnswer *answer)
 {
 	size_t count = 0, at = 0;
@@ -146,10 +146,10 @@ static size_t check_replies(Run *run, const ModelRequest *request, const ModelAn
 			found = compare_reply(run->model, request, answer, reply, &at);
 		json_read_boolean(json_member(reply, "continues"), &continues);
 		if (!found && continues != (end[1] != '\0'))
-			found = "\"continues\" is not on all replies but the last";
+			found = "only the last reply must lack \"continues\"";
 		if (found)
 			mismatch(run, answer, found);
-		learn(run, request, reply);
+		store_handles(run, request, reply);
 		json_free(reply);
 		free(line);
 		text = end + 1;
@@ -176,10 +176,10 @@ static void step(Run *run)
 	ModelRequest request;
 	char *call, *text = NULL;
 
-	world_stir(run->world, run->model, &run->dice);
+	random_host_change(run->world, run->model, &run->dice);
 	if (run->world->caller_count == 0)
 		return;
-	call = request_make(run->world, run->model, &run->dice, &request);
+	call = random_request(run->world, run->model, &run->dice, &request);
 	bool more = dice_chance(&run->dice, 4);
 	bool gives_handle =
 		request.method == MODEL_ASSIGN || request.method == MODEL_CREATE_CONTEXT;
@@ -195,7 +195,7 @@ static void step(Run *run)
 	ModelAnswer answer = model_answer(run->model, &request);
 	size_t count = check_replies(run, &request, &answer);
 	if (count != replies_expected(&request, &answer, more, oneway))
-		mismatch(run, &answer, "another number of replies");
+		mismatch(run, &answer, "wrong number of replies");
 	run->outcomes[request.method][answer.status == STATUS_SUCCESS]++;
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
 		run->seen[i] |= statuses[i] == answer.status;
@@ -232,19 +232,20 @@ static void run_begin(Run *run)
 		 reply_string(run->world, "adapters[0].adapter"));
 }
 
-/* That the dice have not left anything out. */
+/* Checks that the run was long and varied enough: each method fails and succeeds, each status
+ * occurs. */
 static void check_outcomes(const Run *run)
 {
 	for (int method = 0; method < MODEL_METHOD_MAX; method++) {
-		cr_expect_gt(run->outcomes[method][1], run->step / 10000, "method %d hardly works",
-			     method);
+		cr_expect_gt(run->outcomes[method][1], run->step / 10000,
+			     "method %d succeeded too rarely", method);
 		cr_expect_gt(run->outcomes[method][0], 0u, "method %d never failed", method);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
-		cr_expect(run->seen[i], "never seen: %s", status_name(statuses[i]));
+		cr_expect(run->seen[i], "%s never occurred", status_name(statuses[i]));
 }
 
-Test(model, random_requests_are_answered_as_the_model_answers)
+Test(model, random_requests_get_the_answers_of_the_model)
 {
 	Run run = { 0 };
 	uint64_t steps = number_from("VAILD_STEPS", STEPS_DEFAULT);

@@ -16,8 +16,8 @@ void texts_deinit(Texts *texts)
 	*texts = (Texts){ 0 };
 }
 
-/* Where the text is, or where it would have to be. */
-static size_t texts_place(const Texts *texts, const char *text, bool *ret_found)
+/* Returns the index of the text, or the index at which to insert it. */
+static size_t find_index(const Texts *texts, const char *text, bool *ret_found)
 {
 	size_t low = 0, high = texts->count;
 
@@ -52,7 +52,7 @@ bool texts_add(Texts *texts, const char *format, ...)
 	va_start(arguments, format);
 	char *text = format_text(format, arguments);
 	va_end(arguments);
-	size_t place = texts_place(texts, text, &found);
+	size_t index = find_index(texts, text, &found);
 	if (found) {
 		free(text);
 		return false;
@@ -62,9 +62,9 @@ bool texts_add(Texts *texts, const char *format, ...)
 		texts->items = reallocarray(texts->items, texts->capacity, sizeof(char *));
 		world_must(texts->items != NULL);
 	}
-	memmove(&texts->items[place + 1], &texts->items[place],
-		(texts->count++ - place) * sizeof(char *));
-	texts->items[place] = text;
+	memmove(&texts->items[index + 1], &texts->items[index],
+		(texts->count++ - index) * sizeof(char *));
+	texts->items[index] = text;
 	return true;
 }
 
@@ -76,13 +76,13 @@ bool texts_remove(Texts *texts, const char *format, ...)
 	va_start(arguments, format);
 	char *text = format_text(format, arguments);
 	va_end(arguments);
-	size_t place = texts_place(texts, text, &found);
+	size_t index = find_index(texts, text, &found);
 	free(text);
 	if (!found)
 		return false;
-	free(texts->items[place]);
-	memmove(&texts->items[place], &texts->items[place + 1],
-		(--texts->count - place) * sizeof(char *));
+	free(texts->items[index]);
+	memmove(&texts->items[index], &texts->items[index + 1],
+		(--texts->count - index) * sizeof(char *));
 	return true;
 }
 
@@ -91,7 +91,7 @@ const char *texts_missing(const Texts *part, const Texts *whole)
 	bool found;
 
 	for (size_t i = 0; i < part->count; i++) {
-		texts_place(whole, part->items[i], &found);
+		find_index(whole, part->items[i], &found);
 		if (!found)
 			return part->items[i];
 	}

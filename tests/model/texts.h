@@ -7,7 +7,7 @@
 
 #include "macros.h"
 
-/* A set of texts, in their order. Begin with { 0 }. */
+/* A sorted set of texts. Initialise with { 0 }. */
 typedef struct Texts {
 	char **items;
 	size_t count;
@@ -16,14 +16,14 @@ typedef struct Texts {
 
 void texts_deinit(Texts *texts);
 
-/* Each returns false when the text is there already, or is not. */
+/* Return false if the text is already in the set (add) or not in it (remove). */
 _printf_(2, 3) bool texts_add(Texts *texts, const char *format, ...);
 _printf_(2, 3) bool texts_remove(Texts *texts, const char *format, ...);
 
-/* The first text that one of them has and the other has not; NULL: they are equal. */
+/* Returns the first text that is in only one of the sets, or NULL if they are equal. */
 const char *texts_difference(const Texts *a, const Texts *b);
 
-/* The first text of part that whole has not; NULL: it has them all. */
+/* Returns the first text of part that is not in whole, or NULL. */
 const char *texts_missing(const Texts *part, const Texts *whole);
 
 #endif

@@ -76,7 +76,7 @@ const char *table_call(World *world, Caller *caller, const char *method, const c
 		     process, address);
 }
 
-/* "" or the member, with its comma before it. */
+/* Formats the member with a comma before it, or "" if base is NULL. */
 static const char *base_member(const char *base, char text[64])
 {
 	text[0] = '\0';

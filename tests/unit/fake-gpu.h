@@ -4,21 +4,22 @@
 
 #include "fake-host.h"
 
-/* Short words for what tests of io.vaild.Gpu say often. Each returns the status of the reply. */
+/* Calls of io.vaild.Gpu. They return the status of the reply. */
 
-/* An adapter of a connection; its system process is CREATING. */
+/* Handles of a registered adapter. */
 typedef struct FakeAdapter {
 	char adapter[64];
 	char system_process[64];
 } FakeAdapter;
 
-/* index_bits: "9,9,9,9", leaf first. Each gets a name of its own. */
+/* Registers an adapter with a unique name. Its system process is still being created. index_bits is
+ * a list like "9,9,9,9", leaf first. */
 FakeAdapter fake_adapter(World *world, Caller *driver, const char *index_bits);
 
-/* The same with its system process completed. */
+/* Registers an adapter and completes its system process. */
 FakeAdapter fake_running_adapter(World *world, Caller *driver, const char *index_bits);
 
-/* more: further members, each with its comma before it, or "". */
+/* more is "" or a list of further members, each preceded by a comma. */
 const char *create_gpu_process(World *world, Caller *driver, const FakeAdapter *adapter,
 			       const char *more, char ret_process[64]);
 const char *complete_process(World *world, Caller *driver, const char *process);
@@ -29,14 +30,15 @@ const char *set_entry(World *world, Caller *driver, const char *process, const c
 const char *table_call(World *world, Caller *caller, const char *method, const char *process,
 		       const char *address);
 
-/* By the process itself; base NULL: chosen. Allocation 7, readWrite. */
+/* Called by the process itself. The daemon chooses the address if base is NULL. map() maps
+ * allocation 7 with readWrite. */
 const char *map(World *world, Caller *caller, const char *process, uint64_t size, const char *base);
 const char *reserve(World *world, Caller *caller, const char *process, uint64_t size,
 		    const char *base);
 const char *free_addresses(World *world, Caller *caller, const char *process, const char *base,
 			   uint64_t size);
 
-/* The state that is answered, or the status of the refusal. */
+/* Returns the state of the address, or the status if the call fails. */
 const char *translate(World *world, Caller *caller, const char *process, const char *address);
 
 #endif

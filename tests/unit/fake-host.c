@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The made-up world: the host's functions over plain tables. What talks to it is in fake-talk.c. */
+/* The functions of Host on plain arrays. fake-store.c has those for restarts. */
 #include "fake-host.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@ void world_check(bool holds, const char *condition, const char *file, int line)
 {
 	if (holds)
 		return;
-	fprintf(stderr, "%s:%d: the host's contract is broken: %s\n", file, line, condition);
+	fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, condition);
 	abort();
 }
 
@@ -49,7 +49,7 @@ static bool fake_watch_process(void *self, ProcessKey key)
 	world_must(!process->watched);
 	if (world->refuse_watch)
 		return false;
-	process->watched = process->kept = true;
+	process->watched = process->is_persisted = true;
 	process->exit_told = false;
 	return true;
 }
@@ -63,7 +63,7 @@ static void fake_unwatch_process(void *self, ProcessKey key)
 	world_must(process->watched);
 	process->watched = false;
 	if (!world->is_stopping && !world->crashes)
-		process->kept = false;
+		process->is_persisted = false;
 }
 
 static bool fake_process_is_alive(void *self, ProcessKey key)
@@ -172,7 +172,7 @@ static FakeQuarantine *find_quarantine(World *world, const Guid *guid)
 	return NULL;
 }
 
-/* --- descriptors ----------------------------------------------------------------------------- */
+/* --- fds ------------------------------------------------------------------------------------- */
 
 FakeDescriptor *world_descriptor_of(World *world, Descriptor descriptor)
 {
@@ -191,7 +191,7 @@ size_t world_open_descriptors(const World *world)
 	return count;
 }
 
-/* The lowest free number, or DESCRIPTOR_NONE. */
+/* Returns the lowest free number, or DESCRIPTOR_NONE if all are in use. */
 static Descriptor open_fake(World *world, const FakeDescriptor *fake)
 {
 	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
@@ -237,7 +237,7 @@ static Evidence fake_open_descriptor(void *self, Descriptor descriptor, Descript
 	World *world = self;
 	FakeDescriptor fake = *world_descriptor_of(world, descriptor);
 
-	fake.kept_id = 0; /* it is another */
+	fake.kept_id = 0; /* the copy is not in the fd store */
 	world_must(kind == fake.facts.kind && kind != DESCRIPTOR_OTHER);
 	if (fake.is_forbidden)
 		return EVIDENCE_UNREADABLE;
@@ -295,10 +295,10 @@ static void fake_event(void *self, const Event *event)
 {
 	World *world = self;
 
-	FakeEvent *kept = &world->events[world->event_count++ % WORLD_EVENT_MAX];
+	FakeEvent *copy = &world->events[world->event_count++ % WORLD_EVENT_MAX];
 
 	world_must(event->kind < EVENT_MAX && event->reason < END_MAX);
-	*kept = (FakeEvent){
+	*copy = (FakeEvent){
 		.kind = event->kind,
 		.reason = event->reason,
 		.has_guid = event->virtual_machine != NULL,
@@ -307,13 +307,13 @@ static void fake_event(void *self, const Event *event)
 		.uid = event->uid,
 	};
 	if (event->virtual_machine)
-		kept->guid = *event->virtual_machine;
+		copy->guid = *event->virtual_machine;
 	if (event->handle)
-		kept->handle = *event->handle;
+		copy->handle = *event->handle;
 	watches_tell(&world->service, event);
 }
 
-/* No session outlives its exchange here; tests of watches put their own function in this place. */
+/* No session outlives its exchange here. Tests of watches replace this function. */
 static void fake_watch_ready(Session *session)
 {
 	(void)session;
@@ -331,20 +331,20 @@ static bool fake_reload_configuration(void *self, char *ret_mistake, size_t size
 static void fake_record(void *self, const Record *record)
 {
 	World *world = self;
-	FakeRecord *kept = &world->records[world->record_count++ % WORLD_RECORD_MAX];
+	FakeRecord *copy = &world->records[world->record_count++ % WORLD_RECORD_MAX];
 
-	*kept = (FakeRecord){
+	*copy = (FakeRecord){
 		.status = record->status,
 		.has_guid = record->virtual_machine != NULL,
 		.has_object = record->object != NULL,
 		.uid = record->caller->credentials.uid,
 	};
 	if (record->virtual_machine)
-		kept->guid = *record->virtual_machine;
+		copy->guid = *record->virtual_machine;
 	if (record->object)
-		kept->object = *record->object;
-	snprintf(kept->method, sizeof(kept->method), "%s", record->method);
-	snprintf(kept->reason, sizeof(kept->reason), "%s", record->reason ? record->reason : "");
+		copy->object = *record->object;
+	snprintf(copy->method, sizeof(copy->method), "%s", record->method);
+	snprintf(copy->reason, sizeof(copy->reason), "%s", record->reason ? record->reason : "");
 }
 
 World *world_new_with(const Limits *limits)
@@ -420,7 +420,7 @@ void world_free(World *world)
 	free(world);
 }
 
-/* What an ordinary process of that uid has; of uid 0, all there is. */
+/* Returns the credentials of an unprivileged process, or with all capabilities if uid is 0. */
 static Credentials ordinary_credentials(uid_t uid)
 {
 	Credentials credentials = {
@@ -437,8 +437,8 @@ static Credentials ordinary_credentials(uid_t uid)
 	return credentials;
 }
 
-/* A place in the table: a new one, or that of a dead process that nothing knows any more. */
-static FakeProcess *process_place(World *world)
+/* Returns a new entry of the table, or that of a dead process that is not watched. */
+static FakeProcess *find_free_process(World *world)
 {
 	if (world->process_count < WORLD_PROCESS_MAX)
 		return &world->processes[world->process_count++];
@@ -450,13 +450,13 @@ static FakeProcess *process_place(World *world)
 		credentials_deinit(&process->credentials);
 		return process;
 	}
-	world_must(!"room for a process");
+	world_must(!"a free entry for a process");
 	return NULL;
 }
 
 FakeProcess *world_process(World *world, pid_t pid, uid_t uid)
 {
-	FakeProcess *process = process_place(world);
+	FakeProcess *process = find_free_process(world);
 
 	*process = (FakeProcess){
 		.key = ++world->last_key,

@@ -7,22 +7,22 @@
 #include "session.h"
 
 /*
- * A made-up world for the pure part of the daemon: processes, users, a clock and random bytes that
- * a test sets, and everything that the daemon told it, kept for a test to look at. It is as strict
- * as the real host's contract: a process that is watched twice, unwatched without need, or still
- * watched when the broker has gone stops the test.
+ * A fake host for the pure part of the daemon. Tests set its processes, users, clock and random
+ * bytes, and inspect the events, audit records and persisted records that the daemon passes to it.
+ * It enforces the contract of Host: a process that is watched twice, unwatched without a watch, or
+ * still watched when the broker has been freed aborts the test.
  */
 
 #define WORLD_PROCESS_MAX    64
 #define WORLD_USER_MAX       16
-#define WORLD_EVENT_MAX      1024 /* the last so many are kept */
-#define WORLD_RECORD_MAX     256
+#define WORLD_EVENT_MAX      1024 /* size of the ring of the last events */
+#define WORLD_RECORD_MAX     256  /* size of the ring of the last audit records */
 #define WORLD_QUARANTINE_MAX 256
 
 #define WORLD_OPERATOR_GROUP 900
 #define WORLD_NAMESPACE      7 /* inode of the initial user namespace */
 
-/* Stops the test where the code under test broke its host's contract. */
+/* Aborts the program if the condition does not hold. Works in fuzzers, too, unlike cr_assert(). */
 #define world_must(condition) world_check((condition), #condition, __FILE__, __LINE__)
 void world_check(bool holds, const char *condition, const char *file, int line);
 
@@ -31,12 +31,12 @@ typedef struct FakeProcess {
 	pid_t pid;
 	bool alive;
 	bool watched;
-	bool kept;      /* over a restart */
-	bool is_hidden; /* after one, for want of descriptors */
-	bool exit_told;
+	bool is_persisted; /* the key survives a restart */
+	bool is_hidden;    /* find_persisted_process() fails with EXHAUSTED */
+	bool exit_told;    /* broker_process_exited() has been called */
 	Credentials credentials;
-	Evidence credentials_evidence; /* EVIDENCE_FOUND: as the rest of this struct says */
-	Evidence context_evidence;
+	Evidence credentials_evidence; /* result of read_credentials() while the process lives */
+	Evidence context_evidence;     /* result of find_graphics_context(), while it lives */
 	bool has_graphics_context;
 	GraphicsContextKind graphics_context;
 } FakeProcess;
@@ -46,7 +46,7 @@ typedef struct FakeUser {
 	uid_t uid;
 	bool is_login_user;
 	Credentials credentials;
-	Evidence evidence;
+	Evidence evidence; /* result of read_user() */
 } FakeUser;
 
 typedef struct FakeEvent {
@@ -77,16 +77,16 @@ typedef struct FakeQuarantine {
 	bool has_reason;
 } FakeQuarantine;
 
-/* A descriptor of the made-up kernel. Its number is its place in the world's table, plus one. */
+/* An fd of the fake kernel. Its number is its index in World.descriptors plus one. */
 typedef struct FakeDescriptor {
 	bool open;
 	DescriptorFacts facts;
-	bool is_forbidden; /* cannot be opened anew */
-	uint64_t kept_id;  /* 0: it is not kept */
-	bool is_found;     /* since the restart */
+	bool is_forbidden; /* cannot be reopened */
+	uint64_t kept_id;  /* id in the fd store, or 0 if not stored */
+	bool is_claimed;   /* fdstore_find() has returned it since the restart */
 } FakeDescriptor;
 
-/* A record that is kept, in the order of serials. */
+/* A persisted record. */
 typedef struct FakeKept {
 	uint64_t serial;
 	char *text;
@@ -94,7 +94,7 @@ typedef struct FakeKept {
 
 #define WORLD_DESCRIPTOR_MAX 512
 
-/* Descriptors that came with a reply. */
+/* Fds received with a reply. */
 #define CALL_DESCRIPTORS_MAX 8
 typedef struct Offered {
 	size_t count;
@@ -114,7 +114,7 @@ typedef struct World {
 	FakeUser users[WORLD_USER_MAX];
 	size_t user_count;
 
-	/* What was told and kept. */
+	/* Everything that the daemon has reported and persisted. Rings hold the last entries. */
 	FakeEvent events[WORLD_EVENT_MAX];
 	size_t event_count;
 	FakeRecord records[WORLD_RECORD_MAX];
@@ -122,129 +122,157 @@ typedef struct World {
 	FakeQuarantine quarantines[WORLD_QUARANTINE_MAX];
 	size_t quarantine_count;
 	FakeDescriptor descriptors[WORLD_DESCRIPTOR_MAX];
-	const Descriptor *sent; /* that go with the next exchange */
+	const Descriptor *sent; /* fds to send with the next exchange */
 	size_t sent_count;
-	Offered offered;         /* that came with the last one, and were not taken */
-	size_t descriptor_limit; /* how many may be open; 0: all */
-	FakeKept *kept;
+	Offered offered;         /* fds received in the last exchange */
+	size_t descriptor_limit; /* maximum number of open fds, or 0 for no limit */
+	FakeKept *kept;          /* persisted records, sorted by serial */
 	size_t kept_count;
-	size_t keeps; /* how often something was kept */
+	size_t keeps; /* number of successful calls of persist() */
 	uint64_t last_kept_id, last_kept_serial;
-	bool is_stopping;   /* nothing is let go */
-	StoreReport report; /* of the last start */
+	/* Nothing is removed: the daemon stops for a restart or has called stop_persisting(). */
+	bool is_stopping;
+	StoreReport report; /* result of the last start */
 
-	/* Failures to be had. */
+	/* Failures to inject. */
 	bool refuse_watch;
-	bool refuse_store;
-	bool refuse_keep; /* once so many more have been kept */
+	bool refuse_store; /* of quarantines */
+	bool refuse_keep;  /* persist() fails after keeps_before_refusal successes */
 	size_t keeps_before_refusal;
-	bool crashes; /* once so many more were dropped: nothing is let go from then on */
+	bool crashes; /* nothing is removed any more after drops_before_crash removals */
 	size_t drops_before_crash;
 	bool refuse_keep_descriptor;
 	bool exhaust_find;
 	bool exhaust_find_descriptor;
-	const char *mistake; /* in the configuration, when it is reloaded; NULL: none */
+	const char *mistake; /* error of the next reload of the configuration, or NULL */
 
-	/* Told, unless NULL, when the daemon's own code begins to run and when it has run. */
+	/* Called, unless NULL, before (true) and after (false) each run of daemon code. */
 	void (*own_code)(bool begins);
 
-	/* How often the caller's privileges were read, to see what was answered from the record. */
+	/* Number of calls that read facts. Replies from stored state need none. */
 	size_t credential_reads;
 	size_t user_reads;
 	size_t context_reads;
 
 	Caller *callers[256];
 	size_t caller_count;
-	bool was_broken; /* the connection of the last exchange ended with less than all answered */
+	bool was_broken; /* the session of the last exchange ended before it had replied to all */
 	char *reply_text;
 	JsonValue *reply;
 } World;
 
-/* A world with a broker and nothing else; operators are uid 0 and group WORLD_OPERATOR_GROUP. */
+/*
+ * Create a fake host with a started broker, without processes and users. Operators are uid 0 and
+ * the members of WORLD_OPERATOR_GROUP.
+ */
 World *world_new(void);
 World *world_new_with(const Limits *limits);
+
+/* Frees the broker and the fake host. Asserts that no fd, record or watch is left. */
 void world_free(World *world);
 
 /*
- * The daemon stops and starts again: a new broker among the same processes, with what was kept. Who
- * is connected is connected again. What happens in between, happens between stop and start; what
- * came back and what did not is in world->report.
+ * Stop the daemon and start it again: a new broker with the same processes, callers and persisted
+ * records. Call stop and start separately to change something in between. world->report says what
+ * was restored.
  */
 void world_restart(World *world);
 void world_stop(World *world);
 void world_start(World *world);
-bool world_try_start(World *world); /* false: it cannot, and is stopped as before */
 
-/* For world_new() alone. */
+/* Returns false if the start fails; the daemon is then stopped as before. */
+bool world_try_start(World *world);
+
+/* Called by world_new() to set the functions of fake-store.c. */
 void world_init_store(World *world);
 
-/* The first record that has the text in it; NULL: none has. */
+/* Returns the first persisted record that contains the text, or NULL. */
 const char *world_record(const World *world, const char *part);
+
+/* Adds or replaces a persisted record. */
 void world_write_record(World *world, uint64_t serial, const char *text, size_t size);
 
-/* All that the api shows to an operator, with the books and the serials, as text to compare. The
- * caller frees it. */
+/*
+ * Returns the visible state as text: all that the API shows to an operator, and the accounts,
+ * serials and handles. Equal states give equal texts. The caller frees the text.
+ */
 char *world_picture(World *world, Caller *operator);
 
-/* A live process with one uid, the group of that number, and no capabilities (uid 0: all). */
+/* Adds a live process with this uid, the group of the same number, and no capabilities, or all
+ * capabilities if uid is 0. */
 FakeProcess *world_process(World *world, pid_t pid, uid_t uid);
 void process_set_groups(FakeProcess *process, gid_t primary, size_t count, const gid_t *groups);
 void process_set_context(FakeProcess *process, GraphicsContextKind kind);
 
-/* A user whose processes look like those of world_process(). */
+/* Adds a user with the credentials of world_process(). uids 0 and 1000 to 59999 are login users. */
 FakeUser *world_user(World *world, const char *name, uid_t uid);
 
-/* Descriptors that a message can bring: of a kind, and so large. What is done to facts later is
- * what the kernel says then. */
+/* Opens a new fd for a message. size is in bytes. */
 Descriptor world_descriptor(World *world, DescriptorKind kind, uint64_t size);
+
+/* Returns the entry of an open fd. Tests change its facts to change what the kernel reports. */
 FakeDescriptor *world_descriptor_of(World *world, Descriptor descriptor);
+
+/* Returns the number of open fds. */
 size_t world_open_descriptors(const World *world);
 
-/* As callf(), with descriptors; they are the daemon's then. *ret_offered are those that came with
- * the reply, which the caller is to close with world_close(). */
+/*
+ * Calls a method like call() and sends fds, which the daemon then owns. Stores the fds of the reply
+ * in *ret_offered, to be closed with world_close(). If ret_offered is NULL, no fd may come.
+ */
 const char *call_with_descriptors(World *world, Caller *caller, const char *method,
 				  const char *parameters, const Descriptor *descriptors,
 				  size_t count, Offered *ret_offered);
 void world_close(World *world, Descriptor descriptor);
 
-/* It dies; the daemon hears of it with world_tell_exits(), or at once. */
+/* Kills a process without notifying the daemon. */
 void world_kill(World *world, FakeProcess *process);
+
+/* Notifies the daemon of the exits of watched processes that it does not know yet. */
 void world_tell_exits(World *world);
+
+/* Kills a process and notifies the daemon. */
 void world_exit(World *world, FakeProcess *process);
 
-/* Connects: the caller as the host would capture it now. Owned by the world. */
+/* Connects a process with its present credentials. The fake host owns the caller. */
 Caller *world_connect(World *world, const FakeProcess *process);
 void world_disconnect(World *world, Caller *caller);
 
-/* Looks anew who is an operator, after the settings changed. */
+/* Applies changed settings: limits, the software adapter, and who is an operator. */
 void world_reload(World *world);
 
 /*
- * Sends bytes over a fresh connection of the caller, then the end of input, and returns all that
- * came back; NUL-terminated behind its end, owned by the world, good until the next exchange.
+ * Send bytes in a new session of the caller, then the end of input. Return all replies, terminated
+ * by a NUL that *ret_size does not count. The text is owned by the fake host and valid until the
+ * next exchange.
  */
 const char *exchange(World *world, Caller *caller, const char *text);
 const char *exchange_bytes(World *world, Caller *caller, const char *bytes, size_t size,
 			   size_t *ret_size);
 
 /*
- * Calls a method with parameters as JSON text (NULL: none), and returns the status of the reply,
- * like "STATUS_SUCCESS"; the name of the error where that carries none.
+ * Call a method with parameters as JSON text; call() accepts NULL for none. Return the status of
+ * the reply, like "STATUS_SUCCESS", or the name of the error if it has no status.
  */
 const char *call(World *world, Caller *caller, const char *method, const char *parameters);
 const char *callf(World *world, Caller *caller, const char *method, const char *format, ...)
 	_printf_(4, 5);
 
-/* Fields of the last call's parameters, by paths like "virtualMachine.displayClients[0].pid". */
+/* Return a field of the last reply's parameters. A path is like "virtualMachine.agent.pid" or
+ * "virtualMachine.displayClients[0].pid". */
 JsonValue *reply_value(World *world, const char *path);
-const char *reply_string(World *world, const char *path); /* "" where there is none */
-uint64_t reply_number(World *world, const char *path);    /* UINT64_MAX where there is none */
+const char *reply_string(World *world, const char *path); /* "" if absent */
+uint64_t reply_number(World *world, const char *path);    /* UINT64_MAX if absent */
 size_t reply_count(World *world, const char *path);
 
-/* How many events of that kind there were, and the last of them (NULL: none). */
+/* Returns the number of events of a kind among the last WORLD_EVENT_MAX. */
 size_t world_events(const World *world, EventKind kind);
+
+/* Return the last event of a kind or the last audit record, or NULL. */
 const FakeEvent *world_last_event(const World *world, EventKind kind);
-const FakeRecord *world_last_record(const World *world); /* NULL: none */
+const FakeRecord *world_last_record(const World *world);
+
+/* Returns the persisted quarantine of a GUID, or NULL. */
 const FakeQuarantine *world_kept_quarantine(const World *world, const char *guid);
 
 #define GUID_A "af0dcd1a-a0fd-59a0-998e-cad0c3834a2c"
@@ -296,8 +324,13 @@ const FakeQuarantine *world_kept_quarantine(const World *world, const char *guid
 #define GET_DESCRIPTION    "org.varlink.service.GetInterfaceDescription"
 
 /*
- * The usual cast: root (100), who runs GUID_A in vmm (200, uid 64055, no login user) for the
- * display client alice; viewer (300) is hers and draws with a DRM node; mallory (400) is bob's.
+ * The usual fixture: a fake host with four processes, each with a connection.
+ *
+ *	process          connection  uid
+ *	root (100)       admin       0
+ *	vmm (200)        machine     64055 (libvirt-qemu, not a login user)
+ *	viewer (300)     client      1000 (alice), has a DRM context
+ *	mallory (400)    stranger    1001 (bob), has a DRM context
  */
 typedef struct Cast {
 	World *world;
@@ -305,8 +338,13 @@ typedef struct Cast {
 	Caller *admin, *machine, *client, *stranger;
 } Cast;
 
-Cast cast_new(void);        /* GUID_A is registered and has one vGPU */
-Cast cast_new_quiet(void);  /* no VM yet */
-void cast_free(Cast *cast); /* checks the books on the way */
+/* Root has registered the VM GUID_A with vmm, the display client alice and one vGPU. */
+Cast cast_new(void);
+
+/* Without a VM. */
+Cast cast_new_quiet(void);
+
+/* Checks the broker's invariants, then frees the fixture. */
+void cast_free(Cast *cast);
 
 #endif

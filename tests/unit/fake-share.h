@@ -4,34 +4,34 @@
 
 #include "fake-host.h"
 
-/*
- * The cast with something to share: GUID_A's VMM (cast.machine), and viewer, registered for it
- * (cast.client).
- */
+/* The fixture of cast_new() in which viewer is registered for GUID_A, so that it can open objects
+ * that the VMM shares. */
 Cast cast_new_sharing(void);
 
-/* A memfd that is large enough for IMAGE, sealed as libvail seals one for reading. */
+/* Opens a memfd large enough for IMAGE, sealed like one that libvail shares for reading. */
 Descriptor sealed_memory(World *world);
 
-/* 64 by 32 pixels of XR24 in the first descriptor of the message. */
+/* Members of an object: 64 x 32 pixels of XR24 in the first fd of the message. */
 #define IMAGE                                                                   \
 	"\"type\":\"resource\",\"access\":\"read\",\"width\":64,\"height\":32," \
 	"\"format\":\"XR24\",\"planes\":[{\"fileDescriptor\":0,\"offset\":0,\"stride\":256}]"
 #define IMAGE_SIZE (UINT64_C(256) * 32)
 
-/* Shares for GUID_A, with the members of object; the handle is copied. Returns the status. */
+/* Shares an object of GUID_A with these members. Copies the handle unless ret_handle is NULL.
+ * Returns the status. */
 const char *share(World *world, Caller *caller, const char *object, const Descriptor *descriptors,
 		  size_t count, char ret_handle[64]);
 
-/* Shares IMAGE; it has to succeed. */
+/* Shares IMAGE and asserts success. */
 void share_image(Cast *cast, char ret_handle[64]);
 
-/* Opens it and closes what came. Returns the status. */
+/* Opens an object, closes the received fds and stores their number. Returns the status. */
 const char *open_and_drop(World *world, Caller *caller, const char *handle, size_t *ret_count);
 
-/* Whether the last record says that it was this object. */
+/* Tests whether the last audit record names this object. */
 bool record_names(const World *world, const char *handle);
 
+/* Calls a method whose only parameter is a handle. Returns the status. */
 const char *with_handle(World *world, Caller *caller, const char *method, const char *handle);
 
 #endif

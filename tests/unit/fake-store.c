@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the made-up host keeps over a restart, and the restart. */
+/* The restart of the fake host: persisted records, the fd store, stop and start. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +7,10 @@
 
 #include "fake-host.h"
 
-/* --- records --------------------------------------------------------------------------------- */
+/* --- persisted records ----------------------------------------------------------------------- */
 
-/* Where the record with the serial is, or would be. */
-static size_t place_of(const World *world, uint64_t serial)
+/* Returns the index of the record with this serial, or the index at which to insert it. */
+static size_t find_index(const World *world, uint64_t serial)
 {
 	size_t low = 0, high = world->kept_count;
 
@@ -25,28 +25,28 @@ static size_t place_of(const World *world, uint64_t serial)
 	return low;
 }
 
-static bool is_at(const World *world, size_t place, uint64_t serial)
+static bool is_at(const World *world, size_t index, uint64_t serial)
 {
-	return place < world->kept_count && world->kept[place].serial == serial;
+	return index < world->kept_count && world->kept[index].serial == serial;
 }
 
 void world_write_record(World *world, uint64_t serial, const char *text, size_t size)
 {
-	size_t place = place_of(world, serial);
+	size_t index = find_index(world, serial);
 
-	if (is_at(world, place, serial)) {
-		free(world->kept[place].text);
+	if (is_at(world, index, serial)) {
+		free(world->kept[index].text);
 	} else {
 		world->kept = realloc(world->kept, (world->kept_count + 1) * sizeof(*world->kept));
 		world_must(world->kept != NULL);
-		memmove(&world->kept[place + 1], &world->kept[place],
-			(world->kept_count - place) * sizeof(*world->kept));
+		memmove(&world->kept[index + 1], &world->kept[index],
+			(world->kept_count - index) * sizeof(*world->kept));
 		world->kept_count++;
 	}
 	if (serial > world->last_kept_serial)
 		world->last_kept_serial = serial;
-	world->kept[place] = (FakeKept){ .serial = serial, .text = strndup(text, size) };
-	world_must(world->kept[place].text != NULL);
+	world->kept[index] = (FakeKept){ .serial = serial, .text = strndup(text, size) };
+	world_must(world->kept[index].text != NULL);
 }
 
 static bool fake_keep(void *self, uint64_t serial, const char *record, size_t size)
@@ -64,10 +64,10 @@ static bool fake_keep(void *self, uint64_t serial, const char *record, size_t si
 	return true;
 }
 
-/* Once a thing, and only of what was kept. */
-static void drop_one(World *world, uint64_t serial)
+/* A serial must have a record: each is removed only once. */
+static void remove_record(World *world, uint64_t serial)
 {
-	size_t place = place_of(world, serial);
+	size_t index = find_index(world, serial);
 
 	if (world->is_stopping)
 		return;
@@ -75,17 +75,17 @@ static void drop_one(World *world, uint64_t serial)
 		return;
 	if (world->crashes)
 		world->drops_before_crash--;
-	world_must(is_at(world, place, serial));
-	free(world->kept[place].text);
-	memmove(&world->kept[place], &world->kept[place + 1],
-		(world->kept_count - place - 1) * sizeof(*world->kept));
+	world_must(is_at(world, index, serial));
+	free(world->kept[index].text);
+	memmove(&world->kept[index], &world->kept[index + 1],
+		(world->kept_count - index - 1) * sizeof(*world->kept));
 	world->kept_count--;
 }
 
 static void fake_drop(void *self, const uint64_t *serials, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		drop_one(self, serials[i]);
+		remove_record(self, serials[i]);
 }
 
 const char *world_record(const World *world, const char *part)
@@ -96,7 +96,7 @@ const char *world_record(const World *world, const char *part)
 	return NULL;
 }
 
-/* --- descriptors and processes --------------------------------------------------------------- */
+/* --- the fd store and processes -------------------------------------------------------------- */
 
 static uint64_t fake_keep_descriptor(void *self, Descriptor descriptor)
 {
@@ -118,9 +118,9 @@ static Evidence fake_find_kept_descriptor(void *self, uint64_t id, Descriptor *r
 	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++) {
 		FakeDescriptor *fake = &world->descriptors[i];
 
-		if (!fake->open || fake->kept_id != id || fake->is_found)
+		if (!fake->open || fake->kept_id != id || fake->is_claimed)
 			continue;
-		fake->is_found = true;
+		fake->is_claimed = true;
 		*ret = (Descriptor)i + 1;
 		return EVIDENCE_FOUND;
 	}
@@ -134,7 +134,7 @@ static Evidence fake_find_kept_process(void *self, ProcessKey key, pid_t *ret_pi
 	for (size_t i = 0; i < world->process_count; i++) {
 		const FakeProcess *process = &world->processes[i];
 
-		if (process->key != key || !process->kept)
+		if (process->key != key || !process->is_persisted)
 			continue;
 		if (process->is_hidden)
 			return EVIDENCE_EXHAUSTED;
@@ -168,9 +168,9 @@ void world_init_store(World *world)
 	host->stop_keeping = fake_stop_keeping;
 }
 
-/* --- starting and starting again ------------------------------------------------------------- */
+/* --- start and stop -------------------------------------------------------------------------- */
 
-/* The records as a host would have read them: they stay while they are dropped. */
+/* Copies the records, because the restore reads them while it removes some. */
 static PersistedRecord *copy_records(const World *world)
 {
 	PersistedRecord *records = calloc(world->kept_count + 1, sizeof(*records));
@@ -185,17 +185,17 @@ static PersistedRecord *copy_records(const World *world)
 	return records;
 }
 
-/* What nobody has asked for, is let go. */
-static void let_go_of_the_rest(World *world)
+/* Forgets processes and closes fds that the restore has not claimed. */
+static void release_unclaimed(World *world)
 {
 	for (size_t i = 0; i < world->process_count; i++)
-		world->processes[i].kept = world->processes[i].watched;
+		world->processes[i].is_persisted = world->processes[i].watched;
 	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++) {
 		FakeDescriptor *fake = &world->descriptors[i];
 
-		if (fake->open && fake->kept_id > 0 && !fake->is_found)
+		if (fake->open && fake->kept_id > 0 && !fake->is_claimed)
 			fake->open = false;
-		fake->is_found = false;
+		fake->is_claimed = false;
 	}
 }
 
@@ -211,7 +211,7 @@ static void restore_quarantines(World *world)
 	}
 }
 
-/* The daemon's own part of it. */
+/* Runs the daemon code of a start. */
 static bool start_broker(World *world, PersistedRecord *items, size_t count)
 {
 	const PersistedRecords records = { .items = items,
@@ -249,7 +249,7 @@ bool world_try_start(World *world)
 	free_records(records, count);
 	if (is_started) {
 		restore_quarantines(world);
-		let_go_of_the_rest(world);
+		release_unclaimed(world);
 		broker_check(world->service.broker);
 	} else {
 		world_stop(world);
@@ -268,7 +268,7 @@ void world_stop(World *world)
 	world->service.broker = broker_free(world->service.broker);
 	store_deinit(&world->service.store);
 	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
-		world->descriptors[i].is_found = false;
+		world->descriptors[i].is_claimed = false;
 	world->is_stopping = world->crashes = false;
 }
 
@@ -278,7 +278,7 @@ void world_restart(World *world)
 	world_start(world);
 }
 
-/* --- all that can be seen -------------------------------------------------------------------- */
+/* --- the visible state ----------------------------------------------------------------------- */
 
 static void write_accounts(const Account *account, FILE *out)
 {
@@ -287,7 +287,7 @@ static void write_accounts(const Account *account, FILE *out)
 	write_accounts(RB_LEFT(account, by_uid), out);
 	fprintf(out, "account %u:", account->uid);
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
-		if (kind != LIMIT_QUARANTINES) /* root's, after a restart */
+		if (kind != LIMIT_QUARANTINES) /* charged to root after a restart */
 			fprintf(out, " %" PRIu64, account->used[kind]);
 	fputc('\n', out);
 	write_accounts(RB_RIGHT(account, by_uid), out);
@@ -304,8 +304,8 @@ static void write_handles(const Named *named, FILE *out)
 	write_handles(RB_RIGHT(named, by_handle), out);
 }
 
-/* What no list shows: serials, who is watched and for how much, handles. */
-static void write_inside(const World *world, FILE *out)
+/* Writes what no method shows: serials, watched processes and their use counts, handles. */
+static void write_internals(const World *world, FILE *out)
 {
 	Broker *broker = world->service.broker;
 	const Thing *thing;
@@ -356,7 +356,7 @@ char *world_picture(World *world, Caller *operator)
 	fputs(exchange(world, operator, "{\"method\":\"io.vaild.Monitor.GetStatus\"}\n"), out);
 	write_spaces(world, operator, out);
 	write_accounts(RB_ROOT(&world->service.broker->accounts.tree), out);
-	write_inside(world, out);
+	write_internals(world, out);
 	fclose(out);
 	return text;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Talking to the made-up world: requests as text, replies as text or looked into by path. */
+/* Requests to the fake host as text, and access to replies by path. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include "fake-host.h"
 #include "session-descriptors.h"
 
-/* Pumps until the session wants input or is done, taking all output away as it comes. */
-static void take_offers(World *world, Session *session, size_t size)
+/* Takes the fds of the output, as the peer would. */
+static void take_fds(World *world, Session *session, size_t size)
 {
 	Offer *offer = session_offer(session);
 
@@ -19,11 +19,12 @@ static void take_offers(World *world, Session *session, size_t size)
 			world_must(world->offered.count < CALL_DESCRIPTORS_MAX);
 			world->offered.items[world->offered.count++] = offer->items[i];
 		}
-		offer->count = 0; /* the peer's now */
+		offer->count = 0; /* they are sent */
 	}
 	session_sent(session, size);
 }
 
+/* Pumps until the session waits for input or has finished, and appends its output to taken. */
 static SessionState pump_all(World *world, Session *session, Buffer *taken)
 {
 	Buffer out = BUFFER_INIT;
@@ -36,7 +37,7 @@ static SessionState pump_all(World *world, Session *session, Buffer *taken)
 		if (world->own_code)
 			world->own_code(false);
 		world_must(buffer_append(taken, buffer_head(&out), buffer_size(&out)));
-		take_offers(world, session, buffer_size(&out));
+		take_fds(world, session, buffer_size(&out));
 		buffer_consume(&out, buffer_size(&out));
 	} while (state == SESSION_PAUSED);
 	buffer_deinit(&out);

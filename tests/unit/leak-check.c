@@ -9,8 +9,8 @@
  * the test and of its suite and then looks for leaks. Memory that a static variable still points to
  * is no leak to LeakSanitizer, so that the check has to come after .fini.
  *
- * The check at the end of the process is off. A failed test has freed nothing, and its leaks would
- * hide the reason of the failure.
+ * The check at the end of the process is off. A failed test has not freed its memory, and
+ * those leaks would hide the reason of the failure.
  */
 #include <criterion/criterion.h>
 #include <dlfcn.h>

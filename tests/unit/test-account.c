@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves the books: bounds per uid and in all, the operators' share, and that all comes back. */
+/* Charges: limits per uid and host-wide, the operators' share, and the return of charges. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ static Limits small_limits(uint64_t per_uid, uint64_t in_all)
 	return limits;
 }
 
-Test(account, per_uid_and_in_all)
+Test(account, each_kind_has_a_limit_per_uid_and_a_host_wide_limit)
 {
 	for (int kind = 0; kind < LIMIT_MAX; kind++) {
 		Limits limits = small_limits(2, 3);
@@ -46,13 +46,13 @@ Test(account, per_uid_and_in_all)
 		if (k != LIMIT_STORE_ENTRIES) {
 			cr_assert_str_eq(failure.limit, limit_name(k, false));
 			cr_assert_eq(failure.maximum, 3u);
-			cr_assert_eq(failure.used, 0u, "the caller's own use");
+			cr_assert_eq(failure.used, 0u, "not the caller's own usage");
 		}
 		cr_assert_null(refused.account);
 		accounts_check(&accounts);
 		cr_assert_eq(accounts_used(&accounts, 1, k), 2u);
 		charge_return(&charges[0], &accounts);
-		charge_return(&charges[0], &accounts); /* twice is once */
+		charge_return(&charges[0], &accounts); /* no effect */
 		cr_assert_eq(accounts_used(&accounts, 1, k), 1u);
 		cr_assert_eq(charge_take(&charges[0], &accounts, PAYER(3, true), k, &failure), 0);
 		for (int i = 0; i < 3; i++)
@@ -62,7 +62,7 @@ Test(account, per_uid_and_in_all)
 	}
 }
 
-Test(account, kinds_do_not_mix)
+Test(account, kinds_are_counted_separately)
 {
 	Limits limits = small_limits(1, 1);
 	Accounts accounts;
@@ -80,7 +80,7 @@ Test(account, kinds_do_not_mix)
 	accounts_deinit(&accounts);
 }
 
-/* How many strangers and operators get, of so many in all. */
+/* Asserts how many charges strangers get, and how many strangers and operators get in total. */
 static void check_share(LimitKind kind, uint64_t in_all, uint64_t strangers, uint64_t all)
 {
 	Limits limits = small_limits(1000, in_all);
@@ -93,12 +93,12 @@ static void check_share(LimitKind kind, uint64_t in_all, uint64_t strangers, uin
 	while (charge_take(&charges[taken], &accounts, PAYER(1000 + (uid_t)taken, false), kind,
 			   &failure) == STATUS_SUCCESS)
 		taken++;
-	cr_assert_eq(taken, strangers, "of %lu", (unsigned long)in_all);
+	cr_assert_eq(taken, strangers, "host-wide limit %lu", (unsigned long)in_all);
 	cr_assert_eq(failure.maximum, kind == LIMIT_CONNECTIONS ? strangers : 0);
 	while (charge_take(&charges[taken], &accounts, PAYER(0, true), kind, &failure) ==
 	       STATUS_SUCCESS)
 		taken++;
-	cr_assert_eq(taken, all, "of %lu", (unsigned long)in_all);
+	cr_assert_eq(taken, all, "host-wide limit %lu", (unsigned long)in_all);
 	while (taken > 0)
 		charge_return(&charges[--taken], &accounts);
 	accounts_deinit(&accounts);
@@ -114,17 +114,17 @@ static void check_shares(LimitKind kind)
 	check_share(kind, 59, 54, 59);
 }
 
-Test(account, a_tenth_of_the_connections_is_the_operators)
+Test(account, a_tenth_of_the_connections_is_reserved_for_operators)
 {
 	check_shares(LIMIT_CONNECTIONS);
 }
 
-Test(account, a_tenth_of_the_store_is_the_operators)
+Test(account, a_tenth_of_the_store_is_reserved_for_operators)
 {
 	check_shares(LIMIT_STORE_ENTRIES);
 }
 
-Test(account, there_is_no_other_share)
+Test(account, no_other_kind_is_reserved_for_operators)
 {
 	Limits limits = small_limits(10, 10);
 
@@ -146,7 +146,7 @@ Test(account, there_is_no_other_share)
 	}
 }
 
-Test(account, limits_that_are_lowered_take_nothing_away)
+Test(account, a_lowered_limit_keeps_existing_charges)
 {
 	Limits limits = small_limits(5, 5);
 	Accounts accounts;
@@ -166,7 +166,7 @@ Test(account, limits_that_are_lowered_take_nothing_away)
 	accounts_deinit(&accounts);
 }
 
-Test(account, each_limit_has_its_two_names)
+Test(account, each_limit_has_two_names_and_a_valid_default)
 {
 	for (int kind = 0; kind < LIMIT_MAX; kind++) {
 		const char *per_uid = limit_name((LimitKind)kind, true);
@@ -180,8 +180,8 @@ Test(account, each_limit_has_its_two_names)
 	}
 }
 
-/* Section 8 of the contract, and the daemon's documentation, name these. */
-Test(account, the_defaults)
+/* Documented in section 8 of the contract and in vaild.json(5). */
+Test(account, documented_defaults)
 {
 	cr_assert_eq(limits_default.per_uid[LIMIT_CONNECTIONS], 512u);
 	cr_assert_eq(limits_default.in_all[LIMIT_CONNECTIONS], 10000u);

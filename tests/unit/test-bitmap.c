@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a frame becomes a BMP whose header is right and whose pixels are those in memory,
- * whatever lies between the rows and wherever the writing stops and goes on. */
+/* The conversion of a frame to a BMP file: the header, and pixels without the padding between rows,
+ * written in pieces of any size. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 
 TestSuite(bitmap);
 
-static Framebuffer make(const char *format, uint32_t width, uint32_t height, uint64_t stride)
+static Framebuffer make_framebuffer(const char *format, uint32_t width, uint32_t height,
+				    uint64_t stride)
 {
 	VailObjectInfo info = { .width = width, .height = height, .plane_count = 1 };
 	Framebuffer framebuffer;
@@ -22,7 +23,7 @@ static Framebuffer make(const char *format, uint32_t width, uint32_t height, uin
 	return framebuffer;
 }
 
-/* 5 x 3 pixels of XR24, written down byte by byte. */
+/* The header of 5 x 3 pixels of XR24. */
 static const uint8_t expected_header[BITMAP_HEADER_SIZE] = {
 	'B', 'M', 182,  0,   0, 0,    0, 0, 0,    0,    122,  0,    0, 0, /* file */
 	108, 0,   0,    0,   5, 0,    0, 0, 0xfd, 0xff, 0xff, 0xff, /* width and negative height */
@@ -31,12 +32,12 @@ static const uint8_t expected_header[BITMAP_HEADER_SIZE] = {
 	0,   0, /* resolution and palette */
 	0,   0,   0xff, 0,   0, 0xff, 0, 0, 0xff, 0,    0,    0,    0, 0,
 	0,   0,              /* red, green, blue, alpha */
-	'B', 'G', 'R',  's', /* "sRGB", as a number; zeros follow */
+	'B', 'G', 'R',  's', /* "sRGB" as a little-endian number; zeros follow */
 };
 
-Test(bitmap, header_byte_by_byte)
+Test(bitmap, header_has_the_expected_bytes)
 {
-	Framebuffer framebuffer = make("XR24", 5, 3, 20);
+	Framebuffer framebuffer = make_framebuffer("XR24", 5, 3, 20);
 	uint8_t header[BITMAP_HEADER_SIZE];
 
 	bitmap_header(&framebuffer, header);
@@ -53,7 +54,7 @@ static uint32_t mask(const uint8_t *header, size_t index)
 	return value;
 }
 
-Test(bitmap, masks_say_where_the_channels_are)
+Test(bitmap, masks_match_the_pixel_format)
 {
 	static const struct {
 		const char *format;
@@ -66,7 +67,7 @@ Test(bitmap, masks_say_where_the_channels_are)
 	};
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		Framebuffer framebuffer = make(formats[i].format, 1, 1, 4);
+		Framebuffer framebuffer = make_framebuffer(formats[i].format, 1, 1, 4);
 		uint8_t header[BITMAP_HEADER_SIZE];
 
 		bitmap_header(&framebuffer, header);
@@ -76,7 +77,7 @@ Test(bitmap, masks_say_where_the_channels_are)
 	}
 }
 
-/* Puts the file together from pieces of at most so many bytes. */
+/* Writes the file in pieces of at most piece bytes and compares it with the frame. */
 static void check_bytes(const Framebuffer *framebuffer, size_t piece)
 {
 	size_t position = 0, size = bitmap_size(framebuffer), row = 4 * framebuffer->width;
@@ -101,7 +102,7 @@ static void check_bytes(const Framebuffer *framebuffer, size_t piece)
 	free(file);
 }
 
-Test(bitmap, pixels_as_they_are_in_any_pieces)
+Test(bitmap, pieces_of_any_size_give_the_same_file)
 {
 	static const size_t pieces[] = { 1, 3, 4, 7, 121, 122, 123, 4096, SIZE_MAX };
 	static const struct {
@@ -111,8 +112,8 @@ Test(bitmap, pixels_as_they_are_in_any_pieces)
 		       { 5, 3, 21 }, { 33, 7, 256 }, { 1, 40, 4 } };
 
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-		Framebuffer framebuffer =
-			make("XB24", shapes[i].width, shapes[i].height, shapes[i].stride);
+		Framebuffer framebuffer = make_framebuffer("XB24", shapes[i].width,
+							   shapes[i].height, shapes[i].stride);
 
 		for (size_t j = 0; j < sizeof(pieces) / sizeof(pieces[0]); j++)
 			check_bytes(&framebuffer, pieces[j]);

@@ -192,8 +192,7 @@ Test(machine_life, an_update_that_fails_changes_nothing)
 	static const char *const rows[] = {
 		"\"name\":\"x\",\"agent\":{\"pid\":99999}", "\"name\":\"x\",\"agent\":{}",
 		"\"name\":\"x\",\"displayClients\":[{\"user\":\"bob\"},{\"user\":\"nobody\"}]",
-		"\"name\":\"x\",\"displayClients\":[]", /* means the VMM, which is not a login user
-							 */
+		"\"name\":\"x\",\"displayClients\":[]", /* the VMM is no login user */
 	};
 
 	CALL(cast.client, REGISTER, NAMES_A);
@@ -278,7 +277,7 @@ Test(machine_life, the_vmms_credentials_are_read_at_registration, .init = set_up
 	cr_assert_str_eq(CALL(now, REGISTER, NAMES_A), SUCCESS);
 }
 
-/* Unlike the credentials of a VMM. */
+/* The VMM's credentials, in contrast, are read at registration. */
 Test(machine_life, a_users_groups_are_looked_up_for_each_registration)
 {
 	FakeUser *alice = &cast.world->users[1];

@@ -37,7 +37,7 @@ static void reset_without_vm(void)
 
 TestSuite(register_order, .init = set_up, .fini = tear_down);
 
-/* In the order of the contract. */
+/* The checks in the order of the contract. */
 enum {
 	NO_GUID,
 	NOT_RUNNING,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A recursive-descent reader of .varlink files, and a comparer of JSON with the types in them. */
+/* A recursive-descent parser of .varlink files, and a comparison of JSON values with types. */
 #include "varlink-text.h"
 
 #include <ctype.h>
@@ -98,7 +98,7 @@ static VarlinkType *read_type(Reader *reader)
 	static const struct {
 		const char *name;
 		VarlinkKind kind;
-	} words[] = {
+	} basic_types[] = {
 		{ "string", VARLINK_STRING },
 		{ "int", VARLINK_INT },
 		{ "bool", VARLINK_BOOL },
@@ -115,9 +115,9 @@ static VarlinkType *read_type(Reader *reader)
 	} else {
 		type->kind = VARLINK_NAMED;
 		read_name(reader, type->name);
-		for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-			if (strcmp(words[i].name, type->name) == 0)
-				type->kind = words[i].kind;
+		for (size_t i = 0; i < ARRAY_SIZE(basic_types); i++)
+			if (strcmp(basic_types[i].name, type->name) == 0)
+				type->kind = basic_types[i].kind;
 	}
 	return type;
 }
@@ -167,7 +167,7 @@ VarlinkText *varlink_parse(const char *description)
 	skip_blanks(&reader);
 	if (!reader.failed && *reader.at == '\0')
 		return text;
-	fprintf(stderr, "%s: not understood: %.40s\n", text->interface, reader.at);
+	fprintf(stderr, "%s: syntax error before: %.40s\n", text->interface, reader.at);
 	varlink_free(text);
 	return NULL;
 }
@@ -234,9 +234,9 @@ const VarlinkText *varlink_interface(const VarlinkService *service, const char *
 
 static char flaw[256];
 
-static const char *say(const char *what, const char *where)
+static const char *describe_flaw(const char *text, const char *where)
 {
-	snprintf(flaw, sizeof(flaw), "%s: %s", where, what);
+	snprintf(flaw, sizeof(flaw), "%s: %s", where, text);
 	return flaw;
 }
 
@@ -249,18 +249,18 @@ static const char *compare_struct(const VarlinkText *text, const VarlinkType *ty
 	JsonMembers members = json_members(value);
 
 	if (json_type_of(value) != JSON_OBJECT)
-		return say("no object", where);
+		return describe_flaw("not an object", where);
 	while (json_members_next(&members)) {
 		const VarlinkField *field = varlink_field(type, members.name);
 		if (!field)
-			return say("not declared", members.name);
+			return describe_flaw("not declared", members.name);
 		const char *found = compare(text, field->type, field->name, members.value);
 		if (found)
 			return found;
 	}
 	for (const VarlinkField *field = type->fields; field; field = field->next)
 		if (!field->type->optional && !json_member(value, field->name))
-			return say("missing", field->name);
+			return describe_flaw("missing", field->name);
 	return NULL;
 }
 
@@ -274,19 +274,21 @@ static const char *compare(const VarlinkText *text, const VarlinkType *named, co
 	double real;
 
 	if (!type)
-		return say("of a type that is not declared", where);
+		return describe_flaw("type is not declared", where);
 	switch (type->kind) {
 	case VARLINK_STRING:
-		return json_string(value) ? NULL : say("no string", where);
+		return json_string(value) ? NULL : describe_flaw("not a string", where);
 	case VARLINK_INT:
-		return json_read_unsigned(value, &number) ? NULL : say("no integer", where);
+		return json_read_unsigned(value, &number) ? NULL
+							  : describe_flaw("not an integer", where);
 	case VARLINK_BOOL:
-		return json_read_boolean(value, &boolean) ? NULL : say("no boolean", where);
+		return json_read_boolean(value, &boolean) ? NULL
+							  : describe_flaw("not a boolean", where);
 	case VARLINK_FLOAT:
-		return json_read_real(value, &real) ? NULL : say("no number", where);
+		return json_read_real(value, &real) ? NULL : describe_flaw("not a number", where);
 	case VARLINK_ARRAY:
 		if (json_type_of(value) != JSON_ARRAY)
-			return say("no array", where);
+			return describe_flaw("not an array", where);
 		for (size_t i = 0; i < json_array_size(value) && !found; i++)
 			found = compare(text, type->element, where, json_array_at(value, i));
 		return found;
@@ -294,14 +296,16 @@ static const char *compare(const VarlinkText *text, const VarlinkType *named, co
 		return compare_struct(text, type, where, value);
 	case VARLINK_ENUM:
 		word = json_string(value);
-		return word && varlink_field(type, word) ? NULL : say("no such word", where);
+		return word && varlink_field(type, word)
+			       ? NULL
+			       : describe_flaw("not a declared enum value", where);
 	case VARLINK_NAMED:
 		break;
 	}
-	return say("of no type", where);
+	return describe_flaw("type does not resolve", where);
 }
 
-/* Splits "interface.Name". */
+/* Splits "interface.Name" and returns the interface, or NULL. */
 static const VarlinkText *split(const VarlinkService *service, const char *full, const char **name)
 {
 	char interface[96];
@@ -312,7 +316,7 @@ static const VarlinkText *split(const VarlinkService *service, const char *full,
 	return varlink_interface(service, interface);
 }
 
-static const char *error_flaw(const VarlinkService *service, const VarlinkText *of_method,
+static const char *error_flaw(const VarlinkService *service, const VarlinkText *method_text,
 			      const char *error, const JsonValue *parameters)
 {
 	const char *name;
@@ -320,11 +324,12 @@ static const char *error_flaw(const VarlinkService *service, const VarlinkText *
 	const VarlinkDefinition *definition = text ? varlink_find(text, VARLINK_ERROR, name) : NULL;
 
 	if (!definition)
-		return say("this error is declared nowhere", error);
-	if (of_method && text != of_method && strcmp(text->interface, "org.varlink.service") != 0 &&
-	    strcmp(of_method->interface, "org.varlink.service") != 0 &&
+		return describe_flaw("error is not declared", error);
+	if (method_text && text != method_text &&
+	    strcmp(text->interface, "org.varlink.service") != 0 &&
+	    strcmp(method_text->interface, "org.varlink.service") != 0 &&
 	    strcmp(text->interface, "io.vaild") != 0)
-		return say("not an error of the method's interface", error);
+		return describe_flaw("error belongs to another interface", error);
 	return compare(text, definition->in, error, parameters);
 }
 
@@ -342,10 +347,11 @@ const char *varlink_reply_flaw(const VarlinkService *service, const char *method
 	while (json_members_next(&members))
 		if (strcmp(members.name, "error") != 0 && strcmp(members.name, "parameters") != 0 &&
 		    strcmp(members.name, "continues") != 0)
-			return say("not of a reply", members.name);
+			return describe_flaw("not a member of a reply", members.name);
 	if (error)
 		return error_flaw(service, text, error, parameters);
 	if (!definition)
-		return say("an answer without a method", method ? method : "?");
+		return describe_flaw("success although the method does not exist",
+				     method ? method : "?");
 	return compare(text, definition->out, method, parameters);
 }

@@ -8,8 +8,8 @@
 #include "json.h"
 
 /*
- * Reads the text of an interface file, so that the method table and each reply can be held against
- * what the daemon says of itself.
+ * Parses interface files (.varlink), to compare the method table and replies of the daemon with its
+ * interface descriptions.
  */
 
 typedef enum VarlinkKind {
@@ -17,10 +17,10 @@ typedef enum VarlinkKind {
 	VARLINK_INT,
 	VARLINK_BOOL,
 	VARLINK_FLOAT,
-	VARLINK_ARRAY,  /* of element */
-	VARLINK_STRUCT, /* of fields */
-	VARLINK_ENUM,   /* fields without types */
-	VARLINK_NAMED,  /* by name, another definition of the file */
+	VARLINK_ARRAY,  /* elements of type element */
+	VARLINK_STRUCT, /* an object with fields */
+	VARLINK_ENUM,   /* names in fields, which have no type */
+	VARLINK_NAMED,  /* a type that the file defines under name */
 } VarlinkKind;
 
 typedef struct VarlinkType VarlinkType;
@@ -45,7 +45,7 @@ typedef struct VarlinkDefinition {
 	VarlinkWord word;
 	char name[64];
 	VarlinkType *in;  /* a method's parameters; a type's or an error's fields */
-	VarlinkType *out; /* what a method answers */
+	VarlinkType *out; /* parameters of a method's reply; NULL for others */
 } VarlinkDefinition;
 
 #define VARLINK_DEFINITION_MAX 64
@@ -56,17 +56,18 @@ typedef struct VarlinkText {
 	size_t count;
 } VarlinkText;
 
-/* NULL, with the place on stderr, where the text is no interface. */
+/* Returns NULL and prints the position to stderr if the text is not an interface description. */
 VarlinkText *varlink_parse(const char *text);
 void varlink_free(VarlinkText *text);
 
+/* Return NULL if nothing of that name exists. */
 const VarlinkDefinition *varlink_find(const VarlinkText *text, VarlinkWord word, const char *name);
 const VarlinkField *varlink_field(const VarlinkType *type, const char *name);
 
-/* A VARLINK_NAMED made into what it names. */
+/* Returns the definition of a VARLINK_NAMED type, NULL if it is missing, or type itself. */
 const VarlinkType *varlink_resolve(const VarlinkText *text, const VarlinkType *type);
 
-/* All interfaces of the daemon. */
+/* All parsed interfaces of the daemon. */
 typedef struct VarlinkService {
 	VarlinkText *texts[8];
 	size_t count;
@@ -77,9 +78,9 @@ void varlink_service_deinit(VarlinkService *service);
 const VarlinkText *varlink_interface(const VarlinkService *service, const char *name);
 
 /*
- * What is wrong with a reply to "interface.Method" (NULL: to something that is no method): a field
- * that is missing, unknown or of another type, or an error that the method cannot answer. NULL when
- * nothing is. The text is good until the next call.
+ * Checks a reply to "interface.Method" (NULL if the call named no method) for missing, unknown and
+ * mistyped fields and for errors that the method must not return. Returns a description of the
+ * flaw, valid until the next call, or NULL if the reply is correct.
  */
 const char *varlink_reply_flaw(const VarlinkService *service, const char *method,
 			       const JsonValue *reply);
