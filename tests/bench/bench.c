@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Measures vaild against a raw socket echo of the same sizes, in alternating rounds of one run, and
- * prints the medians of the per-round ratios. usage: bench SOCKET PID GUID HANDLE, where PID is the
- * daemon's, GUID a running VM that has a vGPU and whose display client is our user, and HANDLE an
+ * vaild-bench SOCKET PID GUID HANDLE: compares vaild with a raw socket echo of the same sizes, in
+ * alternating rounds, and prints the medians of the ratios of the rounds. SOCKET and PID are those
+ * of the daemon. GUID is a VM that has a vGPU and this process as a display client, and HANDLE an
  * object that it shares.
  */
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #define PIPELINED 32
 #define CLIENTS   64
 
-/* One round: so many requests; returns nanoseconds each. */
+/* Executes the requests of a round. Returns the nanoseconds for each. */
 typedef double (*Shape)(const Target *target, const int *connections);
 
 static double one_at_a_time(const Target *target, const int *connections)
@@ -64,7 +64,7 @@ static double many_clients(const Target *target, const int *connections)
 typedef struct Pair {
 	double floor;
 	double vaild;
-	double cpu; /* of the daemon, each request */
+	double cpu; /* CPU time of the daemon for each request */
 	double ratio;
 	double lowest;
 	double highest;
@@ -89,7 +89,7 @@ static Pair compare(Shape shape, const Target *floor, const int *floor_connectio
 		.floor = bench_median(floors, ROUNDS),
 		.vaild = bench_median(vailds, ROUNDS),
 		.cpu = bench_median(cpus, ROUNDS),
-		.ratio = bench_median(ratios, ROUNDS), /* sorts them */
+		.ratio = bench_median(ratios, ROUNDS), /* sorts the ratios */
 	};
 	pair.lowest = ratios[0];
 	pair.highest = ratios[ROUNDS - 1];
@@ -148,7 +148,7 @@ static void measure(const char *path, pid_t pid, const char *name, const char *r
 	floor_stop(&floor);
 }
 
-/* Registers this process once, so that what is measured is a registration again. */
+/* Registers this process, so that the benchmark measures the repetition of a registration. */
 static void register_once(const char *path, const char *request)
 {
 	static const char context[] = "{\"method\":\"io.vaild.Gpu.CreateContext\"}";
@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 	char register_request[256], describe_request[256];
 
 	if (argc != 5)
-		bench_fail("usage: bench SOCKET PID GUID HANDLE");
+		bench_fail("usage: vaild-bench SOCKET PID GUID HANDLE");
 	const char *path = argv[1], *guid = argv[3];
 	pid_t pid = (pid_t)atoi(argv[2]);
 	snprintf(register_request, sizeof(register_request),
@@ -176,12 +176,12 @@ int main(int argc, char **argv)
 		 "{\"virtualMachineGuid\":\"%s\"}}",
 		 guid);
 	bench_pin_to_one_cpu();
-	printf("The daemon at rest: %zu kB of anonymous memory\n",
+	printf("Anonymous memory of the daemon at rest: %zu kB\n",
 	       bench_anonymous_memory(pid) / 1024);
 	bench_idle_connections(path, pid);
 	register_once(path, register_request);
-	printf("\nMicroseconds a request, client and server on one CPU, medians of %d rounds;\n"
-	       "ratio = raw echo of the same bytes / vaild, per round (lowest to highest).\n\n"
+	printf("\nMicroseconds per request, client and server on one CPU, medians of %d rounds;\n"
+	       "ratio = raw echo of the same sizes / vaild, per round (lowest to highest).\n\n"
 	       "%-24s %-15s %8s %8s %8s   %s\n",
 	       ROUNDS, "request", "", "raw echo", "vaild", "its CPU", "ratio");
 	measure(path, pid, "GetInfo", "{\"method\":\"org.varlink.service.GetInfo\"}");

@@ -7,55 +7,58 @@
 #include <sys/types.h>
 
 /*
- * What the benchmark is made of. Client and servers run on one CPU: on two, the wake-up between
- * them costs more than any server, and hides it.
+ * Functions of the benchmarks. The client and the servers run on one CPU, because the wake-up of
+ * another CPU takes longer than the work of any server and would hide it.
  */
 
-/* The floor: a process that sends back fixed bytes for fixed bytes, with read, write and epoll. */
+/* The floor: a server process that replies with constant bytes, for comparison with vaild. */
 typedef struct Floor {
 	pid_t pid;
 	char path[96];
 } Floor;
 
-/* Forks a server on the path that answers each request_size bytes with reply_size. */
+/* Forks a server with a socket at the path that replies to request_size bytes with reply_size. */
 Floor floor_start(const char *path, size_t request_size, size_t reply_size);
 void floor_stop(Floor *floor);
 
-/* A server as the clients see it. */
+/* A server to be measured. */
 typedef struct Target {
 	const char *name;
 	const char *path; /* of its socket */
 	pid_t pid;
 	const char *request;
 	size_t request_size;
-	size_t reply_size; /* of each reply; measured, not assumed */
+	size_t reply_size; /* of each reply, as measured once */
 } Target;
 
 int bench_connect(const char *path);
 void bench_send(int connection, const void *data, size_t size);
 void bench_receive(int connection, size_t size);
 
-/* Sends the request once and returns how long its reply is. */
+/* Sends the request once and returns the size of the reply in bytes. */
 size_t bench_measure_reply(int connection, const char *request, size_t request_size);
 
-uint64_t bench_now(void); /* nanoseconds */
+/* Returns CLOCK_MONOTONIC in nanoseconds. */
+uint64_t bench_now(void);
 
-/* CPU time that the process has used, in nanoseconds. */
+/* Returns the CPU time of the process in nanoseconds. */
 uint64_t bench_cpu(pid_t pid);
 
-/* Anonymous memory of the process that is resident, in bytes. */
+/* Returns the resident anonymous memory of the process in bytes. */
 size_t bench_anonymous_memory(pid_t pid);
 
-/* Opens many connections, uses each once, and prints what one costs. */
+/* Opens many connections, uses each once, and prints the daemon's memory per connection. */
 void bench_idle_connections(const char *path, pid_t pid);
 
-/* Opens and closes a shared object as a process that is registered, and prints what that costs. */
+/* Opens and closes a shared object repeatedly and prints the time that takes. */
 void bench_open_objects(const char *path, const char *handle);
 
+/* Returns the median. Sorts the values. */
 double bench_median(double *values, size_t count);
 
 void bench_pin_to_one_cpu(void);
 
+/* Prints an error and exits. */
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

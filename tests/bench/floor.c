@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The physical floor: what a socket costs when nothing is thought about. */
+/* The floor: a server that reads and replies without any work, to measure the cost of a socket. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static int listen_on(const char *path)
 	return listener;
 }
 
-/* Answers all the whole requests that one read brings, in one write. */
+/* Replies to all requests of one read() with one write. */
 static void serve(int connection, size_t request_size, const char *replies, size_t reply_size)
 {
 	static char input[INPUT_SIZE];

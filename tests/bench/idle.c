@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a connection costs the daemon while nobody uses it. */
+/* Measures the daemon's memory for an idle connection. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ size_t bench_anonymous_memory(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	FILE *file = fopen(path, "re");
 	if (!file)
-		bench_fail("%s: cannot be read", path);
+		bench_fail("cannot read %s", path);
 	while (fgets(line, sizeof(line), file))
 		if (strncmp(line, "RssAnon:", 8) == 0)
 			kilobytes = strtoul(line + 8, NULL, 10);
@@ -33,7 +33,10 @@ void bench_idle_connections(const char *path, pid_t pid)
 	static int connections[CONNECTIONS];
 
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
-		printf("idle connections: skipped, this host allows too few descriptors\n");
+		printf("idle connections: skipped, because this host limits processes to fewer "
+		       "than %d "
+		       "fds\n",
+		       CONNECTIONS + 64);
 		return;
 	}
 	size_t before = bench_anonymous_memory(pid);
@@ -42,8 +45,8 @@ void bench_idle_connections(const char *path, pid_t pid)
 		bench_measure_reply(connections[i], request, sizeof(request));
 	}
 	size_t after = bench_anonymous_memory(pid);
-	printf("An idle connection that was used once, of %d: %zu bytes\n", CONNECTIONS,
-	       (after - before) / CONNECTIONS);
+	printf("Memory of an idle connection after one request, average of %d: %zu bytes\n",
+	       CONNECTIONS, (after - before) / CONNECTIONS);
 	for (int i = 0; i < CONNECTIONS; i++)
 		close(connections[i]);
 }

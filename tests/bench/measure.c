@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The small things that every measurement needs. */
+/* Functions that all benchmarks use. */
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -92,7 +92,7 @@ uint64_t bench_cpu(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
 	FILE *file = fopen(path, "re");
 	if (!file || fscanf(file, "%llu", &used) != 1)
-		bench_fail("%s: cannot be read", path);
+		bench_fail("cannot read %s", path);
 	fclose(file);
 	return used;
 }

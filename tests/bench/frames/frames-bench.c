@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Measures what a frame costs on its way from QEMU through vail-qemu and vaild to who looks, and
- * what it costs QEMU's own listener. QEMU is played, its screen has 1280 by 800 pixels and changes
- * 30 times a second. usage: frames-bench SOCKET PID FOLDER, where PID is the daemon's, and FOLDER
- * has room for the monitor's socket.
+ * frames-bench SOCKET PID FOLDER: measures the cost of a frame from QEMU through vail-qemu and
+ * vaild to a viewer, and to a listener of QEMU itself. SOCKET and PID are those of the daemon.
+ * FOLDER is where the monitor's socket is made. QEMU is fake-qemu, with a screen of 1280 by 800
+ * pixels that changes 30 times a second. Prints a table.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -19,74 +19,73 @@
 
 #define GUID        "5f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10"
 #define ROUNDS      5
-#define FRAMES      30 /* a round, and a second */
+#define FRAMES      30 /* in each round, which lasts a second */
 #define VIEWERS_MAX 4
 
-/* A process that answers lines with lines. */
-typedef struct Player {
+/* A child process that reads commands from stdin and prints a line for each. */
+typedef struct Program {
 	pid_t pid;
 	FILE *in;
 	FILE *out;
-} Player;
+} Program;
 
-static Player player_start(const char *const *arguments)
+static Program program_start(const char *const *arguments)
 {
-	Player player;
+	Program program;
 	int in[2], out[2];
 
 	if (pipe(in) < 0 || pipe(out) < 0)
-		bench_fail("no pipes");
-	player.pid = fork();
-	if (player.pid == 0) {
+		bench_fail("cannot make pipes");
+	program.pid = fork();
+	if (program.pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(in[0], STDIN_FILENO);
 		dup2(out[1], STDOUT_FILENO);
 		for (int i = STDERR_FILENO + 1; i < 64; i++)
 			close(i);
 		execv(arguments[0], (char *const *)arguments);
-		bench_fail("%s cannot be executed", arguments[0]);
+		bench_fail("cannot execute %s", arguments[0]);
 	}
 	close(in[0]);
 	close(out[1]);
-	player.in = fdopen(in[1], "w");
-	player.out = fdopen(out[0], "r");
-	return player;
+	program.in = fdopen(in[1], "w");
+	program.out = fdopen(out[0], "r");
+	return program;
 }
 
-static void player_hear(Player *player, char line[static 128])
+static void program_read_line(Program *program, char line[static 128])
 {
-	if (!fgets(line, 128, player->out))
-		bench_fail("a process of the benchmark has ended");
+	if (!fgets(line, 128, program->out))
+		bench_fail("a process of the benchmark ended unexpectedly");
 }
 
-static void player_ask(Player *player, const char *question, char line[static 128])
+static void program_command(Program *program, const char *command, char line[static 128])
 {
-	fprintf(player->in, "%s\n", question);
-	fflush(player->in);
-	player_hear(player, line);
+	fprintf(program->in, "%s\n", command);
+	fflush(program->in);
+	program_read_line(program, line);
 }
 
-static void player_end(Player *player)
+static void program_end(Program *program)
 {
-	kill(player->pid, SIGKILL);
-	waitpid(player->pid, NULL, 0);
-	fclose(player->in);
-	fclose(player->out);
+	kill(program->pid, SIGKILL);
+	waitpid(program->pid, NULL, 0);
+	fclose(program->in);
+	fclose(program->out);
 }
 
-/* ---- What is measured ---- */
+/* ---- Measurements ---- */
 
 typedef struct Stage {
-	Player qemu;
-	pid_t agent; /* 0: none */
+	Program qemu;
+	pid_t agent; /* 0 without vail-qemu */
 	pid_t daemon;
 	struct vail *vail;
-	Player viewers[VIEWERS_MAX];
+	Program viewers[VIEWERS_MAX];
 	size_t viewer_count;
 } Stage;
 
-/* Bytes that the process has read and written as files. What goes over sockets is not among them.
- */
+/* Returns the bytes that the process has read and written, without those on sockets. */
 static uint64_t bytes_of_files(pid_t pid)
 {
 	char path[64], line[128];
@@ -103,7 +102,7 @@ static uint64_t bytes_of_files(pid_t pid)
 	return sum;
 }
 
-/* How often vaild was told of changes. */
+/* Returns the number of UpdateObject calls that vaild has executed. */
 static uint64_t requests(const Stage *stage)
 {
 	char *reply = NULL;
@@ -119,17 +118,17 @@ static uint64_t requests(const Stage *stage)
 	return number;
 }
 
-/* All of a frame. */
+/* The costs of a frame. */
 typedef struct Frame {
 	double agent; /* CPU time, nanoseconds */
 	double daemon;
-	double viewer; /* one of them */
+	double viewer; /* average over the viewers */
 	double agent_bytes;
 	double daemon_bytes;
 	double viewer_bytes;
 	double requests;
-	double events; /* to one viewer */
-	double latency;
+	double events;  /* to each viewer */
+	double latency; /* nanoseconds from drawing to the event */
 } Frame;
 
 #define FRAME_NUMBERS (sizeof(Frame) / sizeof(double))
@@ -150,37 +149,37 @@ static Frame read_counters(const Stage *stage)
 	return frame;
 }
 
-/* Adds what the viewers have seen since they were asked last. */
-static void ask_viewers(Stage *stage, Frame *frame)
+/* Adds the viewers' reports since the last call. */
+static void read_reports(Stage *stage, Frame *frame)
 {
 	double count = (double)stage->viewer_count, frames, bytes, latency;
 	char line[128];
 
 	for (size_t i = 0; i < stage->viewer_count; i++) {
-		player_ask(&stage->viewers[i], "report", line);
+		program_command(&stage->viewers[i], "report", line);
 		if (sscanf(line, "%lf %lf %lf", &frames, &bytes, &latency) != 3)
-			bench_fail("a viewer says '%s'", line);
+			bench_fail("unexpected report of a viewer: '%s'", line);
 		frame->events += frames / count;
 		frame->viewer_bytes += bytes / count;
 		frame->latency += latency / count;
 	}
 }
 
-/* The counters are read when all is quiet; who is asked for a report does so behind its frames. */
+/* Reads the counters before and after the frames, and then the viewers' reports. */
 static Frame measure_round(Stage *stage, const char *rectangle)
 {
 	char line[128], command[128];
 	Frame seen = { 0 };
 
 	snprintf(command, sizeof(command), "play 0 %d %d %s", FRAMES, FRAMES, rectangle);
-	ask_viewers(stage, &(Frame){ 0 });
+	read_reports(stage, &(Frame){ 0 });
 	Frame before = read_counters(stage);
-	player_ask(&stage->qemu, command, line);
+	program_command(&stage->qemu, command, line);
 	if (strncmp(line, "ok", 2) != 0)
 		bench_fail("%s: %s", command, line);
-	usleep(50000); /* the last events arrive; whoever were asked for them would need CPU time */
+	usleep(50000); /* for the last events, without costs for a request */
 	Frame after = read_counters(stage);
-	ask_viewers(stage, &seen);
+	read_reports(stage, &seen);
 	return (Frame){
 		.agent = (after.agent - before.agent) / FRAMES,
 		.daemon = (after.daemon - before.daemon) / FRAMES,
@@ -194,7 +193,7 @@ static Frame measure_round(Stage *stage, const char *rectangle)
 	};
 }
 
-/* The median of each number. */
+/* Returns the median of each cost. */
 static Frame measure(Stage *stage, const char *rectangle)
 {
 	union {
@@ -218,7 +217,7 @@ static void measure_and_print(Stage *stage, const char *who)
 	static const struct {
 		const char *name;
 		const char *rectangle;
-	} damages[] = { { "all of it", "0 0 1280 800" }, { "64x64", "600 300 64 64" } };
+	} damages[] = { { "full", "0 0 1280 800" }, { "64x64", "600 300 64 64" } };
 
 	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
 		Frame frame = measure(stage, damages[i].rectangle);
@@ -231,32 +230,32 @@ static void measure_and_print(Stage *stage, const char *who)
 	}
 }
 
-/* ---- Who takes part ---- */
+/* ---- Processes ---- */
 
-static void wait_for(Player *player, const char *word)
+static void wait_for(Program *program, const char *word)
 {
 	char line[128];
 
-	player_hear(player, line);
+	program_read_line(program, line);
 	if (strncmp(line, word, strlen(word)) != 0)
-		bench_fail("a process of the benchmark says '%s'", line);
+		bench_fail("a process of the benchmark printed '%s' instead of '%s'", line, word);
 }
 
-static void tell_qemu(Stage *stage, const char *command)
+static void command_qemu(Stage *stage, const char *command)
 {
 	char line[128];
 
-	player_ask(&stage->qemu, command, line);
+	program_command(&stage->qemu, command, line);
 	if (strncmp(line, "ok", 2) != 0)
-		bench_fail("play-qemu: %s: %s", command, line);
+		bench_fail("fake-qemu: %s: %s", command, line);
 }
 
 static void add_viewers(Stage *stage, const char *const *arguments, size_t count)
 {
 	for (; stage->viewer_count < count; stage->viewer_count++) {
-		Player *viewer = &stage->viewers[stage->viewer_count];
+		Program *viewer = &stage->viewers[stage->viewer_count];
 
-		*viewer = player_start(arguments);
+		*viewer = program_start(arguments);
 		wait_for(viewer, "ready");
 	}
 }
@@ -264,27 +263,27 @@ static void add_viewers(Stage *stage, const char *const *arguments, size_t count
 static void remove_viewers(Stage *stage)
 {
 	while (stage->viewer_count > 0)
-		player_end(&stage->viewers[--stage->viewer_count]);
+		program_end(&stage->viewers[--stage->viewer_count]);
 }
 
 static void start_qemu(Stage *stage, const char *monitor)
 {
-	stage->qemu = player_start((const char *[]){ "build/tests/tools/play-qemu", monitor,
-						     "frames", GUID, "Graphic", NULL });
+	stage->qemu = program_start((const char *[]){ "build/tests/tools/play-qemu", monitor,
+						      "frames", GUID, "Graphic", NULL });
 	while (access(monitor, F_OK) < 0)
 		if (waitpid(stage->qemu.pid, NULL, WNOHANG) != 0)
-			bench_fail("play-qemu has ended");
+			bench_fail("fake-qemu ended unexpectedly");
 }
 
-/* Through vail-qemu and vaild. */
+/* Measures frames through vail-qemu and vaild. */
 static void measure_vaild(Stage *stage, const char *socket, const char *monitor)
 {
-	Player agent = player_start(
+	Program agent = program_start(
 		(const char *[]){ "build/vail-qemu", "--qmp", monitor, "--socket", socket, NULL });
 	const char *const viewer[] = { "build/tests/frame-viewer", socket, GUID, NULL };
 
-	tell_qemu(stage, "listen 0 1");
-	tell_qemu(stage, "map 0 1280 800");
+	command_qemu(stage, "listen 0 1");
+	command_qemu(stage, "map 0 1280 800");
 	stage->agent = agent.pid;
 	add_viewers(stage, viewer, 1);
 	measure_and_print(stage, "one viewer");
@@ -292,13 +291,13 @@ static void measure_vaild(Stage *stage, const char *socket, const char *monitor)
 	measure_and_print(stage, "four viewers");
 	remove_viewers(stage);
 	stage->agent = 0;
-	player_end(&agent);
+	program_end(&agent);
 }
 
 static void measure_listener(Stage *stage, const char *monitor)
 {
 	add_viewers(stage, (const char *[]){ "build/tests/frame-listener", monitor, NULL }, 1);
-	tell_qemu(stage, "listen 0 2");
+	command_qemu(stage, "listen 0 2");
 	measure_and_print(stage, "QEMU's listener");
 	remove_viewers(stage);
 }
@@ -315,17 +314,19 @@ int main(int argc, char **argv)
 	bench_pin_to_one_cpu();
 	if (vail_new(argv[1], &stage.vail) != STATUS_SUCCESS)
 		bench_fail("vail_new");
-	printf("\nA frame of a screen of 1280x800, %d a second, all on one CPU, medians of %d "
-	       "rounds.\nCPU time in microseconds of vail-qemu, vaild and one who looks; latency "
-	       "from drawn to told;\nbytes of files read and written by the first two, and kB of "
-	       "the screen that are read;\nrequests to vaild, and events to each viewer.\n\n"
+	printf("\nCosts of a frame of 1280x800 pixels at %d frames per second, on one CPU, medians "
+	       "of "
+	       "%d rounds:\nCPU time in microseconds of vail-qemu (agent), vaild and a viewer; "
+	       "microseconds from drawing to the event;\nbytes of file I/O by vail-qemu and vaild; "
+	       "kB "
+	       "of the screen read by a viewer;\nrequests to vaild and events to each viewer.\n\n"
 	       "%-16s %-10s %8s %8s %8s %8s   %5s %5s %8s   %5s %5s\n",
-	       FRAMES, ROUNDS, "who looks", "drawn", "agent", "vaild", "looking", "latency",
-	       "agent", "vaild", "read kB", "req", "event");
+	       FRAMES, ROUNDS, "viewers", "damage", "agent", "vaild", "viewer", "latency", "agent",
+	       "vaild", "read kB", "req", "event");
 	start_qemu(&stage, monitor);
 	measure_vaild(&stage, argv[1], monitor);
 	measure_listener(&stage, monitor);
-	player_end(&stage.qemu);
+	program_end(&stage.qemu);
 	vail_close(stage.vail);
 	return EXIT_SUCCESS;
 }

@@ -8,25 +8,31 @@
 #include <vail.h>
 
 /*
- * Who looks at a screen: reads what has changed, and says what that was. The one gets it through
- * vail-qemu and vaild, the other is QEMU's own listener; for the rest they do the same.
+ * A frame reader reads the changed parts of a screen, and counts frames, bytes and latencies. The
+ * benchmark uses it in two programs: frame-viewer gets the screen through vail-qemu and vaild,
+ * frame-listener is a listener of QEMU itself.
  */
-typedef struct Eye Eye;
+typedef struct FrameReader FrameReader;
 
-/* Copies bytes of the screen's memory. Returns false when they cannot be had. */
-typedef bool (*EyeRead)(void *context, uint64_t offset, void *buffer, size_t size);
+/* Copies bytes of the screen's memory to buffer. Returns false if they cannot be read. */
+typedef bool (*FrameReadFunction)(void *context, uint64_t offset, void *buffer, size_t size);
 
-/* Ends the program when there is no memory. */
-Eye *eye_new(EyeRead read, void *context);
+/* Makes a reader. Exits with an error if out of memory. */
+FrameReader *frame_reader_new(FrameReadFunction read, void *context);
 
-/* The screen is of this size, and has this stride, from now on; four bytes a pixel. */
-void eye_show(Eye *eye, uint32_t width, uint32_t height, uint64_t stride);
+/* Sets the size of the screen in pixels, of four bytes each, and its stride in bytes. */
+void frame_reader_set_screen(FrameReader *reader, uint32_t width, uint32_t height, uint64_t stride);
 
-/* A frame was drawn: reads where. It begins with the time, which says how long ago that was. */
-void eye_see(Eye *eye, const VailRectangle *damage, size_t count);
+/*
+ * Reads a new frame: the damaged rectangles. The first one begins with the time at which the frame
+ * was drawn (CLOCK_MONOTONIC, nanoseconds), from which the reader computes the latency.
+ */
+void frame_reader_read(FrameReader *reader, const VailRectangle *damage, size_t count);
 
-/* A line on stdin asks what was seen since the last: frames, bytes, and the median of the latencies
- * in nanoseconds. Returns false when stdin has ended. */
-bool eye_report(Eye *eye);
+/*
+ * Reads a line from stdin and prints "FRAMES BYTES LATENCY" since the last report; LATENCY is the
+ * median in nanoseconds. Returns false at the end of stdin.
+ */
+bool frame_reader_report(FrameReader *reader);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame-listener QMP: sees the VM's first screen without vaild, as QEMU's own listener: vail-qemu's
- * half of the way with an agent that reads itself what it would tell vaild. Says "ready" when it
- * looks.
+ * frame-listener QMP: reads the first screen of a VM without vaild. Joins QEMU's display through
+ * the monitor at QMP and listens with vail-qemu's code, but reads the frames instead of sharing
+ * them. Prints "ready" when it listens, and a report for each line on stdin (frames.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 
 const char program_name[] = "frame-listener";
 
-static Eye *eye;
+static FrameReader *reader;
 
 static bool read_memory(void *context, uint64_t offset, void *buffer, size_t size)
 {
@@ -26,7 +26,7 @@ static bool read_memory(void *context, uint64_t offset, void *buffer, size_t siz
 	       (ssize_t)size;
 }
 
-/* ---- The agent, as far as a console sees it ---- */
+/* ---- The functions of vail-qemu's agent that consoles call ---- */
 
 void agent_add(Agent *agent, Surface *surface)
 {
@@ -42,9 +42,9 @@ void agent_remove(Agent *agent, Surface *surface)
 void agent_share(Agent *agent, Surface *surface)
 {
 	(void)agent;
-	eye = eye_new(read_memory, surface);
-	eye_show(eye, surface->object.width, surface->object.height,
-		 surface->object.planes[0].stride);
+	reader = frame_reader_new(read_memory, surface);
+	frame_reader_set_screen(reader, surface->object.width, surface->object.height,
+				surface->object.planes[0].stride);
 	puts("ready");
 	fflush(stdout);
 }
@@ -63,7 +63,8 @@ static void flush(const Agent *agent)
 
 	LIST_FOREACH (surface, &agent->surfaces, entries) {
 		if (surface->damage.count > 0)
-			eye_see(eye, surface->damage.rectangles, surface->damage.count);
+			frame_reader_read(reader, surface->damage.rectangles,
+					  surface->damage.count);
 		surface->damage.count = 0;
 	}
 }
@@ -88,7 +89,7 @@ int main(int argc, char **argv)
 		if (!display_process(&display))
 			return EXIT_SUCCESS;
 		flush(&agent);
-		if (descriptors[0].revents && !eye_report(eye))
+		if (descriptors[0].revents && !frame_reader_report(reader))
 			return EXIT_SUCCESS;
 	}
 }

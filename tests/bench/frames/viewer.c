@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame-viewer SOCKET GUID: sees the VM's first screen through vaild: is registered, opens the
- * object that is called "console 0", and reads what each update tells. Says "ready" when it looks.
+ * frame-viewer SOCKET GUID: reads the first screen of a VM through vaild. Registers, opens the
+ * first shared object, and reads the damage of each update. Prints "ready" when the object is open,
+ * and a report for each line on stdin (frames.h).
  */
 #include <poll.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ typedef struct Viewer {
 	struct vail *watch;
 	const char *guid;
 	struct vail_object *object;
-	Eye *eye;
+	FrameReader *reader;
 } Viewer;
 
 static bool read_object(void *context, uint64_t offset, void *buffer, size_t size)
@@ -36,7 +37,7 @@ static void open_screen(Viewer *viewer, const char *handle)
 {
 	check(viewer, vail_open_object(viewer->calls, handle, &viewer->object), "vail_open_object");
 	const VailObjectInfo *info = vail_object_info(viewer->object);
-	eye_show(viewer->eye, info->width, info->height, info->planes[0].stride);
+	frame_reader_set_screen(viewer->reader, info->width, info->height, info->planes[0].stride);
 	puts("ready");
 	fflush(stdout);
 }
@@ -48,11 +49,11 @@ static bool on_event(struct vail *vail, NTSTATUS status, const VailEvent *event,
 
 	(void)continues;
 	if (status != STATUS_SUCCESS)
-		bench_fail("the watch has ended: %s", vail_error_message(vail));
+		bench_fail("the watch ended: %s", vail_error_message(vail));
 	if (event->kind == VAIL_EVENT_SHARED && !viewer->object)
 		open_screen(viewer, event->shared_object->handle);
 	else if (event->kind == VAIL_EVENT_UPDATED)
-		eye_see(viewer->eye, event->damage, event->damage_count);
+		frame_reader_read(viewer->reader, event->damage, event->damage_count);
 	return true;
 }
 
@@ -64,7 +65,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		bench_fail("usage: frame-viewer SOCKET GUID");
 	viewer.guid = argv[2];
-	viewer.eye = eye_new(read_object, &viewer);
+	viewer.reader = frame_reader_new(read_object, &viewer);
 	if (vail_new(argv[1], &viewer.calls) != STATUS_SUCCESS ||
 	    vail_new(argv[1], &viewer.watch) != STATUS_SUCCESS)
 		bench_fail("vail_new");
@@ -81,7 +82,7 @@ int main(int argc, char **argv)
 
 		poll(descriptors, 2, -1);
 		vail_process(viewer.watch);
-		if (descriptors[0].revents && !eye_report(viewer.eye))
+		if (descriptors[0].revents && !frame_reader_report(viewer.reader))
 			return 0;
 	}
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long a daemon takes from exec to "ready". usage: start-bench COMMAND...: starts the command
- * as a service manager with a descriptor store would, and says "ready"; each line on stdin names
- * what there is by now: the command is killed and started anew, some times, and the median is
- * printed. All descriptors that it has stored are passed to it.
+ * start-bench COMMAND...: measures the time of the daemon COMMAND... from exec to "ready". Starts
+ * it under a fake service manager with an fd store, and prints "ready". Each line on stdin
+ * describes the entities that the daemon has by then: start-bench kills and restarts the daemon
+ * several times, passing it the stored fds, and prints the description and the medians.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include "../bench.h"
 #include "naive-manager.h"
 
-#define ABOVE_PASSED    8704 /* where no descriptor that is passed comes to lie */
+#define ABOVE_PASSED    8704 /* greater than the number of any passed fd */
 #define DESCRIPTORS_MAX 16384
 #define ROUNDS          11
 #define MILLISECOND     1e6
@@ -38,16 +38,16 @@ static void wait_until_ready(Bench *bench)
 		if (poll(&poll_for, 1, 100) > 0)
 			naive_manager_hear(&bench->manager);
 		else if (waitpid(bench->service, NULL, WNOHANG) != 0)
-			bench_fail("the daemon does not start");
+			bench_fail("the daemon did not start");
 	}
 }
 
 typedef struct Start {
 	uint64_t took; /* nanoseconds */
-	uint64_t cpu;  /* of which it ran */
+	uint64_t cpu;  /* CPU time in nanoseconds */
 } Start;
 
-/* From exec, which closes a pipe, to "ready". */
+/* Measures a start from exec, when a pipe with O_CLOEXEC closes, to "ready". */
 static Start start(Bench *bench)
 {
 	int ends[2], above;
@@ -60,7 +60,7 @@ static Start start(Bench *bench)
 	bench->service = naive_manager_start(&bench->manager, bench->command, -1);
 	close(above);
 	if (read(ends[0], &byte, 1) != 0)
-		bench_fail("the pipe does not end");
+		bench_fail("the daemon wrote to a pipe that exec should have closed");
 	uint64_t begin = bench_now(), cpu = bench_cpu(bench->service);
 	close(ends[0]);
 	wait_until_ready(bench);
@@ -83,13 +83,13 @@ static void measure(Bench *bench, const char *what)
 		took[round] = (double)this.took / MILLISECOND;
 		cpu[round] = (double)this.cpu / MILLISECOND;
 	}
-	double median = bench_median(took, ROUNDS); /* sorts them */
+	double median = bench_median(took, ROUNDS); /* sorts the times */
 	printf("%-66s %6zu %8.2f %8.2f  (%.2f to %.2f)\n", what, bench->manager.count,
 	       bench_median(cpu, ROUNDS), median, took[0], took[ROUNDS - 1]);
 	fflush(stdout);
 }
 
-/* Hears the daemon until there is a line on stdin. Returns whether there is one. */
+/* Handles the daemon's messages until stdin has a line. Returns false at the end of stdin. */
 static bool read_line(Bench *bench, char *line, int size)
 {
 	struct pollfd poll_for[] = {
@@ -97,7 +97,7 @@ static bool read_line(Bench *bench, char *line, int size)
 		{ .fd = STDIN_FILENO, .events = POLLIN },
 	};
 
-	/* What it has stored comes first. */
+	/* Handle all messages first, because they store fds. */
 	while (poll(poll_for, 2, -1) < 0 || (poll_for[0].revents & POLLIN))
 		naive_manager_hear(&bench->manager);
 	if (!fgets(line, size, stdin))
@@ -115,7 +115,8 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		bench_fail("usage: start-bench COMMAND...");
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
-		printf("starts: skipped, this host allows too few descriptors\n");
+		printf("starts: skipped, because this host limits processes to fewer than %d fds\n",
+		       DESCRIPTORS_MAX);
 		return EXIT_SUCCESS;
 	}
 	setvbuf(stdin, NULL, _IONBF, 0);
