@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lets the n-th allocation of vaild's own code fail, for each n of a scenario that has every method
- * succeed: once, and with all after it until the request is answered. What failed says so, has
- * changed nothing, and succeeds when it is asked for again. json-c's allocations do not fail here:
- * it does not survive that.
+ * Runs a scenario in which every method succeeds, many times. Each time one allocation of vaild's
+ * own code fails: first only that one, then also all later ones until the request is finished. A
+ * request must then fail with the right status and change nothing, and succeed when it is sent
+ * again. The allocations of json-c do not fail, because it does not survive that.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static bool is_success(const char *status)
 	return status && strcmp(status, "STATUS_SUCCESS") == 0;
 }
 
-/* Whether the request was refused as it has to be when there is no memory. */
+/* Checks that the request failed as it must without memory. */
 static void check_refusal(World *world, const Step *step, const char *status)
 {
 	if (status &&
@@ -38,12 +38,12 @@ static void check_refusal(World *world, const Step *step, const char *status)
 	    strchr(reply_string(world, "message"), ' '))
 		return;
 	if (!status && world->was_broken)
-		return; /* there was no memory for an answer */
+		return; /* there was no memory for a reply either */
 	fprintf(stderr, "%s: %s\n", step->method, world->reply_text);
 	world_must(!"the right status");
 }
 
-/* It was refused: nothing has changed. It succeeds when it is asked for again. */
+/* Checks that a failed request changed nothing and that it succeeds now. */
 static void check_unchanged(Scenario *scenario, const Step *step, const char *before)
 {
 	char *after = world_picture(scenario->world, scenario->callers[ADMIN]);
@@ -55,8 +55,10 @@ static void check_unchanged(Scenario *scenario, const Step *step, const char *be
 	world_must(is_success(scenario_send(scenario, step)));
 }
 
-/* Sends the step with that allocation failing, and lets the watch read. Returns whether so many
- * were made. */
+/*
+ * Sends the step's request while the allocation with this number fails. Checks the result and reads
+ * the watch. Returns false if the request makes fewer allocations.
+ */
 static bool send_with_fault(Scenario *scenario, const Step *step, size_t number, bool lasts)
 {
 	World *world = scenario->world;
@@ -93,7 +95,7 @@ static void send_steps(Scenario *scenario, size_t begin, size_t end)
 	}
 }
 
-/* The whole scenario, with a fault in one of its steps. */
+/* Runs the scenario with a fault in one step. Returns false if the fault did not occur. */
 static bool run_with_fault(size_t step, size_t number, bool lasts)
 {
 	Scenario *scenario = scenario_new();
@@ -116,10 +118,10 @@ static void sweep_requests(bool lasts)
 	check_leaks();
 	world_must(faults > step_count);
 	printf("ok %zu allocations of requests failed, %s\n", faults,
-	       lasts ? "and all after each" : "each once");
+	       lasts ? "each with all later ones" : "each alone");
 }
 
-/* --- an answer that outgrows its room -------------------------------------------------------- */
+/* --- a reply that outgrows its buffer -------------------------------------------------------- */
 
 #define MANY_VIRTUAL_GPUS 64
 
@@ -130,8 +132,11 @@ static const Step rename_machine = {
 	false, false,
 };
 
-/* Whoever is told that it failed may rely on that. Returns whether so many allocations were made;
- * *ret_silent: it was done, and not answered. */
+/*
+ * Renames a VM with many vGPUs, so that the reply needs more memory. Checks that the VM is renamed
+ * if and only if the reply says so. *ret_silent is true if it is renamed but got no reply. Returns
+ * false if the request makes fewer allocations than number.
+ */
 static bool rename_with_fault(size_t number, bool *ret_silent)
 {
 	Scenario *scenario = scenario_new();
@@ -163,10 +168,10 @@ static void sweep_large_answer(void)
 		silent += is_silent;
 	check_leaks();
 	world_must(silent > 0);
-	printf("ok what was done is not denied\n");
+	printf("ok no finished request is reported as failed\n");
 }
 
-/* --- the table ------------------------------------------------------------------------------- */
+/* --- the scenario ---------------------------------------------------------------------------- */
 
 static bool is_in_scenario(const Method *method)
 {
@@ -192,10 +197,12 @@ static void check_scenario(void)
 	printf("ok all %zu methods succeed\n", method_count);
 }
 
-/* --- the restart ----------------------------------------------------------------------------- */
+/* --- restarts -------------------------------------------------------------------------------- */
 
-/* A start that has no memory for all of it ends with everything kept as it was, and the next one
- * restores all. */
+/*
+ * Restarts with a failing allocation. If the start fails, all persisted records and fds must stay,
+ * and the next start must restore everything. Returns false if the fault did not occur.
+ */
 static bool restart_with_fault(size_t step_count_before, size_t number, bool lasts)
 {
 	Scenario *scenario = scenario_new();
@@ -235,7 +242,7 @@ static void sweep_restart(bool lasts)
 	check_leaks();
 	world_must(faults > steps_before_restart[0] + steps_before_restart[1]);
 	printf("ok %zu allocations of restarts failed, %s\n", faults,
-	       lasts ? "and all after each" : "each once");
+	       lasts ? "each with all later ones" : "each alone");
 }
 
 int main(void)

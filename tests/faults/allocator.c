@@ -53,7 +53,7 @@ static bool is_refused(void)
 	return true;
 }
 
-/* What the objects call, by the names that they were given (objcopy). */
+/* objcopy renames the calls of vaild's objects to these functions. */
 void *fault_malloc(size_t size);
 void *fault_calloc(size_t items, size_t size);
 void *fault_realloc(void *old, size_t size);

@@ -6,30 +6,32 @@
 #include <stddef.h>
 
 /*
- * The allocator of vaild's own objects in a program of the tests: it counts what they ask for while
- * their code runs, and can refuse.
+ * The allocator of vaild's own objects in test programs. While vaild's code runs, it counts the
+ * allocations and can make them fail.
  */
 typedef struct Allocator {
-	bool is_own; /* vaild's own code runs */
-	bool lasts;
-	size_t fails;
-	size_t count;
-	size_t refused;
+	bool is_own;    /* vaild's own code runs, not that of the test */
+	bool lasts;     /* also fail all later allocations */
+	size_t fails;   /* number of the allocation to fail, or 0 for none */
+	size_t count;   /* allocations since the last allocator_fail() */
+	size_t refused; /* those that failed */
 } Allocator;
 
-/* What counts and refuses from now on, as long as the program runs: of a page, for example, that
- * somebody else can see. */
+/* Replaces the allocator's state for the rest of the program, such as by shared memory. */
 void allocator_use(Allocator *allocator);
 
-/* From now on the allocation of that number fails, the first being 1 (0: none), and all after it,
- * until allocator_heal(), if it lasts. Counting begins anew. */
+/*
+ * Resets the counters and makes the allocation with this number fail; the first is 1, and 0 stands
+ * for none. If lasts, all later ones fail as well until allocator_heal().
+ */
 void allocator_fail(size_t number, bool lasts);
 void allocator_heal(void);
 
+/* Return the number of allocations and of those that failed, since the last allocator_fail(). */
 size_t allocator_count(void);
 size_t allocator_refused(void);
 
-/* For World.own_code. */
+/* Enables or disables the allocator at the borders of vaild's code; for World.own_code. */
 void allocator_own_code(bool begins);
 
 #endif

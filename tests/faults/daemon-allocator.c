@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whoever plays with this vaild's allocations sees and sets what is in the file that
- * $VAILD_ALLOCATOR names, one struct Allocator.
+ * Lets a test control the allocator of this vaild. The state of the allocator is a struct Allocator
+ * in the file that $VAILD_ALLOCATOR names, which the test maps as well.
  */
 #include <err.h>
 #include <fcntl.h>

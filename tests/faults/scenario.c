@@ -58,7 +58,7 @@ const Step steps[] = {
 	{ ADMIN, LIST_PROCESSES, NULL, false, false },
 	{ MACHINE, DESCRIBE, NAMES_A, false, false },
 	{ ADMIN, WATCH, NULL, true, false },
-	/* What the rest takes away is there now. */
+	/* The next steps mostly remove entities. */
 	{ MACHINE, UNSHARE, HANDLE, false, false },
 	{ CLIENT, CLOSE, HANDLE, false, false },
 	{ CLIENT, DESTROY_CONTEXT, "{\"context\":\"$context\"}", false, false },
@@ -100,9 +100,9 @@ const Step steps[] = {
 
 const size_t step_count = ARRAY_SIZE(steps);
 const size_t steps_before_restart[] = { 26, 39 };
-_Static_assert(ARRAY_SIZE(steps_before_restart) == RESTARTS, "each has its number");
+_Static_assert(ARRAY_SIZE(steps_before_restart) == RESTARTS, "RESTARTS is wrong");
 
-/* Where replies have the handles that later requests name. */
+/* The handles that later requests use, and their paths in replies. */
 static const struct {
 	const char *name;
 	const char *path;
@@ -111,7 +111,7 @@ static const struct {
 	{ "context", "context" },       { "process", "process" },
 	{ "adapter", "adapter" },       { "systemProcess", "systemProcess" },
 };
-_Static_assert(ARRAY_SIZE(slots) == SLOTS_MAX, "each has its place");
+_Static_assert(ARRAY_SIZE(slots) == SLOTS_MAX, "SLOTS_MAX is wrong");
 
 static size_t slot_find(const char *name, size_t length)
 {
@@ -122,7 +122,7 @@ static size_t slot_find(const char *name, size_t length)
 	return 0;
 }
 
-/* The parameters with their handles, which the caller frees. */
+/* Returns the parameters with the handles inserted. The caller frees them. */
 static char *fill_in(const Scenario *scenario, const char *text)
 {
 	char *filled = NULL;
@@ -144,7 +144,7 @@ static char *fill_in(const Scenario *scenario, const char *text)
 	return filled;
 }
 
-/* The first of the replies. */
+/* Parses the first reply, stores its handles and returns its status. */
 static const char *read_reply(Scenario *scenario, const char *text)
 {
 	World *world = scenario->world;
@@ -214,7 +214,7 @@ void scenario_listen(Scenario *scenario)
 	begin_watch(scenario);
 }
 
-/* --- beginning and end ----------------------------------------------------------------------- */
+/* --- setup and teardown ---------------------------------------------------------------------- */
 
 Scenario *scenario_new(void)
 {
@@ -241,13 +241,13 @@ void scenario_free(Scenario *scenario)
 		world_exit(world, &world->processes[i]);
 	while (world->caller_count > 0)
 		world_disconnect(world, world->callers[0]);
-	/* Adapters that wait for their drivers since a restart. */
+	/* End the adapters that still wait for their drivers after a restart. */
 	world->now += UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
 	adapters_end_overdue(world->service.broker);
 	broker_check(world->service.broker);
 	world_must(world->quarantine_count > 0 || RB_EMPTY(&world->service.broker->accounts.tree));
 	world_must(world_open_descriptors(world) == 0);
-	/* The software adapter's own. */
+	/* The record of the software adapter. */
 	world_must(world->kept_count == 1);
 	world_free(world);
 	free(scenario);

@@ -5,8 +5,8 @@
 #include "fake-host.h"
 
 /*
- * One request after the other, so that each method of the table succeeds at least once. While they
- * are sent, an operator watches.
+ * A sequence of requests in which every method of the daemon succeeds at least once. An operator's
+ * watch is open meanwhile.
  */
 
 typedef enum Who { ADMIN, MACHINE, CLIENT, STRANGER, WHO_MAX } Who;
@@ -14,17 +14,18 @@ typedef enum Who { ADMIN, MACHINE, CLIENT, STRANGER, WHO_MAX } Who;
 typedef struct Step {
 	Who who;
 	const char *method;
-	const char
-		*parameters; /* $name is the handle that a reply has last given under that name */
+	const char *parameters; /* $name stands for the last handle with that name in a reply */
 	bool more;
-	bool shares; /* comes with memory */
+	bool shares; /* sends the fd of a memfd */
 } Step;
 
 extern const Step steps[];
 extern const size_t step_count;
 
-/* From the first step on, with what outlives a restart in it: without an adapter that a connection
- * has registered, and with one. */
+/*
+ * Numbers of steps after which persistent entities exist: first without, then with an adapter that
+ * a connection has registered.
+ */
 #define RESTARTS 2
 extern const size_t steps_before_restart[RESTARTS];
 
@@ -40,15 +41,19 @@ typedef struct Scenario {
 
 Scenario *scenario_new(void);
 
-/* Everybody goes, and with them all that they had: nothing is charged then, kept, watched or open.
+/*
+ * Ends all processes and connections. Checks that nothing is charged, persisted or open then, and
+ * frees the scenario.
  */
 void scenario_free(Scenario *scenario);
 
-/* Sends the step's request, and returns the status of the reply; NULL: the connection was ended
- * without one. The watch hears of what happened. */
+/*
+ * Sends the step's request and returns the status of the reply, or NULL if the connection was
+ * closed without a reply.
+ */
 const char *scenario_send(Scenario *scenario, const Step *step);
 
-/* The watch reads. Where it was dropped, it begins anew. */
+/* Reads the watch. Opens it again if the daemon closed it. */
 void scenario_listen(Scenario *scenario);
 
 #endif

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole stack from bytes to replies, driven by whatever bytes come. An input is a row of
- * connections. Each begins with one byte that says who connects and what becomes of the bytes:
+ * Fuzzes the pure part of the daemon from received bytes to replies. An input is a sequence of
+ * connections, separated by the byte 0x1f, which JSON cannot contain. Each begins with a byte that
+ * configures the connection; the rest is what the client sends:
  *
- *   bits 0-1  operator, VMM, display client, stranger
- *   bit 2     the first turn's bytes are another process's
- *   bit 3     descriptors come with the first turn; for the VMM a second byte says which: in bits
- *             0-2 how many, and in 3-4 with which to begin of a sealed memfd, one that is not, a
- *             sync_file and a pipe
- *   bits 4-5  the bytes come whole, or in turns of 1, 7 or 64
- *   bit 6     the caller dies before it is answered
- *   bit 7     the store and the watching of processes fail
+ *   bits 0-1  the caller: operator, VMM, display client, or a stranger
+ *   bit 2     another process sends the first turn
+ *   bit 3     fds come with the first turn. If the caller is the VMM, a second byte says which: its
+ *             bits 0-2 are their number, its bits 3-4 the kind of the first one in the cycle sealed
+ *             memfd, unsealed memfd, sync_file, pipe
+ *   bits 4-5  size of the turns in which the bytes arrive: all, 1, 7, or 64
+ *   bit 6     the caller dies before it gets a reply
+ *   bit 7     the fd store and the watching of processes fail
  *
- * and lasts to the next byte 0x1f, which no JSON holds. What has to hold: nothing asserts, replies
- * are whole, each is JSON and of a form that the interface files declare.
+ * No assertion may fail, and all replies must be complete, valid JSON and as the interface files
+ * declare them.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -57,7 +58,7 @@ static void check_replies(World *world, const VarlinkService *service, Buffer *t
 	world_must(begin == size);
 }
 
-/* What is offered leaves with its reply, and is closed by who gets it. */
+/* Takes the fds that go out with the replies, and closes them as the receiver would. */
 static void take_offers(World *world, Session *session, size_t size)
 {
 	for (Offer *offer = session_offer(session); offer; offer = STAILQ_NEXT(offer, link)) {
@@ -69,7 +70,7 @@ static void take_offers(World *world, Session *session, size_t size)
 	session_sent(session, size);
 }
 
-/* Returns whether the session wants more. */
+/* Collects the replies. Returns true if the session reads further input. */
 static bool pump(World *world, Session *session, Buffer *taken)
 {
 	Buffer out = BUFFER_INIT;
@@ -122,7 +123,7 @@ static void run_session(World *world, Caller *caller, uint8_t how, Input input, 
 	size_t turn = turns[how >> 4 & 3];
 	bool sends = how & 1 << 3, may_share = (how & 3) == 1;
 	uint8_t which = sends && may_share ? take_byte(&input) : 0;
-	/* Of who may not share, the daemon closes them as they come. */
+	/* The connection closes fds of callers that may not share before they reach the session. */
 	Arrival arrival = { .foreign = how & 1 << 2, .descriptors = sends && !may_share ? 2 : 0 };
 	Session session;
 	bool reads = true;

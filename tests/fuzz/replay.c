@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Replays inputs of a fuzzer, files or folders of files, in builds that have no libFuzzer. What is
- * wrong with an input stops it, with the input's name.
+ * Runs a fuzz target on stored inputs, in builds without libFuzzer. The arguments are files, or
+ * folders that contain files. Prints the number of inputs. If an input crashes the target, prints
+ * the name of its file.
  */
 #include <dirent.h>
 #ifdef __SANITIZE_ADDRESS__
@@ -17,23 +18,23 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t replayed;
-static const char *current; /* what is named when it stops everything */
+static const char *current; /* path of the input that runs */
 
-static void name_culprit(void)
+static void print_current(void)
 {
-	fprintf(stderr, "stopped at: %s\n", current);
+	fprintf(stderr, "crashed on input: %s\n", current);
 }
 
 static void on_abort(int number)
 {
 	(void)number;
-	name_culprit();
+	print_current();
 }
 
 static int replay_file(const char *path, const struct stat *status)
 {
 	size_t size = (size_t)status->st_size;
-	uint8_t *data = malloc(size + 1); /* exactly as large as the input is: ASan sees past it */
+	uint8_t *data = malloc(size + 1);
 	FILE *file = fopen(path, "rb");
 
 	if (!data || !file || fread(data, 1, size, file) != size) {
@@ -45,6 +46,7 @@ static int replay_file(const char *path, const struct stat *status)
 	}
 	fclose(file);
 	current = path;
+	/* Exactly as large as the input, so that ASan finds reads behind its end. */
 	uint8_t *exact = realloc(data, size > 0 ? size : 1);
 	LLVMFuzzerTestOneInput(exact, size);
 	free(exact);
@@ -90,7 +92,7 @@ int main(int count, char **arguments)
 
 	signal(SIGABRT, on_abort);
 #ifdef __SANITIZE_ADDRESS__
-	__sanitizer_set_death_callback(name_culprit);
+	__sanitizer_set_death_callback(print_current);
 #endif
 	for (int i = 1; i < count; i++)
 		failed |= replay(arguments[i]);
