@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "client.h"
 
-#define LOOKED_AT 4096 /* of one answer, for names */
+#define SEARCHED_MAX    4096 /* bytes of a reply that are searched for handles */
+#define DESCRIPTORS_MAX 8
 
 const char *const answer_words[] = {
 	"STATUS_SUCCESS",
@@ -24,13 +25,13 @@ const char *const answer_words[] = {
 	"org.varlink.service.InterfaceNotFound",
 	"org.varlink.service.ExpectedMore",
 	"org.varlink.service.InvalidParameter",
-	"no status", /* org.varlink.service has none */
+	"no status", /* a reply of org.varlink.service */
 	NULL,
 };
 
-_Static_assert(sizeof(answer_words) / sizeof(answer_words[0]) <= WORDS, "the board has room");
+_Static_assert(sizeof(answer_words) / sizeof(answer_words[0]) <= WORDS, "WORDS is too small");
 
-/* An answer's first status, or where it has none its error. */
+/* Counts a reply by its first status or, without a status, by its error. */
 static void count_answer(Client *client, const char *text)
 {
 	static const char status[] = "\"status\":\"", error[] = "\"error\":\"";
@@ -48,7 +49,7 @@ static void count_answer(Client *client, const char *text)
 	       (strncmp(answer_words[i], begin, length) != 0 || answer_words[i][length] != '\0'))
 		i++;
 	if (!answer_words[i])
-		errx(FATE_FAILED, "not ok soak: nobody knows this answer: %.200s", text);
+		errx(FATE_FAILED, "not ok soak: unknown status or error: %.200s", text);
 	client->soak->board->words[i]++;
 }
 
@@ -63,8 +64,9 @@ static bool is_named(const char *value, const char *begin, const char *key)
 	       memcmp(value - strlen(key), key, strlen(key)) == 0;
 }
 
-/* In the place of another; the first one takes all places. */
-static void put(Client *client, char (*places)[HANDLE_SIZE], size_t count, const char *value)
+/* Stores a handle in place of a random one. The first handle fills all places. */
+static void store_handle(Client *client, char (*places)[HANDLE_SIZE], size_t count,
+			 const char *value)
 {
 	bool is_first = places[0][0] == '\0';
 
@@ -73,7 +75,7 @@ static void put(Client *client, char (*places)[HANDLE_SIZE], size_t count, const
 		memcpy(places[i], value, HANDLE_SIZE - 1);
 }
 
-/* An object of a VM's: those who look at this VM shall hear of it. */
+/* Publishes the handle of a VM's object to the clients that view this VM. */
 static void put_on_board(Client *client, const char *handle)
 {
 	static const char key[] = "\",\"virtualMachineGuid\":\"";
@@ -83,7 +85,7 @@ static void put_on_board(Client *client, const char *handle)
 		return;
 	guid += strlen(key) + GUID_SIZE - 3;
 	unsigned long number = strtoul((char[]){ guid[0], guid[1], '\0' }, NULL, 16) % GUIDS;
-	put(client, client->soak->board->handles[number], ON_BOARD, handle);
+	store_handle(client, client->soak->board->handles[number], ON_BOARD, handle);
 }
 
 static void remember_handle(Client *client, const char *begin, const char *value)
@@ -101,7 +103,7 @@ static void remember_handle(Client *client, const char *begin, const char *value
 	}
 	for (NameKind kind = 0; kind < NAME_KINDS; kind++)
 		if (is_named(value, begin, keys[kind]))
-			put(client, client->names[kind], NAMES_EACH, value);
+			store_handle(client, client->names[kind], NAMES_EACH, value);
 }
 
 static void remember_address(Client *client, const char *value, size_t length)
@@ -114,7 +116,7 @@ static void remember_address(Client *client, const char *value, size_t length)
 
 static void remember_names(Client *client, const char *text)
 {
-	const char *end = text + LOOKED_AT;
+	const char *end = text + SEARCHED_MAX;
 
 	for (const char *at = text; (at = strstr(at, "\":\"")) && at < end;) {
 		size_t length;
@@ -128,59 +130,30 @@ static void remember_names(Client *client, const char *text)
 	}
 }
 
-static void look_at_answer(Client *client, const char *text, size_t length)
+static void look_at_reply(void *context, const char *text, size_t length)
 {
+	Client *client = context;
+
 	if (client->pending > 0 && !ends_in(text, length, "\"continues\":true}"))
 		client->pending--;
 	count_answer(client, text);
 	remember_names(client, text);
 }
 
-/* Looks at the whole ones among the answers, which end in what their requests ended in. */
-static void look_at_answers(Client *client)
-{
-	char *begin = client->input, *end = begin + client->input_size;
-
-	for (char *at = begin + client->searched; at < end; at++) {
-		if (*at != '\n' && *at != '\0')
-			continue;
-		*at = '\0';
-		look_at_answer(client, begin, (size_t)(at - begin));
-		begin = at + 1;
-	}
-	client->input_size = client->searched = (size_t)(end - begin);
-	memmove(client->input, begin, client->input_size);
-	if (client->input_size == INPUT_SIZE)
-		errx(FATE_FAILED, "not ok soak: an answer is longer than any can be");
-}
-
-/* Returns as recvmsg() does. */
+/* Receives without waiting and closes the fds. Returns the result of recvmsg(). */
 static ssize_t receive(Client *client, int connection, char *text, size_t size)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(8 * sizeof(int))];
-	} control;
-	struct iovec room = { .iov_base = text, .iov_len = size };
-	struct msghdr message = { .msg_iov = &room,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	ssize_t received = recvmsg(connection, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int descriptors[DESCRIPTORS_MAX];
+	size_t count;
+	ssize_t received = tool_recvmsg(connection, text, size, MSG_DONTWAIT | MSG_CMSG_CLOEXEC,
+					descriptors, DESCRIPTORS_MAX, &count);
 
-	if (received <= 0)
-		return received;
-	if (message.msg_flags & MSG_CTRUNC)
-		errx(FATE_FAILED, "not ok soak: an answer brings too many descriptors");
-	for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
-	     header = CMSG_NXTHDR(&message, header))
-		for (size_t i = 0; i < (header->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-			int descriptor;
-
-			memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-			close(descriptor);
-			client->soak->board->descriptors++;
-		}
+	if (received < 0 && errno == EMSGSIZE)
+		errx(FATE_FAILED, "not ok soak: more than %d fds came with a reply",
+		     DESCRIPTORS_MAX);
+	for (size_t i = 0; i < count; i++)
+		close(descriptors[i]);
+	client->soak->board->descriptors += count;
 	return received;
 }
 
@@ -190,8 +163,12 @@ bool client_receive(Client *client)
 			       INPUT_SIZE - client->input_size);
 
 	if (size > 0) {
-		client->input_size += (size_t)size;
-		look_at_answers(client);
+		client->input_size = replies_take(client->input, client->input_size + (size_t)size,
+						  client->searched, look_at_reply, client);
+		client->searched = client->input_size;
+		if (client->input_size == INPUT_SIZE)
+			errx(FATE_FAILED, "not ok soak: a reply is longer than %u bytes",
+			     INPUT_SIZE);
 	}
 	return size > 0 || (size < 0 && errno == EAGAIN);
 }

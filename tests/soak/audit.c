@@ -8,9 +8,9 @@
 /* In which all that clients had is gone. */
 #define SETTLED_SECONDS 20
 
-/* --- what it says ---------------------------------------------------------------------------- */
+/* --- replies --------------------------------------------------------------------------------- */
 
-/* Appends one answer. */
+/* Appends a reply to out. */
 static void receive(int connection, FILE *out)
 {
 	char byte = '\0';
@@ -22,7 +22,7 @@ static void receive(int connection, FILE *out)
 	}
 }
 
-/* The value of each such key becomes '*'. */
+/* Replaces the value of each of these keys with '*'. */
 static void mask_numbers(char *text, const char *key)
 {
 	for (char *at = text; (at = strstr(at, key));) {
@@ -33,8 +33,9 @@ static void mask_numbers(char *text, const char *key)
 	}
 }
 
-/* What is never the same: names of 32 hex digits, pids, times; limits change with the
- * configuration.
+/*
+ * Masks values that change from run to run: handles, pids and times, and the limits, which change
+ * with the configuration.
  */
 static void mask(char *text)
 {
@@ -54,8 +55,9 @@ static void mask(char *text)
 }
 
 /*
- * Takes what is said of the start off the answer. It is right where somebody was gone by then; and
- * of one thing, that it was being kept, or let go, when the daemon was killed.
+ * Removes the remarks about the start from the replies, and returns how many are unexpected.
+ * Remarks about processes that had ended are expected. One other remark is, too: about an entity
+ * whose record was just being written or removed when the daemon was killed.
  */
 static size_t count_strange_remarks(char *answers)
 {
@@ -77,13 +79,13 @@ static size_t count_strange_remarks(char *answers)
 			is_usual |= strstr(at, usual[i]) != NULL;
 		count += !is_usual;
 		if (count > 1)
-			printf("# a remark: %s\n", at);
+			printf("# unexpected remark: %s\n", at);
 		at = end + 1;
 	}
 	return count > 1 ? count : 0;
 }
 
-static void ask_all(int connection, Audit *audit)
+static void list_all(int connection, Audit *audit)
 {
 	static const char *const methods[] = {
 		"ListRegistrations",       "ListSharedObjects", "Machine.ListVirtualMachines",
@@ -105,7 +107,7 @@ static void ask_all(int connection, Audit *audit)
 	audit->remarks = count_strange_remarks(audit->answers);
 }
 
-/* Of drivers that were there when the daemon was restarted, and for which it waits. */
+/* Unregisters the adapters of drivers that ended, for which a restarted daemon still waits. */
 static void unregister_adapters(int connection)
 {
 	static const char list[] = "{\"method\":\"io.vaild.Gpu.ListAdapters\"}\n";
@@ -121,7 +123,7 @@ static void unregister_adapters(int connection)
 		char text[128];
 
 		at += strlen(key);
-		/* The software adapter, which is the first, stays whatever is asked. */
+		/* This fails for the first one, the software adapter. */
 		snprintf(text, sizeof(text),
 			 "{\"method\":\"io.vaild.Gpu.UnregisterAdapter\",\"parameters\":{"
 			 "\"adapter\":\"%.32s\"}}\n",
@@ -153,14 +155,14 @@ void audit_clear(const Soak *soak)
 	close(connection);
 }
 
-/* --- what the kernel says -------------------------------------------------------------------- */
+/* --- /proc ----------------------------------------------------------------------------------- */
 
 static int compare_texts(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* What the daemon has open, sorted; the numbers of sockets and pipes left out. */
+/* Returns the sorted link targets of the daemon's fds, without the numbers of sockets and pipes. */
 static char *list_descriptors(const Soak *soak)
 {
 	char folder[64], *text = NULL, *items[4096];
@@ -179,7 +181,7 @@ static char *list_descriptors(const Soak *soak)
 		if (length <= 0)
 			continue;
 		target[length] = '\0';
-		target[strcspn(target, "0123456789")] = '\0'; /* of a socket or a pipe */
+		target[strcspn(target, "0123456789")] = '\0'; /* inode of a socket or pipe */
 		items[count++] = strdup(target);
 	}
 	closedir(directory);
@@ -193,7 +195,7 @@ static char *list_descriptors(const Soak *soak)
 	return text;
 }
 
-/* The kB that a file of /proc has for the key; 0: it says nothing of it. */
+/* Returns the value of the key in a file of /proc/PID, in kB, or 0 if it is missing. */
 static size_t read_kilobytes(pid_t pid, const char *name, const char *key)
 {
 	char path[64], line[256];
@@ -221,17 +223,17 @@ static off_t measure_records(const Soak *soak)
 	return status.st_size;
 }
 
-/* What the daemon has beside the one connection on which it is asked. */
-static Audit look(const Soak *soak)
+/* Reads the state on one connection, which is part of it. */
+static Audit read_state(const Soak *soak)
 {
 	pid_t pid = soak->board->daemon;
 	int connection = tool_connect(soak->socket);
 	Audit audit = { .records = measure_records(soak) };
 
-	ask_all(connection, &audit);
+	list_all(connection, &audit);
 	audit.descriptors = list_descriptors(soak);
 	if (soak->bound > 0)
-		service_order(ORDER_MEASURE);
+		service_command(SERVICE_MEASURE);
 	audit.stored = soak->board->stored;
 	audit.memory.resident = read_kilobytes(pid, "status", "VmRSS:");
 	audit.memory.heap = soak->board->heap;
@@ -252,12 +254,12 @@ static bool is_same(const Audit *a, const Audit *b)
 	       a->stored == b->stored;
 }
 
-/* Whether all is as it was by a while from now. */
+/* Waits until the state equals the earlier one. Returns false if it does not in time. */
 static bool settles(const Soak *soak, const Audit *before, Audit *ret)
 {
 	time_t deadline = time(NULL) + SETTLED_SECONDS;
 
-	for (*ret = look(soak); !is_same(before, ret); *ret = look(soak)) {
+	for (*ret = read_state(soak); !is_same(before, ret); *ret = read_state(soak)) {
 		if (time(NULL) > deadline)
 			return false;
 		audit_free(ret);
@@ -277,11 +279,11 @@ bool audit_returns(const Soak *soak, const Audit *before, Audit *ret)
 
 Audit audit_take(const Soak *soak)
 {
-	Audit audit = look(soak);
+	Audit audit = read_state(soak);
 
 	while (!strstr(audit.answers, "\"connections\":1,")) {
 		audit_free(&audit);
-		audit = look(soak);
+		audit = read_state(soak);
 	}
 	return audit;
 }

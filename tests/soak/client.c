@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -13,19 +11,7 @@ static const char *const users[] = { "root", "vail-carol", "vail-vmm", "vail-ali
 #define USERS     (sizeof(users) / sizeof(users[0]))
 #define OPERATORS 2 /* the first ones */
 
-static void become(const char *user)
-{
-	const struct passwd *entry = getpwnam(user);
-
-	if (!entry || initgroups(user, entry->pw_gid) < 0 ||
-	    setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0 ||
-	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0)
-		err(FATE_FAILED, "becoming %s", user);
-	/* Asked for once it is somebody else, since that change would take it back. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
-
-/* --- the conversation ------------------------------------------------------------------------ */
+/* --- connections ----------------------------------------------------------------------------- */
 
 static short wait_for(const Client *client, short what)
 {
@@ -38,7 +24,7 @@ static short wait_for(const Client *client, short what)
 	return connection.revents;
 }
 
-static void connect_anew(Client *client)
+static void reconnect(Client *client)
 {
 	if (client->connection >= 0)
 		close(client->connection);
@@ -48,14 +34,18 @@ static void connect_anew(Client *client)
 	client->soak->board->connections++;
 }
 
-/* The daemon has closed the connection: it was restarted, or somebody of this user did not read. */
-static void lose(Client *client)
+/*
+ * Reconnects after the daemon has closed the connection, because it was restarted or because this
+ * user's clients left too many replies unread.
+ */
+static void reconnect_after_loss(Client *client)
 {
 	client->soak->board->lost++;
-	connect_anew(client);
+	reconnect(client);
 }
 
-/* Sends what waits, and takes answers whenever there are some. */
+/* Sends the buffered requests. Receives replies meanwhile, so that the daemon does not stop
+ * reading. */
 static void flush(Client *client)
 {
 	size_t sent = 0;
@@ -68,27 +58,27 @@ static void flush(Client *client)
 			sent += (size_t)size;
 		} else if (errno != EAGAIN || (wait_for(client, POLLIN | POLLOUT) & POLLIN &&
 					       !client_receive(client))) {
-			lose(client);
+			reconnect_after_loss(client);
 			return;
 		}
 	}
 	client->output_size = 0;
 }
 
-/* Takes all answers that are to come. */
-static void await(Client *client)
+/* Sends the buffered requests and waits for all replies. */
+static void await_replies(Client *client)
 {
 	flush(client);
 	while (client->pending > 0) {
 		wait_for(client, POLLIN);
 		if (!client_receive(client)) {
-			lose(client);
+			reconnect_after_loss(client);
 			return;
 		}
 	}
 }
 
-/* Asks no more on this connection, and takes all answers. */
+/* Sends the buffered requests and the end of input, and waits for the end of the connection. */
 static void finish(Client *client)
 {
 	flush(client);
@@ -98,7 +88,7 @@ static void finish(Client *client)
 	while (client_receive(client));
 }
 
-/* A message with descriptors is one on its own. */
+/* Sends a request with fds as a separate message. */
 static void send_descriptors(Client *client, Request *request)
 {
 	flush(client);
@@ -109,25 +99,25 @@ static void send_descriptors(Client *client, Request *request)
 		if (size >= 0)
 			return;
 		if (errno == EPERM && request->count > 0) {
-			request->count = 0; /* nobody wants them */
+			request->count = 0; /* the daemon refuses fds */
 		} else if (errno == ETOOMANYREFS && request->count > 0) {
-			request->count--; /* too many of this user's are under way */
+			request->count--; /* too many fds of this user are in flight */
 		} else if (errno != EAGAIN || (wait_for(client, POLLIN | POLLOUT) & POLLIN &&
 					       !client_receive(client))) {
-			lose(client);
+			reconnect_after_loss(client);
 			return;
 		}
 	}
 }
 
-/* --- one request ----------------------------------------------------------------------------- */
+/* --- requests -------------------------------------------------------------------------------- */
 
 static bool is_call(const Request *request)
 {
 	return strncmp(request->text, "{\"method\":", strlen("{\"method\":")) == 0;
 }
 
-/* Who asks so gets no answer. Returns whether it is so now. */
+/* Sometimes makes the request oneway, so that it gets no reply. Returns true if it has. */
 static bool make_oneway(Client *client, Request *request)
 {
 	if (!one_in(client_random(client), 20) || !is_call(request) ||
@@ -138,7 +128,7 @@ static bool make_oneway(Client *client, Request *request)
 	return true;
 }
 
-static void converse(Client *client, Request *request)
+static void send_request(Client *client, Request *request)
 {
 	client->soak->board->operations++;
 	if (request->count > 0) {
@@ -152,7 +142,7 @@ static void converse(Client *client, Request *request)
 	if (!request->is_broken)
 		return;
 	finish(client);
-	connect_anew(client);
+	reconnect(client);
 }
 
 static void ask(Client *client, void (*make)(Client *, Request *))
@@ -165,20 +155,23 @@ static void ask(Client *client, void (*make)(Client *, Request *))
 	make(client, &request);
 	if (request.count > 0 && client->role != ROLE_VMM && !one_in(random, 8))
 		request.count = 0;
-	if (one_in(random, 200)) /* with some that it does not need */
+	if (one_in(random, 200)) /* superfluous fds */
 		request_add_descriptors(&client->objects, &request, 1 + draw(random, 4),
 					DESCRIPTOR_KINDS);
 	if (!make_oneway(client, &request) && request.length > 0)
 		client->pending++;
-	if (one_in(random, 500))
-		request_break(random, &request);
-	request.text[request.length++] = one_in(random, 2) ? '\n' : '\0';
-	converse(client, &request);
+	request_end(random, &request);
+	send_request(client, &request);
 }
 
-/* --- what is done beside --------------------------------------------------------------------- */
+/* --- additional connections ------------------------------------------------------------------ */
 
-static void lay_aside(Client *client, void (*make)(Client *, Request *), size_t times, size_t share)
+/*
+ * Opens an additional connection, closing an earlier one. Sends the request several times, each
+ * time only its first 1/divisor.
+ */
+static void open_aside(Client *client, void (*make)(Client *, Request *), size_t times,
+		       size_t divisor)
 {
 	size_t at = draw(client_random(client), ASIDE_MAX);
 	Request request = { .length = 0 };
@@ -192,7 +185,7 @@ static void lay_aside(Client *client, void (*make)(Client *, Request *), size_t 
 		request.length = 0;
 		make(client, &request);
 		request.text[request.length++] = '\n';
-		send(client->aside[at], request.text, request.length / share,
+		send(client->aside[at], request.text, request.length / divisor,
 		     MSG_DONTWAIT | MSG_NOSIGNAL);
 		client->soak->board->operations++;
 	}
@@ -200,29 +193,24 @@ static void lay_aside(Client *client, void (*make)(Client *, Request *), size_t 
 
 static void watch(Client *client)
 {
-	lay_aside(client, request_watch, 1, 1);
+	open_aside(client, request_watch, 1, 1);
 }
 
-/* Lists that somebody reads, or nobody. */
+/* Requests lists, whose replies may stay unread. */
 static void list_much(Client *client)
 {
-	lay_aside(client, request_list, 1 + draw(client_random(client), 8), 1);
+	open_aside(client, request_list, 1 + draw(client_random(client), 8), 1);
 }
 
-static void say_half(Client *client)
+static void send_half(Client *client)
 {
-	lay_aside(client, request_next, 1, 2);
+	open_aside(client, request_next, 1, 2);
 }
 
-static void reconnect(Client *client)
-{
-	connect_anew(client);
-}
-
-static void reconnect_properly(Client *client)
+static void finish_and_reconnect(Client *client)
 {
 	finish(client);
-	connect_anew(client);
+	reconnect(client);
 }
 
 static void read_aside(Client *client)
@@ -232,15 +220,15 @@ static void read_aside(Client *client)
 			client_skim(client, client->aside[i]);
 }
 
-static void do_beside(Client *client)
+static void disturb(Client *client)
 {
-	static void (*const acts[])(Client *) = { watch,    watch,     list_much,
-						  say_half, reconnect, reconnect_properly };
+	static void (*const acts[])(Client *) = { watch,     watch,     list_much,
+						  send_half, reconnect, finish_and_reconnect };
 
 	PICK(client_random(client), acts)(client);
 }
 
-/* --- its life -------------------------------------------------------------------------------- */
+/* --- the process ----------------------------------------------------------------------------- */
 
 static Role pick_role(Client *client)
 {
@@ -253,7 +241,7 @@ static Role pick_role(Client *client)
 	return client->number % USERS < OPERATORS ? PICK(random, operators) : PICK(random, usual);
 }
 
-/* A VMM has a VM of its own; a viewer looks at one that a process of its user may have. */
+/* Picks a VM: for a VMM its own, for other roles one that a VMM of the same user may have. */
 static void pick_guid(Client *client)
 {
 	uint64_t families = client->soak->client_count / USERS;
@@ -305,20 +293,22 @@ void client_live(const Soak *soak, size_t number)
 	static Client client;
 
 	init(&client, soak, number);
-	become(client.user);
-	connect_anew(&client);
+	if (!tool_become_user(client.user))
+		err(FATE_FAILED, "cannot become %s", client.user);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the user change, which clears it */
+	reconnect(&client);
 	ask(&client, request_first);
-	await(&client);
+	await_replies(&client);
 	ask(&client, request_second);
 	uint64_t left = 1 + draw(client_random(&client), LIFE_REQUESTS);
 	for (; left > 0 && soak->board->operations < soak->board->goal; left--) {
 		ask(&client, request_next);
 		if (one_in(client_random(&client), 16))
-			await(&client);
+			await_replies(&client);
 		if (one_in(client_random(&client), 64))
 			read_aside(&client);
 		if (one_in(client_random(&client), 200))
-			do_beside(&client);
+			disturb(&client);
 	}
 	end(&client);
 }

@@ -11,18 +11,18 @@
 #define ADDRESSES_MAX 8
 #define ADDRESS_SIZE  20
 
-/* What a client mostly does. */
+/* A client mostly sends requests that fit its role. */
 typedef enum Role {
 	ROLE_VMM,
 	ROLE_VIEWER,
-	ROLE_COMPUTE, /* a GPU process and its address space */
-	ROLE_DRIVER,
+	ROLE_COMPUTE, /* uses a GPU address space */
+	ROLE_DRIVER,  /* registers an adapter */
 	ROLE_OPERATOR,
 	ROLE_STRANGER,
 	ROLE_MAX,
 } Role;
 
-/* What the daemon has given names to. */
+/* Kinds of handles, except those of shared objects. */
 typedef enum NameKind {
 	NAME_CONTEXT,
 	NAME_PROCESS,
@@ -37,17 +37,18 @@ typedef struct Client {
 	const char *user;
 	Role role;
 	RandomObjects objects;
-	char guid[GUID_SIZE]; /* of its VM, or of the one that it looks at */
+	char guid[GUID_SIZE]; /* the VM that it owns or views */
 	char names[NAME_KINDS][NAMES_EACH][HANDLE_SIZE];
 	char addresses[ADDRESSES_MAX][ADDRESS_SIZE];
 	int connection;
-	uint64_t pending; /* answers that are to come */
+	uint64_t pending; /* number of requests without a reply */
 	char output[OUTPUT_SIZE];
 	size_t output_size;
-	char *input; /* what was not yet looked at begins here */
-	size_t input_size, searched;
-	int aside[ASIDE_MAX]; /* further connections, on which little is said; -1: none */
-	bool is_read[ASIDE_MAX];
+	char *input; /* the incomplete reply */
+	size_t input_size;
+	size_t searched;         /* bytes of the input without a terminator */
+	int aside[ASIDE_MAX];    /* additional connections with few requests, or -1 */
+	bool is_read[ASIDE_MAX]; /* false to leave their replies unread */
 } Client;
 
 static inline uint64_t *client_random(Client *client)
@@ -63,28 +64,28 @@ static inline void guid_write(char guid[GUID_SIZE], uint64_t number)
 
 /* --- requests.c ------------------------------------------------------------------------------ */
 
-/* What a client of its role asks first, and with what came of that. */
+/* The first two requests of a client, which depend on its role. The second uses the first reply. */
 void request_first(Client *client, Request *request);
 void request_second(Client *client, Request *request);
 
-/* Anything. Without its end. */
+/* A random request, without its terminator. */
 void request_next(Client *client, Request *request);
 
-/* A stream that lasts. */
+/* A call of Watch. */
 void request_watch(Client *client, Request *request);
 
-/* A list that may be long. */
+/* A call of a list method, whose reply may be long. */
 void request_list(Client *client, Request *request);
 
-/* --- answers.c ------------------------------------------------------------------------------- */
+/* --- answers.c: replies ---------------------------------------------------------------------- */
 
-/* Takes what is there, and closes descriptors. Returns false at the end of the connection. */
+/* Receives available replies and closes their fds. Returns false at the end of the connection. */
 bool client_receive(Client *client);
 
-/* Likewise of a connection whose answers nobody looks at. */
+/* The same for another connection, whose replies are only counted. */
 bool client_skim(Client *client, int connection);
 
-/* The words that are counted; NULL behind the last. */
+/* The statuses and errors that are counted, NULL-terminated. */
 extern const char *const answer_words[];
 
 #endif

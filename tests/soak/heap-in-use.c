@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded into the daemon: at SIGUSR2 it gives back to the kernel what is free on the heap, and
- * writes how much is in use. No allocation may be under way then: it is asked while nobody else
- * asks the daemon for anything.
+ * A library that is preloaded into the daemon. On SIGUSR2 it returns free heap memory to the kernel
+ * and writes the size of the used heap to stderr. The handler must not interrupt an allocation, so
+ * soak only sends the signal while no client sends requests.
  */
 #include <malloc.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client.h"
 
-/* Pages, 64 KiB, and what spans leaf tables. */
+/* One page or two, 64 KiB or two of them, ranges of whole leaf tables, and invalid sizes. */
 static const char *const sizes[] = { "4096",    "8192",    "65536", "131072",
 				     "2097152", "4194304", "1",     "0" };
 
@@ -24,7 +24,7 @@ static const char *pick_address(Client *client)
 	return *address == '\0' || one_in(random, 8) ? PICK(random, usual) : address;
 }
 
-/* Any client's. */
+/* Returns the pid of a random client. */
 static pid_t pick_pid(Client *client)
 {
 	return client->soak->board->pids[draw(client_random(client), client->soak->client_count)];
@@ -65,7 +65,7 @@ static void call_with_name(Client *client, Request *request, const char *method,
 
 /* --- registrations and objects --------------------------------------------------------------- */
 
-/* Who looks at a VM knows what it shares. */
+/* Replaces the known handles with those that other clients have published for the VM. */
 static void look_at_board(Client *client)
 {
 	char(*known)[HANDLE_SIZE] =
@@ -83,7 +83,7 @@ static void ask_for_object(Client *client, Request *request)
 {
 	look_at_board(client);
 	if (!one_in(client_random(client), 4))
-		client->objects.forgotten_count = 0; /* all is closed when it exits */
+		client->objects.forgotten_count = 0; /* the exit of the client closes them */
 	random_objects_request(&client->objects, request);
 }
 
@@ -200,7 +200,7 @@ static void destroy_context(Client *client, Request *request)
 	call_with_name(client, request, "Gpu.DestroyContext", NAME_CONTEXT);
 }
 
-/* A process, a size, and where it shall be. */
+/* Appends a process, a size and sometimes an address or a minimum address. */
 static void begin_placement(Client *client, Request *request, const char *method)
 {
 	uint64_t *random = client_random(client);
@@ -315,7 +315,7 @@ static void set_entry(Client *client, Request *request)
 	request_add(request, ",\"pageTableAddress\":\"0x1000\"}}");
 }
 
-/* --- lists, and the rest --------------------------------------------------------------------- */
+/* --- lists and other methods ----------------------------------------------------------------- */
 
 void request_list(Client *client, Request *request)
 {
@@ -360,7 +360,7 @@ void request_watch(Client *client, Request *request)
 			    client->guid);
 }
 
-/* How often each is asked. What many things come of is rare. */
+/* The relative frequencies of the requests. Those that create many entities are rare. */
 static const struct {
 	void (*make)(Client *client, Request *request);
 	unsigned char weights[ROLE_MAX];

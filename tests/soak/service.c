@@ -6,19 +6,21 @@
 #include "../unit/naive-manager.h"
 #include "soak.h"
 
-#define STORE_ENTRIES 1024 /* fewer than the clients would like to have */
+#define STORE_ENTRIES 1024 /* fewer than the clients need, so that the fd store fills up */
 #define LOG_SIZE      (64 << 10)
 
 typedef struct Service {
 	const Soak *soak;
 	NaiveManager manager;
-	int listener, log, log_end, orders;
+	int listener;
+	int log, log_end; /* the ends of a pipe, which the daemon's stderr writes to */
+	int commands;
 	int pidfd;
-	char tail[LOG_SIZE + 1]; /* of the log, to be shown when the daemon dies unasked */
+	char tail[LOG_SIZE + 1]; /* end of the log, which is printed if the daemon fails */
 	size_t tail_size;
 } Service;
 
-static int orders;
+static int command_socket; /* soak's end of Service.commands */
 
 static int listen_on(const char *path)
 {
@@ -56,7 +58,7 @@ static _Noreturn void fail(Service *service, const char *why, int status)
 	_exit(1);
 }
 
-/* What it says to its manager, and what it logs. */
+/* Handles the daemon's messages to its service manager and reads its log. */
 static void hear(Service *service)
 {
 	naive_manager_hear(&service->manager);
@@ -65,14 +67,14 @@ static void hear(Service *service)
 	read_log(service);
 }
 
-/* Returns whether the daemon is dead. */
-static bool wait_for_news(Service *service, int orders_too)
+/* Waits for messages, or for input on the commands fd. Returns true if the daemon is dead. */
+static bool wait_for_input(Service *service, int commands)
 {
 	struct pollfd poll_for[] = {
 		{ .fd = service->manager.socket, .events = POLLIN },
 		{ .fd = service->log, .events = POLLIN },
 		{ .fd = service->pidfd, .events = POLLIN },
-		{ .fd = orders_too, .events = POLLIN },
+		{ .fd = commands, .events = POLLIN },
 	};
 
 	if (poll(poll_for, sizeof(poll_for) / sizeof(poll_for[0]), SILENCE_MS) == 0)
@@ -92,12 +94,12 @@ static void start(Service *service)
 	close(own_stderr);
 	service->pidfd = pidfd_open(pid, 0);
 	while (!service->manager.is_ready)
-		if (wait_for_news(service, -1))
-			fail(service, "does not start", 0);
+		if (wait_for_input(service, -1))
+			fail(service, "did not start", 0);
 	service->soak->board->daemon = pid;
 }
 
-/* What it said before it died is heard before the next one is started. */
+/* Sends the signal, waits for the end of the daemon and handles its last messages. */
 static void end(Service *service, int signal)
 {
 	pid_t pid = service->soak->board->daemon;
@@ -105,7 +107,7 @@ static void end(Service *service, int signal)
 
 	service->soak->board->daemon = 0;
 	kill(pid, signal);
-	while (!wait_for_news(service, -1))
+	while (!wait_for_input(service, -1))
 		;
 	if (waitpid(pid, &status, 0) != pid)
 		err(2, "waitpid");
@@ -113,7 +115,7 @@ static void end(Service *service, int signal)
 	close(service->pidfd);
 	service->pidfd = -1;
 	if (signal == SIGTERM && status != 0)
-		fail(service, "does not end cleanly", status);
+		fail(service, "did not exit with status 0 after SIGTERM", status);
 }
 
 static void measure(Service *service)
@@ -124,31 +126,31 @@ static void measure(Service *service)
 	service->tail_size = 0;
 	kill(service->soak->board->daemon, SIGUSR2);
 	do {
-		if (wait_for_news(service, -1))
+		if (wait_for_input(service, -1))
 			fail(service, "died", 0);
 		service->tail[service->tail_size] = '\0';
 	} while (!(found = strstr(service->tail, key)) || !strchr(found, '\n'));
 	service->soak->board->heap = strtoul(found + strlen(key), NULL, 10);
 }
 
-static void follow(Service *service, char order)
+static void execute(Service *service, char command)
 {
-	switch ((Order)order) {
-	case ORDER_KILL:
+	switch ((ServiceCommand)command) {
+	case SERVICE_KILL:
 		end(service, SIGKILL);
 		start(service);
 		break;
-	case ORDER_RESTART:
+	case SERVICE_RESTART:
 		end(service, SIGTERM);
 		start(service);
 		break;
-	case ORDER_RELOAD:
+	case SERVICE_RELOAD:
 		kill(service->soak->board->daemon, SIGHUP);
 		break;
-	case ORDER_MEASURE:
+	case SERVICE_MEASURE:
 		measure(service);
 		break;
-	case ORDER_STOP:
+	case SERVICE_STOP:
 		end(service, SIGTERM);
 		break;
 	}
@@ -156,20 +158,20 @@ static void follow(Service *service, char order)
 
 static _Noreturn void serve(Service *service)
 {
-	char order;
+	char command;
 
 	for (start(service);;) {
-		bool is_dead = wait_for_news(service, service->orders);
+		bool is_dead = wait_for_input(service, service->commands);
 
 		if (is_dead && service->pidfd >= 0)
 			fail(service, "died", 0);
-		ssize_t size = recv(service->orders, &order, 1, MSG_DONTWAIT);
+		ssize_t size = recv(service->commands, &command, 1, MSG_DONTWAIT);
 		if (size == 0)
 			_exit(0);
 		if (size < 0)
 			continue;
-		follow(service, order);
-		send(service->orders, &order, 1, MSG_NOSIGNAL);
+		execute(service, command);
+		send(service->commands, &command, 1, MSG_NOSIGNAL);
 	}
 }
 
@@ -182,7 +184,7 @@ void service_start(const Soak *soak)
 	    pipe2(log, O_CLOEXEC) < 0)
 		err(2, "a socket pair and a pipe");
 	fcntl(log[0], F_SETFL, O_NONBLOCK);
-	service = (Service){ .soak = soak, .orders = pair[1], .log = log[0], .log_end = log[1] };
+	service = (Service){ .soak = soak, .commands = pair[1], .log = log[0], .log_end = log[1] };
 	service.listener = listen_on(soak->socket);
 	pid_t pid = fork();
 	if (pid < 0)
@@ -192,17 +194,18 @@ void service_start(const Soak *soak)
 		naive_manager_init(&service.manager, STORE_ENTRIES);
 		serve(&service);
 	}
-	orders = pair[0];
+	command_socket = pair[0];
 	close(pair[1]);
 	close(log[0]);
 	close(log[1]);
 	close(service.listener);
 }
 
-void service_order(Order order)
+void service_command(ServiceCommand command)
 {
-	char byte = (char)order;
+	char byte = (char)command;
 
-	if (send(orders, &byte, 1, MSG_NOSIGNAL) != 1 || recv(orders, &byte, 1, 0) != 1)
-		errx(1, "the daemon is gone");
+	if (send(command_socket, &byte, 1, MSG_NOSIGNAL) != 1 ||
+	    recv(command_socket, &byte, 1, 0) != 1)
+		errx(1, "the fake service manager has ended");
 }

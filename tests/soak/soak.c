@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * soak [OPTION...] SOCKET RUNTIME-DIR CONFIGURATION COMMAND...: starts the command, a daemon, as a
- * service manager would, and then clients of several users, which come and go (client.c), are
- * killed and stopped by hand, and are there when the daemon is reloaded, killed and restarted.
- * CONFIGURATION is the file that is changed meanwhile. Has to be root. Prints TAP.
+ * soak [OPTION...] SOCKET RUNTIME-DIR CONFIGURATION COMMAND...: starts COMMAND..., a daemon, under
+ * a fake service manager, and clients of several users (client.c). Kills and stops random clients,
+ * changes the configuration file CONFIGURATION, and reloads, kills and restarts the daemon. Must be
+ * started by root. Prints TAP, with the daemon's memory after each round. The options are
  *
- *   --operations N  requests in all
- *   --clients N     at a time
- *   --rounds N      after each all clients go, and the daemon has to be as it was at first
- *   --restarts N    kills and restarts of the daemon in the first tenth; then one lives to the end
- *   --seed N        of what is asked and done
- *   --bound BYTES   how much more memory the daemon may have at the end than after that tenth
+ *   --operations N  total number of requests
+ *   --clients N     number of clients at a time
+ *   --rounds N      number of rounds; at the end of each, all clients have ended and the daemon's
+ *                   state must be as at the beginning
+ *   --restarts N    number of kills and restarts of the daemon, all in the first tenth of the
+ *                   operations
+ *   --seed N        seed of all random choices
+ *   --bound BYTES   maximum growth of the daemon's heap after the first tenth
  */
 #include <getopt.h>
 #include <limits.h>
@@ -22,7 +24,7 @@
 #define STOPPED_MAX 8
 #define ROUNDS_MAX  200
 
-/* How many operations lie between two of a kind, on average. */
+/* Average numbers of operations between two events of a kind. */
 #define BETWEEN_KILLS   1000
 #define BETWEEN_STOPS   1500
 #define BETWEEN_RELOADS 20000
@@ -31,8 +33,8 @@
 #define END_SECONDS     120
 
 typedef struct Stopped {
-	pid_t pid; /* 0: none */
-	uint64_t until;
+	pid_t pid;      /* 0 if the entry is free */
+	uint64_t until; /* number of operations at which it continues */
 } Stopped;
 
 typedef struct Director {
@@ -42,19 +44,19 @@ typedef struct Director {
 	uint64_t next_kill, next_stop, next_reload, next_change, next_restart;
 	Stopped stopped[STOPPED_MAX];
 	Audit first;
-	size_t heap; /* as it was seen last */
+	size_t heap; /* at the last audit */
 	struct {
 		double operations, heap;
-	} series[ROUNDS_MAX]; /* of the daemon that lives to the end */
+	} series[ROUNDS_MAX]; /* after each round of the last daemon */
 	size_t series_count;
 	unsigned int failures;
 } Director;
 
-static void check(Director *director, bool is_well, const char *what)
+static void check(Director *director, bool is_ok, const char *what)
 {
-	printf("%s soak: %s\n", is_well ? "ok" : "not ok", what);
+	printf("%s soak: %s\n", is_ok ? "ok" : "not ok", what);
 	fflush(stdout);
-	director->failures += !is_well;
+	director->failures += !is_ok;
 }
 
 /* --- clients --------------------------------------------------------------------------------- */
@@ -95,9 +97,11 @@ static void count_fate(Director *director, int status)
 		director->fates[FATE_FAILED]++;
 }
 
-/* Takes the dead, and starts others in their place as long as there is something to be done.
- * Returns how many live. */
-static size_t take_dead(Director *director)
+/*
+ * Reaps clients that have ended, and replaces them until the round's operations are done. Returns
+ * the number of running clients.
+ */
+static size_t reap_clients(Director *director)
 {
 	const Board *board = director->soak.board;
 	size_t living = 0;
@@ -108,7 +112,7 @@ static size_t take_dead(Director *director)
 		size_t number = find_client(director, pid);
 
 		if (number == director->soak.client_count)
-			errx(1, "the service manager ended");
+			errx(1, "the fake service manager has ended");
 		count_fate(director, status);
 		for (size_t i = 0; i < STOPPED_MAX; i++)
 			if (director->stopped[i].pid == pid)
@@ -123,7 +127,7 @@ static size_t take_dead(Director *director)
 	return living;
 }
 
-/* --- what befalls them ----------------------------------------------------------------------- */
+/* --- events ---------------------------------------------------------------------------------- */
 
 static bool is_due(Director *director, uint64_t *next, uint64_t between)
 {
@@ -171,7 +175,7 @@ static void let_go(Director *director, bool of_all)
 	}
 }
 
-/* With limits that are met, others of them each time. */
+/* Writes a configuration with low random limits, which is sometimes invalid. */
 static void change_configuration(Director *director, bool is_mistake)
 {
 	uint64_t *random = &director->soak.random;
@@ -194,17 +198,17 @@ static void change_configuration(Director *director, bool is_mistake)
 	director->changes++;
 }
 
-static void restart_where_due(Director *director, uint64_t between)
+static void restart_if_due(Director *director, uint64_t between)
 {
 	if (director->restarts == director->soak.restarts ||
 	    director->soak.board->operations < director->next_restart)
 		return;
 	director->next_restart += between;
-	change_configuration(director, false); /* with a mistake no daemon starts */
-	service_order(director->restarts++ % 2 == 0 ? ORDER_KILL : ORDER_RESTART);
+	change_configuration(director, false); /* the daemon needs a valid one to start */
+	service_command(director->restarts++ % 2 == 0 ? SERVICE_KILL : SERVICE_RESTART);
 }
 
-static void let_things_happen(Director *director)
+static void cause_events(Director *director)
 {
 	if (is_due(director, &director->next_kill, BETWEEN_KILLS)) {
 		pid_t pid = pick_client(director);
@@ -220,7 +224,7 @@ static void let_things_happen(Director *director)
 	if (is_due(director, &director->next_change, BETWEEN_CHANGES))
 		change_configuration(director, one_in(&director->soak.random, 4));
 	if (is_due(director, &director->next_reload, BETWEEN_RELOADS)) {
-		service_order(ORDER_RELOAD);
+		service_command(SERVICE_RELOAD);
 		director->reloads++;
 	}
 }
@@ -237,7 +241,7 @@ static void wait_for_clients(void)
 	sigtimedwait(&child, NULL, &tick);
 }
 
-static void go_round(Director *director, uint64_t goal)
+static void run_round(Director *director, uint64_t goal)
 {
 	Board *board = director->soak.board;
 	time_t deadline = 0;
@@ -246,10 +250,10 @@ static void go_round(Director *director, uint64_t goal)
 	board->goal = goal;
 	for (size_t i = 0; i < director->soak.client_count; i++)
 		start_client(director, i);
-	while (take_dead(director) > 0) {
+	while (reap_clients(director) > 0) {
 		if (board->operations < goal) {
-			let_things_happen(director);
-			restart_where_due(director, between);
+			cause_events(director);
+			restart_if_due(director, between);
 		} else {
 			let_go(director, true);
 			deadline = deadline == 0 ? time(NULL) + END_SECONDS : deadline;
@@ -272,25 +276,25 @@ static void print_state(const Director *director, const char *when, const Audit 
 	fflush(stdout);
 }
 
-/* Everybody is gone. */
+/* Checks the daemon's state after all clients have ended. */
 static void audit_round(Director *director, const char *when)
 {
 	char text[64];
 	Audit audit;
 
 	audit_clear(&director->soak);
-	snprintf(text, sizeof(text), "%s all is as it was", when);
+	snprintf(text, sizeof(text), "%s the state is as at the start", when);
 	check(director, audit_returns(&director->soak, &director->first, &audit), text);
-	snprintf(text, sizeof(text), "%s the daemon had started as it should", when);
+	snprintf(text, sizeof(text), "%s there are no unexpected remarks about the start", when);
 	check(director, audit.remarks == 0, text);
-	snprintf(text, sizeof(text), "%s the records are compacted", when);
+	snprintf(text, sizeof(text), "%s the record file is compacted", when);
 	check(director, audit.records <= RECORDS_AT_MOST, text);
 	print_state(director, when, &audit);
 	director->heap = audit.memory.heap;
 	audit_free(&audit);
 }
 
-static void go_rounds(Director *director)
+static void run_rounds(Director *director)
 {
 	const Soak *soak = &director->soak;
 
@@ -298,7 +302,7 @@ static void go_rounds(Director *director)
 		char when[16];
 
 		snprintf(when, sizeof(when), "%zu %%", round * 100 / soak->rounds);
-		go_round(director, soak->operations * round / soak->rounds);
+		run_round(director, soak->operations * round / soak->rounds);
 		audit_round(director, when);
 		if (director->restarts < soak->restarts)
 			continue;
@@ -308,20 +312,20 @@ static void go_rounds(Director *director)
 	}
 }
 
-/* The one that has lived long is killed or restarted as well, in the middle of everything. */
+/* Kills or restarts the last daemon in the middle of an additional round. */
 static void kill_old_daemon(Director *director)
 {
 	uint64_t further = director->soak.operations / 100 + 100 * director->soak.client_count;
 
 	director->next_restart = director->soak.board->operations + further / 4;
 	director->soak.restarts++;
-	go_round(director, director->soak.operations + further);
+	run_round(director, director->soak.operations + further);
 	audit_round(director, "killed");
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-/* Bytes an operation, by least squares. */
+/* Returns the growth of the heap in bytes per operation, by least squares. */
 static double slope(const Director *director)
 {
 	double n = (double)director->series_count, x = 0, y = 0, xx = 0, xy = 0;
@@ -339,20 +343,19 @@ static double slope(const Director *director)
 	return xx > 0 ? xy / xx : 0;
 }
 
-static void judge_memory(Director *director)
+static void check_memory(Director *director)
 {
 	char text[128];
 
 	if (director->series_count < 2 || director->soak.bound == 0)
 		return;
 	double grown = director->series[director->series_count - 1].heap - director->series[0].heap;
-	printf("# memory: %+.0f bytes in %.0f operations, a slope of %.4f bytes an operation\n",
+	printf("# heap: %+.0f bytes in %.0f operations, a slope of %.4f bytes per operation\n",
 	       grown,
 	       director->series[director->series_count - 1].operations -
 		       director->series[0].operations,
 	       slope(director));
-	snprintf(text, sizeof(text), "memory has grown by no more than %zu bytes",
-		 director->soak.bound);
+	snprintf(text, sizeof(text), "the heap grew by at most %zu bytes", director->soak.bound);
 	check(director, grown <= (double)director->soak.bound, text);
 }
 
@@ -363,21 +366,21 @@ static void print_counts(const Director *director)
 	for (size_t i = 0; answer_words[i]; i++)
 		if (board->words[i] > 0)
 			printf("# %s %" PRIu64 "\n", answer_words[i], board->words[i]);
-	printf("# %" PRIu64 " operations, %" PRIu64 " connections, of which %" PRIu64
-	       " were lost, %" PRIu64 " events, %" PRIu64 " descriptors received\n",
+	printf("# %" PRIu64 " operations, %" PRIu64
+	       " connections, of which the daemon closed %" PRIu64 ", %" PRIu64 " events, %" PRIu64
+	       " fds received\n",
 	       board->operations, board->connections, board->lost, board->events,
 	       board->descriptors);
-	printf("# %u clients: %" PRIu64 " left, %" PRIu64 " exited in the middle, %" PRIu64
-	       " were killed, %" PRIu64 " of them by others; %" PRIu64
-	       " were stopped for a while\n",
+	printf("# %u clients: %" PRIu64 " finished, %" PRIu64 " exited early, %" PRIu64
+	       " were killed, %" PRIu64 " of them by soak; %" PRIu64 " were stopped for a while\n",
 	       board->lives, director->fates[FATE_LEFT], director->fates[FATE_EXITED],
 	       director->fates[FATE_KILLED], director->kills, director->stops);
 	printf("# %" PRIu64 " kills and restarts, %" PRIu64 " reloads, %" PRIu64
-	       " changes of the configuration\n",
+	       " configuration changes\n",
 	       director->restarts, director->reloads, director->changes);
 }
 
-/* They are waited for. What was started before, the daemon above all, has them as usual. */
+/* For sigtimedwait(). Called after the daemon was started, which must not inherit the mask. */
 static void block_child_signals(void)
 {
 	sigset_t child;
@@ -394,19 +397,19 @@ static void run(Director *director)
 
 	change_configuration(director, false);
 	service_start(soak);
-	service_order(ORDER_RELOAD);
+	service_command(SERVICE_RELOAD);
 	block_child_signals();
 	director->first = audit_take(soak);
 	printf("# when     operations VmRSS kB anonymous     heap descriptors records stored\n");
 	print_state(director, "start", &director->first);
-	go_rounds(director);
+	run_rounds(director);
 	kill_old_daemon(director);
 	print_counts(director);
 	printf("# %ld seconds\n", (long)(time(NULL) - begin));
-	check(director, director->fates[FATE_FAILED] == 0, "each client got its answers");
+	check(director, director->fates[FATE_FAILED] == 0, "each client got its replies");
 	check(director, director->restarts == soak->restarts, "the daemon was restarted");
-	judge_memory(director);
-	service_order(ORDER_STOP);
+	check_memory(director);
+	service_command(SERVICE_STOP);
 	check(director, true, "the daemon ends cleanly");
 }
 
@@ -454,7 +457,7 @@ int main(int argc, char **argv)
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (director.soak.board == MAP_FAILED)
 		err(2, "mmap");
-	close_range(STDERR_FILENO + 1, UINT_MAX, 0); /* the daemon shall inherit nothing */
+	close_range(STDERR_FILENO + 1, UINT_MAX, 0); /* so that the daemon does not inherit them */
 	random_objects_make_pool(&director.soak.pool);
 	run(&director);
 	return director.failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
@@ -14,23 +13,18 @@
 #define KEPT_MAX       900
 #define ANSWER_SECONDS 10
 
-/* The process itself: what it has. */
+/* The state of the actor's own process. */
 typedef struct Self {
 	const char *socket;
 	int channel;
 	int connection;
-	size_t began_with;
+	size_t initial_count; /* of open fds */
 	size_t kept_count;
 	struct {
 		unsigned int tag;
 		int descriptor;
 	} kept[KEPT_MAX];
 } Self;
-
-typedef union Control {
-	struct cmsghdr header;
-	char space[CMSG_SPACE(sizeof(int) * TOOL_DESCRIPTORS_MAX)];
-} Control;
 
 size_t count_descriptors(const char *folder)
 {
@@ -54,59 +48,36 @@ static Arrived look_at(int descriptor)
 	return (Arrived){ status.st_ino, fcntl(descriptor, F_GETFL) & O_ACCMODE };
 }
 
-/* --- talking to the daemon ------------------------------------------------------------------- */
+/* --- requests -------------------------------------------------------------------------------- */
 
-static void keep(Self *self, int descriptor, unsigned int tag, Seen *seen)
+static void hold(Self *self, int descriptor, unsigned int tag, Seen *seen)
 {
 	if (seen->rights < ACTOR_PLANES_MAX)
 		seen->arrived[seen->rights] = look_at(descriptor);
 	seen->rights++;
 	if (self->kept_count == KEPT_MAX)
-		errx(2, "too many descriptors to keep");
+		errx(2, "an actor holds more than %d fds", KEPT_MAX);
 	self->kept[self->kept_count].tag = tag;
 	self->kept[self->kept_count++].descriptor = descriptor;
 }
 
-static void take_rights(Self *self, struct msghdr *message, unsigned int tag, Seen *seen)
-{
-	struct cmsghdr *header;
-
-	if (message->msg_flags & MSG_CTRUNC)
-		errx(2, "more descriptors than one message holds");
-	for (header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
-		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-			continue;
-		size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			int descriptor;
-
-			memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-			keep(self, descriptor, tag, seen);
-		}
-	}
-}
-
-/* One piece of the answer. Returns false where there is no more. */
+/* Receives a part of the reply. Returns false when the reply is complete or cannot be. */
 static bool receive_piece(Self *self, unsigned int tag, Seen *seen)
 {
-	Control control;
-	struct iovec vector = {
-		.iov_base = seen->reply + seen->reply_length,
-		.iov_len = sizeof(seen->reply) - 1 - seen->reply_length,
-	};
-	struct msghdr message = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t size = recvmsg(self->connection, &message, MSG_CMSG_CLOEXEC);
+	int descriptors[TOOL_DESCRIPTORS_MAX];
+	size_t count;
+	ssize_t size = tool_recvmsg(self->connection, seen->reply + seen->reply_length,
+				    sizeof(seen->reply) - 1 - seen->reply_length, MSG_CMSG_CLOEXEC,
+				    descriptors, TOOL_DESCRIPTORS_MAX, &count);
 
+	if (size < 0 && errno == EMSGSIZE)
+		errx(2, "received more fds than a process can hold");
 	if (size <= 0) {
 		strcpy(seen->status, size < 0 && errno == EAGAIN ? "silent" : "closed");
 		return false;
 	}
-	take_rights(self, &message, tag, seen);
+	for (size_t i = 0; i < count; i++)
+		hold(self, descriptors[i], tag, seen);
 	seen->reply_length += (size_t)size;
 	seen->reply[seen->reply_length] = '\0';
 	return seen->reply[seen->reply_length - 1] != '\n';
@@ -135,40 +106,42 @@ static int make_memory(bool writes)
 	return descriptor;
 }
 
-/* Nothing of what it shared stays with the sharer: what others get they have from the daemon.
- * Returns false where the connection takes nothing. */
-static bool share(const Self *self, const Order *order, Seen *seen)
+/*
+ * Makes memory for the planes, sends it with the request and closes it, so that others can only get
+ * it from the daemon. Returns false if the request cannot be sent.
+ */
+static bool share(const Self *self, const ActorCommand *command, Seen *seen)
 {
-	bool writes = strstr(order->text, "readWrite");
+	bool writes = strstr(command->text, "readWrite");
 	int descriptors[ACTOR_PLANES_MAX];
 
-	for (unsigned int i = 0; i < order->planes; i++) {
-		bool is_new = order->memories == 0 || i < order->memories;
+	for (unsigned int i = 0; i < command->planes; i++) {
+		bool is_new = command->memories == 0 || i < command->memories;
 
 		descriptors[i] =
-			is_new ? make_memory(writes) : dup(descriptors[i - order->memories]);
+			is_new ? make_memory(writes) : dup(descriptors[i - command->memories]);
 		seen->shared[i] = look_at(descriptors[i]);
 	}
 	/* How many may be under way is counted by user, and so with those of other tests. */
 	time_t deadline = time(NULL) + ANSWER_SECONDS;
 	bool is_sent;
 	do
-		is_sent = tool_send_descriptors(self->connection, order->text, descriptors,
-						order->planes);
+		is_sent = tool_send_descriptors(self->connection, command->text, descriptors,
+						command->planes);
 	while (!is_sent && errno == ETOOMANYREFS && time(NULL) <= deadline);
-	for (unsigned int i = 0; i < order->planes; i++)
+	for (unsigned int i = 0; i < command->planes; i++)
 		close(descriptors[i]);
 	return is_sent;
 }
 
-static bool ask(const Self *self, const Order *order)
+static bool ask(const Self *self, const ActorCommand *command)
 {
-	size_t length = strlen(order->text);
+	size_t length = strlen(command->text);
 
-	return send(self->connection, order->text, length, MSG_NOSIGNAL) == (ssize_t)length;
+	return send(self->connection, command->text, length, MSG_NOSIGNAL) == (ssize_t)length;
 }
 
-static void connect_anew(Self *self)
+static void reconnect(Self *self)
 {
 	struct timeval patience = { .tv_sec = ANSWER_SECONDS };
 
@@ -178,18 +151,18 @@ static void connect_anew(Self *self)
 	setsockopt(self->connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 }
 
-/* --- following orders ------------------------------------------------------------------------ */
+/* --- commands -------------------------------------------------------------------------------- */
 
-static void drop(Self *self, unsigned int tag)
+static void close_tagged(Self *self, unsigned int tag)
 {
-	size_t stay = 0;
+	size_t left = 0;
 
 	for (size_t i = 0; i < self->kept_count; i++)
 		if (self->kept[i].tag == tag)
 			close(self->kept[i].descriptor);
 		else
-			self->kept[stay++] = self->kept[i];
-	self->kept_count = stay;
+			self->kept[left++] = self->kept[i];
+	self->kept_count = left;
 }
 
 static bool has_more(const Self *self)
@@ -199,119 +172,84 @@ static bool has_more(const Self *self)
 	return recv(self->connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-static void follow(Self *self, const Order *order, int lent, Seen *seen)
+static void execute(Self *self, const ActorCommand *command, int received, Seen *seen)
 {
-	switch (order->kind) {
-	case ORDER_ASK:
-	case ORDER_SHARE:
-		if (order->kind == ORDER_SHARE ? share(self, order, seen) : ask(self, order))
-			receive_answer(self, order->tag, seen);
+	switch (command->kind) {
+	case ACTOR_REQUEST:
+	case ACTOR_SHARE:
+		if (command->kind == ACTOR_SHARE ? share(self, command, seen) : ask(self, command))
+			receive_answer(self, command->tag, seen);
 		else
 			strcpy(seen->status, "closed");
 		break;
-	case ORDER_DROP:
-		drop(self, order->tag);
+	case ACTOR_CLOSE:
+		close_tagged(self, command->tag);
 		break;
-	case ORDER_GROUPS:
-		if (setgroups(order->group_count, order->groups) < 0)
+	case ACTOR_SET_GROUPS:
+		if (setgroups(command->group_count, command->groups) < 0)
 			err(2, "setgroups");
 		break;
-	case ORDER_TAKE:
-		if (dup2(lent, self->connection) < 0)
+	case ACTOR_USE_CONNECTION:
+		if (dup2(received, self->connection) < 0)
 			err(2, "dup2");
-		close(lent);
+		close(received);
 		break;
-	case ORDER_CONNECT:
-		connect_anew(self);
+	case ACTOR_RECONNECT:
+		reconnect(self);
 		break;
-	case ORDER_LEND:
-	case ORDER_LOOK:
+	case ACTOR_SEND_CONNECTION:
+	case ACTOR_LOOK:
 		break;
 	}
 	seen->unasked = has_more(self);
-	seen->kept = count_descriptors("/proc/self/fd") - self->began_with;
+	seen->kept = count_descriptors("/proc/self/fd") - self->initial_count;
 }
 
-/* What goes through a channel is a whole message, with at most one descriptor. */
+/*
+ * Sends a command or a report as one message; channels are SOCK_SEQPACKET sockets. The fd goes with
+ * it unless it is negative.
+ */
 static void channel_send(int channel, const void *bytes, size_t size, int descriptor)
 {
-	Control control = { 0 };
-	struct iovec vector = { .iov_base = (void *)bytes, .iov_len = size };
-	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
-
-	if (descriptor >= 0) {
-		control.header = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_RIGHTS,
-			.cmsg_len = CMSG_LEN(sizeof(int)),
-		};
-		memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(sizeof(int));
-	}
-	if (sendmsg(channel, &message, MSG_NOSIGNAL) != (ssize_t)size)
-		err(2, "a channel");
+	if (tool_sendmsg(channel, bytes, size, &descriptor, descriptor >= 0, 0) != (ssize_t)size)
+		err(2, "cannot send to an actor or its parent");
 }
 
-/* Returns false at its end. *ret_descriptor is -1 where none came. */
+/* Returns false when the other end is closed. *ret_descriptor is -1 if no fd came. */
 static bool channel_receive(int channel, void *bytes, size_t size, int *ret_descriptor)
 {
-	Control control;
-	struct iovec vector = { .iov_base = bytes, .iov_len = size };
-	struct msghdr message = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-
-	if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) <= 0)
-		return false;
-	*ret_descriptor = -1;
-	if (message.msg_controllen >= CMSG_LEN(sizeof(int)))
-		memcpy(ret_descriptor, CMSG_DATA(&control.header), sizeof(int));
-	return true;
+	return tool_recvmsg_one(channel, bytes, size, MSG_CMSG_CLOEXEC, ret_descriptor) > 0;
 }
 
 static void serve(Self *self)
 {
-	static Order order;
+	static ActorCommand command;
 	static Seen seen;
-	int lent;
+	int received;
 
-	while (channel_receive(self->channel, &order, sizeof(order), &lent)) {
+	while (channel_receive(self->channel, &command, sizeof(command), &received)) {
 		seen = (Seen){ .rights = 0 };
-		follow(self, &order, lent, &seen);
+		execute(self, &command, received, &seen);
 		channel_send(self->channel, &seen, offsetof(Seen, reply) + seen.reply_length + 1,
-			     order.kind == ORDER_LEND ? self->connection : -1);
+			     command.kind == ACTOR_SEND_CONNECTION ? self->connection : -1);
 	}
 }
 
-/* --- its life -------------------------------------------------------------------------------- */
+/* --- the process ----------------------------------------------------------------------------- */
 
-static void become(const char *user)
-{
-	const struct passwd *entry = getpwnam(user);
-
-	if (!entry || initgroups(user, entry->pw_gid) < 0 ||
-	    setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0 ||
-	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0)
-		err(2, "becoming %s", user);
-	/* Asked for once it is somebody else, since that change would take it back. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
-
-static _Noreturn void live(const char *socket, const char *user, int channel)
+static _Noreturn void run(const char *socket, const char *user, int channel)
 {
 	static Self self = { .connection = -1 };
 
-	/* Nothing of the others'. */
+	/* Closes the channels of the other actors. */
 	self.channel = dup2(channel, STDERR_FILENO + 1);
 	close_range(STDERR_FILENO + 2, UINT_MAX, 0);
-	become(user);
+	if (!tool_become_user(user))
+		err(2, "cannot become %s", user);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the user change, which clears it */
 	self.socket = socket;
-	connect_anew(&self);
-	self.began_with = count_descriptors("/proc/self/fd");
+	reconnect(&self);
+	self.initial_count = count_descriptors("/proc/self/fd");
 	serve(&self);
 	_exit(0);
 }
@@ -326,7 +264,7 @@ Actor actor_start(const char *socket, const char *user)
 	if (actor.pid < 0)
 		err(2, "fork");
 	if (actor.pid == 0)
-		live(socket, user, pair[1]);
+		run(socket, user, pair[1]);
 	close(pair[1]);
 	return actor;
 }
@@ -343,67 +281,61 @@ void actor_end(Actor *actor, int signal)
 		close(actor->channel);
 }
 
-void actor_tell(const Actor *actor, const Order *order)
+void actor_send(const Actor *actor, const ActorCommand *command)
 {
-	channel_send(actor->channel, order, sizeof(*order), -1);
+	channel_send(actor->channel, command, sizeof(*command), -1);
 }
 
-static const Seen *hear(const Actor *actor, int *ret_descriptor)
+static const Seen *receive_report(const Actor *actor, int *ret_descriptor)
 {
 	static Seen seen;
 
 	if (!channel_receive(actor->channel, &seen, sizeof(seen), ret_descriptor))
-		errx(2, "process %d ended unasked", actor->pid);
+		errx(2, "actor process %d ended unexpectedly", actor->pid);
 	return &seen;
 }
 
-const Seen *actor_hear(const Actor *actor)
+const Seen *actor_receive(const Actor *actor)
 {
 	int none;
 
-	return hear(actor, &none);
+	return receive_report(actor, &none);
 }
 
-const Seen *actor_do(const Actor *actor, const Order *order)
+const Seen *actor_execute(const Actor *actor, const ActorCommand *command)
 {
-	actor_tell(actor, order);
-	return actor_hear(actor);
+	actor_send(actor, command);
+	return actor_receive(actor);
 }
 
-const Seen *actor_connect(const Actor *actor)
+const Seen *actor_request(const Actor *actor, const char *format, ...)
 {
-	const Order order = { .kind = ORDER_CONNECT };
-
-	return actor_do(actor, &order);
-}
-
-const Seen *actor_ask(const Actor *actor, const char *format, ...)
-{
-	Order order = { .kind = ORDER_ASK };
+	ActorCommand command = { .kind = ACTOR_REQUEST };
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(order.text, sizeof(order.text), format, arguments);
+	vsnprintf(command.text, sizeof(command.text), format, arguments);
 	va_end(arguments);
-	strncat(order.text, "\n", sizeof(order.text) - 1 - strlen(order.text));
-	return actor_do(actor, &order);
+	strncat(command.text, "\n", sizeof(command.text) - 1 - strlen(command.text));
+	return actor_execute(actor, &command);
 }
 
-void actor_lend(const Actor *lender, const Actor *borrower)
+void actor_lend_connection(const Actor *lender, const Actor *borrower)
 {
-	Order lend = { .kind = ORDER_LEND }, take = { .kind = ORDER_TAKE };
+	ActorCommand lend = { .kind = ACTOR_SEND_CONNECTION },
+		     take = { .kind = ACTOR_USE_CONNECTION };
 	int connection;
 
-	actor_tell(lender, &lend);
-	hear(lender, &connection);
+	actor_send(lender, &lend);
+	receive_report(lender, &connection);
 	channel_send(borrower->channel, &take, sizeof(take), connection);
-	actor_hear(borrower);
+	actor_receive(borrower);
 	close(connection);
 }
 
-void order_to_share(Order *order, const char *guid, unsigned int planes, bool writes)
+void command_share(ActorCommand *command, const char *guid, unsigned int planes, bool writes)
 {
-	int used = snprintf(order->text, sizeof(order->text),
+	int used = snprintf(command->text, sizeof(command->text),
 			    "{\"method\":\"io.vaild.ShareObjectWithHost\",\"parameters\":{"
 			    "\"virtualMachineGuid\":\"%s\",\"object\":{\"type\":\"resource\","
 			    "\"access\":\"%s\",\"width\":64,\"height\":32,\"format\":\"XR24\","
@@ -411,10 +343,10 @@ void order_to_share(Order *order, const char *guid, unsigned int planes, bool wr
 			    guid, writes ? "readWrite" : "read");
 
 	for (unsigned int i = 0; i < planes; i++)
-		used += snprintf(order->text + used, sizeof(order->text) - (size_t)used,
+		used += snprintf(command->text + used, sizeof(command->text) - (size_t)used,
 				 "%s{\"fileDescriptor\":%u,\"offset\":0,\"stride\":256}",
 				 i > 0 ? "," : "", i);
-	snprintf(order->text + used, sizeof(order->text) - (size_t)used, "]}}}\n");
-	order->kind = ORDER_SHARE;
-	order->planes = planes;
+	snprintf(command->text + used, sizeof(command->text) - (size_t)used, "]}}}\n");
+	command->kind = ACTOR_SHARE;
+	command->planes = planes;
 }

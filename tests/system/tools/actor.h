@@ -7,14 +7,13 @@
 #include "tool.h"
 
 /*
- * A process of a user's that talks to the daemon on a socket of its own, as it is told to, and says
- * what the kernel brought it: it receives with room for descriptors whatever it asked for, and
- * looks in its own /proc/self/fd. There is no library of vaild's in between. Whoever starts one has
- * to be root.
+ * An actor is a child process that runs as a given user and sends requests to the daemon on its own
+ * connection. It obeys commands of its parent and reports the reply, the fds that came with it, and
+ * the number of its open fds in /proc/self/fd. It does not use libvail. Only root can start actors.
  */
 typedef struct Actor {
 	pid_t pid;
-	int channel;
+	int channel; /* carries commands to the actor and its reports back */
 } Actor;
 
 #define ACTOR_TEXT_SIZE  1024
@@ -22,67 +21,72 @@ typedef struct Actor {
 #define ACTOR_PLANES_MAX 3
 #define ACTOR_GROUPS_MAX 32
 
-typedef enum OrderKind {
-	ORDER_ASK,     /* text: a request; what arrives is kept */
-	ORDER_SHARE,   /* the same, with new memory of so many planes */
-	ORDER_DROP,    /* closes what was kept under tag */
-	ORDER_LOOK,    /* only tells what it has */
-	ORDER_GROUPS,  /* changes its groups */
-	ORDER_LEND,    /* gives its connection to who commands it */
-	ORDER_TAKE,    /* from now on talks on the connection that comes with the order */
-	ORDER_CONNECT, /* anew, and lets go of the connection that it had */
-} OrderKind;
+typedef enum ActorCommandKind {
+	ACTOR_REQUEST,         /* sends text, and holds the fds that arrive */
+	ACTOR_SHARE,           /* sends text with new memory for each plane */
+	ACTOR_CLOSE,           /* closes the fds that it holds under tag */
+	ACTOR_LOOK,            /* only reports */
+	ACTOR_SET_GROUPS,      /* sets its supplementary groups */
+	ACTOR_SEND_CONNECTION, /* sends a copy of its connection to the parent */
+	ACTOR_USE_CONNECTION,  /* replaces its connection with the one that the parent sends */
+	ACTOR_RECONNECT,       /* closes its connection and opens a new one */
+} ActorCommandKind;
 
-typedef struct Order {
-	OrderKind kind;
-	unsigned int tag; /* what descriptors that arrive are kept under */
+typedef struct ActorCommand {
+	ActorCommandKind kind;
+	unsigned int tag; /* identifies the fds that arrive, for ACTOR_CLOSE */
 	unsigned int planes;
-	unsigned int memories; /* that the planes are of, in turns; 0: as many as planes */
+	unsigned int memories; /* memfds that the planes use in turn; 0 for one per plane */
 	size_t group_count;
 	gid_t groups[ACTOR_GROUPS_MAX];
 	char text[ACTOR_TEXT_SIZE];
-} Order;
+} ActorCommand;
 
-/* What the kernel says of a descriptor. */
+/* An fd, as fstat() and F_GETFL describe it. */
 typedef struct Arrived {
 	ino_t inode;
-	int access; /* O_RDONLY, O_RDWR */
+	int access; /* O_RDONLY or O_RDWR */
 } Arrived;
 
+/* The report of an actor after each command. */
 typedef struct Seen {
-	char status[48]; /* of the answer; "closed" or "silent" where there is none */
-	size_t rights;   /* descriptors that came with it, by the kernel's control messages */
+	char status[48]; /* of the reply; "closed" or "silent" if there is no reply */
+	size_t rights;   /* number of fds that came with the reply */
 	Arrived arrived[ACTOR_PLANES_MAX];
-	Arrived shared[ACTOR_PLANES_MAX]; /* the memory that it made and sent */
-	size_t kept;                      /* open in /proc/self/fd, beyond those it began with */
-	bool unasked;                     /* its connection has something that it did not ask for */
+	Arrived shared[ACTOR_PLANES_MAX]; /* the memory that it made for the planes */
+	size_t kept;                      /* open fds, without those that it started with */
+	bool unasked;                     /* the connection has data that it did not ask for */
 	size_t reply_length;
-	char reply[ACTOR_REPLY_SIZE]; /* to its NUL alone */
+	char reply[ACTOR_REPLY_SIZE]; /* only sent up to its NUL */
 } Seen;
 
-/* Becomes the user as a login would, connects, and waits for orders. */
+/* Starts a process that becomes the user, connects to the daemon and waits for commands. */
 Actor actor_start(const char *socket, const char *user);
 
-/* Waits until the process is gone: by itself, or killed where signal is SIGKILL. */
+/*
+ * Ends the process and waits for it. If signal is 0, it closes the channel, so that the process
+ * exits by itself; otherwise it sends the signal.
+ */
 void actor_end(Actor *actor, int signal);
 
-/* An order can be given before the last actor's answer is heard: then both are at work. */
-void actor_tell(const Actor *actor, const Order *order);
-const Seen *actor_hear(const Actor *actor); /* good until the next */
+/* Sends a command without waiting, so that several actors can work at the same time. */
+void actor_send(const Actor *actor, const ActorCommand *command);
 
-/* One after the other. */
-const Seen *actor_do(const Actor *actor, const Order *order);
-const Seen *actor_connect(const Actor *actor);
-const Seen *actor_ask(const Actor *actor, const char *format, ...)
+/* Waits for the report on a command. It is valid until the next call. */
+const Seen *actor_receive(const Actor *actor);
+
+/* Send a command or a request and wait for the report. */
+const Seen *actor_execute(const Actor *actor, const ActorCommand *command);
+const Seen *actor_request(const Actor *actor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* From now on the borrower talks on the lender's connection, too. */
-void actor_lend(const Actor *lender, const Actor *borrower);
+/* Makes the borrower use the lender's connection, which both share from then on. */
+void actor_lend_connection(const Actor *lender, const Actor *borrower);
 
-/* Fills in a request to share so many planes of memory for the VM. */
-void order_to_share(Order *order, const char *guid, unsigned int planes, bool writes);
+/* Fills in a command that shares an object with this number of planes for the VM. */
+void command_share(ActorCommand *command, const char *guid, unsigned int planes, bool writes);
 
-/* The number that the kernel knows of what the process has open. Any process. */
+/* Counts the open fds of a process; folder is its /proc/PID/fd. */
 size_t count_descriptors(const char *folder);
 
 #endif

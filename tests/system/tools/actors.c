@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * actors SOCKET: has processes of several users talk to the daemon, as the lines on stdin say.
- * Answers each with a line. Has to be root.
+ * actors SOCKET: runs processes of several users that send requests to the daemon at SOCKET. Must
+ * be started by root. Reads commands from stdin, one a line, and prints one line for each:
  *
- *   start NAME USER    a process, connected: its pid
- *   ask NAME REQUEST   it sends the request: STATUS ARRIVED OPEN INODE..., the answer's status, how
- *                      many descriptors the kernel brought with it, how many the process has open
- *                      beyond those that it began with, and the inodes of what arrived
- *   share NAME GUID    it shares memory as the VM's: STATUS HANDLE INODE
- *   groups NAME GID... it changes its groups: "done"
- *   lend NAME OTHER    from now on OTHER talks on NAME's connection: "done"
+ *   command            effect                               printed
+ *   start NAME USER    starts a process and connects it     its pid
+ *   ask NAME REQUEST   sends the request                    STATUS ARRIVED OPEN INODE...
+ *   share NAME GUID    shares memory for the VM             STATUS HANDLE INODE
+ *   groups NAME GID... sets the process's groups            "done"
+ *   lend NAME OTHER    makes OTHER use NAME's connection    "done"
+ *
+ * STATUS is the status of the reply, ARRIVED the number of fds that came with it, and INODE...
+ * their inodes. OPEN is the number of fds that the process has open, without those it started with.
  */
 #include <grp.h>
 
@@ -28,13 +30,13 @@ static const Actor *find(const char *name)
 	for (size_t i = 0; name && i < actor_count; i++)
 		if (strcmp(actors[i].name, name) == 0)
 			return &actors[i].actor;
-	errx(2, "nobody is called %s", name ? name : "nothing");
+	errx(2, "no process is called '%s'", name ? name : "");
 }
 
 static void start(const char *socket, const char *name, const char *user)
 {
 	if (actor_count == ACTORS_MAX || !name || !user)
-		errx(2, "start NAME USER; %u at most", ACTORS_MAX);
+		errx(2, "usage: start NAME USER, at most %u times", ACTORS_MAX);
 	snprintf(actors[actor_count].name, sizeof(actors[actor_count].name), "%s", name);
 	actors[actor_count].actor = actor_start(socket, user);
 	printf("%d\n", actors[actor_count++].actor.pid);
@@ -42,7 +44,7 @@ static void start(const char *socket, const char *name, const char *user)
 
 static void ask(const Actor *actor, const char *request)
 {
-	const Seen *seen = actor_ask(actor, "%s", request);
+	const Seen *seen = actor_request(actor, "%s", request);
 
 	printf("%s %zu %zu", seen->status, seen->rights, seen->kept);
 	for (size_t i = 0; i < seen->rights && i < ACTOR_PLANES_MAX; i++)
@@ -53,44 +55,44 @@ static void ask(const Actor *actor, const char *request)
 static void share(const Actor *actor, const char *guid)
 {
 	static const char handle[] = "\"handle\":\"";
-	Order order = { .tag = 0 };
+	ActorCommand command = { .tag = 0 };
 
-	order_to_share(&order, guid, 1, false);
-	const Seen *seen = actor_do(actor, &order);
+	command_share(&command, guid, 1, false);
+	const Seen *seen = actor_execute(actor, &command);
 	const char *found = strstr(seen->reply, handle);
 	printf("%s %.32s %ju\n", seen->status, found ? found + strlen(handle) : "-",
 	       (uintmax_t)seen->shared[0].inode);
 }
 
-static void change_groups(const Actor *actor, char **rest)
+static void set_groups(const Actor *actor, char **rest)
 {
-	Order order = { .kind = ORDER_GROUPS };
+	ActorCommand command = { .kind = ACTOR_SET_GROUPS };
 	const char *group;
 
-	while ((group = strsep(rest, " ")) && order.group_count < ACTOR_GROUPS_MAX)
-		order.groups[order.group_count++] = (gid_t)tool_number(group);
-	actor_do(actor, &order);
+	while ((group = strsep(rest, " ")) && command.group_count < ACTOR_GROUPS_MAX)
+		command.groups[command.group_count++] = (gid_t)tool_number(group);
+	actor_execute(actor, &command);
 	puts("done");
 }
 
-static void follow(const char *socket, char *line)
+static void execute(const char *socket, char *line)
 {
-	const char *what = strsep(&line, " "), *name = strsep(&line, " ");
+	const char *command = strsep(&line, " "), *name = strsep(&line, " ");
 
 	if (!line)
-		errx(2, "%s: of whom, and what?", what);
-	if (strcmp(what, "start") == 0)
+		errx(2, "%s: arguments are missing", command);
+	if (strcmp(command, "start") == 0)
 		start(socket, name, line);
-	else if (strcmp(what, "ask") == 0)
+	else if (strcmp(command, "ask") == 0)
 		ask(find(name), line);
-	else if (strcmp(what, "share") == 0)
+	else if (strcmp(command, "share") == 0)
 		share(find(name), line);
-	else if (strcmp(what, "groups") == 0)
-		change_groups(find(name), &line);
-	else if (strcmp(what, "lend") == 0)
-		actor_lend(find(name), find(line)), puts("done");
+	else if (strcmp(command, "groups") == 0)
+		set_groups(find(name), &line);
+	else if (strcmp(command, "lend") == 0)
+		actor_lend_connection(find(name), find(line)), puts("done");
 	else
-		errx(2, "%s: the source has the orders", what);
+		errx(2, "%s: unknown command", command);
 	fflush(stdout);
 }
 
@@ -102,7 +104,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: actors SOCKET");
 	while (fgets(line, sizeof(line), stdin)) {
 		line[strcspn(line, "\n")] = '\0';
-		follow(argv[1], line);
+		execute(argv[1], line);
 	}
 	return 0;
 }

@@ -14,19 +14,19 @@ static const char *const role_names[ROLE_MAX] = {
 	[ROLE_VIEWER] = "VIEWER",
 };
 
-/* What has been named already, in the order in which it was met. */
+/* The state of writing a snapshot. A handle's name is its index, in the order of appearance. */
 typedef struct Names {
-	const Cast *cast;
+	const Actor *actors; /* of each role */
 	FILE *out;
 	size_t handle_count;
 	char handles[HANDLES_MAX][HANDLE_LENGTH];
 } Names;
 
-/* --- asking ---------------------------------------------------------------------------------- */
+/* --- requests -------------------------------------------------------------------------------- */
 
-/* Returns false when the connection ends before so many lines are there. */
-static bool try_to_ask(TracedDaemon *daemon, int connection, const char *requests, size_t lines,
-		       char *replies)
+/* Returns false if the connection ends before that many lines of replies are received. */
+static bool try_to_request(TracedDaemon *daemon, int connection, const char *requests, size_t lines,
+			   char *replies)
 {
 	size_t size = 0, length = strlen(requests);
 	bool is_alive = send(connection, requests, length, MSG_NOSIGNAL) == (ssize_t)length;
@@ -43,7 +43,8 @@ static bool try_to_ask(TracedDaemon *daemon, int connection, const char *request
 	return is_alive;
 }
 
-static char *ask(TracedDaemon *daemon, const char *requests, size_t lines, int *ret_connection)
+static char *request_lines(TracedDaemon *daemon, const char *requests, size_t lines,
+			   int *ret_connection)
 {
 	char *replies = malloc(REPLY_SIZE);
 
@@ -51,35 +52,36 @@ static char *ask(TracedDaemon *daemon, const char *requests, size_t lines, int *
 		err(2, "memory");
 	for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
 		*ret_connection = tool_connect(daemon->socket);
-		/* A daemon that is started meanwhile is not to hold it open. */
+		/* A daemon that is restarted meanwhile must not inherit it. */
 		fcntl(*ret_connection, F_SETFD, FD_CLOEXEC);
-		if (try_to_ask(daemon, *ret_connection, requests, lines, replies))
+		if (try_to_request(daemon, *ret_connection, requests, lines, replies))
 			return replies;
 		close(*ret_connection);
 	}
-	errx(2, "%s: the daemon ends connections", daemon->directory);
+	errx(2, "%s: the daemon closed %d connections without a reply", daemon->directory,
+	     ATTEMPTS_MAX);
 }
 
-char *picture_ask_on(TracedDaemon *daemon, const char *request, int *ret_connection)
+char *operator_request_on(TracedDaemon *daemon, const char *request, int *ret_connection)
 {
-	return ask(daemon, request, 1, ret_connection);
+	return request_lines(daemon, request, 1, ret_connection);
 }
 
-char *picture_ask(TracedDaemon *daemon, const char *request)
+char *operator_request(TracedDaemon *daemon, const char *request)
 {
 	int connection;
-	char *reply = ask(daemon, request, 1, &connection);
+	char *reply = request_lines(daemon, request, 1, &connection);
 
 	close(connection);
 	return reply;
 }
 
-/* --- naming ---------------------------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------------------------------- */
 
-static const char *role_of(const Cast *cast, long pid)
+static const char *role_of(const Actor actors[static ROLE_MAX], long pid)
 {
 	for (Role role = 0; role < ROLE_MAX; role++)
-		if (cast->actors[role].pid == pid)
+		if (actors[role].pid == pid)
 			return role_names[role];
 	return pid == getpid() ? "SELF" : "NOBODY";
 }
@@ -107,7 +109,7 @@ static bool is_handle(const char *text)
 	return length == HANDLE_LENGTH && text[length] == '"';
 }
 
-/* Writes the text with what differs from run to run replaced. */
+/* Writes the text with pids, times and handles replaced. */
 static void write_named(Names *names, const char *text)
 {
 	while (*text) {
@@ -115,7 +117,7 @@ static void write_named(Names *names, const char *text)
 
 		if (begins_with(text, "pid\":") || begins_with(text, "Pid\":")) {
 			long pid = strtol(text + strlen("pid\":"), &end, 10);
-			fprintf(names->out, "pid\":%s", role_of(names->cast, pid));
+			fprintf(names->out, "pid\":%s", role_of(names->actors, pid));
 		} else if (begins_with(text, "since\":")) {
 			strtod(text + strlen("since\":"), &end);
 			fputs("since\":0", names->out);
@@ -123,7 +125,7 @@ static void write_named(Names *names, const char *text)
 			fprintf(names->out, "H%zu", name_handle(names, text));
 			end = (char *)text + HANDLE_LENGTH;
 		} else {
-			/* A line an item, so that differences can be read. */
+			/* One line for each object, so that people can read differences. */
 			fputs(*text == '{' ? "\n  {" : (char[]){ *text, '\0' }, names->out);
 			end = (char *)text + 1;
 		}
@@ -131,7 +133,7 @@ static void write_named(Names *names, const char *text)
 	}
 }
 
-/* What is used of each limit, but for connections. */
+/* Writes the used amount of each limit, except of those for connections. */
 static void write_limits(FILE *out, const char *status)
 {
 	static const char name_key[] = "{\"name\":\"", used_key[] = "\"used\":";
@@ -147,7 +149,7 @@ static void write_limits(FILE *out, const char *status)
 	}
 }
 
-/* --- the store ------------------------------------------------------------------------------- */
+/* --- the fd store ---------------------------------------------------------------------------- */
 
 static long pid_of_pidfd(int pidfd)
 {
@@ -162,8 +164,8 @@ static long pid_of_pidfd(int pidfd)
 	return line ? strtol(line + strlen("Pid:"), NULL, 10) : 0;
 }
 
-/* Processes by their names, memory by how many entries are of it. */
-static void write_store(FILE *out, const NaiveManager *manager, const Cast *cast)
+/* Writes how many entries each process has, and how many entries and inodes are memory. */
+static void write_store(FILE *out, const NaiveManager *manager, const Actor actors[static ROLE_MAX])
 {
 	size_t processes[ROLE_MAX] = { 0 }, others = 0, memories = 0, distinct = 0;
 	ino_t inodes[NAIVE_ENTRIES_MAX];
@@ -175,7 +177,7 @@ static void write_store(FILE *out, const NaiveManager *manager, const Cast *cast
 
 		if (entry->name[0] == 'p') {
 			long pid = pid_of_pidfd(entry->descriptor);
-			while (role < ROLE_MAX && cast->actors[role].pid != pid)
+			while (role < ROLE_MAX && actors[role].pid != pid)
 				role++;
 			*(role < ROLE_MAX ? &processes[role] : &others) += 1;
 			continue;
@@ -194,7 +196,7 @@ static void write_store(FILE *out, const NaiveManager *manager, const Cast *cast
 		distinct);
 }
 
-/* --- all of it ------------------------------------------------------------------------------- */
+/* --- the snapshot ---------------------------------------------------------------------------- */
 
 static char *handle_before(const char *text, const char *at)
 {
@@ -206,13 +208,13 @@ static char *handle_before(const char *text, const char *at)
 	return found ? strndup(found, HANDLE_LENGTH) : NULL;
 }
 
-/* The ranges of the client's GPU process. */
+/* Writes the address ranges of the client's GPU process. */
 static void write_spaces(Names *names, TracedDaemon *daemon, const char *lists)
 {
 	char wanted[32], request[256];
 	const char *processes = strstr(lists, "\"processes\":");
 
-	snprintf(wanted, sizeof(wanted), "\"pid\":%d,", names->cast->actors[ROLE_CLIENT].pid);
+	snprintf(wanted, sizeof(wanted), "\"pid\":%d,", names->actors[ROLE_CLIENT].pid);
 	const char *at = processes ? strstr(processes, wanted) : NULL;
 	if (!at || at > strchr(processes, '\n'))
 		return;
@@ -221,13 +223,13 @@ static void write_spaces(Names *names, TracedDaemon *daemon, const char *lists)
 		 "{\"method\":\"io.vaild.Gpu.DescribeAddressSpace\",\"parameters\":{\"process\":"
 		 "\"%s\"}}\n",
 		 process ? process : "");
-	char *ranges = picture_ask(daemon, request);
+	char *ranges = operator_request(daemon, request);
 	write_named(names, ranges);
 	free(ranges);
 	free(process);
 }
 
-char *picture_take(TracedDaemon *daemon, const Cast *cast)
+char *snapshot_take(TracedDaemon *daemon, const Actor actors[static ROLE_MAX])
 {
 	static const char requests[] = "{\"method\":\"io.vaild.Gpu.ListAdapters\"}\n"
 				       "{\"method\":\"io.vaild.Machine.ListVirtualMachines\"}\n"
@@ -238,14 +240,14 @@ char *picture_take(TracedDaemon *daemon, const Cast *cast)
 				       "{\"method\":\"io.vaild.Monitor.GetStatus\"}\n";
 	static Names names;
 	int connection;
-	char *lists = ask(daemon, requests, 7, &connection), *picture;
+	char *lists = request_lines(daemon, requests, 7, &connection), *snapshot;
 	char *status = strstr(lists, "\"limits\":");
 	size_t size;
 
-	names = (Names){ .cast = cast, .out = open_memstream(&picture, &size) };
+	names = (Names){ .actors = actors, .out = open_memstream(&snapshot, &size) };
 	close(connection);
 	if (!names.out || !status)
-		errx(2, "no picture: %s", lists);
+		errx(2, "cannot take a snapshot, the daemon replied: %s", lists);
 	write_spaces(&names, daemon, lists);
 	write_limits(names.out, status);
 	while (status > lists && status[-1] != '\n')
@@ -253,18 +255,18 @@ char *picture_take(TracedDaemon *daemon, const Cast *cast)
 	*status = '\0';
 	write_named(&names, lists);
 	naive_manager_hear(daemon->manager);
-	write_store(names.out, daemon->manager, cast);
+	write_store(names.out, daemon->manager, actors);
 	fclose(names.out);
 	free(lists);
-	return picture;
+	return snapshot;
 }
 
 /* --- records --------------------------------------------------------------------------------- */
 
 typedef struct Line {
-	char name[64]; /* the beginning, up to the number */
+	char name[64]; /* its beginning, up to the serial */
 	char kind[32];
-	bool is_gone;
+	bool is_removed;
 } Line;
 
 static int compare_lines(const void *a, const void *b)
@@ -272,16 +274,16 @@ static int compare_lines(const void *a, const void *b)
 	return strcmp(((const Line *)a)->kind, ((const Line *)b)->kind);
 }
 
-/* What a line of the file is of. A later one takes the place of what is said of the same thing. */
-static void take_line(Line lines[static LINES_MAX], size_t *count, const char *text)
+/* Adds a line of the file. It replaces an earlier line about the same entity. */
+static void add_line(Line lines[static LINES_MAX], size_t *count, const char *text)
 {
 	static const char key[] = "\"kind\":\"";
 	const char *begin = strchr(text, '{'), *kind = strstr(text, key);
-	Line line = { .is_gone = strstr(text, "\"record\":null") };
+	Line line = { .is_removed = strstr(text, "\"record\":null") };
 	size_t i = 0;
 
 	if (!begin || *count == LINES_MAX)
-		errx(2, "no record: %s", text);
+		errx(2, "not a record, or too many: %s", text);
 	snprintf(line.name, sizeof(line.name), "%.*s", (int)strcspn(begin, ","), begin);
 	if (kind)
 		kind += strlen(key);
@@ -294,24 +296,24 @@ static void take_line(Line lines[static LINES_MAX], size_t *count, const char *t
 	*count += i == *count;
 }
 
-char *picture_of_records(const TracedDaemon *daemon)
+char *snapshot_take_records(const TracedDaemon *daemon)
 {
 	static Line lines[LINES_MAX];
-	char path[128], *text = NULL, *picture;
+	char path[128], *text = NULL, *snapshot;
 	size_t room = 0, count = 0, size;
 
 	snprintf(path, sizeof(path), "%s/run/records", daemon->directory);
-	FILE *file = fopen(path, "r"), *out = open_memstream(&picture, &size);
+	FILE *file = fopen(path, "r"), *out = open_memstream(&snapshot, &size);
 	if (!file || !out)
 		err(2, "%s", path);
 	while (getline(&text, &room, file) > 0)
-		take_line(lines, &count, text);
+		add_line(lines, &count, text);
 	qsort(lines, count, sizeof(*lines), compare_lines);
 	for (size_t i = 0; i < count; i++)
-		if (!lines[i].is_gone)
+		if (!lines[i].is_removed)
 			fprintf(out, "record %s\n", lines[i].kind);
 	free(text);
 	fclose(file);
 	fclose(out);
-	return picture;
+	return snapshot;
 }

@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SYSTEM_DAEMON_PICTURE_H
-#define SYSTEM_DAEMON_PICTURE_H
+#ifndef SYSTEM_DAEMON_SNAPSHOT_H
+#define SYSTEM_DAEMON_SNAPSHOT_H
 
 #include "actor.h"
 #include "traced-daemon.h"
 
-/* The processes of a scenario; pid 0: it is not there. */
+/* The processes of a scenario, which keeps an actor for each. Its pid is 0 if it does not run. */
 typedef enum Role { ROLE_OPERATOR, ROLE_VMM, ROLE_CLIENT, ROLE_VIEWER, ROLE_MAX } Role;
 
-typedef struct Cast {
-	Actor actors[ROLE_MAX];
-} Cast;
+/*
+ * Returns a text with everything that an operator can list, except the state of the daemon itself
+ * and its connections, and with the contents of the service manager's fd store. Handles, pids,
+ * inodes and times are replaced with names that are the same in every run. The caller frees it.
+ */
+char *snapshot_take(TracedDaemon *daemon, const Actor actors[static ROLE_MAX]);
 
 /*
- * All that an operator is told, but for what is about the daemon and those who ask; and what the
- * service manager has stored. Handles, pids, inodes and times are replaced by what they are in
- * every run. The caller frees it.
+ * Returns a text with the kind of each record in the daemon's record file, except removed and
+ * replaced records, so that it does not depend on when the file was compacted. The caller frees it.
  */
-char *picture_take(TracedDaemon *daemon, const Cast *cast);
+char *snapshot_take_records(const TracedDaemon *daemon);
 
 /*
- * What is recorded, and stands in the file once: as it is after a start. The caller frees it.
+ * Sends a request as an operator and returns the reply, which the caller frees. If the daemon dies,
+ * it is restarted and the request is sent again.
  */
-char *picture_of_records(const TracedDaemon *daemon);
+char *operator_request(TracedDaemon *daemon, const char *request);
 
-/* The reply to an operator's request; the caller frees it. The daemon may die meanwhile. */
-char *picture_ask(TracedDaemon *daemon, const char *request);
-
-/* The same, and the connection stays open: it is the caller's. */
-char *picture_ask_on(TracedDaemon *daemon, const char *request, int *ret_connection);
+/* The same, but leaves the connection open. The caller closes it. */
+char *operator_request_on(TracedDaemon *daemon, const char *request, int *ret_connection);
 
 #endif

@@ -4,17 +4,17 @@
 
 #include "faulty-scenario.h"
 
-/* What there is after each step, and before the first. */
+/* The expected state after a step. The first entry of an array is the state before all steps. */
 typedef struct Expected {
-	char *picture;
-	char *records;               /* after a start */
-	size_t descriptors;          /* with everybody connected */
-	size_t restored_descriptors; /* after a start, with nobody connected */
+	char *snapshot;
+	char *records;               /* after a restart */
+	size_t descriptors;          /* number of fds while all actors are connected */
+	size_t restored_descriptors; /* after a restart, while no actor is connected */
 } Expected;
 
-/* What all runs share. */
+/* Options of all runs. */
 typedef struct RunOptions {
-	const char *folder; /* where each has a folder of its own */
+	const char *folder; /* contains a folder for each run */
 	const char *program;
 	char *const *prefix;
 	uid_t owner;
@@ -22,20 +22,23 @@ typedef struct RunOptions {
 
 typedef enum RunResult {
 	RUN_PASSED,
-	RUN_FAILED,        /* it has said why */
-	RUN_WITHOUT_FAULT, /* the call was not made so often this time */
+	RUN_FAILED,        /* the reason is printed */
+	RUN_WITHOUT_FAULT, /* the daemon did not make that many calls in this run */
 } RunResult;
 
-/* The scenario with a restart after each step. */
+/* Records the expected states: runs the scenario without faults, with a restart after each step. */
 void run_record(const RunOptions *options, Expected expected[static SCENARIO_STEPS_MAX]);
 
-/* The calls that the daemon makes in the scenario, or while it restores, as strace(1) has them. */
+/*
+ * Returns strace(1)'s output for the scenario, or for a start that restores state. The caller frees
+ * it.
+ */
 char *run_list_calls(const RunOptions *options, bool is_at_start);
 
-/* How often the daemon allocates memory then. */
+/* Counts the daemon's memory allocations in the same way. */
 size_t run_count_allocations(const RunOptions *options, bool is_at_start);
 
-/* The scenario with one fault; what is expected is what was recorded. */
+/* Runs the scenario with one fault and compares the states with those of run_record(). */
 RunResult run_with_fault(const RunOptions *options, const Fault *fault,
 			 const Expected expected[static SCENARIO_STEPS_MAX]);
 

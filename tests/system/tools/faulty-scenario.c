@@ -21,9 +21,9 @@
 
 /* clang-format off */
 const Step scenario_steps[] = {
-	{ .kind = STEP_BEGIN, .role = ROLE_OPERATOR },
-	{ .kind = STEP_BEGIN, .role = ROLE_VMM },
-	{ .kind = STEP_BEGIN, .role = ROLE_CLIENT },
+	{ .kind = STEP_START, .role = ROLE_OPERATOR },
+	{ .kind = STEP_START, .role = ROLE_VMM },
+	{ .kind = STEP_START, .role = ROLE_CLIENT },
 	{ STEP_ASK, ROLE_OPERATOR, "io.vaild.Machine.RegisterVirtualMachine", "{" NAMES_A
 	  ",\"vmmPid\":$vmm,\"name\":\"guest\",\"displayClients\":[{\"user\":\"vail-alice\"},"
 	  "{\"user\":\"vail-bob\"}],\"agent\":{\"pid\":$vmm}}", 0, 0 },
@@ -50,13 +50,13 @@ const Step scenario_steps[] = {
 	{ STEP_ASK, ROLE_CLIENT, "io.vaild.OpenSharedObject", FIRST, 0, 0 },
 	{ STEP_ASK, ROLE_CLIENT, "io.vaild.OpenSharedObject", SECOND, 0, 0 },
 	{ STEP_ASK, ROLE_VMM, "io.vaild.UpdateObject", "{\"handle\":\"$first\"}", 0, 0 },
-	{ .kind = STEP_BEGIN, .role = ROLE_VIEWER },
+	{ .kind = STEP_START, .role = ROLE_VIEWER },
 	{ STEP_ASK, ROLE_VIEWER, "io.vaild.Gpu.CreateContext", "{}", 0, 0 },
 	{ STEP_ASK, ROLE_VIEWER, "io.vaild.RegisterVailProcess", "{" NAMES_A "}", 0, 0 },
 	{ STEP_ASK, ROLE_VIEWER, "io.vaild.OpenSharedObject", FIRST, 0, 0 },
 	{ STEP_ASK, ROLE_OPERATOR, QUARANTINE_METHOD,
 	  "{" NAMES_C ",\"quarantined\":true,\"reason\":\"odd\"}", 0, 0 },
-	/* What the rest takes away is there now. */
+	/* The following steps mostly remove entities. */
 	{ STEP_ASK, ROLE_VMM, "io.vaild.UnshareObject", FIRST, 0, 0 },
 	{ STEP_ASK, ROLE_CLIENT, "io.vaild.CloseSharedObject", FIRST, 0, 0 },
 	{ .kind = STEP_KILL, .role = ROLE_VIEWER },
@@ -83,7 +83,7 @@ const size_t scenario_step_count = sizeof(scenario_steps) / sizeof(scenario_step
 const size_t scenario_steps_before_restart = 23;
 
 _Static_assert(sizeof(scenario_steps) / sizeof(scenario_steps[0]) < SCENARIO_STEPS_MAX,
-	       "there is room for what is expected after each");
+	       "the expected states need one entry more than there are steps");
 
 static const char *const users[ROLE_MAX] = {
 	[ROLE_OPERATOR] = "root",
@@ -94,7 +94,10 @@ static const char *const users[ROLE_MAX] = {
 
 /* --- handles --------------------------------------------------------------------------------- */
 
-/* Where they are listed: the one that stands before a mark, or behind it where that is the key. */
+/*
+ * The place of a handle in the reply of a list method: it follows the last key before the mark, or
+ * the first key if that is the mark.
+ */
 static const struct {
 	const char *name;
 	const char *method;
@@ -124,7 +127,7 @@ static void look_up(Scenario *scenario, Slot slot)
 	const char *found = NULL;
 
 	snprintf(request, sizeof(request), "{\"method\":\"%s\"}\n", slots[slot].method);
-	char *reply = picture_ask(scenario->daemon, request);
+	char *reply = operator_request(scenario->daemon, request);
 	const char *mark = strstr(reply, slots[slot].mark);
 	for (const char *at = reply; mark && (at = strstr(at, slots[slot].key)) && at <= mark; at++)
 		found = at;
@@ -133,32 +136,32 @@ static void look_up(Scenario *scenario, Slot slot)
 	free(reply);
 }
 
-/* Returns false where nobody knows it. */
-static bool know_handle(Scenario *scenario, Slot slot)
+/* Looks up the handle if necessary. Returns false if it is unknown. */
+static bool find_handle(Scenario *scenario, Slot slot)
 {
 	if (scenario->handles[slot][0] == '\0' && slots[slot].method)
 		look_up(scenario, slot);
 	return scenario->handles[slot][0] != '\0';
 }
 
-/* Writes what stands for the name. Returns false where that is not known. */
+/* Writes the pid or the handle with this name. Returns false if the handle is unknown. */
 static bool fill_in(Scenario *scenario, const char *name, size_t length, FILE *out)
 {
 	if (strncmp(name, "vmm", length) == 0)
-		return fprintf(out, "%d", scenario->cast.actors[ROLE_VMM].pid) > 0;
+		return fprintf(out, "%d", scenario->actors[ROLE_VMM].pid) > 0;
 	if (strncmp(name, "client", length) == 0)
-		return fprintf(out, "%d", scenario->cast.actors[ROLE_CLIENT].pid) > 0;
+		return fprintf(out, "%d", scenario->actors[ROLE_CLIENT].pid) > 0;
 	for (Slot slot = 0; slot < SLOT_MAX; slot++)
 		if (strlen(slots[slot].name) == length &&
 		    strncmp(slots[slot].name, name, length) == 0)
-			return know_handle(scenario, slot) &&
+			return find_handle(scenario, slot) &&
 			       fputs(scenario->handles[slot], out) >= 0;
-	errx(2, "nothing is called %.*s", (int)length, name);
+	errx(2, "unknown name in a step: %.*s", (int)length, name);
 }
 
-static bool make_order(Scenario *scenario, const Step *step, Order *order)
+static bool make_request(Scenario *scenario, const Step *step, ActorCommand *command)
 {
-	FILE *out = fmemopen(order->text, sizeof(order->text), "w");
+	FILE *out = fmemopen(command->text, sizeof(command->text), "w");
 	const char *text = step->parameters;
 	bool is_known = true;
 
@@ -182,16 +185,16 @@ static bool make_order(Scenario *scenario, const Step *step, Order *order)
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-static const Seen *order(Scenario *scenario, Role role, const Order *what)
+static const Seen *execute(Scenario *scenario, Role role, const ActorCommand *command)
 {
-	const Actor *actor = &scenario->cast.actors[role];
+	const Actor *actor = &scenario->actors[role];
 
-	actor_tell(actor, what);
+	actor_send(actor, command);
 	traced_daemon_await(scenario->daemon, actor->channel);
-	return actor_hear(actor);
+	return actor_receive(actor);
 }
 
-static Outcome judge(const Seen *seen, const char **ret_answer)
+static Outcome classify(const Seen *seen, const char **ret_answer)
 {
 	*ret_answer = seen->status;
 	if (strcmp(seen->status, "STATUS_SUCCESS") == 0)
@@ -200,58 +203,58 @@ static Outcome judge(const Seen *seen, const char **ret_answer)
 									: OUTCOME_LOST;
 }
 
-/* Asks for something that everybody is answered, on the connection that it has. */
-static Outcome greet(Scenario *scenario, Role role, const char **ret_answer)
+/* Sends GetInfo on the actor's connection. */
+static Outcome ping(Scenario *scenario, Role role, const char **ret_answer)
 {
-	static const Order get_info = { .kind = ORDER_ASK, .text = GET_INFO "\n" };
-	const Seen *seen = order(scenario, role, &get_info);
+	static const ActorCommand get_info = { .kind = ACTOR_REQUEST, .text = GET_INFO "\n" };
+	const Seen *seen = execute(scenario, role, &get_info);
 
 	*ret_answer = seen->status;
 	return strstr(seen->reply, "\"vendor\"") ? OUTCOME_SUCCESS : OUTCOME_LOST;
 }
 
-static Outcome begin(Scenario *scenario, Role role, const char **ret_answer)
+static Outcome start(Scenario *scenario, Role role, const char **ret_answer)
 {
-	Actor *actor = &scenario->cast.actors[role];
+	Actor *actor = &scenario->actors[role];
 
 	if (actor->pid == 0)
 		*actor = actor_start(scenario->daemon->socket, users[role]);
-	return greet(scenario, role, ret_answer);
+	return ping(scenario, role, ret_answer);
 }
 
 static void end(Scenario *scenario, Role role)
 {
-	Actor *actor = &scenario->cast.actors[role];
+	Actor *actor = &scenario->actors[role];
 
 	if (actor->pid == 0)
 		return;
 	actor_end(actor, SIGKILL);
 	actor->pid = 0;
-	/* It hears of ends before it answers anything. */
-	free(picture_ask(scenario->daemon, GET_INFO "\n"));
+	/* The daemon handles exits before requests. */
+	free(operator_request(scenario->daemon, GET_INFO "\n"));
 }
 
 static Outcome ask(Scenario *scenario, const Step *step, const char **ret_answer)
 {
-	static Order what;
+	static ActorCommand command;
 
-	what = (Order){ .kind = step->kind == STEP_SHARE ? ORDER_SHARE : ORDER_ASK,
-			.planes = step->planes,
-			.memories = step->memories };
-	if (!make_order(scenario, step, &what))
+	command = (ActorCommand){ .kind = step->kind == STEP_SHARE ? ACTOR_SHARE : ACTOR_REQUEST,
+				  .planes = step->planes,
+				  .memories = step->memories };
+	if (!make_request(scenario, step, &command))
 		return OUTCOME_NO_HANDLE;
-	const Seen *seen = order(scenario, step->role, &what);
+	const Seen *seen = execute(scenario, step->role, &command);
 	const char *context = strstr(seen->reply, slots[SLOT_CONTEXT].key);
 	if (context && step->role == ROLE_CLIENT)
 		copy_handle(scenario, SLOT_CONTEXT, context);
-	return judge(seen, ret_answer);
+	return classify(seen, ret_answer);
 }
 
-Outcome scenario_play(Scenario *scenario, const Step *step, const char **ret_answer)
+Outcome scenario_execute(Scenario *scenario, const Step *step, const char **ret_answer)
 {
 	switch (step->kind) {
-	case STEP_BEGIN:
-		return begin(scenario, step->role, ret_answer);
+	case STEP_START:
+		return start(scenario, step->role, ret_answer);
 	case STEP_KILL:
 		end(scenario, step->role);
 		return OUTCOME_SUCCESS;
@@ -262,15 +265,15 @@ Outcome scenario_play(Scenario *scenario, const Step *step, const char **ret_ans
 
 void scenario_reconnect(Scenario *scenario)
 {
-	static const Order connect_anew = { .kind = ORDER_CONNECT };
+	static const ActorCommand reconnect = { .kind = ACTOR_RECONNECT };
 	const char *answer;
 
 	for (Role role = 0; role < ROLE_MAX; role++) {
-		if (scenario->cast.actors[role].pid == 0)
+		if (scenario->actors[role].pid == 0)
 			continue;
-		order(scenario, role, &connect_anew);
-		if (greet(scenario, role, &answer) != OUTCOME_SUCCESS)
-			errx(2, "%s is not answered: %s", users[role], answer);
+		execute(scenario, role, &reconnect);
+		if (ping(scenario, role, &answer) != OUTCOME_SUCCESS)
+			errx(2, "%s gets no reply after reconnecting: %s", users[role], answer);
 	}
 }
 
@@ -278,6 +281,6 @@ void scenario_clear(Scenario *scenario)
 {
 	for (Role role = 0; role < ROLE_MAX; role++)
 		end(scenario, role);
-	free(picture_ask(scenario->daemon,
-			 "{\"method\":\"" QUARANTINE_METHOD "\",\"parameters\":" LIFT "}\n"));
+	free(operator_request(scenario->daemon,
+			      "{\"method\":\"" QUARANTINE_METHOD "\",\"parameters\":" LIFT "}\n"));
 }

@@ -4,15 +4,15 @@
 
 #include "daemon-picture.h"
 
-/* What happens in each run: real processes that make everything that lasts, and take it away. */
+/* The scenario of each run: real processes create and remove entities of every persistent kind. */
 
 #define HANDLE_SIZE 33
 
-/* What everybody is answered. */
+/* A request that every caller may send. */
 #define GET_INFO "{\"method\":\"org.varlink.service.GetInfo\"}"
 
 typedef enum Slot {
-	SLOT_FIRST, /* an object by its name */
+	SLOT_FIRST, /* the shared object with the name "first" */
 	SLOT_SECOND,
 	SLOT_PROCESS, /* the client's GPU process */
 	SLOT_VIRTUAL_GPU,
@@ -21,10 +21,10 @@ typedef enum Slot {
 } Slot;
 
 typedef enum StepKind {
-	STEP_BEGIN, /* the process is started, and connects */
+	STEP_START, /* starts and connects the process */
 	STEP_ASK,
 	STEP_SHARE,
-	STEP_KILL, /* the process ends */
+	STEP_KILL, /* kills the process */
 } StepKind;
 
 typedef struct Step {
@@ -37,30 +37,33 @@ typedef struct Step {
 
 extern const Step scenario_steps[];
 extern const size_t scenario_step_count;
-extern const size_t scenario_steps_before_restart; /* then there is something of everything */
+extern const size_t scenario_steps_before_restart; /* then entities of all kinds exist */
 
 #define SCENARIO_STEPS_MAX 48
 
 typedef struct Scenario {
 	TracedDaemon *daemon;
-	Cast cast;
+	Actor actors[ROLE_MAX];
 	char handles[SLOT_MAX][HANDLE_SIZE];
 } Scenario;
 
 typedef enum Outcome {
 	OUTCOME_SUCCESS,
-	OUTCOME_REFUSED,   /* with a status */
-	OUTCOME_LOST,      /* the connection ended without an answer, or took no request */
-	OUTCOME_NO_HANDLE, /* an answer that was lost had a handle that cannot be found out */
+	OUTCOME_REFUSED,   /* the reply has an error status */
+	OUTCOME_LOST,      /* the connection ended before the reply */
+	OUTCOME_NO_HANDLE, /* the step needs a handle from a lost reply */
 } Outcome;
 
-/* *ret_answer: the status, or what came instead; good until the next. */
-Outcome scenario_play(Scenario *scenario, const Step *step, const char **ret_answer);
+/*
+ * Executes a step. *ret_answer is the status of the reply, or "closed" or "silent"; it is valid
+ * until the next call.
+ */
+Outcome scenario_execute(Scenario *scenario, const Step *step, const char **ret_answer);
 
-/* Everybody who is there connects anew, and is answered. */
+/* Reconnects all running actors and checks that they get replies. */
 void scenario_reconnect(Scenario *scenario);
 
-/* All processes end, and no quarantine is left. */
+/* Ends all actors and lifts the quarantine. */
 void scenario_clear(Scenario *scenario);
 
 #endif

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * play-manager FOLDER MAXIMUM: is a service manager with a descriptor store of so many entries,
- * which hears at FOLDER/notify, and answers each line on stdin with one:
+ * fake-manager FOLDER MAXIMUM: a service manager with an fd store of MAXIMUM entries. Its notify
+ * socket is FOLDER/notify. Reads commands from stdin, one a line, and prints "ok" for each, except
+ * for "names":
  *
- *   names             the names of what is stored
- *   save, restore     remembers what is stored; brings it back: ok
- *   forget NAME       lets go of it: ok
- *   swap NAME NAME    gives each the other's descriptor: ok
- *   add NAME          stores a memory of that name that nobody sent: ok
- *   deaf, hearing     reads no message from now on; does so again: ok
+ *   names            prints the names of all entries
+ *   save             remembers the entries
+ *   restore          replaces the entries with the remembered ones
+ *   forget NAME      removes the entries with this name
+ *   swap NAME NAME   exchanges the fds of two entries
+ *   add NAME         adds an entry with a new memfd, which no service sent
+ *   deaf             stops reading the notify socket
+ *   hearing          reads it again
  *
- * play-manager FOLDER start COMMAND...: executes the command as a service of that manager, with all
- * that is stored.
+ * fake-manager FOLDER start COMMAND...: executes the command as a service of that manager. Passes
+ * it the notify socket and all entries.
  *
- * As systemd's store, it drops without a word what there is no room for.
+ * Like systemd, it discards an fd without an error if the store is full.
  */
 #include <sys/mman.h>
 
@@ -34,8 +37,8 @@ typedef struct Store {
 } Store;
 
 typedef struct Manager {
-	int notify; /* where the service sends */
-	int take;   /* where one that is started asks for what is stored */
+	int notify; /* receives the messages of the service */
+	int take;   /* sends the entries to a service that starts */
 	bool is_deaf;
 	size_t maximum;
 	Store store, saved;
@@ -44,7 +47,7 @@ typedef struct Manager {
 static void make_path(char ret[static 108], const char *folder, const char *name)
 {
 	if (snprintf(ret, 108, "%s/%s", folder, name) >= 108)
-		errx(2, "%s: longer than a socket's address can be", folder);
+		errx(2, "%s is too long for a socket address", folder);
 }
 
 static int bind_to(const char *folder, const char *name, int type)
@@ -69,7 +72,7 @@ static Entry *find(Store *store, const char *name)
 	return NULL;
 }
 
-static void forget(Store *store, const char *name)
+static void remove_entries(Store *store, const char *name)
 {
 	Entry *entry;
 
@@ -79,7 +82,7 @@ static void forget(Store *store, const char *name)
 	}
 }
 
-static void keep(Manager *manager, const char *name, int descriptor)
+static void add_entry(Manager *manager, const char *name, int descriptor)
 {
 	Store *store = &manager->store;
 
@@ -101,48 +104,36 @@ static void copy_store(Store *to, const Store *from)
 		to->entries[i].descriptor = fcntl(from->entries[i].descriptor, F_DUPFD_CLOEXEC, 0);
 }
 
-/* Returns false where no message waits. */
-static bool hear_one(Manager *manager)
+/* Returns false if no message is waiting. */
+static bool receive_message(Manager *manager)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
 	char text[512], name[NAME_SIZE];
-	struct iovec vector = { .iov_base = text, .iov_len = sizeof(text) - 1 };
-	struct msghdr message = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	int descriptor = -1;
-	ssize_t size = recvmsg(manager->notify, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	int descriptor;
+	ssize_t size = tool_recvmsg_one(manager->notify, text, sizeof(text) - 1,
+					MSG_CMSG_CLOEXEC | MSG_DONTWAIT, &descriptor);
 
 	if (size < 0)
 		return false;
 	text[size] = '\0';
-	if (message.msg_controllen >= CMSG_LEN(sizeof(int)))
-		memcpy(&descriptor, CMSG_DATA(&control.header), sizeof(int));
 	if (sscanf(text, "FDSTOREREMOVE=1\nFDNAME=%31s", name) == 1)
-		forget(&manager->store, name);
+		remove_entries(&manager->store, name);
 	else if (sscanf(text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%31s", name) == 1)
-		keep(manager, name, descriptor);
+		add_entry(manager, name, descriptor);
 	return true;
 }
 
-static void hear(Manager *manager)
+static void receive_messages(Manager *manager)
 {
-	while (!manager->is_deaf && hear_one(manager))
+	while (!manager->is_deaf && receive_message(manager))
 		;
 }
 
-/* Gives all that is stored to whoever connects, a message each. */
-static void give(Manager *manager)
+/* Accepts a connection of a service that starts and sends it the entries, one a message. */
+static void send_entries(Manager *manager)
 {
 	int connection = accept4(manager->take, NULL, NULL, SOCK_CLOEXEC);
 
-	hear(manager); /* what the last service sent */
+	receive_messages(manager); /* of the previous service */
 	for (size_t i = 0; i < manager->store.count; i++) {
 		Entry *entry = &manager->store.entries[i];
 
@@ -153,14 +144,14 @@ static void give(Manager *manager)
 	close(connection);
 }
 
-/* --- orders ---------------------------------------------------------------------------------- */
+/* --- commands -------------------------------------------------------------------------------- */
 
 static void swap(Store *store, const char *a, const char *b)
 {
 	Entry *first = find(store, a), *second = b ? find(store, b) : NULL;
 
 	if (!first || !second)
-		errx(2, "%s, %s: not stored", a, b);
+		errx(2, "the store has no %s or no %s", a, b ? b : "second name");
 	int descriptor = first->descriptor;
 	first->descriptor = second->descriptor;
 	second->descriptor = descriptor;
@@ -173,11 +164,11 @@ static void print_names(const Store *store)
 	putchar('\n');
 }
 
-static void follow(Manager *manager, char *words)
+static void execute(Manager *manager, char *words)
 {
 	const char *command = strsep(&words, " "), *name = strsep(&words, " ");
 
-	hear(manager);
+	receive_messages(manager);
 	if (strcmp(command, "names") == 0) {
 		print_names(&manager->store);
 		return;
@@ -187,15 +178,15 @@ static void follow(Manager *manager, char *words)
 	else if (strcmp(command, "restore") == 0)
 		copy_store(&manager->store, &manager->saved);
 	else if (strcmp(command, "forget") == 0)
-		forget(&manager->store, name);
+		remove_entries(&manager->store, name);
 	else if (strcmp(command, "swap") == 0)
 		swap(&manager->store, name, words);
 	else if (strcmp(command, "add") == 0)
-		keep(manager, name, memfd_create("added", MFD_CLOEXEC));
+		add_entry(manager, name, memfd_create("added", MFD_CLOEXEC));
 	else if (strcmp(command, "deaf") == 0 || strcmp(command, "hearing") == 0)
 		manager->is_deaf = command[0] == 'd';
 	else
-		errx(2, "%s: no such command", command);
+		errx(2, "%s: unknown command", command);
 	puts("ok");
 }
 
@@ -211,40 +202,33 @@ static int serve(Manager *manager)
 	setvbuf(stdin, NULL, _IONBF, 0);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while (poll(polled, manager->is_deaf ? 2 : 3, -1) > 0) {
-		hear(manager);
+		receive_messages(manager);
 		if (polled[1].revents)
-			give(manager);
+			send_entries(manager);
 		if (!polled[0].revents)
 			continue;
 		if (!tool_read_line(line))
 			return 0;
-		follow(manager, line);
+		execute(manager, line);
 	}
 	err(2, "poll");
 }
 
-/* --- a service ------------------------------------------------------------------------------- */
+/* --- starting a service ---------------------------------------------------------------------- */
 
-/* Takes what is stored, which comes to lie from FIRST_PASSED on. Returns how many they are. */
-static int take(int connection, char *names, size_t size)
+/*
+ * Receives the entries. Their fds get the numbers from FIRST_PASSED on, which are free. Writes
+ * their names as $LISTEN_FDNAMES has them. Returns their number.
+ */
+static int receive_entries(int connection, char *names, size_t size)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
 	size_t length = 0;
 
 	for (int count = 0;; count++) {
 		char name[NAME_SIZE] = "";
-		struct iovec vector = { .iov_base = name, .iov_len = sizeof(name) - 1 };
-		struct msghdr message = {
-			.msg_iov = &vector,
-			.msg_iovlen = 1,
-			.msg_control = &control,
-			.msg_controllen = sizeof(control),
-		};
+		int descriptor;
 
-		if (recvmsg(connection, &message, 0) <= 0)
+		if (tool_recvmsg_one(connection, name, sizeof(name) - 1, 0, &descriptor) <= 0)
 			return count;
 		length += (size_t)snprintf(names + length, size - length, "%s%s",
 					   count == 0 ? "" : ":", name);
@@ -263,7 +247,7 @@ static _Noreturn void start(const char *folder, char **command)
 		err(2, "%s", path);
 	dup3(connection, FIRST_PASSED + ENTRIES_MAX, O_CLOEXEC);
 	close_range(FIRST_PASSED, FIRST_PASSED + ENTRIES_MAX - 1, 0);
-	int count = take(FIRST_PASSED + ENTRIES_MAX, names, sizeof(names));
+	int count = receive_entries(FIRST_PASSED + ENTRIES_MAX, names, sizeof(names));
 	make_path(path, folder, "notify");
 	setenv("NOTIFY_SOCKET", path, 1);
 	if (count > 0) {
@@ -283,12 +267,12 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		errx(2,
-		     "usage: play-manager FOLDER MAXIMUM | play-manager FOLDER start COMMAND...");
+		     "usage: fake-manager FOLDER MAXIMUM | fake-manager FOLDER start COMMAND...");
 	if (strcmp(argv[2], "start") == 0 && argc > 3)
 		start(argv[1], argv + 3);
 	manager.maximum = tool_number(argv[2]);
 	if (manager.maximum > ENTRIES_MAX)
-		errx(2, "at most %d entries", ENTRIES_MAX);
+		errx(2, "MAXIMUM can be at most %d", ENTRIES_MAX);
 	manager.notify = bind_to(argv[1], "notify", SOCK_DGRAM);
 	manager.take = bind_to(argv[1], "take", SOCK_SEQPACKET);
 	if (listen(manager.take, 1) < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The monitor (QMP): one client at a time, of which it knows what it takes to join the display. */
+/* The QMP monitor. It serves one client at a time, with the commands needed to join the display. */
 #include "json.h"
 #include "play-qemu.h"
 
@@ -8,19 +8,19 @@
 typedef struct Monitor {
 	QemuDisplay *display;
 	sd_event_source *listening;
-	sd_event_source *talking; /* its descriptor is the client's connection */
+	sd_event_source *talking; /* owns the client's connection */
 	JsonParser *parser;
 	bool is_negotiated;
-	int passed; /* a descriptor that came and has no name yet; -1: none */
+	int passed; /* received fd without a name, or -1 */
 	char name[64];
-	int named; /* the descriptor of that name; -1: none */
+	int named; /* fd with that name, or -1 */
 	char line[MONITOR_LINE_SIZE];
 	size_t size;
 } Monitor;
 
-static void say(int client, const char *line)
+static void send_line(int client, const char *line)
 {
-	send(client, line, strlen(line), MSG_NOSIGNAL); /* who has gone does not hear it */
+	send(client, line, strlen(line), MSG_NOSIGNAL); /* the client may have disconnected */
 	send(client, "\r\n", 2, MSG_NOSIGNAL);
 }
 
@@ -30,12 +30,12 @@ static void refuse(int client, const char *class, const char *why)
 
 	snprintf(line, sizeof(line), "{\"error\": {\"class\": \"%s\", \"desc\": \"%s\"}}", class,
 		 why);
-	say(client, line);
+	send_line(client, line);
 }
 
-static void done(int client)
+static void send_success(int client)
 {
-	say(client, "{\"return\": {}}");
+	send_line(client, "{\"return\": {}}");
 }
 
 static const char *argument(const JsonValue *command, const char *name)
@@ -45,7 +45,7 @@ static const char *argument(const JsonValue *command, const char *name)
 	return text ? text : "";
 }
 
-static void forget(int *descriptor)
+static void close_descriptor(int *descriptor)
 {
 	if (*descriptor >= 0)
 		close(*descriptor);
@@ -58,11 +58,11 @@ static void take_descriptor(Monitor *monitor, int client, const JsonValue *comma
 		refuse(client, "GenericError", "No file descriptor supplied via SCM_RIGHTS");
 		return;
 	}
-	forget(&monitor->named);
+	close_descriptor(&monitor->named);
 	monitor->named = monitor->passed;
 	monitor->passed = -1;
 	snprintf(monitor->name, sizeof(monitor->name), "%s", argument(command, "fdname"));
-	done(client);
+	send_success(client);
 }
 
 static void add_client(Monitor *monitor, int client, const JsonValue *command)
@@ -74,7 +74,7 @@ static void add_client(Monitor *monitor, int client, const JsonValue *command)
 	} else {
 		qemu_display_join(monitor->display, monitor->named);
 		monitor->named = -1;
-		done(client);
+		send_success(client);
 	}
 }
 
@@ -86,7 +86,7 @@ static void execute(Monitor *monitor, int client, const JsonValue *command)
 		refuse(client, "GenericError", "QMP input lacks member 'execute'");
 	} else if (strcmp(name, "qmp_capabilities") == 0) {
 		monitor->is_negotiated = true;
-		done(client);
+		send_success(client);
 	} else if (!monitor->is_negotiated) {
 		refuse(client, "CommandNotFound",
 		       "Expecting capabilities negotiation with 'qmp_capabilities'");
@@ -99,26 +99,19 @@ static void execute(Monitor *monitor, int client, const JsonValue *command)
 	}
 }
 
-/* What a read brings, with a descriptor perhaps. Returns false when the client has gone. */
+/* Receives some input and perhaps an fd. Returns false if the client has disconnected. */
 static bool receive(Monitor *monitor, int client)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec vector = { .iov_base = monitor->line + monitor->size,
-				.iov_len = sizeof(monitor->line) - monitor->size };
-	struct msghdr message = { .msg_iov = &vector,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	ssize_t size = recvmsg(client, &message, MSG_CMSG_CLOEXEC);
+	int descriptor;
+	ssize_t size = tool_recvmsg_one(client, monitor->line + monitor->size,
+					sizeof(monitor->line) - monitor->size, MSG_CMSG_CLOEXEC,
+					&descriptor);
 
 	if (size <= 0)
 		return false;
-	if (message.msg_controllen >= CMSG_LEN(sizeof(int))) {
-		forget(&monitor->passed);
-		memcpy(&monitor->passed, CMSG_DATA(&control.header), sizeof(monitor->passed));
+	if (descriptor >= 0) {
+		close_descriptor(&monitor->passed);
+		monitor->passed = descriptor;
 	}
 	monitor->size += (size_t)size;
 	return true;
@@ -155,8 +148,8 @@ static int on_command(sd_event_source *source, int client, uint32_t events, void
 		return 0;
 	}
 	monitor->talking = sd_event_source_disable_unref(monitor->talking);
-	forget(&monitor->passed);
-	forget(&monitor->named);
+	close_descriptor(&monitor->passed);
+	close_descriptor(&monitor->named);
 	return sd_event_source_set_enabled(monitor->listening, SD_EVENT_ON);
 }
 
@@ -174,8 +167,9 @@ static int on_client(sd_event_source *source, int listener, uint32_t events, voi
 				   on_command, monitor),
 		   "a monitor's client");
 	sd_event_source_set_io_fd_own(monitor->talking, true);
-	say(client, "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 0, \"major\": "
-		    "10}, \"package\": \"played\"}, \"capabilities\": [\"oob\"]}}");
+	send_line(client,
+		  "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 0, \"major\": "
+		  "10}, \"package\": \"fake\"}, \"capabilities\": [\"oob\"]}}");
 	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 

@@ -27,7 +27,7 @@ void request_add(Request *request, const char *format, ...)
 				  sizeof(request->text) - request->length, format, arguments);
 	va_end(arguments);
 	if (request->length >= sizeof(request->text))
-		errx(2, "a request is too long");
+		errx(2, "a random request is too long");
 }
 
 void request_add_descriptors(RandomObjects *objects, Request *request, size_t count, size_t kinds)
@@ -40,7 +40,7 @@ void request_add_descriptors(RandomObjects *objects, Request *request, size_t co
 	}
 }
 
-/* One that was seen, most often. */
+/* Picks a stored handle, or sometimes an invalid one. */
 static const char *pick_handle(RandomObjects *objects)
 {
 	static const char *const strange[] = { "", "0", "0123456789abcdef0123456789abcdef",
@@ -113,7 +113,7 @@ static void begin_sharing(const RandomObjects *objects, Request *request)
 	request_add(request, "{\"virtualMachineGuid\":\"%s\",\"object\":{", objects->guid);
 }
 
-/* What can be shared, if the VM has not too many. */
+/* Mostly succeeds, unless the VM has reached a limit. */
 static void share(RandomObjects *objects, Request *request)
 {
 	size_t planes = 1 + draw(&objects->random, 4);
@@ -142,7 +142,7 @@ static void add_plane(RandomObjects *objects, Request *request)
 		    one_in(&objects->random, 4) ? "9223372036854775807" : "256");
 }
 
-/* What hardly ever can be. */
+/* Hardly ever succeeds. */
 static void share_anything(RandomObjects *objects, Request *request)
 {
 	static const char *const types[] = { "resource", "fence", "resourceWithFence", "x" };
@@ -188,8 +188,8 @@ static void strange(RandomObjects *objects, Request *request)
 	request_add(request, "%s", PICK(&objects->random, texts));
 }
 
-/* A byte of it becomes another. */
-void request_break(uint64_t *random, Request *request)
+/* Replaces a byte of the request. */
+static void request_break(uint64_t *random, Request *request)
 {
 	static const char bytes[] = "{}[]\",:0\\\n\x01\xff";
 
@@ -197,6 +197,29 @@ void request_break(uint64_t *random, Request *request)
 		return;
 	request->text[draw(random, request->length)] = bytes[draw(random, sizeof(bytes))];
 	request->is_broken = true;
+}
+
+void request_end(uint64_t *random, Request *request)
+{
+	if (one_in(random, 500))
+		request_break(random, request);
+	request->text[request->length++] = one_in(random, 2) ? '\n' : '\0';
+}
+
+size_t replies_take(char *text, size_t size, size_t searched,
+		    void (*look)(void *context, const char *reply, size_t length), void *context)
+{
+	char *begin = text, *end = text + size;
+
+	for (char *at = text + searched; at < end; at++) {
+		if (*at != '\n' && *at != '\0')
+			continue;
+		*at = '\0';
+		look(context, begin, (size_t)(at - begin));
+		begin = at + 1;
+	}
+	memmove(text, begin, (size_t)(end - begin));
+	return (size_t)(end - begin);
 }
 
 void random_objects_request(RandomObjects *objects, Request *request)

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * random-requests SOCKET GUID COUNT SEED vmm|viewer: after a first line on stdin makes a context,
- * registers, if it may, and pipelines so many requests about shared objects, good ones and broken
- * ones, those of a VMM with descriptors of all kinds. Which ones, the seed decides, and what the
- * daemon answers. Prints each status and limit and how often it was answered, then "sent",
- * "refused" (sends whose descriptors the kernel refused), "received" (descriptors), "connections",
- * "lost" (of those, to the daemon) and "done", and stays connected until stdin ends.
+ * random-requests SOCKET GUID COUNT SEED vmm|viewer: waits for a line on stdin, creates a context,
+ * registers for the VM, and pipelines COUNT random requests about shared objects, valid and
+ * invalid. Those of a VMM carry fds of all kinds. The requests depend on SEED and on the daemon's
+ * replies. Then prints these lines, and stays connected until stdin ends:
+ *
+ *   STATUS|LIMIT N   how often each status and each limit was in a reply
+ *   sent N           number of requests
+ *   refused N        requests that were sent without their fds, because the kernel refused the fds
+ *   received N       fds that came with replies
+ *   connections N    connections that were opened
+ *   lost N           connections that the daemon closed
+ *   done
  */
 #include "random-objects.h"
+
+#define REPLY_DESCRIPTORS_MAX 8
 
 #define WORDS_MAX   32
 #define INPUT_SIZE  (4u << 20)
@@ -18,7 +26,7 @@ typedef struct Client {
 	bool is_vmm;
 	int connection;
 	RandomObjects objects;
-	char *input; /* what was not yet looked at begins here */
+	char *input; /* the incomplete reply */
 	size_t input_size;
 	struct {
 		char name[64];
@@ -34,17 +42,15 @@ static void make_request(Client *client, Request *request)
 	request->length = request->count = 0;
 	request->is_broken = false;
 	random_objects_request(&client->objects, request);
-	if (one_in(random, 16)) /* with some that it does not need */
+	if (one_in(random, 16)) /* superfluous fds */
 		request_add_descriptors(&client->objects, request, 1 + draw(random, 4),
 					DESCRIPTOR_KINDS);
 	if (!client->is_vmm && !one_in(random, 100))
 		request->count = 0;
-	if (one_in(random, 500))
-		request_break(random, request);
-	request->text[request->length++] = one_in(random, 2) ? '\n' : '\0';
+	request_end(random, request);
 }
 
-/* --- answers --------------------------------------------------------------------------------- */
+/* --- replies --------------------------------------------------------------------------------- */
 
 static void count_word(Client *client, const char *name, size_t length)
 {
@@ -55,12 +61,12 @@ static void count_word(Client *client, const char *name, size_t length)
 		client->words[i].name[length] != '\0'))
 		i++;
 	if (i == WORDS_MAX || length >= sizeof(client->words[i].name))
-		errx(1, "a word too many: %.*s", (int)length, name);
+		errx(1, "too many different statuses, or a long one: %.*s", (int)length, name);
 	memcpy(client->words[i].name, name, length);
 	client->words[i].count++;
 }
 
-/* Counts the string that is the member's, where it is there. */
+/* Counts the string value of the member, if the reply has it. */
 static void count_member(Client *client, const char *text, const char *member)
 {
 	const char *at = strstr(text, member);
@@ -69,10 +75,12 @@ static void count_member(Client *client, const char *text, const char *member)
 		count_word(client, at + strlen(member), strcspn(at + strlen(member), "\""));
 }
 
-static void look_at_answer(Client *client, const char *text)
+static void look_at_reply(void *context, const char *text, size_t length)
 {
 	static const char handle[] = "\"handle\":\"";
+	Client *client = context;
 
+	(void)length;
 	count_member(client, text, "\"status\":\"");
 	count_member(client, text, "\"limit\":\"");
 	for (const char *at = strstr(text, handle); at; at = strstr(at + 1, handle))
@@ -80,61 +88,31 @@ static void look_at_answer(Client *client, const char *text)
 			random_objects_remember(&client->objects, at + strlen(handle));
 }
 
-/* Looks at the whole ones among the answers, which end in what their requests ended in. */
-static void look_at_answers(Client *client)
-{
-	char *begin = client->input, *end = begin + client->input_size;
-
-	for (char *at = begin; at < end; at++) {
-		if (*at != '\n' && *at != '\0')
-			continue;
-		*at = '\0';
-		look_at_answer(client, begin);
-		begin = at + 1;
-	}
-	client->input_size = (size_t)(end - begin);
-	memmove(client->input, begin, client->input_size);
-}
-
-static void take_descriptors(Client *client, struct msghdr *message)
-{
-	struct cmsghdr *header;
-
-	if (message->msg_flags & MSG_CTRUNC)
-		errx(1, "an answer brings too many descriptors");
-	for (header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header))
-		for (size_t i = 0; i < (header->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-			int descriptor;
-
-			memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-			close(descriptor);
-			client->received++;
-		}
-}
-
-/* Takes what is there. Returns false at the end of the connection. */
+/* Receives available replies and closes their fds. Returns false at the end of the connection. */
 static bool receive(Client *client)
 {
-	char control[CMSG_SPACE(8 * sizeof(int))];
-	struct iovec room = { .iov_base = client->input + client->input_size,
-			      .iov_len = INPUT_SIZE - client->input_size };
-	struct msghdr message = { .msg_iov = &room,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-	ssize_t size = recvmsg(client->connection, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int descriptors[REPLY_DESCRIPTORS_MAX];
+	size_t count;
+	ssize_t size =
+		tool_recvmsg(client->connection, client->input + client->input_size,
+			     INPUT_SIZE - client->input_size, MSG_DONTWAIT | MSG_CMSG_CLOEXEC,
+			     descriptors, REPLY_DESCRIPTORS_MAX, &count);
 
 	if (size < 0 && errno == EAGAIN)
 		return true;
+	if (size < 0 && errno == EMSGSIZE)
+		errx(1, "more than %d fds came with a reply", REPLY_DESCRIPTORS_MAX);
 	if (size <= 0)
 		return false;
-	take_descriptors(client, &message);
-	client->input_size += (size_t)size;
-	look_at_answers(client);
+	for (size_t i = 0; i < count; i++)
+		close(descriptors[i]);
+	client->received += count;
+	client->input_size = replies_take(client->input, client->input_size + (size_t)size, 0,
+					  look_at_reply, client);
 	return true;
 }
 
-/* --- the conversation ------------------------------------------------------------------------ */
+/* --- connections ----------------------------------------------------------------------------- */
 
 static short wait_for(const Client *client, short what)
 {
@@ -145,8 +123,11 @@ static short wait_for(const Client *client, short what)
 	return connection.revents;
 }
 
-/* Waits for a first answer: before it accepts the connection, the daemon lets no descriptor in. */
-static void connect_anew(Client *client)
+/*
+ * Opens a new connection and waits for a first reply, because fds that are sent before the daemon
+ * accepts the connection are refused.
+ */
+static void reconnect(Client *client)
 {
 	static const char first[] = "{\"method\":\"org.varlink.service.GetInfo\"}\n";
 
@@ -159,14 +140,14 @@ static void connect_anew(Client *client)
 	wait_for(client, POLLIN);
 }
 
-/* The daemon closed the connection, and has no reason to. */
-static void lose(Client *client)
+/* Reconnects after the daemon has closed the connection, for which it has no reason. */
+static void reconnect_after_loss(Client *client)
 {
 	client->lost++;
-	connect_anew(client);
+	reconnect(client);
 }
 
-/* Asks no more on this connection, and takes all answers. */
+/* Ends the output and waits for all replies and the end of the connection. */
 static void finish(Client *client)
 {
 	shutdown(client->connection, SHUT_WR);
@@ -175,7 +156,10 @@ static void finish(Client *client)
 	while (receive(client));
 }
 
-/* Returns 0, or the error: EAGAIN, EPERM for descriptors, or that of a connection that is over. */
+/*
+ * Returns 0 or an errno: EAGAIN if the socket is full, EPERM or ETOOMANYREFS if the kernel refuses
+ * the fds, or others if the connection is closed.
+ */
 static int try_send(const Client *client, const Request *request)
 {
 	ssize_t size = tool_sendmsg(client->connection, request->text, request->length,
@@ -186,8 +170,8 @@ static int try_send(const Client *client, const Request *request)
 	return size < 0 ? errno : 0;
 }
 
-/* Sends the request, and takes answers whenever there are some. */
-static void converse(Client *client, Request *request)
+/* Sends the request. Receives replies meanwhile, so that the daemon does not stop reading. */
+static void send_request(Client *client, Request *request)
 {
 	int error;
 
@@ -195,22 +179,22 @@ static void converse(Client *client, Request *request)
 		if (error == EPERM && request->count > 0) {
 			client->refused++;
 			request->count = 0;
-		} else if (error == ETOOMANYREFS) { /* descriptors under way; answers come first */
+		} else if (error == ETOOMANYREFS) { /* too many fds in flight */
 			wait_for(client, POLLIN);
 			if (!receive(client))
-				lose(client);
+				reconnect_after_loss(client);
 		} else if (error != EAGAIN ||
 			   (wait_for(client, POLLIN | POLLOUT) & POLLIN && !receive(client))) {
-			lose(client);
+			reconnect_after_loss(client);
 		}
 	}
 	client->sent++;
 	if (client->sent % 16 == 0 && !receive(client))
-		lose(client);
+		reconnect_after_loss(client);
 	if (!request->is_broken)
 		return;
 	finish(client);
-	connect_anew(client);
+	reconnect(client);
 }
 
 static void begin_as_viewer(Client *client)
@@ -221,7 +205,7 @@ static void begin_as_viewer(Client *client)
 	request_add(&request, "{}}\n");
 	request_begin(&request, "RegisterVailProcess");
 	request_add(&request, "{\"virtualMachineGuid\":\"%s\"}}\n", client->objects.guid);
-	converse(client, &request);
+	send_request(client, &request);
 }
 
 static void print_results(const Client *client)
@@ -251,14 +235,14 @@ int main(int argc, char **argv)
 	random_objects_make_pool(&client.objects);
 	if (getchar() == EOF)
 		errx(1, "stdin ended");
-	connect_anew(&client);
+	reconnect(&client);
 	begin_as_viewer(&client);
 	for (size_t count = tool_number(argv[3]); count > 0; count--) {
 		make_request(&client, &request);
-		converse(&client, &request);
+		send_request(&client, &request);
 	}
 	finish(&client);
-	connect_anew(&client);
+	reconnect(&client);
 	print_results(&client);
 	tool_wait_for_end_of_input();
 	return 0;

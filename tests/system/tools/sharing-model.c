@@ -6,7 +6,7 @@
 #define INVALID_HANDLE "STATUS_INVALID_HANDLE"
 #define NOT_FOUND      "STATUS_NOT_FOUND"
 
-/* --- who is who ------------------------------------------------------------------------------ */
+/* --- users and roles ------------------------------------------------------------------------- */
 
 const char *model_user(unsigned int actor)
 {
@@ -41,7 +41,7 @@ bool model_may_share(unsigned int actor, unsigned int machine)
 	return actor < MODEL_SHARERS && actor % MODEL_MACHINES == machine;
 }
 
-/* --- what is to be answered ------------------------------------------------------------------ */
+/* --- expected statuses ----------------------------------------------------------------------- */
 
 const char *model_register_status(const Model *model, unsigned int actor, unsigned int machine)
 {
@@ -65,7 +65,7 @@ const char *model_open_status(const Model *model, unsigned int actor, unsigned i
 	return model->registered[actor][it->machine] ? SUCCESS : DENIED;
 }
 
-/* What is over is known as long as somebody holds it. */
+/* The daemon knows an ended object until its last holder closes it. */
 const char *model_close_status(const Model *model, unsigned int actor, unsigned int object)
 {
 	if (model_is_free(model, object))
@@ -82,7 +82,7 @@ const char *model_unshare_status(const Model *model, unsigned int actor, unsigne
 	return it->sharer == actor || model_is_operator(actor) ? SUCCESS : DENIED;
 }
 
-/* --- what is so afterwards ------------------------------------------------------------------- */
+/* --- changes --------------------------------------------------------------------------------- */
 
 void model_opened(Model *model, unsigned int actor, unsigned int object)
 {
@@ -121,7 +121,7 @@ void model_actor_ended(Model *model, unsigned int actor)
 		model->registered[i][actor] = false;
 }
 
-/* --- sums ------------------------------------------------------------------------------------ */
+/* --- counts ---------------------------------------------------------------------------------- */
 
 size_t model_holders(const Model *model, unsigned int object)
 {

@@ -4,17 +4,17 @@
 #include <stdarg.h>
 #include <time.h>
 
-unsigned int play_roll(Play *play, unsigned int sides)
+unsigned int run_draw(ModelRun *run, unsigned int limit)
 {
-	play->random = play->random * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned int)(play->random >> 33) % sides;
+	run->random = run->random * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned int)(run->random >> 33) % limit;
 }
 
-_Noreturn void play_fail(const Play *play, const char *format, ...)
+_Noreturn void run_fail(const ModelRun *run, const char *format, ...)
 {
 	va_list arguments;
 
-	printf("seed %lu, step %lu: ", play->seed, play->step);
+	printf("seed %lu, step %lu: ", run->seed, run->step);
 	va_start(arguments, format);
 	vprintf(format, arguments);
 	va_end(arguments);
@@ -27,64 +27,66 @@ bool seen_is(const Seen *seen, const char *status)
 	return strcmp(seen->status, status) == 0;
 }
 
-void play_check_status(const Play *play, unsigned int actor, const char *what, const Seen *seen,
-		       const char *expected)
+void run_check_status(const ModelRun *run, unsigned int actor, const char *what, const Seen *seen,
+		      const char *expected)
 {
 	if (!seen_is(seen, expected))
-		play_fail(play, "actor %u, %s: %s instead of %s: %s", actor, what, seen->status,
-			  expected, seen->reply);
+		run_fail(run, "actor %u, %s: %s instead of %s: %s", actor, what, seen->status,
+			 expected, seen->reply);
 }
 
-/* --- single requests ------------------------------------------------------------------------- */
+/* --- requests -------------------------------------------------------------------------------- */
 
-void play_order(const Play *play, Order *order, const char *method, unsigned int object)
+void run_fill_request(const ModelRun *run, ActorCommand *command, const char *method,
+		      unsigned int object)
 {
-	order->kind = ORDER_ASK;
-	order->tag = object;
-	snprintf(order->text, sizeof(order->text),
+	command->kind = ACTOR_REQUEST;
+	command->tag = object;
+	snprintf(command->text, sizeof(command->text),
 		 "{\"method\":\"io.vaild.%s\",\"parameters\":{\"handle\":\"%s\"}}\n", method,
-		 play->model.objects[object].handle);
+		 run->model.objects[object].handle);
 }
 
-const Seen *play_ask(const Play *play, unsigned int actor, const char *method, unsigned int object)
+const Seen *run_request(const ModelRun *run, unsigned int actor, const char *method,
+			unsigned int object)
 {
-	Order order = { .tag = 0 };
+	ActorCommand command = { .tag = 0 };
 
-	play_order(play, &order, method, object);
-	return actor_do(&play->actors[actor], &order);
+	run_fill_request(run, &command, method, object);
+	return actor_execute(&run->actors[actor], &command);
 }
 
-/* What the operator asks for, and has to be given. */
-static void operate(Play *play, const char *method, const char *parameters)
+/* Sends a request as the operator, which must succeed. */
+static void request_as_operator(ModelRun *run, const char *method, const char *parameters)
 {
-	play_check_status(play, MODEL_OPERATOR, method,
-			  actor_ask(&play->actors[MODEL_OPERATOR],
-				    "{\"method\":\"io.vaild.%s\",\"parameters\":{%s}}", method,
-				    parameters),
-			  "STATUS_SUCCESS");
+	run_check_status(run, MODEL_OPERATOR, method,
+			 actor_request(&run->actors[MODEL_OPERATOR],
+				       "{\"method\":\"io.vaild.%s\",\"parameters\":{%s}}", method,
+				       parameters),
+			 "STATUS_SUCCESS");
 }
 
-void play_check_arrived(Play *play, unsigned int actor, unsigned int object, const Seen *seen)
+void run_check_arrived(ModelRun *run, unsigned int actor, unsigned int object, const Seen *seen)
 {
-	const ModelObject *it = &play->model.objects[object];
+	const ModelObject *it = &run->model.objects[object];
 	size_t expected = seen_is(seen, "STATUS_SUCCESS") ? it->planes : 0;
 
 	if (seen->rights != expected)
-		play_fail(play, "actor %u got %zu descriptors of object %u instead of %zu", actor,
-			  seen->rights, object, expected);
+		run_fail(run, "actor %u received %zu fds of object %u instead of %zu", actor,
+			 seen->rights, object, expected);
 	for (size_t i = 0; i < expected; i++)
 		if (seen->arrived[i].inode != it->memory[i].inode ||
 		    seen->arrived[i].access != it->memory[i].access)
-			play_fail(play, "actor %u got other memory than object %u has", actor,
-				  object);
-	play->seen.descriptors += expected;
+			run_fail(run, "actor %u received other memory than that of object %u",
+				 actor, object);
+	run->counts.descriptors += expected;
 	if (expected > 0)
-		model_opened(&play->model, actor, object);
+		model_opened(&run->model, actor, object);
 }
 
 /* --- machines and actors --------------------------------------------------------------------- */
 
-const char *play_guid(unsigned int machine)
+const char *run_guid(unsigned int machine)
 {
 	static const char *const guids[MODEL_MACHINES] = {
 		"abababab-abab-4bab-8bab-abababababa1",
@@ -106,7 +108,7 @@ static void display_clients(unsigned int machine, char *text, size_t size)
 						 used > 0 ? "," : "", users[i]);
 }
 
-void play_begin_machine(Play *play, unsigned int machine)
+void run_register_machine(ModelRun *run, unsigned int machine)
 {
 	char clients[96], text[ACTOR_TEXT_SIZE];
 
@@ -114,28 +116,28 @@ void play_begin_machine(Play *play, unsigned int machine)
 	snprintf(text, sizeof(text),
 		 "\"virtualMachineGuid\":\"%s\",\"vmmPid\":%d,\"displayClients\":[%s],"
 		 "\"agent\":{\"pid\":%d}",
-		 play_guid(machine), play->actors[machine].pid, clients,
-		 play->actors[MODEL_MACHINES + machine].pid);
-	operate(play, "Machine.RegisterVirtualMachine", text);
-	snprintf(text, sizeof(text), "\"virtualMachineGuid\":\"%s\"", play_guid(machine));
-	operate(play, "Machine.AssignVirtualGpu", text);
+		 run_guid(machine), run->actors[machine].pid, clients,
+		 run->actors[MODEL_MACHINES + machine].pid);
+	request_as_operator(run, "Machine.RegisterVirtualMachine", text);
+	snprintf(text, sizeof(text), "\"virtualMachineGuid\":\"%s\"", run_guid(machine));
+	request_as_operator(run, "Machine.AssignVirtualGpu", text);
 }
 
-void play_begin_agent(Play *play, unsigned int machine)
+void run_update_agent(ModelRun *run, unsigned int machine)
 {
 	char text[ACTOR_TEXT_SIZE];
 
 	snprintf(text, sizeof(text), "\"virtualMachineGuid\":\"%s\",\"agent\":{\"pid\":%d}",
-		 play_guid(machine), play->actors[MODEL_MACHINES + machine].pid);
-	operate(play, "Machine.UpdateVirtualMachine", text);
+		 run_guid(machine), run->actors[MODEL_MACHINES + machine].pid);
+	request_as_operator(run, "Machine.UpdateVirtualMachine", text);
 }
 
-void play_begin_actor(Play *play, unsigned int actor)
+void run_start_actor(ModelRun *run, unsigned int actor)
 {
-	play->actors[actor] = actor_start(play->socket, model_user(actor));
-	play_check_status(
-		play, actor, "CreateContext",
-		actor_ask(&play->actors[actor], "{\"method\":\"io.vaild.Gpu.CreateContext\"}"),
+	run->actors[actor] = actor_start(run->socket, model_user(actor));
+	run_check_status(
+		run, actor, "CreateContext",
+		actor_request(&run->actors[actor], "{\"method\":\"io.vaild.Gpu.CreateContext\"}"),
 		"STATUS_SUCCESS");
 }
 
@@ -157,37 +159,39 @@ static bool mentions_pid(const char *text, const char *end, pid_t pid)
 	return false;
 }
 
-/* Each has a GPU process, which goes, with all else that it has, when the daemon hears of its end.
+/*
+ * Each actor has a GPU process, which the daemon removes together with everything else of the actor
+ * when it notices the exit.
  */
-void play_wait_until_gone(const Play *play, unsigned int actor)
+void run_wait_until_gone(const ModelRun *run, unsigned int actor)
 {
 	time_t deadline = time(NULL) + PLAY_PATIENCE;
 	const Seen *seen;
 
 	do {
 		if (time(NULL) > deadline)
-			play_fail(play, "the daemon does not hear of the end of actor %u", actor);
-		seen = actor_ask(&play->actors[MODEL_OPERATOR],
-				 "{\"method\":\"io.vaild.Gpu.ListProcesses\"}");
-	} while (mentions_pid(seen->reply, end_of(seen), play->actors[actor].pid));
+			run_fail(run, "the daemon does not notice the end of actor %u", actor);
+		seen = actor_request(&run->actors[MODEL_OPERATOR],
+				     "{\"method\":\"io.vaild.Gpu.ListProcesses\"}");
+	} while (mentions_pid(seen->reply, end_of(seen), run->actors[actor].pid));
 }
 
-/* --- after each step ------------------------------------------------------------------------- */
+/* --- checks ---------------------------------------------------------------------------------- */
 
-void play_look_at_all(const Play *play)
+void run_check_actors(const ModelRun *run)
 {
-	const Order look = { .kind = ORDER_LOOK };
+	const ActorCommand look = { .kind = ACTOR_LOOK };
 
 	for (unsigned int i = 0; i < MODEL_ACTORS; i++)
-		actor_tell(&play->actors[i], &look);
+		actor_send(&run->actors[i], &look);
 	for (unsigned int i = 0; i < MODEL_ACTORS; i++) {
-		const Seen *seen = actor_hear(&play->actors[i]);
+		const Seen *seen = actor_receive(&run->actors[i]);
 
-		if (seen->kept != model_kept(&play->model, i))
-			play_fail(play, "actor %u has %zu descriptors instead of %zu", i,
-				  seen->kept, model_kept(&play->model, i));
+		if (seen->kept != model_kept(&run->model, i))
+			run_fail(run, "actor %u has %zu fds instead of %zu", i, seen->kept,
+				 model_kept(&run->model, i));
 		if (seen->unasked)
-			play_fail(play, "actor %u was sent what it did not ask for", i);
+			run_fail(run, "actor %u received data without a request", i);
 	}
 }
 
@@ -200,46 +204,45 @@ static size_t count_of(const char *text, const char *end, const char *wanted)
 	return count;
 }
 
-static void check_holders(const Play *play, unsigned int object, const char *list)
+static void check_holders(const ModelRun *run, unsigned int object, const char *list)
 {
-	const ModelObject *it = &play->model.objects[object];
+	const ModelObject *it = &run->model.objects[object];
 	const char *begin = strstr(list, it->handle);
 	const char *next = begin ? strstr(begin, "\"handle\"") : NULL;
 
 	if (!begin)
-		play_fail(play, "object %u is in no list", object);
+		run_fail(run, "object %u is not listed", object);
 	if (!next)
 		next = begin + strlen(begin);
-	if (count_of(begin, next, "\"pid\":") != model_holders(&play->model, object))
-		play_fail(play, "object %u has other holders: %s", object, begin);
+	if (count_of(begin, next, "\"pid\":") != model_holders(&run->model, object))
+		run_fail(run, "object %u has the wrong number of holders: %s", object, begin);
 	for (unsigned int i = 0; i < MODEL_ACTORS; i++)
-		if (it->held_by[i] && !mentions_pid(begin, next, play->actors[i].pid))
-			play_fail(play, "actor %u is no holder of object %u: %s", i, object, begin);
+		if (it->held_by[i] && !mentions_pid(begin, next, run->actors[i].pid))
+			run_fail(run, "actor %u is not listed as a holder of object %u: %s", i,
+				 object, begin);
 }
 
-static void check_daemon(const Play *play)
+static void check_daemon(const ModelRun *play)
 {
 	size_t expected = play->descriptors + model_shared_planes(&play->model), real;
 	time_t deadline = time(NULL) + PLAY_PATIENCE;
 
 	while ((real = count_descriptors(play->daemon_folder)) != expected) {
 		if (time(NULL) > deadline)
-			play_fail(play, "the daemon has %zu descriptors instead of %zu", real,
-				  expected);
+			run_fail(play, "the daemon has %zu fds instead of %zu", real, expected);
 		poll(NULL, 0, 1);
 	}
 }
 
-void play_audit(const Play *play)
+void run_audit(const ModelRun *run)
 {
-	const Seen *seen = actor_ask(&play->actors[MODEL_OPERATOR],
-				     "{\"method\":\"io.vaild.ListSharedObjects\"}");
+	const Seen *seen = actor_request(&run->actors[MODEL_OPERATOR],
+					 "{\"method\":\"io.vaild.ListSharedObjects\"}");
 
-	if (count_of(seen->reply, end_of(seen), "\"handle\":") !=
-	    model_shared_objects(&play->model))
-		play_fail(play, "other objects are shared: %s", seen->reply);
+	if (count_of(seen->reply, end_of(seen), "\"handle\":") != model_shared_objects(&run->model))
+		run_fail(run, "the wrong number of objects is listed: %s", seen->reply);
 	for (unsigned int i = 0; i < MODEL_OBJECTS; i++)
-		if (play->model.objects[i].is_shared)
-			check_holders(play, i, seen->reply);
-	check_daemon(play);
+		if (run->model.objects[i].is_shared)
+			check_holders(run, i, seen->reply);
+	check_daemon(run);
 }

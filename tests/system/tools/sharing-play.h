@@ -1,59 +1,74 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SYSTEM_SHARING_PLAY_H
-#define SYSTEM_SHARING_PLAY_H
+#ifndef SYSTEM_MODEL_RUN_H
+#define SYSTEM_MODEL_RUN_H
 
 #include "sharing-model.h"
 
-/* Real processes beside the model of them, and what holds the one against the other. Whatever is
- * not as it is to be ends the program, with the seed and the step. */
+/*
+ * A run of share-at-random: the real processes, the model of them, and functions that compare both.
+ * They print the first difference with the seed and the step, and exit.
+ */
 
 #define PLAY_PATIENCE 10 /* seconds, for what the daemon hears of by itself */
 
-typedef struct Play {
+typedef struct ModelRun {
 	const char *socket;
-	char daemon_folder[40]; /* of what it has open */
+	char daemon_folder[40]; /* the daemon's /proc/PID/fd */
 	unsigned long seed, step;
 	uint64_t random;
 	Model model;
 	Actor actors[MODEL_ACTORS];
-	size_t descriptors; /* that the daemon has open while nothing is shared */
+	size_t descriptors; /* fds that the daemon has open while nothing is shared */
 	struct {
-		size_t opened, refused, over, descriptors, ended, raced_opened, raced_over;
-	} seen;
-} Play;
+		size_t opened, refused, ended_objects, descriptors, ended, raced_opened,
+			raced_ended;
+	} counts;
+} ModelRun;
 
-unsigned int play_roll(Play *play, unsigned int sides); /* 0 to sides - 1 */
+/* Draws a random number below the limit. */
+unsigned int run_draw(ModelRun *run, unsigned int limit);
 
-_Noreturn void play_fail(const Play *play, const char *format, ...)
+_Noreturn void run_fail(const ModelRun *run, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Starts the process and makes its graphics context; registers the VM of that VMM, with its agent,
- * or tells it of a new agent. */
-void play_begin_actor(Play *play, unsigned int actor);
-void play_begin_machine(Play *play, unsigned int machine);
-void play_begin_agent(Play *play, unsigned int machine);
-const char *play_guid(unsigned int machine);
+/* Starts the actor's process and creates a context for it. */
+void run_start_actor(ModelRun *run, unsigned int actor);
 
-/* A request about an object. */
-void play_order(const Play *play, Order *order, const char *method, unsigned int object);
-const Seen *play_ask(const Play *play, unsigned int actor, const char *method, unsigned int object);
+/* Registers the VM with its VMM and agent, and assigns it a vGPU. */
+void run_register_machine(ModelRun *run, unsigned int machine);
 
+/* Registers a new process as the agent of the VM. */
+void run_update_agent(ModelRun *run, unsigned int machine);
+
+const char *run_guid(unsigned int machine);
+
+/* Fill in, or send, a request with the object's handle. */
+void run_fill_request(const ModelRun *run, ActorCommand *command, const char *method,
+		      unsigned int object);
+const Seen *run_request(const ModelRun *run, unsigned int actor, const char *method,
+			unsigned int object);
+
+/* Compare the status of a reply; run_check_status() fails if it differs. */
 bool seen_is(const Seen *seen, const char *status);
-void play_check_status(const Play *play, unsigned int actor, const char *what, const Seen *seen,
-		       const char *expected);
+void run_check_status(const ModelRun *run, unsigned int actor, const char *what, const Seen *seen,
+		      const char *expected);
 
-/* Of an answer to OpenSharedObject: what arrived is all that belongs to the object, as it was
- * shared, and is the actor's now; or it is nothing. */
-void play_check_arrived(Play *play, unsigned int actor, unsigned int object, const Seen *seen);
+/*
+ * Checks the fds that came with a reply to OpenSharedObject: all those of the object with the right
+ * access if it succeeded, none if it failed. Updates the model.
+ */
+void run_check_arrived(ModelRun *run, unsigned int actor, unsigned int object, const Seen *seen);
 
-/* Until the daemon has heard of the end of an actor, which has no successor yet. */
-void play_wait_until_gone(const Play *play, unsigned int actor);
+/* Waits until the daemon has noticed the end of an actor. Call it before starting a new one. */
+void run_wait_until_gone(const ModelRun *run, unsigned int actor);
 
-/* Nobody has a descriptor, or anything else, that was not to arrive. */
-void play_look_at_all(const Play *play);
+/* Checks that no actor has an unexpected fd or unexpected data on its connection. */
+void run_check_actors(const ModelRun *run);
 
-/* The daemon lists what is shared and who holds it as the model has it, and has no descriptor open
- * that does not belong to that, once its children have closed what they were given. */
-void play_audit(const Play *play);
+/*
+ * Checks that the daemon lists the same objects and holders as the model, and has exactly the fds
+ * of these objects open. Waits until its children have closed discarded fds.
+ */
+void run_audit(const ModelRun *run);
 
 #endif
