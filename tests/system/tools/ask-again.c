@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ask-again SOCKET COUNT REQUEST: asks so often on one connection, each time when it was answered,
- * and prints the answers. */
+/*
+ * ask-again SOCKET COUNT REQUEST: sends the request COUNT times on one connection, each time after
+ * the previous reply, and prints the replies.
+ */
 #include "tool.h"
 
 int main(int argc, char **argv)

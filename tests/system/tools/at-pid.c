@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * at-pid PID COMMAND...: runs the command as a child of that very pid, which must be free, and
- * waits for it. Needs to be root of the pid namespace.
+ * run-at-pid PID COMMAND...: runs the command as a child process with this pid, which must be free,
+ * and exits with its exit status. Must be started by root of the pid namespace.
  */
 #include <linux/sched.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 int main(int argc, char **argv)
 {
 	if (argc < 3)
-		errx(2, "usage: at-pid PID COMMAND...");
+		errx(2, "usage: run-at-pid PID COMMAND...");
 	pid_t pid = (pid_t)tool_number(argv[1]);
 	struct clone_args arguments = {
 		.exit_signal = SIGCHLD,

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check-console FORMAT: reads BMP files from stdin, one behind the other, each of what
- * share-console has drawn in this format. Prints for each "frame WIDTH HEIGHT LOWEST HIGHEST
- * COUNT": which drawings its pixels are of, and how many are of the highest; and in the end "end
- * FRAMES MODES". At the first byte that is not as it has to be it says so and ends.
+ * check-console FORMAT: reads a stream of BMP files from stdin and checks that each is a frame that
+ * share-console has drawn in this pixel format. Exits with an error at the first wrong byte. Prints
+ *
+ *   frame WIDTH HEIGHT LOWEST HIGHEST COUNT   for each frame: the lowest and highest number of a
+ *                                             drawing among its pixels, and how many pixels belong
+ *                                             to the highest
+ *   end FRAMES MODES                          at the end: the numbers of frames and of changes of
+ *                                             the size
  */
 #include <inttypes.h>
 
@@ -17,10 +21,10 @@ typedef struct Frame {
 	uint32_t height;
 	uint32_t lowest;
 	uint32_t highest;
-	size_t count; /* of the highest */
+	size_t count; /* of pixels of the highest drawing */
 } Frame;
 
-static uint32_t number(const uint8_t *header, size_t offset)
+static uint32_t read_number(const uint8_t *header, size_t offset)
 {
 	uint32_t value;
 
@@ -34,27 +38,27 @@ static void expect(const char *what, uint32_t expected, uint32_t real)
 		errx(1, "%s: expected %" PRIx32 ", got %" PRIx32, what, expected, real);
 }
 
-/* As the file format's description has it, field by field. */
+/* Checks each field of the BITMAPV4HEADER. */
 static void check_header(const uint8_t *header, const char *format, Frame *ret_frame)
 {
 	bool red_first = format[1] == 'B';
-	uint32_t width = number(header, 18), height = -number(header, 22);
+	uint32_t width = read_number(header, 18), height = -read_number(header, 22);
 	uint32_t red = red_first ? 0xff : 0xff0000, blue = red_first ? 0xff0000 : 0xff;
 
 	if (memcmp(header, "BM", 2) != 0)
-		errx(1, "no BMP begins here");
-	expect("size of the file", HEADER_SIZE + 4 * width * height, number(header, 2));
-	expect("reserved", 0, number(header, 6));
-	expect("where the pixels are", HEADER_SIZE, number(header, 10));
-	expect("size of the second header", 108, number(header, 14));
-	expect("planes and bits a pixel", 1 | 32 << 16, number(header, 26));
-	expect("compression", 3, number(header, 30));
-	expect("size of the pixels", 4 * width * height, number(header, 34));
-	expect("colours", 0, number(header, 46));
-	expect("red", red, number(header, 54));
-	expect("green", 0xff00, number(header, 58));
-	expect("blue", blue, number(header, 62));
-	expect("alpha", format[0] == 'A' ? 0xff000000 : 0, number(header, 66));
+		errx(1, "the frame does not begin with a BMP header");
+	expect("file size", HEADER_SIZE + 4 * width * height, read_number(header, 2));
+	expect("reserved", 0, read_number(header, 6));
+	expect("offset of the pixels", HEADER_SIZE, read_number(header, 10));
+	expect("size of the DIB header", 108, read_number(header, 14));
+	expect("planes and bits per pixel", 1 | 32 << 16, read_number(header, 26));
+	expect("compression", 3, read_number(header, 30));
+	expect("image size", 4 * width * height, read_number(header, 34));
+	expect("colours", 0, read_number(header, 46));
+	expect("red", red, read_number(header, 54));
+	expect("green", 0xff00, read_number(header, 58));
+	expect("blue", blue, read_number(header, 62));
+	expect("alpha", format[0] == 'A' ? 0xff000000 : 0, read_number(header, 66));
 	*ret_frame = (Frame){ .width = width, .height = height, .lowest = UINT32_MAX };
 }
 
@@ -63,7 +67,9 @@ static void check_pixel(Frame *frame, uint32_t x, uint32_t y, uint32_t pixel)
 	uint32_t drawing = pixel >> 16 & 0xff;
 
 	if (pixel != console_pixel(frame->width, frame->height, x, y, drawing))
-		errx(1, "%" PRIu32 " x %" PRIu32 ": at %" PRIu32 ", %" PRIu32 " stands %08" PRIx32,
+		errx(1,
+		     "%" PRIu32 " x %" PRIu32 ": wrong pixel at %" PRIu32 ", %" PRIu32
+		     ": %08" PRIx32,
 		     frame->width, frame->height, x, y, pixel);
 	if (drawing < frame->lowest)
 		frame->lowest = drawing;

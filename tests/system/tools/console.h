@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 /*
- * What share-console draws and check-console expects: of a pixel's four bytes in memory the first,
- * second and fourth tell place and mode, so that no picture of one mode can pass for one of
- * another, and the third which drawing it was.
+ * Returns the pixel that share-console draws and check-console expects. Its first, second and
+ * fourth byte in memory depend on the position and the screen size, so that frames of different
+ * sizes differ. The third byte is the number of the drawing.
  */
 static inline uint32_t console_pixel(uint32_t width, uint32_t height, uint32_t x, uint32_t y,
 				     uint32_t drawing)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * define-cursor X Y HOT-X HOT-Y: in a guest, gives its first screen a cursor with its left upper
- * corner at X, Y, as a desktop does. Prints "defined", and keeps it until it is killed. Linked
- * statically, since that guest has no library.
+ * define-cursor X Y HOT-X HOT-Y: runs in a guest and shows a cursor on its first screen, as a
+ * desktop does. The upper left corner of the cursor is at X, Y. Prints "defined", and shows the
+ * cursor until it is killed. Linked statically, because the guest has no shared libraries.
  *
- * The structures are those of the kernel's drm_mode.h, which Debian has in libdrm-dev alone.
+ * The structures are those of the kernel's drm_mode.h, which Debian ships only in libdrm-dev.
  */
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -60,7 +60,7 @@ static uint32_t first_crtc(int card)
 	return crtcs[0];
 }
 
-/* The handle of a buffer with the image. */
+/* Returns the handle of a buffer that contains the image. */
 static uint32_t draw(int card)
 {
 	DumbBuffer buffer = { .width = CURSOR_SIZE, .height = CURSOR_SIZE, .bits = 32 };

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * describe-descriptor [PID] NUMBER: what the kernel says of a descriptor of ours, or of another
- * process's, fetched with pidfd_getfd(). A line each of
+ * describe-fd [PID] NUMBER: prints the kernel's information about an fd. The fd is inherited, or
+ * belongs to process PID and is fetched with pidfd_getfd(). Prints these lines, with the name of an
+ * error instead of a value that cannot be read:
  *
- *   link TEXT          what its link in /proc says
- *   filesystem TYPE    of fstatfs(), hexadecimal
- *   file KIND          regular or other, by fstat()
- *   mount OWN          whether a memfd of ours is on the same file system
- *   mode MODE          read, write, readWrite, or path for one of O_PATH
- *   size BYTES         by fstat()
- *   end BYTES          by lseek(SEEK_END); the position is left where it was
- *   anew RESULT        of opening it anew for reading
- *   fence COUNT STATE  by SYNC_IOC_FILE_INFO: how many fences, and pending or signalled
- *   fdinfo KEY VALUE   for each line of fdinfo
- *
- * with an error's name in place of what failed.
+ *   link TEXT          target of its link in /proc/self/fd
+ *   filesystem TYPE    type of the file system from fstatfs(), hexadecimal
+ *   file KIND          "regular" or "other", from fstat()
+ *   mount OWN          "own" if a memfd of this process has the same st_dev, or "other"
+ *   mode MODE          "read", "write", "readWrite", or "path" for O_PATH
+ *   size BYTES         from fstat()
+ *   end BYTES          from lseek(SEEK_END); the file offset is restored
+ *   anew RESULT        "opens" if it can be reopened for reading
+ *   fence COUNT STATE  from SYNC_IOC_FILE_INFO: number of fences, and "pending" or "signalled"
+ *   fdinfo KEY VALUE   each line of its fdinfo
  */
 #include <linux/sync_file.h>
 #include <sys/ioctl.h>
@@ -29,7 +28,7 @@ static const char *error_name(void)
 	return strerrorname_np(errno);
 }
 
-/* A descriptor of ours for what the process has under the number. */
+/* Returns a copy of the process's fd. */
 static int fetch(pid_t pid, int number)
 {
 	int pidfd = pidfd_open(pid, 0);
@@ -124,7 +123,7 @@ static void print_fdinfo(int descriptor)
 int main(int argc, char **argv)
 {
 	if (argc < 2 || argc > 3)
-		errx(2, "usage: describe-descriptor [PID] NUMBER");
+		errx(2, "usage: describe-fd [PID] NUMBER");
 	int descriptor = (int)tool_number(argv[argc - 1]);
 	if (argc == 3)
 		descriptor = fetch((pid_t)tool_number(argv[1]), descriptor);

@@ -12,8 +12,10 @@
 
 #include "tool.h"
 
-/* Descriptors of the kinds that any process can make, each harmless to who receives it. Memory has
- * the size of an image of 64 by 32 pixels of 32 bits. */
+/*
+ * One fd of each kind that any process can make, all harmless to the receiver. Memory has the size
+ * of an image of 64 by 32 pixels with 32 bits each.
+ */
 
 #define KIND_MEMORY_SIZE 8192
 #define KIND_HUGE_PAGE   (2 << 20)
@@ -21,7 +23,7 @@
 
 typedef struct DescriptorKind {
 	const char *name;
-	int (*make)(void); /* -1 with errno where this machine cannot */
+	int (*make)(void); /* returns -1 with errno if this machine has no such kind */
 } DescriptorKind;
 
 static inline int kind_memory(unsigned int flags, int seals, off_t size)
@@ -34,20 +36,20 @@ static inline int kind_memory(unsigned int flags, int seals, off_t size)
 	return -1;
 }
 
-/* --- what can be shared ---------------------------------------------------------------------- */
+/* --- memory that can be shared --------------------------------------------------------------- */
 
 static inline int kind_sealed(void)
 {
 	return kind_memory(MFD_ALLOW_SEALING, KIND_SEALS, KIND_MEMORY_SIZE);
 }
 
-/* As QEMU has its scanouts: with F_SEAL_SEAL, and no other. */
+/* Makes memory as QEMU does for scanouts: F_SEAL_SEAL is its only seal. */
 static inline int kind_scanout(void)
 {
 	return kind_memory(0, 0, KIND_MEMORY_SIZE);
 }
 
-/* --- memory that cannot ---------------------------------------------------------------------- */
+/* --- memory that cannot be shared ------------------------------------------------------------ */
 
 static inline int kind_sealable(void)
 {
@@ -76,7 +78,7 @@ static inline int kind_forbidden(void)
 	return memory >= 0 && fchmod(memory, 0600) == 0 ? memory : -1;
 }
 
-static inline int kind_opened_anew(int flags)
+static inline int kind_reopened(int flags)
 {
 	char path[40];
 	int memory = kind_sealed();
@@ -89,20 +91,20 @@ static inline int kind_opened_anew(int flags)
 
 static inline int kind_read_only(void)
 {
-	return kind_opened_anew(O_RDONLY);
+	return kind_reopened(O_RDONLY);
 }
 
 static inline int kind_write_only(void)
 {
-	return kind_opened_anew(O_WRONLY);
+	return kind_reopened(O_WRONLY);
 }
 
 static inline int kind_path(void)
 {
-	return kind_opened_anew(O_PATH);
+	return kind_reopened(O_PATH);
 }
 
-/* --- what is no memory ----------------------------------------------------------------------- */
+/* --- other kinds ----------------------------------------------------------------------------- */
 
 static inline int kind_first_of(int result, const int pair[2])
 {
@@ -171,7 +173,7 @@ static inline int kind_device(void)
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-/* The first ones can be shared. */
+/* The first DESCRIPTOR_KINDS_SHAREABLE kinds can be shared. */
 static const DescriptorKind descriptor_kinds[] = {
 	{ "sealed", kind_sealed },
 	{ "scanout", kind_scanout },

@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plays a scenario that makes and takes away everything that lasts, with one of the daemon's system
- * calls failing, or the daemon killed there: what was answered is there after a restart, and what
- * was not is whole or absent; what was refused changed nothing, and succeeds when it is asked for
- * again; in the end everything is given back. strace(1) counts the calls and does the rest. A
- * daemon that is built with tests/faults/allocator.h can be refused memory likewise.
+ * fail-calls [OPTION...] FOLDER VAILD PREFIX...: runs a scenario many times, each time with one
+ * fault in the daemon. The scenario creates and removes entities of every persistent kind. A fault
+ * makes one system call fail or kills the daemon there; strace(1) injects it. If the daemon is
+ * built with tests/faults/allocator.h, a fault can also make one memory allocation fail. Each run
+ * checks:
  *
- *   fail-calls [--kill] [--fail] [--allocate] [--seconds N] [--seed N] [--only FAULT] FOLDER
- *       VAILD PREFIX... --
+ *   - If a request succeeded, its effect survives a restart.
+ *   - If a request got no reply, its effect is complete or absent.
+ *   - If a request was refused, it changed nothing, and it succeeds when it is sent again.
+ *   - At the end the daemon has released everything.
  *
- * PREFIX: what the daemon is executed with. Without a number of seconds everything is tried;
- * otherwise one of each kind, and as many as there is time for.
+ * FOLDER is where each run makes a folder. VAILD is the daemon, and PREFIX... the command that it
+ * is started through. Must be started by root. The options are
+ *
+ *   --kill        kill the daemon at each system call
+ *   --fail        make each system call fail, with each error in a table
+ *   --allocate    make each allocation fail
+ *   --seconds N   stop after N seconds, but try one fault of each kind; without it, try all faults
+ *   --seed N      seed of the random order of the faults
+ *   --only FAULT  try only this fault, in the form that a failed run prints
+ *
+ * Prints TAP: a line for each kind of fault, and details of each failed run as comments.
  */
 #include <getopt.h>
 #include <pwd.h>
@@ -23,10 +34,13 @@
 #define NAMES_MAX  64
 #define CALLS_MAX  2048
 
-/* --- what there is to try -------------------------------------------------------------------- */
+/* --- faults ---------------------------------------------------------------------------------- */
 
-/* Calls that can fail, with what they fail with on a host in trouble. Those that allocate memory
- * are left out: allocation-faults has each allocation fail, and json-c survives none. */
+/*
+ * System calls and the errors that they return on a host that is short of resources or broken.
+ * Calls that allocate memory, such as mmap(), are missing: allocation-faults makes allocations
+ * fail, and json-c does not survive a failed allocation.
+ */
 static const struct {
 	const char *call;
 	const char *errors[6];
@@ -61,7 +75,7 @@ static const struct {
 	{ "write", { "ENOSPC", "EIO", "EINTR" } },
 };
 
-/* Of these names only calls that strace(1) writes with this can fail. */
+/* Calls with one of these names can only fail if strace(1) prints them with this text. */
 static const struct {
 	const char *call;
 	const char *text;
@@ -71,20 +85,20 @@ static const struct {
 	{ "newfstatat", ", 0)" },
 };
 
-/* The calls of one name, as strace(1) has them. */
+/* All calls with one name, as strace(1) prints them. */
 typedef struct Calls {
 	char name[24];
 	unsigned int count;
 	const char *lines[CALLS_MAX];
 } Calls;
 
-/* What the workers share. */
+/* The faults and their results, in memory that all workers share. */
 typedef struct Plan {
 	size_t count, next;
-	size_t required; /* the first so many, whatever the time */
-	time_t deadline; /* 0: none */
+	size_t required; /* number of faults, from the first on, that ignore the deadline */
+	time_t deadline; /* 0 for none */
 	Fault faults[FAULTS_MAX];
-	char results[FAULTS_MAX]; /* RunResult + 1; 0: not tried */
+	char results[FAULTS_MAX]; /* RunResult + 1, or 0 if the fault was not tried */
 } Plan;
 
 static void add_fault(Plan *plan, const char *call, unsigned int when, const char *kind,
@@ -100,7 +114,7 @@ static void add_fault(Plan *plan, const char *call, unsigned int when, const cha
 	fault->is_at_start = is_at_start;
 }
 
-/* The calls in what strace(1) wrote, a line each. Returns how many names there are. */
+/* Groups the calls of a trace by name. Returns the number of names. */
 static size_t sort_calls(char *trace, Calls calls[static NAMES_MAX])
 {
 	size_t count = 0;
@@ -127,7 +141,7 @@ static bool can_fail(const char *call, const char *line)
 	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++)
 		if (strcmp(conditions[i].call, call) == 0 && !strstr(line, conditions[i].text))
 			return false;
-	/* glibc looks users up there, and takes what it cannot open for empty. */
+	/* glibc looks up users there, and treats a file that it cannot open as empty. */
 	return !strstr(line, "\"/etc/");
 }
 
@@ -176,7 +190,7 @@ static void add_allocations(Plan *plan, const RunOptions *options, bool is_at_st
 	printf("# %s: %zu allocations\n", is_at_start ? "a start" : "the scenario", count);
 }
 
-/* --- their order ----------------------------------------------------------------------------- */
+/* --- order of the faults --------------------------------------------------------------------- */
 
 static bool is_same_kind(const Fault *a, const Fault *b)
 {
@@ -192,7 +206,7 @@ static void swap(Plan *plan, size_t a, size_t b)
 	plan->faults[b] = fault;
 }
 
-/* At random, and one of each kind first. */
+/* Shuffles the faults, then moves one of each kind to the front. */
 static void shuffle(Plan *plan, unsigned int seed)
 {
 	uint64_t random = seed;
@@ -211,7 +225,7 @@ static void shuffle(Plan *plan, unsigned int seed)
 	}
 }
 
-/* --- trying ---------------------------------------------------------------------------------- */
+/* --- runs ------------------------------------------------------------------------------------ */
 
 static _Noreturn void work(Plan *plan, const RunOptions *options, const Expected *expected)
 {
@@ -221,12 +235,12 @@ static _Noreturn void work(Plan *plan, const RunOptions *options, const Expected
 		if (i >= plan->count ||
 		    (i >= plan->required && plan->deadline > 0 && time(NULL) >= plan->deadline))
 			exit(0);
-		plan->results[i] = (char)(RUN_FAILED + 1); /* whatever happens to this process */
+		plan->results[i] = (char)(RUN_FAILED + 1); /* in case this process dies */
 		plan->results[i] = (char)(run_with_fault(options, &plan->faults[i], expected) + 1);
 	}
 }
 
-/* Returns how many workers did not come to their end. */
+/* Runs one worker for each CPU. Returns the number of workers that failed. */
 static int work_all(Plan *plan, const RunOptions *options, const Expected *expected)
 {
 	long workers = sysconf(_SC_NPROCESSORS_ONLN);
@@ -246,7 +260,7 @@ static int work_all(Plan *plan, const RunOptions *options, const Expected *expec
 	return failed;
 }
 
-/* One line for each kind of fault. */
+/* Prints a line for each kind of fault. Returns how many kinds failed. */
 static int report(const Plan *plan)
 {
 	int all_failed = 0;
@@ -266,7 +280,7 @@ static int report(const Plan *plan)
 		       fault->is_at_start ? "start: " : "", fault->call, fault->what,
 		       counts[RUN_PASSED], count);
 		if (counts[RUN_WITHOUT_FAULT] > 0)
-			printf(" (%zu did not come)", counts[RUN_WITHOUT_FAULT]);
+			printf(" (%zu did not occur)", counts[RUN_WITHOUT_FAULT]);
 		if (counts[RUN_FAILED] > 0)
 			printf(": %zu failed", counts[RUN_FAILED]);
 		putchar('\n');
@@ -293,7 +307,7 @@ static void add_only(Plan *plan, const char *text)
 	if (is_at_start)
 		text += strlen("start:");
 	if (sscanf(text, "%23[^:]:%15[^=]=%15[^:]:%u", call, kind, what, &when) != 4)
-		errx(2, "%s is no fault", text);
+		errx(2, "%s is not a fault: write [start:]CALL:WHAT:NUMBER", text);
 	add_fault(plan, call, when, kind, what, is_at_start);
 }
 
@@ -341,10 +355,11 @@ int main(int argc, char **argv)
 			  -1, 0);
 	const struct passwd *owner = getpwnam("vaild");
 
-	close_range(STDERR_FILENO + 1, ~0U, 0); /* what the daemon would inherit of a shell's */
+	/* Close fds of the shell, which the daemon would inherit. */
+	close_range(STDERR_FILENO + 1, ~0U, 0);
 	parse_options(argc, argv, &options);
 	if (plan == MAP_FAILED || !owner)
-		errx(2, "no memory, or no user vaild");
+		errx(2, "out of memory, or user vaild does not exist");
 	options.run.owner = owner->pw_uid;
 	run_record(&options.run, expected);
 	printf("# recorded: %zu steps\n", scenario_step_count);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gpu-driver SOCKET PID: registers an adapter through libvail, makes a GPU process on it for the
- * pid, with 2 MiB of its own and 4 MiB that may be mapped; prints what was answered, a line each,
- * and is the adapter's driver until stdin ends. On each further line it registers the adapter
- * again, as after a restart of the daemon, points its entry at another table, and says in a line:
- * the status, "restored" or "new", whether all handles are the "same", the entry's state before and
- * behind it, and the status of the setting.
+ * gpu-driver SOCKET PID: acts as the driver of an adapter, through libvail. Registers the adapter
+ * and creates a GPU process for PID on it, with 2 MiB of driver addresses and 4 MiB in which the
+ * process may map. Prints a line for each call: its name and status, or a result. Stays the driver
+ * until stdin ends.
+ *
+ * For each line on stdin, registers the adapter again, as after a restart of the daemon, and sets
+ * its page table entry. Prints STATUS restored|new same|other STATE SET STATE: the status of the
+ * registration, whether the adapter was restored and has the same handles, and the status of
+ * setting the entry with the translation's state before and after that.
  */
 #include <inttypes.h>
 #include <vail.h>
@@ -14,7 +17,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* Prints the status; whoever was refused what it needs does not go on. */
+/* Prints the status of a call, and exits if it failed. */
 static void must(const char *what, NTSTATUS status)
 {
 	const char *name = vail_status_name(status);
@@ -34,7 +37,7 @@ static uint64_t make_process(struct vail *vail, const char *adapter, pid_t pid,
 			     char process[VAIL_HANDLE_SIZE])
 {
 	VailGpuProcess description = VAIL_GPU_PROCESS_INIT;
-	uint64_t own, shared;
+	uint64_t own, shared; /* addresses of the driver's range and the process's range */
 
 	description.pid = pid;
 	description.name = "viewer";

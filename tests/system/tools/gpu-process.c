@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gpu-process SOCKET: reads an adapter's handle and an address that the adapter's driver lets it
- * map at, a line each ("-" for the software adapter, and for no address); then uses its address
- * space through libvail, prints what was answered, and lives on until stdin ends.
+ * gpu-process SOCKET: creates a context on an adapter and uses its GPU address space, through
+ * libvail. First reads two lines from stdin: the handle of the adapter, or "-" for the software
+ * adapter, and the address at which the adapter's driver lets it map, or "-" to map in a range that
+ * it reserves itself. Prints a line for each call: its name and status, or a result. Lives until
+ * stdin ends.
  */
 #include <inttypes.h>
 #include <vail.h>
@@ -12,7 +14,7 @@
 static void read_line(char *line, int size)
 {
 	if (!fgets(line, size, stdin))
-		errx(2, "stdin ended");
+		errx(2, "stdin ended before two lines were read");
 	line[strcspn(line, "\n")] = '\0';
 }
 
@@ -62,7 +64,7 @@ int main(int argc, char **argv)
 		fflush(stdout);
 	}
 	tool_wait_for_end_of_input();
-	/* Where the process was is known by now: whether it is there still, too. */
+	/* The test may have ended the GPU process meanwhile. */
 	if (status == STATUS_SUCCESS)
 		print("Late", vail_free_address(vail, process, 1 << 20, 4096));
 	vail_close(vail);

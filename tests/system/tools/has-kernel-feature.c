@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* has-kernel-feature passrights|peerpidfd: whether this kernel has it; the exit status tells. */
+/*
+ * has-kernel-feature passrights|peerpidfd: exits with 0 if the kernel has SO_PASSRIGHTS or
+ * SO_PEERPIDFD, and with 1 if it does not.
+ */
 #include "tool.h"
 
 #define OPTION_PASSRIGHTS 83
@@ -18,5 +21,5 @@ int main(int argc, char **argv)
 		return setsockopt(pair[0], SOL_SOCKET, OPTION_PASSRIGHTS, &value, length) < 0;
 	if (strcmp(argv[1], "peerpidfd") == 0)
 		return getsockopt(pair[0], SOL_SOCKET, OPTION_PEERPIDFD, &value, &length) < 0;
-	errx(2, "%s: no such feature", argv[1]);
+	errx(2, "%s is not a feature: write passrights or peerpidfd", argv[1]);
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keep-descriptors DIRECTORY SOCKET: a service that keeps descriptors and processes as the daemon
- * does, with its records in DIRECTORY. Asks for all that it was given back, and then answers
- * each line on the socket with one:
+ * persist-fds DIRECTORY SOCKET: a service that persists fds and processes with the daemon's own
+ * code (daemon/host/persist/). Its records are in DIRECTORY. It restores all that its service
+ * manager returns, and then handles one command for each connection to SOCKET and replies with a
+ * line:
  *
- *   make          keeps new memory; its id
- *   again ID      keeps a copy of the descriptor of that id; its id
- *   release ID    lets go of one descriptor of that id; "kept" or "gone"
- *   fill          keeps new memories until one is refused; how many it could
- *   watch PID     keeps a process; its key
- *   list          what is kept, as "mID:INODE" and "pKEY:PID", in the order of numbers
+ *   command       effect                                       reply
+ *   make          persists a new memfd                         its id
+ *   again ID      persists a copy of the fd with this id       the id of the copy
+ *   release ID    releases one fd with this id                 "kept" if the store still has an fd
+ *                                                              with this id, or "gone"
+ *   fill          persists new memfds until the store is full  how many
+ *   watch PID     persists a process                           its key
+ *   list                                                       all fds as "mID:INODE" and processes
+ *                                                              as "pKEY:PID", in numerical order
  */
 #include <event2/event.h>
 #include <inttypes.h>
@@ -25,7 +29,7 @@ typedef struct Service {
 	Keeper keeper;
 	ProcessTable processes;
 	Statistics statistics;
-	int opened[OPENED_MAX]; /* descriptors that are kept, in no order */
+	int opened[OPENED_MAX]; /* the persisted fds, unordered */
 	uint64_t ids[OPENED_MAX];
 	size_t count;
 	char reply[REPLY_SIZE];
@@ -40,7 +44,7 @@ static void ignore_exit(void *context, ProcessKey key)
 static void add(Service *service, uint64_t id, int descriptor)
 {
 	if (service->count == OPENED_MAX)
-		errx(2, "too many descriptors");
+		errx(2, "more than %d fds", OPENED_MAX);
 	service->opened[service->count] = descriptor;
 	service->ids[service->count++] = id;
 }
@@ -50,27 +54,27 @@ static size_t find(const Service *service, uint64_t id)
 	for (size_t i = 0; i < service->count; i++)
 		if (service->ids[i] == id)
 			return i;
-	errx(2, "no descriptor %" PRIu64, id);
+	errx(2, "there is no fd with id %" PRIu64, id);
 }
 
-/* Everything has somebody that asks for it. */
+/* Finds and uses every restored fd and process, because unused ones are removed afterwards. */
 static void restore(Service *service)
 {
 	PersistedRecords records;
 
 	if (record_file_load(&service->keeper.records, KEPT_DESCRIPTOR, &records) < 0)
-		errx(2, "the records cannot be read");
+		errx(2, "cannot read the records");
 	for (size_t i = 0; i < records.count; i++) {
 		uint64_t id = records.items[i].number;
 		int descriptor;
 
 		if (keeper_find_descriptor(&service->keeper, id, &descriptor) != EVIDENCE_FOUND)
-			errx(2, "descriptor %" PRIu64 " is not there", id);
+			errx(2, "fd %" PRIu64 " was not restored", id);
 		add(service, id, descriptor);
 	}
 	persisted_records_deinit(&records);
 	if (record_file_load(&service->keeper.records, KEPT_PROCESS, &records) < 0)
-		errx(2, "the records cannot be read");
+		errx(2, "cannot read the records");
 	for (size_t i = 0; i < records.count; i++)
 		host_process_watch(
 			process_table_find(&service->processes, records.items[i].number));
@@ -99,8 +103,8 @@ static void start(Service *service, const char *directory)
 	restore(service);
 }
 
-/* Returns the id; 0: refused. */
-static uint64_t keep(Service *service, int descriptor)
+/* Returns the id, or 0 if the fd cannot be persisted. */
+static uint64_t persist(Service *service, int descriptor)
 {
 	uint64_t id = keeper_keep_descriptor(&service->keeper, descriptor);
 
@@ -176,11 +180,11 @@ static void answer(Service *service, const char *line)
 
 	service->reply[0] = '\0';
 	if (strcmp(line, "make") == 0) {
-		number = keep(service, make_memory());
+		number = persist(service, make_memory());
 	} else if (sscanf(line, "again %" SCNu64, &number) == 1) {
-		number = keep(service, dup(service->opened[find(service, number)]));
+		number = persist(service, dup(service->opened[find(service, number)]));
 	} else if (strcmp(line, "fill") == 0) {
-		while (keep(service, make_memory()) != 0)
+		while (persist(service, make_memory()) != 0)
 			number++;
 	} else if (sscanf(line, "watch %" SCNu64, &number) == 1) {
 		number = watch(service, (pid_t)number);
@@ -199,7 +203,7 @@ int main(int argc, char **argv)
 	static Service service;
 
 	if (argc != 3)
-		errx(2, "usage: keep-descriptors DIRECTORY SOCKET");
+		errx(2, "usage: persist-fds DIRECTORY SOCKET");
 	start(&service, argv[1]);
 	struct sockaddr_un address = tool_address(argv[2]);
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

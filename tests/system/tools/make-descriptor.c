@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * make-descriptor KIND[,KIND...] COMMAND...: makes what GPU memory and fences are passed around as,
- * and executes the command with the descriptors, which have the numbers from 3 on. Memory has 16384
- * bytes.
+ * make-fd KIND[,KIND...] COMMAND...: makes fds of GPU memory and fences, and executes the command
+ * with them. Their numbers begin with 3, in the order of the kinds. Memory has 16384 bytes. Exits
+ * with status 3 if this machine lacks the device for a kind. The kinds are
  *
- *   memfd             sealable memory
- *   udmabuf           a dma-buf of such memory
- *   dma-heap          a dma-buf of the system's heap
- *   vgem, virtio-gpu  a dumb buffer of the driver's, exported as dma-buf
- *   pending-fence     a sync_file that is signalled when the command closes the number behind it,
- *                     its device, and after ten seconds in any case
- *   signalled-fence   a sync_file that has been signalled
- *
- * Exits with 3 where this machine has no device for that.
+ *   memfd             a memfd that can be sealed
+ *   udmabuf           a dma-buf of a memfd
+ *   dma-heap          a dma-buf from the system heap
+ *   vgem, virtio-gpu  a dumb buffer of this driver, exported as a dma-buf
+ *   pending-fence     a pending sync_file; the next number is the device that signals it when it is
+ *                     closed, or after ten seconds
+ *   signalled-fence   a signalled sync_file
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
@@ -23,15 +21,15 @@
 #include "tool.h"
 
 #define MEMORY_SIZE      16384
-#define FIRST_NUMBER     3  /* of what the command finds */
-#define NUMBERS_END      20 /* what is made is kept above it, until all has its number */
+#define FIRST_NUMBER     3  /* of the fds that the command gets */
+#define NUMBERS_END      20 /* fds have numbers from here on until all are made */
 #define DEVICES_MAX      16
 #define EXIT_NO_DEVICE   3
 #define EXPORT_FLAGS     (O_CLOEXEC | O_RDWR)
-#define BUFFER_EDGE      64 /* pixels of 32 bits: MEMORY_SIZE altogether */
+#define BUFFER_EDGE      64 /* width and height in pixels, so that the size is MEMORY_SIZE */
 #define VGEM_FENCE_WRITE 1
 
-/* The part of DRM's interface that is used here; its headers are no part of the C library's. */
+/* The parts of the DRM interface that are used here, because its headers may not be installed. */
 
 struct drm_version {
 	int major, minor, patch;
@@ -85,7 +83,7 @@ static bool is_driver(int device, const char *name)
 	return ioctl(device, DRM_VERSION, &version) == 0 && strcmp(found, name) == 0;
 }
 
-/* The primary node of the driver with this name. */
+/* Opens the primary node of the driver with this name. */
 static int open_driver(const char *name)
 {
 	char path[32];
@@ -98,7 +96,7 @@ static int open_driver(const char *name)
 		if (device >= 0)
 			close(device);
 	}
-	errx(EXIT_NO_DEVICE, "no device of the driver %s", name);
+	errx(EXIT_NO_DEVICE, "this machine has no device of the driver %s", name);
 }
 
 static int make_memfd(void)
@@ -181,7 +179,7 @@ static int make_fence(int device)
 	return export.fd;
 }
 
-/* The driver signals its fences when its device is closed: *ret_device, that stays open. */
+/* Makes a fence. The driver signals it when *ret_device is closed. */
 static int make_pending_fence(int *ret_device)
 {
 	*ret_device = open_driver("vgem");
@@ -213,16 +211,16 @@ static int make(const char *name, int *ret_device)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(name, kinds[i].name) == 0)
 			return kinds[i].make();
-	errx(2, "%s: no such kind; the source has them", name);
+	errx(2, "%s is not a kind of fd that make-fd can make", name);
 }
 
-/* The list of what the command finds; what else was opened on the way is closed on exec. */
-static void keep(int *kept, size_t *count, int descriptor)
+/* Adds an fd for the command. All other fds are closed on exec. */
+static void add(int *kept, size_t *count, int descriptor)
 {
 	if (descriptor < 0)
 		return;
 	if (*count == NUMBERS_END - FIRST_NUMBER)
-		errx(2, "too many kinds");
+		errx(2, "more than %d fds", NUMBERS_END - FIRST_NUMBER);
 	kept[*count] = fcntl(descriptor, F_DUPFD_CLOEXEC, NUMBERS_END);
 	if (kept[(*count)++] < 0)
 		err(2, "F_DUPFD_CLOEXEC");
@@ -235,10 +233,10 @@ int main(int argc, char **argv)
 	size_t count = 0;
 
 	if (argc < 3)
-		errx(2, "usage: make-descriptor KIND[,KIND...] COMMAND...");
+		errx(2, "usage: make-fd KIND[,KIND...] COMMAND...");
 	for (char *kinds = argv[1], *name; (name = strsep(&kinds, ","));) {
-		keep(kept, &count, make(name, &device));
-		keep(kept, &count, device);
+		add(kept, &count, make(name, &device));
+		add(kept, &count, device);
 	}
 	for (size_t i = 0; i < count; i++)
 		if (dup2(kept[i], FIRST_NUMBER + (int)i) < 0)

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * never-answers flush|questions FOLDER: mounts a FUSE file system there that anyone may use. Spoken
- * to the kernel directly, so that nothing has to be installed.
+ * never-answers flush|questions FOLDER: mounts a FUSE file system at FOLDER that all users can
+ * access, and serves it until it is killed. Uses /dev/fuse without libfuse, so that nothing has to
+ * be installed. The file system never answers some requests:
  *
- * flush: has one file, "file", whose close never returns.
- * questions: has a file of every name, a pipe where the name ends in "pipe", that can be opened and
- * closed, and of which no question is ever answered: no GETATTR, STATFS, LSEEK, IOCTL or POLL.
+ *   flush      It has one file, "file". close() of it hangs.
+ *   questions  Files of any name exist, FIFOs if the name ends in "pipe". They can be opened and
+ *              closed, but stat(), statfs(), lseek(), ioctl() and poll() hang.
  */
 #include <linux/fuse.h>
 #include <sys/mount.h>
 
 #include "tool.h"
 
-/* A node's number is one of these, so that it tells the type; files of all names are one. */
+/* Node numbers. All regular files are one node, and all FIFOs another. */
 enum {
 	NODE_FILE = FUSE_ROOT_ID + 1,
 	NODE_PIPE,
@@ -20,7 +21,7 @@ enum {
 
 typedef struct Server {
 	int device;
-	bool answers_questions; /* and no FLUSH; else it is the other way round */
+	bool answers_questions; /* true in mode "flush", which answers everything but FLUSH */
 } Server;
 
 static void reply(const Server *server, const struct fuse_in_header *request, int32_t error,
@@ -101,8 +102,8 @@ static void answer(const Server *server, const struct fuse_in_header *request)
 	case FUSE_OPEN:
 		reply(server, request, 0, &opened, sizeof(opened));
 		break;
-	case FUSE_INTERRUPT: /* not even then */
-	case FUSE_FORGET:    /* has no answer */
+	case FUSE_INTERRUPT: /* ignored, so that the call still hangs */
+	case FUSE_FORGET:    /* has no reply */
 	case FUSE_BATCH_FORGET:
 		break;
 	case FUSE_FLUSH:

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open-connections SOCKET COUNT: opens that many connections, one after the other, and asks on each
- * whether it is served. Prints "served N refused N closed N", and what the first refused one was
- * told; then, at the end of stdin, how many of the served ones still are: "left N".
+ * open-connections SOCKET COUNT: opens COUNT connections, one after another, and sends a request on
+ * each. Prints
+ *
+ *   served N refused N closed N   how many requests succeeded, were refused, or got no reply
+ *   REPLY|none                    the first refusal
+ *   left N                        after the end of stdin: how many of the connections that were
+ *                                 served still are
  */
 #include <sys/resource.h>
 
@@ -22,7 +26,7 @@ static void raise_limit(void)
 	}
 }
 
-/* Reads one line. Returns its length, 0 where the connection was closed instead. */
+/* Reads one line. Returns its length, or 0 if the connection is closed before it is complete. */
 static size_t read_line(int connection, char *line, size_t size)
 {
 	struct pollfd poll_for = { .fd = connection, .events = POLLIN };
@@ -42,7 +46,7 @@ static size_t read_line(int connection, char *line, size_t size)
 
 static Outcome ask(int connection, char *line, size_t size)
 {
-	/* A connection too many is told so and closed, perhaps before we have asked. */
+	/* The daemon may refuse and close a connection before it reads a request. */
 	send(connection, REQUEST, strlen(REQUEST), MSG_NOSIGNAL);
 	if (read_line(connection, line, size) == 0)
 		return CLOSED;

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open-object SOCKET GUID: is a viewer. Does through libvail what the lines on stdin say, and
- * answers each with a line:
+ * open-object SOCKET GUID: acts as a viewer of the VM, through libvail. Reads commands from stdin,
+ * one a line, and prints the status of each on a line:
  *
- *   register     makes a context and registers: both statuses
- *   open HANDLE  the status, then "INODE:MODE" of each plane, where the mode is read or readWrite
- *   read PLANE   the status, then the text that the plane begins with
- *   write PLANE OFFSET TEXT  writes that there, into a mapping: the status
- *   wait MS      for the object's fence, that long: the status
- *   close        the status
+ *   command                  effect                          printed after the status
+ *   register                 creates a context, registers    the status of the registration
+ *   open HANDLE              opens an object                 INODE:read or INODE:readWrite of each
+ *                                                            plane
+ *   read PLANE               reads the plane's beginning     the text there
+ *   write PLANE OFFSET TEXT  maps the plane, writes text
+ *   wait MS                  waits MS for the object's fence
+ *   close                    closes the object
  *
- * The last four are about the object that is open.
+ * The last four commands use the object that was opened last.
  */
 #include <vail.h>
 
@@ -109,7 +111,7 @@ int main(int argc, char **argv)
 		else if (strcmp(command, "close") == 0)
 			close_object(&viewer);
 		else
-			errx(2, "%s: no such command", command);
+			errx(2, "%s: unknown command", command);
 		fflush(stdout);
 	}
 	vail_close(viewer.vail);

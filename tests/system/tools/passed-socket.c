@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * passed-socket SOCKET MODE REQUEST [PROGRAM]: connects, has the request sent by the process that
- * MODE says, and prints the answer.
+ * passed-socket SOCKET MODE REQUEST [PROGRAM]: connects, sends the request from the process that
+ * MODE selects, and prints the reply. The modes are
  *
- *   own        the connector itself
- *   inherited  its child, which inherited the socket
- *   passed     a process that was there before the socket, and was passed it
- *   orphaned   as passed, when the connector is gone
- *   changed    as inherited, when the connector has executed PROGRAM, which changes its uid
- *   mixed      the first half the connector, the second its child
- *   becomes    PROGRAM, a socat that changes its uid, in place of the connector; it sends stdin
+ *   own        the process that connected sends
+ *   inherited  its child sends on the inherited socket
+ *   passed     another process gets the socket by SCM_RIGHTS and sends
+ *   orphaned   the same, after the process that connected has exited
+ *   changed    as inherited, after the process that connected has executed PROGRAM, which has
+ *              another uid
+ *   mixed      the process that connected sends the first half, its child the rest
+ *   becomes    the process that connected executes PROGRAM, a socat with another uid, which sends
+ *              stdin instead of the request and prints the reply
  */
 #include "tool.h"
 
@@ -30,7 +32,7 @@ static void await(pid_t pid)
 	int status;
 
 	if (waitpid(pid, &status, 0) != pid || status != 0)
-		errx(1, "the other process did not do its part");
+		errx(1, "the other process failed");
 }
 
 static pid_t fork_or_die(void)
@@ -99,7 +101,7 @@ static void orphaned(const Task *task)
 	pass_and(task, false);
 }
 
-/* Whether a process has become somebody else than we are. */
+/* Tells whether the process has another effective uid than this one. */
 static bool has_changed(pid_t pid)
 {
 	char path[40], line[128];
@@ -116,13 +118,13 @@ static bool has_changed(pid_t pid)
 	return effective != geteuid();
 }
 
-/* The program reads from a pipe until the child ends, and so stays while the child speaks. */
+/* The program reads from a pipe that closes when the child exits, so that it runs until then. */
 static void changed(const Task *task)
 {
 	int connection = tool_connect(task->socket), hold[2];
 
 	if (!task->program)
-		errx(2, "changed: which program?");
+		errx(2, "mode changed needs a PROGRAM");
 	if (pipe(hold) < 0)
 		err(2, "pipe");
 	pid_t connector = getpid(), child = fork_or_die();
@@ -163,7 +165,7 @@ static void becomes(const Task *task)
 	int connection = tool_connect(task->socket);
 
 	if (!task->program)
-		errx(2, "becomes: which program?");
+		errx(2, "mode becomes needs a PROGRAM");
 	if (dup2(connection, 3) < 0)
 		err(2, "dup2");
 	execl(task->program, task->program, "-t5", "-", "FD:3,shut-down", (char *)NULL);
@@ -190,5 +192,5 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	errx(2, "%s: no such mode", argv[2]);
+	errx(2, "%s: unknown mode", argv[2]);
 }

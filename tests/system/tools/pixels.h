@@ -6,11 +6,12 @@
 
 #include "tool.h"
 
-/* A PNG file's pixels, for tools that look at them. Each ends with a message at the first error. */
+/* Reads PNG files for helper programs. Prints an error and exits with 2 if a file cannot be read.
+ */
 
 typedef struct Pixels {
 	png_image image;
-	png_bytep data; /* RGBA, without gaps; goes with the process */
+	png_bytep data; /* RGBA, without gaps between rows; never freed */
 } Pixels;
 
 static inline Pixels pixels_read(const char *path)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The display (org.qemu.Display1), peer to peer, as QEMU 10 has it: on each connection the server.
+/* The peer-to-peer display (org.qemu.Display1) of QEMU 10. QEMU is the server of all connections.
  */
 #include <time.h>
 
@@ -18,7 +18,7 @@ int qemu_check(int result, const char *what)
 	return result;
 }
 
-/* A connection of which we are the server. The socket is taken. */
+/* Starts a D-Bus connection as the server. Takes over the socket. */
 static sd_bus *serve_bus(sd_event *event, int socket)
 {
 	sd_id128_t id;
@@ -68,7 +68,7 @@ void qemu_listener_send(QemuConsole *console, sd_bus_message *call)
 	if (sd_bus_call_async(console->listener, NULL, call, on_answer, console, UINT64_MAX) >= 0)
 		console->waiting++;
 	else
-		console->errors++; /* it has gone */
+		console->errors++; /* the listener has disconnected */
 	sd_bus_message_unref(call);
 }
 
@@ -108,7 +108,7 @@ static int on_interfaces(sd_bus_message *answer, void *context, sd_bus_error *er
 
 	(void)error;
 	if (sd_bus_message_is_method_error(answer, NULL))
-		return 0; /* it has gone */
+		return 0; /* the listener has disconnected */
 	console->takes_maps = names_maps(answer);
 	console->listeners++;
 	if (console->takes_maps && console->memory >= 0)
@@ -128,7 +128,7 @@ static int on_register(sd_bus_message *call, void *context, sd_bus_error *error)
 	}
 	if (console->ignored > 0) {
 		console->ignored--;
-		sd_bus_message_ref(call); /* for good: its end of the listener stays open */
+		sd_bus_message_ref(call); /* leaked, so that its end of the listener stays open */
 		return 1;
 	}
 	qemu_check(sd_bus_message_read(call, "h", &socket), "RegisterListener");
@@ -150,7 +150,7 @@ static int get_label(sd_bus *bus, const char *path, const char *interface, const
 	char label[32];
 
 	(void)bus, (void)path, (void)interface, (void)property, (void)error;
-	snprintf(label, sizeof(label), "played%u", ((const QemuConsole *)context)->number);
+	snprintf(label, sizeof(label), "fake%u", ((const QemuConsole *)context)->number);
 	return sd_bus_message_append(reply, "s", label);
 }
 
@@ -221,14 +221,14 @@ void qemu_console_resize(QemuDisplay *display, QemuConsole *console, uint32_t wi
 	console->width = width;
 	console->height = height;
 	console_path(console, path);
-	if (display->bus) /* who has gone does not hear it */
+	if (display->bus)
 		sd_bus_emit_properties_changed(display->bus, path, CONSOLE, "Width", "Height",
 					       NULL);
 }
 
-/* ---- What is on a console ---- */
+/* ---- The screen of a console ---- */
 
-/* As QEMU makes it: whatever its size is, nobody can seal that. */
+/* Makes memory as QEMU does: its size can change, because it is sealed against more seals. */
 static int new_memory(size_t size)
 {
 	int memory = memfd_create("virtio-gpu res", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -239,7 +239,7 @@ static int new_memory(size_t size)
 	return memory;
 }
 
-/* The former memory goes once the listener has been shown the new one, as with QEMU. */
+/* Closes the former memory after it has sent the new memory to the listener, as QEMU does. */
 void qemu_console_map(QemuDisplay *display, QemuConsole *console, uint32_t width, uint32_t height)
 {
 	size_t former_size = (size_t)console->map_width * console->map_height * 4;
@@ -264,17 +264,17 @@ void qemu_console_map(QemuDisplay *display, QemuConsole *console, uint32_t width
 	}
 }
 
-static uint32_t inside(int64_t position, uint32_t size)
+static uint32_t clamp(int64_t position, uint32_t size)
 {
 	return position < 0 ? 0 : position < size ? (uint32_t)position : size;
 }
 
 static void draw(QemuConsole *console, const int32_t rectangle[static 4])
 {
-	uint32_t left = inside(rectangle[0], console->map_width),
-		 right = inside((int64_t)rectangle[0] + rectangle[2], console->map_width),
-		 top = inside(rectangle[1], console->map_height),
-		 bottom = inside((int64_t)rectangle[1] + rectangle[3], console->map_height);
+	uint32_t left = clamp(rectangle[0], console->map_width),
+		 right = clamp((int64_t)rectangle[0] + rectangle[2], console->map_width),
+		 top = clamp(rectangle[1], console->map_height),
+		 bottom = clamp((int64_t)rectangle[1] + rectangle[3], console->map_height);
 	struct timespec now;
 
 	if (left >= right || top >= bottom)

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * play-qemu SOCKET NAME UUID TYPE...: is QEMU 10 as somebody sees it who joins its display. Serves
- * a monitor at SOCKET, and a console of each TYPE, "Graphic" or "Text". Does what the lines on
- * stdin say, and answers each with one: "ok" and what it has to tell, or "error" and how many calls
- * the listener did not like, which has answered all by then. C is the number of a console.
+ * fake-qemu SOCKET NAME UUID TYPE...: behaves like QEMU 10 towards a client of its display. Serves
+ * a QMP monitor at SOCKET, through which a client joins the display, and a console of each TYPE,
+ * "Graphic" or "Text". Reads commands from stdin, one a line. After each it waits until the
+ * listener has replied to all calls, and prints "ok", or "error N" if N calls failed. C is the
+ * number of a console:
  *
- *   listen C COUNT           waits until so many listeners have been taken in all
- *   refuse C COUNT           takes none so many times
- *   ignore C COUNT           does not even answer so many times
- *   close C                  closes the listener's connection
- *   break C                  sends the listener what is no message
- *   map C W H                new memory for the screen, and shows it: the memory's inode
- *   update C X Y W H...      draws, and says where: a rectangle or some
- *   play C RATE COUNT X Y W H...  the same so many times, at a rate a second
- *   resize C W H             tells another size, and shows nothing
- *   call C METHOD TYPES VALUE...  any method of the listener. What is of type h is a number of
- * ours, "pipe", or memory of SIZE bytes: "memory=SIZE"; ay is so many bytes. later LINE the same
- * without waiting: always ok wait C                   waits until the listener has answered all
+ *   listen C COUNT                waits until COUNT listeners in total have registered
+ *   refuse C COUNT                refuses the next COUNT listeners
+ *   ignore C COUNT                does not reply to the next COUNT listeners
+ *   close C                       closes the listener's connection
+ *   break C                       sends the listener an invalid D-Bus message
+ *   map C W H                     shows new memory; prints its inode after "ok"
+ *   update C X Y W H...           draws into rectangles and notifies the listener
+ *   play C RATE COUNT X Y W H...  draws COUNT times, RATE times a second
+ *   resize C W H                  announces another size, without showing anything
+ *   call C METHOD TYPES VALUE...  calls any method of the listener. A value of type h is the number
+ *                                 of an inherited fd, "pipe", or "memory=SIZE" for a new memfd; a
+ *                                 value of type ay is the number of bytes
+ *   wait C                        only waits for the listener
+ *   later COMMAND                 executes the command, but prints "ok" without waiting
  */
 #include <limits.h>
 #include <time.h>
@@ -40,14 +43,14 @@ static int32_t number(char **words)
 	char *end;
 
 	if (!word)
-		errx(2, "a number is missing");
+		errx(2, "the command needs another number");
 	long long value = strtoll(word, &end, 0);
 	if (*word == '\0' || *end != '\0' || value < INT32_MIN || value > UINT32_MAX)
-		errx(2, "%s is no number of 32 bits", word);
+		errx(2, "%s is not a number of 32 bits", word);
 	return (int32_t)value;
 }
 
-/* What is drawn at once. */
+/* The rectangles that one command draws. */
 typedef struct Frame {
 	int32_t rectangles[RECTANGLES_MAX][4];
 	size_t count;
@@ -69,9 +72,9 @@ static void show_frame(QemuConsole *console, const Frame *frame)
 		qemu_console_update(console, frame->rectangles[i]);
 }
 
-/* ---- Waiting ---- */
+/* ---- Waits ---- */
 
-/* Serves everybody until the number is what it is to be. */
+/* Serves all connections until *value is in the range, or for SECONDS_TO_ANSWER. */
 static void serve_until(QemuDisplay *display, const unsigned long *value, unsigned long from,
 			unsigned long to)
 {
@@ -86,18 +89,18 @@ static void wait_for_answers(QemuDisplay *display, QemuConsole *console)
 	serve_until(display, &console->waiting, 0, 0);
 }
 
-static void print_result(QemuConsole *console, const char *more)
+static void print_result(QemuConsole *console, const char *result)
 {
-	unsigned long wrong = console->errors + console->waiting;
+	unsigned long failed = console->errors + console->waiting;
 
-	if (wrong > 0)
-		printf("error %lu\n", wrong);
+	if (failed > 0)
+		printf("error %lu\n", failed);
 	else
-		printf("ok%s%s\n", *more ? " " : "", more);
+		printf("ok%s%s\n", *result ? " " : "", result);
 	console->errors = 0;
 }
 
-/* ---- What is asked for ---- */
+/* ---- Commands ---- */
 
 static void listen_to(QemuDisplay *display, QemuConsole *console, char *words)
 {
@@ -161,7 +164,7 @@ static void close_listener(QemuDisplay *display, QemuConsole *console, char *wor
 	qemu_listener_close(console);
 }
 
-/* A header that promises a message as long as none may be. */
+/* Sends the header of a message that is longer than D-Bus allows. */
 static void break_listener(QemuDisplay *display, QemuConsole *console, char *words)
 {
 	static const unsigned char header[] = { 'l', 1, 0, 1, 0xff, 0xff, 0xff, 0xff,
@@ -173,9 +176,9 @@ static void break_listener(QemuDisplay *display, QemuConsole *console, char *wor
 		tool_send(sd_bus_get_fd(console->listener), (const char *)header, sizeof(header));
 }
 
-/* ---- Any call ---- */
+/* ---- The command "call" ---- */
 
-/* The descriptor becomes ours to close, but for a number. */
+/* Returns an fd. *ret_is_ours is false if it is inherited and must stay open. */
 static int open_value(const char *value, bool *ret_is_ours)
 {
 	unsigned long size;
@@ -219,7 +222,7 @@ static int append_bytes(sd_bus_message *call, size_t size)
 	return result;
 }
 
-/* The types are QEMU's: all numbers of them have 32 bits, but t. */
+/* Appends a value. All types that QEMU uses have 32 bits, except t. */
 static int append(sd_bus_message *call, const char *type, char **words)
 {
 	if (*type == 'h')
@@ -245,7 +248,7 @@ static void call_listener(QemuDisplay *display, QemuConsole *console, char *word
 		console->errors++;
 }
 
-/* ---- Lines ---- */
+/* ---- Command lines ---- */
 
 static const struct {
 	const char *name;
@@ -273,31 +276,31 @@ static void execute(QemuDisplay *display, const char *name, QemuConsole *console
 			commands[i].execute(display, console, words);
 		return;
 	}
-	errx(2, "%s: no such command", name);
+	errx(2, "%s: unknown command", name);
 }
 
 static void execute_line(QemuDisplay *display, char *words)
 {
 	const char *name = strsep(&words, " ");
 	bool waits = strcmp(name, "later") != 0;
-	char more[32] = "";
+	char result[32] = "";
 	struct stat status;
 
 	if (!waits)
 		name = strsep(&words, " ");
 	size_t index = (size_t)number(&words);
 	if (index >= display->console_count)
-		errx(2, "there is no such console");
+		errx(2, "there is no console %zu", index);
 	QemuConsole *console = &display->consoles[index];
 	execute(display, name, console, words);
 	if (waits)
 		wait_for_answers(display, console);
 	if (strcmp(name, "map") == 0 && fstat(console->memory, &status) == 0)
-		snprintf(more, sizeof(more), "%ju", (uintmax_t)status.st_ino);
+		snprintf(result, sizeof(result), "%ju", (uintmax_t)status.st_ino);
 	if (waits)
-		print_result(console, more);
+		print_result(console, result);
 	else
-		printf("ok %s\n", more);
+		printf("ok %s\n", result);
 	fflush(stdout);
 }
 
@@ -317,14 +320,14 @@ int main(int argc, char **argv)
 	char line[TOOL_LINE_SIZE];
 
 	if (argc < 5 || argc - 4 > QEMU_CONSOLES_MAX)
-		errx(2, "usage: play-qemu SOCKET NAME UUID TYPE...");
+		errx(2, "usage: fake-qemu SOCKET NAME UUID TYPE...");
 	display.name = argv[2];
 	display.uuid = argv[3];
 	for (int i = 4; i < argc; i++)
 		display.consoles[display.console_count++] = (QemuConsole){
 			.number = (unsigned int)i - 4, .type = argv[i], .memory = -1
 		};
-	setvbuf(stdin, NULL, _IONBF, 0); /* no line waits unseen */
+	setvbuf(stdin, NULL, _IONBF, 0); /* so that poll() sees every line */
 	qemu_check(sd_event_new(&display.event), "sd_event_new");
 	qemu_monitor_serve(&display, argv[1]);
 	qemu_check(

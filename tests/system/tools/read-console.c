@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * read-console FILE ROW: reads a row of text out of a picture of a text console, a PNG, whose row 0
- * begins with "0123456789abcdef". From there it learns how each looks. Prints the row up to its
- * first blank, and ? for what is none of these.
+ * read-console FILE ROW: reads a row of text from FILE, a PNG screenshot of a text console. Row 0
+ * of the screenshot must begin with "0123456789abcdef", from which the program learns the shapes of
+ * these characters. Prints the row up to its first blank, with ? for every other character.
  */
 #include "pixels.h"
 
@@ -40,16 +40,16 @@ static bool cell_is_blank(const Cell *cell)
 	return memcmp(pixels, pixels + 1, sizeof(*cell) - sizeof(*pixels)) == 0;
 }
 
-/* No two look alike: where nothing was drawn there is nothing to be learned. */
+/* Learns the characters' shapes. Exits with 1 if one is blank or two are equal. */
 static void learn(const Pixels *pixels, Cell *glyphs)
 {
 	for (size_t i = 0; alphabet[i]; i++) {
 		glyphs[i] = cell_at(pixels, 0, i);
 		if (cell_is_blank(&glyphs[i]))
-			errx(1, "row 0 has a blank in place of %c", alphabet[i]);
+			errx(1, "row 0 has a blank instead of %c", alphabet[i]);
 		for (size_t j = 0; j < i; j++)
 			if (cells_are_equal(&glyphs[i], &glyphs[j]))
-				errx(1, "row 0 has the same for %c and %c", alphabet[j],
+				errx(1, "%c and %c look the same in row 0", alphabet[j],
 				     alphabet[i]);
 	}
 }
@@ -71,7 +71,8 @@ int main(int argc, char **argv)
 	Pixels pixels = pixels_read(argv[1]);
 	size_t row = tool_number(argv[2]), columns = pixels.image.width / CELL_WIDTH;
 	if (columns < strlen(alphabet) || row >= pixels.image.height / CELL_HEIGHT)
-		errx(1, "%u x %u is too small", pixels.image.width, pixels.image.height);
+		errx(1, "a screenshot of %u x %u is too small", pixels.image.width,
+		     pixels.image.height);
 	learn(&pixels, glyphs);
 	for (size_t column = 0; column < columns; column++) {
 		Cell cell = cell_at(&pixels, row, column);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * read-cursor SOCKET GUID HANDLE: registers, opens a cursor that vail-qemu shares, and prints
- * "image" where it is the one of define-cursor, and "place X Y VISIBLE HOT-X HOT-Y".
+ * read-cursor SOCKET GUID HANDLE: registers for the VM and opens a cursor that vail-qemu shares.
+ * Prints "image" if it is the image of define-cursor, or "another image", and a second line
+ * "place X Y VISIBLE HOT-X HOT-Y".
  */
 #include <vail.h>
 
@@ -42,7 +43,7 @@ int main(int argc, char **argv)
 	expect_success(vail_open_object(vail, argv[3], &object), "open");
 	const VailObjectInfo *cursor = vail_object_info(object);
 	if (cursor->width != CURSOR_SIZE || cursor->height != CURSOR_SIZE)
-		errx(1, "%u x %u", cursor->width, cursor->height);
+		errx(1, "the cursor has %u x %u pixels", cursor->width, cursor->height);
 	puts(is_the_image(object) ? "image" : "another image");
 	expect_success(vail_object_read(object, 0,
 					(uint64_t)cursor->planes[0].stride * cursor->height, &place,

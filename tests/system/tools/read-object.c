@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * read-object SOCKET memory|fence: opens its descriptor 3 as a shared object through libvail, and
- * prints what becomes of reading it, or of waiting for it. The answers of vaild it gives itself, at
- * SOCKET, which it makes. Memory is written first; a fence is one whose device has the number 4,
- * and is signalled when that is closed.
+ * read-object SOCKET memory|fence: opens fd 3 as a shared object through libvail, and reads the
+ * memory or waits for the fence. Does not need the daemon: it makes SOCKET and sends the daemon's
+ * replies itself. Prints the status of each call and the pixels that it read.
+ *
+ * Memory is filled before it is opened. A fence is pending until fd 4, its device, is closed.
  */
 #include <vail.h>
 
@@ -14,7 +15,7 @@
 #define HANDLE      "0123456789abcdef0123456789abcdef"
 #define MEMORY_SIZE 16384
 
-/* Three pixels by two, in rows of 16 bytes. */
+/* An image of three by two pixels, in rows of 16 bytes, and without the gaps between rows. */
 #define ROWS   "abcdABCDefgh----ijklIJKLmnop----"
 #define PIXELS "abcdABCDefghijklIJKLmnop"
 
@@ -29,14 +30,14 @@ static int listen_at(const char *path)
 	return listener;
 }
 
-/* The answer waits in the socket before it is asked for. */
-static void answer(int connection, const char *object, bool brings)
+/* Sends a reply, with the fd if has_fd, before libvail sends the request. */
+static void reply(int connection, const char *parameters, bool has_fd)
 {
 	int given = GIVEN;
 	char text[400];
 
-	snprintf(text, sizeof(text), "{\"parameters\":{%s}}", object);
-	if (brings ? !tool_send_descriptors(connection, text, &given, 1)
+	snprintf(text, sizeof(text), "{\"parameters\":{%s}}", parameters);
+	if (has_fd ? !tool_send_descriptors(connection, text, &given, 1)
 		   : send(connection, text, strlen(text), MSG_NOSIGNAL) < 0)
 		err(2, "send");
 	tool_send(connection, "", 1); /* its NUL */
@@ -80,17 +81,17 @@ int main(int argc, char **argv)
 	int connection = accept(listener, NULL, NULL);
 	if (!is_fence)
 		tool_write_memory(GIVEN, 0, ROWS);
-	answer(connection,
-	       is_fence ? "\"object\":{\"type\":\"fence\",\"fence\":{}}"
-			: "\"object\":{\"type\":\"resource\",\"width\":3,\"height\":2,"
-			  "\"format\":\"XR24\",\"planes\":[{\"offset\":0,\"stride\":16}]}",
-	       true);
+	reply(connection,
+	      is_fence ? "\"object\":{\"type\":\"fence\",\"fence\":{}}"
+		       : "\"object\":{\"type\":\"resource\",\"width\":3,\"height\":2,"
+			 "\"format\":\"XR24\",\"planes\":[{\"offset\":0,\"stride\":16}]}",
+	      true);
 	print_status("open", vail_open_object(vail, HANDLE, &object));
 	if (is_fence)
 		wait_for_fence(object);
 	else
 		read_memory(object);
-	answer(connection, "", false);
+	reply(connection, "", false);
 	print_status("close", vail_object_close(vail, object));
 	vail_close(vail);
 	unlink(argv[1]);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * register-many SOCKET GUID...: does what the lines on stdin say, and answers each with a line:
+ * register-many SOCKET GUID...: starts and kills processes that are registered for the VMs. Reads
+ * commands from stdin, one a line, and prints a number for each:
  *
- *   register COUNT  so many processes, which make a graphics context each, register for each VM and
- *                   then live on without a connection: how many are registered
- *   kill COUNT      so many of them, from the first on: how many are left
+ *   register COUNT  starts COUNT processes. Each creates a context, registers for all VMs and
+ * closes its connection. Prints how many of them succeeded. kill COUNT      kills the COUNT oldest
+ * processes. Prints how many are left.
  *
- * All of them end with stdin.
+ * Kills all processes at the end of stdin.
  */
 #include <signal.h>
 #include <sys/prctl.h>
@@ -16,9 +17,9 @@
 
 typedef struct Family {
 	const char *path;
-	char **guids; /* NULL behind the last */
+	char **guids; /* NULL-terminated */
 	pid_t *children;
-	size_t first; /* that lives */
+	size_t first; /* index of the oldest living child */
 	size_t count;
 } Family;
 
@@ -38,18 +39,18 @@ static void register_process(const Family *family)
 	vail_close(vail);
 }
 
-static _Noreturn void be_a_child(const Family *family, int tell)
+static _Noreturn void run_child(const Family *family, int registered)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	register_process(family);
-	if (write(tell, "", 1) != 1)
+	if (write(registered, "", 1) != 1)
 		err(1, "write");
-	close(tell);
+	close(registered);
 	for (;;)
 		pause();
 }
 
-/* Returns whether the child is registered. */
+/* Starts a child. Returns false if it cannot register. */
 static bool fork_one(Family *family)
 {
 	int ends[2];
@@ -61,7 +62,7 @@ static bool fork_one(Family *family)
 	if (child < 0)
 		err(2, "fork");
 	if (child == 0)
-		be_a_child(family, ends[1]);
+		run_child(family, ends[1]);
 	close(ends[1]);
 	bool is_registered = read(ends[0], &byte, 1) == 1;
 	close(ends[0]);
@@ -110,7 +111,7 @@ int main(int argc, char **argv)
 		else if (strcmp(command, "kill") == 0 && words)
 			printf("%zu\n", kill_many(&family, tool_number(words)));
 		else
-			errx(2, "%s: no such command", command);
+			errx(2, "%s: unknown command", command);
 		fflush(stdout);
 	}
 	kill_many(&family, family.count);

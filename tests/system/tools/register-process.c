@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * register-process SOCKET GUID: makes a graphics context and registers, through libvail; prints a
- * status each, closes the connection, and lives on until stdin ends.
+ * register-process SOCKET GUID: creates a context and registers for the VM, through libvail. Prints
+ * the name and status of each call, closes the connection, and lives until stdin ends.
  */
 #include <vail.h>
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send-descriptors SOCKET COUNT linger|PATH: sends a request with COUNT descriptors, of lingering
- * TCP sockets or of the file; prints "sent" or the error's name, then, when stdin has ended, the
- * answer. A lingering socket's close waits for data that its peer never takes; the sender's own
- * descriptors are closed before "sent" is printed, so that the receiver's close is the last.
+ * send-fds SOCKET COUNT linger|PATH: sends a request with COUNT fds, of lingering TCP sockets or of
+ * the file PATH. Prints "sent" or the name of the error. Prints the reply when stdin has ended.
+ *
+ * The last close() of a lingering socket hangs, because it waits for data that the peer never
+ * reads. This program closes its own fds of such sockets before it prints "sent", so that the last
+ * close() is the receiver's.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -22,7 +24,7 @@ static void fill(int descriptor)
 		err(2, "filling a socket");
 }
 
-/* One end of a connection whose other end, which stays open and unread, is in *ret_peer. */
+/* Returns one end of a TCP connection. *ret_peer is the other end, which is never read. */
 static int connect_to_ourselves(int *ret_peer)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
@@ -36,7 +38,7 @@ static int connect_to_ourselves(int *ret_peer)
 	    listen(listener, 1) < 0 ||
 	    getsockname(listener, (struct sockaddr *)&address, &length) < 0 ||
 	    connect(descriptor, (struct sockaddr *)&address, sizeof(address)) < 0)
-		err(2, "a TCP connection to ourselves");
+		err(2, "cannot open a TCP connection to this process");
 	*ret_peer = accept(listener, NULL, NULL);
 	if (*ret_peer < 0)
 		err(2, "accept");
@@ -60,11 +62,11 @@ int main(int argc, char **argv)
 	int descriptors[TOOL_DESCRIPTORS_MAX];
 
 	if (argc != 4)
-		errx(2, "usage: send-descriptors SOCKET COUNT linger|PATH");
+		errx(2, "usage: send-fds SOCKET COUNT linger|PATH");
 	size_t count = tool_number(argv[2]);
 	bool lingers = strcmp(argv[3], "linger") == 0;
 	if (count == 0 || count > TOOL_DESCRIPTORS_MAX)
-		errx(2, "%zu descriptors do not go into one message", count);
+		errx(2, "COUNT can be 1 to %d, not %zu", TOOL_DESCRIPTORS_MAX, count);
 	for (size_t i = 0; i < count; i++) {
 		descriptors[i] = lingers ? open_lingering() : open(argv[3], O_RDONLY | O_CLOEXEC);
 		if (descriptors[i] < 0)
@@ -75,7 +77,7 @@ int main(int argc, char **argv)
 	puts(sent ? "sent" : strerrorname_np(errno));
 	if (!sent)
 		return 0;
-	/* Closing a file can hang the closer as well as it can the daemon: those stay open. */
+	/* Does not close files, because close() may hang here as it does in the daemon. */
 	for (size_t i = 0; lingers && i < count; i++)
 		close(descriptors[i]);
 	fflush(stdout);

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * share-console SOCKET GUID: is a VM's VMM with a console. What it does stands on stdin, a line
- * each, and each is answered by a line:
+ * share-console SOCKET GUID: acts as a VMM that shares a console of the VM, through libvail. Reads
+ * commands from stdin, one a line, and prints one line for each:
  *
- *   name NAME, format FORMAT   of what is shared from now on; at first "console 0" and XR24
- *   mode WIDTH HEIGHT          unshares what it shared, and shares new memory: "handle HANDLE"
- *   loose WIDTH HEIGHT         the same, with memory that can be shrunk
- *   draw N                     draws all as drawing N, and tells so: "drawn N"
- *   draw N X Y WIDTH HEIGHT    draws all, and tells of this rectangle alone
- *   shrink                     takes memory away, and tells of a change: "shrunk"
- *   unshare                    "unshared"
- *   dance COUNT SEED           as many modes, as fast as can be or nearly so, each with some
- *                              drawings; "danced WIDTH HEIGHT", of the last one, which stays
+ *   command                  effect                                          printed
+ *   name NAME                name of the next objects, at first "console 0"  "noted"
+ *   format FORMAT            format of the next objects, at first XR24       "noted"
+ *   mode WIDTH HEIGHT        unshares the object and shares a new one        "handle HANDLE"
+ *   loose WIDTH HEIGHT       the same, with memory that can shrink           "handle HANDLE"
+ *   draw N                   draws drawing N on the whole screen and         "drawn N"
+ *                            announces it as changed
+ *   draw N X Y WIDTH HEIGHT  the same, but only announces this rectangle     "drawn N"
+ *   shrink                   truncates the memory and announces a change     "shrunk"
+ *   unshare                  unshares the object                             "unshared"
+ *   dance COUNT SEED         changes the mode COUNT times, with some         "danced WIDTH HEIGHT"
+ *                            drawings each and short random pauses;
+ *                            the last mode stays
  */
 #include <inttypes.h>
 #include <sys/mman.h>
@@ -26,7 +30,7 @@ typedef struct Console {
 	struct vail *vail;
 	char name[64];
 	char format[5];
-	char handle[VAIL_HANDLE_SIZE]; /* "": nothing is shared */
+	char handle[VAIL_HANDLE_SIZE]; /* "" if nothing is shared */
 	uint32_t width;
 	uint32_t height;
 	uint32_t stride;
@@ -55,7 +59,7 @@ static void draw(const Console *console, uint32_t drawing)
 
 static void unshare(Console *console)
 {
-	/* A vaild that was started anew does not know it. */
+	/* A failure is ignored, because a restarted vaild may not know the object. */
 	if (*console->handle)
 		vail_unshare_object(console->vail, console->handle, NULL);
 	*console->handle = '\0';
@@ -66,7 +70,9 @@ static void unshare(Console *console)
 	console->memory = NULL;
 }
 
-/* vaild has what was shared closed by children, and takes no more while too many of them are at it.
+/*
+ * Tries again while vaild refuses the object because too many of its children still close discarded
+ * fds.
  */
 static NTSTATUS share_object(Console *console, const VailObject *object)
 {
@@ -81,7 +87,7 @@ static NTSTATUS share_object(Console *console, const VailObject *object)
 	return status;
 }
 
-/* Each third mode has a gap behind its rows. */
+/* Shares new memory. If the width is divisible by 3, there are gaps between the rows. */
 static void share(Console *console, uint32_t width, uint32_t height, unsigned int flags)
 {
 	VailObject object = VAIL_OBJECT_INIT;
@@ -99,7 +105,7 @@ static void share(Console *console, uint32_t width, uint32_t height, unsigned in
 			       console->descriptor, 0);
 	if (console->memory == MAP_FAILED)
 		err(1, "mmap");
-	memset(console->memory, 0xee, console->size); /* the gaps, too */
+	memset(console->memory, 0xee, console->size); /* fills the gaps */
 	draw(console, 0);
 	object.name = console->name;
 	object.width = width;
@@ -127,7 +133,7 @@ static void dance(Console *console, unsigned int count, unsigned int seed)
 			     vail_send_update(console->vail, console->handle, &damage, 1));
 		}
 		if (random() % 2 == 0)
-			nanosleep(&pause, NULL); /* the viewer gets a chance, now and then */
+			nanosleep(&pause, NULL); /* sometimes lets the viewer draw a frame */
 	}
 	printf("danced %" PRIu32 " %" PRIu32 "\n", console->width, console->height);
 }
@@ -153,7 +159,7 @@ static void shrink(Console *console)
 	puts("shrunk");
 }
 
-static void follow(Console *console, const char *line)
+static void execute(Console *console, const char *line)
 {
 	unsigned int one, two;
 
@@ -174,7 +180,7 @@ static void follow(Console *console, const char *line)
 	} else if (sscanf(line, "dance %u %u", &one, &two) == 2) {
 		dance(console, one, two);
 	} else {
-		errx(2, "what is %s", line);
+		errx(2, "unknown command: %s", line);
 	}
 	fflush(stdout);
 }
@@ -190,7 +196,7 @@ int main(int argc, char **argv)
 	if (vail_new(argv[1], &console.vail) != STATUS_SUCCESS)
 		errx(1, "vail_new");
 	while (fgets(line, sizeof(line), stdin))
-		follow(&console, line);
+		execute(&console, line);
 	unshare(&console);
 	vail_close(console.vail);
 	return 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * share-guest-memory SOCKET GUID PID OFFSET: is the agent of a VM whose QEMU is PID. After a line
- * on stdin it fetches the memfd that is the guest's RAM from QEMU, and shares 4 KiB of it, from
- * OFFSET on, as an image that holders may write; prints "handle HANDLE" and "inode NUMBER", and
- * lives until stdin ends.
+ * share-guest-memory SOCKET GUID PID OFFSET: acts as the agent of a VM whose QEMU process is PID.
+ * Waits for input, fetches the memfd of the guest's RAM from QEMU, and shares 4 KiB of it from
+ * OFFSET on, as an image that holders may write. Prints "STATUS HANDLE INODE" and lives until stdin
+ * ends.
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 #include "tool.h"
 
-/* What QEMU calls the memfd of a memory-backend-memfd. */
+/* The link of QEMU's fd for a memory-backend-memfd. */
 #define LINK "/memfd:memory-backend-memfd (deleted)"
 
 static bool is_guest_memory(int descriptor)
@@ -46,7 +46,7 @@ static int fetch_guest_memory(pid_t qemu)
 		}
 		close(descriptor);
 	}
-	errx(1, "QEMU has no " LINK);
+	errx(1, "QEMU has no fd with the link " LINK);
 }
 
 int main(int argc, char **argv)
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 	if (argc != 5)
 		errx(2, "usage: share-guest-memory SOCKET GUID PID OFFSET");
 	if (read(STDIN_FILENO, &byte, 1) != 1 || vail_new(argv[1], &vail) != STATUS_SUCCESS)
-		errx(1, "stdin ended");
+		errx(1, "stdin ended, or vail_new failed");
 	object.access = VAIL_ACCESS_READ_WRITE;
 	object.width = 64;
 	object.height = 16;

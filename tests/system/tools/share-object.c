@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * share-object SOCKET GUID: is a VM's VMM. Does through libvail what the lines on stdin say, and
- * answers each with a line that begins with a status:
+ * share-object SOCKET GUID: acts as the VMM of a VM, through libvail. Reads commands from stdin,
+ * one a line, and prints a line with the status of each:
  *
- *   share read|readWrite PART...  an object of these parts, or an image where there is a plane, of
- *                                 64 by 32 pixels: the handle and each plane's inode, or else the
- *                                 path of what is wrong. The parts are
+ *   share read|readWrite PART...
+ *       Shares an object. With planes, it is an image of 64 by 32 pixels. Prints its handle and the
+ *       inode of each plane after the status, or the path of the wrong parameter. The parts are
+ *           memory                 a plane of memory that libvail allocates
+ *           plane=NUMBER[@OFFSET]  a plane of an inherited fd
+ *           fence=NUMBER           an inherited fd of a fence
+ *   share-many COUNT
+ *       Shares COUNT objects, each with its own memory. Prints the status of the last one.
+ *   write PLANE TEXT
+ *       Writes TEXT to the beginning of a plane and announces an update.
+ *   close NUMBER
+ *       Closes an inherited fd.
+ *   unshare
+ *       Unshares the object. Prints the number of its holders after the status.
  *
- *         memory             a plane of memory that libvail makes
- *         plane=NUMBER[@OFFSET]  a plane of a descriptor of ours
- *         fence=NUMBER
- *
- *   share-many COUNT              so many objects, of memory of its own each: the status of the
- * last write PLANE TEXT              writes that where the plane begins, and tells it as an update
- *   close NUMBER                  closes a descriptor of ours
- *   unshare                       how many hold it
- *
- * The last three are about the object that was shared last.
+ * "write" and "unshare" use the object that was shared last.
  */
 #include <inttypes.h>
 #include <vail.h>
@@ -30,8 +32,8 @@
 typedef struct Sharer {
 	struct vail *vail;
 	const char *guid;
-	struct vail_memory *memory; /* NULL until some is asked for */
-	VailObject object;          /* shared last */
+	struct vail_memory *memory; /* NULL until a "memory" part is used */
+	VailObject object;          /* the last one */
 	char handle[VAIL_HANDLE_SIZE];
 } Sharer;
 
@@ -53,9 +55,9 @@ static void add_part(Sharer *sharer, const char *part)
 	if (strcmp(part, "memory") == 0)
 		plane.descriptor = own_memory(sharer);
 	else if (sscanf(part, "plane=%d@%" SCNu64, &plane.descriptor, &plane.offset) < 1)
-		errx(2, "%s: no part of an object", part);
+		errx(2, "%s is not a part of an object", part);
 	if (object->plane_count == VAIL_PLANE_MAX)
-		errx(2, "a resource has no more planes");
+		errx(2, "an object has at most %d planes", VAIL_PLANE_MAX);
 	object->planes[object->plane_count++] = plane;
 	object->width = WIDTH;
 	object->height = HEIGHT;
@@ -122,10 +124,9 @@ static void write_text(Sharer *sharer, char *words)
 	size_t index = tool_number(strsep(&words, " "));
 
 	if (index >= sharer->object.plane_count || !words)
-		errx(2, "usage: write PLANE TEXT, of a plane that is shared");
+		errx(2, "usage: write PLANE TEXT, where PLANE is shared");
 	const VailPlane *plane = &sharer->object.planes[index];
-	if (plane->descriptor ==
-	    vail_memory_descriptor(sharer->memory)) /* -1 where there is none */
+	if (plane->descriptor == vail_memory_descriptor(sharer->memory)) /* -1 without memory */
 		memcpy(vail_memory_data(sharer->memory), words, strlen(words) + 1);
 	else
 		tool_write_memory(plane->descriptor, plane->offset, words);
@@ -171,7 +172,7 @@ int main(int argc, char **argv)
 		else if (strcmp(command, "unshare") == 0)
 			unshare_object(&sharer);
 		else
-			errx(2, "%s: no such command", command);
+			errx(2, "%s: unknown command", command);
 		fflush(stdout);
 	}
 	vail_memory_free(sharer.memory);

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * talk-with-descriptors SOCKET: a client whose requests carry descriptors. Has one connection, and
- * memory like a scanout of QEMU's that it keeps. For each line on stdin it prints one line:
+ * talk-with-fds SOCKET: a client that sends fds with its requests on one connection. It also has a
+ * memfd like a scanout of QEMU, called "kept". Reads commands from stdin, one a line, and prints
+ * one line for each:
  *
- *   KINDS TEXT     sends the text and LF with such descriptors. Prints the reply, or "closed"; the
- *                  error's name where nothing was sent; "none" and why where this machine has no
- *                  such descriptor.
- *   reconnect      reads to the connection's end, and makes a new one: "closed".
- *   truncate SIZE, write TEXT, seal NUMBER, mode NUMBER
- *                  does that to what it keeps: "done", or the error's name.
- *   flicker COUNT  takes all of it away and gives it back, so many times: "done".
+ *   command         effect                                      printed
+ *   KINDS TEXT      sends TEXT and a newline, with fds          the reply, or "closed"; the name of
+ *                                                               the error if it cannot be sent;
+ *                                                               "none: ..." if this machine has no
+ *                                                               such fd
+ *   reconnect       waits for the end of the connection and     "closed"
+ *                   opens a new one
+ *   truncate SIZE   change the memfd with ftruncate(),          "done", or the name of the error
+ *   write TEXT      pwrite(), F_ADD_SEALS or fchmod()
+ *   seal NUMBER
+ *   mode NUMBER
+ *   flicker COUNT   truncates it to 0 and back, COUNT times     "done", or the name of the error
  *
- * KINDS: "-", or names with commas between them: those of descriptor-kinds.h, "kept" for what it
- * keeps, or the number of a descriptor that was inherited; NAME*COUNT for several. A '|' in the
- * text stands for LF. KINDS and TEXT may both have parts, with '+' and '^' between them: each is
- * sent on its own.
+ * KINDS is "-" for no fds, or a list with commas. Its items are names from fd-kinds.h, "kept", the
+ * numbers of inherited fds, and paths of files, which are opened for reading. NAME*COUNT stands for
+ * COUNT fds of that kind. A '|' in TEXT stands for a newline. To send a request in parts, separate
+ * the parts of KINDS with '+' and those of TEXT with '^'.
  */
 #include "descriptor-kinds.h"
 
@@ -24,24 +30,24 @@ typedef struct Talk {
 	int kept;
 } Talk;
 
-/* Descriptors to be sent. */
+/* Fds to send with a message. */
 typedef struct Bundle {
 	int items[TOOL_DESCRIPTORS_MAX];
-	bool is_ours[TOOL_DESCRIPTORS_MAX]; /* to close */
+	bool is_ours[TOOL_DESCRIPTORS_MAX]; /* to be closed after sending */
 	size_t count;
 } Bundle;
 
-/* --- descriptors ----------------------------------------------------------------------------- */
+/* --- fds ------------------------------------------------------------------------------------- */
 
 static int make_kind(const char *name)
 {
 	for (size_t i = 0; i < DESCRIPTOR_KINDS; i++)
 		if (strcmp(name, descriptor_kinds[i].name) == 0)
 			return descriptor_kinds[i].make();
-	errx(2, "%s: no such kind of descriptor", name);
+	errx(2, "%s is not a kind of fd", name);
 }
 
-/* What stays open when it was sent; -1: the name is of another sort. */
+/* Returns an fd that stays open after sending, or -1 if the name is that of a kind. */
 static int find_lasting(const Talk *talk, const char *name)
 {
 	if (strcmp(name, "kept") == 0)
@@ -63,13 +69,13 @@ static bool bundle_add(Bundle *bundle, const Talk *talk, const char *name)
 		return false;
 	}
 	if (bundle->count == TOOL_DESCRIPTORS_MAX)
-		errx(2, "%s: more than go into one message", name);
+		errx(2, "a message has at most %d fds", TOOL_DESCRIPTORS_MAX);
 	bundle->is_ours[bundle->count] = is_ours;
 	bundle->items[bundle->count++] = descriptor;
 	return true;
 }
 
-/* All that the text names. False: one of them cannot be made, which was told. */
+/* Makes the fds of a list. Prints the reason and returns false if one cannot be made. */
 static bool bundle_make(Bundle *bundle, const Talk *talk, char *kinds)
 {
 	char *name;
@@ -97,7 +103,7 @@ static void bundle_close(const Bundle *bundle)
 
 /* --- requests -------------------------------------------------------------------------------- */
 
-/* Sends one part. False: nothing went, and why was told. */
+/* Sends a part. Prints the reason and returns false if it cannot be sent. */
 static bool send_part(const Talk *talk, char *kinds, const char *text)
 {
 	Bundle bundle;
@@ -125,7 +131,7 @@ static void ask(const Talk *talk, char *kinds, char *text)
 		const char *one = strsep(&text, "^");
 
 		if (!one)
-			errx(2, "fewer parts of the text than of the kinds");
+			errx(2, "the text has fewer parts than the kinds");
 		snprintf(part, sizeof(part), "%s%s", one, text ? "" : "\n");
 		if (!send_part(talk, one_kinds, part))
 			return;
@@ -140,7 +146,7 @@ static void reconnect(Talk *talk)
 	talk->connection = tool_connect(talk->path);
 }
 
-/* --- what is kept ---------------------------------------------------------------------------- */
+/* --- the memfd ------------------------------------------------------------------------------- */
 
 static int flicker(int memory, size_t count)
 {
@@ -150,7 +156,7 @@ static int flicker(int memory, size_t count)
 	return 0;
 }
 
-/* False: the word is none of these. */
+/* Executes a command that changes the memfd. Returns false if the command is another one. */
 static bool change(const Talk *talk, const char *how, const char *value)
 {
 	int result;
@@ -176,7 +182,7 @@ int main(int argc, char **argv)
 	static char line[65536];
 
 	if (argc != 2)
-		errx(2, "usage: talk-with-descriptors SOCKET");
+		errx(2, "usage: talk-with-fds SOCKET");
 	Talk talk = {
 		.path = argv[1],
 		.connection = tool_connect(argv[1]),
@@ -190,7 +196,7 @@ int main(int argc, char **argv)
 		if (strcmp(word, "reconnect") == 0)
 			reconnect(&talk);
 		else if (!rest)
-			errx(2, "%s: not understood", word);
+			errx(2, "%s: unknown command", word);
 		else if (!change(&talk, word, rest))
 			ask(&talk, word, rest);
 		fflush(stdout);

@@ -49,7 +49,7 @@ static void open_listener(TracedDaemon *daemon)
 		err(2, "%s", daemon->socket);
 }
 
-/* A page that the daemon shares with who plays with its memory. */
+/* Makes the file through which this process controls the daemon's allocations. */
 static void make_allocator(TracedDaemon *daemon)
 {
 	char path[128];
@@ -149,7 +149,7 @@ static void add_daemon(Arguments *arguments, const TracedDaemon *daemon)
 
 static void reap(TracedDaemon *daemon)
 {
-	/* What it has said before its end comes first. */
+	/* Handle what the daemon sent before its death. */
 	naive_manager_hear(daemon->manager);
 	if (waitpid(daemon->pid, &daemon->status, 0) != daemon->pid)
 		err(2, "waitpid");
@@ -163,14 +163,14 @@ static bool is_allocation(const Fault *fault)
 	return fault && strcmp(fault->call, FAULT_ALLOCATION) == 0;
 }
 
-/* From now on allocations are counted, and the fault comes where it is one. */
+/* Resets the counters, and arms the fault if it is one of an allocation. */
 static void set_allocator(TracedDaemon *daemon, const Fault *fault)
 {
 	daemon->allocator->count = daemon->allocator->refused = 0;
 	daemon->allocator->fails = is_allocation(fault) ? fault->when : 0;
 }
 
-/* In the parent; what is written to stderr is the daemon's log. */
+/* Starts the daemon with its stderr redirected to the log file. */
 static void execute(TracedDaemon *daemon, const Arguments *arguments)
 {
 	char path[128];
@@ -222,7 +222,8 @@ void traced_daemon_start(TracedDaemon *daemon, const Fault *fault)
 	set_allocator(daemon, fault);
 	if (fault && !is_allocation(fault)) {
 		add_tracer(&arguments, daemon, fault);
-		add(&arguments, "-D"); /* the daemon keeps the number that it is told to have */
+		/* As a grandchild, so that the daemon has the pid in $LISTEN_PID. */
+		add(&arguments, "-D");
 	}
 	add_daemon(&arguments, daemon);
 	execute(daemon, &arguments);
@@ -239,19 +240,19 @@ void traced_daemon_end(TracedDaemon *daemon, int signal_number)
 	if (poll(&poll_for, 1, PATIENCE_MS) != 1)
 		errx(2, "%s: the daemon does not end", daemon->directory);
 	reap(daemon);
-	daemon->deaths--; /* it did not do so by itself */
+	daemon->deaths--; /* this death was expected */
 }
 
 /* --- tracing --------------------------------------------------------------------------------- */
 
-/* It says so once it has stopped the daemon. */
-static void await_attached(int said)
+/* Waits for strace's message that it has attached to the daemon. */
+static void await_attached(int output)
 {
 	char line[256];
-	ssize_t size = read(said, line, sizeof(line) - 1);
+	ssize_t size = read(output, line, sizeof(line) - 1);
 
 	if (size <= 0)
-		errx(2, "strace ends");
+		errx(2, "strace ended");
 	line[size] = '\0';
 	if (!strstr(line, "attached"))
 		errx(2, "strace: %s", line);
@@ -260,7 +261,7 @@ static void await_attached(int said)
 void traced_daemon_attach(TracedDaemon *daemon, const Fault *fault)
 {
 	Arguments arguments = { 0 };
-	int said[2];
+	int output[2];
 
 	set_allocator(daemon, fault);
 	if (is_allocation(fault))
@@ -268,18 +269,18 @@ void traced_daemon_attach(TracedDaemon *daemon, const Fault *fault)
 	add_tracer(&arguments, daemon, fault);
 	add(&arguments, "-p");
 	add(&arguments, "%d", (int)daemon->pid);
-	if (pipe2(said, O_CLOEXEC) < 0)
+	if (pipe2(output, O_CLOEXEC) < 0)
 		err(2, "pipe2");
 	daemon->tracer = fork();
 	if (daemon->tracer == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(said[1], STDERR_FILENO);
+		dup2(output[1], STDERR_FILENO);
 		execvp(arguments.items[0], arguments.items);
 		err(2, "strace");
 	}
-	close(said[1]);
-	await_attached(said[0]);
-	daemon->tracer_says = said[0];
+	close(output[1]);
+	await_attached(output[0]);
+	daemon->tracer_output = output[0];
 	arguments_free(&arguments);
 }
 
@@ -290,7 +291,7 @@ void traced_daemon_detach(TracedDaemon *daemon)
 		return;
 	kill(daemon->tracer, SIGTERM);
 	waitpid(daemon->tracer, NULL, 0);
-	close(daemon->tracer_says);
+	close(daemon->tracer_output);
 	daemon->tracer = 0;
 }
 
@@ -329,7 +330,7 @@ bool traced_daemon_was_refused(const TracedDaemon *daemon)
 	return was_refused;
 }
 
-/* --- looking at it --------------------------------------------------------------------------- */
+/* --- inspection ------------------------------------------------------------------------------ */
 
 void traced_daemon_await(TracedDaemon *daemon, int descriptor)
 {
@@ -348,7 +349,8 @@ void traced_daemon_await(TracedDaemon *daemon, int descriptor)
 			traced_daemon_detach(daemon);
 			traced_daemon_start(daemon, NULL);
 			if (daemon->pidfd < 0)
-				errx(2, "%s: the daemon does not come back", daemon->directory);
+				errx(2, "%s: the daemon did not restart after its death",
+				     daemon->directory);
 		} else if (poll_for[0].revents) {
 			return;
 		}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * without-kernel-feature passrights|peerpidfd COMMAND...: executes the command on a kernel that
- * seems not to know SO_PASSRIGHTS (before 6.16) or SO_PEERPIDFD (before 6.5).
+ * without-kernel-feature passrights|peerpidfd COMMAND...: executes the command with a seccomp
+ * filter that hides SO_PASSRIGHTS or SO_PEERPIDFD, as if the kernel were older than 6.16 or 6.5.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -15,8 +15,8 @@
 
 #define ARGUMENT(n) ((uint32_t)offsetof(struct seccomp_data, args[n]))
 
-/* The system call answers ENOPROTOOPT for the option of SOL_SOCKET; all else goes through. */
-static void take_away(uint32_t system_call, uint32_t option)
+/* Makes the system call fail with ENOPROTOOPT for this option of SOL_SOCKET. */
+static void hide_option(uint32_t system_call, uint32_t option)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, nr)),
@@ -42,11 +42,11 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		errx(2, "usage: without-kernel-feature passrights|peerpidfd COMMAND...");
 	if (strcmp(argv[1], "passrights") == 0)
-		take_away(SYS_setsockopt, OPTION_PASSRIGHTS);
+		hide_option(SYS_setsockopt, OPTION_PASSRIGHTS);
 	else if (strcmp(argv[1], "peerpidfd") == 0)
-		take_away(SYS_getsockopt, OPTION_PEERPIDFD);
+		hide_option(SYS_getsockopt, OPTION_PEERPIDFD);
 	else
-		errx(2, "%s: no such feature", argv[1]);
+		errx(2, "%s is not a feature: write passrights or peerpidfd", argv[1]);
 	execvp(argv[2], argv + 2);
 	err(2, "%s", argv[2]);
 }
