@@ -166,6 +166,11 @@ build/sanitized/faults/vaild: build/sanitized/faults/daemon.o \
                               $(call objects,build/sanitized,tests/faults/allocator.c tests/faults/daemon-allocator.c)
 	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
 
+# This vaild has the clock of a test.
+build/sanitized/clock/vaild: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN) tests/faults/daemon-clock.c)
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
+
 build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) -o $@ $(filter %.o,$^) -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/../..' \
@@ -231,7 +236,7 @@ build/fuzz/%: tests/fuzz/%.c $(PURE_SOURCES) $(WORLD)
 TOOL_PROGRAMS = $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
 TEST_PROGRAMS = build/tests/unit-tests build/tests/model-tests build/tests/replay-session \
                 build/tests/allocation-faults build/tests/soak-clients build/sanitized/faults/vaild \
-                build/tests/heap-in-use.so $(TOOL_PROGRAMS)
+                build/sanitized/clock/vaild build/tests/heap-in-use.so $(TOOL_PROGRAMS)
 
 ## Objects
 

@@ -42,6 +42,7 @@ box_prepare() {
   : >"$BOX_ROOT/etc/machine-id"
   grep -v '^vaild:' "$PRIVATE/etc/passwd" >"$BOX_ROOT/etc/passwd"
   sed -e '/^vaild:/d' "$PRIVATE/etc/group" >"$BOX_ROOT/etc/group"
+  box_has_no_deadlines
   printf '%s\n' '[Unit]' 'Requires=sysinit.target sockets.target' 'After=sysinit.target' \
     'AllowIsolate=yes' >"$BOX_ROOT/etc/systemd/system/box.target"
   ln -sf box.target "$BOX_ROOT/etc/systemd/system/default.target"
@@ -51,6 +52,19 @@ box_prepare() {
     systemd-update-utmp systemd-firstboot systemd-machine-id-commit apparmor keyboard-setup; do
     ln -sf /dev/null "$BOX_ROOT/etc/systemd/system/$unit.service"
   done
+}
+
+# Systemd ends no service because this machine is slow, neither by its own deadlines nor by those of
+# our units. Later drop-ins, such as override's, come after this one and win.
+box_has_no_deadlines() {
+  local deadlines=$BOX_ROOT/etc/systemd/system/vaild.service.d
+
+  mkdir -p "$deadlines" "$BOX_ROOT/etc/systemd/system.conf.d"
+  printf '%s\n' '[Service]' TimeoutStartSec=infinity TimeoutStopSec=infinity WatchdogSec=1d \
+    >"$deadlines/00-no-deadlines.conf"
+  printf '%s\n' '[Manager]' DefaultTimeoutStartSec=infinity DefaultTimeoutStopSec=infinity \
+    DefaultTimeoutAbortSec=infinity DefaultDeviceTimeoutSec=infinity \
+    >"$BOX_ROOT/etc/systemd/system.conf.d/no-deadlines.conf"
 }
 
 # nspawn's child that is PID 1 in its namespace.
@@ -65,8 +79,9 @@ box_find_leader() {
   return 1
 }
 
-box_is_up() {
-  box systemctl is-active --quiet box.target 2>/dev/null
+box_is_up_or_gone() {
+  is_gone "$1" ||
+    { box_find_leader "$1" && box systemctl is-active --quiet box.target 2>/dev/null; }
 }
 
 box_start() {
@@ -79,7 +94,8 @@ box_start() {
     -b >"$BOX/console" 2>&1 &
   local nspawn=$!
   disown "$nspawn" # that it is killed in the end is no news
-  within 10 box_find_leader "$nspawn" && within 20 box_is_up && return
+  eventually box_is_up_or_gone "$nspawn"
+  ! is_gone "$nspawn" && return
   echo "not ok $NAME: systemd does not come up"
   sed 's/^/# console: /' "$BOX/console"
   exit 1
@@ -89,6 +105,9 @@ box_start() {
 box_log_on_failure() {
   [ "$FAILED" -eq 0 ] || box journalctl --no-pager --lines 300 | sed 's/^/# log: /'
 }
+
+# How long systemctl and its like wait for an answer of systemd's.
+export SYSTEMD_BUS_TIMEOUT=1000000
 
 # box COMMAND...: as root in the box, as if typed there.
 box() {
@@ -116,6 +135,13 @@ property_is() { [ "$(property "$1")" = "$2" ]; }
 
 # Whether another process than DAEMON is the unit's.
 is_another_and_up() { [ "$(property MainPID)" != "$DAEMON" ] && property_is ActiveState active; }
+
+# Stops DAEMON, whose watchdog then waits for it for one second only. It is told so in the daemon's
+# name, because a WatchdogSec that short could end a daemon that a busy machine keeps waiting.
+get_stuck() {
+  box kill -STOP "$DAEMON"
+  box env NOTIFY_SOCKET=/run/systemd/notify systemd-notify --pid="$DAEMON" WATCHDOG_USEC=1000000
+}
 
 # Nothing here happens often enough by itself to be limited.
 forget_starts() { box systemctl reset-failed vaild.service vaild.socket 2>/dev/null || true; }
@@ -152,7 +178,7 @@ box_session() {
   local name=$1 user=$2 tool=$3
   shift 3
   session_open_with "$name" "$user" "/usr/local/lib/tools/$tool" "$SOCKET" "$@"
-  within 10 has_started "$tool"
+  eventually has_started "$tool"
   STARTED+=" $PID"
 }
 
@@ -172,6 +198,6 @@ box_stop() {
   [ -n "$CGROUPS" ] || return 0
   echo 0 >"/sys/fs/cgroup$CGROUP_BEFORE/cgroup.procs"
   echo 1 >"$CGROUPS/cgroup.kill"
-  within 10 grep -q '^populated 0' "$CGROUPS/cgroup.events" || true
+  eventually grep -q '^populated 0' "$CGROUPS/cgroup.events"
   find "$CGROUPS" -depth -type d -exec rmdir {} + 2>/dev/null || true
 }

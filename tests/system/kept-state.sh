@@ -17,7 +17,7 @@ start_manager() {
   mkdir -p "$MANAGER"
   rm -f "$MANAGER"/*
   session_open_with manager root "$TOOLS/play-manager" "$MANAGER" "$1"
-  within 5 [ -S "$MANAGER/take" ]
+  eventually [ -S "$MANAGER/take" ]
 }
 
 # The daemon as the service of that manager.
@@ -54,7 +54,7 @@ make_rich() {
   session_ask second "open $(cut -d' ' -f2 <<<"$REPLY")"
   kept_session mapper vail-alice gpu-process
   session_ask mapper $'-\n-'
-  while [[ $REPLY != "process "* ]] && read -r -t 10 -u "${SESSION_OUT[mapper]}" REPLY; do :; done
+  while [[ $REPLY != "process "* ]] && read -r -u "${SESSION_OUT[mapper]}" REPLY; do :; done
   PROCESS=${REPLY#process }
   "${CTL[@]}" vm quarantine "$BANNED" --reason "it hangs" >/dev/null
 }

@@ -25,7 +25,7 @@ start_guest() {
   exec_qemu -accel tcg -m "${MEMORY:-64}" -nodefaults -no-user-config -vga none \
     -qmp "unix:$QMP,server=on,wait=off" "$@" 2>"$PRIVATE/qemu.log" &
   QEMU=$!
-  within 10 qemu_answers_or_is_gone || true
+  eventually qemu_answers_or_is_gone
   qemu_answers && return
   not_ok "$NAME: QEMU starts" "$(cat "$PRIVATE/qemu.log")"
   exit 1
@@ -55,7 +55,7 @@ make_changing_disk() {
 # A Linux guest of ours says on its serial port when all is to be seen. It takes three seconds where
 # nothing else runs, without KVM.
 has_drawn() { grep -q drawn "$SERIAL" 2>/dev/null; }
-guest_draws() { within 180 has_drawn; }
+guest_draws() { eventually has_drawn; }
 
 ## Ending
 
@@ -65,8 +65,6 @@ is_gone_or_zombie() { ! grep -q '^State:	[^Z]' "/proc/$1/status" 2>/dev/null; }
 process_ends() {
   local status=0
 
-  within 10 is_gone_or_zombie "$2" || true
-  kill -KILL "$2" 2>/dev/null || true
   wait "$2" || status=$?
   expect_equal "$1: exit status" "$3" "$status"
   expect_match "$1: a sentence" "$4" "$(cat "$5")"
@@ -79,7 +77,7 @@ agent_ends() { process_ends "$1" "$AGENT" "$2" "$3" "$PRIVATE/agent.log"; }
 
 # monitor COMMAND...: QEMU's answers.
 monitor() {
-  printf '%s\n' '{"execute":"qmp_capabilities"}' "$@" | socat -t2 - "UNIX-CONNECT:$QMP"
+  printf '%s\n' '{"execute":"qmp_capabilities"}' "$@" | "${SOCAT[@]}" - "UNIX-CONNECT:$QMP"
 }
 
 press_key() {

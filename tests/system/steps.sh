@@ -24,7 +24,7 @@ step() {
 step_is() {
   local what=$1 expected=$2
   shift 2
-  if within 20 "$@"; then
+  if eventually "$@"; then
     step "$what" "$expected" "$expected"
   else
     step "$what" "$expected" "not so"

@@ -16,7 +16,7 @@ send() {
   exec_as "$2" "$TOOLS/send-descriptors" "$SOCKET" "$3" "$4" <"$PRIVATE/$1.go" \
     >"$PRIVATE/$1.said" 2>&1 &
   exec {GO}>"$PRIVATE/$1.go"
-  within 10 has_said "$1" 1
+  eventually has_said "$1" 1
 }
 
 has_said() { [ -e "$PRIVATE/$1.said" ] && [ "$(wc -l <"$PRIVATE/$1.said")" -ge "$2" ]; }
@@ -28,7 +28,7 @@ send_while_held() {
   send "$@"
   kill -CONT "$DAEMON"
   exec {GO}>&-
-  within 15 has_said "$1" 2 || true
+  eventually has_said "$1" 2 || true
   STATUS=$(tail -n 1 "$PRIVATE/$1.said" | statuses)
 }
 
@@ -40,11 +40,9 @@ expect_answer() {
   expect_equal "$check" "$expected" "$STATUS"
 }
 
+# served CHECK USER: is answered while the closes hang, each for ten hours or for ever.
 served() {
-  local before=$SECONDS
-
   expect_equal "$1" STATUS_SUCCESS "$(ask "$2" "$LIST" | statuses)"
-  expect "$1, at once" [ $((SECONDS - before)) -lt 3 ]
 }
 
 refused_by_the_kernel() {
@@ -70,7 +68,7 @@ harmless_ones() {
   expect_answer "one that nobody asked for" STATUS_INVALID_PARAMETER \
     one vail-alice 1 "$PRIVATE/harmless"
   expect_answer "253 of them" STATUS_INVALID_PARAMETER many vail-alice 253 "$PRIVATE/harmless"
-  expect "they are closed" within 5 daemon_holds_no "$PRIVATE/harmless"
+  expect "they are closed" eventually daemon_holds_no "$PRIVATE/harmless"
 }
 
 daemon_holds_no() { ! holds "$DAEMON" "$1"; }
@@ -101,7 +99,7 @@ the_daemon_does_not_drown() {
     run_as vail-alice "$TOOLS/send-descriptors" "$SOCKET" 253 "$PRIVATE/flood" \
       </dev/null >"$PRIVATE/flood.$i" 2>&1 &
   done
-  within 15 all_are_told || true
+  eventually all_are_told || true
   expect_equal "drowning: each is told" 20 "$(cat "$PRIVATE"/flood.* | grep -c QUOTA || true)"
   held=$(readlink "/proc/$DAEMON/fd/"* | grep -c "^$PRIVATE/flood" || true)
   expect "drowning: what waits to be closed is bounded (5060 were sent)" [ "$held" -le 2024 ]
@@ -120,7 +118,7 @@ file_system_that_hangs() {
   mkdir "$PRIVATE/fuse"
   "$TOOLS/never-answers" flush "$PRIVATE/fuse" 2>"$PRIVATE/fuse.log" &
   FUSE=$!
-  if ! within 5 mountpoint -q "$PRIVATE/fuse"; then
+  if ! is_mounted "$PRIVATE/fuse" "$FUSE"; then
     skip "a file system that never answers FLUSH" "$(cat "$PRIVATE/fuse.log")"
     return
   fi
@@ -135,7 +133,7 @@ file_system_that_hangs() {
   expect_answer "FUSE: another user may" STATUS_INVALID_PARAMETER fuse-carol vail-carol 1 /dev/null
   looked_at_in_the_caller
   kill_hard "$FUSE"
-  expect "FUSE: when the file system is gone, they close" within 5 bob_may_send_again
+  expect "FUSE: when the file system is gone, they close" eventually bob_may_send_again
 }
 
 bob_may_send_again() {
@@ -151,9 +149,9 @@ looked_at_in_the_caller() {
   ready_vm "$GUID" '{"user":"vail-carol"}'
   for i in {1..30}; do
     exec_as vail-carol "$TOOLS/with-descriptor" open "$PRIVATE/fuse/file" \
-      socat -t5 - "UNIX-CONNECT:$SOCKET" <<<"$(register "$GUID")" >"$PRIVATE/fetched.$i" &
+      "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" <<<"$(register "$GUID")" >"$PRIVATE/fetched.$i" &
   done
-  within 15 all_have_answers || true
+  eventually all_have_answers || true
   expect_equal "fetched: each is answered" 30 \
     "$(cat "$PRIVATE"/fetched.* | statuses | wc -w)"
   served "fetched: another is served" root
@@ -167,7 +165,7 @@ a_crash_while_one_hangs() {
   mkdir "$PRIVATE/fuse-again"
   "$TOOLS/never-answers" flush "$PRIVATE/fuse-again" 2>"$PRIVATE/fuse.log" &
   FUSE=$!
-  within 5 mountpoint -q "$PRIVATE/fuse-again"
+  is_mounted "$PRIVATE/fuse-again" "$FUSE"
   expect_answer "crash: one hangs" STATUS_INVALID_PARAMETER \
     fuse-crash vail-bob 1 "$PRIVATE/fuse-again/file"
   kill_hard "$DAEMON"

@@ -26,7 +26,7 @@ turn_until() {
 has_failed() { grep -q INJECTED "$PRIVATE/trace"; }
 
 start_failing EBADF
-expect "the loop fails, and the daemon ends" within 10 turn_until is_gone "$DAEMON"
+expect "the loop fails, and the daemon ends" eventually turn_until is_gone "$DAEMON"
 STATUS=0
 wait "$DAEMON" || STATUS=$?
 expect_equal "it has failed" 1 "$STATUS"
@@ -34,7 +34,7 @@ expect "it says so" grep -q "the event loop has failed" "$LOG"
 expect "it does not say that it was to stop" sh -c '! grep -q "stops serving" "$1"' sh "$LOG"
 
 start_failing EINTR
-expect "a wait is interrupted" within 10 turn_until has_failed
+expect "a wait is interrupted" eventually turn_until has_failed
 expect_equal "it goes on" STATUS_SUCCESS "$(ask root "$(call io.vaild.Monitor.GetStatus)" | statuses)"
 expect_clean_stop
 finish

@@ -78,7 +78,7 @@ on_a_file_system_that_never_answers() {
   fi
   "$TOOLS/never-answers" questions "$FORGED" 2>"$PRIVATE/fuse.log" &
   fuse=$!
-  if ! within 5 mountpoint -q "$FORGED"; then
+  if ! is_mounted "$FORGED" "$fuse"; then
     skip "a file system that never answers" "$(cat "$PRIVATE/fuse.log")"
     return
   fi

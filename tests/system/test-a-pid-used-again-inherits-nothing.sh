@@ -15,7 +15,7 @@ ask_at_pid() {
   local pid=$1
   shift
   printf '%s\n' "$@" | "$TOOLS/at-pid" "$pid" setpriv --reuid vail-alice --regid vail-alice \
-    --init-groups --inh-caps=-all -- socat -t5 - "UNIX-CONNECT:$SOCKET"
+    --init-groups --inh-caps=-all -- "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET"
 }
 
 # The daemon is held while the process dies and another one takes its pid and asks.
@@ -31,7 +31,7 @@ registered_pid_is_reused() {
   session_kill first
   ask_at_pid "$pid" "$LIST" "$(unregister "$GUID")" "$(register "$GUID")" "$CONTEXT" \
     "$(register "$GUID")" >"$PRIVATE/answers" &
-  within 5 connects_as "$pid"
+  eventually connects_as "$pid"
   kill -CONT "$DAEMON"
   wait $!
   answers=$(statuses <"$PRIVATE/answers")
@@ -40,7 +40,7 @@ registered_pid_is_reused() {
     "$answers"
   expect_equal "$1: the second's list is empty" "[]" \
     "$(head -n 1 "$PRIVATE/answers" | jq -c .parameters.registrations)"
-  expect "$1: both are gone" within 5 registered_are ""
+  expect "$1: both are gone" eventually registered_are ""
 }
 
 # Whether a socat of that pid has connected.
@@ -54,9 +54,9 @@ vmm_pid_is_reused() {
   kill -STOP "$DAEMON"
   kill_hard "$old"
   "$TOOLS/at-pid" "$old" sleep infinity &
-  within 5 runs_as "$old" 0 sleep
+  eventually runs_as "$old" 0 sleep
   kill -CONT "$DAEMON"
-  expect "$1: the VM is gone, though its VMM's pid lives" within 5 running_are ""
+  expect "$1: the VM is gone, though its VMM's pid lives" eventually running_are ""
   kill -KILL "$old"
   wait $! 2>/dev/null || true
 }

@@ -89,15 +89,15 @@ drop_ins() {
 reload() {
   rm "$CONFIG/vaild.json.d/20-second.json"
   kill -HUP "$DAEMON"
-  expect "SIGHUP: what is left counts" within 5 limit_is 3
+  expect "SIGHUP: what is left counts" eventually limit_is 3
   echo '{"limits":{"contextsPerUid":5,"pears":1}}' >"$CONFIG/vaild.json.d/40-wrong.json"
   kill -HUP "$DAEMON"
-  expect "SIGHUP: a mistake names file" within 5 grep -qF "$CONFIG/vaild.json.d/40-wrong.json" "$LOG"
+  expect "SIGHUP: a mistake names file" eventually grep -qF "$CONFIG/vaild.json.d/40-wrong.json" "$LOG"
   expect "SIGHUP: and key" grep -qF limits.pears "$LOG"
   expect_equal "SIGHUP: nothing of it counts" 3 "$(limit_of_contexts)"
   echo '{"limits":{"contextsPerUid":5}}' >"$CONFIG/vaild.json.d/40-wrong.json"
   kill -HUP "$DAEMON"
-  expect "SIGHUP: put right, it counts" within 5 limit_is 5
+  expect "SIGHUP: put right, it counts" eventually limit_is 5
 }
 
 operator_group() {
@@ -109,7 +109,7 @@ operator_group() {
   expect_equal "others are none" STATUS_ACCESS_DENIED "$(ask vail-alice "$quarantines" | statuses)"
   echo '{"operatorGroup":"vail-video"}' >"$CONFIG/vaild.json.d/50-group.json"
   kill -HUP "$DAEMON"
-  expect "another group is, once it is named" within 5 alice_is_operator
+  expect "another group is, once it is named" eventually alice_is_operator
   expect_equal "and the first is not" STATUS_ACCESS_DENIED \
     "$(ask vail-carol "$quarantines" | statuses)"
 }
@@ -120,9 +120,9 @@ alice_is_operator() {
 
 ready_by_notify() {
   socat -u "UNIX-RECV:$PRIVATE/notify,mode=666" "CREATE:$PRIVATE/notified" &
-  within 5 test -S "$PRIVATE/notify"
+  eventually test -S "$PRIVATE/notify"
   start_daemon env "NOTIFY_SOCKET=$PRIVATE/notify"
-  expect "the service manager is told READY=1" within 5 grep -q READY=1 "$PRIVATE/notified"
+  expect "the service manager is told READY=1" eventually grep -q READY=1 "$PRIVATE/notified"
 }
 
 # One daemon a socket; a socket that a dead one left is taken over.

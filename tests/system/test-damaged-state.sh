@@ -237,7 +237,7 @@ refuses() {
   : >"$LOG"
   exec_daemon "${KEPT[@]}" 2>"$LOG" &
   DAEMON=$!
-  expect "$1: it does not start" within 10 is_gone "$DAEMON"
+  expect "$1: it does not start" eventually is_gone "$DAEMON"
   wait "$DAEMON" || status=$?
   expect_equal "$1: it exits" 1 "$status"
   expect_match "$1: it says what to do" "$2" "$(cat "$LOG")"
@@ -315,7 +315,7 @@ quarantines_damaged() {
 # What lasts for good: with who had it, everything ends, and nothing is charged for.
 nothing_is_left() {
   end_rich
-  expect "with them all ends" within 5 nothing_is_charged
+  expect "with them all ends" eventually nothing_is_charged
   session_ask manager names
   expect_equal "and nothing is stored" "" "$REPLY"
 }

@@ -37,12 +37,12 @@ UNIT
 
 # keeper COMMAND...: the answer.
 keeper() {
-  box socat -t5 - UNIX-CONNECT:/run/keep/socket <<<"$*"
+  box "${SOCAT[@]}" - UNIX-CONNECT:/run/keep/socket <<<"$*"
 }
 
 # What systemd holds, which it hears of a little later.
 expect_stored() {
-  expect "$1: systemd has $2" within 5 property_is NFileDescriptorStore "$2"
+  expect "$1: systemd has $2" eventually property_is NFileDescriptorStore "$2"
 }
 
 restart() { box systemctl restart keep.service; }
@@ -51,7 +51,7 @@ restart() { box systemctl restart keep.service; }
 crash() {
   DAEMON=$(property MainPID)
   box systemctl kill --signal "$1" --kill-who main keep.service
-  within 10 is_another_and_up
+  eventually is_another_and_up
 }
 
 keeping() {

@@ -15,7 +15,7 @@ registers() {
   shift 2
   expect_equal "$check" "$expected" \
     "$(printf '%s\n' "$CONTEXT" "$(register "$GUID")" |
-      ("$@" socat -t5 - "UNIX-CONNECT:$SOCKET") | tail -n 1 | statuses)"
+      ("$@" "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET") | tail -n 1 | statuses)"
 }
 
 # As alice, but for what the options of setpriv say.
@@ -60,7 +60,7 @@ a_user() {
 a_process() {
   setpriv --reuid vail-alice --regid vail-alice --groups vail-extra --inh-caps=-all -- \
     sleep infinity &
-  within 5 runs_as $! "$ALICE" sleep
+  eventually runs_as $! "$ALICE" sleep
   client_is "{\"pid\":$!}"
   registers "process: the same" STATUS_SUCCESS almost_alice --groups vail-extra
   registers "process: as its user logs in" STATUS_ACCESS_DENIED exec_as vail-alice
@@ -92,7 +92,7 @@ the_vmm() {
       "{\"virtualMachineGuid\":\"${GUID%f}0\",\"vmmPid\":$VMM}")" |
       field '.parameters | "\(.status) \(.parameter)"')"
   kill_hard "$VMM"
-  within 5 running_are ""
+  eventually running_are ""
   start_vmm vail-bob
   expect_equal "VMM: a person's is" STATUS_SUCCESS "$(add_vm "$GUID" "$VMM")"
   assign_gpu "$GUID" >/dev/null

@@ -14,7 +14,7 @@ registers() {
   local check=$1 expected=$2
   shift 2
   printf '%s\n' "$(register "$GUID")" |
-    run_as vail-alice "$@" socat -t5 - "UNIX-CONNECT:$SOCKET" >"$PRIVATE/answer"
+    run_as vail-alice "$@" "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" >"$PRIVATE/answer"
   expect_equal "$check" "$expected" \
     "$(field '.parameters | "\(.status) \(.registration.graphicsContext)"' <"$PRIVATE/answer")"
 }
@@ -60,7 +60,7 @@ a_device_is_one() {
 
 of_the_process_not_of_the_connection() {
   expect_equal "made on one connection it counts on another" "STATUS_SUCCESS" \
-    "$(timeout 10 head -n 2 < <(exec_as vail-alice "$TOOLS/register-process" "$SOCKET" "$GUID" \
+    "$(head -n 2 < <(exec_as vail-alice "$TOOLS/register-process" "$SOCKET" "$GUID" \
       < <(exec sleep infinity)) | tail -n 1 | cut -d' ' -f2)"
   expect_equal "another process's does not count" STATUS_INVALID_DISPOSITION \
     "$(ask vail-alice "$(register "$GUID")" | statuses)"

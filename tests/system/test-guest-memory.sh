@@ -31,14 +31,14 @@ start_guest() {
     -drive "file=$PRIVATE/guest/disk,format=raw,if=ide" -uuid "$GUID" \
     -qmp "unix:$PRIVATE/guest/qmp,server=on,wait=off" &
   QEMU=$!
-  within 10 runs_as "$QEMU" "$(id -u vail-vmm)" qemu-system-x86
+  eventually runs_as "$QEMU" "$(id -u vail-vmm)" qemu-system-x86
 }
 
 # What QEMU itself says of its guest's memory: the answer's place, as two bytes.
 guest_has() {
   printf '%s\n' '{"execute":"qmp_capabilities"}' '{"execute":"human-monitor-command",
     "arguments":{"command-line":"xp /2xb '$((PLACE + ANSWER))'"}}' |
-    socat -t2 - "UNIX-CONNECT:$PRIVATE/guest/qmp" |
+    "${SOCAT[@]}" - "UNIX-CONNECT:$PRIVATE/guest/qmp" |
     jq -r 'select(.return | type == "string").return' | tr -d '\r\n' | sed 's/.*: //'
 }
 
@@ -65,9 +65,9 @@ both_ways() {
   expect_reply "the viewer is registered" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
   expect_reply "and opens QEMU's own memory" "STATUS_SUCCESS $INODE:readWrite" \
     viewer "open $HANDLE"
-  expect "it reads what the guest wrote" within 20 reads "$TEXT"
+  expect "it reads what the guest wrote" eventually reads "$TEXT"
   expect_reply "what it writes" STATUS_SUCCESS viewer "write 0 $ANSWER v"
-  expect "the guest answers" within 10 reads "${TEXT}vV"
+  expect "the guest answers" eventually reads "${TEXT}vV"
   expect_equal "and QEMU sees both in its guest" "0x76 0x56" "$(guest_has)"
 }
 
@@ -76,7 +76,7 @@ the_end() {
     "$(ask root "$(call io.vaild.ListSharedObjects)" | field \
       '.parameters.sharedObjects[0].memory | "\(.kind) \(.sizeSealed) \(.accessEnforced)"')"
   kill_hard "$QEMU"
-  expect "with QEMU it ends for all" within 10 nothing_is_shared
+  expect "with QEMU it ends for all" eventually nothing_is_shared
 }
 
 nothing_is_shared() {

@@ -64,7 +64,7 @@ verdict() {
 nothing_came_of() {
   session_status vmm "- $LIST"
   [ "$STATUS" = STATUS_SUCCESS ] || not_ok "$1: the connection goes on" "it got '$REPLY'"
-  within 5 descriptors_are "$BEFORE" ||
+  eventually descriptors_are "$BEFORE" ||
     not_ok "$1: the daemon's descriptors" "$(descriptors) instead of $BEFORE"
 }
 
@@ -225,7 +225,7 @@ those_who_may_send_none() {
   session_ask stranger "- $CONTEXT"
   session_status stranger "- $(register "$GUID")"
   expect_equal "a stranger is registered" STATUS_SUCCESS "$STATUS"
-  within 5 registered_are "${SESSION_PID[stranger]}"
+  eventually registered_are "${SESSION_PID[stranger]}"
   BEFORE=$(descriptors)
   sends_none "who is registered" stranger
   nothing_came_of "who may send none"
@@ -248,7 +248,7 @@ those_who_may_no_longer() {
   sends_none "an agent whose VM is gone" agent
   session_kill agent
   session_kill vmm
-  expect "nothing is kept of a VM that is gone" within 5 descriptors_are "$AT_START"
+  expect "nothing is kept of a VM that is gone" eventually descriptors_are "$AT_START"
 }
 
 ## What is inherited
@@ -289,7 +289,7 @@ start_fuse() {
   }
   "$TOOLS/never-answers" "$1" "$2" 2>"$PRIVATE/fuse.log" &
   FUSE=$!
-  within 5 mountpoint -q "$2"
+  is_mounted "$2" "$FUSE"
 }
 
 forge_on_fuse() {
@@ -365,7 +365,7 @@ the_vmm_dies() {
   session_ask vmm "sealed $IMAGE"
   expect_equal "the VMM shares" "STATUS_SUCCESS none" "$(verdict)"
   session_kill vmm
-  expect "the VMM dies: nothing is kept" within 5 descriptors_are "$AT_START"
+  expect "the VMM dies: nothing is kept" eventually descriptors_are "$AT_START"
 }
 
 begin() {

@@ -29,7 +29,7 @@ everything() {
 # value NAME WORD: what the program says behind the word, which is the next that it says of these.
 value() {
   REPLY=
-  while [[ $REPLY != "$2 "* ]] && read -r -t 10 -u "${SESSION_OUT[$1]}" REPLY; do :; done
+  while [[ $REPLY != "$2 "* ]] && read -r -u "${SESSION_OUT[$1]}" REPLY; do :; done
   echo "${REPLY#"$2" }"
 }
 
@@ -61,7 +61,7 @@ comes_back() {
   DAEMON=$(property MainPID)
   before=$(everything)
   expect "$how" quietly "$@"
-  expect "$how: it comes back" within 20 is_another_and_up
+  expect "$how: it comes back" eventually is_another_and_up
   expect_equal "$how: the adapter and all on it are there" "$before" "$(everything)"
   expect_equal "$how: without its driver nobody is" STATUS_ACCESS_DENIED \
     "$(ask root "$(gpu CreateProcess "\"adapter\":\"$ADAPTER\"")" | statuses)"
@@ -73,29 +73,38 @@ comes_back() {
   forget_starts
 }
 
+# The daemon's next start is that of the tests' own build, with the tests' clock. Its sanitizers find
+# no leaks in the unit's sandbox.
+has_own_clock() {
+  CLOCK=$BOX_ROOT/usr/local/lib/clock
+  own_clock
+  install -m 755 "$VAILD" "$BOX_ROOT/usr/sbin/vaild"
+  override Environment=ASAN_OPTIONS=detect_leaks=0 Environment=VAILD_CLOCK=/usr/local/lib/clock
+}
+
 adapters() { ask root "$(gpu ListAdapters)" | field '[.parameters.adapters[].name] | join(",")'; }
 
-# tells NAME SECONDS WORD: a watch has an event with the word, before so much time is up.
+# tells NAME WORD: waits for the watch's next event with the word.
 tells() {
-  while read -r -t "$2" -u "${SESSION_OUT[$1]}" REPLY; do
-    [[ $REPLY != *"$3"* ]] || return 0
+  while read -r -u "${SESSION_OUT[$1]}" REPLY; do
+    [[ $REPLY != *"$2"* ]] || return 0
   done
   return 1
 }
 
 does_not_come_back() {
-  local begin
-
   DAEMON=$(property MainPID)
+  has_own_clock
   expect "the daemon is restarted" quietly box systemctl restart vaild.service
-  expect "it comes back" within 20 is_another_and_up
-  begin=$SECONDS
+  expect "it comes back" eventually is_another_and_up
   session_open watcher root
   session_ask watcher '{"method":"io.vaild.Watch","more":true}'
   expect "it says that an adapter waits" log_has "for $WAIT seconds adapters wait .*: 1"
   expect_equal "which is there" "vaild software adapter,a card" "$(adapters)"
-  expect "and ends when no driver has come" tells watcher $((WAIT + 5)) '"kind":"adapterRemoved"'
-  expect "not before" [ $((SECONDS - begin)) -ge $((WAIT - 2)) ]
+  pass_time $((WAIT - 1))
+  expect_equal "and a second before its time is up" "vaild software adapter,a card" "$(adapters)"
+  pass_time 1
+  expect "and ends when no driver has come" tells watcher '"kind":"adapterRemoved"'
   expect_equal "as if its connection had closed" driverGone "$(field .parameters.event.reason <<<"$REPLY")"
   expect_equal "which leaves the others" "vaild software adapter" "$(adapters)"
   expect "that is logged" log_has '^adapterRemoved adapter=a card reason=driverGone'

@@ -41,7 +41,7 @@ setting_up() {
   expect_reply "and opens it" "STATUS_SUCCESS $inode:read" viewer "open $HANDLE"
   box_session mapper vail-alice gpu-process
   session_ask mapper $'-\n-'
-  while [[ $REPLY != "process "* ]] && read -r -t 10 -u "${SESSION_OUT[mapper]}" REPLY; do :; done
+  while [[ $REPLY != "process "* ]] && read -r -u "${SESSION_OUT[mapper]}" REPLY; do :; done
   PROCESS=${REPLY#process }
   expect_match "another has reserved addresses" '^[0-9a-f]{32}$' "$PROCESS"
   box_session later vail-alice open-object "$GUID"
@@ -58,7 +58,7 @@ comes_back() {
   before=$(everything)
   limits_before=$(charged)
   expect "$how" quietly "$@"
-  expect "$how: it comes back" within 20 is_another_and_up
+  expect "$how: it comes back" eventually is_another_and_up
   expect_equal "$how: everything is as it was" "$before" "$(everything)"
   expect_equal "$how: and charged for" "$limits_before" "$(charged)"
   expect_reply "$how: the viewer reads" "STATUS_SUCCESS " viewer "read 0"
@@ -74,7 +74,7 @@ dies_meanwhile() {
   expect "there is no daemon" quietly box systemctl kill --signal STOP vaild.service
   box kill -KILL "$LATER"
   expect "it is killed" quietly box systemctl kill --signal KILL vaild.service
-  expect "it comes back" within 20 is_another_and_up
+  expect "it comes back" eventually is_another_and_up
   expect_equal "who died meanwhile is registered no more" "$VIEWER" "$(registered_pids)"
   box vailctl status >"$PRIVATE/status"
   expect_match "an operator is told how much was restored" 'Restored: +[1-9]' "$(cat "$PRIVATE/status")"
@@ -93,7 +93,7 @@ goes_on() {
   expect_reply "the first closes" STATUS_SUCCESS viewer close
   expect_reply "and the second" STATUS_SUCCESS second close
   box kill -KILL "$VMM"
-  expect "the VM ends with its VMM" within 5 running_are ""
+  expect "the VM ends with its VMM" eventually running_are ""
   expect_equal "and with it what it charged" 0 "$(ask root "$(call io.vaild.Monitor.GetStatus)" |
     jq '[.parameters.limits[] | select(.name == "virtualMachines" or .name == "objects" or
       .name == "registrations" or .name == "objectMebibytes") | .used] | add')"
@@ -119,22 +119,22 @@ under_a_guest() {
   local how before frames
 
   session_open_with qemu root /usr/local/lib/tools/play-qemu /run/guest.qmp "a guest" "$GUEST" Graphic
-  expect "a QEMU" within 10 box test -S /run/guest.qmp
+  expect "a QEMU" eventually box test -S /run/guest.qmp
   box sh -c 'vail-qemu --qmp /run/guest.qmp --user vail-alice 2>/tmp/agent.said &'
   expect_reply "listens" ok qemu "listen 0 1"
   session_ask qemu "map 0 64 48"
   exec_as vail-alice sh -c "vail-view $GUEST --raw 2>/tmp/view.said | cat >/tmp/frames" &
-  expect "its screen is shown" within 20 shows_something
+  expect "its screen is shown" eventually shows_something
   for how in kill restart; do
     before=$(shown)
     DAEMON=$(property MainPID)
     frames=$(frames)
     if [ "$how" = kill ]; then box kill -KILL "$DAEMON"; else box systemctl restart vaild.service; fi
-    expect "$how: vaild is there again" within 20 is_another_and_up
-    expect "$how: the agent has noticed" within 10 box grep -q "is reachable again" /tmp/agent.said
-    expect "$how: it is shown as before, and once" within 10 is_shown "$before"
+    expect "$how: vaild is there again" eventually is_another_and_up
+    expect "$how: the agent has noticed" eventually box grep -q "is reachable again" /tmp/agent.said
+    expect "$how: it is shown as before, and once" eventually is_shown "$before"
     expect_reply "$how: what is drawn" ok qemu "update 0 1 1 8 8"
-    expect "$how: is seen" within 10 has_more_frames "$frames"
+    expect "$how: is seen" eventually has_more_frames "$frames"
     box sh -c ': >/tmp/agent.said'
     forget_starts
   done
@@ -149,9 +149,9 @@ cannot_start_for_a_while() {
   before=$(everything)
   box sh -c 'echo "{ \"limits\": }" >/etc/vaild/vaild.json'
   expect "a mistake in the configuration: it does not start" fails box systemctl restart vaild.service
-  expect "nor does it again" within 20 has_been_tried_again 6
+  expect "nor does it again" eventually has_been_tried_again 6
   box rm /etc/vaild/vaild.json
-  expect "once it is mended it does" within 20 property_is ActiveState active
+  expect "once it is mended it does" eventually property_is ActiveState active
   expect_equal "and has lost nothing" "$before" "$(everything)"
 }
 

@@ -73,7 +73,7 @@ the_end() {
   expect_reply "and is closed by its holder" STATUS_SUCCESS viewer close
   session_kill viewer
   session_kill vmm
-  expect "the daemon has the descriptors it had" within 10 descriptors_are "$BEFORE"
+  expect "the daemon has the descriptors it had" eventually descriptors_are "$BEFORE"
 }
 
 mkdir -m 777 "$PRIVATE/pictures"

@@ -21,7 +21,7 @@ start_vmm() {
   # shellcheck disable=SC2016
   VMM=$(box sh -c 'setpriv --reuid "$0" --regid "$0" --init-groups --inh-caps=-all -- \
     sleep infinity >/dev/null & echo $!' "$1")
-  within 5 box_runs_as "$VMM" "$(id -u "$1")"
+  eventually box_runs_as "$VMM" "$(id -u "$1")"
 }
 
 box_runs_as() {
@@ -101,7 +101,7 @@ six_statuses() {
   last "no context" STATUS_INVALID_DISPOSITION vail-alice "$(register "$READY")"
   last "all well" STATUS_SUCCESS vail-alice "$CONTEXT" "$(register "$READY")"
   expect_equal "all well, with a device that another uid has open" "STATUS_SUCCESS kfd" \
-    "$(register "$READY" | run_as vail-alice sh -c 'exec socat -t5 - "UNIX-CONNECT:$0" 9</dev/zero' \
+    "$(register "$READY" | run_as vail-alice sh -c 'exec socat -t 1000000 - "UNIX-CONNECT:$0" 9</dev/zero' \
       "$SOCKET" | field '.parameters | "\(.status) \(.registration.graphicsContext)"')"
 }
 
@@ -124,19 +124,19 @@ viewer_starts() {
 viewer_exits() {
   box kill -KILL "$VIEWER"
   session_kill viewer
-  within 5 registered_are ""
+  eventually registered_are ""
 }
 
 status_line() {
-  expect "the status says what is going on" within 5 property_is StatusText \
+  expect "the status says what is going on" eventually property_is StatusText \
     "2 VMs, 0 registrations, 0 connections"
   expect_match "systemctl status shows it" 'Status: "2 VMs, 0 registrations, 0 connections"' \
     "$(box systemctl status --no-pager vaild.service)"
   viewer_starts
-  expect "and follows" within 5 property_is StatusText "2 VMs, 1 registration, 1 connection"
-  expect "systemd has the pidfds of VMM and viewer" within 5 property_is NFileDescriptorStore 2
+  expect "and follows" eventually property_is StatusText "2 VMs, 1 registration, 1 connection"
+  expect "systemd has the pidfds of VMM and viewer" eventually property_is NFileDescriptorStore 2
   viewer_exits
-  expect "and lets go of the viewer's" within 5 property_is NFileDescriptorStore 1
+  expect "and lets go of the viewer's" eventually property_is NFileDescriptorStore 1
 }
 
 # What one may see of a registration that was refused, one that was allowed, and their ends.
@@ -152,16 +152,17 @@ journal_records() {
   expect_equal "the journal: denied, and why" \
     "5 $READY $BOB io.vaild.RegisterVailProcess STATUS_ACCESS_DENIED uid" \
     "$(journal DENIED PRIORITY VAIL_{VM,UID,METHOD,STATUS,REASON})"
-  # shellcheck disable=SC2046
-  ask vail-bob $(for _ in {1..40}; do register "$READY" && echo; done) >/dev/null
-  expect "the journal: denies are summed up" within 5 denies_are_summed_up
+  expect "the journal: denies are summed up" eventually denies_are_summed_up
   box kill "$VMM"
-  expect "the journal: a VM ended" within 5 vm_has_ended
+  expect "the journal: a VM ended" eventually vm_has_ended
   expect_equal "each message has its explanation" "" "$(unexplained)"
 }
 
+# How many of the requests one second is enough for depends on the machine. test-records counts them.
 denies_are_summed_up() {
-  [[ $(journal DENIES_SUMMARISED PRIORITY VAIL_UID VAIL_DENIED) =~ ^5\ $BOB\ [23][0-9]$ ]]
+  # shellcheck disable=SC2046
+  ask vail-bob $(for _ in {1..40}; do register "$READY" && echo; done) >/dev/null
+  [[ $(journal DENIES_SUMMARISED PRIORITY VAIL_UID VAIL_DENIED) =~ ^5\ $BOB\ [1-9][0-9]*$ ]]
 }
 
 vm_has_ended() {
@@ -212,7 +213,7 @@ restarting() {
   expect_equal "the socket is the same, and serves" "$inode STATUS_SUCCESS" \
     "$(box stat -c %i "$SOCKET") $(ask vail-alice "$(call io.vaild.ListRegistrations)" | statuses)"
   expect "the daemon is another" [ "$(property MainPID)" != "$DAEMON" ]
-  expect "what nothing asks for is let go" within 5 property_is NFileDescriptorStore 0
+  expect "what nothing asks for is let go" eventually property_is NFileDescriptorStore 0
   DAEMON=$(property MainPID)
 }
 
@@ -251,11 +252,11 @@ descriptors_from_before() {
   box sh -c 'echo "{\"limits\":{\"connectionsPerUid\":1}}" >/etc/vaild/vaild.json'
   box systemctl start vaild.socket
   session_open viewer vail-alice
-  within 5 somebody_waits || true
+  eventually somebody_waits || true
   : >"$PRIVATE/sent"
   (exec_as vail-alice /usr/local/bin/send-descriptors "$SOCKET" 4 linger \
     < <(exec sleep infinity) >"$PRIVATE/sent") &
-  expect "descriptors are sent before it runs" within 5 grep -q sent "$PRIVATE/sent"
+  expect "descriptors are sent before it runs" eventually grep -q sent "$PRIVATE/sent"
   box touch /run/go
   expect_equal "they do not keep it from others" STATUS_SUCCESS \
     "$(ask vail-bob "$(call io.vaild.ListRegistrations)" | statuses)"
@@ -273,19 +274,26 @@ somebody_waits() { [ "$(box grep -c " $SOCKET\$" /proc/net/unix)" -eq 2 ]; }
 
 watchdog() {
   forget_starts
-  override WatchdogSec=1s LimitCORE=0
+  override WatchdogSec=2s LimitCORE=0
+  box systemctl restart vaild.service
+  expect "it pets the watchdog" eventually has_petted
+  override LimitCORE=0
   box systemctl restart vaild.service
   DAEMON=$(property MainPID)
-  # Two and a half periods: it would be gone if it were not petted.
-  expect "it is petted" fails within 2 is_another
-  box kill -STOP "$DAEMON"
-  expect "one that is stuck is killed, and started anew" within 10 is_another_and_up
+  get_stuck
+  expect "one that is stuck is killed, and started anew" eventually is_another_and_up
   expect_equal "by the watchdog" 1 "$(property NRestarts)"
   expect "which the log tells" log_has 'atchdog timeout'
   DAEMON=$(property MainPID)
 }
 
-is_another() { [ "$(property MainPID)" != "$DAEMON" ]; }
+# Whether the same daemon has told the watchdog that it lives since this was asked last. A start sets
+# the time as well, and on a busy machine the watchdog may kill a daemon that was not at fault.
+has_petted() {
+  local before=${PETTED:-}
+  PETTED="$(property MainPID) $(property WatchdogTimestampMonotonic)"
+  [ -n "$before" ] && [ "${PETTED% *}" = "${before% *}" ] && [ "$PETTED" != "$before" ]
+}
 
 in_a_user_namespace() {
   expect "in a user namespace it does not start" fails box systemd-run --quiet --wait --pipe \
@@ -326,7 +334,7 @@ guest_screen() {
   box systemd-run --quiet --unit guest -p User=vail-vmm qemu-system-x86_64 -accel tcg -nodefaults \
     -vga none -device virtio-vga -display dbus,p2p=yes -uuid "$UNKNOWN" \
     -qmp "unix:$guest/qmp,server=on,wait=off"
-  expect "QEMU has a monitor" within 10 box test -S "$guest/qmp"
+  expect "QEMU has a monitor" eventually box test -S "$guest/qmp"
   expect_match "without a display client it says that it wants one" 'name the user whose viewer' \
     "$(box vail-qemu --qmp "$guest/qmp" 2>&1)"
   box mkdir -p "/run/systemd/system/vail-qemu@.service.d"
@@ -334,9 +342,9 @@ guest_screen() {
     box tee "/run/systemd/system/vail-qemu@.service.d/user.conf" >/dev/null
   box systemctl daemon-reload
   expect "vail-qemu@.service starts" quietly box systemctl start "$unit"
-  expect "the guest's screen is shared" within 10 box_shares "console 0"
+  expect "the guest's screen is shared" eventually box_shares "console 0"
   box systemctl kill --signal KILL guest.service
-  expect "with QEMU it ends" within 10 has_ended "$unit"
+  expect "with QEMU it ends" eventually has_ended "$unit"
   expect_equal "well" success "$(property Result "$unit")"
 }
 

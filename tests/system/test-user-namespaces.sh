@@ -16,7 +16,7 @@ QUARANTINES=$(call io.vaild.Machine.ListQuarantines)
 make_namespace() {
   exec_as vail-alice unshare --user sleep infinity &
   NAMESPACE=$!
-  within 5 grep -q sleep "/proc/$NAMESPACE/comm"
+  eventually grep -q sleep "/proc/$NAMESPACE/comm"
   echo "0 200000 10" >"/proc/$NAMESPACE/uid_map"
   echo "0 200000 10" >"/proc/$NAMESPACE/gid_map"
 }
@@ -24,21 +24,21 @@ make_namespace() {
 # talk_inside UID: as that uid of the namespace.
 talk_inside() {
   nsenter --user --target "$NAMESPACE" --setuid "$1" --setgid "$1" -- \
-    socat -t5 - "UNIX-CONNECT:$SOCKET"
+    "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET"
 }
 
 root_of_a_namespace() {
   expect_equal "alice as root of a namespace of hers is no operator" STATUS_ACCESS_DENIED \
     "$(printf '%s\n' "$QUARANTINES" |
-      run_as vail-alice unshare --user --map-root-user socat -t5 - "UNIX-CONNECT:$SOCKET" |
+      run_as vail-alice unshare --user --map-root-user "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" |
       statuses)"
   expect_equal "nor is alice there her own self" STATUS_ACCESS_DENIED \
     "$(printf '%s\n' "$CONTEXT" "$(register "$GUID")" |
-      run_as vail-alice unshare --user --map-current-user socat -t5 - "UNIX-CONNECT:$SOCKET" |
+      run_as vail-alice unshare --user --map-current-user "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" |
       tail -n 1 | statuses)"
   expect_equal "root itself in a child namespace is no operator" STATUS_ACCESS_DENIED \
     "$(printf '%s\n' "$QUARANTINES" |
-      unshare --user --map-root-user socat -t5 - "UNIX-CONNECT:$SOCKET" | statuses)"
+      unshare --user --map-root-user "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" | statuses)"
   expect_equal "root of a namespace of alice's is no operator" STATUS_ACCESS_DENIED \
     "$(printf '%s\n' "$QUARANTINES" | talk_inside 0 | statuses)"
   expect_equal "a user of it may ask what anyone may" STATUS_SUCCESS \
@@ -56,7 +56,7 @@ charged_to_the_owner() {
     nsenter --user --target "$NAMESPACE" --setuid "$uid" --setgid "$uid" -- \
       "$TOOLS/open-connections" "$SOCKET" 1 <>"$PRIVATE/inside.in" >"$PRIVATE/inside.$uid" &
   done
-  expect "uids of the namespace are served" within 5 both_are_served
+  expect "uids of the namespace are served" eventually both_are_served
   exec {in}<>"$PRIVATE/inside.in"
   expect_equal "alice has one connection left" "served 1 refused 1 closed 0" \
     "$(run_as vail-alice "$TOOLS/open-connections" "$SOCKET" 2 </dev/null | head -n 1)"

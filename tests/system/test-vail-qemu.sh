@@ -22,12 +22,12 @@ is_what_qemu_shows() {
 brings_the_guest_in() {
   start_guest "${WITH_DISPLAY[@]}" "${WITH_DISK[@]}"
   start_agent --user vail-alice
-  expect "vail-qemu shares the guest's screen" within 20 console_is 720x400
+  expect "vail-qemu shares the guest's screen" eventually console_is 720x400
   expect_equal "the VM is QEMU's, with a vGPU" "a guest $QEMU 1" \
     "$("${CTL[@]}" --json list | jq -r '.virtualMachines[] | "\(.name) \(.vmmPid) \(.virtualGpus | length)"')"
   expect_equal "for its display client to read" "read true true" \
     "$(objects '"\(.object.access) \(.memory.sizeSealed) \(.memory.accessEnforced)"')"
-  expect "what is shared is what QEMU shows" within 10 is_what_qemu_shows
+  expect "what is shared is what QEMU shows" eventually is_what_qemu_shows
   expect_equal "it says once that this QEMU makes it copy" 1 \
     "$(grep -c 'each change is copied' "$PRIVATE/agent.log")"
 }
@@ -36,39 +36,39 @@ follows_changes() {
   local handle
   handle=$(console_handle)
   press_key
-  expect "another mode is another object" within 20 console_is_other_than "$handle"
-  expect "which is what QEMU shows" within 10 is_what_qemu_shows
+  expect "another mode is another object" eventually console_is_other_than "$handle"
+  expect "which is what QEMU shows" eventually is_what_qemu_shows
   press_key
-  expect "and back" within 20 console_is 720x400
-  expect "to what QEMU shows" within 10 is_what_qemu_shows
+  expect "and back" eventually console_is 720x400
+  expect "to what QEMU shows" eventually is_what_qemu_shows
 }
 
 # What happens to the VM at vaild reaches the agent.
 follows_vaild() {
   "${CTL[@]}" vm quarantine "$GUID" --reason "seen at work" >/dev/null
-  expect "in quarantine nothing is shared" within 5 no_object
+  expect "in quarantine nothing is shared" eventually no_object
   "${CTL[@]}" vm release "$GUID" >/dev/null
-  expect "it is shared again when that is lifted" within 5 console_is 720x400
+  expect "it is shared again when that is lifted" eventually console_is 720x400
   kill_hard "$DAEMON"
-  expect "it waits for a daemon that is lost" within 5 grep -q 'waiting for it' "$PRIVATE/agent.log"
+  expect "it waits for a daemon that is lost" eventually grep -q 'waiting for it' "$PRIVATE/agent.log"
   start_daemon
-  expect "and brings all in anew" within 10 console_is 720x400
-  expect "as it was" within 10 is_what_qemu_shows
+  expect "and brings all in anew" eventually console_is 720x400
+  expect "as it was" eventually is_what_qemu_shows
 }
 
 # A second agent finds the VM there, and is its agent from then on.
 begins_again() {
   kill_hard "$AGENT"
-  expect "an agent that is gone shares nothing" within 5 no_object
+  expect "an agent that is gone shares nothing" eventually no_object
   start_agent
-  expect "the next one takes over" within 20 console_is 720x400
-  expect "for the display client that was named before" within 10 is_what_qemu_shows
+  expect "the next one takes over" eventually console_is 720x400
+  expect "for the display client that was named before" eventually is_what_qemu_shows
 }
 
 ends_with_qemu() {
   kill_hard "$QEMU"
   agent_ends "QEMU is killed" 0 'QEMU has ended$'
-  expect "and so is the VM" within 5 running_are ""
+  expect "and so is the VM" eventually running_are ""
 }
 
 # refused CHECK PATTERN OPTION...: a QEMU that it cannot work with.
@@ -90,7 +90,7 @@ says_what_is_missing() {
   start_agent
   agent_ends "no QEMU" 1 'cannot connect to QEMU.s monitor .*No such file'
   socat UNIX-LISTEN:"$QMP",unlink-close=0 SYSTEM:'echo hello' &
-  within 5 test -S "$QMP"
+  eventually test -S "$QMP"
   start_agent
   agent_ends "something that is no monitor" 1 'is not a QEMU monitor'
 }

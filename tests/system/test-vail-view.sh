@@ -28,7 +28,7 @@ console() {
 view_as() {
   local user=$1 expected=$2 check=$3 status=0
   shift 3
-  SAID=$(run_as "$user" timeout 20 "${VIEW[@]}" "$@" 2>&1 </dev/null) || status=$?
+  SAID=$(run_as "$user" "${VIEW[@]}" "$@" 2>&1 </dev/null) || status=$?
   expect_equal "$check" "$expected" "$status"
 }
 
@@ -53,7 +53,7 @@ frame_is() { [ "$(tail -n 1 "$PRIVATE/$1.frames")" = "frame $2" ]; }
 
 # expect_frame CHECK NAME FRAME: it is the last one.
 expect_frame() {
-  if within 10 frame_is "$2" "$3"; then
+  if eventually frame_is "$2" "$3"; then
     ok "$1"
   else
     not_ok "$1" "expected 'frame $3', got '$(tail -n 1 "$PRIVATE/$2.frames")', $(cat "$PRIVATE/$2.said")"
@@ -64,7 +64,6 @@ expect_frame() {
 expect_viewer_ends() {
   local status=0
 
-  within 10 is_gone "$3" || kill -KILL "$3"
   wait "$3" || status=$?
   expect_equal "$1" "$2" "$status"
 }
@@ -105,7 +104,7 @@ usage() {
 
 nothing_to_see() {
   view_as vail-alice 1 "nothing is shared: it fails in time" "$GUID" --png "$PICTURES/none.png" --timeout 1
-  expect_match "and says so" "no frame came within 1 seconds" "$SAID"
+  expect_match "and says so" "no frame came eventually seconds" "$SAID"
   expect "there is no file" [ ! -e "$PICTURES/none.png" ]
   view_as vail-alice 1 "a VM that does not run" 99999999-9999-4999-8999-999999999999 --raw
   expect_match "is not found" STATUS_NOT_FOUND "$SAID"
@@ -122,7 +121,7 @@ one_picture() {
   ctl_as vail-alice 0 "vailctl saves the same" save "$handle" "$PICTURES/saved.png"
   expect "byte by byte" cmp "$PICTURES/one.png" "$PICTURES/saved.png"
   view_as vail-alice 1 "a second one is waited for" "$GUID" --png "$PICTURES/one.png" --frames 2 --timeout 1
-  expect_match "as long as it was told" "no further frame came within 1 seconds" "$SAID"
+  expect_match "as long as it was told" "no further frame came eventually seconds" "$SAID"
   view_as vail-alice 1 "a folder that is not there" "$GUID" --png "$PICTURES/none/one.png"
   expect_match "is said" "cannot write .*/none/one.png: No such file" "$SAID"
   expect_equal "nothing else is left" "one.png saved.png" "$(cd "$PICTURES" && echo *)"
@@ -171,7 +170,7 @@ updates() {
   console "name console 0"
   console "format RG16"
   console "mode 20 20"
-  expect "a format that it does not know is said" within 10 \
+  expect "a format that it does not know is said" eventually \
     grep -q "console 0 is not shown: the object's format is RG16" "$PRIVATE/updates.said"
   console "format XR24"
   console "mode 1 1"
@@ -184,7 +183,7 @@ updates() {
 
 names() {
   start_stream names --name "console 1"
-  expect "it registers" within 10 registered_are "$VIEWER"
+  expect "it registers" eventually registered_are "$VIEWER"
   console "mode 30 30"
   console "name console 1"
   console "mode 12 12"
@@ -200,7 +199,7 @@ hostile() {
   console "loose 50 50"
   expect_frame "memory that is not sealed" hostile "50 50 0 0 2500"
   console "shrink"
-  expect "what becomes of it when it shrinks is said" within 10 \
+  expect "what becomes of it when it shrinks is said" eventually \
     grep -q "console 0 cannot be read: the memory is smaller" "$PRIVATE/hostile.said"
   console "mode 51 51"
   expect_frame "and it goes on" hostile "51 51 0 0 2601"
@@ -216,7 +215,7 @@ rapid() {
   expect_match "$2: the console lives" '^danced' "$REPLY"
   read -r width height <<<"${REPLY#danced }"
   [ "$4" != stopped ] || kill -CONT "$CHECKER"
-  expect "$2: the last mode is shown" within 20 frame_has_size "$1" "$width" "$height"
+  expect "$2: the last mode is shown" eventually frame_has_size "$1" "$width" "$height"
   expect_equal "$2: nothing was said" "" "$(cat "$PRIVATE/$1.said")"
 }
 
@@ -229,7 +228,7 @@ rapid_modes() {
 
   echo "# seed $SEED"
   start_stream rapid
-  expect "it registers" within 10 registered_are "$VIEWER"
+  expect "it registers" eventually registered_are "$VIEWER"
   rapid rapid "400 modes" 400 running
   modes=$(cut -d' ' -f2,3 "$PRIVATE/rapid.frames" | uniq | wc -l)
   echo "# $(lines_of "$PRIVATE/rapid.frames") frames of $modes modes"
@@ -240,7 +239,7 @@ rapid_modes() {
 # While nobody reads, events are taken all the same: vaild has no more than a MiB for them.
 slow_reader() {
   start_stream slow
-  expect "it registers" within 10 registered_are "$VIEWER"
+  expect "it registers" eventually registered_are "$VIEWER"
   kill -STOP "$CHECKER"
   rapid slow "800 modes and a reader that sleeps" 800 stopped
   end_stream
@@ -305,12 +304,12 @@ restarts() {
   expect_frame "before vaild goes" restart "300 200 0 0 60000"
   for way in kill_hard stop; do
     if [ "$way" = stop ]; then stop_daemon; else kill_hard "$DAEMON"; fi
-    expect "$way: it says that vaild is gone" within 10 \
+    expect "$way: it says that vaild is gone" eventually \
       grep -q "the connection to vaild at $SOCKET is lost" "$PRIVATE/restart.said"
     start_daemon
-    expect "$way: it asks before the VM is there" within 10 refused_with STATUS_NOT_FOUND
+    expect "$way: it asks before the VM is there" eventually refused_with STATUS_NOT_FOUND
     add_vm "$GUID" "$VMM" "$ALICE_CLIENT" >/dev/null
-    expect "$way: and before the VM has a vGPU" within 10 \
+    expect "$way: and before the VM has a vGPU" eventually \
       refused_with STATUS_GRAPHICS_VAIL_STATE_CHANGED
     assign_gpu "$GUID" >/dev/null
     console "mode 70 20"

@@ -75,7 +75,7 @@ knows_all() { [ "$(known "$1")" = "$(lists "${2:-}")" ]; }
 
 # expect_knowledge CHECK WATCHER [GUID]
 expect_knowledge() {
-  within 10 knows_all "$2" "${3:-}" || true
+  eventually knows_all "$2" "${3:-}" || true
   expect_equal "$1: what it was told is what there is" "$(lists "${3:-}")" "$(known "$2")"
   expect_equal "$1: each once" "[]" "$(folded "$2" | jq -c .mistakes)"
 }
@@ -94,7 +94,7 @@ setting_up() {
     >"$PRIVATE/alice" 2>"$PRIVATE/alice.said" &
   exec_as root vailctl watch >"$PRIVATE/person" 2>"$PRIVATE/person.said" &
   for watcher in operator alice person; do
-    expect "the watcher of $watcher" within 10 grep -qs current "$PRIVATE/$watcher"
+    expect "the watcher of $watcher" eventually grep -qs current "$PRIVATE/$watcher"
   done
 }
 
@@ -171,7 +171,7 @@ goes_and_comes() {
     change
     box vailctl --json objects >/dev/null 2>>"$PRIVATE/unanswered" || unanswered=$((unanswered + 1))
   done
-  expect "$how: it comes back" within 20 is_another_and_up
+  expect "$how: it comes back" eventually is_another_and_up
   expect_equal "$how: each question was answered" 0 "$unanswered"
   forget_starts
 }
@@ -187,7 +187,7 @@ exits_meanwhile() {
   expect "there is no daemon" quietly box systemctl kill --signal STOP vaild.service
   newcomer_exits
   box kill -KILL "$DAEMON"
-  expect "it comes back" within 20 is_another_and_up
+  expect "it comes back" eventually is_another_and_up
   expect_knowledge "who has exited meanwhile, an operator's watch" operator
   expect_knowledge "who has exited meanwhile, a viewer's" alice "$GUID"
   for watcher in operator alice; do

@@ -44,7 +44,7 @@ hear() {
   local line
 
   VALUE="nothing more"
-  while IFS= read -r -t 10 -u "${SESSION_OUT[$1]}" line; do
+  while IFS= read -r -u "${SESSION_OUT[$1]}" line; do
     [[ $line == *"$2"* ]] || continue
     VALUE=${line#*"$2"}
     return
@@ -85,7 +85,7 @@ books_are() {
 
 set_up() {
   session_open_with vmm vail-vmm "$TOOLS/talk-with-descriptors" "$SOCKET"
-  within 5 runs_as "${SESSION_PID[vmm]}" 947 talk-with-descr
+  eventually runs_as "${SESSION_PID[vmm]}" 947 talk-with-descr
   expect_equal "the VM" STATUS_SUCCESS "$(add_vm "$GUID" "${SESSION_PID[vmm]}" "$ALICE_CLIENT")"
   assign_gpu "$GUID" >/dev/null
   session_open opener vail-alice
@@ -141,7 +141,7 @@ it_flickers() {
     reads viewer
     statuses+="$STATUS"$'\n'
   done
-  IFS= read -r -t 60 -u "${SESSION_OUT[vmm]}" REPLY
+  IFS= read -r -u "${SESSION_OUT[vmm]}" REPLY
   expect_equal "flickering: the VMM" "done" "$REPLY"
   expect_equal "flickering: bytes or an error" 0 \
     "$(grep -cvE '^(STATUS_SUCCESS|STATUS_INVALID_DEVICE_STATE)?$' <<<"$statuses" || true)"
@@ -174,14 +174,14 @@ holders_keep_what_they_have() {
   expect_equal "a holder closes" STATUS_SUCCESS "$STATUS"
   kill_hard "${SESSION_PID[viewer]}"
   exec {in}>&-
-  expect "nothing is kept" within 5 descriptors_are "$BEFORE"
+  expect "nothing is kept" eventually descriptors_are "$BEFORE"
 }
 
 shared_again() {
   share_what_is_kept
   expect_equal "too large, it is not shared again" STATUS_QUOTA_EXCEEDED "$(statuses <<<"$REPLY")"
   books_are "too large" 0 0
-  expect "too large: nothing is kept" within 5 descriptors_are "$BEFORE"
+  expect "too large: nothing is kept" eventually descriptors_are "$BEFORE"
   vmm "truncate $SIZE"
   share_what_is_kept
   expect_equal "cut to its size, it is" STATUS_SUCCESS "$(statuses <<<"$REPLY")"
@@ -204,7 +204,7 @@ it_ends() {
   session_kill vmm
   session_kill opener
   session_kill watcher
-  expect "all is given back" within 5 descriptors_are "$AT_START"
+  expect "all is given back" eventually descriptors_are "$AT_START"
   books_are "at the end" 0 0
 }
 

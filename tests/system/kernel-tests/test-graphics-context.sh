@@ -14,7 +14,7 @@ registers() {
   local check=$1 expected=$2
   shift 2
   register "$GUID" |
-    run_as vail-alice "$@" socat -t5 - "UNIX-CONNECT:$SOCKET" >"$PRIVATE/answer" || true
+    run_as vail-alice "$@" "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" >"$PRIVATE/answer" || true
   expect_equal "$check" "$expected" \
     "$(field '.parameters | "\(.status) \(.registration.graphicsContext)"' <"$PRIVATE/answer")"
 }

@@ -94,7 +94,7 @@ is_over() {
 end_vm() {
   session_kill vmm
   session_kill viewer
-  expect "$WHAT: the daemon has the descriptors it had" within 10 descriptors_are "$BEFORE"
+  expect "$WHAT: the daemon has the descriptors it had" eventually descriptors_are "$BEFORE"
 }
 
 a_dma_buf() {

@@ -48,7 +48,7 @@ static int connect_to_ourselves(int *ret_peer)
 
 static int open_lingering(void)
 {
-	struct linger linger = { .l_onoff = 1, .l_linger = 3600 };
+	struct linger linger = { .l_onoff = 1, .l_linger = 36000 };
 	int peer, descriptor = connect_to_ourselves(&peer);
 
 	if (setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
