@@ -6,7 +6,6 @@
 #include "soak.h"
 
 /* In which all that clients had is gone. */
-#define SETTLED_SECONDS 20
 
 /* --- replies --------------------------------------------------------------------------------- */
 
@@ -257,7 +256,7 @@ static bool is_same(const Audit *a, const Audit *b)
 /* Waits until the state equals the earlier one. Returns false if it does not in time. */
 static bool settles(const Soak *soak, const Audit *before, Audit *ret)
 {
-	time_t deadline = time(NULL) + SETTLED_SECONDS;
+	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
 
 	for (*ret = read_state(soak); !is_same(before, ret); *ret = read_state(soak)) {
 		if (time(NULL) > deadline)

@@ -17,10 +17,8 @@ static short wait_for(const Client *client, short what)
 {
 	struct pollfd connection = { .fd = client->connection, .events = what };
 
-	if (poll(&connection, 1, SILENCE_MS) != 1)
-		errx(FATE_FAILED,
-		     "the daemon neither reads nor answers: client %zu, %s, %" PRIu64 " answers",
-		     client->number, client->user, client->pending);
+	if (poll(&connection, 1, -1) != 1)
+		err(FATE_FAILED, "poll");
 	return connection.revents;
 }
 

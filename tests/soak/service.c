@@ -77,8 +77,8 @@ static bool wait_for_input(Service *service, int commands)
 		{ .fd = commands, .events = POLLIN },
 	};
 
-	if (poll(poll_for, sizeof(poll_for) / sizeof(poll_for[0]), SILENCE_MS) == 0)
-		return false;
+	if (poll(poll_for, sizeof(poll_for) / sizeof(poll_for[0]), -1) < 0)
+		err(2, "poll");
 	hear(service);
 	return poll_for[2].revents & POLLIN;
 }

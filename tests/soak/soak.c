@@ -30,7 +30,6 @@
 #define BETWEEN_RELOADS 20000
 #define BETWEEN_CHANGES 50000
 #define RECORDS_AT_MOST (66 << 10) /* a file that is not worth compacting, and a line */
-#define END_SECONDS     120
 
 typedef struct Stopped {
 	pid_t pid;      /* 0 if the entry is free */
@@ -256,9 +255,9 @@ static void run_round(Director *director, uint64_t goal)
 			restart_if_due(director, between);
 		} else {
 			let_go(director, true);
-			deadline = deadline == 0 ? time(NULL) + END_SECONDS : deadline;
+			deadline = deadline == 0 ? time(NULL) + TOOL_HANG_SECONDS : deadline;
 			if (time(NULL) > deadline)
-				errx(1, "not ok soak: a client does not end");
+				errx(1, "not ok soak: HANG: a client does not end");
 		}
 		wait_for_clients();
 	}

@@ -16,7 +16,6 @@
 #define GUID_SIZE   37
 #define ON_BOARD    8 /* handles of a VM's objects on the board */
 #define WORDS       24
-#define SILENCE_MS  60000 /* a daemon that answers nothing for so long hangs */
 
 /* The end of a client process, which is also its exit status. */
 typedef enum Fate {

@@ -314,7 +314,6 @@ offers_again_what_is_not_answered() {
   qemu "ignore 0 1"
   qemu "close 0"
   listened=$((listened + 1))
-  qemu "listen 0 $listened" # for eight seconds
   qemu "listen 0 $listened"
   updated "an offer without an answer is made again" "console 0 2,2,1,1" "update 0 2 2 1 1"
 }

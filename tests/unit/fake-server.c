@@ -30,7 +30,7 @@ void fake_server_init(FakeServer *server)
 	fake_server_listen(server);
 	server->connection = -1;
 	cr_assert_eq(vail_open(server->path, &server->vail), STATUS_SUCCESS);
-	vail_set_timeout(server->vail, 10000);
+	vail_set_timeout(server->vail, VAIL_TIMEOUT_NONE);
 	fake_server_accept(server);
 }
 

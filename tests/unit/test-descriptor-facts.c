@@ -406,7 +406,7 @@ Test(descriptor_reopen, obeys_the_mode)
 }
 
 /* A blocking open() would wait for the lease owner: lease-break-time, 45 seconds by default. */
-Test(descriptor_reopen, does_not_wait_for_a_lease, .timeout = 20)
+Test(descriptor_reopen, does_not_wait_for_a_lease)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 
@@ -468,7 +468,7 @@ static void hung_writer_end(HungWriter *writer)
 	munmap(writer->page, 4096);
 }
 
-Test(descriptor_facts, do_not_wait_for_a_writer, .timeout = 20)
+Test(descriptor_facts, do_not_wait_for_a_writer)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 	_cleanup_close_ int again = reopen(memfd, O_RDWR);

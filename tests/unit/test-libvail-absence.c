@@ -35,19 +35,25 @@ static void stop_server(FakeServer *server)
 	server->connection = -1;
 }
 
-static bool is_ready(int descriptor, int milliseconds)
+static bool is_ready(int descriptor)
 {
-	struct pollfd ready = { .fd = descriptor, .events = POLLIN };
+	return poll(&(struct pollfd){ .fd = descriptor, .events = POLLIN }, 1, 0) > 0;
+}
 
-	return poll(&ready, 1, milliseconds) > 0;
+/* Waits until the handle's fd is readable. */
+static void wait_for_handle(const FakeServer *server)
+{
+	struct pollfd ready = { .fd = vail_descriptor(server->vail), .events = POLLIN };
+
+	cr_assert_geq(ready.fd, 0, "the handle has no fd to wait for");
+	cr_assert_eq(poll(&ready, 1, -1), 1);
 }
 
 /* Processes the handle until it has connected, and accepts the connection. */
 static void wait_for_connection(FakeServer *server)
 {
-	while (!is_ready(server->listener, 0)) {
-		cr_assert(is_ready(vail_descriptor(server->vail), 10000),
-			  "the handle does not connect");
+	while (!is_ready(server->listener)) {
+		wait_for_handle(server);
 		vail_process(server->vail);
 	}
 	fake_server_accept(server);
@@ -90,7 +96,7 @@ Test(libvail_reconnect, fd_limit_does_not_end_the_wait)
 	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, store_status, &status),
 		     STATUS_SUCCESS);
 	fake_server_listen(&server);
-	cr_assert(is_ready(vail_descriptor(server.vail), 10000));
+	wait_for_handle(&server);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
 	setrlimit(RLIMIT_NOFILE, &none);
@@ -100,8 +106,10 @@ Test(libvail_reconnect, fd_limit_does_not_end_the_wait)
 	wait_for_connection(&server);
 	fake_server_reply(&server, "", NULL, 0);
 	status = STATUS_IO_TIMEOUT;
-	while (status == STATUS_IO_TIMEOUT && is_ready(vail_descriptor(server.vail), 10000))
+	while (status == STATUS_IO_TIMEOUT) {
+		wait_for_handle(&server);
 		vail_process(server.vail);
+	}
 	cr_assert_eq(status, STATUS_SUCCESS);
 	fake_server_deinit(&server);
 }
@@ -116,7 +124,7 @@ Test(libvail_reconnect, waiting_sets_no_error)
 	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, store_status, &status),
 		     STATUS_SUCCESS);
 	cr_assert_str_eq(vail_error_message(server.vail), "");
-	cr_assert(is_ready(vail_descriptor(server.vail), 10000));
+	wait_for_handle(&server);
 	cr_assert_eq(vail_process(server.vail), STATUS_SUCCESS);
 	cr_assert_str_eq(vail_error_message(server.vail), "");
 	server.connection = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -184,9 +192,10 @@ _Noreturn static void process_in_child(FakeServer *server, const NTSTATUS *statu
 {
 	NTSTATUS processed = STATUS_SUCCESS;
 
-	while (vail_descriptor(server->vail) >= 0 && !is_ready(server->listener, 0) &&
-	       is_ready(vail_descriptor(server->vail), 10000))
+	while (vail_descriptor(server->vail) >= 0 && !is_ready(server->listener)) {
+		wait_for_handle(server);
 		processed = vail_process(server->vail);
+	}
 	_exit(processed == STATUS_CONNECTION_DISCONNECTED &&
 			      *status == STATUS_CONNECTION_DISCONNECTED
 		      ? 0
@@ -203,7 +212,7 @@ static void fork_and_process(FakeServer *server, const NTSTATUS *status)
 		process_in_child(server, status);
 	cr_assert_eq(waitpid(child, &result, 0), child);
 	cr_assert_eq(result, 0, "the child has repeated its parent's call");
-	cr_assert_not(is_ready(server->listener, 0));
+	cr_assert_not(is_ready(server->listener));
 }
 
 Test(libvail_reconnect, forked_child_does_not_repeat_calls)

@@ -214,7 +214,7 @@ static void state_path(const State *state, char ret[static 160])
 }
 
 /* Opening a FIFO or a device must not block the start. */
-Test(quarantine_lasts, irregular_file_is_saved_and_replaced, .timeout = 10)
+Test(quarantine_lasts, irregular_file_is_saved_and_replaced)
 {
 	for (int i = 0; i < 4; i++) {
 		State state = state_begin();

@@ -11,7 +11,6 @@
 
 #define PLANE_SIZE     8192 /* 64 by 32 pixels, of 32 bits */
 #define KEPT_MAX       900
-#define ANSWER_SECONDS 10
 
 /* The state of the actor's own process. */
 typedef struct Self {
@@ -123,7 +122,7 @@ static bool share(const Self *self, const ActorCommand *command, Seen *seen)
 		seen->shared[i] = look_at(descriptors[i]);
 	}
 	/* How many may be under way is counted by user, and so with those of other tests. */
-	time_t deadline = time(NULL) + ANSWER_SECONDS;
+	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
 	bool is_sent;
 	do
 		is_sent = tool_send_descriptors(self->connection, command->text, descriptors,
@@ -143,12 +142,9 @@ static bool ask(const Self *self, const ActorCommand *command)
 
 static void reconnect(Self *self)
 {
-	struct timeval patience = { .tv_sec = ANSWER_SECONDS };
-
 	if (self->connection >= 0)
 		close(self->connection);
 	self->connection = tool_connect(self->socket);
-	setsockopt(self->connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 }
 
 /* --- commands -------------------------------------------------------------------------------- */

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <time.h>
 
-#define SETTLE_SECONDS 4
 #define ATTEMPTS_MAX   4
 
 typedef struct Run {
@@ -99,7 +98,7 @@ static void repeat_lost_signal(const Run *run)
  */
 static size_t count_held(Run *run, size_t connected)
 {
-	time_t deadline = time(NULL) + SETTLE_SECONDS;
+	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
 	char wanted[32], *status = NULL;
 	int connection;
 	size_t count = 0;
@@ -249,7 +248,7 @@ static bool snapshot_is(Run *run, const char *expected)
  */
 static size_t find_snapshot(Run *run, size_t step, size_t other)
 {
-	time_t deadline = time(NULL) + SETTLE_SECONDS;
+	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
 
 	do {
 		if (snapshot_is(run, run->expected[step].snapshot))
@@ -273,7 +272,7 @@ static void expect_snapshot(Run *run, const char *when, size_t step)
 
 static void expect_descriptors(Run *run, const char *when, size_t connected, size_t expected)
 {
-	time_t deadline = time(NULL) + SETTLE_SECONDS;
+	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
 	size_t count;
 
 	if (run->has_failed)

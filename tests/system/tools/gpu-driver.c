@@ -98,6 +98,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		errx(2, "usage: gpu-driver SOCKET PID");
 	must("open", vail_open(argv[1], &vail));
+	vail_set_timeout(vail, VAIL_TIMEOUT_NONE);
 	description->name = "a card";
 	description->max_virtual_gpus = 4;
 	memcpy(description->page_table_index_bit_count, (uint8_t[]){ 9, 9, 9, 9 }, 4);

@@ -55,6 +55,7 @@ int main(int argc, char **argv)
 	read_line(adapter, sizeof(adapter));
 	read_line(shared, sizeof(shared));
 	print("open", vail_open(argv[1], &vail));
+	vail_set_timeout(vail, VAIL_TIMEOUT_NONE);
 	NTSTATUS status = vail_create_context(vail, strcmp(adapter, "-") == 0 ? NULL : adapter,
 					      context, process);
 	print("CreateContext", status);

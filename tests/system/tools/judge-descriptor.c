@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * judge-descriptor [fstat|fstatfs|lseek|ioctl] NUMBER: prints what the daemon would take the
- * inherited descriptor for, its size, and "writable" and "sealable" where it is, or "hangs" where
- * it does not know within a second. With a word before it that question is put as it is, and
- * "answered" printed.
+ * inherited descriptor for, its size, and "writable" and "sealable" where it is, or "hangs" if it
+ * waits for an answer. With a word before it that question is put as it is, and "answered" printed.
  *
  * Exits with 0 in each case. What hangs is left behind, since nothing can end it.
  */
 #include <linux/sync_file.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include "descriptor-facts.h"
 #include "tool.h"
 
-#define PATIENCE_MS 1000
+#define LOOK_MS 10 /* how often the child is looked at */
 
 static void print_facts(int descriptor)
 {
@@ -69,15 +69,34 @@ static void judge(const char *question, int descriptor, int pipe_end)
 	exit(0);
 }
 
-static void print_verdict(int pipe_end)
+/* Whether the child sleeps in one of the questions, which sleep for a FUSE file system alone. */
+static bool sleeps_in_question(pid_t child)
+{
+	static const long questions[] = { SYS_newfstatat, SYS_fstat, SYS_statx,
+					  SYS_fstatfs,    SYS_lseek, SYS_ioctl };
+	char path[64], text[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)child);
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0 || read(file, text, sizeof(text) - 1) < 0)
+		err(2, "%s", path);
+	close(file);
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+		if (text[0] >= '0' && text[0] <= '9' && strtol(text, NULL, 10) == questions[i])
+			return true;
+	return false; /* "running", or it sleeps elsewhere */
+}
+
+static void print_verdict(pid_t child, int pipe_end)
 {
 	struct pollfd poll_for = { .fd = pipe_end, .events = POLLIN };
 	char verdict[128];
 
-	if (poll(&poll_for, 1, PATIENCE_MS) != 1) {
-		puts("hangs");
-		return;
-	}
+	while (poll(&poll_for, 1, LOOK_MS) == 0)
+		if (sleeps_in_question(child)) {
+			puts("hangs");
+			return;
+		}
 	ssize_t length = read(pipe_end, verdict, sizeof(verdict));
 	fwrite(verdict, 1, length < 0 ? 0 : (size_t)length, stdout);
 }
@@ -97,6 +116,6 @@ int main(int argc, char **argv)
 	if (child == 0)
 		judge(argc == 3 ? argv[1] : NULL, descriptor, ends[1]);
 	close(ends[1]);
-	print_verdict(ends[0]);
+	print_verdict(child, ends[0]);
 	return 0;
 }

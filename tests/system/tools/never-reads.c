@@ -3,6 +3,9 @@
  * never-reads SOCKET COUNT: on COUNT connections asks for long answers, one request behind the
  * other, as long as the daemon takes requests, and reads none. Prints "taken" when the daemon takes
  * no more, and at the end of stdin how many connections it closed: "dropped N".
+ *
+ * The daemon takes no more if there is no room on any connection although its event loop has turned
+ * often. It has turned when it has answered one request more, or closed that connection.
  */
 #include "tool.h"
 
@@ -10,6 +13,8 @@
 	"{\"method\":\"org.varlink.service.GetInterfaceDescription\"," \
 	"\"parameters\":{\"interface\":\"io.vaild.Machine\"}}\n"
 #define TOGETHER 256
+#define TURNS    10
+#define QUESTION "{\"method\":\"org.varlink.service.GetInfo\"}\n"
 
 typedef struct Stream {
 	int connection;
@@ -30,7 +35,19 @@ static bool push(Stream *stream, const char *text, size_t length)
 	return any;
 }
 
-static void push_all(Stream *streams, size_t count)
+static void wait_for_a_turn(const char *path)
+{
+	int connection = tool_try_connect(path);
+	char byte;
+
+	if (connection < 0)
+		err(1, "%s", path);
+	if (send(connection, QUESTION, strlen(QUESTION), MSG_NOSIGNAL) > 0)
+		recv(connection, &byte, 1, 0);
+	close(connection);
+}
+
+static void push_all(const char *path, Stream *streams, size_t count)
 {
 	static char text[TOGETHER * sizeof(REQUEST)];
 	size_t length = strlen(REQUEST);
@@ -38,15 +55,14 @@ static void push_all(Stream *streams, size_t count)
 
 	for (size_t i = 0; i < TOGETHER; i++)
 		memcpy(text + i * length, REQUEST, length);
-	/* The daemon takes no more when for half a second there was room nowhere. */
-	while (quiet < 10) {
+	while (quiet < TURNS) {
 		bool any = false;
 
 		for (size_t i = 0; i < count; i++)
 			any |= push(&streams[i], text, TOGETHER * length);
 		quiet = any ? 0 : quiet + 1;
 		if (!any)
-			poll(NULL, 0, 50);
+			wait_for_a_turn(path);
 	}
 }
 
@@ -62,7 +78,7 @@ int main(int argc, char **argv)
 		err(2, "calloc");
 	for (size_t i = 0; i < count; i++)
 		streams[i].connection = tool_connect(argv[1]);
-	push_all(streams, count);
+	push_all(argv[1], streams, count);
 	puts("taken");
 	fflush(stdout);
 	tool_wait_for_end_of_input();

@@ -94,6 +94,7 @@ int main(int argc, char **argv)
 	viewer.guid = argv[2];
 	if (vail_new(argv[1], &viewer.vail) != STATUS_SUCCESS)
 		errx(1, "vail_new");
+	vail_set_timeout(viewer.vail, VAIL_TIMEOUT_NONE);
 	while ((words = tool_read_line(line))) {
 		const char *command = strsep(&words, " ");
 

@@ -130,10 +130,8 @@ static void changed(const Task *task)
 	pid_t connector = getpid(), child = fork_or_die();
 	if (child == 0) {
 		close(hold[0]);
-		for (int i = 0; i < 500 && !has_changed(connector); i++)
+		while (!has_changed(connector))
 			poll(NULL, 0, 10);
-		if (!has_changed(connector))
-			errx(1, "the connector did not become another user");
 		send_line(connection, task->request);
 		tool_print_reply(connection);
 		_exit(0);

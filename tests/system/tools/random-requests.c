@@ -19,7 +19,6 @@
 
 #define WORDS_MAX   32
 #define INPUT_SIZE  (4u << 20)
-#define ANSWERED_MS 10000
 
 typedef struct Client {
 	const char *path;
@@ -118,8 +117,8 @@ static short wait_for(const Client *client, short what)
 {
 	struct pollfd connection = { .fd = client->connection, .events = what };
 
-	if (poll(&connection, 1, ANSWERED_MS) != 1)
-		errx(1, "the daemon neither reads nor answers");
+	if (poll(&connection, 1, -1) != 1)
+		err(1, "poll");
 	return connection.revents;
 }
 

@@ -50,7 +50,7 @@ static unsigned int some_opener(ModelRun *run, unsigned int object)
  */
 static const Seen *share_with_retry(ModelRun *run, unsigned int actor, const ActorCommand *command)
 {
-	time_t deadline = time(NULL) + PLAY_PATIENCE;
+	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
 	const Seen *seen;
 
 	do

@@ -195,6 +195,7 @@ int main(int argc, char **argv)
 	console.guid = argv[2];
 	if (vail_new(argv[1], &console.vail) != STATUS_SUCCESS)
 		errx(1, "vail_new");
+	vail_set_timeout(console.vail, VAIL_TIMEOUT_NONE);
 	while (fgets(line, sizeof(line), stdin))
 		execute(&console, line);
 	unshare(&console);

@@ -165,7 +165,7 @@ static bool mentions_pid(const char *text, const char *end, pid_t pid)
  */
 void run_wait_until_gone(const ModelRun *run, unsigned int actor)
 {
-	time_t deadline = time(NULL) + PLAY_PATIENCE;
+	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
 	const Seen *seen;
 
 	do {
@@ -225,7 +225,7 @@ static void check_holders(const ModelRun *run, unsigned int object, const char *
 static void check_daemon(const ModelRun *play)
 {
 	size_t expected = play->descriptors + model_shared_planes(&play->model), real;
-	time_t deadline = time(NULL) + PLAY_PATIENCE;
+	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
 
 	while ((real = count_descriptors(play->daemon_folder)) != expected) {
 		if (time(NULL) > deadline)

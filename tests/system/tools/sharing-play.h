@@ -9,7 +9,6 @@
  * They print the first difference with the seed and the step, and exit.
  */
 
-#define PLAY_PATIENCE 10 /* seconds, for what the daemon hears of by itself */
 
 typedef struct ModelRun {
 	const char *socket;

@@ -7,11 +7,11 @@
 #include <stdarg.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #define STORE_ENTRIES 512
 #define ARGUMENTS_MAX 48
-#define PATIENCE_MS   20000
-#define SILENCE_MS    2000
+#define LOOK_MS       10 /* how often a start that may be silent is looked at */
 
 /* --- folders --------------------------------------------------------------------------------- */
 
@@ -192,7 +192,27 @@ static void execute(TracedDaemon *daemon, const Arguments *arguments)
 		err(2, "pidfd_open");
 }
 
-/* One that cannot say that it is ready is ended, as systemd does after some time. */
+/* Whether the daemon's event loop runs. It says that it is ready before that. */
+static bool waits_for_events(const TracedDaemon *daemon)
+{
+	char path[64], text[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)daemon->pid);
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0 || read(file, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(file);
+	if (text[0] < '0' || text[0] > '9')
+		return false; /* "running", or gone */
+	long call = strtol(text, NULL, 10);
+#ifdef SYS_epoll_wait
+	if (call == SYS_epoll_wait)
+		return true;
+#endif
+	return call == SYS_epoll_pwait;
+}
+
+/* A daemon that could not say that it is ready is ended, as systemd does after some time. */
 static void await_start(TracedDaemon *daemon, bool may_be_silent)
 {
 	while (!daemon->manager->is_ready && daemon->pidfd >= 0) {
@@ -201,13 +221,12 @@ static void await_start(TracedDaemon *daemon, bool may_be_silent)
 			{ .fd = daemon->pidfd, .events = POLLIN },
 		};
 
-		if (poll(poll_for, 2, may_be_silent ? SILENCE_MS : PATIENCE_MS) <= 0) {
-			if (!may_be_silent)
-				errx(2, "%s: the daemon is neither ready nor dead",
-				     daemon->directory);
-			kill(daemon->pid, SIGKILL);
-		}
+		bool is_up = may_be_silent && waits_for_events(daemon);
+
+		poll(poll_for, 2, is_up ? 0 : may_be_silent ? LOOK_MS : -1);
 		naive_manager_hear(daemon->manager);
+		if (is_up && !daemon->manager->is_ready)
+			kill(daemon->pid, SIGKILL);
 		if (!daemon->manager->is_ready && poll_for[1].revents)
 			reap(daemon);
 	}
@@ -237,8 +256,8 @@ void traced_daemon_end(TracedDaemon *daemon, int signal_number)
 
 	traced_daemon_detach(daemon);
 	kill(daemon->pid, signal_number);
-	if (poll(&poll_for, 1, PATIENCE_MS) != 1)
-		errx(2, "%s: the daemon does not end", daemon->directory);
+	if (poll(&poll_for, 1, -1) != 1)
+		err(2, "poll");
 	reap(daemon);
 	daemon->deaths--; /* this death was expected */
 }
@@ -341,8 +360,8 @@ void traced_daemon_await(TracedDaemon *daemon, int descriptor)
 			{ .fd = daemon->pidfd, .events = POLLIN },
 		};
 
-		if (poll(poll_for, 3, PATIENCE_MS) <= 0)
-			errx(2, "%s: the daemon does not answer", daemon->directory);
+		if (poll(poll_for, 3, -1) < 0)
+			err(2, "poll");
 		naive_manager_hear(daemon->manager);
 		if (poll_for[2].revents) {
 			reap(daemon);
