@@ -144,13 +144,20 @@ finish() {
   exit
 }
 
-# is_mounted FOLDER PID: whether the process has mounted something there. It exits if it cannot.
-is_mounted() {
-  eventually mounted_or_gone "$@"
-  mountpoint -q "$1"
+# while_runs PID COMMAND...: repeats the command until it succeeds. It fails if the process exits first.
+while_runs() {
+  local pid=$1
+  shift
+  eventually succeeds_or_gone "$pid" "$@"
+  "$@"
 }
 
-mounted_or_gone() { mountpoint -q "$1" || is_gone "$2"; }
+succeeds_or_gone() { "${@:2}" || is_gone_or_zombie "$1"; }
+
+is_gone_or_zombie() { ! grep -qE '^State:	[^ZX]' "/proc/$1/status" 2>/dev/null; }
+
+# is_mounted FOLDER PID: whether the process has mounted something there. It exits if it cannot.
+is_mounted() { while_runs "$2" mountpoint -q "$1"; }
 
 # png_size FILE: width and height, as its header has them.
 png_size() {
@@ -215,6 +222,23 @@ daemon_is_ready() {
 
 daemon_is_ready_or_gone() {
   daemon_is_ready || is_gone "$DAEMON"
+}
+
+# try_daemon [WRAPPER...]: starts a daemon that is not expected to run. Its exit status is in STATUS,
+# or "runs" if it serves, and what it says in LOG.
+try_daemon() {
+  : >"$LOG"
+  exec_daemon "$@" 2>"$LOG" &
+  DAEMON=$!
+  RUNNING=
+  STATUS=0
+  eventually daemon_is_ready_or_gone
+  if daemon_is_ready; then
+    kill_hard "$DAEMON"
+    STATUS=runs
+  else
+    wait "$DAEMON" || STATUS=$?
+  fi
 }
 
 # start_daemon [WRAPPER...]
@@ -408,6 +432,32 @@ session_kill() {
   local in=${SESSION_IN[$1]} out=${SESSION_OUT[$1]}
   kill_hard "${SESSION_PID[$1]}" 2>/dev/null || true
   exec {in}>&- {out}<&-
+}
+
+## Examples of documents
+
+# What an example's shell begins with: sudo, as we are root already, and socat and timeout without the
+# short times that are right for people. A command that would never end is ended once it has said
+# that it has told all that there is.
+example_begins() {
+  cat <<'EOF'
+sudo() { "$@"; }
+socat() {
+  local argument arguments=()
+  for argument; do [[ $argument == -t* ]] || arguments+=("$argument"); done
+  command socat -t 1000000 "${arguments[@]}"
+}
+timeout() {
+  local said
+  said=$(mktemp)
+  "${@:2}" <&0 >"$said" &
+  until grep -q '"current"' "$said"; do sleep 0.02; done
+  pkill -P $! || kill $! # a function's process has the program as its child
+  cat "$said"
+  rm "$said"
+  return 124
+}
+EOF
 }
 
 ## Guests

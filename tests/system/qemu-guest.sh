@@ -59,8 +59,6 @@ guest_draws() { eventually has_drawn; }
 
 ## Ending
 
-is_gone_or_zombie() { ! grep -q '^State:	[^Z]' "/proc/$1/status" 2>/dev/null; }
-
 # process_ends CHECK PID EXIT-STATUS PATTERN LOG: what it says last.
 process_ends() {
   local status=0

@@ -233,13 +233,8 @@ of_another_boot() {
 
 # refuses WHAT PATTERN: it does not start, and says what to do.
 refuses() {
-  local status=0
-  : >"$LOG"
-  exec_daemon "${KEPT[@]}" 2>"$LOG" &
-  DAEMON=$!
-  expect "$1: it does not start" eventually is_gone "$DAEMON"
-  wait "$DAEMON" || status=$?
-  expect_equal "$1: it exits" 1 "$status"
+  try_daemon "${KEPT[@]}"
+  expect_equal "$1: it does not start" 1 "$STATUS"
   expect_match "$1: it says what to do" "$2" "$(cat "$LOG")"
 }
 

@@ -30,15 +30,14 @@ block c >viewer.c
 SOCKET=/run/vaild/vaild.sock
 
 {
-  echo 'sudo() { "$@"; }' # we are root already
+  example_begins
   block sh 1
-  # shellcheck disable=SC2016 # for the other shell
-  echo 'for i in $(seq 500); do [ ! -S /run/vaild/vaild.sock ] || break; sleep 0.02; done'
+  echo 'until [ -S /run/vaild/vaild.sock ]; do sleep 0.02; done'
   for number in 2 3 4 5; do block sh "$number"; done
 } >pasted
 expect "the examples are there" [ "$(wc -l <pasted)" -gt 10 ]
 STATUS=0
-timeout 60 "$BASH" -e pasted >said 2>&1 </dev/null || STATUS=$?
+"$BASH" -e pasted >said 2>&1 </dev/null || STATUS=$?
 expect_equal "they work as pasted" 0 "$STATUS"
 expect_equal "socat makes a context and registers" 1 "$(grep -c '^{"parameters":{"status":"STATUS_SUCCESS","registration"' said || true)"
 expect_equal "and makes, reserves and maps" 4 "$(grep -cE '^\{"parameters":\{"status":"STATUS_SUCCESS","(context|virtualAddress)"' said || true)"

@@ -82,7 +82,7 @@ daemon_in_a_namespace() {
   local said status=0
 
   rm -f "$SOCKET"
-  said=$(unshare --user --map-root-user timeout 10 "$VAILD" --socket "$PRIVATE/inner.sock" \
+  said=$(unshare --user --map-root-user "$VAILD" --socket "$PRIVATE/inner.sock" \
     --runtime-dir "$PRIVATE/inner" --state-dir "$PRIVATE/inner" --config "$CONFIG" 2>&1) ||
     status=$?
   expect "a daemon in a child user namespace does not start" [ "$status" -eq 1 ]

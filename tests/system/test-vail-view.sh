@@ -53,7 +53,7 @@ frame_is() { [ "$(tail -n 1 "$PRIVATE/$1.frames")" = "frame $2" ]; }
 
 # expect_frame CHECK NAME FRAME: it is the last one.
 expect_frame() {
-  if eventually frame_is "$2" "$3"; then
+  if while_runs "$CHECKER" frame_is "$2" "$3"; then
     ok "$1"
   else
     not_ok "$1" "expected 'frame $3', got '$(tail -n 1 "$PRIVATE/$2.frames")', $(cat "$PRIVATE/$2.said")"
@@ -104,7 +104,7 @@ usage() {
 
 nothing_to_see() {
   view_as vail-alice 1 "nothing is shared: it fails in time" "$GUID" --png "$PICTURES/none.png" --timeout 1
-  expect_match "and says so" "no frame came eventually seconds" "$SAID"
+  expect_match "and says so" "no frame came within 1 seconds" "$SAID"
   expect "there is no file" [ ! -e "$PICTURES/none.png" ]
   view_as vail-alice 1 "a VM that does not run" 99999999-9999-4999-8999-999999999999 --raw
   expect_match "is not found" STATUS_NOT_FOUND "$SAID"
@@ -121,7 +121,7 @@ one_picture() {
   ctl_as vail-alice 0 "vailctl saves the same" save "$handle" "$PICTURES/saved.png"
   expect "byte by byte" cmp "$PICTURES/one.png" "$PICTURES/saved.png"
   view_as vail-alice 1 "a second one is waited for" "$GUID" --png "$PICTURES/one.png" --frames 2 --timeout 1
-  expect_match "as long as it was told" "no further frame came eventually seconds" "$SAID"
+  expect_match "as long as it was told" "no further frame came within 1 seconds" "$SAID"
   view_as vail-alice 1 "a folder that is not there" "$GUID" --png "$PICTURES/none/one.png"
   expect_match "is said" "cannot write .*/none/one.png: No such file" "$SAID"
   expect_equal "nothing else is left" "one.png saved.png" "$(cd "$PICTURES" && echo *)"
