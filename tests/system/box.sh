@@ -123,7 +123,7 @@ exec_as() {
   local user=$1
   shift
   exec nsenter -t "$BOX_LEADER" -m -u -i -n -p -C -r -w -- \
-    setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups --inh-caps=-all -- "$@"
+    setpriv --reuid "$user" --regid "${GIDS[$user]:-$(id -g "$user")}" --init-groups --inh-caps=-all -- "$@"
 }
 
 quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed 's/^/# /' "$PRIVATE/output"; return 1; }; }

@@ -66,10 +66,10 @@ end_rich() {
 }
 
 # All that an operator is told, a line each, and as the last what became of a new VM.
-look() {
-  ask root "$(call io.vaild.Machine.ListVirtualMachines)" "$(call io.vaild.ListRegistrations)" \
-    "$(call io.vaild.ListSharedObjects)" "$(call io.vaild.Gpu.ListProcesses)" \
-    "$(call io.vaild.Machine.ListQuarantines)" "$(call io.vaild.Monitor.GetStatus)" \
-    "$(call io.vaild.Machine.RegisterVirtualMachine "{\"virtualMachineGuid\":\"$NEW\",\"vmmPid\":$$}")" \
-    "$(call io.vaild.Machine.UnregisterVirtualMachine "{\"virtualMachineGuid\":\"$NEW\"}")"
-}
+look() { ask root "${LOOK[@]}"; }
+
+LOOK=("$(call io.vaild.Machine.ListVirtualMachines)" "$(call io.vaild.ListRegistrations)"
+  "$(call io.vaild.ListSharedObjects)" "$(call io.vaild.Gpu.ListProcesses)"
+  "$(call io.vaild.Machine.ListQuarantines)" "$(call io.vaild.Monitor.GetStatus)"
+  "$(call io.vaild.Machine.RegisterVirtualMachine "{\"virtualMachineGuid\":\"$NEW\",\"vmmPid\":$$}")"
+  "$(call io.vaild.Machine.UnregisterVirtualMachine "{\"virtualMachineGuid\":\"$NEW\"}")")

@@ -44,8 +44,11 @@ ALICE=47001
 BOB=47002
 readonly ALICE BOB
 
+declare -A GIDS=([root]=0)
+
 # add_user NAME ID SHELL: a user with a group of its own.
 add_user() {
+  GIDS[$1]=$2
   echo "$1:x:$2:$2::/:$3" >>"$PRIVATE/etc/passwd"
   echo "$1:x:$2:" >>"$PRIVATE/etc/group"
 }
@@ -71,7 +74,7 @@ make_users() {
 exec_as() {
   local user=$1
   shift
-  exec setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups --inh-caps=-all -- "$@"
+  exec setpriv --reuid "$user" --regid "${GIDS[$user]:-$(id -g "$user")}" --init-groups --inh-caps=-all -- "$@"
 }
 
 run_as() {
@@ -119,11 +122,18 @@ expect() {
   if "$@"; then ok "$check"; else not_ok "$check" "failed: $*"; fi
 }
 
+# Nobody writes to it: a read with a timeout is a pause that starts no process.
+mkfifo "$PRIVATE/silence"
+exec {SILENCE}<>"$PRIVATE/silence"
+
+# pause_for MILLISECONDS, fewer than a thousand.
+pause_for() { read -r -t "0.$(printf %03d "$1")" -u "$SILENCE" || true; }
+
 # eventually COMMAND...: repeats the command until it succeeds, however long that takes on a slow
 # machine. It fails only if start_daemon's daemon exits meanwhile, because then the event would never
 # come. tests/check ends a test that hangs. The log has the last wait that took over ten seconds.
 eventually() {
-  local since=$SECONDS running=$RUNNING
+  local since=$SECONDS running=$RUNNING pause=5
 
   [ -z "$running" ] || ! is_gone "$running" || running=
   until "$@"; do
@@ -135,7 +145,8 @@ eventually() {
       echo "# still waiting: $*" >&2
       since=
     fi
-    sleep 0.02
+    pause_for "$pause"
+    pause=$((pause < 50 ? pause + 1 : pause))
   done
 }
 
@@ -217,7 +228,7 @@ exec_daemon() {
 }
 
 daemon_is_ready() {
-  [ -S "$SOCKET" ] && grep -q 'vaild: ready on' "$LOG"
+  [ -S "$SOCKET" ] && [[ $(<"$LOG") == *"vaild: ready on"* ]]
 }
 
 daemon_is_ready_or_gone() {

@@ -13,6 +13,7 @@ SEED=${SEED:-$RANDOM}
 ORIGINAL=$PRIVATE/original
 DAMAGED=$PRIVATE/damaged
 DEGREE=${DEGREE:-1} # how many times as many are tried
+TRIALS=$PRIVATE/trials
 TRIED=0
 
 # --- what is expected --------------------------------------------------------------------------
@@ -54,37 +55,48 @@ wrong("it does not serve: \($now.served)"; $now.served == ["STATUS_SUCCESS", "ST
 wrong("it is not told"; $has == $had or $whole or ($now.status.remarks | length) > 0),
 wrong("it is not all there"; $complete | not or $has == $had)'
 
-# judge true|false: whether all has to be there. Of lines that are missing nobody can know.
-judge() {
-  local whole=false
-  grep -aqvFxf "$ORIGINAL" "$DAMAGED" || whole=true
-  look | jq -rs --slurpfile before "$PRIVATE/before" --argjson complete "$1" \
-    --argjson whole "$whole" "$JUDGE"
+# judge_answers: of each trial, whose answers stand behind {"trial":NUMBER} and what is known of it,
+# a line for each thing that is not so, behind the number.
+judge_answers() {
+  jq -rn --slurpfile before "$PRIVATE/before" "
+    reduce inputs as \$line ([]; if \$line.trial then . + [\$line + { answers: [] }]
+      else .[-1].answers += [\$line] end) |
+    .[] | .trial as \$trial | .complete as \$complete | .whole as \$whole | .answers |
+    (if length < ${#LOOK[@]} then \"it does not answer\" else ($JUDGE) end) | \"\(\$trial) \(.)\""
 }
 
-# How many things the lines of DAMAGED, as far as they are sound, say that there are, without the
-# adapter. Without its first line nothing is; without its end no line is.
+# count_sound FILE...: of each a line: how many entities its sound lines say that there are, without
+# the adapter; and whether all its lines are sound. Without its first line nothing is sound, and a
+# line without its end is not. Behind each file's last byte stands END.
+END=$'\001END'
 count_sound() {
-  if [ -z "$(tail -c 1 "$DAMAGED" | tr -d '\n')" ]; then cat "$DAMAGED"; else sed '$d' "$DAMAGED"; fi |
-    grep -aFxf "$ORIGINAL" | awk '
-    NR == 1 && !/"bootId"/ { exit }
-    match($0, /^[0-9a-f]* \{"serial":[0-9]+/) {
+  LC_ALL=C awk -v end="$END" '
+    NR == FNR { original[$0]; next }
+    FNR == 1 { delete things; read = 0; whole = "true" }
+    substr($0, length($0) - length(end) + 1) == end {
+      if ($0 != end && !(substr($0, 1, length($0) - length(end)) in original)) whole = "false"
+      count = 0
+      for (serial in things) count += things[serial]
+      print count, whole
+      next
+    }
+    !($0 in original) { whole = "false"; next }
+    read++ == 0 && !/"bootId"/ { lost = FILENAME }
+    lost != FILENAME && match($0, /^[0-9a-f]* \{"serial":[0-9]+/) {
       serial = substr($0, 1, RLENGTH); sub(/.*:/, "", serial)
       if (/"record":null\}$/) delete things[serial]; else things[serial] = /"kind":"adapter"/ ? 0 : 1
-    }
-    END { for (serial in things) count += things[serial]; print count + 0 }'
+    }' "$ORIGINAL" "$@"
 }
 
-# How many the daemon says that it has restored and dropped: "17", or "17 and 3 others".
+# count_told LOG...: of each a line: how many records the daemon says that it has restored and
+# dropped: "17", or "17 and 3 others".
 count_told() {
-  local sum=0 number
-  for number in $(sed -nE \
-    -e 's/^vaild: restored ([0-9]+) records.*/\1/p' \
-    -e 's/^vaild: [a-zA-Z]+ [0-9]+ is not restored:.*/1/p' \
-    -e 's/^vaild: [a-zA-Z]+ [0-9]+ and ([0-9]+) others? are not restored:.*/1 \1/p' "$LOG"); do
-    sum=$((sum + number))
-  done
-  echo "$sum"
+  awk '
+    FNR == 1 && NR > 1 { print sum + 0; sum = 0 }
+    /^vaild: restored [0-9]+ records/ { sum += $3 }
+    /^vaild: [a-zA-Z]+ [0-9]+ is not restored:/ { sum++ }
+    /^vaild: [a-zA-Z]+ [0-9]+ and [0-9]+ others? are not restored:/ { sum += 1 + $5 }
+    END { print sum + 0 }' "$@"
 }
 
 # --- trials ------------------------------------------------------------------------------------
@@ -101,24 +113,49 @@ start_damaged() {
   start_kept
 }
 
-# try WHAT [COMPLETE [ORDER]]: one damage, which is told only where something is wrong.
+# try WHAT [COMPLETE [ORDER]]: one damage, which tried judges with the others.
 try() {
-  local what=$1 complete=${2:-false} wrong
+  local trial=$((1000 + TRIED))
   TRIED=$((TRIED + 1))
   start_damaged "${3:-}"
-  wrong=$(judge "$complete")
-  [ "$(count_told)" -eq "$(count_sound)" ] ||
-    wrong+=" of $(count_sound) sound records it tells of $(count_told)"
-  grep -qE 'Sanitizer|runtime error|Assertion' "$LOG" && wrong+=" see the log"
-  [ -n "$wrong" ] || return 0
-  not_ok "$what" "$wrong"
-  sed 's/^/# log: /' "$LOG"
+  look >"$TRIALS/$trial.answers"
+  mv "$LOG" "$TRIALS/$trial.log"
+  cp "$DAMAGED" "$TRIALS/$trial.damaged"
+  printf '%s\n' "$END" >>"$TRIALS/$trial.damaged"
+  WHAT[trial]=$1 COMPLETE[trial]=${2:-false}
 }
 
-# tried WHAT: those since the last time.
+# tried WHAT: what has come of those since the last time.
 tried() {
-  ok "$1: $TRIED starts"
-  TRIED=0
+  local trial wrong failed=$FAILED
+  declare -A WRONG=()
+
+  mapfile -t SOUND < <(count_sound "$TRIALS"/*.damaged)
+  mapfile -t TOLD < <(count_told "$TRIALS"/*.log)
+  for trial in "${!WHAT[@]}"; do
+    read -r SOUND_COUNT WHOLE <<<"${SOUND[trial - 1000]}"
+    printf '{"trial":%d,"complete":%s,"whole":%s}\n' "$trial" "${COMPLETE[trial]}" "$WHOLE"
+    cat "$TRIALS/$trial.answers"
+    [ "${TOLD[trial - 1000]}" -eq "$SOUND_COUNT" ] ||
+      echo "$trial of $SOUND_COUNT sound records it tells of ${TOLD[trial - 1000]}" >&3
+  done 3>"$TRIALS/wrong" >"$TRIALS/all"
+  judge_answers <"$TRIALS/all" >>"$TRIALS/wrong"
+  for trial in $(grep -lE 'Sanitizer|runtime error|Assertion' "$TRIALS"/*.log); do
+    echo "$(basename "$trial" .log) see the log" >>"$TRIALS/wrong"
+  done
+  while read -r trial wrong; do WRONG[$trial]+=" $wrong"; done <"$TRIALS/wrong"
+  for trial in "${!WRONG[@]}"; do
+    not_ok "${WHAT[trial]}" "${WRONG[$trial]}"
+    sed 's/^/# log: /' "$TRIALS/$trial.log"
+  done
+  [ "$FAILED" -ne "$failed" ] || ok "$1: $TRIED starts"
+  new_trials
+}
+
+new_trials() {
+  rm -rf "$TRIALS"
+  mkdir "$TRIALS"
+  TRIED=0 WHAT=() COMPLETE=()
 }
 
 # --- damages -----------------------------------------------------------------------------------
@@ -329,6 +366,7 @@ damaged_as() {
 }
 
 echo "# the seed: $SEED"
+new_trials
 start_manager 512
 start_kept
 make_rich
