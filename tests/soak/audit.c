@@ -60,7 +60,8 @@ static void mask(char *text)
  */
 static size_t count_strange_remarks(char *answers)
 {
-	static const char *const usual[] = { "is gone\"", "no longer has the privileges of a display client",
+	static const char *const usual[] = { "is gone\"",
+					     "no longer has the privileges of a display client",
 					     "it is no longer shared or held" };
 	static const char key[] = "\"message\":";
 	char *at = strstr(answers, ",\"remarks\":[");

@@ -9,8 +9,8 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#define PLANE_SIZE     8192 /* 64 by 32 pixels, of 32 bits */
-#define KEPT_MAX       900
+#define PLANE_SIZE 8192 /* 64 by 32 pixels, of 32 bits */
+#define KEPT_MAX   900
 
 /* The state of the actor's own process. */
 typedef struct Self {

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <time.h>
 
-#define ATTEMPTS_MAX   4
+#define ATTEMPTS_MAX 4
 
 typedef struct Run {
 	TracedDaemon daemon;

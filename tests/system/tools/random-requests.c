@@ -17,8 +17,8 @@
 
 #define REPLY_DESCRIPTORS_MAX 8
 
-#define WORDS_MAX   32
-#define INPUT_SIZE  (4u << 20)
+#define WORDS_MAX  32
+#define INPUT_SIZE (4u << 20)
 
 typedef struct Client {
 	const char *path;

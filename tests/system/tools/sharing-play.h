@@ -9,7 +9,6 @@
  * They print the first difference with the seed and the step, and exit.
  */
 
-
 typedef struct ModelRun {
 	const char *socket;
 	char daemon_folder[40]; /* the daemon's /proc/PID/fd */

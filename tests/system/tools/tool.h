@@ -34,8 +34,8 @@
 #define TOOL_LINE_SIZE       256
 
 /*
- * A wait for something that the daemon does by itself is a hang after so many seconds. No machine is
- * that slow. Waits for an answer have no such limit, because tests/check ends a test that hangs.
+ * A wait for something that the daemon does by itself is a hang after so many seconds. No machine
+ * is that slow. Waits for an answer have no such limit, because tests/check ends a test that hangs.
  */
 #define TOOL_HANG_SECONDS 900
 
