@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gives this vaild the clock of a test. $VAILD_CLOCK names a file of one 64-bit number, the
- * microseconds that have passed. The number changes only when the test writes a larger one, so a
- * timeout of the daemon ends when the test says so, on a slow machine as on a fast one. Without
- * $VAILD_CLOCK the clock is the system's.
+ * Lets a test control the clock of this vaild. $VAILD_CLOCK names a file with one 64-bit number,
+ * the microseconds since the start. Only the test changes it, so that the timeouts of the daemon
+ * expire when the test says so, independent of the speed of the machine. Without $VAILD_CLOCK,
+ * vaild uses the system's clock.
  *
- * The two functions take the place of the C library's in the daemon and in the libraries that it is
- * linked with, libevent among them.
+ * The two functions replace those of the C library in the daemon and in its libraries, such as
+ * libevent.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -19,13 +19,13 @@
 #include <unistd.h>
 
 #define EXPORTED __attribute__((visibility("default")))
-#define CLOCKS   12 /* more than there are that Linux numbers */
-#define SLICE_MS 10 /* how late a wait sees that the time has changed */
+#define CLOCKS   12 /* greater than all clock ids of Linux */
+#define SLICE_MS 10 /* interval at which a wait reads the test's clock */
 
 static const volatile uint64_t *passed; /* NULL without $VAILD_CLOCK */
 static struct timespec starts[CLOCKS];
 
-/* Before the sanitizers' own constructors, which ask for the time. */
+/* Runs before the constructors of the sanitizers, which read the clock. */
 static __attribute__((constructor(101))) void share_clock(void)
 {
 	const char *path = getenv("VAILD_CLOCK");
@@ -57,7 +57,7 @@ EXPORTED int clock_gettime(clockid_t id, struct timespec *ret)
 	return 0;
 }
 
-/* Waits as long as the test's clock says, and looks at it every SLICE_MS. */
+/* Waits until the timeout has passed on the test's clock, which it reads every SLICE_MS. */
 EXPORTED int epoll_wait(int epoll, struct epoll_event *events, int count, int timeout)
 {
 	uint64_t end = passed ? *passed + UINT64_C(1000) * (unsigned int)timeout : 0;

@@ -5,8 +5,6 @@
 
 #include "soak.h"
 
-/* In which all that clients had is gone. */
-
 /* --- replies --------------------------------------------------------------------------------- */
 
 /* Appends a reply to out. */

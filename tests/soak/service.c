@@ -59,7 +59,7 @@ static _Noreturn void fail(Service *service, const char *why, int status)
 }
 
 /* Handles the daemon's messages to its service manager and reads its log. */
-static void hear(Service *service)
+static void receive_messages(Service *service)
 {
 	naive_manager_hear(&service->manager);
 	service->soak->board->stored = service->manager.count;
@@ -79,7 +79,7 @@ static bool wait_for_input(Service *service, int commands)
 
 	if (poll(poll_for, sizeof(poll_for) / sizeof(poll_for[0]), -1) < 0)
 		err(2, "poll");
-	hear(service);
+	receive_messages(service);
 	return poll_for[2].revents & POLLIN;
 }
 
@@ -111,7 +111,7 @@ static void end(Service *service, int signal)
 		;
 	if (waitpid(pid, &status, 0) != pid)
 		err(2, "waitpid");
-	hear(service);
+	receive_messages(service);
 	close(service->pidfd);
 	service->pidfd = -1;
 	if (signal == SIGTERM && status != 0)

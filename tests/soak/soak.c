@@ -29,7 +29,7 @@
 #define BETWEEN_STOPS   1500
 #define BETWEEN_RELOADS 20000
 #define BETWEEN_CHANGES 50000
-#define RECORDS_AT_MOST (66 << 10) /* a file that is not worth compacting, and a line */
+#define RECORDS_AT_MOST (66 << 10) /* the size from which the file is compacted, and a line */
 
 typedef struct Stopped {
 	pid_t pid;      /* 0 if the entry is free */

@@ -121,7 +121,7 @@ static bool share(const Self *self, const ActorCommand *command, Seen *seen)
 			is_new ? make_memory(writes) : dup(descriptors[i - command->memories]);
 		seen->shared[i] = look_at(descriptors[i]);
 	}
-	/* How many may be under way is counted by user, and so with those of other tests. */
+	/* The kernel limits the fds in flight by user, so other tests count as well. */
 	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
 	bool is_sent;
 	do

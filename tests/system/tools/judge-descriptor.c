@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * judge-descriptor [fstat|fstatfs|lseek|ioctl] NUMBER: prints what the daemon would take the
- * inherited descriptor for, its size, and "writable" and "sealable" where it is, or "hangs" if it
- * waits for an answer. With a word before it that question is put as it is, and "answered" printed.
+ * classify-fd [fstat|fstatfs|lseek|ioctl] NUMBER: classifies an inherited fd with the daemon's own
+ * code. Prints its kind and size, and "writable" and "sealable" if it is. With a call before the
+ * number, only makes that system call on the fd and prints "answered". Prints "hangs" if the file
+ * system does not answer.
  *
- * Exits with 0 in each case. What hangs is left behind, since nothing can end it.
+ * A child process makes the calls. If they hang, the child stays behind, because it cannot be
+ * killed. The exit status is 0 in both cases.
  */
 #include <linux/sync_file.h>
 #include <sys/ioctl.h>
@@ -14,7 +16,7 @@
 #include "descriptor-facts.h"
 #include "tool.h"
 
-#define LOOK_MS 10 /* how often the child is looked at */
+#define LOOK_MS 10 /* interval of the checks whether the child hangs */
 
 static void print_facts(int descriptor)
 {
@@ -38,42 +40,42 @@ static void print_facts(int descriptor)
 		       facts.can_be_sealed ? " sealable" : "");
 }
 
-static void put_question(const char *question, int descriptor)
+static void make_call(const char *call, int descriptor)
 {
 	struct stat status;
 	struct statfs file_system;
 	struct sync_file_info info = { 0 };
 
-	if (strcmp(question, "fstat") == 0)
+	if (strcmp(call, "fstat") == 0)
 		fstat(descriptor, &status);
-	else if (strcmp(question, "fstatfs") == 0)
+	else if (strcmp(call, "fstatfs") == 0)
 		fstatfs(descriptor, &file_system);
-	else if (strcmp(question, "lseek") == 0)
+	else if (strcmp(call, "lseek") == 0)
 		lseek(descriptor, 0, SEEK_END);
-	else if (strcmp(question, "ioctl") == 0)
+	else if (strcmp(call, "ioctl") == 0)
 		ioctl(descriptor, SYNC_IOC_FILE_INFO, &info);
 	else
-		errx(2, "%s: no such question", question);
+		errx(2, "%s is not one of fstat, fstatfs, lseek and ioctl", call);
 	puts("answered");
 }
 
-/* In a process of its own, whose stdout is the pipe. */
-static void judge(const char *question, int descriptor, int pipe_end)
+/* Runs in the child, whose stdout becomes the pipe. */
+static void classify(const char *call, int descriptor, int pipe_end)
 {
 	if (dup2(pipe_end, STDOUT_FILENO) < 0)
 		err(2, "dup2");
-	if (question)
-		put_question(question, descriptor);
+	if (call)
+		make_call(call, descriptor);
 	else
 		print_facts(descriptor);
 	exit(0);
 }
 
-/* Whether the child sleeps in one of the questions, which sleep for a FUSE file system alone. */
-static bool sleeps_in_question(pid_t child)
+/* Tells whether the child sleeps in one of the calls. They only sleep on a FUSE file system. */
+static bool sleeps_in_call(pid_t child)
 {
-	static const long questions[] = { SYS_newfstatat, SYS_fstat, SYS_statx,
-					  SYS_fstatfs,    SYS_lseek, SYS_ioctl };
+	static const long calls[] = { SYS_newfstatat, SYS_fstat, SYS_statx,
+				      SYS_fstatfs,    SYS_lseek, SYS_ioctl };
 	char path[64], text[32] = "";
 
 	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)child);
@@ -81,24 +83,24 @@ static bool sleeps_in_question(pid_t child)
 	if (file < 0 || read(file, text, sizeof(text) - 1) < 0)
 		err(2, "%s", path);
 	close(file);
-	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
-		if (text[0] >= '0' && text[0] <= '9' && strtol(text, NULL, 10) == questions[i])
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (text[0] >= '0' && text[0] <= '9' && strtol(text, NULL, 10) == calls[i])
 			return true;
-	return false; /* "running", or it sleeps elsewhere */
+	return false; /* it runs, or sleeps elsewhere */
 }
 
-static void print_verdict(pid_t child, int pipe_end)
+static void print_result(pid_t child, int pipe_end)
 {
 	struct pollfd poll_for = { .fd = pipe_end, .events = POLLIN };
-	char verdict[128];
+	char result[128];
 
 	while (poll(&poll_for, 1, LOOK_MS) == 0)
-		if (sleeps_in_question(child)) {
+		if (sleeps_in_call(child)) {
 			puts("hangs");
 			return;
 		}
-	ssize_t length = read(pipe_end, verdict, sizeof(verdict));
-	fwrite(verdict, 1, length < 0 ? 0 : (size_t)length, stdout);
+	ssize_t length = read(pipe_end, result, sizeof(result));
+	fwrite(result, 1, length < 0 ? 0 : (size_t)length, stdout);
 }
 
 int main(int argc, char **argv)
@@ -106,7 +108,7 @@ int main(int argc, char **argv)
 	int ends[2];
 
 	if (argc != 2 && argc != 3)
-		errx(2, "usage: judge-descriptor [fstat|fstatfs|lseek|ioctl] NUMBER");
+		errx(2, "usage: classify-fd [fstat|fstatfs|lseek|ioctl] NUMBER");
 	int descriptor = (int)tool_number(argv[argc - 1]);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		err(2, "pipe");
@@ -114,8 +116,8 @@ int main(int argc, char **argv)
 	if (child < 0)
 		err(2, "fork");
 	if (child == 0)
-		judge(argc == 3 ? argv[1] : NULL, descriptor, ends[1]);
+		classify(argc == 3 ? argv[1] : NULL, descriptor, ends[1]);
 	close(ends[1]);
-	print_verdict(child, ends[0]);
+	print_result(child, ends[0]);
 	return 0;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * never-reads SOCKET COUNT: on COUNT connections asks for long answers, one request behind the
- * other, as long as the daemon takes requests, and reads none. Prints "taken" when the daemon takes
- * no more, and at the end of stdin how many connections it closed: "dropped N".
+ * never-reads SOCKET COUNT: opens COUNT connections, sends requests with long replies on each as
+ * long as the daemon reads them, and never reads a reply. Prints "taken" when the daemon has
+ * stopped reading, and at the end of stdin "dropped N", the number of connections that the daemon
+ * closed.
  *
- * The daemon takes no more if there is no room on any connection although its event loop has turned
- * often. It has turned when it has answered one request more, or closed that connection.
+ * The daemon has stopped reading if all sockets stay full for TURNS iterations of its event loop.
+ * An iteration is over when the daemon has replied to a request on another connection, or has
+ * closed that connection.
  */
 #include "tool.h"
 
@@ -18,10 +20,10 @@
 
 typedef struct Stream {
 	int connection;
-	size_t offset; /* in the text that is sent over and over */
+	size_t offset; /* position in the text, which is sent repeatedly */
 } Stream;
 
-/* Writes until there is no room. Returns whether anything went. */
+/* Sends until the socket is full. Returns false if it was full already. */
 static bool push(Stream *stream, const char *text, size_t length)
 {
 	bool any = false;
@@ -35,7 +37,8 @@ static bool push(Stream *stream, const char *text, size_t length)
 	return any;
 }
 
-static void wait_for_a_turn(const char *path)
+/* Waits for an iteration of the daemon's event loop. */
+static void wait_for_turn(const char *path)
 {
 	int connection = tool_try_connect(path);
 	char byte;
@@ -62,7 +65,7 @@ static void push_all(const char *path, Stream *streams, size_t count)
 			any |= push(&streams[i], text, TOGETHER * length);
 		quiet = any ? 0 : quiet + 1;
 		if (!any)
-			wait_for_a_turn(path);
+			wait_for_turn(path);
 	}
 }
 

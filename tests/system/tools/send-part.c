@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send-part SOCKET: connects, and obeys lines of stdin:
+ * send-part SOCKET: opens a connection, reads commands from stdin, one a line, and prints one line
+ * for each:
  *
- *   send TEXT  sends the text and nothing behind it; "taken" once the daemon has read all of it
- *   state      "open", or "closed" if the daemon has closed the connection
- *   wait       "closed", once the daemon has closed the connection
+ *   command    effect                                          printed
+ *   send TEXT  sends TEXT without a terminator, and waits      "taken", or "closed" if the daemon
+ *              until the daemon has read it                    has closed the connection
+ *   state                                                      "open" or "closed"
+ *   wait       waits until the daemon closes the connection    "closed"
  */
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
 #include "tool.h"
 
-/* Whether the daemon closes the connection before the time is up, of -1 for any. */
+/* Waits for the daemon to close the connection; -1 waits for ever. Returns false if it does not. */
 static bool closes(int connection, int milliseconds)
 {
 	struct pollfd poll_for = { .fd = connection, .events = POLLRDHUP };
@@ -46,7 +49,7 @@ int main(int argc, char **argv)
 		else if (strcmp(line, "wait") == 0)
 			puts(closes(connection, -1) ? "closed" : "open");
 		else
-			errx(2, "%s: not understood", line);
+			errx(2, "%s: unknown command", line);
 		fflush(stdout);
 	}
 	return 0;

@@ -222,14 +222,14 @@ static void check_holders(const ModelRun *run, unsigned int object, const char *
 				 object, begin);
 }
 
-static void check_daemon(const ModelRun *play)
+static void check_daemon(const ModelRun *run)
 {
-	size_t expected = play->descriptors + model_shared_planes(&play->model), real;
+	size_t expected = run->descriptors + model_shared_planes(&run->model), real;
 	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
 
-	while ((real = count_descriptors(play->daemon_folder)) != expected) {
+	while ((real = count_descriptors(run->daemon_folder)) != expected) {
 		if (time(NULL) > deadline)
-			run_fail(play, "the daemon has %zu fds instead of %zu", real, expected);
+			run_fail(run, "the daemon has %zu fds instead of %zu", real, expected);
 		poll(NULL, 0, 1);
 	}
 }

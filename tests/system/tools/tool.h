@@ -34,7 +34,7 @@
 #define TOOL_LINE_SIZE       256
 
 /*
- * A wait for something that the daemon does by itself is a hang after so many seconds. No machine
+ * The time after which a wait for the daemon is a hang, in seconds. No machine
  * is that slow. Waits for an answer have no such limit, because tests/check ends a test that hangs.
  */
 #define TOOL_HANG_SECONDS 900

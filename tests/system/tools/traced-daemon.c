@@ -11,7 +11,7 @@
 
 #define STORE_ENTRIES 512
 #define ARGUMENTS_MAX 48
-#define LOOK_MS       10 /* how often a start that may be silent is looked at */
+#define LOOK_MS       10 /* interval of the checks whether a silent daemon has started */
 
 /* --- folders --------------------------------------------------------------------------------- */
 
@@ -192,7 +192,7 @@ static void execute(TracedDaemon *daemon, const Arguments *arguments)
 		err(2, "pidfd_open");
 }
 
-/* Whether the daemon's event loop runs. It says that it is ready before that. */
+/* Tells whether the daemon waits in its event loop, which it enters after it reports readiness. */
 static bool waits_for_events(const TracedDaemon *daemon)
 {
 	char path[64], text[32] = "";
@@ -203,7 +203,7 @@ static bool waits_for_events(const TracedDaemon *daemon)
 		text[0] = '\0';
 	close(file);
 	if (text[0] < '0' || text[0] > '9')
-		return false; /* "running", or gone */
+		return false; /* it runs, or is dead */
 	long call = strtol(text, NULL, 10);
 #ifdef SYS_epoll_wait
 	if (call == SYS_epoll_wait)
@@ -212,7 +212,10 @@ static bool waits_for_events(const TracedDaemon *daemon)
 	return call == SYS_epoll_pwait;
 }
 
-/* A daemon that could not say that it is ready is ended, as systemd does after some time. */
+/*
+ * Waits until the daemon is ready or dead. If may_be_silent, kills a daemon that could not report
+ * that it is ready, as systemd does.
+ */
 static void await_start(TracedDaemon *daemon, bool may_be_silent)
 {
 	while (!daemon->manager->is_ready && daemon->pidfd >= 0) {
