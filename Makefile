@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# One Makefile for everything; `make help` lists the targets. Every build is a variant with a folder
-# of its own: build/ for use, build/sanitized/ for the tests, build/fuzz/ for libFuzzer.
+# One Makefile for everything; `make help` lists the targets. A layer is a folder, and becomes one
+# archive; a program is its own objects and the archives of the layers below it. Each build variant
+# has a folder: build/ for use, build/sanitized/ for the tests, build/fuzz/ for libFuzzer.
 
 CC       = gcc
 CLANG    = clang
@@ -11,255 +12,180 @@ WARNINGS = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wcon
 HARDEN   = -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-# Prints what is built; `make V=1` prints the commands.
-QUIET = $(if $(V),,@echo '  $@';)
+# "Quotes" are paths from the root; <vail.h> is included as any program includes it.
+comma    = ,
+LANGUAGE = -std=gnu11 -D_GNU_SOURCE -iquote . -Iclient/include -Iproto
+BASE     = $(LANGUAGE) -fPIC -fvisibility=hidden $(WARNINGS)
 
 # Where `make install` puts things, under DESTDIR.
-prefix      = /usr/local
-bindir      = $(prefix)/bin
-sbindir     = $(prefix)/sbin
-libdir      = $(prefix)/lib
-libexecdir  = $(prefix)/libexec
-includedir  = $(prefix)/include
-datadir     = $(prefix)/share
-mandir      = $(datadir)/man
-pcdir       = $(libdir)/pkgconfig
-systemddir  = $(prefix)/lib
+prefix     = /usr/local
+bindir     = $(prefix)/bin
+sbindir    = $(prefix)/sbin
+libdir     = $(prefix)/lib
+libexecdir = $(prefix)/libexec
+includedir = $(prefix)/include
+datadir    = $(prefix)/share
+mandir     = $(datadir)/man
+pcdir      = $(libdir)/pkgconfig
+systemddir = $(prefix)/lib
 
-# Our own folders are searched for "quotes" alone.
-INCLUDES = -iquote proto -iquote daemon/core -iquote daemon/store -iquote daemon/api -iquote daemon/host
-BASE     = -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS)
+## Progress: a counter on a terminal, otherwise a line for each program. `make V=1` prints commands.
+
+ifdef V
+  COMPILE = $(CC)
+  LINK = $(CC)
+else ifdef MAKE_TERMOUT
+  COMPILE = @$(eval COUNTED += x)printf '\r\033[K%5d  %s' $(words $(COUNTED)) $<; $(CC)
+  LINK = @printf '\r\033[K  %s\n' $@; $(CC)
+else
+  COMPILE = @$(CC)
+  LINK = @echo '  $@'; $(CC)
+endif
+
+## Layers
+
+CLIENTS = vailctl vail-view vail-qemu
+PURE    = daemon/api daemon/store daemon/core proto
+DAEMON  = daemon/host $(PURE)
+LAYERS  = $(DAEMON) client/libvail client/common $(CLIENTS:%=client/%) tests/support
+
+# A program's main file belongs to no layer.
+MAINS = daemon/main.c $(foreach client,$(CLIENTS),client/$(client)/$(client).c)
+
+# $(call sources,FOLDER...): all C files of the folders, two levels down.
+sources = $(filter-out $(MAINS),$(sort $(foreach folder,$(1),$(wildcard $(folder)/*.c $(folder)/*/*.c $(folder)/*/*/*.c))))
+
+INTERFACES    = build/generated/interfaces.c
+sources_proto = $(INTERFACES)
+
+# $(call archive,VARIANT,LAYER)
+define archive
+$(1)/$(2).a: $(patsubst %.c,$(1)/%.o,$(call sources,$(2)) $(sources_$(2)))
+	@rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach variant,build build/sanitized build/fuzz,$(foreach layer,$(LAYERS),$(eval $(call archive,$(variant),$(layer)))))
+
+## Programs
 
 DAEMON_LIBS = -levent_core -ljson-c -lsystemd -lz
-CLIENT_LIBS = -ljson-c
-CTL_LIBS    = $(CLIENT_LIBS) -lpng
-QEMU_LIBS   = $(CLIENT_LIBS) -lsystemd
+CLIENT_LIBS = -ljson-c -lpng -lsystemd
+TEST_LIBS   = $(DAEMON_LIBS) $(CLIENT_LIBS)
 
-# The layers, from the inside out. check-layers proves that arrows go one way.
-PROTO  = $(wildcard proto/*.c)
-CORE   = $(wildcard daemon/core/*.c)
-STORE  = $(wildcard daemon/store/*.c)
-API    = $(wildcard daemon/api/*.c)
-HOST   = $(wildcard daemon/host/*.c)
-MAIN   = daemon/main.c
-LIB    = $(wildcard client/lib*.c client/d3dkmt*.c)
-GUARD  = client/libvail-guard.c
-# What is pure of the clients, and so in the unit tests; and what more than one of them is made of.
-PURE_CTL = $(wildcard client/address-map*.c client/picture*.c client/table*.c)
-PURE_VIEW = client/object-picture.c client/view/bitmap.c client/view/framebuffer.c
-COMMON = $(addprefix client/,draft.c message.c object-picture.c own-process.c picture.c program-options.c table-text.c)
-CTL    = $(sort $(wildcard client/vailctl*.c) $(PURE_CTL) $(COMMON))
-VIEW   = $(wildcard client/view/*.c) $(COMMON)
-PURE_QEMU = client/qemu/damage.c client/qemu/pixman-format.c client/qemu/console.c
-QEMU   = $(wildcard client/qemu/*.c) client/message.c client/program-options.c client/table-text.c
-QEMU_DISPLAY = $(filter-out %/agent.c %/vail-qemu.c,$(QEMU))
-SHARING_PARTS = $(addprefix tests/system/tools/,actor.c sharing-model.c sharing-play.c)
-PLAY_QEMU_PARTS = $(addprefix tests/system/tools/,play-qemu-monitor.c play-qemu-display.c)
-FAIL_CALLS_PARTS = $(addprefix tests/system/tools/,daemon-picture.c faulty-run.c faulty-scenario.c traced-daemon.c)
-TOOL_PARTS = $(SHARING_PARTS) $(PLAY_QEMU_PARTS) $(FAIL_CALLS_PARTS) tests/system/tools/random-objects.c
-TOOLS  = $(filter-out $(TOOL_PARTS),$(wildcard tests/system/tools/*.c))
-BENCH  = $(wildcard tests/bench/*.c)
-EYE    = tests/bench/frames/eye.c tests/bench/measure.c
-VA     = $(wildcard tests/bench/va/*.c) tests/bench/measure.c
-SOAKING = $(filter-out %/heap-in-use.c,$(wildcard tests/soak/*.c))
-UNIT   = $(wildcard tests/unit/*.c)
-MODEL  = $(wildcard tests/model/*.c)
-FAULTS = $(filter-out tests/faults/daemon-%,$(wildcard tests/faults/*.c))
-WORLD  = tests/unit/fake-share.c tests/unit/fake-host.c tests/unit/fake-store.c tests/unit/fake-gpu.c tests/unit/fake-talk.c tests/unit/varlink-text.c tests/unit/space-at-once.c
-LEAKS  = $(wildcard tests/unit/leak-check.c)
+LINK_build           = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+LINK_build/sanitized = $(SANITIZE)
+LINK_build/fuzz      = -fsanitize=fuzzer,address,undefined
 
-VARLINK    = $(wildcard proto/*.varlink)
-INTERFACES = build/generated/interfaces.c
+# $(call program,VARIANT,PATH,SOURCES,LAYERS,LIBRARIES,FURTHER PREREQUISITES)
+# Links the sources' objects with what they need of the layers and libraries.
+define program
+PROGRAMS += $(2)
+$(2): $(patsubst %.c,$(1)/%.o,$(3)) $(patsubst %,$(1)/%.a,$(4)) $(6)
+	@mkdir -p $$(@D)
+	$$(LINK) $$(LINK_$(1)) -o $$@ $$(filter %.o %.a,$$^) -Wl,--as-needed $(5)
+endef
 
-# Each client's sources, beside proto, and what it is linked with, beside libvail.
-CLIENTS = vailctl vail-view vail-qemu
-SOURCES_vailctl   = $(CTL)
-LIBS_vailctl      = $(CTL_LIBS)
-SOURCES_vail-view = $(VIEW)
-LIBS_vail-view    = $(CTL_LIBS)
-SOURCES_vail-qemu = $(QEMU)
-LIBS_vail-qemu    = $(QEMU_LIBS)
+WITH_LIBVAIL = -Lbuild -lvail -Wl,-rpath,'$$$$ORIGIN$(1)'
 
-# $(call objects,folder,sources)
-objects = $(patsubst %.c,$(1)/%.o,$(2))
-
-PURE_SOURCES   = $(PROTO) $(CORE) $(STORE) $(API) $(INTERFACES)
-DAEMON_SOURCES = $(PURE_SOURCES) $(HOST)
-
-.PHONY: all run check check-installed check-faults check-interop check-kernel check-qemu demo lint check-layers \
-        bench bench-va soak help clean sanitized tools fuzz install uninstall
+# In build/ a client finds the library beside itself; an installed one in ../lib.
+define client_programs
+$(call program,build,build/$(1),client/$(1)/$(1).c,client/$(1) client/common proto,$(call WITH_LIBVAIL,) $(CLIENT_LIBS),build/libvail.so)
+$(call program,build,build/installed/$(1),client/$(1)/$(1).c,client/$(1) client/common proto,$(call WITH_LIBVAIL,/../lib) $(CLIENT_LIBS),build/libvail.so)
+$(call program,build/sanitized,build/sanitized/$(1),client/$(1)/$(1).c,client/$(1) client/common client/libvail proto,$(CLIENT_LIBS))
+endef
 
 all: build/vaild build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)
 	@:
 
-## Programs
+$(eval $(call program,build,build/vaild,daemon/main.c,$(DAEMON),$(DAEMON_LIBS)))
+$(eval $(call program,build/sanitized,build/sanitized/vaild,daemon/main.c,$(DAEMON),$(DAEMON_LIBS)))
+$(foreach client,$(CLIENTS),$(eval $(call client_programs,$(client))))
 
-build/vaild: $(call objects,build,$(DAEMON_SOURCES) $(MAIN))
-	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $^ $(DAEMON_LIBS)
+%/libvail.so.0: %/client/libvail.a %/proto.a client/libvail/libvail.map
+	$(LINK) $(filter-out -pie,$(LINK_$*)) -shared -Wl,-soname,libvail.so.0 \
+	    -Wl,--version-script=client/libvail/libvail.map -o $@ \
+	    -Wl,--whole-archive $< -Wl,--no-whole-archive $*/proto.a -ljson-c
 
-build/libvail.so.0: $(call objects,build,$(PROTO) $(LIB)) client/libvail.map
-	$(QUIET)$(CC) $(LDFLAGS) -shared -Wl,-soname,libvail.so.0 -Wl,--version-script=client/libvail.map \
-	    -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) $(CLIENT_LIBS)
+%/libvail.so: %/libvail.so.0
+	@ln -sf $(notdir $<) $@
 
-build/libvail.so: build/libvail.so.0
-	$(QUIET)ln -sf $(notdir $<) $@
+## Test programs
 
-.SECONDEXPANSION:
+UNIT = $(call sources,tests/unit tests/security tests/support/leak-check)
 
-# In the build folder a client finds the library beside itself.
-$(CLIENTS:%=build/%): build/%: $$(call objects,build,$$(PROTO) $$(SOURCES_$$*)) build/libvail.so
-	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
-	    -Wl,-rpath,'$$ORIGIN' $(LIBS_$*)
+# The library is linked as its users see it, because its inner names are also the daemon's.
+$(eval $(call program,build/sanitized,build/tests/unit-tests,$(UNIT) client/libvail/fault-safe-copy.c,tests/support $(CLIENTS:%=client/%) client/common $(DAEMON),-Lbuild/sanitized -lvail -Wl$(comma)-rpath$(comma)'$$$$ORIGIN/../sanitized' -lcriterion $(TEST_LIBS),build/sanitized/libvail.so))
+$(eval $(call program,build/sanitized,build/tests/model-tests,$(call sources,tests/model tests/support/leak-check),tests/support $(PURE),-lcriterion -ljson-c))
+$(eval $(call program,build/sanitized,build/tests/replay-session,$(call sources,tests/fuzz),tests/support $(PURE),-ljson-c))
+$(eval $(call program,build/fuzz,build/fuzz/fuzz-session,tests/fuzz/fuzz-session.c,tests/support $(PURE),-ljson-c))
 
-# Installed, in lib/ next to bin/; the loader's own folders work as well.
-$(CLIENTS:%=build/installed/%): build/installed/%: \
-    $$(call objects,build,$$(PROTO) $$(SOURCES_$$*)) build/libvail.so
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $(filter %.o,$^) -Lbuild -lvail \
-	    -Wl,-rpath,'$$ORIGIN/../lib' $(LIBS_$*)
-
-$(CLIENTS:%=build/sanitized/%): build/sanitized/%: \
-    $$(call objects,build/sanitized,$$(PROTO) $$(LIB) $$(SOURCES_$$*))
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(LIBS_$*)
-
-build/sanitized/vaild: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN))
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
-
-build/sanitized/libvail.so.0: $(call objects,build/sanitized,$(PROTO) $(LIB)) client/libvail.map
-	$(QUIET)$(CC) $(SANITIZE) -shared -Wl,-soname,libvail.so.0 \
-	    -Wl,--version-script=client/libvail.map -o $@ $(filter %.o,$^) $(CLIENT_LIBS)
-
-## Tests
-
-# The library is linked as its users see it, for its inner names are those of the daemon, too.
-build/tests/unit-tests: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(PURE_CTL) $(PURE_VIEW) $(PURE_QEMU) \
-                        $(GUARD) $(UNIT)) \
-                        build/sanitized/libvail.so.0
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../sanitized' $(DAEMON_LIBS) -lpng \
-	    -lcriterion
-
-build/tests/model-tests: $(call objects,build/sanitized,$(PURE_SOURCES) $(MODEL) $(WORLD) $(LEAKS))
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -ljson-c -lcriterion
-
-build/tests/replay-%: build/sanitized/tests/fuzz/fuzz-%.o build/sanitized/tests/fuzz/replay.o \
-                      $(call objects,build/sanitized,$(PURE_SOURCES) $(WORLD))
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -ljson-c
-
-# What vaild's own objects allocate can fail here; what the libraries and the tests allocate cannot.
+# In these two, every allocation of vaild's own objects can fail. Those of libraries and tests cannot.
 ALLOCATIONS = malloc calloc realloc reallocarray strdup strndup asprintf vasprintf open_memstream
 
-build/sanitized/faults/pure.o: $(call objects,build/sanitized,$(PURE_SOURCES))
-build/sanitized/faults/daemon.o: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN))
+build/sanitized/faults/pure.o: $(PURE:%=build/sanitized/%.a)
+build/sanitized/faults/daemon.o: build/sanitized/daemon/main.o $(DAEMON:%=build/sanitized/%.a)
 build/sanitized/faults/pure.o build/sanitized/faults/daemon.o:
 	@mkdir -p $(@D)
-	$(QUIET)$(LD) -r -o $@ $^ && \
+	@$(LD) -r --whole-archive -o $@ $^ && \
 	    objcopy $(foreach name,$(ALLOCATIONS),--redefine-sym $(name)=fault_$(name)) $@
 
-build/tests/allocation-faults: build/sanitized/faults/pure.o $(call objects,build/sanitized,$(FAULTS) $(WORLD))
+$(eval $(call program,build/sanitized,build/tests/allocation-faults,$(filter-out tests/faults/daemon-%,$(call sources,tests/faults)),,-ljson-c,build/sanitized/faults/pure.o build/sanitized/tests/support.a))
+$(eval $(call program,build/sanitized,build/sanitized/faults/vaild,tests/faults/allocator.c tests/faults/daemon-allocator.c,,$(DAEMON_LIBS),build/sanitized/faults/daemon.o))
+
+# The clock of this vaild belongs to a test.
+$(eval $(call program,build/sanitized,build/sanitized/clock/vaild,daemon/main.c tests/faults/daemon-clock.c,$(DAEMON),$(DAEMON_LIBS)))
+
+# A helper of the system tests is a file, or a folder of files.
+HELPERS = $(patsubst tests/system/helpers/%,%,$(basename $(wildcard tests/system/helpers/*.c)) \
+            $(patsubst %/,%,$(sort $(dir $(wildcard tests/system/helpers/*/*.c)))))
+HELPER_PROGRAMS = $(HELPERS:%=build/tests/helpers/%) build/tests/helpers/define-cursor
+
+helper_sources = $(or $(wildcard tests/system/helpers/$(1).c),$(wildcard tests/system/helpers/$(1)/*.c))
+$(foreach helper,$(HELPERS),$(eval $(call program,build,build/tests/helpers/$(helper),$(call helper_sources,$(helper)),tests/support $(DAEMON),$(call WITH_LIBVAIL,/../..) $(TEST_LIBS),build/libvail.so)))
+
+# This one runs in a guest that has no libraries.
+build/tests/helpers/define-cursor: build/tests/vm/define-cursor.o
 	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ -ljson-c
+	$(LINK) -static -o $@ $<
 
-build/sanitized/faults/vaild: build/sanitized/faults/daemon.o \
-                              $(call objects,build/sanitized,tests/faults/allocator.c tests/faults/daemon-allocator.c)
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
-
-# This vaild has the clock of a test.
-build/sanitized/clock/vaild: $(call objects,build/sanitized,$(DAEMON_SOURCES) $(MAIN) tests/faults/daemon-clock.c)
+PRELOADED = $(patsubst tests/preload/%.c,build/tests/%.so,$(wildcard tests/preload/*.c))
+build/tests/%.so: build/tests/preload/%.o
 	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(SANITIZE) -o $@ $^ $(DAEMON_LIBS)
+	$(LINK) -shared -o $@ $^
 
-build/tests/tools/%: build/tests/system/tools/%.o build/libvail.so
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) -o $@ $(filter %.o,$^) -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/../..' \
-	    $(TOOL_LIBS)
+BENCH = tests/support proto
+$(eval $(call program,build,build/tests/soak-clients,$(call sources,tests/soak),tests/support))
+$(eval $(call program,build,build/tests/request-bench,$(call sources,tests/bench/requests),$(BENCH),-ljson-c))
+$(eval $(call program,build,build/tests/start-bench,$(call sources,tests/bench/start),$(BENCH)))
+$(eval $(call program,build,build/tests/va-bench,$(call sources,tests/bench/va),tests/support $(PURE),-ljson-c))
+$(foreach source,$(call sources,tests/bench/frames),$(eval $(call program,build,build/tests/$(basename $(notdir $(source))),$(source),tests/support client/vail-qemu client/common proto,$(call WITH_LIBVAIL,/..) $(CLIENT_LIBS),build/libvail.so)))
 
-build/tests/tools/same-picture build/tests/tools/read-console: TOOL_LIBS = -lpng
-
-# This one runs in a guest that has nothing else.
-build/tests/tools/define-cursor: build/tests/system/tools/define-cursor.o
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) -static -o $@ $<
-
-# The one tool that has a piece of the daemon in it.
-build/tests/tools/judge-descriptor: build/daemon/host/descriptor-facts.o
-
-# This one has all of it but main().
-build/tests/tools/keep-descriptors: $(call objects,build,$(DAEMON_SOURCES))
-build/tests/tools/keep-descriptors: TOOL_LIBS = $(DAEMON_LIBS)
-
-# What is more than one file.
-build/tests/tools/actors: build/tests/system/tools/actor.o
-build/tests/tools/random-requests: build/tests/system/tools/random-objects.o
-build/tests/tools/share-at-random: $(call objects,build,$(SHARING_PARTS))
-build/tests/tools/fail-calls: $(call objects,build,$(FAIL_CALLS_PARTS) tests/system/tools/actor.c tests/unit/naive-manager.c)
-build/tests/tools/play-qemu: $(call objects,build,$(PLAY_QEMU_PARTS) proto/json.c)
-build/tests/tools/play-qemu: TOOL_LIBS = -ljson-c -lsystemd
-
-build/tests/heap-in-use.so: build/tests/soak/heap-in-use.o
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) -shared -o $@ $^
-
-build/tests/soak-clients: $(call objects,build,$(SOAKING) tests/system/tools/random-objects.c tests/unit/naive-manager.c)
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) -o $@ $^
-
-build/tests/vaild-bench: $(call objects,build,$(PROTO) $(BENCH))
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) -o $@ $^ $(CLIENT_LIBS)
-
-build/tests/start-bench: $(call objects,build,tests/bench/start/start-bench.c tests/bench/measure.c tests/unit/naive-manager.c)
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) -o $@ $^
-
-build/tests/va-bench: $(call objects,build,$(PURE_SOURCES) $(VA))
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) -o $@ $^ -ljson-c
-
-FRAME_PROGRAMS = $(addprefix build/tests/,frames-bench frame-viewer frame-listener)
-
-build/tests/frames-bench: $(call objects,build,tests/bench/frames/frames-bench.c tests/bench/measure.c)
-build/tests/frame-viewer: $(call objects,build,tests/bench/frames/viewer.c $(EYE))
-build/tests/frame-listener: $(call objects,build,tests/bench/frames/listener.c $(EYE) $(PROTO) $(QEMU_DISPLAY))
-
-$(FRAME_PROGRAMS): build/libvail.so
-	@mkdir -p $(@D)
-	$(QUIET)$(CC) -o $@ $(filter %.o,$^) -Lbuild -lvail -Wl,-rpath,'$$ORIGIN/..' $(QEMU_LIBS)
-
-build/fuzz/%: tests/fuzz/%.c $(PURE_SOURCES) $(WORLD)
-	@mkdir -p $(@D)
-	$(QUIET)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined $(INCLUDES) \
-	    -iquote tests/unit -o $@ $^ -ljson-c
-
-TOOL_PROGRAMS = $(patsubst tests/system/tools/%.c,build/tests/tools/%,$(TOOLS))
-TEST_PROGRAMS = build/tests/unit-tests build/tests/model-tests build/tests/replay-session \
-                build/tests/allocation-faults build/tests/soak-clients build/sanitized/faults/vaild \
-                build/sanitized/clock/vaild build/tests/heap-in-use.so $(TOOL_PROGRAMS)
+BENCHES = $(filter %-bench build/tests/frame-%,$(PROGRAMS))
+TESTS   = $(filter build/sanitized/% build/tests/%,$(filter-out $(BENCHES),$(PROGRAMS))) \
+          $(HELPER_PROGRAMS) $(PRELOADED)
 
 ## Objects
 
 build/%.o: %.c
 	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(BASE) $(OPTIMIZE) $(HARDEN) $(INCLUDES_FOR) $(CFLAGS) -c -o $@ $<
+	$(COMPILE) $(BASE) -MMD -MP $(OPTIMIZE) $(HARDEN) $(CFLAGS) -c -o $@ $<
 
 build/sanitized/%.o: %.c
 	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(BASE) -O1 -g $(SANITIZE) $(INCLUDES_FOR) -c -o $@ $<
+	$(COMPILE) $(BASE) -MMD -MP -O1 -g $(SANITIZE) -c -o $@ $<
 
-INCLUDES_FOR = $(INCLUDES)
-build/client/%.o build/sanitized/client/%.o: INCLUDES_FOR = -iquote proto -iquote client -Iclient
-build/tests/%.o build/sanitized/tests/%.o: INCLUDES_FOR = $(INCLUDES) -iquote tests/unit -iquote client -Iclient
+build/fuzz/%: CC = $(CLANG)
+build/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) $(LANGUAGE) -MMD -MP -O1 -g -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
 
 # Each interface file becomes a C string, line by line, so that a compiler's error names its line.
-$(INTERFACES): $(VARLINK) Makefile
+$(INTERFACES): $(wildcard proto/*.varlink) Makefile
 	@mkdir -p $(@D)
 	@{ echo '/* Generated from proto/ by the Makefile. */'; \
-	   echo '#include "interfaces.h"'; \
+	   echo '#include "proto/interfaces.h"'; \
 	   echo 'const Interface interfaces[] = {'; \
 	   for file in proto/org.varlink.service.varlink \
-	               $(filter-out proto/org.varlink.service.varlink,$(VARLINK)); do \
+	               $(filter-out proto/org.varlink.service.varlink,$(wildcard proto/*.varlink)); do \
 	       name=$${file#proto/}; echo "{ \"$${name%.varlink}\","; \
 	       sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$file; \
 	       echo '},'; \
@@ -268,110 +194,120 @@ $(INTERFACES): $(VARLINK) Makefile
 	   echo 'const size_t interface_count = sizeof(interfaces) / sizeof(interfaces[0]);'; \
 	 } > $@
 
-# Objects that only a pattern asks for are kept, too.
+# Keeps the objects that only a pattern asks for.
 .SECONDARY:
+.PHONY: all run demo check check-installed check-faults check-interop check-kernel check-qemu \
+        helpers tests lint tidy format check-layers bench bench-va soak fuzz install uninstall clean help
 
 -include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
 
-## What people call
+## Commands
 
-# `run`, `demo` and `check` are each the only command that a fresh machine needs: they install first
-# what is missing, and then call make anew, since what was installed may change what is built.
+# Each command that a fresh machine may begin with first installs what is missing, and then calls
+# make again, because what was installed may change what is built.
+AGAIN = @$(MAKE) --no-print-directory
+
 run:
 	@tests/install-packages run
-	@$(MAKE) --no-print-directory all tools
-	@tests/system/main-job
+	$(AGAIN) all build/tests/helpers/register-process
+	@tests/vm/main-job
 
 demo:
 	@tests/install-packages demo
-	@$(MAKE) --no-print-directory all tools
-	@tests/system/demo
+	$(AGAIN) all build/tests/helpers/same-image
+	@tests/vm/demo
 
 check:
 	@tests/install-packages check
-	@$(MAKE) --no-print-directory check-installed
+	$(AGAIN) check-installed
 
 check-installed:
 	@tests/check
 
-# All of what check has a part of, some minutes long.
 check-faults:
 	@tests/install-packages check
-	@$(MAKE) --no-print-directory all tools sanitized
-	@tests/system/test-system-calls-fail.sh --all
+	$(AGAIN) all tests
+	@tests/system/test-failing-system-calls.sh --all
 
-# Stands apart from check: it downloads a Debian 13, once.
-check-interop:
-	@tests/install-packages interop
-	@$(MAKE) --no-print-directory all tools build/sanitized/vaild
-	@tests/system/interop
+# These three stand apart from check, because each downloads a Debian 13, once.
+check-interop check-kernel check-qemu: check-%:
+	@tests/install-packages $*
+	$(AGAIN) all helpers build/sanitized/vaild build/sanitized/vail-qemu build/sanitized/vail-view
+	@tests/vm/$*
 
-# Stands apart from check as well, for the same reason.
-check-kernel:
-	@tests/install-packages kernel
-	@$(MAKE) --no-print-directory all tools build/sanitized/vaild
-	@tests/system/kernel
-
-# And this one.
-check-qemu:
-	@tests/install-packages qemu
-	@$(MAKE) --no-print-directory all tools build/sanitized/vaild build/sanitized/vail-qemu \
-	    build/sanitized/vail-view
-	@tests/system/qemu
-
-tools: $(TOOL_PROGRAMS)
+helpers: $(HELPER_PROGRAMS)
 	@:
 
-sanitized: build/sanitized/vaild $(CLIENTS:%=build/sanitized/%) $(TEST_PROGRAMS)
+tests: $(TESTS)
+	@:
 
 lint:
 	@tests/lint
 
-check-layers: $(call objects,build,$(PURE_SOURCES))
+check-layers: $(PURE:%=build/%.a)
 	@tests/check-layers
 
 bench:
 	@tests/install-packages run
-	@$(MAKE) --no-print-directory all build/tests/vaild-bench build/tests/tools/share-object \
-	    $(FRAME_PROGRAMS) build/tests/tools/play-qemu build/tests/start-bench \
-	    build/tests/tools/register-many
-	@tests/bench/run
+	$(AGAIN) all helpers $(BENCHES)
+	@tests/bench/requests/run
 	@tests/bench/start/run
 
-# So many operations, of so many clients at a time.
+bench-va:
+	@tests/install-packages run
+	$(AGAIN) build/tests/va-bench
+	@build/tests/va-bench
+
+# The number of operations, and how many clients ask for them at a time.
 SOAK = 10000000
 SOAK_CLIENTS = 200
 
 soak:
 	@tests/install-packages run
-	@$(MAKE) --no-print-directory all tools build/tests/soak-clients build/tests/heap-in-use.so
+	$(AGAIN) all helpers build/tests/soak-clients $(PRELOADED)
 	@tests/system/test-soak.sh --operations $(SOAK) --clients $(SOAK_CLIENTS)
-
-bench-va:
-	@tests/install-packages run
-	@$(MAKE) --no-print-directory build/tests/va-bench
-	@build/tests/va-bench
 
 fuzz: build/fuzz/fuzz-session
 	@echo 'Fuzzing until interrupted; findings are left in build/fuzz/'
 	@mkdir -p build/fuzz/corpus
 	cd build/fuzz && ./fuzz-session -max_len=4096 corpus $(CURDIR)/tests/fuzz/corpus/session
 
+## Linting
+
+C_SOURCES = $(MAINS) $(call sources,proto daemon client tests)
+
+# For clang-tidy, clangd and editors: exactly the compiler's flags.
+compile_commands.json: Makefile $(C_SOURCES)
+	$(file >$@.new,[)$(foreach source,$(C_SOURCES),$(file >>$@.new,{ "directory": "$(CURDIR)", "file": "$(source)", "command": "$(CC) $(BASE) -c $(source)" }$(if $(filter-out $(source),$(lastword $(C_SOURCES))),$(comma))))$(file >>$@.new,])
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+
+
+format:
+	clang-format -i $(C_SOURCES) $(shell find proto daemon client tests -name '*.h')
+
+# A file is looked at again when it, a header of it or the configuration has changed.
+tidy: $(C_SOURCES:%.c=build/tidy/%.ok)
+
+build/tidy/%.ok: %.c .clang-tidy tests/.clang-tidy | compile_commands.json
+	@mkdir -p $(@D)
+	@clang-tidy --quiet -p . $< 2>/dev/null
+	@$(CC) $(LANGUAGE) -MM -MP -MT $@ -MF $(@:.ok=.d) $< && touch $@
+
 ## Installing
 
-MANUALS = daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 \
-          client/vail-view.1 client/vail-qemu.1 client/libvail.3
+MANUALS = $(wildcard daemon/man/*.[1-8] client/man/*.[1-8])
 
-# mode:source:destination, one a file; what ends in .in has its @names@ filled in.
+# mode:source:destination of each file; in a source that ends in .in the @names@ are filled in.
 INSTALLED = \
     755:build/vaild:$(sbindir)/vaild \
     $(foreach client,$(CLIENTS),755:build/installed/$(client):$(bindir)/$(client)) \
     755:systemd/write-metrics.in:$(libexecdir)/vaild/write-metrics \
     644:build/libvail.so.0:$(libdir)/libvail.so.0 \
-    644:client/vail.pc.in:$(pcdir)/vail.pc \
-    644:client/vail.h:$(includedir)/vail.h \
+    644:client/libvail/vail.pc.in:$(pcdir)/vail.pc \
+    644:client/include/vail.h:$(includedir)/vail.h \
     644:proto/vail-status.h:$(includedir)/vail-status.h \
-    644:client/d3dkmthk.h:$(includedir)/vail/d3dkmthk.h \
+    644:client/include/vail/d3dkmthk.h:$(includedir)/vail/d3dkmthk.h \
     644:systemd/vaild.socket:$(systemddir)/systemd/system/vaild.socket \
     644:systemd/vaild.service.in:$(systemddir)/systemd/system/vaild.service \
     644:systemd/vaild-metrics.service.in:$(systemddir)/systemd/system/vaild-metrics.service \
@@ -380,19 +316,18 @@ INSTALLED = \
     644:systemd/vaild.catalog:$(systemddir)/systemd/catalog/vaild.catalog \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \
-    $(foreach page,$(wildcard $(MANUALS)),644:$(page):$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
-    $(foreach client,$(CLIENTS),644:client/$(client).bash:$(datadir)/bash-completion/completions/$(client))
+    $(foreach page,$(MANUALS),644:$(page):$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
+    $(foreach client,$(CLIENTS),644:client/completions/$(client).bash:$(datadir)/bash-completion/completions/$(client))
 
-# Folders that are vaild's alone, and go with it.
+# Folders that belong to vaild alone; uninstall removes them.
 INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild
 
 VERSION = $(shell sed -n 's/^.define VAILD_VERSION "\(.*\)"/\1/p' proto/version.h)
 
-FILL_IN = sed -e 's|@prefix@|$(prefix)|' -e 's|@bindir@|$(bindir)|' -e 's|@sbindir@|$(sbindir)|' \
-    -e 's|@libdir@|$(libdir)|' -e 's|@libexecdir@|$(libexecdir)|' \
-    -e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|'
+FILL_IN = sed $(foreach name,prefix bindir sbindir libdir libexecdir includedir,-e 's|@$(name)@|$($(name))|') \
+    -e 's|@version@|$(VERSION)|'
 
-# The loader finds a new library once its cache knows it; only root may tell it.
+# The loader finds a new library once its cache is refreshed, which only root may do.
 REFRESH_LOADER = [ -n '$(DESTDIR)' ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 install: all
@@ -419,22 +354,25 @@ uninstall:
 	@$(REFRESH_LOADER)
 
 clean:
-	rm -rf build
+	rm -rf build compile_commands.json
 
 help:
-	@echo 'make                build/vaild, build/vailctl, build/vail-view, build/vail-qemu, build/libvail.so'
-	@echo 'make run            install what is missing, build, and show the main job on a real QEMU guest'
-	@echo "make demo           install what is missing, build, and show a guest's screen, as a picture"
-	@echo 'make check          install what is missing, build with sanitizers, and run all tests'
-	@echo 'make check-faults   each system call of a daemon at work fails, or kills it: check has a part of that'
-	@echo "make check-interop  systemd's varlinkctl against the daemon, from a Debian 13 that it downloads"
-	@echo 'make check-kernel   the tests that need GPU nodes, on a Debian 13 kernel that it downloads, in QEMU'
-	@echo "make check-qemu     what guests show, seen through vaild, with a Debian 13's QEMU that it downloads"
-	@echo 'make lint           clang-format, clang-tidy, shell scripts'
-	@echo 'make check-layers   prove that the layers depend one way, and that core and api are pure'
-	@echo 'make bench          measure against a raw socket echo, and frames against QEMU'\''s own listener, in the same run'
-	@echo 'make bench-va       measure GPU virtual addresses against a plain tree in the same run'
-	@echo 'make soak           10 million operations by 200 clients that come, crash and hang; SOAK=N, SOAK_CLIENTS=N'
-	@echo 'make fuzz           run libFuzzer on the path from bytes to reply'
-	@echo 'make install        into DESTDIR and prefix (/usr/local); make uninstall takes it away again'
-	@echo 'make clean          remove build/'
+	@sed -n 's/^#: //p' Makefile
+
+#: make                the daemon, the library and the clients, in build/
+#: make run            install what is missing, build, and show the main job on a real QEMU guest
+#: make demo           install what is missing, build, and show a guest's screen as a picture
+#: make check          install what is missing, build with sanitizers, and run all tests
+#: make check-faults   fail each system call of a daemon at work, or kill it there; check runs a sample
+#: make check-interop  run systemd's varlinkctl against the daemon, from a Debian 13 that is downloaded
+#: make check-kernel   run the tests that need GPU nodes, on a Debian 13 kernel in QEMU, downloaded
+#: make check-qemu     see real guests' screens through vaild, with a Debian 13's QEMU, downloaded
+#: make lint           check format, C and shell code, licence lines and plain English
+#: make tidy           run clang-tidy on what has changed; make format runs clang-format
+#: make check-layers   prove that the layers depend one way, and that core and api are pure
+#: make bench          measure requests, frames and starts, each beside a floor in the same run
+#: make bench-va       measure GPU virtual addresses beside a plain tree in the same run
+#: make soak           run 10 million operations by 200 clients that crash and hang; SOAK=N, SOAK_CLIENTS=N
+#: make fuzz           run libFuzzer on the path from bytes to reply
+#: make install        install into DESTDIR and prefix (/usr/local); make uninstall removes it
+#: make clean          remove build/

@@ -2,9 +2,9 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "log.h"
-#include "server.h"
-#include "version.h"
+#include "daemon/host/log/log.h"
+#include "daemon/host/server.h"
+#include "proto/version.h"
 
 static void print_help(void)
 {

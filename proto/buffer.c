@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "buffer.h"
+#include "proto/buffer.h"
 
 #include <assert.h>
 #include <stdint.h>

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "macros.h"
+#include "proto/macros.h"
 
 /*
  * Closes *fd unless it is negative, and sets it to -1. Only for fds that this process opened

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "guid.h"
+#include "proto/guid.h"
 
 #include <string.h>
 
-#include "hex.h"
+#include "proto/hex.h"
 
 /* Tests for the position of a dash in 8-4-4-4-12. */
 static bool is_dash_position(size_t position)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "json-table.h"
+#include "proto/json-table.h"
 
 static uint64_t load_integer(const void *from, size_t size)
 {

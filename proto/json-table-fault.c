@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "json-table.h"
+#include "proto/json-table.h"
 
 static void format_choices(const char *const *choices, char *text, size_t size)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "json-table.h"
+#include "proto/json-table.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "address.h"
-#include "macros.h"
+#include "proto/hex-address.h"
+#include "proto/macros.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "integers are copied by their low bytes");
 

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "json.h"
-#include "writer.h"
+#include "proto/json-writer.h"
+#include "proto/json.h"
 
 /*
  * Decodes JSON objects into plain structures and encodes them again, both by tables with one row

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "status.h"
+#include "proto/status.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#include "macros.h"
+#include "proto/macros.h"
 
 static const struct {
 	NTSTATUS status;

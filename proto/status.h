@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "vail-status.h"
+#include "proto/vail-status.h"
 
 /* Returns a name like "STATUS_ACCESS_DENIED", or NULL if vail-status.h lacks the status. */
 const char *status_name(NTSTATUS status);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "dispatch.h"
+#include "daemon/api/dispatch.h"
 
 #include <stdio.h>
 
-#include "record.h"
+#include "daemon/core/audit-record.h"
 
 static NTSTATUS invalid_handle(Request *request, const char *what)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_DISPATCH_H
-#define API_DISPATCH_H
+#ifndef DAEMON_API_DISPATCH_H
+#define DAEMON_API_DISPATCH_H
 
-#include "methods.h"
+#include "daemon/api/methods.h"
 
 /*
  * Runs one request in a fixed order. Checks the shape of the parameters, finds the subject and

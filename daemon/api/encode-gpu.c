@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Encoders for the types of io.vaild.Gpu. */
-#include "encode-optional.h"
-#include "encode.h"
-#include "macros.h"
+#include "daemon/api/encode-optional.h"
+#include "daemon/api/encode.h"
+#include "proto/macros.h"
 
 static const char *adapter_source_name(AdapterSource source)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Encoders for the object types of io.vaild. */
-#include "encode-optional.h"
-#include "encode.h"
-#include "macros.h"
+#include "daemon/api/encode-optional.h"
+#include "daemon/api/encode.h"
+#include "proto/macros.h"
 
 static const char *memory_kind_name(DescriptorKind kind)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_ENCODE_OPTIONAL_H
-#define API_ENCODE_OPTIONAL_H
+#ifndef DAEMON_API_ENCODE_OPTIONAL_H
+#define DAEMON_API_ENCODE_OPTIONAL_H
 
-#include "writer.h"
+#include "proto/json-writer.h"
 
 /* Writes a string member, or nothing if value is NULL. */
 #define OPTIONAL_STRING(writer, name, value) \

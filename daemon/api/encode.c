@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "encode.h"
+#include "daemon/api/encode.h"
 
-#include "encode-optional.h"
-#include "macros.h"
-#include "status.h"
+#include "daemon/api/encode-optional.h"
+#include "proto/macros.h"
+#include "proto/status.h"
 
 static const char *graphics_context_name(GraphicsContextKind kind)
 {

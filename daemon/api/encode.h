@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_ENCODE_H
-#define API_ENCODE_H
+#ifndef DAEMON_API_ENCODE_H
+#define DAEMON_API_ENCODE_H
 
-#include "broker.h"
-#include "writer.h"
+#include "daemon/core/broker.h"
+#include "proto/json-writer.h"
 
 /* Encoders for the types of the interface files. */
 void encode_registration(Writer *writer, const Registration *registration);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "machine-settings.h"
+#include "daemon/api/machine-settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dispatch.h"
-#include "named-process.h"
+#include "daemon/api/dispatch.h"
+#include "daemon/api/process-lookup.h"
 
 /* Reports a failed lookup: the parameter's fault, unless the daemon lacks resources. */
 static NTSTATUS user_failure(Request *request, const char *path, Evidence evidence,

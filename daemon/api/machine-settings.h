@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_MACHINE_SETTINGS_H
-#define API_MACHINE_SETTINGS_H
+#ifndef DAEMON_API_MACHINE_SETTINGS_H
+#define DAEMON_API_MACHINE_SETTINGS_H
 
-#include "methods.h"
+#include "daemon/api/methods.h"
 
 /*
  * Resolves a message's settings of a VM for core: pids to process keys, user names to uids, both to

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Methods of io.vaild.Gpu: adapters, and graphics contexts on them. */
-#include "encode.h"
-#include "methods.h"
+#include "daemon/api/encode.h"
+#include "daemon/api/methods.h"
 
 /* Reads and checks the adapter's name and MMU. The result borrows from the message. */
 static NTSTATUS read_description(Request *request, AdapterDescription *ret)

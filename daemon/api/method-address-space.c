@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Methods of io.vaild.Gpu: a process's own calls on its address space, and reading it. */
-#include "dispatch.h"
-#include "encode.h"
+#include "daemon/api/dispatch.h"
+#include "daemon/api/encode.h"
 
 static Placement placement_of(const PlacementParams *params)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Methods of io.vaild.Gpu: GPU processes, and their drivers' calls on them. */
-#include "dispatch.h"
-#include "encode.h"
-#include "named-process.h"
+#include "daemon/api/dispatch.h"
+#include "daemon/api/encode.h"
+#include "daemon/api/process-lookup.h"
 
 /* --- creation -------------------------------------------------------------------------------- */
 

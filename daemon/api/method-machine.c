@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dispatch.h"
-#include "encode.h"
-#include "machine-settings.h"
+#include "daemon/api/dispatch.h"
+#include "daemon/api/encode.h"
+#include "daemon/api/machine-settings.h"
 
 static NTSTATUS reply_with_vm(Request *request, const VirtualMachine *vm)
 {

@@ -2,10 +2,10 @@
 /* Methods of io.vaild.Monitor: the daemon's state. */
 #include <string.h>
 
-#include "encode.h"
-#include "methods.h"
-#include "metrics.h"
-#include "version.h"
+#include "daemon/api/encode.h"
+#include "daemon/api/methods.h"
+#include "daemon/api/metrics.h"
+#include "proto/version.h"
 
 /* Returns the total use of a limit for operators, and the use of the caller's uid for others. */
 static uint64_t visible_use(const Request *request, LimitKind kind)

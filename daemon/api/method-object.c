@@ -2,9 +2,9 @@
 /* Methods of io.vaild: objects that a VM shares with the processes registered for it. */
 #include <stdio.h>
 
-#include "dispatch.h"
-#include "encode.h"
-#include "object-settings.h"
+#include "daemon/api/dispatch.h"
+#include "daemon/api/encode.h"
+#include "daemon/api/object-settings.h"
 
 /* --- sharing --------------------------------------------------------------------------------- */
 

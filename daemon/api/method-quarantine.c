@@ -2,8 +2,8 @@
 /* Methods of io.vaild.Machine: quarantines, which belong to a GUID and survive reboots. */
 #include <string.h>
 
-#include "encode.h"
-#include "methods.h"
+#include "daemon/api/encode.h"
+#include "daemon/api/methods.h"
 
 static NTSTATUS persist_failure(Request *request)
 {

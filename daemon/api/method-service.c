@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "interfaces.h"
-#include "methods.h"
-#include "reply.h"
-#include "version.h"
+#include "daemon/api/methods.h"
+#include "daemon/api/reply.h"
+#include "proto/interfaces.h"
+#include "proto/version.h"
 
 NTSTATUS method_get_info(Request *request)
 {

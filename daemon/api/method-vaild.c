@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Methods of io.vaild: registration of host processes for VMs. */
-#include "dispatch.h"
-#include "encode.h"
-#include "stream.h"
+#include "daemon/api/dispatch.h"
+#include "daemon/api/encode.h"
+#include "daemon/api/stream.h"
 
 /* Finds the caller's graphics context: one made through vaild, else an open GPU device. */
 static NTSTATUS find_graphics_context(Request *request, GraphicsContextKind *ret_kind)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "methods.h"
+#include "daemon/api/methods.h"
 
 #include <string.h>
 
-#include "interfaces.h"
+#include "proto/interfaces.h"
 
 #define CALL(interface, name, rule, subject, flags, params, handler)               \
 	{                                                                          \

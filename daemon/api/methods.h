@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_METHODS_H
-#define API_METHODS_H
+#ifndef DAEMON_API_METHODS_H
+#define DAEMON_API_METHODS_H
 
-#include "params.h"
-#include "policy.h"
-#include "service.h"
-#include "writer.h"
+#include "daemon/api/params.h"
+#include "daemon/api/policy.h"
+#include "daemon/api/service.h"
+#include "proto/json-writer.h"
 
 /*
  * The method table. One row per method says everything that applies before its handler runs. Tests

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "metrics.h"
+#include "daemon/api/metrics.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "methods.h"
-#include "status.h"
-#include "version.h"
+#include "daemon/api/methods.h"
+#include "proto/status.h"
+#include "proto/version.h"
 
 #define LINE_MAX_LENGTH 512
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_METRICS_H
-#define API_METRICS_H
+#ifndef DAEMON_API_METRICS_H
+#define DAEMON_API_METRICS_H
 
-#include "buffer.h"
-#include "service.h"
+#include "daemon/api/service.h"
+#include "proto/buffer.h"
 
 /* Appends the daemon's metrics as OpenMetrics text with a NUL. Returns false if out of memory. */
 bool metrics_write(Buffer *out, Service *service);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "object-settings.h"
+#include "daemon/api/object-settings.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "dispatch.h"
+#include "daemon/api/dispatch.h"
 
 /* Maximum width and height of a resource, in pixels. */
 #define SIDE_MAX (UINT64_C(1) << 16)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_OBJECT_SETTINGS_H
-#define API_OBJECT_SETTINGS_H
+#ifndef DAEMON_API_OBJECT_SETTINGS_H
+#define DAEMON_API_OBJECT_SETTINGS_H
 
-#include "methods.h"
+#include "daemon/api/methods.h"
 
 /*
  * Resolves a message's description of an object and its fds for core: checks the values, asks the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "address-space.h"
-#include "macros.h"
-#include "params.h"
+#include "daemon/api/params.h"
+#include "daemon/core/va/address-space.h"
+#include "proto/macros.h"
 
 /* clang-format off */
 #define ROW(type, name, struct, member, required, present) \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "params.h"
+#include "daemon/api/params.h"
 
 _Static_assert(sizeof(((Failure *)0)->parameter) == JSON_PATH_SIZE, "paths are cut alike");
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_PARAMS_H
-#define API_PARAMS_H
+#ifndef DAEMON_API_PARAMS_H
+#define DAEMON_API_PARAMS_H
 
-#include "failure.h"
-#include "gpu-mmu.h"
-#include "guid.h"
-#include "json-table.h"
-#include "limit.h"
-#include "object.h"
+#include "daemon/core/failure.h"
+#include "daemon/core/limit.h"
+#include "daemon/core/object.h"
+#include "daemon/core/va/gpu-mmu.h"
+#include "proto/guid.h"
+#include "proto/json-table.h"
 
 /*
  * The parameters of each method: a table with one row per JSON member, and the plain structure that

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "policy.h"
+#include "daemon/api/policy.h"
 
 static NTSTATUS deny(Failure *failure, const char *reason, const char *message)
 {

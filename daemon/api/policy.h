@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_POLICY_H
-#define API_POLICY_H
+#ifndef DAEMON_API_POLICY_H
+#define DAEMON_API_POLICY_H
 
 #include <stdbool.h>
 
-#include "credentials.h"
-#include "failure.h"
+#include "daemon/core/credentials.h"
+#include "daemon/core/failure.h"
 
 /*
  * Authorisation. Each row of the method table has a rule. A rule is a pure function of facts about

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "reply.h"
+#include "daemon/api/reply.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "methods.h"
-#include "status.h"
+#include "daemon/api/methods.h"
+#include "proto/status.h"
 
 static bool is_service_interface(const char *interface)
 {

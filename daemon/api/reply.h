@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_REPLY_H
-#define API_REPLY_H
+#ifndef DAEMON_API_REPLY_H
+#define DAEMON_API_REPLY_H
 
-#include "failure.h"
-#include "writer.h"
+#include "daemon/core/failure.h"
+#include "proto/json-writer.h"
 
 /* Writes the envelopes of replies: {"parameters": {…}} and {"error": …, "parameters": {…}}. */
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_SERVICE_H
-#define API_SERVICE_H
+#ifndef DAEMON_API_SERVICE_H
+#define DAEMON_API_SERVICE_H
 
-#include "broker.h"
-#include "json.h"
-#include "statistics.h"
-#include "store.h"
+#include "daemon/api/statistics.h"
+#include "daemon/core/broker.h"
+#include "daemon/store/store.h"
+#include "proto/json.h"
 
 /* A snapshot of the configuration, replaced as a whole at reload. */
 typedef struct Settings {

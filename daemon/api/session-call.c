@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "session-call.h"
+#include "daemon/api/session-call.h"
 
 #include <string.h>
 
-#include "dispatch.h"
-#include "macros.h"
-#include "reply.h"
-#include "session-descriptors.h"
+#include "daemon/api/dispatch.h"
+#include "daemon/api/reply.h"
+#include "daemon/api/session-fds.h"
+#include "proto/macros.h"
 
 /* Checks that the reply is complete and within the bound on unread output. */
 static NTSTATUS check_reply(const Writer *writer, const Method *method, Failure *failure)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_SESSION_CALL_H
-#define API_SESSION_CALL_H
+#ifndef DAEMON_API_SESSION_CALL_H
+#define DAEMON_API_SESSION_CALL_H
 
-#include "methods.h"
-#include "session.h"
+#include "daemon/api/methods.h"
+#include "daemon/api/session.h"
 
 /*
  * Bytes of output reserved before a message is handled. Every error reply fits, and so does the

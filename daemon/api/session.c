@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "session.h"
+#include "daemon/api/session.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "dispatch.h"
-#include "macros.h"
-#include "reply.h"
-#include "session-call.h"
-#include "session-descriptors.h"
+#include "daemon/api/dispatch.h"
+#include "daemon/api/reply.h"
+#include "daemon/api/session-call.h"
+#include "daemon/api/session-fds.h"
+#include "proto/macros.h"
 
 /* Time after which a session lets other sessions run. */
 #define TURN_MICROSECONDS 2000

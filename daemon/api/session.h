@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_SESSION_H
-#define API_SESSION_H
+#ifndef DAEMON_API_SESSION_H
+#define DAEMON_API_SESSION_H
 
-#include "frame.h"
-#include "stream.h"
+#include "daemon/api/stream.h"
+#include "proto/framing.h"
 
 /*
  * A connection without its socket: turns input bytes into output bytes. These functions do all the

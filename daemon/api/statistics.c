@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "statistics.h"
+#include "daemon/api/statistics.h"
 
 #include <stdio.h>
 
-#include "status.h"
+#include "proto/status.h"
 
 void statistics_count(Statistics *statistics, size_t method, NTSTATUS status)
 {

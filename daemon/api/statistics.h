@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_STATISTICS_H
-#define API_STATISTICS_H
+#ifndef DAEMON_API_STATISTICS_H
+#define DAEMON_API_STATISTICS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vail-status.h"
+#include "proto/vail-status.h"
 
 /* Counters and remarks for GetStatus and GetMetrics, filled in by the rest of the daemon. */
 

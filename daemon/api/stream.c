@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "stream.h"
+#include "daemon/api/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "dispatch.h"
-#include "encode.h"
-#include "reply.h"
-#include "session.h"
+#include "daemon/api/dispatch.h"
+#include "daemon/api/encode.h"
+#include "daemon/api/reply.h"
+#include "daemon/api/session.h"
 
 /* Bound on unread events: that of the connection, less what its output buffer may hold. */
 #define EVENTS_MAX (LIMIT_UNREAD_PER_CONNECTION - LIMIT_UNREAD_PAUSE)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef API_STREAM_H
-#define API_STREAM_H
+#ifndef DAEMON_API_STREAM_H
+#define DAEMON_API_STREAM_H
 
-#include "methods.h"
+#include "daemon/api/methods.h"
 
 /*
  * A call with many replies: a list or a watch. Replies about existing entities are produced only as

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "account.h"
+#include "daemon/core/account.h"
 
 #include <assert.h>
 #include <stdlib.h>

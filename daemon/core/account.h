@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_ACCOUNT_H
-#define CORE_ACCOUNT_H
+#ifndef DAEMON_CORE_ACCOUNT_H
+#define DAEMON_CORE_ACCOUNT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "failure.h"
-#include "limit.h"
-#include "tree.h"
+#include "daemon/core/failure.h"
+#include "daemon/core/limit.h"
+#include "daemon/core/tree.h"
 
 /*
  * Resource accounting: counts each user's use of every limited resource. A Charge is embedded in

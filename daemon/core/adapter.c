@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "adapter.h"
+#include "daemon/core/adapter.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker.h"
+#include "daemon/core/broker.h"
 
 #define SOFTWARE_ADAPTER_NAME "vaild software adapter"
 

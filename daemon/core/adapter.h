@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_ADAPTER_H
-#define CORE_ADAPTER_H
+#ifndef DAEMON_CORE_ADAPTER_H
+#define DAEMON_CORE_ADAPTER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "account.h"
-#include "caller.h"
-#include "driver.h"
-#include "event.h"
-#include "gpu-mmu.h"
-#include "named.h"
-#include "thing.h"
+#include "daemon/core/account.h"
+#include "daemon/core/caller.h"
+#include "daemon/core/driver.h"
+#include "daemon/core/entity.h"
+#include "daemon/core/event.h"
+#include "daemon/core/handle-entry.h"
+#include "daemon/core/va/gpu-mmu.h"
 
 /*
  * Adapters. The software adapter always exists. Each other adapter is registered by an operator's

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker.h"
+#include "daemon/core/broker.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_BROKER_H
-#define CORE_BROKER_H
+#ifndef DAEMON_CORE_BROKER_H
+#define DAEMON_CORE_BROKER_H
 
-#include "account.h"
-#include "context.h"
-#include "gpu-process.h"
-#include "host.h"
-#include "named.h"
-#include "object.h"
-#include "process.h"
-#include "quarantine.h"
-#include "registration.h"
-#include "software-driver.h"
-#include "thing.h"
-#include "vm.h"
+#include "daemon/core/account.h"
+#include "daemon/core/context.h"
+#include "daemon/core/entity.h"
+#include "daemon/core/gpu-process.h"
+#include "daemon/core/handle-entry.h"
+#include "daemon/core/host.h"
+#include "daemon/core/object.h"
+#include "daemon/core/process.h"
+#include "daemon/core/quarantine.h"
+#include "daemon/core/registration.h"
+#include "daemon/core/software-driver.h"
+#include "daemon/core/vm.h"
 
 /*
  * The complete state of the core: all VMs, registrations, adapters, contexts, quarantines and

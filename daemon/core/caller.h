@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_CALLER_H
-#define CORE_CALLER_H
+#ifndef DAEMON_CORE_CALLER_H
+#define DAEMON_CORE_CALLER_H
 
-#include "account.h"
-#include "credentials.h"
-#include "host.h"
+#include "daemon/core/account.h"
+#include "daemon/core/credentials.h"
+#include "daemon/core/host.h"
 
 /*
  * The peer of a connection, as the kernel recorded it at connect time. The host reads it once and

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "context.h"
+#include "daemon/core/context.h"
 
 #include <stdlib.h>
 
-#include "broker.h"
+#include "daemon/core/broker.h"
 
 /* Checks whether a context can be created in the process, or in a new one if it is NULL. */
 static NTSTATUS check_state(const Adapter *adapter, const GpuProcess *gpu_process, Failure *failure)

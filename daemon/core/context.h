@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_CONTEXT_H
-#define CORE_CONTEXT_H
+#ifndef DAEMON_CORE_CONTEXT_H
+#define DAEMON_CORE_CONTEXT_H
 
-#include "gpu-process.h"
+#include "daemon/core/gpu-process.h"
 
 /*
  * Graphics contexts. A context belongs to a GPU process and thus to a host process, not to a

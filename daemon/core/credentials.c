@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "credentials.h"
+#include "daemon/core/credentials.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "macros.h"
+#include "proto/macros.h"
 
 #define ID_OVERFLOW 65534 /* the kernel's substitute for an unmapped id */
 #define ID_NONE     UINT32_MAX

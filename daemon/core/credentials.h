@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_CREDENTIALS_H
-#define CORE_CREDENTIALS_H
+#ifndef DAEMON_CORE_CREDENTIALS_H
+#define DAEMON_CORE_CREDENTIALS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "vm.h"
+#include "daemon/core/vm.h"
 
 void display_clients_deinit(DisplayClients *clients)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_DRIVER_H
-#define CORE_DRIVER_H
+#ifndef DAEMON_CORE_DRIVER_H
+#define DAEMON_CORE_DRIVER_H
 
-#include "address-space.h"
-#include "failure.h"
+#include "daemon/core/failure.h"
+#include "daemon/core/va/address-space.h"
 
 typedef struct Broker Broker;
 typedef struct GpuProcess GpuProcess;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "event.h"
+#include "daemon/core/event.h"
 
-#include "macros.h"
+#include "proto/macros.h"
 
 const char *end_reason_name(EndReason reason)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_EVENT_H
-#define CORE_EVENT_H
+#ifndef DAEMON_CORE_EVENT_H
+#define DAEMON_CORE_EVENT_H
 
 #include <sys/types.h>
 
-#include "guid.h"
-#include "thing.h"
-#include "vail-status.h"
+#include "daemon/core/entity.h"
+#include "proto/guid.h"
+#include "proto/vail-status.h"
 
 /* The reason why an entity ended. Its name appears in events and in the journal. */
 typedef enum EndReason {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "failure.h"
+#include "daemon/core/failure.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "limit.h"
+#include "daemon/core/limit.h"
 
 /* Removes an incomplete UTF-8 character from the end of a text that filled its buffer. */
 static void trim_cut_character(char *text, size_t size)

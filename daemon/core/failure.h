@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_FAILURE_H
-#define CORE_FAILURE_H
+#ifndef DAEMON_CORE_FAILURE_H
+#define DAEMON_CORE_FAILURE_H
 
 #include <stdint.h>
 
-#include "macros.h"
-#include "vail-status.h"
+#include "proto/macros.h"
+#include "proto/vail-status.h"
 
 /*
  * The reason why an operation failed: the content of its error reply and audit record. The function

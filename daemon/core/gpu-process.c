@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "gpu-process.h"
+#include "daemon/core/gpu-process.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker.h"
-#include "drops.h"
+#include "daemon/core/broker.h"
+#include "daemon/core/drop-batch.h"
 
 /* --- creation and end ------------------------------------------------------------------------ */
 

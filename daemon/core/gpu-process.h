@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_GPU_PROCESS_H
-#define CORE_GPU_PROCESS_H
+#ifndef DAEMON_CORE_GPU_PROCESS_H
+#define DAEMON_CORE_GPU_PROCESS_H
 
 #include <stddef.h>
 
-#include "adapter.h"
-#include "address-space.h"
-#include "caller.h"
-#include "event.h"
-#include "process.h"
+#include "daemon/core/adapter.h"
+#include "daemon/core/caller.h"
+#include "daemon/core/event.h"
+#include "daemon/core/process.h"
+#include "daemon/core/va/address-space.h"
 
 /*
  * A GPU process is the state of a host process, or of a guest's, on one adapter. Each has its own

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_HOST_H
-#define CORE_HOST_H
+#ifndef DAEMON_CORE_HOST_H
+#define DAEMON_CORE_HOST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "credentials.h"
-#include "descriptor.h"
-#include "guid.h"
+#include "daemon/core/credentials.h"
+#include "daemon/core/fd.h"
+#include "proto/guid.h"
 
 /*
  * Everything that the pure part of the daemon (core, store, api) needs from outside, as one table

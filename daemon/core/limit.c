@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "limit.h"
+#include "daemon/core/limit.h"
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_LIMIT_H
-#define CORE_LIMIT_H
+#ifndef DAEMON_CORE_LIMIT_H
+#define DAEMON_CORE_LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>

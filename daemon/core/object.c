@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "object.h"
+#include "daemon/core/object.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker.h"
+#include "daemon/core/broker.h"
 
 #define MEBIBYTE (UINT64_C(1) << 20)
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_OBJECT_H
-#define CORE_OBJECT_H
+#ifndef DAEMON_CORE_OBJECT_H
+#define DAEMON_CORE_OBJECT_H
 
-#include "account.h"
-#include "caller.h"
-#include "descriptor.h"
-#include "event.h"
-#include "named.h"
-#include "process.h"
-#include "thing.h"
+#include "daemon/core/account.h"
+#include "daemon/core/caller.h"
+#include "daemon/core/entity.h"
+#include "daemon/core/event.h"
+#include "daemon/core/fd.h"
+#include "daemon/core/handle-entry.h"
+#include "daemon/core/process.h"
 
 typedef struct VirtualMachine VirtualMachine;
 typedef struct ObjectHolder ObjectHolder;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "process.h"
+#include "daemon/core/process.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "broker.h"
+#include "daemon/core/broker.h"
 
 static int process_compare(const Process *a, const Process *b)
 {

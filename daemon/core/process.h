@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_PROCESS_H
-#define CORE_PROCESS_H
+#ifndef DAEMON_CORE_PROCESS_H
+#define DAEMON_CORE_PROCESS_H
 
 #include <sys/types.h>
 
-#include "caller.h"
-#include "failure.h"
-#include "host.h"
-#include "tree.h"
+#include "daemon/core/caller.h"
+#include "daemon/core/failure.h"
+#include "daemon/core/host.h"
+#include "daemon/core/tree.h"
 
 typedef struct Broker Broker;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "quarantine.h"
+#include "daemon/core/quarantine.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "broker.h"
+#include "daemon/core/broker.h"
 
 static int quarantine_compare_guid(const Quarantine *a, const Quarantine *b)
 {

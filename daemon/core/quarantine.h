@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_QUARANTINE_H
-#define CORE_QUARANTINE_H
+#ifndef DAEMON_CORE_QUARANTINE_H
+#define DAEMON_CORE_QUARANTINE_H
 
-#include "account.h"
-#include "caller.h"
-#include "guid.h"
-#include "thing.h"
+#include "daemon/core/account.h"
+#include "daemon/core/caller.h"
+#include "daemon/core/entity.h"
+#include "proto/guid.h"
 
 /*
  * A quarantine of a VM's GUID. No process can register for the VM, and no object can be shared for

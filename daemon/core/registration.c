@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "registration.h"
+#include "daemon/core/registration.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "broker.h"
+#include "daemon/core/broker.h"
 
 static int registration_compare_parties(const Registration *a, const Registration *b)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_REGISTRATION_H
-#define CORE_REGISTRATION_H
+#ifndef DAEMON_CORE_REGISTRATION_H
+#define DAEMON_CORE_REGISTRATION_H
 
-#include "vm.h"
+#include "daemon/core/vm.h"
 
 /*
  * The registration of one process for one VM. It belongs to the process, not to the connection that

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "software-driver.h"
+#include "daemon/core/software-driver.h"
 
-#include "gpu-process.h"
+#include "daemon/core/gpu-process.h"
 
 const GpuMmu software_mmu = { .level_count = 4, .index_bits = { 9, 9, 9, 9 } };
 

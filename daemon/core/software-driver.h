@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_SOFTWARE_DRIVER_H
-#define CORE_SOFTWARE_DRIVER_H
+#ifndef DAEMON_CORE_SOFTWARE_DRIVER_H
+#define DAEMON_CORE_SOFTWARE_DRIVER_H
 
-#include "driver.h"
-#include "limit.h"
+#include "daemon/core/driver.h"
+#include "daemon/core/limit.h"
 
 /* The driver of the software adapter. It makes the configured reservations in each process. */
 

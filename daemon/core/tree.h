@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_TREE_H
-#define CORE_TREE_H
+#ifndef DAEMON_CORE_TREE_H
+#define DAEMON_CORE_TREE_H
 
 #include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "broker.h"
+#include "daemon/core/broker.h"
 
 /* Checks that the VM and the adapter can have another vGPU. */
 static NTSTATUS check_room(Broker *broker, const Caller *caller, const VirtualMachine *vm,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "vm.h"
+#include "daemon/core/vm.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "broker.h"
+#include "daemon/core/broker.h"
 
 static int vm_compare_guid(const VirtualMachine *a, const VirtualMachine *b)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CORE_VM_H
-#define CORE_VM_H
+#ifndef DAEMON_CORE_VM_H
+#define DAEMON_CORE_VM_H
 
 #include <stddef.h>
 
-#include "account.h"
-#include "adapter.h"
-#include "caller.h"
-#include "event.h"
-#include "process.h"
-#include "thing.h"
+#include "daemon/core/account.h"
+#include "daemon/core/adapter.h"
+#include "daemon/core/caller.h"
+#include "daemon/core/entity.h"
+#include "daemon/core/event.h"
+#include "daemon/core/process.h"
 
 /*
  * Virtual machines and their virtual GPUs. A VM runs while its VMM process is alive. Its

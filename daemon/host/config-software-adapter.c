@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "config-software-adapter.h"
+#include "daemon/host/config-software-adapter.h"
 
 #define ROW(type, name, structure, member)                                           \
 	JSON_FIELD(type, name, structure, member), .present_offset = JSON_NO_MEMBER, \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HOST_CONFIG_SOFTWARE_ADAPTER_H
-#define HOST_CONFIG_SOFTWARE_ADAPTER_H
+#ifndef DAEMON_HOST_CONFIG_SOFTWARE_ADAPTER_H
+#define DAEMON_HOST_CONFIG_SOFTWARE_ADAPTER_H
 
-#include "failure.h"
-#include "json-table.h"
-#include "software-driver.h"
+#include "daemon/core/failure.h"
+#include "daemon/core/software-driver.h"
+#include "proto/json-table.h"
 
 /*
  * The key "softwareAdapter" of the configuration: the address ranges that the software adapter's

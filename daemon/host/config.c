@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "config.h"
+#include "daemon/host/config.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config-software-adapter.h"
-#include "frame.h"
-#include "proc-file.h"
-#include "user-database.h"
+#include "daemon/host/config-software-adapter.h"
+#include "daemon/host/process/file-read.h"
+#include "daemon/host/process/user-database.h"
+#include "proto/framing.h"
 
 #define DEFAULT_OPERATOR_GROUP "vaild"
 

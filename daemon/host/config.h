@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HOST_CONFIG_H
-#define HOST_CONFIG_H
+#ifndef DAEMON_HOST_CONFIG_H
+#define DAEMON_HOST_CONFIG_H
 
-#include "service.h"
+#include "daemon/api/service.h"
 
 /*
  * Loads the configuration: DIR/vaild.json, then DIR/vaild.json.d/NAME.json in the order of their

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "restore.h"
+#include "daemon/host/restore.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
-#include "server.h"
+#include "daemon/host/log/log.h"
+#include "daemon/host/server.h"
 
 static bool open_keeper(Server *server)
 {

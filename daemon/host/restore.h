@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HOST_RESTORE_H
-#define HOST_RESTORE_H
+#ifndef DAEMON_HOST_RESTORE_H
+#define DAEMON_HOST_RESTORE_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "server.h"
+#include "daemon/host/server.h"
 
 #include <event2/event.h>
 #include <limits.h>
@@ -11,13 +11,13 @@
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 
-#include "config.h"
-#include "fd-util.h"
-#include "log-record.h"
-#include "log.h"
-#include "restore.h"
-#include "user-namespace.h"
-#include "version.h"
+#include "daemon/host/config.h"
+#include "daemon/host/log/log-record.h"
+#include "daemon/host/log/log.h"
+#include "daemon/host/process/user-namespace.h"
+#include "daemon/host/restore.h"
+#include "proto/fd-util.h"
+#include "proto/version.h"
 
 /* Enough for two connections and a pidfd per process, and the daemon's own fds. */
 #define DESCRIPTORS_WANTED 65536

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HOST_SERVER_H
-#define HOST_SERVER_H
+#ifndef DAEMON_HOST_SERVER_H
+#define DAEMON_HOST_SERVER_H
 
-#include "closer.h"
-#include "connection.h"
-#include "descriptor-facts.h"
-#include "driver-wait.h"
-#include "journal.h"
-#include "keeper.h"
-#include "listener.h"
-#include "owner.h"
-#include "process-table.h"
-#include "quarantine-store.h"
-#include "service-manager.h"
-#include "service.h"
+#include "daemon/api/service.h"
+#include "daemon/host/driver-timeout.h"
+#include "daemon/host/fd-info.h"
+#include "daemon/host/log/audit-log.h"
+#include "daemon/host/net/connection.h"
+#include "daemon/host/net/fd-closer.h"
+#include "daemon/host/net/listener.h"
+#include "daemon/host/net/peer-user.h"
+#include "daemon/host/persist/persistence.h"
+#include "daemon/host/persist/quarantine-store.h"
+#include "daemon/host/process/process-table.h"
+#include "daemon/host/service-manager.h"
 
 /*
  * The daemon: the pure service, and around it the code that uses the kernel. It is single-threaded

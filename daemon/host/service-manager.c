@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service-manager.h"
+#include "daemon/host/service-manager.h"
 
 #include <event2/event.h>
 #include <inttypes.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HOST_SERVICE_MANAGER_H
-#define HOST_SERVICE_MANAGER_H
+#ifndef DAEMON_HOST_SERVICE_MANAGER_H
+#define DAEMON_HOST_SERVICE_MANAGER_H
 
 #include <event2/event_struct.h>
 
-#include "service.h"
+#include "daemon/api/service.h"
 
 /*
  * Notifies systemd when the daemon is ready, reloads or stops, serves the watchdog, and updates the

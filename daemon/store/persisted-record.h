@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef STORE_PERSISTED_RECORD_H
-#define STORE_PERSISTED_RECORD_H
+#ifndef DAEMON_STORE_PERSISTED_RECORD_H
+#define DAEMON_STORE_PERSISTED_RECORD_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buffer.h"
+#include "proto/buffer.h"
 
 /* A persisted record: one JSON value on one line, identified by a number. */
 typedef struct PersistedRecord {

@@ -2,7 +2,7 @@
 /* Restores the software adapter, and the adapters that connections have registered. */
 #include <string.h>
 
-#include "restore.h"
+#include "daemon/store/restore.h"
 
 /* A new broker already has a software adapter: give it the recorded handles. */
 RestoreReason restore_adapter(Restore *restore, void *record)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Restores GPU processes, their address spaces, and contexts. */
-#include "restore.h"
+#include "daemon/store/restore.h"
 
 static NTSTATUS reserve_for_driver(GpuProcess *gpu_process, const RecordedGpuProcess *from)
 {

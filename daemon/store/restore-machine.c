@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Restores VMs, their vGPUs and registrations. */
-#include "macros.h"
-#include "restore.h"
+#include "daemon/store/restore.h"
+#include "proto/macros.h"
 
 VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial)
 {

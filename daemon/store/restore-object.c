@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Restores objects, their sharing and their holders. */
-#include "restore.h"
+#include "daemon/store/restore.h"
 
 /* Tests for one memory fd per plane, followed by a sync_file if the type has a fence. */
 static bool has_matching_fds(const ObjectSettings *settings)

@@ -2,8 +2,8 @@
 /* Checks the privileges of all registered processes again, before any request is served. */
 #include <stdlib.h>
 
-#include "macros.h"
-#include "restore.h"
+#include "daemon/store/restore.h"
+#include "proto/macros.h"
 
 /* Sorts by user and process, so that the credentials of each are read once. */
 static int compare_registrations(const void *a, const void *b)

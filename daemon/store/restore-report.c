@@ -2,8 +2,8 @@
 /* The reasons why records are not restored, and the report about them. */
 #include <stdio.h>
 
-#include "macros.h"
-#include "restore.h"
+#include "daemon/store/restore.h"
+#include "proto/macros.h"
 
 static const char *const texts[] = {
 	[RESTORE_OK] = "",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef STORE_RESTORE_H
-#define STORE_RESTORE_H
+#ifndef DAEMON_STORE_RESTORE_H
+#define DAEMON_STORE_RESTORE_H
 
-#include "kinds.h"
+#include "daemon/store/record-schema.h"
 
 /* Internal header of the restore, shared by the files that restore the kinds of records. */
 

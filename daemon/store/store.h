@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef STORE_STORE_H
-#define STORE_STORE_H
+#ifndef DAEMON_STORE_STORE_H
+#define DAEMON_STORE_STORE_H
 
-#include "broker.h"
-#include "buffer.h"
-#include "json.h"
-#include "persisted-record.h"
+#include "daemon/core/broker.h"
+#include "daemon/store/persisted-record.h"
+#include "proto/buffer.h"
+#include "proto/json.h"
 
 /*
  * Persists entities across restarts of the daemon, as one JSON record per entity. The caller

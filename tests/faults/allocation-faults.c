@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "allocator.h"
-#include "methods.h"
-#include "scenario.h"
+#include "daemon/api/methods.h"
+#include "tests/faults/allocator.h"
+#include "tests/faults/scenario.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>

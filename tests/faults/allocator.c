@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "allocator.h"
+#include "tests/faults/allocator.h"
 
 #include <stdarg.h>
 #include <stdio.h>

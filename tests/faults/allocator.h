@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_ALLOCATOR_H
-#define TESTS_ALLOCATOR_H
+#ifndef TESTS_FAULTS_ALLOCATOR_H
+#define TESTS_FAULTS_ALLOCATOR_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "allocator.h"
+#include "tests/faults/allocator.h"
 
 static __attribute__((constructor)) void share_allocator(void)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "scenario.h"
+#include "tests/faults/scenario.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "allocator.h"
-#include "fake-share.h"
-#include "session-descriptors.h"
+#include "daemon/api/session-fds.h"
+#include "tests/faults/allocator.h"
+#include "tests/support/fake-share.h"
 
 #define STATUS_OF_SERVICE "io.vaild.Monitor.GetStatus"
 #define GET_METRICS       "io.vaild.Monitor.GetMetrics"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_SCENARIO_H
-#define TESTS_SCENARIO_H
+#ifndef TESTS_FAULTS_SCENARIO_H
+#define TESTS_FAULTS_SCENARIO_H
 
-#include "fake-host.h"
+#include "tests/support/fake-host.h"
 
 /*
  * A sequence of requests in which every method of the daemon succeeds at least once. An operator's

@@ -21,9 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake-share.h"
-#include "session-descriptors.h"
-#include "varlink-text.h"
+#include "daemon/api/session-fds.h"
+#include "tests/support/fake-share.h"
+#include "tests/support/varlink-text.h"
 
 #define SEPARATOR 0x1f
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Compares an address space with the naive one: results, counts, ranges and translations. */
-#include "compare-space.h"
+#include "tests/model/compare-space.h"
 
 #include <string.h>
 
-#include "space-at-once.h"
+#include "tests/support/space-at-once.h"
 
 /* --- results --------------------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_COMPARE_SPACE_H
-#define TESTS_COMPARE_SPACE_H
+#ifndef TESTS_MODEL_COMPARE_SPACE_H
+#define TESTS_MODEL_COMPARE_SPACE_H
 
-#include "random-space.h"
+#include "tests/model/random-space.h"
 
 /* An address space and the naive one, which must be equal. */
 typedef struct SpacePair {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Compares replies of the daemon with answers of the model. */
-#include "compare.h"
+#include "tests/model/compare.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "status.h"
+#include "proto/status.h"
 
 static char difference[512];
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_COMPARE_H
-#define TESTS_COMPARE_H
+#ifndef TESTS_MODEL_COMPARE_H
+#define TESTS_MODEL_COMPARE_H
 
-#include "model.h"
+#include "tests/model/model.h"
 
 /* Returns the status of a reply. Errors of org.varlink.service count as STATUS_INVALID_PARAMETER or
  * STATUS_NOT_FOUND. */

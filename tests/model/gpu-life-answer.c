@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gpu-life-model.h"
+#include "tests/model/gpu-life-model.h"
 
 NTSTATUS life_check_caller(const Life *life, const LifeRequest *request, bool is_allowed)
 {

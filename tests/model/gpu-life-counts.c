@@ -4,13 +4,13 @@
  * counts measured. They ensure that a change of the random requests does not silently lose
  * coverage.
  */
-#include "gpu-life-counts.h"
+#include "tests/model/gpu-life-counts.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "status.h"
+#include "proto/status.h"
 
 #define ROW(method, status, least)                    \
 	{                                             \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_GPU_LIFE_COUNTS_H
-#define TESTS_GPU_LIFE_COUNTS_H
+#ifndef TESTS_MODEL_GPU_LIFE_COUNTS_H
+#define TESTS_MODEL_GPU_LIFE_COUNTS_H
 
-#include "gpu-life-model.h"
+#include "tests/model/gpu-life-model.h"
 
 #define LIFE_STATUSES 64
 

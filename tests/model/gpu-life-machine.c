@@ -2,7 +2,7 @@
 /* Expected statuses for virtual machines, as far as adapters and GPU processes are concerned. */
 #include <string.h>
 
-#include "gpu-life-model.h"
+#include "tests/model/gpu-life-model.h"
 
 static void add_machine(Life *life, const LifeRequest *request, const LifeHost *vmm)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lookups in the model, and the end of its entities. */
-#include "gpu-life-model.h"
+#include "tests/model/gpu-life-model.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_GPU_LIFE_MODEL_H
-#define TESTS_GPU_LIFE_MODEL_H
+#ifndef TESTS_MODEL_GPU_LIFE_MODEL_H
+#define TESTS_MODEL_GPU_LIFE_MODEL_H
 
-#include "fake-host.h"
-#include "random.h"
+#include "tests/model/random.h"
+#include "tests/support/fake-host.h"
 
 /*
  * A simple model of adapters, GPU processes and contexts: arrays in the order of creation, searched

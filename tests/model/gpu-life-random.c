@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gpu-life-model.h"
+#include "tests/model/gpu-life-model.h"
 
 /* Returns a random item of an array, or NULL if it is empty. */
 #define ANY(dice, array, count) ((count) > 0 ? &(array)[dice_roll((dice), (count))] : NULL)

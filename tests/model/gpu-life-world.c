@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Random changes besides requests: processes start and end, connections open and close. */
-#include "gpu-life-model.h"
+#include "tests/model/gpu-life-model.h"
 
 enum { FIRST_PID = 100, PIDS = 20 };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
+#include "tests/model/model.h"
 
 static bool refuse(ModelAnswer *answer, NTSTATUS status)
 {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model.h"
+#include "tests/model/model.h"
 
 /* The resolved display clients and agent of a request, before they are applied to the model. */
 typedef struct ModelSettings {

@@ -3,7 +3,7 @@
  * code with the core. */
 #include <string.h>
 
-#include "model.h"
+#include "tests/model/model.h"
 
 static bool has_group(const Groups *groups, gid_t gid)
 {

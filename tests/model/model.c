@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The model's state: arrays, linear search, limits, and what ends with an entity. */
-#include "model.h"
+#include "tests/model/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>

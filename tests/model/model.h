@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_MODEL_H
-#define TESTS_MODEL_H
+#ifndef TESTS_MODEL_MODEL_H
+#define TESTS_MODEL_MODEL_H
 
-#include "fake-host.h"
+#include "tests/support/fake-host.h"
 
 /*
  * A naive model of the daemon with plain arrays and linear search, written from the contract and

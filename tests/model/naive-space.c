@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The ranges of the naive address space: reserving, mapping and freeing. */
-#include "naive-space.h"
+#include "tests/model/naive-space.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_NAIVE_SPACE_H
-#define TESTS_NAIVE_SPACE_H
+#ifndef TESTS_MODEL_NAIVE_SPACE_H
+#define TESTS_MODEL_NAIVE_SPACE_H
 
-#include "address-space.h"
+#include "daemon/core/va/address-space.h"
 
 /*
  * A second implementation of address-space.h and account.h, as simple as possible: arrays that are

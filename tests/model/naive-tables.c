@@ -3,7 +3,7 @@
  * The page tables of the naive address space: entries, eviction, the root table's size and
  * translation.
  */
-#include "naive-space.h"
+#include "tests/model/naive-space.h"
 
 #include <assert.h>
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "random.h"
+#include "tests/model/random.h"
 
 static const char *const method_names[MODEL_METHOD_MAX] = {
 	[MODEL_GET_INFO] = GET_INFO,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Random operations on address spaces, with arguments close to existing ranges and gaps. */
-#include "random-space.h"
+#include "tests/model/random-space.h"
 
 #include <inttypes.h>
 #include <stdio.h>

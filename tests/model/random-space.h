@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_RANDOM_SPACE_H
-#define TESTS_RANDOM_SPACE_H
+#ifndef TESTS_MODEL_RANDOM_SPACE_H
+#define TESTS_MODEL_RANDOM_SPACE_H
 
 #include <stdio.h>
 
-#include "naive-space.h"
-#include "random.h"
+#include "tests/model/naive-space.h"
+#include "tests/model/random.h"
 
 typedef enum SpaceOperationKind {
 	SPACE_RESERVE_FOR_DRIVER,

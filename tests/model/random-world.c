@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "random.h"
+#include "tests/model/random.h"
 
 #define ALIVE_MAX  12
 #define CALLER_MAX 20

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_RANDOM_H
-#define TESTS_RANDOM_H
+#ifndef TESTS_MODEL_RANDOM_H
+#define TESTS_MODEL_RANDOM_H
 
-#include "model.h"
+#include "tests/model/model.h"
 
 /* A pseudo-random generator. Equal seeds give equal sequences on every machine. */
 typedef struct Dice {

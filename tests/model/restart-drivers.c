@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The random requests of test-restart.c about adapters registered by connections. */
-#include "restart-run.h"
+#include "tests/model/restart-run.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_RESTART_RUN_H
-#define TESTS_RESTART_RUN_H
+#ifndef TESTS_MODEL_RESTART_RUN_H
+#define TESTS_MODEL_RESTART_RUN_H
 
-#include "fake-share.h"
-#include "random.h"
+#include "tests/model/random.h"
+#include "tests/support/fake-share.h"
 
 /* The state of a run of random requests of test-restart.c. */
 

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "compare-space.h"
-#include "status.h"
+#include "proto/status.h"
+#include "tests/model/compare-space.h"
 
 #define SEED_DEFAULT  20240229
 #define STEPS_DEFAULT 1000000

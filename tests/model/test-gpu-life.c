@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gpu-life-counts.h"
-#include "gpu-life-model.h"
-#include "status.h"
+#include "proto/status.h"
+#include "tests/model/gpu-life-counts.h"
+#include "tests/model/gpu-life-model.h"
 
 #define SEED_DEFAULT  20261121
 #define STEPS_DEFAULT 40000

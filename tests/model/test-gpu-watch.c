@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake-gpu.h"
-#include "random.h"
-#include "watcher.h"
+#include "tests/model/random.h"
+#include "tests/model/watcher.h"
+#include "tests/support/fake-gpu.h"
 
 TestSuite(gpu_watch);
 

@@ -14,10 +14,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "compare.h"
-#include "random.h"
-#include "status.h"
-#include "varlink-text.h"
+#include "proto/status.h"
+#include "tests/model/compare.h"
+#include "tests/model/random.h"
+#include "tests/support/varlink-text.h"
 
 #define STEPS_DEFAULT 400000
 

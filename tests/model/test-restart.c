@@ -14,8 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "fake-share.h"
-#include "restart-run.h"
+#include "tests/model/restart-run.h"
+#include "tests/support/fake-share.h"
 
 TestSuite(restart_model);
 

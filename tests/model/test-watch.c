@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "fake-share.h"
-#include "random.h"
-#include "watcher.h"
+#include "tests/model/random.h"
+#include "tests/model/watcher.h"
+#include "tests/support/fake-share.h"
 
 TestSuite(watch_random);
 

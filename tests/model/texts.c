@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "texts.h"
+#include "tests/model/texts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake-host.h"
+#include "tests/support/fake-host.h"
 
 void texts_deinit(Texts *texts)
 {

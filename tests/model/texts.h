@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_TEXTS_H
-#define TESTS_TEXTS_H
+#ifndef TESTS_MODEL_TEXTS_H
+#define TESTS_MODEL_TEXTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "macros.h"
+#include "proto/macros.h"
 
 /* A sorted set of texts. Initialise with { 0 }. */
 typedef struct Texts {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "watcher.h"
+#include "tests/model/watcher.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_WATCHER_H
-#define TESTS_WATCHER_H
+#ifndef TESTS_MODEL_WATCHER_H
+#define TESTS_MODEL_WATCHER_H
 
-#include "fake-host.h"
-#include "texts.h"
+#include "tests/model/texts.h"
+#include "tests/support/fake-host.h"
 
 /*
  * A session with a running io.vaild.Watch call. It checks every event that it receives, and no

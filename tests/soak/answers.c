@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client.h"
+#include "tests/soak/client.h"
 
 #define SEARCHED_MAX    4096 /* bytes of a reply that are searched for handles */
 #define DESCRIPTORS_MAX 8

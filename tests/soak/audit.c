@@ -3,7 +3,7 @@
 #include <dirent.h>
 #include <time.h>
 
-#include "soak.h"
+#include "tests/soak/soak.h"
 
 /* --- replies --------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client.h"
+#include "tests/soak/client.h"
 
 #include <signal.h>
 #include <sys/prctl.h>

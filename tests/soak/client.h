@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SOAK_CLIENT_H
-#define SOAK_CLIENT_H
+#ifndef TESTS_SOAK_CLIENT_H
+#define TESTS_SOAK_CLIENT_H
 
-#include "soak.h"
+#include "tests/soak/soak.h"
 
 #define OUTPUT_SIZE   (32u << 10)
 #define INPUT_SIZE    (2u << 20)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client.h"
+#include "tests/soak/client.h"
 
 /* One page or two, 64 KiB or two of them, ranges of whole leaf tables, and invalid sizes. */
 static const char *const sizes[] = { "4096",    "8192",    "65536", "131072",

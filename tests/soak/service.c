@@ -3,8 +3,8 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 
-#include "../unit/naive-manager.h"
-#include "soak.h"
+#include "tests/soak/soak.h"
+#include "tests/support/fake-service-manager.h"
 
 #define STORE_ENTRIES 1024 /* fewer than the clients need, so that the fd store fills up */
 #define LOG_SIZE      (64 << 10)

@@ -19,7 +19,7 @@
 #include <signal.h>
 #include <time.h>
 
-#include "client.h"
+#include "tests/soak/client.h"
 
 #define STOPPED_MAX 8
 #define ROUNDS_MAX  200

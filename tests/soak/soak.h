@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SOAK_SOAK_H
-#define SOAK_SOAK_H
+#ifndef TESTS_SOAK_SOAK_H
+#define TESTS_SOAK_SOAK_H
 
 #include <stdatomic.h>
 
-#include "../system/tools/random-objects.h"
+#include "tests/support/random-objects.h"
 
 /*
  * soak runs many client processes of several users that send random requests of all kinds. Clients

@@ -4,8 +4,8 @@
 # GPU address spaces on the real daemon: through socat, libvail and vailctl, with a driver inside the
 # daemon and one that is another process, which is killed.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 gpu() { call "io.vaild.Gpu.$1" "{$2}"; }
 
@@ -79,7 +79,7 @@ start_program() {
 declare -A INPUT
 
 by_libvail() {
-  start_program software vail-alice "$TOOLS/gpu-process" "$SOCKET"
+  start_program software vail-alice "$HELPERS/gpu-process" "$SOCKET"
   printf '%s\n' - - >&"${INPUT[software]}"
   expect "a process uses its address space through libvail" eventually said software '^process '
   expect_equal "each call has its status" \
@@ -95,9 +95,9 @@ by_libvail() {
 a_driver_of_its_own() {
   local adapter process viewer driver input
 
-  start_program viewer vail-alice "$TOOLS/gpu-process" "$SOCKET"
+  start_program viewer vail-alice "$HELPERS/gpu-process" "$SOCKET"
   viewer=$PROGRAM
-  start_program card root "$TOOLS/gpu-driver" "$SOCKET" "$viewer"
+  start_program card root "$HELPERS/gpu-driver" "$SOCKET" "$viewer"
   driver=$PROGRAM
   expect "a driver registers an adapter through libvail" eventually said card '^process '
   expect_equal "too late is too late" STATUS_INVALID_DEVICE_STATE "$(value card ReserveLate)"

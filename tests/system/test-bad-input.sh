@@ -4,8 +4,8 @@
 # Every row of the table of bad input with its answer, byte for byte but for the sentence, while
 # another client is served throughout.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GOOD='{"method":"io.vaild.ListRegistrations"}'
 SERVED='{"parameters":{"status":"STATUS_SUCCESS","registrations":[]}}'
@@ -127,8 +127,8 @@ parameters() {
 partial_messages() {
   local second
 
-  session_open_with partial vail-alice "$TOOLS/send-part" "$SOCKET"
-  session_open_with trickle vail-alice "$TOOLS/send-part" "$SOCKET"
+  session_open_with partial vail-alice "$HELPERS/send-part" "$SOCKET"
+  session_open_with trickle vail-alice "$HELPERS/send-part" "$SOCKET"
   expect_reply "a partial message is read" taken partial 'send {"method":'
   expect_reply "so is another" taken trickle 'send {"a":[['
   for second in {1..9}; do

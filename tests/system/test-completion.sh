@@ -4,8 +4,8 @@
 # Completion of vailctl, vail-view and vail-qemu in bash: commands, options and what the daemon
 # knows; silence where it is not there.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=19191919-1919-4919-8919-191919191919
 SHARER=29292929-2929-4929-8929-292929292929
@@ -53,8 +53,8 @@ completeness() {
   expect_equal "each command is offered" "" "$missing"
   missing=
   for command in $(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p' \
-    "$ROOT/client/vailctl-options.c"); do
-    grep -q -- "--$command\b" "$ROOT/client/vailctl.bash" || missing="$missing $command"
+    "$ROOT/client/vailctl/options.c"); do
+    grep -q -- "--$command\b" "$ROOT/client/completions/vailctl.bash" || missing="$missing $command"
   done
   expect_equal "each option is offered" "" "$missing"
 }
@@ -69,7 +69,7 @@ options_of() {
 }
 
 viewer_and_agent() {
-  session_open_with console vail-vmm "$TOOLS/share-console" "$SOCKET" "$SHARER"
+  session_open_with console vail-vmm "$HELPERS/share-console" "$SOCKET" "$SHARER"
   add_vm "$SHARER" "${SESSION_PID[console]}" "$ALICE_CLIENT" >/dev/null
   assign_gpu "$SHARER" >/dev/null
   session_ask console "mode 64 48"

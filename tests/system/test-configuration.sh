@@ -4,8 +4,8 @@
 # Options, configuration and signals: a mistake names its file and key, stops a daemon that starts,
 # and changes nothing for one that runs.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 options() {
   local output status

@@ -4,10 +4,10 @@
 # Whatever has become of what the daemon kept, it starts, or says what to do: what is sound is there,
 # what is not is told, nothing hangs in the air, the books balance, and it serves.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source=tests/system/kept-state.sh
-. "$ROOT/tests/system/kept-state.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/saved-state.sh
+. "$ROOT/tests/system/lib/saved-state.sh"
 
 SEED=${SEED:-$RANDOM}
 ORIGINAL=$PRIVATE/original

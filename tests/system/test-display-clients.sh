@@ -4,8 +4,8 @@
 # The three forms of a display client, with real processes: a user, a process whose credentials are
 # read once, and the VMM. Same means equal.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=ffffffff-ffff-4fff-8fff-ffffffffffff
 

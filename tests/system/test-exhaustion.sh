@@ -4,10 +4,10 @@
 # Where something has run out, what is asked for fails whole, with its status; the daemon lives, the
 # books balance, and when there is room again the same succeeds.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source=tests/system/kept-state.sh
-. "$ROOT/tests/system/kept-state.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/saved-state.sh
+. "$ROOT/tests/system/lib/saved-state.sh"
 
 RUNTIME=$PRIVATE/runtime
 
@@ -194,7 +194,7 @@ no_descriptors() {
   start_daemon "${KEPT[@]}" prlimit --nofile=96:96
   before=$(everything)
   mkfifo "$PRIVATE/strangers"
-  exec_as vail-bob "$TOOLS/open-connections" "$SOCKET" 200 <"$PRIVATE/strangers" \
+  exec_as vail-bob "$HELPERS/open-connections" "$SOCKET" 200 <"$PRIVATE/strangers" \
     >"$PRIVATE/strangers.said" &
   exec {HOLD}>"$PRIVATE/strangers"
   expect "$how: strangers have what there is" eventually [ -s "$PRIVATE/strangers.said" ]
@@ -223,7 +223,7 @@ no_memory() {
   kill_hard "$DAEMON"
   start_daemon "${KEPT[@]}" prlimit --as=$((size + (1 << 20)))
   mkfifo "$PRIVATE/eaters"
-  exec_as vail-bob "$TOOLS/never-reads" "$SOCKET" 100 <"$PRIVATE/eaters" >"$PRIVATE/eaters.said" &
+  exec_as vail-bob "$HELPERS/never-reads" "$SOCKET" 100 <"$PRIVATE/eaters" >"$PRIVATE/eaters.said" &
   exec {HOLD}>"$PRIVATE/eaters"
   expect "$how: it takes no more" eventually [ -s "$PRIVATE/eaters.said" ]
   ask root "$(register_vm)" "$(unregister_vm)" >/dev/null 2>&1 || true

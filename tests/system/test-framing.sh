@@ -3,8 +3,8 @@
 #
 # The wire, by hand: terminators, order, flags, and what the service says of itself.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GOOD='{"method":"io.vaild.ListRegistrations"}'
 SERVED='{"parameters":{"status":"STATUS_SUCCESS","registrations":[]}}'

@@ -4,8 +4,8 @@
 # A graphics context is one made through the daemon, or a GPU device that is really open; the
 # daemon looks into processes of other users with CAP_SYS_PTRACE and no more.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee
 
@@ -21,14 +21,14 @@ registers() {
 
 # with_open CHECK EXPECTED FILE
 with_open() {
-  registers "$1" "$2" "$TOOLS/with-descriptor" open "$3"
+  registers "$1" "$2" "$HELPERS/with-fd" open "$3"
 }
 
 a_name_is_no_context() {
   registers "nothing open" "STATUS_INVALID_DISPOSITION null" env
   mknod -m 666 "$PRIVATE/render" c 226 128
   registers "an O_PATH descriptor of a DRM node" "STATUS_INVALID_DISPOSITION null" \
-    "$TOOLS/with-descriptor" path "$PRIVATE/render"
+    "$HELPERS/with-fd" path "$PRIVATE/render"
   mkdir -p "$PRIVATE/dev/dri"
   echo >"$PRIVATE/dev/dri/renderD128"
   with_open "a file that is named like one" "STATUS_INVALID_DISPOSITION null" \
@@ -47,7 +47,7 @@ a_device_is_one() {
   ready_vm "$GUID" "$ALICE_CLIENT"
   with_open "a KFD device that is open" "STATUS_SUCCESS kfd" /dev/zero
   registers "an O_PATH descriptor of it" "STATUS_INVALID_DISPOSITION null" \
-    "$TOOLS/with-descriptor" path /dev/zero
+    "$HELPERS/with-fd" path /dev/zero
   # shellcheck disable=SC2016
   registers "one among the first thousand" "STATUS_SUCCESS kfd" \
     bash -c 'ulimit -n 2000; for i in {10..900}; do eval "exec $i</dev/null"; done
@@ -60,7 +60,7 @@ a_device_is_one() {
 
 of_the_process_not_of_the_connection() {
   expect_equal "made on one connection it counts on another" "STATUS_SUCCESS" \
-    "$(head -n 2 < <(exec_as vail-alice "$TOOLS/register-process" "$SOCKET" "$GUID" \
+    "$(head -n 2 < <(exec_as vail-alice "$HELPERS/register-process" "$SOCKET" "$GUID" \
       < <(exec sleep infinity)) | tail -n 1 | cut -d' ' -f2)"
   expect_equal "another process's does not count" STATUS_INVALID_DISPOSITION \
     "$(ask vail-alice "$(register "$GUID")" | statuses)"

@@ -5,8 +5,8 @@
 # without a copy: what the guest's processor writes is read there, and what is written there the
 # guest answers.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee
 PLACE=$((0x9000)) # of what the guest writes, in its physical memory
@@ -43,7 +43,7 @@ guest_has() {
 }
 
 share_guest_memory() {
-  session_open_with agent vail-vmm "$TOOLS/share-guest-memory" "$SOCKET" "$GUID" "$QEMU" "$PLACE"
+  session_open_with agent vail-vmm "$HELPERS/share-guest-memory" "$SOCKET" "$GUID" "$QEMU" "$PLACE"
   expect_equal "QEMU's VM" STATUS_SUCCESS "$(add_vm "$GUID" "$QEMU" "$ALICE_CLIENT")"
   assign_gpu "$GUID" >/dev/null
   expect_equal "its agent, which is no VMM" STATUS_SUCCESS "$(ask root \
@@ -61,7 +61,7 @@ reads() {
 }
 
 both_ways() {
-  session_open_with viewer vail-alice "$TOOLS/open-object" "$SOCKET" "$GUID"
+  session_open_with viewer vail-alice "$HELPERS/open-object" "$SOCKET" "$GUID"
   expect_reply "the viewer is registered" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
   expect_reply "and opens QEMU's own memory" "STATUS_SUCCESS $INODE:readWrite" \
     viewer "open $HANDLE"

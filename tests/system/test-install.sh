@@ -4,8 +4,8 @@
 # make install puts exactly the files of installed-files there, make uninstall takes exactly these
 # away; a program that is built against what was installed runs with it.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 TARGET=$PRIVATE/target
 

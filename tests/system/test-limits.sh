@@ -4,8 +4,8 @@
 # What one user takes is bounded, and what one user has taken is not another's lack: connections,
 # descriptors, and output that nobody reads.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 LIST=$(call io.vaild.ListRegistrations)
 
@@ -19,7 +19,7 @@ hold() {
   local name=$1 user=$2 tool=$3
   shift 3
   mkfifo "$PRIVATE/$name.hold"
-  exec_as "$user" "$TOOLS/$tool" "$SOCKET" "$@" <"$PRIVATE/$name.hold" >"$PRIVATE/$name.said" &
+  exec_as "$user" "$HELPERS/$tool" "$SOCKET" "$@" <"$PRIVATE/$name.hold" >"$PRIVATE/$name.said" &
   HOLDER=$!
   exec {HOLD}>"$PRIVATE/$name.hold"
   OUT=$PRIVATE/$name.said
@@ -62,7 +62,7 @@ connections_in_all() {
   expect_equal "in all: the limit's name" connections \
     "$(sed -n 2p "$OUT" | jq -r .parameters.limit)"
   expect_equal "in all: there is none for another" "served 0 refused 1 closed 0" \
-    "$(run_as vail-bob "$TOOLS/open-connections" "$SOCKET" 1 </dev/null | head -n 1)"
+    "$(run_as vail-bob "$HELPERS/open-connections" "$SOCKET" 1 </dev/null | head -n 1)"
   served "in all: there is one for an operator" root
   served "in all: there is one for an operator by group" vail-carol
   let_go

@@ -5,11 +5,11 @@
 # and their examples work as they stand. An example is what stands between .Bd and .Ed behind a
 # comment "example: NAME".
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
-PAGES=(daemon/vaild.8 daemon/vaild.json.5 daemon/io.vaild.7 client/vailctl.1 client/libvail.3
-  client/vail-view.1 client/vail-qemu.1)
+PAGES=(daemon/man/vaild.8 daemon/man/vaild.json.5 daemon/man/io.vaild.7 client/man/vailctl.1 client/man/libvail.3
+  client/man/vail-view.1 client/man/vail-qemu.1)
 GUID=17171717-1717-4717-8717-171717171717
 
 # example PAGE NAME: its text, as a reader sees it.
@@ -50,22 +50,22 @@ completeness() {
   local methods commands options functions
 
   mapfile -t methods < <(sed -n 's/^method \([A-Za-z]*\)(.*/\1/p' "$ROOT"/proto/*.varlink)
-  names_each "io.vaild.7 names each method" daemon/io.vaild.7 "${methods[@]}"
+  names_each "io.vaild.7 names each method" daemon/man/io.vaild.7 "${methods[@]}"
   mapfile -t commands < <("$PRIVATE/build/vailctl" --help |
     sed -nE 's/^  vailctl ([a-z]+( (add|update|remove|quarantine|release|quarantines|assign|adapters|processes|map))?).*/\1/p')
-  names_each "vailctl.1 names each command" client/vailctl.1 "${commands[@]}"
+  names_each "vailctl.1 names each command" client/man/vailctl.1 "${commands[@]}"
   mapfile -t options < <(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p' \
-    "$ROOT/client/vailctl-options.c" | sed 's/-/\\\\-/g; s/^/\\\\-/')
-  names_each "vailctl.1 names each option" client/vailctl.1 "${options[@]}"
+    "$ROOT/client/vailctl/options.c" | sed 's/-/\\\\-/g; s/^/\\\\-/')
+  names_each "vailctl.1 names each option" client/man/vailctl.1 "${options[@]}"
   mapfile -t options < <(sed -nE 's/.*"([a-z]+)", (required|no)_argument.*/\1/p' \
-    "$ROOT/client/qemu/vail-qemu.c")
-  names_each "vail-qemu.1 names each option" client/vail-qemu.1 "${options[@]/#/\\\\-}"
+    "$ROOT/client/vail-qemu/vail-qemu.c")
+  names_each "vail-qemu.1 names each option" client/man/vail-qemu.1 "${options[@]/#/\\\\-}"
   mapfile -t options < <("$PRIVATE/build/vail-view" --help |
     sed -nE 's/^  (-h, )?--([a-z]+) .*/\\\\-\2/p')
-  names_each "vail-view.1 names each option" client/vail-view.1 "${options[@]}"
+  names_each "vail-view.1 names each option" client/man/vail-view.1 "${options[@]}"
   mapfile -t functions < <(nm -D --defined-only "$ROOT/build/libvail.so" |
     sed -n 's/.* T \(.*\)@@.*/\1/p')
-  names_each "libvail.3 names each function" client/libvail.3 "${functions[@]}"
+  names_each "libvail.3 names each function" client/man/libvail.3 "${functions[@]}"
 }
 
 # Each limit is in vaild.json(5) with the default that it has.
@@ -74,7 +74,7 @@ limits() {
 
   rows=$(vailctl --json limits | jq -r '.limits[] | .name + " Ta " + (.maximum | tostring)')
   while read -r row; do
-    grep -q -- "$row\b" "$ROOT/daemon/vaild.json.5" || wrong="$wrong, $row"
+    grep -q -- "$row\b" "$ROOT/daemon/man/vaild.json.5" || wrong="$wrong, $row"
   done <<<"$rows"
   expect "there are limits" [ "$(wc -l <<<"$rows")" -ge 16 ]
   expect_equal "vaild.json.5 has them with their defaults" "" "$wrong"
@@ -98,7 +98,7 @@ program() {
   local folder=$PRIVATE/program
 
   mkdir -p "$folder"
-  example client/libvail.3 "program c" >"$folder/wait.c"
+  example client/man/libvail.3 "program c" >"$folder/wait.c"
   gcc -Wall -Wextra -Wno-unused-parameter -Werror -std=c11 -D_GNU_SOURCE -I"$ROOT/client" \
     -I"$ROOT/proto" -o "$folder/wait" "$folder/wait.c" -L"$PRIVATE/build" -lvail \
     -Wl,-rpath,"$PRIVATE/build" || true
@@ -114,28 +114,28 @@ program() {
 }
 
 examples() {
-  run_example daemon/io.vaild.7 machine 0 '"virtualGpu":"[0-9a-f]{32}"'
+  run_example daemon/man/io.vaild.7 machine 0 '"virtualGpu":"[0-9a-f]{32}"'
   vailctl vm update "$GUID" --client-pid $$
-  run_example daemon/io.vaild.7 register 0 '"registration":\{'
-  run_example daemon/io.vaild.7 watch 124 '"kind":"current"'
-  run_example daemon/io.vaild.7 address-space 0 '"kind":"mapping"'
-  run_example daemon/io.vaild.7 status 0 "^$DAEMON\$"
-  run_example daemon/io.vaild.7 description 0 'interface io.vaild'
+  run_example daemon/man/io.vaild.7 register 0 '"registration":\{'
+  run_example daemon/man/io.vaild.7 watch 124 '"kind":"current"'
+  run_example daemon/man/io.vaild.7 address-space 0 '"kind":"mapping"'
+  run_example daemon/man/io.vaild.7 status 0 "^$DAEMON\$"
+  run_example daemon/man/io.vaild.7 description 0 'interface io.vaild'
   program
-  run_example client/vailctl.1 map 0 'root at 0x0'
-  run_example client/vailctl.1 exec 0 "$GUID"
-  run_example client/vailctl.1 script 0 ''
-  run_example client/vailctl.1 watch 0 current
-  (cd "$PRIVATE/by-hand" && SAID='' && run_example client/vail-view.1 picture 1 'no frame came')
-  run_example client/vailctl.1 quarantine 0 'GPU hang'
+  run_example client/man/vailctl.1 map 0 'root at 0x0'
+  run_example client/man/vailctl.1 exec 0 "$GUID"
+  run_example client/man/vailctl.1 script 0 ''
+  run_example client/man/vailctl.1 watch 0 current
+  (cd "$PRIVATE/by-hand" && SAID='' && run_example client/man/vail-view.1 picture 1 'no frame came')
+  run_example client/man/vailctl.1 quarantine 0 'GPU hang'
   vailctl vm remove "$GUID"
-  run_example client/vailctl.1 add 0 'demo'
-  run_example daemon/vaild.json.5 reload 0 ''
-  example daemon/vaild.json.5 "configuration json" >"$CONFIG/vaild.json"
-  run_example daemon/vaild.json.5 reload 0 ''
+  run_example client/man/vailctl.1 add 0 'demo'
+  run_example daemon/man/vaild.json.5 reload 0 ''
+  example daemon/man/vaild.json.5 "configuration json" >"$CONFIG/vaild.json"
+  run_example daemon/man/vaild.json.5 reload 0 ''
   expect_match "vaild.json.5, configuration: it is in force" "virtualMachinesPerUid +[0-9]+ +8" \
     "$(vailctl limits)"
-  (cd "$PRIVATE/by-hand" && SAID='' && run_example daemon/vaild.8 by-hand 0 'running')
+  (cd "$PRIVATE/by-hand" && SAID='' && run_example daemon/man/vaild.8 by-hand 0 'running')
 }
 
 # The examples find their programs and the socket where they are installed.

@@ -3,8 +3,8 @@
 #
 # The README's examples, pasted block by block into one shell, as a user would.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 # block LANGUAGE [NUMBER]: the text of the fenced blocks of that language, or of one of them.
 block() {

@@ -4,8 +4,8 @@
 # One record for each deny and each allow that changed something, with who, what and why; a flood
 # of denies is counted instead.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=12121212-1212-4212-8212-121212121212
 DENIES_RECORDED=10 # a second of one uid's, LIMIT_DENY_RECORDS_PER_SECOND

@@ -3,8 +3,8 @@
 #
 # A registration belongs to its process and its VM, and ends with either, without any traffic.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=55555555-5555-4555-8555-555555555555
 
@@ -27,7 +27,7 @@ process_closes_its_socket() {
   local lines pid
 
   mkfifo "$PRIVATE/closes.out"
-  exec_as vail-alice "$TOOLS/register-process" "$SOCKET" "$GUID" \
+  exec_as vail-alice "$HELPERS/register-process" "$SOCKET" "$GUID" \
     < <(exec sleep infinity) >"$PRIVATE/closes.out" &
   pid=$!
   lines=$(head -n 2 "$PRIVATE/closes.out" | xargs)

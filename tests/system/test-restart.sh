@@ -4,10 +4,10 @@
 # A daemon that goes and comes back has lost nothing: under a real systemd, over a restart, a kill
 # and an abort, everything that an operator is told is the same before and after.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source=tests/system/box.sh
-. "$ROOT/tests/system/box.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/box.sh
+. "$ROOT/tests/system/lib/box.sh"
 
 GUID=88888888-8888-4888-8888-888888888888
 GUEST=77777777-7777-4777-8777-777777777777
@@ -118,7 +118,7 @@ has_more_frames() { [ "$(frames)" -gt "$1" ]; }
 under_a_guest() {
   local how before frames
 
-  session_open_with qemu root /usr/local/lib/tools/play-qemu /run/guest.qmp "a guest" "$GUEST" Graphic
+  session_open_with qemu root /usr/local/lib/helpers/fake-qemu /run/guest.qmp "a guest" "$GUEST" Graphic
   expect "a QEMU" eventually box test -S /run/guest.qmp
   box sh -c 'vail-qemu --qmp /run/guest.qmp --user vail-alice 2>/tmp/agent.said &'
   expect_reply "listens" ok qemu "listen 0 1"

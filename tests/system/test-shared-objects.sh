@@ -4,8 +4,8 @@
 # What a VM shares reaches the process that is registered for it, and nobody else: two processes of
 # two users, through libvail and the real daemon, one memory, no copy.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=dddddddd-dddd-4ddd-8ddd-dddddddddddd
 
@@ -18,13 +18,13 @@ vailctl_as() {
 one_memory() {
   local inode
 
-  session_open_with vmm vail-vmm "$TOOLS/share-object" "$SOCKET" "$GUID"
+  session_open_with vmm vail-vmm "$HELPERS/share-object" "$SOCKET" "$GUID"
   expect_equal "the VM" STATUS_SUCCESS "$(add_vm "$GUID" "${SESSION_PID[vmm]}" "$ALICE_CLIENT")"
   assign_gpu "$GUID" >/dev/null
   session_ask vmm "share read memory"
   read -r STATUS HANDLE inode <<<"$REPLY"
   expect_equal "its VMM shares an image" STATUS_SUCCESS "$STATUS"
-  session_open_with viewer vail-alice "$TOOLS/open-object" "$SOCKET" "$GUID"
+  session_open_with viewer vail-alice "$HELPERS/open-object" "$SOCKET" "$GUID"
   expect_reply "the display client does not open it unregistered" STATUS_ACCESS_DENIED \
     viewer "open $HANDLE"
   expect_reply "it is registered" "STATUS_SUCCESS STATUS_SUCCESS" viewer register

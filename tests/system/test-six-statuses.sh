@@ -4,8 +4,8 @@
 # RegisterVailProcess by socat with real credentials: each status of the seed, in the contract's
 # order, and for each pair of checks that a caller fails the earlier one's.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 READY=11111111-1111-4111-8111-111111111111
 BARE=22222222-2222-4222-8222-222222222222

@@ -13,8 +13,8 @@
 # So many operations go to the daemon as it is built for use. Without a number of them it is a short
 # form, which begins with a daemon that has sanitizers.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 OPERATIONS=
 CLIENTS=200

@@ -5,10 +5,10 @@
 # reloaded, started by its socket and killed by the watchdog; the daemon runs under its unit's own
 # user and sandbox.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source=tests/system/box.sh
-. "$ROOT/tests/system/box.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/box.sh
+. "$ROOT/tests/system/lib/box.sh"
 
 READY=11111111-1111-4111-8111-111111111111
 BARE=22222222-2222-4222-8222-222222222222
@@ -42,7 +42,7 @@ journal() {
 }
 
 message_id() {
-  sed -n "s/^#define MESSAGE_$1 *\"\([0-9a-f]*\)\"/\1/p" "$ROOT/daemon/host/message-ids.h"
+  sed -n "s/^#define MESSAGE_$1 *\"\([0-9a-f]*\)\"/\1/p" "$ROOT/daemon/host/log/catalog-ids.h"
 }
 
 ## Checks
@@ -59,7 +59,7 @@ installing() {
   expect "systemd-sysusers makes the user" quietly box systemd-sysusers vaild.conf
   expect "systemd-tmpfiles makes the folder" quietly box systemd-tmpfiles --create vaild.conf
   expect "the catalogue is taken" quietly box journalctl --update-catalog
-  cp "$TOOLS/send-descriptors" "$BOX_ROOT/usr/local/bin/"
+  cp "$HELPERS/send-fds" "$BOX_ROOT/usr/local/bin/"
   sed -i 's/^vaild:.*/&vail-carol/' "$BOX_ROOT/etc/group"
   box systemctl daemon-reload
 }
@@ -173,7 +173,7 @@ vm_has_ended() {
 unexplained() {
   local id
 
-  for id in $(sed -nE 's/^#define MESSAGE_.*"([0-9a-f]{32})".*/\1/p' "$ROOT/daemon/host/message-ids.h"); do
+  for id in $(sed -nE 's/^#define MESSAGE_.*"([0-9a-f]{32})".*/\1/p' "$ROOT/daemon/host/log/catalog-ids.h"); do
     box journalctl --dump-catalog "$id" 2>/dev/null | grep -q '^Subject: ' || echo "$id"
   done
 }
@@ -254,7 +254,7 @@ descriptors_from_before() {
   session_open viewer vail-alice
   eventually somebody_waits || true
   : >"$PRIVATE/sent"
-  (exec_as vail-alice /usr/local/bin/send-descriptors "$SOCKET" 4 linger \
+  (exec_as vail-alice /usr/local/bin/send-fds "$SOCKET" 4 linger \
     < <(exec sleep infinity) >"$PRIVATE/sent") &
   expect "descriptors are sent before it runs" eventually grep -q sent "$PRIVATE/sent"
   box touch /run/go
@@ -262,7 +262,7 @@ descriptors_from_before() {
     "$(ask vail-bob "$(call io.vaild.ListRegistrations)" | statuses)"
   session_status viewer "$CONTEXT"
   expect_equal "nor who came first" STATUS_SUCCESS "$STATUS"
-  box pkill -x -u vail-alice 'socat|send-descriptor'
+  box pkill -x -u vail-alice 'socat|send-fds'
   session_kill viewer
   box rm /etc/vaild/vaild.json
   override

@@ -3,8 +3,8 @@
 #
 # With allowUserMachines an ordinary user may bring VMs in, but name nothing except what is its own.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb
 OTHER=cccccccc-cccc-4ccc-8ccc-cccccccccccc

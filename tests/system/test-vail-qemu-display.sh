@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# vail-qemu before a QEMU that does what it is told (tools/play-qemu.c): QEMU 10's display with its
+# vail-qemu before a QEMU that does what it is told (tools/fake-qemu.c): QEMU 10's display with its
 # memory, several consoles, cursors, changes of mode, and what no QEMU should say.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=ffffffff-ffff-4fff-8fff-ffffffffffff
 QMP=$PRIVATE/qmp
 
 start_qemu() {
-  session_open_with qemu root "${MAKE[@]}" "$TOOLS/play-qemu" "$QMP" "a guest" "$GUID" Graphic Text Graphic
-  eventually test -S "$QMP" || not_ok "$NAME: play-qemu starts" "there is no monitor"
+  session_open_with qemu root "${MAKE[@]}" "$HELPERS/fake-qemu" "$QMP" "a guest" "$GUID" Graphic Text Graphic
+  eventually test -S "$QMP" || not_ok "$NAME: fake-qemu starts" "there is no monitor"
 }
 
 start_agent() {
@@ -21,10 +21,10 @@ start_agent() {
   AGENT=$!
 }
 
-# qemu LINE: what play-qemu is told; what it answers is in REPLY.
+# qemu LINE: what fake-qemu is told; what it answers is in REPLY.
 qemu() {
   session_ask qemu "$1"
-  [[ $REPLY = ok* ]] || not_ok "play-qemu: $1" "it said '$REPLY'"
+  [[ $REPLY = ok* ]] || not_ok "fake-qemu: $1" "it said '$REPLY'"
 }
 
 objects() { "${CTL[@]}" --json objects | jq -r ".sharedObjects[] | $1"; }
@@ -54,7 +54,7 @@ events() {
 events_are() { [ "$(events "$1" | paste -sd';')" = "$2" ]; }
 forget_events() { FIRST_EVENT=$(($(wc -l <"$PRIVATE/events") + 1)); }
 
-# updated CHECK EVENTS LINE: what watchers hear of what play-qemu is told, and that it is all.
+# updated CHECK EVENTS LINE: what watchers hear of what fake-qemu is told, and that it is all.
 updated() {
   forget_events
   qemu "$3"
@@ -88,7 +88,7 @@ shows_two_screens() {
   qemu "listen 2 1"
   expect "nothing is shared before QEMU shows something" names_are ""
   watch_objects
-  session_open_with viewer vail-alice "$TOOLS/open-object" "$SOCKET" "$GUID"
+  session_open_with viewer vail-alice "$HELPERS/open-object" "$SOCKET" "$GUID"
   eventually grep -q virtualGpuAssigned "$PRIVATE/events"
   session_ask viewer register
   qemu "map 0 64 48"
@@ -258,7 +258,7 @@ takes_dma_bufs() {
   qemu "call 0 ScanoutDMABUF huuuutb memory=16384 64 64 256 0x34325258 0 1"
   expect_equal "memory that comes as if it were a dma-buf" "$shown memfd" "$(description "console 0")"
   updated "is updated as one" "console 0 1,2,3,4" "call 0 UpdateDMABUF iiii 1 2 3 4"
-  if "$TOOLS/make-descriptor" udmabuf true 2>/dev/null; then
+  if "$HELPERS/make-fd" udmabuf true 2>/dev/null; then
     qemu "call 0 ScanoutDMABUF huuuutb 3 64 64 256 0x34325258 0 1"
     expect_equal "a dma-buf" "$shown dmabuf" "$(description "console 0")"
     updated "is updated, too" "console 0 1,2,3,4" "call 0 UpdateDMABUF iiii 1 2 3 4"
@@ -331,7 +331,7 @@ ends_with_qemu() {
 # Both consoles' first listeners.
 listened=1
 MAKE=()
-"$TOOLS/make-descriptor" udmabuf true 2>/dev/null && MAKE=("$TOOLS/make-descriptor" udmabuf)
+"$HELPERS/make-fd" udmabuf true 2>/dev/null && MAKE=("$HELPERS/make-fd" udmabuf)
 start_daemon
 shows_two_screens
 tells_updates

@@ -4,10 +4,10 @@
 # vail-qemu between this machine's own QEMU and the daemon. Debian 12's passes bytes and no memory,
 # so this is the path that copies; what newer ones do is seen on one.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source=tests/system/qemu-guest.sh
-. "$(dirname "${BASH_SOURCE[0]}")/qemu-guest.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/vm/qemu-guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../vm/qemu-guest.sh"
 
 # What the guest shows, as who is registered for it sees it, is what QEMU says that it shows.
 is_what_qemu_shows() {
@@ -15,7 +15,7 @@ is_what_qemu_shows() {
   rm -f "$PICTURES/console.png"
   run_as vail-alice "$PRIVATE/build/vailctl" --socket "$SOCKET" save "$(console_handle)" \
     "$PICTURES/console.png" 2>"$PRIVATE/save.log" &&
-    "$TOOLS/same-picture" "$PICTURES/console.png" "$PRIVATE/guest/dump.png" \
+    "$HELPERS/same-image" "$PICTURES/console.png" "$PRIVATE/guest/dump.png" \
       2>>"$PRIVATE/save.log"
 }
 

@@ -4,8 +4,8 @@
 # vail-view: what a VM's console shows is what a registered process of another user writes down,
 # through changes of mode, hostile sharers, slow readers and restarts of vaild.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=23232323-2323-4323-8323-232323232323
 SEED=${SEED:-$RANDOM}
@@ -39,7 +39,7 @@ start_stream() {
   shift
   mkfifo "$PRIVATE/$name.stream"
   : >"$PRIVATE/$name.frames"
-  "$TOOLS/check-console" "$FORMAT" <"$PRIVATE/$name.stream" >"$PRIVATE/$name.frames" 2>&1 &
+  "$HELPERS/check-console" "$FORMAT" <"$PRIVATE/$name.stream" >"$PRIVATE/$name.frames" 2>&1 &
   CHECKER=$!
   exec_as "$VIEWER_USER" "${VIEW[@]}" --raw "$GUID" "$@" >"$PRIVATE/$name.stream" \
     2>"$PRIVATE/$name.said" </dev/null &
@@ -135,7 +135,7 @@ each_format() {
     console "mode 31 17"
     expect_equal "$FORMAT as it is in memory" "frame 31 17 0 0 527
 end 1 1" "$(run_as vail-alice "${VIEW[@]}" --raw --frames 1 "$GUID" 2>&1 |
-      "$TOOLS/check-console" "$FORMAT" 2>&1)"
+      "$HELPERS/check-console" "$FORMAT" 2>&1)"
   done
 }
 
@@ -357,7 +357,7 @@ cp "$ROOT/build/sanitized/vail-view" "$PRIVATE/build/"
 mkdir "$PICTURES"
 chown vail-alice "$PICTURES"
 start_daemon
-session_open_with console vail-vmm "$TOOLS/share-console" "$SOCKET" "$GUID"
+session_open_with console vail-vmm "$HELPERS/share-console" "$SOCKET" "$GUID"
 VMM=${SESSION_PID[console]}
 expect_equal "the VM" STATUS_SUCCESS "$(add_vm "$GUID" "$VMM" "$ALICE_CLIENT")"
 assign_gpu "$GUID" >/dev/null

@@ -4,8 +4,8 @@
 # What the daemon is doing, by vailctl: status, limits, metrics, reload, and watch; colours and a
 # pager on a terminal, and none of them in a pipe.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=16161616-1616-4616-8616-161616161616
 

@@ -4,8 +4,8 @@
 # The tool of administrators and scripts, against the real daemon: what it prints, and that its exit
 # status is 0 on STATUS_SUCCESS alone.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=14141414-1414-4414-8414-141414141414
 UNKNOWN=15151515-1515-4515-8515-151515151515

@@ -5,10 +5,10 @@
 # real systemd, and things come and go at random, each event is told once, what was told is in the
 # end what there is, and each question is answered.
 
-# shellcheck source=tests/system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source=tests/system/box.sh
-. "$ROOT/tests/system/box.sh"
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/box.sh
+. "$ROOT/tests/system/lib/box.sh"
 
 GUID=88888888-8888-4888-8888-888888888888
 COMES_AND_GOES=99999999-9999-4999-8999-999999999999

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <vail.h>
 
-#include "../bench.h"
+#include "tests/support/measure.h"
 
 #define GUID        "5f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10"
 #define ROUNDS      5
@@ -268,7 +268,7 @@ static void remove_viewers(Stage *stage)
 
 static void start_qemu(Stage *stage, const char *monitor)
 {
-	stage->qemu = program_start((const char *[]){ "build/tests/tools/play-qemu", monitor,
+	stage->qemu = program_start((const char *[]){ "build/tests/helpers/fake-qemu", monitor,
 						      "frames", GUID, "Graphic", NULL });
 	while (access(monitor, F_OK) < 0)
 		if (waitpid(stage->qemu.pid, NULL, WNOHANG) != 0)

@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../bench.h"
-#include "naive-manager.h"
+#include "tests/support/fake-service-manager.h"
+#include "tests/support/measure.h"
 
 #define ABOVE_PASSED    8704 /* greater than the number of any passed fd */
 #define DESCRIPTORS_MAX 16384

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../bench.h"
-#include "macros.h"
-#include "spaces.h"
-#include "va-bench.h"
+#include "proto/macros.h"
+#include "tests/bench/va/spaces.h"
+#include "tests/bench/va/va-bench.h"
+#include "tests/support/measure.h"
 
 /* All sizes are in pages of 4 KiB. */
 #define GRANULE ((uint64_t)512) /* 2 MiB */

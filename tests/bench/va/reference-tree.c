@@ -5,7 +5,7 @@
  */
 #define RB_AUGMENT(range) range_augment(range)
 
-#include "reference-tree.h"
+#include "tests/bench/va/reference-tree.h"
 
 #include <stddef.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef REFERENCE_TREE_H
-#define REFERENCE_TREE_H
+#ifndef TESTS_BENCH_VA_REFERENCE_TREE_H
+#define TESTS_BENCH_VA_REFERENCE_TREE_H
 
-#include "range-tree.h"
-#include "tree.h"
+#include "daemon/core/tree.h"
+#include "daemon/core/va/range-tree.h"
 
 /*
  * The reference: a plain red-black tree of ranges with the largest gap of each subtree. It chooses

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "spaces.h"
+#include "tests/bench/va/spaces.h"
 
 #include <stdlib.h>
 
-#include "../bench.h"
-#include "reference-tree.h"
+#include "tests/bench/va/reference-tree.h"
+#include "tests/support/measure.h"
 
 static void *allocate_or_fail(size_t size)
 {

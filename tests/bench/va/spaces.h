@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SPACES_H
-#define SPACES_H
+#ifndef TESTS_BENCH_VA_SPACES_H
+#define TESTS_BENCH_VA_SPACES_H
 
-#include "range-tree.h"
+#include "daemon/core/va/range-tree.h"
 
 /*
  * A space of pages, with one implementation or the other. Each range is part of an object as large

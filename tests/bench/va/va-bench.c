@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Measures the cost of GPU virtual addresses. A wrong result fails, a slow one does not. */
-#include "va-bench.h"
+#include "tests/bench/va/va-bench.h"
 
 #include <stdio.h>
 
-#include "../bench.h"
+#include "tests/support/measure.h"
 
 int main(void)
 {

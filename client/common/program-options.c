@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/common/program-options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/common/user-message.h"
+#include "proto/version.h"
+
+int usage_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message_list(format, arguments);
+	va_end(arguments);
+	return EXIT_USAGE;
+}
+
+int usage_error_option(char *const *argv, int result)
+{
+	/* optopt is 0 for an unknown long option. */
+	bool is_long = optopt == 0 || optopt >= LONG_OPTION_BASE;
+	/* getopt_long() has moved past a wrong long option, but not always past a short one. */
+	const char *option = argv[optind - 1];
+
+	if (!is_long)
+		return usage_error("-%c is not an option; see %s --help", optopt, program_name);
+	if (result == ':')
+		return usage_error("%s needs a value; see %s --help", option, program_name);
+	if (optopt == 0)
+		return usage_error("%s is not an option; see %s --help", option, program_name);
+	return usage_error("%s: this option takes no value; see %s --help", option, program_name);
+}
+
+bool number_parse(const char *text, unsigned long maximum, unsigned long *ret_number)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long number = strtoul(text, &end, 10);
+	if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || number < 1 ||
+	    number > maximum)
+		return false;
+	*ret_number = number;
+	return true;
+}
+
+void print_version(void)
+{
+	printf("%s " VAILD_VERSION "\n", program_name);
+}

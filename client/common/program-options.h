@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_COMMON_PROGRAM_OPTIONS_H
+#define CLIENT_COMMON_PROGRAM_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "proto/macros.h"
+
+/* Command line handling that vailctl, vail-view and vail-qemu share. */
+
+/* Exit statuses. */
+#define EXIT_DONE   0
+#define EXIT_FAILED 1
+#define EXIT_USAGE  2
+
+/* The lowest getopt_long() value of a long option, above every character. */
+#define LONG_OPTION_BASE 0x100
+
+/* Logs the message. Returns EXIT_USAGE. */
+_printf_(1, 2) int usage_error(const char *format, ...);
+
+/*
+ * Logs why getopt_long() returned result, which is '?' or ':'. Expects opterr to be 0, a ':' at the
+ * start of the short options, and values of at least LONG_OPTION_BASE for long options. Returns
+ * EXIT_USAGE.
+ */
+int usage_error_option(char *const *argv, int result);
+
+/* Parses a decimal number from 1 to maximum. Returns false if the text is anything else. */
+bool number_parse(const char *text, unsigned long maximum, unsigned long *ret_number);
+
+/* Prints the program's name and version on stdout. */
+void print_version(void);
+
+#endif

@@ -1,0 +1,1355 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VAIL_H
+#define VAIL_H
+
+/*
+ * libvail is the client library of vaild(8), which lets host processes share GPU allocations with
+ * virtual machines (VMs). A host process can do so once it is registered for the VM.
+ *
+ * Each typed function below calls one method of vaild and names it. io.vaild(7) describes the
+ * methods, libvail(3) gives an overview and examples.
+ *
+ * Threads
+ *   A handle (struct vail) may be used by one thread at a time. Give each thread its own handle,
+ *   or protect every call with a lock. Handles are independent, and the library has no other
+ *   state.
+ *
+ * Processes
+ *   Registrations and graphics contexts belong to the calling process, not to the handle. They
+ *   outlive vail_close() and execve(), and end when the process exits. After fork() the child may
+ *   use its copy of a handle, which then makes its own connection. Calls and watches that were
+ *   pending belong to the parent. In the child they end with STATUS_CONNECTION_DISCONNECTED.
+ *
+ * Callbacks
+ *   The library calls the functions that the caller passes to it (VailReply, VailWatch and so on)
+ *   only from its own functions. On the handle that it is given, a callback may use only
+ *   vail_submit(), vail_watch(), vail_send_oneway(), vail_send_update() and the getters.
+ *
+ * Connections
+ *   A handle connects when a call needs a connection. Once it has been connected, it survives
+ *   restarts of vaild, and so does the state in vaild: registrations, contexts, objects and their
+ *   holders, address spaces and handles. Calls made while vaild is away wait for it until their
+ *   timeout. Watches resume, see vail_watch(). If the connection is lost while a call is pending,
+ *   the library
+ *
+ *     - sends the call again if vaild cannot have received all of it;
+ *     - sends the call again if its method may be executed twice. These are the methods that
+ *       query, set, open or close something. The reply may then describe the second execution:
+ *       ending something by its handle returns STATUS_INVALID_HANDLE, and
+ *       vail_unregister_process() returns STATUS_NOT_FOUND, if the first execution succeeded;
+ *     - ends every other call with STATUS_CONNECTION_DISCONNECTED, because it cannot know whether
+ *       vaild executed it. These are the methods that create something (contexts, objects, vGPUs,
+ *       adapters, GPU processes), reserve, map or free addresses, set page tables, or end
+ *       something by a GUID or pid (vail_unregister_virtual_machine(),
+ *       vail_revoke_registration()). Also included are methods that this library does not know,
+ *       and vail_call_more() after its first reply.
+ *
+ *   A call is sent again at most five times.
+ *
+ * Errors
+ *   Every function returns an NTSTATUS or is a getter that cannot fail. Results (ret_...) are set
+ *   only if the function returns STATUS_SUCCESS. Every function may return
+ *
+ *     STATUS_INVALID_PARAMETER         a required argument is NULL, or text is not UTF-8 or JSON
+ *     STATUS_NO_MEMORY                 this process or vaild is out of memory
+ *
+ *   and every function that calls a method of vaild may also return
+ *
+ *     STATUS_CONNECTION_REFUSED        vaild is not listening on the socket; nothing was done
+ *     STATUS_CONNECTION_DISCONNECTED   vaild closed the connection before it replied; the method
+ *                                      may have been executed
+ *     STATUS_IO_TIMEOUT                vaild did not reply, or come back, in time; the method may
+ *                                      have been executed
+ *     STATUS_INVALID_NETWORK_RESPONSE  vaild's reply was invalid
+ *     STATUS_ACCESS_DENIED             the process may not open the socket or call the method
+ *     STATUS_QUOTA_EXCEEDED            a limit is reached, see vail_error_limit()
+ *     STATUS_INSUFFICIENT_RESOURCES    vaild or this process is out of file descriptors or buffers
+ *     STATUS_PROCESS_IS_TERMINATING    the calling process has exited, according to vaild
+ *     STATUS_INVALID_DEVICE_STATE      the function waits for a reply, but was called from a
+ *                                      callback
+ *     STATUS_NOT_SUPPORTED             this vaild lacks the method (Varlink's MethodNotFound,
+ *                                      InterfaceNotFound or MethodNotImplemented), or cannot do it
+ *
+ *   In addition to these, each function below lists the statuses specific to it. Varlink's errors
+ *   InvalidParameter and ExpectedMore become STATUS_INVALID_PARAMETER, and PermissionDenied
+ *   becomes STATUS_ACCESS_DENIED. Other errors become the status that vaild sends with them, even
+ *   one that vail-status.h does not define.
+ *
+ *   The library never raises SIGPIPE and never returns because of EINTR. All its file descriptors
+ *   are close-on-exec.
+ *
+ * Structs
+ *   Structs that may grow begin with their size, so that later versions can add members. A struct
+ *   that the caller fills is initialized with its VAIL_..._INIT macro. In a struct that the
+ *   library fills, size is the number of bytes filled: a member of a later version is set if size
+ *   extends beyond it. NULL and 0 mean that a value is absent, unless stated otherwise.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <vail-status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VAIL_PUBLIC __attribute__((visibility("default")))
+
+/* Size of a handle as text (of a context, GPU process, adapter, vGPU or object): 32 hex digits and
+ * a NUL. */
+#define VAIL_HANDLE_SIZE 33
+
+/* Timeout for waiting without a limit. */
+#define VAIL_TIMEOUT_NONE (-1)
+
+/* Timeout of a new handle, in milliseconds. */
+#define VAIL_TIMEOUT_DEFAULT 30000
+
+struct vail;
+
+/* ---- Handles ---- */
+
+/*
+ * Creates a handle. Connects only when the first call is made.
+ *
+ * path: vaild's socket; copied. NULL for the environment variable VAILD_SOCKET, which set-uid
+ *       programs ignore, or else /run/vaild/vaild.sock.
+ * ret_vail: the handle. The caller frees it with vail_close().
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER or STATUS_NO_MEMORY.
+ */
+VAIL_PUBLIC NTSTATUS vail_new(const char *path, struct vail **ret_vail);
+
+/*
+ * Creates a handle like vail_new(), and connects it. Reports at once if vaild cannot be reached.
+ *
+ * Returns the statuses of vail_new(), STATUS_CONNECTION_REFUSED, STATUS_ACCESS_DENIED (the mode of
+ * the socket or of its directory), STATUS_INSUFFICIENT_RESOURCES (this process is at its limit of
+ * file descriptors), or STATUS_IO_TIMEOUT (vaild did not accept the connection within
+ * VAIL_TIMEOUT_DEFAULT).
+ */
+VAIL_PUBLIC NTSTATUS vail_open(const char *path, struct vail **ret_vail);
+
+/*
+ * Closes the connection and frees the handle. Pending calls and watches end with
+ * STATUS_CONNECTION_DISCONNECTED. Registrations and contexts remain. Must not be called from a
+ * callback. vail may be NULL.
+ */
+VAIL_PUBLIC void vail_close(struct vail *vail);
+
+/*
+ * Sets how long a blocking call waits for each reply, for vaild to accept the connection, or for
+ * vaild to come back. A call that times out closes the connection, which ends all pending calls.
+ *
+ * milliseconds: 0 or more. Any negative number means VAIL_TIMEOUT_NONE.
+ */
+VAIL_PUBLIC void vail_set_timeout(struct vail *vail, int milliseconds);
+
+/*
+ * Sets whether the handle survives restarts of vaild, as described above. A new handle does. Call
+ * this before the first call: when the connection is lost, the setting also applies to calls that
+ * are already pending.
+ *
+ * resumes: If false, calls and watches end with their connection, and calls made while vaild is
+ *          away return STATUS_CONNECTION_REFUSED at once. Programs need this if they must not
+ *          block, or recover from a restart themselves.
+ */
+VAIL_PUBLIC void vail_set_resume(struct vail *vail, bool resumes);
+
+/* Returns the path of the handle's socket, which the handle owns. */
+VAIL_PUBLIC const char *vail_path(const struct vail *vail);
+
+/* ---- Error details ---- */
+
+/*
+ * These functions describe the last failure on the handle. Inside a VailReply they describe the
+ * reply that it was called with. The handle owns the strings, which are valid until its next call.
+ */
+
+/* Returns a sentence for people that says what to do; "" if the last call succeeded. */
+VAIL_PUBLIC const char *vail_error_message(const struct vail *vail);
+
+/* Returns the path of the invalid parameter, like "displayClients[0].user"; NULL if none. */
+VAIL_PUBLIC const char *vail_error_parameter(const struct vail *vail);
+
+/* Returns the Varlink name of the error, like "io.vaild.NotFound"; NULL if vaild sent none. */
+VAIL_PUBLIC const char *vail_error_name(const struct vail *vail);
+
+/*
+ * Returns the name of the limit behind STATUS_QUOTA_EXCEEDED; NULL, with no results set, if vaild
+ * named no limit. vaild.json(5) describes the limits.
+ *
+ * ret_maximum: the value of the limit; may be NULL.
+ * ret_used: how much of it the caller uses; may be NULL.
+ */
+VAIL_PUBLIC const char *vail_error_limit(const struct vail *vail, uint64_t *ret_maximum,
+					 uint64_t *ret_used);
+
+/*
+ * Returns the name of a status, like "STATUS_ACCESS_DENIED"; NULL if vail-status.h does not define
+ * it. The string is static.
+ */
+VAIL_PUBLIC const char *vail_status_name(NTSTATUS status);
+
+/* ---- Calling any method ---- */
+
+/*
+ * Calls a method and waits for its reply.
+ *
+ * method: its full name, like "io.vaild.ListRegistrations".
+ * parameters: a JSON object; NULL for none.
+ * ret_parameters: the reply's parameters, a JSON object on one line. The caller frees it. May be
+ *                 NULL.
+ *
+ * Returns the status of the reply, or a status listed at the top.
+ */
+VAIL_PUBLIC NTSTATUS vail_call(struct vail *vail, const char *method, const char *parameters,
+			       char **ret_parameters);
+
+/*
+ * Calls a method like vail_call(), and sends file descriptors with the request. The parameters
+ * refer to them by their index. Descriptors in the reply are taken with vail_take_descriptor().
+ *
+ * descriptors: up to 253, which remain the caller's; NULL for none.
+ *
+ * Returns the statuses of vail_call(), STATUS_INVALID_PARAMETER also if a descriptor is not open,
+ * and STATUS_INSUFFICIENT_RESOURCES also if this process has no room for copies of them.
+ */
+VAIL_PUBLIC NTSTATUS vail_call_with_descriptors(struct vail *vail, const char *method,
+						const char *parameters, const int *descriptors,
+						size_t descriptor_count, char **ret_parameters);
+
+/*
+ * Takes a file descriptor that arrived with a reply. Inside a VailReply this is the reply that it
+ * was called with. Otherwise it is the reply of the last blocking call, until the next call on the
+ * handle. The library closes descriptors that are not taken.
+ *
+ * Returns the descriptor, which the caller then owns; -1 if the reply has none with this index or
+ * it was taken before.
+ */
+VAIL_PUBLIC int vail_take_descriptor(struct vail *vail, size_t index);
+
+/*
+ * Receives each reply of a call. The last call of the function has continues false.
+ *
+ * status: of this reply. vail_error_...() give details.
+ * parameters: of the reply or error, as JSON. NULL if the connection was lost. Valid until the
+ *             function returns.
+ * continues: whether more replies follow.
+ *
+ * Returns whether to continue. Returning false while continues is true ends the call and closes
+ * the connection, because Varlink has no other way to stop a stream. This ends all later calls
+ * with STATUS_CONNECTION_DISCONNECTED. The result does not matter if continues is false.
+ */
+typedef bool (*VailReply)(struct vail *vail, NTSTATUS status, const char *parameters,
+			  bool continues, void *context);
+
+/*
+ * Calls a method that streams ("more": true) and waits for its last reply. The timeout applies to
+ * each reply.
+ *
+ * method, parameters: see vail_call().
+ * context: passed to reply.
+ *
+ * Returns the status of the last reply, STATUS_SUCCESS if reply returned false, or a status of
+ * vail_call().
+ */
+VAIL_PUBLIC NTSTATUS vail_call_more(struct vail *vail, const char *method, const char *parameters,
+				    VailReply reply, void *context);
+
+/* ---- Event loops ---- */
+
+/*
+ * Submits a call without waiting for its replies. vail_process(), or any blocking call on the same
+ * handle, passes them to reply. Replies arrive in the order of the calls. The function blocks only
+ * to connect, and only if vaild's listen queue is full. While a vaild that was reached before is
+ * away, the call waits for it without a timeout.
+ *
+ * method, parameters: see vail_call().
+ * more: whether the method streams, see vail_call_more().
+ * context: passed to reply.
+ *
+ * Returns STATUS_SUCCESS if the call is pending. Otherwise reply is never called, and the function
+ * returns STATUS_INSUFFICIENT_RESOURCES (more than 64 MiB of calls are pending) or a status listed
+ * at the top.
+ */
+VAIL_PUBLIC NTSTATUS vail_submit(struct vail *vail, const char *method, const char *parameters,
+				 bool more, VailReply reply, void *context);
+
+/*
+ * Submits a call with file descriptors, see vail_call_with_descriptors(). The library sends
+ * copies, so the caller may close its descriptors at once.
+ *
+ * vaild accepts no descriptors on a connection before it has accepted the connection itself. Wait
+ * for the reply to another call first; the blocking functions do this themselves. For the same
+ * reason such a call is not sent again on another connection. STATUS_CONNECTION_REFUSED, returned
+ * or passed to reply, means that it was not sent.
+ *
+ * Returns the statuses of vail_submit() and of vail_call_with_descriptors().
+ */
+VAIL_PUBLIC NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char *method,
+						  const char *parameters, const int *descriptors,
+						  size_t descriptor_count, bool more,
+						  VailReply reply, void *context);
+
+/*
+ * Sends a call that gets no reply ("oneway"). May be called from a callback. The caller cannot
+ * know whether it succeeded. It is lost if vaild stops before reading it.
+ *
+ * method, parameters: see vail_call().
+ *
+ * Returns STATUS_SUCCESS if the call is being sent. Otherwise it was not sent, and the function
+ * returns STATUS_INSUFFICIENT_RESOURCES (vaild does not read, and more than 256 KiB are unsent) or
+ * a status listed at the top.
+ */
+VAIL_PUBLIC NTSTATUS vail_send_oneway(struct vail *vail, const char *method,
+				      const char *parameters);
+
+/*
+ * Sends and receives as much as possible without blocking, and calls the callbacks that are due.
+ * An event loop calls this when vail_descriptor() is ready for vail_events().
+ *
+ * Returns STATUS_SUCCESS, also if there was nothing to do; STATUS_INVALID_DEVICE_STATE from a
+ * callback. Any other status is the reason why the connection was lost and all pending calls have
+ * ended, usually STATUS_CONNECTION_DISCONNECTED or STATUS_INVALID_NETWORK_RESPONSE.
+ */
+VAIL_PUBLIC NTSTATUS vail_process(struct vail *vail);
+
+/*
+ * Returns the file descriptor to poll; -1 if the handle is not connected and no call is pending.
+ * The handle owns it. It changes when the handle reconnects or waits for vaild, so get it again
+ * before each poll().
+ */
+VAIL_PUBLIC int vail_descriptor(const struct vail *vail);
+
+/*
+ * Returns the events to poll for: POLLIN, and POLLOUT while output is unsent. Get them again
+ * before each poll().
+ */
+VAIL_PUBLIC short vail_events(const struct vail *vail);
+
+/* ---- Watching ---- */
+
+/* The kind of an event. vail_event_name() returns vaild's name for it, see Watch in io.vaild(7). */
+typedef enum VailEventKind {
+	VAIL_EVENT_UNKNOWN, /* this library does not know the kind, see VailEvent.json */
+	VAIL_EVENT_CURRENT, /* all that exists was reported; changes follow */
+	VAIL_EVENT_REGISTERED,
+	VAIL_EVENT_UNREGISTERED,
+	VAIL_EVENT_VIRTUAL_MACHINE_ADDED,
+	VAIL_EVENT_VIRTUAL_MACHINE_CHANGED,
+	VAIL_EVENT_VIRTUAL_MACHINE_REMOVED,
+	VAIL_EVENT_VIRTUAL_GPU_ASSIGNED,
+	VAIL_EVENT_VIRTUAL_GPU_REMOVED,
+	VAIL_EVENT_QUARANTINED,
+	VAIL_EVENT_QUARANTINE_LIFTED,
+	VAIL_EVENT_ADAPTER_ADDED,
+	VAIL_EVENT_ADAPTER_REMOVED,
+	VAIL_EVENT_GPU_PROCESS_REMOVED,
+	VAIL_EVENT_PAGE_TABLE_RESIDENT, /* for the driver: set your entries of this table again */
+	VAIL_EVENT_SHARED,
+	VAIL_EVENT_UPDATED,  /* the contents of an object have changed: read it again */
+	VAIL_EVENT_UNSHARED, /* the object can no longer be opened: close it */
+	VAIL_EVENT_OPENED,
+	VAIL_EVENT_RELEASED,
+
+	/*
+	 * Events made by the library. INTERRUPTED: the connection to vaild is lost, and the watch
+	 * waits for vaild; status and reason describe the loss. RESUMED: vaild is back, and the
+	 * entities that began or ended in between have been reported. Other changes were missed:
+	 * read again what they concern, see vail_watch().
+	 */
+	VAIL_EVENT_INTERRUPTED,
+	VAIL_EVENT_RESUMED
+} VailEventKind;
+
+/* Defined below, with the functions for shared objects. */
+struct VailSharedObject;
+struct VailRectangle;
+
+/* An event. The library owns the strings, which are valid until the callback returns. */
+typedef struct VailEvent {
+	size_t size; /* bytes filled by the library */
+	VailEventKind kind;
+	const char *virtual_machine; /* GUID */
+	const char *virtual_gpu;     /* handle */
+	const char *adapter;         /* handle */
+
+	/* The registration of REGISTERED and UNREGISTERED. */
+	pid_t pid; /* in vaild's pid namespace; 0 if the event concerns no registration */
+	uid_t uid;
+	const char *graphics_context; /* "vaild", "drm", "nvidia", "kfd" or "dxg" */
+	double since; /* of the registration, or of an added VM; seconds on CLOCK_BOOTTIME */
+
+	/* Why an entity ended: with UNREGISTERED, ..._REMOVED, UNSHARED and RELEASED. The reason of
+	 * QUARANTINED is the operator's. */
+	NTSTATUS status; /* STATUS_SUCCESS if the owner requested it, or if there is no status */
+	const char *reason;
+
+	const char *json; /* the complete event as vaild sends it */
+
+	const char *process;      /* handle of a GPU process */
+	uint64_t virtual_address; /* first address that the page table covers, in bytes */
+
+	/* The object of SHARED, UPDATED, UNSHARED, OPENED and RELEASED. */
+	const struct VailSharedObject *shared_object;
+
+	/* The process of OPENED and RELEASED. */
+	pid_t holder_pid; /* in vaild's pid namespace */
+	uid_t holder_uid;
+
+	/* The changed areas of UPDATED; a count of 0 means the whole object. */
+	const struct VailRectangle *damage;
+	size_t damage_count;
+} VailEvent;
+
+/*
+ * Returns vaild's name of a kind, like "registered" for VAIL_EVENT_REGISTERED; NULL if the kind is
+ * unknown. The string is static.
+ */
+VAIL_PUBLIC const char *vail_event_name(VailEventKind kind);
+
+/*
+ * Receives each event of a watch. The last call of the function has continues false, unless an
+ * earlier one has returned false.
+ *
+ * status: STATUS_SUCCESS with an event. Otherwise event is NULL, and status is the reason why the
+ *         watch has ended.
+ * continues: whether more events follow. false with an event if the event ended the caller's last
+ *            right to watch.
+ *
+ * Returns whether to continue. Returning false while continues is true closes the connection, as
+ * with VailReply.
+ */
+typedef bool (*VailWatch)(struct vail *vail, NTSTATUS status, const VailEvent *event,
+			  bool continues, void *context);
+
+/*
+ * Starts a watch. Reports one event for each entity that exists, then VAIL_EVENT_CURRENT, then
+ * each change once and in order. vail_process() passes the events to watch. (Method
+ * io.vaild.Watch.)
+ *
+ * Calls made on the same handle afterwards wait until the watch ends, so give a watch its own
+ * handle. vaild closes the connection of a client that leaves a MiB of events unread.
+ *
+ * A watch survives restarts of vaild, unless vail_set_resume() says otherwise, and for this
+ * purpose remembers what it has reported. It reports VAIL_EVENT_INTERRUPTED when the connection is
+ * lost. When vaild is back, it reports the entities that have ended, the latest first, then those
+ * that have begun, and then VAIL_EVENT_RESUMED. Events about ended entities have STATUS_SUCCESS
+ * and a reason that says that the connection was lost. Entities that still exist are not reported
+ * again. The watch cannot know what else has changed: the contents of objects, the settings of
+ * VMs, page tables, and the holders of unshared objects. If the VM has ended or the caller may no
+ * longer watch it, the watch ends with STATUS_NOT_FOUND or STATUS_ACCESS_DENIED.
+ *
+ * virtual_machine: GUID of a VM, which its registered processes, its VMM, its agent and operators
+ *                  may watch. NULL for all that the caller may watch.
+ * context: passed to watch.
+ *
+ * Returns the statuses of vail_submit(). Statuses of vaild are passed to watch:
+ * STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND (no such VM), STATUS_ACCESS_DENIED,
+ * STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, VailWatch watch,
+				void *context);
+
+/* ---- Registering host processes ---- */
+
+/*
+ * In the following, virtual_machine is a VM's GUID as text: 8-4-4-4-12 hex digits in either case,
+ * with or without braces. STATUS_INVALID_PARAMETER includes a malformed GUID, and STATUS_NOT_FOUND
+ * means that no running VM has this GUID.
+ */
+
+/*
+ * Registers the calling process for the VM. The process must have the privileges of the VM's
+ * display client, and a graphics context. Registering again succeeds and changes nothing. (Method
+ * io.vaild.RegisterVailProcess.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (the
+ * process has other privileges, or the VM is in quarantine), STATUS_GRAPHICS_VAIL_STATE_CHANGED
+ * (the VM has no vGPU), STATUS_INVALID_DISPOSITION (the process has no graphics context, see
+ * vail_create_context()), or STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_register_process(struct vail *vail, const char *virtual_machine);
+
+/*
+ * Ends the calling process's registration. (Method io.vaild.UnregisterVailProcess.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, or STATUS_NOT_FOUND (also if the process is
+ * not registered).
+ */
+VAIL_PUBLIC NTSTATUS vail_unregister_process(struct vail *vail, const char *virtual_machine);
+
+/*
+ * Ends another process's registration. Allowed for operators and for the user who registered the
+ * VM. (Method io.vaild.RevokeRegistration.)
+ *
+ * pid: in vaild's pid namespace.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND (also if the process is not
+ * registered), or STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_revoke_registration(struct vail *vail, const char *virtual_machine,
+					      pid_t pid);
+
+/* ---- Graphics contexts ---- */
+
+/*
+ * Creates a graphics context for the calling process. On the software adapter this also creates
+ * the process's GPU process if necessary. On another adapter its driver must have created and
+ * completed the GPU process. Context and GPU process end when the calling process exits. (Method
+ * io.vaild.Gpu.CreateContext.)
+ *
+ * adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
+ * ret_context: handle of the context.
+ * ret_process: handle of the GPU process; may be NULL.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_NOT_SUPPORTED (the
+ * driver has created no GPU process for this process), STATUS_INVALID_DEVICE_STATE (the driver has
+ * not completed it), or STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_create_context(struct vail *vail, const char *adapter,
+					 char ret_context[VAIL_HANDLE_SIZE],
+					 char ret_process[VAIL_HANDLE_SIZE]);
+
+/*
+ * Destroys a context of the calling process. Registrations remain. (Method
+ * io.vaild.Gpu.DestroyContext.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, or STATUS_ACCESS_DENIED (the context belongs to
+ * another process).
+ */
+VAIL_PUBLIC NTSTATUS vail_destroy_context(struct vail *vail, const char *context);
+
+/* ---- Sharing objects ---- */
+
+/*
+ * A VM's VMM or its agent shares objects with the host processes that are registered for the VM.
+ * An object is a resource (1 to 4 planes of dma-bufs or memfds), a fence (a sync_file), or both.
+ * Access cannot be revoked: a holder keeps the memory until it closes the object or exits.
+ *
+ * Sharer and holders need not trust each other. No sharer can make the reading functions below
+ * fault or wait without a limit.
+ */
+
+/* Makes a format code of drm_fourcc.h, like VAIL_FORMAT('X', 'R', '2', '4'). */
+#define VAIL_FORMAT(a, b, c, d) \
+	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+
+/*
+ * The access that holders have to an object. The kernel enforces VAIL_ACCESS_READ only for memfds,
+ * see VailObjectInfo.access_enforced.
+ */
+typedef enum VailAccess { VAIL_ACCESS_READ, VAIL_ACCESS_READ_WRITE } VailAccess;
+
+/* The maximum number of planes of a resource. */
+#define VAIL_PLANE_MAX 4
+
+/* A plane of a resource. Several planes may be parts of the same memory. */
+typedef struct VailPlane {
+	int descriptor;  /* a dma-buf or memfd, which remains the caller's */
+	uint64_t offset; /* of the first row, in bytes */
+	uint64_t stride; /* from one row to the next, in bytes */
+} VailPlane;
+
+/*
+ * An object to share: a resource if it has planes, a fence if it has one. Initialize with
+ * VAIL_OBJECT_INIT.
+ */
+typedef struct VailObject {
+	size_t size; /* set by VAIL_OBJECT_INIT */
+	VailAccess access;
+	const char *name; /* for people */
+
+	/* The resource. */
+	uint32_t width;  /* in pixels */
+	uint32_t height; /* in pixels */
+	uint32_t format; /* made with VAIL_FORMAT() */
+	uint64_t modifier;
+	VailPlane planes[VAIL_PLANE_MAX];
+	size_t plane_count;
+
+	int fence; /* a sync_file, which remains the caller's; -1 for none */
+} VailObject;
+
+#define VAIL_OBJECT_INIT                                                                  \
+	{                                                                                 \
+		sizeof(VailObject), VAIL_ACCESS_READ, NULL, 0, 0, 0, 0,                   \
+			{ { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 } }, 0, -1 \
+	}
+
+/* An area of a resource, in pixels. */
+typedef struct VailRectangle {
+	uint32_t x;
+	uint32_t y;
+	uint32_t width;
+	uint32_t height;
+} VailRectangle;
+
+/*
+ * Shares an object with the processes registered for the VM. Allowed for the VM's VMM and its
+ * agent. The object ends when the process that shared it exits. (Method
+ * io.vaild.ShareObjectWithHost.)
+ *
+ * The function first seals each memfd that can be sealed, so that holders can rely on it. The size
+ * can no longer change, and with VAIL_ACCESS_READ the memory can be written only through mappings
+ * that exist now. Seals are permanent, even if sharing fails. vail_memory_new() creates memory
+ * that is already mapped.
+ *
+ * ret_handle: handle of the object.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (the
+ * process is neither VMM nor agent, or the VM is in quarantine), STATUS_OBJECT_TYPE_MISMATCH (a
+ * descriptor is of a kind that cannot be shared), STATUS_GRAPHICS_VAIL_STATE_CHANGED (the VM has
+ * no vGPU), STATUS_QUOTA_EXCEEDED, or STATUS_INSUFFICIENT_RESOURCES.
+ */
+VAIL_PUBLIC NTSTATUS vail_share_object(struct vail *vail, const char *virtual_machine,
+				       const VailObject *object, char ret_handle[VAIL_HANDLE_SIZE]);
+
+/*
+ * Notifies watchers, except those of this process, that the object's contents have changed.
+ * Allowed for the sharer. (Method io.vaild.UpdateObject.)
+ *
+ * handle: from vail_share_object().
+ * damage: the changed areas, at most 64. NULL for the whole object.
+ * count: number of areas; 0 for the whole object.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
+ * STATUS_INVALID_PARAMETER (too many areas, or one is outside the resource), or
+ * STATUS_ACCESS_DENIED (another process shares the object).
+ */
+VAIL_PUBLIC NTSTATUS vail_update_object(struct vail *vail, const char *handle,
+					const VailRectangle *damage, size_t count);
+
+/*
+ * Sends the notification of vail_update_object() without waiting for a reply. Use it for each
+ * frame. May be called from a callback.
+ *
+ * Returns the statuses of vail_send_oneway(). After STATUS_INSUFFICIENT_RESOURCES, include the
+ * areas in the next update.
+ */
+VAIL_PUBLIC NTSTATUS vail_send_update(struct vail *vail, const char *handle,
+				      const VailRectangle *damage, size_t count);
+
+/*
+ * Ends the sharing: the object can no longer be opened, and its holders are notified. Allowed for
+ * the sharer and for operators. (Method io.vaild.UnshareObject.)
+ *
+ * ret_holders: number of processes that still hold the object; may be NULL.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, or STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_unshare_object(struct vail *vail, const char *handle,
+					 uint64_t *ret_holders);
+
+/* Memory to share: a memfd that can be sealed, mapped into the process that created it. */
+struct vail_memory;
+
+/*
+ * Creates memory filled with zeroes. Its size is fixed.
+ *
+ * size: in bytes; not 0.
+ * name: for people, shown in /proc; at most 249 bytes. NULL for a default.
+ * ret_memory: the memory. The caller frees it with vail_memory_free().
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY,
+ * STATUS_INSUFFICIENT_RESOURCES (out of file descriptors), or STATUS_NOT_SUPPORTED (the kernel has
+ * no memfds).
+ */
+VAIL_PUBLIC NTSTATUS vail_memory_new(size_t size, const char *name,
+				     struct vail_memory **ret_memory);
+
+/* Unmaps and closes the memory. Objects that were shared from it remain shared. May be NULL. */
+VAIL_PUBLIC void vail_memory_free(struct vail_memory *memory);
+
+/*
+ * Returns the address of the mapping, which the memory owns. The process can read and write it,
+ * even after sharing it.
+ */
+VAIL_PUBLIC void *vail_memory_data(const struct vail_memory *memory);
+
+/* Returns the size in bytes. */
+VAIL_PUBLIC size_t vail_memory_size(const struct vail_memory *memory);
+
+/* Returns the memfd, for VailPlane.descriptor; -1 if memory is NULL. The memory owns it. */
+VAIL_PUBLIC int vail_memory_descriptor(const struct vail_memory *memory);
+
+/* The type of an object. */
+typedef enum VailObjectType {
+	VAIL_OBJECT_UNKNOWN, /* this library does not know the type */
+	VAIL_OBJECT_RESOURCE,
+	VAIL_OBJECT_FENCE,
+	VAIL_OBJECT_RESOURCE_WITH_FENCE
+} VailObjectType;
+
+/* The kind of a resource's memory, according to the kernel. */
+typedef enum VailMemoryKind {
+	VAIL_MEMORY_UNKNOWN, /* this library does not know the kind */
+	VAIL_MEMORY_NONE,    /* the object is a fence */
+	VAIL_MEMORY_DMABUF,
+	VAIL_MEMORY_MEMFD
+} VailMemoryKind;
+
+/* The description of a shared object. */
+typedef struct VailObjectInfo {
+	size_t size; /* bytes filled by the library */
+	VailObjectType type;
+	VailAccess access;
+	const char *name;
+	uint32_t width;  /* in pixels */
+	uint32_t height; /* in pixels */
+	uint32_t format; /* see VAIL_FORMAT() */
+	uint64_t modifier;
+	VailPlane planes[VAIL_PLANE_MAX]; /* their descriptors are -1 */
+	size_t plane_count;
+	VailMemoryKind memory;
+	uint64_t size_in_bytes; /* of the memory, when vaild last looked */
+	bool size_sealed;       /* the size cannot change */
+	bool access_enforced;   /* the kernel prevents writes by holders; else they are trusted */
+} VailObjectInfo;
+
+/* A process that has an object open. */
+typedef struct VailHolder {
+	pid_t pid; /* in vaild's pid namespace */
+	uid_t uid;
+	double since; /* seconds on CLOCK_BOOTTIME */
+} VailHolder;
+
+/* A shared object in a list or event. Strings and arrays are valid until the callback returns. */
+typedef struct VailSharedObject {
+	size_t size; /* bytes filled by the library */
+	const char *handle;
+	const char *virtual_machine; /* GUID */
+	const VailObjectInfo *object;
+	pid_t shared_by_pid; /* in vaild's pid namespace */
+	double since;        /* seconds on CLOCK_BOOTTIME */
+	const VailHolder *holders;
+	size_t holder_count;
+} VailSharedObject;
+
+/* Receives each object of a list. Returns whether to continue, see VailRangeTaker. */
+typedef bool (*VailObjectTaker)(struct vail *vail, const VailSharedObject *object, void *context);
+
+/*
+ * Lists the objects that the caller shares or may open. Operators see all. (Method
+ * io.vaild.ListSharedObjects.)
+ *
+ * virtual_machine: GUID of the VM whose objects to list; NULL for all VMs.
+ * context: passed to take.
+ *
+ * Returns STATUS_SUCCESS, also if take returned false; STATUS_NOT_FOUND. If it fails, some objects
+ * may already have been reported.
+ */
+VAIL_PUBLIC NTSTATUS vail_list_objects(struct vail *vail, const char *virtual_machine,
+				       VailObjectTaker take, void *context);
+
+/* ---- Opening objects ---- */
+
+/*
+ * An object that this process has open. One thread at a time may use it. It depends on no handle:
+ * it survives vail_close() and the loss of the connection. The functions below describe their
+ * failures in vail_object_error_message(). The holder is the process, so a child after fork() may
+ * read its copy, but vaild does not count it as a holder.
+ */
+struct vail_object;
+
+/*
+ * Opens an object and makes the calling process one of its holders. Allowed for processes that are
+ * registered for the VM and have a display client's privileges at the moment. Opening an object
+ * twice counts once: the first vail_object_close() ends it in vaild. (Method
+ * io.vaild.OpenSharedObject.)
+ *
+ * handle: of the object, from vail_list_objects(), an event or the sharer.
+ * ret_object: the open object. The caller closes it with vail_object_close().
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
+ * STATUS_ACCESS_DENIED (the process is not registered for the VM, or no longer has a display
+ * client's privileges), STATUS_OBJECT_TYPE_MISMATCH (the sharer has changed its memory so that it
+ * can no longer be opened), STATUS_QUOTA_EXCEEDED, or STATUS_INSUFFICIENT_RESOURCES.
+ */
+VAIL_PUBLIC NTSTATUS vail_open_object(struct vail *vail, const char *handle,
+				      struct vail_object **ret_object);
+
+/*
+ * Closes and frees the object, and notifies vaild that this process no longer holds it. (Method
+ * io.vaild.CloseSharedObject.)
+ *
+ * vail: any handle of this process. NULL to skip the notification: vaild then regards the process
+ *       as a holder until it opens and closes the object again, or exits. In a callback of this
+ *       handle, the notification is sent without waiting for the reply.
+ * object: may be NULL.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (the process was not a holder), or another status
+ * if vaild could not be notified. The object is closed and freed in any case.
+ */
+VAIL_PUBLIC NTSTATUS vail_object_close(struct vail *vail, struct vail_object *object);
+
+/*
+ * Returns a sentence about the last failure with this object; "" if the last call succeeded. The
+ * object owns it.
+ */
+VAIL_PUBLIC const char *vail_object_error_message(const struct vail_object *object);
+
+/* Return the object's handle and its description. The object owns both. */
+VAIL_PUBLIC const char *vail_object_handle(const struct vail_object *object);
+VAIL_PUBLIC const VailObjectInfo *vail_object_info(const struct vail_object *object);
+
+/*
+ * Return the memory of a plane, to import into EGL or Vulkan, or the fence, a sync_file that polls
+ * readable once it is signalled. Return -1 if the object has no such plane or no fence. The object
+ * owns them.
+ *
+ * A process that maps memory whose size is not sealed gets SIGBUS if the sharer shrinks it.
+ */
+VAIL_PUBLIC int vail_object_descriptor(const struct vail_object *object, size_t plane);
+VAIL_PUBLIC int vail_object_fence_descriptor(const struct vail_object *object);
+
+/*
+ * Waits until the object's fence is signalled. Returns at once if it has none.
+ *
+ * timeout: in milliseconds. With VAIL_TIMEOUT_NONE, or any negative number, the creator of the
+ *          fence can block this process without a limit.
+ *
+ * Returns STATUS_SUCCESS, STATUS_IO_TIMEOUT, or STATUS_INVALID_DEVICE_STATE (the GPU work behind
+ * the fence has failed).
+ */
+VAIL_PUBLIC NTSTATUS vail_object_wait(struct vail_object *object, int timeout);
+
+/*
+ * Sets how long the reading functions wait for a GPU that is writing to a dma-buf. They do not
+ * wait for the object's fence.
+ *
+ * timeout: in milliseconds, as for vail_object_wait(); VAIL_TIMEOUT_DEFAULT initially.
+ */
+VAIL_PUBLIC void vail_object_set_timeout(struct vail_object *object, int timeout);
+
+/*
+ * Copies bytes from a plane. Never faults, even if the sharer changes the memory at the same time.
+ *
+ * plane: its index, less than plane_count.
+ * offset: of the first byte, in bytes from the plane's offset.
+ * buffer: receives size bytes. Its contents are undefined after a failure.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no such plane, or the memory was never large
+ * enough), STATUS_INVALID_DEVICE_STATE (the memory has shrunk or is gone), STATUS_IO_TIMEOUT (a
+ * GPU is still writing), STATUS_NOT_SUPPORTED (the CPU cannot read this dma-buf: import it),
+ * STATUS_INSUFFICIENT_RESOURCES, or STATUS_NO_MEMORY.
+ */
+VAIL_PUBLIC NTSTATUS vail_object_read(struct vail_object *object, size_t plane, uint64_t offset,
+				      void *buffer, size_t size);
+
+/*
+ * Copies the whole image in its own format, row by row without gaps. Supports linear formats with
+ * one plane and 32 bits per pixel. Never faults, see vail_object_read().
+ *
+ * pixels: receives 4 * width * height bytes.
+ * size: of pixels, in bytes; at least that.
+ *
+ * Returns the statuses of vail_object_read(), and STATUS_NOT_SUPPORTED also for other formats and
+ * modifiers.
+ */
+VAIL_PUBLIC NTSTATUS vail_object_read_image(struct vail_object *object, void *pixels, size_t size);
+
+/*
+ * Maps a plane from its first byte to the end of the memory, for reading and, with
+ * VAIL_ACCESS_READ_WRITE, for writing. Supports only memfds whose size is sealed, because their
+ * mapping cannot fault. Map the descriptor of a dma-buf yourself, because reads of such a mapping
+ * must be announced to the kernel.
+ *
+ * ret_data: the mapping, which the object owns until it is closed. The sharer may write to it at
+ *           any time, so copy data before checking it.
+ * ret_size: in bytes.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no such plane, or the memory ends before it),
+ * STATUS_NOT_SUPPORTED (not a memfd, or its size is not sealed: use vail_object_read()),
+ * STATUS_INVALID_DEVICE_STATE (the memory is empty or has shrunk),
+ * STATUS_ACCESS_DENIED (the kernel does not allow writing), or STATUS_NO_MEMORY.
+ */
+VAIL_PUBLIC NTSTATUS vail_object_map(struct vail_object *object, size_t plane, void **ret_data,
+				     size_t *ret_size);
+
+/* ---- GPU virtual addresses, for graphics processes ---- */
+
+/*
+ * process is the handle of the caller's GPU process, from vail_create_context(). Every function of
+ * this section may return STATUS_INVALID_HANDLE (no such process), STATUS_ACCESS_DENIED (it
+ * belongs to another process) and STATUS_INVALID_DEVICE_STATE (its driver has not completed it).
+ *
+ * Addresses and sizes are in bytes. Nothing is ever placed at address 0, so 0 means that no
+ * address is given.
+ */
+
+/* The access that the GPU has to a mapping. */
+typedef enum VailProtection {
+	VAIL_PROTECTION_NONE, /* not set, or unknown to this library */
+	VAIL_PROTECTION_READ,
+	VAIL_PROTECTION_READ_WRITE,
+	VAIL_PROTECTION_NO_ACCESS,
+	VAIL_PROTECTION_ZERO /* reads return 0, writes are discarded */
+} VailProtection;
+
+/*
+ * Reserves addresses, in which the process can later place mappings. (Method
+ * io.vaild.Gpu.ReserveGpuVirtualAddress.)
+ *
+ * size: of the range; a multiple of 64 KiB.
+ * base: exact start, a multiple of 64 KiB; 0 lets vaild choose.
+ * minimum, maximum: bounds of a range that vaild chooses: it starts at or above minimum, and ends
+ *                   at or below maximum. 0 for no bound.
+ * ret_address: start of the range; may be NULL if base is given.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
+ * STATUS_CONFLICTING_ADDRESSES (the range at base is in use), STATUS_NO_MEMORY (also: no free
+ * range is large enough), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE, or
+ * STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_reserve_address(struct vail *vail, const char *process, uint64_t size,
+					  uint64_t base, uint64_t minimum, uint64_t maximum,
+					  uint64_t *ret_address);
+
+/* A mapping to create. Initialize with VAIL_MAPPING_INIT. Granularity is 4 KiB. */
+typedef struct VailMapping {
+	size_t size;               /* set by VAIL_MAPPING_INIT */
+	uint64_t size_in_bytes;    /* of the range */
+	uint64_t base;             /* exact start: free, inside a reservation of the process, or
+				    * inside a driver reservation that allows it; 0 lets vaild
+				    * choose */
+	uint64_t minimum;          /* lowest start, if base is 0; 0 for no bound */
+	uint64_t maximum;          /* highest end, if base is 0; 0 for no bound */
+	VailProtection protection; /* required */
+	uint64_t allocation;       /* a number below 2^63 that only the caller interprets; required
+				    * for read and read-write, where 0 is a valid number */
+	uint64_t offset;           /* into the allocation, in bytes */
+} VailMapping;
+
+#define VAIL_MAPPING_INIT                                                   \
+	{                                                                   \
+		sizeof(VailMapping), 0, 0, 0, 0, VAIL_PROTECTION_NONE, 0, 0 \
+	}
+
+/*
+ * Maps an allocation, a range without access, or zero pages. (Method
+ * io.vaild.Gpu.MapGpuVirtualAddress.)
+ *
+ * ret_address: start of the mapping; may be NULL if mapping->base is given.
+ *
+ * Returns the statuses of vail_reserve_address(), and STATUS_CONFLICTING_ADDRESSES also if the
+ * driver has set the page table entry.
+ */
+VAIL_PUBLIC NTSTATUS vail_map_address(struct vail *vail, const char *process,
+				      const VailMapping *mapping, uint64_t *ret_address);
+
+/*
+ * Frees a range that lies inside one mapping or one reservation of the process. Inside a mapping,
+ * only that part of the mapping is freed, and a reservation under it remains. Inside a
+ * reservation, that part is freed with the mappings in it. (Method
+ * io.vaild.Gpu.FreeGpuVirtualAddress.)
+ *
+ * address, size: the range, in multiples of 4 KiB.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the range is not inside
+ * one mapping or reservation of the process), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE,
+ * or STATUS_QUOTA_EXCEEDED (too many parts would remain).
+ */
+VAIL_PUBLIC NTSTATUS vail_free_address(struct vail *vail, const char *process, uint64_t address,
+				       uint64_t size);
+
+/* The result of a page table walk. */
+typedef enum VailTranslationState {
+	VAIL_TRANSLATION_UNKNOWN,           /* this library does not know the state */
+	VAIL_TRANSLATION_INVALID,           /* neither mapped nor reserved, or in root entry 0 */
+	VAIL_TRANSLATION_RESERVED,          /* reserved by the driver; the entry is invalid */
+	VAIL_TRANSLATION_DRIVER_PAGE_TABLE, /* the driver has set the entry */
+	VAIL_TRANSLATION_NOT_RESIDENT,      /* the table with the entry is evicted */
+	VAIL_TRANSLATION_USER_RESERVED,     /* reserved by the process */
+	VAIL_TRANSLATION_MAPPED
+} VailTranslationState;
+
+/* A translation. Initialize with VAIL_TRANSLATION_INIT. */
+typedef struct VailTranslation {
+	size_t size; /* set by VAIL_TRANSLATION_INIT; on return the bytes filled by the library */
+	VailTranslationState state;
+	VailProtection protection;   /* with VAIL_TRANSLATION_MAPPED, as the next two */
+	uint64_t allocation;         /* see VailMapping */
+	uint64_t offset;             /* of the address in the allocation, in bytes */
+	uint64_t page_table_address; /* for the driver and operators; 0 for others */
+} VailTranslation;
+
+#define VAIL_TRANSLATION_INIT                                                                    \
+	{                                                                                        \
+		sizeof(VailTranslation), VAIL_TRANSLATION_UNKNOWN, VAIL_PROTECTION_NONE, 0, 0, 0 \
+	}
+
+/*
+ * Walks the page tables. Allowed for the process, its driver and operators. (Method
+ * io.vaild.Gpu.TranslateGpuVirtualAddress.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the address is beyond
+ * the address space), or STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_translate_address(struct vail *vail, const char *process,
+					    uint64_t address, VailTranslation *ret_translation);
+
+/* The kind of a range. */
+typedef enum VailRangeKind {
+	VAIL_RANGE_UNKNOWN,         /* this library does not know the kind */
+	VAIL_RANGE_ROOT_ENTRY_ZERO, /* always invalid */
+	VAIL_RANGE_DRIVER_RESERVATION,
+	VAIL_RANGE_USER_RESERVATION,
+	VAIL_RANGE_MAPPING
+} VailRangeKind;
+
+/* A range of an address space. */
+typedef struct VailRange {
+	size_t size; /* bytes filled by the library */
+	VailRangeKind kind;
+	uint64_t address;
+	uint64_t size_in_bytes;
+	bool allow_user_mode_mapping; /* the process may map inside this driver reservation */
+	VailProtection protection;    /* with VAIL_RANGE_MAPPING, as the next two */
+	uint64_t allocation;          /* see VailMapping */
+	uint64_t offset;              /* into the allocation, in bytes */
+} VailRange;
+
+/*
+ * Receives each range of a list. range is valid until the function returns.
+ *
+ * Returns whether to continue. Unlike with VailReply, returning false keeps the connection,
+ * because an adapter may depend on it. The rest of the list is received and dropped.
+ */
+typedef bool (*VailRangeTaker)(struct vail *vail, const VailRange *range, void *context);
+
+/*
+ * Lists the ranges of an address space in ascending order, starting with root entry 0. Allowed for
+ * the process, its driver and operators, in every state of the process. (Method
+ * io.vaild.Gpu.DescribeAddressSpace.)
+ *
+ * context: passed to take.
+ *
+ * Returns STATUS_SUCCESS, also if take returned false; STATUS_INVALID_HANDLE;
+ * STATUS_ACCESS_DENIED. If it fails, some ranges may already have been reported.
+ */
+VAIL_PUBLIC NTSTATUS vail_describe_address_space(struct vail *vail, const char *process,
+						 VailRangeTaker take, void *context);
+
+/* A GPU process in a list. The strings are valid until the callback returns. */
+typedef struct VailListedGpuProcess {
+	size_t size;         /* bytes filled by the library */
+	const char *process; /* handle */
+	const char *adapter; /* handle */
+	bool is_running;     /* false until its driver has completed it */
+	bool is_system;      /* the adapter's system process */
+	pid_t pid;           /* in vaild's pid namespace */
+	const char *name;
+	const char *virtual_machine; /* GUID */
+	uint64_t contexts;           /* number of its contexts */
+	uint64_t ranges;             /* number of ranges in its address space */
+} VailListedGpuProcess;
+
+/* Receives each GPU process of a list. Returns whether to continue, see VailRangeTaker. */
+typedef bool (*VailGpuProcessTaker)(struct vail *vail, const VailListedGpuProcess *process,
+				    void *context);
+
+/*
+ * Lists GPU processes: the caller's own, and those of its adapters if it is a driver. Operators
+ * see all. (Method io.vaild.Gpu.ListProcesses.)
+ *
+ * context: passed to take.
+ *
+ * Returns STATUS_SUCCESS, also if take returned false. If it fails, some processes may already
+ * have been reported.
+ */
+VAIL_PUBLIC NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTaker take,
+					     void *context);
+
+/* ---- Adapters and their GPU processes, for drivers ---- */
+
+/*
+ * A driver is a connection that has registered an adapter. Only operators can register one. The
+ * adapter belongs to this connection: keep the handle (struct vail) open, and make all calls about
+ * the adapter on it. On other connections these calls return STATUS_ACCESS_DENIED.
+ *
+ * When the connection ends, the adapter ends with its GPU processes and their address spaces. The
+ * handle reconnects by itself, but vaild does not regard the new connection as the driver: calls
+ * return STATUS_INVALID_HANDLE until the driver registers again. A driver must therefore not lose
+ * its connection by a call that times out (set VAIL_TIMEOUT_NONE), by a VailReply that returns
+ * false, or by execve(). The functions of this header that list keep the connection.
+ *
+ * When vaild restarts, the adapter waits 30 seconds for its driver. Calls return
+ * STATUS_ACCESS_DENIED until the driver has registered it again with the same name, MMU and uid.
+ * All completed processes are then as before, but the page table entries that the driver had set
+ * are invalid, and the driver must set them again.
+ *
+ * A driver watches for VAIL_EVENT_PAGE_TABLE_RESIDENT and VAIL_EVENT_GPU_PROCESS_REMOVED on a
+ * second handle, because a watch blocks other calls on its connection.
+ */
+
+/* The maximum number of page table levels. */
+#define VAIL_PAGE_TABLE_LEVEL_MAX 6
+
+/* An adapter to register. Initialize with VAIL_ADAPTER_INIT. */
+typedef struct VailAdapter {
+	size_t size;      /* set by VAIL_ADAPTER_INIT */
+	const char *name; /* unique; identifies the adapter after a restart of vaild */
+
+	/*
+	 * Number of address bits that index the page table of each level, from the leaf table to
+	 * the root, followed by 0. 2 to 6 levels with 1 to 24 bits each. Pages have 4 KiB, so an
+	 * address has 12 bits more than the sum; at most 57.
+	 */
+	uint8_t page_table_index_bit_count[VAIL_PAGE_TABLE_LEVEL_MAX];
+
+	uint64_t max_virtual_gpus; /* maximum number of vGPUs assigned to VMs */
+} VailAdapter;
+
+#define VAIL_ADAPTER_INIT                           \
+	{                                           \
+		sizeof(VailAdapter), NULL, { 0 }, 0 \
+	}
+
+/*
+ * Registers an adapter and creates its system process. The driver must complete the system process
+ * like any other, before it creates more. Allowed for operators. (Method
+ * io.vaild.Gpu.RegisterAdapter.)
+ *
+ * ret_adapter: handle of the adapter.
+ * ret_system_process: handle of its system process.
+ * ret_restored: whether the adapter was restored after a restart of vaild. The handles are then
+ *               the old ones, and the system process is already completed.
+ *               vail_list_gpu_processes() lists the other processes.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
+ * STATUS_OBJECT_NAME_COLLISION (another adapter has this name), or STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_register_adapter(struct vail *vail, const VailAdapter *adapter,
+					   char ret_adapter[VAIL_HANDLE_SIZE],
+					   char ret_system_process[VAIL_HANDLE_SIZE],
+					   bool *ret_restored);
+
+/*
+ * Ends the adapter with its GPU processes, their address spaces, and the vGPUs on it. Allowed for
+ * its driver and for operators. (Method io.vaild.Gpu.UnregisterAdapter.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or STATUS_NOT_SUPPORTED
+ * (the software adapter cannot be unregistered).
+ */
+VAIL_PUBLIC NTSTATUS vail_unregister_adapter(struct vail *vail, const char *adapter);
+
+/* The owner of a GPU process. Initialize with VAIL_GPU_PROCESS_INIT. */
+typedef struct VailGpuProcess {
+	size_t size;                 /* set by VAIL_GPU_PROCESS_INIT */
+	pid_t pid;                   /* host process; the GPU process ends with it */
+	const char *name;            /* for people */
+	const char *virtual_machine; /* GUID; the GPU process ends with the VM */
+} VailGpuProcess;
+
+#define VAIL_GPU_PROCESS_INIT                         \
+	{                                             \
+		sizeof(VailGpuProcess), 0, NULL, NULL \
+	}
+
+/*
+ * Starts to create a GPU process. The driver then reserves what it needs in its address space, and
+ * completes it with vail_complete_create_process(). It cannot be used before that. If the
+ * connection ends first, the process is removed. Allowed for the driver. (Method
+ * io.vaild.Gpu.CreateProcess.)
+ *
+ * adapter: handle of the driver's adapter.
+ * process: NULL if it belongs to no host process or VM and has no name.
+ * ret_process: handle of the GPU process.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_INVALID_PARAMETER (no
+ * such host process), STATUS_NOT_FOUND (no such VM), STATUS_ACCESS_DENIED,
+ * STATUS_INVALID_DEVICE_STATE (the system process is not completed), STATUS_OBJECT_NAME_COLLISION
+ * (the host process already has a GPU process on this adapter), or STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_create_process(struct vail *vail, const char *adapter,
+					 const VailGpuProcess *process,
+					 char ret_process[VAIL_HANDLE_SIZE]);
+
+/*
+ * Reserves GPU virtual addresses for the driver, while it creates the process. This corresponds to
+ * DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE of a kernel mode display driver on Windows, with the
+ * parameters of DXGKARGCB_RESERVEGPUVIRTUALADDRESSRANGE in d3dkmddi.h. Allowed for the driver.
+ * (Method io.vaild.Gpu.ReserveGpuVirtualAddressRange.)
+ *
+ * size: SizeInBytes; a multiple of the bytes that one leaf table covers (leafCoverageInBytes of
+ *       io.vaild.Gpu.ListAdapters).
+ * alignment: of the start; a power of two that is a multiple of the same, or 0 for just that.
+ * base: BaseAddress, the exact start; 0 lets vaild choose. Never in root entry 0.
+ * allow_user_mode_mapping: whether the process may map inside the range.
+ * ret_address: StartVirtualAddress; may be NULL if base is given.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (size, alignment or base
+ * is no such multiple, overflows, is in root entry 0 or beyond the address space),
+ * STATUS_CONFLICTING_ADDRESSES (the range at base is in use), STATUS_NO_MEMORY (also: no free
+ * range is large enough), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the process is
+ * completed), or STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_reserve_address_range(struct vail *vail, const char *process,
+						uint64_t size, uint64_t alignment, uint64_t base,
+						bool allow_user_mode_mapping,
+						uint64_t *ret_address);
+
+/*
+ * Completes a GPU process: it is running, and the driver can reserve nothing more in it. Allowed
+ * for the driver. (Method io.vaild.Gpu.CompleteCreateProcess.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or
+ * STATUS_INVALID_DEVICE_STATE (it is already completed).
+ */
+VAIL_PUBLIC NTSTATUS vail_complete_create_process(struct vail *vail, const char *process);
+
+/*
+ * Ends a GPU process with its contexts and its address space. Allowed for the driver. (Method
+ * io.vaild.Gpu.DestroyProcess.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or STATUS_NOT_SUPPORTED
+ * (the system process ends only with its adapter).
+ */
+VAIL_PUBLIC NTSTATUS vail_destroy_process(struct vail *vail, const char *process);
+
+/*
+ * Points a page table entry at one of the driver's own leaf tables. Allowed for the driver.
+ * (Method io.vaild.Gpu.SetReservedPageTableEntry.)
+ *
+ * address: an address that the entry covers, in a range reserved by the driver.
+ * page_table_address: of the leaf table; vaild stores it without interpreting it.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the driver has not
+ * reserved the address), STATUS_CONFLICTING_ADDRESSES (the process has a mapping under the entry),
+ * STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the entry's table is not resident), or
+ * STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_set_page_table_entry(struct vail *vail, const char *process,
+					       uint64_t address, uint64_t page_table_address);
+
+/*
+ * Evict a level 1 table, or make it resident again. The entries of a level 1 table point at leaf
+ * tables; with two levels it is the root. A table that becomes resident has the entries of the
+ * process's mappings as before, but the driver's entries are invalid until the driver sets them.
+ * Repeating a call succeeds and changes nothing. Allowed for the driver. (Methods
+ * io.vaild.Gpu.EvictPageTable and io.vaild.Gpu.MakePageTableResident.)
+ *
+ * With two levels, the root is replaced by a new, resident one when it must grow or shrink for the
+ * ranges of the process.
+ *
+ * address: an address that the table covers.
+ *
+ * Return STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the address is beyond
+ * the address space or in root entry 0), STATUS_ACCESS_DENIED, or STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_evict_page_table(struct vail *vail, const char *process,
+					   uint64_t address);
+VAIL_PUBLIC NTSTATUS vail_make_page_table_resident(struct vail *vail, const char *process,
+						   uint64_t address);
+
+/* ---- Virtual machines, for VMMs, their managers and operators ---- */
+
+/* A user or a live process. Set user, or else pid. */
+typedef struct VailParty {
+	const char *user; /* a name or a decimal uid */
+	pid_t pid;        /* in vaild's pid namespace */
+} VailParty;
+
+/* The description of a VM. Initialize with VAIL_MACHINE_INIT. */
+typedef struct VailMachine {
+	size_t size;      /* set by VAIL_MACHINE_INIT */
+	const char *name; /* for people; at most 255 bytes */
+	pid_t vmm_pid;    /* the VMM, with which the VM ends; 0 for the calling process */
+
+	/*
+	 * The display clients: a process must have the privileges of one of them to be registered.
+	 * NULL for the VMM's own privileges or, in an update, for no change. A pointer with a
+	 * count of 0 always means the VMM's own.
+	 */
+	const VailParty *display_clients;
+	size_t display_client_count;
+
+	const VailParty *agent; /* may share objects like the VMM; NULL for none */
+} VailMachine;
+
+#define VAIL_MACHINE_INIT                                   \
+	{                                                   \
+		sizeof(VailMachine), NULL, 0, NULL, 0, NULL \
+	}
+
+/*
+ * Registers a VM. Allowed for operators and, if vaild's configuration allows it, for any user's
+ * own processes. Registering the same GUID and VMM again succeeds and changes nothing. (Method
+ * io.vaild.Machine.RegisterVirtualMachine.)
+ *
+ * machine: NULL for the calling process as VMM, without further settings.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
+ * STATUS_OBJECT_NAME_COLLISION (another VM with this GUID is running), or STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_register_virtual_machine(struct vail *vail, const char *virtual_machine,
+						   const VailMachine *machine);
+
+/*
+ * Changes the settings of a VM. Absent settings are not changed. Registrations end if their
+ * privileges match no display client any more. Allowed for operators and the user who registered
+ * the VM, as are the next three functions. (Method io.vaild.Machine.UpdateVirtualMachine.)
+ *
+ * machine: its vmm_pid must be 0.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, or STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_update_virtual_machine(struct vail *vail, const char *virtual_machine,
+						 const VailMachine *machine);
+
+/*
+ * Unregisters a VM and ends its registrations. (Method
+ * io.vaild.Machine.UnregisterVirtualMachine.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED, or
+ * STATUS_NOT_SUPPORTED (vaild discovered the VM itself).
+ */
+VAIL_PUBLIC NTSTATUS vail_unregister_virtual_machine(struct vail *vail,
+						     const char *virtual_machine);
+
+/*
+ * Assigns a virtual GPU to a VM. (Method io.vaild.Machine.AssignVirtualGpu.)
+ *
+ * adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
+ * profile: a name for people; NULL for none.
+ * ret_virtual_gpu: handle of the vGPU; may be NULL.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED,
+ * STATUS_INVALID_HANDLE (no such adapter), or STATUS_QUOTA_EXCEEDED.
+ */
+VAIL_PUBLIC NTSTATUS vail_assign_virtual_gpu(struct vail *vail, const char *virtual_machine,
+					     const char *adapter, const char *profile,
+					     char ret_virtual_gpu[VAIL_HANDLE_SIZE]);
+
+/*
+ * Removes a virtual GPU. The VM's registrations end with its last vGPU. (Method
+ * io.vaild.Machine.RemoveVirtualGpu.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such vGPU), or STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_remove_virtual_gpu(struct vail *vail, const char *virtual_gpu);
+
+/*
+ * Imposes or lifts the quarantine of a GUID, whether or not its VM is running. A quarantine ends
+ * the VM's registrations, and survives the end of the VM and reboots. Allowed for operators.
+ * (Method io.vaild.Machine.SetQuarantine.)
+ *
+ * reason: for people; NULL for none, or when lifting the quarantine. Imposed again without a
+ *         reason, a quarantine keeps the one that it has.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED,
+ * or STATUS_INSUFFICIENT_RESOURCES (it could not be written to disk; nothing has changed).
+ */
+VAIL_PUBLIC NTSTATUS vail_set_quarantine(struct vail *vail, const char *virtual_machine,
+					 bool quarantined, const char *reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/libvail/event.h"
+
+#include <stdlib.h>
+
+#include "client/libvail/parameters.h"
+#include "proto/macros.h"
+#include "proto/status.h"
+
+static const char *const event_names[] = {
+	[VAIL_EVENT_UNKNOWN] = NULL,
+	[VAIL_EVENT_CURRENT] = "current",
+	[VAIL_EVENT_REGISTERED] = "registered",
+	[VAIL_EVENT_UNREGISTERED] = "unregistered",
+	[VAIL_EVENT_VIRTUAL_MACHINE_ADDED] = "virtualMachineAdded",
+	[VAIL_EVENT_VIRTUAL_MACHINE_CHANGED] = "virtualMachineChanged",
+	[VAIL_EVENT_VIRTUAL_MACHINE_REMOVED] = "virtualMachineRemoved",
+	[VAIL_EVENT_VIRTUAL_GPU_ASSIGNED] = "virtualGpuAssigned",
+	[VAIL_EVENT_VIRTUAL_GPU_REMOVED] = "virtualGpuRemoved",
+	[VAIL_EVENT_QUARANTINED] = "quarantined",
+	[VAIL_EVENT_QUARANTINE_LIFTED] = "quarantineLifted",
+	[VAIL_EVENT_ADAPTER_ADDED] = "adapterAdded",
+	[VAIL_EVENT_ADAPTER_REMOVED] = "adapterRemoved",
+	[VAIL_EVENT_GPU_PROCESS_REMOVED] = "gpuProcessRemoved",
+	[VAIL_EVENT_PAGE_TABLE_RESIDENT] = "pageTableResident",
+	[VAIL_EVENT_SHARED] = "shared",
+	[VAIL_EVENT_UPDATED] = "updated",
+	[VAIL_EVENT_UNSHARED] = "unshared",
+	[VAIL_EVENT_OPENED] = "opened",
+	[VAIL_EVENT_RELEASED] = "released",
+	[VAIL_EVENT_INTERRUPTED] = "interrupted",
+	[VAIL_EVENT_RESUMED] = "resumed",
+};
+
+_Static_assert(ARRAY_SIZE(event_names) == VAIL_EVENT_RESUMED + 1, "every kind has a name");
+
+const char *vail_event_name(VailEventKind kind)
+{
+	return (size_t)kind < ARRAY_SIZE(event_names) ? event_names[kind] : NULL;
+}
+
+VailEventKind event_kind(const JsonValue *value)
+{
+	return (VailEventKind)find_name(event_names, ARRAY_SIZE(event_names),
+					member_text(value, "kind"));
+}
+
+/* Decodes the members of events about shared objects. Returns false if out of memory. */
+static bool read_object(EventReading *reading, const JsonValue *value)
+{
+	const JsonValue *object = json_member(value, "sharedObject");
+	const JsonValue *holder = json_member(value, "holder");
+	VailEvent *event = &reading->event;
+
+	event->holder_pid = (pid_t)member_number(holder, "pid");
+	event->holder_uid = (uid_t)member_number(holder, "uid");
+	if (object && !object_reading_init(&reading->object, object))
+		return false;
+	event->shared_object = object ? &reading->object.object : NULL;
+	if (!rectangles_read(json_member(value, "damage"), &reading->damage, &event->damage_count))
+		return false;
+	event->damage = reading->damage;
+	return true;
+}
+
+bool event_reading_init(EventReading *reading, const JsonValue *value, const char *json)
+{
+	const JsonValue *registration = json_member(value, "registration");
+	const char *status = member_text(value, "status");
+	VailEvent event = {
+		.size = sizeof(event),
+		.kind = event_kind(value),
+		.virtual_machine = member_text(value, "virtualMachineGuid"),
+		.virtual_gpu = member_text(value, "virtualGpu"),
+		.adapter = member_text(value, "adapter"),
+		.pid = (pid_t)member_number(registration, "pid"),
+		.uid = (uid_t)member_number(registration, "uid"),
+		.graphics_context = member_text(registration, "graphicsContext"),
+		.status = STATUS_SUCCESS,
+		.reason = member_text(value, "reason"),
+		.json = json,
+		.process = member_text(value, "process"),
+		.virtual_address = member_address(value, "virtualAddress"),
+	};
+
+	json_read_real(json_member(registration ? registration : value, "since"), &event.since);
+	if (status)
+		status_from_name(status, &event.status);
+	*reading = (EventReading){ .event = event };
+	return read_object(reading, value);
+}
+
+void event_reading_deinit(EventReading *reading)
+{
+	object_reading_deinit(&reading->object);
+	free(reading->damage);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Handles: creating and freeing them, and their options. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/libvail/internal.h"
+
+static const char *socket_path(const char *path)
+{
+	if (path)
+		return path;
+	path = secure_getenv(SOCKET_PATH_VARIABLE);
+	return path && *path ? path : SOCKET_PATH_DEFAULT;
+}
+
+static void handle_free(struct vail *vail)
+{
+	connection_close(vail);
+	reconnect_end(&vail->reconnect);
+	buffer_deinit(&vail->input);
+	buffer_deinit(&vail->output);
+	fd_list_close(&vail->reply_fds);
+	json_parser_free(vail->parser);
+	error_details_deinit(&vail->error);
+	free(vail->path);
+	free(vail);
+}
+
+NTSTATUS vail_new(const char *path, struct vail **ret_vail)
+{
+	if (!ret_vail)
+		return STATUS_INVALID_PARAMETER;
+	struct vail *vail = calloc(1, sizeof(*vail));
+	if (!vail)
+		return STATUS_NO_MEMORY;
+	vail->fd = -1;
+	vail->reconnect = RECONNECT_INIT;
+	vail->resumes = true;
+	vail->timeout = VAIL_TIMEOUT_DEFAULT;
+	vail->last_link = &vail->first_call;
+	vail->path = strdup(socket_path(path));
+	vail->parser = json_parser_new();
+	if (!vail->path || !vail->parser) {
+		handle_free(vail);
+		return STATUS_NO_MEMORY;
+	}
+	*ret_vail = vail;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS vail_open(const char *path, struct vail **ret_vail)
+{
+	struct vail *vail = NULL;
+
+	if (!ret_vail)
+		return STATUS_INVALID_PARAMETER;
+	NTSTATUS status = vail_new(path, &vail);
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = connection_connect(vail, true);
+	if (status != STATUS_SUCCESS) {
+		handle_free(vail);
+		return status;
+	}
+	*ret_vail = vail;
+	return STATUS_SUCCESS;
+}
+
+void vail_close(struct vail *vail)
+{
+	if (!vail)
+		return;
+	error_set(vail, STATUS_CONNECTION_DISCONNECTED,
+		  "the handle was closed before vaild answered");
+	vail->closing = true;
+	calls_fail_all(vail, STATUS_CONNECTION_DISCONNECTED);
+	handle_free(vail);
+}
+
+void vail_set_timeout(struct vail *vail, int milliseconds)
+{
+	if (vail)
+		vail->timeout = milliseconds < 0 ? VAIL_TIMEOUT_NONE : milliseconds;
+}
+
+void vail_set_resume(struct vail *vail, bool resumes)
+{
+	if (vail)
+		vail->resumes = resumes;
+}
+
+const char *vail_path(const struct vail *vail)
+{
+	return vail ? vail->path : NULL;
+}
+
+int vail_descriptor(const struct vail *vail)
+{
+	if (!vail)
+		return -1;
+	return vail->is_reconnecting ? vail->reconnect.epoll : vail->fd;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Typed calls for processes and VMs: write the parameters, call, decode the reply. */
+#include <string.h>
+
+#include "client/libvail/internal.h"
+#include "client/libvail/parameters.h"
+
+/* ---- Registration and contexts ---- */
+
+/* Calls a method whose only parameter is a VM's GUID. */
+static NTSTATUS call_with_machine(struct vail *vail, const char *method,
+				  const char *virtual_machine)
+{
+	_cleanup_(parameters_deinit) Parameters parameters;
+
+	parameters_begin(&parameters);
+	put_required(&parameters, "virtualMachineGuid", virtual_machine);
+	return parameters_call_plain(vail, method, &parameters);
+}
+
+NTSTATUS vail_register_process(struct vail *vail, const char *virtual_machine)
+{
+	return call_with_machine(vail, "io.vaild.RegisterVailProcess", virtual_machine);
+}
+
+NTSTATUS vail_unregister_process(struct vail *vail, const char *virtual_machine)
+{
+	return call_with_machine(vail, "io.vaild.UnregisterVailProcess", virtual_machine);
+}
+
+NTSTATUS vail_revoke_registration(struct vail *vail, const char *virtual_machine, pid_t pid)
+{
+	_cleanup_(parameters_deinit) Parameters parameters;
+
+	parameters_begin(&parameters);
+	put_required(&parameters, "virtualMachineGuid", virtual_machine);
+	put_pid(&parameters, "pid", pid);
+	return parameters_call_plain(vail, "io.vaild.RevokeRegistration", &parameters);
+}
+
+NTSTATUS vail_create_context(struct vail *vail, const char *adapter,
+			     char ret_context[VAIL_HANDLE_SIZE], char ret_process[VAIL_HANDLE_SIZE])
+{
+	_cleanup_(parameters_deinit) Parameters parameters;
+	JsonValue *message = NULL, *reply = NULL;
+	char context[VAIL_HANDLE_SIZE];
+
+	if (!vail || !ret_context)
+		return STATUS_INVALID_PARAMETER;
+	parameters_begin(&parameters);
+	put_string(&parameters, "adapter", adapter);
+	NTSTATUS status =
+		parameters_call(vail, "io.vaild.Gpu.CreateContext", &parameters, &message, &reply);
+	if (status == STATUS_SUCCESS)
+		status = read_handle(vail, reply, "context", context);
+	if (status == STATUS_SUCCESS)
+		status = read_handle(vail, reply, "process", ret_process);
+	if (status == STATUS_SUCCESS)
+		memcpy(ret_context, context, VAIL_HANDLE_SIZE);
+	json_free(message);
+	return status;
+}
+
+NTSTATUS vail_destroy_context(struct vail *vail, const char *context)
+{
+	_cleanup_(parameters_deinit) Parameters parameters;
+
+	parameters_begin(&parameters);
+	put_required(&parameters, "context", context);
+	return parameters_call_plain(vail, "io.vaild.Gpu.DestroyContext", &parameters);
+}
+
+/* ---- Virtual machines ---- */
+
+static void put_party(Parameters *parameters, const VailParty *party)
+{
+	writer_object_begin(&parameters->writer);
+	put_string(parameters, "user", party->user);
+	put_pid(parameters, "pid", party->pid);
+	writer_object_end(&parameters->writer);
+}
+
+static void put_machine(Parameters *parameters, const VailMachine *machine)
+{
+	put_string(parameters, "name", machine->name);
+	put_pid(parameters, "vmmPid", machine->vmm_pid);
+	if (machine->display_clients) {
+		writer_key(&parameters->writer, "displayClients");
+		writer_array_begin(&parameters->writer);
+		for (size_t i = 0; i < machine->display_client_count; i++)
+			put_party(parameters, &machine->display_clients[i]);
+		writer_array_end(&parameters->writer);
+	}
+	if (machine->agent) {
+		writer_key(&parameters->writer, "agent");
+		put_party(parameters, machine->agent);
+	}
+}
+
+static NTSTATUS call_with_settings(struct vail *vail, const char *method,
+				   const char *virtual_machine, const VailMachine *machine)
+{
+	_cleanup_(parameters_deinit) Parameters parameters;
+
+	if (vail && machine && machine->size != sizeof(*machine))
+		return refuse_size(vail, "VAIL_MACHINE_INIT");
+	parameters_begin(&parameters);
+	put_required(&parameters, "virtualMachineGuid", virtual_machine);
+	if (machine)
+		put_machine(&parameters, machine);
+	return parameters_call_plain(vail, method, &parameters);
+}
+
+NTSTATUS vail_register_virtual_machine(struct vail *vail, const char *virtual_machine,
+				       const VailMachine *machine)
+{
+	return call_with_settings(vail, "io.vaild.Machine.RegisterVirtualMachine", virtual_machine,
+				  machine);
+}
+
+NTSTATUS vail_update_virtual_machine(struct vail *vail, const char *virtual_machine,
+				     const VailMachine *machine)
+{
+	return call_with_settings(vail, "io.vaild.Machine.UpdateVirtualMachine", virtual_machine,
+				  machine);
+}
+
+NTSTATUS vail_unregister_virtual_machine(struct vail *vail, const char *virtual_machine)
+{
+	return call_with_machine(vail, "io.vaild.Machine.UnregisterVirtualMachine",
+				 virtual_machine);
+}
+
+NTSTATUS vail_assign_virtual_gpu(struct vail *vail, const char *virtual_machine,
+				 const char *adapter, const char *profile,
+				 char ret_virtual_gpu[VAIL_HANDLE_SIZE])
+{
+	_cleanup_(parameters_deinit) Parameters parameters;
+	JsonValue *message = NULL, *reply = NULL;
+
+	parameters_begin(&parameters);
+	put_required(&parameters, "virtualMachineGuid", virtual_machine);
+	put_string(&parameters, "adapter", adapter);
+	put_string(&parameters, "profile", profile);
+	NTSTATUS status = parameters_call(vail, "io.vaild.Machine.AssignVirtualGpu", &parameters,
+					  &message, &reply);
+	if (status == STATUS_SUCCESS)
+		status = read_handle(vail, reply, "virtualGpu", ret_virtual_gpu);
+	json_free(message);
+	return status;
+}
+
+NTSTATUS vail_remove_virtual_gpu(struct vail *vail, const char *virtual_gpu)
+{
+	_cleanup_(parameters_deinit) Parameters parameters;
+
+	parameters_begin(&parameters);
+	put_required(&parameters, "virtualGpu", virtual_gpu);
+	return parameters_call_plain(vail, "io.vaild.Machine.RemoveVirtualGpu", &parameters);
+}
+
+NTSTATUS vail_set_quarantine(struct vail *vail, const char *virtual_machine, bool quarantined,
+			     const char *reason)
+{
+	_cleanup_(parameters_deinit) Parameters parameters;
+
+	parameters_begin(&parameters);
+	put_required(&parameters, "virtualMachineGuid", virtual_machine);
+	writer_key(&parameters.writer, "quarantined");
+	writer_boolean(&parameters.writer, quarantined);
+	put_string(&parameters, "reason", reason);
+	return parameters_call_plain(vail, "io.vaild.Machine.SetQuarantine", &parameters);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_QEMU_AGENT_H
+#define CLIENT_VAIL_QEMU_AGENT_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "client/vail-qemu/surface.h"
+
+/*
+ * The VM's agent: registers the VM with vaild, assigns it a vGPU if it has none, and shares one
+ * object for each surface that is shown. If the connection to vaild is lost, it waits for vaild and
+ * sets all of that up again.
+ *
+ * One libvail handle makes the calls. The other watches the VM, so that the agent notices changes
+ * by others (quarantine, vGPUs) and the loss of the connection.
+ */
+
+/* Settings of the VM. All pointers must outlive the agent. */
+typedef struct AgentMachine {
+	char guid[37];
+	const char *name;                 /* display name; NULL for none */
+	pid_t qemu;                       /* the VMM */
+	const VailParty *display_clients; /* if empty, vaild keeps the current ones */
+	size_t display_client_count;
+	const char *adapter; /* handle of the vGPU's adapter; NULL for the software adapter */
+	const char *profile; /* display name of the vGPU; NULL for none */
+} AgentMachine;
+
+typedef enum AgentState {
+	AGENT_DISCONNECTED,
+	AGENT_SYNCING, /* the watch is reporting the existing state */
+	AGENT_READY,   /* surfaces are shared */
+	AGENT_ENDED,   /* for good; see end_reason */
+} AgentState;
+
+typedef struct Agent {
+	AgentMachine machine;
+	AgentState state;
+	bool has_virtual_gpu;
+	bool has_logged_loss; /* the loss of the connection has been logged */
+	char end_reason[256];
+	struct vail *calls;
+	struct vail *watch;
+	LIST_HEAD(, Surface) surfaces;
+} Agent;
+
+/*
+ * Initialises the agent without connecting.
+ *
+ * path: of vaild's socket; NULL for the default.
+ *
+ * Returns false if out of memory.
+ */
+bool agent_init(Agent *agent, const char *path, const AgentMachine *machine);
+void agent_deinit(Agent *agent);
+
+/*
+ * Connects to vaild, registers the VM and starts to watch it. Call at the start, and again while
+ * the state is AGENT_DISCONNECTED.
+ */
+void agent_connect(Agent *agent);
+
+/* Fills in the fds and events to poll before agent_process(). */
+#define AGENT_FDS 2
+void agent_poll_for(const Agent *agent, struct pollfd poll_fds[static AGENT_FDS]);
+
+/* Handles input from vaild and sends pending output. */
+void agent_process(Agent *agent);
+
+/* Add and remove a surface. The caller owns it and must remove it before it frees it. */
+void agent_add(Agent *agent, Surface *surface);
+void agent_remove(Agent *agent, Surface *surface);
+
+/*
+ * Shares the surface's object, after unsharing the previous one, or only unshares. The caller may
+ * release the previous object's memory only after this.
+ */
+void agent_share(Agent *agent, Surface *surface);
+void agent_unshare(Agent *agent, Surface *surface);
+
+/* Sends one update for each surface that has damage. */
+void agent_flush(Agent *agent);
+
+#endif

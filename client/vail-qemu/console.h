@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_QEMU_CONSOLE_H
+#define CLIENT_VAIL_QEMU_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/vail-qemu/agent.h"
+#include "client/vail-qemu/surface.h"
+
+/*
+ * The state of a cursor. It follows the last row of the image in the cursor's memory, in host byte
+ * order.
+ */
+typedef struct CursorPlace {
+	int32_t x; /* top left corner, in pixels of the screen */
+	int32_t y;
+	int32_t is_visible;
+	int32_t hot_x; /* the hot spot, in pixels of the cursor */
+	int32_t hot_y;
+} CursorPlace;
+
+/*
+ * One of QEMU's graphic consoles: its screen, "console N", and its cursor, "console N cursor", if
+ * the guest has defined one. Does not use D-Bus itself. The functions validate all values that come
+ * from QEMU.
+ */
+typedef struct Console {
+	uint32_t number;
+	Agent *agent;
+	Surface screen;
+	Surface cursor;
+	struct vail_memory *copy;          /* of the screen; NULL if QEMU shares its memory */
+	bool is_stale;                     /* the copy has another mode than QEMU's screen */
+	struct vail_memory *cursor_memory; /* NULL if there is no cursor */
+	CursorPlace place;
+} Console;
+
+/* An image passed as bytes. */
+typedef struct Pixels {
+	uint32_t width;
+	uint32_t height;
+	uint32_t stride; /* in bytes */
+	uint32_t format; /* pixman format */
+	const uint8_t *data;
+	size_t size;
+} Pixels;
+
+/* An image passed as memory, with one plane. */
+typedef struct SharedPixels {
+	int descriptor; /* fd; owned by the caller */
+	uint32_t offset;
+	uint32_t width;
+	uint32_t height;
+	uint32_t stride;
+	uint32_t format; /* DRM fourcc; 0 if DRM has no name for QEMU's format */
+	uint64_t modifier;
+} SharedPixels;
+
+/* The agent must outlive the console. */
+void console_init(Console *console, uint32_t number, Agent *agent);
+void console_deinit(Console *console);
+
+/* Shares this memory as the screen. Duplicates the fd. */
+void console_show_memory(Console *console, const SharedPixels *pixels);
+
+/* Replaces the content of the screen by a copy of the pixels. */
+void console_show_pixels(Console *console, const Pixels *pixels);
+
+/* Copies the pixels into the screen, with their top left corner at x and y. */
+void console_copy_pixels(Console *console, int32_t x, int32_t y, const Pixels *pixels);
+
+/*
+ * Compares the copy with the size of QEMU's screen, and sets is_stale if they differ. QEMU may
+ * change the mode without passing new pixels.
+ */
+void console_check_size(Console *console, uint32_t width, uint32_t height);
+
+/* Marks a rectangle of the screen (x, y, width, height) as changed. */
+void console_damage(Console *console, const int32_t rectangle[static 4]);
+
+/* Hides the screen. */
+void console_disable(Console *console);
+
+/*
+ * Sets the image of the cursor. The pixels must be in pixman's a8r8g8b8, without gaps between rows.
+ */
+void console_define_cursor(Console *console, int32_t hot_x, int32_t hot_y, const Pixels *pixels);
+void console_move_cursor(Console *console, int32_t x, int32_t y, bool is_visible);
+
+#endif

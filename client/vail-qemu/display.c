@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-qemu/display.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "client/common/user-message.h"
+#include "client/vail-qemu/listener.h"
+#include "proto/fd-util.h"
+#include "proto/macros.h"
+
+#define ROOT    "/org/qemu/Display1"
+#define PREFIX  "org.qemu.Display1"
+#define CONSOLE PREFIX ".Console"
+
+/* Timeout of calls, in microseconds. Generous, because QEMU's main loop may be busy. */
+#define CALL_TIMEOUT 10000000u
+
+/* Number of refused listeners in a row after which an error is logged. */
+#define REFUSALS_TO_LOG 20
+
+/* Time between attempts to register a listener, in milliseconds. */
+#define RETRY_INTERVAL 50
+
+/*
+ * Starts a peer-to-peer D-Bus connection as the client. Takes ownership of the socket. Returns 0 or
+ * a negative errno.
+ */
+static int start_peer(int socket, sd_bus **ret_bus)
+{
+	_cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+	int result = sd_bus_new(&bus);
+
+	if (result >= 0)
+		result = sd_bus_set_fd(bus, socket, socket);
+	if (result < 0) {
+		fd_close(&socket);
+		return result;
+	}
+	result = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
+	if (result >= 0)
+		result = sd_bus_start(bus);
+	if (result < 0)
+		return result;
+	*ret_bus = TAKE_POINTER(bus);
+	return 0;
+}
+
+/* Logs a negative errno. Returns true if it was one. */
+static bool failed(int result, const char *what)
+{
+	if (result < 0)
+		log_message("%s: %s", what, strerror(-result));
+	return result < 0;
+}
+
+bool display_init(Display *display, int socket)
+{
+	const char *machine = ROOT "/VM", *interface = PREFIX ".VM";
+
+	*display = (Display){ 0 };
+	return !failed(start_peer(socket, &display->bus), "cannot connect to QEMU's display") &&
+	       !failed(sd_bus_get_property_string(display->bus, NULL, machine, interface, "Name",
+						  NULL, &display->name),
+		       "cannot read the VM's name from QEMU") &&
+	       !failed(sd_bus_get_property_string(display->bus, NULL, machine, interface, "UUID",
+						  NULL, &display->uuid),
+		       "cannot read the VM's UUID from QEMU");
+}
+
+static void stop_listening(DisplayConsole *console)
+{
+	sd_bus_close_unref(TAKE_POINTER(console->bus));
+}
+
+void display_deinit(Display *display)
+{
+	for (size_t i = 0; i < display->console_count; i++) {
+		console_deinit(&display->consoles[i].console);
+		stop_listening(&display->consoles[i]);
+	}
+	free(display->consoles);
+	free(display->name);
+	free(display->uuid);
+	sd_bus_close_unref(display->bus);
+}
+
+/* ---- Listeners ---- */
+
+static int on_registered(sd_bus_message *reply, void *context, sd_bus_error *error)
+{
+	DisplayConsole *console = context;
+	const sd_bus_error *refusal = sd_bus_message_get_error(reply);
+
+	(void)error;
+	console->is_registering = false;
+	if (!refusal) {
+		console->refusals = 0;
+		return 0;
+	}
+	stop_listening(console);
+	if (++console->refusals == REFUSALS_TO_LOG)
+		log_message("QEMU does not accept a listener for console %u: %s",
+			    console->console.number,
+			    refusal->message ? refusal->message : refusal->name);
+	return 0;
+}
+
+/* Registers a listener, asynchronously because QEMU calls the listener before it replies. */
+static int register_listener(Display *display, DisplayConsole *console)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	_cleanup_close_ int theirs = -1;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	theirs = pair[1];
+	int result = start_peer(pair[0], &console->bus);
+	if (result >= 0)
+		result = listener_serve(console->bus, &console->console);
+	if (result >= 0)
+		result = sd_bus_message_new_method_call(display->bus, &call, NULL, console->path,
+							CONSOLE, "RegisterListener");
+	if (result >= 0)
+		result = sd_bus_message_append(call, "h", theirs);
+	if (result >= 0)
+		result = sd_bus_call_async(display->bus, NULL, call, on_registered, console, 0);
+	console->is_registering = result >= 0;
+	return result;
+}
+
+void display_listen(Display *display)
+{
+	for (size_t i = 0; i < display->console_count; i++) {
+		DisplayConsole *console = &display->consoles[i];
+
+		if (console->is_registering)
+			continue;
+		if (console->console.is_stale)
+			stop_listening(console);
+		console->console.is_stale = false;
+		if (!console->bus && failed(register_listener(display, console),
+					    "cannot register a listener for a console"))
+			stop_listening(console);
+	}
+}
+
+/* ---- Consoles ---- */
+
+/* Handles PropertiesChanged of a console. A new size means that the screen was replaced. */
+static int on_properties_changed(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	DisplayConsole *console = context;
+	const VailObject *screen = &console->console.screen.object;
+	uint32_t width = screen->width, height = screen->height;
+	const char *name;
+	int result = sd_bus_message_skip(message, "s");
+
+	(void)error;
+	if (result >= 0)
+		result = sd_bus_message_enter_container(message, 'a', "{sv}");
+	while (result >= 0 && (result = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+		result = sd_bus_message_read(message, "s", &name);
+		if (result >= 0 && strcmp(name, "Width") == 0)
+			result = sd_bus_message_read(message, "v", "u", &width);
+		else if (result >= 0 && strcmp(name, "Height") == 0)
+			result = sd_bus_message_read(message, "v", "u", &height);
+		else if (result >= 0)
+			result = sd_bus_message_skip(message, "v");
+		if (result >= 0)
+			result = sd_bus_message_exit_container(message);
+	}
+	if (result >= 0)
+		console_check_size(&console->console, width, height);
+	return 0;
+}
+
+/* Text consoles belong to QEMU, for example its monitor. Returns 0 or a negative errno. */
+static int is_graphic(Display *display, const char *path, bool *ret)
+{
+	_cleanup_free_ char *type = NULL;
+	int result =
+		sd_bus_get_property_string(display->bus, NULL, path, CONSOLE, "Type", NULL, &type);
+
+	*ret = result >= 0 && strcmp(type, "Graphic") == 0;
+	return result;
+}
+
+static int add_console(Display *display, uint32_t number, Agent *agent)
+{
+	DisplayConsole *console = &display->consoles[display->console_count];
+	bool graphic;
+
+	snprintf(console->path, sizeof(console->path), ROOT "/Console_%u", number);
+	int result = is_graphic(display, console->path, &graphic);
+	if (result < 0 || !graphic)
+		return result;
+	display->console_count++;
+	console_init(&console->console, number, agent);
+	return sd_bus_match_signal(display->bus, NULL, NULL, console->path,
+				   "org.freedesktop.DBus.Properties", "PropertiesChanged",
+				   on_properties_changed, console);
+}
+
+static int add_consoles(Display *display, Agent *agent)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const void *numbers;
+	size_t size;
+	int result = sd_bus_get_property(display->bus, NULL, ROOT "/VM", PREFIX ".VM", "ConsoleIDs",
+					 NULL, &reply, "au");
+
+	if (result >= 0)
+		result = sd_bus_message_read_array(reply, 'u', &numbers, &size);
+	if (result < 0)
+		return result;
+	size_t count = size / sizeof(uint32_t);
+	display->consoles = calloc(count + 1, sizeof(*display->consoles));
+	if (!display->consoles)
+		return -ENOMEM;
+	for (size_t i = 0; i < count && result >= 0; i++)
+		result = add_console(display, ((const uint32_t *)numbers)[i], agent);
+	return result;
+}
+
+bool display_find_consoles(Display *display, Agent *agent)
+{
+	if (failed(add_consoles(display, agent), "cannot find QEMU's consoles"))
+		return false;
+	if (display->console_count == 0)
+		log_message("QEMU has no graphic console; give it a virtual GPU, like -device "
+			    "virtio-vga");
+	return display->console_count > 0;
+}
+
+/* ---- Input and output ---- */
+
+static struct pollfd poll_for(sd_bus *bus)
+{
+	return (struct pollfd){ .fd = sd_bus_get_fd(bus), .events = (short)sd_bus_get_events(bus) };
+}
+
+/* Returns the milliseconds until a call on the bus times out, or -1 for none. */
+static int time_left(sd_bus *bus)
+{
+	struct timespec now;
+	uint64_t at;
+
+	if (sd_bus_get_timeout(bus, &at) < 0 || at == UINT64_MAX)
+		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t passed = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
+	uint64_t left = at > passed ? (at - passed + 999) / 1000 : 0;
+	return left < INT_MAX ? (int)left : INT_MAX;
+}
+
+int display_poll_for(const Display *display, struct pollfd *poll_fds)
+{
+	int milliseconds = time_left(display->bus);
+
+	poll_fds[0] = poll_for(display->bus);
+	for (size_t i = 0; i < display->console_count; i++) {
+		sd_bus *bus = display->consoles[i].bus;
+
+		poll_fds[1 + i] = bus ? poll_for(bus) : (struct pollfd){ .fd = -1 };
+		milliseconds = shorter_timeout(milliseconds, bus ? time_left(bus) : RETRY_INTERVAL);
+	}
+	return milliseconds;
+}
+
+/* Handles all messages. Returns false if the connection has ended. */
+static bool process(sd_bus *bus)
+{
+	int result;
+
+	do
+		result = sd_bus_process(bus, NULL);
+	while (result > 0);
+	return result == 0;
+}
+
+bool display_process(Display *display)
+{
+	bool is_connected = process(display->bus);
+
+	for (size_t i = 0; i < display->console_count; i++) {
+		DisplayConsole *console = &display->consoles[i];
+
+		if (console->bus && !process(console->bus))
+			stop_listening(console);
+	}
+	return is_connected;
+}

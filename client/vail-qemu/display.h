@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_QEMU_DISPLAY_H
+#define CLIENT_VAIL_QEMU_DISPLAY_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <systemd/sd-bus.h>
+
+#include "client/vail-qemu/console.h"
+
+/* A client of QEMU's D-Bus display (org.qemu.Display1): the VM's properties and its consoles. */
+
+/*
+ * A console and its listener, which has a separate connection. QEMU accepts one listener, and drops
+ * it only some time after the connection was closed. So it may refuse a new listener at first, and
+ * the registration is retried.
+ */
+typedef struct DisplayConsole {
+	Console console;
+	char path[48];         /* of the console's D-Bus object */
+	sd_bus *bus;           /* the listener's connection; NULL without a listener */
+	bool is_registering;   /* QEMU has not replied to RegisterListener yet */
+	unsigned int refusals; /* number of refusals in a row */
+} DisplayConsole;
+
+typedef struct Display {
+	sd_bus *bus;
+	char *name; /* of the VM */
+	char *uuid; /* of the VM */
+	DisplayConsole *consoles;
+	size_t console_count;
+} Display;
+
+/*
+ * Starts D-Bus on the socket and reads the VM's name and UUID. Takes ownership of the socket.
+ * Returns false after it has logged an error.
+ */
+bool display_init(Display *display, int socket);
+void display_deinit(Display *display);
+
+/*
+ * Finds the graphic consoles and adds their surfaces to the agent, which must outlive the display.
+ * Returns false after it has logged an error.
+ */
+bool display_find_consoles(Display *display, Agent *agent);
+
+/* Registers missing listeners. Call before each display_poll_for(). */
+void display_listen(Display *display);
+
+/*
+ * Fills in 1 + console_count fds to poll before display_process(). Returns the timeout in
+ * milliseconds, or -1 for none.
+ */
+int display_poll_for(const Display *display, struct pollfd *poll_fds);
+
+/* Returns the shorter of two timeouts for poll(). */
+static inline int shorter_timeout(int one, int other)
+{
+	if (one < 0 || (other >= 0 && other < one))
+		return other;
+	return one;
+}
+
+/* Handles input from QEMU. Returns false if QEMU has closed the display. */
+bool display_process(Display *display);
+
+#endif

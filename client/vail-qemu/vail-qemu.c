@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vail-qemu: shares the screen of a QEMU guest with the processes that are registered for it.
+ *
+ *   vail-qemu.c      the command line and the main loop
+ *   monitor.c        QEMU's monitor (QMP), to join its display
+ *   display.c        QEMU's D-Bus display: the VM and its consoles
+ *   listener.c       decodes QEMU's calls to a console's listener
+ *   console.c        one console: its screen and its cursor
+ *   agent.c          vaild: registers the VM, and shares screens and cursors
+ *   damage.c         changed rectangles
+ *   pixman-format.c  pixel formats
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-id128.h>
+
+#include "client/common/program-options.h"
+#include "client/common/user-message.h"
+#include "client/vail-qemu/agent.h"
+#include "client/vail-qemu/display.h"
+#include "client/vail-qemu/qmp.h"
+#include "proto/fd-util.h"
+#include "proto/macros.h"
+
+const char program_name[] = "vail-qemu";
+
+/* Time between attempts to reconnect to vaild, in milliseconds. */
+#define RETRY_INTERVAL 500
+
+/* Time for QEMU to exit after its display has ended, in milliseconds. */
+#define QEMU_EXIT_TIMEOUT 1000
+
+#define DISPLAY_CLIENT_MAX 64
+
+/* ---- The command line ---- */
+
+static const char usage[] =
+	"vail-qemu --qmp SOCKET [OPTION]...\n"
+	"\n"
+	"Share the screen of a QEMU guest, through vaild, with the processes that are registered\n"
+	"for it, for as long as QEMU runs. Start QEMU with -display dbus,p2p=yes, -uuid, and a\n"
+	"monitor: -qmp unix:SOCKET,server=on,wait=off.\n"
+	"\n"
+	"  --qmp SOCKET      QEMU's monitor\n"
+	"  --user USER       a display client: processes of this user may register; repeatable.\n"
+	"                    By default, vaild keeps the VM's display clients; for a new VM, they\n"
+	"                    are processes with QEMU's own privileges\n"
+	"  --adapter HANDLE  the adapter of the vGPU that the VM gets if it has none; by default,\n"
+	"                    vaild's software adapter\n"
+	"  --socket PATH     vaild's socket; by default $VAILD_SOCKET or /run/vaild/vaild.sock\n"
+	"  --help, --version\n";
+
+enum {
+	OPTION_QMP = LONG_OPTION_BASE,
+	OPTION_SOCKET,
+	OPTION_USER,
+	OPTION_ADAPTER,
+	OPTION_HELP,
+	OPTION_VERSION,
+};
+
+typedef struct Options {
+	const char *qmp;
+	const char *socket;
+	const char *adapter;
+	VailParty clients[DISPLAY_CLIENT_MAX];
+	size_t client_count;
+} Options;
+
+static _Noreturn void exit_with_usage(const char *reason)
+{
+	exit(usage_error("%s; see vail-qemu --help", reason));
+}
+
+static void set_option(Options *options, char **argv, int option)
+{
+	switch (option) {
+	case OPTION_QMP:
+		options->qmp = optarg;
+		break;
+	case OPTION_SOCKET:
+		options->socket = optarg;
+		break;
+	case OPTION_ADAPTER:
+		options->adapter = optarg;
+		break;
+	case OPTION_USER:
+		if (options->client_count == DISPLAY_CLIENT_MAX)
+			exit_with_usage("--user is given too often");
+		options->clients[options->client_count++].user = optarg;
+		break;
+	case OPTION_HELP:
+		fputs(usage, stdout);
+		exit(EXIT_DONE);
+	case OPTION_VERSION:
+		print_version();
+		exit(EXIT_DONE);
+	default:
+		exit(usage_error_option(argv, option));
+	}
+}
+
+static void parse_options(int argc, char **argv, Options *options)
+{
+	static const struct option names[] = {
+		{ "qmp", required_argument, NULL, OPTION_QMP },
+		{ "socket", required_argument, NULL, OPTION_SOCKET },
+		{ "user", required_argument, NULL, OPTION_USER },
+		{ "adapter", required_argument, NULL, OPTION_ADAPTER },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ "version", no_argument, NULL, OPTION_VERSION },
+		{ 0 },
+	};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", names, NULL)) >= 0)
+		set_option(options, argv, option);
+	if (optind < argc)
+		exit_with_usage("unexpected argument");
+	if (!options->qmp)
+		exit_with_usage("--qmp is missing; give the socket of QEMU's monitor");
+}
+
+/* ---- The main loop ---- */
+
+typedef struct Bridge {
+	int qemu; /* pidfd */
+	Display display;
+	Agent agent;
+	struct pollfd *poll_fds; /* QEMU's, the agent's, then the display's */
+	bool is_ready;           /* systemd has been notified */
+} Bridge;
+
+static void wait_for_event(Bridge *bridge)
+{
+	size_t count = 0;
+
+	bridge->poll_fds[count++] = (struct pollfd){ .fd = bridge->qemu, .events = POLLIN };
+	agent_poll_for(&bridge->agent, bridge->poll_fds + count);
+	count += AGENT_FDS;
+	int milliseconds = display_poll_for(&bridge->display, bridge->poll_fds + count);
+	count += 1 + bridge->display.console_count;
+	if (bridge->agent.state == AGENT_DISCONNECTED)
+		milliseconds = shorter_timeout(milliseconds, RETRY_INTERVAL);
+	poll(bridge->poll_fds, count, milliseconds);
+}
+
+static void notify_ready(Bridge *bridge)
+{
+	if (!bridge->is_ready && bridge->agent.state == AGENT_READY)
+		bridge->is_ready = sd_notifyf(0, "READY=1\nSTATUS=Sharing the screen of %s.",
+					      bridge->agent.machine.guid) >= 0;
+}
+
+/* Waits for QEMU to exit, which is the usual reason why the display or the VM has ended. */
+static bool qemu_exits(const Bridge *bridge)
+{
+	struct pollfd poll_fd = { .fd = bridge->qemu, .events = POLLIN };
+
+	return poll(&poll_fd, 1, QEMU_EXIT_TIMEOUT) > 0;
+}
+
+/* Returns the exit status. */
+static int run(Bridge *bridge)
+{
+	bool has_display = true;
+
+	agent_connect(&bridge->agent);
+	while (has_display && bridge->agent.state != AGENT_ENDED) {
+		notify_ready(bridge);
+		display_listen(&bridge->display);
+		wait_for_event(bridge);
+		has_display = display_process(&bridge->display);
+		agent_flush(&bridge->agent);
+		agent_process(&bridge->agent);
+		if (bridge->agent.state == AGENT_DISCONNECTED)
+			agent_connect(&bridge->agent);
+		has_display = has_display && bridge->poll_fds[0].revents == 0;
+	}
+	if (qemu_exits(bridge)) {
+		log_message("QEMU has ended");
+		return EXIT_DONE;
+	}
+	log_message("%s",
+		    has_display ? bridge->agent.end_reason
+				: "QEMU has closed its display; another client may have joined it");
+	return EXIT_FAILED;
+}
+
+/* ---- Start and end ---- */
+
+/* Checks that QEMU was started with a UUID; otherwise it reports the nil UUID. */
+static bool check_uuid(const char *uuid)
+{
+	sd_id128_t id;
+
+	if (uuid && sd_id128_from_string(uuid, &id) >= 0 && !sd_id128_is_null(id))
+		return true;
+	log_message("QEMU's VM has no UUID, so vaild cannot identify it; start QEMU with -uuid");
+	return false;
+}
+
+static bool start(Bridge *bridge, const Options *options)
+{
+	AgentMachine machine = { .adapter = options->adapter,
+				 .profile = "vail-qemu",
+				 .display_clients = options->clients,
+				 .display_client_count = options->client_count };
+	int socket;
+
+	if (!monitor_join_display(options->qmp, &machine.qemu, &bridge->qemu, &socket) ||
+	    !display_init(&bridge->display, socket) || !check_uuid(bridge->display.uuid))
+		return false;
+	snprintf(machine.guid, sizeof(machine.guid), "%s", bridge->display.uuid);
+	machine.name = *bridge->display.name ? bridge->display.name : NULL;
+	if (!agent_init(&bridge->agent, options->socket, &machine) ||
+	    !display_find_consoles(&bridge->display, &bridge->agent))
+		return false;
+	bridge->poll_fds =
+		calloc(2 + AGENT_FDS + bridge->display.console_count, sizeof(*bridge->poll_fds));
+	return bridge->poll_fds != NULL;
+}
+
+static void bridge_deinit(Bridge *bridge)
+{
+	/* Skip unsharing each surface: vaild notices the exit and ends the objects. */
+	bridge->agent.state = AGENT_ENDED;
+	display_deinit(&bridge->display);
+	agent_deinit(&bridge->agent);
+	fd_close(&bridge->qemu);
+	free(bridge->poll_fds);
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_(bridge_deinit) Bridge bridge = { .qemu = -1 };
+	Options options = { 0 };
+
+	parse_options(argc, argv, &options);
+	return start(&bridge, &options) ? run(&bridge) : EXIT_FAILED;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-view/framebuffer.h"
+
+#include <stdlib.h>
+
+#define PIXEL_SIZE 4
+
+bool framebuffer_init(Framebuffer *framebuffer, const VailObjectInfo *info)
+{
+	size_t stride = (size_t)info->planes[0].stride;
+	size_t size = (info->height - 1) * stride + (size_t)info->width * PIXEL_SIZE;
+	uint8_t *pixels = calloc(1, size);
+
+	if (!pixels)
+		return false;
+	*framebuffer = (Framebuffer){ .width = info->width,
+				      .height = info->height,
+				      .format = info->format,
+				      .stride = stride,
+				      .size = size,
+				      .pixels = pixels };
+	framebuffer_mark_all_stale(framebuffer);
+	return true;
+}
+
+void framebuffer_deinit(Framebuffer *framebuffer)
+{
+	free(framebuffer->pixels);
+	*framebuffer = (Framebuffer){ 0 };
+}
+
+static size_t range_end(const ByteRange *range)
+{
+	return range->offset + range->size;
+}
+
+static bool ranges_touch(const ByteRange *one, const ByteRange *other)
+{
+	return one->offset <= range_end(other) && other->offset <= range_end(one);
+}
+
+/* Returns the smallest range that contains both. */
+static ByteRange range_join(const ByteRange *one, const ByteRange *other)
+{
+	size_t begin = one->offset < other->offset ? one->offset : other->offset;
+	size_t end = range_end(one) > range_end(other) ? range_end(one) : range_end(other);
+
+	return (ByteRange){ begin, end - begin };
+}
+
+/*
+ * Adds a range, merged with every range that it overlaps or touches, or with any range if the array
+ * is full. Restarts after each merge, because the merged range may touch others.
+ */
+static void stale_add(StaleRanges *stale, ByteRange range)
+{
+	size_t i = 0;
+
+	while (i < stale->count) {
+		if (stale->count < STALE_RANGES_MAX && !ranges_touch(&stale->ranges[i], &range)) {
+			i++;
+			continue;
+		}
+		range = range_join(&stale->ranges[i], &range);
+		stale->ranges[i] = stale->ranges[--stale->count];
+		i = 0;
+	}
+	stale->ranges[stale->count++] = range;
+}
+
+void framebuffer_mark_all_stale(Framebuffer *framebuffer)
+{
+	framebuffer->stale = (StaleRanges){ .ranges = { { 0, framebuffer->size } }, .count = 1 };
+}
+
+/* Returns how many of the count pixels that start at from are before end. */
+static uint32_t clip(uint32_t from, uint32_t count, uint32_t end)
+{
+	if (from >= end)
+		return 0;
+	return count < end - from ? count : end - from;
+}
+
+void framebuffer_mark_stale(Framebuffer *framebuffer, const VailRectangle *rectangle)
+{
+	uint32_t width = clip(rectangle->x, rectangle->width, framebuffer->width);
+	uint32_t height = clip(rectangle->y, rectangle->height, framebuffer->height);
+
+	if (width == 0 || height == 0)
+		return;
+	stale_add(
+		&framebuffer->stale,
+		(ByteRange){ rectangle->y * framebuffer->stride + (size_t)rectangle->x * PIXEL_SIZE,
+			     (height - 1) * framebuffer->stride + (size_t)width * PIXEL_SIZE });
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_VIEW_FRAMEBUFFER_H
+#define CLIENT_VAIL_VIEW_FRAMEBUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vail.h>
+
+/*
+ * A copy of a shared image's bytes, with the same layout as the sharer's memory, and the ranges of
+ * it that are stale. The sharer's damage rectangles are untrusted and are clipped here. This module
+ * does no I/O.
+ */
+
+/* A range of bytes; the offset is relative to the first pixel. */
+typedef struct ByteRange {
+	size_t offset;
+	size_t size;
+} ByteRange;
+
+/* With more ranges than this, some are merged. */
+#define STALE_RANGES_MAX 32
+
+/* The bytes to read again. No two ranges overlap or touch, unsorted. */
+typedef struct StaleRanges {
+	ByteRange ranges[STALE_RANGES_MAX];
+	size_t count;
+} StaleRanges;
+
+typedef struct Framebuffer {
+	uint32_t width;  /* in pixels, 4 bytes each */
+	uint32_t height; /* in pixels */
+	uint32_t format; /* DRM fourcc, see VAIL_FORMAT() */
+	size_t stride;   /* in bytes */
+	size_t size;     /* in bytes, from the first pixel to the end of the last one */
+	uint8_t *pixels;
+	StaleRanges stale;
+} Framebuffer;
+
+/*
+ * Allocates a framebuffer for an object that object_image_check() accepts, with all of it stale.
+ * Returns false if out of memory. The caller calls framebuffer_deinit(), which also accepts an
+ * all-zero framebuffer.
+ */
+bool framebuffer_init(Framebuffer *framebuffer, const VailObjectInfo *info);
+void framebuffer_deinit(Framebuffer *framebuffer);
+
+/* Marks the whole framebuffer as stale. */
+void framebuffer_mark_all_stale(Framebuffer *framebuffer);
+
+/*
+ * Marks the bytes from the rectangle's first pixel to its last as stale. Any rectangle is allowed;
+ * it is clipped to the image.
+ */
+void framebuffer_mark_stale(Framebuffer *framebuffer, const VailRectangle *rectangle);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-view/output.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/common/atomic-file.h"
+#include "client/common/png.h"
+#include "proto/macros.h"
+
+static bool write_png_file(const char *path, const Framebuffer *framebuffer,
+			   char ret_message[OUTPUT_MESSAGE_SIZE])
+{
+	_cleanup_(atomic_file_deinit) AtomicFile file = { 0 };
+	Picture picture = { framebuffer->width, framebuffer->height, framebuffer->format,
+			    framebuffer->stride, framebuffer->pixels };
+	int error = atomic_file_create(&file, path);
+
+	if (error == 0 && !picture_write_png(&picture, file.out, ret_message, OUTPUT_MESSAGE_SIZE))
+		return false;
+	if (error == 0)
+		error = atomic_file_commit(&file, path);
+	if (error < 0)
+		snprintf(ret_message, OUTPUT_MESSAGE_SIZE, "%s", strerror(-error));
+	return error == 0;
+}
+
+bool output_begin(Output *output, const Framebuffer *framebuffer,
+		  char ret_message[OUTPUT_MESSAGE_SIZE])
+{
+	if (output->path)
+		return write_png_file(output->path, framebuffer, ret_message);
+	bitmap_header(framebuffer, output->header);
+	output->position = 0;
+	output->is_writing = true;
+	return true;
+}
+
+/* Tests whether write() would not block: the fd accepts data, or has failed. */
+static bool is_writable(int fd)
+{
+	struct pollfd watch = { .fd = fd, .events = POLLOUT };
+
+	return poll(&watch, 1, 0) > 0;
+}
+
+int output_continue(Output *output, const Framebuffer *framebuffer)
+{
+	size_t size = bitmap_size(framebuffer);
+	const uint8_t *bytes;
+
+	while (output->is_writing && is_writable(output->descriptor)) {
+		size_t count = bitmap_bytes(framebuffer, output->header, output->position, &bytes);
+		/*
+		 * A writable pipe accepts PIPE_BUF bytes without blocking. O_NONBLOCK would avoid
+		 * the limit, but it would affect every process that shares the pipe.
+		 */
+		ssize_t written =
+			write(output->descriptor, bytes, count < PIPE_BUF ? count : PIPE_BUF);
+
+		if (written < 0 && errno != EINTR && errno != EAGAIN)
+			return -errno;
+		output->position += written > 0 ? (size_t)written : 0;
+		output->is_writing = output->position < size;
+	}
+	return 0;
+}
+
+short output_events(const Output *output)
+{
+	return output->is_writing ? POLLOUT : 0;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vail-view: writes the screen of a VM as images.
+ *
+ *   vail-view.c    the command line and the main loop
+ *   viewer.c       registration and events; decides which object to show
+ *   screen.c       the open object
+ *   framebuffer.c  the copy of its pixels, and which of them are stale
+ *   output.c       the destination of the frames
+ *   bitmap.c       the BMP encoding
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/common/program-options.h"
+#include "client/common/user-message.h"
+#include "client/vail-view/output.h"
+#include "client/vail-view/viewer.h"
+
+const char program_name[] = "vail-view";
+
+/* In seconds; the timeout in milliseconds must fit into an int, for poll(). */
+#define TIMEOUT_MAX 1000000
+
+typedef struct Options {
+	const char *guid;
+	const char *png;
+	const char *name;
+	const char *socket;
+	bool is_raw;
+	unsigned long frames;  /* number of frames to write; 0 for no limit */
+	unsigned long timeout; /* in seconds; 0 for none */
+} Options;
+
+/* The state of the main loop. */
+typedef struct View {
+	const Options *options;
+	Viewer viewer;
+	Output output;
+	unsigned long delivered; /* number of frames written */
+	bool has_delivered;      /* the last turn completed a frame, so check for another at once */
+	int64_t delivered_at;    /* when the last frame was written, or the start; milliseconds */
+} View;
+
+/* ---- The loop ---- */
+
+static bool has_deadline(const View *view)
+{
+	return view->options->timeout > 0 && !view->output.is_writing;
+}
+
+static int64_t deadline(const View *view)
+{
+	return view->delivered_at + (int64_t)view->options->timeout * 1000;
+}
+
+/* Returns the timeout for poll(): milliseconds until the next deadline, or -1 without one. */
+static int time_left(const View *view)
+{
+	int64_t now = now_milliseconds(), at = view->has_delivered ? now : INT64_MAX;
+
+	if (has_deadline(view) && deadline(view) < at)
+		at = deadline(view);
+	if (view->viewer.state == VIEWER_RECONNECTING && view->viewer.retry_at < at)
+		at = view->viewer.retry_at;
+	if (at == INT64_MAX)
+		return -1;
+	return at > now ? (int)(at - now) : 0;
+}
+
+/* Waits for an event or a deadline. Returns false if the reader has closed the output. */
+static bool wait_for_event(const View *view)
+{
+	bool is_watching = view->viewer.state == VIEWER_WATCHING;
+	struct pollfd descriptors[] = {
+		{ .fd = is_watching ? vail_descriptor(view->viewer.watch) : -1,
+		  .events = is_watching ? vail_events(view->viewer.watch) : 0 },
+		{ .fd = view->output.descriptor, .events = output_events(&view->output) },
+	};
+
+	if (poll(descriptors, 2, time_left(view)) < 0)
+		return true; /* interrupted by a signal */
+	return !(descriptors[1].revents & (POLLERR | POLLHUP));
+}
+
+/*
+ * Starts to write the next frame, or continues with the current one. Returns false with an exit
+ * status if the program must end.
+ */
+static bool deliver(View *view, int *ret_exit_status)
+{
+	Output *output = &view->output;
+	const Framebuffer *framebuffer = &view->viewer.screen.framebuffer;
+	char message[OUTPUT_MESSAGE_SIZE];
+
+	*ret_exit_status = EXIT_FAILED;
+	view->has_delivered = false;
+	if (!output->is_writing) {
+		if (!viewer_next_frame(&view->viewer))
+			return true;
+		if (!output_begin(output, framebuffer, message)) {
+			log_message("cannot write %s: %s", view->options->png, message);
+			return false;
+		}
+	}
+	int error = output_continue(output, framebuffer);
+	if (error == -EPIPE)
+		*ret_exit_status = EXIT_DONE; /* the reader has seen enough */
+	else if (error < 0)
+		log_message("cannot write the output: %s", strerror(-error));
+	if (error == 0 && !output->is_writing) {
+		view->delivered++;
+		view->has_delivered = true;
+		view->delivered_at = now_milliseconds();
+	}
+	return error == 0;
+}
+
+/* Tests whether the program must end, and with which exit status. */
+static bool is_finished(const View *view, int *ret_exit_status)
+{
+	const Options *options = view->options;
+
+	*ret_exit_status = EXIT_FAILED;
+	if (view->output.is_writing)
+		return false; /* complete the frame first */
+	if (options->frames > 0 && view->delivered >= options->frames) {
+		*ret_exit_status = EXIT_DONE;
+		return true;
+	}
+	if (view->viewer.state == VIEWER_ENDED) {
+		log_message("the virtual machine %s has ended", options->guid);
+		if (options->frames == 0 && view->delivered > 0)
+			*ret_exit_status = EXIT_DONE;
+		return true;
+	}
+	if (view->viewer.state == VIEWER_FAILED)
+		return true;
+	if (has_deadline(view) && now_milliseconds() >= deadline(view)) {
+		log_message("no %sframe came within %lu seconds",
+			    view->delivered > 0 ? "further " : "", options->timeout);
+		return true;
+	}
+	return false;
+}
+
+/* Returns the exit status. */
+static int view_run(const Options *options)
+{
+	View view = {
+		.options = options,
+		.output = { .path = options->png,
+			    .descriptor = options->is_raw ? STDOUT_FILENO : -1 },
+		.delivered_at = now_milliseconds(),
+	};
+	int exit_status = EXIT_FAILED;
+
+	if (viewer_init(&view.viewer, options->socket, options->guid, options->name))
+		do {
+			if (!wait_for_event(&view)) {
+				exit_status = EXIT_DONE;
+				break;
+			}
+			viewer_process(&view.viewer);
+		} while (deliver(&view, &exit_status) && !is_finished(&view, &exit_status));
+	viewer_deinit(&view.viewer);
+	return exit_status;
+}
+
+/* ---- The command line ---- */
+
+enum {
+	OPTION_PNG = LONG_OPTION_BASE,
+	OPTION_RAW,
+	OPTION_FRAMES,
+	OPTION_NAME,
+	OPTION_TIMEOUT,
+	OPTION_SOCKET,
+	OPTION_HELP,
+	OPTION_VERSION,
+};
+
+static const struct option long_options[] = {
+	{ "png", required_argument, NULL, OPTION_PNG },
+	{ "raw", no_argument, NULL, OPTION_RAW },
+	{ "frames", required_argument, NULL, OPTION_FRAMES },
+	{ "name", required_argument, NULL, OPTION_NAME },
+	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "socket", required_argument, NULL, OPTION_SOCKET },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ 0 },
+};
+
+static void print_help(void)
+{
+	puts("Usage: vail-view GUID --png FILE [OPTION...]\n"
+	     "       vail-view GUID --raw [OPTION...]\n\n"
+	     "Writes the screen that a virtual machine shares, as images.\n\n"
+	     "  --png FILE         write each frame to FILE, replacing the previous one\n"
+	     "  --raw              write each frame to stdout as a BMP file, one after the other\n"
+	     "  --frames N         exit after N frames; by default, after one frame with --png, "
+	     "and\n"
+	     "                     with --raw when the virtual machine or the reader ends\n"
+	     "  --name NAME        show the object of this name; by default, the first image\n"
+	     "  --timeout SECONDS  fail if no frame comes in this time; by default, wait for ever\n"
+	     "  --socket PATH      vaild's socket; by default $VAILD_SOCKET or\n"
+	     "                     /run/vaild/vaild.sock\n"
+	     "  -h, --help         show this help\n"
+	     "  --version          show vail-view's version\n\n"
+	     "Exit status: 0 if all requested frames were written, 1 if not, 2 for a usage error.");
+}
+
+/* Sets *ret_number, or logs an error. Returns the exit status. */
+static int set_number(const char *option, const char *text, unsigned long maximum,
+		      unsigned long *ret_number)
+{
+	if (number_parse(text, maximum, ret_number))
+		return EXIT_DONE;
+	return usage_error("%s takes a number from 1 to %lu, not %s; see vail-view --help", option,
+			   maximum, text);
+}
+
+/* Handles one result of getopt_long(). Returns the exit status. */
+static int set_option(Options *options, char *const *argv, int result)
+{
+	switch (result) {
+	case OPTION_PNG:
+		options->png = optarg;
+		return EXIT_DONE;
+	case OPTION_RAW:
+		options->is_raw = true;
+		return EXIT_DONE;
+	case OPTION_FRAMES:
+		return set_number("--frames", optarg, UINT32_MAX, &options->frames);
+	case OPTION_NAME:
+		options->name = optarg;
+		return EXIT_DONE;
+	case OPTION_TIMEOUT:
+		return set_number("--timeout", optarg, TIMEOUT_MAX, &options->timeout);
+	case OPTION_SOCKET:
+		options->socket = optarg;
+		return EXIT_DONE;
+	default:
+		return usage_error_option(argv, result);
+	}
+}
+
+/* Checks the options together, and sets defaults. Returns the exit status. */
+static int check_options(Options *options, int guid_count)
+{
+	if (guid_count == 0)
+		return usage_error("no virtual machine is given; see vail-view --help");
+	if (guid_count > 1)
+		return usage_error("more than one virtual machine is given; see vail-view --help");
+	if (options->is_raw && options->png)
+		return usage_error("--png and --raw exclude each other; see vail-view --help");
+	if (!options->is_raw && !options->png)
+		return usage_error("neither --png nor --raw is given; see vail-view --help");
+	if (options->is_raw && fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		return usage_error("--raw writes to stdout, which is closed; see vail-view --help");
+	if (options->is_raw && isatty(STDOUT_FILENO))
+		return usage_error("--raw writes no pictures to a terminal; see vail-view --help");
+	if (options->png && options->frames == 0)
+		options->frames = 1;
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	Options options = { 0 };
+	int result, exit_status = EXIT_DONE;
+
+	setlocale(LC_CTYPE, "");
+	opterr = 0;
+	while (exit_status == EXIT_DONE &&
+	       (result = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+		if (result == 'h' || result == OPTION_HELP) {
+			print_help();
+			return EXIT_DONE;
+		}
+		if (result == OPTION_VERSION) {
+			print_version();
+			return EXIT_DONE;
+		}
+		exit_status = set_option(&options, argv, result);
+	}
+	if (exit_status == EXIT_DONE)
+		exit_status = check_options(&options, argc - optind);
+	if (exit_status != EXIT_DONE)
+		return exit_status;
+	options.guid = argv[optind];
+	signal(SIGPIPE, SIG_IGN); /* write() returns EPIPE instead */
+	return view_run(&options);
+}

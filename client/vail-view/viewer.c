@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-view/viewer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/common/object-image.h"
+#include "client/common/self-register.h"
+#include "client/common/user-message.h"
+#include "proto/macros.h"
+
+/* Time between attempts to reconnect to vaild, in milliseconds. */
+#define RETRY_INTERVAL 500
+
+int64_t now_milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Logs a repeated remark only once, because a broken sharer can cause it on every frame. */
+_printf_(2, 3) static void log_remark(Viewer *viewer, const char *format, ...)
+{
+	char text[SCREEN_MESSAGE_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (strcmp(text, viewer->remark) == 0)
+		return;
+	memcpy(viewer->remark, text, sizeof(text));
+	log_message("%s", text);
+}
+
+/* ---- Failures ---- */
+
+static void start_reconnecting(Viewer *viewer)
+{
+	if (viewer->state == VIEWER_WATCHING)
+		log_message("the connection to vaild at %s is lost; retrying until vaild and the "
+			    "virtual machine are back",
+			    vail_path(viewer->vail));
+	viewer->state = VIEWER_RECONNECTING;
+	viewer->retry_at = now_milliseconds() + RETRY_INTERVAL;
+	viewer->wanted[0] = '\0'; /* the next watch reports the current objects */
+}
+
+static void viewer_fail(Viewer *viewer, const struct vail *vail, NTSTATUS status)
+{
+	_cleanup_free_ char *sentence = message_refusal(vail, status);
+
+	log_message("%s", sentence ? sentence : "out of memory");
+	viewer->state = VIEWER_FAILED;
+}
+
+/* Tests whether the status means that vaild is unreachable. */
+static bool is_connection_lost(NTSTATUS status)
+{
+	return status == STATUS_CONNECTION_REFUSED || status == STATUS_CONNECTION_DISCONNECTED ||
+	       status == STATUS_IO_TIMEOUT;
+}
+
+/*
+ * Tests whether the status may be temporary after a restart of vaild: it may not have made its
+ * socket accessible yet, and may not know the VM or its vGPUs yet.
+ */
+static bool is_temporary(const struct vail *vail, NTSTATUS status)
+{
+	return status == STATUS_NOT_FOUND || status == STATUS_GRAPHICS_VAIL_STATE_CHANGED ||
+	       (status == STATUS_ACCESS_DENIED && !vail_error_name(vail));
+}
+
+/* Handles the failure of a call on the handle: reconnects, or gives up. */
+static void handle_failure(Viewer *viewer, const struct vail *vail, NTSTATUS status)
+{
+	bool is_restarting = viewer->state == VIEWER_RECONNECTING && is_temporary(vail, status);
+
+	if (viewer->was_registered && (is_connection_lost(status) || is_restarting))
+		start_reconnecting(viewer);
+	else
+		viewer_fail(viewer, vail, status);
+}
+
+/* ---- Events ---- */
+
+/*
+ * Tests whether the object is one to show. If no name was given, the first object that can be shown
+ * sets it.
+ */
+static bool is_wanted(Viewer *viewer, const VailObjectInfo *info)
+{
+	const char *name = info->name ? info->name : "";
+	char message[SCREEN_MESSAGE_SIZE];
+
+	if (viewer->name && strcmp(viewer->name, name) != 0)
+		return false;
+	if (!object_image_check(info, message, sizeof(message))) {
+		if (viewer->name || info->plane_count > 0)
+			log_remark(viewer, "%s is not shown: %s", *name ? name : "the object",
+				   message);
+		return false;
+	}
+	if (!viewer->name)
+		viewer->name = strdup(name);
+	return viewer->name;
+}
+
+static void handle_shared(Viewer *viewer, const VailSharedObject *shared)
+{
+	if (!is_wanted(viewer, shared->object))
+		return;
+	strcpy(viewer->wanted, shared->handle);
+	/* After a restart of vaild the object is reported again, but its updates were missed. */
+	if (screen_has(&viewer->screen, shared->handle))
+		framebuffer_mark_all_stale(&viewer->screen.framebuffer);
+}
+
+static void handle_update(Viewer *viewer, const VailEvent *event)
+{
+	if (!screen_has(&viewer->screen, event->shared_object->handle))
+		return; /* an object is read completely when it is opened */
+	if (event->damage_count == 0)
+		framebuffer_mark_all_stale(&viewer->screen.framebuffer);
+	for (size_t i = 0; i < event->damage_count; i++)
+		framebuffer_mark_stale(&viewer->screen.framebuffer, &event->damage[i]);
+}
+
+/* Handles the end of the registration or of the VM. */
+static void handle_end(Viewer *viewer, const VailEvent *event)
+{
+	const char *reason = event->reason ? event->reason : "no reason given";
+	char code[STATUS_CODE_SIZE];
+
+	if (event->kind == VAIL_EVENT_VIRTUAL_MACHINE_REMOVED ||
+	    event->status == STATUS_NOT_FOUND) {
+		viewer->state = VIEWER_ENDED;
+	} else {
+		log_message("this process is registered for virtual machine %s no longer: %s (%s)",
+			    viewer->guid, reason, message_status(event->status, code));
+		viewer->state = VIEWER_FAILED;
+	}
+}
+
+static void handle_object_event(Viewer *viewer, const VailEvent *event)
+{
+	const VailSharedObject *shared = event->shared_object;
+
+	if (!shared || !shared->handle || strlen(shared->handle) >= VAIL_HANDLE_SIZE)
+		return;
+	if (event->kind == VAIL_EVENT_SHARED)
+		handle_shared(viewer, shared);
+	else if (event->kind == VAIL_EVENT_UPDATED)
+		handle_update(viewer, event);
+	else if (strcmp(viewer->wanted, shared->handle) == 0)
+		viewer->wanted[0] = '\0';
+}
+
+static void handle_event(Viewer *viewer, const VailEvent *event, bool continues)
+{
+	switch (event->kind) {
+	case VAIL_EVENT_SHARED:
+	case VAIL_EVENT_UPDATED:
+	case VAIL_EVENT_UNSHARED:
+		handle_object_event(viewer, event);
+		break;
+	case VAIL_EVENT_UNREGISTERED:
+		/*
+		 * If the registration was the only reason why this process may watch, the watch
+		 * ends with it. An operator's or VMM's watch continues, and it also reports
+		 * registrations of other processes.
+		 */
+		if (!continues || event->pid == getpid())
+			handle_end(viewer, event);
+		break;
+	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
+		handle_end(viewer, event);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool watch_event(struct vail *vail, NTSTATUS status, const VailEvent *event, bool continues,
+			void *context)
+{
+	Viewer *viewer = context;
+
+	if (vail != viewer->watch)
+		return false; /* the handle is being closed */
+	if (!event && status == STATUS_NOT_FOUND)
+		viewer->state = VIEWER_ENDED; /* the VM existed when we registered */
+	else if (!event)
+		handle_failure(viewer, vail, status);
+	else if (viewer->state == VIEWER_WATCHING)
+		handle_event(viewer, event, continues);
+	if (!continues && viewer->state == VIEWER_WATCHING)
+		start_reconnecting(viewer); /* the watch ended for an unknown reason */
+	return viewer->state == VIEWER_WATCHING;
+}
+
+/* ---- Connection ---- */
+
+static void close_watch(Viewer *viewer)
+{
+	vail_close(TAKE_POINTER(viewer->watch));
+}
+
+/* Registers this process and starts a new watch. */
+static void connect_to_vaild(Viewer *viewer)
+{
+	NTSTATUS status = self_register(viewer->vail, viewer->guid, false);
+
+	if (status != STATUS_SUCCESS) {
+		handle_failure(viewer, viewer->vail, status);
+		return;
+	}
+	viewer->was_registered = true;
+	close_watch(viewer);
+	status = vail_new(vail_path(viewer->vail), &viewer->watch);
+	vail_set_resume(viewer->watch, false);
+	if (status == STATUS_SUCCESS)
+		status = vail_watch(viewer->watch, viewer->guid, watch_event, viewer);
+	if (status == STATUS_SUCCESS)
+		viewer->state = VIEWER_WATCHING;
+	else
+		handle_failure(viewer, viewer->watch ? viewer->watch : viewer->vail, status);
+}
+
+bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char *name)
+{
+	*viewer = (Viewer){ .guid = guid, .state = VIEWER_WATCHING };
+	if (name)
+		viewer->name = strdup(name);
+	if ((name && !viewer->name) || vail_new(path, &viewer->vail) != STATUS_SUCCESS) {
+		log_message("this process is out of memory");
+		return false;
+	}
+	/* Resuming is not enough: without systemd, a restarted vaild knows no registrations. */
+	vail_set_resume(viewer->vail, false);
+	connect_to_vaild(viewer);
+	return viewer->state != VIEWER_FAILED;
+}
+
+void viewer_deinit(Viewer *viewer)
+{
+	close_watch(viewer);
+	screen_close(&viewer->screen, viewer->vail);
+	vail_close(viewer->vail);
+	free(viewer->name);
+}
+
+void viewer_process(Viewer *viewer)
+{
+	if (viewer->state == VIEWER_RECONNECTING && now_milliseconds() >= viewer->retry_at)
+		connect_to_vaild(viewer);
+	if (viewer->state == VIEWER_WATCHING)
+		vail_process(viewer->watch); /* reports errors to watch_event() */
+}
+
+/* ---- Frames ---- */
+
+static const char *shown_name(const Viewer *viewer)
+{
+	return *viewer->name ? viewer->name : "the object";
+}
+
+/* Closes the open object and opens the wanted one. */
+static void open_wanted(Viewer *viewer)
+{
+	char message[SCREEN_MESSAGE_SIZE];
+
+	screen_close(&viewer->screen, viewer->vail);
+	if (!*viewer->wanted)
+		return;
+	NTSTATUS status = screen_open(&viewer->screen, viewer->vail, viewer->wanted, message);
+	if (status == STATUS_SUCCESS)
+		return;
+	viewer->wanted[0] = '\0';
+	if (status == STATUS_NOT_SUPPORTED)
+		log_remark(viewer, "%s is not shown: %s", shown_name(viewer), message);
+	else if (status != STATUS_INVALID_HANDLE && status != STATUS_ACCESS_DENIED)
+		handle_failure(viewer, viewer->vail, status);
+	/* Otherwise the object or the registration has just ended; an event will report it. */
+}
+
+bool viewer_next_frame(Viewer *viewer)
+{
+	char message[SCREEN_MESSAGE_SIZE];
+
+	if (viewer->state == VIEWER_WATCHING && !screen_has(&viewer->screen, viewer->wanted))
+		open_wanted(viewer);
+	if (!screen_is_stale(&viewer->screen))
+		return false;
+	if (screen_read(&viewer->screen, message))
+		return true;
+	log_remark(viewer, "%s cannot be read: %s", shown_name(viewer), message);
+	return false;
+}

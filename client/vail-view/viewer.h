@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_VIEW_VIEWER_H
+#define CLIENT_VAIL_VIEW_VIEWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/vail-view/screen.h"
+#include <vail.h>
+
+/*
+ * Registers this process for a VM and shows the newest object that the VM shares under one name.
+ * Reconnects if the connection to vaild is lost.
+ */
+
+typedef enum ViewerState {
+	VIEWER_WATCHING,
+	VIEWER_RECONNECTING, /* vaild is unreachable, or does not know the VM yet; see retry_at */
+	VIEWER_ENDED,        /* the VM has ended */
+	VIEWER_FAILED,       /* for good; the reason was logged */
+} ViewerState;
+
+typedef struct Viewer {
+	const char *guid;
+	char *name;         /* of the objects to show; NULL until the first one is known */
+	struct vail *vail;  /* for calls */
+	struct vail *watch; /* for events; NULL before the first watch */
+	ViewerState state;
+	bool was_registered;              /* registered once, so a lost connection is retried */
+	int64_t retry_at;                 /* next attempt to reconnect, in now_milliseconds() */
+	char wanted[VAIL_HANDLE_SIZE];    /* handle of the newest object of the name; "" if none */
+	char remark[SCREEN_MESSAGE_SIZE]; /* the last remark, which is not repeated */
+	Screen screen;
+} Viewer;
+
+/*
+ * Registers for the VM and starts to watch it. Returns false after it has logged an error. The
+ * caller calls viewer_deinit() in either case.
+ *
+ * path: see vail_new().
+ * guid: must outlive the viewer.
+ * name: of the objects to show; NULL for the name of the first object that can be shown.
+ */
+bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char *name);
+void viewer_deinit(Viewer *viewer);
+
+/*
+ * Handles pending events, and reconnects to vaild if retry_at has passed. Does not change the
+ * pixels of the framebuffer.
+ */
+void viewer_process(Viewer *viewer);
+
+/*
+ * Opens the object to show, if it has changed, and reads the stale pixels. Returns true if the
+ * screen's framebuffer has a new frame.
+ */
+bool viewer_next_frame(Viewer *viewer);
+
+/* Returns the time on CLOCK_MONOTONIC in milliseconds. */
+int64_t now_milliseconds(void);
+
+#endif

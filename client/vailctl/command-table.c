@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vailctl/command-table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/common/png.h"
+#include "client/common/program-options.h"
+#include "client/vailctl/commands.h"
+#include "proto/macros.h"
+
+#define ANY_COMMAND                                                                           \
+	(OPTION_BIT(OPTION_SOCKET) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_NO_LEGEND) | \
+	 OPTION_BIT(OPTION_NO_PAGER) | OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION))
+#define PAGED OPTION_BIT(OPTION_NO_PAGER) /* for commands with long output */
+#define VM_OPTIONS                                                                           \
+	(OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_USER) | OPTION_BIT(OPTION_CLIENT_PID) | \
+	 OPTION_BIT(OPTION_AGENT_USER) | OPTION_BIT(OPTION_AGENT_PID))
+
+#define VM_OPTIONS_HELP                                                                            \
+	"  --name NAME        a display name\n"                                                    \
+	"  --user USER        a display client: processes of this user may register; repeatable\n" \
+	"  --client-pid PID   a display client: processes with the same privileges as this one\n"  \
+	"                     may register; repeatable\n"                                          \
+	"  --agent-user USER  the agent: processes of this user may share objects for the VM\n"    \
+	"  --agent-pid PID    the agent: this process may share objects for the VM\n"
+
+/* clang-format off */
+static const Command commands[] = {
+	{ { "list", NULL }, 0, 0, false, PAGED, command_list, "",
+	  "Show the virtual machines and the processes registered for them", NULL },
+	{ { "describe", NULL }, 1, 1, false, PAGED, command_describe, "GUID",
+	  "Show the details of one virtual machine", NULL },
+	{ { "registrations", NULL }, 0, 0, false, PAGED, command_registrations, "",
+	  "Show your own registrations; operators see all", NULL },
+	{ { "objects", NULL }, 0, 1, false, PAGED, command_objects, "[GUID]",
+	  "Show the shared objects that you share or may open; operators see all", NULL },
+	{ { "holders", NULL }, 1, 1, false, PAGED, command_holders, "HANDLE",
+	  "Show which processes hold a shared object open", NULL },
+	{ { "save", NULL }, 2, 2, false, 0, command_save, "HANDLE FILE",
+	  "Save a shared object as a PNG file",
+	  "Registers this process for the object's VM (see vailctl register --help), opens the\n"
+	  "object, waits up to 5 seconds for its fence, and writes the PNG file. An existing FILE is\n"
+	  "replaced atomically. The object must be linear and in one of these formats:\n"
+	  PICTURE_FORMATS ". Alpha is saved unchanged.\n" },
+	{ { "adapters", NULL }, 0, 0, false, PAGED, command_gpu_adapters, "",
+	  "Show the GPU adapters", NULL },
+	{ { "gpu", "adapters" }, 0, 0, false, PAGED, command_gpu_adapters, "",
+	  "Show the GPU adapters, like: vailctl adapters", NULL },
+	{ { "gpu", "processes" }, 0, 0, false, PAGED, command_gpu_processes, "",
+	  "Show your own GPU processes and those on your adapters; operators see all", NULL },
+	{ { "gpu", "map" }, 1, 1, false, PAGED, command_gpu_map, "PROCESS",
+	  "Draw the address space of a GPU process",
+	  "Draws page tables as bars, to scale: the root table, then the tables below it that show\n"
+	  "where ranges begin and end. A list of the ranges and the totals follow. PROCESS is a\n"
+	  "handle that vailctl gpu processes shows. With --json, prints all ranges instead.\n" },
+	{ { "watch", NULL }, 0, 1, false, 0, command_watch, "[GUID]",
+	  "Show the current state, then each change as it happens",
+	  "Prints one line for each event. Ends when it is interrupted, or when you may watch nothing\n"
+	  "any more. With --json, each line is one document. Operators see everything. Other users\n"
+	  "see the VMs whose VMM or agent they run, and those for which they are registered.\n" },
+	{ { "status", NULL }, 0, 0, false, PAGED, command_status, "",
+	  "Show the state of the daemon", NULL },
+	{ { "limits", NULL }, 0, 0, false, PAGED, command_limits, "",
+	  "Show the limits and how much of each is used", NULL },
+	{ { "metrics", NULL }, 0, 0, false, PAGED, command_metrics, "",
+	  "Print the daemon's metrics as OpenMetrics text", NULL },
+	{ { "reload", NULL }, 0, 0, false, 0, command_reload, "",
+	  "Make the daemon reload its configuration",
+	  "If the configuration has an error, prints the file and the key. The daemon then keeps its\n"
+	  "previous configuration.\n" },
+	{ { "register", NULL }, 1, 1, false, OPTION_BIT(OPTION_CONTEXT), command_register,
+	  "GUID [--context]",
+	  "Register this process for a VM until it is interrupted",
+	  "Prints one line when it is registered, waits for SIGINT, SIGTERM or SIGHUP, and then\n"
+	  "unregisters. If vaild reports that the process has no graphics context\n"
+	  "(STATUS_INVALID_DISPOSITION), vailctl creates one through vaild first. An open GPU device\n"
+	  "that vailctl has inherited counts as a context.\n\n"
+	  "  --context  always create a context through vaild before registering\n" },
+	{ { "exec", NULL }, 1, 1, true, 0, command_exec, "GUID -- COMMAND [ARGUMENT]...",
+	  "Run a program that is registered for a VM",
+	  "Creates a graphics context through vaild, registers this process, and replaces itself by\n"
+	  "COMMAND. Context and registration belong to the process and last until it ends. The exit\n"
+	  "status is COMMAND's, 126 if it cannot be run, or 127 if it is not found.\n" },
+	{ { "revoke", NULL }, 2, 2, false, 0, command_revoke, "GUID PID",
+	  "End the registration of another process", NULL },
+	{ { "vm", "add" }, 1, 1, true, OPTION_BIT(OPTION_PID) | VM_OPTIONS, command_vm_add,
+	  "GUID [OPTION]... {--pid PID | -- COMMAND [ARGUMENT]...}",
+	  "Add a virtual machine",
+	  "The VM lasts as long as its VMM: the process given by --pid, or COMMAND, by which vailctl\n"
+	  "replaces itself. The VM's display clients may register for it. If none is given, processes\n"
+	  "with the same privileges as the VMM may.\n\n"
+	  "  --pid PID          the VMM\n" VM_OPTIONS_HELP },
+	{ { "vm", "update" }, 1, 1, false, VM_OPTIONS, command_vm_update, "GUID [OPTION]...",
+	  "Change the settings of a VM",
+	  "Settings that are not given keep their values. If any display client is given, the list\n"
+	  "of display clients is replaced.\n\n"
+	  VM_OPTIONS_HELP },
+	{ { "vm", "remove" }, 1, 1, false, 0, command_vm_remove, "GUID",
+	  "Remove a VM and end its registrations", NULL },
+	{ { "vm", "quarantine" }, 1, 1, false, OPTION_BIT(OPTION_REASON), command_vm_quarantine,
+	  "GUID [--reason TEXT]",
+	  "End a VM's registrations and refuse new ones",
+	  "The quarantine applies to the GUID, whether the VM runs or not. It survives restarts and\n"
+	  "reboots until it is lifted with: vailctl vm release GUID\n\n"
+	  "  --reason TEXT  the reason, shown to users\n" },
+	{ { "vm", "release" }, 1, 1, false, 0, command_vm_release, "GUID",
+	  "Lift a quarantine", NULL },
+	{ { "vm", "quarantines" }, 0, 0, false, PAGED, command_quarantines, "",
+	  "Show the GUIDs in quarantine", NULL },
+	{ { "vgpu", "assign" }, 1, 1, false, OPTION_BIT(OPTION_ADAPTER) | OPTION_BIT(OPTION_PROFILE),
+	  command_vgpu_assign, "GUID [--adapter HANDLE] [--profile NAME]",
+	  "Assign a virtual GPU to a VM and print its handle",
+	  "  --adapter HANDLE  an adapter that vailctl adapters shows; by default, the software\n"
+	  "                    adapter\n"
+	  "  --profile NAME    a display name\n" },
+	{ { "vgpu", "remove" }, 1, 1, false, 0, command_vgpu_remove, "HANDLE",
+	  "Remove a virtual GPU",
+	  "When a VM loses its last virtual GPU, its registrations end.\n" },
+	{ { "call", NULL }, 1, 2, false, OPTION_BIT(OPTION_MORE), command_call,
+	  "METHOD [JSON] [--more]",
+	  "Call any method and print the parameters of its reply",
+	  "  --more  request a stream and print each reply on its own line until the stream ends\n\n"
+	  "  vailctl call io.vaild.ListRegistrations --more\n"
+	  "  vailctl call io.vaild.Gpu.CreateContext '{}'\n" },
+};
+/* clang-format on */
+
+static void print_usage(const Command *command)
+{
+	printf("  vailctl %s%s%s%s%s\n", command->words[0], command->words[1] ? " " : "",
+	       command->words[1] ? command->words[1] : "", *command->arguments ? " " : "",
+	       command->arguments);
+}
+
+void help_print(void)
+{
+	puts("vailctl: show and control which processes may share GPU allocations with virtual "
+	     "machines\n\n"
+	     "  vailctl [OPTION]... COMMAND [ARGUMENT]...\n\n"
+	     "Commands (for details, run vailctl COMMAND --help):");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		print_usage(&commands[i]);
+		printf("      %s\n", commands[i].summary);
+	}
+	puts("\nOptions:\n"
+	     "  --socket PATH  vaild's socket; by default $VAILD_SOCKET or /run/vaild/vaild.sock\n"
+	     "  --json         print one JSON document, even if the call is refused\n"
+	     "  --no-legend    print no column names, and nothing for an empty table\n"
+	     "  --no-pager     do not show long output in $PAGER or less\n"
+	     "  -h, --help     show this help, or the help of a command\n"
+	     "  --version      show vailctl's version\n\n"
+	     "Exit status: 0 if vaild returned STATUS_SUCCESS, 1 if not, 2 for a usage error.");
+}
+
+void help_print_command(const Command *command)
+{
+	print_usage(command);
+	printf("\n%s.\n", command->summary);
+	if (command->details)
+		printf("\n%s", command->details);
+}
+
+/* Returns how many words name the command, or 0 if they name another. */
+static size_t match_words(const Command *command, const Options *options)
+{
+	if (options->word_count < 1 || strcmp(options->words[0], command->words[0]) != 0)
+		return 0;
+	if (!command->words[1])
+		return 1;
+	return options->word_count >= 2 && strcmp(options->words[1], command->words[1]) == 0 ? 2
+											     : 0;
+}
+
+const Command *command_find(const Options *options, size_t *ret_word_count)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		*ret_word_count = match_words(&commands[i], options);
+		if (*ret_word_count > 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+int command_unknown(const Options *options)
+{
+	const char *first = options->word_count > 0 ? options->words[0] : NULL;
+
+	if (!first)
+		return usage_error("no command given; see vailctl --help");
+	if (strcmp(first, "vm") != 0 && strcmp(first, "vgpu") != 0 && strcmp(first, "gpu") != 0)
+		return usage_error("%s is not a command; see vailctl --help", first);
+	if (options->word_count == 1)
+		return usage_error("%s needs a subcommand; see vailctl --help", first);
+	return usage_error("%s %s is not a command; see vailctl --help", first, options->words[1]);
+}
+
+int command_check_usage(const Command *command, const Options *options, size_t argument_count)
+{
+	const char *second = command->words[1];
+	char name[40];
+
+	snprintf(name, sizeof(name), "%s%s%s", command->words[0], second ? " " : "",
+		 second ? second : "");
+	for (Option option = 0; option < OPTION_MAX; option++)
+		if (options->given & ~(command->options | ANY_COMMAND) & OPTION_BIT(option))
+			return usage_error("%s does not take %s; see vailctl %s --help", name,
+					   option_text(option), name);
+	if (argument_count < command->minimum)
+		return usage_error("%s needs more arguments: vailctl %s %s", name, name,
+				   command->arguments);
+	if (argument_count > command->maximum)
+		return usage_error("%s has too many arguments: vailctl %s%s%s", name, name,
+				   *command->arguments ? " " : "", command->arguments);
+	if (options->run && !command->runs_program)
+		return usage_error("%s takes no command after --; leave it out", name);
+	return EXIT_DONE;
+}
+
+bool command_is_paged(const Command *command)
+{
+	return command->options & PAGED;
+}

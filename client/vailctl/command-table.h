@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAILCTL_COMMAND_TABLE_H
+#define CLIENT_VAILCTL_COMMAND_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "client/vailctl/options.h"
+
+typedef struct Tool Tool;
+
+typedef struct Command {
+	const char *words[2]; /* the command's name; the second word may be NULL */
+	size_t minimum;       /* number of arguments after the name */
+	size_t maximum;
+	bool runs_program;    /* takes "-- COMMAND" */
+	unsigned int options; /* set of OPTION_BIT(), beside those that every command takes */
+	int (*run)(Tool *tool);
+	const char *arguments; /* as shown in help; may be "" */
+	const char *summary;   /* one sentence without its full stop */
+	const char *details;   /* more lines for the command's help; may be NULL */
+} Command;
+
+/* Finds the command that the first words name, and how many they are. Returns NULL if none. */
+const Command *command_find(const Options *options, size_t *ret_word_count);
+
+/* Logs that the words name no command. Returns EXIT_USAGE. */
+int command_unknown(const Options *options);
+
+/*
+ * Checks the options and the number of arguments after the command's name. Returns EXIT_DONE, or
+ * EXIT_USAGE after it has logged an error.
+ */
+int command_check_usage(const Command *command, const Options *options, size_t argument_count);
+
+/* Tests whether the command's output may be long enough for a pager. */
+bool command_is_paged(const Command *command);
+
+/* Print help for vailctl, or for one command, on stdout. */
+void help_print(void);
+void help_print_command(const Command *command);
+
+#endif

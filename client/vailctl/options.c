@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vailctl/options.h"
+
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/common/program-options.h"
+#include "client/common/user-message.h"
+
+#define FLAG(option, name) [option] = { name, no_argument, NULL, LONG_OPTION_BASE + (option) }
+#define VALUE(option, name) \
+	[option] = { name, required_argument, NULL, LONG_OPTION_BASE + (option) }
+
+static const struct option long_options[OPTION_MAX + 1] = {
+	VALUE(OPTION_SOCKET, "socket"),
+	FLAG(OPTION_JSON, "json"),
+	FLAG(OPTION_NO_LEGEND, "no-legend"),
+	FLAG(OPTION_NO_PAGER, "no-pager"),
+	FLAG(OPTION_HELP, "help"),
+	FLAG(OPTION_VERSION, "version"),
+	FLAG(OPTION_CONTEXT, "context"),
+	FLAG(OPTION_MORE, "more"),
+	VALUE(OPTION_NAME, "name"),
+	VALUE(OPTION_PID, "pid"),
+	VALUE(OPTION_USER, "user"),
+	VALUE(OPTION_CLIENT_PID, "client-pid"),
+	VALUE(OPTION_AGENT_USER, "agent-user"),
+	VALUE(OPTION_AGENT_PID, "agent-pid"),
+	VALUE(OPTION_ADAPTER, "adapter"),
+	VALUE(OPTION_PROFILE, "profile"),
+	VALUE(OPTION_REASON, "reason"),
+};
+
+_Static_assert(OPTION_MAX <= 32, "Options.given has a bit for each option");
+
+const char *option_text(Option option)
+{
+	static char text[32];
+
+	snprintf(text, sizeof(text), "--%s", long_options[option].name);
+	return text;
+}
+
+bool pid_parse(const char *text, pid_t *ret_pid)
+{
+	unsigned long number;
+
+	if (!number_parse(text, INT32_MAX, &number)) {
+		usage_error("%s is not a pid; give the number of a process", text);
+		return false;
+	}
+	*ret_pid = (pid_t)number;
+	return true;
+}
+
+static int options_no_memory(void)
+{
+	log_message("this process is out of memory (STATUS_NO_MEMORY)");
+	return EXIT_FAILED;
+}
+
+static int add_client(Options *options, VailParty client)
+{
+	VailParty *clients =
+		reallocarray(options->clients, options->client_count + 1, sizeof(*clients));
+
+	if (!clients)
+		return options_no_memory();
+	clients[options->client_count++] = client;
+	options->clients = clients;
+	return EXIT_DONE;
+}
+
+static int set_pid(const char *value, pid_t *ret_pid)
+{
+	return pid_parse(value, ret_pid) ? EXIT_DONE : EXIT_USAGE;
+}
+
+/* value: NULL if the option takes none. Returns the exit status. */
+static int set_option(Options *options, Option option, const char *value)
+{
+	VailParty client = { .user = value };
+	int failed = EXIT_DONE;
+
+	options->given |= OPTION_BIT(option);
+	switch (option) {
+	case OPTION_SOCKET:
+		options->socket = value;
+		break;
+	case OPTION_NAME:
+		options->name = value;
+		break;
+	case OPTION_ADAPTER:
+		options->adapter = value;
+		break;
+	case OPTION_PROFILE:
+		options->profile = value;
+		break;
+	case OPTION_REASON:
+		options->reason = value;
+		break;
+	case OPTION_PID:
+		return set_pid(value, &options->pid);
+	case OPTION_CLIENT_PID:
+		client.user = NULL;
+		failed = set_pid(value, &client.pid);
+		return failed ? failed : add_client(options, client);
+	case OPTION_USER:
+		return add_client(options, client);
+	case OPTION_AGENT_USER:
+		options->agent.user = value;
+		break;
+	case OPTION_AGENT_PID:
+		return set_pid(value, &options->agent.pid);
+	default:
+		break; /* a flag, recorded above */
+	}
+	return EXIT_DONE;
+}
+
+/* Handles one result of getopt_long(), which is 1 for a word. Returns the exit status. */
+static int handle_result(Options *options, char **argv, int result)
+{
+	switch (result) {
+	case 1:
+		options->words[options->word_count++] = optarg;
+		return EXIT_DONE;
+	case 'h':
+		return set_option(options, OPTION_HELP, NULL);
+	case '?':
+	case ':':
+		return usage_error_option(argv, result);
+	default:
+		return set_option(options, (Option)(result - LONG_OPTION_BASE), optarg);
+	}
+}
+
+int options_parse(int argc, char **argv, Options *ret_options)
+{
+	int result, failed = EXIT_DONE;
+
+	ret_options->words = calloc((size_t)argc + 1, sizeof(char *));
+	if (!ret_options->words)
+		return options_no_memory();
+	opterr = 0;
+	/* The "-" returns words in order, so that options may stand before and after them. */
+	while (!failed && (result = getopt_long(argc, argv, "-:h", long_options, NULL)) != -1)
+		failed = handle_result(ret_options, argv, result);
+	if (!failed && optind < argc)
+		ret_options->run = argv + optind;
+	return failed;
+}
+
+void options_deinit(Options *options)
+{
+	free(options->clients);
+	free(options->words);
+	*options = (Options){ 0 };
+}

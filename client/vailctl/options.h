@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAILCTL_OPTIONS_H
+#define CLIENT_VAILCTL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <vail.h>
+
+typedef enum Option {
+	OPTION_SOCKET,
+	OPTION_JSON,
+	OPTION_NO_LEGEND,
+	OPTION_NO_PAGER,
+	OPTION_HELP,
+	OPTION_VERSION,
+	OPTION_CONTEXT,
+	OPTION_MORE,
+	OPTION_NAME,
+	OPTION_PID,
+	OPTION_USER,
+	OPTION_CLIENT_PID,
+	OPTION_AGENT_USER,
+	OPTION_AGENT_PID,
+	OPTION_ADAPTER,
+	OPTION_PROFILE,
+	OPTION_REASON,
+	OPTION_MAX,
+} Option;
+
+#define OPTION_BIT(option) (1u << (option))
+
+/* The parsed command line. All strings point into argv. */
+typedef struct Options {
+	unsigned int given; /* set of OPTION_BIT() */
+	const char *socket;
+	const char *name;
+	const char *adapter;
+	const char *profile;
+	const char *reason;
+	pid_t pid;
+	VailParty *clients; /* display clients, in the given order */
+	size_t client_count;
+	VailParty agent;
+	char **words; /* arguments that are not options, NULL-terminated */
+	size_t word_count;
+	char **run; /* the command after "--", NULL-terminated; NULL without "--" */
+} Options;
+
+static inline bool options_have(const Options *options, Option option)
+{
+	return options->given & OPTION_BIT(option);
+}
+
+/*
+ * Parses the command line into ret_options, which must be all zero. Returns EXIT_DONE, or another
+ * exit status after it has logged an error. The caller calls options_deinit() in either case.
+ */
+int options_parse(int argc, char **argv, Options *ret_options);
+void options_deinit(Options *options);
+
+/* Returns the option with its dashes, like "--name". Valid until the next call. */
+const char *option_text(Option option);
+
+/* Parses a pid in decimal, from 1 to 2^31-1. Logs an error and returns false if it is invalid. */
+bool pid_parse(const char *text, pid_t *ret_pid);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAILCTL_OUTPUT_H
+#define CLIENT_VAILCTL_OUTPUT_H
+
+#include "proto/json-writer.h"
+#include "proto/json.h"
+#include "proto/macros.h"
+#include <vail.h>
+
+typedef struct Tool Tool;
+
+/* Error messages, and JSON output. Functions that return an int return the exit status. */
+
+/* Logs the message. Returns EXIT_FAILED. */
+_printf_(1, 2) int command_error(const char *format, ...);
+
+/*
+ * Logs the message with its status, and prints both as JSON on stdout with --json. For failures
+ * that vaild did not report. Returns EXIT_FAILED.
+ */
+_printf_(3, 4) int tool_failed(const Tool *tool, NTSTATUS status, const char *format, ...);
+
+/* Like tool_failed(), with the message of the last call on the tool's libvail handle. */
+int tool_refused(const Tool *tool, NTSTATUS status);
+
+/* Logs that vailctl is out of memory. Returns EXIT_FAILED. */
+int tool_no_memory(void);
+
+/*
+ * Ends a command that prints no result: reports a status other than STATUS_SUCCESS, and prints
+ * success as JSON with --json.
+ */
+int tool_finish(const Tool *tool, NTSTATUS status);
+
+/* Prints the written document as one line. Returns EXIT_DONE, or EXIT_FAILED if out of memory. */
+int tool_print_json(const Writer *writer);
+
+/* Writes a parsed value unchanged. */
+void writer_value_of(Writer *writer, const JsonValue *value);
+
+#endif

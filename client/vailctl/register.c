@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands that register vailctl's own process. Context and registration belong to the process, not
+ * to the connection, so they survive execve().
+ */
+#include "client/vailctl/register.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/common/program-options.h"
+#include "client/common/self-register.h"
+#include "client/vailctl/commands.h"
+#include "client/vailctl/output.h"
+#include "client/vailctl/vailctl.h"
+#include "proto/json-writer.h"
+
+static int print_registered(const Tool *tool, const char *guid)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	if (!options_have(&tool->options, OPTION_JSON)) {
+		printf("Process %d is registered for VM %s until it is interrupted.\n",
+		       (int)getpid(), guid);
+		return EXIT_DONE;
+	}
+	writer_object_begin(&writer);
+	writer_key(&writer, "status");
+	writer_string(&writer, "STATUS_SUCCESS");
+	writer_key(&writer, "virtualMachineGuid");
+	writer_string(&writer, guid);
+	writer_key(&writer, "pid");
+	writer_unsigned(&writer, (uint64_t)getpid());
+	writer_object_end(&writer);
+	return tool_print_json(&writer);
+}
+
+/*
+ * Collects the signals that end the registration, with their default actions until they are
+ * blocked. Shells start background jobs with SIGINT ignored, so this undoes that. SIGHUP stays
+ * ignored if it is (nohup).
+ */
+static void prepare_interrupt(sigset_t *ret_signals)
+{
+	struct sigaction hang_up;
+
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGINT);
+	sigaddset(ret_signals, SIGTERM);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN)
+		sigaddset(ret_signals, SIGHUP);
+}
+
+static void wait_for_interrupt(const sigset_t *signals)
+{
+	while (sigwaitinfo(signals, NULL) < 0 && errno == EINTR)
+		;
+}
+
+int command_register(Tool *tool)
+{
+	const char *guid = tool->arguments[0];
+	sigset_t signals;
+
+	prepare_interrupt(&signals);
+	NTSTATUS status =
+		self_register(tool->vail, guid, options_have(&tool->options, OPTION_CONTEXT));
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	/* Block first: a reader of the line may send the signal at once. */
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	int exit_status = print_registered(tool, guid);
+	fflush(stdout);
+	if (exit_status != EXIT_DONE)
+		return exit_status;
+	wait_for_interrupt(&signals);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	status = vail_unregister_process(tool->vail, guid);
+	return status == STATUS_SUCCESS ? EXIT_DONE : tool_refused(tool, status);
+}
+
+int program_exec(char *const *program)
+{
+	fflush(stdout);
+	execvp(program[0], program);
+	int error = errno;
+	command_error("cannot run %s: %s", program[0], strerror(error));
+	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+}
+
+int command_exec(Tool *tool)
+{
+	if (!tool->options.run)
+		return usage_error("exec needs a command to run: vailctl exec GUID -- COMMAND");
+	NTSTATUS status = self_register(tool->vail, tool->arguments[0], true);
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	return program_exec(tool->options.run);
+}

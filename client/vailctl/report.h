@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAILCTL_REPORT_H
+#define CLIENT_VAILCTL_REPORT_H
+
+#include "client/vailctl/listing.h"
+#include "client/vailctl/table.h"
+#include "client/vailctl/vailctl.h"
+#include "proto/json-writer.h"
+#include "proto/json.h"
+
+/* Prints lists: as a table, or with --json as one document. Functions return the exit status. */
+
+/* Adds a cell with the number in the member, or "-" if it is absent. */
+void table_add_number(Table *table, const JsonValue *object, const char *name);
+
+/*
+ * Adds a cell with the time since the member's value, in its two largest units, or "-" if it is
+ * absent. The value is in seconds on CLOCK_BOOTTIME.
+ */
+void table_add_age(Table *table, const JsonValue *object, const char *name);
+
+/* Prints the table, or the sentence if it has no rows (nothing with --no-legend). */
+int report_table(const Tool *tool, Table *table, const char *empty);
+
+/* Opens a JSON document and writes its status member. The caller closes the object. */
+void report_document_begin(Writer *writer);
+
+/* Prints a document with the items of one or two listings; the second may be NULL. */
+int report_listings_json(const Listing *first, const Listing *second);
+
+/*
+ * Fetches the items of a method without parameters, and prints them as JSON or as a table.
+ *
+ * key: see listing_fetch().
+ * fill: adds the row of one item to the table.
+ * empty: see report_table().
+ */
+int report_list(Tool *tool, const char *method, const char *key, Table *table,
+		void (*fill)(Table *table, const JsonValue *item), const char *empty);
+
+#endif

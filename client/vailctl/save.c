@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* The save command: registers for the object's VM, opens the object and writes a PNG file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/common/atomic-file.h"
+#include "client/common/json-members.h"
+#include "client/common/object-image.h"
+#include "client/common/png.h"
+#include "client/common/program-options.h"
+#include "client/common/self-register.h"
+#include "client/vailctl/commands.h"
+#include "client/vailctl/listing.h"
+#include "client/vailctl/objects.h"
+#include "client/vailctl/output.h"
+#include "client/vailctl/report.h"
+#include "client/vailctl/vailctl.h"
+#include "proto/json-writer.h"
+#include "proto/macros.h"
+#include <vail.h>
+
+/* ---- Opening ---- */
+
+static NTSTATUS register_and_open(Tool *tool, const char *guid, const char *handle,
+				  struct vail_object **ret_object)
+{
+	NTSTATUS status = self_register(tool->vail, guid, false);
+
+	return status == STATUS_SUCCESS ? vail_open_object(tool->vail, handle, ret_object) : status;
+}
+
+/*
+ * A process that is not registered for any VM sees no objects, only the VMs that it may register
+ * for. Tries each of them.
+ */
+static NTSTATUS open_of_any_machine(Tool *tool, const char *handle, struct vail_object **ret_object)
+{
+	_cleanup_(listing_deinit) Listing machines = { 0 };
+	NTSTATUS status = listing_fetch(tool, "io.vaild.Machine.ListVirtualMachines", NULL,
+					"virtualMachines", &machines);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = STATUS_NOT_FOUND;
+	for (size_t i = 0; i < machines.item_count; i++) {
+		const char *guid = member_text(machines.items[i], "virtualMachineGuid");
+
+		status = register_and_open(tool, guid, handle, ret_object);
+		if (status == STATUS_SUCCESS || status == STATUS_INVALID_HANDLE)
+			break; /* the handle is valid in no other VM */
+	}
+	return status;
+}
+
+/* Returns the exit status. */
+static int open_object(Tool *tool, const char *handle, struct vail_object **ret_object)
+{
+	_cleanup_(listing_deinit) Listing objects = { 0 };
+	NTSTATUS status = objects_fetch(tool, NULL, &objects);
+
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	const JsonValue *shared = listing_find(&objects, "handle", handle);
+	const char *guid = member_text(shared, "virtualMachineGuid");
+	status = guid ? register_and_open(tool, guid, handle, ret_object)
+		      : open_of_any_machine(tool, handle, ret_object);
+	if (status == STATUS_NOT_FOUND && !guid)
+		return tool_failed(tool, status,
+				   "this process may not register for any virtual machine; list "
+				   "the VMs that you may see with: vailctl list");
+	return status == STATUS_SUCCESS ? EXIT_DONE : tool_refused(tool, status);
+}
+
+/* ---- Writing ---- */
+
+/* Returns the exit status. */
+static int write_file(const Picture *picture, const char *path)
+{
+	_cleanup_(atomic_file_deinit) AtomicFile file = { 0 };
+	char message[200];
+	int error = atomic_file_create(&file, path);
+
+	if (error == 0 && !picture_write_png(picture, file.out, message, sizeof(message)))
+		return command_error("cannot write %s: %s", path, message);
+	if (error == 0)
+		error = atomic_file_commit(&file, path);
+	if (error < 0)
+		return command_error("cannot write %s: %s", path, strerror(-error));
+	return EXIT_DONE;
+}
+
+/* ---- Saving ---- */
+
+static int print_saved(const Tool *tool, const VailObjectInfo *info, const char *path)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+	char format[5];
+
+	if (!options_have(&tool->options, OPTION_JSON))
+		return EXIT_DONE;
+	report_document_begin(&writer);
+	writer_key(&writer, "file");
+	writer_string(&writer, path);
+	writer_key(&writer, "width");
+	writer_unsigned(&writer, info->width);
+	writer_key(&writer, "height");
+	writer_unsigned(&writer, info->height);
+	writer_key(&writer, "format");
+	writer_string(&writer, object_image_format(info->format, format));
+	writer_object_end(&writer);
+	return tool_print_json(&writer);
+}
+
+static int save(const Tool *tool, struct vail_object *object, const char *path)
+{
+	const VailObjectInfo *info = vail_object_info(object);
+	char message[200];
+
+	if (!object_image_check(info, message, sizeof(message)))
+		return tool_failed(tool, STATUS_NOT_SUPPORTED, "%s", message);
+	size_t row = (size_t)info->width * 4, size = row * info->height;
+	_cleanup_free_ uint8_t *pixels = malloc(size);
+	if (!pixels)
+		return tool_no_memory();
+	NTSTATUS status = vail_object_wait(object, OBJECT_IMAGE_TIMEOUT);
+	if (status == STATUS_SUCCESS)
+		status = vail_object_read_image(object, pixels, size);
+	if (status != STATUS_SUCCESS)
+		return tool_failed(tool, status, "%s", vail_object_error_message(object));
+	Picture picture = { info->width, info->height, info->format, row, pixels };
+	int exit_status = write_file(&picture, path);
+	return exit_status == EXIT_DONE ? print_saved(tool, info, path) : exit_status;
+}
+
+int command_save(Tool *tool)
+{
+	struct vail_object *object = NULL;
+	int exit_status = open_object(tool, tool->arguments[0], &object);
+
+	if (exit_status != EXIT_DONE)
+		return exit_status;
+	exit_status = save(tool, object, tool->arguments[1]);
+	vail_object_close(tool->vail, object); /* best effort: vaild notices the exit as well */
+	return exit_status;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands that show VMs, registrations and quarantines. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/common/json-members.h"
+#include "client/common/program-options.h"
+#include "client/vailctl/commands.h"
+#include "client/vailctl/listing.h"
+#include "client/vailctl/output.h"
+#include "client/vailctl/report.h"
+#include "client/vailctl/table.h"
+#include "client/vailctl/vailctl.h"
+#include "proto/json-writer.h"
+#include "proto/macros.h"
+#include <vail.h>
+
+/* ---- Cells ---- */
+
+/* A text like "a, b". */
+typedef struct CommaList {
+	char *text;  /* NULL if empty */
+	bool failed; /* out of memory; items are missing */
+} CommaList;
+
+static void comma_list_deinit(CommaList *list)
+{
+	free(list->text);
+}
+
+_printf_(2, 3) static void comma_list_add(CommaList *list, const char *format, ...)
+{
+	_cleanup_free_ char *piece = NULL;
+	char *longer;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&piece, format, arguments) < 0)
+		piece = NULL;
+	va_end(arguments);
+	if (!piece || asprintf(&longer, "%s%s%s", list->text ? list->text : "",
+			       list->text ? ", " : "", piece) < 0) {
+		list->failed = true;
+		return;
+	}
+	free(list->text);
+	list->text = longer;
+}
+
+static void add_comma_list(Table *table, const CommaList *list)
+{
+	table->failed |= list->failed;
+	table_add(table, list->text);
+}
+
+/* Adds a display client or an agent, which has either a user or a pid. */
+static void comma_list_add_party(CommaList *list, const JsonValue *party)
+{
+	const char *user = member_text(party, "user");
+
+	if (user)
+		comma_list_add(list, "user %s", user);
+	else if (json_member(party, "pid"))
+		comma_list_add(list, "pid %" PRIu64, member_number(party, "pid"));
+}
+
+static void add_display_clients(Table *table, const JsonValue *vm)
+{
+	const JsonValue *clients = json_member(vm, "displayClients");
+	_cleanup_(comma_list_deinit) CommaList list = { 0 };
+
+	for (size_t i = 0; i < json_array_size(clients); i++)
+		comma_list_add_party(&list, json_array_at(clients, i));
+	table->failed |= list.failed;
+	table_add(table, list.text ? list.text : "as the VMM"); /* the default, if none is named */
+}
+
+static void add_agent(Table *table, const JsonValue *vm)
+{
+	_cleanup_(comma_list_deinit) CommaList list = { 0 };
+
+	comma_list_add_party(&list, json_member(vm, "agent"));
+	add_comma_list(table, &list);
+}
+
+static bool is_of_vm(const JsonValue *registration, const char *guid)
+{
+	const char *of = member_text(registration, "virtualMachineGuid");
+
+	return of && guid && strcmp(of, guid) == 0;
+}
+
+/* Adds the pids of the VM's registrations that the caller may see. */
+static void add_processes(Table *table, const Listing *registrations, const JsonValue *vm)
+{
+	const char *guid = member_text(vm, "virtualMachineGuid");
+	_cleanup_(comma_list_deinit) CommaList list = { 0 };
+
+	for (size_t i = 0; i < registrations->item_count; i++)
+		if (is_of_vm(registrations->items[i], guid))
+			comma_list_add(&list, "%" PRIu64,
+				       member_number(registrations->items[i], "pid"));
+	add_comma_list(table, &list);
+}
+
+/* ---- list ---- */
+
+static const TableColumn machine_columns[] = {
+	{ "GUID", false },      { "NAME", false }, { "STATE", false },
+	{ "VMM", true },        { "VGPUS", true }, { "REGISTERED", true },
+	{ "PROCESSES", false }, { "AGE", true },   { "DISPLAY CLIENTS", false },
+};
+
+static void fill_machine(Table *table, const JsonValue *vm, const Listing *registrations)
+{
+	table_add(table, member_text(vm, "virtualMachineGuid"));
+	table_add(table, member_text(vm, "name"));
+	if (member_flag(vm, "quarantined"))
+		table_add_coloured(table, TABLE_RED, "quarantined");
+	else
+		table_add_coloured(table, TABLE_GREEN, "running");
+	table_add_number(table, vm, "vmmPid");
+	table_add_format(table, "%zu", json_array_size(json_member(vm, "virtualGpus")));
+	table_add_number(table, vm, "registrations");
+	add_processes(table, registrations, vm);
+	table_add_age(table, vm, "since");
+	add_display_clients(table, vm);
+}
+
+int command_list(Tool *tool)
+{
+	_cleanup_(listing_deinit) Listing machines = { 0 }, registrations = { 0 };
+	_cleanup_(table_deinit) Table table = TABLE_INIT(machine_columns);
+	NTSTATUS status = listing_fetch(tool, "io.vaild.Machine.ListVirtualMachines", NULL,
+					"virtualMachines", &machines);
+
+	if (status == STATUS_SUCCESS)
+		status = listing_fetch(tool, "io.vaild.ListRegistrations", NULL, "registrations",
+				       &registrations);
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	if (options_have(&tool->options, OPTION_JSON))
+		return report_listings_json(&machines, &registrations);
+	for (size_t i = 0; i < machines.item_count; i++)
+		fill_machine(&table, machines.items[i], &registrations);
+	return report_table(tool, &table, "No virtual machines.");
+}
+
+/* ---- describe ---- */
+
+static const TableColumn description_columns[] = { { "FIELD", true }, { "VALUE", false } };
+
+static void fill_quarantine_state(Table *table, const JsonValue *vm)
+{
+	const char *reason = member_text(vm, "quarantineReason");
+
+	table_add(table, "Quarantined:");
+	if (!member_flag(vm, "quarantined"))
+		table_add(table, "no");
+	else if (reason)
+		table_add_format(table, "yes, %s", reason);
+	else
+		table_add(table, "yes");
+}
+
+static void fill_virtual_gpus(Table *table, const JsonValue *vm)
+{
+	const JsonValue *virtual_gpus = json_member(vm, "virtualGpus");
+
+	for (size_t i = 0; i < json_array_size(virtual_gpus); i++) {
+		const JsonValue *virtual_gpu = json_array_at(virtual_gpus, i);
+		const char *handle = member_text(virtual_gpu, "virtualGpu");
+		const char *adapter = member_text(virtual_gpu, "adapter");
+		const char *profile = member_text(virtual_gpu, "profile");
+
+		table_add(table, "Virtual GPU:");
+		table_add_format(table, "%s on adapter %s%s%s", handle ? handle : "-",
+				 adapter ? adapter : "-", profile ? ", profile " : "",
+				 profile ? profile : "");
+	}
+}
+
+static void fill_processes(Table *table, const JsonValue *vm, const Listing *registrations)
+{
+	const char *guid = member_text(vm, "virtualMachineGuid");
+
+	table_add(table, "Registrations:");
+	table_add_number(table, vm, "registrations");
+	for (size_t i = 0; i < registrations->item_count; i++) {
+		const JsonValue *registration = registrations->items[i];
+		const char *context = member_text(registration, "graphicsContext");
+
+		if (!is_of_vm(registration, guid))
+			continue;
+		table_add(table, "Registered:");
+		table_add_format(table, "pid %" PRIu64 ", uid %" PRIu64 ", graphics context %s",
+				 member_number(registration, "pid"),
+				 member_number(registration, "uid"), context ? context : "-");
+	}
+}
+
+static void fill_description(Table *table, const JsonValue *vm, const Listing *registrations)
+{
+	table_add(table, "Virtual machine:");
+	table_add(table, member_text(vm, "virtualMachineGuid"));
+	table_add(table, "Name:");
+	table_add(table, member_text(vm, "name"));
+	table_add(table, "VMM:");
+	table_add_format(table, "pid %" PRIu64, member_number(vm, "vmmPid"));
+	table_add(table, "Brought in by:");
+	if (json_member(vm, "registeredByUid"))
+		table_add_format(table, "uid %" PRIu64, member_number(vm, "registeredByUid"));
+	else
+		table_add(table, member_text(vm, "source"));
+	table_add(table, "Age:");
+	table_add_age(table, vm, "since");
+	table_add(table, "Display clients:");
+	add_display_clients(table, vm);
+	table_add(table, "Agent:");
+	add_agent(table, vm);
+	fill_quarantine_state(table, vm);
+	fill_virtual_gpus(table, vm);
+	fill_processes(table, vm, registrations);
+}
+
+static int show_description_json(const JsonValue *vm, const Listing *registrations)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+	const char *guid = member_text(vm, "virtualMachineGuid");
+
+	report_document_begin(&writer);
+	writer_key(&writer, "virtualMachine");
+	writer_value_of(&writer, vm);
+	writer_key(&writer, "registrations");
+	writer_array_begin(&writer);
+	for (size_t i = 0; i < registrations->item_count; i++)
+		if (is_of_vm(registrations->items[i], guid))
+			writer_value_of(&writer, registrations->items[i]);
+	writer_array_end(&writer);
+	writer_object_end(&writer);
+	return tool_print_json(&writer);
+}
+
+static NTSTATUS describe(Tool *tool, const char *guid, char **ret_reply)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	writer_object_begin(&writer);
+	writer_key(&writer, "virtualMachineGuid");
+	writer_string(&writer, guid);
+	writer_object_end(&writer);
+	writer_terminator(&writer, '\0');
+	if (writer.failed)
+		return STATUS_NO_MEMORY;
+	return vail_call(tool->vail, "io.vaild.Machine.DescribeVirtualMachine", buffer_head(&text),
+			 ret_reply);
+}
+
+int command_describe(Tool *tool)
+{
+	_cleanup_(listing_deinit) Listing registrations = { 0 };
+	_cleanup_(table_deinit) Table table = TABLE_INIT(description_columns);
+	_cleanup_free_ char *text = NULL;
+	const char *error;
+	int exit_status = EXIT_DONE;
+	NTSTATUS status = describe(tool, tool->arguments[0], &text);
+
+	if (status == STATUS_SUCCESS)
+		status = listing_fetch(tool, "io.vaild.ListRegistrations", NULL, "registrations",
+				       &registrations);
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	JsonValue *reply = json_parse(tool->parser, text, strlen(text), &error);
+	const JsonValue *vm = json_member(reply, "virtualMachine");
+	if (options_have(&tool->options, OPTION_JSON)) {
+		exit_status = show_description_json(vm, &registrations);
+	} else {
+		fill_description(&table, vm, &registrations);
+		if (!table_print(&table, stdout, false))
+			exit_status = tool_no_memory();
+	}
+	json_free(reply);
+	return exit_status;
+}
+
+/* ---- registrations, quarantines ---- */
+
+static const TableColumn registration_columns[] = {
+	{ "GUID", false },    { "PID", true },     { "UID", true },
+	{ "CONTEXT", false }, { "OBJECTS", true }, { "AGE", true },
+};
+
+static void fill_registration(Table *table, const JsonValue *registration)
+{
+	table_add(table, member_text(registration, "virtualMachineGuid"));
+	table_add_number(table, registration, "pid");
+	table_add_number(table, registration, "uid");
+	table_add(table, member_text(registration, "graphicsContext"));
+	table_add_number(table, registration, "openObjects");
+	table_add_age(table, registration, "since");
+}
+
+int command_registrations(Tool *tool)
+{
+	_cleanup_(table_deinit) Table table = TABLE_INIT(registration_columns);
+
+	return report_list(tool, "io.vaild.ListRegistrations", "registrations", &table,
+			   fill_registration, "No registrations.");
+}
+
+static const TableColumn quarantine_columns[] = { { "GUID", false }, { "REASON", false } };
+
+static void fill_quarantine(Table *table, const JsonValue *quarantine)
+{
+	table_add(table, member_text(quarantine, "virtualMachineGuid"));
+	table_add(table, member_text(quarantine, "reason"));
+}
+
+int command_quarantines(Tool *tool)
+{
+	_cleanup_(table_deinit) Table table = TABLE_INIT(quarantine_columns);
+
+	return report_list(tool, "io.vaild.Machine.ListQuarantines", "quarantines", &table,
+			   fill_quarantine, "No quarantines.");
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vailctl/vailctl.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/common/program-options.h"
+#include "client/common/user-message.h"
+#include "client/vailctl/command-table.h"
+#include "client/vailctl/output.h"
+
+const char program_name[] = "vailctl";
+
+static int run_command(const Command *command, Tool *tool)
+{
+	NTSTATUS status = vail_new(tool->options.socket, &tool->vail);
+
+	tool->parser = json_parser_new();
+	terminal_open(&tool->terminal,
+		      command_is_paged(command) && !options_have(&tool->options, OPTION_NO_PAGER));
+	int exit_status =
+		status == STATUS_SUCCESS && tool->parser ? command->run(tool) : tool_no_memory();
+	terminal_close(&tool->terminal);
+	json_parser_free(tool->parser);
+	vail_close(tool->vail);
+	return exit_status;
+}
+
+static int run(Tool *tool)
+{
+	const Options *options = &tool->options;
+	size_t word_count = 0;
+	const Command *command = command_find(options, &word_count);
+
+	if (options_have(options, OPTION_VERSION)) {
+		print_version();
+		return EXIT_DONE;
+	}
+	if (options_have(options, OPTION_HELP)) {
+		if (command)
+			help_print_command(command);
+		else
+			help_print();
+		return EXIT_DONE;
+	}
+	if (!command)
+		return command_unknown(options);
+	int wrong = command_check_usage(command, options, options->word_count - word_count);
+	if (wrong)
+		return wrong;
+	tool->arguments = (const char *const *)options->words + word_count;
+	return run_command(command, tool);
+}
+
+int main(int argc, char **argv)
+{
+	Tool tool = { 0 };
+
+	setlocale(LC_CTYPE, "");
+	int exit_status = options_parse(argc, argv, &tool.options);
+	if (exit_status == EXIT_DONE)
+		exit_status = run(&tool);
+	options_deinit(&tool.options);
+	/* Report lost output, for example on a full disk. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && exit_status == EXIT_DONE)
+		exit_status = command_error("cannot write the output: %s", strerror(errno));
+	return exit_status;
+}

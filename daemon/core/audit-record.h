@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_CORE_AUDIT_RECORD_H
+#define DAEMON_CORE_AUDIT_RECORD_H
+
+#include "daemon/core/caller.h"
+#include "daemon/core/failure.h"
+
+/*
+ * The audit record of one request, for the journal. A request is recorded if it changed state or
+ * was refused with STATUS_ACCESS_DENIED. A refused registration or open of an object is recorded
+ * whatever its status. Pointers are valid only during the call.
+ */
+struct Record {
+	const Caller *caller;
+	const char *method;          /* "io.vaild.RegisterVailProcess" */
+	const Guid *virtual_machine; /* NULL if the request names no VM */
+	const Handle *object;        /* NULL if the request names no shared object */
+	NTSTATUS status;             /* STATUS_SUCCESS if the request was allowed */
+	const char *reason;          /* one word, or NULL */
+};
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/driver-timeout.h"
+
+#include <event2/event.h>
+
+static void set_timer(DriverWait *wait)
+{
+	uint64_t deadline = adapters_next_deadline(wait->broker), now = broker_now(wait->broker);
+
+	if (deadline == UINT64_MAX)
+		return;
+	uint64_t left = deadline > now ? deadline - now : 0;
+	struct timeval delay = {
+		.tv_sec = (time_t)(left / 1000000),
+		.tv_usec = (suseconds_t)(left % 1000000),
+	};
+	event_add(&wait->event, &delay);
+}
+
+static void on_deadline(evutil_socket_t descriptor, short what, void *context)
+{
+	DriverWait *wait = context;
+
+	(void)descriptor;
+	(void)what;
+	adapters_end_overdue(wait->broker);
+	set_timer(wait);
+}
+
+void driver_wait_init(DriverWait *wait, struct event_base *base)
+{
+	event_assign(&wait->event, base, -1, 0, on_deadline, wait);
+}
+
+void driver_wait_begin(DriverWait *wait, Broker *broker)
+{
+	wait->broker = broker;
+	set_timer(wait);
+}
+
+void driver_wait_deinit(DriverWait *wait)
+{
+	event_del(&wait->event);
+}

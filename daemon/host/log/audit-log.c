@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/log/audit-log.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "daemon/core/adapter.h"
+#include "daemon/core/limit.h"
+#include "daemon/host/log/log-record.h"
+#include "proto/status.h"
+
+/* Number of requests denied to one uid in the current second. */
+struct Denials {
+	uid_t uid;
+	unsigned int count;
+	RB_ENTRY(Denials) by_uid;
+};
+
+static int compare_uids(const Denials *a, const Denials *b)
+{
+	return compare_numbers(a->uid, b->uid);
+}
+
+TREE_GENERATE(DenialsTree, Denials, by_uid, compare_uids)
+
+static const struct timeval one_second = { .tv_sec = 1 };
+
+static void log_denial_count(const Denials *denials)
+{
+	unsigned int further = denials->count - LIMIT_DENY_RECORDS_PER_SECOND;
+	LogRecord record;
+
+	log_record_init(&record, LOG_NOTICE, MESSAGE_DENIES_SUMMARISED);
+	log_record_add(&record, "VAIL_UID=%u", denials->uid);
+	log_record_add(&record, "VAIL_DENIED=%u", further);
+	log_record_send(&record, "denied %u further requests of uid=%u within a second", further,
+			denials->uid);
+}
+
+static void journal_end_second(Journal *journal)
+{
+	Denials *denials, *next;
+
+	RB_FOREACH_SAFE (denials, DenialsTree, &journal->by_uid, next) {
+		if (denials->count > LIMIT_DENY_RECORDS_PER_SECOND)
+			log_denial_count(denials);
+		RB_REMOVE(DenialsTree, &journal->by_uid, denials);
+		free(denials);
+	}
+}
+
+static void on_second(evutil_socket_t descriptor, short what, void *context)
+{
+	(void)descriptor;
+	(void)what;
+	journal_end_second(context);
+}
+
+void journal_init(Journal *journal, struct event_base *base, const Roots *roots)
+{
+	*journal = (Journal){ .roots = *roots };
+	RB_INIT(&journal->by_uid);
+	event_assign(&journal->second_event, base, -1, 0, on_second, journal);
+}
+
+void journal_deinit(Journal *journal)
+{
+	event_del(&journal->second_event);
+	journal_end_second(journal);
+}
+
+/* Counts a denial. Returns true if it gets its own log entry. */
+static bool denial_is_within_rate(Journal *journal, uid_t uid)
+{
+	Denials *denials = RB_FIND(DenialsTree, &journal->by_uid, &(Denials){ .uid = uid });
+
+	if (!denials) {
+		denials = calloc(1, sizeof(*denials));
+		if (!denials)
+			return true;
+		denials->uid = uid;
+		RB_INSERT(DenialsTree, &journal->by_uid, denials);
+		if (!event_pending(&journal->second_event, EV_TIMEOUT, NULL))
+			event_add(&journal->second_event, &one_second);
+	}
+	return ++denials->count <= LIMIT_DENY_RECORDS_PER_SECOND;
+}
+
+typedef struct Executable {
+	char path[256];
+} Executable;
+
+/*
+ * Reads the executable's path for information only: the link's text proves nothing, and the pid may
+ * have been reused. Replaces characters that would break the log line.
+ */
+static Executable read_executable(const Roots *roots, pid_t pid)
+{
+	Executable executable = { "?" };
+	char link[256];
+
+	snprintf(link, sizeof(link), "%s/%d/exe", roots->proc, (int)pid);
+	ssize_t length = readlink(link, executable.path, sizeof(executable.path) - 1);
+	if (length > 0)
+		executable.path[length] = '\0';
+	for (char *c = executable.path; *c != '\0'; c++)
+		if (*c <= ' ' || *c == 0x7f)
+			*c = '?';
+	return executable;
+}
+
+/* Adds the fields of a process and its VM. guid may be NULL. */
+static void add_subject(LogRecord *record, const char *guid, pid_t pid, uid_t uid)
+{
+	if (guid)
+		log_record_add(record, "VAIL_VM=%s", guid);
+	log_record_add(record, "VAIL_PID=%d", (int)pid);
+	log_record_add(record, "VAIL_UID=%u", uid);
+}
+
+static void add_decision(LogRecord *record, const Record *decision, const char *executable)
+{
+	log_record_add(record, "VAIL_GID=%u", decision->caller->credentials.gid);
+	log_record_add(record, "VAIL_EXE=%s", executable);
+	log_record_add(record, "VAIL_METHOD=%s", decision->method);
+	log_record_add(record, "VAIL_STATUS=%s", status_name(decision->status));
+	if (decision->reason)
+		log_record_add(record, "VAIL_REASON=%s", decision->reason);
+}
+
+void journal_record(Journal *journal, const Record *decision)
+{
+	const Caller *caller = decision->caller;
+	bool denied = decision->status != STATUS_SUCCESS;
+	char text[GUID_TEXT_LENGTH + 1];
+	const char *guid = NULL;
+	char object[HANDLE_TEXT_LENGTH + 1] = "";
+	LogRecord record;
+
+	if (denied && !denial_is_within_rate(journal, caller->account))
+		return;
+	if (decision->virtual_machine)
+		guid = guid_format(decision->virtual_machine, text);
+	if (decision->object)
+		handle_format(decision->object, object);
+	Executable executable = read_executable(&journal->roots, caller->pid);
+	log_record_init(&record, denied ? LOG_NOTICE : LOG_INFO,
+			denied ? MESSAGE_DENIED : MESSAGE_ALLOWED);
+	add_subject(&record, guid, caller->pid, caller->credentials.uid);
+	if (decision->object)
+		log_record_add(&record, "VAIL_OBJECT=%s", object);
+	add_decision(&record, decision, executable.path);
+	log_record_send(&record, "%s %s vm=%s%s%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
+			denied ? "denied" : "allowed", decision->method, guid ? guid : "-",
+			decision->object ? " object=" : "", object, (int)caller->pid,
+			caller->credentials.uid, caller->credentials.gid, executable.path,
+			status_name(decision->status), decision->reason ? " reason=" : "",
+			decision->reason ? decision->reason : "");
+}
+
+static bool end_was_requested(EndReason reason)
+{
+	return reason == END_REQUESTED || reason == END_REVOKED || reason == END_DAEMON_STOPPED;
+}
+
+/* Logs the unrequested end of a registration or a VM. */
+static void log_end(const Event *event, const char *message_id)
+{
+	char guid[GUID_TEXT_LENGTH + 1];
+	LogRecord record;
+
+	guid_format(event->virtual_machine, guid);
+	log_record_init(&record, LOG_INFO, message_id);
+	add_subject(&record, guid, event->pid, event->uid);
+	log_record_add(&record, "VAIL_REASON=%s", end_reason_name(event->reason));
+	log_record_send(&record, "%s vm=%s pid=%d uid=%u reason=%s", event_kind_name(event->kind),
+			guid, (int)event->pid, event->uid, end_reason_name(event->reason));
+}
+
+static void log_adapter_removed(const Event *event)
+{
+	const Adapter *adapter = container_of(event->thing, Adapter, thing);
+	LogRecord record;
+
+	log_record_init(&record, LOG_NOTICE, MESSAGE_ADAPTER_GONE);
+	log_record_add(&record, "VAIL_ADAPTER=%s", adapter->name);
+	log_record_add(&record, "VAIL_REASON=%s", end_reason_name(event->reason));
+	log_record_send(&record, "%s adapter=%s reason=%s", event_kind_name(event->kind),
+			adapter->name, end_reason_name(event->reason));
+}
+
+void journal_event(const Event *event)
+{
+	if (end_was_requested(event->reason))
+		return;
+	if (event->kind == EVENT_UNREGISTERED)
+		log_end(event, MESSAGE_REGISTRATION_ENDED);
+	else if (event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
+		log_end(event, MESSAGE_VM_ENDED);
+	else if (event->kind == EVENT_ADAPTER_REMOVED)
+		log_adapter_removed(event);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_NET_CONNECTION_H
+#define DAEMON_HOST_NET_CONNECTION_H
+
+#include <event2/event_struct.h>
+
+#include "daemon/api/session.h"
+#include "daemon/host/net/message-timeout.h"
+#include "daemon/host/net/peer-user.h"
+#include "daemon/host/process/process-table.h"
+
+/*
+ * A socket and its session. Receives bytes together with the kernel's data about their sender,
+ * sends the session's replies, and enforces the bounds on memory and time. An idle connection has
+ * no buffers: all connections share one pair, which is lent to the connection being served.
+ */
+struct Connection {
+	struct Server *server;
+	Owner *owner;
+	HostProcess *process;      /* a reference, or NULL if the peer has no process */
+	int socket;                /* -1 after connection_shut() */
+	short waits_for;           /* EV_READ, EV_WRITE or EV_TIMEOUT, as set in event */
+	bool takes_descriptors;    /* the caller is a VMM or an agent and may send fds */
+	bool may_hold_descriptors; /* fds may be queued, so that closing it can block */
+	bool is_ready;             /* in Connections.ready */
+	uint32_t unread;           /* bytes of output, included in the user's sum */
+	struct event event;
+	Caller caller;
+	Session session;
+	Buffer output;
+	Charge charge;
+	MessageTimeout message_timeout;
+	TAILQ_ENTRY(Connection) of_owner;
+	TAILQ_ENTRY(Connection) link; /* in Connections.ready or Connections.dead */
+};
+
+typedef TAILQ_HEAD(ConnectionList, Connection) ConnectionList;
+
+/* State shared by all connections. */
+typedef struct Connections {
+	struct Server *server;
+	Buffer spare_input;
+	Buffer spare_output;
+	MessageTimeouts message_timeouts;
+	ConnectionList ready; /* to be pumped at the end of the turn */
+	ConnectionList dead;  /* closed in this turn, to be freed at its end */
+	struct event ready_event;
+	struct event free_event;
+} Connections;
+
+void connections_init(Connections *connections, struct Server *server);
+
+/* Closes and frees all connections. */
+void connections_deinit(Connections *connections);
+
+/*
+ * Serves a new socket and takes ownership of it. If the peer is over its limit, sends the failure
+ * and closes the socket, which counts as success. Returns 0; or a negative errno if out of fds or
+ * memory, and then the socket still belongs to the caller.
+ */
+int connection_accept(struct Server *server, int socket);
+
+/* Takes ownership of a socket that connection_accept() could not serve, and closes it. */
+void connection_give_up(struct Server *server, int socket);
+
+/* Closes the socket now; the memory is freed at the end of the turn. Idempotent. */
+void connection_shut(Connection *connection);
+
+/* Queues the session for sending, because its watch has events. A callback of the service. */
+void connection_watch_ready(Session *session);
+
+/* Updates which connections may send fds. Call after any change of a VM. */
+void connections_update_fd_passing(Connections *connections);
+
+/* Updates which callers are operators. Call after reloading the configuration. */
+void connections_reclassify(Connections *connections);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_NET_FD_CLOSER_H
+#define DAEMON_HOST_NET_FD_CLOSER_H
+
+#include <event2/event_struct.h>
+
+#include "daemon/host/net/peer-user.h"
+
+/*
+ * Closes fds received from clients. The last close() of such an fd can block for ever and ignore
+ * even SIGKILL, for example if a FUSE server never answers FLUSH or a socket lingers. Closing a
+ * connection that has fds queued can block as well. These closes therefore run in a child process
+ * that shares the daemon's fd table: only the child blocks.
+ *
+ * At the end of each turn one child per user closes all fds of that user. A user has at most
+ * LIMIT_CLOSES_UNDER_WAY children at a time; further fds wait until one of them exits.
+ */
+struct Closer {
+	struct event_base *base;
+	struct event due_event;
+	struct event child_event;
+	TAILQ_HEAD(, Owner) due;
+	TAILQ_HEAD(, ClosingChild) under_way;
+	void (*closed)(
+		void *context); /* called after each finished child, because fds are free again */
+	void *context;
+};
+
+void closer_init(Closer *closer, struct event_base *base, void (*closed)(void *context),
+		 void *context);
+void closer_deinit(Closer *closer);
+
+/*
+ * Takes ownership of the fd and closes it later. If out of memory, the fd leaks: leaking an fd is
+ * better than blocking in close().
+ */
+void closer_close(Closer *closer, Owner *owner, int descriptor);
+
+/*
+ * Returns true if the user has the maximum of running children. No more fds are then accepted from
+ * this user.
+ */
+bool closer_is_full(const Owner *owner);
+
+/*
+ * Returns true if, in addition, the newest of these children has run for LIMIT_CLOSE_MILLISECONDS.
+ * A user who merely closes many fds must not be refused.
+ */
+bool closer_is_stuck(const Owner *owner);
+
+#endif

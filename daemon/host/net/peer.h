@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_NET_PEER_H
+#define DAEMON_HOST_NET_PEER_H
+
+#include "daemon/core/caller.h"
+#include "daemon/host/process/process-table.h"
+
+/* Not in Debian 12's headers. */
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
+/* Reads the uid that made the connection. Needs no fd. Returns 0 or a negative errno. */
+int peer_uid(int connection, uid_t *ret_uid);
+
+/*
+ * Identifies the process that made the connection, using only data from the kernel: the credentials
+ * recorded when it connected, a pidfd, and the uid that pays for it. *ret_process is NULL if the
+ * peer has exited or is outside the daemon's pid namespace. own is the daemon's user namespace. The
+ * caller deinitialises ret_caller->credentials. Returns 0, or a negative errno with nothing to
+ * free.
+ */
+int peer_identify(int connection, ProcessTable *table, const UserNamespace *own, Caller *ret_caller,
+		  HostProcess **ret_process);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/net/receive.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "daemon/api/session-fds.h"
+#include "daemon/host/server.h"
+
+/* Free space in the input before each receive: in an empty buffer, and after a partial message. */
+#define INPUT_SIZE (64u << 10)
+#define INPUT_STEP 4096
+
+typedef union Control {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(sizeof(struct ucred)) +
+		   CMSG_SPACE(LIMIT_MESSAGE_DESCRIPTORS * sizeof(int))];
+} Control;
+
+/*
+ * Passes the fds of a message to the session if the caller may send fds. Otherwise passes them to
+ * the closer and counts them, so that the session refuses the message.
+ */
+static void take_descriptors(Connection *connection, const struct cmsghdr *header, Arrival *arrival)
+{
+	size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	arrival->closing_too_many |= closer_is_full(connection->owner);
+	for (size_t i = 0; i < count; i++) {
+		int descriptor;
+
+		memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+		if (connection->takes_descriptors)
+			session_descriptor_arrived(&connection->session, descriptor, arrival);
+		else
+			closer_close(&connection->server->closer, connection->owner, descriptor);
+	}
+	if (!connection->takes_descriptors)
+		arrival->descriptors += (unsigned int)count;
+}
+
+/*
+ * Reads the kernel's data about the bytes just received. Bytes without a sender count as foreign.
+ */
+static Arrival read_control(Connection *connection, struct msghdr *message)
+{
+	Arrival arrival = {
+		.foreign = true,
+		/*
+		 * The buffer holds as many fds as a message can carry, but the kernel drops fds if
+		 * the daemon has no room for them.
+		 */
+		.lost = (message->msg_flags & MSG_CTRUNC) != 0,
+	};
+	struct cmsghdr *header;
+
+	for (header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+		struct ucred sender;
+
+		if (header->cmsg_level != SOL_SOCKET)
+			continue;
+		if (header->cmsg_type == SCM_RIGHTS) {
+			take_descriptors(connection, header, &arrival);
+		} else if (header->cmsg_type == SCM_CREDENTIALS &&
+			   header->cmsg_len == CMSG_LEN(sizeof(sender))) {
+			memcpy(&sender, CMSG_DATA(header), sizeof(sender));
+			arrival.foreign = sender.pid == 0 || sender.pid != connection->caller.pid;
+		}
+	}
+	return arrival;
+}
+
+/*
+ * Tests whether queued bytes carry fds, without receiving them, because received fds would have to
+ * be closed. *ret_size is set to the number of bytes that were looked at, unless that is 0.
+ */
+static bool descriptors_are_queued(int socket, const struct iovec *bytes, size_t *ret_size)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec look = *bytes;
+	struct msghdr message = {
+		.msg_iov = &look,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_PEEK);
+
+	if (size > 0)
+		*ret_size = (size_t)size;
+	return size > 0 && message.msg_flags & MSG_CTRUNC;
+}
+
+ReceiveResult receive(Connection *connection, Buffer *input, Arrival *ret_arrival)
+{
+	Control control;
+
+	if (!buffer_reserve(input, input->data ? INPUT_STEP : INPUT_SIZE))
+		return RECEIVED_ERROR;
+	struct iovec bytes = {
+		.iov_base = buffer_tail(input),
+		.iov_len = input->capacity - input->end,
+	};
+	struct msghdr message = {
+		.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	if (closer_is_full(connection->owner) && connection->may_hold_descriptors &&
+	    descriptors_are_queued(connection->socket, &bytes, &bytes.iov_len))
+		return RECEIVED_TOO_MANY_DESCRIPTORS;
+	ssize_t size = recvmsg(connection->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (size < 0)
+		return errno == EAGAIN || errno == EINTR ? RECEIVED_NOTHING : RECEIVED_ERROR;
+	if (size == 0)
+		return RECEIVED_END;
+	*ret_arrival = read_control(connection, &message);
+	input->end += (size_t)size;
+	return RECEIVED_BYTES;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_NET_RECEIVE_H
+#define DAEMON_HOST_NET_RECEIVE_H
+
+#include "daemon/host/net/connection.h"
+
+/*
+ * Receives bytes from a connection's socket together with their sender and their fds. The fds go to
+ * the session if the caller may send fds, otherwise to the closer.
+ */
+typedef enum ReceiveResult {
+	RECEIVED_BYTES,                /* appended to the input; *ret_arrival is set */
+	RECEIVED_NOTHING,              /* nothing is queued now */
+	RECEIVED_END,                  /* the peer has closed its sending side */
+	RECEIVED_TOO_MANY_DESCRIPTORS, /* the queued bytes carry fds, and the closer is full */
+	RECEIVED_ERROR,
+} ReceiveResult;
+
+ReceiveResult receive(Connection *connection, Buffer *input, Arrival *ret_arrival);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/persist/fd-store.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <systemd/sd-daemon.h>
+
+#include "daemon/core/limit.h"
+#include "daemon/host/log/log.h"
+#include "proto/fd-util.h"
+
+#define NAME_SIZE 32
+
+static const char letters[KEPT_KIND_MAX] = { [KEPT_PROCESS] = 'p', [KEPT_DESCRIPTOR] = 'm' };
+
+/*
+ * Returns 0 if both are one open file description, and 1 or 2 for an order that is stable while
+ * both are open.
+ */
+static long compare_descriptions(int a, int b)
+{
+	pid_t self = getpid();
+
+	return syscall(SYS_kcmp, self, self, KCMP_FILE, (long)a, (long)b);
+}
+
+static bool has_kcmp(void)
+{
+	pid_t self = getpid();
+
+	return syscall(SYS_kcmp, self, self, KCMP_VM, 0L, 0L) == 0;
+}
+
+static int descriptor_of(const StoreEntry *entry)
+{
+	return entry->own >= 0 ? entry->own : LIST_FIRST(&entry->uses)->descriptor;
+}
+
+static int compare_uses(const StoreUse *a, const StoreUse *b)
+{
+	return compare_numbers((uint64_t)a->descriptor, (uint64_t)b->descriptor);
+}
+
+static int compare_names(const StoreEntry *a, const StoreEntry *b)
+{
+	int order = compare_numbers(a->name.kind, b->name.kind);
+
+	return order != 0 ? order : compare_numbers(a->name.number, b->name.number);
+}
+
+static int compare_entries(const StoreEntry *a, const StoreEntry *b)
+{
+	long order = compare_descriptions(descriptor_of(a), descriptor_of(b));
+
+	return order == 0 ? 0 : order == 1 ? -1 : 1;
+}
+
+TREE_GENERATE(StoreUseTree, StoreUse, by_descriptor, compare_uses)
+TREE_GENERATE(StoreNameTree, StoreEntry, by_name, compare_names)
+TREE_GENERATE(StoreDescriptionTree, StoreEntry, by_description, compare_entries)
+
+size_t descriptor_store_maximum(void)
+{
+	const char *text = getenv("FDSTORE"); /* not set by older versions of systemd */
+	char *end;
+	unsigned long maximum = text ? strtoul(text, &end, 10) : STORE_ENTRIES_MAX;
+
+	if (text && (*text == '\0' || *end != '\0'))
+		return STORE_ENTRIES_MAX;
+	return maximum < STORE_ENTRIES_MAX ? maximum : STORE_ENTRIES_MAX;
+}
+
+void descriptor_store_init(DescriptorStore *store)
+{
+	bool has_manager = getenv("NOTIFY_SOCKET");
+
+	*store = (DescriptorStore){ .maximum = descriptor_store_maximum() };
+	RB_INIT(&store->uses);
+	RB_INIT(&store->by_name);
+	RB_INIT(&store->by_description);
+	store->is_lasting = has_manager && has_kcmp();
+	if (has_manager && !store->is_lasting)
+		log_warning("nothing is persisted across restarts: the kernel has no kcmp(): %s",
+			    strerror(errno));
+}
+
+/*
+ * Tests whether other fds can refer to the entry's open file description. The daemon has one pidfd
+ * per process, so those need no comparison, which costs a system call each.
+ */
+static bool may_be_shared(const StoreEntry *entry)
+{
+	return entry->name.kind == KEPT_DESCRIPTOR;
+}
+
+static void use_free(DescriptorStore *store, StoreUse *use)
+{
+	RB_REMOVE(StoreUseTree, &store->uses, use);
+	LIST_REMOVE(use, of_entry);
+	free(use);
+}
+
+static void entry_free(DescriptorStore *store, StoreEntry *entry)
+{
+	RB_REMOVE(StoreNameTree, &store->by_name, entry);
+	if (may_be_shared(entry))
+		RB_REMOVE(StoreDescriptionTree, &store->by_description, entry);
+	fd_close(&entry->own);
+	free(entry);
+	store->used--;
+}
+
+void descriptor_store_deinit(DescriptorStore *store)
+{
+	StoreUse *use, *next_use;
+	StoreEntry *entry, *next;
+
+	RB_FOREACH_SAFE (use, StoreUseTree, &store->uses, next_use)
+		use_free(store, use);
+	RB_FOREACH_SAFE (entry, StoreNameTree, &store->by_name, next)
+		entry_free(store, entry);
+	store->is_lasting = false;
+}
+
+bool descriptor_store_has_room(const DescriptorStore *store)
+{
+	return store->used < store->maximum;
+}
+
+StoreEntry *descriptor_store_find_same(const DescriptorStore *store, int descriptor)
+{
+	DescriptorStore *self = (DescriptorStore *)store;
+	StoreEntry wanted = { .own = descriptor };
+
+	return RB_FIND(StoreDescriptionTree, &self->by_description, &wanted);
+}
+
+StoreEntry *descriptor_store_find(const DescriptorStore *store, const StoreName *name)
+{
+	DescriptorStore *self = (DescriptorStore *)store;
+	StoreEntry wanted = { .name = *name };
+
+	return RB_FIND(StoreNameTree, &self->by_name, &wanted);
+}
+
+static bool send_store(const StoreEntry *entry, int descriptor)
+{
+	char message[NAME_SIZE + sizeof("FDSTORE=1\nFDPOLL=0\nFDNAME=")];
+
+	snprintf(message, sizeof(message), "FDSTORE=1\nFDPOLL=0\nFDNAME=%c%" PRIu64,
+		 letters[entry->name.kind], entry->name.number);
+	int result = sd_pid_notify_with_fds(0, false, message, &descriptor, 1);
+	if (result <= 0)
+		log_error("cannot store a file descriptor in the service manager: %s",
+			  strerror(-result));
+	return result > 0;
+}
+
+static bool send_remove(const char *name)
+{
+	int result = sd_notifyf(false, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+
+	if (result <= 0)
+		log_error("cannot remove file descriptor %s from the service manager: %s", name,
+			  strerror(-result));
+	return result > 0;
+}
+
+void descriptor_store_remove(DescriptorStore *store, const char *name)
+{
+	/* The service manager still stores it, so it uses space until the next start. */
+	if (!send_remove(name))
+		store->used++;
+}
+
+static void entry_remove(DescriptorStore *store, StoreEntry *entry)
+{
+	char name[NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%c%" PRIu64, letters[entry->name.kind], entry->name.number);
+	entry_free(store, entry);
+	descriptor_store_remove(store, name);
+}
+
+/* Adds an entry that owns the fd until its first use. Returns NULL with errno set on failure. */
+static StoreEntry *entry_new(DescriptorStore *store, const StoreName *name, int descriptor)
+{
+	StoreEntry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->name = *name;
+	entry->own = descriptor;
+	LIST_INIT(&entry->uses);
+	if (RB_INSERT(StoreNameTree, &store->by_name, entry)) {
+		free(entry);
+		errno = EEXIST;
+		return NULL;
+	}
+	if (may_be_shared(entry) &&
+	    RB_INSERT(StoreDescriptionTree, &store->by_description, entry)) {
+		RB_REMOVE(StoreNameTree, &store->by_name, entry);
+		free(entry);
+		errno = EEXIST;
+		return NULL;
+	}
+	store->used++;
+	return entry;
+}
+
+bool descriptor_store_use(DescriptorStore *store, StoreEntry *entry, int descriptor)
+{
+	StoreUse *use = calloc(1, sizeof(*use));
+
+	if (!use)
+		return false;
+	use->descriptor = descriptor;
+	use->entry = entry;
+	LIST_INSERT_HEAD(&entry->uses, use, of_entry);
+	StoreUse *other = RB_INSERT(StoreUseTree, &store->uses, use);
+	assert(!other);
+	if (entry->own != descriptor)
+		fd_close(&entry->own);
+	entry->own = -1;
+	return true;
+}
+
+/* Adds an entry and its first use. The caller keeps the fd. */
+static StoreEntry *entry_new_used(DescriptorStore *store, const StoreName *name, int descriptor)
+{
+	StoreEntry *entry = entry_new(store, name, descriptor);
+
+	if (!entry || descriptor_store_use(store, entry, descriptor))
+		return entry;
+	entry->own = -1;
+	entry_free(store, entry);
+	errno = ENOMEM;
+	return NULL;
+}
+
+StoreEntry *descriptor_store_add(DescriptorStore *store, const StoreName *name, int descriptor)
+{
+	if (!store->is_lasting || !descriptor_store_has_room(store))
+		return NULL;
+	StoreEntry *entry = entry_new_used(store, name, descriptor);
+	if (!entry || send_store(entry, descriptor))
+		return entry;
+	use_free(store, LIST_FIRST(&entry->uses));
+	entry_free(store, entry);
+	return NULL;
+}
+
+bool descriptor_store_release(DescriptorStore *store, int descriptor, StoreName *ret_gone)
+{
+	StoreUse wanted = { .descriptor = descriptor };
+	StoreUse *use = RB_FIND(StoreUseTree, &store->uses, &wanted);
+
+	if (!use)
+		return false;
+	StoreEntry *entry = use->entry;
+	use_free(store, use);
+	if (!LIST_EMPTY(&entry->uses))
+		return false;
+	*ret_gone = entry->name;
+	entry_remove(store, entry);
+	return true;
+}
+
+bool descriptor_store_take_back(DescriptorStore *store, const StoreName *name, int descriptor)
+{
+	return entry_new(store, name, descriptor) != NULL;
+}
+
+bool descriptor_store_take_back_used(DescriptorStore *store, const StoreName *name, int descriptor)
+{
+	return entry_new_used(store, name, descriptor) != NULL;
+}
+
+bool store_name_parse(const char *text, StoreName *ret)
+{
+	const char *digits = text[0] == '\0' ? text : text + 1;
+	uint64_t number;
+
+	if (text[0] != letters[KEPT_PROCESS] && text[0] != letters[KEPT_DESCRIPTOR])
+		return false;
+	if (*digits < '1' || *digits > '9' || digits[strspn(digits, "0123456789")] != '\0')
+		return false;
+	errno = 0;
+	number = strtoull(digits, NULL, 10);
+	if (errno != 0 || number > KEPT_NUMBER_MAX)
+		return false;
+	ret->kind = text[0] == letters[KEPT_PROCESS] ? KEPT_PROCESS : KEPT_DESCRIPTOR;
+	ret->number = number;
+	return true;
+}
+
+int descriptor_store_claim(DescriptorStore *store, StoreEntry *entry)
+{
+	bool is_first = entry->own >= 0;
+	int descriptor = is_first ? entry->own : fcntl(descriptor_of(entry), F_DUPFD_CLOEXEC, 0);
+
+	if (descriptor < 0)
+		return -errno;
+	if (descriptor_store_use(store, entry, descriptor))
+		return descriptor;
+	if (!is_first)
+		close(descriptor);
+	return -ENOMEM;
+}
+
+size_t descriptor_store_forget_unclaimed(DescriptorStore *store,
+					 void (*forgotten)(void *context, const StoreName *name),
+					 void *context)
+{
+	StoreEntry *entry, *next;
+	size_t count = 0;
+
+	RB_FOREACH_SAFE (entry, StoreNameTree, &store->by_name, next) {
+		StoreName name = entry->name;
+
+		if (entry->own < 0)
+			continue;
+		entry_remove(store, entry);
+		forgotten(context, &name);
+		count++;
+	}
+	return count;
+}

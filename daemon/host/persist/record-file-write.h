@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_PERSIST_RECORD_FILE_WRITE_H
+#define DAEMON_HOST_PERSIST_RECORD_FILE_WRITE_H
+
+#include "daemon/host/persist/record-index.h"
+#include "proto/buffer.h"
+
+#define RECORDS     "records"
+#define RECORDS_NEW "records.new"
+
+/*
+ * The record file on disk: lines followed by preallocated space. There is always enough space
+ * preallocated to append one removal line per record, unless the file system was full.
+ */
+typedef struct LineFile {
+	int directory; /* -1 if not open */
+	int file;      /* -1 if not open */
+	off_t size;    /* end of the last line */
+	off_t allocated;
+} LineFile;
+
+#define LINE_FILE_INIT ((LineFile){ .directory = -1, .file = -1 })
+
+/*
+ * Appends the lines and preallocates space for the removal of record_count records. Returns false,
+ * with errno set and the file unchanged, if either fails.
+ */
+bool line_file_append(LineFile *file, const Buffer *lines, size_t record_count);
+
+/*
+ * Preallocates space for the removal of record_count records. On failure no line can be appended
+ * until there is space, and records are removed by invalidating their lines.
+ */
+void line_file_make_room(LineFile *file, size_t record_count);
+
+/* Invalidates the record's line in place, which needs no space. Returns false with errno set. */
+bool line_file_invalidate(LineFile *file, const LiveRecord *live);
+
+/*
+ * Writes the header and all records to a new file, replaces the old one with it, and updates the
+ * index. Returns 0, or a negative errno with nothing changed.
+ */
+int line_file_rewrite(LineFile *file, const RecordHeader *header, RecordIndex *index);
+
+/* As line_file_rewrite(), but gives up the preallocated space if the file system is full. */
+int line_file_compact(LineFile *file, const RecordHeader *header, RecordIndex *index);
+
+#endif

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/persist/record-file.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "daemon/host/log/log.h"
+#include "daemon/host/persist/file-io.h"
+#include "daemon/host/persist/record-file-read.h"
+#include "daemon/host/persist/record-file-write.h"
+#include "daemon/host/process/file-read.h"
+#include "proto/fd-util.h"
+
+static void note_number(RecordFile *file, KeptKind kind, uint64_t number)
+{
+	if (number > file->header.last[kind])
+		file->header.last[kind] = number;
+}
+
+/* Smaller files are not worth a compaction. */
+#define COMPACT_ABOVE (64 << 10)
+
+static void compact_if_worthwhile(RecordFile *file)
+{
+	LineFile *lines = &file->lines;
+	size_t live_size = file->index.size;
+
+	if (lines->size <= COMPACT_ABOVE || lines->size <= 2 * (off_t)live_size)
+		return;
+	if (lines->size <= file->compact_above && live_size > file->compact_below)
+		return;
+	/* If this fails, the file stays valid but long. */
+	bool is_compact = line_file_compact(lines, &file->header, &file->index) == 0;
+	file->compact_above = is_compact ? 0 : 2 * lines->size;
+	file->compact_below = is_compact ? 0 : live_size / 2;
+}
+
+/*
+ * Rewrites the file if somebody has unlinked it. Returns false if that fails, because a
+ * record in an unlinked file would be lost.
+ */
+static bool ensure_linked(RecordFile *file)
+{
+	struct stat status;
+
+	if (fstat(file->lines.file, &status) == 0 && status.st_nlink > 0)
+		return true;
+	log_warning("somebody removed the record file; writing it again");
+	int error = line_file_rewrite(&file->lines, &file->header, &file->index);
+	if (error < 0)
+		log_error("cannot write the record file again: %s; nothing is persisted any more; "
+			  "restart vaild",
+			  strerror(-error));
+	return error == 0;
+}
+
+bool record_file_keep(RecordFile *file, KeptKind kind, const PersistedRecord *record)
+{
+	RecordIndex *index = &file->index;
+	LineFile *lines = &file->lines;
+
+	assert(record->text);
+	bool is_new = !record_index_find(index, kind, record->number);
+	if (lines->file < 0 || !ensure_linked(file))
+		return false;
+	LiveRecord *live = record_index_get(index, kind, record->number);
+	if (!live)
+		return false;
+	buffer_truncate(&file->line, 0);
+	if (!record_line_append(&file->line, kind, record) ||
+	    !line_file_append(lines, &file->line, index->count)) {
+		log_error("cannot persist a record: %s", strerror(errno));
+		if (is_new)
+			record_index_remove(index, live);
+		return false;
+	}
+	size_t size = buffer_size(&file->line);
+	record_index_move(index, live, lines->size - (off_t)size, size);
+	note_number(file, kind, record->number);
+	compact_if_worthwhile(file);
+	return true;
+}
+
+/*
+ * Writes a removal line into file->line for each record that exists, and sets *ret_count to their
+ * number. Returns false if out of memory.
+ */
+static bool write_removals(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count,
+			   size_t *ret_count)
+{
+	bool is_written = true;
+
+	*ret_count = 0;
+	buffer_truncate(&file->line, 0);
+	for (size_t i = 0; i < count; i++) {
+		PersistedRecord removed = { .number = numbers[i] };
+
+		if (!record_index_find(&file->index, kind, numbers[i]))
+			continue;
+		is_written = is_written && record_line_append(&file->line, kind, &removed);
+		++*ret_count;
+	}
+	return is_written;
+}
+
+static void invalidate(RecordFile *file, const LiveRecord *live)
+{
+	/* Until the next compaction, a start restores the record and finds that it is stale. */
+	if (!line_file_invalidate(&file->lines, live))
+		log_error("cannot remove a record: %s", strerror(errno));
+}
+
+void record_file_drop_all(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count)
+{
+	size_t removals;
+
+	if (file->lines.file < 0)
+		return;
+	bool is_written = write_removals(file, kind, numbers, count, &removals);
+	if (removals == 0)
+		return;
+	is_written = is_written &&
+		     line_file_append(&file->lines, &file->line, file->index.count - removals);
+	for (size_t i = 0; i < count; i++) {
+		LiveRecord *live = record_index_find(&file->index, kind, numbers[i]);
+
+		if (live && !is_written)
+			invalidate(file, live);
+		if (live)
+			record_index_remove(&file->index, live);
+	}
+	compact_if_worthwhile(file);
+}
+
+void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number)
+{
+	record_file_drop_all(file, kind, &number, 1);
+}
+
+bool record_file_next(const RecordFile *file, KeptKind kind, uint64_t *number)
+{
+	const LiveRecord *live = record_index_find_from(&file->index, kind, *number + 1);
+
+	if (!live)
+		return false;
+	*number = live->number;
+	return true;
+}
+
+uint64_t record_file_last(const RecordFile *file, KeptKind kind)
+{
+	return file->header.last[kind];
+}
+
+/* Applies a line to the index. Returns 0, -EBADMSG if the line is damaged, or -ENOMEM. */
+static int apply_line(RecordFile *file, const char *line, size_t length, off_t offset)
+{
+	RecordIndex *index = &file->index;
+	PersistedRecord record;
+	KeptKind kind;
+
+	if (!record_line_parse(line, length, &kind, &record))
+		return -EBADMSG;
+	note_number(file, kind, record.number);
+	LiveRecord *live = record.text ? record_index_get(index, kind, record.number)
+				       : record_index_find(index, kind, record.number);
+	if (!live)
+		return record.text ? -ENOMEM : 0;
+	if (record.text)
+		record_index_move(index, live, offset, length + 1);
+	else
+		record_index_remove(index, live);
+	return 0;
+}
+
+/* Applies all complete lines. Returns the number of damaged lines, or -ENOMEM. */
+static int apply_lines(RecordFile *file, const Buffer *contents, size_t at)
+{
+	size_t size = buffer_size(contents);
+	const char *text = buffer_head(contents), *end;
+	int damaged = 0;
+
+	while (at < size && (end = memchr(text + at, '\n', size - at))) {
+		size_t length = (size_t)(end - text) - at;
+		int error = apply_line(file, text + at, length, (off_t)at);
+
+		if (error == -ENOMEM)
+			return error;
+		if (error < 0)
+			damaged++;
+		at += length + 1;
+	}
+	file->lines.size = (off_t)at;
+	return damaged;
+}
+
+typedef struct OldFile {
+	Buffer contents;
+	bool exists;
+	int damaged; /* number of lines */
+} OldFile;
+
+static int read_old(RecordFile *file, OldFile *old)
+{
+	LineFile *lines = &file->lines;
+	off_t size;
+
+	lines->file = file_open_regular(lines->directory, RECORDS, O_RDWR, &size);
+	if (lines->file < 0)
+		return lines->file == -ENOENT ? 0 : lines->file;
+	old->exists = true;
+	if (!buffer_reserve(&old->contents, (size_t)size + 1))
+		return -ENOMEM;
+	return file_read_all(lines->file, &old->contents);
+}
+
+static void remark(const RecordFileOptions *options, const char *message)
+{
+	log_warning("%s/" RECORDS ": %s", options->directory, message);
+	statistics_remark(options->statistics, RECORDS, message);
+}
+
+/* Applies the lines if the header permits it. Returns 0 or a negative errno. */
+static int apply_old(RecordFile *file, const RecordFileOptions *options, OldFile *old)
+{
+	const char *text = buffer_head(&old->contents);
+	const char *end = memchr(text, '\n', buffer_size(&old->contents));
+	size_t length = end ? (size_t)(end - text) : 0;
+	RecordHeader header;
+	int error = record_header_parse(text, length, options->parser, &header);
+
+	if (error == -ENOMEM)
+		return error; /* says nothing about the file */
+	if (error < 0 || header.version == 0) {
+		remark(options, "its header is invalid, so the whole file is ignored");
+		old->damaged = 1;
+		return 0;
+	}
+	if (header.version > RECORD_VERSION) {
+		log_error("%s/" RECORDS " is of a newer version of vaild: start that version, or "
+			  "remove the file, which discards everything that it persists",
+			  options->directory);
+		return -EPROTO;
+	}
+	if (strcmp(header.boot_id, options->boot_id) != 0) {
+		log_info("%s/" RECORDS
+			 " is discarded: it was written before the machine was started",
+			 options->directory);
+		return 0;
+	}
+	memcpy(file->header.last, header.last, sizeof(header.last));
+	old->damaged = apply_lines(file, &old->contents, length + 1);
+	if (file->lines.size < (off_t)buffer_size(&old->contents))
+		remark(options, "its last line is incomplete and ignored; the daemon was killed "
+				"while writing it");
+	return old->damaged < 0 ? old->damaged : 0;
+}
+
+/* Number of damaged files to save. Beyond it, each replaces the last one. */
+#define DAMAGED_FILES_MAX 8
+
+/* Saves the damaged file under a second name. Returns 0 or a negative errno. */
+static int save_damaged(const RecordFile *file, const RecordFileOptions *options)
+{
+	char name[sizeof(RECORDS ".damaged.") + 12] = RECORDS ".damaged", message[160];
+	int directory = file->lines.directory, error = -EEXIST;
+
+	for (int i = 1; i <= DAMAGED_FILES_MAX && error == -EEXIST; i++) {
+		if (i > 1)
+			snprintf(name, sizeof(name), RECORDS ".damaged.%d", i);
+		if (i == DAMAGED_FILES_MAX)
+			unlinkat(directory, name, 0);
+		error = linkat(directory, RECORDS, directory, name, 0) < 0 ? -errno : 0;
+	}
+	if (error == 0) {
+		snprintf(message, sizeof(message),
+			 "it was damaged; the damaged file is saved as %s", name);
+		remark(options, message);
+	}
+	return error;
+}
+
+/* Keeps using the file, without the incomplete line at its end. */
+static int use_old(RecordFile *file, const RecordFileOptions *options)
+{
+	LineFile *lines = &file->lines;
+
+	if (ftruncate(lines->file, lines->size) < 0)
+		return -errno;
+	lines->allocated = lines->size;
+	line_file_make_room(lines, file->index.count);
+	remark(options, "it cannot be rewritten and is used as it is; free some space in its "
+			"directory");
+	return 0;
+}
+
+/* Replaces the file that was read by a compact one, or creates it. */
+static int start_file(RecordFile *file, const RecordFileOptions *options, const OldFile *old)
+{
+	bool is_usable = old->exists && file->lines.size > 0;
+	int error = old->damaged > 0 ? save_damaged(file, options) : 0;
+
+	unlinkat(file->lines.directory, RECORDS_NEW, 0); /* left by a killed daemon */
+	if (error == 0)
+		error = line_file_rewrite(&file->lines, &file->header, &file->index);
+	if (error == 0 || !is_usable)
+		return error;
+	/* Without space for new records, the old file still has all existing ones. */
+	log_warning("%s/" RECORDS ": %s", options->directory, strerror(-error));
+	return use_old(file, options);
+}
+
+int record_file_open(RecordFile *file, const RecordFileOptions *options)
+{
+	OldFile old = { .contents = BUFFER_INIT };
+
+	*file = RECORD_FILE_INIT;
+	file->header.version = RECORD_VERSION;
+	snprintf(file->header.boot_id, sizeof(file->header.boot_id), "%s", options->boot_id);
+	file->lines.directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error = file->lines.directory < 0 ? -errno : read_old(file, &old);
+	if (error == 0 && old.exists)
+		error = apply_old(file, options, &old);
+	if (error == 0)
+		error = start_file(file, options, &old);
+	buffer_deinit(&old.contents);
+	if (error < 0 && error != -EPROTO)
+		log_error(
+			"%s/" RECORDS ": cannot use the file: %s; remove it if vaild did not write "
+			"it, let vaild write to the directory and free some space there, or choose "
+			"another directory with --runtime-dir",
+			options->directory, strerror(-error));
+	if (error < 0)
+		record_file_close(file);
+	return error;
+}
+
+void record_file_close(RecordFile *file)
+{
+	record_index_clear(&file->index);
+	fd_close(&file->lines.file);
+	fd_close(&file->lines.directory);
+	buffer_deinit(&file->line);
+}
+
+/* Concatenates the lines of a kind. Returns their number or a negative errno. */
+static ssize_t load_lines(const RecordFile *file, KeptKind kind, Buffer *ret)
+{
+	_cleanup_(file_piece_deinit) FilePiece piece =
+		FILE_PIECE_INIT(file->lines.file, file->lines.size);
+	LiveRecord *live;
+	ssize_t count = 0;
+
+	for (live = record_index_find_from(&file->index, kind, 0); live && live->kind == kind;
+	     live = record_index_next(live)) {
+		const char *line = file_piece_line(&piece, live);
+
+		if (!line)
+			return -errno;
+		if (!buffer_append(ret, line, live->size))
+			return -ENOMEM;
+		count++;
+	}
+	return count;
+}
+
+int record_file_load(const RecordFile *file, KeptKind kind, PersistedRecords *ret)
+{
+	*ret = (PersistedRecords){ .last_number = file->header.last[kind], .text = BUFFER_INIT };
+	ssize_t count = load_lines(file, kind, &ret->text);
+	if (count < 0)
+		return (int)count;
+	ret->items = calloc((size_t)count + 1, sizeof(*ret->items));
+	if (!ret->items)
+		return -ENOMEM;
+	char *line = ret->text.data;
+	for (ssize_t i = 0; i < count; i++) {
+		char *end = memchr(line, '\n', (size_t)(ret->text.data + ret->text.end - line));
+		PersistedRecord *record = &ret->items[ret->count++];
+		KeptKind parsed_kind;
+
+		if (!end || !record_line_parse(line, (size_t)(end - line), &parsed_kind, record))
+			return -EIO; /* was valid when it was written or read */
+		end[-1] = '\0';      /* replaces the line's last brace */
+		line = end + 1;
+	}
+	return 0;
+}
+
+int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret)
+{
+	const LiveRecord *live = record_index_find(&file->index, kind, number);
+	PersistedRecord record = { 0 };
+	KeptKind parsed_kind;
+
+	*ret = BUFFER_INIT;
+	if (!live)
+		return -ENOENT;
+	if (!buffer_reserve(ret, live->size))
+		return -ENOMEM;
+	if (!file_read_at(file->lines.file, ret->data, live->size, live->offset) ||
+	    !record_line_parse(ret->data, live->size - 1, &parsed_kind, &record) || !record.text) {
+		buffer_deinit(ret);
+		return -EIO;
+	}
+	ret->start = (size_t)(record.text - ret->data);
+	ret->end = ret->start + record.size;
+	ret->data[ret->end] = '\0'; /* replaces the line's last brace */
+	return 0;
+}
+
+void persisted_records_deinit(PersistedRecords *records)
+{
+	free(records->items);
+	buffer_deinit(&records->text);
+	records->items = NULL;
+	records->count = 0;
+}

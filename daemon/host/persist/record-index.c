@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/persist/record-index.h"
+
+#include <stdlib.h>
+
+static int compare_records(const LiveRecord *a, const LiveRecord *b)
+{
+	int order = compare_numbers(a->kind, b->kind);
+
+	return order != 0 ? order : compare_numbers(a->number, b->number);
+}
+
+TREE_GENERATE(LiveRecordTree, LiveRecord, by_number, compare_records)
+
+LiveRecord *record_index_first(const RecordIndex *index)
+{
+	return RB_MIN(LiveRecordTree, (LiveRecordTree *)&index->tree);
+}
+
+LiveRecord *record_index_next(LiveRecord *live)
+{
+	return RB_NEXT(LiveRecordTree, NULL, live);
+}
+
+LiveRecord *record_index_find(const RecordIndex *index, KeptKind kind, uint64_t number)
+{
+	LiveRecord wanted = { .kind = kind, .number = number };
+
+	return RB_FIND(LiveRecordTree, (LiveRecordTree *)&index->tree, &wanted);
+}
+
+LiveRecord *record_index_find_from(const RecordIndex *index, KeptKind kind, uint64_t number)
+{
+	LiveRecord wanted = { .kind = kind, .number = number };
+	LiveRecord *live = RB_NFIND(LiveRecordTree, (LiveRecordTree *)&index->tree, &wanted);
+
+	return live && live->kind == kind ? live : NULL;
+}
+
+LiveRecord *record_index_get(RecordIndex *index, KeptKind kind, uint64_t number)
+{
+	LiveRecord *live = record_index_find(index, kind, number);
+
+	if (live)
+		return live;
+	live = calloc(1, sizeof(*live));
+	if (!live)
+		return NULL;
+	live->kind = kind;
+	live->number = number;
+	RB_INSERT(LiveRecordTree, &index->tree, live);
+	index->count++;
+	return live;
+}
+
+void record_index_move(RecordIndex *index, LiveRecord *live, off_t offset, size_t size)
+{
+	index->size += size - live->size;
+	live->offset = offset;
+	live->size = size;
+}
+
+void record_index_remove(RecordIndex *index, LiveRecord *live)
+{
+	RB_REMOVE(LiveRecordTree, &index->tree, live);
+	index->count--;
+	index->size -= live->size;
+	free(live);
+}
+
+void record_index_clear(RecordIndex *index)
+{
+	LiveRecord *live, *next;
+
+	RB_FOREACH_SAFE (live, LiveRecordTree, &index->tree, next)
+		record_index_remove(index, live);
+}

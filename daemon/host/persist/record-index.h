@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_PERSIST_RECORD_INDEX_H
+#define DAEMON_HOST_PERSIST_RECORD_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "daemon/core/tree.h"
+#include "daemon/host/persist/record-line.h"
+
+/* The position of a record's current line in the record file. */
+typedef struct LiveRecord {
+	KeptKind kind;
+	uint64_t number;
+	off_t offset; /* of the line */
+	size_t size;  /* of the line, including its newline */
+	RB_ENTRY(LiveRecord) by_number;
+} LiveRecord;
+
+typedef RB_HEAD(LiveRecordTree, LiveRecord) LiveRecordTree;
+
+/* The records that exist, sorted by kind and number. */
+typedef struct RecordIndex {
+	LiveRecordTree tree;
+	size_t count;
+	size_t size; /* of all lines together */
+} RecordIndex;
+
+#define RECORD_INDEX_INIT ((RecordIndex){ .tree = { NULL } })
+
+/* Iterate over the index in order. Return NULL at the end. */
+LiveRecord *record_index_first(const RecordIndex *index);
+LiveRecord *record_index_next(LiveRecord *live);
+
+/* Returns NULL if the record does not exist. */
+LiveRecord *record_index_find(const RecordIndex *index, KeptKind kind, uint64_t number);
+
+/* Finds the record of the kind with the lowest number >= number. Returns NULL if none exists. */
+LiveRecord *record_index_find_from(const RecordIndex *index, KeptKind kind, uint64_t number);
+
+/* Finds or adds the record. A new one has size 0. Returns NULL if out of memory. */
+LiveRecord *record_index_get(RecordIndex *index, KeptKind kind, uint64_t number);
+
+/* Sets the position of the record's line. */
+void record_index_move(RecordIndex *index, LiveRecord *live, off_t offset, size_t size);
+
+void record_index_remove(RecordIndex *index, LiveRecord *live);
+
+/* Removes all records. */
+void record_index_clear(RecordIndex *index);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_PERSIST_RECORD_LINE_H
+#define DAEMON_HOST_PERSIST_RECORD_LINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/store/persisted-record.h"
+#include "proto/buffer.h"
+#include "proto/json.h"
+
+/*
+ * A line of the record file: the CRC-32 of a JSON text as eight lower-case hexadecimal digits, a
+ * space, and the text. It sets the state of one record, and replaces earlier lines of that record:
+ *
+ *   8b1a9953 {"serial":7,"record":{"kind":"virtualMachine",...}}
+ *   f7ff9e8b {"serial":7,"record":null}                              a removal
+ *   74e566ac {"serial":7,"record":{"kind":"virtualMachine",...}}     an invalidated line
+ *
+ * An invalidated line also removes the record. Its checksum is the correct one with every bit
+ * inverted, so it can be written in place when no line can be appended. The file starts with a
+ * header line:
+ *
+ *   01234567 {"version":1,"bootId":"...","build":"0.1.0","last":{"serial":7,"process":3,...}}
+ */
+
+/* Namespace of a record's number. */
+typedef enum KeptKind {
+	KEPT_THING,      /* an entity of the core, by serial */
+	KEPT_PROCESS,    /* a process whose pidfd is stored, by ProcessKey */
+	KEPT_DESCRIPTOR, /* a stored fd, by id */
+	KEPT_KIND_MAX,
+} KeptKind;
+
+/*
+ * Upper bound for numbers. The daemon never assigns a higher one; a file that has one was forged,
+ * and continuing from it could overflow.
+ */
+#define KEPT_NUMBER_MAX (UINT64_MAX / 4)
+
+/* Upper bound for the size of a removal line. */
+#define GONE_LINE_SIZE_MAX 64
+
+/*
+ * Appends a line for the record. A NULL text makes it a removal line. Returns false, with the
+ * buffer unchanged, if out of memory.
+ */
+bool record_line_append(Buffer *buffer, KeptKind kind, const PersistedRecord *record);
+
+/* Length of the checksum at the start of a line. */
+#define LINE_CHECKSUM_SIZE 8
+
+/* Inverts a checksum in place. Returns false if it is not eight hexadecimal digits. */
+bool line_checksum_invert(char checksum[static LINE_CHECKSUM_SIZE]);
+
+/*
+ * Parses a line, without its newline. The text of the result points into the line; it is NULL for
+ * a removal or an invalidated line. Returns false if the line is damaged.
+ */
+bool record_line_parse(const char *line, size_t length, KeptKind *ret_kind, PersistedRecord *ret);
+
+#define RECORD_VERSION 1
+#define BOOT_ID_LENGTH 32 /* hexadecimal digits */
+
+typedef struct RecordHeader {
+	uint64_t version;
+	char boot_id[BOOT_ID_LENGTH + 1];
+	uint64_t last[KEPT_KIND_MAX]; /* highest number ever saved, by kind */
+} RecordHeader;
+
+/* Appends the header line. Returns false, with the buffer unchanged, if out of memory. */
+bool record_header_append(Buffer *buffer, const RecordHeader *header);
+
+/*
+ * Parses the header line, without its newline. Sets only the version if it is not RECORD_VERSION.
+ * Returns 0, -EBADMSG if the line is damaged, or -ENOMEM.
+ */
+int record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/process/graphics-context.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "daemon/core/limit.h"
+#include "daemon/host/process/file-read.h"
+#include "proto/fd-util.h"
+
+#define DRM_MAJOR            226
+#define NVIDIA_MAJOR         195
+#define NVIDIA_GPU_MINOR_MAX 253 /* 254 is nvidia-modeset, 255 nvidiactl */
+
+/* Parses "MAJOR:MINOR", the format of the dev files in /sys. Returns 0 if malformed. */
+static dev_t parse_device(const char *text)
+{
+	unsigned int device_major, device_minor;
+
+	if (sscanf(text, "%u:%u", &device_major, &device_minor) != 2)
+		return 0;
+	return makedev(device_major, device_minor);
+}
+
+/*
+ * Returns the number of the device with this name in any class of /sys, or 0 if there is no such
+ * device.
+ */
+static dev_t find_device(const Roots *roots, const char *name)
+{
+	char pattern[256];
+	glob_t found;
+	dev_t device = 0;
+
+	snprintf(pattern, sizeof(pattern), "%s/class/*/%s/dev", roots->sys, name);
+	if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+		return 0;
+	for (size_t i = 0; i < found.gl_pathc && device == 0; i++) {
+		Buffer file;
+
+		if (proc_file_read(AT_FDCWD, found.gl_pathv[i], &file) < 0)
+			continue;
+		device = parse_device(file.data);
+		buffer_deinit(&file);
+	}
+	globfree(&found);
+	return device;
+}
+
+DynamicDevices dynamic_devices_read(const Roots *roots)
+{
+	return (DynamicDevices){
+		.kfd = find_device(roots, "kfd"),
+		.dxg = find_device(roots, "dxg"),
+	};
+}
+
+bool graphics_context_of_device(const DynamicDevices *dynamic, dev_t device,
+				GraphicsContextKind *ret_kind)
+{
+	if (major(device) == DRM_MAJOR)
+		*ret_kind = GRAPHICS_CONTEXT_DRM;
+	else if (major(device) == NVIDIA_MAJOR && minor(device) <= NVIDIA_GPU_MINOR_MAX)
+		*ret_kind = GRAPHICS_CONTEXT_NVIDIA;
+	else if (device != 0 && device == dynamic->kfd)
+		*ret_kind = GRAPHICS_CONTEXT_KFD;
+	else if (device != 0 && device == dynamic->dxg)
+		*ret_kind = GRAPHICS_CONTEXT_DXG;
+	else
+		return false;
+	return true;
+}
+
+/*
+ * Reads the number of the character device that the fd has open. Returns false for other files, and
+ * for O_PATH fds, because they do not open the device: any user can look up a device node.
+ */
+static bool descriptor_device(int descriptor, dev_t *ret_device)
+{
+	struct statx status;
+	int flags = fcntl(descriptor, F_GETFL);
+
+	if (flags < 0 || flags & O_PATH)
+		return false;
+	if (statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
+		return false;
+	if (!S_ISCHR(status.stx_mode))
+		return false;
+	*ret_device = makedev(status.stx_rdev_major, status.stx_rdev_minor);
+	return true;
+}
+
+/* State of one search. */
+typedef struct Examination {
+	const HostProcess *process;
+	DynamicDevices dynamic; /* valid if dynamic_is_known */
+	bool dynamic_is_known;
+	Closer *closer;
+	Owner *owner;
+} Examination;
+
+/* The numbers of most devices are fixed. For the others, /sys is read once per search. */
+static bool device_is_context(Examination *examination, dev_t device, GraphicsContextKind *ret_kind)
+{
+	static const DynamicDevices none = { 0 };
+
+	if (graphics_context_of_device(&none, device, ret_kind))
+		return true;
+	if (!examination->dynamic_is_known)
+		examination->dynamic = dynamic_devices_read(&examination->process->table->roots);
+	examination->dynamic_is_known = true;
+	return graphics_context_of_device(&examination->dynamic, device, ret_kind);
+}
+
+/* Fetches fd number from the process, examines it, and passes it to the closer. */
+static Evidence examine(Examination *examination, int number, GraphicsContextKind *ret_kind)
+{
+	int descriptor = pidfd_getfd(examination->process->pidfd, number, 0);
+	dev_t device;
+
+	if (descriptor < 0 && errno_is_exhaustion(errno))
+		return EVIDENCE_EXHAUSTED;
+	if (descriptor < 0)
+		return errno == EPERM ? EVIDENCE_UNREADABLE : EVIDENCE_ABSENT;
+	bool found = descriptor_device(descriptor, &device) &&
+		     device_is_context(examination, device, ret_kind);
+	closer_close(examination->closer, examination->owner, descriptor);
+	return found ? EVIDENCE_FOUND : EVIDENCE_ABSENT;
+}
+
+static Evidence examine_all(Examination *examination, DIR *directory, GraphicsContextKind *ret_kind)
+{
+	unsigned int examined = 0;
+	const struct dirent *entry;
+
+	while (examined < LIMIT_DESCRIPTORS_EXAMINED && (entry = readdir(directory))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		examined++;
+		Evidence evidence = examine(examination, atoi(entry->d_name), ret_kind);
+		if (evidence != EVIDENCE_ABSENT)
+			return evidence;
+	}
+	return EVIDENCE_ABSENT;
+}
+
+/* Opens the list of the process's fds. Returns NULL with errno set on failure. */
+static DIR *open_descriptor_list(const HostProcess *process)
+{
+	_cleanup_close_ int folder = host_process_open_folder(process);
+
+	if (folder < 0) {
+		errno = -folder;
+		return NULL;
+	}
+	_cleanup_close_ int list = openat(folder, "fdinfo", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = list < 0 ? NULL : fdopendir(list);
+	if (directory)
+		list = -1; /* owned by directory */
+	return directory;
+}
+
+Evidence graphics_context_find(const HostProcess *process, Closer *closer, Owner *owner,
+			       GraphicsContextKind *ret_kind)
+{
+	Evidence evidence;
+
+	if (closer_is_full(owner))
+		return EVIDENCE_EXHAUSTED;
+	DIR *directory = open_descriptor_list(process);
+	if (directory) {
+		Examination examination = {
+			.process = process,
+			.closer = closer,
+			.owner = owner,
+		};
+		evidence = examine_all(&examination, directory, ret_kind);
+		closedir(directory);
+	} else {
+		evidence = errno_is_exhaustion(errno) ? EVIDENCE_EXHAUSTED : EVIDENCE_UNREADABLE;
+	}
+	if (evidence != EVIDENCE_EXHAUSTED && !host_process_is_alive(process))
+		return EVIDENCE_GONE;
+	return evidence;
+}

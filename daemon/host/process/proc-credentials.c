@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/process/proc-credentials.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "daemon/host/process/file-read.h"
+#include "proto/macros.h"
+
+#define CURRENT  "attr/current"
+#define APPARMOR "attr/apparmor/current"
+#define SMACK    "attr/smack/current"
+
+/*
+ * Returns the text after "name:" of the line that begins with it, or NULL if there is no such line.
+ */
+static const char *find_line(const char *status, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *line = status; line; line = strchr(line, '\n')) {
+		if (*line == '\n')
+			line++;
+		if (strncmp(line, name, length) == 0 && line[length] == ':')
+			return line + length + 1;
+	}
+	return NULL;
+}
+
+/*
+ * Parses a decimal 32-bit number after optional blanks, and moves *text past it. Returns false if
+ * malformed.
+ */
+static bool parse_id(const char **text, uint32_t *ret)
+{
+	const char *begin = *text + strspn(*text, " \t");
+	char *end;
+
+	if (*begin < '0' || *begin > '9')
+		return false;
+	errno = 0;
+	unsigned long number = strtoul(begin, &end, 10);
+	if (errno != 0 || number > UINT32_MAX || !strchr(" \t\n", *end))
+		return false;
+	*text = end;
+	*ret = (uint32_t)number;
+	return true;
+}
+
+static bool parse_ids(const char *line, uint32_t ids[static ID_MAX])
+{
+	if (!line)
+		return false;
+	for (int kind = 0; kind < ID_MAX; kind++)
+		if (!parse_id(&line, &ids[kind]))
+			return false;
+	return true;
+}
+
+static bool parse_capabilities(const char *line, uint64_t *ret)
+{
+	char *end;
+
+	if (!line)
+		return false;
+	errno = 0;
+	unsigned long long bits = strtoull(line + strspn(line, " \t"), &end, 16);
+	if (errno != 0 || (*end != '\n' && *end != '\0'))
+		return false;
+	*ret = bits;
+	return true;
+}
+
+static size_t count_words(const char *line)
+{
+	size_t words = 0;
+
+	while (*(line += strspn(line, " \t")) != '\n' && *line != '\0') {
+		words++;
+		line += strcspn(line, " \t\n");
+	}
+	return words;
+}
+
+static int parse_groups(const char *line, gid_t primary, Groups *ret)
+{
+	if (!line)
+		return -EBADMSG;
+	size_t count = count_words(line);
+	_cleanup_free_ gid_t *ids = calloc(count + 1, sizeof(*ids));
+
+	if (!ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (!parse_id(&line, &ids[i]))
+			return -EBADMSG;
+	*ret = groups_take(TAKE_POINTER(ids), count, primary);
+	return 0;
+}
+
+int proc_status_parse(const char *status, Credentials *ret)
+{
+	if (!parse_ids(find_line(status, "Uid"), ret->uids) ||
+	    !parse_ids(find_line(status, "Gid"), ret->gids) ||
+	    !parse_capabilities(find_line(status, "CapPrm"), &ret->permitted) ||
+	    !parse_capabilities(find_line(status, "CapEff"), &ret->effective))
+		return -EBADMSG;
+	return parse_groups(find_line(status, "Groups"), ret->gids[ID_EFFECTIVE], &ret->groups);
+}
+
+/* Returns true for the errors that reading a label file gives if no LSM implements it. */
+static bool errno_is_no_label(int error)
+{
+	return error == EINVAL || error == ENOENT || error == EOPNOTSUPP;
+}
+
+static bool label_file_is_served(int folder, const char *path)
+{
+	Buffer file;
+	int error = proc_file_read(folder, path, &file);
+
+	buffer_deinit(&file);
+	return error == 0 || !errno_is_no_label(-error);
+}
+
+LabelFiles label_files_find(int folder)
+{
+	return (LabelFiles){
+		.current = label_file_is_served(folder, CURRENT),
+		.apparmor = label_file_is_served(folder, APPARMOR),
+		.smack = label_file_is_served(folder, SMACK),
+	};
+}
+
+/*
+ * Reads a label file of /proc/PID/attr into *ret, which the caller frees. The label is empty if no
+ * LSM implements the file. Returns 0 or a negative errno.
+ */
+static int read_label(int folder, bool is_served, const char *path, char **ret)
+{
+	Buffer file = BUFFER_INIT;
+	int error = is_served ? proc_file_read(folder, path, &file) : -ENOENT;
+
+	if (errno_is_no_label(-error)) {
+		*ret = strdup("");
+		return *ret ? 0 : -ENOMEM;
+	}
+	if (error < 0)
+		return error;
+	*ret = file.data; /* file_read_all() has added the NUL */
+	(*ret)[strcspn(*ret, "\n")] = '\0';
+	return 0;
+}
+
+/*
+ * Reads the labels of the LSMs that have their own directory into one text, one line each. Returns
+ * 0 or a negative errno.
+ */
+static int read_stacked_labels(int folder, const LabelFiles *files, char **ret)
+{
+	_cleanup_free_ char *apparmor = NULL;
+	_cleanup_free_ char *smack = NULL;
+	int error = read_label(folder, files->apparmor, APPARMOR, &apparmor);
+
+	if (error == 0)
+		error = read_label(folder, files->smack, SMACK, &smack);
+	if (error < 0)
+		return error;
+	if (asprintf(ret, "%s\n%s", apparmor, smack) < 0) {
+		*ret = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int read_status(int folder, Credentials *ret)
+{
+	Buffer file;
+	int error = proc_file_read(folder, "status", &file);
+
+	if (error == 0)
+		error = proc_status_parse(file.data, ret);
+	buffer_deinit(&file);
+	return error;
+}
+
+int proc_credentials_read(int folder, const LabelFiles *files, Credentials *ret)
+{
+	struct stat user_namespace;
+
+	*ret = CREDENTIALS_INIT;
+	int error = read_status(folder, ret);
+	if (error == 0 && fstatat(folder, "ns/user", &user_namespace, 0) < 0)
+		error = -errno;
+	if (error == 0)
+		error = read_label(folder, files->current, CURRENT, &ret->label);
+	if (error == 0)
+		error = read_stacked_labels(folder, files, &ret->stacked_labels);
+	if (error < 0) {
+		credentials_deinit(ret);
+		return error;
+	}
+	ret->user_namespace = (UserNamespace){
+		.device = user_namespace.st_dev,
+		.inode = user_namespace.st_ino,
+	};
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_PROCESS_PROC_CREDENTIALS_H
+#define DAEMON_HOST_PROCESS_PROC_CREDENTIALS_H
+
+#include "daemon/core/credentials.h"
+
+/*
+ * Label files of /proc/PID/attr that an LSM implements. This is fixed at boot and equal for all
+ * processes, so a file marked false is known to be empty and need not be opened.
+ */
+typedef struct LabelFiles {
+	bool current;
+	bool apparmor;
+	bool smack;
+} LabelFiles;
+
+/*
+ * Tests each label file in a process's directory in /proc (an O_PATH fd). A file whose read fails
+ * for any other reason counts as implemented.
+ */
+LabelFiles label_files_find(int folder);
+
+/*
+ * Reads a process's credentials from its directory in /proc (an O_PATH fd). The directory stays
+ * that of the same process, so if the caller finds the process alive afterwards, all of the data is
+ * its own. The caller deinitialises *ret. Returns 0; or a negative errno with *ret empty, -EBADMSG
+ * if the data is malformed.
+ */
+int proc_credentials_read(int folder, const LabelFiles *files, Credentials *ret);
+
+/*
+ * Parses the text of /proc/PID/status into *ret, without changing labels and namespace. Returns 0,
+ * -EBADMSG if malformed, or -ENOMEM.
+ */
+int proc_status_parse(const char *status, Credentials *ret);
+
+#endif

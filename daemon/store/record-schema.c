@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/store/record-schema.h"
+
+#include "proto/macros.h"
+
+static const JsonField process_fields[] = {
+	NUMBER("key", RecordedProcess, key),
+	UID("uid", RecordedProcess, uid),
+	UID("account", RecordedProcess, account),
+};
+static const JsonTable process_table = RECORD_TABLE(process_fields);
+
+static const JsonField credentials_fields[] = {
+	WORD("userNamespaceDevice", Credentials, user_namespace.device),
+	WORD("userNamespaceInode", Credentials, user_namespace.inode),
+	NUMBERS("uids", Credentials, uids),
+	NUMBERS("gids", Credentials, gids),
+	GROUPS("groups", Credentials, groups),
+	WORD("permitted", Credentials, permitted),
+	WORD("effective", Credentials, effective),
+	OPTIONAL_TEXT("label", Credentials, label),
+	OPTIONAL_TEXT("stackedLabels", Credentials, stacked_labels),
+};
+static const JsonTable credentials_table = RECORD_TABLE(credentials_fields);
+
+static const JsonField connection_fields[] = {
+	UID("uid", ConnectionCredentials, uid),
+	UID("gid", ConnectionCredentials, gid),
+	GROUPS("groups", ConnectionCredentials, groups),
+	OPTIONAL_TEXT("label", ConnectionCredentials, label),
+};
+static const JsonTable connection_table = RECORD_TABLE(connection_fields);
+
+static const JsonField adapter_fields[] = {
+	NUMBER("serial", RecordedAdapter, serial),
+	HANDLE("handle", RecordedAdapter, handle),
+	HANDLE("systemProcess", RecordedAdapter, system_process),
+	TEXT("name", RecordedAdapter, name),
+};
+
+static const JsonField client_adapter_fields[] = {
+	NUMBER("serial", RecordedClientAdapter, serial),
+	HANDLE("handle", RecordedClientAdapter, handle),
+	HANDLE("systemProcess", RecordedClientAdapter, system_process),
+	TEXT("name", RecordedClientAdapter, name),
+	ARRAY("indexBits", RecordedClientAdapter, index_bits, level_count, uint64_t,
+	      GPU_PAGE_TABLE_LEVEL_MAX, NULL),
+	NUMBER("maxVirtualGpus", RecordedClientAdapter, max_virtual_gpus),
+	UID("driverUid", RecordedClientAdapter, driver_uid),
+	UID("account", RecordedClientAdapter, account),
+	BOOLEAN("isOperator", RecordedClientAdapter, is_operator),
+};
+
+static const JsonField display_client_fields[] = {
+	OPTIONAL_TEXT("user", DisplayClient, user),
+	UID("uid", DisplayClient, uid),
+	PID("pid", DisplayClient, pid),
+	STRUCTURE("credentials", DisplayClient, credentials, &credentials_table),
+	BOOLEAN("unreadable", DisplayClient, unreadable),
+};
+static const JsonTable display_client_table = RECORD_TABLE(display_client_fields);
+
+static const JsonField vm_fields[] = {
+	NUMBER("serial", RecordedVm, serial),
+	GUID("guid", RecordedVm, guid),
+	OPTIONAL_TEXT("name", RecordedVm, name),
+	STRUCTURE("vmm", RecordedVm, vmm, &process_table),
+	UID("account", RecordedVm, account),
+	UID("registeredBy", RecordedVm, registered_by),
+	BOOLEAN("byOperator", RecordedVm, by_operator),
+	LIST("displayClients", RecordedVm, display_clients.items, display_clients.count,
+	     DisplayClient, LIMIT_DISPLAY_CLIENTS, &display_client_table),
+	BOOLEAN("clientsAreNamed", RecordedVm, display_clients.named),
+	BOOLEAN("hasAgent", RecordedVm, has_agent),
+	OPTIONAL_TEXT("agentUser", RecordedVm, agent_user),
+	STRUCTURE("agent", RecordedVm, agent, &process_table),
+	NUMBER("since", RecordedVm, since),
+};
+
+static const JsonField virtual_gpu_fields[] = {
+	NUMBER("serial", RecordedVirtualGpu, serial),
+	HANDLE("handle", RecordedVirtualGpu, handle),
+	NUMBER("virtualMachine", RecordedVirtualGpu, vm),
+	NUMBER("adapter", RecordedVirtualGpu, adapter),
+	OPTIONAL_TEXT("profile", RecordedVirtualGpu, profile),
+	UID("account", RecordedVirtualGpu, account),
+};
+
+static const JsonField driver_reservation_fields[] = {
+	NUMBER("first", RecordedReservation, first),
+	NUMBER("end", RecordedReservation, end),
+	BOOLEAN("allowUserModeMapping", RecordedReservation, allow_user_mode_mapping),
+};
+static const JsonTable driver_reservation_table = RECORD_TABLE(driver_reservation_fields);
+
+static const JsonField gpu_process_fields[] = {
+	NUMBER("serial", RecordedGpuProcess, serial),
+	HANDLE("handle", RecordedGpuProcess, handle),
+	NUMBER("adapter", RecordedGpuProcess, adapter),
+	BOOLEAN("isSystem", RecordedGpuProcess, is_system),
+	STRUCTURE("process", RecordedGpuProcess, process, &process_table),
+	NUMBER("virtualMachine", RecordedGpuProcess, vm),
+	OPTIONAL_TEXT("name", RecordedGpuProcess, name),
+	UID("account", RecordedGpuProcess, account),
+	BOOLEAN("isOperator", RecordedGpuProcess, is_operator),
+	LIST("reservations", RecordedGpuProcess, reservations, reservation_count,
+	     RecordedReservation, LIMIT_VALUE_MAX, &driver_reservation_table),
+	LIST("entries", RecordedGpuProcess, entries, entry_count, uint64_t, LIMIT_VALUE_MAX, NULL),
+};
+
+static const JsonField entry_fields[] = {
+	NUMBER("serial", RecordedEntry, serial),
+	NUMBER("gpuProcess", RecordedEntry, gpu_process),
+	NUMBER("number", RecordedEntry, number),
+};
+
+static const JsonField reservation_fields[] = {
+	NUMBER("serial", RecordedRange, range.serial),
+	NUMBER("gpuProcess", RecordedRange, gpu_process),
+	UID("account", RecordedRange, account),
+	NUMBER("first", RecordedRange, range.range.first),
+	NUMBER("end", RecordedRange, range.range.end),
+};
+
+static const JsonField mapping_fields[] = {
+	NUMBER("serial", RecordedRange, range.serial),
+	NUMBER("gpuProcess", RecordedRange, gpu_process),
+	UID("account", RecordedRange, account),
+	NUMBER("first", RecordedRange, range.range.first),
+	NUMBER("end", RecordedRange, range.range.end),
+	BOOLEAN("isInside", RecordedRange, is_inside),
+	NUMBER_TO("protection", RecordedRange, range.protection, GPU_PROTECTION_MAX - 1),
+	BOOLEAN("hasAllocation", RecordedRange, range.has_allocation),
+	NUMBER("allocation", RecordedRange, range.allocation),
+	NUMBER("offset", RecordedRange, range.offset),
+};
+
+static const JsonField context_fields[] = {
+	NUMBER("serial", RecordedContext, serial),
+	HANDLE("handle", RecordedContext, handle),
+	NUMBER("gpuProcess", RecordedContext, gpu_process),
+	UID("account", RecordedContext, account),
+};
+
+static const JsonField registration_fields[] = {
+	NUMBER("serial", RecordedRegistration, serial),
+	NUMBER("virtualMachine", RecordedRegistration, vm),
+	STRUCTURE("process", RecordedRegistration, process, &process_table),
+	UID("account", RecordedRegistration, account),
+	NUMBER_TO("graphicsContext", RecordedRegistration, graphics_context,
+		  GRAPHICS_CONTEXT_MAX - 1),
+	NUMBER("since", RecordedRegistration, since),
+	STRUCTURE("connection", RecordedRegistration, connection_credentials, &connection_table),
+	STRUCTURE("credentials", RecordedRegistration, process_credentials, &credentials_table),
+};
+
+static const JsonField plane_fields[] = {
+	NUMBER("offset", ObjectPlane, offset),
+	NUMBER("stride", ObjectPlane, stride),
+};
+static const JsonTable plane_table = RECORD_TABLE(plane_fields);
+
+static const JsonField description_fields[] = {
+	NUMBER_TO("type", ObjectDescription, type, OBJECT_TYPE_MAX - 1),
+	NUMBER_TO("access", ObjectDescription, access, OBJECT_ACCESS_MAX - 1),
+	NUMBER("width", ObjectDescription, width),
+	NUMBER("height", ObjectDescription, height),
+	LETTERS("format", ObjectDescription, format),
+	WORD("modifier", ObjectDescription, modifier),
+	ARRAY("planes", ObjectDescription, planes, plane_count, ObjectPlane, OBJECT_PLANES_MAX,
+	      &plane_table),
+};
+static const JsonTable description_table = RECORD_TABLE(description_fields);
+
+static const JsonField facts_fields[] = {
+	NUMBER_TO("kind", ObjectDescriptor, facts.kind, DESCRIPTOR_KIND_MAX - 1),
+	WORD("device", ObjectDescriptor, facts.device),
+	WORD("inode", ObjectDescriptor, facts.inode),
+	NUMBER("size", ObjectDescriptor, facts.size),
+	BOOLEAN("isWritable", ObjectDescriptor, facts.is_writable),
+	BOOLEAN("canBeSealed", ObjectDescriptor, facts.can_be_sealed),
+	BOOLEAN("sizeIsSealed", ObjectDescriptor, facts.size_is_sealed),
+	BOOLEAN("writesAreSealed", ObjectDescriptor, facts.writes_are_sealed),
+};
+static const JsonTable facts_table = RECORD_TABLE(facts_fields);
+
+static const JsonField object_fields[] = {
+	NUMBER("serial", RestoredObject, serial),
+	HANDLE("handle", RestoredObject, handle),
+	GUID("guid", RestoredObject, virtual_machine),
+	OPTIONAL_TEXT("name", RestoredObject, settings.name),
+	STRUCTURE("description", RestoredObject, settings.description, &description_table),
+	ARRAY("descriptors", RestoredObject, settings.descriptors, settings.descriptor_count,
+	      ObjectDescriptor, OBJECT_DESCRIPTORS_MAX, &facts_table),
+	PID("sharedByPid", RestoredObject, sharer_pid),
+	NUMBER("since", RestoredObject, since),
+};
+
+static const JsonField sharing_fields[] = {
+	NUMBER("serial", RecordedSharing, serial),
+	HANDLE("object", RecordedSharing, object),
+	NUMBER("virtualMachine", RecordedSharing, vm),
+	STRUCTURE("sharer", RecordedSharing, sharer, &process_table),
+	UID("account", RecordedSharing, account),
+	ARRAY("descriptors", RecordedSharing, descriptors, descriptor_count, uint64_t,
+	      OBJECT_DESCRIPTORS_MAX, NULL),
+};
+
+static const JsonField holder_fields[] = {
+	NUMBER("serial", RecordedHolder, serial),
+	HANDLE("object", RecordedHolder, object),
+	STRUCTURE("process", RecordedHolder, process, &process_table),
+	UID("account", RecordedHolder, account),
+	NUMBER("since", RecordedHolder, since),
+};
+
+#define KIND(text, array, structure)                                                    \
+	{                                                                               \
+		.name = (text), .table = RECORD_TABLE(array), .size = sizeof(structure) \
+	}
+
+const RecordKind record_kinds[] = {
+	[STORE_ADAPTER] = KIND("adapter", adapter_fields, RecordedAdapter),
+	[STORE_CLIENT_ADAPTER] =
+		KIND("clientAdapter", client_adapter_fields, RecordedClientAdapter),
+	[STORE_VIRTUAL_MACHINE] = KIND("virtualMachine", vm_fields, RecordedVm),
+	[STORE_VIRTUAL_GPU] = KIND("virtualGpu", virtual_gpu_fields, RecordedVirtualGpu),
+	[STORE_GPU_PROCESS] = KIND("gpuProcess", gpu_process_fields, RecordedGpuProcess),
+	[STORE_PAGE_TABLE_ENTRY] = KIND("pageTableEntry", entry_fields, RecordedEntry),
+	[STORE_RESERVATION] = KIND("reservation", reservation_fields, RecordedRange),
+	[STORE_MAPPING] = KIND("mapping", mapping_fields, RecordedRange),
+	[STORE_CONTEXT] = KIND("context", context_fields, RecordedContext),
+	[STORE_REGISTRATION] = KIND("registration", registration_fields, RecordedRegistration),
+	[STORE_OBJECT] = KIND("object", object_fields, RestoredObject),
+	[STORE_SHARING] = KIND("sharing", sharing_fields, RecordedSharing),
+	[STORE_HOLDER] = KIND("holder", holder_fields, RecordedHolder),
+};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_STORE_RECORD_SCHEMA_H
+#define DAEMON_STORE_RECORD_SCHEMA_H
+
+#include "daemon/core/object.h"
+#include "daemon/core/vm.h"
+#include "daemon/store/record-fields.h"
+#include "daemon/store/store.h"
+
+/*
+ * The contents of the records of each kind of entity. Each record begins with the serial under
+ * which it is persisted. Records refer to other entities by serial or handle, and to processes by
+ * key.
+ */
+
+typedef struct RecordedProcess {
+	ProcessKey key;
+	uid_t uid;
+	uid_t account; /* charged for the process's entry in the fd store */
+} RecordedProcess;
+
+typedef struct RecordedAdapter {
+	uint64_t serial;
+	Handle handle;
+	Handle system_process; /* recreated from the configuration at each start */
+	char *name;
+} RecordedAdapter;
+
+/* An adapter that a connection registered. Its system process has the previous serial. */
+typedef struct RecordedClientAdapter {
+	uint64_t serial;
+	Handle handle;
+	Handle system_process; /* in state CREATING, unless it has its own record */
+	char *name;
+	uint64_t index_bits[GPU_PAGE_TABLE_LEVEL_MAX];
+	size_t level_count;
+	uint64_t max_virtual_gpus;
+	uid_t driver_uid;
+	uid_t account;
+	bool is_operator;
+} RecordedClientAdapter;
+
+typedef struct RecordedVm {
+	uint64_t serial;
+	Guid guid;
+	char *name;
+	RecordedProcess vmm;
+	uid_t account;
+	uid_t registered_by;
+	bool by_operator;
+	DisplayClients display_clients;
+	bool has_agent;
+	char *agent_user;
+	RecordedProcess agent; /* with key PROCESS_KEY_NONE if the agent is a user */
+	uint64_t since;
+} RecordedVm;
+
+typedef struct RecordedVirtualGpu {
+	uint64_t serial;
+	Handle handle;
+	uint64_t vm;
+	uint64_t adapter;
+	char *profile;
+	uid_t account;
+} RecordedVirtualGpu;
+
+/* A driver reservation, in pages. */
+typedef struct RecordedReservation {
+	uint64_t first;
+	uint64_t end;
+	bool allow_user_mode_mapping;
+} RecordedReservation;
+
+typedef struct RecordedGpuProcess {
+	uint64_t serial;
+	Handle handle;
+	uint64_t adapter;
+	bool is_system;
+	RecordedProcess process; /* with key PROCESS_KEY_NONE if it belongs to none */
+	uint64_t vm;             /* 0 if it belongs to none */
+	char *name;
+	uid_t account;
+	bool is_operator;
+	RecordedReservation *reservations; /* the driver's, which never change */
+	size_t reservation_count;
+	uint64_t *entries; /* the driver's at completion; later ones have their own records */
+	size_t entry_count;
+} RecordedGpuProcess;
+
+/* A level-1 page table entry owned by the driver. */
+typedef struct RecordedEntry {
+	uint64_t serial;
+	uint64_t gpu_process;
+	uint64_t number; /* index in the whole address space */
+} RecordedEntry;
+
+/* A user reservation or a mapping. */
+typedef struct RecordedRange {
+	GpuRange range;
+	uint64_t gpu_process;
+	uid_t account;
+	bool is_inside; /* lies inside a reservation */
+} RecordedRange;
+
+typedef struct RecordedContext {
+	uint64_t serial;
+	Handle handle;
+	uint64_t gpu_process;
+	uid_t account;
+} RecordedContext;
+
+typedef struct RecordedRegistration {
+	uint64_t serial;
+	uint64_t vm;
+	RecordedProcess process;
+	uid_t account;
+	GraphicsContextKind graphics_context;
+	uint64_t since;
+	ConnectionCredentials connection_credentials;
+	Credentials process_credentials;
+} RecordedRegistration;
+
+/* The sharing of an object. The object has a separate record, which may outlive this one. */
+typedef struct RecordedSharing {
+	uint64_t serial;
+	Handle object;
+	uint64_t vm;
+	RecordedProcess sharer;
+	uid_t account;
+	uint64_t descriptors[OBJECT_DESCRIPTORS_MAX]; /* ids in the fd store */
+	size_t descriptor_count;
+} RecordedSharing;
+
+typedef struct RecordedHolder {
+	uint64_t serial;
+	Handle object;
+	RecordedProcess process;
+	uid_t account;
+	uint64_t since;
+} RecordedHolder;
+
+/* The schema of one kind of record. */
+typedef struct RecordKind {
+	const char *name; /* as in the record */
+	JsonTable table;
+	size_t size; /* of the decoded structure */
+} RecordKind;
+
+extern const RecordKind record_kinds[STORE_KIND_MAX];
+
+#endif

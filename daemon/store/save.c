@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* Encodes entities as records. */
+#include <string.h>
+
+#include "daemon/store/record-schema.h"
+
+/* Shrink the buffer after a record that needs more than this, which is rare. */
+#define BUFFER_SIZE_MAX (64u << 10)
+
+void store_init(Store *store, Broker *broker, JsonParser *parser)
+{
+	*store = (Store){ .broker = broker, .parser = parser, .text = BUFFER_INIT };
+}
+
+void store_deinit(Store *store)
+{
+	buffer_deinit(&store->text);
+}
+
+const char *store_kind_name(StoreKind kind)
+{
+	return kind < STORE_KIND_MAX ? record_kinds[kind].name : "unknown";
+}
+
+static bool write_record(Store *store, StoreKind kind, const void *structure)
+{
+	Writer writer = WRITER_INIT(&store->text);
+
+	buffer_truncate(&store->text, 0);
+	writer_object_begin(&writer);
+	writer_key(&writer, "kind");
+	writer_string(&writer, record_kinds[kind].name);
+	fields_write(&writer, &record_kinds[kind].table, structure);
+	writer_object_end(&writer);
+	return !writer.failed;
+}
+
+static NTSTATUS keep(Store *store, StoreKind kind, uint64_t serial, const void *structure,
+		     Failure *failure)
+{
+	const Host *host = store->broker->host;
+	bool is_kept = write_record(store, kind, structure) &&
+		       host->keep(host->self, serial, buffer_head(&store->text),
+				  buffer_size(&store->text));
+
+	buffer_truncate(&store->text, 0);
+	if (store->text.capacity > BUFFER_SIZE_MAX)
+		buffer_shrink(&store->text);
+	if (is_kept)
+		return STATUS_SUCCESS;
+	return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "store",
+			   "this was not done, because the daemon could not persist it across a "
+			   "restart; see its log, and free some space in its runtime directory");
+}
+
+static RecordedProcess process_of(const Process *process)
+{
+	return (RecordedProcess){
+		.key = process->key,
+		.uid = process->uid,
+		.account = process->entry.account->uid,
+	};
+}
+
+NTSTATUS store_keep_adapter(Store *store, const Adapter *adapter, Failure *failure)
+{
+	const RecordedAdapter record = {
+		.serial = adapter->thing.serial,
+		.handle = adapter->named.handle,
+		.system_process = adapter->system_process->named.handle,
+		.name = adapter->name,
+	};
+
+	return keep(store, STORE_ADAPTER, record.serial, &record, failure);
+}
+
+NTSTATUS store_keep_client_adapter(Store *store, const Adapter *adapter, uint64_t max_virtual_gpus,
+				   Failure *failure)
+{
+	const GpuMmu *mmu = &adapter->mmu;
+	RecordedClientAdapter record = {
+		.serial = adapter->thing.serial,
+		.handle = adapter->named.handle,
+		.system_process = adapter->system_process->named.handle,
+		.name = adapter->name,
+		.level_count = mmu->level_count,
+		.max_virtual_gpus = max_virtual_gpus,
+		.driver_uid = adapter->driver_uid,
+		.account = adapter->charge.account->uid,
+		.is_operator = adapter->system_process->payer.is_operator,
+	};
+
+	for (unsigned int level = 0; level < mmu->level_count; level++)
+		record.index_bits[level] = mmu->index_bits[level];
+	return keep(store, STORE_CLIENT_ADAPTER, record.serial, &record, failure);
+}
+
+/* --- machines -------------------------------------------------------------------------------- */
+
+static void record_agent(RecordedVm *record, char *user, uid_t uid, const Process *process)
+{
+	record->has_agent = true;
+	record->agent_user = user;
+	record->agent = process ? process_of(process) : (RecordedProcess){ .uid = uid };
+}
+
+static void record_update(RecordedVm *record, const VmUpdate *update)
+{
+	const VmSettings *settings = update->settings;
+
+	if (settings->name)
+		record->name = settings->name;
+	if (settings->has_display_clients)
+		record->display_clients = settings->display_clients;
+	if (settings->has_agent)
+		record_agent(record, settings->agent_user, settings->agent_uid,
+			     update->agent_process);
+}
+
+NTSTATUS store_keep_vm(Store *store, const VirtualMachine *vm, const VmUpdate *update,
+		       Failure *failure)
+{
+	RecordedVm record = {
+		.serial = vm->thing.serial,
+		.guid = vm->guid,
+		.name = vm->name,
+		.vmm = process_of(vm->vmm),
+		.account = vm->charge.account->uid,
+		.registered_by = vm->registered_by,
+		.by_operator = vm->by_operator,
+		.display_clients = vm->display_clients,
+		.since = vm->since,
+	};
+
+	if (vm->has_agent)
+		record_agent(&record, vm->agent.user, vm->agent.uid, vm->agent.process);
+	if (update)
+		record_update(&record, update);
+	return keep(store, STORE_VIRTUAL_MACHINE, record.serial, &record, failure);
+}
+
+NTSTATUS store_keep_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Failure *failure)
+{
+	const RecordedVirtualGpu record = {
+		.serial = virtual_gpu->thing.serial,
+		.handle = virtual_gpu->named.handle,
+		.vm = virtual_gpu->vm->thing.serial,
+		.adapter = virtual_gpu->adapter->thing.serial,
+		.profile = virtual_gpu->profile,
+		.account = virtual_gpu->charge.account->uid,
+	};
+
+	return keep(store, STORE_VIRTUAL_GPU, record.serial, &record, failure);
+}
+
+NTSTATUS store_keep_registration(Store *store, const Registration *registration, Failure *failure)
+{
+	const RecordedRegistration record = {
+		.serial = registration->thing.serial,
+		.vm = registration->vm->thing.serial,
+		.process = process_of(registration->process),
+		.account = registration->charge.account->uid,
+		.graphics_context = registration->graphics_context,
+		.since = registration->since,
+		.connection_credentials = registration->connection_credentials,
+		.process_credentials = registration->process_credentials,
+	};
+
+	return keep(store, STORE_REGISTRATION, record.serial, &record, failure);
+}
+
+/* --- GPU processes --------------------------------------------------------------------------- */
+
+static void record_reservations(const AddressSpace *space, RecordedGpuProcess *record)
+{
+	const GpuRange *range;
+	uint64_t cursor = 0;
+
+	while ((range = address_space_next(space, &cursor)))
+		if (range->kind == GPU_RANGE_DRIVER_RESERVATION)
+			record->reservations[record->reservation_count++] = (RecordedReservation){
+				.first = range->range.first,
+				.end = range->range.end,
+				.allow_user_mode_mapping = range->allow_user_mode_mapping,
+			};
+}
+
+static void record_entries(const AddressSpace *space, RecordedGpuProcess *record)
+{
+	const PageTableEntry *entry;
+	uint64_t cursor = 0;
+
+	while ((entry = address_space_next_entry(space, &cursor)))
+		record->entries[record->entry_count++] = entry->number;
+}
+
+NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure)
+{
+	const AddressSpace *space = &gpu_process->space;
+	const Process *process = gpu_process->process;
+	uint64_t count = address_space_count(space, LIMIT_DRIVER_RESERVATIONS);
+	uint64_t entry_count = address_space_count(space, LIMIT_PAGE_TABLE_ENTRIES);
+	_cleanup_free_ RecordedReservation *reservations = calloc(count + 1, sizeof(*reservations));
+	_cleanup_free_ uint64_t *entries = calloc(entry_count + 1, sizeof(*entries));
+	RecordedGpuProcess record = {
+		.serial = gpu_process->thing.serial,
+		.handle = gpu_process->named.handle,
+		.adapter = gpu_process->adapter->thing.serial,
+		.is_system = gpu_process->is_system,
+		.process = process ? process_of(process) : (RecordedProcess){ 0 },
+		.vm = gpu_process->vm ? gpu_process->vm->thing.serial : 0,
+		.name = gpu_process->name,
+		.account = gpu_process->payer.uid,
+		.is_operator = gpu_process->payer.is_operator,
+		.reservations = reservations,
+		.entries = entries,
+	};
+
+	if (!reservations || !entries)
+		return failure_no_memory(failure);
+	record_reservations(space, &record);
+	record_entries(space, &record);
+	return keep(store, STORE_GPU_PROCESS, record.serial, &record, failure);
+}
+
+NTSTATUS store_keep_page_table_entry(Store *store, const GpuProcess *gpu_process,
+				     const PageTableEntry *entry, Failure *failure)
+{
+	const RecordedEntry record = {
+		.serial = entry->serial,
+		.gpu_process = gpu_process->thing.serial,
+		.number = entry->number,
+	};
+
+	return keep(store, STORE_PAGE_TABLE_ENTRY, record.serial, &record, failure);
+}
+
+NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failure)
+{
+	const GpuProcess *gpu_process = context->gpu_process;
+	const RecordedContext record = {
+		.serial = context->serial,
+		.handle = context->named.handle,
+		.gpu_process = gpu_process->thing.serial,
+		.account = context->charge.account->uid,
+	};
+
+	NTSTATUS status = keep(store, STORE_CONTEXT, record.serial, &record, failure);
+	if (status != STATUS_SUCCESS || !context->made_process)
+		return status;
+	/*
+	 * Save the GPU process last. After a crash in between, the context has no GPU process, so
+	 * it is not restored. A GPU process without a context would be.
+	 */
+	status = store_keep_gpu_process(store, gpu_process, failure);
+	if (status != STATUS_SUCCESS)
+		broker_drop(store->broker, record.serial);
+	return status;
+}
+
+NTSTATUS store_keep_space_change(Store *store, const GpuProcess *gpu_process,
+				 const SpaceChange *change, Failure *failure)
+{
+	const AddressSpace *space = &gpu_process->space;
+	NTSTATUS status = STATUS_SUCCESS;
+	size_t saved = 0;
+
+	for (; saved < change->part_count && status == STATUS_SUCCESS; saved++) {
+		const RangePart *part = &change->parts[saved];
+		const RecordedRange record = {
+			.range = part->range,
+			.gpu_process = gpu_process->thing.serial,
+			.account = space->user_ranges.account->uid,
+			.is_inside = part->tree == &space->mappings,
+		};
+		StoreKind kind =
+			part->range.kind == GPU_RANGE_MAPPING ? STORE_MAPPING : STORE_RESERVATION;
+
+		status = keep(store, kind, record.range.serial, &record, failure);
+	}
+	/* All or none: the saved records are new, so they can be removed. */
+	for (size_t i = 0; status != STATUS_SUCCESS && i + 1 < saved; i++)
+		broker_drop(store->broker, change->parts[i].range.serial);
+	return status;
+}
+
+/* --- objects --------------------------------------------------------------------------------- */
+
+NTSTATUS store_keep_object_sizes(Store *store, const SharedObject *object,
+				 const ObjectDescriptor *descriptors, Failure *failure)
+{
+	RestoredObject record = {
+		.serial = object->thing.serial,
+		.handle = object->named.handle,
+		.virtual_machine = object->virtual_machine,
+		.settings = {
+			.description = object->description,
+			.name = object->name,
+			.descriptor_count = object->descriptor_count,
+		},
+		.sharer_pid = object->sharer_pid,
+		.since = object->since,
+	};
+
+	memcpy(record.settings.descriptors, descriptors,
+	       object->descriptor_count * sizeof(*descriptors));
+	return keep(store, STORE_OBJECT, record.serial, &record, failure);
+}
+
+static NTSTATUS keep_descriptors(Store *store, SharedObject *object, Failure *failure)
+{
+	const Host *host = store->broker->host;
+
+	for (size_t i = 0; i < object->descriptor_count; i++) {
+		ObjectDescriptor *descriptor = &object->descriptors[i];
+
+		descriptor->id = host->keep_descriptor(host->self, descriptor->descriptor);
+		if (descriptor->id == 0)
+			return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "store",
+					   "the daemon's file descriptor store is full; unshare "
+					   "some objects, or wait until some processes exit");
+	}
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS keep_sharing(Store *store, const SharedObject *object, Failure *failure)
+{
+	RecordedSharing record = {
+		.serial = object->sharing_serial,
+		.object = object->named.handle,
+		.vm = object->vm->thing.serial,
+		.sharer = process_of(object->sharer),
+		.account = object->charge.account->uid,
+		.descriptor_count = object->descriptor_count,
+	};
+
+	for (size_t i = 0; i < object->descriptor_count; i++)
+		record.descriptors[i] = object->descriptors[i].id;
+	return keep(store, STORE_SHARING, record.serial, &record, failure);
+}
+
+NTSTATUS store_keep_object(Store *store, SharedObject *object, Failure *failure)
+{
+	NTSTATUS status = keep_descriptors(store, object, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = store_keep_object_sizes(store, object, object->descriptors, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = keep_sharing(store, object, failure);
+	if (status != STATUS_SUCCESS)
+		broker_drop(store->broker, object->thing.serial);
+	return status;
+}
+
+NTSTATUS store_keep_holder(Store *store, const ObjectHolder *holder, Failure *failure)
+{
+	const RecordedHolder record = {
+		.serial = holder->serial,
+		.object = holder->object->named.handle,
+		.process = process_of(holder->process),
+		.account = holder->charge.account->uid,
+		.since = holder->since,
+	};
+
+	return keep(store, STORE_HOLDER, record.serial, &record, failure);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame-listener QMP: reads the first screen of a VM without vaild. Joins QEMU's display through
+ * the monitor at QMP and listens with vail-qemu's code, but reads the frames instead of sharing
+ * them. Prints "ready" when it listens, and a report for each line on stdin (frames.h).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "client/common/user-message.h"
+#include "client/vail-qemu/display.h"
+#include "client/vail-qemu/qmp.h"
+#include "tests/support/frame-reader.h"
+#include "tests/support/measure.h"
+
+const char program_name[] = "frame-listener";
+
+static FrameReader *reader;
+
+static bool read_memory(void *context, uint64_t offset, void *buffer, size_t size)
+{
+	const VailPlane *plane = &((const Surface *)context)->object.planes[0];
+
+	return pread(plane->descriptor, buffer, size, (off_t)(plane->offset + offset)) ==
+	       (ssize_t)size;
+}
+
+/* ---- The functions of vail-qemu's agent that consoles call ---- */
+
+void agent_add(Agent *agent, Surface *surface)
+{
+	LIST_INSERT_HEAD(&agent->surfaces, surface, entries);
+}
+
+void agent_remove(Agent *agent, Surface *surface)
+{
+	(void)agent;
+	LIST_REMOVE(surface, entries);
+}
+
+void agent_share(Agent *agent, Surface *surface)
+{
+	(void)agent;
+	reader = frame_reader_new(read_memory, surface);
+	frame_reader_set_screen(reader, surface->object.width, surface->object.height,
+				surface->object.planes[0].stride);
+	puts("ready");
+	fflush(stdout);
+}
+
+void agent_unshare(Agent *agent, Surface *surface)
+{
+	(void)agent;
+	surface->damage.count = 0;
+}
+
+/* ---- */
+
+static void flush(const Agent *agent)
+{
+	Surface *surface;
+
+	LIST_FOREACH (surface, &agent->surfaces, entries) {
+		if (surface->damage.count > 0)
+			frame_reader_read(reader, surface->damage.rectangles,
+					  surface->damage.count);
+		surface->damage.count = 0;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	Agent agent = { .state = AGENT_READY };
+	Display display;
+	pid_t qemu;
+	int pidfd, socket;
+
+	if (argc != 2)
+		bench_fail("usage: frame-listener QMP");
+	if (!monitor_join_display(argv[1], &qemu, &pidfd, &socket) ||
+	    !display_init(&display, socket) || !display_find_consoles(&display, &agent))
+		return EXIT_FAILURE;
+	for (;;) {
+		struct pollfd descriptors[3] = { { .fd = STDIN_FILENO, .events = POLLIN } };
+
+		display_listen(&display);
+		poll(descriptors, 3, display_poll_for(&display, descriptors + 1));
+		if (!display_process(&display))
+			return EXIT_SUCCESS;
+		flush(&agent);
+		if (descriptors[0].revents && !frame_reader_report(reader))
+			return EXIT_SUCCESS;
+	}
+}

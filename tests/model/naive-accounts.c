@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* The accounts of the naive address spaces: a counter for each uid and kind of limit. */
+#include "tests/model/naive-space.h"
+
+uint64_t naive_books_used(const NaiveBooks *books, LimitKind kind)
+{
+	uint64_t sum = 0;
+
+	for (int uid = 0; uid < NAIVE_UID_MAX; uid++)
+		sum += books->used[uid][kind];
+	return sum;
+}
+
+static bool refuse(NaiveAnswer *answer, const char *limit, uint64_t maximum, uint64_t used)
+{
+	answer->status = STATUS_QUOTA_EXCEEDED;
+	answer->limit = limit;
+	answer->maximum = maximum;
+	answer->used = used;
+	return false;
+}
+
+bool naive_tally_allows(const NaiveTally *tally, const NaiveBooks *books, const Payer *payer,
+			NaiveAnswer *answer, uint64_t *events)
+{
+	bool is_charged = tally->count > 0 ? tally->is_charged : !payer->is_daemon;
+	uid_t uid = tally->count > 0 ? tally->uid : payer->uid;
+	const Limits *limits = &books->limits;
+
+	if (tally->count >= limits->per_owner[tally->kind]) {
+		events[NAIVE_LIMIT_OF_OWNER]++;
+		return refuse(answer, limit_owner_name(tally->kind), limits->per_owner[tally->kind],
+			      tally->count);
+	}
+	if (!is_charged)
+		return true;
+	uint64_t used = books->used[uid][tally->kind];
+	if (used >= limits->per_uid[tally->kind]) {
+		events[NAIVE_LIMIT_OF_UID]++;
+		return refuse(answer, limit_name(tally->kind, true), limits->per_uid[tally->kind],
+			      used);
+	}
+	if (naive_books_used(books, tally->kind) >= limits->in_all[tally->kind]) {
+		events[NAIVE_LIMIT_OF_ALL]++;
+		return refuse(answer, limit_name(tally->kind, false), limits->in_all[tally->kind],
+			      used);
+	}
+	return true;
+}
+
+void naive_tally_take(NaiveTally *tally, NaiveBooks *books, const Payer *payer)
+{
+	if (tally->count == 0) {
+		tally->is_charged = !payer->is_daemon;
+		tally->uid = payer->uid;
+	}
+	tally->count++;
+	if (tally->is_charged)
+		books->used[tally->uid][tally->kind]++;
+}
+
+void naive_tally_return(NaiveTally *tally, NaiveBooks *books, uint64_t count)
+{
+	tally->count -= count;
+	if (tally->is_charged)
+		books->used[tally->uid][tally->kind] -= count;
+}

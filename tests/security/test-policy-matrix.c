@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Authorisation. Compares each rule, under every combination of facts, with a table and with an
+ * independent oracle. Also lists each method's rule, so that no change of the method table goes
+ * unnoticed.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/api/methods.h"
+#include "daemon/api/policy.h"
+
+TestSuite(policy_matrix);
+
+enum {
+	OPERATOR = 1 << 0,
+	USER_MACHINES = 1 << 1,
+	REGISTRAR = 1 << 2,
+	VMM = 1 << 3,
+	REGISTERED = 1 << 4,
+	RESEMBLES = 1 << 5,
+	CONTEXT_OWNER = 1 << 6,
+	QUARANTINED = 1 << 7,
+	AGENT = 1 << 8,
+	NO_MACHINE = 1 << 9, /* the request names no VM */
+	DRIVER = 1 << 10,
+	PROCESS_ITSELF = 1 << 11,
+	OBJECT_SHARER = 1 << 12,
+	OBJECT_HOLDER = 1 << 13,
+	ALL_FACTS = (1 << 14) - 1,
+};
+
+/* For each rule, the facts that forbid, the facts that suffice, and the reason of a denial. */
+static const struct {
+	Rule rule;
+	bool everybody;
+	unsigned int forbids;
+	unsigned int enough;
+	bool equal_is_enough; /* privileges equal to a display client's suffice */
+	const char *reason;   /* NULL for the name of the difference */
+} matrix[] = {
+	{ RULE_NONE, false, 0, 0, false, "noRule" },
+	{ RULE_ANYONE, true, 0, 0, false, "" },
+	{ RULE_OPERATOR, false, 0, OPERATOR, false, "notOperator" },
+	{ RULE_MACHINE_MAKER, false, 0, OPERATOR | USER_MACHINES, false, "notOperator" },
+	{ RULE_MACHINE_OWNER, false, 0, OPERATOR | REGISTRAR, false, "notRegistrar" },
+	{ RULE_MACHINE_VIEWER, false, 0, OPERATOR | REGISTRAR | VMM | REGISTERED | RESEMBLES, false,
+	  "notViewer" },
+	{ RULE_DISPLAY_CLIENT, false, QUARANTINED, REGISTERED, true, NULL },
+	{ RULE_WATCHER, false, 0, OPERATOR | REGISTERED | VMM | AGENT | NO_MACHINE, false,
+	  "notWatcher" },
+	{ RULE_CONTEXT_OWNER, false, 0, CONTEXT_OWNER, false, "notOwner" },
+	{ RULE_ADAPTER_OWNER, false, 0, OPERATOR | DRIVER, false, "notDriver" },
+	{ RULE_ADAPTER_DRIVER, false, 0, DRIVER, false, "notDriver" },
+	{ RULE_PROCESS_ITSELF, false, 0, PROCESS_ITSELF, false, "notProcess" },
+	{ RULE_SHARER, false, 0, VMM | AGENT, false, "notSharer" },
+	{ RULE_OBJECT_SHARER, false, 0, OBJECT_SHARER, false, "notSharer" },
+	{ RULE_OBJECT_ENDER, false, 0, OBJECT_SHARER | OPERATOR, false, "notSharer" },
+	{ RULE_OBJECT_HOLDER, false, 0, OBJECT_HOLDER, false, "notHolder" },
+	{ RULE_OBJECT_OPENER, false, QUARANTINED, 0, true, NULL },
+	{ RULE_PROCESS_VIEWER, false, 0, OPERATOR | DRIVER | PROCESS_ITSELF, false, "notViewer" },
+};
+
+static PolicyFacts make_facts(unsigned int bits, Difference difference)
+{
+	return (PolicyFacts){
+		.is_operator = bits & OPERATOR,
+		.allow_user_machines = bits & USER_MACHINES,
+		.is_registrar = bits & REGISTRAR,
+		.is_vmm = bits & VMM,
+		.is_agent = bits & AGENT,
+		.names_machine = !(bits & NO_MACHINE),
+		.is_registered = bits & REGISTERED,
+		.resembles_client = bits & RESEMBLES,
+		.is_context_owner = bits & CONTEXT_OWNER,
+		.is_quarantined = bits & QUARANTINED,
+		.is_driver = bits & DRIVER,
+		.is_object_sharer = bits & OBJECT_SHARER,
+		.is_object_holder = bits & OBJECT_HOLDER,
+		.is_process_itself = bits & PROCESS_ITSELF,
+		.difference = difference,
+	};
+}
+
+/* Looks up the table. Returns NULL if the call is allowed, else the reason of the denial. */
+static const char *table_reason(Rule rule, unsigned int bits, Difference difference)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(matrix); i++) {
+		if (matrix[i].rule != rule)
+			continue;
+		if (bits & matrix[i].forbids)
+			return "quarantined";
+		if (rule == RULE_OBJECT_OPENER && !(bits & REGISTERED))
+			return "notRegistered";
+		if (matrix[i].everybody || bits & matrix[i].enough)
+			return NULL;
+		if (matrix[i].equal_is_enough && difference == DIFFERENCE_NONE)
+			return NULL;
+		return matrix[i].reason ? matrix[i].reason : difference_name(difference);
+	}
+	return "no row";
+}
+
+/* Decides again, independently of the table. */
+static bool oracle_allows(Rule rule, const PolicyFacts *facts)
+{
+	bool sees = facts->is_operator || facts->is_registrar || facts->is_vmm;
+
+	if (rule == RULE_ANYONE)
+		return true;
+	if (rule == RULE_CONTEXT_OWNER)
+		return facts->is_context_owner; /* not operators either */
+	if (rule == RULE_SHARER)
+		return facts->is_vmm || facts->is_agent; /* not operators either */
+	if (rule == RULE_OBJECT_SHARER)
+		return facts->is_object_sharer;
+	if (rule == RULE_OBJECT_ENDER)
+		return facts->is_object_sharer || facts->is_operator;
+	if (rule == RULE_OBJECT_HOLDER)
+		return facts->is_object_holder;
+	if (rule == RULE_OBJECT_OPENER) /* needs both registration and privileges */
+		return !facts->is_quarantined && facts->is_registered &&
+		       facts->difference == DIFFERENCE_NONE;
+	if (rule == RULE_ADAPTER_DRIVER)
+		return facts->is_driver; /* not operators either */
+	if (rule == RULE_PROCESS_ITSELF)
+		return facts->is_process_itself; /* not its driver either */
+	if (rule == RULE_ADAPTER_OWNER)
+		return facts->is_operator || facts->is_driver;
+	if (rule == RULE_PROCESS_VIEWER)
+		return facts->is_operator || facts->is_driver || facts->is_process_itself;
+	if (rule == RULE_DISPLAY_CLIENT) /* operators are not exempt */
+		return !facts->is_quarantined &&
+		       (facts->is_registered || facts->difference == DIFFERENCE_NONE);
+	if (rule == RULE_WATCHER) /* the user who registered the VM is not enough, because it may be
+				     any user */
+		return !facts->names_machine || facts->is_operator || facts->is_vmm ||
+		       facts->is_agent || facts->is_registered;
+	if (rule == RULE_MACHINE_VIEWER)
+		return sees || facts->is_registered || facts->resembles_client;
+	if (rule == RULE_MACHINE_OWNER)
+		return facts->is_operator || facts->is_registrar;
+	if (rule == RULE_MACHINE_MAKER)
+		return facts->is_operator || facts->allow_user_machines;
+	return rule == RULE_OPERATOR && facts->is_operator;
+}
+
+static void check_one(Rule rule, unsigned int bits, Difference difference)
+{
+	PolicyFacts facts = make_facts(bits, difference);
+	Failure failure = FAILURE_INIT;
+	NTSTATUS status = policy_check(rule, &facts, &failure);
+	const char *expected = table_reason(rule, bits, difference);
+
+	cr_assert_eq(status == STATUS_SUCCESS, oracle_allows(rule, &facts),
+		     "rule %d, facts %#x, difference %d", rule, bits, difference);
+	if (!expected) {
+		cr_assert_eq(status, STATUS_SUCCESS, "rule %d, facts %#x, difference %d", rule,
+			     bits, difference);
+		return;
+	}
+	cr_assert_eq(status, STATUS_ACCESS_DENIED, "rule %d, facts %#x, difference %d", rule, bits,
+		     difference);
+	cr_assert_eq(failure.status, STATUS_ACCESS_DENIED);
+	cr_assert_str_eq(failure.reason, expected, "rule %d, facts %#x, difference %d", rule, bits,
+			 difference);
+	cr_assert_gt(strlen(failure.message), 10u);
+	cr_assert_lt(strlen(failure.message) + 1, sizeof(failure.message), "the message was cut");
+}
+
+Test(policy_matrix, each_rule_under_all_facts)
+{
+	size_t seen = 0;
+
+	for (int rule = 0; rule < RULE_MAX; rule++)
+		for (unsigned int bits = 0; bits <= ALL_FACTS; bits++)
+			for (int difference = 0; difference < DIFFERENCE_MAX; difference++, seen++)
+				check_one((Rule)rule, bits, (Difference)difference);
+	cr_assert_eq(seen, (size_t)RULE_MAX * (ALL_FACTS + 1) * DIFFERENCE_MAX);
+	cr_assert_eq(ARRAY_SIZE(matrix), (size_t)RULE_MAX, "a rule has no row");
+}
+
+Test(policy_matrix, invalid_rules_deny)
+{
+	PolicyFacts facts = make_facts(ALL_FACTS & ~QUARANTINED, DIFFERENCE_NONE);
+	Failure failure;
+
+	cr_assert_eq(policy_check(RULE_MAX, &facts, &failure), STATUS_ACCESS_DENIED);
+	cr_assert_eq(policy_check((Rule)99, &facts, &failure), STATUS_ACCESS_DENIED);
+}
+
+Test(policy_matrix, privileges_are_read_only_if_they_decide)
+{
+	for (int rule = 0; rule < RULE_MAX; rule++)
+		for (unsigned int bits = 0; bits <= ALL_FACTS; bits++) {
+			PolicyFacts facts = make_facts(bits, DIFFERENCE_UNREADABLE);
+			PolicyFacts equal = make_facts(bits, DIFFERENCE_NONE);
+			Failure failure;
+			bool decides = policy_check((Rule)rule, &facts, &failure) !=
+				       policy_check((Rule)rule, &equal, &failure);
+
+			cr_assert_eq(policy_needs_privileges((Rule)rule, &facts), decides,
+				     "rule %d, facts %#x", rule, bits);
+		}
+}
+
+/* Written by hand, to notice changes. */
+static const struct {
+	const char *interface, *name;
+	Rule rule;
+	int flags;
+} expected_rows[] = {
+	{ "org.varlink.service", "GetInfo", RULE_ANYONE, METHOD_READS },
+	{ "org.varlink.service", "GetInterfaceDescription", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild", "RegisterVailProcess", RULE_DISPLAY_CLIENT, METHOD_RECORDS_REFUSALS },
+	{ "io.vaild", "UnregisterVailProcess", RULE_ANYONE, METHOD_CHANGES_STATE },
+	{ "io.vaild", "RevokeRegistration", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild", "Watch", RULE_WATCHER, METHOD_STREAMS },
+	{ "io.vaild", "ListRegistrations", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild", "ShareObjectWithHost", RULE_SHARER,
+	  METHOD_CHANGES_STATE | METHOD_TAKES_DESCRIPTORS },
+	{ "io.vaild", "UpdateObject", RULE_OBJECT_SHARER, METHOD_READS },
+	{ "io.vaild", "UnshareObject", RULE_OBJECT_ENDER, METHOD_CHANGES_STATE },
+	{ "io.vaild", "OpenSharedObject", RULE_OBJECT_OPENER,
+	  METHOD_RECORDS_REFUSALS | METHOD_GIVES_DESCRIPTORS },
+	{ "io.vaild", "CloseSharedObject", RULE_OBJECT_HOLDER, METHOD_CHANGES_STATE },
+	{ "io.vaild", "ListSharedObjects", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Machine", "RegisterVirtualMachine", RULE_MACHINE_MAKER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "UpdateVirtualMachine", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "UnregisterVirtualMachine", RULE_MACHINE_OWNER,
+	  METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "AssignVirtualGpu", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "RemoveVirtualGpu", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "ListVirtualMachines", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Machine", "DescribeVirtualMachine", RULE_MACHINE_VIEWER, METHOD_READS },
+	{ "io.vaild.Machine", "SetQuarantine", RULE_OPERATOR, METHOD_CHANGES_STATE },
+	{ "io.vaild.Machine", "ListQuarantines", RULE_OPERATOR, METHOD_READS },
+	{ "io.vaild.Gpu", "ListAdapters", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Gpu", "RegisterAdapter", RULE_OPERATOR, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "UnregisterAdapter", RULE_ADAPTER_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "CreateContext", RULE_ANYONE, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "DestroyContext", RULE_CONTEXT_OWNER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "CreateProcess", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "ReserveGpuVirtualAddressRange", RULE_ADAPTER_DRIVER,
+	  METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "CompleteCreateProcess", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "DestroyProcess", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "ListProcesses", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Gpu", "SetReservedPageTableEntry", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "EvictPageTable", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "MakePageTableResident", RULE_ADAPTER_DRIVER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "ReserveGpuVirtualAddress", RULE_PROCESS_ITSELF, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "MapGpuVirtualAddress", RULE_PROCESS_ITSELF, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "FreeGpuVirtualAddress", RULE_PROCESS_ITSELF, METHOD_CHANGES_STATE },
+	{ "io.vaild.Gpu", "TranslateGpuVirtualAddress", RULE_PROCESS_VIEWER, METHOD_READS },
+	{ "io.vaild.Gpu", "DescribeAddressSpace", RULE_PROCESS_VIEWER, METHOD_READS },
+	{ "io.vaild.Monitor", "GetStatus", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Monitor", "GetMetrics", RULE_OPERATOR, METHOD_READS },
+	{ "io.vaild.Monitor", "ReloadConfiguration", RULE_OPERATOR, METHOD_CHANGES_STATE },
+};
+
+Test(policy_matrix, each_method_has_the_expected_rule)
+{
+	cr_assert_eq(method_count, ARRAY_SIZE(expected_rows), "a method was added or removed");
+	for (size_t i = 0; i < ARRAY_SIZE(expected_rows); i++) {
+		char name[96];
+		const Method *method = NULL;
+
+		snprintf(name, sizeof(name), "%s.%s", expected_rows[i].interface,
+			 expected_rows[i].name);
+		cr_assert_eq(method_find(name, &method), METHOD_FOUND, "%s is missing", name);
+		cr_assert_eq(method->rule, expected_rows[i].rule, "%s has the wrong rule", name);
+		cr_assert_eq(method->flags, expected_rows[i].flags, "%s has the wrong flags", name);
+	}
+}
+
+Test(policy_matrix, each_method_has_a_rule)
+{
+	cr_assert(methods_are_sound());
+	for (size_t i = 0; i < method_count; i++) {
+		cr_assert_gt(methods[i].rule, RULE_NONE, "%s", methods[i].name);
+		cr_assert_lt(methods[i].rule, RULE_MAX, "%s", methods[i].name);
+	}
+}
+
+/* A rule about a subject's facts must not be used without that subject. */
+Test(policy_matrix, rules_match_the_subjects_of_their_methods)
+{
+	for (size_t i = 0; i < method_count; i++) {
+		const Method *method = &methods[i];
+		bool needs_vm = method->rule == RULE_MACHINE_OWNER ||
+				method->rule == RULE_MACHINE_VIEWER ||
+				method->rule == RULE_DISPLAY_CLIENT;
+
+		if (needs_vm)
+			cr_assert(method->subject == SUBJECT_VM ||
+					  method->subject == SUBJECT_VIRTUAL_GPU,
+				  "%s", method->name);
+		if (method->rule == RULE_WATCHER)
+			cr_assert_eq(method->subject, SUBJECT_VM_IF_NAMED, "%s", method->name);
+		if (method->rule == RULE_CONTEXT_OWNER)
+			cr_assert_eq(method->subject, SUBJECT_CONTEXT, "%s", method->name);
+	}
+}

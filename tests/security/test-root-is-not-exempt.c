@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Proves that root and operators may administer, but are not registered without a match. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "tests/support/fake-host.h"
+
+TestSuite(root_is_not_exempt);
+
+Test(root_is_not_exempt, root_is_not_the_display_client)
+{
+	Cast cast = cast_new();
+
+	process_set_context(cast.root, GRAPHICS_CONTEXT_DRM);
+	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(world_last_record(cast.world)->reason, "uid");
+	cast_free(&cast);
+}
+
+Test(root_is_not_exempt, an_operator_with_the_same_uid_has_an_extra_group)
+{
+	Cast cast = cast_new();
+
+	process_set_groups(cast.viewer, 1000, 1, (gid_t[]){ WORLD_OPERATOR_GROUP });
+	Caller *caller = world_connect(cast.world, cast.viewer);
+	cr_assert(caller->is_operator);
+	cr_assert_str_eq(call(cast.world, caller, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(world_last_record(cast.world)->reason, "groups");
+	cast_free(&cast);
+}
+
+Test(root_is_not_exempt, root_is_registered_if_root_is_the_display_client)
+{
+	Cast cast = cast_new();
+
+	process_set_context(cast.root, GRAPHICS_CONTEXT_DRM);
+	call(cast.world, cast.admin, UPDATE_MACHINE,
+	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"pid\":100}]}");
+	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A), "STATUS_SUCCESS");
+	call(cast.world, cast.admin, UNREGISTER, NAMES_A);
+	call(cast.world, cast.admin, UPDATE_MACHINE,
+	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"user\":\"root\"}]}");
+	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED",
+			 "root has capabilities that a display client named by user does not have");
+	cr_assert_str_eq(world_last_record(cast.world)->reason, "capabilities");
+	cast_free(&cast);
+}
+
+Test(root_is_not_exempt, quarantine_and_context_apply_to_root)
+{
+	Cast cast = cast_new();
+
+	call(cast.world, cast.admin, UPDATE_MACHINE,
+	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"pid\":100}]}");
+	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A),
+			 "STATUS_INVALID_DISPOSITION");
+	call(cast.world, cast.admin, SET_QUARANTINE,
+	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}");
+	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
+	cast_free(&cast);
+}
+
+/* In another user namespace, neither uid 0 nor a member of the group is an operator. */
+Test(root_is_not_exempt, root_of_another_namespace_is_no_operator)
+{
+	Cast cast = cast_new();
+	FakeProcess *inner = world_process(cast.world, 500, 0);
+
+	inner->credentials.user_namespace.inode++;
+	process_set_groups(inner, 0, 1, (gid_t[]){ WORLD_OPERATOR_GROUP });
+	Caller *caller = world_connect(cast.world, inner);
+	cr_assert_not(caller->is_operator);
+	cr_assert_str_eq(call(cast.world, caller, LIST_QUARANTINES, NULL), "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(
+		call(cast.world, caller, UNREGISTER_MACHINE, NAMES_A), "STATUS_ACCESS_DENIED",
+		"and does not count as the user who registered the VM, despite the same uid");
+	cast_free(&cast);
+}
+
+Test(root_is_not_exempt, operators_by_uid_group_and_namespace)
+{
+	static const struct {
+		uid_t uid;
+		gid_t group;
+		bool initial, has_group, expected;
+	} rows[] = {
+		{ 0, 0, true, true, true },
+		{ 0, 0, false, true, false },
+		{ 1000, WORLD_OPERATOR_GROUP, true, true, true },
+		{ 1000, WORLD_OPERATOR_GROUP, false, true, false },
+		{ 1000, WORLD_OPERATOR_GROUP, true, false, false },
+		{ 1000, 27, true, true, false },
+		{ WORLD_OPERATOR_GROUP, 27, true, true, false }, /* the number as a uid */
+		{ 65534, 27, true, true, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		Cast cast = cast_new_quiet();
+		FakeProcess *process = world_process(cast.world, 500, rows[i].uid);
+
+		cast.world->service.settings.has_operator_group = rows[i].has_group;
+		process_set_groups(process, 5, 1, &rows[i].group);
+		if (!rows[i].initial)
+			process->credentials.user_namespace.inode++;
+		cr_assert_eq(world_connect(cast.world, process)->is_operator, rows[i].expected,
+			     "row %zu", i);
+		cast_free(&cast);
+	}
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_SUPPORT_FAKE_HOST_H
+#define TESTS_SUPPORT_FAKE_HOST_H
+
+#include "daemon/api/service.h"
+#include "daemon/api/session.h"
+#include "daemon/core/broker.h"
+
+/*
+ * A fake host for the pure part of the daemon. Tests set its processes, users, clock and random
+ * bytes, and inspect the events, audit records and persisted records that the daemon passes to it.
+ * It enforces the contract of Host: a process that is watched twice, unwatched without a watch, or
+ * still watched when the broker has been freed aborts the test.
+ */
+
+#define WORLD_PROCESS_MAX    64
+#define WORLD_USER_MAX       16
+#define WORLD_EVENT_MAX      1024 /* size of the ring of the last events */
+#define WORLD_RECORD_MAX     256  /* size of the ring of the last audit records */
+#define WORLD_QUARANTINE_MAX 256
+
+#define WORLD_OPERATOR_GROUP 900
+#define WORLD_NAMESPACE      7 /* inode of the initial user namespace */
+
+/* Aborts the program if the condition does not hold. Works in fuzzers, too, unlike cr_assert(). */
+#define world_must(condition) world_check((condition), #condition, __FILE__, __LINE__)
+void world_check(bool holds, const char *condition, const char *file, int line);
+
+typedef struct FakeProcess {
+	ProcessKey key;
+	pid_t pid;
+	bool alive;
+	bool watched;
+	bool is_persisted; /* the key survives a restart */
+	bool is_hidden;    /* find_persisted_process() fails with EXHAUSTED */
+	bool exit_told;    /* broker_process_exited() has been called */
+	Credentials credentials;
+	Evidence credentials_evidence; /* result of read_credentials() while the process lives */
+	Evidence context_evidence;     /* result of find_graphics_context(), while it lives */
+	bool has_graphics_context;
+	GraphicsContextKind graphics_context;
+} FakeProcess;
+
+typedef struct FakeUser {
+	char name[32];
+	uid_t uid;
+	bool is_login_user;
+	Credentials credentials;
+	Evidence evidence; /* result of read_user() */
+} FakeUser;
+
+typedef struct FakeEvent {
+	EventKind kind;
+	EndReason reason;
+	bool has_guid;
+	Guid guid;
+	bool has_handle;
+	Handle handle;
+	pid_t pid;
+	uid_t uid;
+} FakeEvent;
+
+typedef struct FakeRecord {
+	char method[96];
+	NTSTATUS status;
+	char reason[32];
+	bool has_guid;
+	Guid guid;
+	bool has_object;
+	Handle object;
+	uid_t uid;
+} FakeRecord;
+
+typedef struct FakeQuarantine {
+	Guid guid;
+	char reason[LIMIT_NAME_LENGTH + 1];
+	bool has_reason;
+} FakeQuarantine;
+
+/* An fd of the fake kernel. Its number is its index in World.descriptors plus one. */
+typedef struct FakeDescriptor {
+	bool open;
+	DescriptorFacts facts;
+	bool is_forbidden; /* cannot be reopened */
+	uint64_t kept_id;  /* id in the fd store, or 0 if not stored */
+	bool is_claimed;   /* fdstore_find() has returned it since the restart */
+} FakeDescriptor;
+
+/* A persisted record. */
+typedef struct FakeKept {
+	uint64_t serial;
+	char *text;
+} FakeKept;
+
+#define WORLD_DESCRIPTOR_MAX 512
+
+/* Fds received with a reply. */
+#define CALL_DESCRIPTORS_MAX 8
+typedef struct Offered {
+	size_t count;
+	Descriptor items[CALL_DESCRIPTORS_MAX];
+} Offered;
+
+typedef struct World {
+	Host host;
+	Service service;
+
+	uint64_t now;
+	uint64_t random;
+	ProcessKey last_key;
+	uint64_t last_inode;
+	FakeProcess processes[WORLD_PROCESS_MAX];
+	size_t process_count;
+	FakeUser users[WORLD_USER_MAX];
+	size_t user_count;
+
+	/* Everything that the daemon has reported and persisted. Rings hold the last entries. */
+	FakeEvent events[WORLD_EVENT_MAX];
+	size_t event_count;
+	FakeRecord records[WORLD_RECORD_MAX];
+	size_t record_count;
+	FakeQuarantine quarantines[WORLD_QUARANTINE_MAX];
+	size_t quarantine_count;
+	FakeDescriptor descriptors[WORLD_DESCRIPTOR_MAX];
+	const Descriptor *sent; /* fds to send with the next exchange */
+	size_t sent_count;
+	Offered offered;         /* fds received in the last exchange */
+	size_t descriptor_limit; /* maximum number of open fds, or 0 for no limit */
+	FakeKept *kept;          /* persisted records, sorted by serial */
+	size_t kept_count;
+	size_t keeps; /* number of successful calls of persist() */
+	uint64_t last_kept_id, last_kept_serial;
+	/* Nothing is removed: the daemon stops for a restart or has called stop_persisting(). */
+	bool is_stopping;
+	StoreReport report; /* result of the last start */
+
+	/* Failures to inject. */
+	bool refuse_watch;
+	bool refuse_store; /* of quarantines */
+	bool refuse_keep;  /* persist() fails after keeps_before_refusal successes */
+	size_t keeps_before_refusal;
+	bool crashes; /* nothing is removed any more after drops_before_crash removals */
+	size_t drops_before_crash;
+	bool refuse_keep_descriptor;
+	bool exhaust_find;
+	bool exhaust_find_descriptor;
+	const char *mistake; /* error of the next reload of the configuration, or NULL */
+
+	/* Called, unless NULL, before (true) and after (false) each run of daemon code. */
+	void (*own_code)(bool begins);
+
+	/* Number of calls that read facts. Replies from stored state need none. */
+	size_t credential_reads;
+	size_t user_reads;
+	size_t context_reads;
+
+	Caller *callers[256];
+	size_t caller_count;
+	bool was_broken; /* the session of the last exchange ended before it had replied to all */
+	char *reply_text;
+	JsonValue *reply;
+} World;
+
+/*
+ * Create a fake host with a started broker, without processes and users. Operators are uid 0 and
+ * the members of WORLD_OPERATOR_GROUP.
+ */
+World *world_new(void);
+World *world_new_with(const Limits *limits);
+
+/* Frees the broker and the fake host. Asserts that no fd, record or watch is left. */
+void world_free(World *world);
+
+/*
+ * Stop the daemon and start it again: a new broker with the same processes, callers and persisted
+ * records. Call stop and start separately to change something in between. world->report says what
+ * was restored.
+ */
+void world_restart(World *world);
+void world_stop(World *world);
+void world_start(World *world);
+
+/* Returns false if the start fails; the daemon is then stopped as before. */
+bool world_try_start(World *world);
+
+/* Called by world_new() to set the functions of fake-store.c. */
+void world_init_store(World *world);
+
+/* Returns the first persisted record that contains the text, or NULL. */
+const char *world_record(const World *world, const char *part);
+
+/* Adds or replaces a persisted record. */
+void world_write_record(World *world, uint64_t serial, const char *text, size_t size);
+
+/*
+ * Returns the visible state as text: all that the API shows to an operator, and the accounts,
+ * serials and handles. Equal states give equal texts. The caller frees the text.
+ */
+char *world_picture(World *world, Caller *operator);
+
+/* Adds a live process with this uid, the group of the same number, and no capabilities, or all
+ * capabilities if uid is 0. */
+FakeProcess *world_process(World *world, pid_t pid, uid_t uid);
+void process_set_groups(FakeProcess *process, gid_t primary, size_t count, const gid_t *groups);
+void process_set_context(FakeProcess *process, GraphicsContextKind kind);
+
+/* Adds a user with the credentials of world_process(). uids 0 and 1000 to 59999 are login users. */
+FakeUser *world_user(World *world, const char *name, uid_t uid);
+
+/* Opens a new fd for a message. size is in bytes. */
+Descriptor world_descriptor(World *world, DescriptorKind kind, uint64_t size);
+
+/* Returns the entry of an open fd. Tests change its facts to change what the kernel reports. */
+FakeDescriptor *world_descriptor_of(World *world, Descriptor descriptor);
+
+/* Returns the number of open fds. */
+size_t world_open_descriptors(const World *world);
+
+/*
+ * Calls a method like call() and sends fds, which the daemon then owns. Stores the fds of the reply
+ * in *ret_offered, to be closed with world_close(). If ret_offered is NULL, no fd may come.
+ */
+const char *call_with_descriptors(World *world, Caller *caller, const char *method,
+				  const char *parameters, const Descriptor *descriptors,
+				  size_t count, Offered *ret_offered);
+void world_close(World *world, Descriptor descriptor);
+
+/* Kills a process without notifying the daemon. */
+void world_kill(World *world, FakeProcess *process);
+
+/* Notifies the daemon of the exits of watched processes that it does not know yet. */
+void world_tell_exits(World *world);
+
+/* Kills a process and notifies the daemon. */
+void world_exit(World *world, FakeProcess *process);
+
+/* Connects a process with its present credentials. The fake host owns the caller. */
+Caller *world_connect(World *world, const FakeProcess *process);
+void world_disconnect(World *world, Caller *caller);
+
+/* Applies changed settings: limits, the software adapter, and who is an operator. */
+void world_reload(World *world);
+
+/*
+ * Send bytes in a new session of the caller, then the end of input. Return all replies, terminated
+ * by a NUL that *ret_size does not count. The text is owned by the fake host and valid until the
+ * next exchange.
+ */
+const char *exchange(World *world, Caller *caller, const char *text);
+const char *exchange_bytes(World *world, Caller *caller, const char *bytes, size_t size,
+			   size_t *ret_size);
+
+/*
+ * Call a method with parameters as JSON text; call() accepts NULL for none. Return the status of
+ * the reply, like "STATUS_SUCCESS", or the name of the error if it has no status.
+ */
+const char *call(World *world, Caller *caller, const char *method, const char *parameters);
+const char *callf(World *world, Caller *caller, const char *method, const char *format, ...)
+	_printf_(4, 5);
+
+/* Return a field of the last reply's parameters. A path is like "virtualMachine.agent.pid" or
+ * "virtualMachine.displayClients[0].pid". */
+JsonValue *reply_value(World *world, const char *path);
+const char *reply_string(World *world, const char *path); /* "" if absent */
+uint64_t reply_number(World *world, const char *path);    /* UINT64_MAX if absent */
+size_t reply_count(World *world, const char *path);
+
+/* Returns the number of events of a kind among the last WORLD_EVENT_MAX. */
+size_t world_events(const World *world, EventKind kind);
+
+/* Return the last event of a kind or the last audit record, or NULL. */
+const FakeEvent *world_last_event(const World *world, EventKind kind);
+const FakeRecord *world_last_record(const World *world);
+
+/* Returns the persisted quarantine of a GUID, or NULL. */
+const FakeQuarantine *world_kept_quarantine(const World *world, const char *guid);
+
+#define GUID_A "af0dcd1a-a0fd-59a0-998e-cad0c3834a2c"
+#define GUID_B "b1111111-2222-4333-8444-555555555555"
+#define GUID_C "c1111111-2222-4333-8444-555555555555"
+
+#define NAMES_A "{\"virtualMachineGuid\":\"" GUID_A "\"}"
+#define NAMES_B "{\"virtualMachineGuid\":\"" GUID_B "\"}"
+
+#define REGISTER           "io.vaild.RegisterVailProcess"
+#define UNREGISTER         "io.vaild.UnregisterVailProcess"
+#define REVOKE             "io.vaild.RevokeRegistration"
+#define WATCH              "io.vaild.Watch"
+#define LIST_REGISTRATIONS "io.vaild.ListRegistrations"
+#define SHARE              "io.vaild.ShareObjectWithHost"
+#define UPDATE_OBJECT      "io.vaild.UpdateObject"
+#define UNSHARE            "io.vaild.UnshareObject"
+#define OPEN               "io.vaild.OpenSharedObject"
+#define CLOSE              "io.vaild.CloseSharedObject"
+#define LIST_OBJECTS       "io.vaild.ListSharedObjects"
+#define REGISTER_MACHINE   "io.vaild.Machine.RegisterVirtualMachine"
+#define UPDATE_MACHINE     "io.vaild.Machine.UpdateVirtualMachine"
+#define UNREGISTER_MACHINE "io.vaild.Machine.UnregisterVirtualMachine"
+#define ASSIGN             "io.vaild.Machine.AssignVirtualGpu"
+#define REMOVE             "io.vaild.Machine.RemoveVirtualGpu"
+#define LIST_MACHINES      "io.vaild.Machine.ListVirtualMachines"
+#define DESCRIBE           "io.vaild.Machine.DescribeVirtualMachine"
+#define SET_QUARANTINE     "io.vaild.Machine.SetQuarantine"
+#define LIST_QUARANTINES   "io.vaild.Machine.ListQuarantines"
+#define LIST_ADAPTERS      "io.vaild.Gpu.ListAdapters"
+#define CREATE_CONTEXT     "io.vaild.Gpu.CreateContext"
+#define DESTROY_CONTEXT    "io.vaild.Gpu.DestroyContext"
+#define REGISTER_ADAPTER   "io.vaild.Gpu.RegisterAdapter"
+#define UNREGISTER_ADAPTER "io.vaild.Gpu.UnregisterAdapter"
+#define CREATE_PROCESS     "io.vaild.Gpu.CreateProcess"
+#define RESERVE_RANGE      "io.vaild.Gpu.ReserveGpuVirtualAddressRange"
+#define COMPLETE_PROCESS   "io.vaild.Gpu.CompleteCreateProcess"
+#define DESTROY_PROCESS    "io.vaild.Gpu.DestroyProcess"
+#define LIST_PROCESSES     "io.vaild.Gpu.ListProcesses"
+#define SET_ENTRY          "io.vaild.Gpu.SetReservedPageTableEntry"
+#define EVICT              "io.vaild.Gpu.EvictPageTable"
+#define MAKE_RESIDENT      "io.vaild.Gpu.MakePageTableResident"
+#define RESERVE_ADDRESS    "io.vaild.Gpu.ReserveGpuVirtualAddress"
+#define MAP_ADDRESS        "io.vaild.Gpu.MapGpuVirtualAddress"
+#define FREE_ADDRESS       "io.vaild.Gpu.FreeGpuVirtualAddress"
+#define TRANSLATE          "io.vaild.Gpu.TranslateGpuVirtualAddress"
+#define DESCRIBE_SPACE     "io.vaild.Gpu.DescribeAddressSpace"
+#define GET_INFO           "org.varlink.service.GetInfo"
+#define GET_DESCRIPTION    "org.varlink.service.GetInterfaceDescription"
+
+/*
+ * The usual fixture: a fake host with four processes, each with a connection.
+ *
+ *	process          connection  uid
+ *	root (100)       admin       0
+ *	vmm (200)        machine     64055 (libvirt-qemu, not a login user)
+ *	viewer (300)     client      1000 (alice), has a DRM context
+ *	mallory (400)    stranger    1001 (bob), has a DRM context
+ */
+typedef struct Cast {
+	World *world;
+	FakeProcess *root, *vmm, *viewer, *mallory;
+	Caller *admin, *machine, *client, *stranger;
+} Cast;
+
+/* Root has registered the VM GUID_A with vmm, the display client alice and one vGPU. */
+Cast cast_new(void);
+
+/* Without a VM. */
+Cast cast_new_quiet(void);
+
+/* Checks the broker's invariants, then frees the fixture. */
+void cast_free(Cast *cast);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support/fake-service-manager.h"
+
+#include <err.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MESSAGE_SIZE 512
+#define FIRST_PASSED 3 /* as in sd_listen_fds(3) */
+
+void naive_manager_init(NaiveManager *manager, size_t maximum)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t size = sizeof(address);
+	char name[sizeof(address.sun_path)], number[32];
+
+	*manager = (NaiveManager){ .maximum = maximum };
+	manager->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* The kernel assigns an unused abstract address. */
+	if (bind(manager->socket, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ||
+	    getsockname(manager->socket, (struct sockaddr *)&address, &size) < 0)
+		err(2, "cannot bind the notification socket");
+	snprintf(name, sizeof(name), "@%.*s",
+		 (int)(size - offsetof(struct sockaddr_un, sun_path)) - 1, address.sun_path + 1);
+	setenv("NOTIFY_SOCKET", name, 1);
+	snprintf(number, sizeof(number), "%zu", maximum);
+	setenv("FDSTORE", number, 1);
+}
+
+static void forget(NaiveManager *manager, size_t index)
+{
+	close(manager->entries[index].descriptor);
+	manager->count--;
+	memmove(&manager->entries[index], &manager->entries[index + 1],
+		(manager->count - index) * sizeof(NaiveEntry));
+}
+
+void naive_manager_deinit(NaiveManager *manager)
+{
+	while (manager->count > 0)
+		forget(manager, 0);
+	close(manager->socket);
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("FDSTORE");
+}
+
+static bool is_stored(const NaiveManager *manager, int descriptor)
+{
+	pid_t self = getpid();
+
+	for (size_t i = 0; i < manager->count; i++)
+		if (syscall(SYS_kcmp, self, self, KCMP_FILE, (long)descriptor,
+			    (long)manager->entries[i].descriptor) == 0)
+			return true;
+	return false;
+}
+
+static void store(NaiveManager *manager, const char *name, int descriptor)
+{
+	if (is_stored(manager, descriptor) || manager->count == manager->maximum) {
+		manager->dropped++;
+		close(descriptor);
+		return;
+	}
+	NaiveEntry *entry = &manager->entries[manager->count++];
+	snprintf(entry->name, sizeof(entry->name), "%s", name);
+	entry->descriptor = descriptor;
+}
+
+static void remove_named(NaiveManager *manager, const char *name)
+{
+	for (size_t i = manager->count; i-- > 0;)
+		if (strcmp(manager->entries[i].name, name) == 0)
+			forget(manager, i);
+}
+
+static void take_message(NaiveManager *manager, const char *text, int descriptor)
+{
+	char name[NAIVE_NAME_SIZE];
+
+	if (sscanf(text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%31s", name) == 1) {
+		if (descriptor < 0)
+			errx(2, "FDSTORE of %s without an fd", name);
+		store(manager, name, descriptor);
+		return;
+	}
+	if (descriptor >= 0)
+		errx(2, "unexpected fd with the message %s", text);
+	if (sscanf(text, "FDSTOREREMOVE=1\nFDNAME=%31s", name) == 1)
+		remove_named(manager, name);
+	else if (strncmp(text, "READY=1", strlen("READY=1")) == 0)
+		manager->is_ready = true;
+}
+
+void naive_manager_hear(NaiveManager *manager)
+{
+	for (;;) {
+		union {
+			struct cmsghdr header;
+			char space[CMSG_SPACE(sizeof(int))];
+		} control;
+		char text[MESSAGE_SIZE];
+		struct iovec vector = { .iov_base = text, .iov_len = sizeof(text) - 1 };
+		struct msghdr message = {
+			.msg_iov = &vector,
+			.msg_iovlen = 1,
+			.msg_control = &control,
+			.msg_controllen = sizeof(control),
+		};
+		int descriptor = -1;
+		ssize_t size = recvmsg(manager->socket, &message, MSG_CMSG_CLOEXEC);
+
+		if (size < 0)
+			return;
+		text[size] = '\0';
+		if (message.msg_controllen >= CMSG_LEN(sizeof(int)))
+			memcpy(&descriptor, CMSG_DATA(&control.header), sizeof(int));
+		take_message(manager, text, descriptor);
+	}
+}
+
+const char *naive_manager_names(NaiveManager *manager)
+{
+	static char names[NAIVE_ENTRIES_MAX * NAIVE_NAME_SIZE];
+	size_t length = 0;
+
+	naive_manager_hear(manager);
+	names[0] = '\0';
+	for (size_t i = 0; i < manager->count; i++)
+		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+					   i == 0 ? "" : " ", manager->entries[i].name);
+	return names;
+}
+
+NaiveEntry *naive_manager_find(NaiveManager *manager, const char *name)
+{
+	for (size_t i = 0; i < manager->count; i++)
+		if (strcmp(manager->entries[i].name, name) == 0)
+			return &manager->entries[i];
+	return NULL;
+}
+
+void naive_manager_pass(NaiveManager *manager, PassedDescriptors *ret)
+{
+	naive_manager_hear(manager);
+	ret->items = calloc(manager->count + 1, sizeof(*ret->items));
+	ret->count = manager->count;
+	for (size_t i = 0; i < manager->count; i++)
+		ret->items[i] = (PassedDescriptor){
+			.descriptor = fcntl(manager->entries[i].descriptor, F_DUPFD_CLOEXEC, 0),
+			.name = strdup(manager->entries[i].name),
+		};
+}
+
+/* Runs in the child. Moves all fds to consecutive numbers from FIRST_PASSED on. */
+static void pass_in_order(const NaiveManager *manager, int listener, size_t count)
+{
+	size_t first = listener >= 0;
+	int *above = calloc(count + 1, sizeof(*above));
+
+	if (!above)
+		err(2, "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		int from = i < first ? listener : manager->entries[i - first].descriptor;
+
+		above[i] = fcntl(from, F_DUPFD_CLOEXEC, FIRST_PASSED + (int)count);
+		if (above[i] < 0)
+			err(2, "cannot duplicate an fd");
+	}
+	for (size_t i = 0; i < count; i++)
+		if (dup2(above[i], FIRST_PASSED + (int)i) < 0)
+			err(2, "dup2");
+	free(above);
+}
+
+/* Sets the environment for sd_listen_fds_with_names(3). */
+static void describe_passed(const NaiveManager *manager, int listener, size_t count)
+{
+	static char names[(NAIVE_ENTRIES_MAX + 1) * NAIVE_NAME_SIZE];
+	char number[32];
+	size_t length = 0;
+
+	if (listener >= 0)
+		length = (size_t)snprintf(names, sizeof(names), "socket");
+	for (size_t i = 0; i < manager->count; i++)
+		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+					   length == 0 ? "" : ":", manager->entries[i].name);
+	setenv("LISTEN_FDNAMES", names, 1);
+	snprintf(number, sizeof(number), "%zu", count);
+	setenv("LISTEN_FDS", number, 1);
+	snprintf(number, sizeof(number), "%d", (int)getpid());
+	setenv("LISTEN_PID", number, 1);
+}
+
+pid_t naive_manager_start(NaiveManager *manager, char *const *command, int listener)
+{
+	size_t count = manager->count + (listener >= 0);
+
+	manager->is_ready = false;
+	pid_t pid = fork();
+	if (pid < 0)
+		err(2, "fork");
+	if (pid > 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pass_in_order(manager, listener, count);
+	if (count > 0)
+		describe_passed(manager, listener, count);
+	execvp(command[0], command);
+	err(2, "%s", command[0]);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * describe-fd [PID] NUMBER: prints the kernel's information about an fd. The fd is inherited, or
+ * belongs to process PID and is fetched with pidfd_getfd(). Prints these lines, with the name of an
+ * error instead of a value that cannot be read:
+ *
+ *   link TEXT          target of its link in /proc/self/fd
+ *   filesystem TYPE    type of the file system from fstatfs(), hexadecimal
+ *   file KIND          "regular" or "other", from fstat()
+ *   mount OWN          "own" if a memfd of this process has the same st_dev, or "other"
+ *   mode MODE          "read", "write", "readWrite", or "path" for O_PATH
+ *   size BYTES         from fstat()
+ *   end BYTES          from lseek(SEEK_END); the file offset is restored
+ *   anew RESULT        "opens" if it can be reopened for reading
+ *   fence COUNT STATE  from SYNC_IOC_FILE_INFO: number of fences, and "pending" or "signalled"
+ *   fdinfo KEY VALUE   each line of its fdinfo
+ */
+#include <linux/sync_file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/vfs.h>
+
+#include "tests/support/helper.h"
+
+static const char *error_name(void)
+{
+	return strerrorname_np(errno);
+}
+
+/* Returns a copy of the process's fd. */
+static int fetch(pid_t pid, int number)
+{
+	int pidfd = pidfd_open(pid, 0);
+	int descriptor = pidfd < 0 ? -1 : pidfd_getfd(pidfd, number, 0);
+
+	if (descriptor < 0) {
+		printf("pidfd_getfd %s\n", error_name());
+		exit(1);
+	}
+	return descriptor;
+}
+
+static void print_link(int descriptor)
+{
+	char path[40], text[256];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+	ssize_t length = readlink(path, text, sizeof(text) - 1);
+	if (length < 0)
+		err(2, "%s", path);
+	printf("link %.*s\n", (int)length, text);
+
+	int anew = open(path, O_RDONLY | O_CLOEXEC);
+	printf("anew %s\n", anew < 0 ? error_name() : "opens");
+	if (anew >= 0)
+		close(anew);
+}
+
+static void print_status(int descriptor)
+{
+	struct stat status, own;
+	struct statfs filesystem;
+	int memory = memfd_create("own", MFD_CLOEXEC);
+
+	if (memory < 0 || fstat(memory, &own) < 0)
+		err(2, "memfd");
+	close(memory);
+	if (fstat(descriptor, &status) < 0 || fstatfs(descriptor, &filesystem) < 0)
+		err(2, "fstat");
+	printf("filesystem 0x%lx\n", (unsigned long)filesystem.f_type);
+	printf("file %s\n", S_ISREG(status.st_mode) ? "regular" : "other");
+	printf("mount %s\n", status.st_dev == own.st_dev ? "own" : "other");
+	printf("size %lld\n", (long long)status.st_size);
+}
+
+static void print_mode(int descriptor)
+{
+	static const char *const modes[] = { "read", "write", "readWrite", "none" };
+	int flags = fcntl(descriptor, F_GETFL);
+
+	if (flags < 0)
+		err(2, "F_GETFL");
+	printf("mode %s\n", flags & O_PATH ? "path" : modes[flags & O_ACCMODE]);
+}
+
+static void print_end(int descriptor)
+{
+	off_t position = lseek(descriptor, 0, SEEK_CUR), end = lseek(descriptor, 0, SEEK_END);
+
+	if (end < 0)
+		printf("end %s\n", error_name());
+	else
+		printf("end %lld\n", (long long)end);
+	if (position >= 0)
+		lseek(descriptor, position, SEEK_SET);
+}
+
+static void print_fence(int descriptor)
+{
+	struct sync_file_info info = { 0 };
+
+	if (ioctl(descriptor, SYNC_IOC_FILE_INFO, &info) < 0)
+		printf("fence %s\n", error_name());
+	else
+		printf("fence %u %s\n", info.num_fences, info.status ? "signalled" : "pending");
+}
+
+static void print_fdinfo(int descriptor)
+{
+	char path[48], key[64], value[128], line[256];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", descriptor);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		err(2, "%s", path);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63[^:]: %127[^\n]", key, value) == 2)
+			printf("fdinfo %s %s\n", key, value);
+	fclose(file);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2 || argc > 3)
+		errx(2, "usage: describe-fd [PID] NUMBER");
+	int descriptor = (int)tool_number(argv[argc - 1]);
+	if (argc == 3)
+		descriptor = fetch((pid_t)tool_number(argv[1]), descriptor);
+	print_link(descriptor);
+	print_status(descriptor);
+	print_mode(descriptor);
+	print_end(descriptor);
+	print_fence(descriptor);
+	print_fdinfo(descriptor);
+	return 0;
+}

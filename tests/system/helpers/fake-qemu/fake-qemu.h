@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_SYSTEM_HELPERS_FAKE_QEMU_FAKE_QEMU_H
+#define TESTS_SYSTEM_HELPERS_FAKE_QEMU_FAKE_QEMU_H
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "tests/support/helper.h"
+
+/* The parts of fake-qemu: QEMU's monitor, and its D-Bus display with consoles. */
+
+#define QEMU_XRGB 0x20020888u /* pixman's x8r8g8b8, the pixel format of all consoles */
+
+/* A console and its listener. */
+typedef struct QemuConsole {
+	unsigned int number;
+	const char *type; /* "Graphic" or "Text" */
+	uint32_t width;   /* the Width and Height properties */
+	uint32_t height;
+	int memory; /* of the screen, or -1 */
+	uint32_t map_width;
+	uint32_t map_height;
+	uint8_t *pixels;         /* mapping of the memory */
+	uint32_t drawings;       /* number of drawings */
+	sd_bus *listener;        /* NULL without a listener */
+	bool takes_maps;         /* the listener has the interface for shared memory */
+	unsigned long listeners; /* total number of listeners that named their interfaces */
+	unsigned long refusals;  /* number of next listeners to refuse */
+	unsigned long ignored;   /* number of next listeners to leave without a reply */
+	unsigned long waiting;   /* calls without a reply from the listener */
+	unsigned long errors;    /* replies that were errors */
+} QemuConsole;
+
+#define QEMU_CONSOLES_MAX 16
+
+typedef struct QemuDisplay {
+	sd_event *event;
+	const char *name;
+	const char *uuid;
+	sd_bus *bus; /* NULL until a client joins */
+	QemuConsole consoles[QEMU_CONSOLES_MAX];
+	size_t console_count;
+} QemuDisplay;
+
+/* Exits with an error if the result is a negative errno; returns it otherwise. */
+int qemu_check(int result, const char *what);
+
+/*
+ * Serves D-Bus on the socket, which it takes over. Closes the connection of an earlier client, as
+ * QEMU does.
+ */
+void qemu_display_join(QemuDisplay *display, int socket);
+
+/* Changes the console's size properties and notifies the client. */
+void qemu_console_resize(QemuDisplay *display, QemuConsole *console, uint32_t width,
+			 uint32_t height);
+
+/* Makes new memory for a screen of this size, without gaps between rows. Sends it to the listener.
+ */
+void qemu_console_map(QemuDisplay *display, QemuConsole *console, uint32_t width, uint32_t height);
+
+/*
+ * Draws into the rectangle, with another byte each time, and notifies the listener. If the
+ * rectangle is at least two pixels wide, its first two pixels contain the time (CLOCK_MONOTONIC,
+ * nanoseconds).
+ */
+void qemu_console_update(QemuConsole *console, const int32_t rectangle[static 4]);
+
+/* Returns a new call to the listener without arguments, or NULL without a listener. */
+sd_bus_message *qemu_listener_call(QemuConsole *console, const char *method);
+
+/* Sends the call and releases it. The reply is counted when it arrives. */
+void qemu_listener_send(QemuConsole *console, sd_bus_message *call);
+
+void qemu_listener_close(QemuConsole *console);
+
+/* Makes the monitor's socket at the path and serves it. */
+void qemu_monitor_serve(QemuDisplay *display, const char *path);
+
+#endif

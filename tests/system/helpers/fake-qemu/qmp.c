@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* The QMP monitor. It serves one client at a time, with the commands needed to join the display. */
+#include "proto/json.h"
+#include "tests/system/helpers/fake-qemu/fake-qemu.h"
+
+#define MONITOR_LINE_SIZE 4096
+
+typedef struct Monitor {
+	QemuDisplay *display;
+	sd_event_source *listening;
+	sd_event_source *talking; /* owns the client's connection */
+	JsonParser *parser;
+	bool is_negotiated;
+	int passed; /* received fd without a name, or -1 */
+	char name[64];
+	int named; /* fd with that name, or -1 */
+	char line[MONITOR_LINE_SIZE];
+	size_t size;
+} Monitor;
+
+static void send_line(int client, const char *line)
+{
+	send(client, line, strlen(line), MSG_NOSIGNAL); /* the client may have disconnected */
+	send(client, "\r\n", 2, MSG_NOSIGNAL);
+}
+
+static void refuse(int client, const char *class, const char *why)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "{\"error\": {\"class\": \"%s\", \"desc\": \"%s\"}}", class,
+		 why);
+	send_line(client, line);
+}
+
+static void send_success(int client)
+{
+	send_line(client, "{\"return\": {}}");
+}
+
+static const char *argument(const JsonValue *command, const char *name)
+{
+	const char *text = json_string(json_member(json_member(command, "arguments"), name));
+
+	return text ? text : "";
+}
+
+static void close_descriptor(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
+static void take_descriptor(Monitor *monitor, int client, const JsonValue *command)
+{
+	if (monitor->passed < 0) {
+		refuse(client, "GenericError", "No file descriptor supplied via SCM_RIGHTS");
+		return;
+	}
+	close_descriptor(&monitor->named);
+	monitor->named = monitor->passed;
+	monitor->passed = -1;
+	snprintf(monitor->name, sizeof(monitor->name), "%s", argument(command, "fdname"));
+	send_success(client);
+}
+
+static void add_client(Monitor *monitor, int client, const JsonValue *command)
+{
+	if (strcmp(argument(command, "protocol"), "@dbus-display") != 0) {
+		refuse(client, "GenericError", "Invalid parameter 'protocol'");
+	} else if (monitor->named < 0 || strcmp(monitor->name, argument(command, "fdname")) != 0) {
+		refuse(client, "GenericError", "File descriptor named has not been found");
+	} else {
+		qemu_display_join(monitor->display, monitor->named);
+		monitor->named = -1;
+		send_success(client);
+	}
+}
+
+static void execute(Monitor *monitor, int client, const JsonValue *command)
+{
+	const char *name = json_string(json_member(command, "execute"));
+
+	if (!name) {
+		refuse(client, "GenericError", "QMP input lacks member 'execute'");
+	} else if (strcmp(name, "qmp_capabilities") == 0) {
+		monitor->is_negotiated = true;
+		send_success(client);
+	} else if (!monitor->is_negotiated) {
+		refuse(client, "CommandNotFound",
+		       "Expecting capabilities negotiation with 'qmp_capabilities'");
+	} else if (strcmp(name, "getfd") == 0) {
+		take_descriptor(monitor, client, command);
+	} else if (strcmp(name, "add_client") == 0) {
+		add_client(monitor, client, command);
+	} else {
+		refuse(client, "CommandNotFound", "The command has not been found");
+	}
+}
+
+/* Receives some input and perhaps an fd. Returns false if the client has disconnected. */
+static bool receive(Monitor *monitor, int client)
+{
+	int descriptor;
+	ssize_t size = tool_recvmsg_one(client, monitor->line + monitor->size,
+					sizeof(monitor->line) - monitor->size, MSG_CMSG_CLOEXEC,
+					&descriptor);
+
+	if (size <= 0)
+		return false;
+	if (descriptor >= 0) {
+		close_descriptor(&monitor->passed);
+		monitor->passed = descriptor;
+	}
+	monitor->size += (size_t)size;
+	return true;
+}
+
+static void execute_lines(Monitor *monitor, int client)
+{
+	const char *error;
+	char *end;
+
+	while ((end = memchr(monitor->line, '\n', monitor->size))) {
+		size_t length = (size_t)(end - monitor->line);
+
+		*end = '\0';
+		JsonValue *command = json_parse(monitor->parser, monitor->line, length, &error);
+		if (command)
+			execute(monitor, client, command);
+		else
+			refuse(client, "GenericError", "JSON parse error");
+		json_free(command);
+		monitor->size -= length + 1;
+		memmove(monitor->line, end + 1, monitor->size);
+	}
+}
+
+static int on_command(sd_event_source *source, int client, uint32_t events, void *context)
+{
+	Monitor *monitor = context;
+
+	(void)source;
+	(void)events;
+	if (receive(monitor, client)) {
+		execute_lines(monitor, client);
+		return 0;
+	}
+	monitor->talking = sd_event_source_disable_unref(monitor->talking);
+	close_descriptor(&monitor->passed);
+	close_descriptor(&monitor->named);
+	return sd_event_source_set_enabled(monitor->listening, SD_EVENT_ON);
+}
+
+static int on_client(sd_event_source *source, int listener, uint32_t events, void *context)
+{
+	Monitor *monitor = context;
+	int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	(void)events;
+	if (client < 0)
+		err(2, "accept");
+	monitor->is_negotiated = false;
+	monitor->size = 0;
+	qemu_check(sd_event_add_io(monitor->display->event, &monitor->talking, client, EPOLLIN,
+				   on_command, monitor),
+		   "a monitor's client");
+	sd_event_source_set_io_fd_own(monitor->talking, true);
+	send_line(client,
+		  "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 0, \"major\": "
+		  "10}, \"package\": \"fake\"}, \"capabilities\": [\"oob\"]}}");
+	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+void qemu_monitor_serve(QemuDisplay *display, const char *path)
+{
+	static Monitor monitor = { .passed = -1, .named = -1 };
+	struct sockaddr_un address = tool_address(path);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, 1) < 0)
+		err(2, "%s", path);
+	monitor.display = display;
+	monitor.parser = json_parser_new();
+	qemu_check(sd_event_add_io(display->event, &monitor.listening, listener, EPOLLIN, on_client,
+				   &monitor),
+		   "the monitor");
+}

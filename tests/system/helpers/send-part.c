@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * send-part SOCKET: opens a connection, reads commands from stdin, one a line, and prints one line
+ * for each:
+ *
+ *   command    effect                                          printed
+ *   send TEXT  sends TEXT without a terminator, and waits      "taken", or "closed" if the daemon
+ *              until the daemon has read it                    has closed the connection
+ *   state                                                      "open" or "closed"
+ *   wait       waits until the daemon closes the connection    "closed"
+ */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "tests/support/helper.h"
+
+/* Waits for the daemon to close the connection; -1 waits for ever. Returns false if it does not. */
+static bool closes(int connection, int milliseconds)
+{
+	struct pollfd poll_for = { .fd = connection, .events = POLLRDHUP };
+
+	return poll(&poll_for, 1, milliseconds) > 0;
+}
+
+static const char *send_part(int connection, const char *text)
+{
+	int unread = 0;
+
+	if (send(connection, text, strlen(text), MSG_NOSIGNAL) < 0)
+		return "closed";
+	while (ioctl(connection, SIOCOUTQ, &unread) == 0 && unread > 0)
+		if (closes(connection, 1))
+			return "closed";
+	return "taken";
+}
+
+int main(int argc, char **argv)
+{
+	char line[TOOL_LINE_SIZE];
+
+	if (argc != 2)
+		errx(2, "usage: send-part SOCKET");
+	int connection = tool_connect(argv[1]);
+	while (tool_read_line(line)) {
+		if (strncmp(line, "send ", 5) == 0)
+			puts(send_part(connection, line + 5));
+		else if (strcmp(line, "state") == 0)
+			puts(closes(connection, 0) ? "closed" : "open");
+		else if (strcmp(line, "wait") == 0)
+			puts(closes(connection, -1) ? "closed" : "open");
+		else
+			errx(2, "%s: unknown command", line);
+		fflush(stdout);
+	}
+	return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * without-kernel-feature passrights|peerpidfd COMMAND...: executes the command with a seccomp
+ * filter that hides SO_PASSRIGHTS or SO_PEERPIDFD, as if the kernel were older than 6.16 or 6.5.
+ */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "tests/support/helper.h"
+
+#define OPTION_PASSRIGHTS 83
+#define OPTION_PEERPIDFD  77
+
+#define ARGUMENT(n) ((uint32_t)offsetof(struct seccomp_data, args[n]))
+
+/* Makes the system call fail with ENOPROTOOPT for this option of SOL_SOCKET. */
+static void hide_option(uint32_t system_call, uint32_t option)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, system_call, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARGUMENT(1)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOL_SOCKET, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARGUMENT(2)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, option, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOPROTOOPT),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {
+		.len = sizeof(filter) / sizeof(filter[0]),
+		.filter = filter,
+	};
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		err(2, "seccomp");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 3)
+		errx(2, "usage: without-kernel-feature passrights|peerpidfd COMMAND...");
+	if (strcmp(argv[1], "passrights") == 0)
+		hide_option(SYS_setsockopt, OPTION_PASSRIGHTS);
+	else if (strcmp(argv[1], "peerpidfd") == 0)
+		hide_option(SYS_getsockopt, OPTION_PEERPIDFD);
+	else
+		errx(2, "%s is not a feature: write passrights or peerpidfd", argv[1]);
+	execvp(argv[2], argv + 2);
+	err(2, "%s", argv[2]);
+}

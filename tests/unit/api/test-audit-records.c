@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* Audit records: one for each denial, refused registration and change, and none for other calls. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "tests/support/fake-share.h"
+
+TestSuite(records);
+
+enum { OPERATOR, CLIENT, STRANGER };
+
+static const struct {
+	int caller;
+	const char *method, *parameters;
+	const char *reason; /* NULL for no record, "" for the record of a success */
+} rows[] = {
+	{ STRANGER, REGISTER, NAMES_A, "uid" },
+	{ STRANGER, REGISTER, NAMES_B, "virtualMachine" },
+	{ STRANGER, REGISTER, "{}", "parameter" },
+	{ CLIENT, REGISTER, NAMES_A, "" },
+	{ CLIENT, REGISTER, NAMES_A, NULL },
+	{ CLIENT, LIST_REGISTRATIONS, NULL, NULL },
+	{ CLIENT, UNREGISTER, NAMES_B, NULL },
+	{ CLIENT, UNREGISTER, NAMES_A, "" },
+	{ CLIENT, UNREGISTER, NAMES_A, NULL },
+	{ STRANGER, REVOKE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":1}", "notRegistrar" },
+	{ OPERATOR, REVOKE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":1}", NULL },
+	{ STRANGER, REGISTER_MACHINE, NAMES_B, "notOperator" },
+	{ STRANGER, UPDATE_MACHINE, NAMES_A, "notRegistrar" },
+	{ OPERATOR, UPDATE_MACHINE, NAMES_A, "" },
+	{ STRANGER, ASSIGN, NAMES_A, "notRegistrar" },
+	{ OPERATOR, ASSIGN, NAMES_A, "" },
+	{ STRANGER, DESCRIBE, NAMES_A, "notViewer" },
+	{ OPERATOR, DESCRIBE, NAMES_A, NULL },
+	{ STRANGER, LIST_QUARANTINES, NULL, "notOperator" },
+	{ OPERATOR, LIST_QUARANTINES, NULL, NULL },
+	{ STRANGER, LIST_MACHINES, NULL, NULL },
+	{ STRANGER, SET_QUARANTINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}",
+	  "notOperator" },
+	{ OPERATOR, SET_QUARANTINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}",
+	  "" },
+	{ CLIENT, CREATE_CONTEXT, NULL, "" },
+	{ CLIENT, CREATE_CONTEXT, "{\"adapter\":\"x\"}", NULL },
+	{ STRANGER, UNREGISTER_MACHINE, NAMES_A, "notRegistrar" },
+	{ OPERATOR, UNREGISTER_MACHINE, NAMES_A, "" },
+};
+
+Test(records, calls_with_and_without_a_record)
+{
+	Cast cast = cast_new();
+	World *world = cast.world;
+	Caller *const callers[] = { cast.admin, cast.client, cast.stranger };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t before = world->record_count;
+		const char *status =
+			call(world, callers[rows[i].caller], rows[i].method, rows[i].parameters);
+		const FakeRecord *record = world_last_record(world);
+
+		cr_assert_eq(world->record_count - before, rows[i].reason ? 1u : 0u,
+			     "row %zu: %s %s", i, rows[i].method, status);
+		if (!rows[i].reason)
+			continue;
+		cr_assert_str_eq(record->method, rows[i].method);
+		cr_assert_str_eq(record->reason, rows[i].reason, "row %zu", i);
+		cr_assert_eq(record->status == STATUS_SUCCESS, rows[i].reason[0] == '\0');
+		cr_assert_eq(record->uid, callers[rows[i].caller]->credentials.uid);
+		cr_assert_eq(record->has_guid, rows[i].parameters && rows[i].parameters[1] == '"',
+			     "row %zu", i);
+	}
+	cast_free(&cast);
+}
+
+/* Each record about an object contains the object's handle. */
+Test(records, object_records_contain_the_handle)
+{
+	static const char *const asked[] = { OPEN, CLOSE, UNSHARE };
+	Cast cast = cast_new_sharing();
+	World *world = cast.world;
+	char handle[64];
+
+	share_image(&cast, handle);
+	cr_assert(record_names(world, handle));
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		Caller *caller = i < 2 ? cast.client : cast.machine;
+		size_t before = world->record_count;
+
+		cr_assert_str_eq(with_handle(world, cast.stranger, asked[i], handle),
+				 "STATUS_ACCESS_DENIED");
+		cr_assert(record_names(world, handle), "%s, denied", asked[i]);
+		if (i == 0)
+			open_and_drop(world, caller, handle, NULL);
+		else
+			with_handle(world, caller, asked[i], handle);
+		cr_assert_eq(world->record_count - before, 2u);
+		cr_assert_eq(world_last_record(world)->status, STATUS_SUCCESS);
+		cr_assert(record_names(world, handle), "%s, allowed", asked[i]);
+	}
+	cr_assert_str_eq(with_handle(world, cast.client, OPEN, handle), "STATUS_INVALID_HANDLE");
+	cr_assert_not(world_last_record(world)->has_object, "the record contains a handle");
+	cast_free(&cast);
+}
+
+/* A message refused for its foreign bytes, before dispatch, is recorded like a denial. */
+Test(records, foreign_bytes_are_recorded)
+{
+	static const char request[] = "{\"method\":\"" REGISTER "\",\"parameters\":" NAMES_A "}\n";
+	Cast cast = cast_new();
+	Buffer out = BUFFER_INIT;
+	Session session;
+	size_t before = cast.world->record_count;
+
+	session_init(&session, &cast.world->service, cast.client);
+	buffer_append(&session.input, request, strlen(request));
+	session_arrived(&session, &(Arrival){ .foreign = true });
+	session_pump(&session, &out);
+	cr_assert_eq(cast.world->record_count, before + 1);
+	cr_assert_str_eq(world_last_record(cast.world)->reason, "foreign");
+	cr_assert_eq(world_last_record(cast.world)->status, STATUS_ACCESS_DENIED);
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}

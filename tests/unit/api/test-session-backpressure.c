@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Output is bounded whatever the caller requests. Past LIMIT_UNREAD_PAUSE the session waits until
+ * the replies are read, then continues. No reply is lost or duplicated.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/interfaces.h"
+#include "tests/support/fake-host.h"
+
+TestSuite(session_backpressure);
+
+static size_t count_byte(const Buffer *buffer, char byte)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < buffer_size(buffer); i++)
+		count += buffer_head(buffer)[i] == byte;
+	return count;
+}
+
+static size_t largest_description(void)
+{
+	size_t largest = 0;
+
+	for (size_t i = 0; i < interface_count; i++)
+		if (strlen(interfaces[i].description) > largest)
+			largest = strlen(interfaces[i].description);
+	return largest;
+}
+
+#define DESCRIBE_IT                                                    \
+	"{\"method\":\"org.varlink.service.GetInterfaceDescription\"," \
+	"\"parameters\":{\"interface\":\"io.vaild.Machine\"}}\n"
+
+Test(session_backpressure, pipelined_requests_are_all_answered)
+{
+	enum { REQUESTS = 400 };
+	Cast cast = cast_new_quiet();
+	Buffer out = BUFFER_INIT;
+	Session session;
+	SessionState state;
+	size_t replies = 0, pauses = 0;
+	size_t bound = LIMIT_UNREAD_PAUSE + 2 * largest_description();
+
+	session_init(&session, &cast.world->service, cast.client);
+	for (int i = 0; i < REQUESTS; i++)
+		buffer_append(&session.input, DESCRIBE_IT, strlen(DESCRIBE_IT));
+	session_arrived(&session, &(Arrival){ 0 });
+	while ((state = session_pump(&session, &out)) == SESSION_PAUSED) {
+		pauses++;
+		cr_assert_geq(buffer_size(&out), (size_t)LIMIT_UNREAD_PAUSE);
+		cr_assert_leq(buffer_size(&out), bound);
+		size_t before = buffer_size(&out);
+		cr_assert_eq(session_pump(&session, &out), SESSION_PAUSED, "no reply was read");
+		cr_assert_eq(buffer_size(&out), before, "output grew during a pause");
+		replies += count_byte(&out, '\n');
+		buffer_consume(&out, buffer_size(&out));
+	}
+	cr_assert_eq(state, SESSION_READS);
+	replies += count_byte(&out, '\n');
+	cr_assert_eq(replies, (size_t)REQUESTS);
+	cr_assert_gt(pauses, 5u);
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}
+
+static void quarantine_many(Cast *cast, int count, const char *reason)
+{
+	for (int i = 0; i < count; i++)
+		cr_assert_str_eq(callf(cast->world, cast->admin, SET_QUARANTINE,
+				       "{\"virtualMachineGuid\":"
+				       "\"10000000-0000-0000-0000-%012d\",\"quarantined\":true,"
+				       "\"reason\":\"%s\"}",
+				       i, reason),
+				 "STATUS_SUCCESS");
+}
+
+Test(session_backpressure, lists_are_produced_as_they_are_read)
+{
+	enum { ITEMS = 250 };
+	char reason[LIMIT_NAME_LENGTH * 6 + 1] = "";
+	Cast cast = cast_new_quiet();
+	Buffer out = BUFFER_INIT;
+	Session session;
+	size_t items = 0, largest = 0;
+
+	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
+		strcat(reason, "\\u0001"); /* six bytes each, also in the reply */
+	quarantine_many(&cast, ITEMS, reason);
+	session_init(&session, &cast.world->service, cast.admin);
+	buffer_append(&session.input, "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n",
+		      strlen("{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n"));
+	buffer_append(&session.input, DESCRIBE_IT, strlen(DESCRIBE_IT));
+	session_arrived(&session, &(Arrival){ 0 });
+	session_end_of_input(&session);
+	while (session_pump(&session, &out) == SESSION_PAUSED) {
+		if (buffer_size(&out) > largest)
+			largest = buffer_size(&out);
+		items += count_byte(&out, '\n');
+		buffer_consume(&out, buffer_size(&out));
+	}
+	items += count_byte(&out, '\n');
+	cr_assert_eq(items, (size_t)ITEMS + 1, "all items, then the later request");
+	cr_assert_leq(largest, (size_t)LIMIT_UNREAD_PAUSE + 2000);
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}
+
+Test(session_backpressure, list_too_long_for_one_reply)
+{
+	char reason[LIMIT_NAME_LENGTH * 6 + 1] = "", request[200];
+	Cast cast = cast_new_quiet();
+
+	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
+		strcat(reason, "\\u0001");
+	/* The fake host persists fewer, so its count is reset. Core keeps all of them. */
+	for (int i = 0; i < 700; i++) {
+		snprintf(request, sizeof(request), "%012d", i);
+		cast.world->quarantine_count = 0;
+		cr_assert_str_eq(callf(cast.world, cast.admin, SET_QUARANTINE,
+				       "{\"virtualMachineGuid\":\"10000000-0000-0000-0000-%s\","
+				       "\"quarantined\":true,\"reason\":\"%s\"}",
+				       request, reason),
+				 "STATUS_SUCCESS");
+	}
+	cr_assert_str_eq(call(cast.world, cast.admin, LIST_QUARANTINES, NULL),
+			 "STATUS_INSUFFICIENT_RESOURCES");
+	cr_assert_not_null(strstr(reply_string(cast.world, "message"), "\"more\": true"));
+	cr_assert_null(strstr(cast.world->reply_text, "quarantines"), "a part of the list is left");
+	const char *text = exchange(cast.world, cast.admin,
+				    "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n");
+	size_t items = 0;
+	for (; *text; text++)
+		items += *text == '\n';
+	cr_assert_eq(items, 700u);
+	cast_free(&cast);
+}
+
+/* A clock that advances half a millisecond with each call. */
+static uint64_t slow_clock(void *self)
+{
+	return ((World *)self)->now += 500;
+}
+
+Test(session_backpressure, long_turns_pause_for_other_sessions)
+{
+	enum { REQUESTS = 200 };
+	static const char request[] = "{\"method\":\"" LIST_REGISTRATIONS "\"}\n";
+	Cast cast = cast_new_quiet();
+	Buffer out = BUFFER_INIT;
+	Session session;
+	size_t pauses = 0;
+
+	cast.world->host.now = slow_clock;
+	session_init(&session, &cast.world->service, cast.client);
+	for (int i = 0; i < REQUESTS; i++)
+		buffer_append(&session.input, request, strlen(request));
+	session_arrived(&session, &(Arrival){ 0 });
+	while (session_pump(&session, &out) == SESSION_PAUSED) {
+		cr_assert_lt(buffer_size(&out), (size_t)LIMIT_UNREAD_PAUSE,
+			     "paused because of the output");
+		cr_assert_lt(++pauses, 100u);
+	}
+	cr_assert_gt(pauses, 2u);
+	cr_assert_eq(count_byte(&out, '\n'), (size_t)REQUESTS);
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}

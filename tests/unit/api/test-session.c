@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Replies come in the order of the requests, each with its request's terminator, and none for
+ * oneway. Improper calls get error replies.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/fake-host.h"
+
+TestSuite(session);
+
+#define INFO     "{\"method\":\"org.varlink.service.GetInfo\"}"
+#define ADAPTERS "{\"method\":\"io.vaild.Gpu.ListAdapters\"}"
+#define CREATE   "{\"method\":\"io.vaild.Gpu.CreateContext\"}"
+#define UNKNOWN  "{\"method\":\"io.vaild.Nothing\"}"
+
+/* Splits the replies at their terminators. Returns their number. */
+static size_t split_replies(const char *text, size_t size, const char **replies, char *terminators,
+			    size_t maximum)
+{
+	size_t count = 0, begin = 0;
+
+	for (size_t i = 0; i < size && count < maximum; i++)
+		if (text[i] == '\n' || text[i] == '\0') {
+			replies[count] = text + begin;
+			terminators[count++] = text[i];
+			begin = i + 1;
+		}
+	cr_assert_eq(begin, size, "the last reply has no terminator");
+	return count;
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += *text == '\n';
+	return count;
+}
+
+Test(session, replies_come_in_order_with_their_terminators)
+{
+	static const char requests[] = INFO "\0" ADAPTERS "\n" UNKNOWN "\0" INFO;
+	static const char *const parts[] = { "vendor", "adapters", "MethodNotFound", "vendor" };
+	static const char expected[] = { '\0', '\n', '\0', '\n' };
+	const char *replies[8];
+	char terminators[8];
+	size_t size;
+	Cast cast = cast_new_quiet();
+	const char *text =
+		exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1, &size);
+
+	cr_assert_eq(split_replies(text, size, replies, terminators, 8), 4u);
+	for (size_t i = 0; i < 4; i++) {
+		cr_assert_eq(terminators[i], expected[i], "reply %zu", i);
+		cr_assert_not_null(strstr(replies[i], parts[i]), "reply %zu", i);
+	}
+	cast_free(&cast);
+}
+
+Test(session, blanks_and_line_breaks_are_skipped)
+{
+	static const char requests[] =
+		"\n\n \0\t{\n\"method\"\r\n:\n\"org.varlink.service.GetInfo\"\n} \t\r\n\0\n" INFO
+		" \0 \n";
+	size_t size;
+	Cast cast = cast_new_quiet();
+	const char *text =
+		exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1, &size);
+
+	cr_assert_eq(text[size - 1], '\0');
+	cr_assert_eq(count_lines(text), 1u);
+	cr_assert_not_null(strstr(text + strlen(text) / 2 + 1, "vendor"));
+	cast_free(&cast);
+}
+
+Test(session, first_terminator_after_the_object_counts)
+{
+	static const char requests[] = INFO "\r\n" INFO "\0\n\n";
+	const char *replies[4];
+	char terminators[4];
+	size_t size;
+	Cast cast = cast_new_quiet();
+	const char *text =
+		exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1, &size);
+
+	cr_assert_eq(split_replies(text, size, replies, terminators, 4), 2u);
+	cr_assert_eq(terminators[0], '\n');
+	cr_assert_eq(terminators[1], '\0');
+	cast_free(&cast);
+}
+
+Test(session, empty_input_gets_no_reply)
+{
+	Cast cast = cast_new_quiet();
+
+	cr_assert_str_eq(exchange(cast.world, cast.client, ""), "");
+	cr_assert_str_eq(exchange(cast.world, cast.client, " \n\t\n"), "");
+	cast_free(&cast);
+}
+
+Test(session, oneway_acts_without_a_reply)
+{
+	Cast cast = cast_new();
+
+	cr_assert_str_eq(
+		exchange(cast.world, cast.admin,
+			 "{\"method\":\"" SET_QUARANTINE "\",\"oneway\":true,\"parameters\":"
+			 "{\"virtualMachineGuid\":\"" GUID_B "\",\"quarantined\":true}}\n"),
+		"");
+	cr_assert_not_null(world_kept_quarantine(cast.world, GUID_B));
+	cr_assert_str_eq(
+		exchange(cast.world, cast.client,
+			 "{\"method\":\"" SET_QUARANTINE "\",\"oneway\":true,\"parameters\":"
+			 "{\"virtualMachineGuid\":\"" GUID_B "\",\"quarantined\":false}}\n"),
+		"", "a refusal gets no reply either");
+	cr_assert_not_null(world_kept_quarantine(cast.world, GUID_B));
+	cr_assert_str_eq(exchange(cast.world, cast.client,
+				  "{\"method\":\"io.vaild.Nothing\",\"oneway\":true}\n"),
+			 "");
+	cr_assert_str_eq(exchange(cast.world, cast.client,
+				  "{\"method\":\"" LIST_ADAPTERS "\",\"oneway\":true}\n"),
+			 "");
+	cast_free(&cast);
+}
+
+Test(session, oneway_suppresses_only_its_own_reply)
+{
+	Cast cast = cast_new_quiet();
+	const char *text = exchange(cast.world, cast.client,
+				    INFO "\n{\"method\":\"" CREATE_CONTEXT
+					 "\",\"oneway\":true}\n" ADAPTERS "\n");
+
+	cr_assert_eq(count_lines(text), 2u);
+	cr_assert_not_null(strstr(text, "vendor"));
+	cr_assert_not_null(strstr(text, "adapters"));
+	cr_assert_null(strstr(text, "context\""));
+	cast_free(&cast);
+}
+
+Test(session, flags_of_the_envelope)
+{
+	static const struct {
+		const char *flags, *parameter; /* parameter is NULL for success */
+	} rows[] = {
+		{ "\"more\":true", NULL }, /* the method does not stream, so there is one reply */
+		{ "\"more\":false,\"oneway\":false", NULL },
+		{ "\"more\":null,\"oneway\":null", NULL },
+		{ "\"upgrade\":true,\"anything\":[1]", NULL },
+		{ "\"parameters\":null", NULL },
+		{ "\"parameters\":{}", NULL },
+		{ "\"more\":true,\"oneway\":true", "more" },
+		{ "\"more\":1", "more" },
+		{ "\"more\":\"true\"", "more" },
+		{ "\"oneway\":1", "oneway" },
+		{ "\"oneway\":{}", "oneway" },
+		{ "\"parameters\":[]", "parameters" },
+		{ "\"parameters\":\"\"", "parameters" },
+		{ "\"parameters\":false", "parameters" },
+	};
+	Cast cast = cast_new_quiet();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char request[160], parameter[40];
+
+		snprintf(request, sizeof(request), "{\"method\":\"%s\",%s}\n", CREATE_CONTEXT,
+			 rows[i].flags);
+		snprintf(parameter, sizeof(parameter), "\"parameter\":\"%s\"}}\n",
+			 rows[i].parameter ? rows[i].parameter : "");
+		const char *text = exchange(cast.world, cast.client, request);
+		cr_assert_eq(count_lines(text), 1u, "%s", request);
+		cr_assert_null(strstr(text, "continues"), "%s", request);
+		if (!rows[i].parameter) {
+			cr_assert_not_null(strstr(text, "STATUS_SUCCESS"), "%s", request);
+			continue;
+		}
+		cr_assert_not_null(strstr(text, "io.vaild.Gpu.InvalidParameter"), "%s", request);
+		cr_assert_not_null(strstr(text, parameter), "%s got %s", request, text);
+	}
+	cast_free(&cast);
+}
+
+Test(session, names_of_methods)
+{
+	static const struct {
+		const char *name, *answer;
+	} rows[] = {
+		{ "io.vaild.Nothing",
+		  "MethodNotFound\",\"parameters\":{\"method\":\"io.vaild.Nothing\"" },
+		{ "io.vaild.", "MethodNotFound\",\"parameters\":{\"method\":\"io.vaild.\"" },
+		{ "io.vaild.registerVailProcess", "MethodNotFound" },
+		{ "io.vaild.RegisterVailProcessX", "MethodNotFound" },
+		{ "io.vaild.RegisterVailProces", "MethodNotFound" },
+		{ "GetInfo", "MethodNotFound\",\"parameters\":{\"method\":\"GetInfo\"" },
+		{ "", "MethodNotFound\",\"parameters\":{\"method\":\"\"" },
+		{ ".", "InterfaceNotFound\",\"parameters\":{\"interface\":\"\"" },
+		{ ".GetInfo", "InterfaceNotFound\",\"parameters\":{\"interface\":\"\"" },
+		{ "io.vail.GetInfo",
+		  "InterfaceNotFound\",\"parameters\":{\"interface\":\"io.vail\"" },
+		{ "io.vaild.Gpux.ListAdapters", "InterfaceNotFound" },
+		{ "io.vaild.GetInfo", "MethodNotFound" },
+		{ "io.vaild.Gpu", "MethodNotFound" },
+		{ "IO.VAILD.RegisterVailProcess", "InterfaceNotFound" },
+		{ "a\\nb.c\\\"d", "InterfaceNotFound\",\"parameters\":{\"interface\":\"a\\nb\"" },
+		{ "a\\\"b", "MethodNotFound\",\"parameters\":{\"method\":\"a\\\"b\"" },
+	};
+	Cast cast = cast_new_quiet();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char request[160];
+
+		snprintf(request, sizeof(request), "{\"method\":\"%s\"}\n" INFO "\n", rows[i].name);
+		const char *text = exchange(cast.world, cast.client, request);
+		cr_assert_not_null(strstr(text, rows[i].answer), "%s got %s", request, text);
+		cr_assert_null(strstr(text, "\"status\""), "Varlink's errors carry no status");
+		cr_assert_not_null(strstr(text, "vendor"), "the connection stays open");
+	}
+	cast_free(&cast);
+}
+
+Test(session, json_that_is_not_a_call_keeps_the_connection)
+{
+	static const char *const rows[] = {
+		"null",
+		"true",
+		"false",
+		"0",
+		"-1",
+		"1e9",
+		"\"text\"",
+		"[]",
+		"[{}]",
+		"{}",
+		"{\"method\":null}",
+		"{\"method\":1}",
+		"{\"method\":[]}",
+		"{\"Method\":\"x\"}",
+		"{\"parameters\":{}}",
+		"{\"method\":{\"method\":\"a.b\"}}",
+		"0 ",
+		"{} \t",
+		"\"\" ",
+	};
+	Cast cast = cast_new_quiet();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char request[120];
+
+		snprintf(request, sizeof(request), "%s\n" INFO "\n", rows[i]);
+		const char *text = exchange(cast.world, cast.client, request);
+		cr_assert_eq(strncmp(text, "{\"error\":\"io.vaild.InvalidParameter\"", 36), 0,
+			     "%s got %s", rows[i], text);
+		cr_assert_not_null(strstr(text, "\"parameter\":\"method\"}}\n"), "%s", rows[i]);
+		cr_assert_not_null(strstr(text, "\"code\":\"0xC000000D\""), "%s", rows[i]);
+		cr_assert_not_null(strstr(text, "vendor"), "%s: the connection stays open",
+				   rows[i]);
+	}
+	cast_free(&cast);
+}
+
+Test(session, malformed_json_closes_after_earlier_replies)
+{
+	static const char *const rows[] = {
+		"nul",
+		"tru",
+		"{\"a\":1,}",
+		"[1,]",
+		"{a:1}",
+		"{'a':1}",
+		"NaN",
+		"Infinity",
+		"-",
+		"+1",
+		"01",
+		".5",
+		"1.",
+		"{\"a\" 1}",
+		"{]",
+		"[}",
+		"}",
+		"]",
+		",",
+		":",
+		"x",
+		"/* */ {}",
+		"// x",
+		"{} {}",
+		"{}x",
+		"{}{}",
+		"\"\x01\"",
+		"{\"a\":\"\t\"}",
+		"\"\\u0000\"",
+		"{\"\\u0000\":1}",
+		"\"\\x41\"",
+		"\"\\u12g4\"",
+		"{\"a\":\"\xff\"}",
+		"\"\xc3\"",
+		"\xef\xbb\xbf{}",
+		"\x7f",
+		"{\"method\":\"io.vaild.Gpu.ListAdapters\"",
+	};
+	Cast cast = cast_new_quiet();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char request[200];
+
+		snprintf(request, sizeof(request), INFO "\n%s\n" INFO "\n", rows[i]);
+		const char *text = exchange(cast.world, cast.client, request);
+		const char *error = strchr(text, '\n');
+
+		cr_assert_not_null(strstr(text, "vendor"), "the earlier request is answered");
+		cr_assert_not_null(error);
+		cr_assert_eq(count_lines(text), 2u, "%s got %s", rows[i], text);
+		cr_assert_eq(strncmp(error + 1, "{\"error\":\"io.vaild.InvalidParameter\"", 36), 0,
+			     "%s got %s", rows[i], text);
+		cr_assert_null(strstr(error, "\"parameter\":"), "%s got %s", rows[i], text);
+	}
+	cast_free(&cast);
+}
+
+Test(session, incomplete_message_is_malformed_at_the_end_of_input)
+{
+	Cast cast = cast_new_quiet();
+
+	for (size_t cut = 1; cut < strlen(INFO); cut++) {
+		size_t size;
+		const char *text = exchange_bytes(cast.world, cast.client, INFO, cut, &size);
+
+		cr_assert_eq(strncmp(text, "{\"error\":\"io.vaild.InvalidParameter\"", 36), 0,
+			     "cut at %zu got %s", cut, text);
+		cr_assert_eq(text[size - 1], '\n');
+	}
+	cast_free(&cast);
+}
+
+Test(session, same_replies_however_the_input_is_split)
+{
+	static const char requests[] = INFO "\0\n " ADAPTERS " \r\n" UNKNOWN "\0" CREATE "\n12 \n";
+	char *whole = NULL;
+	size_t whole_size = 0;
+
+	for (size_t cut = 0; cut < sizeof(requests); cut++) {
+		Cast cast = cast_new_quiet();
+		Buffer out = BUFFER_INIT;
+		Session session;
+
+		session_init(&session, &cast.world->service, cast.client);
+		buffer_append(&session.input, requests, cut);
+		session_arrived(&session, &(Arrival){ 0 });
+		cr_assert_eq(session_pump(&session, &out), SESSION_READS);
+		buffer_append(&session.input, requests + cut, sizeof(requests) - 1 - cut);
+		session_arrived(&session, &(Arrival){ 0 });
+		cr_assert_eq(session_pump(&session, &out), SESSION_READS);
+		session_end_of_input(&session);
+		cr_assert_eq(session_pump(&session, &out), SESSION_FINISHED);
+		if (!whole) {
+			whole_size = buffer_size(&out);
+			whole = memcpy(malloc(whole_size), buffer_head(&out), whole_size);
+		}
+		cr_assert_eq(buffer_size(&out), whole_size, "split at %zu", cut);
+		cr_assert_eq(memcmp(buffer_head(&out), whole, whole_size), 0, "split at %zu", cut);
+		session_deinit(&session);
+		buffer_deinit(&out);
+		cast_free(&cast);
+	}
+	free(whole);
+}
+
+Test(session, partial_message_is_detected)
+{
+	Cast cast = cast_new_quiet();
+	Buffer out = BUFFER_INIT;
+	Session session;
+
+	session_init(&session, &cast.world->service, cast.client);
+	cr_assert_not(session_has_half_message(&session));
+	buffer_append(&session.input, " \n", 2);
+	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
+	cr_assert_not(session_has_half_message(&session), "blanks are not a message");
+	buffer_append(&session.input, "{\"met", 5);
+	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
+	cr_assert(session_has_half_message(&session));
+	buffer_append(&session.input, "hod\":1}", 7);
+	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
+	cr_assert(session_has_half_message(&session), "the terminator is missing");
+	cr_assert_eq(buffer_size(&out), 0u);
+	buffer_append(&session.input, "\n", 1);
+	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
+	cr_assert_not(session_has_half_message(&session));
+	cr_assert_gt(buffer_size(&out), 0u);
+	session_deinit(&session);
+	buffer_deinit(&out);
+	cast_free(&cast);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Charges: limits per uid and host-wide, the operators' share, and the return of charges. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "daemon/core/account.h"
+#include "proto/macros.h"
+
+TestSuite(account);
+
+#define PAYER(payer_uid, operator) (&(Payer){ .uid = (payer_uid), .is_operator = (operator) })
+
+static Limits small_limits(uint64_t per_uid, uint64_t in_all)
+{
+	Limits limits;
+
+	for (int kind = 0; kind < LIMIT_MAX; kind++) {
+		limits.per_uid[kind] = per_uid;
+		limits.in_all[kind] = in_all;
+	}
+	return limits;
+}
+
+Test(account, each_kind_has_a_limit_per_uid_and_a_host_wide_limit)
+{
+	for (int kind = 0; kind < LIMIT_MAX; kind++) {
+		Limits limits = small_limits(2, 3);
+		Accounts accounts;
+		Charge charges[3] = { CHARGE_INIT, CHARGE_INIT, CHARGE_INIT },
+		       refused = CHARGE_INIT;
+		Failure failure;
+		LimitKind k = (LimitKind)kind;
+
+		accounts_init(&accounts, &limits);
+		cr_assert_eq(charge_take(&charges[0], &accounts, PAYER(1, true), k, &failure), 0);
+		cr_assert_eq(charge_take(&charges[1], &accounts, PAYER(1, true), k, &failure), 0);
+		cr_assert_eq(charge_take(&refused, &accounts, PAYER(1, true), k, &failure),
+			     STATUS_QUOTA_EXCEEDED);
+		cr_assert_str_eq(failure.limit, limit_name(k, true));
+		cr_assert_eq(failure.maximum, 2u);
+		cr_assert_eq(failure.used, 2u);
+		cr_assert_eq(charge_take(&charges[2], &accounts, PAYER(2, true), k, &failure), 0);
+		cr_assert_eq(charge_take(&refused, &accounts, PAYER(3, true), k, &failure),
+			     k == LIMIT_STORE_ENTRIES ? STATUS_INSUFFICIENT_RESOURCES
+						      : STATUS_QUOTA_EXCEEDED);
+		if (k != LIMIT_STORE_ENTRIES) {
+			cr_assert_str_eq(failure.limit, limit_name(k, false));
+			cr_assert_eq(failure.maximum, 3u);
+			cr_assert_eq(failure.used, 0u, "not the caller's own usage");
+		}
+		cr_assert_null(refused.account);
+		accounts_check(&accounts);
+		cr_assert_eq(accounts_used(&accounts, 1, k), 2u);
+		charge_return(&charges[0], &accounts);
+		charge_return(&charges[0], &accounts); /* no effect */
+		cr_assert_eq(accounts_used(&accounts, 1, k), 1u);
+		cr_assert_eq(charge_take(&charges[0], &accounts, PAYER(3, true), k, &failure), 0);
+		for (int i = 0; i < 3; i++)
+			charge_return(&charges[i], &accounts);
+		accounts_check(&accounts);
+		accounts_deinit(&accounts);
+	}
+}
+
+Test(account, kinds_are_counted_separately)
+{
+	Limits limits = small_limits(1, 1);
+	Accounts accounts;
+	Charge charges[LIMIT_MAX];
+	Failure failure;
+
+	accounts_init(&accounts, &limits);
+	for (int kind = 0; kind < LIMIT_MAX; kind++)
+		cr_assert_eq(charge_take(&charges[kind], &accounts, PAYER(1, true), (LimitKind)kind,
+					 &failure),
+			     STATUS_SUCCESS);
+	accounts_check(&accounts);
+	for (int kind = 0; kind < LIMIT_MAX; kind++)
+		charge_return(&charges[kind], &accounts);
+	accounts_deinit(&accounts);
+}
+
+/* Asserts how many charges strangers get, and how many strangers and operators get in total. */
+static void check_share(LimitKind kind, uint64_t in_all, uint64_t strangers, uint64_t all)
+{
+	Limits limits = small_limits(1000, in_all);
+	Accounts accounts;
+	Charge charges[64];
+	Failure failure;
+	uint64_t taken = 0;
+
+	accounts_init(&accounts, &limits);
+	while (charge_take(&charges[taken], &accounts, PAYER(1000 + (uid_t)taken, false), kind,
+			   &failure) == STATUS_SUCCESS)
+		taken++;
+	cr_assert_eq(taken, strangers, "host-wide limit %lu", (unsigned long)in_all);
+	cr_assert_eq(failure.maximum, kind == LIMIT_CONNECTIONS ? strangers : 0);
+	while (charge_take(&charges[taken], &accounts, PAYER(0, true), kind, &failure) ==
+	       STATUS_SUCCESS)
+		taken++;
+	cr_assert_eq(taken, all, "host-wide limit %lu", (unsigned long)in_all);
+	while (taken > 0)
+		charge_return(&charges[--taken], &accounts);
+	accounts_deinit(&accounts);
+}
+
+static void check_shares(LimitKind kind)
+{
+	check_share(kind, 0, 0, 0);
+	check_share(kind, 1, 1, 1);
+	check_share(kind, 9, 9, 9);
+	check_share(kind, 10, 9, 10);
+	check_share(kind, 20, 18, 20);
+	check_share(kind, 59, 54, 59);
+}
+
+Test(account, a_tenth_of_the_connections_is_reserved_for_operators)
+{
+	check_shares(LIMIT_CONNECTIONS);
+}
+
+Test(account, a_tenth_of_the_store_is_reserved_for_operators)
+{
+	check_shares(LIMIT_STORE_ENTRIES);
+}
+
+Test(account, no_other_kind_is_reserved_for_operators)
+{
+	Limits limits = small_limits(10, 10);
+
+	for (int kind = 0; kind < LIMIT_MAX; kind++) {
+		Accounts accounts;
+		Charge charges[10];
+		Failure failure;
+		int taken = 0;
+
+		accounts_init(&accounts, &limits);
+		while (taken < 10 && charge_take(&charges[taken], &accounts, PAYER(5, false),
+						 (LimitKind)kind, &failure) == STATUS_SUCCESS)
+			taken++;
+		cr_assert_eq(taken,
+			     kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES ? 9 : 10);
+		while (taken > 0)
+			charge_return(&charges[--taken], &accounts);
+		accounts_deinit(&accounts);
+	}
+}
+
+Test(account, a_lowered_limit_keeps_existing_charges)
+{
+	Limits limits = small_limits(5, 5);
+	Accounts accounts;
+	Charge charges[3], refused = CHARGE_INIT;
+	Failure failure;
+
+	accounts_init(&accounts, &limits);
+	for (int i = 0; i < 3; i++)
+		charge_take(&charges[i], &accounts, PAYER(1, false), LIMIT_CONTEXTS, &failure);
+	accounts.limits = small_limits(1, 1);
+	cr_assert_eq(accounts_used(&accounts, 1, LIMIT_CONTEXTS), 3u);
+	cr_assert_eq(charge_take(&refused, &accounts, PAYER(1, false), LIMIT_CONTEXTS, &failure),
+		     STATUS_QUOTA_EXCEEDED);
+	cr_assert_eq(failure.used, 3u);
+	for (int i = 0; i < 3; i++)
+		charge_return(&charges[i], &accounts);
+	accounts_deinit(&accounts);
+}
+
+Test(account, each_limit_has_two_names_and_a_valid_default)
+{
+	for (int kind = 0; kind < LIMIT_MAX; kind++) {
+		const char *per_uid = limit_name((LimitKind)kind, true);
+		const char *in_all = limit_name((LimitKind)kind, false);
+
+		cr_assert_eq(strncmp(per_uid, in_all, strlen(in_all)), 0);
+		cr_assert_str_eq(per_uid + strlen(in_all), "PerUid");
+		cr_assert_gt(limits_default.per_uid[kind], 0u);
+		cr_assert_leq(limits_default.per_uid[kind], limits_default.in_all[kind]);
+		cr_assert_leq(limits_default.in_all[kind], (uint64_t)LIMIT_VALUE_MAX);
+	}
+}
+
+/* Documented in section 8 of the contract and in vaild.json(5). */
+Test(account, documented_defaults)
+{
+	cr_assert_eq(limits_default.per_uid[LIMIT_CONNECTIONS], 512u);
+	cr_assert_eq(limits_default.in_all[LIMIT_CONNECTIONS], 10000u);
+	cr_assert_eq(limits_default.per_uid[LIMIT_REGISTRATIONS], 4096u);
+	cr_assert_eq(LIMIT_UNREAD_PER_CONNECTION, 1u << 20);
+	cr_assert_eq(LIMIT_UNREAD_PER_UID, 8u << 20);
+	cr_assert_eq(LIMIT_HALF_MESSAGE_SECONDS, 10);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes and users that a request may name as VMM, display client and agent. An operator may
+ * name every live process and every user. Other callers may name only themselves, their own user,
+ * and processes of that user that have no more privileges than they have.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/fake-host.h"
+
+static Cast cast;
+
+static void set_up(void)
+{
+	cast = cast_new_quiet();
+}
+
+static void tear_down(void)
+{
+	cast_free(&cast);
+}
+
+static void reset(void)
+{
+	tear_down();
+	set_up();
+}
+
+TestSuite(parties, .init = set_up, .fini = tear_down);
+
+#define SUCCESS "STATUS_SUCCESS"
+#define INVALID "STATUS_INVALID_PARAMETER"
+
+static const char *register_vm(Caller *caller, const char *members)
+{
+	return callf(cast.world, caller, REGISTER_MACHINE,
+		     "{\"virtualMachineGuid\":\"" GUID_B "\"%s}", members);
+}
+
+Test(parties, operators_may_name_every_live_process_and_user)
+{
+	static const struct {
+		const char *members, *parameter; /* parameter is empty on success */
+	} rows[] = {
+		{ ",\"vmmPid\":300", "" },
+		{ ",\"vmmPid\":400,\"agent\":{\"pid\":300}", "" },
+		{ ",\"agent\":{\"user\":\"alice\"}", "" },
+		{ ",\"displayClients\":[{\"pid\":200},{\"user\":\"bob\"},{\"user\":\"0\"}]", "" },
+		{ ",\"vmmPid\":0", "vmmPid" },
+		{ ",\"vmmPid\":99999", "vmmPid" },
+		{ ",\"vmmPid\":2147483648", "vmmPid" },
+		{ ",\"vmmPid\":4294967596", "vmmPid" }, /* 300 in 32 bits */
+		{ ",\"vmmPid\":9223372036854775807", "vmmPid" },
+		{ ",\"vmmPid\":301", "vmmPid" }, /* dead */
+		{ ",\"vmmPid\":302", "vmmPid" }, /* unreadable */
+		{ ",\"agent\":{\"pid\":301}", "agent.pid" },
+		{ ",\"agent\":{\"user\":\"nobody\"}", "agent.user" },
+		{ ",\"agent\":{\"user\":\"\"}", "agent.user" },
+		{ ",\"agent\":{}", "agent" },
+		{ ",\"agent\":{\"user\":\"alice\",\"pid\":300}", "agent" },
+		{ ",\"displayClients\":[{}]", "displayClients[0]" },
+		{ ",\"displayClients\":[{\"user\":\"bob\"},{\"user\":\"bob\",\"pid\":400}]",
+		  "displayClients[1]" },
+		{ ",\"displayClients\":[{\"pid\":300},{\"pid\":302}]", "displayClients[1].pid" },
+		{ ",\"displayClients\":[{\"user\":\"carol\"}]", "displayClients[0].user" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool good = rows[i].parameter[0] == '\0';
+
+		world_kill(cast.world, world_process(cast.world, 301, 1000));
+		world_process(cast.world, 302, 1000)->credentials_evidence = EVIDENCE_UNREADABLE;
+		FakeUser *carol = world_user(cast.world, "carol", 1002);
+		carol->evidence = EVIDENCE_UNREADABLE;
+		cr_assert_str_eq(register_vm(cast.admin, rows[i].members), good ? SUCCESS : INVALID,
+				 "%s", rows[i].members);
+		cr_assert_str_eq(reply_string(cast.world, "parameter"), rows[i].parameter, "%s",
+				 rows[i].members);
+		cr_assert_eq(world_events(cast.world, EVENT_VIRTUAL_MACHINE_ADDED), good ? 1u : 0u);
+		reset();
+	}
+}
+
+Test(parties, users_may_register_vms_only_if_configured)
+{
+	cr_assert_str_eq(register_vm(cast.client, ""), "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(register_vm(cast.client, ",\"vmmPid\":300"), "STATUS_ACCESS_DENIED");
+	cast.world->service.settings.allow_user_machines = true;
+	cr_assert_str_eq(register_vm(cast.client, ""), SUCCESS);
+	cr_assert_eq(reply_number(cast.world, "virtualMachine.vmmPid"), 300u);
+	cr_assert_eq(reply_number(cast.world, "virtualMachine.registeredByUid"), 1000u);
+}
+
+static void add_processes(World *world)
+{
+	/* An ordinary process of alice, one with a permitted capability, and one in another user
+	 * namespace. */
+	world_process(world, 301, 1000);
+	world_process(world, 302, 1000)->credentials.permitted = 0x1;
+	world_process(world, 303, 1000)->credentials.user_namespace.inode++;
+	/* One for each of the four uids that is not alice's. */
+	for (int kind = 0; kind < ID_MAX; kind++)
+		world_process(world, 304 + kind, 1000)->credentials.uids[kind] = 1001;
+	/* One with an effective capability. */
+	world_process(world, 308, 1000)->credentials.effective = UINT64_C(1) << 21;
+}
+
+Test(parties, users_may_name_only_their_own_processes)
+{
+	static const struct {
+		const char *members, *parameter;
+	} rows[] = {
+		{ "", "" },
+		{ ",\"vmmPid\":300", "" },
+		{ ",\"vmmPid\":301", "" },
+		{ ",\"vmmPid\":301,\"agent\":{\"pid\":300},\"displayClients\":[{\"pid\":301}]",
+		  "" },
+		{ ",\"displayClients\":[{\"user\":\"alice\"}],\"agent\":{\"user\":\"1000\"}", "" },
+		{ ",\"vmmPid\":100", "vmmPid" },
+		{ ",\"vmmPid\":400", "vmmPid" },
+		{ ",\"vmmPid\":302", "vmmPid" },
+		{ ",\"vmmPid\":303", "vmmPid" },
+		{ ",\"vmmPid\":304", "vmmPid" },
+		{ ",\"vmmPid\":305", "vmmPid" },
+		{ ",\"vmmPid\":306", "vmmPid" },
+		{ ",\"vmmPid\":307", "vmmPid" },
+		{ ",\"vmmPid\":308", "vmmPid" },
+		{ ",\"agent\":{\"pid\":400}", "agent.pid" },
+		{ ",\"agent\":{\"pid\":302}", "agent.pid" },
+		{ ",\"agent\":{\"user\":\"bob\"}", "agent.user" },
+		{ ",\"agent\":{\"user\":\"root\"}", "agent.user" },
+		{ ",\"displayClients\":[{\"pid\":100}]", "displayClients[0].pid" },
+		{ ",\"displayClients\":[{\"user\":\"alice\"},{\"user\":\"bob\"}]",
+		  "displayClients[1].user" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool good = rows[i].parameter[0] == '\0';
+
+		add_processes(cast.world);
+		cast.world->service.settings.allow_user_machines = true;
+		cr_assert_str_eq(register_vm(cast.client, rows[i].members),
+				 good ? SUCCESS : INVALID, "%s", rows[i].members);
+		cr_assert_str_eq(reply_string(cast.world, "parameter"), rows[i].parameter, "%s",
+				 rows[i].members);
+		reset();
+	}
+}
+
+/* Errors do not tell a foreign pid from an unused one, so that users cannot probe for pids. */
+Test(parties, users_may_name_only_their_own_processes_in_updates)
+{
+	cast.world->service.settings.allow_user_machines = true;
+	register_vm(cast.client, "");
+	cr_assert_str_eq(call(cast.world, cast.client, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_B "\",\"agent\":{\"pid\":400}}"),
+			 INVALID);
+	char *foreign_pid_message = strdup(reply_string(cast.world, "message"));
+	call(cast.world, cast.client, UPDATE_MACHINE,
+	     "{\"virtualMachineGuid\":\"" GUID_B "\",\"agent\":{\"pid\":99999}}");
+	cr_assert_str_eq(reply_string(cast.world, "message"), foreign_pid_message);
+	cr_assert_str_eq(call(cast.world, cast.client, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_B "\","
+			      "\"displayClients\":[{\"user\":\"bob\"}]}"),
+			 INVALID);
+	cr_assert_str_eq(call(cast.world, cast.stranger, UPDATE_MACHINE, NAMES_B),
+			 "STATUS_ACCESS_DENIED");
+	free(foreign_pid_message);
+}
+
+Test(parties, exhausted_resources_are_not_reported_as_an_invalid_parameter)
+{
+	cast.world->exhaust_find = true;
+	cr_assert_str_eq(register_vm(cast.admin, ",\"vmmPid\":300"),
+			 "STATUS_INSUFFICIENT_RESOURCES");
+	cast.world->exhaust_find = false;
+	cast.viewer->credentials_evidence = EVIDENCE_EXHAUSTED;
+	cr_assert_str_eq(register_vm(cast.admin, ",\"vmmPid\":300"),
+			 "STATUS_INSUFFICIENT_RESOURCES");
+	cr_assert_str_eq(register_vm(cast.admin, ",\"vmmPid\":400,\"agent\":{\"pid\":300}"),
+			 "STATUS_INSUFFICIENT_RESOURCES");
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* Loading the configuration: precedence of files, and errors that name file and key. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/host/config.h"
+
+typedef struct Folder {
+	char path[64];
+} Folder;
+
+static Folder folder_make(void)
+{
+	Folder folder = { "/tmp/vaild-config-XXXXXX" };
+	char drop_ins[96];
+
+	cr_assert_not_null(mkdtemp(folder.path));
+	snprintf(drop_ins, sizeof(drop_ins), "%s/vaild.json.d", folder.path);
+	cr_assert_eq(mkdir(drop_ins, 0700), 0);
+	return folder;
+}
+
+static void folder_write(const Folder *folder, const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
+	FILE *file = fopen(path, "we");
+	cr_assert_not_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void folder_remove(const Folder *folder)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder->path);
+	cr_assert_eq(system(command), 0);
+}
+
+Test(config, all_files_may_be_absent)
+{
+	Settings settings;
+	char *error;
+
+	cr_assert(config_load("/nonexistent", &settings, &error));
+	cr_assert_not(settings.allow_user_machines);
+	cr_assert_eq(settings.limits.per_uid[LIMIT_CONNECTIONS], 512);
+	cr_assert_eq(settings.limits.in_all[LIMIT_CONNECTIONS], 10000);
+}
+
+Test(config, later_files_override_key_by_key)
+{
+	Folder folder = folder_make();
+	Settings settings;
+	char *error;
+
+	folder_write(&folder, "vaild.json",
+		     "{\n  \"allowUserMachines\": true,\n  \"operatorGroup\": \"root\",\n"
+		     "  \"limits\": { \"contexts\": 7, \"connectionsPerUid\": 9 }\n}\n");
+	folder_write(&folder, "vaild.json.d/20.json", "{\"limits\":{\"contexts\":8}}");
+	folder_write(&folder, "vaild.json.d/10.json", "{\"limits\":{\"contexts\":6}}\n\n");
+	folder_write(&folder, "vaild.json.d/30.json~", "not read");
+	folder_write(&folder, "vaild.json.d/.40.json", "not read");
+	cr_assert(config_load(folder.path, &settings, &error));
+	cr_assert(settings.allow_user_machines);
+	cr_assert(settings.has_operator_group);
+	cr_assert_eq(settings.operator_group, 0);
+	cr_assert_eq(settings.limits.in_all[LIMIT_CONTEXTS], 8);
+	cr_assert_eq(settings.limits.per_uid[LIMIT_CONNECTIONS], 9);
+	folder_remove(&folder);
+}
+
+/* The text of a file, and a part of the expected error. */
+static const struct {
+	const char *text;
+	const char *expected;
+} mistakes[] = {
+	{ "", "empty" },
+	{ "\n \n", "empty" },
+	{ "{", "not one JSON object" },
+	{ "{} {}", "not one JSON object" },
+	{ "[]", "not one JSON object" },
+	{ "{'allowUserMachines': true}", "not one JSON object" },
+	{ "{\"allowUserMachines\": true,}", "not JSON" },
+	{ "{\"allowUserMachines\": NaN}", "not one JSON object" },
+	{ "{\"allowUserMachines\": 1}", "allowUserMachines is " },
+	{ "{\"allowUserMachines\": \"true\"}", "allowUserMachines is " },
+	{ "{\"allowusermachines\": true}", "allowusermachines is " },
+	{ "{\"operatorGroup\": 5}", "operatorGroup is " },
+	{ "{\"operatorGroup\": \"no such group\"}", "operatorGroup: " },
+	{ "{\"limits\": []}", "limits is " },
+	{ "{\"limits\": {\"contexts\": -1}}", "limits.contexts is " },
+	{ "{\"limits\": {\"contexts\": 1.5}}", "limits.contexts is " },
+	{ "{\"limits\": {\"contexts\": \"1\"}}", "limits.contexts is " },
+	{ "{\"limits\": {\"contexts\": 1000001}}", "limits.contexts is " },
+	{ "{\"limits\": {\"contexts\": null}}", "limits.contexts is " },
+	{ "{\"limits\": {\"elephants\": 1}}", "limits.elephants is " },
+	{ "{\"limits\": {\"adaptersPerProcess\": 1}}", "limits.adaptersPerProcess is " },
+	{ "{\"softwareAdapter\": 1}", "softwareAdapter is not an object" },
+	{ "{\"softwareAdapter\": {\"reservation\": []}}", "softwareAdapter.reservation " },
+	{ "{\"softwareAdapter\": {\"reservations\": {}}}", "softwareAdapter.reservations " },
+	{ "{\"softwareAdapter\": {\"reservations\": [{}]}}",
+	  "softwareAdapter.reservations[0].sizeInBytes is missing" },
+	{ "{\"softwareAdapter\": {\"reservations\": [{\"sizeInBytes\": 4096}]}}",
+	  "softwareAdapter.reservations[0]: sizeInBytes " },
+	{ "{\"softwareAdapter\": {\"reservations\": [{\"sizeInBytes\": 2097152, "
+	  "\"baseAddress\": 1}]}}",
+	  "softwareAdapter.reservations[0].baseAddress " },
+	{ "{\"softwareAdapter\": {\"systemReservations\": [{\"sizeInBytes\": 4194304, "
+	  "\"baseAddress\": \"0x8000000000\"}, {\"sizeInBytes\": 2097152, "
+	  "\"baseAddress\": \"0x8000200000\"}]}}",
+	  "softwareAdapter.systemReservations[1]: " },
+};
+
+Test(config, errors_name_file_and_key)
+{
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		Folder folder = folder_make();
+		Settings settings = { .limits.per_uid[0] = 12345 };
+		char *error = NULL;
+
+		folder_write(&folder, "vaild.json.d/50-mistake.json", mistakes[i].text);
+		cr_assert_not(config_load(folder.path, &settings, &error), "%s", mistakes[i].text);
+		cr_assert_not_null(error);
+		cr_assert_not_null(strstr(error, "vaild.json.d/50-mistake.json: "), "%s", error);
+		cr_assert_not_null(strstr(error, mistakes[i].expected), "%s", error);
+		cr_assert_eq(settings.limits.per_uid[0], 12345, "settings changed");
+		free(error);
+		folder_remove(&folder);
+	}
+}
+
+Test(config, reservations_of_the_software_adapter)
+{
+	Folder folder = folder_make();
+	Settings settings;
+	char *error;
+
+	folder_write(&folder, "vaild.json",
+		     "{\"softwareAdapter\": {\"reservations\": [\n"
+		     "{\"sizeInBytes\": 4194304, \"alignment\": 4194304,"
+		     " \"allowUserModeMapping\": true},\n"
+		     "{\"sizeInBytes\": 2097152, \"baseAddress\": \"0x10000000000\"}]},\n"
+		     "\"limits\": {\"userRangesPerProcess\": 9}}");
+	cr_assert(config_load(folder.path, &settings, &error), "%s", error);
+	const ConfiguredReservations *reservations = &settings.software_adapter.of_processes;
+	cr_assert_eq(reservations->count, 2u);
+	cr_assert_eq(reservations->items[0].size, 4194304u);
+	cr_assert_eq(reservations->items[0].alignment, 4194304u);
+	cr_assert(reservations->items[0].allow_user_mode_mapping);
+	cr_assert_eq(reservations->items[1].base_address, UINT64_C(0x10000000000));
+	cr_assert_eq(settings.software_adapter.of_system_process.count, 0u);
+	cr_assert_eq(settings.limits.per_owner[LIMIT_USER_RANGES], 9u);
+	folder_remove(&folder);
+}
+
+Test(config, reservations_are_checked_against_the_limits_of_all_files)
+{
+	static const char *const limits[] = {
+		"{\"limits\": {\"driverReservationsPerProcess\": 1}}",
+		"{\"limits\": {\"driverReservationsPerUid\": 1}}",
+		"{\"limits\": {\"driverReservations\": 1}}",
+	};
+	Folder folder = folder_make();
+	Settings settings;
+	char *error;
+
+	folder_write(&folder, "vaild.json",
+		     "{\"softwareAdapter\": {\"reservations\": "
+		     "[{\"sizeInBytes\": 2097152}, {\"sizeInBytes\": 2097152}]}}");
+	cr_assert(config_load(folder.path, &settings, &error), "%s", error);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		folder_write(&folder, "vaild.json.d/10.json", limits[i]);
+		cr_assert_not(config_load(folder.path, &settings, &error), "%s", limits[i]);
+		cr_assert_not_null(strstr(error, "reservations[1]"), "%s", error);
+		free(error);
+	}
+	folder_remove(&folder);
+}

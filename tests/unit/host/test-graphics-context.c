@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checks that only an open device with the right number is a graphics context: not a name, not a
+ * node opened with O_PATH, and not another device of the same driver.
+ */
+#include <criterion/criterion.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "daemon/host/process/graphics-context.h"
+
+static const DynamicDevices no_dynamic = { 0 };
+
+Test(graphics_context, device_numbers)
+{
+	static const struct {
+		unsigned int major, minor;
+		bool is_context;
+		GraphicsContextKind kind;
+	} table[] = {
+		{ 226, 0, true, GRAPHICS_CONTEXT_DRM },
+		{ 226, 128, true, GRAPHICS_CONTEXT_DRM },
+		{ 225, 0, false, 0 },
+		{ 227, 0, false, 0 },
+		{ 195, 0, true, GRAPHICS_CONTEXT_NVIDIA },
+		{ 195, 253, true, GRAPHICS_CONTEXT_NVIDIA },
+		{ 195, 254, false, 0 }, /* nvidia-modeset */
+		{ 195, 255, false, 0 }, /* nvidiactl */
+		{ 235, 0, true, GRAPHICS_CONTEXT_KFD },
+		{ 10, 124, true, GRAPHICS_CONTEXT_DXG },
+		{ 10, 125, false, 0 },
+		{ 1, 3, false, 0 },
+		{ 0, 0, false, 0 },
+	};
+	DynamicDevices devices = { .kfd = makedev(235, 0), .dxg = makedev(10, 124) };
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		GraphicsContextKind kind = GRAPHICS_CONTEXT_MAX;
+		dev_t device = makedev(table[i].major, table[i].minor);
+
+		cr_assert_eq(graphics_context_of_device(&devices, device, &kind),
+			     table[i].is_context, "row %zu", i);
+		if (table[i].is_context)
+			cr_assert_eq(kind, table[i].kind, "row %zu", i);
+		if (i >= 8)
+			cr_assert_not(graphics_context_of_device(&no_dynamic, device, &kind));
+	}
+}
+
+/*
+ * A fake /sys that gives the kfd device the number of /dev/full, so that opening it is a context.
+ */
+typedef struct Fixture {
+	char sys[64];
+	struct event_base *base;
+	ProcessTable processes;
+	Owners owners;
+	Closer closer;
+	HostProcess *self;
+} Fixture;
+
+static void ignore_exit(void *context, ProcessKey key)
+{
+	(void)context;
+	(void)key;
+}
+
+static void ignore_closed(void *context)
+{
+	(void)context;
+}
+
+static void make_sys(Fixture *fixture, const char *device)
+{
+	char path[128];
+
+	snprintf(fixture->sys, sizeof(fixture->sys), "/tmp/vaild-sys-XXXXXX");
+	cr_assert_not_null(mkdtemp(fixture->sys));
+	snprintf(path, sizeof(path), "%s/class", fixture->sys);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/class/kfd", fixture->sys);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/class/kfd/kfd", fixture->sys);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/class/kfd/kfd/dev", fixture->sys);
+	FILE *file = fopen(path, "we");
+	fputs(device, file);
+	fclose(file);
+}
+
+static void remove_sys(Fixture *fixture)
+{
+	static const char *const parts[] = { "/class/kfd/kfd/dev", "/class/kfd/kfd", "/class/kfd",
+					     "/class", "" };
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", fixture->sys, parts[i]);
+		cr_assert_eq(remove(path), 0);
+	}
+}
+
+static void fixture_begin(Fixture *fixture, const char *device)
+{
+	make_sys(fixture, device);
+	Roots roots = { .proc = "/proc", .sys = fixture->sys };
+	fixture->base = event_base_new();
+	event_base_priority_init(fixture->base, 2);
+	process_table_init(&fixture->processes, fixture->base, &roots, ignore_exit, NULL);
+	owners_init(&fixture->owners);
+	closer_init(&fixture->closer, fixture->base, ignore_closed, NULL);
+	cr_assert_eq(process_table_open(&fixture->processes, getpid(), &fixture->self),
+		     EVIDENCE_FOUND);
+	host_process_ref(fixture->self);
+}
+
+static void fixture_end(Fixture *fixture)
+{
+	host_process_unref(fixture->self);
+	while (owners_first(&fixture->owners)) /* until all closing children have exited */
+		event_base_loop(fixture->base, EVLOOP_ONCE);
+	closer_deinit(&fixture->closer);
+	process_table_deinit(&fixture->processes);
+	owners_deinit(&fixture->owners);
+	event_base_free(fixture->base);
+	remove_sys(fixture);
+}
+
+static int count_descriptors(void)
+{
+	int count = 0;
+
+	for (int descriptor = 0; descriptor < 1024; descriptor++)
+		count += fcntl(descriptor, F_GETFD) >= 0;
+	return count;
+}
+
+static Evidence find(Fixture *fixture, GraphicsContextKind *ret_kind)
+{
+	Owner *owner = owner_get(&fixture->owners, getuid());
+	Evidence evidence = graphics_context_find(fixture->self, &fixture->closer, owner, ret_kind);
+
+	owner_put(owner);
+	return evidence;
+}
+
+Test(graphics_context, an_open_device_with_the_number)
+{
+	Fixture fixture;
+	GraphicsContextKind kind = GRAPHICS_CONTEXT_MAX;
+
+	fixture_begin(&fixture, "1:7\n"); /* /dev/full */
+	cr_assert_eq(find(&fixture, &kind), EVIDENCE_ABSENT);
+	int device = open("/dev/full", O_RDWR | O_CLOEXEC);
+	cr_assert_eq(find(&fixture, &kind), EVIDENCE_FOUND);
+	cr_assert_eq(kind, GRAPHICS_CONTEXT_KFD);
+	close(device);
+	fixture_end(&fixture);
+}
+
+Test(graphics_context, an_o_path_fd_is_no_context)
+{
+	Fixture fixture;
+	GraphicsContextKind kind;
+
+	fixture_begin(&fixture, "1:7\n");
+	int device = open("/dev/full", O_PATH | O_CLOEXEC);
+	cr_assert_geq(device, 0);
+	cr_assert_eq(find(&fixture, &kind), EVIDENCE_ABSENT);
+	close(device);
+	fixture_end(&fixture);
+}
+
+Test(graphics_context, a_regular_file_is_no_context)
+{
+	Fixture fixture;
+	GraphicsContextKind kind;
+
+	fixture_begin(&fixture, "1:7\n");
+	int file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	cr_assert_eq(find(&fixture, &kind), EVIDENCE_ABSENT);
+	close(file);
+	fixture_end(&fixture);
+}
+
+Test(graphics_context, fetched_fds_are_closed)
+{
+	Fixture fixture;
+	GraphicsContextKind kind;
+	int before = count_descriptors();
+
+	fixture_begin(&fixture, "1:7\n");
+	find(&fixture, &kind);
+	fixture_end(&fixture);
+	cr_assert_eq(count_descriptors(), before);
+}

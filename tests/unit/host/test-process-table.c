@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* Checks that processes are persisted and restored across a restart of the daemon. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/host/process/process-stat.h"
+#include "daemon/host/process/process-table.h"
+#include "tests/support/child.h"
+
+TestSuite(process_table);
+
+static void on_exit_of_child(void *context, ProcessKey key)
+{
+	(void)context;
+	(void)key;
+}
+
+/* State that survives the simulated restarts, and the persistence functions that use it. */
+#define KEYS 8
+
+typedef struct Fixture {
+	struct event_base *base;
+	ProcessTable table;
+	bool is_persisted[KEYS];
+	bool is_full;
+	pid_t child;
+	ProcessIdentity identity; /* of the child */
+} Fixture;
+
+static bool keep(void *self, const HostProcess *process)
+{
+	Fixture *fixture = self;
+
+	cr_assert_lt(process->key, KEYS);
+	cr_assert_not(fixture->is_persisted[process->key]);
+	fixture->is_persisted[process->key] = !fixture->is_full;
+	return fixture->is_persisted[process->key];
+}
+
+static void let_go(void *self, const HostProcess *process)
+{
+	Fixture *fixture = self;
+
+	cr_assert(fixture->is_persisted[process->key]);
+	fixture->is_persisted[process->key] = false;
+}
+
+/* Replaces the table with that of a restarted daemon. */
+static void restart(Fixture *fixture)
+{
+	ProcessKeeper keeper = { .self = fixture, .keep = keep, .let_go = let_go };
+
+	if (fixture->base) {
+		process_table_deinit(&fixture->table);
+		event_base_free(fixture->base);
+	}
+	fixture->base = event_base_new();
+	event_base_priority_init(fixture->base, 2);
+	process_table_init(&fixture->table, fixture->base, &ROOTS_DEFAULT, on_exit_of_child, NULL);
+	process_table_set_keeper(&fixture->table, &keeper);
+}
+
+static void fixture_begin(Fixture *fixture)
+{
+	HostProcess *process;
+
+	*fixture = (Fixture){ .child = start_child() };
+	restart(fixture);
+	cr_assert_eq(process_table_open(&fixture->table, fixture->child, &process), EVIDENCE_FOUND);
+	cr_assert_eq(host_process_identify(process, &fixture->identity), EVIDENCE_FOUND);
+	cr_assert_eq(process->key, 1);
+}
+
+static void fixture_end(Fixture *fixture)
+{
+	process_table_deinit(&fixture->table);
+	event_base_free(fixture->base);
+	end_child(fixture->child);
+}
+
+static Evidence restore(Fixture *fixture, ProcessKey key, HostProcess **ret)
+{
+	return process_table_restore(&fixture->table, key, &fixture->identity,
+				     pidfd_open(fixture->child, 0), ret);
+}
+
+Test(process_table, a_process_is_persisted_while_watched)
+{
+	HostProcess *process;
+	Fixture fixture;
+
+	fixture_begin(&fixture);
+	process = process_table_find(&fixture.table, 1);
+	cr_assert_not(fixture.is_persisted[1]);
+	for (int i = 0; i < 2; i++) {
+		cr_assert(host_process_watch(process));
+		cr_assert(fixture.is_persisted[1]);
+		host_process_unwatch(process);
+		cr_assert_not(fixture.is_persisted[1]);
+	}
+	fixture.is_full = true;
+	cr_assert_not(host_process_watch(process));
+	fixture.is_full = false;
+	cr_assert(host_process_watch(process));
+	/* Stopping the daemon does not release the process. */
+	restart(&fixture);
+	cr_assert(fixture.is_persisted[1]);
+	fixture_end(&fixture);
+}
+
+Test(process_table, a_process_is_restored_with_its_key)
+{
+	HostProcess *process, *again;
+	Fixture fixture;
+
+	fixture_begin(&fixture);
+	cr_assert(host_process_watch(process_table_find(&fixture.table, 1)));
+	restart(&fixture);
+	process_table_continue_keys(&fixture.table, 5);
+	process_table_continue_keys(&fixture.table, 3);
+	cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_FOUND);
+	cr_assert_eq(process, process_table_find(&fixture.table, 1));
+	cr_assert_eq(process_table_open(&fixture.table, fixture.child, &again), EVIDENCE_FOUND);
+	cr_assert_eq(process, again, "found by its pid as well");
+	cr_assert_eq(process_table_open(&fixture.table, getpid(), &again), EVIDENCE_FOUND);
+	cr_assert_eq(again->key, 6, "keys of an earlier daemon are not reused");
+	cr_assert(host_process_watch(process), "already persisted");
+	cr_assert_eq(process_table_let_go_unwatched(&fixture.table), 0);
+	cr_assert(fixture.is_persisted[1]);
+	host_process_unwatch(process);
+	cr_assert_not(fixture.is_persisted[1]);
+	fixture_end(&fixture);
+}
+
+Test(process_table, an_unused_restored_process_is_released)
+{
+	HostProcess *process;
+	Fixture fixture;
+
+	for (int by_sweep = 0; by_sweep < 2; by_sweep++) {
+		fixture_begin(&fixture);
+		cr_assert(host_process_watch(process_table_find(&fixture.table, 1)));
+		restart(&fixture);
+		cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_FOUND);
+		if (!by_sweep)
+			cr_assert_eq(process_table_let_go_unwatched(&fixture.table), 1);
+		event_base_loop(fixture.base, EVLOOP_NONBLOCK);
+		cr_assert_not(fixture.is_persisted[1]);
+		cr_assert_null(process_table_find(&fixture.table, 1));
+		fixture_end(&fixture);
+	}
+}
+
+Test(process_table, a_different_process_is_not_restored)
+{
+	ProcessIdentity right;
+	HostProcess *process = NULL;
+	Fixture fixture;
+
+	fixture_begin(&fixture);
+	restart(&fixture);
+	right = fixture.identity;
+	fixture.identity.start_time++;
+	cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_ABSENT);
+	fixture.identity = (ProcessIdentity){ .pid = getpid(), .start_time = right.start_time };
+	cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_ABSENT);
+	fixture.identity = right;
+	cr_assert_eq(restore(&fixture, PROCESS_KEY_NONE, &process), EVIDENCE_ABSENT);
+	cr_assert_eq(process_table_restore(&fixture.table, 1, &right,
+					   memfd_create("not a process", 0), &process),
+		     EVIDENCE_GONE);
+	cr_assert_null(process);
+	cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_FOUND);
+	cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_ABSENT);
+	cr_assert_eq(restore(&fixture, 2, &process), EVIDENCE_ABSENT);
+	fixture_end(&fixture);
+}
+
+Test(process_table, a_dead_process_is_not_restored)
+{
+	HostProcess *process;
+	Fixture fixture;
+
+	fixture_begin(&fixture);
+	restart(&fixture);
+	pid_t zombie = start_child();
+	int pidfds[] = { pidfd_open(zombie, 0), pidfd_open(zombie, 0) };
+	ProcessIdentity identity = { .pid = zombie };
+	cr_assert_eq(process_read_start_time("/proc", zombie, &identity.start_time), 0);
+	kill(zombie, SIGKILL);
+	siginfo_t info;
+	cr_assert_eq(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
+	cr_assert_eq(process_table_restore(&fixture.table, 2, &identity, pidfds[0], &process),
+		     EVIDENCE_GONE);
+	end_child(zombie);
+	cr_assert_eq(process_table_restore(&fixture.table, 2, &identity, pidfds[1], &process),
+		     EVIDENCE_GONE);
+	fixture_end(&fixture);
+}

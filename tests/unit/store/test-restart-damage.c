@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* Proves that a record that does not fit is dropped completely, with a reason, and that all others
+ * are restored. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/restart-stage.h"
+
+TestSuite(restart_damage);
+
+/* Returns the persisted record of the kind that contains the text. */
+static FakeKept *find_kept(World *world, const char *kind, const char *part)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "{\"kind\":\"%s\"", kind);
+	for (size_t i = 0; i < world->kept_count; i++)
+		if (strncmp(world->kept[i].text, text, strlen(text)) == 0 &&
+		    strstr(world->kept[i].text, part))
+			return &world->kept[i];
+	cr_assert_fail("no record of kind %s contains %s", kind, part);
+	return NULL;
+}
+
+/* Replaces the first occurrence of part in the record by text. */
+static void change(FakeKept *kept, const char *part, const char *text)
+{
+	char *at = strstr(kept->text, part), *changed;
+
+	cr_assert_not_null(at, "%s is not in %s", part, kept->text);
+	cr_assert(asprintf(&changed, "%.*s%s%s", (int)(at - kept->text), kept->text, text,
+			   at + strlen(part)) > 0);
+	free(kept->text);
+	kept->text = changed;
+}
+
+static void forget(World *world, FakeKept *kept)
+{
+	free(kept->text);
+	memmove(kept, kept + 1,
+		(size_t)(world->kept + world->kept_count - kept - 1) * sizeof(*kept));
+	world->kept_count--;
+}
+
+/* Damages one record at a time; total is the number of records that are dropped because of it. */
+Test(restart_damage, invalid_record_is_dropped)
+{
+	static const struct {
+		StoreKind kind;
+		const char *part, *is, *becomes, *reason;
+		size_t total;
+	} rows[] = {
+		{ STORE_CONTEXT, "", "{\"kind\":\"context\",", "{\"kind\":\"context\",\"new\":1,",
+		  "new is invalid", 1 },
+		{ STORE_CONTEXT, "", "\"account\":1000", "\"account\":4294967296",
+		  "account is invalid", 1 },
+		{ STORE_CONTEXT, "", ",\"account\":1000", "", "account is invalid", 1 },
+		{ STORE_CONTEXT, "", "\"handle\":\"", "\"handle\":\"g", "handle is invalid", 1 },
+		{ STORE_CONTEXT, "", "\"gpuProcess\":", "\"gpuProcess\":9",
+		  "its GPU process is gone", 1 },
+		{ STORE_CONTEXT, "", "\"serial\":", "\"serial\":9",
+		  "it contains a different serial than its own", 1 },
+		{ STORE_HOLDER, "", "\"object\":\"", "\"object\":\"0000000000000000000000000000000",
+		  "object is invalid", 1 },
+		{ STORE_REGISTRATION, "", "\"groups\":[1000]", "\"groups\":[1000,1000]",
+		  "connection is invalid", 1 },
+		{ STORE_REGISTRATION, "", "\"graphicsContext\":1", "\"graphicsContext\":5",
+		  "graphicsContext is invalid", 1 },
+		{ STORE_REGISTRATION, "", "\"uids\":[1000,", "\"uids\":[", "credentials is invalid",
+		  1 },
+		{ STORE_REGISTRATION, "", "\"key\":", "\"key\":77", "its process is gone", 1 },
+		{ STORE_MAPPING, "\"hasAllocation\":false", "\"protection\":3", "\"protection\":0",
+		  "it contradicts the restored state", 1 },
+		{ STORE_MAPPING, "\"hasAllocation\":false", "\"protection\":3", "\"protection\":4",
+		  "protection is invalid", 1 },
+		{ STORE_MAPPING, "\"isInside\":true", "\"isInside\":true", "\"isInside\":false",
+		  "the reservation around it has changed", 1 },
+		{ STORE_MAPPING, "", "\"first\":", "\"first\":9000000",
+		  "its range is outside the address space", 1 },
+		{ STORE_RESERVATION, "\"first\":536870912", "\"first\":536870912", "\"first\":1",
+		  "the reservation around it has changed", 3 },
+		{ STORE_GPU_PROCESS, "", "\"first\":268435456", "\"first\":0",
+		  "it contradicts the restored state", 10 },
+		{ STORE_GPU_PROCESS, "", "\"first\":268435456", "\"first\":4503599627370496",
+		  "it contradicts the restored state", 10 },
+		{ STORE_GPU_PROCESS, "", "\"adapter\":2", "\"adapter\":3", "its adapter is gone",
+		  10 },
+		{ STORE_OBJECT, "scanout", "\"type\":2", "\"type\":0",
+		  "its file descriptors do not match its description", 2 },
+		{ STORE_OBJECT, "scanout", "\"format\":\"NV12\"", "\"format\":\"NV1\"",
+		  "description is invalid", 2 },
+		{ STORE_OBJECT, "scanout", "\"planes\":[", "\"planes\":[{},",
+		  "description is invalid", 2 },
+		{ STORE_SHARING, "", "\"descriptors\":[1]", "\"descriptors\":[1,2]",
+		  "its object is gone", 1 },
+		{ STORE_SHARING, "", "\"virtualMachine\":", "\"virtualMachine\":9",
+		  "its VM is gone", 1 },
+		{ STORE_VIRTUAL_MACHINE, GUID_A, "\"displayClients\":[{", "\"displayClients\":[7,{",
+		  "displayClients is invalid", 6 },
+		{ STORE_VIRTUAL_MACHINE, GUID_B, "\"uid\":1000", "\"uid\":-1", "vmm is invalid",
+		  4 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		Stage stage = stage_new();
+		FakeKept *kept =
+			find_kept(stage.world, store_kind_name(rows[i].kind), rows[i].part);
+
+		world_stop(stage.world);
+		change(kept, rows[i].is, rows[i].becomes);
+		world_start(stage.world);
+		const StoreReport *report = &stage.world->report;
+		cr_expect_eq(stage_dropped(&stage, rows[i].kind, rows[i].reason), 1u,
+			     "%zu: dropped because %s", i, report->drops[0].reason);
+		cr_expect_eq(report->drop_count, rows[i].total, "%zu: %zu were dropped", i,
+			     report->drop_count);
+		stage_restart_unseen(&stage);
+		stage_free(&stage);
+	}
+}
+
+Test(restart_damage, unknown_records_are_dropped)
+{
+	static const char *const texts[] = {
+		"",
+		"{",
+		"null",
+		"[]",
+		"{\"kind\":\"spaceship\",\"serial\":5000}",
+		"{\"serial\":5000}",
+		"{\"kind\":7,\"serial\":5000}",
+	};
+	Stage stage = stage_new();
+	World *world = stage.world;
+	char *before = world_picture(world, stage.cast.admin);
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		world_stop(world);
+		world_write_record(world, 5000, texts[i], strlen(texts[i]));
+		world_start(world);
+		cr_assert_eq(world->report.dropped[STORE_KIND_MAX], 1u, "%s", texts[i]);
+		cr_assert_eq(world->report.drop_count, 1u);
+		char *after = world_picture(world, stage.cast.admin);
+		cr_assert_str_eq(before, after);
+		free(after);
+	}
+	free(before);
+	stage_free(&stage);
+}
+
+/* Removes one record at a time; total is the number of records that depend on it. */
+Test(restart_damage, dependents_of_a_missing_record_are_dropped)
+{
+	static const struct {
+		const char *kind, *part;
+		size_t total;
+	} rows[] = {
+		{ "adapter", "", 0 }, /* a new adapter replaces it, with another handle */
+		{ "virtualMachine", GUID_A, 5 }, /* vGPU, registration, two sharings, fence */
+		{ "virtualGpu", "half", 2 },
+		{ "gpuProcess", "", 9 },
+		{ "reservation", "\"first\":536870912", 2 },
+		{ "object", "scanout", 1 },
+		{ "sharing", "\"descriptors\":[1]", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		Stage stage = stage_new();
+
+		world_stop(stage.world);
+		forget(stage.world, find_kept(stage.world, rows[i].kind, rows[i].part));
+		world_start(stage.world);
+		cr_expect_eq(stage.world->report.drop_count, rows[i].total, "%s: %zu", rows[i].kind,
+			     stage.world->report.drop_count);
+		stage_restart_unseen(&stage);
+		stage_free(&stage);
+	}
+}
+
+/*
+ * Frees the start of a mapping; twice a part of the reservation with the ends of two mappings and
+ * all of a third one; and the whole reservation.
+ */
+static const struct {
+	const char *base;
+	uint64_t size;
+	size_t drops;
+} frees[] = {
+	{ "0x20000010000", 4096, 1 },
+	{ "0x2000001f000", 0x3000, 3 },
+	{ "0x2000001f000", 0x4000, 4 },
+	{ STAGE_OWN, 0x28000, 4 },
+};
+
+/* Adds a mapping between the two existing ones. */
+static Stage stage_with_three_mappings(void)
+{
+	Stage stage = stage_new();
+
+	cr_assert_str_eq(
+		map(stage.world, stage.cast.client, stage.gpu_process, 4096, "0x20000020000"),
+		SUCCESS);
+	return stage;
+}
+
+/* Returns the state before, after, and after the restart. The caller frees the pictures. */
+static void free_with_crash(size_t number, size_t drops, char *ret_pictures[3])
+{
+	Stage stage = stage_with_three_mappings();
+	World *world = stage.world;
+
+	ret_pictures[0] = world_picture(world, stage.cast.admin);
+	world->crashes = true;
+	world->drops_before_crash = drops;
+	cr_assert_str_eq(free_addresses(world, stage.cast.client, stage.gpu_process,
+					frees[number].base, frees[number].size),
+			 SUCCESS);
+	ret_pictures[1] = world_picture(world, stage.cast.admin);
+	cr_assert_eq(world->drops_before_crash, 0u, "%zu: it must drop at least %zu records",
+		     number, drops);
+	world_restart(world);
+	ret_pictures[2] = world_picture(world, stage.cast.admin);
+	stage_restart_unseen(&stage);
+	stage_free(&stage);
+}
+
+/*
+ * A crash between the records of an operation leaves the state from before or after it. A free
+ * saves the remaining parts first, then removes the range that it splits, and then the ranges that
+ * were inside.
+ */
+Test(restart_damage, interrupted_free_is_atomic)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(frees); i++)
+		for (size_t drops = 0; drops <= frees[i].drops; drops++) {
+			char *pictures[3];
+
+			free_with_crash(i, drops, pictures);
+			cr_expect_str_eq(pictures[2], pictures[drops > 0],
+					 "%zu: interrupted after %zu removals", i, drops);
+			for (size_t at = 0; at < ARRAY_SIZE(pictures); at++)
+				free(pictures[at]);
+		}
+}
+
+/* Returns the state before, after, and after the restart. The caller frees the pictures. */
+static bool unregister_with_crash(const char *machine, size_t drops, char *ret_pictures[3])
+{
+	Stage stage = stage_new();
+	World *world = stage.world;
+
+	ret_pictures[0] = world_picture(world, stage.cast.admin);
+	world->crashes = true;
+	world->drops_before_crash = drops;
+	cr_assert_str_eq(call(world, stage.cast.admin, UNREGISTER_MACHINE, machine), SUCCESS);
+	bool was_interrupted = world->drops_before_crash == 0;
+	ret_pictures[1] = world_picture(world, stage.cast.admin);
+	world_restart(world);
+	ret_pictures[2] = world_picture(world, stage.cast.admin);
+	stage_restart_unseen(&stage);
+	stage_free(&stage);
+	return was_interrupted;
+}
+
+/* A VM must not survive without its registrations and vGPUs. */
+Test(restart_damage, interrupted_unregistration_of_a_vm_is_atomic)
+{
+	bool was_interrupted = true;
+
+	for (size_t drops = 0; was_interrupted; drops++) {
+		char *pictures[3];
+
+		was_interrupted = unregister_with_crash(NAMES_B, drops, pictures);
+		cr_expect_str_eq(pictures[2], pictures[drops > 0], "interrupted after %zu removals",
+				 drops);
+		for (size_t at = 0; at < ARRAY_SIZE(pictures); at++)
+			free(pictures[at]);
+	}
+}
