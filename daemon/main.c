@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 		.runtime_directory = "/run/vaild/state",
 		.state_directory = "/var/lib/vaild",
 		.config_directory = "/etc/vaild",
-		.roots = ROOTS_DEFAULT,
+		.roots = FS_ROOTS_DEFAULT,
 	};
 	int option;
 

@@ -21,7 +21,7 @@
 		_taken;                                 \
 	})
 
-#define TAKE_DESCRIPTOR(descriptor)        \
+#define TAKE_FD(descriptor)                \
 	({                                 \
 		int _taken = (descriptor); \
 		(descriptor) = -1;         \

@@ -426,5 +426,5 @@ int vail_take_descriptor(struct vail *vail, size_t index)
 {
 	if (!vail || index >= vail->reply_fds.count)
 		return -1;
-	return TAKE_DESCRIPTOR(vail->reply_fds.list[index]);
+	return TAKE_FD(vail->reply_fds.list[index]);
 }

@@ -88,7 +88,7 @@ NTSTATUS connection_connect(struct vail *vail, bool may_wait)
 	vail->owner_pid = getpid();
 	vail->has_answered = false;
 	vail->was_connected = true;
-	vail->fd = TAKE_DESCRIPTOR(fd);
+	vail->fd = TAKE_FD(fd);
 	return STATUS_SUCCESS;
 }
 

@@ -43,7 +43,7 @@ static int watch_directory(const char *path)
 	snprintf(name, sizeof(name), "%.*s", length > 0 ? (int)length : 1, length > 0 ? path : ".");
 	if (inotify_add_watch(inotify, name, IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR) < 0)
 		return -1;
-	return TAKE_DESCRIPTOR(inotify);
+	return TAKE_FD(inotify);
 }
 
 int reconnect_begin(Reconnect *reconnect, const char *path)
@@ -60,9 +60,9 @@ int reconnect_begin(Reconnect *reconnect, const char *path)
 	inotify = watch_directory(path);
 	if (inotify >= 0 && (error = epoll_add(epoll, inotify)) < 0)
 		return error;
-	reconnect->epoll = TAKE_DESCRIPTOR(epoll);
-	reconnect->timer = TAKE_DESCRIPTOR(timer);
-	reconnect->inotify = TAKE_DESCRIPTOR(inotify);
+	reconnect->epoll = TAKE_FD(epoll);
+	reconnect->timer = TAKE_FD(timer);
+	reconnect->inotify = TAKE_FD(inotify);
 	return 0;
 }
 

@@ -62,7 +62,7 @@ static void surface_show(Console *console, Surface *surface, const SharedPixels 
 	object->height = pixels->height;
 	object->format = pixels->format;
 	object->modifier = pixels->modifier;
-	object->planes[0] = (VailPlane){ .descriptor = pixels->descriptor,
+	object->planes[0] = (VailPlane){ .descriptor = pixels->fd,
 					 .offset = pixels->offset,
 					 .stride = pixels->stride };
 	object->plane_count = 1;
@@ -81,8 +81,8 @@ void console_show_memory(Console *console, const SharedPixels *pixels)
 			    console->screen.name);
 		return;
 	}
-	ours.descriptor = fcntl(pixels->descriptor, F_DUPFD_CLOEXEC, 0);
-	if (ours.descriptor < 0)
+	ours.fd = fcntl(pixels->fd, F_DUPFD_CLOEXEC, 0);
+	if (ours.fd < 0)
 		log_message("%s cannot be shared: its fd cannot be duplicated: %s",
 			    console->screen.name, strerror(errno));
 	else
@@ -148,7 +148,7 @@ static struct vail_memory *surface_show_copy(Console *console, Surface *surface,
 	copy_rows(image, ours.stride, pixels);
 	if (place)
 		memcpy(image + size, place, sizeof(*place));
-	ours.descriptor = vail_memory_descriptor(memory);
+	ours.fd = vail_memory_descriptor(memory);
 	surface_show(console, surface, &ours);
 	return memory;
 }

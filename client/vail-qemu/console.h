@@ -49,7 +49,7 @@ typedef struct Pixels {
 
 /* An image passed as memory, with one plane. */
 typedef struct SharedPixels {
-	int descriptor; /* fd; owned by the caller */
+	int fd; /* fd; owned by the caller */
 	uint32_t offset;
 	uint32_t width;
 	uint32_t height;

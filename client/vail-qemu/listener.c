@@ -16,7 +16,7 @@ static int on_scanout_map(sd_bus_message *message, void *context, sd_bus_error *
 	uint32_t format;
 
 	(void)error;
-	int result = sd_bus_message_read(message, "huuuuu", &pixels.descriptor, &pixels.offset,
+	int result = sd_bus_message_read(message, "huuuuu", &pixels.fd, &pixels.offset,
 					 &pixels.width, &pixels.height, &pixels.stride, &format);
 	if (result < 0)
 		return result;
@@ -31,7 +31,7 @@ static int on_scanout_dmabuf(sd_bus_message *message, void *context, sd_bus_erro
 	int first_row_on_top;
 
 	(void)error;
-	int result = sd_bus_message_read(message, "huuuutb", &pixels.descriptor, &pixels.width,
+	int result = sd_bus_message_read(message, "huuuutb", &pixels.fd, &pixels.width,
 					 &pixels.height, &pixels.stride, &pixels.format,
 					 &pixels.modifier, &first_row_on_top);
 	if (result < 0)

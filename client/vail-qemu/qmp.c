@@ -188,11 +188,11 @@ static bool qmp_add_display(QmpClient *qmp, int *ret_display)
 			 "\"@dbus-display\",\"fdname\":\"vail-qemu\"}}\n",
 			 -1, "QEMU offers no display; start it with -display dbus,p2p=yes"))
 		return false;
-	*ret_display = TAKE_DESCRIPTOR(ours);
+	*ret_display = TAKE_FD(ours);
 	return true;
 }
 
-bool monitor_join_display(const char *path, pid_t *ret_pid, int *ret_pidfd, int *ret_display)
+bool qmp_join_display(const char *path, pid_t *ret_pid, int *ret_pidfd, int *ret_display)
 {
 	_cleanup_(qmp_deinit)
 		QmpClient qmp = { .path = path, .socket = -1, .parser = json_parser_new() };
@@ -205,6 +205,6 @@ bool monitor_join_display(const char *path, pid_t *ret_pid, int *ret_pidfd, int 
 	if (!qmp_connect(&qmp) || !qmp_identify(&qmp, ret_pid, &pidfd) || !qmp_greet(&qmp) ||
 	    !qmp_add_display(&qmp, ret_display))
 		return false;
-	*ret_pidfd = TAKE_DESCRIPTOR(pidfd);
+	*ret_pidfd = TAKE_FD(pidfd);
 	return true;
 }

@@ -16,6 +16,6 @@
  *
  * Returns false after it has logged an error.
  */
-bool monitor_join_display(const char *path, pid_t *ret_pid, int *ret_pidfd, int *ret_display);
+bool qmp_join_display(const char *path, pid_t *ret_pid, int *ret_pidfd, int *ret_display);
 
 #endif

@@ -214,7 +214,7 @@ static bool start(Bridge *bridge, const Options *options)
 				 .display_client_count = options->client_count };
 	int socket;
 
-	if (!monitor_join_display(options->qmp, &machine.qemu, &bridge->qemu, &socket) ||
+	if (!qmp_join_display(options->qmp, &machine.qemu, &bridge->qemu, &socket) ||
 	    !display_init(&bridge->display, socket) || !check_uuid(bridge->display.uuid))
 		return false;
 	snprintf(machine.guid, sizeof(machine.guid), "%s", bridge->display.uuid);

@@ -53,14 +53,13 @@ int output_continue(Output *output, const Framebuffer *framebuffer)
 	size_t size = bitmap_size(framebuffer);
 	const uint8_t *bytes;
 
-	while (output->is_writing && is_writable(output->descriptor)) {
+	while (output->is_writing && is_writable(output->fd)) {
 		size_t count = bitmap_bytes(framebuffer, output->header, output->position, &bytes);
 		/*
 		 * A writable pipe accepts PIPE_BUF bytes without blocking. O_NONBLOCK would avoid
 		 * the limit, but it would affect every process that shares the pipe.
 		 */
-		ssize_t written =
-			write(output->descriptor, bytes, count < PIPE_BUF ? count : PIPE_BUF);
+		ssize_t written = write(output->fd, bytes, count < PIPE_BUF ? count : PIPE_BUF);
 
 		if (written < 0 && errno != EINTR && errno != EAGAIN)
 			return -errno;

@@ -10,7 +10,7 @@
 /* The destination of frames: a PNG file that each frame replaces, or an fd that gets BMP files. */
 typedef struct Output {
 	const char *path; /* of the PNG file; NULL for BMP output */
-	int descriptor;   /* fd of a pipe, socket or file; -1 for PNG output */
+	int fd;           /* fd of a pipe, socket or file; -1 for PNG output */
 	bool is_writing;  /* a frame is partly written */
 	size_t position;  /* number of its bytes that are written */
 	uint8_t header[BITMAP_HEADER_SIZE];

@@ -83,7 +83,7 @@ static bool wait_for_event(const View *view)
 	struct pollfd descriptors[] = {
 		{ .fd = is_watching ? vail_descriptor(view->viewer.watch) : -1,
 		  .events = is_watching ? vail_events(view->viewer.watch) : 0 },
-		{ .fd = view->output.descriptor, .events = output_events(&view->output) },
+		{ .fd = view->output.fd, .events = output_events(&view->output) },
 	};
 
 	if (poll(descriptors, 2, time_left(view)) < 0)
@@ -157,8 +157,7 @@ static int view_run(const Options *options)
 {
 	View view = {
 		.options = options,
-		.output = { .path = options->png,
-			    .descriptor = options->is_raw ? STDOUT_FILENO : -1 },
+		.output = { .path = options->png, .fd = options->is_raw ? STDOUT_FILENO : -1 },
 		.delivered_at = now_milliseconds(),
 	};
 	int exit_status = EXIT_FAILED;

@@ -45,7 +45,7 @@ static void name_object(Request *request, const SharedObject *object)
 {
 	request->virtual_machine = object->virtual_machine;
 	request->names_virtual_machine = true;
-	request->object = object->named.handle;
+	request->object = object->handle_entry.handle;
 	request->names_object = true;
 }
 
@@ -122,7 +122,7 @@ bool caller_may_share(Service *service, const Caller *caller)
 	const VirtualMachine *vm = vm_after(service->broker, 0);
 
 	while (vm && vm->vmm->key != caller->process && !caller_is_agent(caller, vm))
-		vm = vm_after(service->broker, vm->thing.serial);
+		vm = vm_after(service->broker, vm->entity.serial);
 	return vm;
 }
 
@@ -170,7 +170,8 @@ static PolicyFacts gather_facts(Service *service, const Caller *caller, const Su
 		facts.is_vmm = vm->vmm->key == caller->process;
 		facts.is_agent = caller_is_agent(caller, vm);
 		facts.is_registered = subject->registration != NULL;
-		facts.resembles_client = display_clients_resemble(&vm->display_clients, caller);
+		facts.resembles_client =
+			display_clients_match_connection(&vm->display_clients, caller);
 		facts.is_quarantined = quarantine_find(service->broker, &vm->guid) != NULL;
 	}
 	if (context)
@@ -201,13 +202,13 @@ bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm)
 	return policy_allows_view(&facts);
 }
 
-NTSTATUS caller_evidence_failure(Evidence evidence, Failure *failure)
+NTSTATUS caller_lookup_failure(Lookup lookup, Failure *failure)
 {
-	switch (evidence) {
-	case EVIDENCE_GONE:
+	switch (lookup) {
+	case LOOKUP_GONE:
 		return failure_set(failure, STATUS_PROCESS_IS_TERMINATING, "gone",
 				   "the calling process has ended or is ending");
-	case EVIDENCE_EXHAUSTED:
+	case LOOKUP_EXHAUSTED:
 		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
 				   "the daemon has no resources left to examine the calling "
 				   "process; try again later");
@@ -222,12 +223,12 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 {
 	const Host *host = request->service->host;
 	DisplayClients *clients = &request->subject.vm->display_clients;
-	Evidence evidence =
+	Lookup lookup =
 		host->read_credentials(host->self, request->caller->process, &request->credentials);
 
-	if (evidence == EVIDENCE_GONE || evidence == EVIDENCE_EXHAUSTED)
-		return caller_evidence_failure(evidence, &request->failure);
-	if (evidence != EVIDENCE_FOUND)
+	if (lookup == LOOKUP_GONE || lookup == LOOKUP_EXHAUSTED)
+		return caller_lookup_failure(lookup, &request->failure);
+	if (lookup != LOOKUP_FOUND)
 		return STATUS_SUCCESS; /* the difference stays DIFFERENCE_UNREADABLE */
 
 	Privileges privileges = {
@@ -235,7 +236,7 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 		.process = &request->credentials,
 	};
 	if (!display_clients_refresh(clients, host, request->caller->credentials.uid))
-		return caller_evidence_failure(EVIDENCE_EXHAUSTED, &request->failure);
+		return caller_lookup_failure(LOOKUP_EXHAUSTED, &request->failure);
 	facts->difference = display_clients_compare(clients, &privileges);
 	return STATUS_SUCCESS;
 }
@@ -259,7 +260,7 @@ static NTSTATUS authorise(Request *request)
 
 	if (method->flags & METHOD_CHANGES_STATE &&
 	    !host->process_is_alive(host->self, request->caller->process))
-		return caller_evidence_failure(EVIDENCE_GONE, &request->failure);
+		return caller_lookup_failure(LOOKUP_GONE, &request->failure);
 	if (policy_needs_privileges(method->rule, &facts)) {
 		NTSTATUS status = compare_privileges(request, &facts);
 		if (status != STATUS_SUCCESS)
@@ -307,13 +308,13 @@ static bool is_recorded_refusal(const Method *method, NTSTATUS status)
 }
 
 /* Records the entry with the method's full name. */
-static void record(Service *service, const Method *method, Record entry)
+static void record(Service *service, const Method *method, AuditRecord entry)
 {
 	char name[96];
 
 	snprintf(name, sizeof(name), "%s.%s", method->interface, method->name);
 	entry.method = name;
-	service->host->record(service->host->self, &entry);
+	service->host->audit(service->host->self, &entry);
 }
 
 void dispatch_record_refusal(Service *service, const Caller *caller, const Method *method,
@@ -321,7 +322,7 @@ void dispatch_record_refusal(Service *service, const Caller *caller, const Metho
 {
 	if (is_recorded_refusal(method, failure->status))
 		record(service, method,
-		       (Record){
+		       (AuditRecord){
 			       .caller = caller,
 			       .status = failure->status,
 			       .reason = failure->reason,
@@ -331,7 +332,7 @@ void dispatch_record_refusal(Service *service, const Caller *caller, const Metho
 static void record_request(const Request *request, NTSTATUS status, const char *reason)
 {
 	record(request->service, request->method,
-	       (Record){
+	       (AuditRecord){
 		       .caller = request->caller,
 		       .virtual_machine =
 			       request->names_virtual_machine ? &request->virtual_machine : NULL,

@@ -41,6 +41,6 @@ bool caller_sees_gpu_process(const Caller *caller, const GpuProcess *gpu_process
 NTSTATUS machine_not_found(Failure *failure);
 
 /* Converts a failed lookup of the calling process into a status. */
-NTSTATUS caller_evidence_failure(Evidence evidence, Failure *failure);
+NTSTATUS caller_lookup_failure(Lookup lookup, Failure *failure);
 
 #endif

@@ -34,7 +34,7 @@ void encode_adapter(Writer *writer, const Adapter *adapter)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "adapter");
-	writer_handle(writer, &adapter->named.handle);
+	writer_handle(writer, &adapter->handle_entry.handle);
 	writer_key(writer, "name");
 	writer_string(writer, adapter->name);
 	OPTIONAL_STRING(writer, "driver", adapter->driver ? adapter->driver->name : NULL);
@@ -46,7 +46,7 @@ void encode_adapter(Writer *writer, const Adapter *adapter)
 	writer_key(writer, "virtualGpus");
 	writer_unsigned(writer, adapter->virtual_gpus);
 	writer_key(writer, "systemProcess");
-	writer_handle(writer, &adapter->system_process->named.handle);
+	writer_handle(writer, &adapter->system_process->handle_entry.handle);
 	writer_object_end(writer);
 }
 
@@ -65,9 +65,9 @@ void encode_gpu_process(Writer *writer, const GpuProcess *gpu_process)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "process");
-	writer_handle(writer, &gpu_process->named.handle);
+	writer_handle(writer, &gpu_process->handle_entry.handle);
 	writer_key(writer, "adapter");
-	writer_handle(writer, &gpu_process->adapter->named.handle);
+	writer_handle(writer, &gpu_process->adapter->handle_entry.handle);
 	writer_key(writer, "state");
 	writer_string(writer, gpu_process_state_name(gpu_process->state));
 	writer_key(writer, "systemProcess");

@@ -4,28 +4,27 @@
 #include "daemon/api/encode.h"
 #include "proto/macros.h"
 
-static const char *memory_kind_name(DescriptorKind kind)
+static const char *memory_kind_name(FdKind kind)
 {
 	static const char *const names[] = {
-		[DESCRIPTOR_OTHER] = "none",
-		[DESCRIPTOR_DMABUF] = "dmabuf",
-		[DESCRIPTOR_MEMFD] = "memfd",
-		[DESCRIPTOR_SYNC_FILE] = "none",
+		[FD_OTHER] = "none",
+		[FD_DMABUF] = "dmabuf",
+		[FD_MEMFD] = "memfd",
+		[FD_SYNC_FILE] = "none",
 	};
-	_Static_assert(ARRAY_SIZE(names) == DESCRIPTOR_KIND_MAX, "each kind has a name");
+	_Static_assert(ARRAY_SIZE(names) == FD_KIND_MAX, "each kind has a name");
 
 	return names[kind];
 }
 
-/* with_descriptors: the reply carries one fd per plane in their order, then the fence's fd. */
-static void encode_planes(Writer *writer, const ObjectDescription *description,
-			  bool with_descriptors)
+/* with_fds: the reply carries one fd per plane in their order, then the fence's fd. */
+static void encode_planes(Writer *writer, const ObjectDescription *description, bool with_fds)
 {
 	writer_key(writer, "planes");
 	writer_array_begin(writer);
 	for (size_t i = 0; i < description->plane_count; i++) {
 		writer_object_begin(writer);
-		if (with_descriptors) {
+		if (with_fds) {
 			writer_key(writer, "fileDescriptor");
 			writer_unsigned(writer, i);
 		}
@@ -38,8 +37,7 @@ static void encode_planes(Writer *writer, const ObjectDescription *description,
 	writer_array_end(writer);
 }
 
-static void encode_resource(Writer *writer, const ObjectDescription *description,
-			    bool with_descriptors)
+static void encode_resource(Writer *writer, const ObjectDescription *description, bool with_fds)
 {
 	writer_key(writer, "width");
 	writer_unsigned(writer, description->width);
@@ -49,10 +47,10 @@ static void encode_resource(Writer *writer, const ObjectDescription *description
 	writer_string(writer, description->format);
 	writer_key(writer, "modifier");
 	writer_address(writer, description->modifier);
-	encode_planes(writer, description, with_descriptors);
+	encode_planes(writer, description, with_fds);
 }
 
-static void encode_object(Writer *writer, const SharedObject *object, bool with_descriptors)
+static void encode_object(Writer *writer, const SharedObject *object, bool with_fds)
 {
 	const ObjectDescription *description = &object->description;
 
@@ -64,11 +62,11 @@ static void encode_object(Writer *writer, const SharedObject *object, bool with_
 	writer_string(writer, object_access_names[description->access]);
 	OPTIONAL_STRING(writer, "name", object->name);
 	if (description->type != OBJECT_FENCE)
-		encode_resource(writer, description, with_descriptors);
+		encode_resource(writer, description, with_fds);
 	if (description->type != OBJECT_RESOURCE) {
 		writer_key(writer, "fence");
 		writer_object_begin(writer);
-		if (with_descriptors) {
+		if (with_fds) {
 			writer_key(writer, "fileDescriptor");
 			writer_unsigned(writer, description->plane_count);
 		}
@@ -125,7 +123,7 @@ void encode_shared_object(Writer *writer, const SharedObject *object)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "handle");
-	writer_handle(writer, &object->named.handle);
+	writer_handle(writer, &object->handle_entry.handle);
 	writer_key(writer, "virtualMachineGuid");
 	writer_guid(writer, &object->virtual_machine);
 	encode_object(writer, object, false);
@@ -162,7 +160,7 @@ static void encode_damage(Writer *writer, const Event *event)
 void encode_event_object(Writer *writer, const Event *event)
 {
 	writer_key(writer, "sharedObject");
-	encode_shared_object(writer, container_of(event->thing, SharedObject, thing));
+	encode_shared_object(writer, container_of(event->entity, SharedObject, entity));
 	if (event->holder) {
 		writer_key(writer, "holder");
 		encode_holder(writer, event->holder);

@@ -62,7 +62,7 @@ static void encode_display_clients(Writer *writer, const DisplayClients *clients
 {
 	writer_key(writer, "displayClients");
 	writer_array_begin(writer);
-	for (size_t i = 0; clients->named && i < clients->count; i++)
+	for (size_t i = 0; clients->are_explicit && i < clients->count; i++)
 		encode_display_client(writer, &clients->items[i]);
 	writer_array_end(writer);
 }
@@ -88,9 +88,9 @@ static void encode_virtual_gpus(Writer *writer, const VirtualMachine *vm)
 	TAILQ_FOREACH (virtual_gpu, &vm->virtual_gpus, link) {
 		writer_object_begin(writer);
 		writer_key(writer, "virtualGpu");
-		writer_handle(writer, &virtual_gpu->named.handle);
+		writer_handle(writer, &virtual_gpu->handle_entry.handle);
 		writer_key(writer, "adapter");
-		writer_handle(writer, &virtual_gpu->adapter->named.handle);
+		writer_handle(writer, &virtual_gpu->adapter->handle_entry.handle);
 		OPTIONAL_STRING(writer, "profile", virtual_gpu->profile);
 		writer_key(writer, "source");
 		writer_string(writer, "api");
@@ -152,12 +152,12 @@ void encode_quarantine(Writer *writer, const Quarantine *quarantine)
 
 static void encode_event_gpu_process(Writer *writer, const Event *event)
 {
-	const GpuProcess *gpu_process = container_of(event->thing, GpuProcess, thing);
+	const GpuProcess *gpu_process = container_of(event->entity, GpuProcess, entity);
 
 	writer_key(writer, "process");
-	writer_handle(writer, &gpu_process->named.handle);
+	writer_handle(writer, &gpu_process->handle_entry.handle);
 	writer_key(writer, "adapter");
-	writer_handle(writer, &gpu_process->adapter->named.handle);
+	writer_handle(writer, &gpu_process->adapter->handle_entry.handle);
 	if (event->kind == EVENT_PAGE_TABLE_RESIDENT) {
 		writer_key(writer, "virtualAddress");
 		writer_address(writer, event->virtual_address);
@@ -169,38 +169,39 @@ static void encode_event_entity(Writer *writer, const Event *event)
 	const VirtualGpu *virtual_gpu;
 	const Quarantine *quarantine;
 
-	switch (event->thing->type) {
-	case THING_REGISTRATION:
+	switch (event->entity->type) {
+	case ENTITY_REGISTRATION:
 		writer_key(writer, "registration");
-		encode_registration(writer, container_of(event->thing, Registration, thing));
+		encode_registration(writer, container_of(event->entity, Registration, entity));
 		return;
-	case THING_VIRTUAL_GPU:
-		virtual_gpu = container_of(event->thing, VirtualGpu, thing);
+	case ENTITY_VIRTUAL_GPU:
+		virtual_gpu = container_of(event->entity, VirtualGpu, entity);
 		writer_key(writer, "virtualGpu");
-		writer_handle(writer, &virtual_gpu->named.handle);
+		writer_handle(writer, &virtual_gpu->handle_entry.handle);
 		writer_key(writer, "adapter");
-		writer_handle(writer, &virtual_gpu->adapter->named.handle);
+		writer_handle(writer, &virtual_gpu->adapter->handle_entry.handle);
 		return;
-	case THING_ADAPTER:
+	case ENTITY_ADAPTER:
 		writer_key(writer, "adapter");
-		writer_handle(writer, &container_of(event->thing, Adapter, thing)->named.handle);
+		writer_handle(writer,
+			      &container_of(event->entity, Adapter, entity)->handle_entry.handle);
 		return;
-	case THING_QUARANTINE:
-		quarantine = container_of(event->thing, Quarantine, thing);
+	case ENTITY_QUARANTINE:
+		quarantine = container_of(event->entity, Quarantine, entity);
 		if (event->kind == EVENT_QUARANTINED)
 			OPTIONAL_STRING(writer, "reason", quarantine->reason);
 		return;
-	case THING_GPU_PROCESS:
+	case ENTITY_GPU_PROCESS:
 		encode_event_gpu_process(writer, event);
 		return;
-	case THING_OBJECT:
+	case ENTITY_OBJECT:
 		encode_event_object(writer, event);
 		return;
-	case THING_VIRTUAL_MACHINE:
+	case ENTITY_VIRTUAL_MACHINE:
 		writer_key(writer, "since");
-		writer_seconds(writer, container_of(event->thing, VirtualMachine, thing)->since);
+		writer_seconds(writer, container_of(event->entity, VirtualMachine, entity)->since);
 		return;
-	case THING_MAX:
+	case ENTITY_MAX:
 		return;
 	}
 }
@@ -222,7 +223,7 @@ void encode_event(Writer *writer, const Event *event)
 		writer_key(writer, "virtualMachineGuid");
 		writer_guid(writer, event->virtual_machine);
 	}
-	if (event->thing)
+	if (event->entity)
 		encode_event_entity(writer, event);
 	if (event_kind_ends(event->kind)) {
 		writer_key(writer, "status");

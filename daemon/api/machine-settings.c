@@ -9,10 +9,9 @@
 #include "daemon/api/process-lookup.h"
 
 /* Reports a failed lookup: the parameter's fault, unless the daemon lacks resources. */
-static NTSTATUS user_failure(Request *request, const char *path, Evidence evidence,
-			     const char *fault)
+static NTSTATUS user_failure(Request *request, const char *path, Lookup lookup, const char *fault)
 {
-	if (evidence == EVIDENCE_EXHAUSTED)
+	if (lookup == LOOKUP_EXHAUSTED)
 		return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
 				   "the daemon has no resources left to look up a user; try again "
 				   "later");
@@ -23,9 +22,9 @@ static NTSTATUS resolve_user(Request *request, const char *path, const char *use
 {
 	const Host *host = request->service->host;
 
-	Evidence evidence = host->find_user(host->self, user, ret_uid);
-	if (evidence != EVIDENCE_FOUND)
-		return user_failure(request, path, evidence,
+	Lookup lookup = host->find_user(host->self, user, ret_uid);
+	if (lookup != LOOKUP_FOUND)
+		return user_failure(request, path, lookup,
 				    "is not a user of this host; give a name or a decimal uid");
 	if (!request->caller->is_operator && *ret_uid != request->caller->credentials.uid)
 		return failure_parameter(&request->failure, path,
@@ -58,7 +57,7 @@ static NTSTATUS resolve_display_client(Request *request, const char *path, const
 		return status;
 	snprintf(member, sizeof(member), "%s.%s", path, party->user ? "user" : "pid");
 	if (!party->user) {
-		NamedProcess process = { 0 };
+		ResolvedProcess process = { 0 };
 		status = process_resolve(request, member, party->pid.value, &process);
 		ret->pid = process.pid;
 		ret->credentials = process.credentials;
@@ -69,10 +68,10 @@ static NTSTATUS resolve_display_client(Request *request, const char *path, const
 		status = copy_text(request, party->user, &ret->user);
 	if (status != STATUS_SUCCESS)
 		return status;
-	Evidence evidence = host->read_user(host->self, ret->uid, &ret->credentials);
-	return evidence == EVIDENCE_FOUND
+	Lookup lookup = host->read_user(host->self, ret->uid, &ret->credentials);
+	return lookup == LOOKUP_FOUND
 		       ? STATUS_SUCCESS
-		       : user_failure(request, member, evidence,
+		       : user_failure(request, member, lookup,
 				      "is a user whose groups cannot be looked up; check that "
 				      "\"getent group\" works on this host");
 }
@@ -81,7 +80,7 @@ static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 {
 	const DisplayClientsParams *params = &request->params.machine_settings.display_clients;
 
-	ret->named = true;
+	ret->are_explicit = true;
 	for (size_t i = 0; i < params->array.count; i++) {
 		char path[40];
 
@@ -96,8 +95,8 @@ static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 }
 
 /* Makes the VMM the display client. With must_log_in its user must be a login user. */
-static NTSTATUS resolve_vmm_as_client(Request *request, const NamedProcess *vmm, bool must_log_in,
-				      DisplayClients *ret)
+static NTSTATUS resolve_vmm_as_client(Request *request, const ResolvedProcess *vmm,
+				      bool must_log_in, DisplayClients *ret)
 {
 	const Host *host = request->service->host;
 
@@ -113,8 +112,8 @@ static NTSTATUS resolve_vmm_as_client(Request *request, const NamedProcess *vmm,
 	return STATUS_SUCCESS;
 }
 
-static NTSTATUS resolve_display_clients(Request *request, const NamedProcess *vmm, bool must_log_in,
-					VmSettings *ret)
+static NTSTATUS resolve_display_clients(Request *request, const ResolvedProcess *vmm,
+					bool must_log_in, VmSettings *ret)
 {
 	const ParamArray *array = &request->params.machine_settings.display_clients.array;
 	size_t count = array->count > 0 ? array->count : 1;
@@ -147,7 +146,7 @@ static NTSTATUS resolve_agent(Request *request, VmSettings *ret)
 					: status;
 }
 
-NTSTATUS machine_resolve_vmm(Request *request, NamedProcess *ret)
+NTSTATUS machine_resolve_vmm(Request *request, ResolvedProcess *ret)
 {
 	const OptionalInteger *pid = &request->params.machine_settings.vmm_pid;
 
@@ -159,7 +158,7 @@ NTSTATUS machine_resolve_vmm(Request *request, NamedProcess *ret)
 	return status == STATUS_SUCCESS ? process_check_own(request, "vmmPid", ret) : status;
 }
 
-NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, NamedProcess *ret)
+NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, ResolvedProcess *ret)
 {
 	const Host *host = request->service->host;
 
@@ -172,7 +171,7 @@ NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, NamedProce
 	return process_read(request, "virtualMachineGuid", ret);
 }
 
-NTSTATUS machine_resolve_settings(Request *request, const NamedProcess *vmm, bool must_log_in,
+NTSTATUS machine_resolve_settings(Request *request, const ResolvedProcess *vmm, bool must_log_in,
 				  VmSettings *ret)
 {
 	NTSTATUS status = copy_text(request, request->params.machine_settings.name, &ret->name);

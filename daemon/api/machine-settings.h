@@ -17,20 +17,20 @@
  * Finds the VMM: the process with the parameter vmmPid, or the caller if that is absent. In any
  * case the caller deinitialises *ret's credentials.
  */
-NTSTATUS machine_resolve_vmm(Request *request, NamedProcess *ret);
+NTSTATUS machine_resolve_vmm(Request *request, ResolvedProcess *ret);
 
 /*
  * Resolves name, display clients and agent. If the message names no display client, vmm is the
  * display client; with must_log_in its user must then be a login user. Pass NULL as vmm to leave
  * the display clients unset. In any case the caller deinitialises *ret.
  */
-NTSTATUS machine_resolve_settings(Request *request, const NamedProcess *vmm, bool must_log_in,
+NTSTATUS machine_resolve_settings(Request *request, const ResolvedProcess *vmm, bool must_log_in,
 				  VmSettings *ret);
 
 /*
  * Reads the current credentials of an existing VM's VMM. Also returns STATUS_NOT_FOUND, if the VMM
  * has just ended. In any case the caller deinitialises *ret's credentials.
  */
-NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, NamedProcess *ret);
+NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, ResolvedProcess *ret);
 
 #endif

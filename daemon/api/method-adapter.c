@@ -35,7 +35,7 @@ static NTSTATUS register_new(Request *request, const AdapterDescription *descrip
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = store_keep_client_adapter(&request->service->store, adapter,
+	status = store_save_client_adapter(&request->service->store, adapter,
 					   description->max_virtual_gpus, failure);
 	if (status != STATUS_SUCCESS) {
 		adapter_discard(broker, adapter);
@@ -52,7 +52,7 @@ static NTSTATUS register_new(Request *request, const AdapterDescription *descrip
 static NTSTATUS take_over(Request *request, const AdapterDescription *description, Adapter *adapter)
 {
 	NTSTATUS status =
-		store_keep_client_adapter(&request->service->store, adapter,
+		store_save_client_adapter(&request->service->store, adapter,
 					  description->max_virtual_gpus, &request->failure);
 
 	if (status == STATUS_SUCCESS)
@@ -66,7 +66,7 @@ static NTSTATUS find_or_register(Request *request, const AdapterDescription *des
 	Adapter *waiting =
 		adapter_waiting_for(request->service->broker, request->caller, description->name);
 
-	if (!waiting || !adapter_is_as_described(waiting, description))
+	if (!waiting || !adapter_matches_description(waiting, description))
 		return register_new(request, description, waiting, ret_adapter);
 	*ret_adapter = waiting;
 	return take_over(request, description, waiting);
@@ -84,9 +84,9 @@ NTSTATUS method_register_adapter(Request *request)
 		return status;
 	request->changed = true;
 	writer_key(request->reply, "adapter");
-	writer_handle(request->reply, &adapter->named.handle);
+	writer_handle(request->reply, &adapter->handle_entry.handle);
 	writer_key(request->reply, "systemProcess");
-	writer_handle(request->reply, &adapter->system_process->named.handle);
+	writer_handle(request->reply, &adapter->system_process->handle_entry.handle);
 	writer_key(request->reply, "restored");
 	writer_boolean(request->reply, adapter->system_process->state == GPU_PROCESS_RUNNING);
 	return STATUS_SUCCESS;
@@ -113,7 +113,7 @@ NTSTATUS method_create_context(Request *request)
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = store_keep_context(&request->service->store, context, &request->failure);
+	status = store_save_context(&request->service->store, context, &request->failure);
 	if (status != STATUS_SUCCESS) {
 		context_discard(broker, context);
 		return status;
@@ -121,9 +121,9 @@ NTSTATUS method_create_context(Request *request)
 	context_commit(broker, context);
 	request->changed = true;
 	writer_key(request->reply, "context");
-	writer_handle(request->reply, &context->named.handle);
+	writer_handle(request->reply, &context->handle_entry.handle);
 	writer_key(request->reply, "process");
-	writer_handle(request->reply, &context->gpu_process->named.handle);
+	writer_handle(request->reply, &context->gpu_process->handle_entry.handle);
 	return STATUS_SUCCESS;
 }
 
@@ -134,23 +134,23 @@ NTSTATUS method_destroy_context(Request *request)
 	return STATUS_SUCCESS;
 }
 
-static bool adapter_is_visible(Service *service, const Caller *caller, const Thing *thing)
+static bool adapter_is_visible(Service *service, const Caller *caller, const Entity *entity)
 {
 	(void)service;
 	(void)caller;
-	(void)thing;
+	(void)entity;
 	return true;
 }
 
-static void adapter_write(Service *service, Writer *writer, const Thing *thing)
+static void adapter_write(Service *service, Writer *writer, const Entity *entity)
 {
 	(void)service;
-	encode_adapter(writer, container_of(thing, Adapter, thing));
+	encode_adapter(writer, container_of(entity, Adapter, entity));
 }
 
 const ListOperations list_adapters = {
-	.next = next_thing,
-	.type = THING_ADAPTER,
+	.next = list_next_entity,
+	.type = ENTITY_ADAPTER,
 	.is_visible = adapter_is_visible,
 	.write = adapter_write,
 };

@@ -18,7 +18,7 @@ static Placement placement_of(const PlacementParams *params)
 static NTSTATUS finish(Request *request, SpaceChange *change)
 {
 	GpuProcess *gpu_process = request->subject.gpu_process;
-	NTSTATUS status = store_keep_space_change(&request->service->store, gpu_process, change,
+	NTSTATUS status = store_save_space_change(&request->service->store, gpu_process, change,
 						  &request->failure);
 
 	if (status == STATUS_SUCCESS)

@@ -33,7 +33,7 @@ static NTSTATUS check_system_process(Request *request)
 static NTSTATUS find_host_process(Request *request, GpuProcessOrigin *origin)
 {
 	const OptionalInteger *pid = &request->params.create_process.pid;
-	NamedProcess process = { 0 };
+	ResolvedProcess process = { 0 };
 	NTSTATUS status;
 
 	if (!pid->present)
@@ -57,7 +57,7 @@ static NTSTATUS check_creatable(Request *request, const GpuProcessOrigin *origin
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (!gpu_process_of(process_find(broker, origin->key), request->subject.adapter))
+	if (!gpu_process_on_adapter(process_find(broker, origin->key), request->subject.adapter))
 		return STATUS_SUCCESS;
 	return failure_set(&request->failure, STATUS_OBJECT_NAME_COLLISION, "process",
 			   "this pid already has a process on this adapter; destroy it first");
@@ -85,7 +85,7 @@ NTSTATUS method_create_process(Request *request)
 		return status;
 	request->changed = true;
 	writer_key(request->reply, "process");
-	writer_handle(request->reply, &gpu_process->named.handle);
+	writer_handle(request->reply, &gpu_process->handle_entry.handle);
 	return STATUS_SUCCESS;
 }
 
@@ -116,7 +116,7 @@ NTSTATUS method_complete_create_process(Request *request)
 	NTSTATUS status = gpu_process_prepare_completion(gpu_process, &request->failure);
 
 	if (status == STATUS_SUCCESS)
-		status = store_keep_gpu_process(&request->service->store, gpu_process,
+		status = store_save_gpu_process(&request->service->store, gpu_process,
 						&request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
@@ -144,13 +144,13 @@ NTSTATUS method_destroy_process(Request *request)
  * Persists the owner of a page table entry, but not its address, which the driver sets again after
  * a restart. The entries of a process in state CREATING are persisted when it is completed.
  */
-static NTSTATUS keep_entry(Request *request, const EntryChange *change)
+static NTSTATUS save_entry(Request *request, const EntryChange *change)
 {
 	GpuProcess *gpu_process = request->subject.gpu_process;
 	NTSTATUS status = STATUS_SUCCESS;
 
-	if (gpu_process_lasts(gpu_process))
-		status = store_keep_page_table_entry(&request->service->store, gpu_process,
+	if (gpu_process_is_persistent(gpu_process))
+		status = store_save_page_table_entry(&request->service->store, gpu_process,
 						     change->entry, &request->failure);
 	if (status != STATUS_SUCCESS)
 		address_space_discard_entry(&gpu_process->space, change);
@@ -167,7 +167,7 @@ NTSTATUS method_set_reserved_page_table_entry(Request *request)
 		params->page_table_address.value, &change, &request->failure);
 
 	if (status == STATUS_SUCCESS && change.is_new)
-		status = keep_entry(request, &change);
+		status = save_entry(request, &change);
 	if (status == STATUS_SUCCESS)
 		address_space_commit_entry(&gpu_process->space, &change);
 	return status;
@@ -191,21 +191,21 @@ NTSTATUS method_make_page_table_resident(Request *request)
 
 /* --- the list -------------------------------------------------------------------------------- */
 
-static bool process_is_visible(Service *service, const Caller *caller, const Thing *thing)
+static bool process_is_visible(Service *service, const Caller *caller, const Entity *entity)
 {
 	(void)service;
-	return caller_sees_gpu_process(caller, container_of(thing, GpuProcess, thing));
+	return caller_sees_gpu_process(caller, container_of(entity, GpuProcess, entity));
 }
 
-static void process_write(Service *service, Writer *writer, const Thing *thing)
+static void process_write(Service *service, Writer *writer, const Entity *entity)
 {
 	(void)service;
-	encode_gpu_process(writer, container_of(thing, GpuProcess, thing));
+	encode_gpu_process(writer, container_of(entity, GpuProcess, entity));
 }
 
 const ListOperations list_processes = {
-	.next = next_thing,
-	.type = THING_GPU_PROCESS,
+	.next = list_next_entity,
+	.type = ENTITY_GPU_PROCESS,
 	.is_visible = process_is_visible,
 	.write = process_write,
 };

@@ -46,14 +46,14 @@ static bool displaces(const Request *request, const VirtualMachine *existing)
 
 /* Tests for a repeated registration, with the same GUID and VMM, which changes nothing. */
 static bool is_the_same_again(const Request *request, const VirtualMachine *existing,
-			      const NamedProcess *vmm)
+			      const ResolvedProcess *vmm)
 {
 	return existing && !displaces(request, existing) && existing->vmm->key == vmm->key &&
 	       caller_registered(request, existing);
 }
 
 /* Adds the VM, and ends the existing one if it is displaced. */
-static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedProcess *vmm,
+static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const ResolvedProcess *vmm,
 		       VmSettings *settings, VirtualMachine **ret_vm)
 {
 	Broker *broker = request->service->broker;
@@ -72,7 +72,7 @@ static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedPr
 				    ret_vm, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = store_keep_vm(&request->service->store, *ret_vm, NULL, &request->failure);
+	status = store_save_vm(&request->service->store, *ret_vm, NULL, &request->failure);
 	if (status != STATUS_SUCCESS) {
 		vm_discard(broker, *ret_vm);
 		return status;
@@ -85,8 +85,8 @@ static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const NamedPr
 }
 
 /* Returns the existing VM in *ret_vm if the registration is a repetition, else adds a VM. */
-static NTSTATUS find_or_add_vm(Request *request, VirtualMachine *existing, const NamedProcess *vmm,
-			       VirtualMachine **ret_vm)
+static NTSTATUS find_or_add_vm(Request *request, VirtualMachine *existing,
+			       const ResolvedProcess *vmm, VirtualMachine **ret_vm)
 {
 	VmSettings settings = VM_SETTINGS_INIT;
 	bool is_same = is_the_same_again(request, existing, vmm);
@@ -102,7 +102,7 @@ static NTSTATUS find_or_add_vm(Request *request, VirtualMachine *existing, const
 
 NTSTATUS method_register_virtual_machine(Request *request)
 {
-	NamedProcess vmm = { 0 };
+	ResolvedProcess vmm = { 0 };
 	VirtualMachine *vm = find_running_vm(request);
 	NTSTATUS status = machine_resolve_vmm(request, &vmm);
 
@@ -124,7 +124,7 @@ static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *sett
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = store_keep_vm(&request->service->store, vm, &update, &request->failure);
+	status = store_save_vm(&request->service->store, vm, &update, &request->failure);
 	if (status != STATUS_SUCCESS) {
 		vm_update_discard(broker, &update);
 		return status;
@@ -138,7 +138,7 @@ NTSTATUS method_update_virtual_machine(Request *request)
 {
 	VirtualMachine *vm = request->subject.vm;
 	bool sets_clients = request->params.machine_settings.display_clients.array.present;
-	NamedProcess vmm = { 0 };
+	ResolvedProcess vmm = { 0 };
 	VmSettings settings = VM_SETTINGS_INIT;
 	NTSTATUS status = STATUS_SUCCESS;
 
@@ -192,7 +192,7 @@ NTSTATUS method_assign_virtual_gpu(Request *request)
 					      &copy, &virtual_gpu, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = store_keep_virtual_gpu(&request->service->store, virtual_gpu, &request->failure);
+	status = store_save_virtual_gpu(&request->service->store, virtual_gpu, &request->failure);
 	if (status != STATUS_SUCCESS) {
 		virtual_gpu_discard(broker, virtual_gpu);
 		return status;
@@ -200,7 +200,7 @@ NTSTATUS method_assign_virtual_gpu(Request *request)
 	virtual_gpu_commit(broker, virtual_gpu);
 	request->changed = true;
 	writer_key(request->reply, "virtualGpu");
-	writer_handle(request->reply, &virtual_gpu->named.handle);
+	writer_handle(request->reply, &virtual_gpu->handle_entry.handle);
 	return STATUS_SUCCESS;
 }
 
@@ -216,19 +216,20 @@ NTSTATUS method_describe_virtual_machine(Request *request)
 	return reply_with_vm(request, request->subject.vm);
 }
 
-static bool vm_is_visible(Service *service, const Caller *caller, const Thing *thing)
+static bool vm_is_visible(Service *service, const Caller *caller, const Entity *entity)
 {
-	return caller_sees_vm(service, caller, container_of(thing, VirtualMachine, thing));
+	return caller_sees_vm(service, caller, container_of(entity, VirtualMachine, entity));
 }
 
-static void vm_write(Service *service, Writer *writer, const Thing *thing)
+static void vm_write(Service *service, Writer *writer, const Entity *entity)
 {
-	encode_virtual_machine(writer, service->broker, container_of(thing, VirtualMachine, thing));
+	encode_virtual_machine(writer, service->broker,
+			       container_of(entity, VirtualMachine, entity));
 }
 
 const ListOperations list_virtual_machines = {
-	.next = next_thing,
-	.type = THING_VIRTUAL_MACHINE,
+	.next = list_next_entity,
+	.type = ENTITY_VIRTUAL_MACHINE,
 	.is_visible = vm_is_visible,
 	.write = vm_write,
 };

@@ -52,15 +52,15 @@ static MostOfOneProcess find_most_of_one_process(const Request *request)
 	MostOfOneProcess most = { 0 };
 	const Process *process = process_find(broker, request->caller->process);
 	const GpuProcess *gpu_process;
-	const Thing *thing = NULL;
+	const Entity *entity = NULL;
 
 	if (request->caller->is_operator)
-		thing = thing_after(broker, THING_GPU_PROCESS, 0);
+		entity = entity_after(broker, ENTITY_GPU_PROCESS, 0);
 	else if (process)
 		LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
 			count_process(gpu_process, &most);
-	for (; thing; thing = thing_next(thing))
-		count_process(container_of(thing, GpuProcess, thing), &most);
+	for (; entity; entity = entity_next(entity))
+		count_process(container_of(entity, GpuProcess, entity), &most);
 	return most;
 }
 
@@ -76,11 +76,11 @@ static void write_limits(Request *request)
 		write_limit(reply, limit_name(kind, true), accounts->limits.per_uid[kind],
 			    accounts_used(accounts, request->caller->account, kind));
 		if (request->caller->is_operator)
-			write_limit(reply, limit_name(kind, false), accounts->limits.in_all[kind],
-				    accounts->used[kind]);
-		if (limit_owner_name(kind))
-			write_limit(reply, limit_owner_name(kind), accounts->limits.per_owner[kind],
-				    most.of[kind]);
+			write_limit(reply, limit_name(kind, false),
+				    accounts->limits.host_wide[kind], accounts->used[kind]);
+		if (limit_entity_name(kind))
+			write_limit(reply, limit_entity_name(kind),
+				    accounts->limits.per_entity[kind], most.of[kind]);
 	}
 	writer_array_end(reply);
 }

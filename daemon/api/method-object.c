@@ -24,7 +24,7 @@ NTSTATUS method_share_object_with_host(Request *request)
 		return status;
 	status = object_prepare(broker, request->caller, vm, &settings, &object, &request->failure);
 	if (status == STATUS_SUCCESS) {
-		status = store_keep_object(&request->service->store, object, &request->failure);
+		status = store_save_object(&request->service->store, object, &request->failure);
 		if (status != STATUS_SUCCESS)
 			object_discard(broker, object);
 	}
@@ -34,7 +34,7 @@ NTSTATUS method_share_object_with_host(Request *request)
 	}
 	object_commit(broker, object);
 	request->changed = true;
-	request->object = object->named.handle;
+	request->object = object->handle_entry.handle;
 	request->names_object = true;
 	writer_key(request->reply, "sharedObject");
 	encode_shared_object(request->reply, object);
@@ -85,10 +85,10 @@ NTSTATUS method_unshare_object(Request *request)
 
 /* --- opening --------------------------------------------------------------------------------- */
 
-static bool sizes_are_the_same(const SharedObject *object, const ObjectDescriptor *descriptors)
+static bool sizes_are_the_same(const SharedObject *object, const ObjectFd *fds)
 {
-	for (size_t i = 0; i < object->descriptor_count; i++)
-		if (descriptors[i].facts.size != object->descriptors[i].facts.size)
+	for (size_t i = 0; i < object->fd_count; i++)
+		if (fds[i].facts.size != object->fds[i].facts.size)
 			return false;
 	return true;
 }
@@ -101,34 +101,32 @@ static NTSTATUS update_size(Request *request)
 {
 	const Host *host = request->service->host;
 	SharedObject *object = request->subject.object;
-	ObjectDescriptor descriptors[OBJECT_DESCRIPTORS_MAX];
+	ObjectFd fds[OBJECT_FDS_MAX];
 	NTSTATUS status = STATUS_SUCCESS;
 
 	if (object->description.plane_count == 0 || object_size_is_sealed(object))
 		return STATUS_SUCCESS;
-	for (size_t i = 0; i < object->descriptor_count; i++) {
-		descriptors[i] = object->descriptors[i];
-		if (host->read_descriptor(host->self, descriptors[i].descriptor,
-					  &descriptors[i].facts) != EVIDENCE_FOUND)
+	for (size_t i = 0; i < object->fd_count; i++) {
+		fds[i] = object->fds[i];
+		if (host->read_fd_info(host->self, fds[i].fd, &fds[i].facts) != LOOKUP_FOUND)
 			return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES,
 					   "exhausted",
 					   "the daemon has no resources left; try again later");
 	}
-	if (!sizes_are_the_same(object, descriptors))
-		status = store_keep_object_sizes(&request->service->store, object, descriptors,
+	if (!sizes_are_the_same(object, fds))
+		status = store_save_object_sizes(&request->service->store, object, fds,
 						 &request->failure);
 	if (status == STATUS_SUCCESS)
-		status = object_resize(request->service->broker, object, descriptors,
-				       &request->failure);
+		status = object_resize(request->service->broker, object, fds, &request->failure);
 	if (status == STATUS_QUOTA_EXCEEDED)
 		object_end(request->service->broker, object, END_OVER_BUDGET);
 	return status;
 }
 
 /* Reports that the daemon could not open its own fd. */
-static NTSTATUS open_failure(Request *request, Evidence evidence)
+static NTSTATUS open_failure(Request *request, Lookup lookup)
 {
-	if (evidence == EVIDENCE_UNREADABLE)
+	if (lookup == LOOKUP_UNREADABLE)
 		return failure_set(&request->failure, STATUS_OBJECT_TYPE_MISMATCH, "objectType",
 				   "the file mode of the object's memory no longer lets the daemon "
 				   "open it; ask the sharing process to restore it (fchmod 0666)");
@@ -137,21 +135,20 @@ static NTSTATUS open_failure(Request *request, Evidence evidence)
 }
 
 /* Opens the daemon's own fds for the reply: one per plane, then the fence's. */
-static NTSTATUS offer_descriptors(Request *request)
+static NTSTATUS send_object_fds(Request *request)
 {
 	const Host *host = request->service->host;
 	const SharedObject *object = request->subject.object;
 	bool writes = object->description.access == OBJECT_READ_WRITE;
 
-	for (size_t i = 0; i < object->descriptor_count; i++) {
-		const ObjectDescriptor *descriptor = &object->descriptors[i];
-		Evidence evidence =
-			host->open_descriptor(host->self, descriptor->descriptor,
-					      descriptor->facts.kind, writes, &request->offered[i]);
+	for (size_t i = 0; i < object->fd_count; i++) {
+		const ObjectFd *fd = &object->fds[i];
+		Lookup lookup = host->open_fd(host->self, fd->fd, fd->facts.kind, writes,
+					      &request->outgoing_fds[i]);
 
-		if (evidence != EVIDENCE_FOUND)
-			return open_failure(request, evidence);
-		request->offered_count++;
+		if (lookup != LOOKUP_FOUND)
+			return open_failure(request, lookup);
+		request->outgoing_count++;
 	}
 	return STATUS_SUCCESS;
 }
@@ -167,9 +164,9 @@ NTSTATUS method_open_shared_object(Request *request)
 		status =
 			holder_prepare(broker, request->caller, object, &holder, &request->failure);
 	if (status == STATUS_SUCCESS)
-		status = offer_descriptors(request);
+		status = send_object_fds(request);
 	if (status == STATUS_SUCCESS && holder)
-		status = store_keep_holder(&request->service->store, holder, &request->failure);
+		status = store_save_holder(&request->service->store, holder, &request->failure);
 	if (status != STATUS_SUCCESS) {
 		if (holder)
 			holder_discard(broker, holder);
@@ -192,28 +189,28 @@ NTSTATUS method_close_shared_object(Request *request)
 
 /* --- the list -------------------------------------------------------------------------------- */
 
-static bool object_is_visible(Service *service, const Caller *caller, const Thing *thing)
+static bool object_is_visible(Service *service, const Caller *caller, const Entity *entity)
 {
-	const SharedObject *object = container_of(thing, SharedObject, thing);
+	const SharedObject *object = container_of(entity, SharedObject, entity);
 
 	return caller->is_operator || object->sharer->key == caller->process ||
 	       registration_find(service->broker, caller->process, object->vm) != NULL;
 }
 
-static void object_write(Service *service, Writer *writer, const Thing *thing)
+static void object_write(Service *service, Writer *writer, const Entity *entity)
 {
 	(void)service;
-	encode_shared_object(writer, container_of(thing, SharedObject, thing));
+	encode_shared_object(writer, container_of(entity, SharedObject, entity));
 }
 
-static const Guid *object_machine(const Thing *thing)
+static const Guid *object_machine(const Entity *entity)
 {
-	return &container_of(thing, SharedObject, thing)->virtual_machine;
+	return &container_of(entity, SharedObject, entity)->virtual_machine;
 }
 
 const ListOperations list_shared_objects = {
-	.next = next_thing,
-	.type = THING_OBJECT,
+	.next = list_next_entity,
+	.type = ENTITY_OBJECT,
 	.is_visible = object_is_visible,
 	.write = object_write,
 	.machine = object_machine,

@@ -29,7 +29,7 @@ static NTSTATUS impose(Request *request)
 					     &quarantine, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (!host->keep_quarantine(host->self, &quarantine->guid, quarantine->reason)) {
+	if (!host->persist_quarantine(host->self, &quarantine->guid, quarantine->reason)) {
 		quarantine_discard(broker, quarantine);
 		return persist_failure(request);
 	}
@@ -45,7 +45,7 @@ static NTSTATUS lift(Request *request)
 
 	if (!quarantine)
 		return STATUS_SUCCESS;
-	if (!host->drop_quarantine(host->self, &quarantine->guid))
+	if (!host->remove_quarantine(host->self, &quarantine->guid))
 		return persist_failure(request);
 	quarantine_lift(broker, quarantine);
 	return STATUS_SUCCESS;
@@ -60,22 +60,22 @@ NTSTATUS method_set_quarantine(Request *request)
 	return status;
 }
 
-static bool quarantine_is_visible(Service *service, const Caller *caller, const Thing *thing)
+static bool quarantine_is_visible(Service *service, const Caller *caller, const Entity *entity)
 {
 	(void)service;
-	(void)thing;
+	(void)entity;
 	return caller->is_operator; /* always true, because of the method's rule */
 }
 
-static void quarantine_write(Service *service, Writer *writer, const Thing *thing)
+static void quarantine_write(Service *service, Writer *writer, const Entity *entity)
 {
 	(void)service;
-	encode_quarantine(writer, container_of(thing, Quarantine, thing));
+	encode_quarantine(writer, container_of(entity, Quarantine, entity));
 }
 
 const ListOperations list_quarantines = {
-	.next = next_thing,
-	.type = THING_QUARANTINE,
+	.next = list_next_entity,
+	.type = ENTITY_QUARANTINE,
 	.is_visible = quarantine_is_visible,
 	.write = quarantine_write,
 };

@@ -14,12 +14,12 @@ static NTSTATUS find_graphics_context(Request *request, GraphicsContextKind *ret
 		*ret_kind = GRAPHICS_CONTEXT_VAILD;
 		return STATUS_SUCCESS;
 	}
-	Evidence evidence = host->find_graphics_context(host->self, request->caller->process,
-							request->caller->account, ret_kind);
-	if (evidence == EVIDENCE_FOUND)
+	Lookup lookup = host->find_graphics_context(host->self, request->caller->process,
+						    request->caller->account, ret_kind);
+	if (lookup == LOOKUP_FOUND)
 		return STATUS_SUCCESS;
-	if (evidence == EVIDENCE_GONE || evidence == EVIDENCE_EXHAUSTED)
-		return caller_evidence_failure(evidence, &request->failure);
+	if (lookup == LOOKUP_GONE || lookup == LOOKUP_EXHAUSTED)
+		return caller_lookup_failure(lookup, &request->failure);
 	return failure_set(&request->failure, STATUS_INVALID_DISPOSITION, "graphicsContext",
 			   "the calling process has no graphics context; make one with "
 			   "io.vaild.Gpu.CreateContext, or open a GPU device");
@@ -43,7 +43,7 @@ static NTSTATUS register_caller(Request *request, Registration **ret_registratio
 				      graphics_context, ret_registration, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = store_keep_registration(&request->service->store, *ret_registration,
+	status = store_save_registration(&request->service->store, *ret_registration,
 					 &request->failure);
 	if (status != STATUS_SUCCESS) {
 		registration_discard(broker, *ret_registration);
@@ -103,23 +103,23 @@ NTSTATUS method_watch(Request *request)
 	return stream_watch(request->stream, request);
 }
 
-static bool registration_is_visible(Service *service, const Caller *caller, const Thing *thing)
+static bool registration_is_visible(Service *service, const Caller *caller, const Entity *entity)
 {
-	const Registration *registration = container_of(thing, Registration, thing);
+	const Registration *registration = container_of(entity, Registration, entity);
 
 	(void)service;
 	return caller->is_operator || registration->process->key == caller->process;
 }
 
-static void registration_write(Service *service, Writer *writer, const Thing *thing)
+static void registration_write(Service *service, Writer *writer, const Entity *entity)
 {
 	(void)service;
-	encode_registration(writer, container_of(thing, Registration, thing));
+	encode_registration(writer, container_of(entity, Registration, entity));
 }
 
 const ListOperations list_registrations = {
-	.next = next_thing,
-	.type = THING_REGISTRATION,
+	.next = list_next_entity,
+	.type = ENTITY_REGISTRATION,
 	.is_visible = registration_is_visible,
 	.write = registration_write,
 };

@@ -50,12 +50,12 @@ typedef struct Request {
 	Failure failure;
 
 	/* Fds of the message, owned by the session until the message is answered. */
-	const Descriptor *descriptors;
-	size_t descriptor_count;
+	const int *fds;
+	size_t fd_count;
 
 	/* Fds for the reply, owned by the request until the reply is written. */
-	Descriptor offered[OBJECT_DESCRIPTORS_MAX];
-	size_t offered_count;
+	int outgoing_fds[OBJECT_FDS_MAX];
+	size_t outgoing_count;
 
 	bool changed; /* the handler changed state, so the success gets an audit record */
 
@@ -94,22 +94,22 @@ struct ListOperations {
 	 */
 	bool (*next)(const ListView *view, uint64_t *cursor, Writer *writer);
 
-	/* For next_thing(), which lists all entities of a type that the caller may see. */
-	ThingType type;
-	bool (*is_visible)(Service *service, const Caller *caller, const Thing *thing);
-	void (*write)(Service *service, Writer *writer, const Thing *thing);
-	const Guid *(*machine)(const Thing *thing); /* NULL if entities belong to no VM */
+	/* For list_next_entity(), which lists all entities of a type that the caller may see. */
+	EntityType type;
+	bool (*is_visible)(Service *service, const Caller *caller, const Entity *entity);
+	void (*write)(Service *service, Writer *writer, const Entity *entity);
+	const Guid *(*machine)(const Entity *entity); /* NULL if entities belong to no VM */
 };
 
-bool next_thing(const ListView *view, uint64_t *cursor, Writer *writer);
+bool list_next_entity(const ListView *view, uint64_t *cursor, Writer *writer);
 
 typedef enum MethodFlags {
 	METHOD_READS = 0,
 	METHOD_CHANGES_STATE = 1,    /* refused if the calling process has ended */
 	METHOD_RECORDS_REFUSALS = 2, /* every refusal gets an audit record, not only denials */
 	METHOD_STREAMS = 4,          /* replies only with a Stream, so "more" is required */
-	METHOD_TAKES_DESCRIPTORS = 8,
-	METHOD_GIVES_DESCRIPTORS = 16,
+	METHOD_TAKES_FDS = 8,
+	METHOD_GIVES_FDS = 16,
 } MethodFlags;
 
 struct Method {

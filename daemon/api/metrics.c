@@ -49,7 +49,7 @@ static void put_use(Text *text, const Accounts *accounts)
 	put_family(text, "limit", "gauge", "Value of each limit, in all and per uid.");
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
 		put(text, "vaild_limit{limit=\"%s\"} %" PRIu64 "\n", limit_name(kind, false),
-		    accounts->limits.in_all[kind]);
+		    accounts->limits.host_wide[kind]);
 		put(text, "vaild_limit{limit=\"%s\"} %" PRIu64 "\n", limit_name(kind, true),
 		    accounts->limits.per_uid[kind]);
 	}

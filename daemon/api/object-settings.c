@@ -38,7 +38,7 @@ static bool is_fourcc(const char *format)
 }
 
 /* Reports a missing fileDescriptor. The interface declares it optional because replies omit it. */
-static NTSTATUS missing_descriptor(Request *request, size_t plane)
+static NTSTATUS missing_fd(Request *request, size_t plane)
 {
 	char path[56];
 
@@ -70,8 +70,8 @@ static NTSTATUS read_resource(Request *request, ObjectDescription *ret)
 		const PlaneParams *plane = &object->planes.items[i];
 
 		ret->planes[i] = (ObjectPlane){ plane->offset.value, plane->stride.value };
-		if (!plane->descriptor.present)
-			status = missing_descriptor(request, i);
+		if (!plane->fd.present)
+			status = missing_fd(request, i);
 	}
 	return status;
 }
@@ -108,7 +108,7 @@ static NTSTATUS read_description(Request *request, ObjectDescription *ret)
 		return check_absent(request, object->fence.present, "object.fence", "resource");
 	if (!object->fence.present)
 		return failure_parameter(&request->failure, "object.fence", "is missing");
-	if (!object->fence.descriptor.present)
+	if (!object->fence.fd.present)
 		return failure_parameter(&request->failure, "object.fence.fileDescriptor",
 					 "is missing");
 	return STATUS_SUCCESS;
@@ -117,46 +117,47 @@ static NTSTATUS read_description(Request *request, ObjectDescription *ret)
 /* --- file descriptors ------------------------------------------------------------------------ */
 
 /* An fd that the message names by its index among the message's fds, for a plane or the fence. */
-typedef struct NamedDescriptor {
+typedef struct FdReference {
 	uint64_t index;
 	char path[56];
 	bool is_fence;
-} NamedDescriptor;
+} FdReference;
 
-static size_t name_descriptors(const ObjectParams *object, NamedDescriptor *named)
+static size_t name_fds(const ObjectParams *object, FdReference *reference)
 {
 	size_t count = object->planes.array.count;
 
 	for (size_t i = 0; i < count; i++) {
-		named[i].index = object->planes.items[i].descriptor.value;
-		named[i].is_fence = false;
-		snprintf(named[i].path, sizeof(named[i].path), "object.planes[%zu].fileDescriptor",
-			 i);
+		reference[i].index = object->planes.items[i].fd.value;
+		reference[i].is_fence = false;
+		snprintf(reference[i].path, sizeof(reference[i].path),
+			 "object.planes[%zu].fileDescriptor", i);
 	}
 	if (!object->fence.present)
 		return count;
-	named[count].index = object->fence.descriptor.value;
-	named[count].is_fence = true;
-	snprintf(named[count].path, sizeof(named[count].path), "object.fence.fileDescriptor");
+	reference[count].index = object->fence.fd.value;
+	reference[count].is_fence = true;
+	snprintf(reference[count].path, sizeof(reference[count].path),
+		 "object.fence.fileDescriptor");
 	return count + 1;
 }
 
-/* Checks that each named index has an fd, and that each fd of the message is named. */
-static NTSTATUS check_indexes(Request *request, const NamedDescriptor *named, size_t count)
+/* Checks that each reference index has an fd, and that each fd of the message is reference. */
+static NTSTATUS check_indexes(Request *request, const FdReference *reference, size_t count)
 {
 	uint64_t seen = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (named[i].index >= request->descriptor_count)
+		if (reference[i].index >= request->fd_count)
 			return failure_parameter(
-				&request->failure, named[i].path,
+				&request->failure, reference[i].path,
 				"is not the index of a file descriptor of this message, "
 				"which came with %zu",
-				request->descriptor_count);
-		seen |= UINT64_C(1) << (named[i].index % 64);
+				request->fd_count);
+		seen |= UINT64_C(1) << (reference[i].index % 64);
 	}
-	for (size_t i = 0; i < request->descriptor_count; i++)
-		if (i >= OBJECT_DESCRIPTORS_MAX || !(seen & UINT64_C(1) << i))
+	for (size_t i = 0; i < request->fd_count; i++)
+		if (i >= OBJECT_FDS_MAX || !(seen & UINT64_C(1) << i))
 			return failure_parameter(
 				&request->failure, "object",
 				"names fewer file descriptors than came with it; send "
@@ -171,12 +172,12 @@ static NTSTATUS mismatch(Request *request, const char *path, const char *message
 	return request->failure.status;
 }
 
-static NTSTATUS check_memory(Request *request, const char *path, const DescriptorFacts *facts,
-			     const DescriptorFacts *first)
+static NTSTATUS check_memory(Request *request, const char *path, const FdInfo *facts,
+			     const FdInfo *first)
 {
 	bool writes = request->params.share.object.access.value == OBJECT_READ_WRITE;
 
-	if (facts->kind != DESCRIPTOR_DMABUF && facts->kind != DESCRIPTOR_MEMFD)
+	if (facts->kind != FD_DMABUF && facts->kind != FD_MEMFD)
 		return mismatch(request, path,
 				"this file descriptor is neither a dma-buf nor a memfd; only those "
 				"can be shared as a plane");
@@ -185,11 +186,11 @@ static NTSTATUS check_memory(Request *request, const char *path, const Descripto
 			request, path,
 			"this plane has another kind of memory than the first; use the same "
 			"kind for all planes");
-	if (facts->kind == DESCRIPTOR_MEMFD && facts->can_be_sealed)
+	if (facts->kind == FD_MEMFD && facts->can_be_sealed)
 		return mismatch(request, path,
 				"this memfd has no F_SEAL_SEAL, so its readers could seal it "
 				"against you; add F_SEAL_SEAL first");
-	if (facts->kind == DESCRIPTOR_MEMFD && !facts->size_is_sealed &&
+	if (facts->kind == FD_MEMFD && !facts->size_is_sealed &&
 	    request->service->settings.require_sealed_memory)
 		return mismatch(request, path,
 				"the size of this memfd is not sealed, and this host requires it; "
@@ -201,22 +202,21 @@ static NTSTATUS check_memory(Request *request, const char *path, const Descripto
 	return STATUS_SUCCESS;
 }
 
-static NTSTATUS read_facts(Request *request, const NamedDescriptor *named, ObjectDescriptor *ret,
-			   const ObjectDescriptor *first)
+static NTSTATUS read_facts(Request *request, const FdReference *reference, ObjectFd *ret,
+			   const ObjectFd *first)
 {
 	const Host *host = request->service->host;
-	Evidence evidence =
-		host->read_descriptor(host->self, request->descriptors[named->index], &ret->facts);
+	Lookup lookup = host->read_fd_info(host->self, request->fds[reference->index], &ret->facts);
 
-	if (evidence != EVIDENCE_FOUND)
+	if (lookup != LOOKUP_FOUND)
 		return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
 				   "the daemon has no resources left to examine the descriptor; "
 				   "try again later");
-	if (!named->is_fence)
-		return check_memory(request, named->path, &ret->facts, &first->facts);
-	if (ret->facts.kind == DESCRIPTOR_SYNC_FILE)
+	if (!reference->is_fence)
+		return check_memory(request, reference->path, &ret->facts, &first->facts);
+	if (ret->facts.kind == FD_SYNC_FILE)
 		return STATUS_SUCCESS;
-	return mismatch(request, named->path,
+	return mismatch(request, reference->path,
 			"this file descriptor is not a sync_file; only those can be shared as a "
 			"fence");
 }
@@ -236,7 +236,7 @@ static uint64_t rows_of_plane(const ObjectDescription *description, size_t plane
 }
 
 static NTSTATUS check_plane_fits(Request *request, const ObjectDescription *description,
-				 size_t index, const DescriptorFacts *facts)
+				 size_t index, const FdInfo *facts)
 {
 	const ObjectPlane *plane = &description->planes[index];
 	char path[40];
@@ -257,18 +257,17 @@ static NTSTATUS check_plane_fits(Request *request, const ObjectDescription *desc
 
 /* --- opening the daemon's own file descriptors ----------------------------------------------- */
 
-static NTSTATUS open_own_descriptor(Request *request, const NamedDescriptor *named,
-				    ObjectDescriptor *descriptor)
+static NTSTATUS open_own_fd(Request *request, const FdReference *reference, ObjectFd *fd)
 {
 	const Host *host = request->service->host;
 	bool writes = request->params.share.object.access.value == OBJECT_READ_WRITE;
 
-	switch (host->open_descriptor(host->self, request->descriptors[named->index],
-				      descriptor->facts.kind, writes, &descriptor->descriptor)) {
-	case EVIDENCE_FOUND:
+	switch (host->open_fd(host->self, request->fds[reference->index], fd->facts.kind, writes,
+			      &fd->fd)) {
+	case LOOKUP_FOUND:
 		return STATUS_SUCCESS;
-	case EVIDENCE_UNREADABLE:
-		return mismatch(request, named->path,
+	case LOOKUP_UNREADABLE:
+		return mismatch(request, reference->path,
 				"the file mode of this memfd keeps the daemon from opening it; use "
 				"fchmod 0666, which is safe, because only its holders can open it");
 	default:
@@ -281,40 +280,39 @@ void object_settings_release(Request *request, ObjectSettings *settings)
 {
 	const Host *host = request->service->host;
 
-	for (size_t i = 0; i < settings->descriptor_count; i++)
-		host->release_descriptor(host->self, settings->descriptors[i].descriptor);
-	settings->descriptor_count = 0;
+	for (size_t i = 0; i < settings->fd_count; i++)
+		host->release_fd(host->self, settings->fds[i].fd);
+	settings->fd_count = 0;
 }
 
 /* Examines all fds before any is opened. */
-static NTSTATUS check_descriptors(Request *request, const NamedDescriptor *named, size_t count,
-				  ObjectSettings *settings)
+static NTSTATUS check_fds(Request *request, const FdReference *reference, size_t count,
+			  ObjectSettings *settings)
 {
-	NTSTATUS status = check_indexes(request, named, count);
+	NTSTATUS status = check_indexes(request, reference, count);
 
 	for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++)
-		status = read_facts(request, &named[i], &settings->descriptors[i],
-				    &settings->descriptors[0]);
+		status = read_facts(request, &reference[i], &settings->fds[i], &settings->fds[0]);
 	for (size_t i = 0; i < settings->description.plane_count && status == STATUS_SUCCESS; i++)
 		status = check_plane_fits(request, &settings->description, i,
-					  &settings->descriptors[i].facts);
+					  &settings->fds[i].facts);
 	return status;
 }
 
 NTSTATUS object_resolve_settings(Request *request, ObjectSettings *ret_settings)
 {
-	NamedDescriptor named[OBJECT_DESCRIPTORS_MAX];
+	FdReference reference[OBJECT_FDS_MAX];
 	ObjectSettings settings = { .name = request->params.share.object.name };
 	size_t count = 0;
 	NTSTATUS status = read_description(request, &settings.description);
 
 	if (status == STATUS_SUCCESS) {
-		count = name_descriptors(&request->params.share.object, named);
-		status = check_descriptors(request, named, count, &settings);
+		count = name_fds(&request->params.share.object, reference);
+		status = check_fds(request, reference, count, &settings);
 	}
 	for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++) {
-		status = open_own_descriptor(request, &named[i], &settings.descriptors[i]);
-		settings.descriptor_count += status == STATUS_SUCCESS;
+		status = open_own_fd(request, &reference[i], &settings.fds[i]);
+		settings.fd_count += status == STATUS_SUCCESS;
 	}
 	if (status == STATUS_SUCCESS)
 		*ret_settings = settings;

@@ -161,12 +161,12 @@ TABLE(params_free,
 	INTEGER("sizeInBytes", PlacementParams, size, REQUIRED));
 
 INNER_TABLE(params_plane,
-	INTEGER("fileDescriptor", PlaneParams, descriptor, OPTIONAL),
+	INTEGER("fileDescriptor", PlaneParams, fd, OPTIONAL),
 	INTEGER("offset", PlaneParams, offset, REQUIRED),
 	INTEGER("stride", PlaneParams, stride, REQUIRED));
 
 INNER_TABLE(params_fence,
-	INTEGER("fileDescriptor", FenceParams, descriptor, OPTIONAL));
+	INTEGER("fileDescriptor", FenceParams, fd, OPTIONAL));
 
 INNER_TABLE(params_object,
 	CHOICE("type", ObjectParams, type, REQUIRED, object_type_names),

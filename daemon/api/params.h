@@ -146,7 +146,7 @@ typedef struct PlacementParams {
 } PlacementParams;
 
 typedef struct PlaneParams {
-	OptionalInteger descriptor;
+	OptionalInteger fd;
 	OptionalInteger offset;
 	OptionalInteger stride;
 } PlaneParams;
@@ -158,7 +158,7 @@ typedef struct PlanesParams {
 
 typedef struct FenceParams {
 	bool present;
-	OptionalInteger descriptor;
+	OptionalInteger fd;
 } FenceParams;
 
 typedef struct ObjectParams {

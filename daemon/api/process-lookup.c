@@ -9,16 +9,16 @@ static NTSTATUS no_such_process(Request *request, const char *path)
 				 "is not the pid of a live process in the daemon's pid namespace");
 }
 
-NTSTATUS process_read(Request *request, const char *path, NamedProcess *process)
+NTSTATUS process_read(Request *request, const char *path, ResolvedProcess *process)
 {
 	const Host *host = request->service->host;
 
 	switch (host->read_credentials(host->self, process->key, &process->credentials)) {
-	case EVIDENCE_FOUND:
+	case LOOKUP_FOUND:
 		return STATUS_SUCCESS;
-	case EVIDENCE_EXHAUSTED:
-		return caller_evidence_failure(EVIDENCE_EXHAUSTED, &request->failure);
-	case EVIDENCE_UNREADABLE:
+	case LOOKUP_EXHAUSTED:
+		return caller_lookup_failure(LOOKUP_EXHAUSTED, &request->failure);
+	case LOOKUP_UNREADABLE:
 		return failure_parameter(&request->failure, path,
 					 "is a process whose credentials cannot be read; run the "
 					 "daemon with CAP_SYS_PTRACE");
@@ -27,9 +27,9 @@ NTSTATUS process_read(Request *request, const char *path, NamedProcess *process)
 	}
 }
 
-NTSTATUS process_check_own(Request *request, const char *path, const NamedProcess *process)
+NTSTATUS process_check_own(Request *request, const char *path, const ResolvedProcess *process)
 {
-	NamedProcess caller = { .key = request->caller->process, .pid = request->caller->pid };
+	ResolvedProcess caller = { .key = request->caller->process, .pid = request->caller->pid };
 
 	if (request->caller->is_operator)
 		return STATUS_SUCCESS;
@@ -43,17 +43,17 @@ NTSTATUS process_check_own(Request *request, const char *path, const NamedProces
 	return no_such_process(request, path);
 }
 
-NTSTATUS process_resolve(Request *request, const char *path, uint64_t pid, NamedProcess *ret)
+NTSTATUS process_resolve(Request *request, const char *path, uint64_t pid, ResolvedProcess *ret)
 {
 	const Host *host = request->service->host;
 
 	if (pid == 0 || pid > INT32_MAX)
 		return no_such_process(request, path);
 	ret->pid = (pid_t)pid;
-	Evidence evidence = host->find_process(host->self, ret->pid, &ret->key);
-	if (evidence == EVIDENCE_EXHAUSTED)
-		return caller_evidence_failure(evidence, &request->failure);
-	if (evidence != EVIDENCE_FOUND)
+	Lookup lookup = host->find_process(host->self, ret->pid, &ret->key);
+	if (lookup == LOOKUP_EXHAUSTED)
+		return caller_lookup_failure(lookup, &request->failure);
+	if (lookup != LOOKUP_FOUND)
 		return no_such_process(request, path);
 	NTSTATUS status = process_read(request, path, ret);
 	return status == STATUS_SUCCESS ? process_check_own(request, path, ret) : status;

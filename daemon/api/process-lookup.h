@@ -14,15 +14,15 @@
  * Finds the live process with the pid and reads its current credentials. A caller that is not an
  * operator may name only its own processes.
  */
-NTSTATUS process_resolve(Request *request, const char *path, uint64_t pid, NamedProcess *ret);
+NTSTATUS process_resolve(Request *request, const char *path, uint64_t pid, ResolvedProcess *ret);
 
 /*
  * Checks that the caller may name the process. Operators may name any process, others only their
  * own. A caller whose uid has changed since it connected may name none.
  */
-NTSTATUS process_check_own(Request *request, const char *path, const NamedProcess *process);
+NTSTATUS process_check_own(Request *request, const char *path, const ResolvedProcess *process);
 
 /* Reads the current credentials of the process with process->key into *process. */
-NTSTATUS process_read(Request *request, const char *path, NamedProcess *process);
+NTSTATUS process_read(Request *request, const char *path, ResolvedProcess *process);
 
 #endif

@@ -26,7 +26,7 @@ static Handle request_list_subject(const Request *request)
 {
 	const GpuProcess *gpu_process = request->subject.gpu_process;
 
-	return gpu_process ? gpu_process->named.handle : (Handle){ 0 };
+	return gpu_process ? gpu_process->handle_entry.handle : (Handle){ 0 };
 }
 
 /* Writes a list into one reply. Stops past the bound, because the reply is then refused. */
@@ -59,15 +59,15 @@ static bool call_streams(const Call *call)
 
 /* Allocates everything for the reply before the call is executed, so that replying cannot fail. */
 static NTSTATUS prepare_answer(Session *session, const Call *call, Stream **ret_stream,
-			       Offer **ret_offer, Failure *failure)
+			       OutgoingFds **ret_offer, Failure *failure)
 {
 	if (call_streams(call)) {
 		*ret_stream = stream_new(session, call->method, call->terminator);
 		if (!*ret_stream)
 			return failure_no_memory(failure);
 	}
-	if (call->method->flags & METHOD_GIVES_DESCRIPTORS) {
-		*ret_offer = session_prepare_offer(session);
+	if (call->method->flags & METHOD_GIVES_FDS) {
+		*ret_offer = session_prepare_outgoing(session);
 		if (!*ret_offer)
 			return failure_no_memory(failure);
 	}
@@ -98,16 +98,16 @@ void session_call(Session *session, const Call *call, Buffer *out)
 	size_t begin = buffer_size(out);
 	Writer writer = WRITER_INIT(out);
 	Stream *stream = NULL;
-	Offer *offer = NULL;
+	OutgoingFds *outgoing = NULL;
 	Request request = {
 		.service = session->service,
 		.caller = session->caller,
 		.method = method,
 		.reply = &writer,
-		.descriptors = session->descriptors ? session->descriptors->items : NULL,
-		.descriptor_count = call->descriptor_count,
+		.fds = session->fds ? session->fds->items : NULL,
+		.fd_count = call->fd_count,
 	};
-	NTSTATUS status = prepare_answer(session, call, &stream, &offer, &request.failure);
+	NTSTATUS status = prepare_answer(session, call, &stream, &outgoing, &request.failure);
 
 	request.stream = stream;
 	reply_begin(&writer, method->interface);
@@ -121,10 +121,11 @@ void session_call(Session *session, const Call *call, Buffer *out)
 	stream_free(stream);
 	if (status == STATUS_SUCCESS)
 		status = finish_answer(&request, call->terminator);
-	if (status == STATUS_SUCCESS && offer)
-		session_add_offer(session, TAKE_POINTER(offer), &request, begin, buffer_size(out));
-	session_discard_offer(session, offer);
-	session_release_offered(&request);
+	if (status == STATUS_SUCCESS && outgoing)
+		session_add_outgoing(session, TAKE_POINTER(outgoing), &request, begin,
+				     buffer_size(out));
+	session_discard_outgoing(session, outgoing);
+	session_release_outgoing(&request);
 	if (writer.failed && request.changed)
 		buffer_truncate(out,
 				begin); /* committed: close the connection instead of an error */

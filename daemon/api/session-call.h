@@ -17,7 +17,7 @@ typedef struct Call {
 	const JsonValue *parameters;
 	bool more;
 	char terminator;
-	size_t descriptor_count; /* number of the session's fds that belong to the message */
+	size_t fd_count; /* number of the session's fds that belong to the message */
 } Call;
 
 /*

@@ -7,151 +7,152 @@
 #include "proto/macros.h"
 
 /* Closes received fds. */
-static void discard(const Session *session, const Descriptor *items, size_t count)
+static void discard(const Session *session, const int *items, size_t count)
 {
 	const Host *host = session->service->host;
 
 	for (size_t i = 0; i < count; i++)
-		host->discard_descriptor(host->self, items[i], session->caller->account);
+		host->discard_fd(host->self, items[i], session->caller->account);
 }
 
 /* Closes the daemon's own fds that were not sent. */
-static void release(const Host *host, const Descriptor *items, size_t count)
+static void release(const Host *host, const int *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		host->release_descriptor(host->self, items[i]);
+		host->release_fd(host->self, items[i]);
 }
 
 /* --- received fds ---------------------------------------------------------------------------- */
 
-static Descriptors *session_descriptors(Session *session)
+static SessionFds *session_fds(Session *session)
 {
-	if (!session->descriptors) {
-		session->descriptors = calloc(1, sizeof(*session->descriptors));
-		if (session->descriptors)
-			STAILQ_INIT(&session->descriptors->offers);
+	if (!session->fds) {
+		session->fds = calloc(1, sizeof(*session->fds));
+		if (session->fds)
+			STAILQ_INIT(&session->fds->outgoing);
 	}
-	return session->descriptors;
+	return session->fds;
 }
 
-static void free_descriptors_if_none(Session *session)
+static void free_fds_if_none(Session *session)
 {
-	const Descriptors *descriptors = session->descriptors;
+	const SessionFds *fds = session->fds;
 
-	if (!descriptors || descriptors->count > 0 || !STAILQ_EMPTY(&descriptors->offers))
+	if (!fds || fds->count > 0 || !STAILQ_EMPTY(&fds->outgoing))
 		return;
-	free(session->descriptors);
-	session->descriptors = NULL;
+	free(session->fds);
+	session->fds = NULL;
 }
 
-void session_descriptor_arrived(Session *session, Descriptor descriptor, Arrival *arrival)
+void session_fd_arrived(Session *session, int fd, InputMetadata *metadata)
 {
-	Descriptors *descriptors = session_descriptors(session);
+	SessionFds *fds = session_fds(session);
 
-	arrival->lost |= !descriptors;
-	arrival->too_many |= descriptors && descriptors->count == ARRAY_SIZE(descriptors->items);
-	if (!descriptors || descriptors->count == ARRAY_SIZE(descriptors->items))
-		discard(session, &descriptor, 1);
+	metadata->lost |= !fds;
+	metadata->too_many |= fds && fds->count == ARRAY_SIZE(fds->items);
+	if (!fds || fds->count == ARRAY_SIZE(fds->items))
+		discard(session, &fd, 1);
 	else
-		descriptors->items[descriptors->count++] = descriptor;
+		fds->items[fds->count++] = fd;
 }
 
-void session_drop_descriptors(Session *session, size_t count)
+void session_discard_fds(Session *session, size_t count)
 {
-	Descriptors *descriptors = session->descriptors;
+	SessionFds *fds = session->fds;
 
-	if (!descriptors)
+	if (!fds)
 		return;
-	discard(session, descriptors->items, count);
-	descriptors->count -= count;
-	descriptors->carried = 0;
-	memmove(descriptors->items, descriptors->items + count,
-		descriptors->count * sizeof(descriptors->items[0]));
-	free_descriptors_if_none(session);
+	discard(session, fds->items, count);
+	fds->count -= count;
+	fds->carried = 0;
+	memmove(fds->items, fds->items + count, fds->count * sizeof(fds->items[0]));
+	free_fds_if_none(session);
 }
 
-size_t session_count_descriptors(const Session *session, bool is_last)
+size_t session_count_fds(const Session *session, bool is_last)
 {
-	const Descriptors *descriptors = session->descriptors;
+	const SessionFds *fds = session->fds;
 
-	if (!descriptors)
+	if (!fds)
 		return 0;
-	return is_last ? descriptors->count : descriptors->carried;
+	return is_last ? fds->count : fds->carried;
 }
 
 /* --- fds to send ----------------------------------------------------------------------------- */
 
-Offer *session_offer(const Session *session)
+OutgoingFds *session_outgoing_fds(const Session *session)
 {
-	return session->descriptors ? STAILQ_FIRST(&session->descriptors->offers) : NULL;
+	return session->fds ? STAILQ_FIRST(&session->fds->outgoing) : NULL;
 }
 
-static void offer_free(Session *session, Offer *offer)
+static void outgoing_fds_free(Session *session, OutgoingFds *outgoing)
 {
-	STAILQ_REMOVE(&session->descriptors->offers, offer, Offer, link);
-	release(session->service->host, offer->items, offer->count);
-	free(offer);
+	STAILQ_REMOVE(&session->fds->outgoing, outgoing, OutgoingFds, link);
+	release(session->service->host, outgoing->items, outgoing->count);
+	free(outgoing);
 }
 
 void session_sent(Session *session, size_t size)
 {
-	Offer *offer = session_offer(session), *next;
+	OutgoingFds *outgoing = session_outgoing_fds(session), *next;
 
-	for (; offer; offer = next) {
-		next = STAILQ_NEXT(offer, link);
-		if (offer->begin < size) {
-			offer_free(session, offer);
+	for (; outgoing; outgoing = next) {
+		next = STAILQ_NEXT(outgoing, link);
+		if (outgoing->begin < size) {
+			outgoing_fds_free(session, outgoing);
 			continue;
 		}
-		offer->begin -= size;
-		offer->end -= size;
+		outgoing->begin -= size;
+		outgoing->end -= size;
 	}
-	free_descriptors_if_none(session);
+	free_fds_if_none(session);
 }
 
-Offer *session_prepare_offer(Session *session)
+OutgoingFds *session_prepare_outgoing(Session *session)
 {
-	Offer *offer = session_descriptors(session) ? calloc(1, sizeof(*offer)) : NULL;
+	OutgoingFds *outgoing = session_fds(session) ? calloc(1, sizeof(*outgoing)) : NULL;
 
-	if (!offer)
-		free_descriptors_if_none(session);
-	return offer;
+	if (!outgoing)
+		free_fds_if_none(session);
+	return outgoing;
 }
 
-void session_discard_offer(Session *session, Offer *offer)
+void session_discard_outgoing(Session *session, OutgoingFds *outgoing)
 {
-	free(offer);
-	free_descriptors_if_none(session);
+	free(outgoing);
+	free_fds_if_none(session);
 }
 
-void session_add_offer(Session *session, Offer *offer, Request *request, size_t begin, size_t end)
+void session_add_outgoing(Session *session, OutgoingFds *outgoing, Request *request, size_t begin,
+			  size_t end)
 {
-	*offer = (Offer){ .begin = begin, .end = end, .count = request->offered_count };
-	memcpy(offer->items, request->offered, request->offered_count * sizeof(offer->items[0]));
-	request->offered_count = 0;
-	STAILQ_INSERT_TAIL(&session->descriptors->offers, offer, link);
+	*outgoing = (OutgoingFds){ .begin = begin, .end = end, .count = request->outgoing_count };
+	memcpy(outgoing->items, request->outgoing_fds,
+	       request->outgoing_count * sizeof(outgoing->items[0]));
+	request->outgoing_count = 0;
+	STAILQ_INSERT_TAIL(&session->fds->outgoing, outgoing, link);
 }
 
-void session_take_back_offers(Session *session, size_t begin)
+void session_cancel_outgoing(Session *session, size_t begin)
 {
-	Offer *offer = session_offer(session), *next;
+	OutgoingFds *outgoing = session_outgoing_fds(session), *next;
 
-	for (; offer; offer = next) {
-		next = STAILQ_NEXT(offer, link);
-		if (offer->begin >= begin)
-			offer_free(session, offer);
+	for (; outgoing; outgoing = next) {
+		next = STAILQ_NEXT(outgoing, link);
+		if (outgoing->begin >= begin)
+			outgoing_fds_free(session, outgoing);
 	}
-	free_descriptors_if_none(session);
+	free_fds_if_none(session);
 }
 
-void session_release_offered(Request *request)
+void session_release_outgoing(Request *request)
 {
-	release(request->service->host, request->offered, request->offered_count);
-	request->offered_count = 0;
+	release(request->service->host, request->outgoing_fds, request->outgoing_count);
+	request->outgoing_count = 0;
 }
 
-void session_carry_descriptors(Session *session)
+void session_carry_fds(Session *session)
 {
-	if (session->descriptors)
-		session->descriptors->carried = session->descriptors->count;
+	if (session->fds)
+		session->fds->carried = session->fds->count;
 }

@@ -7,15 +7,15 @@
 /* The fds of a session. Received fds belong to a message, and fds to send belong to a reply. */
 
 /* Fds to send with the first byte of a reply. */
-typedef struct Offer {
+typedef struct OutgoingFds {
 	size_t begin; /* offset of the reply in the output */
 	size_t end;   /* offset of its end */
-	Descriptor items[OBJECT_DESCRIPTORS_MAX];
+	int items[OBJECT_FDS_MAX];
 	size_t count;
-	STAILQ_ENTRY(Offer) link;
-} Offer;
+	STAILQ_ENTRY(OutgoingFds) link;
+} OutgoingFds;
 
-typedef STAILQ_HEAD(OfferList, Offer) OfferList;
+typedef STAILQ_HEAD(OutgoingFdsList, OutgoingFds) OutgoingFdsList;
 
 /*
  * The fds of one session, allocated only if it has any.
@@ -25,11 +25,11 @@ typedef STAILQ_HEAD(OfferList, Offer) OfferList;
  * in it. All are closed when their message has been answered, because shared objects use the
  * daemon's own fds.
  */
-struct Descriptors {
+struct SessionFds {
 	size_t carried; /* from earlier turns */
 	size_t count;
-	Descriptor items[LIMIT_MESSAGE_DESCRIPTORS];
-	OfferList offers; /* in the order of the output */
+	int items[LIMIT_MESSAGE_FDS];
+	OutgoingFdsList outgoing; /* in the order of the output */
 };
 
 /* --- for the connection ---------------------------------------------------------------------- */
@@ -38,13 +38,13 @@ struct Descriptors {
  * Adds an fd that arrived with this turn's bytes, and takes ownership. If there is no room,
  * discards it and sets a flag in *arrival, so that its message is refused.
  */
-void session_descriptor_arrived(Session *session, Descriptor descriptor, Arrival *arrival);
+void session_fd_arrived(Session *session, int fd, InputMetadata *metadata);
 
 /* Call after sending size bytes of output, and with them the fds of replies that begin there. */
 void session_sent(Session *session, size_t size);
 
 /* Returns the first fds to send, or NULL if there are none. */
-Offer *session_offer(const Session *session);
+OutgoingFds *session_outgoing_fds(const Session *session);
 
 /* --- for the session ------------------------------------------------------------------------- */
 
@@ -52,30 +52,31 @@ Offer *session_offer(const Session *session);
  * Counts the fds of the first message in the input, which come first in the array: those from
  * earlier turns and, if is_last (it is the last message begun in the turn), this turn's.
  */
-size_t session_count_descriptors(const Session *session, bool is_last);
+size_t session_count_fds(const Session *session, bool is_last);
 
 /* Discards the first count fds, whose message has been answered. */
-void session_drop_descriptors(Session *session, size_t count);
+void session_discard_fds(Session *session, size_t count);
 
 /* Ends the turn: the remaining fds belong to the partial message in the input. */
-void session_carry_descriptors(Session *session);
+void session_carry_fds(Session *session);
 
 /* Allocates room for the fds of a reply. Returns NULL if out of memory. */
-Offer *session_prepare_offer(Session *session);
+OutgoingFds *session_prepare_outgoing(Session *session);
 
 /* Frees an unused offer, which may be NULL. */
-void session_discard_offer(Session *session, Offer *offer);
+void session_discard_outgoing(Session *session, OutgoingFds *outgoing);
 
 /*
  * Moves the request's fds for the reply into the offer, and takes ownership of the offer. begin and
  * end are the offsets of the reply in the output.
  */
-void session_add_offer(Session *session, Offer *offer, Request *request, size_t begin, size_t end);
+void session_add_outgoing(Session *session, OutgoingFds *outgoing, Request *request, size_t begin,
+			  size_t end);
 
 /* Closes the request's fds for the reply that were not moved into an offer. */
-void session_release_offered(Request *request);
+void session_release_outgoing(Request *request);
 
 /* Closes the fds of all replies that begin at or after begin, because those are discarded. */
-void session_take_back_offers(Session *session, size_t begin);
+void session_cancel_outgoing(Session *session, size_t begin);
 
 #endif

@@ -20,15 +20,15 @@ void session_init(Session *session, Service *service, Caller *caller)
 
 void session_deinit(Session *session)
 {
-	session_take_back_offers(session, 0);
-	session_drop_descriptors(session, session_count_descriptors(session, true));
+	session_cancel_outgoing(session, 0);
+	session_discard_fds(session, session_count_fds(session, true));
 	session->stream = stream_free(session->stream);
 	buffer_deinit(&session->input);
 }
 
-void session_arrived(Session *session, const Arrival *arrival)
+void session_arrived(Session *session, const InputMetadata *metadata)
 {
-	session->arrival = *arrival;
+	session->metadata = *metadata;
 }
 
 void session_end_of_input(Session *session)
@@ -36,18 +36,18 @@ void session_end_of_input(Session *session)
 	session->end_of_input = true;
 }
 
-bool session_has_half_message(const Session *session)
+bool session_has_partial_message(const Session *session)
 {
 	return session->frame.state != FRAME_BETWEEN;
 }
 
-static void arrival_add(Arrival *arrival, const Arrival *more)
+static void input_metadata_add(InputMetadata *metadata, const InputMetadata *more)
 {
-	arrival->foreign |= more->foreign;
-	arrival->lost |= more->lost;
-	arrival->too_many |= more->too_many;
-	arrival->closing_too_many |= more->closing_too_many;
-	arrival->descriptors += more->descriptors;
+	metadata->foreign |= more->foreign;
+	metadata->lost |= more->lost;
+	metadata->too_many |= more->too_many;
+	metadata->closing_too_many |= more->closing_too_many;
+	metadata->fds += more->fds;
 }
 
 /* Tests whether the input contains another message, or its beginning, after this one. */
@@ -65,27 +65,27 @@ static bool another_begins(const Session *session, const FrameMessage *message)
  * Returns the metadata of the message's bytes. The turn's fds belong to the last message begun in
  * it.
  */
-static Arrival message_arrival(Session *session, bool is_last)
+static InputMetadata message_metadata(Session *session, bool is_last)
 {
-	Arrival arrival = session->carried;
-	Arrival turn = session->arrival;
+	InputMetadata metadata = session->carried;
+	InputMetadata turn = session->metadata;
 
-	session->carried = (Arrival){ 0 };
+	session->carried = (InputMetadata){ 0 };
 	if (!is_last)
-		turn.descriptors = 0;
-	arrival_add(&arrival, &turn);
-	return arrival;
+		turn.fds = 0;
+	input_metadata_add(&metadata, &turn);
+	return metadata;
 }
 
 /* Ends the turn, when at most the beginning of a message is left of its bytes. */
 static void session_carry(Session *session)
 {
-	if (session_has_half_message(session))
-		arrival_add(&session->carried, &session->arrival);
+	if (session_has_partial_message(session))
+		input_metadata_add(&session->carried, &session->metadata);
 	else
-		session_drop_descriptors(session, session_count_descriptors(session, true));
-	session_carry_descriptors(session);
-	session->arrival = (Arrival){ 0 };
+		session_discard_fds(session, session_count_fds(session, true));
+	session_carry_fds(session);
+	session->metadata = (InputMetadata){ 0 };
 }
 
 static void refuse(const char *interface, const Failure *failure, char terminator, Buffer *out)
@@ -95,22 +95,22 @@ static void refuse(const char *interface, const Failure *failure, char terminato
 	reply_failure_instead(&writer, buffer_size(out), interface, failure, terminator);
 }
 
-static NTSTATUS check_descriptors(const Method *method, const Arrival *arrival,
-				  size_t descriptor_count, Failure *failure)
+static NTSTATUS check_fds(const Method *method, const InputMetadata *metadata, size_t fd_count,
+			  Failure *failure)
 {
-	bool takes_them = method->flags & METHOD_TAKES_DESCRIPTORS;
+	bool takes_them = method->flags & METHOD_TAKES_FDS;
 
-	if (takes_them && arrival->too_many)
+	if (takes_them && metadata->too_many)
 		return failure_parameter(failure, "parameters",
 					 "came with more file descriptors than one message can "
 					 "carry; send fewer");
-	if (takes_them && arrival->lost)
+	if (takes_them && metadata->lost)
 		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
 				   "the daemon has no room left for the file descriptors of this "
 				   "message; try again later");
-	if (takes_them && arrival->descriptors == 0)
+	if (takes_them && metadata->fds == 0)
 		return STATUS_SUCCESS;
-	if (arrival->lost || arrival->too_many || arrival->descriptors > 0 || descriptor_count > 0)
+	if (metadata->lost || metadata->too_many || metadata->fds > 0 || fd_count > 0)
 		return failure_parameter(failure, "parameters",
 					 "came with file descriptors, but this method takes none; "
 					 "send none");
@@ -118,27 +118,27 @@ static NTSTATUS check_descriptors(const Method *method, const Arrival *arrival,
 }
 
 /* Checks that the peer itself sent the message, and that the method takes its fds. */
-static NTSTATUS check_arrival(Session *session, const Method *method, const Arrival *arrival,
-			      size_t descriptor_count, Failure *failure)
+static NTSTATUS check_metadata(Session *session, const Method *method,
+			       const InputMetadata *metadata, size_t fd_count, Failure *failure)
 {
 	const Host *host = session->service->host;
 	ProcessKey process = session->caller->process;
 
-	if (arrival->foreign && session->caller->pid == 0)
+	if (metadata->foreign && session->caller->pid == 0)
 		return failure_set(failure, STATUS_ACCESS_DENIED, "foreign",
 				   "the calling process is outside the daemon's pid namespace, so "
 				   "it cannot be identified; call from inside the namespace");
-	if (arrival->foreign && !host->process_is_alive(host->self, process))
+	if (metadata->foreign && !host->process_is_alive(host->self, process))
 		return failure_set(
 			failure, STATUS_PROCESS_IS_TERMINATING, "gone",
 			"the process that made this connection has ended; connect again");
-	if (arrival->foreign)
+	if (metadata->foreign)
 		return failure_set(failure, STATUS_ACCESS_DENIED, "foreign",
 				   "another process than the one that made this connection sent "
 				   "this message; make your own connection");
-	if (arrival->closing_too_many)
+	if (metadata->closing_too_many)
 		return failure_closes_under_way(failure);
-	return check_descriptors(method, arrival, descriptor_count, failure);
+	return check_fds(method, metadata, fd_count, failure);
 }
 
 /* The known members of a message. Others are ignored. */
@@ -242,16 +242,17 @@ static void expect_more(char terminator, Buffer *out)
 	reply_varlink_error(&writer, "ExpectedMore", NULL, NULL, terminator);
 }
 
-static void session_answer(Session *session, const Envelope *envelope, const Arrival *arrival,
-			   size_t descriptor_count, char terminator, Buffer *out)
+static void session_answer(Session *session, const Envelope *envelope,
+			   const InputMetadata *metadata, size_t fd_count, char terminator,
+			   Buffer *out)
 {
-	Call call = { .terminator = terminator, .descriptor_count = descriptor_count };
+	Call call = { .terminator = terminator, .fd_count = fd_count };
 	Failure failure = FAILURE_INIT;
 
 	call.method = find_method(envelope, terminator, out);
 	if (!call.method)
 		return;
-	NTSTATUS status = check_arrival(session, call.method, arrival, descriptor_count, &failure);
+	NTSTATUS status = check_metadata(session, call.method, metadata, fd_count, &failure);
 	if (status != STATUS_SUCCESS)
 		dispatch_record_refusal(session->service, session->caller, call.method, &failure);
 	else
@@ -290,28 +291,28 @@ static SessionState session_handle(Session *session, const FrameMessage *message
 {
 	const char *error;
 	size_t begin = buffer_size(out);
-	bool is_last = (session->arrival.descriptors == 0 && !session->descriptors) ||
-		       !another_begins(session, message);
-	size_t descriptor_count = session_count_descriptors(session, is_last);
-	Arrival arrival = message_arrival(session, is_last);
+	bool is_last =
+		(session->metadata.fds == 0 && !session->fds) || !another_begins(session, message);
+	size_t fd_count = session_count_fds(session, is_last);
+	InputMetadata metadata = message_metadata(session, is_last);
 	JsonValue *value =
 		json_parse(session->service->parser, message->text, message->length, &error);
 
 	if (error) {
 		refuse_malformed("the message is not JSON; send one JSON object, then LF or NUL",
 				 message->terminator, out);
-		session_drop_descriptors(session, descriptor_count);
+		session_discard_fds(session, fd_count);
 		return SESSION_FINISHED;
 	}
 	Envelope envelope = envelope_open(value);
-	session_answer(session, &envelope, &arrival, descriptor_count, message->terminator, out);
+	session_answer(session, &envelope, &metadata, fd_count, message->terminator, out);
 	bool is_answered = buffer_size(out) > begin || session->stream;
 	if (wants_no_answer(&envelope)) {
-		session_take_back_offers(session, begin);
+		session_cancel_outgoing(session, begin);
 		buffer_truncate(out, begin);
 		is_answered = true;
 	}
-	session_drop_descriptors(session, descriptor_count);
+	session_discard_fds(session, fd_count);
 	json_free(value);
 	return is_answered ? SESSION_READS : SESSION_BROKEN;
 }
@@ -362,7 +363,7 @@ static bool turn_is_over(Session *session, unsigned int steps, uint64_t *begin)
 static bool session_stream(Session *session, Buffer *out, SessionState *ret_state)
 {
 	switch (stream_next(session->stream, out)) {
-	case STREAM_GOES_ON:
+	case STREAM_CONTINUES:
 		return true;
 	case STREAM_WAITS:
 		*ret_state = SESSION_WATCHES;

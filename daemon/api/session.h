@@ -16,15 +16,15 @@
  */
 
 /* Metadata of the bytes that one turn received. */
-typedef struct Arrival {
-	bool foreign;             /* another process than the peer sent some of them */
-	bool lost;                /* fds were lost, because fds or memory ran out */
-	bool too_many;            /* more fds than one message can have; the rest was closed */
-	bool closing_too_many;    /* the uid has too many pending closes of fds */
-	unsigned int descriptors; /* unexpected fds, already closed */
-} Arrival;
+typedef struct InputMetadata {
+	bool foreign;          /* another process than the peer sent some of them */
+	bool lost;             /* fds were lost, because fds or memory ran out */
+	bool too_many;         /* more fds than one message can have; the rest was closed */
+	bool closing_too_many; /* the uid has too many pending closes of fds */
+	unsigned int fds;      /* unexpected fds, already closed */
+} InputMetadata;
 
-typedef struct Descriptors Descriptors;
+typedef struct SessionFds SessionFds;
 
 typedef enum __attribute__((packed)) SessionState {
 	SESSION_READS,    /* everything is answered; append more input */
@@ -39,10 +39,10 @@ struct Session {
 	Caller *caller;
 	Frame frame;
 	Buffer input;
-	Arrival arrival; /* metadata of this turn's bytes */
-	Arrival carried; /* metadata of the first message's bytes from earlier turns */
+	InputMetadata metadata; /* metadata of this turn's bytes */
+	InputMetadata carried;  /* metadata of the first message's bytes from earlier turns */
 
-	Descriptors *descriptors; /* NULL if the session has no fds */
+	SessionFds *fds; /* NULL if the session has no fds */
 
 	Stream *stream;         /* current one, or NULL; later requests wait for its end */
 	uint32_t message_count; /* complete messages so far */
@@ -55,7 +55,7 @@ void session_init(Session *session, Service *service, Caller *caller);
 void session_deinit(Session *session);
 
 /* Call after appending a turn's bytes to session->input, with their metadata. */
-void session_arrived(Session *session, const Arrival *arrival);
+void session_arrived(Session *session, const InputMetadata *metadata);
 
 /* Call when the peer has closed its sending side. */
 void session_end_of_input(Session *session);
@@ -64,6 +64,6 @@ void session_end_of_input(Session *session);
 SessionState session_pump(Session *session, Buffer *out);
 
 /* Tests whether the input ends in a partial message. */
-bool session_has_half_message(const Session *session);
+bool session_has_partial_message(const Session *session);
 
 #endif

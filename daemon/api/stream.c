@@ -49,25 +49,25 @@ size_t stream_unread(const Stream *stream)
 /* --- lists ----------------------------------------------------------------------------------- */
 
 /* Tests whether the entity belongs to the list's VM, if the list is limited to one. */
-static bool is_of_machine(const ListView *view, const Thing *thing)
+static bool is_of_machine(const ListView *view, const Entity *entity)
 {
 	return guid_is_nil(&view->machine) ||
-	       guid_compare(view->list->machine(thing), &view->machine) == 0;
+	       guid_compare(view->list->machine(entity), &view->machine) == 0;
 }
 
-bool next_thing(const ListView *view, uint64_t *cursor, Writer *writer)
+bool list_next_entity(const ListView *view, uint64_t *cursor, Writer *writer)
 {
 	const ListOperations *list = view->list;
-	const Thing *thing = thing_after(view->service->broker, list->type, *cursor);
+	const Entity *entity = entity_after(view->service->broker, list->type, *cursor);
 
-	while (thing && (!is_of_machine(view, thing) ||
-			 !list->is_visible(view->service, view->caller, thing)))
-		thing = thing_after(view->service->broker, list->type, thing->serial);
-	if (!thing)
+	while (entity && (!is_of_machine(view, entity) ||
+			  !list->is_visible(view->service, view->caller, entity)))
+		entity = entity_after(view->service->broker, list->type, entity->serial);
+	if (!entity)
 		return false;
-	*cursor = thing->serial;
+	*cursor = entity->serial;
 	if (writer)
-		list->write(view->service, writer, thing);
+		list->write(view->service, writer, entity);
 	return true;
 }
 
@@ -99,7 +99,7 @@ static StreamStep list_next(Stream *stream, Buffer *out)
 		buffer_truncate(out, begin);
 		return STREAM_BREAKS;
 	}
-	return continues ? STREAM_GOES_ON : STREAM_ENDS;
+	return continues ? STREAM_CONTINUES : STREAM_ENDS;
 }
 
 /* --- permission to watch --------------------------------------------------------------------- */
@@ -113,40 +113,40 @@ static bool caller_is_entitled(Service *service, const Caller *caller, const Vir
 }
 
 /* Returns the running VM that an entity belongs to, or NULL if there is none. */
-static const VirtualMachine *entity_machine(const Thing *thing)
+static const VirtualMachine *entity_machine(const Entity *entity)
 {
-	switch (thing->type) {
-	case THING_VIRTUAL_MACHINE:
-		return container_of(thing, VirtualMachine, thing);
-	case THING_VIRTUAL_GPU:
-		return container_of(thing, VirtualGpu, thing)->vm;
-	case THING_REGISTRATION:
-		return container_of(thing, Registration, thing)->vm;
-	case THING_OBJECT:
-		return container_of(thing, SharedObject, thing)->vm;
+	switch (entity->type) {
+	case ENTITY_VIRTUAL_MACHINE:
+		return container_of(entity, VirtualMachine, entity);
+	case ENTITY_VIRTUAL_GPU:
+		return container_of(entity, VirtualGpu, entity)->vm;
+	case ENTITY_REGISTRATION:
+		return container_of(entity, Registration, entity)->vm;
+	case ENTITY_OBJECT:
+		return container_of(entity, SharedObject, entity)->vm;
 	default:
 		return NULL;
 	}
 }
 
 /* Returns the GUID that an entity belongs to, or NULL for an adapter. */
-static const Guid *entity_guid(const Thing *thing)
+static const Guid *entity_guid(const Entity *entity)
 {
-	const VirtualMachine *vm = entity_machine(thing);
+	const VirtualMachine *vm = entity_machine(entity);
 
 	if (vm)
 		return &vm->guid;
-	if (thing->type == THING_OBJECT)
-		return &container_of(thing, SharedObject, thing)->virtual_machine;
-	return thing->type == THING_QUARANTINE ? &container_of(thing, Quarantine, thing)->guid
-					       : NULL;
+	if (entity->type == ENTITY_OBJECT)
+		return &container_of(entity, SharedObject, entity)->virtual_machine;
+	return entity->type == ENTITY_QUARANTINE ? &container_of(entity, Quarantine, entity)->guid
+						 : NULL;
 }
 
 /* Tests for the caller's own registration. The caller may also see the end of it. */
-static bool is_callers_registration(const Thing *thing, const Caller *caller)
+static bool is_callers_registration(const Entity *entity, const Caller *caller)
 {
-	return thing->type == THING_REGISTRATION &&
-	       container_of(thing, Registration, thing)->process->key == caller->process;
+	return entity->type == ENTITY_REGISTRATION &&
+	       container_of(entity, Registration, entity)->process->key == caller->process;
 }
 
 /*
@@ -166,19 +166,19 @@ static bool watch_admits_gpu_process(const Stream *watch, const GpuProcess *gpu_
 }
 
 /* Tests whether a watch sees events about the entity. */
-static bool watch_admits(Stream *watch, const Thing *thing)
+static bool watch_admits(Stream *watch, const Entity *entity)
 {
 	Service *service = watch->session->service;
 	const Caller *caller = watch->session->caller;
-	const Guid *guid = entity_guid(thing);
-	const VirtualMachine *vm = entity_machine(thing);
+	const Guid *guid = entity_guid(entity);
+	const VirtualMachine *vm = entity_machine(entity);
 
-	if (thing->type == THING_GPU_PROCESS)
-		return watch_admits_gpu_process(watch, container_of(thing, GpuProcess, thing));
+	if (entity->type == ENTITY_GPU_PROCESS)
+		return watch_admits_gpu_process(watch, container_of(entity, GpuProcess, entity));
 
 	if (watch->has_machine && (!guid || guid_compare(guid, &watch->machine) != 0))
 		return false;
-	if (caller->is_operator || is_callers_registration(thing, caller))
+	if (caller->is_operator || is_callers_registration(entity, caller))
 		return true;
 	if (!vm && guid)
 		vm = vm_find(service->broker, guid);
@@ -198,7 +198,7 @@ static bool caller_is_driver_of_any(Service *service, const Caller *caller)
 	const Adapter *adapter;
 
 	for (adapter = adapter_after(service->broker, 0); adapter;
-	     adapter = adapter_after(service->broker, adapter->thing.serial))
+	     adapter = adapter_after(service->broker, adapter->entity.serial))
 		if (adapter->connection && adapter->driver_process == caller->process)
 			return true;
 	return false;
@@ -216,7 +216,7 @@ static bool watch_is_entitled(Stream *watch)
 	if (!watch->has_machine && caller_is_driver_of_any(service, caller))
 		return true;
 	for (vm = vm_after(service->broker, 0); vm;
-	     vm = vm_after(service->broker, vm->thing.serial))
+	     vm = vm_after(service->broker, vm->entity.serial))
 		if ((!watch->has_machine || guid_compare(&vm->guid, &watch->machine) == 0) &&
 		    caller_is_entitled(service, caller, vm))
 			return true;
@@ -229,20 +229,20 @@ static bool watch_is_entitled(Stream *watch)
  * Returns the kind of event that announces a new entity. EVENT_MAX means none: only its driver has
  * to know of a new GPU process, and the driver has created it.
  */
-static EventKind announcing_event(const Thing *thing)
+static EventKind announcing_event(const Entity *entity)
 {
 	static const EventKind kinds[] = {
-		[THING_ADAPTER] = EVENT_ADAPTER_ADDED,
-		[THING_QUARANTINE] = EVENT_QUARANTINED,
-		[THING_VIRTUAL_MACHINE] = EVENT_VIRTUAL_MACHINE_ADDED,
-		[THING_VIRTUAL_GPU] = EVENT_VIRTUAL_GPU_ASSIGNED,
-		[THING_REGISTRATION] = EVENT_REGISTERED,
-		[THING_GPU_PROCESS] = EVENT_MAX,
-		[THING_OBJECT] = EVENT_SHARED,
+		[ENTITY_ADAPTER] = EVENT_ADAPTER_ADDED,
+		[ENTITY_QUARANTINE] = EVENT_QUARANTINED,
+		[ENTITY_VIRTUAL_MACHINE] = EVENT_VIRTUAL_MACHINE_ADDED,
+		[ENTITY_VIRTUAL_GPU] = EVENT_VIRTUAL_GPU_ASSIGNED,
+		[ENTITY_REGISTRATION] = EVENT_REGISTERED,
+		[ENTITY_GPU_PROCESS] = EVENT_MAX,
+		[ENTITY_OBJECT] = EVENT_SHARED,
 	};
-	_Static_assert(ARRAY_SIZE(kinds) == THING_MAX, "each type of entity has a kind");
+	_Static_assert(ARRAY_SIZE(kinds) == ENTITY_MAX, "each type of entity has a kind");
 
-	return kinds[thing->type];
+	return kinds[entity->type];
 }
 
 static void write_event(Stream *watch, const Event *event, bool continues, Buffer *out)
@@ -283,23 +283,23 @@ static bool event_is_last(Stream *watch, const Event *event)
 	bool may_end = event->kind == EVENT_VIRTUAL_MACHINE_REMOVED ||
 		       event->kind == EVENT_VIRTUAL_MACHINE_CHANGED ||
 		       (event->kind == EVENT_UNREGISTERED &&
-			is_callers_registration(event->thing, caller));
+			is_callers_registration(event->entity, caller));
 
 	return may_end && !watch_is_entitled(watch);
 }
 
 /* Tests whether the watch has yet to send the entity, and so will send its newest state. */
-static bool watch_will_send(const Stream *watch, const Thing *thing)
+static bool watch_will_send(const Stream *watch, const Entity *entity)
 {
-	return !watch->is_current && thing->serial > watch->cursor &&
-	       announcing_event(thing) != EVENT_MAX;
+	return !watch->is_current && entity->serial > watch->cursor &&
+	       announcing_event(entity) != EVENT_MAX;
 }
 
 /* Tests for the caller's own UpdateObject. The caller knows of it, and does it for every frame. */
 static bool is_callers_update(const Stream *watch, const Event *event)
 {
 	return event->kind == EVENT_UPDATED &&
-	       container_of(event->thing, SharedObject, thing)->sharer->key ==
+	       container_of(event->entity, SharedObject, entity)->sharer->key ==
 		       watch->session->caller->process;
 }
 
@@ -309,11 +309,11 @@ static void watch_send(Stream *watch, const Event *event)
 
 	if (watch->is_over || watch->is_dropped || is_callers_update(watch, event))
 		return;
-	if (!watch_admits(watch, event->thing) && !watch_belongs_to_former_agent(watch, event))
+	if (!watch_admits(watch, event->entity) && !watch_belongs_to_former_agent(watch, event))
 		return;
 	is_over = event_is_last(watch, event);
 	/* If the watch ends, it will not send the entity later. */
-	if (watch_will_send(watch, event->thing) && !is_over)
+	if (watch_will_send(watch, event->entity) && !is_over)
 		return;
 	write_event(watch, event, !is_over, &watch->events);
 	watch->is_over = is_over;
@@ -322,11 +322,11 @@ static void watch_send(Stream *watch, const Event *event)
 	watch->session->service->watch_ready(watch->session);
 }
 
-void watches_tell(Service *service, const Event *event)
+void watches_send(Service *service, const Event *event)
 {
 	Stream *watch;
 
-	if (!event->thing)
+	if (!event->entity)
 		return;
 	TAILQ_FOREACH (watch, &service->watches, link)
 		watch_send(watch, event);
@@ -336,23 +336,23 @@ void watches_tell(Service *service, const Event *event)
 static StreamStep watch_send_existing(Stream *watch, Buffer *out)
 {
 	Broker *broker = watch->session->service->broker;
-	const Thing *thing = thing_after_of_any_type(broker, watch->cursor);
+	const Entity *entity = entity_after_of_any_type(broker, watch->cursor);
 
-	while (thing && (announcing_event(thing) == EVENT_MAX || !watch_admits(watch, thing)))
-		thing = thing_after_of_any_type(broker, thing->serial);
-	if (!thing) {
+	while (entity && (announcing_event(entity) == EVENT_MAX || !watch_admits(watch, entity)))
+		entity = entity_after_of_any_type(broker, entity->serial);
+	if (!entity) {
 		watch->is_current = true;
 		write_event(watch, &(Event){ .kind = EVENT_CURRENT }, true, out);
-		return STREAM_GOES_ON;
+		return STREAM_CONTINUES;
 	}
 	Event event = {
-		.kind = announcing_event(thing),
-		.virtual_machine = entity_guid(thing),
-		.thing = thing,
+		.kind = announcing_event(entity),
+		.virtual_machine = entity_guid(entity),
+		.entity = entity,
 	};
-	watch->cursor = thing->serial;
+	watch->cursor = entity->serial;
 	write_event(watch, &event, true, out);
-	return STREAM_GOES_ON;
+	return STREAM_CONTINUES;
 }
 
 static StreamStep watch_next(Stream *watch, Buffer *out)
@@ -365,7 +365,7 @@ static StreamStep watch_next(Stream *watch, Buffer *out)
 		if (!buffer_append(out, buffer_head(events), buffer_size(events)))
 			return STREAM_BREAKS;
 		buffer_deinit(events);
-		return STREAM_GOES_ON;
+		return STREAM_CONTINUES;
 	}
 	if (watch->is_over)
 		return STREAM_ENDS;

@@ -42,10 +42,10 @@ Stream *stream_new(Session *session, const Method *method, char terminator);
 Stream *stream_free(Stream *stream);
 
 typedef enum StreamStep {
-	STREAM_GOES_ON, /* a reply was written; call again */
-	STREAM_WAITS,   /* no reply until the next event */
-	STREAM_ENDS,    /* the last reply was written */
-	STREAM_BREAKS,  /* out of memory, or dropped; the connection has to be closed */
+	STREAM_CONTINUES, /* a reply was written; call again */
+	STREAM_WAITS,     /* no reply until the next event */
+	STREAM_ENDS,      /* the last reply was written */
+	STREAM_BREAKS,    /* out of memory, or dropped; the connection has to be closed */
 } StreamStep;
 
 /* Appends the next replies to out. */
@@ -58,7 +58,7 @@ StreamStep stream_next(Stream *stream, Buffer *out);
 NTSTATUS stream_watch(Stream *stream, Request *request);
 
 /* Sends the event to every watch whose caller may see it. */
-void watches_tell(Service *service, const Event *event);
+void watches_send(Service *service, const Event *event);
 
 /* Tests whether the connection has to be closed because of the stream, which may be NULL. */
 bool stream_is_dropped(const Stream *stream);

@@ -83,7 +83,7 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, b
 {
 	uint64_t used = account ? account->used[kind] : 0;
 	uint64_t per_uid = accounts->limits.per_uid[kind];
-	uint64_t in_all = accounts->limits.in_all[kind];
+	uint64_t host_wide = accounts->limits.host_wide[kind];
 
 	if (accounts->is_restoring)
 		return STATUS_SUCCESS;
@@ -91,13 +91,13 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, b
 		return quota_exceeded(failure, "your user", limit_name(kind, true), "release some",
 				      per_uid, used);
 	if (!is_operator && has_operator_share(kind))
-		in_all -= in_all / LIMIT_OPERATOR_SHARE;
-	if (accounts->used[kind] <= in_all && more <= in_all - accounts->used[kind])
+		host_wide -= host_wide / LIMIT_OPERATOR_SHARE;
+	if (accounts->used[kind] <= host_wide && more <= host_wide - accounts->used[kind])
 		return STATUS_SUCCESS;
 	if (kind == LIMIT_STORE_ENTRIES)
 		return store_is_full(failure);
 	return quota_exceeded(failure, "the host", limit_name(kind, false),
-			      "wait until some are released", in_all, used);
+			      "wait until some are released", host_wide, used);
 }
 
 /* Other limits of a single entity are those of a GPU process. */
@@ -106,16 +106,16 @@ static bool is_vm_limit(LimitKind kind)
 	return kind == LIMIT_OBJECTS || kind == LIMIT_OBJECT_MEBIBYTES;
 }
 
-NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,
-		     Failure *failure)
+NTSTATUS limit_check_entity(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,
+			    Failure *failure)
 {
-	uint64_t maximum = accounts->limits.per_owner[kind];
+	uint64_t maximum = accounts->limits.per_entity[kind];
 
-	if (accounts->is_restoring || !limit_owner_name(kind) ||
+	if (accounts->is_restoring || !limit_entity_name(kind) ||
 	    (count <= maximum && more <= maximum - count))
 		return STATUS_SUCCESS;
 	return quota_exceeded(failure, is_vm_limit(kind) ? "this VM" : "this GPU process",
-			      limit_owner_name(kind), "release some", maximum, count);
+			      limit_entity_name(kind), "release some", maximum, count);
 }
 
 NTSTATUS charge_check(Accounts *accounts, const Payer *payer, LimitKind kind, Failure *failure)
@@ -182,7 +182,7 @@ static bool tally_is_charged(const Tally *tally, const Payer *payer)
 static NTSTATUS tally_allows(const Tally *tally, Accounts *accounts, const Payer *payer,
 			     uint64_t more, Failure *failure)
 {
-	NTSTATUS status = owner_check(accounts, tally->kind, tally->count, more, failure);
+	NTSTATUS status = limit_check_entity(accounts, tally->kind, tally->count, more, failure);
 
 	if (status != STATUS_SUCCESS || !tally_is_charged(tally, payer))
 		return status;

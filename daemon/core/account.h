@@ -109,8 +109,8 @@ void tally_return(Tally *tally, Accounts *accounts, uint64_t count);
  * Checks the limit of a single entity (a VM or GPU process) that has count units and asks for more.
  * Returns STATUS_SUCCESS or STATUS_QUOTA_EXCEEDED.
  */
-NTSTATUS owner_check(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,
-		     Failure *failure);
+NTSTATUS limit_check_entity(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,
+			    Failure *failure);
 
 /* Returns the number of units of kind that are charged to the uid. */
 uint64_t accounts_used(Accounts *accounts, uid_t uid, LimitKind kind);

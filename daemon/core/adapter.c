@@ -47,20 +47,20 @@ static NTSTATUS add_system_process(Broker *broker, Adapter *adapter, const Payer
 		adapter_free(broker, adapter);
 		return status;
 	}
-	thing_prepare(broker, &adapter->thing, THING_ADAPTER);
-	named_prepare(broker, &adapter->named, NAMED_ADAPTER);
+	entity_prepare(broker, &adapter->entity, ENTITY_ADAPTER);
+	handle_entry_prepare(broker, &adapter->handle_entry, HANDLE_ADAPTER);
 	return STATUS_SUCCESS;
 }
 
 /* Publishes the adapter and announces it. */
 void adapter_commit(Broker *broker, Adapter *adapter)
 {
-	named_insert(broker, &adapter->named);
-	thing_insert(broker, &adapter->thing);
+	handle_entry_insert(broker, &adapter->handle_entry);
+	entity_insert(broker, &adapter->entity);
 	broker_event(broker, &(Event){
 				     .kind = EVENT_ADAPTER_ADDED,
-				     .handle = &adapter->named.handle,
-				     .thing = &adapter->thing,
+				     .handle = &adapter->handle_entry.handle,
+				     .entity = &adapter->entity,
 			     });
 }
 
@@ -95,7 +95,7 @@ static Adapter *find_by_name(Broker *broker, const char *name)
 	Adapter *adapter = adapter_after(broker, 0);
 
 	while (adapter && strcmp(adapter->name, name) != 0)
-		adapter = adapter_after(broker, adapter->thing.serial);
+		adapter = adapter_after(broker, adapter->entity.serial);
 	return adapter;
 }
 
@@ -112,7 +112,7 @@ static NTSTATUS check_limits(Broker *broker, const Caller *caller, Failure *fail
 
 static bool waits_for(const Adapter *adapter, const Caller *caller)
 {
-	return adapter->waits_until > 0 && adapter->driver_uid == caller->credentials.uid;
+	return adapter->wait_deadline > 0 && adapter->driver_uid == caller->credentials.uid;
 }
 
 Adapter *adapter_waiting_for(Broker *broker, const Caller *caller, const char *name)
@@ -181,14 +181,14 @@ void adapter_discard(Broker *broker, Adapter *adapter)
 
 /* --- waiting for a driver -------------------------------------------------------------------- */
 
-void adapter_wait(Broker *broker, Adapter *adapter)
+void adapter_wait_for_driver(Broker *broker, Adapter *adapter)
 {
 	adapter->connection = NULL;
 	adapter->driver_process = PROCESS_KEY_NONE;
-	adapter->waits_until = broker_now(broker) + UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
+	adapter->wait_deadline = broker_now(broker) + UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
 }
 
-bool adapter_is_as_described(const Adapter *adapter, const AdapterDescription *description)
+bool adapter_matches_description(const Adapter *adapter, const AdapterDescription *description)
 {
 	return gpu_mmu_is_same(&adapter->mmu, &description->mmu) &&
 	       adapter->virtual_gpus <= description->max_virtual_gpus;
@@ -200,7 +200,7 @@ void adapter_take_over(Adapter *adapter, const Caller *caller,
 	adapter->connection = caller;
 	adapter->driver_process = caller->process;
 	adapter->max_virtual_gpus = description->max_virtual_gpus;
-	adapter->waits_until = 0;
+	adapter->wait_deadline = 0;
 }
 
 uint64_t adapters_next_deadline(Broker *broker)
@@ -209,9 +209,9 @@ uint64_t adapters_next_deadline(Broker *broker)
 	const Adapter *adapter;
 
 	for (adapter = adapter_after(broker, 0); adapter;
-	     adapter = adapter_after(broker, adapter->thing.serial))
-		if (adapter->waits_until > 0 && adapter->waits_until < deadline)
-			deadline = adapter->waits_until;
+	     adapter = adapter_after(broker, adapter->entity.serial))
+		if (adapter->wait_deadline > 0 && adapter->wait_deadline < deadline)
+			deadline = adapter->wait_deadline;
 	return deadline;
 }
 
@@ -221,8 +221,8 @@ void adapters_end_overdue(Broker *broker)
 	Adapter *adapter;
 
 	while ((adapter = adapter_after(broker, cursor))) {
-		cursor = adapter->thing.serial;
-		if (adapter->waits_until > 0 && adapter->waits_until <= now)
+		cursor = adapter->entity.serial;
+		if (adapter->wait_deadline > 0 && adapter->wait_deadline <= now)
 			adapter_end(broker, adapter, END_DRIVER_GONE);
 	}
 }
@@ -232,12 +232,12 @@ void adapters_end_overdue(Broker *broker)
 static void end_virtual_gpus(Broker *broker, const Adapter *adapter)
 {
 	uint64_t cursor = 0;
-	Thing *thing;
+	Entity *entity;
 
-	while ((thing = thing_after(broker, THING_VIRTUAL_GPU, cursor))) {
-		VirtualGpu *virtual_gpu = thing_owner(thing, VirtualGpu);
+	while ((entity = entity_after(broker, ENTITY_VIRTUAL_GPU, cursor))) {
+		VirtualGpu *virtual_gpu = entity_container(entity, VirtualGpu);
 
-		cursor = thing->serial;
+		cursor = entity->serial;
 		if (virtual_gpu->adapter == adapter)
 			virtual_gpu_end(broker, virtual_gpu, END_ADAPTER_REMOVED);
 	}
@@ -248,29 +248,29 @@ void adapter_end(Broker *broker, Adapter *adapter, EndReason reason)
 	GpuProcess *gpu_process;
 
 	/* Remove the adapter's record first, so that after a crash the next start ends the rest. */
-	broker_drop(broker, adapter->thing.serial);
+	broker_remove_record(broker, adapter->entity.serial);
 	end_virtual_gpus(broker, adapter);
 	while ((gpu_process = LIST_FIRST(&adapter->gpu_processes)))
 		gpu_process_end(broker, gpu_process,
 				reason == END_DAEMON_STOPPED ? reason : END_ADAPTER_REMOVED);
-	thing_remove(broker, &adapter->thing);
-	named_remove(broker, &adapter->named);
+	entity_remove(broker, &adapter->entity);
+	handle_entry_remove(broker, &adapter->handle_entry);
 	broker_event(broker, &(Event){
 				     .kind = EVENT_ADAPTER_REMOVED,
-				     .handle = &adapter->named.handle,
-				     .thing = &adapter->thing,
+				     .handle = &adapter->handle_entry.handle,
+				     .entity = &adapter->entity,
 				     .reason = reason,
 			     });
 	adapter_free(broker, adapter);
 }
 
-void adapters_of_connection_end(Broker *broker, const Caller *caller)
+void adapters_end_for_connection(Broker *broker, const Caller *caller)
 {
 	uint64_t cursor = 0;
 	Adapter *adapter;
 
 	while ((adapter = adapter_after(broker, cursor))) {
-		cursor = adapter->thing.serial;
+		cursor = adapter->entity.serial;
 		if (adapter->connection == caller)
 			adapter_end(broker, adapter, END_DRIVER_GONE);
 	}
@@ -278,14 +278,14 @@ void adapters_of_connection_end(Broker *broker, const Caller *caller)
 
 Adapter *adapter_find(Broker *broker, const Handle *handle)
 {
-	Named *named = named_find(broker, NAMED_ADAPTER, handle);
+	HandleEntry *handle_entry = handle_entry_find(broker, HANDLE_ADAPTER, handle);
 
-	return named ? container_of(named, Adapter, named) : NULL;
+	return handle_entry ? container_of(handle_entry, Adapter, handle_entry) : NULL;
 }
 
 Adapter *adapter_after(Broker *broker, uint64_t serial)
 {
-	return thing_owner(thing_after(broker, THING_ADAPTER, serial), Adapter);
+	return entity_container(entity_after(broker, ENTITY_ADAPTER, serial), Adapter);
 }
 
 void adapters_check(Broker *broker)
@@ -294,15 +294,15 @@ void adapters_check(Broker *broker)
 	Adapter *adapter;
 
 	for (adapter = adapter_after(broker, 0); adapter;
-	     adapter = adapter_after(broker, adapter->thing.serial)) {
-		assert(adapter_find(broker, &adapter->named.handle) == adapter);
+	     adapter = adapter_after(broker, adapter->entity.serial)) {
+		assert(adapter_find(broker, &adapter->handle_entry.handle) == adapter);
 		assert(adapter->virtual_gpus <= adapter->max_virtual_gpus);
 		assert(!adapter->driver == (adapter->source == ADAPTER_CLIENT));
-		assert((adapter->connection || adapter->waits_until > 0) ==
+		assert((adapter->connection || adapter->wait_deadline > 0) ==
 		       (adapter->source == ADAPTER_CLIENT));
-		assert(!adapter->connection || adapter->waits_until == 0);
+		assert(!adapter->connection || adapter->wait_deadline == 0);
 		assert(adapter->system_process && adapter->system_process->is_system);
-		assert(adapter->system_process->thing.serial == adapter->thing.serial - 1);
+		assert(adapter->system_process->entity.serial == adapter->entity.serial - 1);
 		LIST_FOREACH (gpu_process, &adapter->gpu_processes, of_adapter)
 			gpu_process_check(broker, gpu_process);
 	}

@@ -26,8 +26,8 @@
 typedef enum AdapterSource { ADAPTER_SOFTWARE, ADAPTER_CLIENT, ADAPTER_SOURCE_MAX } AdapterSource;
 
 typedef struct Adapter {
-	Named named;
-	Thing thing;
+	HandleEntry handle_entry;
+	Entity entity;
 	char *name; /* unique */
 	AdapterSource source;
 	GpuMmu mmu;
@@ -43,7 +43,7 @@ typedef struct Adapter {
 	const Caller *connection;
 	ProcessKey driver_process; /* of the connection */
 	uid_t driver_uid;          /* of the connection, or of the one it waits for */
-	uint64_t waits_until;      /* in microseconds of Host.now(); 0 if it does not wait */
+	uint64_t wait_deadline;    /* in microseconds of Host.now(); 0 if it does not wait */
 
 	GpuProcess *system_process;
 	LIST_HEAD(, GpuProcess) gpu_processes; /* including the system process */
@@ -80,14 +80,14 @@ void adapter_discard(Broker *broker, Adapter *adapter);
 Adapter *adapter_waiting_for(Broker *broker, const Caller *caller, const char *name);
 
 /* Tests whether the adapter has the described MMU, and no more vGPUs than described. */
-bool adapter_is_as_described(const Adapter *adapter, const AdapterDescription *description);
+bool adapter_matches_description(const Adapter *adapter, const AdapterDescription *description);
 
 /* Makes the caller's connection the driver of an adapter that waited for it. */
 void adapter_take_over(Adapter *adapter, const Caller *caller,
 		       const AdapterDescription *description);
 
 /* Makes a prepared adapter wait for its driver. */
-void adapter_wait(Broker *broker, Adapter *adapter);
+void adapter_wait_for_driver(Broker *broker, Adapter *adapter);
 
 /* Returns when the wait of the next adapter ends, in microseconds, or UINT64_MAX if none waits. */
 uint64_t adapters_next_deadline(Broker *broker);
@@ -99,7 +99,7 @@ void adapters_end_overdue(Broker *broker);
 void adapter_end(Broker *broker, Adapter *adapter, EndReason reason);
 
 /* Ends the adapters of a closed connection, with END_DRIVER_GONE. */
-void adapters_of_connection_end(Broker *broker, const Caller *caller);
+void adapters_end_for_connection(Broker *broker, const Caller *caller);
 
 Adapter *adapter_find(Broker *broker, const Handle *handle);
 

@@ -10,7 +10,7 @@
  * was refused with STATUS_ACCESS_DENIED. A refused registration or open of an object is recorded
  * whatever its status. Pointers are valid only during the call.
  */
-struct Record {
+struct AuditRecord {
 	const Caller *caller;
 	const char *method;          /* "io.vaild.RegisterVailProcess" */
 	const Guid *virtual_machine; /* NULL if the request names no VM */

@@ -19,9 +19,9 @@ Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapter
 		broker->software_adapter = *software;
 	accounts_init(&broker->accounts, limits);
 	RB_INIT(&broker->processes);
-	RB_INIT(&broker->named);
-	for (ThingType type = 0; type < THING_MAX; type++)
-		RB_INIT(&broker->things[type]);
+	RB_INIT(&broker->handles);
+	for (EntityType type = 0; type < ENTITY_MAX; type++)
+		RB_INIT(&broker->entities[type]);
 	RB_INIT(&broker->vms_by_guid);
 	RB_INIT(&broker->registrations_by_parties);
 	RB_INIT(&broker->quarantines_by_guid);
@@ -57,7 +57,7 @@ Broker *broker_free(Broker *broker)
 		adapter_end(broker, adapter, END_DAEMON_STOPPED);
 	while ((quarantine = quarantine_after(broker, 0)))
 		quarantine_forget(broker, quarantine);
-	assert(RB_EMPTY(&broker->named) && !thing_after_of_any_type(broker, 0));
+	assert(RB_EMPTY(&broker->handles) && !entity_after_of_any_type(broker, 0));
 	accounts_deinit(&broker->accounts);
 	free(broker);
 	return NULL;
@@ -89,7 +89,7 @@ void broker_stop(Broker *broker)
 void broker_connection_closed(Broker *broker, const Caller *caller)
 {
 	if (!broker->is_stopping)
-		adapters_of_connection_end(broker, caller);
+		adapters_end_for_connection(broker, caller);
 }
 
 void broker_process_exited(Broker *broker, ProcessKey key)
@@ -105,7 +105,7 @@ void broker_check(Broker *broker)
 	accounts_check(&broker->accounts);
 	for (process = process_first(broker); process; process = process_next(process))
 		process_check(broker, process);
-	for (vm = vm_after(broker, 0); vm; vm = vm_after(broker, vm->thing.serial))
+	for (vm = vm_after(broker, 0); vm; vm = vm_after(broker, vm->entity.serial))
 		vm_check(broker, vm);
 	registrations_check(broker);
 	quarantines_check(broker);
@@ -123,10 +123,10 @@ uint64_t broker_next_serial(Broker *broker)
 	return ++broker->last_serial;
 }
 
-void broker_drop(Broker *broker, uint64_t serial)
+void broker_remove_record(Broker *broker, uint64_t serial)
 {
 	if (serial > 0)
-		broker->host->drop(broker->host->self, &serial, 1);
+		broker->host->remove(broker->host->self, &serial, 1);
 }
 
 void broker_event(Broker *broker, const Event *event)

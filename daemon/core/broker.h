@@ -29,9 +29,9 @@ struct Broker {
 	const Host *host;
 	Accounts accounts;
 	uint64_t last_serial; /* the newest serial of an entity or of any other persisted record */
-	ThingTree things[THING_MAX];
+	EntityTree entities[ENTITY_MAX];
 	ProcessTree processes;
-	NamedTree named;
+	HandleTree handles;
 	VmGuidTree vms_by_guid;
 	RegistrationPartiesTree registrations_by_parties;
 	QuarantineGuidTree quarantines_by_guid;
@@ -88,7 +88,7 @@ uint64_t broker_now(Broker *broker);
 uint64_t broker_next_serial(Broker *broker);
 
 /* Removes one persisted record. Ignores serial 0, which means that nothing was persisted. */
-void broker_drop(Broker *broker, uint64_t serial);
+void broker_remove_record(Broker *broker, uint64_t serial);
 
 /* Sends an event to the host, unless the broker is restoring. */
 void broker_event(Broker *broker, const Event *event);

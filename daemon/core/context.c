@@ -41,7 +41,8 @@ NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 			 Context **ret_context, Failure *failure)
 {
 	const Payer payer = payer_of(caller);
-	GpuProcess *gpu_process = gpu_process_of(process_find(broker, caller->process), adapter);
+	GpuProcess *gpu_process =
+		gpu_process_on_adapter(process_find(broker, caller->process), adapter);
 	NTSTATUS status = check_state(adapter, gpu_process, failure);
 
 	if (status != STATUS_SUCCESS)
@@ -50,7 +51,7 @@ NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 	if (!context)
 		return failure_no_memory(failure);
 	status = charge_take(&context->charge, &broker->accounts, &payer, LIMIT_CONTEXTS, failure);
-	context->made_process = !gpu_process;
+	context->created_process = !gpu_process;
 	if (status == STATUS_SUCCESS && !gpu_process)
 		status = make_gpu_process(broker, caller, adapter, &gpu_process, failure);
 	if (status != STATUS_SUCCESS) {
@@ -59,15 +60,15 @@ NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 	}
 	context->gpu_process = gpu_process;
 	context->serial = broker_next_serial(broker);
-	named_prepare(broker, &context->named, NAMED_CONTEXT);
+	handle_entry_prepare(broker, &context->handle_entry, HANDLE_CONTEXT);
 	*ret_context = TAKE_POINTER(context);
 	return STATUS_SUCCESS;
 }
 
 void context_commit(Broker *broker, Context *context)
 {
-	named_insert(broker, &context->named);
-	context->made_process = false;
+	handle_entry_insert(broker, &context->handle_entry);
+	context->created_process = false;
 	LIST_INSERT_HEAD(&context->gpu_process->contexts, context, link);
 	context->gpu_process->context_count++;
 }
@@ -75,24 +76,24 @@ void context_commit(Broker *broker, Context *context)
 void context_discard(Broker *broker, Context *context)
 {
 	charge_return(&context->charge, &broker->accounts);
-	if (context->made_process)
+	if (context->created_process)
 		gpu_process_discard(broker, context->gpu_process);
 	free(context);
 }
 
 Context *context_find(Broker *broker, const Handle *handle)
 {
-	Named *named = named_find(broker, NAMED_CONTEXT, handle);
+	HandleEntry *handle_entry = handle_entry_find(broker, HANDLE_CONTEXT, handle);
 
-	return named ? container_of(named, Context, named) : NULL;
+	return handle_entry ? container_of(handle_entry, Context, handle_entry) : NULL;
 }
 
 void context_end(Broker *broker, Context *context)
 {
 	LIST_REMOVE(context, link);
 	context->gpu_process->context_count--;
-	named_remove(broker, &context->named);
-	broker_drop(broker, context->serial);
+	handle_entry_remove(broker, &context->handle_entry);
+	broker_remove_record(broker, context->serial);
 	charge_return(&context->charge, &broker->accounts);
 	free(context);
 }

@@ -10,10 +10,10 @@
  */
 
 typedef struct Context {
-	Named named;
+	HandleEntry handle_entry;
 	uint64_t serial; /* of its persisted record */
 	GpuProcess *gpu_process;
-	bool made_process; /* true if discarding it also discards the GPU process */
+	bool created_process; /* true if discarding it also discards the GPU process */
 	Charge charge;
 	LIST_ENTRY(Context) link;
 } Context;

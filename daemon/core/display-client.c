@@ -57,7 +57,7 @@ static bool is_user(const DisplayClient *client, uid_t uid)
 	return client->user && client->uid == uid;
 }
 
-bool display_clients_name_user(const DisplayClients *clients, uid_t uid)
+bool display_clients_contain_user(const DisplayClients *clients, uid_t uid)
 {
 	for (size_t i = 0; i < clients->count; i++)
 		if (is_user(&clients->items[i], uid))
@@ -86,13 +86,12 @@ bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t ui
 {
 	Credentials now = CREDENTIALS_INIT;
 
-	if (!display_clients_name_user(clients, uid))
+	if (!display_clients_contain_user(clients, uid))
 		return true;
-	Evidence evidence = host->read_user(host->self, uid, &now);
-	if (evidence == EVIDENCE_EXHAUSTED)
+	Lookup lookup = host->read_user(host->self, uid, &now);
+	if (lookup == LOOKUP_EXHAUSTED)
 		return false;
-	bool is_set =
-		display_clients_set_user(clients, uid, evidence == EVIDENCE_FOUND ? &now : NULL);
+	bool is_set = display_clients_set_user(clients, uid, lookup == LOOKUP_FOUND ? &now : NULL);
 	credentials_deinit(&now);
 	return is_set;
 }
@@ -106,7 +105,7 @@ static bool display_client_resembles(const DisplayClient *client, const Caller *
 					      !client->user) == DIFFERENCE_NONE;
 }
 
-bool display_clients_resemble(const DisplayClients *clients, const Caller *caller)
+bool display_clients_match_connection(const DisplayClients *clients, const Caller *caller)
 {
 	for (size_t i = 0; i < clients->count; i++)
 		if (display_client_resembles(&clients->items[i], caller))

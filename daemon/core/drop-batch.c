@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/core/drop-batch.h"
 
-void drops_begin(Drops *drops, const Host *host)
+void removal_batch_begin(RemovalBatch *batch, const Host *host)
 {
-	drops->host = host;
-	drops->count = 0;
+	batch->host = host;
+	batch->count = 0;
 }
 
-void drops_end(Drops *drops)
+void removal_batch_end(RemovalBatch *batch)
 {
-	if (drops->count > 0)
-		drops->host->drop(drops->host->self, drops->serials, drops->count);
-	drops->count = 0;
+	if (batch->count > 0)
+		batch->host->remove(batch->host->self, batch->serials, batch->count);
+	batch->count = 0;
 }
 
-void drops_add(Drops *drops, uint64_t serial)
+void removal_batch_add(RemovalBatch *batch, uint64_t serial)
 {
 	if (serial == 0)
 		return;
-	drops->serials[drops->count++] = serial;
-	if (drops->count == REMOVAL_BATCH_MAX)
-		drops_end(drops);
+	batch->serials[batch->count++] = serial;
+	if (batch->count == REMOVAL_BATCH_MAX)
+		removal_batch_end(batch);
 }

@@ -13,21 +13,21 @@
  */
 #define REMOVAL_BATCH_MAX 256
 
-typedef struct Drops {
+typedef struct RemovalBatch {
 	const Host *host;
 	size_t count;
 	uint64_t serials[REMOVAL_BATCH_MAX];
-} Drops;
+} RemovalBatch;
 
-void drops_begin(Drops *drops, const Host *host);
+void removal_batch_begin(RemovalBatch *batch, const Host *host);
 
 /*
  * Adds a record to the batch, and removes the whole batch when it is full. Records are removed in
  * the order in which they are added. Ignores serial 0, which means that nothing was persisted.
  */
-void drops_add(Drops *drops, uint64_t serial);
+void removal_batch_add(RemovalBatch *batch, uint64_t serial);
 
 /* Removes the records that are still in the batch. */
-void drops_end(Drops *drops);
+void removal_batch_end(RemovalBatch *batch);
 
 #endif

@@ -3,69 +3,69 @@
 
 #include "daemon/core/broker.h"
 
-static int compare_serials(const Thing *a, const Thing *b)
+static int compare_serials(const Entity *a, const Entity *b)
 {
 	return compare_numbers(a->serial, b->serial);
 }
 
-TREE_GENERATE(ThingTree, Thing, by_serial, compare_serials)
+TREE_GENERATE(EntityTree, Entity, by_serial, compare_serials)
 
-void thing_prepare(Broker *broker, Thing *thing, ThingType type)
+void entity_prepare(Broker *broker, Entity *entity, EntityType type)
 {
-	thing->type = type;
-	thing->serial = broker_next_serial(broker);
+	entity->type = type;
+	entity->serial = broker_next_serial(broker);
 }
 
-void thing_insert(Broker *broker, Thing *thing)
+void entity_insert(Broker *broker, Entity *entity)
 {
-	RB_INSERT(ThingTree, &broker->things[thing->type], thing);
+	RB_INSERT(EntityTree, &broker->entities[entity->type], entity);
 }
 
-void thing_add(Broker *broker, Thing *thing, ThingType type)
+void entity_add(Broker *broker, Entity *entity, EntityType type)
 {
-	thing_prepare(broker, thing, type);
-	thing_insert(broker, thing);
+	entity_prepare(broker, entity, type);
+	entity_insert(broker, entity);
 }
 
-void thing_replace(Broker *broker, Thing *old, Thing *thing)
+void entity_replace(Broker *broker, Entity *old, Entity *entity)
 {
-	ThingTree *things = &broker->things[old->type];
+	EntityTree *entities = &broker->entities[old->type];
 
-	RB_REMOVE(ThingTree, things, old);
-	thing->type = old->type;
-	thing->serial = old->serial;
-	RB_INSERT(ThingTree, things, thing);
+	RB_REMOVE(EntityTree, entities, old);
+	entity->type = old->type;
+	entity->serial = old->serial;
+	RB_INSERT(EntityTree, entities, entity);
 }
 
-void thing_remove(Broker *broker, Thing *thing)
+void entity_remove(Broker *broker, Entity *entity)
 {
-	RB_REMOVE(ThingTree, &broker->things[thing->type], thing);
+	RB_REMOVE(EntityTree, &broker->entities[entity->type], entity);
 }
 
-Thing *thing_find(Broker *broker, ThingType type, uint64_t serial)
+Entity *entity_find(Broker *broker, EntityType type, uint64_t serial)
 {
-	return RB_FIND(ThingTree, &broker->things[type], &(Thing){ .serial = serial });
+	return RB_FIND(EntityTree, &broker->entities[type], &(Entity){ .serial = serial });
 }
 
-Thing *thing_after(Broker *broker, ThingType type, uint64_t serial)
+Entity *entity_after(Broker *broker, EntityType type, uint64_t serial)
 {
-	return RB_NFIND(ThingTree, &broker->things[type], &(Thing){ .serial = serial + 1 });
+	return RB_NFIND(EntityTree, &broker->entities[type], &(Entity){ .serial = serial + 1 });
 }
 
-const Thing *thing_next(const Thing *thing)
+const Entity *entity_next(const Entity *entity)
 {
-	return RB_NEXT(ThingTree, NULL, (Thing *)thing);
+	return RB_NEXT(EntityTree, NULL, (Entity *)entity);
 }
 
-Thing *thing_after_of_any_type(Broker *broker, uint64_t serial)
+Entity *entity_after_of_any_type(Broker *broker, uint64_t serial)
 {
-	Thing *first = NULL;
+	Entity *first = NULL;
 
-	for (ThingType type = 0; type < THING_MAX; type++) {
-		Thing *thing = thing_after(broker, type, serial);
+	for (EntityType type = 0; type < ENTITY_MAX; type++) {
+		Entity *entity = entity_after(broker, type, serial);
 
-		if (thing && (!first || thing->serial < first->serial))
-			first = thing;
+		if (entity && (!first || entity->serial < first->serial))
+			first = entity;
 	}
 	return first;
 }

@@ -15,55 +15,55 @@ typedef struct Broker Broker;
  * and never reused, so serials of all types are in the order of creation. The serial of the last
  * entity seen is a cursor, which stays valid when entities are added or removed.
  */
-typedef enum ThingType {
-	THING_ADAPTER,
-	THING_QUARANTINE,
-	THING_VIRTUAL_MACHINE,
-	THING_VIRTUAL_GPU,
-	THING_REGISTRATION,
-	THING_GPU_PROCESS,
-	THING_OBJECT,
-	THING_MAX,
-} ThingType;
+typedef enum EntityType {
+	ENTITY_ADAPTER,
+	ENTITY_QUARANTINE,
+	ENTITY_VIRTUAL_MACHINE,
+	ENTITY_VIRTUAL_GPU,
+	ENTITY_REGISTRATION,
+	ENTITY_GPU_PROCESS,
+	ENTITY_OBJECT,
+	ENTITY_MAX,
+} EntityType;
 
-typedef struct Thing {
-	ThingType type;
+typedef struct Entity {
+	EntityType type;
 	uint64_t serial;
-	RB_ENTRY(Thing) by_serial;
-} Thing;
+	RB_ENTRY(Entity) by_serial;
+} Entity;
 
-typedef RB_HEAD(ThingTree, Thing) ThingTree;
+typedef RB_HEAD(EntityTree, Entity) EntityTree;
 
 /*
  * Prepare sets the type and assigns the next serial, which identifies the persisted record. Insert
  * adds the entity to the list of its type.
  */
-void thing_prepare(Broker *broker, Thing *thing, ThingType type);
-void thing_insert(Broker *broker, Thing *thing);
+void entity_prepare(Broker *broker, Entity *entity, EntityType type);
+void entity_insert(Broker *broker, Entity *entity);
 
 /* Prepares and inserts an entity. */
-void thing_add(Broker *broker, Thing *thing, ThingType type);
+void entity_add(Broker *broker, Entity *entity, EntityType type);
 
 /* Replaces an inserted entity. The new one takes over its type and serial. */
-void thing_replace(Broker *broker, Thing *old, Thing *thing);
+void entity_replace(Broker *broker, Entity *old, Entity *entity);
 
-void thing_remove(Broker *broker, Thing *thing);
+void entity_remove(Broker *broker, Entity *entity);
 
 /* Returns NULL if no entity of the type has the serial. */
-Thing *thing_find(Broker *broker, ThingType type, uint64_t serial);
+Entity *entity_find(Broker *broker, EntityType type, uint64_t serial);
 
 /* Return the first entity (of the type, or of any type) above the serial, or NULL at the end. */
-Thing *thing_after(Broker *broker, ThingType type, uint64_t serial);
-Thing *thing_after_of_any_type(Broker *broker, uint64_t serial);
+Entity *entity_after(Broker *broker, EntityType type, uint64_t serial);
+Entity *entity_after_of_any_type(Broker *broker, uint64_t serial);
 
 /* Returns the next entity of the same type, or NULL at the end. thing must still be in the list. */
-const Thing *thing_next(const Thing *thing);
+const Entity *entity_next(const Entity *entity);
 
 /* Returns the structure that embeds the entity as its member "thing". Accepts NULL. */
-#define thing_owner(pointer, type)                                 \
-	({                                                         \
-		Thing *_thing = (pointer);                         \
-		_thing ? container_of(_thing, type, thing) : NULL; \
+#define entity_container(pointer, type)                             \
+	({                                                          \
+		Entity *_thing = (pointer);                         \
+		_thing ? container_of(_thing, type, entity) : NULL; \
 	})
 
 #endif

@@ -77,7 +77,7 @@ typedef struct Event {
 	EventKind kind;
 	const Guid *virtual_machine; /* NULL if the event concerns no VM */
 	const Handle *handle;        /* the vGPU, adapter, GPU process or object, else NULL */
-	const Thing *thing;          /* the entity added, changed or about to be freed, or NULL */
+	const Entity *entity;        /* the entity added, changed or about to be freed, or NULL */
 	pid_t pid;                   /* the process, VMM, sharer or holder concerned, else 0 */
 	uid_t uid;                   /* the user of that process, else 0 */
 	const Agent *former_agent;   /* the agent that the VM has lost, else NULL */

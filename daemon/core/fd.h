@@ -10,22 +10,19 @@
  * nothing, because a mount can forge it.
  */
 
-/* An fd number of the host. Core and api only pass it on. */
-typedef int Descriptor;
+#define FD_NONE (-1)
 
-#define DESCRIPTOR_NONE (-1)
+typedef enum FdKind {
+	FD_OTHER, /* cannot be shared; includes O_PATH */
+	FD_DMABUF,
+	FD_MEMFD,
+	FD_SYNC_FILE,
+	FD_KIND_MAX,
+} FdKind;
 
-typedef enum DescriptorKind {
-	DESCRIPTOR_OTHER, /* cannot be shared; includes O_PATH */
-	DESCRIPTOR_DMABUF,
-	DESCRIPTOR_MEMFD,
-	DESCRIPTOR_SYNC_FILE,
-	DESCRIPTOR_KIND_MAX,
-} DescriptorKind;
-
-/* All fields after the kind are 0 and false for DESCRIPTOR_OTHER. */
-typedef struct DescriptorFacts {
-	DescriptorKind kind;
+/* All fields after the kind are 0 and false for FD_OTHER. */
+typedef struct FdInfo {
+	FdKind kind;
 	uint64_t device;        /* identifies the memory together with inode; 0 for a sync_file */
 	uint64_t inode;         /* 0 for a sync_file */
 	uint64_t size;          /* bytes; 0 for a sync_file */
@@ -33,23 +30,22 @@ typedef struct DescriptorFacts {
 	bool can_be_sealed;     /* a memfd without F_SEAL_SEAL: any reader could seal it */
 	bool size_is_sealed;    /* F_SEAL_SHRINK and F_SEAL_GROW */
 	bool writes_are_sealed; /* F_SEAL_WRITE or F_SEAL_FUTURE_WRITE */
-} DescriptorFacts;
+} FdInfo;
 
 /* Tests whether the size can never change. The kernel cannot resize a dma-buf. */
-static inline bool descriptor_size_is_sealed(const DescriptorFacts *facts)
+static inline bool fd_size_is_sealed(const FdInfo *facts)
 {
-	return facts->kind == DESCRIPTOR_DMABUF ||
-	       (facts->kind == DESCRIPTOR_MEMFD && facts->size_is_sealed);
+	return facts->kind == FD_DMABUF || (facts->kind == FD_MEMFD && facts->size_is_sealed);
 }
 
 /*
  * Tests whether a process with a read-only fd can neither write to the memory nor seal it. Other
  * memory can be reopened for writing through /proc/self/fd, or be sealed against its owner.
  */
-static inline bool descriptor_access_is_enforced(const DescriptorFacts *facts)
+static inline bool fd_access_is_enforced(const FdInfo *facts)
 {
-	return facts->kind == DESCRIPTOR_MEMFD && facts->writes_are_sealed &&
-	       facts->size_is_sealed && !facts->can_be_sealed;
+	return facts->kind == FD_MEMFD && facts->writes_are_sealed && facts->size_is_sealed &&
+	       !facts->can_be_sealed;
 }
 
 #endif

@@ -12,8 +12,8 @@
 
 static void gpu_process_link(Broker *broker, GpuProcess *gpu_process)
 {
-	named_add(broker, &gpu_process->named, NAMED_GPU_PROCESS);
-	thing_add(broker, &gpu_process->thing, THING_GPU_PROCESS);
+	handle_entry_add(broker, &gpu_process->handle_entry, HANDLE_GPU_PROCESS);
+	entity_add(broker, &gpu_process->entity, ENTITY_GPU_PROCESS);
 	LIST_INSERT_HEAD(&gpu_process->adapter->gpu_processes, gpu_process, of_adapter);
 	if (gpu_process->process)
 		LIST_INSERT_HEAD(&gpu_process->process->gpu_processes, gpu_process, of_process);
@@ -23,8 +23,8 @@ static void gpu_process_link(Broker *broker, GpuProcess *gpu_process)
 
 static void gpu_process_unlink(Broker *broker, GpuProcess *gpu_process)
 {
-	named_remove(broker, &gpu_process->named);
-	thing_remove(broker, &gpu_process->thing);
+	handle_entry_remove(broker, &gpu_process->handle_entry);
+	entity_remove(broker, &gpu_process->entity);
 	LIST_REMOVE(gpu_process, of_adapter);
 	if (gpu_process->process)
 		LIST_REMOVE(gpu_process, of_process);
@@ -127,9 +127,9 @@ NTSTATUS gpu_process_create(Broker *broker, Adapter *adapter, const GpuProcessOr
 	return status;
 }
 
-static void remove_range_record(void *drops, const GpuRange *range)
+static void remove_range_record(void *batch, const GpuRange *range)
 {
-	drops_add(drops, range->serial);
+	removal_batch_add(batch, range->serial);
 }
 
 /*
@@ -142,17 +142,17 @@ static void remove_records(Broker *broker, const GpuProcess *gpu_process)
 	const PageTableEntry *entry;
 	const GpuRange *range;
 	uint64_t cursor = 0;
-	Drops drops;
+	RemovalBatch batch;
 
-	if (!gpu_process_lasts(gpu_process))
+	if (!gpu_process_is_persistent(gpu_process))
 		return;
-	drops_begin(&drops, broker->host);
-	drops_add(&drops, gpu_process->thing.serial);
+	removal_batch_begin(&batch, broker->host);
+	removal_batch_add(&batch, gpu_process->entity.serial);
 	while ((range = address_space_next(space, &cursor)))
-		remove_range_record(&drops, range);
+		remove_range_record(&batch, range);
 	for (cursor = 0; (entry = address_space_next_entry(space, &cursor));)
-		drops_add(&drops, entry->serial);
-	drops_end(&drops);
+		removal_batch_add(&batch, entry->serial);
+	removal_batch_end(&batch);
 }
 
 void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
@@ -171,8 +171,8 @@ void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
 		     &(Event){
 			     .kind = EVENT_GPU_PROCESS_REMOVED,
 			     .virtual_machine = gpu_process->vm ? &gpu_process->vm->guid : NULL,
-			     .handle = &gpu_process->named.handle,
-			     .thing = &gpu_process->thing,
+			     .handle = &gpu_process->handle_entry.handle,
+			     .entity = &gpu_process->entity,
 			     .pid = process ? process->pid : 0,
 			     .uid = process ? process->uid : gpu_process->payer.uid,
 			     .reason = reason,
@@ -182,12 +182,12 @@ void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
 
 GpuProcess *gpu_process_find(Broker *broker, const Handle *handle)
 {
-	Named *named = named_find(broker, NAMED_GPU_PROCESS, handle);
+	HandleEntry *handle_entry = handle_entry_find(broker, HANDLE_GPU_PROCESS, handle);
 
-	return named ? container_of(named, GpuProcess, named) : NULL;
+	return handle_entry ? container_of(handle_entry, GpuProcess, handle_entry) : NULL;
 }
 
-GpuProcess *gpu_process_of(const Process *process, const Adapter *adapter)
+GpuProcess *gpu_process_on_adapter(const Process *process, const Adapter *adapter)
 {
 	GpuProcess *gpu_process;
 
@@ -224,8 +224,8 @@ static void notify_resident(Broker *broker, const GpuProcess *gpu_process, uint6
 		     &(Event){
 			     .kind = EVENT_PAGE_TABLE_RESIDENT,
 			     .virtual_machine = gpu_process->vm ? &gpu_process->vm->guid : NULL,
-			     .handle = &gpu_process->named.handle,
-			     .thing = &gpu_process->thing,
+			     .handle = &gpu_process->handle_entry.handle,
+			     .entity = &gpu_process->entity,
 			     .virtual_address = virtual_address,
 		     });
 }
@@ -272,7 +272,7 @@ NTSTATUS gpu_process_prepare_entry(Broker *broker, GpuProcess *gpu_process,
 		address_space_prepare_entry(&gpu_process->space, &gpu_process->payer,
 					    virtual_address, page_table_address, ret, failure);
 
-	if (status == STATUS_SUCCESS && ret->is_new && gpu_process_lasts(gpu_process))
+	if (status == STATUS_SUCCESS && ret->is_new && gpu_process_is_persistent(gpu_process))
 		ret->entry->serial = broker_next_serial(broker);
 	return status;
 }
@@ -294,7 +294,7 @@ NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,
 static NTSTATUS assign_serials(Broker *broker, const GpuProcess *gpu_process, SpaceChange *change,
 			       NTSTATUS status)
 {
-	bool lasts = status == STATUS_SUCCESS && gpu_process_lasts(gpu_process);
+	bool lasts = status == STATUS_SUCCESS && gpu_process_is_persistent(gpu_process);
 
 	for (size_t i = 0; lasts && i < change->part_count; i++)
 		change->parts[i].range.serial = broker_next_serial(broker);
@@ -339,11 +339,11 @@ NTSTATUS gpu_process_prepare_free(Broker *broker, GpuProcess *gpu_process, const
 void gpu_process_commit(Broker *broker, GpuProcess *gpu_process, SpaceChange *change)
 {
 	uint64_t generation = address_space_root_generation(&gpu_process->space);
-	Drops drops;
+	RemovalBatch batch;
 
-	drops_begin(&drops, broker->host);
-	address_space_commit(&gpu_process->space, change, remove_range_record, &drops);
-	drops_end(&drops);
+	removal_batch_begin(&batch, broker->host);
+	address_space_commit(&gpu_process->space, change, remove_range_record, &batch);
+	removal_batch_end(&batch);
 	notify_new_root(broker, gpu_process, generation);
 }
 
@@ -359,7 +359,7 @@ void gpu_process_check(Broker *broker, const GpuProcess *gpu_process)
 	}
 	assert(contexts == gpu_process->context_count);
 	assert(!gpu_process->charge.account == gpu_process->payer.is_daemon);
-	assert(gpu_process_find(broker, &gpu_process->named.handle) == gpu_process);
+	assert(gpu_process_find(broker, &gpu_process->handle_entry.handle) == gpu_process);
 	assert(!gpu_process->is_system || gpu_process->adapter->system_process == gpu_process);
 	assert(!gpu_process->is_system || !gpu_process->process);
 	address_space_check(&gpu_process->space);

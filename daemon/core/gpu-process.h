@@ -29,8 +29,8 @@ typedef enum GpuProcessState {
 } GpuProcessState;
 
 struct GpuProcess {
-	Named named;
-	Thing thing;
+	HandleEntry handle_entry;
+	Entity entity;
 	Adapter *adapter;
 	Process *process;   /* NULL without a host process */
 	VirtualMachine *vm; /* NULL without a VM */
@@ -51,7 +51,7 @@ struct GpuProcess {
  * Tests whether the process survives a restart. Processes being created do not, and the software
  * adapter's system process is created again.
  */
-static inline bool gpu_process_lasts(const GpuProcess *gpu_process)
+static inline bool gpu_process_is_persistent(const GpuProcess *gpu_process)
 {
 	return gpu_process->state == GPU_PROCESS_RUNNING &&
 	       !(gpu_process->is_system && gpu_process->adapter->driver);
@@ -89,7 +89,7 @@ void gpu_process_discard(Broker *broker, GpuProcess *gpu_process);
 GpuProcess *gpu_process_find(Broker *broker, const Handle *handle);
 
 /* Returns the process's GPU process on that adapter, or NULL. process may be NULL. */
-GpuProcess *gpu_process_of(const Process *process, const Adapter *adapter);
+GpuProcess *gpu_process_on_adapter(const Process *process, const Adapter *adapter);
 
 /* Ends the process together with its contexts and its address space. */
 void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason);

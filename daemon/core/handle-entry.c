@@ -3,53 +3,54 @@
 
 #include "daemon/core/broker.h"
 
-static int named_compare(const Named *a, const Named *b)
+static int handle_entry_compare(const HandleEntry *a, const HandleEntry *b)
 {
 	return handle_compare(&a->handle, &b->handle);
 }
 
-TREE_GENERATE(NamedTree, Named, by_handle, named_compare)
+TREE_GENERATE(HandleTree, HandleEntry, by_handle, handle_entry_compare)
 
-bool named_is_taken(Broker *broker, const Handle *handle)
+bool handle_entry_is_taken(Broker *broker, const Handle *handle)
 {
-	return RB_FIND(NamedTree, &broker->named, &(Named){ .handle = *handle }) != NULL;
+	return RB_FIND(HandleTree, &broker->handles, &(HandleEntry){ .handle = *handle }) != NULL;
 }
 
-void named_prepare(Broker *broker, Named *named, NamedType type)
+void handle_entry_prepare(Broker *broker, HandleEntry *handle_entry, HandleType type)
 {
-	named->type = type;
+	handle_entry->type = type;
 	do
-		broker->host->random_bytes(broker->host->self, &named->handle,
-					   sizeof(named->handle));
-	while (named_is_taken(broker, &named->handle));
+		broker->host->random_bytes(broker->host->self, &handle_entry->handle,
+					   sizeof(handle_entry->handle));
+	while (handle_entry_is_taken(broker, &handle_entry->handle));
 }
 
-void named_insert(Broker *broker, Named *named)
+void handle_entry_insert(Broker *broker, HandleEntry *handle_entry)
 {
-	RB_INSERT(NamedTree, &broker->named, named);
+	RB_INSERT(HandleTree, &broker->handles, handle_entry);
 }
 
-void named_add(Broker *broker, Named *named, NamedType type)
+void handle_entry_add(Broker *broker, HandleEntry *handle_entry, HandleType type)
 {
-	named_prepare(broker, named, type);
-	named_insert(broker, named);
+	handle_entry_prepare(broker, handle_entry, type);
+	handle_entry_insert(broker, handle_entry);
 }
 
-void named_remove(Broker *broker, Named *named)
+void handle_entry_remove(Broker *broker, HandleEntry *handle_entry)
 {
-	RB_REMOVE(NamedTree, &broker->named, named);
+	RB_REMOVE(HandleTree, &broker->handles, handle_entry);
 }
 
-void named_change(Broker *broker, Named *named, const Handle *handle)
+void handle_entry_change(Broker *broker, HandleEntry *handle_entry, const Handle *handle)
 {
-	named_remove(broker, named);
-	named->handle = *handle;
-	named_insert(broker, named);
+	handle_entry_remove(broker, handle_entry);
+	handle_entry->handle = *handle;
+	handle_entry_insert(broker, handle_entry);
 }
 
-Named *named_find(Broker *broker, NamedType type, const Handle *handle)
+HandleEntry *handle_entry_find(Broker *broker, HandleType type, const Handle *handle)
 {
-	Named *named = RB_FIND(NamedTree, &broker->named, &(Named){ .handle = *handle });
+	HandleEntry *handle_entry =
+		RB_FIND(HandleTree, &broker->handles, &(HandleEntry){ .handle = *handle });
 
-	return named && named->type == type ? named : NULL;
+	return handle_entry && handle_entry->type == type ? handle_entry : NULL;
 }

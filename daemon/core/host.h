@@ -26,13 +26,13 @@ typedef uint64_t ProcessKey;
 
 #define PROCESS_KEY_NONE UINT64_C(0)
 
-typedef enum Evidence {
-	EVIDENCE_FOUND,
-	EVIDENCE_ABSENT,     /* does not exist */
-	EVIDENCE_GONE,       /* the process is dead or a zombie */
-	EVIDENCE_UNREADABLE, /* exists, but access is denied or the read failed */
-	EVIDENCE_EXHAUSTED,  /* out of fds or memory, so the answer is unknown */
-} Evidence;
+typedef enum Lookup {
+	LOOKUP_FOUND,
+	LOOKUP_ABSENT,     /* does not exist */
+	LOOKUP_GONE,       /* the process is dead or a zombie */
+	LOOKUP_UNREADABLE, /* exists, but access is denied or the read failed */
+	LOOKUP_EXHAUSTED,  /* out of fds or memory, so the answer is unknown */
+} Lookup;
 
 /* The device that gives a process its graphics context, in the order of the lookup. */
 typedef enum GraphicsContextKind {
@@ -45,7 +45,7 @@ typedef enum GraphicsContextKind {
 } GraphicsContextKind;
 
 typedef struct Event Event;
-typedef struct Record Record;
+typedef struct AuditRecord AuditRecord;
 
 typedef struct Host {
 	void *self;
@@ -70,26 +70,26 @@ typedef struct Host {
 	 * Finds the live process with this pid, as numbered in the daemon's pid namespace, and sets
 	 * *ret_key if FOUND.
 	 */
-	Evidence (*find_process)(void *self, pid_t pid, ProcessKey *ret_key);
+	Lookup (*find_process)(void *self, pid_t pid, ProcessKey *ret_key);
 
 	/* Reads a process's current credentials into *ret, which the caller deinitialises. */
-	Evidence (*read_credentials)(void *self, ProcessKey key, Credentials *ret);
+	Lookup (*read_credentials)(void *self, ProcessKey key, Credentials *ret);
 
 	/*
 	 * Tests whether the process has a GPU device open, and sets *ret if FOUND. The cost of the
 	 * lookup is charged to account.
 	 */
-	Evidence (*find_graphics_context)(void *self, ProcessKey key, uid_t account,
-					  GraphicsContextKind *ret);
+	Lookup (*find_graphics_context)(void *self, ProcessKey key, uid_t account,
+					GraphicsContextKind *ret);
 
 	/* Finds a user by name or decimal uid. */
-	Evidence (*find_user)(void *self, const char *user, uid_t *ret_uid);
+	Lookup (*find_user)(void *self, const char *user, uid_t *ret_uid);
 
 	/*
 	 * Reads the credentials of an ordinary login process of the user into *ret, which the
 	 * caller deinitialises.
 	 */
-	Evidence (*read_user)(void *self, uid_t uid, Credentials *ret);
+	Lookup (*read_user)(void *self, uid_t uid, Credentials *ret);
 
 	/* Tests whether uid belongs to a person who logs in rather than to a system service. */
 	bool (*is_login_user)(void *self, uid_t uid);
@@ -98,69 +98,68 @@ typedef struct Host {
 	 * Reads the kind, size and seals of an fd, which a client sent or the fdstore returned.
 	 * Returns FOUND or EXHAUSTED.
 	 */
-	Evidence (*read_descriptor)(void *self, Descriptor descriptor, DescriptorFacts *ret);
+	Lookup (*read_fd_info)(void *self, int fd, FdInfo *ret);
 
 	/*
 	 * Opens the daemon's own copy of an fd. A memfd is reopened (read-only unless read_write),
 	 * so that its file offset and flags are not shared with the sender. Other kinds are
-	 * duplicated. Release the result with release_descriptor(). Returns FOUND, UNREADABLE if
+	 * duplicated. Release the result with release_fd(). Returns FOUND, UNREADABLE if
 	 * the memfd cannot be reopened (mostly because of its file mode), or EXHAUSTED.
 	 */
-	Evidence (*open_descriptor)(void *self, Descriptor descriptor, DescriptorKind kind,
-				    bool read_write, Descriptor *ret);
+	Lookup (*open_fd)(void *self, int fd, FdKind kind, bool read_write, int *ret);
 
 	/*
-	 * Closes an fd from open_descriptor() or find_kept_descriptor(), and removes it from the
+	 * Closes an fd from open_fd() or fdstore_find(), and removes it from the
 	 * fdstore.
 	 */
-	void (*release_descriptor)(void *self, Descriptor descriptor);
+	void (*release_fd)(void *self, int fd);
 
 	/*
 	 * Closes an fd received from a client. The close may block forever, so a child process does
 	 * it, charged to account.
 	 */
-	void (*discard_descriptor)(void *self, Descriptor descriptor, uid_t account);
+	void (*discard_fd)(void *self, int fd, uid_t account);
 
 	/*
 	 * Persists a quarantine across reboots, or removes a persisted one. reason may be NULL.
 	 * Returns false if the change cannot be written.
 	 */
-	bool (*keep_quarantine)(void *self, const Guid *guid, const char *reason);
-	bool (*drop_quarantine)(void *self, const Guid *guid);
+	bool (*persist_quarantine)(void *self, const Guid *guid, const char *reason);
+	bool (*remove_quarantine)(void *self, const Guid *guid);
 
 	/*
 	 * Persists the record with this serial across restarts, replacing an earlier one. The
 	 * record is a JSON object on one line that contains its serial; size is in bytes. Returns
 	 * false, with the earlier record intact, if it cannot be written.
 	 */
-	bool (*keep)(void *self, uint64_t serial, const char *record, size_t size);
+	bool (*persist)(void *self, uint64_t serial, const char *record, size_t size);
 
 	/*
 	 * Removes the records with these serials, in the given order. Never fails: if a removal
 	 * cannot be written, the next start finds that the entity has ended. After a crash, a
 	 * prefix of the serials has been removed. Ignored once the host shuts down for a restart.
 	 */
-	void (*drop)(void *self, const uint64_t *serials, size_t count);
+	void (*remove)(void *self, const uint64_t *serials, size_t count);
 
 	/*
-	 * Stores an fd from open_descriptor() across restarts and returns its id, or 0 if the
-	 * fdstore is full. release_descriptor() removes it. Ids are never reused. Fds of one open
+	 * Stores an fd from open_fd() across restarts and returns its id, or 0 if the
+	 * fdstore is full. release_fd() removes it. Ids are never reused. Fds of one open
 	 * file description may share an id, which can then be found once for each of them.
 	 */
-	uint64_t (*keep_descriptor)(void *self, Descriptor descriptor);
+	uint64_t (*fdstore_add)(void *self, int fd);
 
 	/*
 	 * During a restore, returns the fd that was stored under the id. Release it with
-	 * release_descriptor(). Fds that are not requested by the end of the restore are closed and
+	 * release_fd(). Fds that are not requested by the end of the restore are closed and
 	 * removed. Returns FOUND, ABSENT or EXHAUSTED.
 	 */
-	Evidence (*find_kept_descriptor)(void *self, uint64_t id, Descriptor *ret);
+	Lookup (*fdstore_find)(void *self, uint64_t id, int *ret);
 
 	/*
 	 * During a restore, finds the process with a key from before the restart, and sets *ret_pid
 	 * to its pid. Returns FOUND, or GONE if it is no longer alive.
 	 */
-	Evidence (*find_kept_process)(void *self, ProcessKey key, pid_t *ret_pid);
+	Lookup (*find_persisted_process)(void *self, ProcessKey key, pid_t *ret_pid);
 
 	/*
 	 * Reports progress of a restore, as the number of records done out of count. The service
@@ -172,7 +171,7 @@ typedef struct Host {
 	 * Call when a restore fails. All persisted records and fds stay as they are for the next
 	 * start: the host ignores later removals and persists nothing more.
 	 */
-	void (*stop_keeping)(void *self);
+	void (*stop_persisting)(void *self);
 
 	/*
 	 * Reads the configuration again and applies it. If that fails, the old configuration stays
@@ -185,7 +184,7 @@ typedef struct Host {
 	void (*event)(void *self, const Event *event);
 
 	/* Writes an audit record of a denied request, or of an allowed one that changed state. */
-	void (*record)(void *self, const Record *record);
+	void (*audit)(void *self, const AuditRecord *record);
 } Host;
 
 #endif

@@ -22,7 +22,7 @@ const Limits limits_default = {
 		[LIMIT_HOLDERS] = 16384,
 		[LIMIT_STORE_ENTRIES] = 2048,
 	},
-	.in_all = {
+	.host_wide = {
 		[LIMIT_CONNECTIONS] = 10000,
 		[LIMIT_REGISTRATIONS] = 16384,
 		[LIMIT_CONTEXTS] = 16384,
@@ -40,7 +40,7 @@ const Limits limits_default = {
 		[LIMIT_HOLDERS] = 65536,
 		[LIMIT_STORE_ENTRIES] = 4096,
 	},
-	.per_owner = {
+	.per_entity = {
 		[LIMIT_DRIVER_RESERVATIONS] = 4096,
 		[LIMIT_USER_RANGES] = 65536,
 		[LIMIT_PAGE_TABLE_ENTRIES] = 65536,
@@ -51,8 +51,8 @@ const Limits limits_default = {
 
 static const struct {
 	const char *per_uid;
-	const char *in_all;
-	const char *per_owner;
+	const char *host_wide;
+	const char *per_entity;
 } names[] = {
 	[LIMIT_CONNECTIONS] = { "connectionsPerUid", "connections", NULL },
 	[LIMIT_REGISTRATIONS] = { "registrationsPerUid", "registrations", NULL },
@@ -79,10 +79,10 @@ _Static_assert(sizeof(names) / sizeof(names[0]) == LIMIT_MAX, "every limit needs
 
 const char *limit_name(LimitKind kind, bool per_uid)
 {
-	return per_uid ? names[kind].per_uid : names[kind].in_all;
+	return per_uid ? names[kind].per_uid : names[kind].host_wide;
 }
 
-const char *limit_owner_name(LimitKind kind)
+const char *limit_entity_name(LimitKind kind)
 {
-	return names[kind].per_owner;
+	return names[kind].per_entity;
 }

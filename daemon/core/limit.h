@@ -33,8 +33,8 @@ typedef enum LimitKind {
 
 typedef struct Limits {
 	uint64_t per_uid[LIMIT_MAX];
-	uint64_t in_all[LIMIT_MAX];
-	uint64_t per_owner[LIMIT_MAX]; /* per VM or GPU process, for kinds with such a limit */
+	uint64_t host_wide[LIMIT_MAX];
+	uint64_t per_entity[LIMIT_MAX]; /* per VM or GPU process, for kinds with such a limit */
 } Limits;
 
 extern const Limits limits_default;
@@ -46,7 +46,7 @@ const char *limit_name(LimitKind kind, bool per_uid);
  * Returns the name of the limit per VM or GPU process, such as "userRangesPerProcess". Returns NULL
  * if the kind has no such limit.
  */
-const char *limit_owner_name(LimitKind kind);
+const char *limit_entity_name(LimitKind kind);
 
 /* The highest value that the configuration may set for a limit. */
 #define LIMIT_VALUE_MAX 1000000
@@ -87,13 +87,13 @@ const char *limit_owner_name(LimitKind kind);
 #define LIMIT_UNREAD_PAUSE (64u << 10)
 
 /* Time from the first byte of a message to its last. */
-#define LIMIT_HALF_MESSAGE_SECONDS 10
+#define LIMIT_PARTIAL_MESSAGE_SECONDS 10
 
 /* Time after a restart for a driver to register its adapter again. */
 #define LIMIT_DRIVER_WAIT_SECONDS 30
 
 /* Fds per message: the kernel's SCM_MAX_FD. */
-#define LIMIT_MESSAGE_DESCRIPTORS 253
+#define LIMIT_MESSAGE_FDS 253
 
 /* Fds from clients of one uid that are being closed at the same time. */
 #define LIMIT_CLOSES_UNDER_WAY 8
@@ -102,7 +102,7 @@ const char *limit_owner_name(LimitKind kind);
 #define LIMIT_CLOSE_MILLISECONDS 100
 
 /* Fds of one process that are examined in the search for a graphics context. */
-#define LIMIT_DESCRIPTORS_EXAMINED 1024
+#define LIMIT_FDS_EXAMINED 1024
 
 /* Audit records of denied requests per second and uid. Further ones are only counted. */
 #define LIMIT_DENY_RECORDS_PER_SECOND 10

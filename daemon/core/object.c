@@ -28,22 +28,21 @@ _Static_assert(ARRAY_SIZE(object_access_names) == OBJECT_ACCESS_MAX + 1,
 /* --- memory ---------------------------------------------------------------------------------- */
 
 /* Tests whether an earlier plane uses the same memory. */
-static bool is_repeated(const ObjectDescriptor *descriptors, size_t index)
+static bool is_repeated(const ObjectFd *fds, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
-		if (descriptors[i].facts.inode == descriptors[index].facts.inode &&
-		    descriptors[i].facts.device == descriptors[index].facts.device)
+		if (fds[i].facts.inode == fds[index].facts.inode &&
+		    fds[i].facts.device == fds[index].facts.device)
 			return true;
 	return false;
 }
 
-static uint64_t size_of_memory(const ObjectDescriptor *descriptors, size_t plane_count)
+static uint64_t size_of_memory(const ObjectFd *fds, size_t plane_count)
 {
 	uint64_t size = 0;
 
 	for (size_t i = 0; i < plane_count; i++)
-		if (!is_repeated(descriptors, i) &&
-		    __builtin_add_overflow(size, descriptors[i].facts.size, &size))
+		if (!is_repeated(fds, i) && __builtin_add_overflow(size, fds[i].facts.size, &size))
 			return INT64_MAX;
 	return size < INT64_MAX ? size : INT64_MAX;
 }
@@ -55,19 +54,18 @@ static uint64_t mebibytes(uint64_t size)
 
 uint64_t object_size(const SharedObject *object)
 {
-	return size_of_memory(object->descriptors, object->description.plane_count);
+	return size_of_memory(object->fds, object->description.plane_count);
 }
 
-DescriptorKind object_memory_kind(const SharedObject *object)
+FdKind object_memory_kind(const SharedObject *object)
 {
-	return object->description.plane_count > 0 ? object->descriptors[0].facts.kind
-						   : DESCRIPTOR_OTHER;
+	return object->description.plane_count > 0 ? object->fds[0].facts.kind : FD_OTHER;
 }
 
 bool object_size_is_sealed(const SharedObject *object)
 {
 	for (size_t i = 0; i < object->description.plane_count; i++)
-		if (!descriptor_size_is_sealed(&object->descriptors[i].facts))
+		if (!fd_size_is_sealed(&object->fds[i].facts))
 			return false;
 	return object->description.plane_count > 0;
 }
@@ -75,7 +73,7 @@ bool object_size_is_sealed(const SharedObject *object)
 bool object_access_is_enforced(const SharedObject *object)
 {
 	for (size_t i = 0; i < object->description.plane_count; i++)
-		if (!descriptor_access_is_enforced(&object->descriptors[i].facts))
+		if (!fd_access_is_enforced(&object->fds[i].facts))
 			return false;
 	return object->description.plane_count > 0;
 }
@@ -84,25 +82,25 @@ bool object_access_is_enforced(const SharedObject *object)
 
 /* Checks the limits of the VM, then charges the object, its memory and its fds to the caller. */
 static NTSTATUS take_charges(Broker *broker, const Caller *caller, SharedObject *object,
-			     size_t descriptor_count, Failure *failure)
+			     size_t fd_count, Failure *failure)
 {
 	const VirtualMachine *vm = object->vm;
 	const Payer payer = payer_of(caller);
 	uint64_t size = mebibytes(object_size(object));
 	NTSTATUS status =
-		owner_check(&broker->accounts, LIMIT_OBJECTS, vm->object_count, 1, failure);
+		limit_check_entity(&broker->accounts, LIMIT_OBJECTS, vm->object_count, 1, failure);
 
 	if (status == STATUS_SUCCESS)
-		status = owner_check(&broker->accounts, LIMIT_OBJECT_MEBIBYTES,
-				     vm->object_mebibytes, size, failure);
+		status = limit_check_entity(&broker->accounts, LIMIT_OBJECT_MEBIBYTES,
+					    vm->object_mebibytes, size, failure);
 	if (status == STATUS_SUCCESS)
 		status = charge_take(&object->charge, &broker->accounts, &payer, LIMIT_OBJECTS,
 				     failure);
 	if (status == STATUS_SUCCESS)
 		status = tally_take_many(&object->bytes, &broker->accounts, &payer, size, failure);
 	if (status == STATUS_SUCCESS)
-		status = tally_take_many(&object->entries, &broker->accounts, &payer,
-					 descriptor_count, failure);
+		status = tally_take_many(&object->entries, &broker->accounts, &payer, fd_count,
+					 failure);
 	return status;
 }
 
@@ -138,19 +136,19 @@ static SharedObject *object_new(const Guid *virtual_machine, const ObjectSetting
 	object->description = settings->description;
 	object->bytes = TALLY_INIT(LIMIT_OBJECT_MEBIBYTES);
 	object->entries = TALLY_INIT(LIMIT_STORE_ENTRIES);
-	memcpy(object->descriptors, settings->descriptors, sizeof(object->descriptors));
+	memcpy(object->fds, settings->fds, sizeof(object->fds));
 	LIST_INIT(&object->holders);
 	return object;
 }
 
 /* Takes the charges and attaches the sharer's process. */
 static NTSTATUS object_acquire(Broker *broker, const Caller *caller, VirtualMachine *vm,
-			       SharedObject *object, size_t descriptor_count, Failure *failure)
+			       SharedObject *object, size_t fd_count, Failure *failure)
 {
 	const ProcessOrigin origin = process_origin_of(caller);
 
 	object->vm = vm;
-	NTSTATUS status = take_charges(broker, caller, object, descriptor_count, failure);
+	NTSTATUS status = take_charges(broker, caller, object, fd_count, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
@@ -164,18 +162,17 @@ NTSTATUS object_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm
 
 	if (!object)
 		return failure_no_memory(failure);
-	NTSTATUS status =
-		object_acquire(broker, caller, vm, object, settings->descriptor_count, failure);
+	NTSTATUS status = object_acquire(broker, caller, vm, object, settings->fd_count, failure);
 	if (status != STATUS_SUCCESS) {
 		object_discard(broker, object);
 		return status;
 	}
-	object->descriptor_count = settings->descriptor_count;
+	object->fd_count = settings->fd_count;
 	object->sharer_pid = object->sharer->pid;
 	object->since = broker_now(broker);
 	object->sharing_serial = broker_next_serial(broker);
-	named_prepare(broker, &object->named, NAMED_OBJECT);
-	thing_prepare(broker, &object->thing, THING_OBJECT);
+	handle_entry_prepare(broker, &object->handle_entry, HANDLE_OBJECT);
+	entity_prepare(broker, &object->entity, ENTITY_OBJECT);
 	*ret_object = object;
 	return STATUS_SUCCESS;
 }
@@ -186,19 +183,19 @@ SharedObject *object_restore(Broker *broker, const RestoredObject *from)
 
 	if (!object)
 		return NULL;
-	object->named = (Named){ .handle = from->handle, .type = NAMED_OBJECT };
-	object->thing = (Thing){ .type = THING_OBJECT, .serial = from->serial };
+	object->handle_entry = (HandleEntry){ .handle = from->handle, .type = HANDLE_OBJECT };
+	object->entity = (Entity){ .type = ENTITY_OBJECT, .serial = from->serial };
 	object->sharer_pid = from->sharer_pid;
 	object->since = from->since;
-	named_insert(broker, &object->named);
+	handle_entry_insert(broker, &object->handle_entry);
 	return object;
 }
 
 static void object_event(Broker *broker, const SharedObject *object, Event event)
 {
 	event.virtual_machine = &object->virtual_machine;
-	event.handle = &object->named.handle;
-	event.thing = &object->thing;
+	event.handle = &object->handle_entry.handle;
+	event.entity = &object->entity;
 	broker_event(broker, &event);
 }
 
@@ -207,7 +204,7 @@ static void object_link(Broker *broker, SharedObject *object)
 {
 	VirtualMachine *vm = object->vm;
 
-	thing_insert(broker, &object->thing);
+	entity_insert(broker, &object->entity);
 	LIST_INSERT_HEAD(&vm->objects, object, of_vm);
 	LIST_INSERT_HEAD(&object->sharer->objects, object, of_sharer);
 	vm->object_count++;
@@ -216,31 +213,31 @@ static void object_link(Broker *broker, SharedObject *object)
 
 void object_commit(Broker *broker, SharedObject *object)
 {
-	named_insert(broker, &object->named);
+	handle_entry_insert(broker, &object->handle_entry);
 	object_link(broker, object);
 	object_event(broker, object, (Event){ .kind = EVENT_SHARED, .pid = object->sharer_pid });
 }
 
 NTSTATUS object_restore_sharing(Broker *broker, const Caller *sharer, VirtualMachine *vm,
-				SharedObject *object, size_t descriptor_count, Failure *failure)
+				SharedObject *object, size_t fd_count, Failure *failure)
 {
-	NTSTATUS status = object_acquire(broker, sharer, vm, object, descriptor_count, failure);
+	NTSTATUS status = object_acquire(broker, sharer, vm, object, fd_count, failure);
 
 	if (status != STATUS_SUCCESS) {
 		return_charges(broker, object);
 		object->vm = NULL;
 		return status;
 	}
-	object->descriptor_count = descriptor_count;
+	object->fd_count = fd_count;
 	object_link(broker, object);
 	return STATUS_SUCCESS;
 }
 
 SharedObject *object_find(Broker *broker, const Handle *handle)
 {
-	Named *named = named_find(broker, NAMED_OBJECT, handle);
+	HandleEntry *handle_entry = handle_entry_find(broker, HANDLE_OBJECT, handle);
 
-	return named ? container_of(named, SharedObject, named) : NULL;
+	return handle_entry ? container_of(handle_entry, SharedObject, handle_entry) : NULL;
 }
 
 SharedObject *object_find_shared(Broker *broker, const Handle *handle)
@@ -252,20 +249,19 @@ SharedObject *object_find_shared(Broker *broker, const Handle *handle)
 
 SharedObject *object_after(Broker *broker, uint64_t serial)
 {
-	return thing_owner(thing_after(broker, THING_OBJECT, serial), SharedObject);
+	return entity_container(entity_after(broker, ENTITY_OBJECT, serial), SharedObject);
 }
 
-NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectDescriptor *descriptors,
-		       Failure *failure)
+NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectFd *fds, Failure *failure)
 {
 	const Payer payer = { .uid = object->charge.account->uid };
-	uint64_t size = mebibytes(size_of_memory(descriptors, object->description.plane_count));
+	uint64_t size = mebibytes(size_of_memory(fds, object->description.plane_count));
 	uint64_t former = object->bytes.count;
 	NTSTATUS status = STATUS_SUCCESS;
 
 	if (size > former) {
-		status = owner_check(&broker->accounts, LIMIT_OBJECT_MEBIBYTES,
-				     object->vm->object_mebibytes, size - former, failure);
+		status = limit_check_entity(&broker->accounts, LIMIT_OBJECT_MEBIBYTES,
+					    object->vm->object_mebibytes, size - former, failure);
 		if (status == STATUS_SUCCESS)
 			status = tally_take_many(&object->bytes, &broker->accounts, &payer,
 						 size - former, failure);
@@ -275,8 +271,7 @@ NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectDescrip
 	if (status != STATUS_SUCCESS)
 		return status;
 	object->vm->object_mebibytes += size - former;
-	memcpy(object->descriptors, descriptors,
-	       object->descriptor_count * sizeof(*object->descriptors));
+	memcpy(object->fds, fds, object->fd_count * sizeof(*object->fds));
 	return STATUS_SUCCESS;
 }
 
@@ -294,8 +289,8 @@ void object_end_if_unused(Broker *broker, SharedObject *object)
 {
 	if (object->vm || object->holder_count > 0)
 		return;
-	named_remove(broker, &object->named);
-	broker_drop(broker, object->thing.serial);
+	handle_entry_remove(broker, &object->handle_entry);
+	broker_remove_record(broker, object->entity.serial);
 	object_discard(broker, object);
 }
 
@@ -306,17 +301,17 @@ void object_end(Broker *broker, SharedObject *object, EndReason reason)
 
 	LIST_REMOVE(object, of_vm);
 	LIST_REMOVE(object, of_sharer);
-	thing_remove(broker, &object->thing);
+	entity_remove(broker, &object->entity);
 	vm->object_count--;
 	vm->object_mebibytes -= object->bytes.count;
 	object_event(
 		broker, object,
 		(Event){ .kind = EVENT_UNSHARED, .pid = object->sharer_pid, .reason = reason });
-	for (size_t i = 0; i < object->descriptor_count; i++)
-		host->release_descriptor(host->self, object->descriptors[i].descriptor);
-	object->descriptor_count = 0;
+	for (size_t i = 0; i < object->fd_count; i++)
+		host->release_fd(host->self, object->fds[i].fd);
+	object->fd_count = 0;
 	object->vm = NULL;
-	broker_drop(broker, object->sharing_serial);
+	broker_remove_record(broker, object->sharing_serial);
 	return_charges(broker, object);
 	object_end_if_unused(broker, object);
 }
@@ -393,7 +388,7 @@ void holder_end(Broker *broker, ObjectHolder *holder, EndReason reason)
 	LIST_REMOVE(holder, of_object);
 	LIST_REMOVE(holder, of_process);
 	object->holder_count--;
-	broker_drop(broker, holder->serial);
+	broker_remove_record(broker, holder->serial);
 	holder_event(broker, holder, EVENT_RELEASED, reason);
 	holder_discard(broker, holder);
 	object_end_if_unused(broker, object);
@@ -406,12 +401,12 @@ void objects_check(Broker *broker)
 	size_t holders;
 
 	for (object = object_after(broker, 0); object;
-	     object = object_after(broker, object->thing.serial)) {
-		assert(object_find_shared(broker, &object->named.handle) == object);
+	     object = object_after(broker, object->entity.serial)) {
+		assert(object_find_shared(broker, &object->handle_entry.handle) == object);
 		assert(object->charge.account && object->charge.kind == LIMIT_OBJECTS);
 		assert(object->bytes.count == mebibytes(object_size(object)));
-		assert(object->descriptor_count > 0);
-		assert(object->entries.count == object->descriptor_count);
+		assert(object->fd_count > 0);
+		assert(object->entries.count == object->fd_count);
 		assert(!quarantine_find(broker, &object->virtual_machine));
 		holders = 0;
 		LIST_FOREACH (holder, &object->holders, of_object) {

@@ -25,8 +25,8 @@ typedef struct ObjectHolder ObjectHolder;
  * A holder is a process that has opened the object. It stays a holder when its registration ends.
  */
 
-#define OBJECT_PLANES_MAX      4
-#define OBJECT_DESCRIPTORS_MAX (OBJECT_PLANES_MAX + 1)
+#define OBJECT_PLANES_MAX 4
+#define OBJECT_FDS_MAX    (OBJECT_PLANES_MAX + 1)
 
 typedef enum ObjectType {
 	OBJECT_RESOURCE,
@@ -60,33 +60,33 @@ typedef struct ObjectDescription {
 } ObjectDescription;
 
 /* One of the object's fds, owned by the daemon. The planes come first, in order, then the fence. */
-typedef struct ObjectDescriptor {
-	Descriptor descriptor;
+typedef struct ObjectFd {
+	int fd;
 	uint64_t id; /* the id in the fdstore, or 0 if not stored yet */
-	DescriptorFacts facts;
-} ObjectDescriptor;
+	FdInfo facts;
+} ObjectFd;
 
 /* The parameters of a new object. */
 typedef struct ObjectSettings {
 	ObjectDescription description;
 	const char *name; /* NULL if unnamed; object_prepare() copies it */
-	ObjectDescriptor descriptors[OBJECT_DESCRIPTORS_MAX];
-	size_t descriptor_count;
+	ObjectFd fds[OBJECT_FDS_MAX];
+	size_t fd_count;
 } ObjectSettings;
 
 typedef struct SharedObject {
-	Named named;
-	Thing thing;
+	HandleEntry handle_entry;
+	Entity entity;
 	uint64_t sharing_serial; /* serial of the record that persists the sharing */
 	VirtualMachine *vm;      /* NULL after the object is unshared */
 	Process *sharer;         /* NULL after the object is unshared */
 	char *name;              /* for people, or NULL */
 	ObjectDescription description;
-	ObjectDescriptor descriptors[OBJECT_DESCRIPTORS_MAX];
-	size_t descriptor_count; /* 0 after the object is unshared */
-	Guid virtual_machine;    /* the VM's GUID, which holders still see after an unshare */
-	pid_t sharer_pid;        /* the sharer's pid, which holders still see as well */
-	uint64_t since;          /* time of sharing, in microseconds (CLOCK_BOOTTIME) */
+	ObjectFd fds[OBJECT_FDS_MAX];
+	size_t fd_count;      /* 0 after the object is unshared */
+	Guid virtual_machine; /* the VM's GUID, which holders still see after an unshare */
+	pid_t sharer_pid;     /* the sharer's pid, which holders still see as well */
+	uint64_t since;       /* time of sharing, in microseconds (CLOCK_BOOTTIME) */
 	LIST_HEAD(, ObjectHolder) holders;
 	size_t holder_count;
 	Charge charge;
@@ -118,8 +118,8 @@ bool object_access_is_enforced(const SharedObject *object);
  */
 uint64_t object_size(const SharedObject *object);
 
-/* Returns the kind of the first plane's fd, or DESCRIPTOR_OTHER if the object has no planes. */
-DescriptorKind object_memory_kind(const SharedObject *object);
+/* Returns the kind of the first plane's fd, or FD_OTHER if the object has no planes. */
+FdKind object_memory_kind(const SharedObject *object);
 
 /*
  * Prepares an object that the caller shares with the VM's registered processes. Whether the caller
@@ -140,7 +140,7 @@ typedef struct RestoredObject {
 	uint64_t serial;
 	Handle handle; /* must be unused */
 	Guid virtual_machine;
-	ObjectSettings settings; /* the fds are DESCRIPTOR_NONE */
+	ObjectSettings settings; /* the fds are FD_NONE */
 	pid_t sharer_pid;
 	uint64_t since; /* microseconds (CLOCK_BOOTTIME) */
 } RestoredObject;
@@ -156,7 +156,7 @@ SharedObject *object_restore(Broker *broker, const RestoredObject *from);
  * STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES. On failure the calling code releases the fds.
  */
 NTSTATUS object_restore_sharing(Broker *broker, const Caller *sharer, VirtualMachine *vm,
-				SharedObject *object, size_t descriptor_count, Failure *failure);
+				SharedObject *object, size_t fd_count, Failure *failure);
 
 /* Removes and frees the object if it is neither shared nor held. */
 void object_end_if_unused(Broker *broker, SharedObject *object);
@@ -173,8 +173,7 @@ SharedObject *object_after(Broker *broker, uint64_t serial);
  * STATUS_QUOTA_EXCEEDED if the memory grew beyond a limit. In the last case the calling code must
  * end the object.
  */
-NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectDescriptor *descriptors,
-		       Failure *failure);
+NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectFd *fds, Failure *failure);
 
 /*
  * Reports that the object's contents changed in the rectangles. Without rectangles, the whole

@@ -21,7 +21,7 @@ Quarantine *quarantine_find(Broker *broker, const Guid *guid)
 
 Quarantine *quarantine_after(Broker *broker, uint64_t serial)
 {
-	return thing_owner(thing_after(broker, THING_QUARANTINE, serial), Quarantine);
+	return entity_container(entity_after(broker, ENTITY_QUARANTINE, serial), Quarantine);
 }
 
 /* Allocates a quarantine without a charge. Takes ownership of *reason on success. */
@@ -84,7 +84,7 @@ void quarantine_discard(Broker *broker, Quarantine *quarantine)
 static void quarantine_unlink(Broker *broker, Quarantine *quarantine)
 {
 	RB_REMOVE(QuarantineGuidTree, &broker->quarantines_by_guid, quarantine);
-	thing_remove(broker, &quarantine->thing);
+	entity_remove(broker, &quarantine->entity);
 }
 
 void quarantine_forget(Broker *broker, Quarantine *quarantine)
@@ -100,10 +100,10 @@ void quarantine_commit(Broker *broker, Quarantine *quarantine)
 
 	if (old) {
 		RB_REMOVE(QuarantineGuidTree, &broker->quarantines_by_guid, old);
-		thing_replace(broker, &old->thing, &quarantine->thing);
+		entity_replace(broker, &old->entity, &quarantine->entity);
 		quarantine_discard(broker, old);
 	} else {
-		thing_add(broker, &quarantine->thing, THING_QUARANTINE);
+		entity_add(broker, &quarantine->entity, ENTITY_QUARANTINE);
 	}
 	RB_INSERT(QuarantineGuidTree, &broker->quarantines_by_guid, quarantine);
 	if (vm) {
@@ -113,7 +113,7 @@ void quarantine_commit(Broker *broker, Quarantine *quarantine)
 	broker_event(broker, &(Event){
 				     .kind = EVENT_QUARANTINED,
 				     .virtual_machine = &quarantine->guid,
-				     .thing = &quarantine->thing,
+				     .entity = &quarantine->entity,
 			     });
 }
 
@@ -123,7 +123,7 @@ void quarantine_lift(Broker *broker, Quarantine *quarantine)
 	broker_event(broker, &(Event){
 				     .kind = EVENT_QUARANTINE_LIFTED,
 				     .virtual_machine = &quarantine->guid,
-				     .thing = &quarantine->thing,
+				     .entity = &quarantine->entity,
 			     });
 	quarantine_discard(broker, quarantine);
 }
@@ -133,7 +133,7 @@ void quarantines_check(Broker *broker)
 	Quarantine *quarantine;
 
 	for (quarantine = quarantine_after(broker, 0); quarantine;
-	     quarantine = quarantine_after(broker, quarantine->thing.serial)) {
+	     quarantine = quarantine_after(broker, quarantine->entity.serial)) {
 		assert(quarantine_find(broker, &quarantine->guid) == quarantine);
 		assert(quarantine->charge.account);
 		assert(quarantine->charge.kind == LIMIT_QUARANTINES);

@@ -13,7 +13,7 @@
  */
 typedef struct Quarantine {
 	Guid guid;
-	Thing thing;
+	Entity entity;
 	char *reason; /* for people, or NULL */
 	Charge charge;
 	RB_ENTRY(Quarantine) by_guid;

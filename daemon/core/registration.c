@@ -10,7 +10,7 @@ static int registration_compare_parties(const Registration *a, const Registratio
 {
 	int order = compare_numbers(a->process->key, b->process->key);
 
-	return order != 0 ? order : compare_numbers(a->vm->thing.serial, b->vm->thing.serial);
+	return order != 0 ? order : compare_numbers(a->vm->entity.serial, b->vm->entity.serial);
 }
 
 TREE_GENERATE(RegistrationPartiesTree, Registration, by_parties, registration_compare_parties)
@@ -35,7 +35,7 @@ Registration *registration_find_by_pid(const VirtualMachine *vm, pid_t pid)
 
 Registration *registration_after(Broker *broker, uint64_t serial)
 {
-	return thing_owner(thing_after(broker, THING_REGISTRATION, serial), Registration);
+	return entity_container(entity_after(broker, ENTITY_REGISTRATION, serial), Registration);
 }
 
 /* Frees a registration that is attached only to its process and charged to its account. */
@@ -75,7 +75,7 @@ NTSTATUS registration_prepare(Broker *broker, const Caller *caller, VirtualMachi
 		registration_discard(broker, registration);
 		return status;
 	}
-	thing_prepare(broker, &registration->thing, THING_REGISTRATION);
+	entity_prepare(broker, &registration->entity, ENTITY_REGISTRATION);
 	registration->since = broker_now(broker);
 	*ret_registration = registration;
 	return STATUS_SUCCESS;
@@ -87,7 +87,7 @@ static void registration_event(Broker *broker, const Registration *registration,
 	broker_event(broker, &(Event){
 				     .kind = kind,
 				     .virtual_machine = &registration->vm->guid,
-				     .thing = &registration->thing,
+				     .entity = &registration->entity,
 				     .pid = registration->process->pid,
 				     .uid = registration->connection_credentials.uid,
 				     .reason = reason,
@@ -96,7 +96,7 @@ static void registration_event(Broker *broker, const Registration *registration,
 
 void registration_commit(Broker *broker, Registration *registration)
 {
-	thing_insert(broker, &registration->thing);
+	entity_insert(broker, &registration->entity);
 	LIST_INSERT_HEAD(&registration->process->registrations, registration, of_process);
 	LIST_INSERT_HEAD(&registration->vm->registrations, registration, of_vm);
 	registration->vm->registration_count++;
@@ -115,11 +115,11 @@ Privileges registration_privileges(const Registration *registration)
 void registration_end(Broker *broker, Registration *registration, EndReason reason)
 {
 	RB_REMOVE(RegistrationPartiesTree, &broker->registrations_by_parties, registration);
-	thing_remove(broker, &registration->thing);
+	entity_remove(broker, &registration->entity);
 	LIST_REMOVE(registration, of_process);
 	LIST_REMOVE(registration, of_vm);
 	registration->vm->registration_count--;
-	broker_drop(broker, registration->thing.serial);
+	broker_remove_record(broker, registration->entity.serial);
 	registration_event(broker, registration, EVENT_UNREGISTERED, reason);
 	registration_discard(broker, registration);
 }
@@ -129,7 +129,7 @@ void registrations_check(Broker *broker)
 	Registration *registration;
 
 	for (registration = registration_after(broker, 0); registration;
-	     registration = registration_after(broker, registration->thing.serial)) {
+	     registration = registration_after(broker, registration->entity.serial)) {
 		assert(registration_find(broker, registration->process->key, registration->vm) ==
 		       registration);
 		assert(registration->charge.account);

@@ -10,7 +10,7 @@
  * when the VM's display clients change.
  */
 typedef struct Registration {
-	Thing thing;
+	Entity entity;
 	Process *process;
 	VirtualMachine *vm;
 	GraphicsContextKind graphics_context;

@@ -40,8 +40,8 @@ NTSTATUS virtual_gpu_prepare(Broker *broker, const Caller *caller, VirtualMachin
 	virtual_gpu->vm = vm;
 	virtual_gpu->adapter = adapter;
 	virtual_gpu->profile = TAKE_POINTER(*profile);
-	named_prepare(broker, &virtual_gpu->named, NAMED_VIRTUAL_GPU);
-	thing_prepare(broker, &virtual_gpu->thing, THING_VIRTUAL_GPU);
+	handle_entry_prepare(broker, &virtual_gpu->handle_entry, HANDLE_VIRTUAL_GPU);
+	entity_prepare(broker, &virtual_gpu->entity, ENTITY_VIRTUAL_GPU);
 	*ret_virtual_gpu = TAKE_POINTER(virtual_gpu);
 	return STATUS_SUCCESS;
 }
@@ -52,16 +52,16 @@ static void virtual_gpu_event(Broker *broker, const VirtualGpu *virtual_gpu, Eve
 	broker_event(broker, &(Event){
 				     .kind = kind,
 				     .virtual_machine = &virtual_gpu->vm->guid,
-				     .thing = &virtual_gpu->thing,
-				     .handle = &virtual_gpu->named.handle,
+				     .entity = &virtual_gpu->entity,
+				     .handle = &virtual_gpu->handle_entry.handle,
 				     .reason = reason,
 			     });
 }
 
 void virtual_gpu_commit(Broker *broker, VirtualGpu *virtual_gpu)
 {
-	named_insert(broker, &virtual_gpu->named);
-	thing_insert(broker, &virtual_gpu->thing);
+	handle_entry_insert(broker, &virtual_gpu->handle_entry);
+	entity_insert(broker, &virtual_gpu->entity);
 	TAILQ_INSERT_TAIL(&virtual_gpu->vm->virtual_gpus, virtual_gpu, link);
 	virtual_gpu->vm->virtual_gpu_count++;
 	virtual_gpu->adapter->virtual_gpus++;
@@ -77,9 +77,9 @@ void virtual_gpu_discard(Broker *broker, VirtualGpu *virtual_gpu)
 
 VirtualGpu *virtual_gpu_find(Broker *broker, const Handle *handle)
 {
-	Named *named = named_find(broker, NAMED_VIRTUAL_GPU, handle);
+	HandleEntry *handle_entry = handle_entry_find(broker, HANDLE_VIRTUAL_GPU, handle);
 
-	return named ? container_of(named, VirtualGpu, named) : NULL;
+	return handle_entry ? container_of(handle_entry, VirtualGpu, handle_entry) : NULL;
 }
 
 void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
@@ -89,9 +89,9 @@ void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 	TAILQ_REMOVE(&vm->virtual_gpus, virtual_gpu, link);
 	vm->virtual_gpu_count--;
 	virtual_gpu->adapter->virtual_gpus--;
-	named_remove(broker, &virtual_gpu->named);
-	thing_remove(broker, &virtual_gpu->thing);
-	broker_drop(broker, virtual_gpu->thing.serial);
+	handle_entry_remove(broker, &virtual_gpu->handle_entry);
+	entity_remove(broker, &virtual_gpu->entity);
+	broker_remove_record(broker, virtual_gpu->entity.serial);
 	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_REMOVED, reason);
 	virtual_gpu_discard(broker, virtual_gpu);
 	if (TAILQ_EMPTY(&vm->virtual_gpus))

@@ -20,7 +20,8 @@ VirtualMachine *vm_find(Broker *broker, const Guid *guid)
 
 VirtualMachine *vm_after(Broker *broker, uint64_t serial)
 {
-	return thing_owner(thing_after(broker, THING_VIRTUAL_MACHINE, serial), VirtualMachine);
+	return entity_container(entity_after(broker, ENTITY_VIRTUAL_MACHINE, serial),
+				VirtualMachine);
 }
 
 void vm_settings_deinit(VmSettings *settings)
@@ -32,7 +33,7 @@ void vm_settings_deinit(VmSettings *settings)
 	*settings = VM_SETTINGS_INIT;
 }
 
-static ProcessOrigin named_process_origin(const NamedProcess *process, const Payer *payer)
+static ProcessOrigin resolved_process_origin(const ResolvedProcess *process, const Payer *payer)
 {
 	return (ProcessOrigin){
 		.key = process->key,
@@ -46,12 +47,12 @@ static ProcessOrigin named_process_origin(const NamedProcess *process, const Pay
 static NTSTATUS agent_attach(Broker *broker, const Payer *payer, const VmSettings *settings,
 			     Process **ret_process, Failure *failure)
 {
-	const NamedProcess *agent = &settings->agent_process;
+	const ResolvedProcess *agent = &settings->agent_process;
 
 	*ret_process = NULL;
 	if (!settings->has_agent || settings->agent_user)
 		return STATUS_SUCCESS;
-	const ProcessOrigin origin = named_process_origin(agent, payer);
+	const ProcessOrigin origin = resolved_process_origin(agent, payer);
 	return process_attach(broker, &origin, ret_process, failure);
 }
 
@@ -103,9 +104,9 @@ void vm_discard(Broker *broker, VirtualMachine *vm)
 
 /* Attaches to the VMM and the agent. Even after a failure, vm_discard() releases them. */
 static NTSTATUS vm_attach(Broker *broker, const Payer *payer, VirtualMachine *vm,
-			  const NamedProcess *vmm, VmSettings *settings, Failure *failure)
+			  const ResolvedProcess *vmm, VmSettings *settings, Failure *failure)
 {
-	const ProcessOrigin origin = named_process_origin(vmm, payer);
+	const ProcessOrigin origin = resolved_process_origin(vmm, payer);
 	Process *agent;
 	NTSTATUS status = process_attach(broker, &origin, &vm->vmm, failure);
 
@@ -118,8 +119,9 @@ static NTSTATUS vm_attach(Broker *broker, const Payer *payer, VirtualMachine *vm
 	return status;
 }
 
-NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, const NamedProcess *vmm,
-		    VmSettings *settings, VirtualMachine **ret_vm, Failure *failure)
+NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid,
+		    const ResolvedProcess *vmm, VmSettings *settings, VirtualMachine **ret_vm,
+		    Failure *failure)
 {
 	const Payer payer = payer_of(caller);
 	VirtualMachine *vm = calloc(1, sizeof(*vm));
@@ -145,7 +147,7 @@ NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, cons
 	vm->name = TAKE_POINTER(settings->name);
 	vm->display_clients = settings->display_clients;
 	settings->display_clients = DISPLAY_CLIENTS_INIT;
-	thing_prepare(broker, &vm->thing, THING_VIRTUAL_MACHINE);
+	entity_prepare(broker, &vm->entity, ENTITY_VIRTUAL_MACHINE);
 	vm->since = broker_now(broker);
 	*ret_vm = vm;
 	return STATUS_SUCCESS;
@@ -156,7 +158,7 @@ static Event vm_event(const VirtualMachine *vm, EventKind kind, EndReason reason
 	return (Event){
 		.kind = kind,
 		.virtual_machine = &vm->guid,
-		.thing = &vm->thing,
+		.entity = &vm->entity,
 		.pid = vm->vmm->pid,
 		.uid = vm->vmm->uid,
 		.reason = reason,
@@ -165,7 +167,7 @@ static Event vm_event(const VirtualMachine *vm, EventKind kind, EndReason reason
 
 void vm_commit(Broker *broker, VirtualMachine *vm)
 {
-	thing_insert(broker, &vm->thing);
+	entity_insert(broker, &vm->entity);
 	RB_INSERT(VmGuidTree, &broker->vms_by_guid, vm);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_ADDED, END_REQUESTED);
 	broker_event(broker, &event);
@@ -263,7 +265,7 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	GpuProcess *gpu_process;
 
 	/* Removed first, because after a crash the next start ends whatever has lost its VM. */
-	broker_drop(broker, vm->thing.serial);
+	broker_remove_record(broker, vm->entity.serial);
 	vm_end_registrations(broker, vm, reason);
 	vm_end_objects(broker, vm, reason);
 	while ((gpu_process = LIST_FIRST(&vm->gpu_processes)))
@@ -271,7 +273,7 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	while ((virtual_gpu = TAILQ_FIRST(&vm->virtual_gpus)))
 		virtual_gpu_end(broker, virtual_gpu, reason);
 	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);
-	thing_remove(broker, &vm->thing);
+	entity_remove(broker, &vm->entity);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_REMOVED, reason);
 	broker_event(broker, &event);
 	vm_discard(broker, vm);
@@ -284,7 +286,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	const GpuProcess *gpu_process;
 	size_t registrations = 0, virtual_gpus = 0;
 
-	assert(vm_find(broker, &vm->guid) == vm && vm_after(broker, vm->thing.serial - 1) == vm);
+	assert(vm_find(broker, &vm->guid) == vm && vm_after(broker, vm->entity.serial - 1) == vm);
 	assert(vm->charge.account && vm->charge.kind == LIMIT_VIRTUAL_MACHINES);
 	assert(process_find(broker, vm->vmm->key) == vm->vmm);
 	assert(vm->display_clients.count > 0);
@@ -298,7 +300,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	TAILQ_FOREACH (virtual_gpu, &vm->virtual_gpus, link) {
 		assert(virtual_gpu->vm == vm);
 		virtual_gpus++;
-		assert(virtual_gpu_find(broker, &virtual_gpu->named.handle) == virtual_gpu);
+		assert(virtual_gpu_find(broker, &virtual_gpu->handle_entry.handle) == virtual_gpu);
 	}
 	assert(virtual_gpus == vm->virtual_gpu_count);
 	LIST_FOREACH (gpu_process, &vm->gpu_processes, of_vm)

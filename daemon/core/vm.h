@@ -32,7 +32,7 @@ typedef struct DisplayClient {
 typedef struct DisplayClients {
 	DisplayClient *items;
 	size_t count;
-	bool named; /* false if the request named none, so that the only client is the VMM */
+	bool are_explicit; /* false if the request named none, so that the only client is the VMM */
 } DisplayClients;
 
 #define DISPLAY_CLIENTS_INIT ((DisplayClients){ 0 })
@@ -47,7 +47,7 @@ void display_clients_deinit(DisplayClients *clients);
 bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid);
 
 /* Tests whether the user uid is among the clients. */
-bool display_clients_name_user(const DisplayClients *clients, uid_t uid);
+bool display_clients_contain_user(const DisplayClients *clients, uid_t uid);
 
 /*
  * Replaces the credentials of the user uid with a copy of found, or marks the user as unreadable if
@@ -71,7 +71,7 @@ Difference display_clients_compare(const DisplayClients *clients, const Privileg
  * Tests whether the credentials of the caller's connection match a client. This reads nothing and
  * is sufficient to see the VM, but not to register for it.
  */
-bool display_clients_resemble(const DisplayClients *clients, const Caller *caller);
+bool display_clients_match_connection(const DisplayClients *clients, const Caller *caller);
 
 /* A user or process that may share objects on the VMM's behalf. */
 struct Agent {
@@ -87,8 +87,8 @@ typedef struct VirtualMachine VirtualMachine;
 typedef enum VirtualGpuSource { VIRTUAL_GPU_SOURCE_API } VirtualGpuSource;
 
 typedef struct VirtualGpu {
-	Named named;
-	Thing thing;
+	HandleEntry handle_entry;
+	Entity entity;
 	VirtualMachine *vm;
 	Adapter *adapter;
 	char *profile; /* NULL if none was requested */
@@ -101,7 +101,7 @@ typedef TAILQ_HEAD(VirtualGpuList, VirtualGpu) VirtualGpuList;
 
 struct VirtualMachine {
 	Guid guid;
-	Thing thing;
+	Entity entity;
 	char *name; /* NULL if unnamed */
 	Process *vmm;
 	VmSource source;
@@ -128,11 +128,11 @@ struct VirtualMachine {
 typedef RB_HEAD(VmGuidTree, VirtualMachine) VmGuidTree;
 
 /* A process named in a request, with its credentials, which belong to this structure. */
-typedef struct NamedProcess {
+typedef struct ResolvedProcess {
 	ProcessKey key;
 	pid_t pid;
 	Credentials credentials;
-} NamedProcess;
+} ResolvedProcess;
 
 /*
  * The settings of a VM from a request, with all names resolved. They own their strings and
@@ -145,7 +145,7 @@ typedef struct VmSettings {
 	bool has_agent;
 	char *agent_user; /* NULL if the agent is a process */
 	uid_t agent_uid;
-	NamedProcess agent_process;
+	ResolvedProcess agent_process;
 } VmSettings;
 
 #define VM_SETTINGS_INIT ((VmSettings){ 0 })
@@ -157,8 +157,9 @@ void vm_settings_deinit(VmSettings *settings);
  * with vm_settings_deinit(). By the time of vm_commit(), no other VM may have the GUID. Returns
  * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES.
  */
-NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid, const NamedProcess *vmm,
-		    VmSettings *settings, VirtualMachine **ret_vm, Failure *failure);
+NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid,
+		    const ResolvedProcess *vmm, VmSettings *settings, VirtualMachine **ret_vm,
+		    Failure *failure);
 void vm_commit(Broker *broker, VirtualMachine *vm);
 void vm_discard(Broker *broker, VirtualMachine *vm);
 

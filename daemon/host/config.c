@@ -81,12 +81,14 @@ static size_t make_limit_rows(JsonField rows[static LIMIT_ROWS_MAX])
 	size_t count = 0;
 
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
-		const char *owner_name = limit_owner_name(kind);
+		const char *entity_limit_name = limit_entity_name(kind);
 
 		rows[count++] = limit_row(limit_name(kind, true), offsetof(Limits, per_uid), kind);
-		rows[count++] = limit_row(limit_name(kind, false), offsetof(Limits, in_all), kind);
-		if (owner_name)
-			rows[count++] = limit_row(owner_name, offsetof(Limits, per_owner), kind);
+		rows[count++] =
+			limit_row(limit_name(kind, false), offsetof(Limits, host_wide), kind);
+		if (entity_limit_name)
+			rows[count++] =
+				limit_row(entity_limit_name, offsetof(Limits, per_entity), kind);
 	}
 	return count;
 }
@@ -136,9 +138,9 @@ static bool set_operator_group(const ConfigFile *file, const char *name, Setting
 	if (!settings->has_operator_group)
 		return true;
 	switch (user_database_find_group(name, &settings->operator_group)) {
-	case EVIDENCE_FOUND:
+	case LOOKUP_FOUND:
 		return true;
-	case EVIDENCE_EXHAUSTED:
+	case LOOKUP_EXHAUSTED:
 		return mistake(file, "operatorGroup: group \"%s\" " GROUP_LOOKUP_FAILED, name);
 	default:
 		return mistake(file,
@@ -278,12 +280,12 @@ bool config_load(const char *directory, Settings *ret_settings, char **ret_error
 	Settings settings = { .limits = limits_default };
 
 	*ret_error = NULL;
-	Evidence group = user_database_find_group(DEFAULT_OPERATOR_GROUP, &settings.operator_group);
-	if (group == EVIDENCE_EXHAUSTED) {
+	Lookup group = user_database_find_group(DEFAULT_OPERATOR_GROUP, &settings.operator_group);
+	if (group == LOOKUP_EXHAUSTED) {
 		*ret_error = strdup("group \"" DEFAULT_OPERATOR_GROUP "\" " GROUP_LOOKUP_FAILED);
 		return false;
 	}
-	settings.has_operator_group = group == EVIDENCE_FOUND;
+	settings.has_operator_group = group == LOOKUP_FOUND;
 	if (asprintf(&path, "%s/vaild.json", directory) < 0) {
 		path = NULL;
 		return false;

@@ -3,7 +3,7 @@
 
 #include <event2/event.h>
 
-static void set_timer(DriverWait *wait)
+static void set_timer(DriverTimeout *wait)
 {
 	uint64_t deadline = adapters_next_deadline(wait->broker), now = broker_now(wait->broker);
 
@@ -17,28 +17,28 @@ static void set_timer(DriverWait *wait)
 	event_add(&wait->event, &delay);
 }
 
-static void on_deadline(evutil_socket_t descriptor, short what, void *context)
+static void on_deadline(evutil_socket_t fd, short what, void *context)
 {
-	DriverWait *wait = context;
+	DriverTimeout *wait = context;
 
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	adapters_end_overdue(wait->broker);
 	set_timer(wait);
 }
 
-void driver_wait_init(DriverWait *wait, struct event_base *base)
+void driver_timeout_init(DriverTimeout *wait, struct event_base *base)
 {
 	event_assign(&wait->event, base, -1, 0, on_deadline, wait);
 }
 
-void driver_wait_begin(DriverWait *wait, Broker *broker)
+void driver_timeout_begin(DriverTimeout *wait, Broker *broker)
 {
 	wait->broker = broker;
 	set_timer(wait);
 }
 
-void driver_wait_deinit(DriverWait *wait)
+void driver_timeout_deinit(DriverTimeout *wait)
 {
 	event_del(&wait->event);
 }

@@ -7,15 +7,15 @@
 #include "daemon/core/broker.h"
 
 /* Ends restored adapters whose drivers do not register them again in time. */
-typedef struct DriverWait {
+typedef struct DriverTimeout {
 	Broker *broker;
 	struct event event;
-} DriverWait;
+} DriverTimeout;
 
-void driver_wait_init(DriverWait *wait, struct event_base *base);
+void driver_timeout_init(DriverTimeout *wait, struct event_base *base);
 
 /* Starts the timer. Call when the restore is complete. */
-void driver_wait_begin(DriverWait *wait, Broker *broker);
-void driver_wait_deinit(DriverWait *wait);
+void driver_timeout_begin(DriverTimeout *wait, Broker *broker);
+void driver_timeout_deinit(DriverTimeout *wait);
 
 #endif

@@ -25,7 +25,7 @@
  */
 #define LINK_TEXT_SIZE sizeof("anon_inode:sync_file?")
 
-int descriptor_facts_init(MemfdIdentity *ret)
+int fd_info_init(MemfdIdentity *ret)
 {
 	struct stat status;
 	/* If vm.memfd_noexec is set, the flag may be required; kernels before 6.3 reject it. */
@@ -39,15 +39,15 @@ int descriptor_facts_init(MemfdIdentity *ret)
 	return 0;
 }
 
-typedef struct DescriptorPath {
+typedef struct FdPath {
 	char text[256];
-} DescriptorPath;
+} FdPath;
 
-static DescriptorPath path_of(const Roots *roots, int descriptor)
+static FdPath path_of(const FsRoots *roots, int fd)
 {
-	DescriptorPath path;
+	FdPath path;
 
-	snprintf(path.text, sizeof(path.text), "%s/self/fd/%d", roots->proc, descriptor);
+	snprintf(path.text, sizeof(path.text), "%s/self/fd/%d", roots->proc, fd);
 	return path;
 }
 
@@ -55,9 +55,9 @@ static DescriptorPath path_of(const Roots *roots, int descriptor)
  * Reads the beginning of the link text. Stores an empty text if the kernel reports that the name is
  * too long. Returns 0 or a negative errno.
  */
-static int read_link_text(const Roots *roots, int descriptor, char ret_text[static LINK_TEXT_SIZE])
+static int read_link_text(const FsRoots *roots, int fd, char ret_text[static LINK_TEXT_SIZE])
 {
-	DescriptorPath path = path_of(roots, descriptor);
+	FdPath path = path_of(roots, fd);
 	ssize_t length = readlink(path.text, ret_text, LINK_TEXT_SIZE - 1);
 
 	if (length < 0 && errno != ENAMETOOLONG)
@@ -72,8 +72,8 @@ static bool begins_with(const char *text, const char *prefix)
 }
 
 /* Examines a file that has seals, which is on tmpfs or hugetlbfs. */
-static void look_at_sealable(const MemfdIdentity *own, int descriptor, const char *link_text,
-			     int seals, DescriptorFacts *facts)
+static void look_at_sealable(const MemfdIdentity *own, int fd, const char *link_text, int seals,
+			     FdInfo *facts)
 {
 	struct stat status;
 
@@ -83,10 +83,9 @@ static void look_at_sealable(const MemfdIdentity *own, int descriptor, const cha
 	 */
 	if (!begins_with(link_text, "/memfd:"))
 		return;
-	if (fstat(descriptor, &status) < 0 || !S_ISREG(status.st_mode) ||
-	    status.st_dev != own->device)
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_dev != own->device)
 		return;
-	facts->kind = DESCRIPTOR_MEMFD;
+	facts->kind = FD_MEMFD;
 	facts->device = status.st_dev;
 	facts->inode = status.st_ino;
 	facts->size = (uint64_t)status.st_size;
@@ -96,90 +95,87 @@ static void look_at_sealable(const MemfdIdentity *own, int descriptor, const cha
 }
 
 /* Returns true for the kinds of files that a file system mounted by a user can contain. */
-static bool may_be_mounted_by_a_user(int descriptor)
+static bool may_be_mounted_by_a_user(int fd)
 {
 	loff_t bytes;
 
-	return ioctl(descriptor, FIOQSIZE, &bytes) == 0 || errno != ENOTTY ||
-	       fcntl(descriptor, F_GETPIPE_SZ) >= 0;
+	return ioctl(fd, FIOQSIZE, &bytes) == 0 || errno != ENOTTY || fcntl(fd, F_GETPIPE_SZ) >= 0;
 }
 
-static void look_at_dmabuf(int descriptor, DescriptorFacts *facts)
+static void look_at_dmabuf(int fd, FdInfo *facts)
 {
 	struct statfs file_system;
 	struct stat status;
 
-	if (may_be_mounted_by_a_user(descriptor) || fstatfs(descriptor, &file_system) < 0 ||
-	    file_system.f_type != DMABUF_FILE_SYSTEM || fstat(descriptor, &status) < 0)
+	if (may_be_mounted_by_a_user(fd) || fstatfs(fd, &file_system) < 0 ||
+	    file_system.f_type != DMABUF_FILE_SYSTEM || fstat(fd, &status) < 0)
 		return;
-	off_t size = lseek(descriptor, 0, SEEK_END);
+	off_t size = lseek(fd, 0, SEEK_END);
 	if (size < 0)
 		return;
-	facts->kind = DESCRIPTOR_DMABUF;
+	facts->kind = FD_DMABUF;
 	facts->device = status.st_dev;
 	facts->inode = status.st_ino;
 	facts->size = (uint64_t)size;
 }
 
-static void look_at_sync_file(int descriptor, DescriptorFacts *facts)
+static void look_at_sync_file(int fd, FdInfo *facts)
 {
 	struct sync_file_info info = {
 		0
 	}; /* without room for fences it returns only their number */
 
-	if (ioctl(descriptor, SYNC_IOC_FILE_INFO, &info) == 0)
-		facts->kind = DESCRIPTOR_SYNC_FILE;
+	if (ioctl(fd, SYNC_IOC_FILE_INFO, &info) == 0)
+		facts->kind = FD_SYNC_FILE;
 }
 
 /*
  * Examines an fd that is open at least for reading. Fills in *facts if it can be shared; otherwise
  * leaves it unchanged. Returns 0 or a negative errno.
  */
-static int look_at(const Roots *roots, const MemfdIdentity *own, int descriptor,
-		   DescriptorFacts *facts)
+static int look_at(const FsRoots *roots, const MemfdIdentity *own, int fd, FdInfo *facts)
 {
 	char link_text[LINK_TEXT_SIZE];
-	int error = read_link_text(roots, descriptor, link_text);
+	int error = read_link_text(roots, fd, link_text);
 
 	if (error < 0)
 		return error;
-	int seals = fcntl(descriptor, F_GET_SEALS);
+	int seals = fcntl(fd, F_GET_SEALS);
 	if (seals >= 0)
-		look_at_sealable(own, descriptor, link_text, seals, facts);
+		look_at_sealable(own, fd, link_text, seals, facts);
 	else if (begins_with(link_text, "/dmabuf:"))
-		look_at_dmabuf(descriptor, facts);
+		look_at_dmabuf(fd, facts);
 	else if (strcmp(link_text, "anon_inode:sync_file") == 0)
-		look_at_sync_file(descriptor, facts);
+		look_at_sync_file(fd, facts);
 	return 0;
 }
 
-int descriptor_facts_read(const Roots *roots, const MemfdIdentity *own, int descriptor,
-			  DescriptorFacts *ret)
+int fd_info_read(const FsRoots *roots, const MemfdIdentity *own, int fd, FdInfo *ret)
 {
-	DescriptorFacts facts = { .kind = DESCRIPTOR_OTHER };
-	int flags = fcntl(descriptor, F_GETFL);
+	FdInfo facts = { .kind = FD_OTHER };
+	int flags = fcntl(fd, F_GETFL);
 	int access = flags & O_ACCMODE;
 	int error = 0;
 
 	if (flags < 0)
 		return -errno;
 	if (!(flags & O_PATH) && (access == O_RDONLY || access == O_RDWR))
-		error = look_at(roots, own, descriptor, &facts);
+		error = look_at(roots, own, fd, &facts);
 	if (error < 0)
 		return error;
-	facts.is_writable = facts.kind != DESCRIPTOR_OTHER && access == O_RDWR;
+	facts.is_writable = facts.kind != FD_OTHER && access == O_RDWR;
 	*ret = facts;
 	return 0;
 }
 
-int descriptor_reopen(const Roots *roots, int descriptor, bool read_write)
+int fd_reopen(const FsRoots *roots, int fd, bool read_write)
 {
-	DescriptorPath path = path_of(roots, descriptor);
+	FdPath path = path_of(roots, fd);
 	int access = read_write ? O_RDWR : O_RDONLY;
 	/* Without O_NONBLOCK, open() would wait for the owner of a lease for up to 45 seconds. */
 	_cleanup_close_ int opened = open(path.text, access | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (opened < 0 || fcntl(opened, F_SETFL, 0) < 0)
 		return -errno;
-	return TAKE_DESCRIPTOR(opened);
+	return TAKE_FD(opened);
 }

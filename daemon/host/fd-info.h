@@ -55,22 +55,21 @@ typedef struct MemfdIdentity {
 /*
  * Creates a memfd and remembers its file system. Call once at start. Returns 0 or a negative errno.
  */
-int descriptor_facts_init(MemfdIdentity *ret);
+int fd_info_init(MemfdIdentity *ret);
 
 /*
  * Reads what kind of file the fd is. Returns 0 also for files that cannot be shared, which are
- * DESCRIPTOR_OTHER. Returns -EBADF if the fd is not open, or another negative errno if the daemon
+ * FD_OTHER. Returns -EBADF if the fd is not open, or another negative errno if the daemon
  * cannot read its own /proc.
  *
  * The size is read after the seals: if the seals fix the size, the size is final. A file that is
- * open only for writing is DESCRIPTOR_OTHER, because a client that cannot read it must not share it
+ * open only for writing is FD_OTHER, because a client that cannot read it must not share it
  * for reading.
  */
-int descriptor_facts_read(const Roots *roots, const MemfdIdentity *own, int descriptor,
-			  DescriptorFacts *ret);
+int fd_info_read(const FsRoots *roots, const MemfdIdentity *own, int fd, FdInfo *ret);
 
 /*
- * Opens a DESCRIPTOR_MEMFD again, for reading, or for reading and writing if read_write. The new fd
+ * Opens a FD_MEMFD again, for reading, or for reading and writing if read_write. The new fd
  * has its own file offset and flags and is close-on-exec; the caller closes it. Never blocks.
  *
  * Returns the fd or a negative errno: -EACCES if the file's mode denies access to the daemon,
@@ -78,6 +77,6 @@ int descriptor_facts_read(const Roots *roots, const MemfdIdentity *own, int desc
  * executing file for writing. Do not call for other kinds of fds: the file would decide the result,
  * and may block.
  */
-int descriptor_reopen(const Roots *roots, int descriptor, bool read_write);
+int fd_reopen(const FsRoots *roots, int fd, bool read_write);
 
 #endif

@@ -13,7 +13,7 @@
 #include "daemon/host/process/user-database.h"
 #include "daemon/host/server.h"
 
-static uint64_t world_now(void *self)
+static uint64_t host_ops_now(void *self)
 {
 	struct timespec now;
 
@@ -22,7 +22,7 @@ static uint64_t world_now(void *self)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static void world_random_bytes(void *self, void *bytes, size_t size)
+static void host_ops_random_bytes(void *self, void *bytes, size_t size)
 {
 	(void)self;
 	/*
@@ -38,14 +38,14 @@ static HostProcess *find_process(const Server *server, ProcessKey key)
 	return process_table_find((ProcessTable *)&server->processes, key);
 }
 
-static bool world_watch_process(void *self, ProcessKey key)
+static bool host_ops_watch_process(void *self, ProcessKey key)
 {
 	HostProcess *process = find_process(self, key);
 
 	return process && host_process_watch(process);
 }
 
-static void world_unwatch_process(void *self, ProcessKey key)
+static void host_ops_unwatch_process(void *self, ProcessKey key)
 {
 	HostProcess *process = find_process(self, key);
 
@@ -53,228 +53,226 @@ static void world_unwatch_process(void *self, ProcessKey key)
 		host_process_unwatch(process);
 }
 
-static bool world_process_is_alive(void *self, ProcessKey key)
+static bool host_ops_process_is_alive(void *self, ProcessKey key)
 {
 	const HostProcess *process = find_process(self, key);
 
 	return process && host_process_is_alive(process);
 }
 
-static Evidence world_find_process(void *self, pid_t pid, ProcessKey *ret_key)
+static Lookup host_ops_find_process(void *self, pid_t pid, ProcessKey *ret_key)
 {
 	Server *server = self;
 	HostProcess *process;
-	Evidence evidence = process_table_open(&server->processes, pid, &process);
+	Lookup lookup = process_table_open(&server->processes, pid, &process);
 
-	if (evidence == EVIDENCE_FOUND)
+	if (lookup == LOOKUP_FOUND)
 		*ret_key = process->key;
-	return evidence;
+	return lookup;
 }
 
-static Evidence world_read_credentials(void *self, ProcessKey key, Credentials *ret)
+static Lookup host_ops_read_credentials(void *self, ProcessKey key, Credentials *ret)
 {
 	const HostProcess *process = find_process(self, key);
 
-	return process ? host_process_read_credentials(process, ret) : EVIDENCE_GONE;
+	return process ? host_process_read_credentials(process, ret) : LOOKUP_GONE;
 }
 
-static Evidence world_find_graphics_context(void *self, ProcessKey key, uid_t account,
-					    GraphicsContextKind *ret_kind)
+static Lookup host_ops_find_graphics_context(void *self, ProcessKey key, uid_t account,
+					     GraphicsContextKind *ret_kind)
 {
 	Server *server = self;
 	const HostProcess *process = find_process(server, key);
-	Owner *owner = process ? owner_get(&server->owners, account) : NULL;
+	PeerUser *user = process ? peer_user_get(&server->users, account) : NULL;
 
 	if (!process)
-		return EVIDENCE_GONE;
-	if (!owner)
-		return EVIDENCE_EXHAUSTED;
-	Evidence evidence = graphics_context_find(process, &server->closer, owner, ret_kind);
-	owner_put(owner);
-	return evidence;
+		return LOOKUP_GONE;
+	if (!user)
+		return LOOKUP_EXHAUSTED;
+	Lookup lookup = graphics_context_find(process, &server->closer, user, ret_kind);
+	peer_user_put(user);
+	return lookup;
 }
 
-static Evidence world_find_user(void *self, const char *user, uid_t *ret_uid)
+static Lookup host_ops_find_user(void *self, const char *user, uid_t *ret_uid)
 {
 	(void)self;
 	return user_database_find(user, ret_uid);
 }
 
-static Evidence world_read_user(void *self, uid_t uid, Credentials *ret)
+static Lookup host_ops_read_user(void *self, uid_t uid, Credentials *ret)
 {
 	const Server *server = self;
 
 	return user_database_read(uid, &server->own_namespace, ret);
 }
 
-static bool world_is_login_user(void *self, uid_t uid)
+static bool host_ops_is_login_user(void *self, uid_t uid)
 {
 	(void)self;
 	return user_database_is_login_user(uid);
 }
 
-static Evidence world_read_descriptor(void *self, Descriptor descriptor, DescriptorFacts *ret)
+static Lookup host_ops_read_fd_info(void *self, int fd, FdInfo *ret)
 {
 	const Server *server = self;
-	int error = descriptor_facts_read(&server->options.roots, &server->memfds, descriptor, ret);
+	int error = fd_info_read(&server->options.roots, &server->memfds, fd, ret);
 
-	return error < 0 ? EVIDENCE_EXHAUSTED : EVIDENCE_FOUND;
+	return error < 0 ? LOOKUP_EXHAUSTED : LOOKUP_FOUND;
 }
 
-static Evidence world_open_descriptor(void *self, Descriptor descriptor, DescriptorKind kind,
-				      bool read_write, Descriptor *ret)
+static Lookup host_ops_open_fd(void *self, int fd, FdKind kind, bool read_write, int *ret)
 {
 	const Server *server = self;
-	int opened = kind == DESCRIPTOR_MEMFD
-			     ? descriptor_reopen(&server->options.roots, descriptor, read_write)
-			     : fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+	int opened = kind == FD_MEMFD ? fd_reopen(&server->options.roots, fd, read_write)
+				      : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-	if (opened < 0 && kind == DESCRIPTOR_MEMFD && opened != -EMFILE && opened != -ENFILE &&
+	if (opened < 0 && kind == FD_MEMFD && opened != -EMFILE && opened != -ENFILE &&
 	    opened != -ENOMEM)
-		return EVIDENCE_UNREADABLE;
+		return LOOKUP_UNREADABLE;
 	if (opened < 0)
-		return EVIDENCE_EXHAUSTED;
+		return LOOKUP_EXHAUSTED;
 	*ret = opened;
-	return EVIDENCE_FOUND;
+	return LOOKUP_FOUND;
 }
 
-static void world_release_descriptor(void *self, Descriptor descriptor)
+static void host_ops_release_fd(void *self, int fd)
 {
 	Server *server = self;
 
-	keeper_release_descriptor(&server->keeper, descriptor);
-	close(descriptor);
+	persistence_fdstore_release(&server->persistence, fd);
+	close(fd);
 }
 
-static void world_discard_descriptor(void *self, Descriptor descriptor, uid_t account)
+static void host_ops_discard_fd(void *self, int fd, uid_t account)
 {
 	Server *server = self;
-	Owner *owner = owner_get(&server->owners, account);
+	PeerUser *user = peer_user_get(&server->users, account);
 
-	if (!owner) /* leaking an fd is better than blocking in close() */
+	if (!user) /* leaking an fd is better than blocking in close() */
 		return;
-	closer_close(&server->closer, owner, descriptor);
-	owner_put(owner);
+	fd_closer_close(&server->closer, user, fd);
+	peer_user_put(user);
 }
 
-static bool world_keep_quarantine(void *self, const Guid *guid, const char *reason)
+static bool host_ops_persist_quarantine(void *self, const Guid *guid, const char *reason)
 {
 	Server *server = self;
 
-	return quarantine_store_keep(&server->quarantines, guid, reason);
+	return quarantine_store_save(&server->quarantines, guid, reason);
 }
 
-static bool world_drop_quarantine(void *self, const Guid *guid)
+static bool host_ops_remove_quarantine(void *self, const Guid *guid)
 {
 	Server *server = self;
 
-	return quarantine_store_drop(&server->quarantines, guid);
+	return quarantine_store_remove(&server->quarantines, guid);
 }
 
-static bool world_keep(void *self, uint64_t serial, const char *record, size_t size)
+static bool host_ops_persist(void *self, uint64_t serial, const char *record, size_t size)
 {
 	Server *server = self;
 
-	return keeper_keep(&server->keeper, serial, record, size);
+	return persistence_save(&server->persistence, serial, record, size);
 }
 
-static void world_drop(void *self, const uint64_t *serials, size_t count)
+static void host_ops_remove(void *self, const uint64_t *serials, size_t count)
 {
 	Server *server = self;
 
-	keeper_drop(&server->keeper, serials, count);
+	persistence_remove(&server->persistence, serials, count);
 }
 
-static uint64_t world_keep_descriptor(void *self, Descriptor descriptor)
+static uint64_t host_ops_fdstore_add(void *self, int fd)
 {
 	Server *server = self;
 
-	return keeper_keep_descriptor(&server->keeper, descriptor);
+	return persistence_fdstore_add(&server->persistence, fd);
 }
 
-static Evidence world_find_kept_descriptor(void *self, uint64_t id, Descriptor *ret)
+static Lookup host_ops_fdstore_find(void *self, uint64_t id, int *ret)
 {
 	Server *server = self;
 
-	return keeper_find_descriptor(&server->keeper, id, ret);
+	return persistence_fdstore_find(&server->persistence, id, ret);
 }
 
-static Evidence world_find_kept_process(void *self, ProcessKey key, pid_t *ret_pid)
+static Lookup host_ops_find_persisted_process(void *self, ProcessKey key, pid_t *ret_pid)
 {
 	const Server *server = self;
 
-	return keeper_find_process(&server->keeper, key, ret_pid);
+	return persistence_find_process(&server->persistence, key, ret_pid);
 }
 
-static void world_restoring(void *self, size_t done, size_t count)
+static void host_ops_restoring(void *self, size_t done, size_t count)
 {
 	Server *server = self;
 
 	service_manager_restoring(&server->manager, done, count);
 }
 
-static void world_stop_keeping(void *self)
+static void host_ops_stop_persisting(void *self)
 {
 	Server *server = self;
 
-	keeper_close(&server->keeper);
+	persistence_close(&server->persistence);
 }
 
-static bool world_reload_configuration(void *self, char *ret_mistake, size_t size)
+static bool host_ops_reload_configuration(void *self, char *ret_mistake, size_t size)
 {
 	return server_reload(self, ret_mistake, size);
 }
 
-static void world_event(void *self, const Event *event)
+static void host_ops_event(void *self, const Event *event)
 {
 	Server *server = self;
 
-	journal_event(event);
+	audit_log_event(event);
 	service_manager_changed(&server->manager);
 	if (event->kind == EVENT_VIRTUAL_MACHINE_ADDED ||
 	    event->kind == EVENT_VIRTUAL_MACHINE_CHANGED ||
 	    event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
 		connections_update_fd_passing(&server->connections);
-	watches_tell(&server->service, event);
+	watches_send(&server->service, event);
 }
 
-static void world_record(void *self, const Record *record)
+static void host_ops_audit(void *self, const AuditRecord *record)
 {
 	Server *server = self;
 
-	journal_record(&server->journal, record);
+	audit_log_decision(&server->journal, record);
 }
 
-void world_init(Host *host, Server *server)
+void host_ops_init(Host *host, Server *server)
 {
 	*host = (Host){
 		.self = server,
-		.now = world_now,
-		.random_bytes = world_random_bytes,
-		.watch_process = world_watch_process,
-		.unwatch_process = world_unwatch_process,
-		.process_is_alive = world_process_is_alive,
-		.find_process = world_find_process,
-		.read_credentials = world_read_credentials,
-		.find_graphics_context = world_find_graphics_context,
-		.find_user = world_find_user,
-		.read_user = world_read_user,
-		.is_login_user = world_is_login_user,
-		.read_descriptor = world_read_descriptor,
-		.open_descriptor = world_open_descriptor,
-		.release_descriptor = world_release_descriptor,
-		.discard_descriptor = world_discard_descriptor,
-		.keep_quarantine = world_keep_quarantine,
-		.drop_quarantine = world_drop_quarantine,
-		.keep = world_keep,
-		.drop = world_drop,
-		.keep_descriptor = world_keep_descriptor,
-		.find_kept_descriptor = world_find_kept_descriptor,
-		.find_kept_process = world_find_kept_process,
-		.restoring = world_restoring,
-		.stop_keeping = world_stop_keeping,
-		.reload_configuration = world_reload_configuration,
-		.event = world_event,
-		.record = world_record,
+		.now = host_ops_now,
+		.random_bytes = host_ops_random_bytes,
+		.watch_process = host_ops_watch_process,
+		.unwatch_process = host_ops_unwatch_process,
+		.process_is_alive = host_ops_process_is_alive,
+		.find_process = host_ops_find_process,
+		.read_credentials = host_ops_read_credentials,
+		.find_graphics_context = host_ops_find_graphics_context,
+		.find_user = host_ops_find_user,
+		.read_user = host_ops_read_user,
+		.is_login_user = host_ops_is_login_user,
+		.read_fd_info = host_ops_read_fd_info,
+		.open_fd = host_ops_open_fd,
+		.release_fd = host_ops_release_fd,
+		.discard_fd = host_ops_discard_fd,
+		.persist_quarantine = host_ops_persist_quarantine,
+		.remove_quarantine = host_ops_remove_quarantine,
+		.persist = host_ops_persist,
+		.remove = host_ops_remove,
+		.fdstore_add = host_ops_fdstore_add,
+		.fdstore_find = host_ops_fdstore_find,
+		.find_persisted_process = host_ops_find_persisted_process,
+		.restoring = host_ops_restoring,
+		.stop_persisting = host_ops_stop_persisting,
+		.reload_configuration = host_ops_reload_configuration,
+		.event = host_ops_event,
+		.audit = host_ops_audit,
 	};
 }

@@ -9,9 +9,9 @@
 #include "daemon/host/log/log.h"
 #include "daemon/host/server.h"
 
-static bool open_keeper(Server *server)
+static bool open_persistence(Server *server)
 {
-	KeeperOptions options = {
+	PersistenceOptions options = {
 		.runtime_directory = server->options.runtime_directory,
 		.roots = server->options.roots,
 		.memfds = server->memfds,
@@ -20,7 +20,7 @@ static bool open_keeper(Server *server)
 		.statistics = &server->service.statistics,
 	};
 
-	return keeper_open(&server->keeper, &options, &server->passed) == 0;
+	return persistence_open(&server->persistence, &options, &server->passed) == 0;
 }
 
 typedef struct DropName {
@@ -47,7 +47,7 @@ static void report_drops(Server *server, const StoreReport *report)
 	size_t reported = 0;
 
 	for (size_t i = 0; i < report->told_count; i++) {
-		const StoreDrop *drop = &report->drops[i];
+		const StoreDrop *drop = &report->batch[i];
 		DropName subject = name_of_drop(drop);
 
 		log_warning("%s %s not restored: %s", subject.text, drop->count > 1 ? "are" : "is",
@@ -95,7 +95,7 @@ static bool restore_records(Server *server)
 {
 	_cleanup_(persisted_records_deinit) PersistedRecords records = { 0 };
 	_cleanup_free_ StoreReport *report = calloc(1, sizeof(*report));
-	int error = report ? keeper_load(&server->keeper, &records) : -ENOMEM;
+	int error = report ? persistence_load(&server->persistence, &records) : -ENOMEM;
 
 	if (error < 0) {
 		log_error("cannot read the persisted state now; it is kept for the next start: %s",
@@ -135,11 +135,11 @@ static bool restore_quarantines(Server *server)
 bool restore_all(Server *server)
 {
 	bool restored =
-		open_keeper(server) && restore_records(server) && restore_quarantines(server);
+		open_persistence(server) && restore_records(server) && restore_quarantines(server);
 
 	if (!restored)
 		return false;
-	keeper_end_restore(&server->keeper);
-	driver_wait_begin(&server->driver_wait, server->service.broker);
+	persistence_end_restore(&server->persistence);
+	driver_timeout_begin(&server->driver_wait, server->service.broker);
 	return true;
 }

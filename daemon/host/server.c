@@ -20,7 +20,7 @@
 #include "proto/version.h"
 
 /* Enough for two connections and a pidfd per process, and the daemon's own fds. */
-#define DESCRIPTORS_WANTED 65536
+#define FDS_WANTED 65536
 
 #define MISTAKE_SIZE 240
 
@@ -31,7 +31,7 @@ static void on_process_exited(void *context, ProcessKey key)
 	broker_process_exited(server->service.broker, key);
 }
 
-static void on_descriptors_closed(void *context)
+static void on_fds_closed(void *context)
 {
 	Server *server = context;
 
@@ -50,10 +50,10 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *contex
 /* Never accept more persisted fds than the service manager stores. */
 static void limit_to_store(Limits *limits)
 {
-	uint64_t *entries = &limits->in_all[LIMIT_STORE_ENTRIES];
+	uint64_t *entries = &limits->host_wide[LIMIT_STORE_ENTRIES];
 
-	if (*entries > descriptor_store_maximum())
-		*entries = descriptor_store_maximum();
+	if (*entries > fd_store_capacity())
+		*entries = fd_store_capacity();
 }
 
 static bool server_configure(Server *server, char *ret_mistake, size_t size)
@@ -130,15 +130,15 @@ static bool check_user_namespace(Server *server)
 }
 
 /* Raises the fd limit to what the daemon can use, or as far as the host permits. */
-static void raise_descriptor_limit(void)
+static void raise_fd_limit(void)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	if (limit.rlim_max < DESCRIPTORS_WANTED) {
-		struct rlimit wanted = { DESCRIPTORS_WANTED, DESCRIPTORS_WANTED };
+	if (limit.rlim_max < FDS_WANTED) {
+		struct rlimit wanted = { FDS_WANTED, FDS_WANTED };
 		if (setrlimit(RLIMIT_NOFILE, &wanted) == 0)
 			return;
 	}
@@ -173,15 +173,15 @@ static void add_signal(Server *server, struct event *event, int signal_number,
 static void server_init_parts(Server *server)
 {
 	struct event_base *base = server->base;
-	const Roots *roots = &server->options.roots;
+	const FsRoots *roots = &server->options.roots;
 
 	process_table_init(&server->processes, base, roots, on_process_exited, server);
-	owners_init(&server->owners);
-	closer_init(&server->closer, base, on_descriptors_closed, server);
-	journal_init(&server->journal, base, roots);
+	peer_users_init(&server->users);
+	fd_closer_init(&server->closer, base, on_fds_closed, server);
+	audit_log_init(&server->journal, base, roots);
 	service_manager_init(&server->manager, base, &server->service);
 	connections_init(&server->connections, server);
-	driver_wait_init(&server->driver_wait, base);
+	driver_timeout_init(&server->driver_wait, base);
 	add_signal(server, &server->terminate_event, SIGTERM, on_terminate);
 	add_signal(server, &server->interrupt_event, SIGINT, on_terminate);
 	add_signal(server, &server->reload_event, SIGHUP, on_reload);
@@ -191,7 +191,7 @@ static bool server_init_service(Server *server)
 {
 	Service *service = &server->service;
 
-	world_init(&server->host, server);
+	host_ops_init(&server->host, server);
 	service->host = &server->host;
 	TAILQ_INIT(&service->watches);
 	service->statistics.pid = getpid();
@@ -241,18 +241,18 @@ static bool server_make_runtime_directory(const Server *server)
 /* Takes all fds that the service manager has passed, before any is used. */
 static bool server_take_passed(Server *server)
 {
-	int error = passed_descriptors_init(&server->passed);
+	int error = listen_fds_init(&server->passed);
 
 	if (error < 0)
 		log_error("cannot take over the file descriptors from the service manager: %s",
 			  strerror(-error));
-	server->passed_socket = passed_descriptors_take_socket(&server->passed);
+	server->passed_socket = listen_fds_take_socket(&server->passed);
 	return error >= 0;
 }
 
 static bool server_listen(Server *server)
 {
-	int socket = TAKE_DESCRIPTOR(server->passed_socket);
+	int socket = TAKE_FD(server->passed_socket);
 
 	return listener_open(&server->listener, server, socket) == 0;
 }
@@ -290,22 +290,22 @@ static void server_deinit(Server *server)
 {
 	listener_close(&server->listener);
 	fd_close(&server->passed_socket);
-	passed_descriptors_deinit(&server->passed);
+	listen_fds_deinit(&server->passed);
 	/* Stop persisting first: a shutdown must not remove any records. */
-	keeper_close(&server->keeper);
+	persistence_close(&server->persistence);
 	if (server->service.broker)
 		broker_stop(server->service.broker);
 	connections_deinit(&server->connections);
-	driver_wait_deinit(&server->driver_wait);
+	driver_timeout_deinit(&server->driver_wait);
 	server->service.broker = broker_free(server->service.broker);
 	json_parser_free(server->service.parser);
 	store_deinit(&server->service.store);
 	quarantine_store_close(&server->quarantines);
-	journal_deinit(&server->journal);
+	audit_log_deinit(&server->journal);
 	service_manager_deinit(&server->manager);
-	closer_deinit(&server->closer);
+	fd_closer_deinit(&server->closer);
 	process_table_deinit(&server->processes);
-	owners_deinit(&server->owners);
+	peer_users_deinit(&server->users);
 	event_del(&server->terminate_event);
 	event_del(&server->interrupt_event);
 	event_del(&server->reload_event);
@@ -326,7 +326,7 @@ int server_run(const ServerOptions *options)
 	}
 	if (!check_user_namespace(&server))
 		return EXIT_FAILURE;
-	if (descriptor_facts_init(&server.memfds) < 0) {
+	if (fd_info_init(&server.memfds) < 0) {
 		log_error("this kernel does not support memfd_create(), which vaild needs to share "
 			  "memory");
 		return EXIT_FAILURE;
@@ -335,7 +335,7 @@ int server_run(const ServerOptions *options)
 		log_error("%s", mistake);
 		return EXIT_FAILURE;
 	}
-	raise_descriptor_limit();
+	raise_fd_limit();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE then fails */
 	server.base = event_base_new_fair();

@@ -24,7 +24,7 @@ typedef struct ServerOptions {
 	const char *runtime_directory;
 	const char *state_directory;
 	const char *config_directory;
-	Roots roots;
+	FsRoots roots;
 } ServerOptions;
 
 typedef struct Server {
@@ -35,15 +35,15 @@ typedef struct Server {
 	Host host;
 	Service service;
 	ProcessTable processes;
-	Owners owners;
-	Closer closer;
-	Journal journal;
+	PeerUsers users;
+	FdCloser closer;
+	AuditLog journal;
 	ServiceManager manager;
 	QuarantineStore quarantines;
-	PassedDescriptors passed;
+	ListenFds passed;
 	int passed_socket; /* -1 if none, or once the listener owns it */
-	Keeper keeper;
-	DriverWait driver_wait;
+	Persistence persistence;
+	DriverTimeout driver_wait;
 	Connections connections;
 	Listener listener;
 	struct event terminate_event;
@@ -64,6 +64,6 @@ int server_run(const ServerOptions *options);
 bool server_reload(Server *server, char *ret_mistake, size_t size);
 
 /* Fills the table of functions that core and api call. */
-void world_init(Host *host, Server *server);
+void host_ops_init(Host *host, Server *server);
 
 #endif

@@ -15,9 +15,9 @@ static const struct timeval status_delay = { .tv_sec = 1 };
 #define RESTORING_INTERVAL UINT64_C(1000000)
 #define RESTORING_TIMEOUT  UINT64_C(30000000)
 
-static void on_watchdog(evutil_socket_t descriptor, short what, void *context)
+static void on_watchdog(evutil_socket_t fd, short what, void *context)
 {
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	(void)context;
 	sd_notify(false, "WATCHDOG=1");
@@ -41,11 +41,11 @@ static bool write_status(ServiceManager *manager)
 	return is_new;
 }
 
-static void on_status(evutil_socket_t descriptor, short what, void *context)
+static void on_status(evutil_socket_t fd, short what, void *context)
 {
 	ServiceManager *manager = context;
 
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	if (write_status(manager))
 		sd_notifyf(false, "STATUS=%s", manager->status);

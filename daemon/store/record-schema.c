@@ -70,7 +70,7 @@ static const JsonField vm_fields[] = {
 	BOOLEAN("byOperator", RecordedVm, by_operator),
 	LIST("displayClients", RecordedVm, display_clients.items, display_clients.count,
 	     DisplayClient, LIMIT_DISPLAY_CLIENTS, &display_client_table),
-	BOOLEAN("clientsAreNamed", RecordedVm, display_clients.named),
+	BOOLEAN("clientsAreNamed", RecordedVm, display_clients.are_explicit),
 	BOOLEAN("hasAgent", RecordedVm, has_agent),
 	OPTIONAL_TEXT("agentUser", RecordedVm, agent_user),
 	STRUCTURE("agent", RecordedVm, agent, &process_table),
@@ -173,14 +173,14 @@ static const JsonField description_fields[] = {
 static const JsonTable description_table = RECORD_TABLE(description_fields);
 
 static const JsonField facts_fields[] = {
-	NUMBER_TO("kind", ObjectDescriptor, facts.kind, DESCRIPTOR_KIND_MAX - 1),
-	WORD("device", ObjectDescriptor, facts.device),
-	WORD("inode", ObjectDescriptor, facts.inode),
-	NUMBER("size", ObjectDescriptor, facts.size),
-	BOOLEAN("isWritable", ObjectDescriptor, facts.is_writable),
-	BOOLEAN("canBeSealed", ObjectDescriptor, facts.can_be_sealed),
-	BOOLEAN("sizeIsSealed", ObjectDescriptor, facts.size_is_sealed),
-	BOOLEAN("writesAreSealed", ObjectDescriptor, facts.writes_are_sealed),
+	NUMBER_TO("kind", ObjectFd, facts.kind, FD_KIND_MAX - 1),
+	WORD("device", ObjectFd, facts.device),
+	WORD("inode", ObjectFd, facts.inode),
+	NUMBER("size", ObjectFd, facts.size),
+	BOOLEAN("isWritable", ObjectFd, facts.is_writable),
+	BOOLEAN("canBeSealed", ObjectFd, facts.can_be_sealed),
+	BOOLEAN("sizeIsSealed", ObjectFd, facts.size_is_sealed),
+	BOOLEAN("writesAreSealed", ObjectFd, facts.writes_are_sealed),
 };
 static const JsonTable facts_table = RECORD_TABLE(facts_fields);
 
@@ -190,8 +190,8 @@ static const JsonField object_fields[] = {
 	GUID("guid", RestoredObject, virtual_machine),
 	OPTIONAL_TEXT("name", RestoredObject, settings.name),
 	STRUCTURE("description", RestoredObject, settings.description, &description_table),
-	ARRAY("descriptors", RestoredObject, settings.descriptors, settings.descriptor_count,
-	      ObjectDescriptor, OBJECT_DESCRIPTORS_MAX, &facts_table),
+	ARRAY("descriptors", RestoredObject, settings.fds, settings.fd_count, ObjectFd,
+	      OBJECT_FDS_MAX, &facts_table),
 	PID("sharedByPid", RestoredObject, sharer_pid),
 	NUMBER("since", RestoredObject, since),
 };
@@ -202,8 +202,7 @@ static const JsonField sharing_fields[] = {
 	NUMBER("virtualMachine", RecordedSharing, vm),
 	STRUCTURE("sharer", RecordedSharing, sharer, &process_table),
 	UID("account", RecordedSharing, account),
-	ARRAY("descriptors", RecordedSharing, descriptors, descriptor_count, uint64_t,
-	      OBJECT_DESCRIPTORS_MAX, NULL),
+	ARRAY("descriptors", RecordedSharing, fds, fd_count, uint64_t, OBJECT_FDS_MAX, NULL),
 };
 
 static const JsonField holder_fields[] = {

@@ -127,8 +127,8 @@ typedef struct RecordedSharing {
 	uint64_t vm;
 	RecordedProcess sharer;
 	uid_t account;
-	uint64_t descriptors[OBJECT_DESCRIPTORS_MAX]; /* ids in the fd store */
-	size_t descriptor_count;
+	uint64_t fds[OBJECT_FDS_MAX]; /* ids in the fd store */
+	size_t fd_count;
 } RecordedSharing;
 
 typedef struct RecordedHolder {

@@ -10,18 +10,19 @@ RestoreReason restore_adapter(Restore *restore, void *record)
 	const RecordedAdapter *from = record;
 	Adapter *adapter = adapter_software(restore->broker);
 
-	if (strcmp(from->name, adapter->name) != 0 || from->serial != adapter->thing.serial)
+	if (strcmp(from->name, adapter->name) != 0 || from->serial != adapter->entity.serial)
 		return RESTORE_NOT_SOFTWARE_ADAPTER;
 	if (handle_compare(&from->handle, &from->system_process) == 0)
 		return RESTORE_HANDLE_IS_TAKEN;
-	named_change(restore->broker, &adapter->named, &from->handle);
-	named_change(restore->broker, &adapter->system_process->named, &from->system_process);
+	handle_entry_change(restore->broker, &adapter->handle_entry, &from->handle);
+	handle_entry_change(restore->broker, &adapter->system_process->handle_entry,
+			    &from->system_process);
 	return RESTORE_OK;
 }
 
 Adapter *restore_find_adapter(Restore *restore, uint64_t serial)
 {
-	return thing_owner(thing_find(restore->broker, THING_ADAPTER, serial), Adapter);
+	return entity_container(entity_find(restore->broker, ENTITY_ADAPTER, serial), Adapter);
 }
 
 void restore_identity(Restore *restore, GpuProcess *gpu_process, uint64_t serial,
@@ -29,10 +30,10 @@ void restore_identity(Restore *restore, GpuProcess *gpu_process, uint64_t serial
 {
 	Broker *broker = restore->broker;
 
-	thing_remove(broker, &gpu_process->thing);
-	gpu_process->thing.serial = serial;
-	thing_insert(broker, &gpu_process->thing);
-	named_change(broker, &gpu_process->named, handle);
+	entity_remove(broker, &gpu_process->entity);
+	gpu_process->entity.serial = serial;
+	entity_insert(broker, &gpu_process->entity);
+	handle_entry_change(broker, &gpu_process->handle_entry, handle);
 }
 
 static Caller driver_of(const RecordedClientAdapter *from)
@@ -51,8 +52,8 @@ static RestoreReason check_client_adapter(Restore *restore, const RecordedClient
 
 	if (restore_find_adapter(restore, from->serial - 1))
 		return RESTORE_SERIAL_IS_TAKEN;
-	if (named_is_taken(broker, &from->handle) ||
-	    named_is_taken(broker, &from->system_process) ||
+	if (handle_entry_is_taken(broker, &from->handle) ||
+	    handle_entry_is_taken(broker, &from->system_process) ||
 	    handle_compare(&from->handle, &from->system_process) == 0)
 		return RESTORE_HANDLE_IS_TAKEN;
 	/*
@@ -99,10 +100,10 @@ RestoreReason restore_client_adapter(Restore *restore, void *record)
 		status = adapter_prepare(broker, &driver, &description, &adapter, &failure);
 	if (status != STATUS_SUCCESS)
 		return restore_reason(status);
-	adapter->named.handle = from->handle;
-	adapter->thing.serial = from->serial;
+	adapter->handle_entry.handle = from->handle;
+	adapter->entity.serial = from->serial;
 	restore_identity(restore, adapter->system_process, from->serial - 1, &from->system_process);
 	adapter_commit(broker, adapter);
-	adapter_wait(broker, adapter);
+	adapter_wait_for_driver(broker, adapter);
 	return RESTORE_OK;
 }

@@ -73,8 +73,8 @@ static RestoreReason check_system_process(const RecordedGpuProcess *from, const 
 {
 	const GpuProcess *there = adapter->system_process;
 
-	if (!adapter->driver && from->serial == there->thing.serial &&
-	    handle_compare(&from->handle, &there->named.handle) == 0 &&
+	if (!adapter->driver && from->serial == there->entity.serial &&
+	    handle_compare(&from->handle, &there->handle_entry.handle) == 0 &&
 	    from->process.key == PROCESS_KEY_NONE && from->vm == 0)
 		return RESTORE_OK;
 	return RESTORE_NOT_SYSTEM_PROCESS;
@@ -89,11 +89,11 @@ static RestoreReason check_gpu_process(Restore *restore, const RecordedGpuProces
 		return RESTORE_ADAPTER_IS_GONE;
 	if (from->is_system)
 		return check_system_process(from, adapter);
-	if (thing_find(broker, THING_GPU_PROCESS, from->serial))
+	if (entity_find(broker, ENTITY_GPU_PROCESS, from->serial))
 		return RESTORE_SERIAL_IS_TAKEN;
-	if (gpu_process_of(process_find(broker, from->process.key), adapter))
+	if (gpu_process_on_adapter(process_find(broker, from->process.key), adapter))
 		return RESTORE_SECOND_GPU_PROCESS;
-	return named_is_taken(broker, &from->handle) ? RESTORE_HANDLE_IS_TAKEN : RESTORE_OK;
+	return handle_entry_is_taken(broker, &from->handle) ? RESTORE_HANDLE_IS_TAKEN : RESTORE_OK;
 }
 
 RestoreReason restore_gpu_process(Restore *restore, void *record)
@@ -131,10 +131,10 @@ RestoreReason restore_gpu_process(Restore *restore, void *record)
 
 static GpuProcess *find_gpu_process(Restore *restore, uint64_t serial)
 {
-	GpuProcess *gpu_process =
-		thing_owner(thing_find(restore->broker, THING_GPU_PROCESS, serial), GpuProcess);
+	GpuProcess *gpu_process = entity_container(
+		entity_find(restore->broker, ENTITY_GPU_PROCESS, serial), GpuProcess);
 
-	return gpu_process && gpu_process_lasts(gpu_process) ? gpu_process : NULL;
+	return gpu_process && gpu_process_is_persistent(gpu_process) ? gpu_process : NULL;
 }
 
 RestoreReason restore_page_table_entry(Restore *restore, void *record)
@@ -189,7 +189,7 @@ RestoreReason restore_context(Restore *restore, void *record)
 		return RESTORE_GPU_PROCESS_IS_GONE;
 	if (!gpu_process->process)
 		return RESTORE_NO_OWNER_PROCESS;
-	if (named_is_taken(broker, &from->handle))
+	if (handle_entry_is_taken(broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
 	const Caller caller = { .process = gpu_process->process->key, .account = from->account };
 	NTSTATUS status =
@@ -197,7 +197,7 @@ RestoreReason restore_context(Restore *restore, void *record)
 	if (status != STATUS_SUCCESS)
 		return restore_reason(status);
 	context->serial = from->serial;
-	context->named.handle = from->handle;
+	context->handle_entry.handle = from->handle;
 	context_commit(broker, context);
 	return RESTORE_OK;
 }

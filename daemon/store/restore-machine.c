@@ -5,8 +5,8 @@
 
 VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial)
 {
-	return thing_owner(thing_find(restore->broker, THING_VIRTUAL_MACHINE, serial),
-			   VirtualMachine);
+	return entity_container(entity_find(restore->broker, ENTITY_VIRTUAL_MACHINE, serial),
+				VirtualMachine);
 }
 
 /* Sets the agent. A VM whose agent has exited is restored without one. */
@@ -47,7 +47,7 @@ RestoreReason restore_vm(Restore *restore, void *record)
 		return RESTORE_GUID_IS_TAKEN;
 	if (from->display_clients.count == 0)
 		return RESTORE_NO_DISPLAY_CLIENT;
-	NamedProcess vmm = { .key = caller.process, .pid = caller.pid };
+	ResolvedProcess vmm = { .key = caller.process, .pid = caller.pid };
 	VmSettings settings = { .name = TAKE_POINTER(from->name) };
 	vmm.credentials.uids[ID_EFFECTIVE] = from->vmm.uid;
 	caller.credentials.uid = from->registered_by;
@@ -61,7 +61,7 @@ RestoreReason restore_vm(Restore *restore, void *record)
 	vm_settings_deinit(&settings);
 	if (reason != RESTORE_OK)
 		return reason;
-	vm->thing.serial = from->serial;
+	vm->entity.serial = from->serial;
 	vm->since = from->since;
 	vm_commit(broker, vm);
 	return RESTORE_OK;
@@ -81,14 +81,14 @@ RestoreReason restore_virtual_gpu(Restore *restore, void *record)
 		return RESTORE_VM_IS_GONE;
 	if (!adapter)
 		return RESTORE_ADAPTER_IS_GONE;
-	if (named_is_taken(broker, &from->handle))
+	if (handle_entry_is_taken(broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
 	NTSTATUS status = virtual_gpu_prepare(broker, &caller, vm, adapter, &from->profile,
 					      &virtual_gpu, &failure);
 	if (status != STATUS_SUCCESS)
 		return restore_reason(status);
-	virtual_gpu->named.handle = from->handle;
-	virtual_gpu->thing.serial = from->serial;
+	virtual_gpu->handle_entry.handle = from->handle;
+	virtual_gpu->entity.serial = from->serial;
 	virtual_gpu_commit(broker, virtual_gpu);
 	return RESTORE_OK;
 }
@@ -124,7 +124,7 @@ RestoreReason restore_registration(Restore *restore, void *record)
 					       from->graphics_context, &registration, &failure);
 	if (status != STATUS_SUCCESS)
 		return restore_reason(status);
-	registration->thing.serial = from->serial;
+	registration->entity.serial = from->serial;
 	registration->since = from->since;
 	registration_commit(broker, registration);
 	return RESTORE_OK;

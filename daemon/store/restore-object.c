@@ -10,13 +10,13 @@ static bool has_matching_fds(const ObjectSettings *settings)
 	bool has_fence = description->type != OBJECT_RESOURCE;
 
 	if ((planes == 0) != (description->type == OBJECT_FENCE) ||
-	    settings->descriptor_count != planes + has_fence)
+	    settings->fd_count != planes + has_fence)
 		return false;
-	for (size_t i = 0; i < settings->descriptor_count; i++) {
-		DescriptorKind kind = settings->descriptors[i].facts.kind;
-		bool is_memory = kind == DESCRIPTOR_DMABUF || kind == DESCRIPTOR_MEMFD;
+	for (size_t i = 0; i < settings->fd_count; i++) {
+		FdKind kind = settings->fds[i].facts.kind;
+		bool is_memory = kind == FD_DMABUF || kind == FD_MEMFD;
 
-		if (i < planes ? !is_memory : kind != DESCRIPTOR_SYNC_FILE)
+		if (i < planes ? !is_memory : kind != FD_SYNC_FILE)
 			return false;
 	}
 	return true;
@@ -26,12 +26,12 @@ RestoreReason restore_object(Restore *restore, void *record)
 {
 	RestoredObject *from = record;
 
-	if (named_is_taken(restore->broker, &from->handle))
+	if (handle_entry_is_taken(restore->broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
 	if (!has_matching_fds(&from->settings))
 		return RESTORE_FDS_DO_NOT_MATCH;
-	for (size_t i = 0; i < OBJECT_DESCRIPTORS_MAX; i++)
-		from->settings.descriptors[i].descriptor = DESCRIPTOR_NONE;
+	for (size_t i = 0; i < OBJECT_FDS_MAX; i++)
+		from->settings.fds[i].fd = FD_NONE;
 	SharedObject *object = object_restore(restore->broker, from);
 	if (!object)
 		return restore_reason(STATUS_NO_MEMORY);
@@ -40,54 +40,52 @@ RestoreReason restore_object(Restore *restore, void *record)
 }
 
 /* Ignores the size: one that is not sealed may change, and is read when the object is opened. */
-static bool is_the_same(const DescriptorFacts *was, const DescriptorFacts *now)
+static bool is_the_same(const FdInfo *was, const FdInfo *now)
 {
 	return was->kind == now->kind && was->device == now->device && was->inode == now->inode;
 }
 
-static RestoreReason find_descriptor(Restore *restore, uint64_t id, ObjectDescriptor *descriptor)
+static RestoreReason find_fd(Restore *restore, uint64_t id, ObjectFd *fd)
 {
 	const Host *host = restore->broker->host;
-	DescriptorFacts now;
+	FdInfo now;
 
-	Evidence evidence = host->find_kept_descriptor(host->self, id, &descriptor->descriptor);
-	if (evidence != EVIDENCE_FOUND) {
-		descriptor->descriptor = DESCRIPTOR_NONE;
-		return evidence == EVIDENCE_EXHAUSTED ? RESTORE_NO_RESOURCES
-						      : RESTORE_FD_NOT_STORED;
+	Lookup lookup = host->fdstore_find(host->self, id, &fd->fd);
+	if (lookup != LOOKUP_FOUND) {
+		fd->fd = FD_NONE;
+		return lookup == LOOKUP_EXHAUSTED ? RESTORE_NO_RESOURCES : RESTORE_FD_NOT_STORED;
 	}
-	descriptor->id = id;
-	if (host->read_descriptor(host->self, descriptor->descriptor, &now) != EVIDENCE_FOUND)
+	fd->id = id;
+	if (host->read_fd_info(host->self, fd->fd, &now) != LOOKUP_FOUND)
 		return RESTORE_NO_RESOURCES;
-	if (!is_the_same(&descriptor->facts, &now))
+	if (!is_the_same(&fd->facts, &now))
 		return RESTORE_FD_HAS_CHANGED;
 	return RESTORE_OK;
 }
 
-static void release_descriptors(Restore *restore, SharedObject *object)
+static void release_fds(Restore *restore, SharedObject *object)
 {
 	const Host *host = restore->broker->host;
 
-	for (size_t i = 0; i < OBJECT_DESCRIPTORS_MAX; i++) {
-		ObjectDescriptor *descriptor = &object->descriptors[i];
+	for (size_t i = 0; i < OBJECT_FDS_MAX; i++) {
+		ObjectFd *fd = &object->fds[i];
 
-		if (descriptor->descriptor != DESCRIPTOR_NONE)
-			host->release_descriptor(host->self, descriptor->descriptor);
-		descriptor->descriptor = DESCRIPTOR_NONE;
+		if (fd->fd != FD_NONE)
+			host->release_fd(host->self, fd->fd);
+		fd->fd = FD_NONE;
 	}
 }
 
-static RestoreReason find_descriptors(Restore *restore, const RecordedSharing *from,
-				      SharedObject *object)
+static RestoreReason find_fds(Restore *restore, const RecordedSharing *from, SharedObject *object)
 {
 	RestoreReason reason = RESTORE_OK;
 
-	for (size_t i = 0; i < from->descriptor_count && reason == RESTORE_OK; i++)
-		reason = find_descriptor(restore, from->descriptors[i], &object->descriptors[i]);
+	for (size_t i = 0; i < from->fd_count && reason == RESTORE_OK; i++)
+		reason = find_fd(restore, from->fds[i], &object->fds[i]);
 	return reason;
 }
 
-static size_t wanted_descriptors(const SharedObject *object)
+static size_t wanted_fds(const SharedObject *object)
 {
 	return object->description.plane_count + (object->description.type != OBJECT_RESOURCE);
 }
@@ -97,26 +95,26 @@ RestoreReason restore_sharing(Restore *restore, void *record)
 	const RecordedSharing *from = record;
 	Broker *broker = restore->broker;
 	SharedObject *object = object_find(broker, &from->object);
-	VirtualMachine *vm =
-		thing_owner(thing_find(broker, THING_VIRTUAL_MACHINE, from->vm), VirtualMachine);
+	VirtualMachine *vm = entity_container(entity_find(broker, ENTITY_VIRTUAL_MACHINE, from->vm),
+					      VirtualMachine);
 	Caller sharer;
 	Failure failure;
 	RestoreReason reason = restore_caller(restore, &from->sharer, from->account, &sharer);
 
 	if (reason != RESTORE_OK)
 		return reason;
-	if (!object || object->vm || wanted_descriptors(object) != from->descriptor_count)
+	if (!object || object->vm || wanted_fds(object) != from->fd_count)
 		return RESTORE_OBJECT_IS_GONE;
 	if (!vm || guid_compare(&vm->guid, &object->virtual_machine) != 0)
 		return RESTORE_VM_IS_GONE;
-	reason = find_descriptors(restore, from, object);
+	reason = find_fds(restore, from, object);
 	if (reason == RESTORE_OK)
 		reason = restore_reason(object_restore_sharing(broker, &sharer, vm, object,
-							       from->descriptor_count, &failure));
+							       from->fd_count, &failure));
 	if (restore_reason_is_exhaustion(reason))
-		broker->host->stop_keeping(broker->host->self);
+		broker->host->stop_persisting(broker->host->self);
 	if (reason != RESTORE_OK)
-		release_descriptors(restore, object);
+		release_fds(restore, object);
 	else
 		object->sharing_serial = from->serial;
 	return reason;

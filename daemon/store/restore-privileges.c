@@ -8,13 +8,13 @@
 /* Sorts by user and process, so that the credentials of each are read once. */
 static int compare_registrations(const void *a, const void *b)
 {
-	const Registration *x = ((const LookedAt *)a)->registration;
-	const Registration *y = ((const LookedAt *)b)->registration;
+	const Registration *x = ((const PendingRegistration *)a)->registration;
+	const Registration *y = ((const PendingRegistration *)b)->registration;
 	int order = compare_numbers(x->connection_credentials.uid, y->connection_credentials.uid);
 
 	if (order == 0)
 		order = compare_numbers(x->process->key, y->process->key);
-	return order != 0 ? order : compare_numbers(x->thing.serial, y->thing.serial);
+	return order != 0 ? order : compare_numbers(x->entity.serial, y->entity.serial);
 }
 
 /* The credentials read last. */
@@ -22,10 +22,10 @@ typedef struct CredentialsCache {
 	const Host *host;
 	bool has_user;
 	uid_t uid;
-	Evidence user;
+	Lookup user;
 	Credentials of_user;
 	ProcessKey key; /* PROCESS_KEY_NONE before the first read */
-	Evidence process;
+	Lookup process;
 	Credentials of_process;
 } CredentialsCache;
 
@@ -35,7 +35,7 @@ static void cache_deinit(CredentialsCache *cache)
 	credentials_deinit(&cache->of_process);
 }
 
-static Evidence read_user(CredentialsCache *cache, uid_t uid)
+static Lookup read_user(CredentialsCache *cache, uid_t uid)
 {
 	if (cache->has_user && cache->uid == uid)
 		return cache->user;
@@ -46,7 +46,7 @@ static Evidence read_user(CredentialsCache *cache, uid_t uid)
 	return cache->user;
 }
 
-static Evidence read_process(CredentialsCache *cache, ProcessKey key)
+static Lookup read_process(CredentialsCache *cache, ProcessKey key)
 {
 	if (cache->key == key)
 		return cache->process;
@@ -59,31 +59,31 @@ static Evidence read_process(CredentialsCache *cache, ProcessKey key)
 /* Updates the user's credentials in the VM's display clients. Returns false if out of resources. */
 static bool refresh_clients(CredentialsCache *cache, DisplayClients *clients, uid_t uid)
 {
-	if (!display_clients_name_user(clients, uid))
+	if (!display_clients_contain_user(clients, uid))
 		return true;
-	Evidence evidence = read_user(cache, uid);
-	return evidence != EVIDENCE_EXHAUSTED &&
+	Lookup lookup = read_user(cache, uid);
+	return lookup != LOOKUP_EXHAUSTED &&
 	       display_clients_set_user(clients, uid,
-					evidence == EVIDENCE_FOUND ? &cache->of_user : NULL);
+					lookup == LOOKUP_FOUND ? &cache->of_user : NULL);
 }
 
 /* Checks one registration. Returns false if out of resources. */
-static bool look_at(CredentialsCache *cache, LookedAt *looked_at)
+static bool look_at(CredentialsCache *cache, PendingRegistration *pending)
 {
-	const Registration *registration = looked_at->registration;
+	const Registration *registration = pending->registration;
 	DisplayClients *clients = &registration->vm->display_clients;
 	const Privileges privileges = {
 		.connection = &registration->connection_credentials,
 		.process = &cache->of_process,
 	};
 
-	looked_at->difference = DIFFERENCE_UNREADABLE;
-	looked_at->process = read_process(cache, registration->process->key);
-	if (looked_at->process != EVIDENCE_FOUND)
-		return looked_at->process != EVIDENCE_EXHAUSTED;
+	pending->difference = DIFFERENCE_UNREADABLE;
+	pending->process = read_process(cache, registration->process->key);
+	if (pending->process != LOOKUP_FOUND)
+		return pending->process != LOOKUP_EXHAUSTED;
 	if (!refresh_clients(cache, clients, registration->connection_credentials.uid))
 		return false;
-	looked_at->difference = display_clients_compare(clients, &privileges);
+	pending->difference = display_clients_compare(clients, &privileges);
 	return true;
 }
 
@@ -93,40 +93,41 @@ static bool look_at_all(Restore *restore)
 	_cleanup_(cache_deinit) CredentialsCache cache = { .host = host };
 
 	for (size_t i = 0; i < restore->registration_count; i++) {
-		LookedAt *looked_at = &restore->registrations[i];
+		PendingRegistration *pending = &restore->registrations[i];
 
 		host->restoring(host->self, i, restore->registration_count);
-		if (look_at(&cache, looked_at))
+		if (look_at(&cache, pending))
 			continue;
 		restore_refuse(restore->report, STORE_REGISTRATION,
-			       looked_at->registration->thing.serial, RESTORE_NO_RESOURCES);
+			       pending->registration->entity.serial, RESTORE_NO_RESOURCES);
 		return false;
 	}
 	return true;
 }
 
-bool restore_look_again(Restore *restore)
+bool restore_check_privileges(Restore *restore)
 {
 	Registration *registration;
 	size_t count = 0;
 
 	/* The array has room for every restored registration. */
 	for (uint64_t cursor = 0; (registration = registration_after(restore->broker, cursor));
-	     cursor = registration->thing.serial)
-		restore->registrations[count++] = (LookedAt){ .registration = registration };
+	     cursor = registration->entity.serial)
+		restore->registrations[count++] =
+			(PendingRegistration){ .registration = registration };
 	restore->registration_count = count;
-	qsort(restore->registrations, count, sizeof(LookedAt), compare_registrations);
+	qsort(restore->registrations, count, sizeof(PendingRegistration), compare_registrations);
 	return look_at_all(restore);
 }
 
-void restore_end_unmatched(Restore *restore)
+void restore_end_changed(Restore *restore)
 {
 	for (size_t i = 0; i < restore->registration_count; i++) {
-		const LookedAt *looked_at = &restore->registrations[i];
-		uint64_t serial = looked_at->registration->thing.serial;
-		bool is_gone = looked_at->process == EVIDENCE_GONE;
+		const PendingRegistration *pending = &restore->registrations[i];
+		uint64_t serial = pending->registration->entity.serial;
+		bool is_gone = pending->process == LOOKUP_GONE;
 
-		if (looked_at->difference == DIFFERENCE_NONE)
+		if (pending->difference == DIFFERENCE_NONE)
 			continue;
 		restore->report->restored[STORE_REGISTRATION]--;
 		if (is_gone)
@@ -135,8 +136,8 @@ void restore_end_unmatched(Restore *restore)
 		else
 			restore_report_drop(restore->report, STORE_REGISTRATION, serial,
 					    RESTORE_LOST_PRIVILEGES,
-					    difference_name(looked_at->difference));
-		registration_end(restore->broker, looked_at->registration,
+					    difference_name(pending->difference));
+		registration_end(restore->broker, pending->registration,
 				 is_gone ? END_PROCESS_EXITED : END_PRIVILEGES_CHANGED);
 	}
 }

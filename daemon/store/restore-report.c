@@ -78,8 +78,8 @@ void restore_refuse(StoreReport *report, StoreKind kind, uint64_t serial, Restor
 static StoreDrop *find_same(StoreReport *report, StoreKind kind, RestoreReason reason)
 {
 	for (size_t i = 0; i < report->told_count; i++)
-		if (report->drops[i].kind == kind && report->drops[i].code == reason)
-			return &report->drops[i];
+		if (report->batch[i].kind == kind && report->batch[i].code == reason)
+			return &report->batch[i];
 	return NULL;
 }
 
@@ -93,5 +93,5 @@ void restore_report_drop(StoreReport *report, StoreKind kind, uint64_t serial, R
 	if (same)
 		same->count++;
 	else if (report->told_count < STORE_DROPS_MAX)
-		report->drops[report->told_count++] = make_drop(kind, serial, reason, detail);
+		report->batch[report->told_count++] = make_drop(kind, serial, reason, detail);
 }

@@ -51,10 +51,10 @@ static RestoreReason find_process(Restore *restore, const RecordedProcess *from,
 	*ret = process_find(broker, from->key);
 	if (*ret)
 		return RESTORE_OK;
-	switch (host->find_kept_process(host->self, from->key, &pid)) {
-	case EVIDENCE_FOUND:
+	switch (host->find_persisted_process(host->self, from->key, &pid)) {
+	case LOOKUP_FOUND:
 		break;
-	case EVIDENCE_EXHAUSTED:
+	case LOOKUP_EXHAUSTED:
 		return RESTORE_NO_RESOURCES;
 	default:
 		return RESTORE_PROCESS_IS_GONE;
@@ -132,8 +132,8 @@ static bool serial_is_taken(Broker *broker, StoreKind kind, uint64_t serial)
 {
 	if (kind == STORE_ADAPTER)
 		return false;
-	return serial <= adapter_software(broker)->thing.serial ||
-	       (kind != STORE_GPU_PROCESS && thing_find(broker, THING_GPU_PROCESS, serial));
+	return serial <= adapter_software(broker)->entity.serial ||
+	       (kind != STORE_GPU_PROCESS && entity_find(broker, ENTITY_GPU_PROCESS, serial));
 }
 
 /* Sets *ret_field to the name of the field that is invalid, or NULL. */
@@ -143,11 +143,11 @@ static RestoreReason restore_value(Restore *restore, StoreKind kind, uint64_t se
 	static const char *const ignored[] = { "kind", NULL };
 	const RecordKind *record_kind = &record_kinds[kind];
 	AnyRecord record;
-	uint64_t named;
+	uint64_t stated;
 	RestoreReason reason;
 
 	memset(&record, 0, sizeof(record));
-	if (!json_read_unsigned(json_member(value, "serial"), &named) || named != serial)
+	if (!json_read_unsigned(json_member(value, "serial"), &stated) || stated != serial)
 		return RESTORE_WRONG_SERIAL;
 	if (serial_is_taken(restore->broker, kind, serial))
 		return RESTORE_SERIAL_IS_TAKEN;
@@ -222,7 +222,7 @@ static RestoreEntry *order_records(const PersistedRecords *records)
 static void report_unused(StoreReport *report, const SharedObject *object)
 {
 	report->restored[STORE_OBJECT]--;
-	restore_report_drop(report, STORE_OBJECT, object->thing.serial, RESTORE_IS_UNUSED, NULL);
+	restore_report_drop(report, STORE_OBJECT, object->entity.serial, RESTORE_IS_UNUSED, NULL);
 }
 
 /*
@@ -258,22 +258,22 @@ static bool restore_entries(Restore *restore, Store *store, RestoreEntry *entrie
 		if (!restore_one(restore, store, &entries[i]))
 			return false;
 	}
-	return restore_look_again(restore);
+	return restore_check_privileges(restore);
 }
 
 /* Removes the records that were not restored. Call when the restore can no longer fail. */
 static void remove_dropped(Restore *restore, const RestoreEntry *entries, size_t count)
 {
-	Drops drops;
+	RemovalBatch batch;
 
-	drops_begin(&drops, restore->broker->host);
+	removal_batch_begin(&batch, restore->broker->host);
 	for (size_t i = 0; i < count; i++)
 		if (entries[i].is_dropped)
-			drops_add(&drops, entries[i].record->number);
-	drops_end(&drops);
+			removal_batch_add(&batch, entries[i].record->number);
+	removal_batch_end(&batch);
 	end_unused_objects(restore, restore->report);
 	release_processes(restore);
-	restore_end_unmatched(restore);
+	restore_end_changed(restore);
 }
 
 /* Prepares the broker to be freed without removing records and without events. */
@@ -281,7 +281,7 @@ static void abandon(Restore *restore)
 {
 	const Host *host = restore->broker->host;
 
-	host->stop_keeping(host->self);
+	host->stop_persisting(host->self);
 	end_unused_objects(restore, NULL);
 	release_processes(restore);
 }
@@ -300,7 +300,8 @@ static bool restore_all(Restore *restore, Store *store, const PersistedRecords *
 	_cleanup_free_ RestoreEntry *entries = order_records(records);
 	_cleanup_free_ Process **processes = calloc(2 * count + 1, sizeof(Process *));
 	_cleanup_free_ SharedObject **objects = calloc(count + 1, sizeof(SharedObject *));
-	_cleanup_free_ LookedAt *registrations = calloc(count + 1, sizeof(LookedAt));
+	_cleanup_free_ PendingRegistration *registrations =
+		calloc(count + 1, sizeof(PendingRegistration));
 	bool is_restored = entries && processes && objects && registrations;
 
 	restore->processes = processes;
@@ -331,8 +332,8 @@ bool store_restore(Store *store, const PersistedRecords *records, StoreReport *r
 	if (!restore_all(&restore, store, records))
 		return false;
 	if (ret->restored[STORE_ADAPTER] == 0 &&
-	    store_keep_adapter(store, software, &failure) != STATUS_SUCCESS)
-		restore_report_drop(ret, STORE_ADAPTER, software->thing.serial,
+	    store_save_adapter(store, software, &failure) != STATUS_SUCCESS)
+		restore_report_drop(ret, STORE_ADAPTER, software->entity.serial,
 				    RESTORE_ADAPTER_NOT_SAVED, NULL);
 	return true;
 }

@@ -7,11 +7,11 @@
 /* Internal header of the restore, shared by the files that restore the kinds of records. */
 
 /* A restored registration and the result of checking its privileges again. */
-typedef struct LookedAt {
+typedef struct PendingRegistration {
 	Registration *registration;
-	Evidence process; /* EVIDENCE_FOUND or EVIDENCE_GONE */
+	Lookup process; /* LOOKUP_FOUND or LOOKUP_GONE */
 	Difference difference;
-} LookedAt;
+} PendingRegistration;
 
 typedef struct Restore {
 	Broker *broker;
@@ -20,7 +20,7 @@ typedef struct Restore {
 	size_t process_count;
 	SharedObject **objects; /* restored objects; those not shared or held will end */
 	size_t object_count;
-	LookedAt *registrations;
+	PendingRegistration *registrations;
 	size_t registration_count;
 } Restore;
 
@@ -82,9 +82,9 @@ void restore_report_drop(StoreReport *report, StoreKind kind, uint64_t serial, R
  * Checks the privileges of all restored registrations. Returns false if a resource is exhausted;
  * report->refusal says which registration was affected.
  */
-bool restore_look_again(Restore *restore);
+bool restore_check_privileges(Restore *restore);
 
 /* Ends the registrations whose privileges have changed or whose processes are gone. */
-void restore_end_unmatched(Restore *restore);
+void restore_end_changed(Restore *restore);
 
 #endif

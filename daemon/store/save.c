@@ -35,18 +35,18 @@ static bool write_record(Store *store, StoreKind kind, const void *structure)
 	return !writer.failed;
 }
 
-static NTSTATUS keep(Store *store, StoreKind kind, uint64_t serial, const void *structure,
+static NTSTATUS save(Store *store, StoreKind kind, uint64_t serial, const void *structure,
 		     Failure *failure)
 {
 	const Host *host = store->broker->host;
-	bool is_kept = write_record(store, kind, structure) &&
-		       host->keep(host->self, serial, buffer_head(&store->text),
-				  buffer_size(&store->text));
+	bool is_saved = write_record(store, kind, structure) &&
+			host->persist(host->self, serial, buffer_head(&store->text),
+				      buffer_size(&store->text));
 
 	buffer_truncate(&store->text, 0);
 	if (store->text.capacity > BUFFER_SIZE_MAX)
 		buffer_shrink(&store->text);
-	if (is_kept)
+	if (is_saved)
 		return STATUS_SUCCESS;
 	return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "store",
 			   "this was not done, because the daemon could not persist it across a "
@@ -62,26 +62,26 @@ static RecordedProcess process_of(const Process *process)
 	};
 }
 
-NTSTATUS store_keep_adapter(Store *store, const Adapter *adapter, Failure *failure)
+NTSTATUS store_save_adapter(Store *store, const Adapter *adapter, Failure *failure)
 {
 	const RecordedAdapter record = {
-		.serial = adapter->thing.serial,
-		.handle = adapter->named.handle,
-		.system_process = adapter->system_process->named.handle,
+		.serial = adapter->entity.serial,
+		.handle = adapter->handle_entry.handle,
+		.system_process = adapter->system_process->handle_entry.handle,
 		.name = adapter->name,
 	};
 
-	return keep(store, STORE_ADAPTER, record.serial, &record, failure);
+	return save(store, STORE_ADAPTER, record.serial, &record, failure);
 }
 
-NTSTATUS store_keep_client_adapter(Store *store, const Adapter *adapter, uint64_t max_virtual_gpus,
+NTSTATUS store_save_client_adapter(Store *store, const Adapter *adapter, uint64_t max_virtual_gpus,
 				   Failure *failure)
 {
 	const GpuMmu *mmu = &adapter->mmu;
 	RecordedClientAdapter record = {
-		.serial = adapter->thing.serial,
-		.handle = adapter->named.handle,
-		.system_process = adapter->system_process->named.handle,
+		.serial = adapter->entity.serial,
+		.handle = adapter->handle_entry.handle,
+		.system_process = adapter->system_process->handle_entry.handle,
 		.name = adapter->name,
 		.level_count = mmu->level_count,
 		.max_virtual_gpus = max_virtual_gpus,
@@ -92,7 +92,7 @@ NTSTATUS store_keep_client_adapter(Store *store, const Adapter *adapter, uint64_
 
 	for (unsigned int level = 0; level < mmu->level_count; level++)
 		record.index_bits[level] = mmu->index_bits[level];
-	return keep(store, STORE_CLIENT_ADAPTER, record.serial, &record, failure);
+	return save(store, STORE_CLIENT_ADAPTER, record.serial, &record, failure);
 }
 
 /* --- machines -------------------------------------------------------------------------------- */
@@ -117,11 +117,11 @@ static void record_update(RecordedVm *record, const VmUpdate *update)
 			     update->agent_process);
 }
 
-NTSTATUS store_keep_vm(Store *store, const VirtualMachine *vm, const VmUpdate *update,
+NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *update,
 		       Failure *failure)
 {
 	RecordedVm record = {
-		.serial = vm->thing.serial,
+		.serial = vm->entity.serial,
 		.guid = vm->guid,
 		.name = vm->name,
 		.vmm = process_of(vm->vmm),
@@ -136,28 +136,28 @@ NTSTATUS store_keep_vm(Store *store, const VirtualMachine *vm, const VmUpdate *u
 		record_agent(&record, vm->agent.user, vm->agent.uid, vm->agent.process);
 	if (update)
 		record_update(&record, update);
-	return keep(store, STORE_VIRTUAL_MACHINE, record.serial, &record, failure);
+	return save(store, STORE_VIRTUAL_MACHINE, record.serial, &record, failure);
 }
 
-NTSTATUS store_keep_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Failure *failure)
+NTSTATUS store_save_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Failure *failure)
 {
 	const RecordedVirtualGpu record = {
-		.serial = virtual_gpu->thing.serial,
-		.handle = virtual_gpu->named.handle,
-		.vm = virtual_gpu->vm->thing.serial,
-		.adapter = virtual_gpu->adapter->thing.serial,
+		.serial = virtual_gpu->entity.serial,
+		.handle = virtual_gpu->handle_entry.handle,
+		.vm = virtual_gpu->vm->entity.serial,
+		.adapter = virtual_gpu->adapter->entity.serial,
 		.profile = virtual_gpu->profile,
 		.account = virtual_gpu->charge.account->uid,
 	};
 
-	return keep(store, STORE_VIRTUAL_GPU, record.serial, &record, failure);
+	return save(store, STORE_VIRTUAL_GPU, record.serial, &record, failure);
 }
 
-NTSTATUS store_keep_registration(Store *store, const Registration *registration, Failure *failure)
+NTSTATUS store_save_registration(Store *store, const Registration *registration, Failure *failure)
 {
 	const RecordedRegistration record = {
-		.serial = registration->thing.serial,
-		.vm = registration->vm->thing.serial,
+		.serial = registration->entity.serial,
+		.vm = registration->vm->entity.serial,
 		.process = process_of(registration->process),
 		.account = registration->charge.account->uid,
 		.graphics_context = registration->graphics_context,
@@ -166,7 +166,7 @@ NTSTATUS store_keep_registration(Store *store, const Registration *registration,
 		.process_credentials = registration->process_credentials,
 	};
 
-	return keep(store, STORE_REGISTRATION, record.serial, &record, failure);
+	return save(store, STORE_REGISTRATION, record.serial, &record, failure);
 }
 
 /* --- GPU processes --------------------------------------------------------------------------- */
@@ -194,7 +194,7 @@ static void record_entries(const AddressSpace *space, RecordedGpuProcess *record
 		record->entries[record->entry_count++] = entry->number;
 }
 
-NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure)
+NTSTATUS store_save_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure)
 {
 	const AddressSpace *space = &gpu_process->space;
 	const Process *process = gpu_process->process;
@@ -203,12 +203,12 @@ NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Fai
 	_cleanup_free_ RecordedReservation *reservations = calloc(count + 1, sizeof(*reservations));
 	_cleanup_free_ uint64_t *entries = calloc(entry_count + 1, sizeof(*entries));
 	RecordedGpuProcess record = {
-		.serial = gpu_process->thing.serial,
-		.handle = gpu_process->named.handle,
-		.adapter = gpu_process->adapter->thing.serial,
+		.serial = gpu_process->entity.serial,
+		.handle = gpu_process->handle_entry.handle,
+		.adapter = gpu_process->adapter->entity.serial,
 		.is_system = gpu_process->is_system,
 		.process = process ? process_of(process) : (RecordedProcess){ 0 },
-		.vm = gpu_process->vm ? gpu_process->vm->thing.serial : 0,
+		.vm = gpu_process->vm ? gpu_process->vm->entity.serial : 0,
 		.name = gpu_process->name,
 		.account = gpu_process->payer.uid,
 		.is_operator = gpu_process->payer.is_operator,
@@ -220,45 +220,45 @@ NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Fai
 		return failure_no_memory(failure);
 	record_reservations(space, &record);
 	record_entries(space, &record);
-	return keep(store, STORE_GPU_PROCESS, record.serial, &record, failure);
+	return save(store, STORE_GPU_PROCESS, record.serial, &record, failure);
 }
 
-NTSTATUS store_keep_page_table_entry(Store *store, const GpuProcess *gpu_process,
+NTSTATUS store_save_page_table_entry(Store *store, const GpuProcess *gpu_process,
 				     const PageTableEntry *entry, Failure *failure)
 {
 	const RecordedEntry record = {
 		.serial = entry->serial,
-		.gpu_process = gpu_process->thing.serial,
+		.gpu_process = gpu_process->entity.serial,
 		.number = entry->number,
 	};
 
-	return keep(store, STORE_PAGE_TABLE_ENTRY, record.serial, &record, failure);
+	return save(store, STORE_PAGE_TABLE_ENTRY, record.serial, &record, failure);
 }
 
-NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failure)
+NTSTATUS store_save_context(Store *store, const Context *context, Failure *failure)
 {
 	const GpuProcess *gpu_process = context->gpu_process;
 	const RecordedContext record = {
 		.serial = context->serial,
-		.handle = context->named.handle,
-		.gpu_process = gpu_process->thing.serial,
+		.handle = context->handle_entry.handle,
+		.gpu_process = gpu_process->entity.serial,
 		.account = context->charge.account->uid,
 	};
 
-	NTSTATUS status = keep(store, STORE_CONTEXT, record.serial, &record, failure);
-	if (status != STATUS_SUCCESS || !context->made_process)
+	NTSTATUS status = save(store, STORE_CONTEXT, record.serial, &record, failure);
+	if (status != STATUS_SUCCESS || !context->created_process)
 		return status;
 	/*
 	 * Save the GPU process last. After a crash in between, the context has no GPU process, so
 	 * it is not restored. A GPU process without a context would be.
 	 */
-	status = store_keep_gpu_process(store, gpu_process, failure);
+	status = store_save_gpu_process(store, gpu_process, failure);
 	if (status != STATUS_SUCCESS)
-		broker_drop(store->broker, record.serial);
+		broker_remove_record(store->broker, record.serial);
 	return status;
 }
 
-NTSTATUS store_keep_space_change(Store *store, const GpuProcess *gpu_process,
+NTSTATUS store_save_space_change(Store *store, const GpuProcess *gpu_process,
 				 const SpaceChange *change, Failure *failure)
 {
 	const AddressSpace *space = &gpu_process->space;
@@ -269,53 +269,52 @@ NTSTATUS store_keep_space_change(Store *store, const GpuProcess *gpu_process,
 		const RangePart *part = &change->parts[saved];
 		const RecordedRange record = {
 			.range = part->range,
-			.gpu_process = gpu_process->thing.serial,
+			.gpu_process = gpu_process->entity.serial,
 			.account = space->user_ranges.account->uid,
 			.is_inside = part->tree == &space->mappings,
 		};
 		StoreKind kind =
 			part->range.kind == GPU_RANGE_MAPPING ? STORE_MAPPING : STORE_RESERVATION;
 
-		status = keep(store, kind, record.range.serial, &record, failure);
+		status = save(store, kind, record.range.serial, &record, failure);
 	}
 	/* All or none: the saved records are new, so they can be removed. */
 	for (size_t i = 0; status != STATUS_SUCCESS && i + 1 < saved; i++)
-		broker_drop(store->broker, change->parts[i].range.serial);
+		broker_remove_record(store->broker, change->parts[i].range.serial);
 	return status;
 }
 
 /* --- objects --------------------------------------------------------------------------------- */
 
-NTSTATUS store_keep_object_sizes(Store *store, const SharedObject *object,
-				 const ObjectDescriptor *descriptors, Failure *failure)
+NTSTATUS store_save_object_sizes(Store *store, const SharedObject *object, const ObjectFd *fds,
+				 Failure *failure)
 {
 	RestoredObject record = {
-		.serial = object->thing.serial,
-		.handle = object->named.handle,
+		.serial = object->entity.serial,
+		.handle = object->handle_entry.handle,
 		.virtual_machine = object->virtual_machine,
 		.settings = {
 			.description = object->description,
 			.name = object->name,
-			.descriptor_count = object->descriptor_count,
+			.fd_count = object->fd_count,
 		},
 		.sharer_pid = object->sharer_pid,
 		.since = object->since,
 	};
 
-	memcpy(record.settings.descriptors, descriptors,
-	       object->descriptor_count * sizeof(*descriptors));
-	return keep(store, STORE_OBJECT, record.serial, &record, failure);
+	memcpy(record.settings.fds, fds, object->fd_count * sizeof(*fds));
+	return save(store, STORE_OBJECT, record.serial, &record, failure);
 }
 
-static NTSTATUS keep_descriptors(Store *store, SharedObject *object, Failure *failure)
+static NTSTATUS save_fds(Store *store, SharedObject *object, Failure *failure)
 {
 	const Host *host = store->broker->host;
 
-	for (size_t i = 0; i < object->descriptor_count; i++) {
-		ObjectDescriptor *descriptor = &object->descriptors[i];
+	for (size_t i = 0; i < object->fd_count; i++) {
+		ObjectFd *fd = &object->fds[i];
 
-		descriptor->id = host->keep_descriptor(host->self, descriptor->descriptor);
-		if (descriptor->id == 0)
+		fd->id = host->fdstore_add(host->self, fd->fd);
+		if (fd->id == 0)
 			return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "store",
 					   "the daemon's file descriptor store is full; unshare "
 					   "some objects, or wait until some processes exit");
@@ -323,45 +322,45 @@ static NTSTATUS keep_descriptors(Store *store, SharedObject *object, Failure *fa
 	return STATUS_SUCCESS;
 }
 
-static NTSTATUS keep_sharing(Store *store, const SharedObject *object, Failure *failure)
+static NTSTATUS save_sharing(Store *store, const SharedObject *object, Failure *failure)
 {
 	RecordedSharing record = {
 		.serial = object->sharing_serial,
-		.object = object->named.handle,
-		.vm = object->vm->thing.serial,
+		.object = object->handle_entry.handle,
+		.vm = object->vm->entity.serial,
 		.sharer = process_of(object->sharer),
 		.account = object->charge.account->uid,
-		.descriptor_count = object->descriptor_count,
+		.fd_count = object->fd_count,
 	};
 
-	for (size_t i = 0; i < object->descriptor_count; i++)
-		record.descriptors[i] = object->descriptors[i].id;
-	return keep(store, STORE_SHARING, record.serial, &record, failure);
+	for (size_t i = 0; i < object->fd_count; i++)
+		record.fds[i] = object->fds[i].id;
+	return save(store, STORE_SHARING, record.serial, &record, failure);
 }
 
-NTSTATUS store_keep_object(Store *store, SharedObject *object, Failure *failure)
+NTSTATUS store_save_object(Store *store, SharedObject *object, Failure *failure)
 {
-	NTSTATUS status = keep_descriptors(store, object, failure);
+	NTSTATUS status = save_fds(store, object, failure);
 
 	if (status == STATUS_SUCCESS)
-		status = store_keep_object_sizes(store, object, object->descriptors, failure);
+		status = store_save_object_sizes(store, object, object->fds, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = keep_sharing(store, object, failure);
+	status = save_sharing(store, object, failure);
 	if (status != STATUS_SUCCESS)
-		broker_drop(store->broker, object->thing.serial);
+		broker_remove_record(store->broker, object->entity.serial);
 	return status;
 }
 
-NTSTATUS store_keep_holder(Store *store, const ObjectHolder *holder, Failure *failure)
+NTSTATUS store_save_holder(Store *store, const ObjectHolder *holder, Failure *failure)
 {
 	const RecordedHolder record = {
 		.serial = holder->serial,
-		.object = holder->object->named.handle,
+		.object = holder->object->handle_entry.handle,
 		.process = process_of(holder->process),
 		.account = holder->charge.account->uid,
 		.since = holder->since,
 	};
 
-	return keep(store, STORE_HOLDER, record.serial, &record, failure);
+	return save(store, STORE_HOLDER, record.serial, &record, failure);
 }

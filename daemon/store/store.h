@@ -53,40 +53,40 @@ void store_deinit(Store *store);
  */
 
 /* Saves the software adapter. */
-NTSTATUS store_keep_adapter(Store *store, const Adapter *adapter, Failure *failure);
+NTSTATUS store_save_adapter(Store *store, const Adapter *adapter, Failure *failure);
 
 /* Saves an adapter registered by a connection; max_virtual_gpus may be about to change. */
-NTSTATUS store_keep_client_adapter(Store *store, const Adapter *adapter, uint64_t max_virtual_gpus,
+NTSTATUS store_save_client_adapter(Store *store, const Adapter *adapter, uint64_t max_virtual_gpus,
 				   Failure *failure);
 
 /* Saves a VM with the update applied. The update may be NULL. */
-NTSTATUS store_keep_vm(Store *store, const VirtualMachine *vm, const VmUpdate *update,
+NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *update,
 		       Failure *failure);
-NTSTATUS store_keep_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Failure *failure);
-NTSTATUS store_keep_registration(Store *store, const Registration *registration, Failure *failure);
+NTSTATUS store_save_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Failure *failure);
+NTSTATUS store_save_registration(Store *store, const Registration *registration, Failure *failure);
 
 /* Saves a GPU process in the state that it will have once complete. */
-NTSTATUS store_keep_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure);
+NTSTATUS store_save_gpu_process(Store *store, const GpuProcess *gpu_process, Failure *failure);
 
 /* Saves that the driver has taken a page table entry. */
-NTSTATUS store_keep_page_table_entry(Store *store, const GpuProcess *gpu_process,
+NTSTATUS store_save_page_table_entry(Store *store, const GpuProcess *gpu_process,
 				     const PageTableEntry *entry, Failure *failure);
 
 /* Saves a context, and its GPU process too if that was created for this context. */
-NTSTATUS store_keep_context(Store *store, const Context *context, Failure *failure);
+NTSTATUS store_save_context(Store *store, const Context *context, Failure *failure);
 
 /* Saves the new ranges of a change to the address space. */
-NTSTATUS store_keep_space_change(Store *store, const GpuProcess *gpu_process,
+NTSTATUS store_save_space_change(Store *store, const GpuProcess *gpu_process,
 				 const SpaceChange *change, Failure *failure);
 
 /* Saves an object, its sharing, and its fds. Sets the ids of the fds. */
-NTSTATUS store_keep_object(Store *store, SharedObject *object, Failure *failure);
+NTSTATUS store_save_object(Store *store, SharedObject *object, Failure *failure);
 
 /* Saves an object with the sizes in these descriptors, which it is about to get. */
-NTSTATUS store_keep_object_sizes(Store *store, const SharedObject *object,
-				 const ObjectDescriptor *descriptors, Failure *failure);
+NTSTATUS store_save_object_sizes(Store *store, const SharedObject *object, const ObjectFd *fds,
+				 Failure *failure);
 
-NTSTATUS store_keep_holder(Store *store, const ObjectHolder *holder, Failure *failure);
+NTSTATUS store_save_holder(Store *store, const ObjectHolder *holder, Failure *failure);
 
 /* --- restoring ------------------------------------------------------------------------------- */
 
@@ -148,7 +148,7 @@ typedef struct StoreDrop {
 typedef struct StoreReport {
 	size_t restored[STORE_KIND_MAX];
 	size_t dropped[STORE_KIND_MAX + 1];
-	StoreDrop drops[STORE_DROPS_MAX];
+	StoreDrop batch[STORE_DROPS_MAX];
 	size_t told_count; /* number of valid items in drops */
 	size_t drop_count; /* number of records not restored, including those not in drops */
 	StoreDrop refusal; /* the record whose restore failed for lack of resources */

@@ -20,7 +20,7 @@
 static void check_leaks(void)
 {
 #ifdef __SANITIZE_ADDRESS__
-	world_must(__lsan_do_recoverable_leak_check() == 0);
+	fake_host_must(__lsan_do_recoverable_leak_check() == 0);
 #endif
 }
 
@@ -30,29 +30,29 @@ static bool is_success(const char *status)
 }
 
 /* Checks that the request failed as it must without memory. */
-static void check_refusal(World *world, const Step *step, const char *status)
+static void check_refusal(FakeHost *fake_host, const Step *step, const char *status)
 {
 	if (status &&
 	    (strcmp(status, "STATUS_NO_MEMORY") == 0 ||
 	     strcmp(status, "STATUS_INSUFFICIENT_RESOURCES") == 0) &&
-	    strchr(reply_string(world, "message"), ' '))
+	    strchr(reply_string(fake_host, "message"), ' '))
 		return;
-	if (!status && world->was_broken)
+	if (!status && fake_host->was_broken)
 		return; /* there was no memory for a reply either */
-	fprintf(stderr, "%s: %s\n", step->method, world->reply_text);
-	world_must(!"the right status");
+	fprintf(stderr, "%s: %s\n", step->method, fake_host->reply_text);
+	fake_host_must(!"the right status");
 }
 
 /* Checks that a failed request changed nothing and that it succeeds now. */
 static void check_unchanged(Scenario *scenario, const Step *step, const char *before)
 {
-	char *after = world_picture(scenario->world, scenario->callers[ADMIN]);
+	char *after = fake_host_snapshot(scenario->fake_host, scenario->callers[ADMIN]);
 
 	if (strcmp(before, after) != 0)
 		fprintf(stderr, "%s: before\n%s\nafter\n%s\n", step->method, before, after);
-	world_must(strcmp(before, after) == 0);
+	fake_host_must(strcmp(before, after) == 0);
 	free(after);
-	world_must(is_success(scenario_send(scenario, step)));
+	fake_host_must(is_success(scenario_send(scenario, step)));
 }
 
 /*
@@ -61,21 +61,21 @@ static void check_unchanged(Scenario *scenario, const Step *step, const char *be
  */
 static bool send_with_fault(Scenario *scenario, const Step *step, size_t number, bool lasts)
 {
-	World *world = scenario->world;
+	FakeHost *fake_host = scenario->fake_host;
 
 	scenario_listen(scenario);
-	char *before = world_picture(world, scenario->callers[ADMIN]);
+	char *before = fake_host_snapshot(fake_host, scenario->callers[ADMIN]);
 	allocator_fail(number, lasts);
 	const char *status = scenario_send(scenario, step);
 	if (allocator_refused() == 0) {
-		world_must(is_success(status));
+		fake_host_must(is_success(status));
 		scenario_listen(scenario);
 	}
 	bool is_refused = allocator_refused() > 0;
 	allocator_heal();
-	broker_check(world->service.broker);
+	broker_check(fake_host->service.broker);
 	if (!is_success(status)) {
-		check_refusal(world, step, status);
+		check_refusal(fake_host, step, status);
 		check_unchanged(scenario, step, before);
 	}
 	free(before);
@@ -89,8 +89,9 @@ static void send_steps(Scenario *scenario, size_t begin, size_t end)
 		const char *status = scenario_send(scenario, &steps[i]);
 
 		if (!is_success(status))
-			fprintf(stderr, "%s: %s\n", steps[i].method, scenario->world->reply_text);
-		world_must(is_success(status));
+			fprintf(stderr, "%s: %s\n", steps[i].method,
+				scenario->fake_host->reply_text);
+		fake_host_must(is_success(status));
 		scenario_listen(scenario);
 	}
 }
@@ -116,7 +117,7 @@ static void sweep_requests(bool lasts)
 		for (size_t number = 1; run_with_fault(step, number, lasts); number++)
 			faults++;
 	check_leaks();
-	world_must(faults > step_count);
+	fake_host_must(faults > step_count);
 	printf("ok %zu allocations of requests failed, %s\n", faults,
 	       lasts ? "each with all later ones" : "each alone");
 }
@@ -144,16 +145,17 @@ static bool rename_with_fault(size_t number, bool *ret_silent)
 	allocator_heal();
 	send_steps(scenario, 0, 1);
 	for (size_t i = 0; i < MANY_VIRTUAL_GPUS; i++)
-		world_must(is_success(scenario_send(scenario, &assign_one)));
+		fake_host_must(is_success(scenario_send(scenario, &assign_one)));
 	allocator_fail(number, true);
 	const char *status = scenario_send(scenario, &rename_machine);
 	bool is_refused = allocator_refused() > 0, is_answered = status != NULL;
 	bool is_granted = is_success(status);
-	world_must(is_answered || scenario->world->was_broken);
+	fake_host_must(is_answered || scenario->fake_host->was_broken);
 	allocator_heal();
-	world_must(is_success(scenario_send(scenario, &describe)));
-	bool is_done = strcmp(reply_string(scenario->world, "virtualMachine.name"), "renamed") == 0;
-	world_must(!is_answered || is_granted == is_done);
+	fake_host_must(is_success(scenario_send(scenario, &describe)));
+	bool is_done =
+		strcmp(reply_string(scenario->fake_host, "virtualMachine.name"), "renamed") == 0;
+	fake_host_must(!is_answered || is_granted == is_done);
 	*ret_silent = is_done && !is_answered;
 	scenario_free(scenario);
 	return is_refused;
@@ -167,7 +169,7 @@ static void sweep_large_answer(void)
 	for (size_t number = 1; rename_with_fault(number, &is_silent); number++)
 		silent += is_silent;
 	check_leaks();
-	world_must(silent > 0);
+	fake_host_must(silent > 0);
 	printf("ok no finished request is reported as failed\n");
 }
 
@@ -190,7 +192,7 @@ static void check_scenario(void)
 	Scenario *scenario = scenario_new();
 
 	for (size_t i = 0; i < method_count; i++)
-		world_must(is_in_scenario(&methods[i]));
+		fake_host_must(is_in_scenario(&methods[i]));
 	send_steps(scenario, 0, step_count);
 	scenario_free(scenario);
 	check_leaks();
@@ -206,25 +208,25 @@ static void check_scenario(void)
 static bool restart_with_fault(size_t step_count_before, size_t number, bool lasts)
 {
 	Scenario *scenario = scenario_new();
-	World *world = scenario->world;
+	FakeHost *fake_host = scenario->fake_host;
 
 	allocator_heal();
 	send_steps(scenario, 0, step_count_before);
 	session_deinit(&scenario->watch);
-	char *before = world_picture(world, scenario->callers[ADMIN]);
-	world_stop(world);
+	char *before = fake_host_snapshot(fake_host, scenario->callers[ADMIN]);
+	fake_host_stop(fake_host);
 	allocator_fail(number, lasts);
-	bool is_started = world_try_start(world);
+	bool is_started = fake_host_try_start(fake_host);
 	bool is_refused = allocator_refused() > 0;
 	allocator_heal();
-	world_must(world->report.drop_count == 0);
+	fake_host_must(fake_host->report.drop_count == 0);
 	if (!is_started)
-		world_start(world);
-	session_init(&scenario->watch, &world->service, scenario->callers[ADMIN]);
-	char *after = world_picture(world, scenario->callers[ADMIN]);
+		fake_host_start(fake_host);
+	session_init(&scenario->watch, &fake_host->service, scenario->callers[ADMIN]);
+	char *after = fake_host_snapshot(fake_host, scenario->callers[ADMIN]);
 	if (strcmp(before, after) != 0)
 		fprintf(stderr, "before\n%s\nafter\n%s\n", before, after);
-	world_must(strcmp(before, after) == 0);
+	fake_host_must(strcmp(before, after) == 0);
 	free(before);
 	free(after);
 	scenario_free(scenario);
@@ -240,7 +242,7 @@ static void sweep_restart(bool lasts)
 		     number++)
 			faults++;
 	check_leaks();
-	world_must(faults > steps_before_restart[0] + steps_before_restart[1]);
+	fake_host_must(faults > steps_before_restart[0] + steps_before_restart[1]);
 	printf("ok %zu allocations of restarts failed, %s\n", faults,
 	       lasts ? "each with all later ones" : "each alone");
 }

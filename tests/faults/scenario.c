@@ -118,7 +118,7 @@ static size_t slot_find(const char *name, size_t length)
 	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
 		if (strlen(slots[i].name) == length && strncmp(slots[i].name, name, length) == 0)
 			return i;
-	world_must(!"a handle of that name");
+	fake_host_must(!"a handle of that name");
 	return 0;
 }
 
@@ -129,7 +129,7 @@ static char *fill_in(const Scenario *scenario, const char *text)
 	size_t size;
 	FILE *out = open_memstream(&filled, &size);
 
-	world_must(out != NULL);
+	fake_host_must(out != NULL);
 	for (; *text; text++) {
 		size_t length = strspn(text + 1, "abcdefghijklmnopqrstuvwxyzGP");
 
@@ -147,39 +147,39 @@ static char *fill_in(const Scenario *scenario, const char *text)
 /* Parses the first reply, stores its handles and returns its status. */
 static const char *read_reply(Scenario *scenario, const char *text)
 {
-	World *world = scenario->world;
+	FakeHost *fake_host = scenario->fake_host;
 	const char *error;
 
-	json_free(world->reply);
-	world->reply = NULL;
+	json_free(fake_host->reply);
+	fake_host->reply = NULL;
 	if (text[0] == '\0')
 		return NULL;
-	world->reply = json_parse(world->service.parser, text, strcspn(text, "\n"), &error);
-	world_must(world->reply != NULL);
-	if (!json_member(world->reply, "error") && !reply_value(world, "status"))
+	fake_host->reply = json_parse(fake_host->service.parser, text, strcspn(text, "\n"), &error);
+	fake_host_must(fake_host->reply != NULL);
+	if (!json_member(fake_host->reply, "error") && !reply_value(fake_host, "status"))
 		return "STATUS_SUCCESS"; /* of org.varlink.service */
 	for (size_t i = 0; i < SLOTS_MAX; i++) {
-		const char *handle = reply_string(world, slots[i].path);
+		const char *handle = reply_string(fake_host, slots[i].path);
 
 		if (handle[0] != '\0')
 			snprintf(scenario->handles[i], sizeof(scenario->handles[i]), "%s", handle);
 	}
-	return reply_string(world, "status");
+	return reply_string(fake_host, "status");
 }
 
 const char *scenario_send(Scenario *scenario, const Step *step)
 {
-	World *world = scenario->world;
-	Descriptor memory = step->shares ? sealed_memory(world) : DESCRIPTOR_NONE;
+	FakeHost *fake_host = scenario->fake_host;
+	int memory = step->shares ? sealed_memory(fake_host) : FD_NONE;
 	char *parameters = fill_in(scenario, step->parameters ? step->parameters : "{}"), *request;
 
-	world_must(asprintf(&request, "{\"method\":\"%s\",\"more\":%s,\"parameters\":%s}\n",
-			    step->method, step->more ? "true" : "false", parameters) > 0);
-	world->sent = &memory;
-	world->sent_count = step->shares;
-	const char *text = exchange(world, scenario->callers[step->who], request);
-	for (size_t i = 0; i < world->offered.count; i++)
-		world_close(world, world->offered.items[i]);
+	fake_host_must(asprintf(&request, "{\"method\":\"%s\",\"more\":%s,\"parameters\":%s}\n",
+				step->method, step->more ? "true" : "false", parameters) > 0);
+	fake_host->sent = &memory;
+	fake_host->sent_count = step->shares;
+	const char *text = exchange(fake_host, scenario->callers[step->who], request);
+	for (size_t i = 0; i < fake_host->offered.count; i++)
+		fake_host_close(fake_host, fake_host->offered.items[i]);
 	free(parameters);
 	free(request);
 	return read_reply(scenario, text);
@@ -191,9 +191,9 @@ static void begin_watch(Scenario *scenario)
 {
 	static const char request[] = "{\"method\":\"" WATCH "\",\"more\":true}\n";
 
-	session_init(&scenario->watch, &scenario->world->service, scenario->callers[ADMIN]);
-	world_must(buffer_append(&scenario->watch.input, request, strlen(request)));
-	session_arrived(&scenario->watch, &(Arrival){ 0 });
+	session_init(&scenario->watch, &scenario->fake_host->service, scenario->callers[ADMIN]);
+	fake_host_must(buffer_append(&scenario->watch.input, request, strlen(request)));
+	session_arrived(&scenario->watch, &(InputMetadata){ 0 });
 }
 
 void scenario_listen(Scenario *scenario)
@@ -220,35 +220,36 @@ Scenario *scenario_new(void)
 {
 	Scenario *scenario = calloc(1, sizeof(*scenario));
 
-	world_must(scenario != NULL);
-	scenario->cast = cast_new_quiet();
-	scenario->world = scenario->cast.world;
-	scenario->world->own_code = allocator_own_code;
-	scenario->callers[ADMIN] = scenario->cast.admin;
-	scenario->callers[MACHINE] = scenario->cast.machine;
-	scenario->callers[CLIENT] = scenario->cast.client;
-	scenario->callers[STRANGER] = scenario->cast.stranger;
+	fake_host_must(scenario != NULL);
+	scenario->fixture = host_fixture_new_quiet();
+	scenario->fake_host = scenario->fixture.fake_host;
+	scenario->fake_host->own_code = allocator_own_code;
+	scenario->callers[ADMIN] = scenario->fixture.admin;
+	scenario->callers[MACHINE] = scenario->fixture.machine;
+	scenario->callers[CLIENT] = scenario->fixture.client;
+	scenario->callers[STRANGER] = scenario->fixture.stranger;
 	begin_watch(scenario);
 	return scenario;
 }
 
 void scenario_free(Scenario *scenario)
 {
-	World *world = scenario->world;
+	FakeHost *fake_host = scenario->fake_host;
 
 	session_deinit(&scenario->watch);
-	for (size_t i = 0; i < world->process_count; i++)
-		world_exit(world, &world->processes[i]);
-	while (world->caller_count > 0)
-		world_disconnect(world, world->callers[0]);
+	for (size_t i = 0; i < fake_host->process_count; i++)
+		fake_host_exit(fake_host, &fake_host->processes[i]);
+	while (fake_host->caller_count > 0)
+		fake_host_disconnect(fake_host, fake_host->callers[0]);
 	/* End the adapters that still wait for their drivers after a restart. */
-	world->now += UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
-	adapters_end_overdue(world->service.broker);
-	broker_check(world->service.broker);
-	world_must(world->quarantine_count > 0 || RB_EMPTY(&world->service.broker->accounts.tree));
-	world_must(world_open_descriptors(world) == 0);
+	fake_host->now += UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
+	adapters_end_overdue(fake_host->service.broker);
+	broker_check(fake_host->service.broker);
+	fake_host_must(fake_host->quarantine_count > 0 ||
+		       RB_EMPTY(&fake_host->service.broker->accounts.tree));
+	fake_host_must(fake_host_open_fds(fake_host) == 0);
 	/* The record of the software adapter. */
-	world_must(world->kept_count == 1);
-	world_free(world);
+	fake_host_must(fake_host->kept_count == 1);
+	fake_host_free(fake_host);
 	free(scenario);
 }

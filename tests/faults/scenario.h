@@ -32,8 +32,8 @@ extern const size_t steps_before_restart[RESTARTS];
 #define SLOTS_MAX 6
 
 typedef struct Scenario {
-	Cast cast;
-	World *world;
+	HostFixture fixture;
+	FakeHost *fake_host;
 	Caller *callers[WHO_MAX];
 	char handles[SLOTS_MAX][64];
 	Session watch;

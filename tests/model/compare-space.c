@@ -251,10 +251,10 @@ const char *space_pair_compare_all(const SpacePair *pair, uint64_t *states)
 	return difference;
 }
 
-const char *accounts_compare(Accounts *accounts, const NaiveBooks *naive_accounts)
+const char *accounts_compare(Accounts *accounts, const NaiveAccounts *naive_accounts)
 {
 	for (int kind = 0; kind < LIMIT_MAX; kind++) {
-		if (accounts->used[kind] != naive_books_used(naive_accounts, (LimitKind)kind))
+		if (accounts->used[kind] != naive_accounts_used(naive_accounts, (LimitKind)kind))
 			return "use of a limit by all";
 		for (uid_t uid = 0; uid < NAIVE_UID_MAX; uid++)
 			if (accounts_used(accounts, uid, (LimitKind)kind) !=

@@ -28,6 +28,6 @@ const char *space_pair_visit_next(SpacePair *pair);
 /* Compares all ranges, and translations around their ends. Counts the translation states. */
 const char *space_pair_compare_all(const SpacePair *pair, uint64_t *states);
 
-const char *accounts_compare(Accounts *accounts, const NaiveBooks *naive_accounts);
+const char *accounts_compare(Accounts *accounts, const NaiveAccounts *naive_accounts);
 
 #endif

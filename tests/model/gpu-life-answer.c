@@ -81,7 +81,7 @@ static bool name_is_taken(const Life *life, const char *name)
 
 static LifeGpuProcess *add_process(Life *life, LifeGpuProcess process)
 {
-	world_must(life->process_count < LIFE_GPU_PROCESSES);
+	fake_host_must(life->process_count < LIFE_GPU_PROCESSES);
 	life->processes[life->process_count] = process;
 	return &life->processes[life->process_count++];
 }
@@ -91,7 +91,7 @@ static void add_adapter(Life *life, const LifeRequest *request)
 	uid_t payer = request->from->uid;
 	LifeAdapter *adapter = &life->adapters[life->adapter_count++];
 
-	world_must(life->adapter_count <= LIFE_ADAPTERS);
+	fake_host_must(life->adapter_count <= LIFE_ADAPTERS);
 	*adapter = (LifeAdapter){
 		.max_virtual_gpus = request->max_virtual_gpus,
 		.connection = request->from->caller,
@@ -257,7 +257,7 @@ static void add_context(Life *life, const LifeRequest *request, const LifeAdapte
 	const LifeConnection *from = request->from;
 	LifeContext *context = &life->contexts[life->context_count++];
 
-	world_must(life->context_count <= LIFE_CONTEXTS);
+	fake_host_must(life->context_count <= LIFE_CONTEXTS);
 	*context = (LifeContext){ .payer = from->uid };
 	if (process) {
 		strcpy(context->process, process->handle);

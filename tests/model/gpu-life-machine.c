@@ -81,7 +81,7 @@ NTSTATUS life_assign(Life *life, const LifeRequest *request)
 		status = life_check_limit(life, LIMIT_VIRTUAL_GPUS, request->from->uid);
 	if (status != STATUS_SUCCESS)
 		return status;
-	world_must(life->virtual_gpu_count < LIFE_VIRTUAL_GPUS);
+	fake_host_must(life->virtual_gpu_count < LIFE_VIRTUAL_GPUS);
 	LifeVirtualGpu *virtual_gpu = &life->virtual_gpus[life->virtual_gpu_count++];
 	*virtual_gpu = (LifeVirtualGpu){ .machine = request->machine, .payer = request->from->uid };
 	strcpy(virtual_gpu->adapter, adapter->handle);
@@ -141,7 +141,7 @@ NTSTATUS life_register_process(Life *life, const LifeRequest *request)
 		return STATUS_GRAPHICS_VAIL_STATE_CHANGED;
 	if (!has_context(life, from->key))
 		return STATUS_INVALID_DISPOSITION;
-	world_must(life->registration_count < LIFE_REGISTRATIONS);
+	fake_host_must(life->registration_count < LIFE_REGISTRATIONS);
 	life->registrations[life->registration_count++] = (LifeRegistration){
 		.machine = request->machine,
 		.key = from->key,

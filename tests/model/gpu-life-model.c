@@ -92,7 +92,7 @@ bool life_is_visible(Life *life, const LifeConnection *connection, const LifeGpu
 void life_expect(Life *life, LifeEvent event)
 {
 	event.group = life->group;
-	world_must(life->event_count < LIFE_EVENTS);
+	fake_host_must(life->event_count < LIFE_EVENTS);
 	life->events[life->event_count++] = event;
 }
 

@@ -223,7 +223,7 @@ bool life_is_visible(Life *life, const LifeConnection *connection, const LifeGpu
 bool life_make_request(Life *life, Dice *dice, LifeRequest *ret, char parameters[static 512]);
 
 /* Starts and ends random processes and connections. */
-void life_disturb(Life *life, World *world, Dice *dice);
+void life_disturb(Life *life, FakeHost *fake_host, Dice *dice);
 
 void life_machine_guid(int machine, char ret[static GUID_TEXT_LENGTH + 1]);
 

@@ -43,11 +43,11 @@ static bool may_register(Model *model, const ModelRequest *request, ModelMachine
 
 	if (model_quarantine(model, machine->guid))
 		return refuse(answer, STATUS_ACCESS_DENIED);
-	if (!process || !process->alive || process->credentials_evidence == EVIDENCE_GONE)
+	if (!process || !process->alive || process->credentials_lookup == LOOKUP_GONE)
 		return refuse(answer, STATUS_PROCESS_IS_TERMINATING);
-	if (process->credentials_evidence == EVIDENCE_EXHAUSTED)
+	if (process->credentials_lookup == LOOKUP_EXHAUSTED)
 		return refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
-	if (process->credentials_evidence != EVIDENCE_FOUND)
+	if (process->credentials_lookup != LOOKUP_FOUND)
 		return refuse(answer, STATUS_ACCESS_DENIED);
 	model_refresh_users(model, machine, request->caller->credentials.uid);
 	for (size_t i = 0; i < machine->client_count; i++)
@@ -73,9 +73,9 @@ static bool find_context(Model *model, const FakeProcess *process, GraphicsConte
 	*ret = GRAPHICS_CONTEXT_VAILD;
 	if (model_has_context(model, process->key))
 		return true;
-	if (process->context_evidence == EVIDENCE_EXHAUSTED)
+	if (process->context_lookup == LOOKUP_EXHAUSTED)
 		return refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
-	if (process->context_evidence != EVIDENCE_FOUND || !process->has_graphics_context)
+	if (process->context_lookup != LOOKUP_FOUND || !process->has_graphics_context)
 		return refuse(answer, STATUS_INVALID_DISPOSITION);
 	*ret = process->graphics_context;
 	return true;
@@ -105,8 +105,9 @@ static void register_process(Model *model, const ModelRequest *request, ModelMac
 	registration->uid = caller->credentials.uid;
 	registration->account = caller->account;
 	registration->context = kind;
-	world_must(credentials_copy(&process->credentials, &registration->credentials));
-	world_must(connection_credentials_copy(&caller->credentials, &registration->connection));
+	fake_host_must(credentials_copy(&process->credentials, &registration->credentials));
+	fake_host_must(
+		connection_credentials_copy(&caller->credentials, &registration->connection));
 	answer->registration = registration->serial;
 }
 
@@ -186,7 +187,7 @@ static void impose_quarantine(Model *model, const ModelRequest *request, ModelAn
 
 	if (!old && !model_check_limit(model, request->caller, LIMIT_QUARANTINES, answer))
 		return;
-	if (model->world->refuse_store) {
+	if (model->fake_host->refuse_quarantine) {
 		refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
@@ -210,7 +211,7 @@ static void set_quarantine(Model *model, const ModelRequest *request, ModelAnswe
 	}
 	if (request->quarantined)
 		impose_quarantine(model, request, answer);
-	else if (old && model->world->refuse_store)
+	else if (old && model->fake_host->refuse_quarantine)
 		refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
 	else if (old)
 		old->serial = 0;
@@ -342,7 +343,7 @@ static void register_machine(Model *model, const ModelRequest *request, ModelAns
 {
 	if (!caller_lives(model, request, answer))
 		return;
-	if (request->caller->is_operator || model->world->service.settings.allow_user_machines)
+	if (request->caller->is_operator || model->fake_host->service.settings.allow_user_machines)
 		model_register_machine(model, request, answer);
 	else
 		refuse(answer, STATUS_ACCESS_DENIED);

@@ -28,9 +28,9 @@ static bool invalid(ModelAnswer *answer, const char *parameter)
 static const Credentials *read_credentials(const FakeProcess *process, const char *path,
 					   ModelAnswer *answer)
 {
-	if (process && process->alive && process->credentials_evidence == EVIDENCE_FOUND)
+	if (process && process->alive && process->credentials_lookup == LOOKUP_FOUND)
 		return &process->credentials;
-	if (process && process->alive && process->credentials_evidence == EVIDENCE_EXHAUSTED)
+	if (process && process->alive && process->credentials_lookup == LOOKUP_EXHAUSTED)
 		fail(answer, STATUS_INSUFFICIENT_RESOURCES, "");
 	else
 		invalid(answer, path);
@@ -42,8 +42,8 @@ static const Credentials *read_credentials(const FakeProcess *process, const cha
  * Others may name a process if its four uids and its user namespace are theirs and it has no
  * capability that they lack.
  */
-static bool may_name(Model *model, const Caller *caller, const Credentials *named, const char *path,
-		     ModelAnswer *answer)
+static bool may_name(Model *model, const Caller *caller, const Credentials *handle_entry,
+		     const char *path, ModelAnswer *answer)
 {
 	if (caller->is_operator)
 		return true;
@@ -52,11 +52,11 @@ static bool may_name(Model *model, const Caller *caller, const Credentials *name
 	if (!own)
 		return false;
 	bool is_own = own->uids[ID_EFFECTIVE] == caller->credentials.uid &&
-		      named->user_namespace.inode == own->user_namespace.inode &&
-		      !(named->permitted & ~own->permitted) &&
-		      !(named->effective & ~own->permitted);
+		      handle_entry->user_namespace.inode == own->user_namespace.inode &&
+		      !(handle_entry->permitted & ~own->permitted) &&
+		      !(handle_entry->effective & ~own->permitted);
 	for (int kind = 0; kind < ID_MAX; kind++)
-		is_own &= named->uids[kind] == caller->credentials.uid;
+		is_own &= handle_entry->uids[kind] == caller->credentials.uid;
 	return is_own || invalid(answer, path);
 }
 
@@ -65,28 +65,28 @@ static const FakeProcess *resolve(Model *model, const Caller *caller, uint64_t p
 {
 	const FakeProcess *found = NULL;
 
-	if (pid > 0 && pid <= INT32_MAX && model->world->exhaust_find) {
+	if (pid > 0 && pid <= INT32_MAX && model->fake_host->exhaust_find) {
 		fail(answer, STATUS_INSUFFICIENT_RESOURCES, "");
 		return NULL;
 	}
-	for (size_t i = 0; i < model->world->process_count; i++)
-		if ((uint64_t)model->world->processes[i].pid == pid &&
-		    model->world->processes[i].alive)
-			found = &model->world->processes[i];
+	for (size_t i = 0; i < model->fake_host->process_count; i++)
+		if ((uint64_t)model->fake_host->processes[i].pid == pid &&
+		    model->fake_host->processes[i].alive)
+			found = &model->fake_host->processes[i];
 	if (!found) {
 		invalid(answer, path);
 		return NULL;
 	}
-	const Credentials *named = read_credentials(found, path, answer);
-	return named && may_name(model, caller, named, path, answer) ? found : NULL;
+	const Credentials *handle_entry = read_credentials(found, path, answer);
+	return handle_entry && may_name(model, caller, handle_entry, path, answer) ? found : NULL;
 }
 
 /* Finds a user by name or decimal uid. Callers that are not operators find only their own user. */
 static const FakeUser *resolve_user(Model *model, const Caller *caller, const char *name,
 				    const char *path, ModelAnswer *answer)
 {
-	for (size_t i = 0; i < model->world->user_count; i++) {
-		const FakeUser *user = &model->world->users[i];
+	for (size_t i = 0; i < model->fake_host->user_count; i++) {
+		const FakeUser *user = &model->fake_host->users[i];
 		char decimal[16];
 
 		snprintf(decimal, sizeof(decimal), "%u", user->uid);
@@ -119,17 +119,17 @@ static bool add_client(Model *model, const Caller *caller, const ModelParty *par
 
 		if (!user)
 			return false;
-		if (user->evidence != EVIDENCE_FOUND)
+		if (user->lookup != LOOKUP_FOUND)
 			return invalid(answer, member);
 		*client = (ModelClient){ .is_user = true, .uid = user->uid };
-		world_must(credentials_copy(&user->credentials, &client->snapshot));
+		fake_host_must(credentials_copy(&user->credentials, &client->snapshot));
 	} else {
 		const FakeProcess *process = resolve(model, caller, party->pid, member, answer);
 
 		if (!process)
 			return false;
 		*client = (ModelClient){ .pid = process->pid };
-		world_must(credentials_copy(&process->credentials, &client->snapshot));
+		fake_host_must(credentials_copy(&process->credentials, &client->snapshot));
 	}
 	settings->client_count = index + 1;
 	return true;
@@ -137,9 +137,9 @@ static bool add_client(Model *model, const Caller *caller, const ModelParty *par
 
 static bool is_login_user(Model *model, uid_t uid)
 {
-	for (size_t i = 0; i < model->world->user_count; i++)
-		if (model->world->users[i].uid == uid)
-			return model->world->users[i].is_login_user;
+	for (size_t i = 0; i < model->fake_host->user_count; i++)
+		if (model->fake_host->users[i].uid == uid)
+			return model->fake_host->users[i].is_login_user;
 	return false;
 }
 
@@ -150,7 +150,7 @@ static bool use_vmm_as_client(Model *model, const FakeProcess *vmm, bool is_know
 	if (!is_known && !is_login_user(model, vmm->credentials.uids[ID_EFFECTIVE]))
 		return invalid(answer, "displayClients");
 	settings->clients[0] = (ModelClient){ .pid = vmm->pid };
-	world_must(credentials_copy(&vmm->credentials, &settings->clients[0].snapshot));
+	fake_host_must(credentials_copy(&vmm->credentials, &settings->clients[0].snapshot));
 	settings->client_count = 1;
 	return true;
 }

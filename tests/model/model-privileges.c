@@ -85,13 +85,13 @@ void model_refresh_users(Model *model, ModelMachine *machine, uid_t uid)
 			continue;
 		credentials_deinit(&client->snapshot);
 		client->unreadable = true;
-		for (size_t j = 0; j < model->world->user_count; j++) {
-			const FakeUser *user = &model->world->users[j];
+		for (size_t j = 0; j < model->fake_host->user_count; j++) {
+			const FakeUser *user = &model->fake_host->users[j];
 
-			if (user->uid != client->uid || user->evidence != EVIDENCE_FOUND)
+			if (user->uid != client->uid || user->lookup != LOOKUP_FOUND)
 				continue;
 			client->unreadable = false;
-			world_must(credentials_copy(&user->credentials, &client->snapshot));
+			fake_host_must(credentials_copy(&user->credentials, &client->snapshot));
 		}
 	}
 }

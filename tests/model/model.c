@@ -28,9 +28,9 @@ void *model_add(Model *model, void *items, size_t size)
 
 const FakeProcess *model_process(const Model *model, ProcessKey key)
 {
-	for (size_t i = 0; i < model->world->process_count; i++)
-		if (model->world->processes[i].key == key)
-			return &model->world->processes[i];
+	for (size_t i = 0; i < model->fake_host->process_count; i++)
+		if (model->fake_host->processes[i].key == key)
+			return &model->fake_host->processes[i];
 	return NULL;
 }
 
@@ -184,11 +184,11 @@ void model_process_exits(Model *model, ProcessKey process)
 	model_sweep_entries(model);
 }
 
-void model_tell_exits(Model *model)
+void model_report_exits(Model *model)
 {
-	for (size_t i = 0; i < model->world->process_count; i++)
-		if (!model->world->processes[i].alive)
-			model_process_exits(model, model->world->processes[i].key);
+	for (size_t i = 0; i < model->fake_host->process_count; i++)
+		if (!model->fake_host->processes[i].alive)
+			model_process_exits(model, model->fake_host->processes[i].key);
 }
 
 void model_clear(Model *model)
@@ -229,7 +229,7 @@ static void count_charge(uid_t account, uid_t asked, uint64_t *own, uint64_t *al
 
 bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer)
 {
-	const Limits *limits = &model->world->service.settings.limits;
+	const Limits *limits = &model->fake_host->service.settings.limits;
 	uint64_t own = 0, all = 0;
 	ModelMachine *machine;
 	ModelVirtualGpu *virtual_gpu;
@@ -256,7 +256,7 @@ bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, Model
 	if (kind == LIMIT_QUARANTINES)
 		MODEL_EACH(model, quarantine, quarantines)
 	count_charge(quarantine->account, caller->account, &own, &all);
-	if (own < limits->per_uid[kind] && all < limits->in_all[kind])
+	if (own < limits->per_uid[kind] && all < limits->host_wide[kind])
 		return true;
 	answer->status = STATUS_QUOTA_EXCEEDED;
 	answer->limit = limit_name(kind, own >= limits->per_uid[kind]);
@@ -276,7 +276,7 @@ static ModelEntry *find_entry(Model *model, ProcessKey process)
 	ModelEntry *entry = model->entries;
 
 	while (entry->process != process)
-		world_must(++entry < model->entries + MODEL_ITEM_MAX);
+		fake_host_must(++entry < model->entries + MODEL_ITEM_MAX);
 	return entry;
 }
 
@@ -291,8 +291,8 @@ static bool has_entry(const Model *model, ProcessKey process)
 /* A tenth of the host-wide limit is reserved for operators. */
 static bool may_have_entry(const Model *model, const Caller *caller, ModelAnswer *answer)
 {
-	const Limits *limits = &model->world->service.settings.limits;
-	uint64_t own = 0, all = 0, maximum = limits->in_all[LIMIT_STORE_ENTRIES];
+	const Limits *limits = &model->fake_host->service.settings.limits;
+	uint64_t own = 0, all = 0, maximum = limits->host_wide[LIMIT_STORE_ENTRIES];
 
 	for (size_t i = 0; i < MODEL_ITEM_MAX; i++)
 		if (model->entries[i].process != PROCESS_KEY_NONE)
@@ -316,7 +316,7 @@ bool model_watch_process(Model *model, const Caller *caller, ProcessKey process,
 		return true;
 	if (!may_have_entry(model, caller, answer))
 		return false;
-	if (model->world->refuse_watch) {
+	if (model->fake_host->refuse_watch) {
 		answer->status = STATUS_INSUFFICIENT_RESOURCES;
 		return false;
 	}

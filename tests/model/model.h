@@ -140,7 +140,7 @@ typedef struct ModelEntry {
 } ModelEntry;
 
 typedef struct Model {
-	World *world;
+	FakeHost *fake_host;
 	uint64_t serial;
 	char adapter[MODEL_HANDLE_SIZE];
 	ModelMachine machines[MODEL_ITEM_MAX];
@@ -162,7 +162,7 @@ void model_set_handles(Model *model, ModelMethod method, const char *handle,
 		       const char *gpu_process);
 
 /* Applies the exits of dead processes. Call when the daemon is notified of them. */
-void model_tell_exits(Model *model);
+void model_report_exits(Model *model);
 
 /* Ends all VMs and frees their memory. */
 void model_clear(Model *model);

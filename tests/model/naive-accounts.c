@@ -2,7 +2,7 @@
 /* The accounts of the naive address spaces: a counter for each uid and kind of limit. */
 #include "tests/model/naive-space.h"
 
-uint64_t naive_books_used(const NaiveBooks *books, LimitKind kind)
+uint64_t naive_accounts_used(const NaiveAccounts *books, LimitKind kind)
 {
 	uint64_t sum = 0;
 
@@ -20,17 +20,17 @@ static bool refuse(NaiveAnswer *answer, const char *limit, uint64_t maximum, uin
 	return false;
 }
 
-bool naive_tally_allows(const NaiveTally *tally, const NaiveBooks *books, const Payer *payer,
+bool naive_tally_allows(const NaiveTally *tally, const NaiveAccounts *books, const Payer *payer,
 			NaiveAnswer *answer, uint64_t *events)
 {
 	bool is_charged = tally->count > 0 ? tally->is_charged : !payer->is_daemon;
 	uid_t uid = tally->count > 0 ? tally->uid : payer->uid;
 	const Limits *limits = &books->limits;
 
-	if (tally->count >= limits->per_owner[tally->kind]) {
+	if (tally->count >= limits->per_entity[tally->kind]) {
 		events[NAIVE_LIMIT_OF_OWNER]++;
-		return refuse(answer, limit_owner_name(tally->kind), limits->per_owner[tally->kind],
-			      tally->count);
+		return refuse(answer, limit_entity_name(tally->kind),
+			      limits->per_entity[tally->kind], tally->count);
 	}
 	if (!is_charged)
 		return true;
@@ -40,15 +40,15 @@ bool naive_tally_allows(const NaiveTally *tally, const NaiveBooks *books, const 
 		return refuse(answer, limit_name(tally->kind, true), limits->per_uid[tally->kind],
 			      used);
 	}
-	if (naive_books_used(books, tally->kind) >= limits->in_all[tally->kind]) {
+	if (naive_accounts_used(books, tally->kind) >= limits->host_wide[tally->kind]) {
 		events[NAIVE_LIMIT_OF_ALL]++;
-		return refuse(answer, limit_name(tally->kind, false), limits->in_all[tally->kind],
-			      used);
+		return refuse(answer, limit_name(tally->kind, false),
+			      limits->host_wide[tally->kind], used);
 	}
 	return true;
 }
 
-void naive_tally_take(NaiveTally *tally, NaiveBooks *books, const Payer *payer)
+void naive_tally_take(NaiveTally *tally, NaiveAccounts *books, const Payer *payer)
 {
 	if (tally->count == 0) {
 		tally->is_charged = !payer->is_daemon;
@@ -59,7 +59,7 @@ void naive_tally_take(NaiveTally *tally, NaiveBooks *books, const Payer *payer)
 		books->used[tally->uid][tally->kind]++;
 }
 
-void naive_tally_return(NaiveTally *tally, NaiveBooks *books, uint64_t count)
+void naive_tally_return(NaiveTally *tally, NaiveAccounts *books, uint64_t count)
 {
 	tally->count -= count;
 	if (tally->is_charged)

@@ -91,7 +91,7 @@ static NaiveRange *find_overlapping(NaiveSpace *space, bool inside, uint64_t fir
 	return NULL;
 }
 
-void naive_space_init(NaiveSpace *space, const GpuMmu *mmu, NaiveBooks *naive_accounts,
+void naive_space_init(NaiveSpace *space, const GpuMmu *mmu, NaiveAccounts *naive_accounts,
 		      uint64_t *events)
 {
 	space->mmu = *mmu;

@@ -17,10 +17,10 @@
 #define NAIVE_PARAMETER_MAX 5
 
 /* The use of each limit by each uid. Their sum is the use in all. */
-typedef struct NaiveBooks {
+typedef struct NaiveAccounts {
 	Limits limits;
 	uint64_t used[NAIVE_UID_MAX][LIMIT_MAX];
-} NaiveBooks;
+} NaiveAccounts;
 
 typedef struct NaiveTally {
 	LimitKind kind;
@@ -42,11 +42,11 @@ typedef struct NaiveRange {
 	uint64_t offset; /* in pages */
 } NaiveRange;
 
-typedef struct NaiveEntry {
+typedef struct FakeStoreEntry {
 	uint64_t number;
 	uint64_t page_table_address;
 	bool is_valid;
-} NaiveEntry;
+} FakeStoreEntry;
 
 /* Events that the test counts, in order to prove that they occur. */
 typedef enum NaiveEvent {
@@ -82,11 +82,11 @@ typedef enum NaiveEvent {
 
 typedef struct NaiveSpace {
 	GpuMmu mmu;
-	NaiveBooks *naive_accounts;
+	NaiveAccounts *naive_accounts;
 	uint64_t *events;                   /* count of each */
 	NaiveRange ranges[NAIVE_RANGE_MAX]; /* ascending, a reservation before the mappings in it */
 	size_t range_count;
-	NaiveEntry entries[NAIVE_ENTRY_MAX]; /* set by the driver */
+	FakeStoreEntry entries[NAIVE_ENTRY_MAX]; /* set by the driver */
 	size_t entry_count;
 	uint64_t evicted[NAIVE_ENTRY_MAX]; /* table numbers */
 	size_t evicted_count;
@@ -115,7 +115,7 @@ typedef struct NaiveAnswer {
 	uint64_t used;
 } NaiveAnswer;
 
-void naive_space_init(NaiveSpace *space, const GpuMmu *mmu, NaiveBooks *naive_accounts,
+void naive_space_init(NaiveSpace *space, const GpuMmu *mmu, NaiveAccounts *naive_accounts,
 		      uint64_t *events);
 void naive_space_deinit(NaiveSpace *space);
 
@@ -149,12 +149,12 @@ bool naive_tables_has_entry(const NaiveSpace *space, uint64_t first_page, uint64
 NaiveAnswer naive_fault(NTSTATUS status, const char *parameter);
 
 /* Accounting, in naive-accounts.c. */
-uint64_t naive_books_used(const NaiveBooks *naive_accounts, LimitKind kind); /* by all uids */
+uint64_t naive_accounts_used(const NaiveAccounts *naive_accounts, LimitKind kind); /* by all uids */
 
 /* Tests whether one more is allowed. If not, stores the reason in the answer. */
-bool naive_tally_allows(const NaiveTally *tally, const NaiveBooks *naive_accounts,
+bool naive_tally_allows(const NaiveTally *tally, const NaiveAccounts *naive_accounts,
 			const Payer *payer, NaiveAnswer *answer, uint64_t *events);
-void naive_tally_take(NaiveTally *tally, NaiveBooks *naive_accounts, const Payer *payer);
-void naive_tally_return(NaiveTally *tally, NaiveBooks *naive_accounts, uint64_t count);
+void naive_tally_take(NaiveTally *tally, NaiveAccounts *naive_accounts, const Payer *payer);
+void naive_tally_return(NaiveTally *tally, NaiveAccounts *naive_accounts, uint64_t count);
 
 #endif

@@ -36,7 +36,7 @@ static void invalidate(NaiveSpace *space, uint64_t table)
 	uint64_t entries = naive_space_table_pages(space) / naive_space_leaf_pages(space);
 
 	for (size_t i = 0; i < space->entry_count; i++) {
-		NaiveEntry *entry = &space->entries[i];
+		FakeStoreEntry *entry = &space->entries[i];
 		if (entry->number / entries != table || !entry->is_valid)
 			continue;
 		entry->is_valid = false;
@@ -60,7 +60,7 @@ void naive_tables_resize_root(NaiveSpace *space)
 	space->root_generation++;
 }
 
-static NaiveEntry *find_entry(NaiveSpace *space, uint64_t page)
+static FakeStoreEntry *find_entry(NaiveSpace *space, uint64_t page)
 {
 	for (size_t i = 0; i < space->entry_count; i++)
 		if (space->entries[i].number == page / naive_space_leaf_pages(space))
@@ -139,7 +139,7 @@ NaiveAnswer naive_space_set_entry(NaiveSpace *space, const Payer *payer, uint64_
 	const NaiveRange *range = find_range(space, false, page);
 	if (!range || range->kind != GPU_RANGE_DRIVER_RESERVATION)
 		return naive_fault(STATUS_INVALID_PARAMETER, "virtualAddress");
-	NaiveEntry *entry = find_entry(space, page);
+	FakeStoreEntry *entry = find_entry(space, page);
 	if (!entry && !naive_tally_allows(&space->written, space->naive_accounts, payer, &answer,
 					  space->events))
 		return answer;
@@ -154,9 +154,9 @@ NaiveAnswer naive_space_set_entry(NaiveSpace *space, const Payer *payer, uint64_
 		naive_tally_take(&space->written, space->naive_accounts, payer);
 		entry = &space->entries[space->entry_count++];
 	}
-	*entry = (NaiveEntry){ .number = page / naive_space_leaf_pages(space),
-			       .page_table_address = page_table_address,
-			       .is_valid = true };
+	*entry = (FakeStoreEntry){ .number = page / naive_space_leaf_pages(space),
+				   .page_table_address = page_table_address,
+				   .is_valid = true };
 	return answer;
 }
 
@@ -226,7 +226,7 @@ NaiveAnswer naive_space_translate(const NaiveSpace *space, uint64_t virtual_addr
 	const NaiveRange *mapping = find_range(space, true, page);
 	if (!mapping && range->kind == GPU_RANGE_MAPPING)
 		mapping = range;
-	const NaiveEntry *entry = find_entry((NaiveSpace *)space, page);
+	const FakeStoreEntry *entry = find_entry((NaiveSpace *)space, page);
 	if (mapping)
 		*ret = (Translation){ .state = TRANSLATION_MAPPED,
 				      .protection = mapping->protection,

@@ -51,13 +51,13 @@ static ModelMethod random_method(Dice *dice)
 	return (ModelMethod)at;
 }
 
-static uint64_t random_pid(const World *world, Dice *dice)
+static uint64_t random_pid(const FakeHost *fake_host, Dice *dice)
 {
 	static const uint64_t odd[] = { 0, 1, 99999, INT32_MAX, UINT64_C(1) << 31, INT64_MAX };
 
 	if (dice_chance(dice, 15))
 		return odd[dice_roll(dice, ARRAY_SIZE(odd))];
-	return (uint64_t)world->processes[dice_roll(dice, world->process_count)].pid;
+	return (uint64_t)fake_host->processes[dice_roll(dice, fake_host->process_count)].pid;
 }
 
 static const char *random_user(Dice *dice)
@@ -69,7 +69,7 @@ static const char *random_user(Dice *dice)
 	return users[dice_roll(dice, ARRAY_SIZE(users))];
 }
 
-static ModelParty random_party(const World *world, const ModelRequest *request, Dice *dice)
+static ModelParty random_party(const FakeHost *fake_host, const ModelRequest *request, Dice *dice)
 {
 	ModelParty party = { 0 };
 
@@ -78,7 +78,7 @@ static ModelParty random_party(const World *world, const ModelRequest *request, 
 	} else {
 		party.has_pid = true;
 		party.pid = dice_chance(dice, 2) ? (uint64_t)request->caller->pid
-						 : random_pid(world, dice);
+						 : random_pid(fake_host, dice);
 	}
 	if (dice_chance(dice, 30)) /* both members or none: invalid */
 		party = party.user ? (ModelParty){ .user = party.user, .has_pid = true, .pid = 1 }
@@ -126,18 +126,18 @@ static void aim_at_registration(Model *model, ModelRequest *request, Dice *dice)
 	request->pid = (uint64_t)registration->pid;
 }
 
-static void fill_machine(const World *world, ModelRequest *request, Dice *dice)
+static void fill_machine(const FakeHost *fake_host, ModelRequest *request, Dice *dice)
 {
 	request->has_name = dice_chance(dice, 3);
 	request->name = (int)dice_roll(dice, 5);
 	request->has_vmm_pid = request->method == MODEL_REGISTER_MACHINE && !dice_chance(dice, 3);
-	request->pid = random_pid(world, dice);
+	request->pid = random_pid(fake_host, dice);
 	request->has_clients = dice_chance(dice, 2);
 	request->client_count = dice_roll(dice, MODEL_PARTY_MAX + 1);
 	for (size_t i = 0; i < request->client_count; i++)
-		request->clients[i] = random_party(world, request, dice);
+		request->clients[i] = random_party(fake_host, request, dice);
 	request->has_agent = dice_chance(dice, 3);
-	request->agent = random_party(world, request, dice);
+	request->agent = random_party(fake_host, request, dice);
 }
 
 static void write_party(FILE *out, const ModelParty *party)
@@ -244,25 +244,25 @@ static void write_parameters(FILE *out, ModelRequest *request)
 		fprintf(out, ",\"interface\":\"io.%s\"", request->known_interface ? "vaild" : "x");
 }
 
-char *random_request(World *world, Model *model, Dice *dice, ModelRequest *ret)
+char *random_request(FakeHost *fake_host, Model *model, Dice *dice, ModelRequest *ret)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	world_must(out != NULL);
+	fake_host_must(out != NULL);
 	*ret = (ModelRequest){
 		.method = random_method(dice),
-		.caller = world->callers[dice_roll(dice, world->caller_count)],
+		.caller = fake_host->callers[dice_roll(dice, fake_host->caller_count)],
 		.guid = (int)dice_roll(dice, MODEL_GUID_MAX),
 		.foreign = dice_chance(dice, 200),
 		.quarantined = dice_chance(dice, 3),
 		.known_interface = dice_chance(dice, 2),
 	};
 	random_handle(model, ret, dice);
-	ret->pid = random_pid(world, dice);
+	ret->pid = random_pid(fake_host, dice);
 	if (ret->method == MODEL_REGISTER_MACHINE || ret->method == MODEL_UPDATE_MACHINE)
-		fill_machine(world, ret, dice);
+		fill_machine(fake_host, ret, dice);
 	if (ret->method == MODEL_REVOKE)
 		aim_at_registration(model, ret, dice);
 	if (ret->method == MODEL_ASSIGN || ret->method == MODEL_CREATE_CONTEXT)

@@ -72,10 +72,10 @@ Limits space_limits_roll(Dice *dice)
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		uint64_t maximum = few[dice_roll(dice, ARRAY_SIZE(few))];
-		limits.per_owner[kinds[i]] =
+		limits.per_entity[kinds[i]] =
 			dice_chance(dice, 8) ? maximum : 40 * (1 + maximum / 8);
 		limits.per_uid[kinds[i]] = dice_chance(dice, 6) ? maximum : 1000;
-		limits.in_all[kinds[i]] = dice_chance(dice, 6) ? maximum + maximum / 2 : 1000;
+		limits.host_wide[kinds[i]] = dice_chance(dice, 6) ? maximum + maximum / 2 : 1000;
 	}
 	return limits;
 }

@@ -23,21 +23,21 @@ bool dice_chance(Dice *dice, unsigned int one_in)
 	return dice_roll(dice, one_in) == 0;
 }
 
-static FakeProcess *random_process(World *world, Dice *dice)
+static FakeProcess *random_process(FakeHost *fake_host, Dice *dice)
 {
-	return &world->processes[dice_roll(dice, world->process_count)];
+	return &fake_host->processes[dice_roll(dice, fake_host->process_count)];
 }
 
-static Evidence random_evidence(Dice *dice)
+static Lookup random_lookup(Dice *dice)
 {
-	static const Evidence bad[] = { EVIDENCE_UNREADABLE, EVIDENCE_EXHAUSTED };
+	static const Lookup bad[] = { LOOKUP_UNREADABLE, LOOKUP_EXHAUSTED };
 
-	return dice_chance(dice, 12) ? bad[dice_roll(dice, 2)] : EVIDENCE_FOUND;
+	return dice_chance(dice, 12) ? bad[dice_roll(dice, 2)] : LOOKUP_FOUND;
 }
 
 static void random_groups(FakeProcess *process, Dice *dice)
 {
-	static const gid_t more[] = { 27, 44, WORLD_OPERATOR_GROUP, 65534, (gid_t)-1 };
+	static const gid_t more[] = { 27, 44, FAKE_HOST_OPERATOR_GROUP, 65534, (gid_t)-1 };
 	gid_t primary = process->credentials.gids[ID_EFFECTIVE];
 	size_t count = 0;
 	gid_t groups[2];
@@ -72,13 +72,13 @@ static void change_privileges(FakeProcess *process, Dice *dice)
 		credentials->label = strdup(dice_chance(dice, 2) ? "" : "confined");
 		break;
 	case 4:
-		credentials->user_namespace.inode = WORLD_NAMESPACE + dice_roll(dice, 2);
+		credentials->user_namespace.inode = FAKE_HOST_NAMESPACE + dice_roll(dice, 2);
 		break;
 	case 5:
-		process->credentials_evidence = random_evidence(dice);
+		process->credentials_lookup = random_lookup(dice);
 		break;
 	case 6:
-		process->context_evidence = random_evidence(dice);
+		process->context_lookup = random_lookup(dice);
 		process->has_graphics_context = dice_chance(dice, 2);
 		process->graphics_context = (GraphicsContextKind)(1 + dice_roll(dice, 4));
 		break;
@@ -88,42 +88,44 @@ static void change_privileges(FakeProcess *process, Dice *dice)
 	}
 }
 
-static bool pid_is_free(const World *world, pid_t pid)
+static bool pid_is_free(const FakeHost *fake_host, pid_t pid)
 {
-	for (size_t i = 0; i < world->process_count; i++)
-		if (world->processes[i].alive && world->processes[i].pid == pid)
+	for (size_t i = 0; i < fake_host->process_count; i++)
+		if (fake_host->processes[i].alive && fake_host->processes[i].pid == pid)
 			return false;
 	return true;
 }
 
-static void add_process(World *world, Dice *dice)
+static void add_process(FakeHost *fake_host, Dice *dice)
 {
 	static const uid_t uids[] = { 0, 1000, 1000, 1000, 1001, 1001, 1002, 64055, 65534 };
 	pid_t pid = (pid_t)(200 + dice_roll(dice, 24));
 	size_t alive = 0;
 
-	for (size_t i = 0; i < world->process_count; i++)
-		alive += world->processes[i].alive;
-	if (alive >= ALIVE_MAX || !pid_is_free(world, pid))
+	for (size_t i = 0; i < fake_host->process_count; i++)
+		alive += fake_host->processes[i].alive;
+	if (alive >= ALIVE_MAX || !pid_is_free(fake_host, pid))
 		return;
-	FakeProcess *process = world_process(world, pid, uids[dice_roll(dice, ARRAY_SIZE(uids))]);
+	FakeProcess *process =
+		fake_host_process(fake_host, pid, uids[dice_roll(dice, ARRAY_SIZE(uids))]);
 	process->has_graphics_context = !dice_chance(dice, 3);
 	process->graphics_context = (GraphicsContextKind)(1 + dice_roll(dice, 4));
 	if (dice_chance(dice, 4))
 		change_privileges(process, dice);
 }
 
-static void connect_or_disconnect(World *world, Dice *dice)
+static void connect_or_disconnect(FakeHost *fake_host, Dice *dice)
 {
-	const FakeProcess *process = random_process(world, dice);
+	const FakeProcess *process = random_process(fake_host, dice);
 
-	if (world->caller_count >= CALLER_MAX) {
-		world_disconnect(world, world->callers[dice_roll(dice, world->caller_count)]);
+	if (fake_host->caller_count >= CALLER_MAX) {
+		fake_host_disconnect(fake_host,
+				     fake_host->callers[dice_roll(dice, fake_host->caller_count)]);
 		return;
 	}
 	if (!process->alive)
 		return;
-	Caller *caller = world_connect(world, process);
+	Caller *caller = fake_host_connect(fake_host, process);
 	if (!caller->in_initial_user_namespace)
 		caller->account = 1000; /* the owner of that user namespace is charged */
 	if (dice_chance(dice, 30)) {    /* the peer exited before it was identified */
@@ -136,52 +138,52 @@ static void connect_or_disconnect(World *world, Dice *dice)
 	}
 }
 
-static void change_user(World *world, Dice *dice)
+static void change_user(FakeHost *fake_host, Dice *dice)
 {
-	FakeUser *user = &world->users[dice_roll(dice, world->user_count)];
+	FakeUser *user = &fake_host->users[dice_roll(dice, fake_host->user_count)];
 	gid_t *ids = malloc(2 * sizeof(*ids));
 
-	user->evidence = dice_chance(dice, 8) ? EVIDENCE_UNREADABLE : EVIDENCE_FOUND;
+	user->lookup = dice_chance(dice, 8) ? LOOKUP_UNREADABLE : LOOKUP_FOUND;
 	ids[0] = 27;
 	groups_deinit(&user->credentials.groups);
 	user->credentials.groups = groups_take(ids, dice_roll(dice, 4) == 0, user->uid);
 }
 
-static void change_settings(World *world, Dice *dice)
+static void change_settings(FakeHost *fake_host, Dice *dice)
 {
-	Limits *limits = &world->service.settings.limits;
+	Limits *limits = &fake_host->service.settings.limits;
 
-	world->service.settings.allow_user_machines = !dice_chance(dice, 3);
+	fake_host->service.settings.allow_user_machines = !dice_chance(dice, 3);
 	for (int kind = 0; kind < LIMIT_MAX; kind++) {
 		limits->per_uid[kind] = dice_chance(dice, 2) ? dice_roll(dice, 6) : 1000;
-		limits->in_all[kind] = dice_chance(dice, 3) ? dice_roll(dice, 12) : 1000;
+		limits->host_wide[kind] = dice_chance(dice, 3) ? dice_roll(dice, 12) : 1000;
 	}
-	world_reload(world);
+	fake_host_reload(fake_host);
 }
 
-void random_host_change(World *world, Model *model, Dice *dice)
+void random_host_change(FakeHost *fake_host, Model *model, Dice *dice)
 {
-	world->now += dice_roll(dice, 1000);
+	fake_host->now += dice_roll(dice, 1000);
 	if (dice_chance(dice, 8))
-		add_process(world, dice);
+		add_process(fake_host, dice);
 	if (dice_chance(dice, 3))
-		connect_or_disconnect(world, dice);
+		connect_or_disconnect(fake_host, dice);
 	if (dice_chance(dice, 25))
-		world_kill(world, random_process(world, dice));
+		fake_host_kill(fake_host, random_process(fake_host, dice));
 	if (dice_chance(dice, 15))
-		change_privileges(random_process(world, dice), dice);
+		change_privileges(random_process(fake_host, dice), dice);
 	if (dice_chance(dice, 60))
-		change_user(world, dice);
+		change_user(fake_host, dice);
 	if (dice_chance(dice, 150))
-		change_settings(world, dice);
+		change_settings(fake_host, dice);
 	if (dice_chance(dice, 10))
-		world->refuse_watch = dice_chance(dice, 10);
+		fake_host->refuse_watch = dice_chance(dice, 10);
 	if (dice_chance(dice, 10))
-		world->refuse_store = dice_chance(dice, 8);
+		fake_host->refuse_quarantine = dice_chance(dice, 8);
 	if (dice_chance(dice, 10))
-		world->exhaust_find = dice_chance(dice, 20);
+		fake_host->exhaust_find = dice_chance(dice, 20);
 	if (dice_chance(dice, 20)) {
-		world_tell_exits(world);
-		model_tell_exits(model);
+		fake_host_report_exits(fake_host);
+		model_report_exits(model);
 	}
 }

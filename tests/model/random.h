@@ -14,12 +14,12 @@ bool dice_chance(Dice *dice, unsigned int one_in); /* true with probability 1 / 
 
 /* Changes processes, callers, users and settings of the fake host at random. Exits are reported to
  * the daemon and to the model. */
-void random_host_change(World *world, Model *model, Dice *dice);
+void random_host_change(FakeHost *fake_host, Model *model, Dice *dice);
 
 /*
  * Makes a random request. Returns its text without the closing brace, so that the caller can append
  * members such as "more". The caller frees the text.
  */
-char *random_request(World *world, Model *model, Dice *dice, ModelRequest *ret);
+char *random_request(FakeHost *fake_host, Model *model, Dice *dice, ModelRequest *ret);
 
 #endif

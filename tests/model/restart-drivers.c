@@ -27,19 +27,19 @@ static Caller *any_driver(Run *run)
 
 void run_drivers_enter(Run *run)
 {
-	const FakeProcess *root = &run->world->processes[0];
+	const FakeProcess *root = &run->fake_host->processes[0];
 
 	cr_assert_eq(root->pid, ROOT_PID);
 	for (size_t i = 0; i < DRIVERS; i++)
-		run->drivers[i] = world_connect(run->world, root);
+		run->drivers[i] = fake_host_connect(run->fake_host, root);
 }
 
 void run_driver_replace(Run *run)
 {
 	size_t i = dice_roll(&run->dice, DRIVERS);
 
-	world_disconnect(run->world, run->drivers[i]);
-	run->drivers[i] = world_connect(run->world, &run->world->processes[0]);
+	fake_host_disconnect(run->fake_host, run->drivers[i]);
+	run->drivers[i] = fake_host_connect(run->fake_host, &run->fake_host->processes[0]);
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ void run_driver_replace(Run *run)
 static const char *register_card(Run *run, Caller *driver, const char *name, size_t mmu,
 				 uint64_t max_virtual_gpus)
 {
-	return callf(run->world, driver, REGISTER_ADAPTER,
+	return callf(run->fake_host, driver, REGISTER_ADAPTER,
 		     "{\"name\":\"%s\",\"virtualAddressBitCount\":%u,"
 		     "\"pageTableIndexBitCount\":[%s],\"maxVirtualGpus\":%" PRIu64 "}",
 		     name, mmus[mmu].address_bits, mmus[mmu].index_bits, max_virtual_gpus);
@@ -67,7 +67,7 @@ static const char *register_adapter(Run *run)
 
 static const char *unregister_adapter(Run *run)
 {
-	return callf(run->world, run->admin, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
+	return callf(run->fake_host, run->admin, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
 		     run_any_handle(run, &run->adapters));
 }
 
@@ -79,7 +79,7 @@ static const char *create_process(Run *run)
 		snprintf(owner, sizeof(owner), ",\"pid\":%d", run_any_player(run)->process->pid);
 	else if (dice_chance(&run->dice, 2))
 		snprintf(owner, sizeof(owner), ",\"virtualMachineGuid\":\"%s\"", run_any_guid(run));
-	const char *status = callf(run->world, any_driver(run), CREATE_PROCESS,
+	const char *status = callf(run->fake_host, any_driver(run), CREATE_PROCESS,
 				   "{\"adapter\":\"%s\",\"name\":\"of a driver\"%s}",
 				   run_any_handle(run, &run->adapters), owner);
 	run_remember(run, &run->processes, "process");
@@ -88,7 +88,7 @@ static const char *create_process(Run *run)
 
 static const char *of_process(Run *run, const char *method)
 {
-	return callf(run->world, any_driver(run), method, "{\"process\":\"%s\"}",
+	return callf(run->fake_host, any_driver(run), method, "{\"process\":\"%s\"}",
 		     run_any_handle(run, &run->processes));
 }
 
@@ -110,7 +110,7 @@ static uint64_t any_window(Run *run)
 /* A leaf page table covers 2 MiB with one MMU, and 16 MiB with the other. */
 static const char *reserve_for_driver(Run *run)
 {
-	return callf(run->world, any_driver(run), RESERVE_RANGE,
+	return callf(run->fake_host, any_driver(run), RESERVE_RANGE,
 		     "{\"process\":\"%s\",\"sizeInBytes\":%d,\"allowUserModeMapping\":true,"
 		     "\"baseAddress\":\"0x%" PRIx64 "\"}",
 		     run_any_handle(run, &run->processes), 16 << 20,
@@ -119,7 +119,7 @@ static const char *reserve_for_driver(Run *run)
 
 static const char *set_any_entry(Run *run)
 {
-	return callf(run->world, any_driver(run), SET_ENTRY,
+	return callf(run->fake_host, any_driver(run), SET_ENTRY,
 		     "{\"process\":\"%s\",\"virtualAddress\":\"0x%" PRIx64
 		     "\",\"pageTableAddress\":\"0x1000\"}",
 		     run_any_handle(run, &run->processes),
@@ -129,18 +129,18 @@ static const char *set_any_entry(Run *run)
 static const char *create_context_there(Run *run)
 {
 	Player *player = run_any_player(run);
-	const char *status = callf(run->world, player->caller, CREATE_CONTEXT,
+	const char *status = callf(run->fake_host, player->caller, CREATE_CONTEXT,
 				   "{\"adapter\":\"%s\"}", run_any_handle(run, &run->adapters));
 
 	run_remember(run, &run->contexts, "context");
 	if (strcmp(status, "STATUS_SUCCESS") == 0)
-		strcpy(player->gpu_process, reply_string(run->world, "process"));
+		strcpy(player->gpu_process, reply_string(run->fake_host, "process"));
 	return status;
 }
 
 static const char *assign_there(Run *run)
 {
-	return callf(run->world, run->admin, ASSIGN,
+	return callf(run->fake_host, run->admin, ASSIGN,
 		     "{\"virtualMachineGuid\":\"%s\",\"adapter\":\"%s\"}", run_any_guid(run),
 		     run_any_handle(run, &run->adapters));
 }
@@ -150,7 +150,7 @@ static const char *map_there(Run *run)
 {
 	const Player *player = run_any_player(run);
 
-	return callf(run->world, player->caller, MAP_ADDRESS,
+	return callf(run->fake_host, player->caller, MAP_ADDRESS,
 		     "{\"process\":\"%s\",\"sizeInBytes\":%d,\"protection\":\"zero\","
 		     "\"baseAddress\":\"0x%" PRIx64 "\"}",
 		     player->gpu_process, (int)(1 + dice_roll(&run->dice, 400)) << 12,
@@ -204,36 +204,37 @@ static void settle(Run *run, GpuProcess *gpu_process)
 
 	if (gpu_process->state != GPU_PROCESS_CREATING || !driver)
 		return;
-	cr_assert_str_eq(callf(run->world, driver, completes ? COMPLETE_PROCESS : DESTROY_PROCESS,
+	cr_assert_str_eq(callf(run->fake_host, driver,
+			       completes ? COMPLETE_PROCESS : DESTROY_PROCESS,
 			       "{\"process\":\"%s\"}",
-			       handle_format(&gpu_process->named.handle, handle)),
+			       handle_format(&gpu_process->handle_entry.handle, handle)),
 			 "STATUS_SUCCESS");
 }
 
 void run_settle_creations(Run *run)
 {
-	Broker *broker = run->world->service.broker;
+	Broker *broker = run->fake_host->service.broker;
 	uint64_t cursor = 0;
-	Thing *thing;
+	Entity *entity;
 
-	while ((thing = thing_after(broker, THING_GPU_PROCESS, cursor))) {
-		cursor = thing->serial;
-		settle(run, thing_owner(thing, GpuProcess));
+	while ((entity = entity_after(broker, ENTITY_GPU_PROCESS, cursor))) {
+		cursor = entity->serial;
+		settle(run, entity_container(entity, GpuProcess));
 	}
 }
 
 /* Registers the same adapter again, and asserts that nothing changes. */
 static void take_over(Run *run, const Adapter *adapter)
 {
-	char *before = world_picture(run->world, run->admin);
+	char *before = fake_host_snapshot(run->fake_host, run->admin);
 	bool was_running = adapter->system_process->state == GPU_PROCESS_RUNNING, restored;
 
 	cr_assert_str_eq(register_card(run, any_driver(run), adapter->name,
 				       adapter->mmu.level_count == 2, adapter->max_virtual_gpus),
 			 "STATUS_SUCCESS");
-	cr_assert(json_read_boolean(reply_value(run->world, "restored"), &restored));
+	cr_assert(json_read_boolean(reply_value(run->fake_host, "restored"), &restored));
 	cr_assert_eq(restored, was_running);
-	run_must_be_same(run, before, world_picture(run->world, run->admin), "a takeover");
+	run_must_be_same(run, before, fake_host_snapshot(run->fake_host, run->admin), "a takeover");
 	run->restored_adapters++;
 }
 
@@ -244,31 +245,31 @@ static void be_another_card(Run *run, const Adapter *adapter)
 	cr_assert_str_eq(register_card(run, any_driver(run), adapter->name,
 				       adapter->mmu.level_count != 2, 4),
 			 "STATUS_SUCCESS");
-	cr_assert(json_read_boolean(reply_value(run->world, "restored"), &restored));
+	cr_assert(json_read_boolean(reply_value(run->fake_host, "restored"), &restored));
 	cr_assert_not(restored);
 	run->ended_adapters++;
 }
 
 static size_t count_waiting(Run *run)
 {
-	Broker *broker = run->world->service.broker;
+	Broker *broker = run->fake_host->service.broker;
 	size_t count = 0;
 
 	for (const Adapter *adapter = adapter_after(broker, 0); adapter;
-	     adapter = adapter_after(broker, adapter->thing.serial))
-		count += adapter->waits_until > 0;
+	     adapter = adapter_after(broker, adapter->entity.serial))
+		count += adapter->wait_deadline > 0;
 	return count;
 }
 
 void run_drivers_come_back(Run *run)
 {
-	Broker *broker = run->world->service.broker;
+	Broker *broker = run->fake_host->service.broker;
 	uint64_t cursor = 0;
 	Adapter *adapter;
 
 	while ((adapter = adapter_after(broker, cursor))) {
-		cursor = adapter->thing.serial;
-		if (adapter->waits_until == 0 || dice_chance(&run->dice, 4))
+		cursor = adapter->entity.serial;
+		if (adapter->wait_deadline == 0 || dice_chance(&run->dice, 4))
 			continue;
 		if (dice_chance(&run->dice, 8))
 			be_another_card(run, adapter);
@@ -278,7 +279,7 @@ void run_drivers_come_back(Run *run)
 	if (dice_chance(&run->dice, 2)) /* some still wait, perhaps across another restart */
 		return;
 	run->ended_adapters += count_waiting(run);
-	run->world->now += UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
+	run->fake_host->now += UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
 	adapters_end_overdue(broker);
 	cr_assert_eq(count_waiting(run), 0u);
 }

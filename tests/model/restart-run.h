@@ -23,7 +23,7 @@ typedef struct Handles {
 } Handles;
 
 typedef struct Run {
-	World *world;
+	FakeHost *fake_host;
 	Dice dice;
 	uint64_t seed, step;
 	Caller *admin;
@@ -32,7 +32,7 @@ typedef struct Run {
 	Caller *drivers[DRIVERS];
 	Handles virtual_gpus, contexts, objects, adapters, processes;
 	size_t restored_adapters, ended_adapters;
-	size_t restarts, refusals, successes, drops;
+	size_t restarts, refusals, successes, batch;
 } Run;
 
 const char *run_any_guid(Run *run);

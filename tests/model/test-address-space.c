@@ -28,7 +28,7 @@ typedef struct SpaceRun {
 	Dice dice;
 	uint64_t seed, step, steps;
 	Accounts accounts;
-	NaiveBooks naive_accounts;
+	NaiveAccounts naive_accounts;
 	SpacePair pairs[SPACES_MAX];
 	size_t pair_count;
 	SpacePhase phase;
@@ -147,7 +147,7 @@ static void step(SpaceRun *run)
 
 static void life_begin(SpaceRun *run)
 {
-	run->naive_accounts = (NaiveBooks){ .limits = space_limits_roll(&run->dice) };
+	run->naive_accounts = (NaiveAccounts){ .limits = space_limits_roll(&run->dice) };
 	accounts_init(&run->accounts, &run->naive_accounts.limits);
 	run->pair_count = 1 + dice_roll(&run->dice, SPACES_MAX);
 	run->phase = (SpacePhase)dice_roll(&run->dice, SPACE_PHASE_MAX);

@@ -23,7 +23,7 @@
 TestSuite(gpu_life);
 
 typedef struct Run {
-	World *world;
+	FakeHost *fake_host;
 	Life *life;
 	Dice dice;
 	Caller *observer; /* root, which only reads */
@@ -101,11 +101,11 @@ static bool process_is(const Life *life, const JsonValue *item, const LifeGpuPro
 
 static const JsonValue *read_list(Run *run, Caller *caller, const char *method, const char *key)
 {
-	const char *status = call(run->world, caller, method, NULL);
+	const char *status = call(run->fake_host, caller, method, NULL);
 
 	if (strcmp(status, "STATUS_SUCCESS") != 0)
 		fail(run, "%s: %s", method, status);
-	return reply_value(run->world, key);
+	return reply_value(run->fake_host, key);
 }
 
 /* All connections see all adapters. */
@@ -118,7 +118,7 @@ static void check_adapters(Run *run, Caller *caller)
 		fail(run, "%zu adapters, expected %zu", json_array_size(list), life->adapter_count);
 	for (size_t i = 0; i < life->adapter_count; i++)
 		if (!adapter_is(life, json_array_at(list, i), &life->adapters[i]))
-			fail(run, "unexpected adapters: %s", run->world->reply_text);
+			fail(run, "unexpected adapters: %s", run->fake_host->reply_text);
 }
 
 /* A NULL connection means the observer, which sees all processes. */
@@ -137,10 +137,10 @@ static void check_processes(Run *run, const LifeConnection *connection)
 		if (at >= json_array_size(list) ||
 		    !process_is(life, json_array_at(list, at++), process))
 			fail(run, "process %s is missing or different: %s", process->handle,
-			     run->world->reply_text);
+			     run->fake_host->reply_text);
 	}
 	if (at != json_array_size(list))
-		fail(run, "too many processes: %s", run->world->reply_text);
+		fail(run, "too many processes: %s", run->fake_host->reply_text);
 }
 
 static void check_lists(Run *run)
@@ -205,8 +205,8 @@ static void check_events(Run *run, size_t first)
 	bool seen[LIFE_EVENTS] = { false };
 	size_t count = 0;
 
-	for (size_t i = first; i < run->world->event_count; i++) {
-		const FakeEvent *event = &run->world->events[i % WORLD_EVENT_MAX];
+	for (size_t i = first; i < run->fake_host->event_count; i++) {
+		const FakeEvent *event = &run->fake_host->events[i % FAKE_HOST_EVENT_MAX];
 		size_t at = match(run, event, seen);
 
 		if (event->kind == EVENT_PAGE_TABLE_RESIDENT)
@@ -243,12 +243,12 @@ static void learn(Run *run, LifeMethod method)
 
 	if (!keys[method])
 		return;
-	const char *handle = reply_string(run->world, keys[method]);
-	const char *process = reply_string(run->world, process_key);
+	const char *handle = reply_string(run->fake_host, keys[method]);
+	const char *process = reply_string(run->fake_host, process_key);
 	if (strlen(handle) != HANDLE_TEXT_LENGTH)
-		fail(run, "no handle: %s", run->world->reply_text);
+		fail(run, "no handle: %s", run->fake_host->reply_text);
 	if (!life_learn(run->life, method, handle, process))
-		fail(run, "the context is in another process: %s", run->world->reply_text);
+		fail(run, "the context is in another process: %s", run->fake_host->reply_text);
 }
 
 static void send_one(Run *run)
@@ -261,7 +261,7 @@ static void send_one(Run *run)
 	if (!life_make_request(run->life, &run->dice, &request, run->parameters))
 		return;
 	run->method = life_method_names[request.method];
-	run->got = call(run->world, request.from->caller, run->method, run->parameters);
+	run->got = call(run->fake_host, request.from->caller, run->method, run->parameters);
 	status = life_answer(run->life, &request);
 	if (strcmp(run->got, status_name(status)) != 0)
 		fail(run, "expected %s", status_name(status));
@@ -273,14 +273,14 @@ static void send_one(Run *run)
 
 static void step(Run *run)
 {
-	size_t first = run->world->event_count;
+	size_t first = run->fake_host->event_count;
 
 	run->life->event_count = 0;
-	life_disturb(run->life, run->world, &run->dice);
+	life_disturb(run->life, run->fake_host, &run->dice);
 	send_one(run);
 	check_events(run, first);
 	check_lists(run);
-	broker_check(run->world->service.broker);
+	broker_check(run->fake_host->service.broker);
 }
 
 /* --- the run --------------------------------------------------------------------------------- */
@@ -291,10 +291,10 @@ static void learn_software_adapter(Run *run)
 	LifeAdapter *adapter = &life->adapters[life->adapter_count++];
 	LifeGpuProcess *process = &life->processes[life->process_count++];
 
-	call(run->world, run->observer, LIST_ADAPTERS, NULL);
-	strcpy(adapter->handle, reply_string(run->world, "adapters[0].adapter"));
-	strcpy(adapter->system_process, reply_string(run->world, "adapters[0].systemProcess"));
-	strcpy(adapter->name, reply_string(run->world, "adapters[0].name"));
+	call(run->fake_host, run->observer, LIST_ADAPTERS, NULL);
+	strcpy(adapter->handle, reply_string(run->fake_host, "adapters[0].adapter"));
+	strcpy(adapter->system_process, reply_string(run->fake_host, "adapters[0].systemProcess"));
+	strcpy(adapter->name, reply_string(run->fake_host, "adapters[0].name"));
 	adapter->max_virtual_gpus = LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS;
 	adapter->payer = LIFE_DAEMON_PAYER;
 	*process = (LifeGpuProcess){
@@ -324,28 +324,28 @@ static void run_begin(Run *run)
 		limits.per_uid[few[i].kind] = few[i].maximum;
 	run->seed = number_from("VAILD_SEED", SEED_DEFAULT);
 	run->dice.state = run->seed;
-	run->world = world_new_with(&limits);
-	run->world->random = run->seed;
+	run->fake_host = fake_host_new_with(&limits);
+	run->fake_host->random = run->seed;
 	run->life = calloc(1, sizeof(*run->life));
 	memcpy(run->life->limits, limits.per_uid, sizeof(run->life->limits));
 	run->life->group_in_force = true;
-	world_user(run->world, "alice", LIFE_VIEWER_UID);
-	run->observer = world_connect(run->world, world_process(run->world, 50, 0));
+	fake_host_user(run->fake_host, "alice", LIFE_VIEWER_UID);
+	run->observer = fake_host_connect(run->fake_host, fake_host_process(run->fake_host, 50, 0));
 	learn_software_adapter(run);
 }
 
 /* Stopping the daemon ends everything, with events. broker_free() checks the accounting. */
 static void run_end(Run *run)
 {
-	size_t first = run->world->event_count;
+	size_t first = run->fake_host->event_count;
 
 	run->life->event_count = 0;
 	life_stop(run->life);
-	run->world->service.broker = broker_free(run->world->service.broker);
+	run->fake_host->service.broker = broker_free(run->fake_host->service.broker);
 	check_events(run, first);
 	cr_assert_eq(run->life->process_count + run->life->context_count, 0u);
 	free(run->life);
-	world_free(run->world);
+	fake_host_free(run->fake_host);
 }
 
 Test(gpu_life, random_requests_match_the_naive_model)

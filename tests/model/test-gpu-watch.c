@@ -61,7 +61,7 @@ typedef struct Observer {
 } Observer;
 
 typedef struct Run {
-	World *world;
+	FakeHost *fake_host;
 	Dice dice;
 	uint64_t seed, step;
 	Caller *root;
@@ -131,8 +131,8 @@ static void expect_adapter_end(Run *run, size_t adapter)
 
 static void configure_operator_group(Run *run, bool is_configured)
 {
-	run->world->service.settings.has_operator_group = is_configured;
-	world_reload(run->world);
+	run->fake_host->service.settings.has_operator_group = is_configured;
+	fake_host_reload(run->fake_host);
 }
 
 static void add_adapter(Run *run, size_t at, int driver)
@@ -141,7 +141,7 @@ static void add_adapter(Run *run, size_t at, int driver)
 		return;
 	configure_operator_group(run, true);
 	run->adapters[at].adapter =
-		fake_running_adapter(run->world, run->drivers[driver].caller, "9,9,9,9");
+		fake_running_adapter(run->fake_host, run->drivers[driver].caller, "9,9,9,9");
 	configure_operator_group(run, false);
 	run->adapters[at].is_registered = true;
 	run->adapters[at].driver = driver;
@@ -155,8 +155,8 @@ static void remove_adapter(Run *run, size_t at)
 	if (!run->adapters[at].is_registered)
 		return;
 	expect_adapter_end(run, at);
-	cr_assert_str_eq(callf(run->world, run->root, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
-			       run->adapters[at].adapter.adapter),
+	cr_assert_str_eq(callf(run->fake_host, run->root, UNREGISTER_ADAPTER,
+			       "{\"adapter\":\"%s\"}", run->adapters[at].adapter.adapter),
 			 SUCCESS);
 }
 
@@ -170,8 +170,8 @@ static void reconnect_driver(Run *run)
 	for (size_t i = 0; i < ADAPTERS; i++)
 		if (run->adapters[i].is_registered && run->adapters[i].driver == number)
 			expect_adapter_end(run, i);
-	world_disconnect(run->world, driver->caller);
-	driver->caller = world_connect(run->world, driver->process);
+	fake_host_disconnect(run->fake_host, driver->caller);
+	driver->caller = fake_host_connect(run->fake_host, driver->process);
 }
 
 static void add_process(Run *run, size_t adapter)
@@ -187,7 +187,7 @@ static void add_process(Run *run, size_t adapter)
 		process->guid = guids[vm];
 		snprintf(more, sizeof(more), ",\"virtualMachineGuid\":\"%s\"", guids[vm]);
 	}
-	cr_assert_str_eq(create_gpu_process(run->world,
+	cr_assert_str_eq(create_gpu_process(run->fake_host,
 					    run->drivers[run->adapters[adapter].driver].caller,
 					    &run->adapters[adapter].adapter, more, process->handle),
 			 SUCCESS);
@@ -201,7 +201,7 @@ static void remove_process(Run *run, size_t at)
 	if (process.is_system)
 		return;
 	expect_end(run, at, "requested");
-	cr_assert_str_eq(callf(run->world,
+	cr_assert_str_eq(callf(run->fake_host,
 			       run->drivers[run->adapters[process.adapter].driver].caller,
 			       DESTROY_PROCESS, "{\"process\":\"%s\"}", process.handle),
 			 SUCCESS);
@@ -217,12 +217,12 @@ static void make_resident(Run *run, const TestProcess *process)
 	snprintf(first, sizeof(first), "0x%" PRIx64, table);
 	snprintf(inside, sizeof(inside), "0x%" PRIx64, table + dice_roll(&run->dice, GIB));
 	if (dice_chance(&run->dice, 2)) {
-		table_call(run->world, driver, EVICT, process->handle, inside);
+		table_call(run->fake_host, driver, EVICT, process->handle, inside);
 		expect(run, "pageTableResident", process, first);
 	}
 	for (int again = 0; again < 2; again++)
 		cr_assert_str_eq(
-			table_call(run->world, driver, MAKE_RESIDENT, process->handle, inside),
+			table_call(run->fake_host, driver, MAKE_RESIDENT, process->handle, inside),
 			SUCCESS);
 }
 
@@ -258,7 +258,7 @@ static void close_observer(Run *run, Observer *observer)
 	watcher_free(watcher);
 	*observer = (Observer){ 0 };
 	if (caller)
-		world_disconnect(run->world, caller);
+		fake_host_disconnect(run->fake_host, caller);
 }
 
 /*
@@ -270,7 +270,7 @@ static void end_machine(Run *run, size_t vm)
 	for (size_t i = run->process_count; i-- > 0;)
 		if (run->processes[i].guid == guids[vm])
 			expect_end(run, i, "virtualMachineUnregistered");
-	cr_assert_str_eq(callf(run->world, run->root, UNREGISTER_MACHINE,
+	cr_assert_str_eq(callf(run->fake_host, run->root, UNREGISTER_MACHINE,
 			       "{\"virtualMachineGuid\":\"%s\"}", guids[vm]),
 			 SUCCESS);
 	for (size_t i = 0; i < OBSERVERS && vm == 0; i++) {
@@ -292,7 +292,7 @@ static void change_machine(Run *run, size_t vm)
 	if (run->is_running[vm])
 		end_machine(run, vm);
 	else
-		cr_assert_str_eq(callf(run->world, run->root, REGISTER_MACHINE,
+		cr_assert_str_eq(callf(run->fake_host, run->root, REGISTER_MACHINE,
 				       "{\"virtualMachineGuid\":\"%s\",\"vmmPid\":%d,"
 				       "\"displayClients\":[{\"user\":\"alice\"}]}",
 				       guids[vm], pid),
@@ -337,7 +337,7 @@ static Observer new_observer(Run *run)
 	switch (dice_roll(dice, 4)) {
 	case 0:
 		return (Observer){
-			.watcher = watcher_new_expecting(run->world, run->root,
+			.watcher = watcher_new_expecting(run->fake_host, run->root,
 							 watches_vm ? guids[vm] : NULL),
 			.is_root = true,
 			.driver = -1,
@@ -345,14 +345,14 @@ static Observer new_observer(Run *run)
 	case 1:
 		caller = run->strangers[dice_roll(dice, 2)];
 		return (Observer){
-			.watcher = watcher_new_expecting(run->world, caller, NULL),
+			.watcher = watcher_new_expecting(run->fake_host, caller, NULL),
 			.driver = -1,
 		};
 	default:
 		watches_vm = driver == 0 && run->is_running[0] && dice_chance(dice, 2);
-		caller = world_connect(run->world, run->drivers[driver].process);
+		caller = fake_host_connect(run->fake_host, run->drivers[driver].process);
 		return (Observer){
-			.watcher = watcher_new_expecting(run->world, caller,
+			.watcher = watcher_new_expecting(run->fake_host, caller,
 							 watches_vm ? guids[0] : NULL),
 			.driver = driver,
 		};
@@ -391,38 +391,38 @@ static void observer_step(Run *run, Observer *observer)
 static void fill(Run *run)
 {
 	for (int i = 0; i < 200; i++)
-		callf(run->world, run->root, SET_QUARANTINE,
+		callf(run->fake_host, run->root, SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"10000000-0000-4000-8000-%012d\","
 		      "\"quarantined\":true,\"reason\":\"%0200d\"}",
 		      i, 0);
 }
 
-static TestDriver driver_new(World *world, pid_t pid)
+static TestDriver driver_new(FakeHost *fake_host, pid_t pid)
 {
-	static const gid_t groups[] = { WORLD_OPERATOR_GROUP };
-	TestDriver driver = { .process = world_process(world, pid, 1100) };
+	static const gid_t groups[] = { FAKE_HOST_OPERATOR_GROUP };
+	TestDriver driver = { .process = fake_host_process(fake_host, pid, 1100) };
 
 	process_set_groups(driver.process, 1100, ARRAY_SIZE(groups), groups);
-	driver.caller = world_connect(world, driver.process);
+	driver.caller = fake_host_connect(fake_host, driver.process);
 	return driver;
 }
 
 static Run *run_new(void)
 {
 	Run *run = calloc(1, sizeof(*run));
-	World *world = world_new();
+	FakeHost *fake_host = fake_host_new();
 
-	world_must(run != NULL);
-	run->world = world;
+	fake_host_must(run != NULL);
+	run->fake_host = fake_host;
 	run->seed = number_from("VAILD_SEED", SEED_DEFAULT);
 	run->dice.state = run->seed;
-	world->service.watch_ready = watcher_ready;
-	world_user(world, "alice", 1000);
-	run->root = world_connect(world, world_process(world, 100, 0));
-	run->strangers[0] = world_connect(world, world_process(world, 200, 64055));
-	run->strangers[1] = world_connect(world, world_process(world, 300, 1000));
+	fake_host->service.watch_ready = watcher_ready;
+	fake_host_user(fake_host, "alice", 1000);
+	run->root = fake_host_connect(fake_host, fake_host_process(fake_host, 100, 0));
+	run->strangers[0] = fake_host_connect(fake_host, fake_host_process(fake_host, 200, 64055));
+	run->strangers[1] = fake_host_connect(fake_host, fake_host_process(fake_host, 300, 1000));
 	for (int i = 0; i < DRIVERS; i++)
-		run->drivers[i] = driver_new(world, 400 + i);
+		run->drivers[i] = driver_new(fake_host, 400 + i);
 	configure_operator_group(run, false);
 	return run;
 }
@@ -432,8 +432,8 @@ static void run_free(Run *run)
 	for (size_t i = 0; i < OBSERVERS; i++)
 		if (run->observers[i].watcher)
 			close_observer(run, &run->observers[i]);
-	broker_check(run->world->service.broker);
-	world_free(run->world);
+	broker_check(run->fake_host->service.broker);
+	fake_host_free(run->fake_host);
 	free(run);
 }
 
@@ -479,8 +479,8 @@ Test(gpu_watch, the_watch_of_a_driver_outlives_its_vm)
 
 	change_machine(run, 0);
 	add_adapter(run, 0, 0);
-	Caller *caller = world_connect(run->world, run->drivers[0].process);
-	*observer = (Observer){ .watcher = watcher_new_expecting(run->world, caller, NULL),
+	Caller *caller = fake_host_connect(run->fake_host, run->drivers[0].process);
+	*observer = (Observer){ .watcher = watcher_new_expecting(run->fake_host, caller, NULL),
 				.driver = 0 };
 	watcher_drain(observer->watcher);
 	change_machine(run, 0);

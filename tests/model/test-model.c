@@ -39,7 +39,7 @@ static const NTSTATUS statuses[] = {
 };
 
 typedef struct Run {
-	World *world;
+	FakeHost *fake_host;
 	Model *model;
 	Dice dice;
 	VarlinkService service;
@@ -89,13 +89,13 @@ static Buffer send_request(Run *run, const ModelRequest *request, const char *te
 	size_t size = strlen(text), begin = 0;
 	size_t turns = 1 + dice_roll(&run->dice, 3), foreign = dice_roll(&run->dice, turns);
 
-	session_init(&session, &run->world->service, request->caller);
+	session_init(&session, &run->fake_host->service, request->caller);
 	for (size_t turn = 0; turn < turns; turn++) {
 		size_t end = turn + 1 == turns ? size : begin + 1 + (size - begin) / 3;
 
 		buffer_append(&session.input, text + begin, end - begin);
 		session_arrived(&session,
-				&(Arrival){ .foreign = request->foreign && turn == foreign });
+				&(InputMetadata){ .foreign = request->foreign && turn == foreign });
 		pump(&session, &taken);
 		begin = end;
 	}
@@ -136,8 +136,8 @@ static size_t check_replies(Run *run, const ModelRequest *request, const ModelAn
 
 		cr_assert_not_null(end);
 		char *line = strndup(text, (size_t)(end - text));
-		JsonValue *reply =
-			json_parse(run->world->service.parser, line, (size_t)(end - text), &error);
+		JsonValue *reply = json_parse(run->fake_host->service.parser, line,
+					      (size_t)(end - text), &error);
 		const char *found = error ? error : NULL;
 		if (!found)
 			found = varlink_reply_flaw(&run->service, method_of(run->request, name),
@@ -176,10 +176,10 @@ static void step(Run *run)
 	ModelRequest request;
 	char *call, *text = NULL;
 
-	random_host_change(run->world, run->model, &run->dice);
-	if (run->world->caller_count == 0)
+	random_host_change(run->fake_host, run->model, &run->dice);
+	if (run->fake_host->caller_count == 0)
 		return;
-	call = random_request(run->world, run->model, &run->dice, &request);
+	call = random_request(run->fake_host, run->model, &run->dice, &request);
 	bool more = dice_chance(&run->dice, 4);
 	bool gives_handle =
 		request.method == MODEL_ASSIGN || request.method == MODEL_CREATE_CONTEXT;
@@ -199,7 +199,7 @@ static void step(Run *run)
 	run->outcomes[request.method][answer.status == STATUS_SUCCESS]++;
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
 		run->seen[i] |= statuses[i] == answer.status;
-	broker_check(run->world->service.broker);
+	broker_check(run->fake_host->service.broker);
 	buffer_deinit(&taken);
 	free(text);
 	free(call);
@@ -219,17 +219,18 @@ static void run_begin(Run *run)
 	run->seed = number_from("VAILD_SEED", (uint64_t)time(NULL));
 	run->dice.state = run->seed;
 	run->service = varlink_service();
-	run->world = world_new();
-	run->world->random = run->seed;
-	run->world->service.settings.allow_user_machines = true;
+	run->fake_host = fake_host_new();
+	run->fake_host->random = run->seed;
+	run->fake_host->service.settings.allow_user_machines = true;
 	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
-		world_user(run->world, users[i].name, users[i].uid);
-	Caller *caller = world_connect(run->world, world_process(run->world, 100, 0));
+		fake_host_user(run->fake_host, users[i].name, users[i].uid);
+	Caller *caller =
+		fake_host_connect(run->fake_host, fake_host_process(run->fake_host, 100, 0));
 	run->model = calloc(1, sizeof(*run->model));
-	run->model->world = run->world;
-	call(run->world, caller, LIST_ADAPTERS, NULL);
+	run->model->fake_host = run->fake_host;
+	call(run->fake_host, caller, LIST_ADAPTERS, NULL);
 	snprintf(run->model->adapter, MODEL_HANDLE_SIZE, "%s",
-		 reply_string(run->world, "adapters[0].adapter"));
+		 reply_string(run->fake_host, "adapters[0].adapter"));
 }
 
 /* Checks that the run was long and varied enough: each method fails and succeeds, each status
@@ -258,6 +259,6 @@ Test(model, random_requests_get_the_answers_of_the_model)
 		check_outcomes(&run);
 	model_clear(run.model);
 	free(run.model);
-	world_free(run.world);
+	fake_host_free(run.fake_host);
 	varlink_service_deinit(&run.service);
 }

@@ -35,18 +35,18 @@ static void player_enter(Run *run, Player *player)
 {
 	uid_t uid = uids[dice_roll(&run->dice, ARRAY_SIZE(uids))];
 
-	player->process = world_process(run->world, ++run->last_pid, uid);
+	player->process = fake_host_process(run->fake_host, ++run->last_pid, uid);
 	process_set_context(player->process, GRAPHICS_CONTEXT_DRM);
-	player->caller = world_connect(run->world, player->process);
+	player->caller = fake_host_connect(run->fake_host, player->process);
 	player->gpu_process[0] = '\0';
 }
 
 static void player_replace(Run *run, Player *player, bool reports_exit)
 {
-	world_disconnect(run->world, player->caller);
-	world_kill(run->world, player->process);
+	fake_host_disconnect(run->fake_host, player->caller);
+	fake_host_kill(run->fake_host, player->process);
 	if (reports_exit)
-		world_tell_exits(run->world);
+		fake_host_report_exits(run->fake_host);
 	player_enter(run, player);
 }
 
@@ -67,7 +67,7 @@ const char *run_any_handle(Run *run, Handles *handles)
 
 void run_remember(Run *run, Handles *handles, const char *path)
 {
-	const char *handle = reply_string(run->world, path);
+	const char *handle = reply_string(run->fake_host, path);
 
 	if (handle[0] != '\0')
 		strcpy(handles->items[dice_roll(&run->dice, HANDLES)], handle);
@@ -95,7 +95,7 @@ static const char *register_vm(Run *run)
 {
 	char client[64], agent[64];
 
-	return callf(run->world, any_caller(run), REGISTER_MACHINE,
+	return callf(run->fake_host, any_caller(run), REGISTER_MACHINE,
 		     "{\"virtualMachineGuid\":\"%s\",\"vmmPid\":%d,\"displayClients\":[%s],"
 		     "\"agent\":%s}",
 		     run_any_guid(run), run_any_player(run)->process->pid, write_party(run, client),
@@ -107,7 +107,7 @@ static const char *update_vm(Run *run)
 	char party[64];
 	bool is_agent = dice_chance(&run->dice, 2);
 
-	return callf(run->world, any_caller(run), UPDATE_MACHINE,
+	return callf(run->fake_host, any_caller(run), UPDATE_MACHINE,
 		     "{\"virtualMachineGuid\":\"%s\",\"name\":\"n%d\",%s%s%s}", run_any_guid(run),
 		     (int)dice_roll(&run->dice, 9),
 		     is_agent ? "\"agent\":" : "\"displayClients\":[", write_party(run, party),
@@ -116,7 +116,7 @@ static const char *update_vm(Run *run)
 
 static const char *assign(Run *run)
 {
-	const char *status = callf(run->world, any_caller(run), ASSIGN,
+	const char *status = callf(run->fake_host, any_caller(run), ASSIGN,
 				   "{\"virtualMachineGuid\":\"%s\"}", run_any_guid(run));
 
 	run_remember(run, &run->virtual_gpus, "virtualGpu");
@@ -125,13 +125,13 @@ static const char *assign(Run *run)
 
 static const char *remove_virtual_gpu(Run *run)
 {
-	return callf(run->world, run->admin, REMOVE, "{\"virtualGpu\":\"%s\"}",
+	return callf(run->fake_host, run->admin, REMOVE, "{\"virtualGpu\":\"%s\"}",
 		     run_any_handle(run, &run->virtual_gpus));
 }
 
 static const char *name_vm(Run *run, Caller *caller, const char *method)
 {
-	return callf(run->world, caller, method, "{\"virtualMachineGuid\":\"%s\"}",
+	return callf(run->fake_host, caller, method, "{\"virtualMachineGuid\":\"%s\"}",
 		     run_any_guid(run));
 }
 
@@ -152,7 +152,7 @@ static const char *unregister_vm(Run *run)
 
 static const char *set_quarantine(Run *run)
 {
-	return callf(run->world, run->admin, SET_QUARANTINE,
+	return callf(run->fake_host, run->admin, SET_QUARANTINE,
 		     "{\"virtualMachineGuid\":\"%s\",\"quarantined\":%s}", run_any_guid(run),
 		     dice_chance(&run->dice, 4) ? "true" : "false");
 }
@@ -160,17 +160,17 @@ static const char *set_quarantine(Run *run)
 static const char *create_context(Run *run)
 {
 	Player *player = run_any_player(run);
-	const char *status = call(run->world, player->caller, CREATE_CONTEXT, NULL);
+	const char *status = call(run->fake_host, player->caller, CREATE_CONTEXT, NULL);
 
 	run_remember(run, &run->contexts, "context");
 	if (strcmp(status, "STATUS_SUCCESS") == 0)
-		strcpy(player->gpu_process, reply_string(run->world, "process"));
+		strcpy(player->gpu_process, reply_string(run->fake_host, "process"));
 	return status;
 }
 
 static const char *destroy_context(Run *run)
 {
-	return callf(run->world, run_any_player(run)->caller, DESTROY_CONTEXT,
+	return callf(run->fake_host, run_any_player(run)->caller, DESTROY_CONTEXT,
 		     "{\"context\":\"%s\"}", run_any_handle(run, &run->contexts));
 }
 
@@ -188,7 +188,7 @@ static const char *reserve(Run *run)
 	const Player *player = run_any_player(run);
 	char address[32];
 
-	return callf(run->world, player->caller, RESERVE_ADDRESS,
+	return callf(run->fake_host, player->caller, RESERVE_ADDRESS,
 		     "{\"process\":\"%s\",\"sizeInBytes\":%d,\"baseAddress\":\"%s\"}",
 		     player->gpu_process, (int)(1 + dice_roll(&run->dice, 16)) << 16,
 		     any_address(run, address));
@@ -199,7 +199,7 @@ static const char *map(Run *run)
 	const Player *player = run_any_player(run);
 	char address[32];
 
-	return callf(run->world, player->caller, MAP_ADDRESS,
+	return callf(run->fake_host, player->caller, MAP_ADDRESS,
 		     "{\"process\":\"%s\",\"sizeInBytes\":%d,\"protection\":\"read\","
 		     "\"allocation\":%d,\"offsetInBytes\":8192,\"baseAddress\":\"%s\"}",
 		     player->gpu_process, (int)(1 + dice_roll(&run->dice, 40)) << 12,
@@ -211,7 +211,7 @@ static const char *free_some(Run *run)
 	const Player *player = run_any_player(run);
 	char address[32];
 
-	return callf(run->world, player->caller, FREE_ADDRESS,
+	return callf(run->fake_host, player->caller, FREE_ADDRESS,
 		     "{\"process\":\"%s\",\"sizeInBytes\":%d,\"baseAddress\":\"%s\"}",
 		     player->gpu_process, (int)(1 + dice_roll(&run->dice, 60)) << 12,
 		     any_address(run, address));
@@ -225,16 +225,15 @@ static const char *free_some(Run *run)
 static const char *share_something(Run *run)
 {
 	char parameters[512];
-	Descriptor descriptor = sealed_memory(run->world);
+	int fd = sealed_memory(run->fake_host);
 
-	world_descriptor_of(run->world, descriptor)->facts.size_is_sealed =
-		dice_chance(&run->dice, 2);
-	if (world_open_descriptors(run->world) > 300)
-		run->world->descriptor_limit = 300;
+	fake_host_fd_of(run->fake_host, fd)->facts.size_is_sealed = dice_chance(&run->dice, 2);
+	if (fake_host_open_fds(run->fake_host) > 300)
+		run->fake_host->fd_limit = 300;
 	snprintf(parameters, sizeof(parameters),
 		 "{\"virtualMachineGuid\":\"%s\",\"object\":{" RESOURCE "}}", run_any_guid(run));
-	const char *status = call_with_descriptors(run->world, run_any_player(run)->caller, SHARE,
-						   parameters, &descriptor, 1, NULL);
+	const char *status = call_with_fds(run->fake_host, run_any_player(run)->caller, SHARE,
+					   parameters, &fd, 1, NULL);
 	run_remember(run, &run->objects, "sharedObject.handle");
 	return status;
 }
@@ -245,24 +244,24 @@ static const char *share_something(Run *run)
  */
 static const char *open_something(Run *run)
 {
-	FakeDescriptor *fake = &run->world->descriptors[dice_roll(&run->dice, 40)];
+	FakeFd *fake = &run->fake_host->fds[dice_roll(&run->dice, 40)];
 
 	if (fake->open && !fake->facts.size_is_sealed)
 		fake->facts.size += dice_roll(&run->dice, 3u << 20);
-	run->world->keeps_before_refusal = 0;
-	return open_and_drop(run->world, run_any_player(run)->caller,
-			     run_any_handle(run, &run->objects), NULL);
+	run->fake_host->persists_before_refusal = 0;
+	return open_and_close_fds(run->fake_host, run_any_player(run)->caller,
+				  run_any_handle(run, &run->objects), NULL);
 }
 
 static const char *close_something(Run *run)
 {
-	return with_handle(run->world, run_any_player(run)->caller, CLOSE,
+	return with_handle(run->fake_host, run_any_player(run)->caller, CLOSE,
 			   run_any_handle(run, &run->objects));
 }
 
 static const char *unshare_something(Run *run)
 {
-	return with_handle(run->world, any_caller(run), UNSHARE,
+	return with_handle(run->fake_host, any_caller(run), UNSHARE,
 			   run_any_handle(run, &run->objects));
 }
 
@@ -303,11 +302,12 @@ void run_must_be_same(const Run *run, char *before, char *after, const char *wha
 static void restart_unseen(Run *run)
 {
 	run_settle_creations(run);
-	char *before = world_picture(run->world, run->admin);
+	char *before = fake_host_snapshot(run->fake_host, run->admin);
 
-	world_restart(run->world);
-	run_must_be_same(run, before, world_picture(run->world, run->admin), "a restart");
-	cr_assert_eq(run->world->report.drop_count, 0u, "%s", run->world->report.drops[0].reason);
+	fake_host_restart(run->fake_host);
+	run_must_be_same(run, before, fake_host_snapshot(run->fake_host, run->admin), "a restart");
+	cr_assert_eq(run->fake_host->report.drop_count, 0u, "%s",
+		     run->fake_host->report.batch[0].reason);
 	run->restarts++;
 	run_drivers_come_back(run);
 }
@@ -315,10 +315,10 @@ static void restart_unseen(Run *run)
 /* A process dies while no daemon runs. */
 static void restart_with_a_death(Run *run)
 {
-	world_stop(run->world);
-	world_kill(run->world, run_any_player(run)->process);
-	world_start(run->world);
-	run->drops += run->world->report.drop_count;
+	fake_host_stop(run->fake_host);
+	fake_host_kill(run->fake_host, run_any_player(run)->process);
+	fake_host_start(run->fake_host);
+	run->batch += run->fake_host->report.drop_count;
 	for (size_t i = 0; i < PLAYERS; i++)
 		if (!run->players[i].process->alive)
 			player_replace(run, &run->players[i], true);
@@ -331,17 +331,17 @@ static void restart_with_a_death(Run *run)
  */
 static void request_with_refusal(Run *run)
 {
-	World *world = run->world;
+	FakeHost *fake_host = run->fake_host;
 
-	char *before = world_picture(world, run->admin);
-	size_t events = world->event_count;
-	world->refuse_keep = true;
-	world->keeps_before_refusal = dice_roll(&run->dice, 3);
+	char *before = fake_host_snapshot(fake_host, run->admin);
+	size_t events = fake_host->event_count;
+	fake_host->refuse_persist = true;
+	fake_host->persists_before_refusal = dice_roll(&run->dice, 3);
 	const char *status = any_request(run);
-	world->refuse_keep = false;
+	fake_host->refuse_persist = false;
 	bool is_refused = strcmp(status, "STATUS_INSUFFICIENT_RESOURCES") == 0;
-	char *after = world_picture(world, run->admin);
-	if (is_refused && world->event_count == events) {
+	char *after = fake_host_snapshot(fake_host, run->admin);
+	if (is_refused && fake_host->event_count == events) {
 		run->refusals++;
 		run_must_be_same(run, before, after, "a refusal");
 		return;
@@ -352,7 +352,7 @@ static void request_with_refusal(Run *run)
 
 static void step(Run *run)
 {
-	run->world->now += dice_roll(&run->dice, 1000);
+	run->fake_host->now += dice_roll(&run->dice, 1000);
 	switch (dice_roll(&run->dice, 60)) {
 	case 0:
 		restart_unseen(run);
@@ -374,30 +374,31 @@ static void step(Run *run)
 	default:
 		run->successes += strcmp(any_request(run), "STATUS_SUCCESS") == 0;
 	}
-	broker_check(run->world->service.broker);
+	broker_check(run->fake_host->service.broker);
 }
 
 static void run_begin(Run *run)
 {
-	World *world = world_new();
-	ConfiguredReservations *configured = &world->service.settings.software_adapter.of_processes;
+	FakeHost *fake_host = fake_host_new();
+	ConfiguredReservations *configured =
+		&fake_host->service.settings.software_adapter.of_processes;
 
-	run->world = world;
+	run->fake_host = fake_host;
 	run->seed = number_from("VAILD_SEED", (uint64_t)time(NULL));
-	run->dice.state = world->random = run->seed;
+	run->dice.state = fake_host->random = run->seed;
 	run->last_pid = 1000;
-	world->service.settings.allow_user_machines = true;
+	fake_host->service.settings.allow_user_machines = true;
 	*configured = (ConfiguredReservations){
 		.count = 1,
 		.items = { { .size = 4u << 20,
 			     .base_address = UINT64_C(0x10000000000),
 			     .allow_user_mode_mapping = true } },
 	};
-	world_reload(world);
-	world_user(world, "root", 0);
-	world_user(world, "alice", 1000);
-	world_user(world, "bob", 1001);
-	run->admin = world_connect(world, world_process(world, 100, 0));
+	fake_host_reload(fake_host);
+	fake_host_user(fake_host, "root", 0);
+	fake_host_user(fake_host, "alice", 1000);
+	fake_host_user(fake_host, "bob", 1001);
+	run->admin = fake_host_connect(fake_host, fake_host_process(fake_host, 100, 0));
 	for (size_t i = 0; i < PLAYERS; i++)
 		player_enter(run, &run->players[i]);
 	run_drivers_enter(run);
@@ -413,12 +414,12 @@ Test(restart_model, restarts_are_invisible)
 	for (run.step = 0; run.step < steps; run.step++)
 		step(&run);
 	fprintf(stderr, "restart: %zu restarts, %zu refusals, %zu successes, %zu drops\n",
-		run.restarts, run.refusals, run.successes, run.drops);
+		run.restarts, run.refusals, run.successes, run.batch);
 	fprintf(stderr, "restart: %zu adapters taken over, %zu ended\n", run.restored_adapters,
 		run.ended_adapters);
 	if (steps >= STEPS_DEFAULT)
-		cr_assert(run.restarts > 50 && run.refusals > 20 && run.drops > 20 &&
+		cr_assert(run.restarts > 50 && run.refusals > 20 && run.batch > 20 &&
 			  run.successes > steps / 8 && run.restored_adapters > 20 &&
 			  run.ended_adapters > 5);
-	world_free(run.world);
+	fake_host_free(run.fake_host);
 }

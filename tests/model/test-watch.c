@@ -36,7 +36,7 @@ typedef struct Slot {
 } Slot;
 
 typedef struct Run {
-	World *world;
+	FakeHost *fake_host;
 	Dice dice;
 	uint64_t seed;
 	Actor actors[ACTORS];
@@ -76,9 +76,9 @@ static void actor_enter(Run *run, size_t number)
 		    : number < FIRST_VIEWER ? 64055
 					    : viewers[number % ARRAY_SIZE(viewers)];
 
-	actor->process = world_process(run->world, ++run->last_pid, uid);
+	actor->process = fake_host_process(run->fake_host, ++run->last_pid, uid);
 	process_set_context(actor->process, GRAPHICS_CONTEXT_DRM);
-	actor->caller = world_connect(run->world, actor->process);
+	actor->caller = fake_host_connect(run->fake_host, actor->process);
 }
 
 static void slot_close(Run *run, Slot *slot)
@@ -94,13 +94,13 @@ static void slot_close(Run *run, Slot *slot)
 static void run_read_lists(Run *run)
 {
 	texts_deinit(&run->state);
-	state_read(run->world, operator_of(run), NULL, &run->state);
+	state_read(run->fake_host, operator_of(run), NULL, &run->state);
 }
 
 /* Tests whether the actor may watch the VM, according to DescribeVirtualMachine and the lists. */
 static bool actor_is_entitled(Run *run, const Actor *actor, const char *guid)
 {
-	World *world = run->world;
+	FakeHost *fake_host = run->fake_host;
 	pid_t pid = actor->process->pid;
 	char registration[80];
 	Texts wanted = { 0 };
@@ -111,13 +111,13 @@ static bool actor_is_entitled(Run *run, const Actor *actor, const char *guid)
 	texts_add(&wanted, "%s", registration);
 	bool is_registered = !texts_missing(&wanted, &run->state);
 	texts_deinit(&wanted);
-	if (strcmp(callf(world, operator_of(run), DESCRIBE, "{\"virtualMachineGuid\":\"%s\"}",
+	if (strcmp(callf(fake_host, operator_of(run), DESCRIBE, "{\"virtualMachineGuid\":\"%s\"}",
 			 guid),
 		   "STATUS_SUCCESS") != 0)
 		return false;
-	return is_registered || reply_number(world, "virtualMachine.vmmPid") == (uint64_t)pid ||
-	       reply_number(world, "virtualMachine.agent.pid") == (uint64_t)pid ||
-	       (strcmp(reply_string(world, "virtualMachine.agent.user"), "bob") == 0 &&
+	return is_registered || reply_number(fake_host, "virtualMachine.vmmPid") == (uint64_t)pid ||
+	       reply_number(fake_host, "virtualMachine.agent.pid") == (uint64_t)pid ||
+	       (strcmp(reply_string(fake_host, "virtualMachine.agent.user"), "bob") == 0 &&
 		actor->caller->credentials.uid == 1001);
 }
 
@@ -126,7 +126,7 @@ static void actor_replace(Run *run, size_t number)
 {
 	Actor *actor = &run->actors[number];
 
-	world_exit(run->world, actor->process);
+	fake_host_exit(run->fake_host, actor->process);
 	run_read_lists(run);
 	for (size_t i = 0; i < WATCHERS; i++) {
 		Slot *slot = &run->slots[i];
@@ -139,7 +139,7 @@ static void actor_replace(Run *run, size_t number)
 		cr_assert_eq(slot->watcher->is_over, !slot->is_entitled);
 		slot_close(run, slot);
 	}
-	world_disconnect(run->world, actor->caller);
+	fake_host_disconnect(run->fake_host, actor->caller);
 	actor_enter(run, number);
 }
 
@@ -147,19 +147,19 @@ static Run *run_new(void)
 {
 	Run *run = calloc(1, sizeof(*run));
 
-	world_must(run != NULL);
+	fake_host_must(run != NULL);
 	run->seed = environment_number("VAILD_SEED", (uint64_t)time(NULL));
 	run->dice.state = run->seed;
 	fprintf(stderr, "watch: VAILD_SEED=%" PRIu64 "\n", run->seed);
-	run->world = world_new();
-	run->world->service.watch_ready = watcher_ready;
+	run->fake_host = fake_host_new();
+	run->fake_host->service.watch_ready = watcher_ready;
 	run->last_pid = 300;
 	run->patience = 3;
-	world_user(run->world, "alice", 1000);
-	world_user(run->world, "bob", 1001);
+	fake_host_user(run->fake_host, "alice", 1000);
+	fake_host_user(run->fake_host, "bob", 1001);
 	for (size_t i = 0; i < ACTORS; i++)
 		actor_enter(run, i);
-	state_read(run->world, operator_of(run), NULL, &run->state);
+	state_read(run->fake_host, operator_of(run), NULL, &run->state);
 	return run;
 }
 
@@ -168,8 +168,8 @@ static void run_free(Run *run)
 	for (size_t i = 0; i < WATCHERS; i++)
 		slot_close(run, &run->slots[i]);
 	texts_deinit(&run->state);
-	broker_check(run->world->service.broker);
-	world_free(run->world);
+	broker_check(run->fake_host->service.broker);
+	fake_host_free(run->fake_host);
 	free(run);
 }
 
@@ -206,7 +206,7 @@ static void send_machine(Run *run, const char *guid, bool is_new)
 	else if (dice_chance(dice, 2))
 		snprintf(agent_text, sizeof(agent_text), ",\"agent\":{\"pid\":%d}",
 			 (int)run->actors[agent].process->pid);
-	callf(run->world, operator_of(run), is_new ? REGISTER_MACHINE : UPDATE_MACHINE,
+	callf(run->fake_host, operator_of(run), is_new ? REGISTER_MACHINE : UPDATE_MACHINE,
 	      "{\"virtualMachineGuid\":\"%s\",\"displayClients\":[{\"user\":\"%s\"}]%s%s}", guid,
 	      clients[dice_roll(dice, 2)], vmm_text, agent_text);
 }
@@ -216,7 +216,7 @@ static void send_quarantine(Run *run)
 	char guid[GUID_TEXT_LENGTH + 1];
 
 	machine_guid(dice_roll(&run->dice, QUARANTINES), guid);
-	callf(run->world, operator_of(run), SET_QUARANTINE,
+	callf(run->fake_host, operator_of(run), SET_QUARANTINE,
 	      "{\"virtualMachineGuid\":\"%s\",\"quarantined\":%s,\"reason\":\"hang %u\"}", guid,
 	      dice_chance(&run->dice, 3) ? "true" : "false",
 	      (unsigned int)dice_roll(&run->dice, 3));
@@ -232,24 +232,25 @@ static void send_vm_detail(Run *run, const char *guid)
 	switch (dice_roll(&run->dice, 8)) {
 	case 0:
 	case 1:
-		callf(run->world, operator_of(run), ASSIGN, "{\"virtualMachineGuid\":\"%s\"}",
+		callf(run->fake_host, operator_of(run), ASSIGN, "{\"virtualMachineGuid\":\"%s\"}",
 		      guid);
 		return;
 	case 2:
 		if (pick_virtual_gpu(run, handle))
-			callf(run->world, operator_of(run), REMOVE, "{\"virtualGpu\":\"%s\"}",
+			callf(run->fake_host, operator_of(run), REMOVE, "{\"virtualGpu\":\"%s\"}",
 			      handle);
 		return;
 	case 3:
-		callf(run->world, actor->caller, UNREGISTER, "{\"virtualMachineGuid\":\"%s\"}",
+		callf(run->fake_host, actor->caller, UNREGISTER, "{\"virtualMachineGuid\":\"%s\"}",
 		      guid);
 		return;
 	case 4:
-		callf(run->world, operator_of(run), REVOKE,
+		callf(run->fake_host, operator_of(run), REVOKE,
 		      "{\"virtualMachineGuid\":\"%s\",\"pid\":%d}", guid, (int)actor->process->pid);
 		return;
 	default:
-		callf(run->world, actor->caller, REGISTER, "{\"virtualMachineGuid\":\"%s\"}", guid);
+		callf(run->fake_host, actor->caller, REGISTER, "{\"virtualMachineGuid\":\"%s\"}",
+		      guid);
 		return;
 	}
 }
@@ -268,7 +269,7 @@ static void random_change(Run *run)
 		send_machine(run, guid, true);
 		break;
 	case 3:
-		callf(run->world, operator_of(run), UNREGISTER_MACHINE,
+		callf(run->fake_host, operator_of(run), UNREGISTER_MACHINE,
 		      "{\"virtualMachineGuid\":\"%s\"}", guid);
 		break;
 	case 4:
@@ -308,7 +309,7 @@ static void slot_open(Run *run, Slot *slot)
 	if (!may)
 		return;
 	*slot = (Slot){
-		.watcher = watcher_new(run->world, actor->caller, all ? NULL : guid),
+		.watcher = watcher_new(run->fake_host, actor->caller, all ? NULL : guid),
 		.actor = number,
 		.is_entitled = true,
 	};
@@ -371,7 +372,7 @@ static void slot_step(Run *run, Slot *slot)
 		slot->is_entitled &=
 			actor_is_entitled(run, &run->actors[slot->actor], watcher->guid);
 	bool lags = watcher->is_current &&
-		    run->world->event_count - watcher->events_seen > WORLD_EVENT_MAX / 2;
+		    run->fake_host->event_count - watcher->events_seen > FAKE_HOST_EVENT_MAX / 2;
 	if (lags || !slot->is_entitled || dice_chance(dice, run->patience))
 		watcher_drain(watcher);
 	else if (!dice_chance(dice, 3))
@@ -390,7 +391,7 @@ static void run_steps(Run *run, uint64_t steps)
 		random_change(run);
 		for (size_t i = 0; i < WATCHERS; i++)
 			slot_step(run, &run->slots[i]);
-		run->world->now += 1000;
+		run->fake_host->now += 1000;
 	}
 }
 
@@ -414,7 +415,7 @@ static void run_fill(Run *run)
 	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
 		strcat(reason, "\\u0001");
 	for (int i = 0; i < 150; i++)
-		callf(run->world, operator_of(run), SET_QUARANTINE,
+		callf(run->fake_host, operator_of(run), SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"10000000-0000-4000-8000-%012d\","
 		      "\"quarantined\":true,\"reason\":\"%s\"}",
 		      i, reason);
@@ -422,12 +423,12 @@ static void run_fill(Run *run)
 		char guid[GUID_TEXT_LENGTH + 1];
 
 		machine_guid(i, guid);
-		callf(run->world, operator_of(run), REGISTER_MACHINE,
+		callf(run->fake_host, operator_of(run), REGISTER_MACHINE,
 		      "{\"virtualMachineGuid\":\"%s\",\"vmmPid\":%d,\"displayClients\":"
 		      "[{\"user\":\"alice\"}]}",
 		      guid, (int)run->actors[FIRST_VMM].process->pid);
 		for (int j = 0; j < 20; j++)
-			callf(run->world, operator_of(run), ASSIGN,
+			callf(run->fake_host, operator_of(run), ASSIGN,
 			      "{\"virtualMachineGuid\":\"%s\"}", guid);
 	}
 }
@@ -447,25 +448,25 @@ Test(watch_random, changes_come_while_the_existing_state_is_still_reported)
 
 /* --- fixture --------------------------------------------------------------------------------- */
 
-static Cast cast;
+static HostFixture fixture;
 
 static void set_up(void)
 {
-	cast = cast_new();
-	cast.world->service.watch_ready = watcher_ready;
+	fixture = host_fixture_new();
+	fixture.fake_host->service.watch_ready = watcher_ready;
 }
 
 static void tear_down(void)
 {
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 /* Replaces the fixture, which has a VM, by one without. */
 static void set_up_without_vm(void)
 {
 	tear_down();
-	cast = cast_new_quiet();
-	cast.world->service.watch_ready = watcher_ready;
+	fixture = host_fixture_new_quiet();
+	fixture.fake_host->service.watch_ready = watcher_ready;
 }
 
 TestSuite(watch, .init = set_up, .fini = tear_down);
@@ -476,8 +477,8 @@ static void quarantine_some(int first, int count)
 {
 	for (int i = 0; i < count; i++) {
 		/* Empty the fake host's store, which is too small. Only the events matter. */
-		cast.world->quarantine_count = 0;
-		callf(cast.world, cast.admin, SET_QUARANTINE,
+		fixture.fake_host->quarantine_count = 0;
+		callf(fixture.fake_host, fixture.admin, SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"30000000-0000-4000-8000-%012d\","
 		      "\"quarantined\":true,\"reason\":\"%0200d\"}",
 		      first + i, 0);
@@ -488,9 +489,9 @@ Test(watch, only_a_watcher_that_stops_reading_is_dropped)
 {
 	int steps = 0;
 
-	Watcher *stalled = watcher_new(cast.world, cast.admin, NULL);
-	Watcher *slow = watcher_new(cast.world, cast.admin, NULL);
-	Watcher *other = watcher_new(cast.world, cast.machine, GUID_A);
+	Watcher *stalled = watcher_new(fixture.fake_host, fixture.admin, NULL);
+	Watcher *slow = watcher_new(fixture.fake_host, fixture.admin, NULL);
+	Watcher *other = watcher_new(fixture.fake_host, fixture.machine, GUID_A);
 	watcher_drain(stalled);
 	watcher_drain(slow);
 	watcher_drain(other);
@@ -506,7 +507,8 @@ Test(watch, only_a_watcher_that_stops_reading_is_dropped)
 		     (size_t)LIMIT_UNREAD_PER_CONNECTION / 2,
 		     "dropped before it used half of its share");
 	cr_assert_eq(slow->state, SESSION_WATCHES);
-	cr_assert_eq(slow->events_seen, cast.world->event_count, "the other watcher misses events");
+	cr_assert_eq(slow->events_seen, fixture.fake_host->event_count,
+		     "the other watcher misses events");
 	size_t unread = stream_unread(stalled->session.stream);
 	quarantine_some(0, 10);
 	cr_assert_eq(stream_unread(stalled->session.stream), unread,
@@ -524,8 +526,9 @@ Test(watch, only_a_watcher_that_stops_reading_is_dropped)
 /* Registers alice's process for GUID_A and starts a watch on its connection. */
 static Watcher *watch_as_registered(const char *guid)
 {
-	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
-	Watcher *watcher = watcher_new(cast.world, cast.client, guid);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, REGISTER, NAMES_A),
+			 "STATUS_SUCCESS");
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.client, guid);
 	watcher_drain(watcher);
 	cr_assert(watcher->is_current && !watcher->is_over);
 	return watcher;
@@ -546,7 +549,7 @@ Test(watch, the_last_reply_reports_the_own_unregistration)
 {
 	Watcher *watcher = watch_as_registered(GUID_A);
 
-	call(cast.world, cast.client, UNREGISTER, NAMES_A);
+	call(fixture.fake_host, fixture.client, UNREGISTER, NAMES_A);
 	expect_end(watcher, "unregistered", "requested");
 }
 
@@ -554,7 +557,8 @@ Test(watch, the_last_reply_reports_a_revocation)
 {
 	Watcher *watcher = watch_as_registered(NULL);
 
-	call(cast.world, cast.admin, REVOKE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":300}");
+	call(fixture.fake_host, fixture.admin, REVOKE,
+	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"pid\":300}");
 	expect_end(watcher, "unregistered", "revoked");
 }
 
@@ -562,7 +566,7 @@ Test(watch, the_last_reply_reports_a_quarantine)
 {
 	Watcher *watcher = watch_as_registered(GUID_A);
 
-	call(cast.world, cast.admin, SET_QUARANTINE,
+	call(fixture.fake_host, fixture.admin, SET_QUARANTINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}");
 	expect_end(watcher, "unregistered", "quarantined");
 }
@@ -571,7 +575,7 @@ Test(watch, the_last_reply_reports_changed_display_clients)
 {
 	Watcher *watcher = watch_as_registered(GUID_A);
 
-	call(cast.world, cast.admin, UPDATE_MACHINE,
+	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"user\":\"bob\"}]}");
 	expect_end(watcher, "unregistered", "privilegesChanged");
 }
@@ -580,16 +584,16 @@ Test(watch, the_last_reply_reports_the_exit_of_the_vmm)
 {
 	Watcher *watcher = watch_as_registered(GUID_A);
 
-	world_exit(cast.world, cast.vmm);
+	fake_host_exit(fixture.fake_host, fixture.vmm);
 	expect_end(watcher, "unregistered", "vmmExited");
 }
 
 Test(watch, the_last_reply_does_not_wait_for_the_existing_state)
 {
-	call(cast.world, cast.client, REGISTER, NAMES_A);
-	Watcher *watcher = watcher_new(cast.world, cast.client, GUID_A);
+	call(fixture.fake_host, fixture.client, REGISTER, NAMES_A);
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.client, GUID_A);
 	cr_assert(watcher->events == 1 && watcher->state == SESSION_PAUSED);
-	call(cast.world, cast.client, UNREGISTER, NAMES_A);
+	call(fixture.fake_host, fixture.client, UNREGISTER, NAMES_A);
 	expect_end(watcher, "unregistered", "requested");
 }
 
@@ -597,13 +601,13 @@ Test(watch, the_last_reply_does_not_wait_for_the_existing_state)
 Test(watch, a_quarantine_lifted_during_the_report_does_not_stay, .init = set_up_without_vm)
 {
 	quarantine_some(0, 3);
-	Watcher *watcher = watcher_new(cast.world, cast.admin, NULL);
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.admin, NULL);
 	watcher_take(watcher, 1);
 	quarantine_some(0, 3);
-	cast.world->quarantine_count = 0;
+	fixture.fake_host->quarantine_count = 0;
 	for (int i = 0; i < 3; i++) {
 		quarantine_some(i, 1);
-		callf(cast.world, cast.admin, SET_QUARANTINE,
+		callf(fixture.fake_host, fixture.admin, SET_QUARANTINE,
 		      "{\"virtualMachineGuid\":\"30000000-0000-4000-8000-%012d\","
 		      "\"quarantined\":false}",
 		      i);
@@ -615,30 +619,30 @@ Test(watch, a_quarantine_lifted_during_the_report_does_not_stay, .init = set_up_
 
 Test(watch, the_last_reply_reports_the_end_of_the_vm_to_its_vmm)
 {
-	Watcher *watcher = watcher_new(cast.world, cast.machine, NULL);
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.machine, NULL);
 	watcher_drain(watcher);
-	call(cast.world, cast.admin, UNREGISTER_MACHINE, NAMES_A);
+	call(fixture.fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A);
 	expect_end(watcher, "virtualMachineRemoved", "virtualMachineUnregistered");
 }
 
 Test(watch, the_last_reply_reports_the_replacement_of_an_agent)
 {
-	call(cast.world, cast.admin, UPDATE_MACHINE,
+	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"pid\":400}}");
-	Watcher *watcher = watcher_new(cast.world, cast.stranger, GUID_A);
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.stranger, GUID_A);
 	watcher_drain(watcher);
-	call(cast.world, cast.admin, UPDATE_MACHINE,
+	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"user\":\"alice\"}}");
 	expect_end(watcher, "virtualMachineChanged", "");
 }
 
 Test(watch, the_exit_of_an_agent_is_reported_as_a_change_of_the_vm)
 {
-	call(cast.world, cast.admin, UPDATE_MACHINE,
+	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"pid\":400}}");
-	Watcher *watcher = watcher_new(cast.world, cast.admin, GUID_A);
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.admin, GUID_A);
 	watcher_drain(watcher);
-	world_exit(cast.world, cast.mallory);
+	fake_host_exit(fixture.fake_host, fixture.mallory);
 	watcher_drain(watcher);
 	cr_assert_str_eq(watcher->last_kind, "virtualMachineChanged");
 	watcher_free(watcher);
@@ -648,11 +652,11 @@ Test(watch, the_exit_of_an_agent_is_reported_as_a_change_of_the_vm)
 
 Test(watch, strangers_receive_no_events)
 {
-	Watcher *watcher = watcher_new(cast.world, cast.stranger, NULL);
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.stranger, NULL);
 	watcher_drain(watcher);
 	cr_assert_eq(watcher->events, 1u, "more than \"current\" was received");
-	call(cast.world, cast.client, REGISTER, NAMES_A);
-	call(cast.world, cast.admin, ASSIGN, NAMES_A);
+	call(fixture.fake_host, fixture.client, REGISTER, NAMES_A);
+	call(fixture.fake_host, fixture.admin, ASSIGN, NAMES_A);
 	cr_assert(!watcher->is_ready);
 	cr_assert_eq(watcher->events, 1u);
 	watcher_free(watcher);
@@ -663,25 +667,25 @@ Test(watch, a_stranger_or_a_call_without_more_is_refused)
 	static const char request[] = "{\"method\":\"" WATCH "\",\"more\":true,\"parameters\":"
 				      "{\"virtualMachineGuid\":\"" GUID_A "\"}}\n";
 
-	cr_assert_not_null(
-		strstr(exchange(cast.world, cast.stranger, request), "STATUS_ACCESS_DENIED"));
-	cr_assert_str_eq(call(cast.world, cast.admin, WATCH, NULL),
+	cr_assert_not_null(strstr(exchange(fixture.fake_host, fixture.stranger, request),
+				  "STATUS_ACCESS_DENIED"));
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, WATCH, NULL),
 			 "org.varlink.service.ExpectedMore");
-	cr_assert(TAILQ_EMPTY(&cast.world->service.watches));
+	cr_assert(TAILQ_EMPTY(&fixture.fake_host->service.watches));
 }
 
 Test(watch, a_limit_bounds_the_watches_of_a_user)
 {
-	Limits *limits = &cast.world->service.settings.limits;
+	Limits *limits = &fixture.fake_host->service.settings.limits;
 
 	limits->per_uid[LIMIT_WATCHES] = 1;
-	world_reload(cast.world);
-	Watcher *watcher = watcher_new(cast.world, cast.client, NULL);
-	const char *reply =
-		exchange(cast.world, cast.client, "{\"method\":\"" WATCH "\",\"more\":true}\n");
+	fake_host_reload(fixture.fake_host);
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.client, NULL);
+	const char *reply = exchange(fixture.fake_host, fixture.client,
+				     "{\"method\":\"" WATCH "\",\"more\":true}\n");
 	cr_assert_not_null(strstr(reply, "\"limit\":\"watchesPerUid\""), "%s", reply);
 	watcher_free(watcher);
-	watcher = watcher_new(cast.world, cast.client, NULL);
+	watcher = watcher_new(fixture.fake_host, fixture.client, NULL);
 	watcher_free(watcher);
 }
 
@@ -690,19 +694,20 @@ Test(watch, a_sharer_is_not_notified_of_its_own_updates)
 {
 	char handle[64];
 
-	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
-	Watcher *sharer = watcher_new(cast.world, cast.machine, GUID_A);
-	Watcher *viewer = watcher_new(cast.world, cast.client, GUID_A);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, REGISTER, NAMES_A),
+			 "STATUS_SUCCESS");
+	Watcher *sharer = watcher_new(fixture.fake_host, fixture.machine, GUID_A);
+	Watcher *viewer = watcher_new(fixture.fake_host, fixture.client, GUID_A);
 	watcher_drain(sharer);
 	watcher_drain(viewer);
-	share_image(&cast, handle);
+	share_image(&fixture, handle);
 	cr_assert(sharer->is_ready && viewer->is_ready,
 		  "a watcher was not notified of the new object");
 	sharer->is_ready = viewer->is_ready = false;
-	with_handle(cast.world, cast.machine, UPDATE_OBJECT, handle);
+	with_handle(fixture.fake_host, fixture.machine, UPDATE_OBJECT, handle);
 	cr_assert(viewer->is_ready);
 	cr_assert_not(sharer->is_ready);
-	with_handle(cast.world, cast.machine, UNSHARE, handle);
+	with_handle(fixture.fake_host, fixture.machine, UNSHARE, handle);
 	cr_assert(sharer->is_ready);
 	watcher_free(sharer);
 	watcher_free(viewer);

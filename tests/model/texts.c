@@ -40,7 +40,7 @@ static _printf_(1, 0) char *format_text(const char *format, va_list arguments)
 {
 	char *text;
 
-	world_must(vasprintf(&text, format, arguments) >= 0);
+	fake_host_must(vasprintf(&text, format, arguments) >= 0);
 	return text;
 }
 
@@ -60,7 +60,7 @@ bool texts_add(Texts *texts, const char *format, ...)
 	if (texts->count == texts->capacity) {
 		texts->capacity = texts->capacity * 2 + 16;
 		texts->items = reallocarray(texts->items, texts->capacity, sizeof(char *));
-		world_must(texts->items != NULL);
+		fake_host_must(texts->items != NULL);
 	}
 	memmove(&texts->items[index + 1], &texts->items[index],
 		(texts->count++ - index) * sizeof(char *));

@@ -25,17 +25,17 @@ static uint64_t number_of(const JsonValue *object, const char *name)
 /* --- the state according to the lists ------------------------------------------------------- */
 
 /* Requests a list as a stream of replies and calls add() for each item. */
-static void read_list(World *world, Caller *operator, const char * method, const char *key,
+static void read_list(FakeHost *fake_host, Caller *operator, const char * method, const char *key,
 		      void (*add)(const JsonValue *item, Texts *texts), Texts *texts)
 {
 	char request[128];
 	const char *error;
 
 	snprintf(request, sizeof(request), "{\"method\":\"%s\",\"more\":true}\n", method);
-	for (const char *line = exchange(world, operator, request); *line;) {
+	for (const char *line = exchange(fake_host, operator, request); *line;) {
 		size_t length = strcspn(line, "\n");
 		char *copy = strndup(line, length);
-		JsonValue *reply = json_parse(world->service.parser, copy, length, &error);
+		JsonValue *reply = json_parse(fake_host->service.parser, copy, length, &error);
 		const JsonValue *items = json_member(json_member(reply, "parameters"), key);
 
 		cr_assert_not_null(items, "%s", copy);
@@ -78,14 +78,14 @@ static void add_adapter(const JsonValue *adapter, Texts *texts)
 	texts_add(texts, "adapter %s", text_of(adapter, "adapter"));
 }
 
-void state_read(World *world, Caller *operator, const char * guid, Texts *ret)
+void state_read(FakeHost *fake_host, Caller *operator, const char * guid, Texts *ret)
 {
 	Texts all = { 0 };
 
-	read_list(world, operator, LIST_MACHINES, "virtualMachines", add_machine, &all);
-	read_list(world, operator, LIST_REGISTRATIONS, "registrations", add_registration, &all);
-	read_list(world, operator, LIST_QUARANTINES, "quarantines", add_quarantine, &all);
-	read_list(world, operator, LIST_ADAPTERS, "adapters", add_adapter, &all);
+	read_list(fake_host, operator, LIST_MACHINES, "virtualMachines", add_machine, &all);
+	read_list(fake_host, operator, LIST_REGISTRATIONS, "registrations", add_registration, &all);
+	read_list(fake_host, operator, LIST_QUARANTINES, "quarantines", add_quarantine, &all);
+	read_list(fake_host, operator, LIST_ADAPTERS, "adapters", add_adapter, &all);
 	*ret = (Texts){ 0 };
 	for (size_t i = 0; i < all.count; i++) {
 		const char *subject = strchr(all.items[i], ' ') + 1;
@@ -162,11 +162,12 @@ static bool concerns(const Watcher *watcher, const FakeEvent *event)
 /* Returns the next event of the fake host that the watcher must receive, or NULL at the end. */
 static const FakeEvent *next_event(Watcher *watcher)
 {
-	const World *world = watcher->world;
+	const FakeHost *fake_host = watcher->fake_host;
 
-	cr_assert_lt(world->event_count - watcher->events_seen, (size_t)WORLD_EVENT_MAX);
-	for (; watcher->events_seen < world->event_count; watcher->events_seen++) {
-		const FakeEvent *event = &world->events[watcher->events_seen % WORLD_EVENT_MAX];
+	cr_assert_lt(fake_host->event_count - watcher->events_seen, (size_t)FAKE_HOST_EVENT_MAX);
+	for (; watcher->events_seen < fake_host->event_count; watcher->events_seen++) {
+		const FakeEvent *event =
+			&fake_host->events[watcher->events_seen % FAKE_HOST_EVENT_MAX];
 
 		if (concerns(watcher, event))
 			return event;
@@ -211,7 +212,7 @@ void watcher_expect(Watcher *watcher, const char *text, uint64_t step)
 {
 	ExpectedEvent *event = &watcher->expected[watcher->expected_count++];
 
-	world_must(watcher->expected_count <= WATCHER_EXPECTED_MAX);
+	fake_host_must(watcher->expected_count <= WATCHER_EXPECTED_MAX);
 	snprintf(event->text, sizeof(event->text), "%s", text);
 	event->step = step;
 }
@@ -252,7 +253,7 @@ static void receive_reply(Watcher *watcher, const char *line, size_t length)
 {
 	const char *error;
 	char *copy = strndup(line, length);
-	JsonValue *reply = json_parse(watcher->world->service.parser, copy, length, &error);
+	JsonValue *reply = json_parse(watcher->fake_host->service.parser, copy, length, &error);
 	const JsonValue *event = json_member(json_member(reply, "parameters"), "event");
 	const char *kind = text_of(event, "kind");
 	bool continues = false;
@@ -269,7 +270,7 @@ static void receive_reply(Watcher *watcher, const char *line, size_t length)
 	if (strcmp(kind, "current") == 0) {
 		cr_assert(!watcher->is_current, "\"current\" came twice");
 		watcher->is_current = true;
-		watcher->events_seen = watcher->world->event_count;
+		watcher->events_seen = watcher->fake_host->event_count;
 	} else {
 		watcher->check(watcher, kind, event);
 	}
@@ -313,41 +314,41 @@ void watcher_take(Watcher *watcher, size_t bytes)
 		return;
 	watcher->is_ready = false;
 	/* The session pauses at LIMIT_UNREAD_PAUSE bytes of output, the filling included. */
-	world_must(buffer_append(&watcher->out, blanks, filling));
+	fake_host_must(buffer_append(&watcher->out, blanks, filling));
 	watcher->state = session_pump(&watcher->session, &watcher->out);
 	buffer_consume(&watcher->out, filling);
 	receive_replies(watcher);
 }
 
-static Watcher *open_watch(World *world, Caller *caller, const char *guid,
+static Watcher *open_watch(FakeHost *fake_host, Caller *caller, const char *guid,
 			   void (*check)(Watcher *, const char *, const JsonValue *))
 {
 	Watcher *watcher = calloc(1, sizeof(*watcher));
 	char request[200];
 
-	world_must(watcher != NULL);
-	watcher->world = world;
+	fake_host_must(watcher != NULL);
+	watcher->fake_host = fake_host;
 	watcher->check = check;
 	snprintf(watcher->guid, sizeof(watcher->guid), "%s", guid ? guid : "");
 	snprintf(request, sizeof(request), "{\"method\":\"" WATCH "\",\"more\":true%s%s%s}\n",
 		 guid ? ",\"parameters\":{\"virtualMachineGuid\":\"" : "", guid ? guid : "",
 		 guid ? "\"}" : "");
-	session_init(&watcher->session, &world->service, caller);
-	world_must(buffer_append(&watcher->session.input, request, strlen(request)));
-	session_arrived(&watcher->session, &(Arrival){ 0 });
+	session_init(&watcher->session, &fake_host->service, caller);
+	fake_host_must(buffer_append(&watcher->session.input, request, strlen(request)));
+	session_arrived(&watcher->session, &(InputMetadata){ 0 });
 	watcher->is_ready = true;
 	watcher_take(watcher, 1);
 	return watcher;
 }
 
-Watcher *watcher_new(World *world, Caller *caller, const char *guid)
+Watcher *watcher_new(FakeHost *fake_host, Caller *caller, const char *guid)
 {
-	return open_watch(world, caller, guid, check_state);
+	return open_watch(fake_host, caller, guid, check_state);
 }
 
-Watcher *watcher_new_expecting(World *world, Caller *caller, const char *guid)
+Watcher *watcher_new_expecting(FakeHost *fake_host, Caller *caller, const char *guid)
 {
-	return open_watch(world, caller, guid, check_expected);
+	return open_watch(fake_host, caller, guid, check_expected);
 }
 
 void watcher_drain(Watcher *watcher)

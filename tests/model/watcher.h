@@ -29,7 +29,7 @@ typedef struct Watcher Watcher;
 
 struct Watcher {
 	Session session;
-	World *world;
+	FakeHost *fake_host;
 	void (*check)(Watcher *watcher, const char *kind, const JsonValue *event);
 	Buffer out;
 	SessionState state;
@@ -57,8 +57,8 @@ struct Watcher {
  * Start watching one VM, or all if guid is NULL, and read the first event. The watch_ready function
  * of the fake host's service must be watcher_ready().
  */
-Watcher *watcher_new(World *world, Caller *caller, const char *guid);
-Watcher *watcher_new_expecting(World *world, Caller *caller, const char *guid);
+Watcher *watcher_new(FakeHost *fake_host, Caller *caller, const char *guid);
+Watcher *watcher_new_expecting(FakeHost *fake_host, Caller *caller, const char *guid);
 void watcher_free(Watcher *watcher);
 
 void watcher_ready(Session *session);
@@ -87,6 +87,6 @@ void watcher_stall(Watcher *watcher);
  * "registration GUID PID", "quarantine GUID REASON", "adapter HANDLE". Only entries of one VM are
  * returned unless guid is NULL. The caller deinitialises *ret.
  */
-void state_read(World *world, Caller *operator, const char * guid, Texts *ret);
+void state_read(FakeHost *fake_host, Caller *operator, const char * guid, Texts *ret);
 
 #endif

@@ -17,11 +17,12 @@ TestSuite(a_connection_is_not_a_process);
 Test(a_connection_is_not_a_process, no_method_is_served_to_foreign_bytes)
 {
 	for (size_t i = 0; i < method_count; i++) {
-		Cast cast = cast_new();
+		HostFixture fixture = host_fixture_new();
 		Session session;
 		Buffer out = BUFFER_INIT;
 		char *request;
-		size_t records = cast.world->record_count, events = cast.world->event_count;
+		size_t records = fixture.fake_host->record_count,
+		       events = fixture.fake_host->event_count;
 
 		cr_assert_gt(
 			asprintf(&request,
@@ -29,19 +30,19 @@ Test(a_connection_is_not_a_process, no_method_is_served_to_foreign_bytes)
 				 "\"" GUID_A "\"}}\n",
 				 methods[i].interface, methods[i].name),
 			0);
-		session_init(&session, &cast.world->service, cast.admin);
+		session_init(&session, &fixture.fake_host->service, fixture.admin);
 		buffer_append(&session.input, request, strlen(request));
-		session_arrived(&session, &(Arrival){ .foreign = true });
+		session_arrived(&session, &(InputMetadata){ .foreign = true });
 		session_pump(&session, &out);
 		buffer_append(&out, "", 1);
 		cr_assert_not_null(strstr(buffer_head(&out), "STATUS_ACCESS_DENIED"), "%s",
 				   methods[i].name);
-		cr_assert_eq(cast.world->event_count, events);
-		cr_assert_leq(cast.world->record_count, records + 1);
+		cr_assert_eq(fixture.fake_host->event_count, events);
+		cr_assert_leq(fixture.fake_host->record_count, records + 1);
 		session_deinit(&session);
 		buffer_deinit(&out);
 		free(request);
-		cast_free(&cast);
+		host_fixture_free(&fixture);
 	}
 }
 
@@ -58,19 +59,19 @@ Test(a_connection_is_not_a_process, credentials_at_connect_and_now_are_compared)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		Cast cast = cast_new();
-		FakeProcess *process = world_process(cast.world, 500, rows[i].then);
+		HostFixture fixture = host_fixture_new();
+		FakeProcess *process = fake_host_process(fixture.fake_host, 500, rows[i].then);
 		Caller *caller;
 
 		process->credentials.permitted = process->credentials.effective = 0;
 		process_set_context(process, GRAPHICS_CONTEXT_KFD);
-		caller = world_connect(cast.world, process);
+		caller = fake_host_connect(fixture.fake_host, process);
 		for (int kind = 0; kind < ID_MAX; kind++)
 			process->credentials.uids[kind] = rows[i].now;
 		process_set_groups(process, rows[i].now, 0, NULL);
-		cr_assert_str_eq(call(cast.world, caller, REGISTER, NAMES_A), rows[i].status,
+		cr_assert_str_eq(call(fixture.fake_host, caller, REGISTER, NAMES_A), rows[i].status,
 				 "row %zu", i);
-		cast_free(&cast);
+		host_fixture_free(&fixture);
 	}
 }
 
@@ -80,45 +81,45 @@ Test(a_connection_is_not_a_process, a_changed_uid_cannot_name_processes)
 	static const char *const members[] = { "", ",\"vmmPid\":100", ",\"vmmPid\":300" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		Cast cast = cast_new_quiet();
+		HostFixture fixture = host_fixture_new_quiet();
 
-		cast.world->service.settings.allow_user_machines = true;
+		fixture.fake_host->service.settings.allow_user_machines = true;
 		for (int kind = 0; kind < ID_MAX; kind++)
-			cast.viewer->credentials.uids[kind] = 0;
-		cast.viewer->credentials.permitted = cast.root->credentials.permitted;
-		cast.viewer->credentials.effective = cast.root->credentials.effective;
-		cr_assert_str_eq(callf(cast.world, cast.client, REGISTER_MACHINE,
+			fixture.viewer->credentials.uids[kind] = 0;
+		fixture.viewer->credentials.permitted = fixture.root->credentials.permitted;
+		fixture.viewer->credentials.effective = fixture.root->credentials.effective;
+		cr_assert_str_eq(callf(fixture.fake_host, fixture.client, REGISTER_MACHINE,
 				       "{\"virtualMachineGuid\":\"" GUID_B "\"%s}", members[i]),
 				 "STATUS_INVALID_PARAMETER", "%s", members[i]);
-		cast_free(&cast);
+		host_fixture_free(&fixture);
 	}
 }
 
 /* A connection can outlive its process, but then changes nothing. */
 Test(a_connection_is_not_a_process, a_connection_of_a_dead_process_registers_nothing)
 {
-	Cast cast = cast_new();
+	HostFixture fixture = host_fixture_new();
 
-	world_exit(cast.world, cast.viewer);
-	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A),
+	fake_host_exit(fixture.fake_host, fixture.viewer);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, REGISTER, NAMES_A),
 			 "STATUS_PROCESS_IS_TERMINATING");
-	cr_assert_str_eq(call(cast.world, cast.client, CREATE_CONTEXT, NULL),
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, CREATE_CONTEXT, NULL),
 			 "STATUS_PROCESS_IS_TERMINATING");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 /* A peer without a known process has no rights, whatever its uid. */
 Test(a_connection_is_not_a_process, a_peer_without_a_process_has_no_rights)
 {
-	Cast cast = cast_new();
+	HostFixture fixture = host_fixture_new();
 
-	cast.client->process = PROCESS_KEY_NONE;
-	cast.client->pid = 0;
-	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A),
+	fixture.client->process = PROCESS_KEY_NONE;
+	fixture.client->pid = 0;
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, REGISTER, NAMES_A),
 			 "STATUS_PROCESS_IS_TERMINATING");
-	cr_assert_str_eq(call(cast.world, cast.client, CREATE_CONTEXT, NULL),
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, CREATE_CONTEXT, NULL),
 			 "STATUS_PROCESS_IS_TERMINATING");
-	call(cast.world, cast.client, LIST_REGISTRATIONS, NULL);
-	cr_assert_eq(reply_count(cast.world, "registrations"), 0u);
-	cast_free(&cast);
+	call(fixture.fake_host, fixture.client, LIST_REGISTRATIONS, NULL);
+	cr_assert_eq(reply_count(fixture.fake_host, "registrations"), 0u);
+	host_fixture_free(&fixture);
 }

@@ -34,7 +34,7 @@ static void one_group_less(FakeProcess *process)
 
 static void operators_group(FakeProcess *process)
 {
-	process_set_groups(process, 1000, 2, (gid_t[]){ 27, WORLD_OPERATOR_GROUP });
+	process_set_groups(process, 1000, 2, (gid_t[]){ 27, FAKE_HOST_OPERATOR_GROUP });
 }
 
 static void capability_permitted(FakeProcess *process)
@@ -108,29 +108,29 @@ static const Deviation deviations[] = {
 
 static void check(const Deviation *deviation, bool client_is_user)
 {
-	Cast cast = cast_new();
+	HostFixture fixture = host_fixture_new();
 	const char *reason = client_is_user ? deviation->of_user : deviation->of_process;
-	FakeUser *alice = &cast.world->users[1];
-	FakeProcess *process = world_process(cast.world, 500, 1000);
+	FakeUser *alice = &fixture.fake_host->users[1];
+	FakeProcess *process = fake_host_process(fixture.fake_host, 500, 1000);
 	gid_t *ids = malloc(2 * sizeof(*ids));
 
 	ids[0] = 27;
 	groups_deinit(&alice->credentials.groups);
 	alice->credentials.groups = groups_take(ids, 1, 1000);
-	process_set_groups(cast.viewer, 1000, 1, (gid_t[]){ 27 });
+	process_set_groups(fixture.viewer, 1000, 1, (gid_t[]){ 27 });
 	process_set_groups(process, 1000, 1, (gid_t[]){ 27 });
 	process_set_context(process, GRAPHICS_CONTEXT_DRM);
 	if (!client_is_user)
-		call(cast.world, cast.admin, UPDATE_MACHINE,
+		call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 		     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"pid\":300}]}");
 	deviation->make(process);
-	const char *status =
-		call(cast.world, world_connect(cast.world, process), REGISTER, NAMES_A);
+	const char *status = call(fixture.fake_host, fake_host_connect(fixture.fake_host, process),
+				  REGISTER, NAMES_A);
 	cr_assert_str_eq(status, reason[0] ? "STATUS_ACCESS_DENIED" : "STATUS_SUCCESS",
 			 "%s, client is a user: %d", deviation->what, client_is_user);
-	cr_assert_str_eq(world_last_record(cast.world)->reason, reason, "%s, client is a user: %d",
-			 deviation->what, client_is_user);
-	cast_free(&cast);
+	cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, reason,
+			 "%s, client is a user: %d", deviation->what, client_is_user);
+	host_fixture_free(&fixture);
 }
 
 Test(equal_not_greater, each_deviation_is_refused)
@@ -144,22 +144,23 @@ Test(equal_not_greater, each_deviation_is_refused)
 /* One display client must match completely; partial matches with several do not add up. */
 Test(equal_not_greater, one_client_must_match_completely)
 {
-	Cast cast = cast_new();
-	FakeProcess *a = world_process(cast.world, 500, 1000);
-	FakeProcess *b = world_process(cast.world, 501, 1000);
-	FakeProcess *mixed = world_process(cast.world, 502, 1000);
+	HostFixture fixture = host_fixture_new();
+	FakeProcess *a = fake_host_process(fixture.fake_host, 500, 1000);
+	FakeProcess *b = fake_host_process(fixture.fake_host, 501, 1000);
+	FakeProcess *mixed = fake_host_process(fixture.fake_host, 502, 1000);
 
 	process_set_groups(a, 1000, 1, (gid_t[]){ 27 });
 	b->credentials.permitted = 0x8;
 	process_set_groups(mixed, 1000, 1, (gid_t[]){ 27 });
 	mixed->credentials.permitted = 0x8;
 	process_set_context(mixed, GRAPHICS_CONTEXT_DRM);
-	call(cast.world, cast.admin, UPDATE_MACHINE,
+	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A
 	     "\",\"displayClients\":[{\"pid\":500},{\"pid\":501}]}");
-	cr_assert_str_eq(call(cast.world, world_connect(cast.world, mixed), REGISTER, NAMES_A),
+	cr_assert_str_eq(call(fixture.fake_host, fake_host_connect(fixture.fake_host, mixed),
+			      REGISTER, NAMES_A),
 			 "STATUS_ACCESS_DENIED");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 /* The reason names the difference from the closest display client, not from the last one. */
@@ -171,13 +172,15 @@ Test(equal_not_greater, the_closest_clients_difference_is_named)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
-		Cast cast = cast_new();
+		HostFixture fixture = host_fixture_new();
 
-		callf(cast.world, cast.admin, UPDATE_MACHINE,
+		callf(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 		      "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[%s]}", orders[i]);
-		process_set_groups(cast.viewer, 1000, 1, (gid_t[]){ 27 });
-		call(cast.world, world_connect(cast.world, cast.viewer), REGISTER, NAMES_A);
-		cr_assert_str_eq(world_last_record(cast.world)->reason, "groups", "%s", orders[i]);
-		cast_free(&cast);
+		process_set_groups(fixture.viewer, 1000, 1, (gid_t[]){ 27 });
+		call(fixture.fake_host, fake_host_connect(fixture.fake_host, fixture.viewer),
+		     REGISTER, NAMES_A);
+		cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, "groups",
+				 "%s", orders[i]);
+		host_fixture_free(&fixture);
 	}
 }

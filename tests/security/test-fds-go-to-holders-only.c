@@ -11,86 +11,88 @@
 
 #include "tests/support/fake-share.h"
 
-static Cast cast;
+static HostFixture fixture;
 
 static void set_up(void)
 {
-	cast = cast_new_sharing();
+	fixture = host_fixture_new_sharing();
 }
 
 static void tear_down(void)
 {
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
-TestSuite(descriptors_go_to_holders_alone, .init = set_up, .fini = tear_down);
+TestSuite(fds_go_to_holders_alone, .init = set_up, .fini = tear_down);
 
 static void assert_refused(Caller *caller, const char *handle, const char *reason)
 {
 	size_t count;
 
-	cr_assert_str_eq(open_and_drop(cast.world, caller, handle, &count), "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(open_and_close_fds(fixture.fake_host, caller, handle, &count),
+			 "STATUS_ACCESS_DENIED");
 	cr_assert_eq(count, 0u);
-	cr_assert_str_eq(world_last_record(cast.world)->reason, reason);
-	cr_assert(record_names(cast.world, handle));
-	cr_assert_eq(world_events(cast.world, EVENT_OPENED), 0u);
+	cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, reason);
+	cr_assert(record_names(fixture.fake_host, handle));
+	cr_assert_eq(fake_host_events(fixture.fake_host, EVENT_OPENED), 0u);
 }
 
-Test(descriptors_go_to_holders_alone, an_unregistered_process_is_refused)
+Test(fds_go_to_holders_alone, an_unregistered_process_is_refused)
 {
 	char handle[64];
 
-	share_image(&cast, handle);
-	assert_refused(cast.stranger, handle, "notRegistered");
-	assert_refused(cast.admin, handle, "notRegistered");
-	assert_refused(cast.machine, handle, "notRegistered");
+	share_image(&fixture, handle);
+	assert_refused(fixture.stranger, handle, "notRegistered");
+	assert_refused(fixture.admin, handle, "notRegistered");
+	assert_refused(fixture.machine, handle, "notRegistered");
 }
 
-Test(descriptors_go_to_holders_alone, a_process_registered_for_another_vm_is_refused)
+Test(fds_go_to_holders_alone, a_process_registered_for_another_vm_is_refused)
 {
 	char handle[64];
-	World *world = cast.world;
+	FakeHost *fake_host = fixture.fake_host;
 
-	share_image(&cast, handle);
-	call(world, cast.client, UNREGISTER, NAMES_A);
-	call(world, cast.admin, REGISTER_MACHINE,
+	share_image(&fixture, handle);
+	call(fake_host, fixture.client, UNREGISTER, NAMES_A);
+	call(fake_host, fixture.admin, REGISTER_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_B "\",\"vmmPid\":200,"
 	     "\"displayClients\":[{\"user\":\"alice\"}]}");
-	call(world, cast.admin, ASSIGN, NAMES_B);
-	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_B), "STATUS_SUCCESS");
-	assert_refused(cast.client, handle, "notRegistered");
+	call(fake_host, fixture.admin, ASSIGN, NAMES_B);
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_B), "STATUS_SUCCESS");
+	assert_refused(fixture.client, handle, "notRegistered");
 }
 
-Test(descriptors_go_to_holders_alone, a_process_whose_groups_changed_is_refused)
+Test(fds_go_to_holders_alone, a_process_whose_groups_changed_is_refused)
 {
 	static const gid_t more[] = { 1000, 27 };
 	char handle[64];
 
-	share_image(&cast, handle);
-	process_set_groups(cast.viewer, 1000, 2, more);
-	assert_refused(cast.client, handle, "groups");
-	cr_assert_eq(world_last_event(cast.world, EVENT_UNREGISTERED)->reason,
+	share_image(&fixture, handle);
+	process_set_groups(fixture.viewer, 1000, 2, more);
+	assert_refused(fixture.client, handle, "groups");
+	cr_assert_eq(fake_host_last_event(fixture.fake_host, EVENT_UNREGISTERED)->reason,
 		     END_PRIVILEGES_CHANGED);
 }
 
-Test(descriptors_go_to_holders_alone, only_the_vmm_and_its_agent_share)
+Test(fds_go_to_holders_alone, only_the_vmm_and_its_agent_share)
 {
-	World *world = cast.world;
-	Caller *callers[] = { cast.client, cast.stranger, cast.admin };
+	FakeHost *fake_host = fixture.fake_host;
+	Caller *callers[] = { fixture.client, fixture.stranger, fixture.admin };
 
 	for (size_t i = 0; i < ARRAY_SIZE(callers); i++) {
-		Descriptor memory = sealed_memory(world);
+		int memory = sealed_memory(fake_host);
 
-		cr_assert_str_eq(share(world, callers[i], IMAGE, &memory, 1, NULL),
+		cr_assert_str_eq(share(fake_host, callers[i], IMAGE, &memory, 1, NULL),
 				 "STATUS_ACCESS_DENIED");
 	}
-	call(world, cast.admin, UPDATE_MACHINE,
+	call(fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"pid\":400}}");
-	Descriptor memory = sealed_memory(world);
-	cr_assert_str_eq(share(world, cast.stranger, IMAGE, &memory, 1, NULL), "STATUS_SUCCESS");
+	int memory = sealed_memory(fake_host);
+	cr_assert_str_eq(share(fake_host, fixture.stranger, IMAGE, &memory, 1, NULL),
+			 "STATUS_SUCCESS");
 }
 
-Test(descriptors_go_to_holders_alone, unused_descriptors_are_closed)
+Test(fds_go_to_holders_alone, unused_fds_are_closed)
 {
 	static const char *const messages[] = {
 		"{\"method\":\"" LIST_MACHINES "\"}\n",
@@ -106,32 +108,31 @@ Test(descriptors_go_to_holders_alone, unused_descriptors_are_closed)
 		"{\"method\":\"" LIST_MACHINES "\"",
 		"",
 	};
-	World *world = cast.world;
+	FakeHost *fake_host = fixture.fake_host;
 
 	for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
-		Descriptor sent[2] = { sealed_memory(world),
-				       world_descriptor(world, DESCRIPTOR_OTHER, 1) };
+		int sent[2] = { sealed_memory(fake_host), fake_host_fd(fake_host, FD_OTHER, 1) };
 
-		world->sent = sent;
-		world->sent_count = 2;
-		exchange(world, cast.machine, messages[i]);
-		cr_assert_eq(world_open_descriptors(world), 0u, "%s", messages[i]);
+		fake_host->sent = sent;
+		fake_host->sent_count = 2;
+		exchange(fake_host, fixture.machine, messages[i]);
+		cr_assert_eq(fake_host_open_fds(fake_host), 0u, "%s", messages[i]);
 	}
 }
 
 /* Its reply is not sent, and the fds are released with it. */
-Test(descriptors_go_to_holders_alone, a_oneway_open_sends_no_descriptors)
+Test(fds_go_to_holders_alone, a_oneway_open_sends_no_fds)
 {
 	char handle[64], request[192];
-	World *world = cast.world;
+	FakeHost *fake_host = fixture.fake_host;
 
-	share_image(&cast, handle);
+	share_image(&fixture, handle);
 	snprintf(request, sizeof(request),
 		 "{\"method\":\"" OPEN "\",\"oneway\":true,\"parameters\":{\"handle\":\"%s\"}}\n",
 		 handle);
-	exchange(world, cast.client, request);
-	cr_assert_eq(world->offered.count, 0u);
-	cr_assert_eq(world_open_descriptors(world), 1u);
+	exchange(fake_host, fixture.client, request);
+	cr_assert_eq(fake_host->offered.count, 0u);
+	cr_assert_eq(fake_host_open_fds(fake_host), 1u);
 }
 
 /* --- random requests ------------------------------------------------------------------------- */
@@ -154,40 +155,42 @@ typedef struct Run {
 
 static void random_open(Run *run, const char *handle)
 {
-	Caller *callers[] = { cast.client, cast.client, cast.stranger, cast.admin };
+	Caller *callers[] = { fixture.client, fixture.client, fixture.stranger, fixture.admin };
 	Caller *caller = callers[next_random(&run->random, ARRAY_SIZE(callers))];
 	size_t count;
-	bool opened =
-		strcmp(open_and_drop(cast.world, caller, handle, &count), "STATUS_SUCCESS") == 0;
+	bool opened = strcmp(open_and_close_fds(fixture.fake_host, caller, handle, &count),
+			     "STATUS_SUCCESS") == 0;
 
 	cr_assert_eq(opened, count == 1);
-	cr_assert(!opened || (caller == cast.client && run->is_registered));
+	cr_assert(!opened || (caller == fixture.client && run->is_registered));
 	run->opened += opened;
 	run->refused += !opened;
 }
 
 static void random_request(Run *run)
 {
-	World *world = cast.world;
+	FakeHost *fake_host = fixture.fake_host;
 	char *handle = run->handles[next_random(&run->random, HANDLES)];
 
 	switch (next_random(&run->random, 9)) {
 	case 0:
 	case 1:
 		if (handle[0] == '\0')
-			share_image(&cast, handle);
+			share_image(&fixture, handle);
 		break;
 	case 2:
-		with_handle(world, next_random(&run->random, 4) ? cast.machine : cast.stranger,
+		with_handle(fake_host,
+			    next_random(&run->random, 4) ? fixture.machine : fixture.stranger,
 			    UNSHARE, handle);
-		if (strcmp(reply_string(world, "status"), "STATUS_SUCCESS") == 0)
+		if (strcmp(reply_string(fake_host, "status"), "STATUS_SUCCESS") == 0)
 			handle[0] = '\0';
 		break;
 	case 3:
-		with_handle(world, cast.client, CLOSE, handle);
+		with_handle(fake_host, fixture.client, CLOSE, handle);
 		break;
 	case 4:
-		call(world, cast.client, run->is_registered ? UNREGISTER : REGISTER, NAMES_A);
+		call(fake_host, fixture.client, run->is_registered ? UNREGISTER : REGISTER,
+		     NAMES_A);
 		run->is_registered = !run->is_registered;
 		break;
 	default:
@@ -204,7 +207,7 @@ static size_t count_shared(const Run *run)
 	return count;
 }
 
-Test(descriptors_go_to_holders_alone, random_requests_neither_leak_nor_misdirect_descriptors)
+Test(fds_go_to_holders_alone, random_requests_neither_leak_nor_misdirect_fds)
 {
 	const char *seed = getenv("VAILD_SEED");
 	Run run = { .is_registered = true };
@@ -212,10 +215,10 @@ Test(descriptors_go_to_holders_alone, random_requests_neither_leak_nor_misdirect
 	run.random = seed ? strtoull(seed, NULL, 10) : 20261121;
 	for (int step = 0; step < STEPS; step++) {
 		random_request(&run);
-		cr_assert_eq(world_open_descriptors(cast.world), count_shared(&run),
+		cr_assert_eq(fake_host_open_fds(fixture.fake_host), count_shared(&run),
 			     "VAILD_SEED=%s, step %d", seed ? seed : "20261121", step);
 		if (step % 16 == 0)
-			broker_check(cast.world->service.broker);
+			broker_check(fixture.fake_host->service.broker);
 	}
 	cr_assert_gt(run.opened, STEPS / 20u);
 	cr_assert_gt(run.refused, STEPS / 20u);

@@ -62,16 +62,16 @@ static bool state_has(const State *state, const char *name)
  * not in quarantine. */
 static char *restore(State *state)
 {
-	World *world = world_new();
-	Broker *broker = world->service.broker;
+	FakeHost *fake_host = fake_host_new();
+	Broker *broker = fake_host->service.broker;
 
-	cr_assert_geq(quarantine_store_restore(&state->store, broker, world->service.parser,
-					       &world->service.statistics),
+	cr_assert_geq(quarantine_store_restore(&state->store, broker, fake_host->service.parser,
+					       &fake_host->service.statistics),
 		      0);
 	broker_check(broker);
 	const Quarantine *quarantine = quarantine_find(broker, &state->guid);
 	char *reason = quarantine ? strdup(quarantine->reason ? quarantine->reason : "") : NULL;
-	world_free(world);
+	fake_host_free(fake_host);
 	return reason;
 }
 
@@ -91,12 +91,12 @@ Test(quarantine_lasts, saved_and_removed)
 	State state = state_begin();
 
 	assert_restores(&state, NULL);
-	cr_assert(quarantine_store_keep(&state.store, &state.guid, "GPU \"fell\" off\n"));
+	cr_assert(quarantine_store_save(&state.store, &state.guid, "GPU \"fell\" off\n"));
 	assert_restores(&state, "GPU \"fell\" off\n");
-	cr_assert(quarantine_store_keep(&state.store, &state.guid, NULL));
+	cr_assert(quarantine_store_save(&state.store, &state.guid, NULL));
 	assert_restores(&state, "");
-	cr_assert(quarantine_store_drop(&state.store, &state.guid));
-	cr_assert(quarantine_store_drop(&state.store, &state.guid));
+	cr_assert(quarantine_store_remove(&state.store, &state.guid));
+	cr_assert(quarantine_store_remove(&state.store, &state.guid));
 	assert_restores(&state, NULL);
 	state_end(&state);
 }
@@ -105,23 +105,24 @@ Test(quarantine_lasts, saved_and_removed)
 Test(quarantine_lasts, start_without_free_fds_fails)
 {
 	State state = state_begin();
-	World *world = world_new();
+	FakeHost *fake_host = fake_host_new();
 	struct rlimit limit, few;
 
-	cr_assert(quarantine_store_keep(&state.store, &state.guid, "odd"));
+	cr_assert(quarantine_store_save(&state.store, &state.guid, "odd"));
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	int next = dup(STDERR_FILENO);
 	close(next);
 	few = limit;
 	few.rlim_cur = (rlim_t)next + 1; /* for the directory */
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-	int restored = quarantine_store_restore(&state.store, world->service.broker,
-						world->service.parser, &world->service.statistics);
+	int restored =
+		quarantine_store_restore(&state.store, fake_host->service.broker,
+					 fake_host->service.parser, &fake_host->service.statistics);
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	cr_assert_eq(restored, -EMFILE);
 	cr_assert(state_has(&state, GUID_A ".json"));
 	assert_restores(&state, "odd");
-	world_free(world);
+	fake_host_free(fake_host);
 	state_end(&state);
 }
 
@@ -255,7 +256,7 @@ Test(quarantine_lasts, write_failures_are_reported)
 	State state = state_begin();
 
 	quarantine_store_close(&state.store);
-	cr_assert_not(quarantine_store_keep(&state.store, &state.guid, NULL));
-	cr_assert_not(quarantine_store_drop(&state.store, &state.guid));
+	cr_assert_not(quarantine_store_save(&state.store, &state.guid, NULL));
+	cr_assert_not(quarantine_store_remove(&state.store, &state.guid));
 	state_end(&state);
 }

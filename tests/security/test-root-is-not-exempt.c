@@ -9,72 +9,79 @@ TestSuite(root_is_not_exempt);
 
 Test(root_is_not_exempt, root_is_not_the_display_client)
 {
-	Cast cast = cast_new();
+	HostFixture fixture = host_fixture_new();
 
-	process_set_context(cast.root, GRAPHICS_CONTEXT_DRM);
-	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
-	cr_assert_str_eq(world_last_record(cast.world)->reason, "uid");
-	cast_free(&cast);
+	process_set_context(fixture.root, GRAPHICS_CONTEXT_DRM);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, REGISTER, NAMES_A),
+			 "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, "uid");
+	host_fixture_free(&fixture);
 }
 
 Test(root_is_not_exempt, an_operator_with_the_same_uid_has_an_extra_group)
 {
-	Cast cast = cast_new();
+	HostFixture fixture = host_fixture_new();
 
-	process_set_groups(cast.viewer, 1000, 1, (gid_t[]){ WORLD_OPERATOR_GROUP });
-	Caller *caller = world_connect(cast.world, cast.viewer);
+	process_set_groups(fixture.viewer, 1000, 1, (gid_t[]){ FAKE_HOST_OPERATOR_GROUP });
+	Caller *caller = fake_host_connect(fixture.fake_host, fixture.viewer);
 	cr_assert(caller->is_operator);
-	cr_assert_str_eq(call(cast.world, caller, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
-	cr_assert_str_eq(world_last_record(cast.world)->reason, "groups");
-	cast_free(&cast);
+	cr_assert_str_eq(call(fixture.fake_host, caller, REGISTER, NAMES_A),
+			 "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, "groups");
+	host_fixture_free(&fixture);
 }
 
 Test(root_is_not_exempt, root_is_registered_if_root_is_the_display_client)
 {
-	Cast cast = cast_new();
+	HostFixture fixture = host_fixture_new();
 
-	process_set_context(cast.root, GRAPHICS_CONTEXT_DRM);
-	call(cast.world, cast.admin, UPDATE_MACHINE,
+	process_set_context(fixture.root, GRAPHICS_CONTEXT_DRM);
+	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"pid\":100}]}");
-	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A), "STATUS_SUCCESS");
-	call(cast.world, cast.admin, UNREGISTER, NAMES_A);
-	call(cast.world, cast.admin, UPDATE_MACHINE,
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, REGISTER, NAMES_A),
+			 "STATUS_SUCCESS");
+	call(fixture.fake_host, fixture.admin, UNREGISTER, NAMES_A);
+	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"user\":\"root\"}]}");
-	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED",
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, REGISTER, NAMES_A),
+			 "STATUS_ACCESS_DENIED",
 			 "root has capabilities that a display client named by user does not have");
-	cr_assert_str_eq(world_last_record(cast.world)->reason, "capabilities");
-	cast_free(&cast);
+	cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, "capabilities");
+	host_fixture_free(&fixture);
 }
 
 Test(root_is_not_exempt, quarantine_and_context_apply_to_root)
 {
-	Cast cast = cast_new();
+	HostFixture fixture = host_fixture_new();
 
-	call(cast.world, cast.admin, UPDATE_MACHINE,
+	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"pid\":100}]}");
-	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A),
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, REGISTER, NAMES_A),
 			 "STATUS_INVALID_DISPOSITION");
-	call(cast.world, cast.admin, SET_QUARANTINE,
+	call(fixture.fake_host, fixture.admin, SET_QUARANTINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}");
-	cr_assert_str_eq(call(cast.world, cast.admin, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
-	cast_free(&cast);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, REGISTER, NAMES_A),
+			 "STATUS_ACCESS_DENIED");
+	host_fixture_free(&fixture);
 }
 
 /* In another user namespace, neither uid 0 nor a member of the group is an operator. */
 Test(root_is_not_exempt, root_of_another_namespace_is_no_operator)
 {
-	Cast cast = cast_new();
-	FakeProcess *inner = world_process(cast.world, 500, 0);
+	HostFixture fixture = host_fixture_new();
+	FakeProcess *inner = fake_host_process(fixture.fake_host, 500, 0);
 
 	inner->credentials.user_namespace.inode++;
-	process_set_groups(inner, 0, 1, (gid_t[]){ WORLD_OPERATOR_GROUP });
-	Caller *caller = world_connect(cast.world, inner);
+	process_set_groups(inner, 0, 1, (gid_t[]){ FAKE_HOST_OPERATOR_GROUP });
+	Caller *caller = fake_host_connect(fixture.fake_host, inner);
 	cr_assert_not(caller->is_operator);
-	cr_assert_str_eq(call(cast.world, caller, LIST_QUARANTINES, NULL), "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(call(fixture.fake_host, caller, LIST_QUARANTINES, NULL),
+			 "STATUS_ACCESS_DENIED");
 	cr_assert_str_eq(
-		call(cast.world, caller, UNREGISTER_MACHINE, NAMES_A), "STATUS_ACCESS_DENIED",
+		call(fixture.fake_host, caller, UNREGISTER_MACHINE, NAMES_A),
+		"STATUS_ACCESS_DENIED",
 		"and does not count as the user who registered the VM, despite the same uid");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(root_is_not_exempt, operators_by_uid_group_and_namespace)
@@ -86,24 +93,24 @@ Test(root_is_not_exempt, operators_by_uid_group_and_namespace)
 	} rows[] = {
 		{ 0, 0, true, true, true },
 		{ 0, 0, false, true, false },
-		{ 1000, WORLD_OPERATOR_GROUP, true, true, true },
-		{ 1000, WORLD_OPERATOR_GROUP, false, true, false },
-		{ 1000, WORLD_OPERATOR_GROUP, true, false, false },
+		{ 1000, FAKE_HOST_OPERATOR_GROUP, true, true, true },
+		{ 1000, FAKE_HOST_OPERATOR_GROUP, false, true, false },
+		{ 1000, FAKE_HOST_OPERATOR_GROUP, true, false, false },
 		{ 1000, 27, true, true, false },
-		{ WORLD_OPERATOR_GROUP, 27, true, true, false }, /* the number as a uid */
+		{ FAKE_HOST_OPERATOR_GROUP, 27, true, true, false }, /* the number as a uid */
 		{ 65534, 27, true, true, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		Cast cast = cast_new_quiet();
-		FakeProcess *process = world_process(cast.world, 500, rows[i].uid);
+		HostFixture fixture = host_fixture_new_quiet();
+		FakeProcess *process = fake_host_process(fixture.fake_host, 500, rows[i].uid);
 
-		cast.world->service.settings.has_operator_group = rows[i].has_group;
+		fixture.fake_host->service.settings.has_operator_group = rows[i].has_group;
 		process_set_groups(process, 5, 1, &rows[i].group);
 		if (!rows[i].initial)
 			process->credentials.user_namespace.inode++;
-		cr_assert_eq(world_connect(cast.world, process)->is_operator, rows[i].expected,
-			     "row %zu", i);
-		cast_free(&cast);
+		cr_assert_eq(fake_host_connect(fixture.fake_host, process)->is_operator,
+			     rows[i].expected, "row %zu", i);
+		host_fixture_free(&fixture);
 	}
 }

@@ -11,47 +11,48 @@ TestSuite(store_limits);
 #define USER  1000
 #define OTHER 1001
 
-static uint64_t entries(const World *world, uid_t uid)
+static uint64_t entries(const FakeHost *fake_host, uid_t uid)
 {
-	return accounts_used(&world->service.broker->accounts, uid, LIMIT_STORE_ENTRIES);
+	return accounts_used(&fake_host->service.broker->accounts, uid, LIMIT_STORE_ENTRIES);
 }
 
-static void allow(World *world, uint64_t per_uid, uint64_t in_all)
+static void allow(FakeHost *fake_host, uint64_t per_uid, uint64_t host_wide)
 {
-	Limits *limits = &world->service.settings.limits;
+	Limits *limits = &fake_host->service.settings.limits;
 
 	limits->per_uid[LIMIT_STORE_ENTRIES] = per_uid;
-	limits->in_all[LIMIT_STORE_ENTRIES] = in_all;
-	world_reload(world);
+	limits->host_wide[LIMIT_STORE_ENTRIES] = host_wide;
+	fake_host_reload(fake_host);
 }
 
 /* Creates a context for a process that has none. */
-static const char *enter(World *world, FakeProcess *process)
+static const char *enter(FakeHost *fake_host, FakeProcess *process)
 {
-	return call(world, world_connect(world, process), CREATE_CONTEXT, "{}");
+	return call(fake_host, fake_host_connect(fake_host, process), CREATE_CONTEXT, "{}");
 }
 
 Test(store_limits, processes_are_charged)
 {
-	Cast cast = cast_new();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new();
+	FakeHost *fake_host = fixture.fake_host;
 
-	cr_assert_eq(entries(world, 0), 1u,
+	cr_assert_eq(entries(fake_host, 0), 1u,
 		     "the operator pays for the VMM of the VM that it registered");
-	allow(world, 2, 100);
-	FakeProcess *first = world_process(world, 801, OTHER);
-	cr_assert_str_eq(enter(world, first), SUCCESS);
-	cr_assert_str_eq(enter(world, world_process(world, 802, OTHER)), SUCCESS);
-	cr_assert_str_eq(enter(world, world_process(world, 803, OTHER)), "STATUS_QUOTA_EXCEEDED");
-	cr_assert_str_eq(reply_string(world, "limit"), "storeEntriesPerUid");
-	cr_assert_str_eq(enter(world, world_process(world, 804, USER)), SUCCESS,
+	allow(fake_host, 2, 100);
+	FakeProcess *first = fake_host_process(fake_host, 801, OTHER);
+	cr_assert_str_eq(enter(fake_host, first), SUCCESS);
+	cr_assert_str_eq(enter(fake_host, fake_host_process(fake_host, 802, OTHER)), SUCCESS);
+	cr_assert_str_eq(enter(fake_host, fake_host_process(fake_host, 803, OTHER)),
+			 "STATUS_QUOTA_EXCEEDED");
+	cr_assert_str_eq(reply_string(fake_host, "limit"), "storeEntriesPerUid");
+	cr_assert_str_eq(enter(fake_host, fake_host_process(fake_host, 804, USER)), SUCCESS,
 			 "other users are not affected");
-	world_kill(world, first);
-	world_tell_exits(world);
-	cr_assert_eq(entries(world, OTHER), 1u);
-	cr_assert_str_eq(enter(world, world_process(world, 805, OTHER)), SUCCESS,
+	fake_host_kill(fake_host, first);
+	fake_host_report_exits(fake_host);
+	cr_assert_eq(entries(fake_host, OTHER), 1u);
+	cr_assert_str_eq(enter(fake_host, fake_host_process(fake_host, 805, OTHER)), SUCCESS,
 			 "a process that exits frees its entry");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(store_limits, each_fd_is_charged)
@@ -60,39 +61,40 @@ Test(store_limits, each_fd_is_charged)
 		"\"type\":\"resource\",\"access\":\"read\",\"width\":64,\"height\":32,"
 		"\"format\":\"NV12\",\"planes\":[{\"fileDescriptor\":0,\"offset\":0,\"stride\":64},"
 		"{\"fileDescriptor\":1,\"offset\":0,\"stride\":64}]";
-	Cast cast = cast_new_sharing();
-	World *world = cast.world;
-	const uid_t sharer = cast.machine->account;
-	const uint64_t before = entries(world, sharer);
-	Descriptor planes[2] = { sealed_memory(world), sealed_memory(world) };
+	HostFixture fixture = host_fixture_new_sharing();
+	FakeHost *fake_host = fixture.fake_host;
+	const uid_t sharer = fixture.machine->account;
+	const uint64_t before = entries(fake_host, sharer);
+	int planes[2] = { sealed_memory(fake_host), sealed_memory(fake_host) };
 	char handle[64];
 
-	cr_assert_str_eq(share(world, cast.machine, two_planes, planes, 2, handle), SUCCESS);
-	cr_assert_eq(entries(world, sharer), before + 2);
-	allow(world, before + 3, 100);
-	planes[0] = sealed_memory(world);
-	planes[1] = sealed_memory(world);
-	cr_assert_str_eq(share(world, cast.machine, two_planes, planes, 2, NULL),
+	cr_assert_str_eq(share(fake_host, fixture.machine, two_planes, planes, 2, handle), SUCCESS);
+	cr_assert_eq(entries(fake_host, sharer), before + 2);
+	allow(fake_host, before + 3, 100);
+	planes[0] = sealed_memory(fake_host);
+	planes[1] = sealed_memory(fake_host);
+	cr_assert_str_eq(share(fake_host, fixture.machine, two_planes, planes, 2, NULL),
 			 "STATUS_QUOTA_EXCEEDED");
-	cr_assert_str_eq(reply_string(world, "limit"), "storeEntriesPerUid");
-	cr_assert_eq(world_open_descriptors(world), 2u, "the opened fds are closed");
-	cr_assert_str_eq(with_handle(world, cast.machine, UNSHARE, handle), SUCCESS);
-	cr_assert_eq(entries(world, sharer), before);
-	cast_free(&cast);
+	cr_assert_str_eq(reply_string(fake_host, "limit"), "storeEntriesPerUid");
+	cr_assert_eq(fake_host_open_fds(fake_host), 2u, "the opened fds are closed");
+	cr_assert_str_eq(with_handle(fake_host, fixture.machine, UNSHARE, handle), SUCCESS);
+	cr_assert_eq(entries(fake_host, sharer), before);
+	host_fixture_free(&fixture);
 }
 
 Test(store_limits, operators_have_a_reserve)
 {
-	Cast cast = cast_new();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new();
+	FakeHost *fake_host = fixture.fake_host;
 
-	allow(world, 100, 10);
+	allow(fake_host, 100, 10);
 	for (pid_t pid = 801; pid < 809; pid++)
-		cr_assert_str_eq(enter(world, world_process(world, pid, OTHER)), SUCCESS);
-	cr_assert_str_eq(enter(world, world_process(world, 809, USER)), NOT_KEPT);
-	cr_assert_not_null(strstr(reply_string(world, "message"), "descriptor store"));
-	cr_assert_str_eq(call(world, cast.admin, CREATE_CONTEXT, "{}"), SUCCESS);
-	cast_free(&cast);
+		cr_assert_str_eq(enter(fake_host, fake_host_process(fake_host, pid, OTHER)),
+				 SUCCESS);
+	cr_assert_str_eq(enter(fake_host, fake_host_process(fake_host, 809, USER)), NOT_PERSISTED);
+	cr_assert_not_null(strstr(reply_string(fake_host, "message"), "descriptor store"));
+	cr_assert_str_eq(call(fake_host, fixture.admin, CREATE_CONTEXT, "{}"), SUCCESS);
+	host_fixture_free(&fixture);
 }
 
 #define UIDS_MAX 70000
@@ -104,13 +106,13 @@ Test(store_limits, charges_survive_a_restart)
 	Stage stage = stage_new();
 
 	for (uid_t uid = 0; uid < UIDS_MAX; uid++)
-		sum += before[uid] = entries(stage.world, uid);
-	cr_assert_eq(sum, stage.world->service.broker->accounts.used[LIMIT_STORE_ENTRIES],
+		sum += before[uid] = entries(stage.fake_host, uid);
+	cr_assert_eq(sum, stage.fake_host->service.broker->accounts.used[LIMIT_STORE_ENTRIES],
 		     "no other account pays");
 	/* The limits are below the current use, but nothing is lost. */
-	allow(stage.world, 1, 1);
-	stage_restart_unseen(&stage);
+	allow(stage.fake_host, 1, 1);
+	stage_restart_unchanged(&stage);
 	for (uid_t uid = 0; uid < UIDS_MAX; uid++)
-		cr_assert_eq(entries(stage.world, uid), before[uid], "uid %u", uid);
+		cr_assert_eq(entries(stage.fake_host, uid), before[uid], "uid %u", uid);
 	stage_free(&stage);
 }

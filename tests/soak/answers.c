@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/soak/client.h"
 
-#define SEARCHED_MAX    4096 /* bytes of a reply that are searched for handles */
-#define DESCRIPTORS_MAX 8
+#define SEARCHED_MAX 4096 /* bytes of a reply that are searched for handles */
+#define FDS_MAX      8
 
 const char *const answer_words[] = {
 	"STATUS_SUCCESS",
@@ -143,17 +143,16 @@ static void look_at_reply(void *context, const char *text, size_t length)
 /* Receives without waiting and closes the fds. Returns the result of recvmsg(). */
 static ssize_t receive(Client *client, int connection, char *text, size_t size)
 {
-	int descriptors[DESCRIPTORS_MAX];
+	int fds[FDS_MAX];
 	size_t count;
-	ssize_t received = tool_recvmsg(connection, text, size, MSG_DONTWAIT | MSG_CMSG_CLOEXEC,
-					descriptors, DESCRIPTORS_MAX, &count);
+	ssize_t received = helper_recvmsg(connection, text, size, MSG_DONTWAIT | MSG_CMSG_CLOEXEC,
+					  fds, FDS_MAX, &count);
 
 	if (received < 0 && errno == EMSGSIZE)
-		errx(FATE_FAILED, "not ok soak: more than %d fds came with a reply",
-		     DESCRIPTORS_MAX);
+		errx(FATE_FAILED, "not ok soak: more than %d fds came with a reply", FDS_MAX);
 	for (size_t i = 0; i < count; i++)
-		close(descriptors[i]);
-	client->soak->board->descriptors += count;
+		close(fds[i]);
+	client->soak->board->fds += count;
 	return received;
 }
 

@@ -97,7 +97,7 @@ static void list_all(int connection, Audit *audit)
 		char text[128];
 
 		snprintf(text, sizeof(text), "{\"method\":\"io.vaild.%s\"}\n", methods[i]);
-		tool_send(connection, text, strlen(text));
+		helper_send(connection, text, strlen(text));
 		receive(connection, out);
 	}
 	fclose(out);
@@ -114,7 +114,7 @@ static void unregister_adapters(int connection)
 	size_t size;
 	FILE *out = open_memstream(&adapters, &size);
 
-	tool_send(connection, list, strlen(list));
+	helper_send(connection, list, strlen(list));
 	receive(connection, out);
 	fclose(out);
 	for (const char *at = adapters; (at = strstr(at, key));) {
@@ -126,14 +126,14 @@ static void unregister_adapters(int connection)
 			 "{\"method\":\"io.vaild.Gpu.UnregisterAdapter\",\"parameters\":{"
 			 "\"adapter\":\"%.32s\"}}\n",
 			 at);
-		tool_send(connection, text, strlen(text));
+		helper_send(connection, text, strlen(text));
 	}
 	free(adapters);
 }
 
 void audit_clear(const Soak *soak)
 {
-	int connection = tool_connect(soak->socket);
+	int connection = helper_connect(soak->socket);
 	char reply[4096];
 
 	unregister_adapters(connection);
@@ -145,7 +145,7 @@ void audit_clear(const Soak *soak)
 			 "\"virtualMachineGuid\":\"50a450a4-50a4-40a4-80a4-0000000000%02x\","
 			 "\"quarantined\":false}}\n",
 			 i);
-		tool_send(connection, text, strlen(text));
+		helper_send(connection, text, strlen(text));
 	}
 	shutdown(connection, SHUT_WR);
 	while (recv(connection, reply, sizeof(reply), 0) > 0)
@@ -161,7 +161,7 @@ static int compare_texts(const void *a, const void *b)
 }
 
 /* Returns the sorted link targets of the daemon's fds, without the numbers of sockets and pipes. */
-static char *list_descriptors(const Soak *soak)
+static char *list_fds(const Soak *soak)
 {
 	char folder[64], *text = NULL, *items[4096];
 	size_t count = 0, size;
@@ -225,11 +225,11 @@ static off_t measure_records(const Soak *soak)
 static Audit read_state(const Soak *soak)
 {
 	pid_t pid = soak->board->daemon;
-	int connection = tool_connect(soak->socket);
+	int connection = helper_connect(soak->socket);
 	Audit audit = { .records = measure_records(soak) };
 
 	list_all(connection, &audit);
-	audit.descriptors = list_descriptors(soak);
+	audit.fds = list_fds(soak);
 	if (soak->bound > 0)
 		service_command(SERVICE_MEASURE);
 	audit.stored = soak->board->stored;
@@ -243,19 +243,19 @@ static Audit read_state(const Soak *soak)
 void audit_free(Audit *audit)
 {
 	free(audit->answers);
-	free(audit->descriptors);
+	free(audit->fds);
 }
 
 static bool is_same(const Audit *a, const Audit *b)
 {
-	return strcmp(a->answers, b->answers) == 0 && strcmp(a->descriptors, b->descriptors) == 0 &&
+	return strcmp(a->answers, b->answers) == 0 && strcmp(a->fds, b->fds) == 0 &&
 	       a->stored == b->stored;
 }
 
 /* Waits until the state equals the earlier one. Returns false if it does not in time. */
 static bool settles(const Soak *soak, const Audit *before, Audit *ret)
 {
-	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
+	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
 
 	for (*ret = read_state(soak); !is_same(before, ret); *ret = read_state(soak)) {
 		if (time(NULL) > deadline)
@@ -271,7 +271,7 @@ bool audit_returns(const Soak *soak, const Audit *before, Audit *ret)
 	if (settles(soak, before, ret))
 		return true;
 	printf("before: %s\n  %s\n  %zu stored\nnow: %s\n  %s\n  %zu stored\n", before->answers,
-	       before->descriptors, before->stored, ret->answers, ret->descriptors, ret->stored);
+	       before->fds, before->stored, ret->answers, ret->fds, ret->stored);
 	return false;
 }
 

@@ -26,7 +26,7 @@ static void reconnect(Client *client)
 {
 	if (client->connection >= 0)
 		close(client->connection);
-	client->connection = tool_connect(client->soak->socket);
+	client->connection = helper_connect(client->soak->socket);
 	client->input_size = client->searched = client->output_size = 0;
 	client->pending = 0;
 	client->soak->board->connections++;
@@ -87,12 +87,12 @@ static void finish(Client *client)
 }
 
 /* Sends a request with fds as a separate message. */
-static void send_descriptors(Client *client, Request *request)
+static void send_fds(Client *client, Request *request)
 {
 	flush(client);
 	for (;;) {
-		ssize_t size = tool_sendmsg(client->connection, request->text, request->length,
-					    request->descriptors, request->count, MSG_DONTWAIT);
+		ssize_t size = helper_sendmsg(client->connection, request->text, request->length,
+					      request->fds, request->count, MSG_DONTWAIT);
 
 		if (size >= 0)
 			return;
@@ -130,7 +130,7 @@ static void send_request(Client *client, Request *request)
 {
 	client->soak->board->operations++;
 	if (request->count > 0) {
-		send_descriptors(client, request);
+		send_fds(client, request);
 	} else {
 		if (client->output_size + request->length > OUTPUT_SIZE)
 			flush(client);
@@ -154,8 +154,7 @@ static void ask(Client *client, void (*make)(Client *, Request *))
 	if (request.count > 0 && client->role != ROLE_VMM && !one_in(random, 8))
 		request.count = 0;
 	if (one_in(random, 200)) /* superfluous fds */
-		request_add_descriptors(&client->objects, &request, 1 + draw(random, 4),
-					DESCRIPTOR_KINDS);
+		request_add_fds(&client->objects, &request, 1 + draw(random, 4), FD_KINDS);
 	if (!make_oneway(client, &request) && request.length > 0)
 		client->pending++;
 	request_end(random, &request);
@@ -176,7 +175,7 @@ static void open_aside(Client *client, void (*make)(Client *, Request *), size_t
 
 	if (client->aside[at] >= 0)
 		close(client->aside[at]);
-	client->aside[at] = tool_connect(client->soak->socket);
+	client->aside[at] = helper_connect(client->soak->socket);
 	client->soak->board->connections++;
 	client->is_read[at] = one_in(client_random(client), 2);
 	for (size_t i = 0; i < times; i++) {
@@ -291,7 +290,7 @@ void client_live(const Soak *soak, size_t number)
 	static Client client;
 
 	init(&client, soak, number);
-	if (!tool_become_user(client.user))
+	if (!helper_become_user(client.user))
 		err(FATE_FAILED, "cannot become %s", client.user);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the user change, which clears it */
 	reconnect(&client);

@@ -11,7 +11,7 @@
 
 typedef struct Service {
 	const Soak *soak;
-	NaiveManager manager;
+	FakeServiceManager manager;
 	int listener;
 	int log, log_end; /* the ends of a pipe, which the daemon's stderr writes to */
 	int commands;
@@ -24,7 +24,7 @@ static int command_socket; /* soak's end of Service.commands */
 
 static int listen_on(const char *path)
 {
-	struct sockaddr_un address = tool_address(path);
+	struct sockaddr_un address = helper_address(path);
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
@@ -61,7 +61,7 @@ static _Noreturn void fail(Service *service, const char *why, int status)
 /* Handles the daemon's messages to its service manager and reads its log. */
 static void receive_messages(Service *service)
 {
-	naive_manager_hear(&service->manager);
+	fake_service_manager_read(&service->manager);
 	service->soak->board->stored = service->manager.count;
 	service->soak->board->dropped = service->manager.dropped;
 	read_log(service);
@@ -88,8 +88,8 @@ static void start(Service *service)
 	int own_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 
 	dup2(service->log_end, STDERR_FILENO);
-	pid_t pid =
-		naive_manager_start(&service->manager, service->soak->command, service->listener);
+	pid_t pid = fake_service_manager_start(&service->manager, service->soak->command,
+					       service->listener);
 	dup2(own_stderr, STDERR_FILENO);
 	close(own_stderr);
 	service->pidfd = pidfd_open(pid, 0);
@@ -191,7 +191,7 @@ void service_start(const Soak *soak)
 		err(2, "fork");
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		naive_manager_init(&service.manager, STORE_ENTRIES);
+		fake_service_manager_init(&service.manager, STORE_ENTRIES);
 		serve(&service);
 	}
 	command_socket = pair[0];

@@ -161,7 +161,7 @@ static void stop_one(Director *director)
 	director->stops++;
 }
 
-static void let_go(Director *director, bool of_all)
+static void release(Director *director, bool of_all)
 {
 	for (size_t i = 0; i < STOPPED_MAX; i++) {
 		Stopped *stopped = &director->stopped[i];
@@ -219,7 +219,7 @@ static void cause_events(Director *director)
 	}
 	if (is_due(director, &director->next_stop, BETWEEN_STOPS))
 		stop_one(director);
-	let_go(director, false);
+	release(director, false);
 	if (is_due(director, &director->next_change, BETWEEN_CHANGES))
 		change_configuration(director, one_in(&director->soak.random, 4));
 	if (is_due(director, &director->next_reload, BETWEEN_RELOADS)) {
@@ -254,8 +254,8 @@ static void run_round(Director *director, uint64_t goal)
 			cause_events(director);
 			restart_if_due(director, between);
 		} else {
-			let_go(director, true);
-			deadline = deadline == 0 ? time(NULL) + TOOL_HANG_SECONDS : deadline;
+			release(director, true);
+			deadline = deadline == 0 ? time(NULL) + HELPER_HANG_SECONDS : deadline;
 			if (time(NULL) > deadline)
 				errx(1, "not ok soak: HANG: a client does not end");
 		}
@@ -267,7 +267,7 @@ static void print_state(const Director *director, const char *when, const Audit 
 {
 	size_t count = 1;
 
-	for (const char *at = audit->descriptors; (at = strchr(at, ' ')); at++)
+	for (const char *at = audit->fds; (at = strchr(at, ' ')); at++)
 		count++;
 	printf("# %-8s %10" PRIu64 " %8zu %9zu %8zu %11zu %7ld %6zu\n", when,
 	       director->soak.board->operations, audit->memory.resident, audit->memory.anonymous,
@@ -368,8 +368,7 @@ static void print_counts(const Director *director)
 	printf("# %" PRIu64 " operations, %" PRIu64
 	       " connections, of which the daemon closed %" PRIu64 ", %" PRIu64 " events, %" PRIu64
 	       " fds received\n",
-	       board->operations, board->connections, board->lost, board->events,
-	       board->descriptors);
+	       board->operations, board->connections, board->lost, board->events, board->fds);
 	printf("# %u clients: %" PRIu64 " finished, %" PRIu64 " exited early, %" PRIu64
 	       " were killed, %" PRIu64 " of them by soak; %" PRIu64 " were stopped for a while\n",
 	       board->lives, director->fates[FATE_LEFT], director->fates[FATE_EXITED],
@@ -427,7 +426,7 @@ static Soak read_options(int argc, char **argv)
 	int option;
 
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
-		size_t number = option == '?' ? 0 : tool_number(optarg);
+		size_t number = option == '?' ? 0 : helper_number(optarg);
 
 		*(option == 'c'   ? &soak.client_count
 		  : option == 'r' ? &soak.rounds

@@ -29,7 +29,7 @@ typedef enum Fate {
 /* The memory that all processes share. */
 typedef struct Board {
 	_Atomic uint64_t operations, goal;
-	_Atomic uint64_t connections, lost, descriptors, events;
+	_Atomic uint64_t connections, lost, fds, events;
 	_Atomic pid_t daemon;   /* 0 if it does not run */
 	_Atomic size_t stored;  /* entries in the fd store */
 	_Atomic size_t dropped; /* entries for which the store had no room */
@@ -76,10 +76,10 @@ typedef struct Memory {
 } Memory;
 
 typedef struct Audit {
-	char *answers;     /* replies of all list methods, without handles and pids */
-	char *descriptors; /* sorted targets of the daemon's fds */
-	size_t stored;     /* entries in the fd store */
-	size_t remarks;    /* unexpected remarks about the daemon's start */
+	char *answers;  /* replies of all list methods, without handles and pids */
+	char *fds;      /* sorted targets of the daemon's fds */
+	size_t stored;  /* entries in the fd store */
+	size_t remarks; /* unexpected remarks about the daemon's start */
 	Memory memory;
 	off_t records; /* size of the record file, in bytes */
 } Audit;

@@ -21,11 +21,11 @@ typedef struct Self {
 	size_t kept_count;
 	struct {
 		unsigned int tag;
-		int descriptor;
+		int fd;
 	} kept[KEPT_MAX];
 } Self;
 
-size_t count_descriptors(const char *folder)
+size_t count_fds(const char *folder)
 {
 	DIR *directory = opendir(folder);
 	size_t count = 0;
@@ -38,36 +38,36 @@ size_t count_descriptors(const char *folder)
 	return count - 2; /* . and .. */
 }
 
-static Arrived look_at(int descriptor)
+static Arrived look_at(int fd)
 {
 	struct stat status;
 
-	if (fstat(descriptor, &status) < 0)
+	if (fstat(fd, &status) < 0)
 		err(2, "fstat");
-	return (Arrived){ status.st_ino, fcntl(descriptor, F_GETFL) & O_ACCMODE };
+	return (Arrived){ status.st_ino, fcntl(fd, F_GETFL) & O_ACCMODE };
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
 
-static void hold(Self *self, int descriptor, unsigned int tag, Seen *seen)
+static void hold(Self *self, int fd, unsigned int tag, ActorReport *seen)
 {
 	if (seen->rights < ACTOR_PLANES_MAX)
-		seen->arrived[seen->rights] = look_at(descriptor);
+		seen->arrived[seen->rights] = look_at(fd);
 	seen->rights++;
 	if (self->kept_count == KEPT_MAX)
 		errx(2, "an actor holds more than %d fds", KEPT_MAX);
 	self->kept[self->kept_count].tag = tag;
-	self->kept[self->kept_count++].descriptor = descriptor;
+	self->kept[self->kept_count++].fd = fd;
 }
 
 /* Receives a part of the reply. Returns false when the reply is complete or cannot be. */
-static bool receive_piece(Self *self, unsigned int tag, Seen *seen)
+static bool receive_piece(Self *self, unsigned int tag, ActorReport *seen)
 {
-	int descriptors[TOOL_DESCRIPTORS_MAX];
+	int fds[HELPER_FDS_MAX];
 	size_t count;
-	ssize_t size = tool_recvmsg(self->connection, seen->reply + seen->reply_length,
-				    sizeof(seen->reply) - 1 - seen->reply_length, MSG_CMSG_CLOEXEC,
-				    descriptors, TOOL_DESCRIPTORS_MAX, &count);
+	ssize_t size = helper_recvmsg(self->connection, seen->reply + seen->reply_length,
+				      sizeof(seen->reply) - 1 - seen->reply_length,
+				      MSG_CMSG_CLOEXEC, fds, HELPER_FDS_MAX, &count);
 
 	if (size < 0 && errno == EMSGSIZE)
 		errx(2, "received more fds than a process can hold");
@@ -76,13 +76,13 @@ static bool receive_piece(Self *self, unsigned int tag, Seen *seen)
 		return false;
 	}
 	for (size_t i = 0; i < count; i++)
-		hold(self, descriptors[i], tag, seen);
+		hold(self, fds[i], tag, seen);
 	seen->reply_length += (size_t)size;
 	seen->reply[seen->reply_length] = '\0';
 	return seen->reply[seen->reply_length - 1] != '\n';
 }
 
-static void receive_answer(Self *self, unsigned int tag, Seen *seen)
+static void receive_answer(Self *self, unsigned int tag, ActorReport *seen)
 {
 	static const char status[] = "\"status\":\"";
 
@@ -96,40 +96,38 @@ static void receive_answer(Self *self, unsigned int tag, Seen *seen)
 
 static int make_memory(bool writes)
 {
-	int descriptor = memfd_create("shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create("shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int seals = F_SEAL_SHRINK | F_SEAL_GROW | (writes ? 0 : F_SEAL_FUTURE_WRITE);
 
-	if (descriptor < 0 || ftruncate(descriptor, PLANE_SIZE) < 0 ||
-	    fcntl(descriptor, F_ADD_SEALS, seals | F_SEAL_SEAL) < 0)
+	if (fd < 0 || ftruncate(fd, PLANE_SIZE) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, seals | F_SEAL_SEAL) < 0)
 		err(2, "memfd");
-	return descriptor;
+	return fd;
 }
 
 /*
  * Makes memory for the planes, sends it with the request and closes it, so that others can only get
  * it from the daemon. Returns false if the request cannot be sent.
  */
-static bool share(const Self *self, const ActorCommand *command, Seen *seen)
+static bool share(const Self *self, const ActorCommand *command, ActorReport *seen)
 {
 	bool writes = strstr(command->text, "readWrite");
-	int descriptors[ACTOR_PLANES_MAX];
+	int fds[ACTOR_PLANES_MAX];
 
 	for (unsigned int i = 0; i < command->planes; i++) {
 		bool is_new = command->memories == 0 || i < command->memories;
 
-		descriptors[i] =
-			is_new ? make_memory(writes) : dup(descriptors[i - command->memories]);
-		seen->shared[i] = look_at(descriptors[i]);
+		fds[i] = is_new ? make_memory(writes) : dup(fds[i - command->memories]);
+		seen->shared[i] = look_at(fds[i]);
 	}
 	/* The kernel limits the fds in flight by user, so other tests count as well. */
-	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
+	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
 	bool is_sent;
 	do
-		is_sent = tool_send_descriptors(self->connection, command->text, descriptors,
-						command->planes);
+		is_sent = helper_send_fds(self->connection, command->text, fds, command->planes);
 	while (!is_sent && errno == ETOOMANYREFS && time(NULL) <= deadline);
 	for (unsigned int i = 0; i < command->planes; i++)
-		close(descriptors[i]);
+		close(fds[i]);
 	return is_sent;
 }
 
@@ -144,7 +142,7 @@ static void reconnect(Self *self)
 {
 	if (self->connection >= 0)
 		close(self->connection);
-	self->connection = tool_connect(self->socket);
+	self->connection = helper_connect(self->socket);
 }
 
 /* --- commands -------------------------------------------------------------------------------- */
@@ -155,7 +153,7 @@ static void close_tagged(Self *self, unsigned int tag)
 
 	for (size_t i = 0; i < self->kept_count; i++)
 		if (self->kept[i].tag == tag)
-			close(self->kept[i].descriptor);
+			close(self->kept[i].fd);
 		else
 			self->kept[left++] = self->kept[i];
 	self->kept_count = left;
@@ -168,7 +166,7 @@ static bool has_more(const Self *self)
 	return recv(self->connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-static void execute(Self *self, const ActorCommand *command, int received, Seen *seen)
+static void execute(Self *self, const ActorCommand *command, int received, ActorReport *seen)
 {
 	switch (command->kind) {
 	case ACTOR_REQUEST:
@@ -198,35 +196,36 @@ static void execute(Self *self, const ActorCommand *command, int received, Seen 
 		break;
 	}
 	seen->unasked = has_more(self);
-	seen->kept = count_descriptors("/proc/self/fd") - self->initial_count;
+	seen->kept = count_fds("/proc/self/fd") - self->initial_count;
 }
 
 /*
  * Sends a command or a report as one message; channels are SOCK_SEQPACKET sockets. The fd goes with
  * it unless it is negative.
  */
-static void channel_send(int channel, const void *bytes, size_t size, int descriptor)
+static void channel_send(int channel, const void *bytes, size_t size, int fd)
 {
-	if (tool_sendmsg(channel, bytes, size, &descriptor, descriptor >= 0, 0) != (ssize_t)size)
+	if (helper_sendmsg(channel, bytes, size, &fd, fd >= 0, 0) != (ssize_t)size)
 		err(2, "cannot send to an actor or its parent");
 }
 
-/* Returns false when the other end is closed. *ret_descriptor is -1 if no fd came. */
-static bool channel_receive(int channel, void *bytes, size_t size, int *ret_descriptor)
+/* Returns false when the other end is closed. *ret_fd is -1 if no fd came. */
+static bool channel_receive(int channel, void *bytes, size_t size, int *ret_fd)
 {
-	return tool_recvmsg_one(channel, bytes, size, MSG_CMSG_CLOEXEC, ret_descriptor) > 0;
+	return helper_recvmsg_one(channel, bytes, size, MSG_CMSG_CLOEXEC, ret_fd) > 0;
 }
 
 static void serve(Self *self)
 {
 	static ActorCommand command;
-	static Seen seen;
+	static ActorReport seen;
 	int received;
 
 	while (channel_receive(self->channel, &command, sizeof(command), &received)) {
-		seen = (Seen){ .rights = 0 };
+		seen = (ActorReport){ .rights = 0 };
 		execute(self, &command, received, &seen);
-		channel_send(self->channel, &seen, offsetof(Seen, reply) + seen.reply_length + 1,
+		channel_send(self->channel, &seen,
+			     offsetof(ActorReport, reply) + seen.reply_length + 1,
 			     command.kind == ACTOR_SEND_CONNECTION ? self->connection : -1);
 	}
 }
@@ -240,12 +239,12 @@ static _Noreturn void run(const char *socket, const char *user, int channel)
 	/* Closes the channels of the other actors. */
 	self.channel = dup2(channel, STDERR_FILENO + 1);
 	close_range(STDERR_FILENO + 2, UINT_MAX, 0);
-	if (!tool_become_user(user))
+	if (!helper_become_user(user))
 		err(2, "cannot become %s", user);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the user change, which clears it */
 	self.socket = socket;
 	reconnect(&self);
-	self.initial_count = count_descriptors("/proc/self/fd");
+	self.initial_count = count_fds("/proc/self/fd");
 	serve(&self);
 	_exit(0);
 }
@@ -282,29 +281,29 @@ void actor_send(const Actor *actor, const ActorCommand *command)
 	channel_send(actor->channel, command, sizeof(*command), -1);
 }
 
-static const Seen *receive_report(const Actor *actor, int *ret_descriptor)
+static const ActorReport *receive_report(const Actor *actor, int *ret_fd)
 {
-	static Seen seen;
+	static ActorReport seen;
 
-	if (!channel_receive(actor->channel, &seen, sizeof(seen), ret_descriptor))
+	if (!channel_receive(actor->channel, &seen, sizeof(seen), ret_fd))
 		errx(2, "actor process %d ended unexpectedly", actor->pid);
 	return &seen;
 }
 
-const Seen *actor_receive(const Actor *actor)
+const ActorReport *actor_receive(const Actor *actor)
 {
 	int none;
 
 	return receive_report(actor, &none);
 }
 
-const Seen *actor_execute(const Actor *actor, const ActorCommand *command)
+const ActorReport *actor_execute(const Actor *actor, const ActorCommand *command)
 {
 	actor_send(actor, command);
 	return actor_receive(actor);
 }
 
-const Seen *actor_request(const Actor *actor, const char *format, ...)
+const ActorReport *actor_request(const Actor *actor, const char *format, ...)
 {
 	ActorCommand command = { .kind = ACTOR_REQUEST };
 	va_list arguments;

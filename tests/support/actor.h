@@ -49,7 +49,7 @@ typedef struct Arrived {
 } Arrived;
 
 /* The report of an actor after each command. */
-typedef struct Seen {
+typedef struct ActorReport {
 	char status[48]; /* of the reply; "closed" or "silent" if there is no reply */
 	size_t rights;   /* number of fds that came with the reply */
 	Arrived arrived[ACTOR_PLANES_MAX];
@@ -58,7 +58,7 @@ typedef struct Seen {
 	bool unasked;                     /* the connection has data that it did not ask for */
 	size_t reply_length;
 	char reply[ACTOR_REPLY_SIZE]; /* only sent up to its NUL */
-} Seen;
+} ActorReport;
 
 /* Starts a process that becomes the user, connects to the daemon and waits for commands. */
 Actor actor_start(const char *socket, const char *user);
@@ -73,11 +73,11 @@ void actor_end(Actor *actor, int signal);
 void actor_send(const Actor *actor, const ActorCommand *command);
 
 /* Waits for the report on a command. It is valid until the next call. */
-const Seen *actor_receive(const Actor *actor);
+const ActorReport *actor_receive(const Actor *actor);
 
 /* Send a command or a request and wait for the report. */
-const Seen *actor_execute(const Actor *actor, const ActorCommand *command);
-const Seen *actor_request(const Actor *actor, const char *format, ...)
+const ActorReport *actor_execute(const Actor *actor, const ActorCommand *command);
+const ActorReport *actor_request(const Actor *actor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Makes the borrower use the lender's connection, which both share from then on. */
@@ -87,6 +87,6 @@ void actor_lend_connection(const Actor *lender, const Actor *borrower);
 void command_share(ActorCommand *command, const char *guid, unsigned int planes, bool writes);
 
 /* Counts the open fds of a process; folder is its /proc/PID/fd. */
-size_t count_descriptors(const char *folder);
+size_t count_fds(const char *folder);
 
 #endif

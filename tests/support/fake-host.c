@@ -9,7 +9,7 @@
 #include "daemon/api/stream.h"
 #include "daemon/core/audit-record.h"
 
-void world_check(bool holds, const char *condition, const char *file, int line)
+void fake_host_check(bool holds, const char *condition, const char *file, int line)
 {
 	if (holds)
 		return;
@@ -17,52 +17,52 @@ void world_check(bool holds, const char *condition, const char *file, int line)
 	abort();
 }
 
-static FakeProcess *find_by_key(World *world, ProcessKey key)
+static FakeProcess *find_by_key(FakeHost *fake_host, ProcessKey key)
 {
-	for (size_t i = 0; i < world->process_count; i++)
-		if (world->processes[i].key == key)
-			return &world->processes[i];
+	for (size_t i = 0; i < fake_host->process_count; i++)
+		if (fake_host->processes[i].key == key)
+			return &fake_host->processes[i];
 	return NULL;
 }
 
 static uint64_t fake_now(void *self)
 {
-	return ((World *)self)->now;
+	return ((FakeHost *)self)->now;
 }
 
 static void fake_random_bytes(void *self, void *bytes, size_t size)
 {
-	World *world = self;
+	FakeHost *fake_host = self;
 
 	for (size_t i = 0; i < size; i++) {
-		world->random = world->random * 6364136223846793005u + 1442695040888963407u;
-		((uint8_t *)bytes)[i] = (uint8_t)(world->random >> 56);
+		fake_host->random = fake_host->random * 6364136223846793005u + 1442695040888963407u;
+		((uint8_t *)bytes)[i] = (uint8_t)(fake_host->random >> 56);
 	}
 }
 
 static bool fake_watch_process(void *self, ProcessKey key)
 {
-	World *world = self;
-	FakeProcess *process = find_by_key(world, key);
+	FakeHost *fake_host = self;
+	FakeProcess *process = find_by_key(fake_host, key);
 
-	world_must(process != NULL);
-	world_must(!process->watched);
-	if (world->refuse_watch)
+	fake_host_must(process != NULL);
+	fake_host_must(!process->watched);
+	if (fake_host->refuse_watch)
 		return false;
 	process->watched = process->is_persisted = true;
-	process->exit_told = false;
+	process->exit_reported = false;
 	return true;
 }
 
 static void fake_unwatch_process(void *self, ProcessKey key)
 {
-	const World *world = self;
+	const FakeHost *fake_host = self;
 	FakeProcess *process = find_by_key(self, key);
 
-	world_must(process != NULL);
-	world_must(process->watched);
+	fake_host_must(process != NULL);
+	fake_host_must(process->watched);
 	process->watched = false;
-	if (!world->is_stopping && !world->crashes)
+	if (!fake_host->is_stopping && !fake_host->crashes)
 		process->is_persisted = false;
 }
 
@@ -73,88 +73,88 @@ static bool fake_process_is_alive(void *self, ProcessKey key)
 	return process && process->alive;
 }
 
-static Evidence fake_find_process(void *self, pid_t pid, ProcessKey *ret_key)
+static Lookup fake_find_process(void *self, pid_t pid, ProcessKey *ret_key)
 {
-	World *world = self;
+	FakeHost *fake_host = self;
 
-	world_must(pid > 0);
-	if (world->exhaust_find)
-		return EVIDENCE_EXHAUSTED;
-	for (size_t i = 0; i < world->process_count; i++) {
-		const FakeProcess *process = &world->processes[i];
+	fake_host_must(pid > 0);
+	if (fake_host->exhaust_find)
+		return LOOKUP_EXHAUSTED;
+	for (size_t i = 0; i < fake_host->process_count; i++) {
+		const FakeProcess *process = &fake_host->processes[i];
 
 		if (process->pid != pid || !process->alive)
 			continue;
 		*ret_key = process->key;
-		return EVIDENCE_FOUND;
+		return LOOKUP_FOUND;
 	}
-	return EVIDENCE_ABSENT;
+	return LOOKUP_ABSENT;
 }
 
-static Evidence fake_read_credentials(void *self, ProcessKey key, Credentials *ret)
+static Lookup fake_read_credentials(void *self, ProcessKey key, Credentials *ret)
 {
-	World *world = self;
-	const FakeProcess *process = find_by_key(world, key);
+	FakeHost *fake_host = self;
+	const FakeProcess *process = find_by_key(fake_host, key);
 
-	world->credential_reads++;
+	fake_host->credential_reads++;
 	if (!process || !process->alive)
-		return EVIDENCE_GONE;
-	if (process->credentials_evidence != EVIDENCE_FOUND)
-		return process->credentials_evidence;
-	return credentials_copy(&process->credentials, ret) ? EVIDENCE_FOUND : EVIDENCE_EXHAUSTED;
+		return LOOKUP_GONE;
+	if (process->credentials_lookup != LOOKUP_FOUND)
+		return process->credentials_lookup;
+	return credentials_copy(&process->credentials, ret) ? LOOKUP_FOUND : LOOKUP_EXHAUSTED;
 }
 
-static Evidence fake_find_graphics_context(void *self, ProcessKey key, uid_t account,
-					   GraphicsContextKind *ret)
+static Lookup fake_find_graphics_context(void *self, ProcessKey key, uid_t account,
+					 GraphicsContextKind *ret)
 {
 	(void)account;
-	World *world = self;
-	const FakeProcess *process = find_by_key(world, key);
+	FakeHost *fake_host = self;
+	const FakeProcess *process = find_by_key(fake_host, key);
 
-	world->context_reads++;
+	fake_host->context_reads++;
 	if (!process || !process->alive)
-		return EVIDENCE_GONE;
-	if (process->context_evidence != EVIDENCE_FOUND)
-		return process->context_evidence;
+		return LOOKUP_GONE;
+	if (process->context_lookup != LOOKUP_FOUND)
+		return process->context_lookup;
 	if (!process->has_graphics_context)
-		return EVIDENCE_ABSENT;
+		return LOOKUP_ABSENT;
 	*ret = process->graphics_context;
-	return EVIDENCE_FOUND;
+	return LOOKUP_FOUND;
 }
 
-static const FakeUser *find_user_by_uid(const World *world, uid_t uid)
+static const FakeUser *find_user_by_uid(const FakeHost *fake_host, uid_t uid)
 {
-	for (size_t i = 0; i < world->user_count; i++)
-		if (world->users[i].uid == uid)
-			return &world->users[i];
+	for (size_t i = 0; i < fake_host->user_count; i++)
+		if (fake_host->users[i].uid == uid)
+			return &fake_host->users[i];
 	return NULL;
 }
 
-static Evidence fake_find_user(void *self, const char *user, uid_t *ret_uid)
+static Lookup fake_find_user(void *self, const char *user, uid_t *ret_uid)
 {
-	const World *world = self;
+	const FakeHost *fake_host = self;
 	char decimal[16];
 
-	for (size_t i = 0; i < world->user_count; i++) {
-		snprintf(decimal, sizeof(decimal), "%u", world->users[i].uid);
-		if (strcmp(user, world->users[i].name) != 0 && strcmp(user, decimal) != 0)
+	for (size_t i = 0; i < fake_host->user_count; i++) {
+		snprintf(decimal, sizeof(decimal), "%u", fake_host->users[i].uid);
+		if (strcmp(user, fake_host->users[i].name) != 0 && strcmp(user, decimal) != 0)
 			continue;
-		*ret_uid = world->users[i].uid;
-		return EVIDENCE_FOUND;
+		*ret_uid = fake_host->users[i].uid;
+		return LOOKUP_FOUND;
 	}
-	return EVIDENCE_ABSENT;
+	return LOOKUP_ABSENT;
 }
 
-static Evidence fake_read_user(void *self, uid_t uid, Credentials *ret)
+static Lookup fake_read_user(void *self, uid_t uid, Credentials *ret)
 {
 	const FakeUser *user = find_user_by_uid(self, uid);
 
-	((World *)self)->user_reads++;
+	((FakeHost *)self)->user_reads++;
 	if (!user)
-		return EVIDENCE_ABSENT;
-	if (user->evidence != EVIDENCE_FOUND)
-		return user->evidence;
-	return credentials_copy(&user->credentials, ret) ? EVIDENCE_FOUND : EVIDENCE_EXHAUSTED;
+		return LOOKUP_ABSENT;
+	if (user->lookup != LOOKUP_FOUND)
+		return user->lookup;
+	return credentials_copy(&user->credentials, ret) ? LOOKUP_FOUND : LOOKUP_EXHAUSTED;
 }
 
 static bool fake_is_login_user(void *self, uid_t uid)
@@ -164,140 +164,139 @@ static bool fake_is_login_user(void *self, uid_t uid)
 	return user && user->is_login_user;
 }
 
-static FakeQuarantine *find_quarantine(World *world, const Guid *guid)
+static FakeQuarantine *find_quarantine(FakeHost *fake_host, const Guid *guid)
 {
-	for (size_t i = 0; i < world->quarantine_count; i++)
-		if (guid_compare(&world->quarantines[i].guid, guid) == 0)
-			return &world->quarantines[i];
+	for (size_t i = 0; i < fake_host->quarantine_count; i++)
+		if (guid_compare(&fake_host->quarantines[i].guid, guid) == 0)
+			return &fake_host->quarantines[i];
 	return NULL;
 }
 
 /* --- fds ------------------------------------------------------------------------------------- */
 
-FakeDescriptor *world_descriptor_of(World *world, Descriptor descriptor)
+FakeFd *fake_host_fd_of(FakeHost *fake_host, int fd)
 {
-	world_must(descriptor > 0 && descriptor <= WORLD_DESCRIPTOR_MAX);
-	FakeDescriptor *fake = &world->descriptors[descriptor - 1];
-	world_must(fake->open);
+	fake_host_must(fd > 0 && fd <= FAKE_HOST_FD_MAX);
+	FakeFd *fake = &fake_host->fds[fd - 1];
+	fake_host_must(fake->open);
 	return fake;
 }
 
-size_t world_open_descriptors(const World *world)
+size_t fake_host_open_fds(const FakeHost *fake_host)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
-		count += world->descriptors[i].open;
+	for (size_t i = 0; i < FAKE_HOST_FD_MAX; i++)
+		count += fake_host->fds[i].open;
 	return count;
 }
 
-/* Returns the lowest free number, or DESCRIPTOR_NONE if all are in use. */
-static Descriptor open_fake(World *world, const FakeDescriptor *fake)
+/* Returns the lowest free number, or FD_NONE if all are in use. */
+static int open_fake(FakeHost *fake_host, const FakeFd *fake)
 {
-	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
-		if (!world->descriptors[i].open) {
-			world->descriptors[i] = *fake;
-			world->descriptors[i].open = true;
-			return (Descriptor)i + 1;
+	for (size_t i = 0; i < FAKE_HOST_FD_MAX; i++)
+		if (!fake_host->fds[i].open) {
+			fake_host->fds[i] = *fake;
+			fake_host->fds[i].open = true;
+			return (int)i + 1;
 		}
-	return DESCRIPTOR_NONE;
+	return FD_NONE;
 }
 
-Descriptor world_descriptor(World *world, DescriptorKind kind, uint64_t size)
+int fake_host_fd(FakeHost *fake_host, FdKind kind, uint64_t size)
 {
-	FakeDescriptor fake = {
+	FakeFd fake = {
 		.facts = {
 			.kind = kind,
 			.device = 1,
-			.inode = ++world->last_inode,
+			.inode = ++fake_host->last_inode,
 			.size = size,
 			.is_writable = true,
 		},
 	};
-	Descriptor descriptor = open_fake(world, &fake);
+	int fd = open_fake(fake_host, &fake);
 
-	world_must(descriptor != DESCRIPTOR_NONE);
-	return descriptor;
+	fake_host_must(fd != FD_NONE);
+	return fd;
 }
 
-void world_close(World *world, Descriptor descriptor)
+void fake_host_close(FakeHost *fake_host, int fd)
 {
-	world_descriptor_of(world, descriptor)->open = false;
+	fake_host_fd_of(fake_host, fd)->open = false;
 }
 
-static Evidence fake_read_descriptor(void *self, Descriptor descriptor, DescriptorFacts *ret)
+static Lookup fake_read_fd_info(void *self, int fd, FdInfo *ret)
 {
-	*ret = world_descriptor_of(self, descriptor)->facts;
-	return EVIDENCE_FOUND;
+	*ret = fake_host_fd_of(self, fd)->facts;
+	return LOOKUP_FOUND;
 }
 
-static Evidence fake_open_descriptor(void *self, Descriptor descriptor, DescriptorKind kind,
-				     bool read_write, Descriptor *ret)
+static Lookup fake_open_fd(void *self, int fd, FdKind kind, bool read_write, int *ret)
 {
-	World *world = self;
-	FakeDescriptor fake = *world_descriptor_of(world, descriptor);
+	FakeHost *fake_host = self;
+	FakeFd fake = *fake_host_fd_of(fake_host, fd);
 
-	fake.kept_id = 0; /* the copy is not in the fd store */
-	world_must(kind == fake.facts.kind && kind != DESCRIPTOR_OTHER);
+	fake.fdstore_id = 0; /* the copy is not in the fd store */
+	fake_host_must(kind == fake.facts.kind && kind != FD_OTHER);
 	if (fake.is_forbidden)
-		return EVIDENCE_UNREADABLE;
-	if (world->descriptor_limit > 0 && world_open_descriptors(world) >= world->descriptor_limit)
-		return EVIDENCE_EXHAUSTED;
-	if (kind == DESCRIPTOR_MEMFD)
+		return LOOKUP_UNREADABLE;
+	if (fake_host->fd_limit > 0 && fake_host_open_fds(fake_host) >= fake_host->fd_limit)
+		return LOOKUP_EXHAUSTED;
+	if (kind == FD_MEMFD)
 		fake.facts.is_writable = read_write;
-	*ret = open_fake(world, &fake);
-	return *ret == DESCRIPTOR_NONE ? EVIDENCE_EXHAUSTED : EVIDENCE_FOUND;
+	*ret = open_fake(fake_host, &fake);
+	return *ret == FD_NONE ? LOOKUP_EXHAUSTED : LOOKUP_FOUND;
 }
 
-static void fake_release_descriptor(void *self, Descriptor descriptor)
+static void fake_release_fd(void *self, int fd)
 {
-	const World *world = self;
+	const FakeHost *fake_host = self;
 
-	if (!world->is_stopping || world_descriptor_of(self, descriptor)->kept_id == 0)
-		world_close(self, descriptor);
+	if (!fake_host->is_stopping || fake_host_fd_of(self, fd)->fdstore_id == 0)
+		fake_host_close(self, fd);
 }
 
-static void fake_discard_descriptor(void *self, Descriptor descriptor, uid_t account)
+static void fake_discard_fd(void *self, int fd, uid_t account)
 {
 	(void)account;
-	world_close(self, descriptor);
+	fake_host_close(self, fd);
 }
 
-static bool fake_keep_quarantine(void *self, const Guid *guid, const char *reason)
+static bool fake_persist_quarantine(void *self, const Guid *guid, const char *reason)
 {
-	World *world = self;
-	FakeQuarantine *quarantine = find_quarantine(world, guid);
+	FakeHost *fake_host = self;
+	FakeQuarantine *quarantine = find_quarantine(fake_host, guid);
 
-	if (world->refuse_store)
+	if (fake_host->refuse_quarantine)
 		return false;
 	if (!quarantine) {
-		world_must(world->quarantine_count < WORLD_QUARANTINE_MAX);
-		quarantine = &world->quarantines[world->quarantine_count++];
+		fake_host_must(fake_host->quarantine_count < FAKE_HOST_QUARANTINE_MAX);
+		quarantine = &fake_host->quarantines[fake_host->quarantine_count++];
 	}
 	*quarantine = (FakeQuarantine){ .guid = *guid, .has_reason = reason != NULL };
 	snprintf(quarantine->reason, sizeof(quarantine->reason), "%s", reason ? reason : "");
 	return true;
 }
 
-static bool fake_drop_quarantine(void *self, const Guid *guid)
+static bool fake_remove_quarantine(void *self, const Guid *guid)
 {
-	World *world = self;
-	FakeQuarantine *quarantine = find_quarantine(world, guid);
+	FakeHost *fake_host = self;
+	FakeQuarantine *quarantine = find_quarantine(fake_host, guid);
 
-	if (world->refuse_store)
+	if (fake_host->refuse_quarantine)
 		return false;
-	world_must(quarantine != NULL);
-	*quarantine = world->quarantines[--world->quarantine_count];
+	fake_host_must(quarantine != NULL);
+	*quarantine = fake_host->quarantines[--fake_host->quarantine_count];
 	return true;
 }
 
 static void fake_event(void *self, const Event *event)
 {
-	World *world = self;
+	FakeHost *fake_host = self;
 
-	FakeEvent *copy = &world->events[world->event_count++ % WORLD_EVENT_MAX];
+	FakeEvent *copy = &fake_host->events[fake_host->event_count++ % FAKE_HOST_EVENT_MAX];
 
-	world_must(event->kind < EVENT_MAX && event->reason < END_MAX);
+	fake_host_must(event->kind < EVENT_MAX && event->reason < END_MAX);
 	*copy = (FakeEvent){
 		.kind = event->kind,
 		.reason = event->reason,
@@ -310,7 +309,7 @@ static void fake_event(void *self, const Event *event)
 		copy->guid = *event->virtual_machine;
 	if (event->handle)
 		copy->handle = *event->handle;
-	watches_tell(&world->service, event);
+	watches_send(&fake_host->service, event);
 }
 
 /* No session outlives its exchange here. Tests of watches replace this function. */
@@ -321,19 +320,20 @@ static void fake_watch_ready(Session *session)
 
 static bool fake_reload_configuration(void *self, char *ret_mistake, size_t size)
 {
-	const World *world = self;
+	const FakeHost *fake_host = self;
 
-	if (world->mistake)
-		snprintf(ret_mistake, size, "%s", world->mistake);
-	return !world->mistake;
+	if (fake_host->mistake)
+		snprintf(ret_mistake, size, "%s", fake_host->mistake);
+	return !fake_host->mistake;
 }
 
-static void fake_record(void *self, const Record *record)
+static void fake_audit(void *self, const AuditRecord *record)
 {
-	World *world = self;
-	FakeRecord *copy = &world->records[world->record_count++ % WORLD_RECORD_MAX];
+	FakeHost *fake_host = self;
+	FakeAuditRecord *copy =
+		&fake_host->records[fake_host->record_count++ % FAKE_HOST_AUDIT_RECORD_MAX];
 
-	*copy = (FakeRecord){
+	*copy = (FakeAuditRecord){
 		.status = record->status,
 		.has_guid = record->virtual_machine != NULL,
 		.has_object = record->object != NULL,
@@ -347,15 +347,15 @@ static void fake_record(void *self, const Record *record)
 	snprintf(copy->reason, sizeof(copy->reason), "%s", record->reason ? record->reason : "");
 }
 
-World *world_new_with(const Limits *limits)
+FakeHost *fake_host_new_with(const Limits *limits)
 {
-	World *world = calloc(1, sizeof(*world));
+	FakeHost *fake_host = calloc(1, sizeof(*fake_host));
 
-	world_must(world != NULL);
-	world->now = 5000000;
-	world->random = 1;
-	world->host = (Host){
-		.self = world,
+	fake_host_must(fake_host != NULL);
+	fake_host->now = 5000000;
+	fake_host->random = 1;
+	fake_host->host = (Host){
+		.self = fake_host,
 		.now = fake_now,
 		.random_bytes = fake_random_bytes,
 		.watch_process = fake_watch_process,
@@ -367,64 +367,64 @@ World *world_new_with(const Limits *limits)
 		.find_user = fake_find_user,
 		.read_user = fake_read_user,
 		.is_login_user = fake_is_login_user,
-		.read_descriptor = fake_read_descriptor,
-		.open_descriptor = fake_open_descriptor,
-		.release_descriptor = fake_release_descriptor,
-		.discard_descriptor = fake_discard_descriptor,
-		.keep_quarantine = fake_keep_quarantine,
-		.drop_quarantine = fake_drop_quarantine,
+		.read_fd_info = fake_read_fd_info,
+		.open_fd = fake_open_fd,
+		.release_fd = fake_release_fd,
+		.discard_fd = fake_discard_fd,
+		.persist_quarantine = fake_persist_quarantine,
+		.remove_quarantine = fake_remove_quarantine,
 		.event = fake_event,
-		.record = fake_record,
+		.audit = fake_audit,
 		.reload_configuration = fake_reload_configuration,
 	};
-	world_init_store(world);
-	world->service = (Service){
-		.host = &world->host,
+	fake_host_init_store(fake_host);
+	fake_host->service = (Service){
+		.host = &fake_host->host,
 		.parser = json_parser_new(),
 		.watch_ready = fake_watch_ready,
 		.settings = {
 			.has_operator_group = true,
-			.operator_group = WORLD_OPERATOR_GROUP,
+			.operator_group = FAKE_HOST_OPERATOR_GROUP,
 			.limits = *limits,
 		},
 	};
-	TAILQ_INIT(&world->service.watches);
-	world_must(world->service.parser != NULL);
-	world_start(world);
-	return world;
+	TAILQ_INIT(&fake_host->service.watches);
+	fake_host_must(fake_host->service.parser != NULL);
+	fake_host_start(fake_host);
+	return fake_host;
 }
 
-World *world_new(void)
+FakeHost *fake_host_new(void)
 {
-	return world_new_with(&limits_default);
+	return fake_host_new_with(&limits_default);
 }
 
-void world_free(World *world)
+void fake_host_free(FakeHost *fake_host)
 {
-	world->service.broker = broker_free(world->service.broker);
-	store_deinit(&world->service.store);
-	world_must(world_open_descriptors(world) == 0);
-	world_must(world->kept_count == 0);
-	free(world->kept);
-	json_parser_free(world->service.parser);
-	for (size_t i = 0; i < world->process_count; i++) {
-		world_must(!world->processes[i].watched);
-		credentials_deinit(&world->processes[i].credentials);
+	fake_host->service.broker = broker_free(fake_host->service.broker);
+	store_deinit(&fake_host->service.store);
+	fake_host_must(fake_host_open_fds(fake_host) == 0);
+	fake_host_must(fake_host->kept_count == 0);
+	free(fake_host->kept);
+	json_parser_free(fake_host->service.parser);
+	for (size_t i = 0; i < fake_host->process_count; i++) {
+		fake_host_must(!fake_host->processes[i].watched);
+		credentials_deinit(&fake_host->processes[i].credentials);
 	}
-	for (size_t i = 0; i < world->user_count; i++)
-		credentials_deinit(&world->users[i].credentials);
-	while (world->caller_count > 0)
-		world_disconnect(world, world->callers[0]);
-	json_free(world->reply);
-	free(world->reply_text);
-	free(world);
+	for (size_t i = 0; i < fake_host->user_count; i++)
+		credentials_deinit(&fake_host->users[i].credentials);
+	while (fake_host->caller_count > 0)
+		fake_host_disconnect(fake_host, fake_host->callers[0]);
+	json_free(fake_host->reply);
+	free(fake_host->reply_text);
+	free(fake_host);
 }
 
 /* Returns the credentials of an unprivileged process, or with all capabilities if uid is 0. */
 static Credentials ordinary_credentials(uid_t uid)
 {
 	Credentials credentials = {
-		.user_namespace = { .device = 4, .inode = WORLD_NAMESPACE },
+		.user_namespace = { .device = 4, .inode = FAKE_HOST_NAMESPACE },
 		.label = strdup(""),
 		.stacked_labels = strdup(""),
 	};
@@ -438,28 +438,28 @@ static Credentials ordinary_credentials(uid_t uid)
 }
 
 /* Returns a new entry of the table, or that of a dead process that is not watched. */
-static FakeProcess *find_free_process(World *world)
+static FakeProcess *find_free_process(FakeHost *fake_host)
 {
-	if (world->process_count < WORLD_PROCESS_MAX)
-		return &world->processes[world->process_count++];
-	for (size_t i = 0; i < WORLD_PROCESS_MAX; i++) {
-		FakeProcess *process = &world->processes[i];
+	if (fake_host->process_count < FAKE_HOST_PROCESS_MAX)
+		return &fake_host->processes[fake_host->process_count++];
+	for (size_t i = 0; i < FAKE_HOST_PROCESS_MAX; i++) {
+		FakeProcess *process = &fake_host->processes[i];
 
 		if (process->alive || process->watched)
 			continue;
 		credentials_deinit(&process->credentials);
 		return process;
 	}
-	world_must(!"a free entry for a process");
+	fake_host_must(!"a free entry for a process");
 	return NULL;
 }
 
-FakeProcess *world_process(World *world, pid_t pid, uid_t uid)
+FakeProcess *fake_host_process(FakeHost *fake_host, pid_t pid, uid_t uid)
 {
-	FakeProcess *process = find_free_process(world);
+	FakeProcess *process = find_free_process(fake_host);
 
 	*process = (FakeProcess){
-		.key = ++world->last_key,
+		.key = ++fake_host->last_key,
 		.pid = pid,
 		.alive = true,
 		.credentials = ordinary_credentials(uid),
@@ -471,7 +471,7 @@ void process_set_groups(FakeProcess *process, gid_t primary, size_t count, const
 {
 	gid_t *ids = malloc((count + 1) * sizeof(*ids));
 
-	world_must(ids != NULL);
+	fake_host_must(ids != NULL);
 	if (count > 0)
 		memcpy(ids, groups, count * sizeof(*ids));
 	groups_deinit(&process->credentials.groups);
@@ -486,10 +486,10 @@ void process_set_context(FakeProcess *process, GraphicsContextKind kind)
 	process->graphics_context = kind;
 }
 
-FakeUser *world_user(World *world, const char *name, uid_t uid)
+FakeUser *fake_host_user(FakeHost *fake_host, const char *name, uid_t uid)
 {
-	world_must(world->user_count < WORLD_USER_MAX);
-	FakeUser *user = &world->users[world->user_count++];
+	fake_host_must(fake_host->user_count < FAKE_HOST_USER_MAX);
+	FakeUser *user = &fake_host->users[fake_host->user_count++];
 
 	*user = (FakeUser){
 		.uid = uid,
@@ -500,31 +500,31 @@ FakeUser *world_user(World *world, const char *name, uid_t uid)
 	return user;
 }
 
-void world_kill(World *world, FakeProcess *process)
+void fake_host_kill(FakeHost *fake_host, FakeProcess *process)
 {
-	(void)world;
+	(void)fake_host;
 	process->alive = false;
 }
 
-void world_tell_exits(World *world)
+void fake_host_report_exits(FakeHost *fake_host)
 {
-	for (size_t i = 0; i < world->process_count; i++) {
-		FakeProcess *process = &world->processes[i];
+	for (size_t i = 0; i < fake_host->process_count; i++) {
+		FakeProcess *process = &fake_host->processes[i];
 
-		if (process->alive || !process->watched || process->exit_told)
+		if (process->alive || !process->watched || process->exit_reported)
 			continue;
-		process->exit_told = true;
-		broker_process_exited(world->service.broker, process->key);
+		process->exit_reported = true;
+		broker_process_exited(fake_host->service.broker, process->key);
 	}
 }
 
-void world_exit(World *world, FakeProcess *process)
+void fake_host_exit(FakeHost *fake_host, FakeProcess *process)
 {
-	world_kill(world, process);
-	world_tell_exits(world);
+	fake_host_kill(fake_host, process);
+	fake_host_report_exits(fake_host);
 }
 
-Caller *world_connect(World *world, const FakeProcess *process)
+Caller *fake_host_connect(FakeHost *fake_host, const FakeProcess *process)
 {
 	Caller *caller = calloc(1, sizeof(*caller));
 	const Credentials *credentials = &process->credentials;
@@ -535,35 +535,36 @@ Caller *world_connect(World *world, const FakeProcess *process)
 		.label = credentials->label,
 	};
 
-	world_must(caller && world->caller_count < ARRAY_SIZE(world->callers));
+	fake_host_must(caller && fake_host->caller_count < ARRAY_SIZE(fake_host->callers));
 	caller->process = process->key;
 	caller->pid = process->pid;
 	caller->account = connection.uid;
-	caller->in_initial_user_namespace = credentials->user_namespace.inode == WORLD_NAMESPACE;
-	world_must(connection_credentials_copy(&connection, &caller->credentials));
-	caller->is_operator = settings_make_operator(&world->service.settings, caller);
-	world->callers[world->caller_count++] = caller;
+	caller->in_initial_user_namespace =
+		credentials->user_namespace.inode == FAKE_HOST_NAMESPACE;
+	fake_host_must(connection_credentials_copy(&connection, &caller->credentials));
+	caller->is_operator = settings_make_operator(&fake_host->service.settings, caller);
+	fake_host->callers[fake_host->caller_count++] = caller;
 	return caller;
 }
 
-void world_disconnect(World *world, Caller *caller)
+void fake_host_disconnect(FakeHost *fake_host, Caller *caller)
 {
 	size_t i = 0;
 
-	while (world->callers[i] != caller)
-		world_must(++i < world->caller_count);
-	world->callers[i] = world->callers[--world->caller_count];
-	if (world->service.broker)
-		broker_connection_closed(world->service.broker, caller);
+	while (fake_host->callers[i] != caller)
+		fake_host_must(++i < fake_host->caller_count);
+	fake_host->callers[i] = fake_host->callers[--fake_host->caller_count];
+	if (fake_host->service.broker)
+		broker_connection_closed(fake_host->service.broker, caller);
 	connection_credentials_deinit(&caller->credentials);
 	free(caller);
 }
 
-void world_reload(World *world)
+void fake_host_reload(FakeHost *fake_host)
 {
-	for (size_t i = 0; i < world->caller_count; i++)
-		world->callers[i]->is_operator =
-			settings_make_operator(&world->service.settings, world->callers[i]);
-	broker_configure(world->service.broker, &world->service.settings.limits,
-			 &world->service.settings.software_adapter);
+	for (size_t i = 0; i < fake_host->caller_count; i++)
+		fake_host->callers[i]->is_operator =
+			settings_make_operator(&fake_host->service.settings, fake_host->callers[i]);
+	broker_configure(fake_host->service.broker, &fake_host->service.settings.limits,
+			 &fake_host->service.settings.software_adapter);
 }

@@ -13,30 +13,30 @@
  * still watched when the broker has been freed aborts the test.
  */
 
-#define WORLD_PROCESS_MAX    64
-#define WORLD_USER_MAX       16
-#define WORLD_EVENT_MAX      1024 /* size of the ring of the last events */
-#define WORLD_RECORD_MAX     256  /* size of the ring of the last audit records */
-#define WORLD_QUARANTINE_MAX 256
+#define FAKE_HOST_PROCESS_MAX      64
+#define FAKE_HOST_USER_MAX         16
+#define FAKE_HOST_EVENT_MAX        1024 /* size of the ring of the last events */
+#define FAKE_HOST_AUDIT_RECORD_MAX 256  /* size of the ring of the last audit records */
+#define FAKE_HOST_QUARANTINE_MAX   256
 
-#define WORLD_OPERATOR_GROUP 900
-#define WORLD_NAMESPACE      7 /* inode of the initial user namespace */
+#define FAKE_HOST_OPERATOR_GROUP 900
+#define FAKE_HOST_NAMESPACE      7 /* inode of the initial user namespace */
 
 /* Aborts the program if the condition does not hold. Works in fuzzers, too, unlike cr_assert(). */
-#define world_must(condition) world_check((condition), #condition, __FILE__, __LINE__)
-void world_check(bool holds, const char *condition, const char *file, int line);
+#define fake_host_must(condition) fake_host_check((condition), #condition, __FILE__, __LINE__)
+void fake_host_check(bool holds, const char *condition, const char *file, int line);
 
 typedef struct FakeProcess {
 	ProcessKey key;
 	pid_t pid;
 	bool alive;
 	bool watched;
-	bool is_persisted; /* the key survives a restart */
-	bool is_hidden;    /* find_persisted_process() fails with EXHAUSTED */
-	bool exit_told;    /* broker_process_exited() has been called */
+	bool is_persisted;  /* the key survives a restart */
+	bool is_hidden;     /* find_persisted_process() fails with EXHAUSTED */
+	bool exit_reported; /* broker_process_exited() has been called */
 	Credentials credentials;
-	Evidence credentials_evidence; /* result of read_credentials() while the process lives */
-	Evidence context_evidence;     /* result of find_graphics_context(), while it lives */
+	Lookup credentials_lookup; /* result of read_credentials() while the process lives */
+	Lookup context_lookup;     /* result of find_graphics_context(), while it lives */
 	bool has_graphics_context;
 	GraphicsContextKind graphics_context;
 } FakeProcess;
@@ -46,7 +46,7 @@ typedef struct FakeUser {
 	uid_t uid;
 	bool is_login_user;
 	Credentials credentials;
-	Evidence evidence; /* result of read_user() */
+	Lookup lookup; /* result of read_user() */
 } FakeUser;
 
 typedef struct FakeEvent {
@@ -60,7 +60,7 @@ typedef struct FakeEvent {
 	uid_t uid;
 } FakeEvent;
 
-typedef struct FakeRecord {
+typedef struct FakeAuditRecord {
 	char method[96];
 	NTSTATUS status;
 	char reason[32];
@@ -69,7 +69,7 @@ typedef struct FakeRecord {
 	bool has_object;
 	Handle object;
 	uid_t uid;
-} FakeRecord;
+} FakeAuditRecord;
 
 typedef struct FakeQuarantine {
 	Guid guid;
@@ -78,30 +78,30 @@ typedef struct FakeQuarantine {
 } FakeQuarantine;
 
 /* An fd of the fake kernel. Its number is its index in World.descriptors plus one. */
-typedef struct FakeDescriptor {
+typedef struct FakeFd {
 	bool open;
-	DescriptorFacts facts;
-	bool is_forbidden; /* cannot be reopened */
-	uint64_t kept_id;  /* id in the fd store, or 0 if not stored */
-	bool is_claimed;   /* fdstore_find() has returned it since the restart */
-} FakeDescriptor;
+	FdInfo facts;
+	bool is_forbidden;   /* cannot be reopened */
+	uint64_t fdstore_id; /* id in the fd store, or 0 if not stored */
+	bool is_claimed;     /* fdstore_find() has returned it since the restart */
+} FakeFd;
 
 /* A persisted record. */
-typedef struct FakeKept {
+typedef struct FakePersistedRecord {
 	uint64_t serial;
 	char *text;
-} FakeKept;
+} FakePersistedRecord;
 
-#define WORLD_DESCRIPTOR_MAX 512
+#define FAKE_HOST_FD_MAX 512
 
 /* Fds received with a reply. */
-#define CALL_DESCRIPTORS_MAX 8
-typedef struct Offered {
+#define CALL_FDS_MAX 8
+typedef struct ReceivedFds {
 	size_t count;
-	Descriptor items[CALL_DESCRIPTORS_MAX];
-} Offered;
+	int items[CALL_FDS_MAX];
+} ReceivedFds;
 
-typedef struct World {
+typedef struct FakeHost {
 	Host host;
 	Service service;
 
@@ -109,41 +109,41 @@ typedef struct World {
 	uint64_t random;
 	ProcessKey last_key;
 	uint64_t last_inode;
-	FakeProcess processes[WORLD_PROCESS_MAX];
+	FakeProcess processes[FAKE_HOST_PROCESS_MAX];
 	size_t process_count;
-	FakeUser users[WORLD_USER_MAX];
+	FakeUser users[FAKE_HOST_USER_MAX];
 	size_t user_count;
 
 	/* Everything that the daemon has reported and persisted. Rings hold the last entries. */
-	FakeEvent events[WORLD_EVENT_MAX];
+	FakeEvent events[FAKE_HOST_EVENT_MAX];
 	size_t event_count;
-	FakeRecord records[WORLD_RECORD_MAX];
+	FakeAuditRecord records[FAKE_HOST_AUDIT_RECORD_MAX];
 	size_t record_count;
-	FakeQuarantine quarantines[WORLD_QUARANTINE_MAX];
+	FakeQuarantine quarantines[FAKE_HOST_QUARANTINE_MAX];
 	size_t quarantine_count;
-	FakeDescriptor descriptors[WORLD_DESCRIPTOR_MAX];
-	const Descriptor *sent; /* fds to send with the next exchange */
+	FakeFd fds[FAKE_HOST_FD_MAX];
+	const int *sent; /* fds to send with the next exchange */
 	size_t sent_count;
-	Offered offered;         /* fds received in the last exchange */
-	size_t descriptor_limit; /* maximum number of open fds, or 0 for no limit */
-	FakeKept *kept;          /* persisted records, sorted by serial */
+	ReceivedFds offered;       /* fds received in the last exchange */
+	size_t fd_limit;           /* maximum number of open fds, or 0 for no limit */
+	FakePersistedRecord *kept; /* persisted records, sorted by serial */
 	size_t kept_count;
 	size_t keeps; /* number of successful calls of persist() */
-	uint64_t last_kept_id, last_kept_serial;
+	uint64_t last_fdstore_id, last_persisted_serial;
 	/* Nothing is removed: the daemon stops for a restart or has called stop_persisting(). */
 	bool is_stopping;
 	StoreReport report; /* result of the last start */
 
 	/* Failures to inject. */
 	bool refuse_watch;
-	bool refuse_store; /* of quarantines */
-	bool refuse_keep;  /* persist() fails after keeps_before_refusal successes */
-	size_t keeps_before_refusal;
-	bool crashes; /* nothing is removed any more after drops_before_crash removals */
-	size_t drops_before_crash;
-	bool refuse_keep_descriptor;
+	bool refuse_quarantine; /* of quarantines */
+	bool refuse_persist;    /* persist() fails after persists_before_refusal successes */
+	size_t persists_before_refusal;
+	bool crashes; /* nothing is removed any more after removals_before_crash removals */
+	size_t removals_before_crash;
+	bool refuse_fdstore_add;
 	bool exhaust_find;
-	bool exhaust_find_descriptor;
+	bool exhaust_fdstore_find;
 	const char *mistake; /* error of the next reload of the configuration, or NULL */
 
 	/* Called, unless NULL, before (true) and after (false) each run of daemon code. */
@@ -159,121 +159,122 @@ typedef struct World {
 	bool was_broken; /* the session of the last exchange ended before it had replied to all */
 	char *reply_text;
 	JsonValue *reply;
-} World;
+} FakeHost;
 
 /*
  * Create a fake host with a started broker, without processes and users. Operators are uid 0 and
- * the members of WORLD_OPERATOR_GROUP.
+ * the members of FAKE_HOST_OPERATOR_GROUP.
  */
-World *world_new(void);
-World *world_new_with(const Limits *limits);
+FakeHost *fake_host_new(void);
+FakeHost *fake_host_new_with(const Limits *limits);
 
 /* Frees the broker and the fake host. Asserts that no fd, record or watch is left. */
-void world_free(World *world);
+void fake_host_free(FakeHost *fake_host);
 
 /*
  * Stop the daemon and start it again: a new broker with the same processes, callers and persisted
  * records. Call stop and start separately to change something in between. world->report says what
  * was restored.
  */
-void world_restart(World *world);
-void world_stop(World *world);
-void world_start(World *world);
+void fake_host_restart(FakeHost *fake_host);
+void fake_host_stop(FakeHost *fake_host);
+void fake_host_start(FakeHost *fake_host);
 
 /* Returns false if the start fails; the daemon is then stopped as before. */
-bool world_try_start(World *world);
+bool fake_host_try_start(FakeHost *fake_host);
 
-/* Called by world_new() to set the functions of fake-store.c. */
-void world_init_store(World *world);
+/* Called by fake_host_new() to set the functions of fake-store.c. */
+void fake_host_init_store(FakeHost *fake_host);
 
 /* Returns the first persisted record that contains the text, or NULL. */
-const char *world_record(const World *world, const char *part);
+const char *fake_host_record(const FakeHost *fake_host, const char *part);
 
 /* Adds or replaces a persisted record. */
-void world_write_record(World *world, uint64_t serial, const char *text, size_t size);
+void fake_host_persist_record(FakeHost *fake_host, uint64_t serial, const char *text, size_t size);
 
 /*
  * Returns the visible state as text: all that the API shows to an operator, and the accounts,
  * serials and handles. Equal states give equal texts. The caller frees the text.
  */
-char *world_picture(World *world, Caller *operator);
+char *fake_host_snapshot(FakeHost *fake_host, Caller *operator);
 
 /* Adds a live process with this uid, the group of the same number, and no capabilities, or all
  * capabilities if uid is 0. */
-FakeProcess *world_process(World *world, pid_t pid, uid_t uid);
+FakeProcess *fake_host_process(FakeHost *fake_host, pid_t pid, uid_t uid);
 void process_set_groups(FakeProcess *process, gid_t primary, size_t count, const gid_t *groups);
 void process_set_context(FakeProcess *process, GraphicsContextKind kind);
 
-/* Adds a user with the credentials of world_process(). uids 0 and 1000 to 59999 are login users. */
-FakeUser *world_user(World *world, const char *name, uid_t uid);
+/* Adds a user with the credentials of fake_host_process(). uids 0 and 1000 to 59999 are login
+ * users. */
+FakeUser *fake_host_user(FakeHost *fake_host, const char *name, uid_t uid);
 
 /* Opens a new fd for a message. size is in bytes. */
-Descriptor world_descriptor(World *world, DescriptorKind kind, uint64_t size);
+int fake_host_fd(FakeHost *fake_host, FdKind kind, uint64_t size);
 
 /* Returns the entry of an open fd. Tests change its facts to change what the kernel reports. */
-FakeDescriptor *world_descriptor_of(World *world, Descriptor descriptor);
+FakeFd *fake_host_fd_of(FakeHost *fake_host, int fd);
 
 /* Returns the number of open fds. */
-size_t world_open_descriptors(const World *world);
+size_t fake_host_open_fds(const FakeHost *fake_host);
 
 /*
  * Calls a method like call() and sends fds, which the daemon then owns. Stores the fds of the reply
- * in *ret_offered, to be closed with world_close(). If ret_offered is NULL, no fd may come.
+ * in *ret_offered, to be closed with fake_host_close(). If ret_offered is NULL, no fd may come.
  */
-const char *call_with_descriptors(World *world, Caller *caller, const char *method,
-				  const char *parameters, const Descriptor *descriptors,
-				  size_t count, Offered *ret_offered);
-void world_close(World *world, Descriptor descriptor);
+const char *call_with_fds(FakeHost *fake_host, Caller *caller, const char *method,
+			  const char *parameters, const int *fds, size_t count,
+			  ReceivedFds *ret_offered);
+void fake_host_close(FakeHost *fake_host, int fd);
 
 /* Kills a process without notifying the daemon. */
-void world_kill(World *world, FakeProcess *process);
+void fake_host_kill(FakeHost *fake_host, FakeProcess *process);
 
 /* Notifies the daemon of the exits of watched processes that it does not know yet. */
-void world_tell_exits(World *world);
+void fake_host_report_exits(FakeHost *fake_host);
 
 /* Kills a process and notifies the daemon. */
-void world_exit(World *world, FakeProcess *process);
+void fake_host_exit(FakeHost *fake_host, FakeProcess *process);
 
 /* Connects a process with its present credentials. The fake host owns the caller. */
-Caller *world_connect(World *world, const FakeProcess *process);
-void world_disconnect(World *world, Caller *caller);
+Caller *fake_host_connect(FakeHost *fake_host, const FakeProcess *process);
+void fake_host_disconnect(FakeHost *fake_host, Caller *caller);
 
 /* Applies changed settings: limits, the software adapter, and who is an operator. */
-void world_reload(World *world);
+void fake_host_reload(FakeHost *fake_host);
 
 /*
  * Send bytes in a new session of the caller, then the end of input. Return all replies, terminated
  * by a NUL that *ret_size does not count. The text is owned by the fake host and valid until the
  * next exchange.
  */
-const char *exchange(World *world, Caller *caller, const char *text);
-const char *exchange_bytes(World *world, Caller *caller, const char *bytes, size_t size,
+const char *exchange(FakeHost *fake_host, Caller *caller, const char *text);
+const char *exchange_bytes(FakeHost *fake_host, Caller *caller, const char *bytes, size_t size,
 			   size_t *ret_size);
 
 /*
  * Call a method with parameters as JSON text; call() accepts NULL for none. Return the status of
  * the reply, like "STATUS_SUCCESS", or the name of the error if it has no status.
  */
-const char *call(World *world, Caller *caller, const char *method, const char *parameters);
-const char *callf(World *world, Caller *caller, const char *method, const char *format, ...)
+const char *call(FakeHost *fake_host, Caller *caller, const char *method, const char *parameters);
+const char *callf(FakeHost *fake_host, Caller *caller, const char *method, const char *format, ...)
 	_printf_(4, 5);
 
 /* Return a field of the last reply's parameters. A path is like "virtualMachine.agent.pid" or
  * "virtualMachine.displayClients[0].pid". */
-JsonValue *reply_value(World *world, const char *path);
-const char *reply_string(World *world, const char *path); /* "" if absent */
-uint64_t reply_number(World *world, const char *path);    /* UINT64_MAX if absent */
-size_t reply_count(World *world, const char *path);
+JsonValue *reply_value(FakeHost *fake_host, const char *path);
+const char *reply_string(FakeHost *fake_host, const char *path); /* "" if absent */
+uint64_t reply_number(FakeHost *fake_host, const char *path);    /* UINT64_MAX if absent */
+size_t reply_count(FakeHost *fake_host, const char *path);
 
-/* Returns the number of events of a kind among the last WORLD_EVENT_MAX. */
-size_t world_events(const World *world, EventKind kind);
+/* Returns the number of events of a kind among the last FAKE_HOST_EVENT_MAX. */
+size_t fake_host_events(const FakeHost *fake_host, EventKind kind);
 
 /* Return the last event of a kind or the last audit record, or NULL. */
-const FakeEvent *world_last_event(const World *world, EventKind kind);
-const FakeRecord *world_last_record(const World *world);
+const FakeEvent *fake_host_last_event(const FakeHost *fake_host, EventKind kind);
+const FakeAuditRecord *fake_host_last_audit_record(const FakeHost *fake_host);
 
 /* Returns the persisted quarantine of a GUID, or NULL. */
-const FakeQuarantine *world_kept_quarantine(const World *world, const char *guid);
+const FakeQuarantine *fake_host_find_quarantine(const FakeHost *fake_host, const char *guid);
 
 #define GUID_A "af0dcd1a-a0fd-59a0-998e-cad0c3834a2c"
 #define GUID_B "b1111111-2222-4333-8444-555555555555"
@@ -332,19 +333,19 @@ const FakeQuarantine *world_kept_quarantine(const World *world, const char *guid
  *	viewer (300)     client      1000 (alice), has a DRM context
  *	mallory (400)    stranger    1001 (bob), has a DRM context
  */
-typedef struct Cast {
-	World *world;
+typedef struct HostFixture {
+	FakeHost *fake_host;
 	FakeProcess *root, *vmm, *viewer, *mallory;
 	Caller *admin, *machine, *client, *stranger;
-} Cast;
+} HostFixture;
 
 /* Root has registered the VM GUID_A with vmm, the display client alice and one vGPU. */
-Cast cast_new(void);
+HostFixture host_fixture_new(void);
 
 /* Without a VM. */
-Cast cast_new_quiet(void);
+HostFixture host_fixture_new_quiet(void);
 
 /* Checks the broker's invariants, then frees the fixture. */
-void cast_free(Cast *cast);
+void host_fixture_free(HostFixture *fixture);
 
 #endif

@@ -57,8 +57,8 @@ typedef union Control {
 	char bytes[CMSG_SPACE(253 * sizeof(int))];
 } Control;
 
-void fake_server_send(const FakeServer *server, const char *bytes, size_t size,
-		      const int *descriptors, size_t count)
+void fake_server_send(const FakeServer *server, const char *bytes, size_t size, const int *fds,
+		      size_t count)
 {
 	Control control = { 0 };
 	struct iovec vector = { .iov_base = (void *)bytes, .iov_len = size };
@@ -68,21 +68,21 @@ void fake_server_send(const FakeServer *server, const char *bytes, size_t size,
 		control.header.cmsg_level = SOL_SOCKET;
 		control.header.cmsg_type = SCM_RIGHTS;
 		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), descriptors, count * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
 		message.msg_control = &control;
 		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
 	}
 	cr_assert_eq(sendmsg(server->connection, &message, MSG_NOSIGNAL), (ssize_t)size);
 }
 
-void fake_server_reply(const FakeServer *server, const char *parameters, const int *descriptors,
+void fake_server_reply(const FakeServer *server, const char *parameters, const int *fds,
 		       size_t count)
 {
 	char *text = NULL;
 	int length = asprintf(&text, "{\"parameters\":{%s}}", parameters);
 
 	cr_assert_gt(length, 0);
-	fake_server_send(server, text, (size_t)length + 1, descriptors, count);
+	fake_server_send(server, text, (size_t)length + 1, fds, count);
 	free(text);
 }
 
@@ -104,18 +104,18 @@ void fake_server_receive(const FakeServer *server, ReceivedData *ret_received)
 	if (!header)
 		return;
 	size_t bytes = header->cmsg_len - CMSG_LEN(0);
-	memcpy(ret_received->descriptors, CMSG_DATA(header), bytes);
+	memcpy(ret_received->fds, CMSG_DATA(header), bytes);
 	ret_received->count = bytes / sizeof(int);
 }
 
 void received_data_close(ReceivedData *received)
 {
 	for (size_t i = 0; i < received->count; i++)
-		close(received->descriptors[i]);
+		close(received->fds[i]);
 	received->count = 0;
 }
 
-size_t count_open_descriptors(void)
+size_t count_open_fds(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
 	size_t count = 0;
@@ -129,18 +129,18 @@ size_t count_open_descriptors(void)
 
 int make_file(const char *content)
 {
-	int descriptor = memfd_create("test", MFD_CLOEXEC);
+	int fd = memfd_create("test", MFD_CLOEXEC);
 	size_t size = strlen(content);
 
-	cr_assert_geq(descriptor, 0);
-	cr_assert_eq(pwrite(descriptor, content, size, 0), (ssize_t)size);
-	return descriptor;
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(pwrite(fd, content, size, 0), (ssize_t)size);
+	return fd;
 }
 
-bool has_content(int descriptor, const char *content)
+bool has_content(int fd, const char *content)
 {
 	char bytes[256];
-	ssize_t size = pread(descriptor, bytes, sizeof(bytes), 0);
+	ssize_t size = pread(fd, bytes, sizeof(bytes), 0);
 
 	return size == (ssize_t)strlen(content) && memcmp(bytes, content, (size_t)size) == 0;
 }

@@ -24,7 +24,7 @@ typedef struct FakeServer {
 typedef struct ReceivedData {
 	char bytes[1 << 18];
 	size_t size;
-	int descriptors[300];
+	int fds[300];
 	size_t count;
 } ReceivedData;
 
@@ -39,11 +39,11 @@ void fake_server_listen(FakeServer *server);
 void fake_server_accept(FakeServer *server);
 
 /* Sends the bytes and fds in one sendmsg(). The fds remain the caller's. */
-void fake_server_send(const FakeServer *server, const char *bytes, size_t size,
-		      const int *descriptors, size_t count);
+void fake_server_send(const FakeServer *server, const char *bytes, size_t size, const int *fds,
+		      size_t count);
 
 /* Sends the reply {"parameters":{...}} and its NUL. parameters is the text inside the braces. */
-void fake_server_reply(const FakeServer *server, const char *parameters, const int *descriptors,
+void fake_server_reply(const FakeServer *server, const char *parameters, const int *fds,
 		       size_t count);
 
 /* Answers a call, after which the handle may send fds. */
@@ -54,12 +54,12 @@ void fake_server_receive(const FakeServer *server, ReceivedData *ret_received);
 void received_data_close(ReceivedData *received);
 
 /* Returns the number of fds open in this process. */
-size_t count_open_descriptors(void);
+size_t count_open_fds(void);
 
 /* Creates a memfd with this content, which the caller closes. */
 int make_file(const char *content);
 
 /* Tests whether the fd's file has this content. */
-bool has_content(int descriptor, const char *content);
+bool has_content(int fd, const char *content);
 
 #endif

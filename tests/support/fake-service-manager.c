@@ -17,13 +17,13 @@
 #define MESSAGE_SIZE 512
 #define FIRST_PASSED 3 /* as in sd_listen_fds(3) */
 
-void naive_manager_init(NaiveManager *manager, size_t maximum)
+void fake_service_manager_init(FakeServiceManager *manager, size_t maximum)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	socklen_t size = sizeof(address);
 	char name[sizeof(address.sun_path)], number[32];
 
-	*manager = (NaiveManager){ .maximum = maximum };
+	*manager = (FakeServiceManager){ .maximum = maximum };
 	manager->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* The kernel assigns an unused abstract address. */
 	if (bind(manager->socket, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ||
@@ -36,15 +36,15 @@ void naive_manager_init(NaiveManager *manager, size_t maximum)
 	setenv("FDSTORE", number, 1);
 }
 
-static void forget(NaiveManager *manager, size_t index)
+static void forget(FakeServiceManager *manager, size_t index)
 {
-	close(manager->entries[index].descriptor);
+	close(manager->entries[index].fd);
 	manager->count--;
 	memmove(&manager->entries[index], &manager->entries[index + 1],
-		(manager->count - index) * sizeof(NaiveEntry));
+		(manager->count - index) * sizeof(FakeStoreEntry));
 }
 
-void naive_manager_deinit(NaiveManager *manager)
+void fake_service_manager_deinit(FakeServiceManager *manager)
 {
 	while (manager->count > 0)
 		forget(manager, 0);
@@ -53,47 +53,47 @@ void naive_manager_deinit(NaiveManager *manager)
 	unsetenv("FDSTORE");
 }
 
-static bool is_stored(const NaiveManager *manager, int descriptor)
+static bool is_stored(const FakeServiceManager *manager, int fd)
 {
 	pid_t self = getpid();
 
 	for (size_t i = 0; i < manager->count; i++)
-		if (syscall(SYS_kcmp, self, self, KCMP_FILE, (long)descriptor,
-			    (long)manager->entries[i].descriptor) == 0)
+		if (syscall(SYS_kcmp, self, self, KCMP_FILE, (long)fd,
+			    (long)manager->entries[i].fd) == 0)
 			return true;
 	return false;
 }
 
-static void store(NaiveManager *manager, const char *name, int descriptor)
+static void store(FakeServiceManager *manager, const char *name, int fd)
 {
-	if (is_stored(manager, descriptor) || manager->count == manager->maximum) {
+	if (is_stored(manager, fd) || manager->count == manager->maximum) {
 		manager->dropped++;
-		close(descriptor);
+		close(fd);
 		return;
 	}
-	NaiveEntry *entry = &manager->entries[manager->count++];
+	FakeStoreEntry *entry = &manager->entries[manager->count++];
 	snprintf(entry->name, sizeof(entry->name), "%s", name);
-	entry->descriptor = descriptor;
+	entry->fd = fd;
 }
 
-static void remove_named(NaiveManager *manager, const char *name)
+static void remove_named(FakeServiceManager *manager, const char *name)
 {
 	for (size_t i = manager->count; i-- > 0;)
 		if (strcmp(manager->entries[i].name, name) == 0)
 			forget(manager, i);
 }
 
-static void take_message(NaiveManager *manager, const char *text, int descriptor)
+static void take_message(FakeServiceManager *manager, const char *text, int fd)
 {
 	char name[NAIVE_NAME_SIZE];
 
 	if (sscanf(text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%31s", name) == 1) {
-		if (descriptor < 0)
+		if (fd < 0)
 			errx(2, "FDSTORE of %s without an fd", name);
-		store(manager, name, descriptor);
+		store(manager, name, fd);
 		return;
 	}
-	if (descriptor >= 0)
+	if (fd >= 0)
 		errx(2, "unexpected fd with the message %s", text);
 	if (sscanf(text, "FDSTOREREMOVE=1\nFDNAME=%31s", name) == 1)
 		remove_named(manager, name);
@@ -101,7 +101,7 @@ static void take_message(NaiveManager *manager, const char *text, int descriptor
 		manager->is_ready = true;
 }
 
-void naive_manager_hear(NaiveManager *manager)
+void fake_service_manager_read(FakeServiceManager *manager)
 {
 	for (;;) {
 		union {
@@ -116,24 +116,24 @@ void naive_manager_hear(NaiveManager *manager)
 			.msg_control = &control,
 			.msg_controllen = sizeof(control),
 		};
-		int descriptor = -1;
+		int fd = -1;
 		ssize_t size = recvmsg(manager->socket, &message, MSG_CMSG_CLOEXEC);
 
 		if (size < 0)
 			return;
 		text[size] = '\0';
 		if (message.msg_controllen >= CMSG_LEN(sizeof(int)))
-			memcpy(&descriptor, CMSG_DATA(&control.header), sizeof(int));
-		take_message(manager, text, descriptor);
+			memcpy(&fd, CMSG_DATA(&control.header), sizeof(int));
+		take_message(manager, text, fd);
 	}
 }
 
-const char *naive_manager_names(NaiveManager *manager)
+const char *fake_service_manager_names(FakeServiceManager *manager)
 {
 	static char names[NAIVE_ENTRIES_MAX * NAIVE_NAME_SIZE];
 	size_t length = 0;
 
-	naive_manager_hear(manager);
+	fake_service_manager_read(manager);
 	names[0] = '\0';
 	for (size_t i = 0; i < manager->count; i++)
 		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
@@ -141,7 +141,7 @@ const char *naive_manager_names(NaiveManager *manager)
 	return names;
 }
 
-NaiveEntry *naive_manager_find(NaiveManager *manager, const char *name)
+FakeStoreEntry *fake_service_manager_find(FakeServiceManager *manager, const char *name)
 {
 	for (size_t i = 0; i < manager->count; i++)
 		if (strcmp(manager->entries[i].name, name) == 0)
@@ -149,20 +149,20 @@ NaiveEntry *naive_manager_find(NaiveManager *manager, const char *name)
 	return NULL;
 }
 
-void naive_manager_pass(NaiveManager *manager, PassedDescriptors *ret)
+void fake_service_manager_pass(FakeServiceManager *manager, ListenFds *ret)
 {
-	naive_manager_hear(manager);
+	fake_service_manager_read(manager);
 	ret->items = calloc(manager->count + 1, sizeof(*ret->items));
 	ret->count = manager->count;
 	for (size_t i = 0; i < manager->count; i++)
-		ret->items[i] = (PassedDescriptor){
-			.descriptor = fcntl(manager->entries[i].descriptor, F_DUPFD_CLOEXEC, 0),
+		ret->items[i] = (ListenFd){
+			.fd = fcntl(manager->entries[i].fd, F_DUPFD_CLOEXEC, 0),
 			.name = strdup(manager->entries[i].name),
 		};
 }
 
 /* Runs in the child. Moves all fds to consecutive numbers from FIRST_PASSED on. */
-static void pass_in_order(const NaiveManager *manager, int listener, size_t count)
+static void pass_in_order(const FakeServiceManager *manager, int listener, size_t count)
 {
 	size_t first = listener >= 0;
 	int *above = calloc(count + 1, sizeof(*above));
@@ -170,7 +170,7 @@ static void pass_in_order(const NaiveManager *manager, int listener, size_t coun
 	if (!above)
 		err(2, "out of memory");
 	for (size_t i = 0; i < count; i++) {
-		int from = i < first ? listener : manager->entries[i - first].descriptor;
+		int from = i < first ? listener : manager->entries[i - first].fd;
 
 		above[i] = fcntl(from, F_DUPFD_CLOEXEC, FIRST_PASSED + (int)count);
 		if (above[i] < 0)
@@ -183,7 +183,7 @@ static void pass_in_order(const NaiveManager *manager, int listener, size_t coun
 }
 
 /* Sets the environment for sd_listen_fds_with_names(3). */
-static void describe_passed(const NaiveManager *manager, int listener, size_t count)
+static void describe_passed(const FakeServiceManager *manager, int listener, size_t count)
 {
 	static char names[(NAIVE_ENTRIES_MAX + 1) * NAIVE_NAME_SIZE];
 	char number[32];
@@ -201,7 +201,7 @@ static void describe_passed(const NaiveManager *manager, int listener, size_t co
 	setenv("LISTEN_PID", number, 1);
 }
 
-pid_t naive_manager_start(NaiveManager *manager, char *const *command, int listener)
+pid_t fake_service_manager_start(FakeServiceManager *manager, char *const *command, int listener)
 {
 	size_t count = manager->count + (listener >= 0);
 

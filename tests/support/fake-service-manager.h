@@ -16,40 +16,40 @@
 #define NAIVE_ENTRIES_MAX 4096
 #define NAIVE_NAME_SIZE   32
 
-typedef struct NaiveEntry {
+typedef struct FakeStoreEntry {
 	char name[NAIVE_NAME_SIZE];
-	int descriptor;
-} NaiveEntry;
+	int fd;
+} FakeStoreEntry;
 
-typedef struct NaiveManager {
+typedef struct FakeServiceManager {
 	int socket;
 	size_t maximum;
 	size_t count;
 	size_t dropped; /* silently dropped fds */
 	bool is_ready;  /* received since the last start */
-	NaiveEntry entries[NAIVE_ENTRIES_MAX];
-} NaiveManager;
+	FakeStoreEntry entries[NAIVE_ENTRIES_MAX];
+} FakeServiceManager;
 
 /* Sets $NOTIFY_SOCKET and $FDSTORE. */
-void naive_manager_init(NaiveManager *manager, size_t maximum);
-void naive_manager_deinit(NaiveManager *manager);
+void fake_service_manager_init(FakeServiceManager *manager, size_t maximum);
+void fake_service_manager_deinit(FakeServiceManager *manager);
 
 /* Reads all pending messages. At most 10 can be pending. */
-void naive_manager_hear(NaiveManager *manager);
+void fake_service_manager_read(FakeServiceManager *manager);
 
 /* Returns the names in the order in which they were stored, separated by spaces. */
-const char *naive_manager_names(NaiveManager *manager);
+const char *fake_service_manager_names(FakeServiceManager *manager);
 
 /* Returns NULL if no entry has the name. */
-NaiveEntry *naive_manager_find(NaiveManager *manager, const char *name);
+FakeStoreEntry *fake_service_manager_find(FakeServiceManager *manager, const char *name);
 
 /* Returns duplicates of all stored fds, as a new daemon would receive them. */
-void naive_manager_pass(NaiveManager *manager, PassedDescriptors *ret);
+void fake_service_manager_pass(FakeServiceManager *manager, ListenFds *ret);
 
 /*
  * Starts a service and passes the listening socket, unless it is -1, and all stored fds. The
  * service is killed when its parent exits.
  */
-pid_t naive_manager_start(NaiveManager *manager, char *const *command, int listener);
+pid_t fake_service_manager_start(FakeServiceManager *manager, char *const *command, int listener);
 
 #endif

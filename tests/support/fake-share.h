@@ -4,12 +4,12 @@
 
 #include "tests/support/fake-host.h"
 
-/* The fixture of cast_new() in which viewer is registered for GUID_A, so that it can open objects
- * that the VMM shares. */
-Cast cast_new_sharing(void);
+/* The fixture of host_fixture_new() in which viewer is registered for GUID_A, so that it can open
+ * objects that the VMM shares. */
+HostFixture host_fixture_new_sharing(void);
 
 /* Opens a memfd large enough for IMAGE, sealed like one that libvail shares for reading. */
-Descriptor sealed_memory(World *world);
+int sealed_memory(FakeHost *fake_host);
 
 /* Members of an object: 64 x 32 pixels of XR24 in the first fd of the message. */
 #define IMAGE                                                                   \
@@ -19,19 +19,21 @@ Descriptor sealed_memory(World *world);
 
 /* Shares an object of GUID_A with these members. Copies the handle unless ret_handle is NULL.
  * Returns the status. */
-const char *share(World *world, Caller *caller, const char *object, const Descriptor *descriptors,
+const char *share(FakeHost *fake_host, Caller *caller, const char *object, const int *fds,
 		  size_t count, char ret_handle[64]);
 
 /* Shares IMAGE and asserts success. */
-void share_image(Cast *cast, char ret_handle[64]);
+void share_image(HostFixture *fixture, char ret_handle[64]);
 
 /* Opens an object, closes the received fds and stores their number. Returns the status. */
-const char *open_and_drop(World *world, Caller *caller, const char *handle, size_t *ret_count);
+const char *open_and_close_fds(FakeHost *fake_host, Caller *caller, const char *handle,
+			       size_t *ret_count);
 
 /* Tests whether the last audit record names this object. */
-bool record_names(const World *world, const char *handle);
+bool record_names(const FakeHost *fake_host, const char *handle);
 
 /* Calls a method whose only parameter is a handle. Returns the status. */
-const char *with_handle(World *world, Caller *caller, const char *method, const char *handle);
+const char *with_handle(FakeHost *fake_host, Caller *caller, const char *method,
+			const char *handle);
 
 #endif

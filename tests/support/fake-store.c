@@ -10,14 +10,14 @@
 /* --- persisted records ----------------------------------------------------------------------- */
 
 /* Returns the index of the record with this serial, or the index at which to insert it. */
-static size_t find_index(const World *world, uint64_t serial)
+static size_t find_index(const FakeHost *fake_host, uint64_t serial)
 {
-	size_t low = 0, high = world->kept_count;
+	size_t low = 0, high = fake_host->kept_count;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (world->kept[middle].serial < serial)
+		if (fake_host->kept[middle].serial < serial)
 			low = middle + 1;
 		else
 			high = middle;
@@ -25,207 +25,209 @@ static size_t find_index(const World *world, uint64_t serial)
 	return low;
 }
 
-static bool is_at(const World *world, size_t index, uint64_t serial)
+static bool is_at(const FakeHost *fake_host, size_t index, uint64_t serial)
 {
-	return index < world->kept_count && world->kept[index].serial == serial;
+	return index < fake_host->kept_count && fake_host->kept[index].serial == serial;
 }
 
-void world_write_record(World *world, uint64_t serial, const char *text, size_t size)
+void fake_host_persist_record(FakeHost *fake_host, uint64_t serial, const char *text, size_t size)
 {
-	size_t index = find_index(world, serial);
+	size_t index = find_index(fake_host, serial);
 
-	if (is_at(world, index, serial)) {
-		free(world->kept[index].text);
+	if (is_at(fake_host, index, serial)) {
+		free(fake_host->kept[index].text);
 	} else {
-		world->kept = realloc(world->kept, (world->kept_count + 1) * sizeof(*world->kept));
-		world_must(world->kept != NULL);
-		memmove(&world->kept[index + 1], &world->kept[index],
-			(world->kept_count - index) * sizeof(*world->kept));
-		world->kept_count++;
+		fake_host->kept = realloc(fake_host->kept,
+					  (fake_host->kept_count + 1) * sizeof(*fake_host->kept));
+		fake_host_must(fake_host->kept != NULL);
+		memmove(&fake_host->kept[index + 1], &fake_host->kept[index],
+			(fake_host->kept_count - index) * sizeof(*fake_host->kept));
+		fake_host->kept_count++;
 	}
-	if (serial > world->last_kept_serial)
-		world->last_kept_serial = serial;
-	world->kept[index] = (FakeKept){ .serial = serial, .text = strndup(text, size) };
-	world_must(world->kept[index].text != NULL);
+	if (serial > fake_host->last_persisted_serial)
+		fake_host->last_persisted_serial = serial;
+	fake_host->kept[index] =
+		(FakePersistedRecord){ .serial = serial, .text = strndup(text, size) };
+	fake_host_must(fake_host->kept[index].text != NULL);
 }
 
-static bool fake_keep(void *self, uint64_t serial, const char *record, size_t size)
+static bool fake_persist(void *self, uint64_t serial, const char *record, size_t size)
 {
-	World *world = self;
+	FakeHost *fake_host = self;
 
-	world_must(serial > 0 && serial <= world->service.broker->last_serial);
-	world_must(memchr(record, '\n', size) == NULL && memchr(record, '\0', size) == NULL);
-	if (world->refuse_keep && world->keeps_before_refusal == 0)
+	fake_host_must(serial > 0 && serial <= fake_host->service.broker->last_serial);
+	fake_host_must(memchr(record, '\n', size) == NULL && memchr(record, '\0', size) == NULL);
+	if (fake_host->refuse_persist && fake_host->persists_before_refusal == 0)
 		return false;
-	if (world->refuse_keep)
-		world->keeps_before_refusal--;
-	world->keeps++;
-	world_write_record(world, serial, record, size);
+	if (fake_host->refuse_persist)
+		fake_host->persists_before_refusal--;
+	fake_host->keeps++;
+	fake_host_persist_record(fake_host, serial, record, size);
 	return true;
 }
 
 /* A serial must have a record: each is removed only once. */
-static void remove_record(World *world, uint64_t serial)
+static void remove_record(FakeHost *fake_host, uint64_t serial)
 {
-	size_t index = find_index(world, serial);
+	size_t index = find_index(fake_host, serial);
 
-	if (world->is_stopping)
+	if (fake_host->is_stopping)
 		return;
-	if (world->crashes && world->drops_before_crash == 0)
+	if (fake_host->crashes && fake_host->removals_before_crash == 0)
 		return;
-	if (world->crashes)
-		world->drops_before_crash--;
-	world_must(is_at(world, index, serial));
-	free(world->kept[index].text);
-	memmove(&world->kept[index], &world->kept[index + 1],
-		(world->kept_count - index - 1) * sizeof(*world->kept));
-	world->kept_count--;
+	if (fake_host->crashes)
+		fake_host->removals_before_crash--;
+	fake_host_must(is_at(fake_host, index, serial));
+	free(fake_host->kept[index].text);
+	memmove(&fake_host->kept[index], &fake_host->kept[index + 1],
+		(fake_host->kept_count - index - 1) * sizeof(*fake_host->kept));
+	fake_host->kept_count--;
 }
 
-static void fake_drop(void *self, const uint64_t *serials, size_t count)
+static void fake_remove(void *self, const uint64_t *serials, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		remove_record(self, serials[i]);
 }
 
-const char *world_record(const World *world, const char *part)
+const char *fake_host_record(const FakeHost *fake_host, const char *part)
 {
-	for (size_t i = 0; i < world->kept_count; i++)
-		if (strstr(world->kept[i].text, part))
-			return world->kept[i].text;
+	for (size_t i = 0; i < fake_host->kept_count; i++)
+		if (strstr(fake_host->kept[i].text, part))
+			return fake_host->kept[i].text;
 	return NULL;
 }
 
 /* --- the fd store and processes -------------------------------------------------------------- */
 
-static uint64_t fake_keep_descriptor(void *self, Descriptor descriptor)
+static uint64_t fake_fdstore_add(void *self, int fd)
 {
-	World *world = self;
-	FakeDescriptor *fake = world_descriptor_of(world, descriptor);
+	FakeHost *fake_host = self;
+	FakeFd *fake = fake_host_fd_of(fake_host, fd);
 
-	world_must(fake->kept_id == 0);
-	if (world->refuse_keep_descriptor)
+	fake_host_must(fake->fdstore_id == 0);
+	if (fake_host->refuse_fdstore_add)
 		return 0;
-	return fake->kept_id = ++world->last_kept_id;
+	return fake->fdstore_id = ++fake_host->last_fdstore_id;
 }
 
-static Evidence fake_find_kept_descriptor(void *self, uint64_t id, Descriptor *ret)
+static Lookup fake_fdstore_find(void *self, uint64_t id, int *ret)
 {
-	World *world = self;
+	FakeHost *fake_host = self;
 
-	if (world->exhaust_find_descriptor)
-		return EVIDENCE_EXHAUSTED;
-	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++) {
-		FakeDescriptor *fake = &world->descriptors[i];
+	if (fake_host->exhaust_fdstore_find)
+		return LOOKUP_EXHAUSTED;
+	for (size_t i = 0; i < FAKE_HOST_FD_MAX; i++) {
+		FakeFd *fake = &fake_host->fds[i];
 
-		if (!fake->open || fake->kept_id != id || fake->is_claimed)
+		if (!fake->open || fake->fdstore_id != id || fake->is_claimed)
 			continue;
 		fake->is_claimed = true;
-		*ret = (Descriptor)i + 1;
-		return EVIDENCE_FOUND;
+		*ret = (int)i + 1;
+		return LOOKUP_FOUND;
 	}
-	return EVIDENCE_ABSENT;
+	return LOOKUP_ABSENT;
 }
 
-static Evidence fake_find_kept_process(void *self, ProcessKey key, pid_t *ret_pid)
+static Lookup fake_find_persisted_process(void *self, ProcessKey key, pid_t *ret_pid)
 {
-	const World *world = self;
+	const FakeHost *fake_host = self;
 
-	for (size_t i = 0; i < world->process_count; i++) {
-		const FakeProcess *process = &world->processes[i];
+	for (size_t i = 0; i < fake_host->process_count; i++) {
+		const FakeProcess *process = &fake_host->processes[i];
 
 		if (process->key != key || !process->is_persisted)
 			continue;
 		if (process->is_hidden)
-			return EVIDENCE_EXHAUSTED;
+			return LOOKUP_EXHAUSTED;
 		*ret_pid = process->pid;
-		return process->alive ? EVIDENCE_FOUND : EVIDENCE_GONE;
+		return process->alive ? LOOKUP_FOUND : LOOKUP_GONE;
 	}
-	return EVIDENCE_ABSENT;
+	return LOOKUP_ABSENT;
 }
 
 static void fake_restoring(void *self, size_t done, size_t count)
 {
 	(void)self;
-	world_must(done < count);
+	fake_host_must(done < count);
 }
 
-static void fake_stop_keeping(void *self)
+static void fake_stop_persisting(void *self)
 {
-	((World *)self)->is_stopping = true;
+	((FakeHost *)self)->is_stopping = true;
 }
 
-void world_init_store(World *world)
+void fake_host_init_store(FakeHost *fake_host)
 {
-	Host *host = &world->host;
+	Host *host = &fake_host->host;
 
-	host->keep = fake_keep;
-	host->drop = fake_drop;
-	host->keep_descriptor = fake_keep_descriptor;
-	host->find_kept_descriptor = fake_find_kept_descriptor;
-	host->find_kept_process = fake_find_kept_process;
+	host->persist = fake_persist;
+	host->remove = fake_remove;
+	host->fdstore_add = fake_fdstore_add;
+	host->fdstore_find = fake_fdstore_find;
+	host->find_persisted_process = fake_find_persisted_process;
 	host->restoring = fake_restoring;
-	host->stop_keeping = fake_stop_keeping;
+	host->stop_persisting = fake_stop_persisting;
 }
 
 /* --- start and stop -------------------------------------------------------------------------- */
 
 /* Copies the records, because the restore reads them while it removes some. */
-static PersistedRecord *copy_records(const World *world)
+static PersistedRecord *copy_records(const FakeHost *fake_host)
 {
-	PersistedRecord *records = calloc(world->kept_count + 1, sizeof(*records));
+	PersistedRecord *records = calloc(fake_host->kept_count + 1, sizeof(*records));
 
-	world_must(records != NULL);
-	for (size_t i = 0; i < world->kept_count; i++)
+	fake_host_must(records != NULL);
+	for (size_t i = 0; i < fake_host->kept_count; i++)
 		records[i] = (PersistedRecord){
-			.number = world->kept[i].serial,
-			.text = strdup(world->kept[i].text),
-			.size = strlen(world->kept[i].text),
+			.number = fake_host->kept[i].serial,
+			.text = strdup(fake_host->kept[i].text),
+			.size = strlen(fake_host->kept[i].text),
 		};
 	return records;
 }
 
 /* Forgets processes and closes fds that the restore has not claimed. */
-static void release_unclaimed(World *world)
+static void release_unclaimed(FakeHost *fake_host)
 {
-	for (size_t i = 0; i < world->process_count; i++)
-		world->processes[i].is_persisted = world->processes[i].watched;
-	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++) {
-		FakeDescriptor *fake = &world->descriptors[i];
+	for (size_t i = 0; i < fake_host->process_count; i++)
+		fake_host->processes[i].is_persisted = fake_host->processes[i].watched;
+	for (size_t i = 0; i < FAKE_HOST_FD_MAX; i++) {
+		FakeFd *fake = &fake_host->fds[i];
 
-		if (fake->open && fake->kept_id > 0 && !fake->is_claimed)
+		if (fake->open && fake->fdstore_id > 0 && !fake->is_claimed)
 			fake->open = false;
 		fake->is_claimed = false;
 	}
 }
 
-static void restore_quarantines(World *world)
+static void restore_quarantines(FakeHost *fake_host)
 {
-	for (size_t i = 0; i < world->quarantine_count; i++) {
-		const FakeQuarantine *kept = &world->quarantines[i];
+	for (size_t i = 0; i < fake_host->quarantine_count; i++) {
+		const FakeQuarantine *kept = &fake_host->quarantines[i];
 		char *reason = kept->has_reason ? strdup(kept->reason) : NULL;
 		Failure failure;
 
-		world_must(quarantine_restore(world->service.broker, &kept->guid, &reason,
-					      &failure) == STATUS_SUCCESS);
+		fake_host_must(quarantine_restore(fake_host->service.broker, &kept->guid, &reason,
+						  &failure) == STATUS_SUCCESS);
 	}
 }
 
 /* Runs the daemon code of a start. */
-static bool start_broker(World *world, PersistedRecord *items, size_t count)
+static bool start_broker(FakeHost *fake_host, PersistedRecord *items, size_t count)
 {
 	const PersistedRecords records = { .items = items,
 					   .count = count,
-					   .last_number = world->last_kept_serial };
-	Service *service = &world->service;
+					   .last_number = fake_host->last_persisted_serial };
+	Service *service = &fake_host->service;
 
-	service->broker = broker_new(&world->host, &service->settings.limits,
+	service->broker = broker_new(&fake_host->host, &service->settings.limits,
 				     &service->settings.software_adapter);
 	if (!service->broker)
 		return false;
 	store_init(&service->store, service->broker, service->parser);
-	bool is_restored = store_restore(&service->store, &records, &world->report);
-	world_must(is_restored == (world->report.refusal.reason[0] == '\0'));
+	bool is_restored = store_restore(&service->store, &records, &fake_host->report);
+	fake_host_must(is_restored == (fake_host->report.refusal.reason[0] == '\0'));
 	return is_restored;
 }
 
@@ -236,46 +238,46 @@ static void free_records(PersistedRecord *records, size_t count)
 	free(records);
 }
 
-bool world_try_start(World *world)
+bool fake_host_try_start(FakeHost *fake_host)
 {
-	PersistedRecord *records = copy_records(world);
-	size_t count = world->kept_count;
+	PersistedRecord *records = copy_records(fake_host);
+	size_t count = fake_host->kept_count;
 
-	if (world->own_code)
-		world->own_code(true);
-	bool is_started = start_broker(world, records, count);
-	if (world->own_code)
-		world->own_code(false);
+	if (fake_host->own_code)
+		fake_host->own_code(true);
+	bool is_started = start_broker(fake_host, records, count);
+	if (fake_host->own_code)
+		fake_host->own_code(false);
 	free_records(records, count);
 	if (is_started) {
-		restore_quarantines(world);
-		release_unclaimed(world);
-		broker_check(world->service.broker);
+		restore_quarantines(fake_host);
+		release_unclaimed(fake_host);
+		broker_check(fake_host->service.broker);
 	} else {
-		world_stop(world);
+		fake_host_stop(fake_host);
 	}
 	return is_started;
 }
 
-void world_start(World *world)
+void fake_host_start(FakeHost *fake_host)
 {
-	world_must(world_try_start(world));
+	fake_host_must(fake_host_try_start(fake_host));
 }
 
-void world_stop(World *world)
+void fake_host_stop(FakeHost *fake_host)
 {
-	world->is_stopping = true;
-	world->service.broker = broker_free(world->service.broker);
-	store_deinit(&world->service.store);
-	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
-		world->descriptors[i].is_claimed = false;
-	world->is_stopping = world->crashes = false;
+	fake_host->is_stopping = true;
+	fake_host->service.broker = broker_free(fake_host->service.broker);
+	store_deinit(&fake_host->service.store);
+	for (size_t i = 0; i < FAKE_HOST_FD_MAX; i++)
+		fake_host->fds[i].is_claimed = false;
+	fake_host->is_stopping = fake_host->crashes = false;
 }
 
-void world_restart(World *world)
+void fake_host_restart(FakeHost *fake_host)
 {
-	world_stop(world);
-	world_start(world);
+	fake_host_stop(fake_host);
+	fake_host_start(fake_host);
 }
 
 /* --- the visible state ----------------------------------------------------------------------- */
@@ -293,54 +295,55 @@ static void write_accounts(const Account *account, FILE *out)
 	write_accounts(RB_RIGHT(account, by_uid), out);
 }
 
-static void write_handles(const Named *named, FILE *out)
+static void write_handles(const HandleEntry *handle_entry, FILE *out)
 {
 	char text[HANDLE_TEXT_LENGTH + 1];
 
-	if (!named)
+	if (!handle_entry)
 		return;
-	write_handles(RB_LEFT(named, by_handle), out);
-	fprintf(out, "handle %s %d\n", handle_format(&named->handle, text), named->type);
-	write_handles(RB_RIGHT(named, by_handle), out);
+	write_handles(RB_LEFT(handle_entry, by_handle), out);
+	fprintf(out, "handle %s %d\n", handle_format(&handle_entry->handle, text),
+		handle_entry->type);
+	write_handles(RB_RIGHT(handle_entry, by_handle), out);
 }
 
 /* Writes what no method shows: serials, watched processes and their use counts, handles. */
-static void write_internals(const World *world, FILE *out)
+static void write_internals(const FakeHost *fake_host, FILE *out)
 {
-	Broker *broker = world->service.broker;
-	const Thing *thing;
+	Broker *broker = fake_host->service.broker;
+	const Entity *entity;
 
-	for (ThingType type = 0; type < THING_MAX; type++)
-		for (thing = thing_after(broker, type, 0); thing; thing = thing_next(thing))
-			if (type != THING_QUARANTINE)
-				fprintf(out, "%d: serial %" PRIu64 "\n", type, thing->serial);
+	for (EntityType type = 0; type < ENTITY_MAX; type++)
+		for (entity = entity_after(broker, type, 0); entity; entity = entity_next(entity))
+			if (type != ENTITY_QUARANTINE)
+				fprintf(out, "%d: serial %" PRIu64 "\n", type, entity->serial);
 	for (const Process *process = process_first(broker); process;
 	     process = process_next((Process *)process))
 		fprintf(out, "process %" PRIu64 " %d %u attached %u\n", process->key, process->pid,
 			process->uid, process->attached);
-	write_handles(RB_ROOT(&broker->named), out);
+	write_handles(RB_ROOT(&broker->handles), out);
 }
 
-static void write_spaces(World *world, Caller *operator, FILE * out)
+static void write_spaces(FakeHost *fake_host, Caller *operator, FILE * out)
 {
-	Broker *broker = world->service.broker;
+	Broker *broker = fake_host->service.broker;
 	uint64_t cursor = 0;
-	Thing *thing;
+	Entity *entity;
 
-	while ((thing = thing_after(broker, THING_GPU_PROCESS, cursor))) {
-		const GpuProcess *gpu_process = thing_owner(thing, GpuProcess);
+	while ((entity = entity_after(broker, ENTITY_GPU_PROCESS, cursor))) {
+		const GpuProcess *gpu_process = entity_container(entity, GpuProcess);
 		char handle[HANDLE_TEXT_LENGTH + 1], request[160];
 
-		cursor = thing->serial;
+		cursor = entity->serial;
 		snprintf(request, sizeof(request),
 			 "{\"method\":\"" DESCRIBE_SPACE
 			 "\",\"more\":true,\"parameters\":{\"process\":\"%s\"}}\n",
-			 handle_format(&gpu_process->named.handle, handle));
-		fputs(exchange(world, operator, request), out);
+			 handle_format(&gpu_process->handle_entry.handle, handle));
+		fputs(exchange(fake_host, operator, request), out);
 	}
 }
 
-char *world_picture(World *world, Caller *operator)
+char *fake_host_snapshot(FakeHost *fake_host, Caller *operator)
 {
 	static const char *const lists[] = { LIST_MACHINES, LIST_REGISTRATIONS, LIST_OBJECTS,
 					     LIST_ADAPTERS, LIST_PROCESSES };
@@ -348,15 +351,15 @@ char *world_picture(World *world, Caller *operator)
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	world_must(out != NULL);
+	fake_host_must(out != NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		snprintf(request, sizeof(request), "{\"method\":\"%s\",\"more\":true}\n", lists[i]);
-		fputs(exchange(world, operator, request), out);
+		fputs(exchange(fake_host, operator, request), out);
 	}
-	fputs(exchange(world, operator, "{\"method\":\"io.vaild.Monitor.GetStatus\"}\n"), out);
-	write_spaces(world, operator, out);
-	write_accounts(RB_ROOT(&world->service.broker->accounts.tree), out);
-	write_internals(world, out);
+	fputs(exchange(fake_host, operator, "{\"method\":\"io.vaild.Monitor.GetStatus\"}\n"), out);
+	write_spaces(fake_host, operator, out);
+	write_accounts(RB_ROOT(&fake_host->service.broker->accounts.tree), out);
+	write_internals(fake_host, out);
 	fclose(out);
 	return text;
 }

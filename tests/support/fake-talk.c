@@ -9,15 +9,15 @@
 #include "tests/support/fake-host.h"
 
 /* Takes the fds of the output, as the peer would. */
-static void take_fds(World *world, Session *session, size_t size)
+static void take_fds(FakeHost *fake_host, Session *session, size_t size)
 {
-	Offer *offer = session_offer(session);
+	OutgoingFds *offer = session_outgoing_fds(session);
 
 	for (; offer; offer = STAILQ_NEXT(offer, link)) {
-		world_must(offer->begin < offer->end && offer->end <= size);
+		fake_host_must(offer->begin < offer->end && offer->end <= size);
 		for (size_t i = 0; i < offer->count; i++) {
-			world_must(world->offered.count < CALL_DESCRIPTORS_MAX);
-			world->offered.items[world->offered.count++] = offer->items[i];
+			fake_host_must(fake_host->offered.count < CALL_FDS_MAX);
+			fake_host->offered.items[fake_host->offered.count++] = offer->items[i];
 		}
 		offer->count = 0; /* they are sent */
 	}
@@ -25,110 +25,110 @@ static void take_fds(World *world, Session *session, size_t size)
 }
 
 /* Pumps until the session waits for input or has finished, and appends its output to taken. */
-static SessionState pump_all(World *world, Session *session, Buffer *taken)
+static SessionState pump_all(FakeHost *fake_host, Session *session, Buffer *taken)
 {
 	Buffer out = BUFFER_INIT;
 	SessionState state;
 
 	do {
-		if (world->own_code)
-			world->own_code(true);
+		if (fake_host->own_code)
+			fake_host->own_code(true);
 		state = session_pump(session, &out);
-		if (world->own_code)
-			world->own_code(false);
-		world_must(buffer_append(taken, buffer_head(&out), buffer_size(&out)));
-		take_fds(world, session, buffer_size(&out));
+		if (fake_host->own_code)
+			fake_host->own_code(false);
+		fake_host_must(buffer_append(taken, buffer_head(&out), buffer_size(&out)));
+		take_fds(fake_host, session, buffer_size(&out));
 		buffer_consume(&out, buffer_size(&out));
 	} while (state == SESSION_PAUSED);
 	buffer_deinit(&out);
 	return state;
 }
 
-const char *exchange_bytes(World *world, Caller *caller, const char *bytes, size_t size,
+const char *exchange_bytes(FakeHost *fake_host, Caller *caller, const char *bytes, size_t size,
 			   size_t *ret_size)
 {
 	Session session;
-	Arrival arrival = { 0 };
+	InputMetadata metadata = { 0 };
 	Buffer taken = BUFFER_INIT;
 
-	session_init(&session, &world->service, caller);
-	world_must(buffer_append(&session.input, bytes, size));
-	for (size_t i = 0; i < world->sent_count; i++)
-		session_descriptor_arrived(&session, world->sent[i], &arrival);
-	session_arrived(&session, &arrival);
-	world->sent_count = 0;
-	world->offered.count = 0;
-	if (pump_all(world, &session, &taken) == SESSION_READS) {
+	session_init(&session, &fake_host->service, caller);
+	fake_host_must(buffer_append(&session.input, bytes, size));
+	for (size_t i = 0; i < fake_host->sent_count; i++)
+		session_fd_arrived(&session, fake_host->sent[i], &metadata);
+	session_arrived(&session, &metadata);
+	fake_host->sent_count = 0;
+	fake_host->offered.count = 0;
+	if (pump_all(fake_host, &session, &taken) == SESSION_READS) {
 		session_end_of_input(&session);
-		world_must(pump_all(world, &session, &taken) == SESSION_FINISHED);
+		fake_host_must(pump_all(fake_host, &session, &taken) == SESSION_FINISHED);
 	}
-	world->was_broken = session.state == SESSION_BROKEN;
+	fake_host->was_broken = session.state == SESSION_BROKEN;
 	session_deinit(&session);
 	if (ret_size)
 		*ret_size = buffer_size(&taken);
-	world_must(buffer_append(&taken, "", 1));
-	world_must(taken.start == 0);
-	free(world->reply_text);
-	world->reply_text = taken.data;
-	return world->reply_text;
+	fake_host_must(buffer_append(&taken, "", 1));
+	fake_host_must(taken.start == 0);
+	free(fake_host->reply_text);
+	fake_host->reply_text = taken.data;
+	return fake_host->reply_text;
 }
 
-const char *exchange(World *world, Caller *caller, const char *text)
+const char *exchange(FakeHost *fake_host, Caller *caller, const char *text)
 {
-	return exchange_bytes(world, caller, text, strlen(text), NULL);
+	return exchange_bytes(fake_host, caller, text, strlen(text), NULL);
 }
 
-const char *call(World *world, Caller *caller, const char *method, const char *parameters)
+const char *call(FakeHost *fake_host, Caller *caller, const char *method, const char *parameters)
 {
 	char *request;
 	const char *error;
 
-	world_must(asprintf(&request, "{\"method\":\"%s\"%s%s}\n", method,
-			    parameters ? ",\"parameters\":" : "",
-			    parameters ? parameters : "") > 0);
-	const char *text = exchange(world, caller, request);
+	fake_host_must(asprintf(&request, "{\"method\":\"%s\"%s%s}\n", method,
+				parameters ? ",\"parameters\":" : "",
+				parameters ? parameters : "") > 0);
+	const char *text = exchange(fake_host, caller, request);
 	free(request);
-	json_free(world->reply);
-	world->reply = json_parse(world->service.parser, text, strcspn(text, "\n"), &error);
-	world_must(world->reply != NULL);
+	json_free(fake_host->reply);
+	fake_host->reply = json_parse(fake_host->service.parser, text, strcspn(text, "\n"), &error);
+	fake_host_must(fake_host->reply != NULL);
 
-	const char *status = reply_string(world, "status");
+	const char *status = reply_string(fake_host, "status");
 	if (status[0] != '\0')
 		return status;
-	const char *name = json_string(json_member(world->reply, "error"));
+	const char *name = json_string(json_member(fake_host->reply, "error"));
 	return name ? name : "";
 }
 
-const char *call_with_descriptors(World *world, Caller *caller, const char *method,
-				  const char *parameters, const Descriptor *descriptors,
-				  size_t count, Offered *ret_offered)
+const char *call_with_fds(FakeHost *fake_host, Caller *caller, const char *method,
+			  const char *parameters, const int *fds, size_t count,
+			  ReceivedFds *ret_offered)
 {
-	world->sent = descriptors;
-	world->sent_count = count;
-	const char *status = call(world, caller, method, parameters);
+	fake_host->sent = fds;
+	fake_host->sent_count = count;
+	const char *status = call(fake_host, caller, method, parameters);
 	if (ret_offered)
-		*ret_offered = world->offered;
+		*ret_offered = fake_host->offered;
 	else
-		world_must(world->offered.count == 0);
+		fake_host_must(fake_host->offered.count == 0);
 	return status;
 }
 
-const char *callf(World *world, Caller *caller, const char *method, const char *format, ...)
+const char *callf(FakeHost *fake_host, Caller *caller, const char *method, const char *format, ...)
 {
 	va_list arguments;
 	char *parameters;
 
 	va_start(arguments, format);
-	world_must(vasprintf(&parameters, format, arguments) >= 0);
+	fake_host_must(vasprintf(&parameters, format, arguments) >= 0);
 	va_end(arguments);
-	const char *status = call(world, caller, method, parameters);
+	const char *status = call(fake_host, caller, method, parameters);
 	free(parameters);
 	return status;
 }
 
-JsonValue *reply_value(World *world, const char *path)
+JsonValue *reply_value(FakeHost *fake_host, const char *path)
 {
-	JsonValue *value = json_member(world->reply, "parameters");
+	JsonValue *value = json_member(fake_host->reply, "parameters");
 	char copy[160], *rest = copy, *step;
 
 	snprintf(copy, sizeof(copy), "%s", path);
@@ -144,43 +144,45 @@ JsonValue *reply_value(World *world, const char *path)
 	return value;
 }
 
-const char *reply_string(World *world, const char *path)
+const char *reply_string(FakeHost *fake_host, const char *path)
 {
-	const char *text = json_string(reply_value(world, path));
+	const char *text = json_string(reply_value(fake_host, path));
 
 	return text ? text : "";
 }
 
-uint64_t reply_number(World *world, const char *path)
+uint64_t reply_number(FakeHost *fake_host, const char *path)
 {
 	uint64_t number;
 
-	return json_read_unsigned(reply_value(world, path), &number) ? number : UINT64_MAX;
+	return json_read_unsigned(reply_value(fake_host, path), &number) ? number : UINT64_MAX;
 }
 
-size_t reply_count(World *world, const char *path)
+size_t reply_count(FakeHost *fake_host, const char *path)
 {
-	return json_array_size(reply_value(world, path));
+	return json_array_size(reply_value(fake_host, path));
 }
 
-static size_t events_kept(const World *world)
+static size_t events_kept(const FakeHost *fake_host)
 {
-	return world->event_count < WORLD_EVENT_MAX ? world->event_count : WORLD_EVENT_MAX;
+	return fake_host->event_count < FAKE_HOST_EVENT_MAX ? fake_host->event_count
+							    : FAKE_HOST_EVENT_MAX;
 }
 
-size_t world_events(const World *world, EventKind kind)
+size_t fake_host_events(const FakeHost *fake_host, EventKind kind)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < events_kept(world); i++)
-		count += world->events[i].kind == kind;
+	for (size_t i = 0; i < events_kept(fake_host); i++)
+		count += fake_host->events[i].kind == kind;
 	return count;
 }
 
-const FakeEvent *world_last_event(const World *world, EventKind kind)
+const FakeEvent *fake_host_last_event(const FakeHost *fake_host, EventKind kind)
 {
-	for (size_t i = 1; i <= events_kept(world); i++) {
-		const FakeEvent *event = &world->events[(world->event_count - i) % WORLD_EVENT_MAX];
+	for (size_t i = 1; i <= events_kept(fake_host); i++) {
+		const FakeEvent *event =
+			&fake_host->events[(fake_host->event_count - i) % FAKE_HOST_EVENT_MAX];
 
 		if (event->kind == kind)
 			return event;
@@ -188,61 +190,61 @@ const FakeEvent *world_last_event(const World *world, EventKind kind)
 	return NULL;
 }
 
-const FakeRecord *world_last_record(const World *world)
+const FakeAuditRecord *fake_host_last_audit_record(const FakeHost *fake_host)
 {
-	if (world->record_count == 0)
+	if (fake_host->record_count == 0)
 		return NULL;
-	return &world->records[(world->record_count - 1) % WORLD_RECORD_MAX];
+	return &fake_host->records[(fake_host->record_count - 1) % FAKE_HOST_AUDIT_RECORD_MAX];
 }
 
-const FakeQuarantine *world_kept_quarantine(const World *world, const char *text)
+const FakeQuarantine *fake_host_find_quarantine(const FakeHost *fake_host, const char *text)
 {
 	Guid guid;
 
-	world_must(guid_parse(text, &guid));
-	for (size_t i = 0; i < world->quarantine_count; i++)
-		if (guid_compare(&world->quarantines[i].guid, &guid) == 0)
-			return &world->quarantines[i];
+	fake_host_must(guid_parse(text, &guid));
+	for (size_t i = 0; i < fake_host->quarantine_count; i++)
+		if (guid_compare(&fake_host->quarantines[i].guid, &guid) == 0)
+			return &fake_host->quarantines[i];
 	return NULL;
 }
 
-Cast cast_new_quiet(void)
+HostFixture host_fixture_new_quiet(void)
 {
-	World *world = world_new();
-	Cast cast = { .world = world };
+	FakeHost *fake_host = fake_host_new();
+	HostFixture fixture = { .fake_host = fake_host };
 
-	world_user(world, "root", 0);
-	world_user(world, "alice", 1000);
-	world_user(world, "bob", 1001);
-	world_user(world, "libvirt-qemu", 64055);
-	cast.root = world_process(world, 100, 0);
-	cast.vmm = world_process(world, 200, 64055);
-	cast.viewer = world_process(world, 300, 1000);
-	cast.mallory = world_process(world, 400, 1001);
-	process_set_context(cast.viewer, GRAPHICS_CONTEXT_DRM);
-	process_set_context(cast.mallory, GRAPHICS_CONTEXT_DRM);
-	cast.admin = world_connect(world, cast.root);
-	cast.machine = world_connect(world, cast.vmm);
-	cast.client = world_connect(world, cast.viewer);
-	cast.stranger = world_connect(world, cast.mallory);
-	return cast;
+	fake_host_user(fake_host, "root", 0);
+	fake_host_user(fake_host, "alice", 1000);
+	fake_host_user(fake_host, "bob", 1001);
+	fake_host_user(fake_host, "libvirt-qemu", 64055);
+	fixture.root = fake_host_process(fake_host, 100, 0);
+	fixture.vmm = fake_host_process(fake_host, 200, 64055);
+	fixture.viewer = fake_host_process(fake_host, 300, 1000);
+	fixture.mallory = fake_host_process(fake_host, 400, 1001);
+	process_set_context(fixture.viewer, GRAPHICS_CONTEXT_DRM);
+	process_set_context(fixture.mallory, GRAPHICS_CONTEXT_DRM);
+	fixture.admin = fake_host_connect(fake_host, fixture.root);
+	fixture.machine = fake_host_connect(fake_host, fixture.vmm);
+	fixture.client = fake_host_connect(fake_host, fixture.viewer);
+	fixture.stranger = fake_host_connect(fake_host, fixture.mallory);
+	return fixture;
 }
 
-Cast cast_new(void)
+HostFixture host_fixture_new(void)
 {
-	Cast cast = cast_new_quiet();
-	const char *status = call(cast.world, cast.admin, REGISTER_MACHINE,
+	HostFixture fixture = host_fixture_new_quiet();
+	const char *status = call(fixture.fake_host, fixture.admin, REGISTER_MACHINE,
 				  "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200,"
 				  "\"displayClients\":[{\"user\":\"alice\"}]}");
 
-	world_must(strcmp(status, "STATUS_SUCCESS") == 0);
-	status = call(cast.world, cast.admin, ASSIGN, NAMES_A);
-	world_must(strcmp(status, "STATUS_SUCCESS") == 0);
-	return cast;
+	fake_host_must(strcmp(status, "STATUS_SUCCESS") == 0);
+	status = call(fixture.fake_host, fixture.admin, ASSIGN, NAMES_A);
+	fake_host_must(strcmp(status, "STATUS_SUCCESS") == 0);
+	return fixture;
 }
 
-void cast_free(Cast *cast)
+void host_fixture_free(HostFixture *fixture)
 {
-	broker_check(cast->world->service.broker);
-	world_free(cast->world);
+	broker_check(fixture->fake_host->service.broker);
+	fake_host_free(fixture->fake_host);
 }

@@ -30,16 +30,16 @@
  * itself, 1 a failure of the daemon.
  */
 
-#define TOOL_DESCRIPTORS_MAX 253
-#define TOOL_LINE_SIZE       256
+#define HELPER_FDS_MAX   253
+#define HELPER_LINE_SIZE 256
 
 /*
  * The time after which a wait for the daemon is a hang, in seconds. No machine
  * is that slow. Waits for an answer have no such limit, because tests/check ends a test that hangs.
  */
-#define TOOL_HANG_SECONDS 900
+#define HELPER_HANG_SECONDS 900
 
-static inline struct sockaddr_un tool_address(const char *path)
+static inline struct sockaddr_un helper_address(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
@@ -50,34 +50,34 @@ static inline struct sockaddr_un tool_address(const char *path)
 }
 
 /* Connects to the daemon. Returns the connection, or -1 with errno if connect() fails. */
-static inline int tool_try_connect(const char *path)
+static inline int helper_try_connect(const char *path)
 {
-	struct sockaddr_un address = tool_address(path);
-	int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct sockaddr_un address = helper_address(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	if (descriptor < 0)
+	if (fd < 0)
 		err(2, "socket");
-	if (connect(descriptor, (struct sockaddr *)&address, sizeof(address)) == 0)
-		return descriptor;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
 	int error = errno;
-	close(descriptor);
+	close(fd);
 	errno = error;
 	return -1;
 }
 
-static inline int tool_connect(const char *path)
+static inline int helper_connect(const char *path)
 {
-	int descriptor = tool_try_connect(path);
+	int fd = helper_try_connect(path);
 
-	if (descriptor < 0)
+	if (fd < 0)
 		err(2, "connect %s", path);
-	return descriptor;
+	return fd;
 }
 
-static inline void tool_send(int descriptor, const char *text, size_t length)
+static inline void helper_send(int fd, const char *text, size_t length)
 {
 	while (length > 0) {
-		ssize_t sent = send(descriptor, text, length, MSG_NOSIGNAL);
+		ssize_t sent = send(fd, text, length, MSG_NOSIGNAL);
 		if (sent < 0)
 			err(1, "send");
 		text += sent;
@@ -86,12 +86,12 @@ static inline void tool_send(int descriptor, const char *text, size_t length)
 }
 
 /* Calls sendmsg() with the bytes and count fds, and returns its result. */
-static inline ssize_t tool_sendmsg(int connection, const char *text, size_t length,
-				   const int *descriptors, size_t count, int flags)
+static inline ssize_t helper_sendmsg(int connection, const char *text, size_t length,
+				     const int *fds, size_t count, int flags)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int) * TOOL_DESCRIPTORS_MAX)];
+		char space[CMSG_SPACE(sizeof(int) * HELPER_FDS_MAX)];
 	} control;
 	struct iovec vector = { .iov_base = (char *)text, .iov_len = length };
 	struct msghdr message = {
@@ -106,22 +106,21 @@ static inline ssize_t tool_sendmsg(int connection, const char *text, size_t leng
 	control.header.cmsg_type = SCM_RIGHTS;
 	control.header.cmsg_len = CMSG_LEN(sizeof(int) * count);
 	if (count > 0)
-		memcpy(CMSG_DATA(&control.header), descriptors, sizeof(int) * count);
+		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * count);
 	return sendmsg(connection, &message, flags | MSG_NOSIGNAL);
 }
 
 /* Sends the text with count fds. Returns false with errno if it fails. */
-static inline bool tool_send_descriptors(int connection, const char *text, const int *descriptors,
-					 size_t count)
+static inline bool helper_send_fds(int connection, const char *text, const int *fds, size_t count)
 {
-	return tool_sendmsg(connection, text, strlen(text), descriptors, count, 0) >= 0;
+	return helper_sendmsg(connection, text, strlen(text), fds, count, 0) >= 0;
 }
 
 /*
  * Moves the fds of a received message to fds, which has room for max. Closes those for which there
  * is no room. Returns how many arrived.
  */
-static inline size_t tool_take_descriptors(struct msghdr *message, int *descriptors, size_t max)
+static inline size_t helper_take_fds(struct msghdr *message, int *fds, size_t max)
 {
 	size_t arrived = 0;
 
@@ -131,13 +130,13 @@ static inline size_t tool_take_descriptors(struct msghdr *message, int *descript
 			continue;
 		size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (size_t i = 0; i < count; i++, arrived++) {
-			int descriptor;
+			int fd;
 
-			memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+			memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
 			if (arrived < max)
-				descriptors[arrived] = descriptor;
+				fds[arrived] = fd;
 			else
-				close(descriptor);
+				close(fd);
 		}
 	}
 	return arrived;
@@ -149,12 +148,12 @@ static inline size_t tool_take_descriptors(struct msghdr *message, int *descript
  * Returns -1 with EMSGSIZE and stores no fd if more than max arrive or the process cannot hold
  * them all.
  */
-static inline ssize_t tool_recvmsg(int connection, void *data, size_t size, int flags,
-				   int *descriptors, size_t max, size_t *ret_count)
+static inline ssize_t helper_recvmsg(int connection, void *data, size_t size, int flags, int *fds,
+				     size_t max, size_t *ret_count)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int) * TOOL_DESCRIPTORS_MAX)];
+		char space[CMSG_SPACE(sizeof(int) * HELPER_FDS_MAX)];
 	} control;
 	struct iovec vector = { .iov_base = data, .iov_len = size };
 	struct msghdr message = {
@@ -168,43 +167,43 @@ static inline ssize_t tool_recvmsg(int connection, void *data, size_t size, int 
 	*ret_count = 0;
 	if (received < 0)
 		return received;
-	size_t arrived = tool_take_descriptors(&message, descriptors, max);
+	size_t arrived = helper_take_fds(&message, fds, max);
 	if (arrived <= max && !(message.msg_flags & MSG_CTRUNC)) {
 		*ret_count = arrived;
 		return received;
 	}
 	for (size_t i = 0; i < arrived && i < max; i++)
-		close(descriptors[i]);
+		close(fds[i]);
 	errno = EMSGSIZE;
 	return -1;
 }
 
-/* The same for a message with at most one fd. *ret_descriptor is -1 if the message has none. */
-static inline ssize_t tool_recvmsg_one(int connection, void *data, size_t size, int flags,
-				       int *ret_descriptor)
+/* The same for a message with at most one fd. *ret_fd is -1 if the message has none. */
+static inline ssize_t helper_recvmsg_one(int connection, void *data, size_t size, int flags,
+					 int *ret_fd)
 {
 	size_t count;
 
-	*ret_descriptor = -1;
-	ssize_t received = tool_recvmsg(connection, data, size, flags, ret_descriptor, 1, &count);
+	*ret_fd = -1;
+	ssize_t received = helper_recvmsg(connection, data, size, flags, ret_fd, 1, &count);
 	if (received < 0)
-		*ret_descriptor = -1;
+		*ret_fd = -1;
 	return received;
 }
 
 /* Receives one byte and the fd that comes with it. */
-static inline int tool_receive_descriptor(int connection)
+static inline int helper_receive_fd(int connection)
 {
 	char byte;
-	int descriptor;
+	int fd;
 
-	if (tool_recvmsg_one(connection, &byte, 1, 0, &descriptor) != 1 || descriptor < 0)
+	if (helper_recvmsg_one(connection, &byte, 1, 0, &fd) != 1 || fd < 0)
 		errx(2, "received no fd");
-	return descriptor;
+	return fd;
 }
 
 /* Prints one reply, or "closed" if the daemon closes the connection instead. */
-static inline void tool_print_reply(int connection)
+static inline void helper_print_reply(int connection)
 {
 	char byte = '\0';
 	bool any = false;
@@ -220,7 +219,7 @@ static inline void tool_print_reply(int connection)
 	fflush(stdout);
 }
 
-static inline unsigned long tool_number(const char *text)
+static inline unsigned long helper_number(const char *text)
 {
 	char *end;
 	unsigned long number = strtoul(text, &end, 10);
@@ -231,9 +230,9 @@ static inline unsigned long tool_number(const char *text)
 }
 
 /* Reads a line of stdin into line, without its newline. Returns NULL at the end of stdin. */
-static inline char *tool_read_line(char line[TOOL_LINE_SIZE])
+static inline char *helper_read_line(char line[HELPER_LINE_SIZE])
 {
-	if (!fgets(line, TOOL_LINE_SIZE, stdin))
+	if (!fgets(line, HELPER_LINE_SIZE, stdin))
 		return NULL;
 	line[strcspn(line, "\n")] = '\0';
 	return line;
@@ -243,23 +242,23 @@ static inline char *tool_read_line(char line[TOOL_LINE_SIZE])
  * Writes the text and its NUL into a memfd or dma-buf that other processes read. A dma-buf is
  * synchronised, as its users must do around CPU access.
  */
-static inline void tool_write_memory(int descriptor, uint64_t offset, const char *text)
+static inline void helper_write_memory(int fd, uint64_t offset, const char *text)
 {
 	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE };
 	size_t size = offset + strlen(text) + 1;
-	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (memory == MAP_FAILED)
 		err(2, "mmap");
-	ioctl(descriptor, DMA_BUF_IOCTL_SYNC, &sync); /* fails on a memfd, which does not need it */
+	ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync); /* fails on a memfd, which does not need it */
 	memcpy(memory + offset, text, strlen(text) + 1);
 	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE;
-	ioctl(descriptor, DMA_BUF_IOCTL_SYNC, &sync);
+	ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
 	munmap(memory, size);
 }
 
 /* Takes the ids and groups of the user, as a login would. Returns false with errno. */
-static inline bool tool_become_user(const char *user)
+static inline bool helper_become_user(const char *user)
 {
 	const struct passwd *entry = getpwnam(user);
 
@@ -269,7 +268,7 @@ static inline bool tool_become_user(const char *user)
 }
 
 /* Blocks until the test closes stdin. */
-static inline void tool_wait_for_end_of_input(void)
+static inline void helper_wait_for_end_of_input(void)
 {
 	char byte;
 

@@ -30,13 +30,13 @@ void request_add(Request *request, const char *format, ...)
 		errx(2, "a random request is too long");
 }
 
-void request_add_descriptors(RandomObjects *objects, Request *request, size_t count, size_t kinds)
+void request_add_fds(RandomObjects *objects, Request *request, size_t count, size_t kinds)
 {
-	while (count-- > 0 && request->count < TOOL_DESCRIPTORS_MAX) {
-		int descriptor = objects->pool[draw(&objects->random, kinds)];
+	while (count-- > 0 && request->count < HELPER_FDS_MAX) {
+		int fd = objects->pool[draw(&objects->random, kinds)];
 
-		if (descriptor >= 0)
-			request->descriptors[request->count++] = descriptor;
+		if (fd >= 0)
+			request->fds[request->count++] = fd;
 	}
 }
 
@@ -126,9 +126,8 @@ static void share(RandomObjects *objects, Request *request)
 		request_add(request, "%s{\"fileDescriptor\":%zu,\"offset\":0,\"stride\":256}",
 			    i > 0 ? "," : "", i);
 	request_add(request, "]}}}");
-	request_add_descriptors(objects, request, planes,
-				one_in(&objects->random, 4) ? DESCRIPTOR_KINDS
-							    : DESCRIPTOR_KINDS_SHAREABLE);
+	request_add_fds(objects, request, planes,
+			one_in(&objects->random, 4) ? FD_KINDS : FD_KINDS_SHAREABLE);
 }
 
 static void add_plane(RandomObjects *objects, Request *request)
@@ -170,7 +169,7 @@ static void share_anything(RandomObjects *objects, Request *request)
 		request_add(request, ",\"fence\":{\"fileDescriptor\":%u}",
 			    (unsigned int)draw(&objects->random, 3));
 	request_add(request, "}}}");
-	request_add_descriptors(objects, request, PICK(&objects->random, counts), DESCRIPTOR_KINDS);
+	request_add_fds(objects, request, PICK(&objects->random, counts), FD_KINDS);
 }
 
 static void strange(RandomObjects *objects, Request *request)
@@ -251,6 +250,6 @@ void random_objects_remember(RandomObjects *objects, const char *handle)
 
 void random_objects_make_pool(RandomObjects *objects)
 {
-	for (size_t i = 0; i < DESCRIPTOR_KINDS; i++)
-		objects->pool[i] = descriptor_kinds[i].make();
+	for (size_t i = 0; i < FD_KINDS; i++)
+		objects->pool[i] = fd_kinds[i].make();
 }

@@ -26,15 +26,15 @@ bool one_in(uint64_t *random, uint64_t count);
 typedef struct Request {
 	char text[8192];
 	size_t length;
-	int descriptors[TOOL_DESCRIPTORS_MAX];
+	int fds[HELPER_FDS_MAX];
 	size_t count;
 	bool is_broken; /* the daemon may close the connection because of it */
 } Request;
 
 typedef struct RandomObjects {
 	uint64_t random;
-	const char *guid;           /* of the VM */
-	int pool[DESCRIPTOR_KINDS]; /* an fd of each kind, or -1 */
+	const char *guid;   /* of the VM */
+	int pool[FD_KINDS]; /* an fd of each kind, or -1 */
 	char handles[HANDLES_MAX][HANDLE_SIZE];
 	char forgotten[HANDLES_MAX][HANDLE_SIZE]; /* to be closed, before they are lost */
 	size_t forgotten_count;
@@ -52,7 +52,7 @@ void random_objects_request(RandomObjects *objects, Request *request);
 /* Appends the beginning of a call, up to "parameters":. The method is without "io.vaild.". */
 void request_begin(Request *request, const char *method);
 void request_add(Request *request, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void request_add_descriptors(RandomObjects *objects, Request *request, size_t count, size_t kinds);
+void request_add_fds(RandomObjects *objects, Request *request, size_t count, size_t kinds);
 
 /* Breaks the request once in 500 times, and appends its terminator, a newline or a NUL. */
 void request_end(uint64_t *random, Request *request);

@@ -14,8 +14,8 @@
  * outside of them.
  */
 typedef struct Stage {
-	Cast cast;
-	World *world;
+	HostFixture fixture;
+	FakeHost *fake_host;
 	FakeProcess *helper, *other_vmm;
 	Caller *helping, *other_machine;
 	char context[64], gpu_process[64];
@@ -23,8 +23,8 @@ typedef struct Stage {
 	char virtual_gpu[64];
 } Stage;
 
-#define SUCCESS  "STATUS_SUCCESS"
-#define NOT_KEPT "STATUS_INSUFFICIENT_RESOURCES"
+#define SUCCESS       "STATUS_SUCCESS"
+#define NOT_PERSISTED "STATUS_INSUFFICIENT_RESOURCES"
 
 /* Addresses of the driver reservation, of the user reservation, and of a separate mapping. */
 #define STAGE_DRIVER  "0x10000000000"
@@ -35,7 +35,7 @@ Stage stage_new(void);
 void stage_free(Stage *stage);
 
 /* Restarts, and asserts that no client can see a difference and no record was dropped. */
-void stage_restart_unseen(Stage *stage);
+void stage_restart_unchanged(Stage *stage);
 
 /* Returns how many records of the kind the last start has dropped for that reason. */
 size_t stage_dropped(const Stage *stage, StoreKind kind, const char *reason);

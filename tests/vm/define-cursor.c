@@ -88,13 +88,13 @@ int main(int argc, char **argv)
 		err(1, "/dev/dri/card0");
 	CrtcCursor cursor = { .flags = CURSOR_HAS_IMAGE | CURSOR_HAS_PLACE,
 			      .crtc = first_crtc(card),
-			      .x = (int32_t)tool_number(argv[1]),
-			      .y = (int32_t)tool_number(argv[2]),
+			      .x = (int32_t)helper_number(argv[1]),
+			      .y = (int32_t)helper_number(argv[2]),
 			      .width = CURSOR_SIZE,
 			      .height = CURSOR_SIZE,
 			      .handle = draw(card),
-			      .hot_x = (int32_t)tool_number(argv[3]),
-			      .hot_y = (int32_t)tool_number(argv[4]) };
+			      .hot_x = (int32_t)helper_number(argv[3]),
+			      .hot_y = (int32_t)helper_number(argv[4]) };
 	ask(card, SET_CURSOR, &cursor, "cursor");
 	puts("defined");
 	fflush(stdout);

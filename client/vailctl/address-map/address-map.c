@@ -11,34 +11,35 @@
 
 /* ---- Legend ---- */
 
-static void print_symbol(Words *words, const AddressMapStyle *style, AddressKind kind,
+static void print_symbol(LineWrap *wrap, const AddressMapStyle *style, AddressKind kind,
 			 const char *meaning)
 {
-	words_place(words, 2, strlen(meaning) + 2);
-	fprintf(words->out, "%s%s%s %s", bar_colour(style, kind), bar_symbol(style, kind, true),
+	line_wrap_place(wrap, 2, strlen(meaning) + 2);
+	fprintf(wrap->out, "%s%s%s %s", bar_colour(style, kind), bar_symbol(style, kind, true),
 		bar_colour_end(style), meaning);
 }
 
 static void print_legend(const MapSpace *space, const AddressMapStyle *style, FILE *out)
 {
-	Words words = { .out = out, .width = style->width };
+	LineWrap wrap = { .out = out, .width = style->width };
 	char size[ADDRESS_SIZE_TEXT];
 
-	words_add(&words, "%s of addresses, %zu levels of page tables",
-		  address_size_text(space->size, size), space->level_count);
-	words_end(&words);
-	words_end(&words);
-	print_symbol(&words, style, ADDRESS_MAPPED, "mapping");
-	print_symbol(&words, style, ADDRESS_PROCESS, "reserved by the process");
-	print_symbol(&words, style, ADDRESS_DRIVER, "reserved by the driver");
-	print_symbol(&words, style, ADDRESS_INVALID, "invalid");
-	print_symbol(&words, style, ADDRESS_FREE, "free");
-	words_end(&words);
-	words_add(&words,
-		  "m p d x: a cell only partly of that kind. A number marks the cell in which that "
-		  "range begins. root[1] is the table behind entry 1 of the root.");
-	words_end(&words);
-	words_end(&words);
+	line_wrap_add(&wrap, "%s of addresses, %zu levels of page tables",
+		      address_size_text(space->size, size), space->level_count);
+	line_wrap_end(&wrap);
+	line_wrap_end(&wrap);
+	print_symbol(&wrap, style, ADDRESS_MAPPED, "mapping");
+	print_symbol(&wrap, style, ADDRESS_PROCESS, "reserved by the process");
+	print_symbol(&wrap, style, ADDRESS_DRIVER, "reserved by the driver");
+	print_symbol(&wrap, style, ADDRESS_INVALID, "invalid");
+	print_symbol(&wrap, style, ADDRESS_FREE, "free");
+	line_wrap_end(&wrap);
+	line_wrap_add(
+		&wrap,
+		"m p d x: a cell only partly of that kind. A number marks the cell in which that "
+		"range begins. root[1] is the table behind entry 1 of the root.");
+	line_wrap_end(&wrap);
+	line_wrap_end(&wrap);
 }
 
 /* ---- Tables ---- */
@@ -69,14 +70,14 @@ static unsigned int table_bits(const Map *map, size_t level)
 
 static void print_repeats(Map *map)
 {
-	Words words = { .out = map->out, .width = map->style->width };
+	LineWrap wrap = { .out = map->out, .width = map->style->width };
 
 	if (map->repeats == 0)
 		return;
-	words_add(&words, "... %zu more %s like the last of %s level ...", map->repeats,
-		  map->repeats == 1 ? "looks" : "look", map->repeats == 1 ? "its" : "their");
-	words_end(&words);
-	words_end(&words);
+	line_wrap_add(&wrap, "... %zu more %s like the last of %s level ...", map->repeats,
+		      map->repeats == 1 ? "looks" : "look", map->repeats == 1 ? "its" : "their");
+	line_wrap_end(&wrap);
+	line_wrap_end(&wrap);
 	map->repeats = 0;
 }
 
@@ -316,16 +317,16 @@ static size_t draw_table(Map *map, const PageTable *from, size_t budget)
 static void draw_tables(Map *map)
 {
 	PageTable root = { .level = map->space->level_count - 1, .end = map->space->segment_count };
-	Words words = { .out = map->out, .width = map->style->width };
+	LineWrap wrap = { .out = map->out, .width = map->style->width };
 
 	draw_table(map, &root, ADDRESS_MAP_BARS_MAX);
 	print_repeats(map);
 	if (map->omitted == 0)
 		return;
-	words_add(&words, "... %zu more %s not drawn ...", map->omitted,
-		  map->omitted == 1 ? "is" : "are");
-	words_end(&words);
-	words_end(&words);
+	line_wrap_add(&wrap, "... %zu more %s not drawn ...", map->omitted,
+		      map->omitted == 1 ? "is" : "are");
+	line_wrap_end(&wrap);
+	line_wrap_end(&wrap);
 }
 
 /* ---- The whole map ---- */

@@ -4,20 +4,20 @@
 #include <stdarg.h>
 #include <string.h>
 
-void words_place(Words *words, size_t gap, size_t columns)
+void line_wrap_place(LineWrap *wrap, size_t gap, size_t columns)
 {
-	if (words->column > 0 && words->column + gap + columns > words->width) {
-		fputc('\n', words->out);
-		words->column = 0;
+	if (wrap->column > 0 && wrap->column + gap + columns > wrap->width) {
+		fputc('\n', wrap->out);
+		wrap->column = 0;
 	}
-	if (words->column > 0) {
-		fprintf(words->out, "%*s", (int)gap, "");
-		words->column += gap;
+	if (wrap->column > 0) {
+		fprintf(wrap->out, "%*s", (int)gap, "");
+		wrap->column += gap;
 	}
-	words->column += columns;
+	wrap->column += columns;
 }
 
-void words_add(Words *words, const char *format, ...)
+void line_wrap_add(LineWrap *wrap, const char *format, ...)
 {
 	char text[256], *rest = text, *word;
 	va_list arguments;
@@ -26,13 +26,13 @@ void words_add(Words *words, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	while ((word = strsep(&rest, " "))) {
-		words_place(words, 1, strlen(word));
-		fputs(word, words->out);
+		line_wrap_place(wrap, 1, strlen(word));
+		fputs(word, wrap->out);
 	}
 }
 
-void words_end(Words *words)
+void line_wrap_end(LineWrap *wrap)
 {
-	fputc('\n', words->out);
-	words->column = 0;
+	fputc('\n', wrap->out);
+	wrap->column = 0;
 }

@@ -8,21 +8,21 @@
 #include "proto/macros.h"
 
 /* Wraps words at a line width. */
-typedef struct Words {
+typedef struct LineWrap {
 	FILE *out;
 	size_t width;
 	size_t column;
-} Words;
+} LineWrap;
 
 /*
  * Makes room for an unbreakable piece of that many columns, which the caller prints next: behind
  * gap spaces, or on a new line.
  */
-void words_place(Words *words, size_t gap, size_t columns);
+void line_wrap_place(LineWrap *wrap, size_t gap, size_t columns);
 
 /* Prints words separated by spaces, at most 255 bytes per call. */
-_printf_(2, 3) void words_add(Words *words, const char *format, ...);
+_printf_(2, 3) void line_wrap_add(LineWrap *wrap, const char *format, ...);
 
-void words_end(Words *words);
+void line_wrap_end(LineWrap *wrap);
 
 #endif

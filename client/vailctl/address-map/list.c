@@ -96,7 +96,7 @@ static bool try_list(const List *list, size_t first, size_t count, bool *ret_don
 
 static bool print_list(const List *list)
 {
-	Words words = { .out = list->out, .width = list->style->width };
+	LineWrap wrap = { .out = list->out, .width = list->style->width };
 	size_t left = list->space->range_count - list->count;
 	bool is_done = false;
 
@@ -106,9 +106,9 @@ static bool print_list(const List *list)
 	if (!is_done && !try_list(list, 1, 3, &is_done))
 		return false;
 	if (left > 0) {
-		words_add(&words, "... %zu more %s not listed; use --json to list all ...", left,
-			  left == 1 ? "range is" : "ranges are");
-		words_end(&words);
+		line_wrap_add(&wrap, "... %zu more %s not listed; use --json to list all ...", left,
+			      left == 1 ? "range is" : "ranges are");
+		line_wrap_end(&wrap);
 	}
 	fputc('\n', list->out);
 	return true;
@@ -126,18 +126,18 @@ static void print_totals(const MapSpace *space, const AddressMapStyle *style, FI
 		{ ADDRESS_UNKNOWN, "unknown" },
 		{ ADDRESS_INVALID, "invalid" },
 	};
-	Words words = { .out = out, .width = style->width };
+	LineWrap wrap = { .out = out, .width = style->width };
 	char size[ADDRESS_SIZE_TEXT];
 
-	words_add(&words, "%zu %s:", space->range_count,
-		  space->range_count == 1 ? "range" : "ranges");
+	line_wrap_add(&wrap, "%zu %s:", space->range_count,
+		      space->range_count == 1 ? "range" : "ranges");
 	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
 		if (space->totals[sums[i].kind] > 0)
-			words_add(&words, "%s %s,",
-				  address_size_text(space->totals[sums[i].kind], size),
-				  sums[i].name);
-	words_add(&words, "%s free", address_size_text(space->totals[ADDRESS_FREE], size));
-	words_end(&words);
+			line_wrap_add(&wrap, "%s %s,",
+				      address_size_text(space->totals[sums[i].kind], size),
+				      sums[i].name);
+	line_wrap_add(&wrap, "%s free", address_size_text(space->totals[ADDRESS_FREE], size));
+	line_wrap_end(&wrap);
 }
 
 bool map_list_print(const MapSpace *space, const AddressMapStyle *style, size_t count, FILE *out)

@@ -6,13 +6,13 @@
 #include "daemon/core/va/address-space.h"
 
 /* A validated request for a range, in pages. */
-typedef struct Taking {
+typedef struct ReserveRequest {
 	RangeRequest request;
 	bool is_exact; /* must begin at first */
 	uint64_t first;
 	Tally *tally;
 	GpuRange range; /* the range to insert */
-} Taking;
+} ReserveRequest;
 
 /* --- values ---------------------------------------------------------------------------------- */
 
@@ -65,20 +65,20 @@ static NTSTATUS check_alignment(uint64_t alignment, uint64_t leaf_coverage, Fail
 
 /* --- preparing a range ----------------------------------------------------------------------- */
 
-static NTSTATUS find_free_place(const AddressSpace *space, const Taking *taking, RangePlace *ret,
-				Failure *failure)
+static NTSTATUS find_free_place(const AddressSpace *space, const ReserveRequest *request,
+				RangePlace *ret, Failure *failure)
 {
 	const RangeTree *taken = &space->taken;
 
-	if (taking->is_exact) {
-		if (range_tree_place_at(taken, taking->first, taking->first + taking->request.size,
-					ret))
+	if (request->is_exact) {
+		if (range_tree_place_at(taken, request->first,
+					request->first + request->request.size, ret))
 			return STATUS_SUCCESS;
 		return failure_conflict(
 			failure, "baseAddress",
 			"some of these addresses are taken; choose others, or omit baseAddress");
 	}
-	if (range_tree_choose(taken, &taking->request, ret))
+	if (range_tree_choose(taken, &request->request, ret))
 		return STATUS_SUCCESS;
 	return failure_set(failure, STATUS_NO_MEMORY, "noRoom",
 			   "the address space has no free range of this size within the bounds; "
@@ -86,41 +86,43 @@ static NTSTATUS find_free_place(const AddressSpace *space, const Taking *taking,
 }
 
 /* Charges and allocates a range for ret->place, which lies in the tree. */
-static NTSTATUS prepare_range(AddressSpace *space, const Payer *payer, const Taking *taking,
-			      RangeTree *tree, SpaceChange *ret, Failure *failure)
+static NTSTATUS prepare_range(AddressSpace *space, const Payer *payer,
+			      const ReserveRequest *request, RangeTree *tree, SpaceChange *ret,
+			      Failure *failure)
 {
 	GpuRange *range;
-	NTSTATUS status = tally_take(taking->tally, space->accounts, payer, failure);
+	NTSTATUS status = tally_take(request->tally, space->accounts, payer, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
 	range = malloc(sizeof(*range));
 	if (!range || !range_tree_prepare(tree)) {
 		free(range);
-		tally_return(taking->tally, space->accounts, 1);
+		tally_return(request->tally, space->accounts, 1);
 		return failure_no_memory(failure);
 	}
-	*range = taking->range;
+	*range = request->range;
 	range->range = (Range){ ret->place.first, ret->place.end };
 	ret->tree = tree;
 	ret->range = range;
-	ret->tally = taking->tally;
+	ret->tally = request->tally;
 	ret->parts[0] = (RangePart){ .range = *range, .tree = tree };
 	ret->part_count = 1;
 	return STATUS_SUCCESS;
 }
 
 /* Checks the limits, finds free addresses, and prepares the range there. */
-static NTSTATUS prepare_at_free_place(AddressSpace *space, const Payer *payer, const Taking *taking,
-				      SpaceChange *ret, Failure *failure)
+static NTSTATUS prepare_at_free_place(AddressSpace *space, const Payer *payer,
+				      const ReserveRequest *request, SpaceChange *ret,
+				      Failure *failure)
 {
-	NTSTATUS status = tally_check(taking->tally, space->accounts, payer, failure);
+	NTSTATUS status = tally_check(request->tally, space->accounts, payer, failure);
 
 	if (status == STATUS_SUCCESS)
-		status = find_free_place(space, taking, &ret->place, failure);
+		status = find_free_place(space, request, &ret->place, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	return prepare_range(space, payer, taking, &space->taken, ret, failure);
+	return prepare_range(space, payer, request, &space->taken, ret, failure);
 }
 
 /* Commits the change if preparing it succeeded. */
@@ -152,7 +154,7 @@ NTSTATUS address_space_reserve_for_driver(AddressSpace *space, const Payer *paye
 	if (status != STATUS_SUCCESS)
 		return status;
 
-	Taking taking = {
+	ReserveRequest request = {
 		.request = {
 			.size = bytes_to_pages(reservation->size),
 			.alignment = bytes_to_pages(alignment),
@@ -168,7 +170,7 @@ NTSTATUS address_space_reserve_for_driver(AddressSpace *space, const Payer *paye
 		},
 	};
 	SpaceChange change = { 0 };
-	status = prepare_at_free_place(space, payer, &taking, &change, failure);
+	status = prepare_at_free_place(space, payer, &request, &change, failure);
 	return commit_now(space, &change, status, ret_address);
 }
 
@@ -176,23 +178,23 @@ NTSTATUS address_space_reserve_for_driver(AddressSpace *space, const Payer *paye
 
 /* Validates a placement, and converts it into a request. */
 static NTSTATUS read_placement(AddressSpace *space, const Placement *placement,
-			       uint64_t granularity, Taking *taking, Failure *failure)
+			       uint64_t granularity, ReserveRequest *request, Failure *failure)
 {
 	uint64_t minimum = placement->minimum, maximum = bytes_to_pages(placement->maximum);
 	NTSTATUS status = check_size(placement->size, granularity, failure);
 
-	taking->is_exact = placement->has_base || placement->base_address > 0;
-	if (status == STATUS_SUCCESS && taking->is_exact)
+	request->is_exact = placement->has_base || placement->base_address > 0;
+	if (status == STATUS_SUCCESS && request->is_exact)
 		status = check_base(space, placement->base_address, placement->size, granularity,
 				    failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (!taking->is_exact && minimum > placement->maximum)
+	if (!request->is_exact && minimum > placement->maximum)
 		return failure_parameter(failure, "minimumAddress",
 					 "is above maximumAddress; swap them");
-	taking->first = bytes_to_pages(placement->base_address);
-	taking->tally = &space->user_ranges;
-	taking->request = (RangeRequest){
+	request->first = bytes_to_pages(placement->base_address);
+	request->tally = &space->user_ranges;
+	request->request = (RangeRequest){
 		.size = bytes_to_pages(placement->size),
 		.alignment = bytes_to_pages(granularity),
 		.unit = 1,
@@ -207,13 +209,13 @@ NTSTATUS address_space_prepare_reserve(AddressSpace *space, const Payer *payer,
 				       Failure *failure)
 {
 	*ret = (SpaceChange){ 0 };
-	Taking taking = { .range = { .kind = GPU_RANGE_USER_RESERVATION } };
+	ReserveRequest request = { .range = { .kind = GPU_RANGE_USER_RESERVATION } };
 	NTSTATUS status =
-		read_placement(space, placement, GPU_RESERVATION_GRANULARITY, &taking, failure);
+		read_placement(space, placement, GPU_RESERVATION_GRANULARITY, &request, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	return prepare_at_free_place(space, payer, &taking, ret, failure);
+	return prepare_at_free_place(space, payer, &request, ret, failure);
 }
 
 static NTSTATUS check_mapping(const Mapping *mapping, uint64_t size, Failure *failure)
@@ -256,15 +258,16 @@ static bool may_map_inside(const AddressSpace *space, const GpuRange *reservatio
 
 /* Prepares a mapping at its base: in free addresses, or inside one reservation. */
 static NTSTATUS prepare_mapping_at_base(AddressSpace *space, const Payer *payer,
-					const Taking *taking, SpaceChange *ret, Failure *failure)
+					const ReserveRequest *request, SpaceChange *ret,
+					Failure *failure)
 {
-	uint64_t first = taking->first, end = first + taking->request.size;
+	uint64_t first = request->first, end = first + request->request.size;
 	const GpuRange *met = gpu_range_of(range_tree_overlapping(&space->taken, first, end));
 	NTSTATUS status;
 
 	if (!met)
-		return prepare_at_free_place(space, payer, taking, ret, failure);
-	status = tally_check(taking->tally, space->accounts, payer, failure);
+		return prepare_at_free_place(space, payer, request, ret, failure);
+	status = tally_check(request->tally, space->accounts, payer, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (met->kind == GPU_RANGE_MAPPING || !may_map_inside(space, met, first, end) ||
@@ -273,14 +276,14 @@ static NTSTATUS prepare_mapping_at_base(AddressSpace *space, const Payer *payer,
 			failure, "baseAddress",
 			"these addresses are neither all free nor all in one reservation that "
 			"allows the mapping; free them, or choose others");
-	return prepare_range(space, payer, taking, &space->mappings, ret, failure);
+	return prepare_range(space, payer, request, &space->mappings, ret, failure);
 }
 
 NTSTATUS address_space_prepare_map(AddressSpace *space, const Payer *payer,
 				   const Placement *placement, const Mapping *mapping,
 				   SpaceChange *ret, Failure *failure)
 {
-	Taking taking = {
+	ReserveRequest request = {
 		.range = {
 			.kind = GPU_RANGE_MAPPING,
 			.protection = mapping->protection,
@@ -289,15 +292,15 @@ NTSTATUS address_space_prepare_map(AddressSpace *space, const Payer *payer,
 			.offset = mapping->offset,
 		},
 	};
-	NTSTATUS status = read_placement(space, placement, GPU_PAGE_SIZE, &taking, failure);
+	NTSTATUS status = read_placement(space, placement, GPU_PAGE_SIZE, &request, failure);
 
 	if (status == STATUS_SUCCESS)
 		status = check_mapping(mapping, placement->size, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	*ret = (SpaceChange){ 0 };
-	return taking.is_exact ? prepare_mapping_at_base(space, payer, &taking, ret, failure)
-			       : prepare_at_free_place(space, payer, &taking, ret, failure);
+	return request.is_exact ? prepare_mapping_at_base(space, payer, &request, ret, failure)
+				: prepare_at_free_place(space, payer, &request, ret, failure);
 }
 
 NTSTATUS address_space_restore(AddressSpace *space, const Payer *payer, const GpuRange *range,
@@ -314,17 +317,17 @@ NTSTATUS address_space_restore(AddressSpace *space, const Payer *payer, const Gp
 		.has_allocation = range->has_allocation,
 		.protection = range->protection,
 	};
-	Taking taking = { .range = *range };
+	ReserveRequest request = { .range = *range };
 	SpaceChange change = { 0 };
 	uint64_t address;
-	NTSTATUS status = read_placement(space, &placement, GPU_PAGE_SIZE, &taking, failure);
+	NTSTATUS status = read_placement(space, &placement, GPU_PAGE_SIZE, &request, failure);
 
 	if (status == STATUS_SUCCESS && range->kind == GPU_RANGE_MAPPING)
 		status = check_mapping(&mapping, placement.size, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = range->kind == GPU_RANGE_MAPPING
-			 ? prepare_mapping_at_base(space, payer, &taking, &change, failure)
-			 : prepare_at_free_place(space, payer, &taking, &change, failure);
+			 ? prepare_mapping_at_base(space, payer, &request, &change, failure)
+			 : prepare_at_free_place(space, payer, &request, &change, failure);
 	return commit_now(space, &change, status, &address);
 }

@@ -33,14 +33,14 @@ static void log_denial_count(const Denials *denials)
 	unsigned int further = denials->count - LIMIT_DENY_RECORDS_PER_SECOND;
 	LogRecord record;
 
-	log_record_init(&record, LOG_NOTICE, MESSAGE_DENIES_SUMMARISED);
+	log_record_init(&record, LOG_NOTICE, MESSAGE_DENIALS_SUMMARISED);
 	log_record_add(&record, "VAIL_UID=%u", denials->uid);
 	log_record_add(&record, "VAIL_DENIED=%u", further);
 	log_record_send(&record, "denied %u further requests of uid=%u within a second", further,
 			denials->uid);
 }
 
-static void journal_end_second(Journal *journal)
+static void journal_end_second(AuditLog *journal)
 {
 	Denials *denials, *next;
 
@@ -52,28 +52,28 @@ static void journal_end_second(Journal *journal)
 	}
 }
 
-static void on_second(evutil_socket_t descriptor, short what, void *context)
+static void on_second(evutil_socket_t fd, short what, void *context)
 {
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	journal_end_second(context);
 }
 
-void journal_init(Journal *journal, struct event_base *base, const Roots *roots)
+void audit_log_init(AuditLog *journal, struct event_base *base, const FsRoots *roots)
 {
-	*journal = (Journal){ .roots = *roots };
+	*journal = (AuditLog){ .roots = *roots };
 	RB_INIT(&journal->by_uid);
 	event_assign(&journal->second_event, base, -1, 0, on_second, journal);
 }
 
-void journal_deinit(Journal *journal)
+void audit_log_deinit(AuditLog *journal)
 {
 	event_del(&journal->second_event);
 	journal_end_second(journal);
 }
 
 /* Counts a denial. Returns true if it gets its own log entry. */
-static bool denial_is_within_rate(Journal *journal, uid_t uid)
+static bool denial_is_within_rate(AuditLog *journal, uid_t uid)
 {
 	Denials *denials = RB_FIND(DenialsTree, &journal->by_uid, &(Denials){ .uid = uid });
 
@@ -97,7 +97,7 @@ typedef struct Executable {
  * Reads the executable's path for information only: the link's text proves nothing, and the pid may
  * have been reused. Replaces characters that would break the log line.
  */
-static Executable read_executable(const Roots *roots, pid_t pid)
+static Executable read_executable(const FsRoots *roots, pid_t pid)
 {
 	Executable executable = { "?" };
 	char link[256];
@@ -121,7 +121,7 @@ static void add_subject(LogRecord *record, const char *guid, pid_t pid, uid_t ui
 	log_record_add(record, "VAIL_UID=%u", uid);
 }
 
-static void add_decision(LogRecord *record, const Record *decision, const char *executable)
+static void add_decision(LogRecord *record, const AuditRecord *decision, const char *executable)
 {
 	log_record_add(record, "VAIL_GID=%u", decision->caller->credentials.gid);
 	log_record_add(record, "VAIL_EXE=%s", executable);
@@ -131,7 +131,7 @@ static void add_decision(LogRecord *record, const Record *decision, const char *
 		log_record_add(record, "VAIL_REASON=%s", decision->reason);
 }
 
-void journal_record(Journal *journal, const Record *decision)
+void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
 {
 	const Caller *caller = decision->caller;
 	bool denied = decision->status != STATUS_SUCCESS;
@@ -182,7 +182,7 @@ static void log_end(const Event *event, const char *message_id)
 
 static void log_adapter_removed(const Event *event)
 {
-	const Adapter *adapter = container_of(event->thing, Adapter, thing);
+	const Adapter *adapter = container_of(event->entity, Adapter, entity);
 	LogRecord record;
 
 	log_record_init(&record, LOG_NOTICE, MESSAGE_ADAPTER_GONE);
@@ -192,7 +192,7 @@ static void log_adapter_removed(const Event *event)
 			adapter->name, end_reason_name(event->reason));
 }
 
-void journal_event(const Event *event)
+void audit_log_event(const Event *event)
 {
 	if (end_was_requested(event->reason))
 		return;

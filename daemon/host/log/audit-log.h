@@ -17,18 +17,18 @@
 typedef struct Denials Denials;
 typedef RB_HEAD(DenialsTree, Denials) DenialsTree;
 
-typedef struct Journal {
-	Roots roots;
+typedef struct AuditLog {
+	FsRoots roots;
 	DenialsTree by_uid; /* of the current second */
 	struct event second_event;
-} Journal;
+} AuditLog;
 
-void journal_init(Journal *journal, struct event_base *base, const Roots *roots);
-void journal_deinit(Journal *journal);
+void audit_log_init(AuditLog *journal, struct event_base *base, const FsRoots *roots);
+void audit_log_deinit(AuditLog *journal);
 
-void journal_record(Journal *journal, const Record *decision);
+void audit_log_decision(AuditLog *journal, const AuditRecord *decision);
 
 /* Logs registrations, VMs and adapters that ended without a request. Ignores all other events. */
-void journal_event(const Event *event);
+void audit_log_event(const Event *event);
 
 #endif

@@ -21,7 +21,7 @@
 /* Interval for checking whether the user's pending closes have finished. */
 static const struct timeval closes_pause = { .tv_usec = 1000 };
 
-static void on_ready(evutil_socket_t descriptor, short what, void *context);
+static void on_ready(evutil_socket_t fd, short what, void *context);
 
 /* --- buffers --------------------------------------------------------------------------------- */
 
@@ -38,7 +38,7 @@ static void buffer_borrow(Buffer *buffer, Buffer *spare)
 static void buffer_return(Buffer *buffer, Buffer *spare)
 {
 	size_t size = buffer_size(buffer);
-	Buffer kept = BUFFER_INIT;
+	Buffer remaining = BUFFER_INIT;
 
 	if (!buffer->data)
 		return;
@@ -46,11 +46,11 @@ static void buffer_return(Buffer *buffer, Buffer *spare)
 		buffer_shrink(buffer);
 		return;
 	}
-	if (size > 0 && !buffer_append(&kept, buffer_head(buffer), size))
+	if (size > 0 && !buffer_append(&remaining, buffer_head(buffer), size))
 		return; /* out of memory: keep the large one */
 	buffer->start = buffer->end = 0;
 	*spare = *buffer;
-	*buffer = kept;
+	*buffer = remaining;
 }
 
 /* --- the end of a connection ----------------------------------------------------------------- */
@@ -60,7 +60,7 @@ static void connection_account_unread(Connection *connection)
 	uint32_t unread = (uint32_t)(buffer_size(&connection->output) +
 				     stream_unread(connection->session.stream));
 
-	connection->owner->unread = connection->owner->unread - connection->unread + unread;
+	connection->user->unread = connection->user->unread - connection->unread + unread;
 	connection->unread = unread;
 }
 
@@ -79,7 +79,7 @@ static void connection_set_ready(Connection *connection, bool is_ready)
 void connection_shut(Connection *connection)
 {
 	struct Server *server = connection->server;
-	Owner *owner = connection->owner;
+	PeerUser *user = connection->user;
 
 	if (connection->socket < 0)
 		return;
@@ -89,15 +89,15 @@ void connection_shut(Connection *connection)
 	buffer_deinit(&connection->output);
 	session_deinit(&connection->session);
 	connection_account_unread(connection);
-	TAILQ_REMOVE(&owner->connections, connection, of_owner);
-	owner->connection_count--;
-	if (connection->may_hold_descriptors) {
+	TAILQ_REMOVE(&user->connections, connection, of_owner);
+	user->connection_count--;
+	if (connection->may_hold_fds) {
 		shutdown(connection->socket, SHUT_RDWR);
-		closer_close(&server->closer, owner, TAKE_DESCRIPTOR(connection->socket));
+		fd_closer_close(&server->closer, user, TAKE_FD(connection->socket));
 	} else {
 		fd_close(&connection->socket);
 	}
-	owner_put(owner);
+	peer_user_put(user);
 	charge_return(&connection->charge, &server->service.broker->accounts);
 	service_manager_changed(&server->manager);
 	host_process_unref(connection->process);
@@ -110,12 +110,12 @@ static void on_message_timeout(MessageTimeout *timeout)
 	connection_shut(container_of(timeout, Connection, message_timeout));
 }
 
-static void on_free_dead(evutil_socket_t descriptor, short what, void *context)
+static void on_free_dead(evutil_socket_t fd, short what, void *context)
 {
 	Connections *connections = context;
 	Connection *connection;
 
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	while ((connection = TAILQ_FIRST(&connections->dead))) {
 		TAILQ_REMOVE(&connections->dead, connection, link);
@@ -131,18 +131,18 @@ static void on_free_dead(evutil_socket_t descriptor, short what, void *context)
  * If the user has more than LIMIT_UNREAD_PER_UID bytes unread, closes the connection with most of
  * them.
  */
-static void owner_shed_unread(Owner *owner)
+static void peer_user_shed_unread(PeerUser *user)
 {
 	Connection *connection, *fullest = NULL;
 
-	if (owner->unread <= LIMIT_UNREAD_PER_UID)
+	if (user->unread <= LIMIT_UNREAD_PER_UID)
 		return;
-	TAILQ_FOREACH (connection, &owner->connections, of_owner)
+	TAILQ_FOREACH (connection, &user->connections, of_owner)
 		if (!fullest || connection->unread > fullest->unread)
 			fullest = connection;
 	assert(fullest);
 	log_warning("uid=%u has %zu bytes unread: closing the connection of pid=%d, which has %u",
-		    owner->uid, owner->unread, (int)fullest->caller.pid, fullest->unread);
+		    user->uid, user->unread, (int)fullest->caller.pid, fullest->unread);
 	connection_shut(fullest);
 }
 
@@ -167,7 +167,7 @@ static void connection_serve(Connection *connection)
 {
 	Connections *connections = &connection->server->connections;
 	Session *session = &connection->session;
-	Owner *owner = connection->owner;
+	PeerUser *user = connection->user;
 
 	connection_set_ready(connection, false);
 	buffer_borrow(&connection->output, &connections->spare_output);
@@ -193,7 +193,7 @@ static void connection_serve(Connection *connection)
 	 */
 	bool reads = is_sent && session->state == SESSION_READS;
 	bool watches = is_sent && session->state == SESSION_WATCHES;
-	if (reads && session_has_half_message(session))
+	if (reads && session_has_partial_message(session))
 		message_timeout_start(&connections->message_timeouts, &connection->message_timeout,
 				      session->message_count);
 	else
@@ -202,7 +202,7 @@ static void connection_serve(Connection *connection)
 	/* The session yielded with requests left: continue in the next turn. */
 	if (is_sent && session->state == SESSION_PAUSED)
 		event_active(&connection->event, EV_WRITE, 0);
-	owner_shed_unread(owner);
+	peer_user_shed_unread(user);
 }
 
 /*
@@ -219,7 +219,7 @@ static void connection_await_closes(Connection *connection)
  * Reports that the user's closes are stuck, and closes the connection together with the fds queued
  * in it.
  */
-static void connection_refuse_descriptors(Connection *connection)
+static void connection_refuse_fds(Connection *connection)
 {
 	Buffer *output = &connection->output;
 	Writer writer = WRITER_INIT(output);
@@ -237,27 +237,27 @@ static bool connection_receive(Connection *connection)
 {
 	Connections *connections = &connection->server->connections;
 	Session *session = &connection->session;
-	Arrival arrival;
+	InputMetadata metadata;
 
 	buffer_borrow(&session->input, &connections->spare_input);
-	switch (receive(connection, &session->input, &arrival)) {
+	switch (receive(connection, &session->input, &metadata)) {
 	case RECEIVED_BYTES:
 		/* If the peer is dead, another process has reused its pid. */
-		arrival.foreign |=
+		metadata.foreign |=
 			connection->process && !host_process_is_alive(connection->process);
-		session_arrived(session, &arrival);
+		session_arrived(session, &metadata);
 		return true;
 	case RECEIVED_END:
 		/* The queue is empty, and the peer cannot add to it any more. */
-		connection->may_hold_descriptors = false;
+		connection->may_hold_fds = false;
 		session_end_of_input(session);
 		return true;
 	case RECEIVED_NOTHING:
 		buffer_return(&session->input, &connections->spare_input);
 		return false;
-	case RECEIVED_TOO_MANY_DESCRIPTORS:
-		if (closer_is_stuck(connection->owner))
-			connection_refuse_descriptors(connection);
+	case RECEIVED_TOO_MANY_FDS:
+		if (fd_closer_is_stuck(connection->user))
+			connection_refuse_fds(connection);
 		else
 			connection_await_closes(connection);
 		return false;
@@ -274,11 +274,11 @@ static bool connection_has_hung_up(const Connection *connection)
 	return fd_poll(connection->socket, 0) & (POLLHUP | POLLERR);
 }
 
-static void on_ready(evutil_socket_t descriptor, short what, void *context)
+static void on_ready(evutil_socket_t fd, short what, void *context)
 {
 	Connection *connection = context;
 
-	(void)descriptor;
+	(void)fd;
 	if (what & EV_WRITE) {
 		if (!send_output(connection)) {
 			connection_shut(connection);
@@ -311,12 +311,12 @@ void connection_watch_ready(Session *session)
 	event_active(&connections->ready_event, EV_TIMEOUT, 0);
 }
 
-static void on_watches_ready(evutil_socket_t descriptor, short what, void *context)
+static void on_watches_ready(evutil_socket_t fd, short what, void *context)
 {
 	Connections *connections = context;
 	Connection *connection;
 
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	while ((connection = TAILQ_FIRST(&connections->ready)))
 		connection_serve(connection);
@@ -329,7 +329,7 @@ static void on_watches_ready(evutil_socket_t descriptor, short what, void *conte
  * if the connection was made before the daemon started and the listener, still held by systemd,
  * allowed them.
  */
-static bool socket_may_hold_descriptors(int socket)
+static bool socket_may_hold_fds(int socket)
 {
 	int passes;
 	socklen_t size = sizeof(passes);
@@ -346,27 +346,27 @@ static void connection_update_fd_passing(Connection *connection)
 	bool takes = caller_may_share(&connection->server->service, &connection->caller);
 	int passes = takes;
 
-	if (takes == connection->takes_descriptors)
+	if (takes == connection->takes_fds)
 		return;
-	connection->takes_descriptors = takes;
+	connection->takes_fds = takes;
 	setsockopt(connection->socket, SOL_SOCKET, SO_PASSRIGHTS, &passes, sizeof(passes));
 	/* Fds that were queued while they were allowed may still be there. */
-	connection->may_hold_descriptors |= takes;
+	connection->may_hold_fds |= takes;
 }
 
 /* Closes a socket that has no Connection yet. It may have fds queued already. */
-static void discard_socket(struct Server *server, Owner *owner, int socket)
+static void discard_socket(struct Server *server, PeerUser *user, int socket)
 {
-	if (socket_may_hold_descriptors(socket)) {
+	if (socket_may_hold_fds(socket)) {
 		shutdown(socket, SHUT_RDWR);
-		closer_close(&server->closer, owner, socket);
+		fd_closer_close(&server->closer, user, socket);
 	} else {
 		close(socket);
 	}
 }
 
 /* Sends the failure if the socket accepts it without blocking, then closes the socket. */
-static void refuse(struct Server *server, Owner *owner, int socket, const Failure *failure)
+static void refuse(struct Server *server, PeerUser *user, int socket, const Failure *failure)
 {
 	Buffer reply = BUFFER_INIT;
 	Writer writer = WRITER_INIT(&reply);
@@ -375,20 +375,20 @@ static void refuse(struct Server *server, Owner *owner, int socket, const Failur
 	if (!writer.failed)
 		send(socket, buffer_head(&reply), buffer_size(&reply), MSG_NOSIGNAL | MSG_DONTWAIT);
 	buffer_deinit(&reply);
-	discard_socket(server, owner, socket);
+	discard_socket(server, user, socket);
 }
 
 void connection_give_up(struct Server *server, int socket)
 {
 	uid_t uid;
-	Owner *owner = peer_uid(socket, &uid) == 0 ? owner_get(&server->owners, uid) : NULL;
+	PeerUser *user = peer_uid(socket, &uid) == 0 ? peer_user_get(&server->users, uid) : NULL;
 
-	if (!owner) {
+	if (!user) {
 		log_error("out of memory: cannot close socket %d, which stays open", socket);
 		return;
 	}
-	discard_socket(server, owner, socket);
-	owner_put(owner);
+	discard_socket(server, user, socket);
+	peer_user_put(user);
 }
 
 static void connection_start(Connection *connection)
@@ -396,8 +396,8 @@ static void connection_start(Connection *connection)
 	struct Server *server = connection->server;
 
 	session_init(&connection->session, &server->service, &connection->caller);
-	TAILQ_INSERT_HEAD(&connection->owner->connections, connection, of_owner);
-	connection->owner->connection_count++;
+	TAILQ_INSERT_HEAD(&connection->user->connections, connection, of_owner);
+	connection->user->connection_count++;
 	connection_update_fd_passing(connection);
 	service_manager_changed(&server->manager);
 	event_assign(&connection->event, server->base, connection->socket, EV_READ | EV_PERSIST,
@@ -419,7 +419,7 @@ static Connection *connection_new(struct Server *server, int socket)
 	setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	connection->server = server;
 	connection->socket = socket;
-	connection->may_hold_descriptors = socket_may_hold_descriptors(socket);
+	connection->may_hold_fds = socket_may_hold_fds(socket);
 	return connection;
 }
 
@@ -444,8 +444,8 @@ static bool connection_admit(Connection *connection)
 	const Payer payer = payer_of(caller);
 	if (charge_take(&connection->charge, &server->service.broker->accounts, &payer,
 			LIMIT_CONNECTIONS, &failure) != STATUS_SUCCESS) {
-		refuse(server, connection->owner, connection->socket, &failure);
-		owner_put(connection->owner);
+		refuse(server, connection->user, connection->socket, &failure);
+		peer_user_put(connection->user);
 		return false;
 	}
 	if (connection->process)
@@ -461,8 +461,8 @@ int connection_accept(struct Server *server, int socket)
 			       : -ENOMEM;
 
 	if (error == 0) {
-		connection->owner = owner_get(&server->owners, connection->caller.account);
-		error = connection->owner ? 0 : -ENOMEM;
+		connection->user = peer_user_get(&server->users, connection->caller.account);
+		error = connection->user ? 0 : -ENOMEM;
 	}
 	if (error == 0 && connection_admit(connection))
 		connection_start(connection);
@@ -486,9 +486,9 @@ void connections_init(Connections *connections, struct Server *server)
 
 void connections_deinit(Connections *connections)
 {
-	Owner *heaviest;
+	PeerUser *heaviest;
 
-	while ((heaviest = owners_heaviest(&connections->server->owners)))
+	while ((heaviest = peer_users_heaviest(&connections->server->users)))
 		connection_shut(TAILQ_FIRST(&heaviest->connections));
 	on_free_dead(-1, 0, connections);
 	message_timeouts_deinit(&connections->message_timeouts);
@@ -500,22 +500,23 @@ void connections_deinit(Connections *connections)
 
 void connections_update_fd_passing(Connections *connections)
 {
-	Owner *owner;
+	PeerUser *user;
 	Connection *connection;
 
-	for (owner = owners_first(&connections->server->owners); owner; owner = owner_next(owner))
-		TAILQ_FOREACH (connection, &owner->connections, of_owner)
+	for (user = peer_users_first(&connections->server->users); user;
+	     user = peer_user_next(user))
+		TAILQ_FOREACH (connection, &user->connections, of_owner)
 			connection_update_fd_passing(connection);
 }
 
 void connections_reclassify(Connections *connections)
 {
 	struct Server *server = connections->server;
-	Owner *owner;
+	PeerUser *user;
 	Connection *connection;
 
-	for (owner = owners_first(&server->owners); owner; owner = owner_next(owner))
-		TAILQ_FOREACH (connection, &owner->connections, of_owner)
+	for (user = peer_users_first(&server->users); user; user = peer_user_next(user))
+		TAILQ_FOREACH (connection, &user->connections, of_owner)
 			connection->caller.is_operator = settings_make_operator(
 				&server->service.settings, &connection->caller);
 }

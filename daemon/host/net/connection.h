@@ -16,14 +16,14 @@
  */
 struct Connection {
 	struct Server *server;
-	Owner *owner;
-	HostProcess *process;      /* a reference, or NULL if the peer has no process */
-	int socket;                /* -1 after connection_shut() */
-	short waits_for;           /* EV_READ, EV_WRITE or EV_TIMEOUT, as set in event */
-	bool takes_descriptors;    /* the caller is a VMM or an agent and may send fds */
-	bool may_hold_descriptors; /* fds may be queued, so that closing it can block */
-	bool is_ready;             /* in Connections.ready */
-	uint32_t unread;           /* bytes of output, included in the user's sum */
+	PeerUser *user;
+	HostProcess *process; /* a reference, or NULL if the peer has no process */
+	int socket;           /* -1 after connection_shut() */
+	short waits_for;      /* EV_READ, EV_WRITE or EV_TIMEOUT, as set in event */
+	bool takes_fds;       /* the caller is a VMM or an agent and may send fds */
+	bool may_hold_fds;    /* fds may be queued, so that closing it can block */
+	bool is_ready;        /* in Connections.ready */
+	uint32_t unread;      /* bytes of output, included in the user's sum */
 	struct event event;
 	Caller caller;
 	Session session;

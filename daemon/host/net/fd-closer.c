@@ -16,19 +16,19 @@
 
 /* A running child process that closes fds. */
 typedef struct ClosingChild {
-	Closer *closer;
-	Owner *owner;
+	FdCloser *closer;
+	PeerUser *user;
 	pid_t pid;
 	TAILQ_ENTRY(ClosingChild) link;
 } ClosingChild;
 
 static const struct timeval retry_delay = { .tv_sec = 1 };
 
-static void closer_run(Closer *closer, Owner *owner);
+static void fd_closer_run(FdCloser *closer, PeerUser *user);
 
-bool closer_is_full(const Owner *owner)
+bool fd_closer_is_full(const PeerUser *user)
 {
-	return owner->closes_under_way >= LIMIT_CLOSES_UNDER_WAY;
+	return user->closes_under_way >= LIMIT_CLOSES_UNDER_WAY;
 }
 
 static uint64_t monotonic_microseconds(void)
@@ -39,61 +39,61 @@ static uint64_t monotonic_microseconds(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-bool closer_is_stuck(const Owner *owner)
+bool fd_closer_is_stuck(const PeerUser *user)
 {
-	return closer_is_full(owner) && monotonic_microseconds() - owner->last_close >=
-						UINT64_C(1000) * LIMIT_CLOSE_MILLISECONDS;
+	return fd_closer_is_full(user) && monotonic_microseconds() - user->last_close >=
+						  UINT64_C(1000) * LIMIT_CLOSE_MILLISECONDS;
 }
 
-static void owner_set_due(Closer *closer, Owner *owner)
+static void peer_user_set_due(FdCloser *closer, PeerUser *user)
 {
-	if (owner->closing_due)
+	if (user->closing_due)
 		return;
-	owner->closing_due = true;
-	TAILQ_INSERT_TAIL(&closer->due, owner, due);
+	user->closing_due = true;
+	TAILQ_INSERT_TAIL(&closer->due, user, due);
 }
 
 /* Retries later, because no child could be started. */
-static void owner_retry(Closer *closer, Owner *owner)
+static void peer_user_retry(FdCloser *closer, PeerUser *user)
 {
-	owner_set_due(closer, owner);
+	peer_user_set_due(closer, user);
 	event_add(&closer->due_event, &retry_delay);
 }
 
-static void on_due(evutil_socket_t descriptor, short what, void *context)
+static void on_due(evutil_socket_t fd, short what, void *context)
 {
-	Closer *closer = context;
-	TAILQ_HEAD(, Owner) due = TAILQ_HEAD_INITIALIZER(due);
-	Owner *owner;
+	FdCloser *closer = context;
+	TAILQ_HEAD(, PeerUser) due = TAILQ_HEAD_INITIALIZER(due);
+	PeerUser *user;
 
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	TAILQ_CONCAT(&due, &closer->due, due);
-	while ((owner = TAILQ_FIRST(&due))) {
-		TAILQ_REMOVE(&due, owner, due);
-		owner->closing_due = false;
-		closer_run(closer, owner);
-		owner_put(owner);
+	while ((user = TAILQ_FIRST(&due))) {
+		TAILQ_REMOVE(&due, user, due);
+		user->closing_due = false;
+		fd_closer_run(closer, user);
+		peer_user_put(user);
 	}
 }
 
 /* Frees a finished child and starts the user's next one, if fds are waiting. */
 static void child_finish(ClosingChild *child)
 {
-	Closer *closer = child->closer;
-	Owner *owner = child->owner;
+	FdCloser *closer = child->closer;
+	PeerUser *user = child->user;
 
 	TAILQ_REMOVE(&closer->under_way, child, link);
 	free(child);
-	owner->closes_under_way--;
-	closer_run(closer, owner);
-	owner_put(owner);
+	user->closes_under_way--;
+	fd_closer_run(closer, user);
+	peer_user_put(user);
 	closer->closed(closer->context);
 }
 
 static void on_child(evutil_socket_t signal_number, short what, void *context)
 {
-	Closer *closer = context;
+	FdCloser *closer = context;
 	ClosingChild *child, *next;
 
 	(void)signal_number;
@@ -103,10 +103,10 @@ static void on_child(evutil_socket_t signal_number, short what, void *context)
 			child_finish(child);
 }
 
-void closer_init(Closer *closer, struct event_base *base, void (*closed)(void *context),
-		 void *context)
+void fd_closer_init(FdCloser *closer, struct event_base *base, void (*closed)(void *context),
+		    void *context)
 {
-	*closer = (Closer){ .base = base, .closed = closed, .context = context };
+	*closer = (FdCloser){ .base = base, .closed = closed, .context = context };
 	TAILQ_INIT(&closer->due);
 	TAILQ_INIT(&closer->under_way);
 	event_assign(&closer->due_event, base, -1, 0, on_due, closer);
@@ -114,7 +114,7 @@ void closer_init(Closer *closer, struct event_base *base, void (*closed)(void *c
 	event_add(&closer->child_event, NULL);
 }
 
-void closer_deinit(Closer *closer)
+void fd_closer_deinit(FdCloser *closer)
 {
 	ClosingChild *child;
 
@@ -135,7 +135,7 @@ void closer_deinit(Closer *closer)
  * clone() needs no fd, so this works even when fds have run out. The kernel kills the child when
  * the daemon dies, unless it hangs in close().
  */
-static pid_t clone_sharing_descriptors(void)
+static pid_t clone_sharing_fds(void)
 {
 	sigset_t all, before;
 
@@ -150,7 +150,7 @@ static pid_t clone_sharing_descriptors(void)
 }
 
 /* Starts a child that closes the fds. Returns false if out of memory or processes. */
-static bool child_start(Closer *closer, Owner *owner, const int *descriptors, size_t count)
+static bool child_start(FdCloser *closer, PeerUser *user, const int *fds, size_t count)
 {
 	ClosingChild *child = calloc(1, sizeof(*child));
 
@@ -158,12 +158,12 @@ static bool child_start(Closer *closer, Owner *owner, const int *descriptors, si
 		return false;
 	*child = (ClosingChild){
 		.closer = closer,
-		.owner = owner,
-		.pid = clone_sharing_descriptors(),
+		.user = user,
+		.pid = clone_sharing_fds(),
 	};
 	if (child->pid == 0) {
 		for (size_t i = 0; i < count; i++)
-			syscall(SYS_close, descriptors[i]);
+			syscall(SYS_close, fds[i]);
 		syscall(SYS_exit_group, 0);
 		__builtin_unreachable();
 	}
@@ -172,56 +172,56 @@ static bool child_start(Closer *closer, Owner *owner, const int *descriptors, si
 		return false;
 	}
 	TAILQ_INSERT_TAIL(&closer->under_way, child, link);
-	owner->closes_under_way++;
-	owner->last_close = monotonic_microseconds();
+	user->closes_under_way++;
+	user->last_close = monotonic_microseconds();
 	return true;
 }
 
 /*
  * Starts a child that closes all waiting fds, unless the user has the maximum of running children.
  */
-static void closer_run(Closer *closer, Owner *owner)
+static void fd_closer_run(FdCloser *closer, PeerUser *user)
 {
-	if (owner->waiting_count == 0 || closer_is_full(owner))
+	if (user->waiting_count == 0 || fd_closer_is_full(user))
 		return;
-	if (child_start(closer, owner, owner->waiting, owner->waiting_count))
-		owner->waiting_count = 0;
+	if (child_start(closer, user, user->waiting, user->waiting_count))
+		user->waiting_count = 0;
 	else
-		owner_retry(closer, owner);
+		peer_user_retry(closer, user);
 }
 
 /* Makes room for one more waiting fd. Returns false if out of memory. */
-static bool owner_reserve_waiting(Owner *owner)
+static bool peer_user_reserve_waiting(PeerUser *user)
 {
-	size_t room = owner->waiting_room > 0 ? owner->waiting_room * 2 : 16;
+	size_t room = user->waiting_room > 0 ? user->waiting_room * 2 : 16;
 
-	if (owner->waiting_count < owner->waiting_room)
+	if (user->waiting_count < user->waiting_room)
 		return true;
-	int *waiting = realloc(owner->waiting, room * sizeof(*waiting));
+	int *waiting = realloc(user->waiting, room * sizeof(*waiting));
 	if (!waiting)
 		return false;
-	owner->waiting = waiting;
-	owner->waiting_room = room;
+	user->waiting = waiting;
+	user->waiting_room = room;
 	return true;
 }
 
-void closer_close(Closer *closer, Owner *owner, int descriptor)
+void fd_closer_close(FdCloser *closer, PeerUser *user, int fd)
 {
-	if (!owner_reserve_waiting(owner)) {
+	if (!peer_user_reserve_waiting(user)) {
 		/* Close it in a child at once, because it cannot be queued. */
-		if (closer_is_full(owner) || !child_start(closer, owner, &descriptor, 1))
+		if (fd_closer_is_full(user) || !child_start(closer, user, &fd, 1))
 			log_warning(
 				"cannot close fd %d of uid %u now: out of memory; it stays open",
-				descriptor, owner->uid);
+				fd, user->uid);
 		return;
 	}
-	owner->waiting[owner->waiting_count++] = descriptor;
+	user->waiting[user->waiting_count++] = fd;
 	/*
 	 * Do not wait for the end of the turn with this many fds: examining one more process can
 	 * add as many again.
 	 */
-	if (owner->waiting_count >= LIMIT_DESCRIPTORS_EXAMINED)
-		closer_run(closer, owner);
-	owner_set_due(closer, owner);
+	if (user->waiting_count >= LIMIT_FDS_EXAMINED)
+		fd_closer_run(closer, user);
+	peer_user_set_due(closer, user);
 	event_active(&closer->due_event, EV_TIMEOUT, 0);
 }

@@ -15,37 +15,37 @@
  * At the end of each turn one child per user closes all fds of that user. A user has at most
  * LIMIT_CLOSES_UNDER_WAY children at a time; further fds wait until one of them exits.
  */
-struct Closer {
+struct FdCloser {
 	struct event_base *base;
 	struct event due_event;
 	struct event child_event;
-	TAILQ_HEAD(, Owner) due;
+	TAILQ_HEAD(, PeerUser) due;
 	TAILQ_HEAD(, ClosingChild) under_way;
 	void (*closed)(
 		void *context); /* called after each finished child, because fds are free again */
 	void *context;
 };
 
-void closer_init(Closer *closer, struct event_base *base, void (*closed)(void *context),
-		 void *context);
-void closer_deinit(Closer *closer);
+void fd_closer_init(FdCloser *closer, struct event_base *base, void (*closed)(void *context),
+		    void *context);
+void fd_closer_deinit(FdCloser *closer);
 
 /*
  * Takes ownership of the fd and closes it later. If out of memory, the fd leaks: leaking an fd is
  * better than blocking in close().
  */
-void closer_close(Closer *closer, Owner *owner, int descriptor);
+void fd_closer_close(FdCloser *closer, PeerUser *user, int fd);
 
 /*
  * Returns true if the user has the maximum of running children. No more fds are then accepted from
  * this user.
  */
-bool closer_is_full(const Owner *owner);
+bool fd_closer_is_full(const PeerUser *user);
 
 /*
  * Returns true if, in addition, the newest of these children has run for LIMIT_CLOSE_MILLISECONDS.
  * A user who merely closes many fds must not be refused.
  */
-bool closer_is_stuck(const Owner *owner);
+bool fd_closer_is_stuck(const PeerUser *user);
 
 #endif

@@ -23,7 +23,7 @@ static int open_spare(void)
 }
 
 /* Logs at most once a second, even if every new connection closes another. */
-static void listener_report_shed(Listener *listener, const Owner *owner)
+static void listener_report_shed(Listener *listener, const PeerUser *user)
 {
 	const Host *host = &listener->server->host;
 	uint64_t now = host->now(host->self);
@@ -33,14 +33,14 @@ static void listener_report_shed(Listener *listener, const Owner *owner)
 		return;
 	log_warning("out of file descriptors: closed the newest of %zu connections of uid=%u; %u "
 		    "closed so far",
-		    owner->connection_count, owner->uid, listener->shed_count);
+		    user->connection_count, user->uid, listener->shed_count);
 	listener->shed_reported = now;
 }
 
 /* Closes the newest connection of the user with the most fds. */
 static void listener_shed(Listener *listener)
 {
-	Owner *heaviest = owners_heaviest(&listener->server->owners);
+	PeerUser *heaviest = peer_users_heaviest(&listener->server->users);
 
 	if (!heaviest)
 		return;
@@ -70,9 +70,9 @@ void listener_recover(Listener *listener)
 	event_add(&listener->event, NULL);
 }
 
-static void on_recover(evutil_socket_t descriptor, short what, void *context)
+static void on_recover(evutil_socket_t fd, short what, void *context)
 {
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	listener_recover(context);
 }
@@ -127,9 +127,9 @@ static bool listener_accept(Listener *listener)
 	return listener_reopen_spare(listener);
 }
 
-static void on_connect(evutil_socket_t descriptor, short what, void *context)
+static void on_connect(evutil_socket_t fd, short what, void *context)
 {
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	for (int i = 0; i < ACCEPTS_PER_TURN && listener_accept(context); i++)
 		;
@@ -156,7 +156,7 @@ static int bind_and_listen(Listener *listener, const char *path)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);
-	listener->lock = path_lock_take(path);
+	listener->lock = lock_file_take(path);
 	if (listener->lock < 0)
 		return listener->lock;
 	listener->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

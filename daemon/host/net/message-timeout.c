@@ -32,7 +32,8 @@ void message_timeout_start(MessageTimeouts *timeouts, MessageTimeout *timeout, u
 	message_timeout_stop(timeouts, timeout);
 	timeout->is_running = true;
 	timeout->message = message;
-	timeout->deadline = timeouts_now(timeouts) + UINT64_C(1000000) * LIMIT_HALF_MESSAGE_SECONDS;
+	timeout->deadline =
+		timeouts_now(timeouts) + UINT64_C(1000000) * LIMIT_PARTIAL_MESSAGE_SECONDS;
 	TAILQ_INSERT_TAIL(&timeouts->running, timeout, link);
 	if (TAILQ_FIRST(&timeouts->running) == timeout)
 		set_timer(timeouts);

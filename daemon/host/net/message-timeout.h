@@ -8,9 +8,9 @@
 #include "daemon/core/tree.h"
 
 /*
- * Timeouts for partial messages. The peer has LIMIT_HALF_MESSAGE_SECONDS to send a whole message,
- * counted from its first byte; later bytes do not extend the time. All timeouts are equally long,
- * so the list stays sorted by deadline and one timer serves all of them.
+ * Timeouts for partial messages. The peer has LIMIT_PARTIAL_MESSAGE_SECONDS to send a whole
+ * message, counted from its first byte; later bytes do not extend the time. All timeouts are
+ * equally long, so the list stays sorted by deadline and one timer serves all of them.
  */
 
 /* Embedded in the connection. Must be zero-initialised. */

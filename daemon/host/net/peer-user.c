@@ -4,79 +4,79 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static int compare_uids(const Owner *a, const Owner *b)
+static int compare_uids(const PeerUser *a, const PeerUser *b)
 {
 	return compare_numbers(a->uid, b->uid);
 }
 
-TREE_GENERATE(OwnerTree, Owner, by_uid, compare_uids)
+TREE_GENERATE(PeerUserTree, PeerUser, by_uid, compare_uids)
 
-void owners_init(Owners *owners)
+void peer_users_init(PeerUsers *users)
 {
-	RB_INIT(&owners->tree);
+	RB_INIT(&users->tree);
 }
 
-static void owner_free(Owner *owner)
+static void peer_user_free(PeerUser *user)
 {
-	RB_REMOVE(OwnerTree, &owner->owners->tree, owner);
-	free(owner->waiting);
-	free(owner);
+	RB_REMOVE(PeerUserTree, &user->users->tree, user);
+	free(user->waiting);
+	free(user);
 }
 
-void owners_deinit(Owners *owners)
+void peer_users_deinit(PeerUsers *users)
 {
-	Owner *owner, *next;
+	PeerUser *user, *next;
 
-	RB_FOREACH_SAFE (owner, OwnerTree, &owners->tree, next) {
-		assert(TAILQ_EMPTY(&owner->connections));
-		owner_free(owner);
+	RB_FOREACH_SAFE (user, PeerUserTree, &users->tree, next) {
+		assert(TAILQ_EMPTY(&user->connections));
+		peer_user_free(user);
 	}
 }
 
-Owner *owner_get(Owners *owners, uid_t uid)
+PeerUser *peer_user_get(PeerUsers *users, uid_t uid)
 {
-	Owner *owner = RB_FIND(OwnerTree, &owners->tree, &(Owner){ .uid = uid });
+	PeerUser *user = RB_FIND(PeerUserTree, &users->tree, &(PeerUser){ .uid = uid });
 
-	if (owner)
-		return owner;
-	owner = calloc(1, sizeof(*owner));
-	if (!owner)
+	if (user)
+		return user;
+	user = calloc(1, sizeof(*user));
+	if (!user)
 		return NULL;
-	owner->uid = uid;
-	owner->owners = owners;
-	TAILQ_INIT(&owner->connections);
-	RB_INSERT(OwnerTree, &owners->tree, owner);
-	return owner;
+	user->uid = uid;
+	user->users = users;
+	TAILQ_INIT(&user->connections);
+	RB_INSERT(PeerUserTree, &users->tree, user);
+	return user;
 }
 
-void owner_put(Owner *owner)
+void peer_user_put(PeerUser *user)
 {
-	if (TAILQ_EMPTY(&owner->connections) && owner->waiting_count == 0 &&
-	    owner->closes_under_way == 0 && !owner->closing_due)
-		owner_free(owner);
+	if (TAILQ_EMPTY(&user->connections) && user->waiting_count == 0 &&
+	    user->closes_under_way == 0 && !user->closing_due)
+		peer_user_free(user);
 }
 
-Owner *owners_first(Owners *owners)
+PeerUser *peer_users_first(PeerUsers *users)
 {
-	return RB_MIN(OwnerTree, &owners->tree);
+	return RB_MIN(PeerUserTree, &users->tree);
 }
 
-Owner *owner_next(Owner *owner)
+PeerUser *peer_user_next(PeerUser *user)
 {
-	return RB_NEXT(OwnerTree, NULL, owner);
+	return RB_NEXT(PeerUserTree, NULL, user);
 }
 
-static size_t owner_weight(const Owner *owner)
+static size_t peer_user_weight(const PeerUser *user)
 {
-	return owner->connection_count > 0 ? owner->connection_count + owner->waiting_count : 0;
+	return user->connection_count > 0 ? user->connection_count + user->waiting_count : 0;
 }
 
-Owner *owners_heaviest(Owners *owners)
+PeerUser *peer_users_heaviest(PeerUsers *users)
 {
-	Owner *owner, *heaviest = NULL;
+	PeerUser *user, *heaviest = NULL;
 
-	RB_FOREACH (owner, OwnerTree, &owners->tree)
-		if (owner_weight(owner) > (heaviest ? owner_weight(heaviest) : 0))
-			heaviest = owner;
+	RB_FOREACH (user, PeerUserTree, &users->tree)
+		if (peer_user_weight(user) > (heaviest ? peer_user_weight(heaviest) : 0))
+			heaviest = user;
 	return heaviest;
 }

@@ -14,11 +14,11 @@
  * that are still being closed. Exists while it holds any of them.
  */
 typedef struct Connection Connection;
-typedef struct Closer Closer;
+typedef struct FdCloser FdCloser;
 
-typedef struct Owner {
+typedef struct PeerUser {
 	uid_t uid;
-	struct Owners *owners;
+	struct PeerUsers *users;
 	TAILQ_HEAD(, Connection) connections; /* newest first */
 	size_t connection_count;
 	size_t unread; /* bytes */
@@ -30,34 +30,34 @@ typedef struct Owner {
 	unsigned int closes_under_way;
 	uint64_t last_close; /* start of the newest child; microseconds on CLOCK_MONOTONIC */
 	bool closing_due;    /* in Closer.due */
-	TAILQ_ENTRY(Owner) due;
+	TAILQ_ENTRY(PeerUser) due;
 
-	RB_ENTRY(Owner) by_uid;
-} Owner;
+	RB_ENTRY(PeerUser) by_uid;
+} PeerUser;
 
-typedef RB_HEAD(OwnerTree, Owner) OwnerTree;
+typedef RB_HEAD(PeerUserTree, PeerUser) PeerUserTree;
 
-typedef struct Owners {
-	OwnerTree tree;
-} Owners;
+typedef struct PeerUsers {
+	PeerUserTree tree;
+} PeerUsers;
 
-void owners_init(Owners *owners);
-void owners_deinit(Owners *owners);
+void peer_users_init(PeerUsers *users);
+void peer_users_deinit(PeerUsers *users);
 
 /* Returns the uid's entry, creating it if necessary; NULL if out of memory. */
-Owner *owner_get(Owners *owners, uid_t uid);
+PeerUser *peer_user_get(PeerUsers *users, uid_t uid);
 
 /* Frees the entry if it holds nothing any more. */
-void owner_put(Owner *owner);
+void peer_user_put(PeerUser *user);
 
 /* Iterate over all entries in ascending order of their uids. Return NULL at the end. */
-Owner *owners_first(Owners *owners);
-Owner *owner_next(Owner *owner);
+PeerUser *peer_users_first(PeerUsers *users);
+PeerUser *peer_user_next(PeerUser *user);
 
 /*
  * Returns the uid with the most fds, counting connections and fds that wait for their close.
  * Ignores uids without connections. Returns NULL if no uid has a connection.
  */
-Owner *owners_heaviest(Owners *owners);
+PeerUser *peer_users_heaviest(PeerUsers *users);
 
 #endif

@@ -117,9 +117,9 @@ static int find_process(int connection, ProcessTable *table, pid_t pid, HostProc
 	if (pidfd < 0)
 		return errno_is_exhaustion(-pidfd) ? pidfd : 0;
 	switch (process_table_add(table, pid, pidfd, ret_process)) {
-	case EVIDENCE_EXHAUSTED:
+	case LOOKUP_EXHAUSTED:
 		return -ENOMEM;
-	case EVIDENCE_FOUND:
+	case LOOKUP_FOUND:
 		return 0;
 	default:
 		*ret_process = NULL;
@@ -135,7 +135,7 @@ static int find_account(const HostProcess *process, const UserNamespace *own, Ca
 {
 	_cleanup_close_ int folder = process ? host_process_open_folder(process) : -ESRCH;
 	struct stat status;
-	uid_t owner;
+	uid_t user;
 
 	caller->account = caller->credentials.uid;
 	if (folder < 0)
@@ -143,14 +143,14 @@ static int find_account(const HostProcess *process, const UserNamespace *own, Ca
 	if (fstatat(folder, "ns/user", &status, 0) < 0)
 		return errno_is_exhaustion(errno) ? -errno : 0;
 	bool in_own = status.st_dev == own->device && status.st_ino == own->inode;
-	int error = in_own ? -ENOENT : user_namespace_owner(folder, own, &owner);
+	int error = in_own ? -ENOENT : user_namespace_owner(folder, own, &user);
 	if (errno_is_exhaustion(-error))
 		return error;
 	if (!host_process_is_alive(process))
 		return 0; /* the pid may have been reused while reading */
 	caller->in_initial_user_namespace = in_own;
 	if (error == 0)
-		caller->account = owner;
+		caller->account = user;
 	return 0;
 }
 

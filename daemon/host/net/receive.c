@@ -14,38 +14,37 @@
 
 typedef union Control {
 	struct cmsghdr header;
-	char space[CMSG_SPACE(sizeof(struct ucred)) +
-		   CMSG_SPACE(LIMIT_MESSAGE_DESCRIPTORS * sizeof(int))];
+	char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(LIMIT_MESSAGE_FDS * sizeof(int))];
 } Control;
 
 /*
  * Passes the fds of a message to the session if the caller may send fds. Otherwise passes them to
  * the closer and counts them, so that the session refuses the message.
  */
-static void take_descriptors(Connection *connection, const struct cmsghdr *header, Arrival *arrival)
+static void take_fds(Connection *connection, const struct cmsghdr *header, InputMetadata *metadata)
 {
 	size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-	arrival->closing_too_many |= closer_is_full(connection->owner);
+	metadata->closing_too_many |= fd_closer_is_full(connection->user);
 	for (size_t i = 0; i < count; i++) {
-		int descriptor;
+		int fd;
 
-		memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-		if (connection->takes_descriptors)
-			session_descriptor_arrived(&connection->session, descriptor, arrival);
+		memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+		if (connection->takes_fds)
+			session_fd_arrived(&connection->session, fd, metadata);
 		else
-			closer_close(&connection->server->closer, connection->owner, descriptor);
+			fd_closer_close(&connection->server->closer, connection->user, fd);
 	}
-	if (!connection->takes_descriptors)
-		arrival->descriptors += (unsigned int)count;
+	if (!connection->takes_fds)
+		metadata->fds += (unsigned int)count;
 }
 
 /*
  * Reads the kernel's data about the bytes just received. Bytes without a sender count as foreign.
  */
-static Arrival read_control(Connection *connection, struct msghdr *message)
+static InputMetadata read_control(Connection *connection, struct msghdr *message)
 {
-	Arrival arrival = {
+	InputMetadata metadata = {
 		.foreign = true,
 		/*
 		 * The buffer holds as many fds as a message can carry, but the kernel drops fds if
@@ -61,21 +60,21 @@ static Arrival read_control(Connection *connection, struct msghdr *message)
 		if (header->cmsg_level != SOL_SOCKET)
 			continue;
 		if (header->cmsg_type == SCM_RIGHTS) {
-			take_descriptors(connection, header, &arrival);
+			take_fds(connection, header, &metadata);
 		} else if (header->cmsg_type == SCM_CREDENTIALS &&
 			   header->cmsg_len == CMSG_LEN(sizeof(sender))) {
 			memcpy(&sender, CMSG_DATA(header), sizeof(sender));
-			arrival.foreign = sender.pid == 0 || sender.pid != connection->caller.pid;
+			metadata.foreign = sender.pid == 0 || sender.pid != connection->caller.pid;
 		}
 	}
-	return arrival;
+	return metadata;
 }
 
 /*
  * Tests whether queued bytes carry fds, without receiving them, because received fds would have to
  * be closed. *ret_size is set to the number of bytes that were looked at, unless that is 0.
  */
-static bool descriptors_are_queued(int socket, const struct iovec *bytes, size_t *ret_size)
+static bool fds_are_queued(int socket, const struct iovec *bytes, size_t *ret_size)
 {
 	union {
 		struct cmsghdr header;
@@ -95,7 +94,7 @@ static bool descriptors_are_queued(int socket, const struct iovec *bytes, size_t
 	return size > 0 && message.msg_flags & MSG_CTRUNC;
 }
 
-ReceiveResult receive(Connection *connection, Buffer *input, Arrival *ret_arrival)
+ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_arrival)
 {
 	Control control;
 
@@ -111,9 +110,9 @@ ReceiveResult receive(Connection *connection, Buffer *input, Arrival *ret_arriva
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	if (closer_is_full(connection->owner) && connection->may_hold_descriptors &&
-	    descriptors_are_queued(connection->socket, &bytes, &bytes.iov_len))
-		return RECEIVED_TOO_MANY_DESCRIPTORS;
+	if (fd_closer_is_full(connection->user) && connection->may_hold_fds &&
+	    fds_are_queued(connection->socket, &bytes, &bytes.iov_len))
+		return RECEIVED_TOO_MANY_FDS;
 	ssize_t size = recvmsg(connection->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (size < 0)
 		return errno == EAGAIN || errno == EINTR ? RECEIVED_NOTHING : RECEIVED_ERROR;

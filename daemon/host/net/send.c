@@ -8,7 +8,7 @@
 #include "daemon/api/session-fds.h"
 
 /* Sends bytes, with the fds of an offer attached to the first byte. */
-static ssize_t send_offer(int socket, const char *bytes, size_t size, const Offer *offer)
+static ssize_t send_outgoing(int socket, const char *bytes, size_t size, const OutgoingFds *offer)
 {
 	union {
 		struct cmsghdr header;
@@ -33,11 +33,11 @@ static ssize_t send_offer(int socket, const char *bytes, size_t size, const Offe
 static ssize_t send_some(Connection *connection)
 {
 	Buffer *output = &connection->output;
-	const Offer *offer = session_offer(&connection->session);
+	const OutgoingFds *offer = session_outgoing_fds(&connection->session);
 	size_t size = buffer_size(output);
 
 	if (offer && offer->begin == 0)
-		return send_offer(connection->socket, buffer_head(output), offer->end, offer);
+		return send_outgoing(connection->socket, buffer_head(output), offer->end, offer);
 	if (offer)
 		size = offer->begin;
 	return send(connection->socket, buffer_head(output), size, MSG_NOSIGNAL | MSG_DONTWAIT);

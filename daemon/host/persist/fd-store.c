@@ -16,7 +16,7 @@
 
 #define NAME_SIZE 32
 
-static const char letters[KEPT_KIND_MAX] = { [KEPT_PROCESS] = 'p', [KEPT_DESCRIPTOR] = 'm' };
+static const char letters[PERSISTED_KIND_MAX] = { [PERSISTED_PROCESS] = 'p', [PERSISTED_FD] = 'm' };
 
 /*
  * Returns 0 if both are one open file description, and 1 or 2 for an order that is stable while
@@ -36,14 +36,14 @@ static bool has_kcmp(void)
 	return syscall(SYS_kcmp, self, self, KCMP_VM, 0L, 0L) == 0;
 }
 
-static int descriptor_of(const StoreEntry *entry)
+static int fd_of(const StoreEntry *entry)
 {
-	return entry->own >= 0 ? entry->own : LIST_FIRST(&entry->uses)->descriptor;
+	return entry->own >= 0 ? entry->own : LIST_FIRST(&entry->uses)->fd;
 }
 
 static int compare_uses(const StoreUse *a, const StoreUse *b)
 {
-	return compare_numbers((uint64_t)a->descriptor, (uint64_t)b->descriptor);
+	return compare_numbers((uint64_t)a->fd, (uint64_t)b->fd);
 }
 
 static int compare_names(const StoreEntry *a, const StoreEntry *b)
@@ -55,16 +55,16 @@ static int compare_names(const StoreEntry *a, const StoreEntry *b)
 
 static int compare_entries(const StoreEntry *a, const StoreEntry *b)
 {
-	long order = compare_descriptions(descriptor_of(a), descriptor_of(b));
+	long order = compare_descriptions(fd_of(a), fd_of(b));
 
 	return order == 0 ? 0 : order == 1 ? -1 : 1;
 }
 
-TREE_GENERATE(StoreUseTree, StoreUse, by_descriptor, compare_uses)
+TREE_GENERATE(StoreUseTree, StoreUse, by_fd, compare_uses)
 TREE_GENERATE(StoreNameTree, StoreEntry, by_name, compare_names)
 TREE_GENERATE(StoreDescriptionTree, StoreEntry, by_description, compare_entries)
 
-size_t descriptor_store_maximum(void)
+size_t fd_store_capacity(void)
 {
 	const char *text = getenv("FDSTORE"); /* not set by older versions of systemd */
 	char *end;
@@ -75,11 +75,11 @@ size_t descriptor_store_maximum(void)
 	return maximum < STORE_ENTRIES_MAX ? maximum : STORE_ENTRIES_MAX;
 }
 
-void descriptor_store_init(DescriptorStore *store)
+void fd_store_init(FdStore *store)
 {
 	bool has_manager = getenv("NOTIFY_SOCKET");
 
-	*store = (DescriptorStore){ .maximum = descriptor_store_maximum() };
+	*store = (FdStore){ .maximum = fd_store_capacity() };
 	RB_INIT(&store->uses);
 	RB_INIT(&store->by_name);
 	RB_INIT(&store->by_description);
@@ -95,17 +95,17 @@ void descriptor_store_init(DescriptorStore *store)
  */
 static bool may_be_shared(const StoreEntry *entry)
 {
-	return entry->name.kind == KEPT_DESCRIPTOR;
+	return entry->name.kind == PERSISTED_FD;
 }
 
-static void use_free(DescriptorStore *store, StoreUse *use)
+static void use_free(FdStore *store, StoreUse *use)
 {
 	RB_REMOVE(StoreUseTree, &store->uses, use);
 	LIST_REMOVE(use, of_entry);
 	free(use);
 }
 
-static void entry_free(DescriptorStore *store, StoreEntry *entry)
+static void entry_free(FdStore *store, StoreEntry *entry)
 {
 	RB_REMOVE(StoreNameTree, &store->by_name, entry);
 	if (may_be_shared(entry))
@@ -115,7 +115,7 @@ static void entry_free(DescriptorStore *store, StoreEntry *entry)
 	store->used--;
 }
 
-void descriptor_store_deinit(DescriptorStore *store)
+void fd_store_deinit(FdStore *store)
 {
 	StoreUse *use, *next_use;
 	StoreEntry *entry, *next;
@@ -127,34 +127,34 @@ void descriptor_store_deinit(DescriptorStore *store)
 	store->is_lasting = false;
 }
 
-bool descriptor_store_has_room(const DescriptorStore *store)
+bool fd_store_has_room(const FdStore *store)
 {
 	return store->used < store->maximum;
 }
 
-StoreEntry *descriptor_store_find_same(const DescriptorStore *store, int descriptor)
+StoreEntry *fd_store_find_same(const FdStore *store, int fd)
 {
-	DescriptorStore *self = (DescriptorStore *)store;
-	StoreEntry wanted = { .own = descriptor };
+	FdStore *self = (FdStore *)store;
+	StoreEntry wanted = { .own = fd };
 
 	return RB_FIND(StoreDescriptionTree, &self->by_description, &wanted);
 }
 
-StoreEntry *descriptor_store_find(const DescriptorStore *store, const StoreName *name)
+StoreEntry *fd_store_find(const FdStore *store, const StoreName *name)
 {
-	DescriptorStore *self = (DescriptorStore *)store;
+	FdStore *self = (FdStore *)store;
 	StoreEntry wanted = { .name = *name };
 
 	return RB_FIND(StoreNameTree, &self->by_name, &wanted);
 }
 
-static bool send_store(const StoreEntry *entry, int descriptor)
+static bool send_store(const StoreEntry *entry, int fd)
 {
 	char message[NAME_SIZE + sizeof("FDSTORE=1\nFDPOLL=0\nFDNAME=")];
 
 	snprintf(message, sizeof(message), "FDSTORE=1\nFDPOLL=0\nFDNAME=%c%" PRIu64,
 		 letters[entry->name.kind], entry->name.number);
-	int result = sd_pid_notify_with_fds(0, false, message, &descriptor, 1);
+	int result = sd_pid_notify_with_fds(0, false, message, &fd, 1);
 	if (result <= 0)
 		log_error("cannot store a file descriptor in the service manager: %s",
 			  strerror(-result));
@@ -171,31 +171,31 @@ static bool send_remove(const char *name)
 	return result > 0;
 }
 
-void descriptor_store_remove(DescriptorStore *store, const char *name)
+void fd_store_remove(FdStore *store, const char *name)
 {
 	/* The service manager still stores it, so it uses space until the next start. */
 	if (!send_remove(name))
 		store->used++;
 }
 
-static void entry_remove(DescriptorStore *store, StoreEntry *entry)
+static void entry_remove(FdStore *store, StoreEntry *entry)
 {
 	char name[NAME_SIZE];
 
 	snprintf(name, sizeof(name), "%c%" PRIu64, letters[entry->name.kind], entry->name.number);
 	entry_free(store, entry);
-	descriptor_store_remove(store, name);
+	fd_store_remove(store, name);
 }
 
 /* Adds an entry that owns the fd until its first use. Returns NULL with errno set on failure. */
-static StoreEntry *entry_new(DescriptorStore *store, const StoreName *name, int descriptor)
+static StoreEntry *entry_new(FdStore *store, const StoreName *name, int fd)
 {
 	StoreEntry *entry = calloc(1, sizeof(*entry));
 
 	if (!entry)
 		return NULL;
 	entry->name = *name;
-	entry->own = descriptor;
+	entry->own = fd;
 	LIST_INIT(&entry->uses);
 	if (RB_INSERT(StoreNameTree, &store->by_name, entry)) {
 		free(entry);
@@ -213,29 +213,29 @@ static StoreEntry *entry_new(DescriptorStore *store, const StoreName *name, int 
 	return entry;
 }
 
-bool descriptor_store_use(DescriptorStore *store, StoreEntry *entry, int descriptor)
+bool fd_store_use(FdStore *store, StoreEntry *entry, int fd)
 {
 	StoreUse *use = calloc(1, sizeof(*use));
 
 	if (!use)
 		return false;
-	use->descriptor = descriptor;
+	use->fd = fd;
 	use->entry = entry;
 	LIST_INSERT_HEAD(&entry->uses, use, of_entry);
 	StoreUse *other = RB_INSERT(StoreUseTree, &store->uses, use);
 	assert(!other);
-	if (entry->own != descriptor)
+	if (entry->own != fd)
 		fd_close(&entry->own);
 	entry->own = -1;
 	return true;
 }
 
 /* Adds an entry and its first use. The caller keeps the fd. */
-static StoreEntry *entry_new_used(DescriptorStore *store, const StoreName *name, int descriptor)
+static StoreEntry *entry_new_used(FdStore *store, const StoreName *name, int fd)
 {
-	StoreEntry *entry = entry_new(store, name, descriptor);
+	StoreEntry *entry = entry_new(store, name, fd);
 
-	if (!entry || descriptor_store_use(store, entry, descriptor))
+	if (!entry || fd_store_use(store, entry, fd))
 		return entry;
 	entry->own = -1;
 	entry_free(store, entry);
@@ -243,21 +243,21 @@ static StoreEntry *entry_new_used(DescriptorStore *store, const StoreName *name,
 	return NULL;
 }
 
-StoreEntry *descriptor_store_add(DescriptorStore *store, const StoreName *name, int descriptor)
+StoreEntry *fd_store_add(FdStore *store, const StoreName *name, int fd)
 {
-	if (!store->is_lasting || !descriptor_store_has_room(store))
+	if (!store->is_lasting || !fd_store_has_room(store))
 		return NULL;
-	StoreEntry *entry = entry_new_used(store, name, descriptor);
-	if (!entry || send_store(entry, descriptor))
+	StoreEntry *entry = entry_new_used(store, name, fd);
+	if (!entry || send_store(entry, fd))
 		return entry;
 	use_free(store, LIST_FIRST(&entry->uses));
 	entry_free(store, entry);
 	return NULL;
 }
 
-bool descriptor_store_release(DescriptorStore *store, int descriptor, StoreName *ret_gone)
+bool fd_store_release(FdStore *store, int fd, StoreName *ret_gone)
 {
-	StoreUse wanted = { .descriptor = descriptor };
+	StoreUse wanted = { .fd = fd };
 	StoreUse *use = RB_FIND(StoreUseTree, &store->uses, &wanted);
 
 	if (!use)
@@ -271,14 +271,14 @@ bool descriptor_store_release(DescriptorStore *store, int descriptor, StoreName 
 	return true;
 }
 
-bool descriptor_store_take_back(DescriptorStore *store, const StoreName *name, int descriptor)
+bool fd_store_restore(FdStore *store, const StoreName *name, int fd)
 {
-	return entry_new(store, name, descriptor) != NULL;
+	return entry_new(store, name, fd) != NULL;
 }
 
-bool descriptor_store_take_back_used(DescriptorStore *store, const StoreName *name, int descriptor)
+bool fd_store_restore_used(FdStore *store, const StoreName *name, int fd)
 {
-	return entry_new_used(store, name, descriptor) != NULL;
+	return entry_new_used(store, name, fd) != NULL;
 }
 
 bool store_name_parse(const char *text, StoreName *ret)
@@ -286,36 +286,36 @@ bool store_name_parse(const char *text, StoreName *ret)
 	const char *digits = text[0] == '\0' ? text : text + 1;
 	uint64_t number;
 
-	if (text[0] != letters[KEPT_PROCESS] && text[0] != letters[KEPT_DESCRIPTOR])
+	if (text[0] != letters[PERSISTED_PROCESS] && text[0] != letters[PERSISTED_FD])
 		return false;
 	if (*digits < '1' || *digits > '9' || digits[strspn(digits, "0123456789")] != '\0')
 		return false;
 	errno = 0;
 	number = strtoull(digits, NULL, 10);
-	if (errno != 0 || number > KEPT_NUMBER_MAX)
+	if (errno != 0 || number > PERSISTED_NUMBER_MAX)
 		return false;
-	ret->kind = text[0] == letters[KEPT_PROCESS] ? KEPT_PROCESS : KEPT_DESCRIPTOR;
+	ret->kind = text[0] == letters[PERSISTED_PROCESS] ? PERSISTED_PROCESS : PERSISTED_FD;
 	ret->number = number;
 	return true;
 }
 
-int descriptor_store_claim(DescriptorStore *store, StoreEntry *entry)
+int fd_store_claim(FdStore *store, StoreEntry *entry)
 {
 	bool is_first = entry->own >= 0;
-	int descriptor = is_first ? entry->own : fcntl(descriptor_of(entry), F_DUPFD_CLOEXEC, 0);
+	int fd = is_first ? entry->own : fcntl(fd_of(entry), F_DUPFD_CLOEXEC, 0);
 
-	if (descriptor < 0)
+	if (fd < 0)
 		return -errno;
-	if (descriptor_store_use(store, entry, descriptor))
-		return descriptor;
+	if (fd_store_use(store, entry, fd))
+		return fd;
 	if (!is_first)
-		close(descriptor);
+		close(fd);
 	return -ENOMEM;
 }
 
-size_t descriptor_store_forget_unclaimed(DescriptorStore *store,
-					 void (*forgotten)(void *context, const StoreName *name),
-					 void *context)
+size_t fd_store_remove_unclaimed(FdStore *store,
+				 void (*forgotten)(void *context, const StoreName *name),
+				 void *context)
 {
 	StoreEntry *entry, *next;
 	size_t count = 0;

@@ -22,7 +22,7 @@ int file_open_regular(int directory, const char *name, int access_mode, off_t *r
 	if (!S_ISREG(status.st_mode))
 		return -EINVAL;
 	*ret_size = status.st_size;
-	return TAKE_DESCRIPTOR(file);
+	return TAKE_FD(file);
 }
 
 bool file_write_at(int file, const char *bytes, size_t size, off_t offset)

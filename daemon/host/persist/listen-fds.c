@@ -8,19 +8,19 @@
 
 #include "proto/fd-util.h"
 
-int passed_descriptors_init(PassedDescriptors *passed)
+int listen_fds_init(ListenFds *passed)
 {
 	char **names = NULL;
 	int count = sd_listen_fds_with_names(true, &names);
 
-	*passed = (PassedDescriptors){ 0 };
+	*passed = (ListenFds){ 0 };
 	if (count <= 0)
 		return count;
 	passed->items = calloc((size_t)count, sizeof(*passed->items));
 	for (int i = 0; i < count; i++) {
 		if (passed->items)
-			passed->items[i] = (PassedDescriptor){
-				.descriptor = SD_LISTEN_FDS_START + i,
+			passed->items[i] = (ListenFd){
+				.fd = SD_LISTEN_FDS_START + i,
 				.name = names[i],
 			};
 		else
@@ -33,20 +33,20 @@ int passed_descriptors_init(PassedDescriptors *passed)
 	return 0;
 }
 
-void passed_descriptors_deinit(PassedDescriptors *passed)
+void listen_fds_deinit(ListenFds *passed)
 {
 	for (size_t i = 0; i < passed->count; i++) {
-		fd_close(&passed->items[i].descriptor);
+		fd_close(&passed->items[i].fd);
 		free(passed->items[i].name);
 	}
 	free(passed->items);
-	*passed = (PassedDescriptors){ 0 };
+	*passed = (ListenFds){ 0 };
 }
 
-int passed_descriptors_take_socket(PassedDescriptors *passed)
+int listen_fds_take_socket(ListenFds *passed)
 {
 	for (size_t i = 0; i < passed->count; i++)
-		if (sd_is_socket(passed->items[i].descriptor, AF_UNIX, SOCK_STREAM, 1) > 0)
-			return TAKE_DESCRIPTOR(passed->items[i].descriptor);
+		if (sd_is_socket(passed->items[i].fd, AF_UNIX, SOCK_STREAM, 1) > 0)
+			return TAKE_FD(passed->items[i].fd);
 	return -1;
 }

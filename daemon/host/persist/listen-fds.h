@@ -9,24 +9,24 @@
  * The fds that the service manager passes at start: the listening socket, recognised by its type,
  * and the fds that an earlier daemon has stored, recognised by their names.
  */
-typedef struct PassedDescriptor {
-	int descriptor; /* -1 once taken */
+typedef struct ListenFd {
+	int fd; /* -1 once taken */
 	char *name;
-} PassedDescriptor;
+} ListenFd;
 
-typedef struct PassedDescriptors {
-	PassedDescriptor *items;
+typedef struct ListenFds {
+	ListenFd *items;
 	size_t count;
-} PassedDescriptors;
+} ListenFds;
 
 /*
  * Call once, at start. Returns 0 or a negative errno. Deinitialising closes all fds that were not
  * taken.
  */
-int passed_descriptors_init(PassedDescriptors *passed);
-void passed_descriptors_deinit(PassedDescriptors *passed);
+int listen_fds_init(ListenFds *passed);
+void listen_fds_deinit(ListenFds *passed);
 
 /* Returns the listening socket, which the caller then owns; -1 if none was passed. */
-int passed_descriptors_take_socket(PassedDescriptors *passed);
+int listen_fds_take_socket(ListenFds *passed);
 
 #endif

@@ -23,7 +23,7 @@ static bool read_process(int pid, LockOwner *ret)
 	return process_read_start_time("/proc", pid, &ret->start_time) == 0;
 }
 
-static bool owner_lives(int lock)
+static bool peer_user_lives(int lock)
 {
 	char text[64] = "";
 	LockOwner written, now;
@@ -48,10 +48,10 @@ static int write_owner(int lock)
 /* Tests whether the path still names the locked file. */
 static bool is_at_path(int lock, const char *path)
 {
-	struct stat held, named;
+	struct stat held, handle_entry;
 
-	return fstat(lock, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino &&
-	       held.st_dev == named.st_dev;
+	return fstat(lock, &held) == 0 && stat(path, &handle_entry) == 0 &&
+	       held.st_ino == handle_entry.st_ino && held.st_dev == handle_entry.st_dev;
 }
 
 /* Returns an fd, -EAGAIN if the caller must retry, or another negative errno. */
@@ -64,7 +64,7 @@ static int try_to_take(const char *path)
 	if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
 			return -errno;
-		if (owner_lives(lock))
+		if (peer_user_lives(lock))
 			return -EADDRINUSE;
 		/* If several daemons take over, the one whose file stays at the path wins. */
 		unlink(path);
@@ -73,10 +73,10 @@ static int try_to_take(const char *path)
 	if (!is_at_path(lock, path))
 		return -EAGAIN;
 	int error = write_owner(lock);
-	return error < 0 ? error : TAKE_DESCRIPTOR(lock);
+	return error < 0 ? error : TAKE_FD(lock);
 }
 
-int path_lock_take(const char *path)
+int lock_file_take(const char *path)
 {
 	char lock_path[PATH_MAX];
 	int lock = -EAGAIN;

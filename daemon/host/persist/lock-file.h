@@ -13,6 +13,6 @@
  * Takes the lock. Returns an fd that holds it until it is closed, -EADDRINUSE if a live daemon
  * holds the lock, or another negative errno.
  */
-int path_lock_take(const char *path);
+int lock_file_take(const char *path);
 
 #endif

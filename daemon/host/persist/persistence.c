@@ -21,7 +21,7 @@ typedef enum Outcome {
 	OUTCOME_NOT_RETURNED,
 	OUTCOME_OTHER_PROCESS,
 	OUTCOME_UNREADABLE,
-	OUTCOME_OTHER_DESCRIPTOR,
+	OUTCOME_OTHER_FD,
 	OUTCOME_MAX,
 } Outcome;
 
@@ -34,12 +34,13 @@ static const char *const outcome_texts[] = {
 	[OUTCOME_NOT_RETURNED] = "the service manager did not return it",
 	[OUTCOME_OTHER_PROCESS] = "it is not the recorded process",
 	[OUTCOME_UNREADABLE] = "it cannot be examined",
-	[OUTCOME_OTHER_DESCRIPTOR] = "it is not the recorded file descriptor",
+	[OUTCOME_OTHER_FD] = "it is not the recorded file descriptor",
 };
 _Static_assert(ARRAY_SIZE(outcome_texts) == OUTCOME_MAX, "each outcome has a text");
 
 /* Stores the fd under the name, with a record that identifies it. */
-static bool keep_stored(Keeper *keeper, const StoreName *name, const Buffer *record, int descriptor)
+static bool persist_with_fd(Persistence *persistence, const StoreName *name, const Buffer *record,
+			    int fd)
 {
 	const PersistedRecord identity = {
 		.number = name->number,
@@ -48,130 +49,130 @@ static bool keep_stored(Keeper *keeper, const StoreName *name, const Buffer *rec
 	};
 
 	/* After a crash in between, the next start removes the record. */
-	if (!descriptor_store_has_room(&keeper->store) ||
-	    !record_file_keep(&keeper->records, name->kind, &identity))
+	if (!fd_store_has_room(&persistence->store) ||
+	    !record_file_save(&persistence->records, name->kind, &identity))
 		return false;
-	if (descriptor_store_add(&keeper->store, name, descriptor))
+	if (fd_store_add(&persistence->store, name, fd))
 		return true;
-	record_file_drop(&keeper->records, name->kind, name->number);
+	record_file_remove(&persistence->records, name->kind, name->number);
 	return false;
 }
 
-static void let_go_stored(Keeper *keeper, int descriptor)
+static void release_stored(Persistence *persistence, int fd)
 {
 	StoreName gone;
 
-	if (descriptor_store_release(&keeper->store, descriptor, &gone))
-		record_file_drop(&keeper->records, gone.kind, gone.number);
+	if (fd_store_release(&persistence->store, fd, &gone))
+		record_file_remove(&persistence->records, gone.kind, gone.number);
 }
 
-static bool keep_process(void *self, const HostProcess *process)
+static bool persist_process(void *self, const HostProcess *process)
 {
-	Keeper *keeper = self;
-	StoreName name = { .kind = KEPT_PROCESS, .number = process->key };
+	Persistence *persistence = self;
+	StoreName name = { .kind = PERSISTED_PROCESS, .number = process->key };
 	Buffer record = BUFFER_INIT;
 	ProcessIdentity identity;
 
-	if (!keeper->store.is_lasting)
+	if (!persistence->store.is_lasting)
 		return true;
-	Evidence evidence = host_process_identify(process, &identity);
+	Lookup lookup = host_process_identify(process, &identity);
 	/* A dead process needs no record: its exit is about to be reported. */
-	if (evidence != EVIDENCE_FOUND)
-		return evidence == EVIDENCE_GONE;
-	bool is_kept = encode_process_identity(&record, &identity) &&
-		       keep_stored(keeper, &name, &record, process->pidfd);
+	if (lookup != LOOKUP_FOUND)
+		return lookup == LOOKUP_GONE;
+	bool is_persisted = encode_process_identity(&record, &identity) &&
+			    persist_with_fd(persistence, &name, &record, process->pidfd);
 	buffer_deinit(&record);
-	return is_kept;
+	return is_persisted;
 }
 
-static void let_go_process(void *self, const HostProcess *process)
+static void release_process(void *self, const HostProcess *process)
 {
-	let_go_stored(self, process->pidfd);
+	release_stored(self, process->pidfd);
 }
 
-uint64_t keeper_keep_descriptor(Keeper *keeper, int descriptor)
+uint64_t persistence_fdstore_add(Persistence *persistence, int fd)
 {
-	StoreName name = { .kind = KEPT_DESCRIPTOR, .number = keeper->last_id + 1 };
+	StoreName name = { .kind = PERSISTED_FD, .number = persistence->last_id + 1 };
 	Buffer record = BUFFER_INIT;
-	DescriptorFacts facts;
+	FdInfo facts;
 
-	if (!keeper->is_open)
+	if (!persistence->is_open)
 		return 0;
-	if (!keeper->store.is_lasting)
-		return ++keeper->last_id;
-	StoreEntry *same = descriptor_store_find_same(&keeper->store, descriptor);
+	if (!persistence->store.is_lasting)
+		return ++persistence->last_id;
+	StoreEntry *same = fd_store_find_same(&persistence->store, fd);
 	if (same)
-		return descriptor_store_use(&keeper->store, same, descriptor) ? same->name.number
-									      : 0;
-	bool is_kept = descriptor_facts_read(&keeper->options.roots, &keeper->options.memfds,
-					     descriptor, &facts) == 0 &&
-		       facts.kind != DESCRIPTOR_OTHER &&
-		       encode_descriptor_identity(&record, &facts) &&
-		       keep_stored(keeper, &name, &record, descriptor);
+		return fd_store_use(&persistence->store, same, fd) ? same->name.number : 0;
+	bool is_persisted = fd_info_read(&persistence->options.roots, &persistence->options.memfds,
+					 fd, &facts) == 0 &&
+			    facts.kind != FD_OTHER && encode_fd_identity(&record, &facts) &&
+			    persist_with_fd(persistence, &name, &record, fd);
 	buffer_deinit(&record);
-	return is_kept ? ++keeper->last_id : 0;
+	return is_persisted ? ++persistence->last_id : 0;
 }
 
-void keeper_release_descriptor(Keeper *keeper, int descriptor)
+void persistence_fdstore_release(Persistence *persistence, int fd)
 {
-	if (keeper->is_open)
-		let_go_stored(keeper, descriptor);
+	if (persistence->is_open)
+		release_stored(persistence, fd);
 }
 
-bool keeper_keep(Keeper *keeper, uint64_t serial, const char *text, size_t size)
+bool persistence_save(Persistence *persistence, uint64_t serial, const char *text, size_t size)
 {
 	const PersistedRecord record = { .number = serial, .text = text, .size = size };
 
-	if (!keeper->is_open || !keeper->store.is_lasting)
-		return keeper->is_open; /* nothing can be restored, so there is nothing to write */
-	return record_file_keep(&keeper->records, KEPT_THING, &record);
+	if (!persistence->is_open || !persistence->store.is_lasting)
+		return persistence
+			->is_open; /* nothing can be restored, so there is nothing to write */
+	return record_file_save(&persistence->records, PERSISTED_ENTITY, &record);
 }
 
-void keeper_drop(Keeper *keeper, const uint64_t *serials, size_t count)
+void persistence_remove(Persistence *persistence, const uint64_t *serials, size_t count)
 {
-	if (keeper->is_open)
-		record_file_drop_all(&keeper->records, KEPT_THING, serials, count);
+	if (persistence->is_open)
+		record_file_remove_all(&persistence->records, PERSISTED_ENTITY, serials, count);
 }
 
-int keeper_load(const Keeper *keeper, PersistedRecords *ret)
+int persistence_load(const Persistence *persistence, PersistedRecords *ret)
 {
-	return record_file_load(&keeper->records, KEPT_THING, ret);
+	return record_file_load(&persistence->records, PERSISTED_ENTITY, ret);
 }
 
-Evidence keeper_find_process(const Keeper *keeper, ProcessKey key, pid_t *ret_pid)
+Lookup persistence_find_process(const Persistence *persistence, ProcessKey key, pid_t *ret_pid)
 {
-	const HostProcess *process = process_table_find(keeper->options.processes, key);
+	const HostProcess *process = process_table_find(persistence->options.processes, key);
 
 	if (!process || !host_process_is_alive(process))
-		return EVIDENCE_GONE;
+		return LOOKUP_GONE;
 	*ret_pid = process->pid;
-	return EVIDENCE_FOUND;
+	return LOOKUP_FOUND;
 }
 
-Evidence keeper_find_descriptor(Keeper *keeper, uint64_t id, int *ret_descriptor)
+Lookup persistence_fdstore_find(Persistence *persistence, uint64_t id, int *ret_fd)
 {
-	StoreName name = { .kind = KEPT_DESCRIPTOR, .number = id };
-	StoreEntry *entry = descriptor_store_find(&keeper->store, &name);
-	int descriptor = entry ? descriptor_store_claim(&keeper->store, entry) : -1;
+	StoreName name = { .kind = PERSISTED_FD, .number = id };
+	StoreEntry *entry = fd_store_find(&persistence->store, &name);
+	int fd = entry ? fd_store_claim(&persistence->store, entry) : -1;
 
 	if (!entry)
-		return EVIDENCE_ABSENT;
-	if (descriptor < 0)
-		return EVIDENCE_EXHAUSTED;
-	*ret_descriptor = descriptor;
-	return EVIDENCE_FOUND;
+		return LOOKUP_ABSENT;
+	if (fd < 0)
+		return LOOKUP_EXHAUSTED;
+	*ret_fd = fd;
+	return LOOKUP_FOUND;
 }
 
-static void remark(const Keeper *keeper, const StoreName *name, Outcome outcome)
+static void remark(const Persistence *persistence, const StoreName *name, Outcome outcome)
 {
 	const char *message = outcome_texts[outcome];
 	char subject[64], sentence[128];
 
 	snprintf(subject, sizeof(subject), "%s %ju",
-		 name->kind == KEPT_PROCESS ? "process" : "descriptor", (uintmax_t)name->number);
+		 name->kind == PERSISTED_PROCESS ? "process" : "descriptor",
+		 (uintmax_t)name->number);
 	snprintf(sentence, sizeof(sentence), "was dropped: %s", message);
 	log_warning("persisted %s was dropped: %s", subject, message);
-	statistics_remark(keeper->options.statistics, subject, sentence);
+	statistics_remark(persistence->options.statistics, subject, sentence);
 }
 
 /* Returns the outcome for the errno of a function that adds an entry to the store. */
@@ -181,8 +182,8 @@ static Outcome outcome_of_failed_add(int error)
 }
 
 /* Takes ownership of the pidfd. */
-static Outcome take_back_process(Keeper *keeper, const StoreName *name, const JsonValue *record,
-				 int pidfd)
+static Outcome restore_process(Persistence *persistence, const StoreName *name,
+			       const JsonValue *record, int pidfd)
 {
 	ProcessIdentity identity;
 	HostProcess *process;
@@ -190,15 +191,15 @@ static Outcome take_back_process(Keeper *keeper, const StoreName *name, const Js
 
 	if (!is_sound)
 		identity = (ProcessIdentity){ 0 }; /* matches no process */
-	switch (process_table_restore(keeper->options.processes, name->number, &identity, pidfd,
-				      &process)) {
-	case EVIDENCE_FOUND:
-		return descriptor_store_take_back_used(&keeper->store, name, process->pidfd)
+	switch (process_table_restore(persistence->options.processes, name->number, &identity,
+				      pidfd, &process)) {
+	case LOOKUP_FOUND:
+		return fd_store_restore_used(&persistence->store, name, process->pidfd)
 			       ? OUTCOME_RESTORED
 			       : outcome_of_failed_add(errno);
-	case EVIDENCE_GONE:
+	case LOOKUP_GONE:
 		return OUTCOME_PROCESS_EXITED;
-	case EVIDENCE_EXHAUSTED:
+	case LOOKUP_EXHAUSTED:
 		return OUTCOME_NO_RESOURCES;
 	default:
 		return OUTCOME_OTHER_PROCESS;
@@ -206,42 +207,42 @@ static Outcome take_back_process(Keeper *keeper, const StoreName *name, const Js
 }
 
 /* Takes ownership of the fd. */
-static Outcome take_back_descriptor(Keeper *keeper, const StoreName *name, const JsonValue *record,
-				    int descriptor)
+static Outcome restore_fd(Persistence *persistence, const StoreName *name, const JsonValue *record,
+			  int fd)
 {
-	DescriptorFacts facts;
+	FdInfo facts;
 	Outcome outcome = OUTCOME_RESTORED;
-	int error = descriptor_facts_read(&keeper->options.roots, &keeper->options.memfds,
-					  descriptor, &facts);
+	int error =
+		fd_info_read(&persistence->options.roots, &persistence->options.memfds, fd, &facts);
 
 	if (error < 0)
 		outcome = errno_is_exhaustion(-error) ? OUTCOME_NO_RESOURCES : OUTCOME_UNREADABLE;
-	else if (!is_descriptor_identity(record, &facts))
-		outcome = OUTCOME_OTHER_DESCRIPTOR;
-	else if (!descriptor_store_take_back(&keeper->store, name, descriptor))
+	else if (!matches_fd_identity(record, &facts))
+		outcome = OUTCOME_OTHER_FD;
+	else if (!fd_store_restore(&persistence->store, name, fd))
 		outcome = outcome_of_failed_add(errno);
 	if (outcome != OUTCOME_RESTORED)
-		close(descriptor);
+		close(fd);
 	return outcome;
 }
 
 /* Restores the fd if its record describes it. Takes ownership of the fd. */
-static Outcome take_back_recorded(Keeper *keeper, const StoreName *name, int descriptor)
+static Outcome restore_recorded(Persistence *persistence, const StoreName *name, int fd)
 {
 	Buffer text = BUFFER_INIT;
 	const char *error;
 	Outcome outcome;
-	int read = record_file_read(&keeper->records, name->kind, name->number, &text);
+	int read = record_file_read(&persistence->records, name->kind, name->number, &text);
 
 	if (read < 0) {
 		outcome = read == -ENOENT ? OUTCOME_NO_RECORD : OUTCOME_NO_RESOURCES;
-		close(descriptor);
+		close(fd);
 	} else {
-		JsonValue *record = json_parse(keeper->options.parser, buffer_head(&text),
+		JsonValue *record = json_parse(persistence->options.parser, buffer_head(&text),
 					       buffer_size(&text), &error);
-		outcome = name->kind == KEPT_PROCESS
-				  ? take_back_process(keeper, name, record, descriptor)
-				  : take_back_descriptor(keeper, name, record, descriptor);
+		outcome = name->kind == PERSISTED_PROCESS
+				  ? restore_process(persistence, name, record, fd)
+				  : restore_fd(persistence, name, record, fd);
 		json_free(record);
 	}
 	buffer_deinit(&text);
@@ -249,24 +250,24 @@ static Outcome take_back_recorded(Keeper *keeper, const StoreName *name, int des
 }
 
 /* Returns false if out of resources; the fd stays stored then. */
-static bool take_back_one(Keeper *keeper, PassedDescriptor *passed)
+static bool restore_one(Persistence *persistence, ListenFd *passed)
 {
-	int descriptor = TAKE_DESCRIPTOR(passed->descriptor);
+	int fd = TAKE_FD(passed->fd);
 	StoreName name;
 
 	if (!store_name_parse(passed->name, &name)) {
 		log_warning(
 			"closing the passed file descriptor \"%s\": vaild does not know the name",
 			passed->name);
-		close(descriptor);
-		descriptor_store_remove(&keeper->store, passed->name);
+		close(fd);
+		fd_store_remove(&persistence->store, passed->name);
 		return true;
 	}
-	if (name.kind == KEPT_PROCESS)
-		process_table_continue_keys(keeper->options.processes, name.number);
-	else if (name.number > keeper->last_id)
-		keeper->last_id = name.number;
-	Outcome outcome = take_back_recorded(keeper, &name, descriptor);
+	if (name.kind == PERSISTED_PROCESS)
+		process_table_continue_keys(persistence->options.processes, name.number);
+	else if (name.number > persistence->last_id)
+		persistence->last_id = name.number;
+	Outcome outcome = restore_recorded(persistence, &name, fd);
 	if (outcome == OUTCOME_RESTORED)
 		return true;
 	if (outcome == OUTCOME_NO_RESOURCES) {
@@ -276,22 +277,22 @@ static bool take_back_one(Keeper *keeper, PassedDescriptor *passed)
 		return false;
 	}
 	if (outcome != OUTCOME_PROCESS_EXITED)
-		remark(keeper, &name, outcome);
-	record_file_drop(&keeper->records, name.kind, name.number);
-	descriptor_store_remove(&keeper->store, passed->name);
+		remark(persistence, &name, outcome);
+	record_file_remove(&persistence->records, name.kind, name.number);
+	fd_store_remove(&persistence->store, passed->name);
 	return true;
 }
 
 /* Drops the records whose fds were not restored. */
-static void drop_missing(Keeper *keeper, KeptKind kind)
+static void drop_missing(Persistence *persistence, PersistedKind kind)
 {
 	StoreName name = { .kind = kind };
 
-	while (record_file_next(&keeper->records, kind, &name.number)) {
-		if (descriptor_store_find(&keeper->store, &name))
+	while (record_file_next(&persistence->records, kind, &name.number)) {
+		if (fd_store_find(&persistence->store, &name))
 			continue;
-		remark(keeper, &name, OUTCOME_NOT_RETURNED);
-		record_file_drop(&keeper->records, kind, name.number);
+		remark(persistence, &name, OUTCOME_NOT_RETURNED);
+		record_file_remove(&persistence->records, kind, name.number);
 	}
 }
 
@@ -320,28 +321,28 @@ static int read_boot_id(char ret[static BOOT_ID_LENGTH + 1])
 	return 0;
 }
 
-static bool keeper_take_back(Keeper *keeper, PassedDescriptors *passed)
+static bool persistence_restore(Persistence *persistence, ListenFds *passed)
 {
-	process_table_continue_keys(keeper->options.processes,
-				    record_file_last(&keeper->records, KEPT_PROCESS));
-	keeper->last_id = record_file_last(&keeper->records, KEPT_DESCRIPTOR);
+	process_table_continue_keys(persistence->options.processes,
+				    record_file_last(&persistence->records, PERSISTED_PROCESS));
+	persistence->last_id = record_file_last(&persistence->records, PERSISTED_FD);
 	for (size_t i = 0; i < passed->count; i++)
-		if (passed->items[i].descriptor >= 0 && !take_back_one(keeper, &passed->items[i]))
+		if (passed->items[i].fd >= 0 && !restore_one(persistence, &passed->items[i]))
 			return false;
-	drop_missing(keeper, KEPT_PROCESS);
-	drop_missing(keeper, KEPT_DESCRIPTOR);
+	drop_missing(persistence, PERSISTED_PROCESS);
+	drop_missing(persistence, PERSISTED_FD);
 	return true;
 }
 
 /* Opens the store, and disables it if the boot id is unknown. */
-static void open_store(Keeper *keeper, const char *boot_id)
+static void open_store(Persistence *persistence, const char *boot_id)
 {
-	descriptor_store_init(&keeper->store);
-	if (!keeper->store.is_lasting || boot_id[0] != '\0')
+	fd_store_init(&persistence->store);
+	if (!persistence->store.is_lasting || boot_id[0] != '\0')
 		return;
 	log_warning("nothing is persisted across restarts: the boot id is unknown; set "
 		    "$VAILD_BOOT_ID to the contents of /proc/sys/kernel/random/boot_id");
-	keeper->store.is_lasting = false;
+	persistence->store.is_lasting = false;
 }
 
 /* Locks the directory: two daemons would overwrite each other's records. */
@@ -350,7 +351,7 @@ static int take_lock(const char *directory)
 	char path[PATH_MAX];
 	int length = snprintf(path, sizeof(path), "%s/records", directory);
 	int lock =
-		length < 0 || (size_t)length >= sizeof(path) ? -ENAMETOOLONG : path_lock_take(path);
+		length < 0 || (size_t)length >= sizeof(path) ? -ENAMETOOLONG : lock_file_take(path);
 
 	if (lock == -EADDRINUSE)
 		log_error("%s: another vaild uses this directory; stop it, or choose another "
@@ -363,70 +364,72 @@ static int take_lock(const char *directory)
 	return lock;
 }
 
-static int open_records(Keeper *keeper)
+static int open_records(Persistence *persistence)
 {
 	char boot_id[BOOT_ID_LENGTH + 1];
 	int error = read_boot_id(boot_id);
 
 	if (error < 0)
 		return error;
-	open_store(keeper, boot_id);
+	open_store(persistence, boot_id);
 	/* The directory may have records of a vaild service; they are for its next start. */
-	if (!keeper->store.is_lasting) {
-		keeper->records = RECORD_FILE_INIT;
+	if (!persistence->store.is_lasting) {
+		persistence->records = RECORD_FILE_INIT;
 		return 0;
 	}
-	return record_file_open(&keeper->records,
+	return record_file_open(&persistence->records,
 				&(RecordFileOptions){
-					.directory = keeper->options.runtime_directory,
+					.directory = persistence->options.runtime_directory,
 					.boot_id = boot_id,
-					.parser = keeper->options.parser,
-					.statistics = keeper->options.statistics,
+					.parser = persistence->options.parser,
+					.statistics = persistence->options.statistics,
 				});
 }
 
-int keeper_open(Keeper *keeper, const KeeperOptions *options, PassedDescriptors *passed)
+int persistence_open(Persistence *persistence, const PersistenceOptions *options, ListenFds *passed)
 {
-	ProcessKeeper hooks = { .self = keeper, .keep = keep_process, .let_go = let_go_process };
+	ProcessPersistence hooks = { .self = persistence,
+				     .persist = persist_process,
+				     .release = release_process };
 
-	*keeper = (Keeper){ .options = *options };
-	keeper->lock = take_lock(options->runtime_directory);
-	int error = keeper->lock < 0 ? keeper->lock : open_records(keeper);
+	*persistence = (Persistence){ .options = *options };
+	persistence->lock = take_lock(options->runtime_directory);
+	int error = persistence->lock < 0 ? persistence->lock : open_records(persistence);
 	if (error < 0) {
-		fd_close(&keeper->lock);
+		fd_close(&persistence->lock);
 		return error;
 	}
-	keeper->is_open = true;
-	process_table_set_keeper(options->processes, &hooks);
-	if (keeper_take_back(keeper, passed))
+	persistence->is_open = true;
+	process_table_set_persistence(options->processes, &hooks);
+	if (persistence_restore(persistence, passed))
 		return 0;
-	keeper_close(keeper);
+	persistence_close(persistence);
 	return -ENOMEM;
 }
 
-void keeper_close(Keeper *keeper)
+void persistence_close(Persistence *persistence)
 {
-	if (!keeper->is_open)
+	if (!persistence->is_open)
 		return;
-	keeper->is_open = false;
-	process_table_set_keeper(keeper->options.processes, NULL);
-	record_file_close(&keeper->records);
-	descriptor_store_deinit(&keeper->store);
-	fd_close(&keeper->lock);
+	persistence->is_open = false;
+	process_table_set_persistence(persistence->options.processes, NULL);
+	record_file_close(&persistence->records);
+	fd_store_deinit(&persistence->store);
+	fd_close(&persistence->lock);
 }
 
-static void drop_record(void *context, const StoreName *name)
+static void remove_record(void *context, const StoreName *name)
 {
-	Keeper *keeper = context;
+	Persistence *persistence = context;
 
-	record_file_drop(&keeper->records, name->kind, name->number);
+	record_file_remove(&persistence->records, name->kind, name->number);
 }
 
-void keeper_end_restore(Keeper *keeper)
+void persistence_end_restore(Persistence *persistence)
 {
-	size_t count = process_table_let_go_unwatched(keeper->options.processes);
+	size_t count = process_table_release_unwatched(persistence->options.processes);
 
-	count += descriptor_store_forget_unclaimed(&keeper->store, drop_record, keeper);
+	count += fd_store_remove_unclaimed(&persistence->store, remove_record, persistence);
 	if (count > 0)
 		log_info("removed %zu stored file descriptors that nothing uses", count);
 }

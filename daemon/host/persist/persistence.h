@@ -17,63 +17,64 @@
  * Without a service manager no fd can be restored, so nothing is written. Records that another
  * vaild has left in the directory stay unchanged.
  */
-typedef struct KeeperOptions {
+typedef struct PersistenceOptions {
 	const char *runtime_directory;
-	Roots roots;
+	FsRoots roots;
 	MemfdIdentity memfds;
 	ProcessTable *processes;
 	JsonParser *parser;
 	Statistics *statistics;
-} KeeperOptions;
+} PersistenceOptions;
 
-typedef struct Keeper {
-	KeeperOptions options;
+typedef struct Persistence {
+	PersistenceOptions options;
 	bool is_open;
 	int lock; /* keeps other daemons out of the runtime directory */
 	RecordFile records;
-	DescriptorStore store;
+	FdStore store;
 	uint64_t last_id; /* of a stored fd */
-} Keeper;
+} Persistence;
 
 /*
  * Opens the records, restores the passed fds, and restores the processes of the passed pidfds into
  * the process table. The table persists watched processes from now on. Returns 0, or a negative
  * errno after logging.
  */
-int keeper_open(Keeper *keeper, const KeeperOptions *options, PassedDescriptors *passed);
+int persistence_open(Persistence *persistence, const PersistenceOptions *options,
+		     ListenFds *passed);
 
 /*
  * Stops persisting: later calls change nothing. Call before freeing the broker, which ends every
  * entity.
  */
-void keeper_close(Keeper *keeper);
+void persistence_close(Persistence *persistence);
 
 /* Loads the records of entities. Returns 0 or a negative errno; the caller deinitialises *ret. */
-int keeper_load(const Keeper *keeper, PersistedRecords *ret);
+int persistence_load(const Persistence *persistence, PersistedRecords *ret);
 
 /* Implement Host.find_persisted_process and Host.fdstore_find during a restore. */
-Evidence keeper_find_process(const Keeper *keeper, ProcessKey key, pid_t *ret_pid);
-Evidence keeper_find_descriptor(Keeper *keeper, uint64_t id, int *ret_descriptor);
+Lookup persistence_find_process(const Persistence *persistence, ProcessKey key, pid_t *ret_pid);
+Lookup persistence_fdstore_find(Persistence *persistence, uint64_t id, int *ret_fd);
 
 /* Ends the restore: removes stored fds and processes that nothing has asked for. */
-void keeper_end_restore(Keeper *keeper);
+void persistence_end_restore(Persistence *persistence);
 
 /*
  * Persists the record of an entity, replacing an earlier one. The text is one line of JSON. Returns
  * false if it cannot be written.
  */
-bool keeper_keep(Keeper *keeper, uint64_t serial, const char *text, size_t size);
+bool persistence_save(Persistence *persistence, uint64_t serial, const char *text, size_t size);
 
 /* Removes the records of entities, in order. Removing never fails. */
-void keeper_drop(Keeper *keeper, const uint64_t *serials, size_t count);
+void persistence_remove(Persistence *persistence, const uint64_t *serials, size_t count);
 
 /*
  * Stores an fd. Returns its id, or 0 if the fd store is full. Fds of one open file description
  * share an id.
  */
-uint64_t keeper_keep_descriptor(Keeper *keeper, int descriptor);
+uint64_t persistence_fdstore_add(Persistence *persistence, int fd);
 
 /* Call before closing any fd. Removes the fd from the store if it is the last one of its id. */
-void keeper_release_descriptor(Keeper *keeper, int descriptor);
+void persistence_fdstore_release(Persistence *persistence, int fd);
 
 #endif

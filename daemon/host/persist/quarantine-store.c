@@ -110,7 +110,7 @@ static bool put_in_place(const QuarantineStore *store, const char *name)
 	return false;
 }
 
-bool quarantine_store_keep(QuarantineStore *store, const Guid *guid, const char *reason)
+bool quarantine_store_save(QuarantineStore *store, const Guid *guid, const char *reason)
 {
 	FileName name = file_name(guid);
 	Buffer contents = BUFFER_INIT;
@@ -140,7 +140,7 @@ static bool remove_file(const QuarantineStore *store, const char *name)
 	return false;
 }
 
-bool quarantine_store_drop(QuarantineStore *store, const Guid *guid)
+bool quarantine_store_remove(QuarantineStore *store, const Guid *guid)
 {
 	FileName name = file_name(guid);
 
@@ -255,7 +255,7 @@ static int restore_one(QuarantineStore *store, const char *name, const Guid *gui
 	} else if (fault != FAULT_NONE) {
 		set_aside(store, name, fault_texts[fault]);
 		reason = strdup("its record was damaged");
-		quarantine_store_keep(store, guid, reason);
+		quarantine_store_save(store, guid, reason);
 	}
 	return quarantine_restore(broker, guid, &reason, &failure) == STATUS_SUCCESS ? 0 : -ENOMEM;
 }

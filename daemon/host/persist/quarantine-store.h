@@ -24,8 +24,8 @@ void quarantine_store_close(QuarantineStore *store);
  * Save or remove a quarantine durably. Return false, with the stored state unchanged, if that
  * fails. The reason may be NULL. Removing a quarantine that does not exist succeeds.
  */
-bool quarantine_store_keep(QuarantineStore *store, const Guid *guid, const char *reason);
-bool quarantine_store_drop(QuarantineStore *store, const Guid *guid);
+bool quarantine_store_save(QuarantineStore *store, const Guid *guid, const char *reason);
+bool quarantine_store_remove(QuarantineStore *store, const Guid *guid);
 
 /*
  * Restores all quarantines into the broker, and adds a remark for each damaged file. Returns the

@@ -15,7 +15,7 @@
 /* Returns the space needed to append a removal line for each record. */
 static off_t room_for_removals(size_t record_count)
 {
-	return (off_t)record_count * GONE_LINE_SIZE_MAX;
+	return (off_t)record_count * REMOVAL_LINE_SIZE_MAX;
 }
 
 /* Cuts off everything behind the last line, including preallocated space. */
@@ -27,7 +27,7 @@ static void cut_off(LineFile *file)
 	file->allocated = file->size;
 }
 
-void line_file_make_room(LineFile *file, size_t record_count)
+void line_file_preallocate(LineFile *file, size_t record_count)
 {
 	file_allocate(file->file, &file->allocated, file->size + room_for_removals(record_count));
 }
@@ -44,7 +44,7 @@ bool line_file_append(LineFile *file, const Buffer *lines, size_t record_count)
 	}
 	int error = errno;
 	cut_off(file);
-	line_file_make_room(file, record_count);
+	line_file_preallocate(file, record_count);
 	errno = error;
 	return false;
 }
@@ -129,7 +129,7 @@ int line_file_rewrite(LineFile *file, const RecordHeader *header, RecordIndex *i
 		return error;
 	}
 	fd_close(&file->file);
-	file->file = TAKE_DESCRIPTOR(new_file);
+	file->file = TAKE_FD(new_file);
 	file->size = size;
 	file->allocated = allocated;
 	update_offsets(index, size);
@@ -146,6 +146,6 @@ int line_file_compact(LineFile *file, const RecordHeader *header, RecordIndex *i
 	cut_off(file);
 	error = line_file_rewrite(file, header, index);
 	if (error < 0)
-		line_file_make_room(file, index->count);
+		line_file_preallocate(file, index->count);
 	return error;
 }

@@ -31,7 +31,7 @@ bool line_file_append(LineFile *file, const Buffer *lines, size_t record_count);
  * Preallocates space for the removal of record_count records. On failure no line can be appended
  * until there is space, and records are removed by invalidating their lines.
  */
-void line_file_make_room(LineFile *file, size_t record_count);
+void line_file_preallocate(LineFile *file, size_t record_count);
 
 /* Invalidates the record's line in place, which needs no space. Returns false with errno set. */
 bool line_file_invalidate(LineFile *file, const LiveRecord *live);

@@ -15,7 +15,7 @@
 #include "daemon/host/process/file-read.h"
 #include "proto/fd-util.h"
 
-static void note_number(RecordFile *file, KeptKind kind, uint64_t number)
+static void note_number(RecordFile *file, PersistedKind kind, uint64_t number)
 {
 	if (number > file->header.last[kind])
 		file->header.last[kind] = number;
@@ -58,7 +58,7 @@ static bool ensure_linked(RecordFile *file)
 	return error == 0;
 }
 
-bool record_file_keep(RecordFile *file, KeptKind kind, const PersistedRecord *record)
+bool record_file_save(RecordFile *file, PersistedKind kind, const PersistedRecord *record)
 {
 	RecordIndex *index = &file->index;
 	LineFile *lines = &file->lines;
@@ -89,8 +89,8 @@ bool record_file_keep(RecordFile *file, KeptKind kind, const PersistedRecord *re
  * Writes a removal line into file->line for each record that exists, and sets *ret_count to their
  * number. Returns false if out of memory.
  */
-static bool write_removals(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count,
-			   size_t *ret_count)
+static bool write_removals(RecordFile *file, PersistedKind kind, const uint64_t *numbers,
+			   size_t count, size_t *ret_count)
 {
 	bool is_written = true;
 
@@ -114,7 +114,8 @@ static void invalidate(RecordFile *file, const LiveRecord *live)
 		log_error("cannot remove a record: %s", strerror(errno));
 }
 
-void record_file_drop_all(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count)
+void record_file_remove_all(RecordFile *file, PersistedKind kind, const uint64_t *numbers,
+			    size_t count)
 {
 	size_t removals;
 
@@ -136,12 +137,12 @@ void record_file_drop_all(RecordFile *file, KeptKind kind, const uint64_t *numbe
 	compact_if_worthwhile(file);
 }
 
-void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number)
+void record_file_remove(RecordFile *file, PersistedKind kind, uint64_t number)
 {
-	record_file_drop_all(file, kind, &number, 1);
+	record_file_remove_all(file, kind, &number, 1);
 }
 
-bool record_file_next(const RecordFile *file, KeptKind kind, uint64_t *number)
+bool record_file_next(const RecordFile *file, PersistedKind kind, uint64_t *number)
 {
 	const LiveRecord *live = record_index_find_from(&file->index, kind, *number + 1);
 
@@ -151,7 +152,7 @@ bool record_file_next(const RecordFile *file, KeptKind kind, uint64_t *number)
 	return true;
 }
 
-uint64_t record_file_last(const RecordFile *file, KeptKind kind)
+uint64_t record_file_last(const RecordFile *file, PersistedKind kind)
 {
 	return file->header.last[kind];
 }
@@ -161,7 +162,7 @@ static int apply_line(RecordFile *file, const char *line, size_t length, off_t o
 {
 	RecordIndex *index = &file->index;
 	PersistedRecord record;
-	KeptKind kind;
+	PersistedKind kind;
 
 	if (!record_line_parse(line, length, &kind, &record))
 		return -EBADMSG;
@@ -292,7 +293,7 @@ static int use_old(RecordFile *file, const RecordFileOptions *options)
 	if (ftruncate(lines->file, lines->size) < 0)
 		return -errno;
 	lines->allocated = lines->size;
-	line_file_make_room(lines, file->index.count);
+	line_file_preallocate(lines, file->index.count);
 	remark(options, "it cannot be rewritten and is used as it is; free some space in its "
 			"directory");
 	return 0;
@@ -348,7 +349,7 @@ void record_file_close(RecordFile *file)
 }
 
 /* Concatenates the lines of a kind. Returns their number or a negative errno. */
-static ssize_t load_lines(const RecordFile *file, KeptKind kind, Buffer *ret)
+static ssize_t load_lines(const RecordFile *file, PersistedKind kind, Buffer *ret)
 {
 	_cleanup_(file_piece_deinit) FilePiece piece =
 		FILE_PIECE_INIT(file->lines.file, file->lines.size);
@@ -368,7 +369,7 @@ static ssize_t load_lines(const RecordFile *file, KeptKind kind, Buffer *ret)
 	return count;
 }
 
-int record_file_load(const RecordFile *file, KeptKind kind, PersistedRecords *ret)
+int record_file_load(const RecordFile *file, PersistedKind kind, PersistedRecords *ret)
 {
 	*ret = (PersistedRecords){ .last_number = file->header.last[kind], .text = BUFFER_INIT };
 	ssize_t count = load_lines(file, kind, &ret->text);
@@ -381,7 +382,7 @@ int record_file_load(const RecordFile *file, KeptKind kind, PersistedRecords *re
 	for (ssize_t i = 0; i < count; i++) {
 		char *end = memchr(line, '\n', (size_t)(ret->text.data + ret->text.end - line));
 		PersistedRecord *record = &ret->items[ret->count++];
-		KeptKind parsed_kind;
+		PersistedKind parsed_kind;
 
 		if (!end || !record_line_parse(line, (size_t)(end - line), &parsed_kind, record))
 			return -EIO; /* was valid when it was written or read */
@@ -391,11 +392,11 @@ int record_file_load(const RecordFile *file, KeptKind kind, PersistedRecords *re
 	return 0;
 }
 
-int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret)
+int record_file_read(const RecordFile *file, PersistedKind kind, uint64_t number, Buffer *ret)
 {
 	const LiveRecord *live = record_index_find(&file->index, kind, number);
 	PersistedRecord record = { 0 };
-	KeptKind parsed_kind;
+	PersistedKind parsed_kind;
 
 	*ret = BUFFER_INIT;
 	if (!live)

@@ -62,31 +62,32 @@ void record_file_close(RecordFile *file);
  * Saves a record, replacing its earlier state. The text must be a single line. Returns false, with
  * the earlier state intact, if it cannot be written.
  */
-bool record_file_keep(RecordFile *file, KeptKind kind, const PersistedRecord *record);
+bool record_file_save(RecordFile *file, PersistedKind kind, const PersistedRecord *record);
 
 /* Removes a record. Does nothing if it does not exist. */
-void record_file_drop(RecordFile *file, KeptKind kind, uint64_t number);
+void record_file_remove(RecordFile *file, PersistedKind kind, uint64_t number);
 
 /* Removes records with one write. After a crash, a prefix of them has been removed. */
-void record_file_drop_all(RecordFile *file, KeptKind kind, const uint64_t *numbers, size_t count);
+void record_file_remove_all(RecordFile *file, PersistedKind kind, const uint64_t *numbers,
+			    size_t count);
 
 /*
  * Reads the text of a record, followed by a NUL. Returns 0, -ENOENT if it does not exist, or
  * another negative errno. The caller deinitialises *ret.
  */
-int record_file_read(const RecordFile *file, KeptKind kind, uint64_t number, Buffer *ret);
+int record_file_read(const RecordFile *file, PersistedKind kind, uint64_t number, Buffer *ret);
 
 /* Advances *number to the next record of the kind. Returns false if *number was the last one. */
-bool record_file_next(const RecordFile *file, KeptKind kind, uint64_t *number);
+bool record_file_next(const RecordFile *file, PersistedKind kind, uint64_t *number);
 
 /* Returns the highest number of the kind ever saved since boot; 0 if none. */
-uint64_t record_file_last(const RecordFile *file, KeptKind kind);
+uint64_t record_file_last(const RecordFile *file, PersistedKind kind);
 
 /*
  * Loads all records of a kind. A file that is not open has none. Returns 0 or a negative errno;
  * the caller deinitialises *ret in either case.
  */
-int record_file_load(const RecordFile *file, KeptKind kind, PersistedRecords *ret);
+int record_file_load(const RecordFile *file, PersistedKind kind, PersistedRecords *ret);
 void persisted_records_deinit(PersistedRecords *records);
 
 #endif

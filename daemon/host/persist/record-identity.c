@@ -7,13 +7,13 @@
 #include "proto/json-writer.h"
 
 static const char *const kinds[] = {
-	[DESCRIPTOR_OTHER] = "other",
-	[DESCRIPTOR_DMABUF] = "dmabuf",
-	[DESCRIPTOR_MEMFD] = "memfd",
-	[DESCRIPTOR_SYNC_FILE] = "syncFile",
+	[FD_OTHER] = "other",
+	[FD_DMABUF] = "dmabuf",
+	[FD_MEMFD] = "memfd",
+	[FD_SYNC_FILE] = "syncFile",
 };
 
-_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == DESCRIPTOR_KIND_MAX, "each kind has a name");
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == FD_KIND_MAX, "each kind has a name");
 
 bool encode_process_identity(Buffer *buffer, const ProcessIdentity *identity)
 {
@@ -39,7 +39,7 @@ bool read_process_identity(const JsonValue *record, ProcessIdentity *ret)
 	return true;
 }
 
-bool encode_descriptor_identity(Buffer *buffer, const DescriptorFacts *facts)
+bool encode_fd_identity(Buffer *buffer, const FdInfo *facts)
 {
 	Writer writer = WRITER_INIT(buffer);
 
@@ -54,7 +54,7 @@ bool encode_descriptor_identity(Buffer *buffer, const DescriptorFacts *facts)
 	return !writer.failed;
 }
 
-bool is_descriptor_identity(const JsonValue *record, const DescriptorFacts *facts)
+bool matches_fd_identity(const JsonValue *record, const FdInfo *facts)
 {
 	const char *kind = json_string(json_member(record, "kind"));
 	uint64_t device, inode;

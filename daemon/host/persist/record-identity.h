@@ -16,9 +16,9 @@ bool encode_process_identity(Buffer *buffer, const ProcessIdentity *identity);
 bool read_process_identity(const JsonValue *record, ProcessIdentity *ret);
 
 /* Appends {"kind":"memfd","device":7,"inode":8}. Returns false if out of memory. */
-bool encode_descriptor_identity(Buffer *buffer, const DescriptorFacts *facts);
+bool encode_fd_identity(Buffer *buffer, const FdInfo *facts);
 
 /* Tests whether an fd is the recorded one. */
-bool is_descriptor_identity(const JsonValue *record, const DescriptorFacts *facts);
+bool matches_fd_identity(const JsonValue *record, const FdInfo *facts);
 
 #endif

@@ -22,14 +22,14 @@ LiveRecord *record_index_next(LiveRecord *live)
 	return RB_NEXT(LiveRecordTree, NULL, live);
 }
 
-LiveRecord *record_index_find(const RecordIndex *index, KeptKind kind, uint64_t number)
+LiveRecord *record_index_find(const RecordIndex *index, PersistedKind kind, uint64_t number)
 {
 	LiveRecord wanted = { .kind = kind, .number = number };
 
 	return RB_FIND(LiveRecordTree, (LiveRecordTree *)&index->tree, &wanted);
 }
 
-LiveRecord *record_index_find_from(const RecordIndex *index, KeptKind kind, uint64_t number)
+LiveRecord *record_index_find_from(const RecordIndex *index, PersistedKind kind, uint64_t number)
 {
 	LiveRecord wanted = { .kind = kind, .number = number };
 	LiveRecord *live = RB_NFIND(LiveRecordTree, (LiveRecordTree *)&index->tree, &wanted);
@@ -37,7 +37,7 @@ LiveRecord *record_index_find_from(const RecordIndex *index, KeptKind kind, uint
 	return live && live->kind == kind ? live : NULL;
 }
 
-LiveRecord *record_index_get(RecordIndex *index, KeptKind kind, uint64_t number)
+LiveRecord *record_index_get(RecordIndex *index, PersistedKind kind, uint64_t number)
 {
 	LiveRecord *live = record_index_find(index, kind, number);
 

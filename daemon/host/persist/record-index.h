@@ -11,7 +11,7 @@
 
 /* The position of a record's current line in the record file. */
 typedef struct LiveRecord {
-	KeptKind kind;
+	PersistedKind kind;
 	uint64_t number;
 	off_t offset; /* of the line */
 	size_t size;  /* of the line, including its newline */
@@ -34,13 +34,13 @@ LiveRecord *record_index_first(const RecordIndex *index);
 LiveRecord *record_index_next(LiveRecord *live);
 
 /* Returns NULL if the record does not exist. */
-LiveRecord *record_index_find(const RecordIndex *index, KeptKind kind, uint64_t number);
+LiveRecord *record_index_find(const RecordIndex *index, PersistedKind kind, uint64_t number);
 
 /* Finds the record of the kind with the lowest number >= number. Returns NULL if none exists. */
-LiveRecord *record_index_find_from(const RecordIndex *index, KeptKind kind, uint64_t number);
+LiveRecord *record_index_find_from(const RecordIndex *index, PersistedKind kind, uint64_t number);
 
 /* Finds or adds the record. A new one has size 0. Returns NULL if out of memory. */
-LiveRecord *record_index_get(RecordIndex *index, KeptKind kind, uint64_t number);
+LiveRecord *record_index_get(RecordIndex *index, PersistedKind kind, uint64_t number);
 
 /* Sets the position of the record's line. */
 void record_index_move(RecordIndex *index, LiveRecord *live, off_t offset, size_t size);

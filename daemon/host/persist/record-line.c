@@ -16,14 +16,14 @@
 #define GONE       "null"
 
 static const char *const names[] = {
-	[KEPT_THING] = "serial",
-	[KEPT_PROCESS] = "process",
-	[KEPT_DESCRIPTOR] = "descriptor",
+	[PERSISTED_ENTITY] = "serial",
+	[PERSISTED_PROCESS] = "process",
+	[PERSISTED_FD] = "descriptor",
 };
 
-_Static_assert(sizeof(names) / sizeof(names[0]) == KEPT_KIND_MAX, "each kind has a name");
+_Static_assert(sizeof(names) / sizeof(names[0]) == PERSISTED_KIND_MAX, "each kind has a name");
 _Static_assert(sizeof("01234567 {\"descriptor\":18446744073709551615,\"record\":null}") <=
-		       GONE_LINE_SIZE_MAX,
+		       REMOVAL_LINE_SIZE_MAX,
 	       "the longest removal line fits");
 
 static void format_crc(const char *text, size_t size, char ret[static CRC_LENGTH + 1])
@@ -59,10 +59,10 @@ static bool line_end(Buffer *buffer, size_t begin, bool is_complete)
 	return false;
 }
 
-bool record_line_append(Buffer *buffer, KeptKind kind, const PersistedRecord *record)
+bool record_line_append(Buffer *buffer, PersistedKind kind, const PersistedRecord *record)
 {
 	size_t begin = line_begin(buffer);
-	char head[GONE_LINE_SIZE_MAX];
+	char head[REMOVAL_LINE_SIZE_MAX];
 	int length = snprintf(head, sizeof(head), "{\"%s\":%" PRIu64 ",\"record\":", names[kind],
 			      record->number);
 	const char *text = record->text ? record->text : GONE;
@@ -130,12 +130,12 @@ static bool skip_number(const char **at, const char *end, uint64_t *ret)
 		    __builtin_add_overflow(number, (uint64_t)(**at - '0'), &number))
 			return false;
 	*ret = number;
-	return *at > begin && number <= KEPT_NUMBER_MAX;
+	return *at > begin && number <= PERSISTED_NUMBER_MAX;
 }
 
-static bool skip_kind(const char **at, const char *end, KeptKind *ret)
+static bool skip_kind(const char **at, const char *end, PersistedKind *ret)
 {
-	for (KeptKind kind = 0; kind < KEPT_KIND_MAX; kind++) {
+	for (PersistedKind kind = 0; kind < PERSISTED_KIND_MAX; kind++) {
 		if (!skip_word(at, end, names[kind]))
 			continue;
 		*ret = kind;
@@ -145,11 +145,12 @@ static bool skip_kind(const char **at, const char *end, KeptKind *ret)
 }
 
 /* No full JSON parser is needed: the checksum is correct, so the text is as vaild wrote it. */
-bool record_line_parse(const char *line, size_t length, KeptKind *ret_kind, PersistedRecord *ret)
+bool record_line_parse(const char *line, size_t length, PersistedKind *ret_kind,
+		       PersistedRecord *ret)
 {
 	const char *at = line + TEXT_AT, *end = line + length - 1;
 	PersistedRecord record;
-	KeptKind kind;
+	PersistedKind kind;
 
 	LineState state = line_state(line, length);
 
@@ -186,11 +187,11 @@ bool record_header_append(Buffer *buffer, const RecordHeader *header)
 	writer_key(&writer, "last");
 	writer_object_begin(&writer);
 	writer_key(&writer, "serial");
-	writer_unsigned(&writer, header->last[KEPT_THING]);
+	writer_unsigned(&writer, header->last[PERSISTED_ENTITY]);
 	writer_key(&writer, "process");
-	writer_unsigned(&writer, header->last[KEPT_PROCESS]);
+	writer_unsigned(&writer, header->last[PERSISTED_PROCESS]);
 	writer_key(&writer, "descriptor");
-	writer_unsigned(&writer, header->last[KEPT_DESCRIPTOR]);
+	writer_unsigned(&writer, header->last[PERSISTED_FD]);
 	writer_object_end(&writer);
 	writer_object_end(&writer);
 	return line_end(buffer, begin, !writer.failed);
@@ -207,7 +208,7 @@ static bool read_header(const JsonValue *value, RecordHeader *header)
 	if (!boot_id || strlen(boot_id) >= sizeof(header->boot_id))
 		return false;
 	strcpy(header->boot_id, boot_id);
-	for (KeptKind kind = 0; kind < KEPT_KIND_MAX; kind++)
+	for (PersistedKind kind = 0; kind < PERSISTED_KIND_MAX; kind++)
 		if (!json_read_unsigned(json_member(json_member(value, "last"), names[kind]),
 					&header->last[kind]))
 			return false;

@@ -25,27 +25,27 @@
  */
 
 /* Namespace of a record's number. */
-typedef enum KeptKind {
-	KEPT_THING,      /* an entity of the core, by serial */
-	KEPT_PROCESS,    /* a process whose pidfd is stored, by ProcessKey */
-	KEPT_DESCRIPTOR, /* a stored fd, by id */
-	KEPT_KIND_MAX,
-} KeptKind;
+typedef enum PersistedKind {
+	PERSISTED_ENTITY,  /* an entity of the core, by serial */
+	PERSISTED_PROCESS, /* a process whose pidfd is stored, by ProcessKey */
+	PERSISTED_FD,      /* a stored fd, by id */
+	PERSISTED_KIND_MAX,
+} PersistedKind;
 
 /*
  * Upper bound for numbers. The daemon never assigns a higher one; a file that has one was forged,
  * and continuing from it could overflow.
  */
-#define KEPT_NUMBER_MAX (UINT64_MAX / 4)
+#define PERSISTED_NUMBER_MAX (UINT64_MAX / 4)
 
 /* Upper bound for the size of a removal line. */
-#define GONE_LINE_SIZE_MAX 64
+#define REMOVAL_LINE_SIZE_MAX 64
 
 /*
  * Appends a line for the record. A NULL text makes it a removal line. Returns false, with the
  * buffer unchanged, if out of memory.
  */
-bool record_line_append(Buffer *buffer, KeptKind kind, const PersistedRecord *record);
+bool record_line_append(Buffer *buffer, PersistedKind kind, const PersistedRecord *record);
 
 /* Length of the checksum at the start of a line. */
 #define LINE_CHECKSUM_SIZE 8
@@ -57,7 +57,8 @@ bool line_checksum_invert(char checksum[static LINE_CHECKSUM_SIZE]);
  * Parses a line, without its newline. The text of the result points into the line; it is NULL for
  * a removal or an invalidated line. Returns false if the line is damaged.
  */
-bool record_line_parse(const char *line, size_t length, KeptKind *ret_kind, PersistedRecord *ret);
+bool record_line_parse(const char *line, size_t length, PersistedKind *ret_kind,
+		       PersistedRecord *ret);
 
 #define RECORD_VERSION 1
 #define BOOT_ID_LENGTH 32 /* hexadecimal digits */
@@ -65,7 +66,7 @@ bool record_line_parse(const char *line, size_t length, KeptKind *ret_kind, Pers
 typedef struct RecordHeader {
 	uint64_t version;
 	char boot_id[BOOT_ID_LENGTH + 1];
-	uint64_t last[KEPT_KIND_MAX]; /* highest number ever saved, by kind */
+	uint64_t last[PERSISTED_KIND_MAX]; /* highest number ever saved, by kind */
 } RecordHeader;
 
 /* Appends the header line. Returns false, with the buffer unchanged, if out of memory. */

@@ -7,13 +7,13 @@
 
 #define READ_SIZE 4096
 
-int file_read_all(int descriptor, Buffer *ret)
+int file_read_all(int fd, Buffer *ret)
 {
 	for (;;) {
 		if (!buffer_reserve(ret, READ_SIZE))
 			return -ENOMEM;
 		size_t room = ret->capacity - ret->end - 1; /* leaves room for the NUL */
-		ssize_t size = read(descriptor, buffer_tail(ret), room);
+		ssize_t size = read(fd, buffer_tail(ret), room);
 		if (size < 0 && errno == EINTR)
 			continue;
 		if (size < 0)
@@ -27,12 +27,12 @@ int file_read_all(int descriptor, Buffer *ret)
 
 int proc_file_read(int directory, const char *path, Buffer *ret)
 {
-	_cleanup_close_ int descriptor = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	*ret = BUFFER_INIT;
-	if (descriptor < 0)
+	if (fd < 0)
 		return -errno;
-	int error = file_read_all(descriptor, ret);
+	int error = file_read_all(fd, ret);
 	if (error < 0)
 		buffer_deinit(ret);
 	return error;

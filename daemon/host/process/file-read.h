@@ -8,7 +8,7 @@
  * Reads an open file to its end, appending to *ret, and adds a NUL after the data. Returns 0 or a
  * negative errno. The caller deinitialises *ret in both cases.
  */
-int file_read_all(int descriptor, Buffer *ret);
+int file_read_all(int fd, Buffer *ret);
 
 /*
  * Reads a whole file of /proc or /sys, relative to directory, into *ret, and adds a NUL after the

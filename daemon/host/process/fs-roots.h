@@ -3,11 +3,11 @@
 #define DAEMON_HOST_PROCESS_FS_ROOTS_H
 
 /* Mount points of the kernel's file systems. Parameters, so that tests can provide their own. */
-typedef struct Roots {
+typedef struct FsRoots {
 	const char *proc;
 	const char *sys;
-} Roots;
+} FsRoots;
 
-#define ROOTS_DEFAULT ((Roots){ .proc = "/proc", .sys = "/sys" })
+#define FS_ROOTS_DEFAULT ((FsRoots){ .proc = "/proc", .sys = "/sys" })
 
 #endif

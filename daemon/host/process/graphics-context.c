@@ -33,7 +33,7 @@ static dev_t parse_device(const char *text)
  * Returns the number of the device with this name in any class of /sys, or 0 if there is no such
  * device.
  */
-static dev_t find_device(const Roots *roots, const char *name)
+static dev_t find_device(const FsRoots *roots, const char *name)
 {
 	char pattern[256];
 	glob_t found;
@@ -54,7 +54,7 @@ static dev_t find_device(const Roots *roots, const char *name)
 	return device;
 }
 
-DynamicDevices dynamic_devices_read(const Roots *roots)
+DynamicDevices dynamic_devices_read(const FsRoots *roots)
 {
 	return (DynamicDevices){
 		.kfd = find_device(roots, "kfd"),
@@ -82,14 +82,14 @@ bool graphics_context_of_device(const DynamicDevices *dynamic, dev_t device,
  * Reads the number of the character device that the fd has open. Returns false for other files, and
  * for O_PATH fds, because they do not open the device: any user can look up a device node.
  */
-static bool descriptor_device(int descriptor, dev_t *ret_device)
+static bool fd_device(int fd, dev_t *ret_device)
 {
 	struct statx status;
-	int flags = fcntl(descriptor, F_GETFL);
+	int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0 || flags & O_PATH)
 		return false;
-	if (statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
 		return false;
 	if (!S_ISCHR(status.stx_mode))
 		return false;
@@ -102,8 +102,8 @@ typedef struct Examination {
 	const HostProcess *process;
 	DynamicDevices dynamic; /* valid if dynamic_is_known */
 	bool dynamic_is_known;
-	Closer *closer;
-	Owner *owner;
+	FdCloser *closer;
+	PeerUser *user;
 } Examination;
 
 /* The numbers of most devices are fixed. For the others, /sys is read once per search. */
@@ -120,39 +120,38 @@ static bool device_is_context(Examination *examination, dev_t device, GraphicsCo
 }
 
 /* Fetches fd number from the process, examines it, and passes it to the closer. */
-static Evidence examine(Examination *examination, int number, GraphicsContextKind *ret_kind)
+static Lookup examine(Examination *examination, int number, GraphicsContextKind *ret_kind)
 {
-	int descriptor = pidfd_getfd(examination->process->pidfd, number, 0);
+	int fd = pidfd_getfd(examination->process->pidfd, number, 0);
 	dev_t device;
 
-	if (descriptor < 0 && errno_is_exhaustion(errno))
-		return EVIDENCE_EXHAUSTED;
-	if (descriptor < 0)
-		return errno == EPERM ? EVIDENCE_UNREADABLE : EVIDENCE_ABSENT;
-	bool found = descriptor_device(descriptor, &device) &&
-		     device_is_context(examination, device, ret_kind);
-	closer_close(examination->closer, examination->owner, descriptor);
-	return found ? EVIDENCE_FOUND : EVIDENCE_ABSENT;
+	if (fd < 0 && errno_is_exhaustion(errno))
+		return LOOKUP_EXHAUSTED;
+	if (fd < 0)
+		return errno == EPERM ? LOOKUP_UNREADABLE : LOOKUP_ABSENT;
+	bool found = fd_device(fd, &device) && device_is_context(examination, device, ret_kind);
+	fd_closer_close(examination->closer, examination->user, fd);
+	return found ? LOOKUP_FOUND : LOOKUP_ABSENT;
 }
 
-static Evidence examine_all(Examination *examination, DIR *directory, GraphicsContextKind *ret_kind)
+static Lookup examine_all(Examination *examination, DIR *directory, GraphicsContextKind *ret_kind)
 {
 	unsigned int examined = 0;
 	const struct dirent *entry;
 
-	while (examined < LIMIT_DESCRIPTORS_EXAMINED && (entry = readdir(directory))) {
+	while (examined < LIMIT_FDS_EXAMINED && (entry = readdir(directory))) {
 		if (entry->d_name[0] == '.')
 			continue;
 		examined++;
-		Evidence evidence = examine(examination, atoi(entry->d_name), ret_kind);
-		if (evidence != EVIDENCE_ABSENT)
-			return evidence;
+		Lookup lookup = examine(examination, atoi(entry->d_name), ret_kind);
+		if (lookup != LOOKUP_ABSENT)
+			return lookup;
 	}
-	return EVIDENCE_ABSENT;
+	return LOOKUP_ABSENT;
 }
 
 /* Opens the list of the process's fds. Returns NULL with errno set on failure. */
-static DIR *open_descriptor_list(const HostProcess *process)
+static DIR *open_fd_list(const HostProcess *process)
 {
 	_cleanup_close_ int folder = host_process_open_folder(process);
 
@@ -167,26 +166,26 @@ static DIR *open_descriptor_list(const HostProcess *process)
 	return directory;
 }
 
-Evidence graphics_context_find(const HostProcess *process, Closer *closer, Owner *owner,
-			       GraphicsContextKind *ret_kind)
+Lookup graphics_context_find(const HostProcess *process, FdCloser *closer, PeerUser *user,
+			     GraphicsContextKind *ret_kind)
 {
-	Evidence evidence;
+	Lookup lookup;
 
-	if (closer_is_full(owner))
-		return EVIDENCE_EXHAUSTED;
-	DIR *directory = open_descriptor_list(process);
+	if (fd_closer_is_full(user))
+		return LOOKUP_EXHAUSTED;
+	DIR *directory = open_fd_list(process);
 	if (directory) {
 		Examination examination = {
 			.process = process,
 			.closer = closer,
-			.owner = owner,
+			.user = user,
 		};
-		evidence = examine_all(&examination, directory, ret_kind);
+		lookup = examine_all(&examination, directory, ret_kind);
 		closedir(directory);
 	} else {
-		evidence = errno_is_exhaustion(errno) ? EVIDENCE_EXHAUSTED : EVIDENCE_UNREADABLE;
+		lookup = errno_is_exhaustion(errno) ? LOOKUP_EXHAUSTED : LOOKUP_UNREADABLE;
 	}
-	if (evidence != EVIDENCE_EXHAUSTED && !host_process_is_alive(process))
-		return EVIDENCE_GONE;
-	return evidence;
+	if (lookup != LOOKUP_EXHAUSTED && !host_process_is_alive(process))
+		return LOOKUP_GONE;
+	return lookup;
 }

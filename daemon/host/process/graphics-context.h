@@ -12,14 +12,14 @@
  * The process's fds are fetched one at a time with pidfd_getfd(), because CAP_SYS_PTRACE does not
  * permit reading /proc/PID/fd of other users. They are examined without calling the file system
  * behind them, which might never answer. The closer closes the fetched fds on the owner's account.
- * At most LIMIT_DESCRIPTORS_EXAMINED fds are examined.
+ * At most LIMIT_FDS_EXAMINED fds are examined.
  *
  * Returns LOOKUP_FOUND with *ret_kind set, LOOKUP_ABSENT, LOOKUP_GONE, LOOKUP_UNREADABLE if access
  * is denied, or LOOKUP_EXHAUSTED if out of fds or memory, or if the owner's closes are at their
  * limit.
  */
-Evidence graphics_context_find(const HostProcess *process, Closer *closer, Owner *owner,
-			       GraphicsContextKind *ret_kind);
+Lookup graphics_context_find(const HostProcess *process, FdCloser *closer, PeerUser *user,
+			     GraphicsContextKind *ret_kind);
 
 /* Devices whose numbers are assigned at boot; 0 if not present. No device has number 0. */
 typedef struct DynamicDevices {
@@ -27,7 +27,7 @@ typedef struct DynamicDevices {
 	dev_t dxg;
 } DynamicDevices;
 
-DynamicDevices dynamic_devices_read(const Roots *roots);
+DynamicDevices dynamic_devices_read(const FsRoots *roots);
 
 /*
  * Stores the kind of context that an open device with this number is. Returns false for any other

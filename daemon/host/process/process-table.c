@@ -46,29 +46,29 @@ static void host_process_free(HostProcess *process)
 
 static bool host_process_persist(HostProcess *process)
 {
-	const ProcessKeeper *keeper = &process->table->keeper;
+	const ProcessPersistence *persistence = &process->table->persistence;
 
-	if (process->is_persisted || !keeper->keep)
+	if (process->is_persisted || !persistence->persist)
 		return true;
-	process->is_persisted = keeper->keep(keeper->self, process);
+	process->is_persisted = persistence->persist(persistence->self, process);
 	return process->is_persisted;
 }
 
 static void host_process_release(HostProcess *process)
 {
-	const ProcessKeeper *keeper = &process->table->keeper;
+	const ProcessPersistence *persistence = &process->table->persistence;
 
-	if (process->is_persisted && keeper->let_go)
-		keeper->let_go(keeper->self, process);
+	if (process->is_persisted && persistence->release)
+		persistence->release(persistence->self, process);
 	process->is_persisted = false;
 }
 
-static void on_sweep(evutil_socket_t descriptor, short what, void *context)
+static void on_sweep(evutil_socket_t fd, short what, void *context)
 {
 	ProcessTable *table = context;
 	HostProcess *process;
 
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	while ((process = LIST_FIRST(&table->unused))) {
 		host_process_release(process);
@@ -92,19 +92,19 @@ static void host_process_use_changed(HostProcess *process)
 	event_active(&process->table->sweep_event, EV_TIMEOUT, 0);
 }
 
-static void on_exit_of_process(evutil_socket_t descriptor, short what, void *context)
+static void on_exit_of_process(evutil_socket_t fd, short what, void *context)
 {
 	HostProcess *process = context;
 	ProcessTable *table = process->table;
 
-	(void)descriptor;
+	(void)fd;
 	(void)what;
 	host_process_forget_pid(process);
 	event_del(&process->exit_event);
 	table->exited(table->context, process->key);
 }
 
-static LabelFiles find_label_files(const Roots *roots)
+static LabelFiles find_label_files(const FsRoots *roots)
 {
 	char path[256];
 
@@ -113,7 +113,7 @@ static LabelFiles find_label_files(const Roots *roots)
 	return label_files_find(folder);
 }
 
-void process_table_init(ProcessTable *table, struct event_base *base, const Roots *roots,
+void process_table_init(ProcessTable *table, struct event_base *base, const FsRoots *roots,
 			void (*exited)(void *context, ProcessKey key), void *context)
 {
 	*table = (ProcessTable){
@@ -179,43 +179,43 @@ static HostProcess *process_table_insert(ProcessTable *table, ProcessKey key, pi
 	return process;
 }
 
-Evidence process_table_add(ProcessTable *table, pid_t pid, int pidfd, HostProcess **ret_process)
+Lookup process_table_add(ProcessTable *table, pid_t pid, int pidfd, HostProcess **ret_process)
 {
 	_cleanup_close_ int taken = pidfd;
 	HostProcess *process;
 
 	if (!pidfd_is_alive(pidfd))
-		return EVIDENCE_GONE;
+		return LOOKUP_GONE;
 	/* Both are alive and have the same pid, so they are the same process. */
 	process = find_by_pid(table, pid);
 	if (!process) {
 		process = process_table_insert(table, table->last_key + 1, pid, taken);
 		if (!process)
-			return EVIDENCE_EXHAUSTED;
+			return LOOKUP_EXHAUSTED;
 		table->last_key++;
 		taken = -1;
 	}
 	*ret_process = process;
-	return EVIDENCE_FOUND;
+	return LOOKUP_FOUND;
 }
 
-Evidence process_table_open(ProcessTable *table, pid_t pid, HostProcess **ret_process)
+Lookup process_table_open(ProcessTable *table, pid_t pid, HostProcess **ret_process)
 {
 	HostProcess *process = find_by_pid(table, pid);
 
 	if (process) {
 		*ret_process = process;
-		return EVIDENCE_FOUND;
+		return LOOKUP_FOUND;
 	}
 	int pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0)
-		return errno_is_exhaustion(errno) ? EVIDENCE_EXHAUSTED : EVIDENCE_ABSENT;
+		return errno_is_exhaustion(errno) ? LOOKUP_EXHAUSTED : LOOKUP_ABSENT;
 	return process_table_add(table, pid, pidfd, ret_process);
 }
 
-void process_table_set_keeper(ProcessTable *table, const ProcessKeeper *keeper)
+void process_table_set_persistence(ProcessTable *table, const ProcessPersistence *persistence)
 {
-	table->keeper = keeper ? *keeper : (ProcessKeeper){ 0 };
+	table->persistence = persistence ? *persistence : (ProcessPersistence){ 0 };
 }
 
 void process_table_continue_keys(ProcessTable *table, ProcessKey last_key)
@@ -243,7 +243,7 @@ _Static_assert(sizeof(struct pidfd_info) == 64, "as the first kernels had it");
  * Reads the pid of a pidfd's process: -1 if it has exited, 0 if it is in a pid namespace outside
  * the daemon's. Returns 0 or a negative errno.
  */
-static int pidfd_read_pid(const Roots *roots, int pidfd, pid_t *ret)
+static int pidfd_read_pid(const FsRoots *roots, int pidfd, pid_t *ret)
 {
 	struct pidfd_info info = { .mask = PIDFD_INFO_PID };
 	char path[256];
@@ -270,7 +270,7 @@ static int pidfd_read_pid(const Roots *roots, int pidfd, pid_t *ret)
  * Tests whether the pidfd refers to the process with this identity. Returns LOOKUP_FOUND,
  * LOOKUP_ABSENT or LOOKUP_EXHAUSTED.
  */
-static Evidence pidfd_is_of(const Roots *roots, int pidfd, const ProcessIdentity *identity)
+static Lookup pidfd_is_of(const FsRoots *roots, int pidfd, const ProcessIdentity *identity)
 {
 	uint64_t start_time = 0;
 	pid_t pid = 0;
@@ -279,36 +279,36 @@ static Evidence pidfd_is_of(const Roots *roots, int pidfd, const ProcessIdentity
 	if (error == 0 && pid == identity->pid)
 		error = process_read_start_time(roots->proc, pid, &start_time);
 	if (error < 0)
-		return errno_is_exhaustion(-error) ? EVIDENCE_EXHAUSTED : EVIDENCE_ABSENT;
-	return pid == identity->pid && start_time == identity->start_time ? EVIDENCE_FOUND
-									  : EVIDENCE_ABSENT;
+		return errno_is_exhaustion(-error) ? LOOKUP_EXHAUSTED : LOOKUP_ABSENT;
+	return pid == identity->pid && start_time == identity->start_time ? LOOKUP_FOUND
+									  : LOOKUP_ABSENT;
 }
 
-Evidence process_table_restore(ProcessTable *table, ProcessKey key, const ProcessIdentity *identity,
-			       int pidfd, HostProcess **ret_process)
+Lookup process_table_restore(ProcessTable *table, ProcessKey key, const ProcessIdentity *identity,
+			     int pidfd, HostProcess **ret_process)
 {
 	_cleanup_close_ int taken = pidfd;
-	Evidence evidence = pidfd_is_of(&table->roots, pidfd, identity);
+	Lookup lookup = pidfd_is_of(&table->roots, pidfd, identity);
 
 	/* The data read above is the process's own only if it is still alive. */
 	if (!pidfd_is_alive(pidfd))
-		return EVIDENCE_GONE;
-	if (evidence != EVIDENCE_FOUND)
-		return evidence;
+		return LOOKUP_GONE;
+	if (lookup != LOOKUP_FOUND)
+		return lookup;
 	if (key == PROCESS_KEY_NONE || process_table_find(table, key) ||
 	    find_by_pid(table, identity->pid))
-		return EVIDENCE_ABSENT;
+		return LOOKUP_ABSENT;
 	HostProcess *process = process_table_insert(table, key, identity->pid, taken);
 	if (!process)
-		return EVIDENCE_EXHAUSTED;
+		return LOOKUP_EXHAUSTED;
 	taken = -1;
 	process->is_persisted = true;
 	process_table_continue_keys(table, key);
 	*ret_process = process;
-	return EVIDENCE_FOUND;
+	return LOOKUP_FOUND;
 }
 
-size_t process_table_let_go_unwatched(ProcessTable *table)
+size_t process_table_release_unwatched(ProcessTable *table)
 {
 	HostProcess *process;
 	size_t count = 0;
@@ -376,18 +376,18 @@ void host_process_unwatch(HostProcess *process)
 	host_process_use_changed(process);
 }
 
-Evidence host_process_identify(const HostProcess *process, ProcessIdentity *ret)
+Lookup host_process_identify(const HostProcess *process, ProcessIdentity *ret)
 {
 	ProcessIdentity identity = { .pid = process->pid };
 	int error = process_read_start_time(process->table->roots.proc, process->pid,
 					    &identity.start_time);
 
 	if (!host_process_is_alive(process))
-		return EVIDENCE_GONE;
+		return LOOKUP_GONE;
 	if (error < 0)
-		return errno_is_exhaustion(-error) ? EVIDENCE_EXHAUSTED : EVIDENCE_GONE;
+		return errno_is_exhaustion(-error) ? LOOKUP_EXHAUSTED : LOOKUP_GONE;
 	*ret = identity;
-	return EVIDENCE_FOUND;
+	return LOOKUP_FOUND;
 }
 
 int host_process_open_folder(const HostProcess *process)
@@ -399,7 +399,7 @@ int host_process_open_folder(const HostProcess *process)
 	return folder < 0 ? -errno : folder;
 }
 
-Evidence host_process_read_credentials(const HostProcess *process, Credentials *ret)
+Lookup host_process_read_credentials(const HostProcess *process, Credentials *ret)
 {
 	_cleanup_close_ int folder = host_process_open_folder(process);
 	int error = folder < 0 ? folder
@@ -408,9 +408,9 @@ Evidence host_process_read_credentials(const HostProcess *process, Credentials *
 	if (!host_process_is_alive(process)) {
 		if (error == 0)
 			credentials_deinit(ret);
-		return EVIDENCE_GONE;
+		return LOOKUP_GONE;
 	}
 	if (error == 0)
-		return EVIDENCE_FOUND;
-	return errno_is_exhaustion(-error) ? EVIDENCE_EXHAUSTED : EVIDENCE_UNREADABLE;
+		return LOOKUP_FOUND;
+	return errno_is_exhaustion(-error) ? LOOKUP_EXHAUSTED : LOOKUP_UNREADABLE;
 }

@@ -47,19 +47,19 @@ typedef struct ProcessIdentity {
  * released when it is no longer watched. Processes persisted when the table is deinitialised stay
  * persisted.
  */
-typedef struct ProcessKeeper {
+typedef struct ProcessPersistence {
 	void *self;
 	/* Returns false if there is no room. */
-	bool (*keep)(void *self, const HostProcess *process);
-	void (*let_go)(void *self, const HostProcess *process);
-} ProcessKeeper;
+	bool (*persist)(void *self, const HostProcess *process);
+	void (*release)(void *self, const HostProcess *process);
+} ProcessPersistence;
 
 typedef RB_HEAD(HostProcessKeyTree, HostProcess) HostProcessKeyTree;
 typedef RB_HEAD(HostProcessPidTree, HostProcess) HostProcessPidTree;
 
 typedef struct ProcessTable {
 	struct event_base *base;
-	Roots roots;
+	FsRoots roots;
 	LabelFiles label_files; /* read from roots.proc */
 	HostProcessKeyTree by_key;
 	HostProcessPidTree by_pid;
@@ -68,11 +68,11 @@ typedef struct ProcessTable {
 	struct event sweep_event; /* frees the unused list at the end of the turn */
 	void (*exited)(void *context, ProcessKey key);
 	void *context;
-	ProcessKeeper keeper; /* no functions: processes are not persisted */
+	ProcessPersistence persistence; /* no functions: processes are not persisted */
 } ProcessTable;
 
 /* Initialises the table. The function exited is called once for each watched process that exits. */
-void process_table_init(ProcessTable *table, struct event_base *base, const Roots *roots,
+void process_table_init(ProcessTable *table, struct event_base *base, const FsRoots *roots,
 			void (*exited)(void *context, ProcessKey key), void *context);
 void process_table_deinit(ProcessTable *table);
 
@@ -81,19 +81,19 @@ void process_table_deinit(ProcessTable *table);
  * Returns LOOKUP_FOUND, LOOKUP_GONE if the process is dead or a zombie, or LOOKUP_EXHAUSTED if out
  * of memory.
  */
-Evidence process_table_add(ProcessTable *table, pid_t pid, int pidfd, HostProcess **ret_process);
+Lookup process_table_add(ProcessTable *table, pid_t pid, int pidfd, HostProcess **ret_process);
 
 /*
  * Finds or adds the live process that has this pid now. Returns the same as process_table_add(),
  * and LOOKUP_ABSENT if there is no such process.
  */
-Evidence process_table_open(ProcessTable *table, pid_t pid, HostProcess **ret_process);
+Lookup process_table_open(ProcessTable *table, pid_t pid, HostProcess **ret_process);
 
 /*
  * Sets the functions that persist processes. With NULL, processes are no longer persisted or
  * released.
  */
-void process_table_set_keeper(ProcessTable *table, const ProcessKeeper *keeper);
+void process_table_set_persistence(ProcessTable *table, const ProcessPersistence *persistence);
 
 /* Marks keys up to this one as used by an earlier daemon, so that they are not assigned again. */
 void process_table_continue_keys(ProcessTable *table, ProcessKey last_key);
@@ -103,11 +103,11 @@ void process_table_continue_keys(ProcessTable *table, ProcessKey last_key);
  * pidfd. Returns LOOKUP_FOUND; LOOKUP_GONE if the process is dead; LOOKUP_ABSENT if the pidfd's pid
  * or start time differs from identity, or if the key or the pid is in use; or LOOKUP_EXHAUSTED.
  */
-Evidence process_table_restore(ProcessTable *table, ProcessKey key, const ProcessIdentity *identity,
-			       int pidfd, HostProcess **ret_process);
+Lookup process_table_restore(ProcessTable *table, ProcessKey key, const ProcessIdentity *identity,
+			     int pidfd, HostProcess **ret_process);
 
 /* Releases all persisted processes that are not watched. Returns their number. */
-size_t process_table_let_go_unwatched(ProcessTable *table);
+size_t process_table_release_unwatched(ProcessTable *table);
 
 /* Returns NULL if the key is no longer valid. */
 HostProcess *process_table_find(ProcessTable *table, ProcessKey key);
@@ -128,7 +128,7 @@ bool host_process_is_alive(const HostProcess *process);
  * Reads pid and start time, which identify the process until the next boot. Returns LOOKUP_FOUND,
  * LOOKUP_GONE or LOOKUP_EXHAUSTED.
  */
-Evidence host_process_identify(const HostProcess *process, ProcessIdentity *ret);
+Lookup host_process_identify(const HostProcess *process, ProcessIdentity *ret);
 
 /*
  * Opens the process's directory in /proc with O_PATH. Data read there is the process's own only if
@@ -141,6 +141,6 @@ int host_process_open_folder(const HostProcess *process);
  * deinitialises *ret. Returns LOOKUP_FOUND; or, with nothing to deinitialise, LOOKUP_GONE,
  * LOOKUP_EXHAUSTED or LOOKUP_UNREADABLE.
  */
-Evidence host_process_read_credentials(const HostProcess *process, Credentials *ret);
+Lookup host_process_read_credentials(const HostProcess *process, Credentials *ret);
 
 #endif

@@ -33,7 +33,7 @@ static bool parse_uid(const char *text, uid_t *ret)
  * fds left it would report that a user does not exist or is in no group. A lookup needs one fd for
  * the file or service and one for the configuration of the lookup.
  */
-static bool has_descriptors(void)
+static bool has_fds(void)
 {
 	_cleanup_close_ int one = open("/", O_PATH | O_CLOEXEC);
 	_cleanup_close_ int another = one < 0 ? -1 : open("/", O_PATH | O_CLOEXEC);
@@ -51,19 +51,19 @@ static bool is_trouble(int error)
 	       error == ETIMEDOUT || error == ECONNREFUSED;
 }
 
-Evidence user_database_find(const char *user, uid_t *ret_uid)
+Lookup user_database_find(const char *user, uid_t *ret_uid)
 {
-	if (!has_descriptors())
-		return EVIDENCE_EXHAUSTED;
+	if (!has_fds())
+		return LOOKUP_EXHAUSTED;
 	errno = 0;
 	const struct passwd *entry = getpwnam(user);
 	if (entry) {
 		*ret_uid = entry->pw_uid;
-		return EVIDENCE_FOUND;
+		return LOOKUP_FOUND;
 	}
 	if (is_trouble(errno))
-		return EVIDENCE_EXHAUSTED;
-	return parse_uid(user, ret_uid) ? EVIDENCE_FOUND : EVIDENCE_ABSENT;
+		return LOOKUP_EXHAUSTED;
+	return parse_uid(user, ret_uid) ? LOOKUP_FOUND : LOOKUP_ABSENT;
 }
 
 static bool read_groups(const char *name, gid_t primary, Groups *ret)
@@ -85,25 +85,25 @@ static bool read_groups(const char *name, gid_t primary, Groups *ret)
 	return false;
 }
 
-Evidence user_database_read(uid_t uid, const UserNamespace *own, Credentials *ret)
+Lookup user_database_read(uid_t uid, const UserNamespace *own, Credentials *ret)
 {
-	if (!has_descriptors())
-		return EVIDENCE_EXHAUSTED;
+	if (!has_fds())
+		return LOOKUP_EXHAUSTED;
 	errno = 0;
 	const struct passwd *entry = getpwuid(uid);
 	if (!entry)
-		return is_trouble(errno) ? EVIDENCE_EXHAUSTED : EVIDENCE_ABSENT;
+		return is_trouble(errno) ? LOOKUP_EXHAUSTED : LOOKUP_ABSENT;
 	gid_t primary = entry->pw_gid;
 	_cleanup_free_ char *name = strdup(entry->pw_name);
 	*ret = CREDENTIALS_INIT;
 	if (!name || !read_groups(name, primary, &ret->groups))
-		return EVIDENCE_EXHAUSTED;
+		return LOOKUP_EXHAUSTED;
 	ret->user_namespace = *own;
 	for (int kind = 0; kind < ID_MAX; kind++) {
 		ret->uids[kind] = uid;
 		ret->gids[kind] = primary;
 	}
-	return EVIDENCE_FOUND;
+	return LOOKUP_FOUND;
 }
 
 /* Returns true if /etc/shells lists the shell. */
@@ -129,14 +129,14 @@ bool user_database_is_login_user(uid_t uid)
 	return entry->pw_shell[0] == '\0' || is_login_shell(entry->pw_shell);
 }
 
-Evidence user_database_find_group(const char *name, gid_t *ret_gid)
+Lookup user_database_find_group(const char *name, gid_t *ret_gid)
 {
-	if (!has_descriptors())
-		return EVIDENCE_EXHAUSTED;
+	if (!has_fds())
+		return LOOKUP_EXHAUSTED;
 	errno = 0;
 	const struct group *entry = getgrnam(name);
 	if (!entry)
-		return is_trouble(errno) ? EVIDENCE_EXHAUSTED : EVIDENCE_ABSENT;
+		return is_trouble(errno) ? LOOKUP_EXHAUSTED : LOOKUP_ABSENT;
 	*ret_gid = entry->gr_gid;
-	return EVIDENCE_FOUND;
+	return LOOKUP_FOUND;
 }

@@ -14,19 +14,19 @@
  * Finds a user by name or decimal uid. A uid need not have a name. Returns LOOKUP_FOUND,
  * LOOKUP_ABSENT or LOOKUP_EXHAUSTED.
  */
-Evidence user_database_find(const char *user, uid_t *ret_uid);
+Lookup user_database_find(const char *user, uid_t *ret_uid);
 
 /*
  * Reads the credentials of the user's session processes: its uid, its primary gid, the groups of
  * getgrouplist(), no capabilities, and own, the daemon's user namespace. The caller deinitialises
  * *ret. Returns LOOKUP_FOUND, LOOKUP_ABSENT or LOOKUP_EXHAUSTED.
  */
-Evidence user_database_read(uid_t uid, const UserNamespace *own, Credentials *ret);
+Lookup user_database_read(uid_t uid, const UserNamespace *own, Credentials *ret);
 
 /* Returns true if the user has a login shell. False if the lookup fails. */
 bool user_database_is_login_user(uid_t uid);
 
 /* Finds a group by name. Returns LOOKUP_FOUND, LOOKUP_ABSENT or LOOKUP_EXHAUSTED. */
-Evidence user_database_find_group(const char *name, gid_t *ret_gid);
+Lookup user_database_find_group(const char *name, gid_t *ret_gid);
 
 #endif

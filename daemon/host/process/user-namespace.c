@@ -12,7 +12,7 @@
 /* PROC_USER_INIT_INO of the kernel's proc_ns.h. It has never changed. */
 #define INITIAL_INODE UINT64_C(0xEFFFFFFD)
 
-bool user_namespace_own(const Roots *roots, UserNamespace *ret)
+bool user_namespace_own(const FsRoots *roots, UserNamespace *ret)
 {
 	char path[256];
 	struct stat status;
@@ -29,11 +29,11 @@ bool user_namespace_is_initial(const UserNamespace *user_namespace)
 	return user_namespace->inode == INITIAL_INODE;
 }
 
-static bool descriptor_is_namespace(int descriptor, const UserNamespace *user_namespace)
+static bool fd_is_namespace(int fd, const UserNamespace *user_namespace)
 {
 	struct stat status;
 
-	return fstat(descriptor, &status) == 0 && status.st_dev == user_namespace->device &&
+	return fstat(fd, &status) == 0 && status.st_dev == user_namespace->device &&
 	       status.st_ino == user_namespace->inode;
 }
 
@@ -46,10 +46,10 @@ int user_namespace_owner(int folder, const UserNamespace *own, uid_t *ret_owner)
 
 		if (parent < 0)
 			return -errno;
-		if (descriptor_is_namespace(parent, own))
+		if (fd_is_namespace(parent, own))
 			return ioctl(current, NS_GET_OWNER_UID, ret_owner) < 0 ? -errno : 0;
 		fd_close(&current);
-		current = TAKE_DESCRIPTOR(parent);
+		current = TAKE_FD(parent);
 	}
 	return -errno;
 }

@@ -8,7 +8,7 @@
 #include "daemon/host/process/fs-roots.h"
 
 /* Reads the daemon's own user namespace. Returns false if /proc cannot be read. */
-bool user_namespace_own(const Roots *roots, UserNamespace *ret);
+bool user_namespace_own(const FsRoots *roots, UserNamespace *ret);
 
 /* Tests for the kernel's first user namespace. In any other one, unmapped users appear as 65534. */
 bool user_namespace_is_initial(const UserNamespace *user_namespace);

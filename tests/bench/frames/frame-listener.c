@@ -78,18 +78,18 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		bench_fail("usage: frame-listener QMP");
-	if (!monitor_join_display(argv[1], &qemu, &pidfd, &socket) ||
-	    !display_init(&display, socket) || !display_find_consoles(&display, &agent))
+	if (!qmp_join_display(argv[1], &qemu, &pidfd, &socket) || !display_init(&display, socket) ||
+	    !display_find_consoles(&display, &agent))
 		return EXIT_FAILURE;
 	for (;;) {
-		struct pollfd descriptors[3] = { { .fd = STDIN_FILENO, .events = POLLIN } };
+		struct pollfd fds[3] = { { .fd = STDIN_FILENO, .events = POLLIN } };
 
 		display_listen(&display);
-		poll(descriptors, 3, display_poll_for(&display, descriptors + 1));
+		poll(fds, 3, display_poll_for(&display, fds + 1));
 		if (!display_process(&display))
 			return EXIT_SUCCESS;
 		flush(&agent);
-		if (descriptors[0].revents && !frame_reader_report(reader))
+		if (fds[0].revents && !frame_reader_report(reader))
 			return EXIT_SUCCESS;
 	}
 }

@@ -74,15 +74,15 @@ int main(int argc, char **argv)
 	check(&viewer, vail_register_process(viewer.calls, viewer.guid), "vail_register_process");
 	check(&viewer, vail_watch(viewer.watch, viewer.guid, on_event, &viewer), "vail_watch");
 	for (;;) {
-		struct pollfd descriptors[] = {
+		struct pollfd fds[] = {
 			{ .fd = STDIN_FILENO, .events = POLLIN },
 			{ .fd = vail_descriptor(viewer.watch),
 			  .events = vail_events(viewer.watch) },
 		};
 
-		poll(descriptors, 2, -1);
+		poll(fds, 2, -1);
 		vail_process(viewer.watch);
-		if (descriptors[0].revents && !frame_reader_report(viewer.reader))
+		if (fds[0].revents && !frame_reader_report(viewer.reader))
 			return 0;
 	}
 }

@@ -18,16 +18,16 @@ typedef struct Costs {
 } Costs;
 
 /* Receives a reply of this size and closes the fd that must come with it. */
-static void receive_descriptor(int connection, size_t size)
+static void receive_fd(int connection, size_t size)
 {
 	char input[4096];
-	int descriptor;
+	int fd;
 	ssize_t received =
-		tool_recvmsg_one(connection, input, sizeof(input), MSG_CMSG_CLOEXEC, &descriptor);
+		helper_recvmsg_one(connection, input, sizeof(input), MSG_CMSG_CLOEXEC, &fd);
 
-	if (received <= 0 || descriptor < 0)
+	if (received <= 0 || fd < 0)
 		bench_fail("cannot open the object: %.*s", received > 0 ? (int)received : 0, input);
-	close(descriptor);
+	close(fd);
 	bench_receive(connection, size - (size_t)received);
 }
 
@@ -64,7 +64,7 @@ static void open_and_close(int connection, const char *handle, Costs *costs)
 	for (int i = 0; i < CALLS; i++) {
 		uint64_t begin = bench_now();
 		bench_send(connection, open, open_size);
-		receive_descriptor(connection, reply);
+		receive_fd(connection, reply);
 		uint64_t opened = bench_now();
 		bench_send(connection, closing, closing_size);
 		bench_receive(connection, closed);

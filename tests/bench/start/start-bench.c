@@ -19,14 +19,14 @@
 #include "tests/support/fake-service-manager.h"
 #include "tests/support/measure.h"
 
-#define ABOVE_PASSED    8704 /* greater than the number of any passed fd */
-#define DESCRIPTORS_MAX 16384
-#define ROUNDS          11
-#define MILLISECOND     1e6
+#define ABOVE_PASSED 8704 /* greater than the number of any passed fd */
+#define FDS_MAX      16384
+#define ROUNDS       11
+#define MILLISECOND  1e6
 
 typedef struct Bench {
 	char **command;
-	NaiveManager manager;
+	FakeServiceManager manager;
 	pid_t service;
 } Bench;
 
@@ -36,7 +36,7 @@ static void wait_until_ready(Bench *bench)
 
 	while (!bench->manager.is_ready) {
 		if (poll(&poll_for, 1, 100) > 0)
-			naive_manager_hear(&bench->manager);
+			fake_service_manager_read(&bench->manager);
 		else if (waitpid(bench->service, NULL, WNOHANG) != 0)
 			bench_fail("the daemon did not start");
 	}
@@ -57,7 +57,7 @@ static Start start(Bench *bench)
 		bench_fail("pipe2: %s", strerror(errno));
 	above = fcntl(ends[1], F_DUPFD_CLOEXEC, ABOVE_PASSED);
 	close(ends[1]);
-	bench->service = naive_manager_start(&bench->manager, bench->command, -1);
+	bench->service = fake_service_manager_start(&bench->manager, bench->command, -1);
 	close(above);
 	if (read(ends[0], &byte, 1) != 0)
 		bench_fail("the daemon wrote to a pipe that exec should have closed");
@@ -99,7 +99,7 @@ static bool read_line(Bench *bench, char *line, int size)
 
 	/* Handle all messages first, because they store fds. */
 	while (poll(poll_for, 2, -1) < 0 || (poll_for[0].revents & POLLIN))
-		naive_manager_hear(&bench->manager);
+		fake_service_manager_read(&bench->manager);
 	if (!fgets(line, size, stdin))
 		return false;
 	line[strcspn(line, "\n")] = '\0';
@@ -109,19 +109,19 @@ static bool read_line(Bench *bench, char *line, int size)
 int main(int argc, char **argv)
 {
 	static Bench bench;
-	struct rlimit limit = { DESCRIPTORS_MAX, DESCRIPTORS_MAX };
+	struct rlimit limit = { FDS_MAX, FDS_MAX };
 	char line[256];
 
 	if (argc < 2)
 		bench_fail("usage: start-bench COMMAND...");
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
 		printf("starts: skipped, because this host limits processes to fewer than %d fds\n",
-		       DESCRIPTORS_MAX);
+		       FDS_MAX);
 		return EXIT_SUCCESS;
 	}
 	setvbuf(stdin, NULL, _IONBF, 0);
 	bench.command = argv + 1;
-	naive_manager_init(&bench.manager, NAIVE_ENTRIES_MAX);
+	fake_service_manager_init(&bench.manager, NAIVE_ENTRIES_MAX);
 	start(&bench);
 	puts("ready");
 	fflush(stdout);

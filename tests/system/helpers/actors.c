@@ -44,7 +44,7 @@ static void start(const char *socket, const char *name, const char *user)
 
 static void ask(const Actor *actor, const char *request)
 {
-	const Seen *seen = actor_request(actor, "%s", request);
+	const ActorReport *seen = actor_request(actor, "%s", request);
 
 	printf("%s %zu %zu", seen->status, seen->rights, seen->kept);
 	for (size_t i = 0; i < seen->rights && i < ACTOR_PLANES_MAX; i++)
@@ -58,7 +58,7 @@ static void share(const Actor *actor, const char *guid)
 	ActorCommand command = { .tag = 0 };
 
 	command_share(&command, guid, 1, false);
-	const Seen *seen = actor_execute(actor, &command);
+	const ActorReport *seen = actor_execute(actor, &command);
 	const char *found = strstr(seen->reply, handle);
 	printf("%s %.32s %ju\n", seen->status, found ? found + strlen(handle) : "-",
 	       (uintmax_t)seen->shared[0].inode);
@@ -70,7 +70,7 @@ static void set_groups(const Actor *actor, char **rest)
 	const char *group;
 
 	while ((group = strsep(rest, " ")) && command.group_count < ACTOR_GROUPS_MAX)
-		command.groups[command.group_count++] = (gid_t)tool_number(group);
+		command.groups[command.group_count++] = (gid_t)helper_number(group);
 	actor_execute(actor, &command);
 	puts("done");
 }

@@ -9,12 +9,12 @@ int main(int argc, char **argv)
 {
 	if (argc != 4)
 		errx(2, "usage: ask-again SOCKET COUNT REQUEST");
-	int connection = tool_connect(argv[1]);
+	int connection = helper_connect(argv[1]);
 
-	for (unsigned long count = tool_number(argv[2]); count > 0; count--) {
-		tool_send(connection, argv[3], strlen(argv[3]));
-		tool_send(connection, "\n", 1);
-		tool_print_reply(connection);
+	for (unsigned long count = helper_number(argv[2]); count > 0; count--) {
+		helper_send(connection, argv[3], strlen(argv[3]));
+		helper_send(connection, "\n", 1);
+		helper_print_reply(connection);
 	}
 	return 0;
 }

@@ -18,20 +18,20 @@
 
 #define LOOK_MS 10 /* interval of the checks whether the child hangs */
 
-static void print_facts(int descriptor)
+static void print_facts(int fd)
 {
-	static const char *const names[DESCRIPTOR_KIND_MAX] = {
-		[DESCRIPTOR_OTHER] = "other",
-		[DESCRIPTOR_DMABUF] = "dmabuf",
-		[DESCRIPTOR_MEMFD] = "memfd",
-		[DESCRIPTOR_SYNC_FILE] = "sync_file",
+	static const char *const names[FD_KIND_MAX] = {
+		[FD_OTHER] = "other",
+		[FD_DMABUF] = "dmabuf",
+		[FD_MEMFD] = "memfd",
+		[FD_SYNC_FILE] = "sync_file",
 	};
 	MemfdIdentity own;
-	DescriptorFacts facts;
-	int error = descriptor_facts_init(&own);
+	FdInfo facts;
+	int error = fd_info_init(&own);
 
 	if (error == 0)
-		error = descriptor_facts_read(&ROOTS_DEFAULT, &own, descriptor, &facts);
+		error = fd_info_read(&FS_ROOTS_DEFAULT, &own, fd, &facts);
 	if (error < 0)
 		printf("%s\n", strerror(-error));
 	else
@@ -40,34 +40,34 @@ static void print_facts(int descriptor)
 		       facts.can_be_sealed ? " sealable" : "");
 }
 
-static void make_call(const char *call, int descriptor)
+static void make_call(const char *call, int fd)
 {
 	struct stat status;
 	struct statfs file_system;
 	struct sync_file_info info = { 0 };
 
 	if (strcmp(call, "fstat") == 0)
-		fstat(descriptor, &status);
+		fstat(fd, &status);
 	else if (strcmp(call, "fstatfs") == 0)
-		fstatfs(descriptor, &file_system);
+		fstatfs(fd, &file_system);
 	else if (strcmp(call, "lseek") == 0)
-		lseek(descriptor, 0, SEEK_END);
+		lseek(fd, 0, SEEK_END);
 	else if (strcmp(call, "ioctl") == 0)
-		ioctl(descriptor, SYNC_IOC_FILE_INFO, &info);
+		ioctl(fd, SYNC_IOC_FILE_INFO, &info);
 	else
 		errx(2, "%s is not one of fstat, fstatfs, lseek and ioctl", call);
 	puts("answered");
 }
 
 /* Runs in the child, whose stdout becomes the pipe. */
-static void classify(const char *call, int descriptor, int pipe_end)
+static void classify(const char *call, int fd, int pipe_end)
 {
 	if (dup2(pipe_end, STDOUT_FILENO) < 0)
 		err(2, "dup2");
 	if (call)
-		make_call(call, descriptor);
+		make_call(call, fd);
 	else
-		print_facts(descriptor);
+		print_facts(fd);
 	exit(0);
 }
 
@@ -109,14 +109,14 @@ int main(int argc, char **argv)
 
 	if (argc != 2 && argc != 3)
 		errx(2, "usage: classify-fd [fstat|fstatfs|lseek|ioctl] NUMBER");
-	int descriptor = (int)tool_number(argv[argc - 1]);
+	int fd = (int)helper_number(argv[argc - 1]);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		err(2, "pipe");
 	pid_t child = fork();
 	if (child < 0)
 		err(2, "fork");
 	if (child == 0)
-		classify(argc == 3 ? argv[1] : NULL, descriptor, ends[1]);
+		classify(argc == 3 ? argv[1] : NULL, fd, ends[1]);
 	close(ends[1]);
 	print_result(child, ends[0]);
 	return 0;

@@ -32,20 +32,20 @@ static const char *error_name(void)
 static int fetch(pid_t pid, int number)
 {
 	int pidfd = pidfd_open(pid, 0);
-	int descriptor = pidfd < 0 ? -1 : pidfd_getfd(pidfd, number, 0);
+	int fd = pidfd < 0 ? -1 : pidfd_getfd(pidfd, number, 0);
 
-	if (descriptor < 0) {
+	if (fd < 0) {
 		printf("pidfd_getfd %s\n", error_name());
 		exit(1);
 	}
-	return descriptor;
+	return fd;
 }
 
-static void print_link(int descriptor)
+static void print_link(int fd)
 {
 	char path[40], text[256];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	ssize_t length = readlink(path, text, sizeof(text) - 1);
 	if (length < 0)
 		err(2, "%s", path);
@@ -57,7 +57,7 @@ static void print_link(int descriptor)
 		close(anew);
 }
 
-static void print_status(int descriptor)
+static void print_status(int fd)
 {
 	struct stat status, own;
 	struct statfs filesystem;
@@ -66,7 +66,7 @@ static void print_status(int descriptor)
 	if (memory < 0 || fstat(memory, &own) < 0)
 		err(2, "memfd");
 	close(memory);
-	if (fstat(descriptor, &status) < 0 || fstatfs(descriptor, &filesystem) < 0)
+	if (fstat(fd, &status) < 0 || fstatfs(fd, &filesystem) < 0)
 		err(2, "fstat");
 	printf("filesystem 0x%lx\n", (unsigned long)filesystem.f_type);
 	printf("file %s\n", S_ISREG(status.st_mode) ? "regular" : "other");
@@ -74,43 +74,43 @@ static void print_status(int descriptor)
 	printf("size %lld\n", (long long)status.st_size);
 }
 
-static void print_mode(int descriptor)
+static void print_mode(int fd)
 {
 	static const char *const modes[] = { "read", "write", "readWrite", "none" };
-	int flags = fcntl(descriptor, F_GETFL);
+	int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0)
 		err(2, "F_GETFL");
 	printf("mode %s\n", flags & O_PATH ? "path" : modes[flags & O_ACCMODE]);
 }
 
-static void print_end(int descriptor)
+static void print_end(int fd)
 {
-	off_t position = lseek(descriptor, 0, SEEK_CUR), end = lseek(descriptor, 0, SEEK_END);
+	off_t position = lseek(fd, 0, SEEK_CUR), end = lseek(fd, 0, SEEK_END);
 
 	if (end < 0)
 		printf("end %s\n", error_name());
 	else
 		printf("end %lld\n", (long long)end);
 	if (position >= 0)
-		lseek(descriptor, position, SEEK_SET);
+		lseek(fd, position, SEEK_SET);
 }
 
-static void print_fence(int descriptor)
+static void print_fence(int fd)
 {
 	struct sync_file_info info = { 0 };
 
-	if (ioctl(descriptor, SYNC_IOC_FILE_INFO, &info) < 0)
+	if (ioctl(fd, SYNC_IOC_FILE_INFO, &info) < 0)
 		printf("fence %s\n", error_name());
 	else
 		printf("fence %u %s\n", info.num_fences, info.status ? "signalled" : "pending");
 }
 
-static void print_fdinfo(int descriptor)
+static void print_fdinfo(int fd)
 {
 	char path[48], key[64], value[128], line[256];
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", descriptor);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	FILE *file = fopen(path, "re");
 	if (!file)
 		err(2, "%s", path);
@@ -124,14 +124,14 @@ int main(int argc, char **argv)
 {
 	if (argc < 2 || argc > 3)
 		errx(2, "usage: describe-fd [PID] NUMBER");
-	int descriptor = (int)tool_number(argv[argc - 1]);
+	int fd = (int)helper_number(argv[argc - 1]);
 	if (argc == 3)
-		descriptor = fetch((pid_t)tool_number(argv[1]), descriptor);
-	print_link(descriptor);
-	print_status(descriptor);
-	print_mode(descriptor);
-	print_end(descriptor);
-	print_fence(descriptor);
-	print_fdinfo(descriptor);
+		fd = fetch((pid_t)helper_number(argv[1]), fd);
+	print_link(fd);
+	print_status(fd);
+	print_mode(fd);
+	print_end(fd);
+	print_fence(fd);
+	print_fdinfo(fd);
 	return 0;
 }

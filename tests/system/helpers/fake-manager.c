@@ -28,7 +28,7 @@
 
 typedef struct Entry {
 	char name[NAME_SIZE];
-	int descriptor;
+	int fd;
 } Entry;
 
 typedef struct Store {
@@ -56,7 +56,7 @@ static int bind_to(const char *folder, const char *name, int type)
 	int result = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
 	make_path(path, folder, name);
-	struct sockaddr_un address = tool_address(path);
+	struct sockaddr_un address = helper_address(path);
 	if (bind(result, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0666) < 0)
 		err(2, "%s", path);
 	return result;
@@ -77,40 +77,40 @@ static void remove_entries(Store *store, const char *name)
 	Entry *entry;
 
 	while ((entry = find(store, name))) {
-		close(entry->descriptor);
+		close(entry->fd);
 		*entry = store->entries[--store->count];
 	}
 }
 
-static void add_entry(Manager *manager, const char *name, int descriptor)
+static void add_entry(Manager *manager, const char *name, int fd)
 {
 	Store *store = &manager->store;
 
-	if (descriptor < 0 || store->count >= manager->maximum) {
-		close(descriptor);
+	if (fd < 0 || store->count >= manager->maximum) {
+		close(fd);
 		return;
 	}
 	Entry *entry = &store->entries[store->count++];
 	snprintf(entry->name, sizeof(entry->name), "%s", name);
-	entry->descriptor = descriptor;
+	entry->fd = fd;
 }
 
 static void copy_store(Store *to, const Store *from)
 {
 	while (to->count > 0)
-		close(to->entries[--to->count].descriptor);
+		close(to->entries[--to->count].fd);
 	*to = *from;
 	for (size_t i = 0; i < to->count; i++)
-		to->entries[i].descriptor = fcntl(from->entries[i].descriptor, F_DUPFD_CLOEXEC, 0);
+		to->entries[i].fd = fcntl(from->entries[i].fd, F_DUPFD_CLOEXEC, 0);
 }
 
 /* Returns false if no message is waiting. */
 static bool receive_message(Manager *manager)
 {
 	char text[512], name[NAME_SIZE];
-	int descriptor;
-	ssize_t size = tool_recvmsg_one(manager->notify, text, sizeof(text) - 1,
-					MSG_CMSG_CLOEXEC | MSG_DONTWAIT, &descriptor);
+	int fd;
+	ssize_t size = helper_recvmsg_one(manager->notify, text, sizeof(text) - 1,
+					  MSG_CMSG_CLOEXEC | MSG_DONTWAIT, &fd);
 
 	if (size < 0)
 		return false;
@@ -118,7 +118,7 @@ static bool receive_message(Manager *manager)
 	if (sscanf(text, "FDSTOREREMOVE=1\nFDNAME=%31s", name) == 1)
 		remove_entries(&manager->store, name);
 	else if (sscanf(text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%31s", name) == 1)
-		add_entry(manager, name, descriptor);
+		add_entry(manager, name, fd);
 	return true;
 }
 
@@ -137,8 +137,8 @@ static void send_entries(Manager *manager)
 	for (size_t i = 0; i < manager->store.count; i++) {
 		Entry *entry = &manager->store.entries[i];
 
-		if (tool_sendmsg(connection, entry->name, strlen(entry->name), &entry->descriptor,
-				 1, 0) < 0)
+		if (helper_sendmsg(connection, entry->name, strlen(entry->name), &entry->fd, 1, 0) <
+		    0)
 			err(1, "sendmsg");
 	}
 	close(connection);
@@ -152,9 +152,9 @@ static void swap(Store *store, const char *a, const char *b)
 
 	if (!first || !second)
 		errx(2, "the store has no %s or no %s", a, b ? b : "second name");
-	int descriptor = first->descriptor;
-	first->descriptor = second->descriptor;
-	second->descriptor = descriptor;
+	int fd = first->fd;
+	first->fd = second->fd;
+	second->fd = fd;
 }
 
 static void print_names(const Store *store)
@@ -197,7 +197,7 @@ static int serve(Manager *manager)
 		{ .fd = manager->take, .events = POLLIN },
 		{ .fd = manager->notify, .events = POLLIN },
 	};
-	char line[TOOL_LINE_SIZE];
+	char line[HELPER_LINE_SIZE];
 
 	setvbuf(stdin, NULL, _IONBF, 0);
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -207,7 +207,7 @@ static int serve(Manager *manager)
 			send_entries(manager);
 		if (!polled[0].revents)
 			continue;
-		if (!tool_read_line(line))
+		if (!helper_read_line(line))
 			return 0;
 		execute(manager, line);
 	}
@@ -226,9 +226,9 @@ static int receive_entries(int connection, char *names, size_t size)
 
 	for (int count = 0;; count++) {
 		char name[NAME_SIZE] = "";
-		int descriptor;
+		int fd;
 
-		if (tool_recvmsg_one(connection, name, sizeof(name) - 1, 0, &descriptor) <= 0)
+		if (helper_recvmsg_one(connection, name, sizeof(name) - 1, 0, &fd) <= 0)
 			return count;
 		length += (size_t)snprintf(names + length, size - length, "%s%s",
 					   count == 0 ? "" : ":", name);
@@ -241,7 +241,7 @@ static _Noreturn void start(const char *folder, char **command)
 	char path[108], number[16];
 
 	make_path(path, folder, "take");
-	struct sockaddr_un address = tool_address(path);
+	struct sockaddr_un address = helper_address(path);
 	int connection = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (connect(connection, (struct sockaddr *)&address, sizeof(address)) < 0)
 		err(2, "%s", path);
@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 		     "usage: fake-manager FOLDER MAXIMUM | fake-manager FOLDER start COMMAND...");
 	if (strcmp(argv[2], "start") == 0 && argc > 3)
 		start(argv[1], argv + 3);
-	manager.maximum = tool_number(argv[2]);
+	manager.maximum = helper_number(argv[2]);
 	if (manager.maximum > ENTRIES_MAX)
 		errx(2, "MAXIMUM can be at most %d", ENTRIES_MAX);
 	manager.notify = bind_to(argv[1], "notify", SOCK_DGRAM);

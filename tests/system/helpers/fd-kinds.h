@@ -21,10 +21,10 @@
 #define KIND_HUGE_PAGE   (2 << 20)
 #define KIND_SEALS       (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-typedef struct DescriptorKind {
+typedef struct FdKind {
 	const char *name;
 	int (*make)(void); /* returns -1 with errno if this machine has no such kind */
-} DescriptorKind;
+} FdKind;
 
 static inline int kind_memory(unsigned int flags, int seals, off_t size)
 {
@@ -173,8 +173,8 @@ static inline int kind_device(void)
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-/* The first DESCRIPTOR_KINDS_SHAREABLE kinds can be shared. */
-static const DescriptorKind descriptor_kinds[] = {
+/* The first FD_KINDS_SHAREABLE kinds can be shared. */
+static const FdKind fd_kinds[] = {
 	{ "sealed", kind_sealed },
 	{ "scanout", kind_scanout },
 	{ "sealable", kind_sealable },
@@ -198,7 +198,7 @@ static const DescriptorKind descriptor_kinds[] = {
 	{ "device", kind_device },
 };
 
-#define DESCRIPTOR_KINDS           (sizeof(descriptor_kinds) / sizeof(descriptor_kinds[0]))
-#define DESCRIPTOR_KINDS_SHAREABLE 2
+#define FD_KINDS           (sizeof(fd_kinds) / sizeof(fd_kinds[0]))
+#define FD_KINDS_SHAREABLE 2
 
 #endif

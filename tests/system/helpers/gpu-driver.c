@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 {
 	Card card = { .description = VAIL_ADAPTER_INIT };
 	VailAdapter *description = &card.description;
-	char process[VAIL_HANDLE_SIZE], line[TOOL_LINE_SIZE];
+	char process[VAIL_HANDLE_SIZE], line[HELPER_LINE_SIZE];
 	struct vail *vail;
 
 	if (argc != 3)
@@ -104,7 +104,7 @@ int main(int argc, char **argv)
 	memcpy(description->page_table_index_bit_count, (uint8_t[]){ 9, 9, 9, 9 }, 4);
 	must("RegisterAdapter", register_card(vail, &card));
 	must("CompleteSystemProcess", vail_complete_create_process(vail, card.system_process));
-	uint64_t own = make_process(vail, card.adapter, (pid_t)tool_number(argv[2]), process);
+	uint64_t own = make_process(vail, card.adapter, (pid_t)helper_number(argv[2]), process);
 	must("Evict", vail_evict_page_table(vail, process, own));
 	must("MakeResident", vail_make_page_table_resident(vail, process, own));
 	printf("state %d\n", state_of(vail, process, own));

@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 		printf("process %s\n", process);
 		fflush(stdout);
 	}
-	tool_wait_for_end_of_input();
+	helper_wait_for_end_of_input();
 	/* The test may have ended the GPU process meanwhile. */
 	if (status == STATUS_SUCCESS)
 		print("Late", vail_free_address(vail, process, 1 << 20, 4096));

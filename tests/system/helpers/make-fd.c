@@ -48,7 +48,7 @@ struct drm_create_dumb {
 
 struct drm_prime_handle {
 	uint32_t handle, flags;
-	int32_t descriptor;
+	int32_t fd;
 };
 
 struct drm_vgem_fence {
@@ -69,9 +69,9 @@ static int open_device(const char *path)
 	return device;
 }
 
-static void control(int descriptor, unsigned long request, void *argument, const char *name)
+static void control(int fd, unsigned long request, void *argument, const char *name)
 {
-	if (ioctl(descriptor, request, argument) < 0)
+	if (ioctl(fd, request, argument) < 0)
 		err(2, "%s", name);
 }
 
@@ -101,11 +101,11 @@ static int open_driver(const char *name)
 
 static int make_memfd(void)
 {
-	int descriptor = memfd_create("vail-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create("vail-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (descriptor < 0 || ftruncate(descriptor, MEMORY_SIZE) < 0)
+	if (fd < 0 || ftruncate(fd, MEMORY_SIZE) < 0)
 		err(2, "memfd");
-	return descriptor;
+	return fd;
 }
 
 static int make_udmabuf(void)
@@ -118,10 +118,10 @@ static int make_udmabuf(void)
 
 	if (fcntl((int)create.memfd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
 		err(2, "F_ADD_SEALS");
-	int descriptor = ioctl(open_device("/dev/udmabuf"), UDMABUF_CREATE, &create);
-	if (descriptor < 0)
+	int fd = ioctl(open_device("/dev/udmabuf"), UDMABUF_CREATE, &create);
+	if (fd < 0)
 		err(2, "UDMABUF_CREATE");
-	return descriptor;
+	return fd;
 }
 
 static int make_from_heap(void)
@@ -151,7 +151,7 @@ static int export_buffer(int device, uint32_t handle)
 	struct drm_prime_handle prime = { .handle = handle, .flags = EXPORT_FLAGS };
 
 	control(device, DRM_PRIME_HANDLE_TO_FD, &prime, "DRM_IOCTL_PRIME_HANDLE_TO_FD");
-	return prime.descriptor;
+	return prime.fd;
 }
 
 static int make_vgem(void)
@@ -215,16 +215,16 @@ static int make(const char *name, int *ret_device)
 }
 
 /* Adds an fd for the command. All other fds are closed on exec. */
-static void add(int *kept, size_t *count, int descriptor)
+static void add(int *kept, size_t *count, int fd)
 {
-	if (descriptor < 0)
+	if (fd < 0)
 		return;
 	if (*count == NUMBERS_END - FIRST_NUMBER)
 		errx(2, "more than %d fds", NUMBERS_END - FIRST_NUMBER);
-	kept[*count] = fcntl(descriptor, F_DUPFD_CLOEXEC, NUMBERS_END);
+	kept[*count] = fcntl(fd, F_DUPFD_CLOEXEC, NUMBERS_END);
 	if (kept[(*count)++] < 0)
 		err(2, "F_DUPFD_CLOEXEC");
-	close(descriptor);
+	close(fd);
 }
 
 int main(int argc, char **argv)

@@ -40,7 +40,7 @@ static bool push(Stream *stream, const char *text, size_t length)
 /* Waits for an iteration of the daemon's event loop. */
 static void wait_for_turn(const char *path)
 {
-	int connection = tool_try_connect(path);
+	int connection = helper_try_connect(path);
 	char byte;
 
 	if (connection < 0)
@@ -75,16 +75,16 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		errx(2, "usage: never-reads SOCKET COUNT");
-	size_t count = tool_number(argv[2]);
+	size_t count = helper_number(argv[2]);
 	Stream *streams = calloc(count + 1, sizeof(*streams));
 	if (!streams)
 		err(2, "calloc");
 	for (size_t i = 0; i < count; i++)
-		streams[i].connection = tool_connect(argv[1]);
+		streams[i].connection = helper_connect(argv[1]);
 	push_all(argv[1], streams, count);
 	puts("taken");
 	fflush(stdout);
-	tool_wait_for_end_of_input();
+	helper_wait_for_end_of_input();
 	for (size_t i = 0; i < count; i++) {
 		struct pollfd poll_for = { .fd = streams[i].connection, .events = 0 };
 		dropped += poll(&poll_for, 1, 0) > 0 && poll_for.revents & (POLLHUP | POLLERR);

@@ -57,13 +57,13 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		errx(2, "usage: open-connections SOCKET COUNT");
-	size_t count = tool_number(argv[2]);
+	size_t count = helper_number(argv[2]);
 	int *served = calloc(count + 1, sizeof(*served));
 	if (!served)
 		err(2, "calloc");
 	raise_limit();
 	for (size_t i = 0; i < count; i++) {
-		int connection = tool_connect(argv[1]);
+		int connection = helper_connect(argv[1]);
 		Outcome outcome = ask(connection, line, sizeof(line));
 
 		if (outcome == SERVED)
@@ -76,7 +76,7 @@ int main(int argc, char **argv)
 	       outcomes[CLOSED]);
 	printf("%s", refusal[0] ? refusal : "none\n");
 	fflush(stdout);
-	tool_wait_for_end_of_input();
+	helper_wait_for_end_of_input();
 	for (size_t i = 0; i < outcomes[SERVED]; i++)
 		left += ask(served[i], line, sizeof(line)) == SERVED;
 	printf("left %zu\n", left);

@@ -35,12 +35,12 @@ static void register_process(Viewer *viewer)
 	puts(vail_status_name(vail_register_process(viewer->vail, viewer->guid)));
 }
 
-static void print_plane(int descriptor)
+static void print_plane(int fd)
 {
 	struct stat status;
-	int mode = fcntl(descriptor, F_GETFL) & O_ACCMODE;
+	int mode = fcntl(fd, F_GETFL) & O_ACCMODE;
 
-	if (fstat(descriptor, &status) < 0)
+	if (fstat(fd, &status) < 0)
 		err(1, "fstat");
 	printf(" %ju:%s", (uintmax_t)status.st_ino, mode == O_RDONLY ? "read" : "readWrite");
 }
@@ -60,14 +60,15 @@ static void read_text(Viewer *viewer, const char *plane)
 {
 	char text[TEXT_SIZE] = "";
 	NTSTATUS status =
-		vail_object_read(viewer->object, tool_number(plane), 0, text, sizeof(text));
+		vail_object_read(viewer->object, helper_number(plane), 0, text, sizeof(text));
 
 	printf("%s %.*s\n", vail_status_name(status), TEXT_SIZE - 1, text);
 }
 
 static void write_text(Viewer *viewer, char *words)
 {
-	size_t plane = tool_number(strsep(&words, " ")), offset = tool_number(strsep(&words, " "));
+	size_t plane = helper_number(strsep(&words, " ")),
+	       offset = helper_number(strsep(&words, " "));
 	size_t size;
 	void *data;
 	NTSTATUS status = vail_object_map(viewer->object, plane, &data, &size);
@@ -86,7 +87,7 @@ static void close_object(Viewer *viewer)
 int main(int argc, char **argv)
 {
 	Viewer viewer = { 0 };
-	char line[TOOL_LINE_SIZE];
+	char line[HELPER_LINE_SIZE];
 	char *words;
 
 	if (argc != 3)
@@ -95,7 +96,7 @@ int main(int argc, char **argv)
 	if (vail_new(argv[1], &viewer.vail) != STATUS_SUCCESS)
 		errx(1, "vail_new");
 	vail_set_timeout(viewer.vail, VAIL_TIMEOUT_NONE);
-	while ((words = tool_read_line(line))) {
+	while ((words = helper_read_line(line))) {
 		const char *command = strsep(&words, " ");
 
 		if (strcmp(command, "register") == 0)
@@ -108,7 +109,7 @@ int main(int argc, char **argv)
 			write_text(&viewer, words);
 		else if (strcmp(command, "wait") == 0 && words)
 			puts(vail_status_name(
-				vail_object_wait(viewer.object, (int)tool_number(words))));
+				vail_object_wait(viewer.object, (int)helper_number(words))));
 		else if (strcmp(command, "close") == 0)
 			close_object(&viewer);
 		else

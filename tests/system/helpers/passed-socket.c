@@ -23,8 +23,8 @@ typedef struct Task {
 
 static void send_line(int connection, const char *text)
 {
-	tool_send(connection, text, strlen(text));
-	tool_send(connection, "\n", 1);
+	helper_send(connection, text, strlen(text));
+	helper_send(connection, "\n", 1);
 }
 
 static void await(pid_t pid)
@@ -46,15 +46,15 @@ static pid_t fork_or_die(void)
 
 static void own(const Task *task)
 {
-	int connection = tool_connect(task->socket);
+	int connection = helper_connect(task->socket);
 
 	send_line(connection, task->request);
-	tool_print_reply(connection);
+	helper_print_reply(connection);
 }
 
 static void inherited(const Task *task)
 {
-	int connection = tool_connect(task->socket);
+	int connection = helper_connect(task->socket);
 	pid_t child = fork_or_die();
 
 	if (child == 0) {
@@ -62,7 +62,7 @@ static void inherited(const Task *task)
 		_exit(0);
 	}
 	await(child);
-	tool_print_reply(connection);
+	helper_print_reply(connection);
 }
 
 static void pass_and(const Task *task, bool stay)
@@ -73,10 +73,10 @@ static void pass_and(const Task *task, bool stay)
 		err(2, "socketpair");
 	pid_t connector = fork_or_die();
 	if (connector == 0) {
-		int connection = tool_connect(task->socket);
+		int connection = helper_connect(task->socket);
 		char byte;
 
-		if (!tool_send_descriptors(pair[1], "x", &connection, 1))
+		if (!helper_send_fds(pair[1], "x", &connection, 1))
 			err(2, "sendmsg");
 		close(pair[0]);
 		if (stay && read(pair[1], &byte, 1) < 0)
@@ -84,11 +84,11 @@ static void pass_and(const Task *task, bool stay)
 		_exit(0);
 	}
 	close(pair[1]);
-	int connection = tool_receive_descriptor(pair[0]);
+	int connection = helper_receive_fd(pair[0]);
 	if (!stay)
 		await(connector);
 	send_line(connection, task->request);
-	tool_print_reply(connection);
+	helper_print_reply(connection);
 }
 
 static void passed(const Task *task)
@@ -121,7 +121,7 @@ static bool has_changed(pid_t pid)
 /* The program reads from a pipe that closes when the child exits, so that it runs until then. */
 static void changed(const Task *task)
 {
-	int connection = tool_connect(task->socket), hold[2];
+	int connection = helper_connect(task->socket), hold[2];
 
 	if (!task->program)
 		errx(2, "mode changed needs a PROGRAM");
@@ -133,7 +133,7 @@ static void changed(const Task *task)
 		while (!has_changed(connector))
 			poll(NULL, 0, 10);
 		send_line(connection, task->request);
-		tool_print_reply(connection);
+		helper_print_reply(connection);
 		_exit(0);
 	}
 	close(hold[1]);
@@ -145,22 +145,22 @@ static void changed(const Task *task)
 
 static void mixed(const Task *task)
 {
-	int connection = tool_connect(task->socket);
+	int connection = helper_connect(task->socket);
 	size_t half = strlen(task->request) / 2;
 
-	tool_send(connection, task->request, half);
+	helper_send(connection, task->request, half);
 	pid_t child = fork_or_die();
 	if (child == 0) {
 		send_line(connection, task->request + half);
 		_exit(0);
 	}
 	await(child);
-	tool_print_reply(connection);
+	helper_print_reply(connection);
 }
 
 static void becomes(const Task *task)
 {
-	int connection = tool_connect(task->socket);
+	int connection = helper_connect(task->socket);
 
 	if (!task->program)
 		errx(2, "mode becomes needs a PROGRAM");

@@ -26,7 +26,7 @@
 #define REPLY_SIZE (256 << 10)
 
 typedef struct Service {
-	Keeper keeper;
+	Persistence persistence;
 	ProcessTable processes;
 	Statistics statistics;
 	int opened[OPENED_MAX]; /* the persisted fds, unordered */
@@ -41,11 +41,11 @@ static void ignore_exit(void *context, ProcessKey key)
 	(void)key;
 }
 
-static void add(Service *service, uint64_t id, int descriptor)
+static void add(Service *service, uint64_t id, int fd)
 {
 	if (service->count == OPENED_MAX)
 		errx(2, "more than %d fds", OPENED_MAX);
-	service->opened[service->count] = descriptor;
+	service->opened[service->count] = fd;
 	service->ids[service->count++] = id;
 }
 
@@ -62,56 +62,56 @@ static void restore(Service *service)
 {
 	PersistedRecords records;
 
-	if (record_file_load(&service->keeper.records, KEPT_DESCRIPTOR, &records) < 0)
+	if (record_file_load(&service->persistence.records, PERSISTED_FD, &records) < 0)
 		errx(2, "cannot read the records");
 	for (size_t i = 0; i < records.count; i++) {
 		uint64_t id = records.items[i].number;
-		int descriptor;
+		int fd;
 
-		if (keeper_find_descriptor(&service->keeper, id, &descriptor) != EVIDENCE_FOUND)
+		if (persistence_fdstore_find(&service->persistence, id, &fd) != LOOKUP_FOUND)
 			errx(2, "fd %" PRIu64 " was not restored", id);
-		add(service, id, descriptor);
+		add(service, id, fd);
 	}
 	persisted_records_deinit(&records);
-	if (record_file_load(&service->keeper.records, KEPT_PROCESS, &records) < 0)
+	if (record_file_load(&service->persistence.records, PERSISTED_PROCESS, &records) < 0)
 		errx(2, "cannot read the records");
 	for (size_t i = 0; i < records.count; i++)
 		host_process_watch(
 			process_table_find(&service->processes, records.items[i].number));
 	persisted_records_deinit(&records);
-	keeper_end_restore(&service->keeper);
+	persistence_end_restore(&service->persistence);
 }
 
 static void start(Service *service, const char *directory)
 {
-	PassedDescriptors passed;
+	ListenFds passed;
 	struct event_base *base = event_base_new();
-	KeeperOptions options = {
+	PersistenceOptions options = {
 		.runtime_directory = directory,
-		.roots = ROOTS_DEFAULT,
+		.roots = FS_ROOTS_DEFAULT,
 		.processes = &service->processes,
 		.parser = json_parser_new(),
 		.statistics = &service->statistics,
 	};
 
 	event_base_priority_init(base, 2);
-	process_table_init(&service->processes, base, &ROOTS_DEFAULT, ignore_exit, NULL);
-	if (descriptor_facts_init(&options.memfds) < 0 || passed_descriptors_init(&passed) < 0 ||
-	    keeper_open(&service->keeper, &options, &passed) < 0)
+	process_table_init(&service->processes, base, &FS_ROOTS_DEFAULT, ignore_exit, NULL);
+	if (fd_info_init(&options.memfds) < 0 || listen_fds_init(&passed) < 0 ||
+	    persistence_open(&service->persistence, &options, &passed) < 0)
 		exit(2);
-	passed_descriptors_deinit(&passed);
+	listen_fds_deinit(&passed);
 	restore(service);
 }
 
 /* Returns the id, or 0 if the fd cannot be persisted. */
-static uint64_t persist(Service *service, int descriptor)
+static uint64_t persist(Service *service, int fd)
 {
-	uint64_t id = keeper_keep_descriptor(&service->keeper, descriptor);
+	uint64_t id = persistence_fdstore_add(&service->persistence, fd);
 
 	if (id != 0)
-		add(service, id, descriptor);
+		add(service, id, fd);
 	else
-		close(descriptor);
+		close(fd);
 	return id;
 }
 
@@ -127,22 +127,21 @@ static int make_memory(void)
 static void release(Service *service, uint64_t id)
 {
 	size_t at = find(service, id);
-	StoreName name = { .kind = KEPT_DESCRIPTOR, .number = id };
+	StoreName name = { .kind = PERSISTED_FD, .number = id };
 
-	keeper_release_descriptor(&service->keeper, service->opened[at]);
+	persistence_fdstore_release(&service->persistence, service->opened[at]);
 	close(service->opened[at]);
 	service->count--;
 	service->opened[at] = service->opened[service->count];
 	service->ids[at] = service->ids[service->count];
-	strcpy(service->reply,
-	       descriptor_store_find(&service->keeper.store, &name) ? "kept" : "gone");
+	strcpy(service->reply, fd_store_find(&service->persistence.store, &name) ? "kept" : "gone");
 }
 
 static uint64_t watch(Service *service, pid_t pid)
 {
 	HostProcess *process;
 
-	if (process_table_open(&service->processes, pid, &process) != EVIDENCE_FOUND ||
+	if (process_table_open(&service->processes, pid, &process) != LOOKUP_FOUND ||
 	    !host_process_watch(process))
 		errx(2, "%d cannot be watched", (int)pid);
 	return process->key;
@@ -155,10 +154,10 @@ static void list(Service *service)
 	struct stat status;
 	HostProcess *process;
 
-	for (uint64_t id = 1; id <= service->keeper.last_id; id++) {
-		StoreName name = { .kind = KEPT_DESCRIPTOR, .number = id };
+	for (uint64_t id = 1; id <= service->persistence.last_id; id++) {
+		StoreName name = { .kind = PERSISTED_FD, .number = id };
 
-		if (!descriptor_store_find(&service->keeper.store, &name))
+		if (!fd_store_find(&service->persistence.store, &name))
 			continue;
 		fstat(service->opened[find(service, id)], &status);
 		fprintf(out, "%sm%" PRIu64 ":%ju", separator, id, (uintmax_t)status.st_ino);
@@ -205,7 +204,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		errx(2, "usage: persist-fds DIRECTORY SOCKET");
 	start(&service, argv[1]);
-	struct sockaddr_un address = tool_address(argv[2]);
+	struct sockaddr_un address = helper_address(argv[2]);
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	unlink(argv[2]);
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
@@ -214,7 +213,7 @@ int main(int argc, char **argv)
 	sd_notify(false, "READY=1");
 	for (;;) {
 		int connection = accept(listener, NULL, NULL);
-		char line[TOOL_LINE_SIZE];
+		char line[HELPER_LINE_SIZE];
 		FILE *in = connection < 0 ? NULL : fdopen(connection, "r");
 
 		if (!in)
@@ -223,7 +222,7 @@ int main(int argc, char **argv)
 			line[strcspn(line, "\n")] = '\0';
 			answer(&service, line);
 			strcat(service.reply, "\n");
-			tool_send(connection, service.reply, strlen(service.reply));
+			helper_send(connection, service.reply, strlen(service.reply));
 		}
 		fclose(in);
 	}

@@ -15,7 +15,7 @@
  */
 #include "tests/support/random-objects.h"
 
-#define REPLY_DESCRIPTORS_MAX 8
+#define REPLY_FDS_MAX 8
 
 #define WORDS_MAX  32
 #define INPUT_SIZE (4u << 20)
@@ -42,8 +42,7 @@ static void make_request(Client *client, Request *request)
 	request->is_broken = false;
 	random_objects_request(&client->objects, request);
 	if (one_in(random, 16)) /* superfluous fds */
-		request_add_descriptors(&client->objects, request, 1 + draw(random, 4),
-					DESCRIPTOR_KINDS);
+		request_add_fds(&client->objects, request, 1 + draw(random, 4), FD_KINDS);
 	if (!client->is_vmm && !one_in(random, 100))
 		request->count = 0;
 	request_end(random, request);
@@ -90,21 +89,20 @@ static void look_at_reply(void *context, const char *text, size_t length)
 /* Receives available replies and closes their fds. Returns false at the end of the connection. */
 static bool receive(Client *client)
 {
-	int descriptors[REPLY_DESCRIPTORS_MAX];
+	int fds[REPLY_FDS_MAX];
 	size_t count;
-	ssize_t size =
-		tool_recvmsg(client->connection, client->input + client->input_size,
-			     INPUT_SIZE - client->input_size, MSG_DONTWAIT | MSG_CMSG_CLOEXEC,
-			     descriptors, REPLY_DESCRIPTORS_MAX, &count);
+	ssize_t size = helper_recvmsg(client->connection, client->input + client->input_size,
+				      INPUT_SIZE - client->input_size,
+				      MSG_DONTWAIT | MSG_CMSG_CLOEXEC, fds, REPLY_FDS_MAX, &count);
 
 	if (size < 0 && errno == EAGAIN)
 		return true;
 	if (size < 0 && errno == EMSGSIZE)
-		errx(1, "more than %d fds came with a reply", REPLY_DESCRIPTORS_MAX);
+		errx(1, "more than %d fds came with a reply", REPLY_FDS_MAX);
 	if (size <= 0)
 		return false;
 	for (size_t i = 0; i < count; i++)
-		close(descriptors[i]);
+		close(fds[i]);
 	client->received += count;
 	client->input_size = replies_take(client->input, client->input_size + (size_t)size, 0,
 					  look_at_reply, client);
@@ -132,10 +130,10 @@ static void reconnect(Client *client)
 
 	if (client->connection >= 0)
 		close(client->connection);
-	client->connection = tool_connect(client->path);
+	client->connection = helper_connect(client->path);
 	client->input_size = 0;
 	client->connections++;
-	tool_send(client->connection, first, strlen(first));
+	helper_send(client->connection, first, strlen(first));
 	wait_for(client, POLLIN);
 }
 
@@ -161,8 +159,8 @@ static void finish(Client *client)
  */
 static int try_send(const Client *client, const Request *request)
 {
-	ssize_t size = tool_sendmsg(client->connection, request->text, request->length,
-				    request->descriptors, request->count, MSG_DONTWAIT);
+	ssize_t size = helper_sendmsg(client->connection, request->text, request->length,
+				      request->fds, request->count, MSG_DONTWAIT);
 
 	if (size >= 0 && (size_t)size != request->length)
 		errx(1, "a request was sent in part");
@@ -226,7 +224,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: random-requests SOCKET GUID COUNT SEED vmm|viewer");
 	client = (Client){ .path = argv[1],
 			   .connection = -1,
-			   .objects = { .random = tool_number(argv[4]), .guid = argv[2] },
+			   .objects = { .random = helper_number(argv[4]), .guid = argv[2] },
 			   .is_vmm = strcmp(argv[5], "vmm") == 0,
 			   .input = malloc(INPUT_SIZE) };
 	if (!client.input)
@@ -236,13 +234,13 @@ int main(int argc, char **argv)
 		errx(1, "stdin ended");
 	reconnect(&client);
 	begin_as_viewer(&client);
-	for (size_t count = tool_number(argv[3]); count > 0; count--) {
+	for (size_t count = helper_number(argv[3]); count > 0; count--) {
 		make_request(&client, &request);
 		send_request(&client, &request);
 	}
 	finish(&client);
 	reconnect(&client);
 	print_results(&client);
-	tool_wait_for_end_of_input();
+	helper_wait_for_end_of_input();
 	return 0;
 }

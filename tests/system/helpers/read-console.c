@@ -69,7 +69,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		errx(2, "usage: read-console FILE ROW");
 	Pixels pixels = pixels_read(argv[1]);
-	size_t row = tool_number(argv[2]), columns = pixels.image.width / CELL_WIDTH;
+	size_t row = helper_number(argv[2]), columns = pixels.image.width / CELL_WIDTH;
 	if (columns < strlen(alphabet) || row >= pixels.image.height / CELL_HEIGHT)
 		errx(1, "a screenshot of %u x %u is too small", pixels.image.width,
 		     pixels.image.height);

@@ -21,7 +21,7 @@
 
 static int listen_at(const char *path)
 {
-	struct sockaddr_un address = tool_address(path);
+	struct sockaddr_un address = helper_address(path);
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
@@ -37,10 +37,10 @@ static void reply(int connection, const char *parameters, bool has_fd)
 	char text[400];
 
 	snprintf(text, sizeof(text), "{\"parameters\":{%s}}", parameters);
-	if (has_fd ? !tool_send_descriptors(connection, text, &given, 1)
+	if (has_fd ? !helper_send_fds(connection, text, &given, 1)
 		   : send(connection, text, strlen(text), MSG_NOSIGNAL) < 0)
 		err(2, "send");
-	tool_send(connection, "", 1); /* its NUL */
+	helper_send(connection, "", 1); /* its NUL */
 }
 
 static void print_status(const char *what, NTSTATUS status)
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 		errx(2, "vail_open");
 	int connection = accept(listener, NULL, NULL);
 	if (!is_fence)
-		tool_write_memory(GIVEN, 0, ROWS);
+		helper_write_memory(GIVEN, 0, ROWS);
 	reply(connection,
 	      is_fence ? "\"object\":{\"type\":\"fence\",\"fence\":{}}"
 		       : "\"object\":{\"type\":\"resource\",\"width\":3,\"height\":2,"

@@ -96,20 +96,20 @@ static size_t kill_many(Family *family, size_t count)
 int main(int argc, char **argv)
 {
 	Family family = { 0 };
-	char line[TOOL_LINE_SIZE];
+	char line[HELPER_LINE_SIZE];
 	char *words;
 
 	if (argc < 3)
 		errx(2, "usage: register-many SOCKET GUID...");
 	family.path = argv[1];
 	family.guids = argv + 2;
-	while ((words = tool_read_line(line))) {
+	while ((words = helper_read_line(line))) {
 		const char *command = strsep(&words, " ");
 
 		if (strcmp(command, "register") == 0 && words)
-			printf("%zu\n", register_many(&family, tool_number(words)));
+			printf("%zu\n", register_many(&family, helper_number(words)));
 		else if (strcmp(command, "kill") == 0 && words)
-			printf("%zu\n", kill_many(&family, tool_number(words)));
+			printf("%zu\n", kill_many(&family, helper_number(words)));
 		else
 			errx(2, "%s: unknown command", command);
 		fflush(stdout);

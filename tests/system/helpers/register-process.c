@@ -30,6 +30,6 @@ int main(int argc, char **argv)
 	print_status("CreateContext", vail_create_context(vail, NULL, context, NULL));
 	print_status("RegisterVailProcess", vail_register_process(vail, argv[2]));
 	vail_close(vail);
-	tool_wait_for_end_of_input();
+	helper_wait_for_end_of_input();
 	return 0;
 }

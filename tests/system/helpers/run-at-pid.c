@@ -13,7 +13,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 3)
 		errx(2, "usage: run-at-pid PID COMMAND...");
-	pid_t pid = (pid_t)tool_number(argv[1]);
+	pid_t pid = (pid_t)helper_number(argv[1]);
 	struct clone_args arguments = {
 		.exit_signal = SIGCHLD,
 		.set_tid = (uint64_t)(uintptr_t)&pid,

@@ -36,12 +36,12 @@ static const char *send_part(int connection, const char *text)
 
 int main(int argc, char **argv)
 {
-	char line[TOOL_LINE_SIZE];
+	char line[HELPER_LINE_SIZE];
 
 	if (argc != 2)
 		errx(2, "usage: send-part SOCKET");
-	int connection = tool_connect(argv[1]);
-	while (tool_read_line(line)) {
+	int connection = helper_connect(argv[1]);
+	while (helper_read_line(line)) {
 		if (strncmp(line, "send ", 5) == 0)
 			puts(send_part(connection, line + 5));
 		else if (strcmp(line, "state") == 0)

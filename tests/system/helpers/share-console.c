@@ -36,7 +36,7 @@ typedef struct Console {
 	uint32_t stride;
 	uint8_t *memory;
 	size_t size;
-	int descriptor;
+	int fd;
 } Console;
 
 static void must(const Console *console, const char *what, NTSTATUS status)
@@ -65,7 +65,7 @@ static void unshare(Console *console)
 	*console->handle = '\0';
 	if (console->memory) {
 		munmap(console->memory, console->size);
-		close(console->descriptor);
+		close(console->fd);
 	}
 	console->memory = NULL;
 }
@@ -98,11 +98,11 @@ static void share(Console *console, uint32_t width, uint32_t height, unsigned in
 	console->height = height;
 	console->stride = stride;
 	console->size = (size_t)stride * height;
-	console->descriptor = memfd_create("console", MFD_CLOEXEC | flags);
-	if (console->descriptor < 0 || ftruncate(console->descriptor, (off_t)console->size) < 0)
+	console->fd = memfd_create("console", MFD_CLOEXEC | flags);
+	if (console->fd < 0 || ftruncate(console->fd, (off_t)console->size) < 0)
 		err(1, "memfd");
-	console->memory = mmap(NULL, console->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			       console->descriptor, 0);
+	console->memory =
+		mmap(NULL, console->size, PROT_READ | PROT_WRITE, MAP_SHARED, console->fd, 0);
 	if (console->memory == MAP_FAILED)
 		err(1, "mmap");
 	memset(console->memory, 0xee, console->size); /* fills the gaps */
@@ -112,7 +112,7 @@ static void share(Console *console, uint32_t width, uint32_t height, unsigned in
 	object.height = height;
 	memcpy(&object.format, console->format, sizeof(object.format));
 	object.plane_count = 1;
-	object.planes[0].descriptor = console->descriptor;
+	object.planes[0].descriptor = console->fd;
 	object.planes[0].stride = stride;
 	must(console, "share", share_object(console, &object));
 }
@@ -153,7 +153,7 @@ static void update(Console *console, const char *arguments)
 
 static void shrink(Console *console)
 {
-	if (ftruncate(console->descriptor, 0) < 0)
+	if (ftruncate(console->fd, 0) < 0)
 		err(1, "ftruncate");
 	must(console, "update", vail_update_object(console->vail, console->handle, NULL, 0));
 	puts("shrunk");

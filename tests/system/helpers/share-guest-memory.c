@@ -15,11 +15,11 @@
 /* The link of QEMU's fd for a memory-backend-memfd. */
 #define LINK "/memfd:memory-backend-memfd (deleted)"
 
-static bool is_guest_memory(int descriptor)
+static bool is_guest_memory(int fd)
 {
 	char path[40], text[64];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	ssize_t length = readlink(path, text, sizeof(text));
 	return length == (ssize_t)strlen(LINK) && memcmp(text, LINK, strlen(LINK)) == 0;
 }
@@ -37,14 +37,14 @@ static int fetch_guest_memory(pid_t qemu)
 	while ((entry = readdir(directory))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		int descriptor = pidfd_getfd(pidfd, (int)tool_number(entry->d_name), 0);
-		if (descriptor < 0)
+		int fd = pidfd_getfd(pidfd, (int)helper_number(entry->d_name), 0);
+		if (fd < 0)
 			err(1, "pidfd_getfd");
-		if (is_guest_memory(descriptor)) {
+		if (is_guest_memory(fd)) {
 			closedir(directory);
-			return descriptor;
+			return fd;
 		}
-		close(descriptor);
+		close(fd);
 	}
 	errx(1, "QEMU has no fd with the link " LINK);
 }
@@ -65,8 +65,8 @@ int main(int argc, char **argv)
 	object.height = 16;
 	object.format = VAIL_FORMAT('X', 'R', '2', '4');
 	object.plane_count = 1;
-	object.planes[0].descriptor = fetch_guest_memory((pid_t)tool_number(argv[3]));
-	object.planes[0].offset = tool_number(argv[4]);
+	object.planes[0].descriptor = fetch_guest_memory((pid_t)helper_number(argv[3]));
+	object.planes[0].offset = helper_number(argv[4]);
 	object.planes[0].stride = 256;
 	NTSTATUS shared = vail_share_object(vail, argv[2], &object, handle);
 	if (shared != STATUS_SUCCESS)
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 	fstat(object.planes[0].descriptor, &status);
 	printf("%s %s %ju\n", vail_status_name(shared), handle, (uintmax_t)status.st_ino);
 	fflush(stdout);
-	tool_wait_for_end_of_input();
+	helper_wait_for_end_of_input();
 	vail_close(vail);
 	return 0;
 }

@@ -121,7 +121,7 @@ static void share_many(Sharer *sharer, size_t count)
 
 static void write_text(Sharer *sharer, char *words)
 {
-	size_t index = tool_number(strsep(&words, " "));
+	size_t index = helper_number(strsep(&words, " "));
 
 	if (index >= sharer->object.plane_count || !words)
 		errx(2, "usage: write PLANE TEXT, where PLANE is shared");
@@ -129,14 +129,14 @@ static void write_text(Sharer *sharer, char *words)
 	if (plane->descriptor == vail_memory_descriptor(sharer->memory)) /* -1 without memory */
 		memcpy(vail_memory_data(sharer->memory), words, strlen(words) + 1);
 	else
-		tool_write_memory(plane->descriptor, plane->offset, words);
+		helper_write_memory(plane->descriptor, plane->offset, words);
 	puts(vail_status_name(vail_update_object(sharer->vail, sharer->handle, NULL, 0)));
 }
 
-static void close_descriptor(const char *number)
+static void close_fd(const char *number)
 {
-	puts(close((int)tool_number(number)) == 0 ? vail_status_name(STATUS_SUCCESS)
-						  : strerrorname_np(errno));
+	puts(close((int)helper_number(number)) == 0 ? vail_status_name(STATUS_SUCCESS)
+						    : strerrorname_np(errno));
 }
 
 static void unshare_object(Sharer *sharer)
@@ -150,7 +150,7 @@ static void unshare_object(Sharer *sharer)
 int main(int argc, char **argv)
 {
 	Sharer sharer = { .object = VAIL_OBJECT_INIT };
-	char line[TOOL_LINE_SIZE];
+	char line[HELPER_LINE_SIZE];
 	char *words;
 
 	if (argc != 3)
@@ -159,17 +159,17 @@ int main(int argc, char **argv)
 	if (vail_new(argv[1], &sharer.vail) != STATUS_SUCCESS)
 		errx(1, "vail_new");
 	vail_set_timeout(sharer.vail, VAIL_TIMEOUT_NONE);
-	while ((words = tool_read_line(line))) {
+	while ((words = helper_read_line(line))) {
 		const char *command = strsep(&words, " ");
 
 		if (strcmp(command, "share") == 0 && words)
 			share(&sharer, words);
 		else if (strcmp(command, "share-many") == 0 && words)
-			share_many(&sharer, tool_number(words));
+			share_many(&sharer, helper_number(words));
 		else if (strcmp(command, "write") == 0 && words)
 			write_text(&sharer, words);
 		else if (strcmp(command, "close") == 0 && words)
-			close_descriptor(words);
+			close_fd(words);
 		else if (strcmp(command, "unshare") == 0)
 			unshare_object(&sharer);
 		else

@@ -32,8 +32,8 @@ typedef struct Talk {
 
 /* Fds to send with a message. */
 typedef struct Bundle {
-	int items[TOOL_DESCRIPTORS_MAX];
-	bool is_ours[TOOL_DESCRIPTORS_MAX]; /* to be closed after sending */
+	int items[HELPER_FDS_MAX];
+	bool is_ours[HELPER_FDS_MAX]; /* to be closed after sending */
 	size_t count;
 } Bundle;
 
@@ -41,9 +41,9 @@ typedef struct Bundle {
 
 static int make_kind(const char *name)
 {
-	for (size_t i = 0; i < DESCRIPTOR_KINDS; i++)
-		if (strcmp(name, descriptor_kinds[i].name) == 0)
-			return descriptor_kinds[i].make();
+	for (size_t i = 0; i < FD_KINDS; i++)
+		if (strcmp(name, fd_kinds[i].name) == 0)
+			return fd_kinds[i].make();
 	errx(2, "%s is not a kind of fd", name);
 }
 
@@ -54,24 +54,24 @@ static int find_lasting(const Talk *talk, const char *name)
 		return talk->kept;
 	if (*name == '/')
 		return open(name, O_RDONLY | O_CLOEXEC);
-	return *name >= '0' && *name <= '9' ? (int)tool_number(name) : -1;
+	return *name >= '0' && *name <= '9' ? (int)helper_number(name) : -1;
 }
 
 static bool bundle_add(Bundle *bundle, const Talk *talk, const char *name)
 {
-	int descriptor = find_lasting(talk, name);
-	bool is_ours = descriptor < 0;
+	int fd = find_lasting(talk, name);
+	bool is_ours = fd < 0;
 
 	if (is_ours)
-		descriptor = make_kind(name);
-	if (descriptor < 0) {
+		fd = make_kind(name);
+	if (fd < 0) {
 		printf("none: %s: %s\n", name, strerror(errno));
 		return false;
 	}
-	if (bundle->count == TOOL_DESCRIPTORS_MAX)
-		errx(2, "a message has at most %d fds", TOOL_DESCRIPTORS_MAX);
+	if (bundle->count == HELPER_FDS_MAX)
+		errx(2, "a message has at most %d fds", HELPER_FDS_MAX);
 	bundle->is_ours[bundle->count] = is_ours;
-	bundle->items[bundle->count++] = descriptor;
+	bundle->items[bundle->count++] = fd;
 	return true;
 }
 
@@ -83,7 +83,7 @@ static bool bundle_make(Bundle *bundle, const Talk *talk, char *kinds)
 	bundle->count = 0;
 	while ((name = strsep(&kinds, ","))) {
 		char *count = strchr(name, '*');
-		size_t times = count ? tool_number(count + 1) : 1;
+		size_t times = count ? helper_number(count + 1) : 1;
 
 		if (count)
 			*count = '\0';
@@ -110,9 +110,9 @@ static bool send_part(const Talk *talk, char *kinds, const char *text)
 	bool sent = bundle_make(&bundle, talk, kinds);
 
 	if (sent && bundle.count == 0)
-		tool_send(talk->connection, text, strlen(text));
+		helper_send(talk->connection, text, strlen(text));
 	else if (sent) {
-		sent = tool_send_descriptors(talk->connection, text, bundle.items, bundle.count);
+		sent = helper_send_fds(talk->connection, text, bundle.items, bundle.count);
 		if (!sent)
 			puts(strerrorname_np(errno));
 	}
@@ -136,14 +136,14 @@ static void ask(const Talk *talk, char *kinds, char *text)
 		if (!send_part(talk, one_kinds, part))
 			return;
 	}
-	tool_print_reply(talk->connection);
+	helper_print_reply(talk->connection);
 }
 
 static void reconnect(Talk *talk)
 {
-	tool_print_reply(talk->connection);
+	helper_print_reply(talk->connection);
 	close(talk->connection);
-	talk->connection = tool_connect(talk->path);
+	talk->connection = helper_connect(talk->path);
 }
 
 /* --- the memfd ------------------------------------------------------------------------------- */
@@ -162,15 +162,15 @@ static bool change(const Talk *talk, const char *how, const char *value)
 	int result;
 
 	if (strcmp(how, "truncate") == 0)
-		result = ftruncate(talk->kept, (off_t)tool_number(value));
+		result = ftruncate(talk->kept, (off_t)helper_number(value));
 	else if (strcmp(how, "write") == 0)
 		result = pwrite(talk->kept, value, strlen(value) + 1, 0) < 0 ? -1 : 0;
 	else if (strcmp(how, "seal") == 0)
-		result = fcntl(talk->kept, F_ADD_SEALS, (int)tool_number(value));
+		result = fcntl(talk->kept, F_ADD_SEALS, (int)helper_number(value));
 	else if (strcmp(how, "mode") == 0)
-		result = fchmod(talk->kept, (mode_t)tool_number(value));
+		result = fchmod(talk->kept, (mode_t)helper_number(value));
 	else if (strcmp(how, "flicker") == 0)
-		result = flicker(talk->kept, tool_number(value));
+		result = flicker(talk->kept, helper_number(value));
 	else
 		return false;
 	puts(result < 0 ? strerrorname_np(errno) : "done");
@@ -185,7 +185,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: talk-with-fds SOCKET");
 	Talk talk = {
 		.path = argv[1],
-		.connection = tool_connect(argv[1]),
+		.connection = helper_connect(argv[1]),
 		.kept = kind_scanout(),
 	};
 	while (fgets(line, sizeof(line), stdin)) {

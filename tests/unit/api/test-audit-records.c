@@ -47,17 +47,17 @@ static const struct {
 
 Test(records, calls_with_and_without_a_record)
 {
-	Cast cast = cast_new();
-	World *world = cast.world;
-	Caller *const callers[] = { cast.admin, cast.client, cast.stranger };
+	HostFixture fixture = host_fixture_new();
+	FakeHost *fake_host = fixture.fake_host;
+	Caller *const callers[] = { fixture.admin, fixture.client, fixture.stranger };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		size_t before = world->record_count;
-		const char *status =
-			call(world, callers[rows[i].caller], rows[i].method, rows[i].parameters);
-		const FakeRecord *record = world_last_record(world);
+		size_t before = fake_host->record_count;
+		const char *status = call(fake_host, callers[rows[i].caller], rows[i].method,
+					  rows[i].parameters);
+		const FakeAuditRecord *record = fake_host_last_audit_record(fake_host);
 
-		cr_assert_eq(world->record_count - before, rows[i].reason ? 1u : 0u,
+		cr_assert_eq(fake_host->record_count - before, rows[i].reason ? 1u : 0u,
 			     "row %zu: %s %s", i, rows[i].method, status);
 		if (!rows[i].reason)
 			continue;
@@ -68,56 +68,58 @@ Test(records, calls_with_and_without_a_record)
 		cr_assert_eq(record->has_guid, rows[i].parameters && rows[i].parameters[1] == '"',
 			     "row %zu", i);
 	}
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 /* Each record about an object contains the object's handle. */
 Test(records, object_records_contain_the_handle)
 {
 	static const char *const asked[] = { OPEN, CLOSE, UNSHARE };
-	Cast cast = cast_new_sharing();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new_sharing();
+	FakeHost *fake_host = fixture.fake_host;
 	char handle[64];
 
-	share_image(&cast, handle);
-	cr_assert(record_names(world, handle));
+	share_image(&fixture, handle);
+	cr_assert(record_names(fake_host, handle));
 	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
-		Caller *caller = i < 2 ? cast.client : cast.machine;
-		size_t before = world->record_count;
+		Caller *caller = i < 2 ? fixture.client : fixture.machine;
+		size_t before = fake_host->record_count;
 
-		cr_assert_str_eq(with_handle(world, cast.stranger, asked[i], handle),
+		cr_assert_str_eq(with_handle(fake_host, fixture.stranger, asked[i], handle),
 				 "STATUS_ACCESS_DENIED");
-		cr_assert(record_names(world, handle), "%s, denied", asked[i]);
+		cr_assert(record_names(fake_host, handle), "%s, denied", asked[i]);
 		if (i == 0)
-			open_and_drop(world, caller, handle, NULL);
+			open_and_close_fds(fake_host, caller, handle, NULL);
 		else
-			with_handle(world, caller, asked[i], handle);
-		cr_assert_eq(world->record_count - before, 2u);
-		cr_assert_eq(world_last_record(world)->status, STATUS_SUCCESS);
-		cr_assert(record_names(world, handle), "%s, allowed", asked[i]);
+			with_handle(fake_host, caller, asked[i], handle);
+		cr_assert_eq(fake_host->record_count - before, 2u);
+		cr_assert_eq(fake_host_last_audit_record(fake_host)->status, STATUS_SUCCESS);
+		cr_assert(record_names(fake_host, handle), "%s, allowed", asked[i]);
 	}
-	cr_assert_str_eq(with_handle(world, cast.client, OPEN, handle), "STATUS_INVALID_HANDLE");
-	cr_assert_not(world_last_record(world)->has_object, "the record contains a handle");
-	cast_free(&cast);
+	cr_assert_str_eq(with_handle(fake_host, fixture.client, OPEN, handle),
+			 "STATUS_INVALID_HANDLE");
+	cr_assert_not(fake_host_last_audit_record(fake_host)->has_object,
+		      "the record contains a handle");
+	host_fixture_free(&fixture);
 }
 
 /* A message refused for its foreign bytes, before dispatch, is recorded like a denial. */
 Test(records, foreign_bytes_are_recorded)
 {
 	static const char request[] = "{\"method\":\"" REGISTER "\",\"parameters\":" NAMES_A "}\n";
-	Cast cast = cast_new();
+	HostFixture fixture = host_fixture_new();
 	Buffer out = BUFFER_INIT;
 	Session session;
-	size_t before = cast.world->record_count;
+	size_t before = fixture.fake_host->record_count;
 
-	session_init(&session, &cast.world->service, cast.client);
+	session_init(&session, &fixture.fake_host->service, fixture.client);
 	buffer_append(&session.input, request, strlen(request));
-	session_arrived(&session, &(Arrival){ .foreign = true });
+	session_arrived(&session, &(InputMetadata){ .foreign = true });
 	session_pump(&session, &out);
-	cr_assert_eq(cast.world->record_count, before + 1);
-	cr_assert_str_eq(world_last_record(cast.world)->reason, "foreign");
-	cr_assert_eq(world_last_record(cast.world)->status, STATUS_ACCESS_DENIED);
+	cr_assert_eq(fixture.fake_host->record_count, before + 1);
+	cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, "foreign");
+	cr_assert_eq(fake_host_last_audit_record(fixture.fake_host)->status, STATUS_ACCESS_DENIED);
 	session_deinit(&session);
 	buffer_deinit(&out);
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }

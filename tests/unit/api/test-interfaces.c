@@ -208,19 +208,20 @@ Test(interfaces, each_interface_declares_the_errors_of_the_dispatcher)
 
 Test(interfaces, daemon_returns_the_files_unchanged)
 {
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 
-	cr_assert_str_eq(call(cast.world, cast.client, GET_INFO, NULL), "");
-	cr_assert_eq(reply_count(cast.world, "interfaces"), interface_count);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, GET_INFO, NULL), "");
+	cr_assert_eq(reply_count(fixture.fake_host, "interfaces"), interface_count);
 	for (size_t i = 0; i < interface_count; i++) {
-		cr_assert_str_eq(callf(cast.world, cast.client, GET_DESCRIPTION,
+		cr_assert_str_eq(callf(fixture.fake_host, fixture.client, GET_DESCRIPTION,
 				       "{\"interface\":\"%s\"}", interfaces[i].name),
 				 "");
-		cr_assert_str_eq(reply_string(cast.world, "description"),
+		cr_assert_str_eq(reply_string(fixture.fake_host, "description"),
 				 interfaces[i].description);
 	}
-	cr_assert_str_eq(call(cast.world, cast.client, GET_DESCRIPTION, "{\"interface\":\"x.y\"}"),
-			 "org.varlink.service.InterfaceNotFound");
-	cr_assert_str_eq(reply_string(cast.world, "interface"), "x.y");
-	cast_free(&cast);
+	cr_assert_str_eq(
+		call(fixture.fake_host, fixture.client, GET_DESCRIPTION, "{\"interface\":\"x.y\"}"),
+		"org.varlink.service.InterfaceNotFound");
+	cr_assert_str_eq(reply_string(fixture.fake_host, "interface"), "x.y");
+	host_fixture_free(&fixture);
 }

@@ -38,17 +38,17 @@ static size_t largest_description(void)
 Test(session_backpressure, pipelined_requests_are_all_answered)
 {
 	enum { REQUESTS = 400 };
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 	Buffer out = BUFFER_INIT;
 	Session session;
 	SessionState state;
 	size_t replies = 0, pauses = 0;
 	size_t bound = LIMIT_UNREAD_PAUSE + 2 * largest_description();
 
-	session_init(&session, &cast.world->service, cast.client);
+	session_init(&session, &fixture.fake_host->service, fixture.client);
 	for (int i = 0; i < REQUESTS; i++)
 		buffer_append(&session.input, DESCRIBE_IT, strlen(DESCRIBE_IT));
-	session_arrived(&session, &(Arrival){ 0 });
+	session_arrived(&session, &(InputMetadata){ 0 });
 	while ((state = session_pump(&session, &out)) == SESSION_PAUSED) {
 		pauses++;
 		cr_assert_geq(buffer_size(&out), (size_t)LIMIT_UNREAD_PAUSE);
@@ -65,13 +65,13 @@ Test(session_backpressure, pipelined_requests_are_all_answered)
 	cr_assert_gt(pauses, 5u);
 	session_deinit(&session);
 	buffer_deinit(&out);
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
-static void quarantine_many(Cast *cast, int count, const char *reason)
+static void quarantine_many(HostFixture *fixture, int count, const char *reason)
 {
 	for (int i = 0; i < count; i++)
-		cr_assert_str_eq(callf(cast->world, cast->admin, SET_QUARANTINE,
+		cr_assert_str_eq(callf(fixture->fake_host, fixture->admin, SET_QUARANTINE,
 				       "{\"virtualMachineGuid\":"
 				       "\"10000000-0000-0000-0000-%012d\",\"quarantined\":true,"
 				       "\"reason\":\"%s\"}",
@@ -83,19 +83,19 @@ Test(session_backpressure, lists_are_produced_as_they_are_read)
 {
 	enum { ITEMS = 250 };
 	char reason[LIMIT_NAME_LENGTH * 6 + 1] = "";
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 	Buffer out = BUFFER_INIT;
 	Session session;
 	size_t items = 0, largest = 0;
 
 	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
 		strcat(reason, "\\u0001"); /* six bytes each, also in the reply */
-	quarantine_many(&cast, ITEMS, reason);
-	session_init(&session, &cast.world->service, cast.admin);
+	quarantine_many(&fixture, ITEMS, reason);
+	session_init(&session, &fixture.fake_host->service, fixture.admin);
 	buffer_append(&session.input, "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n",
 		      strlen("{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n"));
 	buffer_append(&session.input, DESCRIBE_IT, strlen(DESCRIBE_IT));
-	session_arrived(&session, &(Arrival){ 0 });
+	session_arrived(&session, &(InputMetadata){ 0 });
 	session_end_of_input(&session);
 	while (session_pump(&session, &out) == SESSION_PAUSED) {
 		if (buffer_size(&out) > largest)
@@ -108,59 +108,60 @@ Test(session_backpressure, lists_are_produced_as_they_are_read)
 	cr_assert_leq(largest, (size_t)LIMIT_UNREAD_PAUSE + 2000);
 	session_deinit(&session);
 	buffer_deinit(&out);
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session_backpressure, list_too_long_for_one_reply)
 {
 	char reason[LIMIT_NAME_LENGTH * 6 + 1] = "", request[200];
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 
 	for (int i = 0; i < LIMIT_NAME_LENGTH; i++)
 		strcat(reason, "\\u0001");
 	/* The fake host persists fewer, so its count is reset. Core keeps all of them. */
 	for (int i = 0; i < 700; i++) {
 		snprintf(request, sizeof(request), "%012d", i);
-		cast.world->quarantine_count = 0;
-		cr_assert_str_eq(callf(cast.world, cast.admin, SET_QUARANTINE,
+		fixture.fake_host->quarantine_count = 0;
+		cr_assert_str_eq(callf(fixture.fake_host, fixture.admin, SET_QUARANTINE,
 				       "{\"virtualMachineGuid\":\"10000000-0000-0000-0000-%s\","
 				       "\"quarantined\":true,\"reason\":\"%s\"}",
 				       request, reason),
 				 "STATUS_SUCCESS");
 	}
-	cr_assert_str_eq(call(cast.world, cast.admin, LIST_QUARANTINES, NULL),
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, LIST_QUARANTINES, NULL),
 			 "STATUS_INSUFFICIENT_RESOURCES");
-	cr_assert_not_null(strstr(reply_string(cast.world, "message"), "\"more\": true"));
-	cr_assert_null(strstr(cast.world->reply_text, "quarantines"), "a part of the list is left");
-	const char *text = exchange(cast.world, cast.admin,
+	cr_assert_not_null(strstr(reply_string(fixture.fake_host, "message"), "\"more\": true"));
+	cr_assert_null(strstr(fixture.fake_host->reply_text, "quarantines"),
+		       "a part of the list is left");
+	const char *text = exchange(fixture.fake_host, fixture.admin,
 				    "{\"method\":\"" LIST_QUARANTINES "\",\"more\":true}\n");
 	size_t items = 0;
 	for (; *text; text++)
 		items += *text == '\n';
 	cr_assert_eq(items, 700u);
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 /* A clock that advances half a millisecond with each call. */
 static uint64_t slow_clock(void *self)
 {
-	return ((World *)self)->now += 500;
+	return ((FakeHost *)self)->now += 500;
 }
 
 Test(session_backpressure, long_turns_pause_for_other_sessions)
 {
 	enum { REQUESTS = 200 };
 	static const char request[] = "{\"method\":\"" LIST_REGISTRATIONS "\"}\n";
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 	Buffer out = BUFFER_INIT;
 	Session session;
 	size_t pauses = 0;
 
-	cast.world->host.now = slow_clock;
-	session_init(&session, &cast.world->service, cast.client);
+	fixture.fake_host->host.now = slow_clock;
+	session_init(&session, &fixture.fake_host->service, fixture.client);
 	for (int i = 0; i < REQUESTS; i++)
 		buffer_append(&session.input, request, strlen(request));
-	session_arrived(&session, &(Arrival){ 0 });
+	session_arrived(&session, &(InputMetadata){ 0 });
 	while (session_pump(&session, &out) == SESSION_PAUSED) {
 		cr_assert_lt(buffer_size(&out), (size_t)LIMIT_UNREAD_PAUSE,
 			     "paused because of the output");
@@ -170,5 +171,5 @@ Test(session_backpressure, long_turns_pause_for_other_sessions)
 	cr_assert_eq(count_byte(&out, '\n'), (size_t)REQUESTS);
 	session_deinit(&session);
 	buffer_deinit(&out);
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }

@@ -50,16 +50,16 @@ Test(session, replies_come_in_order_with_their_terminators)
 	const char *replies[8];
 	char terminators[8];
 	size_t size;
-	Cast cast = cast_new_quiet();
-	const char *text =
-		exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1, &size);
+	HostFixture fixture = host_fixture_new_quiet();
+	const char *text = exchange_bytes(fixture.fake_host, fixture.client, requests,
+					  sizeof(requests) - 1, &size);
 
 	cr_assert_eq(split_replies(text, size, replies, terminators, 8), 4u);
 	for (size_t i = 0; i < 4; i++) {
 		cr_assert_eq(terminators[i], expected[i], "reply %zu", i);
 		cr_assert_not_null(strstr(replies[i], parts[i]), "reply %zu", i);
 	}
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session, blanks_and_line_breaks_are_skipped)
@@ -68,14 +68,14 @@ Test(session, blanks_and_line_breaks_are_skipped)
 		"\n\n \0\t{\n\"method\"\r\n:\n\"org.varlink.service.GetInfo\"\n} \t\r\n\0\n" INFO
 		" \0 \n";
 	size_t size;
-	Cast cast = cast_new_quiet();
-	const char *text =
-		exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1, &size);
+	HostFixture fixture = host_fixture_new_quiet();
+	const char *text = exchange_bytes(fixture.fake_host, fixture.client, requests,
+					  sizeof(requests) - 1, &size);
 
 	cr_assert_eq(text[size - 1], '\0');
 	cr_assert_eq(count_lines(text), 1u);
 	cr_assert_not_null(strstr(text + strlen(text) / 2 + 1, "vendor"));
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session, first_terminator_after_the_object_counts)
@@ -84,54 +84,54 @@ Test(session, first_terminator_after_the_object_counts)
 	const char *replies[4];
 	char terminators[4];
 	size_t size;
-	Cast cast = cast_new_quiet();
-	const char *text =
-		exchange_bytes(cast.world, cast.client, requests, sizeof(requests) - 1, &size);
+	HostFixture fixture = host_fixture_new_quiet();
+	const char *text = exchange_bytes(fixture.fake_host, fixture.client, requests,
+					  sizeof(requests) - 1, &size);
 
 	cr_assert_eq(split_replies(text, size, replies, terminators, 4), 2u);
 	cr_assert_eq(terminators[0], '\n');
 	cr_assert_eq(terminators[1], '\0');
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session, empty_input_gets_no_reply)
 {
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 
-	cr_assert_str_eq(exchange(cast.world, cast.client, ""), "");
-	cr_assert_str_eq(exchange(cast.world, cast.client, " \n\t\n"), "");
-	cast_free(&cast);
+	cr_assert_str_eq(exchange(fixture.fake_host, fixture.client, ""), "");
+	cr_assert_str_eq(exchange(fixture.fake_host, fixture.client, " \n\t\n"), "");
+	host_fixture_free(&fixture);
 }
 
 Test(session, oneway_acts_without_a_reply)
 {
-	Cast cast = cast_new();
+	HostFixture fixture = host_fixture_new();
 
 	cr_assert_str_eq(
-		exchange(cast.world, cast.admin,
+		exchange(fixture.fake_host, fixture.admin,
 			 "{\"method\":\"" SET_QUARANTINE "\",\"oneway\":true,\"parameters\":"
 			 "{\"virtualMachineGuid\":\"" GUID_B "\",\"quarantined\":true}}\n"),
 		"");
-	cr_assert_not_null(world_kept_quarantine(cast.world, GUID_B));
+	cr_assert_not_null(fake_host_find_quarantine(fixture.fake_host, GUID_B));
 	cr_assert_str_eq(
-		exchange(cast.world, cast.client,
+		exchange(fixture.fake_host, fixture.client,
 			 "{\"method\":\"" SET_QUARANTINE "\",\"oneway\":true,\"parameters\":"
 			 "{\"virtualMachineGuid\":\"" GUID_B "\",\"quarantined\":false}}\n"),
 		"", "a refusal gets no reply either");
-	cr_assert_not_null(world_kept_quarantine(cast.world, GUID_B));
-	cr_assert_str_eq(exchange(cast.world, cast.client,
+	cr_assert_not_null(fake_host_find_quarantine(fixture.fake_host, GUID_B));
+	cr_assert_str_eq(exchange(fixture.fake_host, fixture.client,
 				  "{\"method\":\"io.vaild.Nothing\",\"oneway\":true}\n"),
 			 "");
-	cr_assert_str_eq(exchange(cast.world, cast.client,
+	cr_assert_str_eq(exchange(fixture.fake_host, fixture.client,
 				  "{\"method\":\"" LIST_ADAPTERS "\",\"oneway\":true}\n"),
 			 "");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session, oneway_suppresses_only_its_own_reply)
 {
-	Cast cast = cast_new_quiet();
-	const char *text = exchange(cast.world, cast.client,
+	HostFixture fixture = host_fixture_new_quiet();
+	const char *text = exchange(fixture.fake_host, fixture.client,
 				    INFO "\n{\"method\":\"" CREATE_CONTEXT
 					 "\",\"oneway\":true}\n" ADAPTERS "\n");
 
@@ -139,7 +139,7 @@ Test(session, oneway_suppresses_only_its_own_reply)
 	cr_assert_not_null(strstr(text, "vendor"));
 	cr_assert_not_null(strstr(text, "adapters"));
 	cr_assert_null(strstr(text, "context\""));
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session, flags_of_the_envelope)
@@ -162,7 +162,7 @@ Test(session, flags_of_the_envelope)
 		{ "\"parameters\":\"\"", "parameters" },
 		{ "\"parameters\":false", "parameters" },
 	};
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char request[160], parameter[40];
@@ -171,7 +171,7 @@ Test(session, flags_of_the_envelope)
 			 rows[i].flags);
 		snprintf(parameter, sizeof(parameter), "\"parameter\":\"%s\"}}\n",
 			 rows[i].parameter ? rows[i].parameter : "");
-		const char *text = exchange(cast.world, cast.client, request);
+		const char *text = exchange(fixture.fake_host, fixture.client, request);
 		cr_assert_eq(count_lines(text), 1u, "%s", request);
 		cr_assert_null(strstr(text, "continues"), "%s", request);
 		if (!rows[i].parameter) {
@@ -181,7 +181,7 @@ Test(session, flags_of_the_envelope)
 		cr_assert_not_null(strstr(text, "io.vaild.Gpu.InvalidParameter"), "%s", request);
 		cr_assert_not_null(strstr(text, parameter), "%s got %s", request, text);
 	}
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session, names_of_methods)
@@ -208,18 +208,18 @@ Test(session, names_of_methods)
 		{ "a\\nb.c\\\"d", "InterfaceNotFound\",\"parameters\":{\"interface\":\"a\\nb\"" },
 		{ "a\\\"b", "MethodNotFound\",\"parameters\":{\"method\":\"a\\\"b\"" },
 	};
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char request[160];
 
 		snprintf(request, sizeof(request), "{\"method\":\"%s\"}\n" INFO "\n", rows[i].name);
-		const char *text = exchange(cast.world, cast.client, request);
+		const char *text = exchange(fixture.fake_host, fixture.client, request);
 		cr_assert_not_null(strstr(text, rows[i].answer), "%s got %s", request, text);
 		cr_assert_null(strstr(text, "\"status\""), "Varlink's errors carry no status");
 		cr_assert_not_null(strstr(text, "vendor"), "the connection stays open");
 	}
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session, json_that_is_not_a_call_keeps_the_connection)
@@ -245,13 +245,13 @@ Test(session, json_that_is_not_a_call_keeps_the_connection)
 		"{} \t",
 		"\"\" ",
 	};
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char request[120];
 
 		snprintf(request, sizeof(request), "%s\n" INFO "\n", rows[i]);
-		const char *text = exchange(cast.world, cast.client, request);
+		const char *text = exchange(fixture.fake_host, fixture.client, request);
 		cr_assert_eq(strncmp(text, "{\"error\":\"io.vaild.InvalidParameter\"", 36), 0,
 			     "%s got %s", rows[i], text);
 		cr_assert_not_null(strstr(text, "\"parameter\":\"method\"}}\n"), "%s", rows[i]);
@@ -259,7 +259,7 @@ Test(session, json_that_is_not_a_call_keeps_the_connection)
 		cr_assert_not_null(strstr(text, "vendor"), "%s: the connection stays open",
 				   rows[i]);
 	}
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session, malformed_json_closes_after_earlier_replies)
@@ -303,13 +303,13 @@ Test(session, malformed_json_closes_after_earlier_replies)
 		"\x7f",
 		"{\"method\":\"io.vaild.Gpu.ListAdapters\"",
 	};
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char request[200];
 
 		snprintf(request, sizeof(request), INFO "\n%s\n" INFO "\n", rows[i]);
-		const char *text = exchange(cast.world, cast.client, request);
+		const char *text = exchange(fixture.fake_host, fixture.client, request);
 		const char *error = strchr(text, '\n');
 
 		cr_assert_not_null(strstr(text, "vendor"), "the earlier request is answered");
@@ -319,22 +319,23 @@ Test(session, malformed_json_closes_after_earlier_replies)
 			     "%s got %s", rows[i], text);
 		cr_assert_null(strstr(error, "\"parameter\":"), "%s got %s", rows[i], text);
 	}
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session, incomplete_message_is_malformed_at_the_end_of_input)
 {
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t cut = 1; cut < strlen(INFO); cut++) {
 		size_t size;
-		const char *text = exchange_bytes(cast.world, cast.client, INFO, cut, &size);
+		const char *text =
+			exchange_bytes(fixture.fake_host, fixture.client, INFO, cut, &size);
 
 		cr_assert_eq(strncmp(text, "{\"error\":\"io.vaild.InvalidParameter\"", 36), 0,
 			     "cut at %zu got %s", cut, text);
 		cr_assert_eq(text[size - 1], '\n');
 	}
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(session, same_replies_however_the_input_is_split)
@@ -344,16 +345,16 @@ Test(session, same_replies_however_the_input_is_split)
 	size_t whole_size = 0;
 
 	for (size_t cut = 0; cut < sizeof(requests); cut++) {
-		Cast cast = cast_new_quiet();
+		HostFixture fixture = host_fixture_new_quiet();
 		Buffer out = BUFFER_INIT;
 		Session session;
 
-		session_init(&session, &cast.world->service, cast.client);
+		session_init(&session, &fixture.fake_host->service, fixture.client);
 		buffer_append(&session.input, requests, cut);
-		session_arrived(&session, &(Arrival){ 0 });
+		session_arrived(&session, &(InputMetadata){ 0 });
 		cr_assert_eq(session_pump(&session, &out), SESSION_READS);
 		buffer_append(&session.input, requests + cut, sizeof(requests) - 1 - cut);
-		session_arrived(&session, &(Arrival){ 0 });
+		session_arrived(&session, &(InputMetadata){ 0 });
 		cr_assert_eq(session_pump(&session, &out), SESSION_READS);
 		session_end_of_input(&session);
 		cr_assert_eq(session_pump(&session, &out), SESSION_FINISHED);
@@ -365,34 +366,34 @@ Test(session, same_replies_however_the_input_is_split)
 		cr_assert_eq(memcmp(buffer_head(&out), whole, whole_size), 0, "split at %zu", cut);
 		session_deinit(&session);
 		buffer_deinit(&out);
-		cast_free(&cast);
+		host_fixture_free(&fixture);
 	}
 	free(whole);
 }
 
 Test(session, partial_message_is_detected)
 {
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 	Buffer out = BUFFER_INIT;
 	Session session;
 
-	session_init(&session, &cast.world->service, cast.client);
-	cr_assert_not(session_has_half_message(&session));
+	session_init(&session, &fixture.fake_host->service, fixture.client);
+	cr_assert_not(session_has_partial_message(&session));
 	buffer_append(&session.input, " \n", 2);
 	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
-	cr_assert_not(session_has_half_message(&session), "blanks are not a message");
+	cr_assert_not(session_has_partial_message(&session), "blanks are not a message");
 	buffer_append(&session.input, "{\"met", 5);
 	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
-	cr_assert(session_has_half_message(&session));
+	cr_assert(session_has_partial_message(&session));
 	buffer_append(&session.input, "hod\":1}", 7);
 	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
-	cr_assert(session_has_half_message(&session), "the terminator is missing");
+	cr_assert(session_has_partial_message(&session), "the terminator is missing");
 	cr_assert_eq(buffer_size(&out), 0u);
 	buffer_append(&session.input, "\n", 1);
 	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
-	cr_assert_not(session_has_half_message(&session));
+	cr_assert_not(session_has_partial_message(&session));
 	cr_assert_gt(buffer_size(&out), 0u);
 	session_deinit(&session);
 	buffer_deinit(&out);
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }

@@ -71,7 +71,7 @@ typedef struct Fixture {
 
 static void fixture_init(Fixture *fixture)
 {
-	*fixture = (Fixture){ .open_fds = count_open_descriptors() };
+	*fixture = (Fixture){ .open_fds = count_open_fds() };
 	shared = unshared = messages = 0;
 	LIST_INIT(&fixture->agent.surfaces);
 	console_init(&fixture->console, 3, &fixture->agent);
@@ -83,7 +83,7 @@ static void fixture_deinit(Fixture *fixture)
 	console_deinit(&fixture->console);
 	cr_assert_eq(shared, unshared);
 	cr_assert(LIST_EMPTY(&fixture->agent.surfaces));
-	cr_assert_eq(count_open_descriptors(), fixture->open_fds);
+	cr_assert_eq(count_open_fds(), fixture->open_fds);
 }
 
 static Pixels pixels(uint32_t width, uint32_t height, uint32_t format, const void *data,
@@ -114,7 +114,7 @@ Test(qemu_console, memory_is_shared_without_a_copy)
 	Fixture fixture;
 	const Surface *screen = &fixture.console.screen;
 	int memory = memfd_create("screen", MFD_CLOEXEC);
-	SharedPixels map = { .descriptor = memory,
+	SharedPixels map = { .fd = memory,
 			     .offset = 4096,
 			     .width = 64,
 			     .height = 32,
@@ -146,9 +146,8 @@ Test(qemu_console, memory_of_an_unknown_format_is_not_shared)
 	Fixture fixture;
 
 	fixture_init(&fixture);
-	console_show_memory(
-		&fixture.console,
-		&(SharedPixels){ .descriptor = 0, .width = 1, .height = 1, .stride = 4 });
+	console_show_memory(&fixture.console,
+			    &(SharedPixels){ .fd = 0, .width = 1, .height = 1, .stride = 4 });
 	cr_assert_not(surface_is_shown(&fixture.console.screen));
 	cr_assert_eq(messages, 1u);
 	fixture_deinit(&fixture);

@@ -10,13 +10,13 @@ TestSuite(account);
 
 #define PAYER(payer_uid, operator) (&(Payer){ .uid = (payer_uid), .is_operator = (operator) })
 
-static Limits small_limits(uint64_t per_uid, uint64_t in_all)
+static Limits small_limits(uint64_t per_uid, uint64_t host_wide)
 {
 	Limits limits;
 
 	for (int kind = 0; kind < LIMIT_MAX; kind++) {
 		limits.per_uid[kind] = per_uid;
-		limits.in_all[kind] = in_all;
+		limits.host_wide[kind] = host_wide;
 	}
 	return limits;
 }
@@ -81,9 +81,9 @@ Test(account, kinds_are_counted_separately)
 }
 
 /* Asserts how many charges strangers get, and how many strangers and operators get in total. */
-static void check_share(LimitKind kind, uint64_t in_all, uint64_t strangers, uint64_t all)
+static void check_share(LimitKind kind, uint64_t host_wide, uint64_t strangers, uint64_t all)
 {
-	Limits limits = small_limits(1000, in_all);
+	Limits limits = small_limits(1000, host_wide);
 	Accounts accounts;
 	Charge charges[64];
 	Failure failure;
@@ -93,12 +93,12 @@ static void check_share(LimitKind kind, uint64_t in_all, uint64_t strangers, uin
 	while (charge_take(&charges[taken], &accounts, PAYER(1000 + (uid_t)taken, false), kind,
 			   &failure) == STATUS_SUCCESS)
 		taken++;
-	cr_assert_eq(taken, strangers, "host-wide limit %lu", (unsigned long)in_all);
+	cr_assert_eq(taken, strangers, "host-wide limit %lu", (unsigned long)host_wide);
 	cr_assert_eq(failure.maximum, kind == LIMIT_CONNECTIONS ? strangers : 0);
 	while (charge_take(&charges[taken], &accounts, PAYER(0, true), kind, &failure) ==
 	       STATUS_SUCCESS)
 		taken++;
-	cr_assert_eq(taken, all, "host-wide limit %lu", (unsigned long)in_all);
+	cr_assert_eq(taken, all, "host-wide limit %lu", (unsigned long)host_wide);
 	while (taken > 0)
 		charge_return(&charges[--taken], &accounts);
 	accounts_deinit(&accounts);
@@ -170,13 +170,13 @@ Test(account, each_limit_has_two_names_and_a_valid_default)
 {
 	for (int kind = 0; kind < LIMIT_MAX; kind++) {
 		const char *per_uid = limit_name((LimitKind)kind, true);
-		const char *in_all = limit_name((LimitKind)kind, false);
+		const char *host_wide = limit_name((LimitKind)kind, false);
 
-		cr_assert_eq(strncmp(per_uid, in_all, strlen(in_all)), 0);
-		cr_assert_str_eq(per_uid + strlen(in_all), "PerUid");
+		cr_assert_eq(strncmp(per_uid, host_wide, strlen(host_wide)), 0);
+		cr_assert_str_eq(per_uid + strlen(host_wide), "PerUid");
 		cr_assert_gt(limits_default.per_uid[kind], 0u);
-		cr_assert_leq(limits_default.per_uid[kind], limits_default.in_all[kind]);
-		cr_assert_leq(limits_default.in_all[kind], (uint64_t)LIMIT_VALUE_MAX);
+		cr_assert_leq(limits_default.per_uid[kind], limits_default.host_wide[kind]);
+		cr_assert_leq(limits_default.host_wide[kind], (uint64_t)LIMIT_VALUE_MAX);
 	}
 }
 
@@ -184,9 +184,9 @@ Test(account, each_limit_has_two_names_and_a_valid_default)
 Test(account, documented_defaults)
 {
 	cr_assert_eq(limits_default.per_uid[LIMIT_CONNECTIONS], 512u);
-	cr_assert_eq(limits_default.in_all[LIMIT_CONNECTIONS], 10000u);
+	cr_assert_eq(limits_default.host_wide[LIMIT_CONNECTIONS], 10000u);
 	cr_assert_eq(limits_default.per_uid[LIMIT_REGISTRATIONS], 4096u);
 	cr_assert_eq(LIMIT_UNREAD_PER_CONNECTION, 1u << 20);
 	cr_assert_eq(LIMIT_UNREAD_PER_UID, 8u << 20);
-	cr_assert_eq(LIMIT_HALF_MESSAGE_SECONDS, 10);
+	cr_assert_eq(LIMIT_PARTIAL_MESSAGE_SECONDS, 10);
 }

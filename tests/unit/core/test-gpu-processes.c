@@ -44,32 +44,33 @@ static const Driver failing_driver = { "failing", fail_to_create, count_destroye
 Test(gpu_processes, failed_creation_is_undone)
 {
 	FailingDriver driver = { .reservations = 3, .status = STATUS_NOT_SUPPORTED };
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	Adapter *adapter = adapter_software(world->service.broker);
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	Adapter *adapter = adapter_software(fake_host->service.broker);
 	const Driver *original = adapter->driver;
 	const void *original_self = adapter->driver_self;
 
 	adapter->driver = &failing_driver;
 	adapter->driver_self = &driver;
-	cr_assert_str_eq(call(world, cast.client, CREATE_CONTEXT, NULL), "STATUS_NOT_SUPPORTED");
-	cr_assert_str_eq(reply_string(world, "message"), "the driver failed");
+	cr_assert_str_eq(call(fake_host, fixture.client, CREATE_CONTEXT, NULL),
+			 "STATUS_NOT_SUPPORTED");
+	cr_assert_str_eq(reply_string(fake_host, "message"), "the driver failed");
 	adapter->driver = original;
 	adapter->driver_self = original_self;
-	cr_assert_not(cast.viewer->watched);
+	cr_assert_not(fixture.viewer->watched);
 	cr_assert_eq(driver.destroyed, 0, "no process was created");
-	cr_assert_eq(world_events(world, EVENT_GPU_PROCESS_REMOVED), 0u,
+	cr_assert_eq(fake_host_events(fake_host, EVENT_GPU_PROCESS_REMOVED), 0u,
 		     "the process was never announced");
-	cr_assert_eq(accounts_used(&world->service.broker->accounts, 1000, LIMIT_GPU_PROCESSES),
+	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, 1000, LIMIT_GPU_PROCESSES),
 		     0u);
-	cr_assert_eq(accounts_used(&world->service.broker->accounts, 1000, LIMIT_CONTEXTS), 0u);
-	cr_assert_eq(
-		accounts_used(&world->service.broker->accounts, 1000, LIMIT_DRIVER_RESERVATIONS),
-		0u);
-	call(world, cast.admin, LIST_PROCESSES, NULL);
-	cr_assert_eq(reply_count(world, "processes"), 1u,
+	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, 1000, LIMIT_CONTEXTS), 0u);
+	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, 1000,
+				   LIMIT_DRIVER_RESERVATIONS),
+		     0u);
+	call(fake_host, fixture.admin, LIST_PROCESSES, NULL);
+	cr_assert_eq(reply_count(fake_host, "processes"), 1u,
 		     "only the software adapter's system process");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 /* --- the software adapter -------------------------------------------------------------------- */
@@ -77,10 +78,10 @@ Test(gpu_processes, failed_creation_is_undone)
 Test(gpu_processes, software_adapter_makes_configured_reservations)
 {
 	char process[64];
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
 	ConfiguredReservations *reservations =
-		&world->service.settings.software_adapter.of_processes;
+		&fake_host->service.settings.software_adapter.of_processes;
 
 	reservations->items[0] = (DriverReservation){ .size = 4 * MIB };
 	reservations->items[1] = (DriverReservation){
@@ -89,37 +90,39 @@ Test(gpu_processes, software_adapter_makes_configured_reservations)
 		.allow_user_mode_mapping = true,
 	};
 	reservations->count = 2;
-	world_reload(world);
-	call(world, cast.client, CREATE_CONTEXT, NULL);
-	strcpy(process, reply_string(world, "process"));
-	callf(world, cast.client, DESCRIBE_SPACE, "{\"process\":\"%s\"}", process);
-	cr_assert_eq(reply_count(world, "ranges"), 3u);
-	cr_assert_str_eq(reply_string(world, "ranges[1].kind"), "driverReservation");
-	cr_assert_str_eq(reply_string(world, "ranges[1].startVirtualAddress"), "0x8000000000");
-	cr_assert_str_eq(reply_string(world, "ranges[2].startVirtualAddress"), "0x10000000000");
-	cr_assert_str_eq(map(world, cast.client, process, 4096, "0x10000000000"), "STATUS_SUCCESS");
-	cr_assert_str_eq(map(world, cast.client, process, 4096, "0x8000000000"),
+	fake_host_reload(fake_host);
+	call(fake_host, fixture.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(fake_host, "process"));
+	callf(fake_host, fixture.client, DESCRIBE_SPACE, "{\"process\":\"%s\"}", process);
+	cr_assert_eq(reply_count(fake_host, "ranges"), 3u);
+	cr_assert_str_eq(reply_string(fake_host, "ranges[1].kind"), "driverReservation");
+	cr_assert_str_eq(reply_string(fake_host, "ranges[1].startVirtualAddress"), "0x8000000000");
+	cr_assert_str_eq(reply_string(fake_host, "ranges[2].startVirtualAddress"), "0x10000000000");
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, "0x10000000000"),
+			 "STATUS_SUCCESS");
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, "0x8000000000"),
 			 "STATUS_CONFLICTING_ADDRESSES");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, software_adapter_cannot_be_unregistered)
 {
 	char adapter[64];
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
 
-	call(world, cast.stranger, LIST_ADAPTERS, NULL);
-	strcpy(adapter, reply_string(world, "adapters[0].adapter"));
-	cr_assert_str_eq(reply_string(world, "adapters[0].source"), "software");
-	cr_assert_str_eq(reply_string(world, "adapters[0].driver"), "software");
-	cr_assert_eq(strlen(reply_string(world, "adapters[0].systemProcess")), 32u);
+	call(fake_host, fixture.stranger, LIST_ADAPTERS, NULL);
+	strcpy(adapter, reply_string(fake_host, "adapters[0].adapter"));
+	cr_assert_str_eq(reply_string(fake_host, "adapters[0].source"), "software");
+	cr_assert_str_eq(reply_string(fake_host, "adapters[0].driver"), "software");
+	cr_assert_eq(strlen(reply_string(fake_host, "adapters[0].systemProcess")), 32u);
+	cr_assert_str_eq(callf(fake_host, fixture.admin, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
+			       adapter),
+			 "STATUS_NOT_SUPPORTED");
 	cr_assert_str_eq(
-		callf(world, cast.admin, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}", adapter),
-		"STATUS_NOT_SUPPORTED");
-	cr_assert_str_eq(callf(world, cast.admin, CREATE_PROCESS, "{\"adapter\":\"%s\"}", adapter),
-			 "STATUS_ACCESS_DENIED", "its driver is not a connection");
-	cast_free(&cast);
+		callf(fake_host, fixture.admin, CREATE_PROCESS, "{\"adapter\":\"%s\"}", adapter),
+		"STATUS_ACCESS_DENIED", "its driver is not a connection");
+	host_fixture_free(&fixture);
 }
 
 /* --- drivers on connections ------------------------------------------------------------------ */
@@ -127,119 +130,126 @@ Test(gpu_processes, software_adapter_cannot_be_unregistered)
 Test(gpu_processes, system_process_must_be_completed_first)
 {
 	char process[64];
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 
-	cr_assert_str_eq(create_gpu_process(world, cast.admin, &adapter, "", process),
+	cr_assert_str_eq(create_gpu_process(fake_host, fixture.admin, &adapter, "", process),
 			 "STATUS_INVALID_DEVICE_STATE");
-	cr_assert_str_eq(
-		callf(world, cast.client, CREATE_CONTEXT, "{\"adapter\":\"%s\"}", adapter.adapter),
-		"STATUS_INVALID_DEVICE_STATE");
-	complete_process(world, cast.admin, adapter.system_process);
-	cr_assert_str_eq(create_gpu_process(world, cast.admin, &adapter, "", process),
+	cr_assert_str_eq(callf(fake_host, fixture.client, CREATE_CONTEXT, "{\"adapter\":\"%s\"}",
+			       adapter.adapter),
+			 "STATUS_INVALID_DEVICE_STATE");
+	complete_process(fake_host, fixture.admin, adapter.system_process);
+	cr_assert_str_eq(create_gpu_process(fake_host, fixture.admin, &adapter, "", process),
 			 "STATUS_SUCCESS");
-	cr_assert_str_eq(callf(world, cast.admin, DESTROY_PROCESS, "{\"process\":\"%s\"}",
+	cr_assert_str_eq(callf(fake_host, fixture.admin, DESTROY_PROCESS, "{\"process\":\"%s\"}",
 			       adapter.system_process),
 			 "STATUS_NOT_SUPPORTED");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, context_uses_the_process_created_by_the_driver)
 {
 	char process[64], member[96];
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_running_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_running_adapter(fake_host, fixture.admin, "9,9,9,9");
 
 	snprintf(member, sizeof(member), "{\"adapter\":\"%s\"}", adapter.adapter);
-	cr_assert_str_eq(call(world, cast.client, CREATE_CONTEXT, member), "STATUS_NOT_SUPPORTED");
-	create_gpu_process(world, cast.admin, &adapter, ",\"pid\":300,\"name\":\"viewer\"",
+	cr_assert_str_eq(call(fake_host, fixture.client, CREATE_CONTEXT, member),
+			 "STATUS_NOT_SUPPORTED");
+	create_gpu_process(fake_host, fixture.admin, &adapter, ",\"pid\":300,\"name\":\"viewer\"",
 			   process);
-	cr_assert_str_eq(call(world, cast.client, CREATE_CONTEXT, member),
+	cr_assert_str_eq(call(fake_host, fixture.client, CREATE_CONTEXT, member),
 			 "STATUS_INVALID_DEVICE_STATE");
-	cr_assert_str_eq(map(world, cast.client, process, 4096, NULL),
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, NULL),
 			 "STATUS_INVALID_DEVICE_STATE");
-	complete_process(world, cast.admin, process);
-	cr_assert_str_eq(call(world, cast.client, CREATE_CONTEXT, member), "STATUS_SUCCESS");
-	cr_assert_str_eq(reply_string(world, "process"), process);
-	call(world, cast.client, LIST_PROCESSES, NULL);
-	cr_assert_eq(reply_count(world, "processes"), 1u);
-	cr_assert_str_eq(reply_string(world, "processes[0].name"), "viewer");
-	cr_assert_str_eq(reply_string(world, "processes[0].state"), "running");
-	cr_assert_eq(reply_number(world, "processes[0].pid"), 300u);
-	cr_assert_eq(reply_number(world, "processes[0].contexts"), 1u);
-	cr_assert_eq(reply_number(world, "processes[0].ranges"), 1u);
-	cast_free(&cast);
+	complete_process(fake_host, fixture.admin, process);
+	cr_assert_str_eq(call(fake_host, fixture.client, CREATE_CONTEXT, member), "STATUS_SUCCESS");
+	cr_assert_str_eq(reply_string(fake_host, "process"), process);
+	call(fake_host, fixture.client, LIST_PROCESSES, NULL);
+	cr_assert_eq(reply_count(fake_host, "processes"), 1u);
+	cr_assert_str_eq(reply_string(fake_host, "processes[0].name"), "viewer");
+	cr_assert_str_eq(reply_string(fake_host, "processes[0].state"), "running");
+	cr_assert_eq(reply_number(fake_host, "processes[0].pid"), 300u);
+	cr_assert_eq(reply_number(fake_host, "processes[0].contexts"), 1u);
+	cr_assert_eq(reply_number(fake_host, "processes[0].ranges"), 1u);
+	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, closing_the_drivers_connection_ends_everything_on_its_adapter)
 {
 	char process[64], creating[64], virtual_gpu[160];
-	Cast cast = cast_new();
-	World *world = cast.world;
-	Caller *driver = world_connect(world, cast.root);
-	FakeAdapter adapter = fake_running_adapter(world, driver, "9,9,9,9");
+	HostFixture fixture = host_fixture_new();
+	FakeHost *fake_host = fixture.fake_host;
+	Caller *driver = fake_host_connect(fake_host, fixture.root);
+	FakeAdapter adapter = fake_running_adapter(fake_host, driver, "9,9,9,9");
 
-	create_gpu_process(world, driver, &adapter, ",\"pid\":300", process);
-	complete_process(world, driver, process);
-	create_gpu_process(world, driver, &adapter, "", creating);
-	reserve_range(world, driver, creating, 2 * MIB, "");
+	create_gpu_process(fake_host, driver, &adapter, ",\"pid\":300", process);
+	complete_process(fake_host, driver, process);
+	create_gpu_process(fake_host, driver, &adapter, "", creating);
+	reserve_range(fake_host, driver, creating, 2 * MIB, "");
 	snprintf(virtual_gpu, sizeof(virtual_gpu),
 		 "{\"virtualMachineGuid\":\"" GUID_A "\",\"adapter\":\"%s\"}", adapter.adapter);
-	cr_assert_str_eq(call(world, cast.admin, ASSIGN, virtual_gpu), "STATUS_SUCCESS");
-	world_disconnect(world, driver);
-	cr_assert_str_eq(map(world, cast.client, process, 4096, NULL), "STATUS_INVALID_HANDLE");
-	cr_assert_eq(world_events(world, EVENT_GPU_PROCESS_REMOVED), 3u);
-	cr_assert_eq(world_last_event(world, EVENT_GPU_PROCESS_REMOVED)->reason,
+	cr_assert_str_eq(call(fake_host, fixture.admin, ASSIGN, virtual_gpu), "STATUS_SUCCESS");
+	fake_host_disconnect(fake_host, driver);
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, NULL),
+			 "STATUS_INVALID_HANDLE");
+	cr_assert_eq(fake_host_events(fake_host, EVENT_GPU_PROCESS_REMOVED), 3u);
+	cr_assert_eq(fake_host_last_event(fake_host, EVENT_GPU_PROCESS_REMOVED)->reason,
 		     END_ADAPTER_REMOVED);
-	cr_assert_eq(world_last_event(world, EVENT_ADAPTER_REMOVED)->reason, END_DRIVER_GONE);
-	cr_assert_eq(world_last_event(world, EVENT_VIRTUAL_GPU_REMOVED)->reason,
+	cr_assert_eq(fake_host_last_event(fake_host, EVENT_ADAPTER_REMOVED)->reason,
+		     END_DRIVER_GONE);
+	cr_assert_eq(fake_host_last_event(fake_host, EVENT_VIRTUAL_GPU_REMOVED)->reason,
 		     END_ADAPTER_REMOVED);
-	call(world, cast.admin, DESCRIBE, NAMES_A);
-	cr_assert_eq(reply_count(world, "virtualMachine.virtualGpus"), 1u,
+	call(fake_host, fixture.admin, DESCRIBE, NAMES_A);
+	cr_assert_eq(reply_count(fake_host, "virtualMachine.virtualGpus"), 1u,
 		     "the vGPU on the software adapter remains");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, gpu_process_ends_with_its_host_process_or_vm)
 {
 	char of_viewer[64], of_machine[64];
-	Cast cast = cast_new();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_running_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_running_adapter(fake_host, fixture.admin, "9,9,9,9");
 
-	create_gpu_process(world, cast.admin, &adapter, ",\"pid\":300", of_viewer);
-	create_gpu_process(world, cast.admin, &adapter, ",\"virtualMachineGuid\":\"" GUID_A "\"",
-			   of_machine);
-	cr_assert_str_eq(create_gpu_process(world, cast.admin, &adapter,
+	create_gpu_process(fake_host, fixture.admin, &adapter, ",\"pid\":300", of_viewer);
+	create_gpu_process(fake_host, fixture.admin, &adapter,
+			   ",\"virtualMachineGuid\":\"" GUID_A "\"", of_machine);
+	cr_assert_str_eq(create_gpu_process(fake_host, fixture.admin, &adapter,
 					    ",\"virtualMachineGuid\":\"" GUID_B "\"", of_viewer),
 			 "STATUS_NOT_FOUND");
-	world_exit(world, cast.viewer);
-	cr_assert_eq(world_last_event(world, EVENT_GPU_PROCESS_REMOVED)->reason,
+	fake_host_exit(fake_host, fixture.viewer);
+	cr_assert_eq(fake_host_last_event(fake_host, EVENT_GPU_PROCESS_REMOVED)->reason,
 		     END_PROCESS_EXITED);
-	call(world, cast.admin, UNREGISTER_MACHINE, NAMES_A);
-	cr_assert_eq(world_last_event(world, EVENT_GPU_PROCESS_REMOVED)->reason,
+	call(fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A);
+	cr_assert_eq(fake_host_last_event(fake_host, EVENT_GPU_PROCESS_REMOVED)->reason,
 		     END_VM_UNREGISTERED);
-	cr_assert_str_eq(complete_process(world, cast.admin, of_machine), "STATUS_INVALID_HANDLE");
-	cast_free(&cast);
+	cr_assert_str_eq(complete_process(fake_host, fixture.admin, of_machine),
+			 "STATUS_INVALID_HANDLE");
+	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, host_process_has_one_gpu_process_per_adapter)
 {
 	char process[64];
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_running_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_running_adapter(fake_host, fixture.admin, "9,9,9,9");
 
-	cr_assert_str_eq(create_gpu_process(world, cast.admin, &adapter, ",\"pid\":300", process),
-			 "STATUS_SUCCESS");
-	cr_assert_str_eq(create_gpu_process(world, cast.admin, &adapter, ",\"pid\":300", process),
-			 "STATUS_OBJECT_NAME_COLLISION");
-	cr_assert_str_eq(create_gpu_process(world, cast.admin, &adapter, ",\"pid\":99999", process),
-			 "STATUS_INVALID_PARAMETER");
-	cr_assert_str_eq(reply_string(world, "parameter"), "pid");
-	cast_free(&cast);
+	cr_assert_str_eq(
+		create_gpu_process(fake_host, fixture.admin, &adapter, ",\"pid\":300", process),
+		"STATUS_SUCCESS");
+	cr_assert_str_eq(
+		create_gpu_process(fake_host, fixture.admin, &adapter, ",\"pid\":300", process),
+		"STATUS_OBJECT_NAME_COLLISION");
+	cr_assert_str_eq(
+		create_gpu_process(fake_host, fixture.admin, &adapter, ",\"pid\":99999", process),
+		"STATUS_INVALID_PARAMETER");
+	cr_assert_str_eq(reply_string(fake_host, "parameter"), "pid");
+	host_fixture_free(&fixture);
 }
 
 /* --- adapters -------------------------------------------------------------------------------- */
@@ -279,65 +289,66 @@ Test(gpu_processes, invalid_adapter_descriptions_name_the_parameter)
 		{ "\"name\":\"y\",\"virtualAddressBitCount\":14,\"pageTableIndexBitCount\":[1,1]",
 		  "STATUS_SUCCESS", "" },
 	};
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		cr_assert_str_eq(
-			callf(cast.world, cast.admin, REGISTER_ADAPTER, "{%s}", rows[i].parameters),
-			rows[i].status, "%s", rows[i].parameters);
-		cr_assert_str_eq(reply_string(cast.world, "parameter"), rows[i].parameter, "%s",
-				 rows[i].parameters);
+		cr_assert_str_eq(callf(fixture.fake_host, fixture.admin, REGISTER_ADAPTER, "{%s}",
+				       rows[i].parameters),
+				 rows[i].status, "%s", rows[i].parameters);
+		cr_assert_str_eq(reply_string(fixture.fake_host, "parameter"), rows[i].parameter,
+				 "%s", rows[i].parameters);
 	}
-	cr_assert_str_eq(
-		callf(cast.world, cast.stranger, REGISTER_ADAPTER, "{%s}", rows[8].parameters),
-		"STATUS_ACCESS_DENIED");
-	cast_free(&cast);
+	cr_assert_str_eq(callf(fixture.fake_host, fixture.stranger, REGISTER_ADAPTER, "{%s}",
+			       rows[8].parameters),
+			 "STATUS_ACCESS_DENIED");
+	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, calls_of_dead_processes_are_refused)
 {
 	char process[64];
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_running_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_running_adapter(fake_host, fixture.admin, "9,9,9,9");
 
-	create_gpu_process(world, cast.admin, &adapter, ",\"pid\":300", process);
-	world_kill(world, cast.root);
-	cr_assert_str_eq(reserve_range(world, cast.admin, process, 2 * MIB, ""),
+	create_gpu_process(fake_host, fixture.admin, &adapter, ",\"pid\":300", process);
+	fake_host_kill(fake_host, fixture.root);
+	cr_assert_str_eq(reserve_range(fake_host, fixture.admin, process, 2 * MIB, ""),
 			 "STATUS_PROCESS_IS_TERMINATING");
-	cr_assert_str_eq(complete_process(world, cast.admin, process),
+	cr_assert_str_eq(complete_process(fake_host, fixture.admin, process),
 			 "STATUS_PROCESS_IS_TERMINATING");
-	world_kill(world, cast.viewer);
-	cr_assert_str_eq(map(world, cast.client, process, 4096, NULL),
+	fake_host_kill(fake_host, fixture.viewer);
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, NULL),
 			 "STATUS_PROCESS_IS_TERMINATING");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, base_of_zero_and_offset_without_allocation_are_refused)
 {
 	char process[64];
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
 
-	call(world, cast.client, CREATE_CONTEXT, NULL);
-	strcpy(process, reply_string(world, "process"));
-	cr_assert_str_eq(map(world, cast.client, process, 4096, "0x0"), "STATUS_INVALID_PARAMETER");
-	cr_assert_str_eq(reply_string(world, "parameter"), "baseAddress");
-	cr_assert_str_eq(reserve(world, cast.client, process, 65536, "0x0"),
+	call(fake_host, fixture.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(fake_host, "process"));
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, "0x0"),
 			 "STATUS_INVALID_PARAMETER");
-	cr_assert_str_eq(callf(world, cast.client, MAP_ADDRESS,
+	cr_assert_str_eq(reply_string(fake_host, "parameter"), "baseAddress");
+	cr_assert_str_eq(reserve(fake_host, fixture.client, process, 65536, "0x0"),
+			 "STATUS_INVALID_PARAMETER");
+	cr_assert_str_eq(callf(fake_host, fixture.client, MAP_ADDRESS,
 			       "{\"process\":\"%s\",\"sizeInBytes\":4096,"
 			       "\"protection\":\"zero\",\"offsetInBytes\":4096}",
 			       process),
 			 "STATUS_INVALID_PARAMETER");
-	cr_assert_str_eq(reply_string(world, "parameter"), "offsetInBytes");
-	cast_free(&cast);
+	cr_assert_str_eq(reply_string(fake_host, "parameter"), "offsetInBytes");
+	host_fixture_free(&fixture);
 }
 
 /* --- lists of ranges ------------------------------------------------------------------------- */
 
 /* Sends the request, and reads only the first reply. */
-static void begin_stream(Session *session, World *world, Caller *caller, const char *process,
+static void begin_stream(Session *session, FakeHost *fake_host, Caller *caller, const char *process,
 			 Buffer *out)
 {
 	char request[256], filler[LIMIT_UNREAD_PAUSE - 1];
@@ -347,9 +358,9 @@ static void begin_stream(Session *session, World *world, Caller *caller, const c
 		 "{\"method\":\"" DESCRIBE_SPACE
 		 "\",\"parameters\":{\"process\":\"%s\"},\"more\":true}\n",
 		 process);
-	session_init(session, &world->service, caller);
+	session_init(session, &fake_host->service, caller);
 	buffer_append(&session->input, request, strlen(request));
-	session_arrived(session, &(Arrival){ 0 });
+	session_arrived(session, &(InputMetadata){ 0 });
 	buffer_append(out, filler, sizeof(filler)); /* room for one reply */
 	cr_assert_eq(session_pump(session, out), SESSION_PAUSED);
 	buffer_consume(out, sizeof(filler));
@@ -368,16 +379,16 @@ Test(gpu_processes, streamed_ranges_are_current)
 	char process[64];
 	Session session;
 	Buffer out = BUFFER_INIT;
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
 
-	call(world, cast.client, CREATE_CONTEXT, NULL);
-	strcpy(process, reply_string(world, "process"));
-	reserve(world, cast.client, process, 65536, "0x8000000000");
-	map(world, cast.client, process, 4096, "0x8000000000");
-	map(world, cast.client, process, 4096, "0x8000002000");
-	begin_stream(&session, world, cast.client, process, &out);
-	free_addresses(world, cast.client, process, "0x8000000000", 4096);
+	call(fake_host, fixture.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(fake_host, "process"));
+	reserve(fake_host, fixture.client, process, 65536, "0x8000000000");
+	map(fake_host, fixture.client, process, 4096, "0x8000000000");
+	map(fake_host, fixture.client, process, 4096, "0x8000002000");
+	begin_stream(&session, fake_host, fixture.client, process, &out);
+	free_addresses(fake_host, fixture.client, process, "0x8000000000", 4096);
 	const char *text = rest_of_stream(&session, &out);
 	const char *reservation = strstr(text, "userReservation");
 	const char *mapping = strstr(text, "0x8000002000");
@@ -385,7 +396,7 @@ Test(gpu_processes, streamed_ranges_are_current)
 	cr_assert_null(strstr(text, "\"0x8000000000\",\"sizeInBytes\":4096"));
 	session_deinit(&session);
 	buffer_deinit(&out);
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, range_stream_ends_with_the_process)
@@ -393,44 +404,46 @@ Test(gpu_processes, range_stream_ends_with_the_process)
 	char process[64];
 	Session session;
 	Buffer out = BUFFER_INIT;
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
 
-	call(world, cast.client, CREATE_CONTEXT, NULL);
-	strcpy(process, reply_string(world, "process"));
-	map(world, cast.client, process, 4096, NULL);
-	begin_stream(&session, world, cast.admin, process, &out);
-	world_exit(world, cast.viewer);
+	call(fake_host, fixture.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(fake_host, "process"));
+	map(fake_host, fixture.client, process, 4096, NULL);
+	begin_stream(&session, fake_host, fixture.admin, process, &out);
+	fake_host_exit(fake_host, fixture.viewer);
 	cr_assert_str_eq(rest_of_stream(&session, &out),
 			 "{\"parameters\":{\"status\":\"STATUS_SUCCESS\",\"ranges\":[]}}\n");
 	session_deinit(&session);
 	buffer_deinit(&out);
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, ranges_per_process_are_limited)
 {
 	char process[64];
 	Limits limits = limits_default;
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
 
-	limits.per_owner[LIMIT_USER_RANGES] = 2;
-	broker_configure(world->service.broker, &limits, &world->service.settings.software_adapter);
-	call(world, cast.client, CREATE_CONTEXT, NULL);
-	strcpy(process, reply_string(world, "process"));
-	cr_assert_str_eq(map(world, cast.client, process, 3 * 4096, "0x8000000000"),
+	limits.per_entity[LIMIT_USER_RANGES] = 2;
+	broker_configure(fake_host->service.broker, &limits,
+			 &fake_host->service.settings.software_adapter);
+	call(fake_host, fixture.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(fake_host, "process"));
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 3 * 4096, "0x8000000000"),
 			 "STATUS_SUCCESS");
-	cr_assert_str_eq(map(world, cast.client, process, 4096, NULL), "STATUS_SUCCESS");
-	cr_assert_str_eq(map(world, cast.client, process, 4096, NULL), "STATUS_QUOTA_EXCEEDED");
-	cr_assert_str_eq(reply_string(world, "limit"), "userRangesPerProcess");
-	cr_assert_eq(reply_number(world, "maximum"), 2u);
-	cr_assert_eq(reply_number(world, "used"), 2u);
-	/* A split needs one more range, which is checked first. */
-	cr_assert_str_eq(free_addresses(world, cast.client, process, "0x8000001000", 4096),
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, NULL), "STATUS_SUCCESS");
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, NULL),
 			 "STATUS_QUOTA_EXCEEDED");
-	cr_assert_str_eq(translate(world, cast.client, process, "0x8000001000"), "mapped");
-	cr_assert_str_eq(free_addresses(world, cast.client, process, "0x8000000000", 4096),
+	cr_assert_str_eq(reply_string(fake_host, "limit"), "userRangesPerProcess");
+	cr_assert_eq(reply_number(fake_host, "maximum"), 2u);
+	cr_assert_eq(reply_number(fake_host, "used"), 2u);
+	/* A split needs one more range, which is checked first. */
+	cr_assert_str_eq(free_addresses(fake_host, fixture.client, process, "0x8000001000", 4096),
+			 "STATUS_QUOTA_EXCEEDED");
+	cr_assert_str_eq(translate(fake_host, fixture.client, process, "0x8000001000"), "mapped");
+	cr_assert_str_eq(free_addresses(fake_host, fixture.client, process, "0x8000000000", 4096),
 			 "STATUS_SUCCESS");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }

@@ -10,16 +10,16 @@
 
 #include "tests/support/fake-host.h"
 
-static Cast cast;
+static HostFixture fixture;
 
 static void set_up(void)
 {
-	cast = cast_new_quiet();
+	fixture = host_fixture_new_quiet();
 }
 
 static void tear_down(void)
 {
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 static void reset(void)
@@ -35,7 +35,7 @@ TestSuite(parties, .init = set_up, .fini = tear_down);
 
 static const char *register_vm(Caller *caller, const char *members)
 {
-	return callf(cast.world, caller, REGISTER_MACHINE,
+	return callf(fixture.fake_host, caller, REGISTER_MACHINE,
 		     "{\"virtualMachineGuid\":\"" GUID_B "\"%s}", members);
 }
 
@@ -70,41 +70,43 @@ Test(parties, operators_may_name_every_live_process_and_user)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		bool good = rows[i].parameter[0] == '\0';
 
-		world_kill(cast.world, world_process(cast.world, 301, 1000));
-		world_process(cast.world, 302, 1000)->credentials_evidence = EVIDENCE_UNREADABLE;
-		FakeUser *carol = world_user(cast.world, "carol", 1002);
-		carol->evidence = EVIDENCE_UNREADABLE;
-		cr_assert_str_eq(register_vm(cast.admin, rows[i].members), good ? SUCCESS : INVALID,
+		fake_host_kill(fixture.fake_host, fake_host_process(fixture.fake_host, 301, 1000));
+		fake_host_process(fixture.fake_host, 302, 1000)->credentials_lookup =
+			LOOKUP_UNREADABLE;
+		FakeUser *carol = fake_host_user(fixture.fake_host, "carol", 1002);
+		carol->lookup = LOOKUP_UNREADABLE;
+		cr_assert_str_eq(register_vm(fixture.admin, rows[i].members),
+				 good ? SUCCESS : INVALID, "%s", rows[i].members);
+		cr_assert_str_eq(reply_string(fixture.fake_host, "parameter"), rows[i].parameter,
 				 "%s", rows[i].members);
-		cr_assert_str_eq(reply_string(cast.world, "parameter"), rows[i].parameter, "%s",
-				 rows[i].members);
-		cr_assert_eq(world_events(cast.world, EVENT_VIRTUAL_MACHINE_ADDED), good ? 1u : 0u);
+		cr_assert_eq(fake_host_events(fixture.fake_host, EVENT_VIRTUAL_MACHINE_ADDED),
+			     good ? 1u : 0u);
 		reset();
 	}
 }
 
 Test(parties, users_may_register_vms_only_if_configured)
 {
-	cr_assert_str_eq(register_vm(cast.client, ""), "STATUS_ACCESS_DENIED");
-	cr_assert_str_eq(register_vm(cast.client, ",\"vmmPid\":300"), "STATUS_ACCESS_DENIED");
-	cast.world->service.settings.allow_user_machines = true;
-	cr_assert_str_eq(register_vm(cast.client, ""), SUCCESS);
-	cr_assert_eq(reply_number(cast.world, "virtualMachine.vmmPid"), 300u);
-	cr_assert_eq(reply_number(cast.world, "virtualMachine.registeredByUid"), 1000u);
+	cr_assert_str_eq(register_vm(fixture.client, ""), "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(register_vm(fixture.client, ",\"vmmPid\":300"), "STATUS_ACCESS_DENIED");
+	fixture.fake_host->service.settings.allow_user_machines = true;
+	cr_assert_str_eq(register_vm(fixture.client, ""), SUCCESS);
+	cr_assert_eq(reply_number(fixture.fake_host, "virtualMachine.vmmPid"), 300u);
+	cr_assert_eq(reply_number(fixture.fake_host, "virtualMachine.registeredByUid"), 1000u);
 }
 
-static void add_processes(World *world)
+static void add_processes(FakeHost *fake_host)
 {
 	/* An ordinary process of alice, one with a permitted capability, and one in another user
 	 * namespace. */
-	world_process(world, 301, 1000);
-	world_process(world, 302, 1000)->credentials.permitted = 0x1;
-	world_process(world, 303, 1000)->credentials.user_namespace.inode++;
+	fake_host_process(fake_host, 301, 1000);
+	fake_host_process(fake_host, 302, 1000)->credentials.permitted = 0x1;
+	fake_host_process(fake_host, 303, 1000)->credentials.user_namespace.inode++;
 	/* One for each of the four uids that is not alice's. */
 	for (int kind = 0; kind < ID_MAX; kind++)
-		world_process(world, 304 + kind, 1000)->credentials.uids[kind] = 1001;
+		fake_host_process(fake_host, 304 + kind, 1000)->credentials.uids[kind] = 1001;
 	/* One with an effective capability. */
-	world_process(world, 308, 1000)->credentials.effective = UINT64_C(1) << 21;
+	fake_host_process(fake_host, 308, 1000)->credentials.effective = UINT64_C(1) << 21;
 }
 
 Test(parties, users_may_name_only_their_own_processes)
@@ -139,12 +141,12 @@ Test(parties, users_may_name_only_their_own_processes)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		bool good = rows[i].parameter[0] == '\0';
 
-		add_processes(cast.world);
-		cast.world->service.settings.allow_user_machines = true;
-		cr_assert_str_eq(register_vm(cast.client, rows[i].members),
+		add_processes(fixture.fake_host);
+		fixture.fake_host->service.settings.allow_user_machines = true;
+		cr_assert_str_eq(register_vm(fixture.client, rows[i].members),
 				 good ? SUCCESS : INVALID, "%s", rows[i].members);
-		cr_assert_str_eq(reply_string(cast.world, "parameter"), rows[i].parameter, "%s",
-				 rows[i].members);
+		cr_assert_str_eq(reply_string(fixture.fake_host, "parameter"), rows[i].parameter,
+				 "%s", rows[i].members);
 		reset();
 	}
 }
@@ -152,33 +154,33 @@ Test(parties, users_may_name_only_their_own_processes)
 /* Errors do not tell a foreign pid from an unused one, so that users cannot probe for pids. */
 Test(parties, users_may_name_only_their_own_processes_in_updates)
 {
-	cast.world->service.settings.allow_user_machines = true;
-	register_vm(cast.client, "");
-	cr_assert_str_eq(call(cast.world, cast.client, UPDATE_MACHINE,
+	fixture.fake_host->service.settings.allow_user_machines = true;
+	register_vm(fixture.client, "");
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, UPDATE_MACHINE,
 			      "{\"virtualMachineGuid\":\"" GUID_B "\",\"agent\":{\"pid\":400}}"),
 			 INVALID);
-	char *foreign_pid_message = strdup(reply_string(cast.world, "message"));
-	call(cast.world, cast.client, UPDATE_MACHINE,
+	char *foreign_pid_message = strdup(reply_string(fixture.fake_host, "message"));
+	call(fixture.fake_host, fixture.client, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_B "\",\"agent\":{\"pid\":99999}}");
-	cr_assert_str_eq(reply_string(cast.world, "message"), foreign_pid_message);
-	cr_assert_str_eq(call(cast.world, cast.client, UPDATE_MACHINE,
+	cr_assert_str_eq(reply_string(fixture.fake_host, "message"), foreign_pid_message);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, UPDATE_MACHINE,
 			      "{\"virtualMachineGuid\":\"" GUID_B "\","
 			      "\"displayClients\":[{\"user\":\"bob\"}]}"),
 			 INVALID);
-	cr_assert_str_eq(call(cast.world, cast.stranger, UPDATE_MACHINE, NAMES_B),
+	cr_assert_str_eq(call(fixture.fake_host, fixture.stranger, UPDATE_MACHINE, NAMES_B),
 			 "STATUS_ACCESS_DENIED");
 	free(foreign_pid_message);
 }
 
 Test(parties, exhausted_resources_are_not_reported_as_an_invalid_parameter)
 {
-	cast.world->exhaust_find = true;
-	cr_assert_str_eq(register_vm(cast.admin, ",\"vmmPid\":300"),
+	fixture.fake_host->exhaust_find = true;
+	cr_assert_str_eq(register_vm(fixture.admin, ",\"vmmPid\":300"),
 			 "STATUS_INSUFFICIENT_RESOURCES");
-	cast.world->exhaust_find = false;
-	cast.viewer->credentials_evidence = EVIDENCE_EXHAUSTED;
-	cr_assert_str_eq(register_vm(cast.admin, ",\"vmmPid\":300"),
+	fixture.fake_host->exhaust_find = false;
+	fixture.viewer->credentials_lookup = LOOKUP_EXHAUSTED;
+	cr_assert_str_eq(register_vm(fixture.admin, ",\"vmmPid\":300"),
 			 "STATUS_INSUFFICIENT_RESOURCES");
-	cr_assert_str_eq(register_vm(cast.admin, ",\"vmmPid\":400,\"agent\":{\"pid\":300}"),
+	cr_assert_str_eq(register_vm(fixture.admin, ",\"vmmPid\":400,\"agent\":{\"pid\":300}"),
 			 "STATUS_INSUFFICIENT_RESOURCES");
 }

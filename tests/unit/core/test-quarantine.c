@@ -14,143 +14,149 @@ TestSuite(quarantine);
 
 Test(quarantine, ends_registrations_and_refuses_new_ones)
 {
-	Cast cast = cast_new();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new();
+	FakeHost *fake_host = fixture.fake_host;
 
-	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), SUCCESS);
-	cr_assert_str_eq(call(world, cast.admin, SET_QUARANTINE, IMPOSE(GUID_A)), SUCCESS);
-	cr_assert_eq(world_last_event(world, EVENT_UNREGISTERED)->reason, END_QUARANTINED);
-	cr_assert_eq(world_events(world, EVENT_QUARANTINED), 1u);
-	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
-	cr_assert_str_eq(world_last_record(world)->reason, "quarantined");
-	call(world, cast.admin, DESCRIBE, NAMES_A);
-	cr_assert_str_eq(reply_string(world, "virtualMachine.quarantineReason"), "gpu hang");
-	cr_assert_str_eq(call(world, cast.admin, SET_QUARANTINE, LIFT(GUID_A)), SUCCESS);
-	cr_assert_eq(world_events(world, EVENT_QUARANTINE_LIFTED), 1u);
-	cr_assert_null(world_kept_quarantine(world, GUID_A));
-	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), SUCCESS);
-	cast_free(&cast);
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A), SUCCESS);
+	cr_assert_str_eq(call(fake_host, fixture.admin, SET_QUARANTINE, IMPOSE(GUID_A)), SUCCESS);
+	cr_assert_eq(fake_host_last_event(fake_host, EVENT_UNREGISTERED)->reason, END_QUARANTINED);
+	cr_assert_eq(fake_host_events(fake_host, EVENT_QUARANTINED), 1u);
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A),
+			 "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(fake_host_last_audit_record(fake_host)->reason, "quarantined");
+	call(fake_host, fixture.admin, DESCRIBE, NAMES_A);
+	cr_assert_str_eq(reply_string(fake_host, "virtualMachine.quarantineReason"), "gpu hang");
+	cr_assert_str_eq(call(fake_host, fixture.admin, SET_QUARANTINE, LIFT(GUID_A)), SUCCESS);
+	cr_assert_eq(fake_host_events(fake_host, EVENT_QUARANTINE_LIFTED), 1u);
+	cr_assert_null(fake_host_find_quarantine(fake_host, GUID_A));
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A), SUCCESS);
+	host_fixture_free(&fixture);
 }
 
 Test(quarantine, exists_before_and_after_the_vm)
 {
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
 
-	cr_assert_str_eq(call(world, cast.admin, SET_QUARANTINE, IMPOSE(GUID_A)), SUCCESS);
+	cr_assert_str_eq(call(fake_host, fixture.admin, SET_QUARANTINE, IMPOSE(GUID_A)), SUCCESS);
 	for (int life = 0; life < 2; life++) {
-		call(world, cast.admin, REGISTER_MACHINE,
+		call(fake_host, fixture.admin, REGISTER_MACHINE,
 		     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200,"
 		     "\"displayClients\":[{\"user\":\"alice\"}]}");
-		call(world, cast.admin, ASSIGN, NAMES_A);
-		cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A),
+		call(fake_host, fixture.admin, ASSIGN, NAMES_A);
+		cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A),
 				 "STATUS_ACCESS_DENIED");
-		cr_assert_str_eq(call(world, cast.admin, UNREGISTER_MACHINE, NAMES_A), SUCCESS);
-		cr_assert_not_null(world_kept_quarantine(world, GUID_A));
+		cr_assert_str_eq(call(fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A),
+				 SUCCESS);
+		cr_assert_not_null(fake_host_find_quarantine(fake_host, GUID_A));
 	}
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(quarantine, failed_save_changes_nothing)
 {
-	Cast cast = cast_new();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new();
+	FakeHost *fake_host = fixture.fake_host;
 
-	call(world, cast.client, REGISTER, NAMES_A);
-	world->refuse_store = true;
-	cr_assert_str_eq(call(world, cast.admin, SET_QUARANTINE, IMPOSE(GUID_A)),
+	call(fake_host, fixture.client, REGISTER, NAMES_A);
+	fake_host->refuse_quarantine = true;
+	cr_assert_str_eq(call(fake_host, fixture.admin, SET_QUARANTINE, IMPOSE(GUID_A)),
 			 "STATUS_INSUFFICIENT_RESOURCES");
-	cr_assert_eq(world_events(world, EVENT_UNREGISTERED), 0u);
-	cr_assert_eq(accounts_used(&world->service.broker->accounts, 0, LIMIT_QUARANTINES), 0u);
-	cr_assert_str_eq(call(world, cast.admin, SET_QUARANTINE, LIFT(GUID_A)), SUCCESS,
+	cr_assert_eq(fake_host_events(fake_host, EVENT_UNREGISTERED), 0u);
+	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, 0, LIMIT_QUARANTINES), 0u);
+	cr_assert_str_eq(call(fake_host, fixture.admin, SET_QUARANTINE, LIFT(GUID_A)), SUCCESS,
 			 "there is no quarantine to lift, so nothing is written");
-	world->refuse_store = false;
-	call(world, cast.admin, SET_QUARANTINE, IMPOSE(GUID_A));
-	world->refuse_store = true;
-	cr_assert_str_eq(call(world, cast.admin, SET_QUARANTINE, LIFT(GUID_A)),
+	fake_host->refuse_quarantine = false;
+	call(fake_host, fixture.admin, SET_QUARANTINE, IMPOSE(GUID_A));
+	fake_host->refuse_quarantine = true;
+	cr_assert_str_eq(call(fake_host, fixture.admin, SET_QUARANTINE, LIFT(GUID_A)),
 			 "STATUS_INSUFFICIENT_RESOURCES");
-	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
-	cast_free(&cast);
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A),
+			 "STATUS_ACCESS_DENIED");
+	host_fixture_free(&fixture);
 }
 
 Test(quarantine, second_reason_replaces_the_first)
 {
-	Cast cast = cast_new();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new();
+	FakeHost *fake_host = fixture.fake_host;
 
-	call(world, cast.admin, SET_QUARANTINE, IMPOSE(GUID_A));
-	cr_assert_str_eq(call(world, cast.admin, SET_QUARANTINE,
+	call(fake_host, fixture.admin, SET_QUARANTINE, IMPOSE(GUID_A));
+	cr_assert_str_eq(call(fake_host, fixture.admin, SET_QUARANTINE,
 			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true,"
 			      "\"reason\":\"again\"}"),
 			 SUCCESS);
-	call(world, cast.admin, LIST_QUARANTINES, NULL);
-	cr_assert_eq(reply_count(world, "quarantines"), 1u);
-	cr_assert_str_eq(reply_string(world, "quarantines[0].reason"), "again");
-	cr_assert_str_eq(world_kept_quarantine(world, GUID_A)->reason, "again");
-	cr_assert_eq(accounts_used(&world->service.broker->accounts, 0, LIMIT_QUARANTINES), 1u);
-	cast_free(&cast);
+	call(fake_host, fixture.admin, LIST_QUARANTINES, NULL);
+	cr_assert_eq(reply_count(fake_host, "quarantines"), 1u);
+	cr_assert_str_eq(reply_string(fake_host, "quarantines[0].reason"), "again");
+	cr_assert_str_eq(fake_host_find_quarantine(fake_host, GUID_A)->reason, "again");
+	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, 0, LIMIT_QUARANTINES), 1u);
+	host_fixture_free(&fixture);
 }
 
 Test(quarantine, only_operators_have_access)
 {
-	Cast cast = cast_new();
-	Caller *const others[] = { cast.client, cast.stranger, cast.machine };
+	HostFixture fixture = host_fixture_new();
+	Caller *const others[] = { fixture.client, fixture.stranger, fixture.machine };
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		cr_assert_str_eq(call(cast.world, others[i], SET_QUARANTINE, IMPOSE(GUID_A)),
+		cr_assert_str_eq(call(fixture.fake_host, others[i], SET_QUARANTINE, IMPOSE(GUID_A)),
 				 "STATUS_ACCESS_DENIED");
-		cr_assert_str_eq(call(cast.world, others[i], LIST_QUARANTINES, NULL),
+		cr_assert_str_eq(call(fixture.fake_host, others[i], LIST_QUARANTINES, NULL),
 				 "STATUS_ACCESS_DENIED");
 	}
-	cr_assert_eq(cast.world->quarantine_count, 0u);
-	cast_free(&cast);
+	cr_assert_eq(fixture.fake_host->quarantine_count, 0u);
+	host_fixture_free(&fixture);
 }
 
 Test(quarantine, stopping_the_broker_lifts_nothing)
 {
-	Cast cast = cast_new();
-	World *world = cast.world;
+	HostFixture fixture = host_fixture_new();
+	FakeHost *fake_host = fixture.fake_host;
 
-	call(world, cast.admin, SET_QUARANTINE, IMPOSE(GUID_A));
-	size_t lifted = world_events(world, EVENT_QUARANTINE_LIFTED);
-	world->service.broker = broker_free(world->service.broker);
-	cr_assert_eq(world_events(world, EVENT_QUARANTINE_LIFTED), lifted);
-	cr_assert_not_null(world_kept_quarantine(world, GUID_A));
-	cr_assert_eq(world_last_event(world, EVENT_VIRTUAL_MACHINE_REMOVED)->reason,
+	call(fake_host, fixture.admin, SET_QUARANTINE, IMPOSE(GUID_A));
+	size_t lifted = fake_host_events(fake_host, EVENT_QUARANTINE_LIFTED);
+	fake_host->service.broker = broker_free(fake_host->service.broker);
+	cr_assert_eq(fake_host_events(fake_host, EVENT_QUARANTINE_LIFTED), lifted);
+	cr_assert_not_null(fake_host_find_quarantine(fake_host, GUID_A));
+	cr_assert_eq(fake_host_last_event(fake_host, EVENT_VIRTUAL_MACHINE_REMOVED)->reason,
 		     END_DAEMON_STOPPED);
-	world_free(world);
+	fake_host_free(fake_host);
 }
 
 /* Quarantines survive a restart with a lower limit. */
 Test(quarantine, restore_ignores_limits)
 {
-	Cast cast = cast_new();
-	World *world = cast.world;
-	Broker *broker = world->service.broker;
+	HostFixture fixture = host_fixture_new();
+	FakeHost *fake_host = fixture.fake_host;
+	Broker *broker = fake_host->service.broker;
 	Guid guid;
 	Failure failure;
 	char *reason = strdup("before");
 
-	world->service.settings.limits.per_uid[LIMIT_QUARANTINES] = 0;
-	world->service.settings.limits.in_all[LIMIT_QUARANTINES] = 0;
-	world_reload(world);
+	fake_host->service.settings.limits.per_uid[LIMIT_QUARANTINES] = 0;
+	fake_host->service.settings.limits.host_wide[LIMIT_QUARANTINES] = 0;
+	fake_host_reload(fake_host);
 	cr_assert(guid_parse(GUID_A, &guid));
 	cr_assert_eq(quarantine_restore(broker, &guid, &reason, &failure), STATUS_SUCCESS);
 	cr_assert_null(reason, "the broker took ownership");
 	cr_assert_eq(accounts_used(&broker->accounts, 0, LIMIT_QUARANTINES), 1u);
-	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), "STATUS_ACCESS_DENIED");
-	cast_free(&cast);
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A),
+			 "STATUS_ACCESS_DENIED");
+	host_fixture_free(&fixture);
 }
 
 Test(quarantine, imposing_again_without_a_reason_keeps_the_old_one)
 {
-	Cast cast = cast_new();
+	HostFixture fixture = host_fixture_new();
 
-	cr_assert_str_eq(call(cast.world, cast.admin, SET_QUARANTINE, IMPOSE(GUID_A)), SUCCESS);
-	cr_assert_str_eq(call(cast.world, cast.admin, SET_QUARANTINE,
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, SET_QUARANTINE, IMPOSE(GUID_A)),
+			 SUCCESS);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, SET_QUARANTINE,
 			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}"),
 			 SUCCESS);
-	call(cast.world, cast.admin, DESCRIBE, NAMES_A);
-	cr_assert_str_eq(reply_string(cast.world, "virtualMachine.quarantineReason"), "gpu hang");
-	cast_free(&cast);
+	call(fixture.fake_host, fixture.admin, DESCRIBE, NAMES_A);
+	cr_assert_str_eq(reply_string(fixture.fake_host, "virtualMachine.quarantineReason"),
+			 "gpu hang");
+	host_fixture_free(&fixture);
 }

@@ -10,16 +10,16 @@
 #include "daemon/api/methods.h"
 #include "tests/support/fake-host.h"
 
-static Cast cast;
+static HostFixture fixture;
 
 static void set_up(void)
 {
-	cast = cast_new();
+	fixture = host_fixture_new();
 }
 
 static void tear_down(void)
 {
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 static void reset(void)
@@ -32,7 +32,7 @@ static void reset(void)
 static void reset_without_vm(void)
 {
 	tear_down();
-	cast = cast_new_quiet();
+	fixture = host_fixture_new_quiet();
 }
 
 TestSuite(register_order, .init = set_up, .fini = tear_down);
@@ -63,24 +63,24 @@ static const struct {
 
 static const char *register_with(unsigned int failing)
 {
-	World *world = cast.world;
-	Caller *caller = failing & 1 << OTHER_PRIVILEGES ? cast.stranger : cast.client;
-	FakeProcess *process = failing & 1 << OTHER_PRIVILEGES ? cast.mallory : cast.viewer;
+	FakeHost *fake_host = fixture.fake_host;
+	Caller *caller = failing & 1 << OTHER_PRIVILEGES ? fixture.stranger : fixture.client;
+	FakeProcess *process = failing & 1 << OTHER_PRIVILEGES ? fixture.mallory : fixture.viewer;
 
 	if (!(failing & 1 << NOT_RUNNING))
-		call(world, cast.admin, REGISTER_MACHINE,
+		call(fake_host, fixture.admin, REGISTER_MACHINE,
 		     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200,"
 		     "\"displayClients\":[{\"user\":\"alice\"}]}");
 	if (!(failing & 1 << NO_VIRTUAL_GPU))
-		call(world, cast.admin, ASSIGN, NAMES_A);
+		call(fake_host, fixture.admin, ASSIGN, NAMES_A);
 	if (failing & 1 << QUARANTINED)
-		call(world, cast.admin, SET_QUARANTINE,
+		call(fake_host, fixture.admin, SET_QUARANTINE,
 		     "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}");
 	process->has_graphics_context = !(failing & 1 << NO_CONTEXT);
 	if (failing & 1 << LIMIT)
-		world->service.settings.limits.per_uid[LIMIT_REGISTRATIONS] = 0;
-	world_reload(world);
-	return call(world, caller, REGISTER,
+		fake_host->service.settings.limits.per_uid[LIMIT_REGISTRATIONS] = 0;
+	fake_host_reload(fake_host);
+	return call(fake_host, caller, REGISTER,
 		    failing & 1 << NO_GUID ? "{\"virtualMachineGuid\":\"{" GUID_A "\"}" : NAMES_A);
 }
 
@@ -89,7 +89,7 @@ Test(register_order, the_earliest_failing_check_determines_the_reply)
 	for (unsigned int failing = 0; failing < 1u << CHECKS; failing++) {
 		reset_without_vm();
 		const char *status = register_with(failing);
-		const FakeRecord *record = world_last_record(cast.world);
+		const FakeAuditRecord *record = fake_host_last_audit_record(fixture.fake_host);
 		int first = failing ? __builtin_ctz(failing) : CHECKS;
 		const char *expected = failing ? checks[first].status : "STATUS_SUCCESS";
 
@@ -98,85 +98,86 @@ Test(register_order, the_earliest_failing_check_determines_the_reply)
 		cr_assert_str_eq(record->method, REGISTER);
 		cr_assert_str_eq(record->reason, failing ? checks[first].reason : "", "failing %#x",
 				 failing);
-		cr_assert_eq(world_events(cast.world, EVENT_REGISTERED), failing ? 0u : 1u);
+		cr_assert_eq(fake_host_events(fixture.fake_host, EVENT_REGISTERED),
+			     failing ? 0u : 1u);
 	}
 }
 
 Test(register_order, a_quota_error_names_the_limit_and_the_usage)
 {
-	cast.world->service.settings.limits.per_uid[LIMIT_REGISTRATIONS] = 0;
-	world_reload(cast.world);
-	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), "STATUS_QUOTA_EXCEEDED");
-	cr_assert_str_eq(reply_string(cast.world, "limit"), "registrationsPerUid");
-	cr_assert_eq(reply_number(cast.world, "maximum"), 0u);
-	cr_assert_eq(reply_number(cast.world, "used"), 0u);
+	fixture.fake_host->service.settings.limits.per_uid[LIMIT_REGISTRATIONS] = 0;
+	fake_host_reload(fixture.fake_host);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, REGISTER, NAMES_A),
+			 "STATUS_QUOTA_EXCEEDED");
+	cr_assert_str_eq(reply_string(fixture.fake_host, "limit"), "registrationsPerUid");
+	cr_assert_eq(reply_number(fixture.fake_host, "maximum"), 0u);
+	cr_assert_eq(reply_number(fixture.fake_host, "used"), 0u);
 }
 
 Test(register_order, a_repeated_registration_is_not_checked_again)
 {
-	World *world = cast.world;
+	FakeHost *fake_host = fixture.fake_host;
 
-	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
-	cr_assert_eq(world->credential_reads, 2u,
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
+	cr_assert_eq(fake_host->credential_reads, 2u,
 		     "the credentials of the VMM and of the caller are read once each");
-	size_t reads = world->credential_reads, looks = world->context_reads;
-	size_t records = world->record_count, events = world->event_count;
+	size_t reads = fake_host->credential_reads, looks = fake_host->context_reads;
+	size_t records = fake_host->record_count, events = fake_host->event_count;
 
 	/* Change everything that a first registration checks. */
-	process_set_groups(cast.viewer, 1000, 1, (gid_t[]){ 27 });
-	cast.viewer->credentials.uids[ID_SAVED] = 0;
-	cast.viewer->has_graphics_context = false;
-	world->service.settings.limits.per_uid[LIMIT_REGISTRATIONS] = 0;
-	world_reload(world);
-	world->now += 1000000;
-	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
-	cr_assert_str_eq(reply_string(world, "registration.graphicsContext"), "drm");
-	cr_assert_not_null(strstr(world->reply_text, "\"since\":5.000000"));
-	cr_assert_eq(world->credential_reads, reads);
-	cr_assert_eq(world->context_reads, looks);
-	cr_assert_eq(world->record_count, records, "a repeated registration is audited");
-	cr_assert_eq(world->event_count, events);
-	cr_assert_str_eq(call(world, cast.client, REGISTER, "{\"virtualMachineGuid\":\"x\"}"),
-			 "STATUS_INVALID_PARAMETER");
-	cr_assert_str_eq(call(world, cast.client, REGISTER, NAMES_B), "STATUS_NOT_FOUND");
+	process_set_groups(fixture.viewer, 1000, 1, (gid_t[]){ 27 });
+	fixture.viewer->credentials.uids[ID_SAVED] = 0;
+	fixture.viewer->has_graphics_context = false;
+	fake_host->service.settings.limits.per_uid[LIMIT_REGISTRATIONS] = 0;
+	fake_host_reload(fake_host);
+	fake_host->now += 1000000;
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
+	cr_assert_str_eq(reply_string(fake_host, "registration.graphicsContext"), "drm");
+	cr_assert_not_null(strstr(fake_host->reply_text, "\"since\":5.000000"));
+	cr_assert_eq(fake_host->credential_reads, reads);
+	cr_assert_eq(fake_host->context_reads, looks);
+	cr_assert_eq(fake_host->record_count, records, "a repeated registration is audited");
+	cr_assert_eq(fake_host->event_count, events);
+	cr_assert_str_eq(
+		call(fake_host, fixture.client, REGISTER, "{\"virtualMachineGuid\":\"x\"}"),
+		"STATUS_INVALID_PARAMETER");
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_B), "STATUS_NOT_FOUND");
 }
 
 Test(register_order, a_dead_caller_gets_process_is_terminating)
 {
-	world_kill(cast.world, cast.viewer);
-	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_B), "STATUS_NOT_FOUND");
-	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A),
+	fake_host_kill(fixture.fake_host, fixture.viewer);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, REGISTER, NAMES_B),
+			 "STATUS_NOT_FOUND");
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, REGISTER, NAMES_A),
 			 "STATUS_PROCESS_IS_TERMINATING");
-	cr_assert_eq(world_events(cast.world, EVENT_REGISTERED), 0u);
+	cr_assert_eq(fake_host_events(fixture.fake_host, EVENT_REGISTERED), 0u);
 }
 
 Test(register_order, unreadable_facts_are_refused)
 {
 	static const struct {
-		Evidence credentials, context;
+		Lookup credentials, context;
 		const char *status, *reason;
 	} rows[] = {
-		{ EVIDENCE_UNREADABLE, EVIDENCE_FOUND, "STATUS_ACCESS_DENIED", "unreadable" },
-		{ EVIDENCE_ABSENT, EVIDENCE_FOUND, "STATUS_ACCESS_DENIED", "unreadable" },
-		{ EVIDENCE_EXHAUSTED, EVIDENCE_FOUND, "STATUS_INSUFFICIENT_RESOURCES",
-		  "exhausted" },
-		{ EVIDENCE_GONE, EVIDENCE_FOUND, "STATUS_PROCESS_IS_TERMINATING", "gone" },
-		{ EVIDENCE_FOUND, EVIDENCE_UNREADABLE, "STATUS_INVALID_DISPOSITION",
+		{ LOOKUP_UNREADABLE, LOOKUP_FOUND, "STATUS_ACCESS_DENIED", "unreadable" },
+		{ LOOKUP_ABSENT, LOOKUP_FOUND, "STATUS_ACCESS_DENIED", "unreadable" },
+		{ LOOKUP_EXHAUSTED, LOOKUP_FOUND, "STATUS_INSUFFICIENT_RESOURCES", "exhausted" },
+		{ LOOKUP_GONE, LOOKUP_FOUND, "STATUS_PROCESS_IS_TERMINATING", "gone" },
+		{ LOOKUP_FOUND, LOOKUP_UNREADABLE, "STATUS_INVALID_DISPOSITION",
 		  "graphicsContext" },
-		{ EVIDENCE_FOUND, EVIDENCE_ABSENT, "STATUS_INVALID_DISPOSITION",
-		  "graphicsContext" },
-		{ EVIDENCE_FOUND, EVIDENCE_EXHAUSTED, "STATUS_INSUFFICIENT_RESOURCES",
-		  "exhausted" },
-		{ EVIDENCE_FOUND, EVIDENCE_GONE, "STATUS_PROCESS_IS_TERMINATING", "gone" },
+		{ LOOKUP_FOUND, LOOKUP_ABSENT, "STATUS_INVALID_DISPOSITION", "graphicsContext" },
+		{ LOOKUP_FOUND, LOOKUP_EXHAUSTED, "STATUS_INSUFFICIENT_RESOURCES", "exhausted" },
+		{ LOOKUP_FOUND, LOOKUP_GONE, "STATUS_PROCESS_IS_TERMINATING", "gone" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		cast.viewer->credentials_evidence = rows[i].credentials;
-		cast.viewer->context_evidence = rows[i].context;
-		cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), rows[i].status,
-				 "row %zu", i);
-		cr_assert_str_eq(world_last_record(cast.world)->reason, rows[i].reason, "row %zu",
-				 i);
+		fixture.viewer->credentials_lookup = rows[i].credentials;
+		fixture.viewer->context_lookup = rows[i].context;
+		cr_assert_str_eq(call(fixture.fake_host, fixture.client, REGISTER, NAMES_A),
+				 rows[i].status, "row %zu", i);
+		cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason,
+				 rows[i].reason, "row %zu", i);
 		reset();
 	}
 }
@@ -186,16 +187,17 @@ Test(register_order, a_context_of_vaild_precedes_those_of_the_kernel)
 	static const char *const names[] = { "vaild", "drm", "nvidia", "kfd", "dxg" };
 
 	for (int kind = GRAPHICS_CONTEXT_DRM; kind < GRAPHICS_CONTEXT_MAX; kind++) {
-		process_set_context(cast.viewer, (GraphicsContextKind)kind);
-		call(cast.world, cast.client, REGISTER, NAMES_A);
-		cr_assert_str_eq(reply_string(cast.world, "registration.graphicsContext"),
+		process_set_context(fixture.viewer, (GraphicsContextKind)kind);
+		call(fixture.fake_host, fixture.client, REGISTER, NAMES_A);
+		cr_assert_str_eq(reply_string(fixture.fake_host, "registration.graphicsContext"),
 				 names[kind]);
-		call(cast.world, cast.client, UNREGISTER, NAMES_A);
-		call(cast.world, cast.client, CREATE_CONTEXT, NULL);
-		size_t looks = cast.world->context_reads;
-		call(cast.world, cast.client, REGISTER, NAMES_A);
-		cr_assert_str_eq(reply_string(cast.world, "registration.graphicsContext"), "vaild");
-		cr_assert_eq(cast.world->context_reads, looks,
+		call(fixture.fake_host, fixture.client, UNREGISTER, NAMES_A);
+		call(fixture.fake_host, fixture.client, CREATE_CONTEXT, NULL);
+		size_t looks = fixture.fake_host->context_reads;
+		call(fixture.fake_host, fixture.client, REGISTER, NAMES_A);
+		cr_assert_str_eq(reply_string(fixture.fake_host, "registration.graphicsContext"),
+				 "vaild");
+		cr_assert_eq(fixture.fake_host->context_reads, looks,
 			     "the kernel is asked although a context of vaild exists");
 		reset();
 	}
@@ -203,16 +205,17 @@ Test(register_order, a_context_of_vaild_precedes_those_of_the_kernel)
 
 Test(register_order, a_failed_watch_leaves_no_registration)
 {
-	cast.world->refuse_watch = true;
-	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A),
+	fixture.fake_host->refuse_watch = true;
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, REGISTER, NAMES_A),
 			 "STATUS_INSUFFICIENT_RESOURCES");
-	cr_assert_eq(
-		accounts_used(&cast.world->service.broker->accounts, 1000, LIMIT_REGISTRATIONS),
-		0u);
-	cr_assert_not(cast.viewer->watched);
-	cast.world->refuse_watch = false;
-	cr_assert_str_eq(call(cast.world, cast.client, REGISTER, NAMES_A), "STATUS_SUCCESS");
-	cr_assert(cast.viewer->watched);
+	cr_assert_eq(accounts_used(&fixture.fake_host->service.broker->accounts, 1000,
+				   LIMIT_REGISTRATIONS),
+		     0u);
+	cr_assert_not(fixture.viewer->watched);
+	fixture.fake_host->refuse_watch = false;
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, REGISTER, NAMES_A),
+			 "STATUS_SUCCESS");
+	cr_assert(fixture.viewer->watched);
 }
 
 /*
@@ -262,16 +265,16 @@ Test(register_order, other_methods_check_in_the_same_order)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		cr_assert_str_eq(
-			call(cast.world, cast.stranger, rows[i].method, rows[i].parameters),
-			rows[i].status, "%s %s", rows[i].method, rows[i].parameters);
+		cr_assert_str_eq(call(fixture.fake_host, fixture.stranger, rows[i].method,
+				      rows[i].parameters),
+				 rows[i].status, "%s %s", rows[i].method, rows[i].parameters);
 }
 
 Test(register_order, a_dead_caller_changes_nothing)
 {
-	call(cast.world, cast.client, REGISTER, NAMES_A);
-	world_kill(cast.world, cast.viewer);
-	world_kill(cast.world, cast.root);
+	call(fixture.fake_host, fixture.client, REGISTER, NAMES_A);
+	fake_host_kill(fixture.fake_host, fixture.viewer);
+	fake_host_kill(fixture.fake_host, fixture.root);
 	for (size_t i = 0; i < method_count; i++) {
 		char name[96];
 
@@ -296,8 +299,8 @@ Test(register_order, a_dead_caller_changes_nothing)
 		if (methods[i].params->fields && methods[i].params->fields[0].is_required &&
 		    param_is_handle(&methods[i].params->fields[0]))
 			continue; /* the entity must exist before the caller is checked */
-		cr_assert_str_eq(call(cast.world, cast.admin, name, parameters),
+		cr_assert_str_eq(call(fixture.fake_host, fixture.admin, name, parameters),
 				 "STATUS_PROCESS_IS_TERMINATING", "%s", name);
 	}
-	cr_assert_eq(world_events(cast.world, EVENT_UNREGISTERED), 0u);
+	cr_assert_eq(fake_host_events(fixture.fake_host, EVENT_UNREGISTERED), 0u);
 }

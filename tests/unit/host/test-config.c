@@ -51,7 +51,7 @@ Test(config, all_files_may_be_absent)
 	cr_assert(config_load("/nonexistent", &settings, &error));
 	cr_assert_not(settings.allow_user_machines);
 	cr_assert_eq(settings.limits.per_uid[LIMIT_CONNECTIONS], 512);
-	cr_assert_eq(settings.limits.in_all[LIMIT_CONNECTIONS], 10000);
+	cr_assert_eq(settings.limits.host_wide[LIMIT_CONNECTIONS], 10000);
 }
 
 Test(config, later_files_override_key_by_key)
@@ -71,7 +71,7 @@ Test(config, later_files_override_key_by_key)
 	cr_assert(settings.allow_user_machines);
 	cr_assert(settings.has_operator_group);
 	cr_assert_eq(settings.operator_group, 0);
-	cr_assert_eq(settings.limits.in_all[LIMIT_CONTEXTS], 8);
+	cr_assert_eq(settings.limits.host_wide[LIMIT_CONTEXTS], 8);
 	cr_assert_eq(settings.limits.per_uid[LIMIT_CONNECTIONS], 9);
 	folder_remove(&folder);
 }
@@ -156,7 +156,7 @@ Test(config, reservations_of_the_software_adapter)
 	cr_assert(reservations->items[0].allow_user_mode_mapping);
 	cr_assert_eq(reservations->items[1].base_address, UINT64_C(0x10000000000));
 	cr_assert_eq(settings.software_adapter.of_system_process.count, 0u);
-	cr_assert_eq(settings.limits.per_owner[LIMIT_USER_RANGES], 9u);
+	cr_assert_eq(settings.limits.per_entity[LIMIT_USER_RANGES], 9u);
 	folder_remove(&folder);
 }
 

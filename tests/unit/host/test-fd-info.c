@@ -33,28 +33,28 @@
 #define SYS_memfd_secret 447
 #endif
 
-static DescriptorFacts facts_of(int descriptor)
+static FdInfo facts_of(int fd)
 {
 	MemfdIdentity own;
-	DescriptorFacts facts;
+	FdInfo facts;
 
-	cr_assert_eq(descriptor_facts_init(&own), 0);
-	cr_assert_eq(descriptor_facts_read(&ROOTS_DEFAULT, &own, descriptor, &facts), 0);
+	cr_assert_eq(fd_info_init(&own), 0);
+	cr_assert_eq(fd_info_read(&FS_ROOTS_DEFAULT, &own, fd, &facts), 0);
 	return facts;
 }
 
-/* Expects the fd to be DESCRIPTOR_OTHER, and closes it. */
-static void expect_other(const char *what, int descriptor)
+/* Expects the fd to be FD_OTHER, and closes it. */
+static void expect_other(const char *what, int fd)
 {
-	cr_assert_geq(descriptor, 0, "%s: %s", what, strerror(errno));
-	DescriptorFacts facts = facts_of(descriptor);
-	cr_assert_eq(facts.kind, DESCRIPTOR_OTHER, "%s", what);
+	cr_assert_geq(fd, 0, "%s: %s", what, strerror(errno));
+	FdInfo facts = facts_of(fd);
+	cr_assert_eq(facts.kind, FD_OTHER, "%s", what);
 	cr_assert_eq(facts.size, 0, "%s", what);
 	cr_assert(!facts.is_writable, "%s", what);
 	cr_assert(!facts.can_be_sealed, "%s", what);
-	cr_assert(!descriptor_size_is_sealed(&facts), "%s", what);
-	cr_assert(!descriptor_access_is_enforced(&facts), "%s", what);
-	close(descriptor);
+	cr_assert(!fd_size_is_sealed(&facts), "%s", what);
+	cr_assert(!fd_access_is_enforced(&facts), "%s", what);
+	close(fd);
 }
 
 static int make_memfd(unsigned int flags, off_t size, int seals)
@@ -68,24 +68,24 @@ static int make_memfd(unsigned int flags, off_t size, int seals)
 	return memfd;
 }
 
-static int reopen(int descriptor, int flags)
+static int reopen(int fd, int flags)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return open(path, flags | O_CLOEXEC);
 }
 
-Test(descriptor_facts, a_memfd)
+Test(fd_facts, a_memfd)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 	_cleanup_close_ int same = dup(memfd);
 	_cleanup_close_ int another = make_memfd(0, SIZE, 0);
-	DescriptorFacts facts = facts_of(memfd);
-	DescriptorFacts facts_of_same = facts_of(same);
-	DescriptorFacts facts_of_another = facts_of(another);
+	FdInfo facts = facts_of(memfd);
+	FdInfo facts_of_same = facts_of(same);
+	FdInfo facts_of_another = facts_of(another);
 
-	cr_assert_eq(facts.kind, DESCRIPTOR_MEMFD);
+	cr_assert_eq(facts.kind, FD_MEMFD);
 	cr_assert_eq(facts.size, SIZE);
 	cr_assert(facts.is_writable);
 	cr_assert_eq(facts.device, facts_of_same.device);
@@ -94,7 +94,7 @@ Test(descriptor_facts, a_memfd)
 	cr_assert_neq(facts.inode, facts_of_another.inode);
 }
 
-Test(descriptor_facts, seals)
+Test(fd_facts, seals)
 {
 	static const struct {
 		const char *name;
@@ -125,34 +125,33 @@ Test(descriptor_facts, seals)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_close_ int memfd = make_memfd(rows[i].flags, SIZE, rows[i].seals);
-		DescriptorFacts facts = facts_of(memfd);
+		FdInfo facts = facts_of(memfd);
 
-		cr_assert_eq(facts.kind, DESCRIPTOR_MEMFD, "%s", rows[i].name);
+		cr_assert_eq(facts.kind, FD_MEMFD, "%s", rows[i].name);
 		cr_assert_eq(facts.can_be_sealed, rows[i].can_be_sealed, "%s", rows[i].name);
-		cr_assert_eq(descriptor_size_is_sealed(&facts), rows[i].size_is_sealed, "%s",
+		cr_assert_eq(fd_size_is_sealed(&facts), rows[i].size_is_sealed, "%s", rows[i].name);
+		cr_assert_eq(fd_access_is_enforced(&facts), rows[i].access_is_enforced, "%s",
 			     rows[i].name);
-		cr_assert_eq(descriptor_access_is_enforced(&facts), rows[i].access_is_enforced,
-			     "%s", rows[i].name);
 	}
 }
 
 /* The size of a dma-buf is fixed, but its seals are meaningless, so access is not enforced. */
-Test(descriptor_facts, dmabuf_size_and_access)
+Test(fd_facts, dmabuf_size_and_access)
 {
-	DescriptorFacts facts = {
-		.kind = DESCRIPTOR_DMABUF,
+	FdInfo facts = {
+		.kind = FD_DMABUF,
 		.size_is_sealed = true,
 		.writes_are_sealed = true,
 	};
 
-	cr_assert(descriptor_size_is_sealed(&facts));
-	cr_assert(!descriptor_access_is_enforced(&facts));
-	facts.kind = DESCRIPTOR_SYNC_FILE;
-	cr_assert(!descriptor_size_is_sealed(&facts));
-	cr_assert(!descriptor_access_is_enforced(&facts));
+	cr_assert(fd_size_is_sealed(&facts));
+	cr_assert(!fd_access_is_enforced(&facts));
+	facts.kind = FD_SYNC_FILE;
+	cr_assert(!fd_size_is_sealed(&facts));
+	cr_assert(!fd_access_is_enforced(&facts));
 }
 
-Test(descriptor_facts, sizes)
+Test(fd_facts, sizes)
 {
 	static const off_t sizes[] = { 0, 1, 4095, 4096, INT64_C(1) << 32, INT64_C(5) << 40 };
 
@@ -164,14 +163,14 @@ Test(descriptor_facts, sizes)
 	}
 }
 
-Test(descriptor_facts, access_mode_of_a_memfd)
+Test(fd_facts, access_mode_of_a_memfd)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 	_cleanup_close_ int for_reading = reopen(memfd, O_RDONLY);
 	_cleanup_close_ int for_both = reopen(memfd, O_RDWR | O_APPEND);
-	DescriptorFacts facts = facts_of(for_reading);
+	FdInfo facts = facts_of(for_reading);
 
-	cr_assert_eq(facts.kind, DESCRIPTOR_MEMFD);
+	cr_assert_eq(facts.kind, FD_MEMFD);
 	cr_assert_eq(facts.size, SIZE);
 	cr_assert(!facts.is_writable);
 	cr_assert(facts_of(for_both).is_writable);
@@ -179,7 +178,7 @@ Test(descriptor_facts, access_mode_of_a_memfd)
 	expect_other("a memfd opened with O_PATH", reopen(memfd, O_PATH));
 }
 
-Test(descriptor_facts, a_hugetlb_memfd)
+Test(fd_facts, a_hugetlb_memfd)
 {
 	int memfd = memfd_create("test", MFD_CLOEXEC | MFD_HUGETLB);
 
@@ -188,7 +187,7 @@ Test(descriptor_facts, a_hugetlb_memfd)
 	expect_other("a hugetlb memfd", memfd);
 }
 
-Test(descriptor_facts, secret_memory)
+Test(fd_facts, secret_memory)
 {
 	int memory = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
 
@@ -198,7 +197,7 @@ Test(descriptor_facts, secret_memory)
 }
 
 /* It is on the file system of memfds, and can be opened as a file through map_files. */
-Test(descriptor_facts, sysv_shared_memory)
+Test(fd_facts, sysv_shared_memory)
 {
 	char path[64];
 	int segment = shmget(IPC_PRIVATE, SIZE, IPC_CREAT | 0600);
@@ -210,14 +209,14 @@ Test(descriptor_facts, sysv_shared_memory)
 	cr_assert_neq((intptr_t)memory, -1);
 	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (unsigned long)memory,
 		 (unsigned long)memory + SIZE);
-	int descriptor = open(path, O_RDWR | O_CLOEXEC);
-	if (descriptor < 0)
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
 		cr_skip("SysV shared memory as a file: %s", strerror(errno));
-	expect_other("SysV shared memory", descriptor);
+	expect_other("SysV shared memory", fd);
 	shmdt(memory);
 }
 
-Test(descriptor_facts, fds_of_other_kinds)
+Test(fd_facts, fds_of_other_kinds)
 {
 	int ends[2];
 	sigset_t no_signals;
@@ -238,7 +237,7 @@ Test(descriptor_facts, fds_of_other_kinds)
 	expect_other("a signalfd", signalfd(-1, &no_signals, 0));
 }
 
-Test(descriptor_facts, files)
+Test(fd_facts, files)
 {
 	expect_other("a folder", open("/", O_RDONLY | O_DIRECTORY));
 	expect_other("/dev/null", open("/dev/null", O_RDWR));
@@ -256,7 +255,7 @@ Test(descriptor_facts, files)
  * The names equal those of memfds except for the directory; test-a-name-is-no-type.sh forges names
  * without one.
  */
-Test(descriptor_facts, files_with_names_of_memfds)
+Test(fd_facts, files_with_names_of_memfds)
 {
 	static const char *const folders[] = { "/tmp", "/dev/shm" };
 
@@ -269,12 +268,12 @@ Test(descriptor_facts, files_with_names_of_memfds)
 		_cleanup_close_ int again = dup(file);
 		expect_other("a file named like a memfd", file);
 		cr_assert_eq(unlink(path), 0);
-		expect_other("a deleted file named like a memfd", TAKE_DESCRIPTOR(again));
+		expect_other("a deleted file named like a memfd", TAKE_FD(again));
 	}
 }
 
 /* Nests directories until the path is too long for the kernel to report. */
-Test(descriptor_facts, a_name_that_is_too_long)
+Test(fd_facts, a_name_that_is_too_long)
 {
 	char root[] = "/dev/shm/descriptor-facts-XXXXXX", name[251], command[128];
 
@@ -291,36 +290,36 @@ Test(descriptor_facts, a_name_that_is_too_long)
 	}
 	_cleanup_close_ int file = openat(folder, "file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	expect_other("a folder", folder);
-	expect_other("a file", TAKE_DESCRIPTOR(file));
+	expect_other("a file", TAKE_FD(file));
 	snprintf(command, sizeof(command), "rm -r %s", root);
 	cr_assert_eq(system(command), 0);
 }
 
-Test(descriptor_facts, a_closed_fd)
+Test(fd_facts, a_closed_fd)
 {
 	MemfdIdentity own;
-	DescriptorFacts facts = { .inode = 7 };
+	FdInfo facts = { .inode = 7 };
 
-	cr_assert_eq(descriptor_facts_init(&own), 0);
-	cr_assert_eq(descriptor_facts_read(&ROOTS_DEFAULT, &own, 999, &facts), -EBADF);
-	cr_assert_eq(descriptor_facts_read(&ROOTS_DEFAULT, &own, -1, &facts), -EBADF);
+	cr_assert_eq(fd_info_init(&own), 0);
+	cr_assert_eq(fd_info_read(&FS_ROOTS_DEFAULT, &own, 999, &facts), -EBADF);
+	cr_assert_eq(fd_info_read(&FS_ROOTS_DEFAULT, &own, -1, &facts), -EBADF);
 	cr_assert_eq(facts.inode, 7, "untouched on failure");
-	cr_assert_eq(descriptor_reopen(&ROOTS_DEFAULT, 999, false), -ENOENT);
+	cr_assert_eq(fd_reopen(&FS_ROOTS_DEFAULT, 999, false), -ENOENT);
 }
 
-Test(descriptor_facts, missing_proc)
+Test(fd_facts, missing_proc)
 {
-	const Roots roots = { .proc = "/does-not-exist", .sys = "/sys" };
+	const FsRoots roots = { .proc = "/does-not-exist", .sys = "/sys" };
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 	MemfdIdentity own;
-	DescriptorFacts facts = { .inode = 7 };
+	FdInfo facts = { .inode = 7 };
 
-	cr_assert_eq(descriptor_facts_init(&own), 0);
-	cr_assert_eq(descriptor_facts_read(&roots, &own, memfd, &facts), -ENOENT);
+	cr_assert_eq(fd_info_init(&own), 0);
+	cr_assert_eq(fd_info_read(&roots, &own, memfd, &facts), -ENOENT);
 	cr_assert_eq(facts.inode, 7, "untouched on failure");
 }
 
-Test(descriptor_facts, a_sync_file)
+Test(fd_facts, a_sync_file)
 {
 	/* SW_SYNC_IOC_CREATE_FENCE and its parameter, from the kernel's sw_sync.c. */
 	struct {
@@ -334,13 +333,13 @@ Test(descriptor_facts, a_sync_file)
 		cr_skip("a sync_file: /sys/kernel/debug/sync/sw_sync: %s", strerror(errno));
 	cr_assert_eq(ioctl(timeline, _IOWR('W', 0, parameters), &parameters), 0);
 	_cleanup_close_ int fence = parameters.fence;
-	DescriptorFacts facts = facts_of(fence);
-	cr_assert_eq(facts.kind, DESCRIPTOR_SYNC_FILE);
+	FdInfo facts = facts_of(fence);
+	cr_assert_eq(facts.kind, FD_SYNC_FILE);
 	cr_assert_eq(facts.size, 0);
 	cr_assert(!facts.is_writable);
 }
 
-Test(descriptor_facts, a_dmabuf)
+Test(fd_facts, a_dmabuf)
 {
 	_cleanup_close_ int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
 
@@ -354,22 +353,22 @@ Test(descriptor_facts, a_dmabuf)
 	};
 	_cleanup_close_ int dmabuf = ioctl(device, UDMABUF_CREATE, &parameters);
 	cr_assert_geq(dmabuf, 0);
-	DescriptorFacts facts = facts_of(dmabuf);
-	cr_assert_eq(facts.kind, DESCRIPTOR_DMABUF);
+	FdInfo facts = facts_of(dmabuf);
+	cr_assert_eq(facts.kind, FD_DMABUF);
 	cr_assert_eq(facts.size, SIZE);
 	cr_assert(facts.is_writable);
 	cr_assert(!facts.can_be_sealed);
 	cr_assert_neq(facts.inode, 0);
 }
 
-Test(descriptor_reopen, has_its_own_offset_and_flags)
+Test(fd_reopen, has_its_own_offset_and_flags)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 
 	cr_assert_eq(lseek(memfd, 100, SEEK_SET), 100);
 	cr_assert_eq(fcntl(memfd, F_SETFL, O_APPEND | O_NONBLOCK), 0);
 	for (int read_write = 0; read_write < 2; read_write++) {
-		_cleanup_close_ int opened = descriptor_reopen(&ROOTS_DEFAULT, memfd, read_write);
+		_cleanup_close_ int opened = fd_reopen(&FS_ROOTS_DEFAULT, memfd, read_write);
 		int flags = fcntl(opened, F_GETFL);
 
 		cr_assert_geq(opened, 0);
@@ -382,7 +381,7 @@ Test(descriptor_reopen, has_its_own_offset_and_flags)
 	cr_assert_eq(lseek(memfd, 0, SEEK_CUR), 100);
 }
 
-Test(descriptor_reopen, obeys_the_mode)
+Test(fd_reopen, obeys_the_mode)
 {
 	/*
 	 * Root bypasses file modes, so become another user. This makes the process undumpable,
@@ -392,31 +391,31 @@ Test(descriptor_reopen, obeys_the_mode)
 		cr_assert_eq(seteuid(65534), 0);
 	cr_assert_eq(prctl(PR_SET_DUMPABLE, 1), 0);
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
-	_cleanup_close_ int allowed = descriptor_reopen(&ROOTS_DEFAULT, memfd, true);
+	_cleanup_close_ int allowed = fd_reopen(&FS_ROOTS_DEFAULT, memfd, true);
 	cr_assert_geq(allowed, 0);
 	cr_assert_eq(fchmod(memfd, 0400), 0);
-	_cleanup_close_ int for_reading = descriptor_reopen(&ROOTS_DEFAULT, memfd, false);
+	_cleanup_close_ int for_reading = fd_reopen(&FS_ROOTS_DEFAULT, memfd, false);
 	cr_assert_geq(for_reading, 0);
-	cr_assert_eq(descriptor_reopen(&ROOTS_DEFAULT, memfd, true), -EACCES);
+	cr_assert_eq(fd_reopen(&FS_ROOTS_DEFAULT, memfd, true), -EACCES);
 	cr_assert_eq(fchmod(memfd, 0), 0);
-	cr_assert_eq(descriptor_reopen(&ROOTS_DEFAULT, memfd, false), -EACCES);
-	cr_assert_eq(facts_of(memfd).kind, DESCRIPTOR_MEMFD);
+	cr_assert_eq(fd_reopen(&FS_ROOTS_DEFAULT, memfd, false), -EACCES);
+	cr_assert_eq(facts_of(memfd).kind, FD_MEMFD);
 	if (getuid() == 0)
 		cr_assert_eq(seteuid(0), 0);
 }
 
 /* A blocking open() would wait for the lease owner: lease-break-time, 45 seconds by default. */
-Test(descriptor_reopen, does_not_wait_for_a_lease)
+Test(fd_reopen, does_not_wait_for_a_lease)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 
 	cr_assert_neq(signal(SIGIO, SIG_IGN), SIG_ERR); /* notifies the lease owner */
 	if (fcntl(memfd, F_SETLEASE, F_RDLCK) < 0)
 		cr_skip("a lease on a memfd: %s", strerror(errno));
-	cr_assert_eq(facts_of(memfd).kind, DESCRIPTOR_MEMFD);
-	cr_assert_eq(descriptor_reopen(&ROOTS_DEFAULT, memfd, true), -EAGAIN);
+	cr_assert_eq(facts_of(memfd).kind, FD_MEMFD);
+	cr_assert_eq(fd_reopen(&FS_ROOTS_DEFAULT, memfd, true), -EAGAIN);
 	cr_assert_eq(fcntl(memfd, F_SETLEASE, F_UNLCK), 0);
-	_cleanup_close_ int opened = descriptor_reopen(&ROOTS_DEFAULT, memfd, true);
+	_cleanup_close_ int opened = fd_reopen(&FS_ROOTS_DEFAULT, memfd, true);
 	cr_assert_geq(opened, 0);
 }
 
@@ -468,7 +467,7 @@ static void hung_writer_end(HungWriter *writer)
 	munmap(writer->page, 4096);
 }
 
-Test(descriptor_facts, do_not_wait_for_a_writer)
+Test(fd_facts, do_not_wait_for_a_writer)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 	_cleanup_close_ int again = reopen(memfd, O_RDWR);
@@ -476,9 +475,9 @@ Test(descriptor_facts, do_not_wait_for_a_writer)
 
 	if (!hung_writer_start(&writer, again))
 		cr_skip("a writer that hangs: userfaultfd: %s", strerror(errno));
-	cr_assert_eq(facts_of(again).kind, DESCRIPTOR_MEMFD);
+	cr_assert_eq(facts_of(again).kind, FD_MEMFD);
 	cr_assert_eq(facts_of(again).size, SIZE);
-	_cleanup_close_ int opened = descriptor_reopen(&ROOTS_DEFAULT, again, true);
+	_cleanup_close_ int opened = fd_reopen(&FS_ROOTS_DEFAULT, again, true);
 	cr_assert_geq(opened, 0);
 	hung_writer_end(&writer);
 }

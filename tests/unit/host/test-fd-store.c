@@ -14,19 +14,19 @@
 #include "proto/macros.h"
 #include "tests/support/fake-service-manager.h"
 
-TestSuite(descriptor_store);
+TestSuite(fd_store);
 
 #define ROOM 20
 
 typedef struct Stores {
-	NaiveManager manager;
-	DescriptorStore store;
+	FakeServiceManager manager;
+	FdStore store;
 } Stores;
 
 static void stores_begin(Stores *stores)
 {
-	naive_manager_init(&stores->manager, ROOM);
-	descriptor_store_init(&stores->store);
+	fake_service_manager_init(&stores->manager, ROOM);
+	fd_store_init(&stores->store);
 	cr_assert(stores->store.is_lasting);
 }
 
@@ -34,8 +34,8 @@ static void stores_end(Stores *stores)
 {
 	cr_assert_eq(stores->manager.dropped, 0,
 		     "it received a duplicate, or an fd beyond its capacity");
-	descriptor_store_deinit(&stores->store);
-	naive_manager_deinit(&stores->manager);
+	fd_store_deinit(&stores->store);
+	fake_service_manager_deinit(&stores->manager);
 }
 
 static int open_memory(void)
@@ -48,28 +48,28 @@ static int open_memory(void)
 
 static StoreName name_of(uint64_t number)
 {
-	return (StoreName){ .kind = KEPT_DESCRIPTOR, .number = number };
+	return (StoreName){ .kind = PERSISTED_FD, .number = number };
 }
 
-static StoreEntry *add(Stores *stores, uint64_t number, int descriptor)
+static StoreEntry *add(Stores *stores, uint64_t number, int fd)
 {
 	StoreName name = name_of(number);
 
-	return descriptor_store_add(&stores->store, &name, descriptor);
+	return fd_store_add(&stores->store, &name, fd);
 }
 
 /* Returns whether this removed the entry. */
-static bool release_and_close(Stores *stores, int descriptor)
+static bool release_and_close(Stores *stores, int fd)
 {
 	StoreName gone;
-	bool is_gone = descriptor_store_release(&stores->store, descriptor, &gone);
+	bool is_gone = fd_store_release(&stores->store, fd, &gone);
 
-	close(descriptor);
+	close(fd);
 	return is_gone;
 }
 
 /* Like two planes of one dma-buf, or an fd that is shared twice. */
-Test(descriptor_store, duplicates_share_an_entry)
+Test(fd_store, duplicates_share_an_entry)
 {
 	int first = open_memory(), other = open_memory();
 	Stores stores;
@@ -77,26 +77,26 @@ Test(descriptor_store, duplicates_share_an_entry)
 	stores_begin(&stores);
 	StoreEntry *entry = add(&stores, 1, first);
 	cr_assert_not_null(entry);
-	cr_assert_null(descriptor_store_find_same(&stores.store, other));
+	cr_assert_null(fd_store_find_same(&stores.store, other));
 	cr_assert_not_null(add(&stores, 2, other));
 	int second = dup(first), third = dup(first);
-	cr_assert_eq(descriptor_store_find_same(&stores.store, second), entry);
-	cr_assert(descriptor_store_use(&stores.store, entry, second));
-	cr_assert(descriptor_store_use(&stores.store, entry, third));
-	cr_assert_str_eq(naive_manager_names(&stores.manager), "m1 m2");
+	cr_assert_eq(fd_store_find_same(&stores.store, second), entry);
+	cr_assert(fd_store_use(&stores.store, entry, second));
+	cr_assert(fd_store_use(&stores.store, entry, third));
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1 m2");
 	cr_assert_not(release_and_close(&stores, first));
 	cr_assert_not(release_and_close(&stores, third));
-	cr_assert_eq(descriptor_store_find_same(&stores.store, second), entry);
-	cr_assert_str_eq(naive_manager_names(&stores.manager), "m1 m2");
+	cr_assert_eq(fd_store_find_same(&stores.store, second), entry);
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1 m2");
 	cr_assert(release_and_close(&stores, second));
-	cr_assert_str_eq(naive_manager_names(&stores.manager), "m2");
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m2");
 	cr_assert(release_and_close(&stores, other));
-	cr_assert_str_eq(naive_manager_names(&stores.manager), "");
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "");
 	stores_end(&stores);
 }
 
 /* Reopening a memfd creates another open file description. */
-Test(descriptor_store, reopened_memory_has_its_own_entry)
+Test(fd_store, reopened_memory_has_its_own_entry)
 {
 	int memory = open_memory();
 	char path[64];
@@ -106,15 +106,15 @@ Test(descriptor_store, reopened_memory_has_its_own_entry)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	int again = open(path, O_RDWR | O_CLOEXEC);
 	cr_assert_not_null(add(&stores, 1, memory));
-	cr_assert_null(descriptor_store_find_same(&stores.store, again));
+	cr_assert_null(fd_store_find_same(&stores.store, again));
 	cr_assert_not_null(add(&stores, 2, again));
-	cr_assert_str_eq(naive_manager_names(&stores.manager), "m1 m2");
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1 m2");
 	release_and_close(&stores, memory);
 	release_and_close(&stores, again);
 	stores_end(&stores);
 }
 
-Test(descriptor_store, release_ignores_other_fds)
+Test(fd_store, release_ignores_other_fds)
 {
 	int memory = open_memory();
 	Stores stores;
@@ -124,7 +124,7 @@ Test(descriptor_store, release_ignores_other_fds)
 	stores_end(&stores);
 }
 
-Test(descriptor_store, full_store_refuses)
+Test(fd_store, full_store_refuses)
 {
 	int memories[ROOM + 1];
 	Stores stores;
@@ -134,26 +134,26 @@ Test(descriptor_store, full_store_refuses)
 		StoreName name = name_of(i + 1);
 
 		memories[i] = open_memory();
-		cr_assert_eq(descriptor_store_has_room(&stores.store), i < ROOM);
-		cr_assert_eq(descriptor_store_add(&stores.store, &name, memories[i]) != NULL,
-			     i < ROOM, "entry %zu", i);
-		naive_manager_hear(&stores.manager);
+		cr_assert_eq(fd_store_has_room(&stores.store), i < ROOM);
+		cr_assert_eq(fd_store_add(&stores.store, &name, memories[i]) != NULL, i < ROOM,
+			     "entry %zu", i);
+		fake_service_manager_read(&stores.manager);
 	}
 	cr_assert_eq(stores.manager.count, ROOM);
 	/* Removing an entry makes room for another one. */
 	cr_assert(release_and_close(&stores, memories[0]));
 	StoreName name = name_of(100);
-	cr_assert_not_null(descriptor_store_add(&stores.store, &name, memories[ROOM]));
-	naive_manager_hear(&stores.manager);
+	cr_assert_not_null(fd_store_add(&stores.store, &name, memories[ROOM]));
+	fake_service_manager_read(&stores.manager);
 	cr_assert_eq(stores.manager.count, ROOM);
 	for (size_t i = 1; i <= ROOM; i++) {
 		release_and_close(&stores, memories[i]);
-		naive_manager_hear(&stores.manager);
+		fake_service_manager_read(&stores.manager);
 	}
 	stores_end(&stores);
 }
 
-Test(descriptor_store, capacity_is_that_of_the_manager)
+Test(fd_store, capacity_is_that_of_the_manager)
 {
 	static const struct {
 		const char *value;
@@ -164,34 +164,34 @@ Test(descriptor_store, capacity_is_that_of_the_manager)
 
 	setenv("NOTIFY_SOCKET", "@nobody", 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		DescriptorStore store;
+		FdStore store;
 
 		setenv("FDSTORE", cases[i].value, 1);
-		descriptor_store_init(&store);
+		fd_store_init(&store);
 		cr_assert_eq(store.maximum, cases[i].maximum, "%s", cases[i].value);
 	}
 }
 
-Test(descriptor_store, add_fails_without_a_service_manager)
+Test(fd_store, add_fails_without_a_service_manager)
 {
 	int memory = open_memory();
 	StoreName name = name_of(1);
-	DescriptorStore store;
+	FdStore store;
 
 	unsetenv("NOTIFY_SOCKET");
-	descriptor_store_init(&store);
+	fd_store_init(&store);
 	cr_assert_not(store.is_lasting);
-	cr_assert_null(descriptor_store_add(&store, &name, memory));
+	cr_assert_null(fd_store_add(&store, &name, memory));
 	setenv("NOTIFY_SOCKET", "@nobody-at-all", 1);
-	descriptor_store_init(&store);
+	fd_store_init(&store);
 	cr_assert(store.is_lasting);
-	cr_assert_null(descriptor_store_add(&store, &name, memory));
-	cr_assert_null(descriptor_store_find(&store, &name));
-	cr_assert_null(descriptor_store_find_same(&store, memory));
+	cr_assert_null(fd_store_add(&store, &name, memory));
+	cr_assert_null(fd_store_find(&store, &name));
+	cr_assert_null(fd_store_find_same(&store, memory));
 	cr_assert_eq(store.used, 0);
 	cr_assert_eq(fcntl(memory, F_GETFD), FD_CLOEXEC, "the caller keeps the fd");
 	close(memory);
-	descriptor_store_deinit(&store);
+	fd_store_deinit(&store);
 }
 
 static size_t forgotten_count;
@@ -204,10 +204,10 @@ static void count_forgotten(void *context, const StoreName *name)
 }
 
 /* After a restart the daemon has other fds of the same open file descriptions. */
-Test(descriptor_store, restored_fds_are_claimed_or_removed)
+Test(fd_store, restored_fds_are_claimed_or_removed)
 {
 	int memories[3];
-	PassedDescriptors passed;
+	ListenFds passed;
 	Stores stores;
 
 	stores_begin(&stores);
@@ -215,42 +215,41 @@ Test(descriptor_store, restored_fds_are_claimed_or_removed)
 		memories[i] = open_memory();
 		cr_assert_not_null(add(&stores, i + 1, memories[i]));
 	}
-	naive_manager_pass(&stores.manager, &passed);
-	descriptor_store_deinit(&stores.store);
-	descriptor_store_init(&stores.store);
+	fake_service_manager_pass(&stores.manager, &passed);
+	fd_store_deinit(&stores.store);
+	fd_store_init(&stores.store);
 	for (size_t i = 0; i < 3; i++) {
 		StoreName name;
 
 		close(memories[i]);
 		cr_assert(store_name_parse(passed.items[i].name, &name));
-		cr_assert(descriptor_store_take_back(&stores.store, &name,
-						     TAKE_DESCRIPTOR(passed.items[i].descriptor)));
+		cr_assert(fd_store_restore(&stores.store, &name, TAKE_FD(passed.items[i].fd)));
 	}
-	passed_descriptors_deinit(&passed);
+	listen_fds_deinit(&passed);
 	StoreName name = name_of(1);
-	StoreEntry *entry = descriptor_store_find(&stores.store, &name);
-	int first = descriptor_store_claim(&stores.store, entry);
-	int second = descriptor_store_claim(&stores.store, entry);
+	StoreEntry *entry = fd_store_find(&stores.store, &name);
+	int first = fd_store_claim(&stores.store, entry);
+	int second = fd_store_claim(&stores.store, entry);
 	cr_assert_geq(first, 0);
 	cr_assert_geq(second, 0);
 	cr_assert_neq(second, first);
 	/* An fd that is shared again before it is claimed belongs to the same entry. */
 	name = name_of(3);
-	entry = descriptor_store_find(&stores.store, &name);
+	entry = fd_store_find(&stores.store, &name);
 	int third = fcntl(entry->own, F_DUPFD_CLOEXEC, 0);
-	cr_assert_eq(descriptor_store_find_same(&stores.store, third), entry);
-	cr_assert(descriptor_store_use(&stores.store, entry, third));
-	cr_assert_eq(descriptor_store_forget_unclaimed(&stores.store, count_forgotten, NULL), 1);
+	cr_assert_eq(fd_store_find_same(&stores.store, third), entry);
+	cr_assert(fd_store_use(&stores.store, entry, third));
+	cr_assert_eq(fd_store_remove_unclaimed(&stores.store, count_forgotten, NULL), 1);
 	cr_assert_eq(forgotten_count, 1);
-	cr_assert_str_eq(naive_manager_names(&stores.manager), "m1 m3");
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1 m3");
 	cr_assert_not(release_and_close(&stores, first));
 	cr_assert(release_and_close(&stores, second));
 	cr_assert(release_and_close(&stores, third));
-	cr_assert_str_eq(naive_manager_names(&stores.manager), "");
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "");
 	stores_end(&stores);
 }
 
-Test(descriptor_store, names)
+Test(fd_store, names)
 {
 	static const char *const wrong[] = { "",
 					     "p",
@@ -272,10 +271,10 @@ Test(descriptor_store, names)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		cr_assert_not(store_name_parse(wrong[i], &name), "%s", wrong[i]);
 	cr_assert(store_name_parse("p4611686018427387903", &name));
-	cr_assert_eq(name.kind, KEPT_PROCESS);
-	cr_assert_eq(name.number, KEPT_NUMBER_MAX);
+	cr_assert_eq(name.kind, PERSISTED_PROCESS);
+	cr_assert_eq(name.number, PERSISTED_NUMBER_MAX);
 	cr_assert(store_name_parse("m10", &name));
-	cr_assert_eq(name.kind, KEPT_DESCRIPTOR);
+	cr_assert_eq(name.kind, PERSISTED_FD);
 	cr_assert_eq(name.number, 10);
 }
 
@@ -284,21 +283,21 @@ Test(descriptor_store, names)
 #define OPEN_MAX 60
 
 typedef struct Opened {
-	int descriptor;
+	int fd;
 	size_t memory;
 } Opened;
 
 static void open_at_random(Stores *stores, int memory, int *ret, uint64_t *last_number)
 {
 	*ret = dup(memory);
-	StoreEntry *same = descriptor_store_find_same(&stores->store, *ret);
+	StoreEntry *same = fd_store_find_same(&stores->store, *ret);
 	if (same)
-		cr_assert(descriptor_store_use(&stores->store, same, *ret));
+		cr_assert(fd_store_use(&stores->store, same, *ret));
 	else
 		cr_assert_not_null(add(stores, ++*last_number, *ret));
 }
 
-Test(descriptor_store, random_operations)
+Test(fd_store, random_operations)
 {
 	int memories[MEMORIES];
 	size_t counts[MEMORIES] = { 0 }, count = 0, different = 0;
@@ -317,24 +316,23 @@ Test(descriptor_store, random_operations)
 		if (is_new) {
 			Opened *one = &opened[count++];
 			one->memory = (size_t)random() % MEMORIES;
-			open_at_random(&stores, memories[one->memory], &one->descriptor,
-				       &last_number);
+			open_at_random(&stores, memories[one->memory], &one->fd, &last_number);
 			different += counts[one->memory]++ == 0;
 		} else if (at < count) {
 			Opened one = opened[at];
 			opened[at] = opened[--count];
 			bool is_last = --counts[one.memory] == 0;
-			cr_assert_eq(release_and_close(&stores, one.descriptor), is_last);
+			cr_assert_eq(release_and_close(&stores, one.fd), is_last);
 			different -= is_last;
 		}
-		naive_manager_hear(&stores.manager);
+		fake_service_manager_read(&stores.manager);
 		cr_assert_eq(stores.manager.count, different, "step %d", step);
 		cr_assert_eq(stores.store.used, different);
 	}
 	cr_assert_gt(last_number, 50);
 	while (count > 0) {
-		release_and_close(&stores, opened[--count].descriptor);
-		naive_manager_hear(&stores.manager);
+		release_and_close(&stores, opened[--count].fd);
+		fake_service_manager_read(&stores.manager);
 	}
 	for (size_t i = 0; i < MEMORIES; i++)
 		close(memories[i]);

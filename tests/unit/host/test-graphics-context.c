@@ -59,8 +59,8 @@ typedef struct Fixture {
 	char sys[64];
 	struct event_base *base;
 	ProcessTable processes;
-	Owners owners;
-	Closer closer;
+	PeerUsers owners;
+	FdCloser closer;
 	HostProcess *self;
 } Fixture;
 
@@ -108,45 +108,45 @@ static void remove_sys(Fixture *fixture)
 static void fixture_begin(Fixture *fixture, const char *device)
 {
 	make_sys(fixture, device);
-	Roots roots = { .proc = "/proc", .sys = fixture->sys };
+	FsRoots roots = { .proc = "/proc", .sys = fixture->sys };
 	fixture->base = event_base_new();
 	event_base_priority_init(fixture->base, 2);
 	process_table_init(&fixture->processes, fixture->base, &roots, ignore_exit, NULL);
-	owners_init(&fixture->owners);
-	closer_init(&fixture->closer, fixture->base, ignore_closed, NULL);
+	peer_users_init(&fixture->owners);
+	fd_closer_init(&fixture->closer, fixture->base, ignore_closed, NULL);
 	cr_assert_eq(process_table_open(&fixture->processes, getpid(), &fixture->self),
-		     EVIDENCE_FOUND);
+		     LOOKUP_FOUND);
 	host_process_ref(fixture->self);
 }
 
 static void fixture_end(Fixture *fixture)
 {
 	host_process_unref(fixture->self);
-	while (owners_first(&fixture->owners)) /* until all closing children have exited */
+	while (peer_users_first(&fixture->owners)) /* until all closing children have exited */
 		event_base_loop(fixture->base, EVLOOP_ONCE);
-	closer_deinit(&fixture->closer);
+	fd_closer_deinit(&fixture->closer);
 	process_table_deinit(&fixture->processes);
-	owners_deinit(&fixture->owners);
+	peer_users_deinit(&fixture->owners);
 	event_base_free(fixture->base);
 	remove_sys(fixture);
 }
 
-static int count_descriptors(void)
+static int count_fds(void)
 {
 	int count = 0;
 
-	for (int descriptor = 0; descriptor < 1024; descriptor++)
-		count += fcntl(descriptor, F_GETFD) >= 0;
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
 	return count;
 }
 
-static Evidence find(Fixture *fixture, GraphicsContextKind *ret_kind)
+static Lookup find(Fixture *fixture, GraphicsContextKind *ret_kind)
 {
-	Owner *owner = owner_get(&fixture->owners, getuid());
-	Evidence evidence = graphics_context_find(fixture->self, &fixture->closer, owner, ret_kind);
+	PeerUser *owner = peer_user_get(&fixture->owners, getuid());
+	Lookup lookup = graphics_context_find(fixture->self, &fixture->closer, owner, ret_kind);
 
-	owner_put(owner);
-	return evidence;
+	peer_user_put(owner);
+	return lookup;
 }
 
 Test(graphics_context, an_open_device_with_the_number)
@@ -155,9 +155,9 @@ Test(graphics_context, an_open_device_with_the_number)
 	GraphicsContextKind kind = GRAPHICS_CONTEXT_MAX;
 
 	fixture_begin(&fixture, "1:7\n"); /* /dev/full */
-	cr_assert_eq(find(&fixture, &kind), EVIDENCE_ABSENT);
+	cr_assert_eq(find(&fixture, &kind), LOOKUP_ABSENT);
 	int device = open("/dev/full", O_RDWR | O_CLOEXEC);
-	cr_assert_eq(find(&fixture, &kind), EVIDENCE_FOUND);
+	cr_assert_eq(find(&fixture, &kind), LOOKUP_FOUND);
 	cr_assert_eq(kind, GRAPHICS_CONTEXT_KFD);
 	close(device);
 	fixture_end(&fixture);
@@ -171,7 +171,7 @@ Test(graphics_context, an_o_path_fd_is_no_context)
 	fixture_begin(&fixture, "1:7\n");
 	int device = open("/dev/full", O_PATH | O_CLOEXEC);
 	cr_assert_geq(device, 0);
-	cr_assert_eq(find(&fixture, &kind), EVIDENCE_ABSENT);
+	cr_assert_eq(find(&fixture, &kind), LOOKUP_ABSENT);
 	close(device);
 	fixture_end(&fixture);
 }
@@ -183,7 +183,7 @@ Test(graphics_context, a_regular_file_is_no_context)
 
 	fixture_begin(&fixture, "1:7\n");
 	int file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-	cr_assert_eq(find(&fixture, &kind), EVIDENCE_ABSENT);
+	cr_assert_eq(find(&fixture, &kind), LOOKUP_ABSENT);
 	close(file);
 	fixture_end(&fixture);
 }
@@ -192,10 +192,10 @@ Test(graphics_context, fetched_fds_are_closed)
 {
 	Fixture fixture;
 	GraphicsContextKind kind;
-	int before = count_descriptors();
+	int before = count_fds();
 
 	fixture_begin(&fixture, "1:7\n");
 	find(&fixture, &kind);
 	fixture_end(&fixture);
-	cr_assert_eq(count_descriptors(), before);
+	cr_assert_eq(count_fds(), before);
 }

@@ -16,12 +16,12 @@ static const LabelFiles all = { .current = true, .apparmor = true, .smack = true
 
 typedef struct Folder {
 	char path[32];
-	int descriptor;
+	int fd;
 } Folder;
 
 static void folder_write(const Folder *folder, const char *name, const char *text)
 {
-	int file = openat(folder->descriptor, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int file = openat(folder->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	cr_assert_eq(write(file, text, strlen(text)), (ssize_t)strlen(text));
 	close(file);
@@ -34,10 +34,10 @@ static Folder folder_new(void)
 	Folder folder = { .path = "/tmp/vaild-labels-XXXXXX" };
 
 	cr_assert_not_null(mkdtemp(folder.path));
-	folder.descriptor = open(folder.path, O_PATH | O_CLOEXEC);
+	folder.fd = open(folder.path, O_PATH | O_CLOEXEC);
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
-		cr_assert_eq(mkdirat(folder.descriptor, folders[i], 0700), 0);
-	cr_assert_eq(symlinkat("/proc/self/ns/user", folder.descriptor, "ns/user"), 0);
+		cr_assert_eq(mkdirat(folder.fd, folders[i], 0700), 0);
+	cr_assert_eq(symlinkat("/proc/self/ns/user", folder.fd, "ns/user"), 0);
 	folder_write(&folder, "status",
 		     "Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\nGroups:\t\nCapPrm:\t0\nCapEff:\t0\n");
 	return folder;
@@ -53,7 +53,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 
 static void folder_free(Folder *folder)
 {
-	close(folder->descriptor);
+	close(folder->fd);
 	cr_assert_eq(nftw(folder->path, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
@@ -62,7 +62,7 @@ static void expect_labels(const Folder *folder, const LabelFiles *files, const c
 {
 	Credentials credentials;
 
-	cr_assert_eq(proc_credentials_read(folder->descriptor, files, &credentials), 0);
+	cr_assert_eq(proc_credentials_read(folder->fd, files, &credentials), 0);
 	cr_assert_str_eq(credentials.label, label);
 	cr_assert_str_eq(credentials.stacked_labels, stacked);
 	credentials_deinit(&credentials);
@@ -84,11 +84,11 @@ Test(lsm_labels, implemented_label_files_are_read)
 Test(lsm_labels, unimplemented_label_files_are_found)
 {
 	Folder folder = folder_new();
-	LabelFiles found = label_files_find(folder.descriptor);
+	LabelFiles found = label_files_find(folder.fd);
 
 	cr_assert(!found.current && !found.apparmor && !found.smack);
 	folder_write(&folder, "attr/smack/current", "floor");
-	found = label_files_find(folder.descriptor);
+	found = label_files_find(folder.fd);
 	cr_assert(!found.current && !found.apparmor && found.smack);
 	found = label_files_find(-1); /* unknown: read them all */
 	cr_assert(found.current && found.apparmor && found.smack);
@@ -104,10 +104,10 @@ Test(lsm_labels, an_unreadable_label_makes_all_credentials_unreadable)
 	Credentials credentials;
 
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
-		cr_assert_eq(mkdirat(folder.descriptor, labels[i], 0700), 0); /* read: EISDIR */
-		cr_assert_eq(proc_credentials_read(folder.descriptor, &all, &credentials), -EISDIR);
+		cr_assert_eq(mkdirat(folder.fd, labels[i], 0700), 0); /* read: EISDIR */
+		cr_assert_eq(proc_credentials_read(folder.fd, &all, &credentials), -EISDIR);
 		cr_assert_null(credentials.label);
-		unlinkat(folder.descriptor, labels[i], AT_REMOVEDIR);
+		unlinkat(folder.fd, labels[i], AT_REMOVEDIR);
 	}
 	folder_free(&folder);
 }

@@ -40,13 +40,13 @@ Test(a_signal_ends_nobody, while_it_is_polled)
 {
 	ProcessTable table;
 	HostProcess *process;
-	Roots roots = { .proc = "/proc", .sys = "/sys" };
+	FsRoots roots = { .proc = "/proc", .sys = "/sys" };
 	struct event_base *base = event_base_new();
 	size_t taken_for_dead = 0;
 
 	event_base_priority_init(base, 2);
 	process_table_init(&table, base, &roots, ignore_exit, NULL);
-	cr_assert_eq(process_table_open(&table, getpid(), &process), EVIDENCE_FOUND);
+	cr_assert_eq(process_table_open(&table, getpid(), &process), LOOKUP_FOUND);
 	host_process_ref(process);
 	signal(SIGALRM, ignore_signal);
 	for (size_t i = 0; i < SIGNALS; i++) {

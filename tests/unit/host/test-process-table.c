@@ -31,7 +31,7 @@ typedef struct Fixture {
 	ProcessIdentity identity; /* of the child */
 } Fixture;
 
-static bool keep(void *self, const HostProcess *process)
+static bool persist(void *self, const HostProcess *process)
 {
 	Fixture *fixture = self;
 
@@ -41,7 +41,7 @@ static bool keep(void *self, const HostProcess *process)
 	return fixture->is_persisted[process->key];
 }
 
-static void let_go(void *self, const HostProcess *process)
+static void release(void *self, const HostProcess *process)
 {
 	Fixture *fixture = self;
 
@@ -52,7 +52,9 @@ static void let_go(void *self, const HostProcess *process)
 /* Replaces the table with that of a restarted daemon. */
 static void restart(Fixture *fixture)
 {
-	ProcessKeeper keeper = { .self = fixture, .keep = keep, .let_go = let_go };
+	ProcessPersistence persistence = { .self = fixture,
+					   .persist = persist,
+					   .release = release };
 
 	if (fixture->base) {
 		process_table_deinit(&fixture->table);
@@ -60,8 +62,9 @@ static void restart(Fixture *fixture)
 	}
 	fixture->base = event_base_new();
 	event_base_priority_init(fixture->base, 2);
-	process_table_init(&fixture->table, fixture->base, &ROOTS_DEFAULT, on_exit_of_child, NULL);
-	process_table_set_keeper(&fixture->table, &keeper);
+	process_table_init(&fixture->table, fixture->base, &FS_ROOTS_DEFAULT, on_exit_of_child,
+			   NULL);
+	process_table_set_persistence(&fixture->table, &persistence);
 }
 
 static void fixture_begin(Fixture *fixture)
@@ -70,8 +73,8 @@ static void fixture_begin(Fixture *fixture)
 
 	*fixture = (Fixture){ .child = start_child() };
 	restart(fixture);
-	cr_assert_eq(process_table_open(&fixture->table, fixture->child, &process), EVIDENCE_FOUND);
-	cr_assert_eq(host_process_identify(process, &fixture->identity), EVIDENCE_FOUND);
+	cr_assert_eq(process_table_open(&fixture->table, fixture->child, &process), LOOKUP_FOUND);
+	cr_assert_eq(host_process_identify(process, &fixture->identity), LOOKUP_FOUND);
 	cr_assert_eq(process->key, 1);
 }
 
@@ -82,7 +85,7 @@ static void fixture_end(Fixture *fixture)
 	end_child(fixture->child);
 }
 
-static Evidence restore(Fixture *fixture, ProcessKey key, HostProcess **ret)
+static Lookup restore(Fixture *fixture, ProcessKey key, HostProcess **ret)
 {
 	return process_table_restore(&fixture->table, key, &fixture->identity,
 				     pidfd_open(fixture->child, 0), ret);
@@ -122,14 +125,14 @@ Test(process_table, a_process_is_restored_with_its_key)
 	restart(&fixture);
 	process_table_continue_keys(&fixture.table, 5);
 	process_table_continue_keys(&fixture.table, 3);
-	cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_FOUND);
+	cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_FOUND);
 	cr_assert_eq(process, process_table_find(&fixture.table, 1));
-	cr_assert_eq(process_table_open(&fixture.table, fixture.child, &again), EVIDENCE_FOUND);
+	cr_assert_eq(process_table_open(&fixture.table, fixture.child, &again), LOOKUP_FOUND);
 	cr_assert_eq(process, again, "found by its pid as well");
-	cr_assert_eq(process_table_open(&fixture.table, getpid(), &again), EVIDENCE_FOUND);
+	cr_assert_eq(process_table_open(&fixture.table, getpid(), &again), LOOKUP_FOUND);
 	cr_assert_eq(again->key, 6, "keys of an earlier daemon are not reused");
 	cr_assert(host_process_watch(process), "already persisted");
-	cr_assert_eq(process_table_let_go_unwatched(&fixture.table), 0);
+	cr_assert_eq(process_table_release_unwatched(&fixture.table), 0);
 	cr_assert(fixture.is_persisted[1]);
 	host_process_unwatch(process);
 	cr_assert_not(fixture.is_persisted[1]);
@@ -145,9 +148,9 @@ Test(process_table, an_unused_restored_process_is_released)
 		fixture_begin(&fixture);
 		cr_assert(host_process_watch(process_table_find(&fixture.table, 1)));
 		restart(&fixture);
-		cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_FOUND);
+		cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_FOUND);
 		if (!by_sweep)
-			cr_assert_eq(process_table_let_go_unwatched(&fixture.table), 1);
+			cr_assert_eq(process_table_release_unwatched(&fixture.table), 1);
 		event_base_loop(fixture.base, EVLOOP_NONBLOCK);
 		cr_assert_not(fixture.is_persisted[1]);
 		cr_assert_null(process_table_find(&fixture.table, 1));
@@ -165,18 +168,18 @@ Test(process_table, a_different_process_is_not_restored)
 	restart(&fixture);
 	right = fixture.identity;
 	fixture.identity.start_time++;
-	cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_ABSENT);
+	cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_ABSENT);
 	fixture.identity = (ProcessIdentity){ .pid = getpid(), .start_time = right.start_time };
-	cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_ABSENT);
+	cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_ABSENT);
 	fixture.identity = right;
-	cr_assert_eq(restore(&fixture, PROCESS_KEY_NONE, &process), EVIDENCE_ABSENT);
+	cr_assert_eq(restore(&fixture, PROCESS_KEY_NONE, &process), LOOKUP_ABSENT);
 	cr_assert_eq(process_table_restore(&fixture.table, 1, &right,
 					   memfd_create("not a process", 0), &process),
-		     EVIDENCE_GONE);
+		     LOOKUP_GONE);
 	cr_assert_null(process);
-	cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_FOUND);
-	cr_assert_eq(restore(&fixture, 1, &process), EVIDENCE_ABSENT);
-	cr_assert_eq(restore(&fixture, 2, &process), EVIDENCE_ABSENT);
+	cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_FOUND);
+	cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_ABSENT);
+	cr_assert_eq(restore(&fixture, 2, &process), LOOKUP_ABSENT);
 	fixture_end(&fixture);
 }
 
@@ -195,9 +198,9 @@ Test(process_table, a_dead_process_is_not_restored)
 	siginfo_t info;
 	cr_assert_eq(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
 	cr_assert_eq(process_table_restore(&fixture.table, 2, &identity, pidfds[0], &process),
-		     EVIDENCE_GONE);
+		     LOOKUP_GONE);
 	end_child(zombie);
 	cr_assert_eq(process_table_restore(&fixture.table, 2, &identity, pidfds[1], &process),
-		     EVIDENCE_GONE);
+		     LOOKUP_GONE);
 	fixture_end(&fixture);
 }

@@ -66,15 +66,15 @@ static void fixture_end(Fixture *fixture)
 	cr_assert_eq(system(command), 0);
 }
 
-static bool save(Fixture *fixture, KeptKind kind, uint64_t number, const char *text)
+static bool save(Fixture *fixture, PersistedKind kind, uint64_t number, const char *text)
 {
 	const PersistedRecord record = { .number = number, .text = text, .size = strlen(text) };
 
-	return record_file_keep(&fixture->file, kind, &record);
+	return record_file_save(&fixture->file, kind, &record);
 }
 
 /* Returns all records of the kind as "number=text;number=text;". The caller frees the text. */
-static char *all(const Fixture *fixture, KeptKind kind)
+static char *all(const Fixture *fixture, PersistedKind kind)
 {
 	PersistedRecords records;
 	char *text;
@@ -91,7 +91,7 @@ static char *all(const Fixture *fixture, KeptKind kind)
 	return text;
 }
 
-static void assert_all(const Fixture *fixture, KeptKind kind, const char *expected)
+static void assert_all(const Fixture *fixture, PersistedKind kind, const char *expected)
 {
 	char *text = all(fixture, kind);
 
@@ -141,19 +141,19 @@ Test(record_file, saved_records_survive)
 	Fixture fixture;
 
 	fixture_begin(&fixture);
-	cr_assert(save(&fixture, KEPT_THING, 7, "{\"a\":1}"));
-	cr_assert(save(&fixture, KEPT_THING, 3, "{\"b\":\"}\"}"));
-	cr_assert(save(&fixture, KEPT_PROCESS, 7, "{}"));
-	cr_assert(save(&fixture, KEPT_THING, 7, "{\"a\":2}"));
-	cr_assert(save(&fixture, KEPT_THING, 9, "{}"));
-	record_file_drop(&fixture.file, KEPT_THING, 9);
-	record_file_drop(&fixture.file, KEPT_THING, 9);
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 7, "{\"a\":1}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 3, "{\"b\":\"}\"}"));
+	cr_assert(save(&fixture, PERSISTED_PROCESS, 7, "{}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 7, "{\"a\":2}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 9, "{}"));
+	record_file_remove(&fixture.file, PERSISTED_ENTITY, 9);
+	record_file_remove(&fixture.file, PERSISTED_ENTITY, 9);
 	for (int i = 0; i < 3; i++) {
-		assert_all(&fixture, KEPT_THING, "3={\"b\":\"}\"};7={\"a\":2};");
-		assert_all(&fixture, KEPT_PROCESS, "7={};");
-		assert_all(&fixture, KEPT_DESCRIPTOR, "");
-		cr_assert_eq(record_file_last(&fixture.file, KEPT_THING), 9);
-		cr_assert_eq(record_file_last(&fixture.file, KEPT_DESCRIPTOR), 0);
+		assert_all(&fixture, PERSISTED_ENTITY, "3={\"b\":\"}\"};7={\"a\":2};");
+		assert_all(&fixture, PERSISTED_PROCESS, "7={};");
+		assert_all(&fixture, PERSISTED_FD, "");
+		cr_assert_eq(record_file_last(&fixture.file, PERSISTED_ENTITY), 9);
+		cr_assert_eq(record_file_last(&fixture.file, PERSISTED_FD), 0);
 		fixture_reopen(&fixture);
 		cr_assert_eq(fixture.statistics.remark_count, 0);
 	}
@@ -186,8 +186,8 @@ Test(record_file, symbolic_links_and_fifos_are_refused)
 	cr_assert_eq(symlink(target, path), 0);
 	record_file_close(&fixture.file);
 	cr_assert_eq(record_file_open(&fixture.file, &fixture.options), -ELOOP);
-	cr_assert_not(save(&fixture, KEPT_THING, 1, "{}"));
-	record_file_drop(&fixture.file, KEPT_THING, 1);
+	cr_assert_not(save(&fixture, PERSISTED_ENTITY, 1, "{}"));
+	record_file_remove(&fixture.file, PERSISTED_ENTITY, 1);
 	unlink(path);
 	cr_assert_eq(mkfifo(path, 0600), 0);
 	cr_assert_eq(record_file_open(&fixture.file, &fixture.options), -EINVAL);
@@ -205,7 +205,7 @@ static Buffer five_lines(Fixture *fixture)
 	fixture_begin(fixture);
 	for (uint64_t i = 1; i <= LINES; i++) {
 		snprintf(text, sizeof(text), "{\"n\":%" PRIu64 "}", i);
-		cr_assert(save(fixture, KEPT_THING, i, text));
+		cr_assert(save(fixture, PERSISTED_ENTITY, i, text));
 	}
 	Buffer contents = read_named(fixture, "records");
 	record_file_close(&fixture->file);
@@ -237,12 +237,12 @@ Test(record_file, numbers_above_the_maximum_are_refused)
 {
 	Buffer line = BUFFER_INIT;
 	PersistedRecord record = { .text = "{}", .size = 2 };
-	KeptKind kind;
+	PersistedKind kind;
 
 	for (uint64_t more = 0; more < 2; more++) {
-		record.number = KEPT_NUMBER_MAX + more;
+		record.number = PERSISTED_NUMBER_MAX + more;
 		buffer_truncate(&line, 0);
-		cr_assert(record_line_append(&line, KEPT_THING, &record));
+		cr_assert(record_line_append(&line, PERSISTED_ENTITY, &record));
 		cr_assert_eq(record_line_parse(buffer_head(&line), buffer_size(&line) - 1, &kind,
 					       &record),
 			     more == 0);
@@ -262,7 +262,7 @@ Test(record_file, truncation_at_every_byte)
 		expected[lines == 0 ? 0 : (lines - 1) * strlen("1={\"n\":1};")] = '\0';
 		write_records(&fixture, whole.data, size);
 		fixture_open(&fixture);
-		assert_all(&fixture, KEPT_THING, expected);
+		assert_all(&fixture, PERSISTED_ENTITY, expected);
 		/*
 		 * A file without a header is damaged. An incomplete last line causes a remark but
 		 * is not damage.
@@ -273,7 +273,7 @@ Test(record_file, truncation_at_every_byte)
 			cr_assert_eq(fixture.statistics.remark_count, 1, "size %zu", size);
 		cr_assert_not(has(&fixture, "records.damaged"), "size %zu", size);
 		/* The file is valid again. */
-		cr_assert(save(&fixture, KEPT_THING, 6, "{}"));
+		cr_assert(save(&fixture, PERSISTED_ENTITY, 6, "{}"));
 		fixture_reopen(&fixture);
 		cr_assert_eq(fixture.statistics.remark_count, 0, "size %zu", size);
 		record_file_close(&fixture.file);
@@ -312,7 +312,7 @@ Test(record_file, every_byte_changed)
 		expect_without(expected, line, was == '\n');
 		write_records(&fixture, whole.data, size);
 		fixture_open(&fixture);
-		assert_all(&fixture, KEPT_THING, expected);
+		assert_all(&fixture, PERSISTED_ENTITY, expected);
 		if (at + 1 < size)
 			assert_saved_damaged(&fixture, whole.data, size);
 		else /* the last line is incomplete */
@@ -376,7 +376,7 @@ Test(record_file, newer_version_is_refused_and_unchanged)
 	Fixture fixture;
 
 	fixture_begin(&fixture);
-	cr_assert(save(&fixture, KEPT_THING, 1, "{}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{}"));
 	record_file_close(&fixture.file);
 	write_header(&fixture, "{\"version\":2,\"boot\":[]}");
 	Buffer before = read_named(&fixture, "records");
@@ -409,7 +409,7 @@ Test(record_file, invalid_header_is_damage)
 		write_header(&fixture, headers[i]);
 		fixture_open(&fixture);
 		cr_assert(has(&fixture, "records.damaged"), "case %zu", i);
-		assert_all(&fixture, KEPT_THING, "");
+		assert_all(&fixture, PERSISTED_ENTITY, "");
 		fixture_end(&fixture);
 	}
 }
@@ -419,11 +419,11 @@ Test(record_file, records_of_another_boot_are_discarded)
 	Fixture fixture;
 
 	fixture_begin(&fixture);
-	cr_assert(save(&fixture, KEPT_THING, 1, "{}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{}"));
 	fixture.options.boot_id = "1111111189abcdef0123456789abcdef";
 	fixture_reopen(&fixture);
-	assert_all(&fixture, KEPT_THING, "");
-	cr_assert_eq(record_file_last(&fixture.file, KEPT_THING), 0);
+	assert_all(&fixture, PERSISTED_ENTITY, "");
+	cr_assert_eq(record_file_last(&fixture.file, PERSISTED_ENTITY), 0);
 	cr_assert_not(has(&fixture, "records.damaged"));
 	fixture_end(&fixture);
 }
@@ -432,13 +432,13 @@ Test(record_file, records_of_another_boot_are_discarded)
 #define NUMBERS 40
 
 typedef struct Naive {
-	char *texts[KEPT_KIND_MAX][NUMBERS];
-	uint64_t last[KEPT_KIND_MAX];
+	char *texts[PERSISTED_KIND_MAX][NUMBERS];
+	uint64_t last[PERSISTED_KIND_MAX];
 } Naive;
 
 static void assert_as_naive(const Fixture *fixture, const Naive *naive)
 {
-	for (KeptKind kind = 0; kind < KEPT_KIND_MAX; kind++) {
+	for (PersistedKind kind = 0; kind < PERSISTED_KIND_MAX; kind++) {
 		char *expected;
 		size_t size;
 		FILE *out = open_memstream(&expected, &size);
@@ -453,7 +453,7 @@ static void assert_as_naive(const Fixture *fixture, const Naive *naive)
 	}
 }
 
-static void save_at_random(Fixture *fixture, Naive *naive, KeptKind kind, uint64_t number)
+static void save_at_random(Fixture *fixture, Naive *naive, PersistedKind kind, uint64_t number)
 {
 	char **text = &naive->texts[kind][number];
 
@@ -473,13 +473,13 @@ Test(record_file, compaction_preserves_all_records)
 	fixture_begin(&fixture);
 	srandom(11);
 	for (int step = 0; step < 6000; step++) {
-		KeptKind kind = (KeptKind)(random() % KEPT_KIND_MAX);
+		PersistedKind kind = (PersistedKind)(random() % PERSISTED_KIND_MAX);
 		uint64_t number = (uint64_t)random() % NUMBERS;
 
 		if (random() % 3 > 0) {
 			save_at_random(&fixture, &naive, kind, number);
 		} else {
-			record_file_drop(&fixture.file, kind, number);
+			record_file_remove(&fixture.file, kind, number);
 			free(TAKE_POINTER(naive.texts[kind][number]));
 		}
 		if (fixture.file.lines.size > largest)
@@ -492,7 +492,7 @@ Test(record_file, compaction_preserves_all_records)
 	}
 	/* Twice the size of 120 records of at most 2 KiB, and one line. */
 	cr_assert_lt(largest, 500000);
-	for (KeptKind kind = 0; kind < KEPT_KIND_MAX; kind++)
+	for (PersistedKind kind = 0; kind < PERSISTED_KIND_MAX; kind++)
 		for (int i = 0; i < NUMBERS; i++)
 			free(naive.texts[kind][i]);
 	fixture_end(&fixture);
@@ -506,7 +506,7 @@ static uint64_t fill(Fixture *fixture)
 
 	for (uint64_t i = 1; i < 100000 && refused < 50; i++) {
 		snprintf(text, sizeof(text), "{\"a\":\"%0*d\"}", (int)(i % 400), 1);
-		if (save(fixture, KEPT_THING, i, text))
+		if (save(fixture, PERSISTED_ENTITY, i, text))
 			saved++;
 		else
 			refused++;
@@ -521,18 +521,18 @@ static void assert_removals_succeed_when_full(Fixture *fixture)
 	uint64_t saved = fill(fixture);
 	cr_assert_gt(saved, 10);
 	off_t size = fixture->file.lines.size;
-	char *before = all(fixture, KEPT_THING);
+	char *before = all(fixture, PERSISTED_ENTITY);
 
 	/* A refused record leaves no trace in the file. The full file system causes a remark. */
 	fixture_reopen(fixture);
 	cr_assert_eq(fixture->statistics.remark_count, 1);
-	assert_all(fixture, KEPT_THING, before);
+	assert_all(fixture, PERSISTED_ENTITY, before);
 	cr_assert_leq(fixture->file.lines.size, size + 256);
 	free(before);
 	for (uint64_t i = 1; i < 100000; i++)
-		record_file_drop(&fixture->file, KEPT_THING, i);
+		record_file_remove(&fixture->file, PERSISTED_ENTITY, i);
 	fixture_reopen(fixture);
-	assert_all(fixture, KEPT_THING, "");
+	assert_all(fixture, PERSISTED_ENTITY, "");
 	cr_assert_eq(fixture->statistics.remark_count, 0);
 }
 
@@ -561,13 +561,13 @@ Test(record_file, partial_writes_are_rolled_back)
 
 	signal(SIGXFSZ, SIG_IGN);
 	fixture_begin(&fixture);
-	cr_assert(save(&fixture, KEPT_THING, 1, "{\"n\":1}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{\"n\":1}"));
 	off_t size = fixture.file.lines.size;
 	for (rlim_t room = 0; room < fixture.file.index.size; room++) {
 		limit.rlim_cur = (rlim_t)size + room;
 		cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-		bool saved = save(&fixture, KEPT_THING, 2, "{\"n\":2}");
-		bool replaced = save(&fixture, KEPT_THING, 1, "{\"n\":3}");
+		bool saved = save(&fixture, PERSISTED_ENTITY, 2, "{\"n\":2}");
+		bool replaced = save(&fixture, PERSISTED_ENTITY, 1, "{\"n\":3}");
 		limit.rlim_cur = RLIM_INFINITY;
 		cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 		cr_assert_not(saved);
@@ -575,11 +575,11 @@ Test(record_file, partial_writes_are_rolled_back)
 		Buffer contents = read_named(&fixture, "records");
 		cr_assert_eq(buffer_size(&contents), (size_t)size, "room %zu", (size_t)room);
 		buffer_deinit(&contents);
-		assert_all(&fixture, KEPT_THING, "1={\"n\":1};");
+		assert_all(&fixture, PERSISTED_ENTITY, "1={\"n\":1};");
 	}
-	cr_assert(save(&fixture, KEPT_THING, 2, "{\"n\":2}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 2, "{\"n\":2}"));
 	fixture_reopen(&fixture);
-	assert_all(&fixture, KEPT_THING, "1={\"n\":1};2={\"n\":2};");
+	assert_all(&fixture, PERSISTED_ENTITY, "1={\"n\":1};2={\"n\":2};");
 	cr_assert_eq(fixture.statistics.remark_count, 0);
 	fixture_end(&fixture);
 }
@@ -599,21 +599,21 @@ Test(record_file, removal_succeeds_without_appending)
 
 	fixture_begin(&fixture);
 	for (uint64_t i = 1; i <= 4; i++)
-		cr_assert(save(&fixture, KEPT_THING, i, "{}"));
-	cr_assert(save(&fixture, KEPT_THING, 1, "{\"n\":1}"));
-	cr_assert(save(&fixture, KEPT_PROCESS, 1, "{}"));
+		cr_assert(save(&fixture, PERSISTED_ENTITY, i, "{}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{\"n\":1}"));
+	cr_assert(save(&fixture, PERSISTED_PROCESS, 1, "{}"));
 	for (off_t room = 0; room < 2; room++) { /* no space, and too little */
 		limit_file_size(fixture.file.lines.size + room);
-		record_file_drop(&fixture.file, KEPT_THING, (uint64_t)room + 1);
-		cr_assert_not(save(&fixture, KEPT_THING, 9, "{}"));
+		record_file_remove(&fixture.file, PERSISTED_ENTITY, (uint64_t)room + 1);
+		cr_assert_not(save(&fixture, PERSISTED_ENTITY, 9, "{}"));
 		limit_file_size((off_t)RLIM_INFINITY);
 	}
-	assert_all(&fixture, KEPT_THING, "3={};4={};");
+	assert_all(&fixture, PERSISTED_ENTITY, "3={};4={};");
 	fixture_reopen(&fixture);
-	assert_all(&fixture, KEPT_THING, "3={};4={};");
-	assert_all(&fixture, KEPT_PROCESS, "1={};");
+	assert_all(&fixture, PERSISTED_ENTITY, "3={};4={};");
+	assert_all(&fixture, PERSISTED_PROCESS, "1={};");
 	cr_assert_eq(fixture.statistics.remark_count, 0);
-	cr_assert_eq(record_file_last(&fixture.file, KEPT_THING), 4);
+	cr_assert_eq(record_file_last(&fixture.file, PERSISTED_ENTITY), 4);
 	fixture_end(&fixture);
 }
 
@@ -626,16 +626,16 @@ Test(record_file, removal_of_many_records)
 	for (int can_append = 0; can_append < 2; can_append++) {
 		fixture_begin(&fixture);
 		for (uint64_t i = 1; i <= 6; i++)
-			cr_assert(save(&fixture, KEPT_THING, i, "{}"));
+			cr_assert(save(&fixture, PERSISTED_ENTITY, i, "{}"));
 		off_t size = fixture.file.lines.size;
 		if (!can_append)
 			limit_file_size(size);
-		record_file_drop_all(&fixture.file, KEPT_THING, some, ARRAY_SIZE(some));
+		record_file_remove_all(&fixture.file, PERSISTED_ENTITY, some, ARRAY_SIZE(some));
 		limit_file_size((off_t)RLIM_INFINITY);
 		cr_assert_eq(fixture.file.lines.size > size, can_append);
-		assert_all(&fixture, KEPT_THING, "1={};3={};6={};");
+		assert_all(&fixture, PERSISTED_ENTITY, "1={};3={};6={};");
 		fixture_reopen(&fixture);
-		assert_all(&fixture, KEPT_THING, "1={};3={};6={};");
+		assert_all(&fixture, PERSISTED_ENTITY, "1={};3={};6={};");
 		cr_assert_eq(fixture.statistics.remark_count, 0);
 		fixture_end(&fixture);
 	}
@@ -648,15 +648,16 @@ Test(record_file, failed_compaction_is_retried)
 
 	fixture_begin(&fixture);
 	for (uint64_t i = 1; i <= 3000; i++)
-		cr_assert(save(&fixture, KEPT_THING, i, "{\"text\":\"it has to fill a file\"}"));
+		cr_assert(save(&fixture, PERSISTED_ENTITY, i,
+			       "{\"text\":\"it has to fill a file\"}"));
 	off_t size = fixture.file.lines.size;
 	limit_file_size(10);
 	for (uint64_t i = 1; i <= 2000; i++)
-		record_file_drop(&fixture.file, KEPT_THING, i);
+		record_file_remove(&fixture.file, PERSISTED_ENTITY, i);
 	cr_assert_eq(fixture.file.lines.size, size);
 	limit_file_size((off_t)RLIM_INFINITY);
 	for (uint64_t i = 2001; i <= 2900; i++)
-		record_file_drop(&fixture.file, KEPT_THING, i);
+		record_file_remove(&fixture.file, PERSISTED_ENTITY, i);
 	cr_assert_lt(fixture.file.lines.size, size / 2);
 	fixture_reopen(&fixture);
 	cr_assert_eq(fixture.file.index.count, 100);
@@ -669,18 +670,18 @@ Test(record_file, unlinked_file_is_written_again)
 	Fixture fixture;
 
 	fixture_begin(&fixture);
-	cr_assert(save(&fixture, KEPT_THING, 1, "{}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{}"));
 	snprintf(path, sizeof(path), "%s/records", fixture.path);
 	cr_assert_eq(unlink(path), 0);
-	cr_assert(save(&fixture, KEPT_THING, 2, "{}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 2, "{}"));
 	fixture_reopen(&fixture);
-	assert_all(&fixture, KEPT_THING, "1={};2={};");
+	assert_all(&fixture, PERSISTED_ENTITY, "1={};2={};");
 	cr_assert_eq(unlink(path), 0);
 	cr_assert_eq(rmdir(fixture.path), 0);
-	cr_assert_not(save(&fixture, KEPT_THING, 3, "{}"));
-	cr_assert_not(save(&fixture, KEPT_THING, 1, "{\"n\":1}"));
-	record_file_drop(&fixture.file, KEPT_THING, 2);
-	assert_all(&fixture, KEPT_THING, "1={};");
+	cr_assert_not(save(&fixture, PERSISTED_ENTITY, 3, "{}"));
+	cr_assert_not(save(&fixture, PERSISTED_ENTITY, 1, "{\"n\":1}"));
+	record_file_remove(&fixture.file, PERSISTED_ENTITY, 2);
+	assert_all(&fixture, PERSISTED_ENTITY, "1={};");
 	fixture_end(&fixture);
 }
 
@@ -697,10 +698,10 @@ Test(record_file, damaged_file_is_used_on_a_full_file_system)
 	fixture_open(&fixture);
 	limit_file_size((off_t)RLIM_INFINITY);
 	cr_assert_geq(fixture.statistics.remark_count, 2);
-	assert_all(&fixture, KEPT_THING, "1={\"n\":1};2={\"n\":2};3={\"n\":3};");
-	cr_assert(save(&fixture, KEPT_THING, 6, "{}")); /* shorter than the cut off line */
+	assert_all(&fixture, PERSISTED_ENTITY, "1={\"n\":1};2={\"n\":2};3={\"n\":3};");
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 6, "{}")); /* shorter than the cut off line */
 	fixture_reopen(&fixture);
-	assert_all(&fixture, KEPT_THING, "1={\"n\":1};2={\"n\":2};3={\"n\":3};6={};");
+	assert_all(&fixture, PERSISTED_ENTITY, "1={\"n\":1};2={\"n\":2};3={\"n\":3};6={};");
 	cr_assert_eq(fixture.statistics.remark_count, 1); /* about the damaged line */
 	buffer_deinit(&whole);
 	fixture_end(&fixture);
@@ -713,17 +714,17 @@ Test(record_file, file_is_used_if_compaction_fails_at_start)
 
 	signal(SIGXFSZ, SIG_IGN);
 	fixture_begin(&fixture);
-	cr_assert(save(&fixture, KEPT_THING, 1, "{}"));
-	cr_assert(save(&fixture, KEPT_THING, 2, "{}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{}"));
+	cr_assert(save(&fixture, PERSISTED_ENTITY, 2, "{}"));
 	record_file_close(&fixture.file);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	fixture_open(&fixture);
 	limit.rlim_cur = RLIM_INFINITY;
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	assert_all(&fixture, KEPT_THING, "1={};2={};");
+	assert_all(&fixture, PERSISTED_ENTITY, "1={};2={};");
 	cr_assert_not(has(&fixture, "records.new"));
-	record_file_drop(&fixture.file, KEPT_THING, 1);
+	record_file_remove(&fixture.file, PERSISTED_ENTITY, 1);
 	fixture_reopen(&fixture);
-	assert_all(&fixture, KEPT_THING, "2={};");
+	assert_all(&fixture, PERSISTED_ENTITY, "2={};");
 	fixture_end(&fixture);
 }

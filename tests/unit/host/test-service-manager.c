@@ -9,7 +9,7 @@
 #include "tests/support/fake-service-manager.h"
 
 /* Returns the next pending message, or "". */
-static const char *hear(const NaiveManager *naive)
+static const char *hear(const FakeServiceManager *naive)
 {
 	static char text[256];
 	ssize_t size = recv(naive->socket, text, sizeof(text) - 1, MSG_DONTWAIT);
@@ -23,9 +23,9 @@ Test(service_manager, progress_extends_the_timeout)
 	static const Service service;
 	struct event_base *base = event_base_new();
 	ServiceManager manager;
-	NaiveManager naive;
+	FakeServiceManager naive;
 
-	naive_manager_init(&naive, 1);
+	fake_service_manager_init(&naive, 1);
 	event_base_priority_init(base, 2);
 	service_manager_init(&manager, base, &service);
 	service_manager_restoring(&manager, 0, 9000);
@@ -39,6 +39,6 @@ Test(service_manager, progress_extends_the_timeout)
 	cr_assert_str_eq(hear(&naive), "EXTEND_TIMEOUT_USEC=30000000\n"
 				       "STATUS=Restoring persisted records: 100 of 9000.");
 	service_manager_deinit(&manager);
-	naive_manager_deinit(&naive);
+	fake_service_manager_deinit(&naive);
 	event_base_free(base);
 }

@@ -25,7 +25,7 @@ static size_t open_before;
 
 static void set_up(void)
 {
-	open_before = count_open_descriptors();
+	open_before = count_open_fds();
 	fake_server_init(&server);
 }
 
@@ -33,10 +33,10 @@ static void tear_down(void)
 {
 	received_data_close(&received);
 	fake_server_deinit(&server);
-	cr_assert_eq(count_open_descriptors(), open_before, "fds are left open");
+	cr_assert_eq(count_open_fds(), open_before, "fds are left open");
 }
 
-TestSuite(libvail_descriptors, .init = set_up, .fini = tear_down);
+TestSuite(libvail_fds, .init = set_up, .fini = tear_down);
 
 /* The replies passed to log_reply(). */
 typedef struct ReplyLog {
@@ -59,7 +59,7 @@ static bool log_reply(struct vail *vail, NTSTATUS status, const char *parameters
 	return continues;
 }
 
-Test(libvail_descriptors, requests_carry_copies)
+Test(libvail_fds, requests_carry_copies)
 {
 	int files[2] = { make_file("one"), make_file("two") };
 
@@ -74,8 +74,8 @@ Test(libvail_descriptors, requests_carry_copies)
 	cr_assert_str_eq(received.bytes, "{\"method\":\"a.B\",\"parameters\":{}}");
 	cr_assert_eq(received.size, strlen(received.bytes) + 1, "one message");
 	cr_assert_eq(received.count, 2u);
-	cr_assert(has_content(received.descriptors[0], "one"));
-	cr_assert(has_content(received.descriptors[1], "two"));
+	cr_assert(has_content(received.fds[0], "one"));
+	cr_assert(has_content(received.fds[1], "two"));
 }
 
 /* Submits calls until the socket is full. Returns their number. */
@@ -95,7 +95,7 @@ static size_t submit_until_full(ReplyLog *log)
 }
 
 /* Receives up to the message with fds. Returns the number of bytes before it. */
-static size_t receive_up_to_descriptors(void)
+static size_t receive_up_to_fds(void)
 {
 	size_t before = 0;
 
@@ -108,7 +108,7 @@ static size_t receive_up_to_descriptors(void)
 	}
 }
 
-Test(libvail_descriptors, pipelined_calls_keep_their_fds)
+Test(libvail_fds, pipelined_calls_keep_their_fds)
 {
 	static const char message[] = "{\"method\":\"c.D\"}";
 	static ReplyLog log; /* static: the handle is closed after the test has returned */
@@ -120,14 +120,14 @@ Test(libvail_descriptors, pipelined_calls_keep_their_fds)
 		     STATUS_SUCCESS);
 	cr_assert_eq(vail_submit(server.vail, "e.F", NULL, false, log_reply, &log), STATUS_SUCCESS);
 	close(file);
-	receive_up_to_descriptors();
+	receive_up_to_fds();
 
 	/* One recvmsg() may also return data before the message, which is the last to begin. */
 	const char *begin = received.bytes + received.size - sizeof(message);
 	cr_assert_arr_eq(begin, message, sizeof(message));
 	cr_assert(begin == received.bytes || begin[-1] == '\0');
 	cr_assert_eq(received.count, 1u);
-	cr_assert(has_content(received.descriptors[0], "the file"));
+	cr_assert(has_content(received.fds[0], "the file"));
 	received_data_close(&received);
 	vail_process(server.vail);
 	fake_server_receive(&server, &received);
@@ -135,7 +135,7 @@ Test(libvail_descriptors, pipelined_calls_keep_their_fds)
 	cr_assert_eq(received.count, 0u);
 }
 
-Test(libvail_descriptors, closing_the_handle_closes_unsent_fds)
+Test(libvail_fds, closing_the_handle_closes_unsent_fds)
 {
 	ReplyLog log = { 0 };
 	int file = make_file("the file");
@@ -151,7 +151,7 @@ Test(libvail_descriptors, closing_the_handle_closes_unsent_fds)
 	cr_assert_eq(log.status, STATUS_CONNECTION_DISCONNECTED);
 }
 
-Test(libvail_descriptors, replies_carry_fds)
+Test(libvail_fds, replies_carry_fds)
 {
 	char *reply = NULL;
 	int file = make_file("held");
@@ -169,23 +169,23 @@ Test(libvail_descriptors, replies_carry_fds)
 	close(taken);
 }
 
-Test(libvail_descriptors, untaken_fds_are_closed)
+Test(libvail_fds, untaken_fds_are_closed)
 {
 	int file = make_file("held");
 
 	fake_server_reply(&server, "", &file, 1);
 	cr_assert_eq(vail_call(server.vail, "a.B", NULL, NULL), STATUS_SUCCESS);
-	size_t count = count_open_descriptors();
+	size_t count = count_open_fds();
 	fake_server_reply(&server, "", NULL, 0);
 	cr_assert_eq(vail_call(server.vail, "a.B", NULL, NULL), STATUS_SUCCESS);
-	cr_assert_eq(count_open_descriptors(), count - 1, "the next call closes the fd");
+	cr_assert_eq(count_open_fds(), count - 1, "the next call closes the fd");
 	cr_assert_eq(vail_take_descriptor(server.vail, 0), -1);
 	fake_server_reply(&server, "", &file, 1);
 	cr_assert_eq(vail_call(server.vail, "a.B", NULL, NULL), STATUS_SUCCESS);
 	close(file); /* closing the handle closes the last fd */
 }
 
-Test(libvail_descriptors, each_reply_has_its_own_fds)
+Test(libvail_fds, each_reply_has_its_own_fds)
 {
 	ReplyLog log[3] = { { .takes = true }, { .takes = true }, { .takes = true } };
 	int file = make_file("of the second"), other = make_file("of the third");
@@ -208,7 +208,7 @@ Test(libvail_descriptors, each_reply_has_its_own_fds)
 	close(log[2].taken);
 }
 
-Test(libvail_descriptors, partial_replies_keep_their_fds)
+Test(libvail_fds, partial_replies_keep_their_fds)
 {
 	static const char head[] = "{\"parameters\":", tail[] = "{\"a\":2}}";
 	ReplyLog log[2] = { { .takes = true }, { .takes = true } };
@@ -229,7 +229,7 @@ Test(libvail_descriptors, partial_replies_keep_their_fds)
 	close(log[1].taken);
 }
 
-Test(libvail_descriptors, fds_without_a_message_end_the_connection)
+Test(libvail_fds, fds_without_a_message_end_the_connection)
 {
 	ReplyLog log = { 0 };
 	int file = make_file("stray");
@@ -244,20 +244,20 @@ Test(libvail_descriptors, fds_without_a_message_end_the_connection)
 	cr_assert_eq(vail_descriptor(server.vail), -1);
 }
 
-Test(libvail_descriptors, fds_of_an_invalid_reply_are_closed)
+Test(libvail_fds, fds_of_an_invalid_reply_are_closed)
 {
 	static const char answer[] = "{\"error\":5}";
 	int file = make_file("held");
 
 	fake_server_send(&server, answer, sizeof(answer), &file, 1);
 	close(file);
-	size_t count = count_open_descriptors();
+	size_t count = count_open_fds();
 	cr_assert_eq(vail_call(server.vail, "a.B", NULL, NULL), STATUS_INVALID_NETWORK_RESPONSE);
-	cr_assert_eq(count_open_descriptors(), count - 1, "only the connection was closed");
+	cr_assert_eq(count_open_fds(), count - 1, "only the connection was closed");
 }
 
 /* Limits this process to its open fds and the given number of further ones. */
-static void limit_descriptors(rlim_t more)
+static void limit_fds(rlim_t more)
 {
 	int lowest = dup(server.connection);
 	struct rlimit limit;
@@ -268,7 +268,7 @@ static void limit_descriptors(rlim_t more)
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-static void unlimit_descriptors(void)
+static void unlimit_fds(void)
 {
 	struct rlimit limit;
 
@@ -277,23 +277,23 @@ static void unlimit_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Test(libvail_descriptors, truncated_control_data_is_an_error)
+Test(libvail_fds, truncated_control_data_is_an_error)
 {
 	int files[3] = { make_file("one"), make_file("two"), make_file("three") };
 
 	fake_server_reply(&server, "", files, 3);
 	for (size_t i = 0; i < 3; i++)
 		close(files[i]);
-	limit_descriptors(1); /* one of the three fits */
+	limit_fds(1); /* one of the three fits */
 	NTSTATUS status = vail_call(server.vail, "a.B", NULL, NULL);
-	unlimit_descriptors();
+	unlimit_fds();
 	cr_assert_eq(status, STATUS_INSUFFICIENT_RESOURCES);
 	cr_assert_not_null(strstr(vail_error_message(server.vail), "RLIMIT_NOFILE"));
 	cr_assert_eq(vail_take_descriptor(server.vail, 0), -1);
 	cr_assert_eq(vail_descriptor(server.vail), -1);
 }
 
-Test(libvail_descriptors, unsendable_fds_are_refused)
+Test(libvail_fds, unsendable_fds_are_refused)
 {
 	int files[254] = { 0 };
 
@@ -306,9 +306,9 @@ Test(libvail_descriptors, unsendable_fds_are_refused)
 		     STATUS_INVALID_PARAMETER);
 	cr_assert_eq(vail_call_with_descriptors(server.vail, "a.B", NULL, NULL, 1, NULL),
 		     STATUS_INVALID_PARAMETER);
-	limit_descriptors(0);
+	limit_fds(0);
 	NTSTATUS status = vail_call_with_descriptors(server.vail, "a.B", NULL, files, 1, NULL);
-	unlimit_descriptors();
+	unlimit_fds();
 	cr_assert_eq(status, STATUS_INSUFFICIENT_RESOURCES);
 
 	/* These calls were not sent, and the connection still works. */
@@ -321,7 +321,7 @@ Test(libvail_descriptors, unsendable_fds_are_refused)
 }
 
 /* vaild bars fds this way on connections that may not send any; sendmsg() then fails. */
-Test(libvail_descriptors, barred_fds_are_dropped_from_the_message)
+Test(libvail_fds, barred_fds_are_dropped_from_the_message)
 {
 	int off = 0, file = make_file("barred");
 	ReplyLog log = { 0 };
@@ -342,7 +342,7 @@ Test(libvail_descriptors, barred_fds_are_dropped_from_the_message)
 	cr_assert_eq(log.replies, 1u);
 }
 
-Test(libvail_descriptors, unsent_oneway_calls_are_limited)
+Test(libvail_fds, unsent_oneway_calls_are_limited)
 {
 	char *parameters = NULL;
 	NTSTATUS status;

@@ -40,7 +40,7 @@ static size_t open_before;
 
 static void set_up(void)
 {
-	open_before = count_open_descriptors();
+	open_before = count_open_fds();
 	fake_server_init(&server);
 }
 
@@ -48,14 +48,14 @@ static void tear_down(void)
 {
 	received_data_close(&received);
 	fake_server_deinit(&server);
-	cr_assert_eq(count_open_descriptors(), open_before, "fds are left open");
+	cr_assert_eq(count_open_fds(), open_before, "fds are left open");
 }
 
 TestSuite(libvail_objects, .init = set_up, .fini = tear_down);
 
 /* ---- Sharing ---- */
 
-static VailObject screen(int descriptor)
+static VailObject screen(int fd)
 {
 	VailObject object = VAIL_OBJECT_INIT;
 
@@ -63,17 +63,17 @@ static VailObject screen(int descriptor)
 	object.width = 3;
 	object.height = 2;
 	object.format = VAIL_FORMAT('X', 'R', '2', '4');
-	object.planes[0] = (VailPlane){ .descriptor = descriptor, .offset = 4096, .stride = 16 };
+	object.planes[0] = (VailPlane){ .descriptor = fd, .offset = 4096, .stride = 16 };
 	object.plane_count = 1;
 	return object;
 }
 
 static int new_memfd(size_t size)
 {
-	int descriptor = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	cr_assert_eq(ftruncate(descriptor, (off_t)size), 0);
-	return descriptor;
+	cr_assert_eq(ftruncate(fd, (off_t)size), 0);
+	return fd;
 }
 
 static NTSTATUS share(const VailObject *object, char handle[VAIL_HANDLE_SIZE])
@@ -102,11 +102,11 @@ Test(libvail_objects, sharing_seals_and_sends_memory)
 			 "\"format\":\"XR24\",\"modifier\":\"0x0\",\"planes\":[{"
 			 "\"fileDescriptor\":0,\"offset\":4096,\"stride\":16}]}}}");
 	cr_assert_eq(received.count, 1u);
-	cr_assert_eq(fcntl(received.descriptors[0], F_GET_SEALS), ALL_SEALS | F_SEAL_FUTURE_WRITE);
-	cr_assert_eq(pwrite(received.descriptors[0], "x", 1, 0), -1, "holders cannot write");
+	cr_assert_eq(fcntl(received.fds[0], F_GET_SEALS), ALL_SEALS | F_SEAL_FUTURE_WRITE);
+	cr_assert_eq(pwrite(received.fds[0], "x", 1, 0), -1, "holders cannot write");
 	memcpy(vail_memory_data(memory), "frame", 5);
 	char bytes[5];
-	cr_assert_eq(pread(received.descriptors[0], bytes, 5, 0), 5);
+	cr_assert_eq(pread(received.fds[0], bytes, 5, 0), 5);
 	cr_assert_arr_eq(bytes, "frame", 5, "the sharer can write");
 	vail_memory_free(memory);
 }
@@ -126,7 +126,7 @@ Test(libvail_objects, plane_fds_precede_the_fence)
 	cr_assert_not_null(strstr(received.bytes, "\"type\":\"resourceWithFence\""));
 	cr_assert_not_null(strstr(received.bytes, "\"fence\":{\"fileDescriptor\":2}"));
 	cr_assert_eq(received.count, 3u);
-	cr_assert(has_content(received.descriptors[2], "fence"));
+	cr_assert(has_content(received.fds[2], "fence"));
 	cr_assert_eq(fcntl(memory, F_GET_SEALS), ALL_SEALS, "holders can still write");
 	close(memory);
 	close(fence);
@@ -289,11 +289,11 @@ Test(libvail_objects, object_events)
 /* ---- Open objects ---- */
 
 /* Opens an object with a single plane, which has this fd. */
-static struct vail_object *open_plane(int descriptor)
+static struct vail_object *open_plane(int fd)
 {
 	struct vail_object *object = NULL;
 
-	fake_server_reply(&server, OBJECT(PLANE) "," MEMORY, &descriptor, 1);
+	fake_server_reply(&server, OBJECT(PLANE) "," MEMORY, &fd, 1);
 	cr_assert_eq(vail_open_object(server.vail, HANDLE, &object), STATUS_SUCCESS);
 	fake_server_receive(&server, &received);
 	return object;

@@ -35,9 +35,9 @@ static void stop_server(FakeServer *server)
 	server->connection = -1;
 }
 
-static bool is_ready(int descriptor)
+static bool is_ready(int fd)
 {
-	return poll(&(struct pollfd){ .fd = descriptor, .events = POLLIN }, 1, 0) > 0;
+	return poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 0) > 0;
 }
 
 /* Waits until the handle's fd is readable. */

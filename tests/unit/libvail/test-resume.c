@@ -99,22 +99,22 @@ static void *run_server(void *context)
 	close_server(thread);
 	reopen_server(thread);
 	for (;;) {
-		struct pollfd descriptors[] = {
+		struct pollfd fds[] = {
 			{ .fd = thread->server.listener, .events = POLLIN },
 			{ .fd = thread->stop_pipe[0], .events = POLLIN },
 		};
 
-		poll(descriptors, 2, -1);
-		if (descriptors[0].revents)
+		poll(fds, 2, -1);
+		if (fds[0].revents)
 			answer_all(thread);
-		else if (descriptors[1].revents)
+		else if (fds[1].revents)
 			return NULL;
 	}
 }
 
 static void server_thread_start(ServerThread *thread)
 {
-	thread->open_before = count_open_descriptors();
+	thread->open_before = count_open_fds();
 	fake_server_init(&thread->server);
 	cr_assert_eq(pipe2(thread->stop_pipe, O_CLOEXEC), 0);
 	cr_assert_eq(pthread_create(&thread->id, NULL, run_server, thread), 0);
@@ -130,7 +130,7 @@ static void server_thread_stop(ServerThread *thread)
 	thread->server.connection =
 		open("/dev/null", O_RDONLY | O_CLOEXEC); /* for fake_server_deinit() to close */
 	fake_server_deinit(&thread->server);
-	cr_assert_eq(count_open_descriptors(), thread->open_before, "fds are left open");
+	cr_assert_eq(count_open_fds(), thread->open_before, "fds are left open");
 }
 
 /* ---- A server in the thread of the test ---- */
@@ -147,13 +147,13 @@ static bool store_status(struct vail *vail, NTSTATUS status, const char *paramet
 /* Processes the handle until it has connected, and accepts the connection. */
 static void wait_for_connection(FakeServer *server)
 {
-	struct pollfd descriptors[] = { { .fd = server->listener, .events = POLLIN },
-					{ .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = server->listener, .events = POLLIN },
+				{ .events = POLLIN } };
 
 	for (;;) {
-		descriptors[1].fd = vail_descriptor(server->vail);
-		cr_assert_gt(poll(descriptors, 2, -1), 0);
-		if (descriptors[0].revents)
+		fds[1].fd = vail_descriptor(server->vail);
+		cr_assert_gt(poll(fds, 2, -1), 0);
+		if (fds[0].revents)
 			break;
 		vail_process(server->vail);
 	}

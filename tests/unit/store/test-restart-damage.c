@@ -10,21 +10,21 @@
 TestSuite(restart_damage);
 
 /* Returns the persisted record of the kind that contains the text. */
-static FakeKept *find_kept(World *world, const char *kind, const char *part)
+static FakePersistedRecord *find_kept(FakeHost *fake_host, const char *kind, const char *part)
 {
 	char text[64];
 
 	snprintf(text, sizeof(text), "{\"kind\":\"%s\"", kind);
-	for (size_t i = 0; i < world->kept_count; i++)
-		if (strncmp(world->kept[i].text, text, strlen(text)) == 0 &&
-		    strstr(world->kept[i].text, part))
-			return &world->kept[i];
+	for (size_t i = 0; i < fake_host->kept_count; i++)
+		if (strncmp(fake_host->kept[i].text, text, strlen(text)) == 0 &&
+		    strstr(fake_host->kept[i].text, part))
+			return &fake_host->kept[i];
 	cr_assert_fail("no record of kind %s contains %s", kind, part);
 	return NULL;
 }
 
 /* Replaces the first occurrence of part in the record by text. */
-static void change(FakeKept *kept, const char *part, const char *text)
+static void change(FakePersistedRecord *kept, const char *part, const char *text)
 {
 	char *at = strstr(kept->text, part), *changed;
 
@@ -35,12 +35,12 @@ static void change(FakeKept *kept, const char *part, const char *text)
 	kept->text = changed;
 }
 
-static void forget(World *world, FakeKept *kept)
+static void forget(FakeHost *fake_host, FakePersistedRecord *kept)
 {
 	free(kept->text);
 	memmove(kept, kept + 1,
-		(size_t)(world->kept + world->kept_count - kept - 1) * sizeof(*kept));
-	world->kept_count--;
+		(size_t)(fake_host->kept + fake_host->kept_count - kept - 1) * sizeof(*kept));
+	fake_host->kept_count--;
 }
 
 /* Damages one record at a time; total is the number of records that are dropped because of it. */
@@ -104,18 +104,18 @@ Test(restart_damage, invalid_record_is_dropped)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		Stage stage = stage_new();
-		FakeKept *kept =
-			find_kept(stage.world, store_kind_name(rows[i].kind), rows[i].part);
+		FakePersistedRecord *kept =
+			find_kept(stage.fake_host, store_kind_name(rows[i].kind), rows[i].part);
 
-		world_stop(stage.world);
+		fake_host_stop(stage.fake_host);
 		change(kept, rows[i].is, rows[i].becomes);
-		world_start(stage.world);
-		const StoreReport *report = &stage.world->report;
+		fake_host_start(stage.fake_host);
+		const StoreReport *report = &stage.fake_host->report;
 		cr_expect_eq(stage_dropped(&stage, rows[i].kind, rows[i].reason), 1u,
-			     "%zu: dropped because %s", i, report->drops[0].reason);
+			     "%zu: dropped because %s", i, report->batch[0].reason);
 		cr_expect_eq(report->drop_count, rows[i].total, "%zu: %zu were dropped", i,
 			     report->drop_count);
-		stage_restart_unseen(&stage);
+		stage_restart_unchanged(&stage);
 		stage_free(&stage);
 	}
 }
@@ -132,16 +132,16 @@ Test(restart_damage, unknown_records_are_dropped)
 		"{\"kind\":7,\"serial\":5000}",
 	};
 	Stage stage = stage_new();
-	World *world = stage.world;
-	char *before = world_picture(world, stage.cast.admin);
+	FakeHost *fake_host = stage.fake_host;
+	char *before = fake_host_snapshot(fake_host, stage.fixture.admin);
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		world_stop(world);
-		world_write_record(world, 5000, texts[i], strlen(texts[i]));
-		world_start(world);
-		cr_assert_eq(world->report.dropped[STORE_KIND_MAX], 1u, "%s", texts[i]);
-		cr_assert_eq(world->report.drop_count, 1u);
-		char *after = world_picture(world, stage.cast.admin);
+		fake_host_stop(fake_host);
+		fake_host_persist_record(fake_host, 5000, texts[i], strlen(texts[i]));
+		fake_host_start(fake_host);
+		cr_assert_eq(fake_host->report.dropped[STORE_KIND_MAX], 1u, "%s", texts[i]);
+		cr_assert_eq(fake_host->report.drop_count, 1u);
+		char *after = fake_host_snapshot(fake_host, stage.fixture.admin);
 		cr_assert_str_eq(before, after);
 		free(after);
 	}
@@ -168,12 +168,12 @@ Test(restart_damage, dependents_of_a_missing_record_are_dropped)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		Stage stage = stage_new();
 
-		world_stop(stage.world);
-		forget(stage.world, find_kept(stage.world, rows[i].kind, rows[i].part));
-		world_start(stage.world);
-		cr_expect_eq(stage.world->report.drop_count, rows[i].total, "%s: %zu", rows[i].kind,
-			     stage.world->report.drop_count);
-		stage_restart_unseen(&stage);
+		fake_host_stop(stage.fake_host);
+		forget(stage.fake_host, find_kept(stage.fake_host, rows[i].kind, rows[i].part));
+		fake_host_start(stage.fake_host);
+		cr_expect_eq(stage.fake_host->report.drop_count, rows[i].total, "%s: %zu",
+			     rows[i].kind, stage.fake_host->report.drop_count);
+		stage_restart_unchanged(&stage);
 		stage_free(&stage);
 	}
 }
@@ -185,7 +185,7 @@ Test(restart_damage, dependents_of_a_missing_record_are_dropped)
 static const struct {
 	const char *base;
 	uint64_t size;
-	size_t drops;
+	size_t batch;
 } frees[] = {
 	{ "0x20000010000", 4096, 1 },
 	{ "0x2000001f000", 0x3000, 3 },
@@ -198,30 +198,30 @@ static Stage stage_with_three_mappings(void)
 {
 	Stage stage = stage_new();
 
-	cr_assert_str_eq(
-		map(stage.world, stage.cast.client, stage.gpu_process, 4096, "0x20000020000"),
-		SUCCESS);
+	cr_assert_str_eq(map(stage.fake_host, stage.fixture.client, stage.gpu_process, 4096,
+			     "0x20000020000"),
+			 SUCCESS);
 	return stage;
 }
 
 /* Returns the state before, after, and after the restart. The caller frees the pictures. */
-static void free_with_crash(size_t number, size_t drops, char *ret_pictures[3])
+static void free_with_crash(size_t number, size_t batch, char *ret_pictures[3])
 {
 	Stage stage = stage_with_three_mappings();
-	World *world = stage.world;
+	FakeHost *fake_host = stage.fake_host;
 
-	ret_pictures[0] = world_picture(world, stage.cast.admin);
-	world->crashes = true;
-	world->drops_before_crash = drops;
-	cr_assert_str_eq(free_addresses(world, stage.cast.client, stage.gpu_process,
+	ret_pictures[0] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	fake_host->crashes = true;
+	fake_host->removals_before_crash = batch;
+	cr_assert_str_eq(free_addresses(fake_host, stage.fixture.client, stage.gpu_process,
 					frees[number].base, frees[number].size),
 			 SUCCESS);
-	ret_pictures[1] = world_picture(world, stage.cast.admin);
-	cr_assert_eq(world->drops_before_crash, 0u, "%zu: it must drop at least %zu records",
-		     number, drops);
-	world_restart(world);
-	ret_pictures[2] = world_picture(world, stage.cast.admin);
-	stage_restart_unseen(&stage);
+	ret_pictures[1] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	cr_assert_eq(fake_host->removals_before_crash, 0u, "%zu: it must drop at least %zu records",
+		     number, batch);
+	fake_host_restart(fake_host);
+	ret_pictures[2] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }
 
@@ -233,32 +233,33 @@ static void free_with_crash(size_t number, size_t drops, char *ret_pictures[3])
 Test(restart_damage, interrupted_free_is_atomic)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(frees); i++)
-		for (size_t drops = 0; drops <= frees[i].drops; drops++) {
+		for (size_t batch = 0; batch <= frees[i].batch; batch++) {
 			char *pictures[3];
 
-			free_with_crash(i, drops, pictures);
-			cr_expect_str_eq(pictures[2], pictures[drops > 0],
-					 "%zu: interrupted after %zu removals", i, drops);
+			free_with_crash(i, batch, pictures);
+			cr_expect_str_eq(pictures[2], pictures[batch > 0],
+					 "%zu: interrupted after %zu removals", i, batch);
 			for (size_t at = 0; at < ARRAY_SIZE(pictures); at++)
 				free(pictures[at]);
 		}
 }
 
 /* Returns the state before, after, and after the restart. The caller frees the pictures. */
-static bool unregister_with_crash(const char *machine, size_t drops, char *ret_pictures[3])
+static bool unregister_with_crash(const char *machine, size_t batch, char *ret_pictures[3])
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
+	FakeHost *fake_host = stage.fake_host;
 
-	ret_pictures[0] = world_picture(world, stage.cast.admin);
-	world->crashes = true;
-	world->drops_before_crash = drops;
-	cr_assert_str_eq(call(world, stage.cast.admin, UNREGISTER_MACHINE, machine), SUCCESS);
-	bool was_interrupted = world->drops_before_crash == 0;
-	ret_pictures[1] = world_picture(world, stage.cast.admin);
-	world_restart(world);
-	ret_pictures[2] = world_picture(world, stage.cast.admin);
-	stage_restart_unseen(&stage);
+	ret_pictures[0] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	fake_host->crashes = true;
+	fake_host->removals_before_crash = batch;
+	cr_assert_str_eq(call(fake_host, stage.fixture.admin, UNREGISTER_MACHINE, machine),
+			 SUCCESS);
+	bool was_interrupted = fake_host->removals_before_crash == 0;
+	ret_pictures[1] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	fake_host_restart(fake_host);
+	ret_pictures[2] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 	return was_interrupted;
 }
@@ -268,12 +269,12 @@ Test(restart_damage, interrupted_unregistration_of_a_vm_is_atomic)
 {
 	bool was_interrupted = true;
 
-	for (size_t drops = 0; was_interrupted; drops++) {
+	for (size_t batch = 0; was_interrupted; batch++) {
 		char *pictures[3];
 
-		was_interrupted = unregister_with_crash(NAMES_B, drops, pictures);
-		cr_expect_str_eq(pictures[2], pictures[drops > 0], "interrupted after %zu removals",
-				 drops);
+		was_interrupted = unregister_with_crash(NAMES_B, batch, pictures);
+		cr_expect_str_eq(pictures[2], pictures[batch > 0], "interrupted after %zu removals",
+				 batch);
 		for (size_t at = 0; at < ARRAY_SIZE(pictures); at++)
 			free(pictures[at]);
 	}

@@ -13,8 +13,8 @@ Test(restart, restart_preserves_everything)
 {
 	Stage stage = stage_new();
 
-	stage_restart_unseen(&stage);
-	const StoreReport *report = &stage.world->report;
+	stage_restart_unchanged(&stage);
+	const StoreReport *report = &stage.fake_host->report;
 	cr_assert_eq(report->restored[STORE_ADAPTER], 1u);
 	cr_assert_eq(report->restored[STORE_VIRTUAL_MACHINE], 2u);
 	cr_assert_eq(report->restored[STORE_VIRTUAL_GPU], 2u);
@@ -26,43 +26,45 @@ Test(restart, restart_preserves_everything)
 	cr_assert_eq(report->restored[STORE_OBJECT], 3u);
 	cr_assert_eq(report->restored[STORE_SHARING], 2u);
 	cr_assert_eq(report->restored[STORE_HOLDER], 2u);
-	stage_restart_unseen(&stage);
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }
 
 Test(restart, restored_entities_work)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
-	Caller *client = stage.cast.client;
+	FakeHost *fake_host = stage.fake_host;
+	Caller *client = stage.fixture.client;
 	size_t count;
 
-	world_restart(world);
-	size_t reads = world->credential_reads;
-	cr_assert_str_eq(call(world, client, REGISTER, NAMES_A), SUCCESS);
-	cr_assert_eq(world->credential_reads, reads, "the restored registration answers");
-	cr_assert_str_eq(open_and_drop(world, client, stage.fence, &count), SUCCESS);
+	fake_host_restart(fake_host);
+	size_t reads = fake_host->credential_reads;
+	cr_assert_str_eq(call(fake_host, client, REGISTER, NAMES_A), SUCCESS);
+	cr_assert_eq(fake_host->credential_reads, reads, "the restored registration answers");
+	cr_assert_str_eq(open_and_close_fds(fake_host, client, stage.fence, &count), SUCCESS);
 	cr_assert_eq(count, 3u);
-	cr_assert_str_eq(with_handle(world, client, CLOSE, stage.taken_back), SUCCESS);
-	cr_assert_str_eq(with_handle(world, client, CLOSE, stage.taken_back),
+	cr_assert_str_eq(with_handle(fake_host, client, CLOSE, stage.taken_back), SUCCESS);
+	cr_assert_str_eq(with_handle(fake_host, client, CLOSE, stage.taken_back),
 			 "STATUS_INVALID_HANDLE");
-	cr_assert_str_eq(translate(world, client, stage.gpu_process, "0x20000010000"), "mapped");
-	cr_assert_str_eq(translate(world, client, stage.gpu_process, "0x20000020000"),
+	cr_assert_str_eq(translate(fake_host, client, stage.gpu_process, "0x20000010000"),
+			 "mapped");
+	cr_assert_str_eq(translate(fake_host, client, stage.gpu_process, "0x20000020000"),
 			 "userReserved");
-	cr_assert_str_eq(translate(world, client, stage.gpu_process, STAGE_DRIVER), "mapped");
-	cr_assert_str_eq(free_addresses(world, client, stage.gpu_process, STAGE_OWN, 0x28000),
+	cr_assert_str_eq(translate(fake_host, client, stage.gpu_process, STAGE_DRIVER), "mapped");
+	cr_assert_str_eq(free_addresses(fake_host, client, stage.gpu_process, STAGE_OWN, 0x28000),
 			 SUCCESS);
 	cr_assert_str_eq(
-		callf(world, client, DESTROY_CONTEXT, "{\"context\":\"%s\"}", stage.context),
+		callf(fake_host, client, DESTROY_CONTEXT, "{\"context\":\"%s\"}", stage.context),
 		SUCCESS);
-	cr_assert_str_eq(callf(world, stage.cast.admin, REMOVE, "{\"virtualGpu\":\"%s\"}",
+	cr_assert_str_eq(callf(fake_host, stage.fixture.admin, REMOVE, "{\"virtualGpu\":\"%s\"}",
 			       stage.virtual_gpu),
 			 SUCCESS);
-	stage_restart_unseen(&stage);
-	world_exit(world, stage.helper);
-	call(world, stage.cast.admin, DESCRIBE, NAMES_B);
-	cr_assert_null(reply_value(world, "virtualMachine.agent"), "the agent is watched again");
-	stage_restart_unseen(&stage);
+	stage_restart_unchanged(&stage);
+	fake_host_exit(fake_host, stage.helper);
+	call(fake_host, stage.fixture.admin, DESCRIBE, NAMES_B);
+	cr_assert_null(reply_value(fake_host, "virtualMachine.agent"),
+		       "the agent is watched again");
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }
 
@@ -74,18 +76,20 @@ Test(restart, death_during_the_restart)
 
 		for (int in_between = 0; in_between < 2; in_between++) {
 			Stage stage = stage_new();
-			FakeProcess *const dying[] = { stage.cast.vmm, stage.cast.viewer,
-						       stage.cast.mallory, stage.helper,
+			FakeProcess *const dying[] = { stage.fixture.vmm, stage.fixture.viewer,
+						       stage.fixture.mallory, stage.helper,
 						       stage.other_vmm };
 
 			if (in_between)
-				world_kill(stage.world, dying[who]);
+				fake_host_kill(stage.fake_host, dying[who]);
 			else
-				world_exit(stage.world, dying[who]);
-			world_restart(stage.world);
-			pictures[in_between] = world_picture(stage.world, stage.cast.admin);
-			cr_assert(in_between == (stage.world->report.drop_count > 0) || who == 3);
-			stage_restart_unseen(&stage);
+				fake_host_exit(stage.fake_host, dying[who]);
+			fake_host_restart(stage.fake_host);
+			pictures[in_between] =
+				fake_host_snapshot(stage.fake_host, stage.fixture.admin);
+			cr_assert(in_between == (stage.fake_host->report.drop_count > 0) ||
+				  who == 3);
+			stage_restart_unchanged(&stage);
 			stage_free(&stage);
 		}
 		cr_assert_str_eq(pictures[0], pictures[1], "%d", who);
@@ -97,18 +101,18 @@ Test(restart, death_during_the_restart)
 Test(restart, holders_keep_objects_of_a_dead_sharer)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
+	FakeHost *fake_host = stage.fake_host;
 
-	world_kill(world, stage.cast.vmm);
-	world_restart(world);
+	fake_host_kill(fake_host, stage.fixture.vmm);
+	fake_host_restart(fake_host);
 	cr_assert_eq(stage_dropped(&stage, STORE_VIRTUAL_MACHINE, "its process is gone"), 1u);
 	cr_assert_eq(stage_dropped(&stage, STORE_VIRTUAL_GPU, "its VM is gone"), 1u);
 	cr_assert_eq(stage_dropped(&stage, STORE_REGISTRATION, "its VM is gone"), 1u);
 	cr_assert_eq(stage_dropped(&stage, STORE_SHARING, "its process is gone"), 2u);
 	cr_assert_eq(stage_dropped(&stage, STORE_OBJECT, "it is no longer shared or held"), 1u);
-	cr_assert_eq(world_open_descriptors(world), 0u);
-	cr_assert_str_eq(with_handle(world, stage.cast.client, CLOSE, stage.image), SUCCESS);
-	cr_assert_str_eq(with_handle(world, stage.cast.client, CLOSE, stage.fence),
+	cr_assert_eq(fake_host_open_fds(fake_host), 0u);
+	cr_assert_str_eq(with_handle(fake_host, stage.fixture.client, CLOSE, stage.image), SUCCESS);
+	cr_assert_str_eq(with_handle(fake_host, stage.fixture.client, CLOSE, stage.fence),
 			 "STATUS_INVALID_HANDLE");
 	stage_free(&stage);
 }
@@ -116,23 +120,23 @@ Test(restart, holders_keep_objects_of_a_dead_sharer)
 Test(restart, registration_with_changed_privileges_ends)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
+	FakeHost *fake_host = stage.fake_host;
 
-	world_stop(world);
-	process_set_groups(stage.cast.viewer, 1000, 1, (gid_t[]){ 27 });
-	world_start(world);
-	cr_assert_eq(world->report.dropped[STORE_REGISTRATION], 2u);
+	fake_host_stop(fake_host);
+	process_set_groups(stage.fixture.viewer, 1000, 1, (gid_t[]){ 27 });
+	fake_host_start(fake_host);
+	cr_assert_eq(fake_host->report.dropped[STORE_REGISTRATION], 2u);
 	cr_assert_eq(
 		stage_dropped(
 			&stage, STORE_REGISTRATION,
 			"its process no longer has the privileges of a display client (groups)"),
 		2u);
-	const FakeEvent *event = world_last_event(world, EVENT_UNREGISTERED);
+	const FakeEvent *event = fake_host_last_event(fake_host, EVENT_UNREGISTERED);
 	cr_assert_eq(event->reason, END_PRIVILEGES_CHANGED);
-	call(world, stage.cast.admin, LIST_REGISTRATIONS, NULL);
-	cr_assert_eq(reply_count(world, "registrations"), 1u);
-	cr_assert_eq(reply_number(world, "registrations[0].pid"), 400u);
-	stage_restart_unseen(&stage);
+	call(fake_host, stage.fixture.admin, LIST_REGISTRATIONS, NULL);
+	cr_assert_eq(reply_count(fake_host, "registrations"), 1u);
+	cr_assert_eq(reply_number(fake_host, "registrations[0].pid"), 400u);
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }
 
@@ -140,18 +144,18 @@ Test(restart, registration_with_changed_privileges_ends)
 Test(restart, users_are_looked_up_again)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
+	FakeHost *fake_host = stage.fake_host;
 
-	world_stop(world);
-	process_set_groups(stage.cast.viewer, 1000, 1, (gid_t[]){ 27 });
-	for (size_t i = 0; i < world->user_count; i++)
-		if (world->users[i].uid == 1000) {
-			groups_deinit(&world->users[i].credentials.groups);
+	fake_host_stop(fake_host);
+	process_set_groups(stage.fixture.viewer, 1000, 1, (gid_t[]){ 27 });
+	for (size_t i = 0; i < fake_host->user_count; i++)
+		if (fake_host->users[i].uid == 1000) {
+			groups_deinit(&fake_host->users[i].credentials.groups);
 			gid_t *ids = malloc(2 * sizeof(*ids));
 			ids[0] = 27;
-			world->users[i].credentials.groups = groups_take(ids, 1, 1000);
+			fake_host->users[i].credentials.groups = groups_take(ids, 1, 1000);
 		}
-	world_start(world);
+	fake_host_start(fake_host);
 	cr_assert_eq(
 		stage_dropped(
 			&stage, STORE_REGISTRATION,
@@ -164,9 +168,9 @@ Test(restart, unreadable_process_is_unregistered)
 {
 	Stage stage = stage_new();
 
-	world_stop(stage.world);
-	stage.cast.viewer->credentials_evidence = EVIDENCE_UNREADABLE;
-	world_start(stage.world);
+	fake_host_stop(stage.fake_host);
+	stage.fixture.viewer->credentials_lookup = LOOKUP_UNREADABLE;
+	fake_host_start(stage.fake_host);
 	cr_assert_eq(stage_dropped(&stage, STORE_REGISTRATION,
 				   "its process no longer has the privileges of a display client "
 				   "(unreadable)"),
@@ -178,35 +182,35 @@ Test(restart, unreadable_process_is_unregistered)
 Test(restart, quarantine_saved_before_a_crash_applies)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
-	FakeQuarantine *quarantine = &world->quarantines[world->quarantine_count++];
+	FakeHost *fake_host = stage.fake_host;
+	FakeQuarantine *quarantine = &fake_host->quarantines[fake_host->quarantine_count++];
 
-	world_stop(world);
+	fake_host_stop(fake_host);
 	*quarantine = (FakeQuarantine){ .has_reason = true, .reason = "in between" };
 	guid_parse(GUID_A, &quarantine->guid);
-	world_start(world);
-	call(world, stage.cast.admin, DESCRIBE, NAMES_A);
-	cr_assert_str_eq(reply_string(world, "virtualMachine.quarantineReason"), "in between");
-	cr_assert_eq(reply_number(world, "virtualMachine.registrations"), 0u);
-	cr_assert_eq(reply_number(world, "virtualMachine.sharedObjects"), 0u);
-	cr_assert_eq(world_open_descriptors(world), 0u);
-	cr_assert_str_eq(with_handle(world, stage.cast.client, CLOSE, stage.image), SUCCESS);
+	fake_host_start(fake_host);
+	call(fake_host, stage.fixture.admin, DESCRIBE, NAMES_A);
+	cr_assert_str_eq(reply_string(fake_host, "virtualMachine.quarantineReason"), "in between");
+	cr_assert_eq(reply_number(fake_host, "virtualMachine.registrations"), 0u);
+	cr_assert_eq(reply_number(fake_host, "virtualMachine.sharedObjects"), 0u);
+	cr_assert_eq(fake_host_open_fds(fake_host), 0u);
+	cr_assert_str_eq(with_handle(fake_host, stage.fixture.client, CLOSE, stage.image), SUCCESS);
 	stage_free(&stage);
 }
 
 Test(restart, lower_limits_end_nothing)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
-	Limits *limits = &world->service.settings.limits;
+	FakeHost *fake_host = stage.fake_host;
+	Limits *limits = &fake_host->service.settings.limits;
 
-	world_stop(world);
+	fake_host_stop(fake_host);
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
-		limits->per_uid[kind] = limits->in_all[kind] = limits->per_owner[kind] = 0;
-	world_start(world);
-	cr_assert_eq(world->report.drop_count, 0u, "%s", world->report.drops[0].reason);
-	stage_restart_unseen(&stage);
-	cr_assert_str_eq(call(world, stage.cast.client, CREATE_CONTEXT, NULL),
+		limits->per_uid[kind] = limits->host_wide[kind] = limits->per_entity[kind] = 0;
+	fake_host_start(fake_host);
+	cr_assert_eq(fake_host->report.drop_count, 0u, "%s", fake_host->report.batch[0].reason);
+	stage_restart_unchanged(&stage);
+	cr_assert_str_eq(call(fake_host, stage.fixture.client, CREATE_CONTEXT, NULL),
 			 "STATUS_QUOTA_EXCEEDED");
 	stage_free(&stage);
 }
@@ -216,47 +220,46 @@ Test(restart, changed_reservations_apply_to_new_processes)
 {
 	Stage stage = stage_new();
 
-	stage.world->service.settings.software_adapter.of_processes.count = 0;
-	world_reload(stage.world);
-	stage_restart_unseen(&stage);
+	stage.fake_host->service.settings.software_adapter.of_processes.count = 0;
+	fake_host_reload(stage.fake_host);
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }
 
 Test(restart, changed_fd_ends_the_sharing)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
+	FakeHost *fake_host = stage.fake_host;
 
-	world_stop(world);
-	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
-		if (world->descriptors[i].open &&
-		    world->descriptors[i].facts.kind == DESCRIPTOR_MEMFD)
-			world->descriptors[i].facts.inode++;
-	world_start(world);
+	fake_host_stop(fake_host);
+	for (size_t i = 0; i < FAKE_HOST_FD_MAX; i++)
+		if (fake_host->fds[i].open && fake_host->fds[i].facts.kind == FD_MEMFD)
+			fake_host->fds[i].facts.inode++;
+	fake_host_start(fake_host);
 	cr_assert_eq(
 		stage_dropped(&stage, STORE_SHARING, "one of its file descriptors has changed"),
 		1u);
-	cr_assert_eq(world_open_descriptors(world), 3u, "the other object keeps its fds");
-	cr_assert_str_eq(with_handle(world, stage.cast.client, CLOSE, stage.image), SUCCESS);
-	stage_restart_unseen(&stage);
+	cr_assert_eq(fake_host_open_fds(fake_host), 3u, "the other object keeps its fds");
+	cr_assert_str_eq(with_handle(fake_host, stage.fixture.client, CLOSE, stage.image), SUCCESS);
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }
 
 Test(restart, missing_fd_ends_the_sharing)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
+	FakeHost *fake_host = stage.fake_host;
 
-	world_stop(world);
-	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
-		if (world->descriptors[i].facts.kind == DESCRIPTOR_SYNC_FILE)
-			world->descriptors[i].open = false;
-	world_start(world);
+	fake_host_stop(fake_host);
+	for (size_t i = 0; i < FAKE_HOST_FD_MAX; i++)
+		if (fake_host->fds[i].facts.kind == FD_SYNC_FILE)
+			fake_host->fds[i].open = false;
+	fake_host_start(fake_host);
 	cr_assert_eq(
 		stage_dropped(&stage, STORE_SHARING, "one of its file descriptors was not stored"),
 		1u);
-	cr_assert_eq(world_open_descriptors(world), 1u, "the image keeps its fd");
-	stage_restart_unseen(&stage);
+	cr_assert_eq(fake_host_open_fds(fake_host), 1u, "the image keeps its fd");
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }
 
@@ -264,18 +267,19 @@ Test(restart, missing_fd_ends_the_sharing)
 Test(restart, grown_memory)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
-	Descriptor memory = sealed_memory(world);
+	FakeHost *fake_host = stage.fake_host;
+	int memory = sealed_memory(fake_host);
 	char handle[64];
 
-	world_descriptor_of(world, memory)->facts.size_is_sealed = false;
-	share(world, stage.cast.machine, IMAGE, &memory, 1, handle);
-	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
-		if (world->descriptors[i].open && !world->descriptors[i].facts.size_is_sealed)
-			world->descriptors[i].facts.size = 5u << 20;
-	stage_restart_unseen(&stage);
-	cr_assert_str_eq(open_and_drop(world, stage.cast.client, handle, NULL), SUCCESS);
-	stage_restart_unseen(&stage);
+	fake_host_fd_of(fake_host, memory)->facts.size_is_sealed = false;
+	share(fake_host, stage.fixture.machine, IMAGE, &memory, 1, handle);
+	for (size_t i = 0; i < FAKE_HOST_FD_MAX; i++)
+		if (fake_host->fds[i].open && !fake_host->fds[i].facts.size_is_sealed)
+			fake_host->fds[i].facts.size = 5u << 20;
+	stage_restart_unchanged(&stage);
+	cr_assert_str_eq(open_and_close_fds(fake_host, stage.fixture.client, handle, NULL),
+			 SUCCESS);
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }
 
@@ -284,20 +288,20 @@ Test(restart, credentials_with_all_groups_survive)
 {
 	static gid_t groups[65536];
 	Stage stage = stage_new();
-	World *world = stage.world;
+	FakeHost *fake_host = stage.fake_host;
 
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
 		groups[i] = (gid_t)(100000 + 3 * i);
-	FakeProcess *process = world_process(world, 700, 1002);
+	FakeProcess *process = fake_host_process(fake_host, 700, 1002);
 	process_set_groups(process, 1002, ARRAY_SIZE(groups), groups);
 	process_set_context(process, GRAPHICS_CONTEXT_KFD);
-	Caller *caller = world_connect(world, process);
-	cr_assert_str_eq(call(world, stage.cast.admin, UPDATE_MACHINE,
+	Caller *caller = fake_host_connect(fake_host, process);
+	cr_assert_str_eq(call(fake_host, stage.fixture.admin, UPDATE_MACHINE,
 			      "{\"virtualMachineGuid\":\"" GUID_B
 			      "\",\"displayClients\":[{\"pid\":700},{\"pid\":300},{\"pid\":400}]}"),
 			 SUCCESS);
-	cr_assert_str_eq(call(world, caller, REGISTER, NAMES_B), SUCCESS);
-	stage_restart_unseen(&stage);
-	stage_restart_unseen(&stage);
+	cr_assert_str_eq(call(fake_host, caller, REGISTER, NAMES_B), SUCCESS);
+	stage_restart_unchanged(&stage);
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }

@@ -17,14 +17,14 @@ typedef struct Attempt {
 
 static const char *register_vm(Attempt *attempt)
 {
-	return call(attempt->stage.world, attempt->stage.cast.admin, REGISTER_MACHINE,
+	return call(attempt->stage.fake_host, attempt->stage.fixture.admin, REGISTER_MACHINE,
 		    "{\"virtualMachineGuid\":\"" GUID_C "\",\"vmmPid\":800,\"agent\":{\"pid\":800},"
 		    "\"displayClients\":[{\"user\":\"alice\"}]}");
 }
 
 static const char *update_vm(Attempt *attempt)
 {
-	return call(attempt->stage.world, attempt->stage.cast.admin, UPDATE_MACHINE,
+	return call(attempt->stage.fake_host, attempt->stage.fixture.admin, UPDATE_MACHINE,
 		    "{\"virtualMachineGuid\":\"" GUID_B
 		    "\",\"name\":\"other\",\"agent\":{\"pid\":800},"
 		    "\"displayClients\":[{\"user\":\"bob\"}]}");
@@ -32,65 +32,66 @@ static const char *update_vm(Attempt *attempt)
 
 static const char *assign(Attempt *attempt)
 {
-	return call(attempt->stage.world, attempt->stage.cast.admin, ASSIGN, NAMES_A);
+	return call(attempt->stage.fake_host, attempt->stage.fixture.admin, ASSIGN, NAMES_A);
 }
 
 static const char *register_process(Attempt *attempt)
 {
-	return call(attempt->stage.world, attempt->newcomer, REGISTER, NAMES_A);
+	return call(attempt->stage.fake_host, attempt->newcomer, REGISTER, NAMES_A);
 }
 
 static const char *share_object(Attempt *attempt)
 {
-	Descriptor memory = sealed_memory(attempt->stage.world);
+	int memory = sealed_memory(attempt->stage.fake_host);
 
-	return share(attempt->stage.world, attempt->stage.cast.machine, IMAGE, &memory, 1, NULL);
+	return share(attempt->stage.fake_host, attempt->stage.fixture.machine, IMAGE, &memory, 1,
+		     NULL);
 }
 
 static const char *open_object(Attempt *attempt)
 {
-	return open_and_drop(attempt->stage.world, attempt->stage.cast.client, attempt->stage.fence,
-			     NULL);
+	return open_and_close_fds(attempt->stage.fake_host, attempt->stage.fixture.client,
+				  attempt->stage.fence, NULL);
 }
 
 static const char *first_context(Attempt *attempt)
 {
-	return call(attempt->stage.world, attempt->newcomer, CREATE_CONTEXT, NULL);
+	return call(attempt->stage.fake_host, attempt->newcomer, CREATE_CONTEXT, NULL);
 }
 
 static const char *next_context(Attempt *attempt)
 {
-	return call(attempt->stage.world, attempt->stage.cast.client, CREATE_CONTEXT, NULL);
+	return call(attempt->stage.fake_host, attempt->stage.fixture.client, CREATE_CONTEXT, NULL);
 }
 
 static const char *reserve_some(Attempt *attempt)
 {
-	return reserve(attempt->stage.world, attempt->stage.cast.client, attempt->stage.gpu_process,
-		       1u << 16, NULL);
+	return reserve(attempt->stage.fake_host, attempt->stage.fixture.client,
+		       attempt->stage.gpu_process, 1u << 16, NULL);
 }
 
 static const char *map_some(Attempt *attempt)
 {
-	return map(attempt->stage.world, attempt->stage.cast.client, attempt->stage.gpu_process,
-		   1u << 16, "0x20000000000");
+	return map(attempt->stage.fake_host, attempt->stage.fixture.client,
+		   attempt->stage.gpu_process, 1u << 16, "0x20000000000");
 }
 
 static const char *free_of_mapping(Attempt *attempt)
 {
-	return free_addresses(attempt->stage.world, attempt->stage.cast.client,
+	return free_addresses(attempt->stage.fake_host, attempt->stage.fixture.client,
 			      attempt->stage.gpu_process, "0x20000012000", 4096);
 }
 
 /* Frees a part of the reservation, including the ends of two mappings. */
 static const char *free_of_reservation(Attempt *attempt)
 {
-	return free_addresses(attempt->stage.world, attempt->stage.cast.client,
+	return free_addresses(attempt->stage.fake_host, attempt->stage.fixture.client,
 			      attempt->stage.gpu_process, "0x2000001f000", 0x3000);
 }
 
 static const char *register_adapter(Attempt *attempt)
 {
-	return call(attempt->stage.world, attempt->stage.cast.admin, REGISTER_ADAPTER,
+	return call(attempt->stage.fake_host, attempt->stage.fixture.admin, REGISTER_ADAPTER,
 		    "{\"name\":\"card\",\"virtualAddressBitCount\":48,"
 		    "\"pageTableIndexBitCount\":[9,9,9,9]}");
 }
@@ -98,13 +99,13 @@ static const char *register_adapter(Attempt *attempt)
 /* Completes the system process of the adapter. */
 static const char *complete(Attempt *attempt)
 {
-	return complete_process(attempt->stage.world, attempt->stage.cast.admin,
+	return complete_process(attempt->stage.fake_host, attempt->stage.fixture.admin,
 				attempt->adapter.system_process);
 }
 
 static const char *set_first_entry(Attempt *attempt)
 {
-	return set_entry(attempt->stage.world, attempt->stage.cast.admin, attempt->running,
+	return set_entry(attempt->stage.fake_host, attempt->stage.fixture.admin, attempt->running,
 			 STAGE_DRIVER, "0x1000");
 }
 
@@ -133,24 +134,25 @@ static const struct {
 
 static void set_up_running(Attempt *attempt)
 {
-	World *world = attempt->stage.world;
-	Caller *driver = attempt->stage.cast.admin;
-	FakeAdapter adapter = fake_running_adapter(world, driver, "9,9,9,9");
+	FakeHost *fake_host = attempt->stage.fake_host;
+	Caller *driver = attempt->stage.fixture.admin;
+	FakeAdapter adapter = fake_running_adapter(fake_host, driver, "9,9,9,9");
 
-	create_gpu_process(world, driver, &adapter, "", attempt->running);
-	reserve_range(world, driver, attempt->running, 4u << 20,
+	create_gpu_process(fake_host, driver, &adapter, "", attempt->running);
+	reserve_range(fake_host, driver, attempt->running, 4u << 20,
 		      ",\"baseAddress\":\"" STAGE_DRIVER "\"");
-	complete_process(world, driver, attempt->running);
+	complete_process(fake_host, driver, attempt->running);
 }
 
 static Attempt attempt_new(void)
 {
 	Attempt attempt = { .stage = stage_new() };
-	FakeProcess *process = world_process(attempt.stage.world, 800, 1000);
+	FakeProcess *process = fake_host_process(attempt.stage.fake_host, 800, 1000);
 
 	process_set_context(process, GRAPHICS_CONTEXT_DRM);
-	attempt.newcomer = world_connect(attempt.stage.world, process);
-	attempt.adapter = fake_adapter(attempt.stage.world, attempt.stage.cast.admin, "9,9,9,9");
+	attempt.newcomer = fake_host_connect(attempt.stage.fake_host, process);
+	attempt.adapter =
+		fake_adapter(attempt.stage.fake_host, attempt.stage.fixture.admin, "9,9,9,9");
 	set_up_running(&attempt);
 	return attempt;
 }
@@ -160,33 +162,33 @@ Test(keep_refused, refused_operation_changes_nothing)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
 		Attempt attempt = attempt_new();
-		World *world = attempt.stage.world;
-		size_t descriptors = world_open_descriptors(world), records = world->kept_count;
-		size_t events = world->event_count;
+		FakeHost *fake_host = attempt.stage.fake_host;
+		size_t fds = fake_host_open_fds(fake_host), records = fake_host->kept_count;
+		size_t events = fake_host->event_count;
 
 		for (size_t allowed = 0; allowed < operations[i].saves; allowed++) {
-			char *before = world_picture(world, attempt.stage.cast.admin);
+			char *before = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 
-			world->refuse_keep = true;
-			world->keeps_before_refusal = allowed;
-			cr_assert_str_eq(operations[i].run(&attempt), NOT_KEPT, "%s after %zu",
+			fake_host->refuse_persist = true;
+			fake_host->persists_before_refusal = allowed;
+			cr_assert_str_eq(operations[i].run(&attempt), NOT_PERSISTED, "%s after %zu",
 					 operations[i].name, allowed);
-			cr_assert_not_null(strstr(reply_string(world, "message"), "restart"));
-			world->refuse_keep = false;
-			char *after = world_picture(world, attempt.stage.cast.admin);
+			cr_assert_not_null(strstr(reply_string(fake_host, "message"), "restart"));
+			fake_host->refuse_persist = false;
+			char *after = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 			cr_assert_str_eq(before, after, "%s after %zu", operations[i].name,
 					 allowed);
-			cr_assert_eq(world->kept_count, records, "%s", operations[i].name);
-			cr_assert_eq(world_open_descriptors(world), descriptors);
-			cr_assert_eq(world->event_count, events, "there is no event");
+			cr_assert_eq(fake_host->kept_count, records, "%s", operations[i].name);
+			cr_assert_eq(fake_host_open_fds(fake_host), fds);
+			cr_assert_eq(fake_host->event_count, events, "there is no event");
 			free(before);
 			free(after);
 		}
-		size_t saves = world->keeps;
+		size_t saves = fake_host->keeps;
 		cr_assert_str_eq(operations[i].run(&attempt), SUCCESS, "%s", operations[i].name);
-		cr_assert_eq(world->keeps - saves, operations[i].saves, "%s saves %zu records",
-			     operations[i].name, world->keeps - saves);
-		stage_restart_unseen(&attempt.stage);
+		cr_assert_eq(fake_host->keeps - saves, operations[i].saves, "%s saves %zu records",
+			     operations[i].name, fake_host->keeps - saves);
+		stage_restart_unchanged(&attempt.stage);
 		stage_free(&attempt.stage);
 	}
 }
@@ -194,20 +196,20 @@ Test(keep_refused, refused_operation_changes_nothing)
 Test(keep_refused, refused_registration_displaces_no_vm)
 {
 	Attempt attempt = attempt_new();
-	World *world = attempt.stage.world;
+	FakeHost *fake_host = attempt.stage.fake_host;
 
-	world->service.settings.allow_user_machines = true;
-	cr_assert_str_eq(call(world, attempt.newcomer, REGISTER_MACHINE,
+	fake_host->service.settings.allow_user_machines = true;
+	cr_assert_str_eq(call(fake_host, attempt.newcomer, REGISTER_MACHINE,
 			      "{\"virtualMachineGuid\":\"" GUID_C "\"}"),
 			 SUCCESS);
-	char *before = world_picture(world, attempt.stage.cast.admin);
-	world->refuse_keep = true;
-	cr_assert_str_eq(register_vm(&attempt), NOT_KEPT);
-	world->refuse_keep = false;
-	char *after = world_picture(world, attempt.stage.cast.admin);
+	char *before = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
+	fake_host->refuse_persist = true;
+	cr_assert_str_eq(register_vm(&attempt), NOT_PERSISTED);
+	fake_host->refuse_persist = false;
+	char *after = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 	cr_assert_str_eq(before, after);
 	cr_assert_str_eq(register_vm(&attempt), SUCCESS);
-	stage_restart_unseen(&attempt.stage);
+	stage_restart_unchanged(&attempt.stage);
 	free(before);
 	free(after);
 	stage_free(&attempt.stage);
@@ -216,13 +218,13 @@ Test(keep_refused, refused_registration_displaces_no_vm)
 Test(keep_refused, full_fd_store)
 {
 	Attempt attempt = attempt_new();
-	World *world = attempt.stage.world;
-	char *before = world_picture(world, attempt.stage.cast.admin);
+	FakeHost *fake_host = attempt.stage.fake_host;
+	char *before = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 
-	world->refuse_keep_descriptor = true;
-	cr_assert_str_eq(share_object(&attempt), NOT_KEPT);
-	cr_assert_not_null(strstr(reply_string(world, "message"), "descriptor store"));
-	char *after = world_picture(world, attempt.stage.cast.admin);
+	fake_host->refuse_fdstore_add = true;
+	cr_assert_str_eq(share_object(&attempt), NOT_PERSISTED);
+	cr_assert_not_null(strstr(reply_string(fake_host, "message"), "descriptor store"));
+	char *after = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 	cr_assert_str_eq(before, after);
 	free(before);
 	free(after);
@@ -233,23 +235,25 @@ Test(keep_refused, full_fd_store)
 Test(keep_refused, grown_memory)
 {
 	Attempt attempt = attempt_new();
-	World *world = attempt.stage.world;
-	Descriptor memory = sealed_memory(world);
+	FakeHost *fake_host = attempt.stage.fake_host;
+	int memory = sealed_memory(fake_host);
 	char handle[64];
 
-	world_descriptor_of(world, memory)->facts.size_is_sealed = false;
-	share(world, attempt.stage.cast.machine, IMAGE, &memory, 1, handle);
-	for (size_t i = 0; i < WORLD_DESCRIPTOR_MAX; i++)
-		if (world->descriptors[i].open && !world->descriptors[i].facts.size_is_sealed)
-			world->descriptors[i].facts.size += 5u << 20;
-	char *before = world_picture(world, attempt.stage.cast.admin);
-	world->refuse_keep = true;
-	cr_assert_str_eq(open_and_drop(world, attempt.stage.cast.client, handle, NULL), NOT_KEPT);
-	world->refuse_keep = false;
-	char *after = world_picture(world, attempt.stage.cast.admin);
+	fake_host_fd_of(fake_host, memory)->facts.size_is_sealed = false;
+	share(fake_host, attempt.stage.fixture.machine, IMAGE, &memory, 1, handle);
+	for (size_t i = 0; i < FAKE_HOST_FD_MAX; i++)
+		if (fake_host->fds[i].open && !fake_host->fds[i].facts.size_is_sealed)
+			fake_host->fds[i].facts.size += 5u << 20;
+	char *before = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
+	fake_host->refuse_persist = true;
+	cr_assert_str_eq(open_and_close_fds(fake_host, attempt.stage.fixture.client, handle, NULL),
+			 NOT_PERSISTED);
+	fake_host->refuse_persist = false;
+	char *after = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 	cr_assert_str_eq(before, after);
-	cr_assert_str_eq(open_and_drop(world, attempt.stage.cast.client, handle, NULL), SUCCESS);
-	stage_restart_unseen(&attempt.stage);
+	cr_assert_str_eq(open_and_close_fds(fake_host, attempt.stage.fixture.client, handle, NULL),
+			 SUCCESS);
+	stage_restart_unchanged(&attempt.stage);
 	free(before);
 	free(after);
 	stage_free(&attempt.stage);
@@ -259,29 +263,31 @@ Test(keep_refused, grown_memory)
 Test(keep_refused, removals_succeed)
 {
 	Stage stage = stage_new();
-	World *world = stage.world;
-	Caller *client = stage.cast.client, *admin = stage.cast.admin;
+	FakeHost *fake_host = stage.fake_host;
+	Caller *client = stage.fixture.client, *admin = stage.fixture.admin;
 
-	world->refuse_keep = true;
-	cr_assert_str_eq(free_addresses(world, client, stage.gpu_process, STAGE_MAPPING, 4096),
+	fake_host->refuse_persist = true;
+	cr_assert_str_eq(free_addresses(fake_host, client, stage.gpu_process, STAGE_MAPPING, 4096),
 			 SUCCESS);
-	cr_assert_str_eq(with_handle(world, client, CLOSE, stage.taken_back), SUCCESS);
-	cr_assert_str_eq(with_handle(world, stage.cast.machine, UNSHARE, stage.image), SUCCESS);
-	cr_assert_str_eq(call(world, client, UNREGISTER, NAMES_A), SUCCESS);
+	cr_assert_str_eq(with_handle(fake_host, client, CLOSE, stage.taken_back), SUCCESS);
+	cr_assert_str_eq(with_handle(fake_host, stage.fixture.machine, UNSHARE, stage.image),
+			 SUCCESS);
+	cr_assert_str_eq(call(fake_host, client, UNREGISTER, NAMES_A), SUCCESS);
+	cr_assert_str_eq(callf(fake_host, admin, REVOKE,
+			       "{\"virtualMachineGuid\":\"" GUID_B "\",\"pid\":400}"),
+			 SUCCESS);
 	cr_assert_str_eq(
-		callf(world, admin, REVOKE, "{\"virtualMachineGuid\":\"" GUID_B "\",\"pid\":400}"),
+		callf(fake_host, client, DESTROY_CONTEXT, "{\"context\":\"%s\"}", stage.context),
 		SUCCESS);
 	cr_assert_str_eq(
-		callf(world, client, DESTROY_CONTEXT, "{\"context\":\"%s\"}", stage.context),
+		callf(fake_host, admin, REMOVE, "{\"virtualGpu\":\"%s\"}", stage.virtual_gpu),
 		SUCCESS);
-	cr_assert_str_eq(callf(world, admin, REMOVE, "{\"virtualGpu\":\"%s\"}", stage.virtual_gpu),
-			 SUCCESS);
-	cr_assert_str_eq(call(world, client, REGISTER, NAMES_A), NOT_KEPT);
-	world->refuse_keep = false;
-	stage_restart_unseen(&stage);
-	world->refuse_keep = true;
-	cr_assert_str_eq(call(world, admin, UNREGISTER_MACHINE, NAMES_A), SUCCESS);
-	world->refuse_keep = false;
-	stage_restart_unseen(&stage);
+	cr_assert_str_eq(call(fake_host, client, REGISTER, NAMES_A), NOT_PERSISTED);
+	fake_host->refuse_persist = false;
+	stage_restart_unchanged(&stage);
+	fake_host->refuse_persist = true;
+	cr_assert_str_eq(call(fake_host, admin, UNREGISTER_MACHINE, NAMES_A), SUCCESS);
+	fake_host->refuse_persist = false;
+	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }

@@ -202,7 +202,7 @@ Test(address_free, split_checks_the_limit_first)
 	char text[256];
 
 	space_init(&space, &accounts);
-	accounts.limits.per_owner[LIMIT_USER_RANGES] = space.user_ranges.count;
+	accounts.limits.per_entity[LIMIT_USER_RANGES] = space.user_ranges.count;
 	cr_expect_eq(address_space_free(&space, &payer, AT(29), 6 * PAGE, &failure),
 		     STATUS_QUOTA_EXCEEDED);
 	cr_expect_str_eq(failure.limit, "userRangesPerProcess");

@@ -81,7 +81,7 @@ Test(page_table_residency, limit_counts_entries_and_evicted_tables)
 	SpaceFixture fixture;
 
 	fixture_init(&fixture, &four_levels);
-	fixture.accounts.limits.per_owner[LIMIT_PAGE_TABLE_ENTRIES] = 2;
+	fixture.accounts.limits.per_entity[LIMIT_PAGE_TABLE_ENTRIES] = 2;
 	fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, true);
 	cr_assert_eq(fixture_map(&fixture, LOW + 2 * LEAF, GPU_PAGE_SIZE), STATUS_SUCCESS);
 	cr_assert_eq(fixture_set_entry(&fixture, LOW, 1), STATUS_SUCCESS);

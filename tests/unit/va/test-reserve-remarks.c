@@ -51,9 +51,9 @@ static void destroy_process(const void *self, GpuProcess *gpu_process)
 static const Driver test_driver = { "test", create_process, destroy_process };
 
 /* Replaces the driver of the software adapter. */
-static void set_driver(World *world, TestDriver *driver)
+static void set_driver(FakeHost *fake_host, TestDriver *driver)
 {
-	Adapter *adapter = adapter_software(world->service.broker);
+	Adapter *adapter = adapter_software(fake_host->service.broker);
 
 	adapter->driver = &test_driver;
 	adapter->driver_self = driver;
@@ -64,15 +64,16 @@ static void set_driver(World *world, TestDriver *driver)
 Test(reserve_remarks, driver_can_reserve_during_creation_of_a_process)
 {
 	TestDriver driver = { .reservation = { .size = 2 * MIB } };
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 
-	set_driver(cast.world, &driver);
-	cr_assert_str_eq(call(cast.world, cast.client, CREATE_CONTEXT, NULL), "STATUS_SUCCESS");
+	set_driver(fixture.fake_host, &driver);
+	cr_assert_str_eq(call(fixture.fake_host, fixture.client, CREATE_CONTEXT, NULL),
+			 "STATUS_SUCCESS");
 	cr_assert_eq(driver.status, STATUS_SUCCESS);
 	cr_assert_eq(driver.address, 512 * GIB);
-	world_exit(cast.world, cast.viewer);
+	fake_host_exit(fixture.fake_host, fixture.viewer);
 	cr_assert_eq(driver.destroyed, 1);
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 /* "Reserving the GPU virtual address range is only possible during process creation (i.e. within
@@ -80,12 +81,12 @@ Test(reserve_remarks, driver_can_reserve_during_creation_of_a_process)
 Test(reserve_remarks, reserving_is_invalid_outside_process_creation)
 {
 	TestDriver driver = { .reservation = { .size = 2 * MIB } };
-	Cast cast = cast_new_quiet();
+	HostFixture fixture = host_fixture_new_quiet();
 	uint64_t address = 1;
 	Failure failure;
 
-	set_driver(cast.world, &driver);
-	call(cast.world, cast.client, CREATE_CONTEXT, NULL);
+	set_driver(fixture.fake_host, &driver);
+	call(fixture.fake_host, fixture.client, CREATE_CONTEXT, NULL);
 	uint64_t ranges = address_space_range_count(&driver.gpu_process->space);
 	cr_assert_eq(driver.callbacks->reserve_gpu_virtual_address_range(
 			     driver.callbacks->broker, driver.gpu_process, &driver.reservation,
@@ -93,50 +94,55 @@ Test(reserve_remarks, reserving_is_invalid_outside_process_creation)
 		     STATUS_INVALID_DEVICE_STATE);
 	cr_assert_eq(address, 1u, "a failure leaves the output unchanged");
 	cr_assert_eq(address_space_range_count(&driver.gpu_process->space), ranges);
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 Test(reserve_remarks, reserving_is_invalid_outside_process_creation_on_a_connection)
 {
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	char process[64];
 
-	cr_assert_str_eq(reserve_range(world, cast.admin, adapter.system_process, 2 * MIB, ""),
+	cr_assert_str_eq(
+		reserve_range(fake_host, fixture.admin, adapter.system_process, 2 * MIB, ""),
+		"STATUS_SUCCESS");
+	complete_process(fake_host, fixture.admin, adapter.system_process);
+	cr_assert_str_eq(
+		reserve_range(fake_host, fixture.admin, adapter.system_process, 2 * MIB, ""),
+		"STATUS_INVALID_DEVICE_STATE");
+	create_gpu_process(fake_host, fixture.admin, &adapter, "", process);
+	cr_assert_str_eq(reserve_range(fake_host, fixture.admin, process, 2 * MIB, ""),
 			 "STATUS_SUCCESS");
-	complete_process(world, cast.admin, adapter.system_process);
-	cr_assert_str_eq(reserve_range(world, cast.admin, adapter.system_process, 2 * MIB, ""),
+	complete_process(fake_host, fixture.admin, process);
+	cr_assert_str_eq(reserve_range(fake_host, fixture.admin, process, 2 * MIB, ""),
 			 "STATUS_INVALID_DEVICE_STATE");
-	create_gpu_process(world, cast.admin, &adapter, "", process);
-	cr_assert_str_eq(reserve_range(world, cast.admin, process, 2 * MIB, ""), "STATUS_SUCCESS");
-	complete_process(world, cast.admin, process);
-	cr_assert_str_eq(reserve_range(world, cast.admin, process, 2 * MIB, ""),
-			 "STATUS_INVALID_DEVICE_STATE");
-	callf(world, cast.admin, DESTROY_PROCESS, "{\"process\":\"%s\"}", process);
-	cr_assert_str_eq(reserve_range(world, cast.admin, process, 2 * MIB, ""),
+	callf(fake_host, fixture.admin, DESTROY_PROCESS, "{\"process\":\"%s\"}", process);
+	cr_assert_str_eq(reserve_range(fake_host, fixture.admin, process, 2 * MIB, ""),
 			 "STATUS_INVALID_HANDLE");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 /* "Reservation is possible on both a regular process as well as the system process where the system
  * device and context lives." */
 Test(reserve_remarks, reservation_is_possible_on_regular_and_system_process)
 {
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	char process[64];
 
-	cr_assert_str_eq(reserve_range(world, cast.admin, adapter.system_process, 2 * MIB, ""),
+	cr_assert_str_eq(
+		reserve_range(fake_host, fixture.admin, adapter.system_process, 2 * MIB, ""),
+		"STATUS_SUCCESS");
+	cr_assert_str_eq(reply_string(fake_host, "startVirtualAddress"), "0x8000000000");
+	complete_process(fake_host, fixture.admin, adapter.system_process);
+	create_gpu_process(fake_host, fixture.admin, &adapter, "", process);
+	cr_assert_str_eq(reserve_range(fake_host, fixture.admin, process, 2 * MIB, ""),
 			 "STATUS_SUCCESS");
-	cr_assert_str_eq(reply_string(world, "startVirtualAddress"), "0x8000000000");
-	complete_process(world, cast.admin, adapter.system_process);
-	create_gpu_process(world, cast.admin, &adapter, "", process);
-	cr_assert_str_eq(reserve_range(world, cast.admin, process, 2 * MIB, ""), "STATUS_SUCCESS");
-	cr_assert_str_eq(reply_string(world, "startVirtualAddress"), "0x8000000000",
+	cr_assert_str_eq(reply_string(fake_host, "startVirtualAddress"), "0x8000000000",
 			 "each process has its own address space");
-	cast_free(&cast);
+	host_fixture_free(&fixture);
 }
 
 /* "The first entry in the root page table (page table entry index 0) will always be initialized as
@@ -144,38 +150,42 @@ Test(reserve_remarks, reservation_is_possible_on_regular_and_system_process)
 Test(reserve_remarks, first_root_entry_is_always_invalid)
 {
 	static const char *const addresses[] = { "0x0", "0x1000", "0x7fffffffff" };
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
-		cr_assert_str_eq(translate(world, cast.admin, adapter.system_process, addresses[i]),
-				 "invalid");
-		cr_assert_str_eq(reserve_range(world, cast.admin, adapter.system_process, 2 * MIB,
+		cr_assert_str_eq(
+			translate(fake_host, fixture.admin, adapter.system_process, addresses[i]),
+			"invalid");
+		cr_assert_str_eq(reserve_range(fake_host, fixture.admin, adapter.system_process,
+					       2 * MIB,
 					       i == 0 ? ",\"baseAddress\":\"0x200000\""
 						      : ",\"baseAddress\":\"0x7fffe00000\""),
 				 "STATUS_INVALID_PARAMETER");
-		cr_assert_str_eq(reply_string(world, "parameter"), "baseAddress");
+		cr_assert_str_eq(reply_string(fake_host, "parameter"), "baseAddress");
 	}
-	callf(world, cast.admin, DESCRIBE_SPACE, "{\"process\":\"%s\"}", adapter.system_process);
-	cr_assert_str_eq(reply_string(world, "ranges[0].kind"), "rootEntryZero");
-	cr_assert_str_eq(reply_string(world, "ranges[0].startVirtualAddress"), "0x0");
-	cr_assert_eq(reply_number(world, "ranges[0].sizeInBytes"), 512 * GIB);
-	cast_free(&cast);
+	callf(fake_host, fixture.admin, DESCRIBE_SPACE, "{\"process\":\"%s\"}",
+	      adapter.system_process);
+	cr_assert_str_eq(reply_string(fake_host, "ranges[0].kind"), "rootEntryZero");
+	cr_assert_str_eq(reply_string(fake_host, "ranges[0].startVirtualAddress"), "0x0");
+	cr_assert_eq(reply_number(fake_host, "ranges[0].sizeInBytes"), 512 * GIB);
+	host_fixture_free(&fixture);
 }
 
 /* "… and the driver reservations will start from page table entry index 1." */
 Test(reserve_remarks, driver_reservations_start_from_page_table_entry_index_1)
 {
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "10,10,10");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "10,10,10");
 
 	/* 42 bits, of which an entry of the root table covers 32. */
-	cr_assert_str_eq(reserve_range(world, cast.admin, adapter.system_process, 4 * MIB, ""),
-			 "STATUS_SUCCESS");
-	cr_assert_str_eq(reply_string(world, "startVirtualAddress"), "0x100000000");
-	cast_free(&cast);
+	cr_assert_str_eq(
+		reserve_range(fake_host, fixture.admin, adapter.system_process, 4 * MIB, ""),
+		"STATUS_SUCCESS");
+	cr_assert_str_eq(reply_string(fake_host, "startVirtualAddress"), "0x100000000");
+	host_fixture_free(&fixture);
 }
 
 /* "Driver reservation must always be an exact multiple of virtual address space, covered by leaf
@@ -184,138 +194,151 @@ Test(reserve_remarks, driver_reservations_start_from_page_table_entry_index_1)
 Test(reserve_remarks, reservation_size_is_a_multiple_of_leaf_coverage)
 {
 	static const uint64_t wrong[] = { 0, 1, 4096, 2 * MIB - 4096, 2 * MIB + 4096, 3 * MIB };
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		cr_assert_str_eq(
-			reserve_range(world, cast.admin, adapter.system_process, wrong[i], ""),
-			"STATUS_INVALID_PARAMETER");
-		cr_assert_str_eq(reply_string(world, "parameter"), "sizeInBytes");
+		cr_assert_str_eq(reserve_range(fake_host, fixture.admin, adapter.system_process,
+					       wrong[i], ""),
+				 "STATUS_INVALID_PARAMETER");
+		cr_assert_str_eq(reply_string(fake_host, "parameter"), "sizeInBytes");
 	}
-	cr_assert_str_eq(reserve_range(world, cast.admin, adapter.system_process, 6 * MIB, ""),
-			 "STATUS_SUCCESS");
-	cast_free(&cast);
+	cr_assert_str_eq(
+		reserve_range(fake_host, fixture.admin, adapter.system_process, 6 * MIB, ""),
+		"STATUS_SUCCESS");
+	host_fixture_free(&fixture);
 }
 
 Test(reserve_remarks, entry_cannot_be_shared_between_manager_and_driver)
 {
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	char process[64];
 
-	complete_process(world, cast.admin, adapter.system_process);
-	create_gpu_process(world, cast.admin, &adapter, ",\"pid\":300", process);
-	reserve_range(world, cast.admin, process, 4 * MIB, ",\"allowUserModeMapping\":true");
-	complete_process(world, cast.admin, process);
+	complete_process(fake_host, fixture.admin, adapter.system_process);
+	create_gpu_process(fake_host, fixture.admin, &adapter, ",\"pid\":300", process);
+	reserve_range(fake_host, fixture.admin, process, 4 * MIB, ",\"allowUserModeMapping\":true");
+	complete_process(fake_host, fixture.admin, process);
 	/* The first entry is the driver's, the second the manager's. */
-	cr_assert_str_eq(set_entry(world, cast.admin, process, "0x8000000000", "0x1000"),
+	cr_assert_str_eq(set_entry(fake_host, fixture.admin, process, "0x8000000000", "0x1000"),
 			 "STATUS_SUCCESS");
-	cr_assert_str_eq(map(world, cast.client, process, 4096, "0x80001ff000"),
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, "0x80001ff000"),
 			 "STATUS_CONFLICTING_ADDRESSES");
-	cr_assert_str_eq(map(world, cast.client, process, 4096, "0x8000200000"), "STATUS_SUCCESS");
-	cr_assert_str_eq(set_entry(world, cast.admin, process, "0x80003ff000", "0x2000"),
+	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, "0x8000200000"),
+			 "STATUS_SUCCESS");
+	cr_assert_str_eq(set_entry(fake_host, fixture.admin, process, "0x80003ff000", "0x2000"),
 			 "STATUS_CONFLICTING_ADDRESSES");
-	cr_assert_str_eq(translate(world, cast.admin, process, "0x8000000000"), "driverPageTable");
-	cr_assert_str_eq(translate(world, cast.admin, process, "0x8000200000"), "mapped");
-	cr_assert_str_eq(translate(world, cast.admin, process, "0x8000201000"), "reserved");
-	cast_free(&cast);
+	cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x8000000000"),
+			 "driverPageTable");
+	cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x8000200000"), "mapped");
+	cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x8000201000"), "reserved");
+	host_fixture_free(&fixture);
 }
 
 /* "Page table entries reserved by the driver will be initialized as invalid by the video memory
  * manager …" */
 Test(reserve_remarks, reserved_entries_are_initialized_as_invalid)
 {
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 
-	reserve_range(world, cast.admin, adapter.system_process, 4 * MIB, "");
-	cr_assert_str_eq(translate(world, cast.admin, adapter.system_process, "0x8000000000"),
-			 "reserved");
-	cr_assert_str_eq(translate(world, cast.admin, adapter.system_process, "0x80003fffff"),
-			 "reserved");
-	cr_assert_str_eq(translate(world, cast.admin, adapter.system_process, "0x8000400000"),
-			 "invalid");
-	cast_free(&cast);
+	reserve_range(fake_host, fixture.admin, adapter.system_process, 4 * MIB, "");
+	cr_assert_str_eq(
+		translate(fake_host, fixture.admin, adapter.system_process, "0x8000000000"),
+		"reserved");
+	cr_assert_str_eq(
+		translate(fake_host, fixture.admin, adapter.system_process, "0x80003fffff"),
+		"reserved");
+	cr_assert_str_eq(
+		translate(fake_host, fixture.admin, adapter.system_process, "0x8000400000"),
+		"invalid");
+	host_fixture_free(&fixture);
 }
 
 /* "… and may be overwritten by the driver to reference an internally allocated page table managed
  * by the driver." */
 Test(reserve_remarks, driver_may_overwrite_reserved_entries)
 {
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	const char *process = adapter.system_process;
 
-	reserve_range(world, cast.admin, process, 4 * MIB, "");
+	reserve_range(fake_host, fixture.admin, process, 4 * MIB, "");
 	for (int again = 0; again < 2; again++) {
 		const char *table = again ? "0xfee1000" : "0xdead000";
-		cr_assert_str_eq(set_entry(world, cast.admin, process, "0x8000212345", table),
-				 "STATUS_SUCCESS");
-		cr_assert_str_eq(translate(world, cast.admin, process, "0x8000200000"),
+		cr_assert_str_eq(
+			set_entry(fake_host, fixture.admin, process, "0x8000212345", table),
+			"STATUS_SUCCESS");
+		cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x8000200000"),
 				 "driverPageTable");
-		cr_assert_str_eq(reply_string(world, "pageTableAddress"), table);
+		cr_assert_str_eq(reply_string(fake_host, "pageTableAddress"), table);
 	}
-	cr_assert_str_eq(translate(world, cast.admin, process, "0x80001fffff"), "reserved");
-	cast_free(&cast);
+	cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x80001fffff"), "reserved");
+	host_fixture_free(&fixture);
 }
 
 /* "The video memory manager will update the reserved page table entries as invalid every time the
  * corresponding page table becomes resident." */
 Test(reserve_remarks, reserved_entries_become_invalid_with_residency)
 {
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	const char *process = adapter.system_process;
 
 	/* Two level-1 tables: the second GiB is in the second. */
-	reserve_range(world, cast.admin, process, 2 * GIB, "");
+	reserve_range(fake_host, fixture.admin, process, 2 * GIB, "");
 	for (int time = 0; time < 3; time++) {
-		cr_assert_str_eq(set_entry(world, cast.admin, process, "0x8000000000", "0x1000"),
-				 "STATUS_SUCCESS");
-		set_entry(world, cast.admin, process, "0x8040000000", "0x2000");
-		table_call(world, cast.admin, EVICT, process, "0x8000000000");
-		cr_assert_str_eq(translate(world, cast.admin, process, "0x8000000000"),
+		cr_assert_str_eq(
+			set_entry(fake_host, fixture.admin, process, "0x8000000000", "0x1000"),
+			"STATUS_SUCCESS");
+		set_entry(fake_host, fixture.admin, process, "0x8040000000", "0x2000");
+		table_call(fake_host, fixture.admin, EVICT, process, "0x8000000000");
+		cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x8000000000"),
 				 "notResident");
-		cr_assert_str_eq(set_entry(world, cast.admin, process, "0x8000200000", "0x3000"),
-				 "STATUS_INVALID_DEVICE_STATE");
-		table_call(world, cast.admin, MAKE_RESIDENT, process, "0x803fffffff");
-		cr_assert_str_eq(translate(world, cast.admin, process, "0x8000000000"), "reserved");
-		cr_assert_str_eq(translate(world, cast.admin, process, "0x8040000000"),
+		cr_assert_str_eq(
+			set_entry(fake_host, fixture.admin, process, "0x8000200000", "0x3000"),
+			"STATUS_INVALID_DEVICE_STATE");
+		table_call(fake_host, fixture.admin, MAKE_RESIDENT, process, "0x803fffffff");
+		cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x8000000000"),
+				 "reserved");
+		cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x8040000000"),
 				 "driverPageTable", "the other table remained resident");
-		cr_assert_eq(world_events(world, EVENT_PAGE_TABLE_RESIDENT), (size_t)time + 1);
+		cr_assert_eq(fake_host_events(fake_host, EVENT_PAGE_TABLE_RESIDENT),
+			     (size_t)time + 1);
 	}
-	table_call(world, cast.admin, MAKE_RESIDENT, process, "0x8000000000");
-	cr_assert_eq(world_events(world, EVENT_PAGE_TABLE_RESIDENT), 3u, "it was resident already");
-	cast_free(&cast);
+	table_call(fake_host, fixture.admin, MAKE_RESIDENT, process, "0x8000000000");
+	cr_assert_eq(fake_host_events(fake_host, EVENT_PAGE_TABLE_RESIDENT), 3u,
+		     "it was resident already");
+	host_fixture_free(&fixture);
 }
 
 /* "Returns STATUS_SUCCESS if it succeeds. Otherwise, it returns one of the error codes defined in
  * Ntstatus.h." */
 Test(reserve_remarks, failure_returns_an_ntstatus_code)
 {
-	Cast cast = cast_new_quiet();
-	World *world = cast.world;
-	FakeAdapter adapter = fake_adapter(world, cast.admin, "9,9,9,9");
+	HostFixture fixture = host_fixture_new_quiet();
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	const char *process = adapter.system_process;
 
-	cr_assert_str_eq(reserve_range(world, cast.admin, process, 2 * MIB,
+	cr_assert_str_eq(reserve_range(fake_host, fixture.admin, process, 2 * MIB,
 				       ",\"baseAddress\":\"0x8000000000\""),
 			 "STATUS_SUCCESS");
-	cr_assert_str_eq(reserve_range(world, cast.admin, process, 4 * MIB,
+	cr_assert_str_eq(reserve_range(fake_host, fixture.admin, process, 4 * MIB,
 				       ",\"baseAddress\":\"0x8000000000\""),
 			 "STATUS_CONFLICTING_ADDRESSES");
-	cr_assert_str_eq(reply_string(world, "code"), "0xC0000018");
-	cr_assert_str_eq(reserve_range(world, cast.admin, process, 256 * 1024 * GIB, ""),
+	cr_assert_str_eq(reply_string(fake_host, "code"), "0xC0000018");
+	cr_assert_str_eq(reserve_range(fake_host, fixture.admin, process, 256 * 1024 * GIB, ""),
 			 "STATUS_NO_MEMORY");
-	cr_assert_str_eq(reply_string(world, "code"), "0xC0000017");
-	cr_assert_str_eq(reserve_range(world, cast.admin, process, 2 * MIB, ",\"alignment\":5"),
-			 "STATUS_INVALID_PARAMETER");
-	cr_assert_str_eq(reply_string(world, "code"), "0xC000000D");
-	cast_free(&cast);
+	cr_assert_str_eq(reply_string(fake_host, "code"), "0xC0000017");
+	cr_assert_str_eq(
+		reserve_range(fake_host, fixture.admin, process, 2 * MIB, ",\"alignment\":5"),
+		"STATUS_INVALID_PARAMETER");
+	cr_assert_str_eq(reply_string(fake_host, "code"), "0xC000000D");
+	host_fixture_free(&fixture);
 }

@@ -51,7 +51,7 @@ static char *request_lines(TracedDaemon *daemon, const char *requests, size_t li
 	if (!replies)
 		err(2, "memory");
 	for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-		*ret_connection = tool_connect(daemon->socket);
+		*ret_connection = helper_connect(daemon->socket);
 		/* A daemon that is restarted meanwhile must not inherit it. */
 		fcntl(*ret_connection, F_SETFD, FD_CLOEXEC);
 		if (try_to_request(daemon, *ret_connection, requests, lines, replies))
@@ -165,24 +165,25 @@ static long pid_of_pidfd(int pidfd)
 }
 
 /* Writes how many entries each process has, and how many entries and inodes are memory. */
-static void write_store(FILE *out, const NaiveManager *manager, const Actor actors[static ROLE_MAX])
+static void write_store(FILE *out, const FakeServiceManager *manager,
+			const Actor actors[static ROLE_MAX])
 {
 	size_t processes[ROLE_MAX] = { 0 }, others = 0, memories = 0, distinct = 0;
 	ino_t inodes[NAIVE_ENTRIES_MAX];
 
 	for (size_t i = 0; i < manager->count; i++) {
-		const NaiveEntry *entry = &manager->entries[i];
+		const FakeStoreEntry *entry = &manager->entries[i];
 		struct stat status;
 		Role role = 0;
 
 		if (entry->name[0] == 'p') {
-			long pid = pid_of_pidfd(entry->descriptor);
+			long pid = pid_of_pidfd(entry->fd);
 			while (role < ROLE_MAX && actors[role].pid != pid)
 				role++;
 			*(role < ROLE_MAX ? &processes[role] : &others) += 1;
 			continue;
 		}
-		fstat(entry->descriptor, &status);
+		fstat(entry->fd, &status);
 		size_t same = 0;
 		while (same < distinct && inodes[same] != status.st_ino)
 			same++;
@@ -254,7 +255,7 @@ char *snapshot_take(TracedDaemon *daemon, const Actor actors[static ROLE_MAX])
 		status--;
 	*status = '\0';
 	write_named(&names, lists);
-	naive_manager_hear(daemon->manager);
+	fake_service_manager_read(daemon->manager);
 	write_store(names.out, daemon->manager, actors);
 	fclose(names.out);
 	free(lists);

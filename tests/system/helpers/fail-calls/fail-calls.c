@@ -332,9 +332,9 @@ static void parse_options(int argc, char **argv, Options *options)
 		else if (option == 'a')
 			options->allocate = true;
 		else if (option == 's')
-			options->seconds = (unsigned int)tool_number(optarg);
+			options->seconds = (unsigned int)helper_number(optarg);
 		else if (option == 'r')
-			options->seed = (unsigned int)tool_number(optarg);
+			options->seed = (unsigned int)helper_number(optarg);
 		else if (option == 'o')
 			options->only = optarg;
 		else

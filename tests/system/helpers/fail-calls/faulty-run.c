@@ -98,7 +98,7 @@ static void repeat_lost_signal(const Run *run)
  */
 static size_t count_held(Run *run, size_t connected)
 {
-	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
+	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
 	char wanted[32], *status = NULL;
 	int connection;
 	size_t count = 0;
@@ -110,7 +110,7 @@ static size_t count_held(Run *run, size_t connected)
 		status = operator_request_on(
 			&run->daemon, "{\"method\":\"io.vaild.Monitor.GetStatus\"}\n", &connection);
 		is_settled = strstr(status, wanted) && !traced_daemon_has_children(&run->daemon);
-		count = traced_daemon_count_descriptors(&run->daemon);
+		count = traced_daemon_count_fds(&run->daemon);
 		close(connection);
 		if (time(NULL) > deadline)
 			errx(2,
@@ -141,12 +141,12 @@ static void record_step(Run *run, Expected *expected)
 {
 	char *snapshot = snapshot_take(&run->daemon, run->scenario.actors);
 
-	expected->descriptors = count_held(run, count_actors(run));
+	expected->fds = count_held(run, count_actors(run));
 	traced_daemon_end(&run->daemon, SIGKILL);
 	must_start(run, NULL);
 	expected->snapshot = snapshot_take(&run->daemon, run->scenario.actors);
 	expected->records = snapshot_take_records(&run->daemon);
-	expected->restored_descriptors = count_held(run, 0);
+	expected->restored_fds = count_held(run, 0);
 	if (strcmp(snapshot, expected->snapshot) != 0)
 		errx(2, "a restart after step %zu changes the state from\n%s\nto\n%s", run->done,
 		     snapshot, expected->snapshot);
@@ -248,7 +248,7 @@ static bool snapshot_is(Run *run, const char *expected)
  */
 static size_t find_snapshot(Run *run, size_t step, size_t other)
 {
-	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
+	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
 
 	do {
 		if (snapshot_is(run, run->expected[step].snapshot))
@@ -270,9 +270,9 @@ static void expect_snapshot(Run *run, const char *when, size_t step)
 	free(snapshot);
 }
 
-static void expect_descriptors(Run *run, const char *when, size_t connected, size_t expected)
+static void expect_fds(Run *run, const char *when, size_t connected, size_t expected)
 {
-	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
+	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
 	size_t count;
 
 	if (run->has_failed)
@@ -300,7 +300,7 @@ static void expect_restored(Run *run, const char *when, size_t step)
 	free(records);
 	/* An actor that was just started may have connected to the new daemon already. */
 	if (step == 0 || scenario_steps[step - 1].kind != STEP_START)
-		expect_descriptors(run, when, 0, expected->restored_descriptors);
+		expect_fds(run, when, 0, expected->restored_fds);
 }
 
 /* Stops the daemon with SIGTERM, which must succeed, starts it again and checks the state. */
@@ -338,8 +338,7 @@ static void check_once(Run *run, size_t step)
 	}
 	expect_snapshot(run, "after the fault", step);
 	scenario_reconnect(&run->scenario); /* actors that lost their connection */
-	expect_descriptors(run, "after the fault", count_actors(run),
-			   run->expected[step].descriptors);
+	expect_fds(run, "after the fault", count_actors(run), run->expected[step].fds);
 	run->is_checked = true;
 	restart(run, step);
 }
@@ -452,10 +451,9 @@ static void check_end(Run *run)
 	traced_daemon_detach(&run->daemon);
 	expect_snapshot(run, "in the end", 0);
 	look_for_fault(run);
-	expect_descriptors(run, "in the end", 0,
-			   run->is_checked || run->daemon.deaths > 0
-				   ? run->expected[0].restored_descriptors
-				   : run->expected[0].descriptors);
+	expect_fds(run, "in the end", 0,
+		   run->is_checked || run->daemon.deaths > 0 ? run->expected[0].restored_fds
+							     : run->expected[0].fds);
 	traced_daemon_end(&run->daemon, SIGTERM);
 	if (run->daemon.status != 0)
 		fail(run, "in the end the daemon exited with status %#x",

@@ -7,9 +7,9 @@
 /* The expected state after a step. The first entry of an array is the state before all steps. */
 typedef struct Expected {
 	char *snapshot;
-	char *records;               /* after a restart */
-	size_t descriptors;          /* number of fds while all actors are connected */
-	size_t restored_descriptors; /* after a restart, while no actor is connected */
+	char *records;       /* after a restart */
+	size_t fds;          /* number of fds while all actors are connected */
+	size_t restored_fds; /* after a restart, while no actor is connected */
 } Expected;
 
 /* Options of all runs. */

@@ -185,7 +185,7 @@ static bool make_request(Scenario *scenario, const Step *step, ActorCommand *com
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-static const Seen *execute(Scenario *scenario, Role role, const ActorCommand *command)
+static const ActorReport *execute(Scenario *scenario, Role role, const ActorCommand *command)
 {
 	const Actor *actor = &scenario->actors[role];
 
@@ -194,7 +194,7 @@ static const Seen *execute(Scenario *scenario, Role role, const ActorCommand *co
 	return actor_receive(actor);
 }
 
-static Outcome classify(const Seen *seen, const char **ret_answer)
+static Outcome classify(const ActorReport *seen, const char **ret_answer)
 {
 	*ret_answer = seen->status;
 	if (strcmp(seen->status, "STATUS_SUCCESS") == 0)
@@ -207,7 +207,7 @@ static Outcome classify(const Seen *seen, const char **ret_answer)
 static Outcome ping(Scenario *scenario, Role role, const char **ret_answer)
 {
 	static const ActorCommand get_info = { .kind = ACTOR_REQUEST, .text = GET_INFO "\n" };
-	const Seen *seen = execute(scenario, role, &get_info);
+	const ActorReport *seen = execute(scenario, role, &get_info);
 
 	*ret_answer = seen->status;
 	return strstr(seen->reply, "\"vendor\"") ? OUTCOME_SUCCESS : OUTCOME_LOST;
@@ -243,7 +243,7 @@ static Outcome ask(Scenario *scenario, const Step *step, const char **ret_answer
 				  .memories = step->memories };
 	if (!make_request(scenario, step, &command))
 		return OUTCOME_NO_HANDLE;
-	const Seen *seen = execute(scenario, step->role, &command);
+	const ActorReport *seen = execute(scenario, step->role, &command);
 	const char *context = strstr(seen->reply, slots[SLOT_CONTEXT].key);
 	if (context && step->role == ROLE_CLIENT)
 		copy_handle(scenario, SLOT_CONTEXT, context);

@@ -42,7 +42,7 @@ static void open_listener(TracedDaemon *daemon)
 	struct sockaddr_un address;
 
 	snprintf(daemon->socket, sizeof(daemon->socket), "%s/socket", daemon->directory);
-	address = tool_address(daemon->socket);
+	address = helper_address(daemon->socket);
 	daemon->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(daemon->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    chmod(daemon->socket, 0666) < 0 || listen(daemon->listener, 64) < 0)
@@ -79,7 +79,7 @@ void traced_daemon_init(TracedDaemon *daemon, const char *directory)
 	daemon->manager = calloc(1, sizeof(*daemon->manager));
 	if (!daemon->manager)
 		err(2, "memory");
-	naive_manager_init(daemon->manager, STORE_ENTRIES);
+	fake_service_manager_init(daemon->manager, STORE_ENTRIES);
 	daemon->pidfd = -1;
 }
 
@@ -87,7 +87,7 @@ void traced_daemon_deinit(TracedDaemon *daemon)
 {
 	if (daemon->pidfd >= 0)
 		traced_daemon_end(daemon, SIGKILL);
-	naive_manager_deinit(daemon->manager);
+	fake_service_manager_deinit(daemon->manager);
 	free(daemon->manager);
 	close(daemon->listener);
 	munmap(daemon->allocator, sizeof(*daemon->allocator));
@@ -150,7 +150,7 @@ static void add_daemon(Arguments *arguments, const TracedDaemon *daemon)
 static void reap(TracedDaemon *daemon)
 {
 	/* Handle what the daemon sent before its death. */
-	naive_manager_hear(daemon->manager);
+	fake_service_manager_read(daemon->manager);
 	if (waitpid(daemon->pid, &daemon->status, 0) != daemon->pid)
 		err(2, "waitpid");
 	close(daemon->pidfd);
@@ -183,7 +183,8 @@ static void execute(TracedDaemon *daemon, const Arguments *arguments)
 	int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (log < 0 || dup2(log, STDERR_FILENO) < 0)
 		err(2, "%s", path);
-	daemon->pid = naive_manager_start(daemon->manager, arguments->items, daemon->listener);
+	daemon->pid =
+		fake_service_manager_start(daemon->manager, arguments->items, daemon->listener);
 	dup2(own, STDERR_FILENO);
 	close(own);
 	close(log);
@@ -227,7 +228,7 @@ static void await_start(TracedDaemon *daemon, bool may_be_silent)
 		bool is_up = may_be_silent && waits_for_events(daemon);
 
 		poll(poll_for, 2, is_up ? 0 : may_be_silent ? LOOK_MS : -1);
-		naive_manager_hear(daemon->manager);
+		fake_service_manager_read(daemon->manager);
 		if (is_up && !daemon->manager->is_ready)
 			kill(daemon->pid, SIGKILL);
 		if (!daemon->manager->is_ready && poll_for[1].revents)
@@ -354,18 +355,18 @@ bool traced_daemon_was_refused(const TracedDaemon *daemon)
 
 /* --- inspection ------------------------------------------------------------------------------ */
 
-void traced_daemon_await(TracedDaemon *daemon, int descriptor)
+void traced_daemon_await(TracedDaemon *daemon, int fd)
 {
 	for (;;) {
 		struct pollfd poll_for[] = {
-			{ .fd = descriptor, .events = POLLIN },
+			{ .fd = fd, .events = POLLIN },
 			{ .fd = daemon->manager->socket, .events = POLLIN },
 			{ .fd = daemon->pidfd, .events = POLLIN },
 		};
 
 		if (poll(poll_for, 3, -1) < 0)
 			err(2, "poll");
-		naive_manager_hear(daemon->manager);
+		fake_service_manager_read(daemon->manager);
 		if (poll_for[2].revents) {
 			reap(daemon);
 			traced_daemon_detach(daemon);
@@ -379,7 +380,7 @@ void traced_daemon_await(TracedDaemon *daemon, int descriptor)
 	}
 }
 
-size_t traced_daemon_count_descriptors(const TracedDaemon *daemon)
+size_t traced_daemon_count_fds(const TracedDaemon *daemon)
 {
 	char path[128], target[64];
 	size_t count = 0;

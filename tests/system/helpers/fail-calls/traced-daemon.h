@@ -17,7 +17,7 @@ typedef struct TracedDaemon {
 	char directory[64];
 	char socket[80];
 	int listener;
-	NaiveManager *manager;
+	FakeServiceManager *manager;
 	pid_t pid;
 	int pidfd; /* -1 if the daemon does not run */
 	pid_t tracer;
@@ -69,10 +69,10 @@ bool traced_daemon_was_refused(const TracedDaemon *daemon);
  * Waits until the fd is readable. Handles the daemon's messages to its service manager meanwhile,
  * and restarts it without tracing if it dies.
  */
-void traced_daemon_await(TracedDaemon *daemon, int descriptor);
+void traced_daemon_await(TracedDaemon *daemon, int fd);
 
 /* Counts the daemon's open fds, without sockets. */
-size_t traced_daemon_count_descriptors(const TracedDaemon *daemon);
+size_t traced_daemon_count_fds(const TracedDaemon *daemon);
 
 /* Tells whether the daemon has children, which close discarded fds. */
 bool traced_daemon_has_children(const TracedDaemon *daemon);

@@ -170,7 +170,7 @@ static void break_listener(QemuDisplay *display, QemuConsole *console, char *wor
 	(void)display;
 	(void)words;
 	if (console->listener)
-		tool_send(sd_bus_get_fd(console->listener), (const char *)header, sizeof(header));
+		helper_send(sd_bus_get_fd(console->listener), (const char *)header, sizeof(header));
 }
 
 /* ---- The command "call" ---- */
@@ -195,17 +195,17 @@ static int open_value(const char *value, bool *ret_is_ours)
 		return memory;
 	}
 	*ret_is_ours = false;
-	return (int)tool_number(value);
+	return (int)helper_number(value);
 }
 
-static int append_descriptor(sd_bus_message *call, const char *value)
+static int append_fd(sd_bus_message *call, const char *value)
 {
 	bool is_ours;
-	int descriptor = open_value(value, &is_ours);
-	int result = sd_bus_message_append(call, "h", descriptor);
+	int fd = open_value(value, &is_ours);
+	int result = sd_bus_message_append(call, "h", fd);
 
 	if (is_ours)
-		close(descriptor);
+		close(fd);
 	return result;
 }
 
@@ -223,7 +223,7 @@ static int append_bytes(sd_bus_message *call, size_t size)
 static int append(sd_bus_message *call, const char *type, char **words)
 {
 	if (*type == 'h')
-		return append_descriptor(call, strsep(words, " "));
+		return append_fd(call, strsep(words, " "));
 	if (*type == 'a')
 		return append_bytes(call, (size_t)number(words));
 	if (*type == 't')
@@ -301,9 +301,9 @@ static void execute_line(QemuDisplay *display, char *words)
 	fflush(stdout);
 }
 
-static int on_input(sd_event_source *source, int descriptor, uint32_t events, void *context)
+static int on_input(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	(void)descriptor;
+	(void)fd;
 	(void)events;
 	*(bool *)context = true;
 	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -314,7 +314,7 @@ int main(int argc, char **argv)
 	QemuDisplay display = { 0 };
 	sd_event_source *input;
 	bool has_input = false;
-	char line[TOOL_LINE_SIZE];
+	char line[HELPER_LINE_SIZE];
 
 	if (argc < 5 || argc - 4 > QEMU_CONSOLES_MAX)
 		errx(2, "usage: fake-qemu SOCKET NAME UUID TYPE...");
@@ -334,7 +334,7 @@ int main(int argc, char **argv)
 		qemu_check(sd_event_run(display.event, UINT64_MAX), "sd_event_run");
 		if (!has_input)
 			continue;
-		if (!tool_read_line(line))
+		if (!helper_read_line(line))
 			return 0;
 		execute_line(&display, line);
 		has_input = false;

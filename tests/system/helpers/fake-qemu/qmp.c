@@ -13,7 +13,7 @@ typedef struct Monitor {
 	bool is_negotiated;
 	int passed; /* received fd without a name, or -1 */
 	char name[64];
-	int named; /* fd with that name, or -1 */
+	int handle_entry; /* fd with that name, or -1 */
 	char line[MONITOR_LINE_SIZE];
 	size_t size;
 } Monitor;
@@ -45,21 +45,21 @@ static const char *argument(const JsonValue *command, const char *name)
 	return text ? text : "";
 }
 
-static void close_descriptor(int *descriptor)
+static void close_fd(int *fd)
 {
-	if (*descriptor >= 0)
-		close(*descriptor);
-	*descriptor = -1;
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
-static void take_descriptor(Monitor *monitor, int client, const JsonValue *command)
+static void take_fd(Monitor *monitor, int client, const JsonValue *command)
 {
 	if (monitor->passed < 0) {
 		refuse(client, "GenericError", "No file descriptor supplied via SCM_RIGHTS");
 		return;
 	}
-	close_descriptor(&monitor->named);
-	monitor->named = monitor->passed;
+	close_fd(&monitor->handle_entry);
+	monitor->handle_entry = monitor->passed;
 	monitor->passed = -1;
 	snprintf(monitor->name, sizeof(monitor->name), "%s", argument(command, "fdname"));
 	send_success(client);
@@ -69,11 +69,12 @@ static void add_client(Monitor *monitor, int client, const JsonValue *command)
 {
 	if (strcmp(argument(command, "protocol"), "@dbus-display") != 0) {
 		refuse(client, "GenericError", "Invalid parameter 'protocol'");
-	} else if (monitor->named < 0 || strcmp(monitor->name, argument(command, "fdname")) != 0) {
+	} else if (monitor->handle_entry < 0 ||
+		   strcmp(monitor->name, argument(command, "fdname")) != 0) {
 		refuse(client, "GenericError", "File descriptor named has not been found");
 	} else {
-		qemu_display_join(monitor->display, monitor->named);
-		monitor->named = -1;
+		qemu_display_join(monitor->display, monitor->handle_entry);
+		monitor->handle_entry = -1;
 		send_success(client);
 	}
 }
@@ -91,7 +92,7 @@ static void execute(Monitor *monitor, int client, const JsonValue *command)
 		refuse(client, "CommandNotFound",
 		       "Expecting capabilities negotiation with 'qmp_capabilities'");
 	} else if (strcmp(name, "getfd") == 0) {
-		take_descriptor(monitor, client, command);
+		take_fd(monitor, client, command);
 	} else if (strcmp(name, "add_client") == 0) {
 		add_client(monitor, client, command);
 	} else {
@@ -102,16 +103,16 @@ static void execute(Monitor *monitor, int client, const JsonValue *command)
 /* Receives some input and perhaps an fd. Returns false if the client has disconnected. */
 static bool receive(Monitor *monitor, int client)
 {
-	int descriptor;
-	ssize_t size = tool_recvmsg_one(client, monitor->line + monitor->size,
-					sizeof(monitor->line) - monitor->size, MSG_CMSG_CLOEXEC,
-					&descriptor);
+	int fd;
+	ssize_t size =
+		helper_recvmsg_one(client, monitor->line + monitor->size,
+				   sizeof(monitor->line) - monitor->size, MSG_CMSG_CLOEXEC, &fd);
 
 	if (size <= 0)
 		return false;
-	if (descriptor >= 0) {
-		close_descriptor(&monitor->passed);
-		monitor->passed = descriptor;
+	if (fd >= 0) {
+		close_fd(&monitor->passed);
+		monitor->passed = fd;
 	}
 	monitor->size += (size_t)size;
 	return true;
@@ -148,8 +149,8 @@ static int on_command(sd_event_source *source, int client, uint32_t events, void
 		return 0;
 	}
 	monitor->talking = sd_event_source_disable_unref(monitor->talking);
-	close_descriptor(&monitor->passed);
-	close_descriptor(&monitor->named);
+	close_fd(&monitor->passed);
+	close_fd(&monitor->handle_entry);
 	return sd_event_source_set_enabled(monitor->listening, SD_EVENT_ON);
 }
 
@@ -175,8 +176,8 @@ static int on_client(sd_event_source *source, int listener, uint32_t events, voi
 
 void qemu_monitor_serve(QemuDisplay *display, const char *path)
 {
-	static Monitor monitor = { .passed = -1, .named = -1 };
-	struct sockaddr_un address = tool_address(path);
+	static Monitor monitor = { .passed = -1, .handle_entry = -1 };
+	struct sockaddr_un address = helper_address(path);
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||

@@ -22,15 +22,15 @@ _Noreturn void run_fail(const ModelRun *run, const char *format, ...)
 	exit(1);
 }
 
-bool seen_is(const Seen *seen, const char *status)
+bool report_has_status(const ActorReport *seen, const char *status)
 {
 	return strcmp(seen->status, status) == 0;
 }
 
-void run_check_status(const ModelRun *run, unsigned int actor, const char *what, const Seen *seen,
-		      const char *expected)
+void run_check_status(const ModelRun *run, unsigned int actor, const char *what,
+		      const ActorReport *seen, const char *expected)
 {
-	if (!seen_is(seen, expected))
+	if (!report_has_status(seen, expected))
 		run_fail(run, "actor %u, %s: %s instead of %s: %s", actor, what, seen->status,
 			 expected, seen->reply);
 }
@@ -47,8 +47,8 @@ void run_fill_request(const ModelRun *run, ActorCommand *command, const char *me
 		 run->model.objects[object].handle);
 }
 
-const Seen *run_request(const ModelRun *run, unsigned int actor, const char *method,
-			unsigned int object)
+const ActorReport *run_request(const ModelRun *run, unsigned int actor, const char *method,
+			       unsigned int object)
 {
 	ActorCommand command = { .tag = 0 };
 
@@ -66,10 +66,11 @@ static void request_as_operator(ModelRun *run, const char *method, const char *p
 			 "STATUS_SUCCESS");
 }
 
-void run_check_arrived(ModelRun *run, unsigned int actor, unsigned int object, const Seen *seen)
+void run_check_arrived(ModelRun *run, unsigned int actor, unsigned int object,
+		       const ActorReport *seen)
 {
 	const ModelObject *it = &run->model.objects[object];
-	size_t expected = seen_is(seen, "STATUS_SUCCESS") ? it->planes : 0;
+	size_t expected = report_has_status(seen, "STATUS_SUCCESS") ? it->planes : 0;
 
 	if (seen->rights != expected)
 		run_fail(run, "actor %u received %zu fds of object %u instead of %zu", actor,
@@ -79,7 +80,7 @@ void run_check_arrived(ModelRun *run, unsigned int actor, unsigned int object, c
 		    seen->arrived[i].access != it->memory[i].access)
 			run_fail(run, "actor %u received other memory than that of object %u",
 				 actor, object);
-	run->counts.descriptors += expected;
+	run->counts.fds += expected;
 	if (expected > 0)
 		model_opened(&run->model, actor, object);
 }
@@ -141,7 +142,7 @@ void run_start_actor(ModelRun *run, unsigned int actor)
 		"STATUS_SUCCESS");
 }
 
-static const char *end_of(const Seen *seen)
+static const char *end_of(const ActorReport *seen)
 {
 	return seen->reply + seen->reply_length;
 }
@@ -165,8 +166,8 @@ static bool mentions_pid(const char *text, const char *end, pid_t pid)
  */
 void run_wait_until_gone(const ModelRun *run, unsigned int actor)
 {
-	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
-	const Seen *seen;
+	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
+	const ActorReport *seen;
 
 	do {
 		if (time(NULL) > deadline)
@@ -185,7 +186,7 @@ void run_check_actors(const ModelRun *run)
 	for (unsigned int i = 0; i < MODEL_ACTORS; i++)
 		actor_send(&run->actors[i], &look);
 	for (unsigned int i = 0; i < MODEL_ACTORS; i++) {
-		const Seen *seen = actor_receive(&run->actors[i]);
+		const ActorReport *seen = actor_receive(&run->actors[i]);
 
 		if (seen->kept != model_kept(&run->model, i))
 			run_fail(run, "actor %u has %zu fds instead of %zu", i, seen->kept,
@@ -224,10 +225,10 @@ static void check_holders(const ModelRun *run, unsigned int object, const char *
 
 static void check_daemon(const ModelRun *run)
 {
-	size_t expected = run->descriptors + model_shared_planes(&run->model), real;
-	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
+	size_t expected = run->fds + model_shared_planes(&run->model), real;
+	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
 
-	while ((real = count_descriptors(run->daemon_folder)) != expected) {
+	while ((real = count_fds(run->daemon_folder)) != expected) {
 		if (time(NULL) > deadline)
 			run_fail(run, "the daemon has %zu fds instead of %zu", real, expected);
 		poll(NULL, 0, 1);
@@ -236,8 +237,8 @@ static void check_daemon(const ModelRun *run)
 
 void run_audit(const ModelRun *run)
 {
-	const Seen *seen = actor_request(&run->actors[MODEL_OPERATOR],
-					 "{\"method\":\"io.vaild.ListSharedObjects\"}");
+	const ActorReport *seen = actor_request(&run->actors[MODEL_OPERATOR],
+						"{\"method\":\"io.vaild.ListSharedObjects\"}");
 
 	if (count_of(seen->reply, end_of(seen), "\"handle\":") != model_shared_objects(&run->model))
 		run_fail(run, "the wrong number of objects is listed: %s", seen->reply);

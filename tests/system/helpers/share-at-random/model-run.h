@@ -16,10 +16,9 @@ typedef struct ModelRun {
 	uint64_t random;
 	Model model;
 	Actor actors[MODEL_ACTORS];
-	size_t descriptors; /* fds that the daemon has open while nothing is shared */
+	size_t fds; /* fds that the daemon has open while nothing is shared */
 	struct {
-		size_t opened, refused, ended_objects, descriptors, ended, raced_opened,
-			raced_ended;
+		size_t opened, refused, ended_objects, fds, ended, raced_opened, raced_ended;
 	} counts;
 } ModelRun;
 
@@ -43,19 +42,20 @@ const char *run_guid(unsigned int machine);
 /* Fill in, or send, a request with the object's handle. */
 void run_fill_request(const ModelRun *run, ActorCommand *command, const char *method,
 		      unsigned int object);
-const Seen *run_request(const ModelRun *run, unsigned int actor, const char *method,
-			unsigned int object);
+const ActorReport *run_request(const ModelRun *run, unsigned int actor, const char *method,
+			       unsigned int object);
 
 /* Compare the status of a reply; run_check_status() fails if it differs. */
-bool seen_is(const Seen *seen, const char *status);
-void run_check_status(const ModelRun *run, unsigned int actor, const char *what, const Seen *seen,
-		      const char *expected);
+bool report_has_status(const ActorReport *seen, const char *status);
+void run_check_status(const ModelRun *run, unsigned int actor, const char *what,
+		      const ActorReport *seen, const char *expected);
 
 /*
  * Checks the fds that came with a reply to OpenSharedObject: all those of the object with the right
  * access if it succeeded, none if it failed. Updates the model.
  */
-void run_check_arrived(ModelRun *run, unsigned int actor, unsigned int object, const Seen *seen);
+void run_check_arrived(ModelRun *run, unsigned int actor, unsigned int object,
+		       const ActorReport *seen);
 
 /* Waits until the daemon has noticed the end of an actor. Call it before starting a new one. */
 void run_wait_until_gone(const ModelRun *run, unsigned int actor);

@@ -48,18 +48,20 @@ static unsigned int some_opener(ModelRun *run, unsigned int object)
  * Shares an object. Tries again while the daemon has too many children of this user that close
  * discarded fds.
  */
-static const Seen *share_with_retry(ModelRun *run, unsigned int actor, const ActorCommand *command)
+static const ActorReport *share_with_retry(ModelRun *run, unsigned int actor,
+					   const ActorCommand *command)
 {
-	time_t deadline = time(NULL) + TOOL_HANG_SECONDS;
-	const Seen *seen;
+	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
+	const ActorReport *seen;
 
 	do
 		seen = actor_execute(&run->actors[actor], command);
-	while (seen_is(seen, "STATUS_QUOTA_EXCEEDED") && time(NULL) <= deadline);
+	while (report_has_status(seen, "STATUS_QUOTA_EXCEEDED") && time(NULL) <= deadline);
 	return seen;
 }
 
-static void remember_object(ModelRun *run, ModelObject *object, const Seen *seen, bool writes)
+static void remember_object(ModelRun *run, ModelObject *object, const ActorReport *seen,
+			    bool writes)
 {
 	static const char key[] = "\"handle\":\"";
 	const char *handle = strstr(seen->reply, key);
@@ -82,7 +84,7 @@ static void step_share(ModelRun *run, unsigned int object)
 	ActorCommand command = { .tag = object };
 
 	command_share(&command, run_guid(machine), 1 + run_draw(run, ACTOR_PLANES_MAX), writes);
-	const Seen *seen = share_with_retry(run, actor, &command);
+	const ActorReport *seen = share_with_retry(run, actor, &command);
 	run_check_status(run, actor, "share", seen,
 			 may ? "STATUS_SUCCESS" : "STATUS_ACCESS_DENIED");
 	if (!may)
@@ -95,13 +97,13 @@ static void step_open(ModelRun *run)
 {
 	unsigned int object = some_object(run), actor = some_opener(run, object);
 	const char *expected = model_open_status(&run->model, actor, object);
-	const Seen *seen = run_request(run, actor, "OpenSharedObject", object);
+	const ActorReport *seen = run_request(run, actor, "OpenSharedObject", object);
 
 	run_check_status(run, actor, "open", seen, expected);
 	run_check_arrived(run, actor, object, seen);
-	run->counts.opened += seen_is(seen, "STATUS_SUCCESS");
-	run->counts.refused += seen_is(seen, "STATUS_ACCESS_DENIED");
-	run->counts.ended_objects += seen_is(seen, "STATUS_INVALID_HANDLE");
+	run->counts.opened += report_has_status(seen, "STATUS_SUCCESS");
+	run->counts.refused += report_has_status(seen, "STATUS_ACCESS_DENIED");
+	run->counts.ended_objects += report_has_status(seen, "STATUS_INVALID_HANDLE");
 }
 
 /* Closes an object, preferably one that is shared, as an actor that preferably holds it. */
@@ -205,13 +207,13 @@ static void race_end(ModelRun *run, const Race *race, unsigned int ending)
 	for (size_t i = 0; i < race->count; i++) {
 		unsigned int actor = race->actors[i], object = race->objects[i];
 		bool ends = model_ends_with(&run->model, object, ending);
-		const Seen *seen = actor_receive(&run->actors[actor]);
+		const ActorReport *seen = actor_receive(&run->actors[actor]);
 
-		if (!ends || !seen_is(seen, "STATUS_INVALID_HANDLE"))
+		if (!ends || !report_has_status(seen, "STATUS_INVALID_HANDLE"))
 			run_check_status(run, actor, "open during an end", seen,
 					 model_open_status(&run->model, actor, object));
-		run->counts.raced_opened += ends && seen_is(seen, "STATUS_SUCCESS");
-		run->counts.raced_ended += ends && seen_is(seen, "STATUS_INVALID_HANDLE");
+		run->counts.raced_opened += ends && report_has_status(seen, "STATUS_SUCCESS");
+		run->counts.raced_ended += ends && report_has_status(seen, "STATUS_INVALID_HANDLE");
 		run_check_arrived(run, actor, object, seen);
 	}
 }
@@ -279,7 +281,7 @@ static void begin(ModelRun *run)
 		run_start_actor(run, i);
 	for (unsigned int i = 0; i < MODEL_MACHINES; i++)
 		run_register_machine(run, i);
-	run->descriptors = count_descriptors(run->daemon_folder);
+	run->fds = count_fds(run->daemon_folder);
 	for (unsigned int i = 0; i < MODEL_OBJECTS; i++)
 		while (run->model.objects[i].handle[0] == '\0')
 			step_share(run, i);
@@ -294,7 +296,7 @@ static void end(ModelRun *run)
 	       "object; "
 	       "%zu fds received; %zu actors ended; opens meanwhile: %zu succeeded, %zu failed\n",
 	       run->seed, run->step, run->counts.opened, run->counts.refused,
-	       run->counts.ended_objects, run->counts.descriptors, run->counts.ended,
+	       run->counts.ended_objects, run->counts.fds, run->counts.ended,
 	       run->counts.raced_opened, run->counts.raced_ended);
 }
 
@@ -306,9 +308,9 @@ int main(int argc, char **argv)
 		errx(2, "usage: share-at-random SOCKET DAEMON-PID SEED STEPS");
 	run.socket = argv[1];
 	snprintf(run.daemon_folder, sizeof(run.daemon_folder), "/proc/%lu/fd",
-		 tool_number(argv[2]));
-	run.random = run.seed = tool_number(argv[3]);
-	unsigned long steps = tool_number(argv[4]);
+		 helper_number(argv[2]));
+	run.random = run.seed = helper_number(argv[3]);
+	unsigned long steps = helper_number(argv[4]);
 	begin(&run);
 	while (run.step < steps) {
 		run.step++;
