@@ -11,17 +11,21 @@
 
 UNIT=keep.service
 
+# PID 1 compares each descriptor that it stores with all that it has, by a system call a pair.
+STORED_MAX=1024
+
 # In the box: a service that keeps as the daemon does.
 install_keeper() {
   cp "$HELPERS/persist-fds" "$BOX_ROOT/usr/local/bin/"
-  box tee /run/systemd/system/keep.service >/dev/null <<'UNIT'
+  box tee /run/systemd/system/keep.service >/dev/null <<UNIT
 [Unit]
 StartLimitIntervalSec=0
 
 [Service]
 Type=notify
 ExecStart=/usr/local/bin/persist-fds /run/keep /run/keep/socket
-FileDescriptorStoreMax=4096
+FileDescriptorStoreMax=$STORED_MAX
+Environment=FDSTORE=$STORED_MAX
 RuntimeDirectory=keep
 RuntimeDirectoryPreserve=restart
 LimitNOFILE=65536
@@ -115,15 +119,15 @@ said() {
   box journalctl --quiet --no-pager -o cat --unit keep.service | grep -F -- "$1" >/dev/null
 }
 
-# One of 4096 is the process.
+# One of STORED_MAX is the process.
 full() {
-  expect_equal "a store is full before systemd's is" 4095 "$(keeper fill)"
-  expect_stored "full" 4096
+  expect_equal "a store is full before systemd's is" $((STORED_MAX - 1)) "$(keeper fill)"
+  expect_stored "full" "$STORED_MAX"
   KEPT=$(keeper list)
   expect "a restart with a full store" restart
   expect_equal "all of it comes back" "$KEPT" "$(keeper list)"
   expect_equal "and there is still no room" 0 "$(keeper make)"
-  expect_stored "after all" 4096
+  expect_stored "after all" "$STORED_MAX"
 }
 
 trap box_stop EXIT

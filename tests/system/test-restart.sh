@@ -138,7 +138,15 @@ under_a_guest() {
     box sh -c ': >/tmp/agent.said'
     forget_starts
   done
+  box pkill -KILL --exact play-qemu
   session_kill qemu
+  expect "with QEMU its agent and viewer end" eventually have_ended vail-view vail-qemu
+}
+
+# Those that have not ended would come back to the daemon that stopped starts.
+have_ended() {
+  local name
+  for name; do ! box pgrep --exact "$name" >/dev/null || return 1; done
 }
 
 is_shown() { [ "$(shown)" = "$1" ]; }

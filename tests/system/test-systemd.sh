@@ -71,6 +71,9 @@ starting() {
   expect "systemctl start" quietly box systemctl start vaild.service
   expect_equal "it is active once that returns" active "$(property ActiveState)"
   expect_equal "and its socket" active "$(property ActiveState vaild.socket)"
+  expect_equal "systemd has room for all that the daemon stores" \
+    "$(grep -rhoP '^#define STORE_ENTRIES_MAX \K\d+' "$ROOT/daemon")" \
+    "$(property FileDescriptorStoreMax)"
   DAEMON=$(property MainPID)
   expect_equal "it is its own user, which may ptrace and nothing else" \
     "vaild vaild 0000000000080000 0000000000080000 0000000000080000 1 2" \
