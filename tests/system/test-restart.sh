@@ -138,7 +138,7 @@ under_a_guest() {
     box sh -c ': >/tmp/agent.said'
     forget_starts
   done
-  box pkill -KILL --exact play-qemu
+  box pkill -KILL --exact fake-qemu
   session_kill qemu
   expect "with QEMU its agent and viewer end" eventually have_ended vail-view vail-qemu
 }
