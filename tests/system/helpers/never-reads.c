@@ -6,7 +6,7 @@
  * closed.
  *
  * The daemon has stopped reading if all sockets stay full for TURNS iterations of its event loop.
- * An iteration is over when the daemon has replied to a request on another connection, or has
+ * An iteration ends when the daemon has replied to a request on another connection, or has
  * closed that connection.
  */
 #include "tests/support/helper.h"
