@@ -94,7 +94,6 @@ $(call program,build/sanitized,build/sanitized/$(1),client/$(1)/$(1).c,client/$(
 endef
 
 all: build/vaild build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)
-	@:
 
 $(eval $(call program,build,build/vaild,daemon/main.c,$(DAEMON),$(DAEMON_LIBS)))
 $(eval $(call program,build/sanitized,build/sanitized/vaild,daemon/main.c,$(DAEMON),$(DAEMON_LIBS)))
@@ -196,76 +195,50 @@ $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 
 # Keeps the objects that only a pattern asks for.
 .SECONDARY:
-.PHONY: all run demo check check-installed check-faults check-interop check-kernel check-qemu \
-        helpers tests lint tidy format check-layers bench bench-va soak fuzz install uninstall clean help
+.PHONY: all helpers tests benches preloaded lint tidy format check-layers fuzz install uninstall clean help
 
 -include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
 
 ## Commands
 
-# Each command that a fresh machine may begin with first installs what is missing, and then calls
-# make again, because what was installed may change what is built.
-AGAIN = @$(MAKE) --no-print-directory
+# $(call command,NAME,PACKAGES,TARGETS,SCRIPT): a command that a fresh machine may begin with. First
+# installs what is missing, then calls make again, because that may change what is built.
+define command
+.PHONY: $(1)
+$(1):
+	@tests/install-packages $(2)
+	@$$(MAKE) --no-print-directory $(3)
+	@$(4)
+endef
 
-run:
-	@tests/install-packages run
-	$(AGAIN) all build/tests/helpers/register-process
-	@tests/vm/main-job
+# Each of these downloads a Debian 13, once, and so stands apart from check.
+IN_DEBIAN_13 = all helpers build/sanitized/vaild build/sanitized/vail-qemu build/sanitized/vail-view
 
-demo:
-	@tests/install-packages demo
-	$(AGAIN) all build/tests/helpers/same-image
-	@tests/vm/demo
+# The number of operations of a soak, and how many clients ask for them at a time.
+SOAK = 10000000
+SOAK_CLIENTS = 200
 
-check:
-	@tests/install-packages check
-	$(AGAIN) check-installed
-
-check-installed:
-	@tests/check
-
-check-faults:
-	@tests/install-packages check
-	$(AGAIN) all tests
-	@tests/system/test-failing-system-calls.sh --all
-
-# These three stand apart from check, because each downloads a Debian 13, once.
-check-interop check-kernel check-qemu: check-%:
-	@tests/install-packages $*
-	$(AGAIN) all helpers build/sanitized/vaild build/sanitized/vail-qemu build/sanitized/vail-view
-	@tests/vm/$*
+$(eval $(call command,run,run,all build/tests/helpers/register-process,tests/vm/main-job))
+$(eval $(call command,demo,demo,all build/tests/helpers/same-image,tests/vm/demo))
+$(eval $(call command,check,check,compile_commands.json,tests/check))
+$(eval $(call command,check-faults,check,all tests,tests/system/test-failing-system-calls.sh --all))
+$(eval $(call command,check-interop,interop,$(IN_DEBIAN_13),tests/vm/interop))
+$(eval $(call command,check-kernel,kernel,$(IN_DEBIAN_13),tests/vm/kernel))
+$(eval $(call command,check-qemu,qemu,$(IN_DEBIAN_13),tests/vm/qemu))
+$(eval $(call command,bench,run,all helpers benches,tests/bench/requests/run && tests/bench/start/run))
+$(eval $(call command,bench-va,run,build/tests/va-bench,build/tests/va-bench))
+$(eval $(call command,soak,run,all helpers build/tests/soak-clients preloaded,tests/system/test-soak.sh --operations $(SOAK) --clients $(SOAK_CLIENTS)))
 
 helpers: $(HELPER_PROGRAMS)
-	@:
-
 tests: $(TESTS)
-	@:
+benches: $(BENCHES)
+preloaded: $(PRELOADED)
 
 lint:
 	@tests/lint
 
 check-layers: $(PURE:%=build/%.a)
 	@tests/check-layers
-
-bench:
-	@tests/install-packages run
-	$(AGAIN) all helpers $(BENCHES)
-	@tests/bench/requests/run
-	@tests/bench/start/run
-
-bench-va:
-	@tests/install-packages run
-	$(AGAIN) build/tests/va-bench
-	@build/tests/va-bench
-
-# The number of operations, and how many clients ask for them at a time.
-SOAK = 10000000
-SOAK_CLIENTS = 200
-
-soak:
-	@tests/install-packages run
-	$(AGAIN) all helpers build/tests/soak-clients $(PRELOADED)
-	@tests/system/test-soak.sh --operations $(SOAK) --clients $(SOAK_CLIENTS)
 
 fuzz: build/fuzz/fuzz-session
 	@echo 'Fuzzing until interrupted; findings are left in build/fuzz/'
@@ -308,11 +281,7 @@ INSTALLED = \
     644:client/include/vail.h:$(includedir)/vail.h \
     644:proto/vail-status.h:$(includedir)/vail-status.h \
     644:client/include/vail/d3dkmthk.h:$(includedir)/vail/d3dkmthk.h \
-    644:systemd/vaild.socket:$(systemddir)/systemd/system/vaild.socket \
-    644:systemd/vaild.service.in:$(systemddir)/systemd/system/vaild.service \
-    644:systemd/vaild-metrics.service.in:$(systemddir)/systemd/system/vaild-metrics.service \
-    644:systemd/vaild-metrics.timer:$(systemddir)/systemd/system/vaild-metrics.timer \
-    644:systemd/vail-qemu@.service.in:$(systemddir)/systemd/system/vail-qemu@.service \
+    $(foreach unit,$(wildcard systemd/*.socket systemd/*.timer systemd/*.service.in),644:$(unit):$(systemddir)/systemd/system/$(notdir $(unit:.in=))) \
     644:systemd/vaild.catalog:$(systemddir)/systemd/catalog/vaild.catalog \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \

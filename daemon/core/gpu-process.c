@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/core/broker.h"
-#include "daemon/core/drop-batch.h"
+#include "daemon/core/removal-batch.h"
 
 /* --- creation and end ------------------------------------------------------------------------ */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Restores records: orders them, restores each, and removes those that do not fit. */
 #include "daemon/store/restore.h"
-#include "daemon/core/drop-batch.h"
+#include "daemon/core/removal-batch.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/core/drop-batch.h"
+#include "daemon/core/removal-batch.h"
 
 void removal_batch_begin(RemovalBatch *batch, const Host *host)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DAEMON_CORE_DROP_BATCH_H
-#define DAEMON_CORE_DROP_BATCH_H
+#ifndef DAEMON_CORE_REMOVAL_BATCH_H
+#define DAEMON_CORE_REMOVAL_BATCH_H
 
 #include <stddef.h>
 #include <stdint.h>
