@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A daemon that goes and comes back has lost nothing: under a real systemd, over a restart, a kill
-# and an abort, everything that an operator is told is the same before and after.
+# Checks under a real systemd that everything survives a restart, a kill and an abort of the daemon:
+# all lists that an operator can read are the same before and after.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -13,8 +13,9 @@ GUID=88888888-8888-4888-8888-888888888888
 GUEST=77777777-7777-4777-8777-777777777777
 OTHER=99999999-9999-4999-8999-999999999999
 
-# All that an operator is told, but for what is about the daemon and those who ask.
-everything() {
+# Prints everything that an operator can list. The daemon's own status is left out, because a
+# restart changes it.
+list_everything() {
   ask root "$(call io.vaild.Machine.ListVirtualMachines)" "$(call io.vaild.ListRegistrations)" \
     "$(call io.vaild.ListSharedObjects)" "$(call io.vaild.Gpu.ListProcesses)" \
     "$(call io.vaild.Gpu.ListAdapters)" \
@@ -22,173 +23,191 @@ everything() {
     "$(call io.vaild.Machine.ListQuarantines)" | jq -cS .
 }
 
-# A VM with two vGPUs that shares an image, a viewer that is registered, has it open, and has mapped
-# addresses, and a VM in quarantine.
-setting_up() {
+# Creates a VM with two vGPUs that shares an image, a viewer that has the image open, a process with
+# reserved GPU addresses, a second registered process, and a quarantine of another VM. Sets VMM,
+# VIEWER and LATER to pids, HANDLE to the image and PROCESS to the GPU process.
+set_up() {
   local inode
 
   box_session vmm vail-vmm share-object "$GUID"
-  expect_equal "a VM" STATUS_SUCCESS "$(add_vm "$GUID" "$PID" "$ALICE_CLIENT")"
+  expect_equal "the VM is registered" STATUS_SUCCESS "$(add_vm "$GUID" "$PID" "$ALICE_CLIENT")"
   VMM=$PID
   assign_gpu "$GUID" >/dev/null
   assign_gpu "$GUID" >/dev/null
   session_ask vmm "share read memory"
   read -r STATUS HANDLE inode <<<"$REPLY"
-  expect_equal "shares an image" STATUS_SUCCESS "$STATUS"
+  expect_equal "the VMM shares an image" STATUS_SUCCESS "$STATUS"
   box_session viewer vail-alice open-object "$GUID"
   VIEWER=$PID
-  expect_reply "a viewer is registered" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
-  expect_reply "and opens it" "STATUS_SUCCESS $inode:read" viewer "open $HANDLE"
+  expect_reply "the viewer registers" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
+  expect_reply "the viewer opens the image" "STATUS_SUCCESS $inode:read" viewer "open $HANDLE"
   box_session mapper vail-alice gpu-process
   session_ask mapper $'-\n-'
   while [[ $REPLY != "process "* ]] && read -r -u "${SESSION_OUT[mapper]}" REPLY; do :; done
   PROCESS=${REPLY#process }
-  expect_match "another has reserved addresses" '^[0-9a-f]{32}$' "$PROCESS"
+  expect_match "another process reserves GPU addresses" '^[0-9a-f]{32}$' "$PROCESS"
   box_session later vail-alice open-object "$GUID"
   LATER=$PID
-  expect_reply "a third is registered, and will exit" "STATUS_SUCCESS STATUS_SUCCESS" later register
+  expect_reply "a third process registers, which is killed later" "STATUS_SUCCESS STATUS_SUCCESS" \
+    later register
   box vailctl vm quarantine "$OTHER" --reason "since before"
 }
 
-# comes_back HOW COMMAND...
-comes_back() {
+# check_restart HOW COMMAND...: restarts the daemon with the command, and expects everything to be
+# the same. HOW is the prefix of the check names.
+check_restart() {
   local how=$1 before limits_before
   shift
   DAEMON=$(property MainPID)
-  before=$(everything)
+  before=$(list_everything)
   limits_before=$(charged)
-  expect "$how" quietly "$@"
-  expect "$how: it comes back" eventually is_another_and_up
-  expect_equal "$how: everything is as it was" "$before" "$(everything)"
-  expect_equal "$how: and charged for" "$limits_before" "$(charged)"
-  expect_reply "$how: the viewer reads" "STATUS_SUCCESS " viewer "read 0"
-  expect_reply "$how: what the VMM writes" STATUS_SUCCESS vmm "write 0 $how"
-  expect_reply "$how: is in the same memory" "STATUS_SUCCESS $how" viewer "read 0"
-  expect_reply "$how: and is cleared" STATUS_SUCCESS vmm "write 0 "
+  expect "$how: the command succeeds" quietly "$@"
+  expect "$how: the daemon starts again" eventually is_another_and_up
+  expect_equal "$how: all lists are the same as before" "$before" "$(list_everything)"
+  expect_equal "$how: the limits are charged as before" "$limits_before" "$(charged)"
+  expect_reply "$how: the viewer can still read its open image" "STATUS_SUCCESS " viewer "read 0"
+  expect_reply "$how: the VMM writes to the image" STATUS_SUCCESS vmm "write 0 $how"
+  expect_reply "$how: the viewer reads the new text" "STATUS_SUCCESS $how" viewer "read 0"
+  expect_reply "$how: the VMM clears the image" STATUS_SUCCESS vmm "write 0 "
   forget_starts
 }
 
-# While there is no daemon a registered process and a VMM's agent end, and groups change.
-dies_meanwhile() {
+# Kills a registered process while the daemon is stopped, then kills the daemon.
+check_exit_during_restart() {
   DAEMON=$(property MainPID)
-  expect "there is no daemon" quietly box systemctl kill --signal STOP vaild.service
+  expect "exit during a restart: the daemon is stopped" quietly \
+    box systemctl kill --signal STOP vaild.service
   box kill -KILL "$LATER"
-  expect "it is killed" quietly box systemctl kill --signal KILL vaild.service
-  expect "it comes back" eventually is_another_and_up
-  expect_equal "who died meanwhile is registered no more" "$VIEWER" "$(registered_pids)"
+  expect "exit during a restart: the daemon is killed" quietly \
+    box systemctl kill --signal KILL vaild.service
+  expect "exit during a restart: the daemon starts again" eventually is_another_and_up
+  expect_equal "exit during a restart: the killed process is not registered any more" "$VIEWER" \
+    "$(registered_pids)"
   box vailctl status >"$PRIVATE/status"
-  expect_match "an operator is told how much was restored" 'Restored: +[1-9]' "$(cat "$PRIVATE/status")"
-  expect_match "and how much dropped" 'Dropped: +[1-9]' "$(cat "$PRIVATE/status")"
-  expect_match "and why" 'Remark: +registration [0-9]+ was dropped: its process is gone' "$(cat "$PRIVATE/status")"
+  expect_match "exit during a restart: vailctl status shows how many records were restored" \
+    'Restored: +[1-9]' "$(cat "$PRIVATE/status")"
+  expect_match "exit during a restart: vailctl status shows how many records were dropped" \
+    'Dropped: +[1-9]' "$(cat "$PRIVATE/status")"
+  expect_match "exit during a restart: vailctl status shows the reason" \
+    'Remark: +registration [0-9]+ was dropped: its process is gone' "$(cat "$PRIVATE/status")"
   forget_starts
 }
 
-# A second opener goes through the daemon that has never seen the first.
-goes_on() {
+# The daemon that now serves the calls has restored the image and its first holder.
+check_use_after_restarts() {
   box_session second vail-alice open-object "$GUID"
-  expect_reply "another is registered" "STATUS_SUCCESS STATUS_SUCCESS" second register
+  expect_reply "after the restarts a new process registers" "STATUS_SUCCESS STATUS_SUCCESS" second \
+    register
   session_ask second "open $HANDLE"
-  expect_match "and opens what was shared before" "^STATUS_SUCCESS [0-9]*:read$" "$REPLY"
-  expect_reply "the VMM unshares: two hold it" "STATUS_SUCCESS 2" vmm unshare
-  expect_reply "the first closes" STATUS_SUCCESS viewer close
-  expect_reply "and the second" STATUS_SUCCESS second close
+  expect_match "after the restarts the new process opens the image" "^STATUS_SUCCESS [0-9]*:read$" \
+    "$REPLY"
+  expect_reply "after the restarts unsharing the image reports both holders" \
+    "STATUS_SUCCESS 2" vmm unshare
+  expect_reply "after the restarts the first holder closes the image" STATUS_SUCCESS viewer close
+  expect_reply "after the restarts the second holder closes the image" STATUS_SUCCESS second close
   box kill -KILL "$VMM"
-  expect "the VM ends with its VMM" eventually running_are ""
-  expect_equal "and with it what it charged" 0 "$(ask root "$(call io.vaild.Monitor.GetStatus)" |
-    jq '[.parameters.limits[] | select(.name == "virtualMachines" or .name == "objects" or
-      .name == "registrations" or .name == "objectMebibytes") | .used] | add')"
+  expect "after the restarts the VM ends with its VMM" eventually running_are ""
+  expect_equal "after the restarts the ended VM is not charged for any more" 0 \
+    "$(ask root "$(call io.vaild.Monitor.GetStatus)" |
+      jq '[.parameters.limits[] | select(.name == "virtualMachines" or .name == "objects" or
+        .name == "registrations" or .name == "objectMebibytes") | .used] | add')"
 }
 
 ## A guest's screen
 
-# What is shown: by which object, who holds it, and who is registered.
+# Prints all shared objects with their names and holders, and all registrations.
 shown() {
   ask root "$(call io.vaild.ListSharedObjects)" "$(call io.vaild.ListRegistrations)" | jq -c '.parameters |
     (.sharedObjects // [] | map([.handle, .object.name, [.holders[].pid]])),
     (.registrations // [] | map([.virtualMachineGuid, .pid]))' | paste -sd' '
 }
 
-shows_something() { [[ $(shown) == *'"console 0",['[0-9]* ]]; }
+is_shown() { [ "$(shown)" = "$1" ]; }
+screen_is_open() { [[ $(shown) == *'"console 0",['[0-9]* ]]; }
 
-frames() { box stat -c %s /tmp/frames; }
-has_more_frames() { [ "$(frames)" -gt "$1" ]; }
+stream_size() { box stat -c %s /tmp/frames; }
+stream_is_larger_than() { [ "$(stream_size)" -gt "$1" ]; }
 
-# The daemon goes and comes back under a guest's agent and a viewer, who do not notice but for a
-# sentence; each frame that is drawn afterwards is seen.
-under_a_guest() {
-  local how before frames
+# Kills and restarts the daemon while vail-qemu shares a guest's screen with vail-view. Both
+# continue with the same object, and the viewer gets every frame that is drawn afterwards.
+check_guest_screen() {
+  local how before size
 
   session_open_with qemu root /usr/local/lib/helpers/fake-qemu /run/guest.qmp "a guest" "$GUEST" Graphic
-  expect "a QEMU" eventually box test -S /run/guest.qmp
+  expect "screen: fake-qemu has a monitor" eventually box test -S /run/guest.qmp
   box sh -c 'vail-qemu --qmp /run/guest.qmp --user vail-alice 2>/tmp/agent.said &'
-  expect_reply "listens" ok qemu "listen 0 1"
+  expect_reply "screen: vail-qemu registers a listener" ok qemu "listen 0 1"
   session_ask qemu "map 0 64 48"
   exec_as vail-alice sh -c "vail-view $GUEST --raw 2>/tmp/view.said | cat >/tmp/frames" &
-  expect "its screen is shown" eventually shows_something
+  expect "screen: vail-view opens the guest's screen" eventually screen_is_open
   for how in kill restart; do
     before=$(shown)
     DAEMON=$(property MainPID)
-    frames=$(frames)
+    size=$(stream_size)
     if [ "$how" = kill ]; then box kill -KILL "$DAEMON"; else box systemctl restart vaild.service; fi
-    expect "$how: vaild is there again" eventually is_another_and_up
-    expect "$how: the agent has noticed" eventually box grep -q "is reachable again" /tmp/agent.said
-    expect "$how: it is shown as before, and once" eventually is_shown "$before"
-    expect_reply "$how: what is drawn" ok qemu "update 0 1 1 8 8"
-    expect "$how: is seen" eventually has_more_frames "$frames"
+    expect "screen, $how: the daemon starts again" eventually is_another_and_up
+    expect "screen, $how: vail-qemu logs that vaild is reachable again" eventually \
+      box grep -q "is reachable again" /tmp/agent.said
+    expect "screen, $how: vail-view holds the same object, and only once" eventually \
+      is_shown "$before"
+    expect_reply "screen, $how: the guest draws" ok qemu "update 0 1 1 8 8"
+    expect "screen, $how: vail-view writes another frame" eventually stream_is_larger_than "$size"
     box sh -c ': >/tmp/agent.said'
     forget_starts
   done
   box pkill -KILL --exact fake-qemu
   session_kill qemu
-  expect "with QEMU its agent and viewer end" eventually have_ended vail-view vail-qemu
+  expect "screen: vail-qemu and vail-view end with QEMU" eventually have_ended vail-view vail-qemu
 }
 
-# Those that have not ended would come back to the daemon that stopped starts.
+# have_ended NAME...: tests whether no such program runs any more. If one did, it would connect to
+# the daemon that check_stop starts.
 have_ended() {
   local name
   for name; do ! box pgrep --exact "$name" >/dev/null || return 1; done
 }
 
-is_shown() { [ "$(shown)" = "$1" ]; }
-
-# A start that fails for a while loses nothing.
-cannot_start_for_a_while() {
+check_failed_starts() {
   local before
-  before=$(everything)
+  before=$(list_everything)
   box sh -c 'echo "{ \"limits\": }" >/etc/vaild/vaild.json'
-  expect "a mistake in the configuration: it does not start" fails box systemctl restart vaild.service
-  expect "nor does it again" eventually has_been_tried_again 6
+  expect "invalid configuration: the daemon does not start" fails \
+    box systemctl restart vaild.service
+  expect "invalid configuration: systemd retries the start at least six times" eventually \
+    has_restarts 6
   box rm /etc/vaild/vaild.json
-  expect "once it is mended it does" eventually property_is ActiveState active
-  expect_equal "and has lost nothing" "$before" "$(everything)"
+  expect "invalid configuration: the daemon starts when the file is removed" eventually \
+    property_is ActiveState active
+  expect_equal "invalid configuration: all lists are the same as before" "$before" \
+    "$(list_everything)"
 }
 
 fails() { ! "$@" >/dev/null 2>&1; }
-property_is() { [ "$(property "$1")" = "$2" ]; }
-has_been_tried_again() { [ "$(property NRestarts)" -ge "$1" ]; }
+has_restarts() { [ "$(property NRestarts)" -ge "$1" ]; }
 
-# stop gives everything back but quarantine.
-stopped() {
-  expect "systemctl stop" quietly box systemctl stop vaild.service
-  expect "systemctl start" quietly box systemctl start vaild.service
-  expect_equal "after a stop there is nothing but quarantine" "$OTHER" \
+# A stop releases everything except quarantines.
+check_stop() {
+  expect "systemctl stop succeeds" quietly box systemctl stop vaild.service
+  expect "systemctl start succeeds" quietly box systemctl start vaild.service
+  expect_equal "a quarantine survives systemctl stop" "$OTHER" \
     "$(ask root "$(call io.vaild.Machine.ListQuarantines)" |
       field '.parameters.quarantines[].virtualMachineGuid')"
-  expect_equal "and no process" "" "$(ask root "$(call io.vaild.Gpu.ListProcesses)" |
-    field '.parameters.processes[] | select(.pid) | .pid')"
+  expect_equal "no GPU process of a user survives systemctl stop" "" \
+    "$(ask root "$(call io.vaild.Gpu.ListProcesses)" |
+      field '.parameters.processes[] | select(.pid) | .pid')"
 }
 
 trap box_stop EXIT
 box_start
 box_install
-setting_up
-comes_back "systemctl restart" box systemctl restart vaild.service
-comes_back "SIGKILL" box systemctl kill --signal KILL vaild.service
-comes_back "SIGABRT" box systemctl kill --signal ABRT vaild.service
-dies_meanwhile
-cannot_start_for_a_while
-goes_on
-under_a_guest
-stopped
+set_up
+check_restart "systemctl restart" box systemctl restart vaild.service
+check_restart "SIGKILL" box systemctl kill --signal KILL vaild.service
+check_restart "SIGABRT" box systemctl kill --signal ABRT vaild.service
+check_exit_during_restart
+check_failed_starts
+check_use_after_restarts
+check_guest_screen
+check_stop
 box_log_on_failure
 finish

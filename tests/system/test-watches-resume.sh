@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Watches and calls of libvail go on over restarts of vaild: while it is restarted and killed under a
-# real systemd, and things come and go at random, each event is told once, what was told is in the
-# end what there is, and each question is answered.
+# Checks that watches and calls of libvail continue when vaild is restarted or killed under a real
+# systemd, while entities are created and removed at random. Each event is reported once, the events
+# add up to the lists at the end, and every call is answered.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -11,16 +11,17 @@
 . "$ROOT/tests/system/lib/box.sh"
 
 GUID=88888888-8888-4888-8888-888888888888
-COMES_AND_GOES=99999999-9999-4999-8999-999999999999
-OTHER=77777777-7777-4777-8777-777777777777
+TEMPORARY=99999999-9999-4999-8999-999999999999
+QUARANTINED=77777777-7777-4777-8777-777777777777
 SEED=${SEED:-$RANDOM}
 ROUNDS=6
 CHANGES=12
 
-## What a watcher knows
+## The entities that a watcher knows
 
-# Applies each event to what is known, and says which could not be, since it came twice or without
-# the other.
+# Applies each event of a watch to the set of known entities. Records a mistake if an event adds an
+# entity that is already known, or removes an unknown one. Also counts the events of the kinds
+# resumed and interrupted.
 # shellcheck disable=SC2016 # jq's variables
 FOLD='
 def key: if .kind | test("^(registered|unregistered)$") then
@@ -37,24 +38,27 @@ reduce inputs as $event ({ known: {}, mistakes: [], resumed: 0, interrupted: 0 }
   if $event.kind | test("^(current|updated|virtualMachineChanged|gpuProcessRemoved)$") then .
   elif $event.kind | test("^(resumed|interrupted)$") then .[$event.kind] += 1
   elif $event.kind | test("^(registered|shared|virtualMachineAdded|virtualGpuAssigned|adapterAdded|quarantined)$") then
-    if .known[$key] and $event.kind != "quarantined" # which may be set again, with another reason
-    then mistake("\($key) came twice") else . end | .known[$key] = true |
+    # A quarantine may be set again, with another reason.
+    if .known[$key] and $event.kind != "quarantined"
+    then mistake("\($key) was added twice") else . end | .known[$key] = true |
     reduce ($event.sharedObject.holders // [])[] as $holder (.;
       .known["holder \($event.sharedObject.handle) \($holder.pid)"] = true)
   elif $event.kind == "opened" then
-    if .known[$key] then mistake("\($key) opened twice") else . end | .known[$key] = true
+    if .known[$key] then mistake("\($key) was opened twice") else . end | .known[$key] = true
   elif $event.kind == "released" and (.known[$object] | not) then .
   elif .known[$key] then
     del(.known[$key]) | if $event.kind == "unshared" then
       .known |= with_entries(select(.key | startswith("holder \($event.sharedObject.handle)") | not))
     else . end
-  else mistake("\($key): \($event.kind) without having come") end)'
+  else mistake("\($key): \($event.kind) without having been added") end)'
 
+# folded WATCHER: prints the result of FOLD for the events of this watcher.
 folded() { jq -n "$FOLD" "$PRIVATE/$1"; }
+# known WATCHER: prints the names of the known entities as a JSON array.
 known() { folded "$1" | jq -c '.known | keys'; }
 
-# lists [GUID]: the same from the lists, of all or of one VM.
-lists() {
+# listed [GUID]: prints the same array according to the daemon's lists, of all VMs or of one.
+listed() {
   ask root "$(call io.vaild.Machine.ListVirtualMachines)" "$(call io.vaild.ListRegistrations)" \
     "$(call io.vaild.ListSharedObjects)" "$(call io.vaild.Gpu.ListAdapters)" \
     "$(call io.vaild.Machine.ListQuarantines)" | jq -sc --arg guid "${1:-}" '
@@ -70,95 +74,106 @@ lists() {
     ] | sort'
 }
 
-# shellcheck disable=SC2317 # it is waited for
-knows_all() { [ "$(known "$1")" = "$(lists "${2:-}")" ]; }
+# shellcheck disable=SC2317 # called by eventually
+knows_all() { [ "$(known "$1")" = "$(listed "${2:-}")" ]; }
 
-# expect_knowledge CHECK WATCHER [GUID]
+# expect_knowledge CHECK WATCHER [GUID]: waits until the watcher knows all entities, of all VMs or
+# of one. CHECK is the prefix of the check names.
 expect_knowledge() {
   eventually knows_all "$2" "${3:-}" || true
-  expect_equal "$1: what it was told is what there is" "$(lists "${3:-}")" "$(known "$2")"
-  expect_equal "$1: each once" "[]" "$(folded "$2" | jq -c .mistakes)"
+  expect_equal "$1: the reported entities are the listed ones" "$(listed "${3:-}")" "$(known "$2")"
+  expect_equal "$1: each entity is added and removed once" "[]" "$(folded "$2" | jq -c .mistakes)"
 }
 
-## What comes and goes
+## Random changes
 
-setting_up() {
+# Starts a VM with a viewer, and three watchers: an operator and vail-alice with JSON output, and an
+# operator with text output. Sets VMM to the VMM's pid.
+set_up() {
   box_session vmm vail-vmm share-object "$GUID"
-  expect_equal "a VM" STATUS_SUCCESS "$(add_vm "$GUID" "$PID" "$ALICE_CLIENT")"
+  expect_equal "the VM is registered" STATUS_SUCCESS "$(add_vm "$GUID" "$PID" "$ALICE_CLIENT")"
   VMM=$PID
   assign_gpu "$GUID" >/dev/null
   box_session viewer vail-alice open-object "$GUID"
-  expect_reply "a viewer" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
+  expect_reply "a viewer registers" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
   exec_as root sh -c "vailctl --json watch" >"$PRIVATE/operator" 2>"$PRIVATE/operator.said" &
   exec_as vail-alice vailctl exec "$GUID" -- vailctl --json watch "$GUID" \
     >"$PRIVATE/alice" 2>"$PRIVATE/alice.said" &
-  exec_as root vailctl watch >"$PRIVATE/person" 2>"$PRIVATE/person.said" &
-  for watcher in operator alice person; do
-    expect "the watcher of $watcher" eventually grep -qs current "$PRIVATE/$watcher"
+  exec_as root vailctl watch >"$PRIVATE/text" 2>"$PRIVATE/text.said" &
+  for watcher in operator alice text; do
+    expect "the $watcher watch reports the existing entities" \
+      eventually grep -qs current "$PRIVATE/$watcher"
   done
 }
 
-# request METHOD PARAMETERS: of root's, on a connection that may end with vaild.
+# request METHOD PARAMETERS: sends a request as root, and writes the reply to the file answer. The
+# connection may end without a reply when vaild ends.
 request() { ask root "$(call "$1" "$2")" >"$PRIVATE/answer" 2>/dev/null || true; }
 
+# guid_of GUID [MEMBERS]: prints the parameters with this GUID and further members.
 guid_of() { printf '{"virtualMachineGuid":"%s"%s}' "$1" "${2:-}"; }
 
-# One that is not the last, with which all registrations would end.
-a_gpu() {
+# Prints a vGPU from the list in the file answer, or "" if there is only one. The registrations
+# would end with the last vGPU.
+removable_gpu() {
   jq -r '[.parameters.virtualMachines[].virtualGpus[].virtualGpu] | if length > 1 then last else "" end' \
     "$PRIVATE/answer" 2>/dev/null || true
 }
 
-# Somebody registers, whose pid is then the last of NEWCOMERS; and the last one exits.
+# Starts and registers another process, and appends its pid to NEWCOMERS.
 NEWCOMERS=()
 COUNT=0
-newcomer() {
+add_newcomer() {
   COUNT=$((COUNT + 1))
   box_session "newcomer$COUNT" vail-alice open-object "$GUID"
   NEWCOMERS+=("$PID")
   session_ask "newcomer$COUNT" register
 }
 
-newcomer_exits() {
+kill_newcomer() {
   box kill -KILL "${NEWCOMERS[-1]}"
   unset 'NEWCOMERS[-1]'
 }
 
-a_boolean() { [ $((RANDOM % 2)) = 0 ] && echo true || echo false; }
+random_boolean() { [ $((RANDOM % 2)) = 0 ] && echo true || echo false; }
 
-shares() {
+share() {
   session_ask vmm "share read memory"
-  read -r _ IS_SHARED _ <<<"$REPLY"
-  session_ask viewer "open $IS_SHARED"
+  read -r _ SHARED _ <<<"$REPLY"
+  session_ask viewer "open $SHARED"
 }
 
-unshares() {
+unshare() {
   session_ask vmm unshare
-  IS_SHARED=
+  SHARED=
 }
 
-# One change at random. Whether it was done does not matter: what there is in the end is compared.
-IS_SHARED=
+# Makes one random change. It may fail, because only the lists and the events are compared.
+SHARED= # the handle of the shared object
 change() {
   case $((RANDOM % 8)) in
   0) request io.vaild.Machine.AssignVirtualGpu "$(guid_of "$GUID")" ;;
   1)
     request io.vaild.Machine.ListVirtualMachines '{}'
-    request io.vaild.Machine.RemoveVirtualGpu "{\"virtualGpu\":\"$(a_gpu)\"}"
+    request io.vaild.Machine.RemoveVirtualGpu "{\"virtualGpu\":\"$(removable_gpu)\"}"
     ;;
-  2) request io.vaild.Machine.RegisterVirtualMachine "$(guid_of "$COMES_AND_GOES" ",\"vmmPid\":$VMM")" ;;
-  3) request io.vaild.Machine.UnregisterVirtualMachine "$(guid_of "$COMES_AND_GOES")" ;;
-  4) request io.vaild.Machine.SetQuarantine "$(guid_of "$OTHER" ",\"quarantined\":$(a_boolean)")" ;;
-  5) if [ -n "$IS_SHARED" ]; then unshares; else shares; fi ;;
+  2) request io.vaild.Machine.RegisterVirtualMachine "$(guid_of "$TEMPORARY" ",\"vmmPid\":$VMM")" ;;
+  3) request io.vaild.Machine.UnregisterVirtualMachine "$(guid_of "$TEMPORARY")" ;;
+  4)
+    request io.vaild.Machine.SetQuarantine \
+      "$(guid_of "$QUARANTINED" ",\"quarantined\":$(random_boolean)")"
+    ;;
+  5) if [ -n "$SHARED" ]; then unshare; else share; fi ;;
   6) session_ask viewer close ;;
-  7) if [ "${#NEWCOMERS[@]}" -gt 1 ]; then newcomer_exits; else newcomer; fi ;;
+  7) if [ "${#NEWCOMERS[@]}" -gt 1 ]; then kill_newcomer; else add_newcomer; fi ;;
   esac
 }
 
 ## Restarts
 
-# goes_and_comes SIGNAL: while things change, and questions are asked.
-goes_and_comes() {
+# restart_during_changes restart|kill: restarts or kills the daemon, and meanwhile makes changes and
+# calls.
+restart_during_changes() {
   local how=$1 i unanswered=0
 
   DAEMON=$(property MainPID)
@@ -171,27 +186,29 @@ goes_and_comes() {
     change
     box vailctl --json objects >/dev/null 2>>"$PRIVATE/unanswered" || unanswered=$((unanswered + 1))
   done
-  expect "$how: it comes back" eventually is_another_and_up
-  expect_equal "$how: each question was answered" 0 "$unanswered"
+  expect "$how: the daemon starts again" eventually is_another_and_up
+  expect_equal "$how: every call is answered" 0 "$unanswered"
   forget_starts
 }
 
-# Who exits while there is no vaild is told of when there is one again.
-exits_meanwhile() {
+# Kills a registered process while the daemon is stopped, then kills the daemon.
+check_exit_during_restart() {
   local pid
 
-  newcomer
+  add_newcomer
   pid=${NEWCOMERS[-1]}
-  expect_knowledge "somebody registers, an operator's watch" operator
+  expect_knowledge "before the restart, watch of an operator" operator
   DAEMON=$(property MainPID)
-  expect "there is no daemon" quietly box systemctl kill --signal STOP vaild.service
-  newcomer_exits
+  expect "exit during a restart: the daemon is stopped" \
+    quietly box systemctl kill --signal STOP vaild.service
+  kill_newcomer
   box kill -KILL "$DAEMON"
-  expect "it comes back" eventually is_another_and_up
-  expect_knowledge "who has exited meanwhile, an operator's watch" operator
-  expect_knowledge "who has exited meanwhile, a viewer's" alice "$GUID"
+  expect "exit during a restart: the daemon starts again" eventually is_another_and_up
+  expect_knowledge "exit during a restart, watch of an operator" operator
+  expect_knowledge "exit during a restart, watch of vail-alice" alice "$GUID"
   for watcher in operator alice; do
-    expect_equal "it says why, to $watcher" '["STATUS_SUCCESS","it ended while the connection to vaild was lost"]' \
+    expect_equal "exit during a restart: the $watcher watch reports the reason" \
+      '["STATUS_SUCCESS","it ended while the connection to vaild was lost"]' \
       "$(jq -c "select(.kind == \"unregistered\" and .registration.pid == $pid) | [.status, .reason]" "$PRIVATE/$watcher")"
   done
   forget_starts
@@ -202,21 +219,21 @@ RANDOM=$SEED
 trap box_stop EXIT
 box_start
 box_install
-setting_up
+set_up
 for ((round = 0; round < ROUNDS; round++)); do
   how=$([ $((round % 2)) = 0 ] && echo restart || echo kill)
-  goes_and_comes "$how"
-  expect_knowledge "$how, an operator's watch" operator
-  expect_knowledge "$how, a viewer's" alice "$GUID"
+  restart_during_changes "$how"
+  expect_knowledge "$how, watch of an operator" operator
+  expect_knowledge "$how, watch of vail-alice" alice "$GUID"
 done
-exits_meanwhile
+check_exit_during_restart
 ROUNDS=$((ROUNDS + 1))
 for watcher in operator alice; do
-  expect_equal "the watch of $watcher was interrupted and resumed" "$ROUNDS $ROUNDS" \
+  expect_equal "the $watcher watch reports each interruption and resumption" "$ROUNDS $ROUNDS" \
     "$(folded $watcher | jq -r '"\(.interrupted) \(.resumed)"')"
 done
-expect_equal "a person is told so" "$ROUNDS $ROUNDS" \
-  "$(grep -c 'has gone' "$PRIVATE/person.said") $(grep -c 'is back' "$PRIVATE/person.said")"
+expect_equal "the text watch reports each interruption and resumption" "$ROUNDS $ROUNDS" \
+  "$(grep -c 'has gone' "$PRIVATE/text.said") $(grep -c 'is back' "$PRIVATE/text.said")"
 sed 's/^/# /' "$PRIVATE/unanswered"
 box_log_on_failure
 finish
