@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# vail-qemu before a QEMU that does what it is told (tools/fake-qemu.c): QEMU 10's display with its
-# memory, several consoles, cursors, changes of mode, and what no QEMU should say.
+# Checks vail-qemu with the helper fake-qemu, which behaves like the display of QEMU 10: shared
+# screen memory, several consoles, cursors, mode changes, and invalid messages.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -21,31 +21,40 @@ start_agent() {
   AGENT=$!
 }
 
-# qemu LINE: what fake-qemu is told; what it answers is in REPLY.
+# qemu COMMAND: sends a command to fake-qemu, and sets REPLY to its reply, which must be ok.
 qemu() {
   session_ask qemu "$1"
   [[ $REPLY = ok* ]] || not_ok "fake-qemu: $1" "it said '$REPLY'"
 }
 
-objects() { "${CTL[@]}" --json objects | jq -r ".sharedObjects[] | $1"; }
-of() { objects "select(.object.name == \"$1\") | $2"; }
-names() { objects .object.name | sort | paste -sd,; }
-names_are() { [ "$(names)" = "$1" ]; }
-
-# What stands in the list of objects about one of them.
-description() {
-  of "$1" '"\(.object.width)x\(.object.height) \(.object.format) \(.object.planes[0].stride) \(.memory.kind)"'
+# object_field NAME FIELD: prints a field of the shared object of this name.
+object_field() {
+  "${CTL[@]}" --json objects | jq -r ".sharedObjects[] | select(.object.name == \"$1\") | $2"
 }
 
-# expect_shared CHECK NAME DESCRIPTION INODE: as who opens it finds it.
+# object_names_are NAMES: tests whether exactly these objects are shared, separated by commas.
+object_names_are() {
+  local names
+  names=$("${CTL[@]}" --json objects | jq -r '.sharedObjects[].object.name' | sort | paste -sd,)
+  [ "$names" = "$1" ]
+}
+
+# description NAME: prints the size, format, stride and kind of memory of the shared object.
+description() {
+  object_field "$1" '"\(.object.width)x\(.object.height) \(.object.format) \(.object.planes[0].stride) \(.memory.kind)"'
+}
+
+# expect_shared CHECK NAME DESCRIPTION INODE: expects the object to be listed like this. The viewer
+# must get the memory of this inode when it opens the object.
 expect_shared() {
-  expect_equal "$1" "$3" "$(description "$2")"
-  session_ask viewer "open $(of "$2" .handle)"
-  expect_equal "$1: the memory itself, to be read" "STATUS_SUCCESS $4:read" "$REPLY"
+  expect_equal "$1 is listed as shared" "$3" "$(description "$2")"
+  session_ask viewer "open $(object_field "$2" .handle)"
+  expect_equal "$1 is shared as QEMU's own memory, read-only" "STATUS_SUCCESS $4:read" "$REPLY"
   session_ask viewer close
 }
 
-# The events of that kind since forget_events, one a line, sorted: of what, and where.
+# events KIND: prints the events of this kind since forget_events, sorted and one a line. Each line
+# has the name of the object and the damaged rectangles.
 events() {
   tail -n "+$FIRST_EVENT" "$PRIVATE/events" |
     jq -r --arg kind "$1" 'select(.kind == $kind) | .sharedObject.object.name +
@@ -54,22 +63,23 @@ events() {
 events_are() { [ "$(events "$1" | paste -sd';')" = "$2" ]; }
 forget_events() { FIRST_EVENT=$(($(wc -l <"$PRIVATE/events") + 1)); }
 
-# updated CHECK EVENTS LINE: what watchers hear of what fake-qemu is told, and that it is all.
-updated() {
+# expect_updates CHECK EVENTS COMMAND: expects the command of fake-qemu to cause exactly these
+# updates.
+expect_updates() {
   forget_events
   qemu "$3"
-  qemu "update 2 0 0 1 1" # comes behind it
+  qemu "update 2 0 0 1 1" # marks the end of the updates
   expect "$1" eventually events_are updated "${2:+$2;}console 2 0,0,1,1"
 }
 
-# How often vaild was told of changes.
-updates() {
+# Prints how many calls of UpdateObject have succeeded.
+update_calls() {
   "${CTL[@]}" metrics |
     sed -n 's/^vaild_requests_total{method="io.vaild.UpdateObject",status="STATUS_SUCCESS"} //p'
 }
 
-# The agent's descriptors of what somebody else has made.
-foreign_descriptors() {
+# Prints how many fds of the agent refer to screen memory of fake-qemu.
+screen_fds() {
   readlink "/proc/$AGENT/fd/"* | grep -c '^/memfd:virtio-gpu res' || true
 }
 
@@ -80,13 +90,13 @@ watch_objects() {
   forget_events
 }
 
-shows_two_screens() {
+check_two_screens() {
   local first second
   start_qemu
   start_agent
   qemu "listen 0 1"
   qemu "listen 2 1"
-  expect "nothing is shared before QEMU shows something" names_are ""
+  expect "nothing is shared before QEMU shows a screen" object_names_are ""
   watch_objects
   session_open_with viewer vail-alice "$HELPERS/open-object" "$SOCKET" "$GUID"
   eventually grep -q virtualGpuAssigned "$PRIVATE/events"
@@ -95,256 +105,313 @@ shows_two_screens() {
   first=${REPLY#ok }
   qemu "map 2 320 200"
   second=${REPLY#ok }
-  expect "each graphic console is an object, a text console is none" \
-    eventually names_are "console 0,console 2"
+  expect "each graphic console is shared as an object, but the text console is not" \
+    eventually object_names_are "console 0,console 2"
   expect_shared "the first screen" "console 0" "64x48 XR24 256 memfd" "$first"
   expect_shared "the other screen" "console 2" "320x200 XR24 1280 memfd" "$second"
-  expect_equal "both were new to who watches" "console 0;console 2" "$(events shared | paste -sd';')"
+  expect_equal "a watcher is notified of both objects" "console 0;console 2" \
+    "$(events shared | paste -sd';')"
 }
 
-tells_updates() {
+check_updates() {
   local before
-  updated "what is drawn is told" "console 0 8,4,16,2" "update 0 8 4 16 2"
-  updated "what reaches beyond the screen is cut" "console 0 60,40,4,8" "update 0 60 40 100 100"
-  updated "and to the left of it" "console 0 0,0,2,1" "update 0 -2 -3 4 4"
-  updated "a rectangle without width is none" "" "update 0 1 1 0 5"
-  updated "nor is one of negative size" "" "update 0 1 1 5 -5"
-  updated "nor one beside the screen" "" "update 0 64 0 1 1"
-  updated "numbers at their ends overflow nothing" "console 0 0,0,64,48" \
-    "update 0 -1 -1 2147483647 2147483647"
-  updated "nor below" "" "update 0 -2147483648 -2147483648 -2147483648 -2147483648"
+  expect_updates "a drawn rectangle is reported" "console 0 8,4,16,2" "update 0 8 4 16 2"
+  expect_updates "a rectangle is clipped at the right and bottom edge" \
+    "console 0 60,40,4,8" "update 0 60 40 100 100"
+  expect_updates "a rectangle is clipped at the left and top edge" \
+    "console 0 0,0,2,1" "update 0 -2 -3 4 4"
+  expect_updates "a rectangle of width 0 is ignored" "" "update 0 1 1 0 5"
+  expect_updates "a rectangle of negative height is ignored" "" "update 0 1 1 5 -5"
+  expect_updates "a rectangle outside the screen is ignored" "" "update 0 64 0 1 1"
+  expect_updates "a rectangle with the largest sizes is clipped to the screen" \
+    "console 0 0,0,64,48" "update 0 -1 -1 2147483647 2147483647"
+  expect_updates "a rectangle with the smallest numbers is ignored" \
+    "" "update 0 -2147483648 -2147483648 -2147483648 -2147483648"
 
-  before=$(updates)
+  before=$(update_calls)
   forget_events
   kill -STOP "$AGENT"
   for i in 1 2 3; do qemu "later update 0 $i $i $i 1"; done
   kill -CONT "$AGENT"
   qemu "wait 0"
-  expect "what was drawn in one turn is one event" eventually \
+  expect "rectangles that are drawn together are reported in one event" eventually \
     events_are updated "console 0 1,1,1,1 2,2,2,1 3,3,3,1"
-  expect_equal "and one request" $((before + 1)) "$(updates)"
+  expect_equal "rectangles that are drawn together need one call of UpdateObject" \
+    $((before + 1)) "$(update_calls)"
   forget_events
   kill -STOP "$AGENT"
   for i in {1..20}; do qemu "later update 0 $i $i 1 1"; done
   kill -CONT "$AGENT"
   qemu "wait 0"
-  expect "however many rectangles" eventually events_are updated \
-    "console 0 1,1,17,17 18,18,1,1 19,19,1,1 20,20,1,1"
-  expect_equal "still one request" $((before + 2)) "$(updates)"
+  expect "many rectangles that are drawn together are merged and reported in one event" \
+    eventually events_are updated "console 0 1,1,17,17 18,18,1,1 19,19,1,1 20,20,1,1"
+  expect_equal "many rectangles that are drawn together need one call of UpdateObject" \
+    $((before + 2)) "$(update_calls)"
 }
 
-# vaild takes nothing, until so much waits that nothing more is sent: nothing of it is lost.
-waits_for_vaild() {
+# Draws until the socket's buffer is full, because vaild is stopped.
+check_stopped_daemon() {
   local far_apart="1 1 12 12 14 1 12 12 27 1 12 12 40 1 12 12 1 14 12 12 14 14 12 12 27 14 12 12"
   kill -STOP "$DAEMON"
   qemu "play 0 800 1200 $far_apart"
   qemu "update 0 50 40 3 3"
   kill -CONT "$DAEMON"
-  expect "what could not be told is told later" eventually heard_of "console 0 .*50,40,3,3"
+  expect "updates during a stop of vaild are reported later" eventually \
+    has_update "console 0 .*50,40,3,3"
 }
 
-heard_of() { events updated | grep -q "$1"; }
+# has_update PATTERN: tests whether an update event since forget_events matches.
+has_update() { events updated | grep -q "$1"; }
 
-changes_mode() {
+check_mode_change() {
   local handle inode
-  handle=$(of "console 0" .handle)
+  handle=$(object_field "console 0" .handle)
   forget_events
   qemu "map 0 80 60"
   inode=${REPLY#ok }
-  expect "a change of mode ends the old object" eventually events_are unshared "console 0"
-  expect "and begins a new one" eventually events_are shared "console 0"
-  expect_shared "the new mode" "console 0" "80x60 XR24 320 memfd" "$inode"
+  expect "a mode change unshares the old object" eventually events_are unshared "console 0"
+  expect "a mode change shares a new object" eventually events_are shared "console 0"
+  expect_shared "the screen in its new mode" "console 0" "80x60 XR24 320 memfd" "$inode"
   session_ask viewer "open $handle"
-  expect_equal "nobody opens the old one" "STATUS_INVALID_HANDLE" "$REPLY"
-  updated "the new one is what is drawn to" "console 0 70,50,10,10" "update 0 70 50 10 10"
+  expect_equal "the old object cannot be opened any more" "STATUS_INVALID_HANDLE" "$REPLY"
+  expect_updates "drawing is reported for the new object" \
+    "console 0 70,50,10,10" "update 0 70 50 10 10"
 }
 
-agent_descriptors() { find "/proc/$AGENT/fd" -mindepth 1 2>/dev/null | wc -l; }
-agent_has_descriptors() { [ "$(agent_descriptors)" -eq "$1" ]; }
+agent_fds() { find "/proc/$AGENT/fd" -mindepth 1 2>/dev/null | wc -l; }
+agent_has_fds() { [ "$(agent_fds)" -eq "$1" ]; }
 
-changes_mode_often() {
+check_many_mode_changes() {
   local before before_daemon
-  before=$(agent_descriptors)
+  before=$(agent_fds)
   before_daemon=$(descriptors)
   for ((i = 0; i < 1000; i++)); do
     qemu "map 0 $((i % 64 + 16)) 16"
   done
-  expect "after 1000 changes of mode the agent has as many descriptors" eventually \
-    agent_has_descriptors "$before"
-  expect_equal "of memory one for each screen" 2 "$(foreign_descriptors)"
-  expect "and vaild as many as it had" eventually descriptors_are "$before_daemon"
-  expect_equal "the last mode is shared" "55x16 XR24 220 memfd" "$(description "console 0")"
+  expect "1000 mode changes leave the agent with as many fds as before" eventually \
+    agent_has_fds "$before"
+  expect_equal "1000 mode changes leave the agent with one fd of memory for each screen" \
+    2 "$(screen_fds)"
+  expect "1000 mode changes leave vaild with as many fds as before" \
+    eventually descriptors_are "$before_daemon"
+  expect_equal "the last of 1000 modes is shared" \
+    "55x16 XR24 220 memfd" "$(description "console 0")"
 }
 
-hides_a_screen() {
+check_disabled_screen() {
   qemu "call 0 Disable"
-  expect "what is disabled is not shared" eventually names_are "console 2"
-  expect_equal "nor kept" 1 "$(foreign_descriptors)"
+  expect "a disabled screen is not shared" eventually object_names_are "console 2"
+  expect_equal "the memory of a disabled screen is closed" 1 "$(screen_fds)"
   qemu "call 0 Disable"
-  updated "nor updated" "" "call 0 UpdateMap iiii 0 0 1 1"
+  expect_updates "updates of a disabled screen are not reported" "" "call 0 UpdateMap iiii 0 0 1 1"
   qemu "map 0 64 48"
-  expect "until it is shown again" eventually names_are "console 0,console 2"
+  expect "a disabled screen is shared again when QEMU shows it" \
+    eventually object_names_are "console 0,console 2"
 }
 
-# The five numbers behind the cursor's image, of 8 by 4 pixels: the memory is the agent's own.
-cursor_place() {
-  local descriptor
-  for descriptor in "/proc/$AGENT/fd/"*; do
-    [[ $(readlink "$descriptor") != "/memfd:console 0 cursor"* ]] ||
-      od -An -td4 -j 128 -N 20 "$descriptor" | tr -s ' \n' ' '
+# Prints the five numbers behind the cursor's image of 8 by 4 pixels: X, Y, visibility and hot spot.
+# They are in memory of the agent.
+cursor_position() {
+  local fd
+  for fd in "/proc/$AGENT/fd/"*; do
+    [[ $(readlink "$fd") != "/memfd:console 0 cursor"* ]] ||
+      od -An -td4 -j 128 -N 20 "$fd" | tr -s ' \n' ' '
   done
 }
-cursor_place_is() { [ "$(cursor_place)" = "$1" ]; }
 
-follows_the_cursor() {
+check_cursor() {
   qemu "call 0 MouseSet iii 5 6 1"
   qemu "call 0 CursorDefine iiiiay 8 4 3 2 128"
-  expect "a cursor is an object" eventually names_are "console 0,console 0 cursor,console 2"
-  expect_equal "of its own" "8x4 AR24 32 memfd" "$(description "console 0 cursor")"
-  expect_equal "behind it stands where it is" " 5 6 1 3 2 " "$(cursor_place)"
-  updated "when it moves its image is told as changed" "console 0 cursor 0,0,8,4" \
-    "call 0 MouseSet iii -7 300 0"
-  expect_equal "and the place is another" " -7 300 0 3 2 " "$(cursor_place)"
-  updated "another image of that size stays in the same object" "console 0 cursor 0,0,8,4" \
-    "call 0 CursorDefine iiiiay 8 4 1 1 128"
-  expect_equal "with its own hot spot" " -7 300 0 1 1 " "$(cursor_place)"
+  expect "a defined cursor is shared as an object" \
+    eventually object_names_are "console 0,console 0 cursor,console 2"
+  expect_equal "the cursor's object has the size of its image" \
+    "8x4 AR24 32 memfd" "$(description "console 0 cursor")"
+  expect_equal "the cursor's memory has its position, visibility and hot spot" \
+    " 5 6 1 3 2 " "$(cursor_position)"
+  expect_updates "a move of the cursor is reported as an update of its whole image" \
+    "console 0 cursor 0,0,8,4" "call 0 MouseSet iii -7 300 0"
+  expect_equal "the cursor's memory has its new position" " -7 300 0 3 2 " "$(cursor_position)"
+  expect_updates "a cursor image of the same size is an update of the same object" \
+    "console 0 cursor 0,0,8,4" "call 0 CursorDefine iiiiay 8 4 1 1 128"
+  expect_equal "the cursor's memory has the hot spot of the new image" \
+    " -7 300 0 1 1 " "$(cursor_position)"
   forget_events
   qemu "call 0 CursorDefine iiiiay 4 4 0 0 64"
-  expect "one of another size is another object" eventually events_are shared "console 0 cursor"
+  expect "a cursor image of another size is shared as a new object" \
+    eventually events_are shared "console 0 cursor"
   qemu "call 0 CursorDefine iiiiay 4 4 0 0 63"
   qemu "call 0 CursorDefine iiiiay 0 4 0 0 0"
   qemu "call 0 CursorDefine iiiiay -4 -4 0 0 64"
   qemu "call 0 CursorDefine iiiiay 32768 32768 0 0 64"
-  expect_equal "what is no image changes nothing" "4x4 AR24 16 memfd" "$(description "console 0 cursor")"
+  expect_equal "invalid cursor images are ignored" \
+    "4x4 AR24 16 memfd" "$(description "console 0 cursor")"
 }
 
-# not_shared CHECK LINE: what cannot be shared ends what was, and nothing else.
-not_shared() {
+# expect_not_shared CHECK COMMAND: expects console 0 to be unshared by the command of fake-qemu,
+# which shows something that cannot be shared. Other objects must stay.
+expect_not_shared() {
   qemu "map 0 64 48"
-  eventually names_are "console 0,console 0 cursor,console 2" || not_ok "$1" "nothing was shared before"
+  eventually object_names_are "console 0,console 0 cursor,console 2" ||
+    not_ok "$1" "console 0 is not shared before the command"
   qemu "$2"
-  expect "$1" eventually names_are "console 0 cursor,console 2"
+  expect "$1" eventually object_names_are "console 0 cursor,console 2"
 }
 
-hears_nonsense() {
+check_invalid_messages() {
   local xrgb=0x20020888 big=4294967295
-  not_shared "a format that has no name" "call 0 ScanoutMap huuuuu memory=16384 0 64 64 256 0x12345678"
-  not_shared "no format" "call 0 ScanoutMap huuuuu memory=16384 0 64 64 256 0"
-  not_shared "memory that is too small" "call 0 ScanoutMap huuuuu memory=4096 0 64 64 256 $xrgb"
-  not_shared "an offset beyond it" "call 0 ScanoutMap huuuuu memory=16384 4 64 64 256 $xrgb"
-  not_shared "an offset beyond everything" "call 0 ScanoutMap huuuuu memory=16384 $big 64 64 256 $xrgb"
-  not_shared "a stride that it does not have" "call 0 ScanoutMap huuuuu memory=16384 0 64 64 $big $xrgb"
-  not_shared "no width" "call 0 ScanoutMap huuuuu memory=16384 0 0 64 256 $xrgb"
-  not_shared "no height" "call 0 ScanoutMap huuuuu memory=16384 0 64 0 256 $xrgb"
-  not_shared "all of it at its ends" "call 0 ScanoutMap huuuuu memory=16384 $big $big $big $big $xrgb"
-  not_shared "no memory at all" "call 0 ScanoutMap huuuuu memory=0 0 64 64 256 $xrgb"
-  not_shared "a pipe" "call 0 ScanoutMap huuuuu pipe 0 64 64 256 $xrgb"
-  not_shared "a pipe for a dma-buf" "call 0 ScanoutDMABUF huuuutb pipe 64 64 256 0x34325258 0 1"
-  not_shared "a format that is no fourcc" "call 0 ScanoutDMABUF huuuutb memory=16384 64 64 256 1 0 1"
-  updated "nor is it updated" "" "call 0 UpdateMap iiii 0 0 1 1"
-  expect_equal "what was refused is said, once each time" 2 \
+  expect_not_shared "a format without a DRM name is not shared" \
+    "call 0 ScanoutMap huuuuu memory=16384 0 64 64 256 0x12345678"
+  expect_not_shared "format 0 is not shared" "call 0 ScanoutMap huuuuu memory=16384 0 64 64 256 0"
+  expect_not_shared "memory smaller than the screen is not shared" \
+    "call 0 ScanoutMap huuuuu memory=4096 0 64 64 256 $xrgb"
+  expect_not_shared "an offset that makes the screen exceed the memory is not shared" \
+    "call 0 ScanoutMap huuuuu memory=16384 4 64 64 256 $xrgb"
+  expect_not_shared "the largest offset is not shared" \
+    "call 0 ScanoutMap huuuuu memory=16384 $big 64 64 256 $xrgb"
+  expect_not_shared "a stride that makes the screen exceed the memory is not shared" \
+    "call 0 ScanoutMap huuuuu memory=16384 0 64 64 $big $xrgb"
+  expect_not_shared "a screen of width 0 is not shared" \
+    "call 0 ScanoutMap huuuuu memory=16384 0 0 64 256 $xrgb"
+  expect_not_shared "a screen of height 0 is not shared" \
+    "call 0 ScanoutMap huuuuu memory=16384 0 64 0 256 $xrgb"
+  expect_not_shared "a screen with the largest numbers is not shared" \
+    "call 0 ScanoutMap huuuuu memory=16384 $big $big $big $big $xrgb"
+  expect_not_shared "empty memory is not shared" \
+    "call 0 ScanoutMap huuuuu memory=0 0 64 64 256 $xrgb"
+  expect_not_shared "a pipe instead of memory is not shared" \
+    "call 0 ScanoutMap huuuuu pipe 0 64 64 256 $xrgb"
+  expect_not_shared "a pipe instead of a dma-buf is not shared" \
+    "call 0 ScanoutDMABUF huuuutb pipe 64 64 256 0x34325258 0 1"
+  expect_not_shared "a dma-buf with an invalid fourcc is not shared" \
+    "call 0 ScanoutDMABUF huuuutb memory=16384 64 64 256 1 0 1"
+  expect_updates "updates of a screen that is not shared are not reported" \
+    "" "call 0 UpdateMap iiii 0 0 1 1"
+  expect_equal "each refusal by vaild is logged once" 2 \
     "$(grep -c 'console 0 cannot be shared: .*STATUS_OBJECT_TYPE_MISMATCH' "$PRIVATE/agent.log")"
-  expect_reply "a call with too little in it is refused" "error 1" qemu "call 0 UpdateMap ii 1 2"
-  expect_reply "one with too much" "error 1" qemu "call 0 Disable i 1"
-  expect_reply "one of another kind" "error 1" qemu "call 0 ScanoutMap uuuuuu 3 0 64 64 256 $xrgb"
-  expect_reply "one that is none" "error 1" qemu "call 0 Nothing"
+  expect_reply "a call with too few arguments gets an error" \
+    "error 1" qemu "call 0 UpdateMap ii 1 2"
+  expect_reply "a call with too many arguments gets an error" "error 1" qemu "call 0 Disable i 1"
+  expect_reply "a call with arguments of other types gets an error" \
+    "error 1" qemu "call 0 ScanoutMap uuuuuu 3 0 64 64 256 $xrgb"
+  expect_reply "a call of an unknown method gets an error" "error 1" qemu "call 0 Nothing"
   qemu "map 0 64 48"
-  expect "none of it keeps it from going on" eventually names_are "console 0,console 0 cursor,console 2"
-  expect_equal "nor leaves anything behind" 2 "$(foreign_descriptors)"
+  expect "a valid screen is shared after the invalid messages" \
+    eventually object_names_are "console 0,console 0 cursor,console 2"
+  expect_equal "the invalid messages leave no fds behind" 2 "$(screen_fds)"
 }
 
-takes_dma_bufs() {
+check_dma_bufs() {
   local shown="64x64 XR24 256"
   qemu "call 0 ScanoutDMABUF huuuutb memory=16384 64 64 256 0x34325258 0 1"
-  expect_equal "memory that comes as if it were a dma-buf" "$shown memfd" "$(description "console 0")"
-  updated "is updated as one" "console 0 1,2,3,4" "call 0 UpdateDMABUF iiii 1 2 3 4"
+  expect_equal "a memfd in place of a dma-buf is shared as a memfd" \
+    "$shown memfd" "$(description "console 0")"
+  expect_updates "updates of a memfd in place of a dma-buf are reported" \
+    "console 0 1,2,3,4" "call 0 UpdateDMABUF iiii 1 2 3 4"
   if "$HELPERS/make-fd" udmabuf true 2>/dev/null; then
     qemu "call 0 ScanoutDMABUF huuuutb 3 64 64 256 0x34325258 0 1"
-    expect_equal "a dma-buf" "$shown dmabuf" "$(description "console 0")"
-    updated "is updated, too" "console 0 1,2,3,4" "call 0 UpdateDMABUF iiii 1 2 3 4"
+    expect_equal "a dma-buf is shared as a dma-buf" "$shown dmabuf" "$(description "console 0")"
+    expect_updates "updates of a dma-buf are reported" \
+      "console 0 1,2,3,4" "call 0 UpdateDMABUF iiii 1 2 3 4"
   else
-    skip "a dma-buf" "this machine has no /dev/udmabuf"
+    skip "a dma-buf is shared as a dma-buf" "this machine has no /dev/udmabuf"
   fi
 }
 
-copies_bytes() {
+check_copied_screens() {
   local xrgb=0x20020888
   qemu "call 0 Scanout uuuuay 16 8 64 $xrgb 512"
-  expect_equal "a screen that comes as bytes" "16x8 XR24 64 memfd" "$(description "console 0")"
-  expect_equal "is sealed" true "$(of "console 0" .memory.sizeSealed)"
-  updated "a part of it" "console 0 4,2,8,2" "call 0 Update iiiiuuay 4 2 8 2 32 $xrgb 64"
-  updated "a part that lacks bytes" "" "call 0 Update iiiiuuay 4 2 8 2 32 $xrgb 63"
-  updated "a part of negative size" "" "call 0 Update iiiiuuay 4 2 -8 -2 32 $xrgb 64"
-  updated "all of it anew" "console 0 0,0,16,8" "call 0 Scanout uuuuay 16 8 64 $xrgb 512"
-  updated "too few bytes for it" "" "call 0 Scanout uuuuay 16 8 64 $xrgb 511"
-  updated "more than there can be" "" "call 0 Scanout uuuuay 4294967295 4294967295 64 $xrgb 512"
+  expect_equal "a screen that arrives as bytes is copied into a memfd" \
+    "16x8 XR24 64 memfd" "$(description "console 0")"
+  expect_equal "the memfd with the copy is sealed" \
+    true "$(object_field "console 0" .memory.sizeSealed)"
+  expect_updates "bytes of a part of the screen are reported as an update" \
+    "console 0 4,2,8,2" "call 0 Update iiiiuuay 4 2 8 2 32 $xrgb 64"
+  expect_updates "a part with too few bytes is ignored" \
+    "" "call 0 Update iiiiuuay 4 2 8 2 32 $xrgb 63"
+  expect_updates "a part of negative size is ignored" \
+    "" "call 0 Update iiiiuuay 4 2 -8 -2 32 $xrgb 64"
+  expect_updates "bytes of the whole screen in the same size are reported as an update" \
+    "console 0 0,0,16,8" "call 0 Scanout uuuuay 16 8 64 $xrgb 512"
+  expect_updates "a whole screen with too few bytes is ignored" \
+    "" "call 0 Scanout uuuuay 16 8 64 $xrgb 511"
+  expect_updates "a whole screen of the largest size is ignored" \
+    "" "call 0 Scanout uuuuay 4294967295 4294967295 64 $xrgb 512"
   qemu "call 0 Scanout uuuuay 16 8 64 0 512"
-  expect "a format without bits is not shown" eventually names_are "console 0 cursor,console 2"
+  expect "a screen in format 0 is not shared" \
+    eventually object_names_are "console 0 cursor,console 2"
   qemu "call 0 Scanout uuuuay 16 8 64 $xrgb 512"
   qemu "call 0 Update iiiiuuay 12 2 8 2 32 $xrgb 64"
-  listened=$((listened + 1))
-  expect_reply "a part that reaches beyond the screen has it asked anew" ok qemu "listen 0 $listened"
+  listeners=$((listeners + 1))
+  expect_reply "a part beyond the edge of the screen makes the agent register a new listener" \
+    ok qemu "listen 0 $listeners"
   qemu "call 0 Scanout uuuuay 16 8 64 $xrgb 512"
   qemu "resize 0 32 8"
-  listened=$((listened + 1))
-  expect_reply "as has a size that no bytes came with" ok qemu "listen 0 $listened"
+  listeners=$((listeners + 1))
+  expect_reply "a new size without bytes makes the agent register a new listener" \
+    ok qemu "listen 0 $listeners"
 }
 
-listens_again() {
+check_lost_listener() {
   local inode
   qemu "map 0 64 48"
   inode=${REPLY#ok }
   qemu "close 0"
-  listened=$((listened + 1))
-  expect_reply "a listener that is let go is offered again" ok qemu "listen 0 $listened"
-  expect_shared "and is shown the same" "console 0" "64x48 XR24 256 memfd" "$inode"
+  listeners=$((listeners + 1))
+  expect_reply "the agent registers a new listener when QEMU closes the connection" \
+    ok qemu "listen 0 $listeners"
+  expect_shared "the screen after QEMU has closed the connection" \
+    "console 0" "64x48 XR24 256 memfd" "$inode"
   qemu "refuse 0 3"
   qemu "close 0"
-  listened=$((listened + 1))
-  expect_reply "and again where it is refused" ok qemu "listen 0 $listened"
+  listeners=$((listeners + 1))
+  expect_reply "the agent registers again when QEMU refuses the listener" \
+    ok qemu "listen 0 $listeners"
   qemu "break 0"
-  listened=$((listened + 1))
-  expect_reply "one that hears no D-Bus is another" ok qemu "listen 0 $listened"
-  updated "and is told what is drawn" "console 0 1,1,1,1" "update 0 1 1 1 1"
-  expect_equal "of memory there is still one for each screen" 2 "$(foreign_descriptors)"
+  listeners=$((listeners + 1))
+  expect_reply "the agent registers a new listener after an invalid D-Bus message" \
+    ok qemu "listen 0 $listeners"
+  expect_updates "the new listener reports what is drawn" "console 0 1,1,1,1" "update 0 1 1 1 1"
+  expect_equal "lost listeners leave the agent with one fd of memory for each screen" \
+    2 "$(screen_fds)"
 }
 
-# QEMU has ten seconds for its answer. Nothing else happens meanwhile that the agent could hear of.
-offers_again_what_is_not_answered() {
+# QEMU has ten seconds to reply. No other event reaches the agent in that time.
+check_missing_reply() {
   qemu "ignore 0 1"
   qemu "close 0"
-  listened=$((listened + 1))
-  qemu "listen 0 $listened"
-  updated "an offer without an answer is made again" "console 0 2,2,1,1" "update 0 2 2 1 1"
+  listeners=$((listeners + 1))
+  qemu "listen 0 $listeners"
+  expect_updates "the agent registers again when QEMU does not reply" \
+    "console 0 2,2,1,1" "update 0 2 2 1 1"
 }
 
-# The sanitizers have nothing to say of the agent either.
-ends_with_qemu() {
+# The sanitizers would print reports to the agent's log as well.
+check_end() {
   local status=0
   session_kill qemu
   wait "$AGENT" || status=$?
-  expect_equal "the agent ends with QEMU" 0 "$status"
-  expect_match "and says nothing but that" 'QEMU has ended$' "$(cat "$PRIVATE/agent.log")"
+  expect_equal "the agent exits with status 0 when QEMU ends" 0 "$status"
+  expect_match "the agent's last message is that QEMU has ended" \
+    'QEMU has ended$' "$(cat "$PRIVATE/agent.log")"
   [ "$status" -eq 0 ] || sed 's/^/# agent: /' "$PRIVATE/agent.log"
 }
 
-# Both consoles' first listeners.
-listened=1
+listeners=1 # registered so far for console 0
 MAKE=()
 "$HELPERS/make-fd" udmabuf true 2>/dev/null && MAKE=("$HELPERS/make-fd" udmabuf)
 start_daemon
-shows_two_screens
-tells_updates
-waits_for_vaild
-changes_mode
-changes_mode_often
-hides_a_screen
-follows_the_cursor
-hears_nonsense
-takes_dma_bufs
-copies_bytes
-listens_again
-offers_again_what_is_not_answered
-ends_with_qemu
+check_two_screens
+check_updates
+check_stopped_daemon
+check_mode_change
+check_many_mode_changes
+check_disabled_screen
+check_cursor
+check_invalid_messages
+check_dma_bufs
+check_copied_screens
+check_lost_listener
+check_missing_reply
+check_end
 expect_clean_stop
 finish

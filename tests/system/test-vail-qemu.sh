@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# vail-qemu between this machine's own QEMU and the daemon. Debian 12's passes bytes and no memory,
-# so this is the path that copies; what newer ones do is seen on one.
+# Checks vail-qemu with the QEMU that is installed here. Debian 12's QEMU sends the bytes of the
+# screen instead of its memory, so that vail-qemu has to copy them. test-vail-qemu-display.sh checks
+# shared memory with fake-qemu.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 # shellcheck source=tests/vm/qemu-guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../vm/qemu-guest.sh"
 
-# What the guest shows, as who is registered for it sees it, is what QEMU says that it shows.
-is_what_qemu_shows() {
+# Tests whether the shared object, as vailctl save writes it, is equal to QEMU's own screendump.
+matches_screendump() {
   screendump "$PRIVATE/guest/dump.png"
   rm -f "$PICTURES/console.png"
   run_as vail-alice "$PRIVATE/build/vailctl" --socket "$SOCKET" save "$(console_handle)" \
@@ -19,60 +20,61 @@ is_what_qemu_shows() {
       2>>"$PRIVATE/save.log"
 }
 
-brings_the_guest_in() {
+check_new_guest() {
   start_guest "${WITH_DISPLAY[@]}" "${WITH_DISK[@]}"
   start_agent --user vail-alice
   expect "vail-qemu shares the guest's screen" eventually console_is 720x400
-  expect_equal "the VM is QEMU's, with a vGPU" "a guest $QEMU 1" \
+  expect_equal "the VM has QEMU's name and process, and a vGPU" "a guest $QEMU 1" \
     "$("${CTL[@]}" --json list | jq -r '.virtualMachines[] | "\(.name) \(.vmmPid) \(.virtualGpus | length)"')"
-  expect_equal "for its display client to read" "read true true" \
+  expect_equal "the screen is shared read-only, in sealed memory" "read true true" \
     "$(objects '"\(.object.access) \(.memory.sizeSealed) \(.memory.accessEnforced)"')"
-  expect "what is shared is what QEMU shows" eventually is_what_qemu_shows
-  expect_equal "it says once that this QEMU makes it copy" 1 \
+  expect "the shared object equals QEMU's screendump" eventually matches_screendump
+  expect_equal "vail-qemu logs once that this QEMU makes it copy" 1 \
     "$(grep -c 'each change is copied' "$PRIVATE/agent.log")"
 }
 
-follows_changes() {
+check_mode_changes() {
   local handle
   handle=$(console_handle)
   press_key
-  expect "another mode is another object" eventually console_is_other_than "$handle"
-  expect "which is what QEMU shows" eventually is_what_qemu_shows
+  expect "a mode change shares a new object" eventually console_is_other_than "$handle"
+  expect "the object of the new mode equals QEMU's screendump" eventually matches_screendump
   press_key
-  expect "and back" eventually console_is 720x400
-  expect "to what QEMU shows" eventually is_what_qemu_shows
+  expect "a second mode change returns to the first mode" eventually console_is 720x400
+  expect "the object of the first mode equals QEMU's screendump" eventually matches_screendump
 }
 
-# What happens to the VM at vaild reaches the agent.
-follows_vaild() {
+check_vaild_events() {
   "${CTL[@]}" vm quarantine "$GUID" --reason "seen at work" >/dev/null
-  expect "in quarantine nothing is shared" eventually no_object
+  expect "a quarantine unshares the screen" eventually no_object
   "${CTL[@]}" vm release "$GUID" >/dev/null
-  expect "it is shared again when that is lifted" eventually console_is 720x400
+  expect "the screen is shared again when the quarantine is lifted" eventually console_is 720x400
   kill_hard "$DAEMON"
-  expect "it waits for a daemon that is lost" eventually grep -q 'waiting for it' "$PRIVATE/agent.log"
+  expect "vail-qemu logs that it waits for vaild when vaild is killed" \
+    eventually grep -q 'waiting for it' "$PRIVATE/agent.log"
   start_daemon
-  expect "and brings all in anew" eventually console_is 720x400
-  expect "as it was" eventually is_what_qemu_shows
+  expect "the screen is shared again when vaild starts" eventually console_is 720x400
+  expect "the object after the start equals QEMU's screendump" eventually matches_screendump
 }
 
-# A second agent finds the VM there, and is its agent from then on.
-begins_again() {
+check_second_agent() {
   kill_hard "$AGENT"
-  expect "an agent that is gone shares nothing" eventually no_object
+  expect "the screen is unshared when vail-qemu is killed" eventually no_object
   start_agent
-  expect "the next one takes over" eventually console_is 720x400
-  expect "for the display client that was named before" eventually is_what_qemu_shows
+  expect "a second vail-qemu takes over the VM and shares its screen" eventually console_is 720x400
+  expect "the display client from before can open the object of the second vail-qemu" \
+    eventually matches_screendump
 }
 
-ends_with_qemu() {
+check_end() {
   kill_hard "$QEMU"
-  agent_ends "QEMU is killed" 0 'QEMU has ended$'
-  expect "and so is the VM" eventually running_are ""
+  agent_ends "vail-qemu exits when QEMU is killed" 0 'QEMU has ended$'
+  expect "the VM ends when QEMU is killed" eventually running_are ""
 }
 
-# refused CHECK PATTERN OPTION...: a QEMU that it cannot work with.
-refused() {
+# expect_refused CHECK PATTERN OPTION...: starts QEMU with the options. vail-qemu must exit with
+# status 1 and a message that matches the pattern.
+expect_refused() {
   local check=$1 pattern=$2
   shift 2
   start_guest "$@"
@@ -81,39 +83,43 @@ refused() {
   kill_hard "$QEMU"
 }
 
-says_what_is_missing() {
-  refused "a QEMU without a D-Bus display" 'start it with -display dbus,p2p=yes' -display none \
-    -uuid "$GUID" -device virtio-vga
-  refused "a QEMU without a UUID" 'start QEMU with -uuid' -display dbus,p2p=yes -device virtio-vga
-  refused "a QEMU without a screen" 'give it a virtual GPU' -display dbus,p2p=yes -uuid "$GUID"
+check_unsuitable_qemus() {
+  expect_refused "a QEMU without a D-Bus display is refused" \
+    'start it with -display dbus,p2p=yes' \
+    -display none -uuid "$GUID" -device virtio-vga
+  expect_refused "a QEMU without a UUID is refused" 'start QEMU with -uuid' \
+    -display dbus,p2p=yes -device virtio-vga
+  expect_refused "a QEMU without a screen is refused" 'give it a virtual GPU' \
+    -display dbus,p2p=yes -uuid "$GUID"
   rm -f "$QMP"
   start_agent
-  agent_ends "no QEMU" 1 'cannot connect to QEMU.s monitor .*No such file'
+  agent_ends "a missing QEMU is reported" 1 'cannot connect to QEMU.s monitor .*No such file'
   socat UNIX-LISTEN:"$QMP",unlink-close=0 SYSTEM:'echo hello' &
   eventually test -S "$QMP"
   start_agent
-  agent_ends "something that is no monitor" 1 'is not a QEMU monitor'
+  agent_ends "a socket that is not a QEMU monitor is refused" 1 'is not a QEMU monitor'
 }
 
-# Who may not bring a VM in, and was not made its agent, is told so.
-not_everybody() {
+# vail-bob may not register VMs, and is not the agent of this one.
+check_unprivileged_user() {
   start_guest "${WITH_DISPLAY[@]}" "${WITH_DISK[@]}"
   chmod 777 "$QMP"
   run_as vail-bob "$PRIVATE/vail-qemu" --qmp "$QMP" --socket "$SOCKET" 2>"$PRIVATE/agent.log" &
   AGENT=$!
-  agent_ends "somebody who may not" 1 'vaild does not allow watching the virtual machine'
+  agent_ends "an unprivileged user may not run vail-qemu" 1 \
+    'vaild does not allow watching the virtual machine'
   kill_hard "$QEMU"
 }
 
 cp "$VAIL_QEMU" "$PRIVATE/vail-qemu"
 make_changing_disk
 start_daemon
-brings_the_guest_in
-follows_changes
-follows_vaild
-begins_again
-ends_with_qemu
-says_what_is_missing
-not_everybody
+check_new_guest
+check_mode_changes
+check_vaild_events
+check_second_agent
+check_end
+check_unsuitable_qemus
+check_unprivileged_user
 expect_clean_stop
 finish

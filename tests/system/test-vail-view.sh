@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# vail-view: what a VM's console shows is what a registered process of another user writes down,
-# through changes of mode, hostile sharers, slow readers and restarts of vaild.
+# Checks vail-view: its frames and pictures are exactly what a VM's console shows, through mode
+# changes, hostile sharers, slow readers and restarts of vaild.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -14,9 +14,9 @@ VIEW=("$PRIVATE/build/vail-view" --socket "$SOCKET")
 
 ## The console
 
-lines_of() { wc -l <"$1"; }
+count_lines() { wc -l <"$1"; }
 
-# console LINE: tells share-console, whose answer is in REPLY.
+# console COMMAND: sends a command to share-console, and sets REPLY to its reply.
 console() {
   session_ask console "$1"
   [ -n "$REPLY" ] || not_ok "console: $1" "no answer"
@@ -24,7 +24,7 @@ console() {
 
 ## The viewer
 
-# view_as USER EXPECTED-EXIT CHECK ARGUMENT...: what it says is in SAID.
+# view_as USER EXPECTED-EXIT CHECK ARGUMENT...: runs vail-view, and sets SAID to its output.
 view_as() {
   local user=$1 expected=$2 check=$3 status=0
   shift 3
@@ -32,8 +32,9 @@ view_as() {
   expect_equal "$check" "$expected" "$status"
 }
 
-# start_stream NAME ARGUMENT...: a viewer in the background, VIEWER, whose frames are checked by
-# CHECKER, a line each in NAME.frames; what it says is in NAME.said.
+# start_stream NAME ARGUMENT...: starts vail-view --raw with the arguments in the background, and
+# check-console as the reader of its frames. Sets VIEWER and CHECKER to their pids. The file
+# NAME.said gets the messages of vail-view, and NAME.frames a line for each frame.
 start_stream() {
   local name=$1
   shift
@@ -49,9 +50,12 @@ start_stream() {
 FORMAT=XR24
 VIEWER_USER=vail-alice
 
+# frame_is NAME FRAME: tests whether check-console's last line is this frame.
 frame_is() { [ "$(tail -n 1 "$PRIVATE/$1.frames")" = "frame $2" ]; }
 
-# expect_frame CHECK NAME FRAME: it is the last one.
+# expect_frame CHECK NAME FRAME: waits until the stream's last frame is this one. FRAME has the
+# columns of check-console: width, height, lowest and highest drawing, and pixels of the highest
+# drawing.
 expect_frame() {
   if while_runs "$CHECKER" frame_is "$2" "$3"; then
     ok "$1"
@@ -73,283 +77,314 @@ end_stream() {
   wait "$VIEWER" "$CHECKER" || true
 }
 
-## What is tested
+## Checks
 
-usage() {
+check_usage() {
   local wrong
 
-  view_as vail-alice 2 "no GUID" --raw
-  expect_match "is said" "no virtual machine is given" "$SAID"
-  view_as vail-alice 2 "neither --png nor --raw" "$GUID"
-  view_as vail-alice 2 "both" "$GUID" --raw --png "$PICTURES/none.png"
-  view_as vail-alice 2 "two VMs" "$GUID" "$GUID" --raw
+  view_as vail-alice 2 "a missing GUID is a usage error" --raw
+  expect_match "the message says that the GUID is missing" "no virtual machine is given" "$SAID"
+  view_as vail-alice 2 "neither --png nor --raw is a usage error" "$GUID"
+  view_as vail-alice 2 "--raw together with --png is a usage error" \
+    "$GUID" --raw --png "$PICTURES/none.png"
+  view_as vail-alice 2 "two GUIDs are a usage error" "$GUID" "$GUID" --raw
   for wrong in 0 -1 x 1x 4294967296 ''; do
-    view_as vail-alice 2 "--frames '$wrong'" "$GUID" --raw --frames "$wrong"
+    view_as vail-alice 2 "--frames '$wrong' is a usage error" "$GUID" --raw --frames "$wrong"
   done
-  view_as vail-alice 2 "--timeout 1000001" "$GUID" --raw --timeout 1000001
-  view_as vail-alice 2 "an option that is none" "$GUID" --raw --colour
-  expect_match "is named" "--colour is not an option" "$SAID"
-  view_as vail-alice 2 "a value that is missing" "$GUID" --png
-  expect_match "is asked for" "--png needs a value" "$SAID"
-  view_as vail-alice 0 "--help" --help
-  expect_match "shows the options" "--timeout SECONDS" "$SAID"
-  view_as vail-alice 0 "--version" --version
-  expect_match "shows it" '^vail-view [0-9]' "$SAID"
+  view_as vail-alice 2 "--timeout 1000001 is a usage error" "$GUID" --raw --timeout 1000001
+  view_as vail-alice 2 "an unknown option is a usage error" "$GUID" --raw --colour
+  expect_match "the message names the unknown option" "--colour is not an option" "$SAID"
+  view_as vail-alice 2 "an option without its value is a usage error" "$GUID" --png
+  expect_match "the message names the option without its value" "--png needs a value" "$SAID"
+  view_as vail-alice 0 "--help succeeds" --help
+  expect_match "--help prints the options" "--timeout SECONDS" "$SAID"
+  view_as vail-alice 0 "--version succeeds" --version
+  expect_match "--version prints the version" '^vail-view [0-9]' "$SAID"
   SAID=$(script -qec "${VIEW[*]} --raw $GUID" /dev/null 2>&1) && wrong=0 || wrong=$?
-  expect_equal "a terminal is refused" 2 "$wrong"
-  expect_match "with a sentence" "no pictures to a terminal" "$SAID"
+  expect_equal "--raw to a terminal is a usage error" 2 "$wrong"
+  expect_match "the message says that --raw does not write to a terminal" \
+    "no pictures to a terminal" "$SAID"
   SAID=$(run_as vail-alice "${VIEW[@]}" --raw "$GUID" 2>&1 >&-) && wrong=0 || wrong=$?
-  expect_equal "as is stdout where it is closed" 2 "$wrong"
+  expect_equal "a closed stdout is a usage error" 2 "$wrong"
 }
 
-nothing_to_see() {
-  view_as vail-alice 1 "nothing is shared: it fails in time" "$GUID" --png "$PICTURES/none.png" --timeout 1
-  expect_match "and says so" "no frame came within 1 seconds" "$SAID"
-  expect "there is no file" [ ! -e "$PICTURES/none.png" ]
-  view_as vail-alice 1 "a VM that does not run" 99999999-9999-4999-8999-999999999999 --raw
-  expect_match "is not found" STATUS_NOT_FOUND "$SAID"
+check_nothing_shared() {
+  view_as vail-alice 1 "vail-view fails after the timeout if nothing is shared" \
+    "$GUID" --png "$PICTURES/none.png" --timeout 1
+  expect_match "the message says that no frame came within the timeout" \
+    "no frame came within 1 seconds" "$SAID"
+  expect "vail-view creates no file if nothing is shared" [ ! -e "$PICTURES/none.png" ]
+  view_as vail-alice 1 "vail-view fails for an unknown VM" \
+    99999999-9999-4999-8999-999999999999 --raw
+  expect_match "the message for an unknown VM has the status" STATUS_NOT_FOUND "$SAID"
 }
 
-one_picture() {
+check_picture() {
   local handle
 
   console "mode 99 50"
   handle=${REPLY#handle }
-  view_as vail-alice 0 "one picture" "$GUID" --png "$PICTURES/one.png"
-  expect_equal "without a word" "" "$SAID"
-  expect_equal "of the console's size" "99 50" "$(png_size "$PICTURES/one.png")"
-  ctl_as vail-alice 0 "vailctl saves the same" save "$handle" "$PICTURES/saved.png"
-  expect "byte by byte" cmp "$PICTURES/one.png" "$PICTURES/saved.png"
-  view_as vail-alice 1 "a second one is waited for" "$GUID" --png "$PICTURES/one.png" --frames 2 --timeout 1
-  expect_match "as long as it was told" "no further frame came within 1 seconds" "$SAID"
-  view_as vail-alice 1 "a folder that is not there" "$GUID" --png "$PICTURES/none/one.png"
-  expect_match "is said" "cannot write .*/none/one.png: No such file" "$SAID"
-  expect_equal "nothing else is left" "one.png saved.png" "$(cd "$PICTURES" && echo *)"
-  expect_equal "nobody holds it now" 0 \
+  view_as vail-alice 0 "--png succeeds" "$GUID" --png "$PICTURES/one.png"
+  expect_equal "--png prints no messages" "" "$SAID"
+  expect_equal "the PNG file has the size of the console" "99 50" "$(png_size "$PICTURES/one.png")"
+  ctl_as vail-alice 0 "vailctl save succeeds for the same object" \
+    save "$handle" "$PICTURES/saved.png"
+  expect "vail-view and vailctl save write the same file" \
+    cmp "$PICTURES/one.png" "$PICTURES/saved.png"
+  view_as vail-alice 1 "--png --frames 2 fails after the timeout if nothing changes" \
+    "$GUID" --png "$PICTURES/one.png" --frames 2 --timeout 1
+  expect_match "the message says that no further frame came within the timeout" \
+    "no further frame came within 1 seconds" "$SAID"
+  view_as vail-alice 1 "--png fails if the folder does not exist" \
+    "$GUID" --png "$PICTURES/none/one.png"
+  expect_match "the message names the file that cannot be written" \
+    "cannot write .*/none/one.png: No such file" "$SAID"
+  expect_equal "vail-view leaves no temporary files" \
+    "one.png saved.png" "$(cd "$PICTURES" && echo *)"
+  expect_equal "no process holds the object after vail-view has exited" 0 \
     "$("${CTL[@]}" --json objects | jq '[.sharedObjects[].holders[]] | length')"
 }
 
-each_format() {
+check_formats() {
   for FORMAT in AR24 XB24 AB24 XR24; do
     console "format $FORMAT"
     console "mode 31 17"
-    expect_equal "$FORMAT as it is in memory" "frame 31 17 0 0 527
+    expect_equal "--raw writes the pixels of format $FORMAT exactly" "frame 31 17 0 0 527
 end 1 1" "$(run_as vail-alice "${VIEW[@]}" --raw --frames 1 "$GUID" 2>&1 |
       "$HELPERS/check-console" "$FORMAT" 2>&1)"
   done
 }
 
-# The other way round than BMP has it: ffmpeg's own idea of the file.
-others_read_it() {
+# Compares the stream, which consists of BMP files, with the PNG file, both as ffmpeg reads them.
+check_ffmpeg() {
   command -v ffmpeg >/dev/null || {
-    skip "ffmpeg reads the stream" "ffmpeg is not installed"
+    skip "ffmpeg reads one whole frame from the stream" "ffmpeg is not installed"
     return
   }
   run_as vail-alice "${VIEW[@]}" --png "$PICTURES/two.png" "$GUID"
   run_as vail-alice "${VIEW[@]}" --raw --frames 1 "$GUID" |
     ffmpeg -loglevel error -f bmp_pipe -i - -f rawvideo -pix_fmt rgb24 -y "$PRIVATE/stream.rgb"
   ffmpeg -loglevel error -i "$PICTURES/two.png" -f rawvideo -pix_fmt rgb24 -y "$PRIVATE/png.rgb"
-  expect_equal "ffmpeg reads the stream: a frame" $((31 * 17 * 3)) "$(stat -c %s "$PRIVATE/stream.rgb")"
-  expect "as it reads the PNG" cmp "$PRIVATE/stream.rgb" "$PRIVATE/png.rgb"
+  expect_equal "ffmpeg reads one whole frame from the stream" \
+    $((31 * 17 * 3)) "$(stat -c %s "$PRIVATE/stream.rgb")"
+  expect "ffmpeg reads the same pixels from the stream and the PNG file" \
+    cmp "$PRIVATE/stream.rgb" "$PRIVATE/png.rgb"
 }
 
-updates() {
+check_updates() {
   console "mode 99 50"
   start_stream updates
-  expect_frame "what is there" updates "99 50 0 0 4950"
+  expect_frame "the first frame has the whole screen" updates "99 50 0 0 4950"
   console "draw 1 2 3 4 2"
-  expect_frame "of what has changed it reads what it was told, from the first pixel to the last" \
+  expect_frame "only the pixels from the first to the last of an announced rectangle are read" \
     updates "99 50 0 1 103"
   console "draw 2"
-  expect_frame "and all where that is not told" updates "99 50 2 2 4950"
+  expect_frame "after a change without rectangles the whole screen is read again" \
+    updates "99 50 2 2 4950"
   console "mode 40 30"
-  expect_frame "another mode" updates "40 30 0 0 1200"
+  expect_frame "a new mode gives a frame of its size" updates "40 30 0 0 1200"
   console "unshare"
   console "name console 1"
   console "mode 10 10"
   console "name console 0"
   console "format RG16"
   console "mode 20 20"
-  expect "a format that it does not know is said" eventually \
+  expect "an unsupported format is reported" eventually \
     grep -q "console 0 is not shown: the object's format is RG16" "$PRIVATE/updates.said"
   console "format XR24"
   console "mode 1 1"
-  expect_frame "after another name and another format it goes on" updates "1 1 0 0 1"
-  expect_equal "nothing else was a frame" "99 99 99 40 1" \
+  expect_frame "the stream continues after another name and an unsupported format" \
+    updates "1 1 0 0 1"
+  expect_equal "the stream has no other frames" "99 99 99 40 1" \
     "$(awk '{ print $2 }' "$PRIVATE/updates.frames" | paste -sd' ')"
-  expect_equal "nothing else was said" 1 "$(lines_of "$PRIVATE/updates.said")"
+  expect_equal "nothing else is reported" 1 "$(count_lines "$PRIVATE/updates.said")"
   end_stream
 }
 
-names() {
+check_name_option() {
   start_stream names --name "console 1"
-  expect "it registers" eventually registered_are "$VIEWER"
+  expect "--name: the viewer registers" eventually registered_are "$VIEWER"
   console "mode 30 30"
   console "name console 1"
   console "mode 12 12"
-  expect_frame "the name that was asked for" names "12 12 0 0 144"
-  expect_equal "alone" 1 "$(lines_of "$PRIVATE/names.frames")"
+  expect_frame "--name shows the object of this name" names "12 12 0 0 144"
+  expect_equal "--name shows no other object" 1 "$(count_lines "$PRIVATE/names.frames")"
   end_stream
   console "name console 0"
 }
 
-# Who shares memory that can shrink.
-hostile() {
+check_shrinking_memory() {
   start_stream hostile
   console "loose 50 50"
-  expect_frame "memory that is not sealed" hostile "50 50 0 0 2500"
+  expect_frame "unsealed memory is shown" hostile "50 50 0 0 2500"
   console "shrink"
-  expect "what becomes of it when it shrinks is said" eventually \
-    grep -q "console 0 cannot be read: the memory is smaller" "$PRIVATE/hostile.said"
+  expect "memory that has shrunk is reported" eventually \
+    grep -q "console 0 cannot be read: the sharing process has shrunk" "$PRIVATE/hostile.said"
   console "mode 51 51"
-  expect_frame "and it goes on" hostile "51 51 0 0 2601"
+  expect_frame "the stream continues with the next object after memory has shrunk" \
+    hostile "51 51 0 0 2601"
   end_stream
 }
 
-# rapid NAME CHECK COUNT running|stopped: through so many modes, then with the checker running, which
-# has found each frame whole.
-rapid() {
+# change_modes NAME CHECK COUNT running|stopped: changes the console's mode COUNT times while the
+# stream's checker is running or stopped, and waits until the checker has read the last mode. The
+# checker fails if a frame is not whole.
+change_modes() {
   local width height
 
   console "dance $3 $SEED"
-  expect_match "$2: the console lives" '^danced' "$REPLY"
+  expect_match "$2: share-console changes the modes" '^danced' "$REPLY"
   read -r width height <<<"${REPLY#danced }"
   [ "$4" != stopped ] || kill -CONT "$CHECKER"
-  expect "$2: the last mode is shown" eventually frame_has_size "$1" "$width" "$height"
-  expect_equal "$2: nothing was said" "" "$(cat "$PRIVATE/$1.said")"
+  expect "$2: the stream reaches the last mode" eventually frame_has_size "$1" "$width" "$height"
+  expect_equal "$2: vail-view reports no problem" "" "$(cat "$PRIVATE/$1.said")"
 }
 
+# frame_has_size NAME WIDTH HEIGHT: tests the stream's last frame.
 frame_has_size() {
   [[ $(tail -n 1 "$PRIVATE/$1.frames") == "frame $2 $3 "* ]]
 }
 
-rapid_modes() {
+check_quick_mode_changes() {
   local modes
 
   echo "# seed $SEED"
   start_stream rapid
-  expect "it registers" eventually registered_are "$VIEWER"
-  rapid rapid "400 modes" 400 running
+  expect "quick mode changes: the viewer registers" eventually registered_are "$VIEWER"
+  change_modes rapid "400 modes in quick succession" 400 running
   modes=$(cut -d' ' -f2,3 "$PRIVATE/rapid.frames" | uniq | wc -l)
-  echo "# $(lines_of "$PRIVATE/rapid.frames") frames of $modes modes"
-  expect "many of them were seen" [ "$modes" -gt 40 ]
+  echo "# $(count_lines "$PRIVATE/rapid.frames") frames of $modes modes"
+  expect "the stream has more than 40 of 400 modes" [ "$modes" -gt 40 ]
   end_stream
 }
 
-# While nobody reads, events are taken all the same: vaild has no more than a MiB for them.
-slow_reader() {
+# vail-view must receive events even while its reader is stopped, because vaild queues at most 1 MiB
+# for a connection.
+check_stopped_reader() {
   start_stream slow
-  expect "it registers" eventually registered_are "$VIEWER"
+  expect "stopped reader: the viewer registers" eventually registered_are "$VIEWER"
   kill -STOP "$CHECKER"
-  rapid slow "800 modes and a reader that sleeps" 800 stopped
+  change_modes slow "800 modes while the reader is stopped" 800 stopped
   end_stream
 }
 
-reader_goes() {
+check_exiting_reader() {
   local status=(0)
 
   console "mode 300 200"
   run_as vail-alice "${VIEW[@]}" --raw "$GUID" 2>"$PRIVATE/gone.said" | head -c 1000 >/dev/null ||
     status=("${PIPESTATUS[@]}")
-  expect_equal "a reader that goes in the middle of a frame" "0" "${status[0]}"
+  expect_equal "vail-view succeeds if its reader exits in the middle of a frame" "0" "${status[0]}"
   start_stream gone
-  expect_frame "one that goes" gone "300 200 0 0 60000"
+  expect_frame "the reader gets the screen before it is killed" gone "300 200 0 0 60000"
   kill_hard "$CHECKER"
-  expect_viewer_ends "while nothing changes" 0 "$VIEWER"
-  expect_equal "is no trouble" "" "$(cat "$PRIVATE/gone.said")"
+  expect_viewer_ends "vail-view succeeds if its reader is killed while nothing changes" 0 "$VIEWER"
+  expect_equal "vail-view reports no problem if its reader is killed" \
+    "" "$(cat "$PRIVATE/gone.said")"
 }
 
-refusals() {
+check_refusals() {
   local before
 
   before=$(grep -c "allowed io.vaild.OpenSharedObject" "$LOG")
-  view_as vail-bob 1 "another user" "$GUID" --png "$PICTURES/bob.png"
-  expect_match "is refused" STATUS_ACCESS_DENIED "$SAID"
-  expect_equal "and opens nothing" "$before" "$(grep -c "allowed io.vaild.OpenSharedObject" "$LOG")"
-  expect "there is no file" [ ! -e "$PICTURES/bob.png" ]
+  view_as vail-bob 1 "vail-view fails for a user who is not a display client" \
+    "$GUID" --png "$PICTURES/bob.png"
+  expect_match "the message for a denied user has the status" STATUS_ACCESS_DENIED "$SAID"
+  expect_equal "vail-view opens no object for a denied user" \
+    "$before" "$(grep -c "allowed io.vaild.OpenSharedObject" "$LOG")"
+  expect "vail-view creates no file for a denied user" [ ! -e "$PICTURES/bob.png" ]
   "${CTL[@]}" vm update "$GUID" --user vail-alice --user vail-carol
-  revocation vail-carol # an operator, who hears of others as well
-  revocation vail-alice
+  check_revocation vail-carol # an operator, who gets the events of other users as well
+  check_revocation vail-alice
   "${CTL[@]}" vm update "$GUID" --user vail-alice
 }
 
-# revocation USER: of this one's registration, and not of one beside it.
-revocation() {
+# check_revocation USER: revokes the registration of this user's viewer. Before that, ends another
+# registration for the same VM, which must not affect the viewer.
+check_revocation() {
   local VIEWER_USER=$1
 
   session_open other vail-alice
   session_status other "$CONTEXT"
   session_status other "$(register "$GUID")"
   start_stream "$1"
-  expect_frame "$1: who is registered" "$1" "300 200 0 0 60000"
+  expect_frame "$1: the viewer shows the screen" "$1" "300 200 0 0 60000"
   session_kill other
   console "mode 9 9"
-  expect_frame "$1: goes on when another is not any more" "$1" "9 9 0 0 81"
+  expect_frame "$1: the viewer continues when another registration ends" "$1" "9 9 0 0 81"
   "${CTL[@]}" revoke "$GUID" "$VIEWER"
-  expect_viewer_ends "$1: ends when that is revoked" 1 "$VIEWER"
-  expect_match "$1: and says why" "registered .* no longer: revoked \(STATUS_ACCESS_DENIED\)" \
-    "$(cat "$PRIVATE/$1.said")"
+  expect_viewer_ends "$1: the viewer exits with status 1 when its registration is revoked" \
+    1 "$VIEWER"
+  expect_match "$1: the message has the reason" \
+    "registered .* no longer: revoked \(STATUS_ACCESS_DENIED\)" "$(cat "$PRIVATE/$1.said")"
   console "mode 300 200"
 }
 
-refused_with() {
+# was_refused_with STATUS: tests whether the viewer's registration was refused with this status.
+was_refused_with() {
   grep -q "denied io.vaild.RegisterVailProcess .*pid=$VIEWER .*status=$1" "$LOG"
 }
 
-# vaild goes, by either way, and comes back, and with it the VM.
-restarts() {
-  local way
+# Kills and stops vaild. After each new start, registers the VM again and assigns a vGPU.
+check_restarts() {
+  local how
 
   start_stream restart
-  expect_frame "before vaild goes" restart "300 200 0 0 60000"
-  for way in kill_hard stop; do
-    if [ "$way" = stop ]; then stop_daemon; else kill_hard "$DAEMON"; fi
-    expect "$way: it says that vaild is gone" eventually \
+  expect_frame "restart: the viewer shows the screen before vaild ends" restart "300 200 0 0 60000"
+  for how in kill stop; do
+    if [ "$how" = stop ]; then stop_daemon; else kill_hard "$DAEMON"; fi
+    expect "restart, $how: the viewer reports that vaild is lost" eventually \
       grep -q "the connection to vaild at $SOCKET is lost" "$PRIVATE/restart.said"
     start_daemon
-    expect "$way: it asks before the VM is there" eventually refused_with STATUS_NOT_FOUND
+    expect "restart, $how: the viewer retries before the VM is registered" \
+      eventually was_refused_with STATUS_NOT_FOUND
     add_vm "$GUID" "$VMM" "$ALICE_CLIENT" >/dev/null
-    expect "$way: and before the VM has a vGPU" eventually \
-      refused_with STATUS_GRAPHICS_VAIL_STATE_CHANGED
+    expect "restart, $how: the viewer retries before the VM has a vGPU" eventually \
+      was_refused_with STATUS_GRAPHICS_VAIL_STATE_CHANGED
     assign_gpu "$GUID" >/dev/null
     console "mode 70 20"
-    expect_frame "$way: it goes on" restart "70 20 0 0 1400"
-    expect_equal "$way: it has said one thing" 1 "$(lines_of "$PRIVATE/restart.said")"
+    expect_frame "restart, $how: the viewer continues when the VM has a vGPU" \
+      restart "70 20 0 0 1400"
+    expect_equal "restart, $how: the viewer reports nothing else" \
+      1 "$(count_lines "$PRIVATE/restart.said")"
     : >"$PRIVATE/restart.said"
     console "mode 300 200"
-    expect_frame "$way: and on" restart "300 200 0 0 60000"
+    expect_frame "restart, $how: the viewer shows the next mode as well" restart "300 200 0 0 60000"
   done
   end_stream
 }
 
-quarantine() {
+check_quarantine() {
   start_stream quarantine
-  expect_frame "before the quarantine" quarantine "300 200 0 0 60000"
+  expect_frame "quarantine: the viewer shows the screen before the quarantine" \
+    quarantine "300 200 0 0 60000"
   "${CTL[@]}" vm quarantine "$GUID"
-  expect_viewer_ends "it ends with it" 1 "$VIEWER"
-  expect_match "and says so" "no longer: quarantined \(STATUS_ACCESS_DENIED\)" \
-    "$(cat "$PRIVATE/quarantine.said")"
+  expect_viewer_ends "quarantine: the viewer exits with status 1" 1 "$VIEWER"
+  expect_match "quarantine: the message has the reason" \
+    "no longer: quarantined \(STATUS_ACCESS_DENIED\)" "$(cat "$PRIVATE/quarantine.said")"
   "${CTL[@]}" vm release "$GUID"
 }
 
-the_end() {
+check_vm_end() {
   local forever
 
   console "mode 60 60"
   start_stream end
   forever=$VIEWER
-  expect_frame "a viewer without a number of frames" end "60 60 0 0 3600"
+  expect_frame "end of the VM: a viewer without --frames shows the screen" end "60 60 0 0 3600"
   start_stream short --frames 2
-  expect_frame "and one that waits for a second" short "60 60 0 0 3600"
+  expect_frame "end of the VM: a viewer with --frames 2 shows the screen" short "60 60 0 0 3600"
   kill_hard "$VMM"
-  expect_viewer_ends "with the VM the one has done what it was for" 0 "$forever"
-  expect_viewer_ends "the other has not" 1 "$VIEWER"
-  expect_match "both say so" "the virtual machine $GUID has ended" "$(cat "$PRIVATE/end.said")"
-  expect_match "the other, too" "the virtual machine $GUID has ended" "$(cat "$PRIVATE/short.said")"
+  expect_viewer_ends "end of the VM: the viewer without --frames succeeds" 0 "$forever"
+  expect_viewer_ends "end of the VM: the viewer with --frames 2 fails" 1 "$VIEWER"
+  expect_match "end of the VM: the viewer without --frames reports it" \
+    "the virtual machine $GUID has ended" "$(cat "$PRIVATE/end.said")"
+  expect_match "end of the VM: the viewer with --frames 2 reports it" \
+    "the virtual machine $GUID has ended" "$(cat "$PRIVATE/short.said")"
 }
 
-no_reports() {
-  expect_equal "the sanitizers had nothing to say" "" \
+check_sanitizers() {
+  expect_equal "the sanitizers print no reports for vail-view" "" \
     "$(grep -lE 'Sanitizer|runtime error' "$PRIVATE"/*.said || true)"
 }
 
@@ -359,23 +394,23 @@ chown vail-alice "$PICTURES"
 start_daemon
 session_open_with console vail-vmm "$HELPERS/share-console" "$SOCKET" "$GUID"
 VMM=${SESSION_PID[console]}
-expect_equal "the VM" STATUS_SUCCESS "$(add_vm "$GUID" "$VMM" "$ALICE_CLIENT")"
+expect_equal "the VM is registered" STATUS_SUCCESS "$(add_vm "$GUID" "$VMM" "$ALICE_CLIENT")"
 assign_gpu "$GUID" >/dev/null
-usage
-nothing_to_see
-one_picture
-each_format
-others_read_it
-updates
-names
-hostile
-rapid_modes
-slow_reader
-reader_goes
-refusals
-restarts
-quarantine
-the_end
-no_reports
+check_usage
+check_nothing_shared
+check_picture
+check_formats
+check_ffmpeg
+check_updates
+check_name_option
+check_shrinking_memory
+check_quick_mode_changes
+check_stopped_reader
+check_exiting_reader
+check_refusals
+check_restarts
+check_quarantine
+check_vm_end
+check_sanitizers
 expect_clean_stop
 finish
