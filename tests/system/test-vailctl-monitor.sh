@@ -1,103 +1,118 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What the daemon is doing, by vailctl: status, limits, metrics, reload, and watch; colours and a
-# pager on a terminal, and none of them in a pipe.
+# Checks the commands of vailctl that monitor the daemon: status, limits, metrics, reload and watch.
+# Colours and the pager are used on a terminal and not in a pipe.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=16161616-1616-4616-8616-161616161616
 
-shows() {
-  ctl_as root 0 "status" status
-  expect_match "status, to an operator: everybody's" "Shown: +everybody's" "$SAID"
-  expect_match "status counts" "Virtual machines: +1" "$SAID"
-  ctl_as vail-alice 0 "status, to anybody" status
-  expect_match "who is told of its own" "Virtual machines: +0" "$SAID"
-  ctl_as root 0 "status --json" --json status
-  expect_equal "is one document" STATUS_SUCCESS "$(jq -r .status <<<"$SAID")"
-  ctl_as root 0 "limits" limits
-  expect_match "limits, in all and per uid" "connectionsPerUid +[0-9]+ +512" "$SAID"
-  ctl_as root 0 "metrics" metrics
-  expect_equal "metrics are OpenMetrics to the end" "# EOF" "${SAID##*$'\n'}"
-  # promtool reads Prometheus's older format, where a counter's family ends in _total itself.
+check_reports() {
+  ctl_as root 0 "status succeeds for an operator" status
+  expect_match "status shows an operator that the numbers cover all users" \
+    "Shown: +everybody's" "$SAID"
+  expect_match "status shows an operator the number of all VMs" "Virtual machines: +1" "$SAID"
+  ctl_as vail-alice 0 "status succeeds for an ordinary user" status
+  expect_match "status shows an ordinary user only its own VMs" "Virtual machines: +0" "$SAID"
+  ctl_as root 0 "status --json succeeds" --json status
+  expect_equal "status --json prints one JSON document with the status" \
+    STATUS_SUCCESS "$(jq -r .status <<<"$SAID")"
+  ctl_as root 0 "limits succeeds" limits
+  expect_match "limits shows the use and the maximum of a limit per uid" \
+    "connectionsPerUid +[0-9]+ +512" "$SAID"
+  ctl_as root 0 "metrics succeeds for an operator" metrics
+  expect_equal "metrics ends with the end mark of OpenMetrics" "# EOF" "${SAID##*$'\n'}"
+  # promtool reads the older format of Prometheus, in which a counter's family ends in _total. It
+  # therefore reports that vaild_requests_total has no help text.
   if command -v promtool >/dev/null; then
-    expect "promtool has nothing to say" [ -z "$(promtool check metrics <<<"$SAID" 2>&1 | grep -v 'vaild_requests_total no help text')" ]
+    expect "metrics: promtool reports no other problem" \
+      [ -z "$(promtool check metrics <<<"$SAID" 2>&1 |
+        grep -v 'vaild_requests_total no help text')" ]
   else
-    skip "promtool check metrics" "promtool is not installed"
+    skip "metrics: promtool reports no other problem" "promtool is not installed"
   fi
-  ctl_as vail-alice 1 "metrics, to anybody" metrics
-  expect_match "says who may" "operators" "$SAID"
+  ctl_as vail-alice 1 "metrics fails for an ordinary user" metrics
+  expect_match "metrics tells an ordinary user that only operators may read them" \
+    "operators" "$SAID"
 }
 
-reloads() {
-  ctl_as root 0 "reload" reload
+check_reload() {
+  ctl_as root 0 "reload succeeds for an operator" reload
   echo '{ "limits": { "watchesPerUid": "many" } }' >"$CONFIG/vaild.json"
-  ctl_as root 1 "reload of a mistake" reload
-  expect_match "names file and key" "vaild.json: limits.watchesPerUid" "$SAID"
-  ctl_as root 0 "the old one stays in force" limits
-  expect_match "really" "watchesPerUid +[0-9]+ +256" "$SAID"
+  ctl_as root 1 "reload fails if the configuration is invalid" reload
+  expect_match "reload names the file and the invalid key" \
+    "vaild.json: limits.watchesPerUid" "$SAID"
+  ctl_as root 0 "limits succeeds after a failed reload" limits
+  expect_match "a failed reload keeps the previous limit" "watchesPerUid +[0-9]+ +256" "$SAID"
   rm "$CONFIG/vaild.json"
-  ctl_as vail-alice 1 "reload, by anybody" reload
+  ctl_as vail-alice 1 "reload fails for an ordinary user" reload
 }
 
+# has_line FILE PATTERN
 has_line() { grep -q -- "$2" "$1"; }
 
-watches() {
+check_watch() {
   local out=$PRIVATE/watch json=$PRIVATE/watch.json watchers
 
   "${CTL[@]}" watch >"$out" 2>&1 &
   watchers=$!
   "${CTL[@]}" --json watch "$GUID" >"$json" 2>&1 &
   watchers="$watchers $!"
-  expect "watch begins with what exists" eventually has_line "$out" "^virtualMachineAdded  *$GUID"
-  expect "then says so" eventually has_line "$out" "^current"
-  expect "of one VM as well" eventually has_line "$json" '"current"'
+  expect "watch begins with the existing VM" \
+    eventually has_line "$out" "^virtualMachineAdded  *$GUID"
+  expect "watch marks the end of the existing entities" eventually has_line "$out" "^current"
+  expect "watch of one VM marks the end of the existing entities as well" \
+    eventually has_line "$json" '"current"'
   session_open alice vail-alice
   session_status alice "$CONTEXT"
   session_status alice "$(register "$GUID")"
-  expect_equal "somebody registers" STATUS_SUCCESS "$STATUS"
-  expect "a change comes at once" eventually has_line "$out" "^registered  *$GUID pid ${SESSION_PID[alice]} "
+  expect_equal "a process registers during the watch" STATUS_SUCCESS "$STATUS"
+  expect "watch shows the registration" \
+    eventually has_line "$out" "^registered  *$GUID pid ${SESSION_PID[alice]} "
   session_kill alice
-  expect "the end says why" eventually has_line "$out" '^unregistered .*reason processExited'
-  expect_equal "each line of --json is a document" "$(wc -l <"$json")" \
+  expect "watch shows the end of the registration with the reason" \
+    eventually has_line "$out" '^unregistered .*reason processExited'
+  expect_equal "each line of watch --json is a JSON document" "$(wc -l <"$json")" \
     "$(jq -c .kind "$json" | wc -l)"
-  ctl_as vail-bob 1 "watch, by a stranger" watch "$GUID"
+  ctl_as vail-bob 1 "watch of a VM fails for another user" watch "$GUID"
   # shellcheck disable=SC2086 # pids
   kill $watchers
 }
 
-# terminal COMMAND: as on a terminal; the output is in SAID.
-terminal() {
+# run_on_terminal COMMAND VARIABLE=VALUE...: runs the command on a terminal with these environment
+# variables, and sets SAID to its output.
+run_on_terminal() {
   SAID=$(env "${@:2}" TERM=xterm script -qec "$1" /dev/null </dev/null 2>&1)
 }
 
-on_a_terminal() {
+check_terminal() {
   local list="${CTL[*]} list"
   if ! command -v script >/dev/null; then
-    skip "colours and pager" "script is not installed"
+    skip "colours and a pager are used on a terminal" "script is not installed"
     return
   fi
-  terminal "$list" PAGER=
-  expect_match "colours on a terminal" $'\033\\[4mGUID' "$SAID"
-  terminal "$list" PAGER= NO_COLOR=1
-  expect "none with NO_COLOR" [ "${SAID#*$'\033'}" = "$SAID" ]
-  terminal "$list" PAGER='sed s/^/paged:/'
-  expect_match "a pager on a terminal" "paged:.*GUID" "$SAID"
-  terminal "$list --no-pager" PAGER='sed s/^/paged:/'
-  expect "none with --no-pager" [ "${SAID#*paged}" = "$SAID" ]
-  terminal "${CTL[*]} metrics" PAGER=true
-  expect "a pager that has seen enough is no error" [ "${SAID#*cannot write}" = "$SAID" ]
-  ctl_as root 0 "in a pipe" list
-  expect "neither" [ "${SAID#*$'\033'}" = "$SAID" ]
+  run_on_terminal "$list" PAGER=
+  expect_match "list prints colours on a terminal" $'\033\\[4mGUID' "$SAID"
+  run_on_terminal "$list" PAGER= NO_COLOR=1
+  expect "list prints no colours if NO_COLOR is set" [ "${SAID#*$'\033'}" = "$SAID" ]
+  run_on_terminal "$list" PAGER='sed s/^/paged:/'
+  expect_match "list uses the pager on a terminal" "paged:.*GUID" "$SAID"
+  run_on_terminal "$list --no-pager" PAGER='sed s/^/paged:/'
+  expect "list --no-pager uses no pager" [ "${SAID#*paged}" = "$SAID" ]
+  run_on_terminal "${CTL[*]} metrics" PAGER=true
+  expect "a pager that exits early is not reported as an error" \
+    [ "${SAID#*cannot write}" = "$SAID" ]
+  ctl_as root 0 "list succeeds in a pipe" list
+  expect "list prints no colours in a pipe" [ "${SAID#*$'\033'}" = "$SAID" ]
 }
 
 start_daemon
 ready_vm "$GUID" "$ALICE_CLIENT"
-shows
-reloads
-watches
-on_a_terminal
+check_reports
+check_reload
+check_watch
+check_terminal
 expect_clean_stop
 finish
