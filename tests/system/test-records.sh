@@ -1,56 +1,58 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# One record for each deny and each allow that changed something, with who, what and why; a flood
-# of denies is counted instead.
+# Checks the audit records in the log. Each denied call, and each allowed call that changes
+# something, makes one record with the caller, the method and the status or reason. If one uid is
+# denied too often within a second, further denials are only counted.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=12121212-1212-4212-8212-121212121212
-DENIES_RECORDED=10 # a second of one uid's, LIMIT_DENY_RECORDS_PER_SECOND
+DENIALS_LOGGED=10 # per uid and second: LIMIT_DENY_RECORDS_PER_SECOND
 
-# recorded CHECK PATTERN COUNT: so many lines of the log match.
-recorded() {
+# expect_records CHECK PATTERN COUNT: expects COUNT lines of the log to match the pattern.
+expect_records() {
   expect_equal "$1" "$3" "$(grep -cE "$2" "$LOG" || true)"
 }
 
-one_each() {
-  local who="uid=$ALICE gid=$ALICE exe=/usr/bin/socat"
+check_each_record() {
+  local caller="uid=$ALICE gid=$ALICE exe=/usr/bin/socat"
 
   session_open one vail-alice
   session_ask one "$CONTEXT"
   session_ask one "$(register "$GUID")"
   session_ask one "$(register "$GUID")"
-  recorded "an allow, and none for the same again" \
-    "allowed io.vaild.RegisterVailProcess vm=$GUID pid=${SESSION_PID[one]} $who status=STATUS_SUCCESS" 1
+  expect_records "a registration makes one record, and repeating it makes no second one" \
+    "allowed io.vaild.RegisterVailProcess vm=$GUID pid=${SESSION_PID[one]} $caller status=STATUS_SUCCESS" 1
   session_ask one "$(call io.vaild.ListRegistrations)"
-  recorded "none for what changes nothing" ListRegistrations 0
+  expect_records "a call that changes nothing makes no record" ListRegistrations 0
   ask vail-bob "$CONTEXT" "$(register "$GUID")" >/dev/null
-  recorded "a deny with its reason" \
+  expect_records "a denied registration makes a record with the reason" \
     "denied io.vaild.RegisterVailProcess vm=$GUID pid=[0-9]+ uid=$BOB gid=$BOB .*status=STATUS_ACCESS_DENIED reason=uid" 1
   ask vail-carol "$(register "${GUID%2}0")" >/dev/null
-  recorded "what was looked for in vain" \
+  expect_records "a registration for an unknown VM makes a record" \
     "denied io.vaild.RegisterVailProcess .*uid=47003 .*status=STATUS_NOT_FOUND" 1
 }
 
-# All of it comes within a second of the daemon's clock.
-flood() {
+# Sends all requests within one second of the daemon's clock, which only pass_time moves.
+check_flood() {
   local requests=() denied="denied io.vaild.*uid=$BOB"
 
   for _ in {1..200}; do requests+=("$(register "$GUID")"); done
   ask vail-bob "${requests[@]}" >/dev/null
-  recorded "of a flood some denies are written" "$denied" "$DENIES_RECORDED"
-  recorded "it is not summed up within the second" "denied .* further requests" 0
+  expect_records "of a flood of denials the first $DENIALS_LOGGED are recorded" "$denied" \
+    "$DENIALS_LOGGED"
+  expect_records "there is no summary before the second has passed" "denied .* further requests" 0
   pass_time 1
-  recorded "after the second the others are summed up" \
-    "denied $((201 - DENIES_RECORDED)) further requests of uid=$BOB" 1
+  expect_records "after the second one record summarises the other denials" \
+    "denied $((201 - DENIALS_LOGGED)) further requests of uid=$BOB" 1
 }
 
 own_clock
 start_daemon
 ready_vm "$GUID" "$ALICE_CLIENT"
-one_each
-flood
+check_each_record
+check_flood
 expect_clean_stop
 finish

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# With allowUserMachines an ordinary user may bring VMs in, but name nothing except what is its own.
+# Checks allowUserMachines. It lets an ordinary user register a VM, but only for that user and the
+# user's processes.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -9,98 +10,100 @@
 GUID=bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb
 OTHER=cccccccc-cccc-4ccc-8ccc-cccccccccccc
 
-# bring_in USER PARAMETERS: the answer.
-bring_in() {
+# register_vm USER [PARAMETERS]: registers the VM as this user, and prints the reply.
+register_vm() {
   ask "$1" "$(call io.vaild.Machine.RegisterVirtualMachine \
     "{\"virtualMachineGuid\":\"$GUID\"${2:+,$2}}")"
 }
 
-not_allowed() {
-  expect_equal "off: an ordinary user may not" STATUS_ACCESS_DENIED \
-    "$(bring_in vail-alice | statuses)"
+check_option() {
+  expect_equal "by default an ordinary user may not register a VM" STATUS_ACCESS_DENIED \
+    "$(register_vm vail-alice | statuses)"
   echo '{"allowUserMachines":true}' >"$CONFIG/vaild.json"
   kill -HUP "$DAEMON"
-  expect "on: it may" eventually alice_may
+  expect "with allowUserMachines an ordinary user may register a VM" eventually alice_may_register
 }
 
-# Its own process is the VMM, and goes with the connection here.
-alice_may() {
+# Registers a VM whose VMM is the calling process. The VM ends when that process exits.
+alice_may_register() {
   [ "$(ask vail-alice "$(call io.vaild.Machine.RegisterVirtualMachine \
     "{\"virtualMachineGuid\":\"$OTHER\"}")" | statuses)" = STATUS_SUCCESS ]
 }
 
-only_its_own() {
+check_foreign_parties() {
   local parameter='.parameters | "\(.status) \(.parameter)"'
 
   start_vmm vail-bob
-  expect_equal "another's process as VMM" "STATUS_INVALID_PARAMETER vmmPid" \
-    "$(bring_in vail-alice "\"vmmPid\":$VMM" | field "$parameter")"
-  expect_equal "another's process as display client" \
+  expect_equal "another user's process may not be the VMM" "STATUS_INVALID_PARAMETER vmmPid" \
+    "$(register_vm vail-alice "\"vmmPid\":$VMM" | field "$parameter")"
+  expect_equal "another user's process may not be the display client" \
     "STATUS_INVALID_PARAMETER displayClients[0].pid" \
-    "$(bring_in vail-alice "\"displayClients\":[{\"pid\":$VMM}]" | field "$parameter")"
-  expect_equal "another's process as agent" "STATUS_INVALID_PARAMETER agent.pid" \
-    "$(bring_in vail-alice "\"agent\":{\"pid\":$VMM}" | field "$parameter")"
-  expect_equal "another user as display client" "STATUS_INVALID_PARAMETER displayClients[0].user" \
-    "$(bring_in vail-alice '"displayClients":[{"user":"vail-bob"}]' | field "$parameter")"
-  expect_equal "another user as agent" "STATUS_INVALID_PARAMETER agent.user" \
-    "$(bring_in vail-alice '"agent":{"user":"vail-bob"}' | field "$parameter")"
-  expect_equal "a process that is no more" "STATUS_INVALID_PARAMETER vmmPid" \
-    "$(bring_in vail-alice '"vmmPid":4194303' | field "$parameter")"
+    "$(register_vm vail-alice "\"displayClients\":[{\"pid\":$VMM}]" | field "$parameter")"
+  expect_equal "another user's process may not be the agent" \
+    "STATUS_INVALID_PARAMETER agent.pid" \
+    "$(register_vm vail-alice "\"agent\":{\"pid\":$VMM}" | field "$parameter")"
+  expect_equal "another user may not be the display client" \
+    "STATUS_INVALID_PARAMETER displayClients[0].user" \
+    "$(register_vm vail-alice '"displayClients":[{"user":"vail-bob"}]' | field "$parameter")"
+  expect_equal "another user may not be the agent" "STATUS_INVALID_PARAMETER agent.user" \
+    "$(register_vm vail-alice '"agent":{"user":"vail-bob"}' | field "$parameter")"
+  expect_equal "a process that does not exist may not be the VMM" \
+    "STATUS_INVALID_PARAMETER vmmPid" \
+    "$(register_vm vail-alice '"vmmPid":4194303' | field "$parameter")"
 }
 
-# With more than its owner has: a process of alice's with a capability.
-not_one_with_more() {
+check_privileged_process() {
   setpriv --reuid vail-alice --regid vail-alice --init-groups --inh-caps=-all,+net_raw \
     --ambient-caps=-all,+net_raw -- sleep infinity &
   eventually runs_as $! "$ALICE" sleep
-  expect_equal "an own process with more capabilities" STATUS_INVALID_PARAMETER \
-    "$(bring_in vail-alice "\"vmmPid\":$!" | statuses)"
+  expect_equal "an own process with more capabilities may not be the VMM" STATUS_INVALID_PARAMETER \
+    "$(register_vm vail-alice "\"vmmPid\":$!" | statuses)"
   kill_hard $!
 }
 
-its_own() {
+check_own_parties() {
   start_vmm vail-alice
-  expect_equal "its own process as VMM, itself as display client" STATUS_SUCCESS \
-    "$(bring_in vail-alice "\"vmmPid\":$VMM" | statuses)"
-  expect_equal "the same again changes nothing" STATUS_SUCCESS \
-    "$(bring_in vail-alice "\"vmmPid\":$VMM" | statuses)"
-  expect_equal "the same GUID by another user" STATUS_OBJECT_NAME_COLLISION \
-    "$(bring_in vail-bob | statuses)"
-  expect_equal "it assigns a vGPU" STATUS_SUCCESS \
+  expect_equal "an own process may be the VMM, and the user is the display client" \
+    STATUS_SUCCESS \
+    "$(register_vm vail-alice "\"vmmPid\":$VMM" | statuses)"
+  expect_equal "repeating the registration succeeds" STATUS_SUCCESS \
+    "$(register_vm vail-alice "\"vmmPid\":$VMM" | statuses)"
+  expect_equal "another user may not register the same GUID" STATUS_OBJECT_NAME_COLLISION \
+    "$(register_vm vail-bob | statuses)"
+  expect_equal "the owner may assign a vGPU" STATUS_SUCCESS \
     "$(ask vail-alice "$(call io.vaild.Machine.AssignVirtualGpu \
       "{\"virtualMachineGuid\":\"$GUID\"}")" | statuses)"
-  expect_equal "another may not" STATUS_ACCESS_DENIED \
+  expect_equal "another user may not assign a vGPU" STATUS_ACCESS_DENIED \
     "$(ask vail-bob "$(call io.vaild.Machine.AssignVirtualGpu \
       "{\"virtualMachineGuid\":\"$GUID\"}")" | statuses)"
-  expect_equal "it registers for it" "STATUS_SUCCESS STATUS_SUCCESS" \
+  expect_equal "the owner may register a process for the VM" "STATUS_SUCCESS STATUS_SUCCESS" \
     "$(ask vail-alice "$CONTEXT" "$(register "$GUID")" | statuses)"
-  expect_equal "another does not see it" "STATUS_ACCESS_DENIED" \
+  expect_equal "another user may not describe the VM" "STATUS_ACCESS_DENIED" \
     "$(ask vail-bob "$(call io.vaild.Machine.DescribeVirtualMachine \
       "{\"virtualMachineGuid\":\"$GUID\"}")" | statuses)"
-  expect_equal "nor in its list" "[]" \
+  expect_equal "another user does not see the VM in the list" "[]" \
     "$(ask vail-bob "$(call io.vaild.Machine.ListVirtualMachines)" |
       jq -c .parameters.virtualMachines)"
 }
 
-# An operator's word displaces a user's, but not the other way round.
-operators_displace() {
+check_operators() {
   local user_vmm=$VMM
 
   start_vmm vail-vmm
-  expect_equal "an operator's registration displaces a user's" STATUS_SUCCESS \
+  expect_equal "an operator's registration replaces a user's VM" STATUS_SUCCESS \
     "$(add_vm "$GUID" "$VMM" "$ALICE_CLIENT")"
-  expect_equal "a user's does not displace an operator's" STATUS_OBJECT_NAME_COLLISION \
-    "$(bring_in vail-alice "\"vmmPid\":$user_vmm" | statuses)"
-  expect_equal "nor does the user administer it any more" STATUS_ACCESS_DENIED \
+  expect_equal "a user's registration does not replace an operator's VM" \
+    STATUS_OBJECT_NAME_COLLISION "$(register_vm vail-alice "\"vmmPid\":$user_vmm" | statuses)"
+  expect_equal "the user may not unregister the operator's VM" STATUS_ACCESS_DENIED \
     "$(ask vail-alice "$(call io.vaild.Machine.UnregisterVirtualMachine \
       "{\"virtualMachineGuid\":\"$GUID\"}")" | statuses)"
 }
 
 start_daemon
-not_allowed
-only_its_own
-not_one_with_more
-its_own
-operators_displace
+check_option
+check_foreign_parties
+check_privileged_process
+check_own_parties
+check_operators
 expect_clean_stop
 finish
