@@ -3,9 +3,9 @@
  * register-many SOCKET GUID...: starts and kills processes that are registered for the VMs. Reads
  * commands from stdin, one a line, and prints a number for each:
  *
- *   register COUNT  starts COUNT processes. Each creates a context, registers for all VMs and
- * closes its connection. Prints how many of them succeeded. kill COUNT      kills the COUNT oldest
- * processes. Prints how many are left.
+ *   register COUNT  starts COUNT processes, each of which creates a context, registers for all VMs
+ *                   and closes its connection; prints how many succeeded
+ *   kill COUNT      kills the COUNT oldest processes; prints how many are left
  *
  * Kills all processes at the end of stdin.
  */
