@@ -132,7 +132,8 @@ record_file_removed() {
   succeeds "$how"
 }
 
-# There is no place to write to, and no way to get one; what was recorded is lost with the next start.
+# There is no place to write to, and no way to get one; what was recorded is lost with the next
+# start.
 runtime_directory_removed() {
   local how="a runtime directory that is removed"
   kill_hard "$DAEMON"

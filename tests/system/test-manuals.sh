@@ -84,7 +84,7 @@ limits() {
 run_example() {
   local page=$1 name=$2 expected=$3 pattern=$4 status=0
   {
-    example_begins
+    example_prologue
     example "$page" "$name"
   } >"$PRIVATE/example"
   expect "$page, $name: there is an example" [ "$(wc -l <"$PRIVATE/example")" -gt 1 ]

@@ -30,7 +30,7 @@ block c >viewer.c
 SOCKET=/run/vaild/vaild.sock
 
 {
-  example_begins
+  example_prologue
   block sh 1
   echo 'until [ -S /run/vaild/vaild.sock ]; do sleep 0.02; done'
   for number in 2 3 4 5; do block sh "$number"; done

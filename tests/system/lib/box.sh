@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034 # the scripts use what is set here
 #
-# A box: a real systemd as PID 1, on an overlay of this machine's own root, in about a second. To be
-# sourced behind lib.sh, in whose namespaces it runs, and with which it goes. What it leaves on the
-# host is a cgroup without processes, which box_stop, or the next box, takes away.
+# A box is a container with a real systemd as PID 1, whose root is an overlay over the root of this
+# machine. It starts in about a second. Source this file after system-test.sh: the box runs in the
+# namespaces of the test and ends with them. It leaves a cgroup without processes on the host, which
+# box_stop removes, or the next box if box_stop did not run.
 
 BOX=$PRIVATE/box
 BOX_ROOT=$BOX/root
-BOX_LEADER=
-CGROUPS=
+BOX_LEADER= # the pid of the box's PID 1 in the test's pid namespace
+CGROUPS=    # the folder of the box's cgroup
 
-# A hierarchy of version 2 of its own to look at, and a /run that is nobody's.
+# Mounts an empty /run, the cgroup v2 hierarchy alone, and the overlay.
 box_mounts() {
   mount -t tmpfs -o mode=755 run /run
   umount --lazy /sys/fs/cgroup
@@ -21,7 +22,7 @@ box_mounts() {
   mount -t overlay overlay -o "lowerdir=/,upperdir=$BOX/upper,workdir=$BOX/work" "$BOX_ROOT"
 }
 
-# This shell moves into a cgroup of the box's, and those of boxes that were killed go.
+# Moves this shell into a new cgroup for the box. Removes the cgroups of boxes that were killed.
 box_cgroup() {
   local old
 
@@ -35,14 +36,15 @@ box_cgroup() {
   echo 0 >"$CGROUPS/cgroup.procs"
 }
 
-# Nothing of the host's is started; its users and ours, but no user vaild yet.
+# Prepares the root of the box: the units that are enabled on the host are not started, and the
+# users are those of the host and of the test without vaild, which box_install adds.
 box_prepare() {
   rm -rf "$BOX_ROOT"/etc/systemd/system/*.{wants,requires} "$BOX_ROOT/var/log/journal" \
     "$BOX_ROOT/etc/vaild" "$BOX_ROOT/var/lib/vaild"
   : >"$BOX_ROOT/etc/machine-id"
   grep -v '^vaild:' "$PRIVATE/etc/passwd" >"$BOX_ROOT/etc/passwd"
   sed -e '/^vaild:/d' "$PRIVATE/etc/group" >"$BOX_ROOT/etc/group"
-  box_has_no_deadlines
+  box_disable_timeouts
   printf '%s\n' '[Unit]' 'Requires=sysinit.target sockets.target' 'After=sysinit.target' \
     'AllowIsolate=yes' >"$BOX_ROOT/etc/systemd/system/box.target"
   ln -sf box.target "$BOX_ROOT/etc/systemd/system/default.target"
@@ -54,20 +56,21 @@ box_prepare() {
   done
 }
 
-# Systemd ends no service because this machine is slow, neither by its own deadlines nor by those of
-# our units. Later drop-ins, such as override's, come after this one and win.
-box_has_no_deadlines() {
-  local deadlines=$BOX_ROOT/etc/systemd/system/vaild.service.d
+# Disables systemd's timeouts and those of vaild's units, because a slow machine would exceed them.
+# Drop-ins that are read later, such as override's, take precedence over this one.
+box_disable_timeouts() {
+  local drop_ins=$BOX_ROOT/etc/systemd/system/vaild.service.d
 
-  mkdir -p "$deadlines" "$BOX_ROOT/etc/systemd/system.conf.d"
+  mkdir -p "$drop_ins" "$BOX_ROOT/etc/systemd/system.conf.d"
   printf '%s\n' '[Service]' TimeoutStartSec=infinity TimeoutStopSec=infinity WatchdogSec=1d \
-    >"$deadlines/00-no-deadlines.conf"
+    >"$drop_ins/00-no-timeouts.conf"
   printf '%s\n' '[Manager]' DefaultTimeoutStartSec=infinity DefaultTimeoutStopSec=infinity \
     DefaultTimeoutAbortSec=infinity DefaultDeviceTimeoutSec=infinity \
-    >"$BOX_ROOT/etc/systemd/system.conf.d/no-deadlines.conf"
+    >"$BOX_ROOT/etc/systemd/system.conf.d/no-timeouts.conf"
 }
 
-# nspawn's child that is PID 1 in its namespace.
+# box_find_leader PID: sets BOX_LEADER to the descendant of PID, nspawn, that is PID 1 in its own
+# pid namespace. Fails if there is no such process yet.
 box_find_leader() {
   local child
 
@@ -79,11 +82,13 @@ box_find_leader() {
   return 1
 }
 
+# box_is_up_or_gone NSPAWN-PID: tests whether the box has booted or nspawn has exited.
 box_is_up_or_gone() {
   is_gone "$1" ||
     { box_find_leader "$1" && box systemctl is-active --quiet box.target 2>/dev/null; }
 }
 
+# Boots the box and waits until it is up. Exits if it does not boot.
 box_start() {
   box_mounts
   box_cgroup
@@ -93,32 +98,33 @@ box_start() {
     --capability=CAP_BPF,CAP_PERFMON --system-call-filter='bpf pidfd_getfd kcmp' \
     -b >"$BOX/console" 2>&1 &
   local nspawn=$!
-  disown "$nspawn" # that it is killed in the end is no news
+  disown "$nspawn" # otherwise the shell reports its end
   eventually box_is_up_or_gone "$nspawn"
   ! is_gone "$nspawn" && return
-  echo "not ok $NAME: systemd does not come up"
+  echo "not ok $NAME: systemd in the box does not start"
   sed 's/^/# console: /' "$BOX/console"
   exit 1
 }
 
-# What happened in there, where a check failed.
+# Prints the end of the box's journal if a check has failed.
 box_log_on_failure() {
   [ "$FAILED" -eq 0 ] || box journalctl --no-pager --lines 300 | sed 's/^/# log: /'
 }
 
-# How long systemctl and its like wait for an answer of systemd's.
+# The time in microseconds that systemctl and similar tools wait for a reply of systemd.
 export SYSTEMD_BUS_TIMEOUT=1000000
 
-# box COMMAND...: as root in the box, as if typed there.
+# box COMMAND...: runs COMMAND as root in the box.
 box() {
   nsenter -t "$BOX_LEADER" -m -u -i -n -p -C -r -w -- "$@"
 }
 
-## The box stands in for the daemon and the processes of lib.sh
+## Replacements of functions and variables of system-test.sh, for a daemon and processes in the box
 
 SOCKET=/run/vaild/vaild.sock
 UNIT=vaild.service
 
+# exec_as USER COMMAND...: executes COMMAND as USER in the box.
 exec_as() {
   local user=$1
   shift
@@ -126,27 +132,31 @@ exec_as() {
     setpriv --reuid "$user" --regid "${GIDS[$user]:-$(id -g "$user")}" --init-groups --inh-caps=-all -- "$@"
 }
 
+# quietly COMMAND...: runs COMMAND and prints its output only if it fails.
 quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed 's/^/# /' "$PRIVATE/output"; return 1; }; }
 
-# property NAME [UNIT]
+# property NAME [UNIT]: prints a property of UNIT, by default of the unit in the variable UNIT.
 property() { box systemctl show --property "$1" --value "${2:-$UNIT}"; }
 
+# property_is NAME VALUE
 property_is() { [ "$(property "$1")" = "$2" ]; }
 
-# Whether another process than DAEMON is the unit's.
+# Tests whether the unit is active with another main process than DAEMON.
 is_another_and_up() { [ "$(property MainPID)" != "$DAEMON" ] && property_is ActiveState active; }
 
-# Stops DAEMON, whose watchdog then waits for it for one second only. It is told so in the daemon's
-# name, because a WatchdogSec that short could end a daemon that a busy machine keeps waiting.
+# Stops DAEMON with SIGSTOP and shortens its watchdog timeout to 1 s. The timeout is changed by a
+# message on behalf of the daemon: a unit with such a short WatchdogSec could kill a running daemon
+# on a busy machine.
 get_stuck() {
   box kill -STOP "$DAEMON"
   box env NOTIFY_SOCKET=/run/systemd/notify systemd-notify --pid="$DAEMON" WATCHDOG_USEC=1000000
 }
 
-# Nothing here happens often enough by itself to be limited.
+# Resets systemd's start limit, because a test restarts the units more often than it allows.
 forget_starts() { box systemctl reset-failed vaild.service vaild.socket 2>/dev/null || true; }
 
-# override LINE...: of the unit's section Service; without any it is as installed.
+# override LINE...: replaces the test's drop-in for UNIT by one with these lines in the section
+# Service. Without lines the unit is as installed.
 override() {
   box mkdir -p "/run/systemd/system/$UNIT.d"
   printf '%s\n' '[Service]' "$@" >"$PRIVATE/override"
@@ -155,15 +165,15 @@ override() {
   box systemctl daemon-reload
 }
 
-# log_has PATTERN: any line of the unit's.
+# log_has PATTERN: tests whether a line of UNIT's log matches an extended regular expression.
 log_has() {
   box journalctl --sync
   box journalctl --quiet --no-pager -o cat --unit "$UNIT" | grep -E "$1" >/dev/null
 }
 
-# The daemon as it is installed, and the tools.
+# Installs the daemon and the tests' helper programs in the box, and starts the daemon.
 box_install() {
-  expect "make install" quietly make -s -C "$ROOT" install DESTDIR="$BOX_ROOT" prefix=/usr
+  expect "make install succeeds" quietly make -s -C "$ROOT" install DESTDIR="$BOX_ROOT" prefix=/usr
   box systemd-sysusers vaild.conf
   box systemd-tmpfiles --create vaild.conf
   cp -r "$HELPERS" "$BOX_ROOT/usr/local/lib/helpers"
@@ -171,9 +181,10 @@ box_install() {
   expect "the service starts" quietly box systemctl start vaild.socket vaild.service
 }
 
-STARTED=
+STARTED= # the pids in the box of all sessions that box_session has started
 
-# box_session NAME USER TOOL ARGUMENT...: a session, whose pid in the box is in PID.
+# box_session NAME USER TOOL ARGUMENT...: opens a session with a helper program in the box. Sets PID
+# to its pid in the box.
 box_session() {
   local name=$1 user=$2 tool=$3
   shift 3
@@ -182,18 +193,19 @@ box_session() {
   STARTED+=" $PID"
 }
 
-# Each that has been started is the newest of its name, but not the newest so far.
+# has_started TOOL: tests whether the newest process of this name is a new one, that is, not in
+# STARTED. Sets PID to its pid in the box.
 has_started() {
   PID=$(box pgrep --newest --exact "$1") && [[ " $STARTED " != *" $PID "* ]]
 }
 
-# What is charged, but for what those have who ask.
+# Prints the use of each limit except that of connections, because this request opens one.
 charged() {
   ask root "$(call io.vaild.Monitor.GetStatus)" |
-    jq -c '[.parameters.limits[] | select(.name | test("onnection|ebug") | not) | [.name, .used]]'
+    jq -c '[.parameters.limits[] | select(.name | test("onnection") | not) | [.name, .used]]'
 }
 
-# Whatever is left in the box, and of what was sent into it.
+# Kills all processes of the box, also those that were started with nsenter, and removes its cgroup.
 box_stop() {
   [ -n "$CGROUPS" ] || return 0
   echo 0 >"/sys/fs/cgroup$CGROUP_BEFORE/cgroup.procs"

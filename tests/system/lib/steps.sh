@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# A line a step, for people: what was done, what was expected, what was real. To be sourced behind
-# lib.sh.
+# Prints a table with one line for each step of a demonstration: the step, the expected result and
+# the actual result. Source this file after system-test.sh.
 
 STEP=0
 
-steps_begin() { printf '    %-62s %-34s %s\n' step expected real; }
+# Prints the head of the table.
+steps_begin() { printf '    %-62s %-34s %s\n' step expected actual; }
 
-# step WHAT EXPECTED REAL
+# step NAME EXPECTED ACTUAL: prints a step. If the results differ, counts it in FAILED.
 step() {
   local verdict=
 
@@ -20,23 +21,24 @@ step() {
   printf '%2d. %-62s %-34s %s%s\n' "$STEP" "$1" "$2" "$3" "$verdict"
 }
 
-# step_is WHAT EXPECTED COMMAND...: a step that is no call, and is waited for.
+# step_is NAME EXPECTED COMMAND...: prints a step that takes effect later. Its result is EXPECTED as
+# soon as COMMAND succeeds.
 step_is() {
-  local what=$1 expected=$2
+  local name=$1 expected=$2
   shift 2
   if eventually "$@"; then
-    step "$what" "$expected" "$expected"
+    step "$name" "$expected" "$expected"
   else
-    step "$what" "$expected" "not so"
+    step "$name" "$expected" "never happened"
   fi
 }
 
-# What the daemon said, where a step differs.
+# Prints a summary and, if a step failed, the daemon's log.
 steps_end() {
   if [ "$FAILED" -eq 0 ]; then
-    echo "All $STEP steps are as the contract has them."
+    echo "All $STEP steps gave the results that the contract requires."
   else
-    echo "$FAILED of $STEP steps differ."
+    echo "$FAILED of $STEP steps gave another result than expected."
     sed 's/^/vaild: /' "$LOG"
   fi
 }

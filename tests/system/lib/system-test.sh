@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034 # the scripts use what is set here
 #
-# What the system tests share. A script that sources this file runs in a mount and a pid namespace
-# of its own: it may add users, mount and kill as it likes, two of them run side by side, and when
-# it ends, however it ends, the kernel takes everything with it. The daemon runs as the user vaild
-# with CAP_SYS_PTRACE and no more, as its unit has it; all uids are real.
+# Shared functions of the system tests. A script that sources this file runs as root in new mount
+# and pid namespaces. It can therefore add users, mount file systems and kill processes, and two
+# scripts can run at the same time. When the script ends, the kernel kills its processes and removes
+# its mounts. The daemon runs as the user vaild with CAP_SYS_PTRACE as its only capability, as its
+# unit configures it. The user ids are real, because there is no user namespace.
 
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 NAME=$(basename "$0" .sh)
 
-# Starts the script anew as root in namespaces of its own.
+# Executes the script again, as root and in new namespaces. Arguments: those of the script.
 enter_namespaces() {
   local become_root=()
 
@@ -31,7 +32,8 @@ enter_namespaces() {
 unset VAILD_TEST_INSIDE
 umask 022
 
-# A place that every user can reach, wherever the tree lies, and that goes with the namespace.
+# A file system that every user can reach and that is unmounted with the namespace. It must not hide
+# the source tree.
 case $ROOT/ in
 /mnt/*) PRIVATE=/media ;;
 *) PRIVATE=/mnt ;;
@@ -46,15 +48,16 @@ readonly ALICE BOB
 
 declare -A GIDS=([root]=0)
 
-# add_user NAME ID SHELL: a user with a group of its own.
+# add_user NAME ID SHELL: adds a user and a group, both called NAME and with the same id.
 add_user() {
   GIDS[$1]=$2
   echo "$1:x:$2:$2::/:$3" >>"$PRIVATE/etc/passwd"
   echo "$1:x:$2:" >>"$PRIVATE/etc/group"
 }
 
-# The host's users and some more, seen in this namespace alone: alice and bob are people, carol is
-# an operator, vmm is a service's user as libvirt's is. Alice is in a further group.
+# Adds the tests' users to those of the host, in this namespace only. vail-alice and vail-bob are
+# login users, vail-carol is an operator, and vail-vmm is a service's user, like libvirt's.
+# vail-alice is also in the group vail-video.
 make_users() {
   mkdir "$PRIVATE/etc"
   sed '/^vail/d' /etc/passwd >"$PRIVATE/etc/passwd"
@@ -70,20 +73,23 @@ make_users() {
   mount --bind "$PRIVATE/etc/group" /etc/group
 }
 
-# exec_as USER COMMAND...: becomes the user as a login would. In the background $! is COMMAND's pid.
+# exec_as USER COMMAND...: executes COMMAND with the credentials that USER has after a login. If
+# this is run in the background, $! is the pid of COMMAND.
 exec_as() {
   local user=$1
   shift
   exec setpriv --reuid "$user" --regid "${GIDS[$user]:-$(id -g "$user")}" --init-groups --inh-caps=-all -- "$@"
 }
 
+# run_as USER COMMAND...: runs COMMAND as USER and waits for it.
 run_as() {
   (exec_as "$@")
 }
 
-## Programs that every user can run
+## Programs
 
-# The tree may lie where only root can look: users get copies.
+# Copies the programs to where every user can run them, because only root may have access to the
+# source tree. Sets HELPERS to the folder of the helper programs.
 copy_programs() {
   mkdir -p "$PRIVATE/build/tests"
   cp -r "$ROOT/build/tests/helpers" "$PRIVATE/build/tests/"
@@ -96,42 +102,45 @@ copy_programs() {
 
 FAILED=0
 
+# ok CHECK: reports that a check passed.
 ok() { echo "ok $*"; }
 
+# not_ok CHECK DETAILS: reports that a check failed, and counts it in FAILED.
 not_ok() {
   echo "not ok $1: $2"
   FAILED=$((FAILED + 1))
 }
 
+# skip CHECK REASON: reports that a check was skipped.
 skip() { echo "skip $1: $2"; }
 
-# expect_equal CHECK EXPECTED REAL
+# expect_equal CHECK EXPECTED ACTUAL: checks that two strings are equal.
 expect_equal() {
   if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "expected '$2', got '$3'"; fi
 }
 
-# expect_match CHECK PATTERN REAL: an extended regular expression.
+# expect_match CHECK PATTERN ACTUAL: checks that ACTUAL matches an extended regular expression.
 expect_match() {
   if [[ $3 =~ $2 ]]; then ok "$1"; else not_ok "$1" "expected /$2/, got '$3'"; fi
 }
 
-# expect CHECK COMMAND...
+# expect CHECK COMMAND...: checks that COMMAND succeeds.
 expect() {
   local check=$1
   shift
   if "$@"; then ok "$check"; else not_ok "$check" "failed: $*"; fi
 }
 
-# Nobody writes to it: a read with a timeout is a pause that starts no process.
+# No process writes to this FIFO. A read from it with a timeout is a pause without a new process.
 mkfifo "$PRIVATE/silence"
 exec {SILENCE}<>"$PRIVATE/silence"
 
-# pause_for MILLISECONDS, fewer than a thousand.
+# pause_for MILLISECONDS: pauses for less than 1000 ms.
 pause_for() { read -r -t "0.$(printf %03d "$1")" -u "$SILENCE" || true; }
 
-# eventually COMMAND...: repeats the command until it succeeds, however long that takes on a slow
-# machine. It fails only if start_daemon's daemon exits meanwhile, because then the event would never
-# come. tests/check ends a test that hangs. The log has the last wait that took over ten seconds.
+# eventually COMMAND...: repeats COMMAND until it succeeds, without a deadline, because a machine
+# can be slow. Fails only if the daemon of start_daemon exits meanwhile, because the event would
+# then never happen. tests/check ends a test that hangs. A wait of more than 10 s is logged.
 eventually() {
   local since=$SECONDS running=$RUNNING pause=5
 
@@ -150,12 +159,14 @@ eventually() {
   done
 }
 
+# Exits with status 0 if all checks passed, otherwise with 1.
 finish() {
   [ "$FAILED" -eq 0 ]
   exit
 }
 
-# while_runs PID COMMAND...: repeats the command until it succeeds. It fails if the process exits first.
+# while_runs PID COMMAND...: repeats COMMAND until it succeeds. Fails if the process exits before
+# that.
 while_runs() {
   local pid=$1
   shift
@@ -163,14 +174,17 @@ while_runs() {
   "$@"
 }
 
+# succeeds_or_gone PID COMMAND...: succeeds if COMMAND does or if the process has exited.
 succeeds_or_gone() { "${@:2}" || is_gone_or_zombie "$1"; }
 
+# is_gone_or_zombie PID: tests whether the process has exited.
 is_gone_or_zombie() { ! grep -qE '^State:	[^ZX]' "/proc/$1/status" 2>/dev/null; }
 
-# is_mounted FOLDER PID: whether the process has mounted something there. It exits if it cannot.
+# is_mounted FOLDER PID: waits until the process has mounted a file system at FOLDER. Fails if the
+# process exits before that.
 is_mounted() { while_runs "$2" mountpoint -q "$1"; }
 
-# png_size FILE: width and height, as its header has them.
+# png_size FILE: prints the width and height from the header of a PNG file.
 png_size() {
   od --address-radix=n --skip-bytes=16 --read-bytes=8 --format=u4 --endian=big "$1" | xargs
 }
@@ -183,50 +197,54 @@ STATE=$PRIVATE/state
 LOG=$PRIVATE/log
 VAILD=${VAILD:-$ROOT/build/sanitized/vaild}
 DAEMON=
-RUNNING= # the pid of start_daemon's daemon
+RUNNING= # the pid of the daemon of start_daemon, or empty
 
+# is_gone PID: tests whether the process has exited and has been waited for.
 is_gone() { [ ! -e "/proc/$1" ]; }
 
-# holds PID PATTERN: whether the process has something open whose name matches.
+# holds PID PATTERN: tests whether the process has a file open whose name matches PATTERN (grep).
 holds() {
   readlink "/proc/$1/fd/"* 2>/dev/null | grep -- "$2" >/dev/null
 }
 
-# How many descriptors the daemon has.
+# Prints the number of fds that the daemon has open.
 descriptors() { find "/proc/$DAEMON/fd" -mindepth 1 2>/dev/null | wc -l; }
+# descriptors_are NUMBER: tests whether the daemon has NUMBER fds open.
 descriptors_are() { [ "$(descriptors)" -eq "$1" ]; }
 
-# kill_hard PID: of a child of ours, which is gone afterwards.
+# kill_hard PID: kills a child process of this shell with SIGKILL and waits for it.
 kill_hard() {
   kill -KILL "$1"
   wait "$1" 2>/dev/null || true
 }
 
+# Makes the daemon's folders and an empty log.
 make_folders() {
   mkdir -p "$PRIVATE/run" "$PRIVATE/runtime" "$STATE" "$CONFIG/vaild.json.d"
   chown vaild:vaild "$PRIVATE/run" "$PRIVATE/runtime" "$STATE"
   : >"$LOG"
 }
 
-# What its unit makes of it: the user vaild, with CAP_SYS_PTRACE and no more.
+# The command that starts a program with the daemon's credentials, the same that its unit sets.
 CAPABILITIES=-all,+sys_ptrace
 AS_DAEMON=(setpriv --reuid vaild --regid vaild --clear-groups --inh-caps="$CAPABILITIES"
   --ambient-caps="$CAPABILITIES" --bounding-set="$CAPABILITIES" --)
 
-# Ends the test where strace(1) may trace nobody.
+# Skips the whole test if strace(1) is not allowed to trace processes.
 needs_tracing() {
   strace -o "$PRIVATE/trace" -e inject=getpid:error=EPERM true 2>/dev/null && return
-  skip "$NAME" "nobody may be traced here (ptrace)"
+  skip "$NAME" "strace(1) may not trace processes on this machine"
   finish
 }
 
-# exec_daemon [WRAPPER...]: in the background $! is the daemon's pid. A wrapper is a command that
-# executes the rest of its arguments.
+# exec_daemon [WRAPPER...]: executes the daemon. If this is run in the background, $! is its pid.
+# WRAPPER is a command that executes the rest of its arguments.
 exec_daemon() {
   exec "$@" "${AS_DAEMON[@]}" "$VAILD" --socket "$SOCKET" --runtime-dir "$PRIVATE/runtime" \
     --state-dir "$STATE" --config "$CONFIG"
 }
 
+# Tests whether the daemon serves.
 daemon_is_ready() {
   [ -S "$SOCKET" ] && [[ $(<"$LOG") == *"vaild: ready on"* ]]
 }
@@ -235,8 +253,8 @@ daemon_is_ready_or_gone() {
   daemon_is_ready || is_gone "$DAEMON"
 }
 
-# try_daemon [WRAPPER...]: starts a daemon that is not expected to run. Its exit status is in STATUS,
-# or "runs" if it serves, and what it says in LOG.
+# try_daemon [WRAPPER...]: starts a daemon that is expected to exit at once. Sets STATUS to its exit
+# status, or to "runs" if it serves and had to be killed. Its output is in the file LOG.
 try_daemon() {
   : >"$LOG"
   exec_daemon "$@" 2>"$LOG" &
@@ -252,9 +270,10 @@ try_daemon() {
   fi
 }
 
-# start_daemon [WRAPPER...]
+# start_daemon [WRAPPER...]: starts the daemon and waits until it serves. Sets DAEMON and RUNNING to
+# its pid. Its output is in the file LOG. Exits if the daemon does not start.
 start_daemon() {
-  : >"$LOG" # what an earlier daemon said is not this one's
+  : >"$LOG" # otherwise daemon_is_ready would find the message of an earlier daemon
   exec_daemon "$@" 2>"$LOG" &
   DAEMON=$!
   RUNNING=
@@ -266,74 +285,77 @@ start_daemon() {
   exit 1
 }
 
-# Ends the daemon as systemd would; its exit status is in STATUS.
+# Ends the daemon with SIGTERM, as systemd does. Sets STATUS to its exit status.
 stop_daemon() {
   STATUS=0
   kill -TERM "$DAEMON"
   wait "$DAEMON" || STATUS=$?
 }
 
-# The last check of each test: the daemon lived, ends cleanly, and the sanitizers had nothing to say.
+# The last check of a test: stops the daemon and checks that its exit status is 0 and that neither a
+# sanitizer nor an assertion has reported an error.
 expect_clean_stop() {
   stop_daemon
   expect_equal "$NAME: the daemon ends cleanly" 0 "$STATUS"
   if grep -qE 'Sanitizer|runtime error|Assertion' "$LOG"; then
-    not_ok "$NAME: no reports" "see the log"
+    not_ok "$NAME: the sanitizers report no errors" "see the log"
   fi
   [ "$FAILED" -eq 0 ] || tail -n 500 "$LOG" | sed 's/^/# log: /'
 }
 
-## Talking to it
+## Requests
 
-# A socat that waits for the last answer after its input has ended, however long that takes.
+# A socat that waits for the last reply after the end of its input, practically without a deadline.
 SOCAT=(socat -t 1000000)
 
-# Pipes what is on stdin to the daemon as a user, and its answers to stdout.
+# talk_as USER: sends stdin to the daemon as USER and prints the replies.
 talk_as() {
   run_as "$1" "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET"
 }
 
-# call METHOD [PARAMETERS]: a request's text.
+# call METHOD [PARAMETERS]: prints a request. PARAMETERS is a JSON object.
 call() {
   printf '{"method":"%s","parameters":%s}' "$1" "${2:-"{}"}"
 }
 
-# ask USER REQUEST...: one connection, one process; the answers, a line each.
+# ask USER REQUEST...: sends the requests on one connection and prints each reply on a line.
 ask() {
   local user=$1
   shift
   printf '%s\n' "$@" | talk_as "$user"
 }
 
-# The status of each answer on stdin, in one line.
+# Reads replies from stdin and prints their statuses on one line.
 statuses() {
   sed -E 's/.*"status":"(STATUS_[A-Z_]+)".*/\1/' | paste -sd' '
 }
 
-# field PATH: a jq expression, of the answer on stdin.
+# field EXPRESSION: reads a reply from stdin and prints the result of a jq expression as plain text.
 field() {
   jq -r "$1"
 }
 
 CONTEXT=$(call io.vaild.Gpu.CreateContext)
 
+# Print the request that registers, or unregisters, the process that sends it. Argument: a GUID.
 register() { call io.vaild.RegisterVailProcess "{\"virtualMachineGuid\":\"$1\"}"; }
 unregister() { call io.vaild.UnregisterVailProcess "{\"virtualMachineGuid\":\"$1\"}"; }
 
-# start_vmm USER: a process that can be a VM's; its pid is in VMM.
+# start_vmm USER: starts a process that can be registered as a VMM. Sets VMM to its pid.
 start_vmm() {
   exec_as "$1" sleep infinity &
   VMM=$!
   eventually runs_as "$VMM" "$(id -u "$1")" sleep
 }
 
-# runs_as PID UID NAME: the process has become that program and that user.
+# runs_as PID UID NAME: tests whether the process runs the program NAME with the user id UID.
 runs_as() {
   [ "$(cat "/proc/$1/comm" 2>/dev/null)" = "$3" ] &&
     grep -qE "^Uid:	$2	$2	$2	$2\$" "/proc/$1/status"
 }
 
-# add_vm GUID VMM-PID [DISPLAY-CLIENT]: the status; without a display client it is the VMM.
+# add_vm GUID VMM-PID [DISPLAY-CLIENT]: registers a VM and prints the status. DISPLAY-CLIENT is a
+# JSON object. Without it the daemon uses the VMM.
 add_vm() {
   local clients=${3:+",\"displayClients\":[$3]"}
 
@@ -341,15 +363,17 @@ add_vm() {
     "{\"virtualMachineGuid\":\"$1\",\"vmmPid\":$2$clients}")" | statuses
 }
 
+# assign_gpu GUID: assigns a vGPU to the VM and prints the reply.
 assign_gpu() {
   ask root "$(call io.vaild.Machine.AssignVirtualGpu "{\"virtualMachineGuid\":\"$1\"}")"
 }
 
-# ready_vm GUID DISPLAY-CLIENT: a running VM with a vGPU; its VMM is VMM.
+# ready_vm GUID DISPLAY-CLIENT: starts a VMM process and registers a VM with a vGPU for it. Sets VMM
+# to its pid.
 ready_vm() {
   start_vmm vail-vmm
   [ "$(add_vm "$1" "$VMM" "$2")" = STATUS_SUCCESS ] || {
-    not_ok "$NAME: setting up" "the VM $1 could not be registered"
+    not_ok "$NAME: the VM of the test is registered" "the VM $1 could not be registered"
     return
   }
   assign_gpu "$1" >/dev/null
@@ -357,34 +381,39 @@ ready_vm() {
 
 ALICE_CLIENT='{"user":"vail-alice"}'
 
-# The pids that are registered, as an operator sees them, in one line.
+# Prints the pids of all registrations on one line.
 registered_pids() {
   ask root "$(call io.vaild.ListRegistrations)" | field '[.parameters.registrations[].pid] | join(" ")'
 }
 
+# registered_are PIDS: tests whether exactly these pids are registered.
 registered_are() { [ "$(registered_pids)" = "$1" ]; }
 
+# Prints the GUIDs of all VMs on one line.
 running_vms() {
   ask root "$(call io.vaild.Machine.ListVirtualMachines)" |
     field '[.parameters.virtualMachines[].virtualMachineGuid] | join(" ")'
 }
 
+# running_are GUIDS: tests whether exactly these VMs are registered.
 running_are() { [ "$(running_vms)" = "$1" ]; }
 
-## A clock that the test owns
+## Time
 
 CLOCK=$PRIVATE/clock
-PASSED=0 # microseconds
+PASSED=0 # microseconds since own_clock
 
-# own_clock: for the daemons that are started from now on, time passes only in pass_time.
+# Makes daemons that are started later read their clock from a file, so that their time passes only
+# in pass_time.
 own_clock() {
   head -c 8 /dev/zero >"$CLOCK"
   export VAILD_CLOCK=$CLOCK
   VAILD=$ROOT/build/sanitized/clock/vaild
 }
 
-# pass_time SECONDS: returns once the daemon has done what was due by then. It does so before it
-# reads a request that is sent after the answer to another.
+# pass_time SECONDS: advances the daemon's clock and returns when all timers that are due have run.
+# Two requests suffice to wait for them: the second is sent after the reply to the first, so that
+# the daemon runs its timers before it reads the second.
 pass_time() {
   local bytes
 
@@ -396,18 +425,20 @@ pass_time() {
   ask root "$(call org.varlink.service.GetInfo)" >/dev/null
 }
 
-## Conversations: a socat of a user's that stays, so that a registration has a process to belong to.
+## Sessions: processes that keep a connection open, so that registrations and objects last
 
 declare -A SESSION_PID SESSION_IN SESSION_OUT
 
-# session_open NAME USER [WRAPPER...]
+# session_open NAME USER [WRAPPER...]: starts a socat that is connected to the daemon as USER.
 session_open() {
   local name=$1 user=$2
   shift 2
   session_open_with "$name" "$user" "$@" socat - "UNIX-CONNECT:$SOCKET" 2>/dev/null
 }
 
-# session_open_with NAME USER COMMAND...: a program of our own that answers each line with one.
+# session_open_with NAME USER COMMAND...: starts, as USER, a program that replies to each line on
+# its stdin with a line. Sets SESSION_PID[NAME], SESSION_IN[NAME] and SESSION_OUT[NAME], the fds for
+# its input and output.
 session_open_with() {
   local name=$1 user=$2 in out
   shift 2
@@ -420,25 +451,27 @@ session_open_with() {
   rm "$PRIVATE/$name.in" "$PRIVATE/$name.out"
 }
 
-# session_ask NAME REQUEST: the answer is in REPLY, empty where none came.
+# session_ask NAME REQUEST: sends a line to the session. Sets REPLY to the line that it replies, or
+# leaves it empty if the session has ended.
 session_ask() {
   REPLY=
   printf '%s\n' "$2" >&"${SESSION_IN[$1]}" || true
   IFS= read -r -u "${SESSION_OUT[$1]}" REPLY || true
 }
 
-# session_status NAME REQUEST: the answer's status is in STATUS.
+# session_status NAME REQUEST: sends a request. Sets REPLY, and STATUS to the reply's status.
 session_status() {
   session_ask "$1" "$2"
   STATUS=$(statuses <<<"$REPLY")
 }
 
-# expect_reply CHECK EXPECTED NAME REQUEST: the whole answer.
+# expect_reply CHECK EXPECTED NAME REQUEST: checks the whole reply of a session.
 expect_reply() {
   session_ask "$3" "$4"
   expect_equal "$1" "$2" "$REPLY"
 }
 
+# session_kill NAME: kills the session's process and closes the fds.
 session_kill() {
   local in=${SESSION_IN[$1]} out=${SESSION_OUT[$1]}
   kill_hard "${SESSION_PID[$1]}" 2>/dev/null || true
@@ -447,10 +480,10 @@ session_kill() {
 
 ## Examples of documents
 
-# What an example's shell begins with: sudo, as we are root already, and socat and timeout without the
-# short times that are right for people. A command that would never end is ended once it has said
-# that it has told all that there is.
-example_begins() {
+# Prints the functions that must precede an example, so that it can run in a test: sudo does not
+# switch users, because the test is root. socat waits for replies practically without a deadline.
+# timeout ends its command not by time but after it has printed the event "current".
+example_prologue() {
   cat <<'EOF'
 sudo() { "$@"; }
 socat() {
@@ -459,13 +492,13 @@ socat() {
   command socat -t 1000000 "${arguments[@]}"
 }
 timeout() {
-  local said
-  said=$(mktemp)
-  "${@:2}" <&0 >"$said" &
-  until grep -q '"current"' "$said"; do sleep 0.02; done
-  pkill -P $! || kill $! # a function's process has the program as its child
-  cat "$said"
-  rm "$said"
+  local output
+  output=$(mktemp)
+  "${@:2}" <&0 >"$output" &
+  until grep -q '"current"' "$output"; do sleep 0.02; done
+  pkill -P $! || kill $! # if the command is a function, its program is a child of $!
+  cat "$output"
+  rm "$output"
   return 124
 }
 EOF
@@ -473,7 +506,7 @@ EOF
 
 ## Guests
 
-# boot_sector: makes one of the code on stdin, of at most 510 bytes.
+# Reads at most 510 bytes of code from stdin and prints them as a boot sector.
 boot_sector() {
   (cat && head -c 510 /dev/zero) | head -c 510
   printf '\x55\xaa'
@@ -485,7 +518,8 @@ make_folders
 
 CTL=("$PRIVATE/build/vailctl" --socket "$SOCKET")
 
-# ctl_as USER EXPECTED-EXIT CHECK ARGUMENT...: runs vailctl; what it prints is in SAID.
+# ctl_as USER EXPECTED-STATUS CHECK ARGUMENT...: runs vailctl as USER and checks its exit status.
+# Sets SAID to its output.
 ctl_as() {
   local user=$1 expected=$2 check=$3 status=0
   shift 3
