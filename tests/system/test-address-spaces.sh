@@ -52,7 +52,8 @@ test_with_socat() {
   expect_equal "a process cannot free the driver's range" STATUS_INVALID_PARAMETER "$STATUS"
   session_status alice "$(gpu ReserveGpuVirtualAddressRange \
     "\"process\":\"$process\",\"sizeInBytes\":2097152")"
-  expect_equal "only the driver of an adapter can reserve driver ranges" STATUS_ACCESS_DENIED "$STATUS"
+  expect_equal "only the driver of an adapter can reserve driver ranges" STATUS_ACCESS_DENIED \
+    "$STATUS"
   expect_equal "another user cannot map in the address space" STATUS_ACCESS_DENIED \
     "$(ask vail-bob "$(gpu MapGpuVirtualAddress \
     "\"process\":\"$process\",\"sizeInBytes\":4096,\"protection\":\"zero\"")" | statuses)"

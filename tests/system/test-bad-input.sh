@@ -127,7 +127,8 @@ parameters() {
 \"parameters\":{\"virtualMachineGuid\":\"$guid\",\"pid\":-1}}" "$(invalid io.vaild pid)"
   stays_open "unknown members beside parameters are ignored" \
     '{"method":"io.vaild.ListRegistrations","colour":1,"parameters":{}}' "$SERVED"
-  stays_open "a flag of the wrong type is refused" '{"method":"io.vaild.ListRegistrations","more":1}' \
+  stays_open "a flag of the wrong type is refused" \
+    '{"method":"io.vaild.ListRegistrations","more":1}' \
     "$(invalid io.vaild more)"
   stays_open "more and oneway together are refused" \
     '{"method":"io.vaild.ListRegistrations","more":true,"oneway":true}' "$(invalid io.vaild more)"

@@ -40,7 +40,8 @@ static_words() {
   offers "vailctl offers no completion after --" "" exec "$GUID" -- re
   offers "vailctl save completes file names" "$ROOT/Makefile" save 0123 "$ROOT/Makef"
   offers "vailctl completes user names" vail-alice vm add "$GUID" --user vail-al
-  offers "vailctl call completes method names" "io.vaild.Monitor.GetStatus" call io.vaild.Monitor.GetS
+  offers "vailctl call completes method names" "io.vaild.Monitor.GetStatus" call \
+    io.vaild.Monitor.GetS
 }
 
 # Checks that all commands and options of vailctl are offered.
@@ -85,7 +86,8 @@ viewer_and_agent() {
   PROGRAM=vail-qemu
   offers "vail-qemu --user completes user names" vail-alice --user vail-al
   offers "vail-qemu --qmp completes file names" "$ROOT/Makefile" --qmp "$ROOT/Makef"
-  expect_match "vail-qemu --adapter completes handles of adapters" '^[0-9a-f]{32}$' "$(completions --adapter "")"
+  expect_match "vail-qemu --adapter completes handles of adapters" '^[0-9a-f]{32}$' \
+    "$(completions --adapter "")"
   PROGRAM=vailctl
   session_kill console
 }
@@ -108,8 +110,10 @@ session_kill alice
 offers "vailctl vm release does not offer a GUID that is not in quarantine" "" vm release ""
 ask root "$(call io.vaild.Machine.SetQuarantine "{\"virtualMachineGuid\":\"$GUID\",\"quarantined\":true}")" >/dev/null
 offers "vailctl vm release completes GUIDs in quarantine" "$GUID" vm release ""
-expect_match "vailctl vgpu remove completes handles of vGPUs" '^[0-9a-f]{32}$' "$(completions vgpu remove "")"
+expect_match "vailctl vgpu remove completes handles of vGPUs" '^[0-9a-f]{32}$' \
+  "$(completions vgpu remove "")"
 viewer_and_agent
-expect_match "vailctl vgpu assign --adapter completes handles of adapters" '^[0-9a-f]{32}$' "$(completions vgpu assign "$GUID" --adapter "")"
+expect_match "vailctl vgpu assign --adapter completes handles of adapters" '^[0-9a-f]{32}$' \
+  "$(completions vgpu assign "$GUID" --adapter "")"
 expect_clean_stop
 finish

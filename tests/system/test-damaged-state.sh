@@ -1,8 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Whatever has become of what the daemon kept, it starts, or says what to do: what is sound is there,
-# what is not is told, nothing hangs in the air, the books balance, and it serves.
+# Damages the persisted state in many ways and starts the daemon with it. The daemon either starts
+# or refuses with an error that says what to do. If it starts, it restores all entities whose
+# records are sound, reports the damage, lists no entity whose VM is missing, charges exactly the
+# entities that exist, and serves requests.
+#
+# SEED=NUMBER repeats the random damages of a run. DEGREE=NUMBER multiplies how many are tried.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -12,16 +16,18 @@
 SEED=${SEED:-$RANDOM}
 ORIGINAL=$PRIVATE/original
 DAMAGED=$PRIVATE/damaged
-DEGREE=${DEGREE:-1} # how many times as many are tried
+DEGREE=${DEGREE:-1}
 TRIALS=$PRIVATE/trials
 TRIED=0
 
-# --- what is expected --------------------------------------------------------------------------
+# --- judging the restored state ----------------------------------------------------------------
 
-# What has to be so of a state, of which BEFORE is all that can be there: a line each that is not.
+# A jq expression on the array of a snapshot's replies, with $before, the replies before the damage,
+# $whole, whether all lines of the record file are sound, and $complete, whether every entity must
+# be restored. Prints one line for each property that the snapshot lacks.
 # shellcheck disable=SC2016
-JUDGE='
-def things: map(.parameters) | {
+PROBLEMS='
+def state: map(.parameters) | {
     machines: .[0].virtualMachines, registrations: .[1].registrations, objects: .[2].sharedObjects,
     processes: [.[3].processes[] | select(.systemProcess | not)], quarantines: .[4].quarantines,
     status: .[5], limits: ([.[5].limits[] | {(.name): .used}] | add),
@@ -32,51 +38,59 @@ def identities: {
     object: [.objects[].handle], process: [.processes[].process],
     virtualGpu: [.machines[].virtualGpus[].virtualGpu],
     holder: [.objects[] | .handle as $handle | .holders[] | [$handle, .pid]] };
-def wrong($what; $is): if $is then empty else $what end;
-($before | things | identities) as $had | things as $now | ($now | identities) as $has |
-($had | keys[] | . as $kind | $has[$kind] - $had[$kind] | wrong("a \($kind) of nowhere: \(.)"; . == [])),
+def require($holds; $problem): if $holds then empty else $problem end;
+def charged($limit; $valid): require($valid; "the number of charged \($limit) is wrong");
+($before | state | identities) as $had | state as $now | ($now | identities) as $has |
+($had | keys[] | . as $kind | $has[$kind] - $had[$kind] |
+  require(. == []; "entities of the kind \($kind) did not exist before: \(.)")),
 ($now.registrations[], $now.objects[] | .virtualMachineGuid as $guid |
-  wrong("\(.) is of no VM"; $guid == null or ($has.machine | index([$guid])))),
+  require($guid == null or ($has.machine | index([$guid])); "the VM of \(.) does not exist")),
 ($now.machines[] | .virtualMachineGuid as $guid |
-  wrong("\($guid) has another number of registrations";
-    .registrations == ([$now.registrations[] | select(.virtualMachineGuid == $guid)] | length)),
-  wrong("\($guid) has another number of objects";
-    .sharedObjects == ([$now.objects[] | select(.virtualMachineGuid == $guid)] | length))),
-wrong("VMs are charged otherwise"; $now.limits.virtualMachines == ($has.machine | length)),
-wrong("vGPUs are charged otherwise"; $now.limits.virtualGpus == ($has.virtualGpu | length)),
-wrong("registrations are charged otherwise"; $now.limits.registrations == ($has.registration | length)),
-wrong("GPU processes are charged otherwise"; $now.limits.gpuProcesses == ($has.process | length)),
-wrong("contexts are charged otherwise"; $now.limits.contexts == ([$now.processes[].contexts] | add // 0)),
-wrong("objects are charged otherwise"; $now.limits.objects >= ($has.object | length)),
-wrong("holders are charged otherwise"; $now.limits.holders >= ($has.holder | length)),
-wrong("ranges are charged otherwise"; $now.limits.userRanges == ([$now.processes[].ranges - 1] | add // 0)),
-wrong("quarantines are others"; $now.quarantines == ($before | things | .quarantines)),
-wrong("it does not serve: \($now.served)"; $now.served == ["STATUS_SUCCESS", "STATUS_SUCCESS"]),
-wrong("it is not told"; $has == $had or $whole or ($now.status.remarks | length) > 0),
-wrong("it is not all there"; $complete | not or $has == $had)'
+  require(.registrations ==
+    ([$now.registrations[] | select(.virtualMachineGuid == $guid)] | length);
+    "the VM \($guid) reports a wrong number of registrations"),
+  require(.sharedObjects ==
+    ([$now.objects[] | select(.virtualMachineGuid == $guid)] | length);
+    "the VM \($guid) reports a wrong number of objects")),
+charged("VMs"; $now.limits.virtualMachines == ($has.machine | length)),
+charged("vGPUs"; $now.limits.virtualGpus == ($has.virtualGpu | length)),
+charged("registrations"; $now.limits.registrations == ($has.registration | length)),
+charged("GPU processes"; $now.limits.gpuProcesses == ($has.process | length)),
+charged("contexts"; $now.limits.contexts == ([$now.processes[].contexts] | add // 0)),
+charged("objects"; $now.limits.objects >= ($has.object | length)),
+charged("holders"; $now.limits.holders >= ($has.holder | length)),
+charged("ranges"; $now.limits.userRanges == ([$now.processes[].ranges - 1] | add // 0)),
+require($now.quarantines == ($before | state | .quarantines); "the quarantines have changed"),
+require($now.served == ["STATUS_SUCCESS", "STATUS_SUCCESS"];
+  "a new VM is not served: \($now.served)"),
+require($has == $had or $whole or ($now.status.remarks | length) > 0;
+  "entities are missing, but the status has no remark"),
+require(($complete | not) or $has == $had; "entities are missing")'
 
-# judge_answers: of each trial, whose answers stand behind {"trial":NUMBER} and what is known of it,
-# a line for each thing that is not so, behind the number.
-judge_answers() {
+# Reads, for each trial, an object with its number, $complete and $whole, and then the replies of
+# its snapshot. Prints the number of the trial and a problem on each line.
+find_problems() {
   jq -rn --slurpfile before "$PRIVATE/before" "
-    reduce inputs as \$line ([]; if \$line.trial then . + [\$line + { answers: [] }]
-      else .[-1].answers += [\$line] end) |
-    .[] | .trial as \$trial | .complete as \$complete | .whole as \$whole | .answers |
-    (if length < ${#LOOK[@]} then \"it does not answer\" else ($JUDGE) end) | \"\(\$trial) \(.)\""
+    reduce inputs as \$line ([]; if \$line.trial then . + [\$line + { replies: [] }]
+      else .[-1].replies += [\$line] end) |
+    .[] | .trial as \$trial | .complete as \$complete | .whole as \$whole | .replies |
+    (if length < ${#SNAPSHOT_REQUESTS[@]} then \"a request got no reply\" else ($PROBLEMS) end) |
+    \"\(\$trial) \(.)\""
 }
 
-# count_sound FILE...: of each a line: how many entities its sound lines say that there are, without
-# the adapter; and whether all its lines are sound. Without its first line nothing is sound, and a
-# line without its end is not. Behind each file's last byte stands END.
+# count_sound FILE...: prints a line for each record file: the number of entities in its sound
+# lines, without the software adapter, and whether all of its lines are sound. A line is sound if
+# the original has it. If the first line is damaged, no entity counts. A last line without a line
+# break does not count either. END must have been added to each file.
 END=$'\001END'
 count_sound() {
   LC_ALL=C awk -v end="$END" '
     NR == FNR { original[$0]; next }
-    FNR == 1 { delete things; read = 0; whole = "true" }
+    FNR == 1 { delete entities; read = 0; whole = "true" }
     substr($0, length($0) - length(end) + 1) == end {
       if ($0 != end && !(substr($0, 1, length($0) - length(end)) in original)) whole = "false"
       count = 0
-      for (serial in things) count += things[serial]
+      for (serial in entities) count += entities[serial]
       print count, whole
       next
     }
@@ -84,13 +98,13 @@ count_sound() {
     read++ == 0 && !/"bootId"/ { lost = FILENAME }
     lost != FILENAME && match($0, /^[0-9a-f]* \{"serial":[0-9]+/) {
       serial = substr($0, 1, RLENGTH); sub(/.*:/, "", serial)
-      if (/"record":null\}$/) delete things[serial]; else things[serial] = /"kind":"adapter"/ ? 0 : 1
+      if (/"record":null\}$/) delete entities[serial]; else entities[serial] = /"kind":"adapter"/ ? 0 : 1
     }' "$ORIGINAL" "$@"
 }
 
-# count_told LOG...: of each a line: how many records the daemon says that it has restored and
-# dropped: "17", or "17 and 3 others".
-count_told() {
+# count_reported LOG...: prints a line for each log: the number of records that the daemon reports
+# as restored or not restored. The latter are reported as "KIND 17" or "KIND 17 and 3 others".
+count_reported() {
   awk '
     FNR == 1 && NR > 1 { print sum + 0; sum = 0 }
     /^vaild: restored [0-9]+ records/ { sum += $3 }
@@ -101,8 +115,9 @@ count_told() {
 
 # --- trials ------------------------------------------------------------------------------------
 
-# Kills the daemon, whose place one takes that finds the file as it is in DAMAGED, and in the store
-# what was there in the beginning but for the order, where there is one.
+# start_damaged [COMMAND]: kills the daemon and starts another one with the record file DAMAGED. The
+# fd store has its original entries, which COMMAND, a command of the fake service manager, can
+# change.
 start_damaged() {
   kill_hard "$DAEMON"
   session_ask manager restore
@@ -110,64 +125,72 @@ start_damaged() {
   rm -rf "$RECORDS"*
   cp "$DAMAGED" "$RECORDS"
   chown vaild:vaild "$RECORDS"
-  start_kept
+  start_service
 }
 
-# try WHAT [COMPLETE [ORDER]]: one damage, which tried judges with the others.
+# try NAME [COMPLETE [COMMAND]]: starts the daemon with DAMAGED and saves its snapshot and log for
+# judge_trials. COMPLETE is true if all entities must be restored. COMMAND is that of start_damaged.
 try() {
-  local trial=$((1000 + TRIED))
+  local trial=$((1000 + TRIED)) # four digits, so that file names sort by number
   TRIED=$((TRIED + 1))
   start_damaged "${3:-}"
-  look >"$TRIALS/$trial.answers"
+  snapshot >"$TRIALS/$trial.replies"
   mv "$LOG" "$TRIALS/$trial.log"
   cp "$DAMAGED" "$TRIALS/$trial.damaged"
   printf '%s\n' "$END" >>"$TRIALS/$trial.damaged"
-  WHAT[trial]=$1 COMPLETE[trial]=${2:-false}
+  TRIAL_NAMES[trial]=$1 COMPLETE[trial]=${2:-false}
 }
 
-# tried WHAT: what has come of those since the last time.
-tried() {
-  local trial wrong failed=$FAILED
-  declare -A WRONG=()
+# judge_trials CHECK: judges all trials since the last call together, because a jq process for each
+# trial would take much longer. Reports a failed check for each trial with problems, or else one
+# passed check.
+judge_trials() {
+  local trial problem failed=$FAILED
+  declare -A FOUND=()
 
   mapfile -t SOUND < <(count_sound "$TRIALS"/*.damaged)
-  mapfile -t TOLD < <(count_told "$TRIALS"/*.log)
-  for trial in "${!WHAT[@]}"; do
+  mapfile -t REPORTED < <(count_reported "$TRIALS"/*.log)
+  for trial in "${!TRIAL_NAMES[@]}"; do
     read -r SOUND_COUNT WHOLE <<<"${SOUND[trial - 1000]}"
     printf '{"trial":%d,"complete":%s,"whole":%s}\n' "$trial" "${COMPLETE[trial]}" "$WHOLE"
-    cat "$TRIALS/$trial.answers"
-    [ "${TOLD[trial - 1000]}" -eq "$SOUND_COUNT" ] ||
-      echo "$trial of $SOUND_COUNT sound records it tells of ${TOLD[trial - 1000]}" >&3
-  done 3>"$TRIALS/wrong" >"$TRIALS/all"
-  judge_answers <"$TRIALS/all" >>"$TRIALS/wrong"
+    cat "$TRIALS/$trial.replies"
+    [ "${REPORTED[trial - 1000]}" -eq "$SOUND_COUNT" ] ||
+      echo "$trial the log reports ${REPORTED[trial - 1000]} of $SOUND_COUNT sound records" >&3
+  done 3>"$TRIALS/problems" >"$TRIALS/all"
+  find_problems <"$TRIALS/all" >>"$TRIALS/problems"
   for trial in $(grep -lE 'Sanitizer|runtime error|Assertion' "$TRIALS"/*.log); do
-    echo "$(basename "$trial" .log) see the log" >>"$TRIALS/wrong"
+    echo "$(basename "$trial" .log) a sanitizer or an assertion has failed, see the log" \
+      >>"$TRIALS/problems"
   done
-  while read -r trial wrong; do WRONG[$trial]+=" $wrong"; done <"$TRIALS/wrong"
-  for trial in "${!WRONG[@]}"; do
-    not_ok "${WHAT[trial]}" "${WRONG[$trial]}"
+  while read -r trial problem; do FOUND[$trial]+="$problem; "; done <"$TRIALS/problems"
+  for trial in "${!FOUND[@]}"; do
+    not_ok "${TRIAL_NAMES[trial]}" "${FOUND[$trial]}"
     sed 's/^/# log: /' "$TRIALS/$trial.log"
   done
-  [ "$FAILED" -ne "$failed" ] || ok "$1: $TRIED starts"
+  [ "$FAILED" -ne "$failed" ] || ok "$1 ($TRIED starts)"
   new_trials
 }
 
+# Forgets all trials.
 new_trials() {
   rm -rf "$TRIALS"
   mkdir "$TRIALS"
-  TRIED=0 WHAT=() COMPLETE=()
+  TRIED=0 TRIAL_NAMES=() COMPLETE=()
 }
 
 # --- damages -----------------------------------------------------------------------------------
 
-# numbers SALT COUNT MAXIMUM: as many, from 0 to below the maximum.
+# numbers SALT COUNT MAXIMUM: prints COUNT random numbers from 0 to MAXIMUM - 1, which depend on
+# SEED and SALT.
 numbers() {
   awk -v seed="$((SEED * 10000 + $1))" -v count="$2" -v maximum="$3" \
     'BEGIN { srand(seed); while (count-- > 0) print int(rand() * maximum) }'
 }
 
-# Where each line ends, and beside; and anywhere.
-truncated() {
+# The following functions try one kind of damage on ORIGINAL. Argument: the name of this state.
+
+# Truncates the file at, before and after the end of each line, and at random places.
+try_truncations() {
   local size end
   size=$(stat -c %s "$ORIGINAL")
   for end in $(awk '{ size += length + 1; print size - 1; print size; print size + 1 }' "$ORIGINAL") \
@@ -175,16 +198,17 @@ truncated() {
     head -c "$end" "$ORIGINAL" >"$DAMAGED"
     try "$1, truncated at $end"
   done
-  tried "$1, truncated"
+  judge_trials "$1 may be truncated"
 }
 
-# put_byte OFFSET VALUE
+# put_byte OFFSET VALUE: changes a byte of DAMAGED.
 put_byte() {
   # shellcheck disable=SC2059
   printf "\\x$(printf %x "$2")" | dd of="$DAMAGED" bs=1 seek="$1" conv=notrunc status=none
 }
 
-bytes_changed() {
+# Changes one to five random bytes.
+try_changed_bytes() {
   local size trial at
   size=$(stat -c %s "$ORIGINAL")
   for ((trial = 1; trial <= 50 * DEGREE; trial++)); do
@@ -194,16 +218,18 @@ bytes_changed() {
     done
     try "$1, bytes changed, trial $trial"
   done
-  tried "$1, bytes changed"
+  judge_trials "$1 may have changed bytes"
 }
 
-# The header stays where it is.
-behind_header() {
+# after_header COMMAND...: sets DAMAGED to the header of ORIGINAL and the other lines piped through
+# COMMAND.
+after_header() {
   head -n 1 "$ORIGINAL" >"$DAMAGED"
   tail -n +2 "$ORIGINAL" | "$@" >>"$DAMAGED"
 }
 
-lines_moved() {
+# Removes, repeats, reverses and shuffles lines.
+try_moved_lines() {
   local line lines
   lines=$(wc -l <"$ORIGINAL")
   for ((line = 2; line <= lines; line++)); do
@@ -214,116 +240,128 @@ lines_moved() {
   try "$1, the last line twice" true
   sed p "$ORIGINAL" >"$DAMAGED"
   try "$1, each line twice" true
-  behind_header tac
-  try "$1, the last first"
+  after_header tac
+  try "$1, lines reversed"
   for line in $(numbers 0 $((5 * DEGREE)) 100000); do
-    behind_header shuf --random-source=<(yes "$line")
-    try "$1, shuffled by $line"
+    after_header shuf --random-source=<(yes "$line")
+    try "$1, lines shuffled with seed $line"
   done
-  tried "$1, lines removed, repeated and moved"
+  judge_trials "$1 may be removed, repeated and moved"
 }
 
-descriptors_moved() {
+# Removes, adds and exchanges entries of the fd store.
+try_other_fds() {
   local name names
   cp "$ORIGINAL" "$DAMAGED"
   read -ra names <<<"$NAMES"
   for name in "${names[@]}"; do
-    try "without the descriptor $name" false "forget $name"
+    try "the store entry $name missing" false "forget $name"
   done
-  try "a descriptor that nobody knows" true "add m4000"
-  try "a process that is none" true "add p4000"
-  try "a descriptor of no name of ours" true "add else"
-  try "another descriptor of the same name" false "add m2"
-  try "two descriptors swapped" false "swap m2 m5"
-  try "two processes swapped" false "swap p2 p8"
-  try "a process for a descriptor" false "swap p2 m2"
-  tried "descriptors missing, added and swapped"
+  try "an additional fd" true "add m4000"
+  try "an additional process whose fd is not a pidfd" true "add p4000"
+  try "an entry with an unknown name" true "add else"
+  try "a second fd with the same name" false "add m2"
+  try "two fds exchanged" false "swap m2 m5"
+  try "two processes exchanged" false "swap p2 p8"
+  try "a process exchanged with an fd" false "swap p2 m2"
+  judge_trials "entries of the fd store may be missing, added and exchanged"
 }
 
-# header KEY VALUE: the first line, sound, with another value.
+# header KEY VALUE: prints the first line of ORIGINAL with another value and a valid checksum.
 header() {
   local text
   text=$(head -n 1 "$ORIGINAL" | cut -d' ' -f2- | jq -c ".$1 = $2")
   printf '%s %s\n' "$(printf %s "$text" | gzip -c | tail -c 8 | od -An -tx4 -N4 | tr -d ' ')" "$text"
 }
 
-no_header() {
+# Tries files without a valid header.
+try_no_header() {
   : >"$DAMAGED"
   try "an empty file"
   head -c 100000 /dev/urandom >"$DAMAGED"
-  try "noise"
+  try "a file of random bytes"
   tail -n +2 "$ORIGINAL" >"$DAMAGED"
-  try "no first line"
-  tried "of nobody known"
+  try "a file without its first line"
+  judge_trials "the header of the record file may be missing or damaged"
 }
 
-# Nothing of it is so any more, and nothing of it is damaged.
-of_another_boot() {
+# Tries records from before a reboot: they are valid, but their processes and fds do not exist any
+# more.
+try_other_boot() {
   (header bootId '"00000000000000000000000000000000"' && tail -n +2 "$ORIGINAL") >"$DAMAGED"
   start_damaged
-  expect "of another boot: it says that it is dropped" grep -q "written before the machine was started" "$LOG"
-  expect_equal "of another boot: nothing is there but quarantines" '[[],[],[],1]' "$(look |
+  expect "records of another boot: the daemon logs that it drops them" \
+    grep -q "written before the machine was started" "$LOG"
+  expect_equal "records of another boot: only the quarantine is restored" '[[],[],[],1]' \
+    "$(snapshot |
     jq -cs 'map(.parameters) | [.[0].virtualMachines, .[1].registrations, .[2].sharedObjects,
       (.[4].quarantines | length)]')"
-  expect "of another boot: no copy" [ ! -e "$RECORDS.damaged" ]
+  expect "records of another boot: the daemon keeps no copy" [ ! -e "$RECORDS.damaged" ]
 }
 
-# refuses WHAT PATTERN: it does not start, and says what to do.
-refuses() {
-  try_daemon "${KEPT[@]}"
-  expect_equal "$1: it does not start" 1 "$STATUS"
-  expect_match "$1: it says what to do" "$2" "$(cat "$LOG")"
+# expect_refusal NAME PATTERN: checks that the daemon does not start and that its error, which says
+# what to do, matches PATTERN.
+expect_refusal() {
+  try_daemon "${AS_SERVICE[@]}"
+  expect_equal "$1: the daemon does not start" 1 "$STATUS"
+  expect_match "$1: the error says what to do" "$2" "$(cat "$LOG")"
 }
 
-# follows WHAT: what it said was done, and it starts.
-follows() {
+# expect_remedy NAME: removes the file, as the error says, and checks that the daemon starts and
+# serves.
+expect_remedy() {
   rm -rf "$RECORDS"
-  start_kept
-  expect_match "$1: what was said helps" "STATUS_SUCCESS STATUS_SUCCESS$" "$(look | statuses)"
+  start_service
+  expect_match "$1: the daemon serves once the file is removed" "STATUS_SUCCESS STATUS_SUCCESS$" \
+    "$(snapshot | statuses)"
 }
 
-of_a_newer_version() {
+# Tries records of a newer version of the daemon.
+try_newer_version() {
   (header version 2 && tail -n +2 "$ORIGINAL") >"$DAMAGED"
   kill_hard "$DAEMON"
   session_ask manager restore
   cp "$DAMAGED" "$RECORDS"
   chown vaild:vaild "$RECORDS"
-  refuses "of a newer version" "start that version, or remove the file"
-  expect "of a newer version: it is left as it is" cmp "$DAMAGED" "$RECORDS"
-  follows "of a newer version"
+  expect_refusal "records of a newer version" "start that version, or remove the file"
+  expect "records of a newer version: the file is left as it is" cmp "$DAMAGED" "$RECORDS"
+  expect_remedy "records of a newer version"
 }
 
-no_file() {
+# Tries paths that are not a readable regular file.
+try_no_regular_file() {
   local make
   for make in "mkdir" "mkfifo" "ln -s /nowhere" "ln -s /dev/zero" "install -m 000 /dev/null"; do
     kill_hard "$DAEMON"
     session_ask manager restore
     rm -rf "$RECORDS"*
     $make "$RECORDS"
-    refuses "in its place $make" "cannot use the file: .*; remove it"
-    follows "in its place $make"
+    expect_refusal "$make instead of the record file" "cannot use the file: .*; remove it"
+    expect_remedy "$make instead of the record file"
   done
 }
 
 # --- quarantines -------------------------------------------------------------------------------
 
-# try_quarantine WHAT: one damage of the file, which is in DAMAGED, or is made by MAKE.
+# try_quarantine NAME COMMAND...: starts the daemon with a quarantine's file that COMMAND, with its
+# path as the last argument, makes. Checks that the VM is still in quarantine.
 try_quarantine() {
-  local file=$STATE/quarantine/$BANNED.json
+  local file=$STATE/quarantine/$QUARANTINED_GUID.json
   kill_hard "$DAEMON"
   session_ask manager restore
   cp "$ORIGINAL" "$RECORDS"
   rm -rf "$STATE/quarantine/"*
   "${@:2}" "$file"
   chown --no-dereference vaild:vaild "$file"
-  start_kept
-  expect_equal "a quarantine's file, $1: it is in quarantine" "$BANNED" "$(ask root \
-    "$(call io.vaild.Machine.ListQuarantines)" | field '.parameters.quarantines[].virtualMachineGuid')"
+  start_service
+  expect_equal "the VM stays in quarantine if its quarantine file is $1" "$QUARANTINED_GUID" \
+    "$(ask root "$(call io.vaild.Machine.ListQuarantines)" |
+      field '.parameters.quarantines[].virtualMachineGuid')"
 }
 
-quarantines_damaged() {
+try_quarantines() {
   local size trial at good=$PRIVATE/quarantine.json
-  cp "$STATE/quarantine/$BANNED.json" "$good"
+  cp "$STATE/quarantine/$QUARANTINED_GUID.json" "$good"
   size=$(stat -c %s "$good")
   for at in 0 1 $((size / 2)) $((size - 2)); do
     head -c "$at" "$good" >"$DAMAGED"
@@ -333,65 +371,68 @@ quarantines_damaged() {
     cp "$good" "$DAMAGED"
     at=$(numbers "$trial" 1 "$size")
     put_byte "$at" "$(numbers $((trial + at)) 1 256)"
-    try_quarantine "a byte changed at $at" cp "$DAMAGED"
+    try_quarantine "changed at byte $at" cp "$DAMAGED"
   done
   try_quarantine "a folder" mkdir
   try_quarantine "a FIFO" mkfifo
-  try_quarantine "a link" ln -s /dev/zero
+  try_quarantine "a symbolic link" ln -s /dev/zero
   try_quarantine "unreadable" install -m 000 "$good"
-  expect_match "a quarantine's file: it is told" "$BANNED.json.*cannot be read" "$("${CTL[@]}" status)"
+  expect_match "vailctl status reports a damaged quarantine file" \
+    "$QUARANTINED_GUID.json.*cannot be read" "$("${CTL[@]}" status)"
 }
 
-# --- all of it ---------------------------------------------------------------------------------
+# --- the test ----------------------------------------------------------------------------------
 
-# What lasts for good: with who had it, everything ends, and nothing is charged for.
-nothing_is_left() {
-  end_rich
-  expect "with them all ends" eventually nothing_is_charged
+# Kills the processes of all entities and checks that nothing stays charged or stored.
+expect_clean_end() {
+  kill_owners
+  expect "all entities end with their processes" eventually nothing_is_charged
   session_ask manager names
-  expect_equal "and nothing is stored" "" "$REPLY"
+  expect_equal "the fd store is empty when all entities have ended" "" "$REPLY"
 }
 
+# Tests whether the use of all limits for entities is 0.
 nothing_is_charged() {
   local charged
-  charged=$(look | jq -s '.[5].parameters.limits | map(select(.name |
+  charged=$(snapshot | jq -s '.[5].parameters.limits | map(select(.name |
     test("^(registrations|virtual|contexts|gpuProcesses|objects|holders|userRanges)")) | .used) | add')
   [ "$charged" -eq 0 ]
 }
 
-damaged_as() {
-  truncated "$1"
-  bytes_changed "$1"
-  lines_moved "$1"
+# try_record_file STATE: tries all damages of the record file ORIGINAL.
+try_record_file() {
+  try_truncations "$1"
+  try_changed_bytes "$1"
+  try_moved_lines "$1"
 }
 
 echo "# the seed: $SEED"
 new_trials
 start_manager 512
-start_kept
-make_rich
-look >"$PRIVATE/before"
+start_service
+make_entities
+snapshot >"$PRIVATE/before"
 cp "$RECORDS" "$ORIGINAL"
 session_ask manager save
 session_ask manager names
 NAMES=$REPLY
 cp "$ORIGINAL" "$DAMAGED"
-try "as it was" true
-tried "as it was"
-damaged_as "in order of time"
-descriptors_moved
-no_header
-# After a start it is in order of kind, with what things need behind them.
+try "undamaged records" true
+judge_trials "undamaged records are restored completely"
+try_record_file "records in order of creation"
+try_other_fds
+try_no_header
+# The daemon rewrites the file when it starts, with the records sorted by kind.
 cp "$ORIGINAL" "$DAMAGED"
 start_damaged
 cp "$RECORDS" "$ORIGINAL"
-damaged_as "in order of kind"
-of_another_boot
-of_a_newer_version
-no_file
-quarantines_damaged
+try_record_file "records in order of kind"
+try_other_boot
+try_newer_version
+try_no_regular_file
+try_quarantines
 cp "$ORIGINAL" "$DAMAGED"
 start_damaged
-nothing_is_left
+expect_clean_end
 expect_clean_stop
 finish

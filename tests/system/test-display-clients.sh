@@ -37,7 +37,8 @@ test_user() {
   registers "user: a process of the user registers" STATUS_SUCCESS exec_as vail-alice
   registers "user: a process of another user is denied" STATUS_ACCESS_DENIED exec_as vail-bob
   registers "user: root is denied" STATUS_ACCESS_DENIED exec_as root
-  registers "user: a process with fewer groups is denied" STATUS_ACCESS_DENIED almost_alice --clear-groups
+  registers "user: a process with fewer groups is denied" STATUS_ACCESS_DENIED almost_alice \
+    --clear-groups
   registers "user: a process with more groups is denied" STATUS_ACCESS_DENIED \
     almost_alice --groups vail-alice,vail-video,vail-extra
   registers "user: repeating the primary group makes no difference" STATUS_SUCCESS \
@@ -66,12 +67,16 @@ test_process() {
     sleep infinity &
   eventually runs_as $! "$ALICE" sleep
   set_clients "{\"pid\":$!}"
-  registers "process: a process with the same credentials registers" STATUS_SUCCESS almost_alice --groups vail-extra
-  registers "process: the same user with the groups of a login is denied" STATUS_ACCESS_DENIED exec_as vail-alice
+  registers "process: a process with the same credentials registers" STATUS_SUCCESS almost_alice \
+    --groups vail-extra
+  registers "process: the same user with the groups of a login is denied" STATUS_ACCESS_DENIED \
+    exec_as vail-alice
   registers "process: a process of another user is denied" STATUS_ACCESS_DENIED exec_as vail-bob
   kill_hard $!
-  registers "process: the same credentials register after its exit" STATUS_SUCCESS almost_alice --groups vail-extra
-  registers "process: other credentials are denied after its exit" STATUS_ACCESS_DENIED exec_as vail-alice
+  registers "process: the same credentials register after its exit" STATUS_SUCCESS almost_alice \
+    --groups vail-extra
+  registers "process: other credentials are denied after its exit" STATUS_ACCESS_DENIED exec_as \
+    vail-alice
   expect_equal "process: an exited process cannot be named" STATUS_INVALID_PARAMETER \
     "$(ask root "$(call io.vaild.Machine.UpdateVirtualMachine \
       "{\"virtualMachineGuid\":\"$GUID\",\"displayClients\":[{\"pid\":$!}]}")" | statuses)"
@@ -84,7 +89,8 @@ test_update() {
   session_ask kept "$CONTEXT"
   session_ask kept "$(register "$GUID")"
   set_clients '{"user":"vail-bob"},{"user":"vail-alice"}'
-  expect_equal "update: a registration that still matches stays" "${SESSION_PID[kept]}" "$(registered_pids)"
+  expect_equal "update: a registration that still matches stays" "${SESSION_PID[kept]}" \
+    "$(registered_pids)"
   set_clients '{"user":"vail-bob"}'
   expect_equal "update: a registration that no longer matches ends" "" "$(registered_pids)"
 }
@@ -98,7 +104,8 @@ test_vmm() {
   kill_hard "$VMM"
   eventually running_are ""
   start_vmm vail-bob
-  expect_equal "VMM: a login user can be the display client" STATUS_SUCCESS "$(add_vm "$GUID" "$VMM")"
+  expect_equal "VMM: a login user can be the display client" STATUS_SUCCESS \
+    "$(add_vm "$GUID" "$VMM")"
   assign_gpu "$GUID" >/dev/null
   registers "VMM: a process with the same credentials registers" STATUS_SUCCESS exec_as vail-bob
   registers "VMM: a process of another user is denied" STATUS_ACCESS_DENIED exec_as vail-alice

@@ -38,6 +38,7 @@ expect "EBADF: no regular stop is logged" sh -c '! grep -q "stops serving" "$1"'
 
 start_failing EINTR
 expect "EINTR: a wait is interrupted" eventually run_loop_and has_failed
-expect_equal "EINTR: the daemon continues to serve" STATUS_SUCCESS "$(ask root "$(call io.vaild.Monitor.GetStatus)" | statuses)"
+expect_equal "EINTR: the daemon continues to serve" STATUS_SUCCESS \
+  "$(ask root "$(call io.vaild.Monitor.GetStatus)" | statuses)"
 expect_clean_stop
 finish
