@@ -293,8 +293,7 @@ try_other_boot() {
   expect "records of another boot: the daemon logs that it drops them" \
     grep -q "written before the machine was started" "$LOG"
   expect_equal "records of another boot: only the quarantine is restored" '[[],[],[],1]' \
-    "$(snapshot |
-    jq -cs 'map(.parameters) | [.[0].virtualMachines, .[1].registrations, .[2].sharedObjects,
+    "$(snapshot | jq -cs 'map(.parameters) | [.[0].virtualMachines, .[1].registrations, .[2].sharedObjects,
       (.[4].quarantines | length)]')"
   expect "records of another boot: the daemon keeps no copy" [ ! -e "$RECORDS.damaged" ]
 }

@@ -1,22 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The daemon is killed at its system calls in turn, and they fail in turn, as do its allocations of
-# memory, while it does everything that lasts, and while it restores it: what was answered is there
-# after a restart, what was not is whole or absent, and what was refused succeeds when it is asked
-# for again.
+# Injects one fault at a time while the daemon executes every request that changes its persisted
+# state, and while it restores that state: kills it at a system call, or lets a system call or an
+# allocation of memory fail. After a restart, the effect of each request with a reply must exist,
+# and that of a request without a reply must be complete or absent. A refused request must succeed
+# when it is sent again.
 #
-#   test-system-calls-fail.sh [--all] [--seed NUMBER] [--only FAULT]
+#   test-failing-system-calls.sh [--all] [--seed NUMBER] [--only FAULT]
 #
-# As many as there is time for, at random, and one of each kind; or all of them; or one, as it is
-# printed where it fails.
+# By default, injects one fault of each kind, and then random ones for a limited time. --seed
+# repeats these, --all injects all faults, and --only injects one, as printed when it fails.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 needs_tracing
 
-SECONDS_EACH=20
+SECONDS_EACH=20 # for each call of fail_calls
 SEED=$(date +%s)
 ONLY=()
 
@@ -32,14 +33,14 @@ while [ $# -gt 0 ]; do
     shift
     ;;
   *)
-    echo "not ok $NAME: $1 is not understood"
+    echo "not ok $NAME: unknown option $1"
     exit 1
     ;;
   esac
   shift
 done
 
-# fail_calls DAEMON OPTION...: a line a kind of fault.
+# fail_calls DAEMON OPTION...: injects faults in DAEMON and reports a check for each kind of fault.
 fail_calls() {
   local daemon=$1 folder
   shift
@@ -49,12 +50,12 @@ fail_calls() {
     "$daemon" "${AS_DAEMON[@]}" || FAILED=1
 }
 
-FAULTY=$ROOT/build/sanitized/faults/vaild # its own allocations can fail
+FAULTY=$ROOT/build/sanitized/faults/vaild # its allocator fails on demand
 
 echo "# the seed: --seed $SEED"
 case ${ONLY[*]} in
 '')
-  fail_calls "$ROOT/build/vaild" --kill # who is killed reports nothing
+  fail_calls "$ROOT/build/vaild" --kill # sanitizers cannot report after SIGKILL
   fail_calls "$VAILD" --fail
   fail_calls "$FAULTY" --allocate
   ;;

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The wire, by hand: terminators, order, flags, and what the service says of itself.
+# The wire protocol: terminators, the order of replies, flags, streams and the interface
+# org.varlink.service.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -9,22 +10,23 @@
 GOOD='{"method":"io.vaild.ListRegistrations"}'
 SERVED='{"parameters":{"status":"STATUS_SUCCESS","registrations":[]}}'
 
-# answers_to FORMAT: NUL shown as ␀, LF as ␊.
-answers_to() {
-  # shellcheck disable=SC2059 # the format is what is asked for
+# replies_to FORMAT: sends the bytes of a printf format and prints the replies, with NUL as ␀ and LF
+# as ␊.
+replies_to() {
+  # shellcheck disable=SC2059 # FORMAT is meant to be a format
   printf "$1" | talk_as vail-alice | tr '\0\n' '\1\2' | sed 's/\x01/␀/g; s/\x02/␊/g'
 }
 
 terminators() {
-  expect_equal "LF is answered with LF" "$SERVED␊" "$(answers_to "$GOOD\n")"
-  expect_equal "NUL is answered with NUL" "$SERVED␀" "$(answers_to "$GOOD\0")"
-  expect_equal "end of input is answered with LF" "$SERVED␊" "$(answers_to "$GOOD")"
-  expect_equal "each with its own" "$SERVED␀$SERVED␊$SERVED␀" \
-    "$(answers_to "$GOOD\0$GOOD\n$GOOD\0")"
-  expect_equal "blank lines are skipped" "$SERVED␊" "$(answers_to "\n \r\n\n\t$GOOD \t\r\n\n")"
-  expect_equal "an object may hold line breaks" "$SERVED␊" \
-    "$(answers_to "{\n\"method\"\n:\"io.vaild.ListRegistrations\"\n}\n")"
-  expect_equal "nothing is answered with nothing" "" "$(answers_to "")"
+  expect_equal "the reply to a request with LF ends with LF" "$SERVED␊" "$(replies_to "$GOOD\n")"
+  expect_equal "the reply to a request with NUL ends with NUL" "$SERVED␀" "$(replies_to "$GOOD\0")"
+  expect_equal "the reply to a request with neither ends with LF" "$SERVED␊" "$(replies_to "$GOOD")"
+  expect_equal "each reply has the terminator of its request" "$SERVED␀$SERVED␊$SERVED␀" \
+    "$(replies_to "$GOOD\0$GOOD\n$GOOD\0")"
+  expect_equal "blank lines are skipped" "$SERVED␊" "$(replies_to "\n \r\n\n\t$GOOD \t\r\n\n")"
+  expect_equal "a request may contain line breaks" "$SERVED␊" \
+    "$(replies_to "{\n\"method\"\n:\"io.vaild.ListRegistrations\"\n}\n")"
+  expect_equal "a connection without a request gets no reply" "" "$(replies_to "")"
 }
 
 order() {
@@ -39,17 +41,17 @@ order() {
 }
 
 flags() {
-  expect_equal "oneway is not answered" "$SERVED␊" \
-    "$(answers_to "{\"method\":\"io.vaild.ListRegistrations\",\"oneway\":true}\n$GOOD\n")"
-  expect_equal "oneway is not answered, failures neither" "$SERVED␊" \
-    "$(answers_to "{\"method\":\"io.vaild.Nothing\",\"oneway\":true}\n$GOOD\n")"
-  expect_equal "more, of an empty list: one reply" "$SERVED␊" \
-    "$(answers_to "{\"method\":\"io.vaild.ListRegistrations\",\"more\":true}\n")"
-  expect_equal "more, of what does not stream: one reply" 1 \
+  expect_equal "a oneway request gets no reply" "$SERVED␊" \
+    "$(replies_to "{\"method\":\"io.vaild.ListRegistrations\",\"oneway\":true}\n$GOOD\n")"
+  expect_equal "a oneway request that fails gets no reply" "$SERVED␊" \
+    "$(replies_to "{\"method\":\"io.vaild.Nothing\",\"oneway\":true}\n$GOOD\n")"
+  expect_equal "more: an empty list is one reply" "$SERVED␊" \
+    "$(replies_to "{\"method\":\"io.vaild.ListRegistrations\",\"more\":true}\n")"
+  expect_equal "more: a method that does not stream sends one reply" 1 \
     "$(ask vail-alice '{"method":"org.varlink.service.GetInfo","more":true}' | wc -l)"
 }
 
-# A list of three, in one reply and in three.
+# Lists three registrations in one reply, and with more in three.
 streams() {
   local i pids=
 
@@ -60,17 +62,17 @@ streams() {
     session_ask "$i" "$(register 99999999-9999-4999-8999-999999999999)"
     pids+="${SESSION_PID[$i]} "
   done
-  expect_equal "a list in one reply" "${pids% }" "$(registered_pids)"
-  expect_equal "a list in three, all but the last continue" "true true null" \
+  expect_equal "without more a list is one reply" "${pids% }" "$(registered_pids)"
+  expect_equal "more: all replies of a list but the last have continues" "true true null" \
     "$(ask root '{"method":"io.vaild.ListRegistrations","more":true}' |
       jq -r '.continues' | xargs)"
-  expect_equal "a list in three: an item each" "${pids% }" \
+  expect_equal "more: each reply of a list has one item" "${pids% }" \
     "$(ask root '{"method":"io.vaild.ListRegistrations","more":true}' |
       jq -r '.parameters.registrations[].pid' | xargs)"
-  expect_equal "requests behind a stream wait for it" 4 \
+  expect_equal "a request after a stream is executed when the stream has ended" 4 \
     "$(ask root '{"method":"io.vaild.ListRegistrations","more":true}' "$GOOD" | wc -l)"
   session_ask two "$GOOD"
-  expect_equal "others see only their own" "${SESSION_PID[two]}" \
+  expect_equal "a user who is not an operator lists only own registrations" "${SESSION_PID[two]}" \
     "$(field '[.parameters.registrations[].pid] | join(" ")' <<<"$REPLY")"
 }
 
@@ -82,13 +84,14 @@ service() {
     "$(ask vail-alice "$(call org.varlink.service.GetInfo)" |
       jq -r '.parameters | "\(.product) \(.interfaces | sort | join(" "))"')"
   for interface in org.varlink.service io.vaild io.vaild.Machine io.vaild.Gpu; do
-    expect "the description of $interface is its file" cmp "$ROOT/proto/$interface.varlink" \
+    expect "GetInterfaceDescription returns the file of $interface" cmp \
+      "$ROOT/proto/$interface.varlink" \
       <(ask vail-alice "$(call org.varlink.service.GetInterfaceDescription \
         "{\"interface\":\"$interface\"}")" | jq -rj .parameters.description)
   done
   expect_equal "Varlink's own InvalidParameter carries no status" \
     '{"error":"org.varlink.service.InvalidParameter","parameters":{"parameter":"interface"}}␊' \
-    "$(answers_to '{"method":"org.varlink.service.GetInterfaceDescription"}')"
+    "$(replies_to '{"method":"org.varlink.service.GetInterfaceDescription"}')"
 }
 
 start_daemon

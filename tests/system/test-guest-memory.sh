@@ -1,19 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A real guest's RAM, the memfd that QEMU runs it in, reaches a registered process of another user
-# without a copy: what the guest's processor writes is read there, and what is written there the
-# guest answers.
+# Shares the RAM of a real guest, which is a memfd of QEMU, with a registered process of another
+# user. No copy is made: the process reads a text that the guest's processor has written, and the
+# guest replies to a byte that the process writes.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee
-PLACE=$((0x9000)) # of what the guest writes, in its physical memory
+ADDRESS=$((0x9000)) # the physical address where the guest writes the text
 TEXT="what the guest's processor wrote, and its answer"
-ANSWER=${#TEXT} # it answers the byte behind the text in the one after that
+REQUEST_OFFSET=${#TEXT} # the guest replies to the byte at this offset in the next byte
 
-# Writes the text, and then, at each tick of its clock, answers.
+# Prints the guest's code. It writes the text, and then, at each timer interrupt, copies the byte
+# after the text in upper case to the byte after that.
 guest_code() {
   printf '\x31\xc0\x8e\xc0\x8e\xd8'             # xor ax,ax; mov es,ax; mov ds,ax
   printf '\xbe\x1e\x7c\xbf\x00\x90\xb9\x30\x00' # mov si,7c1e; mov di,9000; mov cx,30
@@ -34,51 +35,55 @@ start_guest() {
   eventually runs_as "$QEMU" "$(id -u vail-vmm)" qemu-system-x86
 }
 
-# What QEMU itself says of its guest's memory: the answer's place, as two bytes.
-guest_has() {
+# Prints, as QEMU's monitor shows them, the two bytes in guest memory that follow the text.
+guest_bytes() {
   printf '%s\n' '{"execute":"qmp_capabilities"}' '{"execute":"human-monitor-command",
-    "arguments":{"command-line":"xp /2xb '$((PLACE + ANSWER))'"}}' |
+    "arguments":{"command-line":"xp /2xb '$((ADDRESS + REQUEST_OFFSET))'"}}' |
     "${SOCAT[@]}" - "UNIX-CONNECT:$PRIVATE/guest/qmp" |
     jq -r 'select(.return | type == "string").return' | tr -d '\r\n' | sed 's/.*: //'
 }
 
 share_guest_memory() {
-  session_open_with agent vail-vmm "$HELPERS/share-guest-memory" "$SOCKET" "$GUID" "$QEMU" "$PLACE"
-  expect_equal "QEMU's VM" STATUS_SUCCESS "$(add_vm "$GUID" "$QEMU" "$ALICE_CLIENT")"
+  session_open_with agent vail-vmm "$HELPERS/share-guest-memory" "$SOCKET" "$GUID" "$QEMU" "$ADDRESS"
+  expect_equal "the VM of QEMU is registered" STATUS_SUCCESS \
+    "$(add_vm "$GUID" "$QEMU" "$ALICE_CLIENT")"
   assign_gpu "$GUID" >/dev/null
-  expect_equal "its agent, which is no VMM" STATUS_SUCCESS "$(ask root \
+  expect_equal "a process that is not the VMM becomes the VM's agent" STATUS_SUCCESS "$(ask root \
     "$(call io.vaild.Machine.UpdateVirtualMachine \
       "{\"virtualMachineGuid\":\"$GUID\",\"agent\":{\"pid\":${SESSION_PID[agent]}}}")" | statuses)"
   session_ask agent go
   read -r STATUS HANDLE INODE <<<"$REPLY"
-  expect_equal "shares the guest's RAM" STATUS_SUCCESS "$STATUS"
+  expect_equal "the agent shares the RAM of the guest" STATUS_SUCCESS "$STATUS"
 }
 
-# reads TEXT: the guest needs its time to boot, and to answer.
+# reads TEXT: tests whether the viewer reads TEXT at the beginning of the object.
 reads() {
   session_ask viewer "read 0"
   [[ $REPLY == "STATUS_SUCCESS $1"* ]]
 }
 
-both_ways() {
+test_access() {
   session_open_with viewer vail-alice "$HELPERS/open-object" "$SOCKET" "$GUID"
-  expect_reply "the viewer is registered" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
-  expect_reply "and opens QEMU's own memory" "STATUS_SUCCESS $INODE:readWrite" \
+  expect_reply "the viewer registers" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
+  expect_reply "the viewer opens the same memory, by inode, as QEMU has" \
+    "STATUS_SUCCESS $INODE:readWrite" \
     viewer "open $HANDLE"
-  expect "it reads what the guest wrote" eventually reads "$TEXT"
-  expect_reply "what it writes" STATUS_SUCCESS viewer "write 0 $ANSWER v"
-  expect "the guest answers" eventually reads "${TEXT}vV"
-  expect_equal "and QEMU sees both in its guest" "0x76 0x56" "$(guest_has)"
+  expect "the viewer reads the text that the guest has written" eventually reads "$TEXT"
+  expect_reply "the viewer writes a byte" STATUS_SUCCESS viewer "write 0 $REQUEST_OFFSET v"
+  expect "the guest replies in the next byte" eventually reads "${TEXT}vV"
+  expect_equal "QEMU shows both bytes in the memory of its guest" "0x76 0x56" "$(guest_bytes)"
 }
 
-the_end() {
-  expect_equal "its size is sealed, and nobody is kept from writing" "memfd true false" \
+test_end() {
+  expect_equal "the memory has a sealed size, and the access to it is not enforced" \
+    "memfd true false" \
     "$(ask root "$(call io.vaild.ListSharedObjects)" | field \
       '.parameters.sharedObjects[0].memory | "\(.kind) \(.sizeSealed) \(.accessEnforced)"')"
   kill_hard "$QEMU"
-  expect "with QEMU it ends for all" eventually nothing_is_shared
+  expect "the object ends with QEMU" eventually nothing_is_shared
 }
 
+# Tests whether no object is listed.
 nothing_is_shared() {
   [ "$(ask root "$(call io.vaild.ListSharedObjects)" | field '.parameters.sharedObjects[]')" = "" ]
 }
@@ -86,7 +91,7 @@ nothing_is_shared() {
 start_daemon
 start_guest
 share_guest_memory
-both_ways
-the_end
+test_access
+test_end
 expect_clean_stop
 finish

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# make install puts exactly the files of installed-files there, make uninstall takes exactly these
-# away; a program that is built against what was installed runs with it.
+# make install installs exactly the files in installed-files, and make uninstall removes exactly
+# these. A program can be built with the installed headers and library and runs.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 TARGET=$PRIVATE/target
 
-# make_for TARGET-OF-MAKE PREFIX
+# make_for GOAL PREFIX: runs make for the prefix, with TARGET as DESTDIR. Prints its output if it
+# fails.
 make_for() {
   make -s -C "$ROOT" "$1" DESTDIR="$TARGET" prefix="$2" >"$PRIVATE/make.log" 2>&1 || {
     sed 's/^/# make: /' "$PRIVATE/make.log"
@@ -17,40 +18,43 @@ make_for() {
   }
 }
 
-# Mode and path of each file under a folder; a link with where it leads.
+# files_of FOLDER: prints the mode and path of each file, and the path and target of each symbolic
+# link.
 files_of() {
   (cd "$1" && find . \( -type f -printf '%m %P\n' \) -o \( -type l -printf 'link %P -> %l\n' \)) |
     LC_ALL=C sort
 }
 
-# with_prefix PREFIX: the list, without its comments.
+# listed PREFIX: prints the list in installed-files for this prefix, without its comments.
 listed() {
   sed -e '/^#/d' -e "s|PREFIX|${1#/}|" "$ROOT/tests/system/installed-files" | LC_ALL=C sort
 }
 
-# Under another prefix, with a file of somebody else's beside each kind of ours.
+# install_and_uninstall PREFIX: checks both. make uninstall must not remove a file that make install
+# has not installed.
 install_and_uninstall() {
   local prefix=$1 foreign difference
 
   rm -rf "$TARGET"
   foreign=$TARGET$prefix/include/vail/foreign.h
-  expect "$prefix: make install" make_for install "$prefix"
+  expect "$prefix: make install succeeds" make_for install "$prefix"
   difference=$(diff <(listed "$prefix") <(files_of "$TARGET")) || true
-  expect_equal "$prefix: what is listed is there, and nothing else" "" "$difference"
-  expect "$prefix: no name is left to fill in" \
+  expect_equal "$prefix: exactly the listed files are installed" "" "$difference"
+  expect "$prefix: the installed files contain no @name@ to be replaced" \
     not_found '@[a-z]*@' "$TARGET$prefix/lib/systemd" "$TARGET$prefix/libexec" "$TARGET$prefix/lib/pkgconfig"
   touch "$foreign"
-  expect "$prefix: make uninstall" make_for uninstall "$prefix"
-  expect_equal "$prefix: what is another's stays, and nothing else" \
+  expect "$prefix: make uninstall succeeds" make_for uninstall "$prefix"
+  expect_equal "$prefix: only the foreign file remains" \
     "644 ${foreign#"$TARGET"/}" "$(files_of "$TARGET")"
   rm "$foreign"
-  expect "$prefix: make uninstall, with nothing there" make_for uninstall "$prefix"
+  expect "$prefix: make uninstall succeeds when nothing is installed" make_for uninstall "$prefix"
 }
 
+# not_found PATTERN PATH...: tests whether no file under the paths contains PATTERN.
 not_found() { ! grep -rqE "$@"; }
 
-# A stranger's build: pkg-config and the headers under the prefix, nothing of the tree.
-build_against_it() {
+# Builds a program with pkg-config and the installed files only, not with the source tree.
+test_build() {
   local flags
 
   printf '%s\n' '#include <d3dkmthk.h>' '#include <vail.h>' \
@@ -60,13 +64,15 @@ build_against_it() {
   flags=$(PKG_CONFIG_PATH=$TARGET/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$TARGET \
     pkg-config --cflags --libs vail)
   # shellcheck disable=SC2086 # flags
-  expect "a program builds against it" gcc -Wall -Werror -o "$PRIVATE/user" "$PRIVATE/user.c" $flags
-  expect "and runs" env LD_LIBRARY_PATH="$TARGET/usr/lib" "$PRIVATE/user"
-  expect_match "vailctl finds the library in the prefix" '^vailctl [0-9]' \
+  expect "a program builds with the installed files" gcc -Wall -Werror -o "$PRIVATE/user" \
+    "$PRIVATE/user.c" $flags
+  expect "the program runs with the installed library" env LD_LIBRARY_PATH="$TARGET/usr/lib" \
+    "$PRIVATE/user"
+  expect_match "the installed vailctl finds the library in its prefix" '^vailctl [0-9]' \
     "$("$TARGET/usr/bin/vailctl" --version)"
 }
 
 install_and_uninstall /usr
 install_and_uninstall /opt/vaild
-build_against_it
+test_build
 finish

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The man pages: they render without warnings, name every method, command and limit that there is,
-# and their examples work as they stand. An example is what stands between .Bd and .Ed behind a
-# comment "example: NAME".
+# The man pages render without warnings and name every method, command, option, function and limit.
+# Their examples work as printed. An example is the text between .Bd and .Ed that follows a comment
+# "example: NAME".
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
-PAGES=(daemon/man/vaild.8 daemon/man/vaild.json.5 daemon/man/io.vaild.7 client/man/vailctl.1 client/man/libvail.3
-  client/man/vail-view.1 client/man/vail-qemu.1)
+PAGES=(daemon/man/vaild.8 daemon/man/vaild.json.5 daemon/man/io.vaild.7 client/man/vailctl.1
+  client/man/libvail.3 client/man/vail-view.1 client/man/vail-qemu.1)
 GUID=17171717-1717-4717-8717-171717171717
 
-# example PAGE NAME: its text, as a reader sees it.
+# example PAGE NAME: prints an example as a reader of the page sees it.
 example() {
   awk -v marker=".\\\\\" example: $2" '
     index($0, marker) == 1 { found = 1; next }
@@ -22,30 +22,32 @@ example() {
     sed -e 's/\\&//g' -e "s/\\\\(aq/'/g" -e 's/\\-/-/g' -e 's/\\e/\\/g'
 }
 
+# Checks that man(1) renders each page without warnings.
 rendering() {
-  local page said
+  local page output
 
   for page in "${PAGES[@]}"; do
     if command -v man >/dev/null && command -v groff >/dev/null; then
-      said=$(man --warnings -E UTF-8 -l -Tutf8 -Z "$ROOT/$page" 2>&1 >/dev/null || echo failed)
-      expect_equal "$page renders without warnings" "" "$said"
+      output=$(man --warnings -E UTF-8 -l -Tutf8 -Z "$ROOT/$page" 2>&1 >/dev/null || echo failed)
+      expect_equal "$page renders without warnings" "" "$output"
     else
       skip "$page renders without warnings" "man-db or groff is not installed"
     fi
   done
 }
 
-# names_each CHECK PAGE NAME...
+# names_each CHECK PAGE NAME...: checks that PAGE names each of at least four names.
 names_each() {
   local check=$1 page=$ROOT/$2 name missing=
   shift 2
-  expect "$check: there are some" [ $# -gt 3 ]
+  expect "$check: the test finds names to look for" [ $# -gt 3 ]
   for name; do
     grep -qE -- "^\..*(Cm|Fl|Fn|,) $name( |\$)" "$page" || missing="$missing $name"
   done
   expect_equal "$check" "" "$missing"
 }
 
+# Checks that the pages name all methods, commands, options and functions.
 completeness() {
   local methods commands options functions
 
@@ -68,7 +70,7 @@ completeness() {
   names_each "libvail.3 names each function" client/man/libvail.3 "${functions[@]}"
 }
 
-# Each limit is in vaild.json(5) with the default that it has.
+# Checks that vaild.json(5) names each limit with its default.
 limits() {
   local row rows wrong=
 
@@ -76,43 +78,48 @@ limits() {
   while read -r row; do
     grep -q -- "$row\b" "$ROOT/daemon/man/vaild.json.5" || wrong="$wrong, $row"
   done <<<"$rows"
-  expect "there are limits" [ "$(wc -l <<<"$rows")" -ge 16 ]
-  expect_equal "vaild.json.5 has them with their defaults" "" "$wrong"
+  expect "vaild.json.5: the test finds limits to look for" [ "$(wc -l <<<"$rows")" -ge 16 ]
+  expect_equal "vaild.json.5 names each limit with its default" "" "$wrong"
 }
 
-# run_example PAGE NAME EXPECTED-EXIT PATTERN: what it prints has to match.
+# run_example PAGE NAME EXPECTED-STATUS PATTERN: runs an example and checks its exit status, and
+# that its output matches PATTERN. Sets SAID to the output.
 run_example() {
   local page=$1 name=$2 expected=$3 pattern=$4 status=0
   {
     example_prologue
     example "$page" "$name"
   } >"$PRIVATE/example"
-  expect "$page, $name: there is an example" [ "$(wc -l <"$PRIVATE/example")" -gt 1 ]
-  # In this shell's own process, whose pid the examples name as the display client.
+  expect "$page, $name: the page has the example" [ "$(wc -l <"$PRIVATE/example")" -gt 1 ]
+  # Not in a subshell, because the VM's display client is the pid of this shell.
   SAID=$(PID=$VMM GUID=$GUID "$BASH" -e "$PRIVATE/example" 2>&1 </dev/null) || status=$?
-  expect_equal "$page, $name: exit status" "$expected" "$status"
-  expect_match "$page, $name: prints" "$pattern" "$SAID"
+  expect_equal "$page, $name: the exit status is right" "$expected" "$status"
+  expect_match "$page, $name: the output is right" "$pattern" "$SAID"
 }
 
-program() {
+# Compiles the example program of libvail(3) and runs it.
+test_program() {
   local folder=$PRIVATE/program
 
   mkdir -p "$folder"
   example client/man/libvail.3 "program c" >"$folder/wait.c"
-  gcc -Wall -Wextra -Wno-unused-parameter -Werror -std=c11 -D_GNU_SOURCE -I"$ROOT/client" \
-    -I"$ROOT/proto" -o "$folder/wait" "$folder/wait.c" -L"$PRIVATE/build" -lvail \
+  gcc -Wall -Wextra -Wno-unused-parameter -Werror -std=c11 -D_GNU_SOURCE \
+    -I"$ROOT/client/include" -I"$ROOT/proto" -o "$folder/wait" "$folder/wait.c" \
+    -L"$PRIVATE/build" -lvail \
     -Wl,-rpath,"$PRIVATE/build" || true
   expect "libvail.3: the program compiles" [ -x "$folder/wait" ]
-  "$folder/wait" "$GUID" >"$folder/said" 2>&1 &
+  "$folder/wait" "$GUID" >"$folder/output" 2>&1 &
   local pid=$!
-  expect "libvail.3: it registers" while_runs "$pid" grep -q '^registered' "$folder/said"
+  expect "libvail.3: the program registers" while_runs "$pid" grep -q '^registered' "$folder/output"
   vailctl revoke "$GUID" "$pid"
-  expect "libvail.3: it ends when it is revoked" wait "$pid"
-  expect_match "libvail.3: and says why" "unregistered: revoked" "$(cat "$folder/said")"
-  expect_match "libvail.3: it says why it cannot" STATUS_NOT_FOUND \
+  expect "libvail.3: the program exits when its registration is revoked" wait "$pid"
+  expect_match "libvail.3: the program prints why it was unregistered" "unregistered: revoked" \
+    "$(cat "$folder/output")"
+  expect_match "libvail.3: the program prints why it cannot register" STATUS_NOT_FOUND \
     "$("$folder/wait" 99999999-9999-4999-8999-999999999999 2>&1 || true)"
 }
 
+# Runs the examples of all pages. Later ones need what earlier ones have set up.
 examples() {
   run_example daemon/man/io.vaild.7 machine 0 '"virtualGpu":"[0-9a-f]{32}"'
   vailctl vm update "$GUID" --client-pid $$
@@ -121,7 +128,7 @@ examples() {
   run_example daemon/man/io.vaild.7 address-space 0 '"kind":"mapping"'
   run_example daemon/man/io.vaild.7 status 0 "^$DAEMON\$"
   run_example daemon/man/io.vaild.7 description 0 'interface io.vaild'
-  program
+  test_program
   run_example client/man/vailctl.1 map 0 'root at 0x0'
   run_example client/man/vailctl.1 exec 0 "$GUID"
   run_example client/man/vailctl.1 script 0 ''
@@ -133,12 +140,13 @@ examples() {
   run_example daemon/man/vaild.json.5 reload 0 ''
   example daemon/man/vaild.json.5 "configuration json" >"$CONFIG/vaild.json"
   run_example daemon/man/vaild.json.5 reload 0 ''
-  expect_match "vaild.json.5, configuration: it is in force" "virtualMachinesPerUid +[0-9]+ +8" \
+  expect_match "vaild.json.5, configuration: the daemon uses it" \
+    "virtualMachinesPerUid +[0-9]+ +8" \
     "$(vailctl limits)"
   (cd "$PRIVATE/by-hand" && SAID='' && run_example daemon/man/vaild.8 by-hand 0 'running')
 }
 
-# The examples find their programs and the socket where they are installed.
+# The examples expect the socket in its default place and the programs in PATH.
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/vaild "$PRIVATE/bin" "$PRIVATE/by-hand"
 ln -s "$SOCKET" /run/vaild/vaild.sock

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The README's examples, pasted block by block into one shell, as a user would.
+# Runs the examples of the README in one shell, block by block, as a user would paste them.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
-# block LANGUAGE [NUMBER]: the text of the fenced blocks of that language, or of one of them.
+# block LANGUAGE [NUMBER]: prints the text of all fenced blocks of that language, or of one of them.
 block() {
   awk -v fence="\`\`\`$1" -v wanted="${2:-0}" '
     $0 == fence { inside = 1; number++; next }
@@ -15,11 +15,11 @@ block() {
 }
 
 if [ ! -f "$ROOT/README.md" ]; then
-  skip "the examples" "there is no README.md"
+  skip "the examples work as pasted" "this tree has no README.md"
   finish
 fi
 
-# A copy of what the examples use, since they write files beside it; and a /run of our own.
+# The examples run in a copy of the tree, because they write files, and with an empty /run.
 mkdir -p "$PRIVATE/tree/build"
 cp -r "$ROOT/client" "$ROOT/proto" "$PRIVATE/tree/"
 cp "$ROOT/build/vaild" "$ROOT/build/vailctl" "$ROOT"/build/libvail.so* "$PRIVATE/tree/build/"
@@ -35,20 +35,22 @@ SOCKET=/run/vaild/vaild.sock
   echo 'until [ -S /run/vaild/vaild.sock ]; do sleep 0.02; done'
   for number in 2 3 4 5; do block sh "$number"; done
 } >pasted
-expect "the examples are there" [ "$(wc -l <pasted)" -gt 10 ]
+expect "the README has examples" [ "$(wc -l <pasted)" -gt 10 ]
 STATUS=0
-"$BASH" -e pasted >said 2>&1 </dev/null || STATUS=$?
-expect_equal "they work as pasted" 0 "$STATUS"
-expect_equal "socat makes a context and registers" 1 "$(grep -c '^{"parameters":{"status":"STATUS_SUCCESS","registration"' said || true)"
-expect_equal "and makes, reserves and maps" 4 "$(grep -cE '^\{"parameters":\{"status":"STATUS_SUCCESS","(context|virtualAddress)"' said || true)"
-expect "an address space is drawn" grep -q '64 MiB  process' said
-expect "libvail registers" grep -qx 'STATUS_SUCCESS *' said
-[ "$FAILED" -eq 0 ] || sed 's/^/# said: /' said
+"$BASH" -e pasted >output 2>&1 </dev/null || STATUS=$?
+expect_equal "the examples work as pasted" 0 "$STATUS"
+expect_equal "socat registers" 1 \
+  "$(grep -c '^{"parameters":{"status":"STATUS_SUCCESS","registration"' output || true)"
+expect_equal "socat creates two contexts, reserves a range and maps memory" 4 \
+  "$(grep -cE '^\{"parameters":\{"status":"STATUS_SUCCESS","(context|virtualAddress)"' output || true)"
+expect "vailctl draws the address space" grep -q '64 MiB  process' output
+expect "the program with libvail registers" grep -qx 'STATUS_SUCCESS *' output
+[ "$FAILED" -eq 0 ] || sed 's/^/# output: /' output
 
 block json >"$CONFIG/vaild.json"
 SOCKET=$PRIVATE/run/vaild.sock
 start_daemon
-expect_equal "the configuration is one" STATUS_SUCCESS \
+expect_equal "the daemon accepts the configuration in the README" STATUS_SUCCESS \
   "$(ask vail-alice "$(call io.vaild.ListRegistrations)" | statuses)"
 expect_clean_stop
 finish
