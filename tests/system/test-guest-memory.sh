@@ -13,26 +13,14 @@ ADDRESS=$((0x9000)) # the physical address where the guest writes the text
 TEXT="what the guest's processor wrote, and its answer"
 REQUEST_OFFSET=${#TEXT} # the guest replies to the byte at this offset in the next byte
 
-# Prints the guest's code. It writes the text, and then, at each timer interrupt, copies the byte
-# after the text in upper case to the byte after that.
+# Prints the guest's code. It writes the text. Then, at each timer interrupt, it reads the byte
+# after the text and writes it with its case changed to the next address.
 guest_code() {
   printf '\x31\xc0\x8e\xc0\x8e\xd8'             # xor ax,ax; mov es,ax; mov ds,ax
   printf '\xbe\x1e\x7c\xbf\x00\x90\xb9\x30\x00' # mov si,7c1e; mov di,9000; mov cx,30
   printf '\xfc\xf3\xa4\xfb'                     # cld; rep movsb; sti
   printf '\xf4\xa0\x30\x90\x34\x20\xa2\x31\x90' # hlt; mov al,[9030]; xor al,20; mov [9031],al
   printf '\xeb\xf5%s' "$TEXT"                   # jmp to hlt
-}
-
-start_guest() {
-  mkdir "$PRIVATE/guest"
-  guest_code | boot_sector >"$PRIVATE/guest/disk"
-  chown -R vail-vmm "$PRIVATE/guest"
-  exec_as vail-vmm qemu-system-x86_64 -accel tcg -display none -nodefaults -no-user-config \
-    -object memory-backend-memfd,id=ram,size=64M,share=on -machine pc,memory-backend=ram \
-    -drive "file=$PRIVATE/guest/disk,format=raw,if=ide" -uuid "$GUID" \
-    -qmp "unix:$PRIVATE/guest/qmp,server=on,wait=off" &
-  QEMU=$!
-  eventually runs_as "$QEMU" "$(id -u vail-vmm)" qemu-system-x86
 }
 
 # Prints, as QEMU's monitor shows them, the two bytes in guest memory that follow the text.
@@ -43,6 +31,23 @@ guest_bytes() {
     jq -r 'select(.return | type == "string").return' | tr -d '\r\n' | sed 's/.*: //'
 }
 
+# Tests whether the guest runs.
+monitor_replies() { [ -n "$(guest_bytes 2>/dev/null)" ]; }
+
+# Starts QEMU and waits until its monitor replies. Its memfd exists then, with its final size.
+start_guest() {
+  mkdir "$PRIVATE/guest"
+  guest_code | boot_sector >"$PRIVATE/guest/disk"
+  chown -R vail-vmm "$PRIVATE/guest"
+  exec_as vail-vmm qemu-system-x86_64 -accel tcg -display none -nodefaults -no-user-config \
+    -object memory-backend-memfd,id=ram,size=64M,share=on -machine pc,memory-backend=ram \
+    -drive "file=$PRIVATE/guest/disk,format=raw,if=ide" -uuid "$GUID" \
+    -qmp "unix:$PRIVATE/guest/qmp,server=on,wait=off" &
+  QEMU=$!
+  while_runs "$QEMU" monitor_replies
+}
+
+# Shares the guest's RAM by an agent. Sets HANDLE and INODE, those of the object and of the memfd.
 share_guest_memory() {
   session_open_with agent vail-vmm "$HELPERS/share-guest-memory" "$SOCKET" "$GUID" "$QEMU" "$ADDRESS"
   expect_equal "the VM of QEMU is registered" STATUS_SUCCESS \
@@ -75,7 +80,7 @@ test_access() {
 }
 
 test_end() {
-  expect_equal "the memory has a sealed size, and the access to it is not enforced" \
+  expect_equal "the memory has a sealed size, and its access mode is not enforced" \
     "memfd true false" \
     "$(ask root "$(call io.vaild.ListSharedObjects)" | field \
       '.parameters.sharedObjects[0].memory | "\(.kind) \(.sizeSealed) \(.accessEnforced)"')"
