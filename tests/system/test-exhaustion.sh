@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Lets each resource of the daemon run out: file systems, the fd store, fds and memory. A request
-# that needs more of it fails with STATUS_INSUFFICIENT_RESOURCES and changes nothing, not even what
-# is charged. The daemon survives, and the same request succeeds when the resource is available
+# that needs more of it fails with STATUS_INSUFFICIENT_RESOURCES and changes nothing, including
+# the charges. The daemon survives, and the same request succeeds when the resource is available
 # again.
 
 # shellcheck source=tests/system/lib/system-test.sh
@@ -14,8 +14,13 @@
 RUNTIME=$PRIVATE/runtime
 
 # Print the requests that register and unregister a new VM.
-register_vm() { call io.vaild.Machine.RegisterVirtualMachine "{\"virtualMachineGuid\":\"$NEW_GUID\",\"vmmPid\":$$}"; }
-unregister_vm() { call io.vaild.Machine.UnregisterVirtualMachine "{\"virtualMachineGuid\":\"$NEW_GUID\"}"; }
+register_vm() {
+  call io.vaild.Machine.RegisterVirtualMachine \
+    "{\"virtualMachineGuid\":\"$NEW_GUID\",\"vmmPid\":$$}"
+}
+unregister_vm() {
+  call io.vaild.Machine.UnregisterVirtualMachine "{\"virtualMachineGuid\":\"$NEW_GUID\"}"
+}
 
 # Prints the lists of all entities, each on a line.
 list_all() {
@@ -217,7 +222,7 @@ count_persisted_fds() {
 }
 
 # Another user's connections use up the fds of the daemon. It then closes connections of the user
-# who has the most.
+# with the most.
 no_fds() {
   local name="no fds" before
   kill_hard "$DAEMON"

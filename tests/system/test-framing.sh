@@ -10,8 +10,8 @@
 GOOD='{"method":"io.vaild.ListRegistrations"}'
 SERVED='{"parameters":{"status":"STATUS_SUCCESS","registrations":[]}}'
 
-# replies_to FORMAT: sends the bytes of a printf format and prints the replies, with NUL as ␀ and LF
-# as ␊.
+# replies_to FORMAT: sends the bytes of a printf format and prints the replies, with ␀ for NUL and
+# ␊ for LF.
 replies_to() {
   # shellcheck disable=SC2059 # FORMAT is meant to be a format
   printf "$1" | talk_as vail-alice | tr '\0\n' '\1\2' | sed 's/\x01/␀/g; s/\x02/␊/g'

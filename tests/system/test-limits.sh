@@ -75,7 +75,7 @@ total_connections() {
   expect_clean_stop
 }
 
-# If the daemon runs out of fds, it closes the newest connection of the user who has the most fds.
+# If the daemon runs out of fds, it closes the newest connection of the user with the most fds.
 out_of_fds() {
   rm "$CONFIG/vaild.json"
   start_daemon prlimit --nofile=64:64

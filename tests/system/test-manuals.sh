@@ -91,7 +91,7 @@ run_example() {
     example "$page" "$name"
   } >"$PRIVATE/example"
   expect "$page, $name: the page has the example" [ "$(wc -l <"$PRIVATE/example")" -gt 1 ]
-  # Not in a subshell, because the VM's display client is the pid of this shell.
+  # The examples name the VM by GUID, its VMM by PID, and their own process as the display client.
   SAID=$(PID=$VMM GUID=$GUID "$BASH" -e "$PRIVATE/example" 2>&1 </dev/null) || status=$?
   expect_equal "$page, $name: the exit status is right" "$expected" "$status"
   expect_match "$page, $name: the output is right" "$pattern" "$SAID"
