@@ -73,7 +73,7 @@ Test(session_arrival, foreign_bytes_anywhere_in_a_message_deny_it)
 			HostFixture fixture = host_fixture_new_quiet();
 			Turn turns[] = {
 				{ CREATE, cut, { .foreign = foreign == 0 } },
-				{ CREATE + cut, strlen(CREATE) - cut, { .foreign = foreign == 1 } },
+				{ &CREATE[cut], strlen(CREATE) - cut, { .foreign = foreign == 1 } },
 			};
 			/* A turn without bytes of the message does not matter. */
 			bool innocent = turns[foreign].size == 0;
@@ -95,8 +95,8 @@ Test(session_arrival, three_turns_one_of_them_foreign)
 	for (size_t foreign = 0; foreign < 3; foreign++) {
 		HostFixture fixture = host_fixture_new_quiet();
 		Turn turns[] = { { CREATE, 10, { 0 } },
-				 { CREATE + 10, 10, { 0 } },
-				 { CREATE + 20, strlen(CREATE) - 20, { 0 } } };
+				 { &CREATE[10], 10, { 0 } },
+				 { &CREATE[20], strlen(CREATE) - 20, { 0 } } };
 
 		turns[foreign].metadata.foreign = true;
 		cr_assert_not_null(strstr(run_turns(fixture.fake_host, fixture.client, turns, 3),

@@ -385,9 +385,11 @@ static size_t random_ranges(VailRange *ranges, size_t most, uint64_t pages, unsi
 		if (page + size > pages)
 			break;
 		ranges[count++] = (VailRange)RANGE(kind, page * 4096, size * 4096);
-		if (kind != VAIL_RANGE_MAPPING && size > 2 && count < most)
-			ranges[count++] = (VailRange)MAPPING((page + size / 3) * 4096,
-							     (size / 3) * 4096, count);
+		if (kind != VAIL_RANGE_MAPPING && size > 2 && count < most) {
+			ranges[count] = (VailRange)MAPPING((page + size / 3) * 4096,
+							   (size / 3) * 4096, count);
+			count++;
+		}
 		page += size;
 	}
 	return count;

@@ -292,7 +292,7 @@ static void expect_without(char expected[static sizeof(EXPECTED)], size_t line, 
 	if (to > LINES * each)
 		to = LINES * each;
 	strcpy(expected, EXPECTED);
-	memmove(expected + from, EXPECTED + to, strlen(EXPECTED + to) + 1);
+	memmove(expected + from, &EXPECTED[to], strlen(&EXPECTED[to]) + 1);
 }
 
 Test(record_file, every_byte_changed)
