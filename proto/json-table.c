@@ -332,11 +332,12 @@ bool json_table_decode(const JsonTable *table, const JsonValue *object, const ch
 
 static void free_items(const JsonField *field, char *structure)
 {
+	const void *member = structure + field->offset;
 	char *items = structure + field->offset;
 	size_t count = field->maximum;
 
 	if (field->type == JSON_FIELD_LIST)
-		memcpy(&items, items, sizeof(items));
+		memcpy(&items, member, sizeof(items));
 	if (field->count_offset != JSON_NO_MEMBER)
 		memcpy(&count, structure + field->count_offset, sizeof(count));
 	for (size_t i = 0; items && field->table && i < count; i++)

@@ -25,8 +25,7 @@ static const char *const texts[] = {
 	[RESTORE_GUID_IS_TAKEN] = "another VM has its GUID",
 	[RESTORE_REFUSED] = "it contradicts the restored state",
 	[RESTORE_NOT_SOFTWARE_ADAPTER] = "it is not the software adapter",
-	[RESTORE_ADAPTER_NOT_SAVED] = "it cannot be saved, so the next restart loses it "
-				      "and everything on it",
+	[RESTORE_ADAPTER_NOT_SAVED] = "it cannot be saved for the next restart",
 	[RESTORE_NOT_SYSTEM_PROCESS] = "it is not its adapter's system process",
 	[RESTORE_SECOND_GPU_PROCESS] = "its process already has a GPU process on the adapter",
 	[RESTORE_NO_OWNER_PROCESS] = "its GPU process belongs to no process",

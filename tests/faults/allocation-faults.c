@@ -40,7 +40,7 @@ static void check_refusal(FakeHost *fake_host, const Step *step, const char *sta
 	if (!status && fake_host->was_broken)
 		return; /* there was no memory for a reply either */
 	fprintf(stderr, "%s: %s\n", step->method, fake_host->reply_text);
-	fake_host_must(!"the right status");
+	fake_host_must(false && "the right status");
 }
 
 /* Checks that a failed request changed nothing and that it succeeds now. */

@@ -118,7 +118,7 @@ static size_t slot_find(const char *name, size_t length)
 	for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
 		if (strlen(slots[i].name) == length && strncmp(slots[i].name, name, length) == 0)
 			return i;
-	fake_host_must(!"a handle of that name");
+	fake_host_must(false && "a handle of that name");
 	return 0;
 }
 

@@ -212,7 +212,7 @@ static NaiveAnswer take(NaiveSpace *space, const Payer *payer, NaiveRange *range
 {
 	range->end = range->first + size;
 	if (find_overlapping(space, true, range->first, range->end) && !range->inside)
-		assert(!"a mapping outside its reservation");
+		assert(false && "a mapping outside its reservation");
 	insert(space, range);
 	naive_tally_take(range->kind == GPU_RANGE_DRIVER_RESERVATION ? &space->driver_reservations
 								     : &space->user_ranges,

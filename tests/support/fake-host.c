@@ -450,7 +450,7 @@ static FakeProcess *find_free_process(FakeHost *fake_host)
 		credentials_deinit(&process->credentials);
 		return process;
 	}
-	fake_host_must(!"a free entry for a process");
+	fake_host_must(false && "a free entry for a process");
 	return NULL;
 }
 
