@@ -16,6 +16,18 @@
 /* The lowest getopt_long() value of a long option, above every character. */
 #define LONG_OPTION_BASE 0x100
 
+/*
+ * The long options that all programs have. A program's enum of options begins with the values, and
+ * its table for getopt_long() with the rows.
+ */
+#define SHARED_OPTION_VALUES OPTION_SOCKET = LONG_OPTION_BASE, OPTION_HELP, OPTION_VERSION
+/* clang-format off */
+#define SHARED_OPTION_ROWS \
+	{ "socket", required_argument, NULL, OPTION_SOCKET }, \
+	{ "help", no_argument, NULL, OPTION_HELP }, \
+	{ "version", no_argument, NULL, OPTION_VERSION }
+/* clang-format on */
+
 /* Logs the message. Returns EXIT_USAGE. */
 _printf_(1, 2) int usage_error(const char *format, ...);
 

@@ -3,7 +3,7 @@
  * vail-qemu: shares the screen of a QEMU guest with the processes that are registered for it.
  *
  *   vail-qemu.c      the command line and the main loop
- *   monitor.c        QEMU's monitor (QMP), to join its display
+ *   qmp.c            QEMU's monitor (QMP), to join its display
  *   display.c        QEMU's D-Bus display: the VM and its consoles
  *   listener.c       decodes QEMU's calls to a console's listener
  *   console.c        one console: its screen and its cursor
@@ -56,12 +56,10 @@ static const char usage[] =
 	"  --help, --version\n";
 
 enum {
-	OPTION_QMP = LONG_OPTION_BASE,
-	OPTION_SOCKET,
+	SHARED_OPTION_VALUES,
+	OPTION_QMP,
 	OPTION_USER,
 	OPTION_ADAPTER,
-	OPTION_HELP,
-	OPTION_VERSION,
 };
 
 typedef struct Options {
@@ -108,12 +106,10 @@ static void set_option(Options *options, char **argv, int option)
 static void parse_options(int argc, char **argv, Options *options)
 {
 	static const struct option names[] = {
+		SHARED_OPTION_ROWS,
 		{ "qmp", required_argument, NULL, OPTION_QMP },
-		{ "socket", required_argument, NULL, OPTION_SOCKET },
 		{ "user", required_argument, NULL, OPTION_USER },
 		{ "adapter", required_argument, NULL, OPTION_ADAPTER },
-		{ "help", no_argument, NULL, OPTION_HELP },
-		{ "version", no_argument, NULL, OPTION_VERSION },
 		{ 0 },
 	};
 	int option;

@@ -177,25 +177,21 @@ static int view_run(const Options *options)
 /* ---- The command line ---- */
 
 enum {
-	OPTION_PNG = LONG_OPTION_BASE,
+	SHARED_OPTION_VALUES,
+	OPTION_PNG,
 	OPTION_RAW,
 	OPTION_FRAMES,
 	OPTION_NAME,
 	OPTION_TIMEOUT,
-	OPTION_SOCKET,
-	OPTION_HELP,
-	OPTION_VERSION,
 };
 
 static const struct option long_options[] = {
+	SHARED_OPTION_ROWS,
 	{ "png", required_argument, NULL, OPTION_PNG },
 	{ "raw", no_argument, NULL, OPTION_RAW },
 	{ "frames", required_argument, NULL, OPTION_FRAMES },
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
-	{ "socket", required_argument, NULL, OPTION_SOCKET },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ 0 },
 };
 

@@ -202,7 +202,7 @@ int command_check_usage(const Command *command, const Options *options, size_t a
 
 	snprintf(name, sizeof(name), "%s%s%s", command->words[0], second ? " " : "",
 		 second ? second : "");
-	for (Option option = 0; option < OPTION_MAX; option++)
+	for (Option option = LONG_OPTION_BASE; option < OPTION_MAX; option++)
 		if (options->given & ~(command->options | ANY_COMMAND) & OPTION_BIT(option))
 			return usage_error("%s does not take %s; see vailctl %s --help", name,
 					   option_text(option), name);

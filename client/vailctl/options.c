@@ -6,20 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client/common/program-options.h"
 #include "client/common/user-message.h"
 
-#define FLAG(option, name) [option] = { name, no_argument, NULL, LONG_OPTION_BASE + (option) }
-#define VALUE(option, name) \
-	[option] = { name, required_argument, NULL, LONG_OPTION_BASE + (option) }
+#define INDEX(option)       ((option)-LONG_OPTION_BASE)
+#define FLAG(option, name)  [INDEX(option)] = { name, no_argument, NULL, option }
+#define VALUE(option, name) [INDEX(option)] = { name, required_argument, NULL, option }
 
-static const struct option long_options[OPTION_MAX + 1] = {
-	VALUE(OPTION_SOCKET, "socket"),
+static const struct option long_options[INDEX(OPTION_MAX) + 1] = {
+	SHARED_OPTION_ROWS,
 	FLAG(OPTION_JSON, "json"),
 	FLAG(OPTION_NO_LEGEND, "no-legend"),
 	FLAG(OPTION_NO_PAGER, "no-pager"),
-	FLAG(OPTION_HELP, "help"),
-	FLAG(OPTION_VERSION, "version"),
 	FLAG(OPTION_CONTEXT, "context"),
 	FLAG(OPTION_MORE, "more"),
 	VALUE(OPTION_NAME, "name"),
@@ -33,13 +30,13 @@ static const struct option long_options[OPTION_MAX + 1] = {
 	VALUE(OPTION_REASON, "reason"),
 };
 
-_Static_assert(OPTION_MAX <= 32, "Options.given has a bit for each option");
+_Static_assert(INDEX(OPTION_MAX) <= 32, "Options.given has a bit for each option");
 
 const char *option_text(Option option)
 {
 	static char text[32];
 
-	snprintf(text, sizeof(text), "--%s", long_options[option].name);
+	snprintf(text, sizeof(text), "--%s", long_options[INDEX(option)].name);
 	return text;
 }
 
@@ -133,7 +130,7 @@ static int handle_result(Options *options, char **argv, int result)
 	case ':':
 		return usage_error_option(argv, result);
 	default:
-		return set_option(options, (Option)(result - LONG_OPTION_BASE), optarg);
+		return set_option(options, (Option)result, optarg);
 	}
 }
 

@@ -6,15 +6,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "client/common/program-options.h"
 #include <vail.h>
 
 typedef enum Option {
-	OPTION_SOCKET,
+	SHARED_OPTION_VALUES,
 	OPTION_JSON,
 	OPTION_NO_LEGEND,
 	OPTION_NO_PAGER,
-	OPTION_HELP,
-	OPTION_VERSION,
 	OPTION_CONTEXT,
 	OPTION_MORE,
 	OPTION_NAME,
@@ -29,7 +28,7 @@ typedef enum Option {
 	OPTION_MAX,
 } Option;
 
-#define OPTION_BIT(option) (1u << (option))
+#define OPTION_BIT(option) (1u << ((option)-LONG_OPTION_BASE))
 
 /* The parsed command line. All strings point into argv. */
 typedef struct Options {
