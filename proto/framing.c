@@ -11,6 +11,7 @@
 #define ERROR_CHARACTER "the message is not JSON; send one JSON object, then LF or NUL"
 #define ERROR_TRAILING  "there is text after the JSON object; end each message with LF or NUL"
 #define ERROR_CUT       "the input ended inside a message; send the whole message"
+#define ERROR_MANY      "the text is more than one message; send one JSON object"
 #define ERROR_MEMORY    "the daemon is out of memory; try again later"
 
 /* Meaning of a byte outside strings. */
@@ -256,4 +257,19 @@ FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMess
 		return FRAME_MALFORMED;
 	}
 	return end_of_input ? frame_finish(frame, input, ret_message, ret_error) : FRAME_INCOMPLETE;
+}
+
+bool frame_is_one_message(Buffer *input, const char **ret_error)
+{
+	Frame frame = FRAME_INIT;
+	FrameMessage message;
+	FrameResult result = frame_next(&frame, input, false, &message, ret_error);
+
+	if (result == FRAME_INCOMPLETE)
+		*ret_error = ERROR_CUT;
+	if (result != FRAME_MESSAGE)
+		return false;
+	if (message.size != buffer_size(input))
+		*ret_error = ERROR_MANY;
+	return message.size == buffer_size(input);
 }

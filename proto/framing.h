@@ -65,4 +65,10 @@ typedef enum FrameResult {
 FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMessage *ret_message,
 		       const char **ret_error);
 
+/*
+ * Checks that the input is exactly one message with its terminator, as libvail requires of a
+ * request before it sends it. *ret_error is set if the result is false.
+ */
+bool frame_is_one_message(Buffer *input, const char **ret_error);
+
 #endif

@@ -51,15 +51,12 @@ static void write_request(Writer *writer, const CallRequest *request)
 	writer_terminator(writer, '\0');
 }
 
-/* Checks that vaild will parse this as exactly one message. */
+/* Checks the message as vaild does when it receives it. */
 static NTSTATUS check_framing(struct vail *vail, Buffer *message)
 {
-	Frame frame = FRAME_INIT;
-	FrameMessage found;
-	const char *error = "it is more than one message; send one JSON object";
-	FrameResult result = frame_next(&frame, message, false, &found, &error);
+	const char *error;
 
-	if (result == FRAME_MESSAGE && found.size == buffer_size(message))
+	if (frame_is_one_message(message, &error))
 		return STATUS_SUCCESS;
 	return error_set(vail, STATUS_INVALID_PARAMETER, "this request cannot be sent: %s", error);
 }

@@ -281,3 +281,26 @@ Test(frame, input_that_ends_inside_a_message)
 	}
 	cr_assert_not(run(" \n\t", 3, 0, 0, true).malformed);
 }
+
+Test(frame, exactly_one_message)
+{
+	static const struct {
+		const char *bytes;
+		size_t size;
+		bool is_one;
+	} rows[] = {
+		{ "{}\0", 3, true },      { "{\"a\":1}\n", 8, true }, { "{}", 2, false },
+		{ "", 0, false },         { "{\0", 2, false },        { "{}{}\0", 5, false },
+		{ "{}\0{}\0", 6, false }, { "{}\n\0", 4, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		Buffer input = BUFFER_INIT;
+		const char *error = NULL;
+
+		buffer_append(&input, rows[i].bytes, rows[i].size);
+		cr_assert_eq(frame_is_one_message(&input, &error), rows[i].is_one, "row %zu", i);
+		cr_assert_eq(error == NULL, rows[i].is_one, "row %zu", i);
+		buffer_deinit(&input);
+	}
+}
