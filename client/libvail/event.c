@@ -3,46 +3,13 @@
 
 #include <stdlib.h>
 
+#include "client/libvail/names.h"
 #include "client/libvail/parameters.h"
-#include "proto/macros.h"
 #include "proto/status.h"
-
-static const char *const event_names[] = {
-	[VAIL_EVENT_UNKNOWN] = NULL,
-	[VAIL_EVENT_CURRENT] = "current",
-	[VAIL_EVENT_REGISTERED] = "registered",
-	[VAIL_EVENT_UNREGISTERED] = "unregistered",
-	[VAIL_EVENT_VIRTUAL_MACHINE_ADDED] = "virtualMachineAdded",
-	[VAIL_EVENT_VIRTUAL_MACHINE_CHANGED] = "virtualMachineChanged",
-	[VAIL_EVENT_VIRTUAL_MACHINE_REMOVED] = "virtualMachineRemoved",
-	[VAIL_EVENT_VIRTUAL_GPU_ASSIGNED] = "virtualGpuAssigned",
-	[VAIL_EVENT_VIRTUAL_GPU_REMOVED] = "virtualGpuRemoved",
-	[VAIL_EVENT_QUARANTINED] = "quarantined",
-	[VAIL_EVENT_QUARANTINE_LIFTED] = "quarantineLifted",
-	[VAIL_EVENT_ADAPTER_ADDED] = "adapterAdded",
-	[VAIL_EVENT_ADAPTER_REMOVED] = "adapterRemoved",
-	[VAIL_EVENT_GPU_PROCESS_REMOVED] = "gpuProcessRemoved",
-	[VAIL_EVENT_PAGE_TABLE_RESIDENT] = "pageTableResident",
-	[VAIL_EVENT_SHARED] = "shared",
-	[VAIL_EVENT_UPDATED] = "updated",
-	[VAIL_EVENT_UNSHARED] = "unshared",
-	[VAIL_EVENT_OPENED] = "opened",
-	[VAIL_EVENT_RELEASED] = "released",
-	[VAIL_EVENT_INTERRUPTED] = "interrupted",
-	[VAIL_EVENT_RESUMED] = "resumed",
-};
-
-_Static_assert(ARRAY_SIZE(event_names) == VAIL_EVENT_RESUMED + 1, "every kind has a name");
-
-const char *vail_event_name(VailEventKind kind)
-{
-	return (size_t)kind < ARRAY_SIZE(event_names) ? event_names[kind] : NULL;
-}
 
 VailEventKind event_kind(const JsonValue *value)
 {
-	return (VailEventKind)find_name(event_names, ARRAY_SIZE(event_names),
-					member_text(value, "kind"));
+	return event_kind_from_name(member_text(value, "kind"));
 }
 
 /* Decodes the members of events about shared objects. Returns false if out of memory. */

@@ -4,6 +4,7 @@
 
 #include "client/libvail/internal.h"
 #include "client/libvail/list.h"
+#include "client/libvail/names.h"
 
 /* ---- Calls ---- */
 
@@ -237,18 +238,7 @@ NTSTATUS vail_reserve_address(struct vail *vail, const char *process, uint64_t s
 				"virtualAddress", ret_address);
 }
 
-static const char *const protection_names[] = {
-	[VAIL_PROTECTION_NONE] = NULL,
-	[VAIL_PROTECTION_READ] = "read",
-	[VAIL_PROTECTION_READ_WRITE] = "readWrite",
-	[VAIL_PROTECTION_NO_ACCESS] = "noAccess",
-	[VAIL_PROTECTION_ZERO] = "zero",
-};
-
-_Static_assert(ARRAY_SIZE(protection_names) == VAIL_PROTECTION_ZERO + 1,
-	       "every protection has a name");
-
-/* For read and read-write vaild requires an allocation, so 0 is sent too. Otherwise 0 means none.
+/* For read and read-write, vaild requires an allocation, which may be 0. Otherwise 0 is not sent.
  */
 static void put_allocation(Parameters *parameters, const VailMapping *mapping)
 {
@@ -272,8 +262,9 @@ NTSTATUS vail_map_address(struct vail *vail, const char *process, const VailMapp
 	parameters_begin_with(&parameters, process);
 	put_number(&parameters, "sizeInBytes", mapping->size_in_bytes);
 	put_place(&parameters, mapping->base, mapping->minimum, mapping->maximum);
-	if (mapping->protection > 0 && (size_t)mapping->protection < ARRAY_SIZE(protection_names))
-		put_string(&parameters, "protection", protection_names[mapping->protection]);
+	const char *protection = protection_name(mapping->protection);
+	if (protection)
+		put_string(&parameters, "protection", protection);
 	else
 		parameters.wrong = "mapping->protection is not set; set one of "
 				   "VAIL_PROTECTION_...";
@@ -297,24 +288,7 @@ NTSTATUS vail_free_address(struct vail *vail, const char *process, uint64_t addr
 
 static VailProtection read_protection(const JsonValue *object)
 {
-	return (VailProtection)find_name(protection_names, ARRAY_SIZE(protection_names),
-					 member_text(object, "protection"));
-}
-
-static VailTranslationState read_state(const JsonValue *reply)
-{
-	static const char *const names[] = {
-		[VAIL_TRANSLATION_UNKNOWN] = NULL,
-		[VAIL_TRANSLATION_INVALID] = "invalid",
-		[VAIL_TRANSLATION_RESERVED] = "reserved",
-		[VAIL_TRANSLATION_DRIVER_PAGE_TABLE] = "driverPageTable",
-		[VAIL_TRANSLATION_NOT_RESIDENT] = "notResident",
-		[VAIL_TRANSLATION_USER_RESERVED] = "userReserved",
-		[VAIL_TRANSLATION_MAPPED] = "mapped",
-	};
-
-	return (VailTranslationState)find_name(names, ARRAY_SIZE(names),
-					       member_text(reply, "state"));
+	return protection_from_name(member_text(object, "protection"));
 }
 
 /* The size of the struct in its first version; smaller sizes are invalid. */
@@ -339,7 +313,7 @@ NTSTATUS vail_translate_address(struct vail *vail, const char *process, uint64_t
 		return status;
 	VailTranslation translation = {
 		.size = sizeof(translation),
-		.state = read_state(reply),
+		.state = translation_state_from_name(member_text(reply, "state")),
 		.protection = read_protection(reply),
 		.allocation = member_number(reply, "allocation"),
 		.offset = member_number(reply, "offsetInBytes"),
@@ -349,19 +323,6 @@ NTSTATUS vail_translate_address(struct vail *vail, const char *process, uint64_t
 		translation.size = ret_translation->size;
 	memcpy(ret_translation, &translation, translation.size);
 	return STATUS_SUCCESS;
-}
-
-static VailRangeKind read_kind(const JsonValue *value)
-{
-	static const char *const names[] = {
-		[VAIL_RANGE_UNKNOWN] = NULL,
-		[VAIL_RANGE_ROOT_ENTRY_ZERO] = "rootEntryZero",
-		[VAIL_RANGE_DRIVER_RESERVATION] = "driverReservation",
-		[VAIL_RANGE_USER_RESERVATION] = "userReservation",
-		[VAIL_RANGE_MAPPING] = "mapping",
-	};
-
-	return (VailRangeKind)find_name(names, ARRAY_SIZE(names), member_text(value, "kind"));
 }
 
 /* ---- Lists ---- */
@@ -378,7 +339,7 @@ static bool report_range(struct vail *vail, const JsonValue *value, void *contex
 	const ListCallback *list = context;
 	VailRange range = {
 		.size = sizeof(range),
-		.kind = read_kind(value),
+		.kind = range_kind_from_name(member_text(value, "kind")),
 		.address = member_address(value, "startVirtualAddress"),
 		.size_in_bytes = member_number(value, "sizeInBytes"),
 		.allow_user_mode_mapping = member_flag(value, "allowUserModeMapping"),

@@ -17,6 +17,7 @@
  *   object-info.c       decodes descriptions of shared objects
  *   memory.c            memory to share, and its seals
  *   fault-safe-copy.c   copies memory that may disappear
+ *   names.c             the names of enumeration values in messages
  *   list.c              calls methods that return a list, one item per reply
  *   parameters.c        writes parameters and reads replies
  *   call-wait.c         blocking calls

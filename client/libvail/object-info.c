@@ -4,41 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/libvail/names.h"
 #include "client/libvail/parameters.h"
-#include "proto/macros.h"
-
-static VailObjectType read_type(const JsonValue *object)
-{
-	static const char *const names[] = {
-		[VAIL_OBJECT_UNKNOWN] = NULL,
-		[VAIL_OBJECT_RESOURCE] = "resource",
-		[VAIL_OBJECT_FENCE] = "fence",
-		[VAIL_OBJECT_RESOURCE_WITH_FENCE] = "resourceWithFence",
-	};
-
-	return (VailObjectType)find_name(names, ARRAY_SIZE(names), member_text(object, "type"));
-}
-
-/* An unknown word is read as the access that allows least. */
-static VailAccess read_access(const JsonValue *object)
-{
-	const char *access = member_text(object, "access");
-
-	return access && strcmp(access, "readWrite") == 0 ? VAIL_ACCESS_READ_WRITE
-							  : VAIL_ACCESS_READ;
-}
-
-static VailMemoryKind read_memory_kind(const JsonValue *memory)
-{
-	static const char *const names[] = {
-		[VAIL_MEMORY_UNKNOWN] = NULL,
-		[VAIL_MEMORY_NONE] = "none",
-		[VAIL_MEMORY_DMABUF] = "dmabuf",
-		[VAIL_MEMORY_MEMFD] = "memfd",
-	};
-
-	return (VailMemoryKind)find_name(names, ARRAY_SIZE(names), member_text(memory, "kind"));
-}
 
 /* Returns 0 if the member is absent or does not fit. */
 static uint32_t member_number_32(const JsonValue *object, const char *name)
@@ -63,15 +30,15 @@ VailObjectInfo object_info_read(const JsonValue *object, const JsonValue *memory
 	size_t plane_count = json_array_size(planes);
 	VailObjectInfo info = {
 		.size = sizeof(info),
-		.type = read_type(object),
-		.access = read_access(object),
+		.type = object_type_from_name(member_text(object, "type")),
+		.access = access_from_name(member_text(object, "access")),
 		.name = member_text(object, "name"),
 		.width = member_number_32(object, "width"),
 		.height = member_number_32(object, "height"),
 		.format = read_format(object),
 		.modifier = member_address(object, "modifier"),
 		.plane_count = plane_count < VAIL_PLANE_MAX ? plane_count : VAIL_PLANE_MAX,
-		.memory = read_memory_kind(memory),
+		.memory = memory_kind_from_name(member_text(memory, "kind")),
 		.size_in_bytes = member_number(memory, "sizeInBytes"),
 		.size_sealed = member_flag(memory, "sizeSealed"),
 		.access_enforced = member_flag(memory, "accessEnforced"),

@@ -5,6 +5,7 @@
 #include "client/libvail/internal.h"
 #include "client/libvail/list.h"
 #include "client/libvail/memory.h"
+#include "client/libvail/names.h"
 #include "client/libvail/object-info.h"
 
 /* ---- Sharing ---- */
@@ -35,11 +36,11 @@ static const char *check_object(const VailObject *object)
 	return NULL;
 }
 
-static const char *type_name(const VailObject *object)
+static VailObjectType type_of(const VailObject *object)
 {
 	if (object->plane_count == 0)
-		return "fence";
-	return object->fence < 0 ? "resource" : "resourceWithFence";
+		return VAIL_OBJECT_FENCE;
+	return object->fence < 0 ? VAIL_OBJECT_RESOURCE : VAIL_OBJECT_RESOURCE_WITH_FENCE;
 }
 
 /* The plane's index is also the index of its fd. */
@@ -73,8 +74,8 @@ static void put_object(Parameters *parameters, const VailObject *object)
 {
 	writer_key(&parameters->writer, "object");
 	writer_object_begin(&parameters->writer);
-	put_string(parameters, "type", type_name(object));
-	put_string(parameters, "access", object->access == VAIL_ACCESS_READ ? "read" : "readWrite");
+	put_string(parameters, "type", object_type_name(type_of(object)));
+	put_string(parameters, "access", access_name(object->access));
 	put_string(parameters, "name", object->name);
 	if (object->plane_count > 0)
 		put_resource(parameters, object);

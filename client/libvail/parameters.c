@@ -65,14 +65,6 @@ NTSTATUS refuse_size(struct vail *vail, const char *init)
 
 /* ---- Reading ---- */
 
-size_t find_name(const char *const *names, size_t count, const char *name)
-{
-	for (size_t i = 1; name && i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return i;
-	return 0;
-}
-
 /* Returns false if the member is absent or no address. */
 static bool address_of_member(const JsonValue *object, const char *name, uint64_t *ret_address)
 {

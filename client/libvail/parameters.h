@@ -102,9 +102,6 @@ NTSTATUS refuse_size(struct vail *vail, const char *init);
 
 /* ---- Reading ---- */
 
-/* Returns the index of name in names, whose first entry is NULL; 0 if it is not there. */
-size_t find_name(const char *const *names, size_t count, const char *name);
-
 /* Reads an address. Returns 0 if it is absent or of another type. */
 uint64_t member_address(const JsonValue *object, const char *name);
 

@@ -2,18 +2,8 @@
 /* Encoders for the types of io.vaild.Gpu. */
 #include "daemon/api/encode-optional.h"
 #include "daemon/api/encode.h"
+#include "daemon/api/names.h"
 #include "proto/macros.h"
-
-static const char *adapter_source_name(AdapterSource source)
-{
-	static const char *const names[] = {
-		[ADAPTER_SOFTWARE] = "software",
-		[ADAPTER_CLIENT] = "client",
-	};
-	_Static_assert(ARRAY_SIZE(names) == ADAPTER_SOURCE_MAX, "each source has a name");
-
-	return names[source];
-}
 
 static void encode_mmu(Writer *writer, const GpuMmu *mmu)
 {
@@ -48,17 +38,6 @@ void encode_adapter(Writer *writer, const Adapter *adapter)
 	writer_key(writer, "systemProcess");
 	writer_handle(writer, &adapter->system_process->handle_entry.handle);
 	writer_object_end(writer);
-}
-
-static const char *gpu_process_state_name(GpuProcessState state)
-{
-	static const char *const names[] = {
-		[GPU_PROCESS_CREATING] = "creating",
-		[GPU_PROCESS_RUNNING] = "running",
-	};
-	_Static_assert(ARRAY_SIZE(names) == GPU_PROCESS_STATE_MAX, "each state has a name");
-
-	return names[state];
 }
 
 void encode_gpu_process(Writer *writer, const GpuProcess *gpu_process)
@@ -109,7 +88,7 @@ void encode_range(Writer *writer, const GpuRange *range)
 	writer_key(writer, "sizeInBytes");
 	writer_unsigned(writer, pages_to_bytes(range->range.end - range->range.first));
 	writer_key(writer, "kind");
-	writer_string(writer, gpu_range_kind_names[range->kind]);
+	writer_string(writer, gpu_range_kind_name(range->kind));
 	writer_key(writer, "allowUserModeMapping");
 	writer_boolean(writer, range->allow_user_mode_mapping);
 	if (range->kind == GPU_RANGE_MAPPING)
@@ -121,7 +100,7 @@ void encode_range(Writer *writer, const GpuRange *range)
 void encode_translation(Writer *writer, const Translation *translation, bool with_page_table)
 {
 	writer_key(writer, "state");
-	writer_string(writer, translation_state_names[translation->state]);
+	writer_string(writer, translation_state_name(translation->state));
 	if (translation->state == TRANSLATION_DRIVER_PAGE_TABLE && with_page_table) {
 		writer_key(writer, "pageTableAddress");
 		writer_address(writer, translation->page_table_address);

@@ -2,20 +2,8 @@
 /* Encoders for the object types of io.vaild. */
 #include "daemon/api/encode-optional.h"
 #include "daemon/api/encode.h"
+#include "daemon/api/names.h"
 #include "proto/macros.h"
-
-static const char *memory_kind_name(FdKind kind)
-{
-	static const char *const names[] = {
-		[FD_OTHER] = "none",
-		[FD_DMABUF] = "dmabuf",
-		[FD_MEMFD] = "memfd",
-		[FD_SYNC_FILE] = "none",
-	};
-	_Static_assert(ARRAY_SIZE(names) == FD_KIND_MAX, "each kind has a name");
-
-	return names[kind];
-}
 
 /* with_fds: the reply carries one fd per plane in their order, then the fence's fd. */
 static void encode_planes(Writer *writer, const ObjectDescription *description, bool with_fds)

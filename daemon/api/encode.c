@@ -2,20 +2,9 @@
 #include "daemon/api/encode.h"
 
 #include "daemon/api/encode-optional.h"
+#include "daemon/api/names.h"
 #include "proto/macros.h"
 #include "proto/status.h"
-
-static const char *graphics_context_name(GraphicsContextKind kind)
-{
-	static const char *const names[] = {
-		[GRAPHICS_CONTEXT_VAILD] = "vaild",   [GRAPHICS_CONTEXT_DRM] = "drm",
-		[GRAPHICS_CONTEXT_NVIDIA] = "nvidia", [GRAPHICS_CONTEXT_KFD] = "kfd",
-		[GRAPHICS_CONTEXT_DXG] = "dxg",
-	};
-	_Static_assert(ARRAY_SIZE(names) == GRAPHICS_CONTEXT_MAX, "each kind has a name");
-
-	return names[kind];
-}
 
 /* Counts the objects of the VM that the process holds. */
 static uint64_t count_open_objects(const Registration *registration)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/api/names.h"
 #include "daemon/api/params.h"
-#include "daemon/core/va/address-space.h"
 #include "proto/macros.h"
 
 /* clang-format off */

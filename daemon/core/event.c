@@ -1,31 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/core/event.h"
 
-#include "proto/macros.h"
-
-const char *end_reason_name(EndReason reason)
-{
-	static const char *const names[] = {
-		[END_REQUESTED] = "requested",
-		[END_REVOKED] = "revoked",
-		[END_PROCESS_EXITED] = "processExited",
-		[END_VMM_EXITED] = "vmmExited",
-		[END_VM_UNREGISTERED] = "virtualMachineUnregistered",
-		[END_VM_DISPLACED] = "virtualMachineDisplaced",
-		[END_LAST_VIRTUAL_GPU_REMOVED] = "lastVirtualGpuRemoved",
-		[END_QUARANTINED] = "quarantined",
-		[END_PRIVILEGES_CHANGED] = "privilegesChanged",
-		[END_ADAPTER_REMOVED] = "adapterRemoved",
-		[END_DRIVER_GONE] = "driverGone",
-		[END_SHARER_EXITED] = "sharerExited",
-		[END_OVER_BUDGET] = "overBudget",
-		[END_DAEMON_STOPPED] = "daemonStopped",
-	};
-	_Static_assert(ARRAY_SIZE(names) == END_MAX, "every reason needs a name");
-
-	return names[reason];
-}
-
 NTSTATUS end_reason_status(EndReason reason)
 {
 	switch (reason) {
@@ -53,32 +28,4 @@ NTSTATUS end_reason_status(EndReason reason)
 		break;
 	}
 	return STATUS_SUCCESS;
-}
-
-const char *event_kind_name(EventKind kind)
-{
-	static const char *const names[] = {
-		[EVENT_REGISTERED] = "registered",
-		[EVENT_UNREGISTERED] = "unregistered",
-		[EVENT_VIRTUAL_MACHINE_ADDED] = "virtualMachineAdded",
-		[EVENT_VIRTUAL_MACHINE_CHANGED] = "virtualMachineChanged",
-		[EVENT_VIRTUAL_MACHINE_REMOVED] = "virtualMachineRemoved",
-		[EVENT_VIRTUAL_GPU_ASSIGNED] = "virtualGpuAssigned",
-		[EVENT_VIRTUAL_GPU_REMOVED] = "virtualGpuRemoved",
-		[EVENT_QUARANTINED] = "quarantined",
-		[EVENT_QUARANTINE_LIFTED] = "quarantineLifted",
-		[EVENT_GPU_PROCESS_REMOVED] = "gpuProcessRemoved",
-		[EVENT_SHARED] = "shared",
-		[EVENT_UPDATED] = "updated",
-		[EVENT_UNSHARED] = "unshared",
-		[EVENT_OPENED] = "opened",
-		[EVENT_RELEASED] = "released",
-		[EVENT_ADAPTER_ADDED] = "adapterAdded",
-		[EVENT_ADAPTER_REMOVED] = "adapterRemoved",
-		[EVENT_PAGE_TABLE_RESIDENT] = "pageTableResident",
-		[EVENT_CURRENT] = "current",
-	};
-	_Static_assert(ARRAY_SIZE(names) == EVENT_MAX, "every kind needs a name");
-
-	return names[kind];
 }

@@ -27,8 +27,6 @@ typedef enum EndReason {
 	END_MAX,
 } EndReason;
 
-const char *end_reason_name(EndReason reason);
-
 /*
  * Returns the status that explains the reason to the affected process, or STATUS_SUCCESS if the
  * reason needs none.
@@ -57,8 +55,6 @@ typedef enum EventKind {
 	EVENT_CURRENT, /* a watch has listed the present state; changes follow */
 	EVENT_MAX,
 } EventKind;
-
-const char *event_kind_name(EventKind kind);
 
 typedef struct Agent Agent;
 

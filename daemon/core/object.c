@@ -9,22 +9,6 @@
 
 #define MEBIBYTE (UINT64_C(1) << 20)
 
-const char *const object_type_names[] = {
-	[OBJECT_RESOURCE] = "resource",
-	[OBJECT_FENCE] = "fence",
-	[OBJECT_RESOURCE_WITH_FENCE] = "resourceWithFence",
-	NULL,
-};
-_Static_assert(ARRAY_SIZE(object_type_names) == OBJECT_TYPE_MAX + 1, "every type needs a name");
-
-const char *const object_access_names[] = {
-	[OBJECT_READ] = "read",
-	[OBJECT_READ_WRITE] = "readWrite",
-	NULL,
-};
-_Static_assert(ARRAY_SIZE(object_access_names) == OBJECT_ACCESS_MAX + 1,
-	       "every access needs a name");
-
 /* --- memory ---------------------------------------------------------------------------------- */
 
 /* Tests whether an earlier plane uses the same memory. */

@@ -37,10 +37,6 @@ typedef enum ObjectType {
 
 typedef enum ObjectAccess { OBJECT_READ, OBJECT_READ_WRITE, OBJECT_ACCESS_MAX } ObjectAccess;
 
-/* Arrays of names, terminated by NULL. */
-extern const char *const object_type_names[];
-extern const char *const object_access_names[];
-
 /* The layout of one plane in its memory. */
 typedef struct ObjectPlane {
 	uint64_t offset; /* bytes */

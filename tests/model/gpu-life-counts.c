@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "daemon/api/names.h"
 #include "proto/status.h"
 
 #define ROW(method, status, least)                    \

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/names.h"
 #include "proto/status.h"
 #include "tests/model/gpu-life-counts.h"
 #include "tests/model/gpu-life-model.h"

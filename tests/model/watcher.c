@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/names.h"
+
 static const char *text_of(const JsonValue *object, const char *name)
 {
 	const char *text = json_string(json_member(object, name));

@@ -5,35 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-const char *const gpu_range_kind_names[] = {
-	[GPU_RANGE_ROOT_ENTRY_ZERO] = "rootEntryZero",
-	[GPU_RANGE_DRIVER_RESERVATION] = "driverReservation",
-	[GPU_RANGE_USER_RESERVATION] = "userReservation",
-	[GPU_RANGE_MAPPING] = "mapping",
-	NULL,
-};
-_Static_assert(ARRAY_SIZE(gpu_range_kind_names) == GPU_RANGE_MAX + 1, "each kind has its name");
-
-const char *const gpu_protection_names[] = {
-	[GPU_PROTECTION_READ] = "read",
-	[GPU_PROTECTION_READ_WRITE] = "readWrite",
-	[GPU_PROTECTION_NO_ACCESS] = "noAccess",
-	[GPU_PROTECTION_ZERO] = "zero",
-	NULL,
-};
-_Static_assert(ARRAY_SIZE(gpu_protection_names) == GPU_PROTECTION_MAX + 1, "each has its name");
-
-const char *const translation_state_names[] = {
-	[TRANSLATION_INVALID] = "invalid",
-	[TRANSLATION_RESERVED] = "reserved",
-	[TRANSLATION_DRIVER_PAGE_TABLE] = "driverPageTable",
-	[TRANSLATION_NOT_RESIDENT] = "notResident",
-	[TRANSLATION_USER_RESERVED] = "userReserved",
-	[TRANSLATION_MAPPED] = "mapped",
-	NULL,
-};
-_Static_assert(ARRAY_SIZE(translation_state_names) == TRANSLATION_MAX + 1, "each has its name");
-
 bool address_space_init(AddressSpace *space, const GpuMmu *mmu, Accounts *accounts)
 {
 	RangePlace place;

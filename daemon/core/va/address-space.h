@@ -49,10 +49,6 @@ typedef enum __attribute__((packed)) GpuProtection {
 	GPU_PROTECTION_MAX,
 } GpuProtection;
 
-/* "rootEntryZero" and so on, followed by NULL. */
-extern const char *const gpu_range_kind_names[];
-extern const char *const gpu_protection_names[];
-
 /* The target and the protection of a mapping. */
 typedef struct Mapping {
 	uint64_t allocation; /* number chosen by the process, not interpreted */
@@ -272,8 +268,6 @@ typedef enum TranslationState {
 	TRANSLATION_MAPPED,
 	TRANSLATION_MAX,
 } TranslationState;
-
-extern const char *const translation_state_names[];
 
 typedef struct Translation {
 	TranslationState state;

@@ -7,6 +7,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "daemon/api/names.h"
 #include "daemon/core/adapter.h"
 #include "daemon/core/limit.h"
 #include "daemon/host/log/log-record.h"

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/api/names.h"
+
+#include "proto/macros.h"
+#include "proto/names.h"
+
+/* ---- Choices of parameters ---- */
+
+#define ROW(value, name) [OBJECT_##value] = (name),
+const char *const object_type_names[] = { OBJECT_TYPE_NAMES(ROW) NULL };
+_Static_assert(ARRAY_SIZE(object_type_names) == OBJECT_TYPE_MAX + 1, "each type has a name");
+
+const char *const object_access_names[] = { OBJECT_ACCESS_NAMES(ROW) NULL };
+_Static_assert(ARRAY_SIZE(object_access_names) == OBJECT_ACCESS_MAX + 1, "each access has a name");
+#undef ROW
+
+#define ROW(value, name) [GPU_PROTECTION_##value] = (name),
+const char *const gpu_protection_names[] = { PROTECTION_NAMES(ROW) NULL };
+#undef ROW
+_Static_assert(ARRAY_SIZE(gpu_protection_names) == GPU_PROTECTION_MAX + 1, "each has a name");
+
+/* ---- Names that libvail has too ---- */
+
+const char *event_kind_name(EventKind kind)
+{
+#define ROW(value, name) [EVENT_##value] = (name),
+	static const char *const names[] = { EVENT_KIND_NAMES(ROW) };
+#undef ROW
+	_Static_assert(ARRAY_SIZE(names) == EVENT_MAX, "each kind has a name");
+
+	return names[kind];
+}
+
+const char *gpu_range_kind_name(GpuRangeKind kind)
+{
+#define ROW(value, name) [GPU_RANGE_##value] = (name),
+	static const char *const names[] = { RANGE_KIND_NAMES(ROW) };
+#undef ROW
+	_Static_assert(ARRAY_SIZE(names) == GPU_RANGE_MAX, "each kind has a name");
+
+	return names[kind];
+}
+
+const char *translation_state_name(TranslationState state)
+{
+#define ROW(value, name) [TRANSLATION_##value] = (name),
+	static const char *const names[] = { TRANSLATION_STATE_NAMES(ROW) };
+#undef ROW
+	_Static_assert(ARRAY_SIZE(names) == TRANSLATION_MAX, "each state has a name");
+
+	return names[state];
+}
+
+const char *memory_kind_name(FdKind kind)
+{
+	enum { MEMORY_NONE, MEMORY_DMABUF, MEMORY_MEMFD };
+#define ROW(value, name) [MEMORY_##value] = (name),
+	static const char *const names[] = { MEMORY_KIND_NAMES(ROW) };
+#undef ROW
+
+	switch (kind) {
+	case FD_DMABUF:
+		return names[MEMORY_DMABUF];
+	case FD_MEMFD:
+		return names[MEMORY_MEMFD];
+	case FD_OTHER:
+	case FD_SYNC_FILE:
+	case FD_KIND_MAX:
+		break;
+	}
+	return names[MEMORY_NONE];
+}
+
+/* ---- Names that only the daemon has ---- */
+
+const char *adapter_source_name(AdapterSource source)
+{
+	static const char *const names[] = {
+		[ADAPTER_SOFTWARE] = "software",
+		[ADAPTER_CLIENT] = "client",
+	};
+	_Static_assert(ARRAY_SIZE(names) == ADAPTER_SOURCE_MAX, "each source has a name");
+
+	return names[source];
+}
+
+const char *gpu_process_state_name(GpuProcessState state)
+{
+	static const char *const names[] = {
+		[GPU_PROCESS_CREATING] = "creating",
+		[GPU_PROCESS_RUNNING] = "running",
+	};
+	_Static_assert(ARRAY_SIZE(names) == GPU_PROCESS_STATE_MAX, "each state has a name");
+
+	return names[state];
+}
+
+const char *graphics_context_name(GraphicsContextKind kind)
+{
+	static const char *const names[] = {
+		[GRAPHICS_CONTEXT_VAILD] = "vaild",   [GRAPHICS_CONTEXT_DRM] = "drm",
+		[GRAPHICS_CONTEXT_NVIDIA] = "nvidia", [GRAPHICS_CONTEXT_KFD] = "kfd",
+		[GRAPHICS_CONTEXT_DXG] = "dxg",
+	};
+	_Static_assert(ARRAY_SIZE(names) == GRAPHICS_CONTEXT_MAX, "each kind has a name");
+
+	return names[kind];
+}
+
+const char *end_reason_name(EndReason reason)
+{
+	static const char *const names[] = {
+		[END_REQUESTED] = "requested",
+		[END_REVOKED] = "revoked",
+		[END_PROCESS_EXITED] = "processExited",
+		[END_VMM_EXITED] = "vmmExited",
+		[END_VM_UNREGISTERED] = "virtualMachineUnregistered",
+		[END_VM_DISPLACED] = "virtualMachineDisplaced",
+		[END_LAST_VIRTUAL_GPU_REMOVED] = "lastVirtualGpuRemoved",
+		[END_QUARANTINED] = "quarantined",
+		[END_PRIVILEGES_CHANGED] = "privilegesChanged",
+		[END_ADAPTER_REMOVED] = "adapterRemoved",
+		[END_DRIVER_GONE] = "driverGone",
+		[END_SHARER_EXITED] = "sharerExited",
+		[END_OVER_BUDGET] = "overBudget",
+		[END_DAEMON_STOPPED] = "daemonStopped",
+	};
+	_Static_assert(ARRAY_SIZE(names) == END_MAX, "each reason has a name");
+
+	return names[reason];
+}

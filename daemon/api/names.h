@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_API_NAMES_H
+#define DAEMON_API_NAMES_H
+
+#include "daemon/core/adapter.h"
+#include "daemon/core/event.h"
+#include "daemon/core/fd.h"
+#include "daemon/core/gpu-process.h"
+#include "daemon/core/object.h"
+#include "daemon/core/registration.h"
+
+/* The names of enumeration values in parameters, replies, events and the journal. */
+
+/* Followed by NULL, as the choices of a parameter have to be. */
+extern const char *const object_type_names[];
+extern const char *const object_access_names[];
+extern const char *const gpu_protection_names[];
+
+const char *adapter_source_name(AdapterSource source);
+const char *end_reason_name(EndReason reason);
+const char *event_kind_name(EventKind kind);
+const char *gpu_process_state_name(GpuProcessState state);
+const char *gpu_range_kind_name(GpuRangeKind kind);
+const char *graphics_context_name(GraphicsContextKind kind);
+const char *memory_kind_name(FdKind kind); /* "none" unless the fd is memory */
+const char *translation_state_name(TranslationState state);
+
+#endif
