@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Methods of io.vaild.Gpu: adapters, and graphics contexts on them. */
+/* Methods of io.vaild.Gpu: adapters. */
 #include "daemon/api/encode.h"
 #include "daemon/api/methods.h"
 
@@ -100,36 +100,6 @@ NTSTATUS method_unregister_adapter(Request *request)
 		return failure_set(&request->failure, STATUS_NOT_SUPPORTED, "software",
 				   "the software adapter cannot be unregistered");
 	adapter_end(request->service->broker, adapter, END_REQUESTED);
-	request->changed = true;
-	return STATUS_SUCCESS;
-}
-
-NTSTATUS method_create_context(Request *request)
-{
-	Broker *broker = request->service->broker;
-	Context *context;
-	NTSTATUS status = context_prepare(broker, request->caller, request->subject.adapter,
-					  &context, &request->failure);
-
-	if (status != STATUS_SUCCESS)
-		return status;
-	status = store_save_context(&request->service->store, context, &request->failure);
-	if (status != STATUS_SUCCESS) {
-		context_discard(broker, context);
-		return status;
-	}
-	context_commit(broker, context);
-	request->changed = true;
-	writer_key(request->reply, "context");
-	writer_handle(request->reply, &context->handle_entry.handle);
-	writer_key(request->reply, "process");
-	writer_handle(request->reply, &context->gpu_process->handle_entry.handle);
-	return STATUS_SUCCESS;
-}
-
-NTSTATUS method_destroy_context(Request *request)
-{
-	context_end(request->service->broker, request->subject.context);
 	request->changed = true;
 	return STATUS_SUCCESS;
 }

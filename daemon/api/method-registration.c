@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Methods of io.vaild: registration of host processes for VMs. */
+/* Methods of io.vaild: registration of host processes for VMs, and Watch. */
 #include "daemon/api/dispatch.h"
 #include "daemon/api/encode.h"
 #include "daemon/api/stream.h"
