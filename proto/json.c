@@ -149,8 +149,10 @@ bool json_read_unsigned(const JsonValue *value, uint64_t *ret)
 {
 	if (json_type_of(value) != JSON_INTEGER)
 		return false;
-	/* Both getters saturate: the first maps negative numbers to 0, the second ends at
-	 * INT64_MAX. */
+	/*
+	 * Both getters saturate: the first maps negative numbers to 0, the second ends at
+	 * INT64_MAX.
+	 */
 	uint64_t number = json_object_get_uint64(value);
 	if (number > INT64_MAX || json_object_get_int64(value) < 0)
 		return false;

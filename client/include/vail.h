@@ -98,8 +98,10 @@ extern "C" {
 
 #define VAIL_PUBLIC __attribute__((visibility("default")))
 
-/* Size of a handle as text (of a context, GPU process, adapter, vGPU or object): 32 hex digits and
- * a NUL. */
+/*
+ * Size of a handle as text (of a context, GPU process, adapter, vGPU or object): 32 hex digits and
+ * a NUL.
+ */
 #define VAIL_HANDLE_SIZE 33
 
 /* Timeout for waiting without a limit. */
@@ -384,8 +386,10 @@ typedef struct VailEvent {
 	const char *graphics_context; /* "vaild", "drm", "nvidia", "kfd" or "dxg" */
 	double since; /* of the registration, or of an added VM; seconds on CLOCK_BOOTTIME */
 
-	/* Why an entity ended: with UNREGISTERED, ..._REMOVED, UNSHARED and RELEASED. The reason of
-	 * QUARANTINED is the operator's. */
+	/*
+	 * Why an entity ended: with UNREGISTERED, ..._REMOVED, UNSHARED and RELEASED. The reason of
+	 * QUARANTINED is the operator's.
+	 */
 	NTSTATUS status; /* STATUS_SUCCESS if the owner requested it, or if there is no status */
 	const char *reason;
 

@@ -238,8 +238,7 @@ NTSTATUS vail_reserve_address(struct vail *vail, const char *process, uint64_t s
 				"virtualAddress", ret_address);
 }
 
-/* For read and read-write, vaild requires an allocation, which may be 0. Otherwise 0 is not sent.
- */
+/* vaild requires an allocation for read and read-write, even if it is 0. Otherwise omits 0. */
 static void put_allocation(Parameters *parameters, const VailMapping *mapping)
 {
 	bool is_required = mapping->protection == VAIL_PROTECTION_READ ||

@@ -92,8 +92,7 @@ static void watch_state_remove(WatchState *state, WatchedItem *item)
 	item_free(item);
 }
 
-/* Adds an item and replaces one with the same key. Takes the item. Returns false if out of memory.
- */
+/* Adds the item, or replaces one with its key. Frees it and returns false if out of memory. */
 static bool watch_state_add(WatchState *state, WatchedItem *item)
 {
 	if (!item)

@@ -37,8 +37,7 @@ static bool caller_registered(const Request *request, const VirtualMachine *vm)
 	       (!vm->by_operator && vm->registered_by == request->caller->credentials.uid);
 }
 
-/* Tests for an operator's registration of a VM that a user has registered: it displaces that one.
- */
+/* Tests for a registration by an operator, which displaces an existing one by a user. */
 static bool displaces(const Request *request, const VirtualMachine *existing)
 {
 	return request->caller->is_operator && !existing->by_operator;

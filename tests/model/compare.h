@@ -4,8 +4,10 @@
 
 #include "tests/model/model.h"
 
-/* Returns the status of a reply. Errors of org.varlink.service count as STATUS_INVALID_PARAMETER or
- * STATUS_NOT_FOUND. */
+/*
+ * Returns the status of a reply. Errors of org.varlink.service count as STATUS_INVALID_PARAMETER or
+ * STATUS_NOT_FOUND.
+ */
 NTSTATUS reply_status(const JsonValue *reply);
 
 /*

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A second implementation of "the same privileges", from section 3 of the contract. It shares no
- * code with the core. */
+/*
+ * A second implementation of "the same privileges", from section 3 of the contract. It shares no
+ * code with the core.
+ */
 #include <string.h>
 
 #include "tests/model/model.h"

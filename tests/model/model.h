@@ -80,8 +80,10 @@ typedef struct ModelClient {
 	Credentials snapshot;
 } ModelClient;
 
-/* Entries of the arrays of Model. All but ModelEntry begin with the
- * serial, which is 0 in a free entry. */
+/*
+ * Entries of the arrays of Model. All but ModelEntry begin with the serial, which is 0 in a free
+ * entry.
+ */
 
 typedef struct ModelMachine {
 	uint64_t serial;
@@ -200,8 +202,10 @@ bool model_matches_connection(const ModelClient *client, const Caller *caller);
 /* Updates the credentials of those display clients of the VM that are this user. */
 void model_refresh_users(Model *model, ModelMachine *machine, uid_t uid);
 
-/* Checks the limits of a kind by counting entries. Returns false and sets the answer if one is
- * reached. */
+/*
+ * Checks the limits of a kind by counting entries. Returns false and sets the answer if one is
+ * reached.
+ */
 bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer);
 
 /*

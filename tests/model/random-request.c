@@ -28,8 +28,10 @@ static const char *const method_names[MODEL_METHOD_MAX] = {
 	[MODEL_DESTROY_CONTEXT] = DESTROY_CONTEXT,
 };
 
-/* Relative frequencies. Methods that create entities are called more often than those that end
- * them. */
+/*
+ * Relative frequencies. Methods that create entities are called more often than those that end
+ * them.
+ */
 static const unsigned int weights[MODEL_METHOD_MAX] = {
 	[MODEL_GET_INFO] = 1,          [MODEL_GET_DESCRIPTION] = 1, [MODEL_REGISTER] = 30,
 	[MODEL_UNREGISTER] = 5,        [MODEL_REVOKE] = 4,          [MODEL_LIST_REGISTRATIONS] = 8,

@@ -12,8 +12,10 @@ typedef struct Dice {
 uint64_t dice_roll(Dice *dice, uint64_t sides);    /* returns 0 to sides - 1 */
 bool dice_chance(Dice *dice, unsigned int one_in); /* true with probability 1 / one_in */
 
-/* Changes processes, callers, users and settings of the fake host at random. Exits are reported to
- * the daemon and to the model. */
+/*
+ * Changes processes, callers, users and settings of the fake host at random. Exits are reported to
+ * the daemon and to the model.
+ */
 void random_host_change(FakeHost *fake_host, Model *model, Dice *dice);
 
 /*

@@ -58,8 +58,10 @@ void run_driver_replace(Run *run);
 /* Completes or destroys all incomplete GPU processes, which would end in a restart. */
 void run_settle_creations(Run *run);
 
-/* Call after a restart. Some drivers take their adapters over, some return with different adapters.
- * Sometimes lets time pass until the waiting adapters end. */
+/*
+ * Call after a restart. Some drivers take their adapters over, some return with different adapters.
+ * Sometimes lets time pass until the waiting adapters end.
+ */
 void run_drivers_come_back(Run *run);
 
 #endif

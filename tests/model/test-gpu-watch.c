@@ -160,8 +160,10 @@ static void remove_adapter(Run *run, size_t at)
 			 SUCCESS);
 }
 
-/* Closes the connection that registered a driver's adapters, and connects the driver again. The
- * connections on which it watches stay open. */
+/*
+ * Closes the connection that registered a driver's adapters, and connects the driver again. The
+ * connections on which it watches stay open.
+ */
 static void reconnect_driver(Run *run)
 {
 	int number = (int)dice_roll(&run->dice, DRIVERS);
@@ -370,8 +372,10 @@ static void observer_step(Run *run, Observer *observer)
 			*observer = new_observer(run);
 		return;
 	}
-	/* The stranger that is the second VM's VMM loses its watch with that VM. Drivers' watches
-	 * end in end_machine(). */
+	/*
+	 * The stranger that is the second VM's VMM loses its watch with that VM. Drivers' watches
+	 * end in end_machine().
+	 */
 	cr_assert(!watcher->is_over || kind_of(observer) == STRANGER);
 	cr_assert_neq(watcher->state, SESSION_BROKEN);
 	if (watcher->expected_count > WATCHER_EXPECTED_MAX / 2 || dice_chance(dice, 200))

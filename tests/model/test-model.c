@@ -233,8 +233,10 @@ static void run_begin(Run *run)
 		 reply_string(run->fake_host, "adapters[0].adapter"));
 }
 
-/* Checks that the run was long and varied enough: each method fails and succeeds, each status
- * occurs. */
+/*
+ * Checks that the run was long and varied enough: each method fails and succeeds, each status
+ * occurs.
+ */
 static void check_outcomes(const Run *run)
 {
 	for (int method = 0; method < MODEL_METHOD_MAX; method++) {

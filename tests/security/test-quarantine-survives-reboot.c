@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Security property: a quarantine lasts until an operator lifts it, whatever happens to the file.
- */
+/* Security property: only an operator lifts a quarantine, whatever happens to the file. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>
@@ -58,8 +57,10 @@ static bool state_has(const State *state, const char *name)
 	return access(path, F_OK) == 0;
 }
 
-/* Restores into a new broker. Returns the reason, which the caller frees, or NULL if the GUID is
- * not in quarantine. */
+/*
+ * Restores into a new broker. Returns the reason, which the caller frees, or NULL if the GUID is
+ * not in quarantine.
+ */
 static char *restore(State *state)
 {
 	FakeHost *fake_host = fake_host_new();

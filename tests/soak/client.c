@@ -42,8 +42,10 @@ static void reconnect_after_loss(Client *client)
 	reconnect(client);
 }
 
-/* Sends the buffered requests. Receives replies meanwhile, so that the daemon does not stop
- * reading. */
+/*
+ * Sends the buffered requests. Receives replies meanwhile, so that the daemon does not stop
+ * reading.
+ */
 static void flush(Client *client)
 {
 	size_t sent = 0;

@@ -12,8 +12,10 @@ typedef struct FakeAdapter {
 	char system_process[64];
 } FakeAdapter;
 
-/* Registers an adapter with a unique name. Its system process is still being created. index_bits is
- * a list like "9,9,9,9", leaf first. */
+/*
+ * Registers an adapter with a unique name. Its system process is still being created. index_bits is
+ * a list like "9,9,9,9", leaf first.
+ */
 FakeAdapter fake_adapter(FakeHost *fake_host, Caller *driver, const char *index_bits);
 
 /* Registers an adapter and completes its system process. */
@@ -30,8 +32,10 @@ const char *set_entry(FakeHost *fake_host, Caller *driver, const char *process, 
 const char *table_call(FakeHost *fake_host, Caller *caller, const char *method, const char *process,
 		       const char *address);
 
-/* Called by the process itself. The daemon chooses the address if base is NULL. map() maps
- * allocation 7 with readWrite. */
+/*
+ * Called by the process itself. The daemon chooses the address if base is NULL. map() maps
+ * allocation 7 with readWrite.
+ */
 const char *map(FakeHost *fake_host, Caller *caller, const char *process, uint64_t size,
 		const char *base);
 const char *reserve(FakeHost *fake_host, Caller *caller, const char *process, uint64_t size,

@@ -198,14 +198,18 @@ void fake_host_persist_record(FakeHost *fake_host, uint64_t serial, const char *
  */
 char *fake_host_snapshot(FakeHost *fake_host, Caller *operator);
 
-/* Adds a live process with this uid, the group of the same number, and no capabilities, or all
- * capabilities if uid is 0. */
+/*
+ * Adds a live process with this uid, the group of the same number, and no capabilities, or all
+ * capabilities if uid is 0.
+ */
 FakeProcess *fake_host_process(FakeHost *fake_host, pid_t pid, uid_t uid);
 void process_set_groups(FakeProcess *process, gid_t primary, size_t count, const gid_t *groups);
 void process_set_context(FakeProcess *process, GraphicsContextKind kind);
 
-/* Adds a user with the credentials of fake_host_process(). uids 0 and 1000 to 59999 are login
- * users. */
+/*
+ * Adds a user with the credentials of fake_host_process(). uids 0 and 1000 to 59999 are login
+ * users.
+ */
 FakeUser *fake_host_user(FakeHost *fake_host, const char *name, uid_t uid);
 
 /* Opens a new fd for a message. size is in bytes. */
@@ -259,8 +263,10 @@ const char *call(FakeHost *fake_host, Caller *caller, const char *method, const 
 const char *callf(FakeHost *fake_host, Caller *caller, const char *method, const char *format, ...)
 	_printf_(4, 5);
 
-/* Return a field of the last reply's parameters. A path is like "virtualMachine.agent.pid" or
- * "virtualMachine.displayClients[0].pid". */
+/*
+ * Return a field of the last reply's parameters. A path is like "virtualMachine.agent.pid" or
+ * "virtualMachine.displayClients[0].pid".
+ */
 JsonValue *reply_value(FakeHost *fake_host, const char *path);
 const char *reply_string(FakeHost *fake_host, const char *path); /* "" if absent */
 uint64_t reply_number(FakeHost *fake_host, const char *path);    /* UINT64_MAX if absent */

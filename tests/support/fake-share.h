@@ -4,8 +4,10 @@
 
 #include "tests/support/fake-host.h"
 
-/* The fixture of host_fixture_new() in which viewer is registered for GUID_A, so that it can open
- * objects that the VMM shares. */
+/*
+ * The fixture of host_fixture_new() in which viewer is registered for GUID_A, so that it can open
+ * objects that the VMM shares.
+ */
 HostFixture host_fixture_new_sharing(void);
 
 /* Opens a memfd large enough for IMAGE, sealed like one that libvail shares for reading. */
@@ -17,8 +19,10 @@ int sealed_memory(FakeHost *fake_host);
 	"\"format\":\"XR24\",\"planes\":[{\"fileDescriptor\":0,\"offset\":0,\"stride\":256}]"
 #define IMAGE_SIZE (UINT64_C(256) * 32)
 
-/* Shares an object of GUID_A with these members. Copies the handle unless ret_handle is NULL.
- * Returns the status. */
+/*
+ * Shares an object of GUID_A with these members. Copies the handle unless ret_handle is NULL.
+ * Returns the status.
+ */
 const char *share(FakeHost *fake_host, Caller *caller, const char *object, const int *fds,
 		  size_t count, char ret_handle[64]);
 

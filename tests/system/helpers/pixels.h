@@ -6,7 +6,8 @@
 
 #include "tests/support/helper.h"
 
-/* Reads PNG files for helper programs. Prints an error and exits with 2 if a file cannot be read.
+/*
+ * Reads PNG files for helper programs. Prints an error and exits with 2 if a file cannot be read.
  */
 
 typedef struct Pixels {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Parameters that are missing, unknown, of the wrong type or too long, and the path of the fault.
+/*
+ * Parameters that are missing, unknown, of the wrong type or too long, and the path of the fault.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>

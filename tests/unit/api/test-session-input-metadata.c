@@ -210,8 +210,10 @@ Test(session_arrival, too_many_closes_under_way)
 	host_fixture_free(&fixture);
 }
 
-/* Returns which of three messages is refused if fds came with a first turn of cut bytes; -1 if
- * none. */
+/*
+ * Returns which of three messages is refused if fds came with a first turn of cut bytes; -1 if
+ * none.
+ */
 static int refused_message(size_t cut)
 {
 	static const char three[] = CREATE CREATE CREATE;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The conversion of a frame to a BMP file: the header, and pixels without the padding between rows,
- * written in pieces of any size. */
+/*
+ * The conversion of a frame to a BMP file: the header, and pixels without the padding between rows,
+ * written in pieces of any size.
+ */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

@@ -97,8 +97,10 @@ Test(parties, users_may_register_vms_only_if_configured)
 
 static void add_processes(FakeHost *fake_host)
 {
-	/* An ordinary process of alice, one with a permitted capability, and one in another user
-	 * namespace. */
+	/*
+	 * An ordinary process of alice, one with a permitted capability, and one in another user
+	 * namespace.
+	 */
 	fake_host_process(fake_host, 301, 1000);
 	fake_host_process(fake_host, 302, 1000)->credentials.permitted = 0x1;
 	fake_host_process(fake_host, 303, 1000)->credentials.user_namespace.inode++;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a quarantine belongs to a GUID, ends registrations, and is saved before it takes
- * effect. */
+/*
+ * Proves that a quarantine belongs to a GUID, ends registrations, and is saved before it takes
+ * effect.
+ */
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that the service manager stores exactly the entries: it silently drops duplicates and fds
- * beyond its capacity, so the daemon must never send any. */
+/*
+ * Proves that the service manager stores exactly the entries: it silently drops duplicates and fds
+ * beyond its capacity, so the daemon must never send any.
+ */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <inttypes.h>

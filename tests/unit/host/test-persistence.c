@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that records and stored fds are restored together, and that one without the other is
- * dropped. */
+/*
+ * Proves that records and stored fds are restored together, and that one without the other is
+ * dropped.
+ */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -27,7 +27,8 @@ static void ignore_exit(void *context, ProcessKey key)
 	(void)key;
 }
 
-/* One signal at a time: a slow machine would do nothing but handle those of a timer that repeats.
+/*
+ * One signal at a time: a slow machine would do nothing but handle those of a timer that repeats.
  */
 static void send_signal_in(int microseconds)
 {

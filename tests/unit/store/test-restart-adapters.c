@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that adapters registered by connections survive a restart, that their drivers can take
- * them over again, and that they end if no driver does. */
+/*
+ * Proves that adapters registered by connections survive a restart, that their drivers can take
+ * them over again, and that they end if no driver does.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -354,7 +356,8 @@ Test(restart_adapters, incomplete_gpu_processes_end)
 	card_free(&card);
 }
 
-/* Driver entries lose their targets but still belong to the driver. All page tables are resident.
+/*
+ * Driver entries lose their targets but still belong to the driver. All page tables are resident.
  */
 Test(restart_adapters, page_tables_are_as_after_becoming_resident)
 {
@@ -476,8 +479,10 @@ Test(restart_adapters, takeover_that_cannot_be_persisted_changes_nothing)
 	card_free(&card);
 }
 
-/* The daemon crashes after it saved the new adapter, but before it removed the old one. No client
- * knows the new one. */
+/*
+ * The daemon crashes after it saved the new adapter, but before it removed the old one. No client
+ * knows the new one.
+ */
 Test(restart_adapters, interrupted_replacement_changes_nothing)
 {
 	Card card = card_new();

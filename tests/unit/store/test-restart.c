@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a restart preserves the state, except for entities that a change meanwhile has ended.
+/*
+ * Proves that a restart preserves the state, except for entities that a change meanwhile has ended.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -59,8 +59,10 @@ static void set_driver(FakeHost *fake_host, TestDriver *driver)
 	adapter->driver_self = driver;
 }
 
-/* "A kernel-mode display miniport driver can call DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE to reserve a
- * graphics processing unit (GPU) virtual address range during creation of a process." */
+/*
+ * "A kernel-mode display miniport driver can call DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE to reserve a
+ * graphics processing unit (GPU) virtual address range during creation of a process."
+ */
 Test(reserve_remarks, driver_can_reserve_during_creation_of_a_process)
 {
 	TestDriver driver = { .reservation = { .size = 2 * MIB } };
@@ -76,8 +78,10 @@ Test(reserve_remarks, driver_can_reserve_during_creation_of_a_process)
 	host_fixture_free(&fixture);
 }
 
-/* "Reserving the GPU virtual address range is only possible during process creation (i.e. within
- * the call to DxgkDdiCreateProcess) and is invalid at any other time." */
+/*
+ * "Reserving the GPU virtual address range is only possible during process creation (i.e. within
+ * the call to DxgkDdiCreateProcess) and is invalid at any other time."
+ */
 Test(reserve_remarks, reserving_is_invalid_outside_process_creation)
 {
 	TestDriver driver = { .reservation = { .size = 2 * MIB } };
@@ -123,8 +127,10 @@ Test(reserve_remarks, reserving_is_invalid_outside_process_creation_on_a_connect
 	host_fixture_free(&fixture);
 }
 
-/* "Reservation is possible on both a regular process as well as the system process where the system
- * device and context lives." */
+/*
+ * "Reservation is possible on both a regular process as well as the system process where the system
+ * device and context lives."
+ */
 Test(reserve_remarks, reservation_is_possible_on_regular_and_system_process)
 {
 	HostFixture fixture = host_fixture_new_quiet();
@@ -145,8 +151,10 @@ Test(reserve_remarks, reservation_is_possible_on_regular_and_system_process)
 	host_fixture_free(&fixture);
 }
 
-/* "The first entry in the root page table (page table entry index 0) will always be initialized as
- * invalid by the video memory manager …" */
+/*
+ * "The first entry in the root page table (page table entry index 0) will always be initialized as
+ * invalid by the video memory manager …"
+ */
 Test(reserve_remarks, first_root_entry_is_always_invalid)
 {
 	static const char *const addresses[] = { "0x0", "0x1000", "0x7fffffffff" };
@@ -188,9 +196,11 @@ Test(reserve_remarks, driver_reservations_start_from_page_table_entry_index_1)
 	host_fixture_free(&fixture);
 }
 
-/* "Driver reservation must always be an exact multiple of virtual address space, covered by leaf
+/*
+ * "Driver reservation must always be an exact multiple of virtual address space, covered by leaf
  * page table, as the specific page table entry can't be shared between the video memory manager and
- * the kernel-mode driver." */
+ * the kernel-mode driver."
+ */
 Test(reserve_remarks, reservation_size_is_a_multiple_of_leaf_coverage)
 {
 	static const uint64_t wrong[] = { 0, 1, 4096, 2 * MIB - 4096, 2 * MIB + 4096, 3 * MIB };
@@ -237,8 +247,10 @@ Test(reserve_remarks, entry_cannot_be_shared_between_manager_and_driver)
 	host_fixture_free(&fixture);
 }
 
-/* "Page table entries reserved by the driver will be initialized as invalid by the video memory
- * manager …" */
+/*
+ * "Page table entries reserved by the driver will be initialized as invalid by the video memory
+ * manager …"
+ */
 Test(reserve_remarks, reserved_entries_are_initialized_as_invalid)
 {
 	HostFixture fixture = host_fixture_new_quiet();
@@ -258,8 +270,10 @@ Test(reserve_remarks, reserved_entries_are_initialized_as_invalid)
 	host_fixture_free(&fixture);
 }
 
-/* "… and may be overwritten by the driver to reference an internally allocated page table managed
- * by the driver." */
+/*
+ * "… and may be overwritten by the driver to reference an internally allocated page table managed
+ * by the driver."
+ */
 Test(reserve_remarks, driver_may_overwrite_reserved_entries)
 {
 	HostFixture fixture = host_fixture_new_quiet();
@@ -281,8 +295,10 @@ Test(reserve_remarks, driver_may_overwrite_reserved_entries)
 	host_fixture_free(&fixture);
 }
 
-/* "The video memory manager will update the reserved page table entries as invalid every time the
- * corresponding page table becomes resident." */
+/*
+ * "The video memory manager will update the reserved page table entries as invalid every time the
+ * corresponding page table becomes resident."
+ */
 Test(reserve_remarks, reserved_entries_become_invalid_with_residency)
 {
 	HostFixture fixture = host_fixture_new_quiet();
@@ -317,8 +333,10 @@ Test(reserve_remarks, reserved_entries_become_invalid_with_residency)
 	host_fixture_free(&fixture);
 }
 
-/* "Returns STATUS_SUCCESS if it succeeds. Otherwise, it returns one of the error codes defined in
- * Ntstatus.h." */
+/*
+ * "Returns STATUS_SUCCESS if it succeeds. Otherwise, it returns one of the error codes defined in
+ * Ntstatus.h."
+ */
 Test(reserve_remarks, failure_returns_an_ntstatus_code)
 {
 	HostFixture fixture = host_fixture_new_quiet();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The peer-to-peer display (org.qemu.Display1) of QEMU 10. QEMU is the server of all connections.
+/*
+ * The peer-to-peer display (org.qemu.Display1) of QEMU 10. QEMU is the server of all connections.
  */
 #include <time.h>
 

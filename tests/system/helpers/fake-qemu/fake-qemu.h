@@ -55,7 +55,8 @@ void qemu_display_join(QemuDisplay *display, int socket);
 void qemu_console_resize(QemuDisplay *display, QemuConsole *console, uint32_t width,
 			 uint32_t height);
 
-/* Makes new memory for a screen of this size, without gaps between rows. Sends it to the listener.
+/*
+ * Makes new memory for a screen of this size, without gaps between rows. Sends it to the listener.
  */
 void qemu_console_map(QemuDisplay *display, QemuConsole *console, uint32_t width, uint32_t height);
 

@@ -193,7 +193,8 @@ static Race race_begin(ModelRun *run, unsigned int ending)
 		race.actors[race.count] = actor;
 		race.objects[race.count++] = object;
 	}
-	/* Give the daemon some time, so that some requests arrive before the end and some after it.
+	/*
+	 * Give the daemon some time, so that some requests arrive before the end and some after it.
 	 */
 	for (unsigned int i = run_draw(run, RACERS_MAX); i > 0; i--)
 		actor_request(&run->actors[MODEL_OPERATOR],
