@@ -197,15 +197,15 @@ static void execute(TracedDaemon *daemon, const Arguments *arguments)
 static bool waits_for_events(const TracedDaemon *daemon)
 {
 	char path[64], text[32] = "";
+	long call;
 
 	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)daemon->pid);
 	int file = open(path, O_RDONLY | O_CLOEXEC);
 	if (file < 0 || read(file, text, sizeof(text) - 1) < 0)
 		text[0] = '\0';
 	close(file);
-	if (text[0] < '0' || text[0] > '9')
+	if (sscanf(text, "%ld", &call) != 1)
 		return false; /* it runs, or is dead */
-	long call = strtol(text, NULL, 10);
 #ifdef SYS_epoll_wait
 	if (call == SYS_epoll_wait)
 		return true;
