@@ -301,45 +301,45 @@ static NTSTATUS run(Request *request, const JsonValue *parameters)
 	return status;
 }
 
-static bool is_recorded_refusal(const Method *method, NTSTATUS status)
+static bool is_audited_refusal(const Method *method, NTSTATUS status)
 {
 	return status == STATUS_ACCESS_DENIED ||
-	       (status != STATUS_SUCCESS && method->flags & METHOD_RECORDS_REFUSALS);
+	       (status != STATUS_SUCCESS && method->flags & METHOD_AUDITS_REFUSALS);
 }
 
-/* Records the entry with the method's full name. */
-static void record(Service *service, const Method *method, AuditRecord entry)
+/* Writes the audit record, with the method's full name. */
+static void audit(Service *service, const Method *method, AuditRecord record)
 {
 	char name[96];
 
 	snprintf(name, sizeof(name), "%s.%s", method->interface, method->name);
-	entry.method = name;
-	service->host->audit(service->host->self, &entry);
+	record.method = name;
+	service->host->audit(service->host->self, &record);
 }
 
-void dispatch_record_refusal(Service *service, const Caller *caller, const Method *method,
-			     const Failure *failure)
+void dispatch_audit_refusal(Service *service, const Caller *caller, const Method *method,
+			    const Failure *failure)
 {
-	if (is_recorded_refusal(method, failure->status))
-		record(service, method,
-		       (AuditRecord){
-			       .caller = caller,
-			       .status = failure->status,
-			       .reason = failure->reason,
-		       });
+	if (is_audited_refusal(method, failure->status))
+		audit(service, method,
+		      (AuditRecord){
+			      .caller = caller,
+			      .status = failure->status,
+			      .reason = failure->reason,
+		      });
 }
 
-static void record_request(const Request *request, NTSTATUS status, const char *reason)
+static void audit_request(const Request *request, NTSTATUS status, const char *reason)
 {
-	record(request->service, request->method,
-	       (AuditRecord){
-		       .caller = request->caller,
-		       .virtual_machine =
-			       request->names_virtual_machine ? &request->virtual_machine : NULL,
-		       .object = request->names_object ? &request->object : NULL,
-		       .status = status,
-		       .reason = reason,
-	       });
+	audit(request->service, request->method,
+	      (AuditRecord){
+		      .caller = request->caller,
+		      .virtual_machine =
+			      request->names_virtual_machine ? &request->virtual_machine : NULL,
+		      .object = request->names_object ? &request->object : NULL,
+		      .status = status,
+		      .reason = reason,
+	      });
 }
 
 NTSTATUS dispatch(Request *request, const JsonValue *parameters)
@@ -349,8 +349,8 @@ NTSTATUS dispatch(Request *request, const JsonValue *parameters)
 
 	statistics_count(&request->service->statistics, (size_t)(request->method - methods),
 			 status);
-	if (changed || is_recorded_refusal(request->method, status))
-		record_request(request, status, changed ? NULL : request->failure.reason);
+	if (changed || is_audited_refusal(request->method, status))
+		audit_request(request, status, changed ? NULL : request->failure.reason);
 	credentials_deinit(&request->credentials);
 	return status;
 }

@@ -16,8 +16,8 @@
 NTSTATUS dispatch(Request *request, const JsonValue *parameters);
 
 /* Writes an audit record of a request refused before dispatch, if such refusals are recorded. */
-void dispatch_record_refusal(Service *service, const Caller *caller, const Method *method,
-			     const Failure *failure);
+void dispatch_audit_refusal(Service *service, const Caller *caller, const Method *method,
+			    const Failure *failure);
 
 /* Tests whether the caller may see the VM. Reads no credentials from the host. */
 bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm);

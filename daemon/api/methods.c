@@ -29,7 +29,7 @@ const Method methods[] = {
 
 	/* Does not need CHANGES: its rule reads the caller's credentials, and notices its end. */
 	CALL(INTERFACE_VAILD, "RegisterVailProcess", RULE_DISPLAY_CLIENT, SUBJECT_VM,
-	     METHOD_RECORDS_REFUSALS, &params_machine, method_register_vail_process),
+	     METHOD_AUDITS_REFUSALS, &params_machine, method_register_vail_process),
 	CALL(INTERFACE_VAILD, "UnregisterVailProcess", RULE_ANYONE, SUBJECT_VM, CHANGES,
 	     &params_machine, method_unregister_vail_process),
 	CALL(INTERFACE_VAILD, "RevokeRegistration", RULE_MACHINE_OWNER, SUBJECT_VM, CHANGES,
@@ -46,7 +46,7 @@ const Method methods[] = {
 	     &params_object_handle, method_unshare_object),
 	/* Does not need CHANGES, for the same reason. */
 	CALL(INTERFACE_VAILD, "OpenSharedObject", RULE_OBJECT_OPENER, SUBJECT_OBJECT,
-	     METHOD_RECORDS_REFUSALS | METHOD_GIVES_FDS, &params_object_handle,
+	     METHOD_AUDITS_REFUSALS | METHOD_GIVES_FDS, &params_object_handle,
 	     method_open_shared_object),
 	CALL(INTERFACE_VAILD, "CloseSharedObject", RULE_OBJECT_HOLDER, SUBJECT_HELD_OBJECT, CHANGES,
 	     &params_object_handle, method_close_shared_object),

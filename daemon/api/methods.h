@@ -105,9 +105,9 @@ bool list_next_entity(const ListView *view, uint64_t *cursor, Writer *writer);
 
 typedef enum MethodFlags {
 	METHOD_READS = 0,
-	METHOD_CHANGES_STATE = 1,    /* refused if the calling process has ended */
-	METHOD_RECORDS_REFUSALS = 2, /* every refusal gets an audit record, not only denials */
-	METHOD_STREAMS = 4,          /* replies only with a Stream, so "more" is required */
+	METHOD_CHANGES_STATE = 1,   /* refused if the calling process has ended */
+	METHOD_AUDITS_REFUSALS = 2, /* every refusal gets an audit record, not only denials */
+	METHOD_STREAMS = 4,         /* replies only with a Stream, so "more" is required */
 	METHOD_TAKES_FDS = 8,
 	METHOD_GIVES_FDS = 16,
 } MethodFlags;

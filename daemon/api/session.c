@@ -254,7 +254,7 @@ static void session_answer(Session *session, const Envelope *envelope,
 		return;
 	NTSTATUS status = check_metadata(session, call.method, metadata, fd_count, &failure);
 	if (status != STATUS_SUCCESS)
-		dispatch_record_refusal(session->service, session->caller, call.method, &failure);
+		dispatch_audit_refusal(session->service, session->caller, call.method, &failure);
 	else
 		status = read_envelope(envelope, &call, &failure);
 	if (status == STATUS_SUCCESS && call.method->flags & METHOD_STREAMS && !call.more)

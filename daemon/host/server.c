@@ -12,7 +12,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/host/config.h"
-#include "daemon/host/log/log-record.h"
+#include "daemon/host/log/log-entry.h"
 #include "daemon/host/log/log.h"
 #include "daemon/host/process/user-namespace.h"
 #include "daemon/host/restore.h"
@@ -72,18 +72,18 @@ static bool server_configure(Server *server, char *ret_mistake, size_t size)
 
 static void log_reload(const char *mistake)
 {
-	LogRecord record;
+	LogEntry entry;
 
-	log_record_init(&record, mistake ? LOG_WARNING : LOG_INFO,
-			mistake ? MESSAGE_RELOAD_REFUSED : MESSAGE_RELOADED);
+	log_entry_init(&entry, mistake ? LOG_WARNING : LOG_INFO,
+		       mistake ? MESSAGE_RELOAD_REFUSED : MESSAGE_RELOADED);
 	if (mistake) {
-		log_record_add(&record, "VAIL_REASON=%s", mistake);
-		log_record_send(&record,
-				"the configuration was not reloaded, the old one stays in force: "
-				"%s",
-				mistake);
+		log_entry_add(&entry, "VAIL_REASON=%s", mistake);
+		log_entry_send(&entry,
+			       "the configuration was not reloaded, the old one stays in force: "
+			       "%s",
+			       mistake);
 	} else {
-		log_record_send(&record, "the configuration was reloaded");
+		log_entry_send(&entry, "the configuration was reloaded");
 	}
 }
 
@@ -259,12 +259,12 @@ static bool server_listen(Server *server)
 
 static void log_lifecycle(const char *message_id, const char *what, const char *socket_path)
 {
-	LogRecord record;
+	LogEntry entry;
 
-	log_record_init(&record, LOG_INFO, message_id);
-	log_record_add(&record, "VAIL_VERSION=" VAILD_VERSION);
-	log_record_add(&record, "VAIL_SOCKET=%s", socket_path);
-	log_record_send(&record, "%s %s", what, socket_path);
+	log_entry_init(&entry, LOG_INFO, message_id);
+	log_entry_add(&entry, "VAIL_VERSION=" VAILD_VERSION);
+	log_entry_add(&entry, "VAIL_SOCKET=%s", socket_path);
+	log_entry_send(&entry, "%s %s", what, socket_path);
 }
 
 /*

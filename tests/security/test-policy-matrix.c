@@ -213,7 +213,7 @@ static const struct {
 } expected_rows[] = {
 	{ "org.varlink.service", "GetInfo", RULE_ANYONE, METHOD_READS },
 	{ "org.varlink.service", "GetInterfaceDescription", RULE_ANYONE, METHOD_READS },
-	{ "io.vaild", "RegisterVailProcess", RULE_DISPLAY_CLIENT, METHOD_RECORDS_REFUSALS },
+	{ "io.vaild", "RegisterVailProcess", RULE_DISPLAY_CLIENT, METHOD_AUDITS_REFUSALS },
 	{ "io.vaild", "UnregisterVailProcess", RULE_ANYONE, METHOD_CHANGES_STATE },
 	{ "io.vaild", "RevokeRegistration", RULE_MACHINE_OWNER, METHOD_CHANGES_STATE },
 	{ "io.vaild", "Watch", RULE_WATCHER, METHOD_STREAMS },
@@ -222,7 +222,7 @@ static const struct {
 	{ "io.vaild", "UpdateObject", RULE_OBJECT_SHARER, METHOD_READS },
 	{ "io.vaild", "UnshareObject", RULE_OBJECT_ENDER, METHOD_CHANGES_STATE },
 	{ "io.vaild", "OpenSharedObject", RULE_OBJECT_OPENER,
-	  METHOD_RECORDS_REFUSALS | METHOD_GIVES_FDS },
+	  METHOD_AUDITS_REFUSALS | METHOD_GIVES_FDS },
 	{ "io.vaild", "CloseSharedObject", RULE_OBJECT_HOLDER, METHOD_CHANGES_STATE },
 	{ "io.vaild", "ListSharedObjects", RULE_ANYONE, METHOD_READS },
 	{ "io.vaild.Machine", "RegisterVirtualMachine", RULE_MACHINE_MAKER, METHOD_CHANGES_STATE },

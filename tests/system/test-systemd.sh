@@ -182,7 +182,7 @@ check_journal() {
 }
 
 # The number of denials within one second depends on the machine, so the summary may have any count.
-# test-records.sh checks the exact count with a clock that it controls.
+# test-audit-records.sh checks the exact count with a clock that it controls.
 denials_are_summarised() {
   # shellcheck disable=SC2046
   ask vail-bob $(for _ in {1..40}; do register "$READY" && echo; done) >/dev/null

@@ -10,7 +10,7 @@
 #include "daemon/api/names.h"
 #include "daemon/core/adapter.h"
 #include "daemon/core/limit.h"
-#include "daemon/host/log/log-record.h"
+#include "daemon/host/log/log-entry.h"
 #include "proto/status.h"
 
 /* Number of requests denied to one uid in the current second. */
@@ -32,13 +32,13 @@ static const struct timeval one_second = { .tv_sec = 1 };
 static void log_denial_count(const Denials *denials)
 {
 	unsigned int further = denials->count - LIMIT_DENY_RECORDS_PER_SECOND;
-	LogRecord record;
+	LogEntry entry;
 
-	log_record_init(&record, LOG_NOTICE, MESSAGE_DENIALS_SUMMARISED);
-	log_record_add(&record, "VAIL_UID=%u", denials->uid);
-	log_record_add(&record, "VAIL_DENIED=%u", further);
-	log_record_send(&record, "denied %u further requests of uid=%u within a second", further,
-			denials->uid);
+	log_entry_init(&entry, LOG_NOTICE, MESSAGE_DENIALS_SUMMARISED);
+	log_entry_add(&entry, "VAIL_UID=%u", denials->uid);
+	log_entry_add(&entry, "VAIL_DENIED=%u", further);
+	log_entry_send(&entry, "denied %u further requests of uid=%u within a second", further,
+		       denials->uid);
 }
 
 static void journal_end_second(AuditLog *journal)
@@ -114,22 +114,22 @@ static Executable read_executable(const FsRoots *roots, pid_t pid)
 }
 
 /* Adds the fields of a process and its VM. guid may be NULL. */
-static void add_subject(LogRecord *record, const char *guid, pid_t pid, uid_t uid)
+static void add_subject(LogEntry *entry, const char *guid, pid_t pid, uid_t uid)
 {
 	if (guid)
-		log_record_add(record, "VAIL_VM=%s", guid);
-	log_record_add(record, "VAIL_PID=%d", (int)pid);
-	log_record_add(record, "VAIL_UID=%u", uid);
+		log_entry_add(entry, "VAIL_VM=%s", guid);
+	log_entry_add(entry, "VAIL_PID=%d", (int)pid);
+	log_entry_add(entry, "VAIL_UID=%u", uid);
 }
 
-static void add_decision(LogRecord *record, const AuditRecord *decision, const char *executable)
+static void add_decision(LogEntry *entry, const AuditRecord *decision, const char *executable)
 {
-	log_record_add(record, "VAIL_GID=%u", decision->caller->credentials.gid);
-	log_record_add(record, "VAIL_EXE=%s", executable);
-	log_record_add(record, "VAIL_METHOD=%s", decision->method);
-	log_record_add(record, "VAIL_STATUS=%s", status_name(decision->status));
+	log_entry_add(entry, "VAIL_GID=%u", decision->caller->credentials.gid);
+	log_entry_add(entry, "VAIL_EXE=%s", executable);
+	log_entry_add(entry, "VAIL_METHOD=%s", decision->method);
+	log_entry_add(entry, "VAIL_STATUS=%s", status_name(decision->status));
 	if (decision->reason)
-		log_record_add(record, "VAIL_REASON=%s", decision->reason);
+		log_entry_add(entry, "VAIL_REASON=%s", decision->reason);
 }
 
 void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
@@ -139,7 +139,7 @@ void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
 	char text[GUID_TEXT_LENGTH + 1];
 	const char *guid = NULL;
 	char object[HANDLE_TEXT_LENGTH + 1] = "";
-	LogRecord record;
+	LogEntry entry;
 
 	if (denied && !denial_is_within_rate(journal, caller->account))
 		return;
@@ -148,18 +148,18 @@ void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
 	if (decision->object)
 		handle_format(decision->object, object);
 	Executable executable = read_executable(&journal->roots, caller->pid);
-	log_record_init(&record, denied ? LOG_NOTICE : LOG_INFO,
-			denied ? MESSAGE_DENIED : MESSAGE_ALLOWED);
-	add_subject(&record, guid, caller->pid, caller->credentials.uid);
+	log_entry_init(&entry, denied ? LOG_NOTICE : LOG_INFO,
+		       denied ? MESSAGE_DENIED : MESSAGE_ALLOWED);
+	add_subject(&entry, guid, caller->pid, caller->credentials.uid);
 	if (decision->object)
-		log_record_add(&record, "VAIL_OBJECT=%s", object);
-	add_decision(&record, decision, executable.path);
-	log_record_send(&record, "%s %s vm=%s%s%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
-			denied ? "denied" : "allowed", decision->method, guid ? guid : "-",
-			decision->object ? " object=" : "", object, (int)caller->pid,
-			caller->credentials.uid, caller->credentials.gid, executable.path,
-			status_name(decision->status), decision->reason ? " reason=" : "",
-			decision->reason ? decision->reason : "");
+		log_entry_add(&entry, "VAIL_OBJECT=%s", object);
+	add_decision(&entry, decision, executable.path);
+	log_entry_send(&entry, "%s %s vm=%s%s%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
+		       denied ? "denied" : "allowed", decision->method, guid ? guid : "-",
+		       decision->object ? " object=" : "", object, (int)caller->pid,
+		       caller->credentials.uid, caller->credentials.gid, executable.path,
+		       status_name(decision->status), decision->reason ? " reason=" : "",
+		       decision->reason ? decision->reason : "");
 }
 
 static bool end_was_requested(EndReason reason)
@@ -171,26 +171,26 @@ static bool end_was_requested(EndReason reason)
 static void log_end(const Event *event, const char *message_id)
 {
 	char guid[GUID_TEXT_LENGTH + 1];
-	LogRecord record;
+	LogEntry entry;
 
 	guid_format(event->virtual_machine, guid);
-	log_record_init(&record, LOG_INFO, message_id);
-	add_subject(&record, guid, event->pid, event->uid);
-	log_record_add(&record, "VAIL_REASON=%s", end_reason_name(event->reason));
-	log_record_send(&record, "%s vm=%s pid=%d uid=%u reason=%s", event_kind_name(event->kind),
-			guid, (int)event->pid, event->uid, end_reason_name(event->reason));
+	log_entry_init(&entry, LOG_INFO, message_id);
+	add_subject(&entry, guid, event->pid, event->uid);
+	log_entry_add(&entry, "VAIL_REASON=%s", end_reason_name(event->reason));
+	log_entry_send(&entry, "%s vm=%s pid=%d uid=%u reason=%s", event_kind_name(event->kind),
+		       guid, (int)event->pid, event->uid, end_reason_name(event->reason));
 }
 
 static void log_adapter_removed(const Event *event)
 {
 	const Adapter *adapter = container_of(event->entity, Adapter, entity);
-	LogRecord record;
+	LogEntry entry;
 
-	log_record_init(&record, LOG_NOTICE, MESSAGE_ADAPTER_GONE);
-	log_record_add(&record, "VAIL_ADAPTER=%s", adapter->name);
-	log_record_add(&record, "VAIL_REASON=%s", end_reason_name(event->reason));
-	log_record_send(&record, "%s adapter=%s reason=%s", event_kind_name(event->kind),
-			adapter->name, end_reason_name(event->reason));
+	log_entry_init(&entry, LOG_NOTICE, MESSAGE_ADAPTER_GONE);
+	log_entry_add(&entry, "VAIL_ADAPTER=%s", adapter->name);
+	log_entry_add(&entry, "VAIL_REASON=%s", end_reason_name(event->reason));
+	log_entry_send(&entry, "%s adapter=%s reason=%s", event_kind_name(event->kind),
+		       adapter->name, end_reason_name(event->reason));
 }
 
 void audit_log_event(const Event *event)

@@ -18,7 +18,7 @@ void log_warning(const char *format, ...) _printf_(1, 2); /* it works, but needs
 void log_info(const char *format, ...) _printf_(1, 2);
 
 /*
- * For log-record.c. log_is_journal() returns true if the journal reads stderr. log_write() writes
+ * For log-entry.c. log_is_journal() returns true if the journal reads stderr. log_write() writes
  * one line; the priority is one of syslog.h.
  */
 bool log_is_journal(void);

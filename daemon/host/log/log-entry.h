@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DAEMON_HOST_LOG_LOG_RECORD_H
-#define DAEMON_HOST_LOG_LOG_RECORD_H
+#ifndef DAEMON_HOST_LOG_LOG_ENTRY_H
+#define DAEMON_HOST_LOG_LOG_ENTRY_H
 
 #include <stddef.h>
 #include <sys/uio.h>
@@ -13,27 +13,27 @@
  * it is sent as one structured entry with its MESSAGE_ID. Otherwise only the sentence is written to
  * stderr.
  */
-#define LOG_RECORD_FIELDS_MAX 16
-#define LOG_RECORD_TEXT_SIZE  2048
+#define LOG_ENTRY_FIELDS_MAX 16
+#define LOG_ENTRY_TEXT_SIZE  2048
 
-typedef struct LogRecord {
+typedef struct LogEntry {
 	int priority; /* one of syslog.h */
 	size_t count;
 	size_t used; /* bytes of text in use */
-	struct iovec fields[LOG_RECORD_FIELDS_MAX];
-	char text[LOG_RECORD_TEXT_SIZE];
-} LogRecord;
+	struct iovec fields[LOG_ENTRY_FIELDS_MAX];
+	char text[LOG_ENTRY_TEXT_SIZE];
+} LogEntry;
 
 /* Initialises the entry with a message id of catalog-ids.h. */
-void log_record_init(LogRecord *record, int priority, const char *message_id);
+void log_entry_init(LogEntry *entry, int priority, const char *message_id);
 
 /*
  * Adds a field such as "VAIL_PID=%d". Truncates text that does not fit, and drops fields beyond
- * LOG_RECORD_FIELDS_MAX.
+ * LOG_ENTRY_FIELDS_MAX.
  */
-void log_record_add(LogRecord *record, const char *format, ...) _printf_(2, 3);
+void log_entry_add(LogEntry *entry, const char *format, ...) _printf_(2, 3);
 
 /* Sends the entry with this sentence as its message. */
-void log_record_send(LogRecord *record, const char *format, ...) _printf_(2, 3);
+void log_entry_send(LogEntry *entry, const char *format, ...) _printf_(2, 3);
 
 #endif
