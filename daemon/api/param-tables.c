@@ -18,7 +18,7 @@
 #define HANDLE(name, struct, member, required) \
 	TEXT(name, struct, member, required, PARAM_HANDLE_MAXIMUM)
 
-/* Parameters that record whether they are present. */
+/* Parameters with a flag that tells whether they are present. */
 #define INTEGER(name, struct, member, required) \
 	{ ROW(JSON_FIELD_INTEGER, name, struct, member.value, required, \
 	      offsetof(struct, member.present)), .maximum = INT64_MAX }

@@ -247,7 +247,10 @@ void adapter_end(Broker *broker, Adapter *adapter, EndReason reason)
 {
 	GpuProcess *gpu_process;
 
-	/* Remove the adapter's record first, so that after a crash the next start ends the rest. */
+	/*
+	 * Remove the adapter's persisted record first, so that after a crash the next start ends
+	 * the rest.
+	 */
 	broker_remove_record(broker, adapter->entity.serial);
 	end_virtual_gpus(broker, adapter);
 	while ((gpu_process = LIST_FIRST(&adapter->gpu_processes)))

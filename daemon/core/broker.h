@@ -20,7 +20,7 @@
  * accounts. Core makes no system call. Everything from outside comes through the Host.
  *
  * Every operation has three steps: prepare, persist, commit. Prepare may fail, and then leaves
- * nothing behind. Persist writes the records that must survive a restart. Commit cannot fail.
+ * nothing behind. Persist writes persisted records, which survive a restart. Commit cannot fail.
  *
  * Entities are listed in the order of their serials. A serial is never reused, so the serial of the
  * last item is the cursor for the next page of a list.

@@ -133,8 +133,8 @@ static void remove_range_record(void *batch, const GpuRange *range)
 }
 
 /*
- * Removes the records of the process and of everything in it. Its own record is first, so that
- * after a crash the next start removes the rest as well.
+ * Removes the persisted records of the process and of everything in it. Its own record is first, so
+ * that after a crash the next start removes the rest as well.
  */
 static void remove_records(Broker *broker, const GpuProcess *gpu_process)
 {

@@ -128,16 +128,16 @@ typedef struct Host {
 	bool (*remove_quarantine)(void *self, const Guid *guid);
 
 	/*
-	 * Persists the record with this serial across restarts, replacing an earlier one. The
-	 * record is a JSON object on one line that contains its serial; size is in bytes. Returns
-	 * false, with the earlier record intact, if it cannot be written.
+	 * Writes a persisted record, which survives restarts. It replaces an earlier one with this
+	 * serial. It is a JSON object on one line that contains the serial; size is in bytes.
+	 * Returns false, with the earlier record intact, if it cannot be written.
 	 */
 	bool (*persist)(void *self, uint64_t serial, const char *record, size_t size);
 
 	/*
-	 * Removes the records with these serials, in the given order. Never fails: if a removal
-	 * cannot be written, the next start finds that the entity has ended. After a crash, a
-	 * prefix of the serials has been removed. Ignored once the host shuts down for a restart.
+	 * Removes the persisted records with these serials, in the given order. Never fails: if a
+	 * removal cannot be written, the next start finds that the entity has ended. After a crash,
+	 * a prefix of the serials has been removed. Ignored once the host shuts down for a restart.
 	 */
 	void (*remove)(void *self, const uint64_t *serials, size_t count);
 
@@ -162,8 +162,8 @@ typedef struct Host {
 	Lookup (*find_persisted_process)(void *self, ProcessKey key, pid_t *ret_pid);
 
 	/*
-	 * Reports progress of a restore, as the number of records done out of count. The service
-	 * manager then extends its start timeout.
+	 * Reports progress of a restore, as the number of persisted records done out of count. The
+	 * service manager then extends its start timeout.
 	 */
 	void (*restoring)(void *self, size_t done, size_t count);
 

@@ -73,7 +73,7 @@ typedef struct ObjectSettings {
 typedef struct SharedObject {
 	HandleEntry handle_entry;
 	Entity entity;
-	uint64_t sharing_serial; /* serial of the record that persists the sharing */
+	uint64_t sharing_serial; /* serial of the sharing's persisted record */
 	VirtualMachine *vm;      /* NULL after the object is unshared */
 	Process *sharer;         /* NULL after the object is unshared */
 	char *name;              /* for people, or NULL */

@@ -22,12 +22,13 @@ typedef struct RemovalBatch {
 void removal_batch_begin(RemovalBatch *batch, const Host *host);
 
 /*
- * Adds a record to the batch, and removes the whole batch when it is full. Records are removed in
- * the order in which they are added. Ignores serial 0, which means that nothing was persisted.
+ * Adds a persisted record to the batch, and removes the whole batch when it is full. Records are
+ * removed in the order in which they are added. Ignores serial 0, which means that nothing was
+ * persisted.
  */
 void removal_batch_add(RemovalBatch *batch, uint64_t serial);
 
-/* Removes the records that are still in the batch. */
+/* Removes the persisted records that are still in the batch. */
 void removal_batch_end(RemovalBatch *batch);
 
 #endif

@@ -40,7 +40,7 @@ static DropName name_of_drop(const StoreDrop *drop)
 	return subject;
 }
 
-/* Logs the records that were not restored, mostly because their processes have exited. */
+/* Logs the persisted records that were not restored, mostly because their processes have exited. */
 static void report_drops(Server *server, const StoreReport *report)
 {
 	char message[128];

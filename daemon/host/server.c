@@ -291,7 +291,7 @@ static void server_deinit(Server *server)
 	listener_close(&server->listener);
 	fd_close(&server->passed_socket);
 	listen_fds_deinit(&server->passed);
-	/* Stop persisting first: a shutdown must not remove any records. */
+	/* Stop persisting first: a shutdown must not remove persisted records. */
 	persistence_close(&server->persistence);
 	if (server->service.broker)
 		broker_stop(server->service.broker);

@@ -30,8 +30,8 @@ void service_manager_ready(ServiceManager *manager);
 void service_manager_reloading(ServiceManager *manager);
 
 /*
- * Reports the progress of a restore: done of count records. Extends the start timeout at most once
- * a second, so that a long restore is not killed, but one that hangs is.
+ * Reports the progress of a restore: done of count persisted records. Extends the start timeout at
+ * most once a second, so that a long restore is not killed, but one that hangs is.
  */
 void service_manager_restoring(ServiceManager *manager, size_t done, size_t count);
 

@@ -14,7 +14,7 @@ typedef struct PersistedRecord {
 	size_t size; /* of the text, without the NUL that follows a loaded text */
 } PersistedRecord;
 
-/* Loaded records, sorted by number. No two have the same number. */
+/* Loaded persisted records, sorted by number. No two have the same number. */
 typedef struct PersistedRecords {
 	PersistedRecord *items;
 	size_t count;

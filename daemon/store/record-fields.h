@@ -6,9 +6,9 @@
 #include "proto/status.h"
 
 /*
- * The rows of records: the same table writes a record and reads it back. Records are read strictly.
- * Every member that is not optional must be present, with the type and in the range of the
- * structure's member, and unknown members are refused.
+ * The rows of persisted records: the same table writes a record and reads it back. Records are read
+ * strictly. Every member that is not optional must be present, with the type and in the range of
+ * the structure's member, and unknown members are refused.
  */
 
 #define RECORD_TABLE(array)                                   \

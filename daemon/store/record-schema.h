@@ -8,9 +8,9 @@
 #include "daemon/store/store.h"
 
 /*
- * The contents of the records of each kind of entity. Each record begins with the serial under
- * which it is persisted. Records refer to other entities by serial or handle, and to processes by
- * key.
+ * The contents of the persisted records of each kind of entity. Each record begins with the serial
+ * under which it is persisted. Records refer to other entities by serial or handle, and to
+ * processes by key.
  */
 
 typedef struct RecordedProcess {

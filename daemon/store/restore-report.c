@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The reasons why records are not restored, and the report about them. */
+/* The reasons why persisted records are not restored, and the report about them. */
 #include <stdio.h>
 
 #include "daemon/store/restore.h"

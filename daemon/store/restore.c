@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Restores records: orders them, restores each, and removes those that do not fit. */
+/* Restores persisted records: orders them, restores each, and removes those that do not fit. */
 #include "daemon/store/restore.h"
 #include "daemon/core/removal-batch.h"
 

@@ -4,7 +4,9 @@
 
 #include "daemon/store/record-schema.h"
 
-/* Internal header of the restore, shared by the files that restore the kinds of records. */
+/*
+ * Internal header of the restore, shared by the files that restore the kinds of persisted records.
+ */
 
 /* A restored registration and the result of checking its privileges again. */
 typedef struct PendingRegistration {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Encodes entities as records. */
+/* Encodes entities as persisted records. */
 #include <string.h>
 
 #include "daemon/store/record-schema.h"

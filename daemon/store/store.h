@@ -8,9 +8,9 @@
 #include "proto/json.h"
 
 /*
- * Persists entities across restarts of the daemon, as one JSON record per entity. The caller
- * prepares an operation, saves its records here, and then commits it. The core removes the records
- * of entities that end. A GPU process has a record once it is complete.
+ * Persists entities across restarts of the daemon, as one persisted record per entity, in JSON. The
+ * caller prepares an operation, saves its records here, and then commits it. The core removes the
+ * records of entities that end. A GPU process has a record once it is complete.
  */
 
 /* Kinds of records, in restore order: an entity comes after the entities that it depends on. */

@@ -248,7 +248,7 @@ void scenario_free(Scenario *scenario)
 	fake_host_must(fake_host->quarantine_count > 0 ||
 		       RB_EMPTY(&fake_host->service.broker->accounts.tree));
 	fake_host_must(fake_host_open_fds(fake_host) == 0);
-	/* The record of the software adapter. */
+	/* The persisted record of the software adapter. */
 	fake_host_must(fake_host->kept_count == 1);
 	fake_host_free(fake_host);
 	free(scenario);

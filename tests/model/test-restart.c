@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sends random requests of several callers, some of which cannot be persisted, and restarts the
- * daemon at random moments. A client can see neither a restart, nor a request whose record was
- * refused. After a process has died while no daemon runs, the first restart ends its entities, and
- * the second one changes nothing.
+ * daemon at random moments. A client can see neither a restart, nor a request whose persisted
+ * record was refused. After a process has died while no daemon runs, the first restart ends its
+ * entities, and the second one changes nothing.
  *
  * VAILD_SEED=N repeats a run, VAILD_STEPS=N sets its length.
  */

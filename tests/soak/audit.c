@@ -54,7 +54,7 @@ static void mask(char *text)
 /*
  * Removes the remarks about the start from the replies, and returns how many are unexpected.
  * Remarks about processes that had ended are expected. One other remark is, too: about an entity
- * whose record was just being written or removed when the daemon was killed.
+ * whose persisted record was just being written or removed when the daemon was killed.
  */
 static size_t count_strange_remarks(char *answers)
 {

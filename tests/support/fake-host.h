@@ -168,7 +168,7 @@ typedef struct FakeHost {
 FakeHost *fake_host_new(void);
 FakeHost *fake_host_new_with(const Limits *limits);
 
-/* Frees the broker and the fake host. Asserts that no fd, record or watch is left. */
+/* Frees the broker and the fake host. Asserts that no fd, persisted record or watch is left. */
 void fake_host_free(FakeHost *fake_host);
 
 /*

@@ -9,7 +9,9 @@
 
 /* --- persisted records ----------------------------------------------------------------------- */
 
-/* Returns the index of the record with this serial, or the index at which to insert it. */
+/*
+ * Returns the index of the persisted record with this serial, or the index at which to insert it.
+ */
 static size_t find_index(const FakeHost *fake_host, uint64_t serial)
 {
 	size_t low = 0, high = fake_host->kept_count;

@@ -34,10 +34,10 @@ typedef struct Stage {
 Stage stage_new(void);
 void stage_free(Stage *stage);
 
-/* Restarts, and asserts that no client can see a difference and no record was dropped. */
+/* Restarts, and asserts that no client can see a difference and no persisted record was dropped. */
 void stage_restart_unchanged(Stage *stage);
 
-/* Returns how many records of the kind the last start has dropped for that reason. */
+/* Returns how many persisted records of the kind the last start has dropped for that reason. */
 size_t stage_dropped(const Stage *stage, StoreKind kind, const char *reason);
 
 #endif

@@ -194,8 +194,8 @@ static void notify_removed(const GpuRange *range, RangeRemoved removed, void *co
 }
 
 /*
- * Reports outer ranges first. If the removal of their records is interrupted, then either nothing
- * has been freed, or the next start removes the inner ranges together with the outer one.
+ * Reports outer ranges first. If the removal of their persisted records is interrupted, then either
+ * nothing has been freed, or the next start removes the inner ranges together with the outer one.
  */
 static void commit_free(AddressSpace *space, SpaceChange *change, RangeRemoved removed,
 			void *context)

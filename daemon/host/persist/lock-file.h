@@ -3,10 +3,10 @@
 #define DAEMON_HOST_PERSIST_LOCK_FILE_H
 
 /*
- * Ensures that only one daemon uses a socket or a directory of records. The daemon holds a lock on
- * PATH.lock until it exits, and the file identifies the daemon. A child process that hangs in
- * close() shares the fd, so it can hold the lock longer than the daemon lives. If the daemon is
- * dead, the next one replaces the file and locks the new one.
+ * Ensures that only one daemon uses a socket or a directory of persisted records. The daemon holds
+ * a lock on PATH.lock until it exits, and the file identifies the daemon. A child process that
+ * hangs in close() shares the fd, so it can hold the lock longer than the daemon lives. If the
+ * daemon is dead, the next one replaces the file and locks the new one.
  */
 
 /*

@@ -9,10 +9,10 @@
 #include "daemon/host/process/process-table.h"
 
 /*
- * Persists state for the next daemon, until the next reboot: records in the runtime directory, and
- * the fds that they refer to in the service manager's fd store. Each stored fd has a record that
- * identifies it, and that it must match when it is restored. An fd without a record, and a record
- * without its fd, are dropped with a remark.
+ * Persists state for the next daemon, until the next reboot: persisted records in the runtime
+ * directory, and the fds that they refer to in the service manager's fd store. Each stored fd has a
+ * record that identifies it, and that it must match when it is restored. An fd without a record,
+ * and a record without its fd, are dropped with a remark.
  *
  * Without a service manager no fd can be restored, so nothing is written. Records that another
  * vaild has left in the directory stay unchanged.

@@ -12,7 +12,7 @@
 #include "daemon/host/persist/record-file-read.h"
 #include "proto/fd-util.h"
 
-/* Returns the space needed to append a removal line for each record. */
+/* Returns the space needed to append a removal line for each persisted record. */
 static off_t room_for_removals(size_t record_count)
 {
 	return (off_t)record_count * REMOVAL_LINE_SIZE_MAX;

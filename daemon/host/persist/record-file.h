@@ -12,9 +12,9 @@
 #include "daemon/store/persisted-record.h"
 
 /*
- * Persists records across restarts of the daemon, but not across reboots, in one file:
- * DIRECTORY/records. Each change appends a line (record-line.h); the last valid line of a record
- * is its current state.
+ * Keeps persisted records across restarts of the daemon, but not across reboots, in one file:
+ * DIRECTORY/records. Each change appends a line (record-line.h); the last valid line of a record is
+ * its current state.
  *
  * Appending is atomic: a partial write is cut off. Removing a record always succeeds, because
  * space for its removal line is preallocated before the record is saved. If the append still

@@ -7,7 +7,7 @@
 #include "proto/buffer.h"
 #include "proto/json.h"
 
-/* Records that identify stored fds. An fd must match its record to be restored. */
+/* Persisted records that identify stored fds. An fd must match its record to be restored. */
 
 /* Appends {"pid":7,"startTime":8}. Returns false if out of memory. */
 bool encode_process_identity(Buffer *buffer, const ProcessIdentity *identity);

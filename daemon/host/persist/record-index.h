@@ -20,7 +20,7 @@ typedef struct LiveRecord {
 
 typedef RB_HEAD(LiveRecordTree, LiveRecord) LiveRecordTree;
 
-/* The records that exist, sorted by kind and number. */
+/* The persisted records that exist, sorted by kind and number. */
 typedef struct RecordIndex {
 	LiveRecordTree tree;
 	size_t count;

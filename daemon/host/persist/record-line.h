@@ -24,7 +24,7 @@
  *   01234567 {"version":1,"bootId":"...","build":"0.1.0","last":{"serial":7,"process":3,...}}
  */
 
-/* Namespace of a record's number. */
+/* Namespace of a persisted record's number. */
 typedef enum PersistedKind {
 	PERSISTED_ENTITY,  /* an entity of the core, by serial */
 	PERSISTED_PROCESS, /* a process whose pidfd is stored, by ProcessKey */

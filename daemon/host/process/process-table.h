@@ -23,7 +23,7 @@ typedef struct HostProcess {
 	int pidfd;
 	unsigned int references; /* number of connections */
 	bool watched;            /* by core; exit_event is pending */
-	bool is_persisted;       /* the table's persistence has its record */
+	bool is_persisted;       /* the table's persistence has its persisted record */
 	bool has_pid;            /* in by_pid: the pid has not been reused */
 	bool is_unused;          /* in the table's unused list */
 	struct event exit_event;
@@ -34,8 +34,8 @@ typedef struct HostProcess {
 } HostProcess;
 
 /*
- * Identifies a process across restarts of the daemon. Saved in its record and compared with the
- * pidfd that the service manager returns.
+ * Identifies a process across restarts of the daemon. Saved in its persisted record and compared
+ * with the pidfd that the service manager returns.
  */
 typedef struct ProcessIdentity {
 	pid_t pid;

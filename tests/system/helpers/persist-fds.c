@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * persist-fds DIRECTORY SOCKET: a service that persists fds and processes with the daemon's own
- * code (daemon/host/persist/). Its records are in DIRECTORY. It restores all that its service
- * manager returns, and then handles one command for each connection to SOCKET and replies with a
- * line:
+ * code (daemon/host/persist/). Its persisted records are in DIRECTORY. It restores all that its
+ * service manager returns, and then handles one command for each connection to SOCKET and replies
+ * with a line:
  *
  *   command       effect                                       reply
  *   make          persists a new memfd                         its id

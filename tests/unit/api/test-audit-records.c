@@ -12,7 +12,7 @@ enum { OPERATOR, CLIENT, STRANGER };
 static const struct {
 	int caller;
 	const char *method, *parameters;
-	const char *reason; /* NULL for no record, "" for the record of a success */
+	const char *reason; /* NULL for no audit record, "" for that of a success */
 } rows[] = {
 	{ STRANGER, REGISTER, NAMES_A, "uid" },
 	{ STRANGER, REGISTER, NAMES_B, "virtualMachine" },
@@ -71,7 +71,7 @@ Test(records, calls_with_and_without_a_record)
 	host_fixture_free(&fixture);
 }
 
-/* Each record about an object contains the object's handle. */
+/* Each audit record about an object contains the object's handle. */
 Test(records, object_records_contain_the_handle)
 {
 	static const char *const asked[] = { OPEN, CLOSE, UNSHARE };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that records and stored fds are restored together, and that one without the other is
- * dropped.
+ * Proves that persisted records and stored fds are restored together, and that one without the
+ * other is dropped.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that records survive a restart, each completely or not at all, whatever happens to the
- * file and however little space there is.
+ * Proves that persisted records survive a restart, each completely or not at all, whatever happens
+ * to the file and however little space there is.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compares the records of a stage with a file that the first version wrote for the same stage. The
- * daemon of an upgrade restores records that its predecessor has written, so a difference needs a
- * new record version.
+ * Compares the persisted records of a stage with a file that the first version wrote for the same
+ * stage. The daemon of an upgrade restores records that its predecessor has written, so a
+ * difference needs a new record version.
  */
 #include <stdio.h>
 #include <string.h>

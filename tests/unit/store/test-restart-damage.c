@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that a record that does not fit is dropped completely, with a reason, and that all others
- * are restored.
+ * Proves that a persisted record that does not fit is dropped completely, with a reason, and that
+ * all others are restored.
  */
 #include <stdio.h>
 #include <stdlib.h>

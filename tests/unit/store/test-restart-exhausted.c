@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that a start fails without any loss if a resource is exhausted while it restores records,
- * and that a successful start reads each user and each process once.
+ * Proves that a start fails without any loss if a resource is exhausted while it restores persisted
+ * records, and that a successful start reads each user and each process once.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -109,7 +109,7 @@ static const char *set_first_entry(Attempt *attempt)
 			 STAGE_DRIVER, "0x1000");
 }
 
-/* All operations that save records. */
+/* All operations that save persisted records. */
 static const struct {
 	const char *name;
 	const char *(*run)(Attempt *attempt);

@@ -26,7 +26,7 @@ typedef enum RunResult {
 	RUN_WITHOUT_FAULT, /* the daemon did not make that many calls in this run */
 } RunResult;
 
-/* Records the expected states: runs the scenario without faults, with a restart after each step. */
+/* Saves the expected states: runs the scenario without faults, with a restart after each step. */
 void run_record(const RunOptions *options, Expected expected[static SCENARIO_STEPS_MAX]);
 
 /*
