@@ -17,7 +17,7 @@
 /*
  * Closes *fd unless it is negative, and sets it to -1. Only for fds that this process opened
  * itself: close() of an fd received from a client can block for ever, so the daemon leaves those to
- * closer.h.
+ * daemon/host/net/fd-closer.h.
  */
 static inline void fd_close(int *fd)
 {

@@ -10,25 +10,27 @@
 /*
  * vailctl: the command line tool for vaild.
  *
- *   vailctl.c                main
- *   vailctl-command-table.c  the table of commands, and help
- *   vailctl-options.c        the command line
- *   vailctl-output.c         error messages, and JSON output
- *   vailctl-terminal.c       colours and pager
- *   vailctl-listing.c        fetches the items of a list method
- *   vailctl-report.c         prints lists as tables or JSON
+ *   vailctl.c        main
+ *   command-table.c  the table of commands, and help
+ *   options.c        the command line
+ *   output.c         error messages, and JSON output
+ *   terminal.c       colours and pager
+ *   listing.c        fetches the items of a list method
+ *   table.c          aligns the cells of a table
+ *   report.c         prints lists as tables or JSON
  *
- * Commands, by topic (declared in vailctl-commands.h):
+ * Commands, by topic (declared in commands.h):
  *
- *   vailctl-show.c           list, describe, registrations, quarantines
- *   vailctl-objects.c        shared objects and their holders
- *   vailctl-save.c           a shared object as a PNG file
- *   vailctl-gpu.c            adapters, GPU processes and their address spaces
- *   vailctl-monitor.c        status, limits, metrics, reload
- *   vailctl-watch.c          events
- *   vailctl-machine.c        VMs, vGPUs and registrations of other processes
- *   vailctl-process.c        registration of vailctl's own process
- *   vailctl-call.c           any method
+ *   show.c           list, describe, registrations, quarantines
+ *   objects.c        shared objects and their holders
+ *   save.c           a shared object as a PNG file
+ *   gpu.c            adapters, GPU processes and their address spaces
+ *   address-map/     the drawing of an address space
+ *   monitor.c        status, limits, metrics, reload
+ *   watch.c          events
+ *   machine.c        VMs, vGPUs and registrations of other processes
+ *   register.c       registration of vailctl's own process
+ *   call.c           any method
  */
 
 /* The context of a command. */

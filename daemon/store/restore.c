@@ -105,7 +105,7 @@ RestoreReason restore_reason(NTSTATUS status)
 /* --- one record ------------------------------------------------------------------------------ */
 
 /*
- * Returns the kind from the start of the text, which store_keep_*() always writes alike. So each
+ * Returns the kind from the start of the text, which store_save_*() always writes alike. So each
  * text is parsed only when it is restored.
  */
 static StoreKind kind_of(const PersistedRecord *record)

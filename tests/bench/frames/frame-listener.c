@@ -2,7 +2,7 @@
 /*
  * frame-listener QMP: reads the first screen of a VM without vaild. Joins QEMU's display through
  * the monitor at QMP and listens with vail-qemu's code, but reads the frames instead of sharing
- * them. Prints "ready" when it listens, and a report for each line on stdin (frames.h).
+ * them. Prints "ready" when it listens, and a report for each line on stdin (frame-reader.h).
  */
 #include <stdio.h>
 #include <stdlib.h>

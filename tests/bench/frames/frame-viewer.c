@@ -2,7 +2,7 @@
 /*
  * frame-viewer SOCKET GUID: reads the first screen of a VM through vaild. Registers, opens the
  * first shared object, and reads the damage of each update. Prints "ready" when the object is open,
- * and a report for each line on stdin (frames.h).
+ * and a report for each line on stdin (frame-reader.h).
  */
 #include <poll.h>
 #include <stdio.h>

@@ -252,7 +252,7 @@ Test(fd_facts, files)
 }
 
 /*
- * The names equal those of memfds except for the directory; test-a-name-is-no-type.sh forges names
+ * The names equal those of memfds except for the directory; test-name-is-not-a-type.sh forges names
  * without one.
  */
 Test(fd_facts, files_with_names_of_memfds)
