@@ -173,8 +173,8 @@ void fake_host_free(FakeHost *fake_host);
 
 /*
  * Stop the daemon and start it again: a new broker with the same processes, callers and persisted
- * records. Call stop and start separately to change something in between. world->report says what
- * was restored.
+ * records. Call stop and start separately to change something in between. Afterwards
+ * fake_host->report says what was restored.
  */
 void fake_host_restart(FakeHost *fake_host);
 void fake_host_stop(FakeHost *fake_host);

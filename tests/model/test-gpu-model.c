@@ -15,21 +15,21 @@
 
 #include "daemon/api/names.h"
 #include "proto/status.h"
-#include "tests/model/gpu-life-counts.h"
-#include "tests/model/gpu-life-model.h"
+#include "tests/model/gpu-model-counts.h"
+#include "tests/model/gpu-model.h"
 
 #define SEED_DEFAULT  20261121
 #define STEPS_DEFAULT 40000
 
-TestSuite(gpu_life);
+TestSuite(gpu_model);
 
 typedef struct Run {
 	FakeHost *fake_host;
-	Life *life;
+	GpuModel *model;
 	Dice dice;
 	Caller *observer; /* root, which only reads */
 	uint64_t seed, step;
-	LifeCounts counts;
+	GpuModelCounts counts;
 	const char *method;
 	char parameters[512];
 	const char *got;
@@ -39,7 +39,7 @@ _printf_(2, 3) static void fail(const Run *run, const char *format, ...)
 {
 	va_list arguments;
 
-	fprintf(stderr, "gpu_life: step %" PRIu64 ", %s %s, status %s: ", run->step,
+	fprintf(stderr, "gpu_model: step %" PRIu64 ", %s %s, status %s: ", run->step,
 		run->method ? run->method : "no request", run->parameters,
 		run->got ? run->got : "nothing");
 	va_start(arguments, format);
@@ -74,29 +74,30 @@ static bool number_is(const JsonValue *object, const char *key, uint64_t expecte
 	return number == expected;
 }
 
-static bool adapter_is(const Life *life, const JsonValue *item, const LifeAdapter *adapter)
+static bool adapter_is(const GpuModel *model, const JsonValue *item, const GpuModelAdapter *adapter)
 {
 	return text_is(item, "adapter", adapter->handle) && text_is(item, "name", adapter->name) &&
 	       text_is(item, "source", adapter->connection ? "client" : "software") &&
 	       text_is(item, "systemProcess", adapter->system_process) &&
 	       number_is(item, "maxVirtualGpus", adapter->max_virtual_gpus) &&
-	       number_is(item, "virtualGpus", life_virtual_gpus_of(life, adapter));
+	       number_is(item, "virtualGpus", gpu_model_virtual_gpus_of(model, adapter));
 }
 
-static bool process_is(const Life *life, const JsonValue *item, const LifeGpuProcess *process)
+static bool process_is(const GpuModel *model, const JsonValue *item,
+		       const GpuModelGpuProcess *process)
 {
 	char guid[GUID_TEXT_LENGTH + 1] = "";
 	bool is_system = !process->is_system;
 
-	if (process->machine != LIFE_NO_MACHINE)
-		life_machine_guid(process->machine, guid);
+	if (process->machine != GPU_MODEL_NO_MACHINE)
+		gpu_model_machine_guid(process->machine, guid);
 	json_read_boolean(json_member(item, "systemProcess"), &is_system);
 	return text_is(item, "process", process->handle) &&
 	       text_is(item, "adapter", process->adapter) &&
 	       text_is(item, "state", process->is_running ? "running" : "creating") &&
 	       text_is(item, "name", process->name) && text_is(item, "virtualMachineGuid", guid) &&
 	       number_is(item, "pid", (uint64_t)process->pid) && is_system == process->is_system &&
-	       number_is(item, "contexts", life_contexts_of(life, process)) &&
+	       number_is(item, "contexts", gpu_model_contexts_of(model, process)) &&
 	       number_is(item, "ranges", 1 + process->reservations + process->user_ranges);
 }
 
@@ -112,31 +113,32 @@ static const JsonValue *read_list(Run *run, Caller *caller, const char *method, 
 /* All connections see all adapters. */
 static void check_adapters(Run *run, Caller *caller)
 {
-	const Life *life = run->life;
+	const GpuModel *model = run->model;
 	const JsonValue *list = read_list(run, caller, LIST_ADAPTERS, "adapters");
 
-	if (json_array_size(list) != life->adapter_count)
-		fail(run, "%zu adapters, expected %zu", json_array_size(list), life->adapter_count);
-	for (size_t i = 0; i < life->adapter_count; i++)
-		if (!adapter_is(life, json_array_at(list, i), &life->adapters[i]))
+	if (json_array_size(list) != model->adapter_count)
+		fail(run, "%zu adapters, expected %zu", json_array_size(list),
+		     model->adapter_count);
+	for (size_t i = 0; i < model->adapter_count; i++)
+		if (!adapter_is(model, json_array_at(list, i), &model->adapters[i]))
 			fail(run, "unexpected adapters: %s", run->fake_host->reply_text);
 }
 
 /* A NULL connection means the observer, which sees all processes. */
-static void check_processes(Run *run, const LifeConnection *connection)
+static void check_processes(Run *run, const GpuModelConnection *connection)
 {
-	Life *life = run->life;
+	GpuModel *model = run->model;
 	const JsonValue *list = read_list(run, connection ? connection->caller : run->observer,
 					  LIST_PROCESSES, "processes");
 	size_t at = 0;
 
-	for (size_t i = 0; i < life->process_count; i++) {
-		const LifeGpuProcess *process = &life->processes[i];
+	for (size_t i = 0; i < model->process_count; i++) {
+		const GpuModelGpuProcess *process = &model->processes[i];
 
-		if (connection && !life_is_visible(life, connection, process))
+		if (connection && !gpu_model_is_visible(model, connection, process))
 			continue;
 		if (at >= json_array_size(list) ||
-		    !process_is(life, json_array_at(list, at++), process))
+		    !process_is(model, json_array_at(list, at++), process))
 			fail(run, "process %s is missing or different: %s", process->handle,
 			     run->fake_host->reply_text);
 	}
@@ -146,11 +148,11 @@ static void check_processes(Run *run, const LifeConnection *connection)
 
 static void check_lists(Run *run)
 {
-	const Life *life = run->life;
-	const LifeConnection *connection = NULL;
+	const GpuModel *model = run->model;
+	const GpuModelConnection *connection = NULL;
 
-	if (life->connection_count > 0)
-		connection = &life->connections[dice_roll(&run->dice, life->connection_count)];
+	if (model->connection_count > 0)
+		connection = &model->connections[dice_roll(&run->dice, model->connection_count)];
 	check_adapters(run, connection ? connection->caller : run->observer);
 	check_processes(run, NULL);
 	if (connection)
@@ -159,15 +161,15 @@ static void check_lists(Run *run)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-static bool event_is(const FakeEvent *event, const LifeEvent *expected)
+static bool event_is(const FakeEvent *event, const GpuModelEvent *expected)
 {
 	char guid[GUID_TEXT_LENGTH + 1] = "", expected_guid[GUID_TEXT_LENGTH + 1] = "";
-	LifeHandle handle = "";
+	GpuModelHandle handle = "";
 
 	if (event->has_guid)
 		guid_format(&event->guid, guid);
-	if (expected->machine != LIFE_NO_MACHINE)
-		life_machine_guid(expected->machine, expected_guid);
+	if (expected->machine != GPU_MODEL_NO_MACHINE)
+		gpu_model_machine_guid(expected->machine, expected_guid);
 	if (event->has_handle)
 		handle_format(&event->handle, handle);
 	return event->kind == expected->kind && event->reason == expected->reason &&
@@ -182,17 +184,17 @@ static size_t match(const Run *run, const FakeEvent *event, const bool seen[])
 {
 	size_t at = 0;
 
-	while (at < run->life->event_count &&
-	       (seen[at] || !event_is(event, &run->life->events[at])))
+	while (at < run->model->event_count &&
+	       (seen[at] || !event_is(event, &run->model->events[at])))
 		at++;
 	return at;
 }
 
 /* An entity's parts must end before it. */
-static void check_group(const Run *run, const LifeEvent *end, const bool seen[])
+static void check_group(const Run *run, const GpuModelEvent *end, const bool seen[])
 {
-	for (size_t i = 0; end->closes > 0 && i < run->life->event_count; i++)
-		if (run->life->events[i].group == end->closes && !seen[i])
+	for (size_t i = 0; end->closes > 0 && i < run->model->event_count; i++)
+		if (run->model->events[i].group == end->closes && !seen[i])
 			fail(run, "%s occurred before the end of its parts",
 			     event_kind_name(end->kind));
 }
@@ -203,7 +205,7 @@ static void check_group(const Run *run, const LifeEvent *end, const bool seen[])
  */
 static void check_events(Run *run, size_t first)
 {
-	bool seen[LIFE_EVENTS] = { false };
+	bool seen[GPU_MODEL_EVENTS] = { false };
 	size_t count = 0;
 
 	for (size_t i = first; i < run->fake_host->event_count; i++) {
@@ -212,35 +214,36 @@ static void check_events(Run *run, size_t first)
 
 		if (event->kind == EVENT_PAGE_TABLE_RESIDENT)
 			continue;
-		if (at == run->life->event_count)
+		if (at == run->model->event_count)
 			fail(run, "%s, %s, is not expected", event_kind_name(event->kind),
 			     end_reason_name(event->reason));
 		seen[at] = true;
 		count++;
-		check_group(run, &run->life->events[at], seen);
+		check_group(run, &run->model->events[at], seen);
 		run->counts.events[event->kind][event->reason]++;
 	}
-	for (size_t i = 0; i < run->life->event_count; i++)
+	for (size_t i = 0; i < run->model->event_count; i++)
 		if (!seen[i])
 			fail(run, "%s, %s, did not occur",
-			     event_kind_name(run->life->events[i].kind),
-			     end_reason_name(run->life->events[i].reason));
-	cr_assert_eq(count, run->life->event_count);
+			     event_kind_name(run->model->events[i].kind),
+			     end_reason_name(run->model->events[i].reason));
+	cr_assert_eq(count, run->model->event_count);
 }
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
 /* Stores the handles from a successful reply. */
-static void learn(Run *run, LifeMethod method)
+static void learn(Run *run, GpuModelMethod method)
 {
 	static const char *const keys[] = {
-		[LIFE_REGISTER_ADAPTER] = "adapter",
-		[LIFE_CREATE_PROCESS] = "process",
-		[LIFE_CREATE_CONTEXT] = "context",
-		[LIFE_ASSIGN] = "virtualGpu",
-		[LIFE_METHOD_MAX] = NULL,
+		[GPU_MODEL_REGISTER_ADAPTER] = "adapter",
+		[GPU_MODEL_CREATE_PROCESS] = "process",
+		[GPU_MODEL_CREATE_CONTEXT] = "context",
+		[GPU_MODEL_ASSIGN] = "virtualGpu",
+		[GPU_MODEL_METHOD_MAX] = NULL,
 	};
-	const char *process_key = method == LIFE_REGISTER_ADAPTER ? "systemProcess" : "process";
+	const char *process_key =
+		method == GPU_MODEL_REGISTER_ADAPTER ? "systemProcess" : "process";
 
 	if (!keys[method])
 		return;
@@ -248,22 +251,22 @@ static void learn(Run *run, LifeMethod method)
 	const char *process = reply_string(run->fake_host, process_key);
 	if (strlen(handle) != HANDLE_TEXT_LENGTH)
 		fail(run, "no handle: %s", run->fake_host->reply_text);
-	if (!life_learn(run->life, method, handle, process))
+	if (!gpu_model_learn(run->model, method, handle, process))
 		fail(run, "the context is in another process: %s", run->fake_host->reply_text);
 }
 
 static void send_one(Run *run)
 {
-	LifeRequest request;
+	GpuModelRequest request;
 	NTSTATUS status;
 
 	run->method = run->got = NULL;
 	run->parameters[0] = '\0';
-	if (!life_make_request(run->life, &run->dice, &request, run->parameters))
+	if (!gpu_model_make_request(run->model, &run->dice, &request, run->parameters))
 		return;
-	run->method = life_method_names[request.method];
+	run->method = gpu_model_method_names[request.method];
 	run->got = call(run->fake_host, request.from->caller, run->method, run->parameters);
-	status = life_answer(run->life, &request);
+	status = gpu_model_answer(run->model, &request);
 	if (strcmp(run->got, status_name(status)) != 0)
 		fail(run, "expected %s", status_name(status));
 	run->counts.answers[request.method][status_index(status)]++;
@@ -276,8 +279,8 @@ static void step(Run *run)
 {
 	size_t first = run->fake_host->event_count;
 
-	run->life->event_count = 0;
-	life_disturb(run->life, run->fake_host, &run->dice);
+	run->model->event_count = 0;
+	gpu_model_disturb(run->model, run->fake_host, &run->dice);
 	send_one(run);
 	check_events(run, first);
 	check_lists(run);
@@ -288,19 +291,19 @@ static void step(Run *run)
 
 static void learn_software_adapter(Run *run)
 {
-	Life *life = run->life;
-	LifeAdapter *adapter = &life->adapters[life->adapter_count++];
-	LifeGpuProcess *process = &life->processes[life->process_count++];
+	GpuModel *model = run->model;
+	GpuModelAdapter *adapter = &model->adapters[model->adapter_count++];
+	GpuModelGpuProcess *process = &model->processes[model->process_count++];
 
 	call(run->fake_host, run->observer, LIST_ADAPTERS, NULL);
 	strcpy(adapter->handle, reply_string(run->fake_host, "adapters[0].adapter"));
 	strcpy(adapter->system_process, reply_string(run->fake_host, "adapters[0].systemProcess"));
 	strcpy(adapter->name, reply_string(run->fake_host, "adapters[0].name"));
 	adapter->max_virtual_gpus = LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS;
-	adapter->payer = LIFE_DAEMON_PAYER;
-	*process = (LifeGpuProcess){
-		.payer = LIFE_DAEMON_PAYER,
-		.machine = LIFE_NO_MACHINE,
+	adapter->payer = GPU_MODEL_DAEMON_PAYER;
+	*process = (GpuModelGpuProcess){
+		.payer = GPU_MODEL_DAEMON_PAYER,
+		.machine = GPU_MODEL_NO_MACHINE,
 		.is_system = true,
 		.is_running = true,
 	};
@@ -327,10 +330,10 @@ static void run_begin(Run *run)
 	run->dice.state = run->seed;
 	run->fake_host = fake_host_new_with(&limits);
 	run->fake_host->random = run->seed;
-	run->life = calloc(1, sizeof(*run->life));
-	memcpy(run->life->limits, limits.per_uid, sizeof(run->life->limits));
-	run->life->group_in_force = true;
-	fake_host_user(run->fake_host, "alice", LIFE_VIEWER_UID);
+	run->model = calloc(1, sizeof(*run->model));
+	memcpy(run->model->limits, limits.per_uid, sizeof(run->model->limits));
+	run->model->group_in_force = true;
+	fake_host_user(run->fake_host, "alice", GPU_MODEL_VIEWER_UID);
 	run->observer = fake_host_connect(run->fake_host, fake_host_process(run->fake_host, 50, 0));
 	learn_software_adapter(run);
 }
@@ -340,30 +343,30 @@ static void run_end(Run *run)
 {
 	size_t first = run->fake_host->event_count;
 
-	run->life->event_count = 0;
-	life_stop(run->life);
+	run->model->event_count = 0;
+	gpu_model_stop(run->model);
 	run->fake_host->service.broker = broker_free(run->fake_host->service.broker);
 	check_events(run, first);
-	cr_assert_eq(run->life->process_count + run->life->context_count, 0u);
-	free(run->life);
+	cr_assert_eq(run->model->process_count + run->model->context_count, 0u);
+	free(run->model);
 	fake_host_free(run->fake_host);
 }
 
-Test(gpu_life, random_requests_match_the_naive_model)
+Test(gpu_model, random_requests_match_the_naive_model)
 {
 	Run run = { 0 };
 	uint64_t steps = number_from("VAILD_STEPS", STEPS_DEFAULT);
 
 	run_begin(&run);
-	fprintf(stderr, "gpu_life: VAILD_SEED=%" PRIu64 "\n", run.seed);
+	fprintf(stderr, "gpu_model: VAILD_SEED=%" PRIu64 "\n", run.seed);
 	for (run.step = 0; run.step < steps; run.step++)
 		step(&run);
 	if (getenv("VAILD_COUNTS"))
-		life_counts_print(&run.counts);
+		gpu_model_counts_print(&run.counts);
 	if (steps >= STEPS_DEFAULT) {
-		life_counts_check(&run.counts);
-		cr_expect_gt(run.life->ended_creating, 200u);
-		cr_expect_gt(run.life->ended_with_contexts, 50u);
+		gpu_model_counts_check(&run.counts);
+		cr_expect_gt(run.model->ended_creating, 200u);
+		cr_expect_gt(run.model->ended_with_contexts, 50u);
 	}
 	run_end(&run);
 }

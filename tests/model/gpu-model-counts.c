@@ -4,7 +4,7 @@
  * counts measured. They ensure that a change of the random requests does not silently lose
  * coverage.
  */
-#include "tests/model/gpu-life-counts.h"
+#include "tests/model/gpu-model-counts.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -13,9 +13,9 @@
 #include "daemon/api/names.h"
 #include "proto/status.h"
 
-#define ROW(method, status, least)                    \
-	{                                             \
-		LIFE_##method, STATUS_##status, least \
+#define ROW(method, status, least)                         \
+	{                                                  \
+		GPU_MODEL_##method, STATUS_##status, least \
 	}
 #define END(kind, reason, least)                  \
 	{                                         \
@@ -25,7 +25,7 @@
 /* A status that is not listed must not occur. */
 /* clang-format off */
 static const struct {
-	LifeMethod method;
+	GpuModelMethod method;
 	NTSTATUS status;
 	uint64_t least;
 } answers[] = {
@@ -155,32 +155,33 @@ static const struct {
 };
 /* clang-format on */
 
-const char *const life_method_names[] = {
-	[LIFE_REGISTER_ADAPTER] = REGISTER_ADAPTER,
-	[LIFE_UNREGISTER_ADAPTER] = UNREGISTER_ADAPTER,
-	[LIFE_CREATE_PROCESS] = CREATE_PROCESS,
-	[LIFE_RESERVE_RANGE] = RESERVE_RANGE,
-	[LIFE_COMPLETE_PROCESS] = COMPLETE_PROCESS,
-	[LIFE_DESTROY_PROCESS] = DESTROY_PROCESS,
-	[LIFE_CREATE_CONTEXT] = CREATE_CONTEXT,
-	[LIFE_DESTROY_CONTEXT] = DESTROY_CONTEXT,
-	[LIFE_RESERVE_ADDRESS] = RESERVE_ADDRESS,
-	[LIFE_MAP_ADDRESS] = MAP_ADDRESS,
-	[LIFE_REGISTER_MACHINE] = REGISTER_MACHINE,
-	[LIFE_UNREGISTER_MACHINE] = UNREGISTER_MACHINE,
-	[LIFE_ASSIGN] = ASSIGN,
-	[LIFE_REMOVE] = REMOVE,
-	[LIFE_REGISTER] = REGISTER,
+const char *const gpu_model_method_names[] = {
+	[GPU_MODEL_REGISTER_ADAPTER] = REGISTER_ADAPTER,
+	[GPU_MODEL_UNREGISTER_ADAPTER] = UNREGISTER_ADAPTER,
+	[GPU_MODEL_CREATE_PROCESS] = CREATE_PROCESS,
+	[GPU_MODEL_RESERVE_RANGE] = RESERVE_RANGE,
+	[GPU_MODEL_COMPLETE_PROCESS] = COMPLETE_PROCESS,
+	[GPU_MODEL_DESTROY_PROCESS] = DESTROY_PROCESS,
+	[GPU_MODEL_CREATE_CONTEXT] = CREATE_CONTEXT,
+	[GPU_MODEL_DESTROY_CONTEXT] = DESTROY_CONTEXT,
+	[GPU_MODEL_RESERVE_ADDRESS] = RESERVE_ADDRESS,
+	[GPU_MODEL_MAP_ADDRESS] = MAP_ADDRESS,
+	[GPU_MODEL_REGISTER_MACHINE] = REGISTER_MACHINE,
+	[GPU_MODEL_UNREGISTER_MACHINE] = UNREGISTER_MACHINE,
+	[GPU_MODEL_ASSIGN] = ASSIGN,
+	[GPU_MODEL_REMOVE] = REMOVE,
+	[GPU_MODEL_REGISTER] = REGISTER,
 };
-_Static_assert(ARRAY_SIZE(life_method_names) == LIFE_METHOD_MAX, "each method has a name");
+_Static_assert(ARRAY_SIZE(gpu_model_method_names) == GPU_MODEL_METHOD_MAX,
+	       "each method has a name");
 
-void life_counts_print(const LifeCounts *counts)
+void gpu_model_counts_print(const GpuModelCounts *counts)
 {
-	for (int method = 0; method < LIFE_METHOD_MAX; method++)
-		for (size_t i = 0; i < LIFE_STATUSES; i++)
+	for (int method = 0; method < GPU_MODEL_METHOD_MAX; method++)
+		for (size_t i = 0; i < GPU_MODEL_STATUSES; i++)
 			if (counts->answers[method][i] > 0)
 				fprintf(stderr, "%6" PRIu64 " %s %s\n", counts->answers[method][i],
-					life_method_names[method], status_name_at(i));
+					gpu_model_method_names[method], status_name_at(i));
 	for (int kind = 0; kind < EVENT_MAX; kind++)
 		for (int reason = 0; reason < END_MAX; reason++)
 			if (counts->events[kind][reason] > 0)
@@ -189,25 +190,26 @@ void life_counts_print(const LifeCounts *counts)
 					end_reason_name(reason));
 }
 
-static void check_answers(const LifeCounts *counts)
+static void check_answers(const GpuModelCounts *counts)
 {
 	uint64_t listed = 0, all = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
-		LifeMethod method = answers[i].method;
+		GpuModelMethod method = answers[i].method;
 		uint64_t count = counts->answers[method][status_index(answers[i].status)];
 
 		listed += count;
 		cr_expect_geq(count, answers[i].least, "%s: %s occurred only %" PRIu64 " times",
-			      life_method_names[method], status_name(answers[i].status), count);
+			      gpu_model_method_names[method], status_name(answers[i].status),
+			      count);
 	}
-	for (int method = 0; method < LIFE_METHOD_MAX; method++)
-		for (size_t i = 0; i < LIFE_STATUSES; i++)
+	for (int method = 0; method < GPU_MODEL_METHOD_MAX; method++)
+		for (size_t i = 0; i < GPU_MODEL_STATUSES; i++)
 			all += counts->answers[method][i];
 	cr_expect_eq(listed, all, "a status occurred that is not listed");
 }
 
-void life_counts_check(const LifeCounts *counts)
+void gpu_model_counts_check(const GpuModelCounts *counts)
 {
 	check_answers(counts);
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
