@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Descriptors that strangers send can hang whoever closes them. The daemon takes none where the
-# kernel lets it say so, and elsewhere never closes one where it would wait.
+# The last close() of an fd that a client sends can hang for ever. If the kernel has SO_PASSRIGHTS,
+# the daemon accepts no fds from strangers. On an older kernel it closes them in child processes, so
+# that a close that hangs never delays the daemon.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
@@ -10,109 +11,119 @@
 LIST=$(call io.vaild.ListRegistrations)
 GUID=13131313-1313-4313-8313-131313131313
 
-# send NAME USER COUNT WHAT: what the sender says of it is in $PRIVATE/NAME.said; it lives on.
+# send NAME USER COUNT KIND: starts send-fds in the background and waits until it has sent its
+# request. Its output is in $PRIVATE/NAME.output. It waits for the end of its stdin, whose other end
+# is fd GO of this shell.
 send() {
   mkfifo "$PRIVATE/$1.go"
   exec_as "$2" "$HELPERS/send-fds" "$SOCKET" "$3" "$4" <"$PRIVATE/$1.go" \
-    >"$PRIVATE/$1.said" 2>&1 &
+    >"$PRIVATE/$1.output" 2>&1 &
   exec {GO}>"$PRIVATE/$1.go"
-  eventually has_said "$1" 1
+  eventually has_printed "$1" 1
 }
 
-has_said() { [ -e "$PRIVATE/$1.said" ] && [ "$(wc -l <"$PRIVATE/$1.said")" -ge "$2" ]; }
+# has_printed NAME LINES: succeeds if the sender has printed at least this number of lines.
+has_printed() { [ -e "$PRIVATE/$1.output" ] && [ "$(wc -l <"$PRIVATE/$1.output")" -ge "$2" ]; }
 
-# send_while_held NAME USER COUNT WHAT: the sender has closed its own descriptors before the daemon
-# goes on, so the daemon is the last to close. The status of the answer is in STATUS.
-send_while_held() {
+# send_while_stopped NAME USER COUNT KIND: sends fds while the daemon is stopped. The sender closes
+# its own fds before the daemon continues, so that the daemon's close() is the last one. Sets STATUS
+# to the status of the reply.
+send_while_stopped() {
   kill -STOP "$DAEMON"
   send "$@"
   kill -CONT "$DAEMON"
   exec {GO}>&-
-  eventually has_said "$1" 2 || true
-  STATUS=$(tail -n 1 "$PRIVATE/$1.said" | statuses)
+  eventually has_printed "$1" 2 || true
+  STATUS=$(tail -n 1 "$PRIVATE/$1.output" | statuses)
 }
 
-# expect_answer CHECK EXPECTED NAME USER COUNT WHAT
-expect_answer() {
+# expect_status CHECK EXPECTED NAME USER COUNT KIND: checks the status that send_while_stopped gets.
+expect_status() {
   local check=$1 expected=$2
   shift 2
-  send_while_held "$@"
+  send_while_stopped "$@"
   expect_equal "$check" "$expected" "$STATUS"
 }
 
-# served CHECK USER: is answered while the closes hang, each for ten hours or for ever.
-served() {
+# expect_served CHECK USER: checks that the daemon answers USER. Call it while closes hang, each for
+# ten hours or for ever.
+expect_served() {
   expect_equal "$1" STATUS_SUCCESS "$(ask "$2" "$LIST" | statuses)"
 }
 
-refused_by_the_kernel() {
+test_kernel_refuses_fds() {
   if ! "$HELPERS/has-kernel-feature" passrights; then
-    skip "descriptors are refused by the kernel" "this one has no SO_PASSRIGHTS"
+    skip "the kernel refuses an fd" "this kernel has no SO_PASSRIGHTS"
     return
   fi
   start_daemon
   send kernel vail-alice 1 /dev/null
-  expect_equal "descriptors are refused by the kernel" EPERM "$(head -n 1 "$PRIVATE/kernel.said")"
+  expect_equal "the kernel refuses an fd" EPERM "$(head -n 1 "$PRIVATE/kernel.output")"
   send kernel-many vail-alice 253 /dev/null
-  expect_equal "so are 253" EPERM "$(head -n 1 "$PRIVATE/kernel-many.said")"
+  expect_equal "the kernel refuses 253 fds" EPERM "$(head -n 1 "$PRIVATE/kernel-many.output")"
   kill -STOP "$DAEMON"
   send kernel-early vail-alice 1 /dev/null
-  expect_equal "so is one before the connection is accepted" EPERM \
-    "$(head -n 1 "$PRIVATE/kernel-early.said")"
+  expect_equal "the kernel refuses an fd before the connection is accepted" EPERM \
+    "$(head -n 1 "$PRIVATE/kernel-early.output")"
   kill -CONT "$DAEMON"
   expect_clean_stop
 }
 
-harmless_ones() {
+test_harmless_fds() {
   echo >"$PRIVATE/harmless"
-  expect_answer "one that nobody asked for" STATUS_INVALID_PARAMETER \
+  expect_status "an fd for a method that takes none is refused" STATUS_INVALID_PARAMETER \
     one vail-alice 1 "$PRIVATE/harmless"
-  expect_answer "253 of them" STATUS_INVALID_PARAMETER many vail-alice 253 "$PRIVATE/harmless"
-  expect "they are closed" eventually daemon_holds_no "$PRIVATE/harmless"
+  expect_status "253 fds for a method that takes none are refused" STATUS_INVALID_PARAMETER \
+    many vail-alice 253 "$PRIVATE/harmless"
+  expect "the daemon closes refused fds" eventually daemon_has_closed "$PRIVATE/harmless"
 }
 
-daemon_holds_no() { ! holds "$DAEMON" "$1"; }
+# daemon_has_closed PATTERN: succeeds if the daemon has no open file whose name matches.
+daemon_has_closed() { ! holds "$DAEMON" "$1"; }
 
-lingering_sockets() {
+test_lingering_sockets() {
   local i
 
   for i in {1..8}; do
-    expect_answer "lingering socket $i" STATUS_INVALID_PARAMETER "linger$i" vail-alice 1 linger
+    expect_status "lingering socket $i is refused" STATUS_INVALID_PARAMETER \
+      "linger$i" vail-alice 1 linger
   done
-  served "lingering: another is served" vail-bob
-  served "lingering: so is the sender, without descriptors" vail-alice
-  expect_answer "lingering: with eight closes under way a user sends no more" \
+  expect_served "lingering sockets: another user is served" vail-bob
+  expect_served "lingering sockets: the sender is served if it sends no fds" vail-alice
+  expect_status "lingering sockets: with eight closes under way the sender's fds are refused" \
     STATUS_QUOTA_EXCEEDED linger9 vail-alice 1 /dev/null
-  expect_answer "lingering: another user may" STATUS_INVALID_PARAMETER \
-    linger-bob vail-bob 1 /dev/null
-  expect_equal "lingering: which limit" "closesUnderWay 8 8" \
-    "$(tail -n 1 "$PRIVATE/linger9.said" |
+  expect_status "lingering sockets: another user's fds are not charged to the sender" \
+    STATUS_INVALID_PARAMETER linger-bob vail-bob 1 /dev/null
+  expect_equal "lingering sockets: the error names the limit" "closesUnderWay 8 8" \
+    "$(tail -n 1 "$PRIVATE/linger9.output" |
       jq -r '.parameters | "\(.limit) \(.maximum) \(.used)"')"
 }
 
-# What a user sends on while its closes hang has to be taken, and must not pile up.
-the_daemon_does_not_drown() {
-  local i held
+# The kernel still delivers fds that a user sends while its closes hang. The daemon must not
+# accumulate them.
+test_flood_of_fds() {
+  local i open
 
   echo >"$PRIVATE/flood"
   for i in {1..20}; do
     run_as vail-alice "$HELPERS/send-fds" "$SOCKET" 253 "$PRIVATE/flood" \
       </dev/null >"$PRIVATE/flood.$i" 2>&1 &
   done
-  eventually all_are_told || true
-  expect_equal "drowning: each is told" 20 "$(cat "$PRIVATE"/flood.* | grep -c QUOTA || true)"
-  held=$(readlink "/proc/$DAEMON/fd/"* | grep -c "^$PRIVATE/flood" || true)
-  expect "drowning: what waits to be closed is bounded (5060 were sent)" [ "$held" -le 2024 ]
-  served "drowning: another is served" vail-bob
+  eventually all_floods_are_answered || true
+  expect_equal "flood of fds: each request is refused" 20 \
+    "$(cat "$PRIVATE"/flood.* | grep -c QUOTA || true)"
+  open=$(readlink "/proc/$DAEMON/fd/"* | grep -c "^$PRIVATE/flood" || true)
+  expect "flood of fds: at most 2024 of 5060 wait to be closed" [ "$open" -le 2024 ]
+  expect_served "flood of fds: another user is served" vail-bob
 }
 
-all_are_told() { [ "$(cat "$PRIVATE"/flood.* | grep -c '"error"')" -eq 20 ]; }
+all_floods_are_answered() { [ "$(cat "$PRIVATE"/flood.* | grep -c '"error"')" -eq 20 ]; }
 
-file_system_that_hangs() {
+test_file_system_that_hangs() {
   local i
 
   if [ ! -c /dev/fuse ]; then
-    skip "a file system that never answers FLUSH" "no /dev/fuse"
+    skip "a file system that never answers FLUSH" "this machine has no /dev/fuse"
     return
   fi
   mkdir "$PRIVATE/fuse"
@@ -123,27 +134,28 @@ file_system_that_hangs() {
     return
   fi
   for i in {1..8}; do
-    expect_answer "FUSE: file $i" STATUS_INVALID_PARAMETER \
+    expect_status "FUSE: file $i is refused" STATUS_INVALID_PARAMETER \
       "fuse$i" vail-bob 1 "$PRIVATE/fuse/file"
   done
-  served "FUSE: another is served" vail-carol
-  served "FUSE: so is the sender, without descriptors" vail-bob
-  expect_answer "FUSE: with eight closes under way a user sends no more" STATUS_QUOTA_EXCEEDED \
-    fuse9 vail-bob 1 /dev/null
-  expect_answer "FUSE: another user may" STATUS_INVALID_PARAMETER fuse-carol vail-carol 1 /dev/null
-  looked_at_in_the_caller
+  expect_served "FUSE: another user is served" vail-carol
+  expect_served "FUSE: the sender is served if it sends no fds" vail-bob
+  expect_status "FUSE: with eight closes under way the sender's fds are refused" \
+    STATUS_QUOTA_EXCEEDED fuse9 vail-bob 1 /dev/null
+  expect_status "FUSE: another user's fds are not charged to the sender" STATUS_INVALID_PARAMETER \
+    fuse-carol vail-carol 1 /dev/null
+  test_fds_fetched_from_callers
   kill_hard "$FUSE"
-  expect "FUSE: when the file system is gone, they close" eventually bob_may_send_again
+  expect "FUSE: the closes finish when the file system ends" eventually bob_may_send_again
 }
 
 bob_may_send_again() {
-  AGAIN=$((${AGAIN:-0} + 1))
-  send_while_held "again$AGAIN" vail-bob 1 /dev/null
+  ATTEMPT=$((${ATTEMPT:-0} + 1))
+  send_while_stopped "again$ATTEMPT" vail-bob 1 /dev/null
   [ "$STATUS" = STATUS_INVALID_PARAMETER ]
 }
 
-# What the daemon fetches from a caller, to see whether it is a GPU, can hang as well.
-looked_at_in_the_caller() {
+# The daemon also fetches fds from a caller to find its GPU device. Closing its copy can hang, too.
+test_fds_fetched_from_callers() {
   local i
 
   ready_vm "$GUID" '{"user":"vail-carol"}'
@@ -151,45 +163,46 @@ looked_at_in_the_caller() {
     exec_as vail-carol "$HELPERS/with-fd" open "$PRIVATE/fuse/file" \
       "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" <<<"$(register "$GUID")" >"$PRIVATE/fetched.$i" &
   done
-  eventually all_have_answers || true
-  expect_equal "fetched: each is answered" 30 \
+  eventually all_callers_are_answered || true
+  expect_equal "fds fetched from callers: each caller is answered" 30 \
     "$(cat "$PRIVATE"/fetched.* | statuses | wc -w)"
-  served "fetched: another is served" root
+  expect_served "fds fetched from callers: another user is served" root
 }
 
-all_have_answers() { [ "$(cat "$PRIVATE"/fetched.* | wc -l)" -eq 30 ]; }
+all_callers_are_answered() { [ "$(cat "$PRIVATE"/fetched.* | wc -l)" -eq 30 ]; }
 
-# The child that hangs in the close shares the dead daemon's descriptors, its lock among them.
-a_crash_while_one_hangs() {
-  [ -n "${FUSE:-}" ] || return 0 # there is no /dev/fuse, and that was said
+# A child process that hangs in close() outlives a crash of the daemon and shares the daemon's fds,
+# including its lock file.
+test_crash_while_close_hangs() {
+  [ -n "${FUSE:-}" ] || return 0 # already reported as skipped
   mkdir "$PRIVATE/fuse-again"
   "$HELPERS/never-answers" flush "$PRIVATE/fuse-again" 2>"$PRIVATE/fuse.log" &
   FUSE=$!
   is_mounted "$PRIVATE/fuse-again" "$FUSE"
-  expect_answer "crash: one hangs" STATUS_INVALID_PARAMETER \
+  expect_status "crash: a file whose close hangs is refused" STATUS_INVALID_PARAMETER \
     fuse-crash vail-bob 1 "$PRIVATE/fuse-again/file"
   kill_hard "$DAEMON"
   start_daemon "$HELPERS/without-kernel-feature" passrights
-  served "crash: the next daemon starts and serves" vail-bob
+  expect_served "crash: the next daemon starts and serves" vail-bob
   kill_hard "$FUSE"
 }
 
-# A connection that is closed by its peer with descriptors queued in it is no different.
-queued_and_never_read() {
+# The peer exits before the daemon has read its fds, so that they are still queued on the connection.
+test_unread_fds() {
   kill -STOP "$DAEMON"
   send queued vail-carol 1 linger
   kill_hard $!
   kill -CONT "$DAEMON"
-  served "queued: another is served" vail-bob
+  expect_served "fds queued on a closed connection: another user is served" vail-bob
 }
 
-refused_by_the_kernel
+test_kernel_refuses_fds
 start_daemon "$HELPERS/without-kernel-feature" passrights
-harmless_ones
-queued_and_never_read
-lingering_sockets
-the_daemon_does_not_drown
-file_system_that_hangs
-a_crash_while_one_hangs
+test_harmless_fds
+test_unread_fds
+test_lingering_sockets
+test_flood_of_fds
+test_file_system_that_hangs
+test_crash_while_close_hangs
 expect_clean_stop
 finish

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What a descriptor is, the kernel says, not its name: names are forged with a mount. And nothing
-# that is asked of it waits for a FUSE file system that never answers.
+# The daemon learns the type of an fd from the kernel, not from its name, because a mount can forge
+# names. None of its questions reaches a FUSE file system, which might never answer.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
@@ -10,34 +10,35 @@
 FORGED=$PRIVATE/forged
 DETACHED=$PRIVATE/detached
 
-# judged [QUESTION]: what the daemon's user finds out about the descriptor that is open as 7.
-judged() {
+# classify [CALL]: prints how the daemon's code, running as its user, classifies fd 7. With CALL, it
+# makes only that system call.
+classify() {
   run_as vaild "$HELPERS/classify-fd" "$@" 7
 }
 
-# forge NAME: opens $FORGED/NAME as 7, and takes the mount away: its name is /NAME then. Who has a
-# mount namespace whose root is that file system does the same.
+# forge NAME: opens $FORGED/NAME as fd 7 and detaches the mount, which makes its name /NAME. Any
+# user gets the same in a mount namespace whose root is that file system.
 forge() {
   mount --bind "$FORGED" "$DETACHED"
   exec 7<>"$DETACHED/$1"
   umount -l "$DETACHED"
 }
 
-# is_other WHAT NAME: the file of that name is forged, and seen through.
-is_other() {
+# expect_not_fooled FILE NAME: forges the name and checks that the file is still classified as other.
+expect_not_fooled() {
   forge "$2"
-  expect_equal "$1: the name is forged" "/$2" "$(readlink /proc/self/fd/7)"
-  expect_equal "$1, /$2: seen through" "other 0" "$(judged)"
+  expect_equal "$1 can have the name /$2" "/$2" "$(readlink /proc/self/fd/7)"
+  expect_equal "$1 with the name /$2 is classified as other" "other 0" "$(classify)"
 }
 
-harmless_ones() {
+test_real_names() {
   exec 7<>"$PRIVATE/file"
-  expect_equal "a file" "other 0" "$(judged)"
+  expect_equal "a regular file is classified as other" "other 0" "$(classify)"
   exec 7</proc/self/ns/net
-  expect_equal "a namespace" "other 0" "$(judged)"
+  expect_equal "a namespace is classified as other" "other 0" "$(classify)"
 }
 
-on_tmpfs() {
+test_tmpfs() {
   local name
 
   mount -t tmpfs tmpfs "$FORGED"
@@ -45,35 +46,36 @@ on_tmpfs() {
   for name in "memfd:x (deleted)" memfd:x dmabuf: dmabuf:vgem anon_inode:sync_file \
     dev/dri/renderD128; do
     echo >"$FORGED/$name"
-    is_other "a file of a tmpfs" "$name"
+    expect_not_fooled "a file in a tmpfs" "$name"
   done
   mkfifo "$FORGED/dmabuf:pipe"
-  is_other "a pipe of a tmpfs" dmabuf:pipe
+  expect_not_fooled "a pipe in a tmpfs" dmabuf:pipe
   mknod -m 666 "$FORGED/dmabuf:zero" c 1 5
-  is_other "a device of a tmpfs" dmabuf:zero
+  expect_not_fooled "a device in a tmpfs" dmabuf:zero
   forge memfd:x
   rm "$FORGED/memfd:x"
-  expect_equal "a deleted file of a tmpfs: the name is forged" "/memfd:x (deleted)" \
+  expect_equal "a deleted file in a tmpfs can have the name of a memfd" "/memfd:x (deleted)" \
     "$(readlink /proc/self/fd/7)"
-  expect_equal "a deleted file of a tmpfs: seen through" "other 0" "$(judged)"
+  expect_equal "a deleted file with the name of a memfd is classified as other" "other 0" \
+    "$(classify)"
   umount "$FORGED"
 }
 
-# Without it the test would prove nothing: what is asked without care never returns.
-each_question_hangs() {
-  local question
+# Shows that the FUSE file system really hangs. Otherwise the test would prove nothing.
+expect_each_call_hangs() {
+  local system_call
 
   forge dmabuf:
-  for question in fstat fstatfs lseek ioctl; do
-    expect_equal "FUSE: $question alone" hangs "$(judged "$question")"
+  for system_call in fstat fstatfs lseek ioctl; do
+    expect_equal "FUSE: $system_call alone hangs" hangs "$(classify "$system_call")"
   done
 }
 
-on_a_file_system_that_never_answers() {
+test_fuse() {
   local name fuse
 
   if [ ! -c /dev/fuse ]; then
-    skip "a file system that never answers" "no /dev/fuse"
+    skip "a file system that never answers" "this machine has no /dev/fuse"
     return
   fi
   "$HELPERS/never-answers" questions "$FORGED" 2>"$PRIVATE/fuse.log" &
@@ -84,15 +86,15 @@ on_a_file_system_that_never_answers() {
   fi
   for name in "memfd:x (deleted)" dmabuf: dmabuf:vgem anon_inode:sync_file dmabuf:pipe \
     memfd:pipe; do
-    is_other "FUSE" "$name"
+    expect_not_fooled "a file in FUSE" "$name"
   done
-  each_question_hangs
+  expect_each_call_hangs
   exec 7<&-
-  kill_hard "$fuse" # and what hangs is let go
+  kill_hard "$fuse" # ends the system calls that hang
 }
 
 mkdir "$FORGED" "$DETACHED"
-harmless_ones
-on_tmpfs
-on_a_file_system_that_never_answers
+test_real_names
+test_tmpfs
+test_fuse
 finish

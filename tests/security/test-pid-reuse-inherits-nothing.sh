@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A pid is not a process: whoever gets the pid of a registered process, of a process with a context,
-# or of a VMM, gets nothing of theirs, also when the daemon hears of both in the same turn.
+# A pid is not a process. A process that reuses the pid of a registered process, of a process with a
+# graphics context or of a VMM inherits nothing from it. This holds even if the daemon learns of the
+# exit and of the new process in the same turn.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
@@ -10,7 +11,8 @@
 GUID=66666666-6666-4666-8666-666666666666
 LIST=$(call io.vaild.ListRegistrations)
 
-# ask_at_pid PID REQUEST...: as alice, from a process of that pid.
+# ask_at_pid PID REQUEST...: sends the requests as alice from a process with this pid, and prints
+# the replies.
 ask_at_pid() {
   local pid=$1
   shift
@@ -18,37 +20,39 @@ ask_at_pid() {
     --init-groups --inh-caps=-all -- "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET"
 }
 
-# The daemon is held while the process dies and another one takes its pid and asks.
-registered_pid_is_reused() {
+# test_registered_pid KERNEL: stops the daemon, kills a registered process and sends requests from a
+# second process with the same pid.
+test_registered_pid() {
   local pid answers
 
   session_open first vail-alice
   session_ask first "$CONTEXT"
   session_status first "$(register "$GUID")"
-  expect_equal "$1: the first is registered" STATUS_SUCCESS "$STATUS"
+  expect_equal "$1: the first process registers" STATUS_SUCCESS "$STATUS"
   pid=${SESSION_PID[first]}
   kill -STOP "$DAEMON"
   session_kill first
   ask_at_pid "$pid" "$LIST" "$(unregister "$GUID")" "$(register "$GUID")" "$CONTEXT" \
     "$(register "$GUID")" >"$PRIVATE/answers" &
-  eventually connects_as "$pid"
+  eventually has_connected "$pid"
   kill -CONT "$DAEMON"
   wait $!
   answers=$(statuses <"$PRIVATE/answers")
-  expect_equal "$1: the second has no registration, no context, and may make its own" \
+  expect_equal "$1: the second process has no registration and no context, but can make its own" \
     "STATUS_SUCCESS STATUS_NOT_FOUND STATUS_INVALID_DISPOSITION STATUS_SUCCESS STATUS_SUCCESS" \
     "$answers"
-  expect_equal "$1: the second's list is empty" "[]" \
+  expect_equal "$1: the second process lists no registrations" "[]" \
     "$(head -n 1 "$PRIVATE/answers" | jq -c .parameters.registrations)"
-  expect "$1: both are gone" eventually registered_are ""
+  expect "$1: both registrations end with their processes" eventually registered_are ""
 }
 
-# Whether a socat of that pid has connected.
-connects_as() {
+# has_connected PID: succeeds if the process is a socat with an open socket.
+has_connected() {
   [ "$(cat "/proc/$1/comm" 2>/dev/null)" = socat ] && holds "$1" '^socket:'
 }
 
-vmm_pid_is_reused() {
+# test_vmm_pid KERNEL: stops the daemon, kills the VMM and starts a second process with its pid.
+test_vmm_pid() {
   local old=$VMM
 
   kill -STOP "$DAEMON"
@@ -56,20 +60,21 @@ vmm_pid_is_reused() {
   "$HELPERS/run-at-pid" "$old" sleep infinity &
   eventually runs_as "$old" 0 sleep
   kill -CONT "$DAEMON"
-  expect "$1: the VM is gone, though its VMM's pid lives" eventually running_are ""
+  expect "$1: the VM ends although another process has its VMM's pid" eventually running_are ""
   kill -KILL "$old"
   wait $! 2>/dev/null || true
 }
 
-check_all() {
+# test_pid_reuse KERNEL
+test_pid_reuse() {
   ready_vm "$GUID" "$ALICE_CLIENT"
-  registered_pid_is_reused "$1"
-  vmm_pid_is_reused "$1"
+  test_registered_pid "$1"
+  test_vmm_pid "$1"
   expect_clean_stop
 }
 
 start_daemon
-check_all "as the kernel is"
+test_pid_reuse "this kernel"
 start_daemon "$HELPERS/without-kernel-feature" peerpidfd
-check_all "without SO_PEERPIDFD"
+test_pid_reuse "without SO_PEERPIDFD"
 finish

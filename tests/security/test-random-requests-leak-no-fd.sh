@@ -1,19 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# After many random requests about shared objects, of a VMM with descriptors of all kinds and of a
-# viewer, the daemon has the descriptors and the memory that it had before.
+# A VMM and a viewer send many random requests about shared objects, the VMM with fds of all kinds.
+# Afterwards the daemon has the same number of fds as before, and no more memory.
 #
-#   test-random-requests-keep-no-descriptor.sh [--requests COUNT] [--seed NUMBER]
+#   test-random-requests-leak-no-fd.sh [--requests COUNT] [--seed NUMBER]
 #
-# So many go to the daemon as it is built for use; a daemon with sanitizers gets less of them.
+# COUNT requests go to the daemon as it is built for use. The daemon with sanitizers gets fewer.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
 
 GUID=4a4d0a4d-4a4d-4a4d-8a4d-4a4d4a4d4a4d
 REQUESTS=100000
-SANITIZED=6000
+SANITIZED_REQUESTS=6000
 SEED=$(date +%s)
 
 while [ $# -gt 0 ]; do
@@ -21,106 +21,113 @@ while [ $# -gt 0 ]; do
   --requests) REQUESTS=$2 ;;
   --seed) SEED=$2 ;;
   *)
-    echo "not ok $NAME: $1 is not understood"
+    echo "not ok $NAME: unknown option $1"
     exit 1
     ;;
   esac
   shift 2
 done
 
-# start_random ROLE USER COUNT
+# start_random ROLE USER COUNT: starts random-requests in a session that is named after its role.
 start_random() {
   session_open_with "$1" "$2" "$HELPERS/random-requests" "$SOCKET" "$GUID" "$3" "$SEED" "$1"
 }
 
-# results ROLE: what it has to say at its end is in RESULTS, "NAME NUMBER" a line.
-results() {
+# read_counts ROLE: waits until random-requests has sent everything. Sets COUNTS to the lines that
+# it prints, "NAME NUMBER" each.
+read_counts() {
   local line
 
-  RESULTS=
+  COUNTS=
   while IFS= read -r -u "${SESSION_OUT[$1]}" line && [ "$line" != "done" ]; do
-    RESULTS+=$line$'\n'
+    COUNTS+=$line$'\n'
   done
-  expect_equal "$1: comes to its end" "done" "${line:-}"
-  echo "# $1: ${RESULTS//$'\n'/, }"
+  expect_equal "$1: all requests are sent" "done" "${line:-}"
+  echo "# $1: ${COUNTS//$'\n'/, }"
 }
 
-result() { sed -n "s/^$1 //p" <<<"$RESULTS"; }
+# count_of NAME: prints the number in COUNTS with this name, or nothing.
+count_of() { sed -n "s/^$1 //p" <<<"$COUNTS"; }
 
-# expect_results ROLE STATUS...: these were among the answers.
-expect_results() {
-  local role=$1 status
+# expect_statuses CHECK STATUS...: checks that each status was in at least one reply.
+expect_statuses() {
+  local check=$1 status
   shift
   for status in "$@"; do
-    expect_match "$role: some are answered with $status" '^[1-9]' "$(result "$status")"
+    expect_match "$check: some replies have $status" '^[1-9]' "$(count_of "$status")"
   done
-  expect_equal "$role: no connection is lost" 0 "$(result lost)"
-  expect_equal "$role: who lives is not told to be gone" "" "$(result STATUS_PROCESS_IS_TERMINATING)"
+  expect_equal "$check: the daemon closes no connection" 0 "$(count_of lost)"
+  expect_equal "$check: no reply says that a running process is terminating" "" \
+    "$(count_of STATUS_PROCESS_IS_TERMINATING)"
 }
 
-# What the objects that there are keep open.
-kept_by_objects() {
+# Prints the number of fds that the shared objects keep open.
+count_object_fds() {
   ask root "$(call io.vaild.ListSharedObjects)" | field '[.parameters.sharedObjects[].object |
     (.planes | length) + (if .fence then 1 else 0 end)] | add // 0'
 }
 
-# Beside what is shared each of the two clients has a connection and a pidfd.
-only_what_is_shared_is_kept() { descriptors_are $((BEFORE + 2 * 2 + $(kept_by_objects))); }
+# Succeeds if the daemon has no fds except those of the shared objects, and a connection and a pidfd
+# of each of the two clients.
+has_only_object_fds() { descriptors_are $((BEFORE + 2 * 2 + $(count_object_fds))); }
 
 resident_kilobytes() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$DAEMON/status"; }
 
-# random_requests CHECK COUNT: half of them the VMM's.
-random_requests() {
+# send_random_requests CHECK COUNT: half of the requests come from the VMM, half from the viewer.
+send_random_requests() {
   local check=$1 begin=$SECONDS
 
   start_random vmm vail-vmm $(($2 / 2))
   eventually runs_as "${SESSION_PID[vmm]}" 947 random-requests
-  expect_equal "$check: the VM" STATUS_SUCCESS "$(add_vm "$GUID" "${SESSION_PID[vmm]}" "$ALICE_CLIENT")"
+  expect_equal "$check: the VM is registered" STATUS_SUCCESS \
+    "$(add_vm "$GUID" "${SESSION_PID[vmm]}" "$ALICE_CLIENT")"
   assign_gpu "$GUID" >/dev/null
   start_random viewer vail-alice $(($2 / 2))
   echo go >&"${SESSION_IN[vmm]}"
   echo go >&"${SESSION_IN[viewer]}"
-  results vmm
-  expect_results "$check: vmm" STATUS_SUCCESS STATUS_INVALID_PARAMETER STATUS_INVALID_HANDLE \
+  read_counts vmm
+  expect_statuses "$check: vmm" STATUS_SUCCESS STATUS_INVALID_PARAMETER STATUS_INVALID_HANDLE \
     STATUS_OBJECT_TYPE_MISMATCH STATUS_ACCESS_DENIED STATUS_QUOTA_EXCEEDED
-  results viewer
-  expect_results "$check: viewer" STATUS_SUCCESS STATUS_INVALID_HANDLE STATUS_ACCESS_DENIED
-  expect_match "$check: viewer: descriptors are received" '^[1-9]' "$(result received)"
-  expect "$check: then the daemon keeps what is shared alone" eventually only_what_is_shared_is_kept
+  read_counts viewer
+  expect_statuses "$check: viewer" STATUS_SUCCESS STATUS_INVALID_HANDLE STATUS_ACCESS_DENIED
+  expect_match "$check: viewer: some replies bring fds" '^[1-9]' "$(count_of received)"
+  expect "$check: the daemon has only the fds of shared objects" eventually has_only_object_fds
   session_kill vmm
   session_kill viewer
-  expect "$check: and at the end nothing" eventually descriptors_are "$BEFORE"
+  expect "$check: the daemon closes them with the VMM" eventually descriptors_are "$BEFORE"
   echo "# $check: $2 requests in $((SECONDS - begin)) s"
 }
 
+# Starts a daemon. Sets BEFORE to its number of fds.
 begin() {
   start_daemon
   ask root "$(call io.vaild.Gpu.ListAdapters)" >/dev/null
   BEFORE=$(descriptors)
 }
 
-# Freed memory is kept by sanitizers, and by nobody else.
-without_sanitizers() {
+# Memory is measured without sanitizers, because they retain freed memory.
+test_without_sanitizers() {
   local before
 
   VAILD=$ROOT/build/vaild
   begin
-  random_requests "warming up" 10000
+  send_random_requests "warm-up" 10000
   before=$(resident_kilobytes)
-  random_requests "$REQUESTS requests" "$REQUESTS"
+  send_random_requests "$REQUESTS requests" "$REQUESTS"
   echo "# resident: $before kB before, $(resident_kilobytes) kB after"
-  expect "memory is what it was" [ $(($(resident_kilobytes) - before)) -lt 1024 ]
+  expect "the daemon's memory grows by less than 1 MiB" \
+    [ $(($(resident_kilobytes) - before)) -lt 1024 ]
   expect_clean_stop
 }
 
-with_sanitizers() {
+test_with_sanitizers() {
   begin
-  random_requests "sanitized" "$SANITIZED"
+  send_random_requests "sanitized" "$SANITIZED_REQUESTS"
   expect_clean_stop
 }
 
-echo "# the seed: --seed $SEED"
+echo "# repeat with --seed $SEED"
 echo '{"limits":{"objectsPerMachine":48}}' >"$CONFIG/vaild.json"
-with_sanitizers
-without_sanitizers
+test_with_sanitizers
+test_without_sanitizers
 finish

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What a VMM sends that cannot be shared is refused with a status, a path and a sentence; its
-# connection goes on, and the daemon has the descriptors that it had before: none is lost, none kept.
+# A VMM sends fds that cannot be shared. The daemon refuses each with a status, the path of the
+# wrong parameter and a message. The connection stays open, and the daemon closes exactly the fds
+# that it received.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
@@ -19,11 +20,12 @@ FENCE=object.fence.fileDescriptor
 
 ## Requests
 
+# share OBJECT: prints a request that shares an object with these members.
 share() {
   call io.vaild.ShareObjectWithHost "{\"virtualMachineGuid\":\"$GUID\",\"object\":{$1}}"
 }
 
-# image ACCESS INDEX...: an image with a plane for each index.
+# image ACCESS INDEX...: prints the members of an image with a plane for each index.
 image() {
   local planes='' access=$1 index
   shift
@@ -34,238 +36,261 @@ image() {
     "$access" "$planes"
 }
 
-IMAGE=$(share "$(image read 0)")
-A_FENCE=$(share '"type":"fence","access":"read","fence":{"fileDescriptor":0}')
+SHARE_IMAGE=$(share "$(image read 0)")
+SHARE_FENCE=$(share '"type":"fence","access":"read","fence":{"fileDescriptor":0}')
 
-# with_fence PLANE-INDEX FENCE-INDEX
-with_fence() {
+# share_with_fence PLANE-INDEX FENCE-INDEX: prints a request that shares an image with a fence.
+share_with_fence() {
   local object
 
   object=$(image read "$1")
   share "${object/resource/resourceWithFence},\"fence\":{\"fileDescriptor\":$2}"
 }
 
-# Of what REPLY says was shared.
+# Prints a request that unshares the object in REPLY.
 unshare() {
   call io.vaild.UnshareObject "{\"handle\":\"$(field .parameters.sharedObject.handle <<<"$REPLY")\"}"
 }
 
-## Rows
+## Checks
 
-# The status of REPLY, or Varlink's own error, and the path of what is wrong, or "none".
+# Prints the status in REPLY, or the name of Varlink's own error, and the path of the wrong
+# parameter, or "none". An error without a message is a fault of the daemon.
 verdict() {
   jq -r 'if (.error // "" | startswith("org.varlink.")) then .error
-    elif .error and (.parameters.message // "") == "" then "without a sentence"
+    elif .error and (.parameters.message // "") == "" then "without a message"
     else .parameters | "\(.status) \(.parameter // "none")" end' <<<"$REPLY" 2>/dev/null ||
     echo "$REPLY"
 }
 
-# Whatever was refused: the same connection is served, and the daemon has what it had.
-nothing_came_of() {
+# expect_unchanged CHECK: fails unless the connection is still served and the daemon has as many fds
+# as before. Prints nothing on success.
+expect_unchanged() {
   session_status vmm "- $LIST"
-  [ "$STATUS" = STATUS_SUCCESS ] || not_ok "$1: the connection goes on" "it got '$REPLY'"
+  [ "$STATUS" = STATUS_SUCCESS ] || not_ok "$1: the connection stays open" "it got '$REPLY'"
   eventually descriptors_are "$BEFORE" ||
-    not_ok "$1: the daemon's descriptors" "$(descriptors) instead of $BEFORE"
+    not_ok "$1: the daemon closes the fds" "it has $(descriptors) instead of $BEFORE"
 }
 
-# row CHECK KINDS REQUEST VERDICT
-row() {
+# expect_verdict CHECK KINDS REQUEST VERDICT: sends the request with fds of these kinds, which are
+# explained in talk-with-fds.c. Skips the check if this machine cannot make one of them.
+expect_verdict() {
   session_ask vmm "$2 $3"
   if [[ $REPLY == none:* ]]; then
     skip "$1" "${REPLY#none: }"
     return
   fi
   expect_equal "$1" "$4" "$(verdict)"
-  nothing_came_of "$1"
+  expect_unchanged "$1"
 }
 
-# closes CHECK KINDS REQUEST: answered, and the connection is closed.
-closes() {
+# expect_closed CHECK KINDS REQUEST: checks that the request gets an error and that the daemon closes
+# the connection.
+expect_closed() {
   session_ask vmm "$2 $3"
-  expect_equal "$1" "$INVALID none" "$(verdict)"
+  expect_equal "$1 gets an error" "$INVALID none" "$(verdict)"
   session_ask vmm reconnect
-  expect_equal "$1: the connection is closed" closed "$REPLY"
-  nothing_came_of "$1"
+  expect_equal "$1 ends the connection" closed "$REPLY"
+  expect_unchanged "$1"
 }
 
-# shared CHECK KINDS REQUEST: but for what is wrong in the other rows it would have been taken.
-shared() {
+# expect_shared CHECK KINDS REQUEST: checks that the object can be shared and unshared. This shows
+# that the refused requests have no other fault.
+expect_shared() {
   session_ask vmm "$2 $3"
-  expect_equal "$1" "STATUS_SUCCESS none" "$(verdict)"
+  expect_equal "$1 is shared" "STATUS_SUCCESS none" "$(verdict)"
   session_ask vmm "- $(unshare)"
-  expect_equal "$1, and is unshared" "STATUS_SUCCESS none" "$(verdict)"
-  nothing_came_of "$1"
+  expect_equal "$1 is unshared" "STATUS_SUCCESS none" "$(verdict)"
+  expect_unchanged "$1"
 }
 
-what_can_be_shared() {
-  shared "sealed memory is taken" sealed "$IMAGE"
-  shared "so is a scanout like QEMU's" scanout "$IMAGE"
-  shared "and memory that is open for reading alone" read-only "$IMAGE"
-  shared "readWrite is for what is open for both" sealed "$(share "$(image readWrite 0)")"
-  shared "two planes in two memories" sealed,sealed "$(share "$(image read 1 0)")"
-  shared "two planes in one memory, sent once" sealed "$(share "$(image read 0 0)")"
+test_valid_fds() {
+  expect_shared "sealed memory" sealed "$SHARE_IMAGE"
+  expect_shared "memory like a scanout of QEMU" scanout "$SHARE_IMAGE"
+  expect_shared "memory opened read-only" read-only "$SHARE_IMAGE"
+  expect_shared "memory opened for writing, with access readWrite," sealed \
+    "$(share "$(image readWrite 0)")"
+  expect_shared "an image of two planes in two memories" sealed,sealed "$(share "$(image read 1 0)")"
+  expect_shared "an image of two planes in one memory" sealed "$(share "$(image read 0 0)")"
 }
 
-kinds() {
+test_kinds() {
   local kind
 
   for kind in socket pipe directory device namespace file epoll eventfd timerfd pidfd inotify \
     huge secret path write-only sealable forbidden; do
-    row "as a plane: $kind" "$kind" "$IMAGE" "$MISMATCH $PLANE"
+    expect_verdict "a plane of kind $kind is refused" "$kind" "$SHARE_IMAGE" "$MISMATCH $PLANE"
   done
   for kind in socket pipe device file eventfd sealed path; do
-    row "as a fence: $kind" "$kind" "$A_FENCE" "$MISMATCH $FENCE"
+    expect_verdict "a fence of kind $kind is refused" "$kind" "$SHARE_FENCE" "$MISMATCH $FENCE"
   done
-  row "memory that is open for reading, to be written" read-only \
+  expect_verdict "read-only memory with access readWrite is refused" read-only \
     "$(share "$(image readWrite 0)")" "$MISMATCH $PLANE"
-  row "empty memory" empty "$IMAGE" "$INVALID object.planes[0]"
-  row "the second plane is a pipe" sealed,pipe "$(share "$(image read 0 1)")" \
+  expect_verdict "empty memory is refused" empty "$SHARE_IMAGE" "$INVALID object.planes[0]"
+  expect_verdict "a pipe as the second plane is refused" sealed,pipe "$(share "$(image read 0 1)")" \
     "$MISMATCH object.planes[1].fileDescriptor"
-  row "the second plane cannot be opened" sealed,forbidden "$(share "$(image read 0 1)")" \
-    "$MISMATCH object.planes[1].fileDescriptor"
-  row "a plane, and a pipe for its fence" sealed,pipe "$(with_fence 0 1)" "$MISMATCH $FENCE"
+  expect_verdict "a second plane that cannot be opened is refused" sealed,forbidden \
+    "$(share "$(image read 0 1)")" "$MISMATCH object.planes[1].fileDescriptor"
+  expect_verdict "a plane with a pipe as its fence is refused" sealed,pipe \
+    "$(share_with_fence 0 1)" "$MISMATCH $FENCE"
 }
 
-# Each of these is inherited by the VMM under a number.
-forged_names() {
+# The VMM has inherited each of these fds under its number.
+test_forged_names() {
   local number
 
   for number in "${!FORGED_NAMES[@]}"; do
-    row "as a plane: ${FORGED_NAMES[number]}" "$number" "$IMAGE" "$MISMATCH $PLANE"
-    row "as a fence: ${FORGED_NAMES[number]}" "$number" "$A_FENCE" "$MISMATCH $FENCE"
+    expect_verdict "a plane that is ${FORGED_NAMES[number]} is refused" "$number" "$SHARE_IMAGE" \
+      "$MISMATCH $PLANE"
+    expect_verdict "a fence that is ${FORGED_NAMES[number]} is refused" "$number" "$SHARE_FENCE" \
+      "$MISMATCH $FENCE"
   done
 }
 
-indexes() {
+test_indexes() {
   local index
 
   for index in 1 7 253 4294967296 9223372036854775807; do
-    row "an index of nothing: $index" sealed "$(share "$(image read "$index")")" \
-      "$INVALID $PLANE"
+    expect_verdict "an index without an fd is refused: $index" sealed \
+      "$(share "$(image read "$index")")" "$INVALID $PLANE"
   done
   for index in -1 9223372036854775808 1.5 '"0"' true '[]'; do
-    row "what is no index: $index" sealed "$(share "$(image read "$index")")" "$INVALID $PLANE"
+    expect_verdict "an invalid index is refused: $index" sealed \
+      "$(share "$(image read "$index")")" "$INVALID $PLANE"
   done
-  row "a null index" sealed "$(share "$(image read null)")" "$INVALID $PLANE"
-  row "no descriptor at all" - "$IMAGE" "$INVALID $PLANE"
-  row "fewer than are named" sealed "$(share "$(image read 0 1)")" \
+  expect_verdict "an index of null is refused" sealed "$(share "$(image read null)")" \
+    "$INVALID $PLANE"
+  expect_verdict "a request without fds is refused" - "$SHARE_IMAGE" "$INVALID $PLANE"
+  expect_verdict "fewer fds than indexes are refused" sealed "$(share "$(image read 0 1)")" \
     "$INVALID object.planes[1].fileDescriptor"
-  row "more than are named" sealed,sealed "$IMAGE" "$INVALID object"
-  row "a fence's index of nothing" sealed "$(with_fence 0 1)" "$INVALID $FENCE"
-  row "one index twice, and another not" sealed,sealed "$(share "$(image read 0 0)")" \
+  expect_verdict "more fds than indexes are refused" sealed,sealed "$SHARE_IMAGE" "$INVALID object"
+  expect_verdict "a fence's index without an fd is refused" sealed "$(share_with_fence 0 1)" \
+    "$INVALID $FENCE"
+  expect_verdict "an fd without an index is refused if another index occurs twice" sealed,sealed \
+    "$(share "$(image read 0 0)")" "$INVALID object"
+  expect_verdict "one index for a plane and the fence is refused" sealed \
+    "$(share_with_fence 0 0)" "$MISMATCH $FENCE"
+  expect_verdict "index 64 does not count as index 0" 'sealed*65' "$(share "$(image read 64)")" \
     "$INVALID object"
-  row "one index for a plane and the fence" sealed "$(with_fence 0 0)" "$MISMATCH $FENCE"
-  row "an index past 64 that looks like 0" 'sealed*65' "$(share "$(image read 64)")" \
-    "$INVALID object"
-  row "five planes" 'sealed*5' "$(share "$(image read 0 1 2 3 4)")" "$INVALID object.planes"
+  expect_verdict "five planes are refused" 'sealed*5' "$(share "$(image read 0 1 2 3 4)")" \
+    "$INVALID object.planes"
 }
 
-how_they_are_sent() {
-  local half=${IMAGE:0:40}^${IMAGE:40}
+test_ways_of_sending() {
+  local halves=${SHARE_IMAGE:0:40}^${SHARE_IMAGE:40}
 
-  row "as many as one sendmsg can carry" 'pipe*253' "$IMAGE" "$INVALID object"
-  row "one more, behind them" "sealed*253+sealed" "$half" "$INVALID parameters"
-  row "two times as many" "sealed*253+sealed*253" "$half" "$INVALID parameters"
-  row "with the second half of a message, too many" sealed+sealed "$half" "$INVALID object"
-  row "with a blank line alone, then a good request" "pipe+-" "|^$LIST" "STATUS_SUCCESS none"
-  row "oneway, then a good request" "pipe+-" "${IMAGE/\{/\{\"oneway\":true,}|^$LIST" "STATUS_SUCCESS none"
-  row "a method that takes none" pipe "$LIST" "$INVALID parameters"
-  row "no such method" pipe '{"method":"io.vaild.Nothing"}' \
+  expect_verdict "253 fds, the most that one sendmsg() can carry, are refused" 'pipe*253' \
+    "$SHARE_IMAGE" "$INVALID object"
+  expect_verdict "253 fds and one with the second half of a message are refused" \
+    "sealed*253+sealed" "$halves" "$INVALID parameters"
+  expect_verdict "253 fds with each half of a message are refused" "sealed*253+sealed*253" \
+    "$halves" "$INVALID parameters"
+  expect_verdict "an additional fd with the second half of a message is refused" sealed+sealed \
+    "$halves" "$INVALID object"
+  expect_verdict "an fd with a blank line does not harm the next request" "pipe+-" "|^$LIST" \
+    "STATUS_SUCCESS none"
+  expect_verdict "a refused fd of a oneway call does not harm the next request" "pipe+-" \
+    "${SHARE_IMAGE/\{/\{\"oneway\":true,}|^$LIST" "STATUS_SUCCESS none"
+  expect_verdict "an fd for a method that takes none is refused" pipe "$LIST" "$INVALID parameters"
+  expect_verdict "an fd for an unknown method is refused" pipe '{"method":"io.vaild.Nothing"}' \
     org.varlink.service.MethodNotFound
-  row "no method" pipe '{}' "$INVALID method"
-  row "parameters that are none" pipe '{"method":"io.vaild.ShareObjectWithHost","parameters":7}' \
-    "$INVALID parameters"
-  closes "no JSON" 'pipe*3' '{"method":}'
-  closes "half a message, and then another's half" "pipe+pipe" '{"method"^}}}}'
+  expect_verdict "an fd without a method is refused" pipe '{}' "$INVALID method"
+  expect_verdict "an fd with parameters that are not an object is refused" pipe \
+    '{"method":"io.vaild.ShareObjectWithHost","parameters":7}' "$INVALID parameters"
+  expect_closed "malformed JSON with fds" 'pipe*3' '{"method":}'
+  expect_closed "malformed JSON with fds in each half" "pipe+pipe" '{"method"^}}}}'
 }
 
-# They belong to the last message that begins in what they were sent with.
-with_several_messages() {
-  local check="with three messages at once" verdicts
+# Fds belong to the last message that begins in the bytes of the same sendmsg().
+test_several_messages() {
+  local check="fds sent with three messages belong to the last one" verdicts
 
-  session_ask vmm "sealed $LIST|$IMAGE|$IMAGE"
+  session_ask vmm "sealed $LIST|$SHARE_IMAGE|$SHARE_IMAGE"
   verdicts=$(verdict)
-  session_ask vmm "- |" # no message
+  session_ask vmm "- |" # sends a blank line, to read the next reply
   verdicts+=", $(verdict)"
   session_ask vmm "- |"
   expect_equal "$check" "STATUS_SUCCESS none, $INVALID $PLANE, STATUS_SUCCESS none" \
     "$verdicts, $(verdict)"
   session_ask vmm "- $(unshare)"
-  nothing_came_of "$check"
+  expect_unchanged "$check"
 }
 
-setting_for_sealed_memory() {
+test_require_sealed_memory() {
   echo '{"requireSealedMemory":true}' >"$CONFIG/vaild.json"
   ask root "$(call io.vaild.Monitor.ReloadConfiguration)" >/dev/null
-  row "a scanout like QEMU's where sealed memory is required" scanout "$IMAGE" "$MISMATCH $PLANE"
-  shared "sealed memory is taken there" sealed "$IMAGE"
+  expect_verdict "requireSealedMemory: memory like a scanout of QEMU is refused" scanout \
+    "$SHARE_IMAGE" "$MISMATCH $PLANE"
+  expect_shared "requireSealedMemory: sealed memory" sealed "$SHARE_IMAGE"
   rm "$CONFIG/vaild.json"
   ask root "$(call io.vaild.Monitor.ReloadConfiguration)" >/dev/null
 }
 
-## Who may send none
+## Clients that may not send fds
 
-# sends_none CHECK SESSION
-sends_none() {
+# expect_fds_refused CLIENT SESSION: checks that the kernel or the daemon refuses an fd from the
+# session, and that its connection stays open.
+expect_fds_refused() {
   session_ask "$2" "pipe $LIST"
   if "${KERNEL[@]}" "$HELPERS/has-kernel-feature" passrights; then
-    expect_equal "$1: the kernel refuses it" EPERM "$REPLY"
+    expect_equal "$1: the kernel refuses an fd" EPERM "$REPLY"
   else
-    expect_equal "$1: is refused" "$INVALID parameters" "$(verdict)"
+    expect_equal "$1: the daemon refuses an fd" "$INVALID parameters" "$(verdict)"
   fi
   session_status "$2" "- $LIST"
-  expect_equal "$1: the connection goes on" STATUS_SUCCESS "$STATUS"
+  expect_equal "$1: the connection stays open" STATUS_SUCCESS "$STATUS"
 }
 
-those_who_may_send_none() {
+test_display_client_sends_fds() {
   session_open_with stranger vail-alice "$HELPERS/talk-with-fds" "$SOCKET"
   session_status stranger "- $LIST"
   BEFORE=$(descriptors)
-  sends_none "a stranger" stranger
+  expect_fds_refused "a stranger" stranger
   session_ask stranger "- $CONTEXT"
   session_status stranger "- $(register "$GUID")"
-  expect_equal "a stranger is registered" STATUS_SUCCESS "$STATUS"
+  expect_equal "the stranger registers" STATUS_SUCCESS "$STATUS"
   eventually registered_are "${SESSION_PID[stranger]}"
   BEFORE=$(descriptors)
-  sends_none "who is registered" stranger
-  nothing_came_of "who may send none"
+  expect_fds_refused "a registered process" stranger
+  expect_unchanged "clients that may not send fds"
   session_kill stranger
 }
 
-# Who may send some changes under the connections that there are.
-those_who_may_no_longer() {
+# A client may send fds while it is the VMM or the agent of a VM, on connections that it already had.
+test_changes_of_role() {
   session_open_with agent vail-bob "$HELPERS/talk-with-fds" "$SOCKET"
   session_status agent "- $LIST"
-  sends_none "an agent before it is one" agent
+  expect_fds_refused "a process before it is an agent" agent
   expect_equal "the VM gets an agent" STATUS_SUCCESS "$(ask root \
     "$(call io.vaild.Machine.UpdateVirtualMachine "{\"virtualMachineGuid\":\"$GUID\",
       \"agent\":{\"pid\":${SESSION_PID[agent]}}}")" | statuses)"
-  session_status agent "sealed $IMAGE"
-  expect_equal "an agent shares" STATUS_SUCCESS "$STATUS"
+  session_status agent "sealed $SHARE_IMAGE"
+  expect_equal "the agent shares an object" STATUS_SUCCESS "$STATUS"
   ask root "$(call io.vaild.Machine.UnregisterVirtualMachine \
     "{\"virtualMachineGuid\":\"$GUID\"}")" >/dev/null
-  sends_none "a VMM whose VM is gone" vmm
-  sends_none "an agent whose VM is gone" agent
+  expect_fds_refused "the VMM of an unregistered VM" vmm
+  expect_fds_refused "the agent of an unregistered VM" agent
   session_kill agent
   session_kill vmm
-  expect "nothing is kept of a VM that is gone" eventually descriptors_are "$AT_START"
+  expect "the daemon closes all fds of an unregistered VM" eventually descriptors_are "$AT_START"
 }
 
-## What is inherited
+## Fds that the VMM inherits
 
 declare -a FORGED_NAMES
 
-# forge NUMBER WHAT NAME: what the name is in a mount that is gone becomes a descriptor.
+# forge NUMBER FILE NAME: opens $FORGED/NAME as fd NUMBER and detaches the mount, which makes its
+# name /NAME. Describes it in FORGED_NAMES[NUMBER].
 forge() {
   local number=$1
 
   mount --bind "$FORGED" "$DETACHED"
-  eval "exec $number<>\"\$DETACHED/\$3\"" # a redirection's number cannot be a variable
+  eval "exec $number<>\"\$DETACHED/\$3\"" # the number of a redirection cannot be a variable
   umount -l "$DETACHED"
   FORGED_NAMES[number]="$2 called $(readlink "/proc/self/fd/$number")"
 }
 
-forge_on_tmpfs() {
+forge_in_tmpfs() {
   mount -t tmpfs tmpfs "$FORGED"
   mkdir -p "$FORGED/dev/dri"
   mknod -m 666 "$FORGED/dev/dri/renderD128" c 1 3
@@ -281,10 +306,11 @@ forge_on_tmpfs() {
   umount "$FORGED"
 }
 
-# start_fuse MODE FOLDER
+# start_fuse MODE FOLDER: mounts the file system of never-answers. Sets FUSE to its pid. Fails if it
+# cannot be mounted, with the reason in $PRIVATE/fuse.log.
 start_fuse() {
   [ -c /dev/fuse ] || {
-    echo "no /dev/fuse" >"$PRIVATE/fuse.log"
+    echo "this machine has no /dev/fuse" >"$PRIVATE/fuse.log"
     return 1
   }
   "$HELPERS/never-answers" "$1" "$2" 2>"$PRIVATE/fuse.log" &
@@ -292,7 +318,7 @@ start_fuse() {
   is_mounted "$2" "$FUSE"
 }
 
-forge_on_fuse() {
+forge_in_fuse() {
   start_fuse questions "$FORGED" || {
     skip "a file system that never answers" "$(cat "$PRIVATE/fuse.log")"
     return
@@ -306,52 +332,14 @@ open_gpu() {
 
   for node in /dev/dri/renderD* /dev/dri/card*; do
     if [ -c "$node" ] && exec 27<>"$node"; then
-      FORGED_NAMES[27]="a GPU's node called $node"
+      FORGED_NAMES[27]="a GPU node called $node"
       return
     fi
   done
-  skip "a GPU's node" "this machine has none"
+  skip "a GPU node as a plane" "this machine has no GPU"
 }
 
-## What hangs when it is closed
-
-# Of a user's closes eight may hang; meanwhile it is served, but sends no more.
-closes_that_hang() {
-  local hangs=$PRIVATE/hangs i
-
-  mkdir "$hangs"
-  start_fuse flush "$hangs" || {
-    skip "a file whose close hangs" "$(cat "$PRIVATE/fuse.log")"
-    return
-  }
-  for i in {1..8}; do
-    row "a file whose close hangs: $i" "$hangs/file" "$IMAGE" "$MISMATCH $PLANE"
-  done
-  session_ask vmm "sealed $IMAGE"
-  expect_equal "with eight that hang no more are taken" "STATUS_QUOTA_EXCEEDED closesUnderWay" \
-    "$(field '.parameters | "\(.status) \(.limit)"' <<<"$REPLY")"
-  session_ask vmm reconnect
-  expect_equal "and the connection is closed, with what is queued in it" closed "$REPLY"
-  kill_hard "$FUSE"
-  nothing_came_of "when the file system is gone"
-  shared "when the file system is gone, the VMM shares again" sealed "$IMAGE"
-}
-
-## The VMM
-
-start_vmm_that_talks() {
-  session_open_with vmm vail-vmm "$HELPERS/talk-with-fds" "$SOCKET"
-  session_status vmm "- $LIST"
-  expect_equal "the VMM is served" STATUS_SUCCESS "$STATUS"
-  sends_none "a VMM before it is one" vmm
-  expect_equal "the VM" STATUS_SUCCESS "$(add_vm "$GUID" "${SESSION_PID[vmm]}" "$ALICE_CLIENT")"
-  assign_gpu "$GUID" >/dev/null
-  session_status vmm "- $LIST"
-  BEFORE=$(descriptors)
-  shared "the VMM shares on the connection that it has" sealed "$IMAGE"
-}
-
-# What was inherited goes with the VMM.
+# The VMM keeps its inherited copies.
 close_forged() {
   local number
 
@@ -360,67 +348,111 @@ close_forged() {
   done
 }
 
-# In the middle of a message, or with what it shares, the VMM dies.
-the_vmm_dies() {
-  session_ask vmm "sealed $IMAGE"
-  expect_equal "the VMM shares" "STATUS_SUCCESS none" "$(verdict)"
-  session_kill vmm
-  expect "the VMM dies: nothing is kept" eventually descriptors_are "$AT_START"
+## Fds whose close hangs
+
+# At most eight closes of a user may hang. Until they finish, the user is served but may send no fds.
+test_hanging_closes() {
+  local hangs=$PRIVATE/hangs i
+
+  mkdir "$hangs"
+  start_fuse flush "$hangs" || {
+    skip "a file whose close hangs" "$(cat "$PRIVATE/fuse.log")"
+    return
+  }
+  for i in {1..8}; do
+    expect_verdict "file $i whose close hangs is refused" "$hangs/file" "$SHARE_IMAGE" \
+      "$MISMATCH $PLANE"
+  done
+  session_ask vmm "sealed $SHARE_IMAGE"
+  expect_equal "with eight closes that hang, further fds are refused" \
+    "STATUS_QUOTA_EXCEEDED closesUnderWay" \
+    "$(field '.parameters | "\(.status) \(.limit)"' <<<"$REPLY")"
+  session_ask vmm reconnect
+  expect_equal "the refusal ends the connection, including fds queued on it" closed "$REPLY"
+  kill_hard "$FUSE"
+  expect_unchanged "the file system has ended"
+  expect_shared "memory, after the file system has ended," sealed "$SHARE_IMAGE"
 }
 
+## The VMM
+
+# Starts talk-with-fds, registers it as the VMM, and sets BEFORE to the daemon's number of fds.
+start_vmm_session() {
+  session_open_with vmm vail-vmm "$HELPERS/talk-with-fds" "$SOCKET"
+  session_status vmm "- $LIST"
+  expect_equal "the VMM is served" STATUS_SUCCESS "$STATUS"
+  expect_fds_refused "a process before it is a VMM" vmm
+  expect_equal "the VM is registered" STATUS_SUCCESS \
+    "$(add_vm "$GUID" "${SESSION_PID[vmm]}" "$ALICE_CLIENT")"
+  assign_gpu "$GUID" >/dev/null
+  session_status vmm "- $LIST"
+  BEFORE=$(descriptors)
+  expect_shared "memory sent on the VMM's old connection" sealed "$SHARE_IMAGE"
+}
+
+test_vmm_exit() {
+  session_ask vmm "sealed $SHARE_IMAGE"
+  expect_equal "the VMM shares an object before it is killed" "STATUS_SUCCESS none" "$(verdict)"
+  session_kill vmm
+  expect "the daemon closes all fds of a killed VMM" eventually descriptors_are "$AT_START"
+}
+
+# begin [WRAPPER...]: starts a daemon. Sets AT_START to its number of fds.
 begin() {
   start_daemon "$@"
   ask root "$(call io.vaild.Gpu.ListAdapters)" >/dev/null
   AT_START=$(descriptors)
 }
 
-on_this_kernel() {
+test_this_kernel() {
   KERNEL=()
   begin
-  forge_on_tmpfs
-  forge_on_fuse
+  forge_in_tmpfs
+  forge_in_fuse
   open_gpu
-  start_vmm_that_talks
+  start_vmm_session
   close_forged
-  what_can_be_shared
-  kinds
-  forged_names
-  indexes
-  how_they_are_sent
-  with_several_messages
-  setting_for_sealed_memory
-  closes_that_hang
-  the_vmm_dies
-  start_vmm_that_talks
-  those_who_may_send_none
-  those_who_may_no_longer
+  test_valid_fds
+  test_kinds
+  test_forged_names
+  test_indexes
+  test_ways_of_sending
+  test_several_messages
+  test_require_sealed_memory
+  test_hanging_closes
+  test_vmm_exit
+  start_vmm_session
+  test_display_client_sends_fds
+  test_changes_of_role
   expect_clean_stop
 }
 
-# Where the kernel keeps nothing out, the daemon closes what strangers send.
-on_a_kernel_that_keeps_nothing_out() {
+# Without SO_PASSRIGHTS, the daemon receives the fds of strangers and closes them.
+test_without_passrights() {
   KERNEL=("$HELPERS/without-kernel-feature" passrights)
   begin "${KERNEL[@]}"
-  start_vmm_that_talks
-  those_who_may_send_none
-  those_who_may_no_longer
+  start_vmm_session
+  test_display_client_sends_fds
+  test_changes_of_role
   expect_clean_stop
 }
 
-# The kernel cuts control data where the daemon has no room for more descriptors.
-out_of_descriptors() {
+# The kernel truncates control data if the daemon has reached its limit of open fds.
+test_truncated_control_data() {
   KERNEL=()
   begin prlimit --nofile=64:64
-  start_vmm_that_talks
-  row "control data that is cut" 'sealed*64' "$IMAGE" 'STATUS_INSUFFICIENT_RESOURCES none'
-  row "and that of a method that takes none" 'sealed*64' "$LIST" "$INVALID parameters"
-  shared "what has room is taken" sealed "$IMAGE"
-  the_vmm_dies
+  start_vmm_session
+  expect_verdict "a request with truncated control data is refused" 'sealed*64' "$SHARE_IMAGE" \
+    'STATUS_INSUFFICIENT_RESOURCES none'
+  expect_verdict "truncated control data for a method that takes no fds is refused" 'sealed*64' \
+    "$LIST" "$INVALID parameters"
+  expect_shared "memory that fits into the limit" sealed "$SHARE_IMAGE"
+  test_vmm_exit
   expect_clean_stop
 }
 
 mkdir "$FORGED" "$DETACHED"
-on_this_kernel
-on_a_kernel_that_keeps_nothing_out
-out_of_descriptors
+test_this_kernel
+test_without_passrights
+test_truncated_control_data
 finish
