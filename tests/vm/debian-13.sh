@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# A Debian 13 to test with, from the mirror that this machine's own apt has. To be sourced.
+# Builds a Debian 13 for tests, from the mirror that apt uses on this machine. To be sourced.
 
-# debian_13 FOLDER PACKAGES: a minimal one in a new folder, with the packages, a comma between two.
-debian_13() {
+# build_debian_13 FOLDER PACKAGES: installs a minimal Debian 13 with the packages, a list with
+# commas, in a new folder.
+build_debian_13() {
   local mirror
 
-  # shellcheck disable=SC2016 # apt's own variables
+  # shellcheck disable=SC2016 # apt expands these variables
   mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' \
     'Label: Debian' | head -n 1)
   if [ -z "$mirror" ]; then
-    echo "apt knows no mirror of Debian; run apt-get update" >&2
+    echo "apt knows no Debian mirror. Run apt-get update." >&2
     return 1
   fi
   mmdebstrap --quiet --mode=root --variant=minbase --include="$2" trixie "$1" "$mirror"

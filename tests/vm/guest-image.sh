@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034 # the script uses what is set here
 #
-# What guests are made of, and how what is downloaded for them is kept. To be sourced.
+# Builds the guests' images and caches them. To be sourced.
 
-# built_once FOLDER MAKE RECIPE...: sets BUILT to the folder in FOLDER that MAKE, a function, has
-# filled; fills it where that of this recipe, the files, is not there yet. Built beside its place,
-# so that half of one is never taken for one; and of two that want it, one builds.
-built_once() {
+# build_once FOLDER MAKE RECIPE...: calls the function MAKE with a new folder inside FOLDER, which it
+# has to fill. Sets BUILT to the result. The result is used again until one of the RECIPE files
+# changes. If MAKE fails, no result remains. If two scripts need the same result, one of them builds
+# it and the other waits.
+build_once() {
   local folder=$1 make=$2 recipe lock status=0
   shift 2
 
@@ -16,7 +17,7 @@ built_once() {
   exec {lock}>"$folder/lock"
   flock "$lock"
   if [ ! -d "$BUILT" ]; then
-    echo "# building the machine, once"
+    echo "# building the guest's image, once"
     rm -rf "${folder:?}"/*/
     mkdir "$BUILT.new"
     "$make" "$BUILT.new" && mv "$BUILT.new" "$BUILT" || status=1
@@ -25,10 +26,10 @@ built_once() {
   return "$status"
 }
 
-# guest_initramfs ROOT [MODULE...]: with the busybox of the Debian in ROOT, an init, from stdin, and
-# the modules and what they need in /modules, in order. Without compression, which costs more than
-# it saves.
-guest_initramfs() {
+# make_initramfs ROOT [MODULE...]: prints an initramfs that contains busybox from the Debian in ROOT,
+# stdin as its init, and in /modules the kernel modules and their dependencies, in loading order. It
+# is not compressed, because decompression in the guest costs more time than it saves.
+make_initramfs() {
   local root=$1 initramfs version module count=10
   shift
 

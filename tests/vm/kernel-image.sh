@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034 # the script uses what is set here
 #
-# The machine of `make check-kernel`: Debian 13's stock kernel, a root file system with what the
-# tests need, and an initramfs that knows the way to it. To be sourced behind debian-13.sh and
-# guest-image.sh. The three are the recipe; what is built of it is kept under build/kernel until they
-# change.
+# Builds the image of `make check-kernel`: Debian 13's kernel, a root file system with the packages
+# that the tests need, and an initramfs that mounts it. To be sourced after debian-13.sh and
+# guest-image.sh. The image is cached in build/kernel until one of the three files changes.
 
-# Libraries by the names that Debian 12 gave them as well: what is built there runs here.
+# The libraries have the same sonames in Debian 12, so that programs built there run here.
 IMAGE_PACKAGES=linux-image-amd64,systemd-sysv,kmod,busybox-static,socat,jq
 IMAGE_PACKAGES+=,libevent-core-2.1-7t64,libjson-c5,libpng16-16t64,libasan8,libubsan1
 
-# The second disk is a tar file with the tree that is tested; it says what to do.
-image_unit() {
+# Prints the systemd unit that runs the tests and powers the guest off. The second disk is a tar file
+# with the programs to test.
+print_test_unit() {
   cat <<'UNIT'
 [Unit]
 DefaultDependencies=no
@@ -26,11 +26,12 @@ ExecStart=/vaild/tests/vm/kernel-guest
 UNIT
 }
 
-image_init() {
+# Prints the init of the initramfs.
+print_guest_init() {
   cat <<'INIT'
 #!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
-# In order. One for instructions that this processor lacks is refused, and not needed.
+# Modules for instructions that this processor lacks fail to load, and are not needed.
 for module in /modules/*; do
   /bin/busybox insmod "$module"
 done
@@ -40,21 +41,21 @@ exec /bin/busybox switch_root /root /sbin/init
 INIT
 }
 
-# image_make FOLDER
-image_make() {
-  # The kernel's package would make an initramfs for any machine: minutes here, and seconds a boot.
-  INITRD=No debian_13 "$1/root" "$IMAGE_PACKAGES" || return
-  image_init | guest_initramfs "$1/root" virtio_blk ext4 >"$1/initrd" || return
+# make_image FOLDER: makes the guest's vmlinuz, initrd and disk.
+make_image() {
+  # INITRD=No keeps the kernel's package from making an initramfs, which takes minutes.
+  INITRD=No build_debian_13 "$1/root" "$IMAGE_PACKAGES" || return
+  print_guest_init | make_initramfs "$1/root" virtio_blk ext4 >"$1/initrd" || return
   cp "$1"/root/boot/vmlinuz-* "$1/vmlinuz" || return
-  image_unit >"$1/root/etc/systemd/system/vaild-tests.service"
+  print_test_unit >"$1/root/etc/systemd/system/vaild-tests.service"
   truncate --size=1G "$1/disk"
   mke2fs -q -t ext4 -O ^has_journal -d "$1/root" "$1/disk" || return
   rm -rf "$1/root"
 }
 
-# Sets IMAGE, the folder.
-image_ready() {
-  built_once "$ROOT/build/kernel" image_make "$ROOT/tests/vm/kernel-image.sh" \
+# Builds the image if necessary. Sets IMAGE to its folder.
+prepare_image() {
+  build_once "$ROOT/build/kernel" make_image "$ROOT/tests/vm/kernel-image.sh" \
     "$ROOT/tests/vm/debian-13.sh" || return
   IMAGE=$BUILT
 }

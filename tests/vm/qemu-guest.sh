@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154 # the script uses what is set here
 #
-# A QEMU guest, vail-qemu beside it, and what is asked of both. To be sourced behind lib.sh. What
-# QEMU and the users write lies in folders that all may write to.
+# Starts a QEMU guest and vail-qemu, and queries them. To be sourced after system-test.sh. QEMU and
+# the users write to folders that are writable for all.
 
 GUID=af0dcd1a-a0fd-59a0-998e-cad0c3834a2c
 VAIL_QEMU=$ROOT/build/sanitized/vail-qemu
@@ -11,15 +11,17 @@ SERIAL=$PRIVATE/guest/serial
 PICTURES=$PRIVATE/pictures
 mkdir -m 777 "$PRIVATE/guest" "$PICTURES"
 
-## Beginning
+## Starting
 
-# Who runs QEMU, and where: a function that executes its arguments.
+# exec_qemu ARGUMENT...: executes QEMU. Scripts that run it as another user or in a chroot redefine
+# this function.
 exec_qemu() { exec qemu-system-x86_64 "$@"; }
 
 qemu_answers() { monitor >/dev/null 2>&1; }
 qemu_answers_or_is_gone() { qemu_answers || is_gone_or_zombie "$QEMU"; }
 
-# start_guest OPTION...
+# start_guest OPTION...: starts QEMU with MEMORY megabytes, 64 by default, and waits until it answers
+# on QMP. Sets QEMU to its pid. Ends the test if QEMU exits.
 start_guest() {
   rm -f "$QMP"
   exec_qemu -accel tcg -m "${MEMORY:-64}" -nodefaults -no-user-config -vga none \
@@ -33,47 +35,49 @@ start_guest() {
 
 WITH_DISPLAY=(-name "a guest" -uuid "$GUID" -display "dbus,p2p=yes" -device "virtio-vga,id=gpu0")
 
-# start_agent OPTION...
+# start_agent OPTION...: starts vail-qemu. Sets AGENT to its pid.
 start_agent() {
   "$VAIL_QEMU" --qmp "$QMP" --socket "$SOCKET" "$@" 2>"$PRIVATE/agent.log" &
   AGENT=$!
 }
 
-# A guest that at each key changes from text to graphics with a pattern, or back.
+# Makes a disk whose boot code changes between text mode and a graphics pattern at each key. Sets
+# WITH_DISK to QEMU's options for it.
 make_changing_disk() {
   {
     printf '\x30\xe4\xcd\x16\xb8\x13\x00\xcd\x10' # xor ah,ah; int 16; mov ax,13; int 10
     printf '\xb8\x00\xa0\x8e\xc0\x31\xff\x31\xc9' # mov ax,a000; mov es,ax; xor di,di; xor cx,cx
     printf '\x88\xc8\xaa\xe2\xfb'                 # mov al,cl; stosb; loop to mov
     printf '\x30\xe4\xcd\x16\xb8\x03\x00\xcd\x10' # xor ah,ah; int 16; mov ax,3; int 10
-    printf '\xeb\xde'                             # jmp to the beginning
+    printf '\xeb\xde'                             # jmp to the start
   } | boot_sector >"$PRIVATE/guest/disk"
   chmod 666 "$PRIVATE/guest/disk"
   WITH_DISK=(-drive "file=$PRIVATE/guest/disk,format=raw,if=ide")
 }
 
-# A Linux guest of ours says on its serial port when all is to be seen. It takes three seconds where
-# nothing else runs, without KVM.
+# The tests' Linux guests write "drawn" to the serial port when the screen is complete. This takes
+# three seconds on an idle machine without KVM.
 has_drawn() { grep -q drawn "$SERIAL" 2>/dev/null; }
 guest_draws() { eventually has_drawn; }
 
-## Ending
+## Stopping
 
-# process_ends CHECK PID EXIT-STATUS PATTERN LOG: what it says last.
+# process_ends CHECK PID EXIT-STATUS PATTERN LOG: waits for a child process, and checks its exit
+# status and its log.
 process_ends() {
   local status=0
 
   wait "$2" || status=$?
   expect_equal "$1: exit status" "$3" "$status"
-  expect_match "$1: a sentence" "$4" "$(cat "$5")"
+  expect_match "$1: message" "$4" "$(cat "$5")"
 }
 
-# agent_ends CHECK EXIT-STATUS PATTERN
+# agent_ends CHECK EXIT-STATUS PATTERN: the same for vail-qemu.
 agent_ends() { process_ends "$1" "$AGENT" "$2" "$3" "$PRIVATE/agent.log"; }
 
-## Asking QEMU
+## Querying QEMU
 
-# monitor COMMAND...: QEMU's answers.
+# monitor COMMAND...: sends QMP commands and prints the replies.
 monitor() {
   printf '%s\n' '{"execute":"qmp_capabilities"}' "$@" | "${SOCAT[@]}" - "UNIX-CONNECT:$QMP"
 }
@@ -82,16 +86,18 @@ press_key() {
   monitor '{"execute":"send-key","arguments":{"keys":[{"type":"qcode","data":"a"}]}}' >/dev/null
 }
 
-# screendump FILE [DEVICE]: what QEMU itself says that it shows.
+# screendump FILE [DEVICE]: makes QEMU save a screenshot of its first or of another display device.
 screendump() {
   monitor '{"execute":"screendump","arguments":{"filename":"'"$1"'","format":"png"'"${2:+",\"device\":\"$2\",\"head\":0"}"'}}' \
     >/dev/null
 }
 
-## Asking vaild
+## Querying vaild
 
-# A console is meant by its number, 0 where it is left out.
+# objects EXPRESSION: prints a jq expression of each shared object.
 objects() { "${CTL[@]}" --json objects | jq -r ".sharedObjects[] | $1"; }
+# console EXPRESSION [NUMBER]: the same of the object of a console. Here and below, the default for
+# NUMBER is 0.
 console() { objects "select(.object.name == \"console ${2:-0}\") | $1"; }
 console_handle() { console .handle; }
 console_is() { [ "$(console '"\(.object.width)x\(.object.height)"' "${2:-0}")" = "$1" ]; }

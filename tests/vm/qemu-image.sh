@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034 # the script uses what is set here
 #
-# What `make check-qemu` downloads: a Debian 13 with its QEMU, and for a guest its stock kernel with
-# an initramfs. To be sourced behind debian-13.sh, guest-image.sh and qemu-guest.sh; the first two
-# and this one are the recipe, and what is built of it is kept under build/qemu until they change.
+# Builds the image of `make check-qemu`: a Debian 13 with its QEMU, and for a guest Debian's kernel
+# and an initramfs. To be sourced after debian-13.sh, guest-image.sh and qemu-guest.sh. The image is
+# cached in build/qemu until this file or one of the first two changes.
 
 QEMU_PACKAGES=qemu-system-x86,qemu-system-modules-opengl,seabios
 QEMU_PACKAGES+=,linux-image-amd64,kmod,busybox-static
 
-# Each of the two virtual GPUs has a virtual terminal, with the alphabet that read-console learns
-# and a token on it, and no cursor. fbcon=map:01 is on the command line: the first terminal is on
-# the first, the second, once it is switched to, on the second. Last comes a cursor, from a program
-# that is brought in as a second initramfs. The serial port tells that all is drawn.
-guest_init() {
+# Prints the guest's init. It draws on a virtual terminal of each of the two virtual GPUs: the
+# alphabet that read-console learns, and a token from the kernel's command line. With fbcon=map:01,
+# the first terminal is on the first GPU, and the second one, once it is active, on the second GPU.
+# Then it writes "drawn" to the serial port and runs define-cursor, which is in a second initramfs.
+print_guest_init() {
   cat <<'INIT'
 #!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
@@ -37,27 +37,28 @@ done
 INIT
 }
 
-# qemu_make FOLDER: root is Debian 13, and in its /guest is what QEMU loads.
-qemu_make() {
+# make_image FOLDER: makes a Debian 13 in FOLDER/root. Its folder /guest has the kernel and initramfs
+# for QEMU.
+make_image() {
   local root=$1/root
 
-  # The kernel's package would make an initramfs for any machine.
-  INITRD=No debian_13 "$root" "$QEMU_PACKAGES" || return
+  # INITRD=No keeps the kernel's package from making an initramfs.
+  INITRD=No build_debian_13 "$root" "$QEMU_PACKAGES" || return
   mkdir "$root/guest"
-  guest_init | guest_initramfs "$root" virtio-gpu >"$root/guest/initrd" || return
+  print_guest_init | make_initramfs "$root" virtio-gpu >"$root/guest/initrd" || return
   mv "$root"/boot/vmlinuz-* "$root/guest/vmlinuz" || return
   chmod 644 "$root/guest/vmlinuz"
   rm -rf "${root:?}"/lib/modules "${root:?}"/boot
 }
 
-# Sets DEBIAN, the root of the Debian 13.
-qemu_ready() {
-  built_once "$ROOT/build/qemu" qemu_make "$ROOT/tests/vm/qemu-image.sh" \
+# Builds the image if necessary. Sets DEBIAN to the root folder of the Debian 13.
+prepare_image() {
+  build_once "$ROOT/build/qemu" make_image "$ROOT/tests/vm/qemu-image.sh" \
     "$ROOT/tests/vm/debian-13.sh" || return
   DEBIAN=$BUILT/root
 }
 
-# QEMU runs in its Debian, as the user of a VMM. Paths below PRIVATE are the same there.
+# Executes the QEMU of the Debian 13 as vail-vmm. Paths below PRIVATE are the same in the chroot.
 exec_qemu() {
   exec chroot --userspec="$(id -u vail-vmm):$(id -g vail-vmm)" --groups= "$DEBIAN" \
     qemu-system-x86_64 "$@"
@@ -68,12 +69,12 @@ enter_debian() {
   mount -t proc proc "$DEBIAN/proc"
 }
 
-# The guest's initramfs, and with it the program that is tested there.
-make_initramfs() {
-  mkdir -p "$PRIVATE/more/bin"
-  cp "$ROOT/build/tests/helpers/define-cursor" "$PRIVATE/more/bin/"
+# Appends define-cursor to the guest's initramfs. The result is $PRIVATE/guest/initrd.
+add_define_cursor() {
+  mkdir -p "$PRIVATE/additional/bin"
+  cp "$ROOT/build/tests/helpers/define-cursor" "$PRIVATE/additional/bin/"
   {
     cat "$DEBIAN/guest/initrd"
-    (cd "$PRIVATE/more" && find . | "$DEBIAN/bin/busybox" cpio -o -H newc 2>/dev/null)
+    (cd "$PRIVATE/additional" && find . | "$DEBIAN/bin/busybox" cpio -o -H newc 2>/dev/null)
   } >"$PRIVATE/guest/initrd"
 }

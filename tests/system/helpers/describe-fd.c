@@ -11,7 +11,7 @@
  *   mode MODE          "read", "write", "readWrite", or "path" for O_PATH
  *   size BYTES         from fstat()
  *   end BYTES          from lseek(SEEK_END); the file offset is restored
- *   anew RESULT        "opens" if it can be reopened for reading
+ *   reopen RESULT      "opens" if it can be reopened for reading
  *   fence COUNT STATE  from SYNC_IOC_FILE_INFO: number of fences, and "pending" or "signalled"
  *   fdinfo KEY VALUE   each line of its fdinfo
  */
@@ -51,10 +51,10 @@ static void print_link(int fd)
 		err(2, "%s", path);
 	printf("link %.*s\n", (int)length, text);
 
-	int anew = open(path, O_RDONLY | O_CLOEXEC);
-	printf("anew %s\n", anew < 0 ? error_name() : "opens");
-	if (anew >= 0)
-		close(anew);
+	int reopened = open(path, O_RDONLY | O_CLOEXEC);
+	printf("reopen %s\n", reopened < 0 ? error_name() : "opens");
+	if (reopened >= 0)
+		close(reopened);
 }
 
 static void print_status(int fd)

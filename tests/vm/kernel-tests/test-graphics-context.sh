@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A GPU's node that another user's process has open is its graphics context, seen with CAP_SYS_PTRACE
-# alone; to have named the node is none, nor is what GPUs make and others hold.
+# A process that has a GPU node open has a graphics context. The daemon sees this with CAP_SYS_PTRACE
+# alone. An O_PATH fd of the node is not a graphics context, and neither is a dma-buf or a fence.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../system/lib/system-test.sh"
 
 GUID=1d1d1d1d-1d1d-4d1d-8d1d-1d1d1d1d1d1d
 
-# registers CHECK EXPECTED WRAPPER...: alice, by a socat that the wrapper executes.
-registers() {
+# expect_registration CHECK "STATUS CONTEXT" WRAPPER...: registers alice with a socat that the wrapper
+# executes, and checks the status and the graphics context in the reply.
+expect_registration() {
   local check=$1 expected=$2
   shift 2
   register "$GUID" |
@@ -19,39 +20,40 @@ registers() {
     "$(field '.parameters | "\(.status) \(.registration.graphicsContext)"' <"$PRIVATE/answer")"
 }
 
-a_node_is_a_context() {
+test_node() {
   local node=$1
 
   if [ ! -c "$node" ]; then
-    skip "$node" "this kernel has none"
+    skip "$node" "this kernel has no such node"
     return
   fi
-  registers "$node that is open" "STATUS_SUCCESS drm" "$HELPERS/with-fd" open "$node"
-  registers "an O_PATH descriptor of $node" "STATUS_INVALID_DISPOSITION null" \
+  expect_registration "an open $node is a graphics context" "STATUS_SUCCESS drm" \
+    "$HELPERS/with-fd" open "$node"
+  expect_registration "an O_PATH fd of $node is not a graphics context" "STATUS_INVALID_DISPOSITION null" \
     "$HELPERS/with-fd" path "$node"
 }
 
-what_a_gpu_made_is_none() {
+test_other_fds() {
   local kind
 
   for kind in vgem virtio-gpu signalled-fence; do
     if run_as vail-alice "$HELPERS/make-fd" "$kind" true 2>/dev/null; then
-      registers "$kind, received and held" "STATUS_INVALID_DISPOSITION null" \
+      expect_registration "an fd of kind $kind is not a graphics context" "STATUS_INVALID_DISPOSITION null" \
         "$HELPERS/make-fd" "$kind"
     else
-      skip "$kind, received and held" "this kernel makes none"
+      skip "an fd of kind $kind is not a graphics context" "this kernel has no device for it"
     fi
   done
 }
 
 start_daemon
 ready_vm "$GUID" "$ALICE_CLIENT"
-expect_equal "the daemon has CAP_SYS_PTRACE alone" "948 0000000000080000" \
+expect_equal "the daemon has only CAP_SYS_PTRACE" "948 0000000000080000" \
   "$(sed -nE 's/^Uid:.*\t([0-9]+)$/\1/p; s/^CapEff:\t//p' "/proc/$DAEMON/status" | paste -sd' ')"
-registers "nothing open" "STATUS_INVALID_DISPOSITION null" env
+expect_registration "a process without an open node has no graphics context" "STATUS_INVALID_DISPOSITION null" env
 for node in /dev/dri/renderD128 /dev/dri/card0 /dev/dri/renderD129 /dev/dri/card1; do
-  a_node_is_a_context "$node"
+  test_node "$node"
 done
-what_a_gpu_made_is_none
+test_other_fds
 expect_clean_stop
 finish
