@@ -166,7 +166,7 @@ test_at_random() {
 
 start_daemon
 ask root "$(call io.vaild.Gpu.ListAdapters)" >/dev/null
-BEFORE=$(descriptors)
+BEFORE=$(idle_descriptors)
 session_open_with actors root "$HELPERS/actors" "$SOCKET"
 start_vm "$GUID" "$ALICE_CLIENT"
 start_vm "$OTHER" "$ALICE_CLIENT,{\"user\":\"vail-bob\"}"

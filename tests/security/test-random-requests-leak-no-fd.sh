@@ -102,7 +102,7 @@ send_random_requests() {
 begin() {
   start_daemon
   ask root "$(call io.vaild.Gpu.ListAdapters)" >/dev/null
-  BEFORE=$(descriptors)
+  BEFORE=$(idle_descriptors)
 }
 
 # Memory is measured without sanitizers, because they retain freed memory.

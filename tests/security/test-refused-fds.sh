@@ -244,13 +244,13 @@ expect_fds_refused() {
 test_display_client_sends_fds() {
   session_open_with stranger vail-alice "$HELPERS/talk-with-fds" "$SOCKET"
   session_status stranger "- $LIST"
-  BEFORE=$(descriptors)
+  BEFORE=$(idle_descriptors)
   expect_fds_refused "a stranger" stranger
   session_ask stranger "- $CONTEXT"
   session_status stranger "- $(register "$GUID")"
   expect_equal "the stranger registers" STATUS_SUCCESS "$STATUS"
   eventually registered_are "${SESSION_PID[stranger]}"
-  BEFORE=$(descriptors)
+  BEFORE=$(idle_descriptors)
   expect_fds_refused "a registered process" stranger
   expect_unchanged "clients that may not send fds"
   session_kill stranger
@@ -386,7 +386,7 @@ start_vmm_session() {
     "$(add_vm "$GUID" "${SESSION_PID[vmm]}" "$ALICE_CLIENT")"
   assign_gpu "$GUID" >/dev/null
   session_status vmm "- $LIST"
-  BEFORE=$(descriptors)
+  BEFORE=$(idle_descriptors)
   expect_shared "memory sent on the VMM's old connection" sealed "$SHARE_IMAGE"
 }
 
@@ -401,7 +401,7 @@ test_vmm_exit() {
 begin() {
   start_daemon "$@"
   ask root "$(call io.vaild.Gpu.ListAdapters)" >/dev/null
-  AT_START=$(descriptors)
+  AT_START=$(idle_descriptors)
 }
 
 test_this_kernel() {

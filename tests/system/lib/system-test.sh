@@ -530,3 +530,14 @@ ctl_as() {
     not_ok "$check" "exit status $status instead of $expected: $SAID"
   fi
 }
+
+## Counting the daemon's fds
+
+# Prints the number of the daemon's fds when it waits for events. Use this for the number to compare
+# with later, because a call can return shortly before the daemon closes the pidfd of its caller.
+idle_descriptors() {
+  eventually daemon_is_idle
+  descriptors
+}
+
+daemon_is_idle() { grep -q '^State:	S' "/proc/$DAEMON/status"; }

@@ -161,7 +161,7 @@ test_memory_and_fence() {
 
 start_daemon
 ask root "$(call io.vaild.Gpu.ListAdapters)" >/dev/null
-BEFORE=$(descriptors)
+BEFORE=$(idle_descriptors)
 for kind in udmabuf dma-heap vgem virtio-gpu; do
   test_dma_buf "$kind"
 done
