@@ -10,8 +10,6 @@
  *   forget NAME      removes the entries with this name
  *   swap NAME NAME   exchanges the fds of two entries
  *   add NAME         adds an entry with a new memfd, which no service sent
- *   deaf             stops reading the notify socket
- *   hearing          reads it again
  *
  * fake-manager FOLDER start COMMAND...: executes the command as a service of that manager. Passes
  * it the notify socket and all entries.
@@ -39,7 +37,6 @@ typedef struct Store {
 typedef struct Manager {
 	int notify; /* receives the messages of the service */
 	int take;   /* sends the entries to a service that starts */
-	bool is_deaf;
 	size_t maximum;
 	Store store, saved;
 } Manager;
@@ -124,7 +121,7 @@ static bool receive_message(Manager *manager)
 
 static void receive_messages(Manager *manager)
 {
-	while (!manager->is_deaf && receive_message(manager))
+	while (receive_message(manager))
 		;
 }
 
@@ -183,8 +180,6 @@ static void execute(Manager *manager, char *words)
 		swap(&manager->store, name, words);
 	else if (strcmp(command, "add") == 0)
 		add_entry(manager, name, memfd_create("added", MFD_CLOEXEC));
-	else if (strcmp(command, "deaf") == 0 || strcmp(command, "hearing") == 0)
-		manager->is_deaf = command[0] == 'd';
 	else
 		errx(2, "%s: unknown command", command);
 	puts("ok");
@@ -201,7 +196,7 @@ static int serve(Manager *manager)
 
 	setvbuf(stdin, NULL, _IONBF, 0);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while (poll(polled, manager->is_deaf ? 2 : 3, -1) > 0) {
+	while (poll(polled, 3, -1) > 0) {
 		receive_messages(manager);
 		if (polled[1].revents)
 			send_entries(manager);
