@@ -31,7 +31,7 @@ void allocator_heal(void);
 size_t allocator_count(void);
 size_t allocator_refused(void);
 
-/* Enables or disables the allocator at the borders of vaild's code; for World.own_code. */
+/* Enables or disables the allocator at the borders of vaild's code; for FakeHost.own_code. */
 void allocator_own_code(bool begins);
 
 #endif

@@ -249,7 +249,7 @@ void scenario_free(Scenario *scenario)
 		       RB_EMPTY(&fake_host->service.broker->accounts.tree));
 	fake_host_must(fake_host_open_fds(fake_host) == 0);
 	/* The persisted record of the software adapter. */
-	fake_host_must(fake_host->kept_count == 1);
+	fake_host_must(fake_host->persisted_count == 1);
 	fake_host_free(fake_host);
 	free(scenario);
 }

@@ -31,7 +31,7 @@ on_object() { call "io.vaild.$1" "{\"handle\":\"$HANDLE\"}"; }
 
 # Makes the VMM share its memory. Sets HANDLE.
 share_memory() {
-  session_ask vmm "kept $SHARE_IMAGE"
+  session_ask vmm "own $SHARE_IMAGE"
   HANDLE=$(field .parameters.sharedObject.handle <<<"$REPLY")
 }
 
@@ -104,7 +104,7 @@ start_clients() {
   expect_equal "a process registers for the VM" STATUS_SUCCESS "$STATUS"
   session_open watcher root
   session_ask watcher "{\"method\":\"io.vaild.Watch\",\"more\":true,\"parameters\":$NAMED}"
-  BEFORE=$(descriptors)
+  BEFORE=$(idle_descriptors)
 }
 
 ## The changes
@@ -232,7 +232,7 @@ test_end() {
 echo '{"limits":{"objectMebibytesPerMachine":4}}' >"$CONFIG/vaild.json"
 start_daemon
 ask root "$(call io.vaild.Gpu.ListAdapters)" >/dev/null
-AT_START=$(descriptors)
+AT_START=$(idle_descriptors)
 start_clients
 test_unchanged_memory
 test_later_seals

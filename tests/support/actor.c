@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define PLANE_SIZE 8192 /* 64 by 32 pixels, of 32 bits */
-#define KEPT_MAX   900
+#define HELD_MAX   900
 
 /* The state of the actor's own process. */
 typedef struct Self {
@@ -18,11 +18,11 @@ typedef struct Self {
 	int channel;
 	int connection;
 	size_t initial_count; /* of open fds */
-	size_t kept_count;
+	size_t held_count;
 	struct {
 		unsigned int tag;
 		int fd;
-	} kept[KEPT_MAX];
+	} held[HELD_MAX];
 } Self;
 
 size_t count_fds(const char *folder)
@@ -49,48 +49,48 @@ static Arrived look_at(int fd)
 
 /* --- requests -------------------------------------------------------------------------------- */
 
-static void hold(Self *self, int fd, unsigned int tag, ActorReport *seen)
+static void hold(Self *self, int fd, unsigned int tag, ActorReport *report)
 {
-	if (seen->rights < ACTOR_PLANES_MAX)
-		seen->arrived[seen->rights] = look_at(fd);
-	seen->rights++;
-	if (self->kept_count == KEPT_MAX)
-		errx(2, "an actor holds more than %d fds", KEPT_MAX);
-	self->kept[self->kept_count].tag = tag;
-	self->kept[self->kept_count++].fd = fd;
+	if (report->rights < ACTOR_PLANES_MAX)
+		report->arrived[report->rights] = look_at(fd);
+	report->rights++;
+	if (self->held_count == HELD_MAX)
+		errx(2, "an actor holds more than %d fds", HELD_MAX);
+	self->held[self->held_count].tag = tag;
+	self->held[self->held_count++].fd = fd;
 }
 
 /* Receives a part of the reply. Returns false when the reply is complete or cannot be. */
-static bool receive_piece(Self *self, unsigned int tag, ActorReport *seen)
+static bool receive_piece(Self *self, unsigned int tag, ActorReport *report)
 {
 	int fds[HELPER_FDS_MAX];
 	size_t count;
-	ssize_t size = helper_recvmsg(self->connection, seen->reply + seen->reply_length,
-				      sizeof(seen->reply) - 1 - seen->reply_length,
+	ssize_t size = helper_recvmsg(self->connection, report->reply + report->reply_length,
+				      sizeof(report->reply) - 1 - report->reply_length,
 				      MSG_CMSG_CLOEXEC, fds, HELPER_FDS_MAX, &count);
 
 	if (size < 0 && errno == EMSGSIZE)
 		errx(2, "received more fds than a process can hold");
 	if (size <= 0) {
-		strcpy(seen->status, size < 0 && errno == EAGAIN ? "silent" : "closed");
+		strcpy(report->status, size < 0 && errno == EAGAIN ? "silent" : "closed");
 		return false;
 	}
 	for (size_t i = 0; i < count; i++)
-		hold(self, fds[i], tag, seen);
-	seen->reply_length += (size_t)size;
-	seen->reply[seen->reply_length] = '\0';
-	return seen->reply[seen->reply_length - 1] != '\n';
+		hold(self, fds[i], tag, report);
+	report->reply_length += (size_t)size;
+	report->reply[report->reply_length] = '\0';
+	return report->reply[report->reply_length - 1] != '\n';
 }
 
-static void receive_answer(Self *self, unsigned int tag, ActorReport *seen)
+static void receive_answer(Self *self, unsigned int tag, ActorReport *report)
 {
 	static const char status[] = "\"status\":\"";
 
-	while (receive_piece(self, tag, seen))
+	while (receive_piece(self, tag, report))
 		;
-	const char *found = strstr(seen->reply, status);
+	const char *found = strstr(report->reply, status);
 	if (found)
-		snprintf(seen->status, sizeof(seen->status), "%.*s",
+		snprintf(report->status, sizeof(report->status), "%.*s",
 			 (int)strcspn(found + strlen(status), "\""), found + strlen(status));
 }
 
@@ -109,7 +109,7 @@ static int make_memory(bool writes)
  * Makes memory for the planes, sends it with the request and closes it, so that others can only get
  * it from the daemon. Returns false if the request cannot be sent.
  */
-static bool share(const Self *self, const ActorCommand *command, ActorReport *seen)
+static bool share(const Self *self, const ActorCommand *command, ActorReport *report)
 {
 	bool writes = strstr(command->text, "readWrite");
 	int fds[ACTOR_PLANES_MAX];
@@ -118,7 +118,7 @@ static bool share(const Self *self, const ActorCommand *command, ActorReport *se
 		bool is_new = command->memories == 0 || i < command->memories;
 
 		fds[i] = is_new ? make_memory(writes) : dup(fds[i - command->memories]);
-		seen->shared[i] = look_at(fds[i]);
+		report->shared[i] = look_at(fds[i]);
 	}
 	/* The kernel limits the fds in flight by user, so other tests count as well. */
 	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
@@ -151,12 +151,12 @@ static void close_tagged(Self *self, unsigned int tag)
 {
 	size_t left = 0;
 
-	for (size_t i = 0; i < self->kept_count; i++)
-		if (self->kept[i].tag == tag)
-			close(self->kept[i].fd);
+	for (size_t i = 0; i < self->held_count; i++)
+		if (self->held[i].tag == tag)
+			close(self->held[i].fd);
 		else
-			self->kept[left++] = self->kept[i];
-	self->kept_count = left;
+			self->held[left++] = self->held[i];
+	self->held_count = left;
 }
 
 static bool has_more(const Self *self)
@@ -166,15 +166,16 @@ static bool has_more(const Self *self)
 	return recv(self->connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-static void execute(Self *self, const ActorCommand *command, int received, ActorReport *seen)
+static void execute(Self *self, const ActorCommand *command, int received, ActorReport *report)
 {
 	switch (command->kind) {
 	case ACTOR_REQUEST:
 	case ACTOR_SHARE:
-		if (command->kind == ACTOR_SHARE ? share(self, command, seen) : ask(self, command))
-			receive_answer(self, command->tag, seen);
+		if (command->kind == ACTOR_SHARE ? share(self, command, report)
+						 : ask(self, command))
+			receive_answer(self, command->tag, report);
 		else
-			strcpy(seen->status, "closed");
+			strcpy(report->status, "closed");
 		break;
 	case ACTOR_CLOSE:
 		close_tagged(self, command->tag);
@@ -195,8 +196,8 @@ static void execute(Self *self, const ActorCommand *command, int received, Actor
 	case ACTOR_LOOK:
 		break;
 	}
-	seen->unasked = has_more(self);
-	seen->kept = count_fds("/proc/self/fd") - self->initial_count;
+	report->unasked = has_more(self);
+	report->open_fds = count_fds("/proc/self/fd") - self->initial_count;
 }
 
 /*
@@ -218,14 +219,14 @@ static bool channel_receive(int channel, void *bytes, size_t size, int *ret_fd)
 static void serve(Self *self)
 {
 	static ActorCommand command;
-	static ActorReport seen;
+	static ActorReport report;
 	int received;
 
 	while (channel_receive(self->channel, &command, sizeof(command), &received)) {
-		seen = (ActorReport){ .rights = 0 };
-		execute(self, &command, received, &seen);
-		channel_send(self->channel, &seen,
-			     offsetof(ActorReport, reply) + seen.reply_length + 1,
+		report = (ActorReport){ .rights = 0 };
+		execute(self, &command, received, &report);
+		channel_send(self->channel, &report,
+			     offsetof(ActorReport, reply) + report.reply_length + 1,
 			     command.kind == ACTOR_SEND_CONNECTION ? self->connection : -1);
 	}
 }
@@ -283,11 +284,11 @@ void actor_send(const Actor *actor, const ActorCommand *command)
 
 static const ActorReport *receive_report(const Actor *actor, int *ret_fd)
 {
-	static ActorReport seen;
+	static ActorReport report;
 
-	if (!channel_receive(actor->channel, &seen, sizeof(seen), ret_fd))
+	if (!channel_receive(actor->channel, &report, sizeof(report), ret_fd))
 		errx(2, "actor process %d ended unexpectedly", actor->pid);
-	return &seen;
+	return &report;
 }
 
 const ActorReport *actor_receive(const Actor *actor)

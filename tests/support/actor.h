@@ -54,7 +54,7 @@ typedef struct ActorReport {
 	size_t rights;   /* number of fds that came with the reply */
 	Arrived arrived[ACTOR_PLANES_MAX];
 	Arrived shared[ACTOR_PLANES_MAX]; /* the memory that it made for the planes */
-	size_t kept;                      /* open fds, without those that it started with */
+	size_t open_fds;                  /* open fds, without those that it started with */
 	bool unasked;                     /* the connection has data that it did not ask for */
 	size_t reply_length;
 	char reply[ACTOR_REPLY_SIZE]; /* only sent up to its NUL */

@@ -404,8 +404,8 @@ void fake_host_free(FakeHost *fake_host)
 	fake_host->service.broker = broker_free(fake_host->service.broker);
 	store_deinit(&fake_host->service.store);
 	fake_host_must(fake_host_open_fds(fake_host) == 0);
-	fake_host_must(fake_host->kept_count == 0);
-	free(fake_host->kept);
+	fake_host_must(fake_host->persisted_count == 0);
+	free(fake_host->persisted);
 	json_parser_free(fake_host->service.parser);
 	for (size_t i = 0; i < fake_host->process_count; i++) {
 		fake_host_must(!fake_host->processes[i].watched);

@@ -77,7 +77,7 @@ typedef struct FakeQuarantine {
 	bool has_reason;
 } FakeQuarantine;
 
-/* An fd of the fake kernel. Its number is its index in World.descriptors plus one. */
+/* An fd of the fake kernel. Its number is its index in FakeHost.fds plus one. */
 typedef struct FakeFd {
 	bool open;
 	FdInfo facts;
@@ -114,7 +114,7 @@ typedef struct FakeHost {
 	FakeUser users[FAKE_HOST_USER_MAX];
 	size_t user_count;
 
-	/* Everything that the daemon has reported and persisted. Rings hold the last entries. */
+	/* All that the daemon has reported and persisted. Rings hold the last entries. */
 	FakeEvent events[FAKE_HOST_EVENT_MAX];
 	size_t event_count;
 	FakeAuditRecord records[FAKE_HOST_AUDIT_RECORD_MAX];
@@ -124,22 +124,21 @@ typedef struct FakeHost {
 	FakeFd fds[FAKE_HOST_FD_MAX];
 	const int *sent; /* fds to send with the next exchange */
 	size_t sent_count;
-	ReceivedFds offered;       /* fds received in the last exchange */
-	size_t fd_limit;           /* maximum number of open fds, or 0 for no limit */
-	FakePersistedRecord *kept; /* persisted records, sorted by serial */
-	size_t kept_count;
-	size_t keeps; /* number of successful calls of persist() */
+	ReceivedFds offered;            /* fds received in the last exchange */
+	size_t fd_limit;                /* maximum number of open fds, or 0 for no limit */
+	FakePersistedRecord *persisted; /* sorted by serial */
+	size_t persisted_count;
+	size_t persist_calls; /* number of successful calls of persist() */
 	uint64_t last_fdstore_id, last_persisted_serial;
-	/* Nothing is removed: the daemon stops for a restart or has called stop_persisting(). */
-	bool is_stopping;
+	bool is_stopping;   /* ignores removals, after stop_persisting() or before a restart */
 	StoreReport report; /* result of the last start */
 
 	/* Failures to inject. */
 	bool refuse_watch;
-	bool refuse_quarantine; /* of quarantines */
-	bool refuse_persist;    /* persist() fails after persists_before_refusal successes */
+	bool refuse_quarantine;
+	bool refuse_persist; /* persist() fails after persists_before_refusal successes */
 	size_t persists_before_refusal;
-	bool crashes; /* nothing is removed any more after removals_before_crash removals */
+	bool crashes; /* ignores removals after removals_before_crash of them */
 	size_t removals_before_crash;
 	bool refuse_fdstore_add;
 	bool exhaust_find;
@@ -156,7 +155,7 @@ typedef struct FakeHost {
 
 	Caller *callers[256];
 	size_t caller_count;
-	bool was_broken; /* the session of the last exchange ended before it had replied to all */
+	bool was_broken; /* the last exchange's session ended with requests not answered */
 	char *reply_text;
 	JsonValue *reply;
 } FakeHost;
@@ -173,8 +172,8 @@ void fake_host_free(FakeHost *fake_host);
 
 /*
  * Stop the daemon and start it again: a new broker with the same processes, callers and persisted
- * records. Call stop and start separately to change something in between. Afterwards
- * fake_host->report says what was restored.
+ * records. Call stop and start separately to change something in between. fake_host->report says
+ * what was restored.
  */
 void fake_host_restart(FakeHost *fake_host);
 void fake_host_stop(FakeHost *fake_host);
@@ -243,7 +242,7 @@ void fake_host_exit(FakeHost *fake_host, FakeProcess *process);
 Caller *fake_host_connect(FakeHost *fake_host, const FakeProcess *process);
 void fake_host_disconnect(FakeHost *fake_host, Caller *caller);
 
-/* Applies changed settings: limits, the software adapter, and who is an operator. */
+/* Applies changed settings: limits, the software adapter, and the operator status of callers. */
 void fake_host_reload(FakeHost *fake_host);
 
 /*

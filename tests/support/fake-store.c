@@ -14,12 +14,12 @@
  */
 static size_t find_index(const FakeHost *fake_host, uint64_t serial)
 {
-	size_t low = 0, high = fake_host->kept_count;
+	size_t low = 0, high = fake_host->persisted_count;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (fake_host->kept[middle].serial < serial)
+		if (fake_host->persisted[middle].serial < serial)
 			low = middle + 1;
 		else
 			high = middle;
@@ -29,7 +29,7 @@ static size_t find_index(const FakeHost *fake_host, uint64_t serial)
 
 static bool is_at(const FakeHost *fake_host, size_t index, uint64_t serial)
 {
-	return index < fake_host->kept_count && fake_host->kept[index].serial == serial;
+	return index < fake_host->persisted_count && fake_host->persisted[index].serial == serial;
 }
 
 void fake_host_persist_record(FakeHost *fake_host, uint64_t serial, const char *text, size_t size)
@@ -37,20 +37,21 @@ void fake_host_persist_record(FakeHost *fake_host, uint64_t serial, const char *
 	size_t index = find_index(fake_host, serial);
 
 	if (is_at(fake_host, index, serial)) {
-		free(fake_host->kept[index].text);
+		free(fake_host->persisted[index].text);
 	} else {
-		fake_host->kept = realloc(fake_host->kept,
-					  (fake_host->kept_count + 1) * sizeof(*fake_host->kept));
-		fake_host_must(fake_host->kept != NULL);
-		memmove(&fake_host->kept[index + 1], &fake_host->kept[index],
-			(fake_host->kept_count - index) * sizeof(*fake_host->kept));
-		fake_host->kept_count++;
+		fake_host->persisted =
+			realloc(fake_host->persisted,
+				(fake_host->persisted_count + 1) * sizeof(*fake_host->persisted));
+		fake_host_must(fake_host->persisted != NULL);
+		memmove(&fake_host->persisted[index + 1], &fake_host->persisted[index],
+			(fake_host->persisted_count - index) * sizeof(*fake_host->persisted));
+		fake_host->persisted_count++;
 	}
 	if (serial > fake_host->last_persisted_serial)
 		fake_host->last_persisted_serial = serial;
-	fake_host->kept[index] =
+	fake_host->persisted[index] =
 		(FakePersistedRecord){ .serial = serial, .text = strndup(text, size) };
-	fake_host_must(fake_host->kept[index].text != NULL);
+	fake_host_must(fake_host->persisted[index].text != NULL);
 }
 
 static bool fake_persist(void *self, uint64_t serial, const char *record, size_t size)
@@ -63,12 +64,12 @@ static bool fake_persist(void *self, uint64_t serial, const char *record, size_t
 		return false;
 	if (fake_host->refuse_persist)
 		fake_host->persists_before_refusal--;
-	fake_host->keeps++;
+	fake_host->persist_calls++;
 	fake_host_persist_record(fake_host, serial, record, size);
 	return true;
 }
 
-/* A serial must have a record: each is removed only once. */
+/* The serial must have a record, because a record is removed only once. */
 static void remove_record(FakeHost *fake_host, uint64_t serial)
 {
 	size_t index = find_index(fake_host, serial);
@@ -80,10 +81,10 @@ static void remove_record(FakeHost *fake_host, uint64_t serial)
 	if (fake_host->crashes)
 		fake_host->removals_before_crash--;
 	fake_host_must(is_at(fake_host, index, serial));
-	free(fake_host->kept[index].text);
-	memmove(&fake_host->kept[index], &fake_host->kept[index + 1],
-		(fake_host->kept_count - index - 1) * sizeof(*fake_host->kept));
-	fake_host->kept_count--;
+	free(fake_host->persisted[index].text);
+	memmove(&fake_host->persisted[index], &fake_host->persisted[index + 1],
+		(fake_host->persisted_count - index - 1) * sizeof(*fake_host->persisted));
+	fake_host->persisted_count--;
 }
 
 static void fake_remove(void *self, const uint64_t *serials, size_t count)
@@ -94,9 +95,9 @@ static void fake_remove(void *self, const uint64_t *serials, size_t count)
 
 const char *fake_host_record(const FakeHost *fake_host, const char *part)
 {
-	for (size_t i = 0; i < fake_host->kept_count; i++)
-		if (strstr(fake_host->kept[i].text, part))
-			return fake_host->kept[i].text;
+	for (size_t i = 0; i < fake_host->persisted_count; i++)
+		if (strstr(fake_host->persisted[i].text, part))
+			return fake_host->persisted[i].text;
 	return NULL;
 }
 
@@ -177,14 +178,14 @@ void fake_host_init_store(FakeHost *fake_host)
 /* Copies the records, because the restore reads them while it removes some. */
 static PersistedRecord *copy_records(const FakeHost *fake_host)
 {
-	PersistedRecord *records = calloc(fake_host->kept_count + 1, sizeof(*records));
+	PersistedRecord *records = calloc(fake_host->persisted_count + 1, sizeof(*records));
 
 	fake_host_must(records != NULL);
-	for (size_t i = 0; i < fake_host->kept_count; i++)
+	for (size_t i = 0; i < fake_host->persisted_count; i++)
 		records[i] = (PersistedRecord){
-			.number = fake_host->kept[i].serial,
-			.text = strdup(fake_host->kept[i].text),
-			.size = strlen(fake_host->kept[i].text),
+			.number = fake_host->persisted[i].serial,
+			.text = strdup(fake_host->persisted[i].text),
+			.size = strlen(fake_host->persisted[i].text),
 		};
 	return records;
 }
@@ -206,12 +207,12 @@ static void release_unclaimed(FakeHost *fake_host)
 static void restore_quarantines(FakeHost *fake_host)
 {
 	for (size_t i = 0; i < fake_host->quarantine_count; i++) {
-		const FakeQuarantine *kept = &fake_host->quarantines[i];
-		char *reason = kept->has_reason ? strdup(kept->reason) : NULL;
+		const FakeQuarantine *quarantine = &fake_host->quarantines[i];
+		char *reason = quarantine->has_reason ? strdup(quarantine->reason) : NULL;
 		Failure failure;
 
-		fake_host_must(quarantine_restore(fake_host->service.broker, &kept->guid, &reason,
-						  &failure) == STATUS_SUCCESS);
+		fake_host_must(quarantine_restore(fake_host->service.broker, &quarantine->guid,
+						  &reason, &failure) == STATUS_SUCCESS);
 	}
 }
 
@@ -243,7 +244,7 @@ static void free_records(PersistedRecord *records, size_t count)
 bool fake_host_try_start(FakeHost *fake_host)
 {
 	PersistedRecord *records = copy_records(fake_host);
-	size_t count = fake_host->kept_count;
+	size_t count = fake_host->persisted_count;
 
 	if (fake_host->own_code)
 		fake_host->own_code(true);

@@ -143,10 +143,9 @@ static inline size_t helper_take_fds(struct msghdr *message, int *fds, size_t ma
 }
 
 /*
- * Calls recvmsg() with the flags and returns its result. Stores the fds of the message in
- * descriptors, which has room for max, and their number in *ret_count. The caller closes them.
- * Returns -1 with EMSGSIZE and stores no fd if more than max arrive or the process cannot hold
- * them all.
+ * Calls recvmsg() with the flags and returns its result. Stores the fds of the message in fds,
+ * which has room for max, and their number in *ret_count. The caller closes them. Returns -1 with
+ * EMSGSIZE and stores no fd if more than max arrive or the process cannot hold them all.
  */
 static inline ssize_t helper_recvmsg(int connection, void *data, size_t size, int flags, int *fds,
 				     size_t max, size_t *ret_count)

@@ -44,11 +44,11 @@ static void start(const char *socket, const char *name, const char *user)
 
 static void ask(const Actor *actor, const char *request)
 {
-	const ActorReport *seen = actor_request(actor, "%s", request);
+	const ActorReport *report = actor_request(actor, "%s", request);
 
-	printf("%s %zu %zu", seen->status, seen->rights, seen->kept);
-	for (size_t i = 0; i < seen->rights && i < ACTOR_PLANES_MAX; i++)
-		printf(" %ju", (uintmax_t)seen->arrived[i].inode);
+	printf("%s %zu %zu", report->status, report->rights, report->open_fds);
+	for (size_t i = 0; i < report->rights && i < ACTOR_PLANES_MAX; i++)
+		printf(" %ju", (uintmax_t)report->arrived[i].inode);
 	printf("\n");
 }
 
@@ -58,10 +58,10 @@ static void share(const Actor *actor, const char *guid)
 	ActorCommand command = { .tag = 0 };
 
 	command_share(&command, guid, 1, false);
-	const ActorReport *seen = actor_execute(actor, &command);
-	const char *found = strstr(seen->reply, handle);
-	printf("%s %.32s %ju\n", seen->status, found ? found + strlen(handle) : "-",
-	       (uintmax_t)seen->shared[0].inode);
+	const ActorReport *report = actor_execute(actor, &command);
+	const char *found = strstr(report->reply, handle);
+	printf("%s %.32s %ju\n", report->status, found ? found + strlen(handle) : "-",
+	       (uintmax_t)report->shared[0].inode);
 }
 
 static void set_groups(const Actor *actor, char **rest)

@@ -215,31 +215,31 @@ static int make(const char *name, int *ret_device)
 }
 
 /* Adds an fd for the command. All other fds are closed on exec. */
-static void add(int *kept, size_t *count, int fd)
+static void add(int *saved, size_t *count, int fd)
 {
 	if (fd < 0)
 		return;
 	if (*count == NUMBERS_END - FIRST_NUMBER)
 		errx(2, "more than %d fds", NUMBERS_END - FIRST_NUMBER);
-	kept[*count] = fcntl(fd, F_DUPFD_CLOEXEC, NUMBERS_END);
-	if (kept[(*count)++] < 0)
+	saved[*count] = fcntl(fd, F_DUPFD_CLOEXEC, NUMBERS_END);
+	if (saved[(*count)++] < 0)
 		err(2, "F_DUPFD_CLOEXEC");
 	close(fd);
 }
 
 int main(int argc, char **argv)
 {
-	int kept[NUMBERS_END - FIRST_NUMBER], device;
+	int saved[NUMBERS_END - FIRST_NUMBER], device;
 	size_t count = 0;
 
 	if (argc < 3)
 		errx(2, "usage: make-fd KIND[,KIND...] COMMAND...");
 	for (char *kinds = argv[1], *name; (name = strsep(&kinds, ","));) {
-		add(kept, &count, make(name, &device));
-		add(kept, &count, device);
+		add(saved, &count, make(name, &device));
+		add(saved, &count, device);
 	}
 	for (size_t i = 0; i < count; i++)
-		if (dup2(kept[i], FIRST_NUMBER + (int)i) < 0)
+		if (dup2(saved[i], FIRST_NUMBER + (int)i) < 0)
 			err(2, "dup2");
 	execvp(argv[2], argv + 2);
 	err(2, "%s", argv[2]);

@@ -6,8 +6,8 @@
  * closed.
  *
  * The daemon has stopped reading if all sockets stay full for TURNS iterations of its event loop.
- * An iteration ends when the daemon has replied to a request on another connection, or has
- * closed that connection.
+ * An iteration ends when the daemon has replied to a request on another connection or has closed
+ * that connection.
  */
 #include "tests/support/helper.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * talk-with-fds SOCKET: a client that sends fds with its requests on one connection. It also has a
- * memfd like a scanout of QEMU, called "kept". Reads commands from stdin, one a line, and prints
- * one line for each:
+ * talk-with-fds SOCKET: a client that sends fds with its requests on one connection. It also has
+ * its own memfd like a scanout of QEMU, called "own". Reads commands from stdin, one a line, and
+ * prints one line for each:
  *
  *   command         effect                                      printed
  *   KINDS TEXT      sends TEXT and a newline, with fds          the reply, or "closed"; the name of
@@ -17,7 +17,7 @@
  *   mode NUMBER
  *   flicker COUNT   truncates it to 0 and back, COUNT times     "done", or the name of the error
  *
- * KINDS is "-" for no fds, or a list with commas. Its items are names from fd-kinds.h, "kept", the
+ * KINDS is "-" for no fds, or a list with commas. Its items are names from fd-kinds.h, "own", the
  * numbers of inherited fds, and paths of files, which are opened for reading. NAME*COUNT stands for
  * COUNT fds of that kind. A '|' in TEXT stands for a newline. To send a request in parts, separate
  * the parts of KINDS with '+' and those of TEXT with '^'.
@@ -27,7 +27,7 @@
 typedef struct Talk {
 	const char *path;
 	int connection;
-	int kept;
+	int own_memfd;
 } Talk;
 
 /* Fds to send with a message. */
@@ -50,8 +50,8 @@ static int make_kind(const char *name)
 /* Returns an fd that stays open after sending, or -1 if the name is that of a kind. */
 static int find_lasting(const Talk *talk, const char *name)
 {
-	if (strcmp(name, "kept") == 0)
-		return talk->kept;
+	if (strcmp(name, "own") == 0)
+		return talk->own_memfd;
 	if (*name == '/')
 		return open(name, O_RDONLY | O_CLOEXEC);
 	return *name >= '0' && *name <= '9' ? (int)helper_number(name) : -1;
@@ -162,15 +162,15 @@ static bool change(const Talk *talk, const char *how, const char *value)
 	int result;
 
 	if (strcmp(how, "truncate") == 0)
-		result = ftruncate(talk->kept, (off_t)helper_number(value));
+		result = ftruncate(talk->own_memfd, (off_t)helper_number(value));
 	else if (strcmp(how, "write") == 0)
-		result = pwrite(talk->kept, value, strlen(value) + 1, 0) < 0 ? -1 : 0;
+		result = pwrite(talk->own_memfd, value, strlen(value) + 1, 0) < 0 ? -1 : 0;
 	else if (strcmp(how, "seal") == 0)
-		result = fcntl(talk->kept, F_ADD_SEALS, (int)helper_number(value));
+		result = fcntl(talk->own_memfd, F_ADD_SEALS, (int)helper_number(value));
 	else if (strcmp(how, "mode") == 0)
-		result = fchmod(talk->kept, (mode_t)helper_number(value));
+		result = fchmod(talk->own_memfd, (mode_t)helper_number(value));
 	else if (strcmp(how, "flicker") == 0)
-		result = flicker(talk->kept, helper_number(value));
+		result = flicker(talk->own_memfd, helper_number(value));
 	else
 		return false;
 	puts(result < 0 ? strerrorname_np(errno) : "done");
@@ -186,7 +186,7 @@ int main(int argc, char **argv)
 	Talk talk = {
 		.path = argv[1],
 		.connection = helper_connect(argv[1]),
-		.kept = kind_scanout(),
+		.own_memfd = kind_scanout(),
 	};
 	while (fgets(line, sizeof(line), stdin)) {
 		char *rest = line;

@@ -23,10 +23,10 @@ Test(record_format, records_are_those_of_the_first_version)
 	cr_assert_not_null(expected, "run this from the root of the tree");
 	while (fgets(line, sizeof(line), expected)) {
 		line[strcspn(line, "\n")] = '\0';
-		cr_assert_lt(count, stage.fake_host->kept_count);
-		cr_assert_str_eq(stage.fake_host->kept[count++].text, line);
+		cr_assert_lt(count, stage.fake_host->persisted_count);
+		cr_assert_str_eq(stage.fake_host->persisted[count++].text, line);
 	}
 	fclose(expected);
-	cr_assert_eq(count, stage.fake_host->kept_count);
+	cr_assert_eq(count, stage.fake_host->persisted_count);
 	stage_free(&stage);
 }

@@ -552,14 +552,14 @@ static void damage(FakeHost *fake_host, const char *kind, const char *is, const 
 	char begin[64], *changed;
 
 	snprintf(begin, sizeof(begin), "{\"kind\":\"%s\"", kind);
-	for (size_t i = 0; i < fake_host->kept_count; i++) {
-		const char *text = fake_host->kept[i].text, *at = strstr(text, is);
+	for (size_t i = 0; i < fake_host->persisted_count; i++) {
+		const char *text = fake_host->persisted[i].text, *at = strstr(text, is);
 
 		if (strncmp(text, begin, strlen(begin)) != 0 || !at)
 			continue;
 		cr_assert(asprintf(&changed, "%.*s%s%s", (int)(at - text), text, becomes,
 				   at + strlen(is)) > 0);
-		fake_host_persist_record(fake_host, fake_host->kept[i].serial, changed,
+		fake_host_persist_record(fake_host, fake_host->persisted[i].serial, changed,
 					 strlen(changed));
 		free(changed);
 		return;

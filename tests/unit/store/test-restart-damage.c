@@ -17,10 +17,10 @@ static FakePersistedRecord *find_kept(FakeHost *fake_host, const char *kind, con
 	char text[64];
 
 	snprintf(text, sizeof(text), "{\"kind\":\"%s\"", kind);
-	for (size_t i = 0; i < fake_host->kept_count; i++)
-		if (strncmp(fake_host->kept[i].text, text, strlen(text)) == 0 &&
-		    strstr(fake_host->kept[i].text, part))
-			return &fake_host->kept[i];
+	for (size_t i = 0; i < fake_host->persisted_count; i++)
+		if (strncmp(fake_host->persisted[i].text, text, strlen(text)) == 0 &&
+		    strstr(fake_host->persisted[i].text, part))
+			return &fake_host->persisted[i];
 	cr_assert_fail("no record of kind %s contains %s", kind, part);
 	return NULL;
 }
@@ -41,8 +41,9 @@ static void forget(FakeHost *fake_host, FakePersistedRecord *kept)
 {
 	free(kept->text);
 	memmove(kept, kept + 1,
-		(size_t)(fake_host->kept + fake_host->kept_count - kept - 1) * sizeof(*kept));
-	fake_host->kept_count--;
+		(size_t)(fake_host->persisted + fake_host->persisted_count - kept - 1) *
+			sizeof(*kept));
+	fake_host->persisted_count--;
 }
 
 /* Damages one record at a time; total is the number of records that are dropped because of it. */

@@ -163,7 +163,7 @@ Test(keep_refused, refused_operation_changes_nothing)
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
 		Attempt attempt = attempt_new();
 		FakeHost *fake_host = attempt.stage.fake_host;
-		size_t fds = fake_host_open_fds(fake_host), records = fake_host->kept_count;
+		size_t fds = fake_host_open_fds(fake_host), records = fake_host->persisted_count;
 		size_t events = fake_host->event_count;
 
 		for (size_t allowed = 0; allowed < operations[i].saves; allowed++) {
@@ -178,16 +178,17 @@ Test(keep_refused, refused_operation_changes_nothing)
 			char *after = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 			cr_assert_str_eq(before, after, "%s after %zu", operations[i].name,
 					 allowed);
-			cr_assert_eq(fake_host->kept_count, records, "%s", operations[i].name);
+			cr_assert_eq(fake_host->persisted_count, records, "%s", operations[i].name);
 			cr_assert_eq(fake_host_open_fds(fake_host), fds);
 			cr_assert_eq(fake_host->event_count, events, "there is no event");
 			free(before);
 			free(after);
 		}
-		size_t saves = fake_host->keeps;
+		size_t saves = fake_host->persist_calls;
 		cr_assert_str_eq(operations[i].run(&attempt), SUCCESS, "%s", operations[i].name);
-		cr_assert_eq(fake_host->keeps - saves, operations[i].saves, "%s saves %zu records",
-			     operations[i].name, fake_host->keeps - saves);
+		cr_assert_eq(fake_host->persist_calls - saves, operations[i].saves,
+			     "%s saves %zu records", operations[i].name,
+			     fake_host->persist_calls - saves);
 		stage_restart_unchanged(&attempt.stage);
 		stage_free(&attempt.stage);
 	}

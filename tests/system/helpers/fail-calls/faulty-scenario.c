@@ -194,23 +194,23 @@ static const ActorReport *execute(Scenario *scenario, Role role, const ActorComm
 	return actor_receive(actor);
 }
 
-static Outcome classify(const ActorReport *seen, const char **ret_answer)
+static Outcome classify(const ActorReport *report, const char **ret_answer)
 {
-	*ret_answer = seen->status;
-	if (strcmp(seen->status, "STATUS_SUCCESS") == 0)
+	*ret_answer = report->status;
+	if (strcmp(report->status, "STATUS_SUCCESS") == 0)
 		return OUTCOME_SUCCESS;
-	return strncmp(seen->status, "STATUS_", strlen("STATUS_")) == 0 ? OUTCOME_REFUSED
-									: OUTCOME_LOST;
+	return strncmp(report->status, "STATUS_", strlen("STATUS_")) == 0 ? OUTCOME_REFUSED
+									  : OUTCOME_LOST;
 }
 
 /* Sends GetInfo on the actor's connection. */
 static Outcome ping(Scenario *scenario, Role role, const char **ret_answer)
 {
 	static const ActorCommand get_info = { .kind = ACTOR_REQUEST, .text = GET_INFO "\n" };
-	const ActorReport *seen = execute(scenario, role, &get_info);
+	const ActorReport *report = execute(scenario, role, &get_info);
 
-	*ret_answer = seen->status;
-	return strstr(seen->reply, "\"vendor\"") ? OUTCOME_SUCCESS : OUTCOME_LOST;
+	*ret_answer = report->status;
+	return strstr(report->reply, "\"vendor\"") ? OUTCOME_SUCCESS : OUTCOME_LOST;
 }
 
 static Outcome start(Scenario *scenario, Role role, const char **ret_answer)
@@ -243,11 +243,11 @@ static Outcome ask(Scenario *scenario, const Step *step, const char **ret_answer
 				  .memories = step->memories };
 	if (!make_request(scenario, step, &command))
 		return OUTCOME_NO_HANDLE;
-	const ActorReport *seen = execute(scenario, step->role, &command);
-	const char *context = strstr(seen->reply, slots[SLOT_CONTEXT].key);
+	const ActorReport *report = execute(scenario, step->role, &command);
+	const char *context = strstr(report->reply, slots[SLOT_CONTEXT].key);
 	if (context && step->role == ROLE_CLIENT)
 		copy_handle(scenario, SLOT_CONTEXT, context);
-	return classify(seen, ret_answer);
+	return classify(report, ret_answer);
 }
 
 Outcome scenario_execute(Scenario *scenario, const Step *step, const char **ret_answer)

@@ -22,17 +22,17 @@ _Noreturn void run_fail(const ModelRun *run, const char *format, ...)
 	exit(1);
 }
 
-bool report_has_status(const ActorReport *seen, const char *status)
+bool report_has_status(const ActorReport *report, const char *status)
 {
-	return strcmp(seen->status, status) == 0;
+	return strcmp(report->status, status) == 0;
 }
 
 void run_check_status(const ModelRun *run, unsigned int actor, const char *what,
-		      const ActorReport *seen, const char *expected)
+		      const ActorReport *report, const char *expected)
 {
-	if (!report_has_status(seen, expected))
-		run_fail(run, "actor %u, %s: %s instead of %s: %s", actor, what, seen->status,
-			 expected, seen->reply);
+	if (!report_has_status(report, expected))
+		run_fail(run, "actor %u, %s: %s instead of %s: %s", actor, what, report->status,
+			 expected, report->reply);
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
@@ -67,17 +67,17 @@ static void request_as_operator(ModelRun *run, const char *method, const char *p
 }
 
 void run_check_arrived(ModelRun *run, unsigned int actor, unsigned int object,
-		       const ActorReport *seen)
+		       const ActorReport *report)
 {
 	const ModelObject *it = &run->model.objects[object];
-	size_t expected = report_has_status(seen, "STATUS_SUCCESS") ? it->planes : 0;
+	size_t expected = report_has_status(report, "STATUS_SUCCESS") ? it->planes : 0;
 
-	if (seen->rights != expected)
+	if (report->rights != expected)
 		run_fail(run, "actor %u received %zu fds of object %u instead of %zu", actor,
-			 seen->rights, object, expected);
+			 report->rights, object, expected);
 	for (size_t i = 0; i < expected; i++)
-		if (seen->arrived[i].inode != it->memory[i].inode ||
-		    seen->arrived[i].access != it->memory[i].access)
+		if (report->arrived[i].inode != it->memory[i].inode ||
+		    report->arrived[i].access != it->memory[i].access)
 			run_fail(run, "actor %u received other memory than that of object %u",
 				 actor, object);
 	run->counts.fds += expected;
@@ -142,9 +142,9 @@ void run_start_actor(ModelRun *run, unsigned int actor)
 		"STATUS_SUCCESS");
 }
 
-static const char *end_of(const ActorReport *seen)
+static const char *end_of(const ActorReport *report)
 {
-	return seen->reply + seen->reply_length;
+	return report->reply + report->reply_length;
 }
 
 static bool mentions_pid(const char *text, const char *end, pid_t pid)
@@ -167,14 +167,14 @@ static bool mentions_pid(const char *text, const char *end, pid_t pid)
 void run_wait_until_gone(const ModelRun *run, unsigned int actor)
 {
 	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
-	const ActorReport *seen;
+	const ActorReport *report;
 
 	do {
 		if (time(NULL) > deadline)
 			run_fail(run, "the daemon does not notice the end of actor %u", actor);
-		seen = actor_request(&run->actors[MODEL_OPERATOR],
-				     "{\"method\":\"io.vaild.Gpu.ListProcesses\"}");
-	} while (mentions_pid(seen->reply, end_of(seen), run->actors[actor].pid));
+		report = actor_request(&run->actors[MODEL_OPERATOR],
+				       "{\"method\":\"io.vaild.Gpu.ListProcesses\"}");
+	} while (mentions_pid(report->reply, end_of(report), run->actors[actor].pid));
 }
 
 /* --- checks ---------------------------------------------------------------------------------- */
@@ -186,12 +186,12 @@ void run_check_actors(const ModelRun *run)
 	for (unsigned int i = 0; i < MODEL_ACTORS; i++)
 		actor_send(&run->actors[i], &look);
 	for (unsigned int i = 0; i < MODEL_ACTORS; i++) {
-		const ActorReport *seen = actor_receive(&run->actors[i]);
+		const ActorReport *report = actor_receive(&run->actors[i]);
 
-		if (seen->kept != model_kept(&run->model, i))
-			run_fail(run, "actor %u has %zu fds instead of %zu", i, seen->kept,
-				 model_kept(&run->model, i));
-		if (seen->unasked)
+		if (report->open_fds != model_open_fds(&run->model, i))
+			run_fail(run, "actor %u has %zu fds instead of %zu", i, report->open_fds,
+				 model_open_fds(&run->model, i));
+		if (report->unasked)
 			run_fail(run, "actor %u received data without a request", i);
 	}
 }
@@ -237,13 +237,14 @@ static void check_daemon(const ModelRun *run)
 
 void run_audit(const ModelRun *run)
 {
-	const ActorReport *seen = actor_request(&run->actors[MODEL_OPERATOR],
-						"{\"method\":\"io.vaild.ListSharedObjects\"}");
+	const ActorReport *report = actor_request(&run->actors[MODEL_OPERATOR],
+						  "{\"method\":\"io.vaild.ListSharedObjects\"}");
 
-	if (count_of(seen->reply, end_of(seen), "\"handle\":") != model_shared_objects(&run->model))
-		run_fail(run, "the wrong number of objects is listed: %s", seen->reply);
+	if (count_of(report->reply, end_of(report), "\"handle\":") !=
+	    model_shared_objects(&run->model))
+		run_fail(run, "the wrong number of objects is listed: %s", report->reply);
 	for (unsigned int i = 0; i < MODEL_OBJECTS; i++)
 		if (run->model.objects[i].is_shared)
-			check_holders(run, i, seen->reply);
+			check_holders(run, i, report->reply);
 	check_daemon(run);
 }

@@ -46,16 +46,16 @@ const ActorReport *run_request(const ModelRun *run, unsigned int actor, const ch
 			       unsigned int object);
 
 /* Compare the status of a reply; run_check_status() fails if it differs. */
-bool report_has_status(const ActorReport *seen, const char *status);
+bool report_has_status(const ActorReport *report, const char *status);
 void run_check_status(const ModelRun *run, unsigned int actor, const char *what,
-		      const ActorReport *seen, const char *expected);
+		      const ActorReport *report, const char *expected);
 
 /*
  * Checks the fds that came with a reply to OpenSharedObject: all those of the object with the right
  * access if it succeeded, none if it failed. Updates the model.
  */
 void run_check_arrived(ModelRun *run, unsigned int actor, unsigned int object,
-		       const ActorReport *seen);
+		       const ActorReport *report);
 
 /* Waits until the daemon has noticed the end of an actor. Call it before starting a new one. */
 void run_wait_until_gone(const ModelRun *run, unsigned int actor);

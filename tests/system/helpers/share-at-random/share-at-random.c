@@ -52,26 +52,27 @@ static const ActorReport *share_with_retry(ModelRun *run, unsigned int actor,
 					   const ActorCommand *command)
 {
 	time_t deadline = time(NULL) + HELPER_HANG_SECONDS;
-	const ActorReport *seen;
+	const ActorReport *report;
 
 	do
-		seen = actor_execute(&run->actors[actor], command);
-	while (report_has_status(seen, "STATUS_QUOTA_EXCEEDED") && time(NULL) <= deadline);
-	return seen;
+		report = actor_execute(&run->actors[actor], command);
+	while (report_has_status(report, "STATUS_QUOTA_EXCEEDED") && time(NULL) <= deadline);
+	return report;
 }
 
-static void remember_object(ModelRun *run, ModelObject *object, const ActorReport *seen,
+static void remember_object(ModelRun *run, ModelObject *object, const ActorReport *report,
 			    bool writes)
 {
 	static const char key[] = "\"handle\":\"";
-	const char *handle = strstr(seen->reply, key);
+	const char *handle = strstr(report->reply, key);
 
 	if (!handle)
-		run_fail(run, "the reply has no handle: %s", seen->reply);
+		run_fail(run, "the reply has no handle: %s", report->reply);
 	snprintf(object->handle, sizeof(object->handle), "%s", handle + strlen(key));
 	object->is_shared = true;
 	for (unsigned int i = 0; i < object->planes; i++)
-		object->memory[i] = (Arrived){ seen->shared[i].inode, writes ? O_RDWR : O_RDONLY };
+		object->memory[i] =
+			(Arrived){ report->shared[i].inode, writes ? O_RDWR : O_RDONLY };
 }
 
 static void step_share(ModelRun *run, unsigned int object)
@@ -84,26 +85,26 @@ static void step_share(ModelRun *run, unsigned int object)
 	ActorCommand command = { .tag = object };
 
 	command_share(&command, run_guid(machine), 1 + run_draw(run, ACTOR_PLANES_MAX), writes);
-	const ActorReport *seen = share_with_retry(run, actor, &command);
-	run_check_status(run, actor, "share", seen,
+	const ActorReport *report = share_with_retry(run, actor, &command);
+	run_check_status(run, actor, "share", report,
 			 may ? "STATUS_SUCCESS" : "STATUS_ACCESS_DENIED");
 	if (!may)
 		return;
 	*it = (ModelObject){ .machine = machine, .sharer = actor, .planes = command.planes };
-	remember_object(run, it, seen, writes);
+	remember_object(run, it, report, writes);
 }
 
 static void step_open(ModelRun *run)
 {
 	unsigned int object = some_object(run), actor = some_opener(run, object);
 	const char *expected = model_open_status(&run->model, actor, object);
-	const ActorReport *seen = run_request(run, actor, "OpenSharedObject", object);
+	const ActorReport *report = run_request(run, actor, "OpenSharedObject", object);
 
-	run_check_status(run, actor, "open", seen, expected);
-	run_check_arrived(run, actor, object, seen);
-	run->counts.opened += report_has_status(seen, "STATUS_SUCCESS");
-	run->counts.refused += report_has_status(seen, "STATUS_ACCESS_DENIED");
-	run->counts.ended_objects += report_has_status(seen, "STATUS_INVALID_HANDLE");
+	run_check_status(run, actor, "open", report, expected);
+	run_check_arrived(run, actor, object, report);
+	run->counts.opened += report_has_status(report, "STATUS_SUCCESS");
+	run->counts.refused += report_has_status(report, "STATUS_ACCESS_DENIED");
+	run->counts.ended_objects += report_has_status(report, "STATUS_INVALID_HANDLE");
 }
 
 /* Closes an object, preferably one that is shared, as an actor that preferably holds it. */
@@ -208,14 +209,15 @@ static void race_end(ModelRun *run, const Race *race, unsigned int ending)
 	for (size_t i = 0; i < race->count; i++) {
 		unsigned int actor = race->actors[i], object = race->objects[i];
 		bool ends = model_ends_with(&run->model, object, ending);
-		const ActorReport *seen = actor_receive(&run->actors[actor]);
+		const ActorReport *report = actor_receive(&run->actors[actor]);
 
-		if (!ends || !report_has_status(seen, "STATUS_INVALID_HANDLE"))
-			run_check_status(run, actor, "open during an end", seen,
+		if (!ends || !report_has_status(report, "STATUS_INVALID_HANDLE"))
+			run_check_status(run, actor, "open during an end", report,
 					 model_open_status(&run->model, actor, object));
-		run->counts.raced_opened += ends && report_has_status(seen, "STATUS_SUCCESS");
-		run->counts.raced_ended += ends && report_has_status(seen, "STATUS_INVALID_HANDLE");
-		run_check_arrived(run, actor, object, seen);
+		run->counts.raced_opened += ends && report_has_status(report, "STATUS_SUCCESS");
+		run->counts.raced_ended +=
+			ends && report_has_status(report, "STATUS_INVALID_HANDLE");
+		run_check_arrived(run, actor, object, report);
 	}
 }
 

@@ -87,13 +87,13 @@ const char *model_unshare_status(const Model *model, unsigned int actor, unsigne
 void model_opened(Model *model, unsigned int actor, unsigned int object)
 {
 	model->objects[object].held_by[actor] = true;
-	model->kept[actor][object] += model->objects[object].planes;
+	model->open_fds[actor][object] += model->objects[object].planes;
 }
 
 void model_closed(Model *model, unsigned int actor, unsigned int object)
 {
 	model->objects[object].held_by[actor] = false;
-	model->kept[actor][object] = 0;
+	model->open_fds[actor][object] = 0;
 }
 
 static bool is_vmm(unsigned int actor)
@@ -137,12 +137,12 @@ bool model_is_free(const Model *model, unsigned int object)
 	return !model->objects[object].is_shared && model_holders(model, object) == 0;
 }
 
-size_t model_kept(const Model *model, unsigned int actor)
+size_t model_open_fds(const Model *model, unsigned int actor)
 {
 	size_t count = 0;
 
 	for (unsigned int i = 0; i < MODEL_OBJECTS; i++)
-		count += model->kept[actor][i];
+		count += model->open_fds[actor][i];
 	return count;
 }
 

@@ -33,7 +33,7 @@ typedef struct ModelObject {
 typedef struct Model {
 	ModelObject objects[MODEL_OBJECTS];
 	bool registered[MODEL_ACTORS][MODEL_MACHINES];
-	size_t kept[MODEL_ACTORS][MODEL_OBJECTS]; /* open fds of the object in the actor */
+	size_t open_fds[MODEL_ACTORS][MODEL_OBJECTS]; /* open fds of the object in the actor */
 } Model;
 
 /* Facts that never change. */
@@ -63,7 +63,7 @@ void model_actor_ended(Model *model, unsigned int actor);
 bool model_is_free(const Model *model, unsigned int object);
 
 /* Return numbers: of an actor's fds, of an object's holders, of shared objects and their planes. */
-size_t model_kept(const Model *model, unsigned int actor);
+size_t model_open_fds(const Model *model, unsigned int actor);
 size_t model_holders(const Model *model, unsigned int object);
 size_t model_shared_objects(const Model *model);
 size_t model_shared_planes(const Model *model);
