@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/fake-service-manager.h"
 
-#include <err.h>
-#include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/kcmp.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
-#include <unistd.h>
+
+#include "tests/support/helper.h"
 
 #define MESSAGE_SIZE 512
 #define FIRST_PASSED 3 /* as in sd_listen_fds(3) */
+
+/* Creates the notify socket and binds it to the address. */
+static void bind_socket(FakeServiceManager *manager, struct sockaddr_un *address, socklen_t size)
+{
+	manager->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (bind(manager->socket, (struct sockaddr *)address, size) < 0)
+		err(2, "cannot bind the notify socket");
+}
 
 void fake_service_manager_init(FakeServiceManager *manager, size_t maximum)
 {
@@ -24,11 +27,10 @@ void fake_service_manager_init(FakeServiceManager *manager, size_t maximum)
 	char name[sizeof(address.sun_path)], number[32];
 
 	*manager = (FakeServiceManager){ .maximum = maximum };
-	manager->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* The kernel assigns an unused abstract address. */
-	if (bind(manager->socket, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ||
-	    getsockname(manager->socket, (struct sockaddr *)&address, &size) < 0)
-		err(2, "cannot bind the notification socket");
+	/* The kernel assigns an unused abstract address if the size is that of the family alone. */
+	bind_socket(manager, &address, sizeof(sa_family_t));
+	if (getsockname(manager->socket, (struct sockaddr *)&address, &size) < 0)
+		err(2, "getsockname");
 	snprintf(name, sizeof(name), "@%.*s",
 		 (int)(size - offsetof(struct sockaddr_un, sun_path)) - 1, address.sun_path + 1);
 	setenv("NOTIFY_SOCKET", name, 1);
@@ -36,7 +38,17 @@ void fake_service_manager_init(FakeServiceManager *manager, size_t maximum)
 	setenv("FDSTORE", number, 1);
 }
 
-static void forget(FakeServiceManager *manager, size_t index)
+void fake_service_manager_init_at(FakeServiceManager *manager, size_t maximum, const char *path)
+{
+	struct sockaddr_un address = helper_address(path);
+
+	*manager = (FakeServiceManager){ .maximum = maximum };
+	bind_socket(manager, &address, sizeof(address));
+	if (chmod(path, 0666) < 0)
+		err(2, "%s", path);
+}
+
+static void remove_entry(FakeServiceManager *manager, size_t index)
 {
 	close(manager->entries[index].fd);
 	manager->count--;
@@ -47,7 +59,7 @@ static void forget(FakeServiceManager *manager, size_t index)
 void fake_service_manager_deinit(FakeServiceManager *manager)
 {
 	while (manager->count > 0)
-		forget(manager, 0);
+		remove_entry(manager, 0);
 	close(manager->socket);
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("FDSTORE");
@@ -64,8 +76,10 @@ static bool is_stored(const FakeServiceManager *manager, int fd)
 	return false;
 }
 
-static void store(FakeServiceManager *manager, const char *name, int fd)
+void fake_service_manager_add(FakeServiceManager *manager, const char *name, int fd)
 {
+	if (fd < 0)
+		errx(2, "there is no fd to store as %s", name);
 	if (is_stored(manager, fd) || manager->count == manager->maximum) {
 		manager->dropped++;
 		close(fd);
@@ -76,61 +90,56 @@ static void store(FakeServiceManager *manager, const char *name, int fd)
 	entry->fd = fd;
 }
 
-static void remove_named(FakeServiceManager *manager, const char *name)
+void fake_service_manager_remove(FakeServiceManager *manager, const char *name)
 {
 	for (size_t i = manager->count; i-- > 0;)
 		if (strcmp(manager->entries[i].name, name) == 0)
-			forget(manager, i);
+			remove_entry(manager, i);
+}
+
+void fake_service_manager_copy(FakeServiceManager *manager, const FakeServiceManager *from)
+{
+	while (manager->count > 0)
+		remove_entry(manager, manager->count - 1);
+	for (size_t i = 0; i < from->count; i++)
+		fake_service_manager_add(manager, from->entries[i].name,
+					 fcntl(from->entries[i].fd, F_DUPFD_CLOEXEC, 0));
 }
 
 static void take_message(FakeServiceManager *manager, const char *text, int fd)
 {
-	char name[NAIVE_NAME_SIZE];
+	char name[FAKE_FDSTORE_NAME_SIZE];
 
 	if (sscanf(text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%31s", name) == 1) {
-		if (fd < 0)
-			errx(2, "FDSTORE of %s without an fd", name);
-		store(manager, name, fd);
+		fake_service_manager_add(manager, name, fd);
 		return;
 	}
 	if (fd >= 0)
 		errx(2, "unexpected fd with the message %s", text);
 	if (sscanf(text, "FDSTOREREMOVE=1\nFDNAME=%31s", name) == 1)
-		remove_named(manager, name);
+		fake_service_manager_remove(manager, name);
 	else if (strncmp(text, "READY=1", strlen("READY=1")) == 0)
 		manager->is_ready = true;
 }
 
 void fake_service_manager_read(FakeServiceManager *manager)
 {
-	for (;;) {
-		union {
-			struct cmsghdr header;
-			char space[CMSG_SPACE(sizeof(int))];
-		} control;
-		char text[MESSAGE_SIZE];
-		struct iovec vector = { .iov_base = text, .iov_len = sizeof(text) - 1 };
-		struct msghdr message = {
-			.msg_iov = &vector,
-			.msg_iovlen = 1,
-			.msg_control = &control,
-			.msg_controllen = sizeof(control),
-		};
-		int fd = -1;
-		ssize_t size = recvmsg(manager->socket, &message, MSG_CMSG_CLOEXEC);
+	char text[MESSAGE_SIZE];
+	ssize_t size;
+	int fd;
 
-		if (size < 0)
-			return;
+	while ((size = helper_recvmsg_one(manager->socket, text, sizeof(text) - 1, MSG_CMSG_CLOEXEC,
+					  &fd)) >= 0) {
 		text[size] = '\0';
-		if (message.msg_controllen >= CMSG_LEN(sizeof(int)))
-			memcpy(&fd, CMSG_DATA(&control.header), sizeof(int));
 		take_message(manager, text, fd);
 	}
+	if (errno != EAGAIN)
+		err(2, "cannot receive a message of the service");
 }
 
 const char *fake_service_manager_names(FakeServiceManager *manager)
 {
-	static char names[NAIVE_ENTRIES_MAX * NAIVE_NAME_SIZE];
+	static char names[FAKE_FDSTORE_MAX * FAKE_FDSTORE_NAME_SIZE];
 	size_t length = 0;
 
 	fake_service_manager_read(manager);
@@ -161,7 +170,7 @@ void fake_service_manager_pass(FakeServiceManager *manager, ListenFds *ret)
 		};
 }
 
-/* Runs in the child. Moves all fds to consecutive numbers from FIRST_PASSED on. */
+/* Moves all fds to consecutive numbers from FIRST_PASSED on. All others close on exec. */
 static void pass_in_order(const FakeServiceManager *manager, int listener, size_t count)
 {
 	size_t first = listener >= 0;
@@ -179,13 +188,14 @@ static void pass_in_order(const FakeServiceManager *manager, int listener, size_
 	for (size_t i = 0; i < count; i++)
 		if (dup2(above[i], FIRST_PASSED + (int)i) < 0)
 			err(2, "dup2");
+	close_range(FIRST_PASSED + (unsigned)count, ~0U, CLOSE_RANGE_CLOEXEC);
 	free(above);
 }
 
 /* Sets the environment for sd_listen_fds_with_names(3). */
 static void describe_passed(const FakeServiceManager *manager, int listener, size_t count)
 {
-	static char names[(NAIVE_ENTRIES_MAX + 1) * NAIVE_NAME_SIZE];
+	static char names[(FAKE_FDSTORE_MAX + 1) * FAKE_FDSTORE_NAME_SIZE];
 	char number[32];
 	size_t length = 0;
 
@@ -201,10 +211,20 @@ static void describe_passed(const FakeServiceManager *manager, int listener, siz
 	setenv("LISTEN_PID", number, 1);
 }
 
-pid_t fake_service_manager_start(FakeServiceManager *manager, char *const *command, int listener)
+void fake_service_manager_execute(const FakeServiceManager *manager, char *const *command,
+				  int listener)
 {
 	size_t count = manager->count + (listener >= 0);
 
+	pass_in_order(manager, listener, count);
+	if (count > 0)
+		describe_passed(manager, listener, count);
+	execvp(command[0], command);
+	err(2, "%s", command[0]);
+}
+
+pid_t fake_service_manager_start(FakeServiceManager *manager, char *const *command, int listener)
+{
 	manager->is_ready = false;
 	pid_t pid = fork();
 	if (pid < 0)
@@ -212,9 +232,5 @@ pid_t fake_service_manager_start(FakeServiceManager *manager, char *const *comma
 	if (pid > 0)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	pass_in_order(manager, listener, count);
-	if (count > 0)
-		describe_passed(manager, listener, count);
-	execvp(command[0], command);
-	err(2, "%s", command[0]);
+	fake_service_manager_execute(manager, command, listener);
 }

@@ -13,11 +13,11 @@
  * has the same open file description, or if the store is full. It reads messages only on request,
  * and exits the process on an unexpected error.
  */
-#define NAIVE_ENTRIES_MAX 4096
-#define NAIVE_NAME_SIZE   32
+#define FAKE_FDSTORE_MAX       4096
+#define FAKE_FDSTORE_NAME_SIZE 32
 
 typedef struct FakeStoreEntry {
-	char name[NAIVE_NAME_SIZE];
+	char name[FAKE_FDSTORE_NAME_SIZE];
 	int fd;
 } FakeStoreEntry;
 
@@ -27,12 +27,15 @@ typedef struct FakeServiceManager {
 	size_t count;
 	size_t dropped; /* silently dropped fds */
 	bool is_ready;  /* received since the last start */
-	FakeStoreEntry entries[NAIVE_ENTRIES_MAX];
+	FakeStoreEntry entries[FAKE_FDSTORE_MAX];
 } FakeServiceManager;
 
-/* Sets $NOTIFY_SOCKET and $FDSTORE. */
+/* Sets $NOTIFY_SOCKET and $FDSTORE. fake_service_manager_deinit() unsets them. */
 void fake_service_manager_init(FakeServiceManager *manager, size_t maximum);
 void fake_service_manager_deinit(FakeServiceManager *manager);
+
+/* Initialises a manager whose notify socket is at this path. Leaves the environment unchanged. */
+void fake_service_manager_init_at(FakeServiceManager *manager, size_t maximum, const char *path);
 
 /* Reads all pending messages. At most 10 can be pending. */
 void fake_service_manager_read(FakeServiceManager *manager);
@@ -40,8 +43,17 @@ void fake_service_manager_read(FakeServiceManager *manager);
 /* Returns the names in the order in which they were stored, separated by spaces. */
 const char *fake_service_manager_names(FakeServiceManager *manager);
 
-/* Returns NULL if no entry has the name. */
+/* Returns the first entry with the name, or NULL if there is none. */
 FakeStoreEntry *fake_service_manager_find(FakeServiceManager *manager, const char *name);
+
+/* Stores the fd, as if a service had sent it. Takes ownership of the fd. */
+void fake_service_manager_add(FakeServiceManager *manager, const char *name, int fd);
+
+/* Removes all entries with the name. */
+void fake_service_manager_remove(FakeServiceManager *manager, const char *name);
+
+/* Replaces the entries with duplicates of those of another manager. */
+void fake_service_manager_copy(FakeServiceManager *manager, const FakeServiceManager *from);
 
 /* Returns duplicates of all stored fds, as a new daemon would receive them. */
 void fake_service_manager_pass(FakeServiceManager *manager, ListenFds *ret);
@@ -51,5 +63,10 @@ void fake_service_manager_pass(FakeServiceManager *manager, ListenFds *ret);
  * service is killed when its parent exits.
  */
 pid_t fake_service_manager_start(FakeServiceManager *manager, char *const *command, int listener);
+
+/* Executes the service in this process, and passes it the same fds. Closes all others except 0-2.
+ */
+_Noreturn void fake_service_manager_execute(const FakeServiceManager *manager, char *const *command,
+					    int listener);
 
 #endif

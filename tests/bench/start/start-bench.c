@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdin, NULL, _IONBF, 0);
 	bench.command = argv + 1;
-	fake_service_manager_init(&bench.manager, NAIVE_ENTRIES_MAX);
+	fake_service_manager_init(&bench.manager, FAKE_FDSTORE_MAX);
 	start(&bench);
 	puts("ready");
 	fflush(stdout);

@@ -169,7 +169,7 @@ static void write_store(FILE *out, const FakeServiceManager *manager,
 			const Actor actors[static ROLE_MAX])
 {
 	size_t processes[ROLE_MAX] = { 0 }, others = 0, memories = 0, distinct = 0;
-	ino_t inodes[NAIVE_ENTRIES_MAX];
+	ino_t inodes[FAKE_FDSTORE_MAX];
 
 	for (size_t i = 0; i < manager->count; i++) {
 		const FakeStoreEntry *entry = &manager->entries[i];
