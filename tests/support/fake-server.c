@@ -3,20 +3,14 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+
+#include "proto/macros.h"
+#include "tests/support/helper.h"
 
 void fake_server_listen(FakeServer *server)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = helper_address(server->path);
 
-	strcpy(address.sun_path, server->path);
 	server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	cr_assert_eq(bind(server->listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	cr_assert_eq(listen(server->listener, 8), 0);
@@ -51,28 +45,10 @@ void fake_server_accept(FakeServer *server)
 	cr_assert_geq(server->connection, 0);
 }
 
-/* A buffer for a control message with the kernel's maximum of fds. */
-typedef union Control {
-	struct cmsghdr header;
-	char bytes[CMSG_SPACE(253 * sizeof(int))];
-} Control;
-
 void fake_server_send(const FakeServer *server, const char *bytes, size_t size, const int *fds,
 		      size_t count)
 {
-	Control control = { 0 };
-	struct iovec vector = { .iov_base = (void *)bytes, .iov_len = size };
-	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
-
-	if (count > 0) {
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-	}
-	cr_assert_eq(sendmsg(server->connection, &message, MSG_NOSIGNAL), (ssize_t)size);
+	cr_assert_eq(helper_sendmsg(server->connection, bytes, size, fds, count, 0), (ssize_t)size);
 }
 
 void fake_server_reply(const FakeServer *server, const char *parameters, const int *fds,
@@ -88,24 +64,13 @@ void fake_server_reply(const FakeServer *server, const char *parameters, const i
 
 void fake_server_receive(const FakeServer *server, ReceivedData *ret_received)
 {
-	Control control;
-	struct iovec vector = { .iov_base = ret_received->bytes,
-				.iov_len = sizeof(ret_received->bytes) };
-	struct msghdr message = { .msg_iov = &vector,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	ssize_t size = recvmsg(server->connection, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t size =
+		helper_recvmsg(server->connection, ret_received->bytes, sizeof(ret_received->bytes),
+			       MSG_DONTWAIT | MSG_CMSG_CLOEXEC, ret_received->fds,
+			       ARRAY_SIZE(ret_received->fds), &ret_received->count);
 
 	cr_assert_geq(size, 0, "no data has arrived");
 	ret_received->size = (size_t)size;
-	ret_received->count = 0;
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (!header)
-		return;
-	size_t bytes = header->cmsg_len - CMSG_LEN(0);
-	memcpy(ret_received->fds, CMSG_DATA(header), bytes);
-	ret_received->count = bytes / sizeof(int);
 }
 
 void received_data_close(ReceivedData *received)

@@ -24,7 +24,7 @@ typedef struct FakeServer {
 typedef struct ReceivedData {
 	char bytes[1 << 18];
 	size_t size;
-	int fds[300];
+	int fds[253]; /* the kernel's maximum for a message */
 	size_t count;
 } ReceivedData;
 
