@@ -11,8 +11,6 @@
 
 #include "tests/support/fake-gpu.h"
 
-TestSuite(driver_ranges_are_protected);
-
 #define MIB (UINT64_C(1) << 20)
 
 /*
@@ -26,19 +24,21 @@ typedef struct Scene {
 	char *before;
 } Scene;
 
-static const char *describe(const Scene *scene)
+static Scene scene;
+
+static const char *describe(void)
 {
 	char request[256];
 
 	snprintf(request, sizeof(request),
 		 "{\"method\":\"" DESCRIBE_SPACE "\",\"parameters\":{\"process\":\"%s\"}}\n",
-		 scene->process);
-	return exchange(scene->fixture.fake_host, scene->fixture.admin, request);
+		 scene.process);
+	return exchange(scene.fixture.fake_host, scene.fixture.admin, request);
 }
 
-static Scene scene_new(void)
+static void set_up_creating(void)
 {
-	Scene scene = { .fixture = host_fixture_new_quiet() };
+	scene.fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = scene.fixture.fake_host;
 	Caller *admin = scene.fixture.admin;
 
@@ -46,35 +46,34 @@ static Scene scene_new(void)
 	create_gpu_process(fake_host, admin, &scene.adapter, ",\"pid\":300", scene.process);
 	reserve_range(fake_host, admin, scene.process, 4 * MIB, "");
 	reserve_range(fake_host, admin, scene.process, 4 * MIB, ",\"allowUserModeMapping\":true");
-	return scene;
 }
 
-static Scene scene_new_running(void)
+static void set_up(void)
 {
-	Scene scene = scene_new();
-
+	set_up_creating();
 	cr_assert_str_eq(
 		complete_process(scene.fixture.fake_host, scene.fixture.admin, scene.process),
 		"STATUS_SUCCESS");
-	return scene;
 }
 
-static void remember(Scene *scene)
+static void remember(void)
 {
-	free(scene->before);
-	scene->before = strdup(describe(scene));
+	free(scene.before);
+	scene.before = strdup(describe());
 }
 
-static void scene_free(Scene *scene)
+static void tear_down(void)
 {
-	cr_assert_str_eq(describe(scene), scene->before, "the address space has changed");
-	free(scene->before);
-	host_fixture_free(&scene->fixture);
+	cr_assert_str_eq(describe(), scene.before, "the address space has changed");
+	free(scene.before);
+	host_fixture_free(&scene.fixture);
 }
 
-Test(driver_ranges_are_protected, only_the_driver_reserves_for_a_process)
+TestSuite(driver_ranges_are_protected, .init = set_up, .fini = tear_down);
+
+Test(driver_ranges_in_creation, only_the_driver_reserves_for_a_process, .init = set_up_creating,
+     .fini = tear_down)
 {
-	Scene scene = scene_new();
 	FakeHost *fake_host = scene.fixture.fake_host;
 	FakeProcess *other = fake_host_process(fake_host, 150, 0);
 	Caller *same_process = fake_host_connect(fake_host, scene.fixture.root);
@@ -82,7 +81,7 @@ Test(driver_ranges_are_protected, only_the_driver_reserves_for_a_process)
 	Caller *callers[] = { same_process, other_operator, scene.fixture.client,
 			      scene.fixture.stranger };
 
-	remember(&scene);
+	remember();
 	/* Another driver, the process itself, and another connection of the driver's process. */
 	fake_adapter(fake_host, other_operator, "9,9,9,9");
 	for (size_t i = 0; i < ARRAY_SIZE(callers); i++) {
@@ -103,16 +102,14 @@ Test(driver_ranges_are_protected, only_the_driver_reserves_for_a_process)
 					    "0x8000000000"),
 				 "STATUS_ACCESS_DENIED", "%zu", i);
 	}
-	scene_free(&scene);
 }
 
 Test(driver_ranges_are_protected, driver_reserves_only_during_creation)
 {
-	Scene scene = scene_new_running();
 	FakeHost *fake_host = scene.fixture.fake_host;
 	char process[64];
 
-	remember(&scene);
+	remember();
 	cr_assert_str_eq(reserve_range(fake_host, scene.fixture.admin, scene.process, 2 * MIB, ""),
 			 "STATUS_INVALID_DEVICE_STATE");
 	cr_assert_str_eq(complete_process(fake_host, scene.fixture.admin, scene.process),
@@ -121,7 +118,6 @@ Test(driver_ranges_are_protected, driver_reserves_only_during_creation)
 	callf(fake_host, scene.fixture.admin, DESTROY_PROCESS, "{\"process\":\"%s\"}", process);
 	cr_assert_str_eq(reserve_range(fake_host, scene.fixture.admin, process, 2 * MIB, ""),
 			 "STATUS_INVALID_HANDLE");
-	scene_free(&scene);
 }
 
 Test(driver_ranges_are_protected, process_cannot_free_driver_ranges)
@@ -144,22 +140,19 @@ Test(driver_ranges_are_protected, process_cannot_free_driver_ranges)
 		{ "0xfffffffffffff000", 4096 },
 		{ "0xfffffffffffff000", 8192 },
 	};
-	Scene scene = scene_new_running();
 
-	remember(&scene);
+	remember();
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		cr_assert_str_eq(free_addresses(scene.fixture.fake_host, scene.fixture.client,
 						scene.process, rows[i].base, rows[i].size),
 				 "STATUS_INVALID_PARAMETER", "%s", rows[i].base);
-	scene_free(&scene);
 }
 
 Test(driver_ranges_are_protected, process_frees_only_mappings_in_driver_ranges)
 {
-	Scene scene = scene_new_running();
 	FakeHost *fake_host = scene.fixture.fake_host;
 
-	remember(&scene);
+	remember();
 	cr_assert_str_eq(map(fake_host, scene.fixture.client, scene.process, 65536, "0x8000500000"),
 			 "STATUS_SUCCESS");
 	cr_assert_str_eq(free_addresses(fake_host, scene.fixture.client, scene.process,
@@ -170,16 +163,14 @@ Test(driver_ranges_are_protected, process_frees_only_mappings_in_driver_ranges)
 			 "STATUS_SUCCESS");
 	cr_assert_str_eq(translate(fake_host, scene.fixture.client, scene.process, "0x8000500000"),
 			 "reserved");
-	scene_free(&scene);
 }
 
 Test(driver_ranges_are_protected, process_cannot_map_or_reserve_over_driver_ranges)
 {
 	static const char *const bases[] = { "0x8000000000", "0x80001f0000", "0x80003f0000" };
-	Scene scene = scene_new_running();
 	FakeHost *fake_host = scene.fixture.fake_host;
 
-	remember(&scene);
+	remember();
 	for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
 		cr_assert_str_eq(
 			map(fake_host, scene.fixture.client, scene.process, 65536, bases[i]),
@@ -199,12 +190,10 @@ Test(driver_ranges_are_protected, process_cannot_map_or_reserve_over_driver_rang
 	cr_assert_str_eq(
 		reserve(fake_host, scene.fixture.client, scene.process, 65536, "0x8000400000"),
 		"STATUS_CONFLICTING_ADDRESSES");
-	scene_free(&scene);
 }
 
 Test(driver_ranges_are_protected, driver_and_manager_cannot_share_an_entry)
 {
-	Scene scene = scene_new_running();
 	FakeHost *fake_host = scene.fixture.fake_host;
 
 	cr_assert_str_eq(
@@ -212,7 +201,7 @@ Test(driver_ranges_are_protected, driver_and_manager_cannot_share_an_entry)
 		"STATUS_SUCCESS");
 	cr_assert_str_eq(map(fake_host, scene.fixture.client, scene.process, 65536, "0x8000600000"),
 			 "STATUS_SUCCESS");
-	remember(&scene);
+	remember();
 	/* A mapping makes the entry the manager's. */
 	cr_assert_str_eq(
 		set_entry(fake_host, scene.fixture.admin, scene.process, "0x80007fffff", "0x2000"),
@@ -238,16 +227,14 @@ Test(driver_ranges_are_protected, driver_and_manager_cannot_share_an_entry)
 			translate(fake_host, scene.fixture.admin, scene.process, "0x8000600000"),
 			"mapped", "the manager's entries are written again");
 	}
-	scene_free(&scene);
 }
 
 Test(driver_ranges_are_protected, page_table_addresses_are_hidden_from_the_process)
 {
-	Scene scene = scene_new_running();
 	FakeHost *fake_host = scene.fixture.fake_host;
 
 	set_entry(fake_host, scene.fixture.admin, scene.process, "0x8000000000", "0x1000");
-	remember(&scene);
+	remember();
 	cr_assert_str_eq(translate(fake_host, scene.fixture.client, scene.process, "0x8000000000"),
 			 "driverPageTable");
 	cr_assert_str_eq(reply_string(fake_host, "pageTableAddress"), "");
@@ -259,16 +246,14 @@ Test(driver_ranges_are_protected, page_table_addresses_are_hidden_from_the_proce
 	cr_assert_str_eq(callf(fake_host, scene.fixture.stranger, DESCRIBE_SPACE,
 			       "{\"process\":\"%s\"}", scene.process),
 			 "STATUS_ACCESS_DENIED");
-	scene_free(&scene);
 }
 
 Test(driver_ranges_are_protected, address_space_is_used_only_by_its_process)
 {
-	Scene scene = scene_new_running();
 	FakeHost *fake_host = scene.fixture.fake_host;
 	Caller *callers[] = { scene.fixture.admin, scene.fixture.stranger, scene.fixture.machine };
 
-	remember(&scene);
+	remember();
 	for (size_t i = 0; i < ARRAY_SIZE(callers); i++) {
 		cr_assert_str_eq(map(fake_host, callers[i], scene.process, 4096, NULL),
 				 "STATUS_ACCESS_DENIED");
@@ -277,5 +262,4 @@ Test(driver_ranges_are_protected, address_space_is_used_only_by_its_process)
 		cr_assert_str_eq(free_addresses(fake_host, callers[i], scene.process, "0x0", 4096),
 				 "STATUS_ACCESS_DENIED");
 	}
-	scene_free(&scene);
 }

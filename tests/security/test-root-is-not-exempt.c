@@ -5,36 +5,40 @@
 
 #include "tests/support/fake-host.h"
 
-TestSuite(root_is_not_exempt);
+static HostFixture fixture;
+
+static void set_up(void)
+{
+	fixture = host_fixture_new();
+}
+
+static void tear_down(void)
+{
+	host_fixture_free(&fixture);
+}
+
+TestSuite(root_is_not_exempt, .init = set_up, .fini = tear_down);
 
 Test(root_is_not_exempt, root_is_not_the_display_client)
 {
-	HostFixture fixture = host_fixture_new();
-
 	process_set_context(fixture.root, GRAPHICS_CONTEXT_DRM);
 	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, REGISTER, NAMES_A),
 			 "STATUS_ACCESS_DENIED");
 	cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, "uid");
-	host_fixture_free(&fixture);
 }
 
 Test(root_is_not_exempt, an_operator_with_the_same_uid_has_an_extra_group)
 {
-	HostFixture fixture = host_fixture_new();
-
 	process_set_groups(fixture.viewer, 1000, 1, (gid_t[]){ FAKE_HOST_OPERATOR_GROUP });
 	Caller *caller = fake_host_connect(fixture.fake_host, fixture.viewer);
 	cr_assert(caller->is_operator);
 	cr_assert_str_eq(call(fixture.fake_host, caller, REGISTER, NAMES_A),
 			 "STATUS_ACCESS_DENIED");
 	cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, "groups");
-	host_fixture_free(&fixture);
 }
 
 Test(root_is_not_exempt, root_is_registered_if_root_is_the_display_client)
 {
-	HostFixture fixture = host_fixture_new();
-
 	process_set_context(fixture.root, GRAPHICS_CONTEXT_DRM);
 	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"pid\":100}]}");
@@ -47,13 +51,10 @@ Test(root_is_not_exempt, root_is_registered_if_root_is_the_display_client)
 			 "STATUS_ACCESS_DENIED",
 			 "root has capabilities that a display client named by user does not have");
 	cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, "capabilities");
-	host_fixture_free(&fixture);
 }
 
 Test(root_is_not_exempt, quarantine_and_context_apply_to_root)
 {
-	HostFixture fixture = host_fixture_new();
-
 	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"pid\":100}]}");
 	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, REGISTER, NAMES_A),
@@ -62,13 +63,11 @@ Test(root_is_not_exempt, quarantine_and_context_apply_to_root)
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":true}");
 	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, REGISTER, NAMES_A),
 			 "STATUS_ACCESS_DENIED");
-	host_fixture_free(&fixture);
 }
 
 /* In another user namespace, neither uid 0 nor a member of the group is an operator. */
 Test(root_is_not_exempt, root_of_another_namespace_is_no_operator)
 {
-	HostFixture fixture = host_fixture_new();
 	FakeProcess *inner = fake_host_process(fixture.fake_host, 500, 0);
 
 	inner->credentials.user_namespace.inode++;
@@ -81,7 +80,6 @@ Test(root_is_not_exempt, root_of_another_namespace_is_no_operator)
 		call(fixture.fake_host, caller, UNREGISTER_MACHINE, NAMES_A),
 		"STATUS_ACCESS_DENIED",
 		"and does not count as the user who registered the VM, despite the same uid");
-	host_fixture_free(&fixture);
 }
 
 Test(root_is_not_exempt, operators_by_uid_group_and_namespace)
@@ -102,8 +100,8 @@ Test(root_is_not_exempt, operators_by_uid_group_and_namespace)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		HostFixture fixture = host_fixture_new_quiet();
-		FakeProcess *process = fake_host_process(fixture.fake_host, 500, rows[i].uid);
+		FakeProcess *process =
+			fake_host_process(fixture.fake_host, 500 + (pid_t)i, rows[i].uid);
 
 		fixture.fake_host->service.settings.has_operator_group = rows[i].has_group;
 		process_set_groups(process, 5, 1, &rows[i].group);
@@ -111,6 +109,5 @@ Test(root_is_not_exempt, operators_by_uid_group_and_namespace)
 			process->credentials.user_namespace.inode++;
 		cr_assert_eq(fake_host_connect(fixture.fake_host, process)->is_operator,
 			     rows[i].expected, "row %zu", i);
-		host_fixture_free(&fixture);
 	}
 }

@@ -6,7 +6,19 @@
 
 #include "tests/support/fake-gpu.h"
 
-TestSuite(monitor);
+static HostFixture fixture;
+
+static void set_up(void)
+{
+	fixture = host_fixture_new();
+}
+
+static void tear_down(void)
+{
+	host_fixture_free(&fixture);
+}
+
+TestSuite(monitor, .init = set_up, .fini = tear_down);
 
 #define GET_STATUS  "io.vaild.Monitor.GetStatus"
 #define GET_METRICS "io.vaild.Monitor.GetMetrics"
@@ -40,7 +52,6 @@ static uint64_t used_of(FakeHost *fake_host, Caller *caller, const char *name)
 Test(monitor, limits_per_process_report_the_largest_use)
 {
 	char process[64], of_driver[64];
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_running_adapter(fake_host, fixture.admin, "9,9,9,9");
 
@@ -61,13 +72,10 @@ Test(monitor, limits_per_process_report_the_largest_use)
 	cr_assert_eq(used_of(fake_host, fixture.client, "userRangesPerProcess"), 2u);
 	cr_assert_eq(used_of(fake_host, fixture.client, "userRangesPerUid"), 3u);
 	cr_assert_eq(used_of(fake_host, fixture.stranger, "userRangesPerProcess"), 0u);
-	host_fixture_free(&fixture);
 }
 
 Test(monitor, operators_see_everything_and_others_their_own)
 {
-	HostFixture fixture = host_fixture_new();
-
 	call(fixture.fake_host, fixture.client, REGISTER, NAMES_A);
 	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, GET_STATUS, NULL),
 			 "STATUS_SUCCESS");
@@ -81,25 +89,19 @@ Test(monitor, operators_see_everything_and_others_their_own)
 	cr_assert_eq(reply_count(fixture.fake_host, "limits"), LIMIT_MAX + limits_of_owners());
 	call(fixture.fake_host, fixture.stranger, GET_STATUS, NULL);
 	cr_assert_eq(reply_number(fixture.fake_host, "registrations"), 0u);
-	host_fixture_free(&fixture);
 }
 
 Test(monitor, only_operators_get_remarks)
 {
-	HostFixture fixture = host_fixture_new();
-
 	statistics_remark(&fixture.fake_host->service.statistics, "a.json", "is no JSON");
 	call(fixture.fake_host, fixture.admin, GET_STATUS, NULL);
 	cr_assert_str_eq(reply_string(fixture.fake_host, "remarks[0].message"), "is no JSON");
 	call(fixture.fake_host, fixture.client, GET_STATUS, NULL);
 	cr_assert_eq(reply_count(fixture.fake_host, "remarks"), 0u);
-	host_fixture_free(&fixture);
 }
 
 Test(monitor, only_operators_get_restart_counts)
 {
-	HostFixture fixture = host_fixture_new();
-
 	fixture.fake_host->service.statistics.restored = 5;
 	fixture.fake_host->service.statistics.dropped = 3;
 	call(fixture.fake_host, fixture.admin, GET_STATUS, NULL);
@@ -108,13 +110,10 @@ Test(monitor, only_operators_get_restart_counts)
 	call(fixture.fake_host, fixture.client, GET_STATUS, NULL);
 	cr_assert_eq(reply_number(fixture.fake_host, "restored"), 0u);
 	cr_assert_eq(reply_number(fixture.fake_host, "dropped"), 0u);
-	host_fixture_free(&fixture);
 }
 
 Test(monitor, metrics_count_each_reply)
 {
-	HostFixture fixture = host_fixture_new();
-
 	call(fixture.fake_host, fixture.stranger, REGISTER, NAMES_A);
 	cr_assert_str_eq(call(fixture.fake_host, fixture.stranger, GET_METRICS, NULL),
 			 "STATUS_ACCESS_DENIED");
@@ -126,13 +125,10 @@ Test(monitor, metrics_count_each_reply)
 					"RegisterVailProcess\",status=\"STATUS_ACCESS_DENIED\"} "
 					"1\n"));
 	cr_assert_str_eq(text + strlen(text) - strlen("# EOF\n"), "# EOF\n");
-	host_fixture_free(&fixture);
 }
 
 Test(monitor, a_configuration_mistake_is_reported)
 {
-	HostFixture fixture = host_fixture_new();
-
 	cr_assert_str_eq(call(fixture.fake_host, fixture.client, RELOAD, NULL),
 			 "STATUS_ACCESS_DENIED");
 	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, RELOAD, NULL), "STATUS_SUCCESS");
@@ -140,5 +136,4 @@ Test(monitor, a_configuration_mistake_is_reported)
 	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, RELOAD, NULL),
 			 "STATUS_INVALID_PARAMETER");
 	cr_assert_str_eq(reply_string(fixture.fake_host, "message"), fixture.fake_host->mistake);
-	host_fixture_free(&fixture);
 }

@@ -9,7 +9,20 @@
 
 #include "tests/support/fake-host.h"
 
-TestSuite(session_arrival);
+static HostFixture fixture;
+
+static void set_up(void)
+{
+	fixture = host_fixture_new_quiet();
+}
+
+static void tear_down(void)
+{
+	host_fixture_free(&fixture);
+}
+
+/* The tests of session_input_metadata_repeated set up the fixture several times. */
+TestSuite(session_input_metadata, .init = set_up, .fini = tear_down);
 
 #define CREATE        "{\"method\":\"io.vaild.Gpu.CreateContext\"}\n"
 #define SHARE_NOTHING "{\"method\":\"" SHARE "\"}\n"
@@ -66,11 +79,11 @@ static size_t contexts_of(FakeHost *fake_host, const FakeProcess *process)
 	return held ? LIST_FIRST(&held->gpu_processes)->context_count : 0;
 }
 
-Test(session_arrival, foreign_bytes_anywhere_in_a_message_deny_it)
+Test(session_input_metadata_repeated, foreign_bytes_anywhere_in_a_message_deny_it)
 {
 	for (size_t cut = 0; cut <= strlen(CREATE); cut++)
 		for (int foreign = 0; foreign < 2; foreign++) {
-			HostFixture fixture = host_fixture_new_quiet();
+			set_up();
 			Turn turns[] = {
 				{ CREATE, cut, { .foreign = foreign == 0 } },
 				{ &CREATE[cut], strlen(CREATE) - cut, { .foreign = foreign == 1 } },
@@ -86,14 +99,14 @@ Test(session_arrival, foreign_bytes_anywhere_in_a_message_deny_it)
 				     "cut at %zu: %s", cut, text);
 			cr_assert_eq(contexts_of(fixture.fake_host, fixture.viewer),
 				     innocent ? 1u : 0u);
-			host_fixture_free(&fixture);
+			tear_down();
 		}
 }
 
-Test(session_arrival, three_turns_one_of_them_foreign)
+Test(session_input_metadata_repeated, three_turns_one_of_them_foreign)
 {
 	for (size_t foreign = 0; foreign < 3; foreign++) {
-		HostFixture fixture = host_fixture_new_quiet();
+		set_up();
 		Turn turns[] = { { CREATE, 10, { 0 } },
 				 { &CREATE[10], 10, { 0 } },
 				 { &CREATE[20], strlen(CREATE) - 20, { 0 } } };
@@ -101,72 +114,57 @@ Test(session_arrival, three_turns_one_of_them_foreign)
 		turns[foreign].metadata.foreign = true;
 		cr_assert_not_null(strstr(run_turns(fixture.fake_host, fixture.client, turns, 3),
 					  "STATUS_ACCESS_DENIED"));
-		host_fixture_free(&fixture);
+		tear_down();
 	}
 }
 
-Test(session_arrival, next_message_of_the_peer_is_served)
+Test(session_input_metadata, next_message_of_the_peer_is_served)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	Turn turns[] = { { CREATE, strlen(CREATE), { .foreign = true } },
 			 { CREATE, strlen(CREATE), { 0 } } };
 	const char *text = run_turns(fixture.fake_host, fixture.client, turns, 2);
 
 	cr_assert_lt(strstr(text, "STATUS_ACCESS_DENIED"), strstr(text, "STATUS_SUCCESS"));
 	cr_assert_eq(contexts_of(fixture.fake_host, fixture.viewer), 1u);
-	host_fixture_free(&fixture);
 }
 
-Test(session_arrival, foreign_bytes_after_the_end_of_the_peer)
+Test(session_input_metadata, foreign_bytes_after_the_end_of_the_peer)
 {
-	HostFixture fixture = host_fixture_new_quiet();
-
 	fake_host_kill(fixture.fake_host, fixture.viewer);
 	cr_assert_not_null(strstr(run_turn(fixture.fake_host, fixture.client, CREATE,
 					   (InputMetadata){ .foreign = true }),
 				  "io.vaild.Gpu.ProcessIsTerminating"));
-	host_fixture_free(&fixture);
 }
 
 /* All bytes of a peer outside the daemon's pid namespace look foreign. The error says so. */
-Test(session_arrival, peer_outside_the_pid_namespace)
+Test(session_input_metadata, peer_outside_the_pid_namespace)
 {
-	HostFixture fixture = host_fixture_new_quiet();
-
 	fixture.client->process = PROCESS_KEY_NONE;
 	fixture.client->pid = 0;
 	const char *text = run_turn(fixture.fake_host, fixture.client, CREATE,
 				    (InputMetadata){ .foreign = true });
 	cr_assert_not_null(strstr(text, "io.vaild.Gpu.AccessDenied"));
 	cr_assert_not_null(strstr(text, "pid namespace"));
-	host_fixture_free(&fixture);
 }
 
-Test(session_arrival, service_interface_replies_with_an_error_of_vaild)
+Test(session_input_metadata, service_interface_replies_with_an_error_of_vaild)
 {
-	HostFixture fixture = host_fixture_new_quiet();
-
 	cr_assert_not_null(strstr(run_turn(fixture.fake_host, fixture.client, INFO,
 					   (InputMetadata){ .foreign = true }),
 				  "\"io.vaild.AccessDenied\""));
-	host_fixture_free(&fixture);
 }
 
-Test(session_arrival, foreign_oneway_has_no_effect_and_no_reply)
+Test(session_input_metadata, foreign_oneway_has_no_effect_and_no_reply)
 {
-	HostFixture fixture = host_fixture_new_quiet();
-
 	cr_assert_str_eq(run_turn(fixture.fake_host, fixture.client,
 				  "{\"method\":\"" CREATE_CONTEXT "\",\"oneway\":true}\n",
 				  (InputMetadata){ .foreign = true }),
 			 "");
 	cr_assert_eq(contexts_of(fixture.fake_host, fixture.viewer), 0u);
-	host_fixture_free(&fixture);
 }
 
-Test(session_arrival, unexpected_fds)
+Test(session_input_metadata, unexpected_fds)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	const char *text =
 		run_turn(fixture.fake_host, fixture.client, CREATE, (InputMetadata){ .fds = 1 });
 
@@ -176,15 +174,13 @@ Test(session_arrival, unexpected_fds)
 	text = run_turn(fixture.fake_host, fixture.client, INFO, (InputMetadata){ .fds = 253 });
 	cr_assert_str_eq(text, "{\"error\":\"org.varlink.service.InvalidParameter\","
 			       "\"parameters\":{\"parameter\":\"parameters\"}}\n");
-	host_fixture_free(&fixture);
 }
 
-Test(session_arrival, lost_or_too_many_fds)
+Test(session_input_metadata, lost_or_too_many_fds)
 {
 	static const InputMetadata metadata[] = { { .lost = true }, { .too_many = true } };
 	static const char *const statuses[] = { "STATUS_INSUFFICIENT_RESOURCES",
 						"STATUS_INVALID_PARAMETER" };
-	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(metadata); i++) {
 		cr_assert_not_null(
@@ -196,18 +192,15 @@ Test(session_arrival, lost_or_too_many_fds)
 			run_turn(fixture.fake_host, fixture.machine, SHARE_NOTHING, metadata[i]),
 			statuses[i]));
 	}
-	host_fixture_free(&fixture);
 }
 
-Test(session_arrival, too_many_closes_under_way)
+Test(session_input_metadata, too_many_closes_under_way)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	const char *text = run_turn(fixture.fake_host, fixture.client, CREATE,
 				    (InputMetadata){ .closing_too_many = true, .fds = 1 });
 
 	cr_assert_not_null(strstr(text, "io.vaild.Gpu.QuotaExceeded"));
 	cr_assert_not_null(strstr(text, "\"limit\":\"closesUnderWay\",\"maximum\":8"));
-	host_fixture_free(&fixture);
 }
 
 /*
@@ -217,7 +210,8 @@ Test(session_arrival, too_many_closes_under_way)
 static int refused_message(size_t cut)
 {
 	static const char three[] = CREATE CREATE CREATE;
-	HostFixture fixture = host_fixture_new_quiet();
+
+	set_up();
 	Turn turns[] = { { three, cut, { .fds = 1 } },
 			 { three + cut, sizeof(three) - 1 - cut, { 0 } } };
 	const char *text = run_turns(fixture.fake_host, fixture.client, turns, 2);
@@ -230,11 +224,11 @@ static int refused_message(size_t cut)
 			refused = line;
 		line += *text == '\n';
 	}
-	host_fixture_free(&fixture);
+	tear_down();
 	return refused;
 }
 
-Test(session_arrival, fds_belong_to_the_last_message_begun_in_the_turn)
+Test(session_input_metadata_repeated, fds_belong_to_the_last_message_begun_in_the_turn)
 {
 	size_t length = strlen(CREATE);
 
@@ -243,24 +237,19 @@ Test(session_arrival, fds_belong_to_the_last_message_begun_in_the_turn)
 	cr_assert_eq(refused_message(0), -1);
 }
 
-Test(session_arrival, blanks_do_not_begin_a_message)
+Test(session_input_metadata, blanks_do_not_begin_a_message)
 {
-	HostFixture fixture = host_fixture_new_quiet();
-
 	cr_assert_not_null(strstr(run_turn(fixture.fake_host, fixture.client, CREATE " \r\n\t\n ",
 					   (InputMetadata){ .fds = 1 }),
 				  "InvalidParameter"));
 	cr_assert_eq(contexts_of(fixture.fake_host, fixture.viewer), 0u);
-	host_fixture_free(&fixture);
 }
 
-Test(session_arrival, metadata_of_blanks_is_ignored)
+Test(session_input_metadata, metadata_of_blanks_is_ignored)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	Turn turns[] = { { "\n\n", 2, { .foreign = true, .fds = 3 } },
 			 { CREATE, strlen(CREATE), { 0 } } };
 
 	cr_assert_not_null(
 		strstr(run_turns(fixture.fake_host, fixture.client, turns, 2), "STATUS_SUCCESS"));
-	host_fixture_free(&fixture);
 }

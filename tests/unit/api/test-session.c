@@ -10,7 +10,20 @@
 
 #include "tests/support/fake-host.h"
 
-TestSuite(session);
+static HostFixture fixture;
+
+static void set_up(void)
+{
+	fixture = host_fixture_new_quiet();
+}
+
+static void tear_down(void)
+{
+	host_fixture_free(&fixture);
+}
+
+/* The test of session_repeated sets up the fixture several times. */
+TestSuite(session, .init = set_up, .fini = tear_down);
 
 #define INFO     "{\"method\":\"org.varlink.service.GetInfo\"}"
 #define ADAPTERS "{\"method\":\"io.vaild.Gpu.ListAdapters\"}"
@@ -50,7 +63,6 @@ Test(session, replies_come_in_order_with_their_terminators)
 	const char *replies[8];
 	char terminators[8];
 	size_t size;
-	HostFixture fixture = host_fixture_new_quiet();
 	const char *text = exchange_bytes(fixture.fake_host, fixture.client, requests,
 					  sizeof(requests) - 1, &size);
 
@@ -59,7 +71,6 @@ Test(session, replies_come_in_order_with_their_terminators)
 		cr_assert_eq(terminators[i], expected[i], "reply %zu", i);
 		cr_assert_not_null(strstr(replies[i], parts[i]), "reply %zu", i);
 	}
-	host_fixture_free(&fixture);
 }
 
 Test(session, blanks_and_line_breaks_are_skipped)
@@ -68,14 +79,12 @@ Test(session, blanks_and_line_breaks_are_skipped)
 		"\n\n \0\t{\n\"method\"\r\n:\n\"org.varlink.service.GetInfo\"\n} \t\r\n\0\n" INFO
 		" \0 \n";
 	size_t size;
-	HostFixture fixture = host_fixture_new_quiet();
 	const char *text = exchange_bytes(fixture.fake_host, fixture.client, requests,
 					  sizeof(requests) - 1, &size);
 
 	cr_assert_eq(text[size - 1], '\0');
 	cr_assert_eq(count_lines(text), 1u);
 	cr_assert_not_null(strstr(text + strlen(text) / 2 + 1, "vendor"));
-	host_fixture_free(&fixture);
 }
 
 Test(session, first_terminator_after_the_object_counts)
@@ -84,29 +93,22 @@ Test(session, first_terminator_after_the_object_counts)
 	const char *replies[4];
 	char terminators[4];
 	size_t size;
-	HostFixture fixture = host_fixture_new_quiet();
 	const char *text = exchange_bytes(fixture.fake_host, fixture.client, requests,
 					  sizeof(requests) - 1, &size);
 
 	cr_assert_eq(split_replies(text, size, replies, terminators, 4), 2u);
 	cr_assert_eq(terminators[0], '\n');
 	cr_assert_eq(terminators[1], '\0');
-	host_fixture_free(&fixture);
 }
 
 Test(session, empty_input_gets_no_reply)
 {
-	HostFixture fixture = host_fixture_new_quiet();
-
 	cr_assert_str_eq(exchange(fixture.fake_host, fixture.client, ""), "");
 	cr_assert_str_eq(exchange(fixture.fake_host, fixture.client, " \n\t\n"), "");
-	host_fixture_free(&fixture);
 }
 
 Test(session, oneway_acts_without_a_reply)
 {
-	HostFixture fixture = host_fixture_new();
-
 	cr_assert_str_eq(
 		exchange(fixture.fake_host, fixture.admin,
 			 "{\"method\":\"" SET_QUARANTINE "\",\"oneway\":true,\"parameters\":"
@@ -125,12 +127,10 @@ Test(session, oneway_acts_without_a_reply)
 	cr_assert_str_eq(exchange(fixture.fake_host, fixture.client,
 				  "{\"method\":\"" LIST_ADAPTERS "\",\"oneway\":true}\n"),
 			 "");
-	host_fixture_free(&fixture);
 }
 
 Test(session, oneway_suppresses_only_its_own_reply)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	const char *text = exchange(fixture.fake_host, fixture.client,
 				    INFO "\n{\"method\":\"" CREATE_CONTEXT
 					 "\",\"oneway\":true}\n" ADAPTERS "\n");
@@ -139,7 +139,6 @@ Test(session, oneway_suppresses_only_its_own_reply)
 	cr_assert_not_null(strstr(text, "vendor"));
 	cr_assert_not_null(strstr(text, "adapters"));
 	cr_assert_null(strstr(text, "context\""));
-	host_fixture_free(&fixture);
 }
 
 Test(session, flags_of_the_envelope)
@@ -162,7 +161,6 @@ Test(session, flags_of_the_envelope)
 		{ "\"parameters\":\"\"", "parameters" },
 		{ "\"parameters\":false", "parameters" },
 	};
-	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char request[160], parameter[40];
@@ -181,7 +179,6 @@ Test(session, flags_of_the_envelope)
 		cr_assert_not_null(strstr(text, "io.vaild.Gpu.InvalidParameter"), "%s", request);
 		cr_assert_not_null(strstr(text, parameter), "%s got %s", request, text);
 	}
-	host_fixture_free(&fixture);
 }
 
 Test(session, names_of_methods)
@@ -208,7 +205,6 @@ Test(session, names_of_methods)
 		{ "a\\nb.c\\\"d", "InterfaceNotFound\",\"parameters\":{\"interface\":\"a\\nb\"" },
 		{ "a\\\"b", "MethodNotFound\",\"parameters\":{\"method\":\"a\\\"b\"" },
 	};
-	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char request[160];
@@ -219,7 +215,6 @@ Test(session, names_of_methods)
 		cr_assert_null(strstr(text, "\"status\""), "Varlink's errors carry no status");
 		cr_assert_not_null(strstr(text, "vendor"), "the connection stays open");
 	}
-	host_fixture_free(&fixture);
 }
 
 Test(session, json_that_is_not_a_call_keeps_the_connection)
@@ -245,7 +240,6 @@ Test(session, json_that_is_not_a_call_keeps_the_connection)
 		"{} \t",
 		"\"\" ",
 	};
-	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char request[120];
@@ -259,7 +253,6 @@ Test(session, json_that_is_not_a_call_keeps_the_connection)
 		cr_assert_not_null(strstr(text, "vendor"), "%s: the connection stays open",
 				   rows[i]);
 	}
-	host_fixture_free(&fixture);
 }
 
 Test(session, malformed_json_closes_after_earlier_replies)
@@ -303,7 +296,6 @@ Test(session, malformed_json_closes_after_earlier_replies)
 		"\x7f",
 		"{\"method\":\"io.vaild.Gpu.ListAdapters\"",
 	};
-	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char request[200];
@@ -319,13 +311,10 @@ Test(session, malformed_json_closes_after_earlier_replies)
 			     "%s got %s", rows[i], text);
 		cr_assert_null(strstr(error, "\"parameter\":"), "%s got %s", rows[i], text);
 	}
-	host_fixture_free(&fixture);
 }
 
 Test(session, incomplete_message_is_malformed_at_the_end_of_input)
 {
-	HostFixture fixture = host_fixture_new_quiet();
-
 	for (size_t cut = 1; cut < strlen(INFO); cut++) {
 		size_t size;
 		const char *text =
@@ -335,17 +324,16 @@ Test(session, incomplete_message_is_malformed_at_the_end_of_input)
 			     "cut at %zu got %s", cut, text);
 		cr_assert_eq(text[size - 1], '\n');
 	}
-	host_fixture_free(&fixture);
 }
 
-Test(session, same_replies_however_the_input_is_split)
+Test(session_repeated, same_replies_however_the_input_is_split)
 {
 	static const char requests[] = INFO "\0\n " ADAPTERS " \r\n" UNKNOWN "\0" CREATE "\n12 \n";
 	char *whole = NULL;
 	size_t whole_size = 0;
 
 	for (size_t cut = 0; cut < sizeof(requests); cut++) {
-		HostFixture fixture = host_fixture_new_quiet();
+		set_up();
 		Buffer out = BUFFER_INIT;
 		Session session;
 
@@ -366,14 +354,13 @@ Test(session, same_replies_however_the_input_is_split)
 		cr_assert_eq(memcmp(buffer_head(&out), whole, whole_size), 0, "split at %zu", cut);
 		session_deinit(&session);
 		buffer_deinit(&out);
-		host_fixture_free(&fixture);
+		tear_down();
 	}
 	free(whole);
 }
 
 Test(session, partial_message_is_detected)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	Buffer out = BUFFER_INIT;
 	Session session;
 
@@ -395,5 +382,4 @@ Test(session, partial_message_is_detected)
 	cr_assert_gt(buffer_size(&out), 0u);
 	session_deinit(&session);
 	buffer_deinit(&out);
-	host_fixture_free(&fixture);
 }

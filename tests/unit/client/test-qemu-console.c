@@ -18,8 +18,6 @@
 #define XRGB 0x20020888u
 #define ARGB 0x20028888u
 
-TestSuite(qemu_console);
-
 /* ---- Fake agent ---- */
 
 static unsigned int shared, unshared, messages;
@@ -69,22 +67,26 @@ typedef struct Fixture {
 	size_t open_fds; /* when the fixture was made */
 } Fixture;
 
-static void fixture_init(Fixture *fixture)
+static Fixture fixture;
+
+static void set_up(void)
 {
-	*fixture = (Fixture){ .open_fds = count_open_fds() };
+	fixture = (Fixture){ .open_fds = count_open_fds() };
 	shared = unshared = messages = 0;
-	LIST_INIT(&fixture->agent.surfaces);
-	console_init(&fixture->console, 3, &fixture->agent);
+	LIST_INIT(&fixture.agent.surfaces);
+	console_init(&fixture.console, 3, &fixture.agent);
 }
 
 /* Checks that all surfaces and fds have been released. */
-static void fixture_deinit(Fixture *fixture)
+static void tear_down(void)
 {
-	console_deinit(&fixture->console);
+	console_deinit(&fixture.console);
 	cr_assert_eq(shared, unshared);
-	cr_assert(LIST_EMPTY(&fixture->agent.surfaces));
-	cr_assert_eq(count_open_fds(), fixture->open_fds);
+	cr_assert(LIST_EMPTY(&fixture.agent.surfaces));
+	cr_assert_eq(count_open_fds(), fixture.open_fds);
 }
+
+TestSuite(qemu_console, .init = set_up, .fini = tear_down);
 
 static Pixels pixels(uint32_t width, uint32_t height, uint32_t format, const void *data,
 		     size_t size)
@@ -111,7 +113,6 @@ static uint32_t pixel_of(const Surface *surface, uint32_t x, uint32_t y)
 
 Test(qemu_console, memory_is_shared_without_a_copy)
 {
-	Fixture fixture;
 	const Surface *screen = &fixture.console.screen;
 	int memory = memfd_create("screen", MFD_CLOEXEC);
 	SharedPixels map = { .fd = memory,
@@ -122,7 +123,6 @@ Test(qemu_console, memory_is_shared_without_a_copy)
 			     .format = pixman_format_to_drm(XRGB) };
 
 	cr_assert_eq(ftruncate(memory, 4096 + 32 * 256), 0);
-	fixture_init(&fixture);
 	console_show_memory(&fixture.console, &map);
 	cr_assert_str_eq(screen->object.name, "console 3");
 	cr_assert_eq(screen->object.planes[0].offset, 4096u);
@@ -137,31 +137,23 @@ Test(qemu_console, memory_is_shared_without_a_copy)
 	cr_assert_not(surface_is_shown(screen));
 	console_damage(&fixture.console, (int32_t[]){ 0, 0, 3, 4 });
 	cr_assert_eq(screen->damage.count, 0u);
-	fixture.open_fds--; /* memory, opened before the fixture counted */
-	fixture_deinit(&fixture);
 }
 
 Test(qemu_console, memory_of_an_unknown_format_is_not_shared)
 {
-	Fixture fixture;
-
-	fixture_init(&fixture);
 	console_show_memory(&fixture.console,
 			    &(SharedPixels){ .fd = 0, .width = 1, .height = 1, .stride = 4 });
 	cr_assert_not(surface_is_shown(&fixture.console.screen));
 	cr_assert_eq(messages, 1u);
-	fixture_deinit(&fixture);
 }
 
 Test(qemu_console, each_mode_has_one_copy)
 {
 	static const uint32_t first[6] = { 1, 2, 3, 4, 5, 6 }, part[2] = { 7, 8 };
-	Fixture fixture;
 	Console *console = &fixture.console;
 	Pixels screen = pixels(3, 2, XRGB, first, sizeof(first));
 	Pixels column = pixels(1, 2, XRGB, part, sizeof(part));
 
-	fixture_init(&fixture);
 	console_show_pixels(console, &screen);
 	console_copy_pixels(console, 2, 0, &column);
 	cr_assert_eq(shared, 1u);
@@ -178,19 +170,16 @@ Test(qemu_console, each_mode_has_one_copy)
 	cr_assert_eq(shared, 2u);
 	cr_assert_eq(unshared, 1u);
 	cr_assert_eq(messages, 1u);
-	fixture_deinit(&fixture);
 }
 
 /* Invalid sizes cause neither reads beyond the data nor writes beyond the screen. */
 Test(qemu_console, pixels_of_invalid_size_are_ignored)
 {
 	static const uint32_t some[6] = { 0 };
-	Fixture fixture;
 	Console *console = &fixture.console;
 	Pixels good = pixels(3, 2, XRGB, some, sizeof(some));
 	Pixels wrong[] = { good, good, good, good, good, good };
 
-	fixture_init(&fixture);
 	wrong[0].size--;
 	wrong[1].width = 4;
 	wrong[2].height = 3;
@@ -205,19 +194,16 @@ Test(qemu_console, pixels_of_invalid_size_are_ignored)
 		console_copy_pixels(console, 0, 0, &wrong[i]);
 	cr_assert_not(console->is_stale);
 	cr_assert_eq(console->screen.damage.count, 0u);
-	fixture_deinit(&fixture);
 }
 
 /* An older QEMU changes its mode without notice, and sends parts of the new screen. */
 Test(qemu_console, mode_change_makes_the_copy_stale)
 {
 	static const uint32_t some[12] = { 0 };
-	Fixture fixture;
 	Console *console = &fixture.console;
 	Pixels screen = pixels(3, 2, XRGB, some, 24), row = pixels(4, 1, XRGB, some, 16);
 	Pixels other = pixels(1, 1, ARGB, some, 4);
 
-	fixture_init(&fixture);
 	console_check_size(console, 3, 2);
 	console_show_pixels(console, &screen);
 	console_check_size(console, 3, 2);
@@ -231,18 +217,15 @@ Test(qemu_console, mode_change_makes_the_copy_stale)
 	console_show_pixels(console, &screen);
 	console_check_size(console, 3, 3);
 	cr_assert(console->is_stale);
-	fixture_deinit(&fixture);
 }
 
 Test(qemu_console, cursor_place_follows_its_image)
 {
 	static const uint32_t image[4] = { 0xff000001, 2, 3, 4 };
-	Fixture fixture;
 	Surface *cursor = &fixture.console.cursor;
 	Pixels look = pixels(2, 2, ARGB, image, sizeof(image));
 	CursorPlace place;
 
-	fixture_init(&fixture);
 	console_move_cursor(&fixture.console, 30, 40, true);
 	cr_assert_not(surface_is_shown(cursor));
 	console_define_cursor(&fixture.console, 1, 1, &look);
@@ -261,7 +244,6 @@ Test(qemu_console, cursor_place_follows_its_image)
 	look.width = 513;
 	console_define_cursor(&fixture.console, 0, 1, &look);
 	cr_assert_eq(shared, 1u);
-	fixture_deinit(&fixture);
 }
 
 Test(qemu_console, pixman_formats_are_converted_to_drm)

@@ -6,7 +6,25 @@
 
 #include "tests/support/fake-gpu.h"
 
-TestSuite(gpu_processes);
+static HostFixture fixture;
+
+static void set_up(void)
+{
+	fixture = host_fixture_new_quiet();
+}
+
+static void tear_down(void)
+{
+	host_fixture_free(&fixture);
+}
+
+static void set_up_with_vm(void)
+{
+	fixture = host_fixture_new();
+}
+
+TestSuite(gpu_processes, .init = set_up, .fini = tear_down);
+TestSuite(gpu_processes_with_vm, .init = set_up_with_vm, .fini = tear_down);
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -44,7 +62,6 @@ static const Driver failing_driver = { "failing", fail_to_create, count_destroye
 Test(gpu_processes, failed_creation_is_undone)
 {
 	FailingDriver driver = { .reservations = 3, .status = STATUS_NOT_SUPPORTED };
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	Adapter *adapter = adapter_software(fake_host->service.broker);
 	const Driver *original = adapter->driver;
@@ -70,7 +87,6 @@ Test(gpu_processes, failed_creation_is_undone)
 	call(fake_host, fixture.admin, LIST_PROCESSES, NULL);
 	cr_assert_eq(reply_count(fake_host, "processes"), 1u,
 		     "only the software adapter's system process");
-	host_fixture_free(&fixture);
 }
 
 /* --- the software adapter -------------------------------------------------------------------- */
@@ -78,7 +94,6 @@ Test(gpu_processes, failed_creation_is_undone)
 Test(gpu_processes, software_adapter_makes_configured_reservations)
 {
 	char process[64];
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	ConfiguredReservations *reservations =
 		&fake_host->service.settings.software_adapter.of_processes;
@@ -102,13 +117,11 @@ Test(gpu_processes, software_adapter_makes_configured_reservations)
 			 "STATUS_SUCCESS");
 	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, "0x8000000000"),
 			 "STATUS_CONFLICTING_ADDRESSES");
-	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, software_adapter_cannot_be_unregistered)
 {
 	char adapter[64];
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 
 	call(fake_host, fixture.stranger, LIST_ADAPTERS, NULL);
@@ -122,7 +135,6 @@ Test(gpu_processes, software_adapter_cannot_be_unregistered)
 	cr_assert_str_eq(
 		callf(fake_host, fixture.admin, CREATE_PROCESS, "{\"adapter\":\"%s\"}", adapter),
 		"STATUS_ACCESS_DENIED", "its driver is not a connection");
-	host_fixture_free(&fixture);
 }
 
 /* --- drivers on connections ------------------------------------------------------------------ */
@@ -130,7 +142,6 @@ Test(gpu_processes, software_adapter_cannot_be_unregistered)
 Test(gpu_processes, system_process_must_be_completed_first)
 {
 	char process[64];
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 
@@ -145,13 +156,11 @@ Test(gpu_processes, system_process_must_be_completed_first)
 	cr_assert_str_eq(callf(fake_host, fixture.admin, DESTROY_PROCESS, "{\"process\":\"%s\"}",
 			       adapter.system_process),
 			 "STATUS_NOT_SUPPORTED");
-	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, context_uses_the_process_created_by_the_driver)
 {
 	char process[64], member[96];
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_running_adapter(fake_host, fixture.admin, "9,9,9,9");
 
@@ -174,13 +183,11 @@ Test(gpu_processes, context_uses_the_process_created_by_the_driver)
 	cr_assert_eq(reply_number(fake_host, "processes[0].pid"), 300u);
 	cr_assert_eq(reply_number(fake_host, "processes[0].contexts"), 1u);
 	cr_assert_eq(reply_number(fake_host, "processes[0].ranges"), 1u);
-	host_fixture_free(&fixture);
 }
 
-Test(gpu_processes, closing_the_drivers_connection_ends_everything_on_its_adapter)
+Test(gpu_processes_with_vm, closing_the_drivers_connection_ends_everything_on_its_adapter)
 {
 	char process[64], creating[64], virtual_gpu[160];
-	HostFixture fixture = host_fixture_new();
 	FakeHost *fake_host = fixture.fake_host;
 	Caller *driver = fake_host_connect(fake_host, fixture.root);
 	FakeAdapter adapter = fake_running_adapter(fake_host, driver, "9,9,9,9");
@@ -205,13 +212,11 @@ Test(gpu_processes, closing_the_drivers_connection_ends_everything_on_its_adapte
 	call(fake_host, fixture.admin, DESCRIBE, NAMES_A);
 	cr_assert_eq(reply_count(fake_host, "virtualMachine.virtualGpus"), 1u,
 		     "the vGPU on the software adapter remains");
-	host_fixture_free(&fixture);
 }
 
-Test(gpu_processes, gpu_process_ends_with_its_host_process_or_vm)
+Test(gpu_processes_with_vm, gpu_process_ends_with_its_host_process_or_vm)
 {
 	char of_viewer[64], of_machine[64];
-	HostFixture fixture = host_fixture_new();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_running_adapter(fake_host, fixture.admin, "9,9,9,9");
 
@@ -229,13 +234,11 @@ Test(gpu_processes, gpu_process_ends_with_its_host_process_or_vm)
 		     END_VM_UNREGISTERED);
 	cr_assert_str_eq(complete_process(fake_host, fixture.admin, of_machine),
 			 "STATUS_INVALID_HANDLE");
-	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, host_process_has_one_gpu_process_per_adapter)
 {
 	char process[64];
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_running_adapter(fake_host, fixture.admin, "9,9,9,9");
 
@@ -249,7 +252,6 @@ Test(gpu_processes, host_process_has_one_gpu_process_per_adapter)
 		create_gpu_process(fake_host, fixture.admin, &adapter, ",\"pid\":99999", process),
 		"STATUS_INVALID_PARAMETER");
 	cr_assert_str_eq(reply_string(fake_host, "parameter"), "pid");
-	host_fixture_free(&fixture);
 }
 
 /* --- adapters -------------------------------------------------------------------------------- */
@@ -289,7 +291,6 @@ Test(gpu_processes, invalid_adapter_descriptions_name_the_parameter)
 		{ "\"name\":\"y\",\"virtualAddressBitCount\":14,\"pageTableIndexBitCount\":[1,1]",
 		  "STATUS_SUCCESS", "" },
 	};
-	HostFixture fixture = host_fixture_new_quiet();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		cr_assert_str_eq(callf(fixture.fake_host, fixture.admin, REGISTER_ADAPTER, "{%s}",
@@ -301,13 +302,11 @@ Test(gpu_processes, invalid_adapter_descriptions_name_the_parameter)
 	cr_assert_str_eq(callf(fixture.fake_host, fixture.stranger, REGISTER_ADAPTER, "{%s}",
 			       rows[8].parameters),
 			 "STATUS_ACCESS_DENIED");
-	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, calls_of_dead_processes_are_refused)
 {
 	char process[64];
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_running_adapter(fake_host, fixture.admin, "9,9,9,9");
 
@@ -320,13 +319,11 @@ Test(gpu_processes, calls_of_dead_processes_are_refused)
 	fake_host_kill(fake_host, fixture.viewer);
 	cr_assert_str_eq(map(fake_host, fixture.client, process, 4096, NULL),
 			 "STATUS_PROCESS_IS_TERMINATING");
-	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, base_of_zero_and_offset_without_allocation_are_refused)
 {
 	char process[64];
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 
 	call(fake_host, fixture.client, CREATE_CONTEXT, NULL);
@@ -342,7 +339,6 @@ Test(gpu_processes, base_of_zero_and_offset_without_allocation_are_refused)
 			       process),
 			 "STATUS_INVALID_PARAMETER");
 	cr_assert_str_eq(reply_string(fake_host, "parameter"), "offsetInBytes");
-	host_fixture_free(&fixture);
 }
 
 /* --- lists of ranges ------------------------------------------------------------------------- */
@@ -379,7 +375,6 @@ Test(gpu_processes, streamed_ranges_are_current)
 	char process[64];
 	Session session;
 	Buffer out = BUFFER_INIT;
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 
 	call(fake_host, fixture.client, CREATE_CONTEXT, NULL);
@@ -396,7 +391,6 @@ Test(gpu_processes, streamed_ranges_are_current)
 	cr_assert_null(strstr(text, "\"0x8000000000\",\"sizeInBytes\":4096"));
 	session_deinit(&session);
 	buffer_deinit(&out);
-	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, range_stream_ends_with_the_process)
@@ -404,7 +398,6 @@ Test(gpu_processes, range_stream_ends_with_the_process)
 	char process[64];
 	Session session;
 	Buffer out = BUFFER_INIT;
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 
 	call(fake_host, fixture.client, CREATE_CONTEXT, NULL);
@@ -416,14 +409,12 @@ Test(gpu_processes, range_stream_ends_with_the_process)
 			 "{\"parameters\":{\"status\":\"STATUS_SUCCESS\",\"ranges\":[]}}\n");
 	session_deinit(&session);
 	buffer_deinit(&out);
-	host_fixture_free(&fixture);
 }
 
 Test(gpu_processes, ranges_per_process_are_limited)
 {
 	char process[64];
 	Limits limits = limits_default;
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 
 	limits.per_entity[LIMIT_USER_RANGES] = 2;
@@ -445,5 +436,4 @@ Test(gpu_processes, ranges_per_process_are_limited)
 	cr_assert_str_eq(translate(fake_host, fixture.client, process, "0x8000001000"), "mapped");
 	cr_assert_str_eq(free_addresses(fake_host, fixture.client, process, "0x8000000000", 4096),
 			 "STATUS_SUCCESS");
-	host_fixture_free(&fixture);
 }

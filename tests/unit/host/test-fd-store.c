@@ -16,8 +16,6 @@
 #include "proto/macros.h"
 #include "tests/support/fake-service-manager.h"
 
-TestSuite(fd_store);
-
 #define ROOM 20
 
 typedef struct Stores {
@@ -25,20 +23,24 @@ typedef struct Stores {
 	FdStore store;
 } Stores;
 
-static void stores_begin(Stores *stores)
+static Stores stores;
+
+static void set_up(void)
 {
-	fake_service_manager_init(&stores->manager, ROOM);
-	fd_store_init(&stores->store);
-	cr_assert(stores->store.is_lasting);
+	fake_service_manager_init(&stores.manager, ROOM);
+	fd_store_init(&stores.store);
+	cr_assert(stores.store.is_lasting);
 }
 
-static void stores_end(Stores *stores)
+static void tear_down(void)
 {
-	cr_assert_eq(stores->manager.dropped, 0,
+	cr_assert_eq(stores.manager.dropped, 0,
 		     "it received a duplicate, or an fd beyond its capacity");
-	fd_store_deinit(&stores->store);
-	fake_service_manager_deinit(&stores->manager);
+	fd_store_deinit(&stores.store);
+	fake_service_manager_deinit(&stores.manager);
 }
+
+TestSuite(fd_store, .init = set_up, .fini = tear_down);
 
 static int open_memory(void)
 {
@@ -53,18 +55,18 @@ static StoreName name_of(uint64_t number)
 	return (StoreName){ .kind = PERSISTED_FD, .number = number };
 }
 
-static StoreEntry *add(Stores *stores, uint64_t number, int fd)
+static StoreEntry *add(uint64_t number, int fd)
 {
 	StoreName name = name_of(number);
 
-	return fd_store_add(&stores->store, &name, fd);
+	return fd_store_add(&stores.store, &name, fd);
 }
 
 /* Returns whether this removed the entry. */
-static bool release_and_close(Stores *stores, int fd)
+static bool release_and_close(int fd)
 {
 	StoreName gone;
-	bool is_gone = fd_store_release(&stores->store, fd, &gone);
+	bool is_gone = fd_store_release(&stores.store, fd, &gone);
 
 	close(fd);
 	return is_gone;
@@ -74,27 +76,24 @@ static bool release_and_close(Stores *stores, int fd)
 Test(fd_store, duplicates_share_an_entry)
 {
 	int first = open_memory(), other = open_memory();
-	Stores stores;
 
-	stores_begin(&stores);
-	StoreEntry *entry = add(&stores, 1, first);
+	StoreEntry *entry = add(1, first);
 	cr_assert_not_null(entry);
 	cr_assert_null(fd_store_find_same(&stores.store, other));
-	cr_assert_not_null(add(&stores, 2, other));
+	cr_assert_not_null(add(2, other));
 	int second = dup(first), third = dup(first);
 	cr_assert_eq(fd_store_find_same(&stores.store, second), entry);
 	cr_assert(fd_store_use(&stores.store, entry, second));
 	cr_assert(fd_store_use(&stores.store, entry, third));
 	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1 m2");
-	cr_assert_not(release_and_close(&stores, first));
-	cr_assert_not(release_and_close(&stores, third));
+	cr_assert_not(release_and_close(first));
+	cr_assert_not(release_and_close(third));
 	cr_assert_eq(fd_store_find_same(&stores.store, second), entry);
 	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1 m2");
-	cr_assert(release_and_close(&stores, second));
+	cr_assert(release_and_close(second));
 	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m2");
-	cr_assert(release_and_close(&stores, other));
+	cr_assert(release_and_close(other));
 	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "");
-	stores_end(&stores);
 }
 
 /* Reopening a memfd creates another open file description. */
@@ -102,36 +101,28 @@ Test(fd_store, reopened_memory_has_its_own_entry)
 {
 	int memory = open_memory();
 	char path[64];
-	Stores stores;
 
-	stores_begin(&stores);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	int again = open(path, O_RDWR | O_CLOEXEC);
-	cr_assert_not_null(add(&stores, 1, memory));
+	cr_assert_not_null(add(1, memory));
 	cr_assert_null(fd_store_find_same(&stores.store, again));
-	cr_assert_not_null(add(&stores, 2, again));
+	cr_assert_not_null(add(2, again));
 	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1 m2");
-	release_and_close(&stores, memory);
-	release_and_close(&stores, again);
-	stores_end(&stores);
+	release_and_close(memory);
+	release_and_close(again);
 }
 
 Test(fd_store, release_ignores_other_fds)
 {
 	int memory = open_memory();
-	Stores stores;
 
-	stores_begin(&stores);
-	cr_assert_not(release_and_close(&stores, memory));
-	stores_end(&stores);
+	cr_assert_not(release_and_close(memory));
 }
 
 Test(fd_store, full_store_refuses)
 {
 	int memories[ROOM + 1];
-	Stores stores;
 
-	stores_begin(&stores);
 	for (size_t i = 0; i <= ROOM; i++) {
 		StoreName name = name_of(i + 1);
 
@@ -143,19 +134,18 @@ Test(fd_store, full_store_refuses)
 	}
 	cr_assert_eq(stores.manager.count, ROOM);
 	/* Removing an entry makes room for another one. */
-	cr_assert(release_and_close(&stores, memories[0]));
+	cr_assert(release_and_close(memories[0]));
 	StoreName name = name_of(100);
 	cr_assert_not_null(fd_store_add(&stores.store, &name, memories[ROOM]));
 	fake_service_manager_read(&stores.manager);
 	cr_assert_eq(stores.manager.count, ROOM);
 	for (size_t i = 1; i <= ROOM; i++) {
-		release_and_close(&stores, memories[i]);
+		release_and_close(memories[i]);
 		fake_service_manager_read(&stores.manager);
 	}
-	stores_end(&stores);
 }
 
-Test(fd_store, capacity_is_that_of_the_manager)
+Test(fd_store_alone, capacity_is_that_of_the_manager)
 {
 	static const struct {
 		const char *value;
@@ -174,7 +164,7 @@ Test(fd_store, capacity_is_that_of_the_manager)
 	}
 }
 
-Test(fd_store, add_fails_without_a_service_manager)
+Test(fd_store_alone, add_fails_without_a_service_manager)
 {
 	int memory = open_memory();
 	StoreName name = name_of(1);
@@ -210,12 +200,10 @@ Test(fd_store, restored_fds_are_claimed_or_removed)
 {
 	int memories[3];
 	ListenFds passed;
-	Stores stores;
 
-	stores_begin(&stores);
 	for (uint64_t i = 0; i < 3; i++) {
 		memories[i] = open_memory();
-		cr_assert_not_null(add(&stores, i + 1, memories[i]));
+		cr_assert_not_null(add(i + 1, memories[i]));
 	}
 	fake_service_manager_pass(&stores.manager, &passed);
 	fd_store_deinit(&stores.store);
@@ -244,14 +232,13 @@ Test(fd_store, restored_fds_are_claimed_or_removed)
 	cr_assert_eq(fd_store_remove_unclaimed(&stores.store, count_forgotten, NULL), 1);
 	cr_assert_eq(forgotten_count, 1);
 	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1 m3");
-	cr_assert_not(release_and_close(&stores, first));
-	cr_assert(release_and_close(&stores, second));
-	cr_assert(release_and_close(&stores, third));
+	cr_assert_not(release_and_close(first));
+	cr_assert(release_and_close(second));
+	cr_assert(release_and_close(third));
 	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "");
-	stores_end(&stores);
 }
 
-Test(fd_store, names)
+Test(fd_store_alone, names)
 {
 	static const char *const wrong[] = { "",
 					     "p",
@@ -289,14 +276,14 @@ typedef struct Opened {
 	size_t memory;
 } Opened;
 
-static void open_at_random(Stores *stores, int memory, int *ret, uint64_t *last_number)
+static void open_at_random(int memory, int *ret, uint64_t *last_number)
 {
 	*ret = dup(memory);
-	StoreEntry *same = fd_store_find_same(&stores->store, *ret);
+	StoreEntry *same = fd_store_find_same(&stores.store, *ret);
 	if (same)
-		cr_assert(fd_store_use(&stores->store, same, *ret));
+		cr_assert(fd_store_use(&stores.store, same, *ret));
 	else
-		cr_assert_not_null(add(stores, ++*last_number, *ret));
+		cr_assert_not_null(add(++*last_number, *ret));
 }
 
 Test(fd_store, random_operations)
@@ -305,9 +292,7 @@ Test(fd_store, random_operations)
 	size_t counts[MEMORIES] = { 0 }, count = 0, different = 0;
 	Opened opened[OPEN_MAX];
 	uint64_t last_number = 0;
-	Stores stores;
 
-	stores_begin(&stores);
 	srandom(5);
 	for (size_t i = 0; i < MEMORIES; i++)
 		memories[i] = open_memory();
@@ -318,13 +303,13 @@ Test(fd_store, random_operations)
 		if (is_new) {
 			Opened *one = &opened[count++];
 			one->memory = (size_t)random() % MEMORIES;
-			open_at_random(&stores, memories[one->memory], &one->fd, &last_number);
+			open_at_random(memories[one->memory], &one->fd, &last_number);
 			different += counts[one->memory]++ == 0;
 		} else if (at < count) {
 			Opened one = opened[at];
 			opened[at] = opened[--count];
 			bool is_last = --counts[one.memory] == 0;
-			cr_assert_eq(release_and_close(&stores, one.fd), is_last);
+			cr_assert_eq(release_and_close(one.fd), is_last);
 			different -= is_last;
 		}
 		fake_service_manager_read(&stores.manager);
@@ -333,10 +318,9 @@ Test(fd_store, random_operations)
 	}
 	cr_assert_gt(last_number, 50);
 	while (count > 0) {
-		release_and_close(&stores, opened[--count].fd);
+		release_and_close(opened[--count].fd);
 		fake_service_manager_read(&stores.manager);
 	}
 	for (size_t i = 0; i < MEMORIES; i++)
 		close(memories[i]);
-	stores_end(&stores);
 }

@@ -62,7 +62,10 @@ typedef struct Fixture {
 	PeerUsers owners;
 	FdCloser closer;
 	HostProcess *self;
+	int open_fds; /* before the fixture was set up */
 } Fixture;
+
+static Fixture fixture;
 
 static void ignore_exit(void *context, ProcessKey key)
 {
@@ -75,60 +78,34 @@ static void ignore_closed(void *context)
 	(void)context;
 }
 
-static void make_sys(Fixture *fixture, const char *device)
+static void make_sys(const char *device)
 {
 	char path[128];
 
-	snprintf(fixture->sys, sizeof(fixture->sys), "/tmp/vaild-sys-XXXXXX");
-	cr_assert_not_null(mkdtemp(fixture->sys));
-	snprintf(path, sizeof(path), "%s/class", fixture->sys);
+	snprintf(fixture.sys, sizeof(fixture.sys), "/tmp/vaild-sys-XXXXXX");
+	cr_assert_not_null(mkdtemp(fixture.sys));
+	snprintf(path, sizeof(path), "%s/class", fixture.sys);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/class/kfd", fixture->sys);
+	snprintf(path, sizeof(path), "%s/class/kfd", fixture.sys);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/class/kfd/kfd", fixture->sys);
+	snprintf(path, sizeof(path), "%s/class/kfd/kfd", fixture.sys);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/class/kfd/kfd/dev", fixture->sys);
+	snprintf(path, sizeof(path), "%s/class/kfd/kfd/dev", fixture.sys);
 	FILE *file = fopen(path, "we");
 	fputs(device, file);
 	fclose(file);
 }
 
-static void remove_sys(Fixture *fixture)
+static void remove_sys(void)
 {
 	static const char *const parts[] = { "/class/kfd/kfd/dev", "/class/kfd/kfd", "/class/kfd",
 					     "/class", "" };
 	char path[128];
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		snprintf(path, sizeof(path), "%s%s", fixture->sys, parts[i]);
+		snprintf(path, sizeof(path), "%s%s", fixture.sys, parts[i]);
 		cr_assert_eq(remove(path), 0);
 	}
-}
-
-static void fixture_begin(Fixture *fixture, const char *device)
-{
-	make_sys(fixture, device);
-	FsRoots roots = { .proc = "/proc", .sys = fixture->sys };
-	fixture->base = event_base_new();
-	event_base_priority_init(fixture->base, 2);
-	process_table_init(&fixture->processes, fixture->base, &roots, ignore_exit, NULL);
-	peer_users_init(&fixture->owners);
-	fd_closer_init(&fixture->closer, fixture->base, ignore_closed, NULL);
-	cr_assert_eq(process_table_open(&fixture->processes, getpid(), &fixture->self),
-		     LOOKUP_FOUND);
-	host_process_ref(fixture->self);
-}
-
-static void fixture_end(Fixture *fixture)
-{
-	host_process_unref(fixture->self);
-	while (peer_users_first(&fixture->owners)) /* until all closing children have exited */
-		event_base_loop(fixture->base, EVLOOP_ONCE);
-	fd_closer_deinit(&fixture->closer);
-	process_table_deinit(&fixture->processes);
-	peer_users_deinit(&fixture->owners);
-	event_base_free(fixture->base);
-	remove_sys(fixture);
 }
 
 static int count_fds(void)
@@ -140,10 +117,40 @@ static int count_fds(void)
 	return count;
 }
 
-static Lookup find(Fixture *fixture, GraphicsContextKind *ret_kind)
+static void set_up(void)
 {
-	PeerUser *owner = peer_user_get(&fixture->owners, getuid());
-	Lookup lookup = graphics_context_find(fixture->self, &fixture->closer, owner, ret_kind);
+	fixture.open_fds = count_fds();
+	make_sys("1:7\n"); /* /dev/full */
+	FsRoots roots = { .proc = "/proc", .sys = fixture.sys };
+	fixture.base = event_base_new();
+	event_base_priority_init(fixture.base, 2);
+	process_table_init(&fixture.processes, fixture.base, &roots, ignore_exit, NULL);
+	peer_users_init(&fixture.owners);
+	fd_closer_init(&fixture.closer, fixture.base, ignore_closed, NULL);
+	cr_assert_eq(process_table_open(&fixture.processes, getpid(), &fixture.self), LOOKUP_FOUND);
+	host_process_ref(fixture.self);
+}
+
+/* Checks that all fds are closed. */
+static void tear_down(void)
+{
+	host_process_unref(fixture.self);
+	while (peer_users_first(&fixture.owners)) /* until all closing children have exited */
+		event_base_loop(fixture.base, EVLOOP_ONCE);
+	fd_closer_deinit(&fixture.closer);
+	process_table_deinit(&fixture.processes);
+	peer_users_deinit(&fixture.owners);
+	event_base_free(fixture.base);
+	remove_sys();
+	cr_assert_eq(count_fds(), fixture.open_fds);
+}
+
+TestSuite(graphics_context, .init = set_up, .fini = tear_down);
+
+static Lookup find(GraphicsContextKind *ret_kind)
+{
+	PeerUser *owner = peer_user_get(&fixture.owners, getuid());
+	Lookup lookup = graphics_context_find(fixture.self, &fixture.closer, owner, ret_kind);
 
 	peer_user_put(owner);
 	return lookup;
@@ -151,51 +158,37 @@ static Lookup find(Fixture *fixture, GraphicsContextKind *ret_kind)
 
 Test(graphics_context, an_open_device_with_the_number)
 {
-	Fixture fixture;
 	GraphicsContextKind kind = GRAPHICS_CONTEXT_MAX;
 
-	fixture_begin(&fixture, "1:7\n"); /* /dev/full */
-	cr_assert_eq(find(&fixture, &kind), LOOKUP_ABSENT);
+	cr_assert_eq(find(&kind), LOOKUP_ABSENT);
 	int device = open("/dev/full", O_RDWR | O_CLOEXEC);
-	cr_assert_eq(find(&fixture, &kind), LOOKUP_FOUND);
+	cr_assert_eq(find(&kind), LOOKUP_FOUND);
 	cr_assert_eq(kind, GRAPHICS_CONTEXT_KFD);
 	close(device);
-	fixture_end(&fixture);
 }
 
 Test(graphics_context, an_o_path_fd_is_no_context)
 {
-	Fixture fixture;
 	GraphicsContextKind kind;
 
-	fixture_begin(&fixture, "1:7\n");
 	int device = open("/dev/full", O_PATH | O_CLOEXEC);
 	cr_assert_geq(device, 0);
-	cr_assert_eq(find(&fixture, &kind), LOOKUP_ABSENT);
+	cr_assert_eq(find(&kind), LOOKUP_ABSENT);
 	close(device);
-	fixture_end(&fixture);
 }
 
 Test(graphics_context, a_regular_file_is_no_context)
 {
-	Fixture fixture;
 	GraphicsContextKind kind;
 
-	fixture_begin(&fixture, "1:7\n");
 	int file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-	cr_assert_eq(find(&fixture, &kind), LOOKUP_ABSENT);
+	cr_assert_eq(find(&kind), LOOKUP_ABSENT);
 	close(file);
-	fixture_end(&fixture);
 }
 
 Test(graphics_context, fetched_fds_are_closed)
 {
-	Fixture fixture;
 	GraphicsContextKind kind;
-	int before = count_fds();
 
-	fixture_begin(&fixture, "1:7\n");
-	find(&fixture, &kind);
-	fixture_end(&fixture);
-	cr_assert_eq(count_fds(), before);
+	find(&kind); /* tear_down() counts the fds */
 }

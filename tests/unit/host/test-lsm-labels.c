@@ -19,28 +19,29 @@ typedef struct Folder {
 	int fd;
 } Folder;
 
-static void folder_write(const Folder *folder, const char *name, const char *text)
+static Folder folder;
+
+static void folder_write(const char *name, const char *text)
 {
-	int file = openat(folder->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int file = openat(folder.fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	cr_assert_eq(write(file, text, strlen(text)), (ssize_t)strlen(text));
 	close(file);
 }
 
 /* Creates a fake /proc directory of a process without any label. */
-static Folder folder_new(void)
+static void set_up(void)
 {
 	static const char *const folders[] = { "ns", "attr", "attr/apparmor", "attr/smack" };
-	Folder folder = { .path = "/tmp/vaild-labels-XXXXXX" };
 
+	folder = (Folder){ .path = "/tmp/vaild-labels-XXXXXX" };
 	cr_assert_not_null(mkdtemp(folder.path));
 	folder.fd = open(folder.path, O_PATH | O_CLOEXEC);
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		cr_assert_eq(mkdirat(folder.fd, folders[i], 0700), 0);
 	cr_assert_eq(symlinkat("/proc/self/ns/user", folder.fd, "ns/user"), 0);
-	folder_write(&folder, "status",
+	folder_write("status",
 		     "Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\nGroups:\t\nCapPrm:\t0\nCapEff:\t0\n");
-	return folder;
 }
 
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)
@@ -51,18 +52,19 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 	return remove(path);
 }
 
-static void folder_free(Folder *folder)
+static void tear_down(void)
 {
-	close(folder->fd);
-	cr_assert_eq(nftw(folder->path, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+	close(folder.fd);
+	cr_assert_eq(nftw(folder.path, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-static void expect_labels(const Folder *folder, const LabelFiles *files, const char *label,
-			  const char *stacked)
+TestSuite(lsm_labels, .init = set_up, .fini = tear_down);
+
+static void expect_labels(const LabelFiles *files, const char *label, const char *stacked)
 {
 	Credentials credentials;
 
-	cr_assert_eq(proc_credentials_read(folder->fd, files, &credentials), 0);
+	cr_assert_eq(proc_credentials_read(folder.fd, files, &credentials), 0);
 	cr_assert_str_eq(credentials.label, label);
 	cr_assert_str_eq(credentials.stacked_labels, stacked);
 	credentials_deinit(&credentials);
@@ -70,29 +72,24 @@ static void expect_labels(const Folder *folder, const LabelFiles *files, const c
 
 Test(lsm_labels, implemented_label_files_are_read)
 {
-	Folder folder = folder_new();
-
-	expect_labels(&folder, &all, "", "\n");
-	folder_write(&folder, "attr/current", "unconfined_t\n");
-	folder_write(&folder, "attr/apparmor/current", "viewer (enforce)\n");
-	folder_write(&folder, "attr/smack/current", "floor");
-	expect_labels(&folder, &all, "unconfined_t", "viewer (enforce)\nfloor");
-	expect_labels(&folder, &(LabelFiles){ 0 }, "", "\n");
-	folder_free(&folder);
+	expect_labels(&all, "", "\n");
+	folder_write("attr/current", "unconfined_t\n");
+	folder_write("attr/apparmor/current", "viewer (enforce)\n");
+	folder_write("attr/smack/current", "floor");
+	expect_labels(&all, "unconfined_t", "viewer (enforce)\nfloor");
+	expect_labels(&(LabelFiles){ 0 }, "", "\n");
 }
 
 Test(lsm_labels, unimplemented_label_files_are_found)
 {
-	Folder folder = folder_new();
 	LabelFiles found = label_files_find(folder.fd);
 
 	cr_assert(!found.current && !found.apparmor && !found.smack);
-	folder_write(&folder, "attr/smack/current", "floor");
+	folder_write("attr/smack/current", "floor");
 	found = label_files_find(folder.fd);
 	cr_assert(!found.current && !found.apparmor && found.smack);
 	found = label_files_find(-1); /* unknown: read them all */
 	cr_assert(found.current && found.apparmor && found.smack);
-	folder_free(&folder);
 }
 
 /* An unreadable label must not be taken for an empty one. */
@@ -100,7 +97,6 @@ Test(lsm_labels, an_unreadable_label_makes_all_credentials_unreadable)
 {
 	static const char *const labels[] = { "attr/current", "attr/apparmor/current",
 					      "attr/smack/current" };
-	Folder folder = folder_new();
 	Credentials credentials;
 
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
@@ -109,5 +105,4 @@ Test(lsm_labels, an_unreadable_label_makes_all_credentials_unreadable)
 		cr_assert_null(credentials.label);
 		unlinkat(folder.fd, labels[i], AT_REMOVEDIR);
 	}
-	folder_free(&folder);
 }

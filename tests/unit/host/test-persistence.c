@@ -21,8 +21,6 @@
 #include "tests/support/fake-host.h"
 #include "tests/support/fake-service-manager.h"
 
-TestSuite(persistence);
-
 #define ROOM 30
 
 typedef struct Daemon {
@@ -33,7 +31,10 @@ typedef struct Daemon {
 	Statistics statistics;
 	PersistenceOptions options;
 	Persistence persistence;
+	pid_t child; /* a process to watch */
 } Daemon;
+
+static Daemon vaild;
 
 static void ignore_exit(void *context, ProcessKey key)
 {
@@ -41,89 +42,93 @@ static void ignore_exit(void *context, ProcessKey key)
 	(void)key;
 }
 
-static void daemon_start(Daemon *daemon)
+static void daemon_start(void)
 {
 	ListenFds passed = { 0 };
 
-	daemon->base = event_base_new();
-	event_base_priority_init(daemon->base, 2);
-	process_table_init(&daemon->processes, daemon->base, &FS_ROOTS_DEFAULT, ignore_exit, NULL);
-	daemon->statistics = (Statistics){ 0 };
-	fake_service_manager_pass(&daemon->manager, &passed);
-	cr_assert_eq(persistence_open(&daemon->persistence, &daemon->options, &passed), 0);
+	vaild.base = event_base_new();
+	event_base_priority_init(vaild.base, 2);
+	process_table_init(&vaild.processes, vaild.base, &FS_ROOTS_DEFAULT, ignore_exit, NULL);
+	vaild.statistics = (Statistics){ 0 };
+	fake_service_manager_pass(&vaild.manager, &passed);
+	cr_assert_eq(persistence_open(&vaild.persistence, &vaild.options, &passed), 0);
 	listen_fds_deinit(&passed);
-	fake_service_manager_read(&daemon->manager);
+	fake_service_manager_read(&vaild.manager);
 }
 
-static void daemon_stop(Daemon *daemon)
+static void daemon_stop(void)
 {
-	persistence_close(&daemon->persistence);
-	process_table_deinit(&daemon->processes);
-	event_base_free(daemon->base);
+	persistence_close(&vaild.persistence);
+	process_table_deinit(&vaild.processes);
+	event_base_free(vaild.base);
 }
 
-static void daemon_restart(Daemon *daemon)
+static void daemon_restart(void)
 {
-	daemon_stop(daemon);
-	daemon_start(daemon);
+	daemon_stop();
+	daemon_start();
 }
 
-static void daemon_begin(Daemon *daemon)
+/* Starts the child first, so that it does not inherit the lock of the daemon. */
+static void set_up(void)
 {
-	*daemon = (Daemon){ .path = "/tmp/vaild-keeper-XXXXXX" };
-	fake_service_manager_init(&daemon->manager, ROOM);
-	cr_assert_not_null(mkdtemp(daemon->path));
-	daemon->options = (PersistenceOptions){
-		.runtime_directory = daemon->path,
+	vaild = (Daemon){ .child = start_child(), .path = "/tmp/vaild-persistence-XXXXXX" };
+	fake_service_manager_init(&vaild.manager, ROOM);
+	cr_assert_not_null(mkdtemp(vaild.path));
+	vaild.options = (PersistenceOptions){
+		.runtime_directory = vaild.path,
 		.roots = FS_ROOTS_DEFAULT,
-		.processes = &daemon->processes,
+		.processes = &vaild.processes,
 		.parser = json_parser_new(),
-		.statistics = &daemon->statistics,
+		.statistics = &vaild.statistics,
 	};
-	cr_assert_eq(fd_info_init(&daemon->options.memfds), 0);
-	daemon_start(daemon);
+	cr_assert_eq(fd_info_init(&vaild.options.memfds), 0);
+	daemon_start();
 }
 
-static void daemon_end(Daemon *daemon)
+static void tear_down(void)
 {
 	char command[128];
 
-	daemon_stop(daemon);
-	cr_assert_eq(daemon->manager.dropped, 0);
-	fake_service_manager_deinit(&daemon->manager);
-	json_parser_free(daemon->options.parser);
-	snprintf(command, sizeof(command), "rm -rf '%s'", daemon->path);
+	daemon_stop();
+	cr_assert_eq(vaild.manager.dropped, 0);
+	fake_service_manager_deinit(&vaild.manager);
+	json_parser_free(vaild.options.parser);
+	snprintf(command, sizeof(command), "rm -rf '%s'", vaild.path);
 	cr_assert_eq(system(command), 0);
+	end_child(vaild.child);
 }
 
-static const char *stored(Daemon *daemon)
+TestSuite(persistence, .init = set_up, .fini = tear_down);
+
+static const char *stored(void)
 {
-	return fake_service_manager_names(&daemon->manager);
+	return fake_service_manager_names(&vaild.manager);
 }
 
-static size_t recorded(const Daemon *daemon, PersistedKind kind)
+static size_t recorded(PersistedKind kind)
 {
 	PersistedRecords records;
 
-	cr_assert_eq(record_file_load(&daemon->persistence.records, kind, &records), 0);
+	cr_assert_eq(record_file_load(&vaild.persistence.records, kind, &records), 0);
 	size_t count = records.count;
 	persisted_records_deinit(&records);
 	return count;
 }
 
-static void assert_remarked(const Daemon *daemon, const char *subject, const char *message)
+static void assert_remarked(const char *subject, const char *message)
 {
-	for (size_t i = 0; i < daemon->statistics.remark_count; i++)
-		if (strcmp(daemon->statistics.remarks[i].subject, subject) == 0 &&
-		    strstr(daemon->statistics.remarks[i].message, message))
+	for (size_t i = 0; i < vaild.statistics.remark_count; i++)
+		if (strcmp(vaild.statistics.remarks[i].subject, subject) == 0 &&
+		    strstr(vaild.statistics.remarks[i].message, message))
 			return;
 	cr_assert_fail("there is no remark about %s with the text: %s", subject, message);
 }
 
-static void assert_nothing_remarked(const Daemon *daemon)
+static void assert_nothing_remarked(void)
 {
-	cr_assert_eq(daemon->statistics.remark_count, 0, "%s: %s",
-		     daemon->statistics.remarks[0].subject, daemon->statistics.remarks[0].message);
+	cr_assert_eq(vaild.statistics.remark_count, 0, "%s: %s",
+		     vaild.statistics.remarks[0].subject, vaild.statistics.remarks[0].message);
 }
 
 static int open_memory(void)
@@ -134,17 +139,17 @@ static int open_memory(void)
 	return memory;
 }
 
-static void release_and_close(Daemon *daemon, int fd)
+static void release_and_close(int fd)
 {
-	persistence_fdstore_release(&daemon->persistence, fd);
+	persistence_fdstore_release(&vaild.persistence, fd);
 	close(fd);
 }
 
-static HostProcess *watch(Daemon *daemon, pid_t pid)
+static HostProcess *watch(pid_t pid)
 {
 	HostProcess *process;
 
-	cr_assert_eq(process_table_open(&daemon->processes, pid, &process), LOOKUP_FOUND);
+	cr_assert_eq(process_table_open(&vaild.processes, pid, &process), LOOKUP_FOUND);
 	cr_assert(host_process_watch(process));
 	return process;
 }
@@ -152,262 +157,217 @@ static HostProcess *watch(Daemon *daemon, pid_t pid)
 Test(persistence, records_survive_a_restart)
 {
 	PersistedRecords records;
-	Daemon daemon;
 
-	daemon_begin(&daemon);
-	cr_assert(persistence_save(&daemon.persistence, 5, "{\"kind\":\"a\"}", 12));
-	cr_assert(persistence_save(&daemon.persistence, 6, "{}", 2));
-	persistence_remove(&daemon.persistence, &(uint64_t){ 6 }, 1);
-	daemon_restart(&daemon);
-	persistence_end_restore(&daemon.persistence);
-	cr_assert_eq(persistence_load(&daemon.persistence, &records), 0);
+	cr_assert(persistence_save(&vaild.persistence, 5, "{\"kind\":\"a\"}", 12));
+	cr_assert(persistence_save(&vaild.persistence, 6, "{}", 2));
+	persistence_remove(&vaild.persistence, &(uint64_t){ 6 }, 1);
+	daemon_restart();
+	persistence_end_restore(&vaild.persistence);
+	cr_assert_eq(persistence_load(&vaild.persistence, &records), 0);
 	cr_assert_eq(records.count, 1);
 	cr_assert_eq(records.items[0].number, 5);
 	cr_assert_str_eq(records.items[0].text, "{\"kind\":\"a\"}");
 	persisted_records_deinit(&records);
-	persistence_close(&daemon.persistence);
-	cr_assert_not(persistence_save(&daemon.persistence, 7, "{}", 2));
-	persistence_remove(&daemon.persistence, &(uint64_t){ 5 }, 1);
-	daemon_end(&daemon);
+	persistence_close(&vaild.persistence);
+	cr_assert_not(persistence_save(&vaild.persistence, 7, "{}", 2));
+	persistence_remove(&vaild.persistence, &(uint64_t){ 5 }, 1);
 }
 
 Test(persistence, fd_survives_a_restart)
 {
 	struct stat before, after;
 	int planes[2], claimed[2];
-	Daemon daemon;
 
-	daemon_begin(&daemon);
 	planes[0] = open_memory();
 	planes[1] = dup(planes[0]);
 	cr_assert_eq(fstat(planes[0], &before), 0);
-	cr_assert_eq(persistence_fdstore_add(&daemon.persistence, planes[0]), 1);
-	cr_assert_eq(persistence_fdstore_add(&daemon.persistence, planes[1]), 1);
-	cr_assert_str_eq(stored(&daemon), "m1");
+	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, planes[0]), 1);
+	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, planes[1]), 1);
+	cr_assert_str_eq(stored(), "m1");
 	for (int restart = 0; restart < 2; restart++) {
-		daemon_restart(&daemon);
+		daemon_restart();
 		close(planes[0]);
 		close(planes[1]);
 		for (int i = 0; i < 2; i++) {
-			cr_assert_eq(persistence_fdstore_find(&daemon.persistence, 1, &claimed[i]),
+			cr_assert_eq(persistence_fdstore_find(&vaild.persistence, 1, &claimed[i]),
 				     LOOKUP_FOUND);
 			cr_assert_eq(fstat(claimed[i], &after), 0);
 			cr_assert_eq(before.st_ino, after.st_ino);
 			cr_assert_eq(fcntl(claimed[i], F_GETFD), FD_CLOEXEC);
 			planes[i] = claimed[i];
 		}
-		persistence_end_restore(&daemon.persistence);
-		cr_assert_str_eq(stored(&daemon), "m1");
-		assert_nothing_remarked(&daemon);
+		persistence_end_restore(&vaild.persistence);
+		cr_assert_str_eq(stored(), "m1");
+		assert_nothing_remarked();
 	}
-	release_and_close(&daemon, claimed[0]);
-	cr_assert_str_eq(stored(&daemon), "m1");
-	release_and_close(&daemon, claimed[1]);
-	cr_assert_str_eq(stored(&daemon), "");
-	cr_assert_eq(recorded(&daemon, PERSISTED_FD), 0);
-	cr_assert_eq(persistence_fdstore_find(&daemon.persistence, 1, &claimed[0]), LOOKUP_ABSENT);
-	daemon_end(&daemon);
+	release_and_close(claimed[0]);
+	cr_assert_str_eq(stored(), "m1");
+	release_and_close(claimed[1]);
+	cr_assert_str_eq(stored(), "");
+	cr_assert_eq(recorded(PERSISTED_FD), 0);
+	cr_assert_eq(persistence_fdstore_find(&vaild.persistence, 1, &claimed[0]), LOOKUP_ABSENT);
 }
 
 Test(persistence, ids_are_not_reused)
 {
-	Daemon daemon;
 	int memory = open_memory();
 
-	daemon_begin(&daemon);
 	for (uint64_t id = 1; id <= 6; id++) {
-		cr_assert_eq(persistence_fdstore_add(&daemon.persistence, memory), id);
-		persistence_fdstore_release(&daemon.persistence, memory);
-		fake_service_manager_read(&daemon.manager);
+		cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memory), id);
+		persistence_fdstore_release(&vaild.persistence, memory);
+		fake_service_manager_read(&vaild.manager);
 		if (id % 2 == 0)
-			daemon_restart(&daemon);
+			daemon_restart();
 	}
 	close(memory);
-	daemon_end(&daemon);
 }
 
 Test(persistence, process_keeps_its_key)
 {
-	pid_t child = start_child(), pid = 0;
-	Daemon daemon;
+	pid_t pid = 0;
 
-	daemon_begin(&daemon);
-	HostProcess *process = watch(&daemon, child);
+	HostProcess *process = watch(vaild.child);
 	ProcessKey key = process->key;
-	cr_assert_str_eq(stored(&daemon), "p1");
+	cr_assert_str_eq(stored(), "p1");
 	for (int restart = 0; restart < 2; restart++) {
-		daemon_restart(&daemon);
-		cr_assert_eq(persistence_find_process(&daemon.persistence, key, &pid),
-			     LOOKUP_FOUND);
-		cr_assert_eq(pid, child);
-		process = process_table_find(&daemon.processes, key);
+		daemon_restart();
+		cr_assert_eq(persistence_find_process(&vaild.persistence, key, &pid), LOOKUP_FOUND);
+		cr_assert_eq(pid, vaild.child);
+		process = process_table_find(&vaild.processes, key);
 		cr_assert(host_process_watch(process));
-		persistence_end_restore(&daemon.persistence);
-		cr_assert_str_eq(stored(&daemon), "p1");
-		assert_nothing_remarked(&daemon);
+		persistence_end_restore(&vaild.persistence);
+		cr_assert_str_eq(stored(), "p1");
+		assert_nothing_remarked();
 	}
-	cr_assert_eq(persistence_find_process(&daemon.persistence, key + 1, &pid), LOOKUP_GONE);
+	cr_assert_eq(persistence_find_process(&vaild.persistence, key + 1, &pid), LOOKUP_GONE);
 	host_process_unwatch(process);
-	cr_assert_str_eq(stored(&daemon), "");
-	cr_assert_eq(recorded(&daemon, PERSISTED_PROCESS), 0);
-	daemon_end(&daemon);
-	end_child(child);
+	cr_assert_str_eq(stored(), "");
+	cr_assert_eq(recorded(PERSISTED_PROCESS), 0);
 }
 
 Test(persistence, process_that_exits_before_the_restart_is_removed)
 {
-	pid_t child = start_child(), pid;
-	Daemon daemon;
+	pid_t pid;
 
-	daemon_begin(&daemon);
-	watch(&daemon, child);
-	fake_service_manager_read(&daemon.manager);
-	end_child(child);
-	daemon_restart(&daemon);
-	cr_assert_eq(persistence_find_process(&daemon.persistence, 1, &pid), LOOKUP_GONE);
-	cr_assert_str_eq(stored(&daemon), "");
-	cr_assert_eq(recorded(&daemon, PERSISTED_PROCESS), 0);
-	assert_nothing_remarked(&daemon);
+	watch(vaild.child);
+	fake_service_manager_read(&vaild.manager);
+	end_child(vaild.child);
+	daemon_restart();
+	cr_assert_eq(persistence_find_process(&vaild.persistence, 1, &pid), LOOKUP_GONE);
+	cr_assert_str_eq(stored(), "");
+	cr_assert_eq(recorded(PERSISTED_PROCESS), 0);
+	assert_nothing_remarked();
 	/* Its key is not reused. */
-	child = start_child();
-	cr_assert_eq(watch(&daemon, child)->key, 2);
-	daemon_end(&daemon);
-	end_child(child);
+	vaild.child = start_child();
+	cr_assert_eq(watch(vaild.child)->key, 2);
 }
 
 Test(persistence, unclaimed_fds_and_processes_are_removed)
 {
-	pid_t child = start_child();
 	int memory = open_memory();
-	Daemon daemon;
 
-	daemon_begin(&daemon);
-	watch(&daemon, child);
-	cr_assert_eq(persistence_fdstore_add(&daemon.persistence, memory), 1);
-	cr_assert_str_eq(stored(&daemon), "p1 m1");
-	daemon_restart(&daemon);
-	cr_assert_str_eq(stored(&daemon), "p1 m1");
-	persistence_end_restore(&daemon.persistence);
-	cr_assert_str_eq(stored(&daemon), "");
-	cr_assert_eq(recorded(&daemon, PERSISTED_PROCESS) + recorded(&daemon, PERSISTED_FD), 0);
+	watch(vaild.child);
+	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memory), 1);
+	cr_assert_str_eq(stored(), "p1 m1");
+	daemon_restart();
+	cr_assert_str_eq(stored(), "p1 m1");
+	persistence_end_restore(&vaild.persistence);
+	cr_assert_str_eq(stored(), "");
+	cr_assert_eq(recorded(PERSISTED_PROCESS) + recorded(PERSISTED_FD), 0);
 	close(memory);
-	daemon_end(&daemon);
-	end_child(child);
 }
 
 Test(persistence, fd_without_a_record_is_removed)
 {
 	int memory = open_memory();
-	Daemon daemon;
 
-	daemon_begin(&daemon);
-	cr_assert_eq(persistence_fdstore_add(&daemon.persistence, memory), 1);
-	record_file_remove(&daemon.persistence.records, PERSISTED_FD, 1);
-	fake_service_manager_read(&daemon.manager);
-	strcpy(fake_service_manager_find(&daemon.manager, "m1")->name, "m9");
-	daemon_restart(&daemon);
-	assert_remarked(&daemon, "descriptor 9", "it has no record");
-	cr_assert_str_eq(stored(&daemon), "");
-	cr_assert_eq(persistence_fdstore_add(&daemon.persistence, memory), 10);
-	fake_service_manager_read(&daemon.manager);
-	strcpy(fake_service_manager_find(&daemon.manager, "m10")->name, "stored");
-	daemon_restart(&daemon);
-	cr_assert_str_eq(stored(&daemon), "");
+	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memory), 1);
+	record_file_remove(&vaild.persistence.records, PERSISTED_FD, 1);
+	fake_service_manager_read(&vaild.manager);
+	strcpy(fake_service_manager_find(&vaild.manager, "m1")->name, "m9");
+	daemon_restart();
+	assert_remarked("descriptor 9", "it has no record");
+	cr_assert_str_eq(stored(), "");
+	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memory), 10);
+	fake_service_manager_read(&vaild.manager);
+	strcpy(fake_service_manager_find(&vaild.manager, "m10")->name, "stored");
+	daemon_restart();
+	cr_assert_str_eq(stored(), "");
 	close(memory);
-	daemon_end(&daemon);
 }
 
 Test(persistence, missing_fds_cause_remarks)
 {
-	pid_t child = start_child();
 	int memory = open_memory(), fd;
-	Daemon daemon;
 
-	daemon_begin(&daemon);
-	watch(&daemon, child);
-	cr_assert_eq(persistence_fdstore_add(&daemon.persistence, memory), 1);
-	fake_service_manager_read(&daemon.manager);
-	while (daemon.manager.count > 0)
-		close(daemon.manager.entries[--daemon.manager.count].fd);
-	daemon_restart(&daemon);
-	assert_remarked(&daemon, "process 1", "did not return it");
-	assert_remarked(&daemon, "descriptor 1", "did not return it");
-	cr_assert_eq(persistence_fdstore_find(&daemon.persistence, 1, &fd), LOOKUP_ABSENT);
-	daemon_restart(&daemon);
-	assert_nothing_remarked(&daemon);
+	watch(vaild.child);
+	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memory), 1);
+	fake_service_manager_read(&vaild.manager);
+	while (vaild.manager.count > 0)
+		close(vaild.manager.entries[--vaild.manager.count].fd);
+	daemon_restart();
+	assert_remarked("process 1", "did not return it");
+	assert_remarked("descriptor 1", "did not return it");
+	cr_assert_eq(persistence_fdstore_find(&vaild.persistence, 1, &fd), LOOKUP_ABSENT);
+	daemon_restart();
+	assert_nothing_remarked();
 	close(memory);
-	daemon_end(&daemon);
-	end_child(child);
 }
 
-static void change_stored(Daemon *daemon, const char *name, int fd)
+static void change_stored(const char *name, int fd)
 {
-	fake_service_manager_read(&daemon->manager);
-	FakeStoreEntry *entry = fake_service_manager_find(&daemon->manager, name);
+	fake_service_manager_read(&vaild.manager);
+	FakeStoreEntry *entry = fake_service_manager_find(&vaild.manager, name);
 	close(entry->fd);
 	entry->fd = fd;
 }
 
 Test(persistence, fd_that_does_not_match_its_record_is_dropped)
 {
-	pid_t children[] = { start_child(), start_child() };
 	int memory = open_memory();
-	Daemon daemon;
 
-	daemon_begin(&daemon);
-	watch(&daemon, children[0]);
-	cr_assert_eq(persistence_fdstore_add(&daemon.persistence, memory), 1);
-	change_stored(&daemon, "p1", pidfd_open(children[1], 0));
-	change_stored(&daemon, "m1", open_memory());
-	daemon_restart(&daemon);
-	assert_remarked(&daemon, "process 1", "is not the recorded process");
-	assert_remarked(&daemon, "descriptor 1", "is not the recorded file descriptor");
-	cr_assert_str_eq(stored(&daemon), "");
-	cr_assert_eq(recorded(&daemon, PERSISTED_PROCESS) + recorded(&daemon, PERSISTED_FD), 0);
+	watch(vaild.child);
+	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memory), 1);
+	change_stored("p1", pidfd_open(getpid(), 0));
+	change_stored("m1", open_memory());
+	daemon_restart();
+	assert_remarked("process 1", "is not the recorded process");
+	assert_remarked("descriptor 1", "is not the recorded file descriptor");
+	cr_assert_str_eq(stored(), "");
+	cr_assert_eq(recorded(PERSISTED_PROCESS) + recorded(PERSISTED_FD), 0);
 	close(memory);
-	daemon_end(&daemon);
-	end_child(children[0]);
-	end_child(children[1]);
 }
 
 Test(persistence, full_store_refuses)
 {
-	pid_t child = start_child();
 	int memories[ROOM];
 	HostProcess *process;
-	Daemon daemon;
 
-	daemon_begin(&daemon);
 	for (size_t i = 0; i < ROOM; i++) {
 		memories[i] = open_memory();
-		cr_assert_eq(persistence_fdstore_add(&daemon.persistence, memories[i]) != 0,
+		cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memories[i]) != 0,
 			     i < ROOM - 1);
-		fake_service_manager_read(&daemon.manager);
+		fake_service_manager_read(&vaild.manager);
 		if (i > 0)
 			continue;
-		cr_assert_eq(process_table_open(&daemon.processes, child, &process), LOOKUP_FOUND);
+		cr_assert_eq(process_table_open(&vaild.processes, vaild.child, &process),
+			     LOOKUP_FOUND);
 		cr_assert(host_process_watch(process));
-		fake_service_manager_read(&daemon.manager);
+		fake_service_manager_read(&vaild.manager);
 	}
-	cr_assert_eq(recorded(&daemon, PERSISTED_FD), ROOM - 1);
+	cr_assert_eq(recorded(PERSISTED_FD), ROOM - 1);
 	host_process_unwatch(process);
-	fake_service_manager_read(&daemon.manager);
-	cr_assert_neq(persistence_fdstore_add(&daemon.persistence, memories[ROOM - 1]), 0);
+	fake_service_manager_read(&vaild.manager);
+	cr_assert_neq(persistence_fdstore_add(&vaild.persistence, memories[ROOM - 1]), 0);
 	cr_assert_not(host_process_watch(process));
 	for (size_t i = 0; i < ROOM; i++)
 		close(memories[i]);
-	daemon_end(&daemon);
-	end_child(child);
 }
 
 Test(persistence, only_shareable_fds_are_stored)
 {
-	Daemon daemon;
-
-	daemon_begin(&daemon);
-	cr_assert_eq(persistence_fdstore_add(&daemon.persistence, STDERR_FILENO), 0);
-	cr_assert_str_eq(stored(&daemon), "");
-	daemon_end(&daemon);
+	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, STDERR_FILENO), 0);
+	cr_assert_str_eq(stored(), "");
 }
 
 static void allow_fds(rlim_t count)
@@ -429,98 +389,86 @@ static rlim_t count_fds(void)
 }
 
 /* Starts with at most spare free fds. Returns whether the start succeeded. */
-static bool daemon_try_start(Daemon *daemon, rlim_t spare)
+static bool daemon_try_start(rlim_t spare)
 {
 	ListenFds passed = { 0 };
 
-	daemon->base = event_base_new();
-	event_base_priority_init(daemon->base, 2);
-	process_table_init(&daemon->processes, daemon->base, &FS_ROOTS_DEFAULT, ignore_exit, NULL);
-	fake_service_manager_pass(&daemon->manager, &passed);
+	vaild.base = event_base_new();
+	event_base_priority_init(vaild.base, 2);
+	process_table_init(&vaild.processes, vaild.base, &FS_ROOTS_DEFAULT, ignore_exit, NULL);
+	fake_service_manager_pass(&vaild.manager, &passed);
 	allow_fds(count_fds() + spare);
-	int error = persistence_open(&daemon->persistence, &daemon->options, &passed);
+	int error = persistence_open(&vaild.persistence, &vaild.options, &passed);
 	allow_fds(1024);
 	listen_fds_deinit(&passed);
-	fake_service_manager_read(&daemon->manager);
+	fake_service_manager_read(&vaild.manager);
 	if (error < 0) {
-		process_table_deinit(&daemon->processes);
-		event_base_free(daemon->base);
+		process_table_deinit(&vaild.processes);
+		event_base_free(vaild.base);
 	}
 	return error == 0;
 }
 
 /* Accepts a remark that the record file cannot be rewritten: nothing is lost by that. */
-static void assert_nothing_lost(Daemon *daemon)
+static void assert_nothing_lost(void)
 {
-	for (size_t i = 0; i < daemon->statistics.remark_count; i++)
+	for (size_t i = 0; i < vaild.statistics.remark_count; i++)
 		cr_assert_not_null(
-			strstr(daemon->statistics.remarks[i].message, "cannot be rewritten"));
-	cr_assert_str_eq(stored(daemon), "p1 m1");
+			strstr(vaild.statistics.remarks[i].message, "cannot be rewritten"));
+	cr_assert_str_eq(stored(), "p1 m1");
 }
 
 /* A start with too few fds fails and loses nothing. */
 Test(persistence, exhaustion_is_not_absence)
 {
-	pid_t child = start_child(), pid;
+	pid_t pid;
 	int memory = open_memory(), fd;
 	size_t failures = 0;
-	Daemon daemon;
 
-	daemon_begin(&daemon);
-	watch(&daemon, child);
-	cr_assert_eq(persistence_fdstore_add(&daemon.persistence, memory), 1);
-	cr_assert_str_eq(stored(&daemon), "p1 m1");
-	daemon_stop(&daemon);
-	while (!daemon_try_start(&daemon, failures)) {
+	watch(vaild.child);
+	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memory), 1);
+	cr_assert_str_eq(stored(), "p1 m1");
+	daemon_stop();
+	while (!daemon_try_start(failures)) {
 		failures++;
-		assert_nothing_lost(&daemon);
+		assert_nothing_lost();
 		cr_assert_lt(failures, 20);
 	}
 	cr_assert_gt(failures, 3);
-	assert_nothing_lost(&daemon);
-	cr_assert_eq(persistence_find_process(&daemon.persistence, 1, &pid), LOOKUP_FOUND);
-	cr_assert_eq(pid, child);
-	cr_assert_eq(persistence_fdstore_find(&daemon.persistence, 1, &fd), LOOKUP_FOUND);
+	assert_nothing_lost();
+	cr_assert_eq(persistence_find_process(&vaild.persistence, 1, &pid), LOOKUP_FOUND);
+	cr_assert_eq(pid, vaild.child);
+	cr_assert_eq(persistence_fdstore_find(&vaild.persistence, 1, &fd), LOOKUP_FOUND);
 	close(memory);
-	daemon_end(&daemon);
-	end_child(child);
 }
 
 Test(persistence, second_daemon_is_refused)
 {
 	ListenFds passed = { 0 };
-	Daemon daemon;
 	Persistence other;
 
-	daemon_begin(&daemon);
-	cr_assert(persistence_save(&daemon.persistence, 5, "{}", 2));
-	cr_assert_eq(persistence_open(&other, &daemon.options, &passed), -EADDRINUSE);
+	cr_assert(persistence_save(&vaild.persistence, 5, "{}", 2));
+	cr_assert_eq(persistence_open(&other, &vaild.options, &passed), -EADDRINUSE);
 	persistence_close(&other);
-	daemon_restart(&daemon);
-	cr_assert_eq(recorded(&daemon, PERSISTED_ENTITY), 1);
-	daemon_end(&daemon);
+	daemon_restart();
+	cr_assert_eq(recorded(PERSISTED_ENTITY), 1);
 }
 
 /* Everything works, but nothing survives. */
 Test(persistence, without_a_service_manager)
 {
-	pid_t child = start_child();
 	int memory = open_memory();
-	Daemon daemon;
 
-	daemon_begin(&daemon);
 	unsetenv("NOTIFY_SOCKET");
-	daemon_restart(&daemon);
-	cr_assert(persistence_save(&daemon.persistence, 5, "{}", 2));
-	cr_assert_eq(persistence_fdstore_add(&daemon.persistence, memory), 1);
-	persistence_fdstore_release(&daemon.persistence, memory);
-	HostProcess *process = watch(&daemon, child);
+	daemon_restart();
+	cr_assert(persistence_save(&vaild.persistence, 5, "{}", 2));
+	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memory), 1);
+	persistence_fdstore_release(&vaild.persistence, memory);
+	HostProcess *process = watch(vaild.child);
 	host_process_unwatch(process);
-	daemon_restart(&daemon);
-	persistence_end_restore(&daemon.persistence);
-	cr_assert_eq(recorded(&daemon, PERSISTED_ENTITY), 0);
-	assert_nothing_remarked(&daemon);
+	daemon_restart();
+	persistence_end_restore(&vaild.persistence);
+	cr_assert_eq(recorded(PERSISTED_ENTITY), 0);
+	assert_nothing_remarked();
 	close(memory);
-	daemon_end(&daemon);
-	end_child(child);
 }

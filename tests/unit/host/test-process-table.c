@@ -11,8 +11,6 @@
 #include "daemon/host/process/process-table.h"
 #include "tests/support/child.h"
 
-TestSuite(process_table);
-
 static void on_exit_of_child(void *context, ProcessKey key)
 {
 	(void)context;
@@ -31,72 +29,72 @@ typedef struct Fixture {
 	ProcessIdentity identity; /* of the child */
 } Fixture;
 
+static Fixture fixture;
+
 static bool persist(void *self, const HostProcess *process)
 {
-	Fixture *fixture = self;
-
+	(void)self;
 	cr_assert_lt(process->key, KEYS);
-	cr_assert_not(fixture->is_persisted[process->key]);
-	fixture->is_persisted[process->key] = !fixture->is_full;
-	return fixture->is_persisted[process->key];
+	cr_assert_not(fixture.is_persisted[process->key]);
+	fixture.is_persisted[process->key] = !fixture.is_full;
+	return fixture.is_persisted[process->key];
 }
 
 static void release(void *self, const HostProcess *process)
 {
-	Fixture *fixture = self;
-
-	cr_assert(fixture->is_persisted[process->key]);
-	fixture->is_persisted[process->key] = false;
+	(void)self;
+	cr_assert(fixture.is_persisted[process->key]);
+	fixture.is_persisted[process->key] = false;
 }
 
 /* Replaces the table with that of a restarted daemon. */
-static void restart(Fixture *fixture)
+static void restart(void)
 {
-	ProcessPersistence persistence = { .self = fixture,
+	ProcessPersistence persistence = { .self = &fixture,
 					   .persist = persist,
 					   .release = release };
 
-	if (fixture->base) {
-		process_table_deinit(&fixture->table);
-		event_base_free(fixture->base);
+	if (fixture.base) {
+		process_table_deinit(&fixture.table);
+		event_base_free(fixture.base);
 	}
-	fixture->base = event_base_new();
-	event_base_priority_init(fixture->base, 2);
-	process_table_init(&fixture->table, fixture->base, &FS_ROOTS_DEFAULT, on_exit_of_child,
-			   NULL);
-	process_table_set_persistence(&fixture->table, &persistence);
+	fixture.base = event_base_new();
+	event_base_priority_init(fixture.base, 2);
+	process_table_init(&fixture.table, fixture.base, &FS_ROOTS_DEFAULT, on_exit_of_child, NULL);
+	process_table_set_persistence(&fixture.table, &persistence);
 }
 
-static void fixture_begin(Fixture *fixture)
+static void set_up(void)
 {
 	HostProcess *process;
 
-	*fixture = (Fixture){ .child = start_child() };
-	restart(fixture);
-	cr_assert_eq(process_table_open(&fixture->table, fixture->child, &process), LOOKUP_FOUND);
-	cr_assert_eq(host_process_identify(process, &fixture->identity), LOOKUP_FOUND);
+	fixture = (Fixture){ .child = start_child() };
+	restart();
+	cr_assert_eq(process_table_open(&fixture.table, fixture.child, &process), LOOKUP_FOUND);
+	cr_assert_eq(host_process_identify(process, &fixture.identity), LOOKUP_FOUND);
 	cr_assert_eq(process->key, 1);
 }
 
-static void fixture_end(Fixture *fixture)
+static void tear_down(void)
 {
-	process_table_deinit(&fixture->table);
-	event_base_free(fixture->base);
-	end_child(fixture->child);
+	process_table_deinit(&fixture.table);
+	event_base_free(fixture.base);
+	end_child(fixture.child);
 }
 
-static Lookup restore(Fixture *fixture, ProcessKey key, HostProcess **ret)
+/* The test of process_table_repeated sets up the table several times. */
+TestSuite(process_table, .init = set_up, .fini = tear_down);
+
+static Lookup restore(ProcessKey key, HostProcess **ret)
 {
-	return process_table_restore(&fixture->table, key, &fixture->identity,
-				     pidfd_open(fixture->child, 0), ret);
+	return process_table_restore(&fixture.table, key, &fixture.identity,
+				     pidfd_open(fixture.child, 0), ret);
 }
 
 Test(process_table, a_process_is_persisted_while_watched)
 {
 	HostProcess *process;
-	Fixture fixture;
 
-	fixture_begin(&fixture);
 	process = process_table_find(&fixture.table, 1);
 	cr_assert_not(fixture.is_persisted[1]);
 	for (int i = 0; i < 2; i++) {
@@ -110,22 +108,19 @@ Test(process_table, a_process_is_persisted_while_watched)
 	fixture.is_full = false;
 	cr_assert(host_process_watch(process));
 	/* Stopping the daemon does not release the process. */
-	restart(&fixture);
+	restart();
 	cr_assert(fixture.is_persisted[1]);
-	fixture_end(&fixture);
 }
 
 Test(process_table, a_process_is_restored_with_its_key)
 {
 	HostProcess *process, *again;
-	Fixture fixture;
 
-	fixture_begin(&fixture);
 	cr_assert(host_process_watch(process_table_find(&fixture.table, 1)));
-	restart(&fixture);
+	restart();
 	process_table_continue_keys(&fixture.table, 5);
 	process_table_continue_keys(&fixture.table, 3);
-	cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_FOUND);
+	cr_assert_eq(restore(1, &process), LOOKUP_FOUND);
 	cr_assert_eq(process, process_table_find(&fixture.table, 1));
 	cr_assert_eq(process_table_open(&fixture.table, fixture.child, &again), LOOKUP_FOUND);
 	cr_assert_eq(process, again, "found by its pid as well");
@@ -136,25 +131,23 @@ Test(process_table, a_process_is_restored_with_its_key)
 	cr_assert(fixture.is_persisted[1]);
 	host_process_unwatch(process);
 	cr_assert_not(fixture.is_persisted[1]);
-	fixture_end(&fixture);
 }
 
-Test(process_table, an_unused_restored_process_is_released)
+Test(process_table_repeated, an_unused_restored_process_is_released)
 {
 	HostProcess *process;
-	Fixture fixture;
 
 	for (int by_sweep = 0; by_sweep < 2; by_sweep++) {
-		fixture_begin(&fixture);
+		set_up();
 		cr_assert(host_process_watch(process_table_find(&fixture.table, 1)));
-		restart(&fixture);
-		cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_FOUND);
+		restart();
+		cr_assert_eq(restore(1, &process), LOOKUP_FOUND);
 		if (!by_sweep)
 			cr_assert_eq(process_table_release_unwatched(&fixture.table), 1);
 		event_base_loop(fixture.base, EVLOOP_NONBLOCK);
 		cr_assert_not(fixture.is_persisted[1]);
 		cr_assert_null(process_table_find(&fixture.table, 1));
-		fixture_end(&fixture);
+		tear_down();
 	}
 }
 
@@ -162,34 +155,29 @@ Test(process_table, a_different_process_is_not_restored)
 {
 	ProcessIdentity right;
 	HostProcess *process = NULL;
-	Fixture fixture;
 
-	fixture_begin(&fixture);
-	restart(&fixture);
+	restart();
 	right = fixture.identity;
 	fixture.identity.start_time++;
-	cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_ABSENT);
+	cr_assert_eq(restore(1, &process), LOOKUP_ABSENT);
 	fixture.identity = (ProcessIdentity){ .pid = getpid(), .start_time = right.start_time };
-	cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_ABSENT);
+	cr_assert_eq(restore(1, &process), LOOKUP_ABSENT);
 	fixture.identity = right;
-	cr_assert_eq(restore(&fixture, PROCESS_KEY_NONE, &process), LOOKUP_ABSENT);
+	cr_assert_eq(restore(PROCESS_KEY_NONE, &process), LOOKUP_ABSENT);
 	cr_assert_eq(process_table_restore(&fixture.table, 1, &right,
 					   memfd_create("not a process", 0), &process),
 		     LOOKUP_GONE);
 	cr_assert_null(process);
-	cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_FOUND);
-	cr_assert_eq(restore(&fixture, 1, &process), LOOKUP_ABSENT);
-	cr_assert_eq(restore(&fixture, 2, &process), LOOKUP_ABSENT);
-	fixture_end(&fixture);
+	cr_assert_eq(restore(1, &process), LOOKUP_FOUND);
+	cr_assert_eq(restore(1, &process), LOOKUP_ABSENT);
+	cr_assert_eq(restore(2, &process), LOOKUP_ABSENT);
 }
 
 Test(process_table, a_dead_process_is_not_restored)
 {
 	HostProcess *process;
-	Fixture fixture;
 
-	fixture_begin(&fixture);
-	restart(&fixture);
+	restart();
 	pid_t zombie = start_child();
 	int pidfds[] = { pidfd_open(zombie, 0), pidfd_open(zombie, 0) };
 	ProcessIdentity identity = { .pid = zombie };
@@ -202,5 +190,4 @@ Test(process_table, a_dead_process_is_not_restored)
 	end_child(zombie);
 	cr_assert_eq(process_table_restore(&fixture.table, 2, &identity, pidfds[1], &process),
 		     LOOKUP_GONE);
-	fixture_end(&fixture);
 }

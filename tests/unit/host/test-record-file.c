@@ -22,8 +22,6 @@
 #include "proto/fd-util.h"
 #include "tests/support/fake-host.h"
 
-TestSuite(record_file);
-
 #define BOOT "0123456789abcdef0123456789abcdef"
 
 typedef struct Fixture {
@@ -33,57 +31,61 @@ typedef struct Fixture {
 	Statistics statistics;
 } Fixture;
 
-static void fixture_open(Fixture *fixture)
+static Fixture fixture;
+
+static void fixture_open(void)
 {
-	fixture->statistics = (Statistics){ 0 };
-	cr_assert_eq(record_file_open(&fixture->file, &fixture->options), 0);
+	fixture.statistics = (Statistics){ 0 };
+	cr_assert_eq(record_file_open(&fixture.file, &fixture.options), 0);
 }
 
-static void fixture_begin(Fixture *fixture)
+static void set_up(void)
 {
-	*fixture = (Fixture){ .path = "/tmp/vaild-records-XXXXXX" };
-	cr_assert_not_null(mkdtemp(fixture->path));
-	fixture->options = (RecordFileOptions){
-		.directory = fixture->path,
+	fixture = (Fixture){ .path = "/tmp/vaild-records-XXXXXX" };
+	cr_assert_not_null(mkdtemp(fixture.path));
+	fixture.options = (RecordFileOptions){
+		.directory = fixture.path,
 		.boot_id = BOOT,
 		.parser = json_parser_new(),
-		.statistics = &fixture->statistics,
+		.statistics = &fixture.statistics,
 	};
-	fixture_open(fixture);
+	fixture_open();
 }
 
-static void fixture_reopen(Fixture *fixture)
+static void fixture_reopen(void)
 {
-	record_file_close(&fixture->file);
-	fixture_open(fixture);
+	record_file_close(&fixture.file);
+	fixture_open();
 }
 
-static void fixture_end(Fixture *fixture)
+static void tear_down(void)
 {
 	char command[128];
 
-	record_file_close(&fixture->file);
-	json_parser_free(fixture->options.parser);
-	snprintf(command, sizeof(command), "rm -rf '%s'", fixture->path);
+	record_file_close(&fixture.file);
+	json_parser_free(fixture.options.parser);
+	snprintf(command, sizeof(command), "rm -rf '%s'", fixture.path);
 	cr_assert_eq(system(command), 0);
 }
 
-static bool save(Fixture *fixture, PersistedKind kind, uint64_t number, const char *text)
+TestSuite(record_file, .init = set_up, .fini = tear_down);
+
+static bool save(PersistedKind kind, uint64_t number, const char *text)
 {
 	const PersistedRecord record = { .number = number, .text = text, .size = strlen(text) };
 
-	return record_file_save(&fixture->file, kind, &record);
+	return record_file_save(&fixture.file, kind, &record);
 }
 
 /* Returns all records of the kind as "number=text;number=text;". The caller frees the text. */
-static char *all(const Fixture *fixture, PersistedKind kind)
+static char *all(PersistedKind kind)
 {
 	PersistedRecords records;
 	char *text;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	cr_assert_eq(record_file_load(&fixture->file, kind, &records), 0);
+	cr_assert_eq(record_file_load(&fixture.file, kind, &records), 0);
 	for (size_t i = 0; i < records.count; i++) {
 		cr_assert_eq(strlen(records.items[i].text), records.items[i].size);
 		fprintf(out, "%" PRIu64 "=%s;", records.items[i].number, records.items[i].text);
@@ -93,124 +95,113 @@ static char *all(const Fixture *fixture, PersistedKind kind)
 	return text;
 }
 
-static void assert_all(const Fixture *fixture, PersistedKind kind, const char *expected)
+static void assert_all(PersistedKind kind, const char *expected)
 {
-	char *text = all(fixture, kind);
+	char *text = all(kind);
 
 	cr_assert_str_eq(text, expected);
 	free(text);
 }
 
-static Buffer read_named(const Fixture *fixture, const char *name)
+static Buffer read_named(const char *name)
 {
 	char path[160];
 	Buffer contents;
 
-	snprintf(path, sizeof(path), "%s/%s", fixture->path, name);
+	snprintf(path, sizeof(path), "%s/%s", fixture.path, name);
 	cr_assert_eq(proc_file_read(AT_FDCWD, path, &contents), 0, "%s", path);
 	return contents;
 }
 
-static void write_records(const Fixture *fixture, const char *data, size_t size)
+static void write_records(const char *data, size_t size)
 {
 	char path[160];
 
-	snprintf(path, sizeof(path), "%s/records", fixture->path);
+	snprintf(path, sizeof(path), "%s/records", fixture.path);
 	FILE *file = fopen(path, "we");
 	cr_assert_not_null(file);
 	cr_assert_eq(fwrite(data, 1, size, file), size);
 	fclose(file);
 }
 
-static bool has(const Fixture *fixture, const char *name)
+static bool has(const char *name)
 {
 	char path[160];
 
-	snprintf(path, sizeof(path), "%s/%s", fixture->path, name);
+	snprintf(path, sizeof(path), "%s/%s", fixture.path, name);
 	return access(path, F_OK) == 0;
 }
 
-static void remove_damaged(const Fixture *fixture)
+static void remove_damaged(void)
 {
 	char path[160];
 
-	snprintf(path, sizeof(path), "%s/records.damaged", fixture->path);
+	snprintf(path, sizeof(path), "%s/records.damaged", fixture.path);
 	unlink(path);
 }
 
 Test(record_file, saved_records_survive)
 {
-	Fixture fixture;
-
-	fixture_begin(&fixture);
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 7, "{\"a\":1}"));
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 3, "{\"b\":\"}\"}"));
-	cr_assert(save(&fixture, PERSISTED_PROCESS, 7, "{}"));
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 7, "{\"a\":2}"));
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 9, "{}"));
+	cr_assert(save(PERSISTED_ENTITY, 7, "{\"a\":1}"));
+	cr_assert(save(PERSISTED_ENTITY, 3, "{\"b\":\"}\"}"));
+	cr_assert(save(PERSISTED_PROCESS, 7, "{}"));
+	cr_assert(save(PERSISTED_ENTITY, 7, "{\"a\":2}"));
+	cr_assert(save(PERSISTED_ENTITY, 9, "{}"));
 	record_file_remove(&fixture.file, PERSISTED_ENTITY, 9);
 	record_file_remove(&fixture.file, PERSISTED_ENTITY, 9);
 	for (int i = 0; i < 3; i++) {
-		assert_all(&fixture, PERSISTED_ENTITY, "3={\"b\":\"}\"};7={\"a\":2};");
-		assert_all(&fixture, PERSISTED_PROCESS, "7={};");
-		assert_all(&fixture, PERSISTED_FD, "");
+		assert_all(PERSISTED_ENTITY, "3={\"b\":\"}\"};7={\"a\":2};");
+		assert_all(PERSISTED_PROCESS, "7={};");
+		assert_all(PERSISTED_FD, "");
 		cr_assert_eq(record_file_last(&fixture.file, PERSISTED_ENTITY), 9);
 		cr_assert_eq(record_file_last(&fixture.file, PERSISTED_FD), 0);
-		fixture_reopen(&fixture);
+		fixture_reopen();
 		cr_assert_eq(fixture.statistics.remark_count, 0);
 	}
-	fixture_end(&fixture);
 }
 
 Test(record_file, only_the_daemon_has_access)
 {
 	struct stat status;
-	Fixture fixture;
 
-	fixture_begin(&fixture);
 	cr_assert_eq(fstat(fixture.file.lines.file, &status), 0);
 	cr_assert_eq(status.st_mode, S_IFREG | 0600);
 	cr_assert_eq(fcntl(fixture.file.lines.file, F_GETFD), FD_CLOEXEC);
-	cr_assert_not(has(&fixture, "records.new"));
-	fixture_end(&fixture);
+	cr_assert_not(has("records.new"));
 }
 
 /* Following a symbolic link would let an attacker overwrite another file. */
 Test(record_file, symbolic_links_and_fifos_are_refused)
 {
 	char target[160], path[160];
-	Fixture fixture;
 
-	fixture_begin(&fixture);
 	snprintf(path, sizeof(path), "%s/records", fixture.path);
 	snprintf(target, sizeof(target), "%s/elsewhere", fixture.path);
 	cr_assert_eq(rename(path, target), 0);
 	cr_assert_eq(symlink(target, path), 0);
 	record_file_close(&fixture.file);
 	cr_assert_eq(record_file_open(&fixture.file, &fixture.options), -ELOOP);
-	cr_assert_not(save(&fixture, PERSISTED_ENTITY, 1, "{}"));
+	cr_assert_not(save(PERSISTED_ENTITY, 1, "{}"));
 	record_file_remove(&fixture.file, PERSISTED_ENTITY, 1);
 	unlink(path);
 	cr_assert_eq(mkfifo(path, 0600), 0);
 	cr_assert_eq(record_file_open(&fixture.file, &fixture.options), -EINVAL);
-	fixture_end(&fixture);
 }
 
 /* Five records, to damage one of them and to expect the others unchanged. */
 #define LINES    5
 #define EXPECTED "1={\"n\":1};2={\"n\":2};3={\"n\":3};4={\"n\":4};5={\"n\":5};"
 
-static Buffer five_lines(Fixture *fixture)
+static Buffer five_lines(void)
 {
 	char text[16];
 
-	fixture_begin(fixture);
 	for (uint64_t i = 1; i <= LINES; i++) {
 		snprintf(text, sizeof(text), "{\"n\":%" PRIu64 "}", i);
-		cr_assert(save(fixture, PERSISTED_ENTITY, i, text));
+		cr_assert(save(PERSISTED_ENTITY, i, text));
 	}
-	Buffer contents = read_named(fixture, "records");
-	record_file_close(&fixture->file);
+	Buffer contents = read_named("records");
+	record_file_close(&fixture.file);
 	return contents;
 }
 
@@ -223,15 +214,15 @@ static size_t count_line_ends(const char *data, size_t size)
 	return count;
 }
 
-static void assert_saved_damaged(const Fixture *fixture, const char *data, size_t size)
+static void assert_saved_damaged(const char *data, size_t size)
 {
-	Buffer saved = read_named(fixture, "records.damaged");
+	Buffer saved = read_named("records.damaged");
 
-	cr_assert_gt(fixture->statistics.remark_count, 0);
+	cr_assert_gt(fixture.statistics.remark_count, 0);
 	cr_assert_eq(buffer_size(&saved), size);
 	cr_assert_eq(memcmp(saved.data, data, size), 0);
 	buffer_deinit(&saved);
-	remove_damaged(fixture);
+	remove_damaged();
 }
 
 /* The highest valid number, and the one after it. */
@@ -254,34 +245,32 @@ Test(record_file, numbers_above_the_maximum_are_refused)
 
 Test(record_file, truncation_at_every_byte)
 {
-	Fixture fixture;
-	Buffer whole = five_lines(&fixture);
+	Buffer whole = five_lines();
 
 	for (size_t size = 0; size <= buffer_size(&whole); size++) {
 		size_t lines = count_line_ends(whole.data, size);
 		char expected[sizeof(EXPECTED)] = EXPECTED;
 
 		expected[lines == 0 ? 0 : (lines - 1) * strlen("1={\"n\":1};")] = '\0';
-		write_records(&fixture, whole.data, size);
-		fixture_open(&fixture);
-		assert_all(&fixture, PERSISTED_ENTITY, expected);
+		write_records(whole.data, size);
+		fixture_open();
+		assert_all(PERSISTED_ENTITY, expected);
 		/*
 		 * A file without a header is damaged. An incomplete last line causes a remark but
 		 * is not damage.
 		 */
 		if (lines == 0)
-			assert_saved_damaged(&fixture, whole.data, size);
+			assert_saved_damaged(whole.data, size);
 		else if (whole.data[size - 1] != '\n')
 			cr_assert_eq(fixture.statistics.remark_count, 1, "size %zu", size);
-		cr_assert_not(has(&fixture, "records.damaged"), "size %zu", size);
+		cr_assert_not(has("records.damaged"), "size %zu", size);
 		/* The file is valid again. */
-		cr_assert(save(&fixture, PERSISTED_ENTITY, 6, "{}"));
-		fixture_reopen(&fixture);
+		cr_assert(save(PERSISTED_ENTITY, 6, "{}"));
+		fixture_reopen();
 		cr_assert_eq(fixture.statistics.remark_count, 0, "size %zu", size);
 		record_file_close(&fixture.file);
 	}
 	buffer_deinit(&whole);
-	fixture_end(&fixture);
 }
 
 /* A damaged newline joins two lines, so the next record is lost too. */
@@ -299,8 +288,7 @@ static void expect_without(char expected[static sizeof(EXPECTED)], size_t line, 
 
 Test(record_file, every_byte_changed)
 {
-	Fixture fixture;
-	Buffer whole = five_lines(&fixture);
+	Buffer whole = five_lines();
 	size_t size = buffer_size(&whole);
 
 	srandom(7);
@@ -312,83 +300,70 @@ Test(record_file, every_byte_changed)
 			whole.data[at] = (char)random();
 		while (whole.data[at] == was);
 		expect_without(expected, line, was == '\n');
-		write_records(&fixture, whole.data, size);
-		fixture_open(&fixture);
-		assert_all(&fixture, PERSISTED_ENTITY, expected);
+		write_records(whole.data, size);
+		fixture_open();
+		assert_all(PERSISTED_ENTITY, expected);
 		if (at + 1 < size)
-			assert_saved_damaged(&fixture, whole.data, size);
+			assert_saved_damaged(whole.data, size);
 		else /* the last line is incomplete */
 			cr_assert_eq(fixture.statistics.remark_count, 1);
 		record_file_close(&fixture.file);
 		whole.data[at] = was;
 	}
 	buffer_deinit(&whole);
-	fixture_end(&fixture);
 }
 
 Test(record_file, each_damaged_file_is_saved)
 {
-	Fixture fixture;
-
-	fixture_begin(&fixture);
 	for (int i = 0; i < 3; i++) {
 		record_file_close(&fixture.file);
-		write_records(&fixture, i == 0 ? "a" : i == 1 ? "b" : "c", 1);
-		fixture_open(&fixture);
+		write_records(i == 0 ? "a" : i == 1 ? "b" : "c", 1);
+		fixture_open();
 	}
-	cr_assert(has(&fixture, "records.damaged"));
-	cr_assert(has(&fixture, "records.damaged.2"));
-	cr_assert(has(&fixture, "records.damaged.3"));
-	fixture_end(&fixture);
+	cr_assert(has("records.damaged"));
+	cr_assert(has("records.damaged.2"));
+	cr_assert(has("records.damaged.3"));
 }
 
 /* Saves the first seven damaged files and the last one. */
 Test(record_file, saved_damaged_files_are_limited)
 {
-	Fixture fixture;
-
-	fixture_begin(&fixture);
 	for (const char *letter = "abcdefghijklmnopqrstuvwxyz"; *letter; letter++) {
 		record_file_close(&fixture.file);
-		write_records(&fixture, letter, 1);
-		fixture_open(&fixture);
+		write_records(letter, 1);
+		fixture_open();
 		cr_assert_eq(fixture.statistics.remark_count, 2);
 	}
-	cr_assert_not(has(&fixture, "records.damaged.9"));
-	Buffer first = read_named(&fixture, "records.damaged");
-	Buffer last = read_named(&fixture, "records.damaged.8");
+	cr_assert_not(has("records.damaged.9"));
+	Buffer first = read_named("records.damaged");
+	Buffer last = read_named("records.damaged.8");
 	cr_assert_str_eq(first.data, "a");
 	cr_assert_str_eq(last.data, "z");
 	buffer_deinit(&first);
 	buffer_deinit(&last);
-	fixture_end(&fixture);
 }
 
-static void write_header(const Fixture *fixture, const char *json)
+static void write_header(const char *json)
 {
 	char text[256];
 	int size = snprintf(text, sizeof(text), "%08lx %s\n",
 			    crc32_z(0, (const Bytef *)json, strlen(json)), json);
 
-	write_records(fixture, text, (size_t)size);
+	write_records(text, (size_t)size);
 }
 
 Test(record_file, newer_version_is_refused_and_unchanged)
 {
-	Fixture fixture;
-
-	fixture_begin(&fixture);
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{}"));
+	cr_assert(save(PERSISTED_ENTITY, 1, "{}"));
 	record_file_close(&fixture.file);
-	write_header(&fixture, "{\"version\":2,\"boot\":[]}");
-	Buffer before = read_named(&fixture, "records");
+	write_header("{\"version\":2,\"boot\":[]}");
+	Buffer before = read_named("records");
 	cr_assert_eq(record_file_open(&fixture.file, &fixture.options), -EPROTO);
-	Buffer after = read_named(&fixture, "records");
+	Buffer after = read_named("records");
 	cr_assert_str_eq(before.data, after.data);
-	cr_assert_not(has(&fixture, "records.damaged"));
+	cr_assert_not(has("records.damaged"));
 	buffer_deinit(&before);
 	buffer_deinit(&after);
-	fixture_end(&fixture);
 }
 
 Test(record_file, invalid_header_is_damage)
@@ -404,30 +379,24 @@ Test(record_file, invalid_header_is_damage)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
-		Fixture fixture;
 
-		fixture_begin(&fixture);
 		record_file_close(&fixture.file);
-		write_header(&fixture, headers[i]);
-		fixture_open(&fixture);
-		cr_assert(has(&fixture, "records.damaged"), "case %zu", i);
-		assert_all(&fixture, PERSISTED_ENTITY, "");
-		fixture_end(&fixture);
+		write_header(headers[i]);
+		fixture_open();
+		cr_assert(has("records.damaged"), "case %zu", i);
+		assert_all(PERSISTED_ENTITY, "");
+		remove_damaged();
 	}
 }
 
 Test(record_file, records_of_another_boot_are_discarded)
 {
-	Fixture fixture;
-
-	fixture_begin(&fixture);
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{}"));
+	cr_assert(save(PERSISTED_ENTITY, 1, "{}"));
 	fixture.options.boot_id = "1111111189abcdef0123456789abcdef";
-	fixture_reopen(&fixture);
-	assert_all(&fixture, PERSISTED_ENTITY, "");
+	fixture_reopen();
+	assert_all(PERSISTED_ENTITY, "");
 	cr_assert_eq(record_file_last(&fixture.file, PERSISTED_ENTITY), 0);
-	cr_assert_not(has(&fixture, "records.damaged"));
-	fixture_end(&fixture);
+	cr_assert_not(has("records.damaged"));
 }
 
 /* A naive store that does the same, for comparison. */
@@ -438,7 +407,7 @@ typedef struct Naive {
 	uint64_t last[PERSISTED_KIND_MAX];
 } Naive;
 
-static void assert_as_naive(const Fixture *fixture, const Naive *naive)
+static void assert_as_naive(const Naive *naive)
 {
 	for (PersistedKind kind = 0; kind < PERSISTED_KIND_MAX; kind++) {
 		char *expected;
@@ -449,19 +418,19 @@ static void assert_as_naive(const Fixture *fixture, const Naive *naive)
 			if (naive->texts[kind][i])
 				fprintf(out, "%d=%s;", i, naive->texts[kind][i]);
 		fclose(out);
-		assert_all(fixture, kind, expected);
-		cr_assert_eq(record_file_last(&fixture->file, kind), naive->last[kind]);
+		assert_all(kind, expected);
+		cr_assert_eq(record_file_last(&fixture.file, kind), naive->last[kind]);
 		free(expected);
 	}
 }
 
-static void save_at_random(Fixture *fixture, Naive *naive, PersistedKind kind, uint64_t number)
+static void save_at_random(Naive *naive, PersistedKind kind, uint64_t number)
 {
 	char **text = &naive->texts[kind][number];
 
 	free(*text);
 	cr_assert_gt(asprintf(text, "{\"a\":\"%0*ld\"}", (int)(random() % 2000), random()), 0);
-	cr_assert(save(fixture, kind, number, *text));
+	cr_assert(save(kind, number, *text));
 	if (number > naive->last[kind])
 		naive->last[kind] = number;
 }
@@ -470,16 +439,14 @@ Test(record_file, compaction_preserves_all_records)
 {
 	Naive naive = { 0 };
 	off_t largest = 0;
-	Fixture fixture;
 
-	fixture_begin(&fixture);
 	srandom(11);
 	for (int step = 0; step < 6000; step++) {
 		PersistedKind kind = (PersistedKind)(random() % PERSISTED_KIND_MAX);
 		uint64_t number = (uint64_t)random() % NUMBERS;
 
 		if (random() % 3 > 0) {
-			save_at_random(&fixture, &naive, kind, number);
+			save_at_random(&naive, kind, number);
 		} else {
 			record_file_remove(&fixture.file, kind, number);
 			free(TAKE_POINTER(naive.texts[kind][number]));
@@ -487,9 +454,9 @@ Test(record_file, compaction_preserves_all_records)
 		if (fixture.file.lines.size > largest)
 			largest = fixture.file.lines.size;
 		if (random() % 50 == 0)
-			fixture_reopen(&fixture);
+			fixture_reopen();
 		if (random() % 20 == 0)
-			assert_as_naive(&fixture, &naive);
+			assert_as_naive(&naive);
 		cr_assert_eq(fixture.statistics.remark_count, 0);
 	}
 	/* Twice the size of 120 records of at most 2 KiB, and one line. */
@@ -497,18 +464,17 @@ Test(record_file, compaction_preserves_all_records)
 	for (PersistedKind kind = 0; kind < PERSISTED_KIND_MAX; kind++)
 		for (int i = 0; i < NUMBERS; i++)
 			free(naive.texts[kind][i]);
-	fixture_end(&fixture);
 }
 
 /* Saves records until the file system is full and 50 were refused. Returns the number saved. */
-static uint64_t fill(Fixture *fixture)
+static uint64_t fill(void)
 {
 	char text[512];
 	uint64_t saved = 0, refused = 0;
 
 	for (uint64_t i = 1; i < 100000 && refused < 50; i++) {
 		snprintf(text, sizeof(text), "{\"a\":\"%0*d\"}", (int)(i % 400), 1);
-		if (save(fixture, PERSISTED_ENTITY, i, text))
+		if (save(PERSISTED_ENTITY, i, text))
 			saved++;
 		else
 			refused++;
@@ -517,73 +483,64 @@ static uint64_t fill(Fixture *fixture)
 	return saved;
 }
 
-static void assert_removals_succeed_when_full(Fixture *fixture)
+static void assert_removals_succeed_when_full(void)
 {
-	fixture_open(fixture);
-	uint64_t saved = fill(fixture);
+	fixture_open();
+	uint64_t saved = fill();
 	cr_assert_gt(saved, 10);
-	off_t size = fixture->file.lines.size;
-	char *before = all(fixture, PERSISTED_ENTITY);
+	off_t size = fixture.file.lines.size;
+	char *before = all(PERSISTED_ENTITY);
 
 	/* A refused record leaves no trace in the file. The full file system causes a remark. */
-	fixture_reopen(fixture);
-	cr_assert_eq(fixture->statistics.remark_count, 1);
-	assert_all(fixture, PERSISTED_ENTITY, before);
-	cr_assert_leq(fixture->file.lines.size, size + 256);
+	fixture_reopen();
+	cr_assert_eq(fixture.statistics.remark_count, 1);
+	assert_all(PERSISTED_ENTITY, before);
+	cr_assert_leq(fixture.file.lines.size, size + 256);
 	free(before);
 	for (uint64_t i = 1; i < 100000; i++)
-		record_file_remove(&fixture->file, PERSISTED_ENTITY, i);
-	fixture_reopen(fixture);
-	assert_all(fixture, PERSISTED_ENTITY, "");
-	cr_assert_eq(fixture->statistics.remark_count, 0);
+		record_file_remove(&fixture.file, PERSISTED_ENTITY, i);
+	fixture_reopen();
+	assert_all(PERSISTED_ENTITY, "");
+	cr_assert_eq(fixture.statistics.remark_count, 0);
 }
 
 Test(record_file, removal_succeeds_on_a_full_file_system)
 {
-	Fixture fixture;
-
-	fixture_begin(&fixture);
 	record_file_close(&fixture.file);
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("tmpfs", fixture.path, "tmpfs", 0, "size=512k") < 0) {
-		fixture_end(&fixture);
+	    mount("tmpfs", fixture.path, "tmpfs", 0, "size=512k") < 0)
 		cr_skip_test("a small tmpfs cannot be mounted here");
-	}
-	assert_removals_succeed_when_full(&fixture);
+	assert_removals_succeed_when_full();
 	record_file_close(&fixture.file);
 	cr_assert_eq(umount(fixture.path), 0);
-	fixture_end(&fixture);
 }
 
 /* Lets a write stop after every possible number of bytes. */
 Test(record_file, partial_writes_are_rolled_back)
 {
 	struct rlimit limit = { .rlim_cur = 0, .rlim_max = RLIM_INFINITY };
-	Fixture fixture;
 
 	signal(SIGXFSZ, SIG_IGN);
-	fixture_begin(&fixture);
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{\"n\":1}"));
+	cr_assert(save(PERSISTED_ENTITY, 1, "{\"n\":1}"));
 	off_t size = fixture.file.lines.size;
 	for (rlim_t room = 0; room < fixture.file.index.size; room++) {
 		limit.rlim_cur = (rlim_t)size + room;
 		cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-		bool saved = save(&fixture, PERSISTED_ENTITY, 2, "{\"n\":2}");
-		bool replaced = save(&fixture, PERSISTED_ENTITY, 1, "{\"n\":3}");
+		bool saved = save(PERSISTED_ENTITY, 2, "{\"n\":2}");
+		bool replaced = save(PERSISTED_ENTITY, 1, "{\"n\":3}");
 		limit.rlim_cur = RLIM_INFINITY;
 		cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 		cr_assert_not(saved);
 		cr_assert_not(replaced);
-		Buffer contents = read_named(&fixture, "records");
+		Buffer contents = read_named("records");
 		cr_assert_eq(buffer_size(&contents), (size_t)size, "room %zu", (size_t)room);
 		buffer_deinit(&contents);
-		assert_all(&fixture, PERSISTED_ENTITY, "1={\"n\":1};");
+		assert_all(PERSISTED_ENTITY, "1={\"n\":1};");
 	}
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 2, "{\"n\":2}"));
-	fixture_reopen(&fixture);
-	assert_all(&fixture, PERSISTED_ENTITY, "1={\"n\":1};2={\"n\":2};");
+	cr_assert(save(PERSISTED_ENTITY, 2, "{\"n\":2}"));
+	fixture_reopen();
+	assert_all(PERSISTED_ENTITY, "1={\"n\":1};2={\"n\":2};");
 	cr_assert_eq(fixture.statistics.remark_count, 0);
-	fixture_end(&fixture);
 }
 
 static void limit_file_size(off_t size)
@@ -597,61 +554,50 @@ static void limit_file_size(off_t size)
 /* The line is invalidated in place, and no earlier state of the record reappears. */
 Test(record_file, removal_succeeds_without_appending)
 {
-	Fixture fixture;
-
-	fixture_begin(&fixture);
 	for (uint64_t i = 1; i <= 4; i++)
-		cr_assert(save(&fixture, PERSISTED_ENTITY, i, "{}"));
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{\"n\":1}"));
-	cr_assert(save(&fixture, PERSISTED_PROCESS, 1, "{}"));
+		cr_assert(save(PERSISTED_ENTITY, i, "{}"));
+	cr_assert(save(PERSISTED_ENTITY, 1, "{\"n\":1}"));
+	cr_assert(save(PERSISTED_PROCESS, 1, "{}"));
 	for (off_t room = 0; room < 2; room++) { /* no space, and too little */
 		limit_file_size(fixture.file.lines.size + room);
 		record_file_remove(&fixture.file, PERSISTED_ENTITY, (uint64_t)room + 1);
-		cr_assert_not(save(&fixture, PERSISTED_ENTITY, 9, "{}"));
+		cr_assert_not(save(PERSISTED_ENTITY, 9, "{}"));
 		limit_file_size((off_t)RLIM_INFINITY);
 	}
-	assert_all(&fixture, PERSISTED_ENTITY, "3={};4={};");
-	fixture_reopen(&fixture);
-	assert_all(&fixture, PERSISTED_ENTITY, "3={};4={};");
-	assert_all(&fixture, PERSISTED_PROCESS, "1={};");
+	assert_all(PERSISTED_ENTITY, "3={};4={};");
+	fixture_reopen();
+	assert_all(PERSISTED_ENTITY, "3={};4={};");
+	assert_all(PERSISTED_PROCESS, "1={};");
 	cr_assert_eq(fixture.statistics.remark_count, 0);
 	cr_assert_eq(record_file_last(&fixture.file, PERSISTED_ENTITY), 4);
-	fixture_end(&fixture);
 }
 
 /* With one append, and by invalidating each line if that fails. */
 Test(record_file, removal_of_many_records)
 {
 	const uint64_t some[] = { 2, 77, 4, 5 };
-	Fixture fixture;
 
 	for (int can_append = 0; can_append < 2; can_append++) {
-		fixture_begin(&fixture);
 		for (uint64_t i = 1; i <= 6; i++)
-			cr_assert(save(&fixture, PERSISTED_ENTITY, i, "{}"));
+			cr_assert(save(PERSISTED_ENTITY, i, "{}"));
 		off_t size = fixture.file.lines.size;
 		if (!can_append)
 			limit_file_size(size);
 		record_file_remove_all(&fixture.file, PERSISTED_ENTITY, some, ARRAY_SIZE(some));
 		limit_file_size((off_t)RLIM_INFINITY);
 		cr_assert_eq(fixture.file.lines.size > size, can_append);
-		assert_all(&fixture, PERSISTED_ENTITY, "1={};3={};6={};");
-		fixture_reopen(&fixture);
-		assert_all(&fixture, PERSISTED_ENTITY, "1={};3={};6={};");
+		assert_all(PERSISTED_ENTITY, "1={};3={};6={};");
+		fixture_reopen();
+		assert_all(PERSISTED_ENTITY, "1={};3={};6={};");
 		cr_assert_eq(fixture.statistics.remark_count, 0);
-		fixture_end(&fixture);
 	}
 }
 
 /* A file that only shrinks is compacted too: once the records are half as large, it retries. */
 Test(record_file, failed_compaction_is_retried)
 {
-	Fixture fixture;
-
-	fixture_begin(&fixture);
 	for (uint64_t i = 1; i <= 3000; i++)
-		cr_assert(save(&fixture, PERSISTED_ENTITY, i,
-			       "{\"text\":\"it has to fill a file\"}"));
+		cr_assert(save(PERSISTED_ENTITY, i, "{\"text\":\"it has to fill a file\"}"));
 	off_t size = fixture.file.lines.size;
 	limit_file_size(10);
 	for (uint64_t i = 1; i <= 2000; i++)
@@ -661,72 +607,63 @@ Test(record_file, failed_compaction_is_retried)
 	for (uint64_t i = 2001; i <= 2900; i++)
 		record_file_remove(&fixture.file, PERSISTED_ENTITY, i);
 	cr_assert_lt(fixture.file.lines.size, size / 2);
-	fixture_reopen(&fixture);
+	fixture_reopen();
 	cr_assert_eq(fixture.file.index.count, 100);
-	fixture_end(&fixture);
 }
 
 Test(record_file, unlinked_file_is_written_again)
 {
 	char path[160];
-	Fixture fixture;
 
-	fixture_begin(&fixture);
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{}"));
+	cr_assert(save(PERSISTED_ENTITY, 1, "{}"));
 	snprintf(path, sizeof(path), "%s/records", fixture.path);
 	cr_assert_eq(unlink(path), 0);
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 2, "{}"));
-	fixture_reopen(&fixture);
-	assert_all(&fixture, PERSISTED_ENTITY, "1={};2={};");
+	cr_assert(save(PERSISTED_ENTITY, 2, "{}"));
+	fixture_reopen();
+	assert_all(PERSISTED_ENTITY, "1={};2={};");
 	cr_assert_eq(unlink(path), 0);
 	cr_assert_eq(rmdir(fixture.path), 0);
-	cr_assert_not(save(&fixture, PERSISTED_ENTITY, 3, "{}"));
-	cr_assert_not(save(&fixture, PERSISTED_ENTITY, 1, "{\"n\":1}"));
+	cr_assert_not(save(PERSISTED_ENTITY, 3, "{}"));
+	cr_assert_not(save(PERSISTED_ENTITY, 1, "{\"n\":1}"));
 	record_file_remove(&fixture.file, PERSISTED_ENTITY, 2);
-	assert_all(&fixture, PERSISTED_ENTITY, "1={};");
-	fixture_end(&fixture);
+	assert_all(PERSISTED_ENTITY, "1={};");
 }
 
 /* If the file cannot be rewritten, its valid lines are used, and new lines are valid as well. */
 Test(record_file, damaged_file_is_used_on_a_full_file_system)
 {
-	Fixture fixture;
-	Buffer whole = five_lines(&fixture);
+	Buffer whole = five_lines();
 	size_t size = buffer_size(&whole) - 3;
 
 	*strstr(whole.data, "\"serial\":4") ^= 1;
-	write_records(&fixture, whole.data, size);
+	write_records(whole.data, size);
 	limit_file_size(10);
-	fixture_open(&fixture);
+	fixture_open();
 	limit_file_size((off_t)RLIM_INFINITY);
 	cr_assert_geq(fixture.statistics.remark_count, 2);
-	assert_all(&fixture, PERSISTED_ENTITY, "1={\"n\":1};2={\"n\":2};3={\"n\":3};");
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 6, "{}")); /* shorter than the cut off line */
-	fixture_reopen(&fixture);
-	assert_all(&fixture, PERSISTED_ENTITY, "1={\"n\":1};2={\"n\":2};3={\"n\":3};6={};");
+	assert_all(PERSISTED_ENTITY, "1={\"n\":1};2={\"n\":2};3={\"n\":3};");
+	cr_assert(save(PERSISTED_ENTITY, 6, "{}")); /* shorter than the cut off line */
+	fixture_reopen();
+	assert_all(PERSISTED_ENTITY, "1={\"n\":1};2={\"n\":2};3={\"n\":3};6={};");
 	cr_assert_eq(fixture.statistics.remark_count, 1); /* about the damaged line */
 	buffer_deinit(&whole);
-	fixture_end(&fixture);
 }
 
 Test(record_file, file_is_used_if_compaction_fails_at_start)
 {
 	struct rlimit limit = { .rlim_cur = 10, .rlim_max = RLIM_INFINITY };
-	Fixture fixture;
 
 	signal(SIGXFSZ, SIG_IGN);
-	fixture_begin(&fixture);
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 1, "{}"));
-	cr_assert(save(&fixture, PERSISTED_ENTITY, 2, "{}"));
+	cr_assert(save(PERSISTED_ENTITY, 1, "{}"));
+	cr_assert(save(PERSISTED_ENTITY, 2, "{}"));
 	record_file_close(&fixture.file);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	fixture_open(&fixture);
+	fixture_open();
 	limit.rlim_cur = RLIM_INFINITY;
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	assert_all(&fixture, PERSISTED_ENTITY, "1={};2={};");
-	cr_assert_not(has(&fixture, "records.new"));
+	assert_all(PERSISTED_ENTITY, "1={};2={};");
+	cr_assert_not(has("records.new"));
 	record_file_remove(&fixture.file, PERSISTED_ENTITY, 1);
-	fixture_reopen(&fixture);
-	assert_all(&fixture, PERSISTED_ENTITY, "2={};");
-	fixture_end(&fixture);
+	fixture_reopen();
+	assert_all(PERSISTED_ENTITY, "2={};");
 }

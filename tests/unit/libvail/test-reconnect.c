@@ -17,6 +17,20 @@
 
 #include "tests/support/fake-server.h"
 
+static FakeServer server;
+
+static void set_up(void)
+{
+	fake_server_init(&server);
+}
+
+static void tear_down(void)
+{
+	fake_server_deinit(&server);
+}
+
+TestSuite(reconnect, .init = set_up, .fini = tear_down);
+
 static bool store_status(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
 			 void *context)
 {
@@ -27,12 +41,12 @@ static bool store_status(struct vail *vail, NTSTATUS status, const char *paramet
 }
 
 /* Closes the server's sockets and removes the socket file. */
-static void stop_server(FakeServer *server)
+static void stop_server(void)
 {
-	close(server->connection);
-	close(server->listener);
-	unlink(server->path);
-	server->connection = -1;
+	close(server.connection);
+	close(server.listener);
+	unlink(server.path);
+	server.connection = -1;
 }
 
 static bool is_ready(int fd)
@@ -41,33 +55,31 @@ static bool is_ready(int fd)
 }
 
 /* Waits until the handle's fd is readable. */
-static void wait_for_handle(const FakeServer *server)
+static void wait_for_handle(void)
 {
-	struct pollfd ready = { .fd = vail_descriptor(server->vail), .events = POLLIN };
+	struct pollfd ready = { .fd = vail_descriptor(server.vail), .events = POLLIN };
 
 	cr_assert_geq(ready.fd, 0, "the handle has no fd to wait for");
 	cr_assert_eq(poll(&ready, 1, -1), 1);
 }
 
 /* Processes the handle until it has connected, and accepts the connection. */
-static void wait_for_connection(FakeServer *server)
+static void wait_for_connection(void)
 {
-	while (!is_ready(server->listener)) {
-		wait_for_handle(server);
-		vail_process(server->vail);
+	while (!is_ready(server.listener)) {
+		wait_for_handle();
+		vail_process(server.vail);
 	}
-	fake_server_accept(server);
+	fake_server_accept(&server);
 }
 
-Test(libvail_reconnect, no_wait_without_a_pending_call)
+Test(reconnect, no_wait_without_a_pending_call)
 {
 	static ReceivedData received;
 	int file = make_file("a");
 	NTSTATUS status = STATUS_SUCCESS;
-	FakeServer server;
 
-	fake_server_init(&server);
-	stop_server(&server);
+	stop_server();
 	cr_assert_eq(vail_submit(server.vail, "a.B", "{", false, store_status, &status),
 		     STATUS_INVALID_PARAMETER);
 	cr_assert_eq(vail_descriptor(server.vail), -1);
@@ -82,66 +94,57 @@ Test(libvail_reconnect, no_wait_without_a_pending_call)
 	fake_server_receive(&server, &received);
 	cr_assert_eq(status, STATUS_SUCCESS, "a refused call has no reply");
 	close(file);
-	fake_server_deinit(&server);
 }
 
-Test(libvail_reconnect, fd_limit_does_not_end_the_wait)
+Test(reconnect, fd_limit_does_not_end_the_wait)
 {
 	struct rlimit limit, none;
 	NTSTATUS status = STATUS_SUCCESS;
-	FakeServer server;
 
-	fake_server_init(&server);
-	stop_server(&server);
+	stop_server();
 	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, store_status, &status),
 		     STATUS_SUCCESS);
 	fake_server_listen(&server);
-	wait_for_handle(&server);
+	wait_for_handle();
 	getrlimit(RLIMIT_NOFILE, &limit);
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
 	setrlimit(RLIMIT_NOFILE, &none);
 	cr_assert_eq(vail_process(server.vail), STATUS_SUCCESS);
 	setrlimit(RLIMIT_NOFILE, &limit);
 	cr_assert_eq(status, STATUS_SUCCESS);
-	wait_for_connection(&server);
+	wait_for_connection();
 	fake_server_reply(&server, "", NULL, 0);
 	status = STATUS_IO_TIMEOUT;
 	while (status == STATUS_IO_TIMEOUT) {
-		wait_for_handle(&server);
+		wait_for_handle();
 		vail_process(server.vail);
 	}
 	cr_assert_eq(status, STATUS_SUCCESS);
-	fake_server_deinit(&server);
 }
 
-Test(libvail_reconnect, waiting_sets_no_error)
+Test(reconnect, waiting_sets_no_error)
 {
-	NTSTATUS status = STATUS_SUCCESS;
-	FakeServer server;
+	static NTSTATUS status; /* set when tear_down() closes the handle */
 
-	fake_server_init(&server);
-	stop_server(&server);
+	stop_server();
 	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, store_status, &status),
 		     STATUS_SUCCESS);
 	cr_assert_str_eq(vail_error_message(server.vail), "");
-	wait_for_handle(&server);
+	wait_for_handle();
 	cr_assert_eq(vail_process(server.vail), STATUS_SUCCESS);
 	cr_assert_str_eq(vail_error_message(server.vail), "");
 	server.connection = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	server.listener = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	fake_server_deinit(&server);
 }
 
 /* A program that submits calls in a loop gets an error before it runs out of memory. */
-Test(libvail_reconnect, queued_calls_are_limited)
+Test(reconnect, queued_calls_are_limited)
 {
 	NTSTATUS status, ended = STATUS_SUCCESS;
 	char *parameters = NULL;
-	FakeServer server;
 	size_t count = 0;
 
-	fake_server_init(&server);
-	stop_server(&server);
+	stop_server();
 	cr_assert_gt(asprintf(&parameters, "{\"padding\":\"%060000d\"}", 0), 0);
 	while ((status = vail_submit(server.vail, "a.B", parameters, false, store_status,
 				     &ended)) == STATUS_SUCCESS)
@@ -152,12 +155,13 @@ Test(libvail_reconnect, queued_calls_are_limited)
 	cr_assert_not_null(strstr(vail_error_message(server.vail), "try again later"));
 	cr_assert_geq(vail_descriptor(server.vail), 0, "the calls before are still pending");
 	fake_server_listen(&server);
-	wait_for_connection(&server);
+	wait_for_connection();
 	fake_server_reply(&server, "", NULL, 0);
 	vail_process(server.vail);
 	cr_assert_eq(vail_submit(server.vail, "a.B", NULL, false, store_status, &ended),
 		     STATUS_SUCCESS, "the queue has room again");
-	fake_server_deinit(&server);
+	vail_close(server.vail);
+	server.vail = NULL;
 	cr_assert_eq(ended, STATUS_CONNECTION_DISCONNECTED);
 }
 
@@ -173,28 +177,25 @@ static bool ask_when_interrupted(struct vail *vail, NTSTATUS status, const VailE
 }
 
 /* The callback uses the handle, which replaces the handle's error message. */
-Test(libvail_reconnect, interruption_reason_stays_valid_during_the_callback)
+Test(reconnect, interruption_reason_stays_valid_during_the_callback)
 {
-	bool was_told = false;
-	FakeServer server;
+	bool was_notified = false;
 
-	fake_server_init(&server);
-	cr_assert_eq(vail_watch(server.vail, NULL, ask_when_interrupted, &was_told),
+	cr_assert_eq(vail_watch(server.vail, NULL, ask_when_interrupted, &was_notified),
 		     STATUS_SUCCESS);
 	shutdown(server.connection, SHUT_RDWR);
 	vail_process(server.vail);
-	cr_assert(was_told);
-	fake_server_deinit(&server);
+	cr_assert(was_notified);
 }
 
 /* Runs in the child, where the parent's call must end. */
-_Noreturn static void process_in_child(FakeServer *server, const NTSTATUS *status)
+_Noreturn static void process_in_child(const NTSTATUS *status)
 {
 	NTSTATUS processed = STATUS_SUCCESS;
 
-	while (vail_descriptor(server->vail) >= 0 && !is_ready(server->listener)) {
-		wait_for_handle(server);
-		processed = vail_process(server->vail);
+	while (vail_descriptor(server.vail) >= 0 && !is_ready(server.listener)) {
+		wait_for_handle();
+		processed = vail_process(server.vail);
 	}
 	_exit(processed == STATUS_CONNECTION_DISCONNECTED &&
 			      *status == STATUS_CONNECTION_DISCONNECTED
@@ -202,79 +203,74 @@ _Noreturn static void process_in_child(FakeServer *server, const NTSTATUS *statu
 		      : 1);
 }
 
-static void fork_and_process(FakeServer *server, const NTSTATUS *status)
+static void fork_and_process(const NTSTATUS *status)
 {
 	int result;
 	pid_t child = fork();
 
 	cr_assert_geq(child, 0);
 	if (child == 0)
-		process_in_child(server, status);
+		process_in_child(status);
 	cr_assert_eq(waitpid(child, &result, 0), child);
 	cr_assert_eq(result, 0, "the child has repeated its parent's call");
-	cr_assert_not(is_ready(server->listener));
+	cr_assert_not(is_ready(server.listener));
 }
 
-Test(libvail_reconnect, forked_child_does_not_repeat_calls)
+Test(reconnect, forked_child_does_not_repeat_calls)
 {
 	NTSTATUS status = STATUS_SUCCESS;
-	FakeServer server;
 
-	fake_server_init(&server);
 	cr_assert_eq(vail_submit(server.vail, "io.vaild.ListRegistrations", NULL, false,
 				 store_status, &status),
 		     STATUS_SUCCESS);
 	close(server.connection); /* the handle has not noticed yet */
 	server.connection = -1;
-	fork_and_process(&server, &status);
+	fork_and_process(&status);
 	close(server.listener);
 	unlink(server.path);
 	vail_process(server.vail);
 	cr_assert_geq(vail_descriptor(server.vail), 0, "the handle waits");
 	fake_server_listen(&server);
-	fork_and_process(&server, &status);
-	wait_for_connection(&server);
+	fork_and_process(&status);
+	wait_for_connection();
 	fake_server_reply(&server, "", NULL, 0);
 	status = STATUS_IO_TIMEOUT;
 	vail_process(server.vail);
 	cr_assert_eq(status, STATUS_SUCCESS);
-	fake_server_deinit(&server);
 }
 
 #define PIPELINED 10
 
 /* Receives all that the handle has to send. */
-static void read_all(FakeServer *server)
+static void read_all(void)
 {
 	static ReceivedData received;
 
-	while (vail_events(server->vail) & POLLOUT) {
-		fake_server_receive(server, &received);
-		vail_process(server->vail);
+	while (vail_events(server.vail) & POLLOUT) {
+		fake_server_receive(&server, &received);
+		vail_process(server.vail);
 	}
-	fake_server_receive(server, &received);
+	fake_server_receive(&server, &received);
 }
 
 /* The first connection delivers the calls completely, the later ones do not. */
-Test(libvail_reconnect, call_sent_completely_once_may_have_been_executed)
+Test(reconnect, call_sent_completely_once_may_have_been_executed)
 {
 	NTSTATUS statuses[PIPELINED];
 	char *parameters = NULL;
-	FakeServer server;
 
-	fake_server_init(&server);
 	cr_assert_gt(asprintf(&parameters, "{\"padding\":\"%060000d\"}", 0), 0);
 	for (size_t i = 0; i < PIPELINED; i++)
 		cr_assert_eq(vail_submit(server.vail, "io.vaild.ListRegistrations", parameters,
 					 false, store_status, &statuses[i]),
 			     STATUS_SUCCESS);
 	free(parameters);
-	read_all(&server);
+	read_all();
 	for (int connections = 1; connections <= 5; connections++) {
 		close(server.connection);
 		server.connection = -1;
 		vail_process(server.vail);
-		wait_for_connection(&server);
+		wait_for_connection();
 	}
 	cr_assert(vail_events(server.vail) & POLLOUT, "the calls do not fit into the socket");
 	close(server.connection);
@@ -283,5 +279,4 @@ Test(libvail_reconnect, call_sent_completely_once_may_have_been_executed)
 	for (size_t i = 0; i < PIPELINED; i++)
 		cr_assert_eq(statuses[i], STATUS_CONNECTION_DISCONNECTED, "%zu: %s", i,
 			     vail_status_name(statuses[i]));
-	fake_server_deinit(&server);
 }

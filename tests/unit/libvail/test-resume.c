@@ -71,15 +71,15 @@ static void reopen_server(ServerThread *thread)
 
 static void answer_all(ServerThread *thread)
 {
-	FakeServer *server = &thread->server;
+	FakeServer *own = &thread->server;
 
-	server->connection = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+	own->connection = accept4(own->listener, NULL, NULL, SOCK_CLOEXEC);
 	while (read_request(thread, SIZE_MAX)) {
 		thread->requests++;
-		fake_server_send(server, thread->answer, strlen(thread->answer) + 1, NULL, 0);
+		fake_server_send(own, thread->answer, strlen(thread->answer) + 1, NULL, 0);
 	}
-	close(server->connection);
-	server->connection = -1;
+	close(own->connection);
+	own->connection = -1;
 }
 
 /* A request that arrives late still reaches the server before it closes the connection. */
@@ -135,6 +135,20 @@ static void server_thread_stop(ServerThread *thread)
 
 /* ---- A server in the thread of the test ---- */
 
+static FakeServer server;
+
+static void set_up(void)
+{
+	fake_server_init(&server);
+}
+
+static void tear_down(void)
+{
+	fake_server_deinit(&server);
+}
+
+TestSuite(resume, .init = set_up, .fini = tear_down);
+
 static bool store_status(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
 			 void *context)
 {
@@ -145,30 +159,29 @@ static bool store_status(struct vail *vail, NTSTATUS status, const char *paramet
 }
 
 /* Processes the handle until it has connected, and accepts the connection. */
-static void wait_for_connection(FakeServer *server)
+static void wait_for_connection(void)
 {
-	struct pollfd fds[] = { { .fd = server->listener, .events = POLLIN },
-				{ .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = server.listener, .events = POLLIN }, { .events = POLLIN } };
 
 	for (;;) {
-		fds[1].fd = vail_descriptor(server->vail);
+		fds[1].fd = vail_descriptor(server.vail);
 		cr_assert_gt(poll(fds, 2, -1), 0);
 		if (fds[0].revents)
 			break;
-		vail_process(server->vail);
+		vail_process(server.vail);
 	}
-	fake_server_accept(server);
+	fake_server_accept(&server);
 }
 
 /* Receives one message. Processes the handle, which may have to send the rest of it. */
-static void read_message(const FakeServer *server, ReceivedData *ret_received)
+static void read_message(ReceivedData *ret_received)
 {
 	size_t size = 0;
 	char byte = 'x';
 
 	while (byte != '\0') {
-		vail_process(server->vail);
-		cr_assert_eq(recv(server->connection, &byte, 1, 0), 1);
+		vail_process(server.vail);
+		cr_assert_eq(recv(server.connection, &byte, 1, 0), 1);
 		cr_assert_lt(size, sizeof(ret_received->bytes));
 		ret_received->bytes[size++] = byte;
 	}
@@ -201,7 +214,7 @@ static void cut_conversation(const char *method, size_t reads, size_t sends, boo
 	free(reply);
 }
 
-Test(libvail_resume, repeatable_calls_survive_a_cut_at_any_byte)
+Test(resume_of_cut_conversation, repeatable_calls_survive_a_cut_at_any_byte)
 {
 	static const char method[] = "io.vaild.ListRegistrations";
 	size_t size = sizeof("{\"method\":\"\"}") + strlen(method);
@@ -213,7 +226,7 @@ Test(libvail_resume, repeatable_calls_survive_a_cut_at_any_byte)
 		cut_conversation(method, SIZE_MAX, sends, sends % 2 == 0, true);
 }
 
-Test(libvail_resume, creating_calls_are_never_repeated)
+Test(resume_of_cut_conversation, creating_calls_are_never_repeated)
 {
 	static const char method[] = "io.vaild.Gpu.CreateContext";
 	size_t size = sizeof("{\"method\":\"\"}") + strlen(method);
@@ -224,12 +237,10 @@ Test(libvail_resume, creating_calls_are_never_repeated)
 		cut_conversation(method, SIZE_MAX, sends, sends % 2 == 0, false);
 }
 
-Test(libvail_resume, call_that_ends_every_connection_fails)
+Test(resume, call_that_ends_every_connection_fails)
 {
-	FakeServer server;
 	bool goes_on = true;
 
-	fake_server_init(&server);
 	NTSTATUS status = STATUS_SUCCESS;
 	cr_assert_eq(vail_submit(server.vail, "io.vaild.ListRegistrations", NULL, false,
 				 store_status, &status),
@@ -245,31 +256,28 @@ Test(libvail_resume, call_that_ends_every_connection_fails)
 		cr_assert_eq(
 			poll(&(struct pollfd){ .fd = server.listener, .events = POLLIN }, 1, 0), 0,
 			"the handle connects again only after a delay");
-		wait_for_connection(&server);
+		wait_for_connection();
 	}
 	cr_assert_eq(status, STATUS_CONNECTION_DISCONNECTED);
 	server.connection = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	fake_server_deinit(&server);
 }
 
 /* ---- Calls while vaild is away ---- */
 
 /* Closes the server's sockets and removes the socket file. */
-static void stop_server(FakeServer *server)
+static void stop_server(void)
 {
-	close(server->connection);
-	close(server->listener);
-	unlink(server->path);
-	server->connection = -1;
+	close(server.connection);
+	close(server.listener);
+	unlink(server.path);
+	server.connection = -1;
 }
 
-Test(libvail_resume, calls_while_vaild_is_away_wait_until_the_timeout)
+Test(resume, calls_while_vaild_is_away_wait_until_the_timeout)
 {
-	FakeServer server;
 	struct vail *stranger;
 
-	fake_server_init(&server);
-	stop_server(&server);
+	stop_server();
 	vail_set_timeout(server.vail, 50);
 	cr_assert_eq(vail_call(server.vail, "a.B", NULL, NULL), STATUS_IO_TIMEOUT);
 	cr_assert_not_null(strstr(vail_error_message(server.vail), "has stopped"));
@@ -286,36 +294,30 @@ Test(libvail_resume, calls_while_vaild_is_away_wait_until_the_timeout)
 	vail_close(stranger);
 	server.connection = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	server.listener = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	fake_server_deinit(&server);
 }
 
-Test(libvail_resume, without_resume_calls_end_with_the_connection)
+Test(resume, without_resume_calls_end_with_the_connection)
 {
-	FakeServer server;
 	NTSTATUS status = STATUS_SUCCESS;
 
-	fake_server_init(&server);
 	vail_set_resume(server.vail, false);
 	vail_submit(server.vail, "io.vaild.ListRegistrations", NULL, false, store_status, &status);
 	shutdown(server.connection, SHUT_RDWR);
 	cr_assert_eq(vail_process(server.vail), STATUS_CONNECTION_DISCONNECTED);
 	cr_assert_eq(status, STATUS_CONNECTION_DISCONNECTED);
 	cr_assert_eq(vail_descriptor(server.vail), -1);
-	fake_server_deinit(&server);
 }
 
 #define PIPELINED 64
 
 /* Calls in the socket's buffer may have been executed; later ones were certainly not. */
-Test(libvail_resume, unsent_calls_are_resent_in_order)
+Test(resume, unsent_calls_are_resent_in_order)
 {
 	static ReceivedData received;
 	static NTSTATUS statuses[PIPELINED];
 	char *parameters = NULL;
-	FakeServer server;
 	size_t lost = 0;
 
-	fake_server_init(&server);
 	fake_server_answer_once(&server);
 	cr_assert_gt(asprintf(&parameters, "{\"padding\":\"%030000d\"}", 0), 0);
 	for (size_t i = 0; i < PIPELINED; i++) {
@@ -340,7 +342,7 @@ Test(libvail_resume, unsent_calls_are_resent_in_order)
 		char wanted[32];
 
 		snprintf(wanted, sizeof(wanted), "{\"method\":\"a.B%zu\",", i);
-		read_message(&server, &received);
+		read_message(&received);
 		cr_assert_eq(strncmp(received.bytes, wanted, strlen(wanted)), 0, "%zu: %.30s", i,
 			     received.bytes);
 		cr_assert_eq(statuses[i], STATUS_IO_TIMEOUT, "%zu: the call is pending", i);
@@ -348,7 +350,6 @@ Test(libvail_resume, unsent_calls_are_resent_in_order)
 		vail_process(server.vail);
 		cr_assert_eq(statuses[i], STATUS_SUCCESS);
 	}
-	fake_server_deinit(&server);
 }
 
 /* ---- Watches ---- */
@@ -403,8 +404,7 @@ static bool log_event(struct vail *vail, NTSTATUS status, const VailEvent *event
 }
 
 /* Sends the events to the watch, and checks that it reports the expected ones. */
-static void expect_events(FakeServer *server, const char *const *events, size_t count,
-			  const char *expected)
+static void expect_events(const char *const *events, size_t count, const char *expected)
 {
 	for (size_t i = 0; i < count; i++) {
 		char *text = NULL;
@@ -412,64 +412,61 @@ static void expect_events(FakeServer *server, const char *const *events, size_t 
 				      events[i]);
 
 		cr_assert_gt(length, 0);
-		fake_server_send(server, text, (size_t)length + 1, NULL, 0);
+		fake_server_send(&server, text, (size_t)length + 1, NULL, 0);
 		free(text);
 	}
-	vail_process(server->vail);
+	vail_process(server.vail);
 	cr_assert_str_eq(event_log, expected);
 	event_log[0] = '\0';
 }
 
 #define EXPECT_EVENTS(expected, ...)                                                       \
-	expect_events(&server, (const char *const[]){ __VA_ARGS__ },                       \
+	expect_events((const char *const[]){ __VA_ARGS__ },                                \
 		      sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *), \
 		      expected)
 
-static void begin_watch(FakeServer *server, void *context)
+static void begin_watch(void *context)
 {
 	event_log[0] = '\0';
 	ended = STATUS_SUCCESS;
-	fake_server_init(server);
-	cr_assert_eq(vail_watch(server->vail, GUID, log_event, context), STATUS_SUCCESS);
+	cr_assert_eq(vail_watch(server.vail, GUID, log_event, context), STATUS_SUCCESS);
 }
 
 /* Closes the connection and accepts the next one. The watch must report the expected events. */
-static void interrupt(FakeServer *server, const char *expected)
+static void interrupt(const char *expected)
 {
 	static ReceivedData received;
 
-	shutdown(server->connection, SHUT_RDWR);
-	vail_process(server->vail);
+	shutdown(server.connection, SHUT_RDWR);
+	vail_process(server.vail);
 	cr_assert_str_eq(event_log, expected);
 	event_log[0] = '\0';
-	wait_for_connection(server);
-	read_message(server, &received);
+	wait_for_connection();
+	read_message(&received);
 	cr_assert_str_eq(received.bytes, "{\"method\":\"io.vaild.Watch\",\"parameters\":{"
 					 "\"virtualMachineGuid\":\"" GUID "\"},\"more\":true}");
 }
 
-Test(libvail_resume, watch_reports_each_entity_once)
+Test(resume, watch_reports_each_entity_once)
 {
-	FakeServer server;
-
-	begin_watch(&server, NULL);
+	begin_watch(NULL);
 	EXPECT_EVENTS(
 		"virtualMachineAdded virtualGpuAssigned=3 registered=8 registered=9 shared=1/1 "
 		"shared=2/0 current",
 		MACHINE(1.5), GPU(GPU1), REGISTERED(8, 2.5), REGISTERED(9, 2.5),
 		SHARED(OBJECT1, HOLDER(8)), SHARED(OBJECT2, ""), CURRENT);
-	interrupt(&server, "interrupted");
+	interrupt("interrupted");
 	EXPECT_EVENTS("", MACHINE(1.5), GPU(GPU1), REGISTERED(8, 2.5), REGISTERED(9, 2.5),
 		      SHARED(OBJECT1, HOLDER(8)), SHARED(OBJECT2, ""));
 	EXPECT_EVENTS("resumed", CURRENT);
 	/* 8 has registered again, 9 and an object have ended, another object has a holder. */
-	interrupt(&server, "interrupted");
+	interrupt("interrupted");
 	EXPECT_EVENTS("unshared=1/1 unregistered=9 unregistered=8 quarantined registered=8 "
 		      "opened=2/1=7 resumed",
 		      MACHINE(1.5), GPU(GPU1), QUARANTINED("why"), REGISTERED(8, 3.5),
 		      SHARED(OBJECT2, HOLDER(7)), CURRENT);
 	/* A new VM has the GUID: its entities end before the VM, and begin after it. */
-	interrupt(&server, "interrupted");
+	interrupt("interrupted");
 	EXPECT_EVENTS("released=2/0=7 unregistered=8 virtualGpuRemoved=3 virtualMachineRemoved "
 		      "virtualMachineAdded quarantined resumed",
 		      MACHINE(9.5), QUARANTINED("another"), SHARED(OBJECT2, ""), CURRENT);
@@ -477,21 +474,17 @@ Test(libvail_resume, watch_reports_each_entity_once)
 	vail_close(server.vail);
 	server.vail = NULL;
 	cr_assert_eq(ended, STATUS_CONNECTION_DISCONNECTED);
-	fake_server_deinit(&server);
 }
 
 /* Changes that arrive before the event "current". */
-Test(libvail_resume, changes_while_resuming_are_reported_once)
+Test(resume, changes_while_resuming_are_reported_once)
 {
-	FakeServer server;
-
-	begin_watch(&server, NULL);
+	begin_watch(NULL);
 	EXPECT_EVENTS("virtualMachineAdded shared=1/0", MACHINE(1.5), SHARED(OBJECT1, ""));
-	interrupt(&server, "interrupted"); /* before "current" */
-	interrupt(&server, "");            /* again, before any event */
+	interrupt("interrupted"); /* before "current" */
+	interrupt("");            /* again, before any event */
 	EXPECT_EVENTS("", MACHINE(1.5), REGISTERED(5, 2.5));
-	interrupt(&server,
-		  ""); /* again, after an event about a registration that has ended since */
+	interrupt(""); /* again, after an event about a registration that has ended since */
 	EXPECT_EVENTS("", MACHINE(1.5), SHARED(OBJECT1, ""), SHARED(OBJECT2, HOLDER(8)),
 		      "\"kind\":\"opened\"," OBJECT(OBJECT1, HOLDER(9)) ",\"holder\":" HOLDER(9),
 		      "\"kind\":\"released\"," OBJECT(OBJECT2, "") ",\"holder\":" HOLDER(8),
@@ -500,34 +493,30 @@ Test(libvail_resume, changes_while_resuming_are_reported_once)
 		      "\",\"registration\":{\"pid\":9}");
 	EXPECT_EVENTS("shared=2/0 opened=1/1=9 current resumed", CURRENT);
 	EXPECT_EVENTS("updated=1/1", "\"kind\":\"updated\"," OBJECT(OBJECT1, HOLDER(9)));
-	fake_server_deinit(&server);
-	event_log[0] = '\0';
 }
 
-Test(libvail_resume, refused_watch_ends)
+Test(resume, refused_watch_ends)
 {
 	static const char refusal[] =
 		"{\"error\":\"io.vaild.NotFound\",\"parameters\":{\"status\":"
 		"\"STATUS_NOT_FOUND\",\"code\":\"0xC0000225\",\"message\":\"\"}}";
-	FakeServer server;
 
-	begin_watch(&server, NULL);
+	begin_watch(NULL);
 	EXPECT_EVENTS("virtualMachineAdded current", MACHINE(1.5), CURRENT);
-	interrupt(&server, "interrupted");
+	interrupt("interrupted");
 	fake_server_send(&server, refusal, sizeof(refusal), NULL, 0);
 	vail_process(server.vail);
 	cr_assert_eq(ended, STATUS_NOT_FOUND);
 	cr_assert_str_eq(event_log, "");
-	fake_server_deinit(&server);
 }
 
-Test(libvail_resume, callback_can_stop_a_resumed_watch)
+Test(resume_repeated, callback_can_stop_a_resumed_watch)
 {
 	static const char *const stops[] = { "interrupted", "unregistered", "resumed" };
-	FakeServer server;
 
 	for (size_t i = 0; i < 3; i++) {
-		begin_watch(&server, (void *)stops[i]);
+		set_up();
+		begin_watch((void *)stops[i]);
 		EXPECT_EVENTS("virtualMachineAdded registered=8 current", MACHINE(1.5),
 			      REGISTERED(8, 2.5), CURRENT);
 		shutdown(server.connection, SHUT_RDWR);
@@ -540,6 +529,6 @@ Test(libvail_resume, callback_can_stop_a_resumed_watch)
 		}
 		cr_assert_eq(vail_descriptor(server.vail), -1, "%s", stops[i]);
 		cr_assert_eq(ended, STATUS_SUCCESS);
-		fake_server_deinit(&server);
+		tear_down();
 	}
 }

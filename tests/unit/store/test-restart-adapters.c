@@ -10,8 +10,6 @@
 
 #include "tests/support/restart-stage.h"
 
-TestSuite(restart_adapters);
-
 #define MIB     (UINT64_C(1) << 20)
 #define DRIVERS "0x10000000000" /* a driver reservation that does not allow mappings */
 #define SHARED  "0x18000000000" /* a driver reservation that does */
@@ -29,6 +27,8 @@ typedef struct Card {
 	char process[64], of_machine[64], of_nobody[64], context[64];
 } Card;
 
+static Card card;
+
 static const char *register_card(FakeHost *fake_host, Caller *driver, const char *name,
 				 const char *bits, unsigned int max_virtual_gpus)
 {
@@ -38,56 +38,54 @@ static const char *register_card(FakeHost *fake_host, Caller *driver, const char
 		     name, bits, max_virtual_gpus);
 }
 
-static void set_up_processes(Card *card)
+static void set_up_processes(void)
 {
-	FakeHost *fake_host = card->fake_host;
-	Caller *driver = card->driver;
+	FakeHost *fake_host = card.fake_host;
+	Caller *driver = card.driver;
 
-	create_gpu_process(fake_host, driver, &card->adapter, ",\"pid\":400,\"name\":\"drawing\"",
-			   card->process);
-	reserve_range(fake_host, driver, card->process, 4 * MIB,
-		      ",\"baseAddress\":\"" DRIVERS "\"");
-	reserve_range(fake_host, driver, card->process, 8 * MIB,
+	create_gpu_process(fake_host, driver, &card.adapter, ",\"pid\":400,\"name\":\"drawing\"",
+			   card.process);
+	reserve_range(fake_host, driver, card.process, 4 * MIB, ",\"baseAddress\":\"" DRIVERS "\"");
+	reserve_range(fake_host, driver, card.process, 8 * MIB,
 		      ",\"baseAddress\":\"" SHARED "\",\"allowUserModeMapping\":true");
-	cr_assert_str_eq(complete_process(fake_host, driver, card->process), SUCCESS);
-	create_gpu_process(fake_host, driver, &card->adapter,
+	cr_assert_str_eq(complete_process(fake_host, driver, card.process), SUCCESS);
+	create_gpu_process(fake_host, driver, &card.adapter,
 			   ",\"virtualMachineGuid\":\"" GUID_A "\",\"name\":\"guest's\"",
-			   card->of_machine);
-	reserve_range(fake_host, driver, card->of_machine, 2 * MIB, "");
-	cr_assert_str_eq(complete_process(fake_host, driver, card->of_machine), SUCCESS);
-	create_gpu_process(fake_host, driver, &card->adapter, "", card->of_nobody);
-	cr_assert_str_eq(complete_process(fake_host, driver, card->of_nobody), SUCCESS);
+			   card.of_machine);
+	reserve_range(fake_host, driver, card.of_machine, 2 * MIB, "");
+	cr_assert_str_eq(complete_process(fake_host, driver, card.of_machine), SUCCESS);
+	create_gpu_process(fake_host, driver, &card.adapter, "", card.of_nobody);
+	cr_assert_str_eq(complete_process(fake_host, driver, card.of_nobody), SUCCESS);
 }
 
 /* Sets up mappings and a context of the first process, and a vGPU on the adapter for GUID_B. */
-static void set_up_drawing(Card *card)
+static void set_up_drawing(void)
 {
-	FakeHost *fake_host = card->fake_host;
-	Caller *drawing = card->stage.fixture.stranger;
+	FakeHost *fake_host = card.fake_host;
+	Caller *drawing = card.stage.fixture.stranger;
 
 	cr_assert_str_eq(callf(fake_host, drawing, CREATE_CONTEXT, "{\"adapter\":\"%s\"}",
-			       card->adapter.adapter),
+			       card.adapter.adapter),
 			 SUCCESS);
-	strcpy(card->context, reply_string(fake_host, "context"));
-	cr_assert_str_eq(map(fake_host, drawing, card->process, 2 * MIB, SHARED), SUCCESS);
-	set_entry(fake_host, card->driver, card->process, DRIVERS, "0x1000");
-	cr_assert_str_eq(reserve(fake_host, drawing, card->process, MIB, STAGE_OWN), SUCCESS);
-	cr_assert_str_eq(map(fake_host, drawing, card->process, 1u << 16, STAGE_OWN), SUCCESS);
-	cr_assert_str_eq(free_addresses(fake_host, drawing, card->process, "0x20000004000", 4096),
+	strcpy(card.context, reply_string(fake_host, "context"));
+	cr_assert_str_eq(map(fake_host, drawing, card.process, 2 * MIB, SHARED), SUCCESS);
+	set_entry(fake_host, card.driver, card.process, DRIVERS, "0x1000");
+	cr_assert_str_eq(reserve(fake_host, drawing, card.process, MIB, STAGE_OWN), SUCCESS);
+	cr_assert_str_eq(map(fake_host, drawing, card.process, 1u << 16, STAGE_OWN), SUCCESS);
+	cr_assert_str_eq(free_addresses(fake_host, drawing, card.process, "0x20000004000", 4096),
 			 SUCCESS);
-	cr_assert_str_eq(callf(fake_host, card->driver, ASSIGN,
+	cr_assert_str_eq(callf(fake_host, card.driver, ASSIGN,
 			       "{\"virtualMachineGuid\":\"" GUID_B "\",\"adapter\":\"%s\"}",
-			       card->adapter.adapter),
+			       card.adapter.adapter),
 			 SUCCESS);
-	cr_assert_str_eq(callf(fake_host, card->driver, REMOVE, "{\"virtualGpu\":\"%s\"}",
-			       card->stage.virtual_gpu),
+	cr_assert_str_eq(callf(fake_host, card.driver, REMOVE, "{\"virtualGpu\":\"%s\"}",
+			       card.stage.virtual_gpu),
 			 SUCCESS);
 }
 
-static Card card_new(void)
+static void set_up(void)
 {
-	Card card = { .stage = stage_new() };
-
+	card.stage = stage_new();
 	card.fake_host = card.stage.fake_host;
 	card.driver = card.stage.fixture.admin;
 	cr_assert_str_eq(register_card(card.fake_host, card.driver, "card", "9,9,9,9", 4), SUCCESS);
@@ -96,33 +94,34 @@ static Card card_new(void)
 	strcpy(card.adapter.system_process, reply_string(card.fake_host, "systemProcess"));
 	reserve_range(card.fake_host, card.driver, card.adapter.system_process, 16 * MIB, "");
 	complete_process(card.fake_host, card.driver, card.adapter.system_process);
-	set_up_processes(&card);
-	set_up_drawing(&card);
-	return card;
+	set_up_processes();
+	set_up_drawing();
 }
 
-static void card_free(Card *card)
+static void tear_down(void)
 {
-	stage_free(&card->stage);
+	stage_free(&card.stage);
 }
 
-static bool was_restored(const Card *card)
+/* The tests of restart_adapters_repeated set up the card several times. */
+TestSuite(restart_adapters, .init = set_up, .fini = tear_down);
+
+static bool was_restored(void)
 {
 	bool restored = false;
 
-	cr_assert(json_read_boolean(reply_value(card->fake_host, "restored"), &restored));
+	cr_assert(json_read_boolean(reply_value(card.fake_host, "restored"), &restored));
 	return restored;
 }
 
 /* The driver takes the adapter over again. */
-static void take_over(Card *card)
+static void take_over(void)
 {
-	cr_assert_str_eq(register_card(card->fake_host, card->driver, "card", "9,9,9,9", 4),
-			 SUCCESS);
-	cr_assert(was_restored(card));
-	cr_assert_str_eq(reply_string(card->fake_host, "adapter"), card->adapter.adapter);
-	cr_assert_str_eq(reply_string(card->fake_host, "systemProcess"),
-			 card->adapter.system_process);
+	cr_assert_str_eq(register_card(card.fake_host, card.driver, "card", "9,9,9,9", 4), SUCCESS);
+	cr_assert(was_restored());
+	cr_assert_str_eq(reply_string(card.fake_host, "adapter"), card.adapter.adapter);
+	cr_assert_str_eq(reply_string(card.fake_host, "systemProcess"),
+			 card.adapter.system_process);
 }
 
 /* Returns the number of adapters without the software adapter. */
@@ -134,8 +133,6 @@ static size_t count_adapters(FakeHost *fake_host, Caller *caller)
 
 Test(restart_adapters, restart_preserves_everything)
 {
-	Card card = card_new();
-
 	stage_restart_unchanged(&card.stage);
 	const StoreReport *report = &card.fake_host->report;
 	cr_assert_eq(report->restored[STORE_ADAPTER], 1u);
@@ -145,14 +142,12 @@ Test(restart_adapters, restart_preserves_everything)
 	cr_assert_eq(report->restored[STORE_CONTEXT], 3u);
 	cr_assert_eq(report->restored[STORE_REGISTRATION], 3u);
 	stage_restart_unchanged(&card.stage); /* while the adapter waits */
-	take_over(&card);
+	take_over();
 	stage_restart_unchanged(&card.stage);
-	card_free(&card);
 }
 
 Test(restart_adapters, waiting_adapter_refuses_only_driver_requests)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 	Caller *drawing = card.stage.fixture.stranger;
 	char process[64];
@@ -184,17 +179,15 @@ Test(restart_adapters, waiting_adapter_refuses_only_driver_requests)
 			       card.adapter.adapter),
 			 SUCCESS);
 	stage_restart_unchanged(&card.stage);
-	card_free(&card);
 }
 
 Test(restart_adapters, driver_takes_its_adapter_over)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 	char process[64];
 
 	fake_host_restart(fake_host);
-	take_over(&card);
+	take_over();
 	cr_assert_str_eq(complete_process(fake_host, card.driver, card.adapter.system_process),
 			 "STATUS_INVALID_DEVICE_STATE", "the system process is running");
 	cr_assert_str_eq(reserve_range(fake_host, card.driver, card.process, 2 * MIB, ""),
@@ -222,12 +215,10 @@ Test(restart_adapters, driver_takes_its_adapter_over)
 	cr_assert_eq(count_adapters(fake_host, card.driver), 0u,
 		     "the adapter ends with its connection");
 	stage_restart_unchanged(&card.stage);
-	card_free(&card);
 }
 
 Test(restart_adapters, adapter_ends_without_its_driver)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 	Broker *broker;
 
@@ -253,14 +244,12 @@ Test(restart_adapters, adapter_ends_without_its_driver)
 	cr_assert_null(fake_host_record(fake_host, card.adapter.adapter));
 	stage_restart_unchanged(&card.stage);
 	cr_assert_str_eq(register_card(fake_host, card.driver, "card", "9,9,9,9", 4), SUCCESS);
-	cr_assert_not(was_restored(&card));
-	card_free(&card);
+	cr_assert_not(was_restored());
 }
 
 /* A driver with another uid is another driver, even if it may register adapters. */
 Test(restart_adapters, other_drivers_cannot_take_over)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 	FakeProcess *process = fake_host_process(fake_host, 900, 1002);
 	Caller *other;
@@ -272,17 +261,16 @@ Test(restart_adapters, other_drivers_cannot_take_over)
 			 "STATUS_OBJECT_NAME_COLLISION");
 	cr_assert_str_eq(register_card(fake_host, card.driver, "other card", "9,9,9,9", 4),
 			 SUCCESS);
-	cr_assert_not(was_restored(&card));
+	cr_assert_not(was_restored());
 	stage_restart_unchanged(&card.stage);
-	take_over(&card);
+	take_over();
 	cr_assert_str_eq(callf(fake_host, other, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
 			       card.adapter.adapter),
 			 SUCCESS, "any operator may unregister it");
-	card_free(&card);
 }
 
 /* A driver may return with different hardware. */
-Test(restart_adapters, different_adapter_replaces_the_old_one)
+Test(restart_adapters_repeated, different_adapter_replaces_the_old_one)
 {
 	static const struct {
 		const char *bits;
@@ -295,7 +283,7 @@ Test(restart_adapters, different_adapter_replaces_the_old_one)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		Card card = card_new();
+		set_up();
 		FakeHost *fake_host = card.fake_host;
 
 		fake_host_restart(fake_host);
@@ -303,7 +291,7 @@ Test(restart_adapters, different_adapter_replaces_the_old_one)
 		cr_assert_str_eq(register_card(fake_host, card.driver, "card", rows[i].bits,
 					       rows[i].max_virtual_gpus),
 				 SUCCESS);
-		cr_expect_eq(was_restored(&card), rows[i].is_same, "%zu", i);
+		cr_expect_eq(was_restored(), rows[i].is_same, "%zu", i);
 		cr_expect_eq(strcmp(reply_string(fake_host, "adapter"), card.adapter.adapter) == 0,
 			     rows[i].is_same);
 		cr_expect_eq(fake_host_events(fake_host, EVENT_ADAPTER_REMOVED) - ends,
@@ -315,14 +303,13 @@ Test(restart_adapters, different_adapter_replaces_the_old_one)
 		cr_expect_eq(reply_number(fake_host, "adapters[1].maxVirtualGpus"),
 			     rows[i].max_virtual_gpus);
 		stage_restart_unchanged(&card.stage);
-		card_free(&card);
+		tear_down();
 	}
 }
 
 /* GPU processes that are not complete end. Their adapter and its vGPUs survive. */
 Test(restart_adapters, incomplete_gpu_processes_end)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 	char process[64], adapter[64], system_process[64];
 
@@ -345,7 +332,7 @@ Test(restart_adapters, incomplete_gpu_processes_end)
 	cr_assert_str_eq(translate(fake_host, card.driver, system_process, DRIVERS), "invalid");
 	cr_assert_str_eq(register_card(fake_host, card.driver, "other card", "9,9,9,9", 4),
 			 SUCCESS);
-	cr_assert_not(was_restored(&card));
+	cr_assert_not(was_restored());
 	cr_assert_str_eq(reply_string(fake_host, "adapter"), adapter);
 	cr_assert_str_eq(reply_string(fake_host, "systemProcess"), system_process);
 	cr_assert_str_eq(reserve_range(fake_host, card.driver, system_process, 2 * MIB,
@@ -353,7 +340,6 @@ Test(restart_adapters, incomplete_gpu_processes_end)
 			 SUCCESS);
 	cr_assert_str_eq(complete_process(fake_host, card.driver, system_process), SUCCESS);
 	stage_restart_unchanged(&card.stage);
-	card_free(&card);
 }
 
 /*
@@ -361,7 +347,6 @@ Test(restart_adapters, incomplete_gpu_processes_end)
  */
 Test(restart_adapters, page_tables_are_as_after_becoming_resident)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 	Caller *drawing = card.stage.fixture.stranger;
 	char process[64];
@@ -393,15 +378,13 @@ Test(restart_adapters, page_tables_are_as_after_becoming_resident)
 		cr_assert_str_eq(map(fake_host, drawing, card.process, 4096, "0x18000600000"),
 				 i ? "STATUS_CONFLICTING_ADDRESSES" : SUCCESS);
 	}
-	take_over(&card);
+	take_over();
 	cr_assert_str_eq(set_entry(fake_host, card.driver, process, SHARED, "0x1000"), SUCCESS);
 	stage_restart_unchanged(&card.stage);
-	card_free(&card);
 }
 
 Test(restart_adapters, gpu_process_of_a_dead_process_ends)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 
 	fake_host_kill(fake_host, card.stage.fixture.mallory);
@@ -411,15 +394,14 @@ Test(restart_adapters, gpu_process_of_a_dead_process_ends)
 	cr_assert_eq(stage_dropped(&card.stage, STORE_GPU_PROCESS, "its VM is gone"), 1u);
 	cr_assert_eq(stage_dropped(&card.stage, STORE_CONTEXT, "its GPU process is gone"), 1u);
 	stage_restart_unchanged(&card.stage);
-	take_over(&card);
+	take_over();
 	stage_restart_unchanged(&card.stage);
-	card_free(&card);
 }
 
 /* Returns the state before, after, and after the restart. The caller frees the pictures. */
 static bool end_with_crash(size_t batch, char *ret_pictures[3])
 {
-	Card card = card_new();
+	set_up();
 	FakeHost *fake_host = card.fake_host;
 
 	ret_pictures[0] = fake_host_snapshot(fake_host, card.driver);
@@ -433,12 +415,12 @@ static bool end_with_crash(size_t batch, char *ret_pictures[3])
 	fake_host_restart(fake_host);
 	ret_pictures[2] = fake_host_snapshot(fake_host, card.driver);
 	stage_restart_unchanged(&card.stage);
-	card_free(&card);
+	tear_down();
 	return was_interrupted;
 }
 
 /* The record of the adapter is removed first, and everything on it depends on that record. */
-Test(restart_adapters, interrupted_unregistration_is_atomic)
+Test(restart_adapters_repeated, interrupted_unregistration_is_atomic)
 {
 	bool was_interrupted = true;
 
@@ -456,7 +438,6 @@ Test(restart_adapters, interrupted_unregistration_is_atomic)
 /* The adapter still waits for its driver. */
 Test(restart_adapters, takeover_that_cannot_be_persisted_changes_nothing)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 
 	fake_host_restart(fake_host);
@@ -475,8 +456,7 @@ Test(restart_adapters, takeover_that_cannot_be_persisted_changes_nothing)
 	}
 	cr_assert_eq(adapters_next_deadline(fake_host->service.broker),
 		     fake_host->now + LIMIT_DRIVER_WAIT_SECONDS * SECOND);
-	take_over(&card);
-	card_free(&card);
+	take_over();
 }
 
 /*
@@ -485,7 +465,6 @@ Test(restart_adapters, takeover_that_cannot_be_persisted_changes_nothing)
  */
 Test(restart_adapters, interrupted_replacement_changes_nothing)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 
 	fake_host_restart(fake_host);
@@ -500,10 +479,9 @@ Test(restart_adapters, interrupted_replacement_changes_nothing)
 		1u);
 	char *after = fake_host_snapshot(fake_host, card.driver);
 	cr_assert_str_eq(before, after);
-	take_over(&card);
+	take_over();
 	free(before);
 	free(after);
-	card_free(&card);
 }
 
 /*
@@ -567,10 +545,10 @@ static void damage(FakeHost *fake_host, const char *kind, const char *is, const 
 	cr_assert_fail("no record of kind %s contains %s", kind, is);
 }
 
-Test(restart_adapters, invalid_record_is_dropped)
+Test(restart_adapters_repeated, invalid_record_is_dropped)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
-		Card card = card_new();
+		set_up();
 		FakeHost *fake_host = card.fake_host;
 
 		fake_host_stop(fake_host);
@@ -581,7 +559,7 @@ Test(restart_adapters, invalid_record_is_dropped)
 		cr_expect_eq(fake_host->report.drop_count, damages[i].total,
 			     "%zu: %zu were dropped", i, fake_host->report.drop_count);
 		stage_restart_unchanged(&card.stage);
-		card_free(&card);
+		tear_down();
 	}
 }
 
@@ -595,7 +573,6 @@ static unsigned long number_after(const char *record, const char *name)
 
 Test(restart_adapters, context_of_a_system_process_is_dropped)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 	const char *context = fake_host_record(fake_host, "{\"kind\":\"context\"");
 	const char *system_process = fake_host_record(fake_host, "\"isSystem\":true");
@@ -612,13 +589,11 @@ Test(restart_adapters, context_of_a_system_process_is_dropped)
 		1u);
 	cr_assert_eq(fake_host->report.drop_count, 1u);
 	stage_restart_unchanged(&card.stage);
-	card_free(&card);
 }
 
 /* The maximum for one process: 4096 reservations with an entry in each. */
 Test(restart_adapters, all_driver_reservations_survive)
 {
-	Card card = card_new();
 	FakeHost *fake_host = card.fake_host;
 	uint64_t most = fake_host->service.settings.limits.per_entity[LIMIT_DRIVER_RESERVATIONS];
 	char process[64], address[32];
@@ -636,6 +611,5 @@ Test(restart_adapters, all_driver_reservations_survive)
 	cr_assert_str_eq(translate(fake_host, card.driver, process, address), "reserved");
 	callf(fake_host, card.driver, DESCRIBE_SPACE, "{\"process\":\"%s\"}", process);
 	cr_assert_eq(reply_count(fake_host, "ranges"), most + 1);
-	take_over(&card);
-	card_free(&card);
+	take_over();
 }

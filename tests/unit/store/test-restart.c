@@ -8,12 +8,23 @@
 
 #include "tests/support/restart-stage.h"
 
-TestSuite(restart);
+static Stage stage;
+
+static void set_up(void)
+{
+	stage = stage_new();
+}
+
+static void tear_down(void)
+{
+	stage_free(&stage);
+}
+
+/* The test of restart_repeated sets up the stage several times. */
+TestSuite(restart, .init = set_up, .fini = tear_down);
 
 Test(restart, restart_preserves_everything)
 {
-	Stage stage = stage_new();
-
 	stage_restart_unchanged(&stage);
 	const StoreReport *report = &stage.fake_host->report;
 	cr_assert_eq(report->restored[STORE_ADAPTER], 1u);
@@ -28,12 +39,10 @@ Test(restart, restart_preserves_everything)
 	cr_assert_eq(report->restored[STORE_SHARING], 2u);
 	cr_assert_eq(report->restored[STORE_HOLDER], 2u);
 	stage_restart_unchanged(&stage);
-	stage_free(&stage);
 }
 
 Test(restart, restored_entities_work)
 {
-	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 	Caller *client = stage.fixture.client;
 	size_t count;
@@ -66,17 +75,16 @@ Test(restart, restored_entities_work)
 	cr_assert_null(reply_value(fake_host, "virtualMachine.agent"),
 		       "the agent is watched again");
 	stage_restart_unchanged(&stage);
-	stage_free(&stage);
 }
 
 /* A process that dies while no daemon runs has the same effect as one that dies before. */
-Test(restart, death_during_the_restart)
+Test(restart_repeated, death_during_the_restart)
 {
 	for (int who = 0; who < 5; who++) {
 		char *pictures[2];
 
 		for (int in_between = 0; in_between < 2; in_between++) {
-			Stage stage = stage_new();
+			set_up();
 			FakeProcess *const dying[] = { stage.fixture.vmm, stage.fixture.viewer,
 						       stage.fixture.mallory, stage.helper,
 						       stage.other_vmm };
@@ -91,7 +99,7 @@ Test(restart, death_during_the_restart)
 			cr_assert(in_between == (stage.fake_host->report.drop_count > 0) ||
 				  who == 3);
 			stage_restart_unchanged(&stage);
-			stage_free(&stage);
+			tear_down();
 		}
 		cr_assert_str_eq(pictures[0], pictures[1], "%d", who);
 		free(pictures[0]);
@@ -101,7 +109,6 @@ Test(restart, death_during_the_restart)
 
 Test(restart, holders_keep_objects_of_a_dead_sharer)
 {
-	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 
 	fake_host_kill(fake_host, stage.fixture.vmm);
@@ -115,12 +122,10 @@ Test(restart, holders_keep_objects_of_a_dead_sharer)
 	cr_assert_str_eq(with_handle(fake_host, stage.fixture.client, CLOSE, stage.image), SUCCESS);
 	cr_assert_str_eq(with_handle(fake_host, stage.fixture.client, CLOSE, stage.fence),
 			 "STATUS_INVALID_HANDLE");
-	stage_free(&stage);
 }
 
 Test(restart, registration_with_changed_privileges_ends)
 {
-	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 
 	fake_host_stop(fake_host);
@@ -138,13 +143,11 @@ Test(restart, registration_with_changed_privileges_ends)
 	cr_assert_eq(reply_count(fake_host, "registrations"), 1u);
 	cr_assert_eq(reply_number(fake_host, "registrations[0].pid"), 400u);
 	stage_restart_unchanged(&stage);
-	stage_free(&stage);
 }
 
 /* The groups that the user database lists now count, not those from before the restart. */
 Test(restart, users_are_looked_up_again)
 {
-	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 
 	fake_host_stop(fake_host);
@@ -162,13 +165,10 @@ Test(restart, users_are_looked_up_again)
 			&stage, STORE_REGISTRATION,
 			"its process no longer has the privileges of a display client (groups)"),
 		2u, "the connection has its old groups");
-	stage_free(&stage);
 }
 
 Test(restart, unreadable_process_is_unregistered)
 {
-	Stage stage = stage_new();
-
 	fake_host_stop(stage.fake_host);
 	stage.fixture.viewer->credentials_lookup = LOOKUP_UNREADABLE;
 	fake_host_start(stage.fake_host);
@@ -176,13 +176,11 @@ Test(restart, unreadable_process_is_unregistered)
 				   "its process no longer has the privileges of a display client "
 				   "(unreadable)"),
 		     2u);
-	stage_free(&stage);
 }
 
 /* The daemon saved the quarantine, and then crashed. */
 Test(restart, quarantine_saved_before_a_crash_applies)
 {
-	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 	FakeQuarantine *quarantine = &fake_host->quarantines[fake_host->quarantine_count++];
 
@@ -196,12 +194,10 @@ Test(restart, quarantine_saved_before_a_crash_applies)
 	cr_assert_eq(reply_number(fake_host, "virtualMachine.sharedObjects"), 0u);
 	cr_assert_eq(fake_host_open_fds(fake_host), 0u);
 	cr_assert_str_eq(with_handle(fake_host, stage.fixture.client, CLOSE, stage.image), SUCCESS);
-	stage_free(&stage);
 }
 
 Test(restart, lower_limits_end_nothing)
 {
-	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 	Limits *limits = &fake_host->service.settings.limits;
 
@@ -213,23 +209,18 @@ Test(restart, lower_limits_end_nothing)
 	stage_restart_unchanged(&stage);
 	cr_assert_str_eq(call(fake_host, stage.fixture.client, CREATE_CONTEXT, NULL),
 			 "STATUS_QUOTA_EXCEEDED");
-	stage_free(&stage);
 }
 
 /* A process keeps its driver reservations even if the configuration has changed. */
 Test(restart, changed_reservations_apply_to_new_processes)
 {
-	Stage stage = stage_new();
-
 	stage.fake_host->service.settings.software_adapter.of_processes.count = 0;
 	fake_host_reload(stage.fake_host);
 	stage_restart_unchanged(&stage);
-	stage_free(&stage);
 }
 
 Test(restart, changed_fd_ends_the_sharing)
 {
-	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 
 	fake_host_stop(fake_host);
@@ -243,12 +234,10 @@ Test(restart, changed_fd_ends_the_sharing)
 	cr_assert_eq(fake_host_open_fds(fake_host), 3u, "the other object keeps its fds");
 	cr_assert_str_eq(with_handle(fake_host, stage.fixture.client, CLOSE, stage.image), SUCCESS);
 	stage_restart_unchanged(&stage);
-	stage_free(&stage);
 }
 
 Test(restart, missing_fd_ends_the_sharing)
 {
-	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 
 	fake_host_stop(fake_host);
@@ -261,13 +250,11 @@ Test(restart, missing_fd_ends_the_sharing)
 		1u);
 	cr_assert_eq(fake_host_open_fds(fake_host), 1u, "the image keeps its fd");
 	stage_restart_unchanged(&stage);
-	stage_free(&stage);
 }
 
 /* Memory that has grown is still shared after a restart. Opening it persists the new size. */
 Test(restart, grown_memory)
 {
-	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 	int memory = sealed_memory(fake_host);
 	char handle[64];
@@ -281,14 +268,12 @@ Test(restart, grown_memory)
 	cr_assert_str_eq(open_and_close_fds(fake_host, stage.fixture.client, handle, NULL),
 			 SUCCESS);
 	stage_restart_unchanged(&stage);
-	stage_free(&stage);
 }
 
 /* The kernel allows 65536 groups. */
 Test(restart, credentials_with_all_groups_survive)
 {
 	static gid_t groups[65536];
-	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
@@ -304,5 +289,4 @@ Test(restart, credentials_with_all_groups_survive)
 	cr_assert_str_eq(call(fake_host, caller, REGISTER, NAMES_B), SUCCESS);
 	stage_restart_unchanged(&stage);
 	stage_restart_unchanged(&stage);
-	stage_free(&stage);
 }

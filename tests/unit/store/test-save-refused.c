@@ -6,8 +6,6 @@
 
 #include "tests/support/restart-stage.h"
 
-TestSuite(keep_refused);
-
 typedef struct Attempt {
 	Stage stage;
 	Caller *newcomer; /* a process of alice that has nothing yet */
@@ -15,104 +13,106 @@ typedef struct Attempt {
 	char running[64]; /* a GPU process on another adapter */
 } Attempt;
 
-static const char *register_vm(Attempt *attempt)
+static Attempt attempt;
+
+static const char *register_vm(void)
 {
-	return call(attempt->stage.fake_host, attempt->stage.fixture.admin, REGISTER_MACHINE,
+	return call(attempt.stage.fake_host, attempt.stage.fixture.admin, REGISTER_MACHINE,
 		    "{\"virtualMachineGuid\":\"" GUID_C "\",\"vmmPid\":800,\"agent\":{\"pid\":800},"
 		    "\"displayClients\":[{\"user\":\"alice\"}]}");
 }
 
-static const char *update_vm(Attempt *attempt)
+static const char *update_vm(void)
 {
-	return call(attempt->stage.fake_host, attempt->stage.fixture.admin, UPDATE_MACHINE,
+	return call(attempt.stage.fake_host, attempt.stage.fixture.admin, UPDATE_MACHINE,
 		    "{\"virtualMachineGuid\":\"" GUID_B
 		    "\",\"name\":\"other\",\"agent\":{\"pid\":800},"
 		    "\"displayClients\":[{\"user\":\"bob\"}]}");
 }
 
-static const char *assign(Attempt *attempt)
+static const char *assign(void)
 {
-	return call(attempt->stage.fake_host, attempt->stage.fixture.admin, ASSIGN, NAMES_A);
+	return call(attempt.stage.fake_host, attempt.stage.fixture.admin, ASSIGN, NAMES_A);
 }
 
-static const char *register_process(Attempt *attempt)
+static const char *register_process(void)
 {
-	return call(attempt->stage.fake_host, attempt->newcomer, REGISTER, NAMES_A);
+	return call(attempt.stage.fake_host, attempt.newcomer, REGISTER, NAMES_A);
 }
 
-static const char *share_object(Attempt *attempt)
+static const char *share_object(void)
 {
-	int memory = sealed_memory(attempt->stage.fake_host);
+	int memory = sealed_memory(attempt.stage.fake_host);
 
-	return share(attempt->stage.fake_host, attempt->stage.fixture.machine, IMAGE, &memory, 1,
+	return share(attempt.stage.fake_host, attempt.stage.fixture.machine, IMAGE, &memory, 1,
 		     NULL);
 }
 
-static const char *open_object(Attempt *attempt)
+static const char *open_object(void)
 {
-	return open_and_close_fds(attempt->stage.fake_host, attempt->stage.fixture.client,
-				  attempt->stage.fence, NULL);
+	return open_and_close_fds(attempt.stage.fake_host, attempt.stage.fixture.client,
+				  attempt.stage.fence, NULL);
 }
 
-static const char *first_context(Attempt *attempt)
+static const char *first_context(void)
 {
-	return call(attempt->stage.fake_host, attempt->newcomer, CREATE_CONTEXT, NULL);
+	return call(attempt.stage.fake_host, attempt.newcomer, CREATE_CONTEXT, NULL);
 }
 
-static const char *next_context(Attempt *attempt)
+static const char *next_context(void)
 {
-	return call(attempt->stage.fake_host, attempt->stage.fixture.client, CREATE_CONTEXT, NULL);
+	return call(attempt.stage.fake_host, attempt.stage.fixture.client, CREATE_CONTEXT, NULL);
 }
 
-static const char *reserve_some(Attempt *attempt)
+static const char *reserve_some(void)
 {
-	return reserve(attempt->stage.fake_host, attempt->stage.fixture.client,
-		       attempt->stage.gpu_process, 1u << 16, NULL);
+	return reserve(attempt.stage.fake_host, attempt.stage.fixture.client,
+		       attempt.stage.gpu_process, 1u << 16, NULL);
 }
 
-static const char *map_some(Attempt *attempt)
+static const char *map_some(void)
 {
-	return map(attempt->stage.fake_host, attempt->stage.fixture.client,
-		   attempt->stage.gpu_process, 1u << 16, "0x20000000000");
+	return map(attempt.stage.fake_host, attempt.stage.fixture.client, attempt.stage.gpu_process,
+		   1u << 16, "0x20000000000");
 }
 
-static const char *free_of_mapping(Attempt *attempt)
+static const char *free_of_mapping(void)
 {
-	return free_addresses(attempt->stage.fake_host, attempt->stage.fixture.client,
-			      attempt->stage.gpu_process, "0x20000012000", 4096);
+	return free_addresses(attempt.stage.fake_host, attempt.stage.fixture.client,
+			      attempt.stage.gpu_process, "0x20000012000", 4096);
 }
 
 /* Frees a part of the reservation, including the ends of two mappings. */
-static const char *free_of_reservation(Attempt *attempt)
+static const char *free_of_reservation(void)
 {
-	return free_addresses(attempt->stage.fake_host, attempt->stage.fixture.client,
-			      attempt->stage.gpu_process, "0x2000001f000", 0x3000);
+	return free_addresses(attempt.stage.fake_host, attempt.stage.fixture.client,
+			      attempt.stage.gpu_process, "0x2000001f000", 0x3000);
 }
 
-static const char *register_adapter(Attempt *attempt)
+static const char *register_adapter(void)
 {
-	return call(attempt->stage.fake_host, attempt->stage.fixture.admin, REGISTER_ADAPTER,
+	return call(attempt.stage.fake_host, attempt.stage.fixture.admin, REGISTER_ADAPTER,
 		    "{\"name\":\"card\",\"virtualAddressBitCount\":48,"
 		    "\"pageTableIndexBitCount\":[9,9,9,9]}");
 }
 
 /* Completes the system process of the adapter. */
-static const char *complete(Attempt *attempt)
+static const char *complete(void)
 {
-	return complete_process(attempt->stage.fake_host, attempt->stage.fixture.admin,
-				attempt->adapter.system_process);
+	return complete_process(attempt.stage.fake_host, attempt.stage.fixture.admin,
+				attempt.adapter.system_process);
 }
 
-static const char *set_first_entry(Attempt *attempt)
+static const char *set_first_entry(void)
 {
-	return set_entry(attempt->stage.fake_host, attempt->stage.fixture.admin, attempt->running,
+	return set_entry(attempt.stage.fake_host, attempt.stage.fixture.admin, attempt.running,
 			 STAGE_DRIVER, "0x1000");
 }
 
 /* All operations that save persisted records. */
 static const struct {
 	const char *name;
-	const char *(*run)(Attempt *attempt);
+	const char *(*run)(void);
 	size_t saves; /* number of records */
 } operations[] = {
 	{ "register a VM", register_vm, 1 },
@@ -132,36 +132,42 @@ static const struct {
 	{ "set an entry", set_first_entry, 1 },
 };
 
-static void set_up_running(Attempt *attempt)
+static void set_up_running(void)
 {
-	FakeHost *fake_host = attempt->stage.fake_host;
-	Caller *driver = attempt->stage.fixture.admin;
+	FakeHost *fake_host = attempt.stage.fake_host;
+	Caller *driver = attempt.stage.fixture.admin;
 	FakeAdapter adapter = fake_running_adapter(fake_host, driver, "9,9,9,9");
 
-	create_gpu_process(fake_host, driver, &adapter, "", attempt->running);
-	reserve_range(fake_host, driver, attempt->running, 4u << 20,
+	create_gpu_process(fake_host, driver, &adapter, "", attempt.running);
+	reserve_range(fake_host, driver, attempt.running, 4u << 20,
 		      ",\"baseAddress\":\"" STAGE_DRIVER "\"");
-	complete_process(fake_host, driver, attempt->running);
+	complete_process(fake_host, driver, attempt.running);
 }
 
-static Attempt attempt_new(void)
+static void set_up(void)
 {
-	Attempt attempt = { .stage = stage_new() };
+	attempt.stage = stage_new();
 	FakeProcess *process = fake_host_process(attempt.stage.fake_host, 800, 1000);
 
 	process_set_context(process, GRAPHICS_CONTEXT_DRM);
 	attempt.newcomer = fake_host_connect(attempt.stage.fake_host, process);
 	attempt.adapter =
 		fake_adapter(attempt.stage.fake_host, attempt.stage.fixture.admin, "9,9,9,9");
-	set_up_running(&attempt);
-	return attempt;
+	set_up_running();
 }
 
+static void tear_down(void)
+{
+	stage_free(&attempt.stage);
+}
+
+TestSuite(save_refused, .init = set_up, .fini = tear_down);
+
 /* Refuses each record of each operation in turn. */
-Test(keep_refused, refused_operation_changes_nothing)
+Test(save_refused_repeated, refused_operation_changes_nothing)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
-		Attempt attempt = attempt_new();
+		set_up();
 		FakeHost *fake_host = attempt.stage.fake_host;
 		size_t fds = fake_host_open_fds(fake_host), records = fake_host->persisted_count;
 		size_t events = fake_host->event_count;
@@ -171,7 +177,7 @@ Test(keep_refused, refused_operation_changes_nothing)
 
 			fake_host->refuse_persist = true;
 			fake_host->persists_before_refusal = allowed;
-			cr_assert_str_eq(operations[i].run(&attempt), NOT_PERSISTED, "%s after %zu",
+			cr_assert_str_eq(operations[i].run(), NOT_PERSISTED, "%s after %zu",
 					 operations[i].name, allowed);
 			cr_assert_not_null(strstr(reply_string(fake_host, "message"), "restart"));
 			fake_host->refuse_persist = false;
@@ -185,18 +191,16 @@ Test(keep_refused, refused_operation_changes_nothing)
 			free(after);
 		}
 		size_t saves = fake_host->persist_calls;
-		cr_assert_str_eq(operations[i].run(&attempt), SUCCESS, "%s", operations[i].name);
-		cr_assert_eq(fake_host->persist_calls - saves, operations[i].saves,
-			     "%s saves %zu records", operations[i].name,
-			     fake_host->persist_calls - saves);
+		cr_assert_str_eq(operations[i].run(), SUCCESS, "%s", operations[i].name);
+		cr_assert_eq(fake_host->persist_calls - saves, operations[i].saves, "%s saves %zu records",
+			     operations[i].name, fake_host->persist_calls - saves);
 		stage_restart_unchanged(&attempt.stage);
-		stage_free(&attempt.stage);
+		tear_down();
 	}
 }
 
-Test(keep_refused, refused_registration_displaces_no_vm)
+Test(save_refused, refused_registration_displaces_no_vm)
 {
-	Attempt attempt = attempt_new();
 	FakeHost *fake_host = attempt.stage.fake_host;
 
 	fake_host->service.settings.allow_user_machines = true;
@@ -205,37 +209,33 @@ Test(keep_refused, refused_registration_displaces_no_vm)
 			 SUCCESS);
 	char *before = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 	fake_host->refuse_persist = true;
-	cr_assert_str_eq(register_vm(&attempt), NOT_PERSISTED);
+	cr_assert_str_eq(register_vm(), NOT_PERSISTED);
 	fake_host->refuse_persist = false;
 	char *after = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 	cr_assert_str_eq(before, after);
-	cr_assert_str_eq(register_vm(&attempt), SUCCESS);
+	cr_assert_str_eq(register_vm(), SUCCESS);
 	stage_restart_unchanged(&attempt.stage);
 	free(before);
 	free(after);
-	stage_free(&attempt.stage);
 }
 
-Test(keep_refused, full_fd_store)
+Test(save_refused, full_fd_store)
 {
-	Attempt attempt = attempt_new();
 	FakeHost *fake_host = attempt.stage.fake_host;
 	char *before = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 
 	fake_host->refuse_fdstore_add = true;
-	cr_assert_str_eq(share_object(&attempt), NOT_PERSISTED);
+	cr_assert_str_eq(share_object(), NOT_PERSISTED);
 	cr_assert_not_null(strstr(reply_string(fake_host, "message"), "descriptor store"));
 	char *after = fake_host_snapshot(fake_host, attempt.stage.fixture.admin);
 	cr_assert_str_eq(before, after);
 	free(before);
 	free(after);
-	stage_free(&attempt.stage);
 }
 
 /* Opening an object whose memory has grown saves the new size first. */
-Test(keep_refused, grown_memory)
+Test(save_refused, grown_memory)
 {
-	Attempt attempt = attempt_new();
 	FakeHost *fake_host = attempt.stage.fake_host;
 	int memory = sealed_memory(fake_host);
 	char handle[64];
@@ -257,11 +257,10 @@ Test(keep_refused, grown_memory)
 	stage_restart_unchanged(&attempt.stage);
 	free(before);
 	free(after);
-	stage_free(&attempt.stage);
 }
 
 /* A removal needs no record, so it always succeeds. */
-Test(keep_refused, removals_succeed)
+Test(save_refused_removals, removals_succeed)
 {
 	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;

@@ -3,29 +3,35 @@
 #include "proto/macros.h"
 #include "tests/unit/va/space-fixture.h"
 
-TestSuite(page_table_entries);
+static SpaceFixture fixture;
+
+static void set_up(void)
+{
+	fixture_init(&fixture, &four_levels);
+}
+
+static void tear_down(void)
+{
+	fixture_deinit(&fixture);
+}
+
+/* The tests of page_table_entries_repeated set up several address spaces. */
+TestSuite(page_table_entries, .init = set_up, .fini = tear_down);
 
 /* --- owners ---------------------------------------------------------------------------------- */
 
 Test(page_table_entries, reserved_entries_are_initially_invalid)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, 2 * LEAF, true);
 	cr_expect_eq(fixture_state(&fixture, LOW), TRANSLATION_RESERVED);
 	cr_expect_eq(fixture_state(&fixture, LOW + 2 * LEAF - 1), TRANSLATION_RESERVED);
 	cr_expect_eq(fixture_state(&fixture, LOW + 2 * LEAF), TRANSLATION_INVALID);
 	cr_expect_eq(fixture_state(&fixture, LOW - 1), TRANSLATION_INVALID);
 	cr_expect_eq(fixture_written(&fixture), 0u);
-	fixture_deinit(&fixture);
 }
 
 Test(page_table_entries, driver_sets_a_single_entry)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, false);
 	cr_assert_eq(fixture_set_entry(&fixture, LOW + LEAF + 12345, 0xabc), STATUS_SUCCESS);
 	cr_expect_eq(fixture_state(&fixture, LOW + LEAF - 1), TRANSLATION_RESERVED);
@@ -36,14 +42,10 @@ Test(page_table_entries, driver_sets_a_single_entry)
 	cr_assert_eq(fixture_set_entry(&fixture, LOW + LEAF, UINT64_MAX), STATUS_SUCCESS);
 	expect_drivers(&fixture, LOW + LEAF, UINT64_MAX);
 	cr_expect_eq(fixture_written(&fixture), 1u, "setting it again is not charged");
-	fixture_deinit(&fixture);
 }
 
 Test(page_table_entries, process_maps_next_to_the_drivers_entry)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, true);
 	cr_assert_eq(fixture_set_entry(&fixture, LOW + LEAF, 1), STATUS_SUCCESS);
 	cr_expect_eq(fixture_map(&fixture, LOW + LEAF - GPU_PAGE_SIZE, GPU_PAGE_SIZE),
@@ -53,7 +55,6 @@ Test(page_table_entries, process_maps_next_to_the_drivers_entry)
 	expect_drivers(&fixture, LOW + LEAF, 1);
 	cr_expect_eq(fixture_state(&fixture, LOW + 2 * LEAF), TRANSLATION_MAPPED);
 	cr_expect_eq(fixture_state(&fixture, LOW), TRANSLATION_RESERVED);
-	fixture_deinit(&fixture);
 }
 
 /* Mappings that overlap the driver's entry for the second of three leaf tables. */
@@ -69,12 +70,11 @@ static const struct {
 	{ LOW, 3 * LEAF },
 };
 
-Test(page_table_entries, mapping_conflicts_with_the_drivers_entry)
+Test(page_table_entries_repeated, mapping_conflicts_with_the_drivers_entry)
 {
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(overlapping_mappings); i++) {
 		size_t row = i / 2;
 		bool is_valid = i % 2 == 0; /* an invalid entry is still the driver's */
-		SpaceFixture fixture;
 
 		fixture_init(&fixture, &four_levels);
 		fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, true);
@@ -98,9 +98,6 @@ Test(page_table_entries, mapping_conflicts_with_the_drivers_entry)
 
 Test(page_table_entries, driver_conflicts_with_the_managers_entry)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, true);
 	cr_assert_eq(fixture_map(&fixture, LOW + LEAF - GPU_PAGE_SIZE, 2 * GPU_PAGE_SIZE),
 		     STATUS_SUCCESS);
@@ -122,14 +119,10 @@ Test(page_table_entries, driver_conflicts_with_the_managers_entry)
 	cr_expect_eq(fixture_set_entry(&fixture, LOW, 3), STATUS_SUCCESS);
 	expect_drivers(&fixture, LOW, 3);
 	expect_drivers(&fixture, LOW + LEAF, 2);
-	fixture_deinit(&fixture);
 }
 
 Test(page_table_entries, mapping_needs_a_reservation_that_allows_it)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, LEAF, false);
 	fixture_reserve_for_driver(&fixture, LOW + LEAF, LEAF, true);
 	cr_expect_eq(fixture_map(&fixture, LOW, GPU_PAGE_SIZE), STATUS_CONFLICTING_ADDRESSES);
@@ -139,7 +132,6 @@ Test(page_table_entries, mapping_needs_a_reservation_that_allows_it)
 		     STATUS_CONFLICTING_ADDRESSES, "only inside one reservation");
 	cr_expect_eq(fixture_map(&fixture, LOW + 2 * LEAF - GPU_PAGE_SIZE, 2 * GPU_PAGE_SIZE),
 		     STATUS_CONFLICTING_ADDRESSES, "not beyond its end");
-	fixture_deinit(&fixture);
 }
 
 /* --- addresses ------------------------------------------------------------------------------- */
@@ -181,40 +173,40 @@ static const struct {
 	  STATUS_INVALID_PARAMETER, 0 },
 };
 
-static void check_address_row(SpaceFixture *fixture, size_t row)
+static void check_address_row(size_t row)
 {
 	uint64_t address = address_rows[row].address, first = 1;
 	NTSTATUS table = address_rows[row].table;
 	bool became_resident = false;
 	Translation found;
 
-	cr_expect_eq(address_space_translate(&fixture->space, address, &found, &fixture->failure),
+	cr_expect_eq(address_space_translate(&fixture.space, address, &found, &fixture.failure),
 		     address_rows[row].translate, "row %zu", row);
-	cr_expect_eq(fixture_set_entry(fixture, address, 1), address_rows[row].set, "row %zu", row);
+	cr_expect_eq(fixture_set_entry(&fixture, address, 1), address_rows[row].set, "row %zu",
+		     row);
 	if (address_rows[row].set != STATUS_SUCCESS)
-		cr_expect_str_eq(fixture->failure.parameter, "virtualAddress", "row %zu", row);
-	cr_expect_eq(fixture_evict(fixture, address), table, "row %zu", row);
-	cr_expect_eq(address_space_make_resident(&fixture->space, address, &became_resident, &first,
-						 &fixture->failure),
+		cr_expect_str_eq(fixture.failure.parameter, "virtualAddress", "row %zu", row);
+	cr_expect_eq(fixture_evict(&fixture, address), table, "row %zu", row);
+	cr_expect_eq(address_space_make_resident(&fixture.space, address, &became_resident, &first,
+						 &fixture.failure),
 		     table, "row %zu", row);
 	cr_expect_eq(became_resident, table == STATUS_SUCCESS, "row %zu", row);
 	if (table == STATUS_SUCCESS)
 		cr_expect_eq(first, address_rows[row].begins_at, "row %zu", row);
 	else
-		cr_expect_str_eq(fixture->failure.parameter, "virtualAddress", "row %zu", row);
+		cr_expect_str_eq(fixture.failure.parameter, "virtualAddress", "row %zu", row);
 }
 
-Test(page_table_entries, address_limits)
+Test(page_table_entries_repeated, address_limits)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(address_rows); i++) {
 		bool is_small = address_rows[i].mmu == &two_levels;
 		uint64_t leaf = is_small ? SMALL : LEAF;
-		SpaceFixture fixture;
 
 		fixture_init(&fixture, address_rows[i].mmu);
 		fixture_reserve_for_driver(&fixture, is_small ? SMALL : LOW, leaf, true);
 		fixture_reserve_for_driver(&fixture, (is_small ? 4 * GiB : END) - leaf, leaf, true);
-		check_address_row(&fixture, i);
+		check_address_row(i);
 		fixture_deinit(&fixture);
 	}
 }
@@ -222,9 +214,6 @@ Test(page_table_entries, address_limits)
 /* A table that is not resident is reported before an address that is not reserved. */
 Test(page_table_entries, entry_of_an_evicted_table_cannot_be_set)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, LEAF, true);
 	cr_assert_eq(fixture_evict(&fixture, LOW + TABLE - 1), STATUS_SUCCESS);
 	cr_expect_eq(fixture_set_entry(&fixture, LOW, 1), STATUS_INVALID_DEVICE_STATE);
@@ -233,5 +222,4 @@ Test(page_table_entries, entry_of_an_evicted_table_cannot_be_set)
 	cr_expect_eq(fixture_set_entry(&fixture, END, 1), STATUS_INVALID_PARAMETER);
 	cr_expect(fixture_make_resident(&fixture, LOW, LOW));
 	cr_expect_eq(fixture_set_entry(&fixture, LOW, 1), STATUS_SUCCESS);
-	fixture_deinit(&fixture);
 }

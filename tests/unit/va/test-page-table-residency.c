@@ -3,13 +3,28 @@
 #include "proto/macros.h"
 #include "tests/unit/va/space-fixture.h"
 
-TestSuite(page_table_residency);
+static SpaceFixture fixture;
+
+static void set_up(void)
+{
+	fixture_init(&fixture, &four_levels);
+}
+
+static void set_up_two_levels(void)
+{
+	fixture_init(&fixture, &two_levels);
+}
+
+static void tear_down(void)
+{
+	fixture_deinit(&fixture);
+}
+
+TestSuite(page_table_residency, .init = set_up, .fini = tear_down);
+TestSuite(page_table_residency_two_levels, .init = set_up_two_levels, .fini = tear_down);
 
 Test(page_table_residency, eviction_affects_one_table)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, 2 * LEAF, true);
 	fixture_reserve_for_driver(&fixture, LOW + TABLE, LEAF, true);
 	cr_assert_eq(fixture_set_entry(&fixture, LOW, 1), STATUS_SUCCESS);
@@ -24,14 +39,10 @@ Test(page_table_residency, eviction_affects_one_table)
 	cr_expect_eq(fixture_state(&fixture, LOW + TABLE - 1), TRANSLATION_INVALID);
 	cr_expect_eq(fixture_state(&fixture, LOW - 1), TRANSLATION_INVALID);
 	expect_drivers(&fixture, LOW + TABLE, 2);
-	fixture_deinit(&fixture);
 }
 
 Test(page_table_residency, driver_entries_become_invalid_with_residency)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, true);
 	fixture_reserve_for_driver(&fixture, LOW + TABLE, LEAF, true);
 	cr_assert_eq(fixture_set_entry(&fixture, LOW, 1), STATUS_SUCCESS);
@@ -53,14 +64,10 @@ Test(page_table_residency, driver_entries_become_invalid_with_residency)
 	cr_expect_eq(fixture_set_entry(&fixture, LOW, 4), STATUS_SUCCESS);
 	expect_drivers(&fixture, LOW, 4);
 	cr_expect_eq(fixture_written(&fixture), 2u, "the entry remained the driver's");
-	fixture_deinit(&fixture);
 }
 
 Test(page_table_residency, evict_and_make_resident_are_idempotent)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &four_levels);
 	fixture_reserve_for_driver(&fixture, LOW, LEAF, true);
 	cr_assert_eq(fixture_set_entry(&fixture, LOW, 1), STATUS_SUCCESS);
 	cr_expect_not(fixture_make_resident(&fixture, LOW, LOW), "it was resident already");
@@ -73,14 +80,10 @@ Test(page_table_residency, evict_and_make_resident_are_idempotent)
 	cr_assert_eq(fixture_set_entry(&fixture, LOW, 2), STATUS_SUCCESS);
 	cr_expect_not(fixture_make_resident(&fixture, LOW, LOW));
 	expect_drivers(&fixture, LOW, 2);
-	fixture_deinit(&fixture);
 }
 
 Test(page_table_residency, limit_counts_entries_and_evicted_tables)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &four_levels);
 	fixture.accounts.limits.per_entity[LIMIT_PAGE_TABLE_ENTRIES] = 2;
 	fixture_reserve_for_driver(&fixture, LOW, 3 * LEAF, true);
 	cr_assert_eq(fixture_map(&fixture, LOW + 2 * LEAF, GPU_PAGE_SIZE), STATUS_SUCCESS);
@@ -99,7 +102,6 @@ Test(page_table_residency, limit_counts_entries_and_evicted_tables)
 		     "the table is charged already");
 	cr_assert(fixture_make_resident(&fixture, LOW + TABLE, LOW + TABLE));
 	cr_expect_eq(fixture_set_entry(&fixture, LOW + LEAF, 1), STATUS_SUCCESS);
-	fixture_deinit(&fixture);
 }
 
 /* --- two levels ------------------------------------------------------------------------------ */
@@ -113,13 +115,12 @@ static const struct {
 	{ 16, 16 }, { 17, 32 }, { 512, 512 }, { 513, 1024 }, { 1023, 1024 }, { 1024, 1024 },
 };
 
-Test(page_table_residency, root_table_size_follows_the_highest_range)
+Test(page_table_residency_repeated, root_table_size_follows_the_highest_range)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(root_rows); i++) {
 		uint64_t entries = root_rows[i].entries;
-		SpaceFixture fixture;
 
-		fixture_init(&fixture, &two_levels);
+		set_up_two_levels();
 		cr_expect_eq(fixture.space.page_tables.root_entries, 2u, "the minimum");
 		/* Map the first page of the last entry, so that its number is rounded up. */
 		cr_assert_eq(fixture_map(&fixture, root_rows[i].end * SMALL - SMALL, GPU_PAGE_SIZE),
@@ -133,15 +134,12 @@ Test(page_table_residency, root_table_size_follows_the_highest_range)
 		cr_expect_eq(fixture.space.page_tables.root_entries, 2u, "row %zu", i);
 		cr_expect_eq(address_space_root_generation(&fixture.space), entries > 2 ? 2u : 0u,
 			     "row %zu", i);
-		fixture_deinit(&fixture);
+		tear_down();
 	}
 }
 
-Test(page_table_residency, resized_root_table_is_replaced)
+Test(page_table_residency_two_levels, resized_root_table_is_replaced)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &two_levels);
 	fixture_reserve_for_driver(&fixture, SMALL, SMALL, true);
 	cr_assert_eq(fixture_set_entry(&fixture, SMALL, 1), STATUS_SUCCESS);
 	expect_drivers(&fixture, SMALL, 1);
@@ -159,14 +157,10 @@ Test(page_table_residency, resized_root_table_is_replaced)
 	cr_expect_eq(fixture_map(&fixture, SMALL, GPU_PAGE_SIZE), STATUS_CONFLICTING_ADDRESSES,
 		     "the entry remains the driver's");
 	cr_expect_eq(fixture_written(&fixture), 1u);
-	fixture_deinit(&fixture);
 }
 
-Test(page_table_residency, new_root_table_is_resident)
+Test(page_table_residency_two_levels, new_root_table_is_resident)
 {
-	SpaceFixture fixture;
-
-	fixture_init(&fixture, &two_levels);
 	fixture_reserve_for_driver(&fixture, SMALL, SMALL, true);
 	cr_assert_eq(fixture_map(&fixture, SMALL, GPU_PAGE_SIZE), STATUS_SUCCESS);
 	cr_assert_eq(fixture_evict(&fixture, 0), STATUS_SUCCESS);
@@ -177,5 +171,4 @@ Test(page_table_residency, new_root_table_is_resident)
 	cr_expect_eq(fixture_state(&fixture, SMALL), TRANSLATION_MAPPED);
 	cr_expect_eq(fixture_written(&fixture), 0u, "the charge of the evicted table was returned");
 	cr_expect_not(fixture_make_resident(&fixture, 4 * GiB - 1, 0), "it is resident already");
-	fixture_deinit(&fixture);
 }

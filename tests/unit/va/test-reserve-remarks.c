@@ -10,7 +10,19 @@
 
 #include "tests/support/fake-gpu.h"
 
-TestSuite(reserve_remarks);
+static HostFixture fixture;
+
+static void set_up(void)
+{
+	fixture = host_fixture_new_quiet();
+}
+
+static void tear_down(void)
+{
+	host_fixture_free(&fixture);
+}
+
+TestSuite(reserve_remarks, .init = set_up, .fini = tear_down);
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -66,7 +78,6 @@ static void set_driver(FakeHost *fake_host, TestDriver *driver)
 Test(reserve_remarks, driver_can_reserve_during_creation_of_a_process)
 {
 	TestDriver driver = { .reservation = { .size = 2 * MIB } };
-	HostFixture fixture = host_fixture_new_quiet();
 
 	set_driver(fixture.fake_host, &driver);
 	cr_assert_str_eq(call(fixture.fake_host, fixture.client, CREATE_CONTEXT, NULL),
@@ -75,7 +86,6 @@ Test(reserve_remarks, driver_can_reserve_during_creation_of_a_process)
 	cr_assert_eq(driver.address, 512 * GIB);
 	fake_host_exit(fixture.fake_host, fixture.viewer);
 	cr_assert_eq(driver.destroyed, 1);
-	host_fixture_free(&fixture);
 }
 
 /*
@@ -85,7 +95,6 @@ Test(reserve_remarks, driver_can_reserve_during_creation_of_a_process)
 Test(reserve_remarks, reserving_is_invalid_outside_process_creation)
 {
 	TestDriver driver = { .reservation = { .size = 2 * MIB } };
-	HostFixture fixture = host_fixture_new_quiet();
 	uint64_t address = 1;
 	Failure failure;
 
@@ -98,12 +107,10 @@ Test(reserve_remarks, reserving_is_invalid_outside_process_creation)
 		     STATUS_INVALID_DEVICE_STATE);
 	cr_assert_eq(address, 1u, "a failure leaves the output unchanged");
 	cr_assert_eq(address_space_range_count(&driver.gpu_process->space), ranges);
-	host_fixture_free(&fixture);
 }
 
 Test(reserve_remarks, reserving_is_invalid_outside_process_creation_on_a_connection)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	char process[64];
@@ -124,7 +131,6 @@ Test(reserve_remarks, reserving_is_invalid_outside_process_creation_on_a_connect
 	callf(fake_host, fixture.admin, DESTROY_PROCESS, "{\"process\":\"%s\"}", process);
 	cr_assert_str_eq(reserve_range(fake_host, fixture.admin, process, 2 * MIB, ""),
 			 "STATUS_INVALID_HANDLE");
-	host_fixture_free(&fixture);
 }
 
 /*
@@ -133,7 +139,6 @@ Test(reserve_remarks, reserving_is_invalid_outside_process_creation_on_a_connect
  */
 Test(reserve_remarks, reservation_is_possible_on_regular_and_system_process)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	char process[64];
@@ -148,7 +153,6 @@ Test(reserve_remarks, reservation_is_possible_on_regular_and_system_process)
 			 "STATUS_SUCCESS");
 	cr_assert_str_eq(reply_string(fake_host, "startVirtualAddress"), "0x8000000000",
 			 "each process has its own address space");
-	host_fixture_free(&fixture);
 }
 
 /*
@@ -158,7 +162,6 @@ Test(reserve_remarks, reservation_is_possible_on_regular_and_system_process)
 Test(reserve_remarks, first_root_entry_is_always_invalid)
 {
 	static const char *const addresses[] = { "0x0", "0x1000", "0x7fffffffff" };
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 
@@ -178,13 +181,11 @@ Test(reserve_remarks, first_root_entry_is_always_invalid)
 	cr_assert_str_eq(reply_string(fake_host, "ranges[0].kind"), "rootEntryZero");
 	cr_assert_str_eq(reply_string(fake_host, "ranges[0].startVirtualAddress"), "0x0");
 	cr_assert_eq(reply_number(fake_host, "ranges[0].sizeInBytes"), 512 * GIB);
-	host_fixture_free(&fixture);
 }
 
 /* "… and the driver reservations will start from page table entry index 1." */
 Test(reserve_remarks, driver_reservations_start_from_page_table_entry_index_1)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "10,10,10");
 
@@ -193,7 +194,6 @@ Test(reserve_remarks, driver_reservations_start_from_page_table_entry_index_1)
 		reserve_range(fake_host, fixture.admin, adapter.system_process, 4 * MIB, ""),
 		"STATUS_SUCCESS");
 	cr_assert_str_eq(reply_string(fake_host, "startVirtualAddress"), "0x100000000");
-	host_fixture_free(&fixture);
 }
 
 /*
@@ -204,7 +204,6 @@ Test(reserve_remarks, driver_reservations_start_from_page_table_entry_index_1)
 Test(reserve_remarks, reservation_size_is_a_multiple_of_leaf_coverage)
 {
 	static const uint64_t wrong[] = { 0, 1, 4096, 2 * MIB - 4096, 2 * MIB + 4096, 3 * MIB };
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 
@@ -217,12 +216,10 @@ Test(reserve_remarks, reservation_size_is_a_multiple_of_leaf_coverage)
 	cr_assert_str_eq(
 		reserve_range(fake_host, fixture.admin, adapter.system_process, 6 * MIB, ""),
 		"STATUS_SUCCESS");
-	host_fixture_free(&fixture);
 }
 
 Test(reserve_remarks, entry_cannot_be_shared_between_manager_and_driver)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	char process[64];
@@ -244,7 +241,6 @@ Test(reserve_remarks, entry_cannot_be_shared_between_manager_and_driver)
 			 "driverPageTable");
 	cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x8000200000"), "mapped");
 	cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x8000201000"), "reserved");
-	host_fixture_free(&fixture);
 }
 
 /*
@@ -253,7 +249,6 @@ Test(reserve_remarks, entry_cannot_be_shared_between_manager_and_driver)
  */
 Test(reserve_remarks, reserved_entries_are_initialized_as_invalid)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 
@@ -267,7 +262,6 @@ Test(reserve_remarks, reserved_entries_are_initialized_as_invalid)
 	cr_assert_str_eq(
 		translate(fake_host, fixture.admin, adapter.system_process, "0x8000400000"),
 		"invalid");
-	host_fixture_free(&fixture);
 }
 
 /*
@@ -276,7 +270,6 @@ Test(reserve_remarks, reserved_entries_are_initialized_as_invalid)
  */
 Test(reserve_remarks, driver_may_overwrite_reserved_entries)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	const char *process = adapter.system_process;
@@ -292,7 +285,6 @@ Test(reserve_remarks, driver_may_overwrite_reserved_entries)
 		cr_assert_str_eq(reply_string(fake_host, "pageTableAddress"), table);
 	}
 	cr_assert_str_eq(translate(fake_host, fixture.admin, process, "0x80001fffff"), "reserved");
-	host_fixture_free(&fixture);
 }
 
 /*
@@ -301,7 +293,6 @@ Test(reserve_remarks, driver_may_overwrite_reserved_entries)
  */
 Test(reserve_remarks, reserved_entries_become_invalid_with_residency)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	const char *process = adapter.system_process;
@@ -330,7 +321,6 @@ Test(reserve_remarks, reserved_entries_become_invalid_with_residency)
 	table_call(fake_host, fixture.admin, MAKE_RESIDENT, process, "0x8000000000");
 	cr_assert_eq(fake_host_events(fake_host, EVENT_PAGE_TABLE_RESIDENT), 3u,
 		     "it was resident already");
-	host_fixture_free(&fixture);
 }
 
 /*
@@ -339,7 +329,6 @@ Test(reserve_remarks, reserved_entries_become_invalid_with_residency)
  */
 Test(reserve_remarks, failure_returns_an_ntstatus_code)
 {
-	HostFixture fixture = host_fixture_new_quiet();
 	FakeHost *fake_host = fixture.fake_host;
 	FakeAdapter adapter = fake_adapter(fake_host, fixture.admin, "9,9,9,9");
 	const char *process = adapter.system_process;
@@ -358,5 +347,4 @@ Test(reserve_remarks, failure_returns_an_ntstatus_code)
 		reserve_range(fake_host, fixture.admin, process, 2 * MIB, ",\"alignment\":5"),
 		"STATUS_INVALID_PARAMETER");
 	cr_assert_str_eq(reply_string(fake_host, "code"), "0xC000000D");
-	host_fixture_free(&fixture);
 }
