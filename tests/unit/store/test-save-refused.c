@@ -192,8 +192,9 @@ Test(save_refused_repeated, refused_operation_changes_nothing)
 		}
 		size_t saves = fake_host->persist_calls;
 		cr_assert_str_eq(operations[i].run(), SUCCESS, "%s", operations[i].name);
-		cr_assert_eq(fake_host->persist_calls - saves, operations[i].saves, "%s saves %zu records",
-			     operations[i].name, fake_host->persist_calls - saves);
+		cr_assert_eq(fake_host->persist_calls - saves, operations[i].saves,
+			     "%s saves %zu records", operations[i].name,
+			     fake_host->persist_calls - saves);
 		stage_restart_unchanged(&attempt.stage);
 		tear_down();
 	}
