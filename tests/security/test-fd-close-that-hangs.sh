@@ -144,7 +144,7 @@ test_file_system_that_hangs() {
   expect_status "FUSE: another user's fds are not charged to the sender" STATUS_INVALID_PARAMETER \
     fuse-carol vail-carol 1 /dev/null
   test_fds_fetched_from_callers
-  kill_hard "$FUSE"
+  kill_and_wait "$FUSE"
   expect "FUSE: the closes finish when the file system ends" eventually bob_may_send_again
 }
 
@@ -181,17 +181,17 @@ test_crash_while_close_hangs() {
   is_mounted "$PRIVATE/fuse-again" "$FUSE"
   expect_status "crash: a file whose close hangs is refused" STATUS_INVALID_PARAMETER \
     fuse-crash vail-bob 1 "$PRIVATE/fuse-again/file"
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   start_daemon "$HELPERS/without-kernel-feature" passrights
   expect_served "crash: the next daemon starts and serves" vail-bob
-  kill_hard "$FUSE"
+  kill_and_wait "$FUSE"
 }
 
 # The peer exits before the daemon has read its fds, so that they are still queued on the connection.
 test_unread_fds() {
   kill -STOP "$DAEMON"
   send queued vail-carol 1 linger
-  kill_hard $!
+  kill_and_wait $!
   kill -CONT "$DAEMON"
   expect_served "fds queued on a closed connection: another user is served" vail-bob
 }

@@ -177,8 +177,8 @@ test_handle_passed_on
 test_connection_passed_on
 test_changed_groups
 session_kill actors
-expect "the daemon has closed all fds of the actors" eventually descriptors_are "$BEFORE"
+expect "the daemon has closed all fds of the actors" eventually open_fds_are "$BEFORE"
 test_at_random "${1:-20261121}" "${2:-5000}"
-expect "the daemon has closed all fds of the random steps" eventually descriptors_are "$BEFORE"
+expect "the daemon has closed all fds of the random steps" eventually open_fds_are "$BEFORE"
 expect_clean_stop
 finish

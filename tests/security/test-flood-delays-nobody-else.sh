@@ -43,7 +43,7 @@ expect "the daemon serves the flood meanwhile" \
   [ "$(head -n 1 <<<"$SERVED")" -lt "$(tail -n 1 <<<"$SERVED")" ]
 expect "another client waits for fewer than 30 requests of the flood (${LEAST:-none})" \
   [ "${LEAST:-99}" -lt 30 ]
-kill_hard "$FLOOD"
+kill_and_wait "$FLOOD"
 session_kill flood
 expect_clean_stop
 finish

@@ -90,7 +90,7 @@ test_fuse() {
   done
   expect_each_call_hangs
   exec 7<&-
-  kill_hard "$fuse" # ends the system calls that hang
+  kill_and_wait "$fuse" # ends the system calls that hang
 }
 
 mkdir "$FORGED" "$DETACHED"

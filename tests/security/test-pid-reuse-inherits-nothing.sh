@@ -43,7 +43,7 @@ test_registered_pid() {
     "$answers"
   expect_equal "$1: the second process lists no registrations" "[]" \
     "$(head -n 1 "$PRIVATE/answers" | jq -c .parameters.registrations)"
-  expect "$1: both registrations end with their processes" eventually registered_are ""
+  expect "$1: both registrations end with their processes" eventually registered_pids_are ""
 }
 
 # has_connected PID: succeeds if the process is a socat with an open socket.
@@ -56,11 +56,11 @@ test_vmm_pid() {
   local old=$VMM
 
   kill -STOP "$DAEMON"
-  kill_hard "$old"
+  kill_and_wait "$old"
   "$HELPERS/run-at-pid" "$old" sleep infinity &
   eventually runs_as "$old" 0 sleep
   kill -CONT "$DAEMON"
-  expect "$1: the VM ends although another process has its VMM's pid" eventually running_are ""
+  expect "$1: the VM ends although another process has its VMM's pid" eventually running_vms_are ""
   kill -KILL "$old"
   wait $! 2>/dev/null || true
 }

@@ -77,7 +77,7 @@ ready_vm "$GUID" "$ALICE_CLIENT"
 test_set
 expect_clean_stop
 test_restart "after SIGTERM"
-kill_hard "$DAEMON"
+kill_and_wait "$DAEMON"
 test_restart "after SIGKILL"
 test_lift
 test_full_state_directory

@@ -69,7 +69,7 @@ count_object_fds() {
 
 # Succeeds if the daemon has no fds except those of the shared objects, and a connection and a pidfd
 # of each of the two clients.
-has_only_object_fds() { descriptors_are $((BEFORE + 2 * 2 + $(count_object_fds))); }
+has_only_object_fds() { open_fds_are $((BEFORE + 2 * 2 + $(count_object_fds))); }
 
 resident_kilobytes() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$DAEMON/status"; }
 
@@ -94,7 +94,7 @@ send_random_requests() {
   expect "$check: the daemon has only the fds of shared objects" eventually has_only_object_fds
   session_kill vmm
   session_kill viewer
-  expect "$check: the daemon closes them with the VMM" eventually descriptors_are "$BEFORE"
+  expect "$check: the daemon closes them with the VMM" eventually open_fds_are "$BEFORE"
   echo "# $check: $2 requests in $((SECONDS - begin)) s"
 }
 

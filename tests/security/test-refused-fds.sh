@@ -68,7 +68,7 @@ verdict() {
 expect_unchanged() {
   session_status vmm "- $LIST"
   [ "$STATUS" = STATUS_SUCCESS ] || not_ok "$1: the connection stays open" "it got '$REPLY'"
-  eventually descriptors_are "$BEFORE" ||
+  eventually open_fds_are "$BEFORE" ||
     not_ok "$1: the daemon closes the fds" "it has $(descriptors) instead of $BEFORE"
 }
 
@@ -249,7 +249,7 @@ test_display_client_sends_fds() {
   session_ask stranger "- $CONTEXT"
   session_status stranger "- $(register "$GUID")"
   expect_equal "the stranger registers" STATUS_SUCCESS "$STATUS"
-  eventually registered_are "${SESSION_PID[stranger]}"
+  eventually registered_pids_are "${SESSION_PID[stranger]}"
   BEFORE=$(idle_descriptors)
   expect_fds_refused "a registered process" stranger
   expect_unchanged "clients that may not send fds"
@@ -272,7 +272,7 @@ test_changes_of_role() {
   expect_fds_refused "the agent of an unregistered VM" agent
   session_kill agent
   session_kill vmm
-  expect "the daemon closes all fds of an unregistered VM" eventually descriptors_are "$AT_START"
+  expect "the daemon closes all fds of an unregistered VM" eventually open_fds_are "$AT_START"
 }
 
 ## Fds that the VMM inherits
@@ -369,7 +369,7 @@ test_hanging_closes() {
     "$(field '.parameters | "\(.status) \(.limit)"' <<<"$REPLY")"
   session_ask vmm reconnect
   expect_equal "the refusal ends the connection, including fds queued on it" closed "$REPLY"
-  kill_hard "$FUSE"
+  kill_and_wait "$FUSE"
   expect_unchanged "the file system has ended"
   expect_shared "memory, after the file system has ended," sealed "$SHARE_IMAGE"
 }
@@ -394,7 +394,7 @@ test_vmm_exit() {
   session_ask vmm "sealed $SHARE_IMAGE"
   expect_equal "the VMM shares an object before it is killed" "STATUS_SUCCESS none" "$(verdict)"
   session_kill vmm
-  expect "the daemon closes all fds of a killed VMM" eventually descriptors_are "$AT_START"
+  expect "the daemon closes all fds of a killed VMM" eventually open_fds_are "$AT_START"
 }
 
 # begin [WRAPPER...]: starts a daemon. Sets AT_START to its number of fds.

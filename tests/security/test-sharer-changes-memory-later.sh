@@ -188,10 +188,10 @@ test_holders() {
   expect_read "a holder still reads an unshared object" STATUS_SUCCESS
   session_status opener "$(on_object CloseSharedObject)"
   expect_equal "a holder closes an unshared object" STATUS_SUCCESS "$STATUS"
-  kill_hard "${SESSION_PID[viewer]}"
+  kill_and_wait "${SESSION_PID[viewer]}"
   exec {in}>&-
   expect "the daemon closes the fds of an object without holders" eventually \
-    descriptors_are "$BEFORE"
+    open_fds_are "$BEFORE"
 }
 
 test_sharing_again() {
@@ -200,7 +200,7 @@ test_sharing_again() {
     "$(statuses <<<"$REPLY")"
   expect_charged "memory beyond the limit" 0 0
   expect "the daemon closes the fds of memory beyond the limit" eventually \
-    descriptors_are "$BEFORE"
+    open_fds_are "$BEFORE"
   command_vmm "truncate $SIZE"
   share_memory
   expect_equal "memory truncated to its first size can be shared" STATUS_SUCCESS \
@@ -225,7 +225,7 @@ test_end() {
   session_kill vmm
   session_kill opener
   session_kill watcher
-  expect "the daemon closes all fds of the clients" eventually descriptors_are "$AT_START"
+  expect "the daemon closes all fds of the clients" eventually open_fds_are "$AT_START"
   expect_charged "after the clients have exited" 0 0
 }
 

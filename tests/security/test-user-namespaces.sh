@@ -79,7 +79,7 @@ test_outside_pid_namespace() {
     "$(ask vail-alice "$LIST" | statuses)"
   expect_equal "root without a pid is refused" STATUS_ACCESS_DENIED \
     "$(ask root "$QUARANTINES" | statuses)"
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
 }
 
 test_daemon_in_namespace() {

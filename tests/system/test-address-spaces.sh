@@ -101,7 +101,7 @@ test_with_libvail() {
     "vaild software adapter +running +$PROGRAM.*" "$(vailctl_as root gpu processes)"
   expect_equal "vailctl lists no process of another user" 1 \
     "$(vailctl_as vail-bob --json gpu processes | jq '.processes | length + 1')"
-  kill_hard "$PROGRAM"
+  kill_and_wait "$PROGRAM"
 }
 
 # Registers an adapter with a driver that is a separate process, uses it and kills the driver.
@@ -134,7 +134,7 @@ test_with_driver_process() {
   expect_equal "an adapter of a user who is not an operator is refused" STATUS_ACCESS_DENIED \
     "$(ask vail-bob "$(gpu RegisterAdapter \
       '"name":"b","virtualAddressBitCount":32,"pageTableIndexBitCount":[10,10]')" | statuses)"
-  kill_hard "$driver"
+  kill_and_wait "$driver"
   expect "the adapter ends with its driver" eventually adapter_is_gone "$adapter"
   expect "the end of the adapter is logged" \
     eventually grep -q 'adapterRemoved adapter=a card reason=driverGone' "$LOG"

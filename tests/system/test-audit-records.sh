@@ -35,7 +35,7 @@ check_each_record() {
     "denied io.vaild.RegisterVailProcess .*uid=47003 .*status=STATUS_NOT_FOUND" 1
 }
 
-# Sends all requests within one second of the daemon's clock, which only pass_time moves.
+# Sends all requests within one second of the daemon's clock, which only advance_clock moves.
 check_flood() {
   local requests=() denied="denied io.vaild.*uid=$BOB"
 
@@ -44,12 +44,12 @@ check_flood() {
   expect_records "of a flood of denials the first $DENIALS_LOGGED are recorded" "$denied" \
     "$DENIALS_LOGGED"
   expect_records "there is no summary before the second has passed" "denied .* further requests" 0
-  pass_time 1
+  advance_clock 1
   expect_records "after the second one record summarises the other denials" \
     "denied $((201 - DENIALS_LOGGED)) further requests of uid=$BOB" 1
 }
 
-own_clock
+use_test_clock
 start_daemon
 ready_vm "$GUID" "$ALICE_CLIENT"
 check_each_record

@@ -144,18 +144,18 @@ partial_messages() {
   expect_reply "a partial message is read" taken partial 'send {"method":'
   expect_reply "a second partial message is read" taken growing 'send {"a":[['
   for second in {1..9}; do
-    pass_time 1
+    advance_clock 1
     expect_reply "a further byte of it is read after $second s" taken growing "send  "
   done
   witness_is_served "with partial messages"
   expect_reply "the connection of a partial message is open after 9 s" open partial state
-  pass_time 1
+  advance_clock 1
   expect_reply "the connection of a partial message is closed after 10 s" closed partial state
   expect_reply "the connection of the growing message is closed after 10 s" closed growing state
   witness_is_served "after partial messages"
 }
 
-own_clock
+use_test_clock
 start_daemon
 session_open witness vail-bob
 not_json

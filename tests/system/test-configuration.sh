@@ -138,7 +138,7 @@ socket() {
   local first=$DAEMON
   expect "a second daemon on the same socket does not start" does_not_start
   expect "the second daemon does not remove the socket of the first" [ -S "$SOCKET" ]
-  kill_hard "$first"
+  kill_and_wait "$first"
   expect "SIGKILL leaves the socket" [ -S "$SOCKET" ]
   start_daemon
   expect_equal "the next daemon takes over the remaining socket" STATUS_SUCCESS \

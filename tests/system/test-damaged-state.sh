@@ -119,7 +119,7 @@ count_reported() {
 # fd store has its original entries, which COMMAND, a command of the fake service manager, can
 # change.
 start_damaged() {
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   session_ask manager restore
   [ -z "${1:-}" ] || session_ask manager "$1"
   rm -rf "$RECORDS"*
@@ -318,7 +318,7 @@ expect_remedy() {
 # Tries records of a newer version of the daemon.
 try_newer_version() {
   (header version 2 && tail -n +2 "$ORIGINAL") >"$DAMAGED"
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   session_ask manager restore
   cp "$DAMAGED" "$RECORDS"
   chown vaild:vaild "$RECORDS"
@@ -331,7 +331,7 @@ try_newer_version() {
 try_no_regular_file() {
   local make
   for make in "mkdir" "mkfifo" "ln -s /nowhere" "ln -s /dev/zero" "install -m 000 /dev/null"; do
-    kill_hard "$DAEMON"
+    kill_and_wait "$DAEMON"
     session_ask manager restore
     rm -rf "$RECORDS"*
     $make "$RECORDS"
@@ -346,7 +346,7 @@ try_no_regular_file() {
 # path as the last argument, makes. Checks that the VM is still in quarantine.
 try_quarantine() {
   local file=$STATE/quarantine/$QUARANTINED_GUID.json
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   session_ask manager restore
   cp "$ORIGINAL" "$RECORDS"
   rm -rf "$STATE/quarantine/"*

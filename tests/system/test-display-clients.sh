@@ -72,7 +72,7 @@ test_process() {
   registers "process: the same user with the groups of a login is denied" STATUS_ACCESS_DENIED \
     exec_as vail-alice
   registers "process: a process of another user is denied" STATUS_ACCESS_DENIED exec_as vail-bob
-  kill_hard $!
+  kill_and_wait $!
   registers "process: the same credentials register after its exit" STATUS_SUCCESS almost_alice \
     --groups vail-extra
   registers "process: other credentials are denied after its exit" STATUS_ACCESS_DENIED exec_as \
@@ -101,8 +101,8 @@ test_vmm() {
     "$(ask root "$(call io.vaild.Machine.RegisterVirtualMachine \
       "{\"virtualMachineGuid\":\"${GUID%f}0\",\"vmmPid\":$VMM}")" |
       field '.parameters | "\(.status) \(.parameter)"')"
-  kill_hard "$VMM"
-  eventually running_are ""
+  kill_and_wait "$VMM"
+  eventually running_vms_are ""
   start_vmm vail-bob
   expect_equal "VMM: a login user can be the display client" STATUS_SUCCESS \
     "$(add_vm "$GUID" "$VMM")"

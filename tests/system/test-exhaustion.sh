@@ -71,7 +71,7 @@ expect_success() {
 
 # Kills the daemon and starts it again.
 restart() {
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   start_service
 }
 
@@ -166,7 +166,7 @@ record_file_removed() {
 # Without the directory, the daemon cannot write records. The next start finds none.
 runtime_directory_removed() {
   local name="a removed runtime directory"
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   umount "$RUNTIME"
   session_ask manager restore
   make_folders
@@ -187,7 +187,7 @@ runtime_directory_removed() {
 # Uses a service manager whose fd store has 24 entries, so that a few objects fill it.
 full_fd_store() {
   local name="a full fd store" count
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   session_kill manager
   rm -f "$RECORDS"
   start_manager 24
@@ -225,7 +225,7 @@ count_persisted_fds() {
 # with the most.
 no_fds() {
   local name="no fds" before
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   start_daemon "${AS_SERVICE[@]}" prlimit --nofile=96:96
   before=$(list_all)
   mkfifo "$PRIVATE/connections"
@@ -240,7 +240,7 @@ no_fds() {
   exec {HOLD}>&-
   expect "$name: an object is accepted when the connections are closed" \
     eventually object_is_accepted
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   start_service
 }
 
@@ -258,7 +258,7 @@ no_memory() {
   restart
   before=$(list_all)
   size=$(awk '/^VmSize/ { print $2 * 1024 }' "/proc/$DAEMON/status")
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   start_daemon "${AS_SERVICE[@]}" prlimit --as=$((size + (1 << 20)))
   mkfifo "$PRIVATE/readers"
   exec_as vail-bob "$HELPERS/never-reads" "$SOCKET" 100 <"$PRIVATE/readers" \

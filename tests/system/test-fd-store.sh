@@ -57,7 +57,7 @@ restart() { box systemctl restart "$UNIT"; }
 crash() {
   DAEMON=$(property MainPID)
   box systemctl kill --signal "$1" --kill-who main "$UNIT"
-  eventually is_another_and_up
+  eventually has_restarted
 }
 
 test_persisting() {

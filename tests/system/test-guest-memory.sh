@@ -44,7 +44,7 @@ start_guest() {
     -drive "file=$PRIVATE/guest/disk,format=raw,if=ide" -uuid "$GUID" \
     -qmp "unix:$PRIVATE/guest/qmp,server=on,wait=off" &
   QEMU=$!
-  while_runs "$QEMU" monitor_replies
+  eventually_unless_gone "$QEMU" monitor_replies
 }
 
 # Shares the guest's RAM by an agent. Sets HANDLE and INODE, those of the object and of the memfd.
@@ -84,7 +84,7 @@ test_end() {
     "memfd true false" \
     "$(ask root "$(call io.vaild.ListSharedObjects)" | field \
       '.parameters.sharedObjects[0].memory | "\(.kind) \(.sizeSealed) \(.accessEnforced)"')"
-  kill_hard "$QEMU"
+  kill_and_wait "$QEMU"
   expect "the object ends with QEMU" eventually nothing_is_shared
 }
 

@@ -110,7 +110,7 @@ test_program() {
   expect "libvail.3: the program compiles" [ -x "$folder/wait" ]
   "$folder/wait" "$GUID" >"$folder/output" 2>&1 &
   local pid=$!
-  expect "libvail.3: the program registers" while_runs "$pid" grep -q '^registered' "$folder/output"
+  expect "libvail.3: the program registers" eventually_unless_gone "$pid" grep -q '^registered' "$folder/output"
   vailctl revoke "$GUID" "$pid"
   expect "libvail.3: the program exits when its registration is revoked" wait "$pid"
   expect_match "libvail.3: the program prints why it was unregistered" "unregistered: revoked" \

@@ -21,7 +21,7 @@ check_killed_process() {
   open_registered_session killed
   expect_equal "killed: the process is listed" "${SESSION_PID[killed]}" "$(registered_pids)"
   session_kill killed
-  expect "killed: the registration ends with the process" eventually registered_are ""
+  expect "killed: the registration ends with the process" eventually registered_pids_are ""
 }
 
 check_closed_connection() {
@@ -36,8 +36,8 @@ check_closed_connection() {
     "CreateContext STATUS_SUCCESS RegisterVailProcess STATUS_SUCCESS" "$lines"
   expect "closed connection: the process has no socket any more" eventually has_no_socket "$pid"
   expect_equal "closed connection: the process stays registered" "$pid" "$(registered_pids)"
-  kill_hard "$pid"
-  expect "closed connection: the registration ends with the process" eventually registered_are ""
+  kill_and_wait "$pid"
+  expect "closed connection: the registration ends with the process" eventually registered_pids_are ""
 }
 
 has_no_socket() { ! holds "$1" '^socket:'; }
@@ -48,7 +48,7 @@ check_stopped_process() {
   expect_equal "stopped: the process stays registered" "${SESSION_PID[stopped]}" \
     "$(registered_pids)"
   session_kill stopped
-  expect "stopped: the registration ends when the process is killed" eventually registered_are ""
+  expect "stopped: the registration ends when the process is killed" eventually registered_pids_are ""
 }
 
 check_operators() {
@@ -80,9 +80,9 @@ check_operators() {
 
 check_killed_vmm() {
   open_registered_session vmm-killed
-  kill_hard "$VMM"
-  expect "vmm-killed: the registrations end" eventually registered_are ""
-  expect "vmm-killed: the VM ends" eventually running_are ""
+  kill_and_wait "$VMM"
+  expect "vmm-killed: the registrations end" eventually registered_pids_are ""
+  expect "vmm-killed: the VM ends" eventually running_vms_are ""
   session_status vmm-killed "$(register "$GUID")"
   expect_equal "vmm-killed: a new registration does not find the VM" STATUS_NOT_FOUND "$STATUS"
   session_kill vmm-killed

@@ -66,7 +66,7 @@ check_restart() {
   DAEMON=$(property MainPID)
   before=$(list_everything)
   expect "$how: the command succeeds" quietly "$@"
-  expect "$how: the daemon starts again" eventually is_another_and_up
+  expect "$how: the daemon starts again" eventually has_restarted
   expect_equal "$how: the adapter and everything on it are restored" "$before" \
     "$(list_everything)"
   expect_equal "$how: before the driver returns nobody may create a GPU process" \
@@ -76,14 +76,14 @@ check_restart() {
   expect_equal "$how: nothing else has changed" "$before" "$(list_everything)"
   expect_reply "$how: the driver cannot take its adapter over a second time" \
     "STATUS_OBJECT_NAME_COLLISION new same $SET STATUS_SUCCESS $SET" driver again
-  forget_starts
+  reset_start_limits
 }
 
 # Makes the next start of the daemon that of the build with sanitizers and the clock of the tests.
 # Leak detection is off, because it does not work in the unit's sandbox.
 install_daemon_with_own_clock() {
   CLOCK=$BOX_ROOT/usr/local/lib/clock
-  own_clock
+  use_test_clock
   install -m 755 "$VAILD" "$BOX_ROOT/usr/sbin/vaild"
   override Environment=ASAN_OPTIONS=detect_leaks=0 Environment=VAILD_CLOCK=/usr/local/lib/clock
 }
@@ -103,17 +103,17 @@ check_late_driver() {
   DAEMON=$(property MainPID)
   install_daemon_with_own_clock
   expect "timeout: the daemon is restarted" quietly box systemctl restart vaild.service
-  expect "timeout: the daemon starts again" eventually is_another_and_up
+  expect "timeout: the daemon starts again" eventually has_restarted
   session_open watcher root
   session_ask watcher '{"method":"io.vaild.Watch","more":true}'
   expect "timeout: the log says that one adapter waits for its driver" \
     log_has "^1 adapters wait up to $WAIT seconds for their drivers"
   expect_equal "timeout: the waiting adapter is listed" "vaild software adapter,a card" \
     "$(adapters)"
-  pass_time $((WAIT - 1))
+  advance_clock $((WAIT - 1))
   expect_equal "timeout: the adapter still waits one second before the timeout" \
     "vaild software adapter,a card" "$(adapters)"
-  pass_time 1
+  advance_clock 1
   expect "timeout: the adapter is removed when no driver has registered" \
     wait_for_event watcher '"kind":"adapterRemoved"'
   expect_equal "timeout: the event has the same reason as a closed connection" driverGone \

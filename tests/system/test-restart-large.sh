@@ -75,12 +75,12 @@ check_restart() {
   local how=$1 charged
 
   shift
-  forget_starts
+  reset_start_limits
   DAEMON=$(property MainPID)
   save_lists before
   charged=$(charged)
   expect "$how: the command succeeds" quietly "$@"
-  expect "$how: the daemon starts again" eventually is_another_and_up
+  expect "$how: the daemon starts again" eventually has_restarted
   save_lists after
   expect_equal "$how: all VMs, registrations, objects and GPU processes are restored" \
     "2 $((1 + MANY)) $((2 + MANY)) $((2 + MANY))" "$(counts after)"
@@ -91,8 +91,8 @@ check_restart() {
 }
 
 let_watchdog_restart() {
-  get_stuck
-  eventually is_another_and_up && log_has 'atchdog timeout'
+  hang_daemon
+  eventually has_restarted && log_has 'atchdog timeout'
 }
 
 # Replaces the daemon by the build with sanitizers. Leak detection is off, because it does not work
@@ -119,7 +119,7 @@ check_sharing_after_restarts() {
 
 # Delays the start of the daemon. Meanwhile 100 processes are killed, and two clients send requests.
 check_delayed_start() {
-  forget_starts
+  reset_start_limits
   override "$NO_LEAK_CHECK" \
     "ExecStartPre=/bin/sh -c 'until [ -e /run/go ]; do sleep 0.05; done'"
   box systemctl restart --no-block vaild.service
@@ -150,7 +150,7 @@ connections_wait() { [ "$(box grep -c " $SOCKET\$" /proc/net/unix)" -eq $((1 + $
 check_end() {
   # shellcheck disable=SC2086 # several pids
   box kill -KILL $STARTED
-  expect "when all processes are killed, all VMs end" eventually running_are ""
+  expect "when all processes are killed, all VMs end" eventually running_vms_are ""
   expect_stored "when all processes are killed, no fd remains stored" 0
 }
 

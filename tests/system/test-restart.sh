@@ -62,14 +62,14 @@ check_restart() {
   before=$(list_everything)
   limits_before=$(charged)
   expect "$how: the command succeeds" quietly "$@"
-  expect "$how: the daemon starts again" eventually is_another_and_up
+  expect "$how: the daemon starts again" eventually has_restarted
   expect_equal "$how: all lists are the same as before" "$before" "$(list_everything)"
   expect_equal "$how: the limits are charged as before" "$limits_before" "$(charged)"
   expect_reply "$how: the viewer can still read its open image" "STATUS_SUCCESS " viewer "read 0"
   expect_reply "$how: the VMM writes to the image" STATUS_SUCCESS vmm "write 0 $how"
   expect_reply "$how: the viewer reads the new text" "STATUS_SUCCESS $how" viewer "read 0"
   expect_reply "$how: the VMM clears the image" STATUS_SUCCESS vmm "write 0 "
-  forget_starts
+  reset_start_limits
 }
 
 # Kills a registered process while the daemon is stopped, then kills the daemon.
@@ -80,7 +80,7 @@ check_exit_during_restart() {
   box kill -KILL "$LATER"
   expect "exit during a restart: the daemon is killed" quietly \
     box systemctl kill --signal KILL vaild.service
-  expect "exit during a restart: the daemon starts again" eventually is_another_and_up
+  expect "exit during a restart: the daemon starts again" eventually has_restarted
   expect_equal "exit during a restart: the killed process is not registered any more" "$VIEWER" \
     "$(registered_pids)"
   box vailctl status >"$PRIVATE/status"
@@ -90,7 +90,7 @@ check_exit_during_restart() {
     'Dropped: +[1-9]' "$(cat "$PRIVATE/status")"
   expect_match "exit during a restart: vailctl status shows the reason" \
     'Remark: +registration [0-9]+ was dropped: its process is gone' "$(cat "$PRIVATE/status")"
-  forget_starts
+  reset_start_limits
 }
 
 # The daemon that now serves the calls has restored the image and its first holder.
@@ -106,7 +106,7 @@ check_use_after_restarts() {
   expect_reply "after the restarts the first holder closes the image" STATUS_SUCCESS viewer close
   expect_reply "after the restarts the second holder closes the image" STATUS_SUCCESS second close
   box kill -KILL "$VMM"
-  expect "after the restarts the VM ends with its VMM" eventually running_are ""
+  expect "after the restarts the VM ends with its VMM" eventually running_vms_are ""
   expect_equal "after the restarts the ended VM is not charged for any more" 0 \
     "$(ask root "$(call io.vaild.Monitor.GetStatus)" |
       jq '[.parameters.limits[] | select(.name == "virtualMachines" or .name == "objects" or
@@ -145,7 +145,7 @@ check_guest_screen() {
     DAEMON=$(property MainPID)
     size=$(stream_size)
     if [ "$how" = kill ]; then box kill -KILL "$DAEMON"; else box systemctl restart vaild.service; fi
-    expect "screen, $how: the daemon starts again" eventually is_another_and_up
+    expect "screen, $how: the daemon starts again" eventually has_restarted
     expect "screen, $how: vail-qemu logs that vaild is reachable again" eventually \
       box grep -q "is reachable again" /tmp/agent.said
     expect "screen, $how: vail-view holds the same object, and only once" eventually \
@@ -153,7 +153,7 @@ check_guest_screen() {
     expect_reply "screen, $how: the guest draws" ok qemu "update 0 1 1 8 8"
     expect "screen, $how: vail-view writes another frame" eventually stream_is_larger_than "$size"
     box sh -c ': >/tmp/agent.said'
-    forget_starts
+    reset_start_limits
   done
   box pkill -KILL --exact fake-qemu
   session_kill qemu

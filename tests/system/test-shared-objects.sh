@@ -85,7 +85,7 @@ check_end() {
   expect_reply "the holder can close an unshared image" STATUS_SUCCESS viewer close
   session_kill viewer
   session_kill vmm
-  expect "the daemon has as many fds as at the beginning" eventually descriptors_are "$FDS_BEFORE"
+  expect "the daemon has as many fds as at the beginning" eventually open_fds_are "$FDS_BEFORE"
 }
 
 mkdir -m 777 "$PRIVATE/pictures"

@@ -143,7 +143,7 @@ viewer_starts() {
 viewer_exits() {
   box kill -KILL "$VIEWER"
   session_kill viewer
-  eventually registered_are ""
+  eventually registered_pids_are ""
 }
 
 check_status_text() {
@@ -203,7 +203,7 @@ unexplained_ids() {
 }
 
 check_reload() {
-  forget_starts
+  reset_start_limits
   box sh -c 'echo "{\"limits\":{\"contextsPerUid\":2}}" >/etc/vaild/vaild.json'
   expect "reload: systemctl reload succeeds" quietly box systemctl reload vaild.service
   expect_equal "reload: the daemon uses the new limit" 2 "$(limit_of_contexts)"
@@ -235,7 +235,7 @@ limit_of_contexts() {
 }
 
 check_restart() {
-  forget_starts
+  reset_start_limits
   local inode
   inode=$(box stat -c %i "$SOCKET")
   expect "systemctl restart succeeds" quietly box systemctl restart vaild.service
@@ -249,7 +249,7 @@ check_restart() {
 }
 
 check_stop() {
-  forget_starts
+  reset_start_limits
   expect "systemctl stop succeeds" quietly box systemctl stop vaild.service
   expect_equal "systemctl stop ends the daemon with exit status 0" "inactive success" \
     "$(property ActiveState) $(property Result)"
@@ -268,7 +268,7 @@ check_socket_activation() {
   expect "systemctl stop of socket and service succeeds" quietly \
     box systemctl stop vaild.socket vaild.service
   expect "systemctl stop of the socket removes it" fails box test -e "$SOCKET"
-  forget_starts
+  reset_start_limits
   expect "systemctl start of the socket succeeds" quietly box systemctl start vaild.socket
   expect_equal "systemctl start of the socket does not start the daemon" inactive \
     "$(property ActiveState)"
@@ -281,7 +281,7 @@ check_socket_activation() {
 # it without reading the fds.
 check_fds_sent_before_start() {
   box systemctl stop vaild.service vaild.socket
-  forget_starts
+  reset_start_limits
   box rm -f /run/go
   override "ExecStartPre=/bin/sh -c 'until [ -e /run/go ]; do sleep 0.05; done'"
   box sh -c 'echo "{\"limits\":{\"connectionsPerUid\":1}}" >/etc/vaild/vaild.json'
@@ -311,15 +311,15 @@ check_fds_sent_before_start() {
 connection_waits() { [ "$(box grep -c " $SOCKET\$" /proc/net/unix)" -eq 2 ]; }
 
 check_watchdog() {
-  forget_starts
+  reset_start_limits
   override WatchdogSec=2s LimitCORE=0
   box systemctl restart vaild.service
   expect "watchdog: the daemon notifies the watchdog regularly" eventually has_notified_watchdog
   override LimitCORE=0
   box systemctl restart vaild.service
   DAEMON=$(property MainPID)
-  get_stuck
-  expect "watchdog: a stopped daemon is killed and started again" eventually is_another_and_up
+  hang_daemon
+  expect "watchdog: a stopped daemon is killed and started again" eventually has_restarted
   expect_equal "watchdog: systemd has restarted the unit once" 1 "$(property NRestarts)"
   expect "watchdog: the log has the watchdog timeout" log_has 'atchdog timeout'
   DAEMON=$(property MainPID)

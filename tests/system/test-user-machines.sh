@@ -58,7 +58,7 @@ check_privileged_process() {
   eventually runs_as $! "$ALICE" sleep
   expect_equal "an own process with more capabilities may not be the VMM" STATUS_INVALID_PARAMETER \
     "$(register_vm vail-alice "\"vmmPid\":$!" | statuses)"
-  kill_hard $!
+  kill_and_wait $!
 }
 
 check_own_parties() {

@@ -193,7 +193,7 @@ check_many_mode_changes() {
   expect_equal "1000 mode changes leave the agent with one fd of memory for each screen" \
     2 "$(screen_fds)"
   expect "1000 mode changes leave vaild with as many fds as before" \
-    eventually descriptors_are "$before_daemon"
+    eventually open_fds_are "$before_daemon"
   expect_equal "the last of 1000 modes is shared" \
     "55x16 XR24 220 memfd" "$(description "console 0")"
 }

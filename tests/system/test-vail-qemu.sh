@@ -49,7 +49,7 @@ check_vaild_events() {
   expect "a quarantine unshares the screen" eventually no_object
   "${CTL[@]}" vm release "$GUID" >/dev/null
   expect "the screen is shared again when the quarantine is lifted" eventually console_is 720x400
-  kill_hard "$DAEMON"
+  kill_and_wait "$DAEMON"
   expect "vail-qemu logs that it waits for vaild when vaild is killed" \
     eventually grep -q 'waiting for it' "$PRIVATE/agent.log"
   start_daemon
@@ -58,7 +58,7 @@ check_vaild_events() {
 }
 
 check_second_agent() {
-  kill_hard "$AGENT"
+  kill_and_wait "$AGENT"
   expect "the screen is unshared when vail-qemu is killed" eventually no_object
   start_agent
   expect "a second vail-qemu takes over the VM and shares its screen" eventually console_is 720x400
@@ -67,9 +67,9 @@ check_second_agent() {
 }
 
 check_end() {
-  kill_hard "$QEMU"
+  kill_and_wait "$QEMU"
   agent_ends "vail-qemu exits when QEMU is killed" 0 'QEMU has ended$'
-  expect "the VM ends when QEMU is killed" eventually running_are ""
+  expect "the VM ends when QEMU is killed" eventually running_vms_are ""
 }
 
 # expect_refused CHECK PATTERN OPTION...: starts QEMU with the options. vail-qemu must exit with
@@ -80,7 +80,7 @@ expect_refused() {
   start_guest "$@"
   start_agent
   agent_ends "$check" 1 "$pattern"
-  kill_hard "$QEMU"
+  kill_and_wait "$QEMU"
 }
 
 check_unsuitable_qemus() {
@@ -108,7 +108,7 @@ check_unprivileged_user() {
   AGENT=$!
   agent_ends "an unprivileged user may not run vail-qemu" 1 \
     'vaild does not allow watching the virtual machine'
-  kill_hard "$QEMU"
+  kill_and_wait "$QEMU"
 }
 
 cp "$VAIL_QEMU" "$PRIVATE/vail-qemu"

@@ -57,7 +57,7 @@ frame_is() { [ "$(tail -n 1 "$PRIVATE/$1.frames")" = "frame $2" ]; }
 # columns of check-console: width, height, lowest and highest drawing, and pixels of the highest
 # drawing.
 expect_frame() {
-  if while_runs "$CHECKER" frame_is "$2" "$3"; then
+  if eventually_unless_gone "$CHECKER" frame_is "$2" "$3"; then
     ok "$1"
   else
     not_ok "$1" "expected 'frame $3', got '$(tail -n 1 "$PRIVATE/$2.frames")', $(cat "$PRIVATE/$2.said")"
@@ -127,7 +127,7 @@ check_picture() {
   view_as vail-alice 0 "--png succeeds" "$GUID" --png "$PICTURES/one.png"
   expect_equal "--png prints no messages" "" "$SAID"
   expect_equal "the PNG file has the size of the console" "99 50" "$(png_size "$PICTURES/one.png")"
-  ctl_as vail-alice 0 "vailctl save succeeds for the same object" \
+  expect_vailctl vail-alice 0 "vailctl save succeeds for the same object" \
     save "$handle" "$PICTURES/saved.png"
   expect "vail-view and vailctl save write the same file" \
     cmp "$PICTURES/one.png" "$PICTURES/saved.png"
@@ -203,7 +203,7 @@ check_updates() {
 
 check_name_option() {
   start_stream names --name "console 1"
-  expect "--name: the viewer registers" eventually registered_are "$VIEWER"
+  expect "--name: the viewer registers" eventually registered_pids_are "$VIEWER"
   console "mode 30 30"
   console "name console 1"
   console "mode 12 12"
@@ -250,7 +250,7 @@ check_quick_mode_changes() {
 
   echo "# seed $SEED"
   start_stream rapid
-  expect "quick mode changes: the viewer registers" eventually registered_are "$VIEWER"
+  expect "quick mode changes: the viewer registers" eventually registered_pids_are "$VIEWER"
   change_modes rapid "400 modes in quick succession" 400 running
   modes=$(cut -d' ' -f2,3 "$PRIVATE/rapid.frames" | uniq | wc -l)
   echo "# $(count_lines "$PRIVATE/rapid.frames") frames of $modes modes"
@@ -262,7 +262,7 @@ check_quick_mode_changes() {
 # for a connection.
 check_stopped_reader() {
   start_stream slow
-  expect "stopped reader: the viewer registers" eventually registered_are "$VIEWER"
+  expect "stopped reader: the viewer registers" eventually registered_pids_are "$VIEWER"
   kill -STOP "$CHECKER"
   change_modes slow "800 modes while the reader is stopped" 800 stopped
   end_stream
@@ -277,7 +277,7 @@ check_exiting_reader() {
   expect_equal "vail-view succeeds if its reader exits in the middle of a frame" "0" "${status[0]}"
   start_stream gone
   expect_frame "the reader gets the screen before it is killed" gone "300 200 0 0 60000"
-  kill_hard "$CHECKER"
+  kill_and_wait "$CHECKER"
   expect_viewer_ends "vail-view succeeds if its reader is killed while nothing changes" 0 "$VIEWER"
   expect_equal "vail-view reports no problem if its reader is killed" \
     "" "$(cat "$PRIVATE/gone.said")"
@@ -332,7 +332,7 @@ check_restarts() {
   start_stream restart
   expect_frame "restart: the viewer shows the screen before vaild ends" restart "300 200 0 0 60000"
   for how in kill stop; do
-    if [ "$how" = stop ]; then stop_daemon; else kill_hard "$DAEMON"; fi
+    if [ "$how" = stop ]; then stop_daemon; else kill_and_wait "$DAEMON"; fi
     expect "restart, $how: the viewer reports that vaild is lost" eventually \
       grep -q "the connection to vaild at $SOCKET is lost" "$PRIVATE/restart.said"
     start_daemon
@@ -374,7 +374,7 @@ check_vm_end() {
   expect_frame "end of the VM: a viewer without --frames shows the screen" end "60 60 0 0 3600"
   start_stream short --frames 2
   expect_frame "end of the VM: a viewer with --frames 2 shows the screen" short "60 60 0 0 3600"
-  kill_hard "$VMM"
+  kill_and_wait "$VMM"
   expect_viewer_ends "end of the VM: the viewer without --frames succeeds" 0 "$forever"
   expect_viewer_ends "end of the VM: the viewer with --frames 2 fails" 1 "$VIEWER"
   expect_match "end of the VM: the viewer without --frames reports it" \

@@ -10,19 +10,19 @@
 GUID=16161616-1616-4616-8616-161616161616
 
 check_reports() {
-  ctl_as root 0 "status succeeds for an operator" status
+  expect_vailctl root 0 "status succeeds for an operator" status
   expect_match "status shows an operator that the numbers cover all users" \
     "Shown: +everybody's" "$SAID"
   expect_match "status shows an operator the number of all VMs" "Virtual machines: +1" "$SAID"
-  ctl_as vail-alice 0 "status succeeds for an ordinary user" status
+  expect_vailctl vail-alice 0 "status succeeds for an ordinary user" status
   expect_match "status shows an ordinary user only its own VMs" "Virtual machines: +0" "$SAID"
-  ctl_as root 0 "status --json succeeds" --json status
+  expect_vailctl root 0 "status --json succeeds" --json status
   expect_equal "status --json prints one JSON document with the status" \
     STATUS_SUCCESS "$(jq -r .status <<<"$SAID")"
-  ctl_as root 0 "limits succeeds" limits
+  expect_vailctl root 0 "limits succeeds" limits
   expect_match "limits shows the use and the maximum of a limit per uid" \
     "connectionsPerUid +[0-9]+ +512" "$SAID"
-  ctl_as root 0 "metrics succeeds for an operator" metrics
+  expect_vailctl root 0 "metrics succeeds for an operator" metrics
   expect_equal "metrics ends with the end mark of OpenMetrics" "# EOF" "${SAID##*$'\n'}"
   # promtool reads the older format of Prometheus, in which a counter's family ends in _total. It
   # therefore reports that vaild_requests_total has no help text.
@@ -33,21 +33,21 @@ check_reports() {
   else
     skip "metrics: promtool reports no other problem" "promtool is not installed"
   fi
-  ctl_as vail-alice 1 "metrics fails for an ordinary user" metrics
+  expect_vailctl vail-alice 1 "metrics fails for an ordinary user" metrics
   expect_match "metrics tells an ordinary user that only operators may read them" \
     "operators" "$SAID"
 }
 
 check_reload() {
-  ctl_as root 0 "reload succeeds for an operator" reload
+  expect_vailctl root 0 "reload succeeds for an operator" reload
   echo '{ "limits": { "watchesPerUid": "many" } }' >"$CONFIG/vaild.json"
-  ctl_as root 1 "reload fails if the configuration is invalid" reload
+  expect_vailctl root 1 "reload fails if the configuration is invalid" reload
   expect_match "reload names the file and the invalid key" \
     "vaild.json: limits.watchesPerUid" "$SAID"
-  ctl_as root 0 "limits succeeds after a failed reload" limits
+  expect_vailctl root 0 "limits succeeds after a failed reload" limits
   expect_match "a failed reload keeps the previous limit" "watchesPerUid +[0-9]+ +256" "$SAID"
   rm "$CONFIG/vaild.json"
-  ctl_as vail-alice 1 "reload fails for an ordinary user" reload
+  expect_vailctl vail-alice 1 "reload fails for an ordinary user" reload
 }
 
 # has_line FILE PATTERN
@@ -76,7 +76,7 @@ check_watch() {
     eventually has_line "$out" '^unregistered .*reason processExited'
   expect_equal "each line of watch --json is a JSON document" "$(wc -l <"$json")" \
     "$(jq -c .kind "$json" | wc -l)"
-  ctl_as vail-bob 1 "watch of a VM fails for another user" watch "$GUID"
+  expect_vailctl vail-bob 1 "watch of a VM fails for another user" watch "$GUID"
   # shellcheck disable=SC2086 # pids
   kill $watchers
 }
@@ -104,7 +104,7 @@ check_terminal() {
   run_on_terminal "${CTL[*]} metrics" PAGER=true
   expect "a pager that exits early is not reported as an error" \
     [ "${SAID#*cannot write}" = "$SAID" ]
-  ctl_as root 0 "list succeeds in a pipe" list
+  expect_vailctl root 0 "list succeeds in a pipe" list
   expect "list prints no colours in a pipe" [ "${SAID#*$'\033'}" = "$SAID" ]
 }
 

@@ -186,9 +186,9 @@ restart_during_changes() {
     change
     box vailctl --json objects >/dev/null 2>>"$PRIVATE/unanswered" || unanswered=$((unanswered + 1))
   done
-  expect "$how: the daemon starts again" eventually is_another_and_up
+  expect "$how: the daemon starts again" eventually has_restarted
   expect_equal "$how: every call is answered" 0 "$unanswered"
-  forget_starts
+  reset_start_limits
 }
 
 # Kills a registered process while the daemon is stopped, then kills the daemon.
@@ -203,7 +203,7 @@ check_exit_during_restart() {
     quietly box systemctl kill --signal STOP vaild.service
   kill_newcomer
   box kill -KILL "$DAEMON"
-  expect "exit during a restart: the daemon starts again" eventually is_another_and_up
+  expect "exit during a restart: the daemon starts again" eventually has_restarted
   expect_knowledge "exit during a restart, watch of an operator" operator
   expect_knowledge "exit during a restart, watch of vail-alice" alice "$GUID"
   for watcher in operator alice; do
@@ -211,7 +211,7 @@ check_exit_during_restart() {
       '["STATUS_SUCCESS","it ended while the connection to vaild was lost"]' \
       "$(jq -c "select(.kind == \"unregistered\" and .registration.pid == $pid) | [.status, .reason]" "$PRIVATE/$watcher")"
   done
-  forget_starts
+  reset_start_limits
 }
 
 echo "# SEED=$SEED"

@@ -142,18 +142,18 @@ property() { box systemctl show --property "$1" --value "${2:-$UNIT}"; }
 property_is() { [ "$(property "$1")" = "$2" ]; }
 
 # Tests whether the unit is active with another main process than DAEMON.
-is_another_and_up() { [ "$(property MainPID)" != "$DAEMON" ] && property_is ActiveState active; }
+has_restarted() { [ "$(property MainPID)" != "$DAEMON" ] && property_is ActiveState active; }
 
 # Stops DAEMON with SIGSTOP and shortens its watchdog timeout to 1 s. The timeout is changed by a
 # message on behalf of the daemon: a unit with such a short WatchdogSec could kill a running daemon
 # on a busy machine.
-get_stuck() {
+hang_daemon() {
   box kill -STOP "$DAEMON"
   box env NOTIFY_SOCKET=/run/systemd/notify systemd-notify --pid="$DAEMON" WATCHDOG_USEC=1000000
 }
 
 # Resets systemd's start limit, because a test restarts the units more often than it allows.
-forget_starts() { box systemctl reset-failed vaild.service vaild.socket 2>/dev/null || true; }
+reset_start_limits() { box systemctl reset-failed vaild.service vaild.socket 2>/dev/null || true; }
 
 # override LINE...: replaces the test's drop-in for UNIT by one with these lines in the section
 # Service. Without lines the unit is as installed.

@@ -165,9 +165,9 @@ finish() {
   exit
 }
 
-# while_runs PID COMMAND...: repeats COMMAND until it succeeds. Fails if the process exits before
+# eventually_unless_gone PID COMMAND...: repeats COMMAND until it succeeds. Fails if the process exits before
 # that.
-while_runs() {
+eventually_unless_gone() {
   local pid=$1
   shift
   eventually succeeds_or_gone "$pid" "$@"
@@ -182,7 +182,7 @@ is_gone_or_zombie() { ! grep -qE '^State:	[^ZX]' "/proc/$1/status" 2>/dev/null; 
 
 # is_mounted FOLDER PID: waits until the process has mounted a file system at FOLDER. Fails if the
 # process exits before that.
-is_mounted() { while_runs "$2" mountpoint -q "$1"; }
+is_mounted() { eventually_unless_gone "$2" mountpoint -q "$1"; }
 
 # png_size FILE: prints the width and height from the header of a PNG file.
 png_size() {
@@ -209,11 +209,11 @@ holds() {
 
 # Prints the number of fds that the daemon has open.
 descriptors() { find "/proc/$DAEMON/fd" -mindepth 1 2>/dev/null | wc -l; }
-# descriptors_are NUMBER: tests whether the daemon has NUMBER fds open.
-descriptors_are() { [ "$(descriptors)" -eq "$1" ]; }
+# open_fds_are NUMBER: tests whether the daemon has NUMBER fds open.
+open_fds_are() { [ "$(descriptors)" -eq "$1" ]; }
 
-# kill_hard PID: kills a child process of this shell with SIGKILL and waits for it.
-kill_hard() {
+# kill_and_wait PID: kills a child process of this shell with SIGKILL and waits for it.
+kill_and_wait() {
   kill -KILL "$1"
   wait "$1" 2>/dev/null || true
 }
@@ -263,7 +263,7 @@ try_daemon() {
   STATUS=0
   eventually daemon_is_ready_or_gone
   if daemon_is_ready; then
-    kill_hard "$DAEMON"
+    kill_and_wait "$DAEMON"
     STATUS=runs
   else
     wait "$DAEMON" || STATUS=$?
@@ -386,8 +386,8 @@ registered_pids() {
   ask root "$(call io.vaild.ListRegistrations)" | field '[.parameters.registrations[].pid] | join(" ")'
 }
 
-# registered_are PIDS: tests whether exactly these pids are registered.
-registered_are() { [ "$(registered_pids)" = "$1" ]; }
+# registered_pids_are PIDS: tests whether exactly these pids are registered.
+registered_pids_are() { [ "$(registered_pids)" = "$1" ]; }
 
 # Prints the GUIDs of all VMs on one line.
 running_vms() {
@@ -395,26 +395,26 @@ running_vms() {
     field '[.parameters.virtualMachines[].virtualMachineGuid] | join(" ")'
 }
 
-# running_are GUIDS: tests whether exactly these VMs are registered.
-running_are() { [ "$(running_vms)" = "$1" ]; }
+# running_vms_are GUIDS: tests whether exactly these VMs are registered.
+running_vms_are() { [ "$(running_vms)" = "$1" ]; }
 
 ## Time
 
 CLOCK=$PRIVATE/clock
-PASSED=0 # microseconds since own_clock
+PASSED=0 # microseconds since use_test_clock
 
 # Makes daemons that are started later read their clock from a file, so that their time passes only
-# in pass_time.
-own_clock() {
+# in advance_clock.
+use_test_clock() {
   head -c 8 /dev/zero >"$CLOCK"
   export VAILD_CLOCK=$CLOCK
   VAILD=$ROOT/build/sanitized/clock/vaild
 }
 
-# pass_time SECONDS: advances the daemon's clock and returns when all timers that are due have run.
+# advance_clock SECONDS: advances the daemon's clock and returns when all timers that are due have run.
 # Two requests suffice to wait for them: the second is sent after the reply to the first, so that
 # the daemon runs its timers before it reads the second.
-pass_time() {
+advance_clock() {
   local bytes
 
   PASSED=$((PASSED + $1 * 1000000))
@@ -474,7 +474,7 @@ expect_reply() {
 # session_kill NAME: kills the session's process and closes the fds.
 session_kill() {
   local in=${SESSION_IN[$1]} out=${SESSION_OUT[$1]}
-  kill_hard "${SESSION_PID[$1]}" 2>/dev/null || true
+  kill_and_wait "${SESSION_PID[$1]}" 2>/dev/null || true
   exec {in}>&- {out}<&-
 }
 
@@ -518,9 +518,9 @@ make_folders
 
 CTL=("$PRIVATE/build/vailctl" --socket "$SOCKET")
 
-# ctl_as USER EXPECTED-STATUS CHECK ARGUMENT...: runs vailctl as USER and checks its exit status.
+# expect_vailctl USER EXPECTED-STATUS CHECK ARGUMENT...: runs vailctl as USER and checks its exit status.
 # Sets SAID to its output.
-ctl_as() {
+expect_vailctl() {
   local user=$1 expected=$2 check=$3 status=0
   shift 3
   SAID=$(run_as "$user" "${CTL[@]}" "$@" 2>&1 </dev/null) || status=$?

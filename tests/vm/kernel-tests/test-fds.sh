@@ -106,7 +106,7 @@ test_fetched() {
   expect_facts "another user's $kind: without CAP_SYS_PTRACE" pidfd_getfd EPERM
   expect "another user's $kind: CAP_SYS_PTRACE does not open /proc/PID/fd" \
     bash -c '! "$@" 2>/dev/null' bash "${AS_DAEMON[@]}" ls "/proc/$holder/fd"
-  kill_hard "$holder"
+  kill_and_wait "$holder"
 }
 
 test_memfd

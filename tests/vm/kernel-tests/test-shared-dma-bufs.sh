@@ -99,7 +99,7 @@ end_object() {
 end_vm() {
   session_kill vmm
   session_kill viewer
-  expect "$KINDS: the daemon closes all fds" eventually descriptors_are "$BEFORE"
+  expect "$KINDS: the daemon closes all fds" eventually open_fds_are "$BEFORE"
 }
 
 # test_dma_buf KIND
