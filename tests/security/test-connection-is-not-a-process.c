@@ -11,10 +11,10 @@
 #include "daemon/api/methods.h"
 #include "tests/support/fake-host.h"
 
-TestSuite(a_connection_is_not_a_process);
+TestSuite(connection_is_not_a_process);
 
 /* Bytes sent by another process reach no handler, for any method. */
-Test(a_connection_is_not_a_process, no_method_is_served_to_foreign_bytes)
+Test(connection_is_not_a_process, no_method_is_served_to_foreign_bytes)
 {
 	for (size_t i = 0; i < method_count; i++) {
 		HostFixture fixture = host_fixture_new();
@@ -47,7 +47,7 @@ Test(a_connection_is_not_a_process, no_method_is_served_to_foreign_bytes)
 }
 
 /* A privileged process that connects and then drops its privileges no longer matches. */
-Test(a_connection_is_not_a_process, credentials_at_connect_and_now_are_compared)
+Test(connection_is_not_a_process, credentials_at_connect_and_now_are_compared)
 {
 	static const struct {
 		uid_t then, now;
@@ -76,7 +76,7 @@ Test(a_connection_is_not_a_process, credentials_at_connect_and_now_are_compared)
 }
 
 /* A process that became root after connecting cannot name root's processes as its own. */
-Test(a_connection_is_not_a_process, a_changed_uid_cannot_name_processes)
+Test(connection_is_not_a_process, a_changed_uid_cannot_name_processes)
 {
 	static const char *const members[] = { "", ",\"vmmPid\":100", ",\"vmmPid\":300" };
 
@@ -96,7 +96,7 @@ Test(a_connection_is_not_a_process, a_changed_uid_cannot_name_processes)
 }
 
 /* A connection can outlive its process, but then changes nothing. */
-Test(a_connection_is_not_a_process, a_connection_of_a_dead_process_registers_nothing)
+Test(connection_is_not_a_process, a_connection_of_a_dead_process_registers_nothing)
 {
 	HostFixture fixture = host_fixture_new();
 
@@ -109,7 +109,7 @@ Test(a_connection_is_not_a_process, a_connection_of_a_dead_process_registers_not
 }
 
 /* A peer without a known process has no rights, whatever its uid. */
-Test(a_connection_is_not_a_process, a_peer_without_a_process_has_no_rights)
+Test(connection_is_not_a_process, a_peer_without_a_process_has_no_rights)
 {
 	HostFixture fixture = host_fixture_new();
 

@@ -71,8 +71,8 @@ static void tear_down(void)
 
 TestSuite(driver_ranges_are_protected, .init = set_up, .fini = tear_down);
 
-Test(driver_ranges_in_creation, only_the_driver_reserves_for_a_process, .init = set_up_creating,
-     .fini = tear_down)
+Test(driver_ranges_are_protected_in_creation, only_the_driver_reserves_for_a_process,
+     .init = set_up_creating, .fini = tear_down)
 {
 	FakeHost *fake_host = scene.fixture.fake_host;
 	FakeProcess *other = fake_host_process(fake_host, 150, 0);

@@ -23,7 +23,7 @@ static void tear_down(void)
 	host_fixture_free(&fixture);
 }
 
-TestSuite(fds_go_to_holders_alone, .init = set_up, .fini = tear_down);
+TestSuite(fds_go_to_holders_only, .init = set_up, .fini = tear_down);
 
 static void assert_refused(Caller *caller, const char *handle, const char *reason)
 {
@@ -37,7 +37,7 @@ static void assert_refused(Caller *caller, const char *handle, const char *reaso
 	cr_assert_eq(fake_host_events(fixture.fake_host, EVENT_OPENED), 0u);
 }
 
-Test(fds_go_to_holders_alone, an_unregistered_process_is_refused)
+Test(fds_go_to_holders_only, an_unregistered_process_is_refused)
 {
 	char handle[64];
 
@@ -47,7 +47,7 @@ Test(fds_go_to_holders_alone, an_unregistered_process_is_refused)
 	assert_refused(fixture.machine, handle, "notRegistered");
 }
 
-Test(fds_go_to_holders_alone, a_process_registered_for_another_vm_is_refused)
+Test(fds_go_to_holders_only, a_process_registered_for_another_vm_is_refused)
 {
 	char handle[64];
 	FakeHost *fake_host = fixture.fake_host;
@@ -62,7 +62,7 @@ Test(fds_go_to_holders_alone, a_process_registered_for_another_vm_is_refused)
 	assert_refused(fixture.client, handle, "notRegistered");
 }
 
-Test(fds_go_to_holders_alone, a_process_whose_groups_changed_is_refused)
+Test(fds_go_to_holders_only, a_process_whose_groups_changed_is_refused)
 {
 	static const gid_t more[] = { 1000, 27 };
 	char handle[64];
@@ -74,7 +74,7 @@ Test(fds_go_to_holders_alone, a_process_whose_groups_changed_is_refused)
 		     END_PRIVILEGES_CHANGED);
 }
 
-Test(fds_go_to_holders_alone, only_the_vmm_and_its_agent_share)
+Test(fds_go_to_holders_only, only_the_vmm_and_its_agent_share)
 {
 	FakeHost *fake_host = fixture.fake_host;
 	Caller *callers[] = { fixture.client, fixture.stranger, fixture.admin };
@@ -92,7 +92,7 @@ Test(fds_go_to_holders_alone, only_the_vmm_and_its_agent_share)
 			 "STATUS_SUCCESS");
 }
 
-Test(fds_go_to_holders_alone, unused_fds_are_closed)
+Test(fds_go_to_holders_only, unused_fds_are_closed)
 {
 	static const char *const messages[] = {
 		"{\"method\":\"" LIST_MACHINES "\"}\n",
@@ -121,7 +121,7 @@ Test(fds_go_to_holders_alone, unused_fds_are_closed)
 }
 
 /* Its reply is not sent, and the fds are released with it. */
-Test(fds_go_to_holders_alone, a_oneway_open_sends_no_fds)
+Test(fds_go_to_holders_only, a_oneway_open_sends_no_fds)
 {
 	char handle[64], request[192];
 	FakeHost *fake_host = fixture.fake_host;
@@ -207,7 +207,7 @@ static size_t count_shared(const Run *run)
 	return count;
 }
 
-Test(fds_go_to_holders_alone, random_requests_neither_leak_nor_misdirect_fds)
+Test(fds_go_to_holders_only, random_requests_neither_leak_nor_misdirect_fds)
 {
 	const char *seed = getenv("VAILD_SEED");
 	Run run = { .is_registered = true };

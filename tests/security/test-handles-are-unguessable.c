@@ -6,7 +6,7 @@
 
 #include "tests/support/fake-host.h"
 
-TestSuite(handles_are_not_guessed);
+TestSuite(handles_are_unguessable);
 
 enum { ADAPTER, VIRTUAL_GPU, CONTEXT, GPU_PROCESS, TYPES };
 
@@ -46,7 +46,7 @@ static const char *use(HostFixture *fixture, size_t user, const char *handle)
 }
 #pragma GCC diagnostic pop
 
-Test(handles_are_not_guessed, handles_of_the_wrong_type_are_invalid)
+Test(handles_are_unguessable, handles_of_the_wrong_type_are_invalid)
 {
 	for (size_t user = 0; user < ARRAY_SIZE(users); user++)
 		for (int type = 0; type < TYPES; type++) {
@@ -62,7 +62,7 @@ Test(handles_are_not_guessed, handles_of_the_wrong_type_are_invalid)
 		}
 }
 
-Test(handles_are_not_guessed, handles_of_ended_entities_are_invalid)
+Test(handles_are_unguessable, handles_of_ended_entities_are_invalid)
 {
 	Handles handles;
 	HostFixture fixture = host_fixture_new();
@@ -79,7 +79,7 @@ Test(handles_are_not_guessed, handles_of_ended_entities_are_invalid)
 	host_fixture_free(&fixture);
 }
 
-Test(handles_are_not_guessed, any_other_string_is_invalid)
+Test(handles_are_unguessable, any_other_string_is_invalid)
 {
 	Handles handles;
 	HostFixture fixture = host_fixture_new();
@@ -110,7 +110,7 @@ Test(handles_are_not_guessed, any_other_string_is_invalid)
 }
 
 /* If the random numbers repeat, two entities still get different handles. */
-Test(handles_are_not_guessed, no_two_entities_share_a_handle)
+Test(handles_are_unguessable, no_two_entities_share_a_handle)
 {
 	Handles handles;
 	char again[64];
@@ -130,7 +130,7 @@ Test(handles_are_not_guessed, no_two_entities_share_a_handle)
 	host_fixture_free(&fixture);
 }
 
-Test(handles_are_not_guessed, all_bits_are_random)
+Test(handles_are_unguessable, all_bits_are_random)
 {
 	uint8_t any[16] = { 0 }, all[16];
 	HostFixture fixture = host_fixture_new();

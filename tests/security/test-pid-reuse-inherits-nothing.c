@@ -27,7 +27,7 @@ static Caller *reuse(HostFixture *fixture, bool noticed, char context[64])
 				 fake_host_process(fixture->fake_host, fixture->viewer->pid, 1000));
 }
 
-Test(pid_reuse_inherits_nothing, of_a_registered_process)
+Test(pid_reuse_inherits_nothing, registered_process)
 {
 	for (int noticed = 0; noticed < 2; noticed++) {
 		char context[64];
@@ -82,7 +82,7 @@ Test(pid_reuse_inherits_nothing, revoking_by_pid_affects_the_live_process)
 	host_fixture_free(&fixture);
 }
 
-Test(pid_reuse_inherits_nothing, of_a_vmm)
+Test(pid_reuse_inherits_nothing, vmm)
 {
 	for (int noticed = 0; noticed < 2; noticed++) {
 		HostFixture fixture = host_fixture_new();
@@ -109,7 +109,7 @@ Test(pid_reuse_inherits_nothing, of_a_vmm)
 	}
 }
 
-Test(pid_reuse_inherits_nothing, of_an_agent)
+Test(pid_reuse_inherits_nothing, agent)
 {
 	HostFixture fixture = host_fixture_new();
 
@@ -123,7 +123,7 @@ Test(pid_reuse_inherits_nothing, of_an_agent)
 }
 
 /* A display client's credentials are read once; a later process with its pid is irrelevant. */
-Test(pid_reuse_inherits_nothing, of_a_display_client)
+Test(pid_reuse_inherits_nothing, display_client)
 {
 	HostFixture fixture = host_fixture_new();
 

@@ -87,7 +87,7 @@ static void assert_restores(State *state, const char *expected)
 	free(reason);
 }
 
-Test(quarantine_lasts, saved_and_removed)
+Test(quarantine_survives_reboot, saved_and_removed)
 {
 	State state = state_begin();
 
@@ -103,7 +103,7 @@ Test(quarantine_lasts, saved_and_removed)
 }
 
 /* A file that cannot be opened for lack of fds is not damaged. The start fails instead. */
-Test(quarantine_lasts, start_without_free_fds_fails)
+Test(quarantine_survives_reboot, start_without_free_fds_fails)
 {
 	State state = state_begin();
 	FakeHost *fake_host = fake_host_new();
@@ -127,7 +127,7 @@ Test(quarantine_lasts, start_without_free_fds_fails)
 	state_end(&state);
 }
 
-Test(quarantine_lasts, damaged_file)
+Test(quarantine_survives_reboot, damaged_file)
 {
 	static const char *const damaged[] = {
 		"",
@@ -153,7 +153,7 @@ Test(quarantine_lasts, damaged_file)
 	}
 }
 
-Test(quarantine_lasts, downgrade)
+Test(quarantine_survives_reboot, downgrade)
 {
 	State state = state_begin();
 
@@ -163,7 +163,7 @@ Test(quarantine_lasts, downgrade)
 	state_end(&state);
 }
 
-Test(quarantine_lasts, truncation_at_every_byte)
+Test(quarantine_survives_reboot, truncation_at_every_byte)
 {
 	static const char record[] =
 		"{\"version\":1,\"virtualMachineGuid\":\"" GUID_A "\",\"reason\":\"r\"}\n";
@@ -183,7 +183,7 @@ Test(quarantine_lasts, truncation_at_every_byte)
 }
 
 /* The name of the file is enough, so the contents do not matter. */
-Test(quarantine_lasts, random_bytes_changed)
+Test(quarantine_survives_reboot, random_bytes_changed)
 {
 	static const char record[] =
 		"{\"version\":1,\"virtualMachineGuid\":\"" GUID_A "\",\"reason\":\"r\"}\n";
@@ -216,7 +216,7 @@ static void state_path(const State *state, char ret[static 160])
 }
 
 /* Opening a FIFO or a device must not block the start. */
-Test(quarantine_lasts, irregular_file_is_saved_and_replaced)
+Test(quarantine_survives_reboot, irregular_file_is_saved_and_replaced)
 {
 	for (int i = 0; i < 4; i++) {
 		State state = state_begin();
@@ -236,7 +236,7 @@ Test(quarantine_lasts, irregular_file_is_saved_and_replaced)
 }
 
 /* A damaged file stays until a valid file replaces it. */
-Test(quarantine_lasts, damaged_file_on_a_full_disk)
+Test(quarantine_survives_reboot, damaged_file_on_a_full_disk)
 {
 	struct rlimit limit = { .rlim_cur = 1, .rlim_max = RLIM_INFINITY };
 	State state = state_begin();
@@ -252,7 +252,7 @@ Test(quarantine_lasts, damaged_file_on_a_full_disk)
 	state_end(&state);
 }
 
-Test(quarantine_lasts, write_failures_are_reported)
+Test(quarantine_survives_reboot, write_failures_are_reported)
 {
 	State state = state_begin();
 

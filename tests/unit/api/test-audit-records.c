@@ -5,7 +5,7 @@
 
 #include "tests/support/fake-share.h"
 
-TestSuite(records);
+TestSuite(audit_records);
 
 enum { OPERATOR, CLIENT, STRANGER };
 
@@ -45,7 +45,7 @@ static const struct {
 	{ OPERATOR, UNREGISTER_MACHINE, NAMES_A, "" },
 };
 
-Test(records, calls_with_and_without_a_record)
+Test(audit_records, calls_with_and_without_a_record)
 {
 	HostFixture fixture = host_fixture_new();
 	FakeHost *fake_host = fixture.fake_host;
@@ -72,7 +72,7 @@ Test(records, calls_with_and_without_a_record)
 }
 
 /* Each audit record about an object contains the object's handle. */
-Test(records, object_records_contain_the_handle)
+Test(audit_records, object_records_contain_the_handle)
 {
 	static const char *const asked[] = { OPEN, CLOSE, UNSHARE };
 	HostFixture fixture = host_fixture_new_sharing();
@@ -104,7 +104,7 @@ Test(records, object_records_contain_the_handle)
 }
 
 /* A message refused for its foreign bytes, before dispatch, is recorded like a denial. */
-Test(records, foreign_bytes_are_recorded)
+Test(audit_records, foreign_bytes_are_recorded)
 {
 	static const char request[] = "{\"method\":\"" REGISTER "\",\"parameters\":" NAMES_A "}\n";
 	HostFixture fixture = host_fixture_new();

@@ -7,7 +7,7 @@
 
 #include "client/common/png.h"
 
-TestSuite(picture);
+TestSuite(png);
 
 #define FORMAT(name)                                                                  \
 	((uint32_t)(name)[0] | (uint32_t)(name)[1] << 8 | (uint32_t)(name)[2] << 16 | \
@@ -70,7 +70,7 @@ static void check_round_trip(size_t layout, uint32_t width, uint32_t height, siz
 	free(pixels);
 }
 
-Test(picture, each_format_in_odd_sizes)
+Test(png, each_format_in_odd_sizes)
 {
 	static const uint32_t sizes[][2] = { { 1, 1 },  { 3, 2 },   { 1, 7 },
 					     { 17, 1 }, { 33, 31 }, { 257, 129 } };
@@ -80,7 +80,7 @@ Test(picture, each_format_in_odd_sizes)
 			check_round_trip(layout, sizes[i][0], sizes[i][1], (size_t)sizes[i][0] * 4);
 }
 
-Test(picture, rows_with_gaps)
+Test(png, rows_with_gaps)
 {
 	for (size_t layout = 0; layout < LAYOUT_COUNT; layout++) {
 		check_round_trip(layout, 5, 4, 21);
@@ -88,7 +88,7 @@ Test(picture, rows_with_gaps)
 	}
 }
 
-Test(picture, named_formats_are_supported)
+Test(png, named_formats_are_supported)
 {
 	for (size_t layout = 0; layout < LAYOUT_COUNT; layout++) {
 		cr_assert(picture_format_is_supported(FORMAT(layouts[layout].name)));
@@ -99,7 +99,7 @@ Test(picture, named_formats_are_supported)
 	cr_assert_not(picture_format_is_supported(0));
 }
 
-Test(picture, failures_return_a_message)
+Test(png, failures_return_a_message)
 {
 	uint8_t pixel[4] = { 1, 2, 3, 4 };
 	Picture picture = { 1, 1, FORMAT("XR24"), 4, pixel };

@@ -33,27 +33,27 @@
 #define SYS_memfd_secret 447
 #endif
 
-static FdInfo facts_of(int fd)
+static FdInfo info_of(int fd)
 {
 	MemfdIdentity own;
-	FdInfo facts;
+	FdInfo info;
 
 	cr_assert_eq(fd_info_init(&own), 0);
-	cr_assert_eq(fd_info_read(&FS_ROOTS_DEFAULT, &own, fd, &facts), 0);
-	return facts;
+	cr_assert_eq(fd_info_read(&FS_ROOTS_DEFAULT, &own, fd, &info), 0);
+	return info;
 }
 
 /* Expects the fd to be FD_OTHER, and closes it. */
 static void expect_other(const char *what, int fd)
 {
 	cr_assert_geq(fd, 0, "%s: %s", what, strerror(errno));
-	FdInfo facts = facts_of(fd);
-	cr_assert_eq(facts.kind, FD_OTHER, "%s", what);
-	cr_assert_eq(facts.size, 0, "%s", what);
-	cr_assert(!facts.is_writable, "%s", what);
-	cr_assert(!facts.can_be_sealed, "%s", what);
-	cr_assert(!fd_size_is_sealed(&facts), "%s", what);
-	cr_assert(!fd_access_is_enforced(&facts), "%s", what);
+	FdInfo info = info_of(fd);
+	cr_assert_eq(info.kind, FD_OTHER, "%s", what);
+	cr_assert_eq(info.size, 0, "%s", what);
+	cr_assert(!info.is_writable, "%s", what);
+	cr_assert(!info.can_be_sealed, "%s", what);
+	cr_assert(!fd_size_is_sealed(&info), "%s", what);
+	cr_assert(!fd_access_is_enforced(&info), "%s", what);
 	close(fd);
 }
 
@@ -76,25 +76,25 @@ static int reopen(int fd, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
-Test(fd_facts, a_memfd)
+Test(fd_info, a_memfd)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 	_cleanup_close_ int same = dup(memfd);
 	_cleanup_close_ int another = make_memfd(0, SIZE, 0);
-	FdInfo facts = facts_of(memfd);
-	FdInfo facts_of_same = facts_of(same);
-	FdInfo facts_of_another = facts_of(another);
+	FdInfo info = info_of(memfd);
+	FdInfo info_of_same = info_of(same);
+	FdInfo info_of_another = info_of(another);
 
-	cr_assert_eq(facts.kind, FD_MEMFD);
-	cr_assert_eq(facts.size, SIZE);
-	cr_assert(facts.is_writable);
-	cr_assert_eq(facts.device, facts_of_same.device);
-	cr_assert_eq(facts.inode, facts_of_same.inode);
-	cr_assert_eq(facts.device, facts_of_another.device);
-	cr_assert_neq(facts.inode, facts_of_another.inode);
+	cr_assert_eq(info.kind, FD_MEMFD);
+	cr_assert_eq(info.size, SIZE);
+	cr_assert(info.is_writable);
+	cr_assert_eq(info.device, info_of_same.device);
+	cr_assert_eq(info.inode, info_of_same.inode);
+	cr_assert_eq(info.device, info_of_another.device);
+	cr_assert_neq(info.inode, info_of_another.inode);
 }
 
-Test(fd_facts, seals)
+Test(fd_info, seals)
 {
 	static const struct {
 		const char *name;
@@ -125,60 +125,60 @@ Test(fd_facts, seals)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_close_ int memfd = make_memfd(rows[i].flags, SIZE, rows[i].seals);
-		FdInfo facts = facts_of(memfd);
+		FdInfo info = info_of(memfd);
 
-		cr_assert_eq(facts.kind, FD_MEMFD, "%s", rows[i].name);
-		cr_assert_eq(facts.can_be_sealed, rows[i].can_be_sealed, "%s", rows[i].name);
-		cr_assert_eq(fd_size_is_sealed(&facts), rows[i].size_is_sealed, "%s", rows[i].name);
-		cr_assert_eq(fd_access_is_enforced(&facts), rows[i].access_is_enforced, "%s",
+		cr_assert_eq(info.kind, FD_MEMFD, "%s", rows[i].name);
+		cr_assert_eq(info.can_be_sealed, rows[i].can_be_sealed, "%s", rows[i].name);
+		cr_assert_eq(fd_size_is_sealed(&info), rows[i].size_is_sealed, "%s", rows[i].name);
+		cr_assert_eq(fd_access_is_enforced(&info), rows[i].access_is_enforced, "%s",
 			     rows[i].name);
 	}
 }
 
 /* The size of a dma-buf is fixed, but its seals are meaningless, so access is not enforced. */
-Test(fd_facts, dmabuf_size_and_access)
+Test(fd_info, dmabuf_size_and_access)
 {
-	FdInfo facts = {
+	FdInfo info = {
 		.kind = FD_DMABUF,
 		.size_is_sealed = true,
 		.writes_are_sealed = true,
 	};
 
-	cr_assert(fd_size_is_sealed(&facts));
-	cr_assert(!fd_access_is_enforced(&facts));
-	facts.kind = FD_SYNC_FILE;
-	cr_assert(!fd_size_is_sealed(&facts));
-	cr_assert(!fd_access_is_enforced(&facts));
+	cr_assert(fd_size_is_sealed(&info));
+	cr_assert(!fd_access_is_enforced(&info));
+	info.kind = FD_SYNC_FILE;
+	cr_assert(!fd_size_is_sealed(&info));
+	cr_assert(!fd_access_is_enforced(&info));
 }
 
-Test(fd_facts, sizes)
+Test(fd_info, sizes)
 {
 	static const off_t sizes[] = { 0, 1, 4095, 4096, INT64_C(1) << 32, INT64_C(5) << 40 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		_cleanup_close_ int memfd = make_memfd(0, sizes[i], 0);
 
-		cr_assert_eq(facts_of(memfd).size, (uint64_t)sizes[i]);
+		cr_assert_eq(info_of(memfd).size, (uint64_t)sizes[i]);
 		cr_assert_eq(lseek(memfd, 0, SEEK_CUR), 0, "the offset is unchanged");
 	}
 }
 
-Test(fd_facts, access_mode_of_a_memfd)
+Test(fd_info, access_mode_of_a_memfd)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 	_cleanup_close_ int for_reading = reopen(memfd, O_RDONLY);
 	_cleanup_close_ int for_both = reopen(memfd, O_RDWR | O_APPEND);
-	FdInfo facts = facts_of(for_reading);
+	FdInfo info = info_of(for_reading);
 
-	cr_assert_eq(facts.kind, FD_MEMFD);
-	cr_assert_eq(facts.size, SIZE);
-	cr_assert(!facts.is_writable);
-	cr_assert(facts_of(for_both).is_writable);
+	cr_assert_eq(info.kind, FD_MEMFD);
+	cr_assert_eq(info.size, SIZE);
+	cr_assert(!info.is_writable);
+	cr_assert(info_of(for_both).is_writable);
 	expect_other("a memfd opened write-only", reopen(memfd, O_WRONLY));
 	expect_other("a memfd opened with O_PATH", reopen(memfd, O_PATH));
 }
 
-Test(fd_facts, a_hugetlb_memfd)
+Test(fd_info, a_hugetlb_memfd)
 {
 	int memfd = memfd_create("test", MFD_CLOEXEC | MFD_HUGETLB);
 
@@ -187,7 +187,7 @@ Test(fd_facts, a_hugetlb_memfd)
 	expect_other("a hugetlb memfd", memfd);
 }
 
-Test(fd_facts, secret_memory)
+Test(fd_info, secret_memory)
 {
 	int memory = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
 
@@ -197,7 +197,7 @@ Test(fd_facts, secret_memory)
 }
 
 /* It is on the file system of memfds, and can be opened as a file through map_files. */
-Test(fd_facts, sysv_shared_memory)
+Test(fd_info, sysv_shared_memory)
 {
 	char path[64];
 	int segment = shmget(IPC_PRIVATE, SIZE, IPC_CREAT | 0600);
@@ -216,7 +216,7 @@ Test(fd_facts, sysv_shared_memory)
 	shmdt(memory);
 }
 
-Test(fd_facts, fds_of_other_kinds)
+Test(fd_info, fds_of_other_kinds)
 {
 	int ends[2];
 	sigset_t no_signals;
@@ -237,7 +237,7 @@ Test(fd_facts, fds_of_other_kinds)
 	expect_other("a signalfd", signalfd(-1, &no_signals, 0));
 }
 
-Test(fd_facts, files)
+Test(fd_info, files)
 {
 	expect_other("a folder", open("/", O_RDONLY | O_DIRECTORY));
 	expect_other("/dev/null", open("/dev/null", O_RDWR));
@@ -255,7 +255,7 @@ Test(fd_facts, files)
  * The names equal those of memfds except for the directory; test-name-is-not-a-type.sh forges names
  * without one.
  */
-Test(fd_facts, files_with_names_of_memfds)
+Test(fd_info, files_with_names_of_memfds)
 {
 	static const char *const folders[] = { "/tmp", "/dev/shm" };
 
@@ -273,9 +273,9 @@ Test(fd_facts, files_with_names_of_memfds)
 }
 
 /* Nests directories until the path is too long for the kernel to report. */
-Test(fd_facts, a_name_that_is_too_long)
+Test(fd_info, a_name_that_is_too_long)
 {
-	char root[] = "/dev/shm/descriptor-facts-XXXXXX", name[251], command[128];
+	char root[] = "/dev/shm/fd-info-XXXXXX", name[251], command[128];
 
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
@@ -295,31 +295,31 @@ Test(fd_facts, a_name_that_is_too_long)
 	cr_assert_eq(system(command), 0);
 }
 
-Test(fd_facts, a_closed_fd)
+Test(fd_info, a_closed_fd)
 {
 	MemfdIdentity own;
-	FdInfo facts = { .inode = 7 };
+	FdInfo info = { .inode = 7 };
 
 	cr_assert_eq(fd_info_init(&own), 0);
-	cr_assert_eq(fd_info_read(&FS_ROOTS_DEFAULT, &own, 999, &facts), -EBADF);
-	cr_assert_eq(fd_info_read(&FS_ROOTS_DEFAULT, &own, -1, &facts), -EBADF);
-	cr_assert_eq(facts.inode, 7, "untouched on failure");
+	cr_assert_eq(fd_info_read(&FS_ROOTS_DEFAULT, &own, 999, &info), -EBADF);
+	cr_assert_eq(fd_info_read(&FS_ROOTS_DEFAULT, &own, -1, &info), -EBADF);
+	cr_assert_eq(info.inode, 7, "untouched on failure");
 	cr_assert_eq(fd_reopen(&FS_ROOTS_DEFAULT, 999, false), -ENOENT);
 }
 
-Test(fd_facts, missing_proc)
+Test(fd_info, missing_proc)
 {
 	const FsRoots roots = { .proc = "/does-not-exist", .sys = "/sys" };
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 	MemfdIdentity own;
-	FdInfo facts = { .inode = 7 };
+	FdInfo info = { .inode = 7 };
 
 	cr_assert_eq(fd_info_init(&own), 0);
-	cr_assert_eq(fd_info_read(&roots, &own, memfd, &facts), -ENOENT);
-	cr_assert_eq(facts.inode, 7, "untouched on failure");
+	cr_assert_eq(fd_info_read(&roots, &own, memfd, &info), -ENOENT);
+	cr_assert_eq(info.inode, 7, "untouched on failure");
 }
 
-Test(fd_facts, a_sync_file)
+Test(fd_info, a_sync_file)
 {
 	/* SW_SYNC_IOC_CREATE_FENCE and its parameter, from the kernel's sw_sync.c. */
 	struct {
@@ -333,13 +333,13 @@ Test(fd_facts, a_sync_file)
 		cr_skip("a sync_file: /sys/kernel/debug/sync/sw_sync: %s", strerror(errno));
 	cr_assert_eq(ioctl(timeline, _IOWR('W', 0, parameters), &parameters), 0);
 	_cleanup_close_ int fence = parameters.fence;
-	FdInfo facts = facts_of(fence);
-	cr_assert_eq(facts.kind, FD_SYNC_FILE);
-	cr_assert_eq(facts.size, 0);
-	cr_assert(!facts.is_writable);
+	FdInfo info = info_of(fence);
+	cr_assert_eq(info.kind, FD_SYNC_FILE);
+	cr_assert_eq(info.size, 0);
+	cr_assert(!info.is_writable);
 }
 
-Test(fd_facts, a_dmabuf)
+Test(fd_info, a_dmabuf)
 {
 	_cleanup_close_ int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
 
@@ -353,12 +353,12 @@ Test(fd_facts, a_dmabuf)
 	};
 	_cleanup_close_ int dmabuf = ioctl(device, UDMABUF_CREATE, &parameters);
 	cr_assert_geq(dmabuf, 0);
-	FdInfo facts = facts_of(dmabuf);
-	cr_assert_eq(facts.kind, FD_DMABUF);
-	cr_assert_eq(facts.size, SIZE);
-	cr_assert(facts.is_writable);
-	cr_assert(!facts.can_be_sealed);
-	cr_assert_neq(facts.inode, 0);
+	FdInfo info = info_of(dmabuf);
+	cr_assert_eq(info.kind, FD_DMABUF);
+	cr_assert_eq(info.size, SIZE);
+	cr_assert(info.is_writable);
+	cr_assert(!info.can_be_sealed);
+	cr_assert_neq(info.inode, 0);
 }
 
 Test(fd_reopen, has_its_own_offset_and_flags)
@@ -376,7 +376,7 @@ Test(fd_reopen, has_its_own_offset_and_flags)
 		cr_assert_eq(flags & (O_APPEND | O_NONBLOCK), 0);
 		cr_assert(fcntl(opened, F_GETFD) & FD_CLOEXEC);
 		cr_assert_eq(lseek(opened, 0, SEEK_CUR), 0);
-		cr_assert_eq(facts_of(opened).inode, facts_of(memfd).inode);
+		cr_assert_eq(info_of(opened).inode, info_of(memfd).inode);
 	}
 	cr_assert_eq(lseek(memfd, 0, SEEK_CUR), 100);
 }
@@ -399,7 +399,7 @@ Test(fd_reopen, obeys_the_mode)
 	cr_assert_eq(fd_reopen(&FS_ROOTS_DEFAULT, memfd, true), -EACCES);
 	cr_assert_eq(fchmod(memfd, 0), 0);
 	cr_assert_eq(fd_reopen(&FS_ROOTS_DEFAULT, memfd, false), -EACCES);
-	cr_assert_eq(facts_of(memfd).kind, FD_MEMFD);
+	cr_assert_eq(info_of(memfd).kind, FD_MEMFD);
 	if (getuid() == 0)
 		cr_assert_eq(seteuid(0), 0);
 }
@@ -412,7 +412,7 @@ Test(fd_reopen, does_not_wait_for_a_lease)
 	cr_assert_neq(signal(SIGIO, SIG_IGN), SIG_ERR); /* notifies the lease owner */
 	if (fcntl(memfd, F_SETLEASE, F_RDLCK) < 0)
 		cr_skip("a lease on a memfd: %s", strerror(errno));
-	cr_assert_eq(facts_of(memfd).kind, FD_MEMFD);
+	cr_assert_eq(info_of(memfd).kind, FD_MEMFD);
 	cr_assert_eq(fd_reopen(&FS_ROOTS_DEFAULT, memfd, true), -EAGAIN);
 	cr_assert_eq(fcntl(memfd, F_SETLEASE, F_UNLCK), 0);
 	_cleanup_close_ int opened = fd_reopen(&FS_ROOTS_DEFAULT, memfd, true);
@@ -467,7 +467,7 @@ static void hung_writer_end(HungWriter *writer)
 	munmap(writer->page, 4096);
 }
 
-Test(fd_facts, do_not_wait_for_a_writer)
+Test(fd_info, do_not_wait_for_a_writer)
 {
 	_cleanup_close_ int memfd = make_memfd(0, SIZE, 0);
 	_cleanup_close_ int again = reopen(memfd, O_RDWR);
@@ -475,8 +475,8 @@ Test(fd_facts, do_not_wait_for_a_writer)
 
 	if (!hung_writer_start(&writer, again))
 		cr_skip("a writer that hangs: userfaultfd: %s", strerror(errno));
-	cr_assert_eq(facts_of(again).kind, FD_MEMFD);
-	cr_assert_eq(facts_of(again).size, SIZE);
+	cr_assert_eq(info_of(again).kind, FD_MEMFD);
+	cr_assert_eq(info_of(again).size, SIZE);
 	_cleanup_close_ int opened = fd_reopen(&FS_ROOTS_DEFAULT, again, true);
 	cr_assert_geq(opened, 0);
 	hung_writer_end(&writer);

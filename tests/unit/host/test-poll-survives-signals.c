@@ -10,7 +10,7 @@
 
 #include "daemon/host/process/process-table.h"
 
-TestSuite(a_signal_ends_nobody);
+TestSuite(poll_survives_signals);
 
 #define SIGNALS        40000
 #define LOOKS_A_SIGNAL 5
@@ -37,7 +37,7 @@ static void send_signal_in(int microseconds)
 	cr_assert_eq(setitimer(ITIMER_REAL, &timer, NULL), 0);
 }
 
-Test(a_signal_ends_nobody, while_it_is_polled)
+Test(poll_survives_signals, while_it_is_polled)
 {
 	ProcessTable table;
 	HostProcess *process;

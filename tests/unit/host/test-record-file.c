@@ -399,15 +399,15 @@ Test(record_file, records_of_another_boot_are_discarded)
 	cr_assert_not(has("records.damaged"));
 }
 
-/* A naive store that does the same, for comparison. */
+/* A plain store that does the same, for comparison. */
 #define NUMBERS 40
 
-typedef struct Naive {
+typedef struct PlainStore {
 	char *texts[PERSISTED_KIND_MAX][NUMBERS];
 	uint64_t last[PERSISTED_KIND_MAX];
-} Naive;
+} PlainStore;
 
-static void assert_as_naive(const Naive *naive)
+static void assert_as_plain(const PlainStore *plain)
 {
 	for (PersistedKind kind = 0; kind < PERSISTED_KIND_MAX; kind++) {
 		char *expected;
@@ -415,29 +415,29 @@ static void assert_as_naive(const Naive *naive)
 		FILE *out = open_memstream(&expected, &size);
 
 		for (int i = 0; i < NUMBERS; i++)
-			if (naive->texts[kind][i])
-				fprintf(out, "%d=%s;", i, naive->texts[kind][i]);
+			if (plain->texts[kind][i])
+				fprintf(out, "%d=%s;", i, plain->texts[kind][i]);
 		fclose(out);
 		assert_all(kind, expected);
-		cr_assert_eq(record_file_last(&fixture.file, kind), naive->last[kind]);
+		cr_assert_eq(record_file_last(&fixture.file, kind), plain->last[kind]);
 		free(expected);
 	}
 }
 
-static void save_at_random(Naive *naive, PersistedKind kind, uint64_t number)
+static void save_at_random(PlainStore *plain, PersistedKind kind, uint64_t number)
 {
-	char **text = &naive->texts[kind][number];
+	char **text = &plain->texts[kind][number];
 
 	free(*text);
 	cr_assert_gt(asprintf(text, "{\"a\":\"%0*ld\"}", (int)(random() % 2000), random()), 0);
 	cr_assert(save(kind, number, *text));
-	if (number > naive->last[kind])
-		naive->last[kind] = number;
+	if (number > plain->last[kind])
+		plain->last[kind] = number;
 }
 
 Test(record_file, compaction_preserves_all_records)
 {
-	Naive naive = { 0 };
+	PlainStore plain = { 0 };
 	off_t largest = 0;
 
 	srandom(11);
@@ -446,24 +446,24 @@ Test(record_file, compaction_preserves_all_records)
 		uint64_t number = (uint64_t)random() % NUMBERS;
 
 		if (random() % 3 > 0) {
-			save_at_random(&naive, kind, number);
+			save_at_random(&plain, kind, number);
 		} else {
 			record_file_remove(&fixture.file, kind, number);
-			free(TAKE_POINTER(naive.texts[kind][number]));
+			free(TAKE_POINTER(plain.texts[kind][number]));
 		}
 		if (fixture.file.lines.size > largest)
 			largest = fixture.file.lines.size;
 		if (random() % 50 == 0)
 			fixture_reopen();
 		if (random() % 20 == 0)
-			assert_as_naive(&naive);
+			assert_as_plain(&plain);
 		cr_assert_eq(fixture.statistics.remark_count, 0);
 	}
 	/* Twice the size of 120 records of at most 2 KiB, and one line. */
 	cr_assert_lt(largest, 500000);
 	for (PersistedKind kind = 0; kind < PERSISTED_KIND_MAX; kind++)
 		for (int i = 0; i < NUMBERS; i++)
-			free(naive.texts[kind][i]);
+			free(plain.texts[kind][i]);
 }
 
 /* Saves records until the file system is full and 50 were refused. Returns the number saved. */

@@ -36,7 +36,7 @@ static void tear_down(void)
 	cr_assert_eq(count_open_fds(), open_before, "fds are left open");
 }
 
-TestSuite(libvail_fds, .init = set_up, .fini = tear_down);
+TestSuite(fd_batch, .init = set_up, .fini = tear_down);
 
 /* The replies passed to log_reply(). */
 typedef struct ReplyLog {
@@ -59,7 +59,7 @@ static bool log_reply(struct vail *vail, NTSTATUS status, const char *parameters
 	return continues;
 }
 
-Test(libvail_fds, requests_carry_copies)
+Test(fd_batch, requests_carry_copies)
 {
 	int files[2] = { make_file("one"), make_file("two") };
 
@@ -108,7 +108,7 @@ static size_t receive_up_to_fds(void)
 	}
 }
 
-Test(libvail_fds, pipelined_calls_keep_their_fds)
+Test(fd_batch, pipelined_calls_keep_their_fds)
 {
 	static const char message[] = "{\"method\":\"c.D\"}";
 	static ReplyLog log; /* static: the handle is closed after the test has returned */
@@ -135,7 +135,7 @@ Test(libvail_fds, pipelined_calls_keep_their_fds)
 	cr_assert_eq(received.count, 0u);
 }
 
-Test(libvail_fds, closing_the_handle_closes_unsent_fds)
+Test(fd_batch, closing_the_handle_closes_unsent_fds)
 {
 	ReplyLog log = { 0 };
 	int file = make_file("the file");
@@ -151,7 +151,7 @@ Test(libvail_fds, closing_the_handle_closes_unsent_fds)
 	cr_assert_eq(log.status, STATUS_CONNECTION_DISCONNECTED);
 }
 
-Test(libvail_fds, replies_carry_fds)
+Test(fd_batch, replies_carry_fds)
 {
 	char *reply = NULL;
 	int file = make_file("held");
@@ -169,7 +169,7 @@ Test(libvail_fds, replies_carry_fds)
 	close(taken);
 }
 
-Test(libvail_fds, untaken_fds_are_closed)
+Test(fd_batch, untaken_fds_are_closed)
 {
 	int file = make_file("held");
 
@@ -185,7 +185,7 @@ Test(libvail_fds, untaken_fds_are_closed)
 	close(file); /* closing the handle closes the last fd */
 }
 
-Test(libvail_fds, each_reply_has_its_own_fds)
+Test(fd_batch, each_reply_has_its_own_fds)
 {
 	ReplyLog log[3] = { { .takes = true }, { .takes = true }, { .takes = true } };
 	int file = make_file("of the second"), other = make_file("of the third");
@@ -208,7 +208,7 @@ Test(libvail_fds, each_reply_has_its_own_fds)
 	close(log[2].taken);
 }
 
-Test(libvail_fds, partial_replies_keep_their_fds)
+Test(fd_batch, partial_replies_keep_their_fds)
 {
 	static const char head[] = "{\"parameters\":", tail[] = "{\"a\":2}}";
 	ReplyLog log[2] = { { .takes = true }, { .takes = true } };
@@ -229,7 +229,7 @@ Test(libvail_fds, partial_replies_keep_their_fds)
 	close(log[1].taken);
 }
 
-Test(libvail_fds, fds_without_a_message_end_the_connection)
+Test(fd_batch, fds_without_a_message_end_the_connection)
 {
 	ReplyLog log = { 0 };
 	int file = make_file("stray");
@@ -244,7 +244,7 @@ Test(libvail_fds, fds_without_a_message_end_the_connection)
 	cr_assert_eq(vail_descriptor(server.vail), -1);
 }
 
-Test(libvail_fds, fds_of_an_invalid_reply_are_closed)
+Test(fd_batch, fds_of_an_invalid_reply_are_closed)
 {
 	static const char answer[] = "{\"error\":5}";
 	int file = make_file("held");
@@ -277,7 +277,7 @@ static void unlimit_fds(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Test(libvail_fds, truncated_control_data_is_an_error)
+Test(fd_batch, truncated_control_data_is_an_error)
 {
 	int files[3] = { make_file("one"), make_file("two"), make_file("three") };
 
@@ -293,7 +293,7 @@ Test(libvail_fds, truncated_control_data_is_an_error)
 	cr_assert_eq(vail_descriptor(server.vail), -1);
 }
 
-Test(libvail_fds, unsendable_fds_are_refused)
+Test(fd_batch, unsendable_fds_are_refused)
 {
 	int files[254] = { 0 };
 
@@ -321,7 +321,7 @@ Test(libvail_fds, unsendable_fds_are_refused)
 }
 
 /* vaild bars fds this way on connections that may not send any; sendmsg() then fails. */
-Test(libvail_fds, barred_fds_are_dropped_from_the_message)
+Test(fd_batch, barred_fds_are_dropped_from_the_message)
 {
 	int off = 0, file = make_file("barred");
 	ReplyLog log = { 0 };
@@ -342,7 +342,7 @@ Test(libvail_fds, barred_fds_are_dropped_from_the_message)
 	cr_assert_eq(log.replies, 1u);
 }
 
-Test(libvail_fds, unsent_oneway_calls_are_limited)
+Test(fd_batch, unsent_oneway_calls_are_limited)
 {
 	char *parameters = NULL;
 	NTSTATUS status;

@@ -51,7 +51,7 @@ static void tear_down(void)
 	cr_assert_eq(count_open_fds(), open_before, "fds are left open");
 }
 
-TestSuite(libvail_objects, .init = set_up, .fini = tear_down);
+TestSuite(objects, .init = set_up, .fini = tear_down);
 
 /* ---- Sharing ---- */
 
@@ -83,7 +83,7 @@ static NTSTATUS share(const VailObject *object, char handle[VAIL_HANDLE_SIZE])
 	return vail_share_object(server.vail, GUID, object, handle);
 }
 
-Test(libvail_objects, sharing_seals_and_sends_memory)
+Test(objects, sharing_seals_and_sends_memory)
 {
 	char handle[VAIL_HANDLE_SIZE];
 	struct vail_memory *memory;
@@ -111,7 +111,7 @@ Test(libvail_objects, sharing_seals_and_sends_memory)
 	vail_memory_free(memory);
 }
 
-Test(libvail_objects, plane_fds_precede_the_fence)
+Test(objects, plane_fds_precede_the_fence)
 {
 	char handle[VAIL_HANDLE_SIZE];
 	int memory = new_memfd(8192), fence = make_file("fence");
@@ -132,7 +132,7 @@ Test(libvail_objects, plane_fds_precede_the_fence)
 	close(fence);
 }
 
-Test(libvail_objects, invalid_objects_are_refused)
+Test(objects, invalid_objects_are_refused)
 {
 	char handle[VAIL_HANDLE_SIZE] = "untouched";
 	int memory = new_memfd(8192);
@@ -155,7 +155,7 @@ Test(libvail_objects, invalid_objects_are_refused)
 	close(memory);
 }
 
-Test(libvail_objects, memory_size_and_name_are_limited)
+Test(objects, memory_size_and_name_are_limited)
 {
 	struct vail_memory *memory = NULL;
 	char name[300];
@@ -173,7 +173,7 @@ Test(libvail_objects, memory_size_and_name_are_limited)
 	vail_memory_free(NULL);
 }
 
-Test(libvail_objects, update_requests)
+Test(objects, update_requests)
 {
 	VailRectangle damage[2] = { { 1, 2, 3, 4 }, { 5, 6, 7, 8 } };
 
@@ -194,7 +194,7 @@ Test(libvail_objects, update_requests)
 	cr_assert_eq(vail_send_update(server.vail, NULL, NULL, 0), STATUS_INVALID_PARAMETER);
 }
 
-Test(libvail_objects, unsharing_counts_holders)
+Test(objects, unsharing_counts_holders)
 {
 	uint64_t holders = 0;
 
@@ -230,7 +230,7 @@ static bool take_one(struct vail *vail, const VailSharedObject *object, void *co
 	return false;
 }
 
-Test(libvail_objects, listing_stops_when_the_callback_returns_false)
+Test(objects, listing_stops_when_the_callback_returns_false)
 {
 	static const char first[] = "{\"parameters\":{\"sharedObjects\":[" SHARED "]},"
 				    "\"continues\":true}";
@@ -267,7 +267,7 @@ static bool take_event(struct vail *vail, NTSTATUS status, const VailEvent *even
 	return continues;
 }
 
-Test(libvail_objects, object_events)
+Test(objects, object_events)
 {
 	static const char opened[] =
 		"{\"continues\":true,\"parameters\":{\"event\":{\"kind\":"
@@ -308,7 +308,7 @@ static void close_object(struct vail_object *object)
 					 "\"parameters\":{\"handle\":\"" HANDLE "\"}}");
 }
 
-Test(libvail_objects, open_and_read)
+Test(objects, open_and_read)
 {
 	static const char rows[] = "abcdABCDefgh----"
 				   "ijklIJKLmnop----";
@@ -335,7 +335,7 @@ Test(libvail_objects, open_and_read)
 	close(memory);
 }
 
-Test(libvail_objects, shrunken_memory_does_not_fault)
+Test(objects, shrunken_memory_does_not_fault)
 {
 	char bytes[24];
 	void *data;
@@ -358,7 +358,7 @@ Test(libvail_objects, shrunken_memory_does_not_fault)
 	close(memory);
 }
 
-Test(libvail_objects, sealed_memory_is_mapped)
+Test(objects, sealed_memory_is_mapped)
 {
 	void *data;
 	size_t size;
@@ -375,7 +375,7 @@ Test(libvail_objects, sealed_memory_is_mapped)
 	close(memory);
 }
 
-Test(libvail_objects, objects_outlive_the_handle)
+Test(objects, objects_outlive_the_handle)
 {
 	char byte;
 	int memory = new_memfd(8192);
@@ -389,7 +389,7 @@ Test(libvail_objects, objects_outlive_the_handle)
 	close(memory);
 }
 
-Test(libvail_objects, reply_without_fds_is_invalid)
+Test(objects, reply_without_fds_is_invalid)
 {
 	struct vail_object *object = NULL;
 
@@ -406,7 +406,7 @@ Test(libvail_objects, reply_without_fds_is_invalid)
 			 "the object is closed in vaild");
 }
 
-Test(libvail_objects, fence_wait)
+Test(objects, fence_wait)
 {
 	struct vail_object *object = NULL;
 	int fence = eventfd(0, EFD_CLOEXEC);
@@ -429,7 +429,7 @@ Test(libvail_objects, fence_wait)
 	close(fence);
 }
 
-Test(libvail_objects, unsupported_image_formats_are_refused)
+Test(objects, unsupported_image_formats_are_refused)
 {
 	static const char *const objects[] = {
 		"\"format\":\"NV12\",\"planes\":[" PLANE "," PLANE "]",
@@ -461,7 +461,7 @@ Test(libvail_objects, unsupported_image_formats_are_refused)
 }
 
 /* Like a dma-buf whose pages were freed, the truncated part of this mapping faults. */
-Test(libvail_objects, truncated_mapping_does_not_fault)
+Test(objects, truncated_mapping_does_not_fault)
 {
 	char bytes[64] = { 0 };
 	int memory = new_memfd(8192), scratch = fault_safe_copy_open();
@@ -479,7 +479,7 @@ Test(libvail_objects, truncated_mapping_does_not_fault)
 	close(memory);
 }
 
-Test(libvail_objects, large_mappings_are_copied_in_pieces)
+Test(objects, large_mappings_are_copied_in_pieces)
 {
 	size_t size = (3u << 20) + 17;
 	int memory = new_memfd(size), scratch = fault_safe_copy_open();

@@ -10,7 +10,7 @@
 #include "proto/framing.h"
 #include "proto/macros.h"
 
-TestSuite(frame);
+TestSuite(framing);
 
 typedef struct Found {
 	char text[512];
@@ -75,7 +75,7 @@ static void check_same(const Outcome *a, const Outcome *b, size_t first, size_t 
 	}
 }
 
-Test(frame, same_messages_however_the_input_is_split)
+Test(framing, same_messages_however_the_input_is_split)
 {
 	static const char stream[] =
 		"\n\t{\"a\":\n[1,{\"b\":\"}\\\"]\\u00e9\\\\\"}]} \r\n"
@@ -98,7 +98,7 @@ Test(frame, same_messages_however_the_input_is_split)
 		}
 }
 
-Test(frame, messages_need_a_terminator)
+Test(framing, messages_need_a_terminator)
 {
 	Outcome outcome = run("{\"a\":1}", 7, 0, 0, false);
 
@@ -134,7 +134,7 @@ static Outcome run_padded(size_t length, const char *tail, size_t tail_size)
 	return outcome;
 }
 
-Test(frame, maximum_length)
+Test(framing, maximum_length)
 {
 	static const struct {
 		size_t length;
@@ -156,7 +156,7 @@ Test(frame, maximum_length)
 	}
 }
 
-Test(frame, blanks_before_a_message_do_not_count)
+Test(framing, blanks_before_a_message_do_not_count)
 {
 	Frame frame = FRAME_INIT;
 	Buffer input = BUFFER_INIT;
@@ -173,7 +173,7 @@ Test(frame, blanks_before_a_message_do_not_count)
 	buffer_deinit(&input);
 }
 
-Test(frame, maximum_depth)
+Test(framing, maximum_depth)
 {
 	for (size_t depth = 1; depth <= 17; depth++)
 		for (size_t objects = 0; objects < 2; objects++) {
@@ -193,7 +193,7 @@ Test(frame, maximum_depth)
 	cr_assert_eq(FRAME_DEPTH_MAX, 16);
 }
 
-Test(frame, malformed_input)
+Test(framing, malformed_input)
 {
 	static const struct {
 		const char *bytes;
@@ -255,7 +255,7 @@ Test(frame, malformed_input)
 	}
 }
 
-Test(frame, unusual_but_valid_strings)
+Test(framing, unusual_but_valid_strings)
 {
 	static const char *const rows[] = {
 		"\"\\u0001\"\n",          "\"\\u1000\"\n", "\"\\u0010\"\n", "\"\\\\u0000\"\n",
@@ -270,7 +270,7 @@ Test(frame, unusual_but_valid_strings)
 	}
 }
 
-Test(frame, input_that_ends_inside_a_message)
+Test(framing, input_that_ends_inside_a_message)
 {
 	static const char *const rows[] = { "{", "[1,", "\"", "\"\\", "\"\\u12", "{\"a\":\"b\"" };
 

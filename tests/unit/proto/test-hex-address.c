@@ -6,9 +6,9 @@
 #include "proto/json-writer.h"
 #include "proto/macros.h"
 
-TestSuite(address);
+TestSuite(hex_address);
 
-Test(address, accepts_only_prefixed_hexadecimal)
+Test(hex_address, accepts_only_prefixed_hexadecimal)
 {
 	static const struct {
 		const char *text;
@@ -44,7 +44,7 @@ Test(address, accepts_only_prefixed_hexadecimal)
 	}
 }
 
-Test(address, writes_the_form_it_reads)
+Test(hex_address, writes_the_form_it_reads)
 {
 	static const struct {
 		uint64_t value;

@@ -8,7 +8,7 @@
 #include "proto/json.h"
 #include "proto/macros.h"
 
-TestSuite(writer);
+TestSuite(json_writer);
 
 /* Writes the text as a JSON string, parses it, and compares the result. */
 static void check_round_trip(JsonParser *parser, const char *text)
@@ -30,7 +30,7 @@ static void check_round_trip(JsonParser *parser, const char *text)
 	buffer_deinit(&out);
 }
 
-Test(writer, round_trip_of_each_byte)
+Test(json_writer, round_trip_of_each_byte)
 {
 	JsonParser *parser = json_parser_new();
 
@@ -44,7 +44,7 @@ Test(writer, round_trip_of_each_byte)
 	json_parser_free(parser);
 }
 
-Test(writer, round_trip_of_texts)
+Test(json_writer, round_trip_of_texts)
 {
 	char all[0x7f] = "", large[5000];
 	JsonParser *parser = json_parser_new();
@@ -66,7 +66,7 @@ Test(writer, round_trip_of_texts)
 	json_parser_free(parser);
 }
 
-Test(writer, commas_and_brackets)
+Test(json_writer, commas_and_brackets)
 {
 	static const uint8_t bytes[16] = { 0xaf, 0x0d };
 	Guid guid;
@@ -109,7 +109,7 @@ Test(writer, commas_and_brackets)
 	buffer_deinit(&out);
 }
 
-Test(writer, numbers)
+Test(json_writer, numbers)
 {
 	static const struct {
 		uint64_t number;

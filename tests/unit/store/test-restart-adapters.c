@@ -24,7 +24,7 @@ typedef struct Card {
 	FakeHost *fake_host;
 	Caller *driver;
 	FakeAdapter adapter;
-	char process[64], of_machine[64], of_nobody[64], context[64];
+	char process[64], vm_process[64], free_process[64], context[64];
 } Card;
 
 static Card card;
@@ -51,11 +51,11 @@ static void set_up_processes(void)
 	cr_assert_str_eq(complete_process(fake_host, driver, card.process), SUCCESS);
 	create_gpu_process(fake_host, driver, &card.adapter,
 			   ",\"virtualMachineGuid\":\"" GUID_A "\",\"name\":\"guest's\"",
-			   card.of_machine);
-	reserve_range(fake_host, driver, card.of_machine, 2 * MIB, "");
-	cr_assert_str_eq(complete_process(fake_host, driver, card.of_machine), SUCCESS);
-	create_gpu_process(fake_host, driver, &card.adapter, "", card.of_nobody);
-	cr_assert_str_eq(complete_process(fake_host, driver, card.of_nobody), SUCCESS);
+			   card.vm_process);
+	reserve_range(fake_host, driver, card.vm_process, 2 * MIB, "");
+	cr_assert_str_eq(complete_process(fake_host, driver, card.vm_process), SUCCESS);
+	create_gpu_process(fake_host, driver, &card.adapter, "", card.free_process);
+	cr_assert_str_eq(complete_process(fake_host, driver, card.free_process), SUCCESS);
 }
 
 /* Sets up mappings and a context of the first process, and a vGPU on the adapter for GUID_B. */
@@ -204,7 +204,7 @@ Test(restart_adapters, driver_takes_its_adapter_over)
 		create_gpu_process(fake_host, card.driver, &card.adapter, ",\"pid\":400", process),
 		"STATUS_OBJECT_NAME_COLLISION");
 	cr_assert_str_eq(callf(fake_host, card.driver, DESTROY_PROCESS, "{\"process\":\"%s\"}",
-			       card.of_nobody),
+			       card.free_process),
 			 SUCCESS);
 	cr_assert_str_eq(register_card(fake_host, card.driver, "card", "9,9,9,9", 4),
 			 "STATUS_OBJECT_NAME_COLLISION", "the adapter no longer waits");
@@ -398,22 +398,25 @@ Test(restart_adapters, gpu_process_of_a_dead_process_ends)
 	stage_restart_unchanged(&card.stage);
 }
 
-/* Returns the state before, after, and after the restart. The caller frees the pictures. */
-static bool end_with_crash(size_t batch, char *ret_pictures[3])
+/*
+ * Stores snapshots from before the call, after it, and after the restart. The caller frees them.
+ * Returns whether the crash came before the last removal.
+ */
+static bool end_with_crash(size_t batch, char *ret_snapshots[3])
 {
 	set_up();
 	FakeHost *fake_host = card.fake_host;
 
-	ret_pictures[0] = fake_host_snapshot(fake_host, card.driver);
+	ret_snapshots[0] = fake_host_snapshot(fake_host, card.driver);
 	fake_host->crashes = true;
 	fake_host->removals_before_crash = batch;
 	cr_assert_str_eq(callf(fake_host, card.driver, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
 			       card.adapter.adapter),
 			 SUCCESS);
 	bool was_interrupted = fake_host->removals_before_crash == 0;
-	ret_pictures[1] = fake_host_snapshot(fake_host, card.driver);
+	ret_snapshots[1] = fake_host_snapshot(fake_host, card.driver);
 	fake_host_restart(fake_host);
-	ret_pictures[2] = fake_host_snapshot(fake_host, card.driver);
+	ret_snapshots[2] = fake_host_snapshot(fake_host, card.driver);
 	stage_restart_unchanged(&card.stage);
 	tear_down();
 	return was_interrupted;
@@ -425,13 +428,13 @@ Test(restart_adapters_repeated, interrupted_unregistration_is_atomic)
 	bool was_interrupted = true;
 
 	for (size_t batch = 0; was_interrupted; batch++) {
-		char *pictures[3];
+		char *snapshots[3];
 
-		was_interrupted = end_with_crash(batch, pictures);
-		cr_expect_str_eq(pictures[2], pictures[batch > 0], "interrupted after %zu removals",
-				 batch);
-		for (size_t i = 0; i < ARRAY_SIZE(pictures); i++)
-			free(pictures[i]);
+		was_interrupted = end_with_crash(batch, snapshots);
+		cr_expect_str_eq(snapshots[2], snapshots[batch > 0],
+				 "interrupted after %zu removals", batch);
+		for (size_t i = 0; i < ARRAY_SIZE(snapshots); i++)
+			free(snapshots[i]);
 	}
 }
 

@@ -12,7 +12,7 @@
 TestSuite(restart_damage);
 
 /* Returns the persisted record of the kind that contains the text. */
-static FakePersistedRecord *find_kept(FakeHost *fake_host, const char *kind, const char *part)
+static FakePersistedRecord *find_persisted(FakeHost *fake_host, const char *kind, const char *part)
 {
 	char text[64];
 
@@ -26,23 +26,23 @@ static FakePersistedRecord *find_kept(FakeHost *fake_host, const char *kind, con
 }
 
 /* Replaces the first occurrence of part in the record by text. */
-static void change(FakePersistedRecord *kept, const char *part, const char *text)
+static void change(FakePersistedRecord *record, const char *part, const char *text)
 {
-	char *at = strstr(kept->text, part), *changed;
+	char *at = strstr(record->text, part), *changed;
 
-	cr_assert_not_null(at, "%s is not in %s", part, kept->text);
-	cr_assert(asprintf(&changed, "%.*s%s%s", (int)(at - kept->text), kept->text, text,
+	cr_assert_not_null(at, "%s is not in %s", part, record->text);
+	cr_assert(asprintf(&changed, "%.*s%s%s", (int)(at - record->text), record->text, text,
 			   at + strlen(part)) > 0);
-	free(kept->text);
-	kept->text = changed;
+	free(record->text);
+	record->text = changed;
 }
 
-static void forget(FakeHost *fake_host, FakePersistedRecord *kept)
+static void forget(FakeHost *fake_host, FakePersistedRecord *record)
 {
-	free(kept->text);
-	memmove(kept, kept + 1,
-		(size_t)(fake_host->persisted + fake_host->persisted_count - kept - 1) *
-			sizeof(*kept));
+	free(record->text);
+	memmove(record, record + 1,
+		(size_t)(fake_host->persisted + fake_host->persisted_count - record - 1) *
+			sizeof(*record));
 	fake_host->persisted_count--;
 }
 
@@ -107,11 +107,11 @@ Test(restart_damage, invalid_record_is_dropped)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		Stage stage = stage_new();
-		FakePersistedRecord *kept =
-			find_kept(stage.fake_host, store_kind_name(rows[i].kind), rows[i].part);
+		FakePersistedRecord *record = find_persisted(
+			stage.fake_host, store_kind_name(rows[i].kind), rows[i].part);
 
 		fake_host_stop(stage.fake_host);
-		change(kept, rows[i].is, rows[i].becomes);
+		change(record, rows[i].is, rows[i].becomes);
 		fake_host_start(stage.fake_host);
 		const StoreReport *report = &stage.fake_host->report;
 		cr_expect_eq(stage_dropped(&stage, rows[i].kind, rows[i].reason), 1u,
@@ -172,7 +172,8 @@ Test(restart_damage, dependents_of_a_missing_record_are_dropped)
 		Stage stage = stage_new();
 
 		fake_host_stop(stage.fake_host);
-		forget(stage.fake_host, find_kept(stage.fake_host, rows[i].kind, rows[i].part));
+		forget(stage.fake_host,
+		       find_persisted(stage.fake_host, rows[i].kind, rows[i].part));
 		fake_host_start(stage.fake_host);
 		cr_expect_eq(stage.fake_host->report.drop_count, rows[i].total, "%s: %zu",
 			     rows[i].kind, stage.fake_host->report.drop_count);
@@ -207,23 +208,23 @@ static Stage stage_with_three_mappings(void)
 	return stage;
 }
 
-/* Returns the state before, after, and after the restart. The caller frees the pictures. */
-static void free_with_crash(size_t number, size_t batch, char *ret_pictures[3])
+/* Stores snapshots from before the call, after it, and after the restart. The caller frees them. */
+static void free_with_crash(size_t number, size_t batch, char *ret_snapshots[3])
 {
 	Stage stage = stage_with_three_mappings();
 	FakeHost *fake_host = stage.fake_host;
 
-	ret_pictures[0] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	ret_snapshots[0] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	fake_host->crashes = true;
 	fake_host->removals_before_crash = batch;
 	cr_assert_str_eq(free_addresses(fake_host, stage.fixture.client, stage.gpu_process,
 					frees[number].base, frees[number].size),
 			 SUCCESS);
-	ret_pictures[1] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	ret_snapshots[1] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	cr_assert_eq(fake_host->removals_before_crash, 0u, "%zu: it must drop at least %zu records",
 		     number, batch);
 	fake_host_restart(fake_host);
-	ret_pictures[2] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	ret_snapshots[2] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 }
@@ -237,31 +238,34 @@ Test(restart_damage, interrupted_free_is_atomic)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(frees); i++)
 		for (size_t batch = 0; batch <= frees[i].batch; batch++) {
-			char *pictures[3];
+			char *snapshots[3];
 
-			free_with_crash(i, batch, pictures);
-			cr_expect_str_eq(pictures[2], pictures[batch > 0],
+			free_with_crash(i, batch, snapshots);
+			cr_expect_str_eq(snapshots[2], snapshots[batch > 0],
 					 "%zu: interrupted after %zu removals", i, batch);
-			for (size_t at = 0; at < ARRAY_SIZE(pictures); at++)
-				free(pictures[at]);
+			for (size_t at = 0; at < ARRAY_SIZE(snapshots); at++)
+				free(snapshots[at]);
 		}
 }
 
-/* Returns the state before, after, and after the restart. The caller frees the pictures. */
-static bool unregister_with_crash(const char *machine, size_t batch, char *ret_pictures[3])
+/*
+ * Stores snapshots from before the call, after it, and after the restart. The caller frees them.
+ * Returns whether the crash came before the last removal.
+ */
+static bool unregister_with_crash(const char *machine, size_t batch, char *ret_snapshots[3])
 {
 	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 
-	ret_pictures[0] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	ret_snapshots[0] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	fake_host->crashes = true;
 	fake_host->removals_before_crash = batch;
 	cr_assert_str_eq(call(fake_host, stage.fixture.admin, UNREGISTER_MACHINE, machine),
 			 SUCCESS);
 	bool was_interrupted = fake_host->removals_before_crash == 0;
-	ret_pictures[1] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	ret_snapshots[1] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	fake_host_restart(fake_host);
-	ret_pictures[2] = fake_host_snapshot(fake_host, stage.fixture.admin);
+	ret_snapshots[2] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	stage_restart_unchanged(&stage);
 	stage_free(&stage);
 	return was_interrupted;
@@ -273,12 +277,12 @@ Test(restart_damage, interrupted_unregistration_of_a_vm_is_atomic)
 	bool was_interrupted = true;
 
 	for (size_t batch = 0; was_interrupted; batch++) {
-		char *pictures[3];
+		char *snapshots[3];
 
-		was_interrupted = unregister_with_crash(NAMES_B, batch, pictures);
-		cr_expect_str_eq(pictures[2], pictures[batch > 0], "interrupted after %zu removals",
-				 batch);
-		for (size_t at = 0; at < ARRAY_SIZE(pictures); at++)
-			free(pictures[at]);
+		was_interrupted = unregister_with_crash(NAMES_B, batch, snapshots);
+		cr_expect_str_eq(snapshots[2], snapshots[batch > 0],
+				 "interrupted after %zu removals", batch);
+		for (size_t at = 0; at < ARRAY_SIZE(snapshots); at++)
+			free(snapshots[at]);
 	}
 }

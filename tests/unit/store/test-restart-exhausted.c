@@ -59,7 +59,7 @@ Test(restart_exhausted, start_is_atomic)
 	for (size_t i = 0; i < ARRAY_SIZE(exhaust); i++) {
 		Stage stage = stage_new();
 		FakeHost *fake_host = stage.fake_host;
-		size_t kept = fake_host->persisted_count, open = fake_host_open_fds(fake_host);
+		size_t persisted = fake_host->persisted_count, open = fake_host_open_fds(fake_host);
 		char *before = fake_host_snapshot(fake_host, stage.fixture.admin);
 
 		fake_host_stop(fake_host);
@@ -67,7 +67,7 @@ Test(restart_exhausted, start_is_atomic)
 		exhaust[i](&stage, true);
 		cr_assert_not(fake_host_try_start(fake_host), "%zu", i);
 		cr_assert_eq(fake_host->report.drop_count, 0u, "%zu", i);
-		cr_assert_eq(fake_host->persisted_count, kept, "%zu", i);
+		cr_assert_eq(fake_host->persisted_count, persisted, "%zu", i);
 		cr_assert_eq(fake_host_open_fds(fake_host), open, "%zu", i);
 		cr_assert_eq(fake_host->event_count, events + 1, "%zu: the new software adapter",
 			     i);
@@ -86,7 +86,7 @@ Test(restart_exhausted, successful_start_drops_dead_processes)
 {
 	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
-	size_t kept = fake_host->persisted_count;
+	size_t persisted = fake_host->persisted_count;
 
 	fake_host_stop(fake_host);
 	fake_host_kill(fake_host, stage.helper);
@@ -94,7 +94,7 @@ Test(restart_exhausted, successful_start_drops_dead_processes)
 	no_users(&stage, true);
 	no_fd(&stage, true);
 	cr_assert_not(fake_host_try_start(fake_host));
-	cr_assert_eq(fake_host->persisted_count, kept);
+	cr_assert_eq(fake_host->persisted_count, persisted);
 	no_users(&stage, false);
 	no_fd(&stage, false);
 	fake_host_start(fake_host);

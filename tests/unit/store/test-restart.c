@@ -81,7 +81,7 @@ Test(restart, restored_entities_work)
 Test(restart_repeated, death_during_the_restart)
 {
 	for (int who = 0; who < 5; who++) {
-		char *pictures[2];
+		char *snapshots[2];
 
 		for (int in_between = 0; in_between < 2; in_between++) {
 			set_up();
@@ -94,16 +94,16 @@ Test(restart_repeated, death_during_the_restart)
 			else
 				fake_host_exit(stage.fake_host, dying[who]);
 			fake_host_restart(stage.fake_host);
-			pictures[in_between] =
+			snapshots[in_between] =
 				fake_host_snapshot(stage.fake_host, stage.fixture.admin);
 			cr_assert(in_between == (stage.fake_host->report.drop_count > 0) ||
 				  who == 3);
 			stage_restart_unchanged(&stage);
 			tear_down();
 		}
-		cr_assert_str_eq(pictures[0], pictures[1], "%d", who);
-		free(pictures[0]);
-		free(pictures[1]);
+		cr_assert_str_eq(snapshots[0], snapshots[1], "%d", who);
+		free(snapshots[0]);
+		free(snapshots[1]);
 	}
 }
 
