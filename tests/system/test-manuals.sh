@@ -56,11 +56,12 @@ completeness() {
   mapfile -t commands < <("$PRIVATE/build/vailctl" --help |
     sed -nE 's/^  vailctl ([a-z]+( (add|update|remove|quarantine|release|quarantines|assign|adapters|processes|map))?).*/\1/p')
   names_each "vailctl.1 names each command" client/man/vailctl.1 "${commands[@]}"
-  mapfile -t options < <(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p' \
-    "$ROOT/client/vailctl/options.c" | sed 's/-/\\\\-/g; s/^/\\\\-/')
+  mapfile -t options < <(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p
+    s/.*"([a-z]+)", (required|no)_argument.*/\1/p' "$ROOT/client/vailctl/options.c" \
+    "$ROOT/client/common/program-options.h" | sed 's/-/\\\\-/g; s/^/\\\\-/')
   names_each "vailctl.1 names each option" client/man/vailctl.1 "${options[@]}"
   mapfile -t options < <(sed -nE 's/.*"([a-z]+)", (required|no)_argument.*/\1/p' \
-    "$ROOT/client/vail-qemu/vail-qemu.c")
+    "$ROOT/client/vail-qemu/vail-qemu.c" "$ROOT/client/common/program-options.h")
   names_each "vail-qemu.1 names each option" client/man/vail-qemu.1 "${options[@]/#/\\\\-}"
   mapfile -t options < <("$PRIVATE/build/vail-view" --help |
     sed -nE 's/^  (-h, )?--([a-z]+) .*/\\\\-\2/p')
