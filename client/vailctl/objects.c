@@ -60,10 +60,11 @@ static void add_image(Table *table, const JsonValue *object)
 static void add_access(Table *table, const JsonValue *object, const JsonValue *memory)
 {
 	const char *access = member_text(object, "access");
-	bool may_write = access && strcmp(access, "readWrite") == 0;
+	const char *access_cell =
+		access && strcmp(access, "readWrite") == 0 ? "read, write" : access;
 
 	if (access)
-		table_add_format(table, "%s%s", may_write ? "read, write" : access,
+		table_add_format(table, "%s%s", access_cell,
 				 member_flag(memory, "accessEnforced") ? ", enforced" : "");
 	else
 		table_add(table, NULL);
