@@ -51,23 +51,24 @@ NTSTATUS gpu_model_check_limit(const GpuModel *model, LimitKind kind, uid_t uid)
 							    : STATUS_QUOTA_EXCEEDED;
 }
 
-static bool is_driver(const GpuModelRequest *request, const GpuModelAdapter *adapter)
+static bool is_driver(const GpuModelRequest *request, const GpuModelAdapter *model_adapter)
 {
-	return adapter->connection == request->from->caller;
+	return model_adapter->connection == request->from->caller;
 }
 
-static const GpuModelGpuProcess *system_process(GpuModel *model, const GpuModelAdapter *adapter)
+static const GpuModelGpuProcess *system_process(GpuModel *model,
+						const GpuModelAdapter *model_adapter)
 {
-	return gpu_model_process(model, adapter->system_process);
+	return gpu_model_process(model, model_adapter->system_process);
 }
 
 /* Returns the host process's GPU process on the adapter, or NULL. */
 static GpuModelGpuProcess *process_of(GpuModel *model, ProcessKey key,
-				      const GpuModelAdapter *adapter)
+				      const GpuModelAdapter *model_adapter)
 {
 	for (size_t i = 0; i < model->process_count; i++)
 		if (model->processes[i].key == key &&
-		    strcmp(model->processes[i].adapter, adapter->handle) == 0)
+		    strcmp(model->processes[i].adapter, model_adapter->handle) == 0)
 			return &model->processes[i];
 	return NULL;
 }
@@ -92,15 +93,15 @@ static GpuModelGpuProcess *add_process(GpuModel *model, GpuModelGpuProcess proce
 static void add_adapter(GpuModel *model, const GpuModelRequest *request)
 {
 	uid_t payer = request->from->uid;
-	GpuModelAdapter *adapter = &model->adapters[model->adapter_count++];
+	GpuModelAdapter *model_adapter = &model->adapters[model->adapter_count++];
 
 	fake_host_must(model->adapter_count <= GPU_MODEL_ADAPTERS);
-	*adapter = (GpuModelAdapter){
+	*model_adapter = (GpuModelAdapter){
 		.max_virtual_gpus = request->max_virtual_gpus,
 		.connection = request->from->caller,
 		.payer = payer,
 	};
-	strcpy(adapter->name, request->name);
+	strcpy(model_adapter->name, request->name);
 	add_process(model, (GpuModelGpuProcess){
 				   .is_system = true,
 				   .machine = GPU_MODEL_NO_MACHINE,
@@ -132,18 +133,18 @@ static NTSTATUS register_adapter(GpuModel *model, const GpuModelRequest *request
 
 static NTSTATUS unregister_adapter(GpuModel *model, const GpuModelRequest *request)
 {
-	GpuModelAdapter *adapter = gpu_model_adapter(model, request->handle);
+	GpuModelAdapter *model_adapter = gpu_model_adapter(model, request->handle);
 
-	if (!adapter)
+	if (!model_adapter)
 		return STATUS_INVALID_HANDLE;
 	NTSTATUS status = gpu_model_check_caller(model, request,
 						 gpu_model_is_operator(model, request->from) ||
-							 is_driver(request, adapter));
+							 is_driver(request, model_adapter));
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (!adapter->connection)
+	if (!model_adapter->connection)
 		return STATUS_NOT_SUPPORTED;
-	gpu_model_end_adapter(model, adapter, END_REQUESTED);
+	gpu_model_end_adapter(model, model_adapter, END_REQUESTED);
 	return STATUS_SUCCESS;
 }
 
@@ -159,25 +160,25 @@ static bool may_name(const GpuModel *model, const GpuModelRequest *request,
 
 static NTSTATUS create_process(GpuModel *model, const GpuModelRequest *request)
 {
-	GpuModelAdapter *adapter = gpu_model_adapter(model, request->handle);
+	GpuModelAdapter *model_adapter = gpu_model_adapter(model, request->handle);
 	const GpuModelHost *host =
 		request->has_pid ? gpu_model_live_pid(model, request->pid) : NULL;
 
-	if (!adapter)
+	if (!model_adapter)
 		return STATUS_INVALID_HANDLE;
-	NTSTATUS status = gpu_model_check_caller(model, request, is_driver(request, adapter));
+	NTSTATUS status = gpu_model_check_caller(model, request, is_driver(request, model_adapter));
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (request->machine != GPU_MODEL_NO_MACHINE && !model->machines[request->machine].runs)
 		return STATUS_NOT_FOUND;
-	if (!system_process(model, adapter)->is_running)
+	if (!system_process(model, model_adapter)->is_running)
 		return STATUS_INVALID_DEVICE_STATE;
 	if (request->has_pid && !may_name(model, request, host))
 		return STATUS_INVALID_PARAMETER;
 	status = gpu_model_check_limit(model, LIMIT_GPU_PROCESSES, request->from->uid);
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (host && process_of(model, host->key, adapter))
+	if (host && process_of(model, host->key, model_adapter))
 		return STATUS_OBJECT_NAME_COLLISION;
 	GpuModelGpuProcess *process =
 		add_process(model, (GpuModelGpuProcess){
@@ -187,7 +188,7 @@ static NTSTATUS create_process(GpuModel *model, const GpuModelRequest *request)
 					   .payer = request->from->uid,
 					   .machine = request->machine,
 				   });
-	strcpy(process->adapter, adapter->handle);
+	strcpy(process->adapter, model_adapter->handle);
 	strcpy(process->name, request->name);
 	return STATUS_SUCCESS;
 }
@@ -251,18 +252,18 @@ static NTSTATUS destroy_process(GpuModel *model, const GpuModelRequest *request)
 /* --- calls of processes ---------------------------------------------------------------------- */
 
 /* Checks whether a context can be created in the process, or in a new one if it is NULL. */
-static NTSTATUS check_state(GpuModel *model, const GpuModelAdapter *adapter,
+static NTSTATUS check_state(GpuModel *model, const GpuModelAdapter *model_adapter,
 			    const GpuModelGpuProcess *process)
 {
-	if (!system_process(model, adapter)->is_running)
+	if (!system_process(model, model_adapter)->is_running)
 		return STATUS_INVALID_DEVICE_STATE;
 	if (process && !process->is_running)
 		return STATUS_INVALID_DEVICE_STATE;
-	return process || !adapter->connection ? STATUS_SUCCESS : STATUS_NOT_SUPPORTED;
+	return process || !model_adapter->connection ? STATUS_SUCCESS : STATUS_NOT_SUPPORTED;
 }
 
 static void add_context(GpuModel *model, const GpuModelRequest *request,
-			const GpuModelAdapter *adapter, const GpuModelGpuProcess *process)
+			const GpuModelAdapter *model_adapter, const GpuModelGpuProcess *process)
 {
 	const GpuModelConnection *from = request->from;
 	GpuModelContext *context = &model->contexts[model->context_count++];
@@ -281,27 +282,27 @@ static void add_context(GpuModel *model, const GpuModelRequest *request,
 							      .machine = GPU_MODEL_NO_MACHINE,
 							      .is_running = true,
 						      });
-	strcpy(made->adapter, adapter->handle);
+	strcpy(made->adapter, model_adapter->handle);
 }
 
 static NTSTATUS create_context(GpuModel *model, const GpuModelRequest *request)
 {
-	GpuModelAdapter *adapter = request->handle[0] != '\0'
-					   ? gpu_model_adapter(model, request->handle)
-					   : &model->adapters[0];
+	GpuModelAdapter *model_adapter = request->handle[0] != '\0'
+						 ? gpu_model_adapter(model, request->handle)
+						 : &model->adapters[0];
 
-	if (!adapter)
+	if (!model_adapter)
 		return STATUS_INVALID_HANDLE;
 	NTSTATUS status = gpu_model_check_caller(model, request, true);
-	const GpuModelGpuProcess *process = process_of(model, request->from->key, adapter);
+	const GpuModelGpuProcess *process = process_of(model, request->from->key, model_adapter);
 	if (status == STATUS_SUCCESS)
-		status = check_state(model, adapter, process);
+		status = check_state(model, model_adapter, process);
 	if (status == STATUS_SUCCESS)
 		status = gpu_model_check_limit(model, LIMIT_CONTEXTS, request->from->uid);
 	if (status == STATUS_SUCCESS && !process)
 		status = gpu_model_check_limit(model, LIMIT_GPU_PROCESSES, request->from->uid);
 	if (status == STATUS_SUCCESS)
-		add_context(model, request, adapter, process);
+		add_context(model, request, model_adapter, process);
 	return status;
 }
 
@@ -383,7 +384,7 @@ static bool learn_context(GpuModel *model, const char *handle, const char *proce
 bool gpu_model_learn(GpuModel *model, GpuModelMethod method, const char *handle,
 		     const char *process)
 {
-	GpuModelAdapter *adapter = &model->adapters[model->adapter_count - 1];
+	GpuModelAdapter *model_adapter = &model->adapters[model->adapter_count - 1];
 	GpuModelGpuProcess *last = &model->processes[model->process_count - 1];
 
 	for (size_t i = 0; i < model->event_count; i++)
@@ -397,8 +398,8 @@ bool gpu_model_learn(GpuModel *model, GpuModelMethod method, const char *handle,
 	if (method == GPU_MODEL_CREATE_PROCESS)
 		strcpy(last->handle, process);
 	if (method == GPU_MODEL_REGISTER_ADAPTER) {
-		strcpy(adapter->handle, handle);
-		strcpy(adapter->system_process, process);
+		strcpy(model_adapter->handle, handle);
+		strcpy(model_adapter->system_process, process);
 		strcpy(last->handle, process);
 		strcpy(last->adapter, handle);
 	}

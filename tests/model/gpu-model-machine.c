@@ -65,19 +65,19 @@ NTSTATUS gpu_model_unregister_machine(GpuModel *model, const GpuModelRequest *re
 
 NTSTATUS gpu_model_assign(GpuModel *model, const GpuModelRequest *request)
 {
-	const GpuModelAdapter *adapter = request->handle[0] != '\0'
-						 ? gpu_model_adapter(model, request->handle)
-						 : &model->adapters[0];
+	const GpuModelAdapter *model_adapter = request->handle[0] != '\0'
+						       ? gpu_model_adapter(model, request->handle)
+						       : &model->adapters[0];
 	NTSTATUS status;
 
 	if (!model->machines[request->machine].runs)
 		return STATUS_NOT_FOUND;
 	status = gpu_model_check_caller(model, request,
 					owns_machine(model, request, request->machine));
-	if (status == STATUS_SUCCESS && !adapter)
+	if (status == STATUS_SUCCESS && !model_adapter)
 		status = STATUS_INVALID_HANDLE;
 	if (status == STATUS_SUCCESS &&
-	    gpu_model_virtual_gpus_of(model, adapter) >= adapter->max_virtual_gpus)
+	    gpu_model_virtual_gpus_of(model, model_adapter) >= model_adapter->max_virtual_gpus)
 		status = STATUS_QUOTA_EXCEEDED;
 	if (status == STATUS_SUCCESS)
 		status = gpu_model_check_limit(model, LIMIT_VIRTUAL_GPUS, request->from->uid);
@@ -87,7 +87,7 @@ NTSTATUS gpu_model_assign(GpuModel *model, const GpuModelRequest *request)
 	GpuModelVirtualGpu *virtual_gpu = &model->virtual_gpus[model->virtual_gpu_count++];
 	*virtual_gpu =
 		(GpuModelVirtualGpu){ .machine = request->machine, .payer = request->from->uid };
-	strcpy(virtual_gpu->adapter, adapter->handle);
+	strcpy(virtual_gpu->adapter, model_adapter->handle);
 	gpu_model_expect(model, (GpuModelEvent){
 					.kind = EVENT_VIRTUAL_GPU_ASSIGNED,
 					.machine = request->machine,

@@ -104,12 +104,12 @@ static const GpuModelConnection *connection_of(const GpuModel *model, Dice *dice
 
 /* Returns the driver's connection, or sometimes another of its process, an operator's, or any. */
 static const GpuModelConnection *driver_connection(const GpuModel *model, Dice *dice,
-						   const GpuModelAdapter *adapter)
+						   const GpuModelAdapter *model_adapter)
 {
 	const GpuModelConnection *driver = NULL;
 
-	for (size_t i = 0; adapter && i < model->connection_count; i++)
-		if (model->connections[i].caller == adapter->connection)
+	for (size_t i = 0; model_adapter && i < model->connection_count; i++)
+		if (model->connections[i].caller == model_adapter->connection)
 			driver = &model->connections[i];
 	if (!driver || dice_chance(dice, 12))
 		return dice_chance(dice, 2) ? any_connection(model, dice)
@@ -158,12 +158,12 @@ static void make_register_adapter(GpuModel *model, Dice *dice, GpuModelRequest *
 
 static void make_unregister_adapter(GpuModel *model, Dice *dice, GpuModelRequest *ret, char *text)
 {
-	const GpuModelAdapter *adapter = ANY(dice, model->adapters, model->adapter_count);
+	const GpuModelAdapter *model_adapter = ANY(dice, model->adapters, model->adapter_count);
 
-	ret->from = dice_chance(dice, 2)   ? driver_connection(model, dice, adapter)
+	ret->from = dice_chance(dice, 2)   ? driver_connection(model, dice, model_adapter)
 		    : dice_chance(dice, 2) ? any_operator(model, dice)
 					   : any_connection(model, dice);
-	append_handle(model, dice, ret, text, "adapter", adapter->handle);
+	append_handle(model, dice, ret, text, "adapter", model_adapter->handle);
 }
 
 /* Appends mostly a live process's pid, otherwise an unused or an impossible one. */
@@ -182,10 +182,10 @@ static void append_pid(GpuModel *model, Dice *dice, GpuModelRequest *request, ch
 
 static void make_create_process(GpuModel *model, Dice *dice, GpuModelRequest *ret, char *text)
 {
-	const GpuModelAdapter *adapter = ANY(dice, model->adapters, model->adapter_count);
+	const GpuModelAdapter *model_adapter = ANY(dice, model->adapters, model->adapter_count);
 
-	ret->from = driver_connection(model, dice, adapter);
-	append_handle(model, dice, ret, text, "adapter", adapter->handle);
+	ret->from = driver_connection(model, dice, model_adapter);
+	append_handle(model, dice, ret, text, "adapter", model_adapter->handle);
 	if (!dice_chance(dice, 4))
 		append_pid(model, dice, ret, text, "pid");
 	if (dice_chance(dice, 3))

@@ -72,12 +72,12 @@ uint64_t gpu_model_contexts_of(const GpuModel *model, const GpuModelGpuProcess *
 	return count;
 }
 
-uint64_t gpu_model_virtual_gpus_of(const GpuModel *model, const GpuModelAdapter *adapter)
+uint64_t gpu_model_virtual_gpus_of(const GpuModel *model, const GpuModelAdapter *model_adapter)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < model->virtual_gpu_count; i++)
-		count += strcmp(model->virtual_gpus[i].adapter, adapter->handle) == 0;
+		count += strcmp(model->virtual_gpus[i].adapter, model_adapter->handle) == 0;
 	return count;
 }
 
@@ -195,17 +195,17 @@ void gpu_model_end_process(GpuModel *model, GpuModelGpuProcess *process, EndReas
 	TAKE_OUT(model->processes, model->process_count, at);
 }
 
-void gpu_model_end_adapter(GpuModel *model, GpuModelAdapter *adapter, EndReason reason)
+void gpu_model_end_adapter(GpuModel *model, GpuModelAdapter *model_adapter, EndReason reason)
 {
 	EndReason of_parts = reason == END_DAEMON_STOPPED ? reason : END_ADAPTER_REMOVED;
-	size_t at = (size_t)(adapter - model->adapters);
+	size_t at = (size_t)(model_adapter - model->adapters);
 	GpuModelEvent event = {
 		.kind = EVENT_ADAPTER_REMOVED,
 		.reason = reason,
 		.machine = GPU_MODEL_NO_MACHINE,
 	};
 
-	strcpy(event.handle, adapter->handle);
+	strcpy(event.handle, model_adapter->handle);
 	group_begin(model);
 	for (size_t i = model->virtual_gpu_count; i-- > 0;)
 		if (strcmp(model->virtual_gpus[i].adapter, event.handle) == 0)

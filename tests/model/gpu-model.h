@@ -201,7 +201,7 @@ void gpu_model_expect(GpuModel *model, GpuModelEvent event);
 
 void gpu_model_connection_closed(GpuModel *model, const Caller *caller);
 void gpu_model_process_exited(GpuModel *model, ProcessKey key);
-void gpu_model_end_adapter(GpuModel *model, GpuModelAdapter *adapter, EndReason reason);
+void gpu_model_end_adapter(GpuModel *model, GpuModelAdapter *model_adapter, EndReason reason);
 void gpu_model_end_process(GpuModel *model, GpuModelGpuProcess *process, EndReason reason);
 void gpu_model_end_context(GpuModel *model, GpuModelContext *context);
 void gpu_model_end_virtual_gpu(GpuModel *model, GpuModelVirtualGpu *virtual_gpu, EndReason reason);
@@ -220,7 +220,7 @@ GpuModelContext *gpu_model_context(GpuModel *model, const char *handle);
 GpuModelVirtualGpu *gpu_model_virtual_gpu(GpuModel *model, const char *handle);
 
 uint64_t gpu_model_contexts_of(const GpuModel *model, const GpuModelGpuProcess *process);
-uint64_t gpu_model_virtual_gpus_of(const GpuModel *model, const GpuModelAdapter *adapter);
+uint64_t gpu_model_virtual_gpus_of(const GpuModel *model, const GpuModelAdapter *model_adapter);
 
 /* Tests whether the connection sees the process in a list. */
 bool gpu_model_is_visible(GpuModel *model, const GpuModelConnection *connection,

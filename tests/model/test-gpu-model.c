@@ -74,13 +74,15 @@ static bool number_is(const JsonValue *object, const char *key, uint64_t expecte
 	return number == expected;
 }
 
-static bool adapter_is(const GpuModel *model, const JsonValue *item, const GpuModelAdapter *adapter)
+static bool adapter_is(const GpuModel *model, const JsonValue *item,
+		       const GpuModelAdapter *model_adapter)
 {
-	return text_is(item, "adapter", adapter->handle) && text_is(item, "name", adapter->name) &&
-	       text_is(item, "source", adapter->connection ? "client" : "software") &&
-	       text_is(item, "systemProcess", adapter->system_process) &&
-	       number_is(item, "maxVirtualGpus", adapter->max_virtual_gpus) &&
-	       number_is(item, "virtualGpus", gpu_model_virtual_gpus_of(model, adapter));
+	return text_is(item, "adapter", model_adapter->handle) &&
+	       text_is(item, "name", model_adapter->name) &&
+	       text_is(item, "source", model_adapter->connection ? "client" : "software") &&
+	       text_is(item, "systemProcess", model_adapter->system_process) &&
+	       number_is(item, "maxVirtualGpus", model_adapter->max_virtual_gpus) &&
+	       number_is(item, "virtualGpus", gpu_model_virtual_gpus_of(model, model_adapter));
 }
 
 static bool process_is(const GpuModel *model, const JsonValue *item,
@@ -292,23 +294,24 @@ static void step(Run *run)
 static void learn_software_adapter(Run *run)
 {
 	GpuModel *model = run->model;
-	GpuModelAdapter *adapter = &model->adapters[model->adapter_count++];
+	GpuModelAdapter *model_adapter = &model->adapters[model->adapter_count++];
 	GpuModelGpuProcess *process = &model->processes[model->process_count++];
 
 	call(run->fake_host, run->observer, LIST_ADAPTERS, NULL);
-	strcpy(adapter->handle, reply_string(run->fake_host, "adapters[0].adapter"));
-	strcpy(adapter->system_process, reply_string(run->fake_host, "adapters[0].systemProcess"));
-	strcpy(adapter->name, reply_string(run->fake_host, "adapters[0].name"));
-	adapter->max_virtual_gpus = LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS;
-	adapter->payer = GPU_MODEL_DAEMON_PAYER;
+	strcpy(model_adapter->handle, reply_string(run->fake_host, "adapters[0].adapter"));
+	strcpy(model_adapter->system_process,
+	       reply_string(run->fake_host, "adapters[0].systemProcess"));
+	strcpy(model_adapter->name, reply_string(run->fake_host, "adapters[0].name"));
+	model_adapter->max_virtual_gpus = LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS;
+	model_adapter->payer = GPU_MODEL_DAEMON_PAYER;
 	*process = (GpuModelGpuProcess){
 		.payer = GPU_MODEL_DAEMON_PAYER,
 		.machine = GPU_MODEL_NO_MACHINE,
 		.is_system = true,
 		.is_running = true,
 	};
-	strcpy(process->handle, adapter->system_process);
-	strcpy(process->adapter, adapter->handle);
+	strcpy(process->handle, model_adapter->system_process);
+	strcpy(process->adapter, model_adapter->handle);
 }
 
 static void run_begin(Run *run)

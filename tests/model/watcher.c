@@ -222,16 +222,16 @@ void watcher_expect(Watcher *watcher, const char *text, uint64_t step)
 /* Removes the event from the list. It must belong to the oldest step that has events left. */
 static void match_expected(Watcher *watcher, const char *text)
 {
-	ExpectedEvent *expected = watcher->expected;
 	size_t at = 0;
 
-	while (at < watcher->expected_count && expected[at].step == expected[0].step &&
-	       strcmp(expected[at].text, text) != 0)
+	while (at < watcher->expected_count &&
+	       watcher->expected[at].step == watcher->expected[0].step &&
+	       strcmp(watcher->expected[at].text, text) != 0)
 		at++;
 	cr_assert_lt(at, watcher->expected_count, "no event was expected, got \"%s\"", text);
-	cr_assert_str_eq(expected[at].text, text);
-	memmove(&expected[at], &expected[at + 1],
-		(--watcher->expected_count - at) * sizeof(expected[0]));
+	cr_assert_str_eq(watcher->expected[at].text, text);
+	memmove(&watcher->expected[at], &watcher->expected[at + 1],
+		(--watcher->expected_count - at) * sizeof(watcher->expected[0]));
 	watcher->matched++;
 	watcher->matched_before_current += !watcher->is_current;
 }
