@@ -96,10 +96,12 @@ screendump() {
 
 # objects EXPRESSION: prints a jq expression of each shared object.
 objects() { "${CTL[@]}" --json objects | jq -r ".sharedObjects[] | $1"; }
-# console EXPRESSION [NUMBER]: the same of the object of a console. Here and below, the default for
-# NUMBER is 0.
+
+# console EXPRESSION [NUMBER]: prints it of the object of a console, by default console 0.
 console() { objects "select(.object.name == \"console ${2:-0}\") | $1"; }
 console_handle() { console .handle; }
+
+# console_is WIDTHxHEIGHT [NUMBER]
 console_is() { [ "$(console '"\(.object.width)x\(.object.height)"' "${2:-0}")" = "$1" ]; }
 console_is_other_than() { [ -n "$(console_handle)" ] && [ "$(console_handle)" != "$1" ]; }
 no_object() { [ -z "$(console_handle)" ]; }
