@@ -32,7 +32,7 @@ static void path_append(const Path *path, char *text, size_t size)
 		snprintf(text + length, size - length, "[%zu]", path->index);
 }
 
-/* Removes an incomplete UTF-8 character from the end of a path that was cut. */
+/* Removes the last character of a path that fills the array, because it may be cut in UTF-8. */
 static void trim_path(char text[static JSON_PATH_SIZE])
 {
 	size_t end = strlen(text);

@@ -89,9 +89,10 @@ typedef struct JsonFault {
 
 /*
  * Decodes an object into *structure, in the order of the text; members that the object lacks leave
- * the structure unchanged. A value that is not an object counts as one without members. Members
- * whose names are in ignored (terminated by NULL, or NULL for none) are skipped if the table does
- * not have them.
+ * the structure unchanged. Zero the structure before, because json_table_free() frees what it
+ * points at. A value that is not an object counts as one without members. Members of the outermost
+ * object whose names are in ignored (terminated by NULL, or NULL for none) are skipped if the table
+ * does not have them.
  *
  * Returns false, with *ret_fault filled in, at the first fault. In both cases the structure may own
  * memory, to be freed with json_table_free().

@@ -22,7 +22,7 @@ int usage_error(const char *format, ...)
 
 int usage_error_option(char *const *argv, int result)
 {
-	/* optopt is 0 for an unknown long option. */
+	/* optopt is 0 for a long option that is unknown or ambiguous. */
 	bool is_long = optopt == 0 || optopt >= LONG_OPTION_BASE;
 	/* getopt_long() has moved past a wrong long option, but not always past a short one. */
 	const char *option = argv[optind - 1];
@@ -32,7 +32,8 @@ int usage_error_option(char *const *argv, int result)
 	if (result == ':')
 		return usage_error("%s needs a value; see %s --help", option, program_name);
 	if (optopt == 0)
-		return usage_error("%s is not an option; see %s --help", option, program_name);
+		return usage_error("%s is not an option, or fits several; see %s --help", option,
+				   program_name);
 	return usage_error("%s: this option takes no value; see %s --help", option, program_name);
 }
 

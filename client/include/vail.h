@@ -22,8 +22,9 @@
  *
  * Callbacks
  *   The library calls the functions that the caller passes to it (VailReply, VailWatch and so on)
- *   only from its own functions. On the handle that it is given, a callback may use only
- *   vail_submit(), vail_watch(), vail_send_oneway(), vail_send_update() and the getters.
+ *   only from its own functions. On the handle that it is given, a callback may use vail_submit(),
+ *   vail_watch(), vail_send_oneway(), vail_send_update(), vail_take_descriptor(),
+ *   vail_object_close() and the getters, but no function that waits for a reply.
  *
  * Connections
  *   A handle connects when a call needs a connection. Once it has been connected, it survives

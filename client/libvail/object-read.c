@@ -158,7 +158,7 @@ static NTSTATUS fail_end(struct vail_object *object, const OpenPlane *plane, uin
 {
 	if (end > plane->size)
 		return fail(object, STATUS_INVALID_PARAMETER,
-			    "the memory has only %llu bytes; read within them",
+			    "the memory has only %llu bytes, and the range ends behind them",
 			    (unsigned long long)plane->size);
 	return fail(object, STATUS_INVALID_DEVICE_STATE,
 		    "the sharing process has shrunk the memory; have it seal the "

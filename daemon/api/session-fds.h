@@ -36,7 +36,7 @@ struct SessionFds {
 
 /*
  * Adds an fd that arrived with this turn's bytes, and takes ownership. If there is no room,
- * discards it and sets a flag in *arrival, so that its message is refused.
+ * discards it and sets a flag in *metadata, so that its message is refused.
  */
 void session_fd_arrived(Session *session, int fd, InputMetadata *metadata);
 
@@ -63,17 +63,17 @@ void session_carry_fds(Session *session);
 /* Allocates room for the fds of a reply. Returns NULL if out of memory. */
 OutgoingFds *session_prepare_outgoing(Session *session);
 
-/* Frees an unused offer, which may be NULL. */
+/* Frees unused room, which may be NULL. */
 void session_discard_outgoing(Session *session, OutgoingFds *outgoing);
 
 /*
- * Moves the request's fds for the reply into the offer, and takes ownership of the offer. begin and
+ * Moves the request's fds for the reply into outgoing, and takes ownership of outgoing. begin and
  * end are the offsets of the reply in the output.
  */
 void session_add_outgoing(Session *session, OutgoingFds *outgoing, Request *request, size_t begin,
 			  size_t end);
 
-/* Closes the request's fds for the reply that were not moved into an offer. */
+/* Closes the request's fds for the reply that were not moved into an OutgoingFds. */
 void session_release_outgoing(Request *request);
 
 /* Closes the fds of all replies that begin at or after begin, because those are discarded. */

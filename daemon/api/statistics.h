@@ -24,7 +24,7 @@ typedef struct Statistics {
 	uint64_t started_at; /* microseconds on CLOCK_BOOTTIME */
 	bool under_systemd;
 	uint64_t restored; /* persisted records restored at the start */
-	uint64_t dropped;  /* persisted records not restored, because their entity is gone */
+	uint64_t dropped;  /* persisted records that the start could not restore */
 	uint64_t requests[STATISTICS_METHODS_MAX][STATISTICS_STATUSES_MAX];
 	Remark remarks[STATISTICS_REMARKS_MAX]; /* the first ones; later ones are lost */
 	size_t remark_count;

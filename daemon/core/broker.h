@@ -84,7 +84,10 @@ void broker_restore_end(Broker *broker, uint64_t last_serial);
 /* Returns the time in microseconds (CLOCK_BOOTTIME). */
 uint64_t broker_now(Broker *broker);
 
-/* Returns a serial that was never used before. */
+/*
+ * Returns a serial that was never used before. Serials given out during a restore are temporary;
+ * broker_restore_end() allows their reuse.
+ */
 uint64_t broker_next_serial(Broker *broker);
 
 /* Removes one persisted record. Ignores serial 0, which means that nothing was persisted. */

@@ -56,14 +56,15 @@ Entity *entity_find(Broker *broker, EntityType type, uint64_t serial);
 Entity *entity_after(Broker *broker, EntityType type, uint64_t serial);
 Entity *entity_after_of_any_type(Broker *broker, uint64_t serial);
 
-/* Returns the next entity of the same type, or NULL at the end. thing must still be in the list. */
+/* Returns the next entity of the same type, or NULL at the end. The entity must still be in the
+ * list. */
 const Entity *entity_next(const Entity *entity);
 
-/* Returns the structure that embeds the entity as its member "thing". Accepts NULL. */
-#define entity_container(pointer, type)                             \
-	({                                                          \
-		Entity *_thing = (pointer);                         \
-		_thing ? container_of(_thing, type, entity) : NULL; \
+/* Returns the structure that embeds the entity as its member "entity". Accepts NULL. */
+#define entity_container(pointer, type)                               \
+	({                                                            \
+		Entity *_entity = (pointer);                          \
+		_entity ? container_of(_entity, type, entity) : NULL; \
 	})
 
 #endif

@@ -157,7 +157,7 @@ typedef struct Host {
 
 	/*
 	 * During a restore, finds the process with a key from before the restart, and sets *ret_pid
-	 * to its pid. Returns FOUND, or GONE if it is no longer alive.
+	 * to its pid. Returns FOUND, GONE if it is no longer alive, or EXHAUSTED.
 	 */
 	Lookup (*find_persisted_process)(void *self, ProcessKey key, pid_t *ret_pid);
 

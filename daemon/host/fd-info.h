@@ -33,15 +33,18 @@
  *                it is a dma-buf, for the same reason. Kernels with the change "mm: shmem: fix
  *                data-race in shmem_getattr()" but without its revert (6.12-rc6, and stable kernels
  *                of November 2024 such as 6.1.115) wait here for a writer of the memfd, possibly
- * for ever. Only a newer kernel helps: there is no other way to get the size of a file whose mode
- * forbids opening it. fstatfs()    if the text begins with "/dmabuf:" and the file is no regular
- * file, no directory and no pipe. FUSE and other file systems that users can mount contain nothing
- * else, because they have no device nodes. A device node that is bind-mounted over a file keeps its
- * own file system. What remains is a device node on a FUSE file system that root mounted without
- * nodev, and then root trusts that server. lseek()      if the file is a dma-buf: returns the size
- * and changes nothing, because dma-bufs have no offset. Never for a memfd, because lseek() waits
- * for readers and writers that share the open file description. ioctl(SYNC_IOC_FILE_INFO)  if the
- * text is exactly "anon_inode:sync_file": reads fences under spinlocks.
+ *                for ever. Only a newer kernel helps, because nothing else returns the size of a
+ *                file whose mode forbids opening it.
+ *   fstatfs()    if the text begins with "/dmabuf:" and the file is no regular file, no directory
+ *                and no pipe. FUSE and other file systems that users can mount contain nothing
+ *                else, because they have no device nodes. A device node that is bind-mounted over
+ *                a file keeps its own file system. A device node on a FUSE file system is possible
+ *                only if root mounted it without nodev, and then root trusts that server.
+ *   lseek()      if the file is a dma-buf: returns the size and changes nothing, because dma-bufs
+ *                have no offset. Never for a memfd, because lseek() waits for readers and writers
+ *                that share the open file description.
+ *   ioctl()      SYNC_IOC_FILE_INFO, if the text is exactly "anon_inode:sync_file": reads fences
+ *                under spinlocks.
  *
  * Nothing else is called: the file itself would answer /proc/self/fdinfo, poll() and statx(). None
  * of these calls changes the file.

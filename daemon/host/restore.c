@@ -47,7 +47,7 @@ static void report_drops(Server *server, const StoreReport *report)
 	size_t reported = 0;
 
 	for (size_t i = 0; i < report->told_count; i++) {
-		const StoreDrop *drop = &report->batch[i];
+		const StoreDrop *drop = &report->drops[i];
 		DropName subject = name_of_drop(drop);
 
 		log_warning("%s %s not restored: %s", subject.text, drop->count > 1 ? "are" : "is",

@@ -25,7 +25,7 @@ static const char *const texts[] = {
 	[RESTORE_GUID_IS_TAKEN] = "another VM has its GUID",
 	[RESTORE_REFUSED] = "it contradicts the restored state",
 	[RESTORE_NOT_SOFTWARE_ADAPTER] = "it is not the software adapter",
-	[RESTORE_ADAPTER_NOT_SAVED] = "it cannot be saved for the next restart",
+	[RESTORE_ADAPTER_NOT_SAVED] = "it cannot be saved; the next restart loses what is on it",
 	[RESTORE_NOT_SYSTEM_PROCESS] = "it is not its adapter's system process",
 	[RESTORE_SECOND_GPU_PROCESS] = "its process already has a GPU process on the adapter",
 	[RESTORE_NO_OWNER_PROCESS] = "its GPU process belongs to no process",
@@ -77,8 +77,8 @@ void restore_refuse(StoreReport *report, StoreKind kind, uint64_t serial, Restor
 static StoreDrop *find_same(StoreReport *report, StoreKind kind, RestoreReason reason)
 {
 	for (size_t i = 0; i < report->told_count; i++)
-		if (report->batch[i].kind == kind && report->batch[i].code == reason)
-			return &report->batch[i];
+		if (report->drops[i].kind == kind && report->drops[i].code == reason)
+			return &report->drops[i];
 	return NULL;
 }
 
@@ -92,5 +92,5 @@ void restore_report_drop(StoreReport *report, StoreKind kind, uint64_t serial, R
 	if (same)
 		same->count++;
 	else if (report->told_count < STORE_DROPS_MAX)
-		report->batch[report->told_count++] = make_drop(kind, serial, reason, detail);
+		report->drops[report->told_count++] = make_drop(kind, serial, reason, detail);
 }

@@ -101,14 +101,20 @@ typedef enum RestoreReason {
 	RESTORE_NO_WATCH,
 	RESTORE_NO_RESOURCES,
 
-	/* The entity ended with another one. Many records share such a reason. */
+	/*
+	 * The entity ended with another one. Many records share such a reason, and are reported
+	 * together, up to RESTORE_IS_UNUSED.
+	 */
 	RESTORE_PROCESS_IS_GONE,
 	RESTORE_VM_IS_GONE,
 	RESTORE_GPU_PROCESS_IS_GONE,
 	RESTORE_OBJECT_IS_GONE,
 	RESTORE_IS_UNUSED,
 
-	/* The record is damaged, or contradicts another one. */
+	/*
+	 * The record is damaged or contradicts another one, or the entity has lost what it depends
+	 * on. Each record is reported by itself.
+	 */
 	RESTORE_ADAPTER_IS_GONE,
 	RESTORE_UNKNOWN_KIND,
 	RESTORE_WRONG_SERIAL,
@@ -148,7 +154,7 @@ typedef struct StoreDrop {
 typedef struct StoreReport {
 	size_t restored[STORE_KIND_MAX];
 	size_t dropped[STORE_KIND_MAX + 1];
-	StoreDrop batch[STORE_DROPS_MAX];
+	StoreDrop drops[STORE_DROPS_MAX];
 	size_t told_count; /* number of valid items in drops */
 	size_t drop_count; /* number of records not restored, including those not in drops */
 	StoreDrop refusal; /* the record whose restore failed for lack of resources */

@@ -42,8 +42,8 @@ static const Credentials *read_credentials(const FakeProcess *process, const cha
  * Others may name a process if its four uids and its user namespace are theirs and it has no
  * capability that they lack.
  */
-static bool may_name(Model *model, const Caller *caller, const Credentials *handle_entry,
-		     const char *path, ModelAnswer *answer)
+static bool may_name(Model *model, const Caller *caller, const Credentials *named, const char *path,
+		     ModelAnswer *answer)
 {
 	if (caller->is_operator)
 		return true;
@@ -52,11 +52,11 @@ static bool may_name(Model *model, const Caller *caller, const Credentials *hand
 	if (!own)
 		return false;
 	bool is_own = own->uids[ID_EFFECTIVE] == caller->credentials.uid &&
-		      handle_entry->user_namespace.inode == own->user_namespace.inode &&
-		      !(handle_entry->permitted & ~own->permitted) &&
-		      !(handle_entry->effective & ~own->permitted);
+		      named->user_namespace.inode == own->user_namespace.inode &&
+		      !(named->permitted & ~own->permitted) &&
+		      !(named->effective & ~own->permitted);
 	for (int kind = 0; kind < ID_MAX; kind++)
-		is_own &= handle_entry->uids[kind] == caller->credentials.uid;
+		is_own &= named->uids[kind] == caller->credentials.uid;
 	return is_own || invalid(answer, path);
 }
 
@@ -77,8 +77,8 @@ static const FakeProcess *resolve(Model *model, const Caller *caller, uint64_t p
 		invalid(answer, path);
 		return NULL;
 	}
-	const Credentials *handle_entry = read_credentials(found, path, answer);
-	return handle_entry && may_name(model, caller, handle_entry, path, answer) ? found : NULL;
+	const Credentials *named = read_credentials(found, path, answer);
+	return named && may_name(model, caller, named, path, answer) ? found : NULL;
 }
 
 /* Finds a user by name or decimal uid. Callers that are not operators find only their own user. */

@@ -32,7 +32,7 @@ typedef struct Run {
 	Caller *drivers[DRIVERS];
 	Handles virtual_gpus, contexts, objects, adapters, processes;
 	size_t restored_adapters, ended_adapters;
-	size_t restarts, refusals, successes, batch;
+	size_t restarts, refusals, successes, drops;
 } Run;
 
 const char *run_any_guid(Run *run);

@@ -307,7 +307,7 @@ static void restart_unseen(Run *run)
 	fake_host_restart(run->fake_host);
 	run_must_be_same(run, before, fake_host_snapshot(run->fake_host, run->admin), "a restart");
 	cr_assert_eq(run->fake_host->report.drop_count, 0u, "%s",
-		     run->fake_host->report.batch[0].reason);
+		     run->fake_host->report.drops[0].reason);
 	run->restarts++;
 	run_drivers_come_back(run);
 }
@@ -318,7 +318,7 @@ static void restart_with_a_death(Run *run)
 	fake_host_stop(run->fake_host);
 	fake_host_kill(run->fake_host, run_any_player(run)->process);
 	fake_host_start(run->fake_host);
-	run->batch += run->fake_host->report.drop_count;
+	run->drops += run->fake_host->report.drop_count;
 	for (size_t i = 0; i < PLAYERS; i++)
 		if (!run->players[i].process->alive)
 			player_replace(run, &run->players[i], true);
@@ -414,11 +414,11 @@ Test(restart_model, restarts_are_invisible)
 	for (run.step = 0; run.step < steps; run.step++)
 		step(&run);
 	fprintf(stderr, "restart: %zu restarts, %zu refusals, %zu successes, %zu drops\n",
-		run.restarts, run.refusals, run.successes, run.batch);
+		run.restarts, run.refusals, run.successes, run.drops);
 	fprintf(stderr, "restart: %zu adapters taken over, %zu ended\n", run.restored_adapters,
 		run.ended_adapters);
 	if (steps >= STEPS_DEFAULT)
-		cr_assert(run.restarts > 50 && run.refusals > 20 && run.batch > 20 &&
+		cr_assert(run.restarts > 50 && run.refusals > 20 && run.drops > 20 &&
 			  run.successes > steps / 8 && run.restored_adapters > 20 &&
 			  run.ended_adapters > 5);
 	fake_host_free(run.fake_host);

@@ -122,7 +122,7 @@ void stage_restart_unchanged(Stage *stage)
 	char *after = fake_host_snapshot(stage->fake_host, stage->fixture.admin);
 	cr_assert_str_eq(before, after);
 	cr_assert_eq(stage->fake_host->report.drop_count, 0u, "%s",
-		     stage->fake_host->report.batch[0].reason);
+		     stage->fake_host->report.drops[0].reason);
 	free(before);
 	free(after);
 }
@@ -133,7 +133,7 @@ size_t stage_dropped(const Stage *stage, StoreKind kind, const char *reason)
 	size_t count = 0;
 
 	for (size_t i = 0; i < report->told_count; i++)
-		if (report->batch[i].kind == kind && strcmp(report->batch[i].reason, reason) == 0)
-			count += report->batch[i].count;
+		if (report->drops[i].kind == kind && strcmp(report->drops[i].reason, reason) == 0)
+			count += report->drops[i].count;
 	return count;
 }

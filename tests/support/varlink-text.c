@@ -264,10 +264,10 @@ static const char *compare_struct(const VarlinkText *text, const VarlinkType *ty
 	return NULL;
 }
 
-static const char *compare(const VarlinkText *text, const VarlinkType *handle_entry,
-			   const char *where, const JsonValue *value)
+static const char *compare(const VarlinkText *text, const VarlinkType *named, const char *where,
+			   const JsonValue *value)
 {
-	const VarlinkType *type = varlink_resolve(text, handle_entry);
+	const VarlinkType *type = varlink_resolve(text, named);
 	const char *found = NULL, *word;
 	uint64_t number;
 	bool boolean;

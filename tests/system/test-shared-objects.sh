@@ -91,7 +91,7 @@ check_end() {
 mkdir -m 777 "$PRIVATE/pictures"
 start_daemon
 ask root "$(call io.vaild.Gpu.ListAdapters)" >/dev/null
-FDS_BEFORE=$(descriptors)
+FDS_BEFORE=$(idle_descriptors)
 check_sharing
 check_reports
 check_denials

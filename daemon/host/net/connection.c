@@ -89,7 +89,7 @@ void connection_shut(Connection *connection)
 	buffer_deinit(&connection->output);
 	session_deinit(&connection->session);
 	connection_account_unread(connection);
-	TAILQ_REMOVE(&user->connections, connection, of_owner);
+	TAILQ_REMOVE(&user->connections, connection, of_user);
 	user->connection_count--;
 	if (connection->may_hold_fds) {
 		shutdown(connection->socket, SHUT_RDWR);
@@ -137,7 +137,7 @@ static void peer_user_shed_unread(PeerUser *user)
 
 	if (user->unread <= LIMIT_UNREAD_PER_UID)
 		return;
-	TAILQ_FOREACH (connection, &user->connections, of_owner)
+	TAILQ_FOREACH (connection, &user->connections, of_user)
 		if (!fullest || connection->unread > fullest->unread)
 			fullest = connection;
 	assert(fullest);
@@ -396,7 +396,7 @@ static void connection_start(Connection *connection)
 	struct Server *server = connection->server;
 
 	session_init(&connection->session, &server->service, &connection->caller);
-	TAILQ_INSERT_HEAD(&connection->user->connections, connection, of_owner);
+	TAILQ_INSERT_HEAD(&connection->user->connections, connection, of_user);
 	connection->user->connection_count++;
 	connection_update_fd_passing(connection);
 	service_manager_changed(&server->manager);
@@ -505,7 +505,7 @@ void connections_update_fd_passing(Connections *connections)
 
 	for (user = peer_users_first(&connections->server->users); user;
 	     user = peer_user_next(user))
-		TAILQ_FOREACH (connection, &user->connections, of_owner)
+		TAILQ_FOREACH (connection, &user->connections, of_user)
 			connection_update_fd_passing(connection);
 }
 
@@ -516,7 +516,7 @@ void connections_reclassify(Connections *connections)
 	Connection *connection;
 
 	for (user = peer_users_first(&server->users); user; user = peer_user_next(user))
-		TAILQ_FOREACH (connection, &user->connections, of_owner)
+		TAILQ_FOREACH (connection, &user->connections, of_user)
 			connection->caller.is_operator = settings_make_operator(
 				&server->service.settings, &connection->caller);
 }

@@ -30,7 +30,7 @@ struct Connection {
 	Buffer output;
 	Charge charge;
 	MessageTimeout message_timeout;
-	TAILQ_ENTRY(Connection) of_owner;
+	TAILQ_ENTRY(Connection) of_user;
 	TAILQ_ENTRY(Connection) link; /* in Connections.ready or Connections.dead */
 };
 

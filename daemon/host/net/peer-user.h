@@ -29,7 +29,7 @@ typedef struct PeerUser {
 	size_t waiting_room;
 	unsigned int closes_under_way;
 	uint64_t last_close; /* start of the newest child; microseconds on CLOCK_MONOTONIC */
-	bool closing_due;    /* in Closer.due */
+	bool closing_due;    /* in FdCloser.due */
 	TAILQ_ENTRY(PeerUser) due;
 
 	RB_ENTRY(PeerUser) by_uid;

@@ -94,7 +94,7 @@ static bool fds_are_queued(int socket, const struct iovec *bytes, size_t *ret_si
 	return size > 0 && message.msg_flags & MSG_CTRUNC;
 }
 
-ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_arrival)
+ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_metadata)
 {
 	Control control;
 
@@ -118,7 +118,7 @@ ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_
 		return errno == EAGAIN || errno == EINTR ? RECEIVED_NOTHING : RECEIVED_ERROR;
 	if (size == 0)
 		return RECEIVED_END;
-	*ret_arrival = read_control(connection, &message);
+	*ret_metadata = read_control(connection, &message);
 	input->end += (size_t)size;
 	return RECEIVED_BYTES;
 }

@@ -9,13 +9,13 @@
  * the session if the caller may send fds, otherwise to the closer.
  */
 typedef enum ReceiveResult {
-	RECEIVED_BYTES,        /* appended to the input; *ret_arrival is set */
+	RECEIVED_BYTES,        /* appended to the input; *ret_metadata is set */
 	RECEIVED_NOTHING,      /* nothing is queued now */
 	RECEIVED_END,          /* the peer has closed its sending side */
 	RECEIVED_TOO_MANY_FDS, /* the queued bytes carry fds, and the closer is full */
 	RECEIVED_ERROR,
 } ReceiveResult;
 
-ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_arrival);
+ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_metadata);
 
 #endif

@@ -48,10 +48,10 @@ static int write_owner(int lock)
 /* Tests whether the path still names the locked file. */
 static bool is_at_path(int lock, const char *path)
 {
-	struct stat held, handle_entry;
+	struct stat held, at_path;
 
-	return fstat(lock, &held) == 0 && stat(path, &handle_entry) == 0 &&
-	       held.st_ino == handle_entry.st_ino && held.st_dev == handle_entry.st_dev;
+	return fstat(lock, &held) == 0 && stat(path, &at_path) == 0 &&
+	       held.st_ino == at_path.st_ino && held.st_dev == at_path.st_dev;
 }
 
 /* Returns an fd, -EAGAIN if the caller must retry, or another negative errno. */

@@ -256,8 +256,8 @@ static int apply_old(RecordFile *file, const RecordFileOptions *options, OldFile
 	memcpy(file->header.last, header.last, sizeof(header.last));
 	old->damaged = apply_lines(file, &old->contents, length + 1);
 	if (file->lines.size < (off_t)buffer_size(&old->contents))
-		remark(options, "its last line is incomplete and ignored; the daemon was killed "
-				"while writing it");
+		remark(options, "its last line is incomplete and ignored; perhaps the daemon was "
+				"killed while writing it");
 	return old->damaged < 0 ? old->damaged : 0;
 }
 

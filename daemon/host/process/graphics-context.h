@@ -11,11 +11,11 @@
  *
  * The process's fds are fetched one at a time with pidfd_getfd(), because CAP_SYS_PTRACE does not
  * permit reading /proc/PID/fd of other users. They are examined without calling the file system
- * behind them, which might never answer. The closer closes the fetched fds on the owner's account.
+ * behind them, which might never answer. The closer closes the fetched fds on the user's account.
  * At most LIMIT_FDS_EXAMINED fds are examined.
  *
  * Returns LOOKUP_FOUND with *ret_kind set, LOOKUP_ABSENT, LOOKUP_GONE, LOOKUP_UNREADABLE if access
- * is denied, or LOOKUP_EXHAUSTED if out of fds or memory, or if the owner's closes are at their
+ * is denied, or LOOKUP_EXHAUSTED if out of fds or memory, or if the user's closes are at their
  * limit.
  */
 Lookup graphics_context_find(const HostProcess *process, FdCloser *closer, PeerUser *user,

@@ -402,14 +402,14 @@ Test(restart_adapters, gpu_process_of_a_dead_process_ends)
  * Stores snapshots from before the call, after it, and after the restart. The caller frees them.
  * Returns whether the crash came before the last removal.
  */
-static bool end_with_crash(size_t batch, char *ret_snapshots[3])
+static bool end_with_crash(size_t drops, char *ret_snapshots[3])
 {
 	set_up();
 	FakeHost *fake_host = card.fake_host;
 
 	ret_snapshots[0] = fake_host_snapshot(fake_host, card.driver);
 	fake_host->crashes = true;
-	fake_host->removals_before_crash = batch;
+	fake_host->removals_before_crash = drops;
 	cr_assert_str_eq(callf(fake_host, card.driver, UNREGISTER_ADAPTER, "{\"adapter\":\"%s\"}",
 			       card.adapter.adapter),
 			 SUCCESS);
@@ -427,12 +427,12 @@ Test(restart_adapters_repeated, interrupted_unregistration_is_atomic)
 {
 	bool was_interrupted = true;
 
-	for (size_t batch = 0; was_interrupted; batch++) {
+	for (size_t drops = 0; was_interrupted; drops++) {
 		char *snapshots[3];
 
-		was_interrupted = end_with_crash(batch, snapshots);
-		cr_expect_str_eq(snapshots[2], snapshots[batch > 0],
-				 "interrupted after %zu removals", batch);
+		was_interrupted = end_with_crash(drops, snapshots);
+		cr_expect_str_eq(snapshots[2], snapshots[drops > 0],
+				 "interrupted after %zu removals", drops);
 		for (size_t i = 0; i < ARRAY_SIZE(snapshots); i++)
 			free(snapshots[i]);
 	}
@@ -558,7 +558,7 @@ Test(restart_adapters_repeated, invalid_record_is_dropped)
 		damage(fake_host, damages[i].kind, damages[i].is, damages[i].becomes);
 		fake_host_start(fake_host);
 		cr_expect_eq(stage_dropped(&card.stage, damages[i].dropped, damages[i].reason), 1u,
-			     "%zu: dropped because %s", i, fake_host->report.batch[0].reason);
+			     "%zu: dropped because %s", i, fake_host->report.drops[0].reason);
 		cr_expect_eq(fake_host->report.drop_count, damages[i].total,
 			     "%zu: %zu were dropped", i, fake_host->report.drop_count);
 		stage_restart_unchanged(&card.stage);

@@ -115,7 +115,7 @@ Test(restart_damage, invalid_record_is_dropped)
 		fake_host_start(stage.fake_host);
 		const StoreReport *report = &stage.fake_host->report;
 		cr_expect_eq(stage_dropped(&stage, rows[i].kind, rows[i].reason), 1u,
-			     "%zu: dropped because %s", i, report->batch[0].reason);
+			     "%zu: dropped because %s", i, report->drops[0].reason);
 		cr_expect_eq(report->drop_count, rows[i].total, "%zu: %zu were dropped", i,
 			     report->drop_count);
 		stage_restart_unchanged(&stage);
@@ -189,7 +189,7 @@ Test(restart_damage, dependents_of_a_missing_record_are_dropped)
 static const struct {
 	const char *base;
 	uint64_t size;
-	size_t batch;
+	size_t drops;
 } frees[] = {
 	{ "0x20000010000", 4096, 1 },
 	{ "0x2000001f000", 0x3000, 3 },
@@ -209,20 +209,20 @@ static Stage stage_with_three_mappings(void)
 }
 
 /* Stores snapshots from before the call, after it, and after the restart. The caller frees them. */
-static void free_with_crash(size_t number, size_t batch, char *ret_snapshots[3])
+static void free_with_crash(size_t number, size_t drops, char *ret_snapshots[3])
 {
 	Stage stage = stage_with_three_mappings();
 	FakeHost *fake_host = stage.fake_host;
 
 	ret_snapshots[0] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	fake_host->crashes = true;
-	fake_host->removals_before_crash = batch;
+	fake_host->removals_before_crash = drops;
 	cr_assert_str_eq(free_addresses(fake_host, stage.fixture.client, stage.gpu_process,
 					frees[number].base, frees[number].size),
 			 SUCCESS);
 	ret_snapshots[1] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	cr_assert_eq(fake_host->removals_before_crash, 0u, "%zu: it must drop at least %zu records",
-		     number, batch);
+		     number, drops);
 	fake_host_restart(fake_host);
 	ret_snapshots[2] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	stage_restart_unchanged(&stage);
@@ -237,12 +237,12 @@ static void free_with_crash(size_t number, size_t batch, char *ret_snapshots[3])
 Test(restart_damage, interrupted_free_is_atomic)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(frees); i++)
-		for (size_t batch = 0; batch <= frees[i].batch; batch++) {
+		for (size_t drops = 0; drops <= frees[i].drops; drops++) {
 			char *snapshots[3];
 
-			free_with_crash(i, batch, snapshots);
-			cr_expect_str_eq(snapshots[2], snapshots[batch > 0],
-					 "%zu: interrupted after %zu removals", i, batch);
+			free_with_crash(i, drops, snapshots);
+			cr_expect_str_eq(snapshots[2], snapshots[drops > 0],
+					 "%zu: interrupted after %zu removals", i, drops);
 			for (size_t at = 0; at < ARRAY_SIZE(snapshots); at++)
 				free(snapshots[at]);
 		}
@@ -252,14 +252,14 @@ Test(restart_damage, interrupted_free_is_atomic)
  * Stores snapshots from before the call, after it, and after the restart. The caller frees them.
  * Returns whether the crash came before the last removal.
  */
-static bool unregister_with_crash(const char *machine, size_t batch, char *ret_snapshots[3])
+static bool unregister_with_crash(const char *machine, size_t drops, char *ret_snapshots[3])
 {
 	Stage stage = stage_new();
 	FakeHost *fake_host = stage.fake_host;
 
 	ret_snapshots[0] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	fake_host->crashes = true;
-	fake_host->removals_before_crash = batch;
+	fake_host->removals_before_crash = drops;
 	cr_assert_str_eq(call(fake_host, stage.fixture.admin, UNREGISTER_MACHINE, machine),
 			 SUCCESS);
 	bool was_interrupted = fake_host->removals_before_crash == 0;
@@ -276,12 +276,12 @@ Test(restart_damage, interrupted_unregistration_of_a_vm_is_atomic)
 {
 	bool was_interrupted = true;
 
-	for (size_t batch = 0; was_interrupted; batch++) {
+	for (size_t drops = 0; was_interrupted; drops++) {
 		char *snapshots[3];
 
-		was_interrupted = unregister_with_crash(NAMES_B, batch, snapshots);
-		cr_expect_str_eq(snapshots[2], snapshots[batch > 0],
-				 "interrupted after %zu removals", batch);
+		was_interrupted = unregister_with_crash(NAMES_B, drops, snapshots);
+		cr_expect_str_eq(snapshots[2], snapshots[drops > 0],
+				 "interrupted after %zu removals", drops);
 		for (size_t at = 0; at < ARRAY_SIZE(snapshots); at++)
 			free(snapshots[at]);
 	}

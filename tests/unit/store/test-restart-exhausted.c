@@ -117,7 +117,7 @@ Test(restart_exhausted, common_reasons_are_reported_together)
 	cr_assert_eq(stage_dropped(&stage, STORE_MAPPING, "its GPU process is gone"), 5u);
 	for (size_t i = 0; i < report->told_count; i++)
 		for (size_t k = 0; k < i; k++)
-			cr_assert(report->batch[i].kind != report->batch[k].kind, "%zu, %zu", i, k);
+			cr_assert(report->drops[i].kind != report->drops[k].kind, "%zu, %zu", i, k);
 	stage_free(&stage);
 }
 

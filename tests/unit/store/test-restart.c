@@ -205,7 +205,7 @@ Test(restart, lower_limits_end_nothing)
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
 		limits->per_uid[kind] = limits->host_wide[kind] = limits->per_entity[kind] = 0;
 	fake_host_start(fake_host);
-	cr_assert_eq(fake_host->report.drop_count, 0u, "%s", fake_host->report.batch[0].reason);
+	cr_assert_eq(fake_host->report.drop_count, 0u, "%s", fake_host->report.drops[0].reason);
 	stage_restart_unchanged(&stage);
 	cr_assert_str_eq(call(fake_host, stage.fixture.client, CREATE_CONTEXT, NULL),
 			 "STATUS_QUOTA_EXCEEDED");

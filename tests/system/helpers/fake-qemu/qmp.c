@@ -13,7 +13,7 @@ typedef struct Monitor {
 	bool is_negotiated;
 	int passed; /* received fd without a name, or -1 */
 	char name[64];
-	int handle_entry; /* fd with that name, or -1 */
+	int named_fd; /* fd with that name, or -1 */
 	char line[MONITOR_LINE_SIZE];
 	size_t size;
 } Monitor;
@@ -58,8 +58,8 @@ static void take_fd(Monitor *monitor, int client, const JsonValue *command)
 		refuse(client, "GenericError", "No file descriptor supplied via SCM_RIGHTS");
 		return;
 	}
-	close_fd(&monitor->handle_entry);
-	monitor->handle_entry = monitor->passed;
+	close_fd(&monitor->named_fd);
+	monitor->named_fd = monitor->passed;
 	monitor->passed = -1;
 	snprintf(monitor->name, sizeof(monitor->name), "%s", argument(command, "fdname"));
 	send_success(client);
@@ -69,12 +69,12 @@ static void add_client(Monitor *monitor, int client, const JsonValue *command)
 {
 	if (strcmp(argument(command, "protocol"), "@dbus-display") != 0) {
 		refuse(client, "GenericError", "Invalid parameter 'protocol'");
-	} else if (monitor->handle_entry < 0 ||
+	} else if (monitor->named_fd < 0 ||
 		   strcmp(monitor->name, argument(command, "fdname")) != 0) {
 		refuse(client, "GenericError", "File descriptor named has not been found");
 	} else {
-		qemu_display_join(monitor->display, monitor->handle_entry);
-		monitor->handle_entry = -1;
+		qemu_display_join(monitor->display, monitor->named_fd);
+		monitor->named_fd = -1;
 		send_success(client);
 	}
 }
@@ -150,7 +150,7 @@ static int on_command(sd_event_source *source, int client, uint32_t events, void
 	}
 	monitor->talking = sd_event_source_disable_unref(monitor->talking);
 	close_fd(&monitor->passed);
-	close_fd(&monitor->handle_entry);
+	close_fd(&monitor->named_fd);
 	return sd_event_source_set_enabled(monitor->listening, SD_EVENT_ON);
 }
 
@@ -176,7 +176,7 @@ static int on_client(sd_event_source *source, int listener, uint32_t events, voi
 
 void qemu_monitor_serve(QemuDisplay *display, const char *path)
 {
-	static Monitor monitor = { .passed = -1, .handle_entry = -1 };
+	static Monitor monitor = { .passed = -1, .named_fd = -1 };
 	struct sockaddr_un address = helper_address(path);
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
