@@ -94,6 +94,7 @@ $(call program,build/sanitized,build/sanitized/$(1),client/$(1)/$(1).c,client/$(
 endef
 
 all: build/vaild build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)
+	@:
 
 $(eval $(call program,build,build/vaild,daemon/main.c,$(DAEMON),$(DAEMON_LIBS)))
 $(eval $(call program,build/sanitized,build/sanitized/vaild,daemon/main.c,$(DAEMON),$(DAEMON_LIBS)))
@@ -195,7 +196,8 @@ $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 
 # Keeps the objects that only a pattern asks for.
 .SECONDARY:
-.PHONY: all helpers tests benches preloaded lint tidy format check-layers fuzz install uninstall clean help
+.PHONY: all helpers tests benches preloaded lint tidy format check-layers fuzz install uninstall clean help \
+        compile_commands.json
 
 -include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
 
@@ -233,6 +235,8 @@ helpers: $(HELPER_PROGRAMS)
 tests: $(TESTS)
 benches: $(BENCHES)
 preloaded: $(PRELOADED)
+helpers tests benches preloaded:
+	@:
 
 lint:
 	@tests/lint
