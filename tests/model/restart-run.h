@@ -42,7 +42,7 @@ const char *run_any_handle(Run *run, Handles *handles);
 /* Remembers the handle at the path of a successful reply, for later requests. */
 void run_remember(Run *run, Handles *handles, const char *path);
 
-/* Asserts that both pictures are equal, and frees them. */
+/* Asserts that both snapshots are equal, and frees them. */
 void run_must_be_same(const Run *run, char *before, char *after, const char *what);
 
 /* --- adapters of connections ----------------------------------------------------------------- */
