@@ -253,10 +253,11 @@ fuzz: build/fuzz/fuzz-session
 
 C_SOURCES = $(MAINS) $(call sources,proto daemon client tests)
 
-# For clang-tidy, clangd and editors: exactly the compiler's flags.
+# For clang-tidy, clangd and editors: exactly the compiler's flags. Written in build/ first, because
+# make writes it even if it only prints commands (make -n).
 compile_commands.json: Makefile $(C_SOURCES)
-	$(file >$@.new,[)$(foreach source,$(C_SOURCES),$(file >>$@.new,{ "directory": "$(CURDIR)", "file": "$(source)", "command": "$(CC) $(BASE) -c $(source)" }$(if $(filter-out $(source),$(lastword $(C_SOURCES))),$(comma))))$(file >>$@.new,])
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	$(shell mkdir -p build)$(file >build/$@,[)$(foreach source,$(C_SOURCES),$(file >>build/$@,{ "directory": "$(CURDIR)", "file": "$(source)", "command": "$(CC) $(BASE) -c $(source)" }$(if $(filter-out $(source),$(lastword $(C_SOURCES))),$(comma))))$(file >>build/$@,])
+	@cmp -s build/$@ $@ || cp build/$@ $@
 
 
 

@@ -12,7 +12,7 @@
 
 #include "client/libvail/internal.h"
 
-/* A call is resent at most this often, because it may itself be what ends the connections. */
+/* A call is resent at most this often, because the call may be why connections are lost. */
 #define LOST_CONNECTIONS_MAX 5
 
 /*

@@ -43,7 +43,7 @@ void session_fd_arrived(Session *session, int fd, InputMetadata *metadata);
 /* Call after sending size bytes of output, and with them the fds of replies that begin there. */
 void session_sent(Session *session, size_t size);
 
-/* Returns the first fds to send, or NULL if there are none. */
+/* Returns the first fds to send, or NULL if no fds wait. */
 OutgoingFds *session_outgoing_fds(const Session *session);
 
 /* --- for the session ------------------------------------------------------------------------- */

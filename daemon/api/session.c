@@ -205,7 +205,7 @@ static void refuse_interface(Writer *writer, const char *name, char terminator)
 			    "\"interface\":", interface ? interface : name, terminator);
 }
 
-/* Finds the method. Replies with an error and returns NULL if there is none. */
+/* Finds the method. Replies with an error and returns NULL if no method has the name. */
 static const Method *find_method(const Envelope *envelope, char terminator, Buffer *out)
 {
 	Writer writer = WRITER_INIT(out);

@@ -112,7 +112,7 @@ static bool caller_is_entitled(Service *service, const Caller *caller, const Vir
 	       registration_find(service->broker, caller->process, vm) != NULL;
 }
 
-/* Returns the running VM that an entity belongs to, or NULL if there is none. */
+/* Returns the running VM that an entity belongs to, or NULL if it belongs to no VM. */
 static const VirtualMachine *entity_machine(const Entity *entity)
 {
 	switch (entity->type) {
