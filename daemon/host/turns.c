@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/turns.h"
+
+#include <assert.h>
+#include <event2/event.h>
+
+static int compare_owners(const TurnOwner *a, const TurnOwner *b)
+{
+	int order = compare_numbers(a->used, b->used);
+
+	return order != 0 ? order : compare_numbers(a->order, b->order);
+}
+
+TREE_GENERATE(TurnOwnerTree, TurnOwner, by_used, compare_owners)
+
+static void on_turn(evutil_socket_t fd, short what, void *context)
+{
+	Turns *turns = context;
+
+	(void)fd;
+	(void)what;
+	turns_serve_one(turns);
+	/* Let the loop look for new events between two turns. */
+	if (!RB_EMPTY(&turns->waiting))
+		event_active(&turns->event, EV_TIMEOUT, 0);
+}
+
+void turns_init(Turns *turns, struct event_base *base, const Host *host)
+{
+	*turns = (Turns){ .host = host, .waiting = RB_INITIALIZER(&turns->waiting) };
+	event_assign(&turns->event, base, -1, 0, on_turn, turns);
+	event_priority_set(&turns->event, 1);
+}
+
+void turns_deinit(Turns *turns)
+{
+	assert(RB_EMPTY(&turns->waiting));
+	event_del(&turns->event);
+}
+
+void turn_owner_init(TurnOwner *owner)
+{
+	*owner = (TurnOwner){ 0 };
+	TAILQ_INIT(&owner->tasks);
+}
+
+bool turn_owner_is_even(const Turns *turns, const TurnOwner *owner)
+{
+	return TAILQ_EMPTY(&owner->tasks) && turns->serving != owner && owner->used <= turns->used;
+}
+
+/* Lets the owner wait for its turn, behind those that have used as much. */
+static void wait_for_turn(Turns *turns, TurnOwner *owner)
+{
+	if (owner->used < turns->used)
+		owner->used = turns->used;
+	owner->order = ++turns->last_order;
+	RB_INSERT(TurnOwnerTree, &turns->waiting, owner);
+}
+
+void turns_queue(Turns *turns, TurnOwner *owner, Task *task)
+{
+	bool was_idle = TAILQ_EMPTY(&owner->tasks);
+
+	if (task->owner)
+		return;
+	task->owner = owner;
+	TAILQ_INSERT_TAIL(&owner->tasks, task, link);
+	if (!was_idle || turns->serving == owner)
+		return;
+	if (RB_EMPTY(&turns->waiting) && !turns->serving)
+		event_active(&turns->event, EV_TIMEOUT, 0);
+	wait_for_turn(turns, owner);
+}
+
+void turns_remove(Turns *turns, Task *task)
+{
+	TurnOwner *owner = task->owner;
+
+	if (turns->running == task)
+		turns->running = NULL;
+	if (!owner)
+		return;
+	TAILQ_REMOVE(&owner->tasks, task, link);
+	task->owner = NULL;
+	if (TAILQ_EMPTY(&owner->tasks) && turns->serving != owner)
+		RB_REMOVE(TurnOwnerTree, &turns->waiting, owner);
+}
+
+static uint64_t now(const Turns *turns)
+{
+	return turns->host->now(turns->host->self);
+}
+
+bool turns_is_over(const Turns *turns)
+{
+	return now(turns) >= turns->ends;
+}
+
+/* Runs the owner's first task, which may end or queue any task, itself included. */
+static void run_first(Turns *turns, TurnOwner *owner)
+{
+	Task *task = TAILQ_FIRST(&owner->tasks);
+
+	turns_remove(turns, task);
+	turns->running = task;
+	bool goes_on = task->run(task);
+	if (goes_on && turns->running == task)
+		turns_queue(turns, owner, task);
+	turns->running = NULL;
+}
+
+/* Ends the turn and charges its time. If nobody waits, all owners are even from now on. */
+static void end_turn(Turns *turns, TurnOwner *owner, uint64_t begin)
+{
+	turns->serving = NULL;
+	owner->used += now(turns) - begin;
+	if (owner->used > turns->most)
+		turns->most = owner->used;
+	if (!TAILQ_EMPTY(&owner->tasks))
+		wait_for_turn(turns, owner);
+	else if (RB_EMPTY(&turns->waiting))
+		turns->used = turns->most;
+}
+
+bool turns_serve_one(Turns *turns)
+{
+	TurnOwner *owner = RB_MIN(TurnOwnerTree, &turns->waiting);
+	uint64_t begin = now(turns);
+
+	if (!owner)
+		return false;
+	RB_REMOVE(TurnOwnerTree, &turns->waiting, owner);
+	turns->serving = owner;
+	turns->used = owner->used;
+	turns->ends = begin + TURN_MICROSECONDS;
+	do
+		run_first(turns, owner);
+	while (!TAILQ_EMPTY(&owner->tasks) && !turns_is_over(turns));
+	end_turn(turns, owner, begin);
+	return true;
+}
