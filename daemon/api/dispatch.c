@@ -304,7 +304,8 @@ static NTSTATUS run(Request *request, const JsonValue *parameters)
 static bool is_audited_refusal(const Method *method, NTSTATUS status)
 {
 	return status == STATUS_ACCESS_DENIED ||
-	       (status != STATUS_SUCCESS && method->flags & METHOD_AUDITS_REFUSALS);
+	       (status != STATUS_SUCCESS && status != STATUS_PENDING &&
+		method->flags & METHOD_AUDITS_REFUSALS);
 }
 
 /* Writes the audit record, with the method's full name. */
@@ -347,8 +348,9 @@ NTSTATUS dispatch(Request *request, const JsonValue *parameters)
 	NTSTATUS status = run(request, parameters);
 	bool changed = status == STATUS_SUCCESS && request->changed;
 
-	statistics_count(&request->service->statistics, (size_t)(request->method - methods),
-			 status);
+	if (status != STATUS_PENDING)
+		statistics_count(&request->service->statistics, (size_t)(request->method - methods),
+				 status);
 	if (changed || is_audited_refusal(request->method, status))
 		audit_request(request, status, changed ? NULL : request->failure.reason);
 	credentials_deinit(&request->credentials);

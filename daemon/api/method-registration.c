@@ -14,10 +14,11 @@ static NTSTATUS find_graphics_context(Request *request, GraphicsContextKind *ret
 		*ret_kind = GRAPHICS_CONTEXT_VAILD;
 		return STATUS_SUCCESS;
 	}
-	Lookup lookup = host->find_graphics_context(host->self, request->caller->process,
-						    request->caller->account, ret_kind);
+	Lookup lookup = host->find_graphics_context(host->self, request->caller, ret_kind);
 	if (lookup == LOOKUP_FOUND)
 		return STATUS_SUCCESS;
+	if (lookup == LOOKUP_PENDING)
+		return STATUS_PENDING;
 	if (lookup == LOOKUP_GONE || lookup == LOOKUP_EXHAUSTED)
 		return caller_lookup_failure(lookup, &request->failure);
 	return failure_set(&request->failure, STATUS_INVALID_DISPOSITION, "graphicsContext",

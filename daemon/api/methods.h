@@ -67,8 +67,14 @@ typedef struct Request {
 } Request;
 
 /*
+ * The result of a request that the host is still busy with. Nothing was changed and nothing is
+ * answered; the session makes the call again when the host has finished. Callers never see it.
+ */
+#define STATUS_PENDING ((NTSTATUS)0x00000103)
+
+/*
  * Executes the request and writes the reply's members. On failure returns the status, with
- * request->failure filled in.
+ * request->failure filled in; or STATUS_PENDING.
  */
 typedef NTSTATUS (*MethodHandler)(Request *request);
 

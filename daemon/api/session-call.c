@@ -92,7 +92,7 @@ static void session_begin_stream(Session *session, Stream *stream, const Request
 	session->stream = stream;
 }
 
-void session_call(Session *session, const Call *call, Buffer *out)
+bool session_call(Session *session, const Call *call, Buffer *out)
 {
 	const Method *method = call->method;
 	size_t begin = buffer_size(out);
@@ -116,7 +116,7 @@ void session_call(Session *session, const Call *call, Buffer *out)
 	if (status == STATUS_SUCCESS && stream) {
 		buffer_truncate(out, begin);
 		session_begin_stream(session, stream, &request);
-		return;
+		return true;
 	}
 	stream_free(stream);
 	if (status == STATUS_SUCCESS)
@@ -126,10 +126,11 @@ void session_call(Session *session, const Call *call, Buffer *out)
 				     buffer_size(out));
 	session_discard_outgoing(session, outgoing);
 	session_release_outgoing(&request);
-	if (writer.failed && request.changed)
-		buffer_truncate(out,
-				begin); /* committed: close the connection instead of an error */
+	if (status == STATUS_PENDING || (writer.failed && request.changed))
+		/* If it is committed, the connection is closed instead of an error. */
+		buffer_truncate(out, begin);
 	else if (status != STATUS_SUCCESS)
 		reply_failure_instead(&writer, begin, method->interface, &request.failure,
 				      call->terminator);
+	return status != STATUS_PENDING;
 }

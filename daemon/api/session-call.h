@@ -22,8 +22,10 @@ typedef struct Call {
 
 /*
  * Executes the call and writes its reply, or begins the stream that replies. Writes nothing if
- * memory for the reply is missing; the caller then closes the connection.
+ * memory for the reply is missing; the caller then closes the connection. Returns false, with
+ * nothing written or changed, if the host is busy with the call; make it again when the host has
+ * finished.
  */
-void session_call(Session *session, const Call *call, Buffer *out);
+bool session_call(Session *session, const Call *call, Buffer *out);
 
 #endif

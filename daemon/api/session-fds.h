@@ -21,12 +21,12 @@ typedef STAILQ_HEAD(OutgoingFdsList, OutgoingFds) OutgoingFdsList;
  * The fds of one session, allocated only if it has any.
  *
  * Fds are received only from callers that may share. The first ones belong to the partial message
- * that an earlier turn began. The others arrived in this turn and belong to the last message begun
+ * that began earlier. The others arrived with the last bytes and belong to the last message begun
  * in it. All are closed when their message has been answered, because shared objects use the
  * daemon's own fds.
  */
 struct SessionFds {
-	size_t carried; /* from earlier turns */
+	size_t carried; /* from earlier receives */
 	size_t count;
 	int items[LIMIT_MESSAGE_FDS];
 	OutgoingFdsList outgoing; /* in the order of the output */
@@ -35,7 +35,7 @@ struct SessionFds {
 /* --- for the connection ---------------------------------------------------------------------- */
 
 /*
- * Adds an fd that arrived with this turn's bytes, and takes ownership. If there is no room,
+ * Adds an fd that arrived with the last bytes, and takes ownership. If there is no room,
  * discards it and sets a flag in *metadata, so that its message is refused.
  */
 void session_fd_arrived(Session *session, int fd, InputMetadata *metadata);
@@ -50,14 +50,14 @@ OutgoingFds *session_outgoing_fds(const Session *session);
 
 /*
  * Counts the fds of the first message in the input, which come first in the array: those from
- * earlier turns and, if is_last (it is the last message begun in the turn), this turn's.
+ * earlier receives and, if is_last (no other message begins behind it), those of the last one.
  */
 size_t session_count_fds(const Session *session, bool is_last);
 
 /* Discards the first count fds, whose message has been answered. */
 void session_discard_fds(Session *session, size_t count);
 
-/* Ends the turn: the remaining fds belong to the partial message in the input. */
+/* Ends a receive: the remaining fds belong to the partial message in the input. */
 void session_carry_fds(Session *session);
 
 /* Allocates room for the fds of a reply. Returns NULL if out of memory. */

@@ -10,12 +10,14 @@
 #include "daemon/api/session-fds.h"
 #include "proto/macros.h"
 
-/* Time after which a session lets other sessions run. */
-#define TURN_MICROSECONDS 2000
-
 void session_init(Session *session, Service *service, Caller *caller)
 {
-	*session = (Session){ .service = service, .caller = caller, .frame = FRAME_INIT };
+	*session = (Session){
+		.service = service,
+		.caller = caller,
+		.frame = FRAME_INIT,
+		.turn_ends = UINT64_MAX,
+	};
 }
 
 void session_deinit(Session *session)
@@ -38,7 +40,7 @@ void session_end_of_input(Session *session)
 
 bool session_has_partial_message(const Session *session)
 {
-	return session->frame.state != FRAME_BETWEEN;
+	return !session->message.is_complete && session->frame.state != FRAME_BETWEEN;
 }
 
 static void input_metadata_add(InputMetadata *metadata, const InputMetadata *more)
@@ -50,34 +52,34 @@ static void input_metadata_add(InputMetadata *metadata, const InputMetadata *mor
 	metadata->fds += more->fds;
 }
 
-/* Tests whether the input contains another message, or its beginning, after this one. */
-static bool another_begins(const Session *session, const FrameMessage *message)
+/* Tests whether the input contains another message, or its beginning, after size bytes. */
+static bool another_begins(const Session *session, size_t size)
 {
 	const char *data = buffer_head(&session->input);
 
-	for (size_t i = message->size; i < buffer_size(&session->input); i++)
+	for (size_t i = size; i < buffer_size(&session->input); i++)
 		if (!strchr(" \t\r\n", data[i])) /* also matches NUL, which ends the string */
 			return true;
 	return false;
 }
 
 /*
- * Returns the metadata of the message's bytes. The turn's fds belong to the last message begun in
- * it.
+ * Returns the metadata of the message's bytes. Received fds belong to the last message begun in the
+ * same receive.
  */
 static InputMetadata message_metadata(Session *session, bool is_last)
 {
 	InputMetadata metadata = session->carried;
-	InputMetadata turn = session->metadata;
+	InputMetadata last = session->metadata;
 
 	session->carried = (InputMetadata){ 0 };
 	if (!is_last)
-		turn.fds = 0;
-	input_metadata_add(&metadata, &turn);
+		last.fds = 0;
+	input_metadata_add(&metadata, &last);
 	return metadata;
 }
 
-/* Ends the turn, when at most the beginning of a message is left of its bytes. */
+/* Prepares for the next receive, when at most the beginning of a message is left. */
 static void session_carry(Session *session)
 {
 	if (session_has_partial_message(session))
@@ -242,27 +244,29 @@ static void expect_more(char terminator, Buffer *out)
 	reply_varlink_error(&writer, "ExpectedMore", NULL, NULL, terminator);
 }
 
-static void session_answer(Session *session, const Envelope *envelope,
-			   const InputMetadata *metadata, size_t fd_count, char terminator,
-			   Buffer *out)
+/* Answers the message. Returns false if it has to be handled again when the host has finished. */
+static bool session_answer(Session *session, const Envelope *envelope, Buffer *out)
 {
-	Call call = { .terminator = terminator, .fd_count = fd_count };
+	const SessionMessage *message = &session->message;
+	Call call = { .terminator = message->terminator, .fd_count = message->fd_count };
 	Failure failure = FAILURE_INIT;
 
-	call.method = find_method(envelope, terminator, out);
+	call.method = find_method(envelope, call.terminator, out);
 	if (!call.method)
-		return;
-	NTSTATUS status = check_metadata(session, call.method, metadata, fd_count, &failure);
+		return true;
+	NTSTATUS status = check_metadata(session, call.method, &message->metadata,
+					 message->fd_count, &failure);
 	if (status != STATUS_SUCCESS)
 		dispatch_audit_refusal(session->service, session->caller, call.method, &failure);
 	else
 		status = read_envelope(envelope, &call, &failure);
 	if (status == STATUS_SUCCESS && call.method->flags & METHOD_STREAMS && !call.more)
-		expect_more(terminator, out);
+		expect_more(call.terminator, out);
 	else if (status == STATUS_SUCCESS)
-		session_call(session, &call, out);
+		return session_call(session, &call, out);
 	else
-		refuse(call.method->interface, &failure, terminator, out);
+		refuse(call.method->interface, &failure, call.terminator, out);
+	return true;
 }
 
 /* Tests whether to suppress the reply. A message with both oneway and more gets an error reply. */
@@ -284,49 +288,64 @@ static void refuse_malformed(const char *error, char terminator, Buffer *out)
 }
 
 /*
- * Handles one message and returns the session's state. If a reply is due but memory for it is
- * missing, breaks the session, because the caller would take the next reply for this one's.
+ * Handles the complete message and returns the session's state. If a reply is due but memory for it
+ * is missing, breaks the session, because the caller would take the next reply for this one's.
  */
-static SessionState session_handle(Session *session, const FrameMessage *message, Buffer *out)
+static SessionState session_handle(Session *session, Buffer *out)
 {
-	const char *error;
+	const SessionMessage *message = &session->message;
+	const char *text = buffer_head(&session->input), *error;
 	size_t begin = buffer_size(out);
-	bool is_last =
-		(session->metadata.fds == 0 && !session->fds) || !another_begins(session, message);
-	size_t fd_count = session_count_fds(session, is_last);
-	InputMetadata metadata = message_metadata(session, is_last);
-	JsonValue *value =
-		json_parse(session->service->parser, message->text, message->length, &error);
+	JsonValue *value = json_parse(session->service->parser, text, message->length, &error);
 
 	if (error) {
 		refuse_malformed("the message is not JSON; send one JSON object, then LF or NUL",
 				 message->terminator, out);
-		session_discard_fds(session, fd_count);
 		return SESSION_FINISHED;
 	}
 	Envelope envelope = envelope_open(value);
-	session_answer(session, &envelope, &metadata, fd_count, message->terminator, out);
+	bool is_handled = session_answer(session, &envelope, out);
 	bool is_answered = buffer_size(out) > begin || session->stream;
 	if (wants_no_answer(&envelope)) {
 		session_cancel_outgoing(session, begin);
 		buffer_truncate(out, begin);
 		is_answered = true;
 	}
-	session_discard_fds(session, fd_count);
 	json_free(value);
+	if (!is_handled)
+		return SESSION_WAITS;
 	return is_answered ? SESSION_READS : SESSION_BROKEN;
 }
 
-/*
- * Handles the next message. Returns false, with the session's state, if there is no message or if
- * it was the last one.
- */
-static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
+/* Notes the message that was found, with the fds and the metadata that belong to it. */
+static void session_found(Session *session, const FrameMessage *found)
 {
-	FrameMessage message;
+	bool is_last = (session->metadata.fds == 0 && !session->fds) ||
+		       !another_begins(session, found->size);
+
+	session->message_count++;
+	session->message = (SessionMessage){
+		.is_complete = true,
+		.terminator = found->terminator,
+		.length = found->length,
+		.size = found->size,
+		.fd_count = session_count_fds(session, is_last),
+		.metadata = message_metadata(session, is_last),
+	};
+}
+
+/*
+ * Finds the next message, unless it was found already. Returns false, with the session's state, if
+ * there is none.
+ */
+static bool session_find(Session *session, Buffer *out, SessionState *ret_state)
+{
+	FrameMessage found;
 	const char *error;
 
-	switch (frame_next(&session->frame, &session->input, session->end_of_input, &message,
+	if (session->message.is_complete)
+		return true;
+	switch (frame_next(&session->frame, &session->input, session->end_of_input, &found,
 			   &error)) {
 	case FRAME_INCOMPLETE:
 		session_carry(session);
@@ -339,24 +358,67 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 	case FRAME_MESSAGE:
 		break;
 	}
-	session->message_count++;
-	SessionState state = buffer_reserve(out, REPLY_ROOM)
-				     ? session_handle(session, &message, out)
+	session_found(session, &found);
+	return true;
+}
+
+/* Ends the message's value with NUL, which may be behind the input's end. */
+static bool session_terminate_value(Session *session)
+{
+	Buffer *input = &session->input;
+
+	if (!buffer_reserve(input, 1))
+		return false;
+	input->data[input->start + session->message.length] = '\0';
+	return true;
+}
+
+/* Forgets the message, which has been answered. */
+static void session_consume(Session *session)
+{
+	session_discard_fds(session, session->message.fd_count);
+	buffer_consume(&session->input, session->message.size);
+	session->message = (SessionMessage){ 0 };
+}
+
+/*
+ * Handles the next message. Returns false, with the session's state, if there is no message, if it
+ * has to wait, or if it was the last one.
+ */
+static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
+{
+	if (!session_find(session, out, ret_state))
+		return false;
+	SessionState state = session_terminate_value(session) && buffer_reserve(out, REPLY_ROOM)
+				     ? session_handle(session, out)
 				     : SESSION_BROKEN;
-	buffer_consume(&session->input, message.size);
+	if (state != SESSION_WAITS)
+		session_consume(session);
 	if (state != SESSION_READS)
 		*ret_state = state;
 	return state == SESSION_READS;
 }
 
-/* Tests whether the session has used up its share of the turn. A single request is not timed. */
-static bool turn_is_over(Session *session, unsigned int steps, uint64_t *begin)
+static bool turn_is_over(const Session *session)
 {
 	const Host *host = session->service->host;
 
-	if (steps == 2)
-		*begin = host->now(host->self);
-	return steps > 2 && host->now(host->self) - *begin >= TURN_MICROSECONDS;
+	return session->turn_ends != UINT64_MAX && host->now(host->self) >= session->turn_ends;
+}
+
+/*
+ * Finds the message behind a watch, so that a partial one has its timeout. Errors in it are
+ * reported when the watch has ended.
+ */
+static void session_look_behind_watch(Session *session)
+{
+	FrameMessage found;
+	const char *error;
+
+	if (!session->message.is_complete &&
+	    frame_next(&session->frame, &session->input, session->end_of_input, &found, &error) ==
+		    FRAME_MESSAGE)
+		session_found(session, &found);
 }
 
 /* Continues the stream. Returns false, with the session's state, if it cannot continue now. */
@@ -366,6 +428,7 @@ static bool session_stream(Session *session, Buffer *out, SessionState *ret_stat
 	case STREAM_CONTINUES:
 		return true;
 	case STREAM_WAITS:
+		session_look_behind_watch(session);
 		*ret_state = SESSION_WATCHES;
 		return false;
 	case STREAM_ENDS:
@@ -380,8 +443,6 @@ static bool session_stream(Session *session, Buffer *out, SessionState *ret_stat
 
 SessionState session_pump(Session *session, Buffer *out)
 {
-	uint64_t begin = 0;
-	unsigned int steps = 0;
 	bool goes_on = session->state != SESSION_FINISHED;
 
 	if (stream_is_dropped(session->stream)) {
@@ -390,11 +451,14 @@ SessionState session_pump(Session *session, Buffer *out)
 	}
 	while (goes_on) {
 		session->state = SESSION_PAUSED;
-		if (buffer_size(out) >= LIMIT_UNREAD_PAUSE ||
-		    turn_is_over(session, ++steps, &begin))
+		if (buffer_size(out) >= LIMIT_UNREAD_PAUSE)
 			break;
 		goes_on = session->stream ? session_stream(session, out, &session->state)
 					  : session_step(session, out, &session->state);
+		if (goes_on && turn_is_over(session)) {
+			session->state = SESSION_PAUSED;
+			break;
+		}
 	}
 	return session->state;
 }

@@ -10,12 +10,12 @@
  * work from the first byte of a request to the last byte of its reply. They use only memory and the
  * service's host, so that the fuzzer can drive them.
  *
- * The input holds at most one turn's bytes, after the beginning of an unfinished message. The
+ * The input holds the bytes of one receive, after the beginning of an unfinished message. The
  * connection reads more only when all complete messages have been answered. That bounds memory, and
- * one flag per turn is enough to remember whether its bytes came from the peer itself.
+ * one flag per receive is enough to remember whether its bytes came from the peer itself.
  */
 
-/* Metadata of the bytes that one turn received. */
+/* Metadata of the bytes of one receive. */
 typedef struct InputMetadata {
 	bool foreign;          /* another process than the peer sent some of them */
 	bool lost;             /* fds were lost, because fds or memory ran out */
@@ -29,18 +29,31 @@ typedef struct SessionFds SessionFds;
 typedef enum __attribute__((packed)) SessionState {
 	SESSION_READS,    /* everything is answered; append more input */
 	SESSION_WATCHES,  /* a watch has no event; pump again after Service.watch_ready() */
+	SESSION_WAITS,    /* the host is busy with a request; pump again when it has finished */
 	SESSION_PAUSED,   /* the output is full, or others get their turn; pump again later */
 	SESSION_FINISHED, /* send the output, then close the connection */
 	SESSION_BROKEN,   /* close the connection now, without sending the output */
 } SessionState;
+
+/* The first message in the input, once it is complete. */
+typedef struct SessionMessage {
+	bool is_complete;
+	char terminator;
+	size_t length; /* of its JSON value */
+	size_t size;   /* of all its bytes */
+	size_t fd_count;
+	InputMetadata metadata;
+} SessionMessage;
 
 struct Session {
 	Service *service;
 	Caller *caller;
 	Frame frame;
 	Buffer input;
-	InputMetadata metadata; /* metadata of this turn's bytes */
-	InputMetadata carried;  /* metadata of the first message's bytes from earlier turns */
+	InputMetadata metadata; /* metadata of the bytes received last */
+	InputMetadata carried;  /* metadata of the first message's earlier bytes */
+	SessionMessage message; /* not answered yet */
+	uint64_t turn_ends;     /* time on the host's clock after which the session pauses */
 
 	SessionFds *fds; /* NULL if the session has no fds */
 
@@ -54,16 +67,23 @@ struct Session {
 void session_init(Session *session, Service *service, Caller *caller);
 void session_deinit(Session *session);
 
-/* Call after appending a turn's bytes to session->input, with their metadata. */
+/* Call after appending received bytes to session->input, with their metadata. */
 void session_arrived(Session *session, const InputMetadata *metadata);
 
 /* Call when the peer has closed its sending side. */
 void session_end_of_input(Session *session);
 
-/* Answers complete messages, appending the replies to out until it holds LIMIT_UNREAD_PAUSE. */
+/*
+ * Answers complete messages, appending the replies to out until it holds LIMIT_UNREAD_PAUSE. Makes
+ * at least one step, and pauses after the first one that ends at or after session->turn_ends. By
+ * default a turn does not end.
+ */
 SessionState session_pump(Session *session, Buffer *out);
 
-/* Tests whether the input ends in a partial message. */
+/*
+ * Tests whether the first message that is not answered is incomplete. Messages behind a watch count
+ * as well.
+ */
 bool session_has_partial_message(const Session *session);
 
 #endif

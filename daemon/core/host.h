@@ -32,6 +32,7 @@ typedef enum Lookup {
 	LOOKUP_GONE,       /* the process is dead or a zombie */
 	LOOKUP_UNREADABLE, /* exists, but access is denied or the read failed */
 	LOOKUP_EXHAUSTED,  /* out of fds or memory, so the answer is unknown */
+	LOOKUP_PENDING,    /* not known yet; only from functions that say so */
 } Lookup;
 
 /* The device that gives a process its graphics context, in the order of the lookup. */
@@ -44,6 +45,7 @@ typedef enum GraphicsContextKind {
 	GRAPHICS_CONTEXT_MAX,
 } GraphicsContextKind;
 
+typedef struct Caller Caller;
 typedef struct Event Event;
 typedef struct AuditRecord AuditRecord;
 
@@ -76,11 +78,11 @@ typedef struct Host {
 	Lookup (*read_credentials)(void *self, ProcessKey key, Credentials *ret);
 
 	/*
-	 * Tests whether the process has a GPU device open, and sets *ret if FOUND. The cost of the
-	 * lookup is charged to account.
+	 * Tests whether the caller's process has a GPU device open, and sets *ret if FOUND. Returns
+	 * PENDING if the search takes longer than a turn; the caller's session is pumped again when
+	 * it has ended, and the same call then returns its result.
 	 */
-	Lookup (*find_graphics_context)(void *self, ProcessKey key, uid_t account,
-					GraphicsContextKind *ret);
+	Lookup (*find_graphics_context)(void *self, const Caller *caller, GraphicsContextKind *ret);
 
 	/* Finds a user by name or decimal uid. */
 	Lookup (*find_user)(void *self, const char *user, uid_t *ret_uid);

@@ -77,11 +77,15 @@ const char *limit_entity_name(LimitKind kind);
 #define LIMIT_DISPLAY_CLIENTS 16
 
 /*
- * Unread output in bytes. A reply or event that would exceed the limit per connection is not
- * written. If a uid exceeds its limit, its connection with the most unread output is closed.
+ * Unread output of a connection in bytes. A reply or event that would exceed it is not written.
  */
 #define LIMIT_UNREAD_PER_CONNECTION (1u << 20)
-#define LIMIT_UNREAD_PER_UID        (8u << 20)
+
+/*
+ * Unread output and unfinished input of all connections of a uid in bytes. If they exceed it, the
+ * connection with the most is closed.
+ */
+#define LIMIT_BUFFERED_PER_UID (8u << 20)
 
 /* A connection with this many bytes of unread output gets no further requests served. */
 #define LIMIT_UNREAD_PAUSE (64u << 10)

@@ -9,7 +9,7 @@
 #include "daemon/api/stream.h"
 #include "daemon/host/fd-info.h"
 #include "daemon/host/log/log.h"
-#include "daemon/host/process/graphics-context.h"
+#include "daemon/host/net/caller-context.h"
 #include "daemon/host/process/user-database.h"
 #include "daemon/host/server.h"
 
@@ -78,20 +78,11 @@ static Lookup host_ops_read_credentials(void *self, ProcessKey key, Credentials 
 	return process ? host_process_read_credentials(process, ret) : LOOKUP_GONE;
 }
 
-static Lookup host_ops_find_graphics_context(void *self, ProcessKey key, uid_t account,
+static Lookup host_ops_find_graphics_context(void *self, const Caller *caller,
 					     GraphicsContextKind *ret_kind)
 {
-	Server *server = self;
-	const HostProcess *process = find_process(server, key);
-	PeerUser *user = process ? peer_user_get(&server->users, account) : NULL;
-
-	if (!process)
-		return LOOKUP_GONE;
-	if (!user)
-		return LOOKUP_EXHAUSTED;
-	Lookup lookup = graphics_context_find(process, &server->closer, user, ret_kind);
-	peer_user_put(user);
-	return lookup;
+	(void)self;
+	return connection_find_graphics_context(container_of(caller, Connection, caller), ret_kind);
 }
 
 static Lookup host_ops_find_user(void *self, const char *user, uid_t *ret_uid)
@@ -147,7 +138,7 @@ static void host_ops_release_fd(void *self, int fd)
 static void host_ops_discard_fd(void *self, int fd, uid_t account)
 {
 	Server *server = self;
-	PeerUser *user = peer_user_get(&server->users, account);
+	PeerUser *user = peer_user_get(&server->users, &(Payer){ .uid = account });
 
 	if (!user) /* leaking an fd is better than blocking in close() */
 		return;

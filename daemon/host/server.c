@@ -146,13 +146,12 @@ static void raise_fd_limit(void)
 }
 
 /*
- * Creates an event loop that polls for new events every 2 ms or 256 callbacks, so that connections
- * with many requests cannot starve the others. Polling after fewer callbacks would cost more than
- * it gains.
+ * Creates an event loop that polls for new events after each turn, so that an owner who has been
+ * idle gets the next turn.
  */
 static struct event_base *event_base_new_fair(void)
 {
-	const struct timeval interval = { .tv_usec = 2000 };
+	const struct timeval interval = { .tv_usec = TURN_MICROSECONDS };
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
@@ -176,7 +175,8 @@ static void server_init_parts(Server *server)
 	const FsRoots *roots = &server->options.roots;
 
 	process_table_init(&server->processes, base, roots, on_process_exited, server);
-	peer_users_init(&server->users);
+	turns_init(&server->turns, base, &server->host);
+	peer_users_init(&server->users, &server->turns);
 	fd_closer_init(&server->closer, base, on_fds_closed, server);
 	audit_log_init(&server->journal, base, roots);
 	service_manager_init(&server->manager, base, &server->service);
@@ -306,6 +306,7 @@ static void server_deinit(Server *server)
 	fd_closer_deinit(&server->closer);
 	process_table_deinit(&server->processes);
 	peer_users_deinit(&server->users);
+	turns_deinit(&server->turns);
 	event_del(&server->terminate_event);
 	event_del(&server->interrupt_event);
 	event_del(&server->reload_event);

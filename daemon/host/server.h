@@ -14,6 +14,7 @@
 #include "daemon/host/persist/quarantine-store.h"
 #include "daemon/host/process/process-table.h"
 #include "daemon/host/service-manager.h"
+#include "daemon/host/turns.h"
 
 /*
  * The daemon: the pure service, and around it the code that uses the kernel. It is single-threaded
@@ -35,6 +36,7 @@ typedef struct Server {
 	Host host;
 	Service service;
 	ProcessTable processes;
+	Turns turns;
 	PeerUsers users;
 	FdCloser closer;
 	AuditLog journal;

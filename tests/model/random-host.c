@@ -79,6 +79,7 @@ static void change_privileges(FakeProcess *process, Dice *dice)
 		break;
 	case 6:
 		process->context_lookup = random_lookup(dice);
+		process->context_turns = (unsigned int)dice_roll(dice, 3);
 		process->has_graphics_context = dice_chance(dice, 2);
 		process->graphics_context = (GraphicsContextKind)(1 + dice_roll(dice, 4));
 		break;

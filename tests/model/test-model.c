@@ -76,7 +76,7 @@ static void pump(Session *session, Buffer *taken)
 		state = session_pump(session, &out);
 		buffer_append(taken, buffer_head(&out), buffer_size(&out));
 		buffer_consume(&out, buffer_size(&out));
-	} while (state == SESSION_PAUSED);
+	} while (state == SESSION_PAUSED || state == SESSION_WAITS);
 	cr_assert_eq(state, session->end_of_input ? SESSION_FINISHED : SESSION_READS);
 	buffer_deinit(&out);
 }

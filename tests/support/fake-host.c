@@ -104,16 +104,18 @@ static Lookup fake_read_credentials(void *self, ProcessKey key, Credentials *ret
 	return credentials_copy(&process->credentials, ret) ? LOOKUP_FOUND : LOOKUP_EXHAUSTED;
 }
 
-static Lookup fake_find_graphics_context(void *self, ProcessKey key, uid_t account,
-					 GraphicsContextKind *ret)
+static Lookup fake_find_graphics_context(void *self, const Caller *caller, GraphicsContextKind *ret)
 {
-	(void)account;
 	FakeHost *fake_host = self;
-	const FakeProcess *process = find_by_key(fake_host, key);
+	FakeProcess *process = find_by_key(fake_host, caller->process);
 
 	fake_host->context_reads++;
 	if (!process || !process->alive)
 		return LOOKUP_GONE;
+	if (process->context_turns > 0) {
+		process->context_turns--;
+		return LOOKUP_PENDING;
+	}
 	if (process->context_lookup != LOOKUP_FOUND)
 		return process->context_lookup;
 	if (!process->has_graphics_context)

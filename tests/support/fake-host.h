@@ -35,8 +35,9 @@ typedef struct FakeProcess {
 	bool is_hidden;     /* find_persisted_process() fails with EXHAUSTED */
 	bool exit_reported; /* broker_process_exited() has been called */
 	Credentials credentials;
-	Lookup credentials_lookup; /* result of read_credentials() while the process lives */
-	Lookup context_lookup;     /* result of find_graphics_context(), while it lives */
+	Lookup credentials_lookup;  /* result of read_credentials() while the process lives */
+	Lookup context_lookup;      /* result of find_graphics_context(), while it lives */
+	unsigned int context_turns; /* turns for which that result is still pending */
 	bool has_graphics_context;
 	GraphicsContextKind graphics_context;
 } FakeProcess;

@@ -24,7 +24,7 @@ static void take_fds(FakeHost *fake_host, Session *session, size_t size)
 	session_sent(session, size);
 }
 
-/* Pumps until the session waits for input or has finished, and appends its output to taken. */
+/* Pumps until the session reads, watches or has finished, and appends its output to taken. */
 static SessionState pump_all(FakeHost *fake_host, Session *session, Buffer *taken)
 {
 	Buffer out = BUFFER_INIT;
@@ -39,7 +39,7 @@ static SessionState pump_all(FakeHost *fake_host, Session *session, Buffer *take
 		fake_host_must(buffer_append(taken, buffer_head(&out), buffer_size(&out)));
 		take_fds(fake_host, session, buffer_size(&out));
 		buffer_consume(&out, buffer_size(&out));
-	} while (state == SESSION_PAUSED);
+	} while (state == SESSION_PAUSED || state == SESSION_WAITS);
 	buffer_deinit(&out);
 	return state;
 }

@@ -8,6 +8,9 @@
 #include "daemon/host/net/message-timeout.h"
 #include "daemon/host/net/peer-user.h"
 #include "daemon/host/process/process-table.h"
+#include "daemon/host/turns.h"
+
+typedef struct CallerSearch CallerSearch;
 
 /*
  * A socket and its session. Receives bytes together with the kernel's data about their sender,
@@ -19,19 +22,22 @@ struct Connection {
 	PeerUser *user;
 	HostProcess *process; /* a reference, or NULL if the peer has no process */
 	int socket;           /* -1 after connection_shut() */
-	short waits_for;      /* EV_READ, EV_WRITE or EV_TIMEOUT, as set in event */
+	short waits_for;      /* EV_READ, EV_WRITE or EV_TIMEOUT, as set in event; 0 for nothing */
+	short ready;          /* events since its last turn */
 	bool takes_fds;       /* the caller is a VMM or an agent and may send fds */
 	bool may_hold_fds;    /* fds may be queued, so that closing it can block */
-	bool is_ready;        /* in Connections.ready */
-	uint32_t unread;      /* bytes of output, included in the user's sum */
+	bool is_behind;       /* more input was there than one receive takes */
+	uint32_t buffered;    /* bytes of input and output, included in the user's sum */
 	struct event event;
+	Task task;
+	CallerSearch *search; /* for the request that waits, or NULL */
 	Caller caller;
 	Session session;
 	Buffer output;
 	Charge charge;
 	MessageTimeout message_timeout;
 	TAILQ_ENTRY(Connection) of_user;
-	TAILQ_ENTRY(Connection) link; /* in Connections.ready or Connections.dead */
+	TAILQ_ENTRY(Connection) link; /* in Connections.dead */
 };
 
 typedef TAILQ_HEAD(ConnectionList, Connection) ConnectionList;
@@ -42,9 +48,7 @@ typedef struct Connections {
 	Buffer spare_input;
 	Buffer spare_output;
 	MessageTimeouts message_timeouts;
-	ConnectionList ready; /* to be pumped at the end of the turn */
-	ConnectionList dead;  /* closed in this turn, to be freed at its end */
-	struct event ready_event;
+	ConnectionList dead; /* closed in this turn, to be freed at its end */
 	struct event free_event;
 } Connections;
 
@@ -66,7 +70,10 @@ void connection_give_up(struct Server *server, int socket);
 /* Closes the socket now; the memory is freed at the end of the turn. Idempotent. */
 void connection_shut(Connection *connection);
 
-/* Queues the session for sending, because its watch has events. A callback of the service. */
+/* Lets the connection have a turn, because there is something to do for it. */
+void connection_queue(Connection *connection);
+
+/* The same for a session whose watch has events. A callback of the service. */
 void connection_watch_ready(Session *session);
 
 /* Updates which connections may send fds. Call after any change of a VM. */
@@ -74,5 +81,16 @@ void connections_update_fd_passing(Connections *connections);
 
 /* Updates which callers are operators. Call after reloading the configuration. */
 void connections_reclassify(Connections *connections);
+
+/* --- between connection.c and connection-serve.c --------------------------------------------- */
+
+/* The connection's task. Answers requests and sends replies until its turn is over. */
+bool connection_run(Task *task);
+
+/* Waits for the first request. Returns false if out of memory. */
+bool connection_begin_to_read(Connection *connection);
+
+/* Updates the user's sum of buffered bytes. Call after the buffers have changed. */
+void connection_account_buffered(Connection *connection);
 
 #endif

@@ -15,8 +15,6 @@
 #include "daemon/host/server.h"
 #include "proto/fd-util.h"
 
-#define ACCEPTS_PER_TURN 64
-
 static int open_spare(void)
 {
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -127,12 +125,28 @@ static bool listener_accept(Listener *listener)
 	return listener_reopen_spare(listener);
 }
 
+/* Accepts connections until the turn is over. Returns true if more may be waiting. */
+static bool run_accept(Task *task)
+{
+	Listener *listener = container_of(task, Listener, task);
+
+	do
+		if (!listener_accept(listener)) {
+			if (!listener->paused)
+				event_add(&listener->event, NULL);
+			return false;
+		}
+	while (!turns_is_over(&listener->server->turns));
+	return true;
+}
+
 static void on_connect(evutil_socket_t fd, short what, void *context)
 {
+	Listener *listener = context;
+
 	(void)fd;
 	(void)what;
-	for (int i = 0; i < ACCEPTS_PER_TURN && listener_accept(context); i++)
-		;
+	turns_queue(&listener->server->turns, &listener->turn_owner, &listener->task);
 }
 
 /*
@@ -190,8 +204,13 @@ int listener_open(Listener *listener, struct Server *server, int passed_socket)
 	const char *path = server->options.socket_path;
 
 	*listener = (Listener){
-		.server = server, .socket = passed_socket, .lock = -1, .spare = open_spare()
+		.server = server,
+		.socket = passed_socket,
+		.lock = -1,
+		.spare = open_spare(),
+		.task = TASK_INIT(run_accept),
 	};
+	turn_owner_init(&listener->turn_owner);
 	int error = passed_socket >= 0 ? adopt_passed_socket(listener)
 				       : bind_and_listen(listener, path);
 	if (error == -EADDRINUSE)
@@ -203,8 +222,8 @@ int listener_open(Listener *listener, struct Server *server, int passed_socket)
 	if (error < 0)
 		return error;
 	event_assign(&listener->recover_event, server->base, -1, 0, on_recover, listener);
-	event_assign(&listener->event, server->base, listener->socket, EV_READ | EV_PERSIST,
-		     on_connect, listener);
+	event_assign(&listener->event, server->base, listener->socket, EV_READ, on_connect,
+		     listener);
 	return event_add(&listener->event, NULL) < 0 ? -ENOMEM : 0;
 }
 
@@ -215,6 +234,7 @@ void listener_close(Listener *listener)
 	if (listener->is_ours)
 		unlink(listener->server->options.socket_path);
 	if (listener->socket >= 0 && event_initialized(&listener->event)) {
+		turns_remove(&listener->server->turns, &listener->task);
 		event_del(&listener->event);
 		event_del(&listener->recover_event);
 	}

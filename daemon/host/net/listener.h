@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/host/turns.h"
+
 /*
  * Accepts connections. If fds have run out, closes a spare fd to accept the connection, and then
  * closes the newest connection of the user with the most fds. One user can therefore not stop
@@ -18,7 +20,10 @@ typedef struct Listener {
 	int spare;    /* -1 until it can be opened again */
 	bool is_ours; /* created by the daemon, not passed by systemd */
 	bool paused;
-	struct event event;
+	TurnOwner turn_owner; /* accepting has turns like a user, so that no flood of it delays
+				 users */
+	Task task;
+	struct event event;         /* pending while nothing is known to wait */
 	struct event recover_event; /* ends a pause after a second at the latest */
 	unsigned int shed_count;    /* connections closed because fds ran out */
 	uint64_t shed_reported;     /* time of the last log line about that, in microseconds */

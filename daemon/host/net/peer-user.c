@@ -4,20 +4,33 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static int compare_uids(const PeerUser *a, const PeerUser *b)
+static int compare_payers(const PeerUser *a, const PeerUser *b)
 {
-	return compare_numbers(a->uid, b->uid);
+	int order = compare_numbers(a->uid, b->uid);
+
+	return order != 0 ? order : compare_numbers(a->is_operator, b->is_operator);
 }
 
-TREE_GENERATE(PeerUserTree, PeerUser, by_uid, compare_uids)
+TREE_GENERATE(PeerUserTree, PeerUser, by_payer, compare_payers)
 
-void peer_users_init(PeerUsers *users)
+void peer_users_init(PeerUsers *users, const Turns *turns)
 {
-	RB_INIT(&users->tree);
+	*users = (PeerUsers){ .tree = RB_INITIALIZER(&users->tree), .turns = turns };
+	TAILQ_INIT(&users->unused);
+}
+
+static void peer_user_set_unused(PeerUser *user, bool is_unused)
+{
+	if (user->is_unused && !is_unused)
+		TAILQ_REMOVE(&user->users->unused, user, unused);
+	else if (!user->is_unused && is_unused)
+		TAILQ_INSERT_TAIL(&user->users->unused, user, unused);
+	user->is_unused = is_unused;
 }
 
 static void peer_user_free(PeerUser *user)
 {
+	peer_user_set_unused(user, false);
 	RB_REMOVE(PeerUserTree, &user->users->tree, user);
 	free(user->waiting);
 	free(user);
@@ -33,27 +46,56 @@ void peer_users_deinit(PeerUsers *users)
 	}
 }
 
-PeerUser *peer_user_get(PeerUsers *users, uid_t uid)
+/* Frees entries that hold nothing and are even by now. Two at a time keep up with new entries. */
+static void free_unused(PeerUsers *users)
 {
-	PeerUser *user = RB_FIND(PeerUserTree, &users->tree, &(PeerUser){ .uid = uid });
+	PeerUser *user, *next;
+	unsigned int looked_at = 0;
 
-	if (user)
-		return user;
-	user = calloc(1, sizeof(*user));
+	TAILQ_FOREACH_SAFE (user, &users->unused, unused, next) {
+		if (++looked_at > 2)
+			break;
+		if (turn_owner_is_even(users->turns, &user->turn_owner))
+			peer_user_free(user);
+	}
+}
+
+static PeerUser *peer_user_new(PeerUsers *users, const Payer *payer)
+{
+	PeerUser *user = calloc(1, sizeof(*user));
+
+	free_unused(users);
 	if (!user)
 		return NULL;
-	user->uid = uid;
+	user->uid = payer->uid;
+	user->is_operator = payer->is_operator;
 	user->users = users;
+	turn_owner_init(&user->turn_owner);
 	TAILQ_INIT(&user->connections);
 	RB_INSERT(PeerUserTree, &users->tree, user);
 	return user;
 }
 
+PeerUser *peer_user_get(PeerUsers *users, const Payer *payer)
+{
+	const PeerUser key = { .uid = payer->uid, .is_operator = payer->is_operator };
+	PeerUser *user = RB_FIND(PeerUserTree, &users->tree, (PeerUser *)&key);
+
+	if (!user)
+		return peer_user_new(users, payer);
+	peer_user_set_unused(user, false);
+	return user;
+}
+
 void peer_user_put(PeerUser *user)
 {
-	if (TAILQ_EMPTY(&user->connections) && user->waiting_count == 0 &&
-	    user->closes_under_way == 0 && !user->closing_due)
+	if (!TAILQ_EMPTY(&user->connections) || user->waiting_count > 0 ||
+	    user->closes_under_way > 0 || user->closing_due)
+		return;
+	if (turn_owner_is_even(user->users->turns, &user->turn_owner))
 		peer_user_free(user);
+	else
+		peer_user_set_unused(user, true);
 }
 
 PeerUser *peer_users_first(PeerUsers *users)

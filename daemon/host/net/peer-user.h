@@ -7,21 +7,27 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/core/account.h"
 #include "daemon/core/tree.h"
+#include "daemon/host/turns.h"
 
 /*
- * The resources that one uid holds outside core: its connections, its unread output, and its fds
- * that are still being closed. Exists while it holds any of them.
+ * What one payer uses of the host: its connections, their buffered bytes, its fds that are still
+ * being closed, and its time on the event loop. The operators among a uid's processes are one
+ * payer, and all others of that uid are another. An entry exists while its payer holds anything, or
+ * has used more time than others.
  */
 typedef struct Connection Connection;
 typedef struct FdCloser FdCloser;
 
 typedef struct PeerUser {
 	uid_t uid;
+	bool is_operator;
 	struct PeerUsers *users;
+	TurnOwner turn_owner;
 	TAILQ_HEAD(, Connection) connections; /* newest first */
 	size_t connection_count;
-	size_t unread; /* bytes */
+	size_t buffered; /* bytes of input and output */
 
 	/* The closer's state: fds that wait for their close, and running children. */
 	int *waiting;
@@ -32,22 +38,26 @@ typedef struct PeerUser {
 	bool closing_due;    /* in FdCloser.due */
 	TAILQ_ENTRY(PeerUser) due;
 
-	RB_ENTRY(PeerUser) by_uid;
+	bool is_unused; /* in PeerUsers.unused */
+	TAILQ_ENTRY(PeerUser) unused;
+	RB_ENTRY(PeerUser) by_payer;
 } PeerUser;
 
 typedef RB_HEAD(PeerUserTree, PeerUser) PeerUserTree;
 
 typedef struct PeerUsers {
 	PeerUserTree tree;
+	const Turns *turns;
+	TAILQ_HEAD(, PeerUser) unused; /* entries that hold nothing, but have used more time */
 } PeerUsers;
 
-void peer_users_init(PeerUsers *users);
+void peer_users_init(PeerUsers *users, const Turns *turns);
 void peer_users_deinit(PeerUsers *users);
 
-/* Returns the uid's entry, creating it if necessary; NULL if out of memory. */
-PeerUser *peer_user_get(PeerUsers *users, uid_t uid);
+/* Returns the payer's entry, creating it if necessary; NULL if out of memory. */
+PeerUser *peer_user_get(PeerUsers *users, const Payer *payer);
 
-/* Frees the entry if it holds nothing any more. */
+/* Frees the entry, now or later, if it holds nothing any more. */
 void peer_user_put(PeerUser *user);
 
 /* Iterate over all entries in ascending order of their uids. Return NULL at the end. */
@@ -55,8 +65,8 @@ PeerUser *peer_users_first(PeerUsers *users);
 PeerUser *peer_user_next(PeerUser *user);
 
 /*
- * Returns the uid with the most fds, counting connections and fds that wait for their close.
- * Ignores uids without connections. Returns NULL if no uid has a connection.
+ * Returns the entry with the most fds, counting connections and fds that wait for their close.
+ * Ignores entries without connections. Returns NULL if there is no connection.
  */
 PeerUser *peer_users_heaviest(PeerUsers *users);
 

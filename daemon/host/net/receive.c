@@ -8,9 +8,8 @@
 #include "daemon/api/session-fds.h"
 #include "daemon/host/server.h"
 
-/* Free space in the input before each receive: in an empty buffer, and after a partial message. */
-#define INPUT_SIZE (64u << 10)
-#define INPUT_STEP 4096
+/* Free space for each receive after a partial message. */
+#define RECEIVE_STEP 4096
 
 typedef union Control {
 	struct cmsghdr header;
@@ -98,11 +97,12 @@ ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_
 {
 	Control control;
 
-	if (!buffer_reserve(input, input->data ? INPUT_STEP : INPUT_SIZE))
+	if (!buffer_reserve(input, input->data ? RECEIVE_STEP : RECEIVE_SIZE))
 		return RECEIVED_ERROR;
+	size_t room = input->capacity - input->end;
 	struct iovec bytes = {
 		.iov_base = buffer_tail(input),
-		.iov_len = input->capacity - input->end,
+		.iov_len = room < RECEIVE_SIZE ? room : RECEIVE_SIZE,
 	};
 	struct msghdr message = {
 		.msg_iov = &bytes,

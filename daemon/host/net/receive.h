@@ -16,6 +16,12 @@ typedef enum ReceiveResult {
 	RECEIVED_ERROR,
 } ReceiveResult;
 
+/*
+ * Bytes that are received at a time. Input that a turn has no time for then stays in the socket, at
+ * its sender's expense.
+ */
+#define RECEIVE_SIZE (8u << 10)
+
 ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_metadata);
 
 #endif

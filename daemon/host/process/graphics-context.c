@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/host/process/graphics-context.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
@@ -97,57 +96,45 @@ static bool fd_device(int fd, dev_t *ret_device)
 	return true;
 }
 
-/* State of one search. */
-typedef struct Examination {
-	const HostProcess *process;
-	DynamicDevices dynamic; /* valid if dynamic_is_known */
-	bool dynamic_is_known;
-	FdCloser *closer;
-	PeerUser *user;
-} Examination;
+/* Number of fds in one step of a search. */
+#define FDS_PER_STEP 16
 
 /* The numbers of most devices are fixed. For the others, /sys is read once per search. */
-static bool device_is_context(Examination *examination, dev_t device, GraphicsContextKind *ret_kind)
+static bool device_is_context(ContextSearch *search, dev_t device)
 {
 	static const DynamicDevices none = { 0 };
 
-	if (graphics_context_of_device(&none, device, ret_kind))
+	if (graphics_context_of_device(&none, device, &search->kind))
 		return true;
-	if (!examination->dynamic_is_known)
-		examination->dynamic = dynamic_devices_read(&examination->process->table->roots);
-	examination->dynamic_is_known = true;
-	return graphics_context_of_device(&examination->dynamic, device, ret_kind);
+	if (!search->dynamic_is_known)
+		search->dynamic = dynamic_devices_read(&search->process->table->roots);
+	search->dynamic_is_known = true;
+	return graphics_context_of_device(&search->dynamic, device, &search->kind);
 }
 
 /* Fetches fd number from the process, examines it, and passes it to the closer. */
-static Lookup examine(Examination *examination, int number, GraphicsContextKind *ret_kind)
+static Lookup examine(ContextSearch *search, int number)
 {
-	int fd = pidfd_getfd(examination->process->pidfd, number, 0);
+	int fd = pidfd_getfd(search->process->pidfd, number, 0);
 	dev_t device;
 
 	if (fd < 0 && errno_is_exhaustion(errno))
 		return LOOKUP_EXHAUSTED;
 	if (fd < 0)
 		return errno == EPERM ? LOOKUP_UNREADABLE : LOOKUP_ABSENT;
-	bool found = fd_device(fd, &device) && device_is_context(examination, device, ret_kind);
-	fd_closer_close(examination->closer, examination->user, fd);
+	bool found = fd_device(fd, &device) && device_is_context(search, device);
+	fd_closer_close(search->closer, search->user, fd);
 	return found ? LOOKUP_FOUND : LOOKUP_ABSENT;
 }
 
-static Lookup examine_all(Examination *examination, DIR *directory, GraphicsContextKind *ret_kind)
+/* Ends the search with this result, unless the process has ended meanwhile. */
+static bool search_end(ContextSearch *search, Lookup lookup)
 {
-	unsigned int examined = 0;
-	const struct dirent *entry;
-
-	while (examined < LIMIT_FDS_EXAMINED && (entry = readdir(directory))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		examined++;
-		Lookup lookup = examine(examination, atoi(entry->d_name), ret_kind);
-		if (lookup != LOOKUP_ABSENT)
-			return lookup;
-	}
-	return LOOKUP_ABSENT;
+	context_search_cancel(search);
+	if (lookup != LOOKUP_EXHAUSTED && !host_process_is_alive(search->process))
+		lookup = LOOKUP_GONE;
+	search->lookup = lookup;
+	return true;
 }
 
 /* Opens the list of the process's fds. Returns NULL with errno set on failure. */
@@ -166,26 +153,39 @@ static DIR *open_fd_list(const HostProcess *process)
 	return directory;
 }
 
-Lookup graphics_context_find(const HostProcess *process, FdCloser *closer, PeerUser *user,
-			     GraphicsContextKind *ret_kind)
+void context_search_begin(ContextSearch *search, const HostProcess *process, FdCloser *closer,
+			  PeerUser *user)
 {
-	Lookup lookup;
-
+	*search = (ContextSearch){ .process = process, .closer = closer, .user = user };
 	if (fd_closer_is_full(user))
-		return LOOKUP_EXHAUSTED;
-	DIR *directory = open_fd_list(process);
-	if (directory) {
-		Examination examination = {
-			.process = process,
-			.closer = closer,
-			.user = user,
-		};
-		lookup = examine_all(&examination, directory, ret_kind);
-		closedir(directory);
-	} else {
-		lookup = errno_is_exhaustion(errno) ? LOOKUP_EXHAUSTED : LOOKUP_UNREADABLE;
+		errno = EMFILE;
+	else
+		search->fds = open_fd_list(process);
+	if (!search->fds)
+		search_end(search,
+			   errno_is_exhaustion(errno) ? LOOKUP_EXHAUSTED : LOOKUP_UNREADABLE);
+}
+
+bool context_search_step(ContextSearch *search)
+{
+	const struct dirent *entry;
+
+	for (unsigned int i = 0; search->fds && i < FDS_PER_STEP; i++) {
+		if (search->examined == LIMIT_FDS_EXAMINED || !(entry = readdir(search->fds)))
+			return search_end(search, LOOKUP_ABSENT);
+		if (entry->d_name[0] == '.')
+			continue;
+		search->examined++;
+		Lookup lookup = examine(search, atoi(entry->d_name));
+		if (lookup != LOOKUP_ABSENT)
+			return search_end(search, lookup);
 	}
-	if (lookup != LOOKUP_EXHAUSTED && !host_process_is_alive(process))
-		return LOOKUP_GONE;
-	return lookup;
+	return !search->fds;
+}
+
+void context_search_cancel(ContextSearch *search)
+{
+	if (search->fds)
+		closedir(search->fds);
+	search->fds = NULL;
 }

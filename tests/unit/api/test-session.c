@@ -383,3 +383,22 @@ Test(session, partial_message_is_detected)
 	session_deinit(&session);
 	buffer_deinit(&out);
 }
+
+Test(session, partial_message_behind_a_watch_is_detected)
+{
+	static const char watch[] = "{\"method\":\"" WATCH "\",\"more\":true}\n{\"method\":";
+	static const char rest[] = "\"" GET_INFO "\"}\n";
+	Buffer out = BUFFER_INIT;
+	Session session;
+
+	session_init(&session, &fixture.fake_host->service, fixture.admin);
+	buffer_append(&session.input, watch, strlen(watch));
+	session_arrived(&session, &(InputMetadata){ 0 });
+	cr_assert_eq(session_pump(&session, &out), SESSION_WATCHES);
+	cr_assert(session_has_partial_message(&session));
+	buffer_append(&session.input, rest, strlen(rest));
+	cr_assert_eq(session_pump(&session, &out), SESSION_WATCHES);
+	cr_assert_not(session_has_partial_message(&session), "the message is complete");
+	session_deinit(&session);
+	buffer_deinit(&out);
+}

@@ -187,6 +187,6 @@ Test(account, documented_defaults)
 	cr_assert_eq(limits_default.host_wide[LIMIT_CONNECTIONS], 10000u);
 	cr_assert_eq(limits_default.per_uid[LIMIT_REGISTRATIONS], 4096u);
 	cr_assert_eq(LIMIT_UNREAD_PER_CONNECTION, 1u << 20);
-	cr_assert_eq(LIMIT_UNREAD_PER_UID, 8u << 20);
+	cr_assert_eq(LIMIT_BUFFERED_PER_UID, 8u << 20);
 	cr_assert_eq(LIMIT_PARTIAL_MESSAGE_SECONDS, 10);
 }

@@ -59,6 +59,7 @@ typedef struct Fixture {
 	char sys[64];
 	struct event_base *base;
 	ProcessTable processes;
+	Turns turns;
 	PeerUsers owners;
 	FdCloser closer;
 	HostProcess *self;
@@ -125,7 +126,8 @@ static void set_up(void)
 	fixture.base = event_base_new();
 	event_base_priority_init(fixture.base, 2);
 	process_table_init(&fixture.processes, fixture.base, &roots, ignore_exit, NULL);
-	peer_users_init(&fixture.owners);
+	turns_init(&fixture.turns, fixture.base, NULL);
+	peer_users_init(&fixture.owners, &fixture.turns);
 	fd_closer_init(&fixture.closer, fixture.base, ignore_closed, NULL);
 	cr_assert_eq(process_table_open(&fixture.processes, getpid(), &fixture.self), LOOKUP_FOUND);
 	host_process_ref(fixture.self);
@@ -140,6 +142,7 @@ static void tear_down(void)
 	fd_closer_deinit(&fixture.closer);
 	process_table_deinit(&fixture.processes);
 	peer_users_deinit(&fixture.owners);
+	turns_deinit(&fixture.turns);
 	event_base_free(fixture.base);
 	remove_sys();
 	cr_assert_eq(count_fds(), fixture.open_fds);
@@ -149,11 +152,15 @@ TestSuite(graphics_context, .init = set_up, .fini = tear_down);
 
 static Lookup find(GraphicsContextKind *ret_kind)
 {
-	PeerUser *owner = peer_user_get(&fixture.owners, getuid());
-	Lookup lookup = graphics_context_find(fixture.self, &fixture.closer, owner, ret_kind);
+	PeerUser *owner = peer_user_get(&fixture.owners, &(Payer){ .uid = getuid() });
+	ContextSearch search;
 
+	context_search_begin(&search, fixture.self, &fixture.closer, owner);
+	while (!context_search_step(&search))
+		;
 	peer_user_put(owner);
-	return lookup;
+	*ret_kind = search.kind;
+	return search.lookup;
 }
 
 Test(graphics_context, an_open_device_with_the_number)

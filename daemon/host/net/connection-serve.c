@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* Serving a connection: its events, its turns, and the bytes in and out. */
+#include <assert.h>
+#include <event2/event.h>
+
+#include "daemon/api/reply.h"
+#include "daemon/host/log/log.h"
+#include "daemon/host/net/caller-context.h"
+#include "daemon/host/net/connection.h"
+#include "daemon/host/net/receive.h"
+#include "daemon/host/net/send.h"
+#include "daemon/host/server.h"
+#include "proto/fd-util.h"
+
+/* Buffers larger than this are freed after use instead of being reused. */
+#define SPARE_SIZE_MAX (128u << 10)
+
+/* Interval for checking whether the user's pending closes have finished. */
+static const struct timeval closes_pause = { .tv_usec = 1000 };
+
+static void on_ready(evutil_socket_t fd, short what, void *context);
+
+/* --- buffers --------------------------------------------------------------------------------- */
+
+/* Lends the spare buffer to a buffer that has no memory. */
+static void buffer_borrow(Buffer *buffer, Buffer *spare)
+{
+	if (buffer->data)
+		return;
+	*buffer = *spare;
+	*spare = BUFFER_INIT;
+}
+
+/* Returns the memory to the spare. Remaining bytes move to a new allocation of their size. */
+static void buffer_return(Buffer *buffer, Buffer *spare)
+{
+	size_t size = buffer_size(buffer);
+	Buffer remaining = BUFFER_INIT;
+
+	if (!buffer->data)
+		return;
+	if (spare->data || buffer->capacity > SPARE_SIZE_MAX) {
+		buffer_shrink(buffer);
+		return;
+	}
+	if (size > 0 && !buffer_append(&remaining, buffer_head(buffer), size))
+		return; /* out of memory: keep the large one */
+	buffer->start = buffer->end = 0;
+	*spare = *buffer;
+	*buffer = remaining;
+}
+
+void connection_account_buffered(Connection *connection)
+{
+	const Session *session = &connection->session;
+	uint32_t buffered =
+		(uint32_t)(buffer_size(&connection->output) + stream_unread(session->stream) +
+			   buffer_size(&session->input));
+
+	connection->user->buffered = connection->user->buffered - connection->buffered + buffered;
+	connection->buffered = buffered;
+}
+
+/*
+ * If the user has more than LIMIT_BUFFERED_PER_UID bytes buffered, closes the connection with most
+ * of them.
+ */
+static void peer_user_shed_buffered(PeerUser *user)
+{
+	Connection *connection, *fullest = NULL;
+
+	if (user->buffered <= LIMIT_BUFFERED_PER_UID)
+		return;
+	TAILQ_FOREACH (connection, &user->connections, of_user)
+		if (!fullest || connection->buffered > fullest->buffered)
+			fullest = connection;
+	assert(fullest);
+	log_warning("uid=%u has %zu bytes unread or unfinished: closing the connection of pid=%d, "
+		    "which has %u",
+		    user->uid, user->buffered, (int)fullest->caller.pid, fullest->buffered);
+	connection_shut(fullest);
+}
+
+/* --- turns ----------------------------------------------------------------------------------- */
+
+void connection_queue(Connection *connection)
+{
+	turns_queue(&connection->server->turns, &connection->user->turn_owner, &connection->task);
+}
+
+/* Waits for events, besides the connection's turn. */
+static void connection_wait_for(Connection *connection, short what)
+{
+	if (connection->waits_for == what)
+		return;
+	event_del(&connection->event);
+	event_assign(&connection->event, connection->server->base, connection->socket,
+		     (short)(what | EV_PERSIST), on_ready, connection);
+	event_priority_set(&connection->event, 1);
+	connection->waits_for = what;
+	if (event_add(&connection->event, what == EV_TIMEOUT ? &closes_pause : NULL) < 0)
+		log_error("out of memory: cannot wait for events on the connection of pid=%d",
+			  (int)connection->caller.pid);
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *context)
+{
+	Connection *connection = context;
+
+	(void)fd;
+	connection->ready |= what;
+	if (connection->task.owner) {
+		/* Its turn has not come since an earlier event. Until then more events are useless.
+		 */
+		event_del(&connection->event);
+		connection->waits_for = 0;
+	}
+	connection_queue(connection);
+}
+
+bool connection_begin_to_read(Connection *connection)
+{
+	connection_wait_for(connection, EV_READ);
+	return event_pending(&connection->event, EV_READ, NULL);
+}
+
+/* --- receiving ------------------------------------------------------------------------------- */
+
+/*
+ * Stops reading until some of the user's closes have finished. Used as long as the closes make
+ * progress.
+ */
+static void connection_await_closes(Connection *connection)
+{
+	buffer_return(&connection->session.input, &connection->server->connections.spare_input);
+	connection_wait_for(connection, EV_TIMEOUT);
+}
+
+/*
+ * Reports that the user's closes are stuck, and closes the connection together with the fds queued
+ * in it.
+ */
+static void connection_refuse_fds(Connection *connection)
+{
+	Buffer *output = &connection->output;
+	Writer writer = WRITER_INIT(output);
+	Failure failure;
+
+	failure_closes_under_way(&failure);
+	reply_failure(&writer, INTERFACE_VAILD, &failure, '\n');
+	if (!writer.failed)
+		send_output(connection);
+	connection_shut(connection);
+}
+
+/* Receives bytes into the session. Returns false if none came or the connection was closed. */
+static bool connection_receive(Connection *connection)
+{
+	Connections *connections = &connection->server->connections;
+	Session *session = &connection->session;
+	InputMetadata metadata;
+
+	connection->is_behind = false;
+	buffer_borrow(&session->input, &connections->spare_input);
+	size_t before = buffer_size(&session->input);
+	switch (receive(connection, &session->input, &metadata)) {
+	case RECEIVED_BYTES:
+		/* If the peer is dead, another process has reused its pid. */
+		metadata.foreign |=
+			connection->process && !host_process_is_alive(connection->process);
+		session_arrived(session, &metadata);
+		connection->is_behind = buffer_size(&session->input) - before >= RECEIVE_SIZE;
+		return true;
+	case RECEIVED_END:
+		/* The queue is empty, and the peer cannot add to it any more. */
+		connection->may_hold_fds = false;
+		session_end_of_input(session);
+		return true;
+	case RECEIVED_NOTHING:
+		buffer_return(&session->input, &connections->spare_input);
+		connection_wait_for(connection, EV_READ);
+		return false;
+	case RECEIVED_TOO_MANY_FDS:
+		if (fd_closer_is_stuck(connection->user))
+			connection_refuse_fds(connection);
+		else
+			connection_await_closes(connection);
+		return false;
+	case RECEIVED_ERROR:
+		break;
+	}
+	connection_shut(connection);
+	return false;
+}
+
+/* --- serving --------------------------------------------------------------------------------- */
+
+/* Answers requests, or sends events of a watch, until the turn is over. */
+static void connection_answer(Connection *connection)
+{
+	Connections *connections = &connection->server->connections;
+	Session *session = &connection->session;
+
+	session->turn_ends = connection->server->turns.ends;
+	buffer_borrow(&connection->output, &connections->spare_output);
+	if (session_pump(session, &connection->output) != SESSION_WAITS)
+		connection_end_search(connection);
+	if (!send_output(connection))
+		session->state = SESSION_BROKEN;
+	else if (session->state == SESSION_BROKEN)
+		log_warning(
+			"pid=%d uid=%u does not read the events it watches: closing its connection",
+			(int)connection->caller.pid, connection->caller.credentials.uid);
+	buffer_return(&session->input, &connections->spare_input);
+	buffer_return(&connection->output, &connections->spare_output);
+	connection_account_buffered(connection);
+}
+
+/* Starts or stops the timeout of a partial message. */
+static void connection_update_timeout(Connection *connection, bool is_sent)
+{
+	MessageTimeouts *timeouts = &connection->server->connections.message_timeouts;
+	Session *session = &connection->session;
+
+	/* A client that does not read its replies is not read either, so its message may wait. */
+	if (is_sent && session_has_partial_message(session))
+		message_timeout_start(timeouts, &connection->message_timeout,
+				      session->message_count);
+	else
+		message_timeout_stop(timeouts, &connection->message_timeout);
+}
+
+/* Serves the connection. Returns true if there is more to do for it. */
+static bool connection_serve(Connection *connection)
+{
+	const Session *session = &connection->session;
+	PeerUser *user = connection->user;
+
+	connection_answer(connection);
+	bool is_sent = buffer_size(&connection->output) == 0;
+	SessionState state = session->state;
+	bool waits = is_sent && (state == SESSION_WATCHES || state == SESSION_WAITS);
+
+	if (state == SESSION_BROKEN || (state == SESSION_FINISHED && is_sent)) {
+		connection_shut(connection);
+		return false;
+	}
+	connection_update_timeout(connection, is_sent);
+	/*
+	 * Nothing is read while output is pending: a client that does not read its replies cannot
+	 * send more requests. While a request or a watch waits, only a hangup matters.
+	 */
+	connection_wait_for(connection, waits ? EV_READ | EV_ET : is_sent ? EV_READ : EV_WRITE);
+	bool goes_on = state == SESSION_PAUSED || (state == SESSION_READS && connection->is_behind);
+	peer_user_shed_buffered(user);
+	return is_sent && goes_on;
+}
+
+/* Sends pending output. Returns true if so little is left that requests can be answered. */
+static bool connection_send(Connection *connection)
+{
+	if (!send_output(connection)) {
+		connection_shut(connection);
+		return false;
+	}
+	connection_account_buffered(connection);
+	if (buffer_size(&connection->output) <= LIMIT_UNREAD_PAUSE / 2 ||
+	    stream_is_dropped(connection->session.stream))
+		return true;
+	connection_wait_for(connection, EV_WRITE);
+	return false;
+}
+
+/* Returns true if the peer has closed both directions. */
+static bool connection_has_hung_up(const Connection *connection)
+{
+	return fd_poll(connection->socket, 0) & (POLLHUP | POLLERR);
+}
+
+bool connection_run(Task *task)
+{
+	Connection *connection = container_of(task, Connection, task);
+	SessionState state = connection->session.state;
+	short ready = connection->ready;
+
+	connection->ready = 0;
+	if (buffer_size(&connection->output) > 0) {
+		if (!connection_send(connection))
+			return false;
+	} else if (state == SESSION_READS) {
+		if (!connection_receive(connection))
+			return false;
+	} else if (ready & EV_READ && connection_has_hung_up(connection)) {
+		connection_shut(connection);
+		return false;
+	}
+	return connection_serve(connection);
+}
