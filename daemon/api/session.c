@@ -399,7 +399,7 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 	return state == SESSION_READS;
 }
 
-static bool turn_is_over(const Session *session)
+static bool turn_has_ended(const Session *session)
 {
 	const Host *host = session->service->host;
 
@@ -455,7 +455,7 @@ SessionState session_pump(Session *session, Buffer *out)
 			break;
 		goes_on = session->stream ? session_stream(session, out, &session->state)
 					  : session_step(session, out, &session->state);
-		if (goes_on && turn_is_over(session)) {
+		if (goes_on && turn_has_ended(session)) {
 			session->state = SESSION_PAUSED;
 			break;
 		}

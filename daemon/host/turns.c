@@ -92,7 +92,7 @@ static uint64_t now(const Turns *turns)
 	return turns->host->now(turns->host->self);
 }
 
-bool turns_is_over(const Turns *turns)
+bool turns_has_ended(const Turns *turns)
 {
 	return now(turns) >= turns->ends;
 }
@@ -136,7 +136,7 @@ bool turns_serve_one(Turns *turns)
 	turns->ends = begin + TURN_MICROSECONDS;
 	do
 		run_first(turns, owner);
-	while (!TAILQ_EMPTY(&owner->tasks) && !turns_is_over(turns));
+	while (!TAILQ_EMPTY(&owner->tasks) && !turns_has_ended(turns));
 	end_turn(turns, owner, begin);
 	return true;
 }

@@ -31,7 +31,7 @@ typedef struct TurnOwner TurnOwner;
 
 /*
  * Embedded in whatever has work to do. The function run works in small pieces and stops when
- * turns_is_over(). It returns true to stay in the queue, behind the owner's other tasks.
+ * turns_has_ended(). It returns true to stay in the queue, behind the owner's other tasks.
  */
 struct Task {
 	bool (*run)(Task *task);
@@ -80,7 +80,7 @@ void turns_queue(Turns *turns, TurnOwner *owner, Task *task);
 void turns_remove(Turns *turns, Task *task);
 
 /* Tests whether the turn has lasted long enough. */
-bool turns_is_over(const Turns *turns);
+bool turns_has_ended(const Turns *turns);
 
 /* Gives one owner its turn. Returns false if no task is queued. For the event, and for tests. */
 bool turns_serve_one(Turns *turns);

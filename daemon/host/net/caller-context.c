@@ -14,14 +14,14 @@ struct CallerSearch {
 	ContextSearch search;
 };
 
-/* Searches until the turn is over. Returns true if the search has not ended. */
+/* Searches until the turn has ended. Returns true if the search has not ended. */
 static bool search_in_turn(CallerSearch *caller)
 {
 	const Turns *turns = &caller->connection->server->turns;
 
 	do
 		caller->has_ended = context_search_step(&caller->search);
-	while (!caller->has_ended && !turns_is_over(turns));
+	while (!caller->has_ended && !turns_has_ended(turns));
 	return !caller->has_ended;
 }
 

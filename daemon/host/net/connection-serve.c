@@ -195,7 +195,7 @@ static bool connection_receive(Connection *connection)
 
 /* --- serving --------------------------------------------------------------------------------- */
 
-/* Answers requests, or sends events of a watch, until the turn is over. */
+/* Answers requests, or sends events of a watch, until the turn has ended. */
 static void connection_answer(Connection *connection)
 {
 	Connections *connections = &connection->server->connections;

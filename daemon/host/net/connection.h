@@ -84,7 +84,7 @@ void connections_reclassify(Connections *connections);
 
 /* --- between connection.c and connection-serve.c --------------------------------------------- */
 
-/* The connection's task. Answers requests and sends replies until its turn is over. */
+/* The connection's task. Answers requests and sends replies until its turn has ended. */
 bool connection_run(Task *task);
 
 /* Waits for the first request. Returns false if out of memory. */

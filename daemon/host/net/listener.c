@@ -125,7 +125,7 @@ static bool listener_accept(Listener *listener)
 	return listener_reopen_spare(listener);
 }
 
-/* Accepts connections until the turn is over. Returns true if more may be waiting. */
+/* Accepts connections until the turn has ended. Returns true if more may be waiting. */
 static bool run_accept(Task *task)
 {
 	Listener *listener = container_of(task, Listener, task);
@@ -136,7 +136,7 @@ static bool run_accept(Task *task)
 				event_add(&listener->event, NULL);
 			return false;
 		}
-	while (!turns_is_over(&listener->server->turns));
+	while (!turns_has_ended(&listener->server->turns));
 	return true;
 }
 

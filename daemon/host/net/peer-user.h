@@ -12,10 +12,10 @@
 #include "daemon/host/turns.h"
 
 /*
- * What one payer uses of the host: its connections, their buffered bytes, its fds that are still
- * being closed, and its time on the event loop. The operators among a uid's processes are one
- * payer, and all others of that uid are another. An entry exists while its payer holds anything, or
- * has used more time than others.
+ * The resources of the host that one payer uses: its connections, their buffered bytes, its fds
+ * that are still being closed, and its time on the event loop. The operators among a uid's
+ * processes are one payer, and all others of that uid are another. An entry exists while its payer
+ * holds anything, or has used more time than others.
  */
 typedef struct Connection Connection;
 typedef struct FdCloser FdCloser;

@@ -148,7 +148,7 @@ static uint64_t slow_clock(void *self)
 	return ((FakeHost *)self)->now += 500;
 }
 
-Test(session_backpressure, one_request_is_answered_in_a_turn_that_is_over)
+Test(session_backpressure, one_request_is_answered_after_the_turn_has_ended)
 {
 	static const char requests[] = "{\"method\":\"" LIST_REGISTRATIONS "\"}\n"
 				       "{\"method\":\"" LIST_REGISTRATIONS "\"}\n";
