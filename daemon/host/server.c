@@ -177,7 +177,7 @@ static void server_init_parts(Server *server)
 	process_table_init(&server->processes, base, roots, on_process_exited, server);
 	turns_init(&server->turns, base, &server->host);
 	peer_users_init(&server->users, &server->turns);
-	fd_closer_init(&server->closer, base, on_fds_closed, server);
+	fd_closer_init(&server->closer, base, &server->turns, on_fds_closed, server);
 	audit_log_init(&server->journal, base, roots);
 	service_manager_init(&server->manager, base, &server->service);
 	connections_init(&server->connections, server);

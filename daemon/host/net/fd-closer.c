@@ -45,33 +45,28 @@ bool fd_closer_is_stuck(const PeerUser *user)
 						  UINT64_C(1000) * LIMIT_CLOSE_MILLISECONDS;
 }
 
-static void peer_user_set_due(FdCloser *closer, PeerUser *user)
-{
-	if (user->closing_due)
-		return;
-	user->closing_due = true;
-	TAILQ_INSERT_TAIL(&closer->due, user, due);
-}
-
 /* Retries later, because no child could be started. */
 static void peer_user_retry(FdCloser *closer, PeerUser *user)
 {
-	peer_user_set_due(closer, user);
-	event_add(&closer->due_event, &retry_delay);
+	if (user->retries_closing)
+		return;
+	user->retries_closing = true;
+	TAILQ_INSERT_TAIL(&closer->retries, user, retry);
+	event_add(&closer->retry_event, &retry_delay);
 }
 
-static void on_due(evutil_socket_t fd, short what, void *context)
+static void on_retry(evutil_socket_t fd, short what, void *context)
 {
 	FdCloser *closer = context;
-	TAILQ_HEAD(, PeerUser) due = TAILQ_HEAD_INITIALIZER(due);
+	TAILQ_HEAD(, PeerUser) retries = TAILQ_HEAD_INITIALIZER(retries);
 	PeerUser *user;
 
 	(void)fd;
 	(void)what;
-	TAILQ_CONCAT(&due, &closer->due, due);
-	while ((user = TAILQ_FIRST(&due))) {
-		TAILQ_REMOVE(&due, user, due);
-		user->closing_due = false;
+	TAILQ_CONCAT(&retries, &closer->retries, retry);
+	while ((user = TAILQ_FIRST(&retries))) {
+		TAILQ_REMOVE(&retries, user, retry);
+		user->retries_closing = false;
 		fd_closer_run(closer, user);
 		peer_user_put(user);
 	}
@@ -103,13 +98,13 @@ static void on_child(evutil_socket_t signal_number, short what, void *context)
 			child_finish(child);
 }
 
-void fd_closer_init(FdCloser *closer, struct event_base *base, void (*closed)(void *context),
-		    void *context)
+void fd_closer_init(FdCloser *closer, struct event_base *base, Turns *turns,
+		    void (*closed)(void *context), void *context)
 {
-	*closer = (FdCloser){ .base = base, .closed = closed, .context = context };
-	TAILQ_INIT(&closer->due);
+	*closer = (FdCloser){ .turns = turns, .closed = closed, .context = context };
+	TAILQ_INIT(&closer->retries);
 	TAILQ_INIT(&closer->under_way);
-	event_assign(&closer->due_event, base, -1, 0, on_due, closer);
+	event_assign(&closer->retry_event, base, -1, 0, on_retry, closer);
 	event_assign(&closer->child_event, base, SIGCHLD, EV_SIGNAL | EV_PERSIST, on_child, closer);
 	event_add(&closer->child_event, NULL);
 }
@@ -118,7 +113,7 @@ void fd_closer_deinit(FdCloser *closer)
 {
 	ClosingChild *child;
 
-	event_del(&closer->due_event);
+	event_del(&closer->retry_event);
 	event_del(&closer->child_event);
 	/*
 	 * Abandon children that still hang: they cannot be killed, and waiting for them would hang
@@ -205,6 +200,15 @@ static bool peer_user_reserve_waiting(PeerUser *user)
 	return true;
 }
 
+static bool run_closing(Task *task)
+{
+	PeerUser *user = container_of(task, PeerUser, closing);
+
+	fd_closer_run(user->closer, user);
+	peer_user_put(user);
+	return false;
+}
+
 void fd_closer_close(FdCloser *closer, PeerUser *user, int fd)
 {
 	if (!peer_user_reserve_waiting(user)) {
@@ -216,12 +220,10 @@ void fd_closer_close(FdCloser *closer, PeerUser *user, int fd)
 		return;
 	}
 	user->waiting[user->waiting_count++] = fd;
-	/*
-	 * Do not wait for the end of the turn with this many fds: examining one more process can
-	 * add as many again.
-	 */
+	/* Do not wait with this many fds: examining one more process can add as many again. */
 	if (user->waiting_count >= LIMIT_FDS_EXAMINED)
 		fd_closer_run(closer, user);
-	peer_user_set_due(closer, user);
-	event_active(&closer->due_event, EV_TIMEOUT, 0);
+	user->closer = closer;
+	user->closing.run = run_closing;
+	turns_queue(closer->turns, &user->turn_owner, &user->closing);
 }

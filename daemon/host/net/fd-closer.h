@@ -12,22 +12,22 @@
  * connection that has fds queued can block as well. These closes therefore run in a child process
  * that shares the daemon's fd table: only the child blocks.
  *
- * At the end of each turn one child per user closes all fds of that user. A user has at most
+ * In its next turn, one child closes all fds of a user that are waiting then. A user has at most
  * LIMIT_CLOSES_UNDER_WAY children at a time; further fds wait until one of them exits.
  */
 struct FdCloser {
-	struct event_base *base;
-	struct event due_event;
+	Turns *turns;
+	struct event retry_event;
 	struct event child_event;
-	TAILQ_HEAD(, PeerUser) due;
+	TAILQ_HEAD(, PeerUser) retries; /* users for whom no child could be started */
 	TAILQ_HEAD(, ClosingChild) under_way;
 	void (*closed)(
 		void *context); /* called after each finished child, because fds are free again */
 	void *context;
 };
 
-void fd_closer_init(FdCloser *closer, struct event_base *base, void (*closed)(void *context),
-		    void *context);
+void fd_closer_init(FdCloser *closer, struct event_base *base, Turns *turns,
+		    void (*closed)(void *context), void *context);
 void fd_closer_deinit(FdCloser *closer);
 
 /*

@@ -13,7 +13,7 @@ static int compare_payers(const PeerUser *a, const PeerUser *b)
 
 TREE_GENERATE(PeerUserTree, PeerUser, by_payer, compare_payers)
 
-void peer_users_init(PeerUsers *users, const Turns *turns)
+void peer_users_init(PeerUsers *users, Turns *turns)
 {
 	*users = (PeerUsers){ .tree = RB_INITIALIZER(&users->tree), .turns = turns };
 	TAILQ_INIT(&users->unused);
@@ -31,6 +31,7 @@ static void peer_user_set_unused(PeerUser *user, bool is_unused)
 static void peer_user_free(PeerUser *user)
 {
 	peer_user_set_unused(user, false);
+	turns_remove(user->users->turns, &user->closing);
 	RB_REMOVE(PeerUserTree, &user->users->tree, user);
 	free(user->waiting);
 	free(user);
@@ -90,7 +91,7 @@ PeerUser *peer_user_get(PeerUsers *users, const Payer *payer)
 void peer_user_put(PeerUser *user)
 {
 	if (!TAILQ_EMPTY(&user->connections) || user->waiting_count > 0 ||
-	    user->closes_under_way > 0 || user->closing_due)
+	    user->closes_under_way > 0 || user->closing.owner || user->retries_closing)
 		return;
 	if (turn_owner_is_even(user->users->turns, &user->turn_owner))
 		peer_user_free(user);

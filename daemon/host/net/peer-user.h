@@ -34,9 +34,11 @@ typedef struct PeerUser {
 	size_t waiting_count;
 	size_t waiting_room;
 	unsigned int closes_under_way;
-	uint64_t last_close; /* start of the newest child; microseconds on CLOCK_MONOTONIC */
-	bool closing_due;    /* in FdCloser.due */
-	TAILQ_ENTRY(PeerUser) due;
+	uint64_t last_close;  /* start of the newest child; microseconds on CLOCK_MONOTONIC */
+	FdCloser *closer;     /* set once it has closed an fd */
+	Task closing;         /* starts a child; queued while fds wait for one */
+	bool retries_closing; /* in FdCloser.retries */
+	TAILQ_ENTRY(PeerUser) retry;
 
 	bool is_unused; /* in PeerUsers.unused */
 	TAILQ_ENTRY(PeerUser) unused;
@@ -47,11 +49,11 @@ typedef RB_HEAD(PeerUserTree, PeerUser) PeerUserTree;
 
 typedef struct PeerUsers {
 	PeerUserTree tree;
-	const Turns *turns;
+	Turns *turns;
 	TAILQ_HEAD(, PeerUser) unused; /* entries that hold nothing, but have used more time */
 } PeerUsers;
 
-void peer_users_init(PeerUsers *users, const Turns *turns);
+void peer_users_init(PeerUsers *users, Turns *turns);
 void peer_users_deinit(PeerUsers *users);
 
 /* Returns the payer's entry, creating it if necessary; NULL if out of memory. */

@@ -59,6 +59,7 @@ typedef struct Fixture {
 	char sys[64];
 	struct event_base *base;
 	ProcessTable processes;
+	Host host;
 	Turns turns;
 	PeerUsers owners;
 	FdCloser closer;
@@ -118,6 +119,20 @@ static int count_fds(void)
 	return count;
 }
 
+static uint64_t stopped_clock(void *self)
+{
+	(void)self;
+	return 0;
+}
+
+/* Tests whether fds are waiting for their close, or children are closing some. */
+static bool is_closing(void)
+{
+	const PeerUser *owner = peer_users_first(&fixture.owners);
+
+	return owner && (owner->waiting_count > 0 || owner->closes_under_way > 0);
+}
+
 static void set_up(void)
 {
 	fixture.open_fds = count_fds();
@@ -126,9 +141,10 @@ static void set_up(void)
 	fixture.base = event_base_new();
 	event_base_priority_init(fixture.base, 2);
 	process_table_init(&fixture.processes, fixture.base, &roots, ignore_exit, NULL);
-	turns_init(&fixture.turns, fixture.base, NULL);
+	fixture.host.now = stopped_clock;
+	turns_init(&fixture.turns, fixture.base, &fixture.host);
 	peer_users_init(&fixture.owners, &fixture.turns);
-	fd_closer_init(&fixture.closer, fixture.base, ignore_closed, NULL);
+	fd_closer_init(&fixture.closer, fixture.base, &fixture.turns, ignore_closed, NULL);
 	cr_assert_eq(process_table_open(&fixture.processes, getpid(), &fixture.self), LOOKUP_FOUND);
 	host_process_ref(fixture.self);
 }
@@ -137,7 +153,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	host_process_unref(fixture.self);
-	while (peer_users_first(&fixture.owners)) /* until all closing children have exited */
+	while (is_closing())
 		event_base_loop(fixture.base, EVLOOP_ONCE);
 	fd_closer_deinit(&fixture.closer);
 	process_table_deinit(&fixture.processes);
