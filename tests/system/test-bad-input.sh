@@ -135,12 +135,15 @@ parameters() {
 }
 
 # A connection with a partial message is closed after 10 s, even if further bytes of the message
-# arrive.
+# arrive, or if it waits for the end of a watch.
 partial_messages() {
   local second
 
   session_open_with partial vail-alice "$HELPERS/send-part" "$SOCKET"
   session_open_with growing vail-alice "$HELPERS/send-part" "$SOCKET"
+  session_open_with watching root "$HELPERS/send-part" "$SOCKET"
+  expect_reply "a watch and a partial message are read" taken watching \
+    'send {"method":"io.vaild.Watch","more":true}~{"method":'
   expect_reply "a partial message is read" taken partial 'send {"method":'
   expect_reply "a second partial message is read" taken growing 'send {"a":[['
   for second in {1..9}; do
@@ -152,6 +155,7 @@ partial_messages() {
   advance_clock 1
   expect_reply "the connection of a partial message is closed after 10 s" closed partial state
   expect_reply "the connection of the growing message is closed after 10 s" closed growing state
+  expect_reply "the connection of the watch is closed after 10 s" closed watching state
   witness_is_served "after partial messages"
 }
 

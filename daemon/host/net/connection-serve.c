@@ -290,7 +290,8 @@ bool connection_run(Task *task)
 	} else if (state == SESSION_READS) {
 		if (!connection_receive(connection))
 			return false;
-	} else if (ready & EV_READ && connection_has_hung_up(connection)) {
+	} else if (state == SESSION_WATCHES && ready & EV_READ &&
+		   connection_has_hung_up(connection)) {
 		connection_shut(connection);
 		return false;
 	}

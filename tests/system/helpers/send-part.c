@@ -8,6 +8,8 @@
  *              until the daemon has read it                    has closed the connection
  *   state                                                      "open" or "closed"
  *   wait       waits until the daemon closes the connection    "closed"
+ *
+ * A ~ in TEXT is sent as LF.
  */
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -22,10 +24,12 @@ static bool closes(int connection, int milliseconds)
 	return poll(&poll_for, 1, milliseconds) > 0;
 }
 
-static const char *send_part(int connection, const char *text)
+static const char *send_part(int connection, char *text)
 {
 	int unread = 0;
 
+	for (char *at = text; (at = strchr(at, '~'));)
+		*at = '\n';
 	if (send(connection, text, strlen(text), MSG_NOSIGNAL) < 0)
 		return "closed";
 	while (ioctl(connection, SIOCOUTQ, &unread) == 0 && unread > 0)
