@@ -10,9 +10,10 @@
 static void discard(const Session *session, const int *items, size_t count)
 {
 	const Host *host = session->service->host;
+	const Payer payer = payer_of(session->caller);
 
 	for (size_t i = 0; i < count; i++)
-		host->discard_fd(host->self, items[i], session->caller->account);
+		host->discard_fd(host->self, items[i], &payer);
 }
 
 /* Closes the daemon's own fds that were not sent. */

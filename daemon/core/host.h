@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/core/account.h"
 #include "daemon/core/credentials.h"
 #include "daemon/core/fd.h"
 #include "proto/guid.h"
@@ -118,9 +119,9 @@ typedef struct Host {
 
 	/*
 	 * Closes an fd received from a client. The close may block forever, so a child process does
-	 * it, charged to account.
+	 * it, charged to the payer.
 	 */
-	void (*discard_fd)(void *self, int fd, uid_t account);
+	void (*discard_fd)(void *self, int fd, const Payer *payer);
 
 	/*
 	 * Persists a quarantine across reboots, or removes a persisted one. reason may be NULL.

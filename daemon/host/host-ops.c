@@ -135,10 +135,10 @@ static void host_ops_release_fd(void *self, int fd)
 	close(fd);
 }
 
-static void host_ops_discard_fd(void *self, int fd, uid_t account)
+static void host_ops_discard_fd(void *self, int fd, const Payer *payer)
 {
 	Server *server = self;
-	PeerUser *user = peer_user_get(&server->users, &(Payer){ .uid = account });
+	PeerUser *user = peer_user_get(&server->users, payer);
 
 	if (!user) /* leaking an fd is better than blocking in close() */
 		return;

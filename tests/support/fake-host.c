@@ -258,9 +258,9 @@ static void fake_release_fd(void *self, int fd)
 		fake_host_close(self, fd);
 }
 
-static void fake_discard_fd(void *self, int fd, uid_t account)
+static void fake_discard_fd(void *self, int fd, const Payer *payer)
 {
-	(void)account;
+	(void)payer;
 	fake_host_close(self, fd);
 }
 
