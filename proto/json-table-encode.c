@@ -95,9 +95,14 @@ static void encode_value(Writer *writer, const JsonField *field, const char *str
 
 static bool is_absent(const JsonField *field, const char *structure)
 {
-	bool is_string = field->type == JSON_FIELD_STRING || field->type == JSON_FIELD_OWNED_STRING;
+	const char *member = structure + field->offset;
 
-	return !field->is_required && is_string && !load_pointer(structure + field->offset);
+	if (field->is_required)
+		return false;
+	if (field->type == JSON_FIELD_BOOLEAN)
+		return !*(const bool *)member;
+	return (field->type == JSON_FIELD_STRING || field->type == JSON_FIELD_OWNED_STRING) &&
+	       !load_pointer(member);
 }
 
 void json_table_encode(Writer *writer, const JsonTable *table, const void *structure)

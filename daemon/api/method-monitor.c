@@ -7,14 +7,13 @@
 #include "daemon/api/metrics.h"
 #include "proto/version.h"
 
-/* Returns the total use of a limit for operators, and the use of the caller's uid for others. */
+/* Returns the total use of a limit for operators, and the caller's own use for others. */
 static uint64_t visible_use(const Request *request, LimitKind kind)
 {
 	Accounts *accounts = &request->service->broker->accounts;
+	const Payer payer = payer_of(request->caller);
 
-	return request->caller->is_operator
-		       ? accounts->used[kind]
-		       : accounts_used(accounts, request->caller->account, kind);
+	return payer.is_operator ? accounts->used[kind] : accounts_used(accounts, &payer, kind);
 }
 
 static void write_limit(Writer *reply, const char *name, uint64_t maximum, uint64_t used)
@@ -69,12 +68,13 @@ static void write_limits(Request *request)
 	Writer *reply = request->reply;
 	Accounts *accounts = &request->service->broker->accounts;
 	const MostOfOneProcess most = find_most_of_one_process(request);
+	const Payer payer = payer_of(request->caller);
 
 	writer_key(reply, "limits");
 	writer_array_begin(reply);
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
 		write_limit(reply, limit_name(kind, true), accounts->limits.per_uid[kind],
-			    accounts_used(accounts, request->caller->account, kind));
+			    accounts_used(accounts, &payer, kind));
 		if (request->caller->is_operator)
 			write_limit(reply, limit_name(kind, false),
 				    accounts->limits.host_wide[kind], accounts->used[kind]);

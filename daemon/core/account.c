@@ -6,10 +6,10 @@
 
 static int account_compare(const Account *a, const Account *b)
 {
-	return compare_numbers(a->uid, b->uid);
+	return payer_compare(&a->payer, &b->payer);
 }
 
-TREE_GENERATE(AccountTree, Account, by_uid, account_compare)
+TREE_GENERATE(AccountTree, Account, by_payer, account_compare)
 
 void accounts_init(Accounts *accounts, const Limits *limits)
 {
@@ -24,21 +24,21 @@ void accounts_deinit(Accounts *accounts)
 	(void)accounts;
 }
 
-static Account *account_find(Accounts *accounts, uid_t uid)
+static Account *account_find(Accounts *accounts, const Payer *payer)
 {
-	return RB_FIND(AccountTree, &accounts->tree, &(Account){ .uid = uid });
+	return RB_FIND(AccountTree, &accounts->tree, &(Account){ .payer = *payer });
 }
 
-static Account *account_find_or_add(Accounts *accounts, uid_t uid)
+static Account *account_find_or_add(Accounts *accounts, const Payer *payer)
 {
-	Account *account = account_find(accounts, uid);
+	Account *account = account_find(accounts, payer);
 
 	if (account)
 		return account;
 	account = calloc(1, sizeof(*account));
 	if (!account)
 		return NULL;
-	account->uid = uid;
+	account->payer = *payer;
 	RB_INSERT(AccountTree, &accounts->tree, account);
 	return account;
 }
@@ -50,6 +50,24 @@ static void account_free_if_unused(Accounts *accounts, Account *account)
 			return;
 	RB_REMOVE(AccountTree, &accounts->tree, account);
 	free(account);
+}
+
+static void account_add(Accounts *accounts, Account *account, LimitKind kind, uint64_t count)
+{
+	account->used[kind] += count;
+	accounts->used[kind] += count;
+	if (account->payer.is_operator)
+		accounts->used_by_operators[kind] += count;
+}
+
+static void account_subtract(Accounts *accounts, Account *account, LimitKind kind, uint64_t count)
+{
+	assert(account->used[kind] >= count && accounts->used[kind] >= count);
+	account->used[kind] -= count;
+	accounts->used[kind] -= count;
+	if (account->payer.is_operator)
+		accounts->used_by_operators[kind] -= count;
+	account_free_if_unused(accounts, account);
 }
 
 static NTSTATUS quota_exceeded(Failure *failure, const char *subject, const char *name,
@@ -69,6 +87,24 @@ static bool has_operator_share(LimitKind kind)
 	return kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES;
 }
 
+NTSTATUS limits_check(const Limits *limits, Failure *failure)
+{
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
+		if (!has_operator_share(kind))
+			continue;
+		if (limits->host_wide[kind] < LIMIT_OPERATOR_SHARE)
+			return failure_parameter(
+				failure, limit_name(kind, false),
+				"would lock operators out, because a tenth of it is reserved for "
+				"them; set at least %d",
+				LIMIT_OPERATOR_SHARE);
+		if (limits->per_uid[kind] == 0)
+			return failure_parameter(failure, limit_name(kind, true),
+						 "would lock operators out; set at least 1");
+	}
+	return STATUS_SUCCESS;
+}
+
 /* Not a quota, because the fdstore is a resource of the host and belongs to no user. */
 static NTSTATUS store_is_full(Failure *failure)
 {
@@ -77,21 +113,27 @@ static NTSTATUS store_is_full(Failure *failure)
 			   "wait until some processes exit");
 }
 
-/* Checks whether more units of kind stay within the account's limit and the total. */
-static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, bool is_operator,
+/*
+ * Checks whether more units of kind stay within the payer's limit and the total. account is the
+ * payer's, or NULL if it has none yet.
+ */
+static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, const Payer *payer,
 			     LimitKind kind, uint64_t more, Failure *failure)
 {
 	uint64_t used = account ? account->used[kind] : 0;
 	uint64_t per_uid = accounts->limits.per_uid[kind];
 	uint64_t host_wide = accounts->limits.host_wide[kind];
+	uint64_t reserve = has_operator_share(kind) ? host_wide / LIMIT_OPERATOR_SHARE : 0;
 
 	if (accounts->is_restoring)
 		return STATUS_SUCCESS;
 	if (used > per_uid || more > per_uid - used)
 		return quota_exceeded(failure, "your user", limit_name(kind, true), "release some",
 				      per_uid, used);
-	if (!is_operator && has_operator_share(kind))
-		host_wide -= host_wide / LIMIT_OPERATOR_SHARE;
+	if (!payer->is_operator)
+		host_wide -= reserve;
+	else if (more <= reserve && accounts->used_by_operators[kind] <= reserve - more)
+		return STATUS_SUCCESS;
 	if (accounts->used[kind] <= host_wide && more <= host_wide - accounts->used[kind])
 		return STATUS_SUCCESS;
 	if (kind == LIMIT_STORE_ENTRIES)
@@ -122,8 +164,7 @@ NTSTATUS charge_check(Accounts *accounts, const Payer *payer, LimitKind kind, Fa
 {
 	if (payer->is_daemon)
 		return STATUS_SUCCESS;
-	return limits_allow(accounts, account_find(accounts, payer->uid), payer->is_operator, kind,
-			    1, failure);
+	return limits_allow(accounts, account_find(accounts, payer), payer, kind, 1, failure);
 }
 
 NTSTATUS charge_take(Charge *charge, Accounts *accounts, const Payer *payer, LimitKind kind,
@@ -141,11 +182,10 @@ NTSTATUS charge_restore(Charge *charge, Accounts *accounts, const Payer *payer, 
 {
 	if (payer->is_daemon)
 		return STATUS_SUCCESS;
-	Account *account = account_find_or_add(accounts, payer->uid);
+	Account *account = account_find_or_add(accounts, payer);
 	if (!account)
 		return failure_no_memory(failure);
-	account->used[kind]++;
-	accounts->used[kind]++;
+	account_add(accounts, account, kind, 1);
 	*charge = (Charge){ .account = account, .kind = kind };
 	return STATUS_SUCCESS;
 }
@@ -156,11 +196,8 @@ void charge_return(Charge *charge, Accounts *accounts)
 
 	if (!account)
 		return;
-	assert(account->used[charge->kind] > 0 && accounts->used[charge->kind] > 0);
-	account->used[charge->kind]--;
-	accounts->used[charge->kind]--;
+	account_subtract(accounts, account, charge->kind, 1);
 	*charge = CHARGE_INIT;
-	account_free_if_unused(accounts, account);
 }
 
 /*
@@ -169,7 +206,7 @@ void charge_return(Charge *charge, Accounts *accounts)
  */
 static Account *tally_account(const Tally *tally, Accounts *accounts, const Payer *payer)
 {
-	return tally->count > 0 ? tally->account : account_find(accounts, payer->uid);
+	return tally->count > 0 ? tally->account : account_find(accounts, payer);
 }
 
 /* The first payer decides: units are charged to an account unless that payer is the daemon. */
@@ -186,8 +223,9 @@ static NTSTATUS tally_allows(const Tally *tally, Accounts *accounts, const Payer
 
 	if (status != STATUS_SUCCESS || !tally_is_charged(tally, payer))
 		return status;
-	return limits_allow(accounts, tally_account(tally, accounts, payer), payer->is_operator,
-			    tally->kind, more, failure);
+	const Account *account = tally_account(tally, accounts, payer);
+	return limits_allow(accounts, account, account ? &account->payer : payer, tally->kind, more,
+			    failure);
 }
 
 NTSTATUS tally_check(const Tally *tally, Accounts *accounts, const Payer *payer, Failure *failure)
@@ -204,11 +242,10 @@ NTSTATUS tally_take_many(Tally *tally, Accounts *accounts, const Payer *payer, u
 		return status;
 	if (tally_is_charged(tally, payer)) {
 		if (!tally->account)
-			tally->account = account_find_or_add(accounts, payer->uid);
+			tally->account = account_find_or_add(accounts, payer);
 		if (!tally->account)
 			return failure_no_memory(failure);
-		tally->account->used[tally->kind] += count;
-		accounts->used[tally->kind] += count;
+		account_add(accounts, tally->account, tally->kind, count);
 	}
 	tally->count += count;
 	return STATUS_SUCCESS;
@@ -227,35 +264,35 @@ void tally_return(Tally *tally, Accounts *accounts, uint64_t count)
 	tally->count -= count;
 	if (!account)
 		return;
-	assert(account->used[tally->kind] >= count && accounts->used[tally->kind] >= count);
-	account->used[tally->kind] -= count;
-	accounts->used[tally->kind] -= count;
-	if (tally->count == 0) {
+	if (tally->count == 0)
 		tally->account = NULL;
-		account_free_if_unused(accounts, account);
-	}
+	account_subtract(accounts, account, tally->kind, count);
 }
 
-uint64_t accounts_used(Accounts *accounts, uid_t uid, LimitKind kind)
+uint64_t accounts_used(Accounts *accounts, const Payer *payer, LimitKind kind)
 {
-	const Account *account = account_find(accounts, uid);
+	const Account *account = account_find(accounts, payer);
 
 	return account ? account->used[kind] : 0;
 }
 
 void accounts_check(const Accounts *accounts)
 {
-	uint64_t sums[LIMIT_MAX] = { 0 };
+	uint64_t sums[LIMIT_MAX] = { 0 }, of_operators[LIMIT_MAX] = { 0 };
 	Account *account;
 
 	RB_FOREACH (account, AccountTree, (AccountTree *)&accounts->tree) {
 		uint64_t any = 0;
 		for (int kind = 0; kind < LIMIT_MAX; kind++) {
 			sums[kind] += account->used[kind];
+			if (account->payer.is_operator)
+				of_operators[kind] += account->used[kind];
 			any |= account->used[kind];
 		}
 		assert(any != 0);
 	}
-	for (int kind = 0; kind < LIMIT_MAX; kind++)
+	for (int kind = 0; kind < LIMIT_MAX; kind++) {
 		assert(sums[kind] == accounts->used[kind]);
+		assert(of_operators[kind] == accounts->used_by_operators[kind]);
+	}
 }

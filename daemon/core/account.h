@@ -11,23 +11,41 @@
 #include "daemon/core/tree.h"
 
 /*
- * Resource accounting: counts each user's use of every limited resource. A Charge is embedded in
+ * Resource accounting: counts each payer's use of every limited resource. A Charge is embedded in
  * the entity that it pays for. It is taken when the entity is prepared and returned when the entity
  * ends. An account exists exactly as long as something is charged to it. The totals are always the
  * sums of the accounts.
  */
 
-typedef struct Account {
+/*
+ * The owner of an account: a uid and its class. Operators are a class of their own, so that others
+ * with the same uid, such as root in a container, cannot use up an operator's limits.
+ */
+typedef struct Payer {
 	uid_t uid;
+	bool is_operator;
+	bool is_daemon; /* the daemon itself: tallies count its use, but no account is charged */
+} Payer;
+
+/* Orders payers by uid, then by class: others before operators. is_daemon is ignored. */
+static inline int payer_compare(const Payer *a, const Payer *b)
+{
+	return a->uid != b->uid ? compare_numbers(a->uid, b->uid)
+				: compare_numbers(a->is_operator, b->is_operator);
+}
+
+typedef struct Account {
+	Payer payer;
 	uint64_t used[LIMIT_MAX];
-	RB_ENTRY(Account) by_uid;
+	RB_ENTRY(Account) by_payer;
 } Account;
 
 typedef RB_HEAD(AccountTree, Account) AccountTree;
 
 typedef struct Accounts {
 	AccountTree tree;
-	uint64_t used[LIMIT_MAX]; /* by all users together */
+	uint64_t used[LIMIT_MAX]; /* by all payers together */
+	uint64_t used_by_operators[LIMIT_MAX];
 	Limits limits;
 	/* Skips every limit during a restore, so that a lowered limit takes nothing away. */
 	bool is_restoring;
@@ -40,13 +58,6 @@ typedef struct Charge {
 } Charge;
 
 #define CHARGE_INIT ((Charge){ 0 })
-
-/* The user whose account is charged for an operation. */
-typedef struct Payer {
-	uid_t uid;
-	bool is_operator;
-	bool is_daemon; /* the daemon itself: tallies count its use, but no account is charged */
-} Payer;
 
 /*
  * Several units of one resource that belong to one entity. The first payer is charged for every
@@ -66,10 +77,11 @@ void accounts_init(Accounts *accounts, const Limits *limits);
 void accounts_deinit(Accounts *accounts);
 
 /*
- * Charges one unit of kind to the payer, or nothing if the payer is the daemon. Only operators may
- * use the share of connections and fdstore entries that is reserved for them. Returns
- * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_INSUFFICIENT_RESOURCES if the fdstore is full, or
- * STATUS_NO_MEMORY. On failure *charge is unchanged.
+ * Charges one unit of kind to the payer, or nothing if the payer is the daemon. A tenth of the
+ * connections and of the fdstore entries is reserved for operators. They keep this reserve even if
+ * the total is reached, for example because it was lowered. Returns STATUS_SUCCESS,
+ * STATUS_QUOTA_EXCEEDED, STATUS_INSUFFICIENT_RESOURCES if the fdstore is full, or STATUS_NO_MEMORY.
+ * On failure *charge is unchanged.
  */
 NTSTATUS charge_take(Charge *charge, Accounts *accounts, const Payer *payer, LimitKind kind,
 		     Failure *failure);
@@ -112,8 +124,15 @@ void tally_return(Tally *tally, Accounts *accounts, uint64_t count);
 NTSTATUS limit_check_entity(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,
 			    Failure *failure);
 
-/* Returns the number of units of kind that are charged to the uid. */
-uint64_t accounts_used(Accounts *accounts, uid_t uid, LimitKind kind);
+/*
+ * Checks that the limits do not lock operators out: that operators have a reserve, and that each
+ * payer may have at least one connection and one fdstore entry. Returns STATUS_SUCCESS or
+ * STATUS_INVALID_PARAMETER.
+ */
+NTSTATUS limits_check(const Limits *limits, Failure *failure);
+
+/* Returns the number of units of kind that are charged to the payer. */
+uint64_t accounts_used(Accounts *accounts, const Payer *payer, LimitKind kind);
 
 /* Asserts that the totals are the sums of the accounts, and that no account is empty. */
 void accounts_check(const Accounts *accounts);

@@ -238,7 +238,7 @@ SharedObject *object_after(Broker *broker, uint64_t serial)
 
 NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectFd *fds, Failure *failure)
 {
-	const Payer payer = { .uid = object->charge.account->uid };
+	const Payer payer = object->charge.account->payer;
 	uint64_t size = mebibytes(size_of_memory(fds, object->description.plane_count));
 	uint64_t former = object->bytes.count;
 	NTSTATUS status = STATUS_SUCCESS;

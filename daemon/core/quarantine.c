@@ -59,7 +59,7 @@ NTSTATUS quarantine_prepare(Broker *broker, const Payer *payer, const Guid *guid
 
 NTSTATUS quarantine_restore(Broker *broker, const Guid *guid, char **reason, Failure *failure)
 {
-	const Payer root = { .uid = 0 };
+	const Payer root = { .uid = 0, .is_operator = true };
 	Quarantine *quarantine = quarantine_new(guid, reason);
 
 	if (!quarantine)

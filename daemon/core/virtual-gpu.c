@@ -4,7 +4,7 @@
 #include "daemon/core/broker.h"
 
 /* Checks that the VM and the adapter can have another vGPU. */
-static NTSTATUS check_room(Broker *broker, const Caller *caller, const VirtualMachine *vm,
+static NTSTATUS check_room(Broker *broker, const Payer *payer, const VirtualMachine *vm,
 			   const Adapter *adapter, Failure *failure)
 {
 	bool vm_is_full = vm->virtual_gpu_count >= LIMIT_VIRTUAL_GPUS_OF_MACHINE;
@@ -17,7 +17,7 @@ static NTSTATUS check_room(Broker *broker, const Caller *caller, const VirtualMa
 				 "another adapter");
 	failure->limit = vm_is_full ? "virtualGpusPerMachine" : "maxVirtualGpus";
 	failure->maximum = vm_is_full ? LIMIT_VIRTUAL_GPUS_OF_MACHINE : adapter->max_virtual_gpus;
-	failure->used = accounts_used(&broker->accounts, caller->account, LIMIT_VIRTUAL_GPUS);
+	failure->used = accounts_used(&broker->accounts, payer, LIMIT_VIRTUAL_GPUS);
 	return failure->status;
 }
 
@@ -26,7 +26,7 @@ NTSTATUS virtual_gpu_prepare(Broker *broker, const Caller *caller, VirtualMachin
 			     Failure *failure)
 {
 	const Payer payer = payer_of(caller);
-	NTSTATUS status = check_room(broker, caller, vm, adapter, failure);
+	NTSTATUS status = check_room(broker, &payer, vm, adapter, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;

@@ -37,6 +37,12 @@
 	{                                                               \
 		RECORD_ROW(JSON_FIELD_BOOLEAN, text, structure, member) \
 	}
+/* Left out if it is false. */
+#define OPTIONAL_BOOLEAN(text, structure, member)                                        \
+	{                                                                                \
+		JSON_FIELD(JSON_FIELD_BOOLEAN, text, structure, member),                 \
+			.present_offset = JSON_NO_MEMBER, .count_offset = JSON_NO_MEMBER \
+	}
 #define TEXT(text, structure, member)                                         \
 	{                                                                     \
 		RECORD_ROW(JSON_FIELD_OWNED_STRING, text, structure, member), \

@@ -6,7 +6,8 @@
 static const JsonField process_fields[] = {
 	NUMBER("key", RecordedProcess, key),
 	UID("uid", RecordedProcess, uid),
-	UID("account", RecordedProcess, account),
+	UID("account", RecordedProcess, payer.uid),
+	OPTIONAL_BOOLEAN("operatorPays", RecordedProcess, payer.is_operator),
 };
 static const JsonTable process_table = RECORD_TABLE(process_fields);
 
@@ -47,8 +48,8 @@ static const JsonField client_adapter_fields[] = {
 	      GPU_PAGE_TABLE_LEVEL_MAX, NULL),
 	NUMBER("maxVirtualGpus", RecordedClientAdapter, max_virtual_gpus),
 	UID("driverUid", RecordedClientAdapter, driver_uid),
-	UID("account", RecordedClientAdapter, account),
-	BOOLEAN("isOperator", RecordedClientAdapter, is_operator),
+	UID("account", RecordedClientAdapter, payer.uid),
+	BOOLEAN("isOperator", RecordedClientAdapter, payer.is_operator),
 };
 
 static const JsonField display_client_fields[] = {
@@ -83,7 +84,8 @@ static const JsonField virtual_gpu_fields[] = {
 	NUMBER("virtualMachine", RecordedVirtualGpu, vm),
 	NUMBER("adapter", RecordedVirtualGpu, adapter),
 	OPTIONAL_TEXT("profile", RecordedVirtualGpu, profile),
-	UID("account", RecordedVirtualGpu, account),
+	UID("account", RecordedVirtualGpu, payer.uid),
+	OPTIONAL_BOOLEAN("operatorPays", RecordedVirtualGpu, payer.is_operator),
 };
 
 static const JsonField driver_reservation_fields[] = {
@@ -101,8 +103,8 @@ static const JsonField gpu_process_fields[] = {
 	STRUCTURE("process", RecordedGpuProcess, process, &process_table),
 	NUMBER("virtualMachine", RecordedGpuProcess, vm),
 	OPTIONAL_TEXT("name", RecordedGpuProcess, name),
-	UID("account", RecordedGpuProcess, account),
-	BOOLEAN("isOperator", RecordedGpuProcess, is_operator),
+	UID("account", RecordedGpuProcess, payer.uid),
+	BOOLEAN("isOperator", RecordedGpuProcess, payer.is_operator),
 	LIST("reservations", RecordedGpuProcess, reservations, reservation_count,
 	     RecordedReservation, LIMIT_VALUE_MAX, &driver_reservation_table),
 	LIST("entries", RecordedGpuProcess, entries, entry_count, uint64_t, LIMIT_VALUE_MAX, NULL),
@@ -117,7 +119,8 @@ static const JsonField entry_fields[] = {
 static const JsonField reservation_fields[] = {
 	NUMBER("serial", RecordedRange, range.serial),
 	NUMBER("gpuProcess", RecordedRange, gpu_process),
-	UID("account", RecordedRange, account),
+	UID("account", RecordedRange, payer.uid),
+	OPTIONAL_BOOLEAN("operatorPays", RecordedRange, payer.is_operator),
 	NUMBER("first", RecordedRange, range.range.first),
 	NUMBER("end", RecordedRange, range.range.end),
 };
@@ -125,7 +128,8 @@ static const JsonField reservation_fields[] = {
 static const JsonField mapping_fields[] = {
 	NUMBER("serial", RecordedRange, range.serial),
 	NUMBER("gpuProcess", RecordedRange, gpu_process),
-	UID("account", RecordedRange, account),
+	UID("account", RecordedRange, payer.uid),
+	OPTIONAL_BOOLEAN("operatorPays", RecordedRange, payer.is_operator),
 	NUMBER("first", RecordedRange, range.range.first),
 	NUMBER("end", RecordedRange, range.range.end),
 	BOOLEAN("isInside", RecordedRange, is_inside),
@@ -139,14 +143,16 @@ static const JsonField context_fields[] = {
 	NUMBER("serial", RecordedContext, serial),
 	HANDLE("handle", RecordedContext, handle),
 	NUMBER("gpuProcess", RecordedContext, gpu_process),
-	UID("account", RecordedContext, account),
+	UID("account", RecordedContext, payer.uid),
+	OPTIONAL_BOOLEAN("operatorPays", RecordedContext, payer.is_operator),
 };
 
 static const JsonField registration_fields[] = {
 	NUMBER("serial", RecordedRegistration, serial),
 	NUMBER("virtualMachine", RecordedRegistration, vm),
 	STRUCTURE("process", RecordedRegistration, process, &process_table),
-	UID("account", RecordedRegistration, account),
+	UID("account", RecordedRegistration, payer.uid),
+	OPTIONAL_BOOLEAN("operatorPays", RecordedRegistration, payer.is_operator),
 	NUMBER_TO("graphicsContext", RecordedRegistration, graphics_context,
 		  GRAPHICS_CONTEXT_MAX - 1),
 	NUMBER("since", RecordedRegistration, since),
@@ -201,7 +207,8 @@ static const JsonField sharing_fields[] = {
 	HANDLE("object", RecordedSharing, object),
 	NUMBER("virtualMachine", RecordedSharing, vm),
 	STRUCTURE("sharer", RecordedSharing, sharer, &process_table),
-	UID("account", RecordedSharing, account),
+	UID("account", RecordedSharing, payer.uid),
+	OPTIONAL_BOOLEAN("operatorPays", RecordedSharing, payer.is_operator),
 	ARRAY("descriptors", RecordedSharing, fds, fd_count, uint64_t, OBJECT_FDS_MAX, NULL),
 };
 
@@ -209,7 +216,8 @@ static const JsonField holder_fields[] = {
 	NUMBER("serial", RecordedHolder, serial),
 	HANDLE("object", RecordedHolder, object),
 	STRUCTURE("process", RecordedHolder, process, &process_table),
-	UID("account", RecordedHolder, account),
+	UID("account", RecordedHolder, payer.uid),
+	OPTIONAL_BOOLEAN("operatorPays", RecordedHolder, payer.is_operator),
 	NUMBER("since", RecordedHolder, since),
 };
 

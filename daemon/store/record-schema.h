@@ -16,7 +16,7 @@
 typedef struct RecordedProcess {
 	ProcessKey key;
 	uid_t uid;
-	uid_t account; /* charged for the process's entry in the fd store */
+	Payer payer; /* of the process's entry in the fd store */
 } RecordedProcess;
 
 typedef struct RecordedAdapter {
@@ -36,8 +36,7 @@ typedef struct RecordedClientAdapter {
 	size_t level_count;
 	uint64_t max_virtual_gpus;
 	uid_t driver_uid;
-	uid_t account;
-	bool is_operator;
+	Payer payer;
 } RecordedClientAdapter;
 
 typedef struct RecordedVm {
@@ -45,7 +44,7 @@ typedef struct RecordedVm {
 	Guid guid;
 	char *name;
 	RecordedProcess vmm;
-	uid_t account;
+	uid_t account; /* of operators if by_operator */
 	uid_t registered_by;
 	bool by_operator;
 	DisplayClients display_clients;
@@ -61,7 +60,7 @@ typedef struct RecordedVirtualGpu {
 	uint64_t vm;
 	uint64_t adapter;
 	char *profile;
-	uid_t account;
+	Payer payer;
 } RecordedVirtualGpu;
 
 /* A driver reservation, in pages. */
@@ -79,8 +78,7 @@ typedef struct RecordedGpuProcess {
 	RecordedProcess process; /* with key PROCESS_KEY_NONE if it belongs to none */
 	uint64_t vm;             /* 0 if it belongs to none */
 	char *name;
-	uid_t account;
-	bool is_operator;
+	Payer payer;
 	RecordedReservation *reservations; /* the driver's, which never change */
 	size_t reservation_count;
 	uint64_t *entries; /* the driver's at completion; later ones have their own records */
@@ -98,7 +96,7 @@ typedef struct RecordedEntry {
 typedef struct RecordedRange {
 	GpuRange range;
 	uint64_t gpu_process;
-	uid_t account;
+	Payer payer;
 	bool is_inside; /* lies inside a reservation */
 } RecordedRange;
 
@@ -106,14 +104,14 @@ typedef struct RecordedContext {
 	uint64_t serial;
 	Handle handle;
 	uint64_t gpu_process;
-	uid_t account;
+	Payer payer;
 } RecordedContext;
 
 typedef struct RecordedRegistration {
 	uint64_t serial;
 	uint64_t vm;
 	RecordedProcess process;
-	uid_t account;
+	Payer payer;
 	GraphicsContextKind graphics_context;
 	uint64_t since;
 	ConnectionCredentials connection_credentials;
@@ -126,7 +124,7 @@ typedef struct RecordedSharing {
 	Handle object;
 	uint64_t vm;
 	RecordedProcess sharer;
-	uid_t account;
+	Payer payer;
 	uint64_t fds[OBJECT_FDS_MAX]; /* ids in the fd store */
 	size_t fd_count;
 } RecordedSharing;
@@ -135,7 +133,7 @@ typedef struct RecordedHolder {
 	uint64_t serial;
 	Handle object;
 	RecordedProcess process;
-	uid_t account;
+	Payer payer;
 	uint64_t since;
 } RecordedHolder;
 

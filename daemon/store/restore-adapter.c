@@ -39,8 +39,8 @@ void restore_identity(Restore *restore, GpuProcess *gpu_process, uint64_t serial
 static Caller driver_of(const RecordedClientAdapter *from)
 {
 	return (Caller){
-		.account = from->account,
-		.is_operator = from->is_operator,
+		.account = from->payer.uid,
+		.is_operator = from->payer.is_operator,
 		.credentials = { .uid = from->driver_uid },
 	};
 }

@@ -50,11 +50,11 @@ static RestoreReason find_origin(Restore *restore, const RecordedGpuProcess *fro
 	*ret = (GpuProcessOrigin){
 		.name = from->name,
 		.is_system = from->is_system,
-		.payer = { .uid = from->account, .is_operator = from->is_operator },
+		.payer = from->payer,
 	};
 	if (from->process.key != PROCESS_KEY_NONE) {
 		RestoreReason reason =
-			restore_caller(restore, &from->process, from->account, &caller);
+			restore_caller(restore, &from->process, &from->payer, &caller);
 		if (reason != RESTORE_OK)
 			return reason;
 	}
@@ -153,7 +153,6 @@ static RestoreReason restore_range(Restore *restore, RecordedRange *from, GpuRan
 {
 	GpuProcess *gpu_process = find_gpu_process(restore, from->gpu_process);
 	const Range *range = &from->range.range;
-	const Payer payer = { .uid = from->account };
 	Failure failure;
 
 	if (!gpu_process)
@@ -164,7 +163,7 @@ static RestoreReason restore_range(Restore *restore, RecordedRange *from, GpuRan
 	if (from->is_inside != (range_tree_find(&space->taken, range->first) != NULL))
 		return RESTORE_OTHER_SURROUNDINGS;
 	from->range.kind = kind;
-	return restore_reason(address_space_restore(space, &payer, &from->range, &failure));
+	return restore_reason(address_space_restore(space, &from->payer, &from->range, &failure));
 }
 
 RestoreReason restore_reservation(Restore *restore, void *record)
@@ -191,7 +190,9 @@ RestoreReason restore_context(Restore *restore, void *record)
 		return RESTORE_NO_OWNER_PROCESS;
 	if (handle_entry_is_taken(broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
-	const Caller caller = { .process = gpu_process->process->key, .account = from->account };
+	const Caller caller = { .process = gpu_process->process->key,
+				.account = from->payer.uid,
+				.is_operator = from->payer.is_operator };
 	NTSTATUS status =
 		context_prepare(broker, &caller, gpu_process->adapter, &context, &failure);
 	if (status != STATUS_SUCCESS)

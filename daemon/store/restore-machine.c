@@ -21,7 +21,7 @@ static RestoreReason take_agent(Restore *restore, RecordedVm *from, VmSettings *
 		settings->agent_user = TAKE_POINTER(from->agent_user);
 		settings->agent_uid = agent->uid;
 	} else {
-		RestoreReason reason = restore_caller(restore, agent, 0, &caller);
+		RestoreReason reason = restore_caller(restore, agent, &agent->payer, &caller);
 		if (reason != RESTORE_OK)
 			return restore_reason_is_exhaustion(reason) ? reason : RESTORE_OK;
 		settings->agent_process.key = agent->key;
@@ -39,7 +39,8 @@ RestoreReason restore_vm(Restore *restore, void *record)
 	Caller caller;
 	VirtualMachine *vm;
 	Failure failure;
-	RestoreReason reason = restore_caller(restore, &from->vmm, from->account, &caller);
+	const Payer payer = { .uid = from->account, .is_operator = from->by_operator };
+	RestoreReason reason = restore_caller(restore, &from->vmm, &payer, &caller);
 
 	if (reason != RESTORE_OK)
 		return reason;
@@ -51,7 +52,6 @@ RestoreReason restore_vm(Restore *restore, void *record)
 	VmSettings settings = { .name = TAKE_POINTER(from->name) };
 	vmm.credentials.uids[ID_EFFECTIVE] = from->vmm.uid;
 	caller.credentials.uid = from->registered_by;
-	caller.is_operator = from->by_operator;
 	settings.display_clients = from->display_clients;
 	from->display_clients = DISPLAY_CLIENTS_INIT;
 	reason = take_agent(restore, from, &settings);
@@ -71,7 +71,8 @@ RestoreReason restore_virtual_gpu(Restore *restore, void *record)
 {
 	RecordedVirtualGpu *from = record;
 	Broker *broker = restore->broker;
-	const Caller caller = { .account = from->account };
+	const Caller caller = { .account = from->payer.uid,
+				.is_operator = from->payer.is_operator };
 	VirtualMachine *vm = restore_find_vm(restore, from->vm);
 	Adapter *adapter = restore_find_adapter(restore, from->adapter);
 	VirtualGpu *virtual_gpu;
@@ -116,7 +117,7 @@ RestoreReason restore_registration(Restore *restore, void *record)
 	RestoreReason reason = check_registrable(restore, from, vm);
 
 	if (reason == RESTORE_OK)
-		reason = restore_caller(restore, &from->process, from->account, &caller);
+		reason = restore_caller(restore, &from->process, &from->payer, &caller);
 	if (reason != RESTORE_OK)
 		return reason;
 	caller.credentials = from->connection_credentials;

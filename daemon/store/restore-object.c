@@ -99,7 +99,7 @@ RestoreReason restore_sharing(Restore *restore, void *record)
 					      VirtualMachine);
 	Caller sharer;
 	Failure failure;
-	RestoreReason reason = restore_caller(restore, &from->sharer, from->account, &sharer);
+	RestoreReason reason = restore_caller(restore, &from->sharer, &from->payer, &sharer);
 
 	if (reason != RESTORE_OK)
 		return reason;
@@ -128,7 +128,7 @@ RestoreReason restore_holder(Restore *restore, void *record)
 	ObjectHolder *holder;
 	Caller caller;
 	Failure failure;
-	RestoreReason reason = restore_caller(restore, &from->process, from->account, &caller);
+	RestoreReason reason = restore_caller(restore, &from->process, &from->payer, &caller);
 
 	if (reason != RESTORE_OK)
 		return reason;

@@ -63,7 +63,7 @@ static RestoreReason find_process(Restore *restore, const RecordedProcess *from,
 		.key = from->key,
 		.pid = pid,
 		.uid = from->uid,
-		.payer = { .uid = from->account },
+		.payer = from->payer,
 	};
 	NTSTATUS status = process_attach(broker, &origin, ret, &failure);
 	if (status == STATUS_SUCCESS)
@@ -71,7 +71,7 @@ static RestoreReason find_process(Restore *restore, const RecordedProcess *from,
 	return restore_reason(status);
 }
 
-RestoreReason restore_caller(Restore *restore, const RecordedProcess *from, uid_t account,
+RestoreReason restore_caller(Restore *restore, const RecordedProcess *from, const Payer *payer,
 			     Caller *ret)
 {
 	Process *process;
@@ -82,7 +82,8 @@ RestoreReason restore_caller(Restore *restore, const RecordedProcess *from, uid_
 	*ret = (Caller){
 		.process = process->key,
 		.pid = process->pid,
-		.account = account,
+		.account = payer->uid,
+		.is_operator = payer->is_operator,
 		.credentials = { .uid = process->uid },
 	};
 	return RESTORE_OK;

@@ -48,8 +48,8 @@ RestoreReason restore_holder(Restore *restore, void *record);
 
 /* --- helpers --------------------------------------------------------------------------------- */
 
-/* Finds a live process, watches it, and sets *ret to a caller that pays with the account. */
-RestoreReason restore_caller(Restore *restore, const RecordedProcess *process, uid_t account,
+/* Finds a live process, watches it, and sets *ret to a caller that the payer pays for. */
+RestoreReason restore_caller(Restore *restore, const RecordedProcess *process, const Payer *payer,
 			     Caller *ret);
 
 /* Converts the status of an operation of the core. */

@@ -58,7 +58,7 @@ static RecordedProcess process_of(const Process *process)
 	return (RecordedProcess){
 		.key = process->key,
 		.uid = process->uid,
-		.account = process->entry.account->uid,
+		.payer = process->entry.account->payer,
 	};
 }
 
@@ -86,8 +86,7 @@ NTSTATUS store_save_client_adapter(Store *store, const Adapter *adapter, uint64_
 		.level_count = mmu->level_count,
 		.max_virtual_gpus = max_virtual_gpus,
 		.driver_uid = adapter->driver_uid,
-		.account = adapter->charge.account->uid,
-		.is_operator = adapter->system_process->payer.is_operator,
+		.payer = adapter->charge.account->payer,
 	};
 
 	for (unsigned int level = 0; level < mmu->level_count; level++)
@@ -125,7 +124,7 @@ NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *u
 		.guid = vm->guid,
 		.name = vm->name,
 		.vmm = process_of(vm->vmm),
-		.account = vm->charge.account->uid,
+		.account = vm->charge.account->payer.uid,
 		.registered_by = vm->registered_by,
 		.by_operator = vm->by_operator,
 		.display_clients = vm->display_clients,
@@ -147,7 +146,7 @@ NTSTATUS store_save_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Fai
 		.vm = virtual_gpu->vm->entity.serial,
 		.adapter = virtual_gpu->adapter->entity.serial,
 		.profile = virtual_gpu->profile,
-		.account = virtual_gpu->charge.account->uid,
+		.payer = virtual_gpu->charge.account->payer,
 	};
 
 	return save(store, STORE_VIRTUAL_GPU, record.serial, &record, failure);
@@ -159,7 +158,7 @@ NTSTATUS store_save_registration(Store *store, const Registration *registration,
 		.serial = registration->entity.serial,
 		.vm = registration->vm->entity.serial,
 		.process = process_of(registration->process),
-		.account = registration->charge.account->uid,
+		.payer = registration->charge.account->payer,
 		.graphics_context = registration->graphics_context,
 		.since = registration->since,
 		.connection_credentials = registration->connection_credentials,
@@ -210,8 +209,7 @@ NTSTATUS store_save_gpu_process(Store *store, const GpuProcess *gpu_process, Fai
 		.process = process ? process_of(process) : (RecordedProcess){ 0 },
 		.vm = gpu_process->vm ? gpu_process->vm->entity.serial : 0,
 		.name = gpu_process->name,
-		.account = gpu_process->payer.uid,
-		.is_operator = gpu_process->payer.is_operator,
+		.payer = gpu_process->payer,
 		.reservations = reservations,
 		.entries = entries,
 	};
@@ -242,7 +240,7 @@ NTSTATUS store_save_context(Store *store, const Context *context, Failure *failu
 		.serial = context->serial,
 		.handle = context->handle_entry.handle,
 		.gpu_process = gpu_process->entity.serial,
-		.account = context->charge.account->uid,
+		.payer = context->charge.account->payer,
 	};
 
 	NTSTATUS status = save(store, STORE_CONTEXT, record.serial, &record, failure);
@@ -270,7 +268,7 @@ NTSTATUS store_save_space_change(Store *store, const GpuProcess *gpu_process,
 		const RecordedRange record = {
 			.range = part->range,
 			.gpu_process = gpu_process->entity.serial,
-			.account = space->user_ranges.account->uid,
+			.payer = space->user_ranges.account->payer,
 			.is_inside = part->tree == &space->mappings,
 		};
 		StoreKind kind =
@@ -329,7 +327,7 @@ static NTSTATUS save_sharing(Store *store, const SharedObject *object, Failure *
 		.object = object->handle_entry.handle,
 		.vm = object->vm->entity.serial,
 		.sharer = process_of(object->sharer),
-		.account = object->charge.account->uid,
+		.payer = object->charge.account->payer,
 		.fd_count = object->fd_count,
 	};
 
@@ -358,7 +356,7 @@ NTSTATUS store_save_holder(Store *store, const ObjectHolder *holder, Failure *fa
 		.serial = holder->serial,
 		.object = holder->object->handle_entry.handle,
 		.process = process_of(holder->process),
-		.account = holder->charge.account->uid,
+		.payer = holder->charge.account->payer,
 		.since = holder->since,
 	};
 

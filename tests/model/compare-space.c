@@ -256,10 +256,12 @@ const char *accounts_compare(Accounts *accounts, const NaiveAccounts *naive_acco
 	for (int kind = 0; kind < LIMIT_MAX; kind++) {
 		if (accounts->used[kind] != naive_accounts_used(naive_accounts, (LimitKind)kind))
 			return "use of a limit by all";
-		for (uid_t uid = 0; uid < NAIVE_UID_MAX; uid++)
-			if (accounts_used(accounts, uid, (LimitKind)kind) !=
-			    naive_accounts->used[uid][kind])
-				return "use of a limit by a uid";
+		for (unsigned int i = 0; i < 2 * NAIVE_UID_MAX; i++) {
+			const Payer payer = { .uid = i / 2, .is_operator = i % 2 };
+			if (accounts_used(accounts, &payer, (LimitKind)kind) !=
+			    naive_accounts->used[payer.uid][payer.is_operator][kind])
+				return "use of a limit by a payer";
+		}
 	}
 	return NULL;
 }

@@ -18,37 +18,36 @@ NTSTATUS gpu_model_check_caller(const GpuModel *model, const GpuModelRequest *re
 	return is_allowed ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
-static uint64_t used(const GpuModel *model, LimitKind kind, uid_t uid)
+static uint64_t used(const GpuModel *model, LimitKind kind, GpuModelPayer payer)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < model->adapter_count; i++)
-		count += kind == LIMIT_ADAPTERS && model->adapters[i].payer == uid;
+		count += kind == LIMIT_ADAPTERS && model->adapters[i].payer == payer;
 	for (size_t i = 0; i < model->context_count; i++)
-		count += kind == LIMIT_CONTEXTS && model->contexts[i].payer == uid;
+		count += kind == LIMIT_CONTEXTS && model->contexts[i].payer == payer;
 	for (size_t i = 0; i < model->virtual_gpu_count; i++)
-		count += kind == LIMIT_VIRTUAL_GPUS && model->virtual_gpus[i].payer == uid;
+		count += kind == LIMIT_VIRTUAL_GPUS && model->virtual_gpus[i].payer == payer;
 	for (size_t i = 0; i < GPU_MODEL_MACHINES; i++)
 		count += kind == LIMIT_VIRTUAL_MACHINES && model->machines[i].runs &&
-			 model->machines[i].registered_by == uid;
+			 (model->machines[i].registered_by | GPU_MODEL_OF_OPERATORS) == payer;
 	for (size_t i = 0; i < model->process_count; i++) {
 		const GpuModelGpuProcess *process = &model->processes[i];
 
 		if (kind == LIMIT_GPU_PROCESSES)
-			count += process->payer == uid;
-		if (kind == LIMIT_DRIVER_RESERVATIONS && process->payer == uid)
+			count += process->payer == payer;
+		if (kind == LIMIT_DRIVER_RESERVATIONS && process->payer == payer)
 			count += process->reservations;
-		if (kind == LIMIT_USER_RANGES && process->key != PROCESS_KEY_NONE &&
-		    process->uid == uid)
+		if (kind == LIMIT_USER_RANGES && process->range_payer == payer)
 			count += process->user_ranges;
 	}
 	return count;
 }
 
-NTSTATUS gpu_model_check_limit(const GpuModel *model, LimitKind kind, uid_t uid)
+NTSTATUS gpu_model_check_limit(const GpuModel *model, LimitKind kind, GpuModelPayer payer)
 {
-	return used(model, kind, uid) < model->limits[kind] ? STATUS_SUCCESS
-							    : STATUS_QUOTA_EXCEEDED;
+	return used(model, kind, payer) < model->limits[kind] ? STATUS_SUCCESS
+							      : STATUS_QUOTA_EXCEEDED;
 }
 
 static bool is_driver(const GpuModelRequest *request, const GpuModelAdapter *model_adapter)
@@ -92,7 +91,7 @@ static GpuModelGpuProcess *add_process(GpuModel *model, GpuModelGpuProcess proce
 
 static void add_adapter(GpuModel *model, const GpuModelRequest *request)
 {
-	uid_t payer = request->from->uid;
+	GpuModelPayer payer = gpu_model_payer(model, request->from);
 	GpuModelAdapter *model_adapter = &model->adapters[model->adapter_count++];
 
 	fake_host_must(model->adapter_count <= GPU_MODEL_ADAPTERS);
@@ -105,7 +104,7 @@ static void add_adapter(GpuModel *model, const GpuModelRequest *request)
 	add_process(model, (GpuModelGpuProcess){
 				   .is_system = true,
 				   .machine = GPU_MODEL_NO_MACHINE,
-				   .uid = payer,
+				   .uid = request->from->uid,
 				   .payer = payer,
 			   });
 	gpu_model_expect(model, (GpuModelEvent){ .kind = EVENT_ADAPTER_ADDED,
@@ -114,16 +113,16 @@ static void add_adapter(GpuModel *model, const GpuModelRequest *request)
 
 static NTSTATUS register_adapter(GpuModel *model, const GpuModelRequest *request)
 {
-	uid_t uid = request->from->uid;
+	GpuModelPayer payer = gpu_model_payer(model, request->from);
 	NTSTATUS status =
 		gpu_model_check_caller(model, request, gpu_model_is_operator(model, request->from));
 
 	if (status == STATUS_SUCCESS && request->flaw == GPU_MODEL_BAD_VALUE)
 		status = STATUS_INVALID_PARAMETER;
 	if (status == STATUS_SUCCESS)
-		status = gpu_model_check_limit(model, LIMIT_ADAPTERS, uid);
+		status = gpu_model_check_limit(model, LIMIT_ADAPTERS, payer);
 	if (status == STATUS_SUCCESS)
-		status = gpu_model_check_limit(model, LIMIT_GPU_PROCESSES, uid);
+		status = gpu_model_check_limit(model, LIMIT_GPU_PROCESSES, payer);
 	if (status == STATUS_SUCCESS && name_is_taken(model, request->name))
 		status = STATUS_OBJECT_NAME_COLLISION;
 	if (status == STATUS_SUCCESS)
@@ -175,7 +174,8 @@ static NTSTATUS create_process(GpuModel *model, const GpuModelRequest *request)
 		return STATUS_INVALID_DEVICE_STATE;
 	if (request->has_pid && !may_name(model, request, host))
 		return STATUS_INVALID_PARAMETER;
-	status = gpu_model_check_limit(model, LIMIT_GPU_PROCESSES, request->from->uid);
+	status = gpu_model_check_limit(model, LIMIT_GPU_PROCESSES,
+				       gpu_model_payer(model, request->from));
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (host && process_of(model, host->key, model_adapter))
@@ -185,7 +185,7 @@ static NTSTATUS create_process(GpuModel *model, const GpuModelRequest *request)
 					   .key = host ? host->key : PROCESS_KEY_NONE,
 					   .pid = host ? host->pid : 0,
 					   .uid = host ? host->uid : request->from->uid,
-					   .payer = request->from->uid,
+					   .payer = gpu_model_payer(model, request->from),
 					   .machine = request->machine,
 				   });
 	strcpy(process->adapter, model_adapter->handle);
@@ -269,7 +269,7 @@ static void add_context(GpuModel *model, const GpuModelRequest *request,
 	GpuModelContext *context = &model->contexts[model->context_count++];
 
 	fake_host_must(model->context_count <= GPU_MODEL_CONTEXTS);
-	*context = (GpuModelContext){ .payer = from->uid };
+	*context = (GpuModelContext){ .payer = gpu_model_payer(model, from) };
 	if (process) {
 		strcpy(context->process, process->handle);
 		return;
@@ -278,7 +278,7 @@ static void add_context(GpuModel *model, const GpuModelRequest *request,
 							      .key = from->key,
 							      .pid = from->pid,
 							      .uid = from->uid,
-							      .payer = from->uid,
+							      .payer = gpu_model_payer(model, from),
 							      .machine = GPU_MODEL_NO_MACHINE,
 							      .is_running = true,
 						      });
@@ -298,9 +298,11 @@ static NTSTATUS create_context(GpuModel *model, const GpuModelRequest *request)
 	if (status == STATUS_SUCCESS)
 		status = check_state(model, model_adapter, process);
 	if (status == STATUS_SUCCESS)
-		status = gpu_model_check_limit(model, LIMIT_CONTEXTS, request->from->uid);
+		status = gpu_model_check_limit(model, LIMIT_CONTEXTS,
+					       gpu_model_payer(model, request->from));
 	if (status == STATUS_SUCCESS && !process)
-		status = gpu_model_check_limit(model, LIMIT_GPU_PROCESSES, request->from->uid);
+		status = gpu_model_check_limit(model, LIMIT_GPU_PROCESSES,
+					       gpu_model_payer(model, request->from));
 	if (status == STATUS_SUCCESS)
 		add_context(model, request, model_adapter, process);
 	return status;
@@ -335,8 +337,13 @@ static NTSTATUS take_address(GpuModel *model, const GpuModelRequest *request)
 		return STATUS_INVALID_DEVICE_STATE;
 	if (request->flaw == GPU_MODEL_BAD_VALUE)
 		return STATUS_INVALID_PARAMETER;
-	status = gpu_model_check_limit(model, LIMIT_USER_RANGES, process->uid);
-	process->user_ranges += status == STATUS_SUCCESS;
+	GpuModelPayer payer = process->user_ranges > 0 ? process->range_payer
+						       : gpu_model_payer(model, request->from);
+	status = gpu_model_check_limit(model, LIMIT_USER_RANGES, payer);
+	if (status != STATUS_SUCCESS)
+		return status;
+	process->user_ranges++;
+	process->range_payer = payer;
 	return status;
 }
 

@@ -37,7 +37,8 @@ NTSTATUS gpu_model_register_machine(GpuModel *model, const GpuModelRequest *requ
 		return STATUS_INVALID_PARAMETER;
 	if (machine->runs && machine->vmm == vmm->key)
 		return STATUS_SUCCESS;
-	status = gpu_model_check_limit(model, LIMIT_VIRTUAL_MACHINES, request->from->uid);
+	status = gpu_model_check_limit(model, LIMIT_VIRTUAL_MACHINES,
+				       gpu_model_payer(model, request->from));
 	if (status != STATUS_SUCCESS)
 		return status;
 	if (machine->runs)
@@ -80,13 +81,14 @@ NTSTATUS gpu_model_assign(GpuModel *model, const GpuModelRequest *request)
 	    gpu_model_virtual_gpus_of(model, model_adapter) >= model_adapter->max_virtual_gpus)
 		status = STATUS_QUOTA_EXCEEDED;
 	if (status == STATUS_SUCCESS)
-		status = gpu_model_check_limit(model, LIMIT_VIRTUAL_GPUS, request->from->uid);
+		status = gpu_model_check_limit(model, LIMIT_VIRTUAL_GPUS,
+					       gpu_model_payer(model, request->from));
 	if (status != STATUS_SUCCESS)
 		return status;
 	fake_host_must(model->virtual_gpu_count < GPU_MODEL_VIRTUAL_GPUS);
 	GpuModelVirtualGpu *virtual_gpu = &model->virtual_gpus[model->virtual_gpu_count++];
-	*virtual_gpu =
-		(GpuModelVirtualGpu){ .machine = request->machine, .payer = request->from->uid };
+	*virtual_gpu = (GpuModelVirtualGpu){ .machine = request->machine,
+					     .payer = gpu_model_payer(model, request->from) };
 	strcpy(virtual_gpu->adapter, model_adapter->handle);
 	gpu_model_expect(model, (GpuModelEvent){
 					.kind = EVENT_VIRTUAL_GPU_ASSIGNED,

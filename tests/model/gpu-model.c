@@ -43,6 +43,12 @@ bool gpu_model_is_operator(const GpuModel *model, const GpuModelConnection *conn
 	       (connection->uid == GPU_MODEL_OPERATOR_UID && model->group_in_force);
 }
 
+GpuModelPayer gpu_model_payer(const GpuModel *model, const GpuModelConnection *connection)
+{
+	return connection->uid |
+	       (gpu_model_is_operator(model, connection) ? GPU_MODEL_OF_OPERATORS : 0);
+}
+
 GpuModelAdapter *gpu_model_adapter(GpuModel *model, const char *handle)
 {
 	return FIND_HANDLE(model->adapters, model->adapter_count, handle);

@@ -27,7 +27,11 @@ enum {
 
 #define GPU_MODEL_OPERATOR_UID 1100 /* operator by group membership, while that is in force */
 #define GPU_MODEL_VIEWER_UID   1000 /* alice, the display client of each VM */
-#define GPU_MODEL_DAEMON_PAYER ((uid_t)-1)
+#define GPU_MODEL_DAEMON_PAYER ((GpuModelPayer)-1)
+#define GPU_MODEL_OF_OPERATORS 0x10000u
+
+/* An account: the uid, and GPU_MODEL_OF_OPERATORS if it is an operator's. */
+typedef uint64_t GpuModelPayer;
 
 typedef char GpuModelHandle[HANDLE_TEXT_LENGTH + 1];
 
@@ -52,7 +56,7 @@ typedef struct GpuModelAdapter {
 	char name[24];
 	uint64_t max_virtual_gpus;
 	const Caller *connection; /* NULL for the software adapter */
-	uid_t payer;
+	GpuModelPayer payer;
 } GpuModelAdapter;
 
 typedef struct GpuModelGpuProcess {
@@ -61,8 +65,9 @@ typedef struct GpuModelGpuProcess {
 	char name[24];
 	ProcessKey key; /* PROCESS_KEY_NONE without a host process */
 	pid_t pid;
-	uid_t uid;   /* of the host process, otherwise of the payer */
-	uid_t payer; /* GPU_MODEL_DAEMON_PAYER for the daemon's own */
+	uid_t uid;                 /* of the host process, otherwise of the payer */
+	GpuModelPayer payer;       /* GPU_MODEL_DAEMON_PAYER for the daemon's own */
+	GpuModelPayer range_payer; /* of user ranges, while there are any: the first one's */
 	int machine;
 	bool is_system;
 	bool is_running;
@@ -73,14 +78,14 @@ typedef struct GpuModelGpuProcess {
 typedef struct GpuModelContext {
 	GpuModelHandle handle;
 	GpuModelHandle process;
-	uid_t payer;
+	GpuModelPayer payer;
 } GpuModelContext;
 
 typedef struct GpuModelVirtualGpu {
 	GpuModelHandle handle;
 	GpuModelHandle adapter;
 	int machine;
-	uid_t payer;
+	GpuModelPayer payer;
 } GpuModelVirtualGpu;
 
 typedef struct GpuModelRegistration {
@@ -188,7 +193,7 @@ bool gpu_model_learn(GpuModel *model, GpuModelMethod method, const char *handle,
 
 NTSTATUS gpu_model_check_caller(const GpuModel *model, const GpuModelRequest *request,
 				bool is_allowed);
-NTSTATUS gpu_model_check_limit(const GpuModel *model, LimitKind kind, uid_t uid);
+NTSTATUS gpu_model_check_limit(const GpuModel *model, LimitKind kind, GpuModelPayer payer);
 NTSTATUS gpu_model_register_machine(GpuModel *model, const GpuModelRequest *request);
 NTSTATUS gpu_model_unregister_machine(GpuModel *model, const GpuModelRequest *request);
 NTSTATUS gpu_model_assign(GpuModel *model, const GpuModelRequest *request);
@@ -214,6 +219,7 @@ const GpuModelHost *gpu_model_host(const GpuModel *model, ProcessKey key);
 const GpuModelHost *gpu_model_live_pid(const GpuModel *model,
 				       uint64_t pid); /* NULL if no live process has it */
 bool gpu_model_is_operator(const GpuModel *model, const GpuModelConnection *connection);
+GpuModelPayer gpu_model_payer(const GpuModel *model, const GpuModelConnection *connection);
 GpuModelAdapter *gpu_model_adapter(GpuModel *model, const char *handle);
 GpuModelGpuProcess *gpu_model_process(GpuModel *model, const char *handle);
 GpuModelContext *gpu_model_context(GpuModel *model, const char *handle);

@@ -103,7 +103,7 @@ static void register_process(Model *model, const ModelRequest *request, ModelMac
 	registration->process = process->key;
 	registration->pid = process->pid;
 	registration->uid = caller->credentials.uid;
-	registration->account = caller->account;
+	registration->payer = payer_of(caller);
 	registration->context = kind;
 	fake_host_must(credentials_copy(&process->credentials, &registration->credentials));
 	fake_host_must(
@@ -135,12 +135,13 @@ static bool machine_may_have_more(Model *model, const ModelRequest *request,
 				  const ModelMachine *machine, ModelAnswer *answer)
 {
 	ModelVirtualGpu *virtual_gpu;
+	const Payer payer = payer_of(request->caller);
 	uint64_t of_machine = 0, own = 0;
 
 	MODEL_EACH(model, virtual_gpu, virtual_gpus)
 	{
 		of_machine += virtual_gpu->machine == machine->serial;
-		own += virtual_gpu->account == request->caller->account;
+		own += model_is_same_payer(&virtual_gpu->payer, &payer);
 	}
 	if (of_machine < LIMIT_VIRTUAL_GPUS_OF_MACHINE)
 		return true;
@@ -164,7 +165,7 @@ static void assign(Model *model, const ModelRequest *request, ModelMachine *mach
 		return;
 	ModelVirtualGpu *virtual_gpu = MODEL_ADD(model, virtual_gpus);
 	virtual_gpu->machine = machine->serial;
-	virtual_gpu->account = request->caller->account;
+	virtual_gpu->payer = payer_of(request->caller);
 }
 
 static void remove_virtual_gpu(Model *model, const ModelRequest *request, ModelAnswer *answer)
@@ -194,7 +195,7 @@ static void impose_quarantine(Model *model, const ModelRequest *request, ModelAn
 	/* Imposing it again changes the reason, but not its place in the list. */
 	ModelQuarantine *quarantine = old ? old : MODEL_ADD(model, quarantines);
 	quarantine->guid = request->guid;
-	quarantine->account = request->caller->account;
+	quarantine->payer = payer_of(request->caller);
 	if (machine)
 		model_end_registrations(model, machine->serial);
 }
@@ -245,11 +246,11 @@ static void create_context(Model *model, const ModelRequest *request, ModelAnswe
 			return;
 		gpu_process = MODEL_ADD(model, gpu_processes);
 		gpu_process->process = caller->process;
-		gpu_process->account = caller->account;
+		gpu_process->payer = payer_of(caller);
 	}
 	ModelContext *context = MODEL_ADD(model, contexts);
 	context->gpu_process = gpu_process->serial;
-	context->account = caller->account;
+	context->payer = payer_of(caller);
 }
 
 static void destroy_context(Model *model, const ModelRequest *request, ModelAnswer *answer)

@@ -232,7 +232,7 @@ static void add_machine(Model *model, const ModelRequest *request, const FakePro
 	machine->vmm = vmm->key;
 	machine->vmm_pid = vmm->pid;
 	machine->registrar = caller->credentials.uid;
-	machine->account = caller->account;
+	machine->payer = payer_of(caller);
 	machine->by_operator = caller->is_operator;
 	machine->name = -1;
 	set_clients(machine, request, settings);

@@ -221,9 +221,16 @@ void model_set_handles(Model *model, ModelMethod method, const char *handle, con
 	}
 }
 
-static void count_charge(uid_t account, uid_t asked, uint64_t *own, uint64_t *all)
+bool model_is_same_payer(const Payer *a, const Payer *b)
 {
-	*own += account == asked;
+	return a->uid == b->uid && a->is_operator == b->is_operator;
+}
+
+static void count_charge(Payer payer, const Caller *caller, uint64_t *own, uint64_t *all)
+{
+	const Payer asked = payer_of(caller);
+
+	*own += model_is_same_payer(&payer, &asked);
 	*all += 1;
 }
 
@@ -240,22 +247,22 @@ bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, Model
 
 	if (kind == LIMIT_VIRTUAL_MACHINES)
 		MODEL_EACH(model, machine, machines)
-	count_charge(machine->account, caller->account, &own, &all);
+	count_charge(machine->payer, caller, &own, &all);
 	if (kind == LIMIT_VIRTUAL_GPUS)
 		MODEL_EACH(model, virtual_gpu, virtual_gpus)
-	count_charge(virtual_gpu->account, caller->account, &own, &all);
+	count_charge(virtual_gpu->payer, caller, &own, &all);
 	if (kind == LIMIT_REGISTRATIONS)
 		MODEL_EACH(model, registration, registrations)
-	count_charge(registration->account, caller->account, &own, &all);
+	count_charge(registration->payer, caller, &own, &all);
 	if (kind == LIMIT_GPU_PROCESSES)
 		MODEL_EACH(model, gpu_process, gpu_processes)
-	count_charge(gpu_process->account, caller->account, &own, &all);
+	count_charge(gpu_process->payer, caller, &own, &all);
 	if (kind == LIMIT_CONTEXTS)
 		MODEL_EACH(model, context, contexts)
-	count_charge(context->account, caller->account, &own, &all);
+	count_charge(context->payer, caller, &own, &all);
 	if (kind == LIMIT_QUARANTINES)
 		MODEL_EACH(model, quarantine, quarantines)
-	count_charge(quarantine->account, caller->account, &own, &all);
+	count_charge(quarantine->payer, caller, &own, &all);
 	if (own < limits->per_uid[kind] && all < limits->host_wide[kind])
 		return true;
 	answer->status = STATUS_QUOTA_EXCEEDED;
@@ -288,22 +295,27 @@ static bool has_entry(const Model *model, ProcessKey process)
 	return false;
 }
 
-/* A tenth of the host-wide limit is reserved for operators. */
+/* A tenth of the host-wide limit is reserved for operators, who always keep it. */
 static bool may_have_entry(const Model *model, const Caller *caller, ModelAnswer *answer)
 {
 	const Limits *limits = &model->fake_host->service.settings.limits;
-	uint64_t own = 0, all = 0, maximum = limits->host_wide[LIMIT_STORE_ENTRIES];
+	uint64_t own = 0, all = 0, of_operators = 0;
+	uint64_t maximum = limits->host_wide[LIMIT_STORE_ENTRIES];
 
-	for (size_t i = 0; i < MODEL_ITEM_MAX; i++)
-		if (model->entries[i].process != PROCESS_KEY_NONE)
-			count_charge(model->entries[i].account, caller->account, &own, &all);
+	for (size_t i = 0; i < MODEL_ITEM_MAX; i++) {
+		if (model->entries[i].process == PROCESS_KEY_NONE)
+			continue;
+		of_operators += model->entries[i].payer.is_operator;
+		count_charge(model->entries[i].payer, caller, &own, &all);
+	}
 	if (own >= limits->per_uid[LIMIT_STORE_ENTRIES]) {
 		answer->status = STATUS_QUOTA_EXCEEDED;
 		answer->limit = limit_name(LIMIT_STORE_ENTRIES, true);
 		answer->used = own;
 		return false;
 	}
-	if (all < maximum - (caller->is_operator ? 0 : maximum / 10))
+	if (all < maximum - (caller->is_operator ? 0 : maximum / 10) ||
+	    (caller->is_operator && of_operators < maximum / 10))
 		return true;
 	answer->status = STATUS_INSUFFICIENT_RESOURCES;
 	return false;
@@ -321,6 +333,6 @@ bool model_watch_process(Model *model, const Caller *caller, ProcessKey process,
 		return false;
 	}
 	*find_entry(model, PROCESS_KEY_NONE) =
-		(ModelEntry){ .process = process, .account = caller->account };
+		(ModelEntry){ .process = process, .payer = payer_of(caller) };
 	return true;
 }

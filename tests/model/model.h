@@ -90,7 +90,8 @@ typedef struct ModelMachine {
 	int guid;
 	ProcessKey vmm;
 	pid_t vmm_pid;
-	uid_t registrar, account;
+	uid_t registrar;
+	Payer payer;
 	bool by_operator;
 	int name; /* -1 if it has none */
 	bool clients_named;
@@ -102,7 +103,7 @@ typedef struct ModelMachine {
 
 typedef struct ModelVirtualGpu {
 	uint64_t serial, machine;
-	uid_t account;
+	Payer payer;
 	char handle[MODEL_HANDLE_SIZE];
 } ModelVirtualGpu;
 
@@ -110,7 +111,8 @@ typedef struct ModelRegistration {
 	uint64_t serial, machine;
 	ProcessKey process;
 	pid_t pid;
-	uid_t uid, account;
+	uid_t uid;
+	Payer payer;
 	GraphicsContextKind context;
 	Credentials credentials;
 	ConnectionCredentials connection;
@@ -119,26 +121,26 @@ typedef struct ModelRegistration {
 typedef struct ModelGpuProcess {
 	uint64_t serial;
 	ProcessKey process;
-	uid_t account;
+	Payer payer;
 	char handle[MODEL_HANDLE_SIZE];
 } ModelGpuProcess;
 
 typedef struct ModelContext {
 	uint64_t serial, gpu_process;
-	uid_t account;
+	Payer payer;
 	char handle[MODEL_HANDLE_SIZE];
 } ModelContext;
 
 typedef struct ModelQuarantine {
 	uint64_t serial;
 	int guid;
-	uid_t account;
+	Payer payer;
 } ModelQuarantine;
 
 /* A store entry: one for each process that is a VMM or an agent, is registered or has a context. */
 typedef struct ModelEntry {
 	ProcessKey process; /* PROCESS_KEY_NONE if this entry is free */
-	uid_t account;
+	Payer payer;
 } ModelEntry;
 
 typedef struct Model {
@@ -206,6 +208,7 @@ void model_refresh_users(Model *model, ModelMachine *machine, uid_t uid);
  * Checks the limits of a kind by counting entries. Returns false and sets the answer if one is
  * reached.
  */
+bool model_is_same_payer(const Payer *a, const Payer *b);
 bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The accounts of the naive address spaces: a counter for each uid and kind of limit. */
+/* The accounts of the naive address spaces: a counter for each payer and kind of limit. */
 #include "tests/model/naive-space.h"
 
 uint64_t naive_accounts_used(const NaiveAccounts *books, LimitKind kind)
@@ -7,7 +7,7 @@ uint64_t naive_accounts_used(const NaiveAccounts *books, LimitKind kind)
 	uint64_t sum = 0;
 
 	for (int uid = 0; uid < NAIVE_UID_MAX; uid++)
-		sum += books->used[uid][kind];
+		sum += books->used[uid][0][kind] + books->used[uid][1][kind];
 	return sum;
 }
 
@@ -24,7 +24,7 @@ bool naive_tally_allows(const NaiveTally *tally, const NaiveAccounts *books, con
 			NaiveAnswer *answer, uint64_t *events)
 {
 	bool is_charged = tally->count > 0 ? tally->is_charged : !payer->is_daemon;
-	uid_t uid = tally->count > 0 ? tally->uid : payer->uid;
+	const Payer *pays = tally->count > 0 ? &tally->payer : payer;
 	const Limits *limits = &books->limits;
 
 	if (tally->count >= limits->per_entity[tally->kind]) {
@@ -34,7 +34,7 @@ bool naive_tally_allows(const NaiveTally *tally, const NaiveAccounts *books, con
 	}
 	if (!is_charged)
 		return true;
-	uint64_t used = books->used[uid][tally->kind];
+	uint64_t used = books->used[pays->uid][pays->is_operator][tally->kind];
 	if (used >= limits->per_uid[tally->kind]) {
 		events[NAIVE_LIMIT_OF_UID]++;
 		return refuse(answer, limit_name(tally->kind, true), limits->per_uid[tally->kind],
@@ -52,16 +52,16 @@ void naive_tally_take(NaiveTally *tally, NaiveAccounts *books, const Payer *paye
 {
 	if (tally->count == 0) {
 		tally->is_charged = !payer->is_daemon;
-		tally->uid = payer->uid;
+		tally->payer = *payer;
 	}
 	tally->count++;
 	if (tally->is_charged)
-		books->used[tally->uid][tally->kind]++;
+		books->used[tally->payer.uid][tally->payer.is_operator][tally->kind]++;
 }
 
 void naive_tally_return(NaiveTally *tally, NaiveAccounts *books, uint64_t count)
 {
 	tally->count -= count;
 	if (tally->is_charged)
-		books->used[tally->uid][tally->kind] -= count;
+		books->used[tally->payer.uid][tally->payer.is_operator][tally->kind] -= count;
 }

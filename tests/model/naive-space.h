@@ -16,17 +16,17 @@
 #define NAIVE_ENTRY_MAX     2048
 #define NAIVE_PARAMETER_MAX 5
 
-/* The use of each limit by each uid. Their sum is the use in all. */
+/* The use of each limit by each uid, as an operator (1) and otherwise (0). The sum is all use. */
 typedef struct NaiveAccounts {
 	Limits limits;
-	uint64_t used[NAIVE_UID_MAX][LIMIT_MAX];
+	uint64_t used[NAIVE_UID_MAX][2][LIMIT_MAX];
 } NaiveAccounts;
 
 typedef struct NaiveTally {
 	LimitKind kind;
 	uint64_t count;
-	bool is_charged; /* to uid, the first payer */
-	uid_t uid;
+	bool is_charged; /* to the first payer */
+	Payer payer;
 } NaiveTally;
 
 /* A range, in pages. A mapping inside a reservation has inside set. Other ranges never overlap. */
@@ -149,7 +149,8 @@ bool naive_tables_has_entry(const NaiveSpace *space, uint64_t first_page, uint64
 NaiveAnswer naive_fault(NTSTATUS status, const char *parameter);
 
 /* Accounting, in naive-accounts.c. */
-uint64_t naive_accounts_used(const NaiveAccounts *naive_accounts, LimitKind kind); /* by all uids */
+uint64_t naive_accounts_used(const NaiveAccounts *naive_accounts,
+			     LimitKind kind); /* by all payers */
 
 /* Tests whether one more is allowed. If not, stores the reason in the answer. */
 bool naive_tally_allows(const NaiveTally *tally, const NaiveAccounts *naive_accounts,

@@ -127,9 +127,10 @@ static void connect_or_disconnect(FakeHost *fake_host, Dice *dice)
 	if (!process->alive)
 		return;
 	Caller *caller = fake_host_connect(fake_host, process);
-	if (!caller->in_initial_user_namespace)
-		caller->account = 1000; /* the owner of that user namespace is charged */
-	if (dice_chance(dice, 30)) {    /* the peer exited before it was identified */
+	/* The owner of that user namespace is charged, unless it is root. */
+	if (!caller->in_initial_user_namespace && dice_chance(dice, 2))
+		caller->account = 1000;
+	if (dice_chance(dice, 30)) { /* the peer exited before it was identified */
 		caller->process = PROCESS_KEY_NONE;
 		caller->pid = 0;
 	}

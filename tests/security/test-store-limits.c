@@ -11,9 +11,9 @@ TestSuite(store_limits);
 #define USER  1000
 #define OTHER 1001
 
-static uint64_t entries(const FakeHost *fake_host, uid_t uid)
+static uint64_t entries(const FakeHost *fake_host, const Payer *payer)
 {
-	return accounts_used(&fake_host->service.broker->accounts, uid, LIMIT_STORE_ENTRIES);
+	return accounts_used(&fake_host->service.broker->accounts, payer, LIMIT_STORE_ENTRIES);
 }
 
 static void allow(FakeHost *fake_host, uint64_t per_uid, uint64_t host_wide)
@@ -36,7 +36,7 @@ Test(store_limits, processes_are_charged)
 	HostFixture fixture = host_fixture_new();
 	FakeHost *fake_host = fixture.fake_host;
 
-	cr_assert_eq(entries(fake_host, 0), 1u,
+	cr_assert_eq(entries(fake_host, OPERATOR(0)), 1u,
 		     "the operator pays for the VMM of the VM that it registered");
 	allow(fake_host, 2, 100);
 	FakeProcess *first = fake_host_process(fake_host, 801, OTHER);
@@ -49,7 +49,7 @@ Test(store_limits, processes_are_charged)
 			 "other users are not affected");
 	fake_host_kill(fake_host, first);
 	fake_host_report_exits(fake_host);
-	cr_assert_eq(entries(fake_host, OTHER), 1u);
+	cr_assert_eq(entries(fake_host, ORDINARY(OTHER)), 1u);
 	cr_assert_str_eq(enter(fake_host, fake_host_process(fake_host, 805, OTHER)), SUCCESS,
 			 "a process that exits frees its entry");
 	host_fixture_free(&fixture);
@@ -63,7 +63,7 @@ Test(store_limits, each_fd_is_charged)
 		"{\"fileDescriptor\":1,\"offset\":0,\"stride\":64}]";
 	HostFixture fixture = host_fixture_new_sharing();
 	FakeHost *fake_host = fixture.fake_host;
-	const uid_t sharer = fixture.machine->account;
+	const Payer payer = payer_of(fixture.machine), *sharer = &payer;
 	const uint64_t before = entries(fake_host, sharer);
 	int planes[2] = { sealed_memory(fake_host), sealed_memory(fake_host) };
 	char handle[64];
@@ -101,18 +101,26 @@ Test(store_limits, operators_have_a_reserve)
 
 Test(store_limits, charges_survive_a_restart)
 {
-	static uint64_t before[UIDS_MAX];
+	static uint64_t before[UIDS_MAX][2];
 	uint64_t sum = 0;
 	Stage stage = stage_new();
 
-	for (uid_t uid = 0; uid < UIDS_MAX; uid++)
-		sum += before[uid] = entries(stage.fake_host, uid);
+	for (uid_t uid = 0; uid < UIDS_MAX; uid++) {
+		before[uid][0] = entries(stage.fake_host, ORDINARY(uid));
+		before[uid][1] = entries(stage.fake_host, OPERATOR(uid));
+		sum += before[uid][0] + before[uid][1];
+	}
+	cr_assert_gt(before[0][1], 0u, "an operator pays for a VMM");
 	cr_assert_eq(sum, stage.fake_host->service.broker->accounts.used[LIMIT_STORE_ENTRIES],
 		     "no other account pays");
 	/* The limits are below the current use, but nothing is lost. */
 	allow(stage.fake_host, 1, 1);
 	stage_restart_unchanged(&stage);
-	for (uid_t uid = 0; uid < UIDS_MAX; uid++)
-		cr_assert_eq(entries(stage.fake_host, uid), before[uid], "uid %u", uid);
+	for (uid_t uid = 0; uid < UIDS_MAX; uid++) {
+		cr_assert_eq(entries(stage.fake_host, ORDINARY(uid)), before[uid][0], "uid %u",
+			     uid);
+		cr_assert_eq(entries(stage.fake_host, OPERATOR(uid)), before[uid][1], "uid %u",
+			     uid);
+	}
 	stage_free(&stage);
 }

@@ -19,6 +19,10 @@
 #define FAKE_HOST_AUDIT_RECORD_MAX 256  /* size of the ring of the last audit records */
 #define FAKE_HOST_QUARANTINE_MAX   256
 
+/* The account of a uid: that of an operator, and that of any other caller. */
+#define OPERATOR(payer_uid) (&(Payer){ .uid = (payer_uid), .is_operator = true })
+#define ORDINARY(payer_uid) (&(Payer){ .uid = (payer_uid) })
+
 #define FAKE_HOST_OPERATOR_GROUP 900
 #define FAKE_HOST_NAMESPACE      7 /* inode of the initial user namespace */
 

@@ -289,13 +289,14 @@ static void write_accounts(const Account *account, FILE *out)
 {
 	if (!account)
 		return;
-	write_accounts(RB_LEFT(account, by_uid), out);
-	fprintf(out, "account %u:", account->uid);
+	write_accounts(RB_LEFT(account, by_payer), out);
+	fprintf(out, "account %u%s:", account->payer.uid,
+		account->payer.is_operator ? " of operators" : "");
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
 		if (kind != LIMIT_QUARANTINES) /* charged to root after a restart */
 			fprintf(out, " %" PRIu64, account->used[kind]);
 	fputc('\n', out);
-	write_accounts(RB_RIGHT(account, by_uid), out);
+	write_accounts(RB_RIGHT(account, by_payer), out);
 }
 
 static void write_handles(const HandleEntry *handle_entry, FILE *out)

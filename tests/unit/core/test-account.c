@@ -50,10 +50,10 @@ Test(account, each_kind_has_a_limit_per_uid_and_a_host_wide_limit)
 		}
 		cr_assert_null(refused.account);
 		accounts_check(&accounts);
-		cr_assert_eq(accounts_used(&accounts, 1, k), 2u);
+		cr_assert_eq(accounts_used(&accounts, PAYER(1, true), k), 2u);
 		charge_return(&charges[0], &accounts);
 		charge_return(&charges[0], &accounts); /* no effect */
-		cr_assert_eq(accounts_used(&accounts, 1, k), 1u);
+		cr_assert_eq(accounts_used(&accounts, PAYER(1, true), k), 1u);
 		cr_assert_eq(charge_take(&charges[0], &accounts, PAYER(3, true), k, &failure), 0);
 		for (int i = 0; i < 3; i++)
 			charge_return(&charges[i], &accounts);
@@ -124,6 +124,61 @@ Test(account, a_tenth_of_the_store_is_reserved_for_operators)
 	check_shares(LIMIT_STORE_ENTRIES);
 }
 
+/* Takes as many charges as the limits allow. Returns the new count. */
+static int take_all(Accounts *accounts, const Payer *payer, LimitKind kind, Charge *charges,
+		    int count)
+{
+	Failure failure;
+
+	while (charge_take(&charges[count], accounts, payer, kind, &failure) == STATUS_SUCCESS)
+		count++;
+	return count;
+}
+
+static const LimitKind reserved[] = { LIMIT_CONNECTIONS, LIMIT_STORE_ENTRIES };
+
+Test(account, operators_are_not_counted_with_strangers_of_their_uid)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+		Limits limits = small_limits(3, 40);
+		Accounts accounts;
+		Charge charges[8];
+
+		accounts_init(&accounts, &limits);
+		cr_assert_eq(take_all(&accounts, PAYER(0, false), reserved[i], charges, 0), 3);
+		cr_assert_eq(accounts_used(&accounts, PAYER(0, true), reserved[i]), 0u);
+		cr_assert_eq(take_all(&accounts, PAYER(0, true), reserved[i], charges, 3), 6);
+		cr_assert_eq(accounts_used(&accounts, PAYER(0, false), reserved[i]), 3u);
+		accounts_check(&accounts);
+		for (int taken = 6; taken > 0;)
+			charge_return(&charges[--taken], &accounts);
+		accounts_deinit(&accounts);
+	}
+}
+
+Test(account, a_lowered_limit_does_not_take_the_reserve_of_operators)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+		Limits limits = small_limits(100, 60);
+		Accounts accounts;
+		Charge charges[64];
+
+		accounts_init(&accounts, &limits);
+		int taken = take_all(&accounts, PAYER(1000, false), reserved[i], charges, 0);
+		cr_assert_eq(taken, 54);
+		accounts.limits = small_limits(100, 30);
+		taken = take_all(&accounts, PAYER(1000, false), reserved[i], charges, taken);
+		cr_assert_eq(taken, 54);
+		taken = take_all(&accounts, PAYER(0, true), reserved[i], charges, taken);
+		cr_assert_eq(taken, 57, "a tenth of the new limit");
+		taken = take_all(&accounts, PAYER(1001, true), reserved[i], charges, taken);
+		cr_assert_eq(taken, 57, "all operators share it");
+		while (taken > 0)
+			charge_return(&charges[--taken], &accounts);
+		accounts_deinit(&accounts);
+	}
+}
+
 Test(account, no_other_kind_is_reserved_for_operators)
 {
 	Limits limits = small_limits(10, 10);
@@ -157,7 +212,7 @@ Test(account, a_lowered_limit_keeps_existing_charges)
 	for (int i = 0; i < 3; i++)
 		charge_take(&charges[i], &accounts, PAYER(1, false), LIMIT_CONTEXTS, &failure);
 	accounts.limits = small_limits(1, 1);
-	cr_assert_eq(accounts_used(&accounts, 1, LIMIT_CONTEXTS), 3u);
+	cr_assert_eq(accounts_used(&accounts, PAYER(1, false), LIMIT_CONTEXTS), 3u);
 	cr_assert_eq(charge_take(&refused, &accounts, PAYER(1, false), LIMIT_CONTEXTS, &failure),
 		     STATUS_QUOTA_EXCEEDED);
 	cr_assert_eq(failure.used, 3u);

@@ -56,9 +56,9 @@ Test(contexts, gpu_process_outlives_contexts_but_not_its_process)
 	const FakeEvent *event = fake_host_last_event(fixture.fake_host, EVENT_GPU_PROCESS_REMOVED);
 	cr_assert_eq(event->pid, 300);
 	cr_assert_eq(event->reason, END_PROCESS_EXITED);
-	cr_assert_eq(
-		accounts_used(&fixture.fake_host->service.broker->accounts, 1000, LIMIT_CONTEXTS),
-		0u);
+	cr_assert_eq(accounts_used(&fixture.fake_host->service.broker->accounts, ORDINARY(1000),
+				   LIMIT_CONTEXTS),
+		     0u);
 	host_fixture_free(&fixture);
 }
 
@@ -135,9 +135,9 @@ Test(contexts, namespace_owner_is_charged)
 
 	fixture.client->account = 1001;
 	cr_assert_str_eq(call(fixture.fake_host, fixture.client, CREATE_CONTEXT, NULL), SUCCESS);
-	cr_assert_eq(accounts_used(accounts, 1001, LIMIT_CONTEXTS), 1u);
-	cr_assert_eq(accounts_used(accounts, 1001, LIMIT_GPU_PROCESSES), 1u);
-	cr_assert_eq(accounts_used(accounts, 1000, LIMIT_CONTEXTS), 0u);
+	cr_assert_eq(accounts_used(accounts, ORDINARY(1001), LIMIT_CONTEXTS), 1u);
+	cr_assert_eq(accounts_used(accounts, ORDINARY(1001), LIMIT_GPU_PROCESSES), 1u);
+	cr_assert_eq(accounts_used(accounts, ORDINARY(1000), LIMIT_CONTEXTS), 0u);
 	host_fixture_free(&fixture);
 }
 

@@ -78,10 +78,13 @@ Test(gpu_processes, failed_creation_is_undone)
 	cr_assert_eq(driver.destroyed, 0, "no process was created");
 	cr_assert_eq(fake_host_events(fake_host, EVENT_GPU_PROCESS_REMOVED), 0u,
 		     "the process was never announced");
-	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, 1000, LIMIT_GPU_PROCESSES),
+	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, ORDINARY(1000),
+				   LIMIT_GPU_PROCESSES),
 		     0u);
-	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, 1000, LIMIT_CONTEXTS), 0u);
-	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, 1000,
+	cr_assert_eq(
+		accounts_used(&fake_host->service.broker->accounts, ORDINARY(1000), LIMIT_CONTEXTS),
+		0u);
+	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, ORDINARY(1000),
 				   LIMIT_DRIVER_RESERVATIONS),
 		     0u);
 	call(fake_host, fixture.admin, LIST_PROCESSES, NULL);

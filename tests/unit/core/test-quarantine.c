@@ -65,7 +65,9 @@ Test(quarantine, failed_save_changes_nothing)
 	cr_assert_str_eq(call(fake_host, fixture.admin, SET_QUARANTINE, IMPOSE(GUID_A)),
 			 "STATUS_INSUFFICIENT_RESOURCES");
 	cr_assert_eq(fake_host_events(fake_host, EVENT_UNREGISTERED), 0u);
-	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, 0, LIMIT_QUARANTINES), 0u);
+	cr_assert_eq(
+		accounts_used(&fake_host->service.broker->accounts, OPERATOR(0), LIMIT_QUARANTINES),
+		0u);
 	cr_assert_str_eq(call(fake_host, fixture.admin, SET_QUARANTINE, LIFT(GUID_A)), SUCCESS,
 			 "there is no quarantine to lift, so nothing is written");
 	fake_host->refuse_quarantine = false;
@@ -92,7 +94,9 @@ Test(quarantine, second_reason_replaces_the_first)
 	cr_assert_eq(reply_count(fake_host, "quarantines"), 1u);
 	cr_assert_str_eq(reply_string(fake_host, "quarantines[0].reason"), "again");
 	cr_assert_str_eq(fake_host_find_quarantine(fake_host, GUID_A)->reason, "again");
-	cr_assert_eq(accounts_used(&fake_host->service.broker->accounts, 0, LIMIT_QUARANTINES), 1u);
+	cr_assert_eq(
+		accounts_used(&fake_host->service.broker->accounts, OPERATOR(0), LIMIT_QUARANTINES),
+		1u);
 	host_fixture_free(&fixture);
 }
 
@@ -142,7 +146,7 @@ Test(quarantine, restore_ignores_limits)
 	cr_assert(guid_parse(GUID_A, &guid));
 	cr_assert_eq(quarantine_restore(broker, &guid, &reason, &failure), STATUS_SUCCESS);
 	cr_assert_null(reason, "the broker took ownership");
-	cr_assert_eq(accounts_used(&broker->accounts, 0, LIMIT_QUARANTINES), 1u);
+	cr_assert_eq(accounts_used(&broker->accounts, OPERATOR(0), LIMIT_QUARANTINES), 1u);
 	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A),
 			 "STATUS_ACCESS_DENIED");
 	host_fixture_free(&fixture);

@@ -94,5 +94,5 @@ TranslationState fixture_state(SpaceFixture *fixture, uint64_t address)
 
 uint64_t fixture_written(SpaceFixture *fixture)
 {
-	return accounts_used(&fixture->accounts, fixture_payer.uid, LIMIT_PAGE_TABLE_ENTRIES);
+	return accounts_used(&fixture->accounts, &fixture_payer, LIMIT_PAGE_TABLE_ENTRIES);
 }
