@@ -161,6 +161,15 @@ static bool set_software_adapter(const ConfigFile *file, const SoftwareAdapterSe
 	return true;
 }
 
+/* Checks the limits of this file together with those of earlier files, which are right. */
+static bool check_limits(const ConfigFile *file, const Limits *limits)
+{
+	Failure failure;
+
+	return limits_check(limits, &failure) == STATUS_SUCCESS ||
+	       mistake(file, "limits.%s", failure.message);
+}
+
 /* Applies the file's values to its settings, which are unchanged if a value is wrong. */
 static bool read_object(const ConfigFile *file, const JsonValue *object)
 {
@@ -168,7 +177,7 @@ static bool read_object(const ConfigFile *file, const JsonValue *object)
 
 	if (json_type_of(object) != JSON_OBJECT)
 		return mistake(file, NOT_AN_OBJECT);
-	if (!decode_values(file, object, &values))
+	if (!decode_values(file, object, &values) || !check_limits(file, &values.settings.limits))
 		return false;
 	if (values.operator_group &&
 	    !set_operator_group(file, values.operator_group, &values.settings))
