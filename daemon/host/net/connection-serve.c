@@ -167,7 +167,7 @@ static bool connection_receive(Connection *connection)
 	case RECEIVED_BYTES:
 		/* If the peer is dead, another process has reused its pid. */
 		metadata.foreign |=
-			connection->process && !host_process_is_alive(connection->process);
+			!connection->process || !host_process_is_alive(connection->process);
 		session_arrived(session, &metadata);
 		connection->is_behind = buffer_size(&session->input) - before >= RECEIVE_SIZE;
 		return true;

@@ -206,6 +206,11 @@ int connection_accept(struct Server *server, int socket)
 					       &connection->caller, &connection->process)
 			       : -ENOMEM;
 
+	if (error == -ESRCH) { /* none of its messages would be acted on */
+		connection_give_up(server, socket);
+		connection_abandon(connection);
+		return 0;
+	}
 	if (error == 0) {
 		connection->caller.is_operator =
 			settings_make_operator(&server->service.settings, &connection->caller);

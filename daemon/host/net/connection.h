@@ -59,7 +59,8 @@ void connections_deinit(Connections *connections);
 
 /*
  * Serves a new socket and takes ownership of it. If the peer is over its limit, sends the failure
- * and closes the socket, which counts as success. Returns 0; or a negative errno if out of fds or
+ * and closes the socket, which counts as success. Closes the socket of a peer that has exited, too,
+ * because its account may be unknown. Returns 0; or a negative errno if out of fds or
  * memory, and then the socket still belongs to the caller.
  */
 int connection_accept(struct Server *server, int socket);

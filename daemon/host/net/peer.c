@@ -94,63 +94,110 @@ static int read_credentials(int connection, Caller *caller)
 	return error < 0 ? error : read_label(connection, &caller->credentials.label);
 }
 
-/* Opens a pidfd of the peer: the socket's own if the kernel provides it, otherwise by pid. */
-static int open_pidfd(int connection, pid_t pid)
+/*
+ * Opens a pidfd of the peer: the socket's own if the kernel provides it, otherwise by its pid,
+ * which another process may have by now. Returns a negative errno if that fails.
+ */
+static int open_pidfd(int connection, pid_t pid, bool *ret_is_by_pid)
 {
 	int pidfd;
 	socklen_t size = sizeof(pidfd);
 
+	*ret_is_by_pid = false;
 	if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0)
 		return pidfd;
 	if (errno != ENOPROTOOPT)
 		return -errno;
+	*ret_is_by_pid = true;
 	pidfd = pidfd_open(pid, 0);
 	return pidfd < 0 ? -errno : pidfd;
 }
 
-static int find_process(int connection, ProcessTable *table, pid_t pid, HostProcess **ret_process)
+/*
+ * Tests whether a process that was found by its pid may be the peer. It is another one if it has
+ * other ids. Returns 0, -ESRCH if it is another one, or another negative errno.
+ */
+static int check_ids(const HostProcess *process, const Caller *caller)
 {
-	*ret_process = NULL;
-	if (pid <= 0)
-		return 0;
-	int pidfd = open_pidfd(connection, pid);
-	if (pidfd < 0)
-		return errno_is_exhaustion(-pidfd) ? pidfd : 0;
-	switch (process_table_add(table, pid, pidfd, ret_process)) {
+	Credentials now;
+
+	switch (host_process_read_credentials(process, &now)) {
 	case LOOKUP_EXHAUSTED:
 		return -ENOMEM;
 	case LOOKUP_FOUND:
-		return 0;
+		break;
 	default:
-		*ret_process = NULL;
-		return 0;
+		return -ESRCH;
 	}
+	bool is_same = now.uids[ID_EFFECTIVE] == caller->credentials.uid &&
+		       now.gids[ID_EFFECTIVE] == caller->credentials.gid;
+	credentials_deinit(&now);
+	return is_same ? 0 : -ESRCH;
 }
 
 /*
- * Finds the uid that pays for the connection. If the peer has exited or may not be examined, it is
- * not an operator and pays itself. Returns a negative errno if out of fds or memory.
+ * Finds the peer's process, which is NULL if it is outside the daemon's pid namespace. Returns 0,
+ * -ESRCH if the process has exited, or another negative errno if out of fds or memory.
+ */
+static int find_process(int connection, ProcessTable *table, const Caller *caller,
+			HostProcess **ret_process)
+{
+	bool is_by_pid;
+
+	*ret_process = NULL;
+	if (caller->pid <= 0)
+		return 0;
+	int pidfd = open_pidfd(connection, caller->pid, &is_by_pid);
+	if (pidfd < 0)
+		return errno_is_exhaustion(-pidfd) ? pidfd : -ESRCH;
+	switch (process_table_add(table, caller->pid, pidfd, ret_process)) {
+	case LOOKUP_EXHAUSTED:
+		return -ENOMEM;
+	case LOOKUP_FOUND:
+		return is_by_pid ? check_ids(*ret_process, caller) : 0;
+	default:
+		return -ESRCH;
+	}
+}
+
+/* Returns the uid that pays for a process in a user namespace below the daemon's. */
+static int find_owner(int folder, const UserNamespace *own, uid_t uid, uid_t *ret_owner)
+{
+	int error = user_namespace_owner(folder, own, ret_owner);
+
+	/* Root makes namespaces for others, such as containers and services, and pays for none. */
+	if (error == 0 && *ret_owner == 0)
+		*ret_owner = uid;
+	return error;
+}
+
+/*
+ * Finds the uid that pays for a live peer. If the peer may not be examined, it is not an operator
+ * and pays itself. Returns 0, -ESRCH if the peer has exited meanwhile, or another negative errno if
+ * out of fds or memory.
  */
 static int find_account(const HostProcess *process, const UserNamespace *own, Caller *caller)
 {
-	_cleanup_close_ int folder = process ? host_process_open_folder(process) : -ESRCH;
+	_cleanup_close_ int folder = host_process_open_folder(process);
 	struct stat status;
-	uid_t user;
+	uid_t owner = caller->account;
+	bool in_own = false;
+	int error = folder < 0 ? folder : 0;
 
-	caller->account = caller->credentials.uid;
-	if (folder < 0)
-		return errno_is_exhaustion(-folder) ? folder : 0;
-	if (fstatat(folder, "ns/user", &status, 0) < 0)
-		return errno_is_exhaustion(errno) ? -errno : 0;
-	bool in_own = status.st_dev == own->device && status.st_ino == own->inode;
-	int error = in_own ? -ENOENT : user_namespace_owner(folder, own, &user);
+	if (error == 0 && fstatat(folder, "ns/user", &status, 0) < 0)
+		error = -errno;
+	if (error == 0)
+		in_own = status.st_dev == own->device && status.st_ino == own->inode;
+	if (error == 0 && !in_own)
+		error = find_owner(folder, own, caller->account, &owner);
 	if (errno_is_exhaustion(-error))
 		return error;
+	/* Another process may have had the pid while it was read. */
 	if (!host_process_is_alive(process))
-		return 0; /* the pid may have been reused while reading */
+		return -ESRCH;
 	caller->in_initial_user_namespace = in_own;
 	if (error == 0)
-		caller->account = user;
+		caller->account = owner;
 	return 0;
 }
 
@@ -158,21 +205,21 @@ int peer_identify(int connection, ProcessTable *table, const UserNamespace *own,
 		  HostProcess **ret_process)
 {
 	Caller caller = { .process = PROCESS_KEY_NONE };
+	HostProcess *process = NULL;
 	int error = read_credentials(connection, &caller);
 
+	caller.account = caller.credentials.uid;
 	if (error == 0)
-		error = find_process(connection, table, caller.pid, ret_process);
-	if (error < 0) {
-		connection_credentials_deinit(&caller.credentials);
-		return error;
+		error = find_process(connection, table, &caller, &process);
+	if (error == 0 && process) {
+		caller.process = process->key;
+		error = find_account(process, own, &caller);
 	}
-	if (*ret_process)
-		caller.process = (*ret_process)->key;
-	error = find_account(*ret_process, own, &caller);
 	if (error < 0) {
 		connection_credentials_deinit(&caller.credentials);
 		return error;
 	}
 	*ret_caller = caller;
+	*ret_process = process;
 	return 0;
 }

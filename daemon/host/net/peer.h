@@ -18,10 +18,15 @@ int peer_uid(int connection, uid_t *ret_uid);
 
 /*
  * Identifies the process that made the connection, using only data from the kernel: the credentials
- * recorded when it connected, a pidfd, and the uid that pays for it. *ret_process is NULL if the
- * peer has exited or is outside the daemon's pid namespace. own is the daemon's user namespace. The
- * caller deinitialises ret_caller->credentials. Returns 0, or a negative errno with nothing to
- * free.
+ * recorded when it connected, a pidfd, and the uid that pays for it. That is its own, or the owner
+ * of its user namespace if this is not root.
+ *
+ * *ret_process is NULL if the peer is outside the daemon's pid namespace. Such a peer pays itself,
+ * and none of its messages are acted on. own is the daemon's user namespace. The caller
+ * deinitialises ret_caller->credentials.
+ *
+ * Returns 0; or, with nothing to free, -ESRCH if the process has exited or can no longer be told
+ * from another one, or another negative errno if out of fds or memory.
  */
 int peer_identify(int connection, ProcessTable *table, const UserNamespace *own, Caller *ret_caller,
 		  HostProcess **ret_process);

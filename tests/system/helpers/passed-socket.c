@@ -65,6 +65,18 @@ static void inherited(const Task *task)
 	helper_print_reply(connection);
 }
 
+/* Waits until the daemon has accepted the connection, because it closes it if its maker is gone. */
+static void await_accept(int connection)
+{
+	static const char request[] = "{\"method\":\"org.varlink.service.GetInfo\"}\n";
+	char byte = '\0';
+
+	helper_send(connection, request, strlen(request));
+	while (byte != '\n')
+		if (recv(connection, &byte, 1, 0) != 1)
+			errx(1, "the daemon does not answer");
+}
+
 static void pass_and(const Task *task, bool stay)
 {
 	int pair[2];
@@ -76,6 +88,8 @@ static void pass_and(const Task *task, bool stay)
 		int connection = helper_connect(task->socket);
 		char byte;
 
+		if (!stay)
+			await_accept(connection);
 		if (!helper_send_fds(pair[1], "x", &connection, 1))
 			err(2, "sendmsg");
 		close(pair[0]);
