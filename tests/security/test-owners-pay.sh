@@ -1,15 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Whoever makes a connection pays for it: neither root nor another user does, whatever user
-# namespace the process is in, and also if it exits early. A connection whose maker has exited
-# before the daemon accepts it is closed, even if another process has its pid by then.
+# The user who makes a connection pays for it, and neither root nor another user does. This holds in
+# every user namespace and for processes that exit early. The daemon closes a connection whose maker
+# has exited before the daemon accepts it, even if another process has its pid by then.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
 
 LIST=$(call io.vaild.ListRegistrations)
-QUARANTINES=$(call io.vaild.Machine.ListQuarantines)
 LIMIT=3
 
 # make_namespace USER FIRST-UID: makes a user namespace that USER owns, whose uids 0 to 9 are
@@ -43,7 +42,7 @@ hold() {
   OUT=$PRIVATE/held.$HELD
   mkfifo "$PRIVATE/hold.$HELD"
   "$@" "$HELPERS/open-connections" "$SOCKET" $((LIMIT + 1)) <>"$PRIVATE/hold.$HELD" >"$OUT" &
-  eventually grep -q served "$OUT"
+  eventually grep -qs served "$OUT"
 }
 
 held() { head -n 1 "$OUT"; }
@@ -87,6 +86,22 @@ test_namespace_of_user() {
     "$(served_of_four run_as vail-alice unshare --user)"
 }
 
+# Prints how many connections the daemon counts for a process of alice's namespace whose main thread
+# has exited.
+counted_without_main_thread() {
+  inside 5 "$HELPERS/odd-thread" "$SOCKET" leader-exits \
+    <<<"$(call io.vaild.Monitor.GetStatus)" |
+    field '.parameters.limits[] | select(.name == "connectionsPerUid") | .used'
+}
+
+test_main_thread_exited() {
+  session_open alices vail-alice
+  session_status alices "$LIST"
+  expect_equal "alice pays for a process whose main thread has exited" 2 \
+    "$(counted_without_main_thread)"
+  session_kill alices
+}
+
 # exit_early COMMAND...: stops the daemon, runs early-exit, and continues the daemon when its
 # connections are made. Sets SAID to the last line of the output.
 exit_early() {
@@ -103,7 +118,6 @@ exit_early() {
 
 # test_early_exit KERNEL
 test_early_exit() {
-  make_namespace vail-alice 200000
   exit_early inside 0 "$HELPERS/early-exit" "$SOCKET" dies 3 20
   expect_equal "$1: connections of dead processes of alice are closed" \
     "served 0 refused 0 closed 20" "$SAID"
@@ -134,6 +148,8 @@ test_namespace_of_user
 expect_clean_stop
 
 start_daemon
+make_namespace vail-alice 200000
+test_main_thread_exited
 test_early_exit "this kernel"
 if "$HELPERS/has-kernel-feature" peerpidfd 2>/dev/null; then
   test_reused_pid

@@ -71,14 +71,27 @@ both_are_served() {
   grep -q 'served 1' "$PRIVATE/inside.3" && grep -q 'served 1' "$PRIVATE/inside.4"
 }
 
+test_charged_without_pid() {
+  mkfifo "$PRIVATE/without.in"
+  exec_as vail-alice "$HELPERS/open-connections" "$SOCKET" 3 <>"$PRIVATE/without.in" \
+    >"$PRIVATE/without.out" &
+  eventually grep -qs 'refused 3' "$PRIVATE/without.out"
+  expect_equal "a client without a pid is charged" STATUS_QUOTA_EXCEEDED \
+    "$(run_as vail-alice socat -u "UNIX-CONNECT:$SOCKET" - | statuses)"
+  expect_equal "another user without a pid is not charged for it" STATUS_ACCESS_DENIED \
+    "$(ask vail-bob "$LIST" | statuses)"
+}
+
 # Starts the daemon in a child pid namespace. The clients stay outside, so that it sees pid 0.
 test_outside_pid_namespace() {
   expect_clean_stop
+  echo '{"limits":{"connectionsPerUid":3}}' >"$CONFIG/vaild.json"
   start_daemon unshare --pid --fork --kill-child --mount-proc
   expect_equal "a client without a pid is refused" STATUS_ACCESS_DENIED \
     "$(ask vail-alice "$LIST" | statuses)"
   expect_equal "root without a pid is refused" STATUS_ACCESS_DENIED \
     "$(ask root "$QUARANTINES" | statuses)"
+  test_charged_without_pid
   kill_and_wait "$DAEMON"
 }
 

@@ -136,6 +136,19 @@ static int check_ids(const HostProcess *process, const Caller *caller)
 }
 
 /*
+ * Tests whether a peer outside the daemon's pid namespace lives, if the kernel tells it. Takes
+ * ownership of the pidfd, which may be negative. Returns 0 or -ESRCH.
+ */
+static int check_outside(int pidfd, bool is_by_pid)
+{
+	_cleanup_close_ int taken = pidfd;
+
+	if (is_by_pid)
+		return 0;
+	return pidfd < 0 || fd_poll(pidfd, POLLIN) != 0 ? -ESRCH : 0;
+}
+
+/*
  * Finds the peer's process, which is NULL if it is outside the daemon's pid namespace. Returns 0,
  * -ESRCH if the process has exited, or another negative errno if out of fds or memory.
  */
@@ -143,13 +156,15 @@ static int find_process(int connection, ProcessTable *table, const Caller *calle
 			HostProcess **ret_process)
 {
 	bool is_by_pid;
+	int pidfd = open_pidfd(connection, caller->pid, &is_by_pid);
 
 	*ret_process = NULL;
+	if (errno_is_exhaustion(-pidfd))
+		return pidfd;
 	if (caller->pid <= 0)
-		return 0;
-	int pidfd = open_pidfd(connection, caller->pid, &is_by_pid);
+		return check_outside(pidfd, is_by_pid);
 	if (pidfd < 0)
-		return errno_is_exhaustion(-pidfd) ? pidfd : -ESRCH;
+		return -ESRCH;
 	switch (process_table_add(table, caller->pid, pidfd, ret_process)) {
 	case LOOKUP_EXHAUSTED:
 		return -ENOMEM;
