@@ -105,7 +105,7 @@ static NTSTATUS find_subject(Request *request, Subject *subject)
 bool caller_matches_agent(const Caller *caller, const Agent *agent)
 {
 	return agent->process ? agent->process->key == caller->process
-			      : agent->uid == caller->credentials.uid;
+			      : agent->uid == caller->credentials.uid && id_is_mapped(agent->uid);
 }
 
 bool caller_is_agent(const Caller *caller, const VirtualMachine *vm)
@@ -129,7 +129,7 @@ bool caller_may_share(Service *service, const Caller *caller)
 /* A caller in another user namespace never administers a VM that an operator registered. */
 static bool caller_is_registrar(const Caller *caller, const VirtualMachine *vm)
 {
-	return caller->credentials.uid == vm->registered_by &&
+	return caller->credentials.uid == vm->registered_by && id_is_mapped(vm->registered_by) &&
 	       (caller->in_initial_user_namespace || !vm->by_operator);
 }
 

@@ -32,6 +32,15 @@ static NTSTATUS resolve_user(Request *request, const char *path, const char *use
 	return STATUS_SUCCESS;
 }
 
+static NTSTATUS check_mapped(Request *request, const char *path, bool is_mapped)
+{
+	if (is_mapped)
+		return STATUS_SUCCESS;
+	return failure_parameter(&request->failure, path,
+				 "has 65534 or -1 as a uid, gid or group; these stand for unknown "
+				 "ids and match nobody, so name another");
+}
+
 /* Checks that exactly one of user and pid is present. */
 static NTSTATUS check_party(Request *request, const char *path, const PartyParams *party)
 {
@@ -61,7 +70,10 @@ static NTSTATUS resolve_display_client(Request *request, const char *path, const
 		status = process_resolve(request, member, party->pid.value, &process);
 		ret->pid = process.pid;
 		ret->credentials = process.credentials;
-		return status;
+		return status == STATUS_SUCCESS
+			       ? check_mapped(request, member,
+					      credentials_are_mapped(&ret->credentials))
+			       : status;
 	}
 	status = resolve_user(request, member, party->user, &ret->uid);
 	if (status == STATUS_SUCCESS)
@@ -69,11 +81,11 @@ static NTSTATUS resolve_display_client(Request *request, const char *path, const
 	if (status != STATUS_SUCCESS)
 		return status;
 	Lookup lookup = host->read_user(host->self, ret->uid, &ret->credentials);
-	return lookup == LOOKUP_FOUND
-		       ? STATUS_SUCCESS
-		       : user_failure(request, member, lookup,
-				      "is a user whose groups cannot be looked up; check that "
-				      "\"getent group\" works on this host");
+	if (lookup == LOOKUP_FOUND)
+		return check_mapped(request, member, credentials_are_mapped(&ret->credentials));
+	return user_failure(request, member, lookup,
+			    "is a user whose groups cannot be looked up; check that "
+			    "\"getent group\" works on this host");
 }
 
 static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
@@ -94,7 +106,7 @@ static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 	return STATUS_SUCCESS;
 }
 
-/* Makes the VMM the display client. With must_log_in its user must be a login user. */
+/* Makes the VMM the display client. With must_log_in its user must be one that can log in. */
 static NTSTATUS resolve_vmm_as_client(Request *request, const ResolvedProcess *vmm,
 				      bool must_log_in, DisplayClients *ret)
 {
@@ -105,6 +117,11 @@ static NTSTATUS resolve_vmm_as_client(Request *request, const ResolvedProcess *v
 					 "is missing, and the VMM's user (uid %u) is not a login "
 					 "user; name the user whose viewer may register",
 					 vmm->credentials.uids[ID_EFFECTIVE]);
+	if (must_log_in && !credentials_are_mapped(&vmm->credentials))
+		return failure_parameter(&request->failure, "displayClients",
+					 "is missing, and the VMM has 65534 or -1 as a uid, gid or "
+					 "group, which matches nobody; name the user whose viewer "
+					 "may register");
 	ret->count = 1;
 	ret->items[0].pid = vmm->pid;
 	if (!credentials_copy(&vmm->credentials, &ret->items[0].credentials))
@@ -139,9 +156,19 @@ static NTSTATUS resolve_agent(Request *request, VmSettings *ret)
 	NTSTATUS status = check_party(request, "agent", agent);
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (!agent->user)
-		return process_resolve(request, "agent.pid", agent->pid.value, &ret->agent_process);
+	if (!agent->user) {
+		const ResolvedProcess *process = &ret->agent_process;
+
+		status = process_resolve(request, "agent.pid", agent->pid.value,
+					 &ret->agent_process);
+		return status == STATUS_SUCCESS
+			       ? check_mapped(request, "agent.pid",
+					      credentials_are_mapped(&process->credentials))
+			       : status;
+	}
 	status = resolve_user(request, "agent.user", agent->user, &ret->agent_uid);
+	if (status == STATUS_SUCCESS)
+		status = check_mapped(request, "agent.user", id_is_mapped(ret->agent_uid));
 	return status == STATUS_SUCCESS ? copy_text(request, agent->user, &ret->agent_user)
 					: status;
 }

@@ -34,7 +34,8 @@ static VirtualMachine *find_running_vm(Request *request)
 static bool caller_registered(const Request *request, const VirtualMachine *vm)
 {
 	return request->caller->is_operator ||
-	       (!vm->by_operator && vm->registered_by == request->caller->credentials.uid);
+	       (!vm->by_operator && vm->registered_by == request->caller->credentials.uid &&
+		id_is_mapped(vm->registered_by));
 }
 
 /* Tests for a registration by an operator, which displaces an existing one by a user. */

@@ -123,7 +123,7 @@ const char *difference_name(Difference difference)
 	return names[difference];
 }
 
-static bool id_is_mapped(uint32_t id)
+bool id_is_mapped(uint32_t id)
 {
 	return id != ID_OVERFLOW && id != ID_NONE;
 }

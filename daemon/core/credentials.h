@@ -83,7 +83,11 @@ typedef enum Difference {
 /* Returns the word for the journal, such as "uid" or "unreadable"; NULL for DIFFERENCE_NONE. */
 const char *difference_name(Difference difference);
 
-/* Tests whether all ids are mapped: neither 65534, which stands for an unmapped id, nor -1. */
+/*
+ * Test whether an id, or all ids, are mapped: neither 65534, which stands for an unmapped id, nor
+ * -1. An id that is not mapped equals none, not even itself.
+ */
+bool id_is_mapped(uint32_t id);
 bool credentials_are_mapped(const Credentials *credentials);
 
 /* Compares with a process: every field. */

@@ -139,7 +139,11 @@ static bool set_operator_group(const ConfigFile *file, const char *name, Setting
 		return true;
 	switch (user_database_find_group(name, &settings->operator_group)) {
 	case LOOKUP_FOUND:
-		return true;
+		return id_is_mapped(settings->operator_group) ||
+		       mistake(file,
+			       "operatorGroup: group \"%s\" has gid %u, which stands for unknown "
+			       "groups; name another",
+			       name, settings->operator_group);
 	case LOOKUP_EXHAUSTED:
 		return mistake(file, "operatorGroup: group \"%s\" " GROUP_LOOKUP_FAILED, name);
 	default:

@@ -25,6 +25,7 @@ static bool is_owner(const Caller *caller, const ModelMachine *machine)
 {
 	return caller->is_operator ||
 	       (caller->credentials.uid == machine->registrar &&
+		model_is_real(machine->registrar) &&
 		(caller->in_initial_user_namespace || !machine->by_operator));
 }
 

@@ -128,6 +128,8 @@ static bool add_client(Model *model, const Caller *caller, const ModelParty *par
 
 		if (!process)
 			return false;
+		if (!model_has_real_ids(&process->credentials))
+			return invalid(answer, member);
 		*client = (ModelClient){ .pid = process->pid };
 		fake_host_must(credentials_copy(&process->credentials, &client->snapshot));
 	}
@@ -149,6 +151,8 @@ static bool use_vmm_as_client(Model *model, const FakeProcess *vmm, bool is_know
 {
 	if (!is_known && !is_login_user(model, vmm->credentials.uids[ID_EFFECTIVE]))
 		return invalid(answer, "displayClients");
+	if (!is_known && !model_has_real_ids(&vmm->credentials))
+		return invalid(answer, "displayClients");
 	settings->clients[0] = (ModelClient){ .pid = vmm->pid };
 	fake_host_must(credentials_copy(&vmm->credentials, &settings->clients[0].snapshot));
 	settings->client_count = 1;
@@ -168,6 +172,8 @@ static bool resolve_agent(Model *model, const ModelRequest *request, ModelSettin
 		return resolve_user(model, request->caller, agent->user, "agent.user", answer);
 	const FakeProcess *process =
 		resolve(model, request->caller, agent->pid, "agent.pid", answer);
+	if (process && !model_has_real_ids(&process->credentials))
+		return invalid(answer, "agent.pid");
 	settings->agent = process ? process->key : PROCESS_KEY_NONE;
 	return process != NULL;
 }
@@ -248,7 +254,8 @@ static bool is_the_same(const ModelRequest *request, const FakeProcess *vmm,
 	return old && old->vmm == vmm->key &&
 	       (old->by_operator
 			? is_operator
-			: !is_operator && old->registrar == request->caller->credentials.uid);
+			: !is_operator && old->registrar == request->caller->credentials.uid &&
+				  model_is_real(old->registrar));
 }
 
 static void register_or_displace(Model *model, const ModelRequest *request, const FakeProcess *vmm,

@@ -27,15 +27,25 @@ static bool same_groups(const Groups *a, const Groups *b)
 	return true;
 }
 
-static bool is_real(uint32_t id)
+bool model_is_real(uint32_t id)
 {
 	return id != 65534 && id != (uint32_t)-1;
+}
+
+bool model_has_real_ids(const Credentials *credentials)
+{
+	for (int kind = 0; kind < ID_MAX; kind++)
+		if (!model_is_real(credentials->uids[kind]) ||
+		    !model_is_real(credentials->gids[kind]))
+			return false;
+	return !has_group(&credentials->groups, 65534) &&
+	       !has_group(&credentials->groups, (gid_t)-1);
 }
 
 static bool same_connection(const ConnectionCredentials *connection, const Credentials *client,
 			    bool is_user)
 {
-	if (!is_real(connection->uid) || !is_real(connection->gid))
+	if (!model_is_real(connection->uid) || !model_is_real(connection->gid))
 		return false;
 	if (has_group(&connection->groups, 65534) || has_group(&connection->groups, (gid_t)-1))
 		return false;
@@ -62,7 +72,7 @@ bool model_has_same_privileges(const ModelClient *client, const ConnectionCreden
 		return false;
 	for (int kind = 0; kind < ID_MAX; kind++)
 		if (now->uids[kind] != then->uids[kind] || now->gids[kind] != then->gids[kind] ||
-		    !is_real(now->uids[kind]) || !is_real(now->gids[kind]))
+		    !model_is_real(now->uids[kind]) || !model_is_real(now->gids[kind]))
 			return false;
 	if (now->user_namespace.inode != then->user_namespace.inode ||
 	    now->user_namespace.device != then->user_namespace.device)
@@ -101,6 +111,7 @@ void model_refresh_users(Model *model, ModelMachine *machine, uid_t uid)
 bool model_may_see(Model *model, const Caller *caller, const ModelMachine *machine)
 {
 	bool is_registrar = caller->credentials.uid == machine->registrar &&
+			    model_is_real(machine->registrar) &&
 			    (caller->in_initial_user_namespace || !machine->by_operator);
 
 	if (caller->is_operator || is_registrar || machine->vmm == caller->process)

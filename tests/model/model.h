@@ -208,6 +208,10 @@ void model_refresh_users(Model *model, ModelMachine *machine, uid_t uid);
  * Checks the limits of a kind by counting entries. Returns false and sets the answer if one is
  * reached.
  */
+/* Tests whether an id can match anything: it is neither 65534 nor -1. */
+bool model_is_real(uint32_t id);
+bool model_has_real_ids(const Credentials *credentials);
+
 bool model_is_same_payer(const Payer *a, const Payer *b);
 bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer);
 

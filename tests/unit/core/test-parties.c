@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/dispatch.h"
 #include "tests/support/fake-host.h"
 
 static HostFixture fixture;
@@ -83,6 +84,61 @@ Test(parties, operators_may_name_every_live_process_and_user)
 			     good ? 1u : 0u);
 		reset();
 	}
+}
+
+/* The kernel shows 65534 and -1 for ids that are unknown, so they match nobody. */
+Test(parties, unmapped_ids_cannot_be_named)
+{
+	static const struct {
+		const char *members, *parameter;
+	} rows[] = {
+		{ ",\"displayClients\":[{\"user\":\"ghost\"}]", "displayClients[0].user" },
+		{ ",\"displayClients\":[{\"user\":\"bob\"},{\"user\":\"65534\"}]",
+		  "displayClients[1].user" },
+		{ ",\"displayClients\":[{\"user\":\"grouped\"}]", "displayClients[0].user" },
+		{ ",\"displayClients\":[{\"pid\":501}]", "displayClients[0].pid" },
+		{ ",\"displayClients\":[{\"pid\":502}]", "displayClients[0].pid" },
+		{ ",\"displayClients\":[{\"pid\":503}]", "displayClients[0].pid" },
+		{ ",\"agent\":{\"user\":\"ghost\"}", "agent.user" },
+		{ ",\"agent\":{\"pid\":501}", "agent.pid" },
+		{ ",\"agent\":{\"pid\":502}", "agent.pid" },
+		{ ",\"vmmPid\":503", "displayClients" },
+		{ ",\"vmmPid\":501,\"displayClients\":[{\"user\":\"bob\"}]", "" },
+	};
+	static const gid_t overflow = 65534;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool good = rows[i].parameter[0] == '\0';
+
+		fake_host_user(fixture.fake_host, "ghost", 65534);
+		FakeUser *user = fake_host_user(fixture.fake_host, "grouped", 1005);
+		user->credentials.gids[ID_EFFECTIVE] = overflow;
+		fake_host_process(fixture.fake_host, 501, 65534);
+		fake_host_process(fixture.fake_host, 502, 1000)->credentials.uids[ID_SAVED] =
+			UINT32_MAX;
+		process_set_groups(fake_host_process(fixture.fake_host, 503, 1000), 1000, 1,
+				   &overflow);
+		cr_assert_str_eq(register_vm(fixture.admin, rows[i].members),
+				 good ? SUCCESS : INVALID, "%s", rows[i].members);
+		cr_assert_str_eq(reply_string(fixture.fake_host, "parameter"), rows[i].parameter,
+				 "%s", rows[i].members);
+		reset();
+	}
+}
+
+/* A restored VM may have such an agent or registrar. */
+Test(parties, unmapped_ids_match_nobody)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	Caller *ghost = fake_host_connect(fake_host, fake_host_process(fake_host, 501, 65534));
+
+	cr_assert_str_eq(register_vm(fixture.admin, ",\"agent\":{\"user\":\"bob\"}"), SUCCESS);
+	VirtualMachine *vm = vm_after(fake_host->service.broker, 0);
+	vm->agent.uid = vm->registered_by = 65534;
+	vm->by_operator = false;
+	cr_assert_not(caller_is_agent(ghost, vm));
+	cr_assert_str_eq(call(fake_host, ghost, UNREGISTER_MACHINE, NAMES_B),
+			 "STATUS_ACCESS_DENIED");
 }
 
 Test(parties, users_may_register_vms_only_if_configured)

@@ -94,6 +94,7 @@ static const struct {
 	{ "{\"allowusermachines\": true}", "allowusermachines is " },
 	{ "{\"operatorGroup\": 5}", "operatorGroup is " },
 	{ "{\"operatorGroup\": \"no such group\"}", "operatorGroup: " },
+	{ "{\"operatorGroup\": \"nogroup\"}", "operatorGroup: " },
 	{ "{\"limits\": []}", "limits is " },
 	{ "{\"limits\": {\"contexts\": -1}}", "limits.contexts is " },
 	{ "{\"limits\": {\"contexts\": 1.5}}", "limits.contexts is " },
