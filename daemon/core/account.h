@@ -18,8 +18,8 @@
  */
 
 /*
- * The owner of an account: a uid and its class. Operators are a class of their own, so that others
- * with the same uid, such as root in a container, cannot use up an operator's limits.
+ * The owner of an account: a uid and its class. Operators have a separate class, because others
+ * with the same uid, such as root in a container, must not use up an operator's limits.
  */
 typedef struct Payer {
 	uid_t uid;

@@ -90,6 +90,7 @@ static void log_reload(const char *mistake)
 bool server_reload(Server *server, char *ret_mistake, size_t size)
 {
 	service_manager_reloading(&server->manager);
+	subordinate_ids_reload(&server->subordinate_ids);
 	bool reloaded = server_configure(server, ret_mistake, size);
 
 	if (reloaded) {
@@ -175,6 +176,7 @@ static void server_init_parts(Server *server)
 	const FsRoots *roots = &server->options.roots;
 
 	process_table_init(&server->processes, base, roots, on_process_exited, server);
+	subordinate_ids_init(&server->subordinate_ids, SUBORDINATE_IDS_PATH);
 	turns_init(&server->turns, base, &server->host);
 	peer_users_init(&server->users, &server->turns);
 	fd_closer_init(&server->closer, base, &server->turns, on_fds_closed, server);
@@ -307,6 +309,7 @@ static void server_deinit(Server *server)
 	process_table_deinit(&server->processes);
 	peer_users_deinit(&server->users);
 	turns_deinit(&server->turns);
+	subordinate_ids_deinit(&server->subordinate_ids);
 	event_del(&server->terminate_event);
 	event_del(&server->interrupt_event);
 	event_del(&server->reload_event);

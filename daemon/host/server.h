@@ -13,6 +13,7 @@
 #include "daemon/host/persist/persistence.h"
 #include "daemon/host/persist/quarantine-store.h"
 #include "daemon/host/process/process-table.h"
+#include "daemon/host/process/subordinate-ids.h"
 #include "daemon/host/service-manager.h"
 #include "daemon/host/turns.h"
 
@@ -32,6 +33,7 @@ typedef struct Server {
 	ServerOptions options;
 	struct event_base *base;
 	UserNamespace own_namespace;
+	SubordinateIds subordinate_ids;
 	MemfdIdentity memfds;
 	Host host;
 	Service service;

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The user who makes a connection pays for it, and neither root nor another user does. This holds in
-# every user namespace and for processes that exit early. The daemon closes a connection whose maker
+# Each user pays for the connections of its processes, in every user namespace and also if they exit
+# early. Neither root nor another user pays for them. The daemon closes a connection whose maker
 # has exited before the daemon accepts it, even if another process has its pid by then.
 
 # shellcheck source=tests/system/lib/system-test.sh
@@ -86,6 +86,31 @@ test_namespace_of_user() {
     "$(served_of_four run_as vail-alice unshare --user)"
 }
 
+# Makes set-uid copies of the helper program that belong to subordinate uids of alice. Alice can
+# execute them outside of the namespace.
+test_set_uid_file() {
+  local uid
+
+  mkdir --mode 777 "$PRIVATE/set-uid"
+  for uid in 6 7; do
+    inside "$uid" cp "$HELPERS/open-connections" "$PRIVATE/set-uid/$uid"
+    inside "$uid" chmod 4755 "$PRIVATE/set-uid/$uid"
+  done
+  echo "vail-alice:200000:10" >"$PRIVATE/etc/subuid"
+  mount --bind "$PRIVATE/etc/subuid" /etc/subuid
+  expect_equal "a subordinate uid outside of the namespace is limited" "$ALL_BUT_ONE" \
+    "$(run_as vail-alice "$PRIVATE/set-uid/6" "$SOCKET" 4 </dev/null | head -n 1)"
+  session_open alices vail-alice
+  session_status alices "$LIST"
+  expect_equal "alice pays for subordinate uids outside of the namespace" \
+    "served 2 refused 2 closed 0" \
+    "$(run_as vail-alice "$PRIVATE/set-uid/7" "$SOCKET" 4 </dev/null | head -n 1)"
+  expect_equal "alice pays for namespaces that her subordinate uids make" \
+    "served 2 refused 2 closed 0" \
+    "$(served_of_four setpriv --reuid 200007 --regid 200007 --clear-groups unshare --user)"
+  session_kill alices
+}
+
 # Prints how many connections the daemon counts for a process of alice's namespace whose main thread
 # has exited.
 counted_without_main_thread() {
@@ -150,6 +175,11 @@ expect_clean_stop
 start_daemon
 make_namespace vail-alice 200000
 test_main_thread_exited
+if [ -e /etc/subuid ]; then
+  test_set_uid_file
+else
+  skip "alice pays for subordinate uids outside of the namespace" "this machine has no /etc/subuid"
+fi
 test_early_exit "this kernel"
 if "$HELPERS/has-kernel-feature" peerpidfd 2>/dev/null; then
   test_reused_pid

@@ -130,9 +130,12 @@ static void refuse(struct Server *server, PeerUser *user, int socket, const Fail
 void connection_give_up(struct Server *server, int socket)
 {
 	Payer payer = { 0 };
-	PeerUser *user =
-		peer_uid(socket, &payer.uid) == 0 ? peer_user_get(&server->users, &payer) : NULL;
+	PeerUser *user = NULL;
 
+	if (peer_uid(socket, &payer.uid) == 0) {
+		payer.uid = subordinate_ids_owner(&server->subordinate_ids, payer.uid);
+		user = peer_user_get(&server->users, &payer);
+	}
 	if (!user) {
 		log_error("out of memory: cannot close socket %d, which stays open", socket);
 		return;
@@ -203,7 +206,8 @@ int connection_accept(struct Server *server, int socket)
 {
 	Connection *connection = connection_new(server, socket);
 	int error = connection ? peer_identify(socket, &server->processes, &server->own_namespace,
-					       &connection->caller, &connection->process)
+					       &server->subordinate_ids, &connection->caller,
+					       &connection->process)
 			       : -ENOMEM;
 
 	if (error == -ESRCH) { /* none of its messages would be acted on */

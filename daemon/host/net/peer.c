@@ -175,15 +175,21 @@ static int find_process(int connection, ProcessTable *table, const Caller *calle
 	}
 }
 
-/* Returns the uid that pays for a process in a user namespace below the daemon's. */
-static int find_owner(int folder, const UserNamespace *own, uid_t uid, uid_t *ret_owner)
+/*
+ * Finds the uid that pays for a process in a user namespace below the daemon's. uid is that of the
+ * process. Returns 0 or a negative errno.
+ */
+static int find_owner(int folder, const UserNamespace *own, SubordinateIds *subordinate_ids,
+		      uid_t uid, uid_t *ret_owner)
 {
-	int error = user_namespace_owner(folder, own, ret_owner);
+	uid_t owner;
+	int error = user_namespace_owner(folder, own, &owner);
 
+	if (error < 0)
+		return error;
 	/* Root makes namespaces for others, such as containers and services, and pays for none. */
-	if (error == 0 && *ret_owner == 0)
-		*ret_owner = uid;
-	return error;
+	*ret_owner = owner == 0 ? uid : subordinate_ids_owner(subordinate_ids, owner);
+	return 0;
 }
 
 /*
@@ -191,7 +197,8 @@ static int find_owner(int folder, const UserNamespace *own, uid_t uid, uid_t *re
  * and pays itself. Returns 0, -ESRCH if the peer has exited meanwhile, or another negative errno if
  * out of fds or memory.
  */
-static int find_account(const HostProcess *process, const UserNamespace *own, Caller *caller)
+static int find_account(const HostProcess *process, const UserNamespace *own,
+			SubordinateIds *subordinate_ids, Caller *caller)
 {
 	_cleanup_close_ int folder = host_process_open_folder(process);
 	struct stat status;
@@ -204,7 +211,7 @@ static int find_account(const HostProcess *process, const UserNamespace *own, Ca
 	if (error == 0)
 		in_own = status.st_dev == own->device && status.st_ino == own->inode;
 	if (error == 0 && !in_own)
-		error = find_owner(folder, own, caller->account, &owner);
+		error = find_owner(folder, own, subordinate_ids, caller->credentials.uid, &owner);
 	if (errno_is_exhaustion(-error))
 		return error;
 	/* Another process may have had the pid while it was read. */
@@ -216,19 +223,19 @@ static int find_account(const HostProcess *process, const UserNamespace *own, Ca
 	return 0;
 }
 
-int peer_identify(int connection, ProcessTable *table, const UserNamespace *own, Caller *ret_caller,
-		  HostProcess **ret_process)
+int peer_identify(int connection, ProcessTable *table, const UserNamespace *own,
+		  SubordinateIds *subordinate_ids, Caller *ret_caller, HostProcess **ret_process)
 {
 	Caller caller = { .process = PROCESS_KEY_NONE };
 	HostProcess *process = NULL;
 	int error = read_credentials(connection, &caller);
 
-	caller.account = caller.credentials.uid;
+	caller.account = subordinate_ids_owner(subordinate_ids, caller.credentials.uid);
 	if (error == 0)
 		error = find_process(connection, table, &caller, &process);
 	if (error == 0 && process) {
 		caller.process = process->key;
-		error = find_account(process, own, &caller);
+		error = find_account(process, own, subordinate_ids, &caller);
 	}
 	if (error < 0) {
 		connection_credentials_deinit(&caller.credentials);

@@ -4,6 +4,7 @@
 
 #include "daemon/core/caller.h"
 #include "daemon/host/process/process-table.h"
+#include "daemon/host/process/subordinate-ids.h"
 
 /* Not in Debian 12's headers. */
 #ifndef SO_PEERPIDFD
@@ -18,8 +19,9 @@ int peer_uid(int connection, uid_t *ret_uid);
 
 /*
  * Identifies the process that made the connection, using only data from the kernel: the credentials
- * recorded when it connected, a pidfd, and the uid that pays for it. That is its own, or the owner
- * of its user namespace if this is not root.
+ * recorded when it connected, a pidfd, and the uid that pays for it. The owner of its user
+ * namespace pays, unless this is root, and the owner of a subordinate uid. Any other process pays
+ * itself.
  *
  * *ret_process is NULL if the peer is outside the daemon's pid namespace. Such a peer pays itself,
  * and none of its messages are acted on. own is the daemon's user namespace. The caller
@@ -28,7 +30,7 @@ int peer_uid(int connection, uid_t *ret_uid);
  * Returns 0; or, with nothing to free, -ESRCH if the process has exited or can no longer be told
  * from another one, or another negative errno if out of fds or memory.
  */
-int peer_identify(int connection, ProcessTable *table, const UserNamespace *own, Caller *ret_caller,
-		  HostProcess **ret_process);
+int peer_identify(int connection, ProcessTable *table, const UserNamespace *own,
+		  SubordinateIds *subordinate_ids, Caller *ret_caller, HostProcess **ret_process);
 
 #endif
