@@ -146,23 +146,6 @@ static void raise_fd_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/*
- * Creates an event loop that polls for new events after each turn, so that an owner who has been
- * idle gets the next turn.
- */
-static struct event_base *event_base_new_fair(void)
-{
-	const struct timeval interval = { .tv_usec = TURN_MICROSECONDS };
-	struct event_config *config = event_config_new();
-	struct event_base *base = NULL;
-
-	if (config && event_config_set_max_dispatch_interval(config, &interval, 256, 1) == 0)
-		base = event_base_new_with_config(config);
-	if (config)
-		event_config_free(config);
-	return base;
-}
-
 static void add_signal(Server *server, struct event *event, int signal_number,
 		       void (*handler)(evutil_socket_t, short, void *))
 {
@@ -342,7 +325,7 @@ int server_run(const ServerOptions *options)
 	raise_fd_limit();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE then fails */
-	server.base = event_base_new_fair();
+	server.base = event_base_new();
 	if (!server.base || event_base_priority_init(server.base, 2) < 0) {
 		log_error("cannot create the event loop");
 		return EXIT_FAILURE;

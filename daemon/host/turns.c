@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <event2/event.h>
+#include <time.h>
 
 static int compare_owners(const TurnOwner *a, const TurnOwner *b)
 {
@@ -20,14 +21,29 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	turns_serve_one(turns);
-	/* Let the loop look for new events between two turns. */
-	if (!RB_EMPTY(&turns->waiting))
-		event_active(&turns->event, EV_TIMEOUT, 0);
+	if (RB_EMPTY(&turns->waiting))
+		return;
+	/* Look for new events before the next turn, because they may be those of an idle owner. */
+	event_active(&turns->event, EV_TIMEOUT, 0);
+	event_base_loopcontinue(turns->base);
+}
+
+static uint64_t read_cpu_time(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
 }
 
 void turns_init(Turns *turns, struct event_base *base, const Host *host)
 {
-	*turns = (Turns){ .host = host, .waiting = RB_INITIALIZER(&turns->waiting) };
+	*turns = (Turns){
+		.base = base,
+		.host = host,
+		.read_cpu_time = read_cpu_time,
+		.waiting = RB_INITIALIZER(&turns->waiting),
+	};
 	event_assign(&turns->event, base, -1, 0, on_turn, turns);
 	event_priority_set(&turns->event, 1);
 }
@@ -111,10 +127,13 @@ static void run_first(Turns *turns, TurnOwner *owner)
 }
 
 /* Ends the turn and charges its time. If nobody waits, all owners are even from now on. */
-static void end_turn(Turns *turns, TurnOwner *owner, uint64_t begin)
+static void end_turn(Turns *turns, TurnOwner *owner)
 {
+	uint64_t cpu_time = turns->read_cpu_time();
+
 	turns->serving = NULL;
-	owner->used += now(turns) - begin;
+	owner->used += cpu_time - turns->cpu_time;
+	turns->cpu_time = cpu_time;
 	if (owner->used > turns->most)
 		turns->most = owner->used;
 	if (!TAILQ_EMPTY(&owner->tasks))
@@ -126,17 +145,16 @@ static void end_turn(Turns *turns, TurnOwner *owner, uint64_t begin)
 bool turns_serve_one(Turns *turns)
 {
 	TurnOwner *owner = RB_MIN(TurnOwnerTree, &turns->waiting);
-	uint64_t begin = now(turns);
 
 	if (!owner)
 		return false;
 	RB_REMOVE(TurnOwnerTree, &turns->waiting, owner);
 	turns->serving = owner;
 	turns->used = owner->used;
-	turns->ends = begin + TURN_MICROSECONDS;
+	turns->ends = now(turns) + TURN_MICROSECONDS;
 	do
 		run_first(turns, owner);
 	while (!TAILQ_EMPTY(&owner->tasks) && !turns_has_ended(turns));
-	end_turn(turns, owner, begin);
+	end_turn(turns, owner);
 	return true;
 }

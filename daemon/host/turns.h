@@ -20,8 +20,8 @@
  * tasks are waiting. Time that an owner has used beyond the others stays charged to it until the
  * others have used as much, or until nobody waits.
  *
- * Time is the loop's real time, not CPU time: an owner also pays while the loop waits for a file
- * that it writes for that owner.
+ * A turn is charged with the CPU time that the loop has used since the last turn. On a busy machine
+ * real time would charge an owner for the time of other programs.
  */
 
 #define TURN_MICROSECONDS 200
@@ -51,14 +51,17 @@ struct TurnOwner {
 typedef RB_HEAD(TurnOwnerTree, TurnOwner) TurnOwnerTree;
 
 typedef struct Turns {
-	const Host *host;      /* provides the clock */
-	TurnOwnerTree waiting; /* owners with tasks */
-	TurnOwner *serving;    /* the owner whose turn it is, or NULL */
-	Task *running;         /* the task that runs, or NULL if there is none or it has ended */
-	uint64_t used;         /* an owner that was idle begins with this; never decreases */
-	uint64_t most;         /* the most that any owner has used */
+	struct event_base *base;
+	const Host *host;                /* provides the clock that ends turns */
+	uint64_t (*read_cpu_time)(void); /* in microseconds; tests replace it */
+	TurnOwnerTree waiting;           /* owners with tasks */
+	TurnOwner *serving;              /* the owner whose turn it is, or NULL */
+	Task *running; /* the task that runs, or NULL if there is none or it has ended */
+	uint64_t used; /* an owner that was idle begins with this; never decreases */
+	uint64_t most; /* the most that any owner has used */
 	uint64_t last_order;
-	uint64_t ends; /* end of the turn, in microseconds on the host's clock */
+	uint64_t ends;     /* end of the turn, in microseconds on the host's clock */
+	uint64_t cpu_time; /* when the last turn ended */
 	struct event event;
 } Turns;
 
@@ -82,7 +85,8 @@ void turns_remove(Turns *turns, Task *task);
 /* Tests whether the turn has lasted long enough. */
 bool turns_has_ended(const Turns *turns);
 
-/* Gives one owner its turn. Returns false if no task is queued. For the event, and for tests. */
+/* Gives one owner its turn. Returns false if no task is queued. Called by the event, and by tests.
+ */
 bool turns_serve_one(Turns *turns);
 
 #endif

@@ -120,6 +120,8 @@ static void on_ready(evutil_socket_t fd, short what, void *context)
 
 bool connection_begin_to_read(Connection *connection)
 {
+	event_assign(&connection->event, connection->server->base, connection->socket, 0, on_ready,
+		     connection);
 	connection_wait_for(connection, EV_READ);
 	return event_pending(&connection->event, EV_READ, NULL);
 }

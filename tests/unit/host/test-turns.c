@@ -33,6 +33,11 @@ static uint64_t test_now(void *self)
 	return fixture.now;
 }
 
+static uint64_t read_cpu_time(void)
+{
+	return fixture.now;
+}
+
 static void set_up(void)
 {
 	memset(&fixture, 0, sizeof(fixture));
@@ -40,6 +45,7 @@ static void set_up(void)
 	event_base_priority_init(fixture.base, 2);
 	fixture.host.now = test_now;
 	turns_init(&fixture.turns, fixture.base, &fixture.host);
+	fixture.turns.read_cpu_time = read_cpu_time;
 	for (size_t i = 0; i < OWNERS; i++)
 		turn_owner_init(&fixture.owners[i]);
 }
@@ -187,9 +193,11 @@ Test(turns, the_event_serves_all)
 	queue(0, &a);
 	queue(1, &b);
 	event_base_loop(fixture.base, EVLOOP_NONBLOCK);
+	cr_assert_str_eq(fixture.order, "a", "the loop looks for events after each turn");
+	event_base_dispatch(fixture.base);
 	cr_assert_str_eq(fixture.order, "ababab");
-	queue(0, &a);
 	a.runs = 1;
-	event_base_loop(fixture.base, EVLOOP_NONBLOCK);
+	queue(0, &a);
+	event_base_dispatch(fixture.base);
 	cr_assert_str_eq(fixture.order, "abababa");
 }
