@@ -82,6 +82,24 @@ test_charged_without_pid() {
     "$(ask vail-bob "$LIST" | statuses)"
 }
 
+# The daemon is the child of unshare, whose pid is DAEMON.
+test_dead_without_pid() {
+  local inner
+
+  if ! "$HELPERS/has-kernel-feature" peerpidfd; then
+    skip "connections of dead clients without a pid are closed" "this kernel has no SO_PEERPIDFD"
+    return
+  fi
+  inner=$(pgrep --parent "$DAEMON")
+  kill -STOP "$inner"
+  "$HELPERS/early-exit" "$SOCKET" dies "$BOB" 5 >"$PRIVATE/dead.out" &
+  eventually grep -qs ready "$PRIVATE/dead.out"
+  kill -CONT "$inner"
+  wait $!
+  expect_equal "connections of dead clients without a pid are closed" \
+    "served 0 refused 0 closed 5" "$(tail -n 1 "$PRIVATE/dead.out")"
+}
+
 # Starts the daemon in a child pid namespace. The clients stay outside, so that it sees pid 0.
 test_outside_pid_namespace() {
   expect_clean_stop
@@ -92,6 +110,7 @@ test_outside_pid_namespace() {
   expect_equal "root without a pid is refused" STATUS_ACCESS_DENIED \
     "$(ask root "$QUARANTINES" | statuses)"
   test_charged_without_pid
+  test_dead_without_pid
   kill_and_wait "$DAEMON"
 }
 

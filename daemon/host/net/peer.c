@@ -141,11 +141,10 @@ static int check_ids(const HostProcess *process, const Caller *caller)
  */
 static int check_outside(int pidfd, bool is_by_pid)
 {
-	_cleanup_close_ int taken = pidfd;
+	bool has_exited = !is_by_pid && (pidfd < 0 || fd_poll(pidfd, POLLIN) != 0);
 
-	if (is_by_pid)
-		return 0;
-	return pidfd < 0 || fd_poll(pidfd, POLLIN) != 0 ? -ESRCH : 0;
+	fd_close(&pidfd);
+	return has_exited ? -ESRCH : 0;
 }
 
 /*
