@@ -18,10 +18,9 @@
 int peer_uid(int connection, uid_t *ret_uid);
 
 /*
- * Identifies the process that made the connection, using only data from the kernel: the credentials
- * recorded when it connected, a pidfd, and the uid that pays for it. The owner of its user
- * namespace pays, unless this is root, and the owner of a subordinate uid. Any other process pays
- * itself.
+ * Identifies the process that made the connection, from the credentials that the kernel recorded
+ * and from a pidfd. Finds the uid that pays for it, too. The owner of its user namespace pays,
+ * unless this is root. The owner of a subordinate uid pays. Any other process pays itself.
  *
  * *ret_process is NULL if the peer is outside the daemon's pid namespace. Such a peer pays itself,
  * and none of its messages are acted on. own is the daemon's user namespace. The caller

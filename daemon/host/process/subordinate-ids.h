@@ -33,9 +33,9 @@ void subordinate_ids_init(SubordinateIds *ids, const char *path);
 void subordinate_ids_deinit(SubordinateIds *ids);
 
 /*
- * Returns the owner of a subordinate uid. Returns any other uid as it is, and those of root's
- * ranges, because root lends them to containers. Reads the file again if it has changed. If that
- * fails, logs a warning, and what was read before stays in force.
+ * Returns the owner of a subordinate uid, and any other uid unchanged. A range of root has no
+ * owner, because root lends it to containers. Reads the file again if it has changed. If that
+ * fails, logs a warning and keeps the earlier ranges.
  */
 uid_t subordinate_ids_owner(SubordinateIds *ids, uid_t uid);
 
