@@ -120,6 +120,8 @@ static void take_message(FakeServiceManager *manager, const char *text, int fd)
 		fake_service_manager_remove(manager, name);
 	else if (strncmp(text, "READY=1", strlen("READY=1")) == 0)
 		manager->is_ready = true;
+	else if (strncmp(text, "WATCHDOG=1", strlen("WATCHDOG=1")) == 0)
+		manager->watchdog_messages++;
 }
 
 void fake_service_manager_read(FakeServiceManager *manager)

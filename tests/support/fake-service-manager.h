@@ -27,6 +27,7 @@ typedef struct FakeServiceManager {
 	size_t count;
 	size_t dropped; /* silently dropped fds */
 	bool is_ready;  /* received since the last start */
+	size_t watchdog_messages;
 	FakeStoreEntry entries[FAKE_FDSTORE_MAX];
 } FakeServiceManager;
 
