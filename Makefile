@@ -154,6 +154,7 @@ build/tests/%.so: build/tests/preload/%.o
 
 BENCH = tests/support proto
 $(eval $(call program,build,build/tests/soak-clients,$(call sources,tests/soak),tests/support))
+$(eval $(call program,build,build/tests/hostile-neighbours,$(call sources,tests/hostile),tests/support))
 $(eval $(call program,build,build/tests/request-bench,$(call sources,tests/bench/requests),$(BENCH),-ljson-c))
 $(eval $(call program,build,build/tests/start-bench,$(call sources,tests/bench/start),$(BENCH)))
 $(eval $(call program,build,build/tests/va-bench,$(call sources,tests/bench/va),tests/support $(PURE),-ljson-c))
@@ -230,6 +231,8 @@ $(eval $(call command,check-qemu,qemu,$(IN_DEBIAN_13),tests/vm/qemu))
 $(eval $(call command,bench,run,all helpers benches,tests/bench/requests/run && tests/bench/start/run))
 $(eval $(call command,bench-va,run,build/tests/va-bench,build/tests/va-bench))
 $(eval $(call command,soak,run,all helpers build/tests/soak-clients preloaded,tests/system/test-soak.sh --operations $(SOAK) --clients $(SOAK_CLIENTS)))
+
+$(eval $(call command,hostile,run,all helpers build/tests/hostile-neighbours,tests/system/test-hostile-neighbours.sh --seconds $(or $(SECONDS),5) $(if $(ONLY),--only $(ONLY)) $(if $(ATTEMPTS),--attempts $(ATTEMPTS))))
 
 helpers: $(HELPER_PROGRAMS)
 tests: $(TESTS)
@@ -347,6 +350,7 @@ help:
 #: make bench          measure requests, frames and starts, each beside a floor in the same run
 #: make bench-va       measure GPU virtual addresses beside a plain tree in the same run
 #: make soak           run 10 million operations by 200 clients that crash and hang; SOAK=N, SOAK_CLIENTS=N
+#: make hostile        attack the daemon as other users can, and measure what honest users notice; ONLY=NAME
 #: make fuzz           run libFuzzer on the path from bytes to reply
 #: make install        install into DESTDIR and prefix (/usr/local); make uninstall removes it
 #: make clean          remove build/
