@@ -77,13 +77,17 @@ static void judge_clock(Result *result)
 		add_failure(result, "the watchdog is late");
 }
 
-static void judge_cpu(Result *result, unsigned int owners)
+static void judge_cpu(Result *result, const Board *board, unsigned int owners)
 {
 	uint64_t turn = TURN + LONGEST_REQUEST * result->cpu_p50[PHASE_BASELINE];
+	uint64_t allowed = owners * turn + RATIO_MAX * result->cpu_p99[PHASE_BASELINE];
+	const Histogram *operator_cpu = &board->meters[LOAD_OPERATOR].cpu[PHASE_ATTACK];
 
-	result->cpu_allowed = owners * turn + RATIO_MAX * result->cpu_p99[PHASE_BASELINE];
-	if (result->cpu_p99[PHASE_ATTACK] > result->cpu_allowed)
+	if (result->cpu_p99[PHASE_ATTACK] > allowed)
 		add_failure(result, "honest users wait");
+	if (histogram_quantile(operator_cpu, 0.99) > allowed)
+		add_failure(result, "the operator waits");
+	result->cpu_allowed = allowed;
 }
 
 /* --- everything else ------------------------------------------------------------------------- */
@@ -140,7 +144,7 @@ void result_init(Result *result, const Board *board, const Observed *observed, J
 	if (judge == JUDGE_CLOCK)
 		judge_clock(result);
 	else
-		judge_cpu(result, observed->owners);
+		judge_cpu(result, board, observed->owners);
 	if (result->peak > PEAK_MAX)
 		add_failure(result, "the daemon needs more than 64 MiB");
 	judge_failures(result, board);

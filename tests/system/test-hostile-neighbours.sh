@@ -15,7 +15,8 @@
 
 add_user vail-mallory 47021 /bin/bash
 add_user vail-mordred 47022 /bin/bash
-VAILD=$ROOT/build/vaild # the sanitizers need too much time and memory
+# By default not the daemon with sanitizers, which need too much time and memory.
+[ "$VAILD" != "$ROOT/build/sanitized/vaild" ] || VAILD=$ROOT/build/vaild
 
 # hostile OPTION...: runs the attacks.
 hostile() {
