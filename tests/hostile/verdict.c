@@ -18,9 +18,9 @@
 #define CONNECTIONS_MAX  512 /* connectionsPerUid */
 
 /*
- * The CPU time that the daemon may use while an honest user waits: a turn of each hostile user,
- * which begins with a request of at most 50 times the cheapest, and 5 times what it uses without
- * attack.
+ * The CPU time that the daemon may use while an honest user waits: the rest of one turn of a
+ * hostile user, whose last request costs at most 50 times the cheapest, and 5 times what it uses
+ * without attack.
  */
 #define TURN            (200 * MICROSECOND)
 #define LONGEST_REQUEST 50
@@ -77,10 +77,10 @@ static void judge_clock(Result *result)
 		add_failure(result, "the watchdog is late");
 }
 
-static void judge_cpu(Result *result, const Board *board, unsigned int owners)
+static void judge_cpu(Result *result, const Board *board)
 {
-	uint64_t turn = TURN + LONGEST_REQUEST * result->cpu_p50[PHASE_BASELINE];
-	uint64_t allowed = owners * turn + RATIO_MAX * result->cpu_p99[PHASE_BASELINE];
+	uint64_t allowed = TURN + LONGEST_REQUEST * result->cpu_p50[PHASE_BASELINE] +
+			   RATIO_MAX * result->cpu_p99[PHASE_BASELINE];
 	const Histogram *operator_cpu = &board->meters[LOAD_OPERATOR].cpu[PHASE_ATTACK];
 
 	if (result->cpu_p99[PHASE_ATTACK] > allowed)
@@ -144,7 +144,7 @@ void result_init(Result *result, const Board *board, const Observed *observed, J
 	if (judge == JUDGE_CLOCK)
 		judge_clock(result);
 	else
-		judge_cpu(result, board, observed->owners);
+		judge_cpu(result, board);
 	if (result->peak > PEAK_MAX)
 		add_failure(result, "the daemon needs more than 64 MiB");
 	judge_failures(result, board);
@@ -155,11 +155,11 @@ void result_init(Result *result, const Board *board, const Observed *observed, J
 
 void result_print_heading(void)
 {
-	printf("%-14s %-7s %15s %26s %23s %9s %6s %8s\n", "", "", "baseline ms",
-	       "under attack ms   ", "daemon's CPU ms  ", "GetStatus", "RSS", "watchdog");
-	printf("%-14s %-7s %7s %7s %9s %9s %6s %7s %7s %7s %9s %6s %8s  %s\n", "pattern", "users",
-	       "p50", "p99", "p50", "p99", "ratio", "base", "p99", "longest", "longest", "MiB",
-	       "gap s", "verdict");
+	printf("%-14s %-7s %15s %26s %31s %9s %6s %8s\n", "", "", "baseline ms",
+	       "under attack ms   ", "daemon's CPU ms     ", "GetStatus", "RSS", "watchdog");
+	printf("%-14s %-7s %7s %7s %9s %9s %6s %7s %7s %7s %7s %9s %6s %8s  %s\n", "pattern",
+	       "users", "p50", "p99", "p50", "p99", "ratio", "base", "p50", "p99", "longest",
+	       "longest", "MiB", "gap s", "verdict");
 }
 
 void result_print(const Result *result, const char *attack, const char *form)
@@ -167,15 +167,15 @@ void result_print(const Result *result, const char *attack, const char *form)
 	double base = milliseconds(result->p99[PHASE_BASELINE]);
 	double wait = milliseconds(result->p99[PHASE_ATTACK]);
 
-	printf("%-14s %-7s %7.2f %7.2f %9.2f %9.2f %6.1f %7.3f %7.2f %7.2f %9.1f %6.1f %8.2f  "
-	       "%s%s\n",
-	       attack, form, milliseconds(result->p50[PHASE_BASELINE]), base,
-	       milliseconds(result->p50[PHASE_ATTACK]), wait, base > 0 ? wait / base : 0,
-	       milliseconds(result->cpu_p99[PHASE_BASELINE]),
+	printf("%-14s %-7s %7.2f %7.2f %9.2f %9.2f %6.1f ", attack, form,
+	       milliseconds(result->p50[PHASE_BASELINE]), base,
+	       milliseconds(result->p50[PHASE_ATTACK]), wait, base > 0 ? wait / base : 0);
+	printf("%7.3f %7.2f %7.2f %7.2f ", milliseconds(result->cpu_p99[PHASE_BASELINE]),
+	       milliseconds(result->cpu_p50[PHASE_ATTACK]),
 	       milliseconds(result->cpu_p99[PHASE_ATTACK]),
-	       milliseconds(result->cpu_longest[PHASE_ATTACK]),
-	       milliseconds(result->operator_longest), (double)result->peak / 1024,
-	       milliseconds(result->watchdog_gap) / 1000,
+	       milliseconds(result->cpu_longest[PHASE_ATTACK]));
+	printf("%9.1f %6.1f %8.2f  %s%s\n", milliseconds(result->operator_longest),
+	       (double)result->peak / 1024, milliseconds(result->watchdog_gap) / 1000,
 	       result->failures[0] == '\0' ? "ok" : "FAILED: ", result->failures);
 	fflush(stdout);
 }

@@ -6,9 +6,9 @@
 #
 #   test-hostile-neighbours.sh [--seconds COUNT] [--only PATTERN]
 #
-# With an option, prints a table with two forms of each pattern, measured for COUNT seconds, on a
-# machine that should do nothing else. Otherwise runs a short form. It measures the CPU time that
-# the daemon uses while an honest user waits, because that is the same on a busy machine.
+# With an option, prints a table with two forms of each pattern, measured for COUNT seconds.
+# Otherwise runs a short form. It measures the CPU time that the daemon uses while an honest user
+# waits, because that is the same on a busy machine.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
