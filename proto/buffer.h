@@ -25,9 +25,10 @@ static inline size_t buffer_size(const Buffer *buffer)
 	return buffer->end - buffer->start;
 }
 
+/* Returns the contents. The pointer is valid, though to no bytes, if the buffer is empty. */
 static inline const char *buffer_head(const Buffer *buffer)
 {
-	return buffer->data + buffer->start;
+	return buffer->data ? buffer->data + buffer->start : "";
 }
 
 /*
