@@ -7,42 +7,32 @@
 #include <stdint.h>
 
 #include "proto/buffer.h"
+#include "proto/json-scan.h"
 
 /*
  * Splits a stream of bytes into messages.
  *
  * A message is one JSON value and one terminator: the first NUL or LF after the value, with only
- * blanks between. The scanner knows just enough JSON to find the end of the value. It alone checks
- * the limits that json-c does not: length, depth, raw control characters, NUL and \u0000. It also
- * refuses characters that JSON does not allow outside strings, because json-c accepts NaN, comments
- * and single quotes. A message still has to be parsed.
+ * blanks between. A message is valid JSON within the bounds below. Malformed input is refused at
+ * its first wrong byte, before the end of the message.
  *
  * Each byte is scanned once, however the input is split.
  */
 
 #define FRAME_MESSAGE_MAX 65536
 #define FRAME_DEPTH_MAX   16
-
-typedef enum FrameState {
-	FRAME_BETWEEN, /* before a message, where blanks and blank lines are skipped */
-	FRAME_VALUE,   /* inside an object or array */
-	FRAME_SCALAR,  /* inside a number, true, false or null that is the whole message */
-	FRAME_STRING,
-	FRAME_ESCAPE,   /* after a backslash */
-	FRAME_UNICODE,  /* inside the four digits of \uXXXX */
-	FRAME_COMPLETE, /* after the value, before its terminator */
-} FrameState;
+#define FRAME_VALUES_MAX  512 /* including objects, arrays and null */
+#define FRAME_DIGITS_MAX  32  /* of one number */
 
 typedef struct Frame {
-	FrameState state;
-	uint8_t depth;
-	uint8_t unicode_digits;
-	bool unicode_is_zero;
-	uint32_t scanned;   /* bytes scanned from the head of the input */
-	uint32_t value_end; /* offset of the end of the value, once FRAME_COMPLETE */
+	JsonScan scan;
+	size_t scanned;   /* bytes scanned from the head of the input */
+	size_t value_end; /* offset of the end of the value, 0 if not found */
+	bool uses_nul;    /* for at least one earlier message */
+	bool uses_lf;
 } Frame;
 
-#define FRAME_INIT ((Frame){ .state = FRAME_BETWEEN })
+#define FRAME_INIT ((Frame){ .scanned = 0 })
 
 typedef struct FrameMessage {
 	char *text;      /* inside the input, with NUL after the value */
@@ -64,6 +54,18 @@ typedef enum FrameResult {
  */
 FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMessage *ret_message,
 		       const char **ret_error);
+
+/* Tests whether the input begins with a part of a message. */
+static inline bool frame_is_partial(const Frame *frame)
+{
+	return frame->scanned > 0;
+}
+
+/*
+ * Returns the terminator of the reply to malformed input: LF if the sender uses LF and no NUL, in
+ * the messages before and in the rest of the input, otherwise NUL.
+ */
+char frame_terminator(const Frame *frame, const Buffer *input);
 
 /*
  * Checks that the input is exactly one message with its terminator, as libvail requires of a

@@ -4,15 +4,17 @@
 #include <json-c/json.h>
 #include <string.h>
 
-/* framing.c limits the depth of messages; this only has to be larger than its limit. */
-#define PARSER_DEPTH 40
+#include "proto/json-scan.h"
+
+/* Includes a level for the values inside the deepest objects and arrays. */
+#define PARSER_DEPTH (JSON_DEPTH_MAX + 1)
 
 JsonParser *json_parser_new(void)
 {
 	JsonParser *parser = json_tokener_new_ex(PARSER_DEPTH);
 
 	if (parser)
-		json_tokener_set_flags(parser, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+		json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
 	return parser;
 }
 
@@ -22,93 +24,57 @@ void json_parser_free(JsonParser *parser)
 		json_tokener_free(parser);
 }
 
-/* Returns the size in bytes of the character at text, which is NUL-terminated; 0 if not UTF-8. */
-static size_t utf8_length(const unsigned char *text)
+/* Checks that the text is one value with only blanks around it. Returns an error, or NULL. */
+static const char *check_text(const char *text, size_t length)
 {
-	unsigned char lead = text[0], low = 0x80, high = 0xbf;
-	size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+	static const char *const sentences[JSON_SCAN_RESULT_MAX] = {
+		[JSON_SCAN_FAULT_SYNTAX] = "a character is at the wrong place",
+		[JSON_SCAN_FAULT_NUL] = "it contains a NUL",
+		[JSON_SCAN_FAULT_ZERO] = "a string contains \\u0000",
+		[JSON_SCAN_FAULT_CONTROL] = "a string contains a raw control character",
+		[JSON_SCAN_FAULT_UTF8] = "a string is not UTF-8",
+		[JSON_SCAN_FAULT_CUT] = "the value is incomplete",
+		[JSON_SCAN_FAULT_DEPTH] = "it is nested too deeply",
+	};
+	static const JsonBounds bounds = { .depth = JSON_DEPTH_MAX,
+					   .values = UINT32_MAX,
+					   .digits = UINT32_MAX };
+	JsonScan scan = { 0 };
+	size_t position = 0;
+	JsonScanResult result = json_scan(&scan, &bounds, text, length, &position);
 
-	if (length == 1)
-		return 1;
-	if (lead < 0xc2 || lead > 0xf4)
-		return 0;
-	if (lead == 0xe0)
-		low = 0xa0; /* lower values are overlong */
-	else if (lead == 0xed)
-		high = 0x9f; /* higher values are surrogates */
-	else if (lead == 0xf0)
-		low = 0x90;
-	else if (lead == 0xf4)
-		high = 0x8f; /* higher values exceed the last code point */
-	if (text[1] < low || text[1] > high)
-		return 0;
-	for (size_t i = 2; i < length; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	return length;
+	if (result == JSON_SCAN_INCOMPLETE)
+		result = json_scan_end(&scan);
+	if (result != JSON_SCAN_COMPLETE)
+		return sentences[result];
+	while (position < length && strchr(" \t\r\n", text[position]) && text[position] != '\0')
+		position++;
+	return position < length ? "there is text after the value" : NULL;
 }
 
-/* Returns the end of the number at text, without the exponent; NULL for forms like 1. or -01. */
-static const unsigned char *number_end(const unsigned char *text)
+JsonValue *json_build(JsonParser *parser, JsonText text, const char **ret_error)
 {
-	static const char digits[] = "0123456789";
-	const char *at = (const char *)text + (*text == '-');
-	size_t count = strspn(at, digits);
+	*ret_error = NULL;
+	json_tokener_reset(parser);
+	JsonValue *value = json_tokener_parse_ex(parser, text.start, (int)text.length);
 
-	if (count == 0 || (count > 1 && *at == '0'))
-		return NULL;
-	at += count;
-	if (*at == '.') {
-		count = strspn(at + 1, digits);
-		if (count == 0)
-			return NULL;
-		at += count + 1;
-	}
-	return (const unsigned char *)at;
-}
-
-/* Refuses two things that json-c accepts: invalid UTF-8 and malformed numbers. */
-static bool text_is_strict(const char *text, size_t length)
-{
-	const unsigned char *at = (const unsigned char *)text, *end = at + length;
-	bool in_string = false;
-
-	while (at && at < end) {
-		if (*at == '"') {
-			in_string = !in_string;
-		} else if (in_string && *at == '\\') {
-			at++;
-		} else if (!in_string && (*at == '-' || (*at >= '0' && *at <= '9'))) {
-			at = number_end(at);
-			if (at && (*at == 'e' || *at == 'E')) /* json-c checks the exponent */
-				at += 1 + strspn((const char *)at + 1, "+-0123456789");
-			continue;
-		}
-		size_t size = *at < 0x80 ? 1 : utf8_length(at);
-		if (size == 0)
-			return false;
-		at += size;
-	}
-	return at != NULL;
+	/* A number may go on, so the parser waits for the byte after it. */
+	if (json_tokener_get_error(parser) == json_tokener_continue)
+		value = json_tokener_parse_ex(parser, "", 1);
+	enum json_tokener_error error = json_tokener_get_error(parser);
+	if (error == json_tokener_success)
+		return value;
+	*ret_error = json_tokener_error_desc(error);
+	json_object_put(value);
+	return NULL;
 }
 
 JsonValue *json_parse(JsonParser *parser, const char *text, size_t length, const char **ret_error)
 {
-	if (!text_is_strict(text, length)) {
-		*ret_error = "it contains a malformed number or invalid UTF-8";
+	*ret_error = check_text(text, length);
+	if (*ret_error)
 		return NULL;
-	}
-	*ret_error = NULL;
-	json_tokener_reset(parser);
-	JsonValue *value = json_tokener_parse_ex(parser, text, (int)length + 1);
-
-	enum json_tokener_error error = json_tokener_get_error(parser);
-	if (error == json_tokener_success)
-		return value;
-	*ret_error = error == json_tokener_continue ? "the value is incomplete"
-						    : json_tokener_error_desc(error);
-	json_object_put(value);
-	return NULL;
+	return json_build(parser, (JsonText){ .start = text, .length = length }, ret_error);
 }
 
 void json_free(JsonValue *value)

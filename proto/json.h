@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/json-text.h"
+
 /*
  * A strict reader of JSON on top of json-c. Only json.c includes json-c, because its getters
  * convert silently: "12abc" to 12, true to 1, and 1.9 to 1. The functions here check the type
@@ -31,12 +33,20 @@ typedef enum JsonType {
 JsonParser *json_parser_new(void);
 void json_parser_free(JsonParser *parser);
 
+/* Levels of objects and arrays that json_parse() accepts; more than a message may have. */
+#define JSON_DEPTH_MAX 32
+
 /*
- * Parses text that consists of one value; text[length] must be NUL. Returns the value, to be freed
- * with json_free(), with *ret_error NULL. Returns NULL for the value null, also with *ret_error
- * NULL, and on error with *ret_error set to a static sentence.
+ * Parses text that consists of one value. Returns the value, to be freed with json_free(), with
+ * *ret_error NULL. Returns NULL for the value null, also with *ret_error NULL, and on error with
+ * *ret_error set to a static sentence.
  */
 JsonValue *json_parse(JsonParser *parser, const char *text, size_t length, const char **ret_error);
+
+/*
+ * Builds the value of text that json_scan() has found valid. Otherwise the same as json_parse().
+ */
+JsonValue *json_build(JsonParser *parser, JsonText text, const char **ret_error);
 void json_free(JsonValue *value);
 
 JsonType json_type_of(const JsonValue *value);

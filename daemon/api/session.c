@@ -40,7 +40,7 @@ void session_end_of_input(Session *session)
 
 bool session_has_partial_message(const Session *session)
 {
-	return !session->message.is_complete && session->frame.state != FRAME_BETWEEN;
+	return frame_is_partial(&session->frame);
 }
 
 static void input_metadata_add(InputMetadata *metadata, const InputMetadata *more)
@@ -352,7 +352,7 @@ static bool session_find(Session *session, Buffer *out, SessionState *ret_state)
 		*ret_state = session->end_of_input ? SESSION_FINISHED : SESSION_READS;
 		return false;
 	case FRAME_MALFORMED:
-		refuse_malformed(error, '\n', out);
+		refuse_malformed(error, frame_terminator(&session->frame, &session->input), out);
 		*ret_state = SESSION_FINISHED;
 		return false;
 	case FRAME_MESSAGE:

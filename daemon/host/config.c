@@ -11,7 +11,6 @@
 #include "daemon/host/config-software-adapter.h"
 #include "daemon/host/process/file-read.h"
 #include "daemon/host/process/user-database.h"
-#include "proto/framing.h"
 
 #define DEFAULT_OPERATOR_GROUP "vaild"
 
@@ -195,26 +194,28 @@ static bool read_object(const ConfigFile *file, const JsonValue *object)
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-/* Parses text that consists of one JSON value, as strictly as a message. */
-static bool read_text(const ConfigFile *file, Buffer *text)
+static bool is_blank(const Buffer *text)
 {
-	Frame frame = FRAME_INIT;
-	FrameMessage message;
-	const char *error = "the file is empty; write {} for an empty configuration";
+	size_t blanks = 0;
 
-	for (size_t i = 0; i < buffer_size(text); i++)
-		if (text->data[i] == '\n')
-			text->data[i] = ' '; /* a line break ends a message, but not a file */
-	FrameResult result = frame_next(&frame, text, true, &message, &error);
-	if (result != FRAME_MESSAGE)
-		return mistake(file, "%s", result == FRAME_MALFORMED ? NOT_AN_OBJECT : error);
+	while (blanks < buffer_size(text) && strchr(" \t\r\n", buffer_head(text)[blanks]))
+		blanks++;
+	return blanks == buffer_size(text);
+}
+
+static bool read_text(const ConfigFile *file, const Buffer *text)
+{
+	const char *error;
+
+	if (is_blank(text))
+		return mistake(file, "the file is empty; write {} for an empty configuration");
 	JsonParser *parser = json_parser_new();
 	if (!parser)
 		return mistake(file, "cannot be read: out of memory; try again later");
-	JsonValue *value = json_parse(parser, message.text, message.length, &error);
+	JsonValue *value = json_parse(parser, buffer_head(text), buffer_size(text), &error);
 	json_parser_free(parser);
-	bool read =
-		error ? mistake(file, "the file is not JSON: %s", error) : read_object(file, value);
+	bool read = error ? mistake(file, "the file is not JSON: %s; correct it", error)
+			  : read_object(file, value);
 	json_free(value);
 	return read;
 }

@@ -66,8 +66,17 @@ not_json() {
   closes "a raw control byte in a string is refused" '{"method":"\x01"}'
   closes "a raw line break in a string is refused" '{"method":"\n"}'
   closes "an escaped NUL in a string is refused" '{"method":"\\u0000"}'
-  closes "NUL inside an object is refused" '{"method"\0:"a.b"}'
-  closes "NUL inside a string is refused" '{"method":"a\0b"}'
+  row "NUL inside an object is refused" "{\"method\"\0:\"a.b\"}\n$GOOD\n" "$MALFORMED␀"
+  row "NUL inside a string is refused" "{\"method\":\"a\0b\"}\n$GOOD\n" "$MALFORMED␀"
+  row "malformed input after a message with NUL gets a reply with NUL" "$GOOD\0hello\n" \
+    "$SERVED␀$MALFORMED␀"
+  closes "a second comma is refused before the message ends" '{"method":"a.b",,'
+  closes "a number of 33 digits is refused" "{\"a\":$(printf '7%.0s' {1..33}),"
+  stays_open "a number of 32 digits is read" \
+    "{\"method\":\"io.vaild.ListRegistrations\",\"a\":$(printf '7%.0s' {1..32})}" "$SERVED"
+  closes "513 values are refused" "{\"method\":\"a.b\",\"a\":[$(printf '{},%.0s' {1..510})"
+  stays_open "512 values are read" \
+    "{\"method\":\"io.vaild.ListRegistrations\",\"a\":[0$(printf ',{}%.0s' {1..508})]}" "$SERVED"
   deep=$(printf '[%.0s' {1..16})
   closes "a value that is nested too deeply is refused" "{\"a\":$deep"
   long=$(head -c 65600 /dev/zero | tr '\0' x)

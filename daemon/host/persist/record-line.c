@@ -218,20 +218,13 @@ static bool read_header(const JsonValue *value, RecordHeader *header)
 int record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret)
 {
 	RecordHeader header = { 0 };
-	Buffer text = BUFFER_INIT; /* the parser needs a NUL behind the text */
 	const char *error;
 
 	if (line_state(line, length) != LINE_SOUND)
 		return -EBADMSG;
-	if (!buffer_append(&text, line + TEXT_AT, length - TEXT_AT) ||
-	    !buffer_append(&text, "", 1)) {
-		buffer_deinit(&text);
-		return -ENOMEM;
-	}
-	JsonValue *value = json_parse(parser, text.data, length - TEXT_AT, &error);
+	JsonValue *value = json_parse(parser, line + TEXT_AT, length - TEXT_AT, &error);
 	bool is_sound = !error && read_header(value, &header);
 	json_free(value);
-	buffer_deinit(&text);
 	if (!is_sound)
 		return -EBADMSG;
 	*ret = header;

@@ -74,7 +74,7 @@ bool record_header_append(Buffer *buffer, const RecordHeader *header);
 
 /*
  * Parses the header line, without its newline. Sets only the version if it is not RECORD_VERSION.
- * Returns 0, -EBADMSG if the line is damaged, or -ENOMEM.
+ * Returns 0, or -EBADMSG if the line is damaged.
  */
 int record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret);
 

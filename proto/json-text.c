@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/json-text.h"
+
+#include <string.h>
+
+#include "proto/hex.h"
+
+bool json_text_is(JsonText text, const char *literal)
+{
+	return text.length == strlen(literal) && memcmp(text.start, literal, text.length) == 0;
+}
+
+/* --- members --------------------------------------------------------------------------------- */
+
+/* Tests for the bytes between two tokens, which also end a number or a literal. */
+static bool is_separator(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n' || byte == ',' ||
+	       byte == ':';
+}
+
+static const char *skip_separators(const char *at, const char *end)
+{
+	while (at < end && is_separator(*at))
+		at++;
+	return at;
+}
+
+/* Returns the end of the string that begins at the quote. */
+static const char *string_end(const char *at)
+{
+	for (at++; *at != '"'; at++)
+		if (*at == '\\')
+			at++;
+	return at + 1;
+}
+
+/* Returns the end of the object or array that begins here. */
+static const char *container_end(const char *at)
+{
+	size_t depth = 0;
+
+	do {
+		if (*at == '"') {
+			at = string_end(at);
+			continue;
+		}
+		if (*at == '{' || *at == '[')
+			depth++;
+		else if (*at == '}' || *at == ']')
+			depth--;
+		at++;
+	} while (depth > 0);
+	return at;
+}
+
+static const char *value_end(const char *at, const char *end)
+{
+	if (*at == '"')
+		return string_end(at);
+	if (*at == '{' || *at == '[')
+		return container_end(at);
+	while (at < end && !is_separator(*at) && *at != '}')
+		at++;
+	return at;
+}
+
+JsonTextMembers json_text_members(JsonText object)
+{
+	JsonTextMembers members = { 0 };
+
+	if (object.length > 0 && *object.start == '{') {
+		members.next = object.start + 1;
+		members.end = object.start + object.length - 1;
+	}
+	return members;
+}
+
+bool json_text_members_next(JsonTextMembers *members)
+{
+	const char *at = skip_separators(members->next, members->end);
+
+	if (at == members->end)
+		return false;
+	const char *name_end = string_end(at);
+	const char *value = skip_separators(name_end, members->end);
+
+	members->name = (JsonText){ .start = at + 1, .length = (size_t)(name_end - at) - 2 };
+	members->next = value_end(value, members->end);
+	members->value = (JsonText){ .start = value, .length = (size_t)(members->next - value) };
+	return true;
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+/* Takes one character off the text. Returns -1 if it is an escape that is not ASCII. */
+static int take_character(JsonText *text)
+{
+	static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+	const char *at = text->start;
+	size_t size = at[0] != '\\' ? 1 : at[1] != 'u' ? 2 : 6;
+
+	text->start += size;
+	text->length -= size;
+	if (size == 1)
+		return (unsigned char)at[0];
+	if (size == 2)
+		return meanings[strchr(letters, at[1]) - letters];
+	if (at[2] != '0' || at[3] != '0')
+		return -1;
+	return hex_digit(at[4]) << 4 | hex_digit(at[5]);
+}
+
+bool json_text_name_is(JsonText name, const char *expected)
+{
+	for (; *expected != '\0' && name.length > 0; expected++)
+		if (take_character(&name) != (unsigned char)*expected)
+			return false;
+	return *expected == '\0' && name.length == 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROTO_JSON_TEXT_H
+#define PROTO_JSON_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Finds the members of an object in text that json_scan() has found valid, without building any
+ * value. Such text may be part of a larger one, so no byte is read behind it.
+ */
+
+/* One value, without blanks around it. It is owned by the text. */
+typedef struct JsonText {
+	const char *start; /* NULL if there is no value */
+	size_t length;
+} JsonText;
+
+/* Tests whether the value is null, true or false, as the literal says. */
+bool json_text_is(JsonText text, const char *literal);
+
+/* Iterator over an object's members in the order of the text. */
+typedef struct JsonTextMembers {
+	JsonText name; /* the string between its quotes, with its escapes */
+	JsonText value;
+	const char *next;
+	const char *end;
+} JsonTextMembers;
+
+/* Begins before the first member. A value that is not an object has no members. */
+JsonTextMembers json_text_members(JsonText object);
+
+/* Moves to the next member and fills in name and value. Returns false after the last one. */
+bool json_text_members_next(JsonTextMembers *members);
+
+/* Tests whether the member has this name, which is ASCII. The text may contain escapes. */
+bool json_text_name_is(JsonText name, const char *expected);
+
+#endif
