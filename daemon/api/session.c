@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/api/dispatch.h"
+#include "daemon/api/envelope.h"
 #include "daemon/api/reply.h"
 #include "daemon/api/session-call.h"
 #include "daemon/api/session-fds.h"
@@ -143,59 +144,6 @@ static NTSTATUS check_metadata(Session *session, const Method *method,
 	return check_fds(method, metadata, fd_count, failure);
 }
 
-/* The known members of a message. Others are ignored. */
-typedef struct Envelope {
-	const JsonValue *method;
-	const JsonValue *parameters;
-	const JsonValue *more;
-	const JsonValue *oneway;
-} Envelope;
-
-static Envelope envelope_open(const JsonValue *message)
-{
-	Envelope envelope = { 0 };
-	JsonMembers members = json_members(message);
-
-	while (json_members_next(&members)) {
-		if (strcmp(members.name, "method") == 0)
-			envelope.method = members.value;
-		else if (strcmp(members.name, "parameters") == 0)
-			envelope.parameters = members.value;
-		else if (strcmp(members.name, "more") == 0)
-			envelope.more = members.value;
-		else if (strcmp(members.name, "oneway") == 0)
-			envelope.oneway = members.value;
-	}
-	return envelope;
-}
-
-/* Reads a flag of the envelope, which is false if absent. */
-static NTSTATUS read_flag(const JsonValue *value, const char *name, bool *ret, Failure *failure)
-{
-	*ret = false;
-	if (value && !json_read_boolean(value, ret))
-		return failure_parameter(failure, name, "is neither true nor false");
-	return STATUS_SUCCESS;
-}
-
-static NTSTATUS read_envelope(const Envelope *envelope, Call *call, Failure *failure)
-{
-	bool oneway;
-	NTSTATUS status = read_flag(envelope->oneway, "oneway", &oneway, failure);
-
-	if (status == STATUS_SUCCESS)
-		status = read_flag(envelope->more, "more", &call->more, failure);
-	if (status != STATUS_SUCCESS)
-		return status;
-	if (call->more && oneway)
-		return failure_parameter(failure, "more",
-					 "and oneway exclude each other; send one of them");
-	call->parameters = envelope->parameters;
-	if (call->parameters && json_type_of(call->parameters) != JSON_OBJECT)
-		return failure_parameter(failure, "parameters", "is not an object");
-	return STATUS_SUCCESS;
-}
-
 /* Replies that the method's interface, the name up to its last dot, does not exist. */
 static void refuse_interface(Writer *writer, const char *name, char terminator)
 {
@@ -208,11 +156,10 @@ static void refuse_interface(Writer *writer, const char *name, char terminator)
 }
 
 /* Finds the method. Replies with an error and returns NULL if no method has the name. */
-static const Method *find_method(const Envelope *envelope, char terminator, Buffer *out)
+static const Method *find_method(const char *name, char terminator, Buffer *out)
 {
 	Writer writer = WRITER_INIT(out);
 	size_t begin = buffer_size(out);
-	const char *name = json_string(envelope->method);
 	const Method *method = NULL;
 	Failure failure;
 
@@ -245,13 +192,13 @@ static void expect_more(char terminator, Buffer *out)
 }
 
 /* Answers the message. Returns false if it has to be handled again when the host has finished. */
-static bool session_answer(Session *session, const Envelope *envelope, Buffer *out)
+static bool session_answer(Session *session, Envelope *envelope, Buffer *out)
 {
 	const SessionMessage *message = &session->message;
 	Call call = { .terminator = message->terminator, .fd_count = message->fd_count };
 	Failure failure = FAILURE_INIT;
 
-	call.method = find_method(envelope, call.terminator, out);
+	call.method = find_method(envelope->method, call.terminator, out);
 	if (!call.method)
 		return true;
 	NTSTATUS status = check_metadata(session, call.method, &message->metadata,
@@ -259,7 +206,7 @@ static bool session_answer(Session *session, const Envelope *envelope, Buffer *o
 	if (status != STATUS_SUCCESS)
 		dispatch_audit_refusal(session->service, session->caller, call.method, &failure);
 	else
-		status = read_envelope(envelope, &call, &failure);
+		status = envelope_read(envelope, session->service->parser, &call, &failure);
 	if (status == STATUS_SUCCESS && call.method->flags & METHOD_STREAMS && !call.more)
 		expect_more(call.terminator, out);
 	else if (status == STATUS_SUCCESS)
@@ -267,16 +214,6 @@ static bool session_answer(Session *session, const Envelope *envelope, Buffer *o
 	else
 		refuse(call.method->interface, &failure, call.terminator, out);
 	return true;
-}
-
-/* Tests whether to suppress the reply. A message with both oneway and more gets an error reply. */
-static bool wants_no_answer(const Envelope *envelope)
-{
-	bool oneway = false, more = false;
-
-	json_read_boolean(envelope->oneway, &oneway);
-	json_read_boolean(envelope->more, &more);
-	return oneway && !more;
 }
 
 static void refuse_malformed(const char *error, char terminator, Buffer *out)
@@ -293,25 +230,20 @@ static void refuse_malformed(const char *error, char terminator, Buffer *out)
  */
 static SessionState session_handle(Session *session, Buffer *out)
 {
-	const SessionMessage *message = &session->message;
-	const char *text = buffer_head(&session->input), *error;
+	JsonText text = {
+		.start = buffer_head(&session->input),
+		.length = session->message.length,
+	};
 	size_t begin = buffer_size(out);
-	JsonValue *value = json_parse(session->service->parser, text, message->length, &error);
-
-	if (error) {
-		refuse_malformed("the message is not JSON; send one JSON object, then LF or NUL",
-				 message->terminator, out);
-		return SESSION_FINISHED;
-	}
-	Envelope envelope = envelope_open(value);
+	Envelope envelope = envelope_open(session->service->parser, text);
 	bool is_handled = session_answer(session, &envelope, out);
 	bool is_answered = buffer_size(out) > begin || session->stream;
-	if (wants_no_answer(&envelope)) {
+	if (envelope_wants_no_answer(&envelope)) {
 		session_cancel_outgoing(session, begin);
 		buffer_truncate(out, begin);
 		is_answered = true;
 	}
-	json_free(value);
+	envelope_close(&envelope);
 	if (!is_handled)
 		return SESSION_WAITS;
 	return is_answered ? SESSION_READS : SESSION_BROKEN;
@@ -362,17 +294,6 @@ static bool session_find(Session *session, Buffer *out, SessionState *ret_state)
 	return true;
 }
 
-/* Ends the message's value with NUL, which may be behind the input's end. */
-static bool session_terminate_value(Session *session)
-{
-	Buffer *input = &session->input;
-
-	if (!buffer_reserve(input, 1))
-		return false;
-	input->data[input->start + session->message.length] = '\0';
-	return true;
-}
-
 /* Forgets the message, which has been answered. */
 static void session_consume(Session *session)
 {
@@ -389,9 +310,8 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 {
 	if (!session_find(session, out, ret_state))
 		return false;
-	SessionState state = session_terminate_value(session) && buffer_reserve(out, REPLY_ROOM)
-				     ? session_handle(session, out)
-				     : SESSION_BROKEN;
+	SessionState state = buffer_reserve(out, REPLY_ROOM) ? session_handle(session, out)
+							     : SESSION_BROKEN;
 	if (state != SESSION_WAITS)
 		session_consume(session);
 	if (state != SESSION_READS)
