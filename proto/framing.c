@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/framing.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "proto/macros.h"
@@ -55,6 +56,8 @@ static void frame_skip_blanks(Buffer *input)
 static FrameResult frame_emit(Frame *frame, Buffer *input, char terminator, size_t size,
 			      FrameMessage *ret_message)
 {
+	assert(input->data);
+
 	*ret_message = (FrameMessage){
 		.text = input->data + input->start,
 		.length = frame->value_end,

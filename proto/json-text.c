@@ -26,13 +26,14 @@ static const char *skip_separators(const char *at, const char *end)
 	return at;
 }
 
-/* Returns the end of the string that begins at the quote. */
-static const char *string_end(const char *at)
+const char *json_text_string_end(const char *at)
 {
-	for (at++; *at != '"'; at++)
-		if (*at == '\\')
+	for (at++;; at += 2) {
+		while (*at != '"' && *at != '\\')
 			at++;
-	return at + 1;
+		if (*at == '"')
+			return at + 1;
+	}
 }
 
 /* Returns the end of the object or array that begins here. */
@@ -42,7 +43,7 @@ static const char *container_end(const char *at)
 
 	do {
 		if (*at == '"') {
-			at = string_end(at);
+			at = json_text_string_end(at);
 			continue;
 		}
 		if (*at == '{' || *at == '[')
@@ -57,7 +58,7 @@ static const char *container_end(const char *at)
 static const char *value_end(const char *at, const char *end)
 {
 	if (*at == '"')
-		return string_end(at);
+		return json_text_string_end(at);
 	if (*at == '{' || *at == '[')
 		return container_end(at);
 	while (at < end && !is_separator(*at) && *at != '}')
@@ -82,7 +83,7 @@ bool json_text_members_next(JsonTextMembers *members)
 
 	if (at == members->end)
 		return false;
-	const char *name_end = string_end(at);
+	const char *name_end = json_text_string_end(at);
 	const char *value = skip_separators(name_end, members->end);
 
 	members->name = (JsonText){ .start = at + 1, .length = (size_t)(name_end - at) - 2 };
@@ -108,7 +109,7 @@ static int take_character(JsonText *text)
 		return meanings[strchr(letters, at[1]) - letters];
 	if (at[2] != '0' || at[3] != '0')
 		return -1;
-	return hex_digit(at[4]) << 4 | hex_digit(at[5]);
+	return hex_digit(at[4]) * 16 + hex_digit(at[5]);
 }
 
 bool json_text_name_is(JsonText name, const char *expected)

@@ -19,6 +19,9 @@ typedef struct JsonText {
 /* Tests whether the value is null, true or false, as the literal says. */
 bool json_text_is(JsonText text, const char *literal);
 
+/* Returns the end of the string whose first quote is at the position, behind its last quote. */
+const char *json_text_string_end(const char *at);
+
 /* Iterator over an object's members in the order of the text. */
 typedef struct JsonTextMembers {
 	JsonText name; /* the string between its quotes, with its escapes */

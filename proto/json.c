@@ -6,24 +6,6 @@
 
 #include "proto/json-scan.h"
 
-/* Includes a level for the values inside the deepest objects and arrays. */
-#define PARSER_DEPTH (JSON_DEPTH_MAX + 1)
-
-JsonParser *json_parser_new(void)
-{
-	JsonParser *parser = json_tokener_new_ex(PARSER_DEPTH);
-
-	if (parser)
-		json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
-	return parser;
-}
-
-void json_parser_free(JsonParser *parser)
-{
-	if (parser)
-		json_tokener_free(parser);
-}
-
 /* Checks that the text is one value with only blanks around it. Returns an error, or NULL. */
 static const char *check_text(const char *text, size_t length)
 {
@@ -50,23 +32,6 @@ static const char *check_text(const char *text, size_t length)
 	while (position < length && strchr(" \t\r\n", text[position]) && text[position] != '\0')
 		position++;
 	return position < length ? "there is text after the value" : NULL;
-}
-
-JsonValue *json_build(JsonParser *parser, JsonText text, const char **ret_error)
-{
-	*ret_error = NULL;
-	json_tokener_reset(parser);
-	JsonValue *value = json_tokener_parse_ex(parser, text.start, (int)text.length);
-
-	/* A number may go on, so the parser waits for the byte after it. */
-	if (json_tokener_get_error(parser) == json_tokener_continue)
-		value = json_tokener_parse_ex(parser, "", 1);
-	enum json_tokener_error error = json_tokener_get_error(parser);
-	if (error == json_tokener_success)
-		return value;
-	*ret_error = json_tokener_error_desc(error);
-	json_object_put(value);
-	return NULL;
 }
 
 JsonValue *json_parse(JsonParser *parser, const char *text, size_t length, const char **ret_error)

@@ -9,15 +9,15 @@
 #include "proto/json-text.h"
 
 /*
- * A strict reader of JSON on top of json-c. Only json.c includes json-c, because its getters
- * convert silently: "12abc" to 12, true to 1, and 1.9 to 1. The functions here check the type
- * first.
+ * A strict reader of JSON on top of json-c. Only json.c and json-build.c include json-c, because
+ * its getters convert silently: "12abc" to 12, true to 1, and 1.9 to 1. The functions here check
+ * the type first.
  *
  * The value null is a JsonValue of NULL, like an absent member.
  */
 
 typedef struct json_object JsonValue;
-typedef struct json_tokener JsonParser;
+typedef struct JsonParser JsonParser;
 
 typedef enum JsonType {
 	JSON_NULL,

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Builds json-c's values from text that json_scan() has found valid. json-c's own parser looks at
+ * each byte several times, so an escape costs it seven times as much.
+ */
+#include <json-c/json.h>
+#include <json-c/printbuf.h>
+#include <stdlib.h>
+
+#include "proto/hex.h"
+#include "proto/json.h"
+
+/*
+ * The stack is of json-c, so only json-c allocates while values are built. Its failed allocations
+ * are not told from damaged text, because json-c does not survive most of them anyway.
+ */
+struct JsonParser {
+	struct json_tokener *reals;
+	struct printbuf *strings; /* a stack of decoded strings, each with its NUL */
+};
+
+typedef struct Builder {
+	JsonParser *parser;
+	const char *at;
+	const char *end;
+	bool failed; /* out of memory */
+} Builder;
+
+JsonParser *json_parser_new(void)
+{
+	JsonParser *parser = calloc(1, sizeof(*parser));
+
+	if (!parser)
+		return NULL;
+	parser->reals = json_tokener_new();
+	parser->strings = printbuf_new();
+	if (parser->reals && parser->strings)
+		return parser;
+	json_parser_free(parser);
+	return NULL;
+}
+
+void json_parser_free(JsonParser *parser)
+{
+	if (!parser)
+		return;
+	if (parser->reals)
+		json_tokener_free(parser->reals);
+	printbuf_free(parser->strings);
+	free(parser);
+}
+
+static JsonValue *build_value(Builder *builder);
+
+static JsonValue *check_allocated(Builder *builder, JsonValue *value)
+{
+	if (!value)
+		builder->failed = true;
+	return value;
+}
+
+static void skip_blanks(Builder *builder)
+{
+	while (builder->at < builder->end && (*builder->at == ' ' || *builder->at == '\t' ||
+					      *builder->at == '\n' || *builder->at == '\r'))
+		builder->at++;
+}
+
+/* --- strings --------------------------------------------------------------------------------- */
+
+#define REPLACEMENT 0xfffd
+
+static uint32_t read_unit(const char *at)
+{
+	uint32_t unit = 0;
+
+	for (size_t i = 2; i < 6; i++)
+		unit = unit * 16 + (uint32_t)hex_digit(at[i]);
+	return unit;
+}
+
+static bool is_high_surrogate(uint32_t unit)
+{
+	return unit >= 0xd800 && unit < 0xdc00;
+}
+
+static bool is_low_surrogate(uint32_t unit)
+{
+	return unit >= 0xdc00 && unit < 0xe000;
+}
+
+/* Takes \uXXXX, or the two of a pair, off the text. A surrogate alone is a REPLACEMENT. */
+static uint32_t take_code_point(const char **at, const char *end)
+{
+	uint32_t unit = read_unit(*at), low;
+
+	*at += 6;
+	if (!is_high_surrogate(unit))
+		return is_low_surrogate(unit) ? REPLACEMENT : unit;
+	if (end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u')
+		return REPLACEMENT;
+	low = read_unit(*at);
+	if (!is_low_surrogate(low))
+		return REPLACEMENT;
+	*at += 6;
+	return 0x10000 + ((unit - 0xd800) << 10 | (low - 0xdc00));
+}
+
+/* Writes the code point as UTF-8. Returns the end of the output. */
+static char *put_code_point(char *out, uint32_t code)
+{
+	if (code < 0x80) {
+		*out++ = (char)code;
+		return out;
+	}
+	if (code < 0x800) {
+		*out++ = (char)(0xc0 | code >> 6);
+	} else {
+		if (code < 0x10000) {
+			*out++ = (char)(0xe0 | code >> 12);
+		} else {
+			*out++ = (char)(0xf0 | code >> 18);
+			*out++ = (char)(0x80 | (code >> 12 & 0x3f));
+		}
+		*out++ = (char)(0x80 | (code >> 6 & 0x3f));
+	}
+	*out++ = (char)(0x80 | (code & 0x3f));
+	return out;
+}
+
+/* Decodes the text between two quotes, which never gets longer. Returns the end of the output. */
+static char *decode_string(const char *at, const char *end, char *out)
+{
+	static const char meanings[256] = {
+		['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+		['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
+	};
+
+	while (at < end) {
+		while (at < end && *at != '\\')
+			*out++ = *at++;
+		if (at == end)
+			break;
+		if (at[1] == 'u') {
+			out = put_code_point(out, take_code_point(&at, end));
+		} else {
+			*out++ = meanings[(uint8_t)at[1]];
+			at += 2;
+		}
+	}
+	return out;
+}
+
+/*
+ * Takes a string off the text and pushes it, with a NUL. Returns its position on the stack, or -1
+ * if out of memory. strings->bpos is the position after the NUL.
+ */
+static int push_string(Builder *builder)
+{
+	struct printbuf *strings = builder->parser->strings;
+	const char *start = builder->at + 1;
+	int position = strings->bpos;
+
+	builder->at = json_text_string_end(builder->at);
+	if (printbuf_memset(strings, -1, 0, (int)(builder->at - start)) != 0) {
+		builder->failed = true;
+		return -1;
+	}
+	char *end = decode_string(start, builder->at - 1, strings->buf + position);
+	*end = '\0';
+	strings->bpos = (int)(end + 1 - strings->buf);
+	return position;
+}
+
+static JsonValue *build_string(Builder *builder)
+{
+	struct printbuf *strings = builder->parser->strings;
+	int position = push_string(builder);
+
+	if (position < 0)
+		return NULL;
+	JsonValue *value =
+		json_object_new_string_len(strings->buf + position, strings->bpos - position - 1);
+	strings->bpos = position;
+	return check_allocated(builder, value);
+}
+
+/* --- numbers --------------------------------------------------------------------------------- */
+
+/* Returns the value of the digits, or UINT64_MAX if it is too large. */
+static uint64_t read_digits(const char *at, const char *end)
+{
+	uint64_t number = 0;
+
+	for (; at < end; at++)
+		if (__builtin_mul_overflow(number, 10, &number) ||
+		    __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
+			return UINT64_MAX;
+	return number;
+}
+
+/* Builds an integer; as json-c does, the nearest one if it has more than 64 bits. */
+static JsonValue *build_integer(JsonText text)
+{
+	bool is_negative = *text.start == '-';
+	uint64_t number = read_digits(text.start + is_negative, text.start + text.length);
+
+	if (is_negative)
+		return json_object_new_int64(number > INT64_MAX ? INT64_MIN : -(int64_t)number);
+	return number > INT64_MAX ? json_object_new_uint64(number)
+				  : json_object_new_int64((int64_t)number);
+}
+
+/* Lets json-c read the number, because that must not depend on the locale. */
+static JsonValue *build_real(Builder *builder, JsonText text)
+{
+	bool is_last = builder->at == builder->end;
+
+	/* The byte after the number ends it. */
+	json_tokener_reset(builder->parser->reals);
+	JsonValue *value = json_tokener_parse_ex(builder->parser->reals, text.start,
+						 (int)text.length + !is_last);
+	return is_last ? json_tokener_parse_ex(builder->parser->reals, "", 1) : value;
+}
+
+static JsonValue *build_number(Builder *builder)
+{
+	static const bool is_of_integer[256] = { ['0' ... '9'] = true, ['-'] = true };
+	static const bool is_of_real[256] = {
+		['0' ... '9'] = true, ['+'] = true, ['-'] = true,
+		['.'] = true,         ['e'] = true, ['E'] = true,
+	};
+	JsonText text = { .start = builder->at };
+
+	while (builder->at < builder->end && is_of_integer[(uint8_t)*builder->at])
+		builder->at++;
+	const char *end_of_integer = builder->at;
+	while (builder->at < builder->end && is_of_real[(uint8_t)*builder->at])
+		builder->at++;
+	text.length = (size_t)(builder->at - text.start);
+	return check_allocated(builder, builder->at == end_of_integer ? build_integer(text)
+								      : build_real(builder, text));
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+static JsonValue *build_literal(Builder *builder, size_t length, JsonValue *value)
+{
+	builder->at += length;
+	return check_allocated(builder, value);
+}
+
+/* Moves behind the comma or the bracket. Returns true if it was a comma. */
+static bool goes_on(Builder *builder)
+{
+	skip_blanks(builder);
+	return *builder->at++ == ',';
+}
+
+/* Moves into an object or array. Returns false, and moves behind it, if it is empty. */
+static bool enter(Builder *builder)
+{
+	builder->at++;
+	skip_blanks(builder);
+	if (*builder->at != '}' && *builder->at != ']')
+		return true;
+	builder->at++;
+	return false;
+}
+
+/* Builds the next item of the array. Returns false after the last one, or if out of memory. */
+static bool build_item(Builder *builder, JsonValue *array)
+{
+	JsonValue *value = build_value(builder);
+
+	if (!builder->failed && json_object_array_add(array, value) != 0)
+		builder->failed = true;
+	if (!builder->failed)
+		return goes_on(builder);
+	json_object_put(value);
+	return false;
+}
+
+/* As build_item(). If a member stands twice, the last one counts. */
+static bool build_member(Builder *builder, JsonValue *object)
+{
+	struct printbuf *strings = builder->parser->strings;
+
+	skip_blanks(builder);
+	int name = push_string(builder);
+	if (name < 0)
+		return false;
+	skip_blanks(builder);
+	builder->at++; /* the colon */
+	JsonValue *value = build_value(builder);
+
+	if (!builder->failed && json_object_object_add(object, strings->buf + name, value) != 0)
+		builder->failed = true;
+	strings->bpos = name;
+	if (!builder->failed)
+		return goes_on(builder);
+	json_object_put(value);
+	return false;
+}
+
+static JsonValue *build_container(Builder *builder, JsonValue *container,
+				  bool (*build_next)(Builder *builder, JsonValue *container))
+{
+	if (!check_allocated(builder, container) || !enter(builder))
+		return container;
+	while (build_next(builder, container))
+		;
+	return container;
+}
+
+/* The depth of the text was bounded when it was scanned. Returns NULL for null and on failure. */
+static JsonValue *build_value(Builder *builder)
+{
+	skip_blanks(builder);
+	switch (*builder->at) {
+	case '{':
+		return build_container(builder, json_object_new_object(), build_member);
+	case '[':
+		return build_container(builder, json_object_new_array(), build_item);
+	case '"':
+		return build_string(builder);
+	case 't':
+		return build_literal(builder, sizeof("true") - 1, json_object_new_boolean(true));
+	case 'f':
+		return build_literal(builder, sizeof("false") - 1, json_object_new_boolean(false));
+	case 'n':
+		builder->at += sizeof("null") - 1;
+		return NULL;
+	default:
+		return build_number(builder);
+	}
+}
+
+JsonValue *json_build(JsonParser *parser, JsonText text, const char **ret_error)
+{
+	Builder builder = {
+		.parser = parser,
+		.at = text.start,
+		.end = text.start + text.length,
+	};
+
+	parser->strings->bpos = 0;
+	JsonValue *value = build_value(&builder);
+
+	*ret_error = NULL;
+	if (!builder.failed)
+		return value;
+	*ret_error = "out of memory";
+	json_object_put(value);
+	return NULL;
+}
