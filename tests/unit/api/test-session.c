@@ -313,6 +313,127 @@ Test(session, malformed_json_closes_after_earlier_replies)
 	}
 }
 
+/* Writes a request for GetInfo with an array of count values beside its method. */
+static void write_ignored_values(char *text, const char *value, size_t count)
+{
+	char *at = stpcpy(text, "{\"method\":\"org.varlink.service.GetInfo\",\"ignored\":[");
+
+	for (size_t i = 0; i < count; i++)
+		at = stpcpy(stpcpy(at, i > 0 ? "," : ""), value);
+	stpcpy(at, "]}\n");
+}
+
+Test(session, ignored_members_count_as_values)
+{
+	static const char *const values[] = { "{}", "[]", "null", "\"\"", "-1.5e3" };
+	static char request[8192];
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		for (size_t count = 507; count <= 511; count++) {
+			write_ignored_values(request, values[i], count);
+			const char *text = exchange(fixture.fake_host, fixture.client, request);
+
+			cr_assert_eq(strstr(text, "vendor") != NULL, count + 3 <= FRAME_VALUES_MAX,
+				     "%zu values %s: %s", count, values[i], text);
+		}
+}
+
+/* Each message has the length that costs most. Another request follows and is answered. */
+Test(session, longest_messages_are_answered)
+{
+	static const struct {
+		const char *begin, *repeated, *end, *reply;
+	} rows[] = {
+#define METHOD "{\"method\":\"org.varlink.service.GetInfo\","
+		{ METHOD "\"ignored\":\"", "\\ud83d", "\"}", "vendor" },
+		{ METHOD "\"ignored\":\"", "\\\"", "\"}", "vendor" },
+		{ METHOD "\"", "k", "\":[]}", "vendor" },
+		{ METHOD "\"ignored\":[", " ", "]}", "vendor" },
+		{ METHOD "\"parameters\":{\"unknown\":\"", "\\ud83d\\ude00", "\"}}", "unknown" },
+		{ METHOD "\"parameters\":{\"", "\\u0001", "\":1}}", "InvalidParameter" },
+		{ "{\"method\":\"a.b", "\\n", "\"}", "InterfaceNotFound" },
+		{ "{\"method\":\"", "x", "\"}", "MethodNotFound" },
+		{ "[\"", "\xf0\x9f\x98\x80", "\"]", "InvalidParameter" },
+#undef METHOD
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *request = malloc(FRAME_MESSAGE_MAX + sizeof(INFO) + 2);
+		char *at = stpcpy(request, rows[i].begin);
+		size_t end_size = strlen(rows[i].end), step = strlen(rows[i].repeated);
+
+		while ((size_t)(at - request) + step + end_size <= FRAME_MESSAGE_MAX)
+			at = stpcpy(at, rows[i].repeated);
+		stpcpy(stpcpy(at, rows[i].end), "\n" INFO "\n");
+		const char *text = exchange(fixture.fake_host, fixture.client, request);
+
+		cr_assert_eq(count_lines(text), 2u, "row %zu", i);
+		cr_assert_not_null(strstr(text, rows[i].reply), "row %zu", i);
+		cr_assert_not_null(strstr(strchr(text, '\n'), "vendor"), "row %zu", i);
+		free(request);
+	}
+}
+
+Test(session, envelope)
+{
+	static const struct {
+		const char *request, *reply;
+	} rows[] = {
+		{ "{\"metho\\u0064\":\"org.varlink.service.GetI\\u006efo\"}", "vendor" },
+		{ "{\"method\":\"a.b\",\"method\":\"org.varlink.service.GetInfo\"}", "vendor" },
+		{ "{\"method\":\"org.varlink.service.GetInfo\",\"method\":null}",
+		  "\"parameter\":\"method\"" },
+		{ "{\"more\":1,\"more\":null,\"method\":\"org.varlink.service.GetInfo\"}",
+		  "vendor" },
+		{ "{\"parameters\":null,\"method\":\"org.varlink.service.GetInfo\"}", "vendor" },
+		{ "{\"parameters\":\"{}\",\"method\":\"org.varlink.service.GetInfo\"}",
+		  "\"parameter\":\"parameters\"" },
+		{ "{\"x\":{\"method\":\"a.b\"},\"method\":\"org.varlink.service.GetInfo\"}",
+		  "vendor" },
+		{ "{\"x\":\"\\\"method\\\":\",\"method\":\"org.varlink.service.GetInfo\"}",
+		  "vendor" },
+		{ "{\"oneway\":\"true\",\"method\":\"org.varlink.service.GetInfo\"}",
+		  "\"parameter\":\"oneway\"" },
+		{ "{\"more\":[true],\"method\":\"org.varlink.service.GetInfo\"}",
+		  "\"parameter\":\"more\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char request[200];
+
+		snprintf(request, sizeof(request), "%s\n" INFO "\n", rows[i].request);
+		const char *text = exchange(fixture.fake_host, fixture.client, request);
+
+		cr_assert_eq(count_lines(text), 2u, "%s got %s", rows[i].request, text);
+		cr_assert_not_null(strstr(text, rows[i].reply), "%s got %s", rows[i].request, text);
+	}
+}
+
+/* The reply to malformed input, which has no terminator of its own yet. */
+Test(session, terminator_of_the_reply_to_malformed_input)
+{
+	static const struct {
+		const char *bytes;
+		size_t size;
+		char terminator;
+	} rows[] = {
+#define ROW(text, terminator) { text, sizeof(text) - 1, terminator }
+		ROW("x\n", '\n'),      ROW("x\0", '\0'),        ROW("{\"a\0", '\0'),
+		ROW("{\"a\n", '\n'),   ROW(INFO "\nx", '\n'),   ROW(INFO "\nx\n", '\n'),
+		ROW(INFO "\0x", '\0'), ROW(INFO "\0x\n", '\0'), ROW(INFO "\n" INFO "\0x", '\0'),
+		ROW("x", '\0'),
+#undef ROW
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t size;
+		const char *text = exchange_bytes(fixture.fake_host, fixture.client, rows[i].bytes,
+						  rows[i].size, &size);
+
+		cr_assert_eq(text[size - 1], rows[i].terminator, "row %zu", i);
+	}
+}
+
 Test(session, incomplete_message_is_malformed_at_the_end_of_input)
 {
 	for (size_t cut = 1; cut < strlen(INFO); cut++) {
