@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/json.h"
@@ -147,6 +148,44 @@ Test(json, utf8)
 						 rows[i].bytes);
 			json_free(value);
 		}
+	json_parser_free(parser);
+}
+
+/* A list without more has as many values as the daemon has entities. */
+Test(json, number_of_values_and_digits_is_not_bounded)
+{
+	enum { COUNT = 20000 };
+	JsonParser *parser = json_parser_new();
+	const char *error;
+	char *text = malloc(COUNT * 3 + 200), *at = stpcpy(text, "[");
+
+	for (size_t i = 0; i < COUNT; i++)
+		at = stpcpy(at, "{},");
+	memset(at, '7', 100);
+	strcpy(at + 100, "]");
+	JsonValue *value = parse(parser, text, &error);
+	cr_assert_null(error, "%s", error);
+	cr_assert_eq(json_array_size(value), COUNT + 1u);
+	json_free(value);
+	free(text);
+	json_parser_free(parser);
+}
+
+Test(json, maximum_depth)
+{
+	JsonParser *parser = json_parser_new();
+	const char *error;
+
+	for (size_t depth = JSON_DEPTH_MAX - 1; depth <= JSON_DEPTH_MAX + 1; depth++) {
+		char text[2 * JSON_DEPTH_MAX + 3] = "";
+
+		memset(text, '[', depth);
+		memset(text + depth, ']', depth);
+		JsonValue *value = parse(parser, text, &error);
+		cr_assert_eq(value != NULL, depth <= JSON_DEPTH_MAX, "depth %zu", depth);
+		cr_assert_eq(error == NULL, depth <= JSON_DEPTH_MAX, "depth %zu", depth);
+		json_free(value);
+	}
 	json_parser_free(parser);
 }
 
