@@ -310,8 +310,8 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 {
 	if (!session_find(session, out, ret_state))
 		return false;
-	SessionState state = buffer_reserve(out, REPLY_ROOM) ? session_handle(session, out)
-							     : SESSION_BROKEN;
+	SessionState state =
+		buffer_reserve(out, REPLY_ROOM) ? session_handle(session, out) : SESSION_BROKEN;
 	if (state != SESSION_WAITS)
 		session_consume(session);
 	if (state != SESSION_READS)

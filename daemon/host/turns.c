@@ -16,16 +16,15 @@ TREE_GENERATE(TurnOwnerTree, TurnOwner, by_used, compare_owners)
 
 static void on_turn(evutil_socket_t fd, short what, void *context)
 {
+	/* The loop handles timeouts behind the events that it has just found. */
+	static const struct timeval after_events = { 0 };
 	Turns *turns = context;
 
 	(void)fd;
 	(void)what;
 	turns_serve_one(turns);
-	if (RB_EMPTY(&turns->waiting))
-		return;
-	/* Look for new events before the next turn, because they may be those of an idle owner. */
-	event_active(&turns->event, EV_TIMEOUT, 0);
-	event_base_loopcontinue(turns->base);
+	if (!RB_EMPTY(&turns->waiting))
+		event_add(&turns->event, &after_events);
 }
 
 static uint64_t read_cpu_time(void)
@@ -39,7 +38,6 @@ static uint64_t read_cpu_time(void)
 void turns_init(Turns *turns, struct event_base *base, const Host *host)
 {
 	*turns = (Turns){
-		.base = base,
 		.host = host,
 		.read_cpu_time = read_cpu_time,
 		.waiting = RB_INITIALIZER(&turns->waiting),

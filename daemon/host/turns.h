@@ -51,7 +51,6 @@ struct TurnOwner {
 typedef RB_HEAD(TurnOwnerTree, TurnOwner) TurnOwnerTree;
 
 typedef struct Turns {
-	struct event_base *base;
 	const Host *host;                /* provides the clock that ends turns */
 	uint64_t (*read_cpu_time)(void); /* in microseconds; tests replace it */
 	TurnOwnerTree waiting;           /* owners with tasks */
