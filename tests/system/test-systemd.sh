@@ -52,15 +52,20 @@ message_id() {
 
 ## Checks
 
+# expect_exposure UNIT TENTHS: checks the rating of systemd-analyze security, from 0 to 100 tenths.
+expect_exposure() {
+  expect "systemd-analyze security rates the exposure of $1.service as $2 tenths at most" quietly \
+    systemd-analyze security --offline=true "--threshold=$2" "$BOX_ROOT$UNITS/$1.service"
+}
+
 check_installation() {
   expect "make install succeeds" quietly make -s -C "$ROOT" install DESTDIR="$BOX_ROOT" prefix=/usr
   expect_equal "systemd-analyze verify reports no error in the units" "" \
     "$(box systemd-analyze verify "$UNITS"/vaild{.socket,.service,-metrics.service,-metrics.timer} \
       "$UNITS/vail-qemu@.service" 2>&1)"
-  for unit in vaild vaild-metrics vail-qemu@; do
-    expect "systemd-analyze security rates the exposure of $unit.service as 1.5 at most" quietly \
-      systemd-analyze security --offline=true --threshold=15 "$BOX_ROOT$UNITS/$unit.service"
-  done
+  expect_exposure vaild 10
+  expect_exposure vaild-metrics 9
+  expect_exposure vail-qemu@ 15
   expect "systemd-sysusers creates the user" quietly box systemd-sysusers vaild.conf
   expect "systemd-tmpfiles creates the folder" quietly box systemd-tmpfiles --create vaild.conf
   expect "journalctl accepts the message catalogue" quietly box journalctl --update-catalog
