@@ -9,8 +9,14 @@ CLANG    = clang
 OPTIMIZE = -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconversion \
            -Wno-sign-conversion -Wvla -Wformat=2 -Werror
-HARDEN   = -fstack-protector-strong -D_FORTIFY_SOURCE=2
+HARDEN  := -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# Hardening flags that depend on the compiler and the CPU: -fcf-protection is for x86, and
+# -mbranch-protection for 64-bit ARM.
+OPTIONAL  = -fstack-clash-protection -fcf-protection -mbranch-protection=standard
+supported = $(shell echo | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo $(1))
+HARDEN   += $(foreach flag,$(OPTIONAL),$(call supported,$(flag)))
 
 # "Quotes" are paths from the root; <vail.h> is included as any program includes it.
 comma    = ,
