@@ -120,12 +120,16 @@ static bool restore_quarantines(Server *server)
 		error = quarantine_store_restore(&server->quarantines, server->service.broker,
 						 server->service.parser,
 						 &server->service.statistics);
-	if (error < 0) {
+	if (error == -ELOOP)
+		log_error("%s/quarantine: vaild does not follow a symbolic link here; remove it, "
+			  "and move the folder that it leads to here",
+			  directory);
+	else if (error < 0)
 		log_error("%s: cannot restore the quarantines: %s; let vaild write to the "
 			  "directory, or choose another with --state-dir",
 			  directory, strerror(-error));
+	if (error < 0)
 		return false;
-	}
 	server->service.statistics.restored += (uint64_t)error;
 	if (error > 0)
 		log_info("restored %d quarantines", error);

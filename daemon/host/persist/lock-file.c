@@ -54,6 +54,14 @@ static bool is_at_path(int lock, const char *path)
 	       held.st_ino == at_path.st_ino && held.st_dev == at_path.st_dev;
 }
 
+/* Tests whether the locked file has other names, where it may be a file of somebody else. */
+static bool has_other_names(int lock)
+{
+	struct stat status;
+
+	return fstat(lock, &status) < 0 || status.st_nlink > 1;
+}
+
 /* Returns an fd, -EAGAIN if the caller must retry, or another negative errno. */
 static int try_to_take(const char *path)
 {
@@ -72,6 +80,10 @@ static int try_to_take(const char *path)
 	}
 	if (!is_at_path(lock, path))
 		return -EAGAIN;
+	if (has_other_names(lock)) {
+		unlink(path);
+		return -EAGAIN;
+	}
 	int error = write_owner(lock);
 	return error < 0 ? error : TAKE_FD(lock);
 }

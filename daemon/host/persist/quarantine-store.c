@@ -30,6 +30,13 @@ static FileName file_name(const Guid *guid)
 	return name;
 }
 
+static bool is_symbolic_link(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+}
+
 int quarantine_store_open(QuarantineStore *store, const char *state_directory)
 {
 	char path[512];
@@ -42,7 +49,9 @@ int quarantine_store_open(QuarantineStore *store, const char *state_directory)
 		return -errno;
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	store->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	store->directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (store->directory < 0 && is_symbolic_link(path))
+		return -ELOOP;
 	return store->directory < 0 ? -errno : 0;
 }
 
@@ -69,11 +78,12 @@ static bool encode(Buffer *buffer, const Guid *guid, const char *reason)
 	return !writer.failed;
 }
 
+/* Always creates the file, because an existing one may be a link to a file outside. */
 static bool write_file(const QuarantineStore *store, const Buffer *contents)
 {
-	_cleanup_close_ int file =
-		openat(store->directory, TEMPORARY_NAME,
-		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	unlinkat(store->directory, TEMPORARY_NAME, 0);
+	_cleanup_close_ int file = openat(store->directory, TEMPORARY_NAME,
+					  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	return file >= 0 && file_write_at(file, buffer_head(contents), buffer_size(contents), 0) &&
 	       fsync(file) == 0;
