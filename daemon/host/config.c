@@ -7,10 +7,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "daemon/host/config-software-adapter.h"
 #include "daemon/host/process/file-read.h"
 #include "daemon/host/process/user-database.h"
+#include "proto/fd-util.h"
 
 #define DEFAULT_OPERATOR_GROUP "vaild"
 
@@ -220,19 +222,45 @@ static bool read_text(const ConfigFile *file, const Buffer *text)
 	return read;
 }
 
+/* Checks that nobody but root and the daemon can change the file, because it names the operators.
+ */
+static bool check_owner(const ConfigFile *file, int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return mistake(file, "cannot be read: %s", strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return mistake(file, "is not a regular file; replace it");
+	if (status.st_uid != 0 && status.st_uid != geteuid())
+		return mistake(
+			file,
+			"belongs to uid %u, who could become an operator; check its contents "
+			"and give it to root with: chown root",
+			status.st_uid);
+	if (status.st_mode & (S_IWGRP | S_IWOTH))
+		return mistake(file, "other users can change it and could become operators; check "
+				     "its contents and protect it with: chmod go-w");
+	return true;
+}
+
 static bool read_file(const char *path, bool may_be_absent, Settings *settings, char **ret_error)
 {
 	ConfigFile file = { .path = path, .settings = settings, .ret_error = ret_error };
-	Buffer text;
-	int error = proc_file_read(AT_FDCWD, path, &text);
+	/* O_NONBLOCK, because opening a FIFO would wait for a writer. */
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 
-	if (error == -ENOENT && may_be_absent)
+	if (fd < 0 && errno == ENOENT && may_be_absent)
 		return true;
+	if (fd < 0)
+		return mistake(&file, "cannot be read: %s", strerror(errno));
+	if (!check_owner(&file, fd))
+		return false;
+	int error = file_read_all(fd, &text);
 	if (error < 0)
 		return mistake(&file, "cannot be read: %s", strerror(-error));
-	bool read = read_text(&file, &text);
-	buffer_deinit(&text);
-	return read;
+	return read_text(&file, &text);
 }
 
 static int is_drop_in(const struct dirent *entry)
