@@ -222,8 +222,7 @@ static bool read_text(const ConfigFile *file, const Buffer *text)
 	return read;
 }
 
-/* Checks that nobody but root and the daemon can change the file, because it names the operators.
- */
+/* Accepts only files that root alone can change, because they decide who is an operator. */
 static bool check_owner(const ConfigFile *file, int fd)
 {
 	struct stat status;
