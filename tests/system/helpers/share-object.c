@@ -9,14 +9,11 @@
  *           memory                 a plane of memory that libvail allocates
  *           plane=NUMBER[@OFFSET]  a plane of an inherited fd
  *           fence=NUMBER           an inherited fd of a fence
- *   share-many COUNT
- *       Shares COUNT objects, each with its own memory. Prints the status of the last one.
- *   write PLANE TEXT
- *       Writes TEXT to the beginning of a plane and announces an update.
- *   close NUMBER
- *       Closes an inherited fd.
- *   unshare
- *       Unshares the object. Prints the number of its holders after the status.
+ *   share-many COUNT [PLANES]
+ *       Shares COUNT objects, each with its own memory, and with PLANES planes (1). Prints the
+ * status of the last one. write PLANE TEXT Writes TEXT to the beginning of a plane and announces an
+ * update. close NUMBER Closes an inherited fd. unshare Unshares the object. Prints the number of
+ * its holders after the status.
  *
  * "write" and "unshare" use the object that was shared last.
  */
@@ -96,26 +93,39 @@ static void share(Sharer *sharer, char *words)
 	putchar('\n');
 }
 
-static void share_many(Sharer *sharer, size_t count)
+/* Shares an object in which each plane has a new memory. */
+static NTSTATUS share_new(Sharer *sharer, size_t planes)
 {
-	NTSTATUS status = STATUS_SUCCESS;
+	VailObject object = VAIL_OBJECT_INIT;
+	struct vail_memory *memories[VAIL_PLANE_MAX];
 
-	for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++) {
-		VailObject object = VAIL_OBJECT_INIT;
-		struct vail_memory *memory;
-
-		if (vail_memory_new(STRIDE * HEIGHT, "image", &memory) != STATUS_SUCCESS)
+	object.width = WIDTH;
+	object.height = HEIGHT;
+	object.format = VAIL_FORMAT('X', 'R', '2', '4');
+	for (size_t i = 0; i < planes; i++) {
+		if (vail_memory_new(STRIDE * HEIGHT, "image", &memories[i]) != STATUS_SUCCESS)
 			errx(1, "vail_memory_new");
-		object.width = WIDTH;
-		object.height = HEIGHT;
-		object.format = VAIL_FORMAT('X', 'R', '2', '4');
 		object.planes[object.plane_count++] = (VailPlane){
 			.stride = STRIDE,
-			.descriptor = vail_memory_descriptor(memory),
+			.descriptor = vail_memory_descriptor(memories[i]),
 		};
-		status = vail_share_object(sharer->vail, sharer->guid, &object, sharer->handle);
-		vail_memory_free(memory);
 	}
+	NTSTATUS status = vail_share_object(sharer->vail, sharer->guid, &object, sharer->handle);
+	for (size_t i = 0; i < planes; i++)
+		vail_memory_free(memories[i]);
+	return status;
+}
+
+static void share_many(Sharer *sharer, char *words)
+{
+	size_t count = helper_number(strsep(&words, " "));
+	size_t planes = words ? helper_number(words) : 1;
+	NTSTATUS status = STATUS_SUCCESS;
+
+	if (planes > VAIL_PLANE_MAX)
+		errx(2, "an object has at most %d planes", VAIL_PLANE_MAX);
+	for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++)
+		status = share_new(sharer, planes);
 	puts(vail_status_name(status));
 }
 
@@ -165,7 +175,7 @@ int main(int argc, char **argv)
 		if (strcmp(command, "share") == 0 && words)
 			share(&sharer, words);
 		else if (strcmp(command, "share-many") == 0 && words)
-			share_many(&sharer, helper_number(words));
+			share_many(&sharer, words);
 		else if (strcmp(command, "write") == 0 && words)
 			write_text(&sharer, words);
 		else if (strcmp(command, "close") == 0 && words)
