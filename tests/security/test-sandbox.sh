@@ -101,6 +101,18 @@ check_limits() {
     "$(property MemoryMax) $(property MemorySwapMax)"
 }
 
+# Only systemd knows a dynamic user, so libnss_systemd asks it over a socket.
+check_user_lookup() {
+  quietly box systemd-run --unit dynamic -p DynamicUser=yes -p User=vail-dynamic sleep infinity
+  if ! box getent passwd vail-dynamic >/dev/null; then
+    skip "the sandbox allows looking up a user of another service" \
+      "this machine does not find users with libnss_systemd"
+    return
+  fi
+  expect_match "the sandbox allows looking up a user of another service" '^vail-dynamic:' \
+    "$(in_sandbox /usr/bin/getent passwd vail-dynamic)"
+}
+
 trap box_stop EXIT
 box_start
 box_install
@@ -112,5 +124,6 @@ box systemctl stop vaild.service
 check_capabilities
 check_limits
 check_attempts
+check_user_lookup
 box_log_on_failure
 finish
