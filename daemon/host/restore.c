@@ -18,6 +18,8 @@ static bool open_persistence(Server *server)
 		.processes = &server->processes,
 		.parser = server->service.parser,
 		.statistics = &server->service.statistics,
+		.work_due = server_persistence_work_due,
+		.work_context = server,
 	};
 
 	return persistence_open(&server->persistence, &options, &server->passed) == 0;

@@ -47,6 +47,7 @@ typedef struct Server {
 	ListenFds passed;
 	int passed_socket; /* -1 if none, or once the listener owns it */
 	Persistence persistence;
+	struct event persistence_event; /* for persistence_work() */
 	DriverTimeout driver_wait;
 	Connections connections;
 	Listener listener;
@@ -66,6 +67,9 @@ int server_run(const ServerOptions *options);
  * stores a sentence that names the mistake, truncated to size bytes, in ret_mistake.
  */
 bool server_reload(Server *server, char *ret_mistake, size_t size);
+
+/* Schedules persistence_work() between turns. context is the server. */
+void server_persistence_work_due(void *context);
 
 /* Fills the table of functions that core and api call. */
 void host_ops_init(Host *host, Server *server);

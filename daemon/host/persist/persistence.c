@@ -133,6 +133,14 @@ void persistence_remove(Persistence *persistence, const uint64_t *serials, size_
 		record_file_remove_all(&persistence->records, PERSISTED_ENTITY, serials, count);
 }
 
+/* Bytes of one slice. They take 30 to 100 us. */
+#define SLICE_SIZE (64 << 10)
+
+bool persistence_work(Persistence *persistence)
+{
+	return persistence->is_open && record_file_compact_step(&persistence->records, SLICE_SIZE);
+}
+
 int persistence_load(const Persistence *persistence, PersistedRecords *ret)
 {
 	return record_file_load(&persistence->records, PERSISTED_ENTITY, ret);
@@ -383,6 +391,8 @@ static int open_records(Persistence *persistence)
 					.boot_id = boot_id,
 					.parser = persistence->options.parser,
 					.statistics = persistence->options.statistics,
+					.compaction_due = persistence->options.work_due,
+					.compaction_context = persistence->options.work_context,
 				});
 }
 

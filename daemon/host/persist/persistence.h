@@ -24,6 +24,12 @@ typedef struct PersistenceOptions {
 	ProcessTable *processes;
 	JsonParser *parser;
 	Statistics *statistics;
+	/*
+	 * Called when there is work for persistence_work(), perhaps again while there is. Does not
+	 * call back. May be NULL.
+	 */
+	void (*work_due)(void *context);
+	void *work_context;
 } PersistenceOptions;
 
 typedef struct Persistence {
@@ -64,6 +70,12 @@ void persistence_end_restore(Persistence *persistence);
  * false if it cannot be written.
  */
 bool persistence_save(Persistence *persistence, uint64_t serial, const char *text, size_t size);
+
+/*
+ * Does one slice of the work that can wait, at most about 200 us: the compaction of the record
+ * file. Call it between turns until it returns false, because nothing is left.
+ */
+bool persistence_work(Persistence *persistence);
 
 /* Removes the records of entities, in order. Removing never fails. */
 void persistence_remove(Persistence *persistence, const uint64_t *serials, size_t count);

@@ -5,30 +5,32 @@
 
 #include "daemon/host/persist/file-io.h"
 
-#define WINDOW_SIZE (64u << 10)
+/* Lines of records that change often are scattered; larger windows would read too much for each. */
+#define WINDOW_SIZE (16u << 10)
 
 void file_piece_deinit(FilePiece *piece)
 {
 	buffer_deinit(&piece->text);
 }
 
-const char *file_piece_line(FilePiece *piece, const LiveRecord *live)
+const char *file_piece_line(FilePiece *piece, off_t offset, size_t size)
 {
 	off_t end = piece->offset + (off_t)buffer_size(&piece->text);
-	size_t size = (size_t)(piece->file_size - live->offset);
+	size_t wanted = (size_t)(piece->file_size - offset);
 
-	if (live->offset >= piece->offset && live->offset + (off_t)live->size <= end)
-		return buffer_head(&piece->text) + (live->offset - piece->offset);
-	if (size > WINDOW_SIZE)
-		size = live->size > WINDOW_SIZE ? live->size : WINDOW_SIZE;
+	if (offset >= piece->offset && offset + (off_t)size <= end)
+		return buffer_head(&piece->text) + (offset - piece->offset);
+	if (wanted > WINDOW_SIZE)
+		wanted = size > WINDOW_SIZE ? size : WINDOW_SIZE;
 	buffer_truncate(&piece->text, 0);
-	if (!buffer_reserve(&piece->text, size)) {
+	if (!buffer_reserve(&piece->text, wanted)) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	if (!file_read_at(piece->file, buffer_tail(&piece->text), size, live->offset))
+	if (!file_read_at(piece->file, buffer_tail(&piece->text), wanted, offset))
 		return NULL;
-	piece->text.end += size;
-	piece->offset = live->offset;
+	piece->text.end += wanted;
+	piece->offset = offset;
+	piece->bytes_read += wanted;
 	return buffer_head(&piece->text);
 }

@@ -2,7 +2,10 @@
 #ifndef DAEMON_HOST_PERSIST_RECORD_FILE_WRITE_H
 #define DAEMON_HOST_PERSIST_RECORD_FILE_WRITE_H
 
-#include "daemon/host/persist/record-index.h"
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "daemon/host/persist/record-line.h"
 #include "proto/buffer.h"
 
 #define RECORDS     "records"
@@ -21,6 +24,12 @@ typedef struct LineFile {
 
 #define LINE_FILE_INIT ((LineFile){ .directory = -1, .file = -1 })
 
+/* Returns the space needed to append a removal line for each persisted record. */
+static inline off_t room_for_removals(size_t record_count)
+{
+	return (off_t)record_count * REMOVAL_LINE_SIZE_MAX;
+}
+
 /*
  * Appends the lines and preallocates space for the removal of record_count records. Returns false,
  * with errno set and the file unchanged, if either fails.
@@ -33,16 +42,10 @@ bool line_file_append(LineFile *file, const Buffer *lines, size_t record_count);
  */
 void line_file_preallocate(LineFile *file, size_t record_count);
 
-/* Invalidates the record's line in place, which needs no space. Returns false with errno set. */
-bool line_file_invalidate(LineFile *file, const LiveRecord *live);
+/* Cuts off everything behind the last line, including preallocated space. Needs no resources. */
+void line_file_cut_off(LineFile *file);
 
-/*
- * Writes the header and all records to a new file, replaces the old one with it, and updates the
- * index. Returns 0, or a negative errno with nothing changed.
- */
-int line_file_rewrite(LineFile *file, const RecordHeader *header, RecordIndex *index);
-
-/* As line_file_rewrite(), but gives up the preallocated space if the file system is full. */
-int line_file_compact(LineFile *file, const RecordHeader *header, RecordIndex *index);
+/* Invalidates the line in place, which needs no space. Returns false with errno set. */
+bool line_file_invalidate(LineFile *file, off_t offset);
 
 #endif

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/host/log/log.h"
 #include "daemon/host/persist/file-io.h"
+#include "daemon/host/persist/record-file-compact.h"
 #include "daemon/host/persist/record-file-read.h"
 #include "daemon/host/persist/record-file-write.h"
 #include "daemon/host/process/file-read.h"
@@ -21,27 +23,15 @@ static void note_number(RecordFile *file, PersistedKind kind, uint64_t number)
 		file->header.last[kind] = number;
 }
 
-/* Smaller files are not worth a compaction. */
-#define COMPACT_ABOVE (64 << 10)
-
-static void compact_if_worthwhile(RecordFile *file)
+static void notify_if_compacts(RecordFile *file)
 {
-	LineFile *lines = &file->lines;
-	size_t live_size = file->index.size;
-
-	if (lines->size <= COMPACT_ABOVE || lines->size <= 2 * (off_t)live_size)
-		return;
-	if (lines->size <= file->compact_above && live_size > file->compact_below)
-		return;
-	/* If this fails, the file stays valid but long. */
-	bool is_compact = line_file_compact(lines, &file->header, &file->index) == 0;
-	file->compact_above = is_compact ? 0 : 2 * lines->size;
-	file->compact_below = is_compact ? 0 : live_size / 2;
+	if (file->compaction_due && record_file_compacts(file))
+		file->compaction_due(file->compaction_context);
 }
 
 /*
- * Rewrites the file if somebody has unlinked it. Returns false if that fails, because a
- * record in an unlinked file would be lost.
+ * Rewrites the file if it was unlinked, because a record in an unlinked file would be lost. Returns
+ * false if that fails.
  */
 static bool ensure_linked(RecordFile *file)
 {
@@ -50,7 +40,7 @@ static bool ensure_linked(RecordFile *file)
 	if (fstat(file->lines.file, &status) == 0 && status.st_nlink > 0)
 		return true;
 	log_warning("somebody removed the record file; writing it again");
-	int error = line_file_rewrite(&file->lines, &file->header, &file->index);
+	int error = record_file_rewrite(file);
 	if (error < 0)
 		log_error("cannot write the record file again: %s; nothing is persisted any more; "
 			  "restart vaild",
@@ -80,8 +70,9 @@ bool record_file_save(RecordFile *file, PersistedKind kind, const PersistedRecor
 	}
 	size_t size = buffer_size(&file->line);
 	record_index_move(index, live, lines->size - (off_t)size, size);
+	record_copy_add(&file->copy, index, live, &file->line);
 	note_number(file, kind, record->number);
-	compact_if_worthwhile(file);
+	notify_if_compacts(file);
 	return true;
 }
 
@@ -110,7 +101,7 @@ static bool write_removals(RecordFile *file, PersistedKind kind, const uint64_t 
 static void invalidate(RecordFile *file, const LiveRecord *live)
 {
 	/* Until the next compaction, a start restores the record and finds that it is stale. */
-	if (!line_file_invalidate(&file->lines, live))
+	if (!line_file_invalidate(&file->lines, record_offset(&file->index, live)))
 		log_error("cannot remove a record: %s", strerror(errno));
 }
 
@@ -124,6 +115,10 @@ void record_file_remove_all(RecordFile *file, PersistedKind kind, const uint64_t
 	bool is_written = write_removals(file, kind, numbers, count, &removals);
 	if (removals == 0)
 		return;
+	if (is_written)
+		record_copy_add(&file->copy, &file->index, NULL, &file->line);
+	else
+		record_copy_break(&file->copy);
 	is_written = is_written &&
 		     line_file_append(&file->lines, &file->line, file->index.count - removals);
 	for (size_t i = 0; i < count; i++) {
@@ -134,7 +129,7 @@ void record_file_remove_all(RecordFile *file, PersistedKind kind, const uint64_t
 		if (live)
 			record_index_remove(&file->index, live);
 	}
-	compact_if_worthwhile(file);
+	notify_if_compacts(file);
 }
 
 void record_file_remove(RecordFile *file, PersistedKind kind, uint64_t number)
@@ -307,7 +302,7 @@ static int start_file(RecordFile *file, const RecordFileOptions *options, const 
 
 	unlinkat(file->lines.directory, RECORDS_NEW, 0); /* left by a killed daemon */
 	if (error == 0)
-		error = line_file_rewrite(&file->lines, &file->header, &file->index);
+		error = record_file_rewrite(file);
 	if (error == 0 || !is_usable)
 		return error;
 	/* Without space for new records, the old file still has all existing ones. */
@@ -320,6 +315,8 @@ int record_file_open(RecordFile *file, const RecordFileOptions *options)
 	OldFile old = { .contents = BUFFER_INIT };
 
 	*file = RECORD_FILE_INIT;
+	file->compaction_due = options->compaction_due;
+	file->compaction_context = options->compaction_context;
 	file->header.version = RECORD_VERSION;
 	snprintf(file->header.boot_id, sizeof(file->header.boot_id), "%s", options->boot_id);
 	file->lines.directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -342,6 +339,8 @@ int record_file_open(RecordFile *file, const RecordFileOptions *options)
 
 void record_file_close(RecordFile *file)
 {
+	record_copy_abort(&file->copy, &file->lines);
+	fd_close(&file->replaced.file);
 	record_index_clear(&file->index);
 	fd_close(&file->lines.file);
 	fd_close(&file->lines.directory);
@@ -358,7 +357,8 @@ static ssize_t load_lines(const RecordFile *file, PersistedKind kind, Buffer *re
 
 	for (live = record_index_find_from(&file->index, kind, 0); live && live->kind == kind;
 	     live = record_index_next(live)) {
-		const char *line = file_piece_line(&piece, live);
+		const char *line =
+			file_piece_line(&piece, record_offset(&file->index, live), live->size);
 
 		if (!line)
 			return -errno;
@@ -403,7 +403,8 @@ int record_file_read(const RecordFile *file, PersistedKind kind, uint64_t number
 		return -ENOENT;
 	if (!buffer_reserve(ret, live->size))
 		return -ENOMEM;
-	if (!file_read_at(file->lines.file, ret->data, live->size, live->offset) ||
+	if (!file_read_at(file->lines.file, ret->data, live->size,
+			  record_offset(&file->index, live)) ||
 	    !record_line_parse(ret->data, live->size - 1, &parsed_kind, &record) || !record.text) {
 		buffer_deinit(ret);
 		return -EIO;

@@ -6,10 +6,17 @@
 #include <sys/types.h>
 
 #include "daemon/api/statistics.h"
+#include "daemon/host/persist/record-copy.h"
 #include "daemon/host/persist/record-file-write.h"
 #include "daemon/host/persist/record-index.h"
 #include "daemon/host/persist/record-line.h"
 #include "daemon/store/persisted-record.h"
+
+/* A record file that a compaction has replaced, and whose memory is freed in steps. */
+typedef struct ReplacedFile {
+	int file;   /* its fd, or -1 */
+	off_t size; /* bytes left, including preallocated space */
+} ReplacedFile;
 
 /*
  * Keeps persisted records across restarts of the daemon, but not across reboots, in one file:
@@ -18,8 +25,12 @@
  *
  * Appending is atomic: a partial write is cut off. Removing a record always succeeds, because
  * space for its removal line is preallocated before the record is saved. If the append still
- * fails, the record's line is invalidated in place. The file is rewritten, and renamed over the
- * old one, when more than half of it is obsolete.
+ * fails, the record's line is invalidated in place.
+ *
+ * When more than half of the file is obsolete, the file is compacted: rewritten, and renamed over
+ * the old one. The owner does that in steps (record_file_compact_step()), so that requests are
+ * served in between. Records can be saved and removed meanwhile, and at every instant DIRECTORY/
+ * records has all of them.
  *
  * Nothing is synced, because the kernel outlives the daemon. After a reboot the file is ignored.
  */
@@ -27,21 +38,38 @@ typedef struct RecordFile {
 	LineFile lines;
 	RecordIndex index;
 	RecordHeader
-		header; /* its last[] is current; the one on disk is that of the last rewrite */
-	Buffer line;    /* scratch space for appended lines */
+		header;  /* its last[] is current; the one on disk is that of the last rewrite */
+	Buffer line;     /* scratch space for appended lines */
+	RecordCopy copy; /* the new file of a compaction */
+	ReplacedFile replaced; /* the old file after a compaction */
+	bool gave_up_room;     /* the file has no preallocated space while it is compacted */
+	void (*compaction_due)(void *context);
+	void *compaction_context;
 
 	/* After a failed compaction: retry once the file is larger, or the records are smaller. */
 	off_t compact_above;
 	size_t compact_below;
 } RecordFile;
 
-#define RECORD_FILE_INIT ((RecordFile){ .lines = LINE_FILE_INIT, .index = RECORD_INDEX_INIT })
+#define RECORD_FILE_INIT                    \
+	((RecordFile){                      \
+		.lines = LINE_FILE_INIT,    \
+		.index = RECORD_INDEX_INIT, \
+		.copy = RECORD_COPY_INIT,   \
+		.replaced = { .file = -1 }, \
+	})
 
 typedef struct RecordFileOptions {
 	const char *directory;
 	const char *boot_id; /* records of another boot are discarded */
 	JsonParser *parser;
 	Statistics *statistics; /* receives a remark for each problem with the file */
+	/*
+	 * Called after each change while record_file_compacts(). The owner then calls
+	 * record_file_compact_step() soon, but not from within this function. May be NULL.
+	 */
+	void (*compaction_due)(void *context);
+	void *compaction_context;
 } RecordFileOptions;
 
 /*
@@ -55,7 +83,20 @@ typedef struct RecordFileOptions {
  */
 int record_file_open(RecordFile *file, const RecordFileOptions *options);
 
-/* Closes the file. Saving fails from now on, and removing has no effect. */
+/* Tests whether the file is being compacted, or should be. */
+bool record_file_compacts(const RecordFile *file);
+
+/*
+ * Does a part of a compaction, which reads or writes about size bytes. Returns whether more is
+ * left, as record_file_compacts(). If the compaction fails, the file stays valid, and is compacted
+ * once it is twice as long or its records are half as large.
+ */
+bool record_file_compact_step(RecordFile *file, size_t size);
+
+/*
+ * Closes the file, and drops a compaction that is under way. Saving fails from now on, and removing
+ * has no effect.
+ */
 void record_file_close(RecordFile *file);
 
 /*

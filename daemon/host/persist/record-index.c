@@ -37,6 +37,13 @@ LiveRecord *record_index_find_from(const RecordIndex *index, PersistedKind kind,
 	return live && live->kind == kind ? live : NULL;
 }
 
+LiveRecord *record_index_at_or_after(const RecordIndex *index, PersistedKind kind, uint64_t number)
+{
+	LiveRecord wanted = { .kind = kind, .number = number };
+
+	return RB_NFIND(LiveRecordTree, (LiveRecordTree *)&index->tree, &wanted);
+}
+
 LiveRecord *record_index_get(RecordIndex *index, PersistedKind kind, uint64_t number)
 {
 	LiveRecord *live = record_index_find(index, kind, number);
@@ -56,7 +63,7 @@ LiveRecord *record_index_get(RecordIndex *index, PersistedKind kind, uint64_t nu
 void record_index_move(RecordIndex *index, LiveRecord *live, off_t offset, size_t size)
 {
 	index->size += size - live->size;
-	live->offset = offset;
+	live->offsets[index->current] = offset;
 	live->size = size;
 }
 

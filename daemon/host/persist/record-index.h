@@ -12,9 +12,10 @@
 /* The position of a record's current line in the record file. */
 typedef struct LiveRecord {
 	PersistedKind kind;
+	uint32_t copy; /* number of the last compaction that has copied the line, or 0 */
 	uint64_t number;
-	off_t offset; /* of the line */
-	size_t size;  /* of the line, including its newline */
+	off_t offsets[2]; /* of the line; see RecordIndex.current */
+	size_t size;      /* of the line, including its newline */
 	RB_ENTRY(LiveRecord) by_number;
 } LiveRecord;
 
@@ -25,6 +26,11 @@ typedef struct RecordIndex {
 	LiveRecordTree tree;
 	size_t count;
 	size_t size; /* of all lines together */
+	/*
+	 * Index in LiveRecord.offsets of the offset in the record file. The other one is the offset
+	 * in the new file of a compaction.
+	 */
+	unsigned int current;
 } RecordIndex;
 
 #define RECORD_INDEX_INIT ((RecordIndex){ .tree = { NULL } })
@@ -38,6 +44,15 @@ LiveRecord *record_index_find(const RecordIndex *index, PersistedKind kind, uint
 
 /* Finds the record of the kind with the lowest number >= number. Returns NULL if none exists. */
 LiveRecord *record_index_find_from(const RecordIndex *index, PersistedKind kind, uint64_t number);
+
+/* Returns the first record at or after the kind and number, or NULL at the end. */
+LiveRecord *record_index_at_or_after(const RecordIndex *index, PersistedKind kind, uint64_t number);
+
+/* Returns the offset of the record's line in the record file. */
+static inline off_t record_offset(const RecordIndex *index, const LiveRecord *live)
+{
+	return live->offsets[index->current];
+}
 
 /* Finds or adds the record. A new one has size 0. Returns NULL if out of memory. */
 LiveRecord *record_index_get(RecordIndex *index, PersistedKind kind, uint64_t number);

@@ -20,98 +20,9 @@
 #include "daemon/host/persist/record-file.h"
 #include "daemon/host/process/file-read.h"
 #include "proto/fd-util.h"
-#include "tests/support/fake-host.h"
-
-#define BOOT "0123456789abcdef0123456789abcdef"
-
-typedef struct Fixture {
-	char path[64];
-	RecordFile file;
-	RecordFileOptions options;
-	Statistics statistics;
-} Fixture;
-
-static Fixture fixture;
-
-static void fixture_open(void)
-{
-	fixture.statistics = (Statistics){ 0 };
-	cr_assert_eq(record_file_open(&fixture.file, &fixture.options), 0);
-}
-
-static void set_up(void)
-{
-	fixture = (Fixture){ .path = "/tmp/vaild-records-XXXXXX" };
-	cr_assert_not_null(mkdtemp(fixture.path));
-	fixture.options = (RecordFileOptions){
-		.directory = fixture.path,
-		.boot_id = BOOT,
-		.parser = json_parser_new(),
-		.statistics = &fixture.statistics,
-	};
-	fixture_open();
-}
-
-static void fixture_reopen(void)
-{
-	record_file_close(&fixture.file);
-	fixture_open();
-}
-
-static void tear_down(void)
-{
-	char command[128];
-
-	record_file_close(&fixture.file);
-	json_parser_free(fixture.options.parser);
-	snprintf(command, sizeof(command), "rm -rf '%s'", fixture.path);
-	cr_assert_eq(system(command), 0);
-}
+#include "tests/unit/host/record-file-fixture.h"
 
 TestSuite(record_file, .init = set_up, .fini = tear_down);
-
-static bool save(PersistedKind kind, uint64_t number, const char *text)
-{
-	const PersistedRecord record = { .number = number, .text = text, .size = strlen(text) };
-
-	return record_file_save(&fixture.file, kind, &record);
-}
-
-/* Returns all records of the kind as "number=text;number=text;". The caller frees the text. */
-static char *all(PersistedKind kind)
-{
-	PersistedRecords records;
-	char *text;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	cr_assert_eq(record_file_load(&fixture.file, kind, &records), 0);
-	for (size_t i = 0; i < records.count; i++) {
-		cr_assert_eq(strlen(records.items[i].text), records.items[i].size);
-		fprintf(out, "%" PRIu64 "=%s;", records.items[i].number, records.items[i].text);
-	}
-	persisted_records_deinit(&records);
-	fclose(out);
-	return text;
-}
-
-static void assert_all(PersistedKind kind, const char *expected)
-{
-	char *text = all(kind);
-
-	cr_assert_str_eq(text, expected);
-	free(text);
-}
-
-static Buffer read_named(const char *name)
-{
-	char path[160];
-	Buffer contents;
-
-	snprintf(path, sizeof(path), "%s/%s", fixture.path, name);
-	cr_assert_eq(proc_file_read(AT_FDCWD, path, &contents), 0, "%s", path);
-	return contents;
-}
 
 static void write_records(const char *data, size_t size)
 {
@@ -122,14 +33,6 @@ static void write_records(const char *data, size_t size)
 	cr_assert_not_null(file);
 	cr_assert_eq(fwrite(data, 1, size, file), size);
 	fclose(file);
-}
-
-static bool has(const char *name)
-{
-	char path[160];
-
-	snprintf(path, sizeof(path), "%s/%s", fixture.path, name);
-	return access(path, F_OK) == 0;
 }
 
 static void remove_damaged(void)
@@ -399,73 +302,6 @@ Test(record_file, records_of_another_boot_are_discarded)
 	cr_assert_not(has("records.damaged"));
 }
 
-/* A plain store that does the same, for comparison. */
-#define NUMBERS 40
-
-typedef struct PlainStore {
-	char *texts[PERSISTED_KIND_MAX][NUMBERS];
-	uint64_t last[PERSISTED_KIND_MAX];
-} PlainStore;
-
-static void assert_as_plain(const PlainStore *plain)
-{
-	for (PersistedKind kind = 0; kind < PERSISTED_KIND_MAX; kind++) {
-		char *expected;
-		size_t size;
-		FILE *out = open_memstream(&expected, &size);
-
-		for (int i = 0; i < NUMBERS; i++)
-			if (plain->texts[kind][i])
-				fprintf(out, "%d=%s;", i, plain->texts[kind][i]);
-		fclose(out);
-		assert_all(kind, expected);
-		cr_assert_eq(record_file_last(&fixture.file, kind), plain->last[kind]);
-		free(expected);
-	}
-}
-
-static void save_at_random(PlainStore *plain, PersistedKind kind, uint64_t number)
-{
-	char **text = &plain->texts[kind][number];
-
-	free(*text);
-	cr_assert_gt(asprintf(text, "{\"a\":\"%0*ld\"}", (int)(random() % 2000), random()), 0);
-	cr_assert(save(kind, number, *text));
-	if (number > plain->last[kind])
-		plain->last[kind] = number;
-}
-
-Test(record_file, compaction_preserves_all_records)
-{
-	PlainStore plain = { 0 };
-	off_t largest = 0;
-
-	srandom(11);
-	for (int step = 0; step < 6000; step++) {
-		PersistedKind kind = (PersistedKind)(random() % PERSISTED_KIND_MAX);
-		uint64_t number = (uint64_t)random() % NUMBERS;
-
-		if (random() % 3 > 0) {
-			save_at_random(&plain, kind, number);
-		} else {
-			record_file_remove(&fixture.file, kind, number);
-			free(TAKE_POINTER(plain.texts[kind][number]));
-		}
-		if (fixture.file.lines.size > largest)
-			largest = fixture.file.lines.size;
-		if (random() % 50 == 0)
-			fixture_reopen();
-		if (random() % 20 == 0)
-			assert_as_plain(&plain);
-		cr_assert_eq(fixture.statistics.remark_count, 0);
-	}
-	/* Twice the size of 120 records of at most 2 KiB, and one line. */
-	cr_assert_lt(largest, 500000);
-	for (PersistedKind kind = 0; kind < PERSISTED_KIND_MAX; kind++)
-		for (int i = 0; i < NUMBERS; i++)
-			free(plain.texts[kind][i]);
-}
-
 /* Saves records until the file system is full and 50 were refused. Returns the number saved. */
 static uint64_t fill(void)
 {
@@ -499,6 +335,7 @@ static void assert_removals_succeed_when_full(void)
 	free(before);
 	for (uint64_t i = 1; i < 100000; i++)
 		record_file_remove(&fixture.file, PERSISTED_ENTITY, i);
+	compact();
 	fixture_reopen();
 	assert_all(PERSISTED_ENTITY, "");
 	cr_assert_eq(fixture.statistics.remark_count, 0);
@@ -543,14 +380,6 @@ Test(record_file, partial_writes_are_rolled_back)
 	cr_assert_eq(fixture.statistics.remark_count, 0);
 }
 
-static void limit_file_size(off_t size)
-{
-	struct rlimit limit = { .rlim_cur = (rlim_t)size, .rlim_max = RLIM_INFINITY };
-
-	signal(SIGXFSZ, SIG_IGN);
-	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 /* The line is invalidated in place, and no earlier state of the record reappears. */
 Test(record_file, removal_succeeds_without_appending)
 {
@@ -591,24 +420,6 @@ Test(record_file, removal_of_many_records)
 		assert_all(PERSISTED_ENTITY, "1={};3={};6={};");
 		cr_assert_eq(fixture.statistics.remark_count, 0);
 	}
-}
-
-/* A file that only shrinks is compacted too: once the records are half as large, it retries. */
-Test(record_file, failed_compaction_is_retried)
-{
-	for (uint64_t i = 1; i <= 3000; i++)
-		cr_assert(save(PERSISTED_ENTITY, i, "{\"text\":\"it has to fill a file\"}"));
-	off_t size = fixture.file.lines.size;
-	limit_file_size(10);
-	for (uint64_t i = 1; i <= 2000; i++)
-		record_file_remove(&fixture.file, PERSISTED_ENTITY, i);
-	cr_assert_eq(fixture.file.lines.size, size);
-	limit_file_size((off_t)RLIM_INFINITY);
-	for (uint64_t i = 2001; i <= 2900; i++)
-		record_file_remove(&fixture.file, PERSISTED_ENTITY, i);
-	cr_assert_lt(fixture.file.lines.size, size / 2);
-	fixture_reopen();
-	cr_assert_eq(fixture.file.index.count, 100);
 }
 
 Test(record_file, unlinked_file_is_written_again)
