@@ -72,14 +72,13 @@ static NTSTATUS build_parameters(Envelope *envelope, JsonParser *parser, Failure
 
 NTSTATUS envelope_read(Envelope *envelope, JsonParser *parser, Call *call, Failure *failure)
 {
-	bool oneway;
-	NTSTATUS status = read_flag(envelope->oneway, "oneway", &oneway, failure);
+	NTSTATUS status = read_flag(envelope->oneway, "oneway", &call->oneway, failure);
 
 	if (status == STATUS_SUCCESS)
 		status = read_flag(envelope->more, "more", &call->more, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (call->more && oneway)
+	if (call->more && call->oneway)
 		return failure_parameter(failure, "more",
 					 "and oneway exclude each other; send one of them");
 	status = build_parameters(envelope, parser, failure);

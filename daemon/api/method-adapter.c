@@ -120,6 +120,7 @@ static void adapter_write(Service *service, Writer *writer, const Entity *entity
 
 const ListOperations list_adapters = {
 	.next = list_next_entity,
+	.count = list_count_entities,
 	.type = ENTITY_ADAPTER,
 	.is_visible = adapter_is_visible,
 	.write = adapter_write,

@@ -98,15 +98,28 @@ NTSTATUS method_translate_gpu_virtual_address(Request *request)
 }
 
 /* Looks up the process each time, because it may end while the list is read. The list ends then. */
-static bool next_range(const ListView *view, uint64_t *cursor, Writer *writer)
+static const GpuProcess *listed_process(const ListView *view)
 {
-	const GpuProcess *gpu_process = gpu_process_find(view->service->broker, &view->subject);
+	return gpu_process_find(view->service->broker, &view->subject);
+}
+
+static ListStep next_range(const ListView *view, ListCursor *cursor, Writer *writer)
+{
+	const GpuProcess *gpu_process = listed_process(view);
 	const GpuRange *range =
-		gpu_process ? address_space_next(&gpu_process->space, cursor) : NULL;
+		gpu_process ? address_space_next(&gpu_process->space, &cursor->position) : NULL;
 
 	if (range && writer)
 		encode_range(writer, range);
-	return range;
+	return range ? LIST_ITEM : LIST_ENDS;
 }
 
-const ListOperations list_ranges = { .next = next_range };
+static ListStep count_ranges(const ListView *view, ListCursor *cursor)
+{
+	const GpuProcess *gpu_process = listed_process(view);
+
+	cursor->parts = gpu_process ? address_space_range_count(&gpu_process->space) : 0;
+	return LIST_ENDS;
+}
+
+const ListOperations list_ranges = { .next = next_range, .count = count_ranges };

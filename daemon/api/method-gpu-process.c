@@ -205,6 +205,7 @@ static void process_write(Service *service, Writer *writer, const Entity *entity
 
 const ListOperations list_processes = {
 	.next = list_next_entity,
+	.count = list_count_entities,
 	.type = ENTITY_GPU_PROCESS,
 	.is_visible = process_is_visible,
 	.write = process_write,

@@ -227,9 +227,18 @@ static void vm_write(Service *service, Writer *writer, const Entity *entity)
 			       container_of(entity, VirtualMachine, entity));
 }
 
+static size_t vm_parts(const Entity *entity)
+{
+	const VirtualMachine *vm = container_of(entity, VirtualMachine, entity);
+
+	return 1 + vm->display_clients.count + vm->virtual_gpu_count;
+}
+
 const ListOperations list_virtual_machines = {
 	.next = list_next_entity,
+	.count = list_count_entities,
 	.type = ENTITY_VIRTUAL_MACHINE,
 	.is_visible = vm_is_visible,
 	.write = vm_write,
+	.parts = vm_parts,
 };

@@ -208,10 +208,19 @@ static const Guid *object_machine(const Entity *entity)
 	return &container_of(entity, SharedObject, entity)->virtual_machine;
 }
 
+static size_t object_parts(const Entity *entity)
+{
+	const SharedObject *object = container_of(entity, SharedObject, entity);
+
+	return 1 + object->description.plane_count + object->holder_count;
+}
+
 const ListOperations list_shared_objects = {
 	.next = list_next_entity,
+	.count = list_count_entities,
 	.type = ENTITY_OBJECT,
 	.is_visible = object_is_visible,
 	.write = object_write,
+	.parts = object_parts,
 	.machine = object_machine,
 };

@@ -75,6 +75,7 @@ static void quarantine_write(Service *service, Writer *writer, const Entity *ent
 
 const ListOperations list_quarantines = {
 	.next = list_next_entity,
+	.count = list_count_entities,
 	.type = ENTITY_QUARANTINE,
 	.is_visible = quarantine_is_visible,
 	.write = quarantine_write,

@@ -120,6 +120,7 @@ static void registration_write(Service *service, Writer *writer, const Entity *e
 
 const ListOperations list_registrations = {
 	.next = list_next_entity,
+	.count = list_count_entities,
 	.type = ENTITY_REGISTRATION,
 	.is_visible = registration_is_visible,
 	.write = registration_write,

@@ -92,22 +92,41 @@ typedef struct ListView {
 	Guid machine; /* only entities of this VM; nil for all VMs */
 } ListView;
 
-/* A cursor walks through a list without a copy. It stays valid while entities come and go. */
-struct ListOperations {
-	/*
-	 * Moves the cursor, 0 at the beginning, past the next item and writes the item unless
-	 * writer is NULL. Returns false at the end of the list.
-	 */
-	bool (*next)(const ListView *view, uint64_t *cursor, Writer *writer);
+/* Walks through a list without a copy. It stays valid while entities come and go. */
+typedef struct ListCursor {
+	uint64_t position; /* 0 at the beginning */
+	size_t parts;      /* of the items counted so far */
+} ListCursor;
 
-	/* For list_next_entity(), which lists all entities of a type that the caller may see. */
+typedef enum ListStep {
+	LIST_ITEM,    /* the cursor is past the next item */
+	LIST_GOES_ON, /* enough work for one step; call again */
+	LIST_ENDS,
+} ListStep;
+
+struct ListOperations {
+	/* Moves the cursor past the next item and writes the item, unless writer is NULL. */
+	ListStep (*next)(const ListView *view, ListCursor *cursor, Writer *writer);
+
+	/*
+	 * Counts the parts of the next items, without writing them. Returns LIST_GOES_ON or
+	 * LIST_ENDS.
+	 */
+	ListStep (*count)(const ListView *view, ListCursor *cursor);
+
+	/*
+	 * For list_next_entity() and list_count_entities(), which list all entities of a type that
+	 * the caller may see.
+	 */
 	EntityType type;
 	bool (*is_visible)(Service *service, const Caller *caller, const Entity *entity);
 	void (*write)(Service *service, Writer *writer, const Entity *entity);
 	const Guid *(*machine)(const Entity *entity); /* NULL if entities belong to no VM */
+	size_t (*parts)(const Entity *entity);        /* NULL if each entity has one part */
 };
 
-bool list_next_entity(const ListView *view, uint64_t *cursor, Writer *writer);
+ListStep list_next_entity(const ListView *view, ListCursor *cursor, Writer *writer);
+ListStep list_count_entities(const ListView *view, ListCursor *cursor);
 
 typedef enum MethodFlags {
 	METHOD_READS = 0,

@@ -9,16 +9,14 @@
 #include "proto/macros.h"
 
 /* Checks that the reply is complete and within the bound on unread output. */
-static NTSTATUS check_reply(const Writer *writer, const Method *method, Failure *failure)
+static NTSTATUS check_reply(const Writer *writer, Failure *failure)
 {
 	if (writer->failed)
 		return failure_no_memory(failure);
 	if (buffer_size(writer->out) <= LIMIT_UNREAD_PER_CONNECTION)
 		return STATUS_SUCCESS;
-	return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "replySize", "%s",
-			   method->list ? "the list is too long for one reply; request it with "
-					  "\"more\": true"
-					: "the reply is too long; request less");
+	return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "replySize",
+			   "the reply is too long; request less");
 }
 
 /* Returns the handle of the GPU process whose ranges are listed, or 0 for other lists. */
@@ -29,32 +27,12 @@ static Handle request_list_subject(const Request *request)
 	return gpu_process ? gpu_process->handle_entry.handle : (Handle){ 0 };
 }
 
-/* Writes a list into one reply. Stops past the bound, because the reply is then refused. */
-static void write_list(const Request *request)
-{
-	const Method *method = request->method;
-	Writer *writer = request->reply;
-	const ListView view = {
-		.service = request->service,
-		.caller = request->caller,
-		.list = method->list,
-		.subject = request_list_subject(request),
-		.machine = request->virtual_machine,
-	};
-	uint64_t cursor = 0;
-
-	writer_key_quoted(writer, method->list_key, strlen(method->list_key));
-	writer_array_begin(writer);
-	while (buffer_size(writer->out) <= LIMIT_UNREAD_PER_CONNECTION && !writer->failed &&
-	       method->list->next(&view, &cursor, writer))
-		;
-	writer_array_end(writer);
-}
-
-/* Tests whether a stream replies to the call. */
+/* Tests whether a stream replies to the call. Nobody would read a list without a reply. */
 static bool call_streams(const Call *call)
 {
-	return call->more && (call->method->list || call->method->flags & METHOD_STREAMS);
+	if (call->method->list)
+		return !call->oneway;
+	return call->more && call->method->flags & METHOD_STREAMS;
 }
 
 /* Allocates everything for the reply before the call is executed, so that replying cannot fail. */
@@ -65,6 +43,7 @@ static NTSTATUS prepare_answer(Session *session, const Call *call, Stream **ret_
 		*ret_stream = stream_new(session, call->method, call->terminator);
 		if (!*ret_stream)
 			return failure_no_memory(failure);
+		(*ret_stream)->is_whole = !call->more;
 	}
 	if (call->method->flags & METHOD_GIVES_FDS) {
 		*ret_offer = session_prepare_outgoing(session);
@@ -77,10 +56,8 @@ static NTSTATUS prepare_answer(Session *session, const Call *call, Stream **ret_
 /* Completes the reply of a request that succeeded. */
 static NTSTATUS finish_answer(Request *request, char terminator)
 {
-	if (request->method->list)
-		write_list(request);
 	reply_end(request->reply, false, terminator);
-	return check_reply(request->reply, request->method, &request->failure);
+	return check_reply(request->reply, &request->failure);
 }
 
 /* Lets the stream reply from now on. */

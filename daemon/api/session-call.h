@@ -16,6 +16,7 @@ typedef struct Call {
 	const Method *method;
 	const JsonValue *parameters;
 	bool more;
+	bool oneway; /* the reply is discarded */
 	char terminator;
 	size_t fd_count; /* number of the session's fds that belong to the message */
 } Call;

@@ -2,10 +2,10 @@
 #include "daemon/api/stream.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "daemon/api/dispatch.h"
 #include "daemon/api/encode.h"
+#include "daemon/api/list.h"
 #include "daemon/api/reply.h"
 #include "daemon/api/session.h"
 
@@ -32,6 +32,7 @@ Stream *stream_free(Stream *stream)
 		TAILQ_REMOVE(&stream->session->service->watches, stream, link);
 	charge_return(&stream->charge, &stream->session->service->broker->accounts);
 	buffer_deinit(&stream->events);
+	buffer_deinit(&stream->reply);
 	free(stream);
 	return NULL;
 }
@@ -43,63 +44,7 @@ bool stream_is_dropped(const Stream *stream)
 
 size_t stream_unread(const Stream *stream)
 {
-	return stream ? buffer_size(&stream->events) : 0;
-}
-
-/* --- lists ----------------------------------------------------------------------------------- */
-
-/* Tests whether the entity belongs to the list's VM, if the list is limited to one. */
-static bool is_of_machine(const ListView *view, const Entity *entity)
-{
-	return guid_is_nil(&view->machine) ||
-	       guid_compare(view->list->machine(entity), &view->machine) == 0;
-}
-
-bool list_next_entity(const ListView *view, uint64_t *cursor, Writer *writer)
-{
-	const ListOperations *list = view->list;
-	const Entity *entity = entity_after(view->service->broker, list->type, *cursor);
-
-	while (entity && (!is_of_machine(view, entity) ||
-			  !list->is_visible(view->service, view->caller, entity)))
-		entity = entity_after(view->service->broker, list->type, entity->serial);
-	if (!entity)
-		return false;
-	*cursor = entity->serial;
-	if (writer)
-		list->write(view->service, writer, entity);
-	return true;
-}
-
-/* Writes one item as a reply. The last reply, also an empty one, does not continue. */
-static StreamStep list_next(Stream *stream, Buffer *out)
-{
-	const Method *method = stream->method;
-	const ListView view = {
-		.service = stream->session->service,
-		.caller = stream->session->caller,
-		.list = method->list,
-		.subject = stream->subject,
-		.machine = stream->machine,
-	};
-	Writer writer = WRITER_INIT(out);
-	size_t begin = buffer_size(out);
-	bool continues = false;
-
-	reply_begin(&writer, method->interface);
-	writer_key_quoted(&writer, method->list_key, strlen(method->list_key));
-	writer_array_begin(&writer);
-	if (method->list->next(&view, &stream->cursor, &writer)) {
-		uint64_t ahead = stream->cursor;
-		continues = method->list->next(&view, &ahead, NULL);
-	}
-	writer_array_end(&writer);
-	reply_end(&writer, continues, stream->terminator);
-	if (writer.failed) {
-		buffer_truncate(out, begin);
-		return STREAM_BREAKS;
-	}
-	return continues ? STREAM_CONTINUES : STREAM_ENDS;
+	return stream ? buffer_size(&stream->events) + buffer_size(&stream->reply) : 0;
 }
 
 /* --- permission to watch --------------------------------------------------------------------- */
@@ -291,7 +236,7 @@ static bool event_is_last(Stream *watch, const Event *event)
 /* Tests whether the watch has yet to send the entity, and so will send its newest state. */
 static bool watch_will_send(const Stream *watch, const Entity *entity)
 {
-	return !watch->is_current && entity->serial > watch->cursor &&
+	return !watch->is_current && entity->serial > watch->cursor.position &&
 	       announcing_event(entity) != EVENT_MAX;
 }
 
@@ -332,14 +277,33 @@ void watches_send(Service *service, const Event *event)
 		watch_send(watch, event);
 }
 
+/*
+ * Returns the next existing entity that the watch sends, or NULL. NULL is not the end if
+ * *ret_goes_on is set: the walk then continues from the cursor.
+ */
+static const Entity *watch_find_existing(Stream *watch, bool *ret_goes_on)
+{
+	Broker *broker = watch->session->service->broker;
+	const Entity *entity = entity_after_of_any_type(broker, watch->cursor.position);
+
+	for (int i = 0; entity && i < LIMIT_LIST_WALK; i++) {
+		watch->cursor.position = entity->serial;
+		if (announcing_event(entity) != EVENT_MAX && watch_admits(watch, entity))
+			return entity;
+		entity = entity_after_of_any_type(broker, entity->serial);
+	}
+	*ret_goes_on = entity;
+	return NULL;
+}
+
 /* Sends the next existing entity, or the event current after the last one. */
 static StreamStep watch_send_existing(Stream *watch, Buffer *out)
 {
-	Broker *broker = watch->session->service->broker;
-	const Entity *entity = entity_after_of_any_type(broker, watch->cursor);
+	bool goes_on = false;
+	const Entity *entity = watch_find_existing(watch, &goes_on);
 
-	while (entity && (announcing_event(entity) == EVENT_MAX || !watch_admits(watch, entity)))
-		entity = entity_after_of_any_type(broker, entity->serial);
+	if (goes_on)
+		return STREAM_CONTINUES;
 	if (!entity) {
 		watch->is_current = true;
 		write_event(watch, &(Event){ .kind = EVENT_CURRENT }, true, out);
@@ -350,7 +314,6 @@ static StreamStep watch_send_existing(Stream *watch, Buffer *out)
 		.virtual_machine = entity_guid(entity),
 		.entity = entity,
 	};
-	watch->cursor = entity->serial;
 	write_event(watch, &event, true, out);
 	return STREAM_CONTINUES;
 }
@@ -374,5 +337,5 @@ static StreamStep watch_next(Stream *watch, Buffer *out)
 
 StreamStep stream_next(Stream *stream, Buffer *out)
 {
-	return stream->is_watch ? watch_next(stream, out) : list_next(stream, out);
+	return stream->is_watch ? watch_next(stream, out) : list_step(stream, out);
 }

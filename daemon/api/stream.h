@@ -5,9 +5,9 @@
 #include "daemon/api/methods.h"
 
 /*
- * A call with many replies: a list or a watch. Replies about existing entities are produced only as
- * the caller reads them, in the order of serials. Later requests of the connection wait for the end
- * of the stream.
+ * A call whose reply needs more than one step: a list or a watch. Replies about existing entities
+ * are produced only as the caller reads them, in the order of serials. Later requests of the
+ * connection wait for the end of the stream.
  *
  * A watch begins with one event for each existing entity, then one of kind current, then each
  * change once, in order. Before the event current, a change of an entity that was already sent is
@@ -20,8 +20,14 @@ struct Stream {
 	Session *session;
 	const Method *method;
 	char terminator;
-	uint64_t cursor; /* position in a list; for a watch, serial of the last entity sent */
-	Handle subject;  /* the entity that a list belongs to; 0 for most lists */
+	ListCursor cursor; /* of a watch: its position is the serial of the last entity looked at */
+
+	/* Only for a list. */
+	Handle subject;  /* the entity that the list belongs to; 0 for most lists */
+	bool is_whole;   /* the whole list is one reply, because the request has no "more" */
+	bool is_counted; /* the whole list is not too long, and is written to reply */
+	Buffer reply;
+	Writer writer;
 
 	/* Only for a watch. */
 	bool is_watch;
@@ -29,7 +35,7 @@ struct Stream {
 	bool is_over;     /* the last event was sent, or is in the buffer */
 	bool is_dropped;  /* out of memory or not read; the connection has to be closed */
 	bool has_machine; /* watches one VM instead of all that the caller may watch */
-	Guid machine;
+	Guid machine;     /* also for a list: only entities of this VM; nil for all */
 	Buffer events;
 	Charge charge;
 	TAILQ_ENTRY(Stream) link; /* in Service.watches */
@@ -42,13 +48,13 @@ Stream *stream_new(Session *session, const Method *method, char terminator);
 Stream *stream_free(Stream *stream);
 
 typedef enum StreamStep {
-	STREAM_CONTINUES, /* a reply was written; call again */
+	STREAM_CONTINUES, /* call again; perhaps a reply was written */
 	STREAM_WAITS,     /* no reply until the next event */
 	STREAM_ENDS,      /* the last reply was written */
 	STREAM_BREAKS,    /* out of memory, or dropped; the connection has to be closed */
 } StreamStep;
 
-/* Appends the next replies to out. */
+/* Does the next step, which never takes long, and may append replies to out. */
 StreamStep stream_next(Stream *stream, Buffer *out);
 
 /*
@@ -63,7 +69,7 @@ void watches_send(Service *service, const Event *event);
 /* Tests whether the connection has to be closed because of the stream, which may be NULL. */
 bool stream_is_dropped(const Stream *stream);
 
-/* Returns the number of bytes of unread events in the stream, which may be NULL. */
+/* Returns the number of bytes that wait in the stream, which may be NULL. */
 size_t stream_unread(const Stream *stream);
 
 #endif

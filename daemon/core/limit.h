@@ -87,6 +87,15 @@ const char *limit_entity_name(LimitKind kind);
  */
 #define LIMIT_BUFFERED_PER_UID (8u << 20)
 
+/*
+ * Parts of a list in one reply: its items, and what they contain, such as the vGPUs of a VM. The
+ * reply is usually below LIMIT_UNREAD_PER_CONNECTION then. Longer lists need "more".
+ */
+#define LIMIT_LIST_PARTS 4096
+
+/* Entities that one step of a list or watch looks at. The caller may be allowed to see none. */
+#define LIMIT_LIST_WALK 128
+
 /* A connection with this many bytes of unread output gets no further requests served. */
 #define LIMIT_UNREAD_PAUSE (64u << 10)
 
