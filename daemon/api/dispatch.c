@@ -115,15 +115,16 @@ bool caller_is_agent(const Caller *caller, const VirtualMachine *vm)
 
 bool caller_may_share(Service *service, const Caller *caller)
 {
-	/*
-	 * Only listed VMs count. A VM whose end is being announced is not listed any more, but
-	 * still belongs to its processes.
-	 */
-	const VirtualMachine *vm = vm_after(service->broker, 0);
+	return process_may_share(service->broker, caller->process) ||
+	       vm_find_by_agent_user(service->broker, caller->credentials.uid);
+}
 
-	while (vm && vm->vmm->key != caller->process && !caller_is_agent(caller, vm))
-		vm = vm_after(service->broker, vm->entity.serial);
-	return vm;
+bool event_may_change_sharing(const Event *event, const Caller *caller)
+{
+	const VirtualMachine *vm = container_of(event->entity, VirtualMachine, entity);
+
+	return vm->vmm->key == caller->process || caller_is_agent(caller, vm) ||
+	       (event->former_agent && caller_matches_agent(caller, event->former_agent));
 }
 
 /* A caller in another user namespace never administers a VM that an operator registered. */

@@ -31,6 +31,9 @@ bool caller_is_agent(const Caller *caller, const VirtualMachine *vm);
 /* Tests whether the caller may share objects, as the VMM or an agent of any VM. */
 bool caller_may_share(Service *service, const Caller *caller);
 
+/* Tests whether an event that changes sharers may change the result of caller_may_share(). */
+bool event_may_change_sharing(const Event *event, const Caller *caller);
+
 /* Tests whether the calling connection is the GPU process's driver. */
 bool caller_is_driver(const Caller *caller, const GpuProcess *gpu_process);
 

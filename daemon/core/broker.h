@@ -33,6 +33,7 @@ struct Broker {
 	ProcessTree processes;
 	HandleTree handles;
 	VmGuidTree vms_by_guid;
+	VmAgentUserTree vms_by_agent_user;
 	RegistrationPartiesTree registrations_by_parties;
 	QuarantineGuidTree quarantines_by_guid;
 	SoftwareAdapterSettings software_adapter;

@@ -2,6 +2,7 @@
 #ifndef DAEMON_CORE_EVENT_H
 #define DAEMON_CORE_EVENT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "daemon/core/entity.h"
@@ -77,6 +78,7 @@ typedef struct Event {
 	pid_t pid;                   /* the process, VMM, sharer or holder concerned, else 0 */
 	uid_t uid;                   /* the user of that process, else 0 */
 	const Agent *former_agent;   /* the agent that the VM has lost, else NULL */
+	bool changes_sharers;        /* the VM got or lost a VMM or an agent */
 	EndReason reason;            /* for events that end an entity */
 	const ObjectHolder *holder;  /* the holder that opened or released the object, else NULL */
 	const Rectangle *damage;     /* for EVENT_UPDATED: the areas that changed */

@@ -139,6 +139,23 @@ void process_exited(Broker *broker, ProcessKey key)
 	process_release(broker, process);
 }
 
+bool process_may_share(Broker *broker, ProcessKey key)
+{
+	const Process *process = process_find(broker, key);
+	const VirtualMachine *vm;
+
+	if (!process)
+		return false;
+	/* Mostly the first one is listed. */
+	LIST_FOREACH (vm, &process->virtual_machines, of_vmm)
+		if (vm_is_listed(broker, vm))
+			return true;
+	LIST_FOREACH (vm, &process->agent_of, of_agent)
+		if (vm_is_listed(broker, vm))
+			return true;
+	return false;
+}
+
 void process_check(Broker *broker, const Process *process)
 {
 	const Registration *registration;

@@ -65,6 +65,9 @@ void process_release(Broker *broker, Process *process);
  */
 void process_exited(Broker *broker, ProcessKey key);
 
+/* Tests whether the process is the VMM or the agent of a listed VM. */
+bool process_may_share(Broker *broker, ProcessKey key);
+
 /* Asserts the invariants of the process. */
 void process_check(Broker *broker, const Process *process);
 

@@ -13,9 +13,31 @@ static int vm_compare_guid(const VirtualMachine *a, const VirtualMachine *b)
 
 TREE_GENERATE(VmGuidTree, VirtualMachine, by_guid, vm_compare_guid)
 
+static int vm_compare_agent_user(const VirtualMachine *a, const VirtualMachine *b)
+{
+	int order = compare_numbers(a->agent.uid, b->agent.uid);
+
+	return order != 0 ? order : compare_numbers(a->entity.serial, b->entity.serial);
+}
+
+TREE_GENERATE(VmAgentUserTree, VirtualMachine, by_agent_user, vm_compare_agent_user)
+
 VirtualMachine *vm_find(Broker *broker, const Guid *guid)
 {
 	return RB_FIND(VmGuidTree, &broker->vms_by_guid, &(VirtualMachine){ .guid = *guid });
+}
+
+bool vm_is_listed(Broker *broker, const VirtualMachine *vm)
+{
+	return vm_find(broker, &vm->guid) == vm;
+}
+
+VirtualMachine *vm_find_by_agent_user(Broker *broker, uid_t uid)
+{
+	VirtualMachine first = { .agent.uid = uid };
+	VirtualMachine *vm = RB_NFIND(VmAgentUserTree, &broker->vms_by_agent_user, &first);
+
+	return vm && vm->agent.uid == uid ? vm : NULL;
 }
 
 VirtualMachine *vm_after(Broker *broker, uint64_t serial)
@@ -79,6 +101,24 @@ static Agent vm_take_agent(VirtualMachine *vm)
 	vm->agent = (Agent){ 0 };
 	vm->has_agent = false;
 	return agent;
+}
+
+static bool has_agent_user(const VirtualMachine *vm)
+{
+	return vm->has_agent && vm->agent.user;
+}
+
+/* Add a listed VM to the index of agents that are users, or remove it. */
+static void vm_index_agent(Broker *broker, VirtualMachine *vm)
+{
+	if (has_agent_user(vm))
+		RB_INSERT(VmAgentUserTree, &broker->vms_by_agent_user, vm);
+}
+
+static void vm_unindex_agent(Broker *broker, VirtualMachine *vm)
+{
+	if (has_agent_user(vm))
+		RB_REMOVE(VmAgentUserTree, &broker->vms_by_agent_user, vm);
 }
 
 static void agent_release(Broker *broker, Agent *agent)
@@ -169,7 +209,9 @@ void vm_commit(Broker *broker, VirtualMachine *vm)
 {
 	entity_insert(broker, &vm->entity);
 	RB_INSERT(VmGuidTree, &broker->vms_by_guid, vm);
+	vm_index_agent(broker, vm);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_ADDED, END_REQUESTED);
+	event.changes_sharers = true;
 	broker_event(broker, &event);
 }
 
@@ -187,10 +229,13 @@ void vm_update_discard(Broker *broker, VmUpdate *update)
 	process_release(broker, update->agent_process);
 }
 
-static void vm_changed(Broker *broker, VirtualMachine *vm, const Agent *former_agent)
+/* Reports a change. former_agent is the agent that the VM has lost, or NULL. */
+static void vm_changed(Broker *broker, VirtualMachine *vm, bool changes_sharers,
+		       const Agent *former_agent)
 {
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_CHANGED, END_REQUESTED);
 
+	event.changes_sharers = changes_sharers;
 	event.former_agent = former_agent;
 	broker_event(broker, &event);
 }
@@ -199,7 +244,7 @@ void vm_agent_exited(Broker *broker, VirtualMachine *vm)
 {
 	Agent agent = vm_take_agent(vm);
 
-	vm_changed(broker, vm, &agent);
+	vm_changed(broker, vm, true, &agent);
 	agent_release(broker, &agent);
 }
 
@@ -228,8 +273,10 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 		vm->name = TAKE_POINTER(settings->name);
 	}
 	if (settings->has_agent) {
+		vm_unindex_agent(broker, vm);
 		former_agent = vm_take_agent(vm);
 		vm_set_agent(vm, settings, update->agent_process);
+		vm_index_agent(broker, vm);
 	}
 	if (settings->has_display_clients) {
 		display_clients_deinit(&vm->display_clients);
@@ -237,7 +284,8 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 		settings->display_clients = DISPLAY_CLIENTS_INIT;
 	}
 	/* Watchers see the change before the registrations that it ends. */
-	vm_changed(broker, vm, had_agent && settings->has_agent ? &former_agent : NULL);
+	vm_changed(broker, vm, settings->has_agent,
+		   had_agent && settings->has_agent ? &former_agent : NULL);
 	if (settings->has_display_clients)
 		vm_end_unmatched(broker, vm);
 	agent_release(broker, &former_agent);
@@ -273,8 +321,10 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	while ((virtual_gpu = TAILQ_FIRST(&vm->virtual_gpus)))
 		virtual_gpu_end(broker, virtual_gpu, reason);
 	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);
+	vm_unindex_agent(broker, vm);
 	entity_remove(broker, &vm->entity);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_REMOVED, reason);
+	event.changes_sharers = true;
 	broker_event(broker, &event);
 	vm_discard(broker, vm);
 }
@@ -290,6 +340,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	assert(vm->charge.account && vm->charge.kind == LIMIT_VIRTUAL_MACHINES);
 	assert(process_find(broker, vm->vmm->key) == vm->vmm);
 	assert(vm->display_clients.count > 0);
+	assert(!has_agent_user(vm) || vm_find_by_agent_user(broker, vm->agent.uid));
 	LIST_FOREACH (registration, &vm->registrations, of_vm) {
 		assert(registration->vm == vm);
 		registrations++;

@@ -121,11 +121,13 @@ struct VirtualMachine {
 	uint64_t since;            /* microseconds (CLOCK_BOOTTIME) */
 	Charge charge;
 	RB_ENTRY(VirtualMachine) by_guid;
+	RB_ENTRY(VirtualMachine) by_agent_user; /* if listed, and the agent is a user */
 	LIST_ENTRY(VirtualMachine) of_vmm;
 	LIST_ENTRY(VirtualMachine) of_agent;
 };
 
 typedef RB_HEAD(VmGuidTree, VirtualMachine) VmGuidTree;
+typedef RB_HEAD(VmAgentUserTree, VirtualMachine) VmAgentUserTree;
 
 /* A process named in a request, with its credentials, which belong to this structure. */
 typedef struct ResolvedProcess {
@@ -183,6 +185,15 @@ void vm_update_discard(Broker *broker, VmUpdate *update);
 
 /* Returns NULL if no VM has the GUID. */
 VirtualMachine *vm_find(Broker *broker, const Guid *guid);
+
+/* Returns a VM whose agent is the user, or NULL. */
+VirtualMachine *vm_find_by_agent_user(Broker *broker, uid_t uid);
+
+/*
+ * Tests whether the VM is listed. A VM whose end is being announced is not listed any more, but
+ * still belongs to its processes.
+ */
+bool vm_is_listed(Broker *broker, const VirtualMachine *vm);
 
 /* Returns the first VM whose serial is above the cursor, or NULL at the end. */
 VirtualMachine *vm_after(Broker *broker, uint64_t serial);

@@ -220,10 +220,8 @@ static void host_ops_event(void *self, const Event *event)
 
 	audit_log_event(event);
 	service_manager_changed(&server->manager);
-	if (event->kind == EVENT_VIRTUAL_MACHINE_ADDED ||
-	    event->kind == EVENT_VIRTUAL_MACHINE_CHANGED ||
-	    event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
-		connections_update_fd_passing(&server->connections);
+	if (event->changes_sharers)
+		connections_update_fd_passing(&server->connections, event);
 	watches_send(&server->service, event);
 }
 

@@ -253,7 +253,7 @@ void connections_deinit(Connections *connections)
 	buffer_deinit(&connections->spare_output);
 }
 
-void connections_update_fd_passing(Connections *connections)
+void connections_update_fd_passing(Connections *connections, const Event *event)
 {
 	PeerUser *user;
 	Connection *connection;
@@ -261,7 +261,8 @@ void connections_update_fd_passing(Connections *connections)
 	for (user = peer_users_first(&connections->server->users); user;
 	     user = peer_user_next(user))
 		TAILQ_FOREACH (connection, &user->connections, of_user)
-			connection_update_fd_passing(connection);
+			if (event_may_change_sharing(event, &connection->caller))
+				connection_update_fd_passing(connection);
 }
 
 void connections_reclassify(Connections *connections)

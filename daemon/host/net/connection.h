@@ -77,8 +77,8 @@ void connection_queue(Connection *connection);
 /* The same for a session whose watch has events. A callback of the service. */
 void connection_watch_ready(Session *session);
 
-/* Updates which connections may send fds. Call after any change of a VM. */
-void connections_update_fd_passing(Connections *connections);
+/* Updates which connections may send fds. Call for each event that changes sharers. */
+void connections_update_fd_passing(Connections *connections, const Event *event);
 
 /* Updates which callers are operators. Call after reloading the configuration. */
 void connections_reclassify(Connections *connections);
