@@ -23,7 +23,7 @@ void reply_begin(Writer *writer, const char *interface)
 	}
 }
 
-void reply_end(Writer *writer, bool continues, char terminator)
+void reply_end_without_terminator(Writer *writer, bool continues)
 {
 	writer_object_end(writer);
 	if (continues) {
@@ -31,6 +31,11 @@ void reply_end(Writer *writer, bool continues, char terminator)
 		writer_boolean(writer, true);
 	}
 	writer_object_end(writer);
+}
+
+void reply_end(Writer *writer, bool continues, char terminator)
+{
+	reply_end_without_terminator(writer, continues);
 	writer_terminator(writer, terminator);
 }
 

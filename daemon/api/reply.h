@@ -10,8 +10,9 @@
 /* Begins a reply; the caller then writes its parameters. Writes the status for io.vaild*. */
 void reply_begin(Writer *writer, const char *interface);
 
-/* Ends a reply. With continues, more replies to the same request follow. */
+/* End a reply. With continues, more replies to the same request follow. */
 void reply_end(Writer *writer, bool continues, char terminator);
+void reply_end_without_terminator(Writer *writer, bool continues);
 
 /*
  * Writes the failure as an error of the interface. org.varlink.service has no errors with a status,

@@ -28,7 +28,15 @@ typedef struct Service {
 	JsonParser *parser;
 	Settings settings;
 	Statistics statistics;
+
+	/* All watches, and an index of them (watch-index.h). */
 	TAILQ_HEAD(, Stream) watches;
+	LIST_HEAD(, Stream) operator_watches;
+	RB_HEAD(WatchProcessTree, Stream) watches_by_process; /* those of all others */
+	RB_HEAD(WatchUidTree, Stream) watches_by_uid;         /* the same */
+	size_t user_watch_count;                              /* number of those */
+	uint64_t last_watch;                                  /* number of the newest watch */
+	uint64_t watch_visits;                                /* number of visits to the index */
 
 	/* Called when a watch has an event. The session has to be pumped at the end of the turn. */
 	void (*watch_ready)(Session *session);

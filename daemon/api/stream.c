@@ -8,6 +8,7 @@
 #include "daemon/api/list.h"
 #include "daemon/api/reply.h"
 #include "daemon/api/session.h"
+#include "daemon/api/watch-index.h"
 
 /* Bound on unread events: that of the connection, less what its output buffer may hold. */
 #define EVENTS_MAX (LIMIT_UNREAD_PER_CONNECTION - LIMIT_UNREAD_PAUSE)
@@ -29,7 +30,7 @@ Stream *stream_free(Stream *stream)
 	if (!stream)
 		return NULL;
 	if (stream->is_watch)
-		TAILQ_REMOVE(&stream->session->service->watches, stream, link);
+		watch_index_remove(stream->session->service, stream);
 	charge_return(&stream->charge, &stream->session->service->broker->accounts);
 	buffer_deinit(&stream->events);
 	buffer_deinit(&stream->reply);
@@ -138,6 +139,13 @@ static bool watch_belongs_to_former_agent(Stream *watch, const Event *event)
 	       (!watch->has_machine || guid_compare(event->virtual_machine, &watch->machine) == 0);
 }
 
+static bool caller_has_registration(Service *service, const Caller *caller)
+{
+	const Process *process = process_find(service->broker, caller->process);
+
+	return process && !LIST_EMPTY(&process->registrations);
+}
+
 static bool caller_is_driver_of_any(Service *service, const Caller *caller)
 {
 	const Adapter *adapter;
@@ -154,18 +162,16 @@ static bool watch_is_entitled(Stream *watch)
 {
 	Service *service = watch->session->service;
 	const Caller *caller = watch->session->caller;
-	const VirtualMachine *vm;
 
 	if (caller->is_operator)
 		return true;
-	if (!watch->has_machine && caller_is_driver_of_any(service, caller))
-		return true;
-	for (vm = vm_after(service->broker, 0); vm;
-	     vm = vm_after(service->broker, vm->entity.serial))
-		if ((!watch->has_machine || guid_compare(&vm->guid, &watch->machine) == 0) &&
-		    caller_is_entitled(service, caller, vm))
-			return true;
-	return false;
+	if (watch->has_machine) {
+		const VirtualMachine *vm = vm_find(service->broker, &watch->machine);
+
+		return vm && caller_is_entitled(service, caller, vm);
+	}
+	return caller_may_share(service, caller) || caller_has_registration(service, caller) ||
+	       caller_is_driver_of_any(service, caller);
 }
 
 /* --- watches --------------------------------------------------------------------------------- */
@@ -190,19 +196,30 @@ static EventKind announcing_event(const Entity *entity)
 	return kinds[entity->type];
 }
 
-static void write_event(Stream *watch, const Event *event, bool continues, Buffer *out)
+/* Writes the event without the terminator. Returns false, with out unchanged, if out of memory. */
+static bool write_event_text(const Method *method, const Event *event, bool continues, Buffer *out)
 {
 	Writer writer = WRITER_INIT(out);
 	size_t begin = buffer_size(out);
 
-	reply_begin(&writer, watch->method->interface);
+	reply_begin(&writer, method->interface);
 	writer_key(&writer, "event");
 	encode_event(&writer, event);
-	reply_end(&writer, continues, watch->terminator);
-	if (writer.failed) {
+	reply_end_without_terminator(&writer, continues);
+	if (writer.failed)
 		buffer_truncate(out, begin);
-		watch->is_dropped = true;
-	}
+	return !writer.failed;
+}
+
+static void write_event(Stream *watch, const Event *event, bool continues, Buffer *out)
+{
+	size_t begin = buffer_size(out);
+
+	if (write_event_text(watch->method, event, continues, out) &&
+	    buffer_append(out, &watch->terminator, 1))
+		return;
+	buffer_truncate(out, begin);
+	watch->is_dropped = true;
 }
 
 NTSTATUS stream_watch(Stream *stream, Request *request)
@@ -217,7 +234,7 @@ NTSTATUS stream_watch(Stream *stream, Request *request)
 	stream->has_machine = request->subject.vm != NULL;
 	if (stream->has_machine)
 		stream->machine = request->subject.vm->guid;
-	TAILQ_INSERT_TAIL(&request->service->watches, stream, link);
+	watch_index_add(request->service, stream);
 	return STATUS_SUCCESS;
 }
 
@@ -248,19 +265,43 @@ static bool is_callers_update(const Stream *watch, const Event *event)
 		       watch->session->caller->process;
 }
 
-static void watch_send(Stream *watch, const Event *event)
+/* An event on its way to watches. Its text is the same for all of them that continue. */
+typedef struct Delivery {
+	WatchVisit visit;
+	Buffer text;
+} Delivery;
+
+/* Appends an event after which the watch continues. */
+static void deliver_text(Delivery *delivery, Stream *watch)
 {
-	bool is_over;
+	Buffer *text = &delivery->text;
+	bool is_written = buffer_size(text) > 0 ||
+			  write_event_text(watch->method, delivery->visit.event, true, text);
+	size_t begin = buffer_size(&watch->events);
+
+	if (is_written && buffer_append(&watch->events, buffer_head(text), buffer_size(text)) &&
+	    buffer_append(&watch->events, &watch->terminator, 1))
+		return;
+	buffer_truncate(&watch->events, begin);
+	watch->is_dropped = true;
+}
+
+static void watch_send(WatchVisit *visit, Stream *watch)
+{
+	const Event *event = visit->event;
 
 	if (watch->is_over || watch->is_dropped || is_callers_update(watch, event))
 		return;
 	if (!watch_admits(watch, event->entity) && !watch_belongs_to_former_agent(watch, event))
 		return;
-	is_over = event_is_last(watch, event);
+	bool is_over = event_is_last(watch, event);
 	/* If the watch ends, it will not send the entity later. */
 	if (watch_will_send(watch, event->entity) && !is_over)
 		return;
-	write_event(watch, event, !is_over, &watch->events);
+	if (is_over)
+		write_event(watch, event, false, &watch->events);
+	else
+		deliver_text(container_of(visit, Delivery, visit), watch);
 	watch->is_over = is_over;
 	if (buffer_size(&watch->events) > EVENTS_MAX)
 		watch->is_dropped = true;
@@ -269,12 +310,27 @@ static void watch_send(Stream *watch, const Event *event)
 
 void watches_send(Service *service, const Event *event)
 {
+	Delivery delivery = {
+		.visit = { .service = service, .event = event, .visit = watch_send },
+		.text = BUFFER_INIT,
+	};
+
+	if (!event->entity || TAILQ_EMPTY(&service->watches))
+		return;
+	const VirtualMachine *vm = entity_machine(event->entity);
+	const Guid *guid = entity_guid(event->entity);
+	if (!vm && guid)
+		vm = vm_find(service->broker, guid);
+	watch_index_visit(&delivery.visit, vm);
+	buffer_deinit(&delivery.text);
+}
+
+void watches_reclassify(Service *service)
+{
 	Stream *watch;
 
-	if (!event->entity)
-		return;
 	TAILQ_FOREACH (watch, &service->watches, link)
-		watch_send(watch, event);
+		watch_index_reclassify(service, watch);
 }
 
 /*

@@ -39,6 +39,16 @@ struct Stream {
 	Buffer events;
 	Charge charge;
 	TAILQ_ENTRY(Stream) link; /* in Service.watches */
+
+	/* Also only for a watch: its place in the index. */
+	uint64_t number;    /* its own; at least 1 */
+	bool is_operators;  /* its caller was an operator when it was filed */
+	ProcessKey process; /* the caller's */
+	uid_t uid;          /* the caller's */
+	LIST_ENTRY(Stream) of_operators;
+	RB_ENTRY(Stream) by_process;
+	RB_ENTRY(Stream) by_uid;
+	uint64_t last_visit; /* the value of Service.watch_visits when it was visited last */
 };
 
 /* Returns NULL if out of memory. */
@@ -63,8 +73,11 @@ StreamStep stream_next(Stream *stream, Buffer *out);
  */
 NTSTATUS stream_watch(Stream *stream, Request *request);
 
-/* Sends the event to every watch whose caller may see it. */
+/* Sends the event to every watch whose caller may see it. Other watches cost nothing. */
 void watches_send(Service *service, const Event *event);
+
+/* Call after the operator status of callers has changed. */
+void watches_reclassify(Service *service);
 
 /* Tests whether the connection has to be closed because of the stream, which may be NULL. */
 bool stream_is_dropped(const Stream *stream);

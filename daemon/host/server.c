@@ -99,6 +99,7 @@ bool server_reload(Server *server, char *ret_mistake, size_t size)
 		broker_configure(server->service.broker, &settings->limits,
 				 &settings->software_adapter);
 		connections_reclassify(&server->connections);
+		watches_reclassify(&server->service);
 	}
 	log_reload(reloaded ? NULL : ret_mistake);
 	service_manager_ready(&server->manager);

@@ -567,6 +567,7 @@ void fake_host_reload(FakeHost *fake_host)
 	for (size_t i = 0; i < fake_host->caller_count; i++)
 		fake_host->callers[i]->is_operator =
 			settings_make_operator(&fake_host->service.settings, fake_host->callers[i]);
+	watches_reclassify(&fake_host->service);
 	broker_configure(fake_host->service.broker, &fake_host->service.settings.limits,
 			 &fake_host->service.settings.software_adapter);
 }

@@ -594,6 +594,24 @@ Test(restart_adapters, context_of_a_system_process_is_dropped)
 	stage_restart_unchanged(&card.stage);
 }
 
+/* Returns the number of ranges of the process, which are too many for one reply. */
+static uint64_t count_ranges(const char *process)
+{
+	char request[200];
+	uint64_t count = 0;
+
+	snprintf(request, sizeof(request),
+		 "{\"method\":\"" DESCRIBE_SPACE
+		 "\",\"parameters\":{\"process\":\"%s\"},\"more\":true}\n",
+		 process);
+	const char *text = exchange(card.fake_host, card.driver, request);
+	while ((text = strstr(text, "startVirtualAddress"))) {
+		text++;
+		count++;
+	}
+	return count;
+}
+
 /* The maximum for one process: 4096 reservations with an entry in each. */
 Test(restart_adapters, all_driver_reservations_survive)
 {
@@ -612,7 +630,6 @@ Test(restart_adapters, all_driver_reservations_survive)
 	fake_host_restart(fake_host);
 	cr_assert_eq(fake_host->report.drop_count, 0u);
 	cr_assert_str_eq(translate(fake_host, card.driver, process, address), "reserved");
-	callf(fake_host, card.driver, DESCRIBE_SPACE, "{\"process\":\"%s\"}", process);
-	cr_assert_eq(reply_count(fake_host, "ranges"), most + 1);
+	cr_assert_eq(count_ranges(process), most + 1);
 	take_over();
 }
