@@ -6,18 +6,6 @@
 #include "proto/macros.h"
 #include "proto/status.h"
 
-/* Counts the objects of the VM that the process holds. */
-static uint64_t count_open_objects(const Registration *registration)
-{
-	const ObjectHolder *holder;
-	uint64_t count = 0;
-
-	LIST_FOREACH (holder, &registration->process->holds, of_process)
-		count += guid_compare(&holder->object->virtual_machine, &registration->vm->guid) ==
-			 0;
-	return count;
-}
-
 void encode_registration(Writer *writer, const Registration *registration)
 {
 	writer_object_begin(writer);
@@ -32,7 +20,7 @@ void encode_registration(Writer *writer, const Registration *registration)
 	writer_key(writer, "since");
 	writer_seconds(writer, registration->since);
 	writer_key(writer, "openObjects");
-	writer_unsigned(writer, count_open_objects(registration));
+	writer_unsigned(writer, registration->open_object_count);
 	writer_object_end(writer);
 }
 
@@ -88,16 +76,6 @@ static void encode_virtual_gpus(Writer *writer, const VirtualMachine *vm)
 	writer_array_end(writer);
 }
 
-static uint64_t count_shared_bytes(const VirtualMachine *vm)
-{
-	const SharedObject *object;
-	uint64_t bytes = 0;
-
-	LIST_FOREACH (object, &vm->objects, of_vm)
-		bytes += object_size(object);
-	return bytes;
-}
-
 void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine *vm)
 {
 	const Quarantine *quarantine = quarantine_find(broker, &vm->guid);
@@ -121,7 +99,7 @@ void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine
 	writer_key(writer, "sharedObjects");
 	writer_unsigned(writer, vm->object_count);
 	writer_key(writer, "sharedBytes");
-	writer_unsigned(writer, count_shared_bytes(vm));
+	writer_unsigned(writer, vm->object_bytes);
 	writer_key(writer, "quarantined");
 	writer_boolean(writer, quarantine != NULL);
 	OPTIONAL_STRING(writer, "quarantineReason", quarantine ? quarantine->reason : NULL);

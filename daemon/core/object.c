@@ -193,6 +193,7 @@ static void object_link(Broker *broker, SharedObject *object)
 	LIST_INSERT_HEAD(&object->sharer->objects, object, of_sharer);
 	vm->object_count++;
 	vm->object_mebibytes += object->bytes.count;
+	vm->object_bytes += object_size(object);
 }
 
 void object_commit(Broker *broker, SharedObject *object)
@@ -255,7 +256,9 @@ NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectFd *fds
 	if (status != STATUS_SUCCESS)
 		return status;
 	object->vm->object_mebibytes += size - former;
+	object->vm->object_bytes -= object_size(object);
 	memcpy(object->fds, fds, object->fd_count * sizeof(*object->fds));
+	object->vm->object_bytes += object_size(object);
 	return STATUS_SUCCESS;
 }
 
@@ -288,6 +291,7 @@ void object_end(Broker *broker, SharedObject *object, EndReason reason)
 	entity_remove(broker, &object->entity);
 	vm->object_count--;
 	vm->object_mebibytes -= object->bytes.count;
+	vm->object_bytes -= object_size(object);
 	object_event(
 		broker, object,
 		(Event){ .kind = EVENT_UNSHARED, .pid = object->sharer_pid, .reason = reason });
@@ -302,14 +306,19 @@ void object_end(Broker *broker, SharedObject *object, EndReason reason)
 
 /* --- holders --------------------------------------------------------------------------------- */
 
+static int holder_compare(const ObjectHolder *a, const ObjectHolder *b)
+{
+	return compare_numbers(a->process->key, b->process->key);
+}
+
+TREE_GENERATE(HolderTree, ObjectHolder, by_process, holder_compare)
+
 ObjectHolder *object_holder(const SharedObject *object, ProcessKey process)
 {
-	ObjectHolder *holder;
+	Process key = { .key = process };
+	ObjectHolder holder = { .process = &key };
 
-	LIST_FOREACH (holder, &object->holders, of_object)
-		if (holder->process->key == process)
-			return holder;
-	return NULL;
+	return RB_FIND(HolderTree, (struct HolderTree *)&object->holders_by_process, &holder);
 }
 
 void holder_discard(Broker *broker, ObjectHolder *holder)
@@ -357,11 +366,24 @@ static void holder_event(Broker *broker, const ObjectHolder *holder, EventKind k
 		     });
 }
 
+/* Counts the object for the process's registration, if it is registered for the VM now. */
+static void holder_count_open(Broker *broker, const ObjectHolder *holder, int change)
+{
+	const VirtualMachine *vm = vm_find(broker, &holder->object->virtual_machine);
+	Registration *registration =
+		vm ? registration_find(broker, holder->process->key, vm) : NULL;
+
+	if (registration)
+		registration->open_object_count += (uint64_t)change;
+}
+
 void holder_commit(Broker *broker, ObjectHolder *holder)
 {
 	LIST_INSERT_HEAD(&holder->object->holders, holder, of_object);
 	LIST_INSERT_HEAD(&holder->process->holds, holder, of_process);
+	RB_INSERT(HolderTree, &holder->object->holders_by_process, holder);
 	holder->object->holder_count++;
+	holder_count_open(broker, holder, 1);
 	holder_event(broker, holder, EVENT_OPENED, END_REQUESTED);
 }
 
@@ -371,7 +393,9 @@ void holder_end(Broker *broker, ObjectHolder *holder, EndReason reason)
 
 	LIST_REMOVE(holder, of_object);
 	LIST_REMOVE(holder, of_process);
+	RB_REMOVE(HolderTree, &object->holders_by_process, holder);
 	object->holder_count--;
+	holder_count_open(broker, holder, -1);
 	broker_remove_record(broker, holder->serial);
 	holder_event(broker, holder, EVENT_RELEASED, reason);
 	holder_discard(broker, holder);
@@ -395,6 +419,7 @@ void objects_check(Broker *broker)
 		holders = 0;
 		LIST_FOREACH (holder, &object->holders, of_object) {
 			assert(holder->object == object && holder->charge.account);
+			assert(object_holder(object, holder->process->key) == holder);
 			holders++;
 		}
 		assert(holders == object->holder_count);

@@ -84,6 +84,7 @@ typedef struct SharedObject {
 	pid_t sharer_pid;     /* the sharer's pid, which holders still see as well */
 	uint64_t since;       /* time of sharing, in microseconds (CLOCK_BOOTTIME) */
 	LIST_HEAD(, ObjectHolder) holders;
+	RB_HEAD(HolderTree, ObjectHolder) holders_by_process;
 	size_t holder_count;
 	Charge charge;
 	Tally bytes;   /* size of the memory when it was last read, in MiB */
@@ -99,6 +100,7 @@ struct ObjectHolder {
 	uint64_t since; /* time of the first open, in microseconds (CLOCK_BOOTTIME) */
 	Charge charge;
 	LIST_ENTRY(ObjectHolder) of_object;
+	RB_ENTRY(ObjectHolder) by_process; /* in the object */
 	LIST_ENTRY(ObjectHolder) of_process;
 };
 

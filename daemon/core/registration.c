@@ -94,8 +94,22 @@ static void registration_event(Broker *broker, const Registration *registration,
 			     });
 }
 
+/* Counts the objects of the registration's VM that its process holds, by the VM's GUID. */
+static uint64_t count_open_objects(const Registration *registration)
+{
+	const ObjectHolder *holder;
+	uint64_t count = 0;
+
+	LIST_FOREACH (holder, &registration->process->holds, of_process)
+		count += guid_compare(&holder->object->virtual_machine, &registration->vm->guid) ==
+			 0;
+	return count;
+}
+
 void registration_commit(Broker *broker, Registration *registration)
 {
+	/* A process that was registered before can still hold objects. */
+	registration->open_object_count = count_open_objects(registration);
 	entity_insert(broker, &registration->entity);
 	LIST_INSERT_HEAD(&registration->process->registrations, registration, of_process);
 	LIST_INSERT_HEAD(&registration->vm->registrations, registration, of_vm);
@@ -133,6 +147,7 @@ void registrations_check(Broker *broker)
 		assert(registration_find(broker, registration->process->key, registration->vm) ==
 		       registration);
 		assert(registration->charge.account);
+		assert(registration->open_object_count == count_open_objects(registration));
 		assert(registration->charge.kind == LIMIT_REGISTRATIONS);
 	}
 }

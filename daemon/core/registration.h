@@ -14,7 +14,8 @@ typedef struct Registration {
 	Process *process;
 	VirtualMachine *vm;
 	GraphicsContextKind graphics_context;
-	uint64_t since; /* microseconds (CLOCK_BOOTTIME) */
+	uint64_t since;             /* microseconds (CLOCK_BOOTTIME) */
+	uint64_t open_object_count; /* of the VM's objects that the process holds */
 	ConnectionCredentials connection_credentials;
 	Credentials process_credentials;
 	Charge charge;

@@ -334,7 +334,9 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	const Registration *registration;
 	const VirtualGpu *virtual_gpu;
 	const GpuProcess *gpu_process;
+	const SharedObject *object;
 	size_t registrations = 0, virtual_gpus = 0;
+	uint64_t bytes = 0;
 
 	assert(vm_find(broker, &vm->guid) == vm && vm_after(broker, vm->entity.serial - 1) == vm);
 	assert(vm->charge.account && vm->charge.kind == LIMIT_VIRTUAL_MACHINES);
@@ -356,5 +358,8 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	assert(virtual_gpus == vm->virtual_gpu_count);
 	LIST_FOREACH (gpu_process, &vm->gpu_processes, of_vm)
 		assert(gpu_process->vm == vm);
+	LIST_FOREACH (object, &vm->objects, of_vm)
+		bytes += object_size(object);
+	assert(bytes == vm->object_bytes);
 	(void)broker;
 }

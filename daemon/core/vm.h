@@ -117,7 +117,8 @@ struct VirtualMachine {
 	LIST_HEAD(, GpuProcess) gpu_processes;
 	LIST_HEAD(, SharedObject) objects; /* shared ones, not those that are only held */
 	uint64_t object_count;
-	uint64_t object_mebibytes; /* total size of the objects */
+	uint64_t object_mebibytes; /* total size of the objects, each rounded up */
+	uint64_t object_bytes;     /* total size of the objects */
 	uint64_t since;            /* microseconds (CLOCK_BOOTTIME) */
 	Charge charge;
 	RB_ENTRY(VirtualMachine) by_guid;
