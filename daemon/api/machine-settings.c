@@ -88,6 +88,24 @@ static NTSTATUS resolve_display_client(Request *request, const char *path, const
 			    "\"getent group\" works on this host");
 }
 
+/* Returns the client that names the same user, among those before it, or NULL. */
+static const DisplayClient *find_same_user(const DisplayClients *clients, const char *user)
+{
+	for (size_t i = 0; user && i + 1 < clients->count; i++)
+		if (clients->items[i].user && strcmp(clients->items[i].user, user) == 0)
+			return &clients->items[i];
+	return NULL;
+}
+
+/* Copies a client that is named again. A second lookup in the user database would cost much. */
+static NTSTATUS copy_client(Request *request, const DisplayClient *from, DisplayClient *ret)
+{
+	ret->uid = from->uid;
+	if (!credentials_copy(&from->credentials, &ret->credentials))
+		return failure_no_memory(&request->failure);
+	return copy_text(request, from->user, &ret->user);
+}
+
 static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 {
 	const DisplayClientsParams *params = &request->params.machine_settings.display_clients;
@@ -98,8 +116,12 @@ static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 
 		snprintf(path, sizeof(path), "displayClients[%zu]", i);
 		ret->count = i + 1;
+		const PartyParams *party = &params->items[i];
+		const DisplayClient *same =
+			party->pid.present ? NULL : find_same_user(ret, party->user);
 		NTSTATUS status =
-			resolve_display_client(request, path, &params->items[i], &ret->items[i]);
+			same ? copy_client(request, same, &ret->items[i])
+			     : resolve_display_client(request, path, party, &ret->items[i]);
 		if (status != STATUS_SUCCESS)
 			return status;
 	}

@@ -242,3 +242,28 @@ Test(parties, exhausted_resources_are_not_reported_as_an_invalid_parameter)
 	cr_assert_str_eq(register_vm(fixture.admin, ",\"vmmPid\":400,\"agent\":{\"pid\":300}"),
 			 "STATUS_INSUFFICIENT_RESOURCES");
 }
+
+/* The user database can be slow, and sixteen display clients may name the same user. */
+Test(parties, user_named_again_is_not_looked_up_again)
+{
+	FakeHost *fake_host = fixture.fake_host;
+
+	fake_host->user_reads = 0;
+	cr_assert_str_eq(register_vm(fixture.admin, ",\"vmmPid\":200,\"displayClients\":["
+						    "{\"user\":\"alice\"},{\"user\":\"bob\"},"
+						    "{\"user\":\"alice\"},{\"pid\":300},"
+						    "{\"user\":\"alice\"}]"),
+			 SUCCESS);
+	cr_assert_eq(fake_host->user_reads, 2u);
+	const VirtualMachine *vm = vm_after(fake_host->service.broker, 0);
+	const DisplayClient *clients = vm->display_clients.items;
+	cr_assert_eq(clients[4].uid, clients[0].uid);
+	cr_assert_eq(credentials_compare(&clients[4].credentials, &clients[0].credentials),
+		     DIFFERENCE_NONE);
+	cr_assert_str_eq(clients[4].user, "alice");
+	cr_assert_str_eq(callf(fake_host, fixture.admin, UPDATE_MACHINE,
+			       "{\"virtualMachineGuid\":\"" GUID_B "\",\"displayClients\":["
+			       "{\"user\":\"alice\"},{\"user\":\"alice\",\"pid\":300}]}"),
+			 INVALID,
+			 "a client needs either a user or a pid, also if it is named again");
+}
