@@ -189,5 +189,6 @@ int main(int argc, char **argv)
 	measure(path, pid, "RegisterVailProcess", register_request);
 	measure(path, pid, "DescribeVirtualMachine", describe_request);
 	bench_open_objects(path, argv[4]);
+	bench_worst(path, pid);
 	return EXIT_SUCCESS;
 }

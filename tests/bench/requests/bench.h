@@ -37,4 +37,7 @@ void bench_idle_connections(const char *path, pid_t pid);
 /* Opens and closes a shared object repeatedly and prints the time that takes. */
 void bench_open_objects(const char *path, const char *handle);
 
+/* Measures the most expensive request of each method, and prints a table. */
+void bench_worst(const char *path, pid_t pid);
+
 #endif
