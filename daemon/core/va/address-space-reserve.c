@@ -102,7 +102,7 @@ static NTSTATUS prepare_range(AddressSpace *space, const Payer *payer,
 		return failure_no_memory(failure);
 	}
 	*range = request->range;
-	range->range = (Range){ ret->place.first, ret->place.end };
+	range->range = (Range){ .first = ret->place.first, .end = ret->place.end };
 	ret->tree = tree;
 	ret->range = range;
 	ret->tally = request->tally;

@@ -16,8 +16,9 @@ bool address_space_init(AddressSpace *space, const GpuMmu *mmu, Accounts *accoun
 		.driver_reservations = TALLY_INIT(LIMIT_DRIVER_RESERVATIONS),
 		.user_ranges = TALLY_INIT(LIMIT_USER_RANGES),
 	};
-	range_tree_init(&space->taken, gpu_mmu_pages(mmu));
-	range_tree_init(&space->mappings, gpu_mmu_pages(mmu));
+	range_tree_init(&space->taken, gpu_mmu_pages(mmu),
+			bytes_to_pages(GPU_RESERVATION_GRANULARITY));
+	range_tree_init_counting(&space->mappings, gpu_mmu_pages(mmu));
 	page_tables_init(&space->page_tables, mmu);
 	if (!range_tree_prepare(&space->taken))
 		return false;

@@ -31,28 +31,132 @@ int range_node_slot(const RangeNode *node, uint64_t page)
 	return passed - 1;
 }
 
-int range_node_gap(const RangeNode *node, int slot, uint64_t size)
+/* --- summaries ------------------------------------------------------------------------------- */
+
+/* Returns the number of aligned units in size pages, wherever they lie. */
+static uint64_t units(const RangeNode *node, uint64_t size)
 {
-	while (slot < node->count && node->gaps[slot] < size)
+	return size >> node->alignment_bits;
+}
+
+/* Returns the highest rank of a summary's gaps. */
+static uint64_t rank_of(const RangeNode *node, uint64_t summary)
+{
+	return units(node, summary >> 1) + (summary & 1);
+}
+
+static uint64_t summarise(const RangeNode *node, uint64_t largest, uint64_t rank)
+{
+	return largest << 1 | (rank > units(node, largest));
+}
+
+uint64_t range_node_gap_summary(const RangeNode *leaf, int slot)
+{
+	uint64_t gap = leaf->gaps[slot], mask = (UINT64_C(1) << leaf->alignment_bits) - 1;
+	uint64_t padding = -leaf->ends[slot] & mask;
+
+	return gap << 1 | (padding + (gap & ~mask) <= gap);
+}
+
+uint64_t range_node_combine(const RangeNode *node, uint64_t a, uint64_t b)
+{
+	return summarise(node, larger(a, b) >> 1, larger(rank_of(node, a), rank_of(node, b)));
+}
+
+static uint64_t summary_at(const RangeNode *node, int slot)
+{
+	return node->height > 1 ? node->summaries[slot] : range_node_gap_summary(node, slot);
+}
+
+/* Keeps two maxima, because each comparison of a single one would wait for the one before. */
+static uint64_t largest_of(const uint64_t *values, int count)
+{
+	uint64_t largest = 0, other = 0;
+	int slot = 0;
+
+	for (; slot + 1 < count; slot += 2) {
+		largest = larger(largest, values[slot]);
+		other = larger(other, values[slot + 1]);
+	}
+	if (slot < count)
+		largest = larger(largest, values[slot]);
+	return larger(largest, other);
+}
+
+/*
+ * Tests whether the node has a gap of a higher rank than its largest gap guarantees. Only gaps with
+ * as many units as the largest can have it, and they are few.
+ */
+static bool has_higher_rank(const RangeNode *node, uint64_t largest)
+{
+	uint64_t guaranteed = units(node, largest);
+	uint64_t least = guaranteed << node->alignment_bits << (node->height > 1);
+	bool is_found = false;
+
+	for (int slot = 0; slot < node->count && !is_found; slot++)
+		is_found = node->gaps[slot] >= least &&
+			   rank_of(node, summary_at(node, slot)) > guaranteed;
+	return is_found;
+}
+
+static uint64_t count_ranges(const RangeNode *node)
+{
+	uint64_t count = 0;
+
+	if (node->height == 1)
+		return (uint64_t)node->count;
+	for (int slot = 0; slot < node->count; slot++)
+		count += node->summaries[slot];
+	return count;
+}
+
+uint64_t range_node_summary(const RangeNode *node)
+{
+	uint64_t largest;
+
+	if (node->counts)
+		return count_ranges(node);
+	largest = largest_of(node->gaps, node->count);
+	if (node->height > 1 && largest & 1) /* the largest gap has the higher rank itself */
+		return largest;
+	largest >>= node->height > 1;
+	/* Without an alignment, each gap has the higher rank. */
+	bool is_higher =
+		node->alignment_bits == 0 ? node->count > 0 : has_higher_rank(node, largest);
+	return largest << 1 | is_higher;
+}
+
+uint64_t range_node_resummarise(const RangeNode *node, uint64_t stored, uint64_t was, uint64_t is)
+{
+	uint64_t rank = rank_of(node, stored);
+	bool loses_largest = was >> 1 >= stored >> 1 && is >> 1 < stored >> 1;
+	bool loses_rank = rank_of(node, was) >= rank && rank_of(node, is) < rank;
+
+	return loses_largest || loses_rank ? range_node_summary(node)
+					   : range_node_combine(node, stored, is);
+}
+
+/* --- searching ------------------------------------------------------------------------------- */
+
+static int aligned_gap(const RangeNode *node, int slot, uint64_t size)
+{
+	while (slot < node->count && rank_of(node, summary_at(node, slot)) <= units(node, size))
 		slot++;
 	return slot;
 }
 
-/* Keeps two maxima, because each comparison of a single one would wait for the one before. */
-uint64_t range_node_largest_gap(const RangeNode *node)
+int range_node_gap(const RangeNode *node, int slot, const GapSearch *search)
 {
-	const uint64_t *gaps = node->gaps;
-	uint64_t largest = 0, other = 0;
-	int slot = 0;
+	uint64_t least = search->size << (node->height > 1);
 
-	for (; slot + 1 < node->count; slot += 2) {
-		largest = larger(largest, gaps[slot]);
-		other = larger(other, gaps[slot + 1]);
-	}
-	if (slot < node->count)
-		largest = larger(largest, gaps[slot]);
-	return larger(largest, other);
+	if (search->is_aligned)
+		return aligned_gap(node, slot, search->size);
+	while (slot < node->count && node->gaps[slot] < least)
+		slot++;
+	return slot;
 }
+
+/* --- changing -------------------------------------------------------------------------------- */
 
 /* Moves entries between nodes or within one. The caller updates the counts. */
 static void move_entries(RangeNode *to, int to_slot, const RangeNode *from, int from_slot,
@@ -75,10 +179,10 @@ void range_node_insert(RangeNode *node, int slot, uint64_t end, uint64_t gap, Ra
 	node->count++;
 }
 
-void range_node_remove(RangeNode *node, int slot)
+void range_node_remove(RangeNode *node, int slot, int count)
 {
-	node->count--;
-	move_entries(node, slot, node, slot + 1, node->count - slot);
+	node->count -= count;
+	move_entries(node, slot, node, slot + count, node->count - slot);
 }
 
 void range_node_update_entry(RangeNode *parent, int slot)
@@ -86,7 +190,7 @@ void range_node_update_entry(RangeNode *parent, int slot)
 	const RangeNode *node = parent->children[slot].node;
 
 	parent->ends[slot] = node->ends[0];
-	parent->gaps[slot] = range_node_largest_gap(node);
+	parent->summaries[slot] = range_node_summary(node);
 }
 
 /* Moves entries from the beginning of a node to the end of its left neighbour. */
@@ -122,7 +226,6 @@ void range_node_balance(RangeNode *parent, int slot)
 
 void range_node_split(RangeNode *parent, int slot, RangeNode *empty)
 {
-	empty->count = 0;
 	range_node_insert(parent, slot + 1, 0, 0, (RangeChild){ .node = empty });
 	range_node_balance(parent, slot);
 }
@@ -132,7 +235,7 @@ RangeNode *range_node_merge(RangeNode *parent, int slot)
 	RangeNode *left = parent->children[slot].node, *right = parent->children[slot + 1].node;
 
 	move_to_left(left, right, right->count);
-	range_node_remove(parent, slot + 1);
+	range_node_remove(parent, slot + 1, 1);
 	range_node_update_entry(parent, slot);
 	return right;
 }

@@ -79,14 +79,14 @@ Range *range_path_previous(RangePath *path)
 }
 
 /*
- * Finds the next gap of at least size pages, starting at the path's slot of that level. Descends
- * where a subtree contains such a gap, and ascends at the end of a node without one.
+ * Finds the next gap of the search, starting at the path's slot of that level. Descends where a
+ * subtree contains such a gap, and ascends at the end of a node without one.
  */
-static bool seek_gap(RangePath *path, int level, uint64_t size)
+static bool seek_gap(RangePath *path, int level, const GapSearch *search)
 {
 	while (level >= 0) {
 		RangeNode *node = path->nodes[level];
-		int slot = range_node_gap(node, path->slots[level], size);
+		int slot = range_node_gap(node, path->slots[level], search);
 
 		path->slots[level] = slot;
 		if (slot == node->count) {
@@ -103,7 +103,8 @@ static bool seek_gap(RangePath *path, int level, uint64_t size)
 	return false;
 }
 
-bool range_path_lowest_gap(RangePath *path, const RangeTree *tree, uint64_t minimum, uint64_t size)
+bool range_path_lowest_gap(RangePath *path, const RangeTree *tree, uint64_t minimum,
+			   const GapSearch *search)
 {
 	if (!tree->root)
 		return false;
@@ -111,37 +112,49 @@ bool range_path_lowest_gap(RangePath *path, const RangeTree *tree, uint64_t mini
 		range_path_find(path, tree, minimum);
 		if (range_path_slot(path) < 0)
 			path->slots[path->leaf] = 0;
-		return seek_gap(path, path->leaf, size);
+		return seek_gap(path, path->leaf, search);
 	}
 	path->leaf = tree->height - 1;
 	path->nodes[0] = tree->root;
 	path->slots[0] = 0;
-	return seek_gap(path, 0, size);
+	return seek_gap(path, 0, search);
 }
 
-bool range_path_next_gap(RangePath *path, uint64_t size)
+bool range_path_next_gap(RangePath *path, const GapSearch *search)
 {
 	path->slots[path->leaf]++;
-	return seek_gap(path, path->leaf, size);
+	return seek_gap(path, path->leaf, search);
 }
 
-void range_path_update(const RangePath *path, uint64_t old_largest, uint64_t new_largest)
+static void update_counts(const RangePath *path, int more)
 {
+	for (int level = path->leaf; level > 0; level--) {
+		RangeNode *parent = path->nodes[level - 1];
+		int slot = path->slots[level - 1];
+
+		parent->summaries[slot] += (uint64_t)more;
+		parent->ends[slot] = path->nodes[level]->ends[0];
+	}
+}
+
+void range_path_update(const RangePath *path, int more, uint64_t was, uint64_t is)
+{
+	if (range_path_leaf(path)->counts) {
+		update_counts(path, more);
+		return;
+	}
 	for (int level = path->leaf; level > 0; level--) {
 		const RangeNode *node = path->nodes[level];
 		RangeNode *parent = path->nodes[level - 1];
 		int slot = path->slots[level - 1];
-		uint64_t stored = parent->gaps[slot], largest = stored;
+		uint64_t stored = parent->summaries[slot];
+		uint64_t summary = range_node_resummarise(node, stored, was, is);
 
-		if (new_largest >= stored)
-			largest = new_largest;
-		else if (old_largest >= stored)
-			largest = range_node_largest_gap(node);
-		if (largest == stored && parent->ends[slot] == node->ends[0])
+		if (summary == stored && parent->ends[slot] == node->ends[0])
 			return;
-		parent->gaps[slot] = largest;
+		parent->summaries[slot] = summary;
 		parent->ends[slot] = node->ends[0];
-		old_largest = stored;
-		new_largest = largest;
+		was = stored;
+		is = summary;
 	}
 }

@@ -56,17 +56,18 @@ Range *range_path_next(RangePath *path);
 Range *range_path_previous(RangePath *path);
 
 /*
- * Finds the lowest gap of at least size pages, starting with the gap behind the last range that
- * ends at or before minimum. range_path_next_gap() continues the search. Return false if no such
- * gap exists.
+ * Finds the lowest gap of the search, starting with the gap behind the last range that ends at or
+ * before minimum. range_path_next_gap() continues the search. Return false if no such gap exists.
  */
-bool range_path_lowest_gap(RangePath *path, const RangeTree *tree, uint64_t minimum, uint64_t size);
-bool range_path_next_gap(RangePath *path, uint64_t size);
+bool range_path_lowest_gap(RangePath *path, const RangeTree *tree, uint64_t minimum,
+			   const GapSearch *search);
+bool range_path_next_gap(RangePath *path, const GapSearch *search);
 
 /*
- * Propagates a change in the path's leaf to its ancestors. old_largest and new_largest are the
- * largest of the changed gaps before and after the change, in pages, or 0 for none.
+ * Propagates a change in the path's leaf to its ancestors. In a tree that counts, more is the
+ * number of added ranges, or -1. In a tree that chooses, was and is are the summaries of the
+ * changed gaps before and after the change, or 0 for none.
  */
-void range_path_update(const RangePath *path, uint64_t old_largest, uint64_t new_largest);
+void range_path_update(const RangePath *path, int more, uint64_t was, uint64_t is);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A B+tree of ranges; see the header for the theory. The functions here insert, remove and search;
- * range-node.c moves entries between nodes, and range-path.c walks from the root to a leaf.
+ * range-detach.c removes many ranges at once, range-node.c moves entries between nodes, and
+ * range-path.c walks from the root to a leaf.
  */
 #include "daemon/core/va/range-tree.h"
 
@@ -9,23 +10,19 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "daemon/core/va/range-node.h"
-#include "daemon/core/va/range-path.h"
+#include "daemon/core/va/range-detach.h"
 
-void range_tree_init(RangeTree *tree, uint64_t end)
+void range_tree_init(RangeTree *tree, uint64_t end, uint64_t alignment)
 {
-	*tree = (RangeTree){ .end = end };
+	*tree = (RangeTree){
+		.end = end,
+		.alignment_bits = (uint8_t)__builtin_ctzll(alignment),
+	};
 }
 
-static void free_subtree(RangeNode *node, int height, void (*free_range)(Range *range))
+void range_tree_init_counting(RangeTree *tree, uint64_t end)
 {
-	for (int slot = 0; slot < node->count; slot++) {
-		if (height > 1)
-			free_subtree(node->children[slot].node, height - 1, free_range);
-		else if (free_range)
-			free_range(node->children[slot].range);
-	}
-	free(node);
+	*tree = (RangeTree){ .end = end, .counts = true };
 }
 
 static bool is_full(const RangeNode *node)
@@ -33,23 +30,30 @@ static bool is_full(const RangeNode *node)
 	return node->count == RANGE_NODE_SLOTS;
 }
 
-static RangeNode *take_spare(RangeTree *tree)
+/* Returns an empty node of that height from the spares. */
+static RangeNode *take_spare(RangeTree *tree, int height)
 {
 	RangeNode *node = tree->spares;
 
 	assert(node);
 	tree->spares = node->children[0].node;
 	tree->spare_count--;
+	node->count = 0;
+	node->height = (uint8_t)height;
+	node->alignment_bits = tree->alignment_bits;
+	node->counts = tree->counts;
 	return node;
 }
 
 void range_tree_deinit(RangeTree *tree, void (*free_range)(Range *range))
 {
-	if (tree->root)
-		free_subtree(tree->root, tree->height, free_range);
-	while (tree->spares)
-		free(take_spare(tree));
-	range_tree_init(tree, tree->end);
+	RangeGarbage garbage = { 0 };
+	Range *range;
+
+	range_tree_detach_all(tree, &garbage);
+	while ((range = range_garbage_take(&garbage)))
+		if (free_range)
+			free_range(range);
 }
 
 /* --- finding --------------------------------------------------------------------------------- */
@@ -119,26 +123,31 @@ static bool place_in_gap(const RangePath *path, const RangeRequest *request, uin
 	return true;
 }
 
-/* Tries each gap of at least gap_size pages, from the lowest up, until a place fits. */
-static bool lowest_place(const RangeTree *tree, const RangeRequest *request, uint64_t gap_size,
+/* Tries each gap of the search, from the lowest up, until a place fits. */
+static bool lowest_place(const RangeTree *tree, const RangeRequest *request, GapSearch search,
 			 RangePlace *ret)
 {
 	RangePath path;
-	bool found = range_path_lowest_gap(&path, tree, request->minimum, gap_size);
+	bool found = range_path_lowest_gap(&path, tree, request->minimum, &search);
 
 	for (; found && range_path_end(&path) < request->maximum;
-	     found = range_path_next_gap(&path, gap_size))
-		if (place_in_gap(&path, request, gap_size, ret))
+	     found = range_path_next_gap(&path, &search))
+		if (place_in_gap(&path, request, search.size, ret))
 			return true;
 	return false;
 }
 
+/* A place fits into each gap that an aligned search finds, unless the request's bounds clip it. */
 bool range_tree_choose(const RangeTree *tree, const RangeRequest *request, RangePlace *ret)
 {
 	uint64_t generous = request->size + request->alignment - request->unit;
+	bool is_aligned = request->alignment == UINT64_C(1) << tree->alignment_bits &&
+			  request->size % request->alignment == 0;
 
-	return lowest_place(tree, request, generous, ret) ||
-	       (generous > request->size && lowest_place(tree, request, request->size, ret));
+	assert(!tree->counts);
+	return lowest_place(tree, request, (GapSearch){ .size = generous }, ret) ||
+	       (generous > request->size &&
+		lowest_place(tree, request, (GapSearch){ request->size, is_aligned }, ret));
 }
 
 bool range_tree_place_at(const RangeTree *tree, uint64_t first, uint64_t end, RangePlace *ret)
@@ -186,9 +195,8 @@ bool range_tree_prepare(RangeTree *tree)
 /* Adds a level: an empty leaf in an empty tree, otherwise a root above the old one. */
 static void add_root(RangeTree *tree)
 {
-	RangeNode *root = take_spare(tree);
+	RangeNode *root = take_spare(tree, tree->height + 1);
 
-	root->count = 0;
 	if (tree->root) {
 		range_node_insert(root, 0, 0, 0, (RangeChild){ .node = tree->root });
 		range_node_update_entry(root, 0);
@@ -218,7 +226,7 @@ static void make_room(RangeTree *tree, const RangePath *path)
 		else if (is_roomy(parent, slot + 1))
 			range_node_balance(parent, slot);
 		else if (!is_full(parent))
-			range_node_split(parent, slot, take_spare(tree));
+			range_node_split(parent, slot, take_spare(tree, parent->height - 1));
 		else
 			continue; /* make room in the parent first */
 		return;
@@ -242,19 +250,21 @@ void range_tree_insert(RangeTree *tree, const RangePlace *place, Range *range)
 
 	RangeNode *leaf = range_path_leaf(&path);
 	int slot = range_path_slot(&path);
-	uint64_t was = 0, gap_before = 0;
+	uint64_t was = 0, is = 0;
 	if (slot >= 0) {
-		was = leaf->gaps[slot];
-		free_until = leaf->ends[slot] + was;
-		leaf->gaps[slot] = gap_before = place->first - leaf->ends[slot];
+		free_until = range_path_end(&path) + leaf->gaps[slot];
+		was = range_node_gap_summary(leaf, slot);
+		leaf->gaps[slot] = place->first - leaf->ends[slot];
+		is = range_node_gap_summary(leaf, slot);
 	} else if (leaf->count > 0) {
 		free_until = leaf->children[0].range->first;
 	}
-	uint64_t gap = free_until - place->end;
 	range->first = place->first;
 	range->end = place->end;
-	range_node_insert(leaf, slot + 1, range->end, gap, (RangeChild){ .range = range });
-	range_path_update(&path, was, gap > gap_before ? gap : gap_before);
+	range_node_insert(leaf, slot + 1, range->end, free_until - place->end,
+			  (RangeChild){ .range = range });
+	is = range_node_combine(leaf, is, range_node_gap_summary(leaf, slot + 1));
+	range_path_update(&path, 1, was, is);
 }
 
 /* Adds pages to the gap behind the previous range, which may be in another leaf. */
@@ -264,40 +274,11 @@ static void widen_gap_before(RangePath *path, uint64_t pages)
 
 	if (!range_path_previous(&previous))
 		return;
-	uint64_t *gap = range_path_gap(&previous);
-	*gap += pages;
-	range_path_update(&previous, *gap - pages, *gap);
-}
-
-/* Removes the root if it has one child, or no range at all. */
-static void collapse_root(RangeTree *tree)
-{
-	RangeNode *root = tree->root;
-
-	if (tree->height > 1 ? root->count > 1 : root->count > 0)
-		return;
-	tree->root = tree->height > 1 ? root->children[0].node : NULL;
-	tree->height--;
-	free(root);
-}
-
-/* Balances or merges nodes with fewer entries than the minimum, from the leaf up. */
-static void rebalance(RangeTree *tree, const RangePath *path)
-{
-	for (int level = path->leaf; level > 0; level--) {
-		RangeNode *parent = path->nodes[level - 1];
-		int left = path->slots[level - 1] > 0 ? path->slots[level - 1] - 1 : 0;
-
-		if (path->nodes[level]->count >= RANGE_NODE_MIN)
-			return;
-		if (parent->children[left].node->count + parent->children[left + 1].node->count >
-		    RANGE_NODE_SLOTS) {
-			range_node_balance(parent, left);
-			return;
-		}
-		free(range_node_merge(parent, left));
-	}
-	collapse_root(tree);
+	RangeNode *leaf = range_path_leaf(&previous);
+	int slot = range_path_slot(&previous);
+	uint64_t was = range_node_gap_summary(leaf, slot);
+	leaf->gaps[slot] += pages;
+	range_path_update(&previous, 0, was, range_node_gap_summary(leaf, slot));
 }
 
 /* Finds the path to a range that is in the tree. */
@@ -314,11 +295,11 @@ void range_tree_remove(RangeTree *tree, Range *range)
 	find_range(&path, tree, range);
 	RangeNode *leaf = range_path_leaf(&path);
 	int slot = range_path_slot(&path);
-	uint64_t gap = leaf->gaps[slot];
-	widen_gap_before(&path, range->end - range->first + gap);
-	range_node_remove(leaf, slot);
-	range_path_update(&path, gap, 0);
-	rebalance(tree, &path);
+	uint64_t was = range_node_gap_summary(leaf, slot);
+	widen_gap_before(&path, range->end - range->first + leaf->gaps[slot]);
+	range_node_remove(leaf, slot, 1);
+	range_path_update(&path, -1, was, 0);
+	range_tree_rebalance(tree, &path);
 }
 
 void range_tree_shrink(RangeTree *tree, Range *range, uint64_t first, uint64_t end)
@@ -329,11 +310,11 @@ void range_tree_shrink(RangeTree *tree, Range *range, uint64_t first, uint64_t e
 	find_range(&path, tree, range);
 	RangeNode *leaf = range_path_leaf(&path);
 	int slot = range_path_slot(&path);
-	uint64_t gap = leaf->gaps[slot];
+	uint64_t was = range_node_gap_summary(leaf, slot);
 	widen_gap_before(&path, first - range->first);
 	leaf->ends[slot] = end;
-	leaf->gaps[slot] = gap + range->end - end;
-	range_path_update(&path, gap, leaf->gaps[slot]);
+	leaf->gaps[slot] += range->end - end;
+	range_path_update(&path, 0, was, range_node_gap_summary(leaf, slot));
 	range->first = first;
 	range->end = end;
 }
@@ -344,7 +325,8 @@ static void check_subtree(const RangeTree *tree, const RangeNode *node, int leve
 {
 	bool is_leaf = level == tree->height - 1;
 
-	assert(node->count <= RANGE_NODE_SLOTS);
+	assert(node->count <= RANGE_NODE_SLOTS && node->height == tree->height - level);
+	assert(node->counts == tree->counts && node->alignment_bits == tree->alignment_bits);
 	assert(node->count >= (level > 0 ? RANGE_NODE_MIN : is_leaf ? 1 : 2));
 	for (int slot = 0; slot < node->count; slot++) {
 		RangeChild child = node->children[slot];
@@ -354,7 +336,7 @@ static void check_subtree(const RangeTree *tree, const RangeNode *node, int leve
 			continue;
 		}
 		assert(node->ends[slot] == child.node->ends[0]);
-		assert(node->gaps[slot] == range_node_largest_gap(child.node));
+		assert(node->summaries[slot] == range_node_summary(child.node));
 		check_subtree(tree, child.node, level + 1);
 	}
 }

@@ -16,9 +16,16 @@
  * them per comparison.
  *
  * A leaf entry also stores the gap behind its range: the number of free pages up to the next range
- * or to the end of the space. An inner entry stores the largest gap in its subtree. The search for
- * the lowest gap of at least a given size descends into the first subtree whose largest gap
- * suffices, which takes O(log n) as well.
+ * or to the end of the space. An inner entry stores a summary of its subtree. There are two kinds
+ * of trees, with different summaries:
+ *
+ * A tree that chooses places summarises its gaps: the size of the largest, and the size of the
+ * largest if each began at the next multiple of one fixed alignment. The search for the lowest gap
+ * descends into the first subtree that has one, which takes O(log n) as well.
+ *
+ * A tree that counts summarises how many ranges a subtree has. Many neighbouring ranges can then be
+ * detached at once: whole subtrees are unlinked, and only the nodes at both edges are changed. This
+ * takes O(log n) however many ranges are detached, and needs no memory.
  *
  * The pages before the first range do not count as a gap. A space from which places are chosen
  * therefore begins with a permanent range at page 0.
@@ -27,8 +34,11 @@
  * changes its first and end.
  */
 typedef struct Range {
-	uint64_t first; /* first page */
-	uint64_t end;   /* page after the last */
+	union {
+		uint64_t first;             /* first page */
+		struct Range *next_garbage; /* in a RangeGarbage */
+	};
+	uint64_t end; /* page after the last */
 } Range;
 
 typedef struct RangeNode RangeNode;
@@ -38,10 +48,19 @@ typedef struct RangeTree {
 	RangeNode *root; /* NULL if there are no ranges */
 	int height;      /* number of levels */
 	int spare_count;
-	RangeNode *spares; /* list of nodes for the next insertion */
+	RangeNode *spares;      /* list of nodes for the next insertion */
+	uint8_t alignment_bits; /* of the alignment in pages for which fits are summarised */
+	bool counts;            /* counts instead of choosing */
 } RangeTree;
 
-void range_tree_init(RangeTree *tree, uint64_t end);
+/*
+ * Initialises a tree that chooses places. alignment is in pages and a power of two: a choice of a
+ * multiple of it, aligned to it, takes O(log n) even if no gap is generous.
+ */
+void range_tree_init(RangeTree *tree, uint64_t end, uint64_t alignment);
+
+/* Initialises a tree that counts. */
+void range_tree_init_counting(RangeTree *tree, uint64_t end);
 
 /*
  * Frees the tree's nodes. Calls free_range for each range, in any order; it may free the range. A
@@ -93,10 +112,12 @@ typedef struct RangeRequest {
  * First, the lowest gap of at least size + alignment - unit pages. Such a generous gap contains an
  * aligned place wherever it begins, as long as it begins at a multiple of unit. O(log n).
  *
- * If no gap is that large, the lowest place that fits. This pass tries each gap of at least size
- * pages, and ends at once if no gap has that many.
+ * If no gap is that large, the lowest place that fits. This pass takes O(log n) if the alignment is
+ * the tree's and size is a multiple of it. Otherwise it tries each gap of at least size pages, and
+ * ends at once if no gap has that many.
  *
- * Returns false if no place fits. The place is the lowest one in its gap.
+ * Returns false if no place fits. The place is the lowest one in its gap. The tree must be one that
+ * chooses.
  */
 bool range_tree_choose(const RangeTree *tree, const RangeRequest *request, RangePlace *ret);
 
@@ -111,6 +132,32 @@ void range_tree_remove(RangeTree *tree, Range *range);
 
 /* Shrinks a range to first … end - 1, which must be at least one page of it. */
 void range_tree_shrink(RangeTree *tree, Range *range, uint64_t first, uint64_t end);
+
+/* --- many ranges at once --------------------------------------------------------------------- */
+
+/*
+ * Ranges and nodes that are in no tree any more. range_garbage_take() takes them apart piece by
+ * piece, so that freeing many ranges need not be done at once.
+ */
+typedef struct RangeGarbage {
+	RangeNode *nodes; /* list of the roots of subtrees */
+	Range *ranges;    /* list of single ranges */
+} RangeGarbage;
+
+/*
+ * Moves all ranges inside first to end - 1 to the garbage, in O(log n). No range may lie across an
+ * edge. Returns the number of ranges. The tree must be one that counts.
+ */
+uint64_t range_tree_detach(RangeTree *tree, uint64_t first, uint64_t end, RangeGarbage *garbage);
+
+/* Moves all ranges to the garbage, and frees the spare nodes. The tree is empty afterwards. */
+void range_tree_detach_all(RangeTree *tree, RangeGarbage *garbage);
+
+/*
+ * Removes one range from the garbage and returns it, or NULL if the garbage is empty. The addresses
+ * in the range are no longer valid. Frees the nodes that become empty, at most one per level.
+ */
+Range *range_garbage_take(RangeGarbage *garbage);
 
 /* Asserts the invariants. */
 void range_tree_check(const RangeTree *tree);

@@ -23,11 +23,11 @@ typedef struct Object {
 	uint64_t rest;
 } Object;
 
-static void *ours_create(uint64_t end)
+static void *ours_create(uint64_t end, uint64_t alignment)
 {
 	RangeTree *tree = allocate_or_fail(sizeof(*tree));
 
-	range_tree_init(tree, end);
+	range_tree_init(tree, end, alignment);
 	return tree;
 }
 
@@ -90,8 +90,9 @@ typedef struct ReferenceObject {
 	uint64_t rest;
 } ReferenceObject;
 
-static void *reference_create(uint64_t end)
+static void *reference_create(uint64_t end, uint64_t alignment)
 {
+	(void)alignment;
 	ReferenceTree *tree = allocate_or_fail(sizeof(*tree));
 
 	reference_tree_init(tree, end);

@@ -10,8 +10,8 @@
  */
 typedef struct SpaceKind {
 	const char *name;
-	void *(*create)(uint64_t end);
-	void (*destroy)(void *space); /* all ranges must have been freed */
+	void *(*create)(uint64_t end, uint64_t alignment); /* as range_tree_init() */
+	void (*destroy)(void *space);                      /* all ranges must have been freed */
 	/*
 	 * Allocate pages that satisfy the request, or exactly these pages. Return NULL if they are
 	 * not free.

@@ -48,7 +48,7 @@ Test(range_tree, empty_tree)
 	RangeTree tree;
 	RangePlace place;
 
-	range_tree_init(&tree, 100);
+	range_tree_init(&tree, 100, 1);
 	range_tree_check(&tree);
 	cr_assert_null(range_tree_first(&tree));
 	cr_assert_null(range_tree_last(&tree));
@@ -67,7 +67,7 @@ Test(range_tree, adjacent_ranges)
 	RangePlace place;
 	Range a, b, c;
 
-	range_tree_init(&tree, 100);
+	range_tree_init(&tree, 100, 1);
 	insert_at(&tree, &b, 40, 50);
 	insert_at(&tree, &a, 10, 40);
 	insert_at(&tree, &c, 99, 100);
@@ -102,7 +102,7 @@ Test(range_tree, lowest_generous_gap_is_chosen)
 	Range ranges[4];
 
 	/* Gaps of 10 pages at 1, of 16 at 13 and of 20 at 40. */
-	range_tree_init(&tree, 61);
+	range_tree_init(&tree, 61, 1);
 	insert_at(&tree, &ranges[0], 0, 1);
 	insert_at(&tree, &ranges[1], 11, 13);
 	insert_at(&tree, &ranges[2], 29, 40);
@@ -152,7 +152,7 @@ Test(range_tree, removed_range_merges_its_gaps)
 	RangeTree tree;
 	Range a, b, c;
 
-	range_tree_init(&tree, 100);
+	range_tree_init(&tree, 100, 1);
 	insert_at(&tree, &a, 0, 1);
 	insert_at(&tree, &b, 10, 20);
 	insert_at(&tree, &c, 30, 100);
@@ -180,7 +180,7 @@ Test(range_tree, insertion_and_removal_orders)
 	RangeTree tree;
 	Range *ranges = calloc(COUNT, sizeof(*ranges));
 
-	range_tree_init(&tree, COUNT);
+	range_tree_init(&tree, COUNT, 1);
 	for (int order = 0; order < 4; order++) {
 		for (size_t i = 0; i < COUNT; i++) {
 			size_t page = order & 1 ? COUNT - 1 - i : i;
@@ -203,6 +203,71 @@ Test(range_tree, insertion_and_removal_orders)
 	free(ranges);
 }
 
+/* --- many ranges at once --------------------------------------------------------------------- */
+
+/* Returns the number of ranges in the garbage, which is empty then. */
+static uint64_t take_all(RangeGarbage *garbage)
+{
+	uint64_t count = 0;
+
+	while (range_garbage_take(garbage))
+		count++;
+	return count;
+}
+
+/* Detaches each number of adjacent ranges from each place, of trees of one to four levels. */
+Test(range_tree, detaching_from_the_beginning_the_middle_and_the_end)
+{
+	enum { COUNT = 60000 };
+	static const uint64_t sizes[] = { 1, 20, 48, 49, 300, 2400, COUNT };
+	Range *ranges = calloc(COUNT, sizeof(*ranges));
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes) * 4 * 4; i++) {
+		uint64_t size = sizes[i / 16], count = size * (i % 4 + 1) / 4;
+		uint64_t first = (size - count) * (i / 4 % 4) / 3;
+		RangeGarbage garbage = { 0 };
+		RangeTree tree;
+
+		range_tree_init_counting(&tree, COUNT);
+		for (uint64_t page = 0; page < size; page++) {
+			RangePlace place;
+
+			cr_assert(range_tree_place_at(&tree, page, page + 1, &place));
+			cr_assert(range_tree_prepare(&tree));
+			range_tree_insert(&tree, &place, &ranges[page]);
+		}
+		cr_expect_eq(range_tree_detach(&tree, first, first + count, &garbage), count);
+		range_tree_check(&tree);
+		cr_expect_null(range_tree_overlapping(&tree, first, first + count));
+		cr_expect_eq(range_tree_detach(&tree, 0, COUNT, &garbage), size - count);
+		range_tree_check(&tree);
+		cr_expect_null(range_tree_first(&tree));
+		cr_expect_eq(take_all(&garbage), size);
+		range_tree_deinit(&tree, NULL);
+	}
+	free(ranges);
+}
+
+Test(range_tree, detaching_nothing)
+{
+	RangeGarbage garbage = { 0 };
+	RangeTree tree;
+	Range a, b;
+
+	range_tree_init_counting(&tree, 100);
+	cr_expect_eq(range_tree_detach(&tree, 0, 100, &garbage), 0u);
+	insert_at(&tree, &a, 10, 20);
+	insert_at(&tree, &b, 30, 40);
+	cr_expect_eq(range_tree_detach(&tree, 0, 10, &garbage), 0u);
+	cr_expect_eq(range_tree_detach(&tree, 20, 30, &garbage), 0u);
+	cr_expect_eq(range_tree_detach(&tree, 40, 100, &garbage), 0u);
+	range_tree_check(&tree);
+	cr_expect_eq(range_tree_first(&tree), &a);
+	cr_expect_eq(range_tree_last(&tree), &b);
+	cr_expect_null(range_garbage_take(&garbage));
+	range_tree_deinit(&tree, NULL);
+}
+
 /* --- random calls against a naive model ------------------------------------------------------ */
 
 enum { MODEL_RANGES = 2500 };
@@ -214,6 +279,8 @@ typedef struct ModelRun {
 	RangeTree tree;
 	Range *ranges[MODEL_RANGES];
 	size_t count;
+	RangeGarbage garbage;
+	size_t garbage_count; /* number of ranges in the garbage */
 } ModelRun;
 
 static uint64_t roll(ModelRun *run, uint64_t sides)
@@ -308,13 +375,21 @@ static void try_place_at(ModelRun *run)
 static void try_choose(ModelRun *run)
 {
 	uint64_t unit = 1ull << roll(run, 3);
+	if (run->tree.counts)
+		return;
 	RangeRequest request = {
 		.size = unit * (1 + roll(run, roll(run, 4) ? 6 : 200)),
-		.alignment = unit << roll(run, 6),
+		.alignment = unit << roll(run, 7),
 		.unit = unit,
 		.minimum = roll(run, 3) ? 0 : roll(run, run->tree.end),
 		.maximum = roll(run, 3) ? run->tree.end : 1 + roll(run, run->tree.end),
 	};
+	if (roll(run, 2) == 0) /* a request for which the tree has summaries */
+		request.alignment = 1ull << run->tree.alignment_bits;
+	if (request.unit > request.alignment)
+		request.unit = request.alignment;
+	if (roll(run, 2) == 0)
+		request.size = (request.size / request.alignment + 1) * request.alignment;
 	uint64_t wanted =
 		model_lowest(run, &request, request.size + request.alignment - request.unit);
 	RangePlace place;
@@ -357,6 +432,44 @@ static void try_remove_many(ModelRun *run)
 		remove_at(run, index);
 }
 
+/* Sometimes detaches the ranges between two pages, after those that lie across them are shrunk. */
+static void try_detach(ModelRun *run)
+{
+	uint64_t first = roll(run, run->tree.end),
+		 end = first + 1 + roll(run, run->tree.end - first);
+	size_t from = model_upto(run, first);
+
+	if (!run->tree.counts || roll(run, 60) != 0)
+		return;
+	if (roll(run, 2) == 0) /* a few ranges */
+		end = first + 1 + (end - first) / 64;
+	if (from > 0 && run->ranges[from - 1]->first == first)
+		from--;
+	else if (from > 0 && run->ranges[from - 1]->end > first)
+		range_tree_shrink(&run->tree, run->ranges[from - 1], run->ranges[from - 1]->first,
+				  first);
+	size_t to = model_upto(run, end - 1);
+	if (to > from && run->ranges[to - 1]->end > end) {
+		to--;
+		range_tree_shrink(&run->tree, run->ranges[to], end, run->ranges[to]->end);
+	}
+	expect_same(run, range_tree_detach(&run->tree, first, end, &run->garbage), to - from);
+	memmove(&run->ranges[from], &run->ranges[to], (run->count - to) * sizeof(Range *));
+	run->count -= to - from;
+	run->garbage_count += to - from;
+}
+
+static void try_take_garbage(ModelRun *run)
+{
+	for (size_t steps = roll(run, 8); steps > 0; steps--) {
+		Range *range = range_garbage_take(&run->garbage);
+
+		expect_same(run, range != NULL, run->garbage_count > 0);
+		free(range);
+		run->garbage_count -= range != NULL;
+	}
+}
+
 static void try_shrink(ModelRun *run)
 {
 	if (run->count == 0)
@@ -389,12 +502,16 @@ static void check_lookups(ModelRun *run)
 	expect_same(run, range_tree_last(tree), model_range(run, run->count - 1));
 }
 
-/* Applies random calls to a space. The invariants are checked every check_each steps. */
-static void run_steps(uint64_t pages, size_t capacity, size_t steps, size_t check_each)
+/*
+ * Applies random calls to a space. The tree counts if the alignment is 0. The invariants are
+ * checked every check_each steps.
+ */
+static void run_steps(uint64_t pages, uint64_t alignment, size_t capacity, size_t steps,
+		      size_t check_each)
 {
 	static void (*const operations[])(ModelRun * run) = {
-		try_place_at, try_choose,      try_place_at, try_choose,
-		try_remove,   try_remove_many, try_shrink,   check_lookups,
+		try_place_at,    try_choose, try_place_at,  try_choose, try_remove,
+		try_remove_many, try_shrink, check_lookups, try_detach, try_take_garbage,
 	};
 	const char *seed = getenv("VAILD_SEED");
 	ModelRun *run = calloc(1, sizeof(*run));
@@ -403,13 +520,18 @@ static void run_steps(uint64_t pages, size_t capacity, size_t steps, size_t chec
 	run->seed = seed && *seed ? strtoull(seed, NULL, 0) : SEED_DEFAULT;
 	run->state = run->seed * 2 + 1;
 	run->capacity = capacity;
-	range_tree_init(&run->tree, pages);
+	if (alignment > 0)
+		range_tree_init(&run->tree, pages, alignment);
+	else
+		range_tree_init_counting(&run->tree, pages);
 	for (size_t i = 0; i < steps; i++) {
 		operations[roll(run, ARRAY_SIZE(operations))](run);
 		if (i % check_each == 0)
 			range_tree_check(&run->tree);
 	}
 	range_tree_check(&run->tree);
+	while (run->garbage_count > 0)
+		try_take_garbage(run);
 	range_tree_deinit(&run->tree, NULL);
 	while (run->count > 0)
 		free(run->ranges[--run->count]);
@@ -418,15 +540,21 @@ static void run_steps(uint64_t pages, size_t capacity, size_t steps, size_t chec
 
 Test(range_tree, random_calls_in_a_small_space)
 {
-	run_steps(300, 60, 60000, 1);
+	run_steps(300, 1, 60, 60000, 1);
+	run_steps(300, 4, 60, 60000, 1);
+	run_steps(300, 0, 60, 60000, 1);
 }
 
 Test(range_tree, random_calls_in_a_medium_space)
 {
-	run_steps(5000, 500, 60000, 16);
+	run_steps(5000, 1, 500, 60000, 16);
+	run_steps(5000, 16, 500, 60000, 16);
+	run_steps(5000, 0, 500, 60000, 16);
 }
 
 Test(range_tree, random_calls_in_a_large_space)
 {
-	run_steps(100000, MODEL_RANGES, 150000, 512);
+	run_steps(100000, 1, MODEL_RANGES, 150000, 512);
+	run_steps(100000, 16, MODEL_RANGES, 150000, 512);
+	run_steps(100000, 0, MODEL_RANGES, 150000, 512);
 }
