@@ -93,16 +93,19 @@ static void encode_value(Writer *writer, const JsonField *field, const char *str
 	}
 }
 
+/* Optional strings are absent if NULL, and optional integers of a record if 0. */
 static bool is_absent(const JsonField *field, const char *structure)
 {
 	const char *member = structure + field->offset;
+	bool is_string = field->type == JSON_FIELD_STRING || field->type == JSON_FIELD_OWNED_STRING;
 
 	if (field->is_required)
 		return false;
 	if (field->type == JSON_FIELD_BOOLEAN)
 		return !*(const bool *)member;
-	return (field->type == JSON_FIELD_STRING || field->type == JSON_FIELD_OWNED_STRING) &&
-	       !load_pointer(member);
+	if (field->type == JSON_FIELD_INTEGER && field->present_offset == JSON_NO_MEMBER)
+		return load_integer(member, field->size) == 0;
+	return is_string && !load_pointer(member);
 }
 
 void json_table_encode(Writer *writer, const JsonTable *table, const void *structure)

@@ -175,11 +175,9 @@ NTSTATUS method_set_reserved_page_table_entry(Request *request)
 
 NTSTATUS method_evict_page_table(Request *request)
 {
-	GpuProcess *gpu_process = request->subject.gpu_process;
-
-	return address_space_evict(&gpu_process->space, &gpu_process->payer,
-				   request->params.page_table.virtual_address.value,
-				   &request->failure);
+	return gpu_process_evict(request->service->broker, request->subject.gpu_process,
+				 request->params.page_table.virtual_address.value,
+				 &request->failure);
 }
 
 NTSTATUS method_make_page_table_resident(Request *request)

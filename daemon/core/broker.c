@@ -26,6 +26,7 @@ Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapter
 	RB_INIT(&broker->vms_by_agent_user);
 	RB_INIT(&broker->registrations_by_parties);
 	RB_INIT(&broker->quarantines_by_guid);
+	TAILQ_INIT(&broker->reaper_queue);
 	if (!adapter_add_software(broker))
 		return broker_free(broker);
 	return broker;
@@ -58,6 +59,8 @@ Broker *broker_free(Broker *broker)
 		adapter_end(broker, adapter, END_DAEMON_STOPPED);
 	while ((quarantine = quarantine_after(broker, 0)))
 		quarantine_forget(broker, quarantine);
+	while (broker_reap(broker, SIZE_MAX))
+		;
 	assert(RB_EMPTY(&broker->handles) && !entity_after_of_any_type(broker, 0));
 	accounts_deinit(&broker->accounts);
 	free(broker);

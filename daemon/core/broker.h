@@ -11,6 +11,7 @@
 #include "daemon/core/object.h"
 #include "daemon/core/process.h"
 #include "daemon/core/quarantine.h"
+#include "daemon/core/reaper.h"
 #include "daemon/core/registration.h"
 #include "daemon/core/software-driver.h"
 #include "daemon/core/vm.h"
@@ -36,6 +37,7 @@ struct Broker {
 	VmAgentUserTree vms_by_agent_user;
 	RegistrationPartiesTree registrations_by_parties;
 	QuarantineGuidTree quarantines_by_guid;
+	ReaperQueue reaper_queue;
 	SoftwareAdapterSettings software_adapter;
 	DriverCallbacks driver_callbacks;
 	bool is_restoring; /* suppresses events, because they were sent before the restart */

@@ -45,6 +45,7 @@ NTSTATUS context_prepare(Broker *broker, const Caller *caller, Adapter *adapter,
 		gpu_process_on_adapter(process_find(broker, caller->process), adapter);
 	NTSTATUS status = check_state(adapter, gpu_process, failure);
 
+	reaper_make_room(broker);
 	if (status != STATUS_SUCCESS)
 		return status;
 	_cleanup_free_ Context *context = calloc(1, sizeof(*context));

@@ -32,15 +32,27 @@ static void gpu_process_unlink(Broker *broker, GpuProcess *gpu_process)
 		LIST_REMOVE(gpu_process, of_vm);
 }
 
-/* Releases all resources of a process that is not linked. */
-static void gpu_process_free(Broker *broker, GpuProcess *gpu_process)
+/* Ends the contexts of the process. The reaper frees them and removes their records. */
+static void end_contexts(Broker *broker, GpuProcess *gpu_process)
 {
-	assert(LIST_EMPTY(&gpu_process->contexts) && gpu_process->context_count == 0);
-	address_space_deinit(&gpu_process->space);
+	Context *context;
+
+	LIST_FOREACH (context, &gpu_process->contexts, link) {
+		handle_entry_remove(broker, &context->handle_entry);
+		charge_return(&context->charge, &broker->accounts);
+	}
+	gpu_process->context_count = 0;
+}
+
+/* Releases all resources of a process that is not linked, and leaves its memory to the reaper. */
+static void gpu_process_retire(Broker *broker, GpuProcess *gpu_process)
+{
+	end_contexts(broker, gpu_process);
+	address_space_end(&gpu_process->space);
 	charge_return(&gpu_process->charge, &broker->accounts);
 	process_release(broker, gpu_process->process);
-	free(gpu_process->name);
-	free(gpu_process);
+	gpu_process->has_ended = true;
+	reaper_add(broker, gpu_process);
 }
 
 /* Acquires everything that can fail: the charge, memory and the watch on the host process. */
@@ -71,9 +83,11 @@ static NTSTATUS gpu_process_acquire(Broker *broker, GpuProcess *gpu_process,
 NTSTATUS gpu_process_new(Broker *broker, Adapter *adapter, const GpuProcessOrigin *origin,
 			 GpuProcess **ret_gpu_process, Failure *failure)
 {
-	GpuProcess *gpu_process = calloc(1, sizeof(*gpu_process));
+	GpuProcess *gpu_process;
 	NTSTATUS status;
 
+	reaper_make_room(broker);
+	gpu_process = calloc(1, sizeof(*gpu_process));
 	if (!gpu_process)
 		return failure_no_memory(failure);
 	gpu_process->adapter = adapter;
@@ -83,7 +97,7 @@ NTSTATUS gpu_process_new(Broker *broker, Adapter *adapter, const GpuProcessOrigi
 	LIST_INIT(&gpu_process->contexts);
 	status = gpu_process_acquire(broker, gpu_process, origin, failure);
 	if (status != STATUS_SUCCESS) {
-		gpu_process_free(broker, gpu_process);
+		gpu_process_retire(broker, gpu_process);
 		return status;
 	}
 	gpu_process_link(broker, gpu_process);
@@ -94,7 +108,7 @@ NTSTATUS gpu_process_new(Broker *broker, Adapter *adapter, const GpuProcessOrigi
 void gpu_process_discard(Broker *broker, GpuProcess *gpu_process)
 {
 	gpu_process_unlink(broker, gpu_process);
-	gpu_process_free(broker, gpu_process);
+	gpu_process_retire(broker, gpu_process);
 }
 
 /* Lets a driver inside the daemon create the process. It is RUNNING afterwards, or discarded. */
@@ -127,43 +141,14 @@ NTSTATUS gpu_process_create(Broker *broker, Adapter *adapter, const GpuProcessOr
 	return status;
 }
 
-static void remove_range_record(void *batch, const GpuRange *range)
-{
-	removal_batch_add(batch, range->serial);
-}
-
-/*
- * Removes the persisted records of the process and of everything in it. Its own record is first, so
- * that after a crash the next start removes the rest as well.
- */
-static void remove_records(Broker *broker, const GpuProcess *gpu_process)
-{
-	const AddressSpace *space = &gpu_process->space;
-	const PageTableEntry *entry;
-	const GpuRange *range;
-	uint64_t cursor = 0;
-	RemovalBatch batch;
-
-	if (!gpu_process_is_persistent(gpu_process))
-		return;
-	removal_batch_begin(&batch, broker->host);
-	removal_batch_add(&batch, gpu_process->entity.serial);
-	while ((range = address_space_next(space, &cursor)))
-		remove_range_record(&batch, range);
-	for (cursor = 0; (entry = address_space_next_entry(space, &cursor));)
-		removal_batch_add(&batch, entry->serial);
-	removal_batch_end(&batch);
-}
-
 void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
 {
 	const Adapter *adapter = gpu_process->adapter;
 	const Process *process = gpu_process->process;
-	Context *context;
 
-	remove_records(broker, gpu_process);
-	while ((context = LIST_FIRST(&gpu_process->contexts)))
-		context_end(broker, context);
+	/* The other records have no meaning without this one, so the reaper can remove them. */
+	if (gpu_process_is_persistent(gpu_process))
+		broker_remove_record(broker, gpu_process->entity.serial);
 	if (adapter->driver && adapter->driver->destroy_process)
 		adapter->driver->destroy_process(adapter->driver_self, gpu_process);
 	gpu_process_unlink(broker, gpu_process);
@@ -177,7 +162,7 @@ void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
 			     .uid = process ? process->uid : gpu_process->payer.uid,
 			     .reason = reason,
 		     });
-	gpu_process_free(broker, gpu_process);
+	gpu_process_retire(broker, gpu_process);
 }
 
 GpuProcess *gpu_process_find(Broker *broker, const Handle *handle)
@@ -246,6 +231,7 @@ NTSTATUS gpu_process_reserve_for_driver(Broker *broker, GpuProcess *gpu_process,
 	uint64_t generation = address_space_root_generation(&gpu_process->space);
 	NTSTATUS status = check_creating(gpu_process, failure);
 
+	reaper_make_room(broker);
 	if (status == STATUS_SUCCESS)
 		status = address_space_reserve_for_driver(&gpu_process->space, &gpu_process->payer,
 							  reservation, ret_address, failure);
@@ -268,13 +254,22 @@ NTSTATUS gpu_process_prepare_entry(Broker *broker, GpuProcess *gpu_process,
 				   uint64_t virtual_address, uint64_t page_table_address,
 				   EntryChange *ret, Failure *failure)
 {
-	NTSTATUS status =
-		address_space_prepare_entry(&gpu_process->space, &gpu_process->payer,
-					    virtual_address, page_table_address, ret, failure);
+	NTSTATUS status;
 
+	reaper_make_room(broker);
+	status = address_space_prepare_entry(&gpu_process->space, &gpu_process->payer,
+					     virtual_address, page_table_address, ret, failure);
 	if (status == STATUS_SUCCESS && ret->is_new && gpu_process_is_persistent(gpu_process))
 		ret->entry->serial = broker_next_serial(broker);
 	return status;
+}
+
+NTSTATUS gpu_process_evict(Broker *broker, GpuProcess *gpu_process, uint64_t virtual_address,
+			   Failure *failure)
+{
+	reaper_make_room(broker);
+	return address_space_evict(&gpu_process->space, &gpu_process->payer, virtual_address,
+				   failure);
 }
 
 NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,
@@ -290,6 +285,13 @@ NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,
 	return status;
 }
 
+/* Checks that the process can change its address space, and makes room for the change. */
+static NTSTATUS begin_change(Broker *broker, const GpuProcess *gpu_process, Failure *failure)
+{
+	reaper_make_room(broker);
+	return check_running(gpu_process, failure);
+}
+
 /* Gives the parts of a change their serials, if the process is persisted. */
 static NTSTATUS assign_serials(Broker *broker, const GpuProcess *gpu_process, SpaceChange *change,
 			       NTSTATUS status)
@@ -301,22 +303,37 @@ static NTSTATUS assign_serials(Broker *broker, const GpuProcess *gpu_process, Sp
 	return status;
 }
 
+/*
+ * Marks the mappings whose records the reaper has not removed yet as freed, in case that the new
+ * reservation has addresses of theirs. Parts of a reservation keep its mark.
+ */
+static void mark_freed_mappings(const GpuProcess *gpu_process, SpaceChange *change)
+{
+	GpuRange *reservation = &change->parts[0].range;
+
+	if (address_space_has_garbage(&gpu_process->space))
+		reservation->mappings_from = reservation->serial;
+}
+
 NTSTATUS gpu_process_prepare_reserve(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
 				     const Placement *placement, SpaceChange *ret, Failure *failure)
 {
-	NTSTATUS status = check_running(gpu_process, failure);
+	NTSTATUS status = begin_change(broker, gpu_process, failure);
 
 	if (status == STATUS_SUCCESS)
 		status = address_space_prepare_reserve(&gpu_process->space, payer, placement, ret,
 						       failure);
-	return assign_serials(broker, gpu_process, ret, status);
+	assign_serials(broker, gpu_process, ret, status);
+	if (status == STATUS_SUCCESS)
+		mark_freed_mappings(gpu_process, ret);
+	return status;
 }
 
 NTSTATUS gpu_process_prepare_map(Broker *broker, GpuProcess *gpu_process, const Payer *payer,
 				 const Placement *placement, const Mapping *mapping,
 				 SpaceChange *ret, Failure *failure)
 {
-	NTSTATUS status = check_running(gpu_process, failure);
+	NTSTATUS status = begin_change(broker, gpu_process, failure);
 
 	if (status == STATUS_SUCCESS)
 		status = address_space_prepare_map(&gpu_process->space, payer, placement, mapping,
@@ -328,12 +345,17 @@ NTSTATUS gpu_process_prepare_free(Broker *broker, GpuProcess *gpu_process, const
 				  uint64_t base_address, uint64_t size, SpaceChange *ret,
 				  Failure *failure)
 {
-	NTSTATUS status = check_running(gpu_process, failure);
+	NTSTATUS status = begin_change(broker, gpu_process, failure);
 
 	if (status == STATUS_SUCCESS)
 		status = address_space_prepare_free(&gpu_process->space, payer, base_address, size,
 						    ret, failure);
 	return assign_serials(broker, gpu_process, ret, status);
+}
+
+static void remove_range_record(void *batch, const GpuRange *range)
+{
+	removal_batch_add(batch, range->serial);
 }
 
 void gpu_process_commit(Broker *broker, GpuProcess *gpu_process, SpaceChange *change)
@@ -344,6 +366,8 @@ void gpu_process_commit(Broker *broker, GpuProcess *gpu_process, SpaceChange *ch
 	removal_batch_begin(&batch, broker->host);
 	address_space_commit(&gpu_process->space, change, remove_range_record, &batch);
 	removal_batch_end(&batch);
+	if (address_space_has_garbage(&gpu_process->space))
+		reaper_add(broker, gpu_process);
 	notify_new_root(broker, gpu_process, generation);
 }
 

@@ -8,6 +8,7 @@
 #include "daemon/core/caller.h"
 #include "daemon/core/event.h"
 #include "daemon/core/process.h"
+#include "daemon/core/reaper.h"
 #include "daemon/core/va/address-space.h"
 
 /*
@@ -45,6 +46,9 @@ struct GpuProcess {
 	LIST_ENTRY(GpuProcess) of_process;
 	LIST_ENTRY(GpuProcess) of_adapter;
 	LIST_ENTRY(GpuProcess) of_vm;
+	bool has_ended; /* only the reaper still knows the process */
+	bool is_queued; /* in the reaper's queue */
+	TAILQ_ENTRY(GpuProcess) of_reaper;
 };
 
 /*
@@ -91,7 +95,10 @@ GpuProcess *gpu_process_find(Broker *broker, const Handle *handle);
 /* Returns the process's GPU process on that adapter, or NULL. process may be NULL. */
 GpuProcess *gpu_process_on_adapter(const Process *process, const Adapter *adapter);
 
-/* Ends the process together with its contexts and its address space. */
+/*
+ * Ends the process together with its contexts and its address space. Their memory and their
+ * persisted records are left to the reaper.
+ */
 void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason);
 
 /* --- for its driver -------------------------------------------------------------------------- */
@@ -118,6 +125,10 @@ void gpu_process_complete(GpuProcess *gpu_process);
 NTSTATUS gpu_process_prepare_entry(Broker *broker, GpuProcess *gpu_process,
 				   uint64_t virtual_address, uint64_t page_table_address,
 				   EntryChange *ret, Failure *failure);
+
+/* Calls address_space_evict(). */
+NTSTATUS gpu_process_evict(Broker *broker, GpuProcess *gpu_process, uint64_t virtual_address,
+			   Failure *failure);
 
 /* Calls address_space_make_resident(), and notifies watchers if the table became resident. */
 NTSTATUS gpu_process_make_resident(Broker *broker, GpuProcess *gpu_process,

@@ -27,8 +27,15 @@
 		RECORD_ROW(JSON_FIELD_INTEGER, text, structure, member), .maximum = (highest) \
 	}
 #define NUMBER(text, structure, member) NUMBER_TO(text, structure, member, INT64_MAX)
-#define UID(text, structure, member)    NUMBER_TO(text, structure, member, UINT32_MAX)
-#define PID(text, structure, member)    NUMBER_TO(text, structure, member, INT32_MAX)
+/* Not written if 0, and 0 if absent. */
+#define OPTIONAL_NUMBER(text, structure, member)                                          \
+	{                                                                                 \
+		JSON_FIELD(JSON_FIELD_INTEGER, text, structure, member),                  \
+			.present_offset = JSON_NO_MEMBER, .count_offset = JSON_NO_MEMBER, \
+			.maximum = INT64_MAX                                              \
+	}
+#define UID(text, structure, member) NUMBER_TO(text, structure, member, UINT32_MAX)
+#define PID(text, structure, member) NUMBER_TO(text, structure, member, INT32_MAX)
 #define WORD(text, structure, member)                                   \
 	{                                                               \
 		RECORD_ROW(JSON_FIELD_ADDRESS, text, structure, member) \

@@ -123,6 +123,7 @@ static const JsonField reservation_fields[] = {
 	OPTIONAL_BOOLEAN("operatorPays", RecordedRange, payer.is_operator),
 	NUMBER("first", RecordedRange, range.range.first),
 	NUMBER("end", RecordedRange, range.range.end),
+	OPTIONAL_NUMBER("mappingsFrom", RecordedRange, range.mappings_from),
 };
 
 static const JsonField mapping_fields[] = {

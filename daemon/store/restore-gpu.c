@@ -144,9 +144,26 @@ RestoreReason restore_page_table_entry(Restore *restore, void *record)
 	Failure failure;
 
 	if (!gpu_process)
-		return RESTORE_GPU_PROCESS_IS_GONE;
+		return restore_without_gpu_process(restore, from->gpu_process);
 	return restore_reason(address_space_restore_entry(&gpu_process->space, &gpu_process->payer,
 							  from->number, from->serial, &failure));
+}
+
+/*
+ * Returns RESTORE_OK if the range has the surroundings that its record states. A mapping without
+ * its reservation, or in a later one, was freed together with its own reservation.
+ */
+static RestoreReason check_surroundings(const Restore *restore, const RecordedRange *from,
+					GpuRangeKind kind, const GpuRange *around)
+{
+	bool is_inner = from->is_inside && kind == GPU_RANGE_MAPPING;
+
+	if (is_inner && !around && restore->report->dropped[STORE_RESERVATION] == 0)
+		return RESTORE_HAS_ENDED;
+	if (is_inner && around && around->kind == GPU_RANGE_USER_RESERVATION &&
+	    from->range.serial < around->mappings_from)
+		return RESTORE_HAS_ENDED;
+	return from->is_inside == (around != NULL) ? RESTORE_OK : RESTORE_OTHER_SURROUNDINGS;
 }
 
 static RestoreReason restore_range(Restore *restore, RecordedRange *from, GpuRangeKind kind)
@@ -156,12 +173,14 @@ static RestoreReason restore_range(Restore *restore, RecordedRange *from, GpuRan
 	Failure failure;
 
 	if (!gpu_process)
-		return RESTORE_GPU_PROCESS_IS_GONE;
+		return restore_without_gpu_process(restore, from->gpu_process);
 	AddressSpace *space = &gpu_process->space;
 	if (range->first >= range->end || range->end > space->taken.end)
 		return RESTORE_INVALID_RANGE;
-	if (from->is_inside != (range_tree_find(&space->taken, range->first) != NULL))
-		return RESTORE_OTHER_SURROUNDINGS;
+	RestoreReason reason = check_surroundings(
+		restore, from, kind, gpu_range_of(range_tree_find(&space->taken, range->first)));
+	if (reason != RESTORE_OK)
+		return reason;
 	from->range.kind = kind;
 	return restore_reason(address_space_restore(space, &from->payer, &from->range, &failure));
 }
@@ -185,7 +204,7 @@ RestoreReason restore_context(Restore *restore, void *record)
 	Failure failure;
 
 	if (!gpu_process)
-		return RESTORE_GPU_PROCESS_IS_GONE;
+		return restore_without_gpu_process(restore, from->gpu_process);
 	if (!gpu_process->process)
 		return RESTORE_NO_OWNER_PROCESS;
 	if (handle_entry_is_taken(broker, &from->handle))

@@ -7,6 +7,7 @@
 
 static const char *const texts[] = {
 	[RESTORE_OK] = "",
+	[RESTORE_HAS_ENDED] = "it had ended before",
 	[RESTORE_NO_MEMORY] = "out of memory",
 	[RESTORE_NO_WATCH] = "its process cannot be watched",
 	[RESTORE_NO_RESOURCES] = "out of file descriptors or memory",

@@ -3,6 +3,7 @@
 #include "daemon/store/restore.h"
 #include "daemon/core/removal-batch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Storage for the structure of any record. */
@@ -164,13 +165,6 @@ static RestoreReason restore_value(Restore *restore, StoreKind kind, uint64_t se
 	return reason;
 }
 
-/* A record in restore order. */
-typedef struct RestoreEntry {
-	StoreKind kind;
-	const PersistedRecord *record;
-	bool is_dropped;
-} RestoreEntry;
-
 /* Returns false if a resource is exhausted; the record is neither restored nor dropped then. */
 static bool restore_one(Restore *restore, Store *store, RestoreEntry *entry)
 {
@@ -190,7 +184,8 @@ static bool restore_one(Restore *restore, Store *store, RestoreEntry *entry)
 		restore_refuse(report, entry->kind, record->number, reason);
 	} else {
 		entry->is_dropped = true;
-		restore_report_drop(report, entry->kind, record->number, reason, field);
+		if (reason != RESTORE_HAS_ENDED)
+			restore_report_drop(report, entry->kind, record->number, reason, field);
 	}
 	json_free(value); /* owns the field's name */
 	return !restore_reason_is_exhaustion(reason);
@@ -218,6 +213,18 @@ static RestoreEntry *order_records(const PersistedRecords *records)
 	if (entries)
 		qsort(entries, records->count, sizeof(*entries), compare_entries);
 	return entries;
+}
+
+RestoreReason restore_without_gpu_process(const Restore *restore, uint64_t gpu_process)
+{
+	const PersistedRecords *records = restore->records;
+	const PersistedRecord record = { .number = gpu_process };
+	const RestoreEntry wanted = { .kind = STORE_GPU_PROCESS, .record = &record };
+	const RestoreEntry *found =
+		bsearch(&wanted, restore->entries, records->count, sizeof(wanted), compare_entries);
+
+	return found || gpu_process > records->last_number ? RESTORE_GPU_PROCESS_IS_GONE
+							   : RESTORE_HAS_ENDED;
 }
 
 static void report_unused(StoreReport *report, const SharedObject *object)
@@ -305,6 +312,8 @@ static bool restore_all(Restore *restore, Store *store, const PersistedRecords *
 		calloc(count + 1, sizeof(PendingRegistration));
 	bool is_restored = entries && processes && objects && registrations;
 
+	restore->records = records;
+	restore->entries = entries;
 	restore->processes = processes;
 	restore->objects = objects;
 	restore->registrations = registrations;

@@ -15,9 +15,18 @@ typedef struct PendingRegistration {
 	Difference difference;
 } PendingRegistration;
 
+/* A record in restore order. */
+typedef struct RestoreEntry {
+	StoreKind kind;
+	const PersistedRecord *record;
+	bool is_dropped;
+} RestoreEntry;
+
 typedef struct Restore {
 	Broker *broker;
 	StoreReport *report;
+	const PersistedRecords *records;
+	const RestoreEntry *entries; /* of all records, sorted by kind and serial */
 	Process **processes; /* referenced until the end, because a host forgets unwatched ones */
 	size_t process_count;
 	SharedObject **objects; /* restored objects; those not shared or held will end */
@@ -58,6 +67,13 @@ RestoreReason restore_reason(NTSTATUS status);
 /* Return NULL if the entity has not been restored. */
 Adapter *restore_find_adapter(Restore *restore, uint64_t serial);
 VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial);
+
+/*
+ * Returns the reason why a record whose GPU process has not been restored is dropped. It is
+ * RESTORE_HAS_ENDED if the GPU process ended before the daemon did, and the reaper had not yet
+ * removed the record.
+ */
+RestoreReason restore_without_gpu_process(const Restore *restore, uint64_t gpu_process);
 
 /* Gives a GPU process its recorded serial and handle. */
 void restore_identity(Restore *restore, GpuProcess *gpu_process, uint64_t serial,

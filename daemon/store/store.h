@@ -96,6 +96,9 @@ NTSTATUS store_save_holder(Store *store, const ObjectHolder *holder, Failure *fa
 typedef enum RestoreReason {
 	RESTORE_OK,
 
+	/* The entity had ended, and the reaper would have removed its record. Not reported. */
+	RESTORE_HAS_ENDED,
+
 	/* A resource is exhausted: the whole restore fails, and a later one may succeed. */
 	RESTORE_NO_MEMORY,
 	RESTORE_NO_WATCH,

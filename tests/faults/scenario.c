@@ -244,6 +244,8 @@ void scenario_free(Scenario *scenario)
 	/* End the adapters that still wait for their drivers after a restart. */
 	fake_host->now += UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
 	adapters_end_overdue(fake_host->service.broker);
+	while (broker_reap(fake_host->service.broker, SIZE_MAX))
+		;
 	broker_check(fake_host->service.broker);
 	fake_host_must(fake_host->quarantine_count > 0 ||
 		       RB_EMPTY(&fake_host->service.broker->accounts.tree));

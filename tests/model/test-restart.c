@@ -374,6 +374,8 @@ static void step(Run *run)
 	default:
 		run->successes += strcmp(any_request(run), "STATUS_SUCCESS") == 0;
 	}
+	if (dice_chance(&run->dice, 2))
+		broker_reap(run->fake_host->service.broker, dice_roll(&run->dice, 6));
 	broker_check(run->fake_host->service.broker);
 }
 

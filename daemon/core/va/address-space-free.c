@@ -193,24 +193,46 @@ static void notify_removed(const GpuRange *range, RangeRemoved removed, void *co
 		removed(context, range);
 }
 
+/* Cuts a mapping that lies across an edge of the freed pages. Ignores others, and NULL. */
+static void cut_edge(AddressSpace *space, const SpaceChange *change, Range *mapping,
+		     RangeRemoved removed, void *context)
+{
+	if (!mapping || (mapping->first >= change->first && mapping->end <= change->end))
+		return;
+	const Cut cut = cut_of_mapping(space, mapping, change->first, change->end);
+	notify_removed(cut.range, removed, context);
+	cut_commit(space, &cut, NULL);
+}
+
 /*
- * Reports outer ranges first. If the removal of their persisted records is interrupted, then either
- * nothing has been freed, or the next start removes the inner ranges together with the outer one.
+ * Frees the mappings in a part of a reservation. No mapping contains all of this part, because then
+ * only the mapping would be cut.
+ */
+static void free_mappings(AddressSpace *space, const SpaceChange *change, RangeRemoved removed,
+			  void *context)
+{
+	RangeTree *mappings = &space->mappings;
+	uint64_t count;
+
+	cut_edge(space, change, range_tree_find(mappings, change->first), removed, context);
+	cut_edge(space, change, range_tree_find(mappings, change->end - 1), removed, context);
+	count = range_tree_detach(mappings, change->first, change->end, &space->garbage);
+	tally_return(&space->user_ranges, space->accounts, count);
+}
+
+/*
+ * Reports the outer range first. If the removal of their persisted records is interrupted, then
+ * either nothing has been freed, or the next start removes the inner ranges together with the outer
+ * one.
  */
 static void commit_free(AddressSpace *space, SpaceChange *change, RangeRemoved removed,
 			void *context)
 {
 	const Cut cut = { change->tree, change->range, change->first, change->end };
-	Range *mapping;
 
 	notify_removed(change->range, removed, context);
 	if (change->range->kind == GPU_RANGE_USER_RESERVATION)
-		while ((mapping = range_tree_overlapping(&space->mappings, change->first,
-							 change->end))) {
-			Cut inside = cut_of_mapping(space, mapping, change->first, change->end);
-			notify_removed(inside.range, removed, context);
-			cut_commit(space, &inside, NULL);
-		}
+		free_mappings(space, change, removed, context);
 	cut_commit(space, &cut, change->tail);
 }
 
@@ -232,7 +254,7 @@ void address_space_commit(AddressSpace *space, SpaceChange *change, RangeRemoved
 		commit_free(space, change, removed, context);
 		assign_serials(change);
 	} else {
-		change->range->serial = change->parts[0].range.serial;
+		*change->range = change->parts[0].range;
 		range_tree_insert(change->tree, &change->place, &change->range->range);
 	}
 	address_space_fit_root_table(space);

@@ -177,7 +177,7 @@ static void translate_reserved(const AddressSpace *space, uint64_t virtual_addre
 		page_tables_find_entry(&space->page_tables, entry_number(space, virtual_address));
 
 	*ret = (Translation){ .state = TRANSLATION_RESERVED };
-	if (!entry || !entry->is_valid)
+	if (!entry || !page_tables_is_valid(&space->page_tables, entry))
 		return;
 	ret->state = TRANSLATION_DRIVER_PAGE_TABLE;
 	ret->page_table_address = entry->page_table_address;

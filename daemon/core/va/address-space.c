@@ -27,23 +27,43 @@ bool address_space_init(AddressSpace *space, const GpuMmu *mmu, Accounts *accoun
 	return true;
 }
 
-/* Frees a range. Root entry zero is part of the AddressSpace, not an allocation. */
-static void free_range(Range *range)
+void address_space_end(AddressSpace *space)
 {
-	GpuRange *gpu_range = gpu_range_of(range);
+	/* Root entry zero is part of the AddressSpace, not an allocation. */
+	if (space->taken.root)
+		range_tree_remove(&space->taken, &space->root_entry_zero.range);
+	range_tree_detach_all(&space->taken, &space->garbage);
+	range_tree_detach_all(&space->mappings, &space->garbage);
+	page_tables_end(&space->page_tables, space->accounts);
+	tally_return(&space->driver_reservations, space->accounts,
+		     space->driver_reservations.count);
+	tally_return(&space->user_ranges, space->accounts, space->user_ranges.count);
+}
 
-	if (gpu_range->kind != GPU_RANGE_ROOT_ENTRY_ZERO)
-		free(gpu_range);
+bool address_space_reap(AddressSpace *space, uint64_t *ret_serial)
+{
+	GpuRange *range = gpu_range_of(range_garbage_take(&space->garbage));
+
+	if (!range)
+		return page_tables_reap(&space->page_tables, ret_serial);
+	*ret_serial = range->serial;
+	free(range);
+	return true;
+}
+
+bool address_space_has_garbage(const AddressSpace *space)
+{
+	return space->garbage.ranges || space->garbage.nodes ||
+	       page_tables_has_garbage(&space->page_tables);
 }
 
 void address_space_deinit(AddressSpace *space)
 {
-	range_tree_deinit(&space->mappings, free_range);
-	range_tree_deinit(&space->taken, free_range);
-	page_tables_deinit(&space->page_tables, space->accounts);
-	tally_return(&space->driver_reservations, space->accounts,
-		     space->driver_reservations.count);
-	tally_return(&space->user_ranges, space->accounts, space->user_ranges.count);
+	uint64_t serial;
+
+	address_space_end(space);
+	while (address_space_reap(space, &serial))
+		;
 }
 
 void address_space_fit_root_table(AddressSpace *space)

@@ -60,7 +60,15 @@ typedef struct Mapping {
 /* One range. Members are packed, because an address space may have very many. */
 typedef struct GpuRange {
 	Range range;
-	uint64_t allocation;      /* mappings only, see Mapping */
+	union {
+		uint64_t allocation; /* mappings only, see Mapping */
+		/*
+		 * User reservations only: the lowest possible serial of a mapping inside. Mappings
+		 * with lower serials are freed, but the reaper may not have removed their persisted
+		 * records yet. 0 if all mappings are valid.
+		 */
+		uint64_t mappings_from;
+	};
 	uint64_t offset;          /* mappings only */
 	uint64_t serial;          /* of its persisted record; 0 if it has none */
 	bool has_allocation;      /* mappings only */
@@ -83,10 +91,28 @@ typedef struct AddressSpace {
 	Tally driver_reservations;
 	Tally user_ranges; /* number of user reservations and mappings */
 	PageTables page_tables;
+	RangeGarbage garbage; /* freed ranges that are not reaped yet */
 } AddressSpace;
 
-/* Returns false if out of memory. The mmu and the accounts must outlive the space. */
+/* Returns false if out of memory. The mmu and the accounts must outlive the space until its end. */
 bool address_space_init(AddressSpace *space, const GpuMmu *mmu, Accounts *accounts);
+
+/*
+ * Ends the space in O(log n): returns all charges, and leaves its ranges, entries and evicted
+ * tables to address_space_reap(). Only that, address_space_has_garbage() and address_space_deinit()
+ * may be called afterwards.
+ */
+void address_space_end(AddressSpace *space);
+
+/*
+ * Frees the memory of one freed range, or of one entry or evicted table of a space that has ended.
+ * Returns false if there is nothing to free. *ret_serial is the serial of its persisted record,
+ * which the caller removes; 0 if it has none.
+ */
+bool address_space_reap(AddressSpace *space, uint64_t *ret_serial);
+bool address_space_has_garbage(const AddressSpace *space);
+
+/* Ends the space and reaps everything. */
 void address_space_deinit(AddressSpace *space);
 
 /* A range as it will be after a change. */
@@ -195,8 +221,9 @@ NTSTATUS address_space_prepare_free(AddressSpace *space, const Payer *payer, uin
 				    uint64_t size, SpaceChange *ret, Failure *failure);
 
 /*
- * Commits the change, which cannot fail. Calls removed for each removed or shrunk range as it was,
- * outer ranges first. removed may be NULL.
+ * Commits the change, which cannot fail and takes O(log n). Calls removed, if it is not NULL, for
+ * the range that is cut and then for mappings at the edges, as they were. The mappings between the
+ * edges become garbage, for address_space_reap().
  */
 void address_space_commit(AddressSpace *space, SpaceChange *change,
 			  void (*removed)(void *context, const GpuRange *range), void *context);

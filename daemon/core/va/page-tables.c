@@ -25,26 +25,38 @@ void page_tables_init(PageTables *tables, const GpuMmu *mmu)
 	*tables = (PageTables){
 		.entries = RB_INITIALIZER(&tables->entries),
 		.evicted = RB_INITIALIZER(&tables->evicted),
+		.epoch = 1,
 		.entry_bits = mmu->index_bits[1],
 		.root_entries = mmu->level_count == 2 ? ROOT_ENTRIES_MIN : 0,
 		.written = TALLY_INIT(LIMIT_PAGE_TABLE_ENTRIES),
 	};
 }
 
-void page_tables_deinit(PageTables *tables, Accounts *accounts)
+void page_tables_end(PageTables *tables, Accounts *accounts)
 {
-	PageTableEntry *entry;
-	EvictedTable *table;
-
-	while ((entry = RB_ROOT(&tables->entries))) {
-		RB_REMOVE(PageTableEntryTree, &tables->entries, entry);
-		free(entry);
-	}
-	while ((table = RB_ROOT(&tables->evicted))) {
-		RB_REMOVE(EvictedTableTree, &tables->evicted, table);
-		free(table);
-	}
+	tables->has_ended = true;
 	tally_return(&tables->written, accounts, tables->written.count);
+}
+
+bool page_tables_reap(PageTables *tables, uint64_t *ret_serial)
+{
+	PageTableEntry *entry = RB_ROOT(&tables->entries);
+	EvictedTable *table = RB_ROOT(&tables->evicted);
+
+	if (!page_tables_has_garbage(tables))
+		return false;
+	*ret_serial = entry ? entry->serial : 0;
+	if (entry)
+		RB_REMOVE(PageTableEntryTree, &tables->entries, entry);
+	else
+		RB_REMOVE(EvictedTableTree, &tables->evicted, table);
+	free(entry ? (void *)entry : table);
+	return true;
+}
+
+bool page_tables_has_garbage(const PageTables *tables)
+{
+	return tables->has_ended && (!RB_EMPTY(&tables->entries) || !RB_EMPTY(&tables->evicted));
 }
 
 /* --- residency ------------------------------------------------------------------------------- */
@@ -92,11 +104,13 @@ static void invalidate_entries(PageTables *tables, uint64_t table)
 {
 	PageTableEntry *entry = first_entry_from(tables, table << tables->entry_bits);
 
-	for (; tables->valid_count > 0 && entry && entry->number >> tables->entry_bits == table;
-	     entry = RB_NEXT(PageTableEntryTree, NULL, entry)) {
-		tables->valid_count -= entry->is_valid;
-		entry->is_valid = false;
+	if (tables->root_entries > 0) { /* there is no other table */
+		tables->epoch++;
+		return;
 	}
+	for (; entry && entry->number >> tables->entry_bits == table;
+	     entry = RB_NEXT(PageTableEntryTree, NULL, entry))
+		entry->epoch = 0;
 }
 
 bool page_tables_make_resident(PageTables *tables, Accounts *accounts, uint64_t entry)
@@ -197,9 +211,8 @@ void page_tables_commit_entry(PageTables *tables, const EntryChange *change, boo
 
 	if (change->is_new)
 		RB_INSERT(PageTableEntryTree, &tables->entries, entry);
-	tables->valid_count += (uint64_t)is_valid - (uint64_t)entry->is_valid;
 	entry->page_table_address = change->page_table_address;
-	entry->is_valid = is_valid;
+	entry->epoch = is_valid ? tables->epoch : 0;
 }
 
 void page_tables_discard_entry(PageTables *tables, Accounts *accounts, const EntryChange *change)
@@ -214,13 +227,12 @@ void page_tables_check(const PageTables *tables)
 {
 	const PageTableEntry *entry = first_entry_from(tables, 0);
 	EvictedTable *table = RB_MIN(EvictedTableTree, (EvictedTableTree *)&tables->evicted);
-	uint64_t count = 0, valid_count = 0;
+	uint64_t count = 0;
 
 	for (; entry; entry = RB_NEXT(PageTableEntryTree, NULL, (PageTableEntry *)entry)) {
+		assert(entry->epoch <= tables->epoch);
 		count++;
-		valid_count += entry->is_valid;
 	}
-	assert(valid_count == tables->valid_count);
 	for (; table; table = RB_NEXT(EvictedTableTree, NULL, table))
 		count++;
 	assert(count == tables->written.count);

@@ -27,7 +27,7 @@ typedef struct PageTableEntry {
 	uint64_t number;
 	uint64_t page_table_address;
 	uint64_t serial; /* of its persisted record; 0 if it has none */
-	bool is_valid;
+	uint64_t epoch;  /* in which the driver has set the entry; 0 if it is invalid */
 	RB_ENTRY(PageTableEntry) by_number;
 } PageTableEntry;
 
@@ -42,8 +42,9 @@ typedef RB_HEAD(EvictedTableTree, EvictedTable) EvictedTableTree;
 
 typedef struct PageTables {
 	PageTableEntryTree entries;
-	uint64_t valid_count; /* number of valid entries */
 	EvictedTableTree evicted;
+	uint64_t epoch; /* entries of earlier epochs are invalid */
+	bool has_ended;
 	unsigned int entry_bits; /* shift from an entry's number to its table's */
 	uint64_t root_entries;   /* size of the root table with two levels, otherwise 0 */
 	uint64_t root_generation;
@@ -51,7 +52,16 @@ typedef struct PageTables {
 } PageTables;
 
 void page_tables_init(PageTables *tables, const GpuMmu *mmu);
-void page_tables_deinit(PageTables *tables, Accounts *accounts);
+
+/* Returns all charges. Only the next two functions may be called afterwards. */
+void page_tables_end(PageTables *tables, Accounts *accounts);
+
+/*
+ * Frees one entry or evicted table of tables that have ended. Returns false if there is none.
+ * *ret_serial is the serial of its persisted record, or 0 without a record.
+ */
+bool page_tables_reap(PageTables *tables, uint64_t *ret_serial);
+bool page_tables_has_garbage(const PageTables *tables);
 
 bool page_tables_is_resident(const PageTables *tables, uint64_t entry);
 
@@ -70,6 +80,12 @@ bool page_tables_make_resident(PageTables *tables, Accounts *accounts, uint64_t 
 
 /* Returns the driver's entry of that number, valid or not, or NULL if the driver has not set it. */
 const PageTableEntry *page_tables_find_entry(const PageTables *tables, uint64_t entry);
+
+/* Tests whether the entry points at a leaf table of the driver's. */
+static inline bool page_tables_is_valid(const PageTables *tables, const PageTableEntry *entry)
+{
+	return entry->epoch == tables->epoch;
+}
 
 /* Tests whether any entry from first to last is the driver's. */
 bool page_tables_has_entry(const PageTables *tables, uint64_t first, uint64_t last);
@@ -106,7 +122,8 @@ void page_tables_discard_entry(PageTables *tables, Accounts *accounts, const Ent
 
 /*
  * Resizes the root table of a two-level MMU to hold at least that many entries. A new size is a new
- * root table, which is resident. Does nothing for other MMUs.
+ * root table, which is resident: its entries are invalidated in O(1), because a process can cause
+ * it at any time. Does nothing for other MMUs.
  */
 void page_tables_resize_root(PageTables *tables, Accounts *accounts, uint64_t entries);
 

@@ -152,7 +152,10 @@ Test(restart_damage, unknown_records_are_dropped)
 	stage_free(&stage);
 }
 
-/* Removes one record at a time; total is the number of records that depend on it. */
+/*
+ * Removes one record at a time; total is the number of records that are reported because of it. A
+ * GPU process and a reservation had ended if they have no record, and the rest is their garbage.
+ */
 Test(restart_damage, dependents_of_a_missing_record_are_dropped)
 {
 	static const struct {
@@ -162,8 +165,8 @@ Test(restart_damage, dependents_of_a_missing_record_are_dropped)
 		{ "adapter", "", 0 }, /* a new adapter replaces it, with another handle */
 		{ "virtualMachine", GUID_A, 5 }, /* vGPU, registration, two sharings, fence */
 		{ "virtualGpu", "half", 2 },
-		{ "gpuProcess", "", 9 },
-		{ "reservation", "\"first\":536870912", 2 },
+		{ "gpuProcess", "", 0 },
+		{ "reservation", "\"first\":536870912", 0 },
 		{ "object", "scanout", 1 },
 		{ "sharing", "\"descriptors\":[1]", 0 },
 	};
@@ -220,6 +223,8 @@ static void free_with_crash(size_t number, size_t drops, char *ret_snapshots[3])
 	cr_assert_str_eq(free_addresses(fake_host, stage.fixture.client, stage.gpu_process,
 					frees[number].base, frees[number].size),
 			 SUCCESS);
+	while (broker_reap(fake_host->service.broker, 1))
+		;
 	ret_snapshots[1] = fake_host_snapshot(fake_host, stage.fixture.admin);
 	cr_assert_eq(fake_host->removals_before_crash, 0u, "%zu: it must drop at least %zu records",
 		     number, drops);
