@@ -129,9 +129,12 @@ uint64_t range_node_summary(const RangeNode *node)
 uint64_t range_node_resummarise(const RangeNode *node, uint64_t stored, uint64_t was, uint64_t is)
 {
 	uint64_t rank = rank_of(node, stored);
+
+	/* Gaps with fewer units than the largest contribute to neither maximum. */
+	if (larger(was, is) >> 1 < units(node, stored >> 1) << node->alignment_bits)
+		return stored;
 	bool loses_largest = was >> 1 >= stored >> 1 && is >> 1 < stored >> 1;
 	bool loses_rank = rank_of(node, was) >= rank && rank_of(node, is) < rank;
-
 	return loses_largest || loses_rank ? range_node_summary(node)
 					   : range_node_combine(node, stored, is);
 }
