@@ -158,7 +158,7 @@ static RestoreReason check_surroundings(const Restore *restore, const RecordedRa
 {
 	bool is_inner = from->is_inside && kind == GPU_RANGE_MAPPING;
 
-	if (is_inner && !around && restore->report->dropped[STORE_RESERVATION] == 0)
+	if (is_inner && !around && !restore->has_lost_reservation)
 		return RESTORE_HAS_ENDED;
 	if (is_inner && around && around->kind == GPU_RANGE_USER_RESERVATION &&
 	    from->range.serial < around->mappings_from)

@@ -186,6 +186,8 @@ static bool restore_one(Restore *restore, Store *store, RestoreEntry *entry)
 		entry->is_dropped = true;
 		if (reason != RESTORE_HAS_ENDED)
 			restore_report_drop(report, entry->kind, record->number, reason, field);
+		if (entry->kind == STORE_RESERVATION && reason != RESTORE_GPU_PROCESS_IS_GONE)
+			restore->has_lost_reservation = true;
 	}
 	json_free(value); /* owns the field's name */
 	return !restore_reason_is_exhaustion(reason);

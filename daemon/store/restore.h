@@ -33,6 +33,7 @@ typedef struct Restore {
 	size_t object_count;
 	PendingRegistration *registrations;
 	size_t registration_count;
+	bool has_lost_reservation; /* its record was damaged; mappings inside are reported, too */
 } Restore;
 
 /*

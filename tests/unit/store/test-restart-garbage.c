@@ -170,6 +170,27 @@ Test(restart_garbage, ended_gpu_processes_do_not_come_back)
 	}
 }
 
+/* The end of another GPU process, with reservations of its own, is reported as always. */
+Test(restart_garbage, garbage_is_not_reported_beside_an_ended_process)
+{
+	Stage stage = stage_with_mappings();
+	FakeHost *fake_host = stage.fake_host;
+	Caller *other = stage.fixture.stranger;
+
+	cr_assert_str_eq(call(fake_host, other, CREATE_CONTEXT, NULL), SUCCESS);
+	cr_assert_str_eq(
+		reserve(fake_host, other, reply_string(fake_host, "process"), SIZE, address_of(0)),
+		SUCCESS);
+	free_part(&stage, 0, SIZE);
+	fake_host_stop(fake_host);
+	fake_host_kill(fake_host, stage.fixture.mallory);
+	fake_host_start(fake_host);
+	cr_expect_eq(stage_dropped(&stage, STORE_RESERVATION, "its GPU process is gone"), 1u);
+	cr_expect_eq(fake_host->report.dropped[STORE_MAPPING], 0u);
+	stage_restart_unchanged(&stage);
+	stage_free(&stage);
+}
+
 /* The mark of a reservation is written only while there is garbage. */
 Test(restart_garbage, records_without_garbage_are_those_of_earlier_versions)
 {
