@@ -286,7 +286,7 @@ static void step(Run *run)
 	send_one(run);
 	check_events(run, first);
 	check_lists(run);
-	/* Nobody sees a difference. */
+	/* Reap a little. The next step must not see a difference. */
 	broker_reap(run->fake_host->service.broker, run->step % 3);
 	broker_check(run->fake_host->service.broker);
 }

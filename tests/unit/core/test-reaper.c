@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that freed ranges and ended GPU processes disappear at once for everybody. Their memory and
- * their persisted records are reaped later, and this garbage cannot grow.
+ * Proves that freed ranges and ended GPU processes disappear at once for everybody. Their memory
+ * and their persisted records are reaped later, and this garbage cannot grow.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -166,4 +166,31 @@ Test(reaper, contexts_of_an_ended_gpu_process_are_unknown_at_once)
 	cr_expect_eq(reply_count(fake_host, "processes"), 1u);
 	cr_expect_eq(fake_host_events(fake_host, EVENT_GPU_PROCESS_REMOVED), 1u);
 	cr_expect_eq(reap_all(), 3u, "two contexts and the process");
+}
+
+Test(reaper, entries_and_evicted_tables_are_reaped)
+{
+	FakeAdapter adapter = fake_running_adapter(fake_host, fixture.admin, "9,9,9,9");
+	size_t persisted = fake_host->persisted_count;
+	char card[64];
+
+	create_gpu_process(fake_host, fixture.admin, &adapter, "", card);
+	cr_assert_str_eq(reserve_range(fake_host, fixture.admin, card, UINT64_C(4) << 30,
+				       ",\"baseAddress\":\"0x20000000000\""),
+			 "STATUS_SUCCESS");
+	cr_assert_str_eq(complete_process(fake_host, fixture.admin, card), "STATUS_SUCCESS");
+	for (uint64_t i = 0; i < 3; i++)
+		cr_assert_str_eq(
+			set_entry(fake_host, fixture.admin, card, address_of(512 * i), "0x1000"),
+			"STATUS_SUCCESS");
+	cr_assert_str_eq(table_call(fake_host, fixture.admin, EVICT, card, address_of(0)),
+			 "STATUS_SUCCESS");
+	cr_assert_eq(accounts_used(&broker->accounts, 0, LIMIT_PAGE_TABLE_ENTRIES), 4u);
+	cr_assert_str_eq(
+		callf(fake_host, fixture.admin, DESTROY_PROCESS, "{\"process\":\"%s\"}", card),
+		"STATUS_SUCCESS");
+	cr_expect_eq(accounts_used(&broker->accounts, 0, LIMIT_PAGE_TABLE_ENTRIES), 0u);
+	cr_expect_eq(accounts_used(&broker->accounts, 0, LIMIT_DRIVER_RESERVATIONS), 0u);
+	cr_expect_eq(reap_all(), 6u, "a reservation, three entries, a table, and the process");
+	cr_expect_eq(fake_host->persisted_count, persisted);
 }
