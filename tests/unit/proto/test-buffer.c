@@ -17,6 +17,18 @@ static void check(const Buffer *buffer)
 		cr_assert_eq(buffer->start, 0u, "an empty buffer starts at offset 0");
 }
 
+/* Arithmetic on NULL, and memcpy() or memchr() with it, are undefined even for 0 bytes. */
+Test(buffer, an_empty_buffer_has_contents_that_can_be_copied)
+{
+	Buffer buffer = BUFFER_INIT;
+
+	cr_assert_not_null(buffer_head(&buffer));
+	cr_assert(buffer_append(&buffer, "x", 1));
+	cr_assert_eq(*buffer_head(&buffer), 'x');
+	buffer_deinit(&buffer);
+	cr_assert_not_null(buffer_head(&buffer));
+}
+
 /* Random appends and consumes: each byte comes out once, in order. */
 Test(buffer, bytes_come_out_in_order)
 {
