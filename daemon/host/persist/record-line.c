@@ -130,7 +130,7 @@ static bool skip_number(const char **at, const char *end, uint64_t *ret)
 		    __builtin_add_overflow(number, (uint64_t)(**at - '0'), &number))
 			return false;
 	*ret = number;
-	return *at > begin && number <= PERSISTED_NUMBER_MAX;
+	return *at > begin && number > 0 && number <= PERSISTED_NUMBER_MAX;
 }
 
 static bool skip_kind(const char **at, const char *end, PersistedKind *ret)

@@ -33,8 +33,8 @@ typedef enum PersistedKind {
 } PersistedKind;
 
 /*
- * Upper bound for numbers. The daemon never assigns a higher one; a file that has one was forged,
- * and continuing from it could overflow.
+ * Upper bound for numbers; the lower bound is 1. The daemon never assigns others. A file that has
+ * one was forged: continuing from a higher number could overflow, and 0 stands for no record.
  */
 #define PERSISTED_NUMBER_MAX (UINT64_MAX / 4)
 

@@ -68,7 +68,7 @@ static void save_at_random(PlainStore *plain, PersistedKind kind, uint64_t numbe
 static void change_at_random(PlainStore *plain)
 {
 	PersistedKind kind = (PersistedKind)(random() % PERSISTED_KIND_MAX);
-	uint64_t number = (uint64_t)random() % NUMBERS;
+	uint64_t number = 1 + (uint64_t)random() % (NUMBERS - 1);
 
 	if (random() % 3 > 0) {
 		save_at_random(plain, kind, number);

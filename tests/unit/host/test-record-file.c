@@ -146,6 +146,19 @@ Test(record_file, numbers_above_the_maximum_are_refused)
 	buffer_deinit(&line);
 }
 
+/* 0 stands for no record, so that such a record could never be removed again. */
+Test(record_file, number_zero_is_refused)
+{
+	PersistedRecord record = { .number = 0, .text = "\"x\"", .size = 3 }, parsed;
+	Buffer line = BUFFER_INIT;
+	PersistedKind kind;
+
+	cr_assert(record_line_append(&line, PERSISTED_ENTITY, &record));
+	cr_assert_not(
+		record_line_parse(buffer_head(&line), buffer_size(&line) - 1, &kind, &parsed));
+	buffer_deinit(&line);
+}
+
 Test(record_file, truncation_at_every_byte)
 {
 	Buffer whole = five_lines();
