@@ -243,6 +243,14 @@ static bool check_owner(const ConfigFile *file, int fd)
 	return true;
 }
 
+bool config_parse(const char *name, Buffer *text, Settings *settings, char **ret_error)
+{
+	ConfigFile file = { .path = name, .settings = settings, .ret_error = ret_error };
+
+	*ret_error = NULL;
+	return read_text(&file, text);
+}
+
 static bool read_file(const char *path, bool may_be_absent, Settings *settings, char **ret_error)
 {
 	ConfigFile file = { .path = path, .settings = settings, .ret_error = ret_error };
@@ -259,7 +267,7 @@ static bool read_file(const char *path, bool may_be_absent, Settings *settings, 
 	int error = file_read_all(fd, &text);
 	if (error < 0)
 		return mistake(&file, "cannot be read: %s", strerror(-error));
-	return read_text(&file, &text);
+	return config_parse(path, &text, settings, ret_error);
 }
 
 static int is_drop_in(const struct dirent *entry)

@@ -3,6 +3,7 @@
 #define DAEMON_HOST_CONFIG_H
 
 #include "daemon/api/service.h"
+#include "proto/buffer.h"
 
 /*
  * Loads the configuration: DIR/vaild.json, then DIR/vaild.json.d/NAME.json in the order of their
@@ -21,5 +22,13 @@
  * of memory.
  */
 bool config_load(const char *directory, Settings *ret_settings, char **ret_error);
+
+/*
+ * Applies the text of one file, which config_load() reads from the disk, to the settings of the
+ * files before it. name: of the file, for the error. text: changed by the parser.
+ *
+ * Returns true, or false with *settings unchanged and *ret_error as above.
+ */
+bool config_parse(const char *name, Buffer *text, Settings *settings, char **ret_error);
 
 #endif
