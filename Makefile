@@ -53,7 +53,7 @@ endif
 CLIENTS = vailctl vail-view vail-qemu
 PURE    = daemon/api daemon/store daemon/core proto
 DAEMON  = daemon/host $(PURE)
-LAYERS  = $(DAEMON) client/libvail client/common $(CLIENTS:%=client/%) tests/support
+LAYERS  = $(DAEMON) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
 
 # A program's main file belongs to no layer.
 MAINS = daemon/main.c $(foreach client,$(CLIENTS),client/$(client)/$(client).c)
@@ -118,11 +118,28 @@ $(foreach client,$(CLIENTS),$(eval $(call client_programs,$(client))))
 
 UNIT = $(call sources,tests/unit tests/security tests/support/leak-check)
 
-# The library is linked as its users see it, because its inner names are also the daemon's.
-$(eval $(call program,build/sanitized,build/tests/unit-tests,$(UNIT) client/libvail/fault-safe-copy.c,tests/support $(CLIENTS:%=client/%) client/common $(DAEMON),-Lbuild/sanitized -lvail -Wl$(comma)-rpath$(comma)'$$$$ORIGIN/../sanitized' -lcriterion $(TEST_LIBS),build/sanitized/libvail.so))
-$(eval $(call program,build/sanitized,build/tests/model-tests,$(call sources,tests/model tests/support/leak-check),tests/support $(PURE),-lcriterion -ljson-c))
-$(eval $(call program,build/sanitized,build/tests/replay-session,$(call sources,tests/fuzz),tests/support $(PURE),-ljson-c))
-$(eval $(call program,build/fuzz,build/fuzz/fuzz-session,tests/fuzz/fuzz-session.c,tests/support $(PURE),-ljson-c))
+# $(call unit_tests,VARIANT,PATH,FOLDER OF LIBVAIL FROM THERE): the library is linked as its users see
+# it, because its inner names are also the daemon's.
+unit_tests = $(call program,$(1),$(2),$(UNIT) client/libvail/fault-safe-copy.c,tests/support $(CLIENTS:%=client/%) client/common $(DAEMON),-L$(1) -lvail -Wl$(comma)-rpath$(comma)'$$$$ORIGIN/$(3)' -lcriterion $(TEST_LIBS),$(1)/libvail.so)
+model_tests = $(call program,$(1),$(2),$(call sources,tests/model tests/support/leak-check),tests/support $(PURE),-lcriterion -ljson-c)
+
+$(eval $(call unit_tests,build/sanitized,build/tests/unit-tests,../sanitized))
+$(eval $(call model_tests,build/sanitized,build/tests/model-tests))
+
+# Each tests/fuzz/fuzz-NAME.c is one fuzz target, with its inputs in tests/fuzz/corpus/NAME. A target
+# is linked with the daemon or, if it is one of FUZZ_CLIENT, with the clients and libvail's objects.
+# libFuzzer runs build/fuzz/fuzz-NAME; build/tests/replay-NAME runs the same target on stored inputs.
+FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
+FUZZ_CLIENT  = libvail object-image qemu-display qemu-listener qemu-monitor terminal-text vailctl
+
+fuzz_layers = tests/fuzz/common tests/support $(if $(filter $(FUZZ_CLIENT),$(1)),$(CLIENTS:%=client/%) client/common client/libvail proto,$(DAEMON))
+
+# $(call fuzz_target,VARIANT,PATH,NAME,FURTHER SOURCES)
+fuzz_target = $(call program,$(1),$(2),tests/fuzz/fuzz-$(3).c $(4),$(call fuzz_layers,$(3)),$(TEST_LIBS))
+
+$(foreach name,$(FUZZ_TARGETS),\
+    $(eval $(call fuzz_target,build/fuzz,build/fuzz/fuzz-$(name),$(name)))\
+    $(eval $(call fuzz_target,build/sanitized,build/tests/replay-$(name),$(name),tests/fuzz/replay.c)))
 
 # In these two, every allocation of vaild's own objects can fail. Those of libraries and tests cannot.
 ALLOCATIONS = malloc calloc realloc reallocarray strdup strndup asprintf vasprintf open_memstream
@@ -169,6 +186,7 @@ $(foreach source,$(call sources,tests/bench/frames),$(eval $(call program,build,
 BENCHES = $(filter %-bench build/tests/frame-%,$(PROGRAMS))
 TESTS   = $(filter build/sanitized/% build/tests/%,$(filter-out $(BENCHES),$(PROGRAMS))) \
           $(HELPER_PROGRAMS) $(PRELOADED)
+FUZZERS = $(filter build/fuzz/%,$(PROGRAMS))
 
 ## Objects
 
@@ -180,10 +198,11 @@ build/sanitized/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) $(BASE) -MMD -MP -O1 -g $(SANITIZE) -c -o $@ $<
 
-build/fuzz/%: CC = $(CLANG)
+build/fuzz/%: override CC = $(CLANG)
 build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	$(COMPILE) $(LANGUAGE) -MMD -MP -O1 -g -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+	$(COMPILE) $(LANGUAGE) -MMD -MP -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+	    -fno-sanitize-recover=all -fno-omit-frame-pointer -c -o $@ $<
 
 # Each interface file becomes a C string, line by line, so that a compiler's error names its line.
 $(INTERFACES): $(wildcard proto/*.varlink) Makefile
@@ -203,8 +222,8 @@ $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 
 # Keeps the objects that only a pattern asks for.
 .SECONDARY:
-.PHONY: all helpers tests benches preloaded lint tidy format check-layers fuzz install uninstall clean help \
-        compile_commands.json
+.PHONY: all helpers tests benches preloaded fuzzers lint tidy format check-layers install uninstall \
+        clean help compile_commands.json
 
 -include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
 
@@ -240,11 +259,20 @@ $(eval $(call command,soak,run,all helpers build/tests/soak-clients preloaded,te
 
 $(eval $(call command,hostile,run,all helpers build/tests/hostile-neighbours,tests/system/test-hostile-neighbours.sh --seconds $(or $(SECONDS),5) $(if $(ONLY),--only $(ONLY)) $(if $(ATTEMPTS),--attempts $(ATTEMPTS))))
 
+# A fuzz target, or several, and for how many seconds each is fuzzed. fuzz-all gives each 20 minutes.
+TARGET = session
+SECONDS =
+
+$(eval $(call command,fuzz,check,$(TARGET:%=build/fuzz/fuzz-%),tests/fuzz/run --seconds $(or $(SECONDS),0) $(TARGET)))
+$(eval $(call command,fuzz-all,check,fuzzers,tests/fuzz/run --seconds $(or $(SECONDS),1200) $(FUZZ_TARGETS)))
+$(eval $(call command,fuzz-merge,check,$(TARGET:%=build/fuzz/fuzz-%),tests/fuzz/run --merge $(TARGET)))
+
 helpers: $(HELPER_PROGRAMS)
 tests: $(TESTS)
 benches: $(BENCHES)
 preloaded: $(PRELOADED)
-helpers tests benches preloaded:
+fuzzers: $(FUZZERS)
+helpers tests benches preloaded fuzzers:
 	@:
 
 lint:
@@ -252,11 +280,6 @@ lint:
 
 check-layers: $(PURE:%=build/%.a)
 	@tests/check-layers
-
-fuzz: build/fuzz/fuzz-session
-	@echo 'Fuzzing until interrupted; findings are left in build/fuzz/'
-	@mkdir -p build/fuzz/corpus
-	cd build/fuzz && ./fuzz-session -max_len=4096 corpus $(CURDIR)/tests/fuzz/corpus/session
 
 ## Linting
 
@@ -357,6 +380,8 @@ help:
 #: make bench-va       measure GPU virtual addresses beside a plain tree in the same run
 #: make soak           run 10 million operations by 200 clients that crash and hang; SOAK=N, SOAK_CLIENTS=N
 #: make hostile        attack the daemon as other users can, and measure what honest users notice; ONLY=NAME
-#: make fuzz           run libFuzzer on the path from bytes to reply
+#: make fuzz           run libFuzzer on TARGET=NAME for SECONDS=N, or until interrupted
+#: make fuzz-all       run libFuzzer on every target for SECONDS=N (1200), several at a time
+#: make fuzz-merge     add to the corpus of TARGET=NAME the found inputs that reach something new
 #: make install        install into DESTDIR and prefix (/usr/local); make uninstall removes it
 #: make clean          remove build/

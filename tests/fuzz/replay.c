@@ -9,13 +9,12 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/common/fuzz-input.h"
 
 static size_t replayed;
 static const char *current; /* path of the input that runs */

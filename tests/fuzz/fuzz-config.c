@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fuzzes the text of a configuration file. A file with a mistake changes no setting and gives a
+ * sentence that begins with its name. Reading a valid file twice gives the same settings.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/host/config.h"
+#include "tests/fuzz/common/fuzz-input.h"
+
+#define NAME "vaild.json"
+
+static bool parse(Input input, Settings *settings)
+{
+	Buffer text = BUFFER_INIT;
+	char *error = NULL;
+
+	fuzz_must(buffer_append(&text, input.data, input.size));
+	bool is_valid = config_parse(NAME, &text, settings, &error);
+	fuzz_must(is_valid == (error == NULL));
+	fuzz_must(!error || strncmp(error, NAME ": ", strlen(NAME ": ")) == 0);
+	free(error);
+	buffer_deinit(&text);
+	return is_valid;
+}
+
+static void check_limits(const Settings *settings)
+{
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
+		fuzz_must(settings->limits.per_uid[kind] <= LIMIT_VALUE_MAX &&
+			  settings->limits.host_wide[kind] <= LIMIT_VALUE_MAX);
+}
+
+static bool are_equal(const Settings *one, const Settings *other)
+{
+	return one->allow_user_machines == other->allow_user_machines &&
+	       one->require_sealed_memory == other->require_sealed_memory &&
+	       one->has_operator_group == other->has_operator_group &&
+	       one->operator_group == other->operator_group &&
+	       memcmp(&one->limits, &other->limits, sizeof(one->limits)) == 0 &&
+	       one->software_adapter.of_processes.count ==
+		       other->software_adapter.of_processes.count &&
+	       one->software_adapter.of_system_process.count ==
+		       other->software_adapter.of_system_process.count;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const Input input = { data, size };
+	const Settings defaults = { .limits = limits_default };
+	Settings settings = defaults, again;
+
+	if (!parse(input, &settings)) {
+		fuzz_must(are_equal(&settings, &defaults));
+		return 0;
+	}
+	check_limits(&settings);
+	again = settings;
+	fuzz_must(parse(input, &again));
+	fuzz_must(are_equal(&settings, &again));
+	return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fuzzes the escaping of untrusted text for a terminal. The result has no control character, takes
+ * the columns that were announced, and can be cut to any width.
+ */
+#include <limits.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "client/common/terminal-text.h"
+#include "client/common/user-message.h"
+#include "tests/fuzz/common/fuzz-input.h"
+
+#define COLUMNS_MIN 3 /* text_escape_to() needs room for "..." */
+
+const char program_name[] = "fuzz";
+
+/* Returns the width, after checking that each character is one that a terminal only shows. */
+static size_t columns_of(const char *text)
+{
+	mbstate_t state = { 0 };
+	size_t width = 0;
+
+	while (*text) {
+		wchar_t character;
+		size_t size = mbrtowc(&character, text, strlen(text), &state);
+
+		fuzz_must(size > 0 && size <= MB_LEN_MAX && wcwidth(character) >= 0);
+		fuzz_must(character < 0x202a || character > 0x202e); /* changes of direction */
+		width += (size_t)wcwidth(character);
+		text += size;
+	}
+	return width;
+}
+
+static void check(const char *text, size_t columns)
+{
+	size_t width;
+	char *safe = text_escape(text, &width), *cut = text_escape_to(text, columns);
+
+	fuzz_must(safe && cut);
+	fuzz_must(columns_of(safe) == width);
+	fuzz_must(columns_of(cut) <= columns);
+	fuzz_must(width > columns || strcmp(safe, cut) == 0);
+	free(safe);
+	free(cut);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	Input input = { data, size };
+	size_t columns = COLUMNS_MIN + input_byte(&input);
+	char *text = input_text(input);
+
+	fuzz_must(setlocale(LC_CTYPE, "C.UTF-8") != NULL);
+	check(text, columns);
+	fuzz_must(setlocale(LC_CTYPE, "C") != NULL);
+	check(text, columns);
+	free(text);
+	return 0;
+}
