@@ -181,12 +181,19 @@ int command_metrics(Tool *tool)
 {
 	JsonValue *reply;
 	int exit_status = call_method(tool, "io.vaild.Monitor.GetMetrics", &reply);
+	const char *metrics = member_text(reply, "openMetrics");
 
 	if (!reply)
 		return exit_status;
-	fputs(member_text(reply, "openMetrics"), stdout); /* ASCII lines, safe for a terminal */
+	if (metrics)
+		fputs(metrics, stdout); /* ASCII lines, safe for a terminal */
+	else
+		exit_status = tool_failed(tool, STATUS_INVALID_NETWORK_RESPONSE,
+					  "the reply contains no metrics; check that %s is vaild's "
+					  "socket",
+					  vail_path(tool->vail));
 	json_free(reply);
-	return EXIT_DONE;
+	return exit_status;
 }
 
 int command_reload(Tool *tool)
