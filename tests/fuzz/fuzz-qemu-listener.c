@@ -141,6 +141,8 @@ static void link_init(Link *link)
 	fuzz_must(sd_bus_new(&link->bus) >= 0 && sd_bus_set_fd(link->bus, socket, socket) >= 0 &&
 		  sd_bus_start(link->bus) >= 0);
 	fuzz_must(listener_serve(link->bus, &link->console) >= 0);
+	/* The bus accepts no fds before it has read the greeting. */
+	fuzz_must(process(link->bus));
 }
 
 static void link_deinit(Link *link)
