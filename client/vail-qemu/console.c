@@ -40,6 +40,7 @@ static void surface_hide(Console *console, Surface *surface, struct vail_memory 
 	if (*memory) {
 		vail_memory_free(*memory);
 		*memory = NULL;
+		surface->object.planes[0].descriptor = -1;
 	} else {
 		fd_close(&surface->object.planes[0].descriptor);
 	}

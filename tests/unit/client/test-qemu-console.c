@@ -4,6 +4,7 @@
  * unshared surfaces, and reads the shared memory.
  */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -170,6 +171,23 @@ Test(qemu_console, each_mode_has_one_copy)
 	cr_assert_eq(shared, 2u);
 	cr_assert_eq(unshared, 1u);
 	cr_assert_eq(messages, 1u);
+}
+
+/* The fd of a copy is closed with its memory. Another file may have its number from then on. */
+Test(qemu_console, hiding_a_copy_twice_closes_no_other_file)
+{
+	static const uint32_t some[6] = { 0 };
+	Console *console = &fixture.console;
+	Pixels screen = pixels(3, 2, XRGB, some, sizeof(some));
+
+	console_show_pixels(console, &screen);
+	int number = console->screen.object.planes[0].descriptor;
+	console_disable(console);
+	int other = memfd_create("other", MFD_CLOEXEC);
+	cr_assert_eq(other, number, "the lowest free number");
+	console_disable(console);
+	cr_assert_eq(fcntl(other, F_GETFD), FD_CLOEXEC);
+	close(other);
 }
 
 /* Invalid sizes cause neither reads beyond the data nor writes beyond the screen. */
