@@ -8,7 +8,6 @@
  * No reply may crash the library, make it wait, or leave a fd open. Values that the library has
  * decoded are within their documented bounds.
  */
-#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,18 +266,6 @@ static void (*const calls[])(struct vail *vail) = {
 	call_ranges, call_open, call_addresses, call_handles, call_share,
 };
 
-static size_t count_fds(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	size_t count = 0;
-
-	fuzz_must(directory != NULL);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
-}
-
 static size_t make_fds(uint8_t which, int fds[FDS_MAX])
 {
 	size_t count = which & 7;
@@ -297,7 +284,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int fds[FDS_MAX];
 
 	prepared_server_path();
-	size_t before = count_fds(), count = make_fds(input_byte(&input), fds);
+	size_t before = fuzz_count_fds(), count = make_fds(input_byte(&input), fds);
 	made = input_take(&input, input_byte(&input) % (CALLS_MAX + 1));
 	answer = input_until(&input, NEXT_ANSWER);
 	struct vail *vail = prepared_server_connect(answer, fds, count);
@@ -314,6 +301,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	vail_close(vail);
 	prepared_server_refuse();
-	fuzz_must(count_fds() == before);
+	fuzz_must(fuzz_count_fds() == before);
 	return 0;
 }

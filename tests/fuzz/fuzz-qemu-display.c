@@ -102,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_silence();
 	fake_agent_init(&agent);
+	size_t before = fuzz_count_fds();
 	socket = dbus_connection(&server);
 	for (int i = 0; i < MESSAGES_MAX && input.size > 0; i++)
 		send_message(server, &input, &call);
@@ -111,5 +112,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	display_deinit(&display);
 	fuzz_must(LIST_EMPTY(&agent.surfaces));
 	close(server);
+	fuzz_must(fuzz_count_fds() == before);
 	return 0;
 }

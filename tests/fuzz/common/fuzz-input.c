@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/fuzz/common/fuzz-input.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -133,6 +134,18 @@ void fuzz_file_write(const char *name, Input content)
 	_cleanup_close_ int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	fuzz_must(file >= 0);
 	fuzz_must(write(file, content.data, content.size) == (ssize_t)content.size);
+}
+
+size_t fuzz_count_fds(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	fuzz_must(directory != NULL);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
 }
 
 void fuzz_silence(void)

@@ -50,6 +50,9 @@ void fuzz_file_write(const char *name, Input content);
 /* Removes everything in that folder. */
 void fuzz_folder_clear(void);
 
+/* Returns the number of fds that this process has open. */
+size_t fuzz_count_fds(void);
+
 /* Discards what the code under test writes to stderr. Reports of the sanitizers still appear. */
 void fuzz_silence(void);
 
