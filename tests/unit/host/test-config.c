@@ -145,6 +145,22 @@ Test(config, errors_name_file_and_key)
 	}
 }
 
+/* Without its drop-ins, a configuration could be laxer than its author meant. */
+Test(config, unreadable_drop_ins_are_an_error)
+{
+	Folder folder = folder_make();
+	char path[96], *error;
+	Settings settings;
+
+	snprintf(path, sizeof(path), "%s/vaild.json.d", folder.path);
+	cr_assert_eq(rmdir(path), 0);
+	folder_write(&folder, "vaild.json.d", "{}");
+	cr_assert_not(config_load(folder.path, &settings, &error));
+	cr_assert_not_null(strstr(error, "vaild.json.d: cannot be read"), "%s", error);
+	free(error);
+	folder_remove(&folder);
+}
+
 Test(config, reservations_of_the_software_adapter)
 {
 	Folder folder = folder_make();
