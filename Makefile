@@ -2,10 +2,12 @@
 #
 # One Makefile for everything; `make help` lists the targets. A layer is a folder, and becomes one
 # archive; a program is its own objects and the archives of the layers below it. Each build variant
-# has a folder: build/ for use, build/sanitized/ for the tests, build/fuzz/ for libFuzzer.
+# has a folder: build/ for use, build/sanitized/ for the tests, build/fuzz/ for libFuzzer, and
+# build/coverage/ for counting the lines that tests reach.
 
 CC       = gcc
 CLANG    = clang
+GCC      = gcc
 OPTIMIZE = -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconversion \
            -Wno-sign-conversion -Wvla -Wformat=2 -Werror
@@ -69,7 +71,7 @@ define archive
 $(1)/$(2).a: $(patsubst %.c,$(1)/%.o,$(call sources,$(2)) $(sources_$(2)))
 	@rm -f $$@ && $$(AR) rcs $$@ $$^
 endef
-$(foreach variant,build build/sanitized build/fuzz,$(foreach layer,$(LAYERS),$(eval $(call archive,$(variant),$(layer)))))
+$(foreach variant,build build/sanitized build/fuzz build/coverage,$(foreach layer,$(LAYERS),$(eval $(call archive,$(variant),$(layer)))))
 
 ## Programs
 
@@ -80,6 +82,7 @@ TEST_LIBS   = $(DAEMON_LIBS) $(CLIENT_LIBS)
 LINK_build           = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 LINK_build/sanitized = $(SANITIZE)
 LINK_build/fuzz      = -fsanitize=fuzzer,address,undefined
+LINK_build/coverage  = --coverage
 
 # $(call program,VARIANT,PATH,SOURCES,LAYERS,LIBRARIES,FURTHER PREREQUISITES)
 # Links the sources' objects with what they need of the layers and libraries.
@@ -139,23 +142,35 @@ fuzz_target = $(call program,$(1),$(2),tests/fuzz/fuzz-$(3).c $(4),$(call fuzz_l
 
 $(foreach name,$(FUZZ_TARGETS),\
     $(eval $(call fuzz_target,build/fuzz,build/fuzz/fuzz-$(name),$(name)))\
-    $(eval $(call fuzz_target,build/sanitized,build/tests/replay-$(name),$(name),tests/fuzz/replay.c)))
+    $(eval $(call fuzz_target,build/sanitized,build/tests/replay-$(name),$(name),tests/fuzz/replay.c))\
+    $(eval $(call fuzz_target,build/coverage,build/coverage/replay-$(name),$(name),tests/fuzz/replay.c)))
 
 # In these two, every allocation of vaild's own objects can fail. Those of libraries and tests cannot.
 ALLOCATIONS = malloc calloc realloc reallocarray strdup strndup asprintf vasprintf open_memstream
 
 build/sanitized/faults/pure.o: $(PURE:%=build/sanitized/%.a)
+build/coverage/faults/pure.o: $(PURE:%=build/coverage/%.a)
 build/sanitized/faults/daemon.o: build/sanitized/daemon/main.o $(DAEMON:%=build/sanitized/%.a)
-build/sanitized/faults/pure.o build/sanitized/faults/daemon.o:
+build/sanitized/faults/pure.o build/coverage/faults/pure.o build/sanitized/faults/daemon.o:
 	@mkdir -p $(@D)
 	@$(LD) -r --whole-archive -o $@ $^ && \
 	    objcopy $(foreach name,$(ALLOCATIONS),--redefine-sym $(name)=fault_$(name)) $@
 
-$(eval $(call program,build/sanitized,build/tests/allocation-faults,$(filter-out tests/faults/daemon-%,$(call sources,tests/faults)),,-ljson-c,build/sanitized/faults/pure.o build/sanitized/tests/support.a))
+# $(call allocation_faults,VARIANT,PATH)
+allocation_faults = $(call program,$(1),$(2),$(filter-out tests/faults/daemon-%,$(call sources,tests/faults)),,-ljson-c,$(1)/faults/pure.o $(1)/tests/support.a)
+
+$(eval $(call allocation_faults,build/sanitized,build/tests/allocation-faults))
 $(eval $(call program,build/sanitized,build/sanitized/faults/vaild,tests/faults/allocator.c tests/faults/daemon-allocator.c,,$(DAEMON_LIBS),build/sanitized/faults/daemon.o))
 
 # The clock of this vaild belongs to a test.
 $(eval $(call program,build/sanitized,build/sanitized/clock/vaild,daemon/main.c tests/faults/daemon-clock.c,$(DAEMON),$(DAEMON_LIBS)))
+
+# The programs that `make coverage` runs.
+$(eval $(call program,build/coverage,build/coverage/vaild,daemon/main.c,$(DAEMON),$(DAEMON_LIBS)))
+$(eval $(call program,build/coverage,build/coverage/clock/vaild,daemon/main.c tests/faults/daemon-clock.c,$(DAEMON),$(DAEMON_LIBS)))
+$(eval $(call unit_tests,build/coverage,build/coverage/unit-tests,.))
+$(eval $(call model_tests,build/coverage,build/coverage/model-tests))
+$(eval $(call allocation_faults,build/coverage,build/coverage/allocation-faults))
 
 # A helper of the system tests is a file, or a folder of files.
 HELPERS = $(patsubst tests/system/helpers/%,%,$(basename $(wildcard tests/system/helpers/*.c)) \
@@ -187,6 +202,7 @@ BENCHES = $(filter %-bench build/tests/frame-%,$(PROGRAMS))
 TESTS   = $(filter build/sanitized/% build/tests/%,$(filter-out $(BENCHES),$(PROGRAMS))) \
           $(HELPER_PROGRAMS) $(PRELOADED)
 FUZZERS = $(filter build/fuzz/%,$(PROGRAMS))
+COVERED = $(filter build/coverage/%,$(PROGRAMS))
 
 ## Objects
 
@@ -203,6 +219,12 @@ build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) $(LANGUAGE) -MMD -MP -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 	    -fno-sanitize-recover=all -fno-omit-frame-pointer -c -o $@ $<
+
+# gcov reads only the counts of its own compiler.
+build/coverage/%: override CC = $(GCC)
+build/coverage/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) $(BASE) -MMD -MP -O0 -g --coverage -fprofile-update=atomic -c -o $@ $<
 
 # Each interface file becomes a C string, line by line, so that a compiler's error names its line.
 $(INTERFACES): $(wildcard proto/*.varlink) Makefile
@@ -222,7 +244,7 @@ $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 
 # Keeps the objects that only a pattern asks for.
 .SECONDARY:
-.PHONY: all helpers tests benches preloaded fuzzers lint tidy format check-layers install uninstall \
+.PHONY: all helpers tests benches preloaded fuzzers covered lint tidy format check-layers install uninstall \
         clean help compile_commands.json
 
 -include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
@@ -266,13 +288,15 @@ SECONDS =
 $(eval $(call command,fuzz,check,$(TARGET:%=build/fuzz/fuzz-%),tests/fuzz/run --seconds $(or $(SECONDS),0) $(TARGET)))
 $(eval $(call command,fuzz-all,check,fuzzers,tests/fuzz/run --seconds $(or $(SECONDS),1200) $(FUZZ_TARGETS)))
 $(eval $(call command,fuzz-merge,check,$(TARGET:%=build/fuzz/fuzz-%),tests/fuzz/run --merge $(TARGET)))
+$(eval $(call command,coverage,check,all tests covered,tests/coverage))
 
 helpers: $(HELPER_PROGRAMS)
 tests: $(TESTS)
 benches: $(BENCHES)
 preloaded: $(PRELOADED)
 fuzzers: $(FUZZERS)
-helpers tests benches preloaded fuzzers:
+covered: $(COVERED)
+helpers tests benches preloaded fuzzers covered:
 	@:
 
 lint:
@@ -383,5 +407,6 @@ help:
 #: make fuzz           run libFuzzer on TARGET=NAME for SECONDS=N, or until interrupted
 #: make fuzz-all       run libFuzzer on every target for SECONDS=N (1200), several at a time
 #: make fuzz-merge     add to the corpus of TARGET=NAME the found inputs that reach something new
+#: make coverage       run the tests that can count lines, and print the part of the lines they reach
 #: make install        install into DESTDIR and prefix (/usr/local); make uninstall removes it
 #: make clean          remove build/

@@ -253,7 +253,7 @@ object_is_accepted() {
 # Replies that a client does not read use up the daemon's memory, which is limited to 1 MiB more
 # than it needs after its start. The daemon may refuse requests and close connections.
 no_memory() {
-  local name="no memory" before size
+  local name="no memory" before size usual=$VAILD
   VAILD=$ROOT/build/vaild # the sanitizers reserve much more address space than the limit
   restart
   before=$(list_all)
@@ -272,7 +272,7 @@ no_memory() {
   exec {HOLD}>&-
   expect "$name: the daemon serves, and no entity has changed, when the clients are gone" \
     eventually is_as_before "$before"
-  VAILD=$ROOT/build/sanitized/vaild
+  VAILD=$usual
   restart
 }
 
