@@ -4,7 +4,7 @@
  * its text. The processes and stored fds are those of tests/support/restart-stage.c, which wrote
  * the first inputs; one more process has exited.
  *
- * The daemon starts whatever the records contain, and a second start changes nothing.
+ * The daemon starts whatever the records contain, and later starts drop nothing and change nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +14,8 @@
 #include "daemon/host/persist/record-line.h"
 #include "tests/fuzz/common/fuzz-input.h"
 #include "tests/support/fake-share.h"
+
+#define RESTARTS_MAX 4
 
 static void add_processes(FakeHost *fake_host)
 {
@@ -62,22 +64,29 @@ static void add_record(FakeHost *fake_host, Input line)
 	free(text);
 }
 
-static void check_second_start(HostFixture *fixture)
+/*
+ * Restarts until no record is dropped any more, and then once more, which must change nothing. The
+ * records may contradict each other: a process has the uid that the first record states, even if
+ * that record is dropped. Therefore one restart may not suffice.
+ */
+static void check_later_starts(HostFixture *fixture)
 {
 	FakeHost *fake_host = fixture->fake_host;
-	char *before = fake_host_snapshot(fake_host, fixture->admin);
 
+	for (int i = 0; i < RESTARTS_MAX && (i == 0 || fake_host->report.drop_count > 0); i++)
+		fake_host_restart(fake_host);
+	if (fake_host->report.drop_count > 0)
+		fprintf(stderr, "dropped at every start: %s %ju: %s\n",
+			store_kind_name(fake_host->report.drops[0].kind),
+			(uintmax_t)fake_host->report.drops[0].serial,
+			fake_host->report.drops[0].reason);
+	fuzz_must(fake_host->report.drop_count == 0);
+	char *before = fake_host_snapshot(fake_host, fixture->admin);
 	fake_host_restart(fake_host);
 	char *after = fake_host_snapshot(fake_host, fixture->admin);
 	if (strcmp(before, after) != 0)
 		fprintf(stderr, "before:\n%s\nafter:\n%s\n", before, after);
 	fuzz_must(strcmp(before, after) == 0);
-	if (fake_host->report.drop_count > 0)
-		fprintf(stderr, "dropped at the second start: %s %ju: %s\n",
-			store_kind_name(fake_host->report.drops[0].kind),
-			(uintmax_t)fake_host->report.drops[0].serial,
-			fake_host->report.drops[0].reason);
-	fuzz_must(fake_host->report.drop_count == 0);
 	free(before);
 	free(after);
 }
@@ -94,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (input.size > 0)
 		add_record(fake_host, input_until(&input, '\n'));
 	fake_host_start(fake_host);
-	check_second_start(&fixture);
+	check_later_starts(&fixture);
 	host_fixture_free(&fixture);
 	return 0;
 }
