@@ -9,6 +9,13 @@
 #include "daemon/host/log/log.h"
 #include "daemon/host/server.h"
 
+static void on_persistence_work_due(void *context)
+{
+	Server *server = context;
+
+	upkeep_compact(&server->upkeep);
+}
+
 static bool open_persistence(Server *server)
 {
 	PersistenceOptions options = {
@@ -18,7 +25,7 @@ static bool open_persistence(Server *server)
 		.processes = &server->processes,
 		.parser = server->service.parser,
 		.statistics = &server->service.statistics,
-		.work_due = server_persistence_work_due,
+		.work_due = on_persistence_work_due,
 		.work_context = server,
 	};
 

@@ -29,6 +29,7 @@ static void on_process_exited(void *context, ProcessKey key)
 	Server *server = context;
 
 	broker_process_exited(server->service.broker, key);
+	upkeep_reap(&server->upkeep);
 }
 
 static void on_fds_closed(void *context)
@@ -115,26 +116,6 @@ static void on_reload(evutil_socket_t signal_number, short what, void *context)
 	server_reload(context, mistake, sizeof(mistake));
 }
 
-void server_persistence_work_due(void *context)
-{
-	static const struct timeval now = { 0 };
-	Server *server = context;
-
-	/* A timer, unlike an active event, lets the loop poll and serve requests first. */
-	if (!event_pending(&server->persistence_event, EV_TIMEOUT, NULL))
-		event_add(&server->persistence_event, &now);
-}
-
-static void on_persistence_work(evutil_socket_t fd, short what, void *context)
-{
-	Server *server = context;
-
-	(void)fd;
-	(void)what;
-	if (persistence_work(&server->persistence))
-		server_persistence_work_due(server);
-}
-
 /* In another user namespace all users appear as uid 65534 and cannot be distinguished. */
 static bool check_user_namespace(Server *server)
 {
@@ -182,13 +163,13 @@ static void server_init_parts(Server *server)
 	process_table_init(&server->processes, base, roots, on_process_exited, server);
 	subordinate_ids_init(&server->subordinate_ids, SUBORDINATE_IDS_PATH);
 	turns_init(&server->turns, base, &server->host);
+	upkeep_init(&server->upkeep, server);
 	peer_users_init(&server->users, &server->turns);
 	fd_closer_init(&server->closer, base, &server->turns, on_fds_closed, server);
 	audit_log_init(&server->journal, base, roots);
 	service_manager_init(&server->manager, base, &server->service);
 	connections_init(&server->connections, server);
 	driver_timeout_init(&server->driver_wait, base);
-	event_assign(&server->persistence_event, base, -1, 0, on_persistence_work, server);
 	add_signal(server, &server->terminate_event, SIGTERM, on_terminate);
 	add_signal(server, &server->interrupt_event, SIGINT, on_terminate);
 	add_signal(server, &server->reload_event, SIGHUP, on_reload);
@@ -300,7 +281,6 @@ static void server_deinit(Server *server)
 	listen_fds_deinit(&server->passed);
 	/* Stop persisting first: a shutdown must not remove persisted records. */
 	persistence_close(&server->persistence);
-	event_del(&server->persistence_event);
 	if (server->service.broker)
 		broker_stop(server->service.broker);
 	connections_deinit(&server->connections);
@@ -314,6 +294,7 @@ static void server_deinit(Server *server)
 	fd_closer_deinit(&server->closer);
 	process_table_deinit(&server->processes);
 	peer_users_deinit(&server->users);
+	upkeep_deinit(&server->upkeep);
 	turns_deinit(&server->turns);
 	subordinate_ids_deinit(&server->subordinate_ids);
 	event_del(&server->terminate_event);

@@ -16,6 +16,7 @@
 #include "daemon/host/process/subordinate-ids.h"
 #include "daemon/host/service-manager.h"
 #include "daemon/host/turns.h"
+#include "daemon/host/upkeep.h"
 
 /*
  * The daemon: the pure service, and around it the code that uses the kernel. It is single-threaded
@@ -39,6 +40,7 @@ typedef struct Server {
 	Service service;
 	ProcessTable processes;
 	Turns turns;
+	Upkeep upkeep;
 	PeerUsers users;
 	FdCloser closer;
 	AuditLog journal;
@@ -47,7 +49,6 @@ typedef struct Server {
 	ListenFds passed;
 	int passed_socket; /* -1 if none, or once the listener owns it */
 	Persistence persistence;
-	struct event persistence_event; /* for persistence_work() */
 	DriverTimeout driver_wait;
 	Connections connections;
 	Listener listener;
@@ -67,9 +68,6 @@ int server_run(const ServerOptions *options);
  * stores a sentence that names the mistake, truncated to size bytes, in ret_mistake.
  */
 bool server_reload(Server *server, char *ret_mistake, size_t size);
-
-/* Schedules persistence_work() between turns. context is the server. */
-void server_persistence_work_due(void *context);
 
 /* Fills the table of functions that core and api call. */
 void host_ops_init(Host *host, Server *server);

@@ -150,8 +150,8 @@ static uint64_t slow_clock(void *self)
 
 Test(session_backpressure, one_request_is_answered_after_the_turn_has_ended)
 {
-	static const char requests[] = "{\"method\":\"" LIST_REGISTRATIONS "\"}\n"
-				       "{\"method\":\"" LIST_REGISTRATIONS "\"}\n";
+	static const char requests[] = "{\"method\":\"" GET_INFO "\"}\n"
+				       "{\"method\":\"" GET_INFO "\"}\n";
 	HostFixture fixture = host_fixture_new_quiet();
 	Buffer out = BUFFER_INIT;
 	Session session;
@@ -173,7 +173,7 @@ Test(session_backpressure, one_request_is_answered_after_the_turn_has_ended)
 Test(session_backpressure, long_turns_pause_for_other_sessions)
 {
 	enum { REQUESTS = 200 };
-	static const char request[] = "{\"method\":\"" LIST_REGISTRATIONS "\"}\n";
+	static const char request[] = "{\"method\":\"" GET_INFO "\"}\n";
 	HostFixture fixture = host_fixture_new_quiet();
 	Buffer out = BUFFER_INIT;
 	Session session;

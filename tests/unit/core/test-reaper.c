@@ -45,7 +45,7 @@ static const char *address_of(uint64_t page)
 
 static uint64_t ranges_used(void)
 {
-	return accounts_used(&broker->accounts, 1000, LIMIT_USER_RANGES);
+	return accounts_used(&broker->accounts, &(Payer){ .uid = 1000 }, LIMIT_USER_RANGES);
 }
 
 /* Reserves addresses and maps every other page of them. */
@@ -142,7 +142,7 @@ Test(reaper, ended_gpu_processes_are_reaped_by_the_additions_of_others)
 	map_many();
 	fake_host_exit(fake_host, fixture.viewer);
 	cr_expect_eq(ranges_used(), 0u);
-	cr_expect_eq(accounts_used(&broker->accounts, 1000, LIMIT_CONTEXTS), 0u);
+	cr_expect_eq(accounts_used(&broker->accounts, &(Payer){ .uid = 1000 }, LIMIT_CONTEXTS), 0u);
 	cr_expect_geq(fake_host->persisted_count, persisted + MAPPINGS);
 	for (int i = 0; i < MAPPINGS; i++)
 		cr_assert_str_eq(call(fake_host, fixture.stranger, CREATE_CONTEXT, NULL),
@@ -185,12 +185,18 @@ Test(reaper, entries_and_evicted_tables_are_reaped)
 			"STATUS_SUCCESS");
 	cr_assert_str_eq(table_call(fake_host, fixture.admin, EVICT, card, address_of(0)),
 			 "STATUS_SUCCESS");
-	cr_assert_eq(accounts_used(&broker->accounts, 0, LIMIT_PAGE_TABLE_ENTRIES), 4u);
+	cr_assert_eq(accounts_used(&broker->accounts, &(Payer){ .is_operator = true },
+				   LIMIT_PAGE_TABLE_ENTRIES),
+		     4u);
 	cr_assert_str_eq(
 		callf(fake_host, fixture.admin, DESTROY_PROCESS, "{\"process\":\"%s\"}", card),
 		"STATUS_SUCCESS");
-	cr_expect_eq(accounts_used(&broker->accounts, 0, LIMIT_PAGE_TABLE_ENTRIES), 0u);
-	cr_expect_eq(accounts_used(&broker->accounts, 0, LIMIT_DRIVER_RESERVATIONS), 0u);
+	cr_expect_eq(accounts_used(&broker->accounts, &(Payer){ .is_operator = true },
+				   LIMIT_PAGE_TABLE_ENTRIES),
+		     0u);
+	cr_expect_eq(accounts_used(&broker->accounts, &(Payer){ .is_operator = true },
+				   LIMIT_DRIVER_RESERVATIONS),
+		     0u);
 	cr_expect_eq(reap_all(), 6u, "a reservation, three entries, a table, and the process");
 	cr_expect_eq(fake_host->persisted_count, persisted);
 }

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/upkeep.h"
+
+#include "daemon/core/reaper.h"
+#include "daemon/host/server.h"
+
+/* Garbage that is freed at a time. It takes about 150 us, mostly for removing records. */
+#define REAPED_PER_TURN 128
+
+static bool run_reaping(Task *task)
+{
+	struct Server *server = container_of(task, Upkeep, reaping)->server;
+
+	return broker_reap(server->service.broker, REAPED_PER_TURN);
+}
+
+static bool run_compacting(Task *task)
+{
+	return persistence_work(&container_of(task, Upkeep, compacting)->server->persistence);
+}
+
+void upkeep_init(Upkeep *upkeep, struct Server *server)
+{
+	*upkeep = (Upkeep){
+		.server = server,
+		.reaping = TASK_INIT(run_reaping),
+		.compacting = TASK_INIT(run_compacting),
+	};
+	turn_owner_init(&upkeep->owner);
+}
+
+void upkeep_deinit(Upkeep *upkeep)
+{
+	turns_remove(&upkeep->server->turns, &upkeep->reaping);
+	turns_remove(&upkeep->server->turns, &upkeep->compacting);
+}
+
+void upkeep_reap(Upkeep *upkeep)
+{
+	struct Server *server = upkeep->server;
+
+	if (broker_has_garbage(server->service.broker))
+		turns_queue(&server->turns, &upkeep->owner, &upkeep->reaping);
+}
+
+void upkeep_compact(Upkeep *upkeep)
+{
+	turns_queue(&upkeep->server->turns, &upkeep->owner, &upkeep->compacting);
+}

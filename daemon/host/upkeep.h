@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_UPKEEP_H
+#define DAEMON_HOST_UPKEEP_H
+
+#include "daemon/host/turns.h"
+
+/*
+ * Work of the daemon itself that can wait: freeing what GPU processes have left behind, and
+ * compacting the record file. It has turns like the work of a user, so it neither delays users nor
+ * waits for ever.
+ */
+typedef struct Upkeep {
+	struct Server *server;
+	TurnOwner owner;
+	Task reaping;
+	Task compacting;
+} Upkeep;
+
+void upkeep_init(Upkeep *upkeep, struct Server *server);
+void upkeep_deinit(Upkeep *upkeep);
+
+/* Queues the freeing of garbage, if there is any. Call after operations of the core. */
+void upkeep_reap(Upkeep *upkeep);
+
+/* Queues the compaction of the record file. */
+void upkeep_compact(Upkeep *upkeep);
+
+#endif
