@@ -219,25 +219,34 @@ NTSTATUS caller_lookup_failure(Lookup lookup, Failure *failure)
 	}
 }
 
-/* Compares the connection's credentials and the process's current ones with the display clients. */
+/*
+ * Compares the connection's credentials and the process's current ones with the display clients.
+ * Reads the process only if its connection matches one of them.
+ */
 static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 {
 	const Host *host = request->service->host;
+	const Caller *caller = request->caller;
 	DisplayClients *clients = &request->subject.vm->display_clients;
-	Lookup lookup =
-		host->read_credentials(host->self, request->caller->process, &request->credentials);
 
+	if (!display_clients_refresh(clients, host, caller->credentials.uid))
+		return caller_lookup_failure(LOOKUP_EXHAUSTED, &request->failure);
+	facts->difference = display_clients_compare_connection(clients, &caller->credentials);
+	/* A process with very many groups takes long to read. */
+	if (facts->difference != DIFFERENCE_NONE)
+		return STATUS_SUCCESS;
+
+	facts->difference = DIFFERENCE_UNREADABLE;
+	Lookup lookup = host->read_credentials(host->self, caller->process, &request->credentials);
 	if (lookup == LOOKUP_GONE || lookup == LOOKUP_EXHAUSTED)
 		return caller_lookup_failure(lookup, &request->failure);
 	if (lookup != LOOKUP_FOUND)
 		return STATUS_SUCCESS; /* the difference stays DIFFERENCE_UNREADABLE */
 
 	Privileges privileges = {
-		.connection = &request->caller->credentials,
+		.connection = &caller->credentials,
 		.process = &request->credentials,
 	};
-	if (!display_clients_refresh(clients, host, request->caller->credentials.uid))
-		return caller_lookup_failure(LOOKUP_EXHAUSTED, &request->failure);
 	facts->difference = display_clients_compare(clients, &privileges);
 	return STATUS_SUCCESS;
 }

@@ -26,12 +26,32 @@ static int gid_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The kernel sorts groups, and there may be 65536 of them. */
+static bool is_sorted(const gid_t *ids, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (ids[i - 1] > ids[i])
+			return false;
+	return true;
+}
+
+static void insert_sorted(gid_t *ids, size_t count, gid_t id)
+{
+	size_t at = count;
+
+	while (at > 0 && ids[at - 1] > id)
+		at--;
+	memmove(ids + at + 1, ids + at, (count - at) * sizeof(*ids));
+	ids[at] = id;
+}
+
 Groups groups_take(gid_t *ids, size_t count, gid_t primary)
 {
 	size_t unique = 0;
 
-	ids[count++] = primary;
-	qsort(ids, count, sizeof(*ids), gid_compare);
+	if (!is_sorted(ids, count))
+		qsort(ids, count, sizeof(*ids), gid_compare);
+	insert_sorted(ids, count++, primary);
 	for (size_t i = 0; i < count; i++)
 		if (unique == 0 || ids[unique - 1] != ids[i])
 			ids[unique++] = ids[i];

@@ -13,14 +13,19 @@ void display_clients_deinit(DisplayClients *clients)
 	*clients = DISPLAY_CLIENTS_INIT;
 }
 
+static Difference display_client_compare_connection(const DisplayClient *client,
+						    const ConnectionCredentials *connection)
+{
+	if (client->unreadable)
+		return DIFFERENCE_UNREADABLE;
+	return connection_credentials_compare(connection, &client->credentials, !client->user);
+}
+
 static Difference display_client_compare(const DisplayClient *client, const Privileges *privileges)
 {
 	const Credentials *credentials = &client->credentials;
+	Difference difference = display_client_compare_connection(client, privileges->connection);
 
-	if (client->unreadable)
-		return DIFFERENCE_UNREADABLE;
-	Difference difference =
-		connection_credentials_compare(privileges->connection, credentials, !client->user);
 	if (difference != DIFFERENCE_NONE)
 		return difference;
 	return client->user ? credentials_compare_user(privileges->process, credentials)
@@ -36,6 +41,22 @@ static Difference nearer(Difference a, Difference b)
 	if (a == DIFFERENCE_UNREADABLE || b == DIFFERENCE_UNREADABLE)
 		return a == DIFFERENCE_UNREADABLE ? b : a;
 	return a > b ? a : b;
+}
+
+Difference display_clients_compare_connection(const DisplayClients *clients,
+					      const ConnectionCredentials *connection)
+{
+	Difference nearest = DIFFERENCE_UNREADABLE;
+
+	for (size_t i = 0; i < clients->count; i++) {
+		Difference difference =
+			display_client_compare_connection(&clients->items[i], connection);
+
+		if (difference == DIFFERENCE_NONE)
+			return DIFFERENCE_NONE;
+		nearest = nearer(nearest, difference);
+	}
+	return nearest;
 }
 
 Difference display_clients_compare(const DisplayClients *clients, const Privileges *privileges)

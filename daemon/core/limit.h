@@ -99,6 +99,10 @@ const char *limit_entity_name(LimitKind kind);
 /* A connection with this many bytes of unread output gets no further requests served. */
 #define LIMIT_UNREAD_PAUSE (64u << 10)
 
+/* Send buffer of a socket. The kernel allows twice as many bytes, and counts them as the daemon's.
+ */
+#define LIMIT_SEND_BUFFER (32 << 10)
+
 /* Time from the first byte of a message to its last. */
 #define LIMIT_PARTIAL_MESSAGE_SECONDS 10
 

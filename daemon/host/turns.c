@@ -23,8 +23,10 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	turns_serve_one(turns);
-	if (!RB_EMPTY(&turns->waiting))
-		event_add(&turns->event, &after_events);
+	if (RB_EMPTY(&turns->waiting))
+		return;
+	if (event_add(&turns->event, &after_events) < 0) /* out of memory */
+		event_active(&turns->event, EV_TIMEOUT, 0);
 }
 
 static uint64_t read_cpu_time(void)

@@ -53,19 +53,17 @@ static void buffer_return(Buffer *buffer, Buffer *spare)
 void connection_account_buffered(Connection *connection)
 {
 	const Session *session = &connection->session;
+	/* Groups count as well, because a process can have 65536 of them. */
+	const Groups *groups = &connection->caller.credentials.groups;
 	uint32_t buffered =
 		(uint32_t)(buffer_size(&connection->output) + stream_unread(session->stream) +
-			   buffer_size(&session->input));
+			   buffer_size(&session->input) + groups->count * sizeof(*groups->ids));
 
 	connection->user->buffered = connection->user->buffered - connection->buffered + buffered;
 	connection->buffered = buffered;
 }
 
-/*
- * If the user has more than LIMIT_BUFFERED_PER_UID bytes buffered, closes the connection with most
- * of them.
- */
-static void peer_user_shed_buffered(PeerUser *user)
+void peer_user_shed_buffered(PeerUser *user)
 {
 	Connection *connection, *fullest = NULL;
 
@@ -75,7 +73,7 @@ static void peer_user_shed_buffered(PeerUser *user)
 		if (!fullest || connection->buffered > fullest->buffered)
 			fullest = connection;
 	assert(fullest);
-	log_warning("uid=%u has %zu bytes unread or unfinished: closing the connection of pid=%d, "
+	log_warning("uid=%u has %zu bytes in memory: closing the connection of pid=%d, "
 		    "which has %u",
 		    user->uid, user->buffered, (int)fullest->caller.pid, fullest->buffered);
 	connection_shut(fullest);
@@ -88,7 +86,7 @@ void connection_queue(Connection *connection)
 	turns_queue(&connection->server->turns, &connection->user->turn_owner, &connection->task);
 }
 
-/* Waits for events, besides the connection's turn. */
+/* Waits for events, besides the connection's turn. Closes the connection if out of memory. */
 static void connection_wait_for(Connection *connection, short what)
 {
 	if (connection->waits_for == what)
@@ -98,9 +96,11 @@ static void connection_wait_for(Connection *connection, short what)
 		     (short)(what | EV_PERSIST), on_ready, connection);
 	event_priority_set(&connection->event, 1);
 	connection->waits_for = what;
-	if (event_add(&connection->event, what == EV_TIMEOUT ? &closes_pause : NULL) < 0)
-		log_error("out of memory: cannot wait for events on the connection of pid=%d",
-			  (int)connection->caller.pid);
+	if (event_add(&connection->event, what == EV_TIMEOUT ? &closes_pause : NULL) == 0)
+		return;
+	log_error("out of memory: cannot wait for the requests of pid=%d; closing its connection",
+		  (int)connection->caller.pid);
+	connection_shut(connection);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *context)
@@ -123,7 +123,7 @@ bool connection_begin_to_read(Connection *connection)
 	event_assign(&connection->event, connection->server->base, connection->socket, 0, on_ready,
 		     connection);
 	connection_wait_for(connection, EV_READ);
-	return event_pending(&connection->event, EV_READ, NULL);
+	return connection->socket >= 0;
 }
 
 /* --- receiving ------------------------------------------------------------------------------- */
@@ -254,6 +254,8 @@ static bool connection_serve(Connection *connection)
 	 * send more requests. While a request or a watch waits, only a hangup matters.
 	 */
 	connection_wait_for(connection, waits ? EV_READ | EV_ET : is_sent ? EV_READ : EV_WRITE);
+	if (connection->socket < 0)
+		return false;
 	bool goes_on = state == SESSION_PAUSED || (state == SESSION_READS && connection->is_behind);
 	peer_user_shed_buffered(user);
 	return is_sent && goes_on;

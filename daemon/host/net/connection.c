@@ -29,7 +29,8 @@ void connection_shut(Connection *connection)
 	connection_end_search(connection);
 	buffer_deinit(&connection->output);
 	session_deinit(&connection->session);
-	connection_account_buffered(connection);
+	user->buffered -= connection->buffered;
+	connection->buffered = 0;
 	TAILQ_REMOVE(&user->connections, connection, of_user);
 	user->connection_count--;
 	if (connection->may_hold_fds) {
@@ -156,18 +157,22 @@ static void connection_start(Connection *connection)
 	service_manager_changed(&server->manager);
 	connection->task = TASK_INIT(connection_run);
 	if (!connection_begin_to_read(connection))
-		connection_shut(connection);
+		return;
+	connection_account_buffered(connection);
+	peer_user_shed_buffered(connection->user);
 }
 
 static Connection *connection_new(struct Server *server, int socket)
 {
-	static const int on = 1;
+	static const int on = 1, send_buffer = LIMIT_SEND_BUFFER;
 	Connection *connection = calloc(1, sizeof(*connection));
 
 	if (!connection)
 		return NULL;
 	/* Current kernels inherit this from the listener; older ones do not. */
 	setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	/* By default the replies that a client does not read take 240 KB of kernel memory. */
+	setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
 	connection->server = server;
 	connection->socket = socket;
 	connection->may_hold_fds = socket_may_hold_fds(socket);

@@ -88,10 +88,16 @@ void connections_reclassify(Connections *connections);
 /* The connection's task. Answers requests and sends replies until its turn has ended. */
 bool connection_run(Task *task);
 
-/* Waits for the first request. Returns false if out of memory. */
+/* Waits for the first request. Returns false if out of memory, with the connection closed. */
 bool connection_begin_to_read(Connection *connection);
 
 /* Updates the user's sum of buffered bytes. Call after the buffers have changed. */
 void connection_account_buffered(Connection *connection);
+
+/*
+ * If the user has more than LIMIT_BUFFERED_PER_UID bytes buffered, closes the connection with most
+ * of them.
+ */
+void peer_user_shed_buffered(PeerUser *user);
 
 #endif

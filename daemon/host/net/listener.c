@@ -131,11 +131,8 @@ static bool run_accept(Task *task)
 	Listener *listener = container_of(task, Listener, task);
 
 	do
-		if (!listener_accept(listener)) {
-			if (!listener->paused)
-				event_add(&listener->event, NULL);
+		if (!listener_accept(listener))
 			return false;
-		}
 	while (!turns_has_ended(&listener->server->turns));
 	return true;
 }
@@ -222,8 +219,8 @@ int listener_open(Listener *listener, struct Server *server, int passed_socket)
 	if (error < 0)
 		return error;
 	event_assign(&listener->recover_event, server->base, -1, 0, on_recover, listener);
-	event_assign(&listener->event, server->base, listener->socket, EV_READ, on_connect,
-		     listener);
+	event_assign(&listener->event, server->base, listener->socket, EV_READ | EV_PERSIST,
+		     on_connect, listener);
 	return event_add(&listener->event, NULL) < 0 ? -ENOMEM : 0;
 }
 

@@ -29,22 +29,28 @@ static const char *find_line(const char *status, const char *name)
 	return NULL;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 /*
  * Parses a decimal 32-bit number after optional blanks, and moves *text past it. Returns false if
  * malformed.
  */
 static bool parse_id(const char **text, uint32_t *ret)
 {
-	const char *begin = *text + strspn(*text, " \t");
-	char *end;
+	const char *at = *text;
+	uint64_t number = 0;
 
-	if (*begin < '0' || *begin > '9')
+	while (is_blank(*at))
+		at++;
+	const char *begin = at;
+	for (; *at >= '0' && *at <= '9' && number <= UINT32_MAX; at++)
+		number = number * 10 + (uint64_t)(*at - '0');
+	if (at == begin || number > UINT32_MAX || !(is_blank(*at) || *at == '\n' || *at == '\0'))
 		return false;
-	errno = 0;
-	unsigned long number = strtoul(begin, &end, 10);
-	if (errno != 0 || number > UINT32_MAX || !strchr(" \t\n", *end))
-		return false;
-	*text = end;
+	*text = at;
 	*ret = (uint32_t)number;
 	return true;
 }
@@ -76,10 +82,11 @@ static bool parse_capabilities(const char *line, uint64_t *ret)
 static size_t count_words(const char *line)
 {
 	size_t words = 0;
+	bool in_word = false;
 
-	while (*(line += strspn(line, " \t")) != '\n' && *line != '\0') {
-		words++;
-		line += strcspn(line, " \t\n");
+	for (; *line != '\n' && *line != '\0'; line++) {
+		words += !is_blank(*line) && !in_word;
+		in_word = !is_blank(*line);
 	}
 	return words;
 }
