@@ -37,6 +37,14 @@ static bool owns(Model *model, const ModelRequest *request, const ModelMachine *
 }
 
 /* Check 3 of RegisterVailProcess: no quarantine, and the privileges of a display client. */
+static bool connection_matches(const ModelMachine *machine, const ConnectionCredentials *connection)
+{
+	for (size_t i = 0; i < machine->client_count; i++)
+		if (model_has_same_connection(&machine->clients[i], connection))
+			return true;
+	return false;
+}
+
 static bool may_register(Model *model, const ModelRequest *request, ModelMachine *machine,
 			 ModelAnswer *answer)
 {
@@ -44,13 +52,17 @@ static bool may_register(Model *model, const ModelRequest *request, ModelMachine
 
 	if (model_quarantine(model, machine->guid))
 		return refuse(answer, STATUS_ACCESS_DENIED);
-	if (!process || !process->alive || process->credentials_lookup == LOOKUP_GONE)
+	if (!process || !process->alive)
+		return refuse(answer, STATUS_PROCESS_IS_TERMINATING);
+	model_refresh_users(model, machine, request->caller->credentials.uid);
+	if (!connection_matches(machine, &request->caller->credentials))
+		return refuse(answer, STATUS_ACCESS_DENIED);
+	if (process->credentials_lookup == LOOKUP_GONE)
 		return refuse(answer, STATUS_PROCESS_IS_TERMINATING);
 	if (process->credentials_lookup == LOOKUP_EXHAUSTED)
 		return refuse(answer, STATUS_INSUFFICIENT_RESOURCES);
 	if (process->credentials_lookup != LOOKUP_FOUND)
 		return refuse(answer, STATUS_ACCESS_DENIED);
-	model_refresh_users(model, machine, request->caller->credentials.uid);
 	for (size_t i = 0; i < machine->client_count; i++)
 		if (model_has_same_privileges(&machine->clients[i], &request->caller->credentials,
 					      &process->credentials))

@@ -62,6 +62,12 @@ bool model_matches_connection(const ModelClient *client, const Caller *caller)
 	return same_connection(&caller->credentials, &client->snapshot, client->is_user);
 }
 
+bool model_has_same_connection(const ModelClient *client, const ConnectionCredentials *connection)
+{
+	return !client->unreadable &&
+	       same_connection(connection, &client->snapshot, client->is_user);
+}
+
 bool model_has_same_privileges(const ModelClient *client, const ConnectionCredentials *connection,
 			       const Credentials *now)
 {

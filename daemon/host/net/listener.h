@@ -23,7 +23,7 @@ typedef struct Listener {
 	TurnOwner turn_owner; /* accepting has turns like a user, so that no flood of it delays
 				 users */
 	Task task;
-	struct event event;         /* pending while nothing is known to wait */
+	struct event event;
 	struct event recover_event; /* ends a pause after a second at the latest */
 	unsigned int shed_count;    /* connections closed because fds ran out */
 	uint64_t shed_reported;     /* time of the last log line about that, in microseconds */
