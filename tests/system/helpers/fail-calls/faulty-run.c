@@ -102,14 +102,16 @@ static size_t count_held(Run *run, size_t connected)
 	char wanted[32], *status = NULL;
 	int connection;
 	size_t count = 0;
-	bool is_settled;
+	unsigned int settled = 0;
 
 	snprintf(wanted, sizeof(wanted), "\"connections\":%zu,", connected + 1);
 	do {
 		free(status);
 		status = operator_request_on(
 			&run->daemon, "{\"method\":\"io.vaild.Monitor.GetStatus\"}\n", &connection);
-		is_settled = strstr(status, wanted) && !traced_daemon_has_children(&run->daemon);
+		bool is_settled =
+			strstr(status, wanted) && !traced_daemon_has_children(&run->daemon);
+		settled = is_settled ? settled + 1 : 0;
 		count = traced_daemon_count_fds(&run->daemon);
 		close(connection);
 		if (time(NULL) > deadline)
@@ -119,7 +121,8 @@ static size_t count_held(Run *run, size_t connected)
 			     run->fault ? run->fault->when : 0, status, wanted);
 		if (!is_settled)
 			repeat_lost_signal(run);
-	} while (!is_settled);
+		/* Twice, because a child that closes fds may start just after the first answer. */
+	} while (settled < 2);
 	free(status);
 	return count;
 }
