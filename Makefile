@@ -247,7 +247,7 @@ $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 .PHONY: all helpers tests benches preloaded fuzzers covered lint tidy format check-layers install uninstall \
         clean help compile_commands.json
 
--include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/proofs -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
 
 ## Commands
 
@@ -289,6 +289,12 @@ $(eval $(call command,fuzz,check,$(TARGET:%=build/fuzz/fuzz-%),tests/fuzz/run --
 $(eval $(call command,fuzz-all,check,fuzzers,tests/fuzz/run --seconds $(or $(SECONDS),1200) $(FUZZ_TARGETS)))
 $(eval $(call command,fuzz-merge,check,$(TARGET:%=build/fuzz/fuzz-%),tests/fuzz/run --merge $(TARGET)))
 $(eval $(call command,coverage,check,all tests covered,tests/coverage))
+
+# Builds nothing here: CBMC reads the sources.
+.PHONY: check-proofs
+check-proofs:
+	@tests/install-packages proofs
+	@tests/proofs/run
 
 helpers: $(HELPER_PROGRAMS)
 tests: $(TESTS)
@@ -397,6 +403,7 @@ help:
 #: make check-interop  run systemd's varlinkctl against the daemon, from a Debian 13 that is downloaded
 #: make check-kernel   run the tests that need GPU nodes, on a Debian 13 kernel in QEMU, downloaded
 #: make check-qemu     see real guests' screens through vaild, with a Debian 13's QEMU, downloaded
+#: make check-proofs   prove properties of the code with CBMC and spin, from a Debian 13 that is downloaded
 #: make lint           check format, C and shell code, licence lines and plain English
 #: make tidy           run clang-tidy on what has changed; make format runs clang-format
 #: make check-layers   prove that the layers depend one way, and that core and api are pure

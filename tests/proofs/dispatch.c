@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The order of one request, daemon/api/dispatch.c, for every row that the method table could have.
+ *
+ * Proved: a handler runs only after the parameters were decoded, the subject was found, and
+ * policy_check() allowed the row's rule. Only then does dispatch() return success. A method for
+ * operators looks up nothing before it is allowed, so a refusal does not tell what exists. All
+ * others look up their subject first. A method that changes state runs only if the calling process
+ * is alive. Each denial is audited.
+ *
+ * Assumed: the functions of the core and the policy answer anything, within their comments. The
+ * proof of policy.c is about what policy_check() allows.
+ *
+ * Nothing is bounded: the path has no loop.
+ */
+#include "daemon/api/dispatch.h"
+#include "daemon/core/audit-record.h"
+#include "tests/proofs/proof.h"
+
+/* The steps of the request so far. */
+static struct {
+	bool decoded, looked_up, found, asked, allowed, alive, ran, audited;
+} seen;
+
+static Request request;
+static Service service;
+static Caller caller;
+static JsonTable table;
+
+static Process process;
+static Adapter adapter;
+static VirtualMachine vm = { .vmm = &process };
+static Registration registration;
+static GpuProcess gpu_process = { .adapter = &adapter };
+static Context context = { .gpu_process = &gpu_process };
+static VirtualGpu virtual_gpu = { .vm = &vm };
+static SharedObject object = { .vm = &vm, .sharer = &process };
+static ObjectHolder holder;
+static Quarantine quarantine;
+
+/* One row, which the proof sets. */
+const Method methods[1];
+
+/* --- the core, which finds the entity or does not --------------------------------------------- */
+
+static bool find(void)
+{
+	seen.looked_up = true;
+	seen.found = nondet_bool();
+	return seen.found;
+}
+
+VirtualMachine *vm_find(Broker *broker, const Guid *guid)
+{
+	assert(guid);
+	(void)broker;
+	return find() ? &vm : NULL;
+}
+
+Adapter *adapter_software(Broker *broker)
+{
+	(void)broker;
+	seen.looked_up = seen.found = true;
+	return &adapter;
+}
+
+Adapter *adapter_find(Broker *broker, const Handle *handle)
+{
+	(void)broker;
+	(void)handle;
+	return find() ? &adapter : NULL;
+}
+
+VirtualGpu *virtual_gpu_find(Broker *broker, const Handle *handle)
+{
+	(void)broker;
+	(void)handle;
+	return find() ? &virtual_gpu : NULL;
+}
+
+Context *context_find(Broker *broker, const Handle *handle)
+{
+	(void)broker;
+	(void)handle;
+	return find() ? &context : NULL;
+}
+
+GpuProcess *gpu_process_find(Broker *broker, const Handle *handle)
+{
+	(void)broker;
+	(void)handle;
+	return find() ? &gpu_process : NULL;
+}
+
+SharedObject *object_find(Broker *broker, const Handle *handle)
+{
+	(void)broker;
+	(void)handle;
+	return find() ? &object : NULL;
+}
+
+SharedObject *object_find_shared(Broker *broker, const Handle *handle)
+{
+	return object_find(broker, handle);
+}
+
+/* --- facts about the caller ------------------------------------------------------------------- */
+
+Registration *registration_find(Broker *broker, ProcessKey key, const VirtualMachine *of)
+{
+	(void)broker;
+	(void)key;
+	assert(of == &vm);
+	return nondet_bool() ? &registration : NULL;
+}
+
+ObjectHolder *object_holder(const SharedObject *of, ProcessKey key)
+{
+	(void)key;
+	assert(of == &object);
+	return nondet_bool() ? &holder : NULL;
+}
+
+Quarantine *quarantine_find(Broker *broker, const Guid *guid)
+{
+	(void)broker;
+	(void)guid;
+	return nondet_bool() ? &quarantine : NULL;
+}
+
+bool display_clients_match_connection(const DisplayClients *clients, const Caller *of)
+{
+	(void)clients;
+	(void)of;
+	return nondet_bool();
+}
+
+bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid)
+{
+	(void)clients;
+	(void)host;
+	(void)uid;
+	return nondet_bool();
+}
+
+Difference display_clients_compare(const DisplayClients *clients, const Privileges *privileges)
+{
+	assert(clients && privileges);
+	return nondet_bool() ? DIFFERENCE_NONE : DIFFERENCE_UID;
+}
+
+void registration_end(Broker *broker, Registration *ended, EndReason reason)
+{
+	(void)broker;
+	(void)reason;
+	assert(ended == &registration);
+}
+
+/* --- decoding and the policy ------------------------------------------------------------------ */
+
+NTSTATUS params_decode(const JsonTable *of, const JsonValue *parameters, void *ret,
+		       Failure *failure)
+{
+	(void)of;
+	(void)parameters;
+	(void)ret;
+	seen.decoded = nondet_bool();
+	return seen.decoded ? STATUS_SUCCESS
+			    : failure_set(failure, STATUS_INVALID_PARAMETER, "parameter", "text");
+}
+
+bool handle_parse(const char *text, Handle *ret)
+{
+	(void)text;
+	(void)ret;
+	return nondet_bool();
+}
+
+bool guid_is_nil(const Guid *guid)
+{
+	(void)guid;
+	return nondet_bool();
+}
+
+/* As in policy.c: only these two rules compare privileges, and only with a VM. */
+bool policy_needs_privileges(Rule rule, const PolicyFacts *facts)
+{
+	return (rule == RULE_DISPLAY_CLIENT || rule == RULE_OBJECT_OPENER) &&
+	       facts->names_machine && nondet_bool();
+}
+
+bool policy_allows_view(const PolicyFacts *facts)
+{
+	(void)facts;
+	return nondet_bool();
+}
+
+bool policy_allows_process_view(const PolicyFacts *facts)
+{
+	(void)facts;
+	return nondet_bool();
+}
+
+NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
+{
+	bool has_subject = request.method->subject != SUBJECT_NONE &&
+			   request.method->subject != SUBJECT_VM_IF_NAMED;
+
+	assert(rule == request.method->rule);
+	assert(facts->is_operator == caller.is_operator);
+	assert(seen.decoded && !seen.asked && !seen.ran);
+	if (rule == RULE_OPERATOR)
+		assert(!seen.looked_up);
+	else
+		assert(seen.found || !has_subject);
+	seen.asked = true;
+	seen.allowed = nondet_bool();
+	return seen.allowed ? STATUS_SUCCESS
+			    : failure_set(failure, STATUS_ACCESS_DENIED, "denied", "text");
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
+VirtualMachine *vm_after(Broker *broker, uint64_t serial)
+{
+	(void)broker;
+	(void)serial;
+	return NULL;
+}
+
+void statistics_count(Statistics *statistics, size_t method, NTSTATUS status)
+{
+	(void)statistics;
+	(void)method;
+	(void)status;
+}
+
+void credentials_deinit(Credentials *credentials)
+{
+	(void)credentials;
+}
+
+static bool process_is_alive(void *self, ProcessKey key)
+{
+	(void)self;
+	assert(key == caller.process);
+	seen.alive = nondet_bool();
+	return seen.alive;
+}
+
+static Lookup read_credentials(void *self, ProcessKey key, Credentials *ret)
+{
+	Lookup lookup = (Lookup)nondet_int();
+
+	(void)self;
+	(void)ret;
+	assert(key == caller.process);
+	assume(lookup >= LOOKUP_FOUND && lookup <= LOOKUP_EXHAUSTED);
+	return lookup;
+}
+
+static void audit(void *self, const AuditRecord *record)
+{
+	(void)self;
+	assert(record->caller == &caller);
+	seen.audited = true;
+}
+
+static NTSTATUS handle(Request *of)
+{
+	assert(seen.decoded && seen.allowed && !seen.ran);
+	seen.ran = true;
+	return nondet_bool() ? STATUS_SUCCESS
+			     : failure_set(&of->failure, STATUS_NOT_SUPPORTED, "state", "text");
+}
+
+PROOF(dispatch)
+{
+	static const JsonField field = { .type = JSON_FIELD_GUID };
+	static const Host host = {
+		.process_is_alive = process_is_alive,
+		.read_credentials = read_credentials,
+		.audit = audit,
+	};
+	Method *method = (Method *)methods;
+
+	*method = (Method){
+		.interface = "interface",
+		.name = "Method",
+		.rule = (Rule)nondet_int(),
+		.subject = (SubjectType)nondet_int(),
+		.flags = nondet_int(),
+		.params = &table,
+		.handler = nondet_bool() ? handle : NULL,
+	};
+
+	table = (JsonTable){ .fields = &field, .count = nondet_bool() ? 1 : 0 };
+	caller.is_operator = nondet_bool();
+	caller.process = nondet_uint64();
+	service.host = &host;
+	request = (Request){ .service = &service, .caller = &caller, .method = method };
+	NTSTATUS status = dispatch(&request, NULL);
+
+	if (status == STATUS_SUCCESS)
+		assert(seen.decoded && seen.allowed && (seen.ran || !method->handler));
+	if (seen.ran && method->flags & METHOD_CHANGES_STATE)
+		assert(seen.alive);
+	if (method->rule == RULE_OPERATOR && !seen.allowed)
+		assert(!seen.looked_up);
+	if (status == STATUS_ACCESS_DENIED)
+		assert(seen.audited && !seen.ran);
+}

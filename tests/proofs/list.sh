@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# All proofs, the longest first so that they run beside the short ones. The comment of each file says
+# what is proved and why the bound is enough. See tests/proofs/run for the functions.
+
+PERSIST="nothing lost, half done, back or orphaned after a crash"
+model persist-one-crash persist.pml "$PERSIST" "1 crash, 1 failed write, 1 compaction" \
+  "-DCRASHES=1 -DFAILURES=1 -DCOMPACTIONS=1"
+model persist-two-crashes persist.pml "$PERSIST" "2 crashes" \
+  "-DCRASHES=2 -DFAILURES=0 -DCOMPACTIONS=0"
+mutation persist-two-crashes tests/proofs/persist.pml \
+  's/:: ok -> is_shared\[o\] = true; MAY_CRASH; object\[o\] = SHARED/:: ok -> object[o] = SHARED; MAY_CRASH; is_shared[o] = false/'
+
+proof guid-parse guid.c "accepts exactly the contract's forms, no overflow" "40 bytes of text" \
+  "proto/guid.c" "--unwind 42"
+mutation guid-parse proto/guid.c 's/position == 23/position == 24/'
+mutation guid-parse proto/guid.c "s/text\[length - 1\] == '}'/true/"
+
+proof guid-format guid.c "37 bytes, and parses back" "none" "proto/guid.c" "--unwind 42"
+mutation guid-format proto/guid.c 's/text\[GUID_TEXT_LENGTH\] =/text[GUID_TEXT_LENGTH + 1] =/'
+
+proof handle-parse guid.c "accepts exactly 32 lower-case digits" "40 bytes of text" \
+  "proto/guid.c" "--unwind 42"
+mutation handle-parse proto/guid.c "s/text\[i\] >= 'A' \&\& text\[i\] <= 'F'/false/"
+
+proof handle-format guid.c "33 bytes, and parses back" "none" "proto/guid.c" "--unwind 42"
+
+proof address-parse hex-address.c "accepts exactly 0x and 1 to 16 digits, no overflow" \
+  "20 bytes of text" "proto/hex-address.c" "--unwind 22"
+mutation address-parse proto/hex-address.c 's/DIGITS_MAX 16/DIGITS_MAX 17/'
+
+proof gpu-mmu gpu-mmu.c "accepts exactly the contract's MMUs; no size overflows" "none" \
+  "daemon/core/va/gpu-mmu.c tests/proofs/stubs.c" "--unwind 8 --unsigned-overflow-check"
+mutation gpu-mmu daemon/core/va/gpu-mmu.h 's/GPU_ADDRESS_BITS_MAX     57/GPU_ADDRESS_BITS_MAX     58/'
+
+POLICY="daemon/api/policy.c daemon/core/credentials.c tests/proofs/stubs.c"
+proof policy-check policy.c "success only by a rule's facts; quarantine admits nobody" \
+  "all rules, all facts" "$POLICY" "--unwind 3"
+mutation policy-check daemon/api/policy.c 's/return facts->is_object_holder;/return true;/'
+mutation policy-check daemon/api/policy.c 's/if (facts->is_quarantined)/if (false)/'
+mutation policy-check daemon/api/policy.c 's/^\treturn false;/\treturn true;/'
+proof policy-views policy.c "lists leave out what their methods would refuse" \
+  "all rules, all facts" "$POLICY" "--unwind 3"
+proof policy-needs-privileges policy.c "privileges matter only if they were asked for" \
+  "all rules, all facts" "$POLICY" "--unwind 3"
+mutation policy-needs-privileges daemon/api/policy.c 's/? !facts->is_registered/? false/'
+
+proof framing framing.c "stays inside; any split finds the same one message" "5 bytes, one split" \
+  "proto/framing.c proto/buffer.c proto/json-scan*.c" "-DBYTES=5 --unwind 7"
+mutation framing proto/framing.c 's/\.length = frame->value_end,/.length = frame->value_end + 1,/'
+
+ACCOUNT="daemon/core/account.c tests/proofs/stubs.c"
+for name in take charge return; do
+  proof account-$name account.c "sums stay equal, no limit passed, nothing below zero" \
+    "one step from any state" "$ACCOUNT" "-I tests/proofs/include --unwind 18"
+done
+mutation account-take daemon/core/account.c 's/more > per_uid - used/more > per_uid/'
+mutation account-take daemon/core/account.c 's/accounts->used\[tally->kind\] += count;/accounts->used[tally->kind]++;/'
+mutation account-return daemon/core/account.c 's/accounts->used\[tally->kind\] -= count;//'
+
+proof dispatch dispatch.c "decode, find, authorise, handle; operator methods authorise first" \
+  "all rows of a method table" "daemon/api/dispatch.c tests/proofs/stubs.c" "--unwind 3"
+mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& !operator_only)/if (status == STATUS_SUCCESS \&\& false)/'
+mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& operator_only)/if (false)/'
+mutation dispatch daemon/api/dispatch.c 's/operator_only = method->rule == RULE_OPERATOR/operator_only = false/'
