@@ -112,7 +112,10 @@ const char *limit_entity_name(LimitKind kind);
 /* Fds per message: the kernel's SCM_MAX_FD. */
 #define LIMIT_MESSAGE_FDS 253
 
-/* Fds from clients of one uid that are being closed at the same time. */
+/*
+ * Child processes of one payer that close fds at the same time: fds that clients sent, and as many
+ * again for fds that the examiner fetched.
+ */
 #define LIMIT_CLOSES_UNDER_WAY 8
 
 /* If all closes of a uid have run for at least this long, they count as blocked. */

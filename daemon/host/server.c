@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/host/config.h"
+#include "daemon/host/examiner/capabilities.h"
 #include "daemon/host/log/log-entry.h"
 #include "daemon/host/log/log.h"
 #include "daemon/host/process/user-namespace.h"
@@ -148,6 +149,28 @@ static void raise_fd_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * Starts the examiner, which keeps the one capability, and gives up all others and that one here.
+ * Nothing that a stranger wrote has been read before.
+ */
+static bool start_examiner(const Server *server, ExaminerSockets *ret)
+{
+	int error = examiner_start(&server->options.roots, &server->own_namespace, ret);
+
+	if (error < 0) {
+		log_error("cannot start the process that examines other processes: %s",
+			  strerror(-error));
+		return false;
+	}
+	error = capabilities_give_up(false);
+	if (error == 0)
+		return true;
+	log_error("cannot give up the capabilities: %s; let vaild call capset(), for example in "
+		  "SystemCallFilter= of its unit",
+		  strerror(-error));
+	return false;
+}
+
 static void add_signal(Server *server, struct event *event, int signal_number,
 		       void (*handler)(evutil_socket_t, short, void *))
 {
@@ -155,18 +178,20 @@ static void add_signal(Server *server, struct event *event, int signal_number,
 	event_add(event, NULL);
 }
 
-static void server_init_parts(Server *server)
+static void server_init_parts(Server *server, const ExaminerSockets *sockets)
 {
 	struct event_base *base = server->base;
 	const FsRoots *roots = &server->options.roots;
 
+	examiner_init(&server->examiner, base, sockets, EXAMINER_MILLISECONDS);
 	process_table_init(&server->processes, base, roots, on_process_exited, server);
+	process_table_set_examiner(&server->processes, &server->examiner);
 	subordinate_ids_init(&server->subordinate_ids, SUBORDINATE_IDS_PATH);
 	turns_init(&server->turns, base, &server->host);
 	upkeep_init(&server->upkeep, server);
 	peer_users_init(&server->users, &server->turns);
 	fd_closer_init(&server->closer, base, &server->turns, on_fds_closed, server);
-	audit_log_init(&server->journal, base, roots);
+	audit_log_init(&server->journal, base, &server->examiner);
 	service_manager_init(&server->manager, base, &server->service);
 	connections_init(&server->connections, server);
 	driver_timeout_init(&server->driver_wait, base);
@@ -256,8 +281,8 @@ static void log_lifecycle(const char *message_id, const char *what, const char *
 }
 
 /*
- * Serves until the daemon is asked to stop. Returns false if the event loop fails; a restart then
- * restores everything.
+ * Serves until the daemon is asked to stop. Returns false if the event loop or the examiner fails;
+ * a restart then restores everything.
  */
 static bool server_serve(Server *server)
 {
@@ -269,6 +294,8 @@ static bool server_serve(Server *server)
 		log_error("the event loop has failed: %s", strerror(errno));
 		return false;
 	}
+	if (server->examiner.has_failed)
+		return false;
 	service_manager_stopping(&server->manager);
 	log_lifecycle(MESSAGE_STOPPING, "stops serving", path);
 	return true;
@@ -289,6 +316,7 @@ static void server_deinit(Server *server)
 	json_parser_free(server->service.parser);
 	store_deinit(&server->service.store);
 	quarantine_store_close(&server->quarantines);
+	examiner_deinit(&server->examiner);
 	audit_log_deinit(&server->journal);
 	service_manager_deinit(&server->manager);
 	fd_closer_deinit(&server->closer);
@@ -309,13 +337,15 @@ int server_run(const ServerOptions *options)
 	Server server = { .options = *options,
 			  .quarantines = { .directory = -1 },
 			  .passed_socket = -1 };
+	ExaminerSockets sockets;
 	char mistake[MISTAKE_SIZE];
 
 	if (!methods_are_sound()) {
 		log_error("internal error: a method has no access rule");
 		return EXIT_FAILURE;
 	}
-	if (!check_user_namespace(&server))
+	raise_fd_limit();
+	if (!check_user_namespace(&server) || !start_examiner(&server, &sockets))
 		return EXIT_FAILURE;
 	if (fd_info_init(&server.memfds) < 0) {
 		log_error("this kernel does not support memfd_create(), which vaild needs to share "
@@ -326,7 +356,6 @@ int server_run(const ServerOptions *options)
 		log_error("%s", mistake);
 		return EXIT_FAILURE;
 	}
-	raise_fd_limit();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE then fails */
 	server.base = event_base_new();
@@ -334,9 +363,10 @@ int server_run(const ServerOptions *options)
 		log_error("cannot create the event loop");
 		return EXIT_FAILURE;
 	}
-	server_init_parts(&server);
+	server_init_parts(&server, &sockets);
 	bool ready = server_init_service(&server) && server_make_runtime_directory(&server) &&
-		     server_take_passed(&server) && restore_all(&server) && server_listen(&server);
+		     server_take_passed(&server) && restore_all(&server) &&
+		     server_listen(&server) && !server.examiner.has_failed;
 	bool served = ready && server_serve(&server);
 	server_deinit(&server);
 	return served ? EXIT_SUCCESS : EXIT_FAILURE;

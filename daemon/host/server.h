@@ -4,6 +4,7 @@
 
 #include "daemon/api/service.h"
 #include "daemon/host/driver-timeout.h"
+#include "daemon/host/examiner/examiner-client.h"
 #include "daemon/host/fd-info.h"
 #include "daemon/host/log/audit-log.h"
 #include "daemon/host/net/connection.h"
@@ -38,6 +39,7 @@ typedef struct Server {
 	MemfdIdentity memfds;
 	Host host;
 	Service service;
+	Examiner examiner;
 	ProcessTable processes;
 	Turns turns;
 	Upkeep upkeep;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Runs a program instead of the daemon in the sandbox of vaild.service. It has exactly the documented
-# capability, can write only to two folders, and cannot make system calls that the daemon does not
+# capability, like the examiner, can write only to two folders, and cannot make system calls that the daemon does not
 # need. It makes each attempt outside of the sandbox as well, where it must succeed. Attempts that
 # this machine refuses there are skipped by name.
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "daemon/api/names.h"
 #include "daemon/core/adapter.h"
@@ -60,9 +59,9 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 	journal_end_second(context);
 }
 
-void audit_log_init(AuditLog *journal, struct event_base *base, const FsRoots *roots)
+void audit_log_init(AuditLog *journal, struct event_base *base, Examiner *examiner)
 {
-	*journal = (AuditLog){ .roots = *roots };
+	*journal = (AuditLog){ .examiner = examiner };
 	RB_INIT(&journal->by_uid);
 	event_assign(&journal->second_event, base, -1, 0, on_second, journal);
 }
@@ -91,22 +90,16 @@ static bool denial_is_within_rate(AuditLog *journal, uid_t uid)
 }
 
 typedef struct Executable {
-	char path[256];
+	char path[EXECUTABLE_SIZE];
 } Executable;
 
-/*
- * Reads the executable's path for information only: the link's text proves nothing, and the pid may
- * have been reused. Replaces characters that would break the log line.
- */
-static Executable read_executable(const FsRoots *roots, pid_t pid)
+/* Finds the executable's path, and replaces characters that would break the log line. */
+static Executable find_executable(Examiner *examiner, const Caller *caller)
 {
-	Executable executable = { "?" };
-	char link[256];
+	const char *path = examiner_executable(examiner, caller->process, caller->pid);
+	Executable executable;
 
-	snprintf(link, sizeof(link), "%s/%d/exe", roots->proc, (int)pid);
-	ssize_t length = readlink(link, executable.path, sizeof(executable.path) - 1);
-	if (length > 0)
-		executable.path[length] = '\0';
+	snprintf(executable.path, sizeof(executable.path), "%s", *path ? path : "?");
 	for (char *c = executable.path; *c != '\0'; c++)
 		if (*c <= ' ' || *c == 0x7f)
 			*c = '?';
@@ -147,7 +140,7 @@ void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
 		guid = guid_format(decision->virtual_machine, text);
 	if (decision->object)
 		handle_format(decision->object, object);
-	Executable executable = read_executable(&journal->roots, caller->pid);
+	Executable executable = find_executable(journal->examiner, caller);
 	log_entry_init(&entry, denied ? LOG_NOTICE : LOG_INFO,
 		       denied ? MESSAGE_DENIED : MESSAGE_ALLOWED);
 	add_subject(&entry, guid, caller->pid, caller->credentials.uid);

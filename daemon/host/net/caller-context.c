@@ -3,80 +3,107 @@
 
 #include <stdlib.h>
 
-#include "daemon/host/process/graphics-context.h"
 #include "daemon/host/server.h"
 
-/* The search for a connection's request, which waits for it if it takes longer than a turn. */
+/*
+ * The search for a connection's request. It is in the user's queue until it has ended, and the
+ * first of the queue is with the examiner. The connection owns it; if the connection closes first,
+ * the queue does.
+ */
 struct CallerSearch {
-	Task task;
-	Connection *connection;
+	ContextRequest request;
+	Connection *connection; /* NULL if it has closed */
+	PeerUser *user;
+	bool is_asked;
 	bool has_ended;
-	ContextSearch search;
+	Lookup lookup; /* the result, if it has ended */
+	GraphicsContextKind kind;
+	TAILQ_ENTRY(CallerSearch) link;
 };
 
-/* Searches until the turn has ended. Returns true if the search has not ended. */
-static bool search_in_turn(CallerSearch *caller)
+static void search_end(CallerSearch *search, Lookup lookup, GraphicsContextKind kind)
 {
-	const Turns *turns = &caller->connection->server->turns;
-
-	do
-		caller->has_ended = context_search_step(&caller->search);
-	while (!caller->has_ended && !turns_has_ended(turns));
-	return !caller->has_ended;
+	TAILQ_REMOVE(&search->user->searches, search, link);
+	search->has_ended = true;
+	search->lookup = lookup;
+	search->kind = kind;
+	if (search->connection)
+		connection_queue(search->connection);
+	else
+		free(search);
 }
 
-static bool run_search(Task *task)
-{
-	CallerSearch *caller = container_of(task, CallerSearch, task);
-	bool goes_on = search_in_turn(caller);
+static void on_answer(ContextRequest *request, Lookup lookup, GraphicsContextKind kind);
 
-	if (!goes_on)
-		connection_queue(caller->connection);
-	return goes_on;
+/* Asks for the first search of the queue, unless that has been done. */
+static void peer_user_search(PeerUser *user)
+{
+	CallerSearch *search;
+
+	while ((search = TAILQ_FIRST(&user->searches)) && !search->is_asked) {
+		const Connection *connection = search->connection;
+		const Payer payer = { .uid = user->uid, .is_operator = user->is_operator };
+
+		search->request.answered = on_answer;
+		search->is_asked =
+			examiner_ask_context(&connection->server->examiner, &search->request,
+					     connection->process->pid, connection->process->pidfd,
+					     &payer) == LOOKUP_PENDING;
+		if (!search->is_asked)
+			search_end(search, LOOKUP_EXHAUSTED, 0);
+	}
+}
+
+static void on_answer(ContextRequest *request, Lookup lookup, GraphicsContextKind kind)
+{
+	CallerSearch *search = container_of(request, CallerSearch, request);
+	PeerUser *user = search->user;
+
+	search_end(search, lookup, kind);
+	peer_user_search(user);
+	peer_user_put(user);
 }
 
 static CallerSearch *search_new(Connection *connection)
 {
-	struct Server *server = connection->server;
-	CallerSearch *caller = calloc(1, sizeof(*caller));
+	CallerSearch *search = calloc(1, sizeof(*search));
 
-	if (!caller)
+	if (!search)
 		return NULL;
-	caller->task = TASK_INIT(run_search);
-	caller->connection = connection;
-	context_search_begin(&caller->search, connection->process, &server->closer,
-			     connection->user);
-	return caller;
+	search->connection = connection;
+	search->user = connection->user;
+	TAILQ_INSERT_TAIL(&search->user->searches, search, link);
+	return search;
 }
 
 Lookup connection_find_graphics_context(Connection *connection, GraphicsContextKind *ret_kind)
 {
-	CallerSearch *caller = connection->search;
-
 	if (!connection->process)
 		return LOOKUP_GONE;
-	if (!caller) {
-		caller = connection->search = search_new(connection);
-		if (!caller)
+	if (!connection->search) {
+		connection->search = search_new(connection);
+		if (!connection->search)
 			return LOOKUP_EXHAUSTED;
-		if (search_in_turn(caller))
-			turns_queue(&connection->server->turns, &connection->user->turn_owner,
-				    &caller->task);
+		peer_user_search(connection->user);
 	}
-	if (!caller->has_ended)
+	const CallerSearch *search = connection->search;
+	if (!search->has_ended)
 		return LOOKUP_PENDING;
-	*ret_kind = caller->search.kind;
-	return caller->search.lookup;
+	*ret_kind = search->kind;
+	return search->lookup;
 }
 
 void connection_end_search(Connection *connection)
 {
-	CallerSearch *caller = connection->search;
+	CallerSearch *search = connection->search;
 
-	if (!caller)
+	if (!search)
 		return;
-	turns_remove(&connection->server->turns, &caller->task);
-	context_search_cancel(&caller->search);
-	free(caller);
 	connection->search = NULL;
+	search->connection = NULL;
+	if (search->is_asked && !search->has_ended)
+		return; /* freed with its answer */
+	if (!search->has_ended)
+		TAILQ_REMOVE(&search->user->searches, search, link);
+	free(search);
 }

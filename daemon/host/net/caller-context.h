@@ -5,11 +5,14 @@
 #include "daemon/host/net/connection.h"
 
 /*
- * Searches the caller's process for a graphics context, for a request of this connection. A short
- * search ends at once. A long one continues in further turns of the user: the function returns
- * LOOKUP_PENDING, and the connection gets a turn when the search has ended; the next call then
- * returns the result. A search belongs to one request, because the process can open a device at any
- * time. Returns the results of context_search_step(), or LOOKUP_PENDING.
+ * Lets the examiner search the caller's process for a graphics context, for a request of this
+ * connection. Returns LOOKUP_PENDING at first. The connection gets a turn when the search has
+ * ended, and the next call returns the result: LOOKUP_FOUND with *ret_kind set, LOOKUP_ABSENT,
+ * LOOKUP_GONE, LOOKUP_UNREADABLE or LOOKUP_EXHAUSTED. A search belongs to one request, because the
+ * process can open a device at any time.
+ *
+ * The examiner has one search of each user at a time, and the others wait. A user can therefore not
+ * fill the CPU with searches, whatever it connects and closes.
  */
 Lookup connection_find_graphics_context(Connection *connection, GraphicsContextKind *ret_kind);
 

@@ -289,6 +289,7 @@ bool connection_run(Task *task)
 	short ready = connection->ready;
 
 	connection->ready = 0;
+	examiner_forget(&connection->server->examiner);
 	if (buffer_size(&connection->output) > 0) {
 		if (!connection_send(connection))
 			return false;

@@ -10,8 +10,6 @@
 #include "daemon/host/process/process-table.h"
 #include "daemon/host/turns.h"
 
-typedef struct CallerSearch CallerSearch;
-
 /*
  * A socket and its session. Receives bytes together with the kernel's data about their sender,
  * sends the session's replies, and enforces the bounds on memory and time. An idle connection has

@@ -42,7 +42,7 @@ void peer_users_deinit(PeerUsers *users)
 	PeerUser *user, *next;
 
 	RB_FOREACH_SAFE (user, PeerUserTree, &users->tree, next) {
-		assert(TAILQ_EMPTY(&user->connections));
+		assert(TAILQ_EMPTY(&user->connections) && TAILQ_EMPTY(&user->searches));
 		peer_user_free(user);
 	}
 }
@@ -73,6 +73,7 @@ static PeerUser *peer_user_new(PeerUsers *users, const Payer *payer)
 	user->users = users;
 	turn_owner_init(&user->turn_owner);
 	TAILQ_INIT(&user->connections);
+	TAILQ_INIT(&user->searches);
 	RB_INSERT(PeerUserTree, &users->tree, user);
 	return user;
 }
@@ -90,8 +91,9 @@ PeerUser *peer_user_get(PeerUsers *users, const Payer *payer)
 
 void peer_user_put(PeerUser *user)
 {
-	if (!TAILQ_EMPTY(&user->connections) || user->waiting_count > 0 ||
-	    user->closes_under_way > 0 || user->closing.owner || user->retries_closing)
+	if (!TAILQ_EMPTY(&user->connections) || !TAILQ_EMPTY(&user->searches) ||
+	    user->waiting_count > 0 || user->closes_under_way > 0 || user->closing.owner ||
+	    user->retries_closing)
 		return;
 	if (turn_owner_is_even(user->users->turns, &user->turn_owner))
 		peer_user_free(user);

@@ -19,6 +19,7 @@
  */
 typedef struct Connection Connection;
 typedef struct FdCloser FdCloser;
+typedef struct CallerSearch CallerSearch;
 
 typedef struct PeerUser {
 	uid_t uid;
@@ -28,6 +29,8 @@ typedef struct PeerUser {
 	TAILQ_HEAD(, Connection) connections; /* newest first */
 	size_t connection_count;
 	size_t buffered; /* bytes of input and output */
+
+	TAILQ_HEAD(, CallerSearch) searches; /* see caller-context.c */
 
 	/* The closer's state: fds that wait for their close, and running children. */
 	int *waiting;

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/host/net/peer.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
-#include "daemon/host/process/user-namespace.h"
 #include "proto/fd-util.h"
 
 /* Returns the number of the peer's supplementary groups, or a negative errno. */
@@ -178,39 +175,36 @@ static int find_process(int connection, ProcessTable *table, const Caller *calle
  * Finds the uid that pays for a process in a user namespace below the daemon's. uid is that of the
  * process. Returns 0 or a negative errno.
  */
-static int find_owner(int folder, const UserNamespace *own, SubordinateIds *subordinate_ids,
-		      uid_t uid, uid_t *ret_owner)
+static int find_owner(const WhoAnswer *who, SubordinateIds *subordinate_ids, uid_t uid,
+		      uid_t *ret_owner)
 {
-	uid_t owner;
-	int error = user_namespace_owner(folder, own, &owner);
-
-	if (error < 0)
-		return error;
+	if (who->owner_error != 0)
+		return -who->owner_error;
 	/* Root makes namespaces for others, such as containers and services, and pays for none. */
-	*ret_owner = owner == 0 ? uid : subordinate_ids_owner(subordinate_ids, owner);
+	*ret_owner = who->owner == 0 ? uid : subordinate_ids_owner(subordinate_ids, who->owner);
 	return 0;
 }
 
 /*
  * Finds the uid that pays for a live peer. If the peer may not be examined, it is not an operator
- * and pays itself. Returns 0, -ESRCH if the peer has exited meanwhile, or another negative errno if
- * out of fds or memory.
+ * and pays itself. Returns 0, -ESRCH if the peer has exited meanwhile or the examiner has failed,
+ * or another negative errno if out of fds or memory.
  */
 static int find_account(const HostProcess *process, const UserNamespace *own,
 			SubordinateIds *subordinate_ids, Caller *caller)
 {
-	_cleanup_close_ int folder = host_process_open_folder(process);
-	struct stat status;
+	WhoAnswer who;
 	uid_t owner = caller->account;
 	bool in_own = false;
-	int error = folder < 0 ? folder : 0;
 
-	if (error == 0 && fstatat(folder, "ns/user", &status, 0) < 0)
-		error = -errno;
+	int error = host_process_ask_who(process, &who);
+	if (error < 0)
+		return error == -EPIPE ? -ESRCH : error;
+	error = -who.error;
 	if (error == 0)
-		in_own = status.st_dev == own->device && status.st_ino == own->inode;
+		in_own = who.namespace_device == own->device && who.namespace_inode == own->inode;
 	if (error == 0 && !in_own)
-		error = find_owner(folder, own, subordinate_ids, caller->credentials.uid, &owner);
+		error = find_owner(&who, subordinate_ids, caller->credentials.uid, &owner);
 	if (errno_is_exhaustion(-error))
 		return error;
 	/* Another process may have had the pid while it was read. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/host/process/graphics-context.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
@@ -96,8 +97,13 @@ static bool fd_device(int fd, dev_t *ret_device)
 	return true;
 }
 
-/* Number of fds in one step of a search. */
-#define FDS_PER_STEP 16
+typedef struct ContextSearch {
+	const FsRoots *roots;
+	int pidfd;
+	DynamicDevices dynamic; /* valid if dynamic_is_known */
+	bool dynamic_is_known;
+	GraphicsContextKind kind; /* the result, if a context was found */
+} ContextSearch;
 
 /* The numbers of most devices are fixed. For the others, /sys is read once per search. */
 static bool device_is_context(ContextSearch *search, dev_t device)
@@ -107,85 +113,56 @@ static bool device_is_context(ContextSearch *search, dev_t device)
 	if (graphics_context_of_device(&none, device, &search->kind))
 		return true;
 	if (!search->dynamic_is_known)
-		search->dynamic = dynamic_devices_read(&search->process->table->roots);
+		search->dynamic = dynamic_devices_read(search->roots);
 	search->dynamic_is_known = true;
 	return graphics_context_of_device(&search->dynamic, device, &search->kind);
 }
 
-/* Fetches fd number from the process, examines it, and passes it to the closer. */
+/* Fetches fd number from the process and examines it. */
 static Lookup examine(ContextSearch *search, int number)
 {
-	int fd = pidfd_getfd(search->process->pidfd, number, 0);
+	int fd = pidfd_getfd(search->pidfd, number, 0);
 	dev_t device;
 
 	if (fd < 0 && errno_is_exhaustion(errno))
 		return LOOKUP_EXHAUSTED;
 	if (fd < 0)
 		return errno == EPERM ? LOOKUP_UNREADABLE : LOOKUP_ABSENT;
-	bool found = fd_device(fd, &device) && device_is_context(search, device);
-	fd_closer_close(search->closer, search->user, fd);
-	return found ? LOOKUP_FOUND : LOOKUP_ABSENT;
+	return fd_device(fd, &device) && device_is_context(search, device) ? LOOKUP_FOUND
+									   : LOOKUP_ABSENT;
 }
 
-/* Ends the search with this result, unless the process has ended meanwhile. */
-static bool search_end(ContextSearch *search, Lookup lookup)
-{
-	context_search_cancel(search);
-	if (lookup != LOOKUP_EXHAUSTED && !host_process_is_alive(search->process))
-		lookup = LOOKUP_GONE;
-	search->lookup = lookup;
-	return true;
-}
-
-/* Opens the list of the process's fds. Returns NULL with errno set on failure. */
-static DIR *open_fd_list(const HostProcess *process)
-{
-	_cleanup_close_ int folder = host_process_open_folder(process);
-
-	if (folder < 0) {
-		errno = -folder;
-		return NULL;
-	}
-	_cleanup_close_ int list = openat(folder, "fdinfo", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = list < 0 ? NULL : fdopendir(list);
-	if (directory)
-		list = -1; /* owned by directory */
-	return directory;
-}
-
-void context_search_begin(ContextSearch *search, const HostProcess *process, FdCloser *closer,
-			  PeerUser *user)
-{
-	*search = (ContextSearch){ .process = process, .closer = closer, .user = user };
-	if (fd_closer_is_full(user))
-		errno = EMFILE;
-	else
-		search->fds = open_fd_list(process);
-	if (!search->fds)
-		search_end(search,
-			   errno_is_exhaustion(errno) ? LOOKUP_EXHAUSTED : LOOKUP_UNREADABLE);
-}
-
-bool context_search_step(ContextSearch *search)
+static Lookup examine_all(ContextSearch *search, DIR *fds)
 {
 	const struct dirent *entry;
+	unsigned int examined = 0;
+	Lookup lookup = LOOKUP_ABSENT;
 
-	for (unsigned int i = 0; search->fds && i < FDS_PER_STEP; i++) {
-		if (search->examined == LIMIT_FDS_EXAMINED || !(entry = readdir(search->fds)))
-			return search_end(search, LOOKUP_ABSENT);
+	while (lookup == LOOKUP_ABSENT && examined < LIMIT_FDS_EXAMINED && (entry = readdir(fds))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		search->examined++;
-		Lookup lookup = examine(search, atoi(entry->d_name));
-		if (lookup != LOOKUP_ABSENT)
-			return search_end(search, lookup);
+		lookup = examine(search, atoi(entry->d_name));
+		examined++;
 	}
-	return !search->fds;
+	return lookup;
 }
 
-void context_search_cancel(ContextSearch *search)
+Lookup graphics_context_find(const FsRoots *roots, pid_t pid, int pidfd,
+			     GraphicsContextKind *ret_kind)
 {
-	if (search->fds)
-		closedir(search->fds);
-	search->fds = NULL;
+	ContextSearch search = { .roots = roots, .pidfd = pidfd };
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%d/fdinfo", roots->proc, (int)pid);
+	DIR *fds = opendir(path);
+	if (!fds && errno_is_exhaustion(errno))
+		return LOOKUP_EXHAUSTED;
+	Lookup lookup = fds ? examine_all(&search, fds) : LOOKUP_UNREADABLE;
+	if (fds)
+		closedir(fds);
+	/* Another process may have had the pid while it was read. */
+	if (lookup != LOOKUP_EXHAUSTED && fd_poll(pidfd, POLLIN) != 0)
+		return LOOKUP_GONE;
+	*ret_kind = search.kind;
+	return lookup;
 }

@@ -2,10 +2,10 @@
 #ifndef DAEMON_HOST_PROCESS_GRAPHICS_CONTEXT_H
 #define DAEMON_HOST_PROCESS_GRAPHICS_CONTEXT_H
 
-#include <dirent.h>
+#include <sys/types.h>
 
-#include "daemon/host/net/fd-closer.h"
-#include "daemon/host/process/process-table.h"
+#include "daemon/core/host.h"
+#include "daemon/host/process/fs-roots.h"
 
 /* Devices whose numbers are assigned at boot; 0 if not present. No device has number 0. */
 typedef struct DynamicDevices {
@@ -14,41 +14,19 @@ typedef struct DynamicDevices {
 } DynamicDevices;
 
 /*
- * A search for a GPU device among the open fds of a process: a DRM node, or a device of nvidia, kfd
- * or dxg. Only the device number counts.
+ * Searches the open fds of a process for a GPU device: a DRM node, or a device of nvidia, kfd or
+ * dxg. Only the device number counts. pidfd is the process's.
  *
- * The process's fds are fetched one at a time with pidfd_getfd(), because CAP_SYS_PTRACE does not
- * permit reading /proc/PID/fd of other users. They are examined without calling the file system
- * behind them, which might never answer. The closer closes the fetched fds on the user's account.
- * At most LIMIT_FDS_EXAMINED fds are examined, in steps, because that many take long.
+ * The process's fds are fetched with pidfd_getfd(), because CAP_SYS_PTRACE does not permit reading
+ * /proc/PID/fd of other users. They are examined without calling the file system behind them, which
+ * might never answer. For the same reason they stay open: call this in a process that exits
+ * afterwards. At most LIMIT_FDS_EXAMINED fds are examined, because that many take long.
+ *
+ * Returns LOOKUP_FOUND with *ret_kind set, LOOKUP_ABSENT, LOOKUP_GONE, LOOKUP_UNREADABLE if access
+ * is denied, or LOOKUP_EXHAUSTED if out of fds or memory.
  */
-typedef struct ContextSearch {
-	const HostProcess *process;
-	FdCloser *closer;
-	PeerUser *user;
-	DIR *fds; /* NULL once the search has ended */
-	unsigned int examined;
-	DynamicDevices dynamic; /* valid if dynamic_is_known */
-	bool dynamic_is_known;
-
-	/* The result, valid once the search has ended. */
-	Lookup lookup;
-	GraphicsContextKind kind; /* if the lookup is FOUND */
-} ContextSearch;
-
-/* Begins a search. process, closer and user must outlive it. */
-void context_search_begin(ContextSearch *search, const HostProcess *process, FdCloser *closer,
-			  PeerUser *user);
-
-/*
- * Examines some fds. Returns true if the search has ended, with the result in search->lookup:
- * LOOKUP_FOUND with search->kind set, LOOKUP_ABSENT, LOOKUP_GONE, LOOKUP_UNREADABLE if access is
- * denied, or LOOKUP_EXHAUSTED if out of fds or memory, or if the user's closes are at their limit.
- */
-bool context_search_step(ContextSearch *search);
-
-/* Gives the search up. Needed only before it has ended; idempotent. */
-void context_search_cancel(ContextSearch *search);
+Lookup graphics_context_find(const FsRoots *roots, pid_t pid, int pidfd,
+			     GraphicsContextKind *ret_kind);
 
 DynamicDevices dynamic_devices_read(const FsRoots *roots);
 

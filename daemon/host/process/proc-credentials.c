@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "daemon/host/process/file-read.h"
 #include "proto/macros.h"
@@ -195,23 +194,13 @@ static int read_status(int folder, Credentials *ret)
 
 int proc_credentials_read(int folder, const LabelFiles *files, Credentials *ret)
 {
-	struct stat user_namespace;
-
 	*ret = CREDENTIALS_INIT;
 	int error = read_status(folder, ret);
-	if (error == 0 && fstatat(folder, "ns/user", &user_namespace, 0) < 0)
-		error = -errno;
 	if (error == 0)
 		error = read_label(folder, files->current, CURRENT, &ret->label);
 	if (error == 0)
 		error = read_stacked_labels(folder, files, &ret->stacked_labels);
-	if (error < 0) {
+	if (error < 0)
 		credentials_deinit(ret);
-		return error;
-	}
-	ret->user_namespace = (UserNamespace){
-		.device = user_namespace.st_dev,
-		.inode = user_namespace.st_ino,
-	};
-	return 0;
+	return error;
 }

@@ -21,10 +21,11 @@ typedef struct LabelFiles {
 LabelFiles label_files_find(int folder);
 
 /*
- * Reads a process's credentials from its directory in /proc (an O_PATH fd). The directory stays
- * that of the same process, so if the caller finds the process alive afterwards, all of the data is
- * its own. The caller deinitialises *ret. Returns 0; or a negative errno with *ret empty, -EBADMSG
- * if the data is malformed.
+ * Reads a process's credentials from its directory in /proc (an O_PATH fd), except its user
+ * namespace, which only the examiner may read. The directory stays that of the same process, so if
+ * the caller finds the process alive afterwards, all of the data is its own. The caller
+ * deinitialises *ret. Returns 0; or a negative errno with *ret empty, -EBADMSG if the data is
+ * malformed.
  */
 int proc_credentials_read(int folder, const LabelFiles *files, Credentials *ret);
 

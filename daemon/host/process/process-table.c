@@ -10,6 +10,7 @@
 
 #include "daemon/host/process/file-read.h"
 #include "daemon/host/process/process-stat.h"
+#include "daemon/host/process/user-namespace.h"
 #include "proto/fd-util.h"
 
 static int compare_keys(const HostProcess *a, const HostProcess *b)
@@ -218,6 +219,11 @@ void process_table_set_persistence(ProcessTable *table, const ProcessPersistence
 	table->persistence = persistence ? *persistence : (ProcessPersistence){ 0 };
 }
 
+void process_table_set_examiner(ProcessTable *table, Examiner *examiner)
+{
+	table->examiner = examiner;
+}
+
 void process_table_continue_keys(ProcessTable *table, ProcessKey last_key)
 {
 	if (last_key > table->last_key)
@@ -390,20 +396,53 @@ Lookup host_process_identify(const HostProcess *process, ProcessIdentity *ret)
 	return LOOKUP_FOUND;
 }
 
-int host_process_open_folder(const HostProcess *process)
+int host_process_ask_who(const HostProcess *process, WhoAnswer *ret)
+{
+	const ProcessTable *table = process->table;
+	UserNamespace own = { 0 };
+
+	if (table->examiner)
+		return examiner_ask_who(table->examiner, process->pid, ret);
+	user_namespace_own(&table->roots, &own);
+	examine_who(&table->roots, &own, process->pid, ret);
+	return 0;
+}
+
+/* Reads what needs no capability. Returns 0 or a negative errno. */
+static int read_open_credentials(const HostProcess *process, Credentials *ret)
 {
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/%d", process->table->roots.proc, (int)process->pid);
-	int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return folder < 0 ? -errno : folder;
+	_cleanup_close_ int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return -errno;
+	return proc_credentials_read(folder, &process->table->label_files, ret);
+}
+
+/* Returns 0 or a negative errno with *ret empty. */
+static int read_all_credentials(const HostProcess *process, Credentials *ret)
+{
+	Examiner *examiner = process->table->examiner;
+	WhoAnswer who;
+
+	if (host_process_ask_who(process, &who) < 0)
+		return -ENOMEM;
+	int error = who.error == 0 ? read_open_credentials(process, ret) : -who.error;
+	if (error < 0)
+		return error;
+	ret->user_namespace = (UserNamespace){
+		.device = who.namespace_device,
+		.inode = who.namespace_inode,
+	};
+	if (examiner)
+		examiner_remember(examiner, process->key, &who);
+	return 0;
 }
 
 Lookup host_process_read_credentials(const HostProcess *process, Credentials *ret)
 {
-	_cleanup_close_ int folder = host_process_open_folder(process);
-	int error = folder < 0 ? folder
-			       : proc_credentials_read(folder, &process->table->label_files, ret);
+	int error = read_all_credentials(process, ret);
 
 	if (!host_process_is_alive(process)) {
 		if (error == 0)

@@ -7,6 +7,7 @@
 
 #include "daemon/core/host.h"
 #include "daemon/core/tree.h"
+#include "daemon/host/examiner/examiner-client.h"
 #include "daemon/host/process/fs-roots.h"
 #include "daemon/host/process/proc-credentials.h"
 
@@ -69,6 +70,7 @@ typedef struct ProcessTable {
 	void (*exited)(void *context, ProcessKey key);
 	void *context;
 	ProcessPersistence persistence; /* no functions: processes are not persisted */
+	Examiner *examiner;             /* NULL: this process examines the others itself */
 } ProcessTable;
 
 /* Initialises the table. The function exited is called once for each watched process that exits. */
@@ -94,6 +96,12 @@ Lookup process_table_open(ProcessTable *table, pid_t pid, HostProcess **ret_proc
  * released.
  */
 void process_table_set_persistence(ProcessTable *table, const ProcessPersistence *persistence);
+
+/*
+ * Sets the examiner, which must outlive the table. Without one, this process needs CAP_SYS_PTRACE,
+ * which only tests have.
+ */
+void process_table_set_examiner(ProcessTable *table, Examiner *examiner);
 
 /* Marks keys up to this one as used by an earlier daemon, so that they are not assigned again. */
 void process_table_continue_keys(ProcessTable *table, ProcessKey last_key);
@@ -131,15 +139,16 @@ bool host_process_is_alive(const HostProcess *process);
 Lookup host_process_identify(const HostProcess *process, ProcessIdentity *ret);
 
 /*
- * Opens the process's directory in /proc with O_PATH. Data read there is the process's own only if
- * the process is found alive afterwards. Returns an fd or a negative errno.
+ * Asks the examiner about the process. The answer is about this process only if it is found alive
+ * afterwards. Returns 0, -EPIPE if the examiner has failed, or another negative errno if out of
+ * memory.
  */
-int host_process_open_folder(const HostProcess *process);
+int host_process_ask_who(const HostProcess *process, WhoAnswer *ret);
 
 /*
  * Reads the process's current credentials, and checks afterwards that it is alive. The caller
  * deinitialises *ret. Returns LOOKUP_FOUND; or, with nothing to deinitialise, LOOKUP_GONE,
- * LOOKUP_EXHAUSTED or LOOKUP_UNREADABLE.
+ * LOOKUP_UNREADABLE, or LOOKUP_EXHAUSTED, which includes the examiner's failure.
  */
 Lookup host_process_read_credentials(const HostProcess *process, Credentials *ret);
 

@@ -7,6 +7,7 @@
  * Attempts change nothing: most system calls have invalid arguments. Errors other than EPERM,
  * EACCES, EROFS and EAFNOSUPPORT therefore count as allowed.
  */
+#include <linux/capability.h>
 #include <linux/kcmp.h>
 #include <linux/perf_event.h>
 #include <sched.h>
@@ -114,7 +115,6 @@ static const Call calls[] = {
 	{ "kill", SYS_kill, { 0, 64000 } },
 	{ "setuid", SYS_setuid, { -1 } },
 	{ "setgroups", SYS_setgroups, { -1 } },
-	{ "capset", SYS_capset, { 0 } },
 	{ "chroot", SYS_chroot, { 0 } },
 	{ "mlockall", SYS_mlockall, { -1 } },
 	{ "sethostname", SYS_sethostname, { 0, -1 } },
@@ -224,6 +224,21 @@ static long try_child(void)
 	return pid < 0 ? -1 : waitpid((pid_t)pid, NULL, 0);
 }
 
+static long try_capset(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	int status = 1;
+	pid_t pid = fork(); /* this process needs its capability for other attempts */
+
+	if (pid == 0)
+		_exit(syscall(SYS_capset, &header, none) < 0 ? errno : 0);
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status == 0)
+		return pid;
+	errno = WEXITSTATUS(status);
+	return -1;
+}
+
 static long try_user_database(void)
 {
 	return getpwuid(0) ? 0 : -1;
@@ -262,6 +277,7 @@ static const Attempt attempts[] = {
 	{ "need:kcmp", try_kcmp },
 	{ "need:reopen-memfd", try_reopen },
 	{ "need:child", try_child },
+	{ "need:capset", try_capset },
 	{ "need:user-database", try_user_database },
 	{ "need:device-numbers", try_device_numbers },
 };

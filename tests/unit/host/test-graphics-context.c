@@ -4,15 +4,18 @@
  * node opened with O_PATH, and not another device of the same driver.
  */
 #include <criterion/criterion.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/host/process/graphics-context.h"
+#include "tests/support/child.h"
 
 static const DynamicDevices no_dynamic = { 0 };
 
@@ -57,28 +60,11 @@ Test(graphics_context, device_numbers)
  */
 typedef struct Fixture {
 	char sys[64];
-	struct event_base *base;
-	ProcessTable processes;
-	Host host;
-	Turns turns;
-	PeerUsers owners;
-	FdCloser closer;
-	HostProcess *self;
-	int open_fds; /* before the fixture was set up */
+	FsRoots roots;
+	int self; /* a pidfd */
 } Fixture;
 
 static Fixture fixture;
-
-static void ignore_exit(void *context, ProcessKey key)
-{
-	(void)context;
-	(void)key;
-}
-
-static void ignore_closed(void *context)
-{
-	(void)context;
-}
 
 static void make_sys(const char *device)
 {
@@ -110,73 +96,43 @@ static void remove_sys(void)
 	}
 }
 
-static int count_fds(void)
-{
-	int count = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	return count;
-}
-
-static uint64_t stopped_clock(void *self)
-{
-	(void)self;
-	return 0;
-}
-
-/* Tests whether fds are waiting for their close, or children are closing some. */
-static bool is_closing(void)
-{
-	const PeerUser *owner = peer_users_first(&fixture.owners);
-
-	return owner && (owner->waiting_count > 0 || owner->closes_under_way > 0);
-}
-
 static void set_up(void)
 {
-	fixture.open_fds = count_fds();
 	make_sys("1:7\n"); /* /dev/full */
-	FsRoots roots = { .proc = "/proc", .sys = fixture.sys };
-	fixture.base = event_base_new();
-	event_base_priority_init(fixture.base, 2);
-	process_table_init(&fixture.processes, fixture.base, &roots, ignore_exit, NULL);
-	fixture.host.now = stopped_clock;
-	turns_init(&fixture.turns, fixture.base, &fixture.host);
-	peer_users_init(&fixture.owners, &fixture.turns);
-	fd_closer_init(&fixture.closer, fixture.base, &fixture.turns, ignore_closed, NULL);
-	cr_assert_eq(process_table_open(&fixture.processes, getpid(), &fixture.self), LOOKUP_FOUND);
-	host_process_ref(fixture.self);
+	fixture.roots = (FsRoots){ .proc = "/proc", .sys = fixture.sys };
+	fixture.self = pidfd_open(getpid(), 0);
 }
 
-/* Checks that all fds are closed. */
 static void tear_down(void)
 {
-	host_process_unref(fixture.self);
-	while (is_closing())
-		event_base_loop(fixture.base, EVLOOP_ONCE);
-	fd_closer_deinit(&fixture.closer);
-	process_table_deinit(&fixture.processes);
-	peer_users_deinit(&fixture.owners);
-	turns_deinit(&fixture.turns);
-	event_base_free(fixture.base);
+	close(fixture.self);
 	remove_sys();
-	cr_assert_eq(count_fds(), fixture.open_fds);
 }
 
 TestSuite(graphics_context, .init = set_up, .fini = tear_down);
 
+/* Searches this process, in a child as the examiner does. */
 static Lookup find(GraphicsContextKind *ret_kind)
 {
-	PeerUser *owner = peer_user_get(&fixture.owners, &(Payer){ .uid = getuid() });
-	ContextSearch search;
+	struct {
+		Lookup lookup;
+		GraphicsContextKind kind;
+	} *result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			 -1, 0);
+	pid_t pid = getpid();
+	pid_t child = fork();
 
-	context_search_begin(&search, fixture.self, &fixture.closer, owner);
-	while (!context_search_step(&search))
-		;
-	peer_user_put(owner);
-	*ret_kind = search.kind;
-	return search.lookup;
+	cr_assert_geq(child, 0);
+	if (child == 0) {
+		result->lookup =
+			graphics_context_find(&fixture.roots, pid, fixture.self, &result->kind);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	Lookup lookup = result->lookup;
+	*ret_kind = result->kind;
+	munmap(result, sizeof(*result));
+	return lookup;
 }
 
 Test(graphics_context, an_open_device_with_the_number)
@@ -209,9 +165,17 @@ Test(graphics_context, a_regular_file_is_no_context)
 	close(file);
 }
 
-Test(graphics_context, fetched_fds_are_closed)
+Test(graphics_context, a_process_that_has_ended)
 {
 	GraphicsContextKind kind;
+	pid_t child = start_child();
+	int pidfd = pidfd_open(child, 0);
 
-	find(&kind); /* tear_down() counts the fds */
+	cr_assert_eq(graphics_context_find(&fixture.roots, child, fixture.self, &kind),
+		     LOOKUP_ABSENT);
+	end_child(child);
+	cr_assert_neq(graphics_context_find(&fixture.roots, child, pidfd, &kind), LOOKUP_ABSENT);
+	/* Another process may have the number by now. */
+	cr_assert_eq(graphics_context_find(&fixture.roots, getpid(), pidfd, &kind), LOOKUP_GONE);
+	close(pidfd);
 }

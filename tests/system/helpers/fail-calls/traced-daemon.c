@@ -408,9 +408,11 @@ bool traced_daemon_has_children(const TracedDaemon *daemon)
 	int file = open(path, O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		err(2, "%s", path);
-	ssize_t size = read(file, text, sizeof(text));
+	ssize_t size = read(file, text, sizeof(text) - 1);
 	close(file);
-	return size > 0;
+	text[size > 0 ? size : 0] = '\0';
+	/* A blank follows each pid. One of them is the examiner's. */
+	return strchr(text, ' ') != strrchr(text, ' ');
 }
 
 void traced_daemon_print_refused(const TracedDaemon *daemon)

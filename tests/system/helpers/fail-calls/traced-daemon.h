@@ -74,7 +74,7 @@ void traced_daemon_await(TracedDaemon *daemon, int fd);
 /* Counts the daemon's open fds, without sockets. */
 size_t traced_daemon_count_fds(const TracedDaemon *daemon);
 
-/* Tells whether the daemon has children, which close discarded fds. */
+/* Tells whether the daemon has children that close discarded fds. */
 bool traced_daemon_has_children(const TracedDaemon *daemon);
 
 /* Prints the calls that strace(1) made fail. */

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/examiner/context-search.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "daemon/core/limit.h"
+#include "daemon/host/process/graphics-context.h"
+#include "proto/fd-util.h"
+
+/* Exists while it has children or a question that waits. */
+typedef struct SearchPayer {
+	uint32_t uid;
+	bool is_operator;
+	unsigned int child_count;
+	uint64_t last_start;      /* of the youngest child, in milliseconds */
+	int pidfd;                /* of the question that waits, or -1 if none does */
+	ContextQuestion question; /* valid if it waits */
+	TAILQ_ENTRY(SearchPayer) link;
+} SearchPayer;
+
+typedef struct SearchChild {
+	pid_t pid;
+	SearchPayer *payer;
+	TAILQ_ENTRY(SearchChild) link;
+} SearchChild;
+
+static uint64_t milliseconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void context_searches_init(ContextSearches *searches, const FsRoots *roots, int answers,
+			   int other_socket)
+{
+	*searches = (ContextSearches){
+		.roots = *roots,
+		.answers = answers,
+		.other_socket = other_socket,
+	};
+	TAILQ_INIT(&searches->payers);
+	TAILQ_INIT(&searches->children);
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+static void answer(const ContextSearches *searches, const ContextQuestion *question, Lookup lookup,
+		   GraphicsContextKind kind)
+{
+	ContextAnswer message = {
+		.number = question->number,
+		.lookup = lookup,
+		.kind = lookup == LOOKUP_FOUND ? kind : 0,
+	};
+
+	/* If the daemon has ended, poll() tells. */
+	send(searches->answers, &message, sizeof(message), MSG_NOSIGNAL);
+}
+
+static void refuse(const ContextSearches *searches, const ContextQuestion *question, int pidfd)
+{
+	answer(searches, question, LOOKUP_EXHAUSTED, 0);
+	close(pidfd);
+}
+
+/* The life of a child. */
+static _Noreturn void search(const ContextSearches *searches, const ContextQuestion *question,
+			     int pidfd, pid_t examiner)
+{
+	GraphicsContextKind kind = 0;
+	int answers = searches->answers;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != examiner)
+		_exit(EXIT_FAILURE);
+	close(searches->other_socket);
+	Lookup lookup = graphics_context_find(&searches->roots, question->pid, pidfd, &kind);
+	answer(searches, question, lookup, kind);
+	/* The daemon notices the examiner's death only when no child has the socket, and the exit
+	 * may hang. */
+	close(answers);
+	_exit(EXIT_SUCCESS);
+}
+
+/* --- children -------------------------------------------------------------------------------- */
+
+static SearchPayer *get_payer(ContextSearches *searches, const ContextQuestion *question)
+{
+	const bool is_operator = question->payer_is_operator != 0;
+	SearchPayer *payer;
+
+	TAILQ_FOREACH (payer, &searches->payers, link)
+		if (payer->uid == question->payer && payer->is_operator == is_operator)
+			return payer;
+	payer = calloc(1, sizeof(*payer));
+	if (!payer)
+		return NULL;
+	payer->uid = question->payer;
+	payer->is_operator = is_operator;
+	payer->pidfd = -1;
+	TAILQ_INSERT_TAIL(&searches->payers, payer, link);
+	return payer;
+}
+
+static void put_payer(ContextSearches *searches, SearchPayer *payer)
+{
+	if (payer->child_count > 0 || payer->pidfd >= 0)
+		return;
+	TAILQ_REMOVE(&searches->payers, payer, link);
+	free(payer);
+}
+
+/* Starts a child for the question. Returns false if out of memory or processes. */
+static bool start_child(ContextSearches *searches, SearchPayer *payer,
+			const ContextQuestion *question, int pidfd)
+{
+	const pid_t examiner = getpid();
+	SearchChild *child = calloc(1, sizeof(*child));
+
+	if (!child)
+		return false;
+	*child = (SearchChild){ .pid = fork(), .payer = payer };
+	if (child->pid == 0)
+		search(searches, question, pidfd, examiner);
+	if (child->pid < 0) {
+		free(child);
+		return false;
+	}
+	close(pidfd);
+	TAILQ_INSERT_TAIL(&searches->children, child, link);
+	payer->child_count++;
+	payer->last_start = milliseconds_now();
+	return true;
+}
+
+void context_searches_begin(ContextSearches *searches, const ContextQuestion *question, int pidfd)
+{
+	SearchPayer *payer = get_payer(searches, question);
+
+	if (!payer) {
+		refuse(searches, question, pidfd);
+		return;
+	}
+	if (payer->child_count < LIMIT_CLOSES_UNDER_WAY) {
+		if (!start_child(searches, payer, question, pidfd))
+			refuse(searches, question, pidfd);
+	} else if (payer->pidfd < 0) {
+		payer->question = *question;
+		payer->pidfd = pidfd;
+	} else {
+		refuse(searches, question, pidfd);
+	}
+	put_payer(searches, payer);
+}
+
+static void reap(ContextSearches *searches, pid_t pid)
+{
+	SearchChild *child;
+
+	TAILQ_FOREACH (child, &searches->children, link)
+		if (child->pid == pid)
+			break;
+	if (!child)
+		return;
+	TAILQ_REMOVE(&searches->children, child, link);
+	child->payer->child_count--;
+	free(child);
+}
+
+/* Milliseconds until a payer's waiting question is refused; 0 if it is due. */
+static uint64_t remaining_wait(const SearchPayer *payer)
+{
+	uint64_t age = milliseconds_now() - payer->last_start;
+
+	return age < LIMIT_CLOSE_MILLISECONDS ? LIMIT_CLOSE_MILLISECONDS - age : 0;
+}
+
+void context_searches_update(ContextSearches *searches)
+{
+	SearchPayer *payer, *next;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		reap(searches, pid);
+	TAILQ_FOREACH_SAFE (payer, &searches->payers, link, next) {
+		const ContextQuestion question = payer->question;
+		bool has_room = payer->child_count < LIMIT_CLOSES_UNDER_WAY;
+
+		if (payer->pidfd < 0)
+			put_payer(searches, payer);
+		else if (has_room)
+			context_searches_begin(searches, &question, TAKE_FD(payer->pidfd));
+		else if (remaining_wait(payer) == 0)
+			refuse(searches, &question, TAKE_FD(payer->pidfd));
+	}
+}
+
+bool context_searches_timeout(const ContextSearches *searches, struct timespec *ret)
+{
+	const SearchPayer *payer;
+	uint64_t shortest = UINT64_MAX;
+
+	TAILQ_FOREACH (payer, &searches->payers, link)
+		if (payer->pidfd >= 0 && remaining_wait(payer) < shortest)
+			shortest = remaining_wait(payer);
+	if (shortest == UINT64_MAX)
+		return false;
+	*ret = (struct timespec){
+		.tv_sec = (time_t)(shortest / 1000),
+		.tv_nsec = (long)(shortest % 1000) * 1000000,
+	};
+	return true;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_EXAMINER_CONTEXT_SEARCH_H
+#define DAEMON_HOST_EXAMINER_CONTEXT_SEARCH_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "daemon/host/examiner/question.h"
+#include "daemon/host/process/fs-roots.h"
+
+/*
+ * Searches for graphics contexts, each in a child process. The child sends the
+ * answer and then exits. Its exit closes the fds that it has fetched, which can take for ever, so
+ * nobody waits for it.
+ *
+ * A payer has at most LIMIT_CLOSES_UNDER_WAY children. Its next question waits until one of them
+ * exits, or is answered with LOOKUP_EXHAUSTED when the youngest is LIMIT_CLOSE_MILLISECONDS old.
+ */
+typedef struct ContextSearches {
+	FsRoots roots;
+	int answers;      /* the socket for answers */
+	int other_socket; /* a child closes it */
+	TAILQ_HEAD(, SearchPayer) payers;
+	TAILQ_HEAD(, SearchChild) children;
+} ContextSearches;
+
+void context_searches_init(ContextSearches *searches, const FsRoots *roots, int answers,
+			   int other_socket);
+
+/* Begins a search, now or later. Takes ownership of the pidfd. */
+void context_searches_begin(ContextSearches *searches, const ContextQuestion *question, int pidfd);
+
+/* Notices children that have exited, and begins or refuses the questions that wait. */
+void context_searches_update(ContextSearches *searches);
+
+/* Tests whether a question waits, and stores how long at most. */
+bool context_searches_timeout(const ContextSearches *searches, struct timespec *ret);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_EXAMINER_EXAMINER_CLIENT_H
+#define DAEMON_HOST_EXAMINER_EXAMINER_CLIENT_H
+
+#include <bsd/sys/queue.h>
+#include <event2/event_struct.h>
+
+#include "daemon/core/account.h"
+#include "daemon/core/host.h"
+#include "daemon/host/examiner/examiner.h"
+
+/*
+ * The daemon's side of the examiner. If the examiner ends, is silent or sends an invalid answer, it
+ * has failed: this is logged, the event loop is stopped, and no question is asked any more. The
+ * daemon then exits, because it has no capability that it could give to another examiner, and
+ * systemd starts both again.
+ */
+
+/* The longest silence of the examiner. The watchdog waits longer. */
+#define EXAMINER_MILLISECONDS 5000
+
+typedef struct ContextRequest ContextRequest;
+
+/* A question about a graphics context, embedded in whatever waits for the answer. */
+struct ContextRequest {
+	/*
+	 * Called once, from the event loop. The lookup is FOUND with a kind, ABSENT, GONE,
+	 * UNREADABLE, or EXHAUSTED if there is no answer in time, too.
+	 */
+	void (*answered)(ContextRequest *request, Lookup lookup, GraphicsContextKind kind);
+	struct Examiner *examiner;
+	uint64_t number;
+	struct event timeout;
+	TAILQ_ENTRY(ContextRequest) link;
+};
+
+typedef struct Examiner {
+	struct event_base *base;
+	ExaminerSockets sockets;
+	struct timeval patience;
+	uint64_t last_number;
+	bool has_failed;
+	TAILQ_HEAD(, ContextRequest) asked;
+	struct event answer_event;
+
+	/* The executable that the last answer about this process had, or PROCESS_KEY_NONE. */
+	ProcessKey known;
+	char known_executable[EXECUTABLE_SIZE];
+} Examiner;
+
+/* Takes ownership of the sockets. The examiner may be silent for this many milliseconds. */
+void examiner_init(Examiner *examiner, struct event_base *base, const ExaminerSockets *sockets,
+		   unsigned int milliseconds);
+
+/* Answers all requests with LOOKUP_EXHAUSTED. */
+void examiner_deinit(Examiner *examiner);
+
+/*
+ * Asks about the process with this pid, and waits for the answer. It is about the intended process
+ * only if that is found alive afterwards. Returns 0, -EPIPE if the examiner has failed, or another
+ * negative errno if out of memory.
+ */
+int examiner_ask_who(Examiner *examiner, pid_t pid, WhoAnswer *ret);
+
+/* Remembers the executable of the process until examiner_forget(). */
+void examiner_remember(Examiner *examiner, ProcessKey process, const WhoAnswer *answer);
+void examiner_forget(Examiner *examiner);
+
+/*
+ * Returns the path of the process's executable, as remembered or by asking; empty if it is not
+ * known. For information only: the pid may have been reused, and the path proves nothing. Valid
+ * until the next call.
+ */
+const char *examiner_executable(Examiner *examiner, ProcessKey process, pid_t pid);
+
+/*
+ * Asks whether a process has a graphics context. request->answered is set. Returns LOOKUP_PENDING;
+ * or, without a later call of it, LOOKUP_EXHAUSTED.
+ */
+Lookup examiner_ask_context(Examiner *examiner, ContextRequest *request, pid_t pid, int pidfd,
+			    const Payer *payer);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/examiner/examiner.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "daemon/host/examiner/capabilities.h"
+#include "daemon/host/examiner/context-search.h"
+#include "daemon/host/process/user-namespace.h"
+#include "proto/fd-util.h"
+
+#define EXAMINER_NAME "vaild-examiner"
+
+/* The examiner moves its sockets to these numbers, and closes all other fds except stderr. */
+#define WHO_FD     3
+#define CONTEXT_FD 4
+
+typedef struct Examination {
+	FsRoots roots;
+	UserNamespace own;
+	ContextSearches searches;
+} Examination;
+
+/* --- who ------------------------------------------------------------------------------------- */
+
+static void read_namespace(int folder, const UserNamespace *own, WhoAnswer *answer)
+{
+	struct stat status;
+	uid_t owner = 0;
+
+	if (fstatat(folder, "ns/user", &status, 0) < 0) {
+		answer->error = answer->owner_error = errno;
+		return;
+	}
+	answer->namespace_device = status.st_dev;
+	answer->namespace_inode = status.st_ino;
+	if (status.st_dev == own->device && status.st_ino == own->inode)
+		return;
+	answer->owner_error = -user_namespace_owner(folder, own, &owner);
+	answer->owner = owner;
+}
+
+void examine_who(const FsRoots *roots, const UserNamespace *own, pid_t pid, WhoAnswer *ret)
+{
+	char path[256];
+
+	*ret = (WhoAnswer){ 0 };
+	snprintf(path, sizeof(path), "%s/%d", roots->proc, (int)pid);
+	_cleanup_close_ int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0) {
+		ret->error = ret->owner_error = errno;
+		return;
+	}
+	read_namespace(folder, own, ret);
+	if (readlinkat(folder, "exe", ret->executable, sizeof(ret->executable) - 1) < 0)
+		ret->executable[0] = '\0';
+}
+
+/* Answers the next question. Ends the process if it is malformed, or if the daemon has ended. */
+static void serve_who(const Examination *examination)
+{
+	WhoQuestion question;
+	WhoAnswer answer;
+	ssize_t size = recv(WHO_FD, &question, sizeof(question), MSG_TRUNC | MSG_DONTWAIT);
+
+	if (size < 0 && errno == EAGAIN)
+		return;
+	if (size != sizeof(question))
+		_exit(size == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	examine_who(&examination->roots, &examination->own, question.pid, &answer);
+	answer.number = question.number;
+	if (send(WHO_FD, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+		_exit(EXIT_FAILURE);
+}
+
+/* --- contexts -------------------------------------------------------------------------------- */
+
+/* Returns the only fd that came with the message, or -1. */
+static int take_fd(struct msghdr *message)
+{
+	const struct cmsghdr *control = CMSG_FIRSTHDR(message);
+	int fd;
+
+	if (!control || message->msg_flags & MSG_CTRUNC || control->cmsg_level != SOL_SOCKET ||
+	    control->cmsg_type != SCM_RIGHTS || control->cmsg_len != CMSG_LEN(sizeof(fd)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+	return fd;
+}
+
+/* Starts the next search. Ends the process as serve_who() does. */
+static void serve_context(Examination *examination)
+{
+	ContextQuestion question;
+	char control[CMSG_SPACE(sizeof(int))];
+	struct iovec data = { .iov_base = &question, .iov_len = sizeof(question) };
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t size = recvmsg(CONTEXT_FD, &message, MSG_TRUNC | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (size < 0 && errno == EAGAIN)
+		return;
+	int pidfd = size == sizeof(question) ? take_fd(&message) : -1;
+	if (pidfd < 0)
+		_exit(size == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	context_searches_begin(&examination->searches, &question, pidfd);
+}
+
+/* --- the process ----------------------------------------------------------------------------- */
+
+static void ignore_signal(int signal_number)
+{
+	(void)signal_number;
+}
+
+/*
+ * Blocks the signals that end or reload the daemon: a terminal and systemd send them to all
+ * processes. The end of a child interrupts only ppoll(), which uses the mask in *ret.
+ */
+static void block_signals(sigset_t *ret)
+{
+	struct sigaction action = { .sa_handler = ignore_signal };
+	sigset_t blocked;
+
+	sigaction(SIGCHLD, &action, NULL);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGHUP);
+	sigaddset(&blocked, SIGINT);
+	*ret = blocked;
+	sigaddset(&blocked, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
+static _Noreturn void serve(Examination *examination)
+{
+	struct pollfd sockets[] = { { .fd = WHO_FD, .events = POLLIN },
+				    { .fd = CONTEXT_FD, .events = POLLIN } };
+	sigset_t mask;
+
+	block_signals(&mask);
+	for (;;) {
+		struct timespec timeout;
+		bool waits = context_searches_timeout(&examination->searches, &timeout);
+		int ready = ppoll(sockets, 2, waits ? &timeout : NULL, &mask);
+
+		if (ready < 0 && errno != EINTR)
+			_exit(EXIT_FAILURE);
+		if (ready > 0 && sockets[0].revents)
+			serve_who(examination);
+		context_searches_update(&examination->searches);
+		if (ready > 0 && sockets[1].revents)
+			serve_context(examination);
+	}
+}
+
+/* Moves the sockets to their places and closes all other fds except stderr. */
+static bool arrange_fds(const ExaminerSockets *sockets)
+{
+	/* Move both out of the way first: each may have the other's place. */
+	int who = fcntl(sockets->who, F_DUPFD_CLOEXEC, CONTEXT_FD + 1);
+	int context = fcntl(sockets->context, F_DUPFD_CLOEXEC, CONTEXT_FD + 1);
+
+	if (dup3(who, WHO_FD, O_CLOEXEC) < 0 || dup3(context, CONTEXT_FD, O_CLOEXEC) < 0)
+		return false;
+	return close_range(0, 1, 0) == 0 && close_range(CONTEXT_FD + 1, UINT_MAX, 0) == 0;
+}
+
+/* The child's part of examiner_start(). */
+static _Noreturn void run(const FsRoots *roots, const UserNamespace *own,
+			  const ExaminerSockets *sockets, pid_t daemon)
+{
+	Examination examination = { .roots = *roots, .own = *own };
+
+	if (capabilities_give_up(true) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    getppid() != daemon || !arrange_fds(sockets))
+		_exit(EXIT_FAILURE);
+	prctl(PR_SET_NAME, EXAMINER_NAME);
+	context_searches_init(&examination.searches, roots, CONTEXT_FD, WHO_FD);
+	serve(&examination);
+}
+
+int examiner_start(const FsRoots *roots, const UserNamespace *own, ExaminerSockets *ret)
+{
+	const pid_t daemon = getpid();
+	int who[2] = { -1, -1 }, context[2] = { -1, -1 };
+	int error = 0;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, who) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, context) < 0)
+		error = -errno;
+	pid_t child = error == 0 ? fork() : -1;
+	if (child == 0)
+		run(roots, own, &(ExaminerSockets){ who[1], context[1] }, daemon);
+	if (error == 0 && child < 0)
+		error = -errno;
+	fd_close(&who[1]);
+	fd_close(&context[1]);
+	if (error < 0) {
+		fd_close(&who[0]);
+		fd_close(&context[0]);
+		return error;
+	}
+	*ret = (ExaminerSockets){ .who = who[0], .context = context[0] };
+	return 0;
+}
