@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Checks under a real systemd that everything survives a restart, a kill and an abort of the daemon:
-# all lists that an operator can read are the same before and after.
+# Checks under a real systemd that everything survives a restart, a kill and an abort of the daemon,
+# and the death and silence of its second process: all lists that an operator can read are the same before and after.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -70,6 +70,28 @@ check_restart() {
   expect_reply "$how: the viewer reads the new text" "STATUS_SUCCESS $how" viewer "read 0"
   expect_reply "$how: the VMM clears the image" STATUS_SUCCESS vmm "write 0 "
   reset_start_limits
+}
+
+# Prints the pid of the daemon's second process.
+examiner() { box pgrep --exact vaild-examiner --parent "$(property MainPID)"; }
+
+# Stops the second process and makes the daemon ask it. The daemon does not answer meanwhile.
+hang_examiner() {
+  box kill -STOP "$(examiner)"
+  ask root "$(call io.vaild.Monitor.GetStatus)" || true
+}
+
+# expect_logged HOW PATTERN: checks that the daemon has logged why it ended.
+expect_logged() {
+  expect "$1: the daemon logs it" eventually log_has "second process, .*, $2; vaild exits"
+}
+
+# The daemon cannot work without its second process, and cannot start another.
+check_examiner() {
+  check_restart "examiner killed" box kill -KILL "$(examiner)"
+  expect_logged "examiner killed" "has ended"
+  check_restart "examiner stopped" hang_examiner
+  expect_logged "examiner stopped" "does not answer"
 }
 
 # Kills a registered process while the daemon is stopped, then kills the daemon.
@@ -204,6 +226,7 @@ set_up
 check_restart "systemctl restart" box systemctl restart vaild.service
 check_restart "SIGKILL" box systemctl kill --signal KILL vaild.service
 check_restart "SIGABRT" box systemctl kill --signal ABRT vaild.service
+check_examiner
 check_exit_during_restart
 check_failed_starts
 check_use_after_restarts
