@@ -21,10 +21,10 @@ static void examiner_fail(Examiner *examiner, const char *what)
 	event_base_loopbreak(examiner->base);
 }
 
-/* Words the failure of a message's transfer. size is the result of send() or recv(). */
+/* Words the failure of recv(), which returned size. */
 static void examiner_fail_to_talk(Examiner *examiner, ssize_t size)
 {
-	if (size == 0 || errno == EPIPE || errno == ECONNRESET)
+	if (size == 0 || errno == ECONNRESET)
 		examiner_fail(examiner, "has ended");
 	else if (errno == EAGAIN)
 		examiner_fail(examiner, "does not answer");
@@ -67,10 +67,9 @@ int examiner_ask_who(Examiner *examiner, pid_t pid, WhoAnswer *ret)
 	do
 		size = send(examiner->sockets.who, &question, sizeof(question), MSG_NOSIGNAL);
 	while (size < 0 && errno == EINTR);
-	if (size < 0 && errno_is_exhaustion(errno))
-		return -errno;
-	if (size > 0)
-		size = receive_answer(examiner, ret);
+	if (size < 0) /* if the examiner has ended, the loop notices it */
+		return errno == EPIPE ? -EPIPE : -ENOMEM;
+	size = receive_answer(examiner, ret);
 	if (size == sizeof(*ret) && who_answer_is_valid(ret, question.number))
 		return 0;
 	if (size > 0)
@@ -214,8 +213,6 @@ void examiner_init(Examiner *examiner, struct event_base *base, const ExaminerSo
 	};
 	TAILQ_INIT(&examiner->asked);
 	setsockopt(sockets->who, SOL_SOCKET, SO_RCVTIMEO, &examiner->patience,
-		   sizeof(examiner->patience));
-	setsockopt(sockets->who, SOL_SOCKET, SO_SNDTIMEO, &examiner->patience,
 		   sizeof(examiner->patience));
 	event_assign(&examiner->answer_event, base, sockets->context, EV_READ | EV_PERSIST,
 		     on_answer, examiner);

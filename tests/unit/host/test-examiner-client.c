@@ -165,6 +165,17 @@ Test(examiner_client, who_after_death)
 	WhoAnswer answer;
 
 	fd_close(&fixture.who);
+	fd_close(&fixture.context);
+	cr_assert_eq(examiner_ask_who(&fixture.examiner, 1, &answer), -EPIPE);
+	event_base_dispatch(fixture.base);
+	expect_failed();
+}
+
+Test(examiner_client, who_that_dies_over_a_question)
+{
+	WhoAnswer answer;
+
+	shutdown(fixture.who, SHUT_WR);
 	cr_assert_eq(examiner_ask_who(&fixture.examiner, 1, &answer), -EPIPE);
 	expect_failed();
 }
@@ -178,7 +189,6 @@ Test(examiner_client, an_executable_is_asked_for_once)
 	examiner_forget(&fixture.examiner);
 	fd_close(&fixture.who);
 	cr_assert_str_eq(examiner_executable(&fixture.examiner, 7, 4711), "");
-	expect_failed();
 }
 
 /* --- contexts -------------------------------------------------------------------------------- */
