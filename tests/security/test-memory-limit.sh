@@ -33,7 +33,7 @@ limit_memory() {
 
 # Prints all entities of make_entities.
 list_entities() {
-  snapshot | head -n 5 |
+  snapshot | sed -n 1,5p |
     jq -cS --argjson pid "$FILLER" 'del(.parameters.processes[]? | select(.pid == $pid))'
 }
 
