@@ -70,7 +70,7 @@ typedef struct ProcessTable {
 	void (*exited)(void *context, ProcessKey key);
 	void *context;
 	ProcessPersistence persistence; /* no functions: processes are not persisted */
-	Examiner *examiner;             /* NULL: this process examines the others itself */
+	Examiner *examiner;             /* NULL if this process examines the others itself */
 } ProcessTable;
 
 /* Initialises the table. The function exited is called once for each watched process that exits. */
