@@ -52,9 +52,9 @@ static bool may_register(Model *model, const ModelRequest *request, ModelMachine
 
 	if (model_quarantine(model, machine->guid))
 		return refuse(answer, STATUS_ACCESS_DENIED);
+	model_refresh_users(model, machine, request->caller->credentials.uid);
 	if (!process || !process->alive)
 		return refuse(answer, STATUS_PROCESS_IS_TERMINATING);
-	model_refresh_users(model, machine, request->caller->credentials.uid);
 	if (!connection_matches(machine, &request->caller->credentials))
 		return refuse(answer, STATUS_ACCESS_DENIED);
 	if (process->credentials_lookup == LOOKUP_GONE)
