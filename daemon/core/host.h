@@ -112,8 +112,8 @@ typedef struct Host {
 	Lookup (*open_fd)(void *self, int fd, FdKind kind, bool read_write, int *ret);
 
 	/*
-	 * Closes an fd from open_fd() or fdstore_find(), and removes it from the
-	 * fdstore.
+	 * Closes an fd from open_fd() or fdstore_find(), and removes it from the fdstore, perhaps
+	 * in a later turn. Until then it uses room there, which fdstore_add() takes if it needs it.
 	 */
 	void (*release_fd)(void *self, int fd);
 
@@ -145,6 +145,13 @@ typedef struct Host {
 	void (*remove)(void *self, const uint64_t *serials, size_t count);
 
 	/*
+	 * Removes persisted records in later turns, in the order of the calls. After a crash, the
+	 * last of them are still there, so call it only for records that the next start drops
+	 * anyway: their process has exited, or the record of their VM has been removed.
+	 */
+	void (*remove_later)(void *self, const uint64_t *serials, size_t count);
+
+	/*
 	 * Stores an fd from open_fd() across restarts and returns its id, or 0 if the
 	 * fdstore is full. release_fd() removes it. Ids are never reused. Fds of one open
 	 * file description may share an id, which can then be found once for each of them.
@@ -160,7 +167,8 @@ typedef struct Host {
 
 	/*
 	 * During a restore, finds the process with a key from before the restart, and sets *ret_pid
-	 * to its pid. Returns FOUND, GONE if it is no longer alive, or EXHAUSTED.
+	 * to its pid. Returns FOUND, GONE if it is no longer alive, ABSENT if it had already exited
+	 * or was no longer watched before the restart, or EXHAUSTED.
 	 */
 	Lookup (*find_persisted_process)(void *self, ProcessKey key, pid_t *ret_pid);
 

@@ -87,8 +87,9 @@ typedef struct SharedObject {
 	RB_HEAD(HolderTree, ObjectHolder) holders_by_process;
 	size_t holder_count;
 	Charge charge;
-	Tally bytes;   /* size of the memory when it was last read, in MiB */
-	Tally entries; /* fdstore entries, one per fd */
+	Tally bytes;       /* size of the memory when it was last read, in MiB */
+	Tally entries;     /* fdstore entries, one per fd */
+	bool has_lost_use; /* a sharing or holder that had not ended before could not be restored */
 	LIST_ENTRY(SharedObject) of_vm;
 	LIST_ENTRY(SharedObject) of_sharer;
 } SharedObject;

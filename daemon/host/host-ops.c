@@ -131,8 +131,8 @@ static void host_ops_release_fd(void *self, int fd)
 {
 	Server *server = self;
 
-	persistence_fdstore_release(&server->persistence, fd);
-	close(fd);
+	if (!persistence_fdstore_release(&server->persistence, fd))
+		close(fd);
 }
 
 static void host_ops_discard_fd(void *self, int fd, const Payer *payer)
@@ -172,6 +172,13 @@ static void host_ops_remove(void *self, const uint64_t *serials, size_t count)
 	Server *server = self;
 
 	persistence_remove(&server->persistence, serials, count);
+}
+
+static void host_ops_remove_later(void *self, const uint64_t *serials, size_t count)
+{
+	Server *server = self;
+
+	persistence_remove_later(&server->persistence, serials, count);
 }
 
 static uint64_t host_ops_fdstore_add(void *self, int fd)
@@ -255,6 +262,7 @@ void host_ops_init(Host *host, Server *server)
 		.remove_quarantine = host_ops_remove_quarantine,
 		.persist = host_ops_persist,
 		.remove = host_ops_remove,
+		.remove_later = host_ops_remove_later,
 		.fdstore_add = host_ops_fdstore_add,
 		.fdstore_find = host_ops_fdstore_find,
 		.find_persisted_process = host_ops_find_persisted_process,

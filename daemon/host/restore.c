@@ -13,7 +13,7 @@ static void on_persistence_work_due(void *context)
 {
 	Server *server = context;
 
-	upkeep_compact(&server->upkeep);
+	upkeep_persistence(&server->upkeep);
 }
 
 static bool open_persistence(Server *server)

@@ -14,9 +14,14 @@ static bool run_reaping(Task *task)
 	return broker_reap(server->service.broker, REAPED_PER_TURN);
 }
 
+static bool run_removing(Task *task)
+{
+	return persistence_remove_ended(&container_of(task, Upkeep, removing)->server->persistence);
+}
+
 static bool run_compacting(Task *task)
 {
-	return persistence_work(&container_of(task, Upkeep, compacting)->server->persistence);
+	return persistence_compact(&container_of(task, Upkeep, compacting)->server->persistence);
 }
 
 void upkeep_init(Upkeep *upkeep, struct Server *server)
@@ -24,6 +29,7 @@ void upkeep_init(Upkeep *upkeep, struct Server *server)
 	*upkeep = (Upkeep){
 		.server = server,
 		.reaping = TASK_INIT(run_reaping),
+		.removing = TASK_INIT(run_removing),
 		.compacting = TASK_INIT(run_compacting),
 	};
 	turn_owner_init(&upkeep->owner);
@@ -32,6 +38,7 @@ void upkeep_init(Upkeep *upkeep, struct Server *server)
 void upkeep_deinit(Upkeep *upkeep)
 {
 	turns_remove(&upkeep->server->turns, &upkeep->reaping);
+	turns_remove(&upkeep->server->turns, &upkeep->removing);
 	turns_remove(&upkeep->server->turns, &upkeep->compacting);
 }
 
@@ -43,7 +50,8 @@ void upkeep_reap(Upkeep *upkeep)
 		turns_queue(&server->turns, &upkeep->owner, &upkeep->reaping);
 }
 
-void upkeep_compact(Upkeep *upkeep)
+void upkeep_persistence(Upkeep *upkeep)
 {
+	turns_queue(&upkeep->server->turns, &upkeep->owner, &upkeep->removing);
 	turns_queue(&upkeep->server->turns, &upkeep->owner, &upkeep->compacting);
 }

@@ -5,14 +5,15 @@
 #include "daemon/host/turns.h"
 
 /*
- * Work of the daemon itself that can wait: freeing what GPU processes have left behind, and
- * compacting the record file. It has turns like the work of a user, so it neither delays users nor
- * waits for ever.
+ * Work of the daemon itself that can wait: freeing what GPU processes have left behind, removing
+ * the persisted records and stored fds of what has ended, and compacting the record file. It has
+ * turns like the work of a user, so it neither delays users nor waits for ever.
  */
 typedef struct Upkeep {
 	struct Server *server;
 	TurnOwner owner;
 	Task reaping;
+	Task removing;
 	Task compacting;
 } Upkeep;
 
@@ -22,7 +23,7 @@ void upkeep_deinit(Upkeep *upkeep);
 /* Queues the freeing of garbage, if there is any. Call after operations of the core. */
 void upkeep_reap(Upkeep *upkeep);
 
-/* Queues the compaction of the record file. */
-void upkeep_compact(Upkeep *upkeep);
+/* Queues the removal of records and stored fds, and the compaction of the record file. */
+void upkeep_persistence(Upkeep *upkeep);
 
 #endif

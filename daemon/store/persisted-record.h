@@ -2,6 +2,7 @@
 #ifndef DAEMON_STORE_PERSISTED_RECORD_H
 #define DAEMON_STORE_PERSISTED_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ typedef struct PersistedRecords {
 	PersistedRecord *items;
 	size_t count;
 	uint64_t last_number; /* highest number ever persisted since boot; 0 if none */
+	bool is_incomplete;   /* some records may be lost, because the file was damaged */
 	Buffer text;          /* storage that the items point into */
 } PersistedRecords;
 

@@ -62,7 +62,7 @@ static RestoreReason find_origin(Restore *restore, const RecordedGpuProcess *fro
 	ret->pid = caller.pid;
 	ret->uid = from->process.uid;
 	ret->vm = from->vm > 0 ? restore_find_vm(restore, from->vm) : NULL;
-	return from->vm > 0 && !ret->vm ? RESTORE_VM_IS_GONE : RESTORE_OK;
+	return from->vm > 0 && !ret->vm ? restore_without_vm(restore, from->vm) : RESTORE_OK;
 }
 
 /*

@@ -79,7 +79,7 @@ RestoreReason restore_virtual_gpu(Restore *restore, void *record)
 	Failure failure;
 
 	if (!vm)
-		return RESTORE_VM_IS_GONE;
+		return restore_without_vm(restore, from->vm);
 	if (!adapter)
 		return RESTORE_ADAPTER_IS_GONE;
 	if (handle_entry_is_taken(broker, &from->handle))
@@ -97,8 +97,6 @@ RestoreReason restore_virtual_gpu(Restore *restore, void *record)
 static RestoreReason check_registrable(Restore *restore, const RecordedRegistration *from,
 				       const VirtualMachine *vm)
 {
-	if (!vm)
-		return RESTORE_VM_IS_GONE;
 	if (TAILQ_EMPTY(&vm->virtual_gpus))
 		return RESTORE_NO_VIRTUAL_GPU;
 	if (registration_find(restore->broker, from->process.key, vm))
@@ -114,10 +112,12 @@ RestoreReason restore_registration(Restore *restore, void *record)
 	Registration *registration;
 	Caller caller;
 	Failure failure;
-	RestoreReason reason = check_registrable(restore, from, vm);
+	RestoreReason reason = vm ? restore_caller(restore, &from->process, &from->payer, &caller)
+				  : restore_without_vm(restore, from->vm);
 
+	/* A registration that had ended with its process is compared with nothing. */
 	if (reason == RESTORE_OK)
-		reason = restore_caller(restore, &from->process, &from->payer, &caller);
+		reason = check_registrable(restore, from, vm);
 	if (reason != RESTORE_OK)
 		return reason;
 	caller.credentials = from->connection_credentials;

@@ -90,26 +90,23 @@ static size_t wanted_fds(const SharedObject *object)
 	return object->description.plane_count + (object->description.type != OBJECT_RESOURCE);
 }
 
-RestoreReason restore_sharing(Restore *restore, void *record)
+/* Finds the VM and the fds of a sharing, and links it to its object. */
+static RestoreReason share_again(Restore *restore, const RecordedSharing *from,
+				 const Caller *sharer, SharedObject *object)
 {
-	const RecordedSharing *from = record;
 	Broker *broker = restore->broker;
-	SharedObject *object = object_find(broker, &from->object);
-	VirtualMachine *vm = entity_container(entity_find(broker, ENTITY_VIRTUAL_MACHINE, from->vm),
-					      VirtualMachine);
-	Caller sharer;
+	VirtualMachine *vm = restore_find_vm(restore, from->vm);
 	Failure failure;
-	RestoreReason reason = restore_caller(restore, &from->sharer, &from->payer, &sharer);
 
-	if (reason != RESTORE_OK)
-		return reason;
-	if (!object || object->vm || wanted_fds(object) != from->fd_count)
+	if (!vm)
+		return restore_without_vm(restore, from->vm);
+	if (object->vm || wanted_fds(object) != from->fd_count)
 		return RESTORE_OBJECT_IS_GONE;
-	if (!vm || guid_compare(&vm->guid, &object->virtual_machine) != 0)
+	if (guid_compare(&vm->guid, &object->virtual_machine) != 0)
 		return RESTORE_VM_IS_GONE;
-	reason = find_fds(restore, from, object);
+	RestoreReason reason = find_fds(restore, from, object);
 	if (reason == RESTORE_OK)
-		reason = restore_reason(object_restore_sharing(broker, &sharer, vm, object,
+		reason = restore_reason(object_restore_sharing(broker, sharer, vm, object,
 							       from->fd_count, &failure));
 	if (restore_reason_is_exhaustion(reason))
 		broker->host->stop_persisting(broker->host->self);
@@ -120,27 +117,55 @@ RestoreReason restore_sharing(Restore *restore, void *record)
 	return reason;
 }
 
-RestoreReason restore_holder(Restore *restore, void *record)
+/* Notes that the object has lost a sharing or a holder, unless that had ended before. */
+static RestoreReason note_use(SharedObject *object, RestoreReason reason)
 {
-	const RecordedHolder *from = record;
-	Broker *broker = restore->broker;
-	SharedObject *object = object_find(broker, &from->object);
-	ObjectHolder *holder;
-	Caller caller;
-	Failure failure;
-	RestoreReason reason = restore_caller(restore, &from->process, &from->payer, &caller);
+	if (object && reason != RESTORE_OK && reason != RESTORE_HAS_ENDED)
+		object->has_lost_use = true;
+	return reason;
+}
 
-	if (reason != RESTORE_OK)
-		return reason;
-	if (!object)
-		return RESTORE_OBJECT_IS_GONE;
-	if (object_holder(object, caller.process))
+RestoreReason restore_sharing(Restore *restore, void *record)
+{
+	const RecordedSharing *from = record;
+	SharedObject *object = object_find(restore->broker, &from->object);
+	Caller sharer;
+	RestoreReason reason = restore_caller(restore, &from->sharer, &from->payer, &sharer);
+
+	if (reason == RESTORE_OK)
+		reason = object ? share_again(restore, from, &sharer, object)
+				: RESTORE_OBJECT_IS_GONE;
+	return note_use(object, reason);
+}
+
+/* Lets a process hold the object again. */
+static RestoreReason hold_again(Restore *restore, const RecordedHolder *from, const Caller *caller,
+				SharedObject *object)
+{
+	Broker *broker = restore->broker;
+	ObjectHolder *holder;
+	Failure failure;
+
+	if (object_holder(object, caller->process))
 		return RESTORE_HELD_ALREADY;
-	NTSTATUS status = holder_prepare(broker, &caller, object, &holder, &failure);
+	NTSTATUS status = holder_prepare(broker, caller, object, &holder, &failure);
 	if (status != STATUS_SUCCESS)
 		return restore_reason(status);
 	holder->serial = from->serial;
 	holder->since = from->since;
 	holder_commit(broker, holder);
 	return RESTORE_OK;
+}
+
+RestoreReason restore_holder(Restore *restore, void *record)
+{
+	const RecordedHolder *from = record;
+	SharedObject *object = object_find(restore->broker, &from->object);
+	Caller caller;
+	RestoreReason reason = restore_caller(restore, &from->process, &from->payer, &caller);
+
+	if (reason == RESTORE_OK)
+		reason = object ? hold_again(restore, from, &caller, object)
+				: RESTORE_OBJECT_IS_GONE;
+	return note_use(object, reason);
 }

@@ -57,6 +57,8 @@ static RestoreReason find_process(Restore *restore, const RecordedProcess *from,
 		break;
 	case LOOKUP_EXHAUSTED:
 		return RESTORE_NO_RESOURCES;
+	case LOOKUP_ABSENT:
+		return RESTORE_HAS_ENDED;
 	default:
 		return RESTORE_PROCESS_IS_GONE;
 	}
@@ -184,7 +186,8 @@ static bool restore_one(Restore *restore, Store *store, RestoreEntry *entry)
 		restore_refuse(report, entry->kind, record->number, reason);
 	} else {
 		entry->is_dropped = true;
-		if (reason != RESTORE_HAS_ENDED)
+		entry->had_ended = reason == RESTORE_HAS_ENDED;
+		if (!entry->had_ended)
 			restore_report_drop(report, entry->kind, record->number, reason, field);
 		if (entry->kind == STORE_RESERVATION && reason != RESTORE_GPU_PROCESS_IS_GONE)
 			restore->has_lost_reservation = true;
@@ -217,37 +220,59 @@ static RestoreEntry *order_records(const PersistedRecords *records)
 	return entries;
 }
 
-RestoreReason restore_without_gpu_process(const Restore *restore, uint64_t gpu_process)
+/*
+ * Tests whether an entity that has not been restored had ended before the restart: its record was
+ * removed, or was dropped for that reason.
+ */
+static bool had_ended(const Restore *restore, StoreKind kind, uint64_t serial)
 {
 	const PersistedRecords *records = restore->records;
-	const PersistedRecord record = { .number = gpu_process };
-	const RestoreEntry wanted = { .kind = STORE_GPU_PROCESS, .record = &record };
+	const PersistedRecord record = { .number = serial };
+	const RestoreEntry wanted = { .kind = kind, .record = &record };
 	const RestoreEntry *found =
 		bsearch(&wanted, restore->entries, records->count, sizeof(wanted), compare_entries);
 
-	return found || gpu_process > records->last_number ? RESTORE_GPU_PROCESS_IS_GONE
-							   : RESTORE_HAS_ENDED;
+	if (found)
+		return found->had_ended;
+	return serial <= records->last_number && !records->is_incomplete;
 }
 
-static void report_unused(StoreReport *report, const SharedObject *object)
+RestoreReason restore_without_vm(const Restore *restore, uint64_t vm)
 {
+	return had_ended(restore, STORE_VIRTUAL_MACHINE, vm) ? RESTORE_HAS_ENDED
+							     : RESTORE_VM_IS_GONE;
+}
+
+RestoreReason restore_without_gpu_process(const Restore *restore, uint64_t gpu_process)
+{
+	return had_ended(restore, STORE_GPU_PROCESS, gpu_process) ? RESTORE_HAS_ENDED
+								  : RESTORE_GPU_PROCESS_IS_GONE;
+}
+
+/* Reports an unused object, unless nothing but its own record was left of it. */
+static void report_unused(const Restore *restore, const SharedObject *object)
+{
+	StoreReport *report = restore->report;
+
 	report->restored[STORE_OBJECT]--;
-	restore_report_drop(report, STORE_OBJECT, object->entity.serial, RESTORE_IS_UNUSED, NULL);
+	if (object->has_lost_use || restore->records->is_incomplete)
+		restore_report_drop(report, STORE_OBJECT, object->entity.serial, RESTORE_IS_UNUSED,
+				    NULL);
 }
 
 /*
- * Ends the restored objects that are not shared or held. The report is NULL if the restore has
- * failed: their sharers and holders may only not have been restored yet.
+ * Ends the restored objects that are not shared or held. Reports nothing if the restore has failed:
+ * their sharers and holders may only not have been restored yet.
  */
-static void end_unused_objects(Restore *restore, StoreReport *report)
+static void end_unused_objects(Restore *restore, bool is_restored)
 {
 	for (size_t i = 0; i < restore->object_count; i++) {
 		SharedObject *object = restore->objects[i];
 
 		if (object->vm || object->holder_count > 0)
 			continue;
-		if (report)
-			report_unused(report, object);
+		if (is_restored)
+			report_unused(restore, object);
 		object_end_if_unused(restore->broker, object);
 	}
 }
@@ -281,7 +306,7 @@ static void remove_dropped(Restore *restore, const RestoreEntry *entries, size_t
 		if (entries[i].is_dropped)
 			removal_batch_add(&batch, entries[i].record->number);
 	removal_batch_end(&batch);
-	end_unused_objects(restore, restore->report);
+	end_unused_objects(restore, true);
 	release_processes(restore);
 	restore_end_changed(restore);
 }
@@ -292,7 +317,7 @@ static void abandon(Restore *restore)
 	const Host *host = restore->broker->host;
 
 	host->stop_persisting(host->self);
-	end_unused_objects(restore, NULL);
+	end_unused_objects(restore, false);
 	release_processes(restore);
 }
 
@@ -315,6 +340,7 @@ static bool restore_all(Restore *restore, Store *store, const PersistedRecords *
 	bool is_restored = entries && processes && objects && registrations;
 
 	restore->records = records;
+	restore->has_lost_reservation = records->is_incomplete;
 	restore->entries = entries;
 	restore->processes = processes;
 	restore->objects = objects;

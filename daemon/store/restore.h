@@ -20,6 +20,7 @@ typedef struct RestoreEntry {
 	StoreKind kind;
 	const PersistedRecord *record;
 	bool is_dropped;
+	bool had_ended; /* before the restart: RESTORE_HAS_ENDED */
 } RestoreEntry;
 
 typedef struct Restore {
@@ -33,7 +34,7 @@ typedef struct Restore {
 	size_t object_count;
 	PendingRegistration *registrations;
 	size_t registration_count;
-	bool has_lost_reservation; /* its record was damaged; mappings inside are reported, too */
+	bool has_lost_reservation; /* perhaps, by damage; mappings inside are reported, too */
 } Restore;
 
 /*
@@ -70,10 +71,11 @@ Adapter *restore_find_adapter(Restore *restore, uint64_t serial);
 VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial);
 
 /*
- * Returns the reason why a record whose GPU process has not been restored is dropped. It is
- * RESTORE_HAS_ENDED if the GPU process ended before the daemon did, and the reaper had not yet
- * removed the record.
+ * Return the reason why a record whose VM or GPU process has not been restored is dropped. It is
+ * RESTORE_HAS_ENDED if that had ended before the restart, and the record only waited for its
+ * removal.
  */
+RestoreReason restore_without_vm(const Restore *restore, uint64_t vm);
 RestoreReason restore_without_gpu_process(const Restore *restore, uint64_t gpu_process);
 
 /* Gives a GPU process its recorded serial and handle. */

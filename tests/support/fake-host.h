@@ -133,10 +133,13 @@ typedef struct FakeHost {
 	size_t fd_limit;                /* maximum number of open fds, or 0 for no limit */
 	FakePersistedRecord *persisted; /* sorted by serial */
 	size_t persisted_count;
+	FakePersistedRecord *ended; /* by remove_later(), in that order; back at the next start */
+	size_t ended_count;
 	size_t persist_calls; /* number of successful calls of persist() */
 	uint64_t last_fdstore_id, last_persisted_serial;
-	bool is_stopping;   /* ignores removals, after stop_persisting() or before a restart */
-	StoreReport report; /* result of the last start */
+	bool has_lost_records; /* the next start is told that records may be missing */
+	bool is_stopping;      /* ignores removals, after stop_persisting() or before a restart */
+	StoreReport report;    /* result of the last start */
 
 	/* Failures to inject. */
 	bool refuse_watch;
@@ -192,6 +195,9 @@ void fake_host_init_store(FakeHost *fake_host);
 
 /* Returns the first persisted record that contains the text, or NULL. */
 const char *fake_host_record(const FakeHost *fake_host, const char *part);
+
+/* Writes the removals of all records that have ended, as a daemon does that has the time. */
+void fake_host_forget_ended(FakeHost *fake_host);
 
 /* Adds or replaces a persisted record. */
 void fake_host_persist_record(FakeHost *fake_host, uint64_t serial, const char *text, size_t size);

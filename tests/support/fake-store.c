@@ -93,6 +93,57 @@ static void fake_remove(void *self, const uint64_t *serials, size_t count)
 		remove_record(self, serials[i]);
 }
 
+/*
+ * The host may remove these at any later time. This one has removed none of them when the daemon
+ * restarts, so all tests of restarts prove that they do no harm.
+ */
+static void end_record(FakeHost *fake_host, uint64_t serial)
+{
+	size_t index = find_index(fake_host, serial);
+
+	fake_host_must(is_at(fake_host, index, serial));
+	fake_host->ended =
+		realloc(fake_host->ended, (fake_host->ended_count + 1) * sizeof(*fake_host->ended));
+	fake_host_must(fake_host->ended != NULL);
+	fake_host->ended[fake_host->ended_count++] = (FakePersistedRecord){
+		.serial = serial,
+		.text = strdup(fake_host->persisted[index].text),
+	};
+	remove_record(fake_host, serial);
+}
+
+static void fake_remove_later(void *self, const uint64_t *serials, size_t count)
+{
+	FakeHost *fake_host = self;
+
+	for (size_t i = 0; i < count && !fake_host->is_stopping; i++)
+		if (fake_host->crashes)
+			remove_record(self, serials[i]);
+		else
+			end_record(self, serials[i]);
+}
+
+/* Persists the records again whose removal is not written. */
+static void bring_ended_back(FakeHost *fake_host)
+{
+	for (size_t i = 0; i < fake_host->ended_count; i++) {
+		FakePersistedRecord *record = &fake_host->ended[i];
+
+		fake_host_persist_record(fake_host, record->serial, record->text,
+					 strlen(record->text));
+	}
+	fake_host_forget_ended(fake_host);
+}
+
+void fake_host_forget_ended(FakeHost *fake_host)
+{
+	for (size_t i = 0; i < fake_host->ended_count; i++)
+		free(fake_host->ended[i].text);
+	free(fake_host->ended);
+	fake_host->ended = NULL;
+	fake_host->ended_count = 0;
+}
+
 const char *fake_host_record(const FakeHost *fake_host, const char *part)
 {
 	for (size_t i = 0; i < fake_host->persisted_count; i++)
@@ -146,7 +197,8 @@ static Lookup fake_find_persisted_process(void *self, ProcessKey key, pid_t *ret
 		*ret_pid = process->pid;
 		return process->alive ? LOOKUP_FOUND : LOOKUP_GONE;
 	}
-	return LOOKUP_ABSENT;
+	return key > fake_host->last_key || fake_host->has_lost_records ? LOOKUP_GONE
+									: LOOKUP_ABSENT;
 }
 
 static void fake_restoring(void *self, size_t done, size_t count)
@@ -166,6 +218,7 @@ void fake_host_init_store(FakeHost *fake_host)
 
 	host->persist = fake_persist;
 	host->remove = fake_remove;
+	host->remove_later = fake_remove_later;
 	host->fdstore_add = fake_fdstore_add;
 	host->fdstore_find = fake_fdstore_find;
 	host->find_persisted_process = fake_find_persisted_process;
@@ -221,6 +274,7 @@ static bool start_broker(FakeHost *fake_host, PersistedRecord *items, size_t cou
 {
 	const PersistedRecords records = { .items = items,
 					   .count = count,
+					   .is_incomplete = fake_host->has_lost_records,
 					   .last_number = fake_host->last_persisted_serial };
 	Service *service = &fake_host->service;
 
@@ -243,6 +297,7 @@ static void free_records(PersistedRecord *records, size_t count)
 
 bool fake_host_try_start(FakeHost *fake_host)
 {
+	bring_ended_back(fake_host);
 	PersistedRecord *records = copy_records(fake_host);
 	size_t count = fake_host->persisted_count;
 

@@ -83,6 +83,7 @@ void fd_store_init(FdStore *store)
 	RB_INIT(&store->uses);
 	RB_INIT(&store->by_name);
 	RB_INIT(&store->by_description);
+	TAILQ_INIT(&store->ended);
 	store->is_lasting = has_manager && has_kcmp();
 	if (has_manager && !store->is_lasting)
 		log_warning("nothing is persisted across restarts: the kernel has no kcmp(): %s",
@@ -105,8 +106,22 @@ static void use_free(FdStore *store, StoreUse *use)
 	free(use);
 }
 
+static void entry_end(FdStore *store, StoreEntry *entry)
+{
+	entry->has_ended = true;
+	TAILQ_INSERT_TAIL(&store->ended, entry, of_ended);
+}
+
+static void entry_keep(FdStore *store, StoreEntry *entry)
+{
+	if (entry->has_ended)
+		TAILQ_REMOVE(&store->ended, entry, of_ended);
+	entry->has_ended = false;
+}
+
 static void entry_free(FdStore *store, StoreEntry *entry)
 {
+	entry_keep(store, entry);
 	RB_REMOVE(StoreNameTree, &store->by_name, entry);
 	if (may_be_shared(entry))
 		RB_REMOVE(StoreDescriptionTree, &store->by_description, entry);
@@ -178,6 +193,10 @@ void fd_store_remove(FdStore *store, const char *name)
 		store->used++;
 }
 
+/*
+ * Closes the fd first. If it is the last but one of a memfd, the service manager frees the memory,
+ * which can take long.
+ */
 static void entry_remove(FdStore *store, StoreEntry *entry)
 {
 	char name[NAME_SIZE];
@@ -224,6 +243,7 @@ bool fd_store_use(FdStore *store, StoreEntry *entry, int fd)
 	LIST_INSERT_HEAD(&entry->uses, use, of_entry);
 	StoreUse *other = RB_INSERT(StoreUseTree, &store->uses, use);
 	assert(!other);
+	entry_keep(store, entry);
 	if (entry->own != fd)
 		fd_close(&entry->own);
 	entry->own = -1;
@@ -255,20 +275,31 @@ StoreEntry *fd_store_add(FdStore *store, const StoreName *name, int fd)
 	return NULL;
 }
 
-bool fd_store_release(FdStore *store, int fd, StoreName *ret_gone)
+StoreEntry *fd_store_release(FdStore *store, int fd)
 {
 	StoreUse wanted = { .fd = fd };
 	StoreUse *use = RB_FIND(StoreUseTree, &store->uses, &wanted);
 
 	if (!use)
-		return false;
+		return NULL;
 	StoreEntry *entry = use->entry;
 	use_free(store, use);
 	if (!LIST_EMPTY(&entry->uses))
-		return false;
-	*ret_gone = entry->name;
-	entry_remove(store, entry);
-	return true;
+		return NULL;
+	if (may_be_shared(entry))
+		entry->own = fd;
+	entry_end(store, entry);
+	return entry;
+}
+
+StoreEntry *fd_store_first_ended(const FdStore *store)
+{
+	return TAILQ_FIRST(&store->ended);
+}
+
+void fd_store_remove_ended(FdStore *store)
+{
+	entry_remove(store, TAILQ_FIRST(&store->ended));
 }
 
 bool fd_store_restore(FdStore *store, const StoreName *name, int fd)
@@ -313,20 +344,17 @@ int fd_store_claim(FdStore *store, StoreEntry *entry)
 	return -ENOMEM;
 }
 
-size_t fd_store_remove_unclaimed(FdStore *store,
-				 void (*forgotten)(void *context, const StoreName *name),
-				 void *context)
+size_t fd_store_end_unclaimed(FdStore *store, void (*ended)(void *context, const StoreName *name),
+			      void *context)
 {
-	StoreEntry *entry, *next;
+	StoreEntry *entry;
 	size_t count = 0;
 
-	RB_FOREACH_SAFE (entry, StoreNameTree, &store->by_name, next) {
-		StoreName name = entry->name;
-
-		if (entry->own < 0)
+	RB_FOREACH (entry, StoreNameTree, &store->by_name) {
+		if (entry->own < 0 || entry->has_ended)
 			continue;
-		entry_remove(store, entry);
-		forgotten(context, &name);
+		entry_end(store, entry);
+		ended(context, &entry->name);
 		count++;
 	}
 	return count;

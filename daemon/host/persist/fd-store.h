@@ -14,6 +14,10 @@
  * description according to kcmp(2). Therefore this module has one entry per open file description,
  * tracks the daemon's fds that use it, and refuses to exceed the capacity.
  *
+ * An entry without uses has ended. It stays stored, and counts, until fd_store_remove_ended(), so
+ * that the owner can tell the service manager about many entries in slices. Until then it can be
+ * used again.
+ *
  * An entry's name is "p" and a ProcessKey, or "m" and an id that is never reused. Names are short
  * because systemd returns all of them in one environment variable of at most 128 KiB.
  */
@@ -35,8 +39,10 @@ typedef struct StoreUse {
 
 typedef struct StoreEntry {
 	StoreName name;
-	int own; /* restored but not claimed yet; -1 otherwise */
+	int own; /* restored but not claimed yet, or ended; -1 otherwise */
+	bool has_ended;
 	LIST_HEAD(, StoreUse) uses;
+	TAILQ_ENTRY(StoreEntry) of_ended;
 	RB_ENTRY(StoreEntry) by_name;
 	RB_ENTRY(StoreEntry) by_description;
 } StoreEntry;
@@ -44,6 +50,7 @@ typedef struct StoreEntry {
 typedef RB_HEAD(StoreUseTree, StoreUse) StoreUseTree;
 typedef RB_HEAD(StoreNameTree, StoreEntry) StoreNameTree;
 typedef RB_HEAD(StoreDescriptionTree, StoreEntry) StoreDescriptionTree;
+typedef TAILQ_HEAD(EndedEntries, StoreEntry) EndedEntries;
 
 typedef struct FdStore {
 	bool is_lasting; /* there is a store; if not, nothing can be persisted */
@@ -52,6 +59,7 @@ typedef struct FdStore {
 	StoreUseTree uses;
 	StoreNameTree by_name;
 	StoreDescriptionTree by_description; /* only entries of kind PERSISTED_FD */
+	EndedEntries ended;                  /* in the order in which they have ended */
 } FdStore;
 
 /* The store is lasting if $NOTIFY_SOCKET is set and the kernel has kcmp(). */
@@ -79,14 +87,24 @@ StoreEntry *fd_store_find(const FdStore *store, const StoreName *name);
  */
 StoreEntry *fd_store_add(FdStore *store, const StoreName *name, int fd);
 
-/* Adds another fd of the entry's open file description. Returns false if out of memory. */
+/*
+ * Adds another fd of the entry's open file description. An entry that had ended is used again.
+ * Returns false if out of memory.
+ */
 bool fd_store_use(FdStore *store, StoreEntry *entry, int fd);
 
 /*
- * Ends a use; the fd must still be open. If it was the last use, removes the entry from the store,
- * sets *ret_gone to its name, and returns true. Does nothing for an fd that is not in use.
+ * Ends a use; the fd must still be open. Returns the entry if this was its last use, so that it has
+ * ended. Returns NULL otherwise, also for an fd that is not in use. An ended entry of kind
+ * PERSISTED_FD owns the fd, and closes it when it is removed.
  */
-bool fd_store_release(FdStore *store, int fd, StoreName *ret_gone);
+StoreEntry *fd_store_release(FdStore *store, int fd);
+
+/* Returns the entry that ended first, or NULL. */
+StoreEntry *fd_store_first_ended(const FdStore *store);
+
+/* Removes the entry that ended first from the service manager's store. There must be one. */
+void fd_store_remove_ended(FdStore *store);
 
 /*
  * Adds a restored fd, which waits to be claimed. Takes the fd on success. Returns false with errno
@@ -107,10 +125,9 @@ bool store_name_parse(const char *text, StoreName *ret);
  */
 int fd_store_claim(FdStore *store, StoreEntry *entry);
 
-/* Removes all unclaimed entries, and calls forgotten for each. Returns their number. */
-size_t fd_store_remove_unclaimed(FdStore *store,
-				 void (*forgotten)(void *context, const StoreName *name),
-				 void *context);
+/* Ends all unclaimed entries, and calls ended for each. Returns their number. */
+size_t fd_store_end_unclaimed(FdStore *store, void (*ended)(void *context, const StoreName *name),
+			      void *context);
 
 /* Removes a name from the service manager's store that has no entry here. */
 void fd_store_remove(FdStore *store, const char *name);

@@ -38,6 +38,43 @@ static const char *const outcome_texts[] = {
 };
 _Static_assert(ARRAY_SIZE(outcome_texts) == OUTCOME_MAX, "each outcome has a text");
 
+static void notify_work_due(const Persistence *persistence)
+{
+	if (persistence->options.work_due)
+		persistence->options.work_due(persistence->options.work_context);
+}
+
+/*
+ * Removes the fd that ended first, and its record before, because an fd without a record is dropped
+ * without a remark.
+ */
+static void remove_ended_fd(Persistence *persistence)
+{
+	StoreName name = fd_store_first_ended(&persistence->store)->name;
+
+	record_file_remove(&persistence->records, name.kind, name.number);
+	fd_store_remove_ended(&persistence->store);
+}
+
+/* Tests whether an fd can be stored. Fds that have ended make room for it. */
+static bool make_room(Persistence *persistence)
+{
+	FdStore *store = &persistence->store;
+
+	while (!fd_store_has_room(store) && fd_store_first_ended(store))
+		remove_ended_fd(persistence);
+	return fd_store_has_room(store);
+}
+
+/* Stores the fd under the name, or uses the entry again that has ended. */
+static bool store_fd(Persistence *persistence, const StoreName *name, int fd)
+{
+	FdStore *store = &persistence->store;
+	StoreEntry *entry = fd_store_find(store, name);
+
+	return entry ? fd_store_use(store, entry, fd) : fd_store_add(store, name, fd) != NULL;
+}
+
 /* Stores the fd under the name, with a record that identifies it. */
 static bool persist_with_fd(Persistence *persistence, const StoreName *name, const Buffer *record,
 			    int fd)
@@ -49,21 +86,22 @@ static bool persist_with_fd(Persistence *persistence, const StoreName *name, con
 	};
 
 	/* After a crash in between, the next start removes the record. */
-	if (!fd_store_has_room(&persistence->store) ||
-	    !record_file_save(&persistence->records, name->kind, &identity))
+	if (!fd_store_find(&persistence->store, name) && !make_room(persistence))
 		return false;
-	if (fd_store_add(&persistence->store, name, fd))
+	if (!record_file_save(&persistence->records, name->kind, &identity))
+		return false;
+	if (store_fd(persistence, name, fd))
 		return true;
 	record_file_remove(&persistence->records, name->kind, name->number);
 	return false;
 }
 
-static void release_stored(Persistence *persistence, int fd)
+static void end_record(void *self, const StoreName *name)
 {
-	StoreName gone;
+	Persistence *persistence = self;
 
-	if (fd_store_release(&persistence->store, fd, &gone))
-		record_file_remove(&persistence->records, gone.kind, gone.number);
+	record_file_remove_later(&persistence->records, name->kind, &name->number, 1);
+	notify_work_due(persistence);
 }
 
 static bool persist_process(void *self, const HostProcess *process)
@@ -85,36 +123,79 @@ static bool persist_process(void *self, const HostProcess *process)
 	return is_persisted;
 }
 
+/*
+ * Removes the record of a process that has exited at once. A start then knows that everything of
+ * the process had ended before, although the other records may be still there.
+ */
 static void release_process(void *self, const HostProcess *process)
 {
-	release_stored(self, process->pidfd);
+	Persistence *persistence = self;
+	const StoreEntry *ended = fd_store_release(&persistence->store, process->pidfd);
+
+	if (!ended)
+		return;
+	if (!process->has_pid)
+		record_file_remove(&persistence->records, PERSISTED_PROCESS, ended->name.number);
+	end_record(persistence, &ended->name);
+}
+
+/* Describes an fd in a record. Returns false if it cannot be stored, or if out of memory. */
+static bool describe_fd(const Persistence *persistence, int fd, Buffer *record)
+{
+	const PersistenceOptions *options = &persistence->options;
+	FdInfo facts;
+
+	return fd_info_read(&options->roots, &options->memfds, fd, &facts) == 0 &&
+	       facts.kind != FD_OTHER && encode_fd_identity(record, &facts);
 }
 
 uint64_t persistence_fdstore_add(Persistence *persistence, int fd)
 {
 	StoreName name = { .kind = PERSISTED_FD, .number = persistence->last_id + 1 };
 	Buffer record = BUFFER_INIT;
-	FdInfo facts;
 
 	if (!persistence->is_open)
 		return 0;
 	if (!persistence->store.is_lasting)
 		return ++persistence->last_id;
 	StoreEntry *same = fd_store_find_same(&persistence->store, fd);
-	if (same)
+	if (same && !same->has_ended)
 		return fd_store_use(&persistence->store, same, fd) ? same->name.number : 0;
-	bool is_persisted = fd_info_read(&persistence->options.roots, &persistence->options.memfds,
-					 fd, &facts) == 0 &&
-			    facts.kind != FD_OTHER && encode_fd_identity(&record, &facts) &&
+	if (same)
+		name = same->name;
+	bool is_persisted = describe_fd(persistence, fd, &record) &&
 			    persist_with_fd(persistence, &name, &record, fd);
 	buffer_deinit(&record);
-	return is_persisted ? ++persistence->last_id : 0;
+	if (!is_persisted)
+		return 0;
+	if (!same)
+		persistence->last_id++;
+	return name.number;
 }
 
-void persistence_fdstore_release(Persistence *persistence, int fd)
+bool persistence_fdstore_release(Persistence *persistence, int fd)
 {
-	if (persistence->is_open)
-		release_stored(persistence, fd);
+	const StoreEntry *ended =
+		persistence->is_open ? fd_store_release(&persistence->store, fd) : NULL;
+
+	if (ended)
+		end_record(persistence, &ended->name);
+	return ended;
+}
+
+/* Records that may wait for their removal while others are saved. */
+#define ENDED_MAX 4096
+
+/* Records that are removed before one is saved, if more than ENDED_MAX wait. */
+#define ENDED_PER_SAVE 8
+
+/* Keeps the records that have ended from becoming ever more while the daemon is busy. */
+static void hurry(Persistence *persistence)
+{
+	RecordFile *records = &persistence->records;
+
+	if (records->index.ended_count > ENDED_MAX)
+		record_file_remove_ended(records, ENDED_PER_SAVE);
 }
 
 bool persistence_save(Persistence *persistence, uint64_t serial, const char *text, size_t size)
@@ -124,6 +205,7 @@ bool persistence_save(Persistence *persistence, uint64_t serial, const char *tex
 	if (!persistence->is_open || !persistence->store.is_lasting)
 		return persistence
 			->is_open; /* nothing can be restored, so there is nothing to write */
+	hurry(persistence);
 	return record_file_save(&persistence->records, PERSISTED_ENTITY, &record);
 }
 
@@ -133,10 +215,35 @@ void persistence_remove(Persistence *persistence, const uint64_t *serials, size_
 		record_file_remove_all(&persistence->records, PERSISTED_ENTITY, serials, count);
 }
 
+void persistence_remove_later(Persistence *persistence, const uint64_t *serials, size_t count)
+{
+	if (persistence->is_open)
+		record_file_remove_later(&persistence->records, PERSISTED_ENTITY, serials, count);
+}
+
+/* Records and fds that one slice removes. They take about 100 us. */
+#define RECORDS_PER_SLICE 128
+#define FDS_PER_SLICE     8
+
+bool persistence_remove_ended(Persistence *persistence)
+{
+	RecordFile *records = &persistence->records;
+	const FdStore *store = &persistence->store;
+
+	if (!persistence->is_open)
+		return false;
+	if (record_file_has_ended(records))
+		record_file_remove_ended(records, RECORDS_PER_SLICE);
+	else
+		for (int i = 0; i < FDS_PER_SLICE && fd_store_first_ended(store); i++)
+			remove_ended_fd(persistence);
+	return record_file_has_ended(records) || fd_store_first_ended(store);
+}
+
 /* Bytes of one slice. They take 30 to 100 us. */
 #define SLICE_SIZE (64 << 10)
 
-bool persistence_work(Persistence *persistence)
+bool persistence_compact(Persistence *persistence)
 {
 	return persistence->is_open && record_file_compact_step(&persistence->records, SLICE_SIZE);
 }
@@ -146,10 +253,24 @@ int persistence_load(const Persistence *persistence, PersistedRecords *ret)
 	return record_file_load(&persistence->records, PERSISTED_ENTITY, ret);
 }
 
+/*
+ * Tests whether a record of a process that was not restored may have existed when this start began,
+ * or never. If not, the process had exited before.
+ */
+static bool had_record(const Persistence *persistence, ProcessKey key)
+{
+	const RecordFile *records = &persistence->records;
+
+	return record_file_contains(records, PERSISTED_PROCESS, key) || records->was_damaged ||
+	       key > record_file_last(records, PERSISTED_PROCESS);
+}
+
 Lookup persistence_find_process(const Persistence *persistence, ProcessKey key, pid_t *ret_pid)
 {
 	const HostProcess *process = process_table_find(persistence->options.processes, key);
 
+	if (!process && !had_record(persistence, key))
+		return LOOKUP_ABSENT;
 	if (!process || !host_process_is_alive(process))
 		return LOOKUP_GONE;
 	*ret_pid = process->pid;
@@ -166,6 +287,7 @@ Lookup persistence_fdstore_find(Persistence *persistence, uint64_t id, int *ret_
 		return LOOKUP_ABSENT;
 	if (fd < 0)
 		return LOOKUP_EXHAUSTED;
+	record_file_keep(&persistence->records, PERSISTED_FD, id);
 	*ret_fd = fd;
 	return LOOKUP_FOUND;
 }
@@ -257,6 +379,15 @@ static Outcome restore_recorded(Persistence *persistence, const StoreName *name,
 	return outcome;
 }
 
+/* Tests for an fd that had ended: its record was removed, but the fd itself not yet. */
+static bool had_ended(const Persistence *persistence, const StoreName *name, Outcome outcome)
+{
+	const RecordFile *records = &persistence->records;
+
+	return outcome == OUTCOME_NO_RECORD && !records->was_damaged &&
+	       name->number <= record_file_last(records, name->kind);
+}
+
 /* Returns false if out of resources; the fd stays stored then. */
 static bool restore_one(Persistence *persistence, ListenFd *passed)
 {
@@ -284,9 +415,9 @@ static bool restore_one(Persistence *persistence, ListenFd *passed)
 			  passed->name, outcome_texts[outcome]);
 		return false;
 	}
-	if (outcome != OUTCOME_PROCESS_EXITED)
+	if (outcome != OUTCOME_PROCESS_EXITED && !had_ended(persistence, &name, outcome))
 		remark(persistence, &name, outcome);
-	record_file_remove(&persistence->records, name.kind, name.number);
+	record_file_remove_later(&persistence->records, name.kind, &name.number, 1);
 	fd_store_remove(&persistence->store, passed->name);
 	return true;
 }
@@ -300,7 +431,7 @@ static void drop_missing(Persistence *persistence, PersistedKind kind)
 		if (fd_store_find(&persistence->store, &name))
 			continue;
 		remark(persistence, &name, OUTCOME_NOT_RETURNED);
-		record_file_remove(&persistence->records, kind, name.number);
+		record_file_remove_later(&persistence->records, kind, &name.number, 1);
 	}
 }
 
@@ -391,8 +522,8 @@ static int open_records(Persistence *persistence)
 					.boot_id = boot_id,
 					.parser = persistence->options.parser,
 					.statistics = persistence->options.statistics,
-					.compaction_due = persistence->options.work_due,
-					.compaction_context = persistence->options.work_context,
+					.work_due = persistence->options.work_due,
+					.work_context = persistence->options.work_context,
 				});
 }
 
@@ -428,18 +559,11 @@ void persistence_close(Persistence *persistence)
 	fd_close(&persistence->lock);
 }
 
-static void remove_record(void *context, const StoreName *name)
-{
-	Persistence *persistence = context;
-
-	record_file_remove(&persistence->records, name->kind, name->number);
-}
-
 void persistence_end_restore(Persistence *persistence)
 {
 	size_t count = process_table_release_unwatched(persistence->options.processes);
 
-	count += fd_store_remove_unclaimed(&persistence->store, remove_record, persistence);
+	count += fd_store_end_unclaimed(&persistence->store, end_record, persistence);
 	if (count > 0)
 		log_info("removed %zu stored file descriptors that nothing uses", count);
 }

@@ -14,6 +14,10 @@
  * record that identifies it, and that it must match when it is restored. An fd without a record,
  * and a record without its fd, are dropped with a remark.
  *
+ * Records and fds that have ended are removed in slices: records in the order in which they have
+ * ended, and then fds. So an fd whose record was removed has ended, and is dropped without a
+ * remark.
+ *
  * Without a service manager no fd can be restored, so nothing is written. Records that another
  * vaild has left in the directory stay unchanged.
  */
@@ -25,8 +29,8 @@ typedef struct PersistenceOptions {
 	JsonParser *parser;
 	Statistics *statistics;
 	/*
-	 * Called when there is work for persistence_work(), perhaps again while there is. Does not
-	 * call back. May be NULL.
+	 * Called when there is work for persistence_remove_ended() or persistence_compact(),
+	 * perhaps again while there is. Does not call back. May be NULL.
 	 */
 	void (*work_due)(void *context);
 	void *work_context;
@@ -72,13 +76,18 @@ void persistence_end_restore(Persistence *persistence);
 bool persistence_save(Persistence *persistence, uint64_t serial, const char *text, size_t size);
 
 /*
- * Does one slice of the work that can wait, at most about 200 us: the compaction of the record
- * file. Call it between turns until it returns false, because nothing is left.
+ * Each function does one slice of work that can wait, at most about 200 us: the removal of records
+ * and fds that have ended, and the compaction of the record file. Call them between turns until
+ * they return false, because nothing is left.
  */
-bool persistence_work(Persistence *persistence);
+bool persistence_remove_ended(Persistence *persistence);
+bool persistence_compact(Persistence *persistence);
 
 /* Removes the records of entities, in order. Removing never fails. */
 void persistence_remove(Persistence *persistence, const uint64_t *serials, size_t count);
+
+/* Like persistence_remove(), but the removals are written in slices. */
+void persistence_remove_later(Persistence *persistence, const uint64_t *serials, size_t count);
 
 /*
  * Stores an fd. Returns its id, or 0 if the fd store is full. Fds of one open file description
@@ -86,7 +95,10 @@ void persistence_remove(Persistence *persistence, const uint64_t *serials, size_
  */
 uint64_t persistence_fdstore_add(Persistence *persistence, int fd);
 
-/* Call before closing any fd. Removes the fd from the store if it is the last one of its id. */
-void persistence_fdstore_release(Persistence *persistence, int fd);
+/*
+ * Call before closing any fd. Returns true if the fd is the last one of its id. The store then owns
+ * it, and closes it when it removes the id in a slice.
+ */
+bool persistence_fdstore_release(Persistence *persistence, int fd);
 
 #endif

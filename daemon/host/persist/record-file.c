@@ -23,10 +23,18 @@ static void note_number(RecordFile *file, PersistedKind kind, uint64_t number)
 		file->header.last[kind] = number;
 }
 
-static void notify_if_compacts(RecordFile *file)
+static void notify_if_due(RecordFile *file)
 {
-	if (file->compaction_due && record_file_compacts(file))
-		file->compaction_due(file->compaction_context);
+	if (file->work_due && (record_file_has_ended(file) || record_file_compacts(file)))
+		file->work_due(file->work_context);
+}
+
+/* Returns a record that has not ended, or NULL. */
+static LiveRecord *find_current(const RecordFile *file, PersistedKind kind, uint64_t number)
+{
+	LiveRecord *live = record_index_find(&file->index, kind, number);
+
+	return live && !live->has_ended ? live : NULL;
 }
 
 /*
@@ -69,10 +77,11 @@ bool record_file_save(RecordFile *file, PersistedKind kind, const PersistedRecor
 		return false;
 	}
 	size_t size = buffer_size(&file->line);
+	record_index_keep(index, live);
 	record_index_move(index, live, lines->size - (off_t)size, size);
 	record_copy_add(&file->copy, index, live, &file->line);
 	note_number(file, kind, record->number);
-	notify_if_compacts(file);
+	notify_if_due(file);
 	return true;
 }
 
@@ -105,6 +114,28 @@ static void invalidate(RecordFile *file, const LiveRecord *live)
 		log_error("cannot remove a record: %s", strerror(errno));
 }
 
+/*
+ * Appends the removal lines in file->line, also to the copy of a compaction. is_written is false if
+ * they are incomplete. Returns false if the records must be removed by invalidating their lines.
+ */
+static bool append_removals(RecordFile *file, bool is_written, size_t removals)
+{
+	if (is_written)
+		record_copy_add(&file->copy, &file->index, NULL, &file->line);
+	else
+		record_copy_break(&file->copy);
+	return is_written &&
+	       line_file_append(&file->lines, &file->line, file->index.count - removals);
+}
+
+/* Takes a record out of the index after its removal line was appended or not. */
+static void drop_record(RecordFile *file, LiveRecord *live, bool is_appended)
+{
+	if (!is_appended)
+		invalidate(file, live);
+	record_index_remove(&file->index, live);
+}
+
 void record_file_remove_all(RecordFile *file, PersistedKind kind, const uint64_t *numbers,
 			    size_t count)
 {
@@ -115,21 +146,64 @@ void record_file_remove_all(RecordFile *file, PersistedKind kind, const uint64_t
 	bool is_written = write_removals(file, kind, numbers, count, &removals);
 	if (removals == 0)
 		return;
-	if (is_written)
-		record_copy_add(&file->copy, &file->index, NULL, &file->line);
-	else
-		record_copy_break(&file->copy);
-	is_written = is_written &&
-		     line_file_append(&file->lines, &file->line, file->index.count - removals);
+	bool is_appended = append_removals(file, is_written, removals);
 	for (size_t i = 0; i < count; i++) {
 		LiveRecord *live = record_index_find(&file->index, kind, numbers[i]);
 
-		if (live && !is_written)
-			invalidate(file, live);
 		if (live)
-			record_index_remove(&file->index, live);
+			drop_record(file, live, is_appended);
 	}
-	notify_if_compacts(file);
+	notify_if_due(file);
+}
+
+void record_file_remove_later(RecordFile *file, PersistedKind kind, const uint64_t *numbers,
+			      size_t count)
+{
+	if (file->lines.file < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		LiveRecord *live = record_index_find(&file->index, kind, numbers[i]);
+
+		if (live)
+			record_index_end(&file->index, live);
+	}
+	notify_if_due(file);
+}
+
+void record_file_keep(RecordFile *file, PersistedKind kind, uint64_t number)
+{
+	LiveRecord *live = record_index_find(&file->index, kind, number);
+
+	if (live)
+		record_index_keep(&file->index, live);
+}
+
+bool record_file_has_ended(const RecordFile *file)
+{
+	return file->index.ended_count > 0;
+}
+
+bool record_file_remove_ended(RecordFile *file, size_t max)
+{
+	RecordIndex *index = &file->index;
+	size_t count = index->ended_count < max ? index->ended_count : max, written = 0;
+	bool is_written = true;
+	LiveRecord *live;
+
+	if (count == 0)
+		return record_file_has_ended(file);
+	buffer_truncate(&file->line, 0);
+	TAILQ_FOREACH (live, &index->ended, of_ended) {
+		PersistedRecord removed = { .number = live->number };
+
+		if (written++ == count)
+			break;
+		is_written = is_written && record_line_append(&file->line, live->kind, &removed);
+	}
+	bool is_appended = append_removals(file, is_written, count);
+	while (count-- > 0)
+		drop_record(file, TAILQ_FIRST(&index->ended), is_appended);
+	return record_file_has_ended(file);
 }
 
 void record_file_remove(RecordFile *file, PersistedKind kind, uint64_t number)
@@ -139,12 +213,20 @@ void record_file_remove(RecordFile *file, PersistedKind kind, uint64_t number)
 
 bool record_file_next(const RecordFile *file, PersistedKind kind, uint64_t *number)
 {
-	const LiveRecord *live = record_index_find_from(&file->index, kind, *number + 1);
+	const LiveRecord *live;
 
-	if (!live)
-		return false;
-	*number = live->number;
+	do {
+		live = record_index_find_from(&file->index, kind, *number + 1);
+		if (!live)
+			return false;
+		*number = live->number;
+	} while (live->has_ended);
 	return true;
+}
+
+bool record_file_contains(const RecordFile *file, PersistedKind kind, uint64_t number)
+{
+	return record_index_find(&file->index, kind, number) != NULL;
 }
 
 uint64_t record_file_last(const RecordFile *file, PersistedKind kind)
@@ -315,8 +397,9 @@ int record_file_open(RecordFile *file, const RecordFileOptions *options)
 	OldFile old = { .contents = BUFFER_INIT };
 
 	*file = RECORD_FILE_INIT;
-	file->compaction_due = options->compaction_due;
-	file->compaction_context = options->compaction_context;
+	record_index_init(&file->index);
+	file->work_due = options->work_due;
+	file->work_context = options->work_context;
 	file->header.version = RECORD_VERSION;
 	snprintf(file->header.boot_id, sizeof(file->header.boot_id), "%s", options->boot_id);
 	file->lines.directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -325,6 +408,7 @@ int record_file_open(RecordFile *file, const RecordFileOptions *options)
 		error = apply_old(file, options, &old);
 	if (error == 0)
 		error = start_file(file, options, &old);
+	file->was_damaged = old.damaged > 0;
 	buffer_deinit(&old.contents);
 	if (error < 0 && error != -EPROTO)
 		log_error(
@@ -357,9 +441,10 @@ static ssize_t load_lines(const RecordFile *file, PersistedKind kind, Buffer *re
 
 	for (live = record_index_find_from(&file->index, kind, 0); live && live->kind == kind;
 	     live = record_index_next(live)) {
+		if (live->has_ended)
+			continue;
 		const char *line =
 			file_piece_line(&piece, record_offset(&file->index, live), live->size);
-
 		if (!line)
 			return -errno;
 		if (!buffer_append(ret, line, live->size))
@@ -371,7 +456,11 @@ static ssize_t load_lines(const RecordFile *file, PersistedKind kind, Buffer *re
 
 int record_file_load(const RecordFile *file, PersistedKind kind, PersistedRecords *ret)
 {
-	*ret = (PersistedRecords){ .last_number = file->header.last[kind], .text = BUFFER_INIT };
+	*ret = (PersistedRecords){
+		.last_number = file->header.last[kind],
+		.is_incomplete = file->was_damaged,
+		.text = BUFFER_INIT,
+	};
 	ssize_t count = load_lines(file, kind, &ret->text);
 	if (count < 0)
 		return (int)count;
@@ -394,7 +483,7 @@ int record_file_load(const RecordFile *file, PersistedKind kind, PersistedRecord
 
 int record_file_read(const RecordFile *file, PersistedKind kind, uint64_t number, Buffer *ret)
 {
-	const LiveRecord *live = record_index_find(&file->index, kind, number);
+	const LiveRecord *live = find_current(file, kind, number);
 	PersistedRecord record = { 0 };
 	PersistedKind parsed_kind;
 

@@ -27,6 +27,10 @@ typedef struct ReplacedFile {
  * space for its removal line is preallocated before the record is saved. If the append still
  * fails, the record's line is invalidated in place.
  *
+ * Records that have ended may wait for their removal (record_file_remove_later()), so that the
+ * owner can write many removals in slices. They do not exist for callers any more, but a restart
+ * finds those whose removal is not written yet.
+ *
  * When more than half of the file is obsolete, the file is compacted: rewritten, and renamed over
  * the old one. The owner does that in steps (record_file_compact_step()), so that requests are
  * served in between. Records can be saved and removed meanwhile, and at every instant DIRECTORY/
@@ -43,8 +47,9 @@ typedef struct RecordFile {
 	RecordCopy copy; /* the new file of a compaction */
 	ReplacedFile replaced; /* the old file after a compaction */
 	bool gave_up_room;     /* the file has no preallocated space while it is compacted */
-	void (*compaction_due)(void *context);
-	void *compaction_context;
+	bool was_damaged;      /* lines were lost before the file was opened */
+	void (*work_due)(void *context);
+	void *work_context;
 
 	/* After a failed compaction: retry once the file is larger, or the records are smaller. */
 	off_t compact_above;
@@ -65,11 +70,12 @@ typedef struct RecordFileOptions {
 	JsonParser *parser;
 	Statistics *statistics; /* receives a remark for each problem with the file */
 	/*
-	 * Called after each change while record_file_compacts(). The owner then calls
-	 * record_file_compact_step() soon, but not from within this function. May be NULL.
+	 * Called after each change while record_file_has_ended() or record_file_compacts(). The
+	 * owner then calls record_file_remove_ended() and record_file_compact_step() soon, but not
+	 * from within this function. May be NULL.
 	 */
-	void (*compaction_due)(void *context);
-	void *compaction_context;
+	void (*work_due)(void *context);
+	void *work_context;
 } RecordFileOptions;
 
 /*
@@ -113,10 +119,32 @@ void record_file_remove_all(RecordFile *file, PersistedKind kind, const uint64_t
 			    size_t count);
 
 /*
+ * Ends records without writing anything. Their removals are written later, in the order in which
+ * the records have ended. Needs no memory. Saving a record again keeps it.
+ */
+void record_file_remove_later(RecordFile *file, PersistedKind kind, const uint64_t *numbers,
+			      size_t count);
+
+/* Keeps a record that had ended, if its removal is not written yet. */
+void record_file_keep(RecordFile *file, PersistedKind kind, uint64_t number);
+
+/* Tests whether records have ended whose removal is not written yet. */
+bool record_file_has_ended(const RecordFile *file);
+
+/*
+ * Writes the removals of the first max records that have ended, with one write. Returns
+ * record_file_has_ended().
+ */
+bool record_file_remove_ended(RecordFile *file, size_t max);
+
+/*
  * Reads the text of a record, followed by a NUL. Returns 0, -ENOENT if it does not exist, or
  * another negative errno. The caller deinitialises *ret.
  */
 int record_file_read(const RecordFile *file, PersistedKind kind, uint64_t number, Buffer *ret);
+
+/* Tests whether the file has the record, even if it has ended. */
+bool record_file_contains(const RecordFile *file, PersistedKind kind, uint64_t number);
 
 /* Advances *number to the next record of the kind. Returns false if *number was the last one. */
 bool record_file_next(const RecordFile *file, PersistedKind kind, uint64_t *number);

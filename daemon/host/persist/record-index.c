@@ -12,6 +12,12 @@ static int compare_records(const LiveRecord *a, const LiveRecord *b)
 
 TREE_GENERATE(LiveRecordTree, LiveRecord, by_number, compare_records)
 
+void record_index_init(RecordIndex *index)
+{
+	*index = RECORD_INDEX_INIT;
+	TAILQ_INIT(&index->ended);
+}
+
 LiveRecord *record_index_first(const RecordIndex *index)
 {
 	return RB_MIN(LiveRecordTree, (LiveRecordTree *)&index->tree);
@@ -67,8 +73,27 @@ void record_index_move(RecordIndex *index, LiveRecord *live, off_t offset, size_
 	live->size = size;
 }
 
+void record_index_end(RecordIndex *index, LiveRecord *live)
+{
+	if (live->has_ended)
+		return;
+	live->has_ended = true;
+	TAILQ_INSERT_TAIL(&index->ended, live, of_ended);
+	index->ended_count++;
+}
+
+void record_index_keep(RecordIndex *index, LiveRecord *live)
+{
+	if (!live->has_ended)
+		return;
+	live->has_ended = false;
+	TAILQ_REMOVE(&index->ended, live, of_ended);
+	index->ended_count--;
+}
+
 void record_index_remove(RecordIndex *index, LiveRecord *live)
 {
+	record_index_keep(index, live);
 	RB_REMOVE(LiveRecordTree, &index->tree, live);
 	index->count--;
 	index->size -= live->size;

@@ -16,15 +16,20 @@ typedef struct LiveRecord {
 	uint64_t number;
 	off_t offsets[2]; /* of the line; see RecordIndex.current */
 	size_t size;      /* of the line, including its newline */
+	bool has_ended;   /* the record is to be removed, but its removal is not written yet */
 	RB_ENTRY(LiveRecord) by_number;
+	TAILQ_ENTRY(LiveRecord) of_ended;
 } LiveRecord;
 
 typedef RB_HEAD(LiveRecordTree, LiveRecord) LiveRecordTree;
+typedef TAILQ_HEAD(EndedRecords, LiveRecord) EndedRecords;
 
-/* The persisted records that exist, sorted by kind and number. */
+/* The records that the record file has, sorted by kind and number. */
 typedef struct RecordIndex {
 	LiveRecordTree tree;
 	size_t count;
+	EndedRecords ended; /* in the order in which they have ended */
+	size_t ended_count;
 	size_t size; /* of all lines together */
 	/*
 	 * Index in LiveRecord.offsets of the offset in the record file. The other one is the offset
@@ -33,7 +38,10 @@ typedef struct RecordIndex {
 	unsigned int current;
 } RecordIndex;
 
+/* Also call record_index_init(), because the list of ended records cannot be copied. */
 #define RECORD_INDEX_INIT ((RecordIndex){ .tree = { NULL } })
+
+void record_index_init(RecordIndex *index);
 
 /* Iterate over the index in order. Return NULL at the end. */
 LiveRecord *record_index_first(const RecordIndex *index);
@@ -59,6 +67,10 @@ LiveRecord *record_index_get(RecordIndex *index, PersistedKind kind, uint64_t nu
 
 /* Sets the position of the record's line. */
 void record_index_move(RecordIndex *index, LiveRecord *live, off_t offset, size_t size);
+
+/* Add the record to the list of ended records, or take it out. Both are idempotent. */
+void record_index_end(RecordIndex *index, LiveRecord *live);
+void record_index_keep(RecordIndex *index, LiveRecord *live);
 
 void record_index_remove(RecordIndex *index, LiveRecord *live);
 

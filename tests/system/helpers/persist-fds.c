@@ -129,8 +129,10 @@ static void release(Service *service, uint64_t id)
 	size_t at = find(service, id);
 	StoreName name = { .kind = PERSISTED_FD, .number = id };
 
-	persistence_fdstore_release(&service->persistence, service->opened[at]);
-	close(service->opened[at]);
+	if (!persistence_fdstore_release(&service->persistence, service->opened[at]))
+		close(service->opened[at]);
+	while (persistence_remove_ended(&service->persistence))
+		;
 	service->count--;
 	service->opened[at] = service->opened[service->count];
 	service->ids[at] = service->ids[service->count];

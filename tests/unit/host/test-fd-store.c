@@ -65,11 +65,13 @@ static StoreEntry *add(uint64_t number, int fd)
 /* Returns whether this removed the entry. */
 static bool release_and_close(int fd)
 {
-	StoreName gone;
-	bool is_gone = fd_store_release(&stores.store, fd, &gone);
+	bool has_ended = fd_store_release(&stores.store, fd);
 
-	close(fd);
-	return is_gone;
+	if (has_ended)
+		fd_store_remove_ended(&stores.store);
+	else
+		close(fd);
+	return has_ended;
 }
 
 /* Like two planes of one dma-buf, or an fd that is shared twice. */
@@ -94,6 +96,27 @@ Test(fd_store, duplicates_share_an_entry)
 	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m2");
 	cr_assert(release_and_close(other));
 	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "");
+}
+
+/* The service manager drops a second fd of one description, so its entry must be found. */
+Test(fd_store, ended_entry_is_used_again)
+{
+	int first = open_memory(), second = dup(first);
+	StoreEntry *entry = add(1, first);
+
+	cr_assert_eq(fd_store_release(&stores.store, first), entry);
+	cr_assert_eq(fd_store_first_ended(&stores.store), entry);
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1");
+	cr_assert_eq(stores.store.used, 1, "it uses room until the service manager is told");
+	cr_assert_eq(fd_store_find_same(&stores.store, second), entry);
+	cr_assert(fd_store_use(&stores.store, entry, second));
+	cr_assert_null(fd_store_first_ended(&stores.store));
+	cr_assert_eq(fcntl(first, F_GETFD), -1, "it was closed");
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1");
+	cr_assert(release_and_close(second));
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "");
+	cr_assert_eq(fcntl(second, F_GETFD), -1);
+	cr_assert_eq(stores.store.used, 0);
 }
 
 /* Reopening a memfd creates another open file description. */
@@ -229,8 +252,10 @@ Test(fd_store, restored_fds_are_claimed_or_removed)
 	int third = fcntl(entry->own, F_DUPFD_CLOEXEC, 0);
 	cr_assert_eq(fd_store_find_same(&stores.store, third), entry);
 	cr_assert(fd_store_use(&stores.store, entry, third));
-	cr_assert_eq(fd_store_remove_unclaimed(&stores.store, count_forgotten, NULL), 1);
+	cr_assert_eq(fd_store_end_unclaimed(&stores.store, count_forgotten, NULL), 1);
 	cr_assert_eq(forgotten_count, 1);
+	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1 m2 m3");
+	fd_store_remove_ended(&stores.store);
 	cr_assert_str_eq(fake_service_manager_names(&stores.manager), "m1 m3");
 	cr_assert_not(release_and_close(first));
 	cr_assert(release_and_close(second));

@@ -101,8 +101,11 @@ static void tear_down(void)
 
 TestSuite(persistence, .init = set_up, .fini = tear_down);
 
+/* Does all the work that can wait, and returns the names of the stored fds. */
 static const char *stored(void)
 {
+	while (persistence_remove_ended(&vaild.persistence))
+		fake_service_manager_read(&vaild.manager);
 	return fake_service_manager_names(&vaild.manager);
 }
 
@@ -141,8 +144,8 @@ static int open_memory(void)
 
 static void release_and_close(int fd)
 {
-	persistence_fdstore_release(&vaild.persistence, fd);
-	close(fd);
+	if (!persistence_fdstore_release(&vaild.persistence, fd))
+		close(fd);
 }
 
 static HostProcess *watch(pid_t pid)
@@ -214,8 +217,10 @@ Test(persistence, ids_are_not_reused)
 
 	for (uint64_t id = 1; id <= 6; id++) {
 		cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memory), id);
-		persistence_fdstore_release(&vaild.persistence, memory);
-		fake_service_manager_read(&vaild.manager);
+		release_and_close(dup(memory));
+		cr_assert(persistence_fdstore_release(&vaild.persistence, memory));
+		memory = dup(memory);
+		cr_assert_str_eq(stored(), "");
 		if (id % 2 == 0)
 			daemon_restart();
 	}
@@ -296,6 +301,135 @@ Test(persistence, fd_without_a_record_is_removed)
 	close(memory);
 }
 
+/* Ends a process and lets the daemon notice that. */
+static void let_exit(pid_t child)
+{
+	end_child(child);
+	event_base_loop(vaild.base, EVLOOP_NONBLOCK);
+}
+
+static void unwatch_exited(void *context, ProcessKey key)
+{
+	(void)context;
+	host_process_unwatch(process_table_find(&vaild.processes, key));
+}
+
+/* The next start can tell a process that exited before from one that exited meanwhile. */
+Test(persistence, process_that_had_exited_is_absent)
+{
+	pid_t pid;
+
+	daemon_stop(); /* the child must not inherit its lock */
+	pid_t other = start_child();
+	daemon_start();
+	vaild.processes.exited = unwatch_exited;
+	ProcessKey before = watch(vaild.child)->key, meanwhile = watch(other)->key;
+	fake_service_manager_read(&vaild.manager);
+	let_exit(vaild.child);
+	cr_assert_not(record_file_contains(&vaild.persistence.records, PERSISTED_PROCESS, before));
+	cr_assert_not_null(fake_service_manager_find(&vaild.manager, "p1"), "it waits for a slice");
+	end_child(other);
+	daemon_restart();
+	cr_assert_eq(persistence_find_process(&vaild.persistence, before, &pid), LOOKUP_ABSENT);
+	cr_assert_eq(persistence_find_process(&vaild.persistence, meanwhile, &pid), LOOKUP_GONE);
+	assert_nothing_remarked();
+	cr_assert_str_eq(stored(), "");
+	vaild.child = start_child();
+}
+
+Test(persistence, unwatched_process_is_watched_again)
+{
+	pid_t pid;
+	HostProcess *process = watch(vaild.child);
+
+	host_process_unwatch(process);
+	cr_assert_eq(recorded(PERSISTED_PROCESS), 0);
+	cr_assert(host_process_watch(process));
+	cr_assert_str_eq(stored(), "p1");
+	cr_assert_eq(recorded(PERSISTED_PROCESS), 1);
+	host_process_unwatch(process);
+	while (record_file_remove_ended(&vaild.persistence.records, 1))
+		;
+	cr_assert(host_process_watch(process), "its record is gone, but not its fd");
+	cr_assert_str_eq(stored(), "p1");
+	daemon_restart();
+	cr_assert_eq(persistence_find_process(&vaild.persistence, 1, &pid), LOOKUP_FOUND);
+	assert_nothing_remarked();
+}
+
+/* A crash before each step of the removal: of the record, and of the fd. */
+Test(persistence, ended_fd_is_dropped_without_a_remark)
+{
+	for (int steps = 0; steps < 3; steps++) {
+		int memory = open_memory();
+
+		cr_assert_gt(persistence_fdstore_add(&vaild.persistence, memory), 0);
+		fake_service_manager_read(&vaild.manager);
+		cr_assert(persistence_fdstore_release(&vaild.persistence, memory));
+		for (int i = 0; i < steps; i++)
+			persistence_remove_ended(&vaild.persistence);
+		daemon_restart();
+		persistence_end_restore(&vaild.persistence);
+		assert_nothing_remarked();
+		cr_assert_str_eq(stored(), "");
+		cr_assert_eq(recorded(PERSISTED_FD), 0);
+	}
+}
+
+/* Like a dma-buf that is shared again before its removal. */
+Test(persistence, ended_fd_is_stored_again)
+{
+	for (int steps = 0; steps < 2; steps++) {
+		int first = open_memory(), second = dup(first), claimed;
+		uint64_t id = persistence_fdstore_add(&vaild.persistence, first);
+
+		cr_assert(persistence_fdstore_release(&vaild.persistence, first));
+		for (int i = 0; i < steps; i++)
+			persistence_remove_ended(&vaild.persistence);
+		cr_assert_eq(persistence_fdstore_add(&vaild.persistence, second), id);
+		stored();
+		daemon_restart();
+		close(second);
+		cr_assert_eq(persistence_fdstore_find(&vaild.persistence, id, &claimed),
+			     LOOKUP_FOUND);
+		persistence_end_restore(&vaild.persistence);
+		assert_nothing_remarked();
+		cr_assert(persistence_fdstore_release(&vaild.persistence, claimed));
+		cr_assert_str_eq(stored(), "");
+	}
+}
+
+/* Fds that have ended make room, but only after the service manager was told. */
+Test(persistence, ended_fds_make_room)
+{
+	int memories[ROOM];
+
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < ROOM; i++) {
+			memories[i] = open_memory();
+			cr_assert_gt(persistence_fdstore_add(&vaild.persistence, memories[i]), 0);
+			fake_service_manager_read(&vaild.manager);
+			cr_assert_leq(vaild.manager.count, ROOM);
+		}
+		int more = open_memory();
+		cr_assert_eq(persistence_fdstore_add(&vaild.persistence, more), 0);
+		close(more);
+		for (size_t i = 0; i < ROOM; i++)
+			cr_assert(persistence_fdstore_release(&vaild.persistence, memories[i]));
+		cr_assert_eq(vaild.persistence.store.used, ROOM);
+	}
+	cr_assert_str_eq(stored(), "");
+}
+
+Test(persistence, ended_records_do_not_pile_up)
+{
+	for (uint64_t i = 1; i <= 20000; i++) {
+		cr_assert(persistence_save(&vaild.persistence, i, "{}", 2));
+		persistence_remove_later(&vaild.persistence, &i, 1);
+	}
+	cr_assert_leq(vaild.persistence.records.index.ended_count, 4100);
+}
+
 Test(persistence, missing_fds_cause_remarks)
 {
 	int memory = open_memory(), fd;
@@ -309,6 +443,7 @@ Test(persistence, missing_fds_cause_remarks)
 	assert_remarked("process 1", "did not return it");
 	assert_remarked("descriptor 1", "did not return it");
 	cr_assert_eq(persistence_fdstore_find(&vaild.persistence, 1, &fd), LOOKUP_ABSENT);
+	cr_assert_str_eq(stored(), "");
 	daemon_restart();
 	assert_nothing_remarked();
 	close(memory);
@@ -463,7 +598,7 @@ Test(persistence, without_a_service_manager)
 	daemon_restart();
 	cr_assert(persistence_save(&vaild.persistence, 5, "{}", 2));
 	cr_assert_eq(persistence_fdstore_add(&vaild.persistence, memory), 1);
-	persistence_fdstore_release(&vaild.persistence, memory);
+	cr_assert_not(persistence_fdstore_release(&vaild.persistence, memory));
 	HostProcess *process = watch(vaild.child);
 	host_process_unwatch(process);
 	daemon_restart();

@@ -336,7 +336,7 @@ Test(record_compaction, owner_is_notified)
 	PlainStore plain = { 0 };
 
 	srandom(16);
-	fixture.options.compaction_due = count_due;
+	fixture.options.work_due = count_due;
 	fixture_reopen();
 	cr_assert_not(record_file_compact_step(&fixture.file, 4096));
 	make_obsolete(&plain);
