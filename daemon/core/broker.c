@@ -133,6 +133,20 @@ void broker_remove_record(Broker *broker, uint64_t serial)
 		broker->host->remove(broker->host->self, &serial, 1);
 }
 
+void broker_remove_record_later(Broker *broker, uint64_t serial)
+{
+	if (serial > 0)
+		broker->host->remove_later(broker->host->self, &serial, 1);
+}
+
+void broker_remove_ended(Broker *broker, uint64_t serial, EndReason reason)
+{
+	if (end_reason_is_inherited(reason))
+		broker_remove_record_later(broker, serial);
+	else
+		broker_remove_record(broker, serial);
+}
+
 void broker_event(Broker *broker, const Event *event)
 {
 	if (broker->is_restoring)

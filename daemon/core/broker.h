@@ -96,6 +96,15 @@ uint64_t broker_next_serial(Broker *broker);
 /* Removes one persisted record. Ignores serial 0, which means that nothing was persisted. */
 void broker_remove_record(Broker *broker, uint64_t serial);
 
+/* Removes the record in a later turn. See Host.remove_later for when this is allowed. */
+void broker_remove_record_later(Broker *broker, uint64_t serial);
+
+/*
+ * Removes the record of an entity that ends: later if the reason is inherited, otherwise at once,
+ * because a request is answered only when its effect is lasting.
+ */
+void broker_remove_ended(Broker *broker, uint64_t serial, EndReason reason);
+
 /* Sends an event to the host, unless the broker is restoring. */
 void broker_event(Broker *broker, const Event *event);
 

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/core/event.h"
 
+bool end_reason_is_inherited(EndReason reason)
+{
+	return reason == END_PROCESS_EXITED || reason == END_VMM_EXITED ||
+	       reason == END_SHARER_EXITED || reason == END_VM_UNREGISTERED ||
+	       reason == END_VM_DISPLACED;
+}
+
 NTSTATUS end_reason_status(EndReason reason)
 {
 	switch (reason) {

@@ -34,6 +34,12 @@ typedef enum EndReason {
  */
 NTSTATUS end_reason_status(EndReason reason);
 
+/*
+ * Tests whether the entity ended together with its process or its VM. The next start then drops its
+ * persisted record anyway.
+ */
+bool end_reason_is_inherited(EndReason reason);
+
 typedef enum EventKind {
 	EVENT_REGISTERED,
 	EVENT_UNREGISTERED,

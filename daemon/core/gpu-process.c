@@ -148,7 +148,7 @@ void gpu_process_end(Broker *broker, GpuProcess *gpu_process, EndReason reason)
 
 	/* The other records have no meaning without this one, so the reaper can remove them. */
 	if (gpu_process_is_persistent(gpu_process))
-		broker_remove_record(broker, gpu_process->entity.serial);
+		broker_remove_ended(broker, gpu_process->entity.serial, reason);
 	if (adapter->driver && adapter->driver->destroy_process)
 		adapter->driver->destroy_process(adapter->driver_self, gpu_process);
 	gpu_process_unlink(broker, gpu_process);

@@ -277,7 +277,8 @@ void object_end_if_unused(Broker *broker, SharedObject *object)
 	if (object->vm || object->holder_count > 0)
 		return;
 	handle_entry_remove(broker, &object->handle_entry);
-	broker_remove_record(broker, object->entity.serial);
+	/* The next start drops an object that is neither shared nor held. */
+	broker_remove_record_later(broker, object->entity.serial);
 	object_discard(broker, object);
 }
 
@@ -299,7 +300,7 @@ void object_end(Broker *broker, SharedObject *object, EndReason reason)
 		host->release_fd(host->self, object->fds[i].fd);
 	object->fd_count = 0;
 	object->vm = NULL;
-	broker_remove_record(broker, object->sharing_serial);
+	broker_remove_ended(broker, object->sharing_serial, reason);
 	return_charges(broker, object);
 	object_end_if_unused(broker, object);
 }
@@ -396,7 +397,7 @@ void holder_end(Broker *broker, ObjectHolder *holder, EndReason reason)
 	RB_REMOVE(HolderTree, &object->holders_by_process, holder);
 	object->holder_count--;
 	holder_count_open(broker, holder, -1);
-	broker_remove_record(broker, holder->serial);
+	broker_remove_ended(broker, holder->serial, reason);
 	holder_event(broker, holder, EVENT_RELEASED, reason);
 	holder_discard(broker, holder);
 	object_end_if_unused(broker, object);

@@ -133,7 +133,7 @@ void registration_end(Broker *broker, Registration *registration, EndReason reas
 	LIST_REMOVE(registration, of_process);
 	LIST_REMOVE(registration, of_vm);
 	registration->vm->registration_count--;
-	broker_remove_record(broker, registration->entity.serial);
+	broker_remove_ended(broker, registration->entity.serial, reason);
 	registration_event(broker, registration, EVENT_UNREGISTERED, reason);
 	registration_discard(broker, registration);
 }

@@ -91,7 +91,7 @@ void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 	virtual_gpu->adapter->virtual_gpus--;
 	handle_entry_remove(broker, &virtual_gpu->handle_entry);
 	entity_remove(broker, &virtual_gpu->entity);
-	broker_remove_record(broker, virtual_gpu->entity.serial);
+	broker_remove_ended(broker, virtual_gpu->entity.serial, reason);
 	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_REMOVED, reason);
 	virtual_gpu_discard(broker, virtual_gpu);
 	if (TAILQ_EMPTY(&vm->virtual_gpus))

@@ -312,8 +312,14 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	VirtualGpu *virtual_gpu;
 	GpuProcess *gpu_process;
 
-	/* Removed first, because after a crash the next start ends whatever has lost its VM. */
-	broker_remove_record(broker, vm->entity.serial);
+	/*
+	 * Removed first, because after a crash the next start drops whatever has lost its VM. A VM
+	 * whose VMM has exited is dropped anyway.
+	 */
+	if (reason == END_VMM_EXITED)
+		broker_remove_record_later(broker, vm->entity.serial);
+	else
+		broker_remove_record(broker, vm->entity.serial);
 	vm_end_registrations(broker, vm, reason);
 	vm_end_objects(broker, vm, reason);
 	while ((gpu_process = LIST_FIRST(&vm->gpu_processes)))
