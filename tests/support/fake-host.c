@@ -408,7 +408,7 @@ void fake_host_free(FakeHost *fake_host)
 	fake_host_must(fake_host_open_fds(fake_host) == 0);
 	fake_host_must(fake_host->persisted_count == 0);
 	free(fake_host->persisted);
-	fake_host_forget_ended(fake_host);
+	fake_host_write_ended(fake_host, fake_host->ended_count);
 	json_parser_free(fake_host->service.parser);
 	for (size_t i = 0; i < fake_host->process_count; i++) {
 		fake_host_must(!fake_host->processes[i].watched);

@@ -196,8 +196,8 @@ void fake_host_init_store(FakeHost *fake_host);
 /* Returns the first persisted record that contains the text, or NULL. */
 const char *fake_host_record(const FakeHost *fake_host, const char *part);
 
-/* Writes the removals of all records that have ended, as a daemon does that has the time. */
-void fake_host_forget_ended(FakeHost *fake_host);
+/* Writes the removals of the first records that have ended, as a daemon does that has the time. */
+void fake_host_write_ended(FakeHost *fake_host, size_t count);
 
 /* Adds or replaces a persisted record. */
 void fake_host_persist_record(FakeHost *fake_host, uint64_t serial, const char *text, size_t size);

@@ -132,16 +132,21 @@ static void bring_ended_back(FakeHost *fake_host)
 		fake_host_persist_record(fake_host, record->serial, record->text,
 					 strlen(record->text));
 	}
-	fake_host_forget_ended(fake_host);
+	fake_host_write_ended(fake_host, fake_host->ended_count);
 }
 
-void fake_host_forget_ended(FakeHost *fake_host)
+void fake_host_write_ended(FakeHost *fake_host, size_t count)
 {
-	for (size_t i = 0; i < fake_host->ended_count; i++)
+	fake_host_must(count <= fake_host->ended_count);
+	for (size_t i = 0; i < count; i++)
 		free(fake_host->ended[i].text);
+	fake_host->ended_count -= count;
+	for (size_t i = 0; i < fake_host->ended_count; i++)
+		fake_host->ended[i] = fake_host->ended[i + count];
+	if (fake_host->ended_count > 0)
+		return;
 	free(fake_host->ended);
 	fake_host->ended = NULL;
-	fake_host->ended_count = 0;
 }
 
 const char *fake_host_record(const FakeHost *fake_host, const char *part)
