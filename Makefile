@@ -195,6 +195,7 @@ $(eval $(call program,build,build/tests/soak-clients,$(call sources,tests/soak),
 $(eval $(call program,build,build/tests/hostile-neighbours,$(call sources,tests/hostile),tests/support))
 $(eval $(call program,build,build/tests/request-bench,$(call sources,tests/bench/requests),$(BENCH),-ljson-c))
 $(eval $(call program,build,build/tests/start-bench,$(call sources,tests/bench/start),$(BENCH)))
+$(eval $(call program,build,build/tests/turns-bench,$(call sources,tests/bench/turns),tests/support $(DAEMON),$(DAEMON_LIBS)))
 $(eval $(call program,build,build/tests/va-bench,$(call sources,tests/bench/va),tests/support $(PURE),-ljson-c))
 $(foreach source,$(call sources,tests/bench/frames),$(eval $(call program,build,build/tests/$(basename $(notdir $(source))),$(source),tests/support client/vail-qemu client/common proto,$(call WITH_LIBVAIL,/..) $(CLIENT_LIBS),build/libvail.so)))
 
@@ -275,7 +276,7 @@ $(eval $(call command,check-faults,check,all tests,tests/system/test-failing-sys
 $(eval $(call command,check-interop,interop,$(IN_DEBIAN_13),tests/vm/interop))
 $(eval $(call command,check-kernel,kernel,$(IN_DEBIAN_13),tests/vm/kernel))
 $(eval $(call command,check-qemu,qemu,$(IN_DEBIAN_13),tests/vm/qemu))
-$(eval $(call command,bench,run,all helpers benches,tests/bench/requests/run && tests/bench/start/run))
+$(eval $(call command,bench,run,all helpers benches,tests/bench/requests/run && tests/bench/start/run && build/tests/turns-bench))
 $(eval $(call command,bench-va,run,build/tests/va-bench,build/tests/va-bench))
 $(eval $(call command,soak,run,all helpers build/tests/soak-clients preloaded,tests/system/test-soak.sh --operations $(SOAK) --clients $(SOAK_CLIENTS)))
 
@@ -407,7 +408,7 @@ help:
 #: make lint           check format, C and shell code, licence lines and plain English
 #: make tidy           run clang-tidy on what has changed; make format runs clang-format
 #: make check-layers   prove that the layers depend one way, and that core and api are pure
-#: make bench          measure requests, frames and starts, each beside a floor in the same run
+#: make bench          measure requests, frames, starts and turns, each beside a floor in the same run
 #: make bench-va       measure GPU virtual addresses beside a plain tree in the same run
 #: make soak           run 10 million operations by 200 clients that crash and hang; SOAK=N, SOAK_CLIENTS=N
 #: make hostile        attack the daemon as other users can, and measure what honest users notice; ONLY=NAME

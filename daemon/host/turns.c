@@ -126,14 +126,32 @@ static void run_first(Turns *turns, TurnOwner *owner)
 	turns->running = NULL;
 }
 
-/* Ends the turn and charges its time. If nobody waits, all owners are even from now on. */
-static void end_turn(Turns *turns, TurnOwner *owner)
+/*
+ * Returns the CPU time of a turn that has taken longer than a turn should. That is the loop's CPU
+ * time since it was read last, without what was charged for the turns since then.
+ */
+static uint64_t read_time_of_turn(Turns *turns, uint64_t real_time)
 {
 	uint64_t cpu_time = turns->read_cpu_time();
+	uint64_t used = cpu_time - turns->cpu_time, charged = turns->charged;
+
+	turns->cpu_time = cpu_time;
+	turns->charged = 0;
+	used = used > charged ? used - charged : 1;
+	return used < real_time ? used : real_time;
+}
+
+/* Ends the turn and charges its time. If nobody waits, all owners are even from now on. */
+static void end_turn(Turns *turns, TurnOwner *owner, uint64_t begin)
+{
+	uint64_t time = now(turns) - begin;
 
 	turns->serving = NULL;
-	owner->used += cpu_time - turns->cpu_time;
-	turns->cpu_time = cpu_time;
+	if (time > TURN_MICROSECONDS)
+		time = read_time_of_turn(turns, time);
+	else
+		turns->charged += time;
+	owner->used += time;
 	if (owner->used > turns->most)
 		turns->most = owner->used;
 	if (!TAILQ_EMPTY(&owner->tasks))
@@ -151,10 +169,11 @@ bool turns_serve_one(Turns *turns)
 	RB_REMOVE(TurnOwnerTree, &turns->waiting, owner);
 	turns->serving = owner;
 	turns->used = owner->used;
-	turns->ends = now(turns) + TURN_MICROSECONDS;
+	uint64_t begin = now(turns);
+	turns->ends = begin + TURN_MICROSECONDS;
 	do
 		run_first(turns, owner);
 	while (!TAILQ_EMPTY(&owner->tasks) && !turns_has_ended(turns));
-	end_turn(turns, owner);
+	end_turn(turns, owner, begin);
 	return true;
 }

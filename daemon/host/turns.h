@@ -20,8 +20,8 @@
  * tasks are waiting. Time that an owner has used beyond the others stays charged to it until the
  * others have used as much, or until nobody waits.
  *
- * A turn is charged with the CPU time that the loop has used since the last turn. On a busy machine
- * real time would charge an owner for the time of other programs.
+ * Owners are charged for CPU time. Reading it is a system call, so a short turn is charged with its
+ * real time, and only a long one with its CPU time: it may be long because other programs ran.
  */
 
 #define TURN_MICROSECONDS 200
@@ -60,7 +60,8 @@ typedef struct Turns {
 	uint64_t most; /* the most that any owner has used */
 	uint64_t last_order;
 	uint64_t ends;     /* end of the turn, in microseconds on the host's clock */
-	uint64_t cpu_time; /* when the last turn ended */
+	uint64_t cpu_time; /* when it was read last, at the end of a long turn */
+	uint64_t charged;  /* for the turns since then */
 	struct event event;
 } Turns;
 

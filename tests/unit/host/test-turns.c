@@ -23,6 +23,7 @@ static struct {
 	struct event_base *base;
 	Host host;
 	uint64_t now;
+	uint64_t of_others; /* time in which other programs ran */
 	Turns turns;
 	TurnOwner owners[OWNERS];
 	char order[64]; /* names of the tasks in the order of their runs, and a space for each turn
@@ -37,7 +38,7 @@ static uint64_t test_now(void *self)
 
 static uint64_t read_cpu_time(void)
 {
-	return fixture.now;
+	return fixture.now - fixture.of_others;
 }
 
 static void set_up(void)
@@ -158,6 +159,23 @@ Test(turns, time_in_excess_is_remembered_while_others_wait)
 	queue(0, &costly);
 	cr_assert_str_eq(serve_all(), "co o o o o c o o ");
 	cr_assert(turn_owner_is_even(&fixture.turns, &fixture.owners[0]), "nobody waits any more");
+}
+
+static bool run_beside_others(Task *base)
+{
+	fixture.now += 5000;
+	fixture.of_others += 5000;
+	return run(base);
+}
+
+Test(turns, time_of_other_programs_is_not_charged)
+{
+	TestTask disturbed = test_task('d', 3, 200), other = test_task('o', 3, 200);
+
+	disturbed.task.run = run_beside_others;
+	queue(0, &disturbed);
+	queue(1, &other);
+	cr_assert_str_eq(serve_all(), "d o d o d o ");
 }
 
 Test(turns, a_removed_task_does_not_run)
