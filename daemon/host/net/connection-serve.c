@@ -110,8 +110,7 @@ static void on_ready(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	connection->ready |= what;
 	if (connection->task.owner) {
-		/* Its turn has not come since an earlier event. Until then more events are useless.
-		 */
+		/* Its turn has not come yet, and until then further events say nothing new. */
 		event_del(&connection->event);
 		connection->waits_for = 0;
 	}
