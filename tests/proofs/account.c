@@ -4,10 +4,10 @@
  *
  * Proved, for one step from any state: a charge or tally adds exactly its units to one account and
  * to the totals, or nothing if it is refused. What it adds stays within the limits of the user, of
- * the host and of the entity, unless the daemon restores. A return takes exactly the same units
- * back. No number overflows or falls below zero, other kinds and other accounts do not change, and
- * an account without units is freed. If the totals are the sums of the accounts before a step, they
- * are afterwards, because both change by the same number.
+ * the host (for others than operators) and of the entity, unless the daemon restores. A return
+ * takes exactly the same units back. No number overflows or falls below zero, other kinds and other
+ * accounts do not change, and an account without units is freed. If the totals are the sums of the
+ * accounts before a step, they are afterwards, because both change by the same number.
  *
  * Assumed of the state before: an account uses at most what all use together, and that is less than
  * 2^60. A count is less than 2^60; the largest that a caller can ask for is 2^43, the mebibytes of
@@ -107,6 +107,13 @@ static Units units_of(const uint64_t *used)
 	return units;
 }
 
+/* Operators have a reserve, which they keep even if a reload lowers the limit below what is used.
+ */
+static bool is_within_host(const Payer *payer, LimitKind kind)
+{
+	return payer->is_operator || accounts.used[kind] <= accounts.limits.host_wide[kind];
+}
+
 PROOF(account_take)
 {
 	LimitKind kind = any_kind();
@@ -130,7 +137,7 @@ PROOF(account_take)
 	assert(others_are_same(&total, accounts.used, kind));
 	if (added > 0 && !accounts.is_restoring) {
 		assert(account->used[kind] <= accounts.limits.per_uid[kind]);
-		assert(accounts.used[kind] <= accounts.limits.host_wide[kind]);
+		assert(is_within_host(&payer, kind));
 		if (limit_entity_name(kind))
 			assert(tally.count <= accounts.limits.per_entity[kind]);
 	}
@@ -160,7 +167,7 @@ PROOF(account_charge)
 		assert(account->used[kind] == before.of_kind[kind] + 1);
 	assert(accounts.is_restoring ||
 	       charge.account->used[kind] <= accounts.limits.per_uid[kind]);
-	assert(accounts.is_restoring || accounts.used[kind] <= accounts.limits.host_wide[kind]);
+	assert(accounts.is_restoring || is_within_host(&other, kind));
 
 	charge_return(&charge, &accounts);
 	assert(charge.account == NULL);

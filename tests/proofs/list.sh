@@ -73,19 +73,13 @@ proof plane-fits planes.c "an accepted plane lies inside; no overflow" "heights 
 mutation plane-fits daemon/api/object-settings.c 's/ || size > facts->size)/)/'
 mutation plane-fits daemon/api/object-settings.c 's/__builtin_add_overflow(size, plane->offset, &size)/(size += plane->offset, false)/'
 
-for name in slot gap; do
-  proof range-node-$name range-node.c "contract of range_node_${name//-/_}()" "16 slots" \
-    "daemon/core/va/range-node.c" "--unwind 18"
-  edit range-node-$name daemon/core/va/range-node.h 's/RANGE_NODE_SLOTS = 48/RANGE_NODE_SLOTS = 16/'
-done
-proof range-node-largest-gap range-node.c "contract of range_node_largest_gap()" "6 slots" \
-  "daemon/core/va/range-node.c" "--unwind 8"
-edit range-node-largest-gap daemon/core/va/range-node.h 's/RANGE_NODE_SLOTS = 48/RANGE_NODE_SLOTS = 6/'
+proof range-node-slot range-node.c "contract of range_node_slot()" "16 slots" \
+  "daemon/core/va/range-node.c" "--unwind 18"
+edit range-node-slot daemon/core/va/range-node.h 's/RANGE_NODE_SLOTS = 48/RANGE_NODE_SLOTS = 16/'
 for name in insert remove; do
   proof range-node-$name range-node.c "contract of range_node_${name//-/_}()" "4 slots" \
     "daemon/core/va/range-node.c tests/proofs/memmove.c" "--unwind 6"
   edit range-node-$name daemon/core/va/range-node.h 's/RANGE_NODE_SLOTS = 48/RANGE_NODE_SLOTS = 4/'
 done
 mutation range-node-slot daemon/core/va/range-node.c 's/return passed - 1;/return passed;/'
-mutation range-node-gap daemon/core/va/range-node.c 's/gaps\[slot\] < size/gaps[slot] <= size/'
 mutation range-node-insert daemon/core/va/range-node.c 's/node->count - slot);/node->count - slot - 1);/'

@@ -2,15 +2,15 @@
 /*
  * Nodes of the range tree, daemon/core/va/range-node.c.
  *
- * Proved: the searches return the slot that their comments promise, for every node whose ends are
- * sorted. Insertion and removal keep every other entry, in its order. None of them reads or writes
- * outside a node.
+ * Proved: the search for a page returns the slot that its comment promises, for every node whose
+ * ends are sorted. Insertion and removal keep every other entry, in its order. None of them reads
+ * or writes outside a node.
  *
  * Assumed: what the callers guarantee. The counts are within a node, and the slot is within the
  * count.
  *
- * Bound: searches in nodes of 16 slots instead of 48, which is two strides. The largest gap of
- * nodes of 6, and moves in nodes of 4, because CBMC needs minutes for more. The code uses the
+ * Bound: the search in nodes of 16 slots instead of 48, which is two strides, and moves in nodes of
+ * 4, because CBMC needs minutes for more. The searches for gaps are not proved. The code uses the
  * number only as the size of its arrays and the end of its loops. A property of "each entry" is
  * proved for one entry that may be any of them.
  */
@@ -66,35 +66,6 @@ PROOF(range_node_slot)
 	assert(slot + 1 >= node.count || node.ends[slot + 1] > page);
 }
 
-PROOF(range_node_gap)
-{
-	RangeNode node = any_node(0, RANGE_NODE_SLOTS);
-	int begin = any_index(RANGE_NODE_SLOTS + 1), other = any_index(RANGE_NODE_SLOTS);
-	uint64_t size = nondet_uint64();
-
-	assume(begin <= node.count);
-	int slot = range_node_gap(&node, begin, size);
-
-	assert(slot >= begin && slot <= node.count);
-	assert(slot == node.count || node.gaps[slot] >= size);
-	if (other >= begin && other < slot)
-		assert(node.gaps[other] < size);
-}
-
-PROOF(range_node_largest_gap)
-{
-	RangeNode node = any_node(0, RANGE_NODE_SLOTS);
-	uint64_t largest = range_node_largest_gap(&node);
-	int slot = any_index(RANGE_NODE_SLOTS);
-	bool is_there = node.count == 0 && largest == 0;
-
-	if (slot < node.count)
-		assert(node.gaps[slot] <= largest);
-	for (int i = 0; i < node.count; i++)
-		is_there = is_there || node.gaps[i] == largest;
-	assert(is_there);
-}
-
 PROOF(range_node_insert)
 {
 	RangeNode node = any_node(0, RANGE_NODE_SLOTS - 1);
@@ -118,7 +89,7 @@ PROOF(range_node_remove)
 	int slot = any_index(RANGE_NODE_SLOTS), other = any_index(RANGE_NODE_SLOTS);
 
 	assume(slot < before.count && other < before.count && other != slot);
-	range_node_remove(&node, slot);
+	range_node_remove(&node, slot, 1);
 
 	assert(node.count == before.count - 1);
 	assert(is_same(entry_at(&node, other < slot ? other : other - 1),

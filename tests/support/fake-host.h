@@ -137,7 +137,7 @@ typedef struct FakeHost {
 	size_t ended_count;
 	size_t persist_calls; /* number of successful calls of persist() */
 	uint64_t last_fdstore_id, last_persisted_serial;
-	bool has_lost_records; /* the next start is told that records may be missing */
+	bool has_lost_records; /* records may be missing at the next start */
 	bool is_stopping;      /* ignores removals, after stop_persisting() or before a restart */
 	StoreReport report;    /* result of the last start */
 

@@ -31,7 +31,7 @@ static void folder_write(const Folder *folder, const char *name, const char *tex
 	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
 	FILE *file = fopen(path, "we");
 	cr_assert_not_null(file);
-	/* Whatever the umask is, a file that others can write is refused. */
+	/* The umask must not decide whether others can write to the file. */
 	cr_assert_eq(fchmod(fileno(file), 0644), 0);
 	fputs(text, file);
 	fclose(file);

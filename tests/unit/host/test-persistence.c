@@ -399,7 +399,7 @@ Test(persistence, ended_fd_is_stored_again)
 	}
 }
 
-/* Fds that have ended make room, but only after the service manager was told. */
+/* Fds that have ended make room once the service manager has removed them. */
 Test(persistence, ended_fds_make_room)
 {
 	int memories[ROOM];
