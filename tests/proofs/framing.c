@@ -9,9 +9,9 @@
  * first LF or NUL behind the value. A fault has a sentence. Scanning goes on only if there is no
  * message yet, and takes no byte back.
  *
- * Bound: inputs of BYTES bytes. The scanner keeps only its state and counters between bytes, so most
- * steps occur in short inputs. A whole \uXXXX and the limits on depth, length and values do not:
- * tests/unit/proto covers these.
+ * Bound: inputs of BYTES bytes. The scanner keeps only its state and counters between bytes, so
+ * most steps occur in short inputs. A whole \uXXXX and the limits on depth, length and values do
+ * not: tests/unit/proto covers these.
  */
 #include "proto/framing.h"
 #include "tests/proofs/proof.h"
