@@ -22,10 +22,11 @@ struct Connection {
 	int socket;           /* -1 after connection_shut() */
 	short waits_for;      /* EV_READ, EV_WRITE or EV_TIMEOUT, as set in event; 0 for nothing */
 	short ready;          /* events since its last turn */
-	bool takes_fds;       /* the caller is a VMM or an agent and may send fds */
-	bool may_hold_fds;    /* fds may be queued, so that closing it can block */
-	bool is_behind;       /* more input was there than one receive takes */
-	uint32_t buffered;    /* bytes of input and output, included in the user's sum */
+	uint8_t useless_events; /* that came while it was waiting for its turn */
+	bool takes_fds;         /* the caller is a VMM or an agent and may send fds */
+	bool may_hold_fds;      /* fds may be queued, so that closing it can block */
+	bool is_behind;         /* more input was there than one receive takes */
+	uint32_t buffered;      /* bytes of input and output, included in the user's sum */
 	struct event event;
 	Task task;
 	CallerSearch *search; /* for the request that waits, or NULL */
