@@ -223,7 +223,7 @@ void persistence_remove_later(Persistence *persistence, const uint64_t *serials,
 
 /* Records and fds that one slice removes. They take about 100 us. */
 #define RECORDS_PER_SLICE 128
-#define FDS_PER_SLICE     8
+#define FDS_PER_SLICE     4
 
 bool persistence_remove_ended(Persistence *persistence)
 {
