@@ -279,7 +279,8 @@ static int apply_lines(RecordFile *file, const Buffer *contents, size_t at)
 typedef struct OldFile {
 	Buffer contents;
 	bool exists;
-	int damaged; /* number of lines */
+	int damaged;     /* number of lines */
+	bool is_cut_off; /* the last line is incomplete */
 } OldFile;
 
 static int read_old(RecordFile *file, OldFile *old)
@@ -332,7 +333,8 @@ static int apply_old(RecordFile *file, const RecordFileOptions *options, OldFile
 	}
 	memcpy(file->header.last, header.last, sizeof(header.last));
 	old->damaged = apply_lines(file, &old->contents, length + 1);
-	if (file->lines.size < (off_t)buffer_size(&old->contents))
+	old->is_cut_off = file->lines.size < (off_t)buffer_size(&old->contents);
+	if (old->is_cut_off)
 		remark(options, "its last line is incomplete and ignored; perhaps the daemon was "
 				"killed while writing it");
 	return old->damaged < 0 ? old->damaged : 0;
@@ -408,7 +410,7 @@ int record_file_open(RecordFile *file, const RecordFileOptions *options)
 		error = apply_old(file, options, &old);
 	if (error == 0)
 		error = start_file(file, options, &old);
-	file->was_damaged = old.damaged > 0;
+	file->was_damaged = old.damaged > 0 || old.is_cut_off;
 	buffer_deinit(&old.contents);
 	if (error < 0 && error != -EPROTO)
 		log_error(

@@ -47,7 +47,7 @@ typedef struct RecordFile {
 	RecordCopy copy; /* the new file of a compaction */
 	ReplacedFile replaced; /* the old file after a compaction */
 	bool gave_up_room;     /* the file has no preallocated space while it is compacted */
-	bool was_damaged;      /* lines were lost before the file was opened */
+	bool was_damaged;      /* when it was opened: lines were damaged, or the last one cut off */
 	void (*work_due)(void *context);
 	void *work_context;
 
