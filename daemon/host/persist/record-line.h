@@ -69,6 +69,13 @@ typedef struct RecordHeader {
 	uint64_t last[PERSISTED_KIND_MAX]; /* highest number ever saved, by kind */
 } RecordHeader;
 
+/* Notes that the number is in use, so that it is never given out again. */
+static inline void record_header_note(RecordHeader *header, PersistedKind kind, uint64_t number)
+{
+	if (number > header->last[kind])
+		header->last[kind] = number;
+}
+
 /* Appends the header line. Returns false, with the buffer unchanged, if out of memory. */
 bool record_header_append(Buffer *buffer, const RecordHeader *header);
 
