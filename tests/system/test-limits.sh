@@ -122,8 +122,23 @@ unread_replies() {
   expect_clean_stop
 }
 
+# 200 connections have sent 12 MB of messages without an end. The daemon holds 8 MiB for a user, which
+# is 139 of them.
+half_messages() {
+  use_test_clock # they have no time to pass
+  start_daemon
+  hold half vail-alice half-messages 200
+  expect "half messages: the daemon has read what it can hold" eventually has_printed 1
+  expect_equal "half messages: the fullest connections beyond the limit are closed" \
+    "taken 139 dropped 61" "$(cat "$OUT")"
+  served "half messages: another user is served" vail-bob
+  release_held
+  expect_clean_stop
+}
+
 connections_per_uid
 total_connections
 out_of_fds
 unread_replies
+half_messages
 finish
