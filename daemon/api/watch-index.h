@@ -12,7 +12,7 @@
 void watch_index_add(Service *service, Stream *watch);
 void watch_index_remove(Service *service, Stream *watch);
 
-/* Files the watch again if its caller has become an operator or is one no more. */
+/* Moves the watch to its place if a reload has made its caller an operator or an ordinary user. */
 void watch_index_reclassify(Service *service, Stream *watch);
 
 typedef struct WatchVisit WatchVisit;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -189,34 +188,19 @@ void attack_many_groups(const Attacker *attacker)
 
 /* --- a pid that is used again ---------------------------------------------------------------- */
 
-/* Forks a child with this pid. Returns 0 in the child, as fork() does. */
-static pid_t fork_at(pid_t pid)
-{
-	struct clone_args arguments = {
-		.exit_signal = SIGCHLD,
-		.set_tid = (uint64_t)(uintptr_t)&pid,
-		.set_tid_size = 1,
-	};
-	long child = syscall(SYS_clone3, &arguments, sizeof(arguments));
-
-	if (child < 0)
-		err(2, "clone3 with pid %d", pid);
-	return (pid_t)child;
-}
-
 /* The first process connects the socket and dies. The second has its pid and uses the socket. */
 static void use_pid_twice(const Attacker *attacker, pid_t pid)
 {
 	struct sockaddr_un address = helper_address(attacker->socket);
 	int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status = 0;
 
-	if (fork_at(pid) == 0) {
+	if (helper_fork_at(pid) == 0) {
 		attacker_become_user(attacker);
 		_exit(connect(connection, (struct sockaddr *)&address, sizeof(address)) < 0);
 	}
 	if (waitpid(pid, &status, 0) != pid || status != 0)
 		errx(2, "the first process with pid %d has failed", (int)pid);
-	if (fork_at(pid) == 0) {
+	if (helper_fork_at(pid) == 0) {
 		attacker_become_user(attacker);
 		_exit(is_served(connection));
 	}

@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/dma-buf.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -63,6 +66,21 @@ static inline int helper_try_connect(const char *path)
 	close(fd);
 	errno = error;
 	return -1;
+}
+
+/* Forks a child with this pid, which must be free. Returns 0 in the child, as fork() does. */
+static inline pid_t helper_fork_at(pid_t pid)
+{
+	struct clone_args arguments = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uint64_t)(uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+	long child = syscall(SYS_clone3, &arguments, sizeof(arguments));
+
+	if (child < 0)
+		err(2, "clone3 with pid %d", pid);
+	return (pid_t)child;
 }
 
 static inline int helper_connect(const char *path)

@@ -10,7 +10,6 @@
  *                                               request and prints the reply, or "closed". Must be
  *                                               started by root of the pid namespace.
  */
-#include <linux/sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 
@@ -91,27 +90,12 @@ static void dies(const char *path, uid_t uid, size_t count)
 	free(connections);
 }
 
-/* Starts a child with this pid, which must be free. Returns 0 in the child. */
-static long fork_with_pid(pid_t pid)
-{
-	struct clone_args arguments = {
-		.exit_signal = SIGCHLD,
-		.set_tid = (uint64_t)(uintptr_t)&pid,
-		.set_tid_size = 1,
-	};
-	long child = syscall(SYS_clone3, &arguments, sizeof(arguments));
-
-	if (child < 0)
-		err(2, "clone3 with pid %d", pid);
-	return child;
-}
-
 static void reused(const char *path, uid_t uid, uid_t other, const char *request)
 {
 	int connection = new_socket();
 	pid_t pid = connect_from_child(connection, path, uid);
 
-	if (fork_with_pid(pid) > 0) {
+	if (helper_fork_at(pid) > 0) {
 		waitpid(pid, NULL, 0);
 		return;
 	}
