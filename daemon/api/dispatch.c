@@ -220,6 +220,25 @@ NTSTATUS caller_lookup_failure(Lookup lookup, Failure *failure)
 }
 
 /*
+ * Compares the caller's connection with the display clients. Reads unread groups only if everything
+ * that is compared before them equals.
+ */
+static NTSTATUS compare_connection(Request *request, PolicyFacts *facts)
+{
+	const Host *host = request->service->host;
+	const Caller *caller = request->caller;
+	const DisplayClients *clients = &request->subject.vm->display_clients;
+
+	facts->difference = display_clients_compare_connection(clients, caller);
+	if (facts->difference != DIFFERENCE_GROUPS || caller->unread_groups == 0)
+		return STATUS_SUCCESS;
+	if (host->read_groups(host->self, caller) != LOOKUP_FOUND)
+		return caller_lookup_failure(LOOKUP_EXHAUSTED, &request->failure);
+	facts->difference = display_clients_compare_connection(clients, caller);
+	return STATUS_SUCCESS;
+}
+
+/*
  * Compares the connection's credentials and the process's current ones with the display clients.
  * Reads the process only if its connection matches one of them.
  */
@@ -231,7 +250,9 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 
 	if (!display_clients_refresh(clients, host, caller->credentials.uid))
 		return caller_lookup_failure(LOOKUP_EXHAUSTED, &request->failure);
-	facts->difference = display_clients_compare_connection(clients, &caller->credentials);
+	NTSTATUS status = compare_connection(request, facts);
+	if (status != STATUS_SUCCESS)
+		return status;
 	/* A process with very many groups takes long to read. A dead one gets its own status below.
 	 */
 	if (facts->difference != DIFFERENCE_NONE &&

@@ -16,7 +16,14 @@ typedef struct Caller {
 	uid_t account;      /* the user who pays: its uid, or its user namespace's owner */
 	bool in_initial_user_namespace;
 	bool is_operator;
+	bool has_user_namespace; /* user_namespace was read when the connection was accepted */
+	UserNamespace user_namespace;
 	ConnectionCredentials credentials;
+	/*
+	 * The number of supplementary groups if there are so many that nobody has read them yet, or
+	 * 0. The credentials then have only the primary group. Host.read_groups() reads the others.
+	 */
+	size_t unread_groups;
 } Caller;
 
 static inline Payer payer_of(const Caller *caller)

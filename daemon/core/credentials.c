@@ -158,7 +158,7 @@ bool credentials_are_mapped(const Credentials *credentials)
 	       !groups_contain(&credentials->groups, ID_NONE);
 }
 
-static bool namespaces_equal(const UserNamespace *a, const UserNamespace *b)
+bool user_namespaces_equal(const UserNamespace *a, const UserNamespace *b)
 {
 	return a->device == b->device && a->inode == b->inode;
 }
@@ -166,7 +166,7 @@ static bool namespaces_equal(const UserNamespace *a, const UserNamespace *b)
 /* Compares the fields that apply both to a process and to a user. */
 static Difference compare_identity(const Credentials *caller, const Credentials *client)
 {
-	if (!namespaces_equal(&caller->user_namespace, &client->user_namespace))
+	if (!user_namespaces_equal(&caller->user_namespace, &client->user_namespace))
 		return DIFFERENCE_USER_NAMESPACE;
 	for (int kind = 0; kind < ID_MAX; kind++)
 		if (caller->uids[kind] != client->uids[kind] || !id_is_mapped(caller->uids[kind]))
@@ -232,7 +232,7 @@ bool credentials_are_own(const Credentials *process, const Credentials *owner)
 	for (int kind = 0; kind < ID_MAX; kind++)
 		if (process->uids[kind] != owner->uids[ID_EFFECTIVE])
 			return false;
-	return namespaces_equal(&process->user_namespace, &owner->user_namespace) &&
+	return user_namespaces_equal(&process->user_namespace, &owner->user_namespace) &&
 	       (process->permitted & ~owner->permitted) == 0 &&
 	       (process->effective & ~owner->permitted) == 0;
 }

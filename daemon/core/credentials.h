@@ -18,6 +18,8 @@ typedef struct UserNamespace {
 	uint64_t inode;
 } UserNamespace;
 
+bool user_namespaces_equal(const UserNamespace *a, const UserNamespace *b);
+
 typedef enum IdKind { ID_REAL, ID_EFFECTIVE, ID_SAVED, ID_FILE_SYSTEM, ID_MAX } IdKind;
 
 /* A set of groups, sorted, without duplicates, the primary group included. */

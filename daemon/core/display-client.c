@@ -21,6 +21,14 @@ static Difference display_client_compare_connection(const DisplayClient *client,
 	return connection_credentials_compare(connection, &client->credentials, !client->user);
 }
 
+static Difference display_client_compare_caller(const DisplayClient *client, const Caller *caller)
+{
+	if (!client->unreadable && caller->has_user_namespace &&
+	    !user_namespaces_equal(&caller->user_namespace, &client->credentials.user_namespace))
+		return DIFFERENCE_USER_NAMESPACE;
+	return display_client_compare_connection(client, &caller->credentials);
+}
+
 static Difference display_client_compare(const DisplayClient *client, const Privileges *privileges)
 {
 	const Credentials *credentials = &client->credentials;
@@ -43,14 +51,12 @@ static Difference nearer(Difference a, Difference b)
 	return a > b ? a : b;
 }
 
-Difference display_clients_compare_connection(const DisplayClients *clients,
-					      const ConnectionCredentials *connection)
+Difference display_clients_compare_connection(const DisplayClients *clients, const Caller *caller)
 {
 	Difference nearest = DIFFERENCE_UNREADABLE;
 
 	for (size_t i = 0; i < clients->count; i++) {
-		Difference difference =
-			display_client_compare_connection(&clients->items[i], connection);
+		Difference difference = display_client_compare_caller(&clients->items[i], caller);
 
 		if (difference == DIFFERENCE_NONE)
 			return DIFFERENCE_NONE;

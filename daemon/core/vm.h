@@ -65,8 +65,7 @@ typedef struct Privileges {
  * Return DIFFERENCE_NONE if the privileges, or those of the connection alone, are those of one of
  * the clients, else the difference from the most similar client.
  */
-Difference display_clients_compare_connection(const DisplayClients *clients,
-					      const ConnectionCredentials *connection);
+Difference display_clients_compare_connection(const DisplayClients *clients, const Caller *caller);
 Difference display_clients_compare(const DisplayClients *clients, const Privileges *privileges);
 
 /*

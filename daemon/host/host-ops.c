@@ -78,6 +78,12 @@ static Lookup host_ops_read_credentials(void *self, ProcessKey key, Credentials 
 	return process ? host_process_read_credentials(process, ret) : LOOKUP_GONE;
 }
 
+static Lookup host_ops_read_groups(void *self, const Caller *caller)
+{
+	(void)self;
+	return connection_read_groups(container_of(caller, Connection, caller));
+}
+
 static Lookup host_ops_find_graphics_context(void *self, const Caller *caller,
 					     GraphicsContextKind *ret_kind)
 {
@@ -250,6 +256,7 @@ void host_ops_init(Host *host, Server *server)
 		.process_is_alive = host_ops_process_is_alive,
 		.find_process = host_ops_find_process,
 		.read_credentials = host_ops_read_credentials,
+		.read_groups = host_ops_read_groups,
 		.find_graphics_context = host_ops_find_graphics_context,
 		.find_user = host_ops_find_user,
 		.read_user = host_ops_read_user,

@@ -37,10 +37,10 @@ static bool owns(Model *model, const ModelRequest *request, const ModelMachine *
 }
 
 /* Check 3 of RegisterVailProcess: no quarantine, and the privileges of a display client. */
-static bool connection_matches(const ModelMachine *machine, const ConnectionCredentials *connection)
+static bool connection_matches(const ModelMachine *machine, const Caller *caller)
 {
 	for (size_t i = 0; i < machine->client_count; i++)
-		if (model_has_same_connection(&machine->clients[i], connection))
+		if (model_has_same_connection(&machine->clients[i], caller))
 			return true;
 	return false;
 }
@@ -55,7 +55,7 @@ static bool may_register(Model *model, const ModelRequest *request, ModelMachine
 	model_refresh_users(model, machine, request->caller->credentials.uid);
 	if (!process || !process->alive)
 		return refuse(answer, STATUS_PROCESS_IS_TERMINATING);
-	if (!connection_matches(machine, &request->caller->credentials))
+	if (!connection_matches(machine, request->caller))
 		return refuse(answer, STATUS_ACCESS_DENIED);
 	if (process->credentials_lookup == LOOKUP_GONE)
 		return refuse(answer, STATUS_PROCESS_IS_TERMINATING);

@@ -62,10 +62,11 @@ bool model_matches_connection(const ModelClient *client, const Caller *caller)
 	return same_connection(&caller->credentials, &client->snapshot, client->is_user);
 }
 
-bool model_has_same_connection(const ModelClient *client, const ConnectionCredentials *connection)
+bool model_has_same_connection(const ModelClient *client, const Caller *caller)
 {
 	return !client->unreadable &&
-	       same_connection(connection, &client->snapshot, client->is_user);
+	       caller->user_namespace.inode == client->snapshot.user_namespace.inode &&
+	       same_connection(&caller->credentials, &client->snapshot, client->is_user);
 }
 
 bool model_has_same_privileges(const ModelClient *client, const ConnectionCredentials *connection,

@@ -195,7 +195,7 @@ void model_process_exits(Model *model, ProcessKey process);
 bool model_may_see(Model *model, const Caller *caller, const ModelMachine *machine);
 
 /* Tests for "the same privileges" (contract, section 3). */
-bool model_has_same_connection(const ModelClient *client, const ConnectionCredentials *connection);
+bool model_has_same_connection(const ModelClient *client, const Caller *caller);
 bool model_has_same_privileges(const ModelClient *client, const ConnectionCredentials *connection,
 			       const Credentials *now);
 

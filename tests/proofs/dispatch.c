@@ -143,6 +143,15 @@ bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t ui
 	return nondet_bool();
 }
 
+Difference display_clients_compare_connection(const DisplayClients *clients, const Caller *of)
+{
+	Difference difference = (Difference)nondet_int();
+
+	assert(clients && of == &caller);
+	assume(difference >= DIFFERENCE_NONE && difference < DIFFERENCE_MAX);
+	return difference;
+}
+
 Difference display_clients_compare(const DisplayClients *clients, const Privileges *privileges)
 {
 	assert(clients && privileges);
@@ -259,6 +268,13 @@ static Lookup read_credentials(void *self, ProcessKey key, Credentials *ret)
 	return lookup;
 }
 
+static Lookup read_groups(void *self, const Caller *of)
+{
+	(void)self;
+	assert(of == &caller && of->unread_groups > 0);
+	return nondet_bool() ? LOOKUP_FOUND : LOOKUP_EXHAUSTED;
+}
+
 static void audit(void *self, const AuditRecord *record)
 {
 	(void)self;
@@ -280,6 +296,7 @@ PROOF(dispatch)
 	static const Host host = {
 		.process_is_alive = process_is_alive,
 		.read_credentials = read_credentials,
+		.read_groups = read_groups,
 		.audit = audit,
 	};
 	Method *method = (Method *)methods;
@@ -297,6 +314,7 @@ PROOF(dispatch)
 	table = (JsonTable){ .fields = &field, .count = nondet_bool() ? 1 : 0 };
 	caller.is_operator = nondet_bool();
 	caller.process = nondet_uint64();
+	caller.unread_groups = nondet_bool() ? 65536 : 0;
 	service.host = &host;
 	request = (Request){ .service = &service, .caller = &caller, .method = method };
 	NTSTATUS status = dispatch(&request, NULL);

@@ -106,7 +106,8 @@ static const Deviation deviations[] = {
 	{ "another stacked label", stacked_label, "label", "" },
 };
 
-static void check(const Deviation *deviation, bool client_is_user)
+/* With leaves_groups, the host has not read the groups of the connection yet. */
+static void check(const Deviation *deviation, bool client_is_user, bool leaves_groups)
 {
 	HostFixture fixture = host_fixture_new();
 	const char *reason = client_is_user ? deviation->of_user : deviation->of_process;
@@ -124,20 +125,27 @@ static void check(const Deviation *deviation, bool client_is_user)
 		call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
 		     "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":[{\"pid\":300}]}");
 	deviation->make(process);
+	process->has_many_groups = leaves_groups;
 	const char *status = call(fixture.fake_host, fake_host_connect(fixture.fake_host, process),
 				  REGISTER, NAMES_A);
 	cr_assert_str_eq(status, reason[0] ? "STATUS_ACCESS_DENIED" : "STATUS_SUCCESS",
-			 "%s, client is a user: %d", deviation->what, client_is_user);
+			 "%s, client is a user: %d, groups are unread: %d", deviation->what,
+			 client_is_user, leaves_groups);
 	cr_assert_str_eq(fake_host_last_audit_record(fixture.fake_host)->reason, reason,
-			 "%s, client is a user: %d", deviation->what, client_is_user);
+			 "%s, client is a user: %d, groups are unread: %d", deviation->what,
+			 client_is_user, leaves_groups);
+	cr_assert_eq(fixture.fake_host->group_reads,
+		     leaves_groups && strcmp(reason, "userNamespace") != 0, "%s", deviation->what);
 	host_fixture_free(&fixture);
 }
 
 Test(equal_not_greater, each_deviation_is_refused)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(deviations); i++) {
-		check(&deviations[i], true);
-		check(&deviations[i], false);
+		check(&deviations[i], true, false);
+		check(&deviations[i], false, false);
+		check(&deviations[i], true, true);
+		check(&deviations[i], false, true);
 	}
 }
 

@@ -104,6 +104,25 @@ static Lookup fake_read_credentials(void *self, ProcessKey key, Credentials *ret
 	return credentials_copy(&process->credentials, ret) ? LOOKUP_FOUND : LOOKUP_EXHAUSTED;
 }
 
+static Lookup fake_read_groups(void *self, const Caller *caller)
+{
+	FakeHost *fake_host = self;
+	const FakeProcess *process = find_by_key(fake_host, caller->process);
+	Caller *changed = (Caller *)caller;
+	Credentials copy;
+
+	fake_host->group_reads++;
+	fake_host_must(caller->unread_groups > 0);
+	if (fake_host->exhaust_groups || !credentials_copy(&process->credentials, &copy))
+		return LOOKUP_EXHAUSTED;
+	groups_deinit(&changed->credentials.groups);
+	changed->credentials.groups = copy.groups;
+	changed->unread_groups = 0;
+	copy.groups = (Groups){ 0 };
+	credentials_deinit(&copy);
+	return LOOKUP_FOUND;
+}
+
 static Lookup fake_find_graphics_context(void *self, const Caller *caller, GraphicsContextKind *ret)
 {
 	FakeHost *fake_host = self;
@@ -365,6 +384,7 @@ FakeHost *fake_host_new_with(const Limits *limits)
 		.process_is_alive = fake_process_is_alive,
 		.find_process = fake_find_process,
 		.read_credentials = fake_read_credentials,
+		.read_groups = fake_read_groups,
 		.find_graphics_context = fake_find_graphics_context,
 		.find_user = fake_find_user,
 		.read_user = fake_read_user,
@@ -545,6 +565,14 @@ Caller *fake_host_connect(FakeHost *fake_host, const FakeProcess *process)
 	caller->in_initial_user_namespace =
 		credentials->user_namespace.inode == FAKE_HOST_NAMESPACE;
 	fake_host_must(connection_credentials_copy(&connection, &caller->credentials));
+	caller->has_user_namespace = true;
+	caller->user_namespace = credentials->user_namespace;
+	if (process->has_many_groups) {
+		groups_deinit(&caller->credentials.groups);
+		caller->credentials.groups =
+			groups_take(malloc(sizeof(gid_t)), 0, caller->credentials.gid);
+		caller->unread_groups = credentials->groups.count;
+	}
 	caller->is_operator = settings_make_operator(&fake_host->service.settings, caller);
 	fake_host->callers[fake_host->caller_count++] = caller;
 	return caller;

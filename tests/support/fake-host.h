@@ -42,6 +42,7 @@ typedef struct FakeProcess {
 	Lookup credentials_lookup;  /* result of read_credentials() while the process lives */
 	Lookup context_lookup;      /* result of find_graphics_context(), while it lives */
 	unsigned int context_turns; /* turns for which that result is still pending */
+	bool has_many_groups;       /* its connections leave their groups unread */
 	bool has_graphics_context;
 	GraphicsContextKind graphics_context;
 } FakeProcess;
@@ -159,6 +160,8 @@ typedef struct FakeHost {
 	/* Number of calls that read facts. Replies from stored state need none. */
 	size_t credential_reads;
 	size_t user_reads;
+	size_t group_reads;
+	bool exhaust_groups; /* read_groups() returns EXHAUSTED */
 	size_t context_reads;
 
 	Caller *callers[256];

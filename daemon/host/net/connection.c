@@ -235,6 +235,14 @@ int connection_accept(struct Server *server, int socket)
 	return error;
 }
 
+Lookup connection_read_groups(Connection *connection)
+{
+	int error = peer_read_groups(connection->socket, &connection->caller);
+
+	connection_account_buffered(connection);
+	return error < 0 ? LOOKUP_EXHAUSTED : LOOKUP_FOUND;
+}
+
 /* --- all of them ----------------------------------------------------------------------------- */
 
 void connections_init(Connections *connections, struct Server *server)

@@ -93,6 +93,9 @@ bool connection_begin_to_read(Connection *connection);
 /* Updates the user's sum of buffered bytes. Call after the buffers have changed. */
 void connection_account_buffered(Connection *connection);
 
+/* Reads the groups that were left unread at accept. Returns LOOKUP_FOUND or LOOKUP_EXHAUSTED. */
+Lookup connection_read_groups(Connection *connection);
+
 /*
  * If the user has more than LIMIT_BUFFERED_PER_UID bytes buffered, closes the connection with most
  * of them.

@@ -8,6 +8,12 @@
 
 #include "proto/fd-util.h"
 
+/*
+ * The kernel takes 50 ns to return a group, and a process can have 65536 of them. More than this
+ * many are read only when everything else matches.
+ */
+#define GROUPS_AT_ACCEPT 1024
+
 /* Returns the number of the peer's supplementary groups, or a negative errno. */
 static int count_groups(int connection)
 {
@@ -20,23 +26,48 @@ static int count_groups(int connection)
 }
 
 /*
- * Reads the groups that the socket recorded when the connection was made. They stay allocated as
- * long as the connection, so the array is exact: the groups, and room for the primary one.
+ * Reads that many groups, as the socket recorded them when the connection was made. They stay
+ * allocated as long as the connection, so the array is exact: the groups, and room for the primary
+ * one.
  */
-static int read_groups(int connection, gid_t primary, Groups *ret)
+static int read_groups(int connection, size_t count, gid_t primary, Groups *ret)
+{
+	socklen_t size = (socklen_t)(count * sizeof(gid_t));
+	_cleanup_free_ gid_t *ids = malloc(size + sizeof(gid_t));
+
+	if (!ids)
+		return -ENOMEM;
+	if (count > 0 && getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, ids, &size) < 0)
+		return -errno;
+	*ret = groups_take(TAKE_POINTER(ids), count, primary);
+	return 0;
+}
+
+int peer_read_groups(int connection, Caller *caller)
+{
+	Groups groups;
+	int error =
+		read_groups(connection, caller->unread_groups, caller->credentials.gid, &groups);
+
+	if (error < 0)
+		return error;
+	groups_deinit(&caller->credentials.groups);
+	caller->credentials.groups = groups;
+	caller->unread_groups = 0;
+	return 0;
+}
+
+/* Reads the groups unless there are very many. */
+static int read_few_groups(int connection, Caller *caller)
 {
 	int count = count_groups(connection);
 
 	if (count < 0)
 		return count;
-	socklen_t size = (socklen_t)((size_t)count * sizeof(gid_t));
-	_cleanup_free_ gid_t *ids = malloc(size + sizeof(gid_t));
-	if (!ids)
-		return -ENOMEM;
-	if (count > 0 && getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, ids, &size) < 0)
-		return -errno;
-	*ret = groups_take(TAKE_POINTER(ids), (size_t)count, primary);
-	return 0;
+	if (count > GROUPS_AT_ACCEPT)
+		caller->unread_groups = (size_t)count;
+	return read_groups(connection, caller->unread_groups > 0 ? 0 : (size_t)count,
+			   caller->credentials.gid, &caller->credentials.groups);
 }
 
 /*
@@ -87,7 +118,7 @@ static int read_credentials(int connection, Caller *caller)
 	caller->pid = credentials.pid;
 	caller->credentials.uid = credentials.uid;
 	caller->credentials.gid = credentials.gid;
-	int error = read_groups(connection, credentials.gid, &caller->credentials.groups);
+	int error = read_few_groups(connection, caller);
 	return error < 0 ? error : read_label(connection, &caller->credentials.label);
 }
 
@@ -201,8 +232,10 @@ static int find_account(const HostProcess *process, const UserNamespace *own,
 	if (error < 0)
 		return error == -EPIPE ? -ESRCH : error;
 	error = -who.error;
+	const UserNamespace found = { .device = who.namespace_device,
+				      .inode = who.namespace_inode };
 	if (error == 0)
-		in_own = who.namespace_device == own->device && who.namespace_inode == own->inode;
+		in_own = user_namespaces_equal(&found, own);
 	if (error == 0 && !in_own)
 		error = find_owner(&who, subordinate_ids, caller->credentials.uid, &owner);
 	if (errno_is_exhaustion(-error))
@@ -211,6 +244,8 @@ static int find_account(const HostProcess *process, const UserNamespace *own,
 	if (!host_process_is_alive(process))
 		return -ESRCH;
 	caller->in_initial_user_namespace = in_own;
+	caller->has_user_namespace = who.error == 0;
+	caller->user_namespace = found;
 	if (error == 0)
 		caller->account = owner;
 	return 0;

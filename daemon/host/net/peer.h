@@ -32,4 +32,10 @@ int peer_uid(int connection, uid_t *ret_uid);
 int peer_identify(int connection, ProcessTable *table, const UserNamespace *own,
 		  SubordinateIds *subordinate_ids, Caller *ret_caller, HostProcess **ret_process);
 
+/*
+ * Reads the groups that peer_identify() has left unread. On failure they stay unread. Returns 0 or
+ * a negative errno.
+ */
+int peer_read_groups(int connection, Caller *caller);
+
 #endif
