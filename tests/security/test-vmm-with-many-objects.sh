@@ -11,7 +11,7 @@
 GUID=1024d1e5-1024-4d1e-8d1e-1024d1e51024
 OBJECTS=1024
 PLANES=4
-ROUNDS=4
+ROUNDS=8
 SHARED=921 # the rest of the 4096 entries of the fd store is for operators
 
 # Memory is measured without sanitizers, because they retain freed memory. malloc's thread cache is
@@ -65,6 +65,9 @@ for ((life = 2; life <= ROUNDS; life++)); do
 done
 measure_heap
 echo "# heap in use: $FIRST bytes after one life, $HEAP bytes after $ROUNDS"
-expect "the daemon uses no more memory than after the first life" [ "$HEAP" -le $((FIRST + 4096)) ]
+# The daemon keeps buffers for later use, perhaps not all of them after the first life. A leak of one
+# block for each object would be twice as large.
+expect "the daemon uses no more memory than after the first life, but for its buffers" \
+  [ "$HEAP" -le $((FIRST + 40960)) ]
 expect_clean_stop
 finish
