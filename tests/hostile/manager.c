@@ -29,7 +29,7 @@ static _Noreturn void serve(FakeServiceManager *manager, Board *board)
 	for (;;) {
 		if (poll(&poll_for, 1, -1) < 0)
 			err(2, "poll");
-		fake_service_manager_read(manager);
+		fake_service_manager_read_one(manager);
 		if (manager->watchdog_messages > seen)
 			watchdog_arrived(board);
 		seen = manager->watchdog_messages;

@@ -124,19 +124,26 @@ static void take_message(FakeServiceManager *manager, const char *text, int fd)
 		manager->watchdog_messages++;
 }
 
-void fake_service_manager_read(FakeServiceManager *manager)
+bool fake_service_manager_read_one(FakeServiceManager *manager)
 {
 	char text[MESSAGE_SIZE];
-	ssize_t size;
 	int fd;
+	ssize_t size =
+		helper_recvmsg_one(manager->socket, text, sizeof(text) - 1, MSG_CMSG_CLOEXEC, &fd);
 
-	while ((size = helper_recvmsg_one(manager->socket, text, sizeof(text) - 1, MSG_CMSG_CLOEXEC,
-					  &fd)) >= 0) {
-		text[size] = '\0';
-		take_message(manager, text, fd);
-	}
-	if (errno != EAGAIN)
+	if (size < 0 && errno != EAGAIN)
 		err(2, "cannot receive a message of the service");
+	if (size < 0)
+		return false;
+	text[size] = '\0';
+	take_message(manager, text, fd);
+	return true;
+}
+
+void fake_service_manager_read(FakeServiceManager *manager)
+{
+	while (fake_service_manager_read_one(manager))
+		;
 }
 
 const char *fake_service_manager_names(FakeServiceManager *manager)

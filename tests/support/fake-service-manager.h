@@ -41,6 +41,9 @@ void fake_service_manager_init_at(FakeServiceManager *manager, size_t maximum, c
 /* Reads all pending messages. At most 10 can be pending. */
 void fake_service_manager_read(FakeServiceManager *manager);
 
+/* Reads the next pending message. Returns false if there is none. */
+bool fake_service_manager_read_one(FakeServiceManager *manager);
+
 /* Returns the names in the order in which they were stored, separated by spaces. */
 const char *fake_service_manager_names(FakeServiceManager *manager);
 
