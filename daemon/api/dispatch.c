@@ -203,6 +203,14 @@ bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm)
 	return policy_allows_view(&facts);
 }
 
+NTSTATUS request_await_fdstore(const Request *request)
+{
+	const Host *host = request->service->host;
+
+	return host->fdstore_is_ready(host->self, request->caller) ? STATUS_SUCCESS
+								   : STATUS_PENDING;
+}
+
 NTSTATUS caller_lookup_failure(Lookup lookup, Failure *failure)
 {
 	switch (lookup) {

@@ -43,6 +43,12 @@ bool caller_sees_gpu_process(const Caller *caller, const GpuProcess *gpu_process
 /* Returns STATUS_NOT_FOUND, because no running VM has the GUID. */
 NTSTATUS machine_not_found(Failure *failure);
 
+/*
+ * Call before an operation that may watch another process, or store fds. Returns STATUS_SUCCESS if
+ * the host is ready for it, else STATUS_PENDING.
+ */
+NTSTATUS request_await_fdstore(const Request *request);
+
 /* Converts a failed lookup of the calling process into a status. */
 NTSTATUS caller_lookup_failure(Lookup lookup, Failure *failure);
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Methods of io.vaild.Gpu: graphics contexts. */
-#include "daemon/api/methods.h"
+#include "daemon/api/dispatch.h"
 
 NTSTATUS method_create_context(Request *request)
 {
 	Broker *broker = request->service->broker;
 	Context *context;
-	NTSTATUS status = context_prepare(broker, request->caller, request->subject.adapter,
-					  &context, &request->failure);
+	NTSTATUS status = request_await_fdstore(request);
 
+	if (status == STATUS_SUCCESS)
+		status = context_prepare(broker, request->caller, request->subject.adapter,
+					 &context, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = store_save_context(&request->service->store, context, &request->failure);

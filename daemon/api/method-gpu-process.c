@@ -79,6 +79,8 @@ NTSTATUS method_create_process(Request *request)
 	if (status == STATUS_SUCCESS)
 		status = check_creatable(request, &origin);
 	if (status == STATUS_SUCCESS)
+		status = request_await_fdstore(request);
+	if (status == STATUS_SUCCESS)
 		status = gpu_process_create(request->service->broker, request->subject.adapter,
 					    &origin, &gpu_process, &request->failure);
 	if (status != STATUS_SUCCESS)

@@ -104,8 +104,10 @@ NTSTATUS method_register_virtual_machine(Request *request)
 {
 	ResolvedProcess vmm = { 0 };
 	VirtualMachine *vm = find_running_vm(request);
-	NTSTATUS status = machine_resolve_vmm(request, &vmm);
+	NTSTATUS status = request_await_fdstore(request);
 
+	if (status == STATUS_SUCCESS)
+		status = machine_resolve_vmm(request, &vmm);
 	if (status == STATUS_SUCCESS)
 		status = find_or_add_vm(request, vm, &vmm, &vm);
 	if (status == STATUS_SUCCESS)
@@ -140,9 +142,9 @@ NTSTATUS method_update_virtual_machine(Request *request)
 	bool sets_clients = request->params.machine_settings.display_clients.array.present;
 	ResolvedProcess vmm = { 0 };
 	VmSettings settings = VM_SETTINGS_INIT;
-	NTSTATUS status = STATUS_SUCCESS;
+	NTSTATUS status = request_await_fdstore(request);
 
-	if (sets_clients)
+	if (status == STATUS_SUCCESS && sets_clients)
 		status = machine_read_vmm(request, vm, &vmm);
 	if (status == STATUS_SUCCESS)
 		status = machine_resolve_settings(request, sets_clients ? &vmm : NULL, true,

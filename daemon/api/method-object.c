@@ -19,7 +19,9 @@ NTSTATUS method_share_object_with_host(Request *request)
 	if (quarantine_find(broker, &vm->guid))
 		return failure_set(&request->failure, STATUS_ACCESS_DENIED, "quarantined",
 				   "the VM is in quarantine; ask an operator to lift it");
-	status = object_resolve_settings(request, &settings);
+	status = request_await_fdstore(request);
+	if (status == STATUS_SUCCESS)
+		status = object_resolve_settings(request, &settings);
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = object_prepare(broker, request->caller, vm, &settings, &object, &request->failure);

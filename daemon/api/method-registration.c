@@ -37,7 +37,9 @@ static NTSTATUS register_caller(Request *request, Registration **ret_registratio
 				   "noVirtualGpu",
 				   "the VM has no virtual GPU assigned; assign one with "
 				   "io.vaild.Machine.AssignVirtualGpu");
-	NTSTATUS status = find_graphics_context(request, &graphics_context);
+	NTSTATUS status = request_await_fdstore(request);
+	if (status == STATUS_SUCCESS)
+		status = find_graphics_context(request, &graphics_context);
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = registration_prepare(broker, request->caller, vm, &request->credentials,

@@ -158,6 +158,13 @@ typedef struct Host {
 	void (*remove_later)(void *self, const uint64_t *serials, size_t count);
 
 	/*
+	 * Tests whether the fdstore takes fds without delay. If not, the caller's session is pumped
+	 * again when it does. Ask before an operation that may watch another process, or store
+	 * fds.
+	 */
+	bool (*fdstore_is_ready)(void *self, const Caller *caller);
+
+	/*
 	 * Stores an fd from open_fd() across restarts and returns its id, or 0 if the
 	 * fdstore is full. release_fd() removes it. Ids are never reused. Fds of one open
 	 * file description may share an id, which can then be found once for each of them.

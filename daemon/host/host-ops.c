@@ -187,6 +187,13 @@ static void host_ops_remove_later(void *self, const uint64_t *serials, size_t co
 	persistence_remove_later(&server->persistence, serials, count);
 }
 
+static bool host_ops_fdstore_is_ready(void *self, const Caller *caller)
+{
+	Server *server = self;
+
+	return fdstore_is_ready(&server->fdstore_waits, container_of(caller, Connection, caller));
+}
+
 static uint64_t host_ops_fdstore_add(void *self, int fd)
 {
 	Server *server = self;
@@ -270,6 +277,7 @@ void host_ops_init(Host *host, Server *server)
 		.persist = host_ops_persist,
 		.remove = host_ops_remove,
 		.remove_later = host_ops_remove_later,
+		.fdstore_is_ready = host_ops_fdstore_is_ready,
 		.fdstore_add = host_ops_fdstore_add,
 		.fdstore_find = host_ops_fdstore_find,
 		.find_persisted_process = host_ops_find_persisted_process,

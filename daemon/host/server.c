@@ -193,6 +193,8 @@ static void server_init_parts(Server *server, const ExaminerSockets *sockets)
 	fd_closer_init(&server->closer, base, &server->turns, on_fds_closed, server);
 	audit_log_init(&server->journal, base, &server->examiner);
 	service_manager_init(&server->manager, base, &server->service);
+	fdstore_waits_init(&server->fdstore_waits, base, &server->persistence.store,
+			   &server->upkeep);
 	connections_init(&server->connections, server);
 	driver_timeout_init(&server->driver_wait, base);
 	add_signal(server, &server->terminate_event, SIGTERM, on_terminate);
@@ -318,6 +320,7 @@ static void server_deinit(Server *server)
 	quarantine_store_close(&server->quarantines);
 	examiner_deinit(&server->examiner);
 	audit_log_deinit(&server->journal);
+	fdstore_waits_deinit(&server->fdstore_waits);
 	service_manager_deinit(&server->manager);
 	fd_closer_deinit(&server->closer);
 	process_table_deinit(&server->processes);

@@ -9,6 +9,7 @@
 #include "daemon/host/log/audit-log.h"
 #include "daemon/host/net/connection.h"
 #include "daemon/host/net/fd-closer.h"
+#include "daemon/host/net/fdstore-wait.h"
 #include "daemon/host/net/listener.h"
 #include "daemon/host/net/peer-user.h"
 #include "daemon/host/persist/persistence.h"
@@ -47,6 +48,7 @@ typedef struct Server {
 	FdCloser closer;
 	AuditLog journal;
 	ServiceManager manager;
+	FdstoreWaits fdstore_waits;
 	QuarantineStore quarantines;
 	ListenFds passed;
 	int passed_socket; /* -1 if none, or once the listener owns it */

@@ -16,7 +16,10 @@ static bool run_reaping(Task *task)
 
 static bool run_removing(Task *task)
 {
-	return persistence_remove_ended(&container_of(task, Upkeep, removing)->server->persistence);
+	struct Server *server = container_of(task, Upkeep, removing)->server;
+
+	return fdstore_is_ready_for_upkeep(&server->fdstore_waits) &&
+	       persistence_remove_ended(&server->persistence);
 }
 
 static bool run_compacting(Task *task)

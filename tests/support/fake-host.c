@@ -47,6 +47,7 @@ static bool fake_watch_process(void *self, ProcessKey key)
 
 	fake_host_must(process != NULL);
 	fake_host_must(!process->watched);
+	fake_host_must(!fake_host->must_ask_fdstore);
 	if (fake_host->refuse_watch)
 		return false;
 	process->watched = process->is_persisted = true;

@@ -161,7 +161,9 @@ typedef struct FakeHost {
 	size_t credential_reads;
 	size_t user_reads;
 	size_t group_reads;
-	bool exhaust_groups; /* read_groups() returns EXHAUSTED */
+	unsigned int fdstore_turns; /* turns for which the fdstore is not ready */
+	bool must_ask_fdstore; /* a request is handled, and has not asked whether it is ready */
+	bool exhaust_groups;   /* read_groups() returns EXHAUSTED */
 	size_t context_reads;
 
 	Caller *callers[256];

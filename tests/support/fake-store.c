@@ -159,11 +159,24 @@ const char *fake_host_record(const FakeHost *fake_host, const char *part)
 
 /* --- the fd store and processes -------------------------------------------------------------- */
 
+static bool fake_fdstore_is_ready(void *self, const Caller *caller)
+{
+	FakeHost *fake_host = self;
+
+	(void)caller;
+	fake_host->must_ask_fdstore = false;
+	if (fake_host->fdstore_turns == 0)
+		return true;
+	fake_host->fdstore_turns--;
+	return false;
+}
+
 static uint64_t fake_fdstore_add(void *self, int fd)
 {
 	FakeHost *fake_host = self;
 	FakeFd *fake = fake_host_fd_of(fake_host, fd);
 
+	fake_host_must(!fake_host->must_ask_fdstore);
 	fake_host_must(fake->fdstore_id == 0);
 	if (fake_host->refuse_fdstore_add)
 		return 0;
@@ -224,6 +237,7 @@ void fake_host_init_store(FakeHost *fake_host)
 	host->persist = fake_persist;
 	host->remove = fake_remove;
 	host->remove_later = fake_remove_later;
+	host->fdstore_is_ready = fake_fdstore_is_ready;
 	host->fdstore_add = fake_fdstore_add;
 	host->fdstore_find = fake_fdstore_find;
 	host->find_persisted_process = fake_find_persisted_process;

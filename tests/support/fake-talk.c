@@ -33,7 +33,9 @@ static SessionState pump_all(FakeHost *fake_host, Session *session, Buffer *take
 	do {
 		if (fake_host->own_code)
 			fake_host->own_code(true);
+		fake_host->must_ask_fdstore = true;
 		state = session_pump(session, &out);
+		fake_host->must_ask_fdstore = false;
 		if (fake_host->own_code)
 			fake_host->own_code(false);
 		fake_host_must(buffer_append(taken, buffer_head(&out), buffer_size(&out)));

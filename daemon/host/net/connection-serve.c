@@ -198,6 +198,12 @@ static bool connection_receive(Connection *connection)
 	return false;
 }
 
+void connection_end_waits(Connection *connection)
+{
+	connection_end_search(connection);
+	fdstore_end_wait(&connection->server->fdstore_waits, connection);
+}
+
 /* --- serving --------------------------------------------------------------------------------- */
 
 /* Answers requests, or sends events of a watch, until the turn has ended. */
@@ -209,7 +215,7 @@ static void connection_answer(Connection *connection)
 	session->turn_ends = connection->server->turns.ends;
 	buffer_borrow(&connection->output, &connections->spare_output);
 	if (session_pump(session, &connection->output) != SESSION_WAITS)
-		connection_end_search(connection);
+		connection_end_waits(connection);
 	if (!send_output(connection))
 		session->state = SESSION_BROKEN;
 	else if (session->state == SESSION_BROKEN)

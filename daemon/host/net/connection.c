@@ -26,7 +26,7 @@ void connection_shut(Connection *connection)
 	event_del(&connection->event);
 	message_timeout_stop(&server->connections.message_timeouts, &connection->message_timeout);
 	turns_remove(&server->turns, &connection->task);
-	connection_end_search(connection);
+	connection_end_waits(connection);
 	buffer_deinit(&connection->output);
 	session_deinit(&connection->session);
 	user->buffered -= connection->buffered;

@@ -25,6 +25,7 @@ struct Connection {
 	uint8_t useless_events; /* that came while it was waiting for its turn */
 	bool takes_fds;         /* the caller is a VMM or an agent and may send fds */
 	bool may_hold_fds;      /* fds may be queued, so that closing it can block */
+	bool waits_for_fdstore; /* in PeerUser.storing */
 	bool is_behind;         /* more input was there than one receive takes */
 	uint32_t buffered;      /* bytes of input and output, included in the user's sum */
 	struct event event;
@@ -36,6 +37,7 @@ struct Connection {
 	Charge charge;
 	MessageTimeout message_timeout;
 	TAILQ_ENTRY(Connection) of_user;
+	TAILQ_ENTRY(Connection) of_storing;
 	TAILQ_ENTRY(Connection) link; /* in Connections.dead */
 };
 
@@ -92,6 +94,9 @@ bool connection_begin_to_read(Connection *connection);
 
 /* Updates the user's sum of buffered bytes. Call after the buffers have changed. */
 void connection_account_buffered(Connection *connection);
+
+/* Ends what the connection's request waited for. Call when it is answered, or at the end. */
+void connection_end_waits(Connection *connection);
 
 /* Reads the groups that were left unread at accept. Returns LOOKUP_FOUND or LOOKUP_EXHAUSTED. */
 Lookup connection_read_groups(Connection *connection);

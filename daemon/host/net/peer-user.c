@@ -74,6 +74,7 @@ static PeerUser *peer_user_new(PeerUsers *users, const Payer *payer)
 	turn_owner_init(&user->turn_owner);
 	TAILQ_INIT(&user->connections);
 	TAILQ_INIT(&user->searches);
+	TAILQ_INIT(&user->storing);
 	RB_INSERT(PeerUserTree, &users->tree, user);
 	return user;
 }

@@ -32,6 +32,9 @@ typedef struct PeerUser {
 
 	TAILQ_HEAD(, CallerSearch) searches; /* see caller-context.c */
 
+	TAILQ_HEAD(, Connection) storing; /* see fdstore-wait.c */
+	TAILQ_ENTRY(PeerUser) of_storing; /* if any connection is in storing */
+
 	/* The closer's state: fds that wait for their close, and running children. */
 	int *waiting;
 	size_t waiting_count;

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <systemd/sd-daemon.h>
 
 #include "daemon/core/limit.h"
 #include "daemon/host/log/log.h"
+#include "daemon/host/persist/notify-socket.h"
 #include "proto/fd-util.h"
 
 #define NAME_SIZE 32
@@ -79,7 +79,10 @@ void fd_store_init(FdStore *store)
 {
 	bool has_manager = getenv("NOTIFY_SOCKET");
 
-	*store = (FdStore){ .maximum = fd_store_capacity() };
+	*store = (FdStore){
+		.maximum = fd_store_capacity(),
+		.notify = -1,
+	};
 	RB_INIT(&store->uses);
 	RB_INIT(&store->by_name);
 	RB_INIT(&store->by_description);
@@ -139,6 +142,7 @@ void fd_store_deinit(FdStore *store)
 		use_free(store, use);
 	RB_FOREACH_SAFE (entry, StoreNameTree, &store->by_name, next)
 		entry_free(store, entry);
+	fd_close(&store->notify);
 	store->is_lasting = false;
 }
 
@@ -163,33 +167,51 @@ StoreEntry *fd_store_find(const FdStore *store, const StoreName *name)
 	return RB_FIND(StoreNameTree, &self->by_name, &wanted);
 }
 
-static bool send_store(const StoreEntry *entry, int fd)
+/* Connects first, and again if the service manager has a new socket. Returns 0 or a negative errno.
+ */
+static int send_message(FdStore *store, const char *message, int fd)
+{
+	bool was_connected = store->notify >= 0;
+
+	if (!was_connected)
+		store->notify = notify_socket_open();
+	int error =
+		store->notify < 0 ? store->notify : notify_socket_send(store->notify, message, fd);
+	if (error != -ECONNREFUSED || !was_connected)
+		return error;
+	fd_close(&store->notify);
+	return send_message(store, message, fd);
+}
+
+static bool send_store(FdStore *store, const StoreEntry *entry, int fd)
 {
 	char message[NAME_SIZE + sizeof("FDSTORE=1\nFDPOLL=0\nFDNAME=")];
 
 	snprintf(message, sizeof(message), "FDSTORE=1\nFDPOLL=0\nFDNAME=%c%" PRIu64,
 		 letters[entry->name.kind], entry->name.number);
-	int result = sd_pid_notify_with_fds(0, false, message, &fd, 1);
-	if (result <= 0)
+	int error = send_message(store, message, fd);
+	if (error < 0)
 		log_error("cannot store a file descriptor in the service manager: %s",
-			  strerror(-result));
-	return result > 0;
+			  strerror(-error));
+	return error == 0;
 }
 
-static bool send_remove(const char *name)
+static bool send_remove(FdStore *store, const char *name)
 {
-	int result = sd_notifyf(false, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	char message[NAME_SIZE + sizeof("FDSTOREREMOVE=1\nFDNAME=")];
 
-	if (result <= 0)
+	snprintf(message, sizeof(message), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	int error = send_message(store, message, -1);
+	if (error < 0)
 		log_error("cannot remove file descriptor %s from the service manager: %s", name,
-			  strerror(-result));
-	return result > 0;
+			  strerror(-error));
+	return error == 0;
 }
 
 void fd_store_remove(FdStore *store, const char *name)
 {
 	/* The service manager still stores it, so it uses space until the next start. */
-	if (!send_remove(name))
+	if (!send_remove(store, name))
 		store->used++;
 }
 
@@ -268,7 +290,7 @@ StoreEntry *fd_store_add(FdStore *store, const StoreName *name, int fd)
 	if (!store->is_lasting || !fd_store_has_room(store))
 		return NULL;
 	StoreEntry *entry = entry_new_used(store, name, fd);
-	if (!entry || send_store(entry, fd))
+	if (!entry || send_store(store, entry, fd))
 		return entry;
 	use_free(store, LIST_FIRST(&entry->uses));
 	entry_free(store, entry);

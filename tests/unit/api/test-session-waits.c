@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "tests/support/fake-host.h"
+#include "tests/support/fake-share.h"
 
 static HostFixture fixture;
 static Session session;
@@ -92,4 +92,17 @@ Test(session_waits, the_request_is_judged_as_the_state_is_then)
 	call(fixture.fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A);
 	cr_assert_eq(session_pump(&session, &out), SESSION_READS);
 	cr_assert_not_null(strstr(text(), "STATUS_NOT_FOUND"));
+}
+
+/* The fake host requires that every request which adds to the fdstore has asked whether it can. */
+Test(session_waits, a_request_that_the_fdstore_is_not_ready_for)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	int memory = sealed_memory(fake_host);
+
+	fake_host->fdstore_turns = 2;
+	cr_assert_str_eq(share(fake_host, fixture.machine, IMAGE, &memory, 1, NULL),
+			 "STATUS_SUCCESS");
+	cr_assert_eq(fake_host->fdstore_turns, 0u, "the request has waited");
+	cr_assert_eq(fake_host_events(fake_host, EVENT_SHARED), 1u, "it is done once");
 }
