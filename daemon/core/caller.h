@@ -5,6 +5,7 @@
 #include "daemon/core/account.h"
 #include "daemon/core/credentials.h"
 #include "daemon/core/host.h"
+#include "daemon/core/inner-pids.h"
 
 /*
  * The peer of a connection, as the kernel recorded it at connect time. The host reads it once and
@@ -13,7 +14,8 @@
 typedef struct Caller {
 	ProcessKey process; /* PROCESS_KEY_NONE if the peer is unknown or had exited at accept */
 	pid_t pid;          /* 0 for a peer outside the daemon's pid namespace */
-	uid_t account;      /* the user who pays: its uid, or its user namespace's owner */
+	PidNamespace pid_namespace; /* the one that the pids of its messages belong to */
+	uid_t account;              /* the user who pays: its uid, or its user namespace's owner */
 	bool in_initial_user_namespace;
 	bool is_operator;
 	bool has_user_namespace; /* user_namespace was read when the connection was accepted */

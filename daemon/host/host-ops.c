@@ -9,7 +9,7 @@
 #include "daemon/api/stream.h"
 #include "daemon/host/fd-info.h"
 #include "daemon/host/log/log.h"
-#include "daemon/host/net/caller-context.h"
+#include "daemon/host/net/caller-search.h"
 #include "daemon/host/process/user-database.h"
 #include "daemon/host/server.h"
 
@@ -73,7 +73,7 @@ static Lookup host_ops_find_process(void *self, pid_t pid, ProcessKey *ret_key)
 
 static Lookup host_ops_read_credentials(void *self, ProcessKey key, Credentials *ret)
 {
-	const HostProcess *process = find_process(self, key);
+	HostProcess *process = find_process(self, key);
 
 	return process ? host_process_read_credentials(process, ret) : LOOKUP_GONE;
 }

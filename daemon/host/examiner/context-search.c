@@ -9,6 +9,7 @@
 
 #include "daemon/core/limit.h"
 #include "daemon/host/process/graphics-context.h"
+#include "daemon/host/process/pid-namespace.h"
 #include "proto/fd-util.h"
 
 /* Exists while it has children or a question that waits. */
@@ -16,9 +17,9 @@ typedef struct SearchPayer {
 	uint32_t uid;
 	bool is_operator;
 	unsigned int child_count;
-	uint64_t last_start;      /* of the youngest child, in milliseconds */
-	int pidfd;                /* of the question that waits, or -1 if none does */
-	ContextQuestion question; /* valid if it waits */
+	uint64_t last_start;     /* of the youngest child, in milliseconds */
+	int pidfd;               /* of the question that waits, or -1 if none does */
+	SearchQuestion question; /* valid if it waits */
 	TAILQ_ENTRY(SearchPayer) link;
 } SearchPayer;
 
@@ -50,38 +51,55 @@ void context_searches_init(ContextSearches *searches, const FsRoots *roots, int 
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-static void answer(const ContextSearches *searches, const ContextQuestion *question, Lookup lookup,
-		   GraphicsContextKind kind)
+static void answer(const ContextSearches *searches, const SearchQuestion *question, Lookup lookup,
+		   uint32_t value)
 {
-	ContextAnswer message = {
+	SearchAnswer message = {
 		.number = question->number,
 		.lookup = lookup,
-		.kind = lookup == LOOKUP_FOUND ? kind : 0,
+		.value = lookup == LOOKUP_FOUND ? value : 0,
 	};
 
 	/* If the daemon has ended, poll() tells. */
 	send(searches->answers, &message, sizeof(message), MSG_NOSIGNAL);
 }
 
-static void refuse(const ContextSearches *searches, const ContextQuestion *question, int pidfd)
+static void refuse(const ContextSearches *searches, const SearchQuestion *question, int pidfd)
 {
 	answer(searches, question, LOOKUP_EXHAUSTED, 0);
 	close(pidfd);
 }
 
-/* The life of a child. */
-static _Noreturn void search(const ContextSearches *searches, const ContextQuestion *question,
-			     int pidfd, pid_t examiner)
+/* Searches for what the question names, and stores the value for the answer if FOUND. */
+static Lookup find(const FsRoots *roots, const SearchQuestion *question, int pidfd, uint32_t *ret)
 {
 	GraphicsContextKind kind = 0;
+	pid_t pid = 0;
+	Lookup lookup;
+
+	if (question->inner_pid == 0) {
+		lookup = graphics_context_find(roots, question->pid, pidfd, &kind);
+		*ret = kind;
+	} else {
+		lookup = pid_namespace_find(roots, question->pid, question->inner_pid, true, &pid);
+		*ret = (uint32_t)pid;
+	}
+	return lookup;
+}
+
+/* The life of a child. */
+static _Noreturn void search(const ContextSearches *searches, const SearchQuestion *question,
+			     int pidfd, pid_t examiner)
+{
+	uint32_t value = 0;
 	int answers = searches->answers;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != examiner)
 		_exit(EXIT_FAILURE);
 	close(searches->other_socket);
-	Lookup lookup = graphics_context_find(&searches->roots, question->pid, pidfd, &kind);
-	answer(searches, question, lookup, kind);
+	Lookup lookup = find(&searches->roots, question, pidfd, &value);
+	answer(searches, question, lookup, value);
 	/* The daemon notices the examiner's death only when no child has the socket, and the exit
 	 * may hang. */
 	close(answers);
@@ -90,7 +108,7 @@ static _Noreturn void search(const ContextSearches *searches, const ContextQuest
 
 /* --- children -------------------------------------------------------------------------------- */
 
-static SearchPayer *get_payer(ContextSearches *searches, const ContextQuestion *question)
+static SearchPayer *get_payer(ContextSearches *searches, const SearchQuestion *question)
 {
 	const bool is_operator = question->payer_is_operator != 0;
 	SearchPayer *payer;
@@ -118,7 +136,7 @@ static void put_payer(ContextSearches *searches, SearchPayer *payer)
 
 /* Starts a child for the question. Returns false if out of memory or processes. */
 static bool start_child(ContextSearches *searches, SearchPayer *payer,
-			const ContextQuestion *question, int pidfd)
+			const SearchQuestion *question, int pidfd)
 {
 	const pid_t examiner = getpid();
 	SearchChild *child = calloc(1, sizeof(*child));
@@ -139,7 +157,7 @@ static bool start_child(ContextSearches *searches, SearchPayer *payer,
 	return true;
 }
 
-void context_searches_begin(ContextSearches *searches, const ContextQuestion *question, int pidfd)
+void context_searches_begin(ContextSearches *searches, const SearchQuestion *question, int pidfd)
 {
 	SearchPayer *payer = get_payer(searches, question);
 
@@ -189,7 +207,7 @@ void context_searches_update(ContextSearches *searches)
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
 		reap(searches, pid);
 	TAILQ_FOREACH_SAFE (payer, &searches->payers, link, next) {
-		const ContextQuestion question = payer->question;
+		const SearchQuestion question = payer->question;
 		bool has_room = payer->child_count < LIMIT_CLOSES_UNDER_WAY;
 
 		if (payer->pidfd < 0)

@@ -10,9 +10,9 @@
 #include "daemon/host/process/fs-roots.h"
 
 /*
- * Searches for graphics contexts, each in a child process. The child sends the
- * answer and then exits. Its exit closes the fds that it has fetched, which can take for ever, so
- * nobody waits for it.
+ * Searches for graphics contexts and for pids, each in a child process. The child sends the answer
+ * and then exits. Its exit closes the fds that it has fetched, which can take for ever, so nobody
+ * waits for it.
  *
  * A payer has at most LIMIT_CLOSES_UNDER_WAY children. Its next question waits until one of them
  * exits, or is answered with LOOKUP_EXHAUSTED when the youngest is LIMIT_CLOSE_MILLISECONDS old.
@@ -29,7 +29,7 @@ void context_searches_init(ContextSearches *searches, const FsRoots *roots, int 
 			   int other_socket);
 
 /* Begins a search, now or later. Takes ownership of the pidfd. */
-void context_searches_begin(ContextSearches *searches, const ContextQuestion *question, int pidfd);
+void context_searches_begin(ContextSearches *searches, const SearchQuestion *question, int pidfd);
 
 /* Notices children that have exited, and begins or refuses the questions that wait. */
 void context_searches_update(ContextSearches *searches);

@@ -42,41 +42,87 @@ static bool is_errno(int32_t error)
 static bool who_answer_is_valid(const WhoAnswer *answer, uint64_t number)
 {
 	return answer->number == number && is_errno(answer->error) &&
-	       is_errno(answer->owner_error) && answer->unused == 0 &&
+	       is_errno(answer->owner_error) && answer->is_in_own_pid_namespace <= 1 &&
 	       memchr(answer->executable, '\0', sizeof(answer->executable));
 }
 
-/* Waits for the answer. Returns its size, 0 if the examiner has ended, or -1 with errno. */
-static ssize_t receive_answer(const Examiner *examiner, WhoAnswer *ret)
+static bool pids_answer_is_valid(const PidsAnswer *answer, uint64_t number)
+{
+	if (answer->number != number || !is_errno(answer->error) || answer->count > PID_LEVELS_MAX)
+		return false;
+	for (uint32_t i = 0; i < answer->count; i++)
+		if (answer->levels[i].inode == 0 || answer->levels[i].pid <= 0)
+			return false;
+	return answer->error == 0 || answer->count == 0;
+}
+
+/*
+ * Waits for an answer of this size. Returns its size, 0 if the examiner has ended, or -1 with
+ * errno.
+ */
+static ssize_t receive_answer(const Examiner *examiner, void *ret, size_t expected)
 {
 	ssize_t size;
 
 	do
-		size = recv(examiner->sockets.who, ret, sizeof(*ret), MSG_TRUNC);
+		size = recv(examiner->sockets.who, ret, expected, MSG_TRUNC);
 	while (size < 0 && errno == EINTR);
 	return size;
 }
 
-int examiner_ask_who(Examiner *examiner, pid_t pid, WhoAnswer *ret)
+/* Sends the question, with a new number. Returns 0 or a negative errno. */
+static int send_who(Examiner *examiner, WhoQuestion *question)
 {
-	WhoQuestion question = { .number = ++examiner->last_number, .pid = pid };
 	ssize_t size;
 
+	question->number = ++examiner->last_number;
 	if (examiner->has_failed)
 		return -EPIPE;
 	do
-		size = send(examiner->sockets.who, &question, sizeof(question), MSG_NOSIGNAL);
+		size = send(examiner->sockets.who, question, sizeof(*question), MSG_NOSIGNAL);
 	while (size < 0 && errno == EINTR);
 	if (size < 0) /* if the examiner has ended, the loop notices it */
 		return errno == EPIPE ? -EPIPE : -ENOMEM;
-	size = receive_answer(examiner, ret);
-	if (size == sizeof(*ret) && who_answer_is_valid(ret, question.number))
-		return 0;
+	return 0;
+}
+
+/* Lets the examiner fail, whose answer of this size is wrong. Returns -EPIPE. */
+static int refuse_answer(Examiner *examiner, ssize_t size)
+{
 	if (size > 0)
 		examiner_fail(examiner, "has sent an invalid answer");
 	else
 		examiner_fail_to_talk(examiner, size);
 	return -EPIPE;
+}
+
+int examiner_ask_who(Examiner *examiner, pid_t pid, bool with_pid_namespace, WhoAnswer *ret)
+{
+	WhoQuestion question = {
+		.pid = pid,
+		.topic = with_pid_namespace ? WHO_WITH_PID_NAMESPACE : WHO_IS_IT,
+	};
+	int error = send_who(examiner, &question);
+
+	if (error < 0)
+		return error;
+	ssize_t size = receive_answer(examiner, ret, sizeof(*ret));
+	if (size == sizeof(*ret) && who_answer_is_valid(ret, question.number))
+		return 0;
+	return refuse_answer(examiner, size);
+}
+
+int examiner_ask_pids(Examiner *examiner, pid_t pid, PidsAnswer *ret)
+{
+	WhoQuestion question = { .pid = pid, .topic = WHO_PIDS };
+	int error = send_who(examiner, &question);
+
+	if (error < 0)
+		return error;
+	ssize_t size = receive_answer(examiner, ret, sizeof(*ret));
+	if (size == sizeof(*ret) && pids_answer_is_valid(ret, question.number))
+		return 0;
+	return refuse_answer(examiner, size);
 }
 
 void examiner_remember(Examiner *examiner, ProcessKey process, const WhoAnswer *answer)
@@ -97,20 +143,20 @@ const char *examiner_executable(Examiner *examiner, ProcessKey process, pid_t pi
 	if (process == PROCESS_KEY_NONE)
 		return "";
 	if (examiner->known != process) {
-		if (examiner_ask_who(examiner, pid, &answer) < 0)
+		if (examiner_ask_who(examiner, pid, false, &answer) < 0)
 			return "";
 		examiner_remember(examiner, process, &answer);
 	}
 	return examiner->known_executable;
 }
 
-/* --- contexts -------------------------------------------------------------------------------- */
+/* --- searches -------------------------------------------------------------------------------- */
 
-static void request_end(ContextRequest *request, Lookup lookup, GraphicsContextKind kind)
+static void request_end(SearchRequest *request, Lookup lookup, uint32_t value)
 {
 	TAILQ_REMOVE(&request->examiner->asked, request, link);
 	event_del(&request->timeout);
-	request->answered(request, lookup, kind);
+	request->answered(request, lookup, value);
 }
 
 /*
@@ -119,27 +165,42 @@ static void request_end(ContextRequest *request, Lookup lookup, GraphicsContextK
  */
 static void on_request_timeout(evutil_socket_t fd, short what, void *context)
 {
-	ContextRequest *request = context;
+	SearchRequest *request = context;
 	WhoAnswer answer;
 
 	(void)fd;
 	(void)what;
-	examiner_ask_who(request->examiner, getpid(), &answer);
+	examiner_ask_who(request->examiner, getpid(), false, &answer);
 	request_end(request, LOOKUP_EXHAUSTED, 0);
 }
 
-static bool context_answer_is_valid(const Examiner *examiner, const ContextAnswer *answer)
+static SearchRequest *find_request(const Examiner *examiner, uint64_t number)
 {
+	SearchRequest *request;
+
+	TAILQ_FOREACH (request, &examiner->asked, link)
+		if (request->number == number)
+			break;
+	return request;
+}
+
+/* request is the one that is answered, or NULL if it is not waited for any more. */
+static bool search_answer_is_valid(const Examiner *examiner, const SearchAnswer *answer,
+				   const SearchRequest *request)
+{
+	bool is_context = request && request->inner_pid == 0;
+
 	return answer->number > 0 && answer->number <= examiner->last_number &&
-	       answer->lookup < LOOKUP_PENDING && answer->kind < GRAPHICS_CONTEXT_MAX &&
-	       (answer->kind == 0) == (answer->lookup != LOOKUP_FOUND);
+	       answer->lookup < LOOKUP_PENDING &&
+	       answer->value <= (is_context ? GRAPHICS_CONTEXT_MAX - 1 : INT32_MAX) &&
+	       (answer->value == 0) == (answer->lookup != LOOKUP_FOUND);
 }
 
 static void on_answer(evutil_socket_t fd, short what, void *context)
 {
 	Examiner *examiner = context;
-	ContextRequest *request;
-	ContextAnswer answer;
+	SearchRequest *request;
+	SearchAnswer answer;
 	ssize_t size = recv(fd, &answer, sizeof(answer), MSG_TRUNC | MSG_DONTWAIT);
 
 	(void)what;
@@ -149,19 +210,17 @@ static void on_answer(evutil_socket_t fd, short what, void *context)
 		examiner_fail_to_talk(examiner, size);
 		return;
 	}
-	if (size != sizeof(answer) || !context_answer_is_valid(examiner, &answer)) {
+	request = size == sizeof(answer) ? find_request(examiner, answer.number) : NULL;
+	if (size != sizeof(answer) || !search_answer_is_valid(examiner, &answer, request)) {
 		examiner_fail(examiner, "has sent an invalid answer");
 		return;
 	}
-	TAILQ_FOREACH (request, &examiner->asked, link)
-		if (request->number == answer.number)
-			break;
 	if (request)
-		request_end(request, (Lookup)answer.lookup, (GraphicsContextKind)answer.kind);
+		request_end(request, (Lookup)answer.lookup, answer.value);
 }
 
 /* Sends the question with the pidfd. Returns the result of sendmsg(). */
-static ssize_t send_question(const Examiner *examiner, ContextQuestion *question, int pidfd)
+static ssize_t send_question(const Examiner *examiner, SearchQuestion *question, int pidfd)
 {
 	char control[CMSG_SPACE(sizeof(pidfd))] = { 0 };
 	struct iovec data = { .iov_base = question, .iov_len = sizeof(*question) };
@@ -180,14 +239,15 @@ static ssize_t send_question(const Examiner *examiner, ContextQuestion *question
 	return sendmsg(examiner->sockets.context, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-Lookup examiner_ask_context(Examiner *examiner, ContextRequest *request, pid_t pid, int pidfd,
-			    const Payer *payer)
+Lookup examiner_ask_search(Examiner *examiner, SearchRequest *request, pid_t pid, int pidfd,
+			   const Payer *payer)
 {
-	ContextQuestion question = {
+	SearchQuestion question = {
 		.number = ++examiner->last_number,
 		.pid = pid,
 		.payer = payer->uid,
 		.payer_is_operator = payer->is_operator,
+		.inner_pid = request->inner_pid,
 	};
 
 	if (examiner->has_failed || send_question(examiner, &question, pidfd) < 0)
@@ -222,7 +282,7 @@ void examiner_init(Examiner *examiner, struct event_base *base, const ExaminerSo
 
 void examiner_deinit(Examiner *examiner)
 {
-	ContextRequest *request;
+	SearchRequest *request;
 
 	while ((request = TAILQ_FIRST(&examiner->asked)))
 		request_end(request, LOOKUP_EXHAUSTED, 0);

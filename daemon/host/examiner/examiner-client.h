@@ -19,19 +19,20 @@
 /* The longest silence of the examiner. The watchdog waits longer. */
 #define EXAMINER_MILLISECONDS 5000
 
-typedef struct ContextRequest ContextRequest;
+typedef struct SearchRequest SearchRequest;
 
-/* A question about a graphics context, embedded in whatever waits for the answer. */
-struct ContextRequest {
+/* A question that takes long, embedded in whatever waits for the answer. */
+struct SearchRequest {
 	/*
-	 * Called once, from the event loop. The lookup is FOUND with a kind, ABSENT, GONE,
+	 * Called once, from the event loop. The lookup is FOUND with a value, ABSENT, GONE,
 	 * UNREADABLE, or EXHAUSTED if there is no answer in time, too.
 	 */
-	void (*answered)(ContextRequest *request, Lookup lookup, GraphicsContextKind kind);
+	void (*answered)(SearchRequest *request, Lookup lookup, uint32_t value);
+	pid_t inner_pid; /* the pid to find in the process's pid namespace; 0 to find a context */
 	struct Examiner *examiner;
 	uint64_t number;
 	struct event timeout;
-	TAILQ_ENTRY(ContextRequest) link;
+	TAILQ_ENTRY(SearchRequest) link;
 };
 
 typedef struct Examiner {
@@ -40,7 +41,7 @@ typedef struct Examiner {
 	struct timeval patience;
 	uint64_t last_number;
 	bool has_failed;
-	TAILQ_HEAD(, ContextRequest) asked;
+	TAILQ_HEAD(, SearchRequest) asked;
 	struct event answer_event;
 
 	/* The executable that the last answer about this process had, or PROCESS_KEY_NONE. */
@@ -56,11 +57,12 @@ void examiner_init(Examiner *examiner, struct event_base *base, const ExaminerSo
 void examiner_deinit(Examiner *examiner);
 
 /*
- * Asks about the process with this pid, and waits for the answer. It is about the intended process
- * only if that is found alive afterwards. Returns 0, -EPIPE if the examiner has failed, or another
- * negative errno if out of memory.
+ * Ask about the process with this pid, and wait for the answer. It is about the intended process
+ * only if that is found alive afterwards. with_pid_namespace asks for all of the WhoAnswer. Return
+ * 0, -EPIPE if the examiner has failed, or another negative errno if out of memory.
  */
-int examiner_ask_who(Examiner *examiner, pid_t pid, WhoAnswer *ret);
+int examiner_ask_who(Examiner *examiner, pid_t pid, bool with_pid_namespace, WhoAnswer *ret);
+int examiner_ask_pids(Examiner *examiner, pid_t pid, PidsAnswer *ret);
 
 /* Remembers the executable of the process until examiner_forget(). */
 void examiner_remember(Examiner *examiner, ProcessKey process, const WhoAnswer *answer);
@@ -74,10 +76,11 @@ void examiner_forget(Examiner *examiner);
 const char *examiner_executable(Examiner *examiner, ProcessKey process, pid_t pid);
 
 /*
- * Asks whether a process has a graphics context. request->answered is set. Returns LOOKUP_PENDING;
- * or, without a later call of it, LOOKUP_EXHAUSTED.
+ * Asks whether a process has a graphics context, or which process has request->inner_pid in its pid
+ * namespace. A value of the second kind is only a hint. request->answered is set. Returns
+ * LOOKUP_PENDING; or, without a later call of it, LOOKUP_EXHAUSTED.
  */
-Lookup examiner_ask_context(Examiner *examiner, ContextRequest *request, pid_t pid, int pidfd,
-			    const Payer *payer);
+Lookup examiner_ask_search(Examiner *examiner, SearchRequest *request, pid_t pid, int pidfd,
+			   const Payer *payer);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "daemon/host/examiner/capabilities.h"
 #include "daemon/host/examiner/context-search.h"
+#include "daemon/host/process/pid-namespace.h"
 #include "daemon/host/process/user-namespace.h"
 #include "proto/fd-util.h"
 
@@ -26,6 +27,7 @@
 typedef struct Examination {
 	FsRoots roots;
 	UserNamespace own;
+	uint64_t own_pids; /* the inode of the daemon's pid namespace */
 	ContextSearches searches;
 } Examination;
 
@@ -48,40 +50,80 @@ static void read_namespace(int folder, const UserNamespace *own, WhoAnswer *answ
 	answer->owner = owner;
 }
 
-void examine_who(const FsRoots *roots, const UserNamespace *own, pid_t pid, WhoAnswer *ret)
+/* Returns an O_PATH fd of the process's directory in /proc, or -1 with errno. */
+static int open_process(const FsRoots *roots, pid_t pid)
 {
 	char path[256];
 
-	*ret = (WhoAnswer){ 0 };
 	snprintf(path, sizeof(path), "%s/%d", roots->proc, (int)pid);
-	_cleanup_close_ int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+void examine_who(const FsRoots *roots, const UserNamespace *own, uint64_t own_pids, pid_t pid,
+		 WhoAnswer *ret)
+{
+	_cleanup_close_ int folder = open_process(roots, pid);
+
+	*ret = (WhoAnswer){ 0 };
 	if (folder < 0) {
 		ret->error = ret->owner_error = errno;
 		return;
 	}
 	read_namespace(folder, own, ret);
+	ret->is_in_own_pid_namespace = pid_namespace_contains(own_pids, folder);
 	if (readlinkat(folder, "exe", ret->executable, sizeof(ret->executable) - 1) < 0)
 		ret->executable[0] = '\0';
+}
+
+void examine_pids(const FsRoots *roots, pid_t pid, PidsAnswer *ret)
+{
+	_cleanup_close_ int folder = open_process(roots, pid);
+
+	*ret = (PidsAnswer){ 0 };
+	if (folder < 0)
+		ret->error = errno;
+	else
+		ret->error = -pid_namespace_read_levels(folder, ret->levels, &ret->count);
+}
+
+static void answer_who(const Examination *examination, const WhoQuestion *question)
+{
+	uint64_t own_pids = question->topic == WHO_IS_IT ? 0 : examination->own_pids;
+	WhoAnswer answer;
+
+	examine_who(&examination->roots, &examination->own, own_pids, question->pid, &answer);
+	answer.number = question->number;
+	if (send(WHO_FD, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+		_exit(EXIT_FAILURE);
+}
+
+static void answer_pids(const Examination *examination, const WhoQuestion *question)
+{
+	PidsAnswer answer;
+
+	examine_pids(&examination->roots, question->pid, &answer);
+	answer.number = question->number;
+	if (send(WHO_FD, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+		_exit(EXIT_FAILURE);
 }
 
 /* Answers the next question. Ends the process if it is malformed, or if the daemon has ended. */
 static void serve_who(const Examination *examination)
 {
 	WhoQuestion question;
-	WhoAnswer answer;
 	ssize_t size = recv(WHO_FD, &question, sizeof(question), MSG_TRUNC | MSG_DONTWAIT);
 
 	if (size < 0 && errno == EAGAIN)
 		return;
-	if (size != sizeof(question))
+	if (size != sizeof(question) || question.topic >= WHO_MAX)
 		_exit(size == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-	examine_who(&examination->roots, &examination->own, question.pid, &answer);
-	answer.number = question.number;
-	if (send(WHO_FD, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
-		_exit(EXIT_FAILURE);
+	if (question.topic == WHO_PIDS)
+		answer_pids(examination, &question);
+	else
+		answer_who(examination, &question);
 }
 
-/* --- contexts -------------------------------------------------------------------------------- */
+/* --- searches -------------------------------------------------------------------------------- */
 
 /* Returns the only fd that came with the message, or -1. */
 static int take_fd(struct msghdr *message)
@@ -99,7 +141,7 @@ static int take_fd(struct msghdr *message)
 /* Starts the next search. Ends the process as serve_who() does. */
 static void serve_context(Examination *examination)
 {
-	ContextQuestion question;
+	SearchQuestion question;
 	char control[CMSG_SPACE(sizeof(int))];
 	struct iovec data = { .iov_base = &question, .iov_len = sizeof(question) };
 	struct msghdr message = {
@@ -188,6 +230,7 @@ static _Noreturn void run(const FsRoots *roots, const UserNamespace *own,
 	    getppid() != daemon || !arrange_fds(sockets))
 		_exit(EXIT_FAILURE);
 	prctl(PR_SET_NAME, EXAMINER_NAME);
+	examination.own_pids = pid_namespace_own(roots);
 	context_searches_init(&examination.searches, roots, CONTEXT_FD, WHO_FD);
 	serve(&examination);
 }

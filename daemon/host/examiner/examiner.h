@@ -25,7 +25,12 @@ typedef struct ExaminerSockets {
  */
 int examiner_start(const FsRoots *roots, const UserNamespace *own, ExaminerSockets *ret);
 
-/* Answers the question in this process. Leaves the number of the answer 0. */
-void examine_who(const FsRoots *roots, const UserNamespace *own, pid_t pid, WhoAnswer *ret);
+/*
+ * Answer a question in this process. They leave the number of the answer 0. own_pids is the inode
+ * of the daemon's pid namespace, or 0 if that is not asked about.
+ */
+void examine_who(const FsRoots *roots, const UserNamespace *own, uint64_t own_pids, pid_t pid,
+		 WhoAnswer *ret);
+void examine_pids(const FsRoots *roots, pid_t pid, PidsAnswer *ret);
 
 #endif

@@ -11,11 +11,22 @@
 
 #define EXECUTABLE_SIZE 256
 
-/* Asks who the process with this pid is. The examiner answers these questions in order. */
+/* Pid namespaces below the daemon's that a process can be in; the kernel allows no more. */
+#define PID_LEVELS_MAX 32
+
+/* Selects what the examiner answers about a process. */
+typedef enum WhoTopic {
+	WHO_IS_IT,              /* a WhoAnswer without is_in_own_pid_namespace */
+	WHO_WITH_PID_NAMESPACE, /* a complete WhoAnswer */
+	WHO_PIDS,               /* a PidsAnswer */
+	WHO_MAX,
+} WhoTopic;
+
+/* Asks about the process with this pid. The examiner answers these questions in order. */
 typedef struct WhoQuestion {
 	uint64_t number;
 	int32_t pid;
-	uint32_t unused;
+	uint32_t topic; /* a WhoTopic */
 } WhoQuestion;
 
 /* Errors are positive numbers of errno.h, or 0. */
@@ -27,23 +38,41 @@ typedef struct WhoAnswer {
 	int32_t owner_error;
 	uint32_t owner; /* of the outermost namespace below the daemon's; valid if owner_error is 0,
 			 * and the namespace is not the daemon's */
-	uint32_t unused;
+	uint32_t is_in_own_pid_namespace; /* 1 if it is known to be in the daemon's, else 0 */
 	char executable[EXECUTABLE_SIZE]; /* its path, cut to fit; empty if it is not known */
 } WhoAnswer;
 
-/* Asks whether the process has a graphics context. Its pidfd comes with the message. */
-typedef struct ContextQuestion {
+/* A pid namespace below the daemon's, and the pid of a process there. */
+typedef struct PidLevel {
+	uint64_t inode;
+	int32_t pid;
+	uint32_t unused;
+} PidLevel;
+
+typedef struct PidsAnswer {
+	uint64_t number;
+	int32_t error;
+	uint32_t count;                  /* 0 if the process is in the daemon's namespace */
+	PidLevel levels[PID_LEVELS_MAX]; /* the innermost last */
+} PidsAnswer;
+
+/*
+ * Asks for a search that can take long: whether the process has a graphics context, or which
+ * process has another pid in its pid namespace. The pidfd of the process comes with the message.
+ */
+typedef struct SearchQuestion {
 	uint64_t number;
 	int32_t pid;
 	uint32_t payer; /* the uid that pays for the search, and its class */
 	uint32_t payer_is_operator;
-	uint32_t unused;
-} ContextQuestion;
+	int32_t inner_pid; /* the other pid, or 0 to search for a graphics context */
+} SearchQuestion;
 
-typedef struct ContextAnswer {
+typedef struct SearchAnswer {
 	uint64_t number;
 	uint32_t lookup; /* a Lookup other than LOOKUP_PENDING */
-	uint32_t kind;   /* a GraphicsContextKind if the lookup is LOOKUP_FOUND, else 0 */
-} ContextAnswer;
+	uint32_t value;  /* if FOUND: a GraphicsContextKind, or the pid that the daemon sees; else 0
+			  */
+} SearchAnswer;
 
 #endif

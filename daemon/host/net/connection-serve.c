@@ -5,7 +5,7 @@
 
 #include "daemon/api/reply.h"
 #include "daemon/host/log/log.h"
-#include "daemon/host/net/caller-context.h"
+#include "daemon/host/net/caller-search.h"
 #include "daemon/host/net/connection.h"
 #include "daemon/host/net/receive.h"
 #include "daemon/host/net/send.h"

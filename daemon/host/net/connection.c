@@ -9,7 +9,7 @@
 #include "daemon/api/dispatch.h"
 #include "daemon/api/reply.h"
 #include "daemon/host/log/log.h"
-#include "daemon/host/net/caller-context.h"
+#include "daemon/host/net/caller-search.h"
 #include "daemon/host/net/peer.h"
 #include "daemon/host/server.h"
 #include "proto/fd-util.h"

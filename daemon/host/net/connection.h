@@ -30,7 +30,8 @@ struct Connection {
 	uint32_t buffered;      /* bytes of input and output, included in the user's sum */
 	struct event event;
 	Task task;
-	CallerSearch *search; /* for the request that waits, or NULL */
+	CallerSearch *search;             /* for the request that waits, or NULL */
+	SLIST_HEAD(, FoundProcess) found; /* for the same request, see caller-search.c */
 	Caller caller;
 	Session session;
 	Buffer output;

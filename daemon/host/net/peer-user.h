@@ -30,7 +30,7 @@ typedef struct PeerUser {
 	size_t connection_count;
 	size_t buffered; /* bytes of input and output */
 
-	TAILQ_HEAD(, CallerSearch) searches; /* see caller-context.c */
+	TAILQ_HEAD(, CallerSearch) searches; /* see caller-search.c */
 
 	TAILQ_HEAD(, Connection) storing; /* see fdstore-wait.c */
 	TAILQ_ENTRY(PeerUser) of_storing; /* if any connection is in storing */

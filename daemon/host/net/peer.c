@@ -6,6 +6,7 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 
+#include "daemon/host/process/process-pids.h"
 #include "proto/fd-util.h"
 
 /*
@@ -145,7 +146,7 @@ static int open_pidfd(int connection, pid_t pid, bool *ret_is_by_pid)
  * Tests whether a process that was found by its pid may be the peer. It is another one if it has
  * other ids. Returns 0, -ESRCH if it is another one, or another negative errno.
  */
-static int check_ids(const HostProcess *process, const Caller *caller)
+static int check_ids(HostProcess *process, const Caller *caller)
 {
 	Credentials now;
 
@@ -217,11 +218,11 @@ static int find_owner(const WhoAnswer *who, SubordinateIds *subordinate_ids, uid
 }
 
 /*
- * Finds the uid that pays for a live peer. If the peer may not be examined, it is not an operator
- * and pays itself. Returns 0, -ESRCH if the peer has exited meanwhile or the examiner has failed,
- * or another negative errno if out of fds or memory.
+ * Finds the uid that pays for a live peer, and its pid namespace. If the peer may not be examined,
+ * it is not an operator and pays itself. Returns 0, -ESRCH if the peer has exited meanwhile or the
+ * examiner has failed, or another negative errno if out of fds or memory.
  */
-static int find_account(const HostProcess *process, const UserNamespace *own,
+static int find_account(HostProcess *process, const UserNamespace *own,
 			SubordinateIds *subordinate_ids, Caller *caller)
 {
 	WhoAnswer who;
@@ -243,6 +244,10 @@ static int find_account(const HostProcess *process, const UserNamespace *own,
 	/* Another process may have had the pid while it was read. */
 	if (!host_process_is_alive(process))
 		return -ESRCH;
+	int pids_error = host_process_learn_pids(process, &who);
+	if (pids_error < 0)
+		return pids_error == -EPIPE ? -ESRCH : pids_error;
+	caller->pid_namespace = host_process_pid_namespace(process);
 	caller->in_initial_user_namespace = in_own;
 	caller->has_user_namespace = who.error == 0;
 	caller->user_namespace = found;

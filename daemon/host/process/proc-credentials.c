@@ -116,6 +116,24 @@ int proc_status_parse(const char *status, Credentials *ret)
 	return parse_groups(find_line(status, "Groups"), ret->gids[ID_EFFECTIVE], &ret->groups);
 }
 
+int proc_status_parse_pids(const char *status, pid_t *ret, size_t room, size_t *ret_count)
+{
+	const char *line = find_line(status, "NSpid");
+	size_t count = line ? count_words(line) : 0;
+
+	if (count > room)
+		return -EBADMSG;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t pid;
+
+		if (!parse_id(&line, &pid) || pid > INT32_MAX)
+			return -EBADMSG;
+		ret[i] = (pid_t)pid;
+	}
+	*ret_count = count;
+	return 0;
+}
+
 /* Returns true for the errors that reading a label file gives if no LSM implements it. */
 static bool errno_is_no_label(int error)
 {

@@ -30,6 +30,13 @@ LabelFiles label_files_find(int folder);
 int proc_credentials_read(int folder, const LabelFiles *files, Credentials *ret);
 
 /*
+ * Parses the pids of a process from the text of its /proc/PID/status: that in the pid namespace of
+ * /proc, then those in the namespaces below. Sets *ret_count to 0 on a kernel without pid
+ * namespaces. Returns 0, or -EBADMSG if malformed or more than room.
+ */
+int proc_status_parse_pids(const char *status, pid_t *ret, size_t room, size_t *ret_count);
+
+/*
  * Parses the text of /proc/PID/status into *ret, without changing labels and namespace. Returns 0,
  * -EBADMSG if malformed, or -ENOMEM.
  */

@@ -9,6 +9,8 @@
 #include <sys/pidfd.h>
 
 #include "daemon/host/process/file-read.h"
+#include "daemon/host/process/pid-namespace.h"
+#include "daemon/host/process/process-pids.h"
 #include "daemon/host/process/process-stat.h"
 #include "daemon/host/process/user-namespace.h"
 #include "proto/fd-util.h"
@@ -41,6 +43,8 @@ static void host_process_free(HostProcess *process)
 		LIST_REMOVE(process, unused);
 	host_process_forget_pid(process);
 	RB_REMOVE(HostProcessKeyTree, &process->table->by_key, process);
+	inner_pids_unref(process->inner_pids);
+	pid_namespace_put(&process->table->pid_namespaces, process->pid_namespace);
 	fd_close(&process->pidfd);
 	free(process);
 }
@@ -127,6 +131,7 @@ void process_table_init(ProcessTable *table, struct event_base *base, const FsRo
 	RB_INIT(&table->by_key);
 	RB_INIT(&table->by_pid);
 	LIST_INIT(&table->unused);
+	pid_namespace_table_init(&table->pid_namespaces);
 	event_assign(&table->sweep_event, base, -1, 0, on_sweep, table);
 }
 
@@ -402,9 +407,9 @@ int host_process_ask_who(const HostProcess *process, WhoAnswer *ret)
 	UserNamespace own = { 0 };
 
 	if (table->examiner)
-		return examiner_ask_who(table->examiner, process->pid, ret);
+		return examiner_ask_who(table->examiner, process->pid, !process->knows_pids, ret);
 	user_namespace_own(&table->roots, &own);
-	examine_who(&table->roots, &own, process->pid, ret);
+	examine_who(&table->roots, &own, pid_namespace_own(&table->roots), process->pid, ret);
 	return 0;
 }
 
@@ -421,35 +426,38 @@ static int read_open_credentials(const HostProcess *process, Credentials *ret)
 }
 
 /* Returns 0 or a negative errno with *ret empty. */
-static int read_all_credentials(const HostProcess *process, Credentials *ret)
+static int read_all_credentials(const HostProcess *process, WhoAnswer *who, Credentials *ret)
 {
 	Examiner *examiner = process->table->examiner;
-	WhoAnswer who;
 
-	if (host_process_ask_who(process, &who) < 0)
+	if (host_process_ask_who(process, who) < 0)
 		return -ENOMEM;
-	int error = who.error == 0 ? read_open_credentials(process, ret) : -who.error;
+	int error = who->error == 0 ? read_open_credentials(process, ret) : -who->error;
 	if (error < 0)
 		return error;
 	ret->user_namespace = (UserNamespace){
-		.device = who.namespace_device,
-		.inode = who.namespace_inode,
+		.device = who->namespace_device,
+		.inode = who->namespace_inode,
 	};
 	if (examiner)
-		examiner_remember(examiner, process->key, &who);
+		examiner_remember(examiner, process->key, who);
 	return 0;
 }
 
-Lookup host_process_read_credentials(const HostProcess *process, Credentials *ret)
+Lookup host_process_read_credentials(HostProcess *process, Credentials *ret)
 {
-	int error = read_all_credentials(process, ret);
+	WhoAnswer who;
+	int error = read_all_credentials(process, &who, ret);
+	bool is_alive = host_process_is_alive(process);
+	int pids_error = is_alive && error == 0 ? host_process_learn_pids(process, &who) : 0;
 
-	if (!host_process_is_alive(process)) {
-		if (error == 0)
-			credentials_deinit(ret);
-		return LOOKUP_GONE;
-	}
-	if (error == 0)
+	if (error == 0 && is_alive && pids_error == 0)
 		return LOOKUP_FOUND;
+	if (error == 0)
+		credentials_deinit(ret);
+	if (!is_alive)
+		return LOOKUP_GONE;
+	if (error == 0)
+		return LOOKUP_EXHAUSTED;
 	return errno_is_exhaustion(-error) ? LOOKUP_EXHAUSTED : LOOKUP_UNREADABLE;
 }

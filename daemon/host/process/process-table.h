@@ -9,6 +9,7 @@
 #include "daemon/core/tree.h"
 #include "daemon/host/examiner/examiner-client.h"
 #include "daemon/host/process/fs-roots.h"
+#include "daemon/host/process/pid-namespace-table.h"
 #include "daemon/host/process/proc-credentials.h"
 
 /*
@@ -27,6 +28,9 @@ typedef struct HostProcess {
 	bool is_persisted;       /* the table's persistence has its persisted record */
 	bool has_pid;            /* in by_pid: the pid has not been reused */
 	bool is_unused;          /* in the table's unused list */
+	bool knows_pids;         /* the two members below are known */
+	InnerPids *inner_pids;   /* its pids in the namespaces below the daemon's, or NULL */
+	KnownPidNamespace *pid_namespace; /* its own if below the daemon's, or NULL */
 	struct event exit_event;
 	struct ProcessTable *table;
 	RB_ENTRY(HostProcess) by_key;
@@ -65,6 +69,7 @@ typedef struct ProcessTable {
 	HostProcessKeyTree by_key;
 	HostProcessPidTree by_pid;
 	ProcessKey last_key;
+	PidNamespaceTable pid_namespaces;
 	LIST_HEAD(, HostProcess) unused;
 	struct event sweep_event; /* frees the unused list at the end of the turn */
 	void (*exited)(void *context, ProcessKey key);
@@ -150,6 +155,6 @@ int host_process_ask_who(const HostProcess *process, WhoAnswer *ret);
  * deinitialises *ret. Returns LOOKUP_FOUND; or, with nothing to deinitialise, LOOKUP_GONE,
  * LOOKUP_UNREADABLE, or LOOKUP_EXHAUSTED, which includes the examiner's failure.
  */
-Lookup host_process_read_credentials(const HostProcess *process, Credentials *ret);
+Lookup host_process_read_credentials(HostProcess *process, Credentials *ret);
 
 #endif

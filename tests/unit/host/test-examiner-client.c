@@ -22,10 +22,10 @@ typedef struct Fixture {
 	Examiner examiner;
 	int who; /* the examiner's ends */
 	int context;
-	ContextRequest request;
+	SearchRequest request;
 	unsigned int answers;
 	Lookup lookup;
-	GraphicsContextKind kind;
+	uint32_t value;
 } Fixture;
 
 static Fixture fixture;
@@ -72,10 +72,10 @@ static void expect_failed(void)
 	WhoAnswer answer;
 
 	cr_assert(fixture.examiner.has_failed);
-	cr_assert_eq(examiner_ask_who(&fixture.examiner, getpid(), &answer), -EPIPE);
-	fixture.request = (ContextRequest){ 0 };
-	cr_assert_eq(examiner_ask_context(&fixture.examiner, &fixture.request, getpid(), 0,
-					  &(Payer){ 0 }),
+	cr_assert_eq(examiner_ask_who(&fixture.examiner, getpid(), false, &answer), -EPIPE);
+	fixture.request = (SearchRequest){ 0 };
+	cr_assert_eq(examiner_ask_search(&fixture.examiner, &fixture.request, getpid(), 0,
+					 &(Payer){ 0 }),
 		     LOOKUP_EXHAUSTED);
 }
 
@@ -90,7 +90,7 @@ static void expect_who(const void *message, size_t size, int expected)
 	WhoQuestion question;
 
 	cr_assert_eq(send(fixture.who, message, size, 0), (ssize_t)size);
-	cr_assert_eq(examiner_ask_who(&fixture.examiner, 4711, &answer), expected);
+	cr_assert_eq(examiner_ask_who(&fixture.examiner, 4711, false, &answer), expected);
 	cr_assert_eq(recv(fixture.who, &question, sizeof(question), MSG_DONTWAIT),
 		     sizeof(question));
 	cr_assert_eq(question.number, FIRST);
@@ -156,7 +156,7 @@ Test(examiner_client, who_in_silence)
 	WhoAnswer answer;
 
 	be_impatient();
-	cr_assert_eq(examiner_ask_who(&fixture.examiner, 1, &answer), -EPIPE);
+	cr_assert_eq(examiner_ask_who(&fixture.examiner, 1, false, &answer), -EPIPE);
 	expect_failed();
 }
 
@@ -166,7 +166,7 @@ Test(examiner_client, who_after_death)
 
 	fd_close(&fixture.who);
 	fd_close(&fixture.context);
-	cr_assert_eq(examiner_ask_who(&fixture.examiner, 1, &answer), -EPIPE);
+	cr_assert_eq(examiner_ask_who(&fixture.examiner, 1, false, &answer), -EPIPE);
 	event_base_dispatch(fixture.base);
 	expect_failed();
 }
@@ -176,8 +176,75 @@ Test(examiner_client, who_that_dies_over_a_question)
 	WhoAnswer answer;
 
 	shutdown(fixture.who, SHUT_WR);
-	cr_assert_eq(examiner_ask_who(&fixture.examiner, 1, &answer), -EPIPE);
+	cr_assert_eq(examiner_ask_who(&fixture.examiner, 1, false, &answer), -EPIPE);
 	expect_failed();
+}
+
+/* --- pids ------------------------------------------------------------------------------------ */
+
+static const PidsAnswer two_levels = {
+	.number = FIRST,
+	.count = 2,
+	.levels = { { .inode = 4026532001, .pid = 17 }, { .inode = 4026532002, .pid = 1 } },
+};
+
+static void expect_pids(const void *message, size_t size, int expected)
+{
+	PidsAnswer answer;
+	WhoQuestion question;
+
+	cr_assert_eq(send(fixture.who, message, size, 0), (ssize_t)size);
+	cr_assert_eq(examiner_ask_pids(&fixture.examiner, 4711, &answer), expected);
+	cr_assert_eq(recv(fixture.who, &question, sizeof(question), MSG_DONTWAIT),
+		     sizeof(question));
+	cr_assert_eq(question.topic, WHO_PIDS);
+	cr_assert_eq(question.pid, 4711);
+	if (expected < 0)
+		expect_failed();
+	else
+		cr_assert_eq(memcmp(&answer, message, size), 0);
+}
+
+Test(examiner_client, pids_are_answered)
+{
+	expect_pids(&two_levels, sizeof(two_levels), 0);
+}
+
+Test(examiner_client, pids_of_too_many_levels)
+{
+	PidsAnswer answer = two_levels;
+
+	answer.count = PID_LEVELS_MAX + 1;
+	expect_pids(&answer, sizeof(answer), -EPIPE);
+}
+
+Test(examiner_client, pids_that_are_none)
+{
+	PidsAnswer answer = two_levels;
+
+	answer.levels[1].pid = 0;
+	expect_pids(&answer, sizeof(answer), -EPIPE);
+}
+
+Test(examiner_client, pids_in_a_namespace_without_an_inode)
+{
+	PidsAnswer answer = two_levels;
+
+	answer.levels[0].inode = 0;
+	expect_pids(&answer, sizeof(answer), -EPIPE);
+}
+
+Test(examiner_client, pids_and_an_error)
+{
+	PidsAnswer answer = two_levels;
+
+	answer.error = EACCES;
+	expect_pids(&answer, sizeof(answer), -EPIPE);
+}
+
+Test(examiner_client, who_instead_of_pids)
+{
+	expect_pids(&valid, sizeof(valid), -EPIPE);
 }
 
 Test(examiner_client, an_executable_is_asked_for_once)
@@ -193,20 +260,20 @@ Test(examiner_client, an_executable_is_asked_for_once)
 
 /* --- contexts -------------------------------------------------------------------------------- */
 
-static void on_answer(ContextRequest *request, Lookup lookup, GraphicsContextKind kind)
+static void on_answer(SearchRequest *request, Lookup lookup, uint32_t value)
 {
 	cr_assert_eq(request, &fixture.request);
 	fixture.answers++;
 	fixture.lookup = lookup;
-	fixture.kind = kind;
+	fixture.value = value;
 	event_base_loopbreak(fixture.base);
 }
 
 static void ask_context(void)
 {
 	fixture.request.answered = on_answer;
-	cr_assert_eq(examiner_ask_context(&fixture.examiner, &fixture.request, 4711, 0,
-					  &(Payer){ .uid = 47001 }),
+	cr_assert_eq(examiner_ask_search(&fixture.examiner, &fixture.request, 4711, 0,
+					 &(Payer){ .uid = 47001 }),
 		     LOOKUP_PENDING);
 }
 
@@ -217,13 +284,13 @@ static void answer_context(const void *message, size_t size)
 	event_base_loop(fixture.base, EVLOOP_ONCE);
 }
 
-static const ContextAnswer found = { .number = FIRST,
-				     .lookup = LOOKUP_FOUND,
-				     .kind = GRAPHICS_CONTEXT_DRM };
+static const SearchAnswer found = { .number = FIRST,
+				    .lookup = LOOKUP_FOUND,
+				    .value = GRAPHICS_CONTEXT_DRM };
 
 Test(examiner_client, context_is_found)
 {
-	ContextQuestion question;
+	SearchQuestion question;
 
 	ask_context();
 	cr_assert_eq(recv(fixture.context, &question, sizeof(question), MSG_DONTWAIT),
@@ -235,11 +302,26 @@ Test(examiner_client, context_is_found)
 	answer_context(&found, sizeof(found));
 	cr_assert_eq(fixture.answers, 1);
 	cr_assert_eq(fixture.lookup, LOOKUP_FOUND);
-	cr_assert_eq(fixture.kind, GRAPHICS_CONTEXT_DRM);
+	cr_assert_eq(fixture.value, GRAPHICS_CONTEXT_DRM);
 	/* An answer that is not awaited any more is ignored. */
 	answer_context(&found, sizeof(found));
 	cr_assert_eq(fixture.answers, 1);
 	cr_assert_not(fixture.examiner.has_failed);
+}
+
+Test(examiner_client, pid_is_found)
+{
+	SearchAnswer answer = { .number = FIRST, .lookup = LOOKUP_FOUND, .value = 4000000 };
+	SearchQuestion question;
+
+	fixture.request.inner_pid = 17;
+	ask_context();
+	cr_assert_eq(recv(fixture.context, &question, sizeof(question), MSG_DONTWAIT),
+		     sizeof(question));
+	cr_assert_eq(question.inner_pid, 17);
+	answer_context(&answer, sizeof(answer));
+	cr_assert_eq(fixture.answers, 1);
+	cr_assert_eq(fixture.value, 4000000);
 }
 
 /* Expects that the answer stops the loop, and that the request ends with the client. */
@@ -255,9 +337,17 @@ static void expect_invalid(const void *message, size_t size)
 	cr_assert_eq(fixture.lookup, LOOKUP_EXHAUSTED);
 }
 
+Test(examiner_client, pid_that_is_none)
+{
+	SearchAnswer answer = { .number = FIRST, .lookup = LOOKUP_FOUND, .value = UINT32_MAX };
+
+	fixture.request.inner_pid = 17;
+	expect_invalid(&answer, sizeof(answer));
+}
+
 Test(examiner_client, context_with_a_number_never_asked)
 {
-	ContextAnswer answer = found;
+	SearchAnswer answer = found;
 
 	answer.number++;
 	expect_invalid(&answer, sizeof(answer));
@@ -265,7 +355,7 @@ Test(examiner_client, context_with_a_number_never_asked)
 
 Test(examiner_client, context_without_a_number)
 {
-	ContextAnswer answer = found;
+	SearchAnswer answer = found;
 
 	answer.number = 0;
 	expect_invalid(&answer, sizeof(answer));
@@ -273,30 +363,30 @@ Test(examiner_client, context_without_a_number)
 
 Test(examiner_client, context_with_a_lookup_that_is_none)
 {
-	ContextAnswer answer = { .number = FIRST, .lookup = LOOKUP_PENDING };
+	SearchAnswer answer = { .number = FIRST, .lookup = LOOKUP_PENDING };
 
 	expect_invalid(&answer, sizeof(answer));
 }
 
 Test(examiner_client, context_with_a_kind_that_is_none)
 {
-	ContextAnswer answer = found;
+	SearchAnswer answer = found;
 
-	answer.kind = GRAPHICS_CONTEXT_MAX;
+	answer.value = GRAPHICS_CONTEXT_MAX;
 	expect_invalid(&answer, sizeof(answer));
 }
 
 Test(examiner_client, context_of_the_daemon_itself)
 {
-	ContextAnswer answer = found;
+	SearchAnswer answer = found;
 
-	answer.kind = GRAPHICS_CONTEXT_VAILD;
+	answer.value = GRAPHICS_CONTEXT_VAILD;
 	expect_invalid(&answer, sizeof(answer));
 }
 
 Test(examiner_client, context_that_is_absent_and_has_a_kind)
 {
-	ContextAnswer answer = found;
+	SearchAnswer answer = found;
 
 	answer.lookup = LOOKUP_ABSENT;
 	expect_invalid(&answer, sizeof(answer));
@@ -309,7 +399,7 @@ Test(examiner_client, context_too_short)
 
 Test(examiner_client, context_too_long)
 {
-	const char bytes[sizeof(ContextAnswer) + 1] = { FIRST };
+	const char bytes[sizeof(SearchAnswer) + 1] = { FIRST };
 
 	expect_invalid(bytes, sizeof(bytes));
 }
@@ -370,11 +460,11 @@ Test(examiner_client, the_examiner_answers)
 
 	start_examiner();
 	cr_assert_gt(readlink("/proc/self/exe", own, sizeof(own) - 1), 0);
-	cr_assert_eq(examiner_ask_who(&fixture.examiner, getpid(), &answer), 0);
+	cr_assert_eq(examiner_ask_who(&fixture.examiner, getpid(), false, &answer), 0);
 	cr_assert_eq(answer.error, 0);
 	cr_assert_neq(answer.namespace_inode, 0);
 	cr_assert_str_eq(answer.executable, own);
-	cr_assert_eq(examiner_ask_who(&fixture.examiner, 0, &answer), 0);
+	cr_assert_eq(examiner_ask_who(&fixture.examiner, 0, false, &answer), 0);
 	cr_assert_eq(answer.error, ENOENT);
 	cr_assert_eq(answer.owner_error, ENOENT);
 }
@@ -408,7 +498,7 @@ Test(examiner_client, a_short_question_ends_the_examiner)
 
 Test(examiner_client, a_context_question_without_a_pidfd_ends_the_examiner)
 {
-	const ContextQuestion question = { .number = FIRST };
+	const SearchQuestion question = { .number = FIRST };
 
 	start_examiner();
 	expect_exit(&question, sizeof(question), fixture.examiner.sockets.context, EXIT_FAILURE);
