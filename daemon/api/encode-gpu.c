@@ -40,7 +40,7 @@ void encode_adapter(Writer *writer, const Adapter *adapter)
 	writer_object_end(writer);
 }
 
-void encode_gpu_process(Writer *writer, const GpuProcess *gpu_process)
+void encode_gpu_process(Writer *writer, const GpuProcess *gpu_process, PidNamespace reader)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "process");
@@ -53,7 +53,7 @@ void encode_gpu_process(Writer *writer, const GpuProcess *gpu_process)
 	writer_boolean(writer, gpu_process->is_system);
 	if (gpu_process->process) {
 		writer_key(writer, "pid");
-		writer_unsigned(writer, (uint64_t)gpu_process->process->pid);
+		encode_pid(writer, gpu_process->process, reader);
 	}
 	OPTIONAL_STRING(writer, "name", gpu_process->name);
 	if (gpu_process->vm) {

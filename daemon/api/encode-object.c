@@ -84,11 +84,11 @@ void encode_opened_object(Writer *writer, const SharedObject *object)
 	encode_memory(writer, object);
 }
 
-void encode_holder(Writer *writer, const ObjectHolder *holder)
+void encode_holder(Writer *writer, const ObjectHolder *holder, PidNamespace reader)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "pid");
-	writer_unsigned(writer, (uint64_t)holder->process->pid);
+	encode_pid(writer, holder->process, reader);
 	writer_key(writer, "uid");
 	writer_unsigned(writer, holder->process->uid);
 	writer_key(writer, "since");
@@ -96,18 +96,18 @@ void encode_holder(Writer *writer, const ObjectHolder *holder)
 	writer_object_end(writer);
 }
 
-void encode_holders(Writer *writer, const SharedObject *object)
+void encode_holders(Writer *writer, const SharedObject *object, PidNamespace reader)
 {
 	const ObjectHolder *holder;
 
 	writer_key(writer, "holders");
 	writer_array_begin(writer);
 	LIST_FOREACH (holder, &object->holders, of_object)
-		encode_holder(writer, holder);
+		encode_holder(writer, holder, reader);
 	writer_array_end(writer);
 }
 
-void encode_shared_object(Writer *writer, const SharedObject *object)
+void encode_shared_object(Writer *writer, const SharedObject *object, PidNamespace reader)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "handle");
@@ -117,10 +117,11 @@ void encode_shared_object(Writer *writer, const SharedObject *object)
 	encode_object(writer, object, false);
 	encode_memory(writer, object);
 	writer_key(writer, "sharedByPid");
-	writer_unsigned(writer, (uint64_t)object->sharer_pid);
+	writer_unsigned(writer, (uint64_t)inner_pids_translate(object->sharer_inner_pids,
+							       object->sharer_pid, reader));
 	writer_key(writer, "since");
 	writer_seconds(writer, object->since);
-	encode_holders(writer, object);
+	encode_holders(writer, object, reader);
 	writer_object_end(writer);
 }
 
@@ -145,13 +146,13 @@ static void encode_damage(Writer *writer, const Event *event)
 	writer_array_end(writer);
 }
 
-void encode_event_object(Writer *writer, const Event *event)
+void encode_event_object(Writer *writer, const Event *event, PidNamespace reader)
 {
 	writer_key(writer, "sharedObject");
-	encode_shared_object(writer, container_of(event->entity, SharedObject, entity));
+	encode_shared_object(writer, container_of(event->entity, SharedObject, entity), reader);
 	if (event->holder) {
 		writer_key(writer, "holder");
-		encode_holder(writer, event->holder);
+		encode_holder(writer, event->holder, reader);
 	}
 	if (event->damage_count > 0)
 		encode_damage(writer, event);

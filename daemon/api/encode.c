@@ -6,13 +6,18 @@
 #include "proto/macros.h"
 #include "proto/status.h"
 
-void encode_registration(Writer *writer, const Registration *registration)
+void encode_pid(Writer *writer, const Process *process, PidNamespace reader)
+{
+	writer_unsigned(writer, (uint64_t)process_pid_in(process, reader));
+}
+
+void encode_registration(Writer *writer, const Registration *registration, PidNamespace reader)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "virtualMachineGuid");
 	writer_guid(writer, &registration->vm->guid);
 	writer_key(writer, "pid");
-	writer_unsigned(writer, (uint64_t)registration->process->pid);
+	encode_pid(writer, registration->process, reader);
 	writer_key(writer, "uid");
 	writer_unsigned(writer, registration->connection_credentials.uid);
 	writer_key(writer, "graphicsContext");
@@ -24,34 +29,36 @@ void encode_registration(Writer *writer, const Registration *registration)
 	writer_object_end(writer);
 }
 
-static void encode_display_client(Writer *writer, const DisplayClient *client)
+static void encode_display_client(Writer *writer, const DisplayClient *client, PidNamespace reader)
 {
 	writer_object_begin(writer);
 	OPTIONAL_STRING(writer, "user", client->user);
 	if (!client->user) {
 		writer_key(writer, "pid");
-		writer_unsigned(writer, (uint64_t)client->pid);
+		writer_unsigned(writer, (uint64_t)inner_pids_translate(client->inner_pids,
+								       client->pid, reader));
 	}
 	writer_object_end(writer);
 }
 
-static void encode_display_clients(Writer *writer, const DisplayClients *clients)
+static void encode_display_clients(Writer *writer, const DisplayClients *clients,
+				   PidNamespace reader)
 {
 	writer_key(writer, "displayClients");
 	writer_array_begin(writer);
 	for (size_t i = 0; clients->are_explicit && i < clients->count; i++)
-		encode_display_client(writer, &clients->items[i]);
+		encode_display_client(writer, &clients->items[i], reader);
 	writer_array_end(writer);
 }
 
-static void encode_agent(Writer *writer, const Agent *agent)
+static void encode_agent(Writer *writer, const Agent *agent, PidNamespace reader)
 {
 	writer_key(writer, "agent");
 	writer_object_begin(writer);
 	OPTIONAL_STRING(writer, "user", agent->user);
 	if (agent->process) {
 		writer_key(writer, "pid");
-		writer_unsigned(writer, (uint64_t)agent->process->pid);
+		encode_pid(writer, agent->process, reader);
 	}
 	writer_object_end(writer);
 }
@@ -76,7 +83,8 @@ static void encode_virtual_gpus(Writer *writer, const VirtualMachine *vm)
 	writer_array_end(writer);
 }
 
-void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine *vm)
+void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine *vm,
+			    PidNamespace reader)
 {
 	const Quarantine *quarantine = quarantine_find(broker, &vm->guid);
 
@@ -85,14 +93,14 @@ void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine
 	writer_guid(writer, &vm->guid);
 	OPTIONAL_STRING(writer, "name", vm->name);
 	writer_key(writer, "vmmPid");
-	writer_unsigned(writer, (uint64_t)vm->vmm->pid);
+	encode_pid(writer, vm->vmm, reader);
 	writer_key(writer, "source");
 	writer_string(writer, "api");
 	writer_key(writer, "registeredByUid");
 	writer_unsigned(writer, vm->registered_by);
-	encode_display_clients(writer, &vm->display_clients);
+	encode_display_clients(writer, &vm->display_clients, reader);
 	if (vm->has_agent)
-		encode_agent(writer, &vm->agent);
+		encode_agent(writer, &vm->agent, reader);
 	encode_virtual_gpus(writer, vm);
 	writer_key(writer, "registrations");
 	writer_unsigned(writer, vm->registration_count);
@@ -131,7 +139,7 @@ static void encode_event_gpu_process(Writer *writer, const Event *event)
 	}
 }
 
-static void encode_event_entity(Writer *writer, const Event *event)
+static void encode_event_entity(Writer *writer, const Event *event, PidNamespace reader)
 {
 	const VirtualGpu *virtual_gpu;
 	const Quarantine *quarantine;
@@ -139,7 +147,8 @@ static void encode_event_entity(Writer *writer, const Event *event)
 	switch (event->entity->type) {
 	case ENTITY_REGISTRATION:
 		writer_key(writer, "registration");
-		encode_registration(writer, container_of(event->entity, Registration, entity));
+		encode_registration(writer, container_of(event->entity, Registration, entity),
+				    reader);
 		return;
 	case ENTITY_VIRTUAL_GPU:
 		virtual_gpu = container_of(event->entity, VirtualGpu, entity);
@@ -162,7 +171,7 @@ static void encode_event_entity(Writer *writer, const Event *event)
 		encode_event_gpu_process(writer, event);
 		return;
 	case ENTITY_OBJECT:
-		encode_event_object(writer, event);
+		encode_event_object(writer, event, reader);
 		return;
 	case ENTITY_VIRTUAL_MACHINE:
 		writer_key(writer, "since");
@@ -181,7 +190,7 @@ static bool event_kind_ends(EventKind kind)
 	       kind == EVENT_ADAPTER_REMOVED || kind == EVENT_UNSHARED || kind == EVENT_RELEASED;
 }
 
-void encode_event(Writer *writer, const Event *event)
+void encode_event(Writer *writer, const Event *event, PidNamespace reader)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "kind");
@@ -191,7 +200,7 @@ void encode_event(Writer *writer, const Event *event)
 		writer_guid(writer, event->virtual_machine);
 	}
 	if (event->entity)
-		encode_event_entity(writer, event);
+		encode_event_entity(writer, event, reader);
 	if (event_kind_ends(event->kind)) {
 		writer_key(writer, "status");
 		writer_string(writer, status_name(end_reason_status(event->reason)));

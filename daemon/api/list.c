@@ -40,7 +40,7 @@ ListStep list_next_entity(const ListView *view, ListCursor *cursor, Writer *writ
 		if (!list_has(view, entity))
 			continue;
 		if (writer)
-			list->write(view->service, writer, entity);
+			list->write(view, writer, entity);
 		return LIST_ITEM;
 	}
 	return entity ? LIST_GOES_ON : LIST_ENDS;

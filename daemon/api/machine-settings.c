@@ -69,6 +69,7 @@ static NTSTATUS resolve_display_client(Request *request, const char *path, const
 		ResolvedProcess process = { 0 };
 		status = process_resolve(request, member, party->pid.value, &process);
 		ret->pid = process.pid;
+		ret->inner_pids = inner_pids_ref(host->find_inner_pids(host->self, process.key));
 		ret->credentials = process.credentials;
 		return status == STATUS_SUCCESS
 			       ? check_mapped(request, member,

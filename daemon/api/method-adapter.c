@@ -112,9 +112,9 @@ static bool adapter_is_visible(Service *service, const Caller *caller, const Ent
 	return true;
 }
 
-static void adapter_write(Service *service, Writer *writer, const Entity *entity)
+static void adapter_write(const ListView *view, Writer *writer, const Entity *entity)
 {
-	(void)service;
+	(void)view;
 	encode_adapter(writer, container_of(entity, Adapter, entity));
 }
 

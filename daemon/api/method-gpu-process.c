@@ -197,10 +197,10 @@ static bool process_is_visible(Service *service, const Caller *caller, const Ent
 	return caller_sees_gpu_process(caller, container_of(entity, GpuProcess, entity));
 }
 
-static void process_write(Service *service, Writer *writer, const Entity *entity)
+static void process_write(const ListView *view, Writer *writer, const Entity *entity)
 {
-	(void)service;
-	encode_gpu_process(writer, container_of(entity, GpuProcess, entity));
+	encode_gpu_process(writer, container_of(entity, GpuProcess, entity),
+			   view->caller->pid_namespace);
 }
 
 const ListOperations list_processes = {

@@ -10,7 +10,8 @@
 static NTSTATUS reply_with_vm(Request *request, const VirtualMachine *vm)
 {
 	writer_key(request->reply, "virtualMachine");
-	encode_virtual_machine(request->reply, request->service->broker, vm);
+	encode_virtual_machine(request->reply, request->service->broker, vm,
+			       request->caller->pid_namespace);
 	return STATUS_SUCCESS;
 }
 
@@ -223,10 +224,11 @@ static bool vm_is_visible(Service *service, const Caller *caller, const Entity *
 	return caller_sees_vm(service, caller, container_of(entity, VirtualMachine, entity));
 }
 
-static void vm_write(Service *service, Writer *writer, const Entity *entity)
+static void vm_write(const ListView *view, Writer *writer, const Entity *entity)
 {
-	encode_virtual_machine(writer, service->broker,
-			       container_of(entity, VirtualMachine, entity));
+	encode_virtual_machine(writer, view->service->broker,
+			       container_of(entity, VirtualMachine, entity),
+			       view->caller->pid_namespace);
 }
 
 static size_t vm_parts(const Entity *entity)

@@ -111,7 +111,8 @@ NTSTATUS method_get_status(Request *request)
 	writer_key(reply, "version");
 	writer_string(reply, VAILD_VERSION);
 	writer_key(reply, "pid");
-	writer_unsigned(reply, (uint64_t)statistics->pid);
+	writer_unsigned(reply, (uint64_t)inner_pids_translate(NULL, statistics->pid,
+							      request->caller->pid_namespace));
 	writer_key(reply, "startedAt");
 	writer_seconds(reply, statistics->started_at);
 	writer_key(reply, "underSystemd");

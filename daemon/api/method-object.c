@@ -39,7 +39,7 @@ NTSTATUS method_share_object_with_host(Request *request)
 	request->object = object->handle_entry.handle;
 	request->names_object = true;
 	writer_key(request->reply, "sharedObject");
-	encode_shared_object(request->reply, object);
+	encode_shared_object(request->reply, object, request->caller->pid_namespace);
 	return STATUS_SUCCESS;
 }
 
@@ -79,7 +79,7 @@ NTSTATUS method_unshare_object(Request *request)
 {
 	SharedObject *object = request->subject.object;
 
-	encode_holders(request->reply, object);
+	encode_holders(request->reply, object, request->caller->pid_namespace);
 	object_end(request->service->broker, object, END_REQUESTED);
 	request->changed = true;
 	return STATUS_SUCCESS;
@@ -199,10 +199,10 @@ static bool object_is_visible(Service *service, const Caller *caller, const Enti
 	       registration_find(service->broker, caller->process, object->vm) != NULL;
 }
 
-static void object_write(Service *service, Writer *writer, const Entity *entity)
+static void object_write(const ListView *view, Writer *writer, const Entity *entity)
 {
-	(void)service;
-	encode_shared_object(writer, container_of(entity, SharedObject, entity));
+	encode_shared_object(writer, container_of(entity, SharedObject, entity),
+			     view->caller->pid_namespace);
 }
 
 static const Guid *object_machine(const Entity *entity)

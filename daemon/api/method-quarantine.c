@@ -67,9 +67,9 @@ static bool quarantine_is_visible(Service *service, const Caller *caller, const 
 	return caller->is_operator; /* always true, because of the method's rule */
 }
 
-static void quarantine_write(Service *service, Writer *writer, const Entity *entity)
+static void quarantine_write(const ListView *view, Writer *writer, const Entity *entity)
 {
-	(void)service;
+	(void)view;
 	encode_quarantine(writer, container_of(entity, Quarantine, entity));
 }
 

@@ -68,7 +68,7 @@ NTSTATUS method_register_vail_process(Request *request)
 			return status;
 	}
 	writer_key(request->reply, "registration");
-	encode_registration(request->reply, registration);
+	encode_registration(request->reply, registration, request->caller->pid_namespace);
 	return STATUS_SUCCESS;
 }
 
@@ -89,7 +89,9 @@ NTSTATUS method_revoke_registration(Request *request)
 {
 	uint64_t pid = request->params.revoke.pid.value;
 	Registration *registration =
-		pid > INT32_MAX ? NULL : registration_find_by_pid(request->subject.vm, (pid_t)pid);
+		pid > INT32_MAX ? NULL
+				: registration_find_by_pid(request->subject.vm, (pid_t)pid,
+							   request->caller->pid_namespace);
 
 	if (!registration)
 		return failure_set(&request->failure, STATUS_NOT_FOUND, "registration",
@@ -114,10 +116,10 @@ static bool registration_is_visible(Service *service, const Caller *caller, cons
 	return caller->is_operator || registration->process->key == caller->process;
 }
 
-static void registration_write(Service *service, Writer *writer, const Entity *entity)
+static void registration_write(const ListView *view, Writer *writer, const Entity *entity)
 {
-	(void)service;
-	encode_registration(writer, container_of(entity, Registration, entity));
+	encode_registration(writer, container_of(entity, Registration, entity),
+			    view->caller->pid_namespace);
 }
 
 const ListOperations list_registrations = {

@@ -120,7 +120,7 @@ struct ListOperations {
 	 */
 	EntityType type;
 	bool (*is_visible)(Service *service, const Caller *caller, const Entity *entity);
-	void (*write)(Service *service, Writer *writer, const Entity *entity);
+	void (*write)(const ListView *view, Writer *writer, const Entity *entity);
 	const Guid *(*machine)(const Entity *entity); /* NULL if entities belong to no VM */
 	size_t (*parts)(const Entity *entity);        /* NULL if each entity has one part */
 };

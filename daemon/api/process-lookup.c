@@ -5,8 +5,10 @@
 
 static NTSTATUS no_such_process(Request *request, const char *path)
 {
-	return failure_parameter(&request->failure, path,
-				 "is not the pid of a live process in the daemon's pid namespace");
+	return failure_parameter(
+		&request->failure, path,
+		"is not the pid of a live process in your pid namespace; give the number "
+		"that \"ps\" shows where you are");
 }
 
 NTSTATUS process_read(Request *request, const char *path, ResolvedProcess *process)
@@ -49,8 +51,10 @@ NTSTATUS process_resolve(Request *request, const char *path, uint64_t pid, Resol
 
 	if (pid == 0 || pid > INT32_MAX)
 		return no_such_process(request, path);
-	ret->pid = (pid_t)pid;
-	Lookup lookup = host->find_process(host->self, ret->pid, &ret->key);
+	Lookup lookup =
+		host->find_process(host->self, request->caller, (pid_t)pid, &ret->key, &ret->pid);
+	if (lookup == LOOKUP_PENDING)
+		return STATUS_PENDING;
 	if (lookup == LOOKUP_EXHAUSTED)
 		return caller_lookup_failure(lookup, &request->failure);
 	if (lookup != LOOKUP_FOUND)

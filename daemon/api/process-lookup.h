@@ -7,12 +7,12 @@
 /*
  * Processes that messages name by their pid. All functions return STATUS_SUCCESS,
  * STATUS_INVALID_PARAMETER with the path, or STATUS_INSUFFICIENT_RESOURCES. In any case the caller
- * deinitialises the credentials.
+ * deinitialises the credentials. process_resolve() may return STATUS_PENDING, too.
  */
 
 /*
- * Finds the live process with the pid and reads its current credentials. A caller that is not an
- * operator may name only its own processes.
+ * Finds the live process with the pid in the caller's pid namespace and reads its current
+ * credentials. A caller that is not an operator may name only its own processes.
  */
 NTSTATUS process_resolve(Request *request, const char *path, uint64_t pid, ResolvedProcess *ret);
 

@@ -197,14 +197,14 @@ static EventKind announcing_event(const Entity *entity)
 }
 
 /* Writes the event without the terminator. Returns false, with out unchanged, if out of memory. */
-static bool write_event_text(const Method *method, const Event *event, bool continues, Buffer *out)
+static bool write_event_text(const Stream *watch, const Event *event, bool continues, Buffer *out)
 {
 	Writer writer = WRITER_INIT(out);
 	size_t begin = buffer_size(out);
 
-	reply_begin(&writer, method->interface);
+	reply_begin(&writer, watch->method->interface);
 	writer_key(&writer, "event");
-	encode_event(&writer, event);
+	encode_event(&writer, event, watch->session->caller->pid_namespace);
 	reply_end_without_terminator(&writer, continues);
 	if (writer.failed)
 		buffer_truncate(out, begin);
@@ -215,7 +215,7 @@ static void write_event(Stream *watch, const Event *event, bool continues, Buffe
 {
 	size_t begin = buffer_size(out);
 
-	if (write_event_text(watch->method, event, continues, out) &&
+	if (write_event_text(watch, event, continues, out) &&
 	    buffer_append(out, &watch->terminator, 1))
 		return;
 	buffer_truncate(out, begin);
@@ -265,18 +265,37 @@ static bool is_callers_update(const Stream *watch, const Event *event)
 		       watch->session->caller->process;
 }
 
-/* An event on its way to watches. Its text is the same for all of them that continue. */
+/*
+ * An event on its way to watches. Its text is the same for all of them that continue and whose
+ * callers are in one pid namespace. It is kept for the daemon's own namespace, and for the last
+ * other one.
+ */
 typedef struct Delivery {
 	WatchVisit visit;
 	Buffer text;
+	PidNamespace inner; /* the namespace of inner_text, if that is not empty */
+	Buffer inner_text;
 } Delivery;
+
+/* Returns where the text for the watch is kept; it is empty if it has not been written. */
+static Buffer *delivery_text(Delivery *delivery, const Stream *watch)
+{
+	const PidNamespace reader = watch->session->caller->pid_namespace;
+
+	if (reader == PID_NAMESPACE_OWN)
+		return &delivery->text;
+	if (delivery->inner != reader)
+		buffer_truncate(&delivery->inner_text, 0);
+	delivery->inner = reader;
+	return &delivery->inner_text;
+}
 
 /* Appends an event after which the watch continues. */
 static void deliver_text(Delivery *delivery, Stream *watch)
 {
-	Buffer *text = &delivery->text;
-	bool is_written = buffer_size(text) > 0 ||
-			  write_event_text(watch->method, delivery->visit.event, true, text);
+	Buffer *text = delivery_text(delivery, watch);
+	bool is_written =
+		buffer_size(text) > 0 || write_event_text(watch, delivery->visit.event, true, text);
 	size_t begin = buffer_size(&watch->events);
 
 	if (is_written && buffer_append(&watch->events, buffer_head(text), buffer_size(text)) &&
@@ -313,6 +332,7 @@ void watches_send(Service *service, const Event *event)
 	Delivery delivery = {
 		.visit = { .service = service, .event = event, .visit = watch_send },
 		.text = BUFFER_INIT,
+		.inner_text = BUFFER_INIT,
 	};
 
 	if (!event->entity || TAILQ_EMPTY(&service->watches))
@@ -323,6 +343,7 @@ void watches_send(Service *service, const Event *event)
 		vm = vm_find(service->broker, guid);
 	watch_index_visit(&delivery.visit, vm);
 	buffer_deinit(&delivery.text);
+	buffer_deinit(&delivery.inner_text);
 }
 
 void watches_reclassify(Service *service)

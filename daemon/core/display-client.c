@@ -7,6 +7,7 @@ void display_clients_deinit(DisplayClients *clients)
 {
 	for (size_t i = 0; i < clients->count; i++) {
 		free(clients->items[i].user);
+		inner_pids_unref(clients->items[i].inner_pids);
 		credentials_deinit(&clients->items[i].credentials);
 	}
 	free(clients->items);

@@ -10,6 +10,7 @@
 #include "daemon/core/account.h"
 #include "daemon/core/credentials.h"
 #include "daemon/core/fd.h"
+#include "daemon/core/inner-pids.h"
 #include "proto/guid.h"
 
 /*
@@ -70,10 +71,18 @@ typedef struct Host {
 	bool (*process_is_alive)(void *self, ProcessKey key);
 
 	/*
-	 * Finds the live process with this pid, as numbered in the daemon's pid namespace, and sets
-	 * *ret_key if FOUND.
+	 * Finds the live process that has this pid in the caller's pid namespace, and sets *ret_key
+	 * and *ret_pid, its pid in the daemon's namespace, if FOUND. Returns PENDING as
+	 * find_graphics_context() does.
 	 */
-	Lookup (*find_process)(void *self, pid_t pid, ProcessKey *ret_key);
+	Lookup (*find_process)(void *self, const Caller *caller, pid_t pid, ProcessKey *ret_key,
+			       pid_t *ret_pid);
+
+	/*
+	 * Returns the pids of a process in the namespaces below the daemon's, or NULL if it has
+	 * none. The caller takes a reference to keep them.
+	 */
+	InnerPids *(*find_inner_pids)(void *self, ProcessKey key);
 
 	/* Reads a process's current credentials into *ret, which the caller deinitialises. */
 	Lookup (*read_credentials)(void *self, ProcessKey key, Credentials *ret);

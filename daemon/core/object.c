@@ -101,6 +101,7 @@ void object_discard(Broker *broker, SharedObject *object)
 {
 	assert(LIST_EMPTY(&object->holders) && object->holder_count == 0);
 	return_charges(broker, object);
+	inner_pids_unref(object->sharer_inner_pids);
 	free(object->name);
 	free(object);
 }
@@ -134,9 +135,11 @@ static NTSTATUS object_acquire(Broker *broker, const Caller *caller, VirtualMach
 	object->vm = vm;
 	NTSTATUS status = take_charges(broker, caller, object, fd_count, failure);
 
-	if (status != STATUS_SUCCESS)
-		return status;
-	return process_attach(broker, &origin, &object->sharer, failure);
+	if (status == STATUS_SUCCESS)
+		status = process_attach(broker, &origin, &object->sharer, failure);
+	if (status == STATUS_SUCCESS)
+		object->sharer_inner_pids = inner_pids_ref(object->sharer->inner_pids);
+	return status;
 }
 
 NTSTATUS object_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,

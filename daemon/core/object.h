@@ -79,10 +79,11 @@ typedef struct SharedObject {
 	char *name;              /* for people, or NULL */
 	ObjectDescription description;
 	ObjectFd fds[OBJECT_FDS_MAX];
-	size_t fd_count;      /* 0 after the object is unshared */
-	Guid virtual_machine; /* the VM's GUID, which holders still see after an unshare */
-	pid_t sharer_pid;     /* the sharer's pid, which holders still see as well */
-	uint64_t since;       /* time of sharing, in microseconds (CLOCK_BOOTTIME) */
+	size_t fd_count;              /* 0 after the object is unshared */
+	Guid virtual_machine;         /* the VM's GUID, which holders still see after an unshare */
+	pid_t sharer_pid;             /* the sharer's pid, which holders still see as well */
+	InnerPids *sharer_inner_pids; /* its pids in the namespaces below the daemon's, or NULL */
+	uint64_t since;               /* time of sharing, in microseconds (CLOCK_BOOTTIME) */
 	LIST_HEAD(, ObjectHolder) holders;
 	RB_HEAD(HolderTree, ObjectHolder) holders_by_process;
 	size_t holder_count;

@@ -28,6 +28,11 @@ Process *process_next(Process *process)
 	return RB_NEXT(ProcessTree, NULL, process);
 }
 
+pid_t process_pid_in(const Process *process, PidNamespace namespace)
+{
+	return inner_pids_translate(process->inner_pids, process->pid, namespace);
+}
+
 ProcessOrigin process_origin_of(const Caller *caller)
 {
 	return (ProcessOrigin){
@@ -68,6 +73,8 @@ static NTSTATUS process_new(Broker *broker, const ProcessOrigin *origin, Process
 	process->key = origin->key;
 	process->pid = origin->pid;
 	process->uid = origin->uid;
+	process->inner_pids =
+		inner_pids_ref(broker->host->find_inner_pids(broker->host->self, origin->key));
 	LIST_INIT(&process->registrations);
 	LIST_INIT(&process->gpu_processes);
 	LIST_INIT(&process->objects);
@@ -109,6 +116,7 @@ void process_release(Broker *broker, Process *process)
 	RB_REMOVE(ProcessTree, &broker->processes, process);
 	broker->host->unwatch_process(broker->host->self, process->key);
 	charge_return(&process->entry, &broker->accounts);
+	inner_pids_unref(process->inner_pids);
 	free(process);
 }
 

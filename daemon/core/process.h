@@ -19,6 +19,7 @@ typedef struct Broker Broker;
 typedef struct Process {
 	ProcessKey key;
 	pid_t pid; /* in the daemon's pid namespace; for display only, because pids are reused */
+	InnerPids *inner_pids; /* its pids in the namespaces below, or NULL */
 	uid_t uid;
 	unsigned int attached; /* number of attached entities */
 	Charge entry;          /* the fdstore entry; charged to the payer of the first entity */
@@ -43,6 +44,9 @@ typedef struct ProcessOrigin {
 
 /* Returns the origin for an entity of the caller's own process. */
 ProcessOrigin process_origin_of(const Caller *caller);
+
+/* Returns the pid of the process in the namespace, or 0 if it is not visible there. */
+pid_t process_pid_in(const Process *process, PidNamespace namespace);
 
 /* Returns NULL if no entity is attached to the process. */
 Process *process_find(Broker *broker, ProcessKey key);

@@ -23,12 +23,14 @@ Registration *registration_find(Broker *broker, ProcessKey process, const Virtua
 	return RB_FIND(RegistrationPartiesTree, &broker->registrations_by_parties, &parties);
 }
 
-Registration *registration_find_by_pid(const VirtualMachine *vm, pid_t pid)
+Registration *registration_find_by_pid(const VirtualMachine *vm, pid_t pid, PidNamespace namespace)
 {
 	Registration *registration;
 
+	if (pid == 0) /* that of every process which is not visible there */
+		return NULL;
 	LIST_FOREACH (registration, &vm->registrations, of_vm)
-		if (registration->process->pid == pid)
+		if (process_pid_in(registration->process, namespace) == pid)
 			return registration;
 	return NULL;
 }

@@ -29,8 +29,8 @@ typedef RB_HEAD(RegistrationPartiesTree, Registration) RegistrationPartiesTree;
 /* Returns the process's registration for the VM, or NULL if the process is not registered. */
 Registration *registration_find(Broker *broker, ProcessKey process, const VirtualMachine *vm);
 
-/* Returns the VM's registration of the process with this pid, or NULL. */
-Registration *registration_find_by_pid(const VirtualMachine *vm, pid_t pid);
+/* Returns the VM's registration of the process with this pid in the namespace, or NULL. */
+Registration *registration_find_by_pid(const VirtualMachine *vm, pid_t pid, PidNamespace namespace);
 
 /* Returns the first registration whose serial is above the cursor, or NULL at the end. */
 Registration *registration_after(Broker *broker, uint64_t serial);

@@ -18,9 +18,10 @@
 
 /* A user or process whose privileges a process must have to register for a VM. */
 typedef struct DisplayClient {
-	char *user; /* the name in the request; NULL for a process */
-	uid_t uid;  /* the user's uid */
-	pid_t pid;  /* the process's pid in the request; 0 for a user */
+	char *user;            /* the name in the request; NULL for a process */
+	uid_t uid;             /* the user's uid */
+	pid_t pid;             /* the process's pid in the daemon's pid namespace; 0 for a user */
+	InnerPids *inner_pids; /* the process's pids in the namespaces below, or NULL */
 	/*
 	 * The credentials to compare with. Those of a process are read once, when the VM is
 	 * registered or updated. Those of a user are read again for every comparison.

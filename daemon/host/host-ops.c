@@ -10,6 +10,7 @@
 #include "daemon/host/fd-info.h"
 #include "daemon/host/log/log.h"
 #include "daemon/host/net/caller-search.h"
+#include "daemon/host/process/process-pids.h"
 #include "daemon/host/process/user-database.h"
 #include "daemon/host/server.h"
 
@@ -60,15 +61,28 @@ static bool host_ops_process_is_alive(void *self, ProcessKey key)
 	return process && host_process_is_alive(process);
 }
 
-static Lookup host_ops_find_process(void *self, pid_t pid, ProcessKey *ret_key)
+static Lookup host_ops_find_process(void *self, const Caller *caller, pid_t pid,
+				    ProcessKey *ret_key, pid_t *ret_pid)
 {
 	Server *server = self;
 	HostProcess *process;
-	Lookup lookup = process_table_open(&server->processes, pid, &process);
+	Lookup lookup = caller->pid_namespace == PID_NAMESPACE_OWN
+				? process_table_open(&server->processes, pid, &process)
+				: connection_find_process(container_of(caller, Connection, caller),
+							  pid, &process);
 
-	if (lookup == LOOKUP_FOUND)
-		*ret_key = process->key;
-	return lookup;
+	if (lookup != LOOKUP_FOUND)
+		return lookup;
+	*ret_key = process->key;
+	*ret_pid = process->pid;
+	return LOOKUP_FOUND;
+}
+
+static InnerPids *host_ops_find_inner_pids(void *self, ProcessKey key)
+{
+	HostProcess *process = find_process(self, key);
+
+	return process ? host_process_inner_pids(process) : NULL;
 }
 
 static Lookup host_ops_read_credentials(void *self, ProcessKey key, Credentials *ret)
@@ -262,6 +276,7 @@ void host_ops_init(Host *host, Server *server)
 		.unwatch_process = host_ops_unwatch_process,
 		.process_is_alive = host_ops_process_is_alive,
 		.find_process = host_ops_find_process,
+		.find_inner_pids = host_ops_find_inner_pids,
 		.read_credentials = host_ops_read_credentials,
 		.read_groups = host_ops_read_groups,
 		.find_graphics_context = host_ops_find_graphics_context,

@@ -74,7 +74,8 @@ static bool fake_process_is_alive(void *self, ProcessKey key)
 	return process && process->alive;
 }
 
-static Lookup fake_find_process(void *self, pid_t pid, ProcessKey *ret_key)
+static Lookup fake_find_process(void *self, const Caller *caller, pid_t pid, ProcessKey *ret_key,
+				pid_t *ret_pid)
 {
 	FakeHost *fake_host = self;
 
@@ -82,14 +83,28 @@ static Lookup fake_find_process(void *self, pid_t pid, ProcessKey *ret_key)
 	if (fake_host->exhaust_find)
 		return LOOKUP_EXHAUSTED;
 	for (size_t i = 0; i < fake_host->process_count; i++) {
-		const FakeProcess *process = &fake_host->processes[i];
+		FakeProcess *process = &fake_host->processes[i];
 
-		if (process->pid != pid || !process->alive)
+		if (inner_pids_translate(process->inner_pids, process->pid,
+					 caller->pid_namespace) != pid ||
+		    !process->alive)
 			continue;
+		if (process->find_turns > 0) {
+			process->find_turns--;
+			return LOOKUP_PENDING;
+		}
 		*ret_key = process->key;
+		*ret_pid = process->pid;
 		return LOOKUP_FOUND;
 	}
 	return LOOKUP_ABSENT;
+}
+
+static InnerPids *fake_find_inner_pids(void *self, ProcessKey key)
+{
+	const FakeProcess *process = find_by_key(self, key);
+
+	return process ? process->inner_pids : NULL;
 }
 
 static Lookup fake_read_credentials(void *self, ProcessKey key, Credentials *ret)
@@ -384,6 +399,7 @@ FakeHost *fake_host_new_with(const Limits *limits)
 		.unwatch_process = fake_unwatch_process,
 		.process_is_alive = fake_process_is_alive,
 		.find_process = fake_find_process,
+		.find_inner_pids = fake_find_inner_pids,
 		.read_credentials = fake_read_credentials,
 		.read_groups = fake_read_groups,
 		.find_graphics_context = fake_find_graphics_context,
@@ -434,6 +450,7 @@ void fake_host_free(FakeHost *fake_host)
 	for (size_t i = 0; i < fake_host->process_count; i++) {
 		fake_host_must(!fake_host->processes[i].watched);
 		credentials_deinit(&fake_host->processes[i].credentials);
+		inner_pids_unref(fake_host->processes[i].inner_pids);
 	}
 	for (size_t i = 0; i < fake_host->user_count; i++)
 		credentials_deinit(&fake_host->users[i].credentials);
@@ -472,6 +489,7 @@ static FakeProcess *find_free_process(FakeHost *fake_host)
 		if (process->alive || process->watched)
 			continue;
 		credentials_deinit(&process->credentials);
+		inner_pids_unref(process->inner_pids);
 		return process;
 	}
 	fake_host_must(false && "a free entry for a process");
@@ -489,6 +507,22 @@ FakeProcess *fake_host_process(FakeHost *fake_host, pid_t pid, uid_t uid)
 		.credentials = ordinary_credentials(uid),
 	};
 	return process;
+}
+
+void fake_host_enter(FakeProcess *process, PidNamespace namespace, pid_t pid)
+{
+	const InnerPids *outer = process->inner_pids;
+	size_t count = outer ? outer->count : 0;
+	InnerPids *pids = calloc(1, sizeof(*pids) + (count + 1) * sizeof(pids->items[0]));
+
+	fake_host_must(pids != NULL);
+	pids->references = 1;
+	pids->count = count + 1;
+	if (count > 0)
+		memcpy(pids->items, outer->items, count * sizeof(pids->items[0]));
+	pids->items[count] = (InnerPid){ namespace, pid };
+	inner_pids_unref(process->inner_pids);
+	process->inner_pids = pids;
 }
 
 void process_set_groups(FakeProcess *process, gid_t primary, size_t count, const gid_t *groups)
@@ -563,6 +597,9 @@ Caller *fake_host_connect(FakeHost *fake_host, const FakeProcess *process)
 	caller->process = process->key;
 	caller->pid = process->pid;
 	caller->account = connection.uid;
+	if (process->inner_pids)
+		caller->pid_namespace =
+			process->inner_pids->items[process->inner_pids->count - 1].namespace;
 	caller->in_initial_user_namespace =
 		credentials->user_namespace.inode == FAKE_HOST_NAMESPACE;
 	fake_host_must(connection_credentials_copy(&connection, &caller->credentials));

@@ -43,6 +43,8 @@ typedef struct FakeProcess {
 	Lookup context_lookup;      /* result of find_graphics_context(), while it lives */
 	unsigned int context_turns; /* turns for which that result is still pending */
 	bool has_many_groups;       /* its connections leave their groups unread */
+	unsigned int find_turns;    /* the same for find_process() in an inner namespace */
+	InnerPids *inner_pids;      /* see fake_host_enter() */
 	bool has_graphics_context;
 	GraphicsContextKind graphics_context;
 } FakeProcess;
@@ -218,6 +220,12 @@ char *fake_host_snapshot(FakeHost *fake_host, Caller *operator);
  * capabilities if uid is 0.
  */
 FakeProcess *fake_host_process(FakeHost *fake_host, pid_t pid, uid_t uid);
+
+/*
+ * Puts the process into a pid namespace below the one that it is in, where it has this pid. Call
+ * before the process connects.
+ */
+void fake_host_enter(FakeProcess *process, PidNamespace namespace, pid_t pid);
 void process_set_groups(FakeProcess *process, gid_t primary, size_t count, const gid_t *groups);
 void process_set_context(FakeProcess *process, GraphicsContextKind kind);
 
