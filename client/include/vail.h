@@ -382,7 +382,7 @@ typedef struct VailEvent {
 	const char *adapter;         /* handle */
 
 	/* The registration of REGISTERED and UNREGISTERED. */
-	pid_t pid; /* in vaild's pid namespace; 0 if the event concerns no registration */
+	pid_t pid; /* as getpid() there; 0 if it is not visible here, or without a registration */
 	uid_t uid;
 	const char *graphics_context; /* "vaild", "drm", "nvidia", "kfd" or "dxg" */
 	double since; /* of the registration, or of an added VM; seconds on CLOCK_BOOTTIME */
@@ -403,7 +403,7 @@ typedef struct VailEvent {
 	const struct VailSharedObject *shared_object;
 
 	/* The process of OPENED and RELEASED. */
-	pid_t holder_pid; /* in vaild's pid namespace */
+	pid_t holder_pid; /* as pid */
 	uid_t holder_uid;
 
 	/* The changed areas of UPDATED; a count of 0 means the whole object. */
@@ -492,7 +492,7 @@ VAIL_PUBLIC NTSTATUS vail_unregister_process(struct vail *vail, const char *virt
  * Ends another process's registration. Allowed for operators and for the user who registered the
  * VM. (Method io.vaild.RevokeRegistration.)
  *
- * pid: in vaild's pid namespace.
+ * pid: in the calling process's pid namespace.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND (also if the process is not
  * registered), or STATUS_ACCESS_DENIED.
@@ -718,7 +718,7 @@ typedef struct VailObjectInfo {
 
 /* A process that has an object open. */
 typedef struct VailHolder {
-	pid_t pid; /* in vaild's pid namespace */
+	pid_t pid; /* in the calling process's pid namespace; 0 if it is not visible there */
 	uid_t uid;
 	double since; /* seconds on CLOCK_BOOTTIME */
 } VailHolder;
@@ -729,7 +729,7 @@ typedef struct VailSharedObject {
 	const char *handle;
 	const char *virtual_machine; /* GUID */
 	const VailObjectInfo *object;
-	pid_t shared_by_pid; /* in vaild's pid namespace */
+	pid_t shared_by_pid; /* as VailHolder.pid */
 	double since;        /* seconds on CLOCK_BOOTTIME */
 	const VailHolder *holders;
 	size_t holder_count;
@@ -1047,7 +1047,7 @@ typedef struct VailListedGpuProcess {
 	const char *adapter; /* handle */
 	bool is_running;     /* false until its driver has completed it */
 	bool is_system;      /* the adapter's system process */
-	pid_t pid;           /* in vaild's pid namespace */
+	pid_t pid;           /* in the calling process's pid namespace; 0 if not visible there */
 	const char *name;
 	const char *virtual_machine; /* GUID */
 	uint64_t contexts;           /* number of its contexts */
@@ -1257,14 +1257,14 @@ VAIL_PUBLIC NTSTATUS vail_make_page_table_resident(struct vail *vail, const char
 /* A user or a live process. Set user, or else pid. */
 typedef struct VailParty {
 	const char *user; /* a name or a decimal uid */
-	pid_t pid;        /* in vaild's pid namespace */
+	pid_t pid;        /* in the calling process's pid namespace */
 } VailParty;
 
 /* The description of a VM. Initialize with VAIL_MACHINE_INIT. */
 typedef struct VailMachine {
 	size_t size;      /* set by VAIL_MACHINE_INIT */
 	const char *name; /* for people; at most 255 bytes */
-	pid_t vmm_pid;    /* the VMM, with which the VM ends; 0 for the calling process */
+	pid_t vmm_pid;    /* the VMM, with which the VM ends, as pid; 0 for the calling process */
 
 	/*
 	 * The display clients: a process must have the privileges of one of them to be registered.

@@ -56,15 +56,25 @@ static void add_comma_list(Table *table, const CommaList *list)
 	table_add(table, list->text);
 }
 
+/* Writes "pid N" for a pid of a reply, which is 0 if the process is not visible to vailctl. */
+static const char *pid_text(const JsonValue *value, const char *key, char ret[static 32])
+{
+	uint64_t pid = member_number(value, key);
+
+	snprintf(ret, 32, pid > 0 ? "pid %" PRIu64 : "not visible here", pid);
+	return ret;
+}
+
 /* Adds a display client or an agent, which has either a user or a pid. */
 static void comma_list_add_party(CommaList *list, const JsonValue *party)
 {
 	const char *user = member_text(party, "user");
+	char text[32];
 
 	if (user)
 		comma_list_add(list, "user %s", user);
 	else if (json_member(party, "pid"))
-		comma_list_add(list, "pid %" PRIu64, member_number(party, "pid"));
+		comma_list_add(list, "%s", pid_text(party, "pid", text));
 }
 
 static void add_display_clients(Table *table, const JsonValue *vm)
@@ -192,24 +202,27 @@ static void fill_processes(Table *table, const JsonValue *vm, const Listing *reg
 	for (size_t i = 0; i < registrations->item_count; i++) {
 		const JsonValue *registration = registrations->items[i];
 		const char *context = member_text(registration, "graphicsContext");
+		char pid[32];
 
 		if (!is_of_vm(registration, guid))
 			continue;
 		table_add(table, "Registered:");
-		table_add_format(table, "pid %" PRIu64 ", uid %" PRIu64 ", graphics context %s",
-				 member_number(registration, "pid"),
+		table_add_format(table, "%s, uid %" PRIu64 ", graphics context %s",
+				 pid_text(registration, "pid", pid),
 				 member_number(registration, "uid"), context ? context : "-");
 	}
 }
 
 static void fill_description(Table *table, const JsonValue *vm, const Listing *registrations)
 {
+	char pid[32];
+
 	table_add(table, "Virtual machine:");
 	table_add(table, member_text(vm, "virtualMachineGuid"));
 	table_add(table, "Name:");
 	table_add(table, member_text(vm, "name"));
 	table_add(table, "VMM:");
-	table_add_format(table, "pid %" PRIu64, member_number(vm, "vmmPid"));
+	table_add(table, pid_text(vm, "vmmPid", pid));
 	table_add(table, "Brought in by:");
 	if (json_member(vm, "registeredByUid"))
 		table_add_format(table, "uid %" PRIu64, member_number(vm, "registeredByUid"));

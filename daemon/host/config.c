@@ -334,7 +334,8 @@ bool config_load(const char *directory, Settings *ret_settings, char **ret_error
 		*ret_error = strdup("group \"" DEFAULT_OPERATOR_GROUP "\" " GROUP_LOOKUP_FAILED);
 		return false;
 	}
-	settings.has_operator_group = group == LOOKUP_FOUND;
+	settings.has_operator_group =
+		group == LOOKUP_FOUND && id_is_mapped(settings.operator_group);
 	if (asprintf(&path, "%s/vaild.json", directory) < 0) {
 		path = NULL;
 		return false;

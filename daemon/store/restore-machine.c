@@ -52,6 +52,7 @@ RestoreReason restore_vm(Restore *restore, void *record)
 	VmSettings settings = { .name = TAKE_POINTER(from->name) };
 	vmm.credentials.uids[ID_EFFECTIVE] = from->vmm.uid;
 	caller.credentials.uid = from->registered_by;
+	/* A client of an older version may have an unmapped id. The VM keeps it; nobody matches it. */
 	settings.display_clients = from->display_clients;
 	from->display_clients = DISPLAY_CLIENTS_INIT;
 	reason = take_agent(restore, from, &settings);

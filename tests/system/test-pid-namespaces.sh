@@ -21,6 +21,7 @@ declare -A BOXES # the first process of each, with its number here
 make_box() {
   local name=$1
   shift
+  rm -f "$PRIVATE/boxes/$name"
   # shellcheck disable=SC2016
   "$@" unshare --pid --fork --kill-child --mount-proc bash -c \
     'echo ready >"$1"; exec sleep infinity' box "$PRIVATE/boxes/$name" 2>"$PRIVATE/boxes/$name.log" &
@@ -107,6 +108,8 @@ check_numbers() {
     "$(shown '"\(.vmmPid) \(.agent.pid) \(.displayClients[0].pid)"' ctl_in first)"
   expect_equal "$1: in other boxes its processes have the number 0" "0 0 0 0" \
     "$(shown '"\(.vmmPid) \(.agent.pid)"' ctl_in sibling) $(shown '"\(.vmmPid) \(.agent.pid)"' ctl_in nested)"
+  expect_match "$1: vailctl says that it cannot see them" 'VMM: +not visible here' \
+    "$(ctl_in sibling describe "$OTHER")"
   expect_match "$1: a number that means nothing in the box is refused" \
     'vmmPid is not the pid of a live process in your pid namespace' \
     "$(told ctl_in first vm add "$GUID" --pid "${OUTSIDE[vmm]}")"
