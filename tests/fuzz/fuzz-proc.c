@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/host/examiner/question.h"
 #include "daemon/host/process/graphics-context.h"
 #include "daemon/host/process/proc-credentials.h"
 #include "daemon/host/process/process-stat.h"
@@ -49,6 +50,12 @@ static void read_status(Input input)
 	fuzz_must(error == 0 || error == -EBADMSG);
 	fuzz_must(error < 0 || groups_contain(&credentials.groups, credentials.gids[ID_EFFECTIVE]));
 	credentials_deinit(&credentials);
+	pid_t pids[PID_LEVELS_MAX + 1];
+	size_t count;
+	error = proc_status_parse_pids(text, pids, ARRAY_SIZE(pids), &count);
+	fuzz_must(error == 0 || error == -EBADMSG);
+	for (size_t i = 0; error == 0 && i < count; i++)
+		fuzz_must(pids[i] >= 0);
 	free(text);
 }
 

@@ -83,7 +83,7 @@ int pid_namespace_read_levels(int folder, PidLevel levels[static PID_LEVELS_MAX]
 			      uint32_t *ret_count)
 {
 	pid_t pids[PID_LEVELS_MAX + 1];
-	size_t count;
+	size_t count = 0;
 	int error = read_pids(folder, pids, &count);
 
 	if (error < 0)

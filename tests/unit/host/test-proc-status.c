@@ -15,6 +15,35 @@
 	"Name:\tviewer\nUmask:\t0022\nUid:\t" uid "\nGid:\t" gid "\nFDSize:\t64\nGroups:\t" groups \
 	" \nCapInh:\t0000000000000000\nCapPrm:\t" permitted "\nCapEff:\t" effective "\n"
 
+Test(proc_status, reads_the_pid_of_each_namespace)
+{
+	static const struct {
+		const char *status;
+		int error;
+		size_t count;
+		pid_t last;
+	} rows[] = {
+		{ "Name:\tqemu\nNStgid:\t7\t8\nNSpid:\t4711\t17\t1\nNSpgid:\t2\n", 0, 3, 1 },
+		{ "Name:\tqemu\nNSpid:\t4711\n", 0, 1, 4711 },
+		{ "Name:\tqemu\nNSpid:\t4711\t4194304", 0, 2, 4194304 },
+		{ "Name:\tqemu\n", 0, 0, 0 }, /* without pid namespaces */
+		{ "NSpid:\t1\tx\n", -EBADMSG, 0, 0 },
+		{ "NSpid:\t1\t-2\n", -EBADMSG, 0, 0 },
+		{ "NSpid:\t1\t2147483648\n", -EBADMSG, 0, 0 },
+		{ "NSpid:\t1\t2\t3\t4\n", -EBADMSG, 0, 0 }, /* more than room */
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		pid_t pids[3];
+		size_t count = 0;
+
+		cr_assert_eq(proc_status_parse_pids(rows[i].status, pids, 3, &count), rows[i].error,
+			     "%s", rows[i].status);
+		cr_assert_eq(count, rows[i].count, "%s", rows[i].status);
+		cr_assert(count == 0 || pids[count - 1] == rows[i].last, "%s", rows[i].status);
+	}
+}
+
 static const LabelFiles all = { .current = true, .apparmor = true, .smack = true };
 
 #define IDS  "1000\t1001\t1002\t1003"
