@@ -191,7 +191,7 @@ static void server_init_parts(Server *server, const ExaminerSockets *sockets)
 	upkeep_init(&server->upkeep, server);
 	peer_users_init(&server->users, &server->turns);
 	fd_closer_init(&server->closer, base, &server->turns, on_fds_closed, server);
-	audit_log_init(&server->journal, base, &server->examiner);
+	audit_log_init(&server->journal, base, &server->processes);
 	service_manager_init(&server->manager, base, &server->service);
 	fdstore_waits_init(&server->fdstore_waits, base, &server->persistence.store,
 			   &server->upkeep);

@@ -59,9 +59,9 @@ static void on_second(evutil_socket_t fd, short what, void *context)
 	journal_end_second(context);
 }
 
-void audit_log_init(AuditLog *journal, struct event_base *base, Examiner *examiner)
+void audit_log_init(AuditLog *journal, struct event_base *base, ProcessTable *processes)
 {
-	*journal = (AuditLog){ .examiner = examiner };
+	*journal = (AuditLog){ .processes = processes };
 	RB_INIT(&journal->by_uid);
 	event_assign(&journal->second_event, base, -1, 0, on_second, journal);
 }
@@ -93,10 +93,14 @@ typedef struct Executable {
 	char path[EXECUTABLE_SIZE];
 } Executable;
 
-/* Finds the executable's path, and replaces characters that would break the log line. */
-static Executable find_executable(Examiner *examiner, const Caller *caller)
+/*
+ * Finds the executable's path, and replaces characters that would break the log line. Only a denial
+ * asks for it each time.
+ */
+static Executable find_executable(ProcessTable *processes, const Caller *caller, bool denied)
 {
-	const char *path = examiner_executable(examiner, caller->process, caller->pid);
+	HostProcess *process = process_table_find(processes, caller->process);
+	const char *path = process ? host_process_executable(process, denied) : "";
 	Executable executable;
 
 	snprintf(executable.path, sizeof(executable.path), "%s", *path ? path : "?");
@@ -140,7 +144,7 @@ void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
 		guid = guid_format(decision->virtual_machine, text);
 	if (decision->object)
 		handle_format(decision->object, object);
-	Executable executable = find_executable(journal->examiner, caller);
+	Executable executable = find_executable(journal->processes, caller, denied);
 	log_entry_init(&entry, denied ? LOG_NOTICE : LOG_INFO,
 		       denied ? MESSAGE_DENIED : MESSAGE_ALLOWED);
 	add_subject(&entry, guid, caller->pid, caller->credentials.uid);

@@ -7,7 +7,7 @@
 #include "daemon/core/audit-record.h"
 #include "daemon/core/event.h"
 #include "daemon/core/tree.h"
-#include "daemon/host/examiner/examiner-client.h"
+#include "daemon/host/process/process-table.h"
 
 /*
  * The audit log: one journal entry per decision, with the caller, the VM, the status and the
@@ -18,12 +18,12 @@ typedef struct Denials Denials;
 typedef RB_HEAD(DenialsTree, Denials) DenialsTree;
 
 typedef struct AuditLog {
-	Examiner *examiner;
+	ProcessTable *processes;
 	DenialsTree by_uid; /* of the current second */
 	struct event second_event;
 } AuditLog;
 
-void audit_log_init(AuditLog *journal, struct event_base *base, Examiner *examiner);
+void audit_log_init(AuditLog *journal, struct event_base *base, ProcessTable *processes);
 void audit_log_deinit(AuditLog *journal);
 
 void audit_log_decision(AuditLog *journal, const AuditRecord *decision);

@@ -46,6 +46,7 @@ static void host_process_free(HostProcess *process)
 	inner_pids_unref(process->inner_pids);
 	pid_namespace_put(&process->table->pid_namespaces, process->pid_namespace);
 	fd_close(&process->pidfd);
+	free(process->executable);
 	free(process);
 }
 
@@ -425,8 +426,27 @@ static int read_open_credentials(const HostProcess *process, Credentials *ret)
 	return proc_credentials_read(folder, &process->table->label_files, ret);
 }
 
+/* Out of memory, the executable stays unknown. */
+static void host_process_set_executable(HostProcess *process, const char *path)
+{
+	if (process->executable && strcmp(process->executable, path) == 0)
+		return;
+	free(process->executable);
+	process->executable = strdup(path);
+}
+
+const char *host_process_executable(HostProcess *process, bool now)
+{
+	Examiner *examiner = process->table->examiner;
+
+	if (examiner && (now || !process->executable))
+		host_process_set_executable(
+			process, examiner_executable(examiner, process->key, process->pid));
+	return process->executable ? process->executable : "";
+}
+
 /* Returns 0 or a negative errno with *ret empty. */
-static int read_all_credentials(const HostProcess *process, WhoAnswer *who, Credentials *ret)
+static int read_all_credentials(HostProcess *process, WhoAnswer *who, Credentials *ret)
 {
 	Examiner *examiner = process->table->examiner;
 
@@ -441,6 +461,7 @@ static int read_all_credentials(const HostProcess *process, WhoAnswer *who, Cred
 	};
 	if (examiner)
 		examiner_remember(examiner, process->key, who);
+	host_process_set_executable(process, who->executable);
 	return 0;
 }
 

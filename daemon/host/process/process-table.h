@@ -23,6 +23,7 @@ typedef struct HostProcess {
 	ProcessKey key;
 	pid_t pid;
 	int pidfd;
+	char *executable;        /* its path when last examined, or NULL */
 	unsigned int references; /* number of connections */
 	bool watched;            /* by core; exit_event is pending */
 	bool is_persisted;       /* the table's persistence has its persisted record */
@@ -156,5 +157,12 @@ int host_process_ask_who(const HostProcess *process, WhoAnswer *ret);
  * LOOKUP_UNREADABLE, or LOOKUP_EXHAUSTED, which includes the examiner's failure.
  */
 Lookup host_process_read_credentials(HostProcess *process, Credentials *ret);
+
+/*
+ * Returns the path of the process's executable, empty if it is not known. It is as when the
+ * credentials were last read or, with now, in this turn. For information only: the process may have
+ * executed another one, and the path proves nothing. Valid until the next call.
+ */
+const char *host_process_executable(HostProcess *process, bool now);
 
 #endif

@@ -191,3 +191,19 @@ Test(process_table, a_dead_process_is_not_restored)
 	cr_assert_eq(process_table_restore(&fixture.table, 2, &identity, pidfds[1], &process),
 		     LOOKUP_GONE);
 }
+
+/* The examiner is asked only for what is not known, because it is slow. */
+Test(process_table, the_executable_is_the_one_that_was_examined)
+{
+	char own[EXECUTABLE_SIZE] = "";
+	HostProcess *process;
+	Credentials credentials;
+
+	restart();
+	cr_assert(readlink("/proc/self/exe", own, sizeof(own) - 1) > 0);
+	cr_assert_eq(process_table_open(&fixture.table, getpid(), &process), LOOKUP_FOUND);
+	cr_assert_str_eq(host_process_executable(process, false), "");
+	cr_assert_eq(host_process_read_credentials(process, &credentials), LOOKUP_FOUND);
+	credentials_deinit(&credentials);
+	cr_assert_str_eq(host_process_executable(process, false), own);
+}
