@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/api/dispatch.h"
+#include "proto/pixel-format.h"
 
 /* Maximum width and height of a resource, in pixels. */
 #define SIDE_MAX (UINT64_C(1) << 16)
@@ -223,35 +224,50 @@ static NTSTATUS read_facts(Request *request, const FdReference *reference, Objec
 
 /* --- layout of the planes -------------------------------------------------------------------- */
 
-/* Returns the number of rows. Some formats halve them for every plane but the first. */
-static uint64_t rows_of_plane(const ObjectDescription *description, size_t plane)
+/*
+ * Returns the rows that the plane must have. Planes that the format does not have belong to its
+ * modifier, which may make them far smaller than the image: only one row of them is required.
+ */
+static PlaneRows rows_of_plane(const ObjectDescription *description, size_t plane)
 {
-	static const char *const halved[] = { "NV12", "NV21", "NV15", "P010", "P012",
-					      "P016", "YU12", "YV12", "P030" };
+	PlaneRows rows = pixel_format_rows(description->format, plane, description->width,
+					   description->height);
 
-	for (size_t i = 0; plane > 0 && i < ARRAY_SIZE(halved); i++)
-		if (strcmp(description->format, halved[i]) == 0)
-			return description->height / 2 + description->height % 2;
-	return description->height;
+	if (rows.size == 0 && plane > 0 && description->modifier != 0 &&
+	    pixel_format_rows(description->format, 0, 1, 1).size > 0)
+		rows.count = 1;
+	return rows;
+}
+
+/* Adds up the bytes from the start of the memory to the end of the last row. */
+static bool end_of_plane(const ObjectPlane *plane, const PlaneRows *rows, uint64_t *ret_end)
+{
+	uint64_t last_row = rows->size > 0 ? rows->size : plane->stride;
+
+	return !__builtin_mul_overflow(plane->stride, rows->count - 1, ret_end) &&
+	       !__builtin_add_overflow(*ret_end, last_row, ret_end) &&
+	       !__builtin_add_overflow(*ret_end, plane->offset, ret_end);
 }
 
 static NTSTATUS check_plane_fits(Request *request, const ObjectDescription *description,
 				 size_t index, const FdInfo *facts)
 {
 	const ObjectPlane *plane = &description->planes[index];
+	PlaneRows rows = rows_of_plane(description, index);
 	char path[40];
-	uint64_t size;
+	uint64_t end;
 
 	snprintf(path, sizeof(path), "object.planes[%zu]", index);
 	if (plane->stride == 0)
 		return failure_parameter(&request->failure, path,
 					 "has a stride of 0; send the number of bytes per row");
-	if (__builtin_mul_overflow(plane->stride, rows_of_plane(description, index), &size) ||
-	    __builtin_add_overflow(size, plane->offset, &size) || size > facts->size)
-		return failure_parameter(&request->failure, path,
-					 "does not fit into its memory of %llu bytes, because "
-					 "offset + stride x rows exceeds that; share more memory",
-					 (unsigned long long)facts->size);
+	if (!end_of_plane(plane, &rows, &end) || end > facts->size)
+		return failure_parameter(
+			&request->failure, path,
+			"does not fit into its memory of %llu bytes, because offset + stride x "
+			"%llu + %llu bytes of the last row exceeds that; share more memory",
+			(unsigned long long)facts->size, (unsigned long long)(rows.count - 1),
+			(unsigned long long)(rows.size > 0 ? rows.size : plane->stride));
 	return STATUS_SUCCESS;
 }
 

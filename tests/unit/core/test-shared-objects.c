@@ -81,6 +81,64 @@ Test(shared_objects, the_seals_of_the_memory_are_reported)
 
 #define PLANES(text) "\"type\":\"resource\",\"access\":\"read\",\"width\":64,\"height\":32," text
 
+/* Shares planes of width x height pixels in one memfd of this size. Returns the status. */
+static const char *share_planes(const char *format, unsigned int width, unsigned int height,
+				const char *modifier, const char *planes, uint64_t size)
+{
+	int memory = fake_host_fd(fixture.fake_host, FD_MEMFD, size);
+	char object[640];
+
+	fake_host_fd_of(fixture.fake_host, memory)->facts.can_be_sealed = false;
+	snprintf(object, sizeof(object),
+		 "\"type\":\"resource\",\"access\":\"read\",\"width\":%u,\"height\":%u,"
+		 "\"format\":\"%s\",\"modifier\":\"%s\",\"planes\":[%s]",
+		 width, height, format, modifier, planes);
+	return share(fixture.fake_host, fixture.machine, object, &memory, 1, NULL);
+}
+
+#define PLANE(offset, stride) "{\"fileDescriptor\":0,\"offset\":" #offset ",\"stride\":" #stride "}"
+
+/* The exact number of bytes is enough, and one byte less is not. */
+Test(shared_objects, a_plane_needs_the_bytes_of_its_last_row)
+{
+	static const struct {
+		const char *what, *format;
+		unsigned int width, height;
+		const char *modifier, *planes;
+		uint64_t size;
+	} rows[] = {
+		{ "the first head of a framebuffer", "XR24", 1024, 768, "0x0", PLANE(0, 8192),
+		  8192 * 767 + 4096 },
+		{ "its second head", "XR24", 1024, 768, "0x0", PLANE(4096, 8192), 8192 * 768 },
+		{ "a last row without padding", "XR24", 1366, 768, "0x0", PLANE(0, 5504),
+		  5504 * 767 + 1366 * 4 },
+		{ "one row", "RG24", 5, 1, "0x0", PLANE(3, 4096), 18 },
+		{ "overlapping rows", "XR24", 64, 2, "0x0", PLANE(0, 4), 4 + 256 },
+		{ "a row of 8 pixels a byte", "C1  ", 9, 2, "0x0", PLANE(0, 64), 64 + 2 },
+		{ "chroma of NV12", "NV12", 5, 3, "0x0", PLANE(0, 8) "," PLANE(24, 8), 24 + 8 + 6 },
+		{ "chroma of YUV9", "YUV9", 1921, 1081, "0x0",
+		  PLANE(0, 1921) "," PLANE(0, 481) "," PLANE(2076601, 481), 2076601 + 481 * 271 },
+		{ "chroma of S010", "S010", 3, 3, "0x0",
+		  PLANE(0, 8) "," PLANE(24, 8) "," PLANE(40, 8), 40 + 8 + 4 },
+		{ "an unknown format", "ABCD", 5, 3, "0x0", PLANE(1, 100), 301 },
+		{ "a plane that the format does not have", "XR24", 5, 3, "0x0",
+		  PLANE(0, 20) "," PLANE(60, 100), 360 },
+		{ "a plane of the modifier", "XR24", 5, 3, "0x100000000000004",
+		  PLANE(0, 20) "," PLANE(60, 100), 160 },
+		{ "a modifier of an unknown format", "ABCD", 5, 3, "0x100000000000004",
+		  PLANE(0, 20) "," PLANE(60, 100), 360 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cr_assert_str_eq(share_planes(rows[i].format, rows[i].width, rows[i].height,
+					      rows[i].modifier, rows[i].planes, rows[i].size),
+				 SUCCESS, "%s: %s", rows[i].what, fixture.fake_host->reply_text);
+		cr_assert_str_eq(share_planes(rows[i].format, rows[i].width, rows[i].height,
+					      rows[i].modifier, rows[i].planes, rows[i].size - 1),
+				 "STATUS_INVALID_PARAMETER", "%s", rows[i].what);
+	}
+}
+
 Test(shared_objects, an_error_names_the_invalid_parameter)
 {
 	static const struct {
