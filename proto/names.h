@@ -39,6 +39,10 @@
 	ROW(READ, "read") \
 	ROW(READ_WRITE, "readWrite")
 
+#define OBJECT_FIRST_ROW_NAMES(ROW) \
+	ROW(TOP, "top") \
+	ROW(BOTTOM, "bottom")
+
 #define MEMORY_KIND_NAMES(ROW) \
 	ROW(NONE, "none") \
 	ROW(DMABUF, "dmabuf") \

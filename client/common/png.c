@@ -82,7 +82,7 @@ static bool write_all(png_structp png, png_infop info, PngError *error, const Pi
 		return false;
 	png_init_io(png, out);
 	write_header(png, info, picture);
-	for (size_t y = 0; y < picture->height; y++)
+	for (ptrdiff_t y = 0; y < picture->height; y++)
 		png_write_row(png, picture->pixels + y * picture->stride);
 	png_write_end(png, NULL);
 	return true;

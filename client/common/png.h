@@ -15,9 +15,10 @@
 typedef struct Picture {
 	uint32_t width;
 	uint32_t height;
-	uint32_t format; /* DRM fourcc, see drm_fourcc.h */
-	size_t stride;   /* in bytes, at least 4 * width */
-	const uint8_t *pixels;
+	uint32_t format;  /* DRM fourcc, see drm_fourcc.h */
+	ptrdiff_t stride; /* from a row to the one below it, in bytes; negative if that is before it
+			   */
+	const uint8_t *pixels; /* the top row */
 } Picture;
 
 /* Tests whether the format is one of PICTURE_FORMATS. */

@@ -550,13 +550,19 @@ VAIL_PUBLIC NTSTATUS vail_destroy_context(struct vail *vail, const char *context
  */
 typedef enum VailAccess { VAIL_ACCESS_READ, VAIL_ACCESS_READ_WRITE } VailAccess;
 
+/*
+ * Which row of the picture comes first in memory. Readers must turn a picture whose first row is
+ * the bottom one upside down. The functions below that read images do that themselves.
+ */
+typedef enum VailFirstRow { VAIL_FIRST_ROW_TOP, VAIL_FIRST_ROW_BOTTOM } VailFirstRow;
+
 /* The maximum number of planes of a resource. */
 #define VAIL_PLANE_MAX 4
 
 /* A plane of a resource. Several planes may be parts of the same memory. */
 typedef struct VailPlane {
 	int descriptor;  /* a dma-buf or memfd, which remains the caller's */
-	uint64_t offset; /* of the first row, in bytes */
+	uint64_t offset; /* of the first row in memory, in bytes */
 	uint64_t stride; /* from one row to the next, in bytes */
 } VailPlane;
 
@@ -577,16 +583,23 @@ typedef struct VailObject {
 	VailPlane planes[VAIL_PLANE_MAX];
 	size_t plane_count;
 
-	int fence; /* a sync_file, which remains the caller's; -1 for none */
+	int fence;    /* a sync_file, which remains the caller's; -1 for none */
+	int reserved; /* 0 */
+
+	VailFirstRow first_row; /* of a resource */
 } VailObject;
 
-#define VAIL_OBJECT_INIT                                                                  \
-	{                                                                                 \
-		sizeof(VailObject), VAIL_ACCESS_READ, NULL, 0, 0, 0, 0,                   \
-			{ { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 } }, 0, -1 \
+#define VAIL_OBJECT_INIT                                                                      \
+	{                                                                                     \
+		sizeof(VailObject), VAIL_ACCESS_READ, NULL, 0, 0, 0, 0,                       \
+			{ { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 } }, 0, -1, 0, \
+			VAIL_FIRST_ROW_TOP                                                    \
 	}
 
-/* An area of a resource, in pixels. */
+/*
+ * An area of a picture, in pixels. The origin is the top left corner of the picture, whatever row
+ * comes first in memory.
+ */
 typedef struct VailRectangle {
 	uint32_t x;
 	uint32_t y;
@@ -714,6 +727,7 @@ typedef struct VailObjectInfo {
 	uint64_t size_in_bytes; /* of the memory, when vaild last looked */
 	bool size_sealed;       /* the size cannot change */
 	bool access_enforced;   /* the kernel prevents writes by holders; else they are trusted */
+	VailFirstRow first_row;
 } VailObjectInfo;
 
 /* A process that has an object open. */
@@ -733,6 +747,7 @@ typedef struct VailSharedObject {
 	double since;        /* seconds on CLOCK_BOOTTIME */
 	const VailHolder *holders;
 	size_t holder_count;
+	double last_update; /* as since; 0 without an update since vaild has started */
 } VailSharedObject;
 
 /* Receives each object of a list. Returns whether to continue, see VailRangeTaker. */
@@ -835,7 +850,8 @@ VAIL_PUBLIC void vail_object_set_timeout(struct vail_object *object, int timeout
  * Copies bytes from a plane. Never faults, even if the sharer changes the memory at the same time.
  *
  * plane: its index, less than plane_count.
- * offset: of the first byte, in bytes from the plane's offset.
+ * offset: of the first byte, in bytes from the plane's offset. Rows are in the order of the memory,
+ *         see VailObjectInfo.first_row.
  * buffer: receives size bytes. Its contents are undefined after a failure.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no such plane, or the memory was never large
@@ -847,8 +863,9 @@ VAIL_PUBLIC NTSTATUS vail_object_read(struct vail_object *object, size_t plane, 
 				      void *buffer, size_t size);
 
 /*
- * Copies the whole image in its own format, row by row without gaps. Supports linear formats with
- * one plane and 32 bits per pixel. Never faults, see vail_object_read().
+ * Copies the whole image in its own format, row by row without gaps, with the top row first.
+ * Supports linear formats with one plane and 32 bits per pixel. Never faults, see
+ * vail_object_read().
  *
  * pixels: receives 4 * width * height bytes.
  * size: of pixels, in bytes; at least that.

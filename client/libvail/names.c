@@ -11,6 +11,10 @@
 static const char *const accesses[] = { OBJECT_ACCESS_NAMES(ROW) };
 #undef ROW
 
+#define ROW(value, name) [VAIL_FIRST_ROW_##value] = (name),
+static const char *const first_rows[] = { OBJECT_FIRST_ROW_NAMES(ROW) };
+#undef ROW
+
 #define ROW(value, name) [VAIL_OBJECT_##value] = (name),
 static const char *const object_types[] = { OBJECT_TYPE_NAMES(ROW) };
 #undef ROW
@@ -73,6 +77,11 @@ const char *protection_name(VailProtection protection)
 	return NAME_AT(protections, protection);
 }
 
+const char *first_row_name(VailFirstRow first_row)
+{
+	return NAME_AT(first_rows, first_row);
+}
+
 const char *vail_event_name(VailEventKind kind)
 {
 	return NAME_AT(event_kinds, kind);
@@ -81,6 +90,11 @@ const char *vail_event_name(VailEventKind kind)
 VailAccess access_from_name(const char *name)
 {
 	return (VailAccess)FIND_NAME(accesses, name);
+}
+
+VailFirstRow first_row_from_name(const char *name)
+{
+	return (VailFirstRow)FIND_NAME(first_rows, name);
 }
 
 VailEventKind event_kind_from_name(const char *name)

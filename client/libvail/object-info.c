@@ -42,6 +42,7 @@ VailObjectInfo object_info_read(const JsonValue *object, const JsonValue *memory
 		.size_in_bytes = member_number(memory, "sizeInBytes"),
 		.size_sealed = member_flag(memory, "sizeSealed"),
 		.access_enforced = member_flag(memory, "accessEnforced"),
+		.first_row = first_row_from_name(member_text(object, "firstRow")),
 	};
 
 	for (size_t i = 0; i < VAIL_PLANE_MAX; i++) {
@@ -78,6 +79,7 @@ bool object_reading_init(ObjectReading *reading, const JsonValue *value)
 			    .holder_count = count },
 	};
 	json_read_real(json_member(value, "since"), &reading->object.since);
+	json_read_real(json_member(value, "lastUpdate"), &reading->object.last_update);
 	reading->holders = calloc(count > 0 ? count : 1, sizeof(VailHolder));
 	if (!reading->holders)
 		return false;

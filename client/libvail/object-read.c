@@ -285,16 +285,22 @@ static NTSTATUS check_image(struct vail_object *object, size_t size)
 	return STATUS_SUCCESS;
 }
 
+/*
+ * Copies the rows with the top one first. Reads exactly the bytes of the rows: the padding behind
+ * the last one need not exist.
+ */
 static NTSTATUS read_rows(struct vail_object *object, const OpenPlane *from, char *pixels)
 {
 	const VailObjectInfo *info = &object->info;
 	uint64_t position = info->planes[0].offset, stride = info->planes[0].stride;
 	size_t row = (size_t)info->width * PIXEL_SIZE;
+	bool is_bottom_up = info->first_row == VAIL_FIRST_ROW_BOTTOM;
 
-	if (stride == row)
+	if (stride == row && !is_bottom_up)
 		return read_bytes(object, from, position, pixels, row * info->height);
 	for (uint32_t y = 0; y < info->height; y++) {
-		NTSTATUS status = read_bytes(object, from, position, pixels + y * row, row);
+		uint32_t place = is_bottom_up ? info->height - 1 - y : y;
+		NTSTATUS status = read_bytes(object, from, position, pixels + place * row, row);
 
 		if (status != STATUS_SUCCESS)
 			return status;

@@ -10,6 +10,17 @@
 
 /* ---- Sharing ---- */
 
+/* Programs that were built before first_row existed have a shorter structure. */
+static VailFirstRow first_row_of(const VailObject *object)
+{
+	return object->size == sizeof(*object) ? object->first_row : VAIL_FIRST_ROW_TOP;
+}
+
+static bool size_is_known(const VailObject *object)
+{
+	return object->size == sizeof(*object) || object->size == offsetof(VailObject, first_row);
+}
+
 /* Returns why the object cannot be sent to vaild; NULL if it can. */
 static const char *check_object(const VailObject *object)
 {
@@ -19,6 +30,9 @@ static const char *check_object(const VailObject *object)
 	if (object->plane_count > VAIL_PLANE_MAX)
 		return "object->plane_count is more than VAIL_PLANE_MAX; a "
 		       "resource has 1 to 4 planes";
+	if (!first_row_name(first_row_of(object)))
+		return "object->first_row is invalid; set VAIL_FIRST_ROW_TOP or "
+		       "VAIL_FIRST_ROW_BOTTOM";
 	if (object->plane_count == 0 && object->fence < 0)
 		return "object has neither planes nor a fence; set at least one of "
 		       "them";
@@ -63,6 +77,8 @@ static void put_resource(Parameters *parameters, const VailObject *object)
 	put_number(parameters, "height", object->height);
 	put_string(parameters, "format", format);
 	put_address(parameters, "modifier", object->modifier);
+	if (first_row_of(object) != VAIL_FIRST_ROW_TOP)
+		put_string(parameters, "firstRow", first_row_name(first_row_of(object)));
 	writer_key(&parameters->writer, "planes");
 	writer_array_begin(&parameters->writer);
 	for (size_t i = 0; i < object->plane_count; i++)
@@ -113,7 +129,7 @@ NTSTATUS vail_share_object(struct vail *vail, const char *virtual_machine, const
 
 	if (!vail || !object || !ret_handle)
 		return STATUS_INVALID_PARAMETER;
-	if (object->size != sizeof(*object))
+	if (!size_is_known(object))
 		return refuse_size(vail, "VAIL_OBJECT_INIT");
 	const char *wrong = check_object(object);
 	if (wrong)

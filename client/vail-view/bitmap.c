@@ -64,10 +64,10 @@ size_t bitmap_bytes(const Framebuffer *framebuffer, const uint8_t header[BITMAP_
 	size_t offset = position - BITMAP_HEADER_SIZE, row = row_size(framebuffer);
 
 	/* Without gaps between rows, all of them are contiguous. */
-	if (framebuffer->stride == row) {
+	if (framebuffer->stride == row && !framebuffer->is_bottom_up) {
 		*ret_bytes = framebuffer->pixels + offset;
 		return framebuffer->size - offset;
 	}
-	*ret_bytes = framebuffer->pixels + offset / row * framebuffer->stride + offset % row;
+	*ret_bytes = framebuffer_row(framebuffer, (uint32_t)(offset / row)) + offset % row;
 	return row - offset % row;
 }

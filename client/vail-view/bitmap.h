@@ -9,7 +9,8 @@
 
 /*
  * Encodes frames as BMP files. BMP is widely supported, states its own size, and can store the
- * pixels as they are in memory, with the top row first. The header has version 4, because its masks
+ * pixels as they are in memory. The top row of the picture always comes first, so that readers need
+ * not support both orders. The header has version 4, because its masks
  * tell the order of the channels and whether there is alpha. This module does no I/O.
  */
 

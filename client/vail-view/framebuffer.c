@@ -18,6 +18,7 @@ bool framebuffer_init(Framebuffer *framebuffer, const VailObjectInfo *info)
 				      .format = info->format,
 				      .stride = stride,
 				      .size = size,
+				      .is_bottom_up = info->first_row == VAIL_FIRST_ROW_BOTTOM,
 				      .pixels = pixels };
 	framebuffer_mark_all_stale(framebuffer);
 	return true;
@@ -68,6 +69,17 @@ static void stale_add(StaleRanges *stale, ByteRange range)
 	stale->ranges[stale->count++] = range;
 }
 
+/* Returns the place in memory of the first of the rows. */
+static size_t first_in_memory(const Framebuffer *framebuffer, uint32_t y, uint32_t rows)
+{
+	return framebuffer->is_bottom_up ? framebuffer->height - y - rows : y;
+}
+
+const uint8_t *framebuffer_row(const Framebuffer *framebuffer, uint32_t y)
+{
+	return framebuffer->pixels + first_in_memory(framebuffer, y, 1) * framebuffer->stride;
+}
+
 void framebuffer_mark_all_stale(Framebuffer *framebuffer)
 {
 	framebuffer->stale = (StaleRanges){ .ranges = { { 0, framebuffer->size } }, .count = 1 };
@@ -88,8 +100,8 @@ void framebuffer_mark_stale(Framebuffer *framebuffer, const VailRectangle *recta
 
 	if (width == 0 || height == 0)
 		return;
-	stale_add(
-		&framebuffer->stale,
-		(ByteRange){ rectangle->y * framebuffer->stride + (size_t)rectangle->x * PIXEL_SIZE,
-			     (height - 1) * framebuffer->stride + (size_t)width * PIXEL_SIZE });
+	size_t first = first_in_memory(framebuffer, rectangle->y, height);
+	stale_add(&framebuffer->stale,
+		  (ByteRange){ first * framebuffer->stride + (size_t)rectangle->x * PIXEL_SIZE,
+			       (height - 1) * framebuffer->stride + (size_t)width * PIXEL_SIZE });
 }

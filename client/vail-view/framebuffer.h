@@ -10,11 +10,11 @@
 
 /*
  * A copy of a shared image's bytes, with the same layout as the sharer's memory, and the ranges of
- * it that are stale. The sharer's damage rectangles are untrusted and are clipped here. This module
- * does no I/O.
+ * it that are stale. The bottom row of the picture may come first. The sharer's damage rectangles
+ * are untrusted and are clipped here. This module does no I/O.
  */
 
-/* A range of bytes; the offset is relative to the first pixel. */
+/* A range of bytes; the offset is relative to the first byte in memory. */
 typedef struct ByteRange {
 	size_t offset;
 	size_t size;
@@ -35,6 +35,7 @@ typedef struct Framebuffer {
 	uint32_t format; /* DRM fourcc, see VAIL_FORMAT() */
 	size_t stride;   /* in bytes */
 	size_t size;     /* in bytes, from the first pixel to the end of the last one */
+	bool is_bottom_up;
 	uint8_t *pixels;
 	StaleRanges stale;
 } Framebuffer;
@@ -47,12 +48,15 @@ typedef struct Framebuffer {
 bool framebuffer_init(Framebuffer *framebuffer, const VailObjectInfo *info);
 void framebuffer_deinit(Framebuffer *framebuffer);
 
+/* Returns the pixels of a row of the picture, counted from the top. */
+const uint8_t *framebuffer_row(const Framebuffer *framebuffer, uint32_t y);
+
 /* Marks the whole framebuffer as stale. */
 void framebuffer_mark_all_stale(Framebuffer *framebuffer);
 
 /*
- * Marks the bytes from the rectangle's first pixel to its last as stale. Any rectangle is allowed;
- * it is clipped to the image.
+ * Marks the bytes from the rectangle's first pixel in memory to its last as stale. The rectangle is
+ * in pixels of the picture, from its top left corner. Any is allowed; it is clipped to the picture.
  */
 void framebuffer_mark_stale(Framebuffer *framebuffer, const VailRectangle *rectangle);
 

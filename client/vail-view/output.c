@@ -16,8 +16,10 @@ static bool write_png_file(const char *path, const Framebuffer *framebuffer,
 			   char ret_message[OUTPUT_MESSAGE_SIZE])
 {
 	_cleanup_(atomic_file_deinit) AtomicFile file = { 0 };
+	ptrdiff_t stride = (ptrdiff_t)framebuffer->stride;
 	Picture picture = { framebuffer->width, framebuffer->height, framebuffer->format,
-			    framebuffer->stride, framebuffer->pixels };
+			    framebuffer->is_bottom_up ? -stride : stride,
+			    framebuffer_row(framebuffer, 0) };
 	int error = atomic_file_create(&file, path);
 
 	if (error == 0 && !picture_write_png(&picture, file.out, ret_message, OUTPUT_MESSAGE_SIZE))

@@ -45,14 +45,21 @@ static void add_type(Table *table, const JsonValue *object)
 	table_add(table, is_both ? "resource, fence" : type);
 }
 
+static bool is_bottom_up(const JsonValue *object)
+{
+	const char *first_row = member_text(object, "firstRow");
+
+	return first_row && strcmp(first_row, "bottom") == 0;
+}
+
 static void add_image(Table *table, const JsonValue *object)
 {
 	const char *format = member_text(object, "format");
 
 	if (format)
-		table_add_format(table, "%" PRIu64 "x%" PRIu64 " %s",
+		table_add_format(table, "%" PRIu64 "x%" PRIu64 " %s%s",
 				 member_number(object, "width"), member_number(object, "height"),
-				 format);
+				 format, is_bottom_up(object) ? ", bottom row first" : "");
 	else
 		table_add(table, NULL);
 }

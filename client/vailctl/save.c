@@ -129,7 +129,7 @@ static int save(const Tool *tool, struct vail_object *object, const char *path)
 		status = vail_object_read_image(object, pixels, size);
 	if (status != STATUS_SUCCESS)
 		return tool_failed(tool, status, "%s", vail_object_error_message(object));
-	Picture picture = { info->width, info->height, info->format, row, pixels };
+	Picture picture = { info->width, info->height, info->format, (ptrdiff_t)row, pixels };
 	int exit_status = write_file(&picture, path);
 	return exit_status == EXIT_DONE ? print_saved(tool, info, path) : exit_status;
 }

@@ -35,6 +35,10 @@ static void encode_resource(Writer *writer, const ObjectDescription *description
 	writer_string(writer, description->format);
 	writer_key(writer, "modifier");
 	writer_address(writer, description->modifier);
+	if (description->first_row != OBJECT_FIRST_ROW_TOP) {
+		writer_key(writer, "firstRow");
+		writer_string(writer, object_first_row_names[description->first_row]);
+	}
 	encode_planes(writer, description, with_fds);
 }
 
@@ -121,6 +125,10 @@ void encode_shared_object(Writer *writer, const SharedObject *object, PidNamespa
 							       object->sharer_pid, reader));
 	writer_key(writer, "since");
 	writer_seconds(writer, object->since);
+	if (object->last_update > 0) {
+		writer_key(writer, "lastUpdate");
+		writer_seconds(writer, object->last_update);
+	}
 	encode_holders(writer, object, reader);
 	writer_object_end(writer);
 }

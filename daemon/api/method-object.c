@@ -55,7 +55,7 @@ static bool is_inside(const ObjectDescription *description, const Rectangle *rec
 NTSTATUS method_update_object(Request *request)
 {
 	const DamageParams *damage = &request->params.update.damage;
-	const SharedObject *object = request->subject.object;
+	SharedObject *object = request->subject.object;
 	Rectangle rectangles[LIMIT_DAMAGE_RECTANGLES];
 
 	for (size_t i = 0; i < damage->array.count; i++) {

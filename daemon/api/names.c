@@ -14,6 +14,12 @@ const char *const object_access_names[] = { OBJECT_ACCESS_NAMES(ROW) NULL };
 _Static_assert(ARRAY_SIZE(object_access_names) == OBJECT_ACCESS_MAX + 1, "each access has a name");
 #undef ROW
 
+#define ROW(value, name) [OBJECT_FIRST_ROW_##value] = (name),
+const char *const object_first_row_names[] = { OBJECT_FIRST_ROW_NAMES(ROW) NULL };
+#undef ROW
+_Static_assert(ARRAY_SIZE(object_first_row_names) == OBJECT_FIRST_ROW_MAX + 1,
+	       "each order of rows has a name");
+
 #define ROW(value, name) [GPU_PROTECTION_##value] = (name),
 const char *const gpu_protection_names[] = { PROTECTION_NAMES(ROW) NULL };
 #undef ROW

@@ -14,6 +14,7 @@
 /* Followed by NULL, as the choices of a parameter have to be. */
 extern const char *const object_type_names[];
 extern const char *const object_access_names[];
+extern const char *const object_first_row_names[];
 extern const char *const gpu_protection_names[];
 
 const char *adapter_source_name(AdapterSource source);

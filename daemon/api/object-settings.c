@@ -66,6 +66,7 @@ static NTSTATUS read_resource(Request *request, ObjectDescription *ret)
 	ret->height = object->height.value;
 	memcpy(ret->format, object->format, sizeof(ret->format));
 	ret->modifier = object->modifier.value;
+	ret->first_row = (ObjectFirstRow)object->first_row.value;
 	ret->plane_count = object->planes.array.count;
 	for (size_t i = 0; i < ret->plane_count && status == STATUS_SUCCESS; i++) {
 		const PlaneParams *plane = &object->planes.items[i];
@@ -89,6 +90,9 @@ static NTSTATUS check_no_resource(Request *request)
 	if (status == STATUS_SUCCESS)
 		status =
 			check_absent(request, object->modifier.present, "object.modifier", "fence");
+	if (status == STATUS_SUCCESS)
+		status = check_absent(request, object->first_row.present, "object.firstRow",
+				      "fence");
 	if (status == STATUS_SUCCESS)
 		status = check_absent(request, object->planes.array.count > 0, "object.planes",
 				      "fence");

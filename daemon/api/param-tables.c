@@ -176,6 +176,7 @@ INNER_TABLE(params_object,
 	INTEGER("height", ObjectParams, height, OPTIONAL),
 	TEXT("format", ObjectParams, format, OPTIONAL, 4),
 	ADDRESS("modifier", ObjectParams, modifier, OPTIONAL),
+	CHOICE("firstRow", ObjectParams, first_row, OPTIONAL, object_first_row_names),
 	ARRAY("planes", ObjectParams, planes, OPTIONAL, OBJECT_PLANES_MAX, &params_plane),
 	OBJECT("fence", ObjectParams, fence, OPTIONAL, &params_fence));
 

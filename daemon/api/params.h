@@ -170,6 +170,7 @@ typedef struct ObjectParams {
 	OptionalInteger height;
 	const char *format;
 	OptionalInteger modifier;
+	OptionalInteger first_row; /* an ObjectFirstRow */
 	PlanesParams planes;
 	FenceParams fence;
 } ObjectParams;

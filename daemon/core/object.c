@@ -265,9 +265,10 @@ NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectFd *fds
 	return STATUS_SUCCESS;
 }
 
-void object_updated(Broker *broker, const SharedObject *object, const Rectangle *damage,
+void object_updated(Broker *broker, SharedObject *object, const Rectangle *damage,
 		    size_t damage_count)
 {
+	object->last_update = broker_now(broker);
 	object_event(
 		broker, object,
 		(Event){ .kind = EVENT_UPDATED, .damage = damage, .damage_count = damage_count });

@@ -35,6 +35,13 @@ typedef enum ObjectType {
 	OBJECT_TYPE_MAX,
 } ObjectType;
 
+/* Which row of the picture comes first in memory. */
+typedef enum ObjectFirstRow {
+	OBJECT_FIRST_ROW_TOP,
+	OBJECT_FIRST_ROW_BOTTOM,
+	OBJECT_FIRST_ROW_MAX,
+} ObjectFirstRow;
+
 typedef enum ObjectAccess { OBJECT_READ, OBJECT_READ_WRITE, OBJECT_ACCESS_MAX } ObjectAccess;
 
 /* The layout of one plane in its memory. */
@@ -51,6 +58,7 @@ typedef struct ObjectDescription {
 	uint64_t height; /* pixels */
 	char format[5];  /* DRM fourcc */
 	uint64_t modifier;
+	ObjectFirstRow first_row;
 	size_t plane_count;
 	ObjectPlane planes[OBJECT_PLANES_MAX];
 } ObjectDescription;
@@ -84,6 +92,7 @@ typedef struct SharedObject {
 	pid_t sharer_pid;             /* the sharer's pid, which holders still see as well */
 	InnerPids *sharer_inner_pids; /* its pids in the namespaces below the daemon's, or NULL */
 	uint64_t since;               /* time of sharing, in microseconds (CLOCK_BOOTTIME) */
+	uint64_t last_update;         /* as since; 0 without an update since the daemon's start */
 	LIST_HEAD(, ObjectHolder) holders;
 	RB_HEAD(HolderTree, ObjectHolder) holders_by_process;
 	size_t holder_count;
@@ -179,7 +188,7 @@ NTSTATUS object_resize(Broker *broker, SharedObject *object, const ObjectFd *fds
  * Reports that the object's contents changed in the rectangles. Without rectangles, the whole
  * object may have changed.
  */
-void object_updated(Broker *broker, const SharedObject *object, const Rectangle *damage,
+void object_updated(Broker *broker, SharedObject *object, const Rectangle *damage,
 		    size_t damage_count);
 
 /* Unshares the object and closes its fds. Frees it at once if it has no holders. */

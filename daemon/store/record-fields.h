@@ -28,12 +28,14 @@
 	}
 #define NUMBER(text, structure, member) NUMBER_TO(text, structure, member, INT64_MAX)
 /* Not written if 0, and 0 if absent. */
-#define OPTIONAL_NUMBER(text, structure, member)                                          \
+#define OPTIONAL_NUMBER_TO(text, structure, member, highest)                              \
 	{                                                                                 \
 		JSON_FIELD(JSON_FIELD_INTEGER, text, structure, member),                  \
 			.present_offset = JSON_NO_MEMBER, .count_offset = JSON_NO_MEMBER, \
-			.maximum = INT64_MAX                                              \
+			.maximum = (highest)                                              \
 	}
+#define OPTIONAL_NUMBER(text, structure, member) \
+	OPTIONAL_NUMBER_TO(text, structure, member, INT64_MAX)
 #define UID(text, structure, member) NUMBER_TO(text, structure, member, UINT32_MAX)
 #define PID(text, structure, member) NUMBER_TO(text, structure, member, INT32_MAX)
 #define WORD(text, structure, member)                                   \

@@ -174,6 +174,7 @@ static const JsonField description_fields[] = {
 	NUMBER("height", ObjectDescription, height),
 	LETTERS("format", ObjectDescription, format),
 	WORD("modifier", ObjectDescription, modifier),
+	OPTIONAL_NUMBER_TO("firstRow", ObjectDescription, first_row, OBJECT_FIRST_ROW_MAX - 1),
 	ARRAY("planes", ObjectDescription, planes, plane_count, ObjectPlane, OBJECT_PLANES_MAX,
 	      &plane_table),
 };

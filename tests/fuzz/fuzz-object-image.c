@@ -32,6 +32,8 @@ static VailObjectInfo take_info(Input *input)
 	info.format = format < 4 ? formats[format] : input_number(input);
 	info.plane_count = input_byte(input) % (VAIL_PLANE_MAX + 1);
 	info.modifier = input_byte(input);
+	info.first_row = info.modifier & 0x80 ? VAIL_FIRST_ROW_BOTTOM : VAIL_FIRST_ROW_TOP;
+	info.modifier &= 0x7f;
 	info.width = input_number(input);
 	info.height = input_number(input);
 	info.planes[0].offset = input_long_number(input);
@@ -55,8 +57,10 @@ static void write_png(const Framebuffer *framebuffer)
 	const Picture picture = { .width = framebuffer->width,
 				  .height = framebuffer->height,
 				  .format = framebuffer->format,
-				  .stride = framebuffer->stride,
-				  .pixels = framebuffer->pixels };
+				  .stride = framebuffer->is_bottom_up
+						    ? -(ptrdiff_t)framebuffer->stride
+						    : (ptrdiff_t)framebuffer->stride,
+				  .pixels = framebuffer_row(framebuffer, 0) };
 	char *text = NULL, reason[256];
 	size_t size;
 	FILE *out = open_memstream(&text, &size);

@@ -73,7 +73,8 @@ static void set_up_objects(Stage *stage)
 		share(fake_host, machine,
 		      "\"type\":\"resourceWithFence\",\"access\":\"readWrite\",\"width\":64,"
 		      "\"height\":32,\"format\":\"NV12\",\"modifier\":\"0xff00000000000001\","
-		      "\"name\":\"scanout\",\"planes\":[{\"fileDescriptor\":0,\"offset\":0,"
+		      "\"name\":\"scanout\",\"firstRow\":\"bottom\",\"planes\":[{"
+		      "\"fileDescriptor\":0,\"offset\":0,"
 		      "\"stride\":64},{\"fileDescriptor\":1,\"offset\":4096,\"stride\":64}],"
 		      "\"fence\":{\"fileDescriptor\":2}",
 		      fds, 3, stage->fence),

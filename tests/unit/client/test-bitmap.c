@@ -99,7 +99,7 @@ static void check_bytes(const Framebuffer *framebuffer, size_t piece)
 	cr_assert_eq(memcmp(file, header, sizeof(header)), 0);
 	for (size_t y = 0; y < framebuffer->height; y++)
 		cr_assert_eq(memcmp(file + BITMAP_HEADER_SIZE + y * row,
-				    framebuffer->pixels + y * framebuffer->stride, row),
+				    framebuffer_row(framebuffer, (uint32_t)y), row),
 			     0);
 	free(file);
 }
@@ -117,8 +117,12 @@ Test(bitmap, pieces_of_any_size_give_the_same_file)
 		Framebuffer framebuffer = make_framebuffer("XB24", shapes[i].width,
 							   shapes[i].height, shapes[i].stride);
 
-		for (size_t j = 0; j < sizeof(pieces) / sizeof(pieces[0]); j++)
+		for (size_t j = 0; j < sizeof(pieces) / sizeof(pieces[0]); j++) {
+			framebuffer.is_bottom_up = false;
 			check_bytes(&framebuffer, pieces[j]);
+			framebuffer.is_bottom_up = true;
+			check_bytes(&framebuffer, pieces[j]);
+		}
 		framebuffer_deinit(&framebuffer);
 	}
 }

@@ -93,6 +93,37 @@ Test(framebuffer, rectangles_are_clipped_and_converted_to_bytes)
 	}
 }
 
+/* The bottom row comes first in memory. Damage counts from the top of the picture. */
+Test(framebuffer, damage_is_turned_upside_down_with_the_rows)
+{
+	static const struct {
+		VailRectangle rectangle;
+		size_t offset, size;
+	} rows[] = {
+		{ { 0, 0, 10, 5 }, 0, 4 * 64 + 40 },
+		{ { 0, 0, 1, 1 }, 4 * 64, 4 },
+		{ { 9, 4, 1, 1 }, 36, 4 },
+		{ { 3, 1, 4, 2 }, 2 * 64 + 12, 64 + 16 },
+		{ { 1, 1, MAX, MAX }, 4, 3 * 64 + 36 },
+		{ { 0, 4, 1, 2 }, 0, 4 },
+	};
+	VailObjectInfo info = image_info(10, 5, 64);
+	Framebuffer framebuffer;
+
+	info.first_row = VAIL_FIRST_ROW_BOTTOM;
+	cr_assert(framebuffer_init(&framebuffer, &info));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		framebuffer.stale.count = 0;
+		framebuffer_mark_stale(&framebuffer, &rows[i].rectangle);
+		cr_assert_eq(framebuffer.stale.count, 1, "row %zu", i);
+		cr_assert_eq(framebuffer.stale.ranges[0].offset, rows[i].offset, "row %zu", i);
+		cr_assert_eq(framebuffer.stale.ranges[0].size, rows[i].size, "row %zu", i);
+	}
+	cr_assert_eq(framebuffer_row(&framebuffer, 0), framebuffer.pixels + 4 * 64);
+	cr_assert_eq(framebuffer_row(&framebuffer, 4), framebuffer.pixels);
+	framebuffer_deinit(&framebuffer);
+}
+
 /*
  * Compares random damage with a map of bytes. All damaged bytes are in exactly one range. As long
  * as no ranges had to be merged, no other bytes are in a range.

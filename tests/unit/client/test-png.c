@@ -4,6 +4,8 @@
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "client/common/png.h"
 
@@ -53,7 +55,8 @@ static void check_round_trip(size_t layout, uint32_t width, uint32_t height, siz
 
 	for (size_t i = 0; i < stride * height; i++)
 		pixels[i] = (uint8_t)(i * 151 >> 2);
-	Picture picture = { width, height, FORMAT(layouts[layout].name), stride, pixels };
+	Picture picture = { width, height, FORMAT(layouts[layout].name), (ptrdiff_t)stride,
+			    pixels };
 	uint8_t *read = round_trip(&picture, layouts[layout].alpha >= 0);
 	for (size_t y = 0; y < height; y++)
 		for (size_t x = 0; x < width; x++) {
@@ -86,6 +89,35 @@ Test(png, rows_with_gaps)
 		check_round_trip(layout, 5, 4, 21);
 		check_round_trip(layout, 5, 4, 64);
 	}
+}
+
+/* The memory ends with the last pixel of the last row, which may be the top one. */
+Test(png, no_byte_behind_the_last_pixel_is_read)
+{
+	const ptrdiff_t stride = 64;
+	size_t page = (size_t)getpagesize(), size = 3 * (size_t)stride + 5 * 4;
+	uint8_t *pages =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *pixels = pages + page - size;
+
+	cr_assert_neq(pages, MAP_FAILED);
+	cr_assert_eq(mprotect(pages + page, page, PROT_NONE), 0);
+	for (size_t i = 0; i < size; i++)
+		pixels[i] = (uint8_t)(i * 151 >> 2);
+	for (size_t layout = 0; layout < LAYOUT_COUNT; layout++) {
+		uint32_t format = FORMAT(layouts[layout].name);
+		bool has_alpha = layouts[layout].alpha >= 0;
+		Picture top_down = { 5, 4, format, stride, pixels };
+		Picture bottom_up = { 5, 4, format, -stride, pixels + 3 * stride };
+		uint8_t *read = round_trip(&top_down, has_alpha);
+		uint8_t *reversed = round_trip(&bottom_up, has_alpha);
+
+		for (size_t y = 0; y < 4; y++)
+			cr_assert_arr_eq(reversed + y * 20, read + (3 - y) * 20, 20);
+		free(read);
+		free(reversed);
+	}
+	munmap(pages, 2 * page);
 }
 
 Test(png, named_formats_are_supported)

@@ -81,6 +81,43 @@ Test(shared_objects, the_seals_of_the_memory_are_reported)
 
 #define PLANES(text) "\"type\":\"resource\",\"access\":\"read\",\"width\":64,\"height\":32," text
 
+Test(shared_objects, the_order_of_the_rows_is_passed_on)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	int memory = sealed_memory(fake_host);
+	char handle[64];
+
+	cr_assert_str_eq(share(fake_host, fixture.machine, IMAGE ",\"firstRow\":\"bottom\"",
+			       &memory, 1, handle),
+			 SUCCESS);
+	cr_assert_str_eq(reply_string(fake_host, "sharedObject.object.firstRow"), "bottom");
+	cr_assert_str_eq(open_and_close_fds(fake_host, fixture.client, handle, NULL), SUCCESS);
+	cr_assert_str_eq(reply_string(fake_host, "object.firstRow"), "bottom");
+	memory = sealed_memory(fake_host);
+	cr_assert_str_eq(
+		share(fake_host, fixture.machine, IMAGE ",\"firstRow\":\"top\"", &memory, 1, NULL),
+		SUCCESS);
+	cr_assert_null(strstr(fake_host->reply_text, "firstRow"), "top is the default");
+}
+
+Test(shared_objects, the_time_of_the_last_update_is_listed)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	char handle[64];
+
+	share_image(&fixture, handle);
+	call(fake_host, fixture.machine, LIST_OBJECTS, NULL);
+	cr_assert_null(strstr(fake_host->reply_text, "lastUpdate"));
+	fake_host->now += 2500000;
+	cr_assert_str_eq(with_handle(fake_host, fixture.machine, UPDATE_OBJECT, handle), SUCCESS);
+	call(fake_host, fixture.machine, LIST_OBJECTS, NULL);
+	char expected[64];
+	snprintf(expected, sizeof(expected), "\"lastUpdate\":%.1f",
+		 (double)fake_host->now / 1000000);
+	cr_assert_not_null(strstr(fake_host->reply_text, expected), "%s not in %s", expected,
+			   fake_host->reply_text);
+}
+
 /* Shares planes of width x height pixels in one memfd of this size. Returns the status. */
 static const char *share_planes(const char *format, unsigned int width, unsigned int height,
 				const char *modifier, const char *planes, uint64_t size)
@@ -171,6 +208,10 @@ Test(shared_objects, an_error_names_the_invalid_parameter)
 		  "STATUS_INVALID_PARAMETER", "object.width" },
 		{ "\"type\":\"fence\",\"access\":\"read\"", "STATUS_INVALID_PARAMETER",
 		  "object.fence" },
+		{ "\"type\":\"fence\",\"access\":\"read\",\"firstRow\":\"top\","
+		  "\"fence\":{\"fileDescriptor\":0}",
+		  "STATUS_INVALID_PARAMETER", "object.firstRow" },
+		{ IMAGE ",\"firstRow\":\"left\"", "STATUS_INVALID_PARAMETER", "object.firstRow" },
 		{ "\"type\":\"fence\",\"access\":\"read\",\"fence\":{\"fileDescriptor\":0}",
 		  "STATUS_OBJECT_TYPE_MISMATCH", "object.fence.fileDescriptor" },
 		{ "\"type\":\"resource\",\"access\":\"readWrite\",\"width\":0,\"height\":32,"

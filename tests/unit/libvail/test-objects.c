@@ -111,6 +111,41 @@ Test(objects, sharing_seals_and_sends_memory)
 	vail_memory_free(memory);
 }
 
+Test(objects, the_order_of_the_rows_is_sent)
+{
+	char handle[VAIL_HANDLE_SIZE];
+	int memory = new_memfd(8192);
+	VailObject object = screen(memory);
+
+	object.first_row = VAIL_FIRST_ROW_BOTTOM;
+	cr_assert_eq(share(&object, handle), STATUS_SUCCESS);
+	fake_server_receive(&server, &received);
+	cr_assert_not_null(strstr(received.bytes, "\"firstRow\":\"bottom\""));
+	object.first_row = (VailFirstRow)2;
+	cr_assert_eq(vail_share_object(server.vail, GUID, &object, handle),
+		     STATUS_INVALID_PARAMETER);
+	cr_assert_not_null(strstr(vail_error_message(server.vail), "VAIL_FIRST_ROW_BOTTOM"));
+	close(memory);
+}
+
+/* A program that was built with an older vail.h does not have the member. */
+Test(objects, an_older_structure_is_accepted)
+{
+	char handle[VAIL_HANDLE_SIZE];
+	int memory = new_memfd(8192);
+	VailObject object = screen(memory);
+
+	object.size = offsetof(VailObject, first_row);
+	object.first_row = (VailFirstRow)0x5a5a;
+	cr_assert_eq(share(&object, handle), STATUS_SUCCESS);
+	fake_server_receive(&server, &received);
+	cr_assert_null(strstr(received.bytes, "firstRow"));
+	object.size--;
+	cr_assert_eq(vail_share_object(server.vail, GUID, &object, handle),
+		     STATUS_INVALID_PARAMETER);
+	close(memory);
+}
+
 Test(objects, plane_fds_precede_the_fence)
 {
 	char handle[VAIL_HANDLE_SIZE];
@@ -333,6 +368,89 @@ Test(objects, open_and_read)
 	cr_assert_eq(vail_object_read(object, 0, INT64_MAX, bytes, 1), STATUS_INVALID_PARAMETER);
 	close_object(object);
 	close(memory);
+}
+
+/* Opens an image of 3 x 2 pixels in this memory, described by further members. */
+static struct vail_object *open_image(int memory, const char *members)
+{
+	struct vail_object *object = NULL;
+	char *text = NULL;
+
+	cr_assert_gt(asprintf(&text,
+			      "\"object\":{\"type\":\"resource\",\"width\":3,\"height\":2,"
+			      "\"format\":\"XR24\",%s}," MEMORY,
+			      members),
+		     0);
+	fake_server_reply(&server, text, &memory, 1);
+	free(text);
+	cr_assert_eq(vail_open_object(server.vail, HANDLE, &object), STATUS_SUCCESS);
+	fake_server_receive(&server, &received);
+	return object;
+}
+
+Test(objects, an_image_is_read_with_the_top_row_first)
+{
+	static const char *const strides[] = { "12", "16" };
+	char bytes[24];
+	int memory = new_memfd(8192);
+
+	for (size_t i = 0; i < 2; i++) {
+		char members[128];
+		int stride = atoi(strides[i]);
+
+		cr_assert_eq(pwrite(memory, "lower row 12", 12, 100), 12);
+		cr_assert_eq(pwrite(memory, "upper row 12", 12, 100 + stride), 12);
+		snprintf(members, sizeof(members),
+			 "\"firstRow\":\"bottom\",\"planes\":[{\"offset\":100,\"stride\":%s}]",
+			 strides[i]);
+		struct vail_object *object = open_image(memory, members);
+		cr_assert_eq(vail_object_info(object)->first_row, VAIL_FIRST_ROW_BOTTOM);
+		cr_assert_eq(vail_object_read_image(object, bytes, sizeof(bytes)), STATUS_SUCCESS);
+		cr_assert_arr_eq(bytes, "upper row 12lower row 12", 24, "stride %s", strides[i]);
+		cr_assert_eq(vail_object_read(object, 0, 0, bytes, 12), STATUS_SUCCESS);
+		cr_assert_arr_eq(bytes, "lower row 12", 12, "bytes are as they are in memory");
+		close_object(object);
+	}
+	close(memory);
+}
+
+/* Returns size bytes that end at the end of a page, behind which every access faults. */
+static char *guarded_bytes(size_t size)
+{
+	size_t page = (size_t)getpagesize();
+	char *pages =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	cr_assert_neq(pages, MAP_FAILED);
+	cr_assert_eq(mprotect(pages + page, page, PROT_NONE), 0);
+	return pages + page - size;
+}
+
+/* The padding behind the last row does not exist: the memory ends with the last pixel. */
+Test(objects, reading_an_image_ends_with_its_last_pixel)
+{
+	static const char *const orders[] = { "top", "bottom" };
+	char *bytes = guarded_bytes(24);
+	size_t last = (size_t)getpagesize();
+
+	for (size_t i = 0; i < 2; i++) {
+		int memory = new_memfd(last);
+		char members[128];
+
+		snprintf(members, sizeof(members),
+			 "\"firstRow\":\"%s\",\"planes\":[{\"offset\":%zu,\"stride\":64}]",
+			 orders[i], last - 64 - 12);
+		struct vail_object *object = open_image(memory, members);
+		cr_assert_eq(vail_object_read_image(object, bytes, 24), STATUS_SUCCESS, "%s",
+			     vail_object_error_message(object));
+		cr_assert_eq(vail_object_read(object, 0, 64, bytes, 12), STATUS_SUCCESS);
+		cr_assert_eq(vail_object_read(object, 0, 64, bytes, 13), STATUS_INVALID_PARAMETER);
+		cr_assert_eq(ftruncate(memory, (off_t)last - 1), 0);
+		cr_assert_eq(vail_object_read_image(object, bytes, 24),
+			     STATUS_INVALID_DEVICE_STATE);
+		close_object(object);
+		close(memory);
+	}
 }
 
 Test(objects, shrunken_memory_does_not_fault)

@@ -16,12 +16,15 @@ TestSuite(record_format);
 /* Removes the members that the first version did not have. */
 static void remove_new_members(char *text)
 {
-	static const char member[] = ",\"operatorPays\":true";
-	size_t length = strlen(member);
-	char *at;
+	static const char *const members[] = { ",\"operatorPays\":true", ",\"firstRow\":1" };
 
-	while ((at = strstr(text, member)))
-		memmove(at, at + length, strlen(at + length) + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		size_t length = strlen(members[i]);
+		char *at;
+
+		while ((at = strstr(text, members[i])))
+			memmove(at, at + length, strlen(at + length) + 1);
+	}
 }
 
 Test(record_format, records_are_those_of_the_first_version)

@@ -93,6 +93,8 @@ Test(restart_damage, invalid_record_is_dropped)
 		  "its file descriptors do not match its description", 2 },
 		{ STORE_OBJECT, "scanout", "\"format\":\"NV12\"", "\"format\":\"NV1\"",
 		  "description is invalid", 2 },
+		{ STORE_OBJECT, "scanout", "\"firstRow\":1", "\"firstRow\":2",
+		  "description is invalid", 2 },
 		{ STORE_OBJECT, "scanout", "\"planes\":[", "\"planes\":[{},",
 		  "description is invalid", 2 },
 		{ STORE_SHARING, "", "\"descriptors\":[1]", "\"descriptors\":[1,2]",
