@@ -133,17 +133,22 @@ static uint64_t divide_up(uint64_t count, uint64_t by)
 	return count / by + (count % by > 0);
 }
 
+static PlaneRows rows_in(const PlaneLayout *layout, uint64_t width, uint64_t height)
+{
+	uint64_t samples = divide_up(width, layout->x_step);
+	uint64_t sample_rows = divide_up(height, layout->y_step);
+
+	return (PlaneRows){ .count = divide_up(sample_rows, layout->block_height),
+			    .size = divide_up(samples, layout->block_width) * layout->block_size };
+}
+
 PlaneRows pixel_format_rows(const char *format, size_t plane, uint64_t width, uint64_t height)
 {
 	const PixelFormat *found = find(format);
 
 	if (!found || plane >= PLANES_MAX || found->planes[plane].block_size == 0)
 		return (PlaneRows){ .count = height };
-	const PlaneLayout *layout = &found->planes[plane];
-	uint64_t samples = divide_up(width, layout->x_step);
-	uint64_t sample_rows = divide_up(height, layout->y_step);
-	return (PlaneRows){ .count = divide_up(sample_rows, layout->block_height),
-			    .size = divide_up(samples, layout->block_width) * layout->block_size };
+	return rows_in(&found->planes[plane], width, height);
 }
 
 const char *pixel_format_opaque(const char *format)

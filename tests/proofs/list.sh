@@ -65,13 +65,11 @@ mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& !op
 mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& operator_only)/if (false)/'
 mutation dispatch daemon/api/dispatch.c 's/operator_only = method->rule == RULE_OPERATOR/operator_only = false/'
 
-PLANES="tests/proofs/stubs.c proto/pixel-format.c"
-PLANES_OPTIONS="--unwind 170 --unsigned-overflow-check"
-proof plane-rows planes.c "1 to height rows, of at most 16 bytes a pixel" "all formats and sizes" "$PLANES" \
-  "$PLANES_OPTIONS"
-proof plane-fits planes.c "an accepted plane lies inside; no overflow" "3 formats, sides 1 and 65536" "$PLANES" \
-  "$PLANES_OPTIONS"
+proof plane-rows pixel-format.c "1 to height rows, of 1 to 16 bytes a pixel" \
+  "all formats, planes and sizes" "tests/proofs/stubs.c" "--unwind 10 --unsigned-overflow-check"
 mutation plane-rows proto/pixel-format.c 's/count % by > 0/1/'
+proof plane-fits planes.c "an accepted plane lies inside; no overflow" "1, 2 and 65537 rows" \
+  "tests/proofs/stubs.c" "--unwind 10 --unsigned-overflow-check"
 mutation plane-fits daemon/api/object-settings.c 's/ || end > facts->size)/)/'
 mutation plane-fits daemon/api/object-settings.c 's/!__builtin_add_overflow(\*ret_end, plane->offset, ret_end)/(*ret_end += plane->offset, true)/'
 mutation plane-fits daemon/api/object-settings.c 's/!__builtin_add_overflow(\*ret_end, last_row, ret_end)/true/'
