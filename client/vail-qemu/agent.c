@@ -61,13 +61,36 @@ static void log_refusal(const Agent *agent, Surface *surface, NTSTATUS status)
 	surface->refused = status;
 }
 
+/* Unshares all idle surfaces. Returns false if there was none. */
+static bool unshare_idle(Agent *agent)
+{
+	bool was_any = false;
+	Surface *surface;
+
+	LIST_FOREACH (surface, &agent->surfaces, entries) {
+		if (!surface->is_idle || !surface_is_shared(surface))
+			continue;
+		agent_unshare(agent, surface);
+		was_any = true;
+	}
+	return was_any && agent->state == AGENT_READY;
+}
+
+static NTSTATUS share(Agent *agent, Surface *surface)
+{
+	return vail_share_object(agent->calls, agent->machine.guid, &surface->object,
+				 surface->handle);
+}
+
+/* Idle surfaces make room if a limit is reached. */
 void agent_share(Agent *agent, Surface *surface)
 {
 	agent_unshare(agent, surface);
 	if (agent->state != AGENT_READY || !surface_is_shown(surface))
 		return;
-	NTSTATUS status = vail_share_object(agent->calls, agent->machine.guid, &surface->object,
-					    surface->handle);
+	NTSTATUS status = share(agent, surface);
+	if (status == STATUS_QUOTA_EXCEEDED && unshare_idle(agent))
+		status = share(agent, surface);
 	if (status == STATUS_SUCCESS) {
 		surface->is_shared_upstream = true;
 		surface->refused = STATUS_SUCCESS;
@@ -96,7 +119,7 @@ static void share_missing(Agent *agent)
 	Surface *surface;
 
 	LIST_FOREACH (surface, &agent->surfaces, entries)
-		if (!surface_is_shared(surface))
+		if (!surface_is_shared(surface) && !surface->is_idle)
 			agent_share(agent, surface);
 }
 
@@ -135,7 +158,7 @@ void agent_remove(Agent *agent, Surface *surface)
 /*
  * Handles objects from before the connection was lost. Forgets the handles of those that vaild has
  * lost, so that they are shared again. Marks the others as damaged everywhere, because updates were
- * missed.
+ * missed. That also makes them the current ones of their names; idle surfaces are left alone.
  */
 static void recover_objects(Agent *agent)
 {
@@ -144,7 +167,7 @@ static void recover_objects(Agent *agent)
 	LIST_FOREACH (surface, &agent->surfaces, entries) {
 		if (!surface->is_shared_upstream)
 			surface->handle[0] = '\0';
-		else if (surface_is_shared(surface))
+		else if (surface_is_shared(surface) && !surface->is_idle)
 			vail_send_update(agent->calls, surface->handle, NULL, 0);
 	}
 }
@@ -215,9 +238,10 @@ static void handle_event(Agent *agent, const VailEvent *event)
 		surface = find_surface(agent, event->shared_object);
 		if (surface) {
 			surface->handle[0] = '\0';
-			log_message("%s is not shared any more: %s", surface->name,
-				    event->reason ? event->reason
-						  : vail_status_name(event->status));
+			if (!surface->is_idle)
+				log_message("%s is not shared any more: %s", surface->name,
+					    event->reason ? event->reason
+							  : vail_status_name(event->status));
 		}
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:

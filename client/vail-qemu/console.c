@@ -15,94 +15,103 @@
 #define SIZE_MAX_IN_PIXELS 32768u
 #define CURSOR_SIZE_MAX    512u
 
-static void surface_init(Surface *surface, Agent *agent, uint32_t number, const char *what)
-{
-	*surface = (Surface){ .object = VAIL_OBJECT_INIT };
-	snprintf(surface->name, sizeof(surface->name), "console %u%s", number, what);
-	surface->object.name = surface->name;
-	agent_add(agent, surface);
-}
-
 void console_init(Console *console, uint32_t number, Agent *agent)
 {
 	*console = (Console){ .number = number, .agent = agent };
-	surface_init(&console->screen, agent, number, "");
-	surface_init(&console->cursor, agent, number, " cursor");
-}
-
-/*
- * Unshares the surface and releases its memory. If *memory is not NULL, it owns the fd; otherwise
- * the surface does.
- */
-static void surface_hide(Console *console, Surface *surface, struct vail_memory **memory)
-{
-	agent_unshare(console->agent, surface);
-	if (*memory) {
-		vail_memory_free(*memory);
-		*memory = NULL;
-		surface->object.planes[0].descriptor = -1;
-	} else {
-		fd_close(&surface->object.planes[0].descriptor);
-	}
-	surface->object.plane_count = 0;
+	buffers_init(&console->screen, agent, number, "");
+	buffers_init(&console->cursor, agent, number, " cursor");
+	redraw_init(&console->redraw);
 }
 
 void console_deinit(Console *console)
 {
-	console_disable(console);
-	surface_hide(console, &console->cursor, &console->cursor_memory);
-	agent_remove(console->agent, &console->screen);
-	agent_remove(console->agent, &console->cursor);
+	buffers_deinit(&console->screen);
+	buffers_deinit(&console->cursor);
+	redraw_deinit(&console->redraw);
 }
 
-static void surface_show(Console *console, Surface *surface, const SharedPixels *pixels)
+static VailObject object_of(const SharedPixels *pixels)
 {
-	VailObject *object = &surface->object;
+	VailObject object = VAIL_OBJECT_INIT;
 
-	object->width = pixels->width;
-	object->height = pixels->height;
-	object->format = pixels->format;
-	object->modifier = pixels->modifier;
-	object->planes[0] = (VailPlane){ .descriptor = pixels->fd,
-					 .offset = pixels->offset,
-					 .stride = pixels->stride };
-	object->plane_count = 1;
-	agent_share(console->agent, surface);
+	object.width = pixels->width;
+	object.height = pixels->height;
+	object.format = pixels->format;
+	object.modifier = pixels->modifier;
+	object.first_row = pixels->is_bottom_up ? VAIL_FIRST_ROW_BOTTOM : VAIL_FIRST_ROW_TOP;
+	object.planes[0] = (VailPlane){ .descriptor = pixels->fd,
+					.offset = pixels->offset,
+					.stride = pixels->stride };
+	object.plane_count = 1;
+	return object;
 }
 
 /* ---- Screen in QEMU's memory ---- */
 
-void console_show_memory(Console *console, const SharedPixels *pixels)
+/* Shows a buffer that was shown before. If it is the current one, QEMU only draws it again. */
+static void show_again(Console *console, ScreenBuffer *buffer)
 {
-	SharedPixels ours = *pixels;
+	const VailObject *object = &buffer->surface.object;
+	const int32_t all[] = { 0, 0, (int32_t)object->width, (int32_t)object->height };
 
-	console_disable(console);
-	if (pixels->format == 0) {
-		log_message("%s cannot be shared: DRM has no name for its format",
-			    console->screen.name);
+	if (buffer == console->screen.current && surface_is_shared(&buffer->surface)) {
+		console_redraw(console, all);
 		return;
 	}
-	ours.fd = fcntl(pixels->fd, F_DUPFD_CLOEXEC, 0);
-	if (ours.fd < 0)
-		log_message("%s cannot be shared: its fd cannot be duplicated: %s",
-			    console->screen.name, strerror(errno));
-	else
-		surface_show(console, &console->screen, &ours);
+	redraw_forget(&console->redraw);
+	buffers_show_again(&console->screen, buffer);
 }
 
-void console_damage(Console *console, const int32_t rectangle[static 4])
+/* Shares memory that was not shown recently. Takes ownership of the object's fd. */
+static void show_new(Console *console, const VailObject *object)
 {
-	const VailObject *screen = &console->screen.object;
-	VailRectangle damaged;
+	redraw_begin(&console->redraw, object);
+	buffers_show(&console->screen, object, NULL);
+}
 
-	if (surface_is_shown(&console->screen) &&
-	    damage_clip(rectangle, screen->width, screen->height, &damaged))
-		damage_add(&console->screen.damage, &damaged);
+void console_show_memory(Console *console, const SharedPixels *pixels)
+{
+	const char *name = buffers_surface(&console->screen)->name;
+	VailObject object = object_of(pixels);
+
+	if (pixels->format == 0) {
+		console_disable(console);
+		log_message("%s cannot be shared: DRM has no name for its format", name);
+		return;
+	}
+	object.format = drm_format_opaque(object.format);
+	ScreenBuffer *known = buffers_find(&console->screen, &object);
+	if (known) {
+		show_again(console, known);
+		return;
+	}
+	object.planes[0].descriptor = fcntl(pixels->fd, F_DUPFD_CLOEXEC, 0);
+	if (object.planes[0].descriptor >= 0) {
+		show_new(console, &object);
+		return;
+	}
+	log_message("%s cannot be shared: its fd cannot be duplicated: %s", name, strerror(errno));
+	console_disable(console);
+}
+
+void console_redraw(Console *console, const int32_t rectangle[static 4])
+{
+	Surface *screen = buffers_surface(&console->screen);
+	VailRectangle redrawn;
+
+	if (!surface_is_shown(screen) ||
+	    !damage_clip(rectangle, screen->object.width, screen->object.height, &redrawn))
+		return;
+	if (console->screen.current->copy)
+		damage_add(&screen->damage, &redrawn);
+	else
+		redraw_compare(&console->redraw, &screen->object, &redrawn, &screen->damage);
 }
 
 void console_disable(Console *console)
 {
-	surface_hide(console, &console->screen, &console->copy);
+	redraw_forget(&console->redraw);
+	buffers_hide(&console->screen);
 }
 
 /* ---- Screen passed as bytes ---- */
@@ -127,130 +136,147 @@ static void copy_rows(uint8_t *to, size_t to_stride, const Pixels *pixels)
 
 /*
  * Copies the pixels to new sealed memory, followed by the cursor's place unless that is NULL, and
- * shares it as the surface. Returns the memory, or NULL after it has logged an error.
+ * shares it as the current buffer. Hides all buffers after it has logged an error.
  */
-static struct vail_memory *surface_show_copy(Console *console, Surface *surface,
-					     const Pixels *pixels, const CursorPlace *place)
+static void show_copy(ScreenBuffers *buffers, const Pixels *pixels, uint32_t format,
+		      const CursorPlace *place)
 {
 	struct vail_memory *memory;
 	SharedPixels ours = { .width = pixels->width,
 			      .height = pixels->height,
 			      .stride = pixels->width * pixman_format_size(pixels->format),
-			      .format = pixman_format_to_drm(pixels->format) };
+			      .format = format };
 	size_t size = (size_t)ours.stride * ours.height;
 
-	if (ours.format == 0 || vail_memory_new(size + (place ? sizeof(*place) : 0), surface->name,
-						&memory) != STATUS_SUCCESS) {
-		log_message("%s cannot be shared: %s", surface->name,
-			    ours.format == 0 ? "DRM has no name for its format" : "out of memory");
-		return NULL;
+	if (format == 0 ||
+	    vail_memory_new(size + (place ? sizeof(*place) : 0), buffers_surface(buffers)->name,
+			    &memory) != STATUS_SUCCESS) {
+		buffers_hide(buffers);
+		log_message("%s cannot be shared: %s", buffers_surface(buffers)->name,
+			    format == 0 ? "DRM has no name for its format" : "out of memory");
+		return;
 	}
 	uint8_t *image = vail_memory_data(memory);
 	copy_rows(image, ours.stride, pixels);
 	if (place)
 		memcpy(image + size, place, sizeof(*place));
 	ours.fd = vail_memory_descriptor(memory);
-	surface_show(console, surface, &ours);
-	return memory;
+	const VailObject object = object_of(&ours);
+	buffers_show(buffers, &object, memory);
 }
 
-/* Tests whether the surface's object has the size and format of the pixels. */
-static bool is_like(const Surface *surface, const Pixels *pixels)
+/* Returns the format in which a screen with these pixels is shared; 0 if DRM has no name for it. */
+static uint32_t screen_format(const Pixels *pixels)
 {
-	return surface_is_shown(surface) && surface->object.width == pixels->width &&
-	       surface->object.height == pixels->height &&
-	       surface->object.format == pixman_format_to_drm(pixels->format);
+	return drm_format_opaque(pixman_format_to_drm(pixels->format));
 }
 
-void console_show_pixels(Console *console, const Pixels *pixels)
+/* Tests whether the current buffer is a copy with the size of the pixels and this format. */
+static bool is_like(const ScreenBuffers *buffers, const Pixels *pixels, uint32_t format)
+{
+	const VailObject *object = &buffers_surface(buffers)->object;
+
+	return buffers->current->copy && object->width == pixels->width &&
+	       object->height == pixels->height && object->format == format;
+}
+
+/* Copies the pixels into the current buffer, at the rectangle of their size. */
+static void change_copy(ScreenBuffers *buffers, const VailRectangle *rectangle,
+			const Pixels *pixels)
+{
+	Surface *surface = buffers_surface(buffers);
+
+	redraw_copy(&surface->object, vail_memory_data(buffers->current->copy), rectangle,
+		    pixels->data, pixels->stride, &surface->damage);
+}
+
+static void log_copying(void)
 {
 	static bool has_logged_copying;
-	const int32_t all[] = { 0, 0, (int32_t)pixels->width, (int32_t)pixels->height };
 
-	if (!pixels_are_complete(pixels))
-		return;
-	console->is_stale = false;
 	if (!has_logged_copying)
 		log_message("this QEMU does not share its screen's memory, so each change is "
 			    "copied; use a newer QEMU to avoid that");
 	has_logged_copying = true;
-	if (console->copy && is_like(&console->screen, pixels)) {
-		copy_rows(vail_memory_data(console->copy), console->screen.object.planes[0].stride,
-			  pixels);
-		console_damage(console, all);
+}
+
+void console_show_pixels(Console *console, const Pixels *pixels)
+{
+	const VailRectangle all = { .width = pixels->width, .height = pixels->height };
+
+	if (!pixels_are_complete(pixels))
+		return;
+	console->is_stale = false;
+	log_copying();
+	if (is_like(&console->screen, pixels, screen_format(pixels))) {
+		change_copy(&console->screen, &all, pixels);
 		return;
 	}
-	console_disable(console);
-	console->copy = surface_show_copy(console, &console->screen, pixels, NULL);
+	redraw_forget(&console->redraw);
+	show_copy(&console->screen, pixels, screen_format(pixels), NULL);
 }
 
 void console_copy_pixels(Console *console, int32_t x, int32_t y, const Pixels *pixels)
 {
-	const VailObject *screen = &console->screen.object;
+	const VailObject *screen = &buffers_surface(&console->screen)->object;
 	const int32_t rectangle[] = { x, y, (int32_t)pixels->width, (int32_t)pixels->height };
 	VailRectangle inside;
 
-	if (!console->copy || !pixels_are_complete(pixels))
+	if (!console->screen.current->copy || !pixels_are_complete(pixels))
 		return;
-	if (pixman_format_to_drm(pixels->format) != screen->format ||
+	if (screen_format(pixels) != screen->format ||
 	    !damage_clip(rectangle, screen->width, screen->height, &inside) ||
 	    inside.width != pixels->width || inside.height != pixels->height) {
 		console->is_stale = true;
 		return;
 	}
-	uint8_t *to = vail_memory_data(console->copy);
-	size_t stride = screen->planes[0].stride;
-	copy_rows(to + inside.y * stride + inside.x * pixman_format_size(pixels->format), stride,
-		  pixels);
-	damage_add(&console->screen.damage, &inside);
+	change_copy(&console->screen, &inside, pixels);
 }
 
 void console_check_size(Console *console, uint32_t width, uint32_t height)
 {
-	const VailObject *screen = &console->screen.object;
+	const VailObject *screen = &buffers_surface(&console->screen)->object;
 
-	if (console->copy && (screen->width != width || screen->height != height))
+	if (console->screen.current->copy && (screen->width != width || screen->height != height))
 		console->is_stale = true;
 }
 
 /* ---- The cursor ---- */
 
-/* Writes the cursor's place to the memory after its image. */
+/*
+ * Writes the cursor's place to the memory after its image. If it differs, the whole image counts as
+ * changed.
+ */
 static void cursor_put_place(const Console *console)
 {
-	const VailObject *cursor = &console->cursor.object;
-	uint8_t *image = vail_memory_data(console->cursor_memory);
+	Surface *cursor = buffers_surface(&console->cursor);
+	const VailObject *object = &cursor->object;
+	const VailRectangle all = { .width = object->width, .height = object->height };
+	uint8_t *image = vail_memory_data(console->cursor.current->copy);
+	uint8_t *place = image + (size_t)object->planes[0].stride * object->height;
 
-	memcpy(image + (size_t)cursor->planes[0].stride * cursor->height, &console->place,
-	       sizeof(console->place));
-}
-
-static void cursor_damage(Console *console)
-{
-	const VailObject *cursor = &console->cursor.object;
-	const VailRectangle all = { .width = cursor->width, .height = cursor->height };
-
-	damage_add(&console->cursor.damage, &all);
+	if (memcmp(place, &console->place, sizeof(console->place)) == 0)
+		return;
+	memcpy(place, &console->place, sizeof(console->place));
+	damage_add(&cursor->damage, &all);
 }
 
 void console_define_cursor(Console *console, int32_t hot_x, int32_t hot_y, const Pixels *pixels)
 {
-	Surface *cursor = &console->cursor;
+	uint32_t format = pixman_format_to_drm(pixels->format);
+	const VailRectangle all = { .width = pixels->width, .height = pixels->height };
 
 	if (!pixels_are_complete(pixels) || pixels->width > CURSOR_SIZE_MAX ||
 	    pixels->height > CURSOR_SIZE_MAX)
 		return;
 	console->place.hot_x = hot_x;
 	console->place.hot_y = hot_y;
-	if (console->cursor_memory && is_like(cursor, pixels)) {
-		copy_rows(vail_memory_data(console->cursor_memory), cursor->object.planes[0].stride,
-			  pixels);
-		cursor_put_place(console);
-		cursor_damage(console);
+	if (!is_like(&console->cursor, pixels, format)) {
+		show_copy(&console->cursor, pixels, format, &console->place);
 		return;
 	}
-	surface_hide(console, cursor, &console->cursor_memory);
-	console->cursor_memory = surface_show_copy(console, cursor, pixels, &console->place);
+	change_copy(&console->cursor, &all, pixels);
+	cursor_put_place(console);
 }
 
 void console_move_cursor(Console *console, int32_t x, int32_t y, bool is_visible)
@@ -258,8 +284,6 @@ void console_move_cursor(Console *console, int32_t x, int32_t y, bool is_visible
 	console->place.x = x;
 	console->place.y = y;
 	console->place.is_visible = is_visible;
-	if (!console->cursor_memory)
-		return;
-	cursor_put_place(console);
-	cursor_damage(console);
+	if (console->cursor.current->copy)
+		cursor_put_place(console);
 }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "client/vail-qemu/agent.h"
+#include "client/vail-qemu/redraw.h"
+#include "client/vail-qemu/screen-buffers.h"
 #include "client/vail-qemu/surface.h"
 
 /*
@@ -25,15 +27,17 @@ typedef struct CursorPlace {
  * One of QEMU's graphic consoles: its screen, "console N", and its cursor, "console N cursor", if
  * the guest has defined one. Does not use D-Bus itself. The functions validate all values that come
  * from QEMU.
+ *
+ * A screen is shared in the opaque form of its format, because a guest may leave anything in the
+ * alpha of its screen. A cursor keeps its alpha.
  */
 typedef struct Console {
 	uint32_t number;
 	Agent *agent;
-	Surface screen;
-	Surface cursor;
-	struct vail_memory *copy;          /* of the screen; NULL if QEMU shares its memory */
-	bool is_stale;                     /* the copy has another mode than QEMU's screen */
-	struct vail_memory *cursor_memory; /* NULL if there is no cursor */
+	ScreenBuffers screen;
+	Redraw redraw; /* of the screen's current buffer, if it is QEMU's memory */
+	bool is_stale; /* the copy has another mode than QEMU's screen */
+	ScreenBuffers cursor;
 	CursorPlace place;
 } Console;
 
@@ -56,13 +60,17 @@ typedef struct SharedPixels {
 	uint32_t stride;
 	uint32_t format; /* DRM fourcc; 0 if DRM has no name for QEMU's format */
 	uint64_t modifier;
+	bool is_bottom_up; /* the bottom row of the picture comes first in memory */
 } SharedPixels;
 
 /* The agent must outlive the console. */
 void console_init(Console *console, uint32_t number, Agent *agent);
 void console_deinit(Console *console);
 
-/* Shares this memory as the screen. Duplicates the fd. */
+/*
+ * Shares this memory as the screen. Duplicates the fd. Memory that was shown recently is shown
+ * again under the same handle.
+ */
 void console_show_memory(Console *console, const SharedPixels *pixels);
 
 /* Replaces the content of the screen by a copy of the pixels. */
@@ -77,8 +85,11 @@ void console_copy_pixels(Console *console, int32_t x, int32_t y, const Pixels *p
  */
 void console_check_size(Console *console, uint32_t width, uint32_t height);
 
-/* Marks a rectangle of the screen (x, y, width, height) as changed. */
-void console_damage(Console *console, const int32_t rectangle[static 4]);
+/*
+ * Handles a redraw of a rectangle of the screen (x, y, width, height), counted from the top left
+ * corner of the picture. Marks the pixels that differ as changed.
+ */
+void console_redraw(Console *console, const int32_t rectangle[static 4]);
 
 /* Hides the screen. */
 void console_disable(Console *console);

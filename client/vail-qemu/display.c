@@ -156,7 +156,7 @@ void display_listen(Display *display)
 static int on_properties_changed(sd_bus_message *message, void *context, sd_bus_error *error)
 {
 	DisplayConsole *console = context;
-	const VailObject *screen = &console->console.screen.object;
+	const VailObject *screen = &buffers_surface(&console->console.screen)->object;
 	uint32_t width = screen->width, height = screen->height;
 	const char *name;
 	int result = sd_bus_message_skip(message, "s");

@@ -28,14 +28,15 @@ static int on_scanout_map(sd_bus_message *message, void *context, sd_bus_error *
 static int on_scanout_dmabuf(sd_bus_message *message, void *context, sd_bus_error *error)
 {
 	SharedPixels pixels = { 0 };
-	int first_row_on_top;
+	int y0_top; /* the name in QEMU's interface: true if memory begins with the bottom row */
 
 	(void)error;
-	int result = sd_bus_message_read(message, "huuuutb", &pixels.fd, &pixels.width,
-					 &pixels.height, &pixels.stride, &pixels.format,
-					 &pixels.modifier, &first_row_on_top);
+	int result =
+		sd_bus_message_read(message, "huuuutb", &pixels.fd, &pixels.width, &pixels.height,
+				    &pixels.stride, &pixels.format, &pixels.modifier, &y0_top);
 	if (result < 0)
 		return result;
+	pixels.is_bottom_up = y0_top;
 	console_show_memory(context, &pixels);
 	return sd_bus_reply_method_return(message, "");
 }
@@ -49,7 +50,7 @@ static int on_update(sd_bus_message *message, void *context, sd_bus_error *error
 					 &rectangle[2], &rectangle[3]);
 	if (result < 0)
 		return result;
-	console_damage(context, rectangle);
+	console_redraw(context, rectangle);
 	return sd_bus_reply_method_return(message, "");
 }
 

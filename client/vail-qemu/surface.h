@@ -9,13 +9,14 @@
 #include <vail.h>
 
 /*
- * An image that the VM shares: a console's screen or cursor. The console sets the object and the
- * damage; the agent shares them with vaild, and owns the last three fields.
+ * An image that the VM shares: a buffer of a console's screen or cursor. The console sets the
+ * object and the damage; the agent shares them with vaild, and owns the fields from handle on.
  */
 typedef struct Surface {
 	char name[48];
-	VailObject object;             /* plane_count is 0 if nothing is shown */
-	Damage damage;                 /* not sent to vaild yet */
+	VailObject object; /* plane_count is 0 if nothing is shown */
+	Damage damage;     /* not sent to vaild yet */
+	bool is_idle;      /* the guest shows another buffer, but may show this one again */
 	char handle[VAIL_HANDLE_SIZE]; /* of vaild's object; "" if it is not shared */
 	bool is_shared_upstream;       /* vaild has confirmed the handle on this connection */
 	NTSTATUS refused;              /* the last failure to share that was logged */

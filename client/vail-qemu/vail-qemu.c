@@ -8,6 +8,8 @@
  *   listener.c       decodes QEMU's calls to a console's listener
  *   console.c        one console: its screen and its cursor
  *   agent.c          vaild: registers the VM, and shares screens and cursors
+ *   screen-buffers.c the buffers that a screen has shown recently
+ *   redraw.c         finds what a redraw has changed
  *   damage.c         changed rectangles
  *   pixman-format.c  pixel formats
  */

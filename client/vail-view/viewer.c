@@ -112,11 +112,22 @@ static bool is_wanted(Viewer *viewer, const VailObjectInfo *info)
 	return viewer->name;
 }
 
+/* Makes the object the wanted one, unless another was shared or updated after it. */
+static void want(Viewer *viewer, const VailSharedObject *shared)
+{
+	double at = shared->last_update > shared->since ? shared->last_update : shared->since;
+
+	if (*viewer->wanted && at < viewer->wanted_at)
+		return;
+	strcpy(viewer->wanted, shared->handle);
+	viewer->wanted_at = at;
+}
+
 static void handle_shared(Viewer *viewer, const VailSharedObject *shared)
 {
 	if (!is_wanted(viewer, shared->object))
 		return;
-	strcpy(viewer->wanted, shared->handle);
+	want(viewer, shared);
 	/* After a restart of vaild the object is reported again, but its updates were missed. */
 	if (screen_has(&viewer->screen, shared->handle))
 		framebuffer_mark_all_stale(&viewer->screen.framebuffer);
@@ -124,7 +135,12 @@ static void handle_shared(Viewer *viewer, const VailSharedObject *shared)
 
 static void handle_update(Viewer *viewer, const VailEvent *event)
 {
-	if (!screen_has(&viewer->screen, event->shared_object->handle))
+	const VailSharedObject *shared = event->shared_object;
+
+	if (strcmp(viewer->wanted, shared->handle) != 0 && !is_wanted(viewer, shared->object))
+		return;
+	want(viewer, shared);
+	if (!screen_has(&viewer->screen, shared->handle))
 		return; /* an object is read completely when it is opened */
 	if (event->damage_count == 0)
 		framebuffer_mark_all_stale(&viewer->screen.framebuffer);

@@ -9,7 +9,8 @@
 #include <vail.h>
 
 /*
- * Registers this process for a VM and shows the newest object that the VM shares under one name.
+ * Registers this process for a VM and shows the object that the VM has shared or updated last under
+ * one name. A guest with several buffers shares each of them under the same name.
  * Reconnects if the connection to vaild is lost.
  */
 
@@ -28,7 +29,8 @@ typedef struct Viewer {
 	ViewerState state;
 	bool was_registered;              /* registered once, so a lost connection is retried */
 	int64_t retry_at;                 /* next attempt to reconnect, in now_milliseconds() */
-	char wanted[VAIL_HANDLE_SIZE];    /* handle of the newest object of the name; "" if none */
+	char wanted[VAIL_HANDLE_SIZE];    /* handle of the current object of the name; "" if none */
+	double wanted_at;                 /* when that was shared or updated last */
 	char remark[SCREEN_MESSAGE_SIZE]; /* the last remark, which is not repeated */
 	Screen screen;
 } Viewer;

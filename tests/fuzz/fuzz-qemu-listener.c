@@ -5,8 +5,9 @@
  * size of an array. The highest bit of the first byte sends the rest of the input as the body
  * instead.
  *
- * After each call, the rectangles of the damage are inside the surface, and the surface is inside
- * its memory. At the end, no fd is left, and none was closed twice.
+ * After each call, the rectangles of the damage are inside the surface, the surface is inside its
+ * memory, and only buffers of one mode are shared. At the end, no fd is left, and none was closed
+ * twice.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -61,6 +62,25 @@ static void check_surface(const Surface *surface)
 		fuzz_must(damage->width > 0 && damage->height > 0);
 		fuzz_must((uint64_t)damage->x + damage->width <= surface->object.width);
 		fuzz_must((uint64_t)damage->y + damage->height <= surface->object.height);
+	}
+}
+
+/* Only the current buffer has damage, and the others are of its mode. */
+static void check_buffers(const ScreenBuffers *buffers)
+{
+	const VailObject *current = &buffers_surface(buffers)->object;
+
+	fuzz_must(!buffers_surface(buffers)->is_idle);
+	for (size_t i = 0; i < SCREEN_BUFFERS_MAX; i++) {
+		const Surface *surface = &buffers->items[i].surface;
+
+		check_surface(surface);
+		if (surface == buffers_surface(buffers) || !surface_is_shown(surface))
+			continue;
+		fuzz_must(surface->is_idle && surface->damage.count == 0);
+		fuzz_must(surface->object.width == current->width &&
+			  surface->object.height == current->height &&
+			  surface->object.format == current->format);
 	}
 }
 
@@ -165,8 +185,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (uint32_t serial = 1; serial <= CALLS_MAX && input.size > 0 && is_connected; serial++) {
 		send_call(&link, input_byte(&input), &input, serial);
 		is_connected = process(link.bus);
-		check_surface(&link.console.screen);
-		check_surface(&link.console.cursor);
+		check_buffers(&link.console.screen);
+		check_buffers(&link.console.cursor);
 	}
 	link_deinit(&link);
 	fuzz_must(fuzz_count_fds() == before);

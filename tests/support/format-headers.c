@@ -9,7 +9,7 @@
 static const char *const paths[] = { "/usr/include/libdrm/drm_fourcc.h",
 				     "/usr/include/drm/drm_fourcc.h" };
 
-/* What the comment before a group of formats says about their planes. */
+/* The comment before a group of formats, which describes their planes. */
 typedef struct Group {
 	unsigned int bits[3];
 	unsigned int samples[3];

@@ -32,10 +32,10 @@ object_field() {
   "${CTL[@]}" --json objects | jq -r ".sharedObjects[] | select(.object.name == \"$1\") | $2"
 }
 
-# object_names_are NAMES: tests whether exactly these objects are shared, separated by commas.
+# object_names_are NAMES: tests whether objects of exactly these names are shared, separated by commas.
 object_names_are() {
   local names
-  names=$("${CTL[@]}" --json objects | jq -r '.sharedObjects[].object.name' | sort | paste -sd,)
+  names=$("${CTL[@]}" --json objects | jq -r '.sharedObjects[].object.name' | sort -u | paste -sd,)
   [ "$names" = "$1" ]
 }
 
@@ -147,6 +147,61 @@ check_updates() {
     eventually events_are updated "console 0 1,1,17,17 18,18,1,1 19,19,1,1 20,20,1,1"
   expect_equal "many rectangles that are drawn together need one call of UpdateObject" \
     $((before + 2)) "$(update_calls)"
+}
+
+# An idle firmware redraws its whole screen, and then the cell of its cursor.
+check_idle_redraws() {
+  local i
+  forget_events
+  for ((i = 0; i < 33; i++)); do qemu "call 0 UpdateMap iiii 0 0 64 48"; done
+  expect_updates "33 redraws that change nothing are not reported" "" "call 0 UpdateMap iiii 0 0 64 48"
+  qemu "draw 0 16 16 8 2"
+  expect_updates "a blinking cursor is reported as its cell only" \
+    "console 0 16,16,8,2" "call 0 UpdateMap iiii 0 0 64 48"
+}
+
+# current_pixel: prints the first byte of the picture that vail-view shows. A BMP file has 122 bytes
+# of header. The top row comes first.
+current_pixel() {
+  run_as vail-alice "$ROOT/build/sanitized/vail-view" "$GUID" --timeout 60 --socket "$SOCKET" --raw --frames 1 \
+    --name "console 0" 2>>"$PRIVATE/view.log" | od -An -tu1 -j 122 -N 1 | tr -d ' '
+}
+
+show_kept() { qemu "call 0 ScanoutDMABUF huuuutb kept=$1 64 64 256 0x34324241 0 ${2:-0}"; }
+
+# Flips between the memfds 1 and 2, whose pixels are 1 and 2.
+check_flips() {
+  local first second i
+  show_kept 1
+  first=$(object_field "console 0" .handle)
+  forget_events
+  for ((i = 0; i < 10; i++)); do show_kept $((i % 2 + 1)); done
+  expect "a flip between two buffers shares the second one" eventually events_are shared "console 0"
+  second=$(object_field "console 0" .handle | grep -v "$first")
+  expect_equal "ten flips unshare nothing" "" "$(events unshared)"
+  expect_equal "both buffers stay shared under their handles" "$(printf '%s\n' "$first" "$second" | sort)" \
+    "$(object_field "console 0" .handle | sort)"
+  expect_equal "a viewer shows the buffer that was shown last" 2 "$(current_pixel)"
+  expect_updates "a flip back is an update of all of the buffer" "console 0 0,0,64,64" \
+    "call 0 ScanoutDMABUF huuuutb kept=1 64 64 256 0x34324241 0 0"
+  expect_equal "a viewer that starts after a flip back shows that buffer" 1 "$(current_pixel)"
+  expect_equal "a screen is shared in the opaque form of its format" "XB24" \
+    "$(object_field "console 0" .object.format | sort -u)"
+  qemu "map 0 64 48"
+  expect "buffers of the former mode are unshared" eventually object_names_are "console 0,console 2"
+}
+
+# The memory has a bottom row of other pixels, which comes first.
+check_rows_from_the_bottom() {
+  show_kept 0 1
+  expect_equal "the order of the rows is shared" bottom "$(object_field "console 0" .object.firstRow)"
+  qemu "fill 0 9"
+  expect_updates "damage of such a screen is in pixels of the picture" "console 0 1,2,3,4" \
+    "call 0 UpdateDMABUF iiii 1 2 3 4"
+  show_kept 0 0
+  expect_equal "the other order is another object" null "$(object_field "console 0" .object.firstRow)"
+  qemu "map 0 64 48"
+  eventually object_names_are "console 0,console 2"
 }
 
 # Draws until the socket's buffer is full, because vaild is stopped.
@@ -305,8 +360,8 @@ check_dma_bufs() {
   qemu "call 0 ScanoutDMABUF huuuutb memory=16384 64 64 256 0x34325258 0 1"
   expect_equal "a memfd in place of a dma-buf is shared as a memfd" \
     "$shown memfd" "$(description "console 0")"
-  expect_updates "updates of a memfd in place of a dma-buf are reported" \
-    "console 0 1,2,3,4" "call 0 UpdateDMABUF iiii 1 2 3 4"
+  expect_updates "a redraw of a memfd in place of a dma-buf that changes nothing is not reported" \
+    "" "call 0 UpdateDMABUF iiii 1 2 3 4"
   if "$HELPERS/make-fd" udmabuf true 2>/dev/null; then
     qemu "call 0 ScanoutDMABUF huuuutb 3 64 64 256 0x34325258 0 1"
     expect_equal "a dma-buf is shared as a dma-buf" "$shown dmabuf" "$(description "console 0")"
@@ -330,8 +385,10 @@ check_copied_screens() {
     "" "call 0 Update iiiiuuay 4 2 8 2 32 $xrgb 63"
   expect_updates "a part of negative size is ignored" \
     "" "call 0 Update iiiiuuay 4 2 -8 -2 32 $xrgb 64"
-  expect_updates "bytes of the whole screen in the same size are reported as an update" \
-    "console 0 0,0,16,8" "call 0 Scanout uuuuay 16 8 64 $xrgb 512"
+  expect_updates "the same bytes again are not reported" \
+    "" "call 0 Update iiiiuuay 4 2 8 2 32 $xrgb 64"
+  expect_updates "bytes of the whole screen in the same size are an update of what differs" \
+    "console 0 4,2,8,2" "call 0 Scanout uuuuay 16 8 64 $xrgb 512"
   expect_updates "a whole screen with too few bytes is ignored" \
     "" "call 0 Scanout uuuuay 16 8 64 $xrgb 511"
   expect_updates "a whole screen of the largest size is ignored" \
@@ -353,14 +410,14 @@ check_copied_screens() {
 
 check_lost_listener() {
   local inode
-  qemu "map 0 64 48"
+  qemu "map 0 96 48"
   inode=${REPLY#ok }
   qemu "close 0"
   listeners=$((listeners + 1))
   expect_reply "the agent registers a new listener when QEMU closes the connection" \
     ok qemu "listen 0 $listeners"
   expect_shared "the screen after QEMU has closed the connection" \
-    "console 0" "64x48 XR24 256 memfd" "$inode"
+    "console 0" "96x48 XR24 384 memfd" "$inode"
   qemu "refuse 0 3"
   qemu "close 0"
   listeners=$((listeners + 1))
@@ -402,6 +459,9 @@ MAKE=()
 start_daemon
 check_two_screens
 check_updates
+check_idle_redraws
+check_flips
+check_rows_from_the_bottom
 check_stopped_daemon
 check_mode_change
 check_many_mode_changes

@@ -270,7 +270,7 @@ static uint32_t clamp(int64_t position, uint32_t size)
 	return position < 0 ? 0 : position < size ? (uint32_t)position : size;
 }
 
-static void draw(QemuConsole *console, const int32_t rectangle[static 4])
+void qemu_console_draw(QemuConsole *console, const int32_t rectangle[static 4])
 {
 	uint32_t left = clamp(rectangle[0], console->map_width),
 		 right = clamp((int64_t)rectangle[0] + rectangle[2], console->map_width),
@@ -291,16 +291,21 @@ static void draw(QemuConsole *console, const int32_t rectangle[static 4])
 		memcpy(first, &time, sizeof(time));
 }
 
-void qemu_console_update(QemuConsole *console, const int32_t rectangle[static 4])
+void qemu_console_notify(QemuConsole *console, const int32_t rectangle[static 4])
 {
 	sd_bus_message *call = qemu_listener_call(console, "UpdateMap");
 
-	if (console->memory >= 0)
-		draw(console, rectangle);
 	if (!call)
 		return;
 	qemu_check(sd_bus_message_append(call, "iiii", rectangle[0], rectangle[1], rectangle[2],
 					 rectangle[3]),
 		   "UpdateMap");
 	qemu_listener_send(console, call);
+}
+
+void qemu_console_update(QemuConsole *console, const int32_t rectangle[static 4])
+{
+	if (console->memory >= 0)
+		qemu_console_draw(console, rectangle);
+	qemu_console_notify(console, rectangle);
 }

@@ -12,12 +12,16 @@
  *   close C                       closes the listener's connection
  *   break C                       sends the listener an invalid D-Bus message
  *   map C W H                     shows new memory; prints its inode after "ok"
+ *   draw C X Y W H...             draws into rectangles without a notification
  *   update C X Y W H...           draws into rectangles and notifies the listener
  *   play C RATE COUNT X Y W H...  draws COUNT times, RATE times a second
+ *   repeat C RATE COUNT X Y W H.. notifies as often as play, but draws nothing
  *   resize C W H                  announces another size, without showing anything
  *   call C METHOD TYPES VALUE...  calls any method of the listener. A value of type h is the number
- *                                 of an inherited fd, "pipe", or "memory=SIZE" for a new memfd; a
- *                                 value of type ay is the number of bytes
+ *                                 of an inherited fd, "pipe", "memory=SIZE" for a new memfd, or
+ *                                 "kept=N" for one of 16 KiB that stays, whose bytes are all N at
+ *                                 first; a value of type ay is the number of bytes
+ *   fill N BYTE                   fills the kept memfd N, the number of a console, with this byte
  *   wait C                        only waits for the listener
  *   later COMMAND                 executes the command, but prints "ok" without waiting
  */
@@ -71,6 +75,12 @@ static void show_frame(QemuConsole *console, const Frame *frame)
 		qemu_console_update(console, frame->rectangles[i]);
 }
 
+static void show_frame_again(QemuConsole *console, const Frame *frame)
+{
+	for (size_t i = 0; i < frame->count; i++)
+		qemu_console_notify(console, frame->rectangles[i]);
+}
+
 /* ---- Waits ---- */
 
 /* Serves all connections until *value is in the range, or for SECONDS_TO_ANSWER. */
@@ -112,6 +122,15 @@ static void map(QemuDisplay *display, QemuConsole *console, char *words)
 	qemu_console_map(display, console, width, height);
 }
 
+static void draw(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	const Frame frame = read_frame(&words);
+
+	(void)display;
+	for (size_t i = 0; i < frame.count; i++)
+		qemu_console_draw(console, frame.rectangles[i]);
+}
+
 static void update(QemuDisplay *display, QemuConsole *console, char *words)
 {
 	const Frame frame = read_frame(&words);
@@ -120,7 +139,8 @@ static void update(QemuDisplay *display, QemuConsole *console, char *words)
 	show_frame(console, &frame);
 }
 
-static void play(QemuDisplay *display, QemuConsole *console, char *words)
+static void show_frames(QemuDisplay *display, QemuConsole *console, char *words,
+			void (*show)(QemuConsole *console, const Frame *frame))
 {
 	uint64_t period = 1000000u / (uint64_t)number(&words), count = (uint64_t)number(&words);
 	const Frame frame = read_frame(&words);
@@ -131,8 +151,18 @@ static void play(QemuDisplay *display, QemuConsole *console, char *words)
 
 		while ((now = now_microseconds()) < due)
 			qemu_check(sd_event_run(display->event, due - now), "sd_event_run");
-		show_frame(console, &frame);
+		show(console, &frame);
 	}
+}
+
+static void play(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	show_frames(display, console, words, show_frame);
+}
+
+static void repeat(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	show_frames(display, console, words, show_frame_again);
 }
 
 static void resize(QemuDisplay *display, QemuConsole *console, char *words)
@@ -175,10 +205,39 @@ static void break_listener(QemuDisplay *display, QemuConsole *console, char *wor
 
 /* ---- The command "call" ---- */
 
+#define KEPT_MAX  4
+#define KEPT_SIZE 16384
+
+static void fill_kept(int memory, uint8_t byte)
+{
+	uint8_t bytes[KEPT_SIZE];
+
+	memset(bytes, byte, sizeof(bytes));
+	if (pwrite(memory, bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		err(2, "memfd");
+}
+
+/* Returns the kept memory of this number, made when it is first used. */
+static int kept_memory(unsigned int number)
+{
+	static int kept[KEPT_MAX];
+
+	if (number >= KEPT_MAX)
+		errx(2, "there are only %d kept memfds", KEPT_MAX);
+	if (kept[number] == 0) {
+		kept[number] = memfd_create("screen", MFD_CLOEXEC);
+		if (kept[number] < 0)
+			err(2, "memfd");
+		fill_kept(kept[number], (uint8_t)number);
+	}
+	return kept[number];
+}
+
 /* Returns an fd. *ret_is_ours is false if it is inherited and must stay open. */
 static int open_value(const char *value, bool *ret_is_ours)
 {
 	unsigned long size;
+	unsigned int kept;
 	int ends[2];
 
 	*ret_is_ours = true;
@@ -195,6 +254,8 @@ static int open_value(const char *value, bool *ret_is_ours)
 		return memory;
 	}
 	*ret_is_ours = false;
+	if (sscanf(value, "kept=%u", &kept) == 1)
+		return kept_memory(kept);
 	return (int)helper_number(value);
 }
 
@@ -245,6 +306,13 @@ static void call_listener(QemuDisplay *display, QemuConsole *console, char *word
 		console->errors++;
 }
 
+/* The first word is the number of the kept memory, where other commands have the console. */
+static void fill(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	(void)display;
+	fill_kept(kept_memory(console->number), (uint8_t)number(&words));
+}
+
 /* ---- Command lines ---- */
 
 static const struct {
@@ -257,10 +325,13 @@ static const struct {
 	{ "close", close_listener },
 	{ "break", break_listener },
 	{ "map", map },
+	{ "draw", draw },
 	{ "update", update },
 	{ "play", play },
+	{ "repeat", repeat },
 	{ "resize", resize },
 	{ "call", call_listener },
+	{ "fill", fill },
 	{ "wait", NULL },
 };
 

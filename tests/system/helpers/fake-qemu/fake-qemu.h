@@ -61,10 +61,15 @@ void qemu_console_resize(QemuDisplay *display, QemuConsole *console, uint32_t wi
 void qemu_console_map(QemuDisplay *display, QemuConsole *console, uint32_t width, uint32_t height);
 
 /*
- * Draws into the rectangle, with another byte each time, and notifies the listener. If the
- * rectangle is at least two pixels wide, its first two pixels contain the time (CLOCK_MONOTONIC,
- * nanoseconds).
+ * Draws into the rectangle, with another byte each time. If the rectangle is at least two pixels
+ * wide, its first two pixels contain the time (CLOCK_MONOTONIC, nanoseconds). There must be memory.
  */
+void qemu_console_draw(QemuConsole *console, const int32_t rectangle[static 4]);
+
+/* Notifies the listener of a redraw. */
+void qemu_console_notify(QemuConsole *console, const int32_t rectangle[static 4]);
+
+/* Draws into the rectangle, if there is memory, and notifies the listener. */
 void qemu_console_update(QemuConsole *console, const int32_t rectangle[static 4]);
 
 /* Returns a new call to the listener without arguments, or NULL without a listener. */
