@@ -3,7 +3,8 @@
  * frames-bench SOCKET PID FOLDER: measures the cost of a frame from QEMU through vail-qemu and
  * vaild to a viewer, and to a listener of QEMU itself. SOCKET and PID are those of the daemon.
  * FOLDER is where the monitor's socket is made. QEMU is fake-qemu, with a screen of 1280 by 800
- * pixels that changes 30 times a second. Prints a table.
+ * pixels that it draws 30 times a second. With the damage "unchanged", all drawings are the same.
+ * Prints a table.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -166,12 +167,12 @@ static void read_reports(Stage *stage, Frame *frame)
 }
 
 /* Reads the counters before and after the frames, and then the viewers' reports. */
-static Frame measure_round(Stage *stage, const char *rectangle)
+static Frame measure_round(Stage *stage, const char *how, const char *rectangle)
 {
 	char line[128], command[128];
 	Frame seen = { 0 };
 
-	snprintf(command, sizeof(command), "play 0 %d %d %s", FRAMES, FRAMES, rectangle);
+	snprintf(command, sizeof(command), "%s 0 %d %d %s", how, FRAMES, FRAMES, rectangle);
 	read_reports(stage, &(Frame){ 0 });
 	Frame before = read_counters(stage);
 	program_command(&stage->qemu, command, line);
@@ -194,7 +195,7 @@ static Frame measure_round(Stage *stage, const char *rectangle)
 }
 
 /* Returns the median of each cost. */
-static Frame measure(Stage *stage, const char *rectangle)
+static Frame measure(Stage *stage, const char *how, const char *rectangle)
 {
 	union {
 		Frame frame;
@@ -203,7 +204,7 @@ static Frame measure(Stage *stage, const char *rectangle)
 	double values[ROUNDS];
 
 	for (size_t i = 0; i < ROUNDS; i++)
-		rounds[i].frame = measure_round(stage, rectangle);
+		rounds[i].frame = measure_round(stage, how, rectangle);
 	for (size_t number = 0; number < FRAME_NUMBERS; number++) {
 		for (size_t i = 0; i < ROUNDS; i++)
 			values[i] = rounds[i].numbers[number];
@@ -216,11 +217,14 @@ static void measure_and_print(Stage *stage, const char *who)
 {
 	static const struct {
 		const char *name;
+		const char *how;
 		const char *rectangle;
-	} damages[] = { { "full", "0 0 1280 800" }, { "64x64", "600 300 64 64" } };
+	} damages[] = { { "full", "play", "0 0 1280 800" },
+			{ "64x64", "play", "600 300 64 64" },
+			{ "unchanged", "repeat", "0 0 1280 800" } };
 
 	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
-		Frame frame = measure(stage, damages[i].rectangle);
+		Frame frame = measure(stage, damages[i].how, damages[i].rectangle);
 
 		printf("%-16s %-10s %8.1f %8.1f %8.1f %8.1f   %5.0f %5.0f %8.0f   %5.2f %5.2f\n",
 		       who, damages[i].name, frame.agent / 1000, frame.daemon / 1000,
