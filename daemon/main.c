@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <getopt.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "daemon/host/log/log.h"
 #include "daemon/host/server.h"
+#include "proto/process-start.h"
 #include "proto/version.h"
 
 static void print_help(void)
@@ -20,6 +22,41 @@ static void print_help(void)
 	     "  --config DIR        vaild.json and vaild.json.d/*.json (/etc/vaild)\n"
 	     "  --version           print the version and exit\n"
 	     "  --help              print this help and exit");
+}
+
+/*
+ * Returns the path, to be freed, with the working directory before a relative one, because the
+ * daemon leaves that directory. Exits if that directory has no path.
+ */
+static char *make_absolute(const char *path)
+{
+	_cleanup_free_ char *directory = NULL;
+	char *absolute = *path == '/' ? strdup(path) : NULL;
+
+	if (!absolute && *path != '/' && (directory = getcwd(NULL, 0)) &&
+	    asprintf(&absolute, "%s/%s", directory, path) < 0)
+		absolute = NULL;
+	if (absolute)
+		return absolute;
+	fprintf(stderr,
+		"vaild: %s: cannot find the path of the working directory: %s; give an absolute "
+		"path\n",
+		path, strerror(errno));
+	exit(EXIT_FAILURE);
+}
+
+/*
+ * Brings what the daemon inherits into a known state. Files and folders get the modes that their
+ * callers name.
+ */
+static void prepare(void)
+{
+	StartState start; /* the daemon runs no other program */
+
+	process_start("vaild", false, &start);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE then fails */
+	umask(022);
 }
 
 int main(int argc, char **argv)
@@ -50,6 +87,7 @@ int main(int argc, char **argv)
 	};
 	int option;
 
+	prepare();
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		switch (option) {
 		case OPTION_SOCKET:
@@ -81,6 +119,15 @@ int main(int argc, char **argv)
 			argv[optind]);
 		return 2;
 	}
+	_cleanup_free_ char *socket = make_absolute(options.socket_path);
+	_cleanup_free_ char *runtime = make_absolute(options.runtime_directory);
+	_cleanup_free_ char *state = make_absolute(options.state_directory);
+	_cleanup_free_ char *config = make_absolute(options.config_directory);
+	options.given_socket_path = options.socket_path;
+	options.socket_path = socket;
+	options.runtime_directory = runtime;
+	options.state_directory = state;
+	options.config_directory = config;
 	log_open();
 	return server_run(&options);
 }

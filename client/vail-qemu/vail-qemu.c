@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
 
@@ -28,6 +29,7 @@
 #include "client/vail-qemu/qmp.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
+#include "proto/process-start.h"
 
 const char program_name[] = "vail-qemu";
 
@@ -235,11 +237,26 @@ static void bridge_deinit(Bridge *bridge)
 	free(bridge->poll_fds);
 }
 
+/* Each console needs several fds. Raises the limit to what the host permits. */
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_(bridge_deinit) Bridge bridge = { .qemu = -1 };
 	Options options = { 0 };
+	StartState inherited;
 
+	process_start(program_name, true, &inherited);
+	signal(SIGPIPE, SIG_IGN); /* it goes on sharing when nobody reads its messages any more */
+	raise_fd_limit();
 	parse_options(argc, argv, &options);
 	return start(&bridge, &options) ? run(&bridge) : EXIT_FAILED;
 }

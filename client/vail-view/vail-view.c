@@ -24,6 +24,7 @@
 #include "client/common/user-message.h"
 #include "client/vail-view/output.h"
 #include "client/vail-view/viewer.h"
+#include "proto/process-start.h"
 
 const char program_name[] = "vail-view";
 
@@ -260,8 +261,9 @@ static int check_options(Options *options, int guid_count)
 		return usage_error("--png and --raw exclude each other; see vail-view --help");
 	if (!options->is_raw && !options->png)
 		return usage_error("neither --png nor --raw is given; see vail-view --help");
-	if (options->is_raw && fcntl(STDOUT_FILENO, F_GETFD) < 0)
-		return usage_error("--raw writes to stdout, which is closed; see vail-view --help");
+	if (options->is_raw && (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return usage_error("--raw writes to stdout, which is closed or read-only; see "
+				   "vail-view --help");
 	if (options->is_raw && isatty(STDOUT_FILENO))
 		return usage_error("--raw writes no pictures to a terminal; see vail-view --help");
 	if (options->png && options->frames == 0)
@@ -272,8 +274,10 @@ static int check_options(Options *options, int guid_count)
 int main(int argc, char **argv)
 {
 	Options options = { 0 };
+	StartState start;
 	int result, exit_status = EXIT_DONE;
 
+	process_start(program_name, true, &start);
 	setlocale(LC_CTYPE, "");
 	opterr = 0;
 	while (exit_status == EXIT_DONE &&

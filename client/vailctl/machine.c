@@ -57,7 +57,7 @@ int command_vm_add(Tool *tool)
 	NTSTATUS status = vail_register_virtual_machine(tool->vail, tool->arguments[0], &machine);
 	if (status != STATUS_SUCCESS || !options->run)
 		return tool_finish(tool, status);
-	return program_exec(options->run);
+	return program_exec(tool);
 }
 
 int command_vm_update(Tool *tool)

@@ -85,9 +85,12 @@ int command_register(Tool *tool)
 	return status == STATUS_SUCCESS ? EXIT_DONE : tool_refused(tool, status);
 }
 
-int program_exec(char *const *program)
+int program_exec(const Tool *tool)
 {
+	char *const *program = tool->options.run;
+
 	fflush(stdout);
+	start_state_restore(&tool->start);
 	execvp(program[0], program);
 	int error = errno;
 	command_error("cannot run %s: %s", program[0], strerror(error));
@@ -101,5 +104,5 @@ int command_exec(Tool *tool)
 	NTSTATUS status = self_register(tool->vail, tool->arguments[0], true);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	return program_exec(tool->options.run);
+	return program_exec(tool);
 }

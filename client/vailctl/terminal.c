@@ -26,8 +26,9 @@ static bool wants_colours(void)
 }
 
 /* Runs the pager in the child process. By default, less exits if the text fits on one screen. */
-static _Noreturn void run_pager(const char *pager, int input)
+static _Noreturn void run_pager(const char *pager, int input, const StartState *start)
 {
+	start_state_restore(start);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(input, STDIN_FILENO);
 	setenv("LESS", "FRSXMK", false);
@@ -41,7 +42,7 @@ static _Noreturn void run_pager(const char *pager, int input)
 	_exit(EXIT_FAILURE);
 }
 
-static void open_pager(Terminal *terminal, const char *pager)
+static void open_pager(Terminal *terminal, const char *pager, const StartState *start)
 {
 	int ends[2];
 
@@ -49,7 +50,7 @@ static void open_pager(Terminal *terminal, const char *pager)
 		return;
 	pid_t pid = fork();
 	if (pid == 0)
-		run_pager(pager, ends[0]);
+		run_pager(pager, ends[0], start);
 	int output = pid > 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
 	if (output >= 0 && dup2(ends[1], STDOUT_FILENO) >= 0) {
 		signal(SIGPIPE, SIG_IGN); /* the user may quit the pager early */
@@ -60,7 +61,7 @@ static void open_pager(Terminal *terminal, const char *pager)
 	close(ends[1]);
 }
 
-void terminal_open(Terminal *terminal, bool use_pager)
+void terminal_open(Terminal *terminal, bool use_pager, const StartState *start)
 {
 	const char *pager = getenv("PAGER");
 
@@ -69,7 +70,7 @@ void terminal_open(Terminal *terminal, bool use_pager)
 		return;
 	terminal->has_colours = wants_colours();
 	if (use_pager && (!pager || (*pager && strcmp(pager, "cat") != 0)))
-		open_pager(terminal, pager);
+		open_pager(terminal, pager, start);
 }
 
 void terminal_close(Terminal *terminal)

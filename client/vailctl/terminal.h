@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "proto/process-start.h"
+
 /* Colours and pager, with the conventions of systemd's tools. */
 
 typedef struct Terminal {
@@ -19,9 +21,10 @@ typedef struct Terminal {
  * Detects whether stdout is a terminal, and starts a pager if use_pager is set and it is. Colours
  * are off unless stdout is a terminal, and if NO_COLOR is set or TERM is "dumb". The pager is
  * $PAGER, or less if that is unset; an empty value or "cat" means none. stdout goes to the pager
- * until terminal_close(), which waits for the pager to exit.
+ * until terminal_close(), which waits for the pager to exit. The pager gets the signal state in
+ * start.
  */
-void terminal_open(Terminal *terminal, bool use_pager);
+void terminal_open(Terminal *terminal, bool use_pager, const StartState *start);
 void terminal_close(Terminal *terminal);
 
 /* Returns the width in columns: $COLUMNS, else the terminal's, else 80; at least minimum. */

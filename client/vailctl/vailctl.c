@@ -19,7 +19,8 @@ static int run_command(const Command *command, Tool *tool)
 
 	tool->parser = json_parser_new();
 	terminal_open(&tool->terminal,
-		      command_is_paged(command) && !options_have(&tool->options, OPTION_NO_PAGER));
+		      command_is_paged(command) && !options_have(&tool->options, OPTION_NO_PAGER),
+		      &tool->start);
 	int exit_status =
 		status == STATUS_SUCCESS && tool->parser ? command->run(tool) : tool_no_memory();
 	terminal_close(&tool->terminal);
@@ -58,6 +59,7 @@ int main(int argc, char **argv)
 {
 	Tool tool = { 0 };
 
+	process_start(program_name, true, &tool.start);
 	setlocale(LC_CTYPE, "");
 	int exit_status = options_parse(argc, argv, &tool.options);
 	if (exit_status == EXIT_DONE)

@@ -5,6 +5,7 @@
 #include "client/vailctl/options.h"
 #include "client/vailctl/terminal.h"
 #include "proto/json.h"
+#include "proto/process-start.h"
 #include <vail.h>
 
 /*
@@ -35,6 +36,7 @@
 
 /* The context of a command. */
 typedef struct Tool {
+	StartState start; /* handed on to the programs that vailctl runs */
 	Options options;
 	const char *const *arguments; /* words after the command's name, NULL-terminated */
 	struct vail *vail;

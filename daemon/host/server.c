@@ -23,6 +23,9 @@
 /* Enough for two connections and a pidfd per process, and the daemon's own fds. */
 #define FDS_WANTED 65536
 
+/* With fewer fds, the default limits cannot be reached by far. */
+#define FDS_FEW 4096
+
 #define MISTAKE_SIZE 240
 
 static void on_process_exited(void *context, ProcessKey key)
@@ -146,6 +149,10 @@ static void raise_fd_limit(void)
 		if (setrlimit(RLIMIT_NOFILE, &wanted) == 0)
 			return;
 	}
+	if (limit.rlim_max < FDS_FEW)
+		log_warning("vaild may open only %llu files, which is too few for the default "
+			    "limits; let it open %d, for example with LimitNOFILE=",
+			    (unsigned long long)limit.rlim_max, FDS_WANTED);
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -237,7 +244,7 @@ static int make_directories(const char *path)
 			return -errno;
 		*slash = '/';
 	}
-	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 static bool server_make_runtime_directory(const Server *server)
@@ -290,6 +297,8 @@ static bool server_serve(Server *server)
 {
 	const char *path = server->options.socket_path;
 
+	if (chdir("/") < 0) /* otherwise its file system could not be unmounted */
+		log_warning("cannot leave the working directory: %s", strerror(errno));
 	log_lifecycle(MESSAGE_STARTED, "ready on", path);
 	service_manager_ready(&server->manager);
 	if (event_base_dispatch(server->base) < 0) {
@@ -359,8 +368,6 @@ int server_run(const ServerOptions *options)
 		log_error("%s", mistake);
 		return EXIT_FAILURE;
 	}
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE then fails */
 	server.base = event_base_new();
 	if (!server.base || event_base_priority_init(server.base, 2) < 0) {
 		log_error("cannot create the event loop");

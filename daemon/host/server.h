@@ -20,18 +20,20 @@
 #include "daemon/host/turns.h"
 #include "daemon/host/upkeep.h"
 
-/*
- * The daemon: the pure service, and around it the code that uses the kernel. It is single-threaded
- * with one event loop. The Server owns everything here.
- */
+/* Paths are absolute, because the daemon changes to the root directory once it listens. */
 typedef struct ServerOptions {
 	const char *socket_path;
+	const char *given_socket_path; /* as the user gave it, perhaps relative and shorter */
 	const char *runtime_directory;
 	const char *state_directory;
 	const char *config_directory;
 	FsRoots roots;
 } ServerOptions;
 
+/*
+ * The daemon: the pure service, and around it the code that uses the kernel. It is single-threaded
+ * with one event loop. The Server owns everything here.
+ */
 typedef struct Server {
 	ServerOptions options;
 	struct event_base *base;

@@ -20,7 +20,7 @@
 
 #define EXAMINER_NAME "vaild-examiner"
 
-/* The examiner moves its sockets to these numbers, and closes all other fds except stderr. */
+/* The examiner moves its sockets to these numbers, and closes all other fds above stderr. */
 #define WHO_FD     3
 #define CONTEXT_FD 4
 
@@ -208,7 +208,15 @@ static _Noreturn void serve(Examination *examination)
 	}
 }
 
-/* Moves the sockets to their places and closes all other fds except stderr. */
+/* Replaces stdin and stdout by /dev/null, so that no other file gets their numbers. */
+static bool empty_standard_fds(void)
+{
+	_cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
+}
+
+/* Moves the sockets to their places and closes all other fds above stderr. */
 static bool arrange_fds(const ExaminerSockets *sockets)
 {
 	/* Move both out of the way first: each may have the other's place. */
@@ -217,7 +225,7 @@ static bool arrange_fds(const ExaminerSockets *sockets)
 
 	if (dup3(who, WHO_FD, O_CLOEXEC) < 0 || dup3(context, CONTEXT_FD, O_CLOEXEC) < 0)
 		return false;
-	return close_range(0, 1, 0) == 0 && close_range(CONTEXT_FD + 1, UINT_MAX, 0) == 0;
+	return close_range(CONTEXT_FD + 1, UINT_MAX, 0) == 0;
 }
 
 /* The child's part of examiner_start(). */
@@ -227,7 +235,7 @@ static _Noreturn void run(const FsRoots *roots, const UserNamespace *own,
 	Examination examination = { .roots = *roots, .own = *own };
 
 	if (capabilities_give_up(true) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-	    getppid() != daemon || !arrange_fds(sockets))
+	    getppid() != daemon || chdir("/") < 0 || !empty_standard_fds() || !arrange_fds(sockets))
 		_exit(EXIT_FAILURE);
 	prctl(PR_SET_NAME, EXAMINER_NAME);
 	examination.own_pids = pid_namespace_own(roots);

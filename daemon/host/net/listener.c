@@ -160,13 +160,31 @@ static int prepare_socket(Listener *listener)
 	return 0;
 }
 
-static int bind_and_listen(Listener *listener, const char *path)
+/*
+ * Fills in the address. Prefers the absolute path, but a relative one that the user gave may be
+ * short enough where that is too long.
+ */
+static bool make_address(const ServerOptions *options, struct sockaddr_un *address)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *path = options->socket_path;
 
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (strlen(path) >= sizeof(address->sun_path))
+		path = options->given_socket_path;
+	if (strlen(path) >= sizeof(address->sun_path))
+		return false;
+	address->sun_family = AF_UNIX;
+	strcpy(address->sun_path, path);
+	return true;
+}
+
+static int bind_and_listen(Listener *listener)
+{
+	const ServerOptions *options = &listener->server->options;
+	const char *path = options->socket_path;
+	struct sockaddr_un address = { 0 };
+
+	if (!make_address(options, &address))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
 	listener->lock = lock_file_take(path);
 	if (listener->lock < 0)
 		return listener->lock;
@@ -208,8 +226,7 @@ int listener_open(Listener *listener, struct Server *server, int passed_socket)
 		.task = TASK_INIT(run_accept),
 	};
 	turn_owner_init(&listener->turn_owner);
-	int error = passed_socket >= 0 ? adopt_passed_socket(listener)
-				       : bind_and_listen(listener, path);
+	int error = passed_socket >= 0 ? adopt_passed_socket(listener) : bind_and_listen(listener);
 	if (error == -EADDRINUSE)
 		log_error("%s: another vaild serves this socket; stop it, or choose another path "
 			  "with --socket",

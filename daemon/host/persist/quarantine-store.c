@@ -45,7 +45,7 @@ int quarantine_store_open(QuarantineStore *store, const char *state_directory)
 	int length = snprintf(path, sizeof(path), "%s/quarantine", state_directory);
 	if (length < 0 || (size_t)length >= sizeof(path))
 		return -ENAMETOOLONG;
-	if (mkdir(state_directory, 0755) < 0 && errno != EEXIST)
+	if (mkdir(state_directory, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return -errno;
