@@ -119,3 +119,75 @@ bool json_text_name_is(JsonText name, const char *expected)
 			return false;
 	return *expected == '\0' && name.length == 0;
 }
+
+/* --- paths ----------------------------------------------------------------------------------- */
+
+/* Takes the name of a member off the path. Returns false if the path continues differently. */
+static bool path_take_name(const char **path, JsonText name)
+{
+	const char *at = **path == '.' ? *path + 1 : *path;
+
+	if (strncmp(at, name.start, name.length) != 0)
+		return false;
+	at += name.length;
+	if (*at != '\0' && *at != '.' && *at != '[')
+		return false;
+	*path = at;
+	return true;
+}
+
+/* Moves text and path to the member. If a member stands twice, the last one counts. */
+static bool enter_member(JsonText *text, const char **path, const char **ret_position)
+{
+	JsonTextMembers members = json_text_members(*text);
+	const char *rest = *path;
+	bool found = false;
+
+	while (json_text_members_next(&members)) {
+		const char *after = *path;
+
+		if (!path_take_name(&after, members.name))
+			continue;
+		*text = members.value;
+		*ret_position = members.name.start - 1;
+		rest = after;
+		found = true;
+	}
+	*path = rest;
+	return found;
+}
+
+/* Moves text and path to the item of an array. */
+static bool enter_item(JsonText *text, const char **path, const char **ret_position)
+{
+	const char *end = text->start + text->length - 1, *digit = *path + 1;
+	size_t index = 0;
+
+	if (**path != '[')
+		return false;
+	for (; *digit >= '0' && *digit <= '9'; digit++)
+		index = index * 10 + (size_t)(*digit - '0');
+	const char *at = skip_separators(text->start + 1, end);
+	for (; index > 0 && at < end; index--)
+		at = skip_separators(value_end(at, end), end);
+	if (at == end)
+		return false;
+	*text = (JsonText){ .start = at, .length = (size_t)(value_end(at, end) - at) };
+	*ret_position = at;
+	*path = *digit == ']' ? digit + 1 : digit;
+	return true;
+}
+
+const char *json_text_find(JsonText text, const char *path)
+{
+	const char *position = text.start;
+
+	while (*path != '\0' && text.length > 0) {
+		bool entered = *text.start == '{'   ? enter_member(&text, &path, &position)
+			       : *text.start == '[' ? enter_item(&text, &path, &position)
+						    : false;
+		if (!entered)
+			break;
+	}
+	return position;
+}

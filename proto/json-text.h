@@ -39,4 +39,11 @@ bool json_text_members_next(JsonTextMembers *members);
 /* Tests whether the member has this name, which is ASCII. The text may contain escapes. */
 bool json_text_name_is(JsonText name, const char *expected);
 
+/*
+ * Finds the value at a path like "planes[0].offset", which contains names as the text writes them.
+ * If the text has no such value, finds the innermost container on the path. Returns the position of
+ * the value's name, of the item if it is one of an array, or of the text.
+ */
+const char *json_text_find(JsonText text, const char *path);
+
 #endif

@@ -6,8 +6,7 @@
 
 #include "proto/json-scan.h"
 
-/* Checks that the text is one value with only blanks around it. Returns an error, or NULL. */
-static const char *check_text(const char *text, size_t length)
+const char *json_check(const char *text, size_t length, size_t *ret_position)
 {
 	static const char *const sentences[JSON_SCAN_RESULT_MAX] = {
 		[JSON_SCAN_FAULT_SYNTAX] = "a character is at the wrong place",
@@ -27,16 +26,20 @@ static const char *check_text(const char *text, size_t length)
 
 	if (result == JSON_SCAN_INCOMPLETE)
 		result = json_scan_end(&scan);
+	*ret_position = position;
 	if (result != JSON_SCAN_COMPLETE)
 		return sentences[result];
 	while (position < length && strchr(" \t\r\n", text[position]) && text[position] != '\0')
 		position++;
+	*ret_position = position;
 	return position < length ? "there is text after the value" : NULL;
 }
 
 JsonValue *json_parse(JsonParser *parser, const char *text, size_t length, const char **ret_error)
 {
-	*ret_error = check_text(text, length);
+	size_t position;
+
+	*ret_error = json_check(text, length, &position);
 	if (*ret_error)
 		return NULL;
 	return json_build(parser, (JsonText){ .start = text, .length = length }, ret_error);

@@ -37,6 +37,12 @@ void json_parser_free(JsonParser *parser);
 #define JSON_DEPTH_MAX 32
 
 /*
+ * Checks that text consists of one value. Returns NULL, or a static sentence about the fault at
+ * *ret_position.
+ */
+const char *json_check(const char *text, size_t length, size_t *ret_position);
+
+/*
  * Parses text that consists of one value. Returns the value, to be freed with json_free(), with
  * *ret_error NULL. Returns NULL for the value null, also with *ret_error NULL, and on error with
  * *ret_error set to a static sentence.

@@ -2,6 +2,7 @@
 #include "daemon/api/dispatch.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/core/audit-record.h"
 
@@ -293,12 +294,20 @@ static void end_if_unmatched(Request *request, const PolicyFacts *facts)
 	request->subject.registration = NULL;
 }
 
+/* Anybody may ask the service interface what this service is. */
+static bool refuses_strangers(const Request *request)
+{
+	return request->service->settings.operators_only &&
+	       strcmp(request->method->interface, "org.varlink.service") != 0;
+}
+
 static NTSTATUS authorise(Request *request)
 {
 	const Host *host = request->service->host;
 	const Method *method = request->method;
 	PolicyFacts facts = gather_facts(request->service, request->caller, &request->subject);
 
+	facts.operators_only = refuses_strangers(request);
 	if (method->flags & METHOD_CHANGES_STATE &&
 	    !host->process_is_alive(host->self, request->caller->process))
 		return caller_lookup_failure(LOOKUP_GONE, &request->failure);

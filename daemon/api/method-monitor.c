@@ -85,21 +85,28 @@ static void write_limits(Request *request)
 	writer_array_end(reply);
 }
 
+static void write_remark(Writer *reply, const char *subject, const char *message)
+{
+	writer_object_begin(reply);
+	writer_key(reply, "subject");
+	writer_string(reply, subject);
+	writer_key(reply, "message");
+	writer_string(reply, message);
+	writer_object_end(reply);
+}
+
 static void write_remarks(Request *request)
 {
 	Writer *reply = request->reply;
 	const Statistics *statistics = &request->service->statistics;
+	bool is_operator = request->caller->is_operator;
 
 	writer_key(reply, "remarks");
 	writer_array_begin(reply);
-	for (size_t i = 0; request->caller->is_operator && i < statistics->remark_count; i++) {
-		writer_object_begin(reply);
-		writer_key(reply, "subject");
-		writer_string(reply, statistics->remarks[i].subject);
-		writer_key(reply, "message");
-		writer_string(reply, statistics->remarks[i].message);
-		writer_object_end(reply);
-	}
+	if (is_operator && statistics->configuration[0] != '\0')
+		write_remark(reply, "the configuration", statistics->configuration);
+	for (size_t i = 0; is_operator && i < statistics->remark_count; i++)
+		write_remark(reply, statistics->remarks[i].subject, statistics->remarks[i].message);
 	writer_array_end(reply);
 }
 

@@ -63,9 +63,15 @@ static NTSTATUS check_opener(const PolicyFacts *facts, Failure *failure)
 		    difference_sentence(facts->difference));
 }
 
+/* Tests whether the caller is refused under every rule. */
+static bool is_shut_out(const PolicyFacts *facts)
+{
+	return facts->operators_only && !facts->is_operator;
+}
+
 bool policy_needs_privileges(Rule rule, const PolicyFacts *facts)
 {
-	if (facts->is_quarantined)
+	if (facts->is_quarantined || is_shut_out(facts))
 		return false;
 	return rule == RULE_DISPLAY_CLIENT  ? !facts->is_registered
 	       : rule == RULE_OBJECT_OPENER ? facts->is_registered
@@ -170,6 +176,10 @@ static bool rule_allows(Rule rule, const PolicyFacts *facts)
 
 NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
 {
+	if (is_shut_out(facts))
+		return deny(failure, "noConfiguration",
+			    "vaild started without its configuration, which has a mistake, and "
+			    "serves only operators; ask an administrator to correct it");
 	if (rule == RULE_DISPLAY_CLIENT)
 		return check_display_client(facts, failure);
 	if (rule == RULE_OBJECT_OPENER)

@@ -37,6 +37,7 @@ typedef enum Rule {
 /* Facts about the caller and its relation to the subject. */
 typedef struct PolicyFacts {
 	bool is_operator;
+	bool operators_only; /* the daemon has no configuration, so all others are refused */
 	bool allow_user_machines;
 	bool is_registrar;      /* the caller's uid registered the VM */
 	bool is_vmm;            /* the caller is the VM's VMM */

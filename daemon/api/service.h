@@ -11,8 +11,10 @@
 typedef struct Settings {
 	bool allow_user_machines;
 	bool require_sealed_memory;
+	bool operators_only; /* refuse all others, because there is no configuration */
 	bool has_operator_group;
 	gid_t operator_group;
+	char operator_group_name[LIMIT_USER_NAME_LENGTH + 1]; /* empty if there is none */
 	Limits limits;
 	SoftwareAdapterSettings software_adapter;
 } Settings;

@@ -14,6 +14,9 @@
 #define STATISTICS_STATUSES_MAX 20
 #define STATISTICS_REMARKS_MAX  32
 
+/* Size of the text about a mistake in the configuration. */
+#define STATISTICS_CONFIGURATION_SIZE 640
+
 typedef struct Remark {
 	char subject[96];
 	char message[240];
@@ -26,6 +29,9 @@ typedef struct Statistics {
 	uint64_t restored; /* persisted records restored at the start */
 	uint64_t dropped;  /* persisted records that the start could not restore */
 	uint64_t requests[STATISTICS_METHODS_MAX][STATISTICS_STATUSES_MAX];
+	/* Predicate of a sentence about the configuration, until it is corrected; empty if right.
+	 */
+	char configuration[STATISTICS_CONFIGURATION_SIZE];
 	Remark remarks[STATISTICS_REMARKS_MAX]; /* the first ones; later ones are lost */
 	size_t remark_count;
 } Statistics;

@@ -4,11 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/host/config-mistake.h"
 #include "daemon/host/config-software-adapter.h"
 #include "daemon/host/process/file-read.h"
 #include "daemon/host/process/user-database.h"
@@ -18,30 +18,8 @@
 
 #define NOT_AN_OBJECT "the file is not one JSON object"
 
-typedef struct ConfigFile {
-	const char *path;
-	Settings *settings; /* changed by the file */
-	char **ret_error;
-} ConfigFile;
-
-/*
- * Stores "PATH: SENTENCE" in *ret_error, or NULL if out of memory. Always returns false, so that
- * callers can return the result.
- */
-static _printf_(2, 3) bool mistake(const ConfigFile *file, const char *format, ...)
-{
-	va_list arguments;
-	_cleanup_free_ char *text = NULL;
-
-	va_start(arguments, format);
-	int length = vasprintf(&text, format, arguments);
-	va_end(arguments);
-	if (length < 0)
-		text = NULL;
-	if (!text || asprintf(file->ret_error, "%s: %s", file->path, text) < 0)
-		*file->ret_error = NULL;
-	return false;
-}
+/* A larger file is no configuration, and reading it could take all memory. */
+#define FILE_SIZE_MAX (1 << 20)
 
 /* --- values ---------------------------------------------------------------------------------- */
 
@@ -98,10 +76,15 @@ static bool report_fault(const ConfigFile *file, const JsonFault *fault)
 {
 	char text[200];
 
+	const char *position = config_find(file, fault->path);
+
 	if (fault->kind == JSON_FAULT_UNKNOWN)
-		return mistake(file, "%s is not a key of the configuration; remove it",
-			       fault->path);
-	return mistake(file, "%s %s", fault->path, json_fault_format(fault, text, sizeof(text)));
+		return config_mistake_at(file, position,
+					 "%s is not a key of the configuration; remove it",
+					 fault->path);
+	file->ret_error->is_temporary = fault->kind == JSON_FAULT_NO_MEMORY;
+	return config_mistake_at(file, position, "%s %s", fault->path,
+				 json_fault_format(fault, text, sizeof(text)));
 }
 
 static bool decode_values(const ConfigFile *file, const JsonValue *object, ConfigValues *values)
@@ -132,27 +115,48 @@ static bool decode_values(const ConfigFile *file, const JsonValue *object, Confi
 	       report_fault(file, &fault);
 }
 
-/* Looks up the group by name. An empty name means that there is no operator group. */
+/*
+ * Looks up the group by name. An empty name means that there is no operator group. So does the name
+ * of a group that has been removed since the daemon kept the configuration: then fewer users are
+ * operators, and not others.
+ */
 static bool set_operator_group(const ConfigFile *file, const char *name, Settings *settings)
 {
-	settings->has_operator_group = name[0] != '\0';
-	if (!settings->has_operator_group)
-		return true;
-	switch (user_database_find_group(name, &settings->operator_group)) {
-	case LOOKUP_FOUND:
-		return id_is_mapped(settings->operator_group) ||
-		       mistake(file,
-			       "operatorGroup: group \"%s\" has gid %u, which stands for unknown "
-			       "groups; name another",
-			       name, settings->operator_group);
-	case LOOKUP_EXHAUSTED:
-		return mistake(file, "operatorGroup: group \"%s\" " GROUP_LOOKUP_FAILED, name);
-	default:
-		return mistake(file,
-			       "operatorGroup: group \"%s\" does not exist; create it, or name "
-			       "another",
-			       name);
+	const char *position = config_find(file, "operatorGroup");
+	gid_t group = 0;
+	Lookup lookup = name[0] != '\0' ? user_database_find_group(name, &group) : LOOKUP_ABSENT;
+
+	if (lookup == LOOKUP_EXHAUSTED) {
+		file->ret_error->is_temporary = true;
+		return config_mistake_at(file, position,
+					 "operatorGroup: group \"%s\" " GROUP_LOOKUP_FAILED, name);
 	}
+	bool exists = lookup == LOOKUP_FOUND && id_is_mapped(group) &&
+		      strlen(name) < sizeof(settings->operator_group_name);
+	settings->has_operator_group = exists;
+	settings->operator_group = exists ? group : 0;
+	snprintf(settings->operator_group_name, sizeof(settings->operator_group_name), "%s",
+		 exists ? name : "");
+	if (exists || name[0] == '\0' || file->is_kept)
+		return true;
+	if (lookup == LOOKUP_FOUND)
+		return config_mistake_at(file, position,
+					 "operatorGroup: group \"%s\" has gid %u, which stands for "
+					 "unknown groups; name another",
+					 name, group);
+	return config_mistake_at(file, position,
+				 "operatorGroup: group \"%s\" does not exist; create it, or name "
+				 "another",
+				 name);
+}
+
+/* Finds the item that a message like "reservations[1]: …" is about. */
+static const char *find_reservation(const ConfigFile *file, const char *message)
+{
+	char path[JSON_PATH_SIZE];
+
+	snprintf(path, sizeof(path), "softwareAdapter.%.*s", (int)strcspn(message, ":"), message);
+	return config_find(file, path);
 }
 
 static bool set_software_adapter(const ConfigFile *file, const SoftwareAdapterSettings *adapter,
@@ -161,7 +165,8 @@ static bool set_software_adapter(const ConfigFile *file, const SoftwareAdapterSe
 	Failure failure;
 
 	if (!config_check_software_adapter(adapter, &limits_default, &failure))
-		return mistake(file, "softwareAdapter.%s", failure.message);
+		return config_mistake_at(file, find_reservation(file, failure.message),
+					 "softwareAdapter.%s", failure.message);
 	settings->software_adapter = *adapter;
 	return true;
 }
@@ -170,9 +175,12 @@ static bool set_software_adapter(const ConfigFile *file, const SoftwareAdapterSe
 static bool check_limits(const ConfigFile *file, const Limits *limits)
 {
 	Failure failure;
+	char path[sizeof(failure.parameter) + sizeof("limits.")];
 
-	return limits_check(limits, &failure) == STATUS_SUCCESS ||
-	       mistake(file, "limits.%s", failure.message);
+	if (limits_check(limits, &failure) == STATUS_SUCCESS)
+		return true;
+	snprintf(path, sizeof(path), "limits.%s", failure.parameter);
+	return config_mistake_at(file, config_find(file, path), "limits.%s", failure.message);
 }
 
 /* Applies the file's values to its settings, which are unchanged if a value is wrong. */
@@ -181,7 +189,7 @@ static bool read_object(const ConfigFile *file, const JsonValue *object)
 	ConfigValues values = { .settings = *file->settings };
 
 	if (json_type_of(object) != JSON_OBJECT)
-		return mistake(file, NOT_AN_OBJECT);
+		return config_mistake_at(file, config_find(file, ""), NOT_AN_OBJECT);
 	if (!decode_values(file, object, &values) || !check_limits(file, &values.settings.limits))
 		return false;
 	if (values.operator_group &&
@@ -196,30 +204,83 @@ static bool read_object(const ConfigFile *file, const JsonValue *object)
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-static bool is_blank(const Buffer *text)
+static bool is_blank(char byte)
 {
-	size_t blanks = 0;
-
-	while (blanks < buffer_size(text) && strchr(" \t\r\n", buffer_head(text)[blanks]))
-		blanks++;
-	return blanks == buffer_size(text);
+	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-static bool read_text(const ConfigFile *file, const Buffer *text)
+/* Returns the text without the blanks around it. */
+static JsonText trim(JsonText text)
+{
+	while (text.length > 0 && is_blank(text.start[0])) {
+		text.start++;
+		text.length--;
+	}
+	while (text.length > 0 && is_blank(text.start[text.length - 1]))
+		text.length--;
+	return text;
+}
+
+static bool is_byte_order_mark(JsonText text)
+{
+	return text.length >= 3 && memcmp(text.start, "\xef\xbb\xbf", 3) == 0;
+}
+
+/* Checks that the text is JSON. Mistakes have positions from then on. */
+static bool check_json(ConfigFile *file, const Buffer *text)
+{
+	const char *start = buffer_head(text);
+	JsonText value = trim((JsonText){ .start = start, .length = buffer_size(text) });
+	size_t position;
+
+	if (value.length == 0)
+		return config_mistake(file,
+				      "the file is empty; write {} for an empty configuration");
+	file->text = start;
+	if (is_byte_order_mark(value))
+		return config_mistake_at(file, value.start,
+					 "the file begins with a byte order mark; save it as UTF-8 "
+					 "without one");
+	const char *error = json_check(start, buffer_size(text), &position);
+	if (error)
+		return config_mistake_at(file, start + position,
+					 "the file is not JSON: %s; correct it", error);
+	file->value = value;
+	return true;
+}
+
+static bool out_of_memory(const ConfigFile *file)
+{
+	file->ret_error->is_temporary = true;
+	return config_mistake(file, "cannot be read: out of memory; try again later");
+}
+
+static bool read_text(ConfigFile *file, const Buffer *text)
 {
 	const char *error;
 
-	if (is_blank(text))
-		return mistake(file, "the file is empty; write {} for an empty configuration");
+	if (!check_json(file, text))
+		return false;
 	JsonParser *parser = json_parser_new();
 	if (!parser)
-		return mistake(file, "cannot be read: out of memory; try again later");
+		return out_of_memory(file);
 	JsonValue *value = json_parse(parser, buffer_head(text), buffer_size(text), &error);
 	json_parser_free(parser);
-	bool read = error ? mistake(file, "the file is not JSON: %s; correct it", error)
-			  : read_object(file, value);
+	bool read = error ? out_of_memory(file) : read_object(file, value);
 	json_free(value);
 	return read;
+}
+
+static bool check_type(const ConfigFile *file, int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return config_cannot_read(file, errno);
+	if (!S_ISREG(status.st_mode))
+		return config_mistake(file, "is not a regular file; replace it");
+	return status.st_size <= FILE_SIZE_MAX ||
+	       config_mistake(file, "is larger than %d bytes; make it smaller", FILE_SIZE_MAX);
 }
 
 /* Accepts only files that root alone can change, because they decide who is an operator. */
@@ -228,46 +289,74 @@ static bool check_owner(const ConfigFile *file, int fd)
 	struct stat status;
 
 	if (fstat(fd, &status) < 0)
-		return mistake(file, "cannot be read: %s", strerror(errno));
-	if (!S_ISREG(status.st_mode))
-		return mistake(file, "is not a regular file; replace it");
+		return config_cannot_read(file, errno);
 	if (status.st_uid != 0 && status.st_uid != geteuid())
-		return mistake(
+		return config_mistake(
 			file,
 			"belongs to uid %u, who could become an operator; check its contents "
 			"and give it to root with: chown root",
 			status.st_uid);
 	if (status.st_mode & (S_IWGRP | S_IWOTH))
-		return mistake(file, "other users can change it and could become operators; check "
-				     "its contents and protect it with: chmod go-w");
+		return config_mistake(file,
+				      "other users can change it and could become operators; check "
+				      "its contents and protect it with: chmod go-w");
 	return true;
 }
 
-bool config_parse(const char *name, Buffer *text, Settings *settings, char **ret_error)
+bool config_parse(const char *name, const Buffer *text, Settings *settings, ConfigError *ret_error)
 {
 	ConfigFile file = { .path = name, .settings = settings, .ret_error = ret_error };
 
-	*ret_error = NULL;
+	*ret_error = (ConfigError){ 0 };
 	return read_text(&file, text);
 }
 
-static bool read_file(const char *path, bool may_be_absent, Settings *settings, char **ret_error)
+/* Opens the file, and checks that it is what the daemon may read. Returns an fd, or -1. */
+static int open_file(const ConfigFile *file, bool checks_owner)
+{
+	/* O_NONBLOCK, because opening a FIFO would wait for a writer. */
+	_cleanup_close_ int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		config_cannot_read(file, errno);
+	else if (check_type(file, fd) && (!checks_owner || check_owner(file, fd)))
+		return TAKE_FD(fd);
+	return -1;
+}
+
+static bool read_file(const char *path, bool checks_owner, Settings *settings,
+		      ConfigError *ret_error)
 {
 	ConfigFile file = { .path = path, .settings = settings, .ret_error = ret_error };
-	/* O_NONBLOCK, because opening a FIFO would wait for a writer. */
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	_cleanup_close_ int fd = open_file(&file, checks_owner);
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 
-	if (fd < 0 && errno == ENOENT && may_be_absent)
-		return true;
 	if (fd < 0)
-		return mistake(&file, "cannot be read: %s", strerror(errno));
-	if (!check_owner(&file, fd))
 		return false;
 	int error = file_read_all(fd, &text);
-	if (error < 0)
-		return mistake(&file, "cannot be read: %s", strerror(-error));
-	return config_parse(path, &text, settings, ret_error);
+	return error < 0 ? config_cannot_read(&file, -error) : read_text(&file, &text);
+}
+
+/* Returns DIR/NAME, to be freed, or NULL if out of memory. */
+static char *path_in(const char *directory, const char *name, ConfigError *ret_error)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", directory, name) >= 0)
+		return path;
+	*ret_error = (ConfigError){ .message = "out of memory", .is_temporary = true };
+	return NULL;
+}
+
+/* Reads DIR/vaild.json, which may be absent. */
+static bool read_main_file(const char *directory, Settings *settings, ConfigError *ret_error)
+{
+	_cleanup_free_ char *path = path_in(directory, "vaild.json", ret_error);
+
+	if (!path)
+		return false;
+	return (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) ||
+	       read_file(path, true, settings, ret_error);
 }
 
 static int is_drop_in(const struct dirent *entry)
@@ -278,34 +367,27 @@ static int is_drop_in(const struct dirent *entry)
 }
 
 static bool read_drop_in(const char *directory, const char *name, Settings *settings,
-			 char **ret_error)
+			 ConfigError *ret_error)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = path_in(directory, name, ret_error);
 
-	if (asprintf(&path, "%s/vaild.json.d/%s", directory, name) < 0) {
-		path = NULL;
-		return false;
-	}
-	return read_file(path, false, settings, ret_error);
+	return path && read_file(path, true, settings, ret_error);
 }
 
-static bool read_drop_ins(const char *directory, Settings *settings, char **ret_error)
+static bool read_drop_ins(const char *directory, Settings *settings, ConfigError *ret_error)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = path_in(directory, "vaild.json.d", ret_error);
+	ConfigFile file = { .path = path, .settings = settings, .ret_error = ret_error };
 	struct dirent **entries = NULL;
 	bool read = true;
 
-	if (asprintf(&path, "%s/vaild.json.d", directory) < 0) {
-		path = NULL;
+	if (!path)
 		return false;
-	}
 	int count = scandir(path, &entries, is_drop_in, alphasort);
-	if (count < 0 && errno != ENOENT) {
-		ConfigFile file = { .path = path, .settings = settings, .ret_error = ret_error };
-		return mistake(&file, "cannot be read: %s", strerror(errno));
-	}
+	if (count < 0)
+		return errno == ENOENT || config_cannot_read(&file, errno);
 	for (int i = 0; i < count; i++) {
-		read = read && read_drop_in(directory, entries[i]->d_name, settings, ret_error);
+		read = read && read_drop_in(path, entries[i]->d_name, settings, ret_error);
 		free(entries[i]);
 	}
 	free(entries);
@@ -313,36 +395,68 @@ static bool read_drop_ins(const char *directory, Settings *settings, char **ret_
 }
 
 /* Checks values that are right by themselves against those of all other files. */
-static bool check_whole(const char *directory, Settings *settings, char **ret_error)
+static bool check_whole(const char *path, Settings *settings, ConfigError *ret_error)
 {
-	ConfigFile file = { .path = directory, .settings = settings, .ret_error = ret_error };
+	ConfigFile file = { .path = path, .settings = settings, .ret_error = ret_error };
 	Failure failure;
 
-	if (config_check_software_adapter(&settings->software_adapter, &settings->limits, &failure))
-		return true;
-	return mistake(&file, "softwareAdapter, with the limits of all files: %s", failure.message);
+	return config_check_software_adapter(&settings->software_adapter, &settings->limits,
+					     &failure) ||
+	       config_mistake(&file, "softwareAdapter, with the limits of all files: %s",
+			      failure.message);
 }
 
-bool config_load(const char *directory, Settings *ret_settings, char **ret_error)
+bool config_default(Settings *ret_settings, ConfigError *ret_error)
 {
-	_cleanup_free_ char *path = NULL;
 	Settings settings = { .limits = limits_default };
+	ConfigFile file = {
+		.path = "the default",
+		.is_kept = true, /* the default group need not exist */
+		.ret_error = ret_error,
+	};
 
-	*ret_error = NULL;
-	Lookup group = user_database_find_group(DEFAULT_OPERATOR_GROUP, &settings.operator_group);
-	if (group == LOOKUP_EXHAUSTED) {
-		*ret_error = strdup("group \"" DEFAULT_OPERATOR_GROUP "\" " GROUP_LOOKUP_FAILED);
+	*ret_error = (ConfigError){ 0 };
+	if (!set_operator_group(&file, DEFAULT_OPERATOR_GROUP, &settings))
 		return false;
-	}
-	settings.has_operator_group =
-		group == LOOKUP_FOUND && id_is_mapped(settings.operator_group);
-	if (asprintf(&path, "%s/vaild.json", directory) < 0) {
-		path = NULL;
-		return false;
-	}
-	if (!read_file(path, true, &settings, ret_error) ||
+	*ret_settings = settings;
+	return true;
+}
+
+bool config_load(const char *directory, Settings *ret_settings, ConfigError *ret_error)
+{
+	Settings settings;
+
+	if (!config_default(&settings, ret_error) ||
+	    !read_main_file(directory, &settings, ret_error) ||
 	    !read_drop_ins(directory, &settings, ret_error) ||
 	    !check_whole(directory, &settings, ret_error))
+		return false;
+	*ret_settings = settings;
+	return true;
+}
+
+bool config_check_file(const char *path, ConfigError *ret_error)
+{
+	Settings settings;
+
+	return config_default(&settings, ret_error) &&
+	       read_file(path, false, &settings, ret_error) &&
+	       check_whole(path, &settings, ret_error);
+}
+
+bool config_read_kept(const char *name, int fd, const JsonValue *object, Settings *ret_settings,
+		      ConfigError *ret_error)
+{
+	Settings settings;
+	ConfigFile file = {
+		.path = name,
+		.is_kept = true,
+		.settings = &settings,
+		.ret_error = ret_error,
+	};
+
+	if (!config_default(&settings, ret_error) || !check_owner(&file, fd) ||
+	    !read_object(&file, object) || !check_whole(name, &settings, ret_error))
 		return false;
 	*ret_settings = settings;
 	return true;

@@ -5,6 +5,16 @@
 #include "daemon/api/service.h"
 #include "proto/buffer.h"
 
+/* Why a configuration was not read. */
+typedef struct ConfigError {
+	/*
+	 * "PATH:LINE:COLUMN: KEY …", a sentence. Line and column are missing if the mistake is not
+	 * inside of a file. Control characters are replaced.
+	 */
+	char message[480];
+	bool is_temporary; /* the user database does not answer, or memory or fds have run out */
+} ConfigError;
+
 /*
  * Loads the configuration: DIR/vaild.json, then DIR/vaild.json.d/NAME.json in the order of their
  * names. Later files override earlier ones key by key. All files may be absent. Each is one JSON
@@ -17,18 +27,31 @@
  *   limits              object: limits by the names in limit.c, each 0 to LIMIT_VALUE_MAX
  *   softwareAdapter     object: see config-software-adapter.h
  *
- * Returns true with *ret_settings filled in. Returns false, with *ret_settings unchanged, on error;
- * *ret_error is then a sentence that names file and key, to be freed by the caller, or NULL if out
- * of memory.
+ * Returns true with *ret_settings filled in, or false with *ret_settings unchanged.
  */
-bool config_load(const char *directory, Settings *ret_settings, char **ret_error);
+bool config_load(const char *directory, Settings *ret_settings, ConfigError *ret_error);
+
+/* Fills in the settings without any file. Returns false if the user database does not answer. */
+bool config_default(Settings *ret_settings, ConfigError *ret_error);
+
+/* Checks one file as config_load() would, but accepts any owner. */
+bool config_check_file(const char *path, ConfigError *ret_error);
 
 /*
  * Applies the text of one file, which config_load() reads from the disk, to the settings of the
- * files before it. name: of the file, for the error. text: changed by the parser.
+ * files before it. name: of the file, for the error.
  *
- * Returns true, or false with *settings unchanged and *ret_error as above.
+ * Returns true, or false with *settings unchanged.
  */
-bool config_parse(const char *name, Buffer *text, Settings *settings, char **ret_error);
+bool config_parse(const char *name, const Buffer *text, Settings *settings, ConfigError *ret_error);
+
+/*
+ * Reads the object of a configuration that the daemon has kept in the open file. An operator group
+ * that does not exist any more counts as none.
+ *
+ * Returns true with *ret_settings filled in, or false.
+ */
+bool config_read_kept(const char *name, int fd, const JsonValue *object, Settings *ret_settings,
+		      ConfigError *ret_error);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/api/stream.h"
+#include "daemon/host/configure.h"
 #include "daemon/host/fd-info.h"
 #include "daemon/host/log/log.h"
 #include "daemon/host/net/caller-search.h"
@@ -245,7 +246,7 @@ static void host_ops_stop_persisting(void *self)
 
 static bool host_ops_reload_configuration(void *self, char *ret_mistake, size_t size)
 {
-	return server_reload(self, ret_mistake, size);
+	return configure_reload(self, ret_mistake, size);
 }
 
 static void host_ops_event(void *self, const Event *event)

@@ -11,7 +11,7 @@
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 
-#include "daemon/host/config.h"
+#include "daemon/host/configure.h"
 #include "daemon/host/examiner/capabilities.h"
 #include "daemon/host/log/log-entry.h"
 #include "daemon/host/log/log.h"
@@ -52,72 +52,13 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *contex
 	event_base_loopexit(server->base, NULL);
 }
 
-/* Never accept more persisted fds than the service manager stores. */
-static void limit_to_store(Limits *limits)
-{
-	uint64_t *entries = &limits->host_wide[LIMIT_STORE_ENTRIES];
-
-	if (*entries > fd_store_capacity())
-		*entries = fd_store_capacity();
-}
-
-static bool server_configure(Server *server, char *ret_mistake, size_t size)
-{
-	char *error;
-
-	if (config_load(server->options.config_directory, &server->service.settings, &error)) {
-		limit_to_store(&server->service.settings.limits);
-		return true;
-	}
-	snprintf(ret_mistake, size, "%s",
-		 error ? error : "out of memory while reading the configuration");
-	free(error);
-	return false;
-}
-
-static void log_reload(const char *mistake)
-{
-	LogEntry entry;
-
-	log_entry_init(&entry, mistake ? LOG_WARNING : LOG_INFO,
-		       mistake ? MESSAGE_RELOAD_REFUSED : MESSAGE_RELOADED);
-	if (mistake) {
-		log_entry_add(&entry, "VAIL_REASON=%s", mistake);
-		log_entry_send(&entry,
-			       "the configuration was not reloaded, the old one stays in force: "
-			       "%s",
-			       mistake);
-	} else {
-		log_entry_send(&entry, "the configuration was reloaded");
-	}
-}
-
-bool server_reload(Server *server, char *ret_mistake, size_t size)
-{
-	service_manager_reloading(&server->manager);
-	subordinate_ids_reload(&server->subordinate_ids);
-	bool reloaded = server_configure(server, ret_mistake, size);
-
-	if (reloaded) {
-		const Settings *settings = &server->service.settings;
-
-		broker_configure(server->service.broker, &settings->limits,
-				 &settings->software_adapter);
-		connections_reclassify(&server->connections);
-		watches_reclassify(&server->service);
-	}
-	log_reload(reloaded ? NULL : ret_mistake);
-	service_manager_ready(&server->manager);
-	return reloaded;
-}
-
 static void on_reload(evutil_socket_t signal_number, short what, void *context)
 {
 	char mistake[MISTAKE_SIZE];
 
 	(void)signal_number;
 	(void)what;
-	server_reload(context, mistake, sizeof(mistake));
+	configure_reload(context, mistake, sizeof(mistake));
 }
 
 /* In another user namespace all users appear as uid 65534 and cannot be distinguished. */
@@ -344,13 +285,13 @@ static void server_deinit(Server *server)
 	libevent_global_shutdown();
 }
 
-int server_run(const ServerOptions *options)
+/* Returns the exit status. */
+static int run(const ServerOptions *options)
 {
 	Server server = { .options = *options,
 			  .quarantines = { .directory = -1 },
 			  .passed_socket = -1 };
 	ExaminerSockets sockets;
-	char mistake[MISTAKE_SIZE];
 
 	if (!methods_are_sound()) {
 		log_error("internal error: a method has no access rule");
@@ -364,10 +305,8 @@ int server_run(const ServerOptions *options)
 			  "memory");
 		return EXIT_FAILURE;
 	}
-	if (!server_configure(&server, mistake, sizeof(mistake))) {
-		log_error("%s", mistake);
+	if (!configure_start(&server))
 		return EXIT_FAILURE;
-	}
 	server.base = event_base_new();
 	if (!server.base || event_base_priority_init(server.base, 2) < 0) {
 		log_error("cannot create the event loop");
@@ -377,7 +316,18 @@ int server_run(const ServerOptions *options)
 	bool ready = server_init_service(&server) && server_make_runtime_directory(&server) &&
 		     server_take_passed(&server) && restore_all(&server) &&
 		     server_listen(&server) && !server.examiner.has_failed;
+	if (ready)
+		configure_keep(&server);
 	bool served = ready && server_serve(&server);
 	server_deinit(&server);
 	return served ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int server_run(const ServerOptions *options)
+{
+	int exit_status = run(options);
+
+	if (exit_status != EXIT_SUCCESS)
+		service_manager_failed();
+	return exit_status;
 }

@@ -36,6 +36,7 @@ typedef struct ServerOptions {
  */
 typedef struct Server {
 	ServerOptions options;
+	Settings configured; /* in force, but without the bounds of this start of the daemon */
 	struct event_base *base;
 	UserNamespace own_namespace;
 	SubordinateIds subordinate_ids;
@@ -68,12 +69,6 @@ typedef struct Server {
  * Returns the exit status of the process; errors have been logged.
  */
 int server_run(const ServerOptions *options);
-
-/*
- * Reads the configuration again. If it is invalid, returns false, leaves the old one in force and
- * stores a sentence that names the mistake, truncated to size bytes, in ret_mistake.
- */
-bool server_reload(Server *server, char *ret_mistake, size_t size);
 
 /* Fills the table of functions that core and api call. */
 void host_ops_init(Host *host, Server *server);

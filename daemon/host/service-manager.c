@@ -9,6 +9,8 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "daemon/host/log/log.h"
+
 static const struct timeval status_delay = { .tv_sec = 1 };
 
 /* Interval between progress messages, and the start timeout that each sets, in microseconds. */
@@ -30,10 +32,12 @@ static bool write_status(ServiceManager *manager)
 	uint64_t machines = used[LIMIT_VIRTUAL_MACHINES];
 	uint64_t registrations = used[LIMIT_REGISTRATIONS];
 	uint64_t connections = used[LIMIT_CONNECTIONS];
+	const char *mistake = manager->service->statistics.configuration;
 	char status[STATUS_LINE_SIZE];
 
 	snprintf(status, sizeof(status),
-		 "%" PRIu64 " VM%s, %" PRIu64 " registration%s, %" PRIu64 " connection%s", machines,
+		 "%s%s%s%" PRIu64 " VM%s, %" PRIu64 " registration%s, %" PRIu64 " connection%s",
+		 *mistake ? "The configuration " : "", mistake, *mistake ? "; " : "", machines,
 		 machines == 1 ? "" : "s", registrations, registrations == 1 ? "" : "s",
 		 connections, connections == 1 ? "" : "s");
 	bool is_new = strcmp(status, manager->status) != 0;
@@ -117,6 +121,11 @@ void service_manager_stopping(ServiceManager *manager)
 {
 	(void)manager;
 	sd_notify(false, "STOPPING=1\nSTATUS=Stopping.");
+}
+
+void service_manager_failed(void)
+{
+	sd_notifyf(false, "STATUS=Failed: %s", log_last_error());
 }
 
 void service_manager_changed(ServiceManager *manager)

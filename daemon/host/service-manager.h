@@ -10,7 +10,7 @@
  * Notifies systemd when the daemon is ready, reloads or stops, serves the watchdog, and updates the
  * status line. Does nothing without a service manager.
  */
-#define STATUS_LINE_SIZE 128
+#define STATUS_LINE_SIZE (STATISTICS_CONFIGURATION_SIZE + 128)
 
 typedef struct ServiceManager {
 	const Service *service;
@@ -36,6 +36,9 @@ void service_manager_reloading(ServiceManager *manager);
 void service_manager_restoring(ServiceManager *manager, size_t done, size_t count);
 
 void service_manager_stopping(ServiceManager *manager);
+
+/* Call when the daemon ends because of an error. The unit's status line names the last one. */
+void service_manager_failed(void);
 
 /* Call when a number in the status line may have changed. It is sent within a second. */
 void service_manager_changed(ServiceManager *manager);

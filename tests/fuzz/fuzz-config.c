@@ -3,7 +3,6 @@
  * Fuzzes the text of a configuration file. A file with a mistake changes no setting and gives a
  * sentence that begins with its name. Reading a valid file twice gives the same settings.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/host/config.h"
@@ -14,13 +13,12 @@
 static bool parse(Input input, Settings *settings)
 {
 	Buffer text = BUFFER_INIT;
-	char *error = NULL;
+	ConfigError error;
 
 	fuzz_must(buffer_append(&text, input.data, input.size));
 	bool is_valid = config_parse(NAME, &text, settings, &error);
-	fuzz_must(is_valid == (error == NULL));
-	fuzz_must(!error || strncmp(error, NAME ": ", strlen(NAME ": ")) == 0);
-	free(error);
+	fuzz_must(is_valid == (error.message[0] == '\0'));
+	fuzz_must(is_valid || strncmp(error.message, NAME ":", strlen(NAME ":")) == 0);
 	buffer_deinit(&text);
 	return is_valid;
 }

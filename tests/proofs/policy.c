@@ -5,8 +5,9 @@
  *
  * Proved: policy_check() succeeds exactly if the table below names a fact that holds. So no method
  * succeeds without a rule, a caller without facts is denied, and a VM in quarantine admits nobody
- * to RULE_DISPLAY_CLIENT and RULE_OBJECT_OPENER. Each denial is STATUS_ACCESS_DENIED with a reason.
- * The decision depends on the privileges of the caller only if policy_needs_privileges() says so.
+ * to RULE_DISPLAY_CLIENT and RULE_OBJECT_OPENER. Without a configuration, only operators succeed.
+ * Each denial is STATUS_ACCESS_DENIED with a reason. The decision depends on the privileges of the
+ * caller only if policy_needs_privileges() says so.
  *
  * Nothing is bounded: the code has no loop, and all values of all facts are tried.
  */
@@ -54,6 +55,8 @@ static bool is_entitled(Rule rule, const PolicyFacts *f)
 		[RULE_OBJECT_HOLDER] = f->is_object_holder,
 	};
 
+	if (f->operators_only && !f->is_operator)
+		return false;
 	return rule > RULE_NONE && rule < RULE_MAX && entitles[rule];
 }
 
@@ -71,12 +74,13 @@ PROOF(policy_check)
 	assert(failure.status == status && failure.reason != NULL);
 }
 
-/* The lists leave out exactly what their methods would refuse. */
+/* The lists leave out exactly what their methods would refuse. Whoever is shut out gets no list. */
 PROOF(policy_views)
 {
 	PolicyFacts facts = any_facts();
 	Failure failure;
 
+	assume(!facts.operators_only);
 	assert(policy_allows_view(&facts) ==
 	       (policy_check(RULE_MACHINE_VIEWER, &facts, &failure) == STATUS_SUCCESS));
 	assert(policy_allows_process_view(&facts) ==

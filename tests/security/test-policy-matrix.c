@@ -28,7 +28,8 @@ enum {
 	PROCESS_ITSELF = 1 << 11,
 	OBJECT_SHARER = 1 << 12,
 	OBJECT_HOLDER = 1 << 13,
-	ALL_FACTS = (1 << 14) - 1,
+	OPERATORS_ONLY = 1 << 14, /* the daemon has no configuration */
+	ALL_FACTS = (1 << 15) - 1,
 };
 
 /* For each rule, the facts that forbid, the facts that suffice, and the reason of a denial. */
@@ -66,6 +67,7 @@ static PolicyFacts make_facts(unsigned int bits, Difference difference)
 {
 	return (PolicyFacts){
 		.is_operator = bits & OPERATOR,
+		.operators_only = bits & OPERATORS_ONLY,
 		.allow_user_machines = bits & USER_MACHINES,
 		.is_registrar = bits & REGISTRAR,
 		.is_vmm = bits & VMM,
@@ -86,6 +88,8 @@ static PolicyFacts make_facts(unsigned int bits, Difference difference)
 /* Looks up the table. Returns NULL if the call is allowed, else the reason of the denial. */
 static const char *table_reason(Rule rule, unsigned int bits, Difference difference)
 {
+	if (bits & OPERATORS_ONLY && !(bits & OPERATOR))
+		return "noConfiguration";
 	for (size_t i = 0; i < ARRAY_SIZE(matrix); i++) {
 		if (matrix[i].rule != rule)
 			continue;
@@ -107,6 +111,8 @@ static bool oracle_allows(Rule rule, const PolicyFacts *facts)
 {
 	bool sees = facts->is_operator || facts->is_registrar || facts->is_vmm;
 
+	if (facts->operators_only && !facts->is_operator)
+		return false;
 	if (rule == RULE_ANYONE)
 		return true;
 	if (rule == RULE_CONTEXT_OWNER)

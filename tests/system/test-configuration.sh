@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Options, configuration files and signals of the daemon. The error about a wrong configuration
-# names the file and the key. The daemon does not start with it. A running daemon that reloads it
-# keeps the configuration that it has.
+# names the file, the line, the column and the key. The daemon then starts with the last one that was
+# right, or serves only operators. A running daemon that reloads it keeps the configuration that it
+# has.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -14,7 +15,7 @@ options() {
 
   expect_match "--version prints the version" '^vaild [0-9]+\.[0-9]+' "$("$VAILD" --version)"
   output=$("$VAILD" --help)
-  for option in --socket --runtime-dir --state-dir --config --version --help; do
+  for option in --socket --runtime-dir --state-dir --config --check-config --version --help; do
     expect_match "--help names $option" "$option" "$output"
   done
   for option in --nonsense --socket extra; do
@@ -24,39 +25,165 @@ options() {
   done
 }
 
-# mistake NAME FILE TEXT WORD: checks that the daemon does not start if FILE contains TEXT, and that
-# its error names the file and WORD, usually the wrong key.
+# mistake NAME FILE TEXT WORD: checks that the daemon starts and serves only operators if FILE contains
+# TEXT, and that its error names the position in the file and WORD, usually the wrong key.
 mistake() {
+  rm -f "$STATE/configuration.json"
   echo "$3" >"$CONFIG/$2"
-  try_daemon
+  start_daemon
   rm "$CONFIG/$2"
-  if [ "$STATUS" != 0 ] && [ "$STATUS" != runs ] && [ ! -e "$SOCKET" ] &&
-    grep -qF "$CONFIG/$2" "$LOG" && grep -qF "$4" "$LOG" && ! grep -q Sanitizer "$LOG"; then
-    ok "the daemon does not start with $1"
+  if grep -F "only operators are served" "$LOG" | grep -E "$CONFIG/$2:[12]:[0-9]+: " | grep -qF "$4" &&
+    [ "$(access)" = "STATUS_SUCCESS STATUS_ACCESS_DENIED" ]; then
+    ok "the daemon serves only operators with $1"
   else
-    not_ok "the daemon does not start with $1" "exit status $STATUS: $(cat "$LOG")"
+    not_ok "the daemon serves only operators with $1" "$(access): $(cat "$LOG")"
   fi
+  stop_daemon
 }
 
-mistakes_at_the_start() {
-  local file
+LIST=$(call io.vaild.ListRegistrations)
 
-  for file in vaild.json vaild.json.d/50-local.json; do
-    mistake "a text that is not JSON in $file" "$file" '{"operatorGroup":' JSON
-    mistake "JSON that is not an object in $file" "$file" '[]' object
-    mistake "an unknown key in $file" "$file" '{"colour":1}' colour
-    mistake "an unknown group in $file" "$file" '{"operatorGroup":"vail-nobody"}' operatorGroup
-    mistake "a number as the group in $file" "$file" '{"operatorGroup":5}' operatorGroup
-    mistake "text as a flag in $file" "$file" '{"allowUserMachines":"yes"}' allowUserMachines
-    mistake "limits that are not an object in $file" "$file" '{"limits":5}' limits
-    mistake "an unknown limit in $file" "$file" '{"limits":{"apples":5}}' limits.apples
-    mistake "a negative limit in $file" "$file" '{"limits":{"contexts":-1}}' limits.contexts
-    mistake "a fraction as a limit in $file" "$file" '{"limits":{"contexts":1.5}}' limits.contexts
-    mistake "text as a limit in $file" "$file" '{"limits":{"contexts":"9"}}' limits.contexts
-  done
+# Prints the statuses that root and alice get for a call that everybody may make.
+access() { echo "$(ask root "$LIST" | statuses) $(ask vail-alice "$LIST" | statuses)"; }
+
+mistakes_at_the_start() {
+  local file=vaild.json.d/50-local.json
+
+  mistake "an incomplete text in $file" "$file" '{"operatorGroup":' JSON
+  mistake "an unknown key in $file" "$file" '{"colour":1}' colour
+  file=vaild.json
+  mistake "JSON that is not an object in $file" "$file" '[]' object
+  mistake "an unknown group in $file" "$file" '{"operatorGroup":"vail-nobody"}' operatorGroup
+  mistake "limits that are not an object in $file" "$file" '{"limits":5}' limits
+  mistake "a limit of 0 connections in $file" "$file" '{"limits":{"connections":0}}' \
+    limits.connections
   mkdir "$CONFIG/vaild.json.d/dir.json"
-  expect "the daemon does not start with a folder as a drop-in" does_not_start
+  start_daemon
+  expect "the daemon serves only operators with a folder as a drop-in" \
+    grep -qF "$CONFIG/vaild.json.d/dir.json: is not a regular file" "$LOG"
   rmdir "$CONFIG/vaild.json.d/dir.json"
+  expect_equal "operators only: the refusal says why" \
+    "vaild started without its configuration, which has a mistake, and serves only operators; ask an administrator to correct it" \
+    "$(ask vail-alice "$LIST" | field .parameters.message)"
+  expect_equal "operators only: anybody may ask what this service is" vaild \
+    "$(ask vail-alice "$(call org.varlink.service.GetInfo)" | field .parameters.product)"
+  expect_equal "operators only: members of the default group are operators" STATUS_SUCCESS \
+    "$(ask vail-carol "$LIST" | statuses)"
+  kill -HUP "$DAEMON"
+  expect "operators only: the corrected configuration serves everybody" eventually all_are_served
+  expect_equal "operators only: the remark is gone then" null "$(configuration_remark)"
+  expect_clean_stop
+}
+
+all_are_served() { [ "$(access)" = "STATUS_SUCCESS STATUS_SUCCESS" ]; }
+
+# Prints what GetStatus says about the configuration, or null.
+configuration_remark() {
+  ask root "$(call io.vaild.Monitor.GetStatus)" |
+    field '[.parameters.remarks[] | select(.subject == "the configuration") | .message][0]'
+}
+
+# Writes a configuration, lets the daemon keep it, and then breaks it.
+keep_and_break() {
+  rm -f "$STATE"/configuration.json*
+  echo '{"operatorGroup":"vail-video","limits":{"contextsPerUid":4}}' >"$CONFIG/vaild.json"
+  start_daemon
+  stop_daemon
+  printf '{\n  "limits": {\n    "pears": 1\n  }\n}\n' >"$CONFIG/vaild.json"
+}
+
+WRONG="$CONFIG/vaild.json:3:5: limits.pears is not a key of the configuration; remove it"
+LAST="has a mistake, so the last one that was right stays in force: $WRONG"
+
+kept_configuration() {
+  keep_and_break
+  expect_equal "kept: the file belongs to the daemon alone" "600 vaild" \
+    "$(stat -c '%a %U' "$STATE/configuration.json")"
+  socat -u "UNIX-RECV:$PRIVATE/manager,mode=666" "CREATE:$PRIVATE/managed" &
+  eventually test -S "$PRIVATE/manager"
+  start_daemon env "NOTIFY_SOCKET=$PRIVATE/manager"
+  expect_equal "kept: the daemon uses the last limits that were right" 4 "$(limit_of_contexts)"
+  expect "kept: the daemon uses the last group of operators" alice_is_operator
+  expect "kept: the log names file, line, column and key" grep -qF "$WRONG" "$LOG"
+  expect_equal "kept: GetStatus names file, line, column and key" "$LAST" "$(configuration_remark)"
+  expect "kept: the status line names file, line, column and key" eventually \
+    grep -qF "STATUS=The configuration $LAST; 0 VMs, 0 registrations, " "$PRIVATE/managed"
+  expect_match "kept: vailctl status shows the mistake" 'Remark: +the configuration has a mistake.*vaild.json:3:5' \
+    "$("$PRIVATE/build/vailctl" --socket "$SOCKET" status)"
+  kill -HUP "$DAEMON"
+  eventually grep -q "was not reloaded" "$LOG"
+  expect_equal "kept: a reload with the same mistake changes nothing" "$LAST 4" \
+    "$(configuration_remark) $(limit_of_contexts)"
+  echo '{"limits":{"contextsPerUid":5}}' >"$CONFIG/vaild.json"
+  kill -HUP "$DAEMON"
+  expect "kept: the corrected configuration applies" eventually limit_is 5
+  expect_equal "kept: GetStatus has no remark any more" null "$(configuration_remark)"
+  echo '{"limits":{"contextsPerUid":-5}}' >"$CONFIG/vaild.json"
+  kill -HUP "$DAEMON"
+  expect "kept: a reload with a mistake says so in GetStatus" eventually remark_has limits.contextsPerUid
+  expect_clean_stop
+  start_daemon
+  expect_equal "kept: the configuration of the reload was kept" 5 "$(limit_of_contexts)"
+  expect_clean_stop
+}
+
+remark_has() { configuration_remark | grep -qF "$1"; }
+
+unusable_kept_configuration() {
+  keep_and_break
+  echo '{"version":1,"configuration":{' >"$STATE/configuration.json"
+  start_daemon
+  expect_equal "kept: with a damaged one, only operators are served" \
+    "STATUS_SUCCESS STATUS_ACCESS_DENIED" "$(access)"
+  expect "kept: the log says that it is damaged" \
+    grep -qF "configuration.json: is not JSON; it is saved as configuration.json.damaged" "$LOG"
+  expect "kept: a damaged one is set aside" test -s "$STATE/configuration.json.damaged"
+  expect_clean_stop
+  keep_and_break
+  sed -i 's/"version":1/"version":2/' "$STATE/configuration.json"
+  start_daemon
+  expect_equal "kept: with one of a newer version, only operators are served" \
+    "STATUS_SUCCESS STATUS_ACCESS_DENIED" "$(access)"
+  expect "kept: one of a newer version is left alone" grep -q '"version":2' "$STATE/configuration.json"
+  expect_clean_stop
+  keep_and_break
+  sed -i 's/"vail-video"/"vail-gone"/' "$STATE/configuration.json"
+  start_daemon
+  expect_equal "kept: a group that is gone has no members, and all others are served" \
+    "STATUS_SUCCESS STATUS_SUCCESS STATUS_ACCESS_DENIED" \
+    "$(access) $(ask vail-alice "$(call io.vaild.Machine.ListQuarantines)" | statuses)"
+  expect_clean_stop
+  rm "$CONFIG/vaild.json"
+}
+
+# check_config STATUS PATTERN CHECK ARGUMENT...: runs vaild --check-config as alice.
+check_config() {
+  local expected=$1 pattern=$2 check=$3 status=0 said
+  shift 3
+  said=$(run_as vail-alice "$VAILD" --config "$CONFIG" --check-config "$@" 2>&1) || status=$?
+  expect_match "--check-config: $check" "^$expected $pattern\$" "$status $said"
+}
+
+check_configurations() {
+  local before
+  chmod a+rX "$CONFIG" "$CONFIG/vaild.json.d"
+  before=$(find "$STATE" "$PRIVATE/run" "$PRIVATE/runtime" -printf '%p %T@\n' | sort)
+  check_config 0 "" "no file is right"
+  echo '{"limits":{"contextsPerUid":4}}' >"$CONFIG/vaild.json"
+  check_config 0 "" "a right file is right"
+  check_config 0 "" "a right folder is right" "$CONFIG"
+  echo '{"limits":{"pears":4}}' >"$CONFIG/vaild.json"
+  check_config 1 "vaild: $CONFIG/vaild.json:1:12: limits.pears is not a key .*" "a mistake is named"
+  echo '{"limits":{"connections":0}}' >"$PRIVATE/draft"
+  chown vail-bob "$PRIVATE/draft"
+  check_config 1 "vaild: $PRIVATE/draft:1:12: limits.connections would lock operators out.*" \
+    "a file of anybody is checked" "$PRIVATE/draft"
+  check_config 1 "vaild: $PRIVATE/nothing: cannot be read: No such file or directory" \
+    "a missing file is an error" "$PRIVATE/nothing"
+  check_config 2 ".*unexpected argument.*" "two files are a usage error" "$PRIVATE/draft" "$PRIVATE/draft"
+  rm "$CONFIG/vaild.json"
+  expect_equal "--check-config: nothing is written" "$before" \
+    "$(find "$STATE" "$PRIVATE/run" "$PRIVATE/runtime" -printf '%p %T@\n' | sort)"
 }
 
 # Tests whether the daemon refuses to start.
@@ -149,6 +276,9 @@ socket() {
 
 options
 mistakes_at_the_start
+kept_configuration
+unusable_kept_configuration
+check_configurations
 drop_ins
 reload
 operator_group

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 static bool log_journal_reads;
+static char log_error_text[1024];
 
 /* JOURNAL_STREAM is inherited. It is valid only if it names the file that stderr is now. */
 void log_open(void)
@@ -44,7 +45,15 @@ static _printf_(2, 0) void log_line(int priority, const char *format, va_list ar
 	char message[1024];
 
 	vsnprintf(message, sizeof(message), format, arguments);
+	if (priority == LOG_ERR)
+		memcpy(log_error_text, message, sizeof(message));
 	log_write(priority, message);
+}
+
+const char *log_last_error(void)
+{
+	log_error_text[strcspn(log_error_text, "\n")] = '\0';
+	return log_error_text;
 }
 
 #define DEFINE_LOG(name, priority)                     \

@@ -8,7 +8,7 @@
 
 /*
  * The daemon's own log: one line per message on stderr, with systemd's priority prefix if the
- * journal reads stderr. log.c holds the only mutable global variable of the daemon.
+ * journal reads stderr. log.c holds the only mutable global variables of the daemon.
  */
 
 void log_open(void);
@@ -23,5 +23,8 @@ void log_info(const char *format, ...) _printf_(1, 2);
  */
 bool log_is_journal(void);
 void log_write(int priority, const char *message);
+
+/* Returns the last message of log_error(), in one line, or "". */
+const char *log_last_error(void);
 
 #endif

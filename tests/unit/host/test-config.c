@@ -48,7 +48,7 @@ static void folder_remove(const Folder *folder)
 Test(config, all_files_may_be_absent)
 {
 	Settings settings;
-	char *error;
+	ConfigError error;
 
 	cr_assert(config_load("/nonexistent", &settings, &error));
 	cr_assert_not(settings.allow_user_machines);
@@ -60,7 +60,7 @@ Test(config, later_files_override_key_by_key)
 {
 	Folder folder = folder_make();
 	Settings settings;
-	char *error;
+	ConfigError error;
 
 	folder_write(&folder, "vaild.json",
 		     "{\n  \"allowUserMachines\": true,\n  \"operatorGroup\": \"root\",\n"
@@ -88,7 +88,15 @@ static const struct {
 	{ "{", "not JSON" },
 	{ "{} {}", "not JSON" },
 	{ "[]", "not one JSON object" },
-	{ "{'allowUserMachines': true}", "not JSON" },
+	{ "\xef\xbb\xbf{}", "1:1: the file begins with a byte order mark" },
+	{ "{'allowUserMachines': true}", "1:2: the file is not JSON" },
+	{ "{\n  \"limits\": {\n    \"contexts\": 5\n", "4:1: the file is not JSON: " },
+	{ "{\n\t\"limits\": {\n    \"contexts\": 5,\n    \"pears\": 1 } }", "4:5: limits.pears " },
+	{ " \n {\"requireSealedMemory\": true,  \"operatorGroup\": \"no such group\"}",
+	  "2:33: operatorGroup: " },
+	{ "{\"ä\": {}, \"limits\": {\"contexts\": -1}}", "json:1:2: ä is not a key" },
+	{ "{\"operatorGroup\": \"ä\", \"limits\": 5}", "json:1:24: limits is not an object" },
+	{ "{\"a\\nREADY=1\": 1}", "json:1:1: a?READY=1 is not a key" },
 	{ "{\"allowUserMachines\": true,}", "not JSON" },
 	{ "{\"allowUserMachines\": NaN}", "not JSON" },
 	{ "{\"allowUserMachines\": 1}", "allowUserMachines is " },
@@ -105,7 +113,8 @@ static const struct {
 	{ "{\"limits\": {\"contexts\": null}}", "limits.contexts is " },
 	{ "{\"limits\": {\"elephants\": 1}}", "limits.elephants is " },
 	{ "{\"limits\": {\"adaptersPerProcess\": 1}}", "limits.adaptersPerProcess is " },
-	{ "{\"limits\": {\"connections\": 9}}", "limits.connections would lock operators out" },
+	{ "{\"limits\": {\"connections\": 9}}",
+	  "json:1:13: limits.connections would lock operators out" },
 	{ "{\"limits\": {\"storeEntries\": 9}}", "limits.storeEntries would lock operators out" },
 	{ "{\"limits\": {\"connectionsPerUid\": 0}}",
 	  "limits.connectionsPerUid would lock operators out" },
@@ -120,11 +129,11 @@ static const struct {
 	  "softwareAdapter.reservations[0]: sizeInBytes " },
 	{ "{\"softwareAdapter\": {\"reservations\": [{\"sizeInBytes\": 2097152, "
 	  "\"baseAddress\": 1}]}}",
-	  "softwareAdapter.reservations[0].baseAddress " },
+	  "json:1:64: softwareAdapter.reservations[0].baseAddress " },
 	{ "{\"softwareAdapter\": {\"systemReservations\": [{\"sizeInBytes\": 4194304, "
 	  "\"baseAddress\": \"0x8000000000\"}, {\"sizeInBytes\": 2097152, "
 	  "\"baseAddress\": \"0x8000200000\"}]}}",
-	  "softwareAdapter.systemReservations[1]: " },
+	  "json:1:102: softwareAdapter.systemReservations[1]: " },
 };
 
 Test(config, errors_name_file_and_key)
@@ -132,15 +141,15 @@ Test(config, errors_name_file_and_key)
 	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
 		Folder folder = folder_make();
 		Settings settings = { .limits.per_uid[0] = 12345 };
-		char *error = NULL;
+		ConfigError error;
 
 		folder_write(&folder, "vaild.json.d/50-mistake.json", mistakes[i].text);
 		cr_assert_not(config_load(folder.path, &settings, &error), "%s", mistakes[i].text);
-		cr_assert_not_null(error);
-		cr_assert_not_null(strstr(error, "vaild.json.d/50-mistake.json: "), "%s", error);
-		cr_assert_not_null(strstr(error, mistakes[i].expected), "%s", error);
+		cr_assert_not_null(strstr(error.message, "vaild.json.d/50-mistake.json:"), "%s",
+				   error.message);
+		cr_assert_not_null(strstr(error.message, mistakes[i].expected), "%s",
+				   error.message);
 		cr_assert_eq(settings.limits.per_uid[0], 12345, "settings changed");
-		free(error);
 		folder_remove(&folder);
 	}
 }
@@ -149,15 +158,16 @@ Test(config, errors_name_file_and_key)
 Test(config, unreadable_drop_ins_are_an_error)
 {
 	Folder folder = folder_make();
-	char path[96], *error;
+	char path[96];
+	ConfigError error;
 	Settings settings;
 
 	snprintf(path, sizeof(path), "%s/vaild.json.d", folder.path);
 	cr_assert_eq(rmdir(path), 0);
 	folder_write(&folder, "vaild.json.d", "{}");
 	cr_assert_not(config_load(folder.path, &settings, &error));
-	cr_assert_not_null(strstr(error, "vaild.json.d: cannot be read"), "%s", error);
-	free(error);
+	cr_assert_not_null(strstr(error.message, "vaild.json.d: cannot be read"), "%s",
+			   error.message);
 	folder_remove(&folder);
 }
 
@@ -165,7 +175,7 @@ Test(config, reservations_of_the_software_adapter)
 {
 	Folder folder = folder_make();
 	Settings settings;
-	char *error;
+	ConfigError error;
 
 	folder_write(&folder, "vaild.json",
 		     "{\"softwareAdapter\": {\"reservations\": [\n"
@@ -173,7 +183,7 @@ Test(config, reservations_of_the_software_adapter)
 		     " \"allowUserModeMapping\": true},\n"
 		     "{\"sizeInBytes\": 2097152, \"baseAddress\": \"0x10000000000\"}]},\n"
 		     "\"limits\": {\"userRangesPerProcess\": 9}}");
-	cr_assert(config_load(folder.path, &settings, &error), "%s", error);
+	cr_assert(config_load(folder.path, &settings, &error), "%s", error.message);
 	const ConfiguredReservations *reservations = &settings.software_adapter.of_processes;
 	cr_assert_eq(reservations->count, 2u);
 	cr_assert_eq(reservations->items[0].size, 4194304u);
@@ -194,17 +204,60 @@ Test(config, reservations_are_checked_against_the_limits_of_all_files)
 	};
 	Folder folder = folder_make();
 	Settings settings;
-	char *error;
+	ConfigError error;
 
 	folder_write(&folder, "vaild.json",
 		     "{\"softwareAdapter\": {\"reservations\": "
 		     "[{\"sizeInBytes\": 2097152}, {\"sizeInBytes\": 2097152}]}}");
-	cr_assert(config_load(folder.path, &settings, &error), "%s", error);
+	cr_assert(config_load(folder.path, &settings, &error), "%s", error.message);
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		folder_write(&folder, "vaild.json.d/10.json", limits[i]);
 		cr_assert_not(config_load(folder.path, &settings, &error), "%s", limits[i]);
-		cr_assert_not_null(strstr(error, "reservations[1]"), "%s", error);
-		free(error);
+		cr_assert_not_null(strstr(error.message, "reservations[1]"), "%s", error.message);
 	}
+	folder_remove(&folder);
+}
+
+/* Without its target, a link could hide that a configuration is missing. */
+Test(config, what_is_no_file_is_an_error)
+{
+	Folder folder = folder_make();
+	char path[96];
+	ConfigError error;
+	Settings settings;
+
+	snprintf(path, sizeof(path), "%s/vaild.json", folder.path);
+	cr_assert_eq(symlink("/nonexistent", path), 0);
+	cr_assert_not(config_load(folder.path, &settings, &error));
+	cr_assert_not_null(strstr(error.message, "vaild.json: cannot be read"), "%s",
+			   error.message);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(mkdir(path, 0755), 0);
+	cr_assert_not(config_load(folder.path, &settings, &error));
+	cr_assert_not_null(strstr(error.message, "not a regular file"), "%s", error.message);
+	cr_assert_eq(rmdir(path), 0);
+	folder_write(&folder, "vaild.json", "");
+	cr_assert_eq(truncate(path, 1 << 30), 0);
+	cr_assert_not(config_load(folder.path, &settings, &error));
+	cr_assert_not_null(strstr(error.message, "larger than"), "%s", error.message);
+	cr_assert_not(error.is_temporary);
+	folder_remove(&folder);
+}
+
+/* Anybody may check a draft, whoever owns it. */
+Test(config, one_file_can_be_checked)
+{
+	Folder folder = folder_make();
+	char path[96];
+	ConfigError error;
+
+	snprintf(path, sizeof(path), "%s/draft", folder.path);
+	folder_write(&folder, "draft", "{\"limits\": {\"contexts\": 7}}");
+	cr_assert_eq(chmod(path, 0666), 0);
+	cr_assert(config_check_file(path, &error), "%s", error.message);
+	folder_write(&folder, "draft", "{\"limits\": {\"contexts\": \"7\"}}");
+	cr_assert_not(config_check_file(path, &error));
+	cr_assert_not_null(strstr(error.message, "draft:1:13: limits.contexts "), "%s",
+			   error.message);
 	folder_remove(&folder);
 }

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_CONFIG_MISTAKE_H
+#define DAEMON_HOST_CONFIG_MISTAKE_H
+
+#include "daemon/host/config.h"
+#include "proto/json-text.h"
+
+/* Words mistakes of the configuration, with their positions in the files. */
+
+typedef struct ConfigFile {
+	const char *path;
+	const char *text; /* NULL if mistakes have no position */
+	JsonText value;   /* the whole text without blanks around it, once it is known to be JSON */
+	bool is_kept;     /* written by the daemon itself */
+	Settings *settings; /* changed by the file */
+	ConfigError *ret_error;
+} ConfigFile;
+
+/*
+ * Stores "PATH:LINE:COLUMN: SENTENCE" in the file's error. Always returns false, so that callers
+ * can return the result. position: NULL for a mistake of the file as a whole.
+ */
+_printf_(3, 4) bool config_mistake_at(const ConfigFile *file, const char *position,
+				      const char *format, ...);
+
+#define config_mistake(file, ...) config_mistake_at((file), NULL, __VA_ARGS__)
+
+/* The same for a system call's errno. A lack of memory or fds says nothing about the file. */
+bool config_cannot_read(const ConfigFile *file, int error);
+
+/* Returns the position of the value at this path, as in JsonFault, or NULL. */
+const char *config_find(const ConfigFile *file, const char *path);
+
+#endif

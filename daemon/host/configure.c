@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/configure.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "daemon/host/config-kept.h"
+#include "daemon/host/config.h"
+#include "daemon/host/log/log-entry.h"
+#include "daemon/host/log/log.h"
+#include "daemon/host/server.h"
+
+/* Never accept more persisted fds than the service manager stores. */
+static void limit_to_store(Limits *limits)
+{
+	uint64_t *entries = &limits->host_wide[LIMIT_STORE_ENTRIES];
+
+	if (*entries > fd_store_capacity())
+		*entries = fd_store_capacity();
+}
+
+/* Brings the settings into force. The limit of the store depends on this start of the daemon. */
+static void apply(Server *server, const Settings *settings)
+{
+	server->configured = *settings;
+	server->service.settings = *settings;
+	limit_to_store(&server->service.settings.limits);
+}
+
+/* Words the consequence of a mistake as the predicate of a sentence about the configuration. */
+static const char *consequence(const Server *server)
+{
+	return server->service.settings.operators_only
+		       ? "has a mistake and no earlier one is kept, so only operators are served"
+		       : "has a mistake, so the last one that was right stays in force";
+}
+
+static void set_mistake(Server *server, const char *mistake)
+{
+	char *text = server->service.statistics.configuration;
+
+	text[0] = '\0';
+	if (mistake)
+		snprintf(text, STATISTICS_CONFIGURATION_SIZE, "%s: %s", consequence(server),
+			 mistake);
+}
+
+/* --- the start ------------------------------------------------------------------------------- */
+
+/* Reads the configuration that is kept, or the defaults. Returns false if that must be retried. */
+static bool fall_back(Server *server, Settings *ret_settings, ConfigError *error)
+{
+	switch (config_kept_read(server->options.state_directory, ret_settings, error)) {
+	case KEPT_CONFIG_READ:
+		return true;
+	case KEPT_CONFIG_TEMPORARY:
+		return false;
+	case KEPT_CONFIG_DAMAGED:
+	case KEPT_CONFIG_NEWER:
+		log_warning("the configuration of an earlier start cannot be used: %s",
+			    error->message);
+		break;
+	case KEPT_CONFIG_ABSENT:
+		break;
+	}
+	if (!config_default(ret_settings, error))
+		return false;
+	ret_settings->operators_only = true;
+	return true;
+}
+
+static void log_start_mistake(const Server *server, const char *mistake)
+{
+	LogEntry entry;
+
+	log_entry_init(&entry, LOG_ERR, MESSAGE_CONFIGURATION_WRONG);
+	log_entry_add(&entry, "VAIL_REASON=%s", mistake);
+	log_entry_send(&entry, "the configuration %s; correct it, then run \"vailctl reload\": %s",
+		       consequence(server), mistake);
+}
+
+bool configure_start(Server *server)
+{
+	ConfigError error, fallback;
+	Settings settings;
+
+	if (config_load(server->options.config_directory, &settings, &error)) {
+		apply(server, &settings);
+		return true;
+	}
+	if (error.is_temporary || !fall_back(server, &settings, &fallback)) {
+		log_error("%s", error.is_temporary ? error.message : fallback.message);
+		return false;
+	}
+	apply(server, &settings);
+	set_mistake(server, error.message);
+	log_start_mistake(server, error.message);
+	return true;
+}
+
+void configure_keep(Server *server)
+{
+	const char *directory = server->options.state_directory;
+
+	if (server->service.statistics.configuration[0] != '\0')
+		return;
+	int error = config_keep(directory, &server->configured);
+	if (error == 0)
+		return;
+	log_warning("%s: cannot keep the configuration for later starts: %s; a start with a "
+		    "mistake in it will use an older one",
+		    directory, strerror(-error));
+}
+
+/* --- reloads --------------------------------------------------------------------------------- */
+
+static void log_reload(const char *mistake)
+{
+	LogEntry entry;
+
+	log_entry_init(&entry, mistake ? LOG_WARNING : LOG_INFO,
+		       mistake ? MESSAGE_RELOAD_REFUSED : MESSAGE_RELOADED);
+	if (mistake) {
+		log_entry_add(&entry, "VAIL_REASON=%s", mistake);
+		log_entry_send(&entry,
+			       "the configuration was not reloaded, the old one stays in force: "
+			       "%s",
+			       mistake);
+	} else {
+		log_entry_send(&entry, "the configuration was reloaded");
+	}
+}
+
+static void reload(Server *server, const Settings *settings)
+{
+	const Settings *in_force = &server->service.settings;
+
+	apply(server, settings);
+	broker_configure(server->service.broker, &in_force->limits, &in_force->software_adapter);
+	connections_reclassify(&server->connections);
+	watches_reclassify(&server->service);
+	set_mistake(server, NULL);
+	configure_keep(server);
+}
+
+bool configure_reload(Server *server, char *ret_mistake, size_t size)
+{
+	ConfigError error;
+	Settings settings;
+
+	service_manager_reloading(&server->manager);
+	subordinate_ids_reload(&server->subordinate_ids);
+	bool reloaded = config_load(server->options.config_directory, &settings, &error);
+
+	if (reloaded) {
+		reload(server, &settings);
+	} else {
+		if (!error.is_temporary)
+			set_mistake(server, error.message);
+		snprintf(ret_mistake, size, "%s", error.message);
+	}
+	log_reload(reloaded ? NULL : error.message);
+	service_manager_ready(&server->manager);
+	return reloaded;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration that is kept for a start with a mistake: what is written is read back. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/host/config-kept.h"
+
+typedef struct Folder {
+	char path[64];
+	char file[96];
+	char damaged[112];
+} Folder;
+
+static Folder folder_make(void)
+{
+	Folder folder = { .path = "/tmp/vaild-kept-XXXXXX" };
+
+	cr_assert_not_null(mkdtemp(folder.path));
+	snprintf(folder.file, sizeof(folder.file), "%s/configuration.json", folder.path);
+	snprintf(folder.damaged, sizeof(folder.damaged), "%s.damaged", folder.file);
+	return folder;
+}
+
+static void folder_remove(const Folder *folder)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder->path);
+	cr_assert_eq(system(command), 0);
+}
+
+static void folder_write(const Folder *folder, const char *text)
+{
+	FILE *file = fopen(folder->file, "we");
+
+	cr_assert_not_null(file);
+	cr_assert_eq(fchmod(fileno(file), 0600), 0);
+	fputs(text, file);
+	fclose(file);
+}
+
+static Settings unusual_settings(void)
+{
+	Settings settings = {
+		.allow_user_machines = true,
+		.require_sealed_memory = true,
+		.has_operator_group = true,
+		.operator_group_name = "root",
+		.limits = limits_default,
+		.software_adapter.of_processes = {
+			.count = 2,
+			.items = { { .size = 4194304, .alignment = 4194304,
+				     .allow_user_mode_mapping = true },
+				   { .size = 2097152, .base_address = UINT64_C(0x10000000000) } },
+		},
+		.software_adapter.of_system_process = {
+			.count = 1,
+			.items = { { .size = 2097152 } },
+		},
+	};
+
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
+		settings.limits.per_uid[kind] = 1000 + kind;
+		settings.limits.host_wide[kind] = 2000 + kind;
+		if (limit_entity_name(kind))
+			settings.limits.per_entity[kind] = 3000 + kind;
+	}
+	return settings;
+}
+
+Test(config_kept, all_settings_are_read_back)
+{
+	Folder folder = folder_make();
+	const Settings settings = unusual_settings();
+	Settings back;
+	ConfigError error;
+	struct stat status;
+
+	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_ABSENT);
+	cr_assert_eq(config_keep(folder.path, &settings), 0);
+	cr_assert_eq(stat(folder.file, &status), 0);
+	cr_assert_eq(status.st_mode & 0777, 0600u);
+	memset(&back, 0xff, sizeof(back));
+	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_READ, "%s",
+		     error.message);
+	cr_assert(back.allow_user_machines && back.require_sealed_memory);
+	cr_assert_not(back.operators_only);
+	cr_assert(back.has_operator_group);
+	cr_assert_eq(back.operator_group, 0u);
+	cr_assert_str_eq(back.operator_group_name, "root");
+	cr_assert_eq(memcmp(&back.limits, &settings.limits, sizeof(back.limits)), 0);
+	cr_assert_eq(memcmp(&back.software_adapter, &settings.software_adapter,
+			    sizeof(back.software_adapter)),
+		     0);
+	folder_remove(&folder);
+}
+
+Test(config_kept, an_unchanged_file_is_not_written_again)
+{
+	Folder folder = folder_make();
+	Settings settings = unusual_settings();
+	struct stat before, after;
+
+	cr_assert_eq(config_keep(folder.path, &settings), 0);
+	cr_assert_eq(stat(folder.file, &before), 0);
+	cr_assert_eq(config_keep(folder.path, &settings), 0);
+	cr_assert_eq(stat(folder.file, &after), 0);
+	cr_assert_eq(before.st_ino, after.st_ino);
+	settings.allow_user_machines = false;
+	cr_assert_eq(config_keep(folder.path, &settings), 0);
+	cr_assert_eq(stat(folder.file, &after), 0);
+	cr_assert_neq(before.st_ino, after.st_ino);
+	cr_assert_lt(config_keep("/nonexistent", &settings), 0);
+	folder_remove(&folder);
+}
+
+/* A group that somebody else could get is worth nothing, so root alone is an operator then. */
+Test(config_kept, a_removed_group_has_no_members)
+{
+	Folder folder = folder_make();
+	Settings back;
+	ConfigError error;
+
+	folder_write(&folder, "{\"version\":1,\"configuration\":{\"operatorGroup\":\"no such "
+			      "group\",\"allowUserMachines\":true}}\n");
+	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_READ, "%s",
+		     error.message);
+	cr_assert_not(back.has_operator_group);
+	cr_assert(back.allow_user_machines);
+	folder_remove(&folder);
+}
+
+static const char *const damaged[] = {
+	"",
+	"\n",
+	"{\"version\":1,\"configuration\":{\"allowUser",
+	"[]",
+	"{}",
+	"{\"version\":1}",
+	"{\"version\":\"1\",\"configuration\":{}}",
+	"{\"version\":0,\"configuration\":{}}",
+	"{\"version\":1,\"configuration\":[]}",
+	"{\"version\":1,\"configuration\":{\"pears\":1}}",
+	"{\"version\":1,\"configuration\":{\"limits\":{\"connections\":0}}}",
+	"{\"version\":1,\"configuration\":{\"operatorGroup\":5}}",
+};
+
+Test(config_kept, a_damaged_file_is_set_aside)
+{
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+		Folder folder = folder_make();
+		Settings back = { .limits.per_uid[0] = 12345 };
+		ConfigError error;
+
+		folder_write(&folder, damaged[i]);
+		cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_DAMAGED,
+			     "%s", damaged[i]);
+		cr_assert_not_null(strstr(error.message, "configuration.json"));
+		cr_assert_not_null(strstr(error.message, "saved as configuration.json.damaged"),
+				   "%s", error.message);
+		cr_assert_eq(back.limits.per_uid[0], 12345u, "settings changed");
+		cr_assert_neq(access(folder.file, F_OK), 0);
+		cr_assert_eq(access(folder.damaged, F_OK), 0);
+		cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_ABSENT);
+		folder_remove(&folder);
+	}
+}
+
+/* The file decides who is an operator, so nobody else may have written it. */
+Test(config_kept, a_file_of_others_is_damaged)
+{
+	Folder folder = folder_make();
+	Settings back;
+	ConfigError error;
+
+	folder_write(&folder, "{\"version\":1,\"configuration\":{}}\n");
+	cr_assert_eq(chmod(folder.file, 0620), 0);
+	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_DAMAGED);
+	cr_assert_eq(rename(folder.damaged, folder.file), 0);
+	cr_assert_eq(chmod(folder.file, 0600), 0);
+	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_READ, "%s",
+		     error.message);
+	cr_assert_eq(rename(folder.file, folder.damaged), 0);
+	cr_assert_eq(symlink(folder.damaged, folder.file), 0);
+	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_DAMAGED);
+	folder_remove(&folder);
+}
+
+Test(config_kept, a_file_of_a_newer_version_is_left_alone)
+{
+	Folder folder = folder_make();
+	Settings back;
+	ConfigError error;
+
+	folder_write(&folder, "{\"version\":2,\"configuration\":{\"new\":1}}\n");
+	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_NEWER);
+	cr_assert_not_null(strstr(error.message, "newer version"), "%s", error.message);
+	cr_assert_eq(access(folder.file, F_OK), 0);
+	folder_remove(&folder);
+}
