@@ -73,7 +73,8 @@ static void write_limits(Request *request)
 	writer_key(reply, "limits");
 	writer_array_begin(reply);
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
-		write_limit(reply, limit_name(kind, true), accounts->limits.per_uid[kind],
+		write_limit(reply, limit_name(kind, true),
+			    limits_per_uid(&accounts->limits, &payer, kind),
 			    accounts_used(accounts, &payer, kind));
 		if (request->caller->is_operator)
 			write_limit(reply, limit_name(kind, false),

@@ -87,6 +87,30 @@ static bool has_operator_share(LimitKind kind)
 	return kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES;
 }
 
+/* Returns the units that are reserved for all operators together. */
+static uint64_t operator_reserve(const Limits *limits, LimitKind kind)
+{
+	return has_operator_share(kind) ? limits->host_wide[kind] / LIMIT_OPERATOR_SHARE : 0;
+}
+
+/* Returns the units that one operator may always have, whatever the limit per uid is. */
+static uint64_t operator_minimum(const Limits *limits, LimitKind kind)
+{
+	uint64_t reserve = operator_reserve(limits, kind);
+
+	if (kind == LIMIT_CONNECTIONS)
+		return LIMIT_OPERATOR_CONNECTIONS;
+	/* The service manager drops what it has no room for, so these are never exceeded. */
+	return reserve < LIMIT_OPERATOR_CONNECTIONS ? reserve : LIMIT_OPERATOR_CONNECTIONS;
+}
+
+uint64_t limits_per_uid(const Limits *limits, const Payer *payer, LimitKind kind)
+{
+	uint64_t minimum = payer->is_operator ? operator_minimum(limits, kind) : 0;
+
+	return limits->per_uid[kind] > minimum ? limits->per_uid[kind] : minimum;
+}
+
 NTSTATUS limits_check(const Limits *limits, Failure *failure)
 {
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
@@ -102,6 +126,11 @@ NTSTATUS limits_check(const Limits *limits, Failure *failure)
 			return failure_parameter(failure, limit_name(kind, true),
 						 "would lock operators out; set at least 1");
 	}
+	for (int per_uid = 0; per_uid < 2; per_uid++)
+		if ((per_uid ? limits->per_uid : limits->host_wide)[LIMIT_QUARANTINES] == 0)
+			return failure_parameter(failure, limit_name(LIMIT_QUARANTINES, per_uid),
+						 "would keep operators from putting VMs in "
+						 "quarantine; set at least 1");
 	return STATUS_SUCCESS;
 }
 
@@ -121,9 +150,9 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, c
 			     LimitKind kind, uint64_t more, Failure *failure)
 {
 	uint64_t used = account ? account->used[kind] : 0;
-	uint64_t per_uid = accounts->limits.per_uid[kind];
+	uint64_t per_uid = limits_per_uid(&accounts->limits, payer, kind);
 	uint64_t host_wide = accounts->limits.host_wide[kind];
-	uint64_t reserve = has_operator_share(kind) ? host_wide / LIMIT_OPERATOR_SHARE : 0;
+	uint64_t reserve = operator_reserve(&accounts->limits, kind);
 
 	if (accounts->is_restoring)
 		return STATUS_SUCCESS;
@@ -133,6 +162,8 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, c
 	if (!payer->is_operator)
 		host_wide -= reserve;
 	else if (more <= reserve && accounts->used_by_operators[kind] <= reserve - more)
+		return STATUS_SUCCESS;
+	else if (kind == LIMIT_CONNECTIONS && used + more <= LIMIT_OPERATOR_CONNECTIONS)
 		return STATUS_SUCCESS;
 	if (accounts->used[kind] <= host_wide && more <= host_wide - accounts->used[kind])
 		return STATUS_SUCCESS;

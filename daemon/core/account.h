@@ -79,7 +79,8 @@ void accounts_deinit(Accounts *accounts);
 /*
  * Charges one unit of kind to the payer, or nothing if the payer is the daemon. A tenth of the
  * connections and of the fdstore entries is reserved for operators. They keep this reserve even if
- * the total is reached, for example because it was lowered. Returns STATUS_SUCCESS,
+ * the total is reached, for example because it was lowered. Each operator may also have
+ * LIMIT_OPERATOR_CONNECTIONS in any case. Returns STATUS_SUCCESS,
  * STATUS_QUOTA_EXCEEDED, STATUS_INSUFFICIENT_RESOURCES if the fdstore is full, or STATUS_NO_MEMORY.
  * On failure *charge is unchanged.
  */
@@ -125,9 +126,15 @@ NTSTATUS limit_check_entity(const Accounts *accounts, LimitKind kind, uint64_t c
 			    Failure *failure);
 
 /*
- * Checks that the limits do not lock operators out: that operators have a reserve, and that each
- * payer may have at least one connection and one fdstore entry. Returns STATUS_SUCCESS or
- * STATUS_INVALID_PARAMETER.
+ * Returns the payer's limit as it is enforced: operators may always have a few connections and
+ * fdstore entries, whatever the limit per uid is.
+ */
+uint64_t limits_per_uid(const Limits *limits, const Payer *payer, LimitKind kind);
+
+/*
+ * Checks that the limits do not lock operators out: that operators have a reserve and can put VMs
+ * in quarantine, and that each payer may have at least one connection and one fdstore entry.
+ * Returns STATUS_SUCCESS or STATUS_INVALID_PARAMETER.
  */
 NTSTATUS limits_check(const Limits *limits, Failure *failure);
 

@@ -54,6 +54,12 @@ const char *limit_entity_name(LimitKind kind);
 /* One in this many connections and fdstore entries is reserved for operators. */
 #define LIMIT_OPERATOR_SHARE 10
 
+/*
+ * Connections that each operator may have whatever the limits are, so that one can always reload
+ * the configuration.
+ */
+#define LIMIT_OPERATOR_CONNECTIONS 16
+
 /* Number of virtual GPUs that the software adapter offers. */
 #define LIMIT_SOFTWARE_ADAPTER_VIRTUAL_GPUS 4096
 

@@ -80,11 +80,23 @@ static void log_start_mistake(const Server *server, const char *mistake)
 		       consequence(server), mistake);
 }
 
+/* The unit decides how many fds systemd stores. Without any, no process could own anything. */
+static void warn_about_store(void)
+{
+	size_t capacity = fd_store_capacity();
+
+	if (capacity < LIMIT_OPERATOR_SHARE)
+		log_warning("systemd stores only %zu file descriptors for vaild, so almost every "
+			    "request will be refused; set FileDescriptorStoreMax=%d in its unit",
+			    capacity, STORE_ENTRIES_MAX);
+}
+
 bool configure_start(Server *server)
 {
 	ConfigError error, fallback;
 	Settings settings;
 
+	warn_about_store();
 	if (config_load(server->options.config_directory, &settings, &error)) {
 		apply(server, &settings);
 		return true;

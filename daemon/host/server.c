@@ -285,8 +285,8 @@ static void server_deinit(Server *server)
 	libevent_global_shutdown();
 }
 
-/* Returns the exit status. */
-static int run(const ServerOptions *options)
+/* Returns the exit status. Sets *ret_started if the daemon has served. */
+static int run(const ServerOptions *options, bool *ret_started)
 {
 	Server server = { .options = *options,
 			  .quarantines = { .directory = -1 },
@@ -316,6 +316,7 @@ static int run(const ServerOptions *options)
 	bool ready = server_init_service(&server) && server_make_runtime_directory(&server) &&
 		     server_take_passed(&server) && restore_all(&server) &&
 		     server_listen(&server) && !server.examiner.has_failed;
+	*ret_started = ready;
 	if (ready)
 		configure_keep(&server);
 	bool served = ready && server_serve(&server);
@@ -325,9 +326,10 @@ static int run(const ServerOptions *options)
 
 int server_run(const ServerOptions *options)
 {
-	int exit_status = run(options);
+	bool started = false;
+	int exit_status = run(options, &started);
 
-	if (exit_status != EXIT_SUCCESS)
+	if (!started)
 		service_manager_failed();
 	return exit_status;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon/host/log/log.h"
 
@@ -16,6 +17,9 @@ static const struct timeval status_delay = { .tv_sec = 1 };
 /* Interval between progress messages, and the start timeout that each sets, in microseconds. */
 #define RESTORING_INTERVAL UINT64_C(1000000)
 #define RESTORING_TIMEOUT  UINT64_C(30000000)
+
+/* The time for which a start that has failed shows its status line. */
+#define FAILED_START_SECONDS 5
 
 static void on_watchdog(evutil_socket_t fd, short what, void *context)
 {
@@ -125,7 +129,10 @@ void service_manager_stopping(ServiceManager *manager)
 
 void service_manager_failed(void)
 {
-	sd_notifyf(false, "STATUS=Failed: %s", log_last_error());
+	if (sd_booted() <= 0 || !getenv("INVOCATION_ID") || !getenv("NOTIFY_SOCKET"))
+		return;
+	sd_notifyf(false, "STATUS=Cannot start, and will try again: %s", log_last_error());
+	sleep(FAILED_START_SECONDS);
 }
 
 void service_manager_changed(ServiceManager *manager)

@@ -37,7 +37,10 @@ void service_manager_restoring(ServiceManager *manager, size_t done, size_t coun
 
 void service_manager_stopping(ServiceManager *manager);
 
-/* Call when the daemon ends because of an error. The unit's status line names the last one. */
+/*
+ * Call if the daemon cannot start. The unit's status line then names the last error. Waits for
+ * a few seconds, because systemd starts the daemon again as soon as it exits.
+ */
 void service_manager_failed(void);
 
 /* Call when a number in the status line may have changed. It is sent within a second. */

@@ -301,14 +301,19 @@ static bool may_have_entry(const Model *model, const Caller *caller, ModelAnswer
 	const Limits *limits = &model->fake_host->service.settings.limits;
 	uint64_t own = 0, all = 0, of_operators = 0;
 	uint64_t maximum = limits->host_wide[LIMIT_STORE_ENTRIES];
+	uint64_t per_uid = limits->per_uid[LIMIT_STORE_ENTRIES];
 
+	uint64_t minimum = maximum / 10 < 16 ? maximum / 10 : 16;
+
+	if (caller->is_operator && per_uid < minimum)
+		per_uid = minimum;
 	for (size_t i = 0; i < MODEL_ITEM_MAX; i++) {
 		if (model->entries[i].process == PROCESS_KEY_NONE)
 			continue;
 		of_operators += model->entries[i].payer.is_operator;
 		count_charge(model->entries[i].payer, caller, &own, &all);
 	}
-	if (own >= limits->per_uid[LIMIT_STORE_ENTRIES]) {
+	if (own >= per_uid) {
 		answer->status = STATUS_QUOTA_EXCEEDED;
 		answer->limit = limit_name(LIMIT_STORE_ENTRIES, true);
 		answer->used = own;

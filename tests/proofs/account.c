@@ -136,7 +136,8 @@ PROOF(account_take)
 	assert(others_are_same(&before, account->used, kind));
 	assert(others_are_same(&total, accounts.used, kind));
 	if (added > 0 && !accounts.is_restoring) {
-		assert(account->used[kind] <= accounts.limits.per_uid[kind]);
+		assert(account->used[kind] <=
+		       limits_per_uid(&accounts.limits, &account->payer, kind));
 		assert(is_within_host(&payer, kind));
 		if (limit_entity_name(kind))
 			assert(tally.count <= accounts.limits.per_entity[kind]);
@@ -166,7 +167,8 @@ PROOF(account_charge)
 	else
 		assert(account->used[kind] == before.of_kind[kind] + 1);
 	assert(accounts.is_restoring ||
-	       charge.account->used[kind] <= accounts.limits.per_uid[kind]);
+	       charge.account->used[kind] <=
+		       limits_per_uid(&accounts.limits, &charge.account->payer, kind));
 	assert(accounts.is_restoring || is_within_host(&other, kind));
 
 	charge_return(&charge, &accounts);

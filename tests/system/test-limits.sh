@@ -75,9 +75,31 @@ total_connections() {
   expect_clean_stop
 }
 
+# An operator's own connections must not keep it from reloading the configuration, and neither must
+# those of others.
+operators_are_never_locked_out() {
+  echo '{"limits":{"connections":10,"connectionsPerUid":1}}' >"$CONFIG/vaild.json"
+  start_daemon
+  hold carol vail-carol open-connections 20
+  eventually has_printed 2
+  expect_equal "operators: one has 16 connections whatever the limits are" \
+    "served 16 refused 4 closed 0" "$(sed -n 1p "$OUT")"
+  expect_equal "operators: a refusal names the limit as it is enforced" "connectionsPerUid 16" \
+    "$(sed -n 2p "$OUT" | jq -r '.parameters | "\(.limit) \(.maximum)"')"
+  expect_equal "operators: a user is refused while operators have all connections" \
+    "served 0 refused 1 closed 0" \
+    "$(run_as vail-bob "$HELPERS/open-connections" "$SOCKET" 1 </dev/null | head -n 1)"
+  rm "$CONFIG/vaild.json"
+  expect "operators: another one reloads the configuration" \
+    "$PRIVATE/build/vailctl" --socket "$SOCKET" reload
+  served "operators: users are served after that" vail-bob
+  release_held
+  expect_clean_stop
+}
+
 # If the daemon runs out of fds, it closes the newest connection of the user with the most fds.
 out_of_fds() {
-  rm "$CONFIG/vaild.json"
+  rm -f "$CONFIG/vaild.json"
   start_daemon prlimit --nofile=64:64
   session_open early vail-bob
   session_status early "$LIST"
@@ -138,6 +160,7 @@ half_messages() {
 
 connections_per_uid
 total_connections
+operators_are_never_locked_out
 out_of_fds
 unread_replies
 half_messages

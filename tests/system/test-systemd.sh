@@ -219,7 +219,7 @@ check_reload() {
   expect_equal "reload: the same daemon continues with the previous limit" "2 active $DAEMON" \
     "$(limit_of_contexts) $(property ActiveState) $(property MainPID)"
   expect_match "reload: the journal entry names the file and the invalid key" \
-    '^4 .*/etc/vaild/vaild.json: limits.pears' "$(journal RELOAD_REFUSED PRIORITY MESSAGE)"
+    '^4 .*/etc/vaild/vaild.json:1:[0-9]+: limits.pears' "$(journal RELOAD_REFUSED PRIORITY MESSAGE)"
   expect "reload: the unit's log has the error message of vailctl as well" \
     log_has '^vailctl: .*limits\.pears'
   # systemctl reload calls vailctl as root, and root is always an operator.
@@ -250,6 +250,56 @@ check_restart() {
   expect "systemctl restart starts another process" [ "$(property MainPID)" != "$DAEMON" ]
   expect "systemd releases stored fds that the restarted daemon does not need" eventually \
     property_is NFileDescriptorStore 0
+  DAEMON=$(property MainPID)
+}
+
+# The descriptor store must survive a start with a mistake, so systemd must not give up.
+check_mistake_at_start() {
+  local mistake='/etc/vaild/vaild.json:2:13: limits.pears is not a key of the configuration; remove it'
+
+  reset_start_limits
+  ready_vm "$READY" "$ALICE_CLIENT"
+  box sh -c 'printf "{\n \"limits\": {\"pears\": 1}}\n" >/etc/vaild/vaild.json'
+  expect "mistake: systemctl restart succeeds" quietly box systemctl restart vaild.service
+  DAEMON=$(property MainPID)
+  expect_equal "mistake: systemd has not tried again" "active 0" \
+    "$(property ActiveState) $(property NRestarts)"
+  expect_equal "mistake: the VM is there, and its pidfd is in the descriptor store" "$READY 1" \
+    "$(running_vms) $(property NFileDescriptorStore)"
+  expect_equal "mistake: all users are served with the last right configuration" STATUS_SUCCESS \
+    "$(ask vail-alice "$(call io.vaild.ListRegistrations)" | statuses)"
+  expect "mistake: systemctl status names file, line, column and key" status_has "$mistake"
+  expect_match "mistake: vailctl status names file, line, column and key" "$mistake" \
+    "$(box vailctl status)"
+  expect_equal "mistake: the journal has an entry with the mistake" "3 $mistake" \
+    "$(journal CONFIGURATION_WRONG PRIORITY VAIL_REASON)"
+  expect_match "mistake: vaild --check-config names it" "$mistake" \
+    "$(box setpriv --reuid vail-bob --clear-groups vaild --check-config 2>&1)"
+  box rm /etc/vaild/vaild.json
+  expect "mistake: systemctl reload succeeds once it is corrected" quietly \
+    box systemctl reload vaild.service
+  expect "mistake: systemctl status does not show it any more" eventually \
+    property_is StatusText "1 VM, 0 registrations, 0 connections"
+  box kill "$VMM"
+  eventually running_vms_are ""
+}
+
+# status_has TEXT: tests whether systemctl status shows the text.
+status_has() {
+  local shown
+  shown=$(box systemctl status --no-pager --full vaild.service) || true # not active: status 3
+  [[ $shown =~ Status:\ \"[^$'\n']* && ${BASH_REMATCH[0]} == *"$1"* ]]
+}
+
+# Until the reason is gone, systemd starts the daemon again and again.
+check_failing_start() {
+  box systemctl stop vaild.service
+  box sh -c 'mv /var/lib/vaild/quarantine /var/lib/vaild/moved && ln -s moved /var/lib/vaild/quarantine'
+  box systemctl start --no-block vaild.service
+  expect "failing start: systemctl status shows why" eventually status_has 'symbolic link'
+  box sh -c 'rm /var/lib/vaild/quarantine && mv /var/lib/vaild/moved /var/lib/vaild/quarantine'
+  expect "failing start: the daemon starts when the reason is gone" eventually \
+    property_is ActiveState active
   DAEMON=$(property MainPID)
 }
 
@@ -409,7 +459,7 @@ check_warnings() {
   box journalctl --sync
   expect_equal "the log has no other warnings of systemd or the daemon" "" \
     "$(box journalctl --quiet --no-pager -o cat -p warning --unit vaild.service --unit vaild.socket |
-      grep -vE 'pears|atchdog|Main process exited|Killing process|Control process exited|Reload failed' || true)"
+      grep -vE 'pears|symbolic link|Failed with result|atchdog|Main process exited|Killing process|Control process exited|Reload failed' || true)"
 }
 
 trap box_stop EXIT
@@ -422,6 +472,8 @@ check_status_text
 check_journal
 check_reload
 check_restart
+check_mistake_at_start
+check_failing_start
 check_stop
 check_socket_activation
 check_fds_sent_before_start

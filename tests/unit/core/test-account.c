@@ -32,15 +32,15 @@ Test(account, each_kind_has_a_limit_per_uid_and_a_host_wide_limit)
 		LimitKind k = (LimitKind)kind;
 
 		accounts_init(&accounts, &limits);
-		cr_assert_eq(charge_take(&charges[0], &accounts, PAYER(1, true), k, &failure), 0);
-		cr_assert_eq(charge_take(&charges[1], &accounts, PAYER(1, true), k, &failure), 0);
-		cr_assert_eq(charge_take(&refused, &accounts, PAYER(1, true), k, &failure),
+		cr_assert_eq(charge_take(&charges[0], &accounts, PAYER(1, false), k, &failure), 0);
+		cr_assert_eq(charge_take(&charges[1], &accounts, PAYER(1, false), k, &failure), 0);
+		cr_assert_eq(charge_take(&refused, &accounts, PAYER(1, false), k, &failure),
 			     STATUS_QUOTA_EXCEEDED);
 		cr_assert_str_eq(failure.limit, limit_name(k, true));
 		cr_assert_eq(failure.maximum, 2u);
 		cr_assert_eq(failure.used, 2u);
-		cr_assert_eq(charge_take(&charges[2], &accounts, PAYER(2, true), k, &failure), 0);
-		cr_assert_eq(charge_take(&refused, &accounts, PAYER(3, true), k, &failure),
+		cr_assert_eq(charge_take(&charges[2], &accounts, PAYER(2, false), k, &failure), 0);
+		cr_assert_eq(charge_take(&refused, &accounts, PAYER(3, false), k, &failure),
 			     k == LIMIT_STORE_ENTRIES ? STATUS_INSUFFICIENT_RESOURCES
 						      : STATUS_QUOTA_EXCEEDED);
 		if (k != LIMIT_STORE_ENTRIES) {
@@ -50,11 +50,11 @@ Test(account, each_kind_has_a_limit_per_uid_and_a_host_wide_limit)
 		}
 		cr_assert_null(refused.account);
 		accounts_check(&accounts);
-		cr_assert_eq(accounts_used(&accounts, PAYER(1, true), k), 2u);
+		cr_assert_eq(accounts_used(&accounts, PAYER(1, false), k), 2u);
 		charge_return(&charges[0], &accounts);
 		charge_return(&charges[0], &accounts); /* no effect */
-		cr_assert_eq(accounts_used(&accounts, PAYER(1, true), k), 1u);
-		cr_assert_eq(charge_take(&charges[0], &accounts, PAYER(3, true), k, &failure), 0);
+		cr_assert_eq(accounts_used(&accounts, PAYER(1, false), k), 1u);
+		cr_assert_eq(charge_take(&charges[0], &accounts, PAYER(3, false), k, &failure), 0);
 		for (int i = 0; i < 3; i++)
 			charge_return(&charges[i], &accounts);
 		accounts_check(&accounts);
@@ -85,7 +85,7 @@ static void check_share(LimitKind kind, uint64_t host_wide, uint64_t strangers, 
 {
 	Limits limits = small_limits(1000, host_wide);
 	Accounts accounts;
-	Charge charges[64];
+	Charge charges[96];
 	Failure failure;
 	uint64_t taken = 0;
 
@@ -98,6 +98,8 @@ static void check_share(LimitKind kind, uint64_t host_wide, uint64_t strangers, 
 	while (charge_take(&charges[taken], &accounts, PAYER(0, true), kind, &failure) ==
 	       STATUS_SUCCESS)
 		taken++;
+	if (kind == LIMIT_CONNECTIONS && all - strangers < LIMIT_OPERATOR_CONNECTIONS)
+		all = strangers + LIMIT_OPERATOR_CONNECTIONS;
 	cr_assert_eq(taken, all, "host-wide limit %lu", (unsigned long)host_wide);
 	while (taken > 0)
 		charge_return(&charges[--taken], &accounts);
@@ -142,15 +144,16 @@ Test(account, operators_are_not_counted_with_strangers_of_their_uid)
 	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
 		Limits limits = small_limits(3, 40);
 		Accounts accounts;
-		Charge charges[8];
+		Charge charges[32];
 
 		accounts_init(&accounts, &limits);
 		cr_assert_eq(take_all(&accounts, PAYER(0, false), reserved[i], charges, 0), 3);
 		cr_assert_eq(accounts_used(&accounts, PAYER(0, true), reserved[i]), 0u);
-		cr_assert_eq(take_all(&accounts, PAYER(0, true), reserved[i], charges, 3), 6);
+		int taken = take_all(&accounts, PAYER(0, true), reserved[i], charges, 3);
+		cr_assert_eq(taken, 3 + (int)limits_per_uid(&limits, PAYER(0, true), reserved[i]));
 		cr_assert_eq(accounts_used(&accounts, PAYER(0, false), reserved[i]), 3u);
 		accounts_check(&accounts);
-		for (int taken = 6; taken > 0;)
+		while (taken > 0)
 			charge_return(&charges[--taken], &accounts);
 		accounts_deinit(&accounts);
 	}
@@ -161,7 +164,8 @@ Test(account, a_lowered_limit_does_not_take_the_reserve_of_operators)
 	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
 		Limits limits = small_limits(100, 60);
 		Accounts accounts;
-		Charge charges[64];
+		Charge charges[96];
+		int minimum = reserved[i] == LIMIT_CONNECTIONS ? LIMIT_OPERATOR_CONNECTIONS : 0;
 
 		accounts_init(&accounts, &limits);
 		int taken = take_all(&accounts, PAYER(1000, false), reserved[i], charges, 0);
@@ -170,13 +174,28 @@ Test(account, a_lowered_limit_does_not_take_the_reserve_of_operators)
 		taken = take_all(&accounts, PAYER(1000, false), reserved[i], charges, taken);
 		cr_assert_eq(taken, 54);
 		taken = take_all(&accounts, PAYER(0, true), reserved[i], charges, taken);
-		cr_assert_eq(taken, 57, "a tenth of the new limit");
+		cr_assert_eq(taken, minimum ? 54 + minimum : 57, "a tenth of the new limit");
 		taken = take_all(&accounts, PAYER(1001, true), reserved[i], charges, taken);
-		cr_assert_eq(taken, 57, "all operators share it");
+		cr_assert_eq(taken, minimum ? 54 + 2 * minimum : 57, "all operators share it");
 		while (taken > 0)
 			charge_return(&charges[--taken], &accounts);
 		accounts_deinit(&accounts);
 	}
+}
+
+/* An operator who watches something must not lock itself out of the reload. */
+Test(account, no_limit_per_uid_takes_the_minimum_of_operators)
+{
+	const Limits limits = small_limits(1, 100);
+	const Payer *root = PAYER(0, true), *stranger = PAYER(0, false);
+
+	cr_assert_eq(limits_per_uid(&limits, root, LIMIT_CONNECTIONS), LIMIT_OPERATOR_CONNECTIONS);
+	cr_assert_eq(limits_per_uid(&limits, root, LIMIT_STORE_ENTRIES), 10u,
+		     "no more than the reserve");
+	cr_assert_eq(limits_per_uid(&limits, root, LIMIT_WATCHES), 1u);
+	cr_assert_eq(limits_per_uid(&limits, stranger, LIMIT_CONNECTIONS), 1u);
+	cr_assert_eq(limits_per_uid(&limits_default, root, LIMIT_CONNECTIONS),
+		     limits_default.per_uid[LIMIT_CONNECTIONS]);
 }
 
 Test(account, no_other_kind_is_reserved_for_operators)
