@@ -152,6 +152,25 @@ VAIL_PUBLIC void vail_close(struct vail *vail);
 VAIL_PUBLIC void vail_set_timeout(struct vail *vail, int milliseconds);
 
 /*
+ * Reports that a blocking call waits. Must not call a function of the handle that waits for a
+ * reply, and must not close the handle.
+ *
+ * what: a sentence without a full stop about what the call waits for; valid during the callback
+ */
+typedef void (*VailWaiting)(struct vail *vail, const char *what, void *context);
+
+/*
+ * Sets a callback for blocking calls that take long, so that a program can tell its user. It runs
+ * once a call has waited for this long for vaild to accept the connection, to send a reply, or to
+ * come back, and again when that for which the call waits has changed.
+ *
+ * milliseconds: 0 or more
+ * waiting: NULL for none
+ */
+VAIL_PUBLIC void vail_set_waiting(struct vail *vail, int milliseconds, VailWaiting waiting,
+				  void *context);
+
+/*
  * Sets whether the handle survives restarts of vaild, as described above. A new handle does. Call
  * this before the first call: when the connection is lost, the setting also applies to calls that
  * are already pending.

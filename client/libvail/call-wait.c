@@ -84,27 +84,74 @@ static int time_left(const struct vail *vail, int64_t deadline)
 	return left > 0 ? (int)left : 0;
 }
 
+/* A wait for the next reply, and what of it was reported. */
+typedef struct Wait {
+	int64_t since;
+	uint64_t replies; /* received before it */
+	WaitReason reported;
+} Wait;
+
+static Wait wait_begin(const struct vail *vail)
+{
+	return (Wait){ .since = monotonic_milliseconds(), .replies = vail->reply_count };
+}
+
+static WaitReason wait_reason(const struct vail *vail)
+{
+	return vail->is_reconnecting ? WAIT_RETURN : WAIT_REPLY;
+}
+
+/* Tests whether the wait may be reported, now or later. */
+static bool wait_has_report(const struct vail *vail, const Wait *wait)
+{
+	return vail->waiting && wait->reported != wait_reason(vail);
+}
+
+/* Returns the milliseconds until the timeout or the report, for poll(). */
+static int wait_time(const struct vail *vail, const Wait *wait)
+{
+	int left = time_left(vail, wait->since + vail->timeout);
+	int64_t report = wait->since + vail->waiting_delay - monotonic_milliseconds();
+
+	if (!wait_has_report(vail, wait) || (left >= 0 && report >= left))
+		return left;
+	return report > 0 ? (int)report : 0;
+}
+
+/* Reports the wait if it has taken long enough, or fails all calls if it has taken too long. */
+static void wait_expire(struct vail *vail, Wait *wait)
+{
+	bool is_long = monotonic_milliseconds() - wait->since >= vail->waiting_delay;
+
+	if (is_long && wait_has_report(vail, wait)) {
+		wait->reported = wait_reason(vail);
+		waiting_report(vail, wait->reported);
+	} else if (time_left(vail, wait->since + vail->timeout) == 0) {
+		fail_timed_out(vail);
+	}
+}
+
 /* Waits for the answer. It also arrives if the connection is lost. */
 static void answer_wait(struct vail *vail, const Answer *answer)
 {
-	int64_t deadline = monotonic_milliseconds() + vail->timeout;
-	uint64_t replies = vail->reply_count;
+	Wait wait = wait_begin(vail);
 
 	while (!answer->done) {
 		struct pollfd watch = { .fd = vail_descriptor(vail), .events = vail_events(vail) };
-		int ready = poll(&watch, 1, time_left(vail, deadline));
+		int ready = poll(&watch, 1, wait_time(vail, &wait));
 
 		if (ready > 0) {
 			handle_pump(vail);
 		} else if (ready == 0) {
-			fail_timed_out(vail);
+			wait_expire(vail, &wait);
 		} else if (errno != EINTR) {
 			error_set_no_memory(vail);
 			calls_fail_all(vail, STATUS_NO_MEMORY);
 		}
-		if (vail->reply_count != replies)
-			deadline = monotonic_milliseconds() + vail->timeout;
-		replies = vail->reply_count;
+		if (vail->reply_count != wait.replies) {
+			wait = wait_begin(vail);
+			wait.reported = WAIT_REPLY; /* a stream may be silent once it has begun */
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket. Only connect() may block, and no callbacks run. */
+/* The socket. Only connect() may block, and no callback runs but that of vail_set_waiting(). */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -58,10 +58,35 @@ static void limit_connect(int fd, int timeout)
 	struct timeval limit = { .tv_sec = timeout / 1000, .tv_usec = timeout % 1000 * 1000 };
 
 	if (timeout < 0)
-		return;
+		limit = (struct timeval){ 0 };
 	if (timeout == 0)
 		limit.tv_usec = 1;
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+/* Connects within the time. Returns 0 or a negative errno. */
+static int connect_within(int fd, const struct sockaddr_un *address, int timeout)
+{
+	limit_connect(fd, timeout);
+	/* An interrupted connect() of a Unix socket can simply be retried. */
+	while (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/* The same within the handle's timeout. Reports a long wait. */
+static int connect_to(struct vail *vail, int fd, const struct sockaddr_un *address, bool may_wait)
+{
+	int timeout = vail->timeout, delay = vail->waiting_delay;
+
+	if (!may_wait || !vail->waiting || (timeout >= 0 && timeout <= delay))
+		return connect_within(fd, address, timeout);
+	int error = connect_within(fd, address, delay);
+	if (error != -EAGAIN)
+		return error;
+	waiting_report(vail, WAIT_CONNECT);
+	return connect_within(fd, address, timeout < 0 ? timeout : timeout - delay);
 }
 
 NTSTATUS connection_connect(struct vail *vail, bool may_wait)
@@ -80,11 +105,9 @@ NTSTATUS connection_connect(struct vail *vail, bool may_wait)
 	_cleanup_close_ int fd = socket(AF_UNIX, type, 0);
 	if (fd < 0)
 		return connect_failed(vail, errno);
-	limit_connect(fd, vail->timeout);
-	/* An interrupted connect() of a Unix socket can simply be retried. */
-	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		if (errno != EINTR)
-			return connect_failed(vail, errno);
+	int error = connect_to(vail, fd, &address, may_wait);
+	if (error < 0)
+		return connect_failed(vail, -error);
 	vail->owner_pid = getpid();
 	vail->has_answered = false;
 	vail->was_connected = true;

@@ -26,6 +26,7 @@
  *   handle.c            creates and frees handles, sets their options
  *   call-queue.c        the queue of pending calls
  *   connection.c        the socket: connects, sends and receives
+ *   waiting.c           tells the program what a blocking call waits for
  *   reconnect.c         an fd that becomes readable when it is time to connect again
  *   request.c           encodes requests
  *   reply.c             decodes replies
@@ -120,7 +121,10 @@ typedef struct ErrorDetails {
 
 struct vail {
 	char *path;
-	int timeout;          /* in milliseconds; negative for no timeout */
+	int timeout;         /* in milliseconds; negative for no timeout */
+	VailWaiting waiting; /* NULL for none */
+	int waiting_delay;   /* of that callback, in milliseconds */
+	void *waiting_context;
 	int fd;               /* the socket; -1 when not connected */
 	pid_t owner_pid;      /* process that connected; differs in a child after fork() */
 	uint64_t generation;  /* incremented when a connection is closed */
@@ -158,6 +162,19 @@ _printf_(3, 4) NTSTATUS error_set(struct vail *vail, NTSTATUS status, const char
 
 /* The same for STATUS_NO_MEMORY. */
 NTSTATUS error_set_no_memory(struct vail *vail);
+
+/* ---- waiting.c ---- */
+
+typedef enum WaitReason {
+	WAIT_NOTHING,
+	WAIT_CONNECT, /* the listen queue is full */
+	WAIT_REPLY,
+	WAIT_RETURN, /* the connection is lost */
+	WAIT_REASON_MAX,
+} WaitReason;
+
+/* Calls the callback of vail_set_waiting(), if there is one. */
+void waiting_report(struct vail *vail, WaitReason reason);
 
 /* ---- connection.c ---- */
 

@@ -30,6 +30,7 @@ int command_call(Tool *tool)
 	if (options_have(&tool->options, OPTION_MORE)) {
 		/* A stream is silent while nothing happens. */
 		vail_set_timeout(tool->vail, VAIL_TIMEOUT_NONE);
+		vail_set_waiting(tool->vail, 0, NULL, NULL);
 		status = vail_call_more(tool->vail, method, parameters, print_reply, NULL);
 	} else {
 		status = vail_call(tool->vail, method, parameters, &reply);

@@ -13,11 +13,23 @@
 
 const char program_name[] = "vailctl";
 
+/* How long vailctl is silent while it waits. */
+#define WAITING_MILLISECONDS 1000
+
+static void say_waiting(struct vail *vail, const char *what, void *context)
+{
+	(void)vail;
+	(void)context;
+	log_message("%s; still waiting, see: systemctl status vaild", what);
+}
+
 static int run_command(const Command *command, Tool *tool)
 {
 	NTSTATUS status = vail_new(tool->options.socket, &tool->vail);
 
 	tool->parser = json_parser_new();
+	if (status == STATUS_SUCCESS)
+		vail_set_waiting(tool->vail, WAITING_MILLISECONDS, say_waiting, NULL);
 	terminal_open(&tool->terminal,
 		      command_is_paged(command) && !options_have(&tool->options, OPTION_NO_PAGER),
 		      &tool->start);

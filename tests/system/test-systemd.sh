@@ -459,7 +459,7 @@ check_warnings() {
   box journalctl --sync
   expect_equal "the log has no other warnings of systemd or the daemon" "" \
     "$(box journalctl --quiet --no-pager -o cat -p warning --unit vaild.service --unit vaild.socket |
-      grep -vE 'pears|symbolic link|Failed with result|atchdog|Main process exited|Killing process|Control process exited|Reload failed' || true)"
+      grep -vE 'pears|symbolic link|Failed with result|Failed to start|atchdog|Main process exited|Killing process|Control process exited|Reload failed' || true)"
 }
 
 trap box_stop EXIT

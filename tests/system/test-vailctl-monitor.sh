@@ -43,7 +43,7 @@ check_reload() {
   echo '{ "limits": { "watchesPerUid": "many" } }' >"$CONFIG/vaild.json"
   expect_vailctl root 1 "reload fails if the configuration is invalid" reload
   expect_match "reload names the file and the invalid key" \
-    "vaild.json: limits.watchesPerUid" "$SAID"
+    "vaild.json:1:15: limits.watchesPerUid" "$SAID"
   expect_vailctl root 0 "limits succeeds after a failed reload" limits
   expect_match "a failed reload keeps the previous limit" "watchesPerUid +[0-9]+ +256" "$SAID"
   rm "$CONFIG/vaild.json"
@@ -108,11 +108,32 @@ check_terminal() {
   expect "list prints no colours in a pipe" [ "${SAID#*$'\033'}" = "$SAID" ]
 }
 
+# Stops the daemon until vailctl says that it waits. A pause of the machine can make vailctl give up,
+# so this repeats that.
+check_waiting() {
+  local pid status=1
+
+  while [ "$status" -ne 0 ]; do
+    status=0
+    kill -STOP "$DAEMON"
+    "${CTL[@]}" list >"$PRIVATE/listed" 2>"$PRIVATE/said" &
+    pid=$!
+    eventually_unless_gone "$pid" grep -q 'still waiting' "$PRIVATE/said" || true
+    kill -CONT "$DAEMON"
+    wait "$pid" || status=$?
+  done
+  expect_match "a command says what it waits for" \
+    "^vailctl: vaild at $SOCKET has not answered yet; still waiting, see: systemctl status vaild\$" \
+    "$(cat "$PRIVATE/said")"
+  expect "a command that has waited prints its result" grep -q "$GUID" "$PRIVATE/listed"
+}
+
 start_daemon
 ready_vm "$GUID" "$ALICE_CLIENT"
 check_reports
 check_reload
 check_watch
+check_waiting
 check_terminal
 expect_clean_stop
 finish
