@@ -143,12 +143,41 @@ test_socket() {
 
 ## Configuration
 
-# expect_refused_file CHECK PATTERN: checks that the daemon does not start with this configuration.
+# expect_refused_file CHECK PATTERN: checks that the daemon uses nothing of this configuration, and
+# serves only operators.
 expect_refused_file() {
-  try_daemon
-  expect_equal "$1: the daemon does not start" 1 "$STATUS"
+  start_daemon
+  expect_equal "$1: the daemon serves only operators" STATUS_ACCESS_DENIED \
+    "$(ask vail-bob "$(call io.vaild.ListRegistrations)" | statuses)"
+  stop_daemon
   expect_match "$1: its error says what to do" "$2" "$(<"$LOG")"
   rm -f "$CONFIG/vaild.json" "$CONFIG"/vaild.json.d/*
+}
+
+# The configuration that the daemon keeps decides who is an operator as well.
+test_kept_configuration() {
+  local kind name
+
+  for kind in symbolic hard; do
+    for name in configuration.json configuration.json.new configuration.json.damaged; do
+      begin
+      link_to_outside "$kind" "$STATE/$name"
+      echo '{"limits":{"pears":1}}' >"$CONFIG/vaild.json"
+      start_daemon
+      expect_equal "$name that is a $kind link: the daemon serves only operators" STATUS_ACCESS_DENIED \
+        "$(ask vail-bob "$(call io.vaild.ListRegistrations)" | statuses)"
+      stop_daemon
+      expect_untouched "$name that is a $kind link, and a mistake"
+      rm "$CONFIG/vaild.json"
+      begin
+      link_to_outside "$kind" "$STATE/$name"
+      start_daemon
+      stop_daemon
+      expect_untouched "$name that is a $kind link"
+      expect_equal "$name that is a $kind link: the daemon keeps its configuration in a file of its own" \
+        "regular file 1" "$(stat -c '%F %h' "$STATE/configuration.json")"
+    done
+  done
 }
 
 test_configuration() {
@@ -211,5 +240,6 @@ test_lock_file "socket" "$SOCKET.lock" "$SOCKET: cannot listen"
 test_lock_file "runtime folder" "$RUNTIME/records.lock" "$RUNTIME: cannot lock"
 test_socket
 test_configuration
+test_kept_configuration
 test_trusted_configuration
 finish

@@ -50,8 +50,10 @@ test_main_process_cannot_reach_examiner() {
 }
 
 test_examiner_has_no_other_fds() {
-  expect_equal "the examiner has its sockets and stderr open, and nothing else" "2 3 4" \
-    "$(find "/proc/$EXAMINER/fd" -mindepth 1 -printf '%f\n' | sort -n | paste -sd' ')"
+  expect_equal "the examiner has its sockets and stderr open, and nothing else but /dev/null" \
+    "0 /dev/null, 1 /dev/null, 2, 3, 4" \
+    "$(find "/proc/$EXAMINER/fd" -mindepth 1 \( -lname /dev/null -printf '%f %l\n' -o -printf '%f\n' \) |
+      sort -n | paste -sd, | sed 's/,/, /g')"
 }
 
 # Signals that a terminal or systemd sends to both end or reload the main process only.
