@@ -156,6 +156,30 @@ unusable_kept_configuration() {
   rm "$CONFIG/vaild.json"
 }
 
+# If the user database does not answer, nothing is known about the operators. The kept configuration
+# is no way out: it may name the group that cannot be looked up.
+user_database_trouble() {
+  if ! strace -o "$PRIVATE/trace" -e inject=getpid:error=EPERM true 2>/dev/null; then
+    skip "no user database" "strace(1) may not trace processes on this machine"
+    return
+  fi
+  keep_and_break
+  cat >"$PRIVATE/traced" <<END
+#!/bin/sh
+export ASAN_OPTIONS=detect_leaks=0
+exec strace -o /dev/null -P /etc/group -e trace=openat -e inject=openat:error=EIO "$VAILD" "\$@"
+END
+  chmod +x "$PRIVATE/traced"
+  printf '%s\n' 'passwd: files' 'group: files' >"$PRIVATE/nsswitch.conf"
+  mount --bind "$PRIVATE/nsswitch.conf" /etc/nsswitch.conf
+  VAILD=$PRIVATE/traced try_daemon
+  umount /etc/nsswitch.conf
+  expect_equal "no user database: the daemon does not start" 1 "$STATUS"
+  expect "no user database: the log says so" grep -q 'operatorGroup.*cannot be looked up now' "$LOG"
+  expect "no user database: the kept configuration stays" test -s "$STATE/configuration.json"
+  rm "$CONFIG/vaild.json"
+}
+
 # check_config STATUS PATTERN CHECK ARGUMENT...: runs vaild --check-config as alice.
 check_config() {
   local expected=$1 pattern=$2 check=$3 status=0 said
@@ -278,6 +302,7 @@ options
 mistakes_at_the_start
 kept_configuration
 unusable_kept_configuration
+user_database_trouble
 check_configurations
 drop_ins
 reload
