@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 
 #include "daemon/host/config.h"
 #include "daemon/host/log/log.h"
@@ -155,8 +157,23 @@ static int check_configuration(const Options *options)
 	return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/*
+ * Closes what the parent has left open, such as pipes whose readers wait for their end. Spares the
+ * fds from systemd, see sd_listen_fds(3).
+ */
+static void close_inherited_fds(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	bool is_ours = pid && fds && strtol(pid, NULL, 10) == getpid();
+	long count = is_ours ? strtol(fds, NULL, 10) : 0;
+
+	if (count >= 0 && count <= INT_MAX - SD_LISTEN_FDS_START)
+		close_range(SD_LISTEN_FDS_START + (unsigned int)count, UINT_MAX, 0);
+}
+
 static int serve(ServerOptions *options)
 {
+	close_inherited_fds();
 	_cleanup_free_ char *socket = make_absolute(options->socket_path);
 	_cleanup_free_ char *runtime = make_absolute(options->runtime_directory);
 	_cleanup_free_ char *state = make_absolute(options->state_directory);

@@ -226,6 +226,33 @@ static bool is_byte_order_mark(JsonText text)
 	return text.length >= 3 && memcmp(text.start, "\xef\xbb\xbf", 3) == 0;
 }
 
+static bool is_same(JsonText a, JsonText b)
+{
+	return a.length == b.length && memcmp(a.start, b.start, a.length) == 0;
+}
+
+/*
+ * Finds a key that stands twice in its object, as the text writes it, because only one of them
+ * could apply. Returns false if there is none.
+ */
+static bool find_repeated(JsonText object, JsonText *ret_name)
+{
+	JsonTextMembers members = json_text_members(object);
+
+	while (json_text_members_next(&members)) {
+		JsonTextMembers earlier = json_text_members(object);
+
+		while (json_text_members_next(&earlier) && earlier.next < members.next)
+			if (is_same(earlier.name, members.name)) {
+				*ret_name = members.name;
+				return true;
+			}
+		if (find_repeated(members.value, ret_name))
+			return true;
+	}
+	return false;
+}
+
 /* Checks that the text is JSON. Mistakes have positions from then on. */
 static bool check_json(ConfigFile *file, const Buffer *text)
 {
@@ -246,7 +273,11 @@ static bool check_json(ConfigFile *file, const Buffer *text)
 		return config_mistake_at(file, start + position,
 					 "the file is not JSON: %s; correct it", error);
 	file->value = value;
-	return true;
+	JsonText name;
+	return !find_repeated(value, &name) ||
+	       config_mistake_at(file, name.start - 1, "%.*s stands twice; remove one of them",
+				 (int)(name.length < JSON_PATH_SIZE ? name.length : JSON_PATH_SIZE),
+				 name.start);
 }
 
 static bool out_of_memory(const ConfigFile *file)

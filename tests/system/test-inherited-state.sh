@@ -28,6 +28,26 @@ standard_fds_are() { [ "$(standard_fds "$1")" = "$2" ]; }
 # examiner_of PID: prints the pid of the daemon's examiner.
 examiner_of() { cut -d' ' -f1 "/proc/$1/task/$1/children"; }
 
+# A parent that leaves a pipe open would wait for ever for its end.
+further_descriptors_of_the_daemon() {
+  exec {left}<"$PRIVATE/silence"
+  start_daemon
+  expect "open: the daemon and its examiner close what their parent has left open" \
+    fails holds_any "$PRIVATE/silence" "$DAEMON" "$(examiner_of "$DAEMON")"
+  exec {left}<&-
+  expect_clean_stop
+}
+
+# holds_any FILE PID...: tests whether one of the processes has the file open.
+holds_any() {
+  local pid file=$1
+  shift
+  for pid; do ! holds "$pid" "$file" || return 0; done
+  return 1
+}
+
+fails() { ! "$@"; }
+
 NULLS="/dev/null /dev/null /dev/null"
 
 # The log of such a daemon is lost, so the socket shows that it serves.
@@ -211,6 +231,7 @@ root_vm() {
 }
 
 closed_in_the_daemon
+further_descriptors_of_the_daemon
 start_daemon
 root_vm
 closed_in_the_clients
