@@ -97,6 +97,40 @@ operators_are_never_locked_out() {
   expect_clean_stop
 }
 
+# Every limit, at its lowest values: either the mistake is named, or root can still look, put a VM in
+# quarantine and reload. Root watches meanwhile.
+no_limit_locks_out() {
+  local name value said locked='' refused=0
+  local guid=77777777-7777-4777-8777-777777777777
+
+  rm -f "$CONFIG/vaild.json"
+  start_daemon
+  "${CTL[@]}" watch >/dev/null 2>&1 &
+  eventually connections_are 1
+  for name in $("${CTL[@]}" --json limits | jq -r '.limits[].name'); do
+    for value in 0 1; do
+      echo "{\"limits\":{\"$name\":$value}}" >"$CONFIG/vaild.json"
+      if ! said=$("${CTL[@]}" reload 2>&1); then
+        refused=$((refused + 1))
+        [[ $said == *"vaild.json:1:12: limits.$name would "* ]] || locked+=" $name=$value ($said)"
+      elif ! { "${CTL[@]}" status && "${CTL[@]}" list && "${CTL[@]}" vm quarantine "$guid" &&
+        "${CTL[@]}" vm release "$guid"; } >"$PRIVATE/said" 2>&1; then
+        locked+=" $name=$value ($(<"$PRIVATE/said"))"
+      fi
+      rm "$CONFIG/vaild.json"
+      "${CTL[@]}" reload >"$PRIVATE/said" 2>&1 || locked+=" $name=$value (reload: $(<"$PRIVATE/said"))"
+    done
+  done
+  expect_equal "lowest values: no limit locks root out" "" "$locked"
+  expect_equal "lowest values: eight values are refused by name" 8 "$refused"
+  expect_clean_stop
+}
+
+# connections_are NUMBER: tests whether there are so many connections besides that of this request.
+connections_are() {
+  [ "$(ask root "$(call io.vaild.Monitor.GetStatus)" | field .parameters.connections)" -eq $(($1 + 1)) ]
+}
+
 # If the daemon runs out of fds, it closes the newest connection of the user with the most fds.
 out_of_fds() {
   rm -f "$CONFIG/vaild.json"
@@ -161,6 +195,7 @@ half_messages() {
 connections_per_uid
 total_connections
 operators_are_never_locked_out
+no_limit_locks_out
 out_of_fds
 unread_replies
 half_messages
