@@ -72,6 +72,19 @@ static Settings unusual_settings(void)
 	return settings;
 }
 
+static void assert_same_reservations(const ConfiguredReservations *a,
+				     const ConfiguredReservations *b)
+{
+	cr_assert_eq(a->count, b->count);
+	for (size_t i = 0; i < a->count; i++) {
+		cr_assert_eq(a->items[i].size, b->items[i].size);
+		cr_assert_eq(a->items[i].alignment, b->items[i].alignment);
+		cr_assert_eq(a->items[i].base_address, b->items[i].base_address);
+		cr_assert_eq(a->items[i].allow_user_mode_mapping,
+			     b->items[i].allow_user_mode_mapping);
+	}
+}
+
 Test(config_kept, all_settings_are_read_back)
 {
 	Folder folder = folder_make();
@@ -93,9 +106,10 @@ Test(config_kept, all_settings_are_read_back)
 	cr_assert_eq(back.operator_group, 0u);
 	cr_assert_str_eq(back.operator_group_name, "root");
 	cr_assert_eq(memcmp(&back.limits, &settings.limits, sizeof(back.limits)), 0);
-	cr_assert_eq(memcmp(&back.software_adapter, &settings.software_adapter,
-			    sizeof(back.software_adapter)),
-		     0);
+	assert_same_reservations(&back.software_adapter.of_processes,
+				 &settings.software_adapter.of_processes);
+	assert_same_reservations(&back.software_adapter.of_system_process,
+				 &settings.software_adapter.of_system_process);
 	folder_remove(&folder);
 }
 
