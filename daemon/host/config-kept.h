@@ -5,8 +5,8 @@
 #include "daemon/host/config.h"
 
 /*
- * The last configuration that was right, in the state directory. The daemon starts with it if the
- * configuration has a mistake. DIR/configuration.json is one object:
+ * Keeps the last configuration that was right in the state directory. If the configuration has a
+ * mistake, the daemon starts with the kept one. DIR/configuration.json is one object:
  *
  *   version        integer
  *   configuration  object: all keys of vaild.json(5), with the values that were in force

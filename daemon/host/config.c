@@ -232,8 +232,8 @@ static bool is_same(JsonText a, JsonText b)
 }
 
 /*
- * Finds a key that stands twice in its object, as the text writes it, because only one of them
- * could apply. Returns false if there is none.
+ * Finds a key that stands twice in its object, because only one of the two values could apply.
+ * Compares the keys with their escapes. Returns false if no key is repeated.
  */
 static bool find_repeated(JsonText object, JsonText *ret_name)
 {

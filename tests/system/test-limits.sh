@@ -126,7 +126,7 @@ no_limit_locks_out() {
   expect_clean_stop
 }
 
-# connections_are NUMBER: tests whether there are so many connections besides that of this request.
+# connections_are NUMBER: tests whether NUMBER connections exist besides the one of this request.
 connections_are() {
   [ "$(ask root "$(call io.vaild.Monitor.GetStatus)" | field .parameters.connections)" -eq $(($1 + 1)) ]
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration that is kept for a start with a mistake: what is written is read back. */
+/* Tests that the kept configuration is read back as written, and that damage is noticed. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +132,7 @@ Test(config_kept, an_unchanged_file_is_not_written_again)
 	folder_remove(&folder);
 }
 
-/* A group that somebody else could get is worth nothing, so root alone is an operator then. */
+/* If the group has been removed, root alone is an operator. */
 Test(config_kept, a_removed_group_has_no_members)
 {
 	Folder folder = folder_make();
@@ -184,7 +184,7 @@ Test(config_kept, a_damaged_file_is_set_aside)
 	}
 }
 
-/* The file decides who is an operator, so nobody else may have written it. */
+/* Others must not be able to write the file, because it decides who is an operator. */
 Test(config_kept, a_file_of_others_is_damaged)
 {
 	Folder folder = folder_make();
