@@ -2,7 +2,6 @@
 #include "proto/framing.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "proto/macros.h"
 
@@ -67,9 +66,21 @@ static FrameResult frame_emit(Frame *frame, Buffer *input, char terminator, size
 	ret_message->text[ret_message->length] = '\0';
 	*frame = (Frame){
 		.uses_nul = frame->uses_nul || terminator == '\0',
-		.uses_lf = frame->uses_lf || terminator == '\n',
+		.nul_may_follow = terminator == '\n' && size == buffer_size(input),
 	};
 	return FRAME_MESSAGE;
+}
+
+/* Takes the message with its terminator, which is at the offset. */
+static FrameResult frame_terminate(Frame *frame, Buffer *input, size_t at,
+				   FrameMessage *ret_message)
+{
+	const char *data = buffer_head(input);
+	bool is_line = data[at] == '\n';
+
+	if (is_line && at + 1 < buffer_size(input) && data[at + 1] == '\0')
+		return frame_emit(frame, input, '\0', at + 2, ret_message);
+	return frame_emit(frame, input, is_line ? '\n' : '\0', at + 1, ret_message);
 }
 
 /* Looks for the terminator after the value. */
@@ -82,7 +93,7 @@ static FrameResult frame_scan_end(Frame *frame, Buffer *input, FrameMessage *ret
 		char byte = data[frame->scanned];
 
 		if (byte == '\n' || byte == '\0')
-			return frame_emit(frame, input, byte, frame->scanned + 1, ret_message);
+			return frame_terminate(frame, input, frame->scanned, ret_message);
 		if (byte != ' ' && byte != '\t' && byte != '\r')
 			return fail(ERROR_TRAILING, ret_error);
 		if (frame->scanned >= FRAME_MESSAGE_MAX)
@@ -116,7 +127,6 @@ static FrameResult frame_finish(Frame *frame, Buffer *input, FrameMessage *ret_m
 {
 	if (!frame_is_partial(frame))
 		return FRAME_INCOMPLETE;
-	frame->uses_lf = true;
 	if (json_scan_end(&frame->scan) != JSON_SCAN_COMPLETE)
 		return fail(ERROR_CUT, ret_error);
 	if (frame->value_end == 0)
@@ -126,8 +136,8 @@ static FrameResult frame_finish(Frame *frame, Buffer *input, FrameMessage *ret_m
 	return frame_emit(frame, input, '\n', frame->scanned, ret_message);
 }
 
-FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMessage *ret_message,
-		       const char **ret_error)
+static FrameResult frame_find(Frame *frame, Buffer *input, bool end_of_input,
+			      FrameMessage *ret_message, const char **ret_error)
 {
 	if (!frame_is_partial(frame))
 		frame_skip_blanks(input);
@@ -139,14 +149,59 @@ FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMess
 	return result;
 }
 
-char frame_terminator(const Frame *frame, const Buffer *input)
+/* Consumes the NUL of a message that has already ended in LF. Returns false if it is not there. */
+static bool frame_take_late_nul(Frame *frame, Buffer *input)
 {
-	const char *rest = buffer_head(input);
-	size_t size = buffer_size(input);
+	if (!frame->nul_may_follow || buffer_size(input) == 0)
+		return false;
+	frame->nul_may_follow = false;
+	if (*buffer_head(input) != '\0')
+		return false;
+	buffer_consume(input, 1);
+	frame->uses_nul = true;
+	return true;
+}
 
-	if (frame->uses_nul || memchr(rest, '\0', size))
-		return '\0';
-	return frame->uses_lf || memchr(rest, '\n', size) ? '\n' : '\0';
+static bool contains_nul(const char *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (data[i] == '\0')
+			return true;
+	return false;
+}
+
+/* Consumes malformed input. Returns FRAME_INCOMPLETE while the end of its message is awaited. */
+static FrameResult frame_discard(Frame *frame, Buffer *input, bool end_of_input,
+				 const char **ret_error)
+{
+	size_t size = buffer_size(input);
+	const char *data = buffer_head(input);
+	bool has_nul = contains_nul(data, size);
+	bool is_line = size > 0 && data[size - 1] == '\n';
+
+	frame->uses_nul |= has_nul;
+	frame->scanned += size;
+	buffer_consume(input, size);
+	if (has_nul || is_line || end_of_input || frame->scanned < FRAME_RECEIVE_MIN)
+		frame->end_is_awaited = false;
+	return frame->end_is_awaited ? FRAME_INCOMPLETE : fail(frame->error, ret_error);
+}
+
+FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMessage *ret_message,
+		       const char **ret_error)
+{
+	if (frame_take_late_nul(frame, input))
+		return FRAME_LATE_NUL;
+	if (!frame->error) {
+		FrameResult result =
+			frame_find(frame, input, end_of_input, ret_message, &frame->error);
+
+		if (result != FRAME_MALFORMED)
+			return result;
+		frame->scanned = 0;
+		frame->end_is_awaited = true;
+	}
+	return frame_discard(frame, input, end_of_input, ret_error);
 }
 
 bool frame_is_one_message(Buffer *input, const char **ret_error)
@@ -156,7 +211,7 @@ bool frame_is_one_message(Buffer *input, const char **ret_error)
 	FrameResult result = frame_next(&frame, input, false, &message, ret_error);
 
 	if (result == FRAME_INCOMPLETE)
-		*ret_error = ERROR_CUT;
+		*ret_error = frame.error ? frame.error : ERROR_CUT;
 	if (result != FRAME_MESSAGE)
 		return false;
 	if (message.size != buffer_size(input))

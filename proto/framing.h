@@ -13,8 +13,11 @@
  * Splits a stream of bytes into messages.
  *
  * A message is one JSON value and one terminator: the first NUL or LF after the value, with only
- * blanks between. A message is valid JSON within the bounds below. Malformed input is refused at
- * its first wrong byte, before the end of the message.
+ * blanks between. LF directly followed by NUL is one NUL. A message is valid JSON within the bounds
+ * below. Malformed input is refused at its first wrong byte, before the end of the message.
+ *
+ * An LF that is the last byte of the input ends its message at once, because a person sends nothing
+ * after it. A NUL that arrives next is reported as FRAME_LATE_NUL.
  *
  * Each byte is scanned once, however the input is split.
  */
@@ -24,12 +27,21 @@
 #define FRAME_VALUES_MAX  512 /* including objects, arrays and null */
 #define FRAME_DIGITS_MAX  32  /* of one number */
 
+/*
+ * Bytes that one receive takes at least, if they are there. A malformed message of fewer bytes has
+ * therefore arrived as far as it was sent.
+ */
+#define FRAME_RECEIVE_MIN 4096
+
 typedef struct Frame {
 	JsonScan scan;
-	size_t scanned;   /* bytes scanned from the head of the input */
-	size_t value_end; /* offset of the end of the value, 0 if not found */
-	bool uses_nul;    /* for at least one earlier message */
-	bool uses_lf;
+	size_t scanned;      /* bytes scanned from the head of the input; of malformed input, all */
+	size_t value_end;    /* offset of the end of the value, 0 if not found */
+	const char *error;   /* the sentence about malformed input, otherwise NULL */
+	bool uses_nul;       /* a message has ended in NUL, or malformed input has contained one */
+	bool nul_may_follow; /* the last message ended in an LF that was the last byte of the input
+			      */
+	bool end_is_awaited; /* of malformed input */
 } Frame;
 
 #define FRAME_INIT ((Frame){ .scanned = 0 })
@@ -38,12 +50,13 @@ typedef struct FrameMessage {
 	char *text;      /* inside the input, with NUL after the value */
 	size_t length;   /* of the value */
 	size_t size;     /* of value, blanks and terminator, for the caller to consume */
-	char terminator; /* '\0' or '\n'; '\n' if the end of input terminated the message */
+	char terminator; /* NUL or LF; LF if the end of input terminated the message */
 } FrameMessage;
 
 typedef enum FrameResult {
 	FRAME_INCOMPLETE, /* no complete message; wait for more bytes */
 	FRAME_MESSAGE,    /* *ret_message is set; the caller consumes its size after use */
+	FRAME_LATE_NUL,   /* a NUL belongs to the LF of the message before; call again */
 	FRAME_MALFORMED,  /* *ret_error is set; later messages cannot be found either */
 } FrameResult;
 
@@ -51,6 +64,9 @@ typedef enum FrameResult {
  * Finds the next message at the head of the input, and consumes the blanks before it. If
  * end_of_input is set, the end of the input counts as a terminator; the buffer may then grow by one
  * byte. *ret_error is a static sentence for the sender.
+ *
+ * Malformed input is consumed. A long message is consumed up to its end before it is reported as
+ * malformed, so that its sender can finish sending it, and to learn its terminator.
  */
 FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMessage *ret_message,
 		       const char **ret_error);
@@ -61,11 +77,11 @@ static inline bool frame_is_partial(const Frame *frame)
 	return frame->scanned > 0;
 }
 
-/*
- * Returns the terminator of the reply to malformed input: LF if the sender uses LF and no NUL, in
- * the messages before and in the rest of the input, otherwise NUL.
- */
-char frame_terminator(const Frame *frame, const Buffer *input);
+/* Returns the terminator of an error that no message has asked for: NUL if the sender uses it. */
+static inline char frame_terminator(const Frame *frame)
+{
+	return frame->uses_nul ? '\0' : '\n';
+}
 
 /*
  * Checks that the input is exactly one message with its terminator, as libvail requires of a

@@ -44,6 +44,12 @@ bool session_has_partial_message(const Session *session)
 	return frame_is_partial(&session->frame);
 }
 
+bool session_awaits_nul(const Session *session)
+{
+	return session->stream && session->frame.nul_may_follow && !session->message.is_complete &&
+	       !session->end_of_input;
+}
+
 static void input_metadata_add(InputMetadata *metadata, const InputMetadata *more)
 {
 	metadata->foreign |= more->foreign;
@@ -216,12 +222,32 @@ static bool session_answer(Session *session, Envelope *envelope, Buffer *out)
 	return true;
 }
 
-static void refuse_malformed(const char *error, char terminator, Buffer *out)
+void session_write_last(const Session *session, const Failure *failure, Buffer *out)
+{
+	refuse(INTERFACE_VAILD, failure, frame_terminator(&session->frame), out);
+}
+
+static void session_write_malformed(const Session *session, const char *error, Buffer *out)
 {
 	Failure failure;
 
 	failure_set(&failure, STATUS_INVALID_PARAMETER, "malformed", "%s", error);
-	refuse(INTERFACE_VAILD, &failure, terminator, out);
+	session_write_last(session, &failure, out);
+}
+
+void session_write_timeout(const Session *session, Buffer *out)
+{
+	Failure failure;
+
+	if (session->frame.error) {
+		session_write_malformed(session, session->frame.error, out);
+		return;
+	}
+	failure_set(&failure, STATUS_INVALID_PARAMETER, "malformed",
+		    "the message did not end within %d seconds; send all of it at once, and end it "
+		    "with LF or NUL",
+		    LIMIT_PARTIAL_MESSAGE_SECONDS);
+	session_write_last(session, &failure, out);
 }
 
 /*
@@ -238,7 +264,8 @@ static SessionState session_handle(Session *session, Buffer *out)
 	Envelope envelope = envelope_open(session->service->parser, text);
 	bool is_handled = session_answer(session, &envelope, out);
 	bool is_answered = buffer_size(out) > begin || session->stream;
-	if (envelope_wants_no_answer(&envelope)) {
+	session->is_silent = envelope_wants_no_answer(&envelope);
+	if (session->is_silent) {
 		session_cancel_outgoing(session, begin);
 		buffer_truncate(out, begin);
 		is_answered = true;
@@ -267,6 +294,17 @@ static void session_found(Session *session, const FrameMessage *found)
 }
 
 /*
+ * Ends the last reply in NUL as well, because its request ended in LF NUL, of which the NUL has
+ * arrived later. Returns false if out of memory.
+ */
+static bool session_add_nul(Session *session, Buffer *out)
+{
+	if (session->stream)
+		session->stream->terminator = '\0';
+	return session->is_silent || buffer_append(out, "", 1);
+}
+
+/*
  * Finds the next message, unless it was found already. Returns false, with the session's state, if
  * there is none.
  */
@@ -283,8 +321,11 @@ static bool session_find(Session *session, Buffer *out, SessionState *ret_state)
 		session_carry(session);
 		*ret_state = session->end_of_input ? SESSION_FINISHED : SESSION_READS;
 		return false;
+	case FRAME_LATE_NUL:
+		*ret_state = SESSION_BROKEN;
+		return session_add_nul(session, out) && session_find(session, out, ret_state);
 	case FRAME_MALFORMED:
-		refuse_malformed(error, frame_terminator(&session->frame, &session->input), out);
+		session_write_malformed(session, error, out);
 		*ret_state = SESSION_FINISHED;
 		return false;
 	case FRAME_MESSAGE:
@@ -328,17 +369,25 @@ static bool turn_has_ended(const Session *session)
 
 /*
  * Finds the message behind a watch, so that a partial one has its timeout. Errors in it are
- * reported when the watch has ended.
+ * reported when the watch has ended. Returns false if out of memory.
  */
-static void session_look_behind_watch(Session *session)
+static bool session_look_behind_watch(Session *session, Buffer *out)
 {
 	FrameMessage found;
 	const char *error;
 
-	if (!session->message.is_complete &&
-	    frame_next(&session->frame, &session->input, session->end_of_input, &found, &error) ==
-		    FRAME_MESSAGE)
+	if (session->message.is_complete)
+		return true;
+	switch (frame_next(&session->frame, &session->input, session->end_of_input, &found,
+			   &error)) {
+	case FRAME_MESSAGE:
 		session_found(session, &found);
+		return true;
+	case FRAME_LATE_NUL:
+		return session_add_nul(session, out) && session_look_behind_watch(session, out);
+	default:
+		return true;
+	}
 }
 
 /* Continues the stream. Returns false, with the session's state, if it cannot continue now. */
@@ -348,8 +397,8 @@ static bool session_stream(Session *session, Buffer *out, SessionState *ret_stat
 	case STREAM_CONTINUES:
 		return true;
 	case STREAM_WAITS:
-		session_look_behind_watch(session);
-		*ret_state = SESSION_WATCHES;
+		*ret_state =
+			session_look_behind_watch(session, out) ? SESSION_WATCHES : SESSION_BROKEN;
 		return false;
 	case STREAM_ENDS:
 		session->stream = stream_free(session->stream);

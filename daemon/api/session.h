@@ -3,6 +3,7 @@
 #define DAEMON_API_SESSION_H
 
 #include "daemon/api/stream.h"
+#include "daemon/core/failure.h"
 #include "proto/framing.h"
 
 /*
@@ -59,6 +60,7 @@ struct Session {
 
 	Stream *stream;         /* current one, or NULL; later requests wait for its end */
 	uint32_t message_count; /* complete messages so far */
+	bool is_silent;         /* the last message wanted no reply */
 	SessionState state;     /* SESSION_FINISHED is final */
 	bool end_of_input;
 };
@@ -85,5 +87,18 @@ SessionState session_pump(Session *session, Buffer *out);
  * as well.
  */
 bool session_has_partial_message(const Session *session);
+
+/*
+ * Tests whether to receive while a watch waits, because the watch's request ended in LF, and the
+ * NUL that belongs to some requests may come later.
+ */
+bool session_awaits_nul(const Session *session);
+
+/*
+ * Writes an error as the last reply of a connection. Writes nothing if out of memory. A partial
+ * message that has taken too long gets the second one.
+ */
+void session_write_last(const Session *session, const Failure *failure, Buffer *out);
+void session_write_timeout(const Session *session, Buffer *out);
 
 #endif

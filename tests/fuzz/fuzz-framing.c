@@ -2,7 +2,8 @@
 /*
  * Fuzzes the splitting of a stream of bytes into messages, and the parsing of each message. The
  * first byte of an input seeds the sizes of the pieces in which the rest arrives. The messages and
- * the error must be those of a stream that arrives at once.
+ * the error must be those of a stream that arrives at once. The error ends in NUL if a message did,
+ * or if it arrived together with a NUL; otherwise in LF.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ typedef struct Messages {
 	Buffer text;
 	size_t count;
 	const char *error;
+	char terminator; /* of that error */
 } Messages;
 
 static void messages_add(Messages *messages, const FrameMessage *message)
@@ -27,18 +29,37 @@ static void messages_add(Messages *messages, const FrameMessage *message)
 	messages->count++;
 }
 
+/* A message that ended in LF ends in LF NUL, which counts as NUL. */
+static void messages_add_nul(Messages *messages)
+{
+	fuzz_must(messages->count > 0);
+	char *terminator = buffer_tail(&messages->text) - 1;
+
+	fuzz_must(*terminator == '\n');
+	*terminator = '\0';
+}
+
 /* Takes all complete messages. Returns false once the stream is malformed. */
 static bool take_messages(Frame *frame, Buffer *input, bool is_end, Messages *messages)
 {
 	FrameMessage message;
-	FrameResult result;
 
-	while ((result = frame_next(frame, input, is_end, &message, &messages->error)) ==
-	       FRAME_MESSAGE) {
-		messages_add(messages, &message);
-		buffer_consume(input, message.size);
-	}
-	return result != FRAME_MALFORMED;
+	for (;;)
+		switch (frame_next(frame, input, is_end, &message, &messages->error)) {
+		case FRAME_MESSAGE:
+			messages_add(messages, &message);
+			buffer_consume(input, message.size);
+			break;
+		case FRAME_LATE_NUL:
+			messages_add_nul(messages);
+			break;
+		case FRAME_INCOMPLETE:
+			return true;
+		case FRAME_MALFORMED:
+			messages->terminator = frame_terminator(frame);
+			fuzz_must(buffer_size(input) == 0);
+			return false;
+		}
 }
 
 /* Returns a size from 1 to 64, small ones more often. */
@@ -87,6 +108,14 @@ static void parse(JsonParser *parser, const char *text, size_t length)
 	json_free(value);
 }
 
+/* Checks that the error's terminator is NUL if a message before it ended in NUL. */
+static void check_terminator(const Messages *messages)
+{
+	if (messages->error && messages->count > 0 &&
+	    memchr(messages->text.data, '\0', buffer_size(&messages->text)))
+		fuzz_must(messages->terminator == '\0');
+}
+
 static void parse_all(Messages *messages)
 {
 	JsonParser *parser = json_parser_new();
@@ -112,6 +141,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_must(buffer_size(&whole.text) == buffer_size(&pieces.text));
 	fuzz_must(whole.count == 0 ||
 		  memcmp(whole.text.data, pieces.text.data, buffer_size(&whole.text)) == 0);
+	check_terminator(&whole);
+	check_terminator(&pieces);
 	parse_all(&whole);
 	buffer_deinit(&whole.text);
 	buffer_deinit(&pieces.text);

@@ -5,9 +5,10 @@
  * Proved, for every sequence of bytes and every way to split it into two pieces: the scanner never
  * reads or writes outside the input. It finds the same message as in one piece, or the same fault,
  * and no later. A message lies inside the input, begins with no blank, ends in a NUL, and between
- * its value and its terminator are only blanks. The terminator is the last of its bytes and the
- * first LF or NUL behind the value. A fault has a sentence. Scanning goes on only if there is no
- * message yet, and takes no byte back.
+ * its value and its terminator are only blanks. The terminator is the last of its bytes. It is the
+ * first LF or NUL behind the value, or the NUL directly behind that LF. If the input is split
+ * between these two, the message ends in LF, and the NUL is expected. A fault has a sentence.
+ * Scanning goes on only if there is no message yet, and takes no byte back.
  *
  * Bound: inputs of BYTES bytes. The scanner keeps only its state and counters between bytes, so
  * most steps occur in short inputs. A whole \uXXXX and the limits on depth, length and values do
@@ -53,7 +54,8 @@ static void check_message(const Bytes *before, const Buffer *input, const FrameM
 	assert(message->terminator == '\n' || message->terminator == '\0');
 	assume(at >= message->length && at < message->size - 1);
 	char byte = before->at[start + at];
-	assert(byte == ' ' || byte == '\t' || byte == '\r');
+	bool is_before_nul = at == message->size - 2 && message->terminator == '\0';
+	assert(byte == ' ' || byte == '\t' || byte == '\r' || (byte == '\n' && is_before_nul));
 }
 
 /* Looks for the first message, after pieces of these sizes have arrived. */
@@ -96,5 +98,11 @@ PROOF(framing)
 	if (whole.result != FRAME_MESSAGE)
 		return;
 	assert(whole.start == parts.start && whole.length == parts.length);
-	assert(whole.size == parts.size && whole.terminator == parts.terminator);
+	if (whole.terminator == parts.terminator) {
+		assert(whole.size == parts.size);
+		return;
+	}
+	assert(whole.terminator == '\0' && parts.terminator == '\n');
+	assert(whole.size == parts.size + 1 && parts.start + parts.size == split);
+	assert(parts.frame.nul_may_follow);
 }

@@ -83,10 +83,24 @@ not_json() {
   printf '{"method":"%s"}\n%s\n' "$long" "$GOOD" >"$PRIVATE/long"
   expect_equal "a message that is too long is refused" "$MALFORMED" \
     "$(talk_as vail-alice <"$PRIVATE/long" | readable)"
+  # The client is still sending when the daemon has found the fault.
+  head -c 1000000 /dev/zero | tr '\0' '[' >"$PRIVATE/long"
+  printf '\0' >>"$PRIVATE/long"
+  expect_equal "the error of a message of 1 MB ends in NUL, and its sender gets it" "$MALFORMED␀" \
+    "$(talk_as vail-alice <"$PRIVATE/long" | readable)"
   long=$(head -c 65400 /dev/zero | tr '\0' ' ')
   printf '{%s"method":"io.vaild.ListRegistrations"}\n%s\n' "$long" "$GOOD" >"$PRIVATE/long"
   expect_equal "the longest message is served" "$SERVED
 $SERVED" "$(talk_as vail-alice <"$PRIVATE/long")"
+  row "the error of a first message with NUL ends in NUL" '{"method":tru}\0' "$MALFORMED␀"
+  row "the error of a first message with LF NUL ends in NUL" '{"method":tru}\n\0' "$MALFORMED␀"
+  row "the error of a first message without an end ends in LF" '{"method":tru' "$MALFORMED"
+  row "malformed input after messages with NUL and with LF gets a reply with NUL" \
+    "$GOOD\0$GOOD\nhello\n" "$SERVED␀$SERVED
+$MALFORMED␀"
+  row "malformed input after messages with LF gets a reply with LF" "$GOOD\n$GOOD\nhello" "$SERVED
+$SERVED
+$MALFORMED"
   closes "a message that the end of input truncates is refused" '{"method":"io.vaild'
   row "the complete request before a truncated one is served" "$GOOD\n{\"met" "$SERVED
 $MALFORMED"
@@ -151,9 +165,11 @@ partial_messages() {
   session_open_with partial vail-alice "$HELPERS/send-part" "$SOCKET"
   session_open_with growing vail-alice "$HELPERS/send-part" "$SOCKET"
   session_open_with watching root "$HELPERS/send-part" "$SOCKET"
+  session_open_with nul vail-alice "$HELPERS/send-part" "$SOCKET"
   expect_reply "a watch and a partial message are read" taken watching \
     'send {"method":"io.vaild.Watch","more":true}~{"method":'
   expect_reply "a partial message is read" taken partial 'send {"method":'
+  expect_reply "a partial message behind one with NUL is read" taken nul "send $GOOD^{\"method\":"
   expect_reply "a second partial message is read" taken growing 'send {"a":[['
   for second in {1..9}; do
     advance_clock 1
@@ -165,6 +181,16 @@ partial_messages() {
   expect_reply "the connection of a partial message is closed after 10 s" closed partial state
   expect_reply "the connection of the growing message is closed after 10 s" closed growing state
   expect_reply "the connection of the watch is closed after 10 s" closed watching state
+  session_ask partial rest
+  expect_equal "a partial message gets an error that ends in LF" "$MALFORMED~" "$(readable <<<"$REPLY")"
+  session_ask growing rest
+  expect_match "the error says what to do" "did not end within 10 seconds; send all of it" "$REPLY"
+  session_ask nul rest
+  expect_equal "the error ends in NUL if the connection has used NUL" "$SERVED^$MALFORMED^" \
+    "$(readable <<<"$REPLY")"
+  session_ask watching rest
+  expect_match "the error behind a watch is its last reply" \
+    '"kind":"current".*~\{"error":"io.vaild.InvalidParameter"[^~]*~$' "$REPLY"
   witness_is_served "after partial messages"
 }
 

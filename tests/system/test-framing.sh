@@ -23,10 +23,41 @@ terminators() {
   expect_equal "the reply to a request with neither ends with LF" "$SERVED␊" "$(replies_to "$GOOD")"
   expect_equal "each reply has the terminator of its request" "$SERVED␀$SERVED␊$SERVED␀" \
     "$(replies_to "$GOOD\0$GOOD\n$GOOD\0")"
+  expect_equal "LF directly followed by NUL is one NUL" "$SERVED␀$SERVED␀$SERVED␊" \
+    "$(replies_to "$GOOD\n\0$GOOD\r\n\0$GOOD\n")"
+  expect_equal "LF followed by a blank and NUL is an LF" "$SERVED␊" "$(replies_to "$GOOD\n \0")"
   expect_equal "blank lines are skipped" "$SERVED␊" "$(replies_to "\n \r\n\n\t$GOOD \t\r\n\n")"
   expect_equal "a request may contain line breaks" "$SERVED␊" \
     "$(replies_to "{\n\"method\"\n:\"io.vaild.ListRegistrations\"\n}\n")"
   expect_equal "a connection without a request gets no reply" "" "$(replies_to "")"
+}
+
+# read_nul NAME: reads from the session up to a NUL. Sets REPLY to the bytes before it.
+read_nul() { IFS= read -r -d '' -u "${SESSION_OUT[$1]}" REPLY; }
+
+# A NUL that arrives after the LF was answered ends the reply, too, and all further events of a watch.
+late_nul() {
+  session_open late vail-alice
+  expect_reply "a request with LF is answered at once" "$SERVED" late "$GOOD"
+  printf '\0' >&"${SESSION_IN[late]}"
+  expect "a NUL that follows later is sent behind the reply" read_nul late
+  expect_equal "only the NUL is sent behind the reply" "" "$REPLY"
+  session_ask late "$GOOD"
+  expect_equal "the next request is answered" "$SERVED" "$REPLY"
+
+  session_open watch root
+  session_ask watch '{"method":"io.vaild.Watch","more":true}'
+  until [[ $REPLY == *'"kind":"current"'* ]]; do
+    IFS= read -r -u "${SESSION_OUT[watch]}" REPLY
+  done
+  printf '\0' >&"${SESSION_IN[watch]}"
+  expect "a NUL that follows a watch later is sent behind its events" read_nul watch
+  ask root "$(call io.vaild.Machine.SetQuarantine \
+    '{"virtualMachineGuid":"99999999-9999-4999-8999-999999999999","quarantined":true}')" >/dev/null
+  read_nul watch
+  expect_match "the following events end in NUL" '^\{.*"kind":"quarantined".*\}$' "$REPLY"
+  ask root "$(call io.vaild.Machine.SetQuarantine \
+    '{"virtualMachineGuid":"99999999-9999-4999-8999-999999999999","quarantined":false}')" >/dev/null
 }
 
 order() {
@@ -96,6 +127,7 @@ service() {
 
 start_daemon
 terminators
+late_nul
 order
 flags
 streams

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <event2/event.h>
 
-#include "daemon/api/reply.h"
 #include "daemon/host/log/log.h"
 #include "daemon/host/net/caller-search.h"
 #include "daemon/host/net/connection.h"
@@ -147,14 +146,13 @@ static void connection_await_closes(Connection *connection)
  */
 static void connection_refuse_fds(Connection *connection)
 {
-	Buffer *output = &connection->output;
-	Writer writer = WRITER_INIT(output);
+	Session *session = &connection->session;
 	Failure failure;
 
 	failure_closes_under_way(&failure);
-	reply_failure(&writer, INTERFACE_VAILD, &failure, '\n');
-	if (!writer.failed)
-		send_output(connection);
+	session->frame.uses_nul |= nul_is_queued(connection->socket);
+	session_write_last(session, &failure, &connection->output);
+	send_output(connection);
 	connection_shut(connection);
 }
 
@@ -306,10 +304,13 @@ bool connection_run(Task *task)
 	} else if (state == SESSION_READS) {
 		if (!connection_receive(connection))
 			return false;
-	} else if (state == SESSION_WATCHES && ready & EV_READ &&
-		   connection_has_hung_up(connection)) {
-		connection_shut(connection);
-		return false;
+	} else if (state == SESSION_WATCHES && ready & EV_READ) {
+		if (connection_has_hung_up(connection)) {
+			connection_shut(connection);
+			return false;
+		}
+		if (session_awaits_nul(&connection->session) && !connection_receive(connection))
+			return false;
 	}
 	return connection_serve(connection);
 }

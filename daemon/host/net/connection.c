@@ -11,6 +11,7 @@
 #include "daemon/host/log/log.h"
 #include "daemon/host/net/caller-search.h"
 #include "daemon/host/net/peer.h"
+#include "daemon/host/net/send.h"
 #include "daemon/host/server.h"
 #include "proto/fd-util.h"
 
@@ -49,7 +50,11 @@ void connection_shut(Connection *connection)
 
 static void on_message_timeout(MessageTimeout *timeout)
 {
-	connection_shut(container_of(timeout, Connection, message_timeout));
+	Connection *connection = container_of(timeout, Connection, message_timeout);
+
+	session_write_timeout(&connection->session, &connection->output);
+	send_output(connection);
+	connection_shut(connection);
 }
 
 static void on_free_dead(evutil_socket_t fd, short what, void *context)

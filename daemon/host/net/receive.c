@@ -9,7 +9,7 @@
 #include "daemon/host/server.h"
 
 /* Free space for each receive after a partial message. */
-#define RECEIVE_STEP 4096
+#define RECEIVE_STEP FRAME_RECEIVE_MIN
 
 typedef union Control {
 	struct cmsghdr header;
@@ -91,6 +91,14 @@ static bool fds_are_queued(int socket, const struct iovec *bytes, size_t *ret_si
 	if (size > 0)
 		*ret_size = (size_t)size;
 	return size > 0 && message.msg_flags & MSG_CTRUNC;
+}
+
+bool nul_is_queued(int socket)
+{
+	char bytes[FRAME_RECEIVE_MIN];
+	ssize_t size = recv(socket, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_PEEK);
+
+	return size > 0 && memchr(bytes, '\0', (size_t)size);
 }
 
 ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_metadata)

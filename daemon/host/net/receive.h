@@ -22,6 +22,9 @@ typedef enum ReceiveResult {
  */
 #define RECEIVE_SIZE (8u << 10)
 
+/* Tests whether a NUL is among the bytes that the next receive takes. */
+bool nul_is_queued(int socket);
+
 ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_metadata);
 
 #endif

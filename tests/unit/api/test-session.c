@@ -82,9 +82,13 @@ Test(session, blanks_and_line_breaks_are_skipped)
 	const char *text = exchange_bytes(fixture.fake_host, fixture.client, requests,
 					  sizeof(requests) - 1, &size);
 
-	cr_assert_eq(text[size - 1], '\0');
-	cr_assert_eq(count_lines(text), 1u);
-	cr_assert_not_null(strstr(text + strlen(text) / 2 + 1, "vendor"));
+	const char *replies[4];
+	char terminators[4];
+
+	cr_assert_eq(split_replies(text, size, replies, terminators, 4), 2u);
+	cr_assert_eq(terminators[0], '\0', "LF NUL is one NUL");
+	cr_assert_eq(terminators[1], '\0');
+	cr_assert_not_null(strstr(replies[1], "vendor"));
 }
 
 Test(session, first_terminator_after_the_object_counts)
@@ -421,7 +425,7 @@ Test(session, terminator_of_the_reply_to_malformed_input)
 		ROW("x\n", '\n'),      ROW("x\0", '\0'),        ROW("{\"a\0", '\0'),
 		ROW("{\"a\n", '\n'),   ROW(INFO "\nx", '\n'),   ROW(INFO "\nx\n", '\n'),
 		ROW(INFO "\0x", '\0'), ROW(INFO "\0x\n", '\0'), ROW(INFO "\n" INFO "\0x", '\0'),
-		ROW("x", '\0'),
+		ROW("x", '\n'),        ROW(INFO "\n\0x", '\0'), ROW("{\n\"a\":tru}\0", '\0'),
 #undef ROW
 	};
 
@@ -432,6 +436,76 @@ Test(session, terminator_of_the_reply_to_malformed_input)
 
 		cr_assert_eq(text[size - 1], rows[i].terminator, "row %zu", i);
 	}
+}
+
+/* Receives the bytes and pumps. Returns the replies, which the next call overwrites. */
+static const char *receive(Session *session, const char *bytes, size_t size, size_t *ret_size,
+			   SessionState expected)
+{
+	static char replies[4096];
+	Buffer out = BUFFER_INIT;
+
+	cr_assert(buffer_append(&session->input, bytes, size));
+	session_arrived(session, &(InputMetadata){ 0 });
+	cr_assert_eq(session_pump(session, &out), expected);
+	*ret_size = buffer_size(&out);
+	cr_assert_lt(*ret_size, sizeof(replies));
+	memcpy(replies, buffer_head(&out), *ret_size);
+	replies[*ret_size] = '\0';
+	buffer_deinit(&out);
+	return replies;
+}
+
+/* A request that ends in LF is answered at once. If a NUL follows later, so does one of the reply.
+ */
+Test(session, late_nul_completes_the_reply)
+{
+	static const char oneway[] = "{\"method\":\"" CREATE_CONTEXT "\",\"oneway\":true}\n";
+	const char *text;
+	Session session;
+	size_t size;
+
+	session_init(&session, &fixture.fake_host->service, fixture.client);
+	text = receive(&session, INFO "\n", strlen(INFO) + 1, &size, SESSION_READS);
+	cr_assert_eq(text[size - 1], '\n');
+	cr_assert_not(session_has_partial_message(&session));
+	text = receive(&session, "\0" INFO "\0", strlen(INFO) + 2, &size, SESSION_READS);
+	cr_assert_eq(text[0], '\0', "the NUL is first");
+	cr_assert_not_null(strstr(text + 1, "vendor"));
+	cr_assert_eq(text[size - 1], '\0');
+	receive(&session, "\0", 1, &size, SESSION_READS);
+	cr_assert_eq(size, 0u, "a NUL behind a NUL is a blank");
+	receive(&session, oneway, strlen(oneway), &size, SESSION_READS);
+	receive(&session, "\0", 1, &size, SESSION_READS);
+	cr_assert_eq(size, 0u, "there is no reply to complete");
+	receive(&session, UNKNOWN "\n", strlen(UNKNOWN) + 1, &size, SESSION_READS);
+	receive(&session, "\n\0", 2, &size, SESSION_READS);
+	cr_assert_eq(size, 0u, "the NUL follows another LF");
+	session_deinit(&session);
+}
+
+/* The events of a watch end in NUL from then on. */
+Test(session, late_nul_completes_the_events_of_a_watch)
+{
+	static const char watch[] = "{\"method\":\"" WATCH "\",\"more\":true}\n";
+	const char *text;
+	Session session;
+	size_t size;
+
+	session_init(&session, &fixture.fake_host->service, fixture.admin);
+	text = receive(&session, watch, strlen(watch), &size, SESSION_WATCHES);
+	cr_assert_eq(text[size - 1], '\n');
+	cr_assert(session_awaits_nul(&session));
+	text = receive(&session, "\0", 1, &size, SESSION_WATCHES);
+	cr_assert_eq(size, 1u);
+	cr_assert_eq(text[0], '\0');
+	cr_assert_not(session_awaits_nul(&session));
+	call(fixture.fake_host, fixture.admin, SET_QUARANTINE,
+	     "{\"virtualMachineGuid\":\"" GUID_B "\",\"quarantined\":true}");
+	text = receive(&session, "", 0, &size, SESSION_WATCHES);
+	cr_assert_not_null(strstr(text, "quarantined"));
+	cr_assert_eq(text[size - 1], '\0');
+	session_deinit(&session);
 }
 
 Test(session, incomplete_message_is_malformed_at_the_end_of_input)

@@ -21,9 +21,14 @@ typedef struct Outcome {
 	Found found[16];
 	size_t count;
 	bool malformed;
+	char last_terminator; /* of the error, if the input is malformed */
+	const char *error;
 } Outcome;
 
-/* Takes messages until none is complete. */
+/*
+ * Takes messages until none is complete. A NUL that comes late replaces the LF of its message, so
+ * that the outcome does not depend on how the input is split.
+ */
 static void take(Frame *frame, Buffer *input, bool end_of_input, Outcome *outcome)
 {
 	FrameMessage message;
@@ -31,7 +36,14 @@ static void take(Frame *frame, Buffer *input, bool end_of_input, Outcome *outcom
 	FrameResult result;
 
 	while ((result = frame_next(frame, input, end_of_input, &message, &error)) ==
-	       FRAME_MESSAGE) {
+		       FRAME_MESSAGE ||
+	       result == FRAME_LATE_NUL) {
+		if (result == FRAME_LATE_NUL) {
+			cr_assert_gt(outcome->count, 0u);
+			cr_assert_eq(outcome->found[outcome->count - 1].terminator, '\n');
+			outcome->found[outcome->count - 1].terminator = '\0';
+			continue;
+		}
 		Found *found = &outcome->found[outcome->count++];
 
 		cr_assert_lt(outcome->count, 16u);
@@ -44,7 +56,10 @@ static void take(Frame *frame, Buffer *input, bool end_of_input, Outcome *outcom
 	}
 	if (result == FRAME_MALFORMED) {
 		cr_assert_not_null(error);
+		cr_assert_eq(buffer_size(input), 0u, "malformed input is consumed");
 		outcome->malformed = true;
+		outcome->error = error;
+		outcome->last_terminator = frame_terminator(frame);
 	}
 }
 
@@ -79,7 +94,7 @@ Test(framing, same_messages_however_the_input_is_split)
 {
 	static const char stream[] =
 		"\n\t{\"a\":\n[1,{\"b\":\"}\\\"]\\u00e9\\\\\"}]} \r\n"
-		"12 \0\n\n\"s\\u0041\"\0null\n{}\0 [ ]\t\0true\n{\"x\":-1.5e3}";
+		"12 \0\n\n\"s\\u0041\"\0null\n{}\0 [ ]\t\0true\r\n\0{\"x\":-1.5e3}";
 	Outcome whole = run(stream, sizeof(stream) - 1, 0, 0, true);
 
 	cr_assert_eq(whole.count, 8u);
@@ -89,6 +104,7 @@ Test(framing, same_messages_however_the_input_is_split)
 	cr_assert_str_eq(whole.found[7].text, "{\"x\":-1.5e3}");
 	cr_assert_eq(whole.found[0].terminator, '\n');
 	cr_assert_eq(whole.found[1].terminator, '\0');
+	cr_assert_eq(whole.found[6].terminator, '\0', "LF NUL counts as NUL");
 	cr_assert_eq(whole.found[7].terminator, '\n', "the end of input counts as LF");
 	for (size_t first = 0; first < sizeof(stream); first++)
 		for (size_t second = first; second < sizeof(stream); second++) {
@@ -96,6 +112,136 @@ Test(framing, same_messages_however_the_input_is_split)
 
 			check_same(&whole, &cut, first, second);
 		}
+}
+
+/* An LF directly followed by NUL is one NUL. Behind anything else, a NUL is a blank. */
+Test(framing, line_feed_and_nul)
+{
+	static const struct {
+		const char *bytes;
+		size_t size, count;
+		char terminators[3];
+	} rows[] = {
+#define ROW(text, count, ...)                  \
+	{                                      \
+		text, sizeof(text) - 1, count, \
+		{                              \
+			__VA_ARGS__            \
+		}                              \
+	}
+		ROW("{}\n\0", 1, '\0'),
+		ROW("{}\r\n\0", 1, '\0'),
+		ROW("{} \t\r\n\0\n\0", 1, '\0'),
+		ROW("{}\n\n\0", 1, '\n'),
+		ROW("{}\n \0", 1, '\n'),
+		ROW("{}\n\r\0", 1, '\n'),
+		ROW("{}\0\n", 1, '\0'),
+		ROW("\n\0{}\n", 1, '\n'),
+		ROW("{}\n\0{}\n", 2, '\0', '\n'),
+		ROW("{}\n{}\n\0{}\0", 3, '\n', '\0', '\0'),
+		ROW("{}\n\0\0{}\n\0", 2, '\0', '\0'),
+#undef ROW
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (size_t cut = 0; cut <= rows[i].size; cut++) {
+			Outcome outcome = run(rows[i].bytes, rows[i].size, 0, cut, false);
+
+			cr_assert_not(outcome.malformed, "row %zu", i);
+			cr_assert_eq(outcome.count, rows[i].count, "row %zu", i);
+			for (size_t k = 0; k < outcome.count; k++)
+				cr_assert_eq(outcome.found[k].terminator, rows[i].terminators[k],
+					     "row %zu cut at %zu, message %zu", i, cut, k);
+		}
+}
+
+/* A person who types a line sends nothing behind it, so the line is complete at its LF. */
+Test(framing, line_feed_ends_a_message_at_once)
+{
+	Frame frame = FRAME_INIT;
+	Buffer input = BUFFER_INIT;
+	FrameMessage message;
+	const char *error;
+
+	buffer_append(&input, "{}\n", 3);
+	cr_assert_eq(frame_next(&frame, &input, false, &message, &error), FRAME_MESSAGE);
+	cr_assert_eq(message.terminator, '\n');
+	buffer_consume(&input, message.size);
+	cr_assert_eq(frame_next(&frame, &input, false, &message, &error), FRAME_INCOMPLETE);
+	buffer_append(&input, "\0{}\n{}\n", 7);
+	cr_assert_eq(frame_next(&frame, &input, false, &message, &error), FRAME_LATE_NUL);
+	cr_assert_eq(frame_next(&frame, &input, false, &message, &error), FRAME_MESSAGE);
+	cr_assert_eq(message.terminator, '\n');
+	buffer_deinit(&input);
+}
+
+/* The terminator of the error that ends a connection. */
+Test(framing, terminator_of_the_error)
+{
+	static const struct {
+		const char *bytes;
+		size_t size;
+		char terminator;
+	} rows[] = {
+#define ROW(text, terminator) { text, sizeof(text) - 1, terminator }
+		ROW("x\n", '\n'),
+		ROW("x", '\n'),
+		ROW("x\0", '\0'),
+		ROW("{\"a\":tru}\n\0", '\0'),
+		ROW("{\n\"a\":tru\n}\0", '\0'),
+		ROW("{}\nx\n", '\n'),
+		ROW("{}\nx\0", '\0'),
+		ROW("{}\0x\n", '\0'),
+		ROW("{}\n{}\0x\n", '\0'),
+		ROW("{}\0{}\nx\n", '\0'),
+		ROW("{}\n\0x", '\0'),
+#undef ROW
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		Outcome outcome = run(rows[i].bytes, rows[i].size, 0, 0, false);
+
+		cr_assert(outcome.malformed, "row %zu", i);
+		cr_assert_eq(outcome.last_terminator, rows[i].terminator, "row %zu", i);
+	}
+}
+
+/* The error comes when a long message has ended, in pieces of 4096 bytes as they are received. */
+Test(framing, long_malformed_message_is_read_to_its_end)
+{
+	static const struct {
+		const char *end;
+		size_t end_size;
+		bool end_of_input;
+		char terminator;
+	} rows[] = {
+		{ "]\0", 2, false, '\0' },
+		{ "]\n", 2, false, '\n' },
+		{ "]\n\0", 3, false, '\0' },
+		{ "]", 1, true, '\n' },
+	};
+	static char deep[5 * FRAME_RECEIVE_MIN];
+
+	memset(deep, '[', sizeof(deep));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		Frame frame = FRAME_INIT;
+		Buffer input = BUFFER_INIT;
+		Outcome outcome = { 0 };
+
+		for (size_t at = 0; at < sizeof(deep); at += FRAME_RECEIVE_MIN) {
+			buffer_append(&input, deep + at, FRAME_RECEIVE_MIN);
+			take(&frame, &input, false, &outcome);
+			cr_assert_not(outcome.malformed, "row %zu", i);
+			cr_assert_eq(buffer_size(&input), 0u, "what follows takes no memory");
+			cr_assert(frame_is_partial(&frame));
+		}
+		buffer_append(&input, rows[i].end, rows[i].end_size);
+		take(&frame, &input, rows[i].end_of_input, &outcome);
+		cr_assert(outcome.malformed, "row %zu", i);
+		cr_assert_not_null(strstr(outcome.error, "16 levels"), "row %zu", i);
+		cr_assert_eq(outcome.last_terminator, rows[i].terminator, "row %zu", i);
+		buffer_deinit(&input);
+	}
 }
 
 Test(framing, messages_need_a_terminator)
@@ -126,7 +272,7 @@ static Outcome run_padded(size_t length, const char *tail, size_t tail_size)
 	buffer_append(&input, "}", 1);
 	buffer_append(&input, tail, tail_size);
 	FrameResult result = frame_next(&frame, &input, false, &message, &error);
-	outcome.malformed = result == FRAME_MALFORMED;
+	outcome.malformed = result == FRAME_MALFORMED || frame.error;
 	outcome.count = result == FRAME_MESSAGE;
 	if (outcome.count > 0)
 		cr_assert_eq(message.length, length);
@@ -291,7 +437,7 @@ Test(frame, exactly_one_message)
 	} rows[] = {
 		{ "{}\0", 3, true },      { "{\"a\":1}\n", 8, true }, { "{}", 2, false },
 		{ "", 0, false },         { "{\0", 2, false },        { "{}{}\0", 5, false },
-		{ "{}\0{}\0", 6, false }, { "{}\n\0", 4, false },
+		{ "{}\0{}\0", 6, false }, { "{}\n\0", 4, true },      { "{}\n\n", 4, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
