@@ -7,7 +7,6 @@
 #include <json-c/printbuf.h>
 #include <stdlib.h>
 
-#include "proto/hex.h"
 #include "proto/json.h"
 
 /*
@@ -17,6 +16,7 @@
 struct JsonParser {
 	struct json_tokener *reals;
 	struct printbuf *strings; /* a stack of decoded strings, each with its NUL */
+	const char *repeated_name;
 };
 
 typedef struct Builder {
@@ -68,89 +68,6 @@ static void skip_blanks(Builder *builder)
 
 /* --- strings --------------------------------------------------------------------------------- */
 
-#define REPLACEMENT 0xfffd
-
-static uint32_t read_unit(const char *at)
-{
-	uint32_t unit = 0;
-
-	for (size_t i = 2; i < 6; i++)
-		unit = unit * 16 + (uint32_t)hex_digit(at[i]);
-	return unit;
-}
-
-static bool is_high_surrogate(uint32_t unit)
-{
-	return unit >= 0xd800 && unit < 0xdc00;
-}
-
-static bool is_low_surrogate(uint32_t unit)
-{
-	return unit >= 0xdc00 && unit < 0xe000;
-}
-
-/* Takes \uXXXX, or the two of a pair, off the text. A surrogate alone is a REPLACEMENT. */
-static uint32_t take_code_point(const char **at, const char *end)
-{
-	uint32_t unit = read_unit(*at), low;
-
-	*at += 6;
-	if (!is_high_surrogate(unit))
-		return is_low_surrogate(unit) ? REPLACEMENT : unit;
-	if (end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u')
-		return REPLACEMENT;
-	low = read_unit(*at);
-	if (!is_low_surrogate(low))
-		return REPLACEMENT;
-	*at += 6;
-	return 0x10000 + ((unit - 0xd800) << 10 | (low - 0xdc00));
-}
-
-/* Writes the code point as UTF-8. Returns the end of the output. */
-static char *put_code_point(char *out, uint32_t code)
-{
-	if (code < 0x80) {
-		*out++ = (char)code;
-		return out;
-	}
-	if (code < 0x800) {
-		*out++ = (char)(0xc0 | code >> 6);
-	} else {
-		if (code < 0x10000) {
-			*out++ = (char)(0xe0 | code >> 12);
-		} else {
-			*out++ = (char)(0xf0 | code >> 18);
-			*out++ = (char)(0x80 | (code >> 12 & 0x3f));
-		}
-		*out++ = (char)(0x80 | (code >> 6 & 0x3f));
-	}
-	*out++ = (char)(0x80 | (code & 0x3f));
-	return out;
-}
-
-/* Decodes the text between two quotes, which never gets longer. Returns the end of the output. */
-static char *decode_string(const char *at, const char *end, char *out)
-{
-	static const char meanings[256] = {
-		['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-		['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
-	};
-
-	while (at < end) {
-		while (at < end && *at != '\\')
-			*out++ = *at++;
-		if (at == end)
-			break;
-		if (at[1] == 'u') {
-			out = put_code_point(out, take_code_point(&at, end));
-		} else {
-			*out++ = meanings[(uint8_t)at[1]];
-			at += 2;
-		}
-	}
-	return out;
-}
-
 /*
  * Takes a string off the text and pushes it, with a NUL. Returns its position on the stack, or -1
  * if out of memory. strings->bpos is the position after the NUL.
@@ -166,7 +83,8 @@ static int push_string(Builder *builder)
 		builder->failed = true;
 		return -1;
 	}
-	char *end = decode_string(start, builder->at - 1, strings->buf + position);
+	const JsonText text = { .start = start, .length = (size_t)(builder->at - start) - 1 };
+	char *end = json_text_decode(text, strings->buf + position);
 	*end = '\0';
 	strings->bpos = (int)(end + 1 - strings->buf);
 	return position;
@@ -281,21 +199,25 @@ static bool build_item(Builder *builder, JsonValue *array)
 	return false;
 }
 
-/* As build_item(). If a member stands twice, the last one counts. */
+/* As build_item(). If the object has the name already, the last value counts. */
 static bool build_member(Builder *builder, JsonValue *object)
 {
 	struct printbuf *strings = builder->parser->strings;
 
 	skip_blanks(builder);
+	const char *name_text = builder->at + 1;
 	int name = push_string(builder);
 	if (name < 0)
 		return false;
 	skip_blanks(builder);
 	builder->at++; /* the colon */
 	JsonValue *value = build_value(builder);
+	int count = json_object_object_length(object);
 
 	if (!builder->failed && json_object_object_add(object, strings->buf + name, value) != 0)
 		builder->failed = true;
+	if (json_object_object_length(object) == count && !builder->parser->repeated_name)
+		builder->parser->repeated_name = name_text;
 	strings->bpos = name;
 	if (!builder->failed)
 		return goes_on(builder);
@@ -345,6 +267,7 @@ JsonValue *json_build(JsonParser *parser, JsonText text, const char **ret_error)
 	};
 
 	parser->strings->bpos = 0;
+	parser->repeated_name = NULL;
 	JsonValue *value = build_value(&builder);
 
 	*ret_error = NULL;
@@ -353,4 +276,9 @@ JsonValue *json_build(JsonParser *parser, JsonText text, const char **ret_error)
 	*ret_error = "out of memory";
 	json_object_put(value);
 	return NULL;
+}
+
+const char *json_repeated_name(const JsonParser *parser)
+{
+	return parser->repeated_name;
 }

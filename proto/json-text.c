@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/json-text.h"
 
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/hex.h"
@@ -190,4 +192,169 @@ const char *json_text_find(JsonText text, const char *path)
 			break;
 	}
 	return position;
+}
+
+/* --- strings --------------------------------------------------------------------------------- */
+
+#define REPLACEMENT 0xfffd
+
+static uint32_t read_unit(const char *at)
+{
+	uint32_t unit = 0;
+
+	for (size_t i = 2; i < 6; i++)
+		unit = unit * 16 + (uint32_t)hex_digit(at[i]);
+	return unit;
+}
+
+static bool is_high_surrogate(uint32_t unit)
+{
+	return unit >= 0xd800 && unit < 0xdc00;
+}
+
+static bool is_low_surrogate(uint32_t unit)
+{
+	return unit >= 0xdc00 && unit < 0xe000;
+}
+
+/* Takes \uXXXX, or the two of a pair, off the text. A surrogate alone is a REPLACEMENT. */
+static uint32_t take_code_point(const char **at, const char *end)
+{
+	uint32_t unit = read_unit(*at), low;
+
+	*at += 6;
+	if (!is_high_surrogate(unit))
+		return is_low_surrogate(unit) ? REPLACEMENT : unit;
+	if (end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u')
+		return REPLACEMENT;
+	low = read_unit(*at);
+	if (!is_low_surrogate(low))
+		return REPLACEMENT;
+	*at += 6;
+	return 0x10000 + ((unit - 0xd800) << 10 | (low - 0xdc00));
+}
+
+/* Writes the code point as UTF-8. Returns the end of the output. */
+static char *put_code_point(char *out, uint32_t code)
+{
+	if (code < 0x80) {
+		*out++ = (char)code;
+		return out;
+	}
+	if (code < 0x800) {
+		*out++ = (char)(0xc0 | code >> 6);
+	} else {
+		if (code < 0x10000) {
+			*out++ = (char)(0xe0 | code >> 12);
+		} else {
+			*out++ = (char)(0xf0 | code >> 18);
+			*out++ = (char)(0x80 | (code >> 12 & 0x3f));
+		}
+		*out++ = (char)(0x80 | (code >> 6 & 0x3f));
+	}
+	*out++ = (char)(0x80 | (code & 0x3f));
+	return out;
+}
+
+char *json_text_decode(JsonText string, char *out)
+{
+	static const char meanings[256] = {
+		['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+		['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
+	};
+	const char *at = string.start, *end = string.start + string.length;
+
+	while (at < end) {
+		while (at < end && *at != '\\')
+			*out++ = *at++;
+		if (at == end)
+			break;
+		if (at[1] == 'u') {
+			out = put_code_point(out, take_code_point(&at, end));
+		} else {
+			*out++ = meanings[(uint8_t)at[1]];
+			at += 2;
+		}
+	}
+	return out;
+}
+
+/* --- paths ----------------------------------------------------------------------------------- */
+
+/* One level of a path: a member of an object, or an item of an array. */
+typedef struct Level {
+	bool is_array;
+	bool awaits_name; /* the next string is a member's name */
+	size_t index;
+	JsonText name;
+} Level;
+
+/* Returns the part of a name that has at most room bytes, and ends behind a whole character. */
+static JsonText shorten_name(JsonText name, size_t room)
+{
+	size_t length = 0, step;
+
+	for (; length < name.length; length += step) {
+		step = name.start[length] != '\\' ? 1 : name.start[length + 1] != 'u' ? 2 : 6;
+		if (length + step > room)
+			break;
+	}
+	while (length > 0 && length < name.length && (name.start[length] & 0xc0) == 0x80)
+		length--;
+	name.length = length;
+	return name;
+}
+
+/* Appends as much of the level as fits. Returns false if it is cut. */
+static bool append_level(const Level *level, char *path, size_t size)
+{
+	size_t length = strlen(path), room = size - length;
+
+	if (level->is_array)
+		return (size_t)snprintf(path + length, room, "[%zu]", level->index) < room;
+	if (length > 0 && room > 1) {
+		path[length++] = '.';
+		room--;
+	}
+	JsonText name = shorten_name(level->name, room - 1);
+
+	*json_text_decode(name, path + length) = '\0';
+	return name.length == level->name.length;
+}
+
+static JsonText string_at(const char *at)
+{
+	return (JsonText){
+		.start = at + 1,
+		.length = (size_t)(json_text_string_end(at) - at) - 2,
+	};
+}
+
+void json_text_path(JsonText text, const char *name, char *path, size_t size)
+{
+	Level levels[JSON_TEXT_DEPTH_MAX] = { 0 };
+	size_t depth = 0, i = 0;
+
+	for (const char *at = text.start; at < name; at++) {
+		Level *level = &levels[depth - (depth > 0)];
+
+		if (*at == '{' || *at == '[') {
+			levels[depth++] = (Level){ .is_array = *at == '[', .awaits_name = true };
+		} else if (*at == '}' || *at == ']') {
+			depth--;
+		} else if (*at == ',') {
+			level->index++;
+			level->awaits_name = true;
+		} else if (*at == '"') {
+			JsonText string = string_at(at);
+
+			if (level->awaits_name)
+				level->name = string;
+			level->awaits_name = false;
+			at = string.start + string.length;
+		}
+	}
+	path[0] = '\0';
+	while (i < depth && append_level(&levels[i], path, size))
+		i++;
 }

@@ -22,6 +22,21 @@ bool json_text_is(JsonText text, const char *literal);
 /* Returns the end of the string whose first quote is at the position, behind its last quote. */
 const char *json_text_string_end(const char *at);
 
+/*
+ * Decodes a string, which is the text between its quotes. Appends no NUL. The output never has more
+ * bytes than the string. Returns the end of the output.
+ */
+char *json_text_decode(JsonText string, char *out);
+
+/* Levels of objects and arrays that a text may have for json_text_path(). */
+#define JSON_TEXT_DEPTH_MAX 32
+
+/*
+ * Writes the path of a member, like "planes[0].offset", with a NUL. name is the position behind the
+ * first quote of its name in the text. A path of more than size bytes is cut behind a character.
+ */
+void json_text_path(JsonText text, const char *name, char *path, size_t size);
+
 /* Iterator over an object's members in the order of the text. */
 typedef struct JsonTextMembers {
 	JsonText name; /* the string between its quotes, with its escapes */

@@ -53,6 +53,13 @@ JsonValue *json_parse(JsonParser *parser, const char *text, size_t length, const
  * Builds the value of text that json_scan() has found valid. Otherwise the same as json_parse().
  */
 JsonValue *json_build(JsonParser *parser, JsonText text, const char **ret_error);
+
+/*
+ * Returns the first name that its object has had before, in the text that was parsed last: a
+ * position in the text, behind the first quote. Returns NULL if no object has a name twice. Names
+ * are compared without their escapes.
+ */
+const char *json_repeated_name(const JsonParser *parser);
 void json_free(JsonValue *value);
 
 JsonType json_type_of(const JsonValue *value);

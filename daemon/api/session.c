@@ -167,14 +167,7 @@ static const Method *find_method(const char *name, char terminator, Buffer *out)
 	Writer writer = WRITER_INIT(out);
 	size_t begin = buffer_size(out);
 	const Method *method = NULL;
-	Failure failure;
 
-	if (!name) {
-		failure_parameter(&failure, "method",
-				  "is missing; send one JSON object with a string \"method\"");
-		refuse(INTERFACE_VAILD, &failure, terminator, out);
-		return NULL;
-	}
 	switch (method_find(name, &method)) {
 	case METHOD_FOUND:
 		return method;
@@ -197,6 +190,12 @@ static void expect_more(char terminator, Buffer *out)
 	reply_varlink_error(&writer, "ExpectedMore", NULL, NULL, terminator);
 }
 
+/* Not every interface declares the error of an upgrade, so io.vaild has it. */
+static const char *refusing_interface(const Method *method, NTSTATUS status)
+{
+	return status == STATUS_NOT_SUPPORTED ? INTERFACE_VAILD : method->interface;
+}
+
 /* Answers the message. Returns false if it has to be handled again when the host has finished. */
 static bool session_answer(Session *session, Envelope *envelope, Buffer *out)
 {
@@ -204,6 +203,10 @@ static bool session_answer(Session *session, Envelope *envelope, Buffer *out)
 	Call call = { .terminator = message->terminator, .fd_count = message->fd_count };
 	Failure failure = FAILURE_INIT;
 
+	if (envelope_check(envelope, &failure) != STATUS_SUCCESS) {
+		refuse(INTERFACE_VAILD, &failure, call.terminator, out);
+		return true;
+	}
 	call.method = find_method(envelope->method, call.terminator, out);
 	if (!call.method)
 		return true;
@@ -212,13 +215,13 @@ static bool session_answer(Session *session, Envelope *envelope, Buffer *out)
 	if (status != STATUS_SUCCESS)
 		dispatch_audit_refusal(session->service, session->caller, call.method, &failure);
 	else
-		status = envelope_read(envelope, session->service->parser, &call, &failure);
+		status = envelope_read(envelope, &call, &failure);
 	if (status == STATUS_SUCCESS && call.method->flags & METHOD_STREAMS && !call.more)
 		expect_more(call.terminator, out);
 	else if (status == STATUS_SUCCESS)
 		return session_call(session, &call, out);
 	else
-		refuse(call.method->interface, &failure, call.terminator, out);
+		refuse(refusing_interface(call.method, status), &failure, call.terminator, out);
 	return true;
 }
 

@@ -113,6 +113,16 @@ no_method() {
   for value in '[]' '17' '"text"' 'null' 'true' '{}' '{"method":17}' '{"method":null}'; do
     stays_open "JSON without a method is refused: $value" "$value" "$(invalid io.vaild method)"
   done
+  stays_open "a member that stands twice is refused" '{"method":"a.b","method":"a.b"}' \
+    "$(invalid io.vaild method)"
+  stays_open "a parameter that stands twice is refused with its path" \
+    '{"method":"io.vaild.ListSharedObjects","parameters":{"a":[{"b":1,"\\u0062":2}]}}' \
+    "$(invalid io.vaild 'a[0].b')"
+  stays_open "a member that stands twice in an ignored member is refused" \
+    '{"method":"io.vaild.ListRegistrations","x":{"y":[0,{"z":1,"z":1}]}}' \
+    "$(invalid io.vaild 'x.y[1].z')"
+  stays_open "an upgrade is refused" '{"method":"io.vaild.ListRegistrations","upgrade":true}' \
+    '{"error":"io.vaild.NotSupported","parameters":{"status":"STATUS_NOT_SUPPORTED","code":"0xC00000BB","message":"…"}}'
   stays_open "an unknown method is refused" '{"method":"io.vaild.Nothing"}' \
     '{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"io.vaild.Nothing"}}'
   stays_open "a method name without a dot is refused" '{"method":"nothing"}' \

@@ -21,7 +21,7 @@
 #define WATCHES    200
 #define PLANES     4
 #define CASES_MAX  80
-#define TEXT_SIZE  8192
+#define TEXT_SIZE  65664 /* a message of the greatest length, and its NUL */
 #define REPLY_SIZE (4 << 20)
 
 typedef struct Result {
@@ -182,10 +182,14 @@ static void send_both(Worst *worst, const char *request, size_t size, const int 
 	kill(worst->pid, SIGCONT);
 }
 
-/* Tests for the refusals that are measured: a list is too long, or no gap is large enough. */
+/*
+ * Tests for the refusals that are measured: a list is too long, no gap is large enough, or a member
+ * stands twice.
+ */
 static bool is_expected_refusal(const char *reply)
 {
-	return strstr(reply, "\"more\\\": true") || strstr(reply, "STATUS_NO_MEMORY");
+	return strstr(reply, "\"more\\\": true") || strstr(reply, "STATUS_NO_MEMORY") ||
+	       strstr(reply, "stands twice");
 }
 
 /* Measures the CPU time of one request, in total and until another connection is served. */
@@ -431,6 +435,35 @@ static void measure_service(Worst *worst)
 		     "io.vaild.Monitor.ReloadConfiguration", NULL, NULL);
 }
 
+/*
+ * Returns a call of GetInfo with the most members and bytes that a message can have. All of them
+ * are ignored, but their names are compared.
+ */
+static const char *get_info_with_members(const char *filler, const char *last)
+{
+	static char text[TEXT_SIZE];
+	char *at = stpcpy(text, "org.varlink.service.GetInfo {},\"ignored\":{");
+
+	for (int i = 0; i < 506; i++) {
+		at += sprintf(at, "\"%03d", i);
+		for (size_t begin = 0; begin + strlen(filler) <= 120; begin += strlen(filler))
+			at = stpcpy(at, filler);
+		at = stpcpy(at, "\":0,");
+	}
+	snprintf(at, 64, "\"%s\":0,\"z\":0}", last);
+	return text;
+}
+
+static void measure_messages(Worst *worst)
+{
+	measure_pair(worst, "GetInfo, 508 long members", get_info_with_members("x", "y"), NULL,
+		     NULL);
+	measure_pair(worst, "GetInfo, 508 members of escapes",
+		     get_info_with_members("\\u0001", "y"), NULL, NULL);
+	measure_pair(worst, "GetInfo, the last of 508 members stands twice",
+		     get_info_with_members("\\u0001", "z"), NULL, NULL);
+}
+
 static void measure_lists(Worst *worst)
 {
 	static const struct {
@@ -562,7 +595,7 @@ static void measure_ends(Worst *worst)
 		       "io.vaild.Gpu.FreeGpuVirtualAddress " RESERVATION);
 	measure_single(worst, "UpdateVirtualMachine, ends a registration",
 		       "io.vaild.Machine.UpdateVirtualMachine {\"virtualMachineGuid\":\"$v\","
-		       "\"displayClients\":[{\"user\":\"nobody\"}]}");
+		       "\"displayClients\":[{\"user\":\"daemon\"}]}");
 	measure_single(worst, "UnregisterVirtualMachine, 500 objects",
 		       "io.vaild.Machine.UnregisterVirtualMachine " VM);
 }
@@ -605,6 +638,7 @@ void bench_worst(const char *path, pid_t pid)
 		bench_fail("out of memory");
 	set_up(&worst);
 	measure_service(&worst);
+	measure_messages(&worst);
 	measure_lists(&worst);
 	measure_machines(&worst);
 	measure_objects(&worst);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The members of an object are found in its text, whatever their values contain. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/json-text.h"
@@ -76,6 +77,37 @@ Test(json_text, names_are_compared_without_their_escapes)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		cr_assert_eq(json_text_name_is(text_of(rows[i].name), rows[i].expected), rows[i].is,
 			     "row %zu: %s", i, rows[i].name);
+}
+
+/* A path that is too long is cut behind a character. */
+Test(json_text, paths)
+{
+	static const struct {
+		const char *text, *name; /* the path is that of the last member of this name */
+		size_t size;
+		const char *path;
+	} rows[] = {
+		{ "{\"a\":1,\"b\":2}", "b", 96, "b" },
+		{ "[1,[2,{\"a\":1,\"b\":2}]]", "b", 96, "[1][1].b" },
+		{ "{\"a\":{\"x\":\"x\"},\"b\":[{\"c\":0},{\"d\":0}]}", "d", 96, "b[1].d" },
+		{ "{\"\\u0041\":{\"b\":0}}", "b", 96, "A.b" },
+		{ "{\"a\":{\"\\u0041\\n\":0}}", "\\u0041", 96, "a.A\n" },
+		{ "{\"abcdef\":{\"b\":0}}", "b", 7, "abcdef" },
+		{ "{\"abcdef\":{\"b\":0}}", "b", 4, "abc" },
+		{ "{\"abcd\":[{\"b\":0}]}", "b", 7, "abcd[0" },
+		{ "{\"ab\xc3\xa4\":{\"b\":0}}", "b", 4, "ab" },
+		{ "{\"\xf0\x9f\x98\x80\":{\"b\":0}}", "b", 5, "\xf0\x9f\x98\x80" },
+		{ "{\"\\ud83d\\ude00\":{\"b\":0}}", "b", 96, "\xf0\x9f\x98\x80.b" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char quoted[20], path[96];
+
+		snprintf(quoted, sizeof(quoted), "\"%s", rows[i].name);
+		const char *name = strstr(rows[i].text, quoted) + 1;
+		json_text_path(text_of(rows[i].text), name, path, rows[i].size);
+		cr_assert_str_eq(path, rows[i].path, "row %zu", i);
+	}
 }
 
 Test(json_text, literals)
