@@ -300,16 +300,34 @@ static JsonScanResult scan_byte(JsonScan *scan, const JsonBounds *bounds, uint8_
 	}
 }
 
-/* Skips characters and short escapes of a string. A faster form of what scan_byte() does. */
+/* Returns the size of the whole and valid escape at the head of the text, or 0 if there is none. */
+static size_t escape_size(const char *text, size_t size)
+{
+	static const bool is_hex[256] = {
+		['0' ... '9'] = true,
+		['A' ... 'F'] = true,
+		['a' ... 'f'] = true,
+	};
+
+	if (size < 2 || text[0] != '\\')
+		return 0;
+	if (is_short_escape[(uint8_t)text[1]])
+		return 2;
+	if (size < 6 || text[1] != 'u' || !is_hex[(uint8_t)text[2]] || !is_hex[(uint8_t)text[3]] ||
+	    !is_hex[(uint8_t)text[4]] || !is_hex[(uint8_t)text[5]])
+		return 0;
+	return text[2] == '0' && text[3] == '0' && text[4] == '0' && text[5] == '0' ? 0 : 6;
+}
+
+/* Skips characters and escapes of a string. A faster form of what scan_byte() does. */
 static size_t skip_string(const char *text, size_t position, size_t size)
 {
-	for (;;) {
+	for (size_t escape;; position += escape) {
 		while (position < size && is_plain[(uint8_t)text[position]])
 			position++;
-		if (position + 1 >= size || text[position] != '\\' ||
-		    !is_short_escape[(uint8_t)text[position + 1]])
+		escape = escape_size(text + position, size - position);
+		if (escape == 0)
 			return position;
-		position += 2;
 	}
 }
 
