@@ -5,18 +5,19 @@
  */
 #include <json-c/json.h>
 #include <json-c/printbuf.h>
+#include <locale.h>
 #include <stdlib.h>
 
 #include "proto/json.h"
 
 /*
  * The stack is of json-c, so only json-c allocates while values are built. Its failed allocations
- * are not told from damaged text, because json-c does not survive most of them anyway.
+ * are not handled everywhere, because json-c does not survive most of them anyway.
  */
 struct JsonParser {
-	struct json_tokener *reals;
-	struct printbuf *strings; /* a stack of decoded strings, each with its NUL */
-	const char *repeated_name;
+	locale_t locale;           /* the one whose decimal point is that of JSON */
+	struct printbuf *strings;  /* a stack of decoded strings, each with its NUL */
+	const char *repeated_name; /* as json_repeated_name() */
 };
 
 typedef struct Builder {
@@ -32,9 +33,9 @@ JsonParser *json_parser_new(void)
 
 	if (!parser)
 		return NULL;
-	parser->reals = json_tokener_new();
+	parser->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	parser->strings = printbuf_new();
-	if (parser->reals && parser->strings)
+	if (parser->locale && parser->strings)
 		return parser;
 	json_parser_free(parser);
 	return NULL;
@@ -44,8 +45,8 @@ void json_parser_free(JsonParser *parser)
 {
 	if (!parser)
 		return;
-	if (parser->reals)
-		json_tokener_free(parser->reals);
+	if (parser->locale)
+		freelocale(parser->locale);
 	printbuf_free(parser->strings);
 	free(parser);
 }
@@ -129,16 +130,19 @@ static JsonValue *build_integer(JsonText text)
 				  : json_object_new_int64((int64_t)number);
 }
 
-/* Lets json-c read the number, because that must not depend on the locale. */
+/* Builds a real that is formatted as in the text. json-c's tokener makes two locales for each. */
 static JsonValue *build_real(Builder *builder, JsonText text)
 {
-	bool is_last = builder->at == builder->end;
+	struct printbuf *strings = builder->parser->strings;
+	int position = strings->bpos;
 
-	/* The byte after the number ends it. */
-	json_tokener_reset(builder->parser->reals);
-	JsonValue *value = json_tokener_parse_ex(builder->parser->reals, text.start,
-						 (int)text.length + !is_last);
-	return is_last ? json_tokener_parse_ex(builder->parser->reals, "", 1) : value;
+	if (printbuf_memappend(strings, text.start, (int)text.length) < 0)
+		return NULL;
+	const char *number = strings->buf + position;
+	JsonValue *value =
+		json_object_new_double_s(strtod_l(number, NULL, builder->parser->locale), number);
+	strings->bpos = position;
+	return value;
 }
 
 static JsonValue *build_number(Builder *builder)
