@@ -25,7 +25,7 @@
 #define FRAME_MESSAGE_MAX 65536
 #define FRAME_DEPTH_MAX   16
 #define FRAME_VALUES_MAX  512 /* including objects, arrays and null */
-#define FRAME_DIGITS_MAX  32  /* of one number */
+#define FRAME_DIGITS_MAX  32  /* of one number, without the zeros that it begins with */
 
 /*
  * Bytes that one receive takes at least, if they are there. A malformed message of fewer bytes has

@@ -151,7 +151,7 @@ static JsonScanResult begin_number(JsonScan *scan, uint8_t byte)
 {
 	if (byte != '-' && !is_digit(byte))
 		return fault_at(byte);
-	scan->digits = byte != '-';
+	scan->digits = byte != '-' && byte != '0';
 	return enter(scan, byte == '-'   ? JSON_SCAN_MINUS
 			   : byte == '0' ? JSON_SCAN_ZERO
 					 : JSON_SCAN_INTEGER);
@@ -222,7 +222,8 @@ static JsonScanResult scan_digit(JsonScan *scan, const JsonBounds *bounds, uint8
 {
 	if (scan->state == JSON_SCAN_ZERO)
 		return JSON_SCAN_FAULT_SYNTAX;
-	if (++scan->digits > bounds->digits)
+	bool is_counted = byte != '0' || scan->digits > 0 || scan->state >= JSON_SCAN_E;
+	if (is_counted && ++scan->digits > bounds->digits)
 		return JSON_SCAN_FAULT_DIGITS;
 	switch (scan->state) {
 	case JSON_SCAN_MINUS:
@@ -338,11 +339,20 @@ static size_t skip_blanks(const char *text, size_t position, size_t size)
 	return position;
 }
 
+static size_t skip_zeros(const char *text, size_t position, size_t size)
+{
+	while (position < size && text[position] == '0')
+		position++;
+	return position;
+}
+
 /* Returns the position of the next byte for scan_byte(). */
 static size_t skip(const JsonScan *scan, const char *text, size_t position, size_t size)
 {
 	if (scan->state == JSON_SCAN_STRING)
 		return skip_string(text, position, size);
+	if (scan->state == JSON_SCAN_FRACTION && scan->digits == 0)
+		return skip_zeros(text, position, size);
 	if (scan->state <= JSON_SCAN_AFTER_VALUE)
 		return skip_blanks(text, position, size);
 	return position;

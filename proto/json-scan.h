@@ -18,7 +18,7 @@
 typedef struct JsonBounds {
 	uint8_t depth;   /* levels of objects and arrays, at most 64 */
 	uint32_t values; /* including objects, arrays and null */
-	uint32_t digits; /* of one number, including those of its fraction and exponent */
+	uint32_t digits; /* of one number and its exponent, without the zeros that it begins with */
 } JsonBounds;
 
 typedef enum JsonScanState {

@@ -103,10 +103,11 @@ Test(json_scan, maximum_number_of_digits)
 		const char *pattern;
 		size_t digits; /* besides those of # */
 	} rows[] = {
-		{ "#", 0 },           { "-#", 0 },     { "0.#", 1 },     { "-0.#", 1 },
+		{ "#", 0 },           { "-#", 0 },     { "0.#", 0 },     { "-0.#", 0 },
 		{ "1.5e#", 2 },       { "1E+#", 1 },   { "-1.5e-#", 2 }, { "#.25", 2 },
 		{ "#e7", 1 },         { "-#E-07", 2 }, { "[0,#]", 0 },   { "{\"a\":-#.0}", 1 },
-		{ "[123, #,45]", 0 },
+		{ "[123, #,45]", 0 }, { "0.000#", 0 }, { "0e#", 0 },     { "0.0e-00#", 2 },
+		{ "0.01e#", 1 },      { "1.00#", 3 },
 	};
 
 	cr_assert_eq(FRAME_DIGITS_MAX, 32);
@@ -123,6 +124,19 @@ Test(json_scan, maximum_number_of_digits)
 				     digits > 32 ? JSON_SCAN_FAULT_DIGITS : JSON_SCAN_COMPLETE,
 				     "row %zu: %s", i, text);
 		}
+}
+
+/* A number close to zero is valid JSON, and costs no more than other text. */
+Test(json_scan, zeros_at_the_beginning_are_not_counted)
+{
+	static char text[1000] = "-0.";
+
+	memset(text + 3, '0', 900);
+	cr_assert_eq(scan_at_once(text), JSON_SCAN_COMPLETE);
+	strcat(text, "12345678901234567890123456789e123");
+	cr_assert_eq(scan_at_once(text), JSON_SCAN_COMPLETE);
+	strcat(text, "4");
+	cr_assert_eq(scan_at_once(text), JSON_SCAN_FAULT_DIGITS);
 }
 
 Test(json_scan, digits_inside_strings_are_not_counted)
