@@ -170,7 +170,7 @@ static bool contains_nul(const char *data, size_t size)
 	return false;
 }
 
-/* Consumes malformed input. Returns FRAME_INCOMPLETE while the end of its message is awaited. */
+/* Consumes malformed input, and looks for the end of its message. */
 static FrameResult frame_discard(Frame *frame, Buffer *input, bool end_of_input,
 				 const char **ret_error)
 {
@@ -180,11 +180,10 @@ static FrameResult frame_discard(Frame *frame, Buffer *input, bool end_of_input,
 	bool is_line = size > 0 && data[size - 1] == '\n';
 
 	frame->uses_nul |= has_nul;
-	frame->scanned += size;
 	buffer_consume(input, size);
-	if (has_nul || is_line || end_of_input || frame->scanned < FRAME_RECEIVE_MIN)
+	if (has_nul || is_line || end_of_input)
 		frame->end_is_awaited = false;
-	return frame->end_is_awaited ? FRAME_INCOMPLETE : fail(frame->error, ret_error);
+	return fail(frame->error, ret_error);
 }
 
 FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMessage *ret_message,
@@ -211,7 +210,7 @@ bool frame_is_one_message(Buffer *input, const char **ret_error)
 	FrameResult result = frame_next(&frame, input, false, &message, ret_error);
 
 	if (result == FRAME_INCOMPLETE)
-		*ret_error = frame.error ? frame.error : ERROR_CUT;
+		*ret_error = ERROR_CUT;
 	if (result != FRAME_MESSAGE)
 		return false;
 	if (message.size != buffer_size(input))

@@ -27,21 +27,15 @@
 #define FRAME_VALUES_MAX  512 /* including objects, arrays and null */
 #define FRAME_DIGITS_MAX  32  /* of one number, without the zeros that it begins with */
 
-/*
- * Bytes that one receive takes at least, if they are there. A malformed message of fewer bytes has
- * therefore arrived as far as it was sent.
- */
-#define FRAME_RECEIVE_MIN 4096
-
 typedef struct Frame {
 	JsonScan scan;
-	size_t scanned;      /* bytes scanned from the head of the input; of malformed input, all */
+	size_t scanned;      /* bytes scanned from the head of the input */
 	size_t value_end;    /* offset of the end of the value, 0 if not found */
 	const char *error;   /* the sentence about malformed input, otherwise NULL */
 	bool uses_nul;       /* a message has ended in NUL, or malformed input has contained one */
 	bool nul_may_follow; /* the last message ended in an LF that was the last byte of the input
 			      */
-	bool end_is_awaited; /* of malformed input */
+	bool end_is_awaited; /* the malformed message has not ended yet */
 } Frame;
 
 #define FRAME_INIT ((Frame){ .scanned = 0 })
@@ -65,8 +59,9 @@ typedef enum FrameResult {
  * end_of_input is set, the end of the input counts as a terminator; the buffer may then grow by one
  * byte. *ret_error is a static sentence for the sender.
  *
- * Malformed input is consumed. A long message is consumed up to its end before it is reported as
- * malformed, so that its sender can finish sending it, and to learn its terminator.
+ * Malformed input is consumed. The caller may go on after it: further input is consumed as well,
+ * and the result is FRAME_MALFORMED each time. The sender can then finish sending its message, and
+ * its end may show that the sender uses NUL. The message has ended when it is no longer partial.
  */
 FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMessage *ret_message,
 		       const char **ret_error);
@@ -74,7 +69,7 @@ FrameResult frame_next(Frame *frame, Buffer *input, bool end_of_input, FrameMess
 /* Tests whether the input begins with a part of a message. */
 static inline bool frame_is_partial(const Frame *frame)
 {
-	return frame->scanned > 0;
+	return frame->scanned > 0 || frame->end_is_awaited;
 }
 
 /* Returns the terminator of an error that no message has asked for: NUL if the sender uses it. */

@@ -308,6 +308,23 @@ static bool session_add_nul(Session *session, Buffer *out)
 }
 
 /*
+ * Refuses malformed input once, and then waits for the end of its message, because closing before
+ * that can keep the sender from reading the error. Returns the session's state.
+ */
+static SessionState session_refuse(Session *session, const char *error, Buffer *out)
+{
+	char terminator = frame_terminator(&session->frame);
+
+	if (!session->is_refused)
+		session_write_malformed(session, error, out);
+	else if (terminator != session->error_terminator && !buffer_append(out, "", 1))
+		return SESSION_BROKEN;
+	session->is_refused = true;
+	session->error_terminator = terminator;
+	return session_has_partial_message(session) ? SESSION_READS : SESSION_FINISHED;
+}
+
+/*
  * Finds the next message, unless it was found already. Returns false, with the session's state, if
  * there is none.
  */
@@ -328,8 +345,7 @@ static bool session_find(Session *session, Buffer *out, SessionState *ret_state)
 		*ret_state = SESSION_BROKEN;
 		return session_add_nul(session, out) && session_find(session, out, ret_state);
 	case FRAME_MALFORMED:
-		session_write_malformed(session, error, out);
-		*ret_state = SESSION_FINISHED;
+		*ret_state = session_refuse(session, error, out);
 		return false;
 	case FRAME_MESSAGE:
 		break;

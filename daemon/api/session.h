@@ -61,6 +61,8 @@ struct Session {
 	Stream *stream;         /* current one, or NULL; later requests wait for its end */
 	uint32_t message_count; /* complete messages so far */
 	bool is_silent;         /* the last message wanted no reply */
+	char error_terminator;  /* of the error about malformed input */
+	bool is_refused;        /* that error was written; the rest of its message is discarded */
 	SessionState state;     /* SESSION_FINISHED is final */
 	bool end_of_input;
 };
@@ -93,6 +95,12 @@ bool session_has_partial_message(const Session *session);
  * NUL that belongs to some requests may come later.
  */
 bool session_awaits_nul(const Session *session);
+
+/* Tests whether the session only discards the rest of a malformed message before it finishes. */
+static inline bool session_lingers(const Session *session)
+{
+	return session->is_refused && session->state == SESSION_READS;
+}
 
 /*
  * Writes an error as the last reply of a connection. Writes nothing if out of memory. A partial

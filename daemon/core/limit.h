@@ -112,6 +112,9 @@ const char *limit_entity_name(LimitKind kind);
 /* Time from the first byte of a message to its last. */
 #define LIMIT_PARTIAL_MESSAGE_SECONDS 10
 
+/* For how long the rest of a malformed message is read and discarded, after the error was sent. */
+#define LIMIT_LINGER_SECONDS 1
+
 /* Time after a restart for a driver to register its adapter again. */
 #define LIMIT_DRIVER_WAIT_SECONDS 30
 

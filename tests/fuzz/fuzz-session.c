@@ -6,7 +6,8 @@
  * the next command follows that needs them.
  *
  * No assertion may fail. All replies must be complete, valid JSON, as the interface files declare
- * them. A restart must not change what an earlier restart has restored.
+ * them. A reply ends in LF, in NUL, or in LF NUL. A restart must not change what an earlier restart
+ * has restored.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ typedef struct Connection {
 	size_t turn;   /* bytes that arrive at a time */
 	Buffer unsent; /* bytes of the script that have not arrived yet */
 	Buffer replies;
+	char last_terminator;   /* of a reply */
 	InputMetadata metadata; /* of the next turn */
 	int fds[TURN_FDS_MAX];  /* that arrive with the next turn */
 	size_t fd_count;
@@ -85,11 +87,18 @@ static void check_replies(Script *script, Connection *connection)
 	char *text = replies->data;
 	size_t size = buffer_size(replies), begin = 0;
 
-	for (size_t i = 0; i < size; i++)
-		if (text[i] == '\n' || text[i] == '\0') {
+	for (size_t i = 0; i < size; i++) {
+		char terminator = text[i];
+
+		if (terminator != '\n' && terminator != '\0')
+			continue;
+		if (i == begin) /* the NUL of a request, or of malformed input, came late */
+			fuzz_must(terminator == '\0' && connection->last_terminator == '\n');
+		else
 			check_reply(script->fake_host, text + begin, i - begin);
-			begin = i + 1;
-		}
+		connection->last_terminator = terminator;
+		begin = i + 1;
+	}
 	fuzz_must(begin == size);
 	buffer_consume(replies, size);
 }

@@ -86,8 +86,8 @@ not_json() {
   # The client is still sending when the daemon has found the fault.
   head -c 1000000 /dev/zero | tr '\0' '[' >"$PRIVATE/long"
   printf '\0' >>"$PRIVATE/long"
-  expect_equal "the error of a message of 1 MB ends in NUL, and its sender gets it" "$MALFORMED␀" \
-    "$(talk_as vail-alice <"$PRIVATE/long" | readable)"
+  expect_equal "the error of a message of 1 MB ends in NUL, and its sender gets it" "$MALFORMED
+␀" "$(talk_as vail-alice <"$PRIVATE/long" | readable)"
   long=$(head -c 65400 /dev/zero | tr '\0' ' ')
   printf '{%s"method":"io.vaild.ListRegistrations"}\n%s\n' "$long" "$GOOD" >"$PRIVATE/long"
   expect_equal "the longest message is served" "$SERVED
@@ -204,6 +204,25 @@ partial_messages() {
   witness_is_served "after partial messages"
 }
 
+# A malformed message without an end is refused at once. Its connection is closed after a second, so
+# that its sender can finish sending it.
+malformed_without_end() {
+  session_open_with endless vail-alice "$HELPERS/send-part" "$SOCKET"
+  session_open_with late vail-alice "$HELPERS/send-part" "$SOCKET"
+  expect_reply "a malformed message without an end is read" taken endless 'send {"method":tru}'
+  expect_reply "a further part of it is read" taken endless 'send {'
+  expect_reply "its connection is open before a second is over" open endless state
+  expect_reply "another malformed message is read" taken late 'send {"method":tru}'
+  session_ask late 'send ^'
+  session_ask late rest
+  expect_equal "a NUL that ends it later is sent behind the error" "$MALFORMED~^" \
+    "$(readable <<<"$REPLY")"
+  advance_clock 1
+  session_ask endless rest
+  expect_equal "its connection is closed after a second" "$MALFORMED~" "$(readable <<<"$REPLY")"
+  witness_is_served "after a malformed message without an end"
+}
+
 use_test_clock
 start_daemon
 session_open witness vail-bob
@@ -211,5 +230,6 @@ not_json
 no_method
 parameters
 partial_messages
+malformed_without_end
 expect_clean_stop
 finish

@@ -229,15 +229,17 @@ static void connection_answer(Connection *connection)
 /* Starts or stops the timeout of a partial message. */
 static void connection_update_timeout(Connection *connection, bool is_sent)
 {
-	MessageTimeouts *timeouts = &connection->server->connections.message_timeouts;
+	Connections *connections = &connection->server->connections;
 	Session *session = &connection->session;
+	MessageTimeouts *timeouts = session_lingers(session) ? &connections->linger_timeouts
+							     : &connections->message_timeouts;
 
 	/* A client that does not read its replies is not read either, so its message may wait. */
 	if (is_sent && session_has_partial_message(session))
 		message_timeout_start(timeouts, &connection->message_timeout,
 				      session->message_count);
 	else
-		message_timeout_stop(timeouts, &connection->message_timeout);
+		message_timeout_stop(&connection->message_timeout);
 }
 
 /* Serves the connection. Returns true if there is more to do for it. */

@@ -25,7 +25,7 @@ void connection_shut(Connection *connection)
 	if (connection->socket < 0)
 		return;
 	event_del(&connection->event);
-	message_timeout_stop(&server->connections.message_timeouts, &connection->message_timeout);
+	message_timeout_stop(&connection->message_timeout);
 	turns_remove(&server->turns, &connection->task);
 	connection_end_waits(connection);
 	buffer_deinit(&connection->output);
@@ -52,8 +52,10 @@ static void on_message_timeout(MessageTimeout *timeout)
 {
 	Connection *connection = container_of(timeout, Connection, message_timeout);
 
-	session_write_timeout(&connection->session, &connection->output);
-	send_output(connection);
+	if (!session_lingers(&connection->session)) {
+		session_write_timeout(&connection->session, &connection->output);
+		send_output(connection);
+	}
 	connection_shut(connection);
 }
 
@@ -255,7 +257,9 @@ void connections_init(Connections *connections, struct Server *server)
 	*connections = (Connections){ .server = server };
 	TAILQ_INIT(&connections->dead);
 	message_timeouts_init(&connections->message_timeouts, server->base, &server->host,
-			      on_message_timeout);
+			      LIMIT_PARTIAL_MESSAGE_SECONDS, on_message_timeout);
+	message_timeouts_init(&connections->linger_timeouts, server->base, &server->host,
+			      LIMIT_LINGER_SECONDS, on_message_timeout);
 	event_assign(&connections->free_event, server->base, -1, 0, on_free_dead, connections);
 }
 
@@ -267,6 +271,7 @@ void connections_deinit(Connections *connections)
 		connection_shut(TAILQ_FIRST(&heaviest->connections));
 	on_free_dead(-1, 0, connections);
 	message_timeouts_deinit(&connections->message_timeouts);
+	message_timeouts_deinit(&connections->linger_timeouts);
 	event_del(&connections->free_event);
 	buffer_deinit(&connections->spare_input);
 	buffer_deinit(&connections->spare_output);

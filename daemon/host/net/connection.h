@@ -50,7 +50,8 @@ typedef struct Connections {
 	Buffer spare_input;
 	Buffer spare_output;
 	MessageTimeouts message_timeouts;
-	ConnectionList dead; /* closed in this turn, to be freed at its end */
+	MessageTimeouts linger_timeouts; /* for the rest of malformed messages */
+	ConnectionList dead;             /* closed in this turn, to be freed at its end */
 	struct event free_event;
 } Connections;
 

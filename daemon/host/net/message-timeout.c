@@ -3,8 +3,6 @@
 
 #include <event2/event.h>
 
-#include "daemon/core/limit.h"
-
 static uint64_t timeouts_now(const MessageTimeouts *timeouts)
 {
 	return timeouts->host->now(timeouts->host->self);
@@ -27,23 +25,22 @@ static void set_timer(MessageTimeouts *timeouts)
 
 void message_timeout_start(MessageTimeouts *timeouts, MessageTimeout *timeout, uint32_t message)
 {
-	if (timeout->is_running && timeout->message == message)
+	if (timeout->list == timeouts && timeout->message == message)
 		return;
-	message_timeout_stop(timeouts, timeout);
-	timeout->is_running = true;
+	message_timeout_stop(timeout);
+	timeout->list = timeouts;
 	timeout->message = message;
-	timeout->deadline =
-		timeouts_now(timeouts) + UINT64_C(1000000) * LIMIT_PARTIAL_MESSAGE_SECONDS;
+	timeout->deadline = timeouts_now(timeouts) + UINT64_C(1000000) * timeouts->seconds;
 	TAILQ_INSERT_TAIL(&timeouts->running, timeout, link);
 	if (TAILQ_FIRST(&timeouts->running) == timeout)
 		set_timer(timeouts);
 }
 
-void message_timeout_stop(MessageTimeouts *timeouts, MessageTimeout *timeout)
+void message_timeout_stop(MessageTimeout *timeout)
 {
-	if (timeout->is_running)
-		TAILQ_REMOVE(&timeouts->running, timeout, link);
-	timeout->is_running = false;
+	if (timeout->list)
+		TAILQ_REMOVE(&timeout->list->running, timeout, link);
+	timeout->list = NULL;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -55,16 +52,16 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	while ((first = TAILQ_FIRST(&timeouts->running)) &&
 	       first->deadline <= timeouts_now(timeouts)) {
-		message_timeout_stop(timeouts, first);
+		message_timeout_stop(first);
 		timeouts->expired(first);
 	}
 	set_timer(timeouts);
 }
 
 void message_timeouts_init(MessageTimeouts *timeouts, struct event_base *base, const Host *host,
-			   void (*expired)(MessageTimeout *timeout))
+			   uint64_t seconds, void (*expired)(MessageTimeout *timeout))
 {
-	*timeouts = (MessageTimeouts){ .host = host, .expired = expired };
+	*timeouts = (MessageTimeouts){ .host = host, .seconds = seconds, .expired = expired };
 	TAILQ_INIT(&timeouts->running);
 	event_assign(&timeouts->timer, base, -1, 0, on_timer, timeouts);
 }

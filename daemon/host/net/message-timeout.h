@@ -8,41 +8,44 @@
 #include "daemon/core/tree.h"
 
 /*
- * Timeouts for partial messages. The peer has LIMIT_PARTIAL_MESSAGE_SECONDS to send a whole
- * message, counted from its first byte; later bytes do not extend the time. All timeouts are
- * equally long, so the list stays sorted by deadline and one timer serves all of them.
+ * Timeouts for partial messages. The peer has a number of seconds to send a whole message, counted
+ * from its first byte; later bytes do not extend the time. All timeouts of a list are equally long,
+ * so it stays sorted by deadline and one timer serves all of them.
  */
+
+typedef struct MessageTimeouts MessageTimeouts;
 
 /* Embedded in the connection. Must be zero-initialised. */
 typedef struct MessageTimeout {
-	bool is_running;
-	uint32_t message;  /* number of the partial message */
-	uint64_t deadline; /* microseconds on CLOCK_BOOTTIME */
+	MessageTimeouts *list; /* NULL if it does not run */
+	uint32_t message;      /* number of the partial message */
+	uint64_t deadline;     /* microseconds on CLOCK_BOOTTIME */
 	TAILQ_ENTRY(MessageTimeout) link;
 } MessageTimeout;
 
-typedef struct MessageTimeouts {
-	const Host *host;                     /* provides the clock */
+struct MessageTimeouts {
+	const Host *host; /* provides the clock */
+	uint64_t seconds;
 	TAILQ_HEAD(, MessageTimeout) running; /* sorted by deadline */
 	struct event timer;
 	void (*expired)(MessageTimeout *timeout);
-} MessageTimeouts;
+};
 
 /*
  * The function expired is called once for each timeout that passes. The timeout has been stopped by
  * then, and may be freed in the call.
  */
 void message_timeouts_init(MessageTimeouts *timeouts, struct event_base *base, const Host *host,
-			   void (*expired)(MessageTimeout *timeout));
+			   uint64_t seconds, void (*expired)(MessageTimeout *timeout));
 void message_timeouts_deinit(MessageTimeouts *timeouts);
 
 /*
- * Starts the timeout for the message with this number. Keeps the deadline if it runs for that
- * message already.
+ * Starts the timeout for the message with this number, in place of one on another list. Keeps the
+ * deadline if it runs for that message already.
  */
 void message_timeout_start(MessageTimeouts *timeouts, MessageTimeout *timeout, uint32_t message);
 
 /* Stops the timeout. Idempotent. */
-void message_timeout_stop(MessageTimeouts *timeouts, MessageTimeout *timeout);
+void message_timeout_stop(MessageTimeout *timeout);
 
 #endif

@@ -9,7 +9,7 @@
 #include "daemon/host/server.h"
 
 /* Free space for each receive after a partial message. */
-#define RECEIVE_STEP FRAME_RECEIVE_MIN
+#define RECEIVE_STEP 4096
 
 typedef union Control {
 	struct cmsghdr header;
@@ -95,7 +95,7 @@ static bool fds_are_queued(int socket, const struct iovec *bytes, size_t *ret_si
 
 bool nul_is_queued(int socket)
 {
-	char bytes[FRAME_RECEIVE_MIN];
+	char bytes[RECEIVE_STEP];
 	ssize_t size = recv(socket, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_PEEK);
 
 	return size > 0 && memchr(bytes, '\0', (size_t)size);

@@ -623,6 +623,27 @@ Test(session, late_nul_completes_the_events_of_a_watch)
 	session_deinit(&session);
 }
 
+/* The rest of a malformed message is discarded, and a NUL in it is sent behind the error. */
+Test(session, malformed_message_is_refused_before_its_end)
+{
+	const char *text;
+	Session session;
+	size_t size;
+
+	session_init(&session, &fixture.fake_host->service, fixture.client);
+	text = receive(&session, "{\"a\":tru}", 9, &size, SESSION_READS);
+	cr_assert_eq(strncmp(text, "{\"error\":\"io.vaild.InvalidParameter\"", 36), 0, "%s", text);
+	cr_assert_eq(text[size - 1], '\n');
+	cr_assert(session_lingers(&session));
+	receive(&session, INFO, strlen(INFO), &size, SESSION_READS);
+	cr_assert_eq(size, 0u);
+	text = receive(&session, INFO "\0" INFO "\0", 2 * strlen(INFO) + 2, &size,
+		       SESSION_FINISHED);
+	cr_assert_eq(size, 1u);
+	cr_assert_eq(text[0], '\0');
+	session_deinit(&session);
+}
+
 Test(session, incomplete_message_is_malformed_at_the_end_of_input)
 {
 	for (size_t cut = 1; cut < strlen(INFO); cut++) {
