@@ -120,6 +120,26 @@ test_program() {
     "$("$folder/wait" 99999999-9999-4999-8999-999999999999 2>&1 || true)"
 }
 
+# Runs the client of io.vaild(7), and sees it fail with a refused call.
+python_client() {
+  local said
+
+  example daemon/man/io.vaild.7 "client python" >"$PRIVATE/client.py"
+  session_open registered root
+  session_ask registered "$CONTEXT"
+  session_ask registered "$(register "$GUID")"
+  said=$(python3 "$PRIVATE/client.py" 2>&1) || true
+  expect_match "io.vaild.7: the client in Python shows a registration with its date, and the entities" \
+    "^${SESSION_PID[registered]} $(date +%Y-).*virtualMachineAdded.*registered.*current\$" "$said"
+  printf '%s\n' 'try:' '    list(call("io.vaild.RegisterVailProcess", virtualMachineGuid="x"))' \
+    'except RuntimeError as error:' '    print(error.args[0], error.args[1]["parameter"])' \
+    >>"$PRIVATE/client.py"
+  sed -i '/^for reply in call("io.vaild.Watch"/,/break/d' "$PRIVATE/client.py"
+  expect_match "io.vaild.7: the client in Python shows the reason of a refusal" \
+    'io.vaild.InvalidParameter virtualMachineGuid$' "$(python3 "$PRIVATE/client.py" 2>&1 || true)"
+  session_kill registered
+}
+
 # Runs the examples of all pages. Later ones need what earlier ones have set up.
 examples() {
   run_example daemon/man/io.vaild.7 machine 0 '"virtualGpu":"[0-9a-f]{32}"'
@@ -129,6 +149,7 @@ examples() {
   run_example daemon/man/io.vaild.7 address-space 0 '"kind":"mapping"'
   run_example daemon/man/io.vaild.7 status 0 "^$DAEMON\$"
   run_example daemon/man/io.vaild.7 description 0 'interface io.vaild'
+  python_client
   test_program
   run_example client/man/vailctl.1 map 0 'root at 0x0'
   run_example client/man/vailctl.1 exec 0 "$GUID"
