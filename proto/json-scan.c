@@ -351,10 +351,10 @@ static size_t skip(const JsonScan *scan, const char *text, size_t position, size
 {
 	if (scan->state == JSON_SCAN_STRING)
 		return skip_string(text, position, size);
-	if (scan->state == JSON_SCAN_FRACTION && scan->digits == 0)
-		return skip_zeros(text, position, size);
 	if (scan->state <= JSON_SCAN_AFTER_VALUE)
 		return skip_blanks(text, position, size);
+	if (scan->state == JSON_SCAN_FRACTION && scan->digits == 0)
+		return skip_zeros(text, position, size);
 	return position;
 }
 

@@ -97,11 +97,11 @@ bool envelope_wants_no_answer(const Envelope *envelope)
 /* Reads a flag, which is false if absent. */
 static NTSTATUS read_flag(JsonText text, const char *name, bool *ret, Failure *failure)
 {
-	*ret = json_text_is(text, "true");
+	*ret = text.length > 0 && json_text_is(text, "true");
 	if (!*ret && !is_absent(text) && !json_text_is(text, "false"))
-		return failure_parameter(
-			failure, name,
-			"is neither true nor false; send one of them or leave it out");
+		return failure_parameter(failure, name,
+					 "is neither true nor false; send one of them or leave it "
+					 "out");
 	return STATUS_SUCCESS;
 }
 
