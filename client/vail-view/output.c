@@ -4,31 +4,19 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "client/common/atomic-file.h"
-#include "client/common/png.h"
-#include "proto/macros.h"
+#include "client/common/picture-file.h"
 
 static bool write_png_file(const char *path, const Framebuffer *framebuffer,
 			   char ret_message[OUTPUT_MESSAGE_SIZE])
 {
-	_cleanup_(atomic_file_deinit) AtomicFile file = { 0 };
 	ptrdiff_t stride = (ptrdiff_t)framebuffer->stride;
 	Picture picture = { framebuffer->width, framebuffer->height, framebuffer->format,
 			    framebuffer->is_bottom_up ? -stride : stride,
 			    framebuffer_row(framebuffer, 0) };
-	int error = atomic_file_create(&file, path);
 
-	if (error == 0 && !picture_write_png(&picture, file.out, ret_message, OUTPUT_MESSAGE_SIZE))
-		return false;
-	if (error == 0)
-		error = atomic_file_commit(&file, path);
-	if (error < 0)
-		snprintf(ret_message, OUTPUT_MESSAGE_SIZE, "%s", strerror(-error));
-	return error == 0;
+	return picture_write_file(&picture, path, ret_message, OUTPUT_MESSAGE_SIZE);
 }
 
 bool output_begin(Output *output, const Framebuffer *framebuffer,

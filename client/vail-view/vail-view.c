@@ -201,7 +201,8 @@ static void print_help(void)
 	puts("Usage: vail-view GUID --png FILE [OPTION...]\n"
 	     "       vail-view GUID --raw [OPTION...]\n\n"
 	     "Writes the screen that a virtual machine shares, as images.\n\n"
-	     "  --png FILE         write each frame to FILE, replacing the previous one\n"
+	     "  --png FILE         write each frame to FILE, replacing the previous one; - is "
+	     "stdout\n"
 	     "  --raw              write each frame to stdout as a BMP file, one after the other\n"
 	     "  --frames N         exit after N frames; by default, after one frame with --png, "
 	     "and\n"
@@ -261,11 +262,15 @@ static int check_options(Options *options, int guid_count)
 		return usage_error("--png and --raw exclude each other; see vail-view --help");
 	if (!options->is_raw && !options->png)
 		return usage_error("neither --png nor --raw is given; see vail-view --help");
-	if (options->is_raw && (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
-		return usage_error("--raw writes to stdout, which is closed or read-only; see "
-				   "vail-view --help");
-	if (options->is_raw && isatty(STDOUT_FILENO))
-		return usage_error("--raw writes no pictures to a terminal; see vail-view --help");
+	const char *to_stdout = options->is_raw ? "--raw" : "--png -";
+	bool uses_stdout = options->is_raw || strcmp(options->png, "-") == 0;
+	if (uses_stdout && (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return usage_error(
+			"%s writes to stdout, which is closed or read-only; see vail-view --help",
+			to_stdout);
+	if (uses_stdout && isatty(STDOUT_FILENO))
+		return usage_error("%s writes no pictures to a terminal; see vail-view --help",
+				   to_stdout);
 	if (options->png && options->frames == 0)
 		options->frames = 1;
 	return EXIT_DONE;

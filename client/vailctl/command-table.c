@@ -41,7 +41,8 @@ static const Command commands[] = {
 	  "Save a shared object as a PNG file",
 	  "Registers this process for the object's VM (see vailctl register --help), opens the\n"
 	  "object, waits up to 5 seconds for its fence, and writes the PNG file. An existing FILE is\n"
-	  "replaced atomically. The object must be linear and in one of these formats:\n"
+	  "replaced atomically, and keeps its mode. A device or a FIFO is written to, and - is\n"
+	  "stdout. The object must be linear and in one of these formats:\n"
 	  PICTURE_FORMATS ". Alpha is saved unchanged.\n" },
 	{ { "adapters", NULL }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters", NULL },

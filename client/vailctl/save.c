@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "client/common/atomic-file.h"
 #include "client/common/json-members.h"
 #include "client/common/object-image.h"
-#include "client/common/png.h"
+#include "client/common/picture-file.h"
 #include "client/common/program-options.h"
 #include "client/common/self-register.h"
 #include "client/vailctl/commands.h"
@@ -77,16 +77,10 @@ static int open_object(Tool *tool, const char *handle, struct vail_object **ret_
 /* Returns the exit status. */
 static int write_file(const Picture *picture, const char *path)
 {
-	_cleanup_(atomic_file_deinit) AtomicFile file = { 0 };
 	char message[200];
-	int error = atomic_file_create(&file, path);
 
-	if (error == 0 && !picture_write_png(picture, file.out, message, sizeof(message)))
+	if (!picture_write_file(picture, path, message, sizeof(message)))
 		return command_error("cannot write %s: %s", path, message);
-	if (error == 0)
-		error = atomic_file_commit(&file, path);
-	if (error < 0)
-		return command_error("cannot write %s: %s", path, strerror(-error));
 	return EXIT_DONE;
 }
 
@@ -134,10 +128,30 @@ static int save(const Tool *tool, struct vail_object *object, const char *path)
 	return exit_status == EXIT_DONE ? print_saved(tool, info, path) : exit_status;
 }
 
+/* Checks that stdout can get the picture if the path is "-". Returns the exit status. */
+static int check_path(const Tool *tool, const char *path)
+{
+	if (strcmp(path, "-") != 0)
+		return EXIT_DONE;
+	if (options_have(&tool->options, OPTION_JSON))
+		return usage_error(
+			"--json writes to stdout, so the picture needs a FILE other than "
+			"-; see vailctl save --help");
+	if (isatty(STDOUT_FILENO))
+		return usage_error(
+			"save writes no pictures to a terminal; name a FILE, or redirect "
+			"stdout");
+	return EXIT_DONE;
+}
+
 int command_save(Tool *tool)
 {
 	struct vail_object *object = NULL;
-	int exit_status = open_object(tool, tool->arguments[0], &object);
+	int exit_status = check_path(tool, tool->arguments[1]);
+
+	if (exit_status != EXIT_DONE)
+		return exit_status;
+	exit_status = open_object(tool, tool->arguments[0], &object);
 
 	if (exit_status != EXIT_DONE)
 		return exit_status;

@@ -145,6 +145,74 @@ check_picture() {
     "$("${CTL[@]}" --json objects | jq '[.sharedObjects[].holders[]] | length')"
 }
 
+# png_fits FILE: tests whether the file is a PNG of the console's size.
+png_fits() { [ "$(png_size "$1")" = "1900 1100" ]; }
+
+# write FILE: runs COMMAND with the FILE in the place of the word DESTINATION.
+write() { run_as vail-alice "${COMMAND[@]/#DESTINATION/$1}" 2>&1; }
+
+# check_destination NAME COMMAND...: checks where the command writes the picture. DESTINATION is a
+# word in COMMAND for the name of the file.
+check_destination() {
+  local name=$1 folder=$PRIVATE/$1
+  shift
+
+  COMMAND=("$@")
+  mkdir "$folder"
+  (umask 077 && echo old >"$folder/private" && echo old >"$folder/protected")
+  ln -s private "$folder/link"
+  mkfifo "$folder/fifo"
+  echo old >"$folder/mounted"
+  mount --bind "$folder/mounted" "$folder/mounted"
+  chown -R vail-alice "$folder"
+  expect "$name follows a link" write "$folder/link"
+  expect_equal "$name keeps the link and the mode of the file" "link 600" \
+    "$([ ! -L "$folder/link" ] || echo link) $(stat -c %a "$folder/private")"
+  expect "$name replaces the file of a link" png_fits "$folder/private"
+  expect "$name overwrites a file that is a mount point" write "$folder/mounted"
+  expect "$name writes the whole picture to a mount point" png_fits "$folder/mounted"
+  cat "$folder/fifo" >"$folder/read" &
+  expect "$name writes to a FIFO" write "$folder/fifo"
+  wait $!
+  expect "$name writes the whole picture to a FIFO" png_fits "$folder/read"
+  write - >"$folder/stdout"
+  expect "$name writes to stdout" png_fits "$folder/stdout"
+  expect_match "$name reports a full device" "cannot write /dev/full: No space left" \
+    "$(write /dev/full || true)"
+  chmod 555 "$folder"
+  expect "$name overwrites a file in a protected folder" write "$folder/protected"
+  expect "$name writes the whole picture in a protected folder" png_fits "$folder/protected"
+  check_full_disk "$name"
+  umount "$folder/mounted"
+}
+
+# check_full_disk NAME: checks that the old file stays if the disk has no room for the picture.
+check_full_disk() {
+  local full=$PRIVATE/$1.full file
+
+  mkdir "$full"
+  mount -t tmpfs -o size=16k,mode=777 tmpfs "$full"
+  echo old >"$full/file"
+  echo old >"$full/one"
+  ln "$full/one" "$full/two"
+  chown vail-alice "$full"/*
+  dd if=/dev/zero of="$full/filler" bs=4096 status=none 2>/dev/null || true
+  for file in file one; do
+    expect_match "$1 reports a full disk, $file" "No space left" "$(write "$full/$file" || true)"
+    expect_equal "$1 leaves the old file on a full disk, $file" old "$(head -c 3 "$full/$file")"
+  done
+  expect_equal "$1 leaves no temporary file on a full disk" "file filler one two" \
+    "$(find "$full" -type f -printf '%f\n' | sort | xargs)"
+  umount "$full"
+}
+
+check_destinations() {
+  console "mode 1900 1100" # as PNG files, larger than a page
+  check_destination view "${VIEW[@]}" "$GUID" --png DESTINATION
+  check_destination save "$PRIVATE/build/vailctl" --socket "$SOCKET" save "${REPLY#handle }" \
+    DESTINATION
+}
+
 check_formats() {
   for FORMAT in AR24 XB24 AB24 XR24; do
     console "format $FORMAT"
@@ -399,6 +467,7 @@ assign_gpu "$GUID" >/dev/null
 check_usage
 check_nothing_shared
 check_picture
+check_destinations
 check_formats
 check_ffmpeg
 check_updates
