@@ -88,9 +88,10 @@ static const Command commands[] = {
 	{ { "vm", "add" }, 1, 1, true, OPTION_BIT(OPTION_PID) | VM_OPTIONS, command_vm_add,
 	  "GUID [OPTION]... {--pid PID | -- COMMAND [ARGUMENT]...}",
 	  "Add a virtual machine",
-	  "The VM lasts as long as its VMM: the process given by --pid, or COMMAND, by which vailctl\n"
-	  "replaces itself. The VM's display clients may register for it. If none is given, processes\n"
-	  "with the same privileges as the VMM may.\n\n"
+	  "The VM lasts as long as its VMM: the process given by --pid, or COMMAND, which vailctl runs\n"
+	  "in the foreground. If COMMAND continues in the background, as QEMU does with -daemonize, or\n"
+	  "ends at once, vailctl reports that the VM has ended, and fails. The VM's display clients\n"
+	  "may register for it. If none is given, processes with the same privileges as the VMM may.\n\n"
 	  "  --pid PID          the VMM\n" VM_OPTIONS_HELP },
 	{ { "vm", "update" }, 1, 1, false, VM_OPTIONS, command_vm_update, "GUID [OPTION]...",
 	  "Change the settings of a VM",
@@ -214,7 +215,9 @@ int command_check_usage(const Command *command, const Options *options, size_t a
 		return usage_error("%s has too many arguments: vailctl %s%s%s", name, name,
 				   *command->arguments ? " " : "", command->arguments);
 	if (options->run && !command->runs_program)
-		return usage_error("%s takes no command after --; leave it out", name);
+		return usage_error("%s takes no command after --; leave it out, or run a registered "
+				   "command with: vailctl exec GUID -- COMMAND",
+				   name);
 	return EXIT_DONE;
 }
 

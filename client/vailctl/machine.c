@@ -5,8 +5,8 @@
 #include "client/common/program-options.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/output.h"
-#include "client/vailctl/register.h"
 #include "client/vailctl/vailctl.h"
+#include "client/vailctl/vmm-process.h"
 #include <vail.h>
 
 /* Returns the VM that the options describe. It points into the options. */
@@ -54,10 +54,10 @@ int command_vm_add(Tool *tool)
 		wrong = check_agent(options);
 	if (wrong)
 		return wrong;
-	NTSTATUS status = vail_register_virtual_machine(tool->vail, tool->arguments[0], &machine);
-	if (status != STATUS_SUCCESS || !options->run)
-		return tool_finish(tool, status);
-	return program_exec(tool);
+	if (options->run)
+		return vmm_process_run(tool, &machine);
+	return tool_finish(tool,
+			   vail_register_virtual_machine(tool->vail, tool->arguments[0], &machine));
 }
 
 int command_vm_update(Tool *tool)

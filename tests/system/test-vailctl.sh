@@ -9,6 +9,7 @@
 
 GUID=14141414-1414-4414-8414-141414141414
 UNKNOWN=15151515-1515-4515-8515-151515151515
+RUN_GUID=16161616-1616-4616-8616-161616161616
 
 check_administration() {
   local gpu
@@ -44,6 +45,68 @@ check_registrations() {
   expect_vailctl vail-bob 1 "register fails for another user" register "$GUID" --context
 }
 
+# add_and_run CHECK EXPECTED-EXIT COMMAND...: adds a VM that COMMAND runs. Sets SAID to the output.
+add_and_run() {
+  local check=$1 expected=$2
+  shift 2
+  expect_vailctl root "$expected" "$check" vm add "$RUN_GUID" -- "$@"
+}
+
+# ends_at_once: tests whether vm add reports a command that ends at once. A machine that stops for a
+# while between the start and the end of the command hides that, so the test is repeated.
+ends_at_once() {
+  ! SAID=$(run_as root "${CTL[@]}" vm add "$RUN_GUID" -- true 2>&1)
+}
+
+# vmm_is_child_of PID: tests whether the VMM is a sleep that this process has started.
+vmm_is_child_of() {
+  VMM=$(ask root "$(call io.vaild.Machine.ListVirtualMachines)" | field \
+    ".parameters.virtualMachines[] | select(.virtualMachineGuid == \"$RUN_GUID\") | .vmmPid")
+  [ -n "$VMM" ] && runs_as "$VMM" 0 sleep && grep -q "^PPid:	$1\$" "/proc/$VMM/status"
+}
+
+check_commands_of_vms() {
+  local daemonize=$PRIVATE/daemonize tool signal status
+
+  # Forks twice, as daemon(3) does, and tells its pid to the FIFO.
+  mkfifo "$PRIVATE/daemon"
+  cat >"$daemonize" <<-EOF
+	#!/bin/bash
+	(setsid bash -c 'echo \$\$ >$PRIVATE/daemon; exec sleep infinity' >/dev/null 2>&1 </dev/null &)
+	EOF
+  chmod +x "$daemonize"
+  exec {daemon_pid}<>"$PRIVATE/daemon"
+  add_and_run "vm add fails for a command that daemonizes" 1 "$daemonize"
+  read -r tool <&"$daemon_pid"
+  expect_match "vm add says why there is no VM" \
+    "has ended, .*$daemonize continues in the background as process $tool.*--pid $tool" "$SAID"
+  kill "$tool"
+  add_and_run "vm add fails for a command that leaves a child" 1 sh -c 'sleep infinity >/dev/null 2>&1 & echo $!'
+  expect_match "vm add names the child" "as process ${SAID%%[!0-9]*}[^0-9]" "$SAID"
+  kill "${SAID%%[!0-9]*}"
+  expect "vm add fails for a command that ends at once" eventually ends_at_once
+  expect_match "vm add says that the command ended at once" "true ended at once" "$SAID"
+  add_and_run "vm add returns the exit status of the command" 3 sh -c 'exit 3'
+  add_and_run "vm add fails if the command does not exist" 127 /none/vmm
+  expect_match "vm add names the missing command" "cannot run /none/vmm" "$SAID"
+  add_and_run "vm add fails if the command is no program" 126 /etc/passwd
+  expect_vailctl root 2 "register takes no command" register "$RUN_GUID" -- true
+  expect_match "register names exec" "vailctl exec GUID" "$SAID"
+  expect_equal "no VM is left" "$GUID" "$(running_vms)"
+  expect_vailctl vail-bob 1 "vm add runs nothing if it is refused" vm add "$RUN_GUID" -- echo ran
+  expect_equal "nothing has run" 0 "$(grep -c '^ran' <<<"$SAID")"
+  for signal in TERM KILL; do
+    exec_as root "${CTL[@]}" vm add "$RUN_GUID" -- sleep infinity &
+    tool=$!
+    expect "SIG$signal: the command is the VMM" eventually vmm_is_child_of "$tool"
+    kill "-$signal" "$tool"
+    status=0
+    wait "$tool" 2>/dev/null || status=$?
+    expect "SIG$signal: the VM ends with vailctl" eventually running_vms_are "$GUID"
+    expect "SIG$signal: vailctl ends by the signal" [ "$status" -gt 128 ]
+  done
+}
+
 check_gpu_commands() {
   local adapters
 
@@ -77,6 +140,7 @@ check_other_commands() {
 start_daemon
 check_administration
 check_registrations
+check_commands_of_vms
 check_gpu_commands
 check_other_commands
 finish

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vailctl/vmm-process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/common/program-options.h"
+#include "client/vailctl/output.h"
+#include "client/vailctl/register.h"
+#include "proto/macros.h"
+
+/* A command that ends with success within this time was no VMM, in milliseconds. */
+#define AT_ONCE 2000
+
+/* Time for the command's helper processes to end after it, in milliseconds. */
+#define GRACE 1000
+
+/* The signals that a VMM gets from vailctl. */
+static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
+
+typedef struct VmmProcess {
+	Tool *tool;
+	pid_t pid;
+	int status; /* as waitpid() returns it */
+	int64_t started_at;
+	sigset_t signals;        /* those to wait for, which are blocked */
+	sigset_t inherited_mask; /* vailctl's mask and SIGCHLD action at its start, for the VMM */
+	struct sigaction on_child;
+} VmmProcess;
+
+static int64_t milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- The child process ---- */
+
+/* Becomes the VMM. Returns the exit status if that fails. */
+static int become_vmm(const VmmProcess *vmm, const VailMachine *machine, pid_t parent)
+{
+	Tool *tool = vmm->tool;
+
+	/* The VM ends with vailctl, as if the command ran in its place. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		return EXIT_FAILED;
+	sigaction(SIGCHLD, &vmm->on_child, NULL);
+	sigprocmask(SIG_SETMASK, &vmm->inherited_mask, NULL);
+	NTSTATUS status = vail_register_virtual_machine(tool->vail, tool->arguments[0], machine);
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	return program_exec(tool);
+}
+
+/* ---- vailctl itself ---- */
+
+static void prepare_signals(VmmProcess *vmm)
+{
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
+
+	sigemptyset(&vmm->signals);
+	sigaddset(&vmm->signals, SIGCHLD);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
+		sigaddset(&vmm->signals, passed_on[i]);
+	sigprocmask(SIG_BLOCK, &vmm->signals, &vmm->inherited_mask);
+	sigaction(SIGCHLD, &by_default, &vmm->on_child); /* if ignored, waitpid() would fail */
+}
+
+/* Reaps the VMM, and processes that it has left. Returns true when the VMM has ended. */
+static bool reap(VmmProcess *vmm)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != vmm->pid)
+			continue;
+		vmm->status = status;
+		return true;
+	}
+	return pid < 0 && errno == ECHILD;
+}
+
+static void wait_for_end(VmmProcess *vmm)
+{
+	siginfo_t info;
+
+	while (!reap(vmm)) {
+		int number = sigwaitinfo(&vmm->signals, &info);
+
+		/* The kernel sends the signals of a terminal to the VMM as well. */
+		if (number > 0 && number != SIGCHLD && info.si_code != SI_KERNEL)
+			kill(vmm->pid, number);
+	}
+}
+
+/* Returns a child process of this one, or 0 if the kernel does not tell. */
+static pid_t find_child(void)
+{
+	char path[64];
+	int pid = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	FILE *children = fopen(path, "re");
+	if (children && fscanf(children, "%d", &pid) != 1)
+		pid = 0;
+	if (children)
+		fclose(children);
+	return pid;
+}
+
+/*
+ * Tests whether the VMM has left processes, which are children of this one now. Gives them some
+ * time to end.
+ */
+static bool has_left_processes(const VmmProcess *vmm)
+{
+	int64_t end = milliseconds() + GRACE, left;
+	pid_t pid;
+
+	while (true) {
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			;
+		left = end - milliseconds();
+		if (pid < 0 || left <= 0)
+			return pid == 0;
+		const struct timespec timeout = { left / 1000, left % 1000 * 1000000 };
+		sigtimedwait(&vmm->signals, NULL, &timeout);
+	}
+}
+
+/* Reports that the VM ended with a command that continues in other processes. */
+static int report_background(const VmmProcess *vmm)
+{
+	const char *command = vmm->tool->options.run[0], *guid = vmm->tool->arguments[0];
+	pid_t child = find_child();
+
+	if (child == 0)
+		return command_error(
+			"virtual machine %s has ended, because the process that vailctl started "
+			"has: %s continues in the background; run it in the foreground (QEMU: "
+			"without -daemonize), or add the VM with --pid PID",
+			guid, command);
+	return command_error(
+		"virtual machine %s has ended, because the process that vailctl started has: %s "
+		"continues in the background as process %d; run it in the foreground (QEMU: "
+		"without -daemonize), or add the VM with: vailctl vm add %s --pid %d",
+		guid, command, (int)child, guid, (int)child);
+}
+
+/* Ends as the VMM has ended: returns its exit status, or ends with its signal. */
+static int end_alike(const VmmProcess *vmm)
+{
+	const struct rlimit no_core = { 0, 0 };
+	int number = WTERMSIG(vmm->status);
+	sigset_t only;
+
+	if (!WIFSIGNALED(vmm->status))
+		return WEXITSTATUS(vmm->status);
+	setrlimit(RLIMIT_CORE, &no_core); /* the VMM has dumped its own core */
+	signal(number, SIG_DFL);
+	sigemptyset(&only);
+	sigaddset(&only, number);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
+	raise(number);
+	return 128 + number;
+}
+
+static int report_end(const VmmProcess *vmm)
+{
+	bool is_success = WIFEXITED(vmm->status) && WEXITSTATUS(vmm->status) == EXIT_DONE;
+	bool at_once = milliseconds() - vmm->started_at < AT_ONCE;
+
+	if (!is_success)
+		return end_alike(vmm);
+	if (has_left_processes(vmm))
+		return report_background(vmm);
+	if (!at_once)
+		return EXIT_DONE;
+	return command_error(
+		"virtual machine %s has ended, because %s ended at once, with exit status 0; give "
+		"a command that runs as long as the VM",
+		vmm->tool->arguments[0], vmm->tool->options.run[0]);
+}
+
+int vmm_process_run(Tool *tool, const VailMachine *machine)
+{
+	VmmProcess vmm = { .tool = tool, .started_at = milliseconds() };
+	pid_t parent = getpid();
+
+	prepare_signals(&vmm);
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* to see what a command leaves that daemonizes */
+	fflush(stdout);
+	vmm.pid = fork();
+	if (vmm.pid < 0)
+		return command_error("cannot start a process: %s", strerror(errno));
+	if (vmm.pid == 0) {
+		int exit_status = become_vmm(&vmm, machine, parent);
+		fflush(stdout);
+		_exit(exit_status);
+	}
+	wait_for_end(&vmm);
+	return report_end(&vmm);
+}
