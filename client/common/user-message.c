@@ -46,7 +46,12 @@ char *message_refusal(const struct vail *vail, NTSTATUS status)
 	if (*message == '\0')
 		message = status == STATUS_NO_MEMORY ? "this process is out of memory"
 						     : "vaild did not give a reason";
-	if (limit)
+	/* A request may need several units, and the use of a total is the caller's own. */
+	if (limit && used < maximum)
+		length = asprintf(&text, "%s (%s, %s: at most %llu, and you use %llu)", message,
+				  name, limit, (unsigned long long)maximum,
+				  (unsigned long long)used);
+	else if (limit)
 		length = asprintf(&text, "%s (%s, %s: %llu of %llu used)", message, name, limit,
 				  (unsigned long long)used, (unsigned long long)maximum);
 	else

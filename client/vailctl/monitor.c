@@ -38,13 +38,64 @@ static int call_method(Tool *tool, const char *method, JsonValue **ret_reply)
 	return *ret_reply ? EXIT_DONE : tool_no_memory();
 }
 
-static TableColour limit_colour(const JsonValue *limit)
-{
-	uint64_t maximum = member_number(limit, "maximum"), used = member_number(limit, "used");
+/* Size of the buffer of limit_owner(). */
+#define OWNER_SIZE 100
 
-	if (used >= maximum)
+/* A limit as it is shown. */
+typedef struct LimitRow {
+	const char *name;
+	uint64_t used; /* of the caller or, for operators, of the account that uses most */
+	uint64_t maximum;
+	uint64_t full; /* the use from which requests are refused */
+	char owner[OWNER_SIZE];
+} LimitRow;
+
+/* Writes who uses the limit, or "" if the use is a total, or the caller's own. */
+static void limit_owner(const JsonValue *limit, char text[OWNER_SIZE])
+{
+	static const struct {
+		const char *name;
+		const char *label;
+	} owners[] = {
+		{ "virtualMachineGuid", "virtual machine" },
+		{ "gpuProcess", "GPU process" },
+		{ "adapter", "adapter" },
+	};
+
+	text[0] = '\0';
+	if (json_member(limit, "highest"))
+		snprintf(text, OWNER_SIZE, "uid %" PRIu64, member_number(limit, "uid"));
+	else if (json_member(limit, "maximumForOthers"))
+		snprintf(text, OWNER_SIZE, "%" PRIu64 " for users who are no operators",
+			 member_number(limit, "maximumForOthers"));
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
+		const char *owner = member_text(limit, owners[i].name);
+
+		if (owner)
+			snprintf(text, OWNER_SIZE, "%s %s", owners[i].label, owner);
+	}
+}
+
+static void read_limit(const JsonValue *limit, LimitRow *ret)
+{
+	const char *used = json_member(limit, "highest") ? "highest" : "used";
+	const char *full = json_member(limit, "maximumForOthers") ? "maximumForOthers" : "maximum";
+	const char *name = member_text(limit, "name");
+
+	*ret = (LimitRow){
+		.name = name ? name : "-",
+		.used = member_number(limit, used),
+		.maximum = member_number(limit, "maximum"),
+		.full = member_number(limit, full),
+	};
+	limit_owner(limit, ret->owner);
+}
+
+static TableColour limit_colour(const LimitRow *limit)
+{
+	if (limit->used >= limit->full)
 		return TABLE_RED;
-	return used * 100 >= maximum * NEARLY_FULL ? TABLE_YELLOW : TABLE_PLAIN;
+	return limit->used * 100 >= limit->full * NEARLY_FULL ? TABLE_YELLOW : TABLE_PLAIN;
 }
 
 /* ---- status ---- */
@@ -82,15 +133,16 @@ static void fill_numbers(Table *table, const JsonValue *status)
 static void fill_full_limits(Table *table, const JsonValue *limits)
 {
 	for (size_t i = 0; i < json_array_size(limits); i++) {
-		const JsonValue *limit = json_array_at(limits, i);
-		TableColour colour = limit_colour(limit);
-		char text[160];
+		LimitRow limit;
+		char text[300];
 
+		read_limit(json_array_at(limits, i), &limit);
+		TableColour colour = limit_colour(&limit);
 		if (colour == TABLE_PLAIN)
 			continue;
-		snprintf(text, sizeof(text), "%s: %" PRIu64 " of %" PRIu64 " used",
-			 member_text(limit, "name"), member_number(limit, "used"),
-			 member_number(limit, "maximum"));
+		snprintf(text, sizeof(text), "%s: %" PRIu64 " of %" PRIu64 " used%s%s%s",
+			 limit.name, limit.used, limit.maximum, *limit.owner ? " (" : "",
+			 limit.owner, *limit.owner ? ")" : "");
 		table_add(table, "Limit:");
 		table_add_coloured(table, colour, text);
 	}
@@ -151,6 +203,7 @@ static const TableColumn limit_columns[] = {
 	{ "LIMIT", false },
 	{ "USED", true },
 	{ "MAXIMUM", true },
+	{ "USED BY", false },
 };
 
 int command_limits(Tool *tool)
@@ -163,13 +216,15 @@ int command_limits(Tool *tool)
 	if (!status)
 		return exit_status;
 	for (size_t i = 0; i < json_array_size(limits); i++) {
-		const JsonValue *limit = json_array_at(limits, i);
+		LimitRow limit;
 		char used[24];
 
-		snprintf(used, sizeof(used), "%" PRIu64, member_number(limit, "used"));
-		table_add(&table, member_text(limit, "name"));
-		table_add_coloured(&table, limit_colour(limit), used);
-		table_add_number(&table, limit, "maximum");
+		read_limit(json_array_at(limits, i), &limit);
+		snprintf(used, sizeof(used), "%" PRIu64, limit.used);
+		table_add(&table, limit.name);
+		table_add_coloured(&table, limit_colour(&limit), used);
+		table_add_format(&table, "%" PRIu64, limit.maximum);
+		table_add(&table, *limit.owner ? limit.owner : NULL);
 	}
 	json_free(status);
 	return report_table(tool, &table, "No limits.");

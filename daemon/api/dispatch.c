@@ -135,6 +135,12 @@ static bool caller_is_registrar(const Caller *caller, const VirtualMachine *vm)
 	       (caller->in_initial_user_namespace || !vm->by_operator);
 }
 
+bool caller_uses_vm(const Caller *caller, const VirtualMachine *vm)
+{
+	return caller->is_operator || caller_is_registrar(caller, vm) ||
+	       vm->vmm->key == caller->process || caller_is_agent(caller, vm);
+}
+
 bool caller_is_driver(const Caller *caller, const GpuProcess *gpu_process)
 {
 	return gpu_process->adapter->connection == caller;

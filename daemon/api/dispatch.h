@@ -22,6 +22,9 @@ void dispatch_audit_refusal(Service *service, const Caller *caller, const Method
 /* Tests whether the caller may see the VM. Reads no credentials from the host. */
 bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm);
 
+/* Tests whether the caller is an operator, registered the VM, or may share objects for it. */
+bool caller_uses_vm(const Caller *caller, const VirtualMachine *vm);
+
 /* Tests whether the caller is the agent's process, or a process of the agent's user. */
 bool caller_matches_agent(const Caller *caller, const Agent *agent);
 

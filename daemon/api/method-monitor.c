@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/api/encode.h"
+#include "daemon/api/limit-report.h"
 #include "daemon/api/methods.h"
 #include "daemon/api/metrics.h"
 #include "proto/version.h"
@@ -14,76 +15,6 @@ static uint64_t visible_use(const Request *request, LimitKind kind)
 	const Payer payer = payer_of(request->caller);
 
 	return payer.is_operator ? accounts->used[kind] : accounts_used(accounts, &payer, kind);
-}
-
-static void write_limit(Writer *reply, const char *name, uint64_t maximum, uint64_t used)
-{
-	writer_object_begin(reply);
-	writer_key(reply, "name");
-	writer_string(reply, name);
-	writer_key(reply, "maximum");
-	writer_unsigned(reply, maximum);
-	writer_key(reply, "used");
-	writer_unsigned(reply, used);
-	writer_object_end(reply);
-}
-
-/* For each limit on one GPU process, the use of the process that uses most. */
-typedef struct MostOfOneProcess {
-	uint64_t of[LIMIT_MAX];
-} MostOfOneProcess;
-
-/* Raises *most to the process's use. */
-static void count_process(const GpuProcess *gpu_process, MostOfOneProcess *most)
-{
-	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
-		uint64_t count = address_space_count(&gpu_process->space, kind);
-
-		if (count > most->of[kind])
-			most->of[kind] = count;
-	}
-}
-
-/* Looks at all GPU processes for operators, and at the calling process's own for others. */
-static MostOfOneProcess find_most_of_one_process(const Request *request)
-{
-	Broker *broker = request->service->broker;
-	MostOfOneProcess most = { 0 };
-	const Process *process = process_find(broker, request->caller->process);
-	const GpuProcess *gpu_process;
-	const Entity *entity = NULL;
-
-	if (request->caller->is_operator)
-		entity = entity_after(broker, ENTITY_GPU_PROCESS, 0);
-	else if (process)
-		LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
-			count_process(gpu_process, &most);
-	for (; entity; entity = entity_next(entity))
-		count_process(container_of(entity, GpuProcess, entity), &most);
-	return most;
-}
-
-static void write_limits(Request *request)
-{
-	Writer *reply = request->reply;
-	Accounts *accounts = &request->service->broker->accounts;
-	const MostOfOneProcess most = find_most_of_one_process(request);
-	const Payer payer = payer_of(request->caller);
-
-	writer_key(reply, "limits");
-	writer_array_begin(reply);
-	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
-		write_limit(reply, limit_name(kind, true),
-			    limits_per_uid(&accounts->limits, &payer, kind),
-			    accounts_used(accounts, &payer, kind));
-		if (request->caller->is_operator)
-			write_limit(reply, limit_name(kind, false),
-				    accounts->limits.host_wide[kind], accounts->used[kind]);
-		if (limit_entity_name(kind))
-			write_limit(reply, limit_entity_name(kind),
-				    accounts->limits.per_entity[kind], most.of[kind]);
-	}
-	writer_array_end(reply);
 }
 
 static void write_remark(Writer *reply, const char *subject, const char *message)
@@ -139,7 +70,7 @@ NTSTATUS method_get_status(Request *request)
 	writer_unsigned(reply, request->caller->is_operator ? statistics->restored : 0);
 	writer_key(reply, "dropped");
 	writer_unsigned(reply, request->caller->is_operator ? statistics->dropped : 0);
-	write_limits(request);
+	limit_report_write(request);
 	write_remarks(request);
 	return STATUS_SUCCESS;
 }

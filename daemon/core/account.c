@@ -111,6 +111,11 @@ uint64_t limits_per_uid(const Limits *limits, const Payer *payer, LimitKind kind
 	return limits->per_uid[kind] > minimum ? limits->per_uid[kind] : minimum;
 }
 
+uint64_t limit_maximum_for_others(const Limits *limits, LimitKind kind)
+{
+	return limits->host_wide[kind] - operator_reserve(limits, kind);
+}
+
 NTSTATUS limits_check(const Limits *limits, Failure *failure)
 {
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
@@ -152,7 +157,8 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, c
 	uint64_t used = account ? account->used[kind] : 0;
 	uint64_t per_uid = limits_per_uid(&accounts->limits, payer, kind);
 	uint64_t host_wide = accounts->limits.host_wide[kind];
-	uint64_t reserve = operator_reserve(&accounts->limits, kind);
+	uint64_t for_others = limit_maximum_for_others(&accounts->limits, kind);
+	uint64_t reserve = host_wide - for_others;
 
 	if (accounts->is_restoring)
 		return STATUS_SUCCESS;
@@ -160,7 +166,7 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, c
 		return quota_exceeded(failure, "your user", limit_name(kind, true), "release some",
 				      per_uid, used);
 	if (!payer->is_operator)
-		host_wide -= reserve;
+		host_wide = for_others;
 	else if (more <= reserve && accounts->used_by_operators[kind] <= reserve - more)
 		return STATUS_SUCCESS;
 	else if (kind == LIMIT_CONNECTIONS && used + more <= LIMIT_OPERATOR_CONNECTIONS)
@@ -305,6 +311,19 @@ uint64_t accounts_used(Accounts *accounts, const Payer *payer, LimitKind kind)
 	const Account *account = account_find(accounts, payer);
 
 	return account ? account->used[kind] : 0;
+}
+
+void accounts_find_fullest(const Accounts *accounts, const Account *ret_fullest[LIMIT_MAX])
+{
+	Account *account;
+
+	for (int kind = 0; kind < LIMIT_MAX; kind++)
+		ret_fullest[kind] = NULL;
+	RB_FOREACH (account, AccountTree, (AccountTree *)&accounts->tree)
+		for (int kind = 0; kind < LIMIT_MAX; kind++)
+			if (account->used[kind] >
+			    (ret_fullest[kind] ? ret_fullest[kind]->used[kind] : 0))
+				ret_fullest[kind] = account;
 }
 
 void accounts_check(const Accounts *accounts)

@@ -141,6 +141,15 @@ NTSTATUS limits_check(const Limits *limits, Failure *failure);
 /* Returns the number of units of kind that are charged to the payer. */
 uint64_t accounts_used(Accounts *accounts, const Payer *payer, LimitKind kind);
 
+/*
+ * Stores the account that uses most of each kind, or NULL if nobody uses any. The accounts belong
+ * to accounts.
+ */
+void accounts_find_fullest(const Accounts *accounts, const Account *ret_fullest[LIMIT_MAX]);
+
+/* Returns the part of the total that is not reserved for operators. */
+uint64_t limit_maximum_for_others(const Limits *limits, LimitKind kind);
+
 /* Asserts that the totals are the sums of the accounts, and that no account is empty. */
 void accounts_check(const Accounts *accounts);
 

@@ -69,7 +69,7 @@ NTSTATUS failure_closes_under_way(Failure *failure)
 	failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota",
 		    "too many of your user's file descriptors are still being closed; wait before "
 		    "you send more");
-	failure->limit = "closesUnderWay";
+	failure->limit = LIMIT_NAME_CLOSES;
 	failure->maximum = LIMIT_CLOSES_UNDER_WAY;
 	failure->used = LIMIT_CLOSES_UNDER_WAY;
 	return failure->status;

@@ -213,6 +213,12 @@ typedef struct Host {
 	 */
 	bool (*reload_configuration)(void *self, char *ret_mistake, size_t size);
 
+	/*
+	 * Returns the number of child processes that close fds of the payer. If payer is NULL,
+	 * returns that of the payer with the most, and stores its uid in *ret_uid.
+	 */
+	uint64_t (*count_closes)(void *self, const Payer *payer, uid_t *ret_uid);
+
 	/* Reports a change after it was made. */
 	void (*event)(void *self, const Event *event);
 

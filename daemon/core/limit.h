@@ -48,6 +48,11 @@ const char *limit_name(LimitKind kind, bool per_uid);
  */
 const char *limit_entity_name(LimitKind kind);
 
+/* Names of limits that the configuration cannot change. */
+#define LIMIT_NAME_MACHINE_VIRTUAL_GPUS "virtualGpusPerMachine"
+#define LIMIT_NAME_ADAPTER_VIRTUAL_GPUS "maxVirtualGpus" /* what its driver declared */
+#define LIMIT_NAME_CLOSES               "closesUnderWay"
+
 /* The highest value that the configuration may set for a limit. */
 #define LIMIT_VALUE_MAX 1000000
 

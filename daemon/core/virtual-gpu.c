@@ -4,8 +4,7 @@
 #include "daemon/core/broker.h"
 
 /* Checks that the VM and the adapter can have another vGPU. */
-static NTSTATUS check_room(Broker *broker, const Payer *payer, const VirtualMachine *vm,
-			   const Adapter *adapter, Failure *failure)
+static NTSTATUS check_room(const VirtualMachine *vm, const Adapter *adapter, Failure *failure)
 {
 	bool vm_is_full = vm->virtual_gpu_count >= LIMIT_VIRTUAL_GPUS_OF_MACHINE;
 
@@ -15,9 +14,10 @@ static NTSTATUS check_room(Broker *broker, const Payer *payer, const VirtualMach
 		    vm_is_full ? "this VM has the maximum number of virtual GPUs; remove one first"
 			       : "this adapter has no free virtual GPU; remove one first, or name "
 				 "another adapter");
-	failure->limit = vm_is_full ? "virtualGpusPerMachine" : "maxVirtualGpus";
+	failure->limit =
+		vm_is_full ? LIMIT_NAME_MACHINE_VIRTUAL_GPUS : LIMIT_NAME_ADAPTER_VIRTUAL_GPUS;
 	failure->maximum = vm_is_full ? LIMIT_VIRTUAL_GPUS_OF_MACHINE : adapter->max_virtual_gpus;
-	failure->used = accounts_used(&broker->accounts, payer, LIMIT_VIRTUAL_GPUS);
+	failure->used = vm_is_full ? vm->virtual_gpu_count : adapter->virtual_gpus;
 	return failure->status;
 }
 
@@ -26,7 +26,7 @@ NTSTATUS virtual_gpu_prepare(Broker *broker, const Caller *caller, VirtualMachin
 			     Failure *failure)
 {
 	const Payer payer = payer_of(caller);
-	NTSTATUS status = check_room(broker, &payer, vm, adapter, failure);
+	NTSTATUS status = check_room(vm, adapter, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;

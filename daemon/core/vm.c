@@ -40,6 +40,20 @@ VirtualMachine *vm_find_by_agent_user(Broker *broker, uid_t uid)
 	return vm && vm->agent.uid == uid ? vm : NULL;
 }
 
+uint64_t vm_limited_use(const VirtualMachine *vm, LimitKind kind)
+{
+	if (!vm)
+		return 0;
+	switch (kind) {
+	case LIMIT_OBJECTS:
+		return vm->object_count;
+	case LIMIT_OBJECT_MEBIBYTES:
+		return vm->object_mebibytes;
+	default:
+		return 0;
+	}
+}
+
 VirtualMachine *vm_after(Broker *broker, uint64_t serial)
 {
 	return entity_container(entity_after(broker, ENTITY_VIRTUAL_MACHINE, serial),

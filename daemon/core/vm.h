@@ -201,6 +201,9 @@ bool vm_is_listed(Broker *broker, const VirtualMachine *vm);
 /* Returns the first VM whose serial is above the cursor, or NULL at the end. */
 VirtualMachine *vm_after(Broker *broker, uint64_t serial);
 
+/* Returns the VM's use of a limit per VM, or 0 if vm is NULL or kind has no such limit. */
+uint64_t vm_limited_use(const VirtualMachine *vm, LimitKind kind);
+
 /* Ends the VM with its registrations, objects, GPU processes and vGPUs. */
 void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason);
 

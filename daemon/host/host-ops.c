@@ -249,6 +249,23 @@ static bool host_ops_reload_configuration(void *self, char *ret_mistake, size_t 
 	return configure_reload(self, ret_mistake, size);
 }
 
+static uint64_t host_ops_count_closes(void *self, const Payer *payer, uid_t *ret_uid)
+{
+	Server *server = self;
+	uint64_t most = 0;
+
+	for (PeerUser *user = peer_users_first(&server->users); user; user = peer_user_next(user)) {
+		const Payer other = { .uid = user->uid, .is_operator = user->is_operator };
+
+		if ((payer && payer_compare(payer, &other) != 0) || user->closes_under_way <= most)
+			continue;
+		most = user->closes_under_way;
+		if (ret_uid)
+			*ret_uid = user->uid;
+	}
+	return most;
+}
+
 static void host_ops_event(void *self, const Event *event)
 {
 	Server *server = self;
@@ -300,6 +317,7 @@ void host_ops_init(Host *host, Server *server)
 		.restoring = host_ops_restoring,
 		.stop_persisting = host_ops_stop_persisting,
 		.reload_configuration = host_ops_reload_configuration,
+		.count_closes = host_ops_count_closes,
 		.event = host_ops_event,
 		.audit = host_ops_audit,
 	};

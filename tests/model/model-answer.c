@@ -144,23 +144,20 @@ static void revoke(Model *model, const ModelRequest *request, ModelMachine *mach
 }
 
 /* A VM has at most LIMIT_VIRTUAL_GPUS_OF_MACHINE virtual GPUs, even if operators assign them. */
-static bool machine_may_have_more(Model *model, const ModelRequest *request,
-				  const ModelMachine *machine, ModelAnswer *answer)
+static bool machine_may_have_more(Model *model, const ModelMachine *machine, ModelAnswer *answer)
 {
 	ModelVirtualGpu *virtual_gpu;
-	const Payer payer = payer_of(request->caller);
-	uint64_t of_machine = 0, own = 0;
+	uint64_t of_machine = 0;
 
 	MODEL_EACH(model, virtual_gpu, virtual_gpus)
 	{
 		of_machine += virtual_gpu->machine == machine->serial;
-		own += model_is_same_payer(&virtual_gpu->payer, &payer);
 	}
 	if (of_machine < LIMIT_VIRTUAL_GPUS_OF_MACHINE)
 		return true;
 	answer->status = STATUS_QUOTA_EXCEEDED;
 	answer->limit = "virtualGpusPerMachine";
-	answer->used = own;
+	answer->used = of_machine;
 	return false;
 }
 
@@ -173,7 +170,7 @@ static void assign(Model *model, const ModelRequest *request, ModelMachine *mach
 		refuse(answer, STATUS_INVALID_HANDLE);
 		return;
 	}
-	if (!machine_may_have_more(model, request, machine, answer) ||
+	if (!machine_may_have_more(model, machine, answer) ||
 	    !model_check_limit(model, request->caller, LIMIT_VIRTUAL_GPUS, answer))
 		return;
 	ModelVirtualGpu *virtual_gpu = MODEL_ADD(model, virtual_gpus);

@@ -364,6 +364,15 @@ static bool fake_reload_configuration(void *self, char *ret_mistake, size_t size
 	return !fake_host->mistake;
 }
 
+static uint64_t fake_count_closes(void *self, const Payer *payer, uid_t *ret_uid)
+{
+	const FakeHost *fake_host = self;
+
+	if (ret_uid)
+		*ret_uid = fake_host->closer.uid;
+	return !payer || payer_compare(payer, &fake_host->closer) == 0 ? fake_host->closes : 0;
+}
+
 static void fake_audit(void *self, const AuditRecord *record)
 {
 	FakeHost *fake_host = self;
@@ -415,6 +424,7 @@ FakeHost *fake_host_new_with(const Limits *limits)
 		.event = fake_event,
 		.audit = fake_audit,
 		.reload_configuration = fake_reload_configuration,
+		.count_closes = fake_count_closes,
 	};
 	fake_host_init_store(fake_host);
 	fake_host->service = (Service){

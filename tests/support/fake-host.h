@@ -154,6 +154,8 @@ typedef struct FakeHost {
 	bool refuse_fdstore_add;
 	bool exhaust_find;
 	bool exhaust_fdstore_find;
+	Payer closer;        /* the only payer whose fds are being closed */
+	uint64_t closes;     /* number of child processes that do that */
 	const char *mistake; /* error of the next reload of the configuration, or NULL */
 
 	/* Called, unless NULL, before (true) and after (false) each run of daemon code. */

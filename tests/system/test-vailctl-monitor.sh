@@ -38,6 +38,26 @@ check_reports() {
     "operators" "$SAID"
 }
 
+check_full_limit() {
+  local assign
+
+  assign=$(call io.vaild.Machine.AssignVirtualGpu "{\"virtualMachineGuid\":\"$GUID\"}")
+  # shellcheck disable=SC2046 # one word for each request
+  ask root $(yes "$assign" | head -n 64) >"$PRIVATE/assigned"
+  expect_match "a VM with 64 vGPUs gets no other" STATUS_QUOTA_EXCEEDED \
+    "$(tail -n 1 "$PRIVATE/assigned")"
+  expect_vailctl root 0 "limits succeeds for a full limit" limits
+  expect_match "limits shows which VM has reached its limit" \
+    "virtualGpusPerMachine +64 +64 +virtual machine $GUID" "$SAID"
+  expect_match "limits shows an operator which user has the most connections" \
+    "connectionsPerUid +[0-9]+ +512 +uid 0" "$SAID"
+  expect_vailctl root 0 "status succeeds for a full limit" status
+  expect_match "status warns of a full limit" \
+    "Limit: +virtualGpusPerMachine: 64 of 64 used \(virtual machine $GUID\)" "$SAID"
+  expect_vailctl vail-alice 0 "status succeeds for an ordinary user" status
+  expect_equal "status warns nobody else" 0 "$(grep -c Limit: <<<"$SAID")"
+}
+
 check_reload() {
   expect_vailctl root 0 "reload succeeds for an operator" reload
   echo '{ "limits": { "watchesPerUid": "many" } }' >"$CONFIG/vaild.json"
@@ -131,6 +151,7 @@ check_waiting() {
 start_daemon
 ready_vm "$GUID" "$ALICE_CLIENT"
 check_reports
+check_full_limit
 check_reload
 check_watch
 check_waiting

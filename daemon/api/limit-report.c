@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/api/limit-report.h"
+
+#include "daemon/api/dispatch.h"
+#include "daemon/api/encode.h"
+
+/* One element of the array. */
+typedef struct LimitReport {
+	const char *name;
+	uint64_t maximum;
+	uint64_t maximum_for_others; /* less than maximum if operators have a reserve */
+	uint64_t used;
+	uint64_t highest;     /* use of fullest */
+	const Payer *fullest; /* the payer with the highest use; NULL if it is not reported */
+	const VirtualMachine *virtual_machine; /* whose use it is; NULL if it is of none */
+	const GpuProcess *gpu_process;
+	const Adapter *adapter;
+} LimitReport;
+
+static void write_limit(Writer *reply, const LimitReport *limit)
+{
+	writer_object_begin(reply);
+	writer_key(reply, "name");
+	writer_string(reply, limit->name);
+	writer_key(reply, "maximum");
+	writer_unsigned(reply, limit->maximum);
+	writer_key(reply, "used");
+	writer_unsigned(reply, limit->used);
+	if (limit->maximum_for_others < limit->maximum) {
+		writer_key(reply, "maximumForOthers");
+		writer_unsigned(reply, limit->maximum_for_others);
+	}
+	if (limit->fullest) {
+		writer_key(reply, "highest");
+		writer_unsigned(reply, limit->highest);
+		writer_key(reply, "uid");
+		writer_unsigned(reply, limit->fullest->uid);
+	}
+	if (limit->virtual_machine) {
+		writer_key(reply, "virtualMachineGuid");
+		writer_guid(reply, &limit->virtual_machine->guid);
+	}
+	if (limit->gpu_process) {
+		writer_key(reply, "gpuProcess");
+		writer_handle(reply, &limit->gpu_process->handle_entry.handle);
+	}
+	if (limit->adapter) {
+		writer_key(reply, "adapter");
+		writer_handle(reply, &limit->adapter->handle_entry.handle);
+	}
+	writer_object_end(reply);
+}
+
+/* ---- The entities with the highest use ---- */
+
+/* The GPU process or VM that uses most of each limit on one of them. */
+typedef struct Fullest {
+	const GpuProcess *gpu_processes[LIMIT_MAX];
+	const VirtualMachine *machines[LIMIT_MAX];
+	const VirtualMachine *of_virtual_gpus;
+} Fullest;
+
+static uint64_t use_of_process(const GpuProcess *gpu_process, LimitKind kind)
+{
+	return gpu_process ? address_space_count(&gpu_process->space, kind) : 0;
+}
+
+static uint64_t virtual_gpus_of(const VirtualMachine *vm)
+{
+	return vm ? vm->virtual_gpu_count : 0;
+}
+
+static void look_at_process(Fullest *fullest, const GpuProcess *gpu_process)
+{
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
+		if (use_of_process(gpu_process, kind) >
+		    use_of_process(fullest->gpu_processes[kind], kind))
+			fullest->gpu_processes[kind] = gpu_process;
+}
+
+static void look_at_machine(Fullest *fullest, const VirtualMachine *vm)
+{
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
+		if (vm_limited_use(vm, kind) > vm_limited_use(fullest->machines[kind], kind))
+			fullest->machines[kind] = vm;
+	if (virtual_gpus_of(vm) > virtual_gpus_of(fullest->of_virtual_gpus))
+		fullest->of_virtual_gpus = vm;
+}
+
+/* Looks at all GPU processes for operators, and at the calling process's own for others. */
+static void look_at_processes(const Request *request, Fullest *fullest)
+{
+	Broker *broker = request->service->broker;
+	const Process *process = process_find(broker, request->caller->process);
+	const GpuProcess *gpu_process;
+	const Entity *entity = NULL;
+
+	if (request->caller->is_operator)
+		entity = entity_after(broker, ENTITY_GPU_PROCESS, 0);
+	else if (process)
+		LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
+			look_at_process(fullest, gpu_process);
+	for (; entity; entity = entity_next(entity))
+		look_at_process(fullest, container_of(entity, GpuProcess, entity));
+}
+
+/* Looks at the VMs that the caller administers or shares objects for. */
+static void look_at_machines(const Request *request, Fullest *fullest)
+{
+	Broker *broker = request->service->broker;
+	const Caller *caller = request->caller;
+	const Payer payer = payer_of(caller);
+	const Entity *entity = entity_after(broker, ENTITY_VIRTUAL_MACHINE, 0);
+
+	/* Saves strangers the walk. */
+	if (!caller->is_operator && !caller_may_share(request->service, caller) &&
+	    accounts_used(&broker->accounts, &payer, LIMIT_VIRTUAL_MACHINES) == 0)
+		return;
+	for (; entity; entity = entity_next(entity)) {
+		const VirtualMachine *vm = container_of(entity, VirtualMachine, entity);
+
+		if (caller_uses_vm(caller, vm))
+			look_at_machine(fullest, vm);
+	}
+}
+
+static Fullest find_fullest(const Request *request)
+{
+	Fullest fullest = { 0 };
+
+	look_at_processes(request, &fullest);
+	look_at_machines(request, &fullest);
+	return fullest;
+}
+
+/* ---- The limits ---- */
+
+static void write_limit_per_uid(Request *request, LimitKind kind, const Account *fullest)
+{
+	Accounts *accounts = &request->service->broker->accounts;
+	const Payer payer = payer_of(request->caller);
+	LimitReport limit = {
+		.name = limit_name(kind, true),
+		.maximum = limits_per_uid(&accounts->limits, &payer, kind),
+		.maximum_for_others = UINT64_MAX,
+		.used = accounts_used(accounts, &payer, kind),
+	};
+
+	if (fullest) {
+		limit.highest = fullest->used[kind];
+		limit.fullest = &fullest->payer;
+	}
+	write_limit(request->reply, &limit);
+}
+
+static void write_total(Request *request, LimitKind kind)
+{
+	const Accounts *accounts = &request->service->broker->accounts;
+
+	if (request->caller->is_operator)
+		write_limit(request->reply, &(LimitReport){
+						    .name = limit_name(kind, false),
+						    .maximum = accounts->limits.host_wide[kind],
+						    .maximum_for_others = limit_maximum_for_others(
+							    &accounts->limits, kind),
+						    .used = accounts->used[kind],
+					    });
+}
+
+static void write_limit_of_entity(Request *request, LimitKind kind, const Fullest *fullest)
+{
+	const GpuProcess *gpu_process = fullest->gpu_processes[kind];
+	const VirtualMachine *vm = fullest->machines[kind];
+	LimitReport limit = {
+		.name = limit_entity_name(kind),
+		.maximum = request->service->broker->accounts.limits.per_entity[kind],
+		.maximum_for_others = UINT64_MAX,
+		.used = use_of_process(gpu_process, kind) + vm_limited_use(vm, kind),
+		.virtual_machine = vm,
+		.gpu_process = gpu_process,
+	};
+
+	if (limit.name)
+		write_limit(request->reply, &limit);
+}
+
+/* Writes the limit of the adapter with the fewest vGPUs left. */
+static void write_limit_of_adapter(Request *request)
+{
+	const Entity *entity = entity_after(request->service->broker, ENTITY_ADAPTER, 0);
+	const Adapter *fullest = NULL;
+
+	for (; entity; entity = entity_next(entity)) {
+		const Adapter *adapter = container_of(entity, Adapter, entity);
+		uint64_t left = adapter->max_virtual_gpus - adapter->virtual_gpus;
+
+		if (adapter->max_virtual_gpus > 0 &&
+		    (!fullest || left < fullest->max_virtual_gpus - fullest->virtual_gpus))
+			fullest = adapter;
+	}
+	if (fullest)
+		write_limit(request->reply, &(LimitReport){ .name = LIMIT_NAME_ADAPTER_VIRTUAL_GPUS,
+							    .maximum = fullest->max_virtual_gpus,
+							    .maximum_for_others = UINT64_MAX,
+							    .used = fullest->virtual_gpus,
+							    .adapter = fullest });
+}
+
+static void write_closes(Request *request)
+{
+	const Host *host = request->service->host;
+	Payer payer = payer_of(request->caller);
+	LimitReport limit = {
+		.name = LIMIT_NAME_CLOSES,
+		.maximum = LIMIT_CLOSES_UNDER_WAY,
+		.maximum_for_others = UINT64_MAX,
+		.used = host->count_closes(host->self, &payer, NULL),
+	};
+
+	if (request->caller->is_operator)
+		limit.highest = host->count_closes(host->self, NULL, &payer.uid);
+	if (limit.highest > 0)
+		limit.fullest = &payer;
+	write_limit(request->reply, &limit);
+}
+
+static void write_limit_of_machine(Request *request, const VirtualMachine *fullest)
+{
+	write_limit(request->reply, &(LimitReport){
+					    .name = LIMIT_NAME_MACHINE_VIRTUAL_GPUS,
+					    .maximum = LIMIT_VIRTUAL_GPUS_OF_MACHINE,
+					    .maximum_for_others = UINT64_MAX,
+					    .used = virtual_gpus_of(fullest),
+					    .virtual_machine = fullest,
+				    });
+}
+
+void limit_report_write(Request *request)
+{
+	Writer *reply = request->reply;
+	const Fullest fullest = find_fullest(request);
+	const Account *accounts[LIMIT_MAX] = { NULL };
+
+	if (request->caller->is_operator)
+		accounts_find_fullest(&request->service->broker->accounts, accounts);
+	writer_key(reply, "limits");
+	writer_array_begin(reply);
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
+		write_limit_per_uid(request, kind, accounts[kind]);
+		write_total(request, kind);
+		write_limit_of_entity(request, kind, &fullest);
+	}
+	write_limit_of_machine(request, fullest.of_virtual_gpus);
+	write_limit_of_adapter(request);
+	write_closes(request);
+	writer_array_end(reply);
+}
