@@ -428,6 +428,14 @@ typedef struct VailEvent {
 	/* The changed areas of UPDATED; a count of 0 means the whole object. */
 	const struct VailRectangle *damage;
 	size_t damage_count;
+
+	/*
+	 * The members of the VM that are different after VIRTUAL_MACHINE_CHANGED, by their names in
+	 * the interface io.vaild.Machine: "name", "displayClients", "agent" and others. A count of
+	 * 0 means that vaild does not say.
+	 */
+	const char *const *changed;
+	size_t changed_count;
 } VailEvent;
 
 /*

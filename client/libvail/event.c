@@ -30,6 +30,26 @@ static bool read_object(EventReading *reading, const JsonValue *value)
 	return true;
 }
 
+/* Decodes the names of what changed. Returns false if out of memory. */
+static bool read_changed(EventReading *reading, const JsonValue *names)
+{
+	size_t count = json_array_size(names);
+
+	if (count == 0)
+		return true;
+	reading->changed = calloc(count, sizeof(*reading->changed));
+	if (!reading->changed)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const char *name = json_string(json_array_at(names, i));
+
+		if (name)
+			reading->changed[reading->event.changed_count++] = name;
+	}
+	reading->event.changed = reading->changed;
+	return true;
+}
+
 bool event_reading_init(EventReading *reading, const JsonValue *value, const char *json)
 {
 	const JsonValue *registration = json_member(value, "registration");
@@ -54,11 +74,12 @@ bool event_reading_init(EventReading *reading, const JsonValue *value, const cha
 	if (status)
 		status_from_name(status, &event.status);
 	*reading = (EventReading){ .event = event };
-	return read_object(reading, value);
+	return read_object(reading, value) && read_changed(reading, json_member(value, "changed"));
 }
 
 void event_reading_deinit(EventReading *reading)
 {
 	object_reading_deinit(&reading->object);
 	free(reading->damage);
+	free(reading->changed);
 }

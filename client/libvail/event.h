@@ -13,6 +13,7 @@ typedef struct EventReading {
 	VailEvent event;
 	ObjectReading object;
 	VailRectangle *damage;
+	const char **changed;
 } EventReading;
 
 /* Returns VAIL_EVENT_UNKNOWN for a kind that this library does not know. */

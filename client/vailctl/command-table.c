@@ -215,9 +215,10 @@ int command_check_usage(const Command *command, const Options *options, size_t a
 		return usage_error("%s has too many arguments: vailctl %s%s%s", name, name,
 				   *command->arguments ? " " : "", command->arguments);
 	if (options->run && !command->runs_program)
-		return usage_error("%s takes no command after --; leave it out, or run a registered "
-				   "command with: vailctl exec GUID -- COMMAND",
-				   name);
+		return usage_error(
+			"%s takes no command after --; leave it out, or run a registered "
+			"command with: vailctl exec GUID -- COMMAND",
+			name);
 	return EXIT_DONE;
 }
 

@@ -76,6 +76,12 @@ static void print_object(const VailEvent *event)
 		printf(" and %zu more", event->damage_count - RECTANGLES_SHOWN);
 }
 
+static void print_changed(const VailEvent *event)
+{
+	for (size_t i = 0; i < event->changed_count; i++)
+		print_word(i == 0 ? " changed " : ", ", event->changed[i]);
+}
+
 static void print_event(const WatchRun *watch, const VailEvent *event)
 {
 	const char *name = vail_event_name(event->kind);
@@ -98,6 +104,7 @@ static void print_event(const WatchRun *watch, const VailEvent *event)
 		print_word(" context ", event->graphics_context);
 	}
 	print_object(event);
+	print_changed(event);
 	print_word(" reason ", event->reason);
 	if (event->status != STATUS_SUCCESS)
 		print_word(" ", vail_status_name(event->status));

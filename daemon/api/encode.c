@@ -139,6 +139,20 @@ static void encode_event_gpu_process(Writer *writer, const Event *event)
 	}
 }
 
+static void encode_event_vm(Writer *writer, const Event *event)
+{
+	if (event->kind == EVENT_VIRTUAL_MACHINE_CHANGED) {
+		writer_key(writer, "changed");
+		writer_array_begin(writer);
+		for (VmPart part = 0; part < VM_PART_MAX; part++)
+			if (event->changed_parts & VM_PART_BIT(part))
+				writer_string(writer, vm_part_name(part));
+		writer_array_end(writer);
+	}
+	writer_key(writer, "since");
+	writer_seconds(writer, container_of(event->entity, VirtualMachine, entity)->since);
+}
+
 static void encode_event_entity(Writer *writer, const Event *event, PidNamespace reader)
 {
 	const VirtualGpu *virtual_gpu;
@@ -174,8 +188,7 @@ static void encode_event_entity(Writer *writer, const Event *event, PidNamespace
 		encode_event_object(writer, event, reader);
 		return;
 	case ENTITY_VIRTUAL_MACHINE:
-		writer_key(writer, "since");
-		writer_seconds(writer, container_of(event->entity, VirtualMachine, entity)->since);
+		encode_event_vm(writer, event);
 		return;
 	case ENTITY_MAX:
 		return;

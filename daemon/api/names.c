@@ -79,6 +79,18 @@ const char *memory_kind_name(FdKind kind)
 
 /* ---- Names that only the daemon has ---- */
 
+const char *vm_part_name(VmPart part)
+{
+	static const char *const names[] = {
+		[VM_PART_NAME] = "name",
+		[VM_PART_DISPLAY_CLIENTS] = "displayClients",
+		[VM_PART_AGENT] = "agent",
+	};
+	_Static_assert(ARRAY_SIZE(names) == VM_PART_MAX, "each part has a name");
+
+	return names[part];
+}
+
 const char *adapter_source_name(AdapterSource source)
 {
 	static const char *const names[] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/core/vm.h"
 
@@ -12,6 +13,25 @@ void display_clients_deinit(DisplayClients *clients)
 	}
 	free(clients->items);
 	*clients = DISPLAY_CLIENTS_INIT;
+}
+
+static bool display_client_is_same(const DisplayClient *a, const DisplayClient *b)
+{
+	if (!a->user != !b->user)
+		return false;
+	if (a->user)
+		return strcmp(a->user, b->user) == 0 && a->uid == b->uid;
+	return a->pid == b->pid &&
+	       credentials_compare(&a->credentials, &b->credentials) == DIFFERENCE_NONE;
+}
+
+bool display_clients_are_same(const DisplayClients *a, const DisplayClients *b)
+{
+	bool is_same = a->count == b->count && a->are_explicit == b->are_explicit;
+
+	for (size_t i = 0; is_same && i < a->count; i++)
+		is_same = display_client_is_same(&a->items[i], &b->items[i]);
+	return is_same;
 }
 
 static Difference display_client_compare_connection(const DisplayClient *client,

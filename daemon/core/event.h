@@ -63,6 +63,16 @@ typedef enum EventKind {
 	EVENT_MAX,
 } EventKind;
 
+/* The parts of a VM that can change while it runs, except for those with events of their own. */
+typedef enum VmPart {
+	VM_PART_NAME,
+	VM_PART_DISPLAY_CLIENTS,
+	VM_PART_AGENT,
+	VM_PART_MAX,
+} VmPart;
+
+#define VM_PART_BIT(part) (1u << (part))
+
 typedef struct Agent Agent;
 
 /* An area of a resource, in pixels. */
@@ -85,6 +95,7 @@ typedef struct Event {
 	uid_t uid;                   /* the user of that process, else 0 */
 	const Agent *former_agent;   /* the agent that the VM has lost, else NULL */
 	bool changes_sharers;        /* the VM got or lost a VMM or an agent */
+	unsigned int changed_parts;  /* of the VM, as VM_PART_BIT(), for ..._MACHINE_CHANGED */
 	EndReason reason;            /* for events that end an entity */
 	const ObjectHolder *holder;  /* the holder that opened or released the object, else NULL */
 	const Rectangle *damage;     /* for EVENT_UPDATED: the areas that changed */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/core/broker.h"
 
@@ -243,13 +244,17 @@ void vm_update_discard(Broker *broker, VmUpdate *update)
 	process_release(broker, update->agent_process);
 }
 
-/* Reports a change. former_agent is the agent that the VM has lost, or NULL. */
-static void vm_changed(Broker *broker, VirtualMachine *vm, bool changes_sharers,
+/*
+ * Reports a change of the parts, which are VM_PART_BIT(). former_agent is the agent that the VM has
+ * lost, or NULL.
+ */
+static void vm_changed(Broker *broker, VirtualMachine *vm, unsigned int parts,
 		       const Agent *former_agent)
 {
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_CHANGED, END_REQUESTED);
 
-	event.changes_sharers = changes_sharers;
+	event.changed_parts = parts;
+	event.changes_sharers = parts & VM_PART_BIT(VM_PART_AGENT);
 	event.former_agent = former_agent;
 	broker_event(broker, &event);
 }
@@ -258,7 +263,7 @@ void vm_agent_exited(Broker *broker, VirtualMachine *vm)
 {
 	Agent agent = vm_take_agent(vm);
 
-	vm_changed(broker, vm, true, &agent);
+	vm_changed(broker, vm, VM_PART_BIT(VM_PART_AGENT), &agent);
 	agent_release(broker, &agent);
 }
 
@@ -275,10 +280,43 @@ static void vm_end_unmatched(Broker *broker, VirtualMachine *vm)
 	}
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool keeps_agent(const VmUpdate *update)
+{
+	const VmSettings *settings = update->settings;
+	const Agent *agent = &update->vm->agent;
+
+	return update->vm->has_agent && is_same_text(agent->user, settings->agent_user) &&
+	       agent->process == update->agent_process &&
+	       (!agent->user || agent->uid == settings->agent_uid);
+}
+
+/* Returns the parts of the VM that the update changes, as VM_PART_BIT(). */
+static unsigned int changed_parts(const VmUpdate *update)
+{
+	const VirtualMachine *vm = update->vm;
+	const VmSettings *settings = update->settings;
+	unsigned int parts = 0;
+
+	if (settings->name && !is_same_text(vm->name, settings->name))
+		parts |= VM_PART_BIT(VM_PART_NAME);
+	if (settings->has_agent && !keeps_agent(update))
+		parts |= VM_PART_BIT(VM_PART_AGENT);
+	if (settings->has_display_clients &&
+	    !display_clients_are_same(&vm->display_clients, &settings->display_clients))
+		parts |= VM_PART_BIT(VM_PART_DISPLAY_CLIENTS);
+	return parts;
+}
+
 void vm_update_commit(Broker *broker, VmUpdate *update)
 {
 	VirtualMachine *vm = update->vm;
 	VmSettings *settings = update->settings;
+	unsigned int parts = changed_parts(update);
 	bool had_agent = vm->has_agent;
 	Agent former_agent = { 0 };
 
@@ -298,8 +336,9 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 		settings->display_clients = DISPLAY_CLIENTS_INIT;
 	}
 	/* Watchers see the change before the registrations that it ends. */
-	vm_changed(broker, vm, settings->has_agent,
-		   had_agent && settings->has_agent ? &former_agent : NULL);
+	if (parts != 0)
+		vm_changed(broker, vm, parts,
+			   had_agent && settings->has_agent ? &former_agent : NULL);
 	if (settings->has_display_clients)
 		vm_end_unmatched(broker, vm);
 	agent_release(broker, &former_agent);

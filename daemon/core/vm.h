@@ -47,6 +47,9 @@ void display_clients_deinit(DisplayClients *clients);
  */
 bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid);
 
+/* Tests whether both lists name the same users, and processes with the same credentials. */
+bool display_clients_are_same(const DisplayClients *a, const DisplayClients *b);
+
 /* Tests whether the user uid is among the clients. */
 bool display_clients_contain_user(const DisplayClients *clients, uid_t uid);
 

@@ -321,6 +321,45 @@ Test(objects, object_events)
 	cr_assert_str_eq(vail_event_name(VAIL_EVENT_RELEASED), "released");
 }
 
+static bool take_change(struct vail *vail, NTSTATUS status, const VailEvent *event, bool continues,
+			void *context)
+{
+	size_t *counts = context;
+
+	(void)vail;
+	if (!event)
+		return false;
+	cr_assert_eq(status, STATUS_SUCCESS);
+	cr_assert_eq(event->kind, VAIL_EVENT_VIRTUAL_MACHINE_CHANGED);
+	if (event->changed_count == 2) {
+		cr_assert_str_eq(event->changed[0], "name");
+		cr_assert_str_eq(event->changed[1], "later");
+	}
+	counts[event->changed_count]++;
+	return continues;
+}
+
+/* An older vaild does not say what changed, and a later one may send other names. */
+Test(objects, changes_of_a_machine)
+{
+#define CHANGED(more)                                                                        \
+	"{\"continues\":true,\"parameters\":{\"event\":{\"kind\":\"virtualMachineChanged\"," \
+	"\"virtualMachineGuid\":\"" GUID "\"" more "}}}"
+	static const char *const events[] = {
+		CHANGED(""),
+		CHANGED(",\"changed\":[]"),
+		CHANGED(",\"changed\":[\"name\",5,\"later\"]"),
+	};
+	size_t counts[3] = { 0 };
+
+	cr_assert_eq(vail_watch(server.vail, GUID, take_change, counts), STATUS_SUCCESS);
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		fake_server_send(&server, events[i], strlen(events[i]) + 1, NULL, 0);
+	cr_assert_eq(vail_process(server.vail), STATUS_SUCCESS);
+	cr_assert_eq(counts[0], 2u);
+	cr_assert_eq(counts[2], 1u);
+}
+
 /* ---- Open objects ---- */
 
 /* Opens an object with a single plane, which has this fd. */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* The event virtualMachineChanged names what has changed. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/api/encode.h"
+#include "daemon/api/names.h"
+#include "tests/support/fake-host.h"
+
+static HostFixture fixture;
+static void (*fake_event)(void *self, const Event *event);
+static char reported[100]; /* the member "changed" of the last event; "none" without an event */
+
+static void keep_changed(void *self, const Event *event)
+{
+	Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+	const char *error;
+
+	fake_event(self, event);
+	if (event->kind != EVENT_VIRTUAL_MACHINE_CHANGED)
+		return;
+	encode_event(&writer, event);
+	JsonParser *parser = json_parser_new();
+	JsonValue *value = json_parse(parser, buffer_head(&text), buffer_size(&text), &error);
+	char *changed = json_format(json_member(value, "changed"), false);
+	snprintf(reported, sizeof(reported), "%s", changed);
+	free(changed);
+	json_free(value);
+	json_parser_free(parser);
+	buffer_deinit(&text);
+}
+
+static void set_up(void)
+{
+	fixture = host_fixture_new();
+	fake_event = fixture.fake_host->host.event;
+	fixture.fake_host->host.event = keep_changed;
+	strcpy(reported, "none");
+}
+
+static void tear_down(void)
+{
+	host_fixture_free(&fixture);
+}
+
+TestSuite(machine_changes, .init = set_up, .fini = tear_down);
+
+/* Updates the VM. Returns what the event says, or "none" if there was no event. */
+static const char *update(const char *parameters)
+{
+	strcpy(reported, "none");
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, UPDATE_MACHINE, parameters),
+			 "STATUS_SUCCESS");
+	return reported;
+}
+
+#define UPDATE(members) update("{\"virtualMachineGuid\":\"" GUID_A "\"" members "}")
+
+Test(machine_changes, each_part_is_named_if_it_is_different)
+{
+	cr_assert_str_eq(UPDATE(",\"name\":\"one\""), "[\"name\"]");
+	cr_assert_str_eq(UPDATE(",\"name\":\"one\""), "none");
+	cr_assert_str_eq(UPDATE(""), "none");
+	cr_assert_str_eq(UPDATE(",\"displayClients\":[{\"user\":\"alice\"}]"), "none");
+	cr_assert_str_eq(UPDATE(",\"displayClients\":[{\"user\":\"bob\"}]"),
+			 "[\"displayClients\"]");
+	cr_assert_str_eq(UPDATE(",\"displayClients\":[{\"user\":\"bob\"},{\"user\":\"alice\"}]"),
+			 "[\"displayClients\"]");
+	cr_assert_str_eq(UPDATE(",\"displayClients\":[{\"pid\":300}]"), "[\"displayClients\"]");
+	cr_assert_str_eq(UPDATE(",\"displayClients\":[{\"pid\":300}]"), "none");
+	cr_assert_str_eq(UPDATE(",\"agent\":{\"pid\":300}"), "[\"agent\"]");
+	cr_assert_str_eq(UPDATE(",\"agent\":{\"pid\":300}"), "none");
+	cr_assert_str_eq(UPDATE(",\"agent\":{\"pid\":400}"), "[\"agent\"]");
+	cr_assert_str_eq(UPDATE(",\"agent\":{\"user\":\"bob\"}"), "[\"agent\"]");
+	cr_assert_str_eq(UPDATE(",\"agent\":{\"user\":\"bob\"}"), "none");
+	cr_assert_str_eq(UPDATE(",\"agent\":{\"user\":\"alice\"}"), "[\"agent\"]");
+	cr_assert_str_eq(UPDATE(",\"name\":\"two\",\"agent\":{\"pid\":400},"
+				"\"displayClients\":[{\"user\":\"alice\"}]"),
+			 "[\"name\",\"displayClients\",\"agent\"]");
+	cr_assert_str_eq(UPDATE(",\"name\":\"two\",\"agent\":{\"pid\":400},"
+				"\"displayClients\":[{\"user\":\"bob\"}]"),
+			 "[\"displayClients\"]");
+}
+
+Test(machine_changes, a_process_with_other_credentials_is_another_display_client)
+{
+	UPDATE(",\"displayClients\":[{\"pid\":300}]");
+	process_set_groups(fixture.viewer, 1000, 1, (const gid_t[]){ 44 });
+	cr_assert_str_eq(UPDATE(",\"displayClients\":[{\"pid\":300}]"), "[\"displayClients\"]");
+}
+
+Test(machine_changes, the_exit_of_an_agent_is_named)
+{
+	UPDATE(",\"agent\":{\"pid\":400}");
+	strcpy(reported, "none");
+	fake_host_exit(fixture.fake_host, fixture.mallory);
+	cr_assert_str_eq(reported, "[\"agent\"]");
+}
+
+/* Otherwise clients would look for a member that does not exist. */
+Test(machine_changes, each_name_is_a_member_of_a_machine)
+{
+	UPDATE(",\"name\":\"one\",\"agent\":{\"pid\":400}");
+	call(fixture.fake_host, fixture.admin, DESCRIBE, NAMES_A);
+	const JsonValue *vm = reply_value(fixture.fake_host, "virtualMachine");
+	for (VmPart part = 0; part < VM_PART_MAX; part++)
+		cr_assert_not_null(json_member(vm, vm_part_name(part)), "%s", vm_part_name(part));
+}
