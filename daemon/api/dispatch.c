@@ -383,11 +383,14 @@ void dispatch_audit_refusal(Service *service, const Caller *caller, const Method
 			      .caller = caller,
 			      .status = failure->status,
 			      .reason = failure->reason,
+			      .message = failure->message,
 		      });
 }
 
-static void audit_request(const Request *request, NTSTATUS status, const char *reason)
+static void audit_request(const Request *request, NTSTATUS status)
 {
+	const Failure *failure = status != STATUS_SUCCESS ? &request->failure : NULL;
+
 	audit(request->service, request->method,
 	      (AuditRecord){
 		      .caller = request->caller,
@@ -395,7 +398,8 @@ static void audit_request(const Request *request, NTSTATUS status, const char *r
 			      request->names_virtual_machine ? &request->virtual_machine : NULL,
 		      .object = request->names_object ? &request->object : NULL,
 		      .status = status,
-		      .reason = reason,
+		      .reason = failure ? failure->reason : NULL,
+		      .message = failure ? failure->message : NULL,
 	      });
 }
 
@@ -408,7 +412,7 @@ NTSTATUS dispatch(Request *request, const JsonValue *parameters)
 		statistics_count(&request->service->statistics, (size_t)(request->method - methods),
 				 status);
 	if (changed || is_audited_refusal(request->method, status))
-		audit_request(request, status, changed ? NULL : request->failure.reason);
+		audit_request(request, status);
 	credentials_deinit(&request->credentials);
 	return status;
 }

@@ -16,7 +16,8 @@ struct AuditRecord {
 	const Guid *virtual_machine; /* NULL if the request names no VM */
 	const Handle *object;        /* NULL if the request names no shared object */
 	NTSTATUS status;             /* STATUS_SUCCESS if the request was allowed */
-	const char *reason;          /* one word, or NULL */
+	const char *reason;          /* one word; NULL if the request was allowed */
+	const char *message;         /* the sentence of the refusal; NULL if it was allowed */
 };
 
 #endif

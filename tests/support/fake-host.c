@@ -379,6 +379,9 @@ static void fake_audit(void *self, const AuditRecord *record)
 	FakeAuditRecord *copy =
 		&fake_host->records[fake_host->record_count++ % FAKE_HOST_AUDIT_RECORD_MAX];
 
+	/* Each denial says why, for the journal's catalog. */
+	fake_host_must(record->status == STATUS_SUCCESS ||
+		       (record->reason && *record->reason && record->message && *record->message));
 	*copy = (FakeAuditRecord){
 		.status = record->status,
 		.has_guid = record->virtual_machine != NULL,

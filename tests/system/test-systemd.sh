@@ -184,6 +184,8 @@ check_journal() {
   box kill "$VMM"
   expect "the journal has an entry of the VM's end with the reason" eventually vm_end_is_logged
   expect_equal "the message catalogue explains every message id" "" "$(unexplained_ids)"
+  expect_equal "journalctl -x shows no raw field names" "" \
+    "$(box journalctl -x -u vaild --no-pager | grep -o '@VAIL_[A-Z]*@' | sort -u)"
 }
 
 # The number of denials within one second depends on the machine, so the summary may have any count.

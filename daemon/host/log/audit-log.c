@@ -9,7 +9,7 @@
 #include "daemon/api/names.h"
 #include "daemon/core/adapter.h"
 #include "daemon/core/limit.h"
-#include "daemon/host/log/log-entry.h"
+#include "daemon/host/log/audit-entry.h"
 #include "proto/status.h"
 
 /* Number of requests denied to one uid in the current second. */
@@ -110,25 +110,6 @@ static Executable find_executable(ProcessTable *processes, const Caller *caller,
 	return executable;
 }
 
-/* Adds the fields of a process and its VM. guid may be NULL. */
-static void add_subject(LogEntry *entry, const char *guid, pid_t pid, uid_t uid)
-{
-	if (guid)
-		log_entry_add(entry, "VAIL_VM=%s", guid);
-	log_entry_add(entry, "VAIL_PID=%d", (int)pid);
-	log_entry_add(entry, "VAIL_UID=%u", uid);
-}
-
-static void add_decision(LogEntry *entry, const AuditRecord *decision, const char *executable)
-{
-	log_entry_add(entry, "VAIL_GID=%u", decision->caller->credentials.gid);
-	log_entry_add(entry, "VAIL_EXE=%s", executable);
-	log_entry_add(entry, "VAIL_METHOD=%s", decision->method);
-	log_entry_add(entry, "VAIL_STATUS=%s", status_name(decision->status));
-	if (decision->reason)
-		log_entry_add(entry, "VAIL_REASON=%s", decision->reason);
-}
-
 void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
 {
 	const Caller *caller = decision->caller;
@@ -145,12 +126,7 @@ void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
 	if (decision->object)
 		handle_format(decision->object, object);
 	Executable executable = find_executable(journal->processes, caller, denied);
-	log_entry_init(&entry, denied ? LOG_NOTICE : LOG_INFO,
-		       denied ? MESSAGE_DENIED : MESSAGE_ALLOWED);
-	add_subject(&entry, guid, caller->pid, caller->credentials.uid);
-	if (decision->object)
-		log_entry_add(&entry, "VAIL_OBJECT=%s", object);
-	add_decision(&entry, decision, executable.path);
+	audit_entry_init_decision(&entry, decision, executable.path);
 	log_entry_send(&entry, "%s %s vm=%s%s%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
 		       denied ? "denied" : "allowed", decision->method, guid ? guid : "-",
 		       decision->object ? " object=" : "", object, (int)caller->pid,
@@ -165,15 +141,13 @@ static bool end_was_requested(EndReason reason)
 }
 
 /* Logs the unrequested end of a registration or a VM. */
-static void log_end(const Event *event, const char *message_id)
+static void log_end(const Event *event)
 {
 	char guid[GUID_TEXT_LENGTH + 1];
 	LogEntry entry;
 
 	guid_format(event->virtual_machine, guid);
-	log_entry_init(&entry, LOG_INFO, message_id);
-	add_subject(&entry, guid, event->pid, event->uid);
-	log_entry_add(&entry, "VAIL_REASON=%s", end_reason_name(event->reason));
+	audit_entry_init_end(&entry, event);
 	log_entry_send(&entry, "%s vm=%s pid=%d uid=%u reason=%s", event_kind_name(event->kind),
 		       guid, (int)event->pid, event->uid, end_reason_name(event->reason));
 }
@@ -183,9 +157,7 @@ static void log_adapter_removed(const Event *event)
 	const Adapter *adapter = container_of(event->entity, Adapter, entity);
 	LogEntry entry;
 
-	log_entry_init(&entry, LOG_NOTICE, MESSAGE_ADAPTER_GONE);
-	log_entry_add(&entry, "VAIL_ADAPTER=%s", adapter->name);
-	log_entry_add(&entry, "VAIL_REASON=%s", end_reason_name(event->reason));
+	audit_entry_init_adapter(&entry, event);
 	log_entry_send(&entry, "%s adapter=%s reason=%s", event_kind_name(event->kind),
 		       adapter->name, end_reason_name(event->reason));
 }
@@ -194,10 +166,8 @@ void audit_log_event(const Event *event)
 {
 	if (end_was_requested(event->reason))
 		return;
-	if (event->kind == EVENT_UNREGISTERED)
-		log_end(event, MESSAGE_REGISTRATION_ENDED);
-	else if (event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
-		log_end(event, MESSAGE_VM_ENDED);
+	if (event->kind == EVENT_UNREGISTERED || event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)
+		log_end(event);
 	else if (event->kind == EVENT_ADAPTER_REMOVED)
 		log_adapter_removed(event);
 }

@@ -14,7 +14,7 @@
  * stderr.
  */
 #define LOG_ENTRY_FIELDS_MAX 16
-#define LOG_ENTRY_TEXT_SIZE  2048
+#define LOG_ENTRY_TEXT_SIZE  4096
 
 typedef struct LogEntry {
 	int priority; /* one of syslog.h */
