@@ -252,7 +252,7 @@ static bool is_protected(int error)
 	return error == EACCES || error == EPERM || error == EBUSY || error == EXDEV;
 }
 
-/* Puts the new content in the place of the old one. Returns 0 or a negative errno. */
+/* Replaces or overwrites the old content. Returns 0 or a negative errno. */
 static int replace(AtomicFile *file)
 {
 	if (file->new_path) {

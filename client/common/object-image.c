@@ -13,6 +13,9 @@ const char *object_image_format(uint32_t format, char text[5])
 	return text;
 }
 
+/* DRM_FORMAT_MOD_INVALID: the sharer does not know the modifier. */
+#define MODIFIER_UNKNOWN UINT64_C(0x00ffffffffffffff)
+
 /* Tests the size from the first pixel to the last, including the gaps between rows. */
 static bool fits(const VailObjectInfo *info)
 {
@@ -33,9 +36,18 @@ bool object_image_check(const VailObjectInfo *info, char *ret_message, size_t si
 			 "the object is not an image; show its type with: vailctl objects");
 	else if (!picture_format_is_supported(info->format) || info->plane_count > 1)
 		snprintf(ret_message, size,
-			 "the object's format is %s with %zu planes; only " PICTURE_FORMATS
+			 "the object's format is %s with %zu plane%s; only " PICTURE_FORMATS
 			 " with one plane can be shown or saved",
-			 object_image_format(info->format, format), info->plane_count);
+			 object_image_format(info->format, format), info->plane_count,
+			 info->plane_count == 1 ? "" : "s");
+	else if (info->modifier == MODIFIER_UNKNOWN)
+		snprintf(ret_message, size,
+			 "the modifier of the %s image is unknown (0x%016llx), so its layout may "
+			 "not "
+			 "be "
+			 "linear; have it shared with its modifier",
+			 object_image_format(info->format, format),
+			 (unsigned long long)info->modifier);
 	else if (info->modifier != 0)
 		snprintf(ret_message, size,
 			 "the image is not linear (modifier 0x%llx); use a program that imports it "

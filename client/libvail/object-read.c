@@ -23,6 +23,9 @@
 #include "client/libvail/object-open.h"
 
 /* Bytes per pixel of the formats supported by vail_object_read_image(). */
+/* DRM_FORMAT_MOD_INVALID: the sharer does not know the modifier. */
+#define MODIFIER_UNKNOWN UINT64_C(0x00ffffffffffffff)
+
 #define PIXEL_SIZE 4
 
 static void clear_message(struct vail_object *object)
@@ -267,6 +270,10 @@ static NTSTATUS check_image(struct vail_object *object, size_t size)
 		return fail(object, STATUS_NOT_SUPPORTED,
 			    "only images with one plane and 32 bits per pixel, like "
 			    "XR24, can be read as images; use vail_object_read()");
+	if (info->modifier == MODIFIER_UNKNOWN)
+		return fail(object, STATUS_NOT_SUPPORTED,
+			    "the modifier of the image is unknown, so its layout may not be "
+			    "linear; have it shared with its modifier");
 	if (info->modifier != 0)
 		return fail(object, STATUS_NOT_SUPPORTED,
 			    "the image is not linear, its modifier is 0x%llx; import "

@@ -4,6 +4,7 @@
  *
  *   vail-view.c    the command line and the main loop
  *   viewer.c       registration and events; decides which object to show
+ *   pictures.c     the names of all shared pictures
  *   screen.c       the open object
  *   framebuffer.c  the copy of its pixels, and which of them are stale
  *   output.c       the destination of the frames
@@ -28,6 +29,9 @@
 
 const char program_name[] = "vail-view";
 
+/* Time without a picture after which the viewer says what it waits for, in milliseconds. */
+#define WAIT_SAID_AFTER 1000
+
 /* In seconds; the timeout in milliseconds must fit into an int, for poll(). */
 #define TIMEOUT_MAX 1000000
 
@@ -48,7 +52,9 @@ typedef struct View {
 	Output output;
 	unsigned long delivered; /* number of frames written */
 	bool has_delivered;      /* the last turn completed a frame, so check for another at once */
-	int64_t delivered_at;    /* when the last frame was written, or the start; milliseconds */
+	int64_t wait_said_at;    /* when the viewer says what it waits for; INT64_MAX if it did */
+	char wait_said[WAIT_MESSAGE_SIZE]; /* the last sentence that it said */
+	int64_t delivered_at; /* when the last frame was written, or the start; milliseconds */
 } View;
 
 /* ---- The loop ---- */
@@ -63,6 +69,31 @@ static int64_t deadline(const View *view)
 	return view->delivered_at + (int64_t)view->options->timeout * 1000;
 }
 
+/* Tests whether nothing can be shown, so that the user must wait for the virtual machine. */
+static bool is_waiting(const View *view)
+{
+	return view->viewer.state == VIEWER_WATCHING && !view->viewer.screen.object;
+}
+
+/* Says what the viewer waits for, if that takes longer than WAIT_SAID_AFTER. */
+static void say_wait(View *view)
+{
+	char sentence[WAIT_MESSAGE_SIZE];
+	int64_t now = now_milliseconds();
+
+	if (!is_waiting(view)) {
+		view->wait_said_at = now + WAIT_SAID_AFTER;
+		view->wait_said[0] = '\0';
+	}
+	if (now < view->wait_said_at || (has_deadline(view) && now >= deadline(view)))
+		return; /* is_finished() says it as well */
+	view->wait_said_at = INT64_MAX;
+	viewer_describe_wait(&view->viewer, sentence);
+	if (strcmp(sentence, view->wait_said) != 0)
+		log_message("waiting: %s", sentence);
+	memcpy(view->wait_said, sentence, sizeof(sentence));
+}
+
 /* Returns the timeout for poll(): milliseconds until the next deadline, or -1 without one. */
 static int time_left(const View *view)
 {
@@ -72,6 +103,8 @@ static int time_left(const View *view)
 		at = deadline(view);
 	if (view->viewer.state == VIEWER_RECONNECTING && view->viewer.retry_at < at)
 		at = view->viewer.retry_at;
+	if (is_waiting(view) && view->wait_said_at < at)
+		at = view->wait_said_at;
 	if (at == INT64_MAX)
 		return -1;
 	return at > now ? (int)(at - now) : 0;
@@ -129,6 +162,7 @@ static bool deliver(View *view, int *ret_exit_status)
 static bool is_finished(const View *view, int *ret_exit_status)
 {
 	const Options *options = view->options;
+	char sentence[WAIT_MESSAGE_SIZE];
 
 	*ret_exit_status = EXIT_FAILED;
 	if (view->output.is_writing)
@@ -146,8 +180,9 @@ static bool is_finished(const View *view, int *ret_exit_status)
 	if (view->viewer.state == VIEWER_FAILED)
 		return true;
 	if (has_deadline(view) && now_milliseconds() >= deadline(view)) {
-		log_message("no %sframe came within %lu seconds",
-			    view->delivered > 0 ? "further " : "", options->timeout);
+		viewer_describe_wait(&view->viewer, sentence);
+		log_message("no %sframe came within %lu seconds: %s",
+			    view->delivered > 0 ? "further " : "", options->timeout, sentence);
 		return true;
 	}
 	return false;
@@ -159,6 +194,7 @@ static int view_run(const Options *options)
 	View view = {
 		.options = options,
 		.output = { .path = options->png, .fd = options->is_raw ? STDOUT_FILENO : -1 },
+		.wait_said_at = now_milliseconds() + WAIT_SAID_AFTER,
 		.delivered_at = now_milliseconds(),
 	};
 	int exit_status = EXIT_FAILED;
@@ -170,6 +206,7 @@ static int view_run(const Options *options)
 				break;
 			}
 			viewer_process(&view.viewer);
+			say_wait(&view);
 		} while (deliver(&view, &exit_status) && !is_finished(&view, &exit_status));
 	viewer_deinit(&view.viewer);
 	return exit_status;

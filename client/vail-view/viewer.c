@@ -50,6 +50,8 @@ static void start_reconnecting(Viewer *viewer)
 	viewer->state = VIEWER_RECONNECTING;
 	viewer->retry_at = now_milliseconds() + RETRY_INTERVAL;
 	viewer->wanted[0] = '\0'; /* the next watch reports the current objects */
+	viewer->is_current = false;
+	pictures_clear(&viewer->pictures);
 }
 
 static void viewer_fail(Viewer *viewer, const struct vail *vail, NTSTATUS status)
@@ -170,6 +172,10 @@ static void handle_object_event(Viewer *viewer, const VailEvent *event)
 
 	if (!shared || !shared->handle || strlen(shared->handle) >= VAIL_HANDLE_SIZE)
 		return;
+	if (event->kind == VAIL_EVENT_UNSHARED)
+		pictures_remove(&viewer->pictures, shared->handle);
+	else if (event->kind == VAIL_EVENT_SHARED && shared->object->plane_count > 0)
+		pictures_add(&viewer->pictures, shared->handle, shared->object->name);
 	if (event->kind == VAIL_EVENT_SHARED)
 		handle_shared(viewer, shared);
 	else if (event->kind == VAIL_EVENT_UPDATED)
@@ -185,6 +191,9 @@ static void handle_event(Viewer *viewer, const VailEvent *event, bool continues)
 	case VAIL_EVENT_UPDATED:
 	case VAIL_EVENT_UNSHARED:
 		handle_object_event(viewer, event);
+		break;
+	case VAIL_EVENT_CURRENT:
+		viewer->is_current = true;
 		break;
 	case VAIL_EVENT_UNREGISTERED:
 		/*
@@ -269,6 +278,7 @@ void viewer_deinit(Viewer *viewer)
 	close_watch(viewer);
 	screen_close(&viewer->screen, viewer->vail);
 	vail_close(viewer->vail);
+	pictures_clear(&viewer->pictures);
 	free(viewer->name);
 }
 
@@ -278,6 +288,40 @@ void viewer_process(Viewer *viewer)
 		connect_to_vaild(viewer);
 	if (viewer->state == VIEWER_WATCHING)
 		vail_process(viewer->watch); /* reports errors to watch_event() */
+}
+
+/* ---- Waiting ---- */
+
+void viewer_describe_wait(const Viewer *viewer, char ret_sentence[WAIT_MESSAGE_SIZE])
+{
+	const Pictures *pictures = &viewer->pictures;
+	const char *name = viewer->name;
+	char names[PICTURES_NAMES_SIZE];
+
+	if (viewer->state == VIEWER_RECONNECTING)
+		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
+			 "vaild at %s cannot be reached, or does not know the virtual machine yet",
+			 vail_path(viewer->vail));
+	else if (!viewer->is_current)
+		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
+			 "vaild has not reported yet what is shared");
+	else if (viewer->screen.object)
+		snprintf(ret_sentence, WAIT_MESSAGE_SIZE, "the picture has not changed");
+	else if (pictures->count == 0 && viewer->has_shown)
+		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
+			 "the picture is no longer shared; check that the virtual machine is not "
+			 "paused, and that its VMM or vail-qemu runs");
+	else if (pictures->count == 0)
+		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
+			 "no picture is shared yet; check that the virtual machine is not paused, "
+			 "and that its VMM or vail-qemu shares its screen");
+	else if (name && !pictures_have(pictures, name))
+		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
+			 "no picture is shared as \"%s\"; shared are: %s", name,
+			 pictures_names(pictures, names));
+	else
+		snprintf(ret_sentence, WAIT_MESSAGE_SIZE, "no picture can be shown; shared are: %s",
+			 pictures_names(pictures, names));
 }
 
 /* ---- Frames ---- */
@@ -296,8 +340,10 @@ static void open_wanted(Viewer *viewer)
 	if (!*viewer->wanted)
 		return;
 	NTSTATUS status = screen_open(&viewer->screen, viewer->vail, viewer->wanted, message);
-	if (status == STATUS_SUCCESS)
+	if (status == STATUS_SUCCESS) {
+		viewer->has_shown = true;
 		return;
+	}
 	viewer->wanted[0] = '\0';
 	if (status == STATUS_NOT_SUPPORTED)
 		log_remark(viewer, "%s is not shown: %s", shown_name(viewer), message);

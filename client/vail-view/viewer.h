@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/vail-view/pictures.h"
 #include "client/vail-view/screen.h"
 #include <vail.h>
 
@@ -24,6 +25,9 @@ typedef enum ViewerState {
 typedef struct Viewer {
 	const char *guid;
 	char *name;         /* of the objects to show; NULL until the first one is known */
+	Pictures pictures;  /* all that are shared */
+	bool has_shown;     /* an object of the name was open */
+	bool is_current;    /* the watch has reported all of them */
 	struct vail *vail;  /* for calls */
 	struct vail *watch; /* for events; NULL before the first watch */
 	ViewerState state;
@@ -57,6 +61,12 @@ void viewer_process(Viewer *viewer);
  * screen's framebuffer has a new frame.
  */
 bool viewer_next_frame(Viewer *viewer);
+
+/* Buffer size for viewer_describe_wait(). */
+#define WAIT_MESSAGE_SIZE (PICTURES_NAMES_SIZE + 400)
+
+/* Writes what the viewer waits for, as a sentence without a period. */
+void viewer_describe_wait(const Viewer *viewer, char ret_sentence[WAIT_MESSAGE_SIZE]);
 
 /* Returns the time on CLOCK_MONOTONIC in milliseconds. */
 int64_t now_milliseconds(void);
