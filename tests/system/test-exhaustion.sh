@@ -32,7 +32,7 @@ list_all() {
 # Prints the use of each limit except that of connections, because this request opens one.
 charged() {
   ask root "$(call io.vaild.Monitor.GetStatus)" |
-    jq -c '[.parameters.limits[] | select(.name | test("onnection") | not) | [.name, .used]]'
+    jq -c '[.parameters.limits[] | select(.name | test("onnection|^closesUnderWay") | not) | [.name, .used]]'
 }
 
 # expect_refusals CASE: checks that a VM, an object and a registration are refused, and that the

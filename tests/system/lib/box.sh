@@ -202,7 +202,7 @@ has_started() {
 # Prints the use of each limit except that of connections, because this request opens one.
 charged() {
   ask root "$(call io.vaild.Monitor.GetStatus)" |
-    jq -c '[.parameters.limits[] | select(.name | test("onnection") | not) | [.name, .used]]'
+    jq -c '[.parameters.limits[] | select(.name | test("onnection|^closesUnderWay") | not) | [.name, .used]]'
 }
 
 # Kills all processes of the box, also those that were started with nsenter, and removes its cgroup.
