@@ -93,7 +93,10 @@ static void encode_value(Writer *writer, const JsonField *field, const char *str
 	}
 }
 
-/* Optional strings are absent if NULL, and optional integers of a record if 0. */
+/*
+ * Optional strings are absent if NULL, optional integers of a record if 0, and optional objects if
+ * their present member is false.
+ */
 static bool is_absent(const JsonField *field, const char *structure)
 {
 	const char *member = structure + field->offset;
@@ -105,6 +108,8 @@ static bool is_absent(const JsonField *field, const char *structure)
 		return !*(const bool *)member;
 	if (field->type == JSON_FIELD_INTEGER && field->present_offset == JSON_NO_MEMBER)
 		return load_integer(member, field->size) == 0;
+	if (field->type == JSON_FIELD_OBJECT && field->present_offset != JSON_NO_MEMBER)
+		return !*(const bool *)(structure + field->present_offset);
 	return is_string && !load_pointer(member);
 }
 

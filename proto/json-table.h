@@ -105,7 +105,8 @@ void json_table_free(const JsonTable *table, void *structure);
 
 /*
  * Writes the structure's members without the braces, in the order of the table. Leaves out optional
- * strings that are NULL and optional booleans that are false. Fails as the writer does.
+ * strings that are NULL, optional booleans that are false, and optional objects that are not
+ * present. Fails as the writer does.
  */
 void json_table_encode(Writer *writer, const JsonTable *table, const void *structure);
 

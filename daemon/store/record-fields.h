@@ -79,6 +79,13 @@
 	{                                                                             \
 		RECORD_ROW(JSON_FIELD_OBJECT, text, structure, member), .table = (of) \
 	}
+/* Left out if the structure's bool present is false, which also tells whether it was read. */
+#define OPTIONAL_STRUCTURE(text, structure, member, present, of)        \
+	{                                                               \
+		JSON_FIELD(JSON_FIELD_OBJECT, text, structure, member), \
+			.present_offset = offsetof(structure, present), \
+			.count_offset = JSON_NO_MEMBER, .table = (of)   \
+	}
 
 #define RECORD_ITEMS(kind, text, structure, member, counter, item, most, of)            \
 	.type = (kind), .name = (text), .quoted = "\"" text "\":", .is_required = true, \
