@@ -105,27 +105,36 @@ static NTSTATUS find_subject(Request *request, Subject *subject)
 
 bool caller_matches_agent(const Caller *caller, const Agent *agent)
 {
+	if (!agent_exists(agent))
+		return false;
 	return agent->process ? agent->process->key == caller->process
 			      : agent->uid == caller->credentials.uid && id_is_mapped(agent->uid);
 }
 
 bool caller_is_agent(const Caller *caller, const VirtualMachine *vm)
 {
-	return vm->has_agent && caller_matches_agent(caller, &vm->agent);
+	return caller_matches_agent(caller, &vm->agent) ||
+	       (vm->incoming && caller_matches_agent(caller, &vm->incoming->agent));
 }
 
 bool caller_may_share(Service *service, const Caller *caller)
 {
 	return process_may_share(service->broker, caller->process) ||
-	       vm_find_by_agent_user(service->broker, caller->credentials.uid);
+	       agent_find_by_user(service->broker, caller->credentials.uid);
+}
+
+bool event_ends_role(const Event *event, const Caller *caller)
+{
+	return (event->former_vmm && event->former_vmm->key == caller->process) ||
+	       (event->former_agent && caller_matches_agent(caller, event->former_agent));
 }
 
 bool event_may_change_sharing(const Event *event, const Caller *caller)
 {
 	const VirtualMachine *vm = container_of(event->entity, VirtualMachine, entity);
 
-	return vm->vmm->key == caller->process || caller_is_agent(caller, vm) ||
-	       (event->former_agent && caller_matches_agent(caller, event->former_agent));
+	return vm_is_run_by(vm, caller->process) || caller_is_agent(caller, vm) ||
+	       event_ends_role(event, caller);
 }
 
 /* A caller in another user namespace never administers a VM that an operator registered. */
@@ -138,7 +147,12 @@ static bool caller_is_registrar(const Caller *caller, const VirtualMachine *vm)
 bool caller_uses_vm(const Caller *caller, const VirtualMachine *vm)
 {
 	return caller->is_operator || caller_is_registrar(caller, vm) ||
-	       vm->vmm->key == caller->process || caller_is_agent(caller, vm);
+	       vm_is_run_by(vm, caller->process) || caller_is_agent(caller, vm);
+}
+
+bool caller_administers_vm(const Caller *caller, const VirtualMachine *vm)
+{
+	return caller->is_operator || caller_is_registrar(caller, vm);
 }
 
 bool caller_is_driver(const Caller *caller, const GpuProcess *gpu_process)
@@ -175,7 +189,7 @@ static PolicyFacts gather_facts(Service *service, const Caller *caller, const Su
 	if (vm) {
 		facts.is_registrar = caller_is_registrar(caller, vm);
 		facts.names_machine = true;
-		facts.is_vmm = vm->vmm->key == caller->process;
+		facts.is_vmm = vm_is_run_by(vm, caller->process);
 		facts.is_agent = caller_is_agent(caller, vm);
 		facts.is_registered = subject->registration != NULL;
 		facts.resembles_client =
@@ -398,7 +412,7 @@ static void audit_request(const Request *request, NTSTATUS status)
 			      request->names_virtual_machine ? &request->virtual_machine : NULL,
 		      .object = request->names_object ? &request->object : NULL,
 		      .status = status,
-		      .reason = failure ? failure->reason : NULL,
+		      .reason = failure ? failure->reason : request->change,
 		      .message = failure ? failure->message : NULL,
 	      });
 }
@@ -411,7 +425,7 @@ NTSTATUS dispatch(Request *request, const JsonValue *parameters)
 	if (status != STATUS_PENDING)
 		statistics_count(&request->service->statistics, (size_t)(request->method - methods),
 				 status);
-	if (changed || is_audited_refusal(request->method, status))
+	if (changed || request->audits_refusal || is_audited_refusal(request->method, status))
 		audit_request(request, status);
 	credentials_deinit(&request->credentials);
 	return status;

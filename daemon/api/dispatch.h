@@ -24,6 +24,8 @@ bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm);
 
 /* Tests whether the caller is an operator, registered the VM, or may share objects for it. */
 bool caller_uses_vm(const Caller *caller, const VirtualMachine *vm);
+/* Tests whether the caller is an operator or the user who registered the VM. */
+bool caller_administers_vm(const Caller *caller, const VirtualMachine *vm);
 
 /* Tests whether the caller is the agent's process, or a process of the agent's user. */
 bool caller_matches_agent(const Caller *caller, const Agent *agent);
@@ -33,6 +35,9 @@ bool caller_is_agent(const Caller *caller, const VirtualMachine *vm);
 
 /* Tests whether the caller may share objects, as the VMM or an agent of any VM. */
 bool caller_may_share(Service *service, const Caller *caller);
+
+/* Tests whether the event ends the caller's role as VMM, incoming VMM or agent of the VM. */
+bool event_ends_role(const Event *event, const Caller *caller);
 
 /* Tests whether an event that changes sharers may change the result of caller_may_share(). */
 bool event_may_change_sharing(const Event *event, const Caller *caller);

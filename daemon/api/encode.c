@@ -53,7 +53,6 @@ static void encode_display_clients(Writer *writer, const DisplayClients *clients
 
 static void encode_agent(Writer *writer, const Agent *agent, PidNamespace reader)
 {
-	writer_key(writer, "agent");
 	writer_object_begin(writer);
 	OPTIONAL_STRING(writer, "user", agent->user);
 	if (agent->process) {
@@ -83,6 +82,19 @@ static void encode_virtual_gpus(Writer *writer, const VirtualMachine *vm)
 	writer_array_end(writer);
 }
 
+/* Writes nothing unless the VM is being handed over. */
+static void encode_incoming_vmm(Writer *writer, const IncomingVmm *incoming, PidNamespace reader)
+{
+	if (!incoming)
+		return;
+	writer_key(writer, "incomingVmmPid");
+	encode_pid(writer, incoming->process, reader);
+	if (agent_exists(&incoming->agent)) {
+		writer_key(writer, "incomingAgent");
+		encode_agent(writer, &incoming->agent, reader);
+	}
+}
+
 void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine *vm,
 			    PidNamespace reader)
 {
@@ -99,8 +111,11 @@ void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine
 	writer_key(writer, "registeredByUid");
 	writer_unsigned(writer, vm->registered_by);
 	encode_display_clients(writer, &vm->display_clients, reader);
-	if (vm->has_agent)
+	if (agent_exists(&vm->agent)) {
+		writer_key(writer, "agent");
 		encode_agent(writer, &vm->agent, reader);
+	}
+	encode_incoming_vmm(writer, vm->incoming, reader);
 	encode_virtual_gpus(writer, vm);
 	writer_key(writer, "registrations");
 	writer_unsigned(writer, vm->registration_count);

@@ -208,10 +208,24 @@ NTSTATUS machine_resolve_vmm(Request *request, ResolvedProcess *ret)
 	return status == STATUS_SUCCESS ? process_check_own(request, "vmmPid", ret) : status;
 }
 
+/* Finds the VMM that the message names, which is the VM's or its incoming one. */
+static NTSTATUS resolve_named_vmm(Request *request, const VirtualMachine *vm, ResolvedProcess *ret)
+{
+	NTSTATUS status = machine_resolve_vmm(request, ret);
+
+	if (status != STATUS_SUCCESS || vm_is_run_by(vm, ret->key))
+		return status;
+	return failure_parameter(&request->failure, "vmmPid",
+				 "is neither the VM's VMM nor its incoming VMM; register the "
+				 "process as the incoming VMM first");
+}
+
 NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, ResolvedProcess *ret)
 {
 	const Host *host = request->service->host;
 
+	if (request->params.machine_settings.vmm_pid.present)
+		return resolve_named_vmm(request, vm, ret);
 	ret->key = vm->vmm->key;
 	ret->pid = vm->vmm->pid;
 	if (!host->process_is_alive(host->self, ret->key))

@@ -28,7 +28,8 @@ NTSTATUS machine_resolve_settings(Request *request, const ResolvedProcess *vmm, 
 				  VmSettings *ret);
 
 /*
- * Reads the current credentials of an existing VM's VMM. Also returns STATUS_NOT_FOUND, if the VMM
+ * Reads the current credentials of an existing VM's VMM, or of the process with the parameter
+ * vmmPid, which must be its VMM or its incoming VMM. Also returns STATUS_NOT_FOUND, if the VMM
  * has just ended. In any case the caller deinitialises *ret's credentials.
  */
 NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, ResolvedProcess *ret);

@@ -6,6 +6,7 @@
 #include "daemon/api/dispatch.h"
 #include "daemon/api/encode.h"
 #include "daemon/api/machine-settings.h"
+#include "daemon/api/names.h"
 
 static NTSTATUS reply_with_vm(Request *request, const VirtualMachine *vm)
 {
@@ -16,8 +17,8 @@ static NTSTATUS reply_with_vm(Request *request, const VirtualMachine *vm)
 }
 
 /*
- * Finds the running VM with the GUID. If its VMM is dead, ends the VM now instead of waiting for
- * the notification, and returns NULL.
+ * Finds the running VM with the GUID. If its VMM is dead, hands the VM over or ends it now instead
+ * of waiting for the notification. Returns NULL if no VM is left.
  */
 static VirtualMachine *find_running_vm(Request *request)
 {
@@ -28,49 +29,36 @@ static VirtualMachine *find_running_vm(Request *request)
 	if (!vm || host->process_is_alive(host->self, vm->vmm->key))
 		return vm;
 	broker_process_exited(broker, vm->vmm->key);
-	return NULL;
+	return vm_find(broker, &request->params.virtual_machine);
 }
 
-/* Tests whether the caller may register the VM again. */
-static bool caller_registered(const Request *request, const VirtualMachine *vm)
+/* The meaning of a registration. */
+typedef enum Registering {
+	REGISTERING_NEW,       /* no VM has the GUID, or the existing one is displaced */
+	REGISTERING_AGAIN,     /* repeated: changes nothing */
+	REGISTERING_HAND_OVER, /* names another VMM for the existing VM */
+	REGISTERING_COLLISION, /* the existing VM is none of the caller's */
+} Registering;
+
+static Registering classify(const Request *request, const VirtualMachine *existing,
+			    const ResolvedProcess *vmm)
 {
-	return request->caller->is_operator ||
-	       (!vm->by_operator && vm->registered_by == request->caller->credentials.uid &&
-		id_is_mapped(vm->registered_by));
+	/* An operator's registration displaces a user's. */
+	if (!existing || (request->caller->is_operator && !existing->by_operator))
+		return REGISTERING_NEW;
+	if (!caller_administers_vm(request->caller, existing))
+		return REGISTERING_COLLISION;
+	return vm_is_run_by(existing, vmm->key) ? REGISTERING_AGAIN : REGISTERING_HAND_OVER;
 }
 
-/* Tests for a registration by an operator, which displaces an existing one by a user. */
-static bool displaces(const Request *request, const VirtualMachine *existing)
-{
-	return request->caller->is_operator && !existing->by_operator;
-}
-
-/* Tests for a repeated registration, with the same GUID and VMM, which changes nothing. */
-static bool is_the_same_again(const Request *request, const VirtualMachine *existing,
-			      const ResolvedProcess *vmm)
-{
-	return existing && !displaces(request, existing) && existing->vmm->key == vmm->key &&
-	       caller_registered(request, existing);
-}
-
-/* Adds the VM, and ends the existing one if it is displaced. */
+/* Adds the VM, and ends the existing one, which it displaces. */
 static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const ResolvedProcess *vmm,
 		       VmSettings *settings, VirtualMachine **ret_vm)
 {
 	Broker *broker = request->service->broker;
-	const Caller *caller = request->caller;
-	const Payer payer = payer_of(caller);
-	NTSTATUS status =
-		charge_check(&broker->accounts, &payer, LIMIT_VIRTUAL_MACHINES, &request->failure);
+	NTSTATUS status = vm_prepare(broker, request->caller, &request->params.virtual_machine, vmm,
+				     settings, ret_vm, &request->failure);
 
-	if (status == STATUS_SUCCESS && existing && !displaces(request, existing))
-		status = failure_set(
-			&request->failure, STATUS_OBJECT_NAME_COLLISION, "virtualMachine",
-			"a running VM already has this GUID; stop it, or use another GUID "
-			"for this one");
-	if (status == STATUS_SUCCESS)
-		status = vm_prepare(broker, caller, &request->params.virtual_machine, vmm, settings,
-				    ret_vm, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = store_save_vm(&request->service->store, *ret_vm, NULL, &request->failure);
@@ -85,18 +73,60 @@ static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const Resolve
 	return STATUS_SUCCESS;
 }
 
-/* Returns the existing VM in *ret_vm if the registration is a repetition, else adds a VM. */
-static NTSTATUS find_or_add_vm(Request *request, VirtualMachine *existing,
-			       const ResolvedProcess *vmm, VirtualMachine **ret_vm)
+/* Makes the process the incoming VMM. Of the settings, uses only the agent. */
+static NTSTATUS add_incoming_vmm(Request *request, VirtualMachine *vm, const ResolvedProcess *vmm,
+				 VmSettings *settings)
+{
+	Broker *broker = request->service->broker;
+	VmUpdate update = { .vm = vm };
+	NTSTATUS status = incoming_vmm_prepare(broker, request->caller, vm, vmm, settings,
+					       &update.incoming, &request->failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = store_save_vm(&request->service->store, vm, &update, &request->failure);
+	if (status != STATUS_SUCCESS) {
+		incoming_vmm_discard(broker, update.incoming);
+		return status;
+	}
+	incoming_vmm_commit(broker, update.incoming);
+	request->changed = true;
+	request->change = hand_over_name(HAND_OVER_BEGAN);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS refuse_collision(Request *request)
+{
+	const Payer payer = payer_of(request->caller);
+	Accounts *accounts = &request->service->broker->accounts;
+	NTSTATUS status = charge_check(accounts, &payer, LIMIT_VIRTUAL_MACHINES, &request->failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	request->audits_refusal = true;
+	return failure_set(&request->failure, STATUS_OBJECT_NAME_COLLISION, "virtualMachine",
+			   "a running VM already has this GUID; stop it, use another GUID for this "
+			   "one, or have the VM handed over by an operator or by the user who "
+			   "registered it");
+}
+
+/* Returns the VM that the registration concerns in *ret_vm. */
+static NTSTATUS register_vm(Request *request, const ResolvedProcess *vmm, VirtualMachine *existing,
+			    VirtualMachine **ret_vm)
 {
 	VmSettings settings = VM_SETTINGS_INIT;
-	bool is_same = is_the_same_again(request, existing, vmm);
-	/* A repetition need not name a display client again, so the VMM may be any user's. */
-	NTSTATUS status = machine_resolve_settings(request, vmm, !is_same, &settings);
+	Registering registering = classify(request, existing, vmm);
+	/* An existing VM keeps its display clients, so the VMM may be any user's. */
+	bool must_log_in = registering == REGISTERING_NEW || registering == REGISTERING_COLLISION;
+	NTSTATUS status = machine_resolve_settings(request, vmm, must_log_in, &settings);
 
 	*ret_vm = existing;
-	if (status == STATUS_SUCCESS && !is_same)
+	if (status == STATUS_SUCCESS && registering == REGISTERING_NEW)
 		status = add_vm(request, existing, vmm, &settings, ret_vm);
+	else if (status == STATUS_SUCCESS && registering == REGISTERING_HAND_OVER)
+		status = add_incoming_vmm(request, existing, vmm, &settings);
+	else if (status == STATUS_SUCCESS && registering == REGISTERING_COLLISION)
+		status = refuse_collision(request);
 	vm_settings_deinit(&settings);
 	return status;
 }
@@ -110,7 +140,7 @@ NTSTATUS method_register_virtual_machine(Request *request)
 	if (status == STATUS_SUCCESS)
 		status = machine_resolve_vmm(request, &vmm);
 	if (status == STATUS_SUCCESS)
-		status = find_or_add_vm(request, vm, &vmm, &vm);
+		status = register_vm(request, &vmm, vm, &vm);
 	if (status == STATUS_SUCCESS)
 		status = reply_with_vm(request, vm);
 	credentials_deinit(&vmm.credentials);
@@ -139,19 +169,26 @@ static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *sett
 
 NTSTATUS method_update_virtual_machine(Request *request)
 {
+	const MachineSettingsParams *params = &request->params.machine_settings;
 	VirtualMachine *vm = request->subject.vm;
-	bool sets_clients = request->params.machine_settings.display_clients.array.present;
+	bool needs_vmm = params->display_clients.array.present || params->vmm_pid.present;
+	bool sets_clients = params->display_clients.array.present;
 	ResolvedProcess vmm = { 0 };
 	VmSettings settings = VM_SETTINGS_INIT;
 	NTSTATUS status = request_await_fdstore(request);
 
-	if (status == STATUS_SUCCESS && sets_clients)
-		status = machine_read_vmm(request, vm, &vmm);
+	if (status == STATUS_SUCCESS && needs_vmm) {
+		vm = find_running_vm(request);
+		status = vm ? machine_read_vmm(request, vm, &vmm)
+			    : machine_not_found(&request->failure);
+	}
 	if (status == STATUS_SUCCESS)
 		status = machine_resolve_settings(request, sets_clients ? &vmm : NULL, true,
 						  &settings);
-	if (status == STATUS_SUCCESS)
+	if (status == STATUS_SUCCESS) {
+		settings.for_incoming = vm->incoming && vm->incoming->process->key == vmm.key;
 		status = update_vm(request, vm, &settings);
+	}
 	if (status == STATUS_SUCCESS)
 		status = reply_with_vm(request, vm);
 	vm_settings_deinit(&settings);

@@ -57,7 +57,9 @@ typedef struct Request {
 	int outgoing_fds[OBJECT_FDS_MAX];
 	size_t outgoing_count;
 
-	bool changed; /* the handler changed state, so the success gets an audit record */
+	bool changed;        /* the handler changed state, so the success gets an audit record */
+	const char *change;  /* the reason in that record, one word; NULL for none */
+	bool audits_refusal; /* the handler refuses with a status that usually gets none */
 
 	/* The VM that the request concerns, stored by value because the handler may end it. */
 	Guid virtual_machine;

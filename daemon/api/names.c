@@ -85,6 +85,9 @@ const char *vm_part_name(VmPart part)
 		[VM_PART_NAME] = "name",
 		[VM_PART_DISPLAY_CLIENTS] = "displayClients",
 		[VM_PART_AGENT] = "agent",
+		[VM_PART_VMM] = "vmmPid",
+		[VM_PART_INCOMING_VMM] = "incomingVmmPid",
+		[VM_PART_INCOMING_AGENT] = "incomingAgent",
 	};
 	_Static_assert(ARRAY_SIZE(names) == VM_PART_MAX, "each part has a name");
 
@@ -123,6 +126,19 @@ const char *graphics_context_name(GraphicsContextKind kind)
 	_Static_assert(ARRAY_SIZE(names) == GRAPHICS_CONTEXT_MAX, "each kind has a name");
 
 	return names[kind];
+}
+
+const char *hand_over_name(HandOver hand_over)
+{
+	static const char *const names[] = {
+		[HAND_OVER_NONE] = "none",
+		[HAND_OVER_BEGAN] = "handOverBegan",
+		[HAND_OVER_COMPLETED] = "handOverCompleted",
+		[HAND_OVER_ABANDONED] = "handOverAbandoned",
+	};
+	_Static_assert(ARRAY_SIZE(names) == HAND_OVER_MAX, "each step has a name");
+
+	return names[hand_over];
 }
 
 const char *end_reason_name(EndReason reason)

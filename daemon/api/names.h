@@ -24,7 +24,8 @@ const char *event_kind_name(EventKind kind);
 const char *gpu_process_state_name(GpuProcessState state);
 const char *gpu_range_kind_name(GpuRangeKind kind);
 const char *graphics_context_name(GraphicsContextKind kind);
-const char *memory_kind_name(FdKind kind); /* "none" unless the fd is memory */
+const char *hand_over_name(HandOver hand_over); /* a reason in the journal */
+const char *memory_kind_name(FdKind kind);      /* "none" unless the fd is memory */
 const char *translation_state_name(TranslationState state);
 
 #endif

@@ -80,6 +80,7 @@ TABLE(params_register_machine,
 TABLE(params_update_machine,
 	GUID("virtualMachineGuid", MachineSettingsParams, virtual_machine, REQUIRED),
 	TEXT("name", MachineSettingsParams, name, OPTIONAL, LIMIT_NAME_LENGTH),
+	INTEGER("vmmPid", MachineSettingsParams, vmm_pid, OPTIONAL),
 	ARRAY("displayClients", MachineSettingsParams, display_clients, OPTIONAL,
 	      LIMIT_DISPLAY_CLIENTS, &params_party),
 	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party));

@@ -74,7 +74,7 @@ typedef struct DisplayClientsParams {
 typedef struct MachineSettingsParams {
 	Guid virtual_machine;
 	const char *name;
-	OptionalInteger vmm_pid; /* not for UpdateVirtualMachine */
+	OptionalInteger vmm_pid;
 	DisplayClientsParams display_clients;
 	PartyParams agent;
 } MachineSettingsParams;

@@ -53,7 +53,7 @@ size_t stream_unread(const Stream *stream)
 /* Tests whether the caller may watch the VM. */
 static bool caller_is_entitled(Service *service, const Caller *caller, const VirtualMachine *vm)
 {
-	return caller->is_operator || vm->vmm->key == caller->process ||
+	return caller->is_operator || vm_is_run_by(vm, caller->process) ||
 	       caller_is_agent(caller, vm) ||
 	       registration_find(service->broker, caller->process, vm) != NULL;
 }
@@ -131,11 +131,10 @@ static bool watch_admits(Stream *watch, const Entity *entity)
 	return vm && caller_is_entitled(service, caller, vm);
 }
 
-/* Tests whether the event ends the caller's role as agent. The caller still sees this event. */
-static bool watch_belongs_to_former_agent(Stream *watch, const Event *event)
+/* Tests whether the event ends the caller's role as VMM or agent. The caller still sees it. */
+static bool watch_loses_role(Stream *watch, const Event *event)
 {
-	return event->former_agent &&
-	       caller_matches_agent(watch->session->caller, event->former_agent) &&
+	return event_ends_role(event, watch->session->caller) &&
 	       (!watch->has_machine || guid_compare(event->virtual_machine, &watch->machine) == 0);
 }
 
@@ -311,7 +310,7 @@ static void watch_send(WatchVisit *visit, Stream *watch)
 
 	if (watch->is_over || watch->is_dropped || is_callers_update(watch, event))
 		return;
-	if (!watch_admits(watch, event->entity) && !watch_belongs_to_former_agent(watch, event))
+	if (!watch_admits(watch, event->entity) && !watch_loses_role(watch, event))
 		return;
 	bool is_over = event_is_last(watch, event);
 	/* If the watch ends, it will not send the entity later. */

@@ -101,7 +101,7 @@ static void visit_agent(WatchVisit *visit, const Agent *agent)
 {
 	if (agent->process)
 		visit_process(visit, agent->process->key);
-	else
+	else if (agent->user)
 		visit_uid(visit, agent->uid);
 }
 
@@ -124,8 +124,11 @@ static void visit_registered(WatchVisit *visit, const VirtualMachine *vm)
 static void visit_users_of_vm(WatchVisit *visit, const VirtualMachine *vm)
 {
 	visit_process(visit, vm->vmm->key);
-	if (vm->has_agent)
-		visit_agent(visit, &vm->agent);
+	visit_agent(visit, &vm->agent);
+	if (vm->incoming) {
+		visit_process(visit, vm->incoming->process->key);
+		visit_agent(visit, &vm->incoming->agent);
+	}
 	visit_registered(visit, vm);
 }
 
@@ -142,6 +145,8 @@ void watch_index_visit(WatchVisit *visit, const VirtualMachine *vm)
 		return;
 	if (vm)
 		visit_users_of_vm(visit, vm);
+	if (visit->event->former_vmm)
+		visit_process(visit, visit->event->former_vmm->key);
 	if (visit->event->former_agent)
 		visit_agent(visit, visit->event->former_agent);
 	if (entity->type == ENTITY_REGISTRATION)

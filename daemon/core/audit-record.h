@@ -8,7 +8,7 @@
 /*
  * The audit record of one request, for the journal. A request is recorded if it changed state or
  * was refused with STATUS_ACCESS_DENIED. A refused registration or open of an object is recorded
- * whatever its status. Pointers are valid only during the call.
+ * whatever its status, and a VM whose GUID is another's. Pointers are valid only during the call.
  */
 struct AuditRecord {
 	const Caller *caller;

@@ -23,7 +23,7 @@ Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapter
 	for (EntityType type = 0; type < ENTITY_MAX; type++)
 		RB_INIT(&broker->entities[type]);
 	RB_INIT(&broker->vms_by_guid);
-	RB_INIT(&broker->vms_by_agent_user);
+	RB_INIT(&broker->agents_by_user);
 	RB_INIT(&broker->registrations_by_parties);
 	RB_INIT(&broker->quarantines_by_guid);
 	TAILQ_INIT(&broker->reaper_queue);

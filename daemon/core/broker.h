@@ -8,6 +8,7 @@
 #include "daemon/core/gpu-process.h"
 #include "daemon/core/handle-entry.h"
 #include "daemon/core/host.h"
+#include "daemon/core/incoming-vmm.h"
 #include "daemon/core/object.h"
 #include "daemon/core/process.h"
 #include "daemon/core/quarantine.h"
@@ -34,7 +35,7 @@ struct Broker {
 	ProcessTree processes;
 	HandleTree handles;
 	VmGuidTree vms_by_guid;
-	VmAgentUserTree vms_by_agent_user;
+	AgentUserTree agents_by_user;
 	RegistrationPartiesTree registrations_by_parties;
 	QuarantineGuidTree quarantines_by_guid;
 	ReaperQueue reaper_queue;

@@ -68,12 +68,25 @@ typedef enum VmPart {
 	VM_PART_NAME,
 	VM_PART_DISPLAY_CLIENTS,
 	VM_PART_AGENT,
+	VM_PART_VMM,
+	VM_PART_INCOMING_VMM,
+	VM_PART_INCOMING_AGENT,
 	VM_PART_MAX,
 } VmPart;
 
 #define VM_PART_BIT(part) (1u << (part))
 
 typedef struct Agent Agent;
+typedef struct Process Process;
+
+/* A step in the hand-over of a VM to another VMM. */
+typedef enum HandOver {
+	HAND_OVER_NONE,
+	HAND_OVER_BEGAN,     /* the VM has a new incoming VMM */
+	HAND_OVER_COMPLETED, /* the incoming VMM has become the VMM */
+	HAND_OVER_ABANDONED, /* the incoming VMM has exited */
+	HAND_OVER_MAX,
+} HandOver;
 
 /* An area of a resource, in pixels. */
 typedef struct Rectangle {
@@ -94,6 +107,8 @@ typedef struct Event {
 	pid_t pid;                   /* the process, VMM, sharer or holder concerned, else 0 */
 	uid_t uid;                   /* the user of that process, else 0 */
 	const Agent *former_agent;   /* the agent that the VM has lost, else NULL */
+	const Process *former_vmm;   /* the VMM or incoming VMM that the VM has lost, else NULL */
+	HandOver hand_over;          /* for EVENT_VIRTUAL_MACHINE_CHANGED */
 	bool changes_sharers;        /* the VM got or lost a VMM or an agent */
 	unsigned int changed_parts;  /* of the VM, as VM_PART_BIT(), for ..._MACHINE_CHANGED */
 	EndReason reason;            /* for events that end an entity */

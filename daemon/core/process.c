@@ -80,6 +80,7 @@ static NTSTATUS process_new(Broker *broker, const ProcessOrigin *origin, Process
 	LIST_INIT(&process->objects);
 	LIST_INIT(&process->holds);
 	LIST_INIT(&process->virtual_machines);
+	LIST_INIT(&process->incoming_for);
 	LIST_INIT(&process->agent_of);
 	RB_INSERT(ProcessTree, &broker->processes, process);
 	*ret_process = process;
@@ -113,6 +114,7 @@ void process_release(Broker *broker, Process *process)
 	assert(LIST_EMPTY(&process->registrations) && LIST_EMPTY(&process->gpu_processes));
 	assert(LIST_EMPTY(&process->objects) && LIST_EMPTY(&process->holds));
 	assert(LIST_EMPTY(&process->virtual_machines) && LIST_EMPTY(&process->agent_of));
+	assert(LIST_EMPTY(&process->incoming_for));
 	RB_REMOVE(ProcessTree, &broker->processes, process);
 	broker->host->unwatch_process(broker->host->self, process->key);
 	charge_return(&process->entry, &broker->accounts);
@@ -124,6 +126,8 @@ void process_exited(Broker *broker, ProcessKey key)
 {
 	Process *process = process_find(broker, key);
 	VirtualMachine *vm;
+	IncomingVmm *incoming;
+	Agent *agent;
 	Registration *registration;
 	GpuProcess *gpu_process;
 	SharedObject *object;
@@ -133,9 +137,12 @@ void process_exited(Broker *broker, ProcessKey key)
 		return;
 	process->attached++; /* keeps the process allocated until the end of this function */
 	while ((vm = LIST_FIRST(&process->virtual_machines)))
-		vm_end(broker, vm, END_VMM_EXITED);
-	while ((vm = LIST_FIRST(&process->agent_of)))
-		vm_agent_exited(broker, vm);
+		if (!vm_hand_over(broker, vm))
+			vm_end(broker, vm, END_VMM_EXITED);
+	while ((incoming = LIST_FIRST(&process->incoming_for)))
+		incoming_vmm_exited(broker, incoming);
+	while ((agent = LIST_FIRST(&process->agent_of)))
+		vm_agent_exited(broker, agent);
 	while ((object = LIST_FIRST(&process->objects)))
 		object_end(broker, object, END_SHARER_EXITED);
 	while ((holder = LIST_FIRST(&process->holds)))
@@ -151,6 +158,8 @@ bool process_may_share(Broker *broker, ProcessKey key)
 {
 	const Process *process = process_find(broker, key);
 	const VirtualMachine *vm;
+	const IncomingVmm *incoming;
+	const Agent *agent;
 
 	if (!process)
 		return false;
@@ -158,8 +167,11 @@ bool process_may_share(Broker *broker, ProcessKey key)
 	LIST_FOREACH (vm, &process->virtual_machines, of_vmm)
 		if (vm_is_listed(broker, vm))
 			return true;
-	LIST_FOREACH (vm, &process->agent_of, of_agent)
-		if (vm_is_listed(broker, vm))
+	LIST_FOREACH (incoming, &process->incoming_for, of_process)
+		if (vm_is_listed(broker, incoming->vm))
+			return true;
+	LIST_FOREACH (agent, &process->agent_of, of_process)
+		if (vm_is_listed(broker, agent->vm))
 			return true;
 	return false;
 }
@@ -171,6 +183,8 @@ void process_check(Broker *broker, const Process *process)
 	const SharedObject *object;
 	const ObjectHolder *holder;
 	const VirtualMachine *vm;
+	const IncomingVmm *incoming;
+	const Agent *agent;
 	unsigned int attached = 0;
 
 	LIST_FOREACH (registration, &process->registrations, of_process)
@@ -183,8 +197,10 @@ void process_check(Broker *broker, const Process *process)
 		attached += holder->process == process;
 	LIST_FOREACH (vm, &process->virtual_machines, of_vmm)
 		attached += vm->vmm == process;
-	LIST_FOREACH (vm, &process->agent_of, of_agent)
-		attached += vm->agent.process == process;
+	LIST_FOREACH (incoming, &process->incoming_for, of_process)
+		attached += incoming->process == process;
+	LIST_FOREACH (agent, &process->agent_of, of_process)
+		attached += agent->process == process;
 	assert(attached == process->attached && attached > 0);
 	assert(process->entry.account && process->entry.kind == LIMIT_STORE_ENTRIES);
 	assert(process->key != PROCESS_KEY_NONE && process_find(broker, process->key) == process);

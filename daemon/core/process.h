@@ -28,7 +28,8 @@ typedef struct Process {
 	LIST_HEAD(, SharedObject) objects; /* shared by the process */
 	LIST_HEAD(, ObjectHolder) holds;   /* one for each object that the process has opened */
 	LIST_HEAD(, VirtualMachine) virtual_machines; /* whose VMM is this process */
-	LIST_HEAD(, VirtualMachine) agent_of;
+	LIST_HEAD(, IncomingVmm) incoming_for; /* VMs that will be handed over to this process */
+	LIST_HEAD(, Agent) agent_of;
 	RB_ENTRY(Process) by_key;
 } Process;
 
@@ -64,12 +65,12 @@ NTSTATUS process_attach(Broker *broker, const ProcessOrigin *origin, Process **r
 void process_release(Broker *broker, Process *process);
 
 /*
- * Ends the entities attached to a process that has exited, and removes it as the agent of VMs.
- * Ignores unknown keys.
+ * Ends the entities attached to a process that has exited, and removes it as the agent and incoming
+ * VMM of VMs. Hands the VMs that it ran over to their incoming VMMs. Ignores unknown keys.
  */
 void process_exited(Broker *broker, ProcessKey key);
 
-/* Tests whether the process is the VMM or the agent of a listed VM. */
+/* Tests whether the process is the VMM, the incoming VMM or an agent of a listed VM. */
 bool process_may_share(Broker *broker, ProcessKey key);
 
 /* Asserts the invariants of the process. */

@@ -14,15 +14,6 @@ static int vm_compare_guid(const VirtualMachine *a, const VirtualMachine *b)
 
 TREE_GENERATE(VmGuidTree, VirtualMachine, by_guid, vm_compare_guid)
 
-static int vm_compare_agent_user(const VirtualMachine *a, const VirtualMachine *b)
-{
-	int order = compare_numbers(a->agent.uid, b->agent.uid);
-
-	return order != 0 ? order : compare_numbers(a->entity.serial, b->entity.serial);
-}
-
-TREE_GENERATE(VmAgentUserTree, VirtualMachine, by_agent_user, vm_compare_agent_user)
-
 VirtualMachine *vm_find(Broker *broker, const Guid *guid)
 {
 	return RB_FIND(VmGuidTree, &broker->vms_by_guid, &(VirtualMachine){ .guid = *guid });
@@ -33,12 +24,9 @@ bool vm_is_listed(Broker *broker, const VirtualMachine *vm)
 	return vm_find(broker, &vm->guid) == vm;
 }
 
-VirtualMachine *vm_find_by_agent_user(Broker *broker, uid_t uid)
+bool vm_is_run_by(const VirtualMachine *vm, ProcessKey key)
 {
-	VirtualMachine first = { .agent.uid = uid };
-	VirtualMachine *vm = RB_NFIND(VmAgentUserTree, &broker->vms_by_agent_user, &first);
-
-	return vm && vm->agent.uid == uid ? vm : NULL;
+	return vm->vmm->key == key || (vm->incoming && vm->incoming->process->key == key);
 }
 
 uint64_t vm_limited_use(const VirtualMachine *vm, LimitKind kind)
@@ -70,7 +58,7 @@ void vm_settings_deinit(VmSettings *settings)
 	*settings = VM_SETTINGS_INIT;
 }
 
-static ProcessOrigin resolved_process_origin(const ResolvedProcess *process, const Payer *payer)
+ProcessOrigin resolved_process_origin(const ResolvedProcess *process, const Payer *payer)
 {
 	return (ProcessOrigin){
 		.key = process->key,
@@ -80,9 +68,8 @@ static ProcessOrigin resolved_process_origin(const ResolvedProcess *process, con
 	};
 }
 
-/* Attaches to the process that the settings name as agent. *ret_process is NULL without one. */
-static NTSTATUS agent_attach(Broker *broker, const Payer *payer, const VmSettings *settings,
-			     Process **ret_process, Failure *failure)
+NTSTATUS vm_settings_attach_agent(Broker *broker, const Payer *payer, const VmSettings *settings,
+				  Process **ret_process, Failure *failure)
 {
 	const ResolvedProcess *agent = &settings->agent_process;
 
@@ -93,61 +80,27 @@ static NTSTATUS agent_attach(Broker *broker, const Payer *payer, const VmSetting
 	return process_attach(broker, &origin, ret_process, failure);
 }
 
-static void vm_set_agent(VirtualMachine *vm, VmSettings *settings, Process *process)
+Agent vm_settings_take_agent(VmSettings *settings, VirtualMachine *vm, Process *process)
 {
-	assert(!vm->has_agent);
-	vm->has_agent = true;
-	vm->agent = (Agent){
+	return (Agent){
+		.vm = vm,
+		.is_incoming = settings->for_incoming,
 		.user = TAKE_POINTER(settings->agent_user),
 		.uid = settings->agent_uid,
 		.process = process,
 	};
-	if (process)
-		LIST_INSERT_HEAD(&process->agent_of, vm, of_agent);
-}
-
-/* Removes the agent from the VM and returns it. Release it with agent_release(). */
-static Agent vm_take_agent(VirtualMachine *vm)
-{
-	Agent agent = vm->agent;
-
-	if (agent.process)
-		LIST_REMOVE(vm, of_agent);
-	vm->agent = (Agent){ 0 };
-	vm->has_agent = false;
-	return agent;
-}
-
-static bool has_agent_user(const VirtualMachine *vm)
-{
-	return vm->has_agent && vm->agent.user;
-}
-
-/* Add a listed VM to the index of agents that are users, or remove it. */
-static void vm_index_agent(Broker *broker, VirtualMachine *vm)
-{
-	if (has_agent_user(vm))
-		RB_INSERT(VmAgentUserTree, &broker->vms_by_agent_user, vm);
-}
-
-static void vm_unindex_agent(Broker *broker, VirtualMachine *vm)
-{
-	if (has_agent_user(vm))
-		RB_REMOVE(VmAgentUserTree, &broker->vms_by_agent_user, vm);
-}
-
-static void agent_release(Broker *broker, Agent *agent)
-{
-	free(agent->user);
-	process_release(broker, agent->process);
 }
 
 void vm_discard(Broker *broker, VirtualMachine *vm)
 {
 	Process *vmm = vm->vmm;
-	Agent agent = vm_take_agent(vm);
+	Agent agent = agent_take(&vm->agent);
 
 	agent_release(broker, &agent);
+	if (vm->incoming) {
+		incoming_vmm_unlink(vm->incoming);
+		incoming_vmm_discard(broker, vm->incoming);
+	}
 	if (vmm)
 		LIST_REMOVE(vm, of_vmm);
 	charge_return(&vm->charge, &broker->accounts);
@@ -168,10 +121,12 @@ static NTSTATUS vm_attach(Broker *broker, const Payer *payer, VirtualMachine *vm
 	if (status != STATUS_SUCCESS)
 		return status;
 	LIST_INSERT_HEAD(&vm->vmm->virtual_machines, vm, of_vmm);
-	status = agent_attach(broker, payer, settings, &agent, failure);
-	if (status == STATUS_SUCCESS && settings->has_agent)
-		vm_set_agent(vm, settings, agent);
-	return status;
+	status = vm_settings_attach_agent(broker, payer, settings, &agent, failure);
+	if (status != STATUS_SUCCESS || !settings->has_agent)
+		return status;
+	vm->agent = vm_settings_take_agent(settings, vm, agent);
+	agent_link(&vm->agent);
+	return STATUS_SUCCESS;
 }
 
 NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid,
@@ -224,7 +179,7 @@ void vm_commit(Broker *broker, VirtualMachine *vm)
 {
 	entity_insert(broker, &vm->entity);
 	RB_INSERT(VmGuidTree, &broker->vms_by_guid, vm);
-	vm_index_agent(broker, vm);
+	agent_index(broker, &vm->agent);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_ADDED, END_REQUESTED);
 	event.changes_sharers = true;
 	broker_event(broker, &event);
@@ -236,7 +191,8 @@ NTSTATUS vm_update_prepare(Broker *broker, const Caller *caller, VirtualMachine 
 	const Payer payer = payer_of(caller);
 
 	*ret_update = (VmUpdate){ .vm = vm, .settings = settings };
-	return agent_attach(broker, &payer, settings, &ret_update->agent_process, failure);
+	return vm_settings_attach_agent(broker, &payer, settings, &ret_update->agent_process,
+					failure);
 }
 
 void vm_update_discard(Broker *broker, VmUpdate *update)
@@ -244,27 +200,29 @@ void vm_update_discard(Broker *broker, VmUpdate *update)
 	process_release(broker, update->agent_process);
 }
 
-/*
- * Reports a change of the parts, which are VM_PART_BIT(). former_agent is the agent that the VM has
- * lost, or NULL.
- */
-static void vm_changed(Broker *broker, VirtualMachine *vm, unsigned int parts,
-		       const Agent *former_agent)
+void vm_changed(Broker *broker, const VirtualMachine *vm, Event change)
 {
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_CHANGED, END_REQUESTED);
 
-	event.changed_parts = parts;
-	event.changes_sharers = parts & VM_PART_BIT(VM_PART_AGENT);
-	event.former_agent = former_agent;
+	event.changed_parts = change.changed_parts;
+	event.changes_sharers = change.changes_sharers;
+	event.former_agent = change.former_agent;
+	event.former_vmm = change.former_vmm;
+	event.hand_over = change.hand_over;
 	broker_event(broker, &event);
 }
 
-void vm_agent_exited(Broker *broker, VirtualMachine *vm)
+void vm_agent_exited(Broker *broker, Agent *agent)
 {
-	Agent agent = vm_take_agent(vm);
+	VirtualMachine *vm = agent->vm;
+	Agent former = agent_take(agent);
 
-	vm_changed(broker, vm, VM_PART_BIT(VM_PART_AGENT), &agent);
-	agent_release(broker, &agent);
+	vm_changed(broker, vm,
+		   (Event){ .changed_parts = VM_PART_BIT(former.is_incoming ? VM_PART_INCOMING_AGENT
+									    : VM_PART_AGENT),
+			    .changes_sharers = true,
+			    .former_agent = &former });
+	agent_release(broker, &former);
 }
 
 /* Ends the registrations whose privileges no longer match a display client. */
@@ -285,12 +243,18 @@ static bool is_same_text(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
+/* Returns the agent that the update concerns. */
+static Agent *updated_agent(const VmUpdate *update)
+{
+	return update->settings->for_incoming ? &update->vm->incoming->agent : &update->vm->agent;
+}
+
 static bool keeps_agent(const VmUpdate *update)
 {
 	const VmSettings *settings = update->settings;
-	const Agent *agent = &update->vm->agent;
+	const Agent *agent = updated_agent(update);
 
-	return update->vm->has_agent && is_same_text(agent->user, settings->agent_user) &&
+	return agent_exists(agent) && is_same_text(agent->user, settings->agent_user) &&
 	       agent->process == update->agent_process &&
 	       (!agent->user || agent->uid == settings->agent_uid);
 }
@@ -305,7 +269,8 @@ static unsigned int changed_parts(const VmUpdate *update)
 	if (settings->name && !is_same_text(vm->name, settings->name))
 		parts |= VM_PART_BIT(VM_PART_NAME);
 	if (settings->has_agent && !keeps_agent(update))
-		parts |= VM_PART_BIT(VM_PART_AGENT);
+		parts |= VM_PART_BIT(settings->for_incoming ? VM_PART_INCOMING_AGENT
+							    : VM_PART_AGENT);
 	if (settings->has_display_clients &&
 	    !display_clients_are_same(&vm->display_clients, &settings->display_clients))
 		parts |= VM_PART_BIT(VM_PART_DISPLAY_CLIENTS);
@@ -316,8 +281,8 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 {
 	VirtualMachine *vm = update->vm;
 	VmSettings *settings = update->settings;
+	Agent *agent = updated_agent(update);
 	unsigned int parts = changed_parts(update);
-	bool had_agent = vm->has_agent;
 	Agent former_agent = { 0 };
 
 	if (settings->name) {
@@ -325,10 +290,13 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 		vm->name = TAKE_POINTER(settings->name);
 	}
 	if (settings->has_agent) {
-		vm_unindex_agent(broker, vm);
-		former_agent = vm_take_agent(vm);
-		vm_set_agent(vm, settings, update->agent_process);
-		vm_index_agent(broker, vm);
+		agent_unindex(broker, agent);
+		former_agent = agent_take(agent);
+		*agent = vm_settings_take_agent(settings, vm, update->agent_process);
+		agent_link(agent);
+		agent_index(broker, agent);
+		if (settings->for_incoming)
+			vm->incoming->names_agent = true;
 	}
 	if (settings->has_display_clients) {
 		display_clients_deinit(&vm->display_clients);
@@ -337,8 +305,11 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 	}
 	/* Watchers see the change before the registrations that it ends. */
 	if (parts != 0)
-		vm_changed(broker, vm, parts,
-			   had_agent && settings->has_agent ? &former_agent : NULL);
+		vm_changed(broker, vm,
+			   (Event){ .changed_parts = parts,
+				    .changes_sharers = settings->has_agent,
+				    .former_agent =
+					    agent_exists(&former_agent) ? &former_agent : NULL });
 	if (settings->has_display_clients)
 		vm_end_unmatched(broker, vm);
 	agent_release(broker, &former_agent);
@@ -380,7 +351,9 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	while ((virtual_gpu = TAILQ_FIRST(&vm->virtual_gpus)))
 		virtual_gpu_end(broker, virtual_gpu, reason);
 	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);
-	vm_unindex_agent(broker, vm);
+	agent_unindex(broker, &vm->agent);
+	if (vm->incoming)
+		agent_unindex(broker, &vm->incoming->agent);
 	entity_remove(broker, &vm->entity);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_REMOVED, reason);
 	event.changes_sharers = true;
@@ -401,7 +374,9 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	assert(vm->charge.account && vm->charge.kind == LIMIT_VIRTUAL_MACHINES);
 	assert(process_find(broker, vm->vmm->key) == vm->vmm);
 	assert(vm->display_clients.count > 0);
-	assert(!has_agent_user(vm) || vm_find_by_agent_user(broker, vm->agent.uid));
+	assert(!vm->agent.user || agent_find_by_user(broker, vm->agent.uid));
+	assert(!agent_exists(&vm->agent) || (vm->agent.vm == vm && !vm->agent.is_incoming));
+	incoming_vmm_check(broker, vm);
 	LIST_FOREACH (registration, &vm->registrations, of_vm) {
 		assert(registration->vm == vm);
 		registrations++;

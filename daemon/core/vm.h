@@ -6,6 +6,7 @@
 
 #include "daemon/core/account.h"
 #include "daemon/core/adapter.h"
+#include "daemon/core/agent.h"
 #include "daemon/core/caller.h"
 #include "daemon/core/entity.h"
 #include "daemon/core/event.h"
@@ -78,16 +79,9 @@ Difference display_clients_compare(const DisplayClients *clients, const Privileg
  */
 bool display_clients_match_connection(const DisplayClients *clients, const Caller *caller);
 
-/* A user or process that may share objects on the VMM's behalf. */
-struct Agent {
-	char *user;       /* the name in the request; NULL for a process */
-	uid_t uid;        /* the user's uid; 0 for a process */
-	Process *process; /* watched; NULL for a user */
-};
-
 typedef enum VmSource { VM_SOURCE_API } VmSource;
 
-typedef struct VirtualMachine VirtualMachine;
+typedef struct IncomingVmm IncomingVmm;
 
 typedef enum VirtualGpuSource { VIRTUAL_GPU_SOURCE_API } VirtualGpuSource;
 
@@ -113,8 +107,8 @@ struct VirtualMachine {
 	uid_t registered_by; /* the uid that registered the VM */
 	bool by_operator;    /* registered by an operator */
 	DisplayClients display_clients;
-	Agent agent;
-	bool has_agent;
+	Agent agent;           /* empty if there is none */
+	IncomingVmm *incoming; /* NULL unless a hand-over is under way */
 	VirtualGpuList virtual_gpus;
 	size_t virtual_gpu_count;
 	LIST_HEAD(, Registration) registrations;
@@ -127,13 +121,10 @@ struct VirtualMachine {
 	uint64_t since;            /* microseconds (CLOCK_BOOTTIME) */
 	Charge charge;
 	RB_ENTRY(VirtualMachine) by_guid;
-	RB_ENTRY(VirtualMachine) by_agent_user; /* if listed, and the agent is a user */
 	LIST_ENTRY(VirtualMachine) of_vmm;
-	LIST_ENTRY(VirtualMachine) of_agent;
 };
 
 typedef RB_HEAD(VmGuidTree, VirtualMachine) VmGuidTree;
-typedef RB_HEAD(VmAgentUserTree, VirtualMachine) VmAgentUserTree;
 
 /* A process named in a request, with its credentials, which belong to this structure. */
 typedef struct ResolvedProcess {
@@ -151,7 +142,8 @@ typedef struct VmSettings {
 	bool has_display_clients;
 	DisplayClients display_clients;
 	bool has_agent;
-	char *agent_user; /* NULL if the agent is a process */
+	bool for_incoming; /* the agent is that of the incoming VMM */
+	char *agent_user;  /* NULL if the agent is a process */
 	uid_t agent_uid;
 	ResolvedProcess agent_process;
 } VmSettings;
@@ -174,8 +166,9 @@ void vm_discard(Broker *broker, VirtualMachine *vm);
 /* A prepared update of a VM. */
 typedef struct VmUpdate {
 	VirtualMachine *vm;
-	VmSettings *settings;   /* borrowed until the commit */
+	VmSettings *settings;   /* borrowed until the commit; NULL for none */
 	Process *agent_process; /* attached by prepare; NULL if the update names no process */
+	IncomingVmm *incoming;  /* a new incoming VMM; NULL for none */
 } VmUpdate;
 
 /*
@@ -192,9 +185,6 @@ void vm_update_discard(Broker *broker, VmUpdate *update);
 /* Returns NULL if no VM has the GUID. */
 VirtualMachine *vm_find(Broker *broker, const Guid *guid);
 
-/* Returns a VM whose agent is the user, or NULL. */
-VirtualMachine *vm_find_by_agent_user(Broker *broker, uid_t uid);
-
 /*
  * Tests whether the VM is listed. A VM whose end is being announced is not listed any more, but
  * still belongs to its processes.
@@ -210,8 +200,11 @@ uint64_t vm_limited_use(const VirtualMachine *vm, LimitKind kind);
 /* Ends the VM with its registrations, objects, GPU processes and vGPUs. */
 void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason);
 
-/* Removes the VM's agent, a process that has exited. The VM continues without an agent. */
-void vm_agent_exited(Broker *broker, VirtualMachine *vm);
+/* Tests whether the process is the VM's VMM or its incoming VMM. */
+bool vm_is_run_by(const VirtualMachine *vm, ProcessKey key);
+
+/* Removes an agent that has exited. Its VMM continues without an agent. */
+void vm_agent_exited(Broker *broker, Agent *agent);
 
 /* Unshares all of the VM's objects. */
 void vm_end_objects(Broker *broker, VirtualMachine *vm, EndReason reason);
@@ -234,6 +227,27 @@ VirtualGpu *virtual_gpu_find(Broker *broker, const Handle *handle);
 
 /* Removes the vGPU. If it was the VM's last one, the VM's registrations end. */
 void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason);
+
+/* --- for incoming-vmm.c ---------------------------------------------------------------------- */
+
+/* Returns the origin for an entity of the process. */
+ProcessOrigin resolved_process_origin(const ResolvedProcess *process, const Payer *payer);
+
+/*
+ * Attaches to the process that the settings name as agent. *ret_process is NULL without one.
+ * Returns the statuses of process_attach().
+ */
+NTSTATUS vm_settings_attach_agent(Broker *broker, const Payer *payer, const VmSettings *settings,
+				  Process **ret_process, Failure *failure);
+
+/* Takes the agent out of the settings. process is the attached process, NULL for a user. */
+Agent vm_settings_take_agent(VmSettings *settings, VirtualMachine *vm, Process *process);
+
+/*
+ * Reports that the VM has changed. Of change, only changes_sharers, former_agent, former_vmm and
+ * hand_over are used.
+ */
+void vm_changed(Broker *broker, const VirtualMachine *vm, Event change);
 
 /* Asserts the invariants of the VM. */
 void vm_check(Broker *broker, const VirtualMachine *vm);

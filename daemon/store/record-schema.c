@@ -61,6 +61,14 @@ static const JsonField display_client_fields[] = {
 };
 static const JsonTable display_client_table = RECORD_TABLE(display_client_fields);
 
+static const JsonField incoming_fields[] = {
+	STRUCTURE("vmm", RecordedIncoming, vmm, &process_table),
+	BOOLEAN("namesAgent", RecordedIncoming, names_agent),
+	OPTIONAL_TEXT("agentUser", RecordedIncoming, agent_user),
+	STRUCTURE("agent", RecordedIncoming, agent, &process_table),
+};
+static const JsonTable incoming_table = RECORD_TABLE(incoming_fields);
+
 static const JsonField vm_fields[] = {
 	NUMBER("serial", RecordedVm, serial),
 	GUID("guid", RecordedVm, guid),
@@ -76,6 +84,7 @@ static const JsonField vm_fields[] = {
 	OPTIONAL_TEXT("agentUser", RecordedVm, agent_user),
 	STRUCTURE("agent", RecordedVm, agent, &process_table),
 	NUMBER("since", RecordedVm, since),
+	OPTIONAL_STRUCTURE("incoming", RecordedVm, incoming, has_incoming, &incoming_table),
 };
 
 static const JsonField virtual_gpu_fields[] = {

@@ -39,6 +39,18 @@ typedef struct RecordedClientAdapter {
 	Payer payer;
 } RecordedClientAdapter;
 
+/* The incoming VMM of a VM and its agent. */
+typedef struct RecordedIncoming {
+	RecordedProcess vmm;
+	bool names_agent;
+	char *agent_user;
+	RecordedProcess agent; /* with key PROCESS_KEY_NONE if the agent is a user or has exited */
+} RecordedIncoming;
+
+/*
+ * The core does not write the record again when a VMM or an agent exits, so a process may be gone.
+ * If the VMM is, the VM was or will be handed over to the incoming one.
+ */
 typedef struct RecordedVm {
 	uint64_t serial;
 	Guid guid;
@@ -52,6 +64,8 @@ typedef struct RecordedVm {
 	char *agent_user;
 	RecordedProcess agent; /* with key PROCESS_KEY_NONE if the agent is a user */
 	uint64_t since;
+	RecordedIncoming incoming;
+	bool has_incoming;
 } RecordedVm;
 
 typedef struct RecordedVirtualGpu {

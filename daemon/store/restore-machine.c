@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Restores VMs, their vGPUs and registrations. */
+#include <stdlib.h>
+
 #include "daemon/store/restore.h"
 #include "proto/macros.h"
 
@@ -9,16 +11,14 @@ VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial)
 				VirtualMachine);
 }
 
-/* Sets the agent. A VM whose agent has exited is restored without one. */
-static RestoreReason take_agent(Restore *restore, RecordedVm *from, VmSettings *settings)
+/* Sets the agent, which the record owns until now. An agent that has exited is left out. */
+static RestoreReason take_agent(Restore *restore, char **user, const RecordedProcess *agent,
+				VmSettings *settings)
 {
-	const RecordedProcess *agent = &from->agent;
 	Caller caller;
 
-	if (!from->has_agent)
-		return RESTORE_OK;
-	if (from->agent_user) {
-		settings->agent_user = TAKE_POINTER(from->agent_user);
+	if (*user) {
+		settings->agent_user = TAKE_POINTER(*user);
 		settings->agent_uid = agent->uid;
 	} else {
 		RestoreReason reason = restore_caller(restore, agent, &agent->payer, &caller);
@@ -32,15 +32,98 @@ static RestoreReason take_agent(Restore *restore, RecordedVm *from, VmSettings *
 	return RESTORE_OK;
 }
 
+static ResolvedProcess resolved(const Caller *caller, uid_t uid)
+{
+	ResolvedProcess process = { .key = caller->process, .pid = caller->pid };
+
+	process.credentials.uids[ID_EFFECTIVE] = uid;
+	return process;
+}
+
+/* Adds the incoming VMM to its VM. Leaves it out if it has exited. */
+static RestoreReason restore_incoming(Restore *restore, RecordedIncoming *from, VirtualMachine *vm)
+{
+	Broker *broker = restore->broker;
+	VmSettings settings = VM_SETTINGS_INIT;
+	IncomingVmm *incoming;
+	Caller caller;
+	Failure failure;
+	RestoreReason reason = restore_caller(restore, &from->vmm, &from->vmm.payer, &caller);
+
+	if (reason != RESTORE_OK || from->vmm.key == vm->vmm->key)
+		return restore_reason_is_exhaustion(reason) ? reason : RESTORE_OK;
+	const ResolvedProcess vmm = resolved(&caller, from->vmm.uid);
+	if (from->names_agent)
+		reason = take_agent(restore, &from->agent_user, &from->agent, &settings);
+	if (reason == RESTORE_OK)
+		reason = restore_reason(incoming_vmm_prepare(broker, &caller, vm, &vmm, &settings,
+							     &incoming, &failure));
+	vm_settings_deinit(&settings);
+	if (reason != RESTORE_OK)
+		return reason;
+	incoming->names_agent = from->names_agent;
+	incoming_vmm_commit(broker, incoming);
+	return RESTORE_OK;
+}
+
+/*
+ * Finds the VMM. If it has exited and the incoming VMM lives, hands the VM over in the record, and
+ * sets *ret_is_new if that had not happened before the restart.
+ */
+static RestoreReason find_vmm(Restore *restore, RecordedVm *from, Caller *ret, bool *ret_is_new)
+{
+	const Payer payer = { .uid = from->account, .is_operator = from->by_operator };
+	RestoreReason reason = restore_caller(restore, &from->vmm, &payer, ret);
+
+	*ret_is_new = false;
+	if (reason == RESTORE_OK || restore_reason_is_exhaustion(reason) || !from->has_incoming)
+		return reason;
+	RestoreReason incoming = restore_caller(restore, &from->incoming.vmm, &payer, ret);
+	if (incoming != RESTORE_OK)
+		return restore_reason_is_exhaustion(incoming) ? incoming : reason;
+	*ret_is_new = reason == RESTORE_PROCESS_IS_GONE;
+	from->vmm = from->incoming.vmm;
+	from->has_incoming = false;
+	if (!from->incoming.names_agent)
+		return RESTORE_OK;
+	free(from->agent_user);
+	from->has_agent = true;
+	from->agent_user = TAKE_POINTER(from->incoming.agent_user);
+	from->agent = from->incoming.agent;
+	return RESTORE_OK;
+}
+
+/* Adds the VM with its VMM and its settings. caller is its VMM, with the payer of the VM. */
+static RestoreReason add_vm(Restore *restore, RecordedVm *from, Caller *caller,
+			    VirtualMachine **ret_vm)
+{
+	Broker *broker = restore->broker;
+	const ResolvedProcess vmm = resolved(caller, from->vmm.uid);
+	VmSettings settings = { .name = TAKE_POINTER(from->name) };
+	RestoreReason reason = RESTORE_OK;
+	Failure failure;
+
+	caller->credentials.uid = from->registered_by;
+	/* A client of an older version may have an unmapped id. The VM keeps it; nobody matches it. */
+	settings.display_clients = from->display_clients;
+	from->display_clients = DISPLAY_CLIENTS_INIT;
+	if (from->has_agent)
+		reason = take_agent(restore, &from->agent_user, &from->agent, &settings);
+	if (reason == RESTORE_OK)
+		reason = restore_reason(
+			vm_prepare(broker, caller, &from->guid, &vmm, &settings, ret_vm, &failure));
+	vm_settings_deinit(&settings);
+	return reason;
+}
+
 RestoreReason restore_vm(Restore *restore, void *record)
 {
 	RecordedVm *from = record;
 	Broker *broker = restore->broker;
-	Caller caller;
 	VirtualMachine *vm;
-	Failure failure;
-	const Payer payer = { .uid = from->account, .is_operator = from->by_operator };
-	RestoreReason reason = restore_caller(restore, &from->vmm, &payer, &caller);
+	Caller caller;
+	bool is_handed_over;
+	RestoreReason reason = find_vmm(restore, from, &caller, &is_handed_over);
 
 	if (reason != RESTORE_OK)
 		return reason;
@@ -48,24 +131,15 @@ RestoreReason restore_vm(Restore *restore, void *record)
 		return RESTORE_GUID_IS_TAKEN;
 	if (from->display_clients.count == 0)
 		return RESTORE_NO_DISPLAY_CLIENT;
-	ResolvedProcess vmm = { .key = caller.process, .pid = caller.pid };
-	VmSettings settings = { .name = TAKE_POINTER(from->name) };
-	vmm.credentials.uids[ID_EFFECTIVE] = from->vmm.uid;
-	caller.credentials.uid = from->registered_by;
-	/* A client of an older version may have an unmapped id. The VM keeps it; nobody matches it. */
-	settings.display_clients = from->display_clients;
-	from->display_clients = DISPLAY_CLIENTS_INIT;
-	reason = take_agent(restore, from, &settings);
-	if (reason == RESTORE_OK)
-		reason = restore_reason(
-			vm_prepare(broker, &caller, &from->guid, &vmm, &settings, &vm, &failure));
-	vm_settings_deinit(&settings);
+	reason = add_vm(restore, from, &caller, &vm);
 	if (reason != RESTORE_OK)
 		return reason;
 	vm->entity.serial = from->serial;
 	vm->since = from->since;
 	vm_commit(broker, vm);
-	return RESTORE_OK;
+	if (is_handed_over)
+		restore->handed_over[restore->handed_over_count++] = vm;
+	return from->has_incoming ? restore_incoming(restore, &from->incoming, vm) : RESTORE_OK;
 }
 
 RestoreReason restore_virtual_gpu(Restore *restore, void *record)

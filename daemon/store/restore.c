@@ -308,6 +308,8 @@ static void remove_dropped(Restore *restore, const RestoreEntry *entries, size_t
 	removal_batch_end(&batch);
 	end_unused_objects(restore, true);
 	release_processes(restore);
+	for (size_t i = 0; i < restore->handed_over_count; i++)
+		vm_report_hand_over(restore->broker, restore->handed_over[i]);
 	restore_end_changed(restore);
 }
 
@@ -322,8 +324,8 @@ static void abandon(Restore *restore)
 }
 
 /*
- * The arrays are large enough, because a record names at most one object, one registration, and two
- * processes.
+ * The arrays are large enough, because a record names at most one object, one registration, one VM,
+ * and four processes.
  */
 static bool restore_all(Restore *restore, Store *store, const PersistedRecords *records)
 {
@@ -333,11 +335,12 @@ static bool restore_all(Restore *restore, Store *store, const PersistedRecords *
 									  : broker->last_serial;
 	size_t count = records->count;
 	_cleanup_free_ RestoreEntry *entries = order_records(records);
-	_cleanup_free_ Process **processes = calloc(2 * count + 1, sizeof(Process *));
+	_cleanup_free_ Process **processes = calloc(4 * count + 1, sizeof(Process *));
+	_cleanup_free_ VirtualMachine **handed_over = calloc(count + 1, sizeof(VirtualMachine *));
 	_cleanup_free_ SharedObject **objects = calloc(count + 1, sizeof(SharedObject *));
 	_cleanup_free_ PendingRegistration *registrations =
 		calloc(count + 1, sizeof(PendingRegistration));
-	bool is_restored = entries && processes && objects && registrations;
+	bool is_restored = entries && processes && objects && registrations && handed_over;
 
 	restore->records = records;
 	restore->has_lost_reservation = records->is_incomplete;
@@ -345,6 +348,7 @@ static bool restore_all(Restore *restore, Store *store, const PersistedRecords *
 	restore->processes = processes;
 	restore->objects = objects;
 	restore->registrations = registrations;
+	restore->handed_over = handed_over;
 	broker_restore_begin(broker, last_serial);
 	if (is_restored)
 		is_restored = restore_entries(restore, store, entries, count);

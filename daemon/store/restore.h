@@ -34,6 +34,8 @@ typedef struct Restore {
 	size_t object_count;
 	PendingRegistration *registrations;
 	size_t registration_count;
+	VirtualMachine **handed_over; /* VMs whose VMM exited while the daemon was not running */
+	size_t handed_over_count;
 	bool has_lost_reservation; /* perhaps, by damage; mappings inside are reported, too */
 } Restore;
 

@@ -96,24 +96,55 @@ NTSTATUS store_save_client_adapter(Store *store, const Adapter *adapter, uint64_
 
 /* --- machines -------------------------------------------------------------------------------- */
 
-static void record_agent(RecordedVm *record, char *user, uid_t uid, const Process *process)
+static RecordedProcess agent_of(uid_t uid, const Process *process)
 {
+	return process ? process_of(process) : (RecordedProcess){ .uid = uid };
+}
+
+static void record_incoming(RecordedVm *record, const IncomingVmm *incoming)
+{
+	const Agent *agent = &incoming->agent;
+
+	record->has_incoming = true;
+	record->incoming = (RecordedIncoming){
+		.vmm = process_of(incoming->process),
+		.names_agent = incoming->names_agent,
+		.agent_user = agent->user,
+		.agent = agent_of(agent->uid, agent->process),
+	};
+}
+
+/* Records the agent that the update names, for the VMM or for the incoming VMM. */
+static void record_updated_agent(RecordedVm *record, const VmUpdate *update)
+{
+	const VmSettings *settings = update->settings;
+	RecordedProcess agent = agent_of(settings->agent_uid, update->agent_process);
+
+	if (settings->for_incoming) {
+		record->incoming.names_agent = true;
+		record->incoming.agent_user = settings->agent_user;
+		record->incoming.agent = agent;
+		return;
+	}
 	record->has_agent = true;
-	record->agent_user = user;
-	record->agent = process ? process_of(process) : (RecordedProcess){ .uid = uid };
+	record->agent_user = settings->agent_user;
+	record->agent = agent;
 }
 
 static void record_update(RecordedVm *record, const VmUpdate *update)
 {
 	const VmSettings *settings = update->settings;
 
+	if (update->incoming)
+		record_incoming(record, update->incoming);
+	if (!settings)
+		return;
 	if (settings->name)
 		record->name = settings->name;
 	if (settings->has_display_clients)
 		record->display_clients = settings->display_clients;
 	if (settings->has_agent)
-		record_agent(record, settings->agent_user, settings->agent_uid,
-			     update->agent_process);
+		record_updated_agent(record, update);
 }
 
 NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *update,
@@ -128,11 +159,14 @@ NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *u
 		.registered_by = vm->registered_by,
 		.by_operator = vm->by_operator,
 		.display_clients = vm->display_clients,
+		.has_agent = agent_exists(&vm->agent),
+		.agent_user = vm->agent.user,
+		.agent = agent_of(vm->agent.uid, vm->agent.process),
 		.since = vm->since,
 	};
 
-	if (vm->has_agent)
-		record_agent(&record, vm->agent.user, vm->agent.uid, vm->agent.process);
+	if (vm->incoming)
+		record_incoming(&record, vm->incoming);
 	if (update)
 		record_update(&record, update);
 	return save(store, STORE_VIRTUAL_MACHINE, record.serial, &record, failure);

@@ -121,6 +121,19 @@ static const char *compare_clients(const ModelMachine *machine, const JsonValue 
 	return NULL;
 }
 
+static const char *compare_incoming(const ModelMachine *machine, const JsonValue *item)
+{
+	uint64_t pid = machine->incoming == PROCESS_KEY_NONE ? UINT64_MAX
+							     : (uint64_t)machine->incoming_pid;
+
+	if (member_number(item, "incomingVmmPid") != pid)
+		return differ("incoming VMM %lu",
+			      (unsigned long)member_number(item, "incomingVmmPid"));
+	if ((json_member(item, "incomingAgent") != NULL) != machine->has_incoming_agent)
+		return differ("incoming agent");
+	return NULL;
+}
+
 static const char *compare_machine(Model *model, uint64_t serial, const JsonValue *item)
 {
 	const ModelMachine *machine = model_machine(model, serial);
@@ -153,6 +166,9 @@ static const char *compare_machine(Model *model, uint64_t serial, const JsonValu
 		return differ("quarantined");
 	if ((json_member(item, "agent") != NULL) != machine->has_agent)
 		return differ("agent");
+	const char *incoming = compare_incoming(machine, item);
+	if (incoming)
+		return incoming;
 	return compare_clients(machine, item);
 }
 

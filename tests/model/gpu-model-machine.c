@@ -21,6 +21,20 @@ static void add_machine(GpuModel *model, const GpuModelRequest *request, const G
 				});
 }
 
+/* Registers a running VM again. Only operators register VMs here. */
+static NTSTATUS hand_over(GpuModel *model, const GpuModelRequest *request, const GpuModelHost *vmm)
+{
+	GpuModelMachine *machine = &model->machines[request->machine];
+
+	if (machine->vmm == vmm->key || machine->incoming == vmm->key)
+		return STATUS_SUCCESS;
+	machine->incoming = vmm->key;
+	machine->incoming_pid = vmm->pid;
+	machine->incoming_uid = vmm->uid;
+	gpu_model_expect_change(model, request->machine);
+	return STATUS_SUCCESS;
+}
+
 NTSTATUS gpu_model_register_machine(GpuModel *model, const GpuModelRequest *request)
 {
 	const GpuModelMachine *machine = &model->machines[request->machine];
@@ -35,14 +49,12 @@ NTSTATUS gpu_model_register_machine(GpuModel *model, const GpuModelRequest *requ
 		gpu_model_process_exited(model, machine->vmm);
 	if (!vmm)
 		return STATUS_INVALID_PARAMETER;
-	if (machine->runs && machine->vmm == vmm->key)
-		return STATUS_SUCCESS;
+	if (machine->runs)
+		return hand_over(model, request, vmm);
 	status = gpu_model_check_limit(model, LIMIT_VIRTUAL_MACHINES,
 				       gpu_model_payer(model, request->from));
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (machine->runs)
-		return STATUS_OBJECT_NAME_COLLISION;
 	add_machine(model, request, vmm);
 	return STATUS_SUCCESS;
 }

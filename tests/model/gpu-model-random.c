@@ -275,7 +275,12 @@ static void make_take_address(GpuModel *model, Dice *dice, GpuModelRequest *ret,
 static void make_register_machine(GpuModel *model, Dice *dice, GpuModelRequest *ret, char *text)
 {
 	ret->from = dice_chance(dice, 8) ? any_connection(model, dice) : any_operator(model, dice);
-	append_machine(ret, text, (int)dice_roll(dice, GPU_MODEL_MACHINES));
+	int machine = (int)dice_roll(dice, GPU_MODEL_MACHINES);
+
+	/* A VM with an incoming VMM seldom ends, so few registrations begin a hand-over. */
+	while (model->machines[machine].runs && !dice_chance(dice, 6))
+		machine = (int)dice_roll(dice, GPU_MODEL_MACHINES);
+	append_machine(ret, text, machine);
 	append_pid(model, dice, ret, text, "vmmPid");
 	append(text, ",\"displayClients\":[{\"user\":\"alice\"}]");
 }

@@ -246,11 +246,43 @@ void gpu_model_end_machine(GpuModel *model, int machine, EndReason reason)
 	*vm = (GpuModelMachine){ 0 };
 }
 
+void gpu_model_expect_change(GpuModel *model, int machine)
+{
+	gpu_model_expect(model, (GpuModelEvent){
+					.kind = EVENT_VIRTUAL_MACHINE_CHANGED,
+					.machine = machine,
+					.pid = model->machines[machine].pid,
+					.uid = model->machines[machine].uid,
+				});
+}
+
+/* Hands the VM over, ends it, or removes its incoming VMM. */
+static void machine_loses_process(GpuModel *model, int number, ProcessKey key)
+{
+	GpuModelMachine *machine = &model->machines[number];
+	bool is_vmm = machine->vmm == key, is_incoming = machine->incoming == key;
+
+	if (is_vmm && (machine->incoming == PROCESS_KEY_NONE ||
+		       !gpu_model_host(model, machine->incoming)->alive)) {
+		gpu_model_end_machine(model, number, END_VMM_EXITED);
+		return;
+	}
+	if (!is_vmm && !is_incoming)
+		return;
+	if (is_vmm) {
+		machine->vmm = machine->incoming;
+		machine->pid = machine->incoming_pid;
+		machine->uid = machine->incoming_uid;
+	}
+	machine->incoming = PROCESS_KEY_NONE;
+	gpu_model_expect_change(model, number);
+}
+
 void gpu_model_process_exited(GpuModel *model, ProcessKey key)
 {
 	for (int machine = 0; machine < GPU_MODEL_MACHINES; machine++)
-		if (model->machines[machine].runs && model->machines[machine].vmm == key)
-			gpu_model_end_machine(model, machine, END_VMM_EXITED);
+		if (model->machines[machine].runs)
+			machine_loses_process(model, machine, key);
 	for (size_t i = model->registration_count; i-- > 0;)
 		if (model->registrations[i].key == key)
 			end_registration(model, i, END_PROCESS_EXITED);

@@ -101,6 +101,9 @@ typedef struct GpuModelMachine {
 	pid_t pid;
 	uid_t uid;
 	uid_t registered_by;
+	ProcessKey incoming; /* PROCESS_KEY_NONE without an incoming VMM */
+	pid_t incoming_pid;
+	uid_t incoming_uid;
 } GpuModelMachine;
 
 /*
@@ -205,6 +208,10 @@ NTSTATUS gpu_model_register_process(GpuModel *model, const GpuModelRequest *requ
 void gpu_model_expect(GpuModel *model, GpuModelEvent event);
 
 void gpu_model_connection_closed(GpuModel *model, const Caller *caller);
+
+/* Expects the event that the VM has changed. */
+void gpu_model_expect_change(GpuModel *model, int machine);
+
 void gpu_model_process_exited(GpuModel *model, ProcessKey key);
 void gpu_model_end_adapter(GpuModel *model, GpuModelAdapter *model_adapter, EndReason reason);
 void gpu_model_end_process(GpuModel *model, GpuModelGpuProcess *process, EndReason reason);

@@ -212,11 +212,14 @@ static void set_clients(ModelMachine *machine, const ModelRequest *request, Mode
 }
 
 static void set_name_and_agent(ModelMachine *machine, const ModelRequest *request,
-			       const ModelSettings *settings)
+			       const ModelSettings *settings, bool is_incoming)
 {
 	if (request->has_name)
 		machine->name = request->name;
-	if (request->has_agent) {
+	if (request->has_agent && is_incoming) {
+		machine->names_agent = machine->has_incoming_agent = true;
+		machine->incoming_agent = settings->agent;
+	} else if (request->has_agent) {
 		machine->has_agent = true;
 		machine->agent = settings->agent;
 	}
@@ -242,31 +245,58 @@ static void add_machine(Model *model, const ModelRequest *request, const FakePro
 	machine->by_operator = caller->is_operator;
 	machine->name = -1;
 	set_clients(machine, request, settings);
-	set_name_and_agent(machine, request, settings);
+	set_name_and_agent(machine, request, settings, false);
 	answer->machine = machine->serial;
 }
 
-static bool is_the_same(const ModelRequest *request, const FakeProcess *vmm,
-			const ModelMachine *old)
+/* Tests whether the caller may register the VM again or hand it over, instead of displacing it. */
+static bool keeps_machine(const ModelRequest *request, const ModelMachine *old)
 {
-	bool is_operator = request->caller->is_operator;
+	const Caller *caller = request->caller;
 
-	return old && old->vmm == vmm->key &&
-	       (old->by_operator
-			? is_operator
-			: !is_operator && old->registrar == request->caller->credentials.uid &&
-				  model_is_real(old->registrar));
+	if (!old || caller->is_operator)
+		return old && old->by_operator;
+	return old->registrar == caller->credentials.uid && model_is_real(old->registrar) &&
+	       (caller->in_initial_user_namespace || !old->by_operator);
+}
+
+static void add_incoming(Model *model, const ModelRequest *request, const FakeProcess *vmm,
+			 const ModelSettings *settings, ModelMachine *old, ModelAnswer *answer)
+{
+	if (!model_watch_process(model, request->caller, vmm->key, answer) ||
+	    !model_watch_process(model, request->caller, settings->agent, answer))
+		return;
+	old->incoming = vmm->key;
+	old->incoming_pid = vmm->pid;
+	old->names_agent = old->has_incoming_agent = request->has_agent;
+	old->incoming_agent = settings->agent;
+	answer->machine = old->serial;
 }
 
 static void register_or_displace(Model *model, const ModelRequest *request, const FakeProcess *vmm,
 				 ModelSettings *settings, ModelMachine *old, ModelAnswer *answer)
 {
-	if (is_the_same(request, vmm, old))
+	bool keeps = keeps_machine(request, old);
+
+	if (keeps && (old->vmm == vmm->key || old->incoming == vmm->key))
 		answer->machine = old->serial;
+	else if (keeps)
+		add_incoming(model, request, vmm, settings, old, answer);
 	else if (!old || (request->caller->is_operator && !old->by_operator))
 		add_machine(model, request, vmm, settings, old, answer);
 	else if (model_check_limit(model, request->caller, LIMIT_VIRTUAL_MACHINES, answer))
 		fail(answer, STATUS_OBJECT_NAME_COLLISION, "");
+}
+
+/* If the VMM is dead, the VM is handed over or ends even if the request fails. */
+static ModelMachine *notice_dead_vmm(Model *model, ModelMachine *machine)
+{
+	if (!machine || model_is_alive(model, machine->vmm))
+		return machine;
+	int guid = machine->guid;
+
+	model_process_exits(model, machine->vmm);
+	return model_machine_of(model, guid);
 }
 
 void model_register_machine(Model *model, const ModelRequest *request, ModelAnswer *answer)
@@ -276,11 +306,7 @@ void model_register_machine(Model *model, const ModelRequest *request, ModelAnsw
 	const FakeProcess *vmm = NULL;
 	ModelSettings settings = { 0 };
 
-	/* If the old VM's VMM is dead, the VM ends even if this request fails. */
-	if (old && !model_is_alive(model, old->vmm)) {
-		model_process_exits(model, old->vmm);
-		old = NULL;
-	}
+	old = notice_dead_vmm(model, old);
 	if (request->has_vmm_pid) {
 		vmm = resolve(model, caller, request->pid, "vmmPid", answer);
 	} else {
@@ -290,8 +316,8 @@ void model_register_machine(Model *model, const ModelRequest *request, ModelAnsw
 		if (own && may_name(model, caller, own, "vmmPid", answer))
 			vmm = self;
 	}
-	if (vmm && resolve_settings(model, request, vmm, is_the_same(request, vmm, old), &settings,
-				    answer))
+	if (vmm &&
+	    resolve_settings(model, request, vmm, keeps_machine(request, old), &settings, answer))
 		register_or_displace(model, request, vmm, &settings, old, answer);
 	free_settings(&settings);
 }
@@ -315,21 +341,40 @@ static void end_unmatched(Model *model, const ModelMachine *machine)
 	}
 }
 
+/* Finds the VMM that an update concerns, and checks that its credentials can be read. */
+static const FakeProcess *named_vmm(Model *model, const ModelRequest *request,
+				    const ModelMachine *machine, ModelAnswer *answer)
+{
+	const FakeProcess *vmm = model_process(model, machine->vmm);
+
+	if (!request->has_vmm_pid)
+		return read_credentials(vmm, "virtualMachineGuid", answer) ? vmm : NULL;
+	vmm = resolve(model, request->caller, request->pid, "vmmPid", answer);
+	if (!vmm || vmm->key == machine->vmm || vmm->key == machine->incoming)
+		return vmm;
+	invalid(answer, "vmmPid");
+	return NULL;
+}
+
 void model_update_machine(Model *model, const ModelRequest *request, ModelMachine *machine,
 			  ModelAnswer *answer)
 {
-	const FakeProcess *vmm = request->has_clients ? model_process(model, machine->vmm) : NULL;
+	const FakeProcess *vmm = NULL;
 	ModelSettings settings = { 0 };
 
-	if (request->has_clients && !vmm->alive) {
-		fail(answer, STATUS_NOT_FOUND, "");
-		return;
+	if (request->has_clients || request->has_vmm_pid) {
+		machine = notice_dead_vmm(model, machine);
+		vmm = machine ? named_vmm(model, request, machine, answer) : NULL;
+		if (!machine)
+			fail(answer, STATUS_NOT_FOUND, "");
+		if (!vmm)
+			return;
 	}
-	if (request->has_clients && !read_credentials(vmm, "virtualMachineGuid", answer))
-		return;
-	if (resolve_settings(model, request, vmm, false, &settings, answer) &&
+	if (resolve_settings(model, request, request->has_clients ? vmm : NULL, false, &settings,
+			     answer) &&
 	    model_watch_process(model, request->caller, settings.agent, answer)) {
-		set_name_and_agent(machine, request, &settings);
+		set_name_and_agent(machine, request, &settings,
+				   vmm && vmm->key == machine->incoming);
 		if (request->has_clients) {
 			set_clients(machine, request, &settings);
 			end_unmatched(model, machine);

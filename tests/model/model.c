@@ -48,7 +48,9 @@ static bool is_in_use(Model *model, ProcessKey key)
 	ModelGpuProcess *gpu_process;
 
 	MODEL_EACH(model, machine, machines)
-	if (machine->vmm == key || (machine->has_agent && machine->agent == key))
+	if (machine->vmm == key || (machine->has_agent && machine->agent == key) ||
+	    machine->incoming == key ||
+	    (machine->has_incoming_agent && machine->incoming_agent == key))
 		return true;
 	MODEL_EACH(model, registration, registrations)
 	if (registration->process == key)
@@ -162,6 +164,23 @@ static void end_gpu_process(Model *model, ModelGpuProcess *gpu_process)
 	gpu_process->serial = 0;
 }
 
+void model_end_incoming(ModelMachine *machine)
+{
+	machine->incoming = machine->incoming_agent = PROCESS_KEY_NONE;
+	machine->names_agent = machine->has_incoming_agent = false;
+}
+
+static void hand_over(ModelMachine *machine)
+{
+	machine->vmm = machine->incoming;
+	machine->vmm_pid = machine->incoming_pid;
+	if (machine->names_agent) {
+		machine->has_agent = machine->has_incoming_agent;
+		machine->agent = machine->incoming_agent;
+	}
+	model_end_incoming(machine);
+}
+
 void model_process_exits(Model *model, ProcessKey process)
 {
 	ModelMachine *machine;
@@ -170,10 +189,16 @@ void model_process_exits(Model *model, ProcessKey process)
 
 	MODEL_EACH(model, machine, machines)
 	{
+		if (machine->vmm == process && model_is_alive(model, machine->incoming))
+			hand_over(machine);
 		if (machine->vmm == process)
 			model_end_machine(model, machine);
-		else if (machine->has_agent && machine->agent == process)
+		if (machine->incoming == process)
+			model_end_incoming(machine);
+		if (machine->has_agent && machine->agent == process)
 			machine->has_agent = false;
+		if (machine->has_incoming_agent && machine->incoming_agent == process)
+			machine->has_incoming_agent = false;
 	}
 	MODEL_EACH(model, registration, registrations)
 	if (registration->process == process)

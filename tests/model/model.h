@@ -98,7 +98,12 @@ typedef struct ModelMachine {
 	size_t client_count;
 	ModelClient clients[MODEL_PARTY_MAX];
 	bool has_agent;
-	ProcessKey agent; /* PROCESS_KEY_NONE if the agent is a user */
+	ProcessKey agent;    /* PROCESS_KEY_NONE if the agent is a user */
+	ProcessKey incoming; /* PROCESS_KEY_NONE without an incoming VMM */
+	pid_t incoming_pid;
+	bool names_agent; /* together with the incoming VMM */
+	bool has_incoming_agent;
+	ProcessKey incoming_agent;
 } ModelMachine;
 
 typedef struct ModelVirtualGpu {
@@ -192,6 +197,9 @@ void model_end_registration(ModelRegistration *registration);
 void model_end_machine(Model *model, ModelMachine *machine);
 void model_end_virtual_gpu(Model *model, ModelVirtualGpu *virtual_gpu);
 void model_process_exits(Model *model, ProcessKey process);
+
+/* Removes the incoming VMM. */
+void model_end_incoming(ModelMachine *machine);
 bool model_may_see(Model *model, const Caller *caller, const ModelMachine *machine);
 
 /* Tests for "the same privileges" (contract, section 3). */

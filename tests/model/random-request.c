@@ -132,7 +132,8 @@ static void fill_machine(const FakeHost *fake_host, ModelRequest *request, Dice 
 {
 	request->has_name = dice_chance(dice, 3);
 	request->name = (int)dice_roll(dice, 5);
-	request->has_vmm_pid = request->method == MODEL_REGISTER_MACHINE && !dice_chance(dice, 3);
+	request->has_vmm_pid = request->method == MODEL_REGISTER_MACHINE ? !dice_chance(dice, 3)
+									 : dice_chance(dice, 3);
 	request->pid = random_pid(fake_host, dice);
 	request->has_clients = dice_chance(dice, 2);
 	request->client_count = dice_roll(dice, MODEL_PARTY_MAX + 1);
@@ -190,7 +191,7 @@ static const struct {
 	{ MODEL_REGISTER_MACHINE, ",\"displayClients\":{}", "displayClients" },
 	{ MODEL_REGISTER_MACHINE, ",\"displayClients\":[{\"pid\":1},{\"pid\":true}]",
 	  "displayClients[1].pid" },
-	{ MODEL_UPDATE_MACHINE, ",\"vmmPid\":1", "vmmPid" },
+	{ MODEL_UPDATE_MACHINE, ",\"vmmPid\":-1", "vmmPid" },
 	{ MODEL_UPDATE_MACHINE, ",\"agent\":{\"uid\":1}", "agent.uid" },
 	{ MODEL_UPDATE_MACHINE, ",\"displayClients\":[null]", "displayClients[0]" },
 	{ MODEL_DESTROY_CONTEXT, ",\"context\":7", "context" },

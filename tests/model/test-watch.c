@@ -115,10 +115,14 @@ static bool actor_is_entitled(Run *run, const Actor *actor, const char *guid)
 			 guid),
 		   "STATUS_SUCCESS") != 0)
 		return false;
+	bool has_agent_bob =
+		strcmp(reply_string(fake_host, "virtualMachine.agent.user"), "bob") == 0 ||
+		strcmp(reply_string(fake_host, "virtualMachine.incomingAgent.user"), "bob") == 0;
 	return is_registered || reply_number(fake_host, "virtualMachine.vmmPid") == (uint64_t)pid ||
+	       reply_number(fake_host, "virtualMachine.incomingVmmPid") == (uint64_t)pid ||
 	       reply_number(fake_host, "virtualMachine.agent.pid") == (uint64_t)pid ||
-	       (strcmp(reply_string(fake_host, "virtualMachine.agent.user"), "bob") == 0 &&
-		actor->caller->credentials.uid == 1001);
+	       reply_number(fake_host, "virtualMachine.incomingAgent.pid") == (uint64_t)pid ||
+	       (has_agent_bob && actor->caller->credentials.uid == 1001);
 }
 
 /* Kills an actor and replaces it. Its watchers first read the remaining events. */

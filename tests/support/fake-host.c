@@ -337,6 +337,7 @@ static void fake_event(void *self, const Event *event)
 	*copy = (FakeEvent){
 		.kind = event->kind,
 		.reason = event->reason,
+		.hand_over = event->hand_over,
 		.has_guid = event->virtual_machine != NULL,
 		.has_handle = event->handle != NULL,
 		.pid = event->pid,

@@ -60,6 +60,7 @@ typedef struct FakeUser {
 typedef struct FakeEvent {
 	EventKind kind;
 	EndReason reason;
+	HandOver hand_over;
 	bool has_guid;
 	Guid guid;
 	bool has_handle;

@@ -7,6 +7,7 @@
 
 #include "daemon/api/names.h"
 #include "daemon/core/adapter.h"
+#include "daemon/core/process.h"
 #include "proto/status.h"
 
 /* ---- Texts ---- */
@@ -189,6 +190,8 @@ void audit_entry_init_decision(LogEntry *entry, const AuditRecord *decision, con
 	log_entry_add(entry, "VAIL_EXE=%s", executable);
 	log_entry_add(entry, "VAIL_METHOD=%s", decision->method);
 	log_entry_add(entry, "VAIL_STATUS=%s", status_name(decision->status));
+	if (!denied && decision->reason) /* a step of a hand-over */
+		log_entry_add(entry, "VAIL_REASON=%s", decision->reason);
 	if (denied)
 		add_denial(entry, decision);
 	else
@@ -211,6 +214,19 @@ void audit_entry_init_end(LogEntry *entry, const Event *event)
 							 : MESSAGE_VM_ENDED);
 	add_subject(entry, guid_format(event->virtual_machine, guid), event->pid, event->uid);
 	add_end(entry, event->reason);
+}
+
+void audit_entry_init_hand_over(LogEntry *entry, const Event *event)
+{
+	pid_t former = event->former_vmm ? event->former_vmm->pid : 0;
+	char guid[GUID_TEXT_LENGTH + 1];
+
+	log_entry_init(entry, LOG_INFO,
+		       event->hand_over == HAND_OVER_COMPLETED ? MESSAGE_VM_HANDED_OVER
+							       : MESSAGE_HAND_OVER_ENDED);
+	add_subject(entry, guid_format(event->virtual_machine, guid), event->pid, event->uid);
+	log_entry_add(entry, "VAIL_FORMER_PID=%d", (int)former);
+	log_entry_add(entry, "VAIL_REASON=%s", hand_over_name(event->hand_over));
 }
 
 void audit_entry_init_adapter(LogEntry *entry, const Event *event)

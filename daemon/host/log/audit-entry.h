@@ -19,6 +19,9 @@ void audit_entry_init_decision(LogEntry *entry, const AuditRecord *decision,
 /* Initialises the entry of the end of a registration or a VM. */
 void audit_entry_init_end(LogEntry *entry, const Event *event);
 
+/* Initialises the entry of a hand-over that was completed or abandoned. */
+void audit_entry_init_hand_over(LogEntry *entry, const Event *event);
+
 /* Initialises the entry of the end of an adapter. */
 void audit_entry_init_adapter(LogEntry *entry, const Event *event);
 

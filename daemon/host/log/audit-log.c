@@ -9,6 +9,7 @@
 #include "daemon/api/names.h"
 #include "daemon/core/adapter.h"
 #include "daemon/core/limit.h"
+#include "daemon/core/process.h"
 #include "daemon/host/log/audit-entry.h"
 #include "proto/status.h"
 
@@ -152,6 +153,20 @@ static void log_end(const Event *event)
 		       guid, (int)event->pid, event->uid, end_reason_name(event->reason));
 }
 
+/* Logs that a VM has another VMM now, or that its incoming VMM is gone. */
+static void log_hand_over(const Event *event)
+{
+	pid_t former = event->former_vmm ? event->former_vmm->pid : 0;
+	char guid[GUID_TEXT_LENGTH + 1];
+	LogEntry entry;
+
+	guid_format(event->virtual_machine, guid);
+	audit_entry_init_hand_over(&entry, event);
+	log_entry_send(&entry, "%s vm=%s pid=%d uid=%u formerPid=%d reason=%s",
+		       event_kind_name(event->kind), guid, (int)event->pid, event->uid, (int)former,
+		       hand_over_name(event->hand_over));
+}
+
 static void log_adapter_removed(const Event *event)
 {
 	const Adapter *adapter = container_of(event->entity, Adapter, entity);
@@ -164,6 +179,8 @@ static void log_adapter_removed(const Event *event)
 
 void audit_log_event(const Event *event)
 {
+	if (event->hand_over == HAND_OVER_COMPLETED || event->hand_over == HAND_OVER_ABANDONED)
+		log_hand_over(event);
 	if (end_was_requested(event->reason))
 		return;
 	if (event->kind == EVENT_UNREGISTERED || event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)

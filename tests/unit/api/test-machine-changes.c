@@ -104,8 +104,19 @@ Test(machine_changes, the_exit_of_an_agent_is_named)
 Test(machine_changes, each_name_is_a_member_of_a_machine)
 {
 	UPDATE(",\"name\":\"one\",\"agent\":{\"pid\":400}");
+	call(fixture.fake_host, fixture.admin, REGISTER_MACHINE,
+	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":300,\"agent\":{\"pid\":300}}");
+	cr_assert_str_eq(reported, "[\"incomingVmmPid\",\"incomingAgent\"]");
 	call(fixture.fake_host, fixture.admin, DESCRIBE, NAMES_A);
 	const JsonValue *vm = reply_value(fixture.fake_host, "virtualMachine");
 	for (VmPart part = 0; part < VM_PART_MAX; part++)
 		cr_assert_not_null(json_member(vm, vm_part_name(part)), "%s", vm_part_name(part));
+}
+
+Test(machine_changes, a_hand_over_is_named)
+{
+	call(fixture.fake_host, fixture.admin, REGISTER_MACHINE,
+	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":300,\"agent\":{\"pid\":400}}");
+	fake_host_exit(fixture.fake_host, fixture.vmm);
+	cr_assert_str_eq(reported, "[\"agent\",\"vmmPid\",\"incomingVmmPid\",\"incomingAgent\"]");
 }

@@ -100,7 +100,7 @@ Test(params, paths)
 		  "{\"name\":\"a\",\"virtualAddressBitCount\":1,\"pageTableIndexBitCount\":9}",
 		  "pageTableIndexBitCount" },
 		{ &params_register_machine, "{" G ",\"vmmPid\":\"1\"}", "vmmPid" },
-		{ &params_update_machine, "{" G ",\"vmmPid\":1}", "vmmPid" },
+		{ &params_update_machine, "{" G ",\"vmmPid\":1}", "" },
 		{ &params_register_machine, "{" G ",\"displayClients\":[]}", "" },
 		{ &params_register_machine, "{" G ",\"displayClients\":{}}", "displayClients" },
 		{ &params_register_machine, "{" G ",\"displayClients\":[7]}", "displayClients[0]" },

@@ -230,7 +230,7 @@ static void ask(Reading *reading, Caller *caller, const char *method, const char
 
 /*
  * Processes of all places take part in one VM: VMM, agent, display clients, registrations, an
- * object with holders, GPU processes. A box inside sees only its own.
+ * object with holders, GPU processes, an incoming VMM. A box inside sees only its own.
  */
 static void populate(void)
 {
@@ -260,6 +260,9 @@ static void populate(void)
 	adapter = fake_running_adapter(fake_host, fixture.operators[BOX], "9,9,9,9");
 	cr_assert_str_eq(create_gpu_process(fake_host, fixture.operators[BOX], &adapter,
 					    ",\"pid\":30", handle),
+			 SUCCESS);
+	cr_assert_str_eq(call(fake_host, fixture.operators[BOX], REGISTER_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":50}"),
 			 SUCCESS);
 }
 
@@ -408,6 +411,8 @@ static const struct {
 	  "\",\"displayClients\":[{\"user\":\"alice\"},{\"pid\":",
 	  "}]}" },
 	{ "CreateProcess.pid", CREATE_PROCESS, "pid", NULL, "}" },
+	{ "UpdateVirtualMachine.vmmPid", UPDATE_MACHINE, "vmmPid",
+	  "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"pid\":40},\"vmmPid\":", "}" },
 };
 
 static const char *name_pid(size_t row, Caller *caller, const char *adapter, uint64_t pid)
@@ -427,7 +432,12 @@ static pid_t named_process(size_t row)
 	Caller *admin = fixture.operators[HOST];
 	uint64_t pid;
 
-	if (row == 3) {
+	if (row == 4) {
+		call(fake_host, admin, DESCRIBE, NAMES_A);
+		bool is_updated =
+			reply_number(fake_host, "virtualMachine.incomingAgent.pid") == 1040;
+		pid = is_updated ? reply_number(fake_host, "virtualMachine.incomingVmmPid") : 0;
+	} else if (row == 3) {
 		call(fake_host, admin, LIST_PROCESSES, NULL);
 		pid = reply_number(fake_host, "processes[2].pid");
 	} else {
@@ -457,6 +467,9 @@ Test(pids, each_pid_in_a_request_is_one_of_the_callers_namespace)
 				      "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":20,"
 				      "\"displayClients\":[{\"user\":\"alice\"}]}"),
 				 SUCCESS);
+		if (row == 4) /* 30 has to be a VMM of the VM */
+			call(fixture.fake_host, fixture.operators[BOX], REGISTER_MACHINE,
+			     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":30}");
 		adapter = fake_running_adapter(fixture.fake_host, fixture.operators[BOX], "9,9");
 		for (size_t i = 0; i < ARRAY_SIZE(nothing); i++) {
 			cr_assert_str_eq(

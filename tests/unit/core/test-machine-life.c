@@ -51,9 +51,10 @@ Test(machine_life, a_repeated_registration_changes_nothing)
 	cr_assert_eq(fixture.fake_host->record_count, records);
 }
 
-Test(machine_life, a_registration_with_another_vmm_collides)
+Test(machine_life, a_registration_by_a_stranger_collides)
 {
-	cr_assert_str_eq(CALL(fixture.admin, REGISTER_MACHINE, WITH_VMM("100")),
+	fixture.fake_host->service.settings.allow_user_machines = true;
+	cr_assert_str_eq(CALL(fixture.client, REGISTER_MACHINE, NAMES_A),
 			 "STATUS_OBJECT_NAME_COLLISION");
 	cr_assert_eq(EVENTS(EVENT_VIRTUAL_MACHINE_ADDED), 1u);
 }

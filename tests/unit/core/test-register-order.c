@@ -233,7 +233,7 @@ Test(register_order, other_methods_check_in_the_same_order)
 		  "STATUS_ACCESS_DENIED" },
 		{ LIST_QUARANTINES, "{\"x\":1}", "STATUS_INVALID_PARAMETER" },
 		{ LIST_QUARANTINES, "{}", "STATUS_ACCESS_DENIED" },
-		{ UPDATE_MACHINE, "{\"virtualMachineGuid\":\"" GUID_B "\",\"vmmPid\":1}",
+		{ UPDATE_MACHINE, "{\"virtualMachineGuid\":\"" GUID_B "\",\"vmmPid\":-1}",
 		  "STATUS_INVALID_PARAMETER" },
 		{ UPDATE_MACHINE, NAMES_B, "STATUS_NOT_FOUND" },
 		{ UPDATE_MACHINE,

@@ -24,13 +24,13 @@ typedef struct Sharers {
 
 static Sharers sharers;
 
-/* The definition: the caller is the VMM or the agent of a listed VM. */
+/* The definition: the caller is the VMM, the incoming VMM or an agent of a listed VM. */
 static bool is_sharer_of_any(const Caller *caller)
 {
 	Broker *broker = sharers.fixture.fake_host->service.broker;
 	const VirtualMachine *vm = vm_after(broker, 0);
 
-	while (vm && vm->vmm->key != caller->process && !caller_is_agent(caller, vm))
+	while (vm && !vm_is_run_by(vm, caller->process) && !caller_is_agent(caller, vm))
 		vm = vm_after(broker, vm->entity.serial);
 	return vm;
 }
