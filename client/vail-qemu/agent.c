@@ -8,6 +8,9 @@
 #include "client/common/user-message.h"
 #include "proto/macros.h"
 
+/* Time between attempts to reconnect to vaild, in milliseconds. */
+#define RETRY_INTERVAL 500
+
 static bool is_connection_lost(NTSTATUS status)
 {
 	return status == STATUS_CONNECTION_DISCONNECTED || status == STATUS_CONNECTION_REFUSED ||
@@ -215,6 +218,28 @@ static void agent_found_object(Agent *agent, const VailSharedObject *object)
 		vail_unshare_object(agent->calls, object->handle, NULL);
 }
 
+/*
+ * Reads whether QEMU is the incoming VMM. When it has become the VMM, reports all objects as
+ * updated, so that viewers show them instead of those of the former VMM.
+ */
+static void look_at_hand_over(Agent *agent)
+{
+	const AgentMachine *machine = &agent->machine;
+	HandOverState state = hand_over_read(agent->calls, machine->guid);
+	bool was_incoming = agent->is_incoming;
+
+	agent->is_incoming = state.incoming == machine->qemu;
+	if (agent->is_incoming && !was_incoming)
+		log_message("process %d runs the virtual machine; QEMU takes it over when that "
+			    "process exits",
+			    (int)state.vmm);
+	if (!was_incoming || state.vmm != machine->qemu)
+		return;
+	log_message("QEMU has taken over the virtual machine");
+	if (agent->state == AGENT_READY)
+		recover_objects(agent);
+}
+
 static void handle_event(Agent *agent, const VailEvent *event)
 {
 	Surface *surface;
@@ -233,6 +258,10 @@ static void handle_event(Agent *agent, const VailEvent *event)
 		break;
 	case VAIL_EVENT_QUARANTINE_LIFTED:
 		share_missing(agent);
+		break;
+	case VAIL_EVENT_VIRTUAL_MACHINE_CHANGED:
+		if (agent->is_incoming)
+			look_at_hand_over(agent);
 		break;
 	case VAIL_EVENT_UNSHARED:
 		surface = find_surface(agent, event->shared_object);
@@ -267,8 +296,25 @@ static bool on_event(struct vail *vail, NTSTATUS status, const VailEvent *event,
 				  status);
 	if (event && !continues)
 		agent_end(agent, "vaild has stopped reporting on the virtual machine",
-			  "it has ended");
+			  event->kind == VAIL_EVENT_VIRTUAL_MACHINE_CHANGED
+				  ? "another VMM or another agent has taken over"
+				  : "it has ended");
 	return agent->state != AGENT_ENDED && agent->state != AGENT_DISCONNECTED;
+}
+
+/*
+ * Makes this process the agent, because the VM may have existed with another one. An incoming VMM
+ * leaves the other settings to the VMM.
+ */
+static NTSTATUS update_machine(Agent *agent, VailMachine *machine)
+{
+	machine->vmm_pid = 0;
+	if (agent->is_incoming) {
+		machine->vmm_pid = agent->machine.qemu;
+		machine->name = NULL;
+		machine->display_clients = NULL;
+	}
+	return vail_update_virtual_machine(agent->calls, agent->machine.guid, machine);
 }
 
 /*
@@ -291,8 +337,8 @@ static NTSTATUS register_machine(Agent *agent)
 	NTSTATUS status = vail_register_virtual_machine(agent->calls, settings->guid, &machine);
 	if (status != STATUS_SUCCESS)
 		return status == STATUS_ACCESS_DENIED ? STATUS_SUCCESS : status;
-	machine.vmm_pid = 0; /* the VM may have existed with another agent */
-	return vail_update_virtual_machine(agent->calls, settings->guid, &machine);
+	look_at_hand_over(agent);
+	return update_machine(agent, &machine);
 }
 
 /* Replaces the handle of the watch by a new one. Returns false if out of memory. */
@@ -303,6 +349,18 @@ static bool renew_watch(Agent *agent)
 		return false;
 	vail_set_resume(agent->watch, false); /* the VM must be registered before the next watch */
 	return true;
+}
+
+/* Waits for the end of the other VM. Logs that once for each VM that is in the way. */
+static void agent_collide(Agent *agent)
+{
+	if (agent->collision.interval == 0)
+		log_message("another virtual machine with the GUID %s runs, and belongs to another "
+			    "user; vail-qemu tries again until it has ended. To share this one at "
+			    "once, have an operator start vail-qemu",
+			    agent->machine.guid);
+	collision_wait_begin(&agent->collision);
+	agent->state = AGENT_COLLIDING;
 }
 
 void agent_connect(Agent *agent)
@@ -318,6 +376,11 @@ void agent_connect(Agent *agent)
 		agent_disconnected(agent);
 		return;
 	}
+	if (status == STATUS_OBJECT_NAME_COLLISION) {
+		agent_collide(agent);
+		return;
+	}
+	agent->collision.interval = 0;
 	if (status != STATUS_SUCCESS) {
 		agent_end_refused(agent, "vaild does not accept the virtual machine", agent->calls,
 				  status);
@@ -326,6 +389,19 @@ void agent_connect(Agent *agent)
 	status = vail_watch(agent->watch, agent->machine.guid, on_event, agent);
 	if (status != STATUS_SUCCESS)
 		agent_disconnected(agent);
+}
+
+bool agent_must_connect(const Agent *agent)
+{
+	return agent->state == AGENT_DISCONNECTED ||
+	       (agent->state == AGENT_COLLIDING && collision_wait_left(&agent->collision) == 0);
+}
+
+int agent_timeout(const Agent *agent)
+{
+	if (agent->state == AGENT_COLLIDING)
+		return collision_wait_left(&agent->collision);
+	return agent->state == AGENT_DISCONNECTED ? RETRY_INTERVAL : -1;
 }
 
 /* ---- Life ---- */

@@ -7,12 +7,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "client/vail-qemu/hand-over.h"
 #include "client/vail-qemu/surface.h"
 
 /*
  * The VM's agent: registers the VM with vaild, assigns it a vGPU if it has none, and shares one
  * object for each surface that is shown. If the connection to vaild is lost, it waits for vaild and
- * sets all of that up again.
+ * sets all of that up again. If the VM runs in another QEMU, this one becomes its incoming VMM.
  *
  * One libvail handle makes the calls. The other watches the VM, so that the agent notices changes
  * by others (quarantine, vGPUs) and the loss of the connection.
@@ -31,9 +32,10 @@ typedef struct AgentMachine {
 
 typedef enum AgentState {
 	AGENT_DISCONNECTED,
-	AGENT_SYNCING, /* the watch is reporting the existing state */
-	AGENT_READY,   /* surfaces are shared */
-	AGENT_ENDED,   /* for good; see end_reason */
+	AGENT_COLLIDING, /* another VM has the GUID; the agent tries again */
+	AGENT_SYNCING,   /* the watch is reporting the existing state */
+	AGENT_READY,     /* surfaces are shared */
+	AGENT_ENDED,     /* for good; see end_reason */
 } AgentState;
 
 typedef struct Agent {
@@ -41,6 +43,8 @@ typedef struct Agent {
 	AgentState state;
 	bool has_virtual_gpu;
 	bool has_logged_loss; /* the loss of the connection has been logged */
+	bool is_incoming;     /* QEMU is the VM's incoming VMM */
+	CollisionWait collision;
 	char end_reason[256];
 	struct vail *calls;
 	struct vail *watch;
@@ -59,9 +63,15 @@ void agent_deinit(Agent *agent);
 
 /*
  * Connects to vaild, registers the VM and starts to watch it. Call at the start, and again while
- * the state is AGENT_DISCONNECTED.
+ * agent_must_connect().
  */
 void agent_connect(Agent *agent);
+
+/* Tests whether the next attempt to connect is due. */
+bool agent_must_connect(const Agent *agent);
+
+/* Returns the milliseconds until the next attempt to connect, or -1 if none is needed. */
+int agent_timeout(const Agent *agent);
 
 /* Fills in the fds and events to poll before agent_process(). */
 #define AGENT_FDS 2

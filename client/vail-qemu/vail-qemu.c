@@ -10,6 +10,7 @@
  *   agent.c          vaild: registers the VM, and shares screens and cursors
  *   screen-buffers.c the buffers that a screen has shown recently
  *   redraw.c         finds what a redraw has changed
+ *   hand-over.c      two QEMUs of one GUID, as in a local migration
  *   damage.c         changed rectangles
  *   pixman-format.c  pixel formats
  */
@@ -32,9 +33,6 @@
 #include "proto/process-start.h"
 
 const char program_name[] = "vail-qemu";
-
-/* Time between attempts to reconnect to vaild, in milliseconds. */
-#define RETRY_INTERVAL 500
 
 /* Time for QEMU to exit after its display has ended, in milliseconds. */
 #define QEMU_EXIT_TIMEOUT 1000
@@ -146,8 +144,7 @@ static void wait_for_event(Bridge *bridge)
 	count += AGENT_FDS;
 	int milliseconds = display_poll_for(&bridge->display, bridge->poll_fds + count);
 	count += 1 + bridge->display.console_count;
-	if (bridge->agent.state == AGENT_DISCONNECTED)
-		milliseconds = shorter_timeout(milliseconds, RETRY_INTERVAL);
+	milliseconds = shorter_timeout(milliseconds, agent_timeout(&bridge->agent));
 	poll(bridge->poll_fds, count, milliseconds);
 }
 
@@ -179,7 +176,7 @@ static int run(Bridge *bridge)
 		has_display = display_process(&bridge->display);
 		agent_flush(&bridge->agent);
 		agent_process(&bridge->agent);
-		if (bridge->agent.state == AGENT_DISCONNECTED)
+		if (agent_must_connect(&bridge->agent))
 			agent_connect(&bridge->agent);
 		has_display = has_display && bridge->poll_fds[0].revents == 0;
 	}
