@@ -166,6 +166,29 @@ static void handle_end(Viewer *viewer, const VailEvent *event)
 	}
 }
 
+/* Takes each object of the wanted name in turn, so the newest one is the last. */
+static bool take_wanted(struct vail *vail, const VailSharedObject *shared, void *context)
+{
+	Viewer *viewer = context;
+
+	(void)vail;
+	if (shared->handle && strlen(shared->handle) < VAIL_HANDLE_SIZE &&
+	    is_wanted(viewer, shared->object))
+		strcpy(viewer->wanted, shared->handle);
+	return true;
+}
+
+/*
+ * Handles the end of the wanted object. Another of its name may have been shared before it: while a
+ * VM is handed over, both of its VMMs share their screens.
+ */
+static void handle_unshared(Viewer *viewer)
+{
+	viewer->wanted[0] = '\0';
+	if (viewer->name)
+		vail_list_objects(viewer->vail, viewer->guid, take_wanted, viewer);
+}
+
 static void handle_object_event(Viewer *viewer, const VailEvent *event)
 {
 	const VailSharedObject *shared = event->shared_object;
@@ -181,7 +204,7 @@ static void handle_object_event(Viewer *viewer, const VailEvent *event)
 	else if (event->kind == VAIL_EVENT_UPDATED)
 		handle_update(viewer, event);
 	else if (strcmp(viewer->wanted, shared->handle) == 0)
-		viewer->wanted[0] = '\0';
+		handle_unshared(viewer);
 }
 
 static void handle_event(Viewer *viewer, const VailEvent *event, bool continues)
