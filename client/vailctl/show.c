@@ -88,11 +88,11 @@ static void add_display_clients(Table *table, const JsonValue *vm)
 	table_add(table, list.text ? list.text : "as the VMM"); /* the default, if none is named */
 }
 
-static void add_agent(Table *table, const JsonValue *vm)
+static void add_agent(Table *table, const JsonValue *agent)
 {
 	_cleanup_(comma_list_deinit) CommaList list = { 0 };
 
-	comma_list_add_party(&list, json_member(vm, "agent"));
+	comma_list_add_party(&list, agent);
 	add_comma_list(table, &list);
 }
 
@@ -130,6 +130,8 @@ static void fill_machine(Table *table, const JsonValue *vm, const Listing *regis
 	table_add(table, member_text(vm, "name"));
 	if (member_flag(vm, "quarantined"))
 		table_add_coloured(table, TABLE_RED, "quarantined");
+	else if (json_member(vm, "incomingVmmPid"))
+		table_add_coloured(table, TABLE_GREEN, "handing over");
 	else
 		table_add_coloured(table, TABLE_GREEN, "running");
 	table_add_number(table, vm, "vmmPid");
@@ -213,6 +215,19 @@ static void fill_processes(Table *table, const JsonValue *vm, const Listing *reg
 	}
 }
 
+/* Adds the incoming VMM and its agent while the VM is being handed over. */
+static void fill_incoming_vmm(Table *table, const JsonValue *vm)
+{
+	char pid[32];
+
+	if (!json_member(vm, "incomingVmmPid"))
+		return;
+	table_add(table, "Incoming VMM:");
+	table_add(table, pid_text(vm, "incomingVmmPid", pid));
+	table_add(table, "Incoming agent:");
+	add_agent(table, json_member(vm, "incomingAgent"));
+}
+
 static void fill_description(Table *table, const JsonValue *vm, const Listing *registrations)
 {
 	char pid[32];
@@ -223,6 +238,7 @@ static void fill_description(Table *table, const JsonValue *vm, const Listing *r
 	table_add(table, member_text(vm, "name"));
 	table_add(table, "VMM:");
 	table_add(table, pid_text(vm, "vmmPid", pid));
+	fill_incoming_vmm(table, vm);
 	table_add(table, "Brought in by:");
 	if (json_member(vm, "registeredByUid"))
 		table_add_format(table, "uid %" PRIu64, member_number(vm, "registeredByUid"));
@@ -233,7 +249,7 @@ static void fill_description(Table *table, const JsonValue *vm, const Listing *r
 	table_add(table, "Display clients:");
 	add_display_clients(table, vm);
 	table_add(table, "Agent:");
-	add_agent(table, vm);
+	add_agent(table, json_member(vm, "agent"));
 	fill_quarantine_state(table, vm);
 	fill_virtual_gpus(table, vm);
 	fill_processes(table, vm, registrations);
