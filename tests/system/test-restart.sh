@@ -115,6 +115,54 @@ check_exit_during_restart() {
   reset_start_limits
 }
 
+# Registers a VM and an incoming VMM, restarts the daemon, and then ends the VMM while the daemon is
+# stopped.
+check_hand_over() {
+  local first
+
+  box_session first vail-vmm share-object "$GUID"
+  first=$PID
+  expect_equal "hand-over: the VM is registered" STATUS_SUCCESS \
+    "$(add_vm "$GUID" "$first" "$ALICE_CLIENT")"
+  assign_gpu "$GUID" >/dev/null
+  expect_reply "hand-over: the viewer registers" "STATUS_SUCCESS STATUS_SUCCESS" viewer register
+  box_session next vail-vmm share-object "$GUID"
+  VMM=$PID
+  expect_equal "hand-over: it begins" STATUS_SUCCESS "$(add_vm "$GUID" "$VMM")"
+  session_ask next "share read memory"
+  read -r STATUS HANDLE _ <<<"$REPLY"
+  expect_equal "hand-over: the incoming VMM shares an image" STATUS_SUCCESS "$STATUS"
+  DAEMON=$(property MainPID)
+  expect "hand-over: the daemon is killed" quietly box systemctl kill --signal KILL vaild.service
+  expect "hand-over: the daemon starts again" eventually has_restarted
+  expect_equal "hand-over: a restart keeps both VMMs" "$first $VMM" "$(vmms)"
+  reset_start_limits
+  DAEMON=$(property MainPID)
+  expect "hand-over: the daemon is stopped" quietly \
+    box systemctl kill --signal STOP vaild.service
+  box kill -KILL "$first"
+  expect "hand-over: the daemon is killed again" quietly \
+    box systemctl kill --signal KILL vaild.service
+  expect "hand-over: the daemon starts once more" eventually has_restarted
+  expect_equal "hand-over: the incoming VMM is the VMM after the start" "$VMM null" "$(vmms)"
+  expect_equal "hand-over: the viewer is still registered" "$VIEWER" "$(registered_pids)"
+  expect "hand-over: it is in the log" eventually log_has \
+    "virtualMachineChanged vm=$GUID .*handOverCompleted"
+  session_ask viewer "open $HANDLE"
+  expect_match "hand-over: the viewer opens the image of the new VMM" "^STATUS_SUCCESS [0-9]*:read$" \
+    "$REPLY"
+  expect_reply "hand-over: the viewer closes it" STATUS_SUCCESS viewer close
+  box kill -KILL "$VMM"
+  expect "hand-over: the VM ends with its new VMM" eventually running_vms_are ""
+  reset_start_limits
+}
+
+# Prints the pids of the VM's VMM and of its incoming VMM.
+vmms() {
+  ask root "$(call io.vaild.Machine.ListVirtualMachines)" |
+    field '.parameters.virtualMachines[] | "\(.vmmPid) \(.incomingVmmPid)"'
+}
+
 # The daemon that now serves the calls has restored the image and its first holder.
 check_use_after_restarts() {
   box_session second vail-alice open-object "$GUID"
@@ -236,6 +284,7 @@ check_examiner
 check_exit_during_restart
 check_failed_starts
 check_use_after_restarts
+check_hand_over
 check_guest_screen
 check_stop
 box_log_on_failure
