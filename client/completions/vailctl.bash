@@ -24,8 +24,7 @@ __vailctl_options() {
   local vm="--name --user --client-pid --agent-user --agent-pid"
 
   case $1 in
-  "vm add") echo "--pid $vm" ;;
-  "vm update") echo "$vm" ;;
+  "vm add" | "vm update") echo "--pid $vm" ;;
   "vm quarantine") echo --reason ;;
   "vgpu assign") echo "--adapter --profile" ;;
   register) echo --context ;;

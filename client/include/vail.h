@@ -1331,10 +1331,16 @@ typedef struct VailMachine {
  * own processes. Registering the same GUID and VMM again succeeds and changes nothing. (Method
  * io.vaild.Machine.RegisterVirtualMachine.)
  *
+ * Registering the GUID of a running VM with another VMM begins a hand-over, as in a local
+ * migration; operators and the user who registered the VM may do that. The process is the incoming
+ * VMM: it takes the place of the VMM when that exits. It and machine->agent may share objects at
+ * once. The VM keeps its registrations, virtual GPUs, name and display clients.
+ *
  * machine: NULL for the calling process as VMM, without further settings.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
- * STATUS_OBJECT_NAME_COLLISION (another VM with this GUID is running), or STATUS_QUOTA_EXCEEDED.
+ * STATUS_OBJECT_NAME_COLLISION (another VM with this GUID is running, and the caller may not hand
+ * it over), or STATUS_QUOTA_EXCEEDED.
  */
 VAIL_PUBLIC NTSTATUS vail_register_virtual_machine(struct vail *vail, const char *virtual_machine,
 						   const VailMachine *machine);
@@ -1344,7 +1350,7 @@ VAIL_PUBLIC NTSTATUS vail_register_virtual_machine(struct vail *vail, const char
  * privileges match no display client any more. Allowed for operators and the user who registered
  * the VM, as are the next three functions. (Method io.vaild.Machine.UpdateVirtualMachine.)
  *
- * machine: its vmm_pid must be 0.
+ * machine: its vmm_pid is the VMM whose agent to set: the VM's VMM, also if 0, or its incoming VMM.
  *
  * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, or STATUS_ACCESS_DENIED.
  */

@@ -92,12 +92,14 @@ static const Command commands[] = {
 	  "in the foreground. If COMMAND continues in the background, as QEMU does with -daemonize, or\n"
 	  "ends at once, vailctl reports that the VM has ended, and fails. The VM's display clients\n"
 	  "may register for it. If none is given, processes with the same privileges as the VMM may.\n\n"
+	  "If the VM runs already, the process is its incoming VMM. It takes over the VM when the\n"
+	  "present VMM exits. Only the agent is used of the other options.\n\n"
 	  "  --pid PID          the VMM\n" VM_OPTIONS_HELP },
-	{ { "vm", "update" }, 1, 1, false, VM_OPTIONS, command_vm_update, "GUID [OPTION]...",
+	{ { "vm", "update" }, 1, 1, false, OPTION_BIT(OPTION_PID) | VM_OPTIONS, command_vm_update, "GUID [OPTION]...",
 	  "Change the settings of a VM",
 	  "Settings that are not given keep their values. If any display client is given, the list\n"
 	  "of display clients is replaced.\n\n"
-	  VM_OPTIONS_HELP },
+	  "  --pid PID          the VM's VMM or incoming VMM, whose agent is set\n" VM_OPTIONS_HELP },
 	{ { "vm", "remove" }, 1, 1, false, 0, command_vm_remove, "GUID",
 	  "Remove a VM and end its registrations", NULL },
 	{ { "vm", "quarantine" }, 1, 1, false, OPTION_BIT(OPTION_REASON), command_vm_quarantine,

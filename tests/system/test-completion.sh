@@ -36,6 +36,7 @@ static_words() {
   offers "vailctl completes the second word of a command" "quarantine quarantines" vm quar
   offers "vailctl completes the commands after gpu" "adapters processes map" gpu ""
   offers "vailctl completes options of vm add" "--name --no-legend --no-pager" vm add "$GUID" --n
+  offers "vailctl completes options of vm update" "--pid" vm update "$GUID" --p
   offers "vailctl completes options of list" "--no-legend --no-pager" list --n
   offers "vailctl offers no completion after --" "" exec "$GUID" -- re
   offers "vailctl save completes file names" "$ROOT/Makefile" save 0123 "$ROOT/Makef"
