@@ -12,6 +12,12 @@ model persist-two-crashes persist.pml "$PERSIST" "2 crashes" \
 mutation persist-two-crashes tests/proofs/persist.pml \
   's/:: ok -> is_shared\[o\] = true; MAY_CRASH; object\[o\] = SHARED/:: ok -> object[o] = SHARED; MAY_CRASH; is_shared[o] = false/'
 
+model hand-over hand-over.pml "the VM is that of a daemon that never crashed" \
+  "4 VMMs, 2 crashes" "-DCRASHES=2"
+mutation hand-over tests/proofs/hand-over.pml \
+  's/:: vmm == p \&\& alive\[incoming\] -> vmm = incoming/:: vmm == p \&\& alive[incoming] -> vmm = NONE/'
+mutation hand-over tests/proofs/hand-over.pml 's/:: !alive\[vmm\] -> vmm = incoming/:: !alive[vmm] -> vmm = NONE/'
+
 proof guid-parse guid.c "accepts exactly the contract's forms, no overflow" "40 bytes of text" \
   "proto/guid.c" "--unwind 42"
 mutation guid-parse proto/guid.c 's/position == 23/position == 24/'
