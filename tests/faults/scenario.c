@@ -32,6 +32,10 @@ const Step steps[] = {
 	  "\"agent\":{\"user\":\"libvirt-qemu\"}}", false, false },
 	{ ADMIN, REGISTER_MACHINE, "{\"virtualMachineGuid\":\"" GUID_B "\",\"vmmPid\":400}",
 	  false, false },
+	{ ADMIN, REGISTER_MACHINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":100,"
+	  "\"agent\":{\"pid\":300}}", false, false },
+	{ ADMIN, UPDATE_MACHINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":100,"
+	  "\"agent\":{\"user\":\"libvirt-qemu\"}}", false, false },
 	{ ADMIN, ASSIGN, "{\"virtualMachineGuid\":\"" GUID_A "\",\"profile\":\"half\"}", false, false },
 	{ CLIENT, CREATE_CONTEXT, NULL, false, false },
 	{ CLIENT, RESERVE_ADDRESS, OF_PROCESS "1048576" AT "\"0x20000000000\"}", false, false },
@@ -99,7 +103,7 @@ const Step steps[] = {
 /* clang-format on */
 
 const size_t step_count = ARRAY_SIZE(steps);
-const size_t steps_before_restart[] = { 26, 39 };
+const size_t steps_before_restart[] = { 28, 41 };
 _Static_assert(ARRAY_SIZE(steps_before_restart) == RESTARTS, "RESTARTS is wrong");
 
 /* The handles that later requests use, and their paths in replies. */
