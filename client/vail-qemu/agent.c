@@ -359,7 +359,7 @@ static void agent_collide(Agent *agent)
 			    "user; vail-qemu tries again until it has ended. To share this one at "
 			    "once, have an operator start vail-qemu",
 			    agent->machine.guid);
-	collision_wait_begin(&agent->collision);
+	collision_wait_begin(&agent->collision, hand_over_now());
 	agent->state = AGENT_COLLIDING;
 }
 
@@ -394,13 +394,14 @@ void agent_connect(Agent *agent)
 bool agent_must_connect(const Agent *agent)
 {
 	return agent->state == AGENT_DISCONNECTED ||
-	       (agent->state == AGENT_COLLIDING && collision_wait_left(&agent->collision) == 0);
+	       (agent->state == AGENT_COLLIDING &&
+		collision_wait_left(&agent->collision, hand_over_now()) == 0);
 }
 
 int agent_timeout(const Agent *agent)
 {
 	if (agent->state == AGENT_COLLIDING)
-		return collision_wait_left(&agent->collision);
+		return collision_wait_left(&agent->collision, hand_over_now());
 	return agent->state == AGENT_DISCONNECTED ? RETRY_INTERVAL : -1;
 }
 

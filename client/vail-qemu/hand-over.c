@@ -40,7 +40,7 @@ HandOverState hand_over_read(struct vail *vail, const char *guid)
 	return state_of(reply);
 }
 
-static int64_t now(void)
+int64_t hand_over_now(void)
 {
 	struct timespec time;
 
@@ -48,18 +48,18 @@ static int64_t now(void)
 	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-void collision_wait_begin(CollisionWait *wait)
+void collision_wait_begin(CollisionWait *wait, int64_t now)
 {
 	if (wait->interval == 0)
 		wait->interval = INTERVAL_MIN;
 	else if (wait->interval < INTERVAL_MAX)
 		wait->interval *= 2;
-	wait->retry_at = now() + wait->interval;
+	wait->retry_at = now + wait->interval;
 }
 
-int collision_wait_left(const CollisionWait *wait)
+int collision_wait_left(const CollisionWait *wait, int64_t now)
 {
-	int64_t left = wait->interval == 0 ? 0 : wait->retry_at - now();
+	int64_t left = wait->interval == 0 ? 0 : wait->retry_at - now;
 
 	return left > 0 ? (int)left : 0;
 }

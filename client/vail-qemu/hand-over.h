@@ -25,14 +25,19 @@ HandOverState hand_over_read(struct vail *vail, const char *guid);
 /* Waits between attempts to register a GUID that another VM has. Zeroed before the first one. */
 typedef struct CollisionWait {
 	int interval;     /* milliseconds from the last attempt to the next; 0 before the first */
-	int64_t retry_at; /* of the next attempt, in milliseconds of CLOCK_MONOTONIC */
+	int64_t retry_at; /* of the next attempt */
 } CollisionWait;
 
-/* Notes a failed attempt. The intervals grow from 1 to 8 seconds, because vaild logs each attempt.
+/*
+ * Notes an attempt that failed now, in milliseconds. The intervals grow from 1 to 8 seconds,
+ * because vaild logs each attempt.
  */
-void collision_wait_begin(CollisionWait *wait);
+void collision_wait_begin(CollisionWait *wait, int64_t now);
 
 /* Returns the milliseconds until the next attempt, or 0 if it is due. */
-int collision_wait_left(const CollisionWait *wait);
+int collision_wait_left(const CollisionWait *wait, int64_t now);
+
+/* Returns the time in milliseconds of CLOCK_MONOTONIC. */
+int64_t hand_over_now(void);
 
 #endif

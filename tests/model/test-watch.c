@@ -652,6 +652,44 @@ Test(watch, the_exit_of_an_agent_is_reported_as_a_change_of_the_vm)
 	watcher_free(watcher);
 }
 
+#define HAND_OVER(members)                                       \
+	call(fixture.fake_host, fixture.admin, REGISTER_MACHINE, \
+	     "{\"virtualMachineGuid\":\"" GUID_A "\"," members "}")
+
+Test(watch, the_last_reply_reports_a_newer_incoming_vmm_to_the_former_one)
+{
+	HAND_OVER("\"vmmPid\":400");
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.stranger, GUID_A);
+	watcher_drain(watcher);
+	HAND_OVER("\"vmmPid\":300");
+	expect_end(watcher, "virtualMachineChanged", "");
+}
+
+Test(watch, the_last_reply_reports_the_hand_over_to_the_former_agent)
+{
+	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
+	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"pid\":400}}");
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.stranger, GUID_A);
+	watcher_drain(watcher);
+	HAND_OVER("\"vmmPid\":100,\"agent\":{\"pid\":300}");
+	watcher_drain(watcher);
+	cr_assert_str_eq(watcher->last_kind, "virtualMachineChanged");
+	fake_host_exit(fixture.fake_host, fixture.vmm);
+	expect_end(watcher, "virtualMachineChanged", "");
+}
+
+Test(watch, the_watch_of_an_incoming_agent_survives_the_hand_over)
+{
+	HAND_OVER("\"vmmPid\":100,\"agent\":{\"pid\":400}");
+	Watcher *watcher = watcher_new(fixture.fake_host, fixture.stranger, GUID_A);
+	watcher_drain(watcher);
+	fake_host_exit(fixture.fake_host, fixture.vmm);
+	watcher_drain(watcher);
+	cr_assert_str_eq(watcher->last_kind, "virtualMachineChanged");
+	fake_host_exit(fixture.fake_host, fixture.root);
+	expect_end(watcher, "virtualMachineRemoved", "vmmExited");
+}
+
 /* --- access and limits ----------------------------------------------------------------------- */
 
 Test(watch, strangers_receive_no_events)

@@ -15,6 +15,11 @@ next_qemu() {
   QMP=$PRIVATE/guest/qmp$QEMUS
   AGENT_LOG=$PRIVATE/agent$QEMUS.log
   start_guest "${WITH_DISPLAY[@]}" "${WITH_DISK[@]}" "$@"
+  next_agent
+}
+
+# Starts a vail-qemu for the newest QEMU.
+next_agent() {
   "$VAIL_QEMU" --qmp "$QMP" --socket "$SOCKET" --user vail-alice 2>"$AGENT_LOG" &
   AGENT=$!
 }
@@ -109,7 +114,12 @@ check_migration() {
   expect "migration: its vail-qemu shares its screen already" eventually shares "$AGENT"
   expect "migration: it says that it waits" \
     grep -q "process $FORMER_QEMU runs the virtual machine" "$AGENT_LOG"
-  expect_match "vailctl shows the incoming VMM" "$QEMU" "$("${CTL[@]}" describe "$GUID")"
+  expect_match "vailctl shows the incoming VMM" "Incoming VMM: *pid $QEMU" \
+    "$("${CTL[@]}" describe "$GUID")"
+  kill_and_wait "$AGENT"
+  next_agent
+  expect "migration: another vail-qemu becomes the agent of the incoming VMM" eventually shares "$AGENT"
+  expect "migration: the agent of the VMM still shares" shares "$FORMER_AGENT"
   migrate "$FORMER_QMP" "unix:$PRIVATE/guest/migration"
   expect_equal "migration: it is completed" completed "$MIGRATED"
   expect "migration: the VMM is the first QEMU until it exits" vm_is "$FORMER_QEMU" "$QEMU"
@@ -123,11 +133,13 @@ check_migration_that_fails() {
   since=$(registered_since)
   next_qemu -incoming "unix:$PRIVATE/guest/migration"
   expect "failed migration: the next QEMU is the incoming VMM" eventually vm_is "$FORMER_QEMU" "$QEMU"
+  expect "failed migration: the viewer shows its screen" eventually viewer_shows_qemu
   kill_and_wait "$QEMU"
   process_ends "failed migration: its vail-qemu ends with it" "$AGENT" 0 'QEMU has ended$' "$AGENT_LOG"
   expect "failed migration: the VM continues with its VMM" eventually vm_is "$FORMER_QEMU" null
   QEMU=$FORMER_QEMU AGENT=$FORMER_AGENT QMP=$FORMER_QMP AGENT_LOG=$FORMER_LOG
   expect_equal "failed migration: the viewer has the same registration" "$since" "$(registered_since)"
+  expect "failed migration: the viewer shows the screen of the VMM again" eventually viewer_shows_qemu
   expect_viewed "failed migration: the viewer follows a mode change"
 }
 
