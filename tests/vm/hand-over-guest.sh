@@ -35,6 +35,7 @@ shares_nothing() { [ -z "$(objects "select(.sharedByPid == $1) | .handle")" ]; }
 
 ## The viewer
 
+# Starts a vail-view that saves each frame in viewed.png. Sets VIEWER to its pid.
 start_viewer() {
   exec_as vail-alice "${VIEW[@]}" "$GUID" --name "console 0" --frames 1000000 \
     --png "$PICTURES/viewed.png" 2>"$PRIVATE/viewer.log" </dev/null &
