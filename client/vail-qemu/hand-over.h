@@ -14,7 +14,7 @@
 /* The state of a GUID in vaild. */
 typedef struct HandOverState {
 	pid_t vmm;      /* 0 if unknown */
-	pid_t incoming; /* 0 if there is none */
+	pid_t incoming; /* 0 without a hand-over */
 } HandOverState;
 
 struct vail;

@@ -150,6 +150,8 @@ static void update_machine(Client *client, Request *request)
 {
 	request_begin(request, "Machine.UpdateVirtualMachine");
 	add_guid(client, request);
+	if (one_in(client_random(client), 4))
+		request_add(request, ",\"vmmPid\":%d", pick_pid(client));
 	add_machine(client, request);
 }
 
