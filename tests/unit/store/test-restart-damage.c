@@ -103,8 +103,8 @@ Test(restart_damage, invalid_record_is_dropped)
 		  "its VM is gone", 1 },
 		{ STORE_VIRTUAL_MACHINE, GUID_A, "\"displayClients\":[{", "\"displayClients\":[7,{",
 		  "displayClients is invalid", 6 },
-		{ STORE_VIRTUAL_MACHINE, GUID_B, ",\"since\":", ",\"incoming\":{},\"since\":",
-		  "incoming is invalid", 4 },
+		{ STORE_VIRTUAL_MACHINE, GUID_B,
+		  ",\"since\":", ",\"incoming\":{},\"since\":", "incoming is invalid", 4 },
 		{ STORE_VIRTUAL_MACHINE, GUID_B, "\"uid\":1000", "\"uid\":-1", "vmm is invalid",
 		  4 },
 	};
