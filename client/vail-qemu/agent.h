@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "client/vail-qemu/hand-over.h"
+#include "client/vail-qemu/machine-name.h"
 #include "client/vail-qemu/surface.h"
 
 /*
@@ -22,7 +23,7 @@
 /* Settings of the VM. All pointers must outlive the agent. */
 typedef struct AgentMachine {
 	char guid[37];
-	const char *name;                 /* display name; NULL for none */
+	char name[MACHINE_NAME_SIZE];     /* for vaild, if the VM has none there */
 	pid_t qemu;                       /* the VMM */
 	const VailParty *display_clients; /* if empty, vaild keeps the current ones */
 	size_t display_client_count;

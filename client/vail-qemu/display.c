@@ -58,18 +58,107 @@ static bool failed(int result, const char *what)
 	return result < 0;
 }
 
-bool display_init(Display *display, int socket)
-{
-	const char *machine = ROOT "/VM", *interface = PREFIX ".VM";
+/* ---- Calls at the start, which wait for QEMU ---- */
 
-	*display = (Display){ 0 };
+/* Handles one message, or waits for it. Returns 0 or a negative errno: -ETIMEDOUT at the limit. */
+static int process_or_wait(const Display *display, Wait *wait)
+{
+	int result = sd_bus_process(display->bus, NULL);
+
+	if (result != 0)
+		return result < 0 ? result : 0;
+	return wait_for_fd(wait, sd_bus_get_fd(display->bus),
+			   (short)sd_bus_get_events(display->bus), -1)
+		       ? 0
+		       : -ETIMEDOUT;
+}
+
+/* Logs an error of a wait. Returns true if there was one. */
+static bool wait_failed(const Display *display, const Wait *wait, int result)
+{
+	if (result == -ETIMEDOUT)
+		wait_log_failure(wait, display->qemu, "restart QEMU if it hangs");
+	else if (result < 0)
+		log_message("cannot use QEMU's display while waiting for %s: %s", wait->what,
+			    strerror(-result));
+	return result < 0;
+}
+
+/* Waits until QEMU has authenticated the connection. Returns false after it has logged an error. */
+static bool wait_until_ready(const Display *display)
+{
+	int result;
+	Wait wait;
+
+	wait_begin(&wait, display->clock, "QEMU's display to accept the connection");
+	while ((result = sd_bus_is_ready(display->bus)) == 0)
+		if ((result = process_or_wait(display, &wait)) < 0)
+			break;
+	return !wait_failed(display, &wait, result);
+}
+
+static int on_reply(sd_bus_message *reply, void *context, sd_bus_error *error)
+{
+	(void)error;
+	*(sd_bus_message **)context = sd_bus_message_ref(reply);
+	return 0;
+}
+
+/*
+ * Reads a property. The caller releases the reply, which is at the value. Returns false after it
+ * has logged an error.
+ */
+static bool get_property(const Display *display, const char *path, const char *interface,
+			 const char *property, const char *type, sd_bus_message **ret)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+	Wait wait;
+
+	wait_begin(&wait, display->clock, "QEMU's display to give the property %s of %s", property,
+		   path);
+	int result = sd_bus_call_method_async(display->bus, &slot, NULL, path,
+					      "org.freedesktop.DBus.Properties", "Get", on_reply,
+					      &reply, "ss", interface, property);
+	while (result >= 0 && !reply)
+		result = process_or_wait(display, &wait);
+	if (result >= 0)
+		result = -sd_bus_message_get_errno(reply);
+	if (result >= 0)
+		result = sd_bus_message_enter_container(reply, 'v', type);
+	if (wait_failed(display, &wait, result))
+		return false;
+	*ret = TAKE_POINTER(reply);
+	return true;
+}
+
+/* The same for a string, which the caller frees. */
+static bool get_string(const Display *display, const char *path, const char *interface,
+		       const char *property, char **ret)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const char *text;
+
+	if (!get_property(display, path, interface, property, "s", &reply) ||
+	    failed(sd_bus_message_read(reply, "s", &text), "cannot read a property of QEMU"))
+		return false;
+	*ret = strdup(text);
+	if (!*ret)
+		log_message("this process is out of memory");
+	return *ret;
+}
+
+bool display_init(Display *display, int socket, pid_t qemu, const WaitClock *clock)
+{
+	*display = (Display){ .clock = clock, .qemu = qemu };
 	return !failed(start_peer(socket, &display->bus), "cannot connect to QEMU's display") &&
-	       !failed(sd_bus_get_property_string(display->bus, NULL, machine, interface, "Name",
-						  NULL, &display->name),
-		       "cannot read the VM's name from QEMU") &&
-	       !failed(sd_bus_get_property_string(display->bus, NULL, machine, interface, "UUID",
-						  NULL, &display->uuid),
-		       "cannot read the VM's UUID from QEMU");
+	       wait_until_ready(display) &&
+	       get_string(display, ROOT "/VM", PREFIX ".VM", "UUID", &display->uuid);
+}
+
+bool display_read_name(const Display *display, char **ret)
+{
+	return get_string(display, ROOT "/VM", PREFIX ".VM", "Name", ret);
 }
 
 static void stop_listening(DisplayConsole *console)
@@ -84,7 +173,6 @@ void display_deinit(Display *display)
 		stop_listening(&display->consoles[i]);
 	}
 	free(display->consoles);
-	free(display->name);
 	free(display->uuid);
 	sd_bus_close_unref(display->bus);
 }
@@ -180,57 +268,51 @@ static int on_properties_changed(sd_bus_message *message, void *context, sd_bus_
 	return 0;
 }
 
-/* Text consoles belong to QEMU, for example its monitor. Returns 0 or a negative errno. */
-static int is_graphic(Display *display, const char *path, bool *ret)
-{
-	_cleanup_free_ char *type = NULL;
-	int result =
-		sd_bus_get_property_string(display->bus, NULL, path, CONSOLE, "Type", NULL, &type);
-
-	*ret = result >= 0 && strcmp(type, "Graphic") == 0;
-	return result;
-}
-
-static int add_console(Display *display, uint32_t number, Agent *agent)
+/*
+ * Adds the console if it is graphic. Text consoles belong to QEMU, for example its monitor. Returns
+ * false after it has logged an error.
+ */
+static bool add_console(Display *display, uint32_t number, Agent *agent)
 {
 	DisplayConsole *console = &display->consoles[display->console_count];
-	bool graphic;
+	_cleanup_free_ char *type = NULL;
 
 	snprintf(console->path, sizeof(console->path), ROOT "/Console_%u", number);
-	int result = is_graphic(display, console->path, &graphic);
-	if (result < 0 || !graphic)
-		return result;
+	if (!get_string(display, console->path, CONSOLE, "Type", &type))
+		return false;
+	if (strcmp(type, "Graphic") != 0)
+		return true;
 	display->console_count++;
 	console_init(&console->console, number, agent);
-	return sd_bus_match_signal(display->bus, NULL, NULL, console->path,
-				   "org.freedesktop.DBus.Properties", "PropertiesChanged",
-				   on_properties_changed, console);
+	return !failed(sd_bus_match_signal(display->bus, NULL, NULL, console->path,
+					   "org.freedesktop.DBus.Properties", "PropertiesChanged",
+					   on_properties_changed, console),
+		       "cannot find QEMU's consoles");
 }
 
-static int add_consoles(Display *display, Agent *agent)
+static bool add_consoles(Display *display, Agent *agent)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	const void *numbers;
 	size_t size;
-	int result = sd_bus_get_property(display->bus, NULL, ROOT "/VM", PREFIX ".VM", "ConsoleIDs",
-					 NULL, &reply, "au");
 
-	if (result >= 0)
-		result = sd_bus_message_read_array(reply, 'u', &numbers, &size);
-	if (result < 0)
-		return result;
+	if (!get_property(display, ROOT "/VM", PREFIX ".VM", "ConsoleIDs", "au", &reply) ||
+	    failed(sd_bus_message_read_array(reply, 'u', &numbers, &size),
+		   "cannot find QEMU's consoles"))
+		return false;
 	size_t count = size / sizeof(uint32_t);
 	display->consoles = calloc(count + 1, sizeof(*display->consoles));
-	if (!display->consoles)
-		return -ENOMEM;
-	for (size_t i = 0; i < count && result >= 0; i++)
-		result = add_console(display, ((const uint32_t *)numbers)[i], agent);
-	return result;
+	if (failed(display->consoles ? 0 : -ENOMEM, "cannot find QEMU's consoles"))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!add_console(display, ((const uint32_t *)numbers)[i], agent))
+			return false;
+	return true;
 }
 
 bool display_find_consoles(Display *display, Agent *agent)
 {
-	if (failed(add_consoles(display, agent), "cannot find QEMU's consoles"))
+	if (!add_consoles(display, agent))
 		return false;
 	if (display->console_count == 0)
 		log_message("QEMU has no graphic console; give it a virtual GPU, like -device "

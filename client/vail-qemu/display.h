@@ -8,6 +8,7 @@
 #include <systemd/sd-bus.h>
 
 #include "client/vail-qemu/console.h"
+#include "client/vail-qemu/wait.h"
 
 /* A client of QEMU's D-Bus display (org.qemu.Display1): the VM's properties and its consoles. */
 
@@ -26,22 +27,28 @@ typedef struct DisplayConsole {
 
 typedef struct Display {
 	sd_bus *bus;
-	char *name; /* of the VM */
+	const WaitClock *clock;
+	pid_t qemu; /* pid */
 	char *uuid; /* of the VM */
 	DisplayConsole *consoles;
 	size_t console_count;
 } Display;
 
 /*
- * Starts D-Bus on the socket and reads the VM's name and UUID. Takes ownership of the socket.
- * Returns false after it has logged an error.
+ * Starts D-Bus on the socket and reads the VM's UUID. Takes ownership of the socket. Like the two
+ * functions below, it waits at most WAIT_LIMIT for each reply, and returns false after it has
+ * logged an error. The display must be deinitialised in either case.
+ *
+ * qemu: QEMU's pid, for messages.
  */
-bool display_init(Display *display, int socket);
+bool display_init(Display *display, int socket, pid_t qemu, const WaitClock *clock);
 void display_deinit(Display *display);
+
+/* Reads the VM's name, which the caller frees. Without -name, QEMU gives its own name. */
+bool display_read_name(const Display *display, char **ret);
 
 /*
  * Finds the graphic consoles and adds their surfaces to the agent, which must outlive the display.
- * Returns false after it has logged an error.
  */
 bool display_find_consoles(Display *display, Agent *agent);
 

@@ -5,17 +5,27 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "client/vail-qemu/wait.h"
+
+/* The result of joining. The caller closes the fds and frees the name. */
+typedef struct QmpDisplay {
+	pid_t qemu;  /* from the kernel */
+	int pidfd;   /* of QEMU */
+	int socket;  /* for D-Bus with QEMU */
+	char *name;  /* of the VM; NULL if QEMU has none, or if it does not answer query-name */
+	bool is_old; /* QEMU does not answer query-name, so its name is unknown */
+} QmpDisplay;
+
 /*
  * Connects to QEMU's monitor (QMP) and joins the display of "-display dbus,p2p=yes". Disconnects
- * from the monitor before it returns, because the monitor serves only one client at a time.
+ * from the monitor before it returns, because the monitor serves only one client at a time. Each
+ * step has a limit of WAIT_LIMIT.
  *
  * path: the monitor's Unix socket.
- * ret_pid: QEMU's pid, from the kernel.
- * ret_pidfd: QEMU's pidfd; the caller closes it.
- * ret_display: a socket for D-Bus with QEMU; the caller closes it.
+ * ret: unchanged on failure.
  *
  * Returns false after it has logged an error.
  */
-bool qmp_join_display(const char *path, pid_t *ret_pid, int *ret_pidfd, int *ret_display);
+bool qmp_join_display(const char *path, const WaitClock *clock, QmpDisplay *ret);
 
 #endif

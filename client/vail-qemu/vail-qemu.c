@@ -5,6 +5,8 @@
  *   vail-qemu.c      the command line and the main loop
  *   qmp.c            QEMU's monitor (QMP), to join its display
  *   display.c        QEMU's D-Bus display: the VM and its consoles
+ *   wait.c           waits with a limit for QEMU
+ *   machine-name.c   the VM's name in vaild
  *   listener.c       decodes QEMU's calls to a console's listener
  *   console.c        one console: its screen and its cursor
  *   agent.c          vaild: registers the VM, and shares screens and cursors
@@ -27,6 +29,7 @@
 #include "client/common/user-message.h"
 #include "client/vail-qemu/agent.h"
 #include "client/vail-qemu/display.h"
+#include "client/vail-qemu/machine-name.h"
 #include "client/vail-qemu/qmp.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
@@ -209,13 +212,20 @@ static bool start(Bridge *bridge, const Options *options)
 				 .profile = "vail-qemu",
 				 .display_clients = options->clients,
 				 .display_client_count = options->client_count };
-	int socket;
+	_cleanup_free_ char *name = NULL;
+	QmpDisplay qemu;
 
-	if (!qmp_join_display(options->qmp, &machine.qemu, &bridge->qemu, &socket) ||
-	    !display_init(&bridge->display, socket) || !check_uuid(bridge->display.uuid))
+	if (!qmp_join_display(options->qmp, &wait_system_clock, &qemu))
 		return false;
+	bridge->qemu = qemu.pidfd;
+	name = qemu.name;
+	if (!display_init(&bridge->display, qemu.socket, qemu.qemu, &wait_system_clock) ||
+	    !check_uuid(bridge->display.uuid) ||
+	    (qemu.is_old && !display_read_name(&bridge->display, &name)))
+		return false;
+	machine.qemu = qemu.qemu;
 	snprintf(machine.guid, sizeof(machine.guid), "%s", bridge->display.uuid);
-	machine.name = *bridge->display.name ? bridge->display.name : NULL;
+	machine_name_make(name ? name : "", machine.guid, machine.name);
 	if (!agent_init(&bridge->agent, options->socket, &machine) ||
 	    !display_find_consoles(&bridge->display, &bridge->agent))
 		return false;

@@ -67,18 +67,19 @@ static void start_server(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const Input input = { data, size };
-	int pidfd = -1, display = -1;
-	pid_t pid = 0;
+	QmpDisplay display = { .pidfd = -1, .socket = -1 };
 
 	fuzz_silence();
 	atomic_store(&sent, &input);
 	start_server();
-	if (qmp_join_display(prepared_server_path(), &pid, &pidfd, &display)) {
-		fuzz_must(pid == getpid() && pidfd >= 0 && display >= 0);
-		close(pidfd);
-		close(display);
+	if (qmp_join_display(prepared_server_path(), &wait_system_clock, &display)) {
+		fuzz_must(display.qemu == getpid() && display.pidfd >= 0 && display.socket >= 0);
+		fuzz_must(!display.is_old || !display.name);
+		close(display.pidfd);
+		close(display.socket);
+		free(display.name);
 	} else {
-		fuzz_must(pidfd == -1 && display == -1);
+		fuzz_must(display.pidfd == -1 && display.socket == -1 && !display.name);
 	}
 	return 0;
 }

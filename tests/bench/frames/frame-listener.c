@@ -73,12 +73,12 @@ int main(int argc, char **argv)
 {
 	Agent agent = { .state = AGENT_READY };
 	Display display;
-	pid_t qemu;
-	int pidfd, socket;
+	QmpDisplay qemu;
 
 	if (argc != 2)
 		bench_fail("usage: frame-listener QMP");
-	if (!qmp_join_display(argv[1], &qemu, &pidfd, &socket) || !display_init(&display, socket) ||
+	if (!qmp_join_display(argv[1], &wait_system_clock, &qemu) ||
+	    !display_init(&display, qemu.socket, qemu.qemu, &wait_system_clock) ||
 	    !display_find_consoles(&display, &agent))
 		return EXIT_FAILURE;
 	for (;;) {

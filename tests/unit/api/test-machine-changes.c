@@ -22,7 +22,7 @@ static void keep_changed(void *self, const Event *event)
 	fake_event(self, event);
 	if (event->kind != EVENT_VIRTUAL_MACHINE_CHANGED)
 		return;
-	encode_event(&writer, event);
+	encode_event(&writer, event, PID_NAMESPACE_OWN);
 	JsonParser *parser = json_parser_new();
 	JsonValue *value = json_parse(parser, buffer_head(&text), buffer_size(&text), &error);
 	char *changed = json_format(json_member(value, "changed"), false);

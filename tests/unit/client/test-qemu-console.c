@@ -5,17 +5,17 @@
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "client/common/object-image.h"
-#include "client/common/user-message.h"
 #include "client/vail-qemu/console.h"
 #include "client/vail-qemu/pixman-format.h"
+#include "proto/macros.h"
 #include "tests/support/fake-server.h"
+#include "tests/unit/client/logged-messages.h"
 
 #define XRGB 0x20020888u
 #define ARGB 0x20028888u
@@ -23,7 +23,7 @@
 
 /* ---- Fake agent ---- */
 
-static unsigned int shared, unshared, messages;
+static unsigned int shared, unshared;
 static bool had_gap;                  /* nothing was shared for a moment, after something was */
 static CursorPlace place_when_shared; /* after the image, at the time when it was last shared */
 
@@ -58,12 +58,6 @@ void agent_unshare(Agent *agent, Surface *surface)
 	surface->damage.count = 0;
 }
 
-void log_message(const char *format, ...)
-{
-	(void)format;
-	messages++;
-}
-
 /* ---- Fixture ---- */
 
 typedef struct Fixture {
@@ -77,8 +71,9 @@ static Fixture fixture;
 static void set_up(void)
 {
 	fixture = (Fixture){ .open_fds = count_open_fds() };
-	shared = unshared = messages = 0;
+	shared = unshared = 0;
 	had_gap = false;
+	logged_messages_clear();
 	LIST_INIT(&fixture.agent.surfaces);
 	console_init(&fixture.console, 3, &fixture.agent);
 }
@@ -420,7 +415,7 @@ Test(qemu_console, memory_of_an_unknown_format_is_not_shared)
 	console_show_memory(&fixture.console,
 			    &(SharedPixels){ .fd = 0, .width = 1, .height = 1, .stride = 4 });
 	cr_assert_not(surface_is_shown(screen_of(&fixture.console)));
-	cr_assert_eq(messages, 1u);
+	cr_assert_eq(logged_messages_count(), 1u);
 }
 
 Test(qemu_console, each_mode_has_one_copy)
@@ -433,7 +428,7 @@ Test(qemu_console, each_mode_has_one_copy)
 	console_show_pixels(console, &screen);
 	console_copy_pixels(console, 2, 0, &column);
 	cr_assert_eq(shared, 1u);
-	cr_assert_eq(messages, 1u, "copying is logged");
+	cr_assert_eq(logged_messages_count(), 1u, "copying is logged");
 	cr_assert_eq(pixel_of(screen_of(console), 0, 1), 4u);
 	cr_assert_eq(pixel_of(screen_of(console), 2, 0), 7u);
 	cr_assert_eq(pixel_of(screen_of(console), 2, 1), 8u);
@@ -446,7 +441,7 @@ Test(qemu_console, each_mode_has_one_copy)
 	console_show_pixels(console, &screen);
 	cr_assert_eq(shared, 2u);
 	cr_assert_eq(unshared, 1u);
-	cr_assert_eq(messages, 1u);
+	cr_assert_eq(logged_messages_count(), 1u);
 }
 
 Test(qemu_console, copies_that_change_nothing_are_not_reported)

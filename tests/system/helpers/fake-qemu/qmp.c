@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The QMP monitor. It serves one client at a time, with the commands needed to join the display. */
+#include "proto/json-writer.h"
 #include "proto/json.h"
+#include "proto/macros.h"
 #include "tests/system/helpers/fake-qemu/fake-qemu.h"
 
 #define MONITOR_LINE_SIZE 4096
@@ -79,6 +81,25 @@ static void add_client(Monitor *monitor, int client, const JsonValue *command)
 	}
 }
 
+/* Like QEMU, has no name to tell if it was started without one. */
+static void send_name(const Monitor *monitor, int client)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	writer_object_begin(&writer);
+	writer_key(&writer, "return");
+	writer_object_begin(&writer);
+	if (*monitor->display->name) {
+		writer_key(&writer, "name");
+		writer_string(&writer, monitor->display->name);
+	}
+	writer_object_end(&writer);
+	writer_object_end(&writer);
+	buffer_append(&text, "", 1);
+	send_line(client, buffer_head(&text));
+}
+
 static void execute(Monitor *monitor, int client, const JsonValue *command)
 {
 	const char *name = json_string(json_member(command, "execute"));
@@ -91,6 +112,8 @@ static void execute(Monitor *monitor, int client, const JsonValue *command)
 	} else if (!monitor->is_negotiated) {
 		refuse(client, "CommandNotFound",
 		       "Expecting capabilities negotiation with 'qmp_capabilities'");
+	} else if (strcmp(name, "query-name") == 0) {
+		send_name(monitor, client);
 	} else if (strcmp(name, "getfd") == 0) {
 		take_fd(monitor, client, command);
 	} else if (strcmp(name, "add_client") == 0) {
