@@ -337,7 +337,8 @@ static NTSTATUS authorise(Request *request)
 			return status;
 	}
 	end_if_unmatched(request, &facts);
-	return policy_check(method->rule, &facts, &request->failure);
+	return policy_check(method->rule, &facts, request->service->settings.operator_group_name,
+			    &request->failure);
 }
 
 /* Decodes the parameters. If the first one is a GUID, the request concerns that VM. */

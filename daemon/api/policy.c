@@ -89,17 +89,26 @@ bool policy_allows_process_view(const PolicyFacts *facts)
 	return facts->is_operator || facts->is_process_itself || facts->is_driver;
 }
 
-/* Reason and sentence of each rule's denial. */
+/* Denies what only operators may do. operator_group: NULL or "" if only root is one. */
+static NTSTATUS deny_to_user(Rule rule, const char *operator_group, Failure *failure)
+{
+	bool may_be_allowed = rule == RULE_MACHINE_MAKER;
+	bool has_group = operator_group && *operator_group != '\0';
+
+	return failure_set(
+		failure, STATUS_ACCESS_DENIED, "notOperator",
+		"only operators may %s; call as root%s%s%s",
+		may_be_allowed ? "register a VM here" : "do this",
+		has_group ? " or as a member of the group " : "", has_group ? operator_group : "",
+		may_be_allowed ? ", or ask an administrator to set allowUserMachines in vaild.json"
+			       : "");
+}
+
+/* Reason and sentence of each rule's denial, except for those of deny_to_user(). */
 static const struct {
 	const char *reason;
 	const char *message;
 } denials[RULE_MAX] = {
-	[RULE_OPERATOR] = { "notOperator",
-			    "only operators may do this; call as root or as a member of the "
-			    "operators' group" },
-	[RULE_MACHINE_MAKER] = { "notOperator",
-				 "only operators may register a VM here; call as root or as a "
-				 "member of the operators' group, or set allowUserMachines" },
 	[RULE_MACHINE_OWNER] = { "notRegistrar",
 				 "only operators and the user who registered the VM may do this" },
 	[RULE_MACHINE_VIEWER] = { "notViewer",
@@ -118,7 +127,9 @@ static const struct {
 				  "that registered the adapter" },
 	[RULE_PROCESS_ITSELF] = { "notProcess",
 				  "only the process that this GPU process belongs to may do this" },
-	[RULE_SHARER] = { "notSharer", "only the VM's VMM and its agent may share objects for it" },
+	[RULE_SHARER] = { "notSharer",
+			  "only the VM's VMM and its agent may share objects for it; ask an "
+			  "operator to make this process or its user the agent" },
 	[RULE_OBJECT_SHARER] = { "notSharer",
 				 "only the process that shared the object may do this" },
 	[RULE_OBJECT_ENDER] = { "notSharer",
@@ -174,7 +185,8 @@ static bool rule_allows(Rule rule, const PolicyFacts *facts)
 	return false;
 }
 
-NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
+NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const char *operator_group,
+		      Failure *failure)
 {
 	if (is_shut_out(facts))
 		return deny(failure, "noConfiguration",
@@ -188,5 +200,7 @@ NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
 		return STATUS_SUCCESS;
 	if (rule <= RULE_NONE || rule >= RULE_MAX)
 		return deny(failure, "noRule", "this method has no rule, so nobody may call it");
+	if (rule == RULE_OPERATOR || rule == RULE_MACHINE_MAKER)
+		return deny_to_user(rule, operator_group, failure);
 	return deny(failure, denials[rule].reason, denials[rule].message);
 }

@@ -63,7 +63,12 @@ bool policy_allows_view(const PolicyFacts *facts);
 /* Tests RULE_PROCESS_VIEWER, for lists. */
 bool policy_allows_process_view(const PolicyFacts *facts);
 
-/* Returns STATUS_SUCCESS, or STATUS_ACCESS_DENIED with a reason and a sentence. */
-NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure);
+/*
+ * Returns STATUS_SUCCESS, or STATUS_ACCESS_DENIED with a reason and a sentence.
+ *
+ * operator_group: for the sentence; NULL or "" if only root is an operator.
+ */
+NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const char *operator_group,
+		      Failure *failure);
 
 #endif

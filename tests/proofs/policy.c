@@ -65,7 +65,7 @@ PROOF(policy_check)
 	Rule rule = (Rule)nondet_int();
 	PolicyFacts facts = any_facts();
 	Failure failure = FAILURE_INIT;
-	NTSTATUS status = policy_check(rule, &facts, &failure);
+	NTSTATUS status = policy_check(rule, &facts, NULL, &failure);
 
 	assert((status == STATUS_SUCCESS) == is_entitled(rule, &facts));
 	if (status == STATUS_SUCCESS)
@@ -82,9 +82,9 @@ PROOF(policy_views)
 
 	assume(!facts.operators_only);
 	assert(policy_allows_view(&facts) ==
-	       (policy_check(RULE_MACHINE_VIEWER, &facts, &failure) == STATUS_SUCCESS));
+	       (policy_check(RULE_MACHINE_VIEWER, &facts, NULL, &failure) == STATUS_SUCCESS));
 	assert(policy_allows_process_view(&facts) ==
-	       (policy_check(RULE_PROCESS_VIEWER, &facts, &failure) == STATUS_SUCCESS));
+	       (policy_check(RULE_PROCESS_VIEWER, &facts, NULL, &failure) == STATUS_SUCCESS));
 }
 
 /* Compares two callers that differ only in their privileges. */
@@ -97,6 +97,6 @@ PROOF(policy_needs_privileges)
 	other.difference = any_facts().difference;
 	assert(policy_needs_privileges(rule, &facts) == policy_needs_privileges(rule, &other));
 	if (!policy_needs_privileges(rule, &facts))
-		assert(policy_check(rule, &facts, &failure) ==
+		assert(policy_check(rule, &facts, NULL, &failure) ==
 		       policy_check(rule, &other, &failure));
 }

@@ -156,7 +156,7 @@ static void check_one(Rule rule, unsigned int bits, Difference difference)
 {
 	PolicyFacts facts = make_facts(bits, difference);
 	Failure failure = FAILURE_INIT;
-	NTSTATUS status = policy_check(rule, &facts, &failure);
+	NTSTATUS status = policy_check(rule, &facts, NULL, &failure);
 	const char *expected = table_reason(rule, bits, difference);
 
 	cr_assert_eq(status == STATUS_SUCCESS, oracle_allows(rule, &facts),
@@ -192,8 +192,8 @@ Test(policy_matrix, invalid_rules_deny)
 	PolicyFacts facts = make_facts(ALL_FACTS & ~QUARANTINED, DIFFERENCE_NONE);
 	Failure failure;
 
-	cr_assert_eq(policy_check(RULE_MAX, &facts, &failure), STATUS_ACCESS_DENIED);
-	cr_assert_eq(policy_check((Rule)99, &facts, &failure), STATUS_ACCESS_DENIED);
+	cr_assert_eq(policy_check(RULE_MAX, &facts, NULL, &failure), STATUS_ACCESS_DENIED);
+	cr_assert_eq(policy_check((Rule)99, &facts, NULL, &failure), STATUS_ACCESS_DENIED);
 }
 
 Test(policy_matrix, privileges_are_read_only_if_they_decide)
@@ -203,8 +203,8 @@ Test(policy_matrix, privileges_are_read_only_if_they_decide)
 			PolicyFacts facts = make_facts(bits, DIFFERENCE_UNREADABLE);
 			PolicyFacts equal = make_facts(bits, DIFFERENCE_NONE);
 			Failure failure;
-			bool decides = policy_check((Rule)rule, &facts, &failure) !=
-				       policy_check((Rule)rule, &equal, &failure);
+			bool decides = policy_check((Rule)rule, &facts, NULL, &failure) !=
+				       policy_check((Rule)rule, &equal, NULL, &failure);
 
 			cr_assert_eq(policy_needs_privileges((Rule)rule, &facts), decides,
 				     "rule %d, facts %#x", rule, bits);
@@ -306,5 +306,35 @@ Test(policy_matrix, rules_match_the_subjects_of_their_methods)
 			cr_assert_eq(method->subject, SUBJECT_VM_IF_NAMED, "%s", method->name);
 		if (method->rule == RULE_CONTEXT_OWNER)
 			cr_assert_eq(method->subject, SUBJECT_CONTEXT, "%s", method->name);
+	}
+}
+
+Test(policy_matrix, a_denied_user_learns_what_makes_an_operator)
+{
+	static const struct {
+		Rule rule;
+		const char *group, *message;
+	} rows[] = {
+		{ RULE_OPERATOR, "vaild",
+		  "only operators may do this; call as root or as a member of the group vaild" },
+		{ RULE_OPERATOR, "", "only operators may do this; call as root" },
+		{ RULE_MACHINE_MAKER, "vaild",
+		  "only operators may register a VM here; call as root or as a member of the group "
+		  "vaild, or ask an administrator to set allowUserMachines in vaild.json" },
+		{ RULE_MACHINE_MAKER, NULL,
+		  "only operators may register a VM here; call as root, or ask an administrator to "
+		  "set allowUserMachines in vaild.json" },
+		{ RULE_SHARER, "vaild",
+		  "only the VM's VMM and its agent may share objects for it; ask an operator to "
+		  "make this process or its user the agent" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		PolicyFacts facts = { 0 };
+		Failure failure = FAILURE_INIT;
+
+		cr_assert_eq(policy_check(rows[i].rule, &facts, rows[i].group, &failure),
+			     STATUS_ACCESS_DENIED);
+		cr_assert_str_eq(failure.message, rows[i].message);
 	}
 }

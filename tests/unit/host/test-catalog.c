@@ -119,7 +119,7 @@ Test(catalog, denials_by_each_rule)
 					    .difference = DIFFERENCE_UNREADABLE };
 		Failure failure = FAILURE_INIT;
 
-		if (policy_check(rule, &facts, &failure) != STATUS_SUCCESS)
+		if (policy_check(rule, &facts, "vaild", &failure) != STATUS_SUCCESS)
 			check_denial(&failure, false);
 	}
 }
@@ -134,7 +134,7 @@ Test(catalog, denials_for_each_difference)
 						    .difference = difference };
 			Failure failure = FAILURE_INIT;
 
-			if (policy_check(rules[i], &facts, &failure) == STATUS_SUCCESS)
+			if (policy_check(rules[i], &facts, "vaild", &failure) == STATUS_SUCCESS)
 				continue; /* the record of the registration decides */
 			check_denial(&failure, difference != DIFFERENCE_UNREADABLE);
 		}
@@ -147,7 +147,7 @@ Test(catalog, denials_in_quarantine)
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		Failure failure = FAILURE_INIT;
 
-		policy_check(rules[i], &(PolicyFacts){ .is_quarantined = true }, &failure);
+		policy_check(rules[i], &(PolicyFacts){ .is_quarantined = true }, "vaild", &failure);
 		cr_assert_str_eq(failure.reason, "quarantined");
 		check_denial(&failure, false);
 	}

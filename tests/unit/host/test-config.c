@@ -73,6 +73,7 @@ Test(config, later_files_override_key_by_key)
 	cr_assert(settings.allow_user_machines);
 	cr_assert(settings.has_operator_group);
 	cr_assert_eq(settings.operator_group, 0);
+	cr_assert_str_eq(settings.operator_group_name, "root");
 	cr_assert_eq(settings.limits.host_wide[LIMIT_CONTEXTS], 8);
 	cr_assert_eq(settings.limits.per_uid[LIMIT_CONNECTIONS], 9);
 	folder_remove(&folder);
