@@ -157,13 +157,14 @@ build/sanitized/faults/pure.o build/coverage/faults/pure.o build/sanitized/fault
 	    objcopy $(foreach name,$(ALLOCATIONS),--redefine-sym $(name)=fault_$(name)) $@
 
 # $(call allocation_faults,VARIANT,PATH)
-allocation_faults = $(call program,$(1),$(2),$(filter-out tests/faults/daemon-%,$(call sources,tests/faults)),,-ljson-c,$(1)/faults/pure.o $(1)/tests/support.a)
+allocation_faults = $(call program,$(1),$(2),$(filter-out tests/faults/daemon-% tests/faults/client-%,$(call sources,tests/faults)),,-ljson-c,$(1)/faults/pure.o $(1)/tests/support.a)
 
 $(eval $(call allocation_faults,build/sanitized,build/tests/allocation-faults))
 $(eval $(call program,build/sanitized,build/sanitized/faults/vaild,tests/faults/allocator.c tests/faults/daemon-allocator.c,,$(DAEMON_LIBS),build/sanitized/faults/daemon.o))
 
-# The clock of this vaild belongs to a test.
+# The clocks of this vaild and this vail-qemu belong to a test.
 $(eval $(call program,build/sanitized,build/sanitized/clock/vaild,daemon/main.c tests/faults/daemon-clock.c,$(DAEMON),$(DAEMON_LIBS)))
+$(eval $(call program,build/sanitized,build/sanitized/clock/vail-qemu,client/vail-qemu/vail-qemu.c tests/faults/daemon-clock.c tests/faults/client-clock.c,client/vail-qemu client/common client/libvail proto,$(CLIENT_LIBS)))
 
 # The programs that `make coverage` runs.
 $(eval $(call program,build/coverage,build/coverage/vaild,daemon/main.c,$(DAEMON),$(DAEMON_LIBS)))

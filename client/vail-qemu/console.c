@@ -110,6 +110,7 @@ void console_redraw(Console *console, const int32_t rectangle[static 4])
 
 void console_disable(Console *console)
 {
+	console->is_known = true;
 	redraw_forget(&console->redraw);
 	buffers_hide(&console->screen);
 }

@@ -36,6 +36,7 @@ typedef struct Console {
 	Agent *agent;
 	ScreenBuffers screen;
 	Redraw redraw; /* of the screen's current buffer, if it is QEMU's memory */
+	bool is_known; /* QEMU has shown or disabled the screen */
 	bool is_stale; /* the copy has another mode than QEMU's screen */
 	ScreenBuffers cursor;
 	CursorPlace place;

@@ -20,6 +20,9 @@
 /* Timeout of calls, in microseconds. Generous, because QEMU's main loop may be busy. */
 #define CALL_TIMEOUT 10000000u
 
+/* Time without a screen after which that is logged, in milliseconds. */
+#define SILENCE_LIMIT 5000
+
 /* Number of refused listeners in a row after which an error is logged. */
 #define REFUSALS_TO_LOG 20
 
@@ -187,11 +190,17 @@ static int on_registered(sd_bus_message *reply, void *context, sd_bus_error *err
 	(void)error;
 	console->is_registering = false;
 	if (!refusal) {
+		console->is_accepted = true;
 		console->refusals = 0;
 		return 0;
 	}
 	stop_listening(console);
-	if (++console->refusals == REFUSALS_TO_LOG)
+	bool is_timeout = sd_bus_error_has_name(refusal, SD_BUS_ERROR_NO_REPLY);
+	if (++console->refusals == 1 && is_timeout)
+		log_message("QEMU has not answered for %u seconds, so console %u is not shared; "
+			    "trying again, in case QEMU is only stopped or busy",
+			    CALL_TIMEOUT / 1000000u, console->console.number);
+	else if (console->refusals == REFUSALS_TO_LOG && !is_timeout)
 		log_message("QEMU does not accept a listener for console %u: %s",
 			    console->console.number,
 			    refusal->message ? refusal->message : refusal->name);
@@ -236,6 +245,49 @@ void display_listen(Display *display)
 					    "cannot register a listener for a console"))
 			stop_listening(console);
 	}
+}
+
+/* ---- A display without a screen ---- */
+
+static void log_silence(void)
+{
+	log_message("QEMU has shown no screen for %d seconds, so nothing is shared; if the guest's "
+		    "display is on, QEMU cannot export it: gl=on needs a GPU whose driver exports "
+		    "textures, and access to its render node and to /dev/udmabuf; without them, "
+		    "start QEMU without gl=on",
+		    SILENCE_LIMIT / 1000);
+}
+
+/*
+ * Logs once that QEMU neither shows a screen nor says that it is off, although it has accepted a
+ * listener some time ago. QEMU does not report textures that it cannot export.
+ */
+static void check_silence(Display *display)
+{
+	bool is_accepted = false;
+
+	for (size_t i = 0; i < display->console_count && !display->is_heard; i++) {
+		display->is_heard = display->consoles[i].console.is_known;
+		is_accepted = is_accepted || display->consoles[i].is_accepted;
+	}
+	if (display->is_heard || !is_accepted)
+		return;
+	int64_t now = display->clock->now();
+	if (display->silence_at == 0)
+		display->silence_at = now + SILENCE_LIMIT;
+	if (now < display->silence_at)
+		return;
+	log_silence();
+	display->is_heard = true;
+}
+
+/* Returns the milliseconds until check_silence() must be called, or -1. */
+static int silence_timeout(const Display *display)
+{
+	if (display->is_heard || display->silence_at == 0)
+		return -1;
+	int64_t left = display->silence_at - display->clock->now();
+	return left > 0 ? (int)left : 0;
 }
 
 /* ---- Consoles ---- */
@@ -343,7 +395,7 @@ static int time_left(sd_bus *bus)
 
 int display_poll_for(const Display *display, struct pollfd *poll_fds)
 {
-	int milliseconds = time_left(display->bus);
+	int milliseconds = shorter_timeout(time_left(display->bus), silence_timeout(display));
 
 	poll_fds[0] = poll_for(display->bus);
 	for (size_t i = 0; i < display->console_count; i++) {
@@ -376,5 +428,7 @@ bool display_process(Display *display)
 		if (console->bus && !process(console->bus))
 			stop_listening(console);
 	}
+	if (is_connected)
+		check_silence(display);
 	return is_connected;
 }

@@ -22,6 +22,7 @@ typedef struct DisplayConsole {
 	char path[48];         /* of the console's D-Bus object */
 	sd_bus *bus;           /* the listener's connection; NULL without a listener */
 	bool is_registering;   /* QEMU has not replied to RegisterListener yet */
+	bool is_accepted;      /* QEMU has accepted a listener, now or before */
 	unsigned int refusals; /* number of refusals in a row */
 } DisplayConsole;
 
@@ -32,6 +33,8 @@ typedef struct Display {
 	char *uuid; /* of the VM */
 	DisplayConsole *consoles;
 	size_t console_count;
+	bool is_heard;      /* a console is known, or the lack of a screen has been logged */
+	int64_t silence_at; /* when to log the lack of a screen, in milliseconds; 0 if unknown */
 } Display;
 
 /*
