@@ -2,10 +2,13 @@
 #include "client/vail-qemu/agent.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/common/user-message.h"
+#include "client/vail-qemu/agent-machine.h"
+#include "client/vail-qemu/wait.h"
 #include "proto/macros.h"
 
 /* Time between attempts to reconnect to vaild, in milliseconds. */
@@ -89,7 +92,7 @@ static NTSTATUS share(Agent *agent, Surface *surface)
 void agent_share(Agent *agent, Surface *surface)
 {
 	agent_unshare(agent, surface);
-	if (agent->state != AGENT_READY || !surface_is_shown(surface))
+	if (agent->state != AGENT_READY || agent->has_other_agent || !surface_is_shown(surface))
 		return;
 	NTSTATUS status = share(agent, surface);
 	if (status == STATUS_QUOTA_EXCEEDED && unshare_idle(agent))
@@ -177,6 +180,17 @@ static void recover_objects(Agent *agent)
 
 /* ---- The VM ---- */
 
+/* Reads the settings again after a change, and shares what this process may share now. */
+static void agent_refresh(Agent *agent)
+{
+	if (agent->state != AGENT_READY)
+		return; /* the settings will be read when vaild is reachable */
+	if (is_connection_lost(agent_adopt_settings(agent)))
+		agent_disconnected(agent);
+	else
+		share_missing(agent);
+}
+
 /* Handles the end of the initial events: from now on, surfaces can be shared. */
 static void agent_synced(Agent *agent)
 {
@@ -222,22 +236,12 @@ static void agent_found_object(Agent *agent, const VailSharedObject *object)
  * Reads whether QEMU is the incoming VMM. When it has become the VMM, reports all objects as
  * updated, so that viewers show them instead of those of the former VMM.
  */
-static void look_at_hand_over(Agent *agent)
+static void agent_look_at_hand_over(Agent *agent)
 {
-	const AgentMachine *machine = &agent->machine;
-	HandOverState state = hand_over_read(agent->calls, machine->guid);
-	bool was_incoming = agent->is_incoming;
-
-	agent->is_incoming = state.incoming == machine->qemu;
-	if (agent->is_incoming && !was_incoming)
-		log_message("process %d runs the virtual machine; QEMU takes it over when that "
-			    "process exits",
-			    (int)state.vmm);
-	if (!was_incoming || state.vmm != machine->qemu)
+	if (!agent_machine_has_taken_over(agent) || agent->state != AGENT_READY)
 		return;
-	log_message("QEMU has taken over the virtual machine");
-	if (agent->state == AGENT_READY)
-		recover_objects(agent);
+	recover_objects(agent);
+	agent_refresh(agent);
 }
 
 static void handle_event(Agent *agent, const VailEvent *event)
@@ -261,16 +265,17 @@ static void handle_event(Agent *agent, const VailEvent *event)
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_CHANGED:
 		if (agent->is_incoming)
-			look_at_hand_over(agent);
+			agent_look_at_hand_over(agent);
+		else
+			agent_refresh(agent);
 		break;
 	case VAIL_EVENT_UNSHARED:
 		surface = find_surface(agent, event->shared_object);
 		if (surface) {
 			surface->handle[0] = '\0';
-			if (!surface->is_idle)
-				log_message("%s is not shared any more: %s", surface->name,
-					    event->reason ? event->reason
-							  : vail_status_name(event->status));
+			log_message("%s is not shared any more: %s", surface->name,
+				    event->reason ? event->reason
+						  : vail_status_name(event->status));
 		}
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
@@ -280,6 +285,51 @@ static void handle_event(Agent *agent, const VailEvent *event)
 	default:
 		break;
 	}
+}
+
+/* Waits for the end of the other VM. Logs that once for each VM that is in the way. */
+static void agent_collide(Agent *agent)
+{
+	if (agent->collision.interval == 0)
+		log_message("another virtual machine with the GUID %s runs, and belongs to another "
+			    "user; vail-qemu tries again until it has ended. To share this one at "
+			    "once, have an operator start vail-qemu, or run: vailctl vm update %s "
+			    "--agent-user %u",
+			    agent->machine.guid, agent->machine.guid, (unsigned int)geteuid());
+	collision_wait_begin(&agent->collision, wait_system_clock.now());
+	agent->state = AGENT_COLLIDING;
+}
+
+static void agent_end_registration(Agent *agent)
+{
+	agent_end(agent, "vaild does not accept the virtual machine",
+		  agent->refusal ? agent->refusal : "out of memory");
+}
+
+/* Ends the agent, because it may not watch the VM. Names the reason for which it is not the agent.
+ */
+static void agent_end_unwatched(Agent *agent, const struct vail *vail, NTSTATUS status)
+{
+	bool is_invisible = status == STATUS_NOT_FOUND || status == STATUS_ACCESS_DENIED;
+	bool has_reason = agent->refusal && agent->refused != STATUS_ACCESS_DENIED;
+	char advice[512];
+
+	if (is_invisible && agent->refused == STATUS_OBJECT_NAME_COLLISION) {
+		agent_collide(agent);
+		return;
+	}
+	snprintf(advice, sizeof(advice),
+		 "%s%shave an operator run: vailctl vm update %s --agent-user %u",
+		 has_reason ? agent->refusal : "it is not its agent",
+		 has_reason ? "; if an operator has registered this VM, " : "; ",
+		 agent->machine.guid, (unsigned int)geteuid());
+	if (agent->refusal && status == STATUS_NOT_FOUND)
+		agent_end_registration(agent);
+	else if (agent->refusal && status == STATUS_ACCESS_DENIED)
+		agent_end(agent, "vail-qemu may not share for the virtual machine", advice);
+	else
+		agent_end_refused(agent, "vaild does not allow watching the virtual machine", vail,
+				  status);
 }
 
 static bool on_event(struct vail *vail, NTSTATUS status, const VailEvent *event, bool continues,
@@ -292,53 +342,13 @@ static bool on_event(struct vail *vail, NTSTATUS status, const VailEvent *event,
 	else if (is_connection_lost(status))
 		agent_disconnected(agent);
 	else
-		agent_end_refused(agent, "vaild does not allow watching the virtual machine", vail,
-				  status);
+		agent_end_unwatched(agent, vail, status);
 	if (event && !continues)
 		agent_end(agent, "vaild has stopped reporting on the virtual machine",
 			  event->kind == VAIL_EVENT_VIRTUAL_MACHINE_CHANGED
 				  ? "another VMM or another agent has taken over"
 				  : "it has ended");
-	return agent->state != AGENT_ENDED && agent->state != AGENT_DISCONNECTED;
-}
-
-/*
- * Makes this process the agent, because the VM may have existed with another one. An incoming VMM
- * leaves the other settings to the VMM.
- */
-static NTSTATUS update_machine(Agent *agent, VailMachine *machine)
-{
-	machine->vmm_pid = 0;
-	if (agent->is_incoming) {
-		machine->vmm_pid = agent->machine.qemu;
-		machine->name = NULL;
-		machine->display_clients = NULL;
-	}
-	return vail_update_virtual_machine(agent->calls, agent->machine.guid, machine);
-}
-
-/*
- * Registers the VM with this process as its agent. Ignores STATUS_ACCESS_DENIED, because an
- * operator may have registered the VM with this agent already.
- */
-static NTSTATUS register_machine(Agent *agent)
-{
-	const AgentMachine *settings = &agent->machine;
-	VailParty self = { .pid = getpid() };
-	VailMachine machine = VAIL_MACHINE_INIT;
-
-	machine.name = settings->name;
-	machine.agent = &self;
-	if (settings->display_client_count > 0) {
-		machine.display_clients = settings->display_clients;
-		machine.display_client_count = settings->display_client_count;
-	}
-	machine.vmm_pid = settings->qemu;
-	NTSTATUS status = vail_register_virtual_machine(agent->calls, settings->guid, &machine);
-	if (status != STATUS_SUCCESS)
-		return status == STATUS_ACCESS_DENIED ? STATUS_SUCCESS : status;
-	look_at_hand_over(agent);
-	return update_machine(agent, &machine);
+	return agent->state == AGENT_SYNCING || agent->state == AGENT_READY;
 }
 
 /* Replaces the handle of the watch by a new one. Returns false if out of memory. */
@@ -348,19 +358,8 @@ static bool renew_watch(Agent *agent)
 	if (vail_new(vail_path(agent->calls), &agent->watch) != STATUS_SUCCESS)
 		return false;
 	vail_set_resume(agent->watch, false); /* the VM must be registered before the next watch */
+	vail_set_timeout(agent->watch, WAIT_LIMIT);
 	return true;
-}
-
-/* Waits for the end of the other VM. Logs that once for each VM that is in the way. */
-static void agent_collide(Agent *agent)
-{
-	if (agent->collision.interval == 0)
-		log_message("another virtual machine with the GUID %s runs, and belongs to another "
-			    "user; vail-qemu tries again until it has ended. To share this one at "
-			    "once, have an operator start vail-qemu",
-			    agent->machine.guid);
-	collision_wait_begin(&agent->collision, hand_over_now());
-	agent->state = AGENT_COLLIDING;
 }
 
 void agent_connect(Agent *agent)
@@ -371,7 +370,7 @@ void agent_connect(Agent *agent)
 	}
 	agent->state = AGENT_SYNCING;
 	agent->has_virtual_gpu = false;
-	NTSTATUS status = register_machine(agent);
+	NTSTATUS status = agent_register_machine(agent);
 	if (is_connection_lost(status)) {
 		agent_disconnected(agent);
 		return;
@@ -380,10 +379,14 @@ void agent_connect(Agent *agent)
 		agent_collide(agent);
 		return;
 	}
-	agent->collision.interval = 0;
+	if (agent->refused != STATUS_OBJECT_NAME_COLLISION)
+		agent->collision.interval = 0;
 	if (status != STATUS_SUCCESS) {
-		agent_end_refused(agent, "vaild does not accept the virtual machine", agent->calls,
-				  status);
+		if (agent->refusal)
+			agent_end_registration(agent);
+		else
+			agent_end_refused(agent, "vaild does not accept the virtual machine",
+					  agent->calls, status);
 		return;
 	}
 	status = vail_watch(agent->watch, agent->machine.guid, on_event, agent);
@@ -395,14 +398,23 @@ bool agent_must_connect(const Agent *agent)
 {
 	return agent->state == AGENT_DISCONNECTED ||
 	       (agent->state == AGENT_COLLIDING &&
-		collision_wait_left(&agent->collision, hand_over_now()) == 0);
+		collision_wait_left(&agent->collision, wait_system_clock.now()) == 0);
+}
+
+/* Returns the milliseconds until the settings must be read again, or -1. */
+static int refresh_timeout(const Agent *agent)
+{
+	if (agent->look_again_at == 0 || agent->state != AGENT_READY)
+		return -1;
+	int64_t left = agent->look_again_at - wait_system_clock.now();
+	return left > 0 ? (int)left : 0;
 }
 
 int agent_timeout(const Agent *agent)
 {
 	if (agent->state == AGENT_COLLIDING)
-		return collision_wait_left(&agent->collision, hand_over_now());
-	return agent->state == AGENT_DISCONNECTED ? RETRY_INTERVAL : -1;
+		return collision_wait_left(&agent->collision, wait_system_clock.now());
+	return agent->state == AGENT_DISCONNECTED ? RETRY_INTERVAL : refresh_timeout(agent);
 }
 
 /* ---- Life ---- */
@@ -414,6 +426,7 @@ bool agent_init(Agent *agent, const char *path, const AgentMachine *machine)
 	if (vail_new(path, &agent->calls) != STATUS_SUCCESS)
 		return false;
 	vail_set_resume(agent->calls, false); /* calls must not block while vaild is away */
+	vail_set_timeout(agent->calls, WAIT_LIMIT);
 	return true;
 }
 
@@ -422,6 +435,8 @@ void agent_deinit(Agent *agent)
 	agent->state = AGENT_ENDED;
 	vail_close(agent->watch);
 	vail_close(agent->calls);
+	settings_deinit(&agent->settings);
+	free(agent->refusal);
 }
 
 void agent_poll_for(const Agent *agent, struct pollfd poll_fds[static AGENT_FDS])
@@ -437,5 +452,7 @@ void agent_process(Agent *agent)
 {
 	if (is_connection_lost(vail_process(agent->calls)))
 		agent_disconnected(agent);
+	if (refresh_timeout(agent) == 0)
+		agent_refresh(agent);
 	vail_process(agent->watch); /* reports errors to on_event() */
 }

@@ -5,16 +5,19 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "client/vail-qemu/hand-over.h"
 #include "client/vail-qemu/machine-name.h"
+#include "client/vail-qemu/settings.h"
 #include "client/vail-qemu/surface.h"
 
 /*
  * The VM's agent: registers the VM with vaild, assigns it a vGPU if it has none, and shares one
  * object for each surface that is shown. If the connection to vaild is lost, it waits for vaild and
- * sets all of that up again. If the VM runs in another QEMU, this one becomes its incoming VMM.
+ * sets all of that up again. If the VM runs in another QEMU, this one becomes its incoming VMM. A
+ * name, an agent and display clients that the VM has in vaild are kept.
  *
  * One libvail handle makes the calls. The other watches the VM, so that the agent notices changes
  * by others (quarantine, vGPUs) and the loss of the connection.
@@ -25,7 +28,7 @@ typedef struct AgentMachine {
 	char guid[37];
 	char name[MACHINE_NAME_SIZE];     /* for vaild, if the VM has none there */
 	pid_t qemu;                       /* the VMM */
-	const VailParty *display_clients; /* if empty, vaild keeps the current ones */
+	const VailParty *display_clients; /* users; only for a VM that has none */
 	size_t display_client_count;
 	const char *adapter; /* handle of the vGPU's adapter; NULL for the software adapter */
 	const char *profile; /* display name of the vGPU; NULL for none */
@@ -46,7 +49,17 @@ typedef struct Agent {
 	bool has_logged_loss; /* the loss of the connection has been logged */
 	bool is_incoming;     /* QEMU is the VM's incoming VMM */
 	CollisionWait collision;
-	char end_reason[256];
+
+	MachineSettings settings; /* of the VM in vaild, as last read */
+	bool has_other_agent;     /* this process may not share */
+	bool has_logged_agent;
+	bool has_logged_clients;
+	unsigned int looks;    /* number of times that another process was the agent, in a row */
+	int64_t look_again_at; /* milliseconds; 0 for never */
+	char *refusal;         /* why vaild refused to register the VM; NULL if it did not */
+	NTSTATUS refused;      /* the status of the last registration */
+
+	char end_reason[640];
 	struct vail *calls;
 	struct vail *watch;
 	LIST_HEAD(, Surface) surfaces;
@@ -71,12 +84,15 @@ void agent_connect(Agent *agent);
 /* Tests whether the next attempt to connect is due. */
 bool agent_must_connect(const Agent *agent);
 
-/* Returns the milliseconds until the next attempt to connect, or -1 if none is needed. */
-int agent_timeout(const Agent *agent);
-
 /* Fills in the fds and events to poll before agent_process(). */
 #define AGENT_FDS 2
 void agent_poll_for(const Agent *agent, struct pollfd poll_fds[static AGENT_FDS]);
+
+/*
+ * Returns the milliseconds until agent_process() must be called or the next attempt to connect is
+ * due, or -1.
+ */
+int agent_timeout(const Agent *agent);
 
 /* Handles input from vaild and sends pending output. */
 void agent_process(Agent *agent);

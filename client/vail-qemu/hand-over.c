@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "client/common/json-members.h"
 #include "proto/macros.h"
@@ -38,14 +37,6 @@ HandOverState hand_over_read(struct vail *vail, const char *guid)
 	    STATUS_SUCCESS)
 		return (HandOverState){ 0 };
 	return state_of(reply);
-}
-
-int64_t hand_over_now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
 void collision_wait_begin(CollisionWait *wait, int64_t now)

@@ -37,7 +37,4 @@ void collision_wait_begin(CollisionWait *wait, int64_t now);
 /* Returns the milliseconds until the next attempt, or 0 if it is due. */
 int collision_wait_left(const CollisionWait *wait, int64_t now);
 
-/* Returns the time in milliseconds of CLOCK_MONOTONIC. */
-int64_t hand_over_now(void);
-
 #endif

@@ -13,6 +13,8 @@
  *   screen-buffers.c the buffers that a screen has shown recently
  *   redraw.c         finds what a redraw has changed
  *   hand-over.c      two QEMUs of one GUID, as in a local migration
+ *   settings.c       the VM's settings in vaild, which an operator may have chosen
+ *   agent-machine.c  the agent's VM in vaild: registration, settings, hand-over
  *   damage.c         changed rectangles
  *   pixman-format.c  pixel formats
  */
@@ -53,8 +55,8 @@ static const char usage[] =
 	"\n"
 	"  --qmp SOCKET      QEMU's monitor\n"
 	"  --user USER       a display client: processes of this user may register; repeatable.\n"
-	"                    By default, vaild keeps the VM's display clients; for a new VM, they\n"
-	"                    are processes with QEMU's own privileges\n"
+	"                    By default, they are processes with QEMU's own privileges. A VM that\n"
+	"                    has display clients in vaild keeps them\n"
 	"  --adapter HANDLE  the adapter of the vGPU that the VM gets if it has none; by default,\n"
 	"                    vaild's software adapter\n"
 	"  --socket PATH     vaild's socket; by default $VAILD_SOCKET or /run/vaild/vaild.sock\n"

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-qemu/agent-machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/common/user-message.h"
+#include "client/vail-qemu/wait.h"
+#include "proto/macros.h"
+
+/* Time between looks at another process that is the agent, in milliseconds. */
+#define LOOK_INTERVAL 500
+
+/* Number of looks after which the other agent is logged. */
+#define LOOKS_TO_LOG 4
+
+/* ---- The VM's settings ---- */
+
+/*
+ * Logs that another process or user is the agent. A process may be about to end: an earlier
+ * vail-qemu that has just lost its display.
+ */
+static void log_other_agent(Agent *agent)
+{
+	const MachineSettings *settings = &agent->settings;
+	bool may_end_soon = !settings->agent_user && agent->looks < LOOKS_TO_LOG;
+
+	if (agent->has_logged_agent || may_end_soon)
+		return;
+	agent->has_logged_agent = true;
+	if (settings->agent_user)
+		log_message("nothing is shared, because the VM's agent is user %s; run vail-qemu "
+			    "as that user, or make it the agent with: vailctl vm update %s "
+			    "--agent-pid %d",
+			    settings->agent_user, agent->machine.guid, (int)getpid());
+	else
+		log_message("nothing is shared, because the VM's agent is process %d; stop it, or "
+			    "make vail-qemu the agent with: vailctl vm update %s --agent-pid %d",
+			    (int)settings->agent_pid, agent->machine.guid, (int)getpid());
+}
+
+/* Notes whether this process may share. If another process may, looks again after a while. */
+static void judge_agent(Agent *agent)
+{
+	agent->has_other_agent = settings_have_other_agent(&agent->settings);
+	agent->look_again_at = 0;
+	if (!agent->has_other_agent) {
+		agent->looks = 0;
+		agent->has_logged_agent = false;
+		return;
+	}
+	log_other_agent(agent);
+	if (agent->settings.agent_user)
+		return;
+	agent->looks++;
+	agent->look_again_at = wait_system_clock.now() + LOOK_INTERVAL;
+}
+
+static void log_kept_clients(Agent *agent)
+{
+	const AgentMachine *machine = &agent->machine;
+	bool differ = machine->display_client_count > 0 &&
+		      !settings_clients_are(&agent->settings, machine->display_clients,
+					    machine->display_client_count);
+
+	if (differ && !agent->has_logged_clients)
+		log_message("the VM keeps its display clients, and --user changes nothing; set "
+			    "them with: vailctl vm update %s --user USER",
+			    machine->guid);
+	agent->has_logged_clients = differ;
+}
+
+static NTSTATUS read_settings(Agent *agent)
+{
+	MachineSettings settings;
+	NTSTATUS status = settings_read(agent->calls, agent->machine.guid, &settings);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	settings_deinit(&agent->settings);
+	agent->settings = settings;
+	return STATUS_SUCCESS;
+}
+
+/* Adds the settings that the VM lacks. */
+static NTSTATUS add_missing(Agent *agent)
+{
+	const AgentMachine *machine = &agent->machine;
+	const MachineSettings *settings = &agent->settings;
+	VailMachine missing = VAIL_MACHINE_INIT;
+	VailParty self = { .pid = getpid() };
+
+	missing.name = settings->name ? NULL : machine->name;
+	missing.agent = settings->has_agent ? NULL : &self;
+	if (settings->client_count == 0 && machine->display_client_count > 0) {
+		missing.display_clients = machine->display_clients;
+		missing.display_client_count = machine->display_client_count;
+	}
+	if (!missing.name && !missing.agent && !missing.display_clients)
+		return STATUS_SUCCESS;
+	NTSTATUS status = vail_update_virtual_machine(agent->calls, machine->guid, &missing);
+	return status == STATUS_SUCCESS ? read_settings(agent) : status;
+}
+
+NTSTATUS agent_adopt_settings(Agent *agent)
+{
+	if (agent->refusal)
+		return STATUS_SUCCESS;
+	NTSTATUS status = read_settings(agent);
+	if (status == STATUS_NOT_FOUND)
+		return STATUS_SUCCESS; /* the watch will report the end of the VM */
+	if (status != STATUS_SUCCESS || agent->settings.vmm != agent->machine.qemu)
+		return status;
+	status = add_missing(agent);
+	if (status != STATUS_SUCCESS)
+		return status;
+	judge_agent(agent);
+	log_kept_clients(agent);
+	return STATUS_SUCCESS;
+}
+
+/* ---- Hand-over ---- */
+
+bool agent_machine_has_taken_over(Agent *agent)
+{
+	pid_t qemu = agent->machine.qemu;
+	HandOverState state = hand_over_read(agent->calls, agent->machine.guid);
+	bool was_incoming = agent->is_incoming;
+
+	agent->is_incoming = state.incoming == qemu;
+	if (agent->is_incoming && !was_incoming)
+		log_message("process %d runs the virtual machine; QEMU takes it over when that "
+			    "process exits",
+			    (int)state.vmm);
+	if (!was_incoming || state.vmm != qemu)
+		return false;
+	log_message("QEMU has taken over the virtual machine");
+	return true;
+}
+
+/* Makes this process the incoming VMM's agent, because another one may have been. */
+static NTSTATUS update_incoming_agent(Agent *agent)
+{
+	VailMachine request = VAIL_MACHINE_INIT;
+	VailParty self = { .pid = getpid() };
+
+	request.vmm_pid = agent->machine.qemu;
+	request.agent = &self;
+	return vail_update_virtual_machine(agent->calls, agent->machine.guid, &request);
+}
+
+/* ---- Registration ---- */
+
+static void refusal_set(Agent *agent, NTSTATUS status)
+{
+	free(agent->refusal);
+	agent->refusal = message_refusal(agent->calls, status);
+}
+
+/*
+ * Registers the VM with this process as its agent. Repeats settings that the VM had before, because
+ * vaild may have forgotten it.
+ */
+static NTSTATUS call_register(Agent *agent)
+{
+	const AgentMachine *machine = &agent->machine;
+	const MachineSettings *known = &agent->settings;
+	VailMachine request = VAIL_MACHINE_INIT;
+	VailParty self = { .pid = getpid() }, user = { .user = known->agent_user };
+	size_t count;
+	_cleanup_free_ VailParty *clients = settings_clients(known, &count);
+
+	request.vmm_pid = machine->qemu;
+	request.name = known->name ? known->name : machine->name;
+	request.agent = known->agent_user ? &user : &self;
+	if (count > 0) {
+		request.display_clients = clients;
+		request.display_client_count = count;
+	} else if (machine->display_client_count > 0) {
+		request.display_clients = machine->display_clients;
+		request.display_client_count = machine->display_client_count;
+	}
+	return vail_register_virtual_machine(agent->calls, machine->guid, &request);
+}
+
+/* Tests whether vaild refuses QEMU as the VMM. A user may name only processes of that user. */
+static bool is_foreign_vmm(const Agent *agent, NTSTATUS status)
+{
+	const char *parameter = vail_error_parameter(agent->calls);
+
+	return status == STATUS_INVALID_PARAMETER && parameter && strcmp(parameter, "vmmPid") == 0;
+}
+
+/* Tests whether the VM has another VMM. A caller who may not see the VM cannot tell. */
+static bool has_other_vmm(Agent *agent)
+{
+	return read_settings(agent) == STATUS_SUCCESS && agent->settings.vmm != agent->machine.qemu;
+}
+
+NTSTATUS agent_register_machine(Agent *agent)
+{
+	NTSTATUS status = call_register(agent);
+
+	free(TAKE_POINTER(agent->refusal));
+	agent->refused = status;
+	if (status == STATUS_SUCCESS) {
+		agent_machine_has_taken_over(agent);
+		return agent->is_incoming ? update_incoming_agent(agent)
+					  : agent_adopt_settings(agent);
+	}
+	bool is_foreign = status == STATUS_OBJECT_NAME_COLLISION || is_foreign_vmm(agent, status);
+	refusal_set(agent, status);
+	if (status != STATUS_ACCESS_DENIED && !is_foreign)
+		return status;
+	return is_foreign && has_other_vmm(agent) ? status : STATUS_SUCCESS;
+}

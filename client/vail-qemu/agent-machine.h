@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_QEMU_AGENT_MACHINE_H
+#define CLIENT_VAIL_QEMU_AGENT_MACHINE_H
+
+#include "client/vail-qemu/agent.h"
+
+/* What the agent does with its VM in vaild: registers it, adopts its settings, takes it over. */
+
+/*
+ * Registers the VM, and makes this process the agent. Sets refused, and refusal unless the status
+ * is STATUS_SUCCESS.
+ *
+ * Returns STATUS_SUCCESS also if vaild refuses that to a user who is not an operator, because an
+ * operator may have registered the VM with this user as its agent. The watch shows whether that is
+ * so. Returns STATUS_OBJECT_NAME_COLLISION if another user's VM has the GUID and this process sees
+ * it. Otherwise as vail_register_virtual_machine().
+ */
+NTSTATUS agent_register_machine(Agent *agent);
+
+/*
+ * Reads the VM's settings and adds the missing ones. Does nothing if vaild has refused the
+ * registration, because an agent who did not register the VM may not see its settings.
+ */
+NTSTATUS agent_adopt_settings(Agent *agent);
+
+/* Reads whether QEMU is the incoming VMM. Returns true if it was that and is the VMM now. */
+bool agent_machine_has_taken_over(Agent *agent);
+
+#endif

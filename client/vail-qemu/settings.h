@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_QEMU_SETTINGS_H
+#define CLIENT_VAIL_QEMU_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <vail.h>
+
+/*
+ * The settings of the VM in vaild. An operator may have chosen them, so vail-qemu only adds the
+ * missing ones. It remembers them, because without systemd a restarted vaild knows no VM.
+ */
+
+/* A display client. */
+typedef struct SettingsClient {
+	char *user; /* NULL for a process */
+	pid_t pid;  /* 0 for a user */
+	int pidfd;  /* of the process; -1 if this process cannot see it */
+} SettingsClient;
+
+typedef struct MachineSettings {
+	pid_t vmm;
+	char *name; /* NULL if the VM has none */
+	bool has_agent;
+	char *agent_user; /* NULL for a process */
+	pid_t agent_pid;  /* 0 for a user */
+	SettingsClient *clients;
+	size_t client_count; /* 0 if processes with the VMM's privileges may register */
+} MachineSettings;
+
+#define MACHINE_SETTINGS_INIT ((MachineSettings){ 0 })
+
+/*
+ * Reads the settings from vaild. The caller deinitialises them.
+ *
+ * Returns STATUS_NO_MEMORY, or as vail_call(). *ret is unchanged on failure.
+ */
+NTSTATUS settings_read(struct vail *vail, const char *guid, MachineSettings *ret);
+void settings_deinit(MachineSettings *settings);
+
+/* Tests whether the VM has an agent that is neither this process nor its user. */
+bool settings_have_other_agent(const MachineSettings *settings);
+
+/* Tests whether the display clients are these users, in any order. */
+bool settings_clients_are(const MachineSettings *settings, const VailParty *users, size_t count);
+
+/*
+ * Returns the display clients, without processes that have ended. The caller frees the array, but
+ * not its strings. Returns NULL, with *ret_count 0, if there are none or no memory.
+ */
+VailParty *settings_clients(const MachineSettings *settings, size_t *ret_count);
+
+#endif
