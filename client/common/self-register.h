@@ -7,10 +7,15 @@
 #include <vail.h>
 
 /*
- * Registers the calling process for the VM. Creates a graphics context first if context_first is
- * set, or if vaild reports that the process has none (STATUS_INVALID_DISPOSITION). Returns as
- * vail_register_process() or vail_create_context().
+ * Registers the calling process for the VM. Creates a graphics context first, unless the process
+ * has one: vaild logs a registration without a context as a denial.
+ *
+ * context: handle of the context from an earlier call, or "". Set if a context is created.
+ * always: create a context also if the process has a GPU device open.
+ *
+ * Returns as vail_register_process() or vail_create_context().
  */
-NTSTATUS self_register(struct vail *vail, const char *guid, bool context_first);
+NTSTATUS self_register(struct vail *vail, const char *guid, char context[static VAIL_HANDLE_SIZE],
+		       bool always);
 
 #endif

@@ -263,7 +263,7 @@ static void close_watch(Viewer *viewer)
 /* Registers this process and starts a new watch. */
 static void connect_to_vaild(Viewer *viewer)
 {
-	NTSTATUS status = self_register(viewer->vail, viewer->guid, false);
+	NTSTATUS status = self_register(viewer->vail, viewer->guid, viewer->context, false);
 
 	if (status != STATUS_SUCCESS) {
 		handle_failure(viewer, viewer->vail, status);

@@ -32,6 +32,7 @@ typedef struct Viewer {
 	struct vail *watch; /* for events; NULL before the first watch */
 	ViewerState state;
 	bool was_registered;              /* registered once, so a lost connection is retried */
+	char context[VAIL_HANDLE_SIZE];   /* that it has created in vaild; "" if none */
 	int64_t retry_at;                 /* next attempt to reconnect, in now_milliseconds() */
 	char wanted[VAIL_HANDLE_SIZE];    /* handle of the current object of the name; "" if none */
 	double wanted_at;                 /* when that was shared or updated last */

@@ -74,9 +74,8 @@ static const Command commands[] = {
 	  "GUID [--context]",
 	  "Register this process for a VM until it is interrupted",
 	  "Prints one line when it is registered, waits for SIGINT, SIGTERM or SIGHUP, and then\n"
-	  "unregisters. If vaild reports that the process has no graphics context\n"
-	  "(STATUS_INVALID_DISPOSITION), vailctl creates one through vaild first. An open GPU device\n"
-	  "that vailctl has inherited counts as a context.\n\n"
+	  "unregisters. vailctl first creates a graphics context through vaild, unless it has\n"
+	  "inherited an open GPU device, which counts as a context.\n\n"
 	  "  --context  always create a context through vaild before registering\n" },
 	{ { "exec", NULL }, 1, 1, true, 0, command_exec, "GUID -- COMMAND [ARGUMENT]...",
 	  "Run a program that is registered for a VM",

@@ -66,11 +66,12 @@ static void wait_for_interrupt(const sigset_t *signals)
 int command_register(Tool *tool)
 {
 	const char *guid = tool->arguments[0];
+	char context[VAIL_HANDLE_SIZE] = "";
 	sigset_t signals;
 
 	prepare_interrupt(&signals);
-	NTSTATUS status =
-		self_register(tool->vail, guid, options_have(&tool->options, OPTION_CONTEXT));
+	NTSTATUS status = self_register(tool->vail, guid, context,
+					options_have(&tool->options, OPTION_CONTEXT));
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	/* Block first: a reader of the line may send the signal at once. */
@@ -99,9 +100,11 @@ int program_exec(const Tool *tool)
 
 int command_exec(Tool *tool)
 {
+	char context[VAIL_HANDLE_SIZE] = "";
+
 	if (!tool->options.run)
 		return usage_error("exec needs a command to run: vailctl exec GUID -- COMMAND");
-	NTSTATUS status = self_register(tool->vail, tool->arguments[0], true);
+	NTSTATUS status = self_register(tool->vail, tool->arguments[0], context, true);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	return program_exec(tool);

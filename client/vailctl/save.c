@@ -22,10 +22,12 @@
 
 /* ---- Opening ---- */
 
+/* context: see self_register(). */
 static NTSTATUS register_and_open(Tool *tool, const char *guid, const char *handle,
+				  char context[static VAIL_HANDLE_SIZE],
 				  struct vail_object **ret_object)
 {
-	NTSTATUS status = self_register(tool->vail, guid, false);
+	NTSTATUS status = self_register(tool->vail, guid, context, false);
 
 	return status == STATUS_SUCCESS ? vail_open_object(tool->vail, handle, ret_object) : status;
 }
@@ -37,6 +39,7 @@ static NTSTATUS register_and_open(Tool *tool, const char *guid, const char *hand
 static NTSTATUS open_of_any_machine(Tool *tool, const char *handle, struct vail_object **ret_object)
 {
 	_cleanup_(listing_deinit) Listing machines = { 0 };
+	char context[VAIL_HANDLE_SIZE] = "";
 	NTSTATUS status = listing_fetch(tool, "io.vaild.Machine.ListVirtualMachines", NULL,
 					"virtualMachines", &machines);
 
@@ -46,7 +49,7 @@ static NTSTATUS open_of_any_machine(Tool *tool, const char *handle, struct vail_
 	for (size_t i = 0; i < machines.item_count; i++) {
 		const char *guid = member_text(machines.items[i], "virtualMachineGuid");
 
-		status = register_and_open(tool, guid, handle, ret_object);
+		status = register_and_open(tool, guid, handle, context, ret_object);
 		if (status == STATUS_SUCCESS || status == STATUS_INVALID_HANDLE)
 			break; /* the handle is valid in no other VM */
 	}
@@ -57,13 +60,14 @@ static NTSTATUS open_of_any_machine(Tool *tool, const char *handle, struct vail_
 static int open_object(Tool *tool, const char *handle, struct vail_object **ret_object)
 {
 	_cleanup_(listing_deinit) Listing objects = { 0 };
+	char context[VAIL_HANDLE_SIZE] = "";
 	NTSTATUS status = objects_fetch(tool, NULL, &objects);
 
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	const JsonValue *shared = listing_find(&objects, "handle", handle);
 	const char *guid = member_text(shared, "virtualMachineGuid");
-	status = guid ? register_and_open(tool, guid, handle, ret_object)
+	status = guid ? register_and_open(tool, guid, handle, context, ret_object)
 		      : open_of_any_machine(tool, handle, ret_object);
 	if (status == STATUS_NOT_FOUND && !guid)
 		return tool_failed(tool, status,

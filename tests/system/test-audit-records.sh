@@ -35,6 +35,28 @@ check_each_record() {
     "denied io.vaild.RegisterVailProcess .*uid=47003 .*status=STATUS_NOT_FOUND" 1
 }
 
+has_record() { grep -qE "$1" "$LOG"; }
+
+# expect_start NAME PROGRAM ARGUMENT...: starts a client, and expects it to register without a denial.
+expect_start() {
+  local name=$1 program=$2 pid
+  shift 2
+  exec_as vail-alice "$PRIVATE/build/$program" --socket "$SOCKET" "$@" >/dev/null 2>&1 &
+  pid=$!
+  expect "$name registers" eventually has_record \
+    "allowed io.vaild.RegisterVailProcess vm=$GUID pid=$pid "
+  expect_records "$name asks for a context first, so that nothing is denied" \
+    "denied .* pid=$pid " 0
+  kill_and_wait "$pid"
+}
+
+check_normal_starts() {
+  cp "$ROOT/build/vail-view" "$PRIVATE/build/"
+  expect_start vail-view vail-view "$GUID" --png "$PRIVATE/none.png"
+  expect_start "vailctl register" vailctl register "$GUID"
+  expect_start "vailctl exec" vailctl exec "$GUID" -- sleep infinity
+}
+
 # Sends all requests within one second of the daemon's clock, which only advance_clock moves.
 check_flood() {
   local requests=() denied="denied io.vaild.*uid=$BOB"
@@ -53,6 +75,7 @@ use_test_clock
 start_daemon
 ready_vm "$GUID" "$ALICE_CLIENT"
 check_each_record
+check_normal_starts
 check_flood
 expect_clean_stop
 finish
