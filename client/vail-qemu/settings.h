@@ -48,7 +48,7 @@ bool settings_clients_are(const MachineSettings *settings, const VailParty *user
 
 /*
  * Returns the display clients, without processes that have ended. The caller frees the array, but
- * not its strings. Returns NULL, with *ret_count 0, if there are none or no memory.
+ * not its strings. Returns NULL with *ret_count 0 if there are none, or if out of memory.
  */
 VailParty *settings_clients(const MachineSettings *settings, size_t *ret_count);
 

@@ -10,11 +10,11 @@
 #include "proto/macros.h"
 
 /*
- * Waits for QEMU with a limit. QEMU may be stopped, or serve another client. A wait of more than a
- * second is logged, so that nobody wonders why nothing happens.
+ * Waits for QEMU with a limit, because QEMU may be stopped or serve another client. Logs a wait of
+ * more than a second.
  */
 
-/* Source of time. Tests have one of their own. */
+/* The source of time. Tests replace it. */
 typedef struct WaitClock {
 	int64_t (*now)(void); /* milliseconds */
 	int (*poll)(struct pollfd *poll_fds, nfds_t count, int milliseconds);

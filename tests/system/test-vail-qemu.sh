@@ -21,7 +21,8 @@ matches_screendump() {
 }
 
 check_new_guest() {
-  start_guest "${WITH_DISPLAY[@]}" "${WITH_DISK[@]}"
+  start_guest "${WITH_DISPLAY[@]}" "${WITH_DISK[@]}" -mon chardev=pretty,mode=control,pretty=on \
+    -chardev "socket,id=pretty,path=$PRIVATE/guest/pretty,server=on,wait=off"
   start_agent --user vail-alice
   expect "vail-qemu shares the guest's screen" eventually console_is 720x400
   expect_equal "the VM has QEMU's name and process, and a vGPU" "a guest $QEMU 1" \
@@ -60,8 +61,9 @@ check_vaild_events() {
 check_second_agent() {
   kill_and_wait "$AGENT"
   expect "the screen is unshared when vail-qemu is killed" eventually no_object
-  start_agent
-  expect "a second vail-qemu takes over the VM and shares its screen" eventually console_is 720x400
+  QMP=$PRIVATE/guest/pretty start_agent
+  expect "a second vail-qemu, with a monitor that has pretty=on, takes over the VM and shares its screen" \
+    eventually console_is 720x400
   expect "the display client from before can open the object of the second vail-qemu" \
     eventually matches_screendump
 }
