@@ -181,9 +181,9 @@ static int run(Bridge *bridge)
 		has_display = display_process(&bridge->display);
 		agent_flush(&bridge->agent);
 		agent_process(&bridge->agent);
-		if (agent_must_connect(&bridge->agent))
-			agent_connect(&bridge->agent);
 		has_display = has_display && bridge->poll_fds[0].revents == 0;
+		if (has_display && agent_must_connect(&bridge->agent))
+			agent_connect(&bridge->agent); /* may wait for vaild */
 	}
 	if (qemu_exits(bridge)) {
 		log_message("QEMU has ended");

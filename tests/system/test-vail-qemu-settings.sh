@@ -216,6 +216,33 @@ check_silence() {
   end_qemu
 }
 
+agent_says_later_without_vaild() {
+  move_clock 1
+  says "$1"
+}
+
+agent_ends_later() {
+  move_clock 1
+  is_gone_or_zombie "$AGENT"
+}
+
+check_stopped_vaild() {
+  start_qemu "a guest"
+  start_agent
+  qemu "listen 0 1"
+  qemu "map 0 64 48"
+  eventually is_shared_by_agent
+  kill -STOP "$DAEMON"
+  qemu "later map 0 80 60"
+  expect "a vaild that does not answer is reported" eventually agent_says_later_without_vaild \
+    "vaild is not reachable: .* did not answer within 10000 ms; see its log with: journalctl -u vaild; waiting for it"
+  session_kill qemu
+  expect "vail-qemu exits when QEMU ends, although vaild does not answer" eventually agent_ends_later
+  kill -CONT "$DAEMON"
+  expect_match "its last message is that QEMU has ended" 'QEMU has ended$' "$(cat "$AGENT_LOG")"
+  eventually running_vms_are ""
+}
+
 mkdir -m 777 "$PRIVATE/guest"
 cp "$ROOT/build/sanitized/vail-qemu" "$VAIL_QEMU"
 start_daemon
@@ -225,5 +252,6 @@ check_agent_of_own_user
 check_other_process
 check_refusals
 check_silence
+check_stopped_vaild
 expect_clean_stop
 finish

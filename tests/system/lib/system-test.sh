@@ -411,16 +411,21 @@ use_test_clock() {
   VAILD=${VAILD_WITH_CLOCK:-$ROOT/build/sanitized/clock/vaild}
 }
 
-# advance_clock SECONDS: advances the daemon's clock and returns when all timers that are due have run.
-# Two requests suffice to wait for them: the second is sent after the reply to the first, so that
-# the daemon runs its timers before it reads the second.
-advance_clock() {
+# move_clock SECONDS: advances the clock, and does not wait for timers.
+move_clock() {
   local bytes
 
   PASSED=$((PASSED + $1 * 1000000))
   bytes=$(printf '%016x\n' "$PASSED" | fold -w 2 | tac | sed 's/^/\\x/' | tr -d '\n')
   # shellcheck disable=SC2059
   printf "$bytes" | dd of="$CLOCK" bs=8 conv=notrunc status=none
+}
+
+# advance_clock SECONDS: advances the daemon's clock and returns when all timers that are due have run.
+# Two requests suffice to wait for them: the second is sent after the reply to the first, so that
+# the daemon runs its timers before it reads the second.
+advance_clock() {
+  move_clock "$1"
   ask root "$(call org.varlink.service.GetInfo)" >/dev/null
   ask root "$(call org.varlink.service.GetInfo)" >/dev/null
 }
