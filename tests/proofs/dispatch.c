@@ -210,11 +210,13 @@ bool policy_allows_process_view(const PolicyFacts *facts)
 	return nondet_bool();
 }
 
-NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, Failure *failure)
+NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const char *operator_group,
+		      Failure *failure)
 {
 	bool has_subject = request.method->subject != SUBJECT_NONE &&
 			   request.method->subject != SUBJECT_VM_IF_NAMED;
 
+	(void)operator_group;
 	assert(rule == request.method->rule);
 	assert(facts->is_operator == caller.is_operator);
 	assert(seen.decoded && !seen.asked && !seen.ran);
