@@ -15,6 +15,9 @@
 #define SIZE_MAX_IN_PIXELS 32768u
 #define CURSOR_SIZE_MAX    512u
 
+/* Number of updates of a disabled screen that may be late. */
+#define UNSEEN_UPDATES_MAX 10
+
 void console_init(Console *console, uint32_t number, Agent *agent)
 {
 	*console = (Console){ .number = number, .agent = agent };
@@ -69,13 +72,28 @@ static void show_new(Console *console, const VailObject *object)
 	buffers_show(&console->screen, object, NULL);
 }
 
+/* Notes that QEMU shows a screen, whether it can be shared or not. */
+static void note_shown(Console *console)
+{
+	console->is_known = true;
+	console->is_off = false;
+}
+
+/* Unshares the screen. */
+static void hide_screen(Console *console)
+{
+	redraw_forget(&console->redraw);
+	buffers_hide(&console->screen);
+}
+
 void console_show_memory(Console *console, const SharedPixels *pixels)
 {
 	const char *name = buffers_surface(&console->screen)->name;
 	VailObject object = object_of(pixels);
 
+	note_shown(console);
 	if (pixels->format == 0) {
-		console_disable(console);
+		hide_screen(console);
 		log_message("%s cannot be shared: DRM has no name for its format", name);
 		return;
 	}
@@ -91,7 +109,7 @@ void console_show_memory(Console *console, const SharedPixels *pixels)
 		return;
 	}
 	log_message("%s cannot be shared: its fd cannot be duplicated: %s", name, strerror(errno));
-	console_disable(console);
+	hide_screen(console);
 }
 
 void console_redraw(Console *console, const int32_t rectangle[static 4])
@@ -99,6 +117,8 @@ void console_redraw(Console *console, const int32_t rectangle[static 4])
 	Surface *screen = buffers_surface(&console->screen);
 	VailRectangle redrawn;
 
+	if (console->is_off && console->unseen_updates < UNSEEN_UPDATES_MAX)
+		console->unseen_updates++;
 	if (!surface_is_shown(screen) ||
 	    !damage_clip(rectangle, screen->object.width, screen->object.height, &redrawn))
 		return;
@@ -111,8 +131,14 @@ void console_redraw(Console *console, const int32_t rectangle[static 4])
 void console_disable(Console *console)
 {
 	console->is_known = true;
-	redraw_forget(&console->redraw);
-	buffers_hide(&console->screen);
+	console->is_off = true;
+	console->unseen_updates = 0;
+	hide_screen(console);
+}
+
+bool console_is_heard(const Console *console)
+{
+	return console->is_known && console->unseen_updates < UNSEEN_UPDATES_MAX;
 }
 
 /* ---- Screen passed as bytes ---- */
@@ -208,6 +234,7 @@ void console_show_pixels(Console *console, const Pixels *pixels)
 	if (!pixels_are_complete(pixels))
 		return;
 	console->is_stale = false;
+	note_shown(console);
 	log_copying();
 	if (is_like(&console->screen, pixels, screen_format(pixels))) {
 		change_copy(&console->screen, &all, pixels);

@@ -35,9 +35,11 @@ typedef struct Console {
 	uint32_t number;
 	Agent *agent;
 	ScreenBuffers screen;
-	Redraw redraw; /* of the screen's current buffer, if it is QEMU's memory */
-	bool is_known; /* QEMU has shown or disabled the screen */
-	bool is_stale; /* the copy has another mode than QEMU's screen */
+	Redraw redraw;               /* of the screen's current buffer, if it is QEMU's memory */
+	bool is_known;               /* QEMU has shown or disabled the screen */
+	bool is_off;                 /* QEMU has disabled the screen */
+	unsigned int unseen_updates; /* since then */
+	bool is_stale;               /* the copy has another mode than QEMU's screen */
 	ScreenBuffers cursor;
 	CursorPlace place;
 } Console;
@@ -94,6 +96,12 @@ void console_redraw(Console *console, const int32_t rectangle[static 4]);
 
 /* Hides the screen. */
 void console_disable(Console *console);
+
+/*
+ * Tests whether QEMU has shown the screen or said that it is off, and does not draw on a screen
+ * that is off. QEMU does so if it cannot export the screen. A few updates may be late.
+ */
+bool console_is_heard(const Console *console);
 
 /*
  * Sets the image of the cursor. The pixels must be in pixman's a8r8g8b8, without gaps between rows.

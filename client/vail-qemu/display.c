@@ -241,8 +241,12 @@ void display_listen(Display *display)
 		if (console->console.is_stale)
 			stop_listening(console);
 		console->console.is_stale = false;
-		if (!console->bus && failed(register_listener(display, console),
-					    "cannot register a listener for a console"))
+		if (console->bus)
+			continue;
+		int result = register_listener(display, console);
+		/* If QEMU has closed the display, display_process() tells. */
+		if (result == -ENOTCONN ||
+		    failed(result, "cannot register a listener for a console"))
 			stop_listening(console);
 	}
 }
@@ -264,27 +268,30 @@ static void log_silence(void)
  */
 static void check_silence(Display *display)
 {
-	bool is_accepted = false;
+	bool is_accepted = false, is_heard = false;
 
-	for (size_t i = 0; i < display->console_count && !display->is_heard; i++) {
-		display->is_heard = display->consoles[i].console.is_known;
+	for (size_t i = 0; i < display->console_count; i++) {
 		is_accepted = is_accepted || display->consoles[i].is_accepted;
+		is_heard = is_heard || console_is_heard(&display->consoles[i].console);
 	}
-	if (display->is_heard || !is_accepted)
+	if (is_heard || !is_accepted) {
+		display->silence_at = 0;
+		display->has_logged_silence = false;
 		return;
+	}
 	int64_t now = display->clock->now();
 	if (display->silence_at == 0)
 		display->silence_at = now + SILENCE_LIMIT;
-	if (now < display->silence_at)
+	if (display->has_logged_silence || now < display->silence_at)
 		return;
 	log_silence();
-	display->is_heard = true;
+	display->has_logged_silence = true;
 }
 
 /* Returns the milliseconds until check_silence() must be called, or -1. */
 static int silence_timeout(const Display *display)
 {
-	if (display->is_heard || display->silence_at == 0)
+	if (display->has_logged_silence || display->silence_at == 0)
 		return -1;
 	int64_t left = display->silence_at - display->clock->now();
 	return left > 0 ? (int)left : 0;

@@ -33,8 +33,8 @@ typedef struct Display {
 	char *uuid; /* of the VM */
 	DisplayConsole *consoles;
 	size_t console_count;
-	bool is_heard;      /* a console is known, or the lack of a screen has been logged */
-	int64_t silence_at; /* when to log the lack of a screen, in milliseconds; 0 if unknown */
+	bool has_logged_silence; /* the lack of a screen has been logged */
+	int64_t silence_at;      /* when to log it, in milliseconds; 0 for never */
 } Display;
 
 /*

@@ -208,6 +208,16 @@ check_silence() {
   qemu "map 0 64 48"
   expect "a screen that was off is shared" eventually is_shared_by_agent
   expect_equal "a screen that is off is not reported" "" "$(cat "$AGENT_LOG")"
+  qemu "call 0 Disable"
+  qemu "call 0 UpdateDMABUF iiii 0 0 1 1"
+  advance_clock 100
+  qemu "map 0 64 48"
+  expect "a screen that was off is shared again" eventually is_shared_by_agent
+  expect_equal "a late update of a screen that is off is not reported" "" "$(cat "$AGENT_LOG")"
+  qemu "call 0 Disable"
+  for _ in {1..10}; do qemu "call 0 UpdateDMABUF iiii 0 0 1 1"; done
+  expect "a QEMU that draws on a screen that it has not shown is reported" eventually \
+    agent_says_later "$SILENT"
 
   qemu "ignore 0 1"
   qemu "close 0"
