@@ -12,10 +12,10 @@ QMP=$PRIVATE/guest/qmp
 VAIL_QEMU=$PRIVATE/vail-qemu
 AGENT_LOG=$PRIVATE/agent.log
 
-# start_qemu NAME: starts a fake QEMU with one console, which shows nothing yet.
+# start_qemu NAME [USER]: starts a fake QEMU with one console, which shows nothing yet.
 start_qemu() {
   rm -f "$QMP"
-  session_open_with qemu root "$HELPERS/fake-qemu" "$QMP" "$1" "$GUID" Graphic
+  session_open_with qemu "${2:-root}" "$HELPERS/fake-qemu" "$QMP" "$1" "$GUID" Graphic
   eventually test -S "$QMP"
   chmod 777 "$QMP"
 }
@@ -175,6 +175,66 @@ check_refusals() {
   end_qemu
 }
 
+bob_may_register() {
+  [ "$(ask vail-bob "$(call io.vaild.Machine.RegisterVirtualMachine \
+    "{\"virtualMachineGuid\":\"${GUID%0}1\"}")" | statuses)" = STATUS_SUCCESS ]
+}
+
+# check_agent_of_qemu USER: with allowUserMachines, vaild refuses the VM of an operator for another
+# reason, which depends on the user of QEMU.
+check_agent_of_qemu() {
+  start_qemu "a guest" "$1"
+  add_machine --user vail-bob --agent-user vail-bob
+  start_agent_as vail-bob
+  qemu "listen 0 1"
+  qemu "map 0 64 48"
+  expect "with allowUserMachines, the agent of an operator's VM shares the screen of $1's QEMU" \
+    eventually is_shared_by_agent
+  kill_and_wait "$AGENT"
+  start_agent_as vail-alice
+  agent_exits "with allowUserMachines, another user than $1 learns how to become the agent" \
+    "if an operator has registered this VM, have an operator run: vailctl vm update $GUID --agent-user"
+  end_qemu
+}
+
+check_user_machines() {
+  echo '{"allowUserMachines":true}' >"$CONFIG/vaild.json"
+  kill -HUP "$DAEMON"
+  eventually bob_may_register
+  check_agent_of_qemu root
+  check_agent_of_qemu vail-bob
+  rm "$CONFIG/vaild.json"
+  kill -HUP "$DAEMON"
+}
+
+# The credentials of a display client that is a process are kept while that process runs.
+check_client_process() {
+  local client
+  start_qemu "a guest"
+  exec_as vail-alice sleep infinity &
+  client=$!
+  eventually runs_as "$client" "$ALICE" sleep
+  add_machine --client-pid "$client"
+  start_agent
+  eventually is_called "a guest"
+  kill_and_wait "$DAEMON"
+  start_daemon
+  expect "a process that is a display client is one after a restart of vaild" \
+    eventually client_pids_are "$client"
+  kill_and_wait "$client"
+  kill_and_wait "$DAEMON"
+  start_daemon
+  expect "a process that has ended is none" eventually client_pids_are ""
+  end_qemu
+}
+
+# client_pids_are PIDS: tests whether exactly these processes are display clients of the VM.
+client_pids_are() {
+  [ "$(ask root "$(call io.vaild.Machine.DescribeVirtualMachine "{\"virtualMachineGuid\":\"$GUID\"}")" |
+    field '[.parameters.virtualMachine | .vmmPid, .displayClients[]?.pid] | join(" ")')" = \
+    "${SESSION_PID[qemu]}${1:+ $1}" ]
+}
+
 ## Screens that do not come, with the clock of the test
 
 SILENT="QEMU has shown no screen for 5 seconds, so nothing is shared"
@@ -260,7 +320,9 @@ check_names
 check_kept_settings
 check_agent_of_own_user
 check_other_process
+check_client_process
 check_refusals
+check_user_machines
 check_silence
 check_stopped_vaild
 expect_clean_stop
