@@ -61,6 +61,23 @@ static bool failed(int result, const char *what)
 	return result < 0;
 }
 
+/*
+ * Returns the milliseconds until sd_bus_process() must be called, or -1 for none. It is 0 if
+ * messages have been read that were not processed.
+ */
+static int time_left(sd_bus *bus)
+{
+	struct timespec now;
+	uint64_t at;
+
+	if (sd_bus_get_timeout(bus, &at) < 0 || at == UINT64_MAX)
+		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t passed = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
+	uint64_t left = at > passed ? (at - passed + 999) / 1000 : 0;
+	return left < INT_MAX ? (int)left : INT_MAX;
+}
+
 /* ---- Calls at the start, which wait for QEMU ---- */
 
 /* Handles one message, or waits for it. Returns 0 or a negative errno: -ETIMEDOUT at the limit. */
@@ -70,10 +87,9 @@ static int process_or_wait(const Display *display, Wait *wait)
 
 	if (result != 0)
 		return result < 0 ? result : 0;
-	return wait_for_fd(wait, sd_bus_get_fd(display->bus),
-			   (short)sd_bus_get_events(display->bus), -1)
-		       ? 0
-		       : -ETIMEDOUT;
+	bool waits = wait_for_fd(wait, sd_bus_get_fd(display->bus),
+				 (short)sd_bus_get_events(display->bus), time_left(display->bus));
+	return waits ? 0 : -ETIMEDOUT;
 }
 
 /* Logs an error of a wait. Returns true if there was one. */
@@ -384,20 +400,6 @@ bool display_find_consoles(Display *display, Agent *agent)
 static struct pollfd poll_for(sd_bus *bus)
 {
 	return (struct pollfd){ .fd = sd_bus_get_fd(bus), .events = (short)sd_bus_get_events(bus) };
-}
-
-/* Returns the milliseconds until a call on the bus times out, or -1 for none. */
-static int time_left(sd_bus *bus)
-{
-	struct timespec now;
-	uint64_t at;
-
-	if (sd_bus_get_timeout(bus, &at) < 0 || at == UINT64_MAX)
-		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	uint64_t passed = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
-	uint64_t left = at > passed ? (at - passed + 999) / 1000 : 0;
-	return left < INT_MAX ? (int)left : INT_MAX;
 }
 
 int display_poll_for(const Display *display, struct pollfd *poll_fds)
