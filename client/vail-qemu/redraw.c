@@ -21,18 +21,32 @@
 
 /* ---- The budget ---- */
 
-static int64_t now_on(clockid_t clock)
+static int64_t nanoseconds(const struct timespec *time)
 {
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
 }
 
-bool cpu_budget_refill(CpuBudget *budget, int64_t now)
+static int64_t now(void)
 {
-	budget->left += (now - budget->filled_at) / CPU_BUDGET_PART;
-	budget->filled_at = now;
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return nanoseconds(&time);
+}
+
+/* Returns the CPU time that this thread has used. */
+static int64_t cpu_time(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return nanoseconds(&time);
+}
+
+bool cpu_budget_refill(CpuBudget *budget, int64_t at)
+{
+	budget->left += (at - budget->filled_at) / CPU_BUDGET_PART;
+	budget->filled_at = at;
 	if (budget->left > CPU_BUDGET_MAX)
 		budget->left = CPU_BUDGET_MAX;
 	return budget->left > 0;
@@ -243,8 +257,7 @@ static bool compare_part(Redraw *redraw, const VailObject *object, const Part *p
 
 void redraw_init(Redraw *redraw)
 {
-	*redraw = (Redraw){ .budget = { .left = CPU_BUDGET_MAX,
-					.filled_at = now_on(CLOCK_MONOTONIC) } };
+	*redraw = (Redraw){ .budget = { .left = CPU_BUDGET_MAX, .filled_at = now() } };
 }
 
 void redraw_deinit(Redraw *redraw)
@@ -290,12 +303,12 @@ static bool compare(Redraw *redraw, const VailObject *object, const VailRectangl
 				    .x = rectangle->x };
 	Part part = part_of(object, rectangle);
 
-	if (!cpu_budget_refill(&redraw->budget, now_on(CLOCK_MONOTONIC)))
+	if (!cpu_budget_refill(&redraw->budget, now()))
 		return false;
-	int64_t begin = now_on(CLOCK_THREAD_CPUTIME_ID);
+	int64_t begin = cpu_time();
 	bool was_read = compare_part(redraw, object, &part, &differences);
 	add_area(&differences);
-	redraw->budget.left -= now_on(CLOCK_THREAD_CPUTIME_ID) - begin;
+	redraw->budget.left -= cpu_time() - begin;
 	return was_read;
 }
 

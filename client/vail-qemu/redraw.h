@@ -28,7 +28,7 @@ typedef struct CpuBudget {
 } CpuBudget;
 
 /* Adds the part of the time that has passed. Returns whether anything is left. */
-bool cpu_budget_refill(CpuBudget *budget, int64_t now);
+bool cpu_budget_refill(CpuBudget *budget, int64_t at);
 
 typedef struct Redraw {
 	CpuBudget budget;
