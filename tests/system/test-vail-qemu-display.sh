@@ -442,6 +442,38 @@ check_missing_reply() {
     "console 0 2,2,1,1" "update 0 2 2 1 1"
 }
 
+# object_count_is NAME COUNT: tests whether as many objects of this name are shared.
+object_count_is() { [ "$(object_field "$1" .handle | wc -l)" -eq "$2" ]; }
+
+# Without systemd, vaild forgets the objects. Only the current buffer is shared again.
+check_flips_and_a_restart() {
+  show_kept 1
+  show_kept 2
+  show_kept 1
+  expect "two buffers are shared before vaild is killed" eventually object_count_is "console 0" 2
+  kill_and_wait "$DAEMON"
+  start_daemon
+  expect "only the current buffer is shared when vaild starts again" \
+    eventually object_count_is "console 0" 1
+  expect_equal "the picture after the start is that of the current buffer" 1 "$(current_pixel)"
+  show_kept 2
+  expect_equal "the other buffer is shared when the guest flips to it" 2 "$(current_pixel)"
+}
+
+# Two objects per VM, one of which is the cursor, leave no room for a second buffer.
+check_flips_at_the_limit() {
+  qemu "call 2 Disable"
+  qemu "call 0 Disable"
+  kill_and_wait "$DAEMON"
+  echo '{"limits":{"objectsPerMachine":2}}' >"$CONFIG/vaild.json"
+  start_daemon
+  show_kept 1
+  expect "the first buffer is shared at the limit" eventually object_count_is "console 0" 1
+  show_kept 2
+  expect_equal "a flip at the limit shares the other buffer instead" "1 2" \
+    "$(object_field "console 0" .handle | wc -l) $(current_pixel)"
+}
+
 # The sanitizers would print reports to the agent's log as well.
 check_end() {
   local status=0
@@ -472,6 +504,8 @@ check_dma_bufs
 check_copied_screens
 check_lost_listener
 check_missing_reply
+check_flips_and_a_restart
+check_flips_at_the_limit
 check_end
 expect_clean_stop
 finish
