@@ -214,7 +214,8 @@ void fake_host_persist_record(FakeHost *fake_host, uint64_t serial, const char *
 
 /*
  * Returns the visible state as text: all that the API shows to an operator, and the accounts,
- * serials and handles. Equal states give equal texts. The caller frees the text.
+ * serials and handles, but not the times of the last updates. Equal states give equal texts. The
+ * caller frees the text.
  */
 char *fake_host_snapshot(FakeHost *fake_host, Caller *operator);
 
