@@ -365,6 +365,11 @@ ModelAnswer model_answer(Model *model, const ModelRequest *request)
 	ModelAnswer answer = { .status = STATUS_SUCCESS };
 
 	model_sweep_entries(model);
+	if (request->repeated[0] != '\0') {
+		refuse(&answer, STATUS_INVALID_PARAMETER);
+		strncpy(answer.parameter, request->repeated, sizeof(answer.parameter) - 1);
+		return answer;
+	}
 	if (request->foreign) {
 		/* A peer outside the pid namespace has pid 0. It looks foreign, but is alive. */
 		bool gone = request->caller->pid != 0 &&

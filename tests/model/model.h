@@ -49,6 +49,7 @@ typedef struct ModelRequest {
 	Caller *caller;
 	bool foreign;              /* another process than the caller sent some of its bytes */
 	const char *bad_parameter; /* path of a malformed parameter, or NULL */
+	char repeated[24];         /* name of a parameter that stands twice, or empty */
 	int guid;
 	bool has_name, has_vmm_pid, has_clients, has_agent, has_profile, has_handle;
 	int name;

@@ -198,14 +198,43 @@ static const struct {
 	{ MODEL_REMOVE, ",\"virtualGpu\":{}", "virtualGpu" },
 };
 
-static void spoil(FILE *out, ModelRequest *request, Dice *dice)
+/* Returns the end of the member that begins at the comma. */
+static char *member_end(char *at)
+{
+	int depth = 0;
+
+	for (at++; depth > 0 || (*at != ',' && *at != '}'); at++) {
+		depth += *at == '{' || *at == '[';
+		depth -= *at == '}' || *at == ']';
+	}
+	return at;
+}
+
+/*
+ * Adds a member to the parameters, which end the text. If they have it already, mostly replaces it;
+ * otherwise it stands twice. Frees the text and returns the new one.
+ */
+static char *spoil(char *text, char *parameters, ModelRequest *request, Dice *dice)
 {
 	size_t at = dice_roll(dice, ARRAY_SIZE(spoilers));
+	const char *member = spoilers[at].text;
+	char name[sizeof(request->repeated) + 8], *spoiled = NULL;
 
 	if (spoilers[at].method != -1 && spoilers[at].method != (int)request->method)
-		return;
-	fputs(spoilers[at].text, out);
+		return text;
+	int length = (int)strcspn(member, ":");
+	snprintf(name, sizeof(name), "%.*s:", length, member);
+	char *old = strstr(parameters, name);
+
 	request->bad_parameter = spoilers[at].path;
+	if (old && dice_chance(dice, 4))
+		snprintf(request->repeated, sizeof(request->repeated), "%.*s", length - 3,
+			 member + 2);
+	else if (old)
+		memmove(old, member_end(old), strlen(member_end(old)) + 1);
+	fake_host_must(asprintf(&spoiled, "%.*s%s}", (int)strlen(text) - 1, text, member) > 0);
+	free(text);
+	return spoiled;
 }
 
 static bool has_guid_parameter(ModelMethod method)
@@ -275,10 +304,10 @@ char *random_request(FakeHost *fake_host, Model *model, Dice *dice, ModelRequest
 	fprintf(out, "{\"method\":\"%s\",\"parameters\":{", method_names[ret->method]);
 	long begin = ftell(out);
 	write_parameters(out, ret);
-	if (dice_chance(dice, 40))
-		spoil(out, ret, dice);
 	fputs("}", out);
 	fclose(out);
+	if (dice_chance(dice, 40))
+		text = spoil(text, text + begin, ret, dice);
 	if (text[begin] == ',')
 		memmove(text + begin, text + begin + 1, strlen(text + begin));
 	return text;
