@@ -226,33 +226,6 @@ static bool is_byte_order_mark(JsonText text)
 	return text.length >= 3 && memcmp(text.start, "\xef\xbb\xbf", 3) == 0;
 }
 
-static bool is_same(JsonText a, JsonText b)
-{
-	return a.length == b.length && memcmp(a.start, b.start, a.length) == 0;
-}
-
-/*
- * Finds a key that stands twice in its object, because only one of the two values could apply.
- * Compares the keys with their escapes. Returns false if no key is repeated.
- */
-static bool find_repeated(JsonText object, JsonText *ret_name)
-{
-	JsonTextMembers members = json_text_members(object);
-
-	while (json_text_members_next(&members)) {
-		JsonTextMembers earlier = json_text_members(object);
-
-		while (json_text_members_next(&earlier) && earlier.next < members.next)
-			if (is_same(earlier.name, members.name)) {
-				*ret_name = members.name;
-				return true;
-			}
-		if (find_repeated(members.value, ret_name))
-			return true;
-	}
-	return false;
-}
-
 /* Checks that the text is JSON. Mistakes have positions from then on. */
 static bool check_json(ConfigFile *file, const Buffer *text)
 {
@@ -273,11 +246,16 @@ static bool check_json(ConfigFile *file, const Buffer *text)
 		return config_mistake_at(file, start + position,
 					 "the file is not JSON: %s; correct it", error);
 	file->value = value;
-	JsonText name;
-	return !find_repeated(value, &name) ||
-	       config_mistake_at(file, name.start - 1, "%.*s stands twice; remove one of them",
-				 (int)(name.length < JSON_PATH_SIZE ? name.length : JSON_PATH_SIZE),
-				 name.start);
+	return true;
+}
+
+/* Refuses a key that stands twice in its object, because only one of the values could apply. */
+static bool refuse_repeated(const ConfigFile *file, const char *name)
+{
+	size_t length = strcspn(name, "\"");
+
+	return config_mistake_at(file, name - 1, "%.*s stands twice; remove one of them",
+				 (int)(length < JSON_PATH_SIZE ? length : JSON_PATH_SIZE), name);
 }
 
 static bool out_of_memory(const ConfigFile *file)
@@ -296,9 +274,12 @@ static bool read_text(ConfigFile *file, const Buffer *text)
 	if (!parser)
 		return out_of_memory(file);
 	JsonValue *value = json_parse(parser, buffer_head(text), buffer_size(text), &error);
-	json_parser_free(parser);
-	bool read = error ? out_of_memory(file) : read_object(file, value);
+	const char *repeated = error ? NULL : json_repeated_name(parser);
+	bool read = error      ? out_of_memory(file)
+		    : repeated ? refuse_repeated(file, repeated)
+			       : read_object(file, value);
 	json_free(value);
+	json_parser_free(parser);
 	return read;
 }
 
