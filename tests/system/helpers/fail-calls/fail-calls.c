@@ -31,7 +31,7 @@
 #include "tests/system/helpers/fail-calls/faulty-run.h"
 
 #define FAULTS_MAX 65536
-#define NAMES_MAX  64
+#define NAMES_MAX  128
 #define CALLS_MAX  2048
 
 /* --- faults ---------------------------------------------------------------------------------- */
