@@ -4,7 +4,7 @@
 
 #include "client/vail-qemu/agent.h"
 
-/* What the agent does with its VM in vaild: registers it, adopts its settings, takes it over. */
+/* The part of the agent that concerns its VM in vaild: registration, settings, hand-over. */
 
 /*
  * Registers the VM, and makes this process the agent. Sets refused, and refusal unless the status

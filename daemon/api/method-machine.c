@@ -177,11 +177,12 @@ NTSTATUS method_update_virtual_machine(Request *request)
 	VmSettings settings = VM_SETTINGS_INIT;
 	NTSTATUS status = request_await_fdstore(request);
 
-	if (status == STATUS_SUCCESS && needs_vmm) {
+	if (status == STATUS_SUCCESS && needs_vmm)
 		vm = find_running_vm(request);
-		status = vm ? machine_read_vmm(request, vm, &vmm)
-			    : machine_not_found(&request->failure);
-	}
+	if (status == STATUS_SUCCESS && !vm)
+		return machine_not_found(&request->failure);
+	if (status == STATUS_SUCCESS && needs_vmm)
+		status = machine_read_vmm(request, vm, &vmm);
 	if (status == STATUS_SUCCESS)
 		status = machine_resolve_settings(request, sets_clients ? &vmm : NULL, true,
 						  &settings);

@@ -104,7 +104,8 @@ static RestoreReason add_vm(Restore *restore, RecordedVm *from, Caller *caller,
 	Failure failure;
 
 	caller->credentials.uid = from->registered_by;
-	/* A client of an older version may have an unmapped id. The VM keeps it; nobody matches it. */
+	/* A client of an older version may have an unmapped id. The VM keeps it; nobody matches it.
+	 */
 	settings.display_clients = from->display_clients;
 	from->display_clients = DISPLAY_CLIENTS_INIT;
 	if (from->has_agent)

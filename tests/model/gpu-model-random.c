@@ -277,7 +277,7 @@ static void make_register_machine(GpuModel *model, Dice *dice, GpuModelRequest *
 	ret->from = dice_chance(dice, 8) ? any_connection(model, dice) : any_operator(model, dice);
 	int machine = (int)dice_roll(dice, GPU_MODEL_MACHINES);
 
-	/* A VM with an incoming VMM seldom ends, so few registrations begin a hand-over. */
+	/* A VM with an incoming VMM seldom ends, so most registrations are for other VMs. */
 	while (model->machines[machine].runs && !dice_chance(dice, 6))
 		machine = (int)dice_roll(dice, GPU_MODEL_MACHINES);
 	append_machine(ret, text, machine);

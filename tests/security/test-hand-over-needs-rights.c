@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that only operators and the user who registered a VM can put another process in the place
- * of its VMM. Callers that may see the VM, register for it or share for it cannot.
+ * Proves that only operators and the user who registered a VM can name another process that takes
+ * over from its VMM. Callers that may see the VM, register for it or share for it cannot.
  */
 #include <criterion/criterion.h>
 #include <string.h>
