@@ -81,7 +81,7 @@ void fd_store_init(FdStore *store)
 
 	*store = (FdStore){
 		.maximum = fd_store_capacity(),
-		.notify = -1,
+		.notify = has_manager ? notify_socket_open() : -1,
 	};
 	RB_INIT(&store->uses);
 	RB_INIT(&store->by_name);
@@ -167,8 +167,7 @@ StoreEntry *fd_store_find(const FdStore *store, const StoreName *name)
 	return RB_FIND(StoreNameTree, &self->by_name, &wanted);
 }
 
-/* Connects first, and again if the service manager has a new socket. Returns 0 or a negative errno.
- */
+/* Connects again if the service manager has a new socket. Returns 0 or a negative errno. */
 static int send_message(FdStore *store, const char *message, int fd)
 {
 	bool was_connected = store->notify >= 0;

@@ -54,7 +54,7 @@ typedef TAILQ_HEAD(EndedEntries, StoreEntry) EndedEntries;
 
 typedef struct FdStore {
 	bool is_lasting; /* there is a store; if not, nothing can be persisted */
-	int notify;      /* for messages to the service manager; negative before the first one */
+	int notify;      /* for messages to the service manager; negative if there is none */
 	size_t maximum;
 	size_t used; /* entries, plus those that could not be removed from the service manager */
 	StoreUseTree uses;
