@@ -166,15 +166,14 @@ static void handle_end(Viewer *viewer, const VailEvent *event)
 	}
 }
 
-/* Takes each object of the wanted name in turn, so the newest one is the last. */
-static bool take_wanted(struct vail *vail, const VailSharedObject *shared, void *context)
+static bool want_listed(struct vail *vail, const VailSharedObject *shared, void *context)
 {
 	Viewer *viewer = context;
 
 	(void)vail;
 	if (shared->handle && strlen(shared->handle) < VAIL_HANDLE_SIZE &&
 	    is_wanted(viewer, shared->object))
-		strcpy(viewer->wanted, shared->handle);
+		want(viewer, shared);
 	return true;
 }
 
@@ -186,7 +185,7 @@ static void handle_unshared(Viewer *viewer)
 {
 	viewer->wanted[0] = '\0';
 	if (viewer->name)
-		vail_list_objects(viewer->vail, viewer->guid, take_wanted, viewer);
+		vail_list_objects(viewer->vail, viewer->guid, want_listed, viewer);
 }
 
 static void handle_object_event(Viewer *viewer, const VailEvent *event)
