@@ -55,6 +55,7 @@ run_bounded() {
 expect_too_large() {
   run_bounded 1 "$1: vailctl save fails" "${CTL[@]}" save "$HANDLE" saved.png
   expect_match "$1: vailctl save says why" 'only images of 4 bytes to 1 GiB' "$SAID"
+  : >"$PRIVATE/said" # the subshell may empty it later than the first look at it
   (cd "$PICTURES" && exec_as vail-alice "${BOUNDED[@]}" "${VIEW[@]}" "$GUID" --png viewed.png) \
     2>"$PRIVATE/said" &
   expect "$1: vail-view says why" eventually_unless_gone $! \

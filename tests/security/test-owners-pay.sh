@@ -58,7 +58,9 @@ test_namespace_of_root() {
   expect_equal "root of a namespace of root pays for itself" "$ALL_BUT_ONE" "$(held)"
   hold unshare --user --map-root-user
   expect_equal "uid 0 of the host in a namespace is limited" "$ALL_BUT_ONE" "$(held)"
-  expect_equal "root has all of its connections" "$ALL_BUT_ONE" "$(served_of_four run_as root)"
+  # Operators may have 16 connections, whatever the limit is.
+  expect_equal "root has all of its connections" "served 4 refused 0 closed 0" \
+    "$(served_of_four run_as root)"
 }
 
 # A service with PrivateUsers=: the user namespace is root's, the uid is the service's own.

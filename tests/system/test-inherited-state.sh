@@ -194,6 +194,7 @@ working_directory() {
 
   mkdir "$deep" "$deep/config"
   chown vaild:vaild "$deep"
+  : >"$LOG" # the subshell may empty it later than the first look at it
   (cd "$deep" && exec "${AS_DAEMON[@]}" "$VAILD" --socket vaild.sock --runtime-dir run --state-dir state \
     --config config) 2>"$LOG" &
   DAEMON=$!
@@ -215,6 +216,7 @@ working_directory() {
 }
 
 few_descriptors() {
+  : >"$LOG"
   (ulimit -n 64 && exec_daemon) 2>"$LOG" &
   DAEMON=$!
   eventually_unless_gone "$DAEMON" grep -q 'ready on' "$LOG"

@@ -20,7 +20,7 @@ list_everything() {
     "$(call io.vaild.ListSharedObjects)" "$(call io.vaild.Gpu.ListProcesses)" \
     "$(call io.vaild.Gpu.ListAdapters)" \
     "$(call io.vaild.Gpu.DescribeAddressSpace "{\"process\":\"$PROCESS\"}")" \
-    "$(call io.vaild.Machine.ListQuarantines)" | jq -cS .
+    "$(call io.vaild.Machine.ListQuarantines)" | jq -cS 'del(.. | .lastUpdate?)'
 }
 
 # Creates a VM with two vGPUs that shares an image, a viewer that has the image open, a process with

@@ -16,6 +16,7 @@ start_qemu() {
 }
 
 start_agent() {
+  : >"$PRIVATE/agent.log"
   "$ROOT/build/sanitized/vail-qemu" --qmp "$QMP" --socket "$SOCKET" --user vail-alice \
     2>"$PRIVATE/agent.log" &
   AGENT=$!

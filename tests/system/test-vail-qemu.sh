@@ -106,6 +106,7 @@ check_unsuitable_qemus() {
 check_unprivileged_user() {
   start_guest "${WITH_DISPLAY[@]}" "${WITH_DISK[@]}"
   chmod 777 "$QMP"
+  : >"$PRIVATE/agent.log"
   run_as vail-bob "$PRIVATE/vail-qemu" --qmp "$QMP" --socket "$SOCKET" 2>"$PRIVATE/agent.log" &
   AGENT=$!
   agent_ends "an unprivileged user may not run vail-qemu" 1 \

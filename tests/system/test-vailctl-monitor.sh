@@ -141,6 +141,7 @@ check_waiting() {
   while [ "$status" -ne 0 ]; do
     status=0
     kill -STOP "$DAEMON"
+    : >"$PRIVATE/said"
     "${CTL[@]}" list >"$PRIVATE/listed" 2>"$PRIVATE/said" &
     pid=$!
     eventually_unless_gone "$pid" grep -q 'still waiting' "$PRIVATE/said" || true
