@@ -17,6 +17,7 @@ NTSTATUS screen_open(Screen *screen, struct vail *vail, const char *handle,
 	/* Check the object that was opened, not the description in the event. */
 	const VailObjectInfo *info = vail_object_info(object);
 	screen->object = object;
+	screen->has_ended = false;
 	vail_object_set_timeout(object, OBJECT_IMAGE_TIMEOUT);
 	if (object_image_check(info, ret_message, SCREEN_MESSAGE_SIZE)) {
 		if (framebuffer_init(&screen->framebuffer, info))

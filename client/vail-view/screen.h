@@ -11,6 +11,8 @@
 typedef struct Screen {
 	struct vail_object *object;
 	Framebuffer framebuffer;
+	bool has_ended;      /* the object may be unshared; the picture stays until the next one */
+	uint64_t last_shown; /* a number that is larger for screens that were shown later */
 } Screen;
 
 /* Buffer size for the messages below. */

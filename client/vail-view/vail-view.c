@@ -72,7 +72,7 @@ static int64_t deadline(const View *view)
 /* Tests whether nothing can be shown, so that the user must wait for the virtual machine. */
 static bool is_waiting(const View *view)
 {
-	return view->viewer.state == VIEWER_WATCHING && !view->viewer.screen.object;
+	return view->viewer.state == VIEWER_WATCHING && !view->viewer.screen;
 }
 
 /* Says what the viewer waits for, if that takes longer than WAIT_SAID_AFTER. */
@@ -132,7 +132,6 @@ static bool wait_for_event(const View *view)
 static bool deliver(View *view, int *ret_exit_status)
 {
 	Output *output = &view->output;
-	const Framebuffer *framebuffer = &view->viewer.screen.framebuffer;
 	char message[OUTPUT_MESSAGE_SIZE];
 
 	*ret_exit_status = EXIT_FAILED;
@@ -140,12 +139,12 @@ static bool deliver(View *view, int *ret_exit_status)
 	if (!output->is_writing) {
 		if (!viewer_next_frame(&view->viewer))
 			return true;
-		if (!output_begin(output, framebuffer, message)) {
+		if (!output_begin(output, &view->viewer.screen->framebuffer, message)) {
 			log_message("cannot write %s: %s", view->options->png, message);
 			return false;
 		}
 	}
-	int error = output_continue(output, framebuffer);
+	int error = output_continue(output, &view->viewer.screen->framebuffer);
 	if (error == -EPIPE)
 		*ret_exit_status = EXIT_DONE; /* the reader has seen enough */
 	else if (error < 0)

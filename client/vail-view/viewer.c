@@ -50,6 +50,8 @@ static void start_reconnecting(Viewer *viewer)
 	viewer->state = VIEWER_RECONNECTING;
 	viewer->retry_at = now_milliseconds() + RETRY_INTERVAL;
 	viewer->wanted[0] = '\0'; /* the next watch reports the current objects */
+	if (viewer->screen)
+		viewer->screen->has_ended = true;
 	viewer->is_current = false;
 	pictures_clear(&viewer->pictures);
 }
@@ -125,14 +127,73 @@ static void want(Viewer *viewer, const VailSharedObject *shared)
 	viewer->wanted_at = at;
 }
 
+/* ---- Screens ---- */
+
+/* Returns the open screen of the object, or NULL. */
+static Screen *find_screen(Viewer *viewer, const char *handle)
+{
+	for (size_t i = 0; i < SCREENS_MAX; i++)
+		if (screen_has(&viewer->screens[i], handle))
+			return &viewer->screens[i];
+	return NULL;
+}
+
+/* Closes an object that has ended, at the next frame if it is shown. */
+static void forget_screen(Viewer *viewer, const char *handle)
+{
+	Screen *screen = find_screen(viewer, handle);
+
+	if (screen && screen != viewer->screen)
+		screen_close(screen, viewer->vail);
+	else if (screen)
+		screen->has_ended = true;
+}
+
+/* Closes all objects that are not shown. */
+static void forget_hidden_screens(Viewer *viewer)
+{
+	for (size_t i = 0; i < SCREENS_MAX; i++)
+		if (&viewer->screens[i] != viewer->screen)
+			screen_close(&viewer->screens[i], viewer->vail);
+}
+
+/* Returns a screen for another object: an unused one, or the one that was shown longest ago. */
+static Screen *take_screen(Viewer *viewer)
+{
+	Screen *oldest = &viewer->screens[0];
+
+	for (size_t i = 0; i < SCREENS_MAX; i++) {
+		if (!viewer->screens[i].object)
+			return &viewer->screens[i];
+		if (viewer->screens[i].last_shown < oldest->last_shown)
+			oldest = &viewer->screens[i];
+	}
+	screen_close(oldest, viewer->vail);
+	return oldest;
+}
+
+static void show_screen(Viewer *viewer, Screen *screen)
+{
+	screen->last_shown = ++viewer->switches;
+	viewer->screen = screen;
+	viewer->has_switched = true;
+	viewer->has_shown = true;
+}
+
+/* ---- Shared objects ---- */
+
 static void handle_shared(Viewer *viewer, const VailSharedObject *shared)
 {
+	Screen *screen = find_screen(viewer, shared->handle);
+
 	if (!is_wanted(viewer, shared->object))
 		return;
 	want(viewer, shared);
 	/* After a restart of vaild the object is reported again, but its updates were missed. */
-	if (screen_has(&viewer->screen, shared->handle))
-		framebuffer_mark_all_stale(&viewer->screen.framebuffer);
+	if (!screen)
+		return;
+	screen->has_ended = false;
+	framebuffer_mark_all_stale(&screen->framebuffer);
 }
 
 static void handle_update(Viewer *viewer, const VailEvent *event)
@@ -142,12 +203,13 @@ static void handle_update(Viewer *viewer, const VailEvent *event)
 	if (strcmp(viewer->wanted, shared->handle) != 0 && !is_wanted(viewer, shared->object))
 		return;
 	want(viewer, shared);
-	if (!screen_has(&viewer->screen, shared->handle))
+	Screen *screen = find_screen(viewer, shared->handle);
+	if (!screen)
 		return; /* an object is read completely when it is opened */
 	if (event->damage_count == 0)
-		framebuffer_mark_all_stale(&viewer->screen.framebuffer);
+		framebuffer_mark_all_stale(&screen->framebuffer);
 	for (size_t i = 0; i < event->damage_count; i++)
-		framebuffer_mark_stale(&viewer->screen.framebuffer, &event->damage[i]);
+		framebuffer_mark_stale(&screen->framebuffer, &event->damage[i]);
 }
 
 /* Handles the end of the registration or of the VM. */
@@ -194,10 +256,12 @@ static void handle_object_event(Viewer *viewer, const VailEvent *event)
 
 	if (!shared || !shared->handle || strlen(shared->handle) >= VAIL_HANDLE_SIZE)
 		return;
-	if (event->kind == VAIL_EVENT_UNSHARED)
+	if (event->kind == VAIL_EVENT_UNSHARED) {
 		pictures_remove(&viewer->pictures, shared->handle);
-	else if (event->kind == VAIL_EVENT_SHARED && shared->object->plane_count > 0)
+		forget_screen(viewer, shared->handle);
+	} else if (event->kind == VAIL_EVENT_SHARED && shared->object->plane_count > 0) {
 		pictures_add(&viewer->pictures, shared->handle, shared->object->name);
+	}
 	if (event->kind == VAIL_EVENT_SHARED)
 		handle_shared(viewer, shared);
 	else if (event->kind == VAIL_EVENT_UPDATED)
@@ -269,6 +333,7 @@ static void connect_to_vaild(Viewer *viewer)
 		return;
 	}
 	viewer->was_registered = true;
+	forget_hidden_screens(viewer);
 	close_watch(viewer);
 	status = vail_new(vail_path(viewer->vail), &viewer->watch);
 	vail_set_resume(viewer->watch, false);
@@ -298,7 +363,8 @@ bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char 
 void viewer_deinit(Viewer *viewer)
 {
 	close_watch(viewer);
-	screen_close(&viewer->screen, viewer->vail);
+	viewer->screen = NULL;
+	forget_hidden_screens(viewer);
 	vail_close(viewer->vail);
 	pictures_clear(&viewer->pictures);
 	free(viewer->name);
@@ -327,7 +393,7 @@ void viewer_describe_wait(const Viewer *viewer, char ret_sentence[WAIT_MESSAGE_S
 	else if (!viewer->is_current)
 		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
 			 "vaild has not reported yet what is shared");
-	else if (viewer->screen.object)
+	else if (viewer->screen)
 		snprintf(ret_sentence, WAIT_MESSAGE_SIZE, "the picture has not changed");
 	else if (pictures->count == 0 && viewer->has_shown)
 		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
@@ -353,36 +419,53 @@ static const char *shown_name(const Viewer *viewer)
 	return *viewer->name ? viewer->name : "the object";
 }
 
-/* Closes the open object and opens the wanted one. */
-static void open_wanted(Viewer *viewer)
+/* Opens the wanted object. Returns NULL if it cannot be shown. */
+static Screen *open_wanted(Viewer *viewer)
 {
 	char message[SCREEN_MESSAGE_SIZE];
+	Screen *screen = take_screen(viewer);
+	NTSTATUS status = screen_open(screen, viewer->vail, viewer->wanted, message);
 
-	screen_close(&viewer->screen, viewer->vail);
-	if (!*viewer->wanted)
-		return;
-	NTSTATUS status = screen_open(&viewer->screen, viewer->vail, viewer->wanted, message);
-	if (status == STATUS_SUCCESS) {
-		viewer->has_shown = true;
-		return;
-	}
+	if (status == STATUS_SUCCESS)
+		return screen;
 	viewer->wanted[0] = '\0';
 	if (status == STATUS_NOT_SUPPORTED)
 		log_remark(viewer, "%s is not shown: %s", shown_name(viewer), message);
 	else if (status != STATUS_INVALID_HANDLE && status != STATUS_ACCESS_DENIED)
 		handle_failure(viewer, viewer->vail, status);
 	/* Otherwise the object or the registration has just ended; an event will report it. */
+	return NULL;
+}
+
+/* Shows the wanted object, or none if there is none. */
+static void show_wanted(Viewer *viewer)
+{
+	Screen *known = *viewer->wanted ? find_screen(viewer, viewer->wanted) : NULL;
+
+	if (viewer->screen && (viewer->screen->has_ended || !*viewer->wanted))
+		screen_close(viewer->screen, viewer->vail);
+	viewer->screen = NULL;
+	if (*viewer->wanted && !known)
+		known = open_wanted(viewer);
+	if (known)
+		show_screen(viewer, known);
+}
+
+static bool shows_wanted(const Viewer *viewer)
+{
+	return viewer->screen && screen_has(viewer->screen, viewer->wanted);
 }
 
 bool viewer_next_frame(Viewer *viewer)
 {
 	char message[SCREEN_MESSAGE_SIZE];
 
-	if (viewer->state == VIEWER_WATCHING && !screen_has(&viewer->screen, viewer->wanted))
-		open_wanted(viewer);
-	if (!screen_is_stale(&viewer->screen))
+	if (viewer->state == VIEWER_WATCHING && !shows_wanted(viewer))
+		show_wanted(viewer);
+	if (!viewer->screen || (!viewer->has_switched && !screen_is_stale(viewer->screen)))
 		return false;
-	if (screen_read(&viewer->screen, message))
+	viewer->has_switched = false;
+	if (screen_read(viewer->screen, message))
 		return true;
 	log_remark(viewer, "%s cannot be read: %s", shown_name(viewer), message);
 	return false;

@@ -15,6 +15,12 @@
  * Reconnects if the connection to vaild is lost.
  */
 
+/*
+ * Objects that are open at the same time. A guest that flips between buffers shares each of them,
+ * and opening one for each frame would fill the journal with audit records.
+ */
+#define SCREENS_MAX 4
+
 typedef enum ViewerState {
 	VIEWER_WATCHING,
 	VIEWER_RECONNECTING, /* vaild is unreachable, or does not know the VM yet; see retry_at */
@@ -37,7 +43,10 @@ typedef struct Viewer {
 	char wanted[VAIL_HANDLE_SIZE];    /* handle of the current object of the name; "" if none */
 	double wanted_at;                 /* when that was shared or updated last */
 	char remark[SCREEN_MESSAGE_SIZE]; /* the last remark, which is not repeated */
-	Screen screen;
+	Screen screens[SCREENS_MAX];      /* that are open, in no order */
+	Screen *screen;                   /* the one that is shown; NULL if there is none */
+	bool has_switched;                /* it was not shown before, and is a new frame */
+	uint64_t switches;                /* number of times that another screen was shown */
 } Viewer;
 
 /*
@@ -58,7 +67,7 @@ void viewer_deinit(Viewer *viewer);
 void viewer_process(Viewer *viewer);
 
 /*
- * Opens the object to show, if it has changed, and reads the stale pixels. Returns true if the
+ * Shows another object if it is the newest, and reads the stale pixels. Returns true if the
  * screen's framebuffer has a new frame.
  */
 bool viewer_next_frame(Viewer *viewer);

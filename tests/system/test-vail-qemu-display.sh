@@ -188,9 +188,26 @@ check_flips() {
   expect_equal "a viewer that starts after a flip back shows that buffer" 1 "$(current_pixel)"
   expect_equal "a screen is shared in the opaque form of its format" "XB24" \
     "$(object_field "console 0" .object.format | sort -u)"
+  check_view_of_flips
   qemu "map 0 64 48"
   expect "buffers of the former mode are unshared" eventually object_names_are "console 0,console 2"
 }
+
+# A viewer that shows both buffers in turn keeps them open, or each frame would be two audit records.
+check_view_of_flips() {
+  local i=0 pid before
+
+  before=$(opened_by_viewers)
+  run_as vail-alice "$ROOT/build/sanitized/vail-view" "$GUID" --timeout 60 --socket "$SOCKET" --raw --frames 12 \
+    --name "console 0" 2>>"$PRIVATE/view.log" >"$PRIVATE/flips" &
+  pid=$!
+  until is_gone_or_zombie "$pid"; do
+    show_kept $((++i % 2 + 1))
+  done
+  expect "a viewer shows twelve frames while the guest flips" wait "$pid"
+  expect_equal "it opens each buffer once" 2 "$(($(opened_by_viewers) - before))"
+}
+opened_by_viewers() { grep -c 'allowed io.vaild.OpenSharedObject .*exe=[^ ]*/vail-view ' "$LOG" || true; }
 
 # The memory has a bottom row of other pixels, which comes first.
 check_rows_from_the_bottom() {
