@@ -350,10 +350,11 @@ int persistence_open(Persistence *persistence, const PersistenceOptions *options
 				     .persist = persist_process,
 				     .release = release_process };
 
-	*persistence = (Persistence){ .options = *options };
+	*persistence = (Persistence){ .options = *options, .store.notify = -1 };
 	persistence->lock = take_lock(options->runtime_directory);
 	int error = persistence->lock < 0 ? persistence->lock : open_records(persistence);
 	if (error < 0) {
+		fd_close(&persistence->store.notify);
 		fd_close(&persistence->lock);
 		return error;
 	}
