@@ -22,10 +22,10 @@
 #include "client/libvail/fault-safe-copy.h"
 #include "client/libvail/object-open.h"
 
-/* Bytes per pixel of the formats supported by vail_object_read_image(). */
 /* DRM_FORMAT_MOD_INVALID: the sharer does not know the modifier. */
 #define MODIFIER_UNKNOWN UINT64_C(0x00ffffffffffffff)
 
+/* Bytes per pixel of the formats supported by vail_object_read_image(). */
 #define PIXEL_SIZE 4
 
 static void clear_message(struct vail_object *object)

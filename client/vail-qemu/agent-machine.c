@@ -9,9 +9,6 @@
 #include "client/vail-qemu/wait.h"
 #include "proto/macros.h"
 
-/* Time between looks at another process that is the agent, in milliseconds. */
-#define LOOK_INTERVAL 500
-
 /* Number of looks after which the other agent is logged. */
 #define LOOKS_TO_LOG 4
 
@@ -54,7 +51,7 @@ static void judge_agent(Agent *agent)
 	if (agent->settings.agent_user)
 		return;
 	agent->looks++;
-	agent->look_again_at = wait_system_clock.now() + LOOK_INTERVAL;
+	agent->look_again_at = wait_system_clock.now() + AGENT_LOOK_INTERVAL;
 }
 
 static void log_kept_clients(Agent *agent)
@@ -71,6 +68,7 @@ static void log_kept_clients(Agent *agent)
 	agent->has_logged_clients = differ;
 }
 
+/* Returns STATUS_NOT_FOUND, and keeps the settings, if the VM of this GUID has another VMM. */
 static NTSTATUS read_settings(Agent *agent)
 {
 	MachineSettings settings;
@@ -78,6 +76,10 @@ static NTSTATUS read_settings(Agent *agent)
 
 	if (status != STATUS_SUCCESS)
 		return status;
+	if (settings.vmm != agent->machine.qemu) {
+		settings_deinit(&settings);
+		return STATUS_NOT_FOUND;
+	}
 	settings_deinit(&agent->settings);
 	agent->settings = settings;
 	return STATUS_SUCCESS;
@@ -110,9 +112,8 @@ NTSTATUS agent_adopt_settings(Agent *agent)
 	NTSTATUS status = read_settings(agent);
 	if (status == STATUS_NOT_FOUND)
 		return STATUS_SUCCESS; /* the watch will report the end of the VM */
-	if (status != STATUS_SUCCESS || agent->settings.vmm != agent->machine.qemu)
-		return status;
-	status = add_missing(agent);
+	if (status == STATUS_SUCCESS)
+		status = add_missing(agent);
 	if (status != STATUS_SUCCESS)
 		return status;
 	judge_agent(agent);
@@ -139,15 +140,31 @@ bool agent_machine_has_taken_over(Agent *agent)
 	return true;
 }
 
-/* Makes this process the incoming VMM's agent, because another one may have been. */
+/*
+ * Makes this process the incoming VMM's agent, because another one may have been. A user whom an
+ * operator has made the VM's agent stays that, if vaild allows this process to say so.
+ */
 static NTSTATUS update_incoming_agent(Agent *agent)
 {
 	VailMachine request = VAIL_MACHINE_INIT;
-	VailParty self = { .pid = getpid() };
+	VailParty self = { .pid = getpid() }, user = { 0 };
+	MachineSettings settings;
+	NTSTATUS status = settings_read(agent->calls, agent->machine.guid, &settings);
 
+	if (status != STATUS_SUCCESS)
+		return status;
+	user.user = settings.agent_user;
 	request.vmm_pid = agent->machine.qemu;
-	request.agent = &self;
-	return vail_update_virtual_machine(agent->calls, agent->machine.guid, &request);
+	request.agent = user.user ? &user : &self;
+	agent->has_other_agent = user.user && settings_have_other_agent(&settings);
+	status = vail_update_virtual_machine(agent->calls, agent->machine.guid, &request);
+	if (status == STATUS_INVALID_PARAMETER && user.user) {
+		request.agent = &self;
+		agent->has_other_agent = false;
+		status = vail_update_virtual_machine(agent->calls, agent->machine.guid, &request);
+	}
+	settings_deinit(&settings);
+	return status;
 }
 
 /* ---- Registration ---- */
@@ -195,15 +212,39 @@ static bool is_foreign_vmm(const Agent *agent, NTSTATUS status)
 /* Tests whether the VM has another VMM. A caller who may not see the VM cannot tell. */
 static bool has_other_vmm(Agent *agent)
 {
-	return read_settings(agent) == STATUS_SUCCESS && agent->settings.vmm != agent->machine.qemu;
+	HandOverState state = hand_over_read(agent->calls, agent->machine.guid);
+
+	return state.vmm != 0 && state.vmm != agent->machine.qemu;
+}
+
+/*
+ * Tests whether vaild refuses the settings that the VM had before. An operator may have chosen
+ * users that this process may not name, or a user may have been deleted.
+ */
+static bool refuses_settings(const Agent *agent, NTSTATUS status)
+{
+	const char *parameter = vail_error_parameter(agent->calls);
+
+	return status == STATUS_INVALID_PARAMETER && parameter &&
+	       (strncmp(parameter, "displayClients", strlen("displayClients")) == 0 ||
+		strncmp(parameter, "agent", strlen("agent")) == 0) &&
+	       (agent->settings.client_count > 0 || agent->settings.agent_user);
 }
 
 NTSTATUS agent_register_machine(Agent *agent)
 {
 	NTSTATUS status = call_register(agent);
 
+	if (refuses_settings(agent, status)) {
+		/* If vaild still knows the VM, it has kept them. */
+		settings_deinit(&agent->settings);
+		agent->settings = MACHINE_SETTINGS_INIT;
+		status = call_register(agent);
+	}
 	free(TAKE_POINTER(agent->refusal));
 	agent->refused = status;
+	agent->has_other_agent = false;
+	agent->look_again_at = 0;
 	if (status == STATUS_SUCCESS) {
 		agent_machine_has_taken_over(agent);
 		return agent->is_incoming ? update_incoming_agent(agent)

@@ -4,6 +4,9 @@
 
 #include "client/vail-qemu/agent.h"
 
+/* Time between looks at another process that is the agent, in milliseconds. */
+#define AGENT_LOOK_INTERVAL 500
+
 /* The part of the agent that concerns its VM in vaild: registration, settings, hand-over. */
 
 /*

@@ -184,7 +184,9 @@ static void recover_objects(Agent *agent)
 static void agent_refresh(Agent *agent)
 {
 	if (agent->state != AGENT_READY)
-		return; /* the settings will be read when vaild is reachable */
+		return;                /* the settings will be read when vaild is reachable */
+	if (agent->look_again_at != 0) /* also if they cannot be read now */
+		agent->look_again_at = wait_system_clock.now() + AGENT_LOOK_INTERVAL;
 	if (is_connection_lost(agent_adopt_settings(agent)))
 		agent_disconnected(agent);
 	else
@@ -197,6 +199,13 @@ static void agent_synced(Agent *agent)
 	const AgentMachine *machine = &agent->machine;
 
 	agent->state = AGENT_READY;
+	/* The watch has not reported changes from before it began. */
+	if (agent->is_incoming)
+		agent_machine_has_taken_over(agent);
+	if (!agent->is_incoming && is_connection_lost(agent_adopt_settings(agent))) {
+		agent_disconnected(agent);
+		return;
+	}
 	if (!agent->has_virtual_gpu) {
 		NTSTATUS status = vail_assign_virtual_gpu(agent->calls, machine->guid,
 							  machine->adapter, machine->profile, NULL);
@@ -318,6 +327,12 @@ static void agent_end_unwatched(Agent *agent, const struct vail *vail, NTSTATUS 
 		agent_collide(agent);
 		return;
 	}
+	if (!agent->refusal && agent->has_other_agent && status == STATUS_ACCESS_DENIED) {
+		/* The other agent may be a vail-qemu that is about to end. */
+		collision_wait_begin(&agent->collision, wait_system_clock.now());
+		agent->state = AGENT_COLLIDING;
+		return;
+	}
 	snprintf(advice, sizeof(advice),
 		 "%s%shave an operator run: vailctl vm update %s --agent-user %u",
 		 has_reason ? agent->refusal : "it is not its agent",
@@ -379,7 +394,7 @@ void agent_connect(Agent *agent)
 		agent_collide(agent);
 		return;
 	}
-	if (agent->refused != STATUS_OBJECT_NAME_COLLISION)
+	if (agent->refused != STATUS_OBJECT_NAME_COLLISION && !agent->has_other_agent)
 		agent->collision.interval = 0;
 	if (status != STATUS_SUCCESS) {
 		if (agent->refusal)

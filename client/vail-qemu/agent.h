@@ -36,7 +36,7 @@ typedef struct AgentMachine {
 
 typedef enum AgentState {
 	AGENT_DISCONNECTED,
-	AGENT_COLLIDING, /* another VM has the GUID; the agent tries again */
+	AGENT_COLLIDING, /* another VM has the GUID, or another agent the VM; tries again */
 	AGENT_SYNCING,   /* the watch is reporting the existing state */
 	AGENT_READY,     /* surfaces are shared */
 	AGENT_ENDED,     /* for good; see end_reason */

@@ -426,6 +426,10 @@ static Screen *open_wanted(Viewer *viewer)
 	Screen *screen = take_screen(viewer);
 	NTSTATUS status = screen_open(screen, viewer->vail, viewer->wanted, message);
 
+	if (status == STATUS_QUOTA_EXCEEDED || status == STATUS_INSUFFICIENT_RESOURCES) {
+		forget_hidden_screens(viewer);
+		status = screen_open(screen, viewer->vail, viewer->wanted, message);
+	}
 	if (status == STATUS_SUCCESS)
 		return screen;
 	viewer->wanted[0] = '\0';

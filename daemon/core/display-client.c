@@ -47,7 +47,10 @@ static Difference display_client_compare_caller(const DisplayClient *client, con
 	if (!client->unreadable && caller->has_user_namespace &&
 	    !user_namespaces_equal(&caller->user_namespace, &client->credentials.user_namespace))
 		return DIFFERENCE_USER_NAMESPACE;
-	return display_client_compare_connection(client, &caller->credentials);
+	Difference difference = display_client_compare_connection(client, &caller->credentials);
+	bool has_equal_ids = difference == DIFFERENCE_NONE || difference == DIFFERENCE_LABEL;
+	/* Groups that have not been read equal none. */
+	return caller->unread_groups > 0 && has_equal_ids ? DIFFERENCE_GROUPS : difference;
 }
 
 static Difference display_client_compare(const DisplayClient *client, const Privileges *privileges)
@@ -149,8 +152,7 @@ static bool display_client_resembles(const DisplayClient *client, const Caller *
 	/* A user's credentials apply only in the initial user namespace. */
 	if (client->unreadable || (client->user && !caller->in_initial_user_namespace))
 		return false;
-	return connection_credentials_compare(&caller->credentials, &client->credentials,
-					      !client->user) == DIFFERENCE_NONE;
+	return display_client_compare_caller(client, caller) == DIFFERENCE_NONE;
 }
 
 bool display_clients_match_connection(const DisplayClients *clients, const Caller *caller)

@@ -102,7 +102,9 @@ bool configure_start(Server *server)
 		return true;
 	}
 	if (error.is_temporary || !fall_back(server, &settings, &fallback)) {
-		log_error("%s", error.is_temporary ? error.message : fallback.message);
+		log_error("%s", error.message);
+		if (!error.is_temporary)
+			log_error("%s", fallback.message);
 		return false;
 	}
 	apply(server, &settings);

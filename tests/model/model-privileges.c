@@ -59,7 +59,7 @@ bool model_matches_connection(const ModelClient *client, const Caller *caller)
 {
 	if (client->unreadable || (client->is_user && !caller->in_initial_user_namespace))
 		return false;
-	return same_connection(&caller->credentials, &client->snapshot, client->is_user);
+	return model_has_same_connection(client, caller);
 }
 
 bool model_has_same_connection(const ModelClient *client, const Caller *caller)

@@ -91,7 +91,7 @@ check_watch() {
   expect_equal "a process registers during the watch" STATUS_SUCCESS "$STATUS"
   expect "watch shows the registration" \
     eventually has_line "$out" "^registered  *$GUID pid ${SESSION_PID[alice]} "
-  "${CTL[@]}" vm update "$GUID" --name other --agent-user vail-bob
+  "${CTL[@]}" vm update "$GUID" --name other --agent-user vail-vmm
   expect "watch shows what has changed of the VM" \
     eventually has_line "$out" "^virtualMachineChanged  *$GUID changed name, agent"
   expect "watch --json shows what has changed of the VM" \

@@ -157,7 +157,7 @@ static void connection_refuse_fds(Connection *connection)
 }
 
 /* Receives bytes into the session. Returns false if none came or the connection was closed. */
-static bool connection_receive(Connection *connection)
+static bool connection_receive(Connection *connection, size_t most)
 {
 	Connections *connections = &connection->server->connections;
 	Session *session = &connection->session;
@@ -166,7 +166,7 @@ static bool connection_receive(Connection *connection)
 	connection->is_behind = false;
 	buffer_borrow(&session->input, &connections->spare_input);
 	size_t before = buffer_size(&session->input);
-	switch (receive(connection, &session->input, &metadata)) {
+	switch (receive(connection, most, &session->input, &metadata)) {
 	case RECEIVED_BYTES:
 		/* If the peer is dead, another process has reused its pid. */
 		metadata.foreign |=
@@ -304,14 +304,16 @@ bool connection_run(Task *task)
 		if (!connection_send(connection))
 			return false;
 	} else if (state == SESSION_READS) {
-		if (!connection_receive(connection))
+		if (!connection_receive(connection, RECEIVE_SIZE))
 			return false;
 	} else if (state == SESSION_WATCHES && ready & EV_READ) {
 		if (connection_has_hung_up(connection)) {
 			connection_shut(connection);
 			return false;
 		}
-		if (session_awaits_nul(&connection->session) && !connection_receive(connection))
+		/* What follows the NUL is read when the watch has ended. */
+		if (session_awaits_nul(&connection->session) && nul_is_next(connection->socket) &&
+		    !connection_receive(connection, 1))
 			return false;
 	}
 	return connection_serve(connection);

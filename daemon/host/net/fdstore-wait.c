@@ -65,6 +65,8 @@ static bool has_room(FdstoreWaits *waits)
 		return true;
 	if (anybody_waits(waits))
 		return false;
+	/* It may still be added for somebody who has stopped waiting. */
+	event_del(&waits->event);
 	event_assign(&waits->event, waits->base, notify, EV_WRITE, on_room, waits);
 	event_priority_set(&waits->event, 1);
 	return event_add(&waits->event, &retry) < 0;

@@ -10,8 +10,8 @@
 #include "proto/fd-util.h"
 
 /*
- * The kernel takes 50 ns to return a group, and a process can have 65536 of them. More than this
- * many are read only when everything else matches.
+ * The kernel takes 50 ns to return a group, and a process in a user namespace can give itself 65536
+ * of them. More than this many are read only when everything else matches.
  */
 #define GROUPS_AT_ACCEPT 1024
 
@@ -270,6 +270,9 @@ int peer_identify(int connection, ProcessTable *table, const UserNamespace *own,
 		caller.process = process->key;
 		error = find_account(process, own, subordinate_ids, &caller);
 	}
+	/* Here only root gives out groups, and an operator may have many. */
+	if (error == 0 && caller.unread_groups > 0 && caller.in_initial_user_namespace)
+		error = peer_read_groups(connection, &caller);
 	if (error < 0) {
 		connection_credentials_deinit(&caller.credentials);
 		return error;

@@ -101,7 +101,15 @@ bool nul_is_queued(int socket)
 	return size > 0 && memchr(bytes, '\0', (size_t)size);
 }
 
-ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_metadata)
+bool nul_is_next(int socket)
+{
+	char byte;
+
+	return recv(socket, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1 && byte == '\0';
+}
+
+ReceiveResult receive(Connection *connection, size_t most, Buffer *input,
+		      InputMetadata *ret_metadata)
 {
 	Control control;
 
@@ -110,7 +118,7 @@ ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_
 	size_t room = input->capacity - input->end;
 	struct iovec bytes = {
 		.iov_base = buffer_tail(input),
-		.iov_len = room < RECEIVE_SIZE ? room : RECEIVE_SIZE,
+		.iov_len = room < most ? room : most,
 	};
 	struct msghdr message = {
 		.msg_iov = &bytes,

@@ -25,6 +25,11 @@ typedef enum ReceiveResult {
 /* Tests whether a NUL is among the bytes that the next receive takes. */
 bool nul_is_queued(int socket);
 
-ReceiveResult receive(Connection *connection, Buffer *input, InputMetadata *ret_metadata);
+/* Tests whether the next byte is a NUL. */
+bool nul_is_next(int socket);
+
+/* Receives that many bytes at most, which must not exceed RECEIVE_SIZE. */
+ReceiveResult receive(Connection *connection, size_t most, Buffer *input,
+		      InputMetadata *ret_metadata);
 
 #endif
