@@ -149,6 +149,22 @@ Test(equal_not_greater, each_deviation_is_refused)
 	}
 }
 
+/* A connection with unread groups has none in memory but its primary one, as this client has. */
+Test(equal_not_greater, groups_that_were_not_read_equal_none)
+{
+	HostFixture fixture = host_fixture_new();
+	FakeProcess *process = fake_host_process(fixture.fake_host, 500, 1000);
+
+	process_set_context(process, GRAPHICS_CONTEXT_DRM);
+	process->has_many_groups = true;
+	Caller *caller = fake_host_connect(fixture.fake_host, process);
+	cr_assert_str_eq(call(fixture.fake_host, caller, DESCRIBE, NAMES_A),
+			 "STATUS_ACCESS_DENIED");
+	call(fixture.fake_host, caller, REGISTER, NAMES_A);
+	cr_assert_eq(fixture.fake_host->group_reads, 1u);
+	host_fixture_free(&fixture);
+}
+
 /* One display client must match completely; partial matches with several do not add up. */
 Test(equal_not_greater, one_client_must_match_completely)
 {
