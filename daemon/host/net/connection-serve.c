@@ -311,7 +311,7 @@ bool connection_run(Task *task)
 			connection_shut(connection);
 			return false;
 		}
-		/* What follows the NUL is read when the watch has ended. */
+		/* Requests behind the NUL are read when the watch has ended. */
 		if (session_awaits_nul(&connection->session) && nul_is_next(connection->socket) &&
 		    !connection_receive(connection, 1))
 			return false;
