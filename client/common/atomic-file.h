@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /*
- * Writes a file that a user has named, as he expects it from a shell's ">":
+ * Writes a file that a user has named, in the way of a shell's ">":
  *
  * - A regular file is replaced atomically: the content is written to a temporary file in the same
  *   folder, which is then renamed. Readers never see a partial file. An existing file keeps its
@@ -21,8 +21,8 @@
 typedef struct AtomicFile {
 	FILE *out;      /* for the new content */
 	char *path;     /* of the file, without links; NULL if it is not replaced */
-	char *new_path; /* of the temporary file; NULL if there is none */
-	int existing;   /* fd of the existing file; -1 if there is none, or if it is out's */
+	char *new_path; /* of the temporary file; NULL without one */
+	int existing;   /* fd of the existing file; -1 without one, and if out has it */
 	bool created;   /* the existing file is an empty one that atomic_file_create() has made */
 } AtomicFile;
 
