@@ -1,56 +1,79 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Runs the examples of the README in one shell, block by block, as a user would paste them.
+# Runs the examples of the README in one shell, as a user would paste them: as root, and as a user
+# with sudo. test-readme-libvirt.sh and test-readme-systemd.sh run the sections that need systemd.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/readme.sh
+. "$ROOT/tests/system/lib/readme.sh"
 
-# block LANGUAGE [NUMBER]: prints the text of all fenced blocks of that language, or of one of them.
-block() {
-  awk -v fence="\`\`\`$1" -v wanted="${2:-0}" '
-    $0 == fence { inside = 1; number++; next }
-    /^```/ { inside = 0 }
-    inside && (!wanted || number == wanted)' "$ROOT/README.md"
+SECTIONS=("Start here" "Your own QEMU" "A script that starts QEMU, as in Proxmox"
+  "A program of yours in C" "JSON by hand")
+ELSEWHERE=("A libvirt guest" "A host under systemd")
+TREE=$PRIVATE/tree
+
+# Checks that a test runs each example, and that the README has at most 200 lines.
+check_document() {
+  expect_equal "each section with examples is run by a test" \
+    "$(printf '%s\n' "${SECTIONS[@]}" "${ELSEWHERE[@]}" | sort)" "$(headings | sort)"
+  expect "the README has at most 200 lines" [ "$(wc -l <"$ROOT/README.md")" -le 200 ]
 }
 
-if [ ! -f "$ROOT/README.md" ]; then
-  skip "the examples work as pasted" "this tree has no README.md"
-  finish
-fi
+# output_has CHECK NUMBER PATTERN: checks how many lines of the output match an extended pattern.
+output_has() {
+  expect_equal "$WHO: $1" "$2" "$(grep -cE "$3" "$PRIVATE/output" || true)"
+}
 
-# The examples run in a copy of the tree, because they write files, and with an empty /run.
-mkdir -p "$PRIVATE/tree/build"
-cp -r "$ROOT/client" "$ROOT/proto" "$PRIVATE/tree/"
-cp "$ROOT/build/vaild" "$ROOT/build/vailctl" "$ROOT"/build/libvail.so* "$PRIVATE/tree/build/"
+# no_process_left: tests whether no process of the examples runs any more.
+no_process_left() { ! pgrep '^(vail|qemu)' >/dev/null; }
+
+# run_examples USER: runs the examples as this user, and checks what they print and leave behind.
+run_examples() {
+  local status=0 before
+  WHO=$1
+
+  before=$(find "$TREE" | sort)
+  (cd "$TREE" && run_as "$WHO" env TMPDIR="$PRIVATE/tmp" "$BASH" -e "$PRIVATE/pasted") \
+    >"$PRIVATE/output" 2>&1 </dev/null || status=$?
+  expect_equal "$WHO: the examples work as pasted" 0 "$status"
+  expect "$WHO: the screens of both QEMUs are shared" \
+    [ "$(grep -c 'console 0' "$PRIVATE/output")" -ge 2 ]
+  output_has "vailctl list shows the VM under QEMU's name" 1 ' own '
+  output_has "vailctl assigns the vGPU of the VM without a screen" 1 '^[0-9a-f]{32}$'
+  output_has "the program with libvail registers" 1 '^STATUS_SUCCESS *$'
+  output_has "socat creates a context and registers" 2 \
+    '^\{"parameters":\{"status":"STATUS_SUCCESS","(context|registration)"'
+  output_has "vailctl exec runs a registered program, which sees itself" 1 ' vaild +0 +[0-9]+s$'
+  expect "$WHO: no process of the examples is left" eventually no_process_left
+  expect_equal "$WHO: no file is left in the temporary folder" "" "$(ls -A "$PRIVATE/tmp")"
+  expect_equal "$WHO: no file is left in the tree" "$before" "$(find "$TREE" | sort)"
+  [ "$FAILED" -eq 0 ] || sed 's/^/# output: /' "$PRIVATE/output"
+}
+
+# Lets vail-alice become root with sudo, without a password.
+allow_sudo() {
+  printf '%s\n' 'Defaults !pam_session, !pam_acct_mgmt' 'vail-alice ALL=(ALL) NOPASSWD: ALL' >"$PRIVATE/sudoers"
+  chmod 440 "$PRIVATE/sudoers"
+  mount --bind "$PRIVATE/sudoers" /etc/sudoers
+}
+
+needs_readme
+check_document
+copy_tree "$TREE"
+mkdir -m 1777 "$PRIVATE/tmp"
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /var/lib
-cd "$PRIVATE/tree"
-block c >viewer.c
-SOCKET=/run/vaild/vaild.sock
-
 {
-  example_prologue
-  block sh 1
-  echo 'until [ -S /run/vaild/vaild.sock ]; do sleep 0.02; done'
-  for number in 2 3 4 5; do block sh "$number"; done
-} >pasted
-expect "the README has examples" [ "$(wc -l <pasted)" -gt 10 ]
-STATUS=0
-"$BASH" -e pasted >output 2>&1 </dev/null || STATUS=$?
-expect_equal "the examples work as pasted" 0 "$STATUS"
-expect_equal "socat registers" 1 \
-  "$(grep -c '^{"parameters":{"status":"STATUS_SUCCESS","registration"' output || true)"
-expect_equal "socat creates two contexts, reserves a range and maps memory" 4 \
-  "$(grep -cE '^\{"parameters":\{"status":"STATUS_SUCCESS","(context|virtualAddress)"' output || true)"
-expect "vailctl draws the address space" grep -q '64 MiB  process' output
-expect "the program with libvail registers" grep -qx 'STATUS_SUCCESS *' output
-[ "$FAILED" -eq 0 ] || sed 's/^/# output: /' output
-
-block json >"$CONFIG/vaild.json"
-SOCKET=$PRIVATE/run/vaild.sock
-start_daemon
-expect_equal "the daemon accepts the configuration in the README" STATUS_SUCCESS \
-  "$(ask vail-alice "$(call io.vaild.ListRegistrations)" | statuses)"
-expect_clean_stop
+  example_prologue | sed '/^sudo()/d'
+  examples "${SECTIONS[@]}"
+} >"$PRIVATE/pasted"
+run_examples root
+if command -v sudo >/dev/null; then
+  allow_sudo
+  run_examples vail-alice
+else
+  skip "the examples work for a user with sudo" "sudo is not installed"
+fi
 finish

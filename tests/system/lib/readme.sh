@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# The examples of the README, for the tests that run them. To be sourced after system-test.sh.
+
+# copy_tree FOLDER: copies the sources, and what `make run` has built of the programs, to FOLDER.
+copy_tree() {
+  mkdir -p "$1"
+  (cd "$ROOT" && tar --create --exclude=build/{coverage,fuzz,interop,kernel,proofs,qemu,sanitized,tests,tidy} \
+    Makefile client daemon proto systemd tests/install-packages build) | tar --extract -C "$1"
+  chmod -R a+rX "$1"
+}
+
+# examples HEADING...: prints the shell examples of these sections of the README, as they stand.
+examples() {
+  local heading
+
+  for heading; do
+    awk -v heading="## $heading" '
+      /^## / { wanted = $0 == heading }
+      /^```/ { inside = $0 == "```sh"; next }
+      inside && wanted' "$ROOT/README.md"
+  done
+}
+
+# Prints the headings of all sections that have shell examples.
+headings() {
+  awk '/^## / { heading = substr($0, 4) } /^```sh/ && !seen[heading]++ { print heading }' \
+    "$ROOT/README.md"
+}
+
+# Skips the test if this tree has no README.
+needs_readme() {
+  [ -f "$ROOT/README.md" ] && return
+  skip "$NAME" "this tree has no README.md"
+  finish
+}
+
+# With box.sh: starts a shell of root in the box, in a copy of the source tree. Its output is in
+# the file output of the box's /root.
+open_shell() {
+  copy_tree "$BOX_ROOT/root/vaild"
+  session_open_with shell root bash -e
+  session_ask shell 'cd /root/vaild && exec 3>&1 >/root/output 2>&1 && echo ready >&3'
+}
+
+# paste_file CHECK FILE: pastes the lines of a file into this shell and waits until they have run. Checks
+# that the shell still runs, because it exits when a command fails.
+paste_file() {
+  session_ask shell "$(cat "$2")"$'\n''echo pasted >&3'
+  expect_equal "$1" pasted "$REPLY"
+}
+
+# said PATTERN: prints how many lines of the output in the box match an extended pattern.
+said() { grep -cE "$1" "$BOX_ROOT/root/output" || true; }
+
+# Prints the output in the box if a check has failed.
+output_on_failure() { [ "$FAILED" -eq 0 ] || sed 's/^/# output: /' "$BOX_ROOT/root/output"; }
