@@ -3,6 +3,9 @@
 #
 # Builds the guests' images and caches them. To be sourced.
 
+# progress TEXT: says what happens now. steps.sh has another one.
+declare -F progress >/dev/null || progress() { echo "$*"; }
+
 # build_once FOLDER MAKE RECIPE...: calls the function MAKE with a new folder inside FOLDER, which it
 # has to fill. Sets BUILT to the result. The result is used again until one of the RECIPE files
 # changes. If MAKE fails, no result remains. If two scripts need the same result, one of them builds
@@ -17,7 +20,7 @@ build_once() {
   exec {lock}>"$folder/lock"
   flock "$lock"
   if [ ! -d "$BUILT" ]; then
-    echo "# building the guest's image, once"
+    progress "# building the guest's image, once"
     rm -rf "${folder:?}"/*/
     mkdir "$BUILT.new"
     "$make" "$BUILT.new" && mv "$BUILT.new" "$BUILT" || status=1

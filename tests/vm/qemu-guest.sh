@@ -86,9 +86,10 @@ press_key() {
   monitor '{"execute":"send-key","arguments":{"keys":[{"type":"qcode","data":"a"}]}}' >/dev/null
 }
 
-# screendump FILE [DEVICE]: makes QEMU save a screenshot of its first or of another display device.
+# screendump FILE [DEVICE [FORMAT]]: makes QEMU save a screenshot of its first or of another display
+# device, as PNG or in another format.
 screendump() {
-  monitor '{"execute":"screendump","arguments":{"filename":"'"$1"'","format":"png"'"${2:+",\"device\":\"$2\",\"head\":0"}"'}}' \
+  monitor '{"execute":"screendump","arguments":{"filename":"'"$1"'","format":"'"${3:-png}"'"'"${2:+",\"device\":\"$2\",\"head\":0"}"'}}' \
     >/dev/null
 }
 

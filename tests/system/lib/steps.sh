@@ -2,12 +2,22 @@
 # shellcheck shell=bash
 #
 # Prints a table with one line for each step of a demonstration: the step, the expected result and
-# the actual result. Source this file after system-test.sh.
+# the actual result. With ONE_LINE=1 and on a terminal, each step replaces the one before, and only
+# those remain whose result is not the expected one. Source this file after system-test.sh.
 
 STEP=0
+ONE_LINE=
+
+# Tests whether each step replaces the one before.
+one_line() { [ -n "$ONE_LINE" ] && [ -t 1 ]; }
+
+# progress TEXT: says what happens now.
+progress() {
+  if one_line; then printf '\r\033[K%s' "$*"; else echo "$*"; fi
+}
 
 # Prints the head of the table.
-steps_begin() { printf '    %-62s %-34s %s\n' step expected actual; }
+steps_begin() { one_line || printf '    %-62s %-34s %s\n' step expected actual; }
 
 # step NAME EXPECTED ACTUAL: prints a step. If the results differ, counts it in FAILED.
 step() {
@@ -18,7 +28,12 @@ step() {
     verdict='  <- differs'
     FAILED=$((FAILED + 1))
   fi
-  printf '%2d. %-62s %-34s %s%s\n' "$STEP" "$1" "$2" "$3" "$verdict"
+  if one_line && [ -z "$verdict" ]; then
+    progress "$STEP. $1"
+  else
+    ! one_line || progress
+    printf '%2d. %-62s %-34s %s%s\n' "$STEP" "$1" "$2" "$3" "$verdict"
+  fi
 }
 
 # step_is NAME EXPECTED COMMAND...: prints a step that takes effect later. Its result is EXPECTED as
@@ -26,6 +41,7 @@ step() {
 step_is() {
   local name=$1 expected=$2
   shift 2
+  ! one_line || progress "$((STEP + 1)). $name"
   if eventually "$@"; then
     step "$name" "$expected" "$expected"
   else
@@ -35,6 +51,7 @@ step_is() {
 
 # Prints a summary and, if a step failed, the daemon's log.
 steps_end() {
+  ! one_line || progress
   if [ "$FAILED" -eq 0 ]; then
     echo "All $STEP steps gave the results that the contract requires."
   else

@@ -91,8 +91,8 @@ run_as() {
 # Copies the programs to where every user can run them, because only root may have access to the
 # source tree. Sets HELPERS to the folder of the helper programs.
 copy_programs() {
-  mkdir -p "$PRIVATE/build/tests"
-  cp -r "$ROOT/build/tests/helpers" "$PRIVATE/build/tests/"
+  mkdir -p "$PRIVATE/build/tests/helpers"
+  [ ! -d "$ROOT/build/tests/helpers" ] || cp -r "$ROOT/build/tests/helpers" "$PRIVATE/build/tests/"
   cp "$ROOT/build/vailctl" "$ROOT"/build/libvail.so* "$PRIVATE/build/"
   chmod -R a+rX "$PRIVATE/build"
   HELPERS=$PRIVATE/build/tests/helpers
