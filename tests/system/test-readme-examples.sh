@@ -52,13 +52,6 @@ run_examples() {
   [ "$FAILED" -eq 0 ] || sed 's/^/# output: /' "$PRIVATE/output"
 }
 
-# Lets vail-alice become root with sudo, without a password.
-allow_sudo() {
-  printf '%s\n' 'Defaults !pam_session, !pam_acct_mgmt' 'vail-alice ALL=(ALL) NOPASSWD: ALL' >"$PRIVATE/sudoers"
-  chmod 440 "$PRIVATE/sudoers"
-  mount --bind "$PRIVATE/sudoers" /etc/sudoers
-}
-
 needs_readme
 check_document
 copy_tree "$TREE"
@@ -69,11 +62,6 @@ mount -t tmpfs -o mode=755 tmpfs /var/lib
   example_prologue | sed '/^sudo()/d'
   examples "${SECTIONS[@]}"
 } >"$PRIVATE/pasted"
-run_examples root
-if command -v sudo >/dev/null; then
-  allow_sudo
-  run_examples vail-alice
-else
-  skip "the examples work for a user with sudo" "sudo is not installed"
-fi
+[ ! -d /etc/sudoers.d ] || mount -t tmpfs -o mode=755 tmpfs /etc/sudoers.d
+for_readers run_examples /etc
 finish

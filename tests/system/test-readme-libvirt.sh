@@ -11,6 +11,16 @@
 # shellcheck source=tests/system/lib/readme.sh
 . "$ROOT/tests/system/lib/readme.sh"
 
+# run_section USER
+run_section() {
+  open_shell "$1"
+  paste_file "$1: the section works as pasted" "$PRIVATE/section"
+  expect_equal "$1: libvirt creates the guest and ends it" 2 \
+    "$(said "^Domain 'guest' (created|destroyed)")"
+  expect "$1: the guest's screen is shared" [ "$(said 'console 0')" -ge 1 ]
+  close_shell
+}
+
 # Debian's package libvirt-daemon-system has the unit and the user. The tests need neither of them
 # on this machine, where the package would start libvirtd, and so the box gets its own.
 prepare_libvirt() {
@@ -34,12 +44,7 @@ fi
 examples "Start here" "A libvirt guest" >"$PRIVATE/section"
 box_start
 prepare_libvirt
-open_shell
-paste_file "the section works as pasted" "$PRIVATE/section"
-expect_equal "libvirt creates the guest and ends it" 2 "$(said "^Domain 'guest' (created|destroyed)")"
-expect "the guest's screen is shared" [ "$(said 'console 0')" -ge 1 ]
-session_kill shell
-output_on_failure
+for_readers run_section "$BOX_ROOT/etc"
 box_log_on_failure
 box_stop
 finish

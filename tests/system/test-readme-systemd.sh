@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Runs the README's section on a host under systemd, as root would paste it into a shell of such a
+# Runs the README's section on a host under systemd, as it would be pasted into a shell of such a
 # host: install, a VM, a reload, metrics and uninstall.
 
 # shellcheck source=tests/system/lib/system-test.sh
@@ -35,9 +35,20 @@ check_host() {
 }
 
 check_removal() {
+  rm -r "$BOX_ROOT/var/lib/prometheus"
   expect_equal "make uninstall leaves no file" "" "$(installed_files)"
   expect_equal "no unit is left that runs" "inactive inactive" \
     "$(property ActiveState vaild.service) $(property ActiveState vaild-metrics.timer)"
+}
+
+# run_section USER
+run_section() {
+  open_shell "$1"
+  paste_file "$1: installing works as pasted" "$PRIVATE/install"
+  check_host
+  paste_file "$1: removing works as pasted" "$PRIVATE/remove"
+  check_removal
+  close_shell
 }
 
 needs_readme
@@ -46,13 +57,7 @@ sed '/systemctl stop guest/,$d' "$PRIVATE/section" >"$PRIVATE/install"
 sed -n '/systemctl stop guest/,$p' "$PRIVATE/section" >"$PRIVATE/remove"
 expect "the section installs and removes" [ "$(wc -l <"$PRIVATE/remove")" -gt 3 ]
 box_start
-open_shell
-paste_file "installing works as pasted" "$PRIVATE/install"
-check_host
-paste_file "removing works as pasted" "$PRIVATE/remove"
-check_removal
-session_kill shell
-output_on_failure
+for_readers run_section "$BOX_ROOT/etc"
 box_log_on_failure
 box_stop
 finish

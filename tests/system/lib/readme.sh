@@ -36,12 +36,31 @@ needs_readme() {
   finish
 }
 
-# With box.sh: starts a shell of root in the box, in a copy of the source tree. Its output is in
-# the file output of the box's /root.
+# for_readers FUNCTION ETC: calls the function with each user as whom the examples have to work: root,
+# and vail-alice, who may use sudo. ETC is the folder /etc of the system that they use.
+for_readers() {
+  "$1" root
+  if ! command -v sudo >/dev/null; then
+    skip "the examples work for a user with sudo" "sudo is not installed"
+    return
+  fi
+  printf '%s\n' 'Defaults !pam_session, !pam_acct_mgmt' 'vail-alice ALL=(ALL) NOPASSWD: ALL' \
+    >"$2/sudoers.d/vail-alice"
+  "$1" vail-alice
+}
+
+## With box.sh
+
+SOURCES=/srv/vaild # a copy of the source tree in the box
+
+# open_shell USER: starts a shell of the user in the box, in a copy of the source tree. Its output is
+# in the file output there.
 open_shell() {
-  copy_tree "$BOX_ROOT/root/vaild"
-  session_open_with shell root bash -e
-  session_ask shell 'cd /root/vaild && exec 3>&1 >/root/output 2>&1 && echo ready >&3'
+  rm -rf "$BOX_ROOT$SOURCES"
+  copy_tree "$BOX_ROOT$SOURCES"
+  install -m 666 /dev/null "$BOX_ROOT$SOURCES/output"
+  session_open_with shell "$1" bash -e
+  session_ask shell "cd $SOURCES && exec 3>&1 >output 2>&1 && echo ready >&3"
 }
 
 # paste_file CHECK FILE: pastes the lines of a file into this shell and waits until they have run. Checks
@@ -52,7 +71,12 @@ paste_file() {
 }
 
 # said PATTERN: prints how many lines of the output in the box match an extended pattern.
-said() { grep -cE "$1" "$BOX_ROOT/root/output" || true; }
+said() { grep -cE "$1" "$BOX_ROOT$SOURCES/output" || true; }
 
-# Prints the output in the box if a check has failed.
-output_on_failure() { [ "$FAILED" -eq 0 ] || sed 's/^/# output: /' "$BOX_ROOT/root/output"; }
+# Ends the shell, and waits until the processes that it has started have ended. Prints its output if a
+# check has failed.
+close_shell() {
+  session_ask shell exit
+  session_kill shell
+  [ "$FAILED" -eq 0 ] || sed 's/^/# output: /' "$BOX_ROOT$SOURCES/output"
+}
