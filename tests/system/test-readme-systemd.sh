@@ -19,7 +19,7 @@ installed_files() {
     done
 }
 
-metrics_are_written() { grep -q '^vaild_' "$BOX_ROOT/var/lib/prometheus/node-exporter/vaild.prom"; }
+metrics_are_written() { grep -qs '^vaild_' "$BOX_ROOT/var/lib/prometheus/node-exporter/vaild.prom"; }
 
 # limit_of_connections: prints connectionsPerUid, as the daemon uses it.
 limit_of_connections() {

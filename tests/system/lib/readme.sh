@@ -63,11 +63,16 @@ open_shell() {
   session_ask shell "cd $SOURCES && exec 3>&1 >output 2>&1 && echo ready >&3"
 }
 
-# paste_file CHECK FILE: pastes the lines of a file into this shell and waits until they have run. Checks
-# that the shell still runs, because it exits when a command fails.
+# paste_file CHECK FILE: pastes the lines of a file into this shell and waits until they have run. The
+# shell exits when a command fails, and then the test ends.
 paste_file() {
   session_ask shell "$(cat "$2")"$'\n''echo pasted >&3'
   expect_equal "$1" pasted "$REPLY"
+  [ "$REPLY" = pasted ] && return
+  close_shell
+  box_log_on_failure
+  box_stop
+  finish
 }
 
 # said PATTERN: prints how many lines of the output in the box match an extended pattern.
