@@ -27,6 +27,15 @@ check_make() {
     "$(first_line run)"
 }
 
+# Runs the command with which make demo shows the part of the README that comes next.
+check_what_comes_next() {
+  local command
+
+  command=$(grep -o "sed -n .* README.md" "$ROOT/tests/vm/demo")
+  expect_match "make demo ends with a command that shows how to share one's own QEMU" \
+    'build/vaild .*qemu-system.*build/vail-view' "$(cd "$ROOT" && eval "$command" | tr '\n' ' ')"
+}
+
 # Three steps, of which the second fails.
 cat >"$PRIVATE/steps" <<'EOF2'
 . "$ROOT/tests/system/lib/steps.sh"
@@ -57,5 +66,6 @@ check_steps() {
 }
 
 check_make
+[ ! -f "$ROOT/README.md" ] || check_what_comes_next
 check_steps
 finish
