@@ -20,12 +20,13 @@ _vail_qemu() {
     [ "${COMP_WORDS[i]}" != --socket ] || socket=(--socket "${COMP_WORDS[i + 1]}")
   done
   case $before in
+  --display-fd | --bus) COMPREPLY=() ;;
   --qmp | --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
   --user) mapfile -t COMPREPLY < <(compgen -u -- "$current") ;;
   --adapter)
     mapfile -t COMPREPLY < <(compgen -W "$(__vail_qemu_adapters "${socket[@]}")" -- "$current")
     ;;
-  *) mapfile -t COMPREPLY < <(compgen -W "--qmp --user --adapter --socket --help --version" -- "$current") ;;
+  *) mapfile -t COMPREPLY < <(compgen -W "--qmp --display-fd --bus --user --adapter --socket --help --version" -- "$current") ;;
   esac
 }
 

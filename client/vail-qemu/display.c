@@ -2,11 +2,9 @@
 #include "client/vail-qemu/display.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "client/common/user-message.h"
 #include "client/vail-qemu/listener.h"
@@ -17,9 +15,6 @@
 #define PREFIX  "org.qemu.Display1"
 #define CONSOLE PREFIX ".Console"
 
-/* Timeout of calls, in microseconds. Generous, because QEMU's main loop may be busy. */
-#define CALL_TIMEOUT 10000000u
-
 /* Time without a screen after which that is logged, in milliseconds. */
 #define SILENCE_LIMIT 5000
 
@@ -29,155 +24,15 @@
 /* Time between attempts to register a listener, in milliseconds. */
 #define RETRY_INTERVAL 50
 
-/*
- * Starts a peer-to-peer D-Bus connection as the client. Takes ownership of the socket. Returns 0 or
- * a negative errno.
- */
-static int start_peer(int socket, sd_bus **ret_bus)
+bool display_init(Display *display, const DisplayLink *link)
 {
-	_cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
-	int result = sd_bus_new(&bus);
-
-	if (result >= 0)
-		result = sd_bus_set_fd(bus, socket, socket);
-	if (result < 0) {
-		fd_close(&socket);
-		return result;
-	}
-	result = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
-	if (result >= 0)
-		result = sd_bus_start(bus);
-	if (result < 0)
-		return result;
-	*ret_bus = TAKE_POINTER(bus);
-	return 0;
-}
-
-/* Logs a negative errno. Returns true if it was one. */
-static bool failed(int result, const char *what)
-{
-	if (result < 0)
-		log_message("%s: %s", what, strerror(-result));
-	return result < 0;
-}
-
-/*
- * Returns the milliseconds until sd_bus_process() must be called, or -1 for none. It is 0 if
- * messages have been read that were not processed.
- */
-static int time_left(sd_bus *bus)
-{
-	struct timespec now;
-	uint64_t at;
-
-	if (sd_bus_get_timeout(bus, &at) < 0 || at == UINT64_MAX)
-		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	uint64_t passed = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
-	uint64_t left = at > passed ? (at - passed + 999) / 1000 : 0;
-	return left < INT_MAX ? (int)left : INT_MAX;
-}
-
-/* ---- Calls at the start, which wait for QEMU ---- */
-
-/* Handles one message, or waits for it. Returns 0 or a negative errno: -ETIMEDOUT at the limit. */
-static int process_or_wait(const Display *display, Wait *wait)
-{
-	int result = sd_bus_process(display->bus, NULL);
-
-	if (result != 0)
-		return result < 0 ? result : 0;
-	bool waits = wait_for_fd(wait, sd_bus_get_fd(display->bus),
-				 (short)sd_bus_get_events(display->bus), time_left(display->bus));
-	return waits ? 0 : -ETIMEDOUT;
-}
-
-/* Logs an error of a wait. Returns true if there was one. */
-static bool wait_failed(const Display *display, const Wait *wait, int result)
-{
-	if (result == -ETIMEDOUT)
-		wait_log_failure(wait, display->qemu, "restart QEMU if it hangs");
-	else if (result < 0)
-		log_message("cannot use QEMU's display while waiting for %s: %s", wait->what,
-			    strerror(-result));
-	return result < 0;
-}
-
-/* Waits until QEMU has authenticated the connection. Returns false after it has logged an error. */
-static bool wait_until_ready(const Display *display)
-{
-	int result;
-	Wait wait;
-
-	wait_begin(&wait, display->clock, "QEMU's display to accept the connection");
-	while ((result = sd_bus_is_ready(display->bus)) == 0)
-		if ((result = process_or_wait(display, &wait)) < 0)
-			break;
-	return !wait_failed(display, &wait, result);
-}
-
-static int on_reply(sd_bus_message *reply, void *context, sd_bus_error *error)
-{
-	(void)error;
-	*(sd_bus_message **)context = sd_bus_message_ref(reply);
-	return 0;
-}
-
-/*
- * Reads a property. The caller releases the reply, which is at the value. Returns false after it
- * has logged an error.
- */
-static bool get_property(const Display *display, const char *path, const char *interface,
-			 const char *property, const char *type, sd_bus_message **ret)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	_cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
-	Wait wait;
-
-	wait_begin(&wait, display->clock, "QEMU's display to give the property %s of %s", property,
-		   path);
-	int result = sd_bus_call_method_async(display->bus, &slot, NULL, path,
-					      "org.freedesktop.DBus.Properties", "Get", on_reply,
-					      &reply, "ss", interface, property);
-	while (result >= 0 && !reply)
-		result = process_or_wait(display, &wait);
-	if (result >= 0)
-		result = -sd_bus_message_get_errno(reply);
-	if (result >= 0)
-		result = sd_bus_message_enter_container(reply, 'v', type);
-	if (wait_failed(display, &wait, result))
-		return false;
-	*ret = TAKE_POINTER(reply);
-	return true;
-}
-
-/* The same for a string, which the caller frees. */
-static bool get_string(const Display *display, const char *path, const char *interface,
-		       const char *property, char **ret)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	const char *text;
-
-	if (!get_property(display, path, interface, property, "s", &reply) ||
-	    failed(sd_bus_message_read(reply, "s", &text), "cannot read a property of QEMU"))
-		return false;
-	*ret = strdup(text);
-	if (!*ret)
-		log_message("this process is out of memory");
-	return *ret;
-}
-
-bool display_init(Display *display, int socket, pid_t qemu, const WaitClock *clock)
-{
-	*display = (Display){ .clock = clock, .qemu = qemu };
-	return !failed(start_peer(socket, &display->bus), "cannot connect to QEMU's display") &&
-	       wait_until_ready(display) &&
-	       get_string(display, ROOT "/VM", PREFIX ".VM", "UUID", &display->uuid);
+	*display = (Display){ .link = *link };
+	return link_get_string(&display->link, ROOT "/VM", PREFIX ".VM", "UUID", &display->uuid);
 }
 
 bool display_read_name(const Display *display, char **ret)
 {
-	return get_string(display, ROOT "/VM", PREFIX ".VM", "Name", ret);
+	return link_get_string(&display->link, ROOT "/VM", PREFIX ".VM", "Name", ret);
 }
 
 static void stop_listening(DisplayConsole *console)
@@ -193,7 +48,7 @@ void display_deinit(Display *display)
 	}
 	free(display->consoles);
 	free(display->uuid);
-	sd_bus_close_unref(display->bus);
+	link_close(&display->link);
 }
 
 /* ---- Listeners ---- */
@@ -215,7 +70,7 @@ static int on_registered(sd_bus_message *reply, void *context, sd_bus_error *err
 	if (++console->refusals == 1 && is_timeout)
 		log_message("QEMU has not answered for %u seconds, so console %u is not shared; "
 			    "trying again, in case QEMU is only stopped or busy",
-			    CALL_TIMEOUT / 1000000u, console->console.number);
+			    DBUS_CALL_TIMEOUT / 1000000u, console->console.number);
 	else if (console->refusals == REFUSALS_TO_LOG && !is_timeout)
 		log_message("QEMU does not accept a listener for console %u: %s",
 			    console->console.number,
@@ -233,16 +88,18 @@ static int register_listener(Display *display, DisplayConsole *console)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
 	theirs = pair[1];
-	int result = start_peer(pair[0], &console->bus);
+	int result = dbus_start_peer(pair[0], &console->bus);
 	if (result >= 0)
 		result = listener_serve(console->bus, &console->console);
 	if (result >= 0)
-		result = sd_bus_message_new_method_call(display->bus, &call, NULL, console->path,
-							CONSOLE, "RegisterListener");
+		result =
+			sd_bus_message_new_method_call(display->link.bus, &call, display->link.peer,
+						       console->path, CONSOLE, "RegisterListener");
 	if (result >= 0)
 		result = sd_bus_message_append(call, "h", theirs);
 	if (result >= 0)
-		result = sd_bus_call_async(display->bus, NULL, call, on_registered, console, 0);
+		result =
+			sd_bus_call_async(display->link.bus, NULL, call, on_registered, console, 0);
 	console->is_registering = result >= 0;
 	return result;
 }
@@ -262,7 +119,7 @@ void display_listen(Display *display)
 		int result = register_listener(display, console);
 		/* If QEMU has closed the display, display_process() tells. */
 		if (result == -ENOTCONN ||
-		    failed(result, "cannot register a listener for a console"))
+		    dbus_failed(result, "cannot register a listener for a console"))
 			stop_listening(console);
 	}
 }
@@ -295,7 +152,7 @@ static void check_silence(Display *display)
 		display->has_logged_silence = false;
 		return;
 	}
-	int64_t now = display->clock->now();
+	int64_t now = display->link.clock->now();
 	if (display->silence_at == 0)
 		display->silence_at = now + SILENCE_LIMIT;
 	if (display->has_logged_silence || now < display->silence_at)
@@ -309,7 +166,7 @@ static int silence_timeout(const Display *display)
 {
 	if (display->has_logged_silence || display->silence_at == 0)
 		return -1;
-	int64_t left = display->silence_at - display->clock->now();
+	int64_t left = display->silence_at - display->link.clock->now();
 	return left > 0 ? (int)left : 0;
 }
 
@@ -353,16 +210,17 @@ static bool add_console(Display *display, uint32_t number, Agent *agent)
 	_cleanup_free_ char *type = NULL;
 
 	snprintf(console->path, sizeof(console->path), ROOT "/Console_%u", number);
-	if (!get_string(display, console->path, CONSOLE, "Type", &type))
+	if (!link_get_string(&display->link, console->path, CONSOLE, "Type", &type))
 		return false;
 	if (strcmp(type, "Graphic") != 0)
 		return true;
 	display->console_count++;
 	console_init(&console->console, number, agent);
-	return !failed(sd_bus_match_signal(display->bus, NULL, NULL, console->path,
-					   "org.freedesktop.DBus.Properties", "PropertiesChanged",
-					   on_properties_changed, console),
-		       "cannot find QEMU's consoles");
+	return !dbus_failed(sd_bus_match_signal(display->link.bus, NULL, display->link.peer,
+						console->path, "org.freedesktop.DBus.Properties",
+						"PropertiesChanged", on_properties_changed,
+						console),
+			    "cannot find QEMU's consoles");
 }
 
 static bool add_consoles(Display *display, Agent *agent)
@@ -371,13 +229,14 @@ static bool add_consoles(Display *display, Agent *agent)
 	const void *numbers;
 	size_t size;
 
-	if (!get_property(display, ROOT "/VM", PREFIX ".VM", "ConsoleIDs", "au", &reply) ||
-	    failed(sd_bus_message_read_array(reply, 'u', &numbers, &size),
-		   "cannot find QEMU's consoles"))
+	if (!link_get_property(&display->link, ROOT "/VM", PREFIX ".VM", "ConsoleIDs", "au",
+			       &reply) ||
+	    dbus_failed(sd_bus_message_read_array(reply, 'u', &numbers, &size),
+			"cannot find QEMU's consoles"))
 		return false;
 	size_t count = size / sizeof(uint32_t);
 	display->consoles = calloc(count + 1, sizeof(*display->consoles));
-	if (failed(display->consoles ? 0 : -ENOMEM, "cannot find QEMU's consoles"))
+	if (dbus_failed(display->consoles ? 0 : -ENOMEM, "cannot find QEMU's consoles"))
 		return false;
 	for (size_t i = 0; i < count; i++)
 		if (!add_console(display, ((const uint32_t *)numbers)[i], agent))
@@ -404,14 +263,16 @@ static struct pollfd poll_for(sd_bus *bus)
 
 int display_poll_for(const Display *display, struct pollfd *poll_fds)
 {
-	int milliseconds = shorter_timeout(time_left(display->bus), silence_timeout(display));
+	int milliseconds =
+		shorter_timeout(dbus_time_left(display->link.bus), silence_timeout(display));
 
-	poll_fds[0] = poll_for(display->bus);
+	poll_fds[0] = poll_for(display->link.bus);
 	for (size_t i = 0; i < display->console_count; i++) {
 		sd_bus *bus = display->consoles[i].bus;
 
 		poll_fds[1 + i] = bus ? poll_for(bus) : (struct pollfd){ .fd = -1 };
-		milliseconds = shorter_timeout(milliseconds, bus ? time_left(bus) : RETRY_INTERVAL);
+		milliseconds =
+			shorter_timeout(milliseconds, bus ? dbus_time_left(bus) : RETRY_INTERVAL);
 	}
 	return milliseconds;
 }
@@ -429,7 +290,7 @@ static bool process(sd_bus *bus)
 
 bool display_process(Display *display)
 {
-	bool is_connected = process(display->bus);
+	bool is_connected = process(display->link.bus);
 
 	for (size_t i = 0; i < display->console_count; i++) {
 		DisplayConsole *console = &display->consoles[i];

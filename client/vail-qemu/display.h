@@ -8,7 +8,7 @@
 #include <systemd/sd-bus.h>
 
 #include "client/vail-qemu/console.h"
-#include "client/vail-qemu/wait.h"
+#include "client/vail-qemu/display-link.h"
 
 /* A client of QEMU's D-Bus display (org.qemu.Display1): the VM's properties and its consoles. */
 
@@ -27,9 +27,7 @@ typedef struct DisplayConsole {
 } DisplayConsole;
 
 typedef struct Display {
-	sd_bus *bus;
-	const WaitClock *clock;
-	pid_t qemu; /* pid */
+	DisplayLink link;
 	char *uuid; /* of the VM */
 	DisplayConsole *consoles;
 	size_t console_count;
@@ -38,13 +36,11 @@ typedef struct Display {
 } Display;
 
 /*
- * Starts D-Bus on the socket and reads the VM's UUID. Takes ownership of the socket. Like the two
- * functions below, it waits at most WAIT_LIMIT for each reply, and returns false after it has
- * logged an error. The display must be deinitialised in either case.
- *
- * qemu: QEMU's pid, for messages.
+ * Reads the VM's UUID. Takes ownership of the open link. Like the two functions below, it waits at
+ * most WAIT_LIMIT for each reply, and returns false after it has logged an error. The display must
+ * be deinitialised in either case.
  */
-bool display_init(Display *display, int socket, pid_t qemu, const WaitClock *clock);
+bool display_init(Display *display, const DisplayLink *link);
 void display_deinit(Display *display);
 
 /* Reads the VM's name, which the caller frees. Without -name, QEMU gives its own name. */

@@ -71,10 +71,30 @@ static bool connect_in_time(QmpClient *qmp, const struct sockaddr_un *address)
 	return true;
 }
 
+/*
+ * Tests whether libvirt uses the monitor itself: .../domain-ID-NAME/monitor.sock. Only one client
+ * can use a monitor, so libvirt could not return to it after its own restart.
+ */
+static bool belongs_to_libvirt(const char *path)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+	const char *file = real ? strrchr(real, '/') : NULL;
+	const char *folder = file && file > real ? memrchr(real, '/', (size_t)(file - real)) : NULL;
+
+	return folder && strcmp(file, "/monitor.sock") == 0 &&
+	       strncmp(folder, "/domain-", strlen("/domain-")) == 0;
+}
+
 static bool qmp_connect(QmpClient *qmp)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
+	if (belongs_to_libvirt(qmp->path)) {
+		log_message("%s is libvirt's own monitor, and only one program can use it; give "
+			    "QEMU a second monitor, or use --display-fd or --bus",
+			    qmp->path);
+		return false;
+	}
 	if (strlen(qmp->path) >= sizeof(address.sun_path)) {
 		log_message("%s is too long for the path of a socket; give a path of at most %zu "
 			    "bytes",

@@ -4,6 +4,7 @@
  *
  *   vail-qemu.c      the command line and the main loop
  *   qmp.c            QEMU's monitor (QMP), to join its display
+ *   display-link.c   the D-Bus connection to the display, from three kinds of places
  *   display.c        QEMU's D-Bus display: the VM and its consoles
  *   wait.c           waits with a limit for QEMU
  *   machine-name.c   the VM's name in vaild
@@ -20,6 +21,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,13 +49,17 @@ const char program_name[] = "vail-qemu";
 /* ---- The command line ---- */
 
 static const char usage[] =
-	"vail-qemu --qmp SOCKET [OPTION]...\n"
+	"vail-qemu {--qmp SOCKET | --display-fd FD | --bus ADDRESS} [OPTION]...\n"
 	"\n"
 	"Share the screen of a QEMU guest, through vaild, with the processes that are registered\n"
 	"for it, for as long as QEMU runs. Start QEMU with -display dbus,p2p=yes, -uuid, and a\n"
 	"monitor: -qmp unix:SOCKET,server=on,wait=off.\n"
 	"\n"
 	"  --qmp SOCKET      QEMU's monitor\n"
+	"  --display-fd FD   an inherited socket that QEMU has accepted as its display's client,\n"
+	"                    like those from libvirt's virDomainOpenGraphicsFD\n"
+	"  --bus ADDRESS     the D-Bus address of a bus that QEMU has joined, with\n"
+	"                    -display dbus,addr=ADDRESS\n"
 	"  --user USER       a display client: processes of this user may register; repeatable.\n"
 	"                    By default, they are processes with QEMU's own privileges. A VM that\n"
 	"                    has display clients in vaild keeps them\n"
@@ -65,12 +71,16 @@ static const char usage[] =
 enum {
 	SHARED_OPTION_VALUES,
 	OPTION_QMP,
+	OPTION_DISPLAY_FD,
+	OPTION_BUS,
 	OPTION_USER,
 	OPTION_ADAPTER,
 };
 
 typedef struct Options {
 	const char *qmp;
+	const char *bus;
+	int display_fd; /* -1 if it is not given */
 	const char *socket;
 	const char *adapter;
 	VailParty clients[DISPLAY_CLIENT_MAX];
@@ -82,11 +92,26 @@ static _Noreturn void exit_with_usage(const char *reason)
 	exit(usage_error("%s; see vail-qemu --help", reason));
 }
 
+static int parse_fd(const char *text)
+{
+	unsigned long number;
+
+	if (!number_parse(text, INT_MAX, &number) || number <= STDERR_FILENO)
+		exit_with_usage("--display-fd needs the number of an inherited socket, above 2");
+	return (int)number;
+}
+
 static void set_option(Options *options, char **argv, int option)
 {
 	switch (option) {
 	case OPTION_QMP:
 		options->qmp = optarg;
+		break;
+	case OPTION_DISPLAY_FD:
+		options->display_fd = parse_fd(optarg);
+		break;
+	case OPTION_BUS:
+		options->bus = optarg;
 		break;
 	case OPTION_SOCKET:
 		options->socket = optarg;
@@ -115,6 +140,8 @@ static void parse_options(int argc, char **argv, Options *options)
 	static const struct option names[] = {
 		SHARED_OPTION_ROWS,
 		{ "qmp", required_argument, NULL, OPTION_QMP },
+		{ "display-fd", required_argument, NULL, OPTION_DISPLAY_FD },
+		{ "bus", required_argument, NULL, OPTION_BUS },
 		{ "user", required_argument, NULL, OPTION_USER },
 		{ "adapter", required_argument, NULL, OPTION_ADAPTER },
 		{ 0 },
@@ -126,8 +153,11 @@ static void parse_options(int argc, char **argv, Options *options)
 		set_option(options, argv, option);
 	if (optind < argc)
 		exit_with_usage("unexpected argument");
-	if (!options->qmp)
+	int ways = (options->qmp != NULL) + (options->bus != NULL) + (options->display_fd >= 0);
+	if (ways == 0)
 		exit_with_usage("--qmp is missing; give the socket of QEMU's monitor");
+	if (ways > 1)
+		exit_with_usage("only one of --qmp, --display-fd and --bus can be given");
 }
 
 /* ---- The main loop ---- */
@@ -208,6 +238,43 @@ static bool check_uuid(const char *uuid)
 	return false;
 }
 
+/*
+ * Connects to QEMU's display by its monitor.
+ *
+ * ret_name: the VM's name, which the caller frees; unchanged if only the display knows it.
+ */
+static bool join_by_monitor(Bridge *bridge, const char *path, DisplayLink *link, char **ret_name)
+{
+	QmpDisplay qemu;
+
+	if (!qmp_join_display(path, &wait_system_clock, &qemu))
+		return false;
+	bridge->qemu = qemu.pidfd;
+	if (!qemu.is_old)
+		*ret_name = qemu.name ? qemu.name : strdup("");
+	return link_open(link, qemu.socket, qemu.qemu, &wait_system_clock);
+}
+
+static bool join_display(Bridge *bridge, const Options *options, char **ret_name)
+{
+	_cleanup_(link_close) DisplayLink link = { 0 };
+	bool is_open;
+
+	if (options->qmp)
+		is_open = join_by_monitor(bridge, options->qmp, &link, ret_name);
+	else if (options->bus)
+		is_open = link_open_bus(&link, options->bus, &wait_system_clock, &bridge->qemu);
+	else
+		is_open = link_open_passed(&link, options->display_fd, &wait_system_clock,
+					   &bridge->qemu);
+	if (!is_open)
+		return false;
+	const DisplayLink taken = link;
+	link.bus = NULL;
+	return display_init(&bridge->display, &taken) && check_uuid(bridge->display.uuid) &&
+	       (*ret_name || display_read_name(&bridge->display, ret_name));
+}
+
 static bool start(Bridge *bridge, const Options *options)
 {
 	AgentMachine machine = { .adapter = options->adapter,
@@ -215,19 +282,12 @@ static bool start(Bridge *bridge, const Options *options)
 				 .display_clients = options->clients,
 				 .display_client_count = options->client_count };
 	_cleanup_free_ char *name = NULL;
-	QmpDisplay qemu;
 
-	if (!qmp_join_display(options->qmp, &wait_system_clock, &qemu))
+	if (!join_display(bridge, options, &name))
 		return false;
-	bridge->qemu = qemu.pidfd;
-	name = qemu.name;
-	if (!display_init(&bridge->display, qemu.socket, qemu.qemu, &wait_system_clock) ||
-	    !check_uuid(bridge->display.uuid) ||
-	    (qemu.is_old && !display_read_name(&bridge->display, &name)))
-		return false;
-	machine.qemu = qemu.qemu;
+	machine.qemu = bridge->display.link.qemu;
 	snprintf(machine.guid, sizeof(machine.guid), "%s", bridge->display.uuid);
-	machine_name_make(name ? name : "", machine.guid, machine.name);
+	machine_name_make(name, machine.guid, machine.name);
 	if (!agent_init(&bridge->agent, options->socket, &machine) ||
 	    !display_find_consoles(&bridge->display, &bridge->agent))
 		return false;
@@ -260,7 +320,7 @@ static void raise_fd_limit(void)
 int main(int argc, char **argv)
 {
 	_cleanup_(bridge_deinit) Bridge bridge = { .qemu = -1 };
-	Options options = { 0 };
+	Options options = { .display_fd = -1 };
 	StartState inherited;
 
 	process_start(program_name, true, &inherited);

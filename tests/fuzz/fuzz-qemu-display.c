@@ -97,7 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	Input input = { data, size };
 	_cleanup_free_ char *name = NULL;
 	uint32_t call = 1;
-	Display display;
+	Display display = { 0 };
+	DisplayLink link;
 	Agent agent;
 	int server, socket;
 
@@ -108,8 +109,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < MESSAGES_MAX && input.size > 0; i++)
 		send_message(server, &input, &call);
 	shutdown(server, SHUT_WR);
-	if (display_init(&display, socket, 0, &wait_system_clock) &&
-	    display_read_name(&display, &name))
+	if (!link_open(&link, socket, 0, &wait_system_clock))
+		link_close(&link);
+	else if (display_init(&display, &link) && display_read_name(&display, &name))
 		use_display(&display, &agent);
 	display_deinit(&display);
 	fuzz_must(LIST_EMPTY(&agent.surfaces));

@@ -67,7 +67,7 @@ completeness() {
 options_match_help() {
   PROGRAM=$1
   expect_equal "$1: exactly the options in its help are offered" \
-    "$("$ROOT/build/$1" --help | grep -oE -- '^  (-h, )?--[a-z]+|, --version' | grep -oE -- '--[a-z]+' | sort | xargs)" \
+    "$("$ROOT/build/$1" --help | grep -oE -- '^  (-h, )?--[a-z-]+|, --version' | grep -oE -- '--[a-z-]+' | sort | xargs)" \
     "$(completions - | tr ' ' '\n' | sort | xargs)"
   PROGRAM=vailctl
 }

@@ -72,14 +72,15 @@ static void flush(const Agent *agent)
 int main(int argc, char **argv)
 {
 	Agent agent = { .state = AGENT_READY };
+	DisplayLink link;
 	Display display;
 	QmpDisplay qemu;
 
 	if (argc != 2)
 		bench_fail("usage: frame-listener QMP");
 	if (!qmp_join_display(argv[1], &wait_system_clock, &qemu) ||
-	    !display_init(&display, qemu.socket, qemu.qemu, &wait_system_clock) ||
-	    !display_find_consoles(&display, &agent))
+	    !link_open(&link, qemu.socket, qemu.qemu, &wait_system_clock) ||
+	    !display_init(&display, &link) || !display_find_consoles(&display, &agent))
 		return EXIT_FAILURE;
 	for (;;) {
 		struct pollfd fds[3] = { { .fd = STDIN_FILENO, .events = POLLIN } };

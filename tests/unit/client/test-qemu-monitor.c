@@ -422,14 +422,18 @@ Test(qemu_monitor, a_stopped_QEMU_is_named)
 static void expect_display_given_up(const char *text, const char *what)
 {
 	char message[256];
-	Display display;
+	Display display = { 0 };
+	DisplayLink link;
 	int pair[2];
 
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
 	monitor.connection = pair[1];
 	monitor.text = text;
 	int64_t begin = monitor.now;
-	cr_assert_not(display_init(&display, pair[0], getpid(), &fake_clock));
+	if (!link_open(&link, pair[0], getpid(), &fake_clock))
+		link_close(&link);
+	else
+		cr_assert_not(display_init(&display, &link));
 	cr_assert_eq(monitor.now - begin, WAIT_LIMIT);
 	snprintf(message, sizeof(message),
 		 "gave up after 10 seconds of waiting for QEMU's display to %s: restart QEMU if it "
@@ -449,4 +453,72 @@ Test(qemu_monitor, a_display_that_does_not_authenticate_is_given_up)
 Test(qemu_monitor, a_display_that_does_not_answer_is_given_up)
 {
 	expect_display_given_up(ACCEPTED, "give the property UUID of /org/qemu/Display1/VM");
+}
+
+/* ---- A display socket from another program ---- */
+
+/* Opens a display on one end of a socket pair, whose other end is QEMU. Returns false on failure.
+ */
+static bool open_passed(int end, pid_t *ret_qemu)
+{
+	_cleanup_(link_close) DisplayLink link = { 0 };
+	_cleanup_close_ int pidfd = -1;
+	bool is_open = link_open_passed(&link, end, &fake_clock, &pidfd);
+
+	cr_assert_eq(is_open, pidfd >= 0);
+	*ret_qemu = link.qemu;
+	return is_open;
+}
+
+static int passed_end(void)
+{
+	int pair[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	monitor.connection = pair[1];
+	return pair[0];
+}
+
+Test(qemu_monitor, a_passed_socket_names_the_process_that_answers)
+{
+	pid_t qemu;
+	int end = passed_end();
+
+	monitor.text = ACCEPTED;
+	monitor.piece = 4;
+	cr_assert(open_passed(end, &qemu), "%s", logged_messages());
+	cr_assert_eq(qemu, getpid());
+}
+
+Test(qemu_monitor, a_passed_socket_that_does_not_answer_is_given_up)
+{
+	pid_t qemu;
+	int end = passed_end();
+	int64_t begin = monitor.now;
+
+	cr_assert_not(open_passed(end, &qemu));
+	cr_assert_eq(monitor.now - begin, WAIT_LIMIT);
+	cr_assert(logged_messages_have("gave up after 10 seconds of waiting for QEMU's display to "
+				       "answer on the passed socket: restart QEMU if it hangs"),
+		  "%s", logged_messages());
+}
+
+Test(qemu_monitor, a_passed_socket_whose_other_end_is_closed_is_refused)
+{
+	pid_t qemu;
+	int end = passed_end();
+
+	fd_close(&monitor.connection);
+	cr_assert_not(open_passed(end, &qemu));
+	cr_assert(logged_messages_have("cannot connect to QEMU's display: Broken pipe"), "%s",
+		  logged_messages());
+}
+
+Test(qemu_monitor, a_socket_that_is_not_connected_is_refused)
+{
+	pid_t qemu;
+
+	cr_assert_not(open_passed(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), &qemu));
+	cr_assert(logged_messages_have("is not a connected Unix stream socket"), "%s",
+		  logged_messages());
 }
