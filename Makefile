@@ -22,7 +22,11 @@ HARDEN   += $(foreach flag,$(OPTIONAL),$(call supported,$(flag)))
 
 # "Quotes" are paths from the root; <vail.h> is included as any program includes it.
 comma    = ,
-LANGUAGE = -std=gnu11 -D_GNU_SOURCE -iquote . -Iclient/include -Iproto
+# vail-libvirt is built where the development files of libvirt and libxml2 are installed.
+LIBVIRT := $(shell pkg-config --exists libvirt libxml-2.0 2>/dev/null && echo vail-libvirt)
+LIBXML  := $(if $(LIBVIRT),$(shell pkg-config --cflags libxml-2.0))
+
+LANGUAGE = -std=gnu11 -D_GNU_SOURCE -iquote . -Iclient/include -Iproto $(LIBXML)
 BASE     = $(LANGUAGE) -fPIC -fvisibility=hidden $(WARNINGS)
 
 # Where `make install` puts things, under DESTDIR.
@@ -53,7 +57,7 @@ endif
 
 ## Layers
 
-CLIENTS = vailctl vail-view vail-qemu
+CLIENTS = vailctl vail-view vail-qemu $(LIBVIRT)
 PURE    = daemon/api daemon/store daemon/core proto
 DAEMON  = daemon/host $(PURE)
 LAYERS  = $(DAEMON) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
@@ -77,7 +81,7 @@ $(foreach variant,build build/sanitized build/fuzz build/coverage,$(foreach laye
 ## Programs
 
 DAEMON_LIBS = -levent_core -ljson-c -lsystemd -lz
-CLIENT_LIBS = -ljson-c -lpng -lsystemd
+CLIENT_LIBS = -ljson-c -lpng -lsystemd $(if $(LIBVIRT),-lvirt -lxml2)
 TEST_LIBS   = $(DAEMON_LIBS) $(CLIENT_LIBS)
 
 LINK_build           = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
@@ -134,7 +138,7 @@ $(eval $(call model_tests,build/sanitized,build/tests/model-tests))
 # is linked with the daemon or, if it is one of FUZZ_CLIENT, with the clients and libvail's objects.
 # libFuzzer runs build/fuzz/fuzz-NAME; build/tests/replay-NAME runs the same target on stored inputs.
 FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
-FUZZ_CLIENT  = libvail object-image qemu-display qemu-listener qemu-monitor terminal-text vailctl
+FUZZ_CLIENT  = libvail libvirt-domain object-image qemu-display qemu-listener qemu-monitor terminal-text vailctl
 
 fuzz_layers = tests/fuzz/common tests/support $(if $(filter $(FUZZ_CLIENT),$(1)),$(CLIENTS:%=client/%) client/common client/libvail proto,$(DAEMON))
 
@@ -352,7 +356,11 @@ build/tidy/%.ok: %.c .clang-tidy tests/.clang-tidy | compile_commands.json
 
 ## Installing
 
-MANUALS = $(wildcard daemon/man/*.[1-8] client/man/*.[1-8])
+MANUALS = $(filter-out $(NOT_BUILT),$(wildcard daemon/man/*.[1-8] client/man/*.[1-8]))
+UNITS   = $(filter-out $(NOT_BUILT),$(wildcard systemd/*.socket systemd/*.timer systemd/*.service.in))
+
+# The files of a program that is not built.
+NOT_BUILT = $(if $(LIBVIRT),,client/man/vail-libvirt.1 systemd/vail-libvirt.service.in)
 
 # mode:source:destination of each file; in a source that ends in .in the @names@ are filled in.
 INSTALLED = \
@@ -364,7 +372,7 @@ INSTALLED = \
     644:client/include/vail.h:$(includedir)/vail.h \
     644:proto/vail-status.h:$(includedir)/vail-status.h \
     644:client/include/vail/d3dkmthk.h:$(includedir)/vail/d3dkmthk.h \
-    $(foreach unit,$(wildcard systemd/*.socket systemd/*.timer systemd/*.service.in),644:$(unit):$(systemddir)/systemd/system/$(notdir $(unit:.in=))) \
+    $(foreach unit,$(UNITS),644:$(unit):$(systemddir)/systemd/system/$(notdir $(unit:.in=))) \
     644:systemd/vaild.catalog:$(systemddir)/systemd/catalog/vaild.catalog \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \

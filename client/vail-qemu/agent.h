@@ -10,7 +10,7 @@
 
 #include "client/vail-qemu/hand-over.h"
 #include "client/vail-qemu/machine-name.h"
-#include "client/vail-qemu/settings.h"
+#include "client/common/machine-settings.h"
 #include "client/vail-qemu/surface.h"
 
 /*

@@ -14,7 +14,6 @@
  *   screen-buffers.c the buffers that a screen has shown recently
  *   redraw.c         finds what a redraw has changed
  *   hand-over.c      two QEMUs of one GUID, as in a local migration
- *   settings.c       the VM's settings in vaild, which an operator may have chosen
  *   agent-machine.c  the agent's VM in vaild: registration, settings, hand-over
  *   damage.c         changed rectangles
  *   pixman-format.c  pixel formats

@@ -9,7 +9,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 PAGES=(daemon/man/vaild.8 daemon/man/vaild.json.5 daemon/man/io.vaild.7 client/man/vailctl.1
-  client/man/libvail.3 client/man/vail-view.1 client/man/vail-qemu.1)
+  client/man/libvail.3 client/man/vail-view.1 client/man/vail-qemu.1
+  client/man/vail-libvirt.1)
 GUID=17171717-1717-4717-8717-171717171717
 
 # example PAGE NAME: prints an example as a reader of the page sees it.
@@ -60,9 +61,13 @@ completeness() {
     s/.*"([a-z]+)", (required|no)_argument.*/\1/p' "$ROOT/client/vailctl/options.c" \
     "$ROOT/client/common/program-options.h" | sed 's/-/\\\\-/g; s/^/\\\\-/')
   names_each "vailctl.1 names each option" client/man/vailctl.1 "${options[@]}"
-  mapfile -t options < <(sed -nE 's/.*"([a-z]+)", (required|no)_argument.*/\1/p' \
-    "$ROOT/client/vail-qemu/vail-qemu.c" "$ROOT/client/common/program-options.h")
-  names_each "vail-qemu.1 names each option" client/man/vail-qemu.1 "${options[@]/#/\\\\-}"
+  local program
+  for program in vail-qemu vail-libvirt; do
+    mapfile -t options < <(sed -nE 's/.*"([a-z-]+)", (required|no)_argument.*/\1/p' \
+      "$ROOT/client/$program/$program.c" "$ROOT/client/common/program-options.h" |
+      sed 's/-/\\\\-/g; s/^/\\\\-/')
+    names_each "$program.1 names each option" "client/man/$program.1" "${options[@]}"
+  done
   mapfile -t options < <("$PRIVATE/build/vail-view" --help |
     sed -nE 's/^  (-h, )?--([a-z]+) .*/\\\\-\2/p')
   names_each "vail-view.1 names each option" client/man/vail-view.1 "${options[@]}"

@@ -8,6 +8,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 # shellcheck source=tests/system/lib/box.sh
 . "$ROOT/tests/system/lib/box.sh"
+# shellcheck source=tests/system/lib/libvirt.sh
+. "$ROOT/tests/system/lib/libvirt.sh"
 # shellcheck source=tests/system/lib/readme.sh
 . "$ROOT/tests/system/lib/readme.sh"
 
@@ -21,29 +23,11 @@ run_section() {
   close_shell
 }
 
-# Debian's package libvirt-daemon-system has the unit and the user. The tests need neither of them
-# on this machine, where the package would start libvirtd, and so the box gets its own.
-prepare_libvirt() {
-  local unit=$BOX_ROOT/etc/systemd/system/libvirtd.service
-
-  sed -i '/^libvirt-qemu:/d' "$BOX_ROOT/etc/passwd" "$BOX_ROOT/etc/group"
-  echo 'libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin' >>"$BOX_ROOT/etc/passwd"
-  echo 'libvirt-qemu:x:64055:' >>"$BOX_ROOT/etc/group"
-  mkdir -p "$BOX_ROOT/etc/libvirt"
-  echo 'stdio_handler = "file"' >"$BOX_ROOT/etc/libvirt/qemu.conf" # there is no virtlogd
-  printf '%s\n' '[Service]' 'Type=notify' 'ExecStart=/usr/sbin/libvirtd' >"$unit"
-  box systemctl daemon-reload
-  expect "libvirtd starts" quietly box systemctl start libvirtd.service
-}
-
 needs_readme
-if ! command -v libvirtd >/dev/null || ! command -v virsh >/dev/null; then
-  skip "the section on libvirt works as pasted" "libvirtd or virsh is not installed"
-  finish
-fi
+needs_libvirt "the section on libvirt works as pasted"
 examples "Start here" "A libvirt guest" >"$PRIVATE/section"
 box_start
-prepare_libvirt
+start_libvirt
 for_readers run_section "$BOX_ROOT/etc"
 box_log_on_failure
 box_stop

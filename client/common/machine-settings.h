@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CLIENT_VAIL_QEMU_SETTINGS_H
-#define CLIENT_VAIL_QEMU_SETTINGS_H
+#ifndef CLIENT_COMMON_MACHINE_SETTINGS_H
+#define CLIENT_COMMON_MACHINE_SETTINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>

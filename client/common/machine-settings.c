@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/vail-qemu/settings.h"
+#include "client/common/machine-settings.h"
 
 #include <poll.h>
 #include <pwd.h>

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-libvirt/domain.h"
+
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/macros.h"
+
+static bool is_element(const xmlNode *node, const char *name)
+{
+	return node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0;
+}
+
+static bool is_vail_element(const xmlNode *node, const char *name)
+{
+	return is_element(node, name) && node->ns &&
+	       strcmp((const char *)node->ns->href, DOMAIN_NAMESPACE) == 0;
+}
+
+static const xmlNode *find_child(const xmlNode *parent, const char *name)
+{
+	for (const xmlNode *node = parent->children; node; node = node->next)
+		if (is_element(node, name))
+			return node;
+	return NULL;
+}
+
+static bool attribute_is(const xmlNode *node, const char *name, const char *value)
+{
+	xmlChar *text = xmlGetNoNsProp(node, (const xmlChar *)name);
+	bool is_equal = text && strcmp((const char *)text, value) == 0;
+
+	xmlFree(text);
+	return is_equal;
+}
+
+/* Finds the first peer-to-peer display or, without one, the first on a bus. */
+static void read_displays(const xmlNode *devices, Domain *domain)
+{
+	unsigned int index = 0;
+
+	for (const xmlNode *node = devices->children; node; node = node->next) {
+		if (!is_element(node, "graphics"))
+			continue;
+		if (attribute_is(node, "type", "dbus")) {
+			bool is_p2p = attribute_is(node, "p2p", "yes");
+			DomainDisplay display = is_p2p ? DOMAIN_DISPLAY_P2P : DOMAIN_DISPLAY_BUS;
+
+			if (domain->display < display) {
+				domain->display = display;
+				domain->graphics = index;
+			}
+		}
+		index++;
+	}
+}
+
+static bool add_client(const xmlNode *node, Domain *domain, const char **ret_fault)
+{
+	xmlChar *user = xmlGetNoNsProp(node, (const xmlChar *)"user");
+
+	if (!user || *user == '\0')
+		*ret_fault = "a displayClient has no user attribute; name the user, like "
+			     "<vail:displayClient user='alice'/>";
+	else if (domain->client_count == DOMAIN_CLIENTS_MAX)
+		*ret_fault = "the metadata name more than 64 display clients; name at most 64";
+	else if (!(domain->clients[domain->client_count] = strdup((const char *)user)))
+		*ret_fault = "this process is out of memory";
+	else
+		domain->client_count++;
+	xmlFree(user);
+	return !*ret_fault;
+}
+
+static bool read_access(const xmlNode *access, Domain *domain, const char **ret_fault)
+{
+	for (const xmlNode *node = access->children; node; node = node->next) {
+		if (node->type != XML_ELEMENT_NODE)
+			continue;
+		if (!is_vail_element(node, "displayClient")) {
+			*ret_fault = "the metadata have an element other than displayClient in "
+				     "access; remove it, or correct its name or namespace";
+			return false;
+		}
+		if (!add_client(node, domain, ret_fault))
+			return false;
+	}
+	return true;
+}
+
+static bool read_domain(const xmlNode *root, Domain *domain, const char **ret_fault)
+{
+	const xmlNode *devices = find_child(root, "devices");
+	const xmlNode *metadata = find_child(root, "metadata");
+
+	if (devices)
+		read_displays(devices, domain);
+	for (const xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next)
+		if (is_vail_element(node, "access") && !read_access(node, domain, ret_fault))
+			return false;
+	return true;
+}
+
+bool domain_parse(const char *xml, size_t size, Domain *ret, const char **ret_fault)
+{
+	Domain domain = { 0 };
+	const char *fault = NULL;
+	xmlDoc *document = NULL;
+
+	/* Entities and the network are never used: options that would do so are absent. */
+	if (size <= INT_MAX)
+		document = xmlReadMemory(xml, (int)size, NULL, NULL,
+					 XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	const xmlNode *root = document ? xmlDocGetRootElement(document) : NULL;
+	if (!root || !is_element(root, "domain"))
+		fault = "libvirt's description of the domain cannot be read";
+	else
+		read_domain(root, &domain, &fault);
+	xmlFreeDoc(document);
+	if (fault) {
+		domain_deinit(&domain);
+		*ret_fault = fault;
+		return false;
+	}
+	*ret = domain;
+	return true;
+}
+
+void domain_deinit(Domain *domain)
+{
+	for (size_t i = 0; i < domain->client_count; i++)
+		free(domain->clients[i]);
+	*domain = (Domain){ 0 };
+}

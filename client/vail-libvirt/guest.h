@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_LIBVIRT_GUEST_H
+#define CLIENT_VAIL_LIBVIRT_GUEST_H
+
+#include <libvirt/libvirt.h>
+#include <sys/queue.h>
+
+/*
+ * The running domains of one libvirt, and the vail-qemu process of each that gives its consent.
+ * libvirt's event loop calls the functions here; nothing runs in another thread.
+ */
+
+typedef struct Guest Guest;
+
+typedef struct Guests {
+	const char *socket;    /* vaild's; NULL for the default */
+	const char *vail_qemu; /* path of the program */
+	LIST_HEAD(, Guest) list;
+} Guests;
+
+/*
+ * Brings one domain into line with libvirt: starts its vail-qemu if the domain runs, has a
+ * peer-to-peer display and consents; updates its display clients in vaild if they have changed; or
+ * stops sharing if the consent was withdrawn. Logs each reason for doing nothing once.
+ */
+void guest_check(Guests *guests, virDomainPtr domain);
+
+/* The domain has stopped. Its vail-qemu exits by itself. */
+void guest_stopped(Guests *guests, virDomainPtr domain);
+
+/* Ends all vail-qemu processes. */
+void guests_deinit(Guests *guests);
+
+#endif

@@ -1,0 +1,208 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Checks vail-libvirt with the real libvirtd and QEMU in a box: a guest whose metadata name alice is
+# seen by her alone, and the sharing follows the metadata, libvirtd, vaild and the guest.
+
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/box.sh
+. "$ROOT/tests/system/lib/box.sh"
+# shellcheck source=tests/system/lib/libvirt.sh
+. "$ROOT/tests/system/lib/libvirt.sh"
+
+GUID=5f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
+SILENT=6f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10 # nobody may register for this guest
+NAMESPACE=https://vaild.io/libvirt/1
+
+# define NAME GUID GRAPHICS: defines a guest with these <graphics> elements.
+define() {
+  cat >"$BOX_ROOT/root/$1.xml" <<EOF
+<domain type='qemu'>
+  <name>$1</name><uuid>$2</uuid><memory unit='MiB'>64</memory><os><type>hvm</type></os>
+  <devices>$3<video><model type='virtio'/></video><memballoon model='none'/></devices>
+</domain>
+EOF
+  quietly box virsh define "/root/$1.xml"
+}
+
+# consent NAME OPTION...: changes the guest's metadata.
+consent() { quietly box virsh metadata "$1" "$NAMESPACE" --key vail "${@:2}"; }
+
+# of USER...: prints metadata that name these users.
+of() { printf -- "<access>%s</access>" "$(printf "<displayClient user='%s'/>" "$@")"; }
+
+# vm EXPRESSION: prints a jq expression of the guest's VM in vaild.
+vm() {
+  box vailctl --json list |
+    jq -r ".virtualMachines[] | select(.virtualMachineGuid == \"$GUID\") | $1"
+}
+
+# Prints the handle of the screen's object, or nothing.
+handle() {
+  box vailctl --json objects |
+    jq -r '.sharedObjects[] | select(.object.name == "console 0") | .handle'
+}
+is_shared() { [ -n "$(handle)" ]; }
+is_not_shared() { [ -z "$(handle)" ]; }
+is_shared_anew() { is_shared && [ "$(handle)" != "$1" ]; }
+clients_are() { [ "$(vm '[.displayClients[].user] | sort | join(" ")')" = "$1" ]; }
+vm_is_gone() { [ -z "$(vm .state)" ]; }
+
+# sees USER: tests whether the user's vail-view can save the guest's screen.
+sees() {
+  run_as "$1" vail-view "$GUID" --png - >"$PRIVATE/view.png" 2>"$PRIVATE/view.log" &&
+    [ -s "$PRIVATE/view.png" ]
+}
+
+is_refused() { ! sees "$1" && grep -q STATUS_ACCESS_DENIED "$PRIVATE/view.log"; }
+
+# expect_seen_by_alice_alone WHEN
+expect_seen_by_alice_alone() {
+  expect "$1: alice sees the screen" sees vail-alice
+  expect "$1: bob is refused" is_refused vail-bob
+}
+
+libvirt_log_has() { UNIT=vail-libvirt.service log_has "$1"; }
+
+check_start() {
+  define guest "$GUID" "<graphics type='vnc' autoport='yes'/><graphics type='dbus' p2p='yes'/>"
+  define silent "$SILENT" "<graphics type='dbus' p2p='yes'/>"
+  consent guest --set "$(of vail-alice)" --config
+  expect "the service starts while libvirt runs" quietly box systemctl start vail-libvirt
+  expect "virsh start is all that has to be done" quietly box virsh start guest
+  expect "the guest's screen is shared" eventually is_shared
+  expect_equal "the VM has the guest's name, and QEMU as its VMM" \
+    "guest $(box cat /run/libvirt/qemu/guest.pid)" "$(vm '"\(.name) \(.vmmPid)"')"
+  expect_seen_by_alice_alone "after the start"
+  quietly box virsh start silent
+  expect "a guest without consent is mentioned" \
+    eventually libvirt_log_has 'silent: not shared, because its metadata name no display client'
+  expect_equal "a guest without consent is no VM of vaild" "" \
+    "$(box vailctl --json list | jq -r ".virtualMachines[] | select(.virtualMachineGuid == \"$SILENT\")")"
+}
+
+check_status() {
+  define plain 7f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10 ""
+  box vail-libvirt status >"$PRIVATE/status"
+  expect_match "vail-libvirt status shows the shared guest" \
+    'guest 5f1ae8ba-.* running .* display clients vail-alice .*shared yes' \
+    "$(grep -A5 '^guest ' "$PRIVATE/status" | tr -s '\n' ' ')"
+  expect_match "vail-libvirt status shows the command that gives consent" \
+    "virsh metadata $SILENT $NAMESPACE" "$(grep -A9 '^silent ' "$PRIVATE/status")"
+  expect_match "vail-libvirt status shows how to add a display" \
+    "virsh edit 7f1ae8ba" "$(grep -A9 '^plain ' "$PRIVATE/status")"
+  expect "the shown command gives consent" quietly box sh -c \
+    "$(grep -A9 '^silent ' "$PRIVATE/status" | sed -n '/virsh metadata/,/--set/p' | sed s/USER/vail-carol/)"
+  expect "that guest is then shared" eventually libvirt_log_has 'silent: vail-qemu shares the screen'
+  quietly box virsh destroy silent
+}
+
+check_metadata() {
+  consent guest --set "$(of vail-alice vail-bob)" --live
+  expect "a second user in the metadata may register at once" eventually clients_are "vail-alice vail-bob"
+  expect "bob sees the screen" sees vail-bob
+  consent guest --set "$(of vail-alice)" --live
+  expect "a removed user may not register any more" eventually clients_are "vail-alice"
+  expect_seen_by_alice_alone "after the removal of bob"
+  consent guest --remove --live
+  expect "without metadata the VM ends in vaild" eventually vm_is_gone
+  consent guest --set "<access><viewer user='vail-alice'/></access>" --live
+  expect "wrong metadata are reported" \
+    eventually libvirt_log_has 'guest: the metadata have an element other than displayClient'
+  consent guest --set "$(of vail-alice)" --live
+  expect "with metadata again the screen is shared again" eventually is_shared
+}
+
+check_operator() {
+  box vailctl vm update "$GUID" --user vail-bob >/dev/null
+  consent guest --set "$(of vail-alice vail-carol)" --live
+  expect "metadata do not replace what an operator has set" \
+    eventually libvirt_log_has 'an operator has set those of the VM in vaild'
+  expect "the operator's display client stays" clients_are vail-bob
+  box vailctl vm update "$GUID" --user vail-alice >/dev/null
+  consent guest --set "$(of vail-alice)" --live
+}
+
+check_restarts() {
+  local before
+  before=$(handle)
+  quietly box systemctl restart libvirtd
+  expect "vail-libvirt connects to libvirtd again" eventually libvirt_log_has 'libvirt has gone'
+  expect_equal "the screen stays shared while libvirtd restarts" "$before" "$(handle)"
+  consent guest --set "$(of vail-alice vail-bob)" --live
+  expect "metadata are followed after libvirtd's restart" eventually clients_are "vail-alice vail-bob"
+  consent guest --set "$(of vail-alice)" --live
+  eventually clients_are vail-alice
+  quietly box systemctl restart vaild
+  expect "the screen is shared after a restart of vaild" eventually is_shared
+  expect_seen_by_alice_alone "after the restart of vaild"
+  before=$(handle)
+  quietly box systemctl restart vail-libvirt
+  expect "a restarted vail-libvirt shares the screen again" eventually is_shared_anew "$before"
+  expect_seen_by_alice_alone "after the restart of vail-libvirt"
+}
+
+# is_shared_by_another PID: tests whether the only vail-qemu is another process, and shares the screen.
+is_shared_by_another() {
+  local now
+
+  now=$(box pgrep -x vail-qemu) && [ "$now" != "$1" ] && is_shared
+}
+
+check_guest_states() {
+  quietly box virsh save guest /root/guest.save
+  expect "a saved guest is no VM any more" eventually vm_is_gone
+  quietly box virsh restore /root/guest.save
+  expect "a restored guest is shared" eventually is_shared
+  quietly box virsh managedsave guest
+  expect "a guest with a managed save is no VM any more" eventually vm_is_gone
+  quietly box virsh start guest
+  expect "it is shared when it is started from the managed save" eventually is_shared
+  quietly box virsh reboot guest
+  quietly box virsh reset guest
+  expect_seen_by_alice_alone "after a reset"
+  local agent
+  agent=$(box pgrep -x vail-qemu)
+  box kill -KILL "$agent"
+  expect "a killed vail-qemu is started again" eventually is_shared_by_another "$agent"
+  quietly box virsh destroy guest
+  expect "a destroyed guest is no VM any more" eventually vm_is_gone
+}
+
+check_stop() {
+  quietly box virsh start guest
+  eventually is_shared
+  quietly box systemctl stop vail-libvirt
+  expect "vail-qemu ends with vail-libvirt" eventually is_not_shared
+  quietly box systemctl stop libvirtd
+  quietly box systemctl start --no-block vail-libvirt
+  expect "vail-libvirt waits for a libvirt that does not run" \
+    eventually libvirt_log_has 'trying again until libvirt answers'
+  quietly box systemctl start libvirtd
+  expect "it shares the screen when libvirt runs" eventually is_shared
+}
+
+check_unit() {
+  expect_equal "systemd-analyze verify reports no error in the unit" "" \
+    "$(box systemd-analyze verify /usr/lib/systemd/system/vail-libvirt.service 2>&1)"
+  expect "systemd-analyze security rates the exposure of the unit as 1.2 at most" quietly \
+    systemd-analyze security --offline=true --threshold=12 \
+    "$BOX_ROOT/usr/lib/systemd/system/vail-libvirt.service"
+}
+
+needs_libvirt "vail-libvirt follows libvirt"
+box_start
+box_install
+start_libvirt
+check_unit
+check_start
+check_status
+check_metadata
+check_operator
+check_restarts
+check_guest_states
+check_stop
+box_log_on_failure
+box_stop
+finish
