@@ -2,11 +2,12 @@
 #include "client/common/program-options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "client/common/suggestion.h"
 #include "client/common/user-message.h"
 #include "proto/version.h"
 
@@ -20,7 +21,31 @@ int usage_error(const char *format, ...)
 	return EXIT_USAGE;
 }
 
-int usage_error_option(char *const *argv, int result)
+/* The maximum number of long options of a program. */
+#define LONG_OPTIONS_MAX 64
+
+/* Logs that the long option, with its dashes, is unknown, or the beginning of several. */
+static int usage_error_unknown(const char *option, const struct option *long_options)
+{
+	const char *names[LONG_OPTIONS_MAX];
+	size_t count = 0, fits = 0, length = strcspn(option + 2, "=");
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", (int)length, option + 2);
+	for (; long_options[count].name && count < LONG_OPTIONS_MAX; count++) {
+		names[count] = long_options[count].name;
+		fits += strncmp(names[count], name, length) == 0;
+	}
+	const char *suggested = fits > 1 ? NULL : suggestion_find(name, names, count);
+	if (fits > 1)
+		return usage_error("--%s fits several options; see %s --help", name, program_name);
+	if (suggested)
+		return usage_error("--%s is not an option; did you mean --%s? see %s --help", name,
+				   suggested, program_name);
+	return usage_error("%s is not an option; see %s --help", option, program_name);
+}
+
+int usage_error_option(char *const *argv, int result, const struct option *long_options)
 {
 	/* optopt is 0 for a long option that is unknown or ambiguous. */
 	bool is_long = optopt == 0 || optopt >= LONG_OPTION_BASE;
@@ -32,8 +57,7 @@ int usage_error_option(char *const *argv, int result)
 	if (result == ':')
 		return usage_error("%s needs a value; see %s --help", option, program_name);
 	if (optopt == 0)
-		return usage_error("%s is not an option, or fits several; see %s --help", option,
-				   program_name);
+		return usage_error_unknown(option, long_options);
 	return usage_error("%s: this option takes no value; see %s --help", option, program_name);
 }
 

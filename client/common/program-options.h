@@ -2,6 +2,7 @@
 #ifndef CLIENT_COMMON_PROGRAM_OPTIONS_H
 #define CLIENT_COMMON_PROGRAM_OPTIONS_H
 
+#include <getopt.h>
 #include <stdbool.h>
 
 #include "proto/macros.h"
@@ -32,11 +33,11 @@
 _printf_(1, 2) int usage_error(const char *format, ...);
 
 /*
- * Logs why getopt_long() returned result, which is '?' or ':'. Expects opterr to be 0, a ':' at the
- * start of the short options, and values of at least LONG_OPTION_BASE for long options. Returns
- * EXIT_USAGE.
+ * Logs why getopt_long() returned result, which is '?' or ':'. Suggests an option in place of a
+ * misspelt one. Expects opterr to be 0, a ':' at the start of the short options, and values of at
+ * least LONG_OPTION_BASE for long options. Returns EXIT_USAGE.
  */
-int usage_error_option(char *const *argv, int result);
+int usage_error_option(char *const *argv, int result, const struct option *long_options);
 
 /* Parses a decimal number from 1 to maximum. Returns false if the text is anything else. */
 bool number_parse(const char *text, unsigned long maximum, unsigned long *ret_number);

@@ -70,6 +70,12 @@ static _Noreturn void exit_with_usage(const char *reason)
 	exit(usage_error("%s; see vail-libvirt --help", reason));
 }
 
+static const struct option long_options[] = {
+	SHARED_OPTION_ROWS,
+	{ "connect", required_argument, NULL, OPTION_CONNECT },
+	{ 0 },
+};
+
 static void set_option(Options *options, char **argv, int option)
 {
 	switch (option) {
@@ -86,21 +92,16 @@ static void set_option(Options *options, char **argv, int option)
 		print_version();
 		exit(EXIT_DONE);
 	default:
-		exit(usage_error_option(argv, option));
+		exit(usage_error_option(argv, option, long_options));
 	}
 }
 
 static void parse_options(int argc, char **argv, Options *options)
 {
-	static const struct option names[] = {
-		SHARED_OPTION_ROWS,
-		{ "connect", required_argument, NULL, OPTION_CONNECT },
-		{ 0 },
-	};
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", names, NULL)) >= 0)
+	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0)
 		set_option(options, argv, option);
 	if (argc - optind > 1)
 		exit_with_usage("unexpected argument");

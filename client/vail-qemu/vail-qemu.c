@@ -100,6 +100,16 @@ static int parse_fd(const char *text)
 	return (int)number;
 }
 
+static const struct option long_options[] = {
+	SHARED_OPTION_ROWS,
+	{ "qmp", required_argument, NULL, OPTION_QMP },
+	{ "display-fd", required_argument, NULL, OPTION_DISPLAY_FD },
+	{ "bus", required_argument, NULL, OPTION_BUS },
+	{ "user", required_argument, NULL, OPTION_USER },
+	{ "adapter", required_argument, NULL, OPTION_ADAPTER },
+	{ 0 },
+};
+
 static void set_option(Options *options, char **argv, int option)
 {
 	switch (option) {
@@ -130,25 +140,16 @@ static void set_option(Options *options, char **argv, int option)
 		print_version();
 		exit(EXIT_DONE);
 	default:
-		exit(usage_error_option(argv, option));
+		exit(usage_error_option(argv, option, long_options));
 	}
 }
 
 static void parse_options(int argc, char **argv, Options *options)
 {
-	static const struct option names[] = {
-		SHARED_OPTION_ROWS,
-		{ "qmp", required_argument, NULL, OPTION_QMP },
-		{ "display-fd", required_argument, NULL, OPTION_DISPLAY_FD },
-		{ "bus", required_argument, NULL, OPTION_BUS },
-		{ "user", required_argument, NULL, OPTION_USER },
-		{ "adapter", required_argument, NULL, OPTION_ADAPTER },
-		{ 0 },
-	};
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", names, NULL)) >= 0)
+	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0)
 		set_option(options, argv, option);
 	if (optind < argc)
 		exit_with_usage("unexpected argument");

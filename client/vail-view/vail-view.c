@@ -283,7 +283,7 @@ static int set_option(Options *options, char *const *argv, int result)
 		options->socket = optarg;
 		return EXIT_DONE;
 	default:
-		return usage_error_option(argv, result);
+		return usage_error_option(argv, result, long_options);
 	}
 }
 

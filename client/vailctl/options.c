@@ -128,7 +128,7 @@ static int handle_result(Options *options, char **argv, int result)
 		return set_option(options, OPTION_HELP, NULL);
 	case '?':
 	case ':':
-		return usage_error_option(argv, result);
+		return usage_error_option(argv, result, long_options);
 	default:
 		return set_option(options, (Option)result, optarg);
 	}
