@@ -21,10 +21,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/common/machine-search.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
 #include "client/vail-view/output.h"
 #include "client/vail-view/viewer.h"
+#include "proto/macros.h"
 #include "proto/process-start.h"
 
 const char program_name[] = "vail-view";
@@ -36,7 +38,8 @@ const char program_name[] = "vail-view";
 #define TIMEOUT_MAX 1000000
 
 typedef struct Options {
-	const char *guid;
+	const char *machine; /* the VM, as typed: see machine-search.h */
+	char guid[MACHINE_GUID_SIZE];
 	const char *png;
 	const char *name;
 	const char *socket;
@@ -171,7 +174,7 @@ static bool is_finished(const View *view, int *ret_exit_status)
 		return true;
 	}
 	if (view->viewer.state == VIEWER_ENDED) {
-		log_message("the virtual machine %s has ended", options->guid);
+		log_message("the virtual machine %s has ended", options->machine);
 		if (options->frames == 0 && view->delivered > 0)
 			*ret_exit_status = EXIT_DONE;
 		return true;
@@ -185,6 +188,24 @@ static bool is_finished(const View *view, int *ret_exit_status)
 		return true;
 	}
 	return false;
+}
+
+/* Finds the VM that was typed. Returns false after it has logged an error. */
+static bool find_machine(Options *options)
+{
+	_cleanup_free_ char *message = NULL;
+	struct vail *vail = NULL;
+	NTSTATUS status = vail_new(options->socket, &vail);
+
+	if (status == STATUS_SUCCESS)
+		status = machine_find(vail, options->machine, MACHINES_RUNNING, options->guid,
+				      &message);
+	if (status != STATUS_SUCCESS && !message && vail)
+		message = message_refusal(vail, status);
+	if (status != STATUS_SUCCESS)
+		log_message("%s", message ? message : "this process is out of memory");
+	vail_close(vail);
+	return status == STATUS_SUCCESS;
 }
 
 /* Returns the exit status. */
@@ -234,9 +255,11 @@ static const struct option long_options[] = {
 
 static void print_help(void)
 {
-	puts("Usage: vail-view GUID --png FILE [OPTION...]\n"
-	     "       vail-view GUID --raw [OPTION...]\n\n"
-	     "Writes the screen that a virtual machine shares, as images.\n\n"
+	puts("Usage: vail-view VM --png FILE [OPTION...]\n"
+	     "       vail-view VM --raw [OPTION...]\n\n"
+	     "Writes the screen that a virtual machine shares, as images. VM is its GUID, at "
+	     "least\n"
+	     "the first 4 characters of it, or its name.\n\n"
 	     "  --png FILE         write each frame to FILE, replacing the previous one; - is "
 	     "stdout\n"
 	     "  --raw              write each frame to stdout as a BMP file, one after the other\n"
@@ -288,11 +311,11 @@ static int set_option(Options *options, char *const *argv, int result)
 }
 
 /* Checks the options together, and sets defaults. Returns the exit status. */
-static int check_options(Options *options, int guid_count)
+static int check_options(Options *options, int machine_count)
 {
-	if (guid_count == 0)
+	if (machine_count == 0)
 		return usage_error("no virtual machine is given; see vail-view --help");
-	if (guid_count > 1)
+	if (machine_count > 1)
 		return usage_error("more than one virtual machine is given; see vail-view --help");
 	if (options->is_raw && options->png)
 		return usage_error("--png and --raw exclude each other; see vail-view --help");
@@ -337,7 +360,7 @@ int main(int argc, char **argv)
 		exit_status = check_options(&options, argc - optind);
 	if (exit_status != EXIT_DONE)
 		return exit_status;
-	options.guid = argv[optind];
+	options.machine = argv[optind];
 	signal(SIGPIPE, SIG_IGN); /* write() returns EPIPE instead */
-	return view_run(&options);
+	return find_machine(&options) ? view_run(&options) : EXIT_FAILED;
 }
