@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "client/common/program-options.h"
@@ -17,6 +19,7 @@
 #include "client/vailctl/output.h"
 #include "client/vailctl/vailctl.h"
 #include "proto/json-writer.h"
+#include "proto/macros.h"
 
 static int print_registered(const Tool *tool, const char *guid)
 {
@@ -86,11 +89,28 @@ int command_register(Tool *tool)
 	return status == STATUS_SUCCESS ? EXIT_DONE : tool_refused(tool, status);
 }
 
+/*
+ * Lets the program use the socket of --socket. Makes a relative path absolute, because the program
+ * may change its folder, unless it would be too long for a socket.
+ */
+static void hand_over_socket(const char *path)
+{
+	_cleanup_free_ char *folder = *path == '/' ? NULL : get_current_dir_name();
+	char absolute[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+	if (folder &&
+	    (size_t)snprintf(absolute, sizeof(absolute), "%s/%s", folder, path) < sizeof(absolute))
+		path = absolute;
+	setenv("VAILD_SOCKET", path, 1);
+}
+
 int program_exec(const Tool *tool)
 {
 	char *const *program = tool->options.run;
 
 	fflush(stdout);
+	if (tool->options.socket)
+		hand_over_socket(tool->options.socket);
 	start_state_restore(&tool->start);
 	execvp(program[0], program);
 	int error = errno;
@@ -103,7 +123,7 @@ int command_exec(Tool *tool)
 	char context[VAIL_HANDLE_SIZE] = "";
 
 	if (!tool->options.run)
-		return usage_error("exec needs a command to run: vailctl exec GUID -- COMMAND");
+		return usage_error("exec needs a command to run: vailctl exec VM -- COMMAND");
 	NTSTATUS status = self_register(tool->vail, tool->arguments[0], context, true);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);

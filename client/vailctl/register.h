@@ -10,8 +10,8 @@
 
 /*
  * Replaces vailctl by the program in the options, which is looked up in PATH and gets the signal
- * state that vailctl was given. Returns only if that fails, after it has logged an error:
- * EXIT_NOT_FOUND or EXIT_CANNOT_RUN.
+ * state that vailctl was given. With --socket, VAILD_SOCKET is that socket. Returns only if that
+ * fails, after it has logged an error: EXIT_NOT_FOUND or EXIT_CANNOT_RUN.
  */
 int program_exec(const Tool *tool);
 
