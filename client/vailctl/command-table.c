@@ -6,13 +6,23 @@
 
 #include "client/common/png.h"
 #include "client/common/program-options.h"
+#include "client/common/suggestion.h"
 #include "client/vailctl/commands.h"
+#include "client/vailctl/vailctl.h"
 #include "proto/macros.h"
 
 #define ANY_COMMAND                                                                           \
 	(OPTION_BIT(OPTION_SOCKET) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_NO_LEGEND) | \
 	 OPTION_BIT(OPTION_NO_PAGER) | OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION))
 #define PAGED OPTION_BIT(OPTION_NO_PAGER) /* for commands with long output */
+
+/*
+ * For commands whose first argument names a VM: a running one, or a GUID in quarantine as well. The
+ * command gets its GUID. Commands that look for the VM themselves have neither.
+ */
+#define TAKES_VM          (1u << 31)
+#define TAKES_QUARANTINED (1u << 30)
+
 #define VM_OPTIONS                                                                           \
 	(OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_USER) | OPTION_BIT(OPTION_CLIENT_PID) | \
 	 OPTION_BIT(OPTION_AGENT_USER) | OPTION_BIT(OPTION_AGENT_PID))
@@ -27,13 +37,17 @@
 
 /* clang-format off */
 static const Command commands[] = {
+	/* The first one is what vailctl does without a command. */
 	{ { "list", NULL }, 0, 0, false, PAGED, command_list, "",
-	  "Show the virtual machines and the processes registered for them", NULL },
-	{ { "describe", NULL }, 1, 1, false, PAGED, command_describe, "GUID",
+	  "Show the virtual machines and the processes registered for them",
+	  "vailctl without a command does the same.\n" },
+	{ { "show", NULL }, 1, 1, false, PAGED | TAKES_VM, command_describe, "VM",
 	  "Show the details of one virtual machine", NULL },
+	{ { "describe", NULL }, 1, 1, false, PAGED | TAKES_VM, command_describe, "VM",
+	  "Show the details of one virtual machine, like: vailctl show", NULL },
 	{ { "registrations", NULL }, 0, 0, false, PAGED, command_registrations, "",
 	  "Show your own registrations; operators see all", NULL },
-	{ { "objects", NULL }, 0, 1, false, PAGED, command_objects, "[GUID]",
+	{ { "objects", NULL }, 0, 1, false, PAGED | TAKES_VM, command_objects, "[VM]",
 	  "Show the shared objects that you share or may open; operators see all", NULL },
 	{ { "holders", NULL }, 1, 1, false, PAGED, command_holders, "HANDLE",
 	  "Show which processes hold a shared object open", NULL },
@@ -46,6 +60,8 @@ static const Command commands[] = {
 	  PICTURE_FORMATS ". Alpha is saved unchanged.\n" },
 	{ { "adapters", NULL }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters", NULL },
+	{ { "gpu", "list" }, 0, 0, false, PAGED, command_gpu_adapters, "",
+	  "Show the GPU adapters, like: vailctl adapters", NULL },
 	{ { "gpu", "adapters" }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters, like: vailctl adapters", NULL },
 	{ { "gpu", "processes" }, 0, 0, false, PAGED, command_gpu_processes, "",
@@ -55,11 +71,29 @@ static const Command commands[] = {
 	  "Draws page tables as bars, to scale: the root table, then the tables below it that show\n"
 	  "where ranges begin and end. A list of the ranges and the totals follow. PROCESS is a\n"
 	  "handle that vailctl gpu processes shows. With --json, prints all ranges instead.\n" },
-	{ { "watch", NULL }, 0, 1, false, 0, command_watch, "[GUID]",
+	{ { "watch", NULL }, 0, 1, false, TAKES_VM, command_watch, "[VM]",
 	  "Show the current state, then each change as it happens",
 	  "Prints one line for each event. Ends when it is interrupted, or when you may watch nothing\n"
 	  "any more. With --json, each line is one document. Operators see everything. Other users\n"
 	  "see the VMs whose VMM or agent they run, and those for which they are registered.\n" },
+	{ { "wait", NULL }, 1, 1, false, OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_TIMEOUT),
+	  command_wait, "VM [--for registered|shared|ended] [--timeout SECONDS]",
+	  "Wait until something has happened to a virtual machine",
+	  "Ends at once if it has happened already. An operator may wait for a VM that does not run\n"
+	  "yet.\n\n"
+	  "  --for registered   until a process is registered for the VM, which is the default;\n"
+	  "                     prints its pid\n"
+	  "  --for shared       until an object of the VM is shared; prints its handle\n"
+	  "  --for ended        until the VM has ended\n"
+	  "  --timeout SECONDS  exit with status 124 if it does not happen in this time\n" },
+	{ { "logs", NULL }, 0, 1, false,
+	  OPTION_BIT(OPTION_FOLLOW) | OPTION_BIT(OPTION_LINES),
+	  command_logs, "[VM] [--follow] [--lines N]",
+	  "Show the daemon's journal, or the entries about one virtual machine",
+	  "Runs journalctl, with a pager on a terminal. With --json, each line is one document.\n"
+	  "A VM that has ended is named by its whole GUID.\n\n"
+	  "  --follow   show new entries as they come, after the last 10\n"
+	  "  --lines N  only the last N entries\n" },
 	{ { "status", NULL }, 0, 0, false, PAGED, command_status, "",
 	  "Show the state of the daemon", NULL },
 	{ { "limits", NULL }, 0, 0, false, PAGED, command_limits, "",
@@ -70,20 +104,23 @@ static const Command commands[] = {
 	  "Make the daemon reload its configuration",
 	  "If the configuration has an error, prints the file and the key. The daemon then keeps its\n"
 	  "previous configuration.\n" },
-	{ { "register", NULL }, 1, 1, false, OPTION_BIT(OPTION_CONTEXT), command_register,
-	  "GUID [--context]",
+	{ { "register", NULL }, 1, 1, false, OPTION_BIT(OPTION_CONTEXT) | TAKES_VM,
+	  command_register, "VM [--context]",
 	  "Register this process for a VM until it is interrupted",
 	  "Prints one line when it is registered, waits for SIGINT, SIGTERM or SIGHUP, and then\n"
 	  "unregisters. vailctl first creates a graphics context through vaild, unless it has\n"
 	  "inherited an open GPU device, which counts as a context.\n\n"
 	  "  --context  always create a context through vaild before registering\n" },
-	{ { "exec", NULL }, 1, 1, true, 0, command_exec, "GUID -- COMMAND [ARGUMENT]...",
+	{ { "exec", NULL }, 1, 1, true, TAKES_VM, command_exec, "VM -- COMMAND [ARGUMENT]...",
 	  "Run a program that is registered for a VM",
 	  "Creates a graphics context through vaild, registers this process, and replaces itself by\n"
 	  "COMMAND. Context and registration belong to the process and last until it ends. The exit\n"
-	  "status is COMMAND's, 126 if it cannot be run, or 127 if it is not found.\n" },
-	{ { "revoke", NULL }, 2, 2, false, 0, command_revoke, "GUID PID",
+	  "status is COMMAND's, 126 if it cannot be run, or 127 if it is not found. With --socket,\n"
+	  "VAILD_SOCKET in the environment of COMMAND is the same socket.\n" },
+	{ { "revoke", NULL }, 2, 2, false, TAKES_VM, command_revoke, "VM PID",
 	  "End the registration of another process", NULL },
+	{ { "vm", "list" }, 0, 0, false, PAGED, command_list, "",
+	  "Show the virtual machines, like: vailctl list", NULL },
 	{ { "vm", "add" }, 1, 1, true, OPTION_BIT(OPTION_PID) | VM_OPTIONS, command_vm_add,
 	  "GUID [OPTION]... {--pid PID | -- COMMAND [ARGUMENT]...}",
 	  "Add a virtual machine",
@@ -94,25 +131,28 @@ static const Command commands[] = {
 	  "If the VM runs already, the process is its incoming VMM. It takes over the VM when the\n"
 	  "present VMM exits. Only the agent is used of the other options.\n\n"
 	  "  --pid PID          the VMM\n" VM_OPTIONS_HELP },
-	{ { "vm", "update" }, 1, 1, false, OPTION_BIT(OPTION_PID) | VM_OPTIONS, command_vm_update, "GUID [OPTION]...",
+	{ { "vm", "update" }, 1, 1, false, OPTION_BIT(OPTION_PID) | VM_OPTIONS | TAKES_VM,
+	  command_vm_update, "VM [OPTION]...",
 	  "Change the settings of a VM",
 	  "Settings that are not given keep their values. If any display client is given, the list\n"
-	  "of display clients is replaced.\n\n"
+	  "of display clients is replaced. Without any setting nothing is changed, and vailctl says so.\n\n"
 	  "  --pid PID          the VM's VMM or incoming VMM, whose agent is set\n" VM_OPTIONS_HELP },
-	{ { "vm", "remove" }, 1, 1, false, 0, command_vm_remove, "GUID",
+	{ { "vm", "remove" }, 1, 1, false, TAKES_VM, command_vm_remove, "VM",
 	  "Remove a VM and end its registrations", NULL },
-	{ { "vm", "quarantine" }, 1, 1, false, OPTION_BIT(OPTION_REASON), command_vm_quarantine,
-	  "GUID [--reason TEXT]",
+	{ { "vm", "quarantine" }, 1, 1, false, OPTION_BIT(OPTION_REASON) | TAKES_VM | TAKES_QUARANTINED,
+	  command_vm_quarantine, "VM [--reason TEXT]",
 	  "End a VM's registrations and refuse new ones",
 	  "The quarantine applies to the GUID, whether the VM runs or not. It survives restarts and\n"
-	  "reboots until it is lifted with: vailctl vm release GUID\n\n"
+	  "reboots until it is lifted with: vailctl vm release VM\n\n"
 	  "  --reason TEXT  the reason, shown to users\n" },
-	{ { "vm", "release" }, 1, 1, false, 0, command_vm_release, "GUID",
-	  "Lift a quarantine", NULL },
+	{ { "vm", "release" }, 1, 1, false, TAKES_VM | TAKES_QUARANTINED, command_vm_release, "VM",
+	  "Lift a quarantine", "If the VM is not in quarantine, vailctl says that nothing was done.\n" },
 	{ { "vm", "quarantines" }, 0, 0, false, PAGED, command_quarantines, "",
 	  "Show the GUIDs in quarantine", NULL },
-	{ { "vgpu", "assign" }, 1, 1, false, OPTION_BIT(OPTION_ADAPTER) | OPTION_BIT(OPTION_PROFILE),
-	  command_vgpu_assign, "GUID [--adapter HANDLE] [--profile NAME]",
+	{ { "vgpu", "list" }, 0, 0, false, PAGED, command_vgpu_list, "",
+	  "Show the virtual GPUs with their virtual machines and adapters", NULL },
+	{ { "vgpu", "assign" }, 1, 1, false, OPTION_BIT(OPTION_ADAPTER) | OPTION_BIT(OPTION_PROFILE) | TAKES_VM,
+	  command_vgpu_assign, "VM [--adapter HANDLE] [--profile NAME]",
 	  "Assign a virtual GPU to a VM and print its handle",
 	  "  --adapter HANDLE  an adapter that vailctl adapters shows; by default, the software\n"
 	  "                    adapter\n"
@@ -120,6 +160,8 @@ static const Command commands[] = {
 	{ { "vgpu", "remove" }, 1, 1, false, 0, command_vgpu_remove, "HANDLE",
 	  "Remove a virtual GPU",
 	  "When a VM loses its last virtual GPU, its registrations end.\n" },
+	{ { "help", NULL }, 0, 2, false, 0, command_help, "[COMMAND]",
+	  "Show all commands, or the help of one command", NULL },
 	{ { "call", NULL }, 1, 2, false, OPTION_BIT(OPTION_MORE), command_call,
 	  "METHOD [JSON] [--more]",
 	  "Call any method and print the parameters of its reply",
@@ -136,32 +178,88 @@ static void print_usage(const Command *command)
 	       command->arguments);
 }
 
-void help_print(void)
+static void print_all(void)
 {
 	puts("vailctl: show and control which processes may share GPU allocations with virtual "
 	     "machines\n\n"
-	     "  vailctl [OPTION]... COMMAND [ARGUMENT]...\n\n"
-	     "Commands (for details, run vailctl COMMAND --help):");
+	     "  vailctl [OPTION]... [COMMAND [ARGUMENT]...]\n\n"
+	     "Commands (for details, run vailctl help COMMAND):");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		print_usage(&commands[i]);
 		printf("      %s\n", commands[i].summary);
 	}
-	puts("\nOptions:\n"
+	puts("\nVM is the GUID of a virtual machine, at least the first 4 characters of it, or its "
+	     "name.\n\n"
+	     "Options:\n"
 	     "  --socket PATH  vaild's socket; by default $VAILD_SOCKET or /run/vaild/vaild.sock\n"
 	     "  --json         print one JSON document, even if the call is refused\n"
 	     "  --no-legend    print no column names, and nothing for an empty table\n"
 	     "  --no-pager     do not show long output in $PAGER or less\n"
 	     "  -h, --help     show this help, or the help of a command\n"
 	     "  --version      show vailctl's version\n\n"
-	     "Exit status: 0 if vaild returned STATUS_SUCCESS, 1 if not, 2 for a usage error.");
+	     "Exit status: 0 if vaild returned STATUS_SUCCESS, 1 if not, 2 for a usage error,\n"
+	     "124 after the timeout of wait.");
 }
 
-void help_print_command(const Command *command)
+static void print_command(const Command *command)
 {
 	print_usage(command);
 	printf("\n%s.\n", command->summary);
 	if (command->details)
 		printf("\n%s", command->details);
+}
+
+/* Tests whether the command has two words, and this is the first one. */
+static bool is_in_group(const Command *command, const char *first)
+{
+	return command->words[1] && strcmp(command->words[0], first) == 0;
+}
+
+/* Tests whether commands of two words begin with this one. */
+static bool is_group(const char *first)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (is_in_group(&commands[i], first))
+			return true;
+	return false;
+}
+
+static void print_group(const char *first)
+{
+	printf("Commands (for details, run vailctl help %s COMMAND):\n", first);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!is_in_group(&commands[i], first))
+			continue;
+		print_usage(&commands[i]);
+		printf("      %s\n", commands[i].summary);
+	}
+}
+
+void help_print(const Options *options)
+{
+	size_t word_count;
+	const Command *command = command_find(options, &word_count);
+
+	if (command && word_count > 0)
+		print_command(command);
+	else if (options->word_count > 0 && is_group(options->words[0]))
+		print_group(options->words[0]);
+	else
+		print_all();
+}
+
+int command_help(Tool *tool)
+{
+	const Options *options = &tool->options;
+	const Options about = { .words = options->words + 1,
+				.word_count = options->word_count - 1 };
+	size_t word_count;
+
+	if (!command_find(&about, &word_count) &&
+	    !(about.word_count == 1 && is_group(about.words[0])))
+		return command_unknown(&about);
+	help_print(&about);
+	return EXIT_DONE;
 }
 
 /* Returns how many words name the command, or 0 if they name another. */
@@ -177,6 +275,9 @@ static size_t match_words(const Command *command, const Options *options)
 
 const Command *command_find(const Options *options, size_t *ret_word_count)
 {
+	*ret_word_count = 0;
+	if (options->word_count == 0)
+		return &commands[0];
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		*ret_word_count = match_words(&commands[i], options);
 		if (*ret_word_count > 0)
@@ -185,17 +286,47 @@ const Command *command_find(const Options *options, size_t *ret_word_count)
 	return NULL;
 }
 
+/*
+ * Returns the command whose first or second word resembles the word, or NULL. group: NULL, or the
+ * first word, if the word is the second one.
+ */
+static const Command *suggest(const char *group, const char *word)
+{
+	const char *choices[ARRAY_SIZE(commands)];
+	size_t column = group ? 1 : 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		choices[i] = !group || is_in_group(&commands[i], group) ? commands[i].words[column]
+									: NULL;
+	const char *found = suggestion_find(word, choices, ARRAY_SIZE(choices));
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		const char *second = commands[i].words[1];
+
+		/* A second word without its first one, like "release", is meant as well. */
+		if (found ? choices[i] == found : !group && second && strcmp(second, word) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
 int command_unknown(const Options *options)
 {
-	const char *first = options->word_count > 0 ? options->words[0] : NULL;
+	const char *first = options->words[0];
+	bool has_group = is_group(first);
+	const char *second = has_group && options->word_count > 1 ? options->words[1] : NULL;
+	const char *space = second ? " " : "", *end = second ? second : "";
 
-	if (!first)
-		return usage_error("no command given; see vailctl --help");
-	if (strcmp(first, "vm") != 0 && strcmp(first, "vgpu") != 0 && strcmp(first, "gpu") != 0)
-		return usage_error("%s is not a command; see vailctl --help", first);
-	if (options->word_count == 1)
-		return usage_error("%s needs a subcommand; see vailctl --help", first);
-	return usage_error("%s %s is not a command; see vailctl --help", first, options->words[1]);
+	if (has_group && !second)
+		return usage_error("%s needs a subcommand; see vailctl help %s", first, first);
+	const Command *meant = second ? suggest(first, second) : suggest(NULL, first);
+	if (!meant)
+		return usage_error("%s%s%s is not a command; see vailctl --help", first, space,
+				   end);
+	bool has_two = meant->words[1] && (second || strcmp(meant->words[1], first) == 0);
+	return usage_error("%s%s%s is not a command; did you mean vailctl %s%s%s? see vailctl "
+			   "--help",
+			   first, space, end, meant->words[0], has_two ? " " : "",
+			   has_two ? meant->words[1] : "");
 }
 
 int command_check_usage(const Command *command, const Options *options, size_t argument_count)
@@ -218,7 +349,7 @@ int command_check_usage(const Command *command, const Options *options, size_t a
 	if (options->run && !command->runs_program)
 		return usage_error(
 			"%s takes no command after --; leave it out, or run a registered "
-			"command with: vailctl exec GUID -- COMMAND",
+			"command with: vailctl exec VM -- COMMAND",
 			name);
 	return EXIT_DONE;
 }
@@ -226,4 +357,11 @@ int command_check_usage(const Command *command, const Options *options, size_t a
 bool command_is_paged(const Command *command)
 {
 	return command->options & PAGED;
+}
+
+bool command_takes_machine(const Command *command, MachineScope *ret_scope)
+{
+	*ret_scope =
+		command->options & TAKES_QUARANTINED ? MACHINES_AND_QUARANTINES : MACHINES_RUNNING;
+	return command->options & TAKES_VM;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "client/common/machine-search.h"
 #include "client/vailctl/options.h"
 
 typedef struct Tool Tool;
@@ -21,10 +22,13 @@ typedef struct Command {
 	const char *details;   /* more lines for the command's help; may be NULL */
 } Command;
 
-/* Finds the command that the first words name, and how many they are. Returns NULL if none. */
+/*
+ * Finds the command that the first words name, and how many they are. Without any word that is
+ * list. Returns NULL if they name none.
+ */
 const Command *command_find(const Options *options, size_t *ret_word_count);
 
-/* Logs that the words name no command. Returns EXIT_USAGE. */
+/* Logs that the words name no command, and suggests one. Returns EXIT_USAGE. */
 int command_unknown(const Options *options);
 
 /*
@@ -36,8 +40,13 @@ int command_check_usage(const Command *command, const Options *options, size_t a
 /* Tests whether the command's output may be long enough for a pager. */
 bool command_is_paged(const Command *command);
 
-/* Print help for vailctl, or for one command, on stdout. */
-void help_print(void);
-void help_print_command(const Command *command);
+/* Tests whether the first argument names a VM, and which VMs it may name. */
+bool command_takes_machine(const Command *command, MachineScope *ret_scope);
+
+/*
+ * Prints help on stdout: for the command that the words name, for the commands that begin with the
+ * first word, such as vm, or otherwise for vailctl.
+ */
+void help_print(const Options *options);
 
 #endif

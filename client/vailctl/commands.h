@@ -24,12 +24,15 @@ int command_limits(Tool *tool);
 int command_metrics(Tool *tool);
 int command_reload(Tool *tool);
 int command_watch(Tool *tool);
+int command_wait(Tool *tool);
+int command_logs(Tool *tool);
 
 int command_vm_add(Tool *tool);
 int command_vm_update(Tool *tool);
 int command_vm_remove(Tool *tool);
 int command_vm_quarantine(Tool *tool);
 int command_vm_release(Tool *tool);
+int command_vgpu_list(Tool *tool);
 int command_vgpu_assign(Tool *tool);
 int command_vgpu_remove(Tool *tool);
 int command_revoke(Tool *tool);
@@ -38,5 +41,7 @@ int command_register(Tool *tool);
 int command_exec(Tool *tool);
 
 int command_call(Tool *tool);
+
+int command_help(Tool *tool);
 
 #endif

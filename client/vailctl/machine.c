@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands that change VMs, their virtual GPUs, and registrations of other processes. */
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "client/common/program-options.h"
+#include "client/common/user-message.h"
 #include "client/vailctl/commands.h"
+#include "client/vailctl/listing.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/vailctl.h"
 #include "client/vailctl/vmm-process.h"
+#include "proto/guid.h"
+#include "proto/macros.h"
 #include <vail.h>
 
 /* Returns the VM that the options describe. It points into the options. */
@@ -60,15 +65,36 @@ int command_vm_add(Tool *tool)
 			   vail_register_virtual_machine(tool->vail, tool->arguments[0], &machine));
 }
 
+/*
+ * Ends a command that vaild accepts but that changes nothing. Logs the sentence, and prints success
+ * with "changed":false with --json.
+ */
+_printf_(2, 3) static int finish_unchanged(const Tool *tool, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message_list(format, arguments);
+	va_end(arguments);
+	if (options_have(&tool->options, OPTION_JSON))
+		puts("{\"status\":\"STATUS_SUCCESS\",\"changed\":false}");
+	return EXIT_DONE;
+}
+
 int command_vm_update(Tool *tool)
 {
-	VailMachine machine = machine_of(&tool->options);
-	int wrong = check_agent(&tool->options);
+	const Options *options = &tool->options;
+	VailMachine machine = machine_of(options);
+	int wrong = check_agent(options);
 
 	if (wrong)
 		return wrong;
-	return tool_finish(tool,
-			   vail_update_virtual_machine(tool->vail, tool->arguments[0], &machine));
+	NTSTATUS status = vail_update_virtual_machine(tool->vail, tool->arguments[0], &machine);
+	if (status == STATUS_SUCCESS && !machine.name && !machine.agent &&
+	    machine.display_client_count == 0)
+		return finish_unchanged(tool, "nothing was done, because no setting is given; see "
+					      "vailctl vm update --help");
+	return tool_finish(tool, status);
 }
 
 int command_vm_remove(Tool *tool)
@@ -82,8 +108,30 @@ int command_vm_quarantine(Tool *tool)
 						     tool->options.reason));
 }
 
+/* Tests whether the listing has the GUID, which the user may have written in capital letters. */
+static bool has_quarantine(const Listing *quarantines, const char *text)
+{
+	char canonical[GUID_TEXT_LENGTH + 1];
+	Guid guid;
+
+	if (!guid_parse(text, &guid))
+		return true; /* vaild explains what is wrong with it */
+	return listing_find(quarantines, "virtualMachineGuid", guid_format(&guid, canonical));
+}
+
 int command_vm_release(Tool *tool)
 {
+	_cleanup_(listing_deinit) Listing quarantines = { 0 };
+	NTSTATUS status = listing_fetch(tool, "io.vaild.Machine.ListQuarantines", NULL,
+					"quarantines", &quarantines);
+
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	if (!has_quarantine(&quarantines, tool->arguments[0]))
+		return finish_unchanged(tool,
+					"nothing was done, because %s is not in quarantine; to see "
+					"the quarantines, run: vailctl vm quarantines",
+					tool->typed);
 	return tool_finish(tool, vail_set_quarantine(tool->vail, tool->arguments[0], false, NULL));
 }
 

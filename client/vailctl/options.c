@@ -8,6 +8,10 @@
 
 #include "client/common/user-message.h"
 
+/* Maximum of --timeout and --lines. The timeout in milliseconds must fit into an int, for poll().
+ */
+#define NUMBER_MAX 1000000
+
 #define INDEX(option)       ((option)-LONG_OPTION_BASE)
 #define FLAG(option, name)  [INDEX(option)] = { name, no_argument, NULL, option }
 #define VALUE(option, name) [INDEX(option)] = { name, required_argument, NULL, option }
@@ -28,9 +32,13 @@ static const struct option long_options[INDEX(OPTION_MAX) + 1] = {
 	VALUE(OPTION_ADAPTER, "adapter"),
 	VALUE(OPTION_PROFILE, "profile"),
 	VALUE(OPTION_REASON, "reason"),
+	VALUE(OPTION_FOR, "for"),
+	VALUE(OPTION_TIMEOUT, "timeout"),
+	FLAG(OPTION_FOLLOW, "follow"),
+	VALUE(OPTION_LINES, "lines"),
 };
 
-_Static_assert(INDEX(OPTION_MAX) <= 32, "Options.given has a bit for each option");
+_Static_assert(INDEX(OPTION_MAX) <= 30, "Options.given has a bit for each option");
 
 const char *option_text(Option option)
 {
@@ -75,6 +83,15 @@ static int set_pid(const char *value, pid_t *ret_pid)
 	return pid_parse(value, ret_pid) ? EXIT_DONE : EXIT_USAGE;
 }
 
+/* Parses a number from 1 to NUMBER_MAX. Returns the exit status. */
+static int set_number(Option option, const char *value, unsigned long *ret_number)
+{
+	if (number_parse(value, NUMBER_MAX, ret_number))
+		return EXIT_DONE;
+	return usage_error("%s takes a number from 1 to %d, not %s", option_text(option),
+			   NUMBER_MAX, value);
+}
+
 /* value: NULL if the option takes none. Returns the exit status. */
 static int set_option(Options *options, Option option, const char *value)
 {
@@ -98,6 +115,13 @@ static int set_option(Options *options, Option option, const char *value)
 	case OPTION_REASON:
 		options->reason = value;
 		break;
+	case OPTION_FOR:
+		options->goal = value;
+		break;
+	case OPTION_TIMEOUT:
+		return set_number(option, value, &options->timeout);
+	case OPTION_LINES:
+		return set_number(option, value, &options->lines);
 	case OPTION_PID:
 		return set_pid(value, &options->pid);
 	case OPTION_CLIENT_PID:

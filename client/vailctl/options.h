@@ -25,6 +25,10 @@ typedef enum Option {
 	OPTION_ADAPTER,
 	OPTION_PROFILE,
 	OPTION_REASON,
+	OPTION_FOR,
+	OPTION_TIMEOUT,
+	OPTION_FOLLOW,
+	OPTION_LINES,
 	OPTION_MAX,
 } Option;
 
@@ -38,6 +42,9 @@ typedef struct Options {
 	const char *adapter;
 	const char *profile;
 	const char *reason;
+	const char *goal;      /* of --for */
+	unsigned long timeout; /* in seconds; 0 without one */
+	unsigned long lines;
 	pid_t pid;
 	VailParty *clients; /* display clients, in the given order */
 	size_t client_count;

@@ -15,6 +15,7 @@
 
 #include "client/common/program-options.h"
 #include "client/common/self-register.h"
+#include "client/common/terminal-text.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/vailctl.h"
@@ -27,8 +28,10 @@ static int print_registered(const Tool *tool, const char *guid)
 	Writer writer = WRITER_INIT(&text);
 
 	if (!options_have(&tool->options, OPTION_JSON)) {
+		_cleanup_free_ char *typed = text_escape(tool->typed, NULL);
+
 		printf("Process %d is registered for VM %s until it is interrupted.\n",
-		       (int)getpid(), guid);
+		       (int)getpid(), typed ? typed : guid);
 		return EXIT_DONE;
 	}
 	writer_object_begin(&writer);

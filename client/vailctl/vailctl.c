@@ -10,6 +10,7 @@
 #include "client/common/user-message.h"
 #include "client/vailctl/command-table.h"
 #include "client/vailctl/output.h"
+#include "proto/macros.h"
 
 const char program_name[] = "vailctl";
 
@@ -23,19 +24,50 @@ static void say_waiting(struct vail *vail, const char *what, void *context)
 	log_message("%s; still waiting, see: systemctl status vaild", what);
 }
 
+int tool_find_machine(Tool *tool, const char *text, MachineScope scope,
+		      char ret_guid[static MACHINE_GUID_SIZE])
+{
+	_cleanup_free_ char *message = NULL;
+	NTSTATUS status = machine_find(tool->vail, text, scope, ret_guid, &message);
+
+	if (status == STATUS_SUCCESS)
+		return EXIT_DONE;
+	return message ? tool_failed(tool, status, "%s", message) : tool_refused(tool, status);
+}
+
+/* Replaces the argument that names a VM by the VM's GUID. Returns the exit status. */
+static int resolve_machine(const Command *command, Tool *tool)
+{
+	MachineScope scope;
+
+	if (!command_takes_machine(command, &scope) || !tool->arguments[0])
+		return EXIT_DONE;
+	tool->typed = tool->arguments[0];
+	int exit_status = tool_find_machine(tool, tool->typed, scope, tool->guid);
+	tool->arguments[0] = tool->guid;
+	return exit_status;
+}
+
 static int run_command(const Command *command, Tool *tool)
 {
 	NTSTATUS status = vail_new(tool->options.socket, &tool->vail);
+	int exit_status = EXIT_DONE;
 
 	tool->parser = json_parser_new();
-	if (status == STATUS_SUCCESS)
+	if (status != STATUS_SUCCESS || !tool->parser) {
+		exit_status = tool_no_memory();
+	} else {
 		vail_set_waiting(tool->vail, WAITING_MILLISECONDS, say_waiting, NULL);
-	terminal_open(&tool->terminal,
-		      command_is_paged(command) && !options_have(&tool->options, OPTION_NO_PAGER),
-		      &tool->start);
-	int exit_status =
-		status == STATUS_SUCCESS && tool->parser ? command->run(tool) : tool_no_memory();
-	terminal_close(&tool->terminal);
+		exit_status = resolve_machine(command, tool);
+	}
+	if (exit_status == EXIT_DONE) {
+		terminal_open(&tool->terminal,
+			      command_is_paged(command) &&
+				      !options_have(&tool->options, OPTION_NO_PAGER),
+			      &tool->start);
+		exit_status = command->run(tool);
+		terminal_close(&tool->terminal);
+	}
 	json_parser_free(tool->parser);
 	vail_close(tool->vail);
 	return exit_status;
@@ -52,10 +84,7 @@ static int run(Tool *tool)
 		return EXIT_DONE;
 	}
 	if (options_have(options, OPTION_HELP)) {
-		if (command)
-			help_print_command(command);
-		else
-			help_print();
+		help_print(options);
 		return EXIT_DONE;
 	}
 	if (!command)
@@ -63,7 +92,7 @@ static int run(Tool *tool)
 	int wrong = command_check_usage(command, options, options->word_count - word_count);
 	if (wrong)
 		return wrong;
-	tool->arguments = (const char *const *)options->words + word_count;
+	tool->arguments = (const char **)options->words + word_count;
 	return run_command(command, tool);
 }
 

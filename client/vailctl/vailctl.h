@@ -2,6 +2,7 @@
 #ifndef CLIENT_VAILCTL_VAILCTL_H
 #define CLIENT_VAILCTL_VAILCTL_H
 
+#include "client/common/machine-search.h"
 #include "client/vailctl/options.h"
 #include "client/vailctl/terminal.h"
 #include "proto/json.h"
@@ -22,13 +23,16 @@
  *
  * Commands, by topic (declared in commands.h):
  *
- *   show.c           list, describe, registrations, quarantines
+ *   show.c           list, show, registrations, quarantines
  *   objects.c        shared objects and their holders
  *   save.c           a shared object as a PNG file
  *   gpu.c            adapters, GPU processes and their address spaces
  *   address-map/     the drawing of an address space
+ *   virtual-gpus.c   virtual GPUs
  *   monitor.c        status, limits, metrics, reload
  *   watch.c          events
+ *   wait.c           waits for an event
+ *   logs.c           the daemon's journal
  *   machine.c        VMs, vGPUs and registrations of other processes
  *   register.c       registration of vailctl's own process
  *   call.c           any method
@@ -38,10 +42,19 @@
 typedef struct Tool {
 	StartState start; /* handed on to the programs that vailctl runs */
 	Options options;
-	const char *const *arguments; /* words after the command's name, NULL-terminated */
+	const char **arguments; /* words after the command's name, NULL-terminated */
+	const char *typed;      /* the first argument as the user wrote it, if it names a VM */
+	char guid[MACHINE_GUID_SIZE]; /* of that VM */
 	struct vail *vail;
 	JsonParser *parser;
 	Terminal terminal;
 } Tool;
+
+/*
+ * Finds the VM that the text names. Returns EXIT_DONE, or another exit status after it has reported
+ * why none was found. ret_guid: see machine_find().
+ */
+int tool_find_machine(Tool *tool, const char *text, MachineScope scope,
+		      char ret_guid[static MACHINE_GUID_SIZE]);
 
 #endif

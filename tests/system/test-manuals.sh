@@ -55,7 +55,7 @@ completeness() {
   mapfile -t methods < <(sed -n 's/^method \([A-Za-z]*\)(.*/\1/p' "$ROOT"/proto/*.varlink)
   names_each "io.vaild.7 names each method" daemon/man/io.vaild.7 "${methods[@]}"
   mapfile -t commands < <("$PRIVATE/build/vailctl" --help |
-    sed -nE 's/^  vailctl ([a-z]+( (add|update|remove|quarantine|release|quarantines|assign|adapters|processes|map))?).*/\1/p')
+    sed -nE 's/^  vailctl ((vm |vgpu |gpu )?[a-z]+).*/\1/p')
   names_each "vailctl.1 names each command" client/man/vailctl.1 "${commands[@]}"
   mapfile -t options < <(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p
     s/.*"([a-z]+)", (required|no)_argument.*/\1/p' "$ROOT/client/vailctl/options.c" \
@@ -164,6 +164,7 @@ examples() {
   run_example client/man/vailctl.1 quarantine 0 'GPU hang'
   vailctl vm remove "$GUID"
   run_example client/man/vailctl.1 add 0 'demo'
+  run_example client/man/vailctl.1 wait 0 'is registered for VM'
   run_example daemon/man/vaild.json.5 reload 0 ''
   example daemon/man/vaild.json.5 "configuration json" >"$CONFIG/vaild.json"
   run_example daemon/man/vaild.json.5 reload 0 ''

@@ -91,7 +91,7 @@ check_commands_of_vms() {
   expect_match "vm add names the missing command" "cannot run /none/vmm" "$SAID"
   add_and_run "vm add fails if the command is no program" 126 /etc/passwd
   expect_vailctl root 2 "register takes no command" register "$RUN_GUID" -- true
-  expect_match "register names exec" "vailctl exec GUID" "$SAID"
+  expect_match "register names exec" "vailctl exec VM" "$SAID"
   expect_equal "no VM is left" "$GUID" "$(running_vms)"
   expect_vailctl vail-bob 1 "vm add runs nothing if it is refused" vm add "$RUN_GUID" -- echo ran
   expect_equal "nothing has run" 0 "$(grep -c '^ran' <<<"$SAID")"

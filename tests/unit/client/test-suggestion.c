@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is suggested for a misspelt word. */
+/* The suggestion for a misspelt word. */
 #include <criterion/criterion.h>
 #include <string.h>
 

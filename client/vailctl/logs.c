@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The logs command. It becomes journalctl(1), which knows how to page, colour and follow, and whose
+ * output people know. The entries are selected by the unit, which only the journal itself sets, so
+ * that no other program can add entries.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+#include <unistd.h>
+
+#include "client/common/program-options.h"
+#include "client/vailctl/commands.h"
+#include "client/vailctl/output.h"
+#include "client/vailctl/register.h"
+#include "client/vailctl/vailctl.h"
+#include "proto/guid.h"
+#include "proto/macros.h"
+
+/* Entries before the new ones of --follow, as with tail(1). */
+#define LINES_BEFORE_NEW "10"
+
+/* The maximum number of arguments of journalctl, with the NULL at the end. */
+#define ARGUMENTS_MAX 12
+
+/* The arguments of journalctl. */
+typedef struct JournalCall {
+	char *arguments[ARGUMENTS_MAX];
+	size_t count;
+	char lines[40];
+	char machine[sizeof("VAIL_VM=") + GUID_TEXT_LENGTH];
+} JournalCall;
+
+/* argument: must outlive the call. */
+static void add(JournalCall *call, const char *argument)
+{
+	call->arguments[call->count++] = (char *)argument; /* execvp() does not change it */
+}
+
+/* ---- Permission ---- */
+
+/* Tests whether the folder has the system's journal, and the caller must not read it. */
+static bool is_closed(const char *folder, bool *ret_is_readable)
+{
+	char path[128], id[SD_ID128_STRING_MAX];
+	sd_id128_t machine;
+
+	if (sd_id128_get_machine(&machine) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s/system.journal", folder,
+		 sd_id128_to_string(machine, id));
+	*ret_is_readable = access(path, R_OK) == 0;
+	return !*ret_is_readable && errno == EACCES;
+}
+
+/* Tests whether there is a journal of the system, none of which the caller may read. */
+static bool journal_is_closed(void)
+{
+	bool is_kept_readable = false, is_volatile_readable = false;
+	bool is_kept_closed = is_closed("/var/log/journal", &is_kept_readable);
+	bool is_volatile_closed = is_closed("/run/log/journal", &is_volatile_readable);
+
+	return (is_kept_closed || is_volatile_closed) && !is_kept_readable && !is_volatile_readable;
+}
+
+/* ---- Arguments ---- */
+
+/* Adds the VM. Returns the exit status. */
+static int add_machine(Tool *tool, JournalCall *call)
+{
+	char found[MACHINE_GUID_SIZE], canonical[GUID_TEXT_LENGTH + 1];
+	Guid guid;
+
+	if (!tool->arguments[0])
+		return EXIT_DONE;
+	int exit_status =
+		tool_find_machine(tool, tool->arguments[0], MACHINES_AND_QUARANTINES, found);
+	if (exit_status != EXIT_DONE)
+		return exit_status;
+	if (!guid_parse(found, &guid))
+		return tool_failed(tool, STATUS_INVALID_NETWORK_RESPONSE,
+				   "vaild has replied %s, which is no GUID", found);
+	snprintf(call->machine, sizeof(call->machine), "VAIL_VM=%s", guid_format(&guid, canonical));
+	add(call, call->machine);
+	return EXIT_DONE;
+}
+
+static void add_options(const Tool *tool, JournalCall *call)
+{
+	const Options *options = &tool->options;
+
+	add(call, "journalctl");
+	add(call, "--unit=vaild.service");
+	if (options_have(options, OPTION_JSON))
+		add(call, "--output=json");
+	if (options_have(options, OPTION_JSON) || options_have(options, OPTION_NO_LEGEND))
+		add(call, "--quiet"); /* leaves "-- No entries --" out */
+	if (options_have(options, OPTION_NO_PAGER))
+		add(call, "--no-pager");
+	if (options_have(options, OPTION_FOLLOW))
+		add(call, "--follow");
+	if (options->lines > 0)
+		snprintf(call->lines, sizeof(call->lines), "--lines=%lu", options->lines);
+	else if (options_have(options, OPTION_FOLLOW))
+		snprintf(call->lines, sizeof(call->lines), "--lines=" LINES_BEFORE_NEW);
+	if (*call->lines)
+		add(call, call->lines);
+}
+
+int command_logs(Tool *tool)
+{
+	JournalCall call = { .count = 0 };
+
+	add_options(tool, &call);
+	int exit_status = add_machine(tool, &call);
+	if (exit_status != EXIT_DONE)
+		return exit_status;
+	if (journal_is_closed())
+		return tool_failed(tool, STATUS_ACCESS_DENIED,
+				   "you may not read the system's journal; root may, and the "
+				   "members of the groups systemd-journal and adm");
+	start_state_restore(&tool->start);
+	execvp(call.arguments[0], call.arguments);
+	if (errno == ENOENT)
+		return tool_failed(tool, STATUS_NOT_SUPPORTED,
+				   "journalctl is not installed; without systemd, vaild writes its "
+				   "log to its standard error");
+	return tool_failed(tool, STATUS_NOT_SUPPORTED, "cannot run journalctl: %s",
+			   strerror(errno));
+}

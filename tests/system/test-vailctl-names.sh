@@ -1,0 +1,379 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Checks that vailctl and vail-view take a VM by its name or by the beginning of its GUID, and checks
+# the commands help, show, vm list, gpu list, vgpu list, wait and logs, the suggestions for misspelt
+# words, and the commands that do nothing.
+
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+
+WEB=a1a1a1a1-1111-4111-8111-111111111111
+SHOP=a1a1a1a1-2222-4222-8222-222222222222
+LATER=b2b2b2b2-3333-4333-8333-333333333333
+GONE=c3c3c3c3-4444-4444-8444-444444444444
+ESCAPE=$'\033'
+WAITER=
+
+cp "$ROOT/build/vail-view" "$PRIVATE/build/"
+
+# Starts the VM web, whose VMM shares a console, and the VM shop. vail-alice is the display client of
+# both.
+start_machines() {
+  session_open_with web vail-vmm "$HELPERS/share-console" "$SOCKET" "$WEB"
+  expect_vailctl root 0 "vm add succeeds" vm add "$WEB" --name web --pid "${SESSION_PID[web]}" --user vail-alice
+  expect_vailctl root 0 "vgpu assign takes a name" vgpu assign web --profile small
+  start_vmm vail-vmm
+  expect_vailctl root 0 "vm add succeeds for a second VM" vm add "$SHOP" --name "my shop" --pid "$VMM" \
+    --user vail-alice
+}
+
+## VMs by name
+
+check_names() {
+  expect_vailctl root 0 "show takes a name" show web
+  expect_match "show shows the VM of this name" "$WEB" "$SAID"
+  expect_vailctl root 0 "describe still works" describe "$WEB"
+  expect_match "describe shows the VM" "$WEB" "$SAID"
+  expect_vailctl vail-alice 0 "a display client may use the name" show "my shop"
+  expect_match "the display client sees the VM of this name" "$SHOP" "$SAID"
+  expect_vailctl root 0 "show takes the beginning of a GUID in capital letters" show A1A1A1A1-2
+  expect_match "show shows the VM whose GUID begins so" "$SHOP" "$SAID"
+  expect_vailctl root 0 "show takes the beginning with a brace" show "{a1a1a1a1-2"
+  expect_vailctl root 0 "show takes a GUID in braces" show "{$WEB}"
+  expect_vailctl root 0 "objects takes a name" objects web
+  expect_vailctl root 0 "vm update takes a name" vm update web --name "a1a1a1a1-2"
+  expect_vailctl root 0 "a name has priority over the beginning of a GUID" show a1a1a1a1-2
+  expect_match "the VM of this name is shown" "$WEB" "$SAID"
+  expect_vailctl root 0 "the name can be changed by the old name" vm update a1a1a1a1-2 --name web
+  expect_vailctl vail-alice 0 "exec takes a name" exec web -- true
+  exec_as root "${CTL[@]}" --json watch web >"$PRIVATE/watch" 2>&1 &
+  expect "watch takes a name" eventually_unless_gone $! grep -q "virtualMachineAdded.*$WEB" "$PRIVATE/watch"
+  kill_and_wait $!
+}
+
+check_refusals() {
+  expect_vailctl root 1 "show fails for a beginning that fits two VMs" show a1a1
+  expect_match "both VMs are shown with GUID and name" \
+    "\"a1a1\" fits 2 virtual machines: $WEB \\(\"web\"\\), $SHOP \\(\"my shop\"\\); give the whole GUID" "$SAID"
+  expect_vailctl root 1 "vm remove fails for a beginning that fits two VMs" vm remove a1a1a1a1
+  expect_equal "no VM was removed" "$WEB $SHOP" "$(running_vms)"
+  expect_vailctl root 1 "show fails for an unknown name" show nobody
+  expect_match "the message quotes the name and says how to see the VMs" \
+    'the name "nobody"; to see the virtual machines, run: vailctl list \(STATUS_NOT_FOUND' "$SAID"
+  expect_vailctl root 1 "show fails for an unknown beginning" show a1a2
+  expect_match "the message says that no GUID begins so" 'or a GUID that begins with it' "$SAID"
+  expect_vailctl root 1 "show fails for a very short beginning" show a1a
+  expect_match "the message says how many characters are needed" 'needs at least 4 characters' "$SAID"
+  expect_vailctl root 1 "a name in other letters is unknown" show WEB
+  expect_vailctl root 1 "an empty name is refused" show ""
+  expect_match "the message says what to give" 'empty text; give its GUID or its name \(STATUS_INVALID_PARAMETER' "$SAID"
+  expect_vailctl root 1 "a name with control characters is refused" show "${ESCAPE}[31mred"
+  expect_match "control characters are escaped" '"\\x1b\[31mred"' "$SAID"
+  expect_vailctl vail-bob 1 "a user who may not see the VM cannot use its name" show web
+  expect_match "the message is that of an unknown name" 'that you may see has the name "web"' "$SAID"
+  SAID=$(run_as root "${CTL[@]}" --json show a1a1 2>/dev/null) || true
+  expect_match "a refusal is JSON with --json" "^STATUS_OBJECT_NAME_COLLISION 0xC0000035 .*$SHOP" \
+    "$(jq -r '.status + " " + .code + " " + .message' <<<"$SAID")"
+  expect_vailctl root 1 "vm add needs a whole GUID" vm add web --pid $$
+}
+
+# A GUID costs no call more than before: the daemon lists no VMs for it.
+check_cost() {
+  local log=$PRIVATE/calls needs
+
+  needs=$(strace -f -e trace=sendmsg,sendto,write -s 200 -o "$log" true 2>&1) || {
+    skip "a whole GUID costs no call" "strace does not run here: $needs"
+    return
+  }
+  strace -f -e trace=sendmsg,sendto,write -s 200 -o "$log" "${CTL[@]}" vm update "$WEB" --name web
+  expect_equal "a whole GUID costs one call" 1 "$(grep -c 'io\.vaild\.' "$log")"
+  strace -f -e trace=sendmsg,sendto,write -s 200 -o "$log" "${CTL[@]}" vm update web --name web
+  expect_equal "a name costs two calls" 2 "$(grep -c 'io\.vaild\.' "$log")"
+}
+
+check_quarantines() {
+  expect_vailctl root 0 "vm quarantine takes a name" vm quarantine web --reason test
+  expect_vailctl root 0 "vm quarantine takes a GUID that does not run" vm quarantine "$GONE"
+  expect_vailctl root 0 "vm release takes the beginning of a GUID that does not run" vm release c3c3
+  expect_vailctl root 0 "vm release takes a name" vm release web
+  expect_equal "the quarantines are lifted" "" "$(run_as root "${CTL[@]}" --no-legend vm quarantines)"
+  expect_vailctl root 0 "vm release succeeds without a quarantine" vm release web
+  expect_match "vm release says that nothing was done" "nothing was done, because web is not in quarantine" "$SAID"
+  expect_equal "vm release says so with --json" '{"status":"STATUS_SUCCESS","changed":false}' \
+    "$(run_as root "${CTL[@]}" --json vm release "${WEB^^}" 2>/dev/null)"
+  expect_vailctl vail-alice 1 "vm release is refused to other users" vm release "$WEB"
+  expect_vailctl root 0 "vm update succeeds without a setting" vm update web
+  expect_match "vm update says that nothing was done" "nothing was done, because no setting is given" "$SAID"
+  expect_vailctl root 0 "vm update succeeds with --pid alone" vm update web --pid "${SESSION_PID[web]}"
+  expect_match "vm update says that --pid alone changes nothing" "nothing was done" "$SAID"
+  expect_vailctl root 0 "vm update succeeds with a setting" vm update web --name web
+  expect_equal "vm update is silent if it has changed the VM" "" "$SAID"
+  expect_vailctl root 1 "vm update without a setting fails for an unknown VM" vm update "$GONE"
+}
+
+## Lists and help
+
+check_lists() {
+  local list
+
+  expect_vailctl root 0 "list succeeds" list --json
+  list=$(jq -c '[.virtualMachines[].virtualMachineGuid]' <<<"$SAID")
+  expect_vailctl root 0 "vailctl without a command succeeds" --json
+  expect_equal "vailctl without a command lists" "$list" "$(jq -c '[.virtualMachines[].virtualMachineGuid]' <<<"$SAID")"
+  expect_vailctl root 2 "vailctl without a command takes no program" -- true
+  expect_vailctl root 2 "an option of another command needs that command" --follow
+  expect_vailctl root 0 "vm list succeeds" vm list --json
+  expect_equal "vm list lists" "$list" "$(jq -c '[.virtualMachines[].virtualMachineGuid]' <<<"$SAID")"
+  expect_vailctl root 0 "gpu list succeeds" gpu list
+  expect_equal "gpu list shows the adapters" "$(run_as root "${CTL[@]}" adapters)" "$SAID"
+  expect_vailctl root 0 "vgpu list succeeds" vgpu list --no-legend
+  expect_match "vgpu list shows vGPU, VM, adapter and profile" "^[0-9a-f]{32}  $WEB  web +.*  small\$" "$SAID"
+  expect_vailctl root 0 "vgpu list --json succeeds" vgpu list --json
+  expect_equal "vgpu list --json has the same" "STATUS_SUCCESS $WEB web small" "$(jq -r \
+    '[.status, (.virtualGpus[] | .virtualMachineGuid, .virtualMachineName, .profile)] | join(" ")' <<<"$SAID")"
+  expect_vailctl vail-bob 0 "vgpu list succeeds without a VM" vgpu list
+  expect_equal "vgpu list says that there is none" "No virtual GPUs." "$SAID"
+}
+
+check_help() {
+  expect_vailctl root 0 "help succeeds" help
+  expect_equal "help is --help" "$(run_as root "${CTL[@]}" --help)" "$SAID"
+  expect_vailctl root 0 "help of a command succeeds" help vm update
+  expect_equal "help of a command is its --help" "$(run_as root "${CTL[@]}" vm update --help)" "$SAID"
+  expect_vailctl root 0 "help of a group succeeds" help vgpu
+  expect_match "help of a group shows its commands" "vgpu list.*vgpu assign.*vgpu remove" "$SAID"
+  expect_equal "the group's --help is the same" "$SAID" "$(run_as root "${CTL[@]}" vgpu --help)"
+  expect_vailctl root 2 "help of an unknown command is a usage error" help nonsense
+  expect_vailctl root 2 "help takes no three words" help vm update it
+}
+
+# suggests EXPECTED WORD...: checks the suggestion for a misspelt command line.
+suggests() {
+  local expected=$1
+  shift
+  expect_vailctl root 2 "vailctl $* is a usage error" "$@"
+  expect_match "vailctl $* suggests $expected" "; did you mean $expected\?" "$SAID"
+}
+
+check_suggestions() {
+  suggests "vailctl list" lst
+  suggests "vailctl registrations" registratoins
+  suggests "vailctl vm release" vm relase
+  suggests "vailctl vm release" release
+  suggests "vailctl gpu map" gpu mpa
+  suggests "vailctl watch" help wacth
+  suggests --json list --jsno
+  suggests --name vm update web --nmae=x
+  expect_vailctl root 2 "a word like no command is a usage error" nonsense
+  expect_equal "nothing is suggested for it" "vailctl: nonsense is not a command; see vailctl --help" "$SAID"
+  expect_vailctl root 2 "the beginning of two options is a usage error" --no
+  expect_match "the message says that several fit" "--no fits several options" "$SAID"
+  SAID=$("$PRIVATE/build/vail-view" web --pgn x 2>&1) || true
+  expect_match "vail-view suggests an option" "did you mean --png" "$SAID"
+}
+
+check_socket() {
+  # shellcheck disable=SC2016 # the program expands it
+  expect_equal "exec --socket sets VAILD_SOCKET for the program" "$SOCKET" \
+    "$(run_as vail-alice env -u VAILD_SOCKET "${CTL[@]}" exec web -- sh -c 'echo "$VAILD_SOCKET"')"
+  # shellcheck disable=SC2016
+  expect_equal "a relative socket is absolute for the program" "$SOCKET" \
+    "$(cd "$PRIVATE/run" && run_as vail-alice "$PRIVATE/build/vailctl" --socket vaild.sock exec web -- \
+      sh -c 'cd /; echo "$VAILD_SOCKET"')"
+  # shellcheck disable=SC2016
+  expect_equal "without --socket the environment stays" "$SOCKET none" \
+    "$(VAILD_SOCKET=$SOCKET run_as vail-alice "$PRIVATE/build/vailctl" exec web -- \
+      sh -c 'echo "$VAILD_SOCKET none"')"
+}
+
+## wait
+
+# start_wait USER NAME ARGUMENT...: starts vailctl wait in the background. Sets WAITER to its pid. The
+# files NAME and NAME.said get its output and its messages.
+start_wait() {
+  local user=$1 name=$2
+  shift 2
+  exec_as "$user" "${CTL[@]}" wait "$@" >"$PRIVATE/$name" 2>"$PRIVATE/$name.said" </dev/null &
+  WAITER=$!
+}
+
+# shellcheck disable=SC2317 # called by eventually
+watches_are() { [ "$(watches)" = "$1" ]; }
+
+# Prints the number of watches.
+# shellcheck disable=SC2317
+watches() {
+  ask root "$(call io.vaild.Monitor.GetMetrics)" | field .parameters.openMetrics |
+    sed -n 's/^vaild_used{.*"watches".*} //p'
+}
+
+# Waits until only the waiter watches, so that what happens next is news to it.
+waits() { eventually_unless_gone "$WAITER" watches_are 1; }
+
+# expect_waited CHECK EXPECTED-EXIT NAME PATTERN: checks how the waiter ends, and its output.
+expect_waited() {
+  local status=0
+  wait "$WAITER" || status=$?
+  expect_equal "$1" "$2" "$status"
+  expect_match "$1: the output is right" "$4" "$(cat "$PRIVATE/$3" "$PRIVATE/$3.said")"
+}
+
+check_wait() {
+  local handle
+
+  expect_vailctl root 2 "wait for another goal is a usage error" wait web --for lunch
+  expect_vailctl root 2 "wait needs a number of seconds" wait web --timeout soon
+  expect_vailctl root 124 "wait exits with 124 after its time" wait web --for shared --timeout 1
+  expect_match "wait says what it has waited for" "virtual machine web shares no object after 1 seconds.*STATUS_IO_TIMEOUT" "$SAID"
+  expect_vailctl root 124 "wait for the end exits with 124 after its time" wait web --for ended --timeout 1
+
+  start_wait root registered web
+  expect "wait watches the VM" waits
+  exec_as vail-alice "${CTL[@]}" register web >"$PRIVATE/register-said" 2>&1 &
+  REGISTERED=$!
+  expect_waited "wait ends when a process is registered" 0 registered "^$REGISTERED\$"
+  expect "register quotes the name" eventually grep -q "^Process $REGISTERED is registered for VM web until" \
+    "$PRIVATE/register-said"
+  expect_vailctl root 0 "wait ends at once if a process is registered" wait web --for registered
+  expect_equal "wait prints its pid" "$REGISTERED" "$SAID"
+  expect_vailctl vail-alice 1 "wait for a registration is refused to an unregistered process" wait web
+  expect_vailctl root 0 "revoke takes a name" revoke web "$REGISTERED"
+  expect "the registration of register, by name, has ended" eventually registered_pids_are ""
+  kill -INT "$REGISTERED"
+  wait "$REGISTERED" || true
+
+  start_wait vail-alice shared --json web --for shared
+  expect "a display client may wait for an object" waits
+  session_ask web "mode 64 48"
+  handle=${REPLY#handle }
+  expect_waited "wait ends when an object is shared" 0 shared "\"handle\":\"$handle\""
+  expect_vailctl root 0 "wait ends at once if an object is shared" wait a1a1a1a1-1 --for shared
+  expect_equal "wait prints its handle" "$handle" "$SAID"
+}
+
+check_wait_for_arrival() {
+  expect_vailctl vail-alice 1 "only operators may wait for a VM that does not run" wait later
+  expect_match "the message says so" "only operators may wait for one that does not run yet" "$SAID"
+  expect_vailctl root 1 "nobody may wait for the end of an unknown name" wait later --for ended
+  expect_vailctl root 0 "a GUID that does not run has ended" wait "$LATER" --for ended
+  start_wait root later later --timeout 1000000
+  local by_name=$WAITER
+  expect "wait by name watches everything" waits
+  start_wait root later-guid "$LATER"
+  expect "wait by GUID watches everything" eventually watches_are 2
+  stop_daemon
+  start_daemon
+  expect "wait survives a restart of vaild" eventually watches_are 2
+  expect "wait says that vaild is back" grep -q "vaild is back; waiting goes on" "$PRIVATE/later.said"
+  start_vmm vail-vmm
+  expect_vailctl root 0 "the VM comes" vm add "$LATER" --name other --pid "$VMM" --user vail-alice
+  expect_vailctl root 0 "the VM gets the name" vm update "$LATER" --name later
+  expect_vailctl root 0 "the VM gets a vGPU" vgpu assign later
+  exec_as vail-alice "${CTL[@]}" register later >/dev/null 2>&1 &
+  REGISTERED=$!
+  expect_waited "wait by GUID ends when a process is registered" 0 later-guid "^$REGISTERED"
+  WAITER=$by_name
+  expect_waited "wait by name ends when a process is registered" 0 later "^$REGISTERED"
+}
+
+check_wait_for_end() {
+  start_wait root ended later --for ended
+  local operator=$WAITER
+  expect "wait for the end watches the VM" waits
+  start_wait vail-alice ended-alice later --for ended
+  local alice=$WAITER
+  expect "a display client may wait for the end" eventually watches_are 2
+  start_wait root ended-shared later --for shared
+  expect "another wait watches the VM" eventually watches_are 3
+  expect_vailctl root 0 "the VM is removed" vm remove later
+  expect_waited "wait for an object fails when the VM ends" 1 ended-shared \
+    "virtual machine later shares no object, and has ended.*STATUS_NOT_FOUND"
+  WAITER=$operator
+  expect_waited "wait for the end ends when the VM has ended" 0 ended '^$'
+  WAITER=$alice
+  expect_waited "the wait of a display client ends, too" 0 ended-alice '^$'
+  kill_and_wait "$REGISTERED"
+}
+
+## logs
+
+# A journalctl that prints its arguments.
+fake_journalctl() {
+  mkdir -p "$PRIVATE/bin"
+  printf '%s\n' '#!/bin/sh' 'echo "$*"' 'exit 7' >"$PRIVATE/bin/journalctl"
+  chmod 755 "$PRIVATE/bin/journalctl"
+}
+
+# logs CHECK EXPECTED ARGUMENT...: checks the arguments that journalctl gets.
+logs() {
+  local check=$1 expected=$2
+  shift 2
+  expect_equal "$check" "$expected" "$(PATH=$PRIVATE/bin:$PATH "${CTL[@]}" "$@" 2>&1)"
+}
+
+check_logs() {
+  local id status=0
+
+  fake_journalctl
+  logs "logs shows the journal of the unit" "--unit=vaild.service" logs
+  logs "logs takes a name" "--unit=vaild.service VAIL_VM=$WEB" logs web
+  logs "logs takes a GUID that does not run" "--unit=vaild.service --lines=5 VAIL_VM=$GONE" logs "{${GONE^^}}" --lines 5
+  logs "logs --follow begins with ten lines" "--unit=vaild.service --follow --lines=10" logs --follow
+  logs "logs --json prints JSON, without a pager" "--unit=vaild.service --output=json --quiet --no-pager --follow --lines=3" \
+    logs --json --no-pager --follow --lines 3
+  PATH=$PRIVATE/bin:$PATH "${CTL[@]}" logs >/dev/null || status=$?
+  expect_equal "logs exits with the status of journalctl" 7 "$status"
+  expect_vailctl root 2 "logs needs a number of lines" logs --lines all
+  expect_vailctl root 1 "logs fails for an unknown name" logs nobody
+  mkdir -p "$PRIVATE/empty"
+  SAID=$(PATH=$PRIVATE/empty "${CTL[@]}" logs 2>&1) || status=$?
+  expect_equal "logs fails without journalctl" 1 "$status"
+  expect_match "logs says that journalctl is missing" "journalctl is not installed" "$SAID"
+  id=$(cat /etc/machine-id 2>/dev/null) || id=
+  if [ -z "$id" ] || ! [ -d /var/log ]; then
+    skip "logs says who may read the journal" "this machine has no machine id or no /var/log"
+    return
+  fi
+  mount -t tmpfs -o mode=755 tmpfs /var/log
+  mkdir -p "/var/log/journal/$id"
+  install -m 640 /dev/null "/var/log/journal/$id/system.journal"
+  PATH=$PRIVATE/bin:$PATH expect_vailctl vail-alice 1 "logs is refused to a user who may not read the journal" logs
+  expect_match "logs says who may" "you may not read the system's journal; .*systemd-journal" "$SAID"
+  PATH=$PRIVATE/bin:$PATH expect_vailctl root 7 "root may read the journal" logs
+}
+
+## vail-view
+
+check_viewer() {
+  local view=("$PRIVATE/build/vail-view" --socket "$SOCKET")
+
+  SAID=$(run_as vail-alice "${view[@]}" web --png - | head -c 8 | od -A n -t x1)
+  expect_match "vail-view takes a name" "89 50 4e 47" "$SAID"
+  SAID=$(run_as vail-alice "${view[@]}" --png - -- a1a1a1a1-1 | head -c 8 | od -A n -t x1)
+  expect_match "vail-view takes the beginning of a GUID" "89 50 4e 47" "$SAID"
+  SAID=$(run_as vail-alice "${view[@]}" a1a1 --png "$PRIVATE/none" 2>&1) || true
+  expect_match "vail-view shows both VMs that fit" "vail-view: \"a1a1\" fits 2 .*$WEB.*$SHOP" "$SAID"
+  SAID=$(run_as vail-alice "${view[@]}" nobody --png "$PRIVATE/none" 2>&1) || true
+  expect_match "vail-view quotes an unknown name" 'the name "nobody"' "$SAID"
+  SAID=$(run_as vail-alice "$PRIVATE/build/vail-view" --socket /none web --png "$PRIVATE/none" 2>&1) || true
+  expect_match "vail-view says that vaild cannot be reached" "STATUS_CONNECTION_REFUSED" "$SAID"
+}
+
+start_daemon
+start_machines
+check_names
+check_refusals
+check_cost
+check_quarantines
+check_lists
+check_help
+check_suggestions
+check_socket
+check_wait
+check_viewer
+check_logs
+check_wait_for_arrival
+check_wait_for_end
+expect_clean_stop
+finish
