@@ -268,11 +268,11 @@ check_wait_for_arrival() {
   expect "wait says that vaild is back" grep -q "vaild is back; waiting goes on" "$PRIVATE/later.said"
   start_vmm vail-vmm
   expect_vailctl root 0 "the VM comes" vm add "$LATER" --name other --pid "$VMM" --user vail-alice
-  expect_vailctl root 0 "the VM gets the name" vm update "$LATER" --name later
-  expect_vailctl root 0 "the VM gets a vGPU" vgpu assign later
-  exec_as vail-alice "${CTL[@]}" register later >/dev/null 2>&1 &
+  expect_vailctl root 0 "the VM gets a vGPU" vgpu assign "$LATER"
+  exec_as vail-alice "${CTL[@]}" register "$LATER" >/dev/null 2>&1 &
   REGISTERED=$!
   expect_waited "wait by GUID ends when a process is registered" 0 later-guid "^$REGISTERED"
+  expect_vailctl root 0 "the VM gets the name" vm update "$LATER" --name later
   WAITER=$by_name
   expect_waited "wait by name ends when a process is registered" 0 later "^$REGISTERED"
 }
