@@ -148,7 +148,7 @@ static void limit_call(const Wait *wait)
 static void time_out(Wait *wait)
 {
 	tool_failed(wait->tool, STATUS_IO_TIMEOUT,
-		    "virtual machine %s %s after %lu seconds; to see what happens, run: vailctl "
+		    "virtual machine %s %s after %lu s; to see what happens, run: vailctl "
 		    "watch",
 		    wait->text, goals[wait->goal].missing, wait->tool->options.timeout);
 	decide_exit(wait, EXIT_TIMED_OUT);

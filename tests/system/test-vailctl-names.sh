@@ -225,7 +225,7 @@ check_wait() {
   expect_vailctl root 2 "wait for another goal is a usage error" wait web --for lunch
   expect_vailctl root 2 "wait needs a number of seconds" wait web --timeout soon
   expect_vailctl root 124 "wait exits with 124 after its time" wait web --for shared --timeout 1
-  expect_match "wait says what it has waited for" "virtual machine web shares no object after 1 seconds.*STATUS_IO_TIMEOUT" "$SAID"
+  expect_match "wait says what it has waited for" "virtual machine web shares no object after 1 s.*STATUS_IO_TIMEOUT" "$SAID"
   expect_vailctl root 124 "wait for the end exits with 124 after its time" wait web --for ended --timeout 1
 
   start_wait root registered web
@@ -376,4 +376,7 @@ check_logs
 check_wait_for_arrival
 check_wait_for_end
 expect_clean_stop
+expect_vailctl root 1 "a name cannot be looked up without a daemon" show web
+expect_match "the message says that vaild is not reachable" STATUS_CONNECTION_REFUSED "$SAID"
+expect_vailctl root 1 "wait fails at once without a daemon" wait "$WEB"
 finish
