@@ -66,6 +66,9 @@ static int on_registered(sd_bus_message *reply, void *context, sd_bus_error *err
 		return 0;
 	}
 	stop_listening(console);
+	/* A closed display is the same error to sd-bus; display_process() logs it. */
+	if (sd_bus_is_open(sd_bus_message_get_bus(reply)) <= 0)
+		return 0;
 	bool is_timeout = sd_bus_error_has_name(refusal, SD_BUS_ERROR_NO_REPLY);
 	if (++console->refusals == 1 && is_timeout)
 		log_message("QEMU has not answered for %u seconds, so console %u is not shared; "

@@ -286,6 +286,21 @@ check_silence() {
   end_qemu
 }
 
+# The agent waits for QEMU's answer when QEMU ends.
+check_end_while_waiting() {
+  start_qemu "a guest"
+  start_agent
+  qemu "listen 0 1"
+  qemu "map 0 64 48"
+  eventually is_shared_by_agent
+  qemu "ignore 0 1"
+  qemu "close 0"
+  qemu "listen 0 2"
+  end_qemu
+  expect_equal "a QEMU that ends before it has answered has only ended" "vail-qemu: QEMU has ended" \
+    "$(cat "$AGENT_LOG")"
+}
+
 agent_says_later_without_vaild() {
   move_clock 1
   says "$1"
@@ -324,6 +339,7 @@ check_client_process
 check_refusals
 check_user_machines
 check_silence
+check_end_while_waiting
 check_stopped_vaild
 expect_clean_stop
 finish

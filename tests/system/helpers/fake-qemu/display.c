@@ -129,6 +129,7 @@ static int on_register(sd_bus_message *call, void *context, sd_bus_error *error)
 	}
 	if (console->ignored > 0) {
 		console->ignored--;
+		console->listeners++;
 		sd_bus_message_ref(call); /* leaked, so that its end of the listener stays open */
 		return 1;
 	}

@@ -6,7 +6,8 @@
  * listener has replied to all calls, and prints "ok", or "error N" if N calls failed. C is the
  * number of a console:
  *
- *   listen C COUNT                waits until COUNT listeners in total have registered
+ *   listen C COUNT                waits until COUNT listeners in total have registered or were
+ *                                 ignored
  *   refuse C COUNT                refuses the next COUNT listeners
  *   ignore C COUNT                does not reply to the next COUNT listeners
  *   close C                       closes the listener's connection
