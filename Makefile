@@ -2,8 +2,9 @@
 #
 # One Makefile for everything; `make help` lists the targets. A layer is a folder, and becomes one
 # archive; a program is its own objects and the archives of the layers below it. Each build variant
-# has a folder: build/ for use, build/sanitized/ for the tests, build/fuzz/ for libFuzzer, and
-# build/coverage/ for counting the lines that tests reach.
+# has a folder: build/ for use, build/sanitized/ for the tests, build/threads/ for those with
+# ThreadSanitizer, build/fuzz/ for libFuzzer, and build/coverage/ for counting the lines that tests
+# reach.
 
 CC       = gcc
 CLANG    = clang
@@ -76,7 +77,7 @@ define archive
 $(1)/$(2).a: $(patsubst %.c,$(1)/%.o,$(call sources,$(2)) $(sources_$(2)))
 	@rm -f $$@ && $$(AR) rcs $$@ $$^
 endef
-$(foreach variant,build build/sanitized build/fuzz build/coverage,$(foreach layer,$(LAYERS),$(eval $(call archive,$(variant),$(layer)))))
+$(foreach variant,build build/sanitized build/threads build/fuzz build/coverage,$(foreach layer,$(LAYERS),$(eval $(call archive,$(variant),$(layer)))))
 
 ## Programs
 
@@ -86,6 +87,7 @@ TEST_LIBS   = $(DAEMON_LIBS) $(CLIENT_LIBS)
 
 LINK_build           = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 LINK_build/sanitized = $(SANITIZE)
+LINK_build/threads   = -fsanitize=thread
 LINK_build/fuzz      = -fsanitize=fuzzer,address,undefined
 LINK_build/coverage  = --coverage
 
@@ -178,6 +180,9 @@ $(eval $(call unit_tests,build/coverage,build/coverage/unit-tests,.))
 $(eval $(call model_tests,build/coverage,build/coverage/model-tests))
 $(eval $(call allocation_faults,build/coverage,build/coverage/allocation-faults))
 
+# Threads that share a handle, under ThreadSanitizer.
+$(eval $(call program,build/threads,build/tests/shared-handle,tests/threads/shared-handle.c,client/libvail proto,-ljson-c))
+
 # A helper of the system tests is a file, or a folder of files.
 HELPERS = $(patsubst tests/system/helpers/%,%,$(basename $(wildcard tests/system/helpers/*.c)) \
             $(patsubst %/,%,$(sort $(dir $(wildcard tests/system/helpers/*/*.c)))))
@@ -223,6 +228,10 @@ build/%.o: %.c
 build/sanitized/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) $(BASE) -MMD -MP -O1 -g $(SANITIZE) -c -o $@ $<
+
+build/threads/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) $(BASE) -MMD -MP -O1 -g -fsanitize=thread -c -o $@ $<
 
 build/fuzz/%: override CC = $(CLANG)
 build/fuzz/%.o: %.c

@@ -10,21 +10,33 @@
  * methods, libvail(3) gives an overview and examples.
  *
  * Threads
- *   A handle (struct vail) may be used by one thread at a time. Give each thread its own handle,
- *   or protect every call with a lock. Handles are independent, and the library has no other
- *   state.
+ *   One thread at a time may use a handle (struct vail), or an open object (struct vail_object).
+ *   Give each thread its own, or hold a lock from each call until its error details are read.
+ *   Handles are independent, and the library has no other state but one pointer per thread.
+ *
+ *   While one thread is in a call or in a callback, other threads are refused, and the first one
+ *   is not disturbed. Functions with a status return STATUS_INVALID_DEVICE_STATE, and
+ *   vail_error_message() tells the refused thread why until its next call on the handle; the other
+ *   error details are NULL then. vail_descriptor() and vail_take_descriptor() return -1 and
+ *   vail_events() returns 0. The functions without a result, vail_close() included, do nothing.
+ *   So end the calls of other threads before you close a handle, and join those threads.
+ *
+ *   A thread must not be cancelled inside the library, and a signal handler must not call it.
  *
  * Processes
  *   Registrations and graphics contexts belong to the calling process, not to the handle. They
  *   outlive vail_close() and execve(), and end when the process exits. After fork() the child may
- *   use its copy of a handle, which then makes its own connection. Calls and watches that were
+ *   use its copy of a handle, which then makes its own connection, unless another thread of the
+ *   parent was using the handle: then it stays in use in the child. Calls and watches that were
  *   pending belong to the parent. In the child they end with STATUS_CONNECTION_DISCONNECTED.
  *
  * Callbacks
  *   The library calls the functions that the caller passes to it (VailReply, VailWatch and so on)
  *   only from its own functions. On the handle that it is given, a callback may use vail_submit(),
  *   vail_watch(), vail_send_oneway(), vail_send_update(), vail_take_descriptor(),
- *   vail_object_close() and the getters, but no function that waits for a reply.
+ *   vail_object_close() and the getters, but no function that waits for a reply. It cannot close
+ *   the handle. Other handles may be used without restriction. A callback must return: it must not
+ *   throw a C++ exception or call longjmp(), because its handle would stay in use.
  *
  * Connections
  *   A handle connects when a call needs a connection. Once it has been connected, it survives
@@ -66,8 +78,8 @@
  *     STATUS_QUOTA_EXCEEDED            a limit is reached, see vail_error_limit()
  *     STATUS_INSUFFICIENT_RESOURCES    vaild or this process is out of file descriptors or buffers
  *     STATUS_PROCESS_IS_TERMINATING    the calling process has exited, according to vaild
- *     STATUS_INVALID_DEVICE_STATE      the function waits for a reply, but was called from a
- *                                      callback
+ *     STATUS_INVALID_DEVICE_STATE      another thread is using the handle, or the function waits
+ *                                      for a reply but was called from a callback
  *     STATUS_NOT_SUPPORTED             this vaild lacks the method (Varlink's MethodNotFound,
  *                                      InterfaceNotFound or MethodNotImplemented), or cannot do it
  *
@@ -138,8 +150,8 @@ VAIL_PUBLIC NTSTATUS vail_open(const char *path, struct vail **ret_vail);
 
 /*
  * Closes the connection and frees the handle. Pending calls and watches end with
- * STATUS_CONNECTION_DISCONNECTED. Registrations and contexts remain. Must not be called from a
- * callback. vail may be NULL.
+ * STATUS_CONNECTION_DISCONNECTED. Registrations and contexts remain. Does nothing from a callback
+ * of the handle, and while another thread uses it. vail may be NULL.
  */
 VAIL_PUBLIC void vail_close(struct vail *vail);
 
@@ -829,8 +841,10 @@ VAIL_PUBLIC NTSTATUS vail_open_object(struct vail *vail, const char *handle,
  *       handle, the notification is sent without waiting for the reply.
  * object: may be NULL.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (the process was not a holder), or another status
- * if vaild could not be notified. The object is closed and freed in any case.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (the process was not a holder),
+ * STATUS_INVALID_DEVICE_STATE (another thread is using the handle or the object, which stays open),
+ * or another status if vaild could not be notified. The object is closed and freed with every
+ * status but STATUS_INVALID_DEVICE_STATE.
  */
 VAIL_PUBLIC NTSTATUS vail_object_close(struct vail *vail, struct vail_object *object);
 

@@ -235,6 +235,7 @@ NTSTATUS vail_call_with_descriptors(struct vail *vail, const char *method, const
 				    const int *descriptors, size_t descriptor_count,
 				    char **ret_parameters)
 {
+	use_or_refuse(vail);
 	_cleanup_(free_message) JsonValue *message = NULL;
 	CallRequest request = { .method = method,
 				.parameters = parameters,
@@ -263,6 +264,7 @@ NTSTATUS vail_call(struct vail *vail, const char *method, const char *parameters
 NTSTATUS vail_call_more(struct vail *vail, const char *method, const char *parameters,
 			VailReply reply, void *context)
 {
+	use_or_refuse(vail);
 	_cleanup_(answer_deinit) Answer answer = { .reply = reply, .context = context };
 	CallRequest request = { .method = method, .parameters = parameters, .more = true };
 

@@ -200,6 +200,7 @@ void handle_begin_call(struct vail *vail)
 
 NTSTATUS vail_process(struct vail *vail)
 {
+	use_or_refuse(vail);
 	if (!vail)
 		return STATUS_INVALID_PARAMETER;
 	if (vail->in_callback)
@@ -212,6 +213,7 @@ NTSTATUS vail_process(struct vail *vail)
 
 short vail_events(const struct vail *vail)
 {
+	use_or_return(vail, 0);
 	if (vail && vail->is_reconnecting)
 		return POLLIN;
 	if (!vail || vail->fd < 0)
@@ -376,6 +378,7 @@ NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char *method, con
 				      const int *descriptors, size_t descriptor_count, bool more,
 				      VailReply reply, void *context)
 {
+	use_or_refuse(vail);
 	CallRequest request = { .method = method,
 				.parameters = parameters,
 				.fds = descriptors,
@@ -400,6 +403,7 @@ NTSTATUS vail_submit(struct vail *vail, const char *method, const char *paramete
 
 NTSTATUS vail_send_oneway(struct vail *vail, const char *method, const char *parameters)
 {
+	use_or_refuse(vail);
 	CallRequest request = { .method = method, .parameters = parameters, .oneway = true };
 
 	if (!vail)
@@ -424,6 +428,7 @@ NTSTATUS vail_send_oneway(struct vail *vail, const char *method, const char *par
 
 int vail_take_descriptor(struct vail *vail, size_t index)
 {
+	use_or_return(vail, -1);
 	if (!vail || index >= vail->reply_fds.count)
 		return -1;
 	return TAKE_FD(vail->reply_fds.list[index]);

@@ -38,23 +38,48 @@ NTSTATUS error_set_no_memory(struct vail *vail)
 	return error_set(vail, STATUS_NO_MEMORY, "this process is out of memory");
 }
 
+/*
+ * The details belong to the thread that uses the handle. A thread that was refused gets its own
+ * sentence, which is static, and no other details until its next call on the handle.
+ */
+static bool was_refused(const struct vail *vail)
+{
+	return vail && exclusive_use_was_refused(&vail->use);
+}
+
 const char *vail_error_message(const struct vail *vail)
 {
+	static const char busy[] =
+		"another thread is using this handle; give each thread its own handle, or protect "
+		"the calls with a lock";
+
+	if (was_refused(vail))
+		return busy;
+	use_or_return(vail, busy);
 	return vail && vail->error.message ? vail->error.message : "";
 }
 
 const char *vail_error_parameter(const struct vail *vail)
 {
+	if (was_refused(vail))
+		return NULL;
+	use_or_return(vail, NULL);
 	return vail ? vail->error.parameter : NULL;
 }
 
 const char *vail_error_name(const struct vail *vail)
 {
+	if (was_refused(vail))
+		return NULL;
+	use_or_return(vail, NULL);
 	return vail ? vail->error.name : NULL;
 }
 
 const char *vail_error_limit(const struct vail *vail, uint64_t *ret_maximum, uint64_t *ret_used)
 {
+	if (was_refused(vail))
+		return NULL;
+	use_or_return(vail, NULL);
 	if (!vail || !vail->error.limit)
 		return NULL;
 	if (ret_maximum)

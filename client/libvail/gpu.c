@@ -17,6 +17,7 @@ static void parameters_begin_with(Parameters *parameters, const char *process)
 /* Calls a method whose only parameter is a GPU process. */
 static NTSTATUS call_with_process(struct vail *vail, const char *method, const char *process)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin_with(&parameters, process);
@@ -27,6 +28,7 @@ static NTSTATUS call_with_process(struct vail *vail, const char *method, const c
 static NTSTATUS call_with_address(struct vail *vail, const char *method, const char *process,
 				  uint64_t address)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin_with(&parameters, process);
@@ -110,6 +112,7 @@ NTSTATUS vail_register_adapter(struct vail *vail, const VailAdapter *adapter,
 			       char ret_adapter[VAIL_HANDLE_SIZE],
 			       char ret_system_process[VAIL_HANDLE_SIZE], bool *ret_restored)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters = { 0 };
 	_cleanup_(free_message) JsonValue *message = NULL;
 	JsonValue *reply = NULL;
@@ -134,6 +137,7 @@ NTSTATUS vail_register_adapter(struct vail *vail, const VailAdapter *adapter,
 
 NTSTATUS vail_unregister_adapter(struct vail *vail, const char *adapter)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin(&parameters);
@@ -146,6 +150,7 @@ NTSTATUS vail_unregister_adapter(struct vail *vail, const char *adapter)
 NTSTATUS vail_create_process(struct vail *vail, const char *adapter, const VailGpuProcess *process,
 			     char ret_process[VAIL_HANDLE_SIZE])
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters = { 0 };
 	_cleanup_(free_message) JsonValue *message = NULL;
 	JsonValue *reply = NULL;
@@ -172,6 +177,7 @@ NTSTATUS vail_reserve_address_range(struct vail *vail, const char *process, uint
 				    uint64_t alignment, uint64_t base, bool allow_user_mode_mapping,
 				    uint64_t *ret_address)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin_with(&parameters, process);
@@ -198,6 +204,7 @@ NTSTATUS vail_destroy_process(struct vail *vail, const char *process)
 NTSTATUS vail_set_page_table_entry(struct vail *vail, const char *process, uint64_t address,
 				   uint64_t page_table_address)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin_with(&parameters, process);
@@ -228,6 +235,7 @@ static void put_place(Parameters *parameters, uint64_t base, uint64_t minimum, u
 NTSTATUS vail_reserve_address(struct vail *vail, const char *process, uint64_t size, uint64_t base,
 			      uint64_t minimum, uint64_t maximum, uint64_t *ret_address)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin_with(&parameters, process);
@@ -252,6 +260,7 @@ static void put_allocation(Parameters *parameters, const VailMapping *mapping)
 NTSTATUS vail_map_address(struct vail *vail, const char *process, const VailMapping *mapping,
 			  uint64_t *ret_address)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters = { 0 };
 
 	if (!vail || !mapping)
@@ -275,6 +284,7 @@ NTSTATUS vail_map_address(struct vail *vail, const char *process, const VailMapp
 
 NTSTATUS vail_free_address(struct vail *vail, const char *process, uint64_t address, uint64_t size)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin_with(&parameters, process);
@@ -296,6 +306,7 @@ static VailProtection read_protection(const JsonValue *object)
 NTSTATUS vail_translate_address(struct vail *vail, const char *process, uint64_t address,
 				VailTranslation *ret_translation)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters = { 0 };
 	_cleanup_(free_message) JsonValue *message = NULL;
 	JsonValue *reply = NULL;
@@ -373,6 +384,7 @@ static bool report_process(struct vail *vail, const JsonValue *value, void *cont
 NTSTATUS vail_describe_address_space(struct vail *vail, const char *process, VailRangeTaker take,
 				     void *context)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 	ListCallback list = { .take_range = take, .context = context };
 
@@ -385,6 +397,7 @@ NTSTATUS vail_describe_address_space(struct vail *vail, const char *process, Vai
 
 NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTaker take, void *context)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 	ListCallback list = { .take_process = take, .context = context };
 

@@ -33,6 +33,7 @@ NTSTATUS vail_new(const char *path, struct vail **ret_vail)
 	struct vail *vail = calloc(1, sizeof(*vail));
 	if (!vail)
 		return STATUS_NO_MEMORY;
+	exclusive_use_forget(&vail->use);
 	vail->fd = -1;
 	vail->reconnect = RECONNECT_INIT;
 	vail->resumes = true;
@@ -66,9 +67,23 @@ NTSTATUS vail_open(const char *path, struct vail **ret_vail)
 	return STATUS_SUCCESS;
 }
 
+/* Begins the last use of the handle. Returns false if it must stay open. */
+static bool begin_close(struct vail *vail)
+{
+	ExclusiveUse *use = exclusive_use_begin(&vail->use);
+
+	if (!use || use->depth == 1)
+		return use;
+	error_set(vail, STATUS_INVALID_DEVICE_STATE,
+		  "a handle cannot be closed from its own callback; close it after the "
+		  "callback has returned");
+	exclusive_use_end(&use);
+	return false;
+}
+
 void vail_close(struct vail *vail)
 {
-	if (!vail)
+	if (!vail || !begin_close(vail))
 		return;
 	error_set(vail, STATUS_CONNECTION_DISCONNECTED,
 		  "the handle was closed before vaild answered");
@@ -79,12 +94,14 @@ void vail_close(struct vail *vail)
 
 void vail_set_timeout(struct vail *vail, int milliseconds)
 {
+	use_or_return(vail);
 	if (vail)
 		vail->timeout = milliseconds < 0 ? VAIL_TIMEOUT_NONE : milliseconds;
 }
 
 void vail_set_resume(struct vail *vail, bool resumes)
 {
+	use_or_return(vail);
 	if (vail)
 		vail->resumes = resumes;
 }
@@ -96,6 +113,7 @@ const char *vail_path(const struct vail *vail)
 
 int vail_descriptor(const struct vail *vail)
 {
+	use_or_return(vail, -1);
 	if (!vail)
 		return -1;
 	return vail->is_reconnecting ? vail->reconnect.epoll : vail->fd;

@@ -32,6 +32,7 @@
  *   reply.c             decodes replies
  *   fd-batch.c          file descriptors that travel with messages
  *   error.c             the error details of a handle
+ *   exclusive-use.c     refuses a second thread
  *
  * Between two calls into the library these invariants hold:
  *
@@ -45,6 +46,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "client/libvail/exclusive-use.h"
 #include "client/libvail/fd-batch.h"
 #include "client/libvail/reconnect.h"
 #include "proto/buffer.h"
@@ -120,6 +122,7 @@ typedef struct ErrorDetails {
 } ErrorDetails;
 
 struct vail {
+	ExclusiveUse use;
 	char *path;
 	int timeout;         /* in milliseconds; negative for no timeout */
 	VailWaiting waiting; /* NULL for none */

@@ -11,6 +11,7 @@
 static NTSTATUS call_with_machine(struct vail *vail, const char *method,
 				  const char *virtual_machine)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin(&parameters);
@@ -30,6 +31,7 @@ NTSTATUS vail_unregister_process(struct vail *vail, const char *virtual_machine)
 
 NTSTATUS vail_revoke_registration(struct vail *vail, const char *virtual_machine, pid_t pid)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin(&parameters);
@@ -41,6 +43,7 @@ NTSTATUS vail_revoke_registration(struct vail *vail, const char *virtual_machine
 NTSTATUS vail_create_context(struct vail *vail, const char *adapter,
 			     char ret_context[VAIL_HANDLE_SIZE], char ret_process[VAIL_HANDLE_SIZE])
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 	JsonValue *message = NULL, *reply = NULL;
 	char context[VAIL_HANDLE_SIZE];
@@ -63,6 +66,7 @@ NTSTATUS vail_create_context(struct vail *vail, const char *adapter,
 
 NTSTATUS vail_destroy_context(struct vail *vail, const char *context)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin(&parameters);
@@ -100,6 +104,7 @@ static void put_machine(Parameters *parameters, const VailMachine *machine)
 static NTSTATUS call_with_settings(struct vail *vail, const char *method,
 				   const char *virtual_machine, const VailMachine *machine)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	if (vail && machine && machine->size != sizeof(*machine))
@@ -135,6 +140,7 @@ NTSTATUS vail_assign_virtual_gpu(struct vail *vail, const char *virtual_machine,
 				 const char *adapter, const char *profile,
 				 char ret_virtual_gpu[VAIL_HANDLE_SIZE])
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 	JsonValue *message = NULL, *reply = NULL;
 
@@ -152,6 +158,7 @@ NTSTATUS vail_assign_virtual_gpu(struct vail *vail, const char *virtual_machine,
 
 NTSTATUS vail_remove_virtual_gpu(struct vail *vail, const char *virtual_gpu)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin(&parameters);
@@ -162,6 +169,7 @@ NTSTATUS vail_remove_virtual_gpu(struct vail *vail, const char *virtual_gpu)
 NTSTATUS vail_set_quarantine(struct vail *vail, const char *virtual_machine, bool quarantined,
 			     const char *reason)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin(&parameters);

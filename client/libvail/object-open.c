@@ -13,12 +13,17 @@
 #include "client/libvail/object-info.h"
 #include "client/libvail/parameters.h"
 
+static const char object_busy[] =
+	"another thread is using this object; open it in each thread, or protect the calls with a "
+	"lock";
+
 static struct vail_object *object_new(void)
 {
 	struct vail_object *object = calloc(1, sizeof(*object));
 
 	if (!object)
 		return NULL;
+	exclusive_use_forget(&object->use);
 	for (size_t i = 0; i < VAIL_PLANE_MAX; i++)
 		object->planes[i].fd = -1;
 	object->fence = -1;
@@ -139,6 +144,7 @@ static NTSTATUS undo_open(struct vail *vail, const char *handle, NTSTATUS status
 
 NTSTATUS vail_open_object(struct vail *vail, const char *handle, struct vail_object **ret_object)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters = { 0 };
 	_cleanup_(free_message) JsonValue *message = NULL;
 	JsonValue *reply = NULL;
@@ -162,21 +168,37 @@ NTSTATUS vail_open_object(struct vail *vail, const char *handle, struct vail_obj
 	return STATUS_SUCCESS;
 }
 
+/* Notifies vaild about an object that is freed already. */
+static NTSTATUS release_freed(struct vail *vail, const char *handle)
+{
+	NTSTATUS status = release(vail, handle, !vail->in_callback);
+
+	/* A child forked inside a callback. The other status would mean that the object is open. */
+	return status == STATUS_INVALID_DEVICE_STATE ? STATUS_CONNECTION_DISCONNECTED : status;
+}
+
 NTSTATUS vail_object_close(struct vail *vail, struct vail_object *object)
 {
+	use_or_refuse(vail);
 	char handle[VAIL_HANDLE_SIZE];
 
 	if (!object)
 		return STATUS_SUCCESS;
+	if (!exclusive_use_begin(&object->use))
+		return vail ? error_set(vail, STATUS_INVALID_DEVICE_STATE, "%s", object_busy)
+			    : STATUS_INVALID_DEVICE_STATE;
 	memcpy(handle, object->handle, sizeof(handle));
 	object_free(object);
-	return vail ? release(vail, handle, !vail->in_callback) : STATUS_SUCCESS;
+	return vail ? release_freed(vail, handle) : STATUS_SUCCESS;
 }
 
 /* ---- Getters ---- */
 
 const char *vail_object_error_message(const struct vail_object *object)
 {
+	if (object && exclusive_use_was_refused(&object->use))
+		return object_busy;
+	use_or_return(object, object_busy);
 	return object && object->message ? object->message : "";
 }
 
@@ -202,6 +224,7 @@ int vail_object_fence_descriptor(const struct vail_object *object)
 
 void vail_object_set_timeout(struct vail_object *object, int timeout)
 {
+	use_or_return(object);
 	if (object)
 		object->timeout = timeout;
 }

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "client/libvail/exclusive-use.h"
 #include "proto/macros.h"
 #include <vail.h>
 
@@ -27,6 +28,7 @@ typedef struct OpenPlane {
 } OpenPlane;
 
 struct vail_object {
+	ExclusiveUse use;
 	char handle[VAIL_HANDLE_SIZE];
 	VailObjectInfo info;
 	char *name; /* owns info.name; may be NULL */

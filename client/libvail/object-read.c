@@ -68,6 +68,7 @@ static bool wait_readable(int fd, int timeout)
 
 NTSTATUS vail_object_wait(struct vail_object *object, int timeout)
 {
+	use_or_refuse(object);
 	struct sync_file_info info = { 0 };
 
 	if (!object)
@@ -226,6 +227,7 @@ static NTSTATUS check_plane(struct vail_object *object, size_t plane)
 NTSTATUS vail_object_read(struct vail_object *object, size_t plane, uint64_t offset, void *buffer,
 			  size_t size)
 {
+	use_or_refuse(object);
 	uint64_t position = 0;
 
 	if (!object || !buffer)
@@ -320,6 +322,7 @@ static NTSTATUS read_rows(struct vail_object *object, const OpenPlane *from, cha
 
 NTSTATUS vail_object_read_image(struct vail_object *object, void *pixels, size_t size)
 {
+	use_or_refuse(object);
 	if (!object || !pixels)
 		return STATUS_INVALID_PARAMETER;
 	clear_message(object);
@@ -365,6 +368,7 @@ static NTSTATUS map_file(struct vail_object *object, OpenPlane *plane)
 NTSTATUS vail_object_map(struct vail_object *object, size_t plane, void **ret_data,
 			 size_t *ret_size)
 {
+	use_or_refuse(object);
 	NTSTATUS status = STATUS_SUCCESS;
 
 	if (!object || !ret_data || !ret_size)

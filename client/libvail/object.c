@@ -121,6 +121,7 @@ static size_t seal_and_collect(const VailObject *object, int fds[VAIL_PLANE_MAX 
 NTSTATUS vail_share_object(struct vail *vail, const char *virtual_machine, const VailObject *object,
 			   char ret_handle[VAIL_HANDLE_SIZE])
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters = { 0 };
 	_cleanup_(free_message) JsonValue *message = NULL;
 	JsonValue *reply = NULL;
@@ -171,6 +172,7 @@ static void put_update(Parameters *parameters, const char *handle, const VailRec
 NTSTATUS vail_update_object(struct vail *vail, const char *handle, const VailRectangle *damage,
 			    size_t count)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin(&parameters);
@@ -181,6 +183,7 @@ NTSTATUS vail_update_object(struct vail *vail, const char *handle, const VailRec
 NTSTATUS vail_send_update(struct vail *vail, const char *handle, const VailRectangle *damage,
 			  size_t count)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 	const char *text = NULL;
 
@@ -196,6 +199,7 @@ NTSTATUS vail_send_update(struct vail *vail, const char *handle, const VailRecta
 
 NTSTATUS vail_unshare_object(struct vail *vail, const char *handle, uint64_t *ret_holders)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 	_cleanup_(free_message) JsonValue *message = NULL;
 	JsonValue *reply = NULL;
@@ -235,6 +239,7 @@ static bool report_object(struct vail *vail, const JsonValue *value, void *conte
 NTSTATUS vail_list_objects(struct vail *vail, const char *virtual_machine, VailObjectTaker take,
 			   void *context)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 	ListCallback list = { .take = take, .context = context };
 

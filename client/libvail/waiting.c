@@ -25,6 +25,7 @@ void waiting_report(struct vail *vail, WaitReason reason)
 
 void vail_set_waiting(struct vail *vail, int milliseconds, VailWaiting waiting, void *context)
 {
+	use_or_return(vail);
 	if (!vail)
 		return;
 	vail->waiting = waiting;

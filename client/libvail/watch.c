@@ -223,6 +223,7 @@ static NTSTATUS submit_watch(struct vail *vail, const char *virtual_machine, Wat
 NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, VailWatch callback,
 		    void *context)
 {
+	use_or_refuse(vail);
 	if (!vail || !callback)
 		return STATUS_INVALID_PARAMETER;
 	Watch *watch = watch_new(vail, callback, context);
