@@ -411,8 +411,16 @@ check_metrics() {
     skip "metrics: node exporter" "vailctl has no command metrics"
     return
   fi
+  box rm -rf "$folder"
+  expect "metrics: the service may start without the folder of node exporter" quietly \
+    box systemctl start vaild-metrics.service
+  expect_equal "metrics: it does not fail then" inactive \
+    "$(property ActiveState vaild-metrics.service)"
   box mkdir -p "$folder"
   expect "metrics: the service writes them" quietly box systemctl start vaild-metrics.service
+  box journalctl --sync
+  expect_equal "metrics: starts with and without the folder log nothing" "" \
+    "$(box journalctl --quiet --no-pager -o cat --unit vaild-metrics.service)"
   expect_equal "metrics: there is one complete file, which everybody can read" "644 vaild.prom" \
     "$(box sh -c "cd $folder && stat -c '%a %n' *")"
   expect "metrics: a counter's family has the same name as its samples" box grep -q \
