@@ -64,6 +64,13 @@ static bool fail_with_bound(const Path *path, JsonFaultKind kind, uint64_t maxim
 	return fail(path, (JsonFault){ .kind = kind, .maximum = maximum }, ret_fault);
 }
 
+static bool fail_with_key(const Path *path, const JsonTable *table, JsonFault *ret_fault)
+{
+	const JsonFault fault = { .kind = JSON_FAULT_UNKNOWN, .key = path->name, .table = table };
+
+	return fail(path, fault, ret_fault);
+}
+
 /* Highest value that an integer member accepts. */
 static uint64_t highest_integer(const JsonField *field)
 {
@@ -72,10 +79,12 @@ static uint64_t highest_integer(const JsonField *field)
 	return highest < field->maximum ? highest : field->maximum;
 }
 
-static bool fail_with_value(const Path *path, const JsonField *field, JsonFault *ret_fault)
+static bool fail_with_value(const Path *path, const JsonField *field, const JsonValue *value,
+			    JsonFault *ret_fault)
 {
 	const JsonFault fault = {
 		.kind = JSON_FAULT_VALUE,
+		.value = value,
 		.expected = field->type,
 		.maximum = highest_integer(field),
 		.choices = field->choices,
@@ -120,7 +129,7 @@ static bool decode_string(const JsonField *field, const JsonValue *value, const 
 	const char *text = json_string(value);
 
 	if (!text)
-		return fail_with_value(path, field, fault);
+		return fail_with_value(path, field, value, fault);
 	if (strlen(text) > field->maximum)
 		return fail_with_bound(path, JSON_FAULT_TOO_LONG, field->maximum, fault);
 	if (field->type == JSON_FIELD_OWNED_STRING)
@@ -166,7 +175,8 @@ static bool decode_object(const JsonField *field, const JsonValue *value, void *
 			  const Path *path, JsonFault *fault)
 {
 	if (json_type_of(value) != JSON_OBJECT)
-		return fail_with_value(path, &(JsonField){ .type = JSON_FIELD_OBJECT }, fault);
+		return fail_with_value(path, &(JsonField){ .type = JSON_FIELD_OBJECT }, value,
+				       fault);
 	return decode_members(field->table, value, NULL, target, path, fault);
 }
 
@@ -183,7 +193,7 @@ static bool decode_integer_item(const JsonField *field, const JsonValue *value,
 	uint64_t number = 0, before = 0;
 
 	if (!read_value(&integer, value, target))
-		return fail_with_value(path, &integer, fault);
+		return fail_with_value(path, &integer, value, fault);
 	if (!field->is_ascending || !previous)
 		return true;
 	memcpy(&number, target, field->size);
@@ -226,7 +236,7 @@ static bool decode_array(const JsonField *field, const JsonValue *value, char *s
 	char *items = structure + field->offset;
 
 	if (json_type_of(value) != JSON_ARRAY)
-		return fail_with_value(path, field, fault);
+		return fail_with_value(path, field, value, fault);
 	if (count > field->maximum)
 		return fail_with_bound(path, JSON_FAULT_TOO_MANY, field->maximum, fault);
 	if (field->count_offset == JSON_NO_MEMBER && count < field->maximum)
@@ -257,7 +267,8 @@ static bool decode_field(const JsonField *field, const JsonValue *value, char *s
 	case JSON_FIELD_LIST:
 		return decode_array(field, value, structure, path, fault);
 	default:
-		return read_value(field, value, target) || fail_with_value(path, field, fault);
+		return read_value(field, value, target) ||
+		       fail_with_value(path, field, value, fault);
 	}
 }
 
@@ -309,7 +320,7 @@ static bool decode_members(const JsonTable *table, const JsonValue *object,
 		if (!field && is_among(members.name, ignored))
 			continue;
 		if (!field)
-			return fail_with_bound(&member, JSON_FAULT_UNKNOWN, 0, fault);
+			return fail_with_key(&member, table, fault);
 		if (!members.value && !table->refuses_null)
 			continue;
 		if (!decode_field(field, members.value, structure, &member, fault))

@@ -81,7 +81,10 @@ typedef struct JsonFault {
 	JsonFieldType expected;     /* type of the value */
 	uint64_t maximum;           /* highest integer, longest string, or number of items */
 	const char *const *choices; /* as in JsonField */
-	const char *member; /* outermost member on the path, owned by the object or the table */
+	const char *member;     /* outermost member on the path, owned by the object or the table */
+	const JsonValue *value; /* of JSON_FAULT_VALUE, owned by the object; NULL for null */
+	const char *key;        /* name of an unknown member, owned by the object */
+	const JsonTable *table; /* without that member */
 
 	/* Path of the value, like "planes[0].offset"; a longer path is cut after a character. */
 	char path[JSON_PATH_SIZE];

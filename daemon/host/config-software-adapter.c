@@ -15,16 +15,16 @@ static const JsonField reservation_fields[] = {
 	      allow_user_mode_mapping) },
 };
 
-static const JsonTable reservation_table = { reservation_fields, ARRAY_SIZE(reservation_fields),
-					     false };
+const JsonTable config_reservation_table = { reservation_fields, ARRAY_SIZE(reservation_fields),
+					     true };
 
-#define RESERVATIONS(key, member)                                                      \
-	{                                                                              \
-		.type = JSON_FIELD_ARRAY, .name = (key),                               \
-		.offset = offsetof(SoftwareAdapterSettings, member.items),             \
-		.size = sizeof(DriverReservation), .present_offset = JSON_NO_MEMBER,   \
-		.count_offset = offsetof(SoftwareAdapterSettings, member.count),       \
-		.maximum = LIMIT_CONFIGURED_RESERVATIONS, .table = &reservation_table, \
+#define RESERVATIONS(key, member)                                                             \
+	{                                                                                     \
+		.type = JSON_FIELD_ARRAY, .name = (key),                                      \
+		.offset = offsetof(SoftwareAdapterSettings, member.items),                    \
+		.size = sizeof(DriverReservation), .present_offset = JSON_NO_MEMBER,          \
+		.count_offset = offsetof(SoftwareAdapterSettings, member.count),              \
+		.maximum = LIMIT_CONFIGURED_RESERVATIONS, .table = &config_reservation_table, \
 	}
 
 static const JsonField fields[] = {
@@ -32,7 +32,7 @@ static const JsonField fields[] = {
 	RESERVATIONS("systemReservations", of_system_process),
 };
 
-const JsonTable config_software_adapter_table = { fields, ARRAY_SIZE(fields), false };
+const JsonTable config_software_adapter_table = { fields, ARRAY_SIZE(fields), true };
 
 static bool check_reservations(const char *key, const ConfiguredReservations *reservations,
 			       const Limits *limits, bool is_system, Failure *failure)

@@ -19,6 +19,9 @@
 /* Decodes the object into a zeroed SoftwareAdapterSettings. */
 extern const JsonTable config_software_adapter_table;
 
+/* Decodes an item of one of its arrays. */
+extern const JsonTable config_reservation_table;
+
 /*
  * Checks that all ranges can be reserved within the limits. Returns false, with a failure message
  * that begins with the reservation at fault, if they cannot.

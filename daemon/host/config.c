@@ -8,15 +8,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/host/config-fault.h"
 #include "daemon/host/config-mistake.h"
 #include "daemon/host/config-software-adapter.h"
+#include "daemon/host/config-syntax.h"
 #include "daemon/host/process/file-read.h"
 #include "daemon/host/process/user-database.h"
 #include "proto/fd-util.h"
 
 #define DEFAULT_OPERATOR_GROUP "vaild"
 
-#define NOT_AN_OBJECT "the file is not one JSON object"
+#define NOT_AN_OBJECT "the file is not one JSON object; write the keys between { and }"
 
 /* A larger file is no configuration, and reading it could take all memory. */
 #define FILE_SIZE_MAX (1 << 20)
@@ -72,21 +74,6 @@ static size_t make_limit_rows(JsonField rows[static LIMIT_ROWS_MAX])
 	return count;
 }
 
-static bool report_fault(const ConfigFile *file, const JsonFault *fault)
-{
-	char text[200];
-
-	const char *position = config_find(file, fault->path);
-
-	if (fault->kind == JSON_FAULT_UNKNOWN)
-		return config_mistake_at(file, position,
-					 "%s is not a key of the configuration; remove it",
-					 fault->path);
-	file->ret_error->is_temporary = fault->kind == JSON_FAULT_NO_MEMORY;
-	return config_mistake_at(file, position, "%s %s", fault->path,
-				 json_fault_format(fault, text, sizeof(text)));
-}
-
 static bool decode_values(const ConfigFile *file, const JsonValue *object, ConfigValues *values)
 {
 	JsonField limit_rows[LIMIT_ROWS_MAX];
@@ -109,10 +96,16 @@ static bool decode_values(const ConfigFile *file, const JsonValue *object, Confi
 		.count = ARRAY_SIZE(fields),
 		.refuses_null = true,
 	};
+	const ConfigKeys keys[] = {
+		{ "the configuration", &table, false },
+		{ "\"limits\"", &limit_table, true },
+		{ "\"softwareAdapter\"", &config_software_adapter_table, false },
+		{ "the items of \"reservations\"", &config_reservation_table, false },
+	};
 	JsonFault fault;
 
 	return json_table_decode(&table, object, NULL, values, &fault) ||
-	       report_fault(file, &fault);
+	       config_fault(file, &fault, keys, ARRAY_SIZE(keys));
 }
 
 /*
@@ -241,10 +234,9 @@ static bool check_json(ConfigFile *file, const Buffer *text)
 		return config_mistake_at(file, value.start,
 					 "the file begins with a byte order mark; save it as UTF-8 "
 					 "without one");
-	const char *error = json_check(start, buffer_size(text), &position);
+	const char *error = config_syntax_check(start, buffer_size(text), &position);
 	if (error)
-		return config_mistake_at(file, start + position,
-					 "the file is not JSON: %s; correct it", error);
+		return config_mistake_at(file, start + position, "the file is not JSON: %s", error);
 	file->value = value;
 	return true;
 }

@@ -92,7 +92,7 @@ keep_and_break() {
   printf '{\n  "limits": {\n    "pears": 1\n  }\n}\n' >"$CONFIG/vaild.json"
 }
 
-WRONG="$CONFIG/vaild.json:3:5: limits.pears is not a key of the configuration; remove it"
+WRONG="$CONFIG/vaild.json:3:5: limits.pears is not a key of \"limits\"; vaild.json(5) lists its keys"
 LAST="has a mistake, so the last one that was right stays in force: $WRONG"
 
 kept_configuration() {

@@ -134,6 +134,105 @@ static const struct {
 	{ "{\"limits\": {\"quarantinesPerUid\": 0}}",
 	  "limits.quarantinesPerUid would keep operators from putting VMs in quarantine" },
 	{ "{\"softwareAdapter\": 1}", "softwareAdapter is not an object" },
+
+	/* Misspelt keys, and keys in the wrong object. */
+	{ "{\"operatorgroup\": \"\"}", "1:2: operatorgroup is not a key of the configuration; did "
+				       "you mean \"operatorGroup\"?" },
+	{ "{\"operator_group\": \"\"}", "did you mean \"operatorGroup\"?" },
+	{ "{\"operatorGroups\": \"\"}", "did you mean \"operatorGroup\"?" },
+	{ "{\"operatroGroup\": \"\"}", "did you mean \"operatorGroup\"?" },
+	{ "{\"limit\": {}}", "did you mean \"limits\"?" },
+	{ "{\"limits\": {\"context\": 1}}", "1:13: limits.context is not a key of \"limits\"; did "
+					    "you mean \"contexts\"?" },
+	{ "{\"limits\": {\"ContextsPerUID\": 1}}", "did you mean \"contextsPerUid\"?" },
+	{ "{\"limits\": {\"virtualMachinePerUid\": 1}}",
+	  "did you mean \"virtualMachinesPerUid\"?" },
+	{ "{\"contexts\": 1}", "1:2: contexts is not a key of the configuration but of \"limits\"; "
+			       "move it there" },
+	{ "{\"context_per_uid\": 1}", "did you mean \"contextsPerUid\", a key of \"limits\"?" },
+	{ "{\"reservations\": []}", "but of \"softwareAdapter\"; move it there" },
+	{ "{\"limits\": {\"operatorGroup\": \"\"}}",
+	  "1:13: limits.operatorGroup belongs to the outermost object; move it out of \"limits\"" },
+	{ "{\"limits\": {\"allowusermachines\": true}}",
+	  "did you mean \"allowUserMachines\", a key of the configuration?" },
+	{ "{\"softwareAdapter\": {\"systemReservation\": []}}",
+	  "did you mean \"systemReservations\"?" },
+	{ "{\"softwareAdapter\": {\"sizeInBytes\": 1}}",
+	  "but of the items of \"reservations\"; move it there" },
+	{ "{\"softwareAdapter\": {\"reservations\": [{\"size\": 1}]}}",
+	  "softwareAdapter.reservations[0].size is not a key of the items of \"reservations\"; its "
+	  "keys are sizeInBytes, alignment, baseAddress, allowUserModeMapping" },
+	{ "{\"pears\": 1}", "pears is not a key of the configuration; its keys are operatorGroup, "
+			    "allowUserMachines, requireSealedMemory, limits, softwareAdapter" },
+	{ "{\"limits\": {\"pears\": 1}}",
+	  "limits.pears is not a key of \"limits\"; vaild.json(5) lists its keys" },
+	{ "{\"_comment\": \"\"}", "and comments are not allowed; remove it" },
+	{ "{\"//\": \"\"}", "and comments are not allowed; remove it" },
+
+	/* Values of the wrong type, or out of range. */
+	{ "{\"allowUserMachines\": \"true\"}", "1:2: allowUserMachines is neither true nor false, "
+					       "but the string \"true\"; remove the quotes" },
+	{ "{\"allowUserMachines\": \"yes\"}", "but the string \"yes\"" },
+	{ "{\"allowUserMachines\": 1}", "is neither true nor false, but the number 1" },
+	{ "{\"allowUserMachines\": null}", "is neither true nor false, but null" },
+	{ "{\"operatorGroup\": [\"a\"]}", "operatorGroup is not a string, but an array" },
+	{ "{\"operatorGroup\": false}", "operatorGroup is not a string, but false" },
+	{ "{\"limits\": {\"contexts\": \"12\"}}", "limits.contexts is not an integer from 0 to "
+						  "1000000, but the string \"12\"; remove the "
+						  "quotes" },
+	{ "{\"limits\": {\"contexts\": \"\"}}", "but the string \"\"" },
+	{ "{\"limits\": {\"contexts\": 1000001}}",
+	  "is not an integer from 0 to 1000000, but the number 1000001" },
+	{ "{\"limits\": {\"contexts\": 1.5}}", "but the number 1.5" },
+	{ "{\"limits\": {\"contexts\": {}}}", "but an object" },
+	{ "{\"limits\": {\"contexts\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaäaaaaaa\"}}",
+	  "aaaaaaa…\"" },
+	{ "{\"limits\": [1]}", "1:2: limits is not an object, but an array" },
+	{ "{\"softwareAdapter\": {\"reservations\": [{\"sizeInBytes\": 1, \"alignment\": null}]}}",
+	  "alignment is not an integer from 0 to 9223372036854775807, but null" },
+	{ "{\"softwareAdapter\": {\"reservations\": [7]}}",
+	  "1:39: softwareAdapter.reservations[0] is not an object, but the number 7" },
+
+	/* Syntax. Comments are not allowed in any form or place. */
+	{ "// comment\n{}",
+	  "1:1: the file is not JSON: comments are not allowed; remove this one" },
+	{ "{\n  # comment\n}", "2:3: the file is not JSON: comments are not allowed" },
+	{ "{ /* comment */ }", "1:3: the file is not JSON: comments are not allowed" },
+	{ "{\"limits\": {}, // comment\n}",
+	  "1:16: the file is not JSON: comments are not allowed" },
+	{ "{\"limits\": // comment\n{}}", "1:12: the file is not JSON: comments are not allowed" },
+	{ "{\"limits\" # comment\n:{}}", "1:11: the file is not JSON: comments are not allowed" },
+	{ "{\"limits\": {} } # comment", "1:17: the file is not JSON: comments are not allowed" },
+	{ "{\"limits\": {\"contexts\": 5 // comment\n}}",
+	  "1:27: the file is not JSON: comments are not allowed" },
+	{ "{\"limits\": {\"contexts\": 5},\n}",
+	  "1:27: the file is not JSON: no comma is allowed behind the last value; remove it" },
+	{ "{\"softwareAdapter\": {\"reservations\": [1 , ]}}",
+	  "1:41: the file is not JSON: no comma is allowed behind the last value" },
+	{ "{'operatorGroup': 1}",
+	  "1:2: the file is not JSON: a string stands between double quotes" },
+	{ "{operatorGroup: 1}",
+	  "1:2: the file is not JSON: a key in double quotes or } is expected" },
+	{ "{\"limits\": {}, a: 1}",
+	  "1:16: the file is not JSON: a key in double quotes is expected" },
+	{ "{\"limits\" = {}}", "1:11: the file is not JSON: a colon is expected here" },
+	{ "{\"limits\": {}\n\"operatorGroup\": 1}",
+	  "2:1: the file is not JSON: a comma or } is expected here" },
+	{ "{\"softwareAdapter\": {\"reservations\": [{} {}]}}", "a comma or ] is expected here" },
+	{ "{\"allowUserMachines\": True}", "1:23: the file is not JSON: a value is expected here: "
+					   "true, false," },
+	{ "{\"allowUserMachines\": tru}", "only the words true, false and null are allowed" },
+	{ "{\"limits\": {\"contexts\": 0x10}}",
+	  "1:26: the file is not JSON: a number consists of" },
+	{ "{\"limits\": {\"contexts\": 10k}}", "1:27: the file is not JSON: a number consists of" },
+	{ "{\"limits\": {\"contexts\": 010}}", "a number consists of decimal digits" },
+	{ "{\"operatorGroup\": \"a\n\"}", "a string must end on its line; add the closing quote" },
+	{ "{\"operatorGroup\": \"a\\w\"}", "there is no such escape; write \\\\ for a backslash" },
+	{ "{\"operatorGroup\": \"a", "the file ends inside a string; add the closing quote" },
+	{ "{\"limits\": {}", "the file ends too early; add }" },
+	{ "{\"softwareAdapter\": {\"reservations\": [", "the file ends too early; add ]" },
+	{ "{\"limits\":", "the file ends too early; complete it" },
+	{ "{} {}", "1:4: the file is not JSON: there is text behind the value" },
 	{ "{\"softwareAdapter\": {\"reservation\": []}}", "softwareAdapter.reservation " },
 	{ "{\"softwareAdapter\": {\"reservations\": {}}}", "softwareAdapter.reservations " },
 	{ "{\"softwareAdapter\": {\"reservations\": [{}]}}",
@@ -160,8 +259,8 @@ Test(config, errors_name_file_and_key)
 		cr_assert_not(config_load(folder.path, &settings, &error), "%s", mistakes[i].text);
 		cr_assert_not_null(strstr(error.message, "vaild.json.d/50-mistake.json:"), "%s",
 				   error.message);
-		cr_assert_not_null(strstr(error.message, mistakes[i].expected), "%s",
-				   error.message);
+		cr_assert_not_null(strstr(error.message, mistakes[i].expected), "%s, not %s",
+				   error.message, mistakes[i].expected);
 		cr_assert_eq(settings.limits.per_uid[0], 12345, "settings changed");
 		folder_remove(&folder);
 	}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_CONFIG_FAULT_H
+#define DAEMON_HOST_CONFIG_FAULT_H
+
+#include "daemon/host/config-mistake.h"
+#include "proto/json-table.h"
+
+/* Words what is wrong with a key or a value of the configuration, and what to write instead. */
+
+/* The keys of one kind of object in the configuration. */
+typedef struct ConfigKeys {
+	const char *place; /* of the object, as part of a sentence: "\"limits\"" */
+	const JsonTable *table;
+	bool are_many; /* too many for a sentence; vaild.json(5) lists them */
+} ConfigKeys;
+
+/*
+ * Reports a fault that json_table_decode() has found. all: the keys of each object of the
+ * configuration, the outermost one first. Returns false.
+ */
+bool config_fault(const ConfigFile *file, const JsonFault *fault, const ConfigKeys *all,
+		  size_t count);
+
+#endif
