@@ -61,7 +61,8 @@
  *
  * Errors
  *   Every function returns an NTSTATUS or is a getter that cannot fail. Results (ret_...) are set
- *   only if the function returns STATUS_SUCCESS. Every function may return
+ *   only if the function returns STATUS_SUCCESS. These are the general statuses. Every function may
+ *   return
  *
  *     STATUS_INVALID_PARAMETER         a required argument is NULL, or text is not UTF-8 or JSON
  *     STATUS_NO_MEMORY                 this process or vaild is out of memory
@@ -127,73 +128,109 @@ struct vail;
 
 /* ---- Handles ---- */
 
-/*
- * Creates a handle. Connects only when the first call is made.
+/**
+ * vail_new() - Creates a handle
+ * @path: vaild's socket; copied. NULL for the environment variable VAILD_SOCKET, which set-uid
+ *   programs ignore, or else /run/vaild/vaild.sock.
+ * @ret_vail: the handle. The caller frees it with vail_close().
  *
- * path: vaild's socket; copied. NULL for the environment variable VAILD_SOCKET, which set-uid
- *       programs ignore, or else /run/vaild/vaild.sock.
- * ret_vail: the handle. The caller frees it with vail_close().
+ * Connects only when the first call is made.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER or STATUS_NO_MEMORY.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER or STATUS_NO_MEMORY.
+ *
+ * Source: libvail(3), Handles.
  */
 VAIL_PUBLIC NTSTATUS vail_new(const char *path, struct vail **ret_vail);
 
-/*
- * Creates a handle like vail_new(), and connects it. Reports at once if vaild cannot be reached.
+/**
+ * vail_open() - Creates a handle like vail_new(), and connects it
+ * @path: see vail_new().
+ * @ret_vail: the connected handle. The caller frees it with vail_close().
  *
- * Returns the statuses of vail_new(), STATUS_CONNECTION_REFUSED, STATUS_ACCESS_DENIED (the mode of
+ * Reports at once if vaild cannot be reached.
+ *
+ * Return: the statuses of vail_new(), STATUS_CONNECTION_REFUSED, STATUS_ACCESS_DENIED (the mode of
  * the socket or of its directory), STATUS_INSUFFICIENT_RESOURCES (this process is at its limit of
  * file descriptors), or STATUS_IO_TIMEOUT (vaild did not accept the connection within
  * VAIL_TIMEOUT_DEFAULT).
+ *
+ * Source: libvail(3), Handles.
  */
 VAIL_PUBLIC NTSTATUS vail_open(const char *path, struct vail **ret_vail);
 
-/*
- * Closes the connection and frees the handle. Pending calls and watches end with
- * STATUS_CONNECTION_DISCONNECTED. Registrations and contexts remain. Does nothing from a callback
- * of the handle, and while another thread uses it. vail may be NULL.
+/**
+ * vail_close() - Closes the connection and frees the handle
+ * @vail: the handle, which is freed; may be NULL.
+ *
+ * Pending calls and watches end with STATUS_CONNECTION_DISCONNECTED. Registrations and contexts
+ * remain. Does nothing from a callback of the handle, and while another thread uses it.
+ *
+ * Source: libvail(3), Handles.
  */
 VAIL_PUBLIC void vail_close(struct vail *vail);
 
-/*
- * Sets how long a blocking call waits for each reply, for vaild to accept the connection, or for
- * vaild to come back. A call that times out closes the connection, which ends all pending calls.
+/**
+ * vail_set_timeout() - Sets how long a blocking call waits for each reply, for vaild to accept the
+ *   connection, or for vaild to come back
+ * @vail: the handle.
+ * @milliseconds: 0 or more. Any negative number means VAIL_TIMEOUT_NONE.
  *
- * milliseconds: 0 or more. Any negative number means VAIL_TIMEOUT_NONE.
+ * A call that times out closes the connection, which ends all pending calls.
+ *
+ * Source: libvail(3), Restarts.
  */
 VAIL_PUBLIC void vail_set_timeout(struct vail *vail, int milliseconds);
 
-/*
- * Reports that a blocking call waits. Must not call a function of the handle that waits for a
- * reply, and must not close the handle.
+/**
+ * typedef VailWaiting - Reports that a blocking call waits
+ * @vail: the handle of the call.
+ * @what: a sentence without a full stop about what the call waits for; valid during the callback.
+ * @context: as given to vail_set_waiting().
  *
- * what: a sentence without a full stop about what the call waits for; valid during the callback
+ * Must not call a function of the handle that waits for a reply, and must not close the handle.
+ *
+ * Source: libvail(3), Restarts.
  */
 typedef void (*VailWaiting)(struct vail *vail, const char *what, void *context);
 
-/*
- * Sets a callback for blocking calls that take long, so that a program can tell its user. It runs
- * once a call has waited for this long for vaild to accept the connection, to send a reply, or to
- * come back, and again when that for which the call waits has changed.
+/**
+ * vail_set_waiting() - Sets a callback for blocking calls that take long, so that a program can
+ *   tell its user
+ * @vail: the handle.
+ * @milliseconds: 0 or more.
+ * @waiting: NULL for none.
+ * @context: passed to waiting.
  *
- * milliseconds: 0 or more
- * waiting: NULL for none
+ * The callback runs once a call has waited for this long for vaild to accept the connection, to
+ * send a reply, or to come back, and again when that for which the call waits has changed.
+ *
+ * Source: libvail(3), Restarts.
  */
 VAIL_PUBLIC void vail_set_waiting(struct vail *vail, int milliseconds, VailWaiting waiting,
 				  void *context);
 
-/*
- * Sets whether the handle survives restarts of vaild, as described above. A new handle does. Call
- * this before the first call: when the connection is lost, the setting also applies to calls that
- * are already pending.
+/**
+ * vail_set_resume() - Sets whether the handle survives restarts of vaild
+ * @vail: the handle.
+ * @resumes: If false, calls and watches end with their connection, and calls made while vaild is
+ *   away return STATUS_CONNECTION_REFUSED at once. Programs need this if they must not block, or
+ *   recover from a restart themselves.
  *
- * resumes: If false, calls and watches end with their connection, and calls made while vaild is
- *          away return STATUS_CONNECTION_REFUSED at once. Programs need this if they must not
- *          block, or recover from a restart themselves.
+ * A new handle does, see Connections above. Call this before the first call: when the connection is
+ * lost, the setting also applies to calls that are already pending.
+ *
+ * Source: libvail(3), Restarts.
  */
 VAIL_PUBLIC void vail_set_resume(struct vail *vail, bool resumes);
 
-/* Returns the path of the handle's socket, which the handle owns. */
+/**
+ * vail_path() - Returns the path of the handle's socket
+ * @vail: the handle.
+ *
+ * Return: the path, which the handle owns; NULL if vail is NULL.
+ *
+ * Source: libvail(3), Handles.
+ */
 VAIL_PUBLIC const char *vail_path(const struct vail *vail);
 
 /* ---- Error details ---- */
@@ -203,165 +240,261 @@ VAIL_PUBLIC const char *vail_path(const struct vail *vail);
  * reply that it was called with. The handle owns the strings, which are valid until its next call.
  */
 
-/* Returns a sentence for people that says what to do; "" if the last call succeeded. */
+/**
+ * vail_error_message() - Returns a sentence for people that says what to do
+ * @vail: the handle; may be NULL.
+ *
+ * Return: a sentence, which the handle owns; "" if the last call succeeded or vail is NULL.
+ *
+ * Source: libvail(3), RETURN VALUES.
+ */
 VAIL_PUBLIC const char *vail_error_message(const struct vail *vail);
 
-/* Returns the path of the invalid parameter, like "displayClients[0].user"; NULL if none. */
+/**
+ * vail_error_parameter() - Returns the path of the invalid parameter
+ * @vail: the handle.
+ *
+ * Return: the path of the invalid parameter, like "displayClients[0].user"; NULL if none.
+ *
+ * Source: libvail(3), RETURN VALUES.
+ */
 VAIL_PUBLIC const char *vail_error_parameter(const struct vail *vail);
 
-/* Returns the Varlink name of the error, like "io.vaild.NotFound"; NULL if vaild sent none. */
+/**
+ * vail_error_name() - Returns the Varlink name of the error
+ * @vail: the handle.
+ *
+ * Return: the Varlink name of the error, like "io.vaild.NotFound"; NULL if vaild sent none.
+ *
+ * Source: libvail(3), RETURN VALUES.
+ */
 VAIL_PUBLIC const char *vail_error_name(const struct vail *vail);
 
-/*
- * Returns the name of the limit behind STATUS_QUOTA_EXCEEDED; NULL, with no results set, if vaild
+/**
+ * vail_error_limit() - Returns the name of the limit behind STATUS_QUOTA_EXCEEDED
+ * @vail: the handle.
+ * @ret_maximum: the value of the limit; may be NULL.
+ * @ret_used: how much of it the caller uses; may be NULL.
+ *
+ * Return: the name of the limit behind STATUS_QUOTA_EXCEEDED; NULL, with no results set, if vaild
  * named no limit. vaild.json(5) describes the limits.
  *
- * ret_maximum: the value of the limit; may be NULL.
- * ret_used: how much of it the caller uses; may be NULL.
+ * Source: libvail(3), RETURN VALUES.
  */
 VAIL_PUBLIC const char *vail_error_limit(const struct vail *vail, uint64_t *ret_maximum,
 					 uint64_t *ret_used);
 
-/*
- * Returns the name of a status, like "STATUS_ACCESS_DENIED"; NULL if vail-status.h does not define
+/**
+ * vail_status_name() - Returns the name of a status
+ * @status: any status.
+ *
+ * Return: the name of a status, like "STATUS_ACCESS_DENIED"; NULL if vail-status.h does not define
  * it. The string is static.
+ *
+ * Source: libvail(3), RETURN VALUES.
  */
 VAIL_PUBLIC const char *vail_status_name(NTSTATUS status);
 
 /* ---- Calling any method ---- */
 
-/*
- * Calls a method and waits for its reply.
+/**
+ * vail_call() - Calls a method and waits for its reply
+ * @vail: the handle.
+ * @method: its full name, like "io.vaild.ListRegistrations".
+ * @parameters: a JSON object; NULL for none.
+ * @ret_parameters: the reply's parameters, a JSON object on one line. The caller frees it. May be
+ *   NULL.
  *
- * method: its full name, like "io.vaild.ListRegistrations".
- * parameters: a JSON object; NULL for none.
- * ret_parameters: the reply's parameters, a JSON object on one line. The caller frees it. May be
- *                 NULL.
+ * Return: the status of the reply, or a general status.
  *
- * Returns the status of the reply, or a status listed at the top.
+ * Source: libvail(3), Event loops.
  */
 VAIL_PUBLIC NTSTATUS vail_call(struct vail *vail, const char *method, const char *parameters,
 			       char **ret_parameters);
 
-/*
- * Calls a method like vail_call(), and sends file descriptors with the request. The parameters
- * refer to them by their index. Descriptors in the reply are taken with vail_take_descriptor().
+/**
+ * vail_call_with_descriptors() - Calls a method like vail_call(), and sends file descriptors with
+ *   the request
+ * @vail: the handle.
+ * @method: its full name, see vail_call().
+ * @parameters: a JSON object, see vail_call(); NULL for none.
+ * @descriptors: up to 253, which remain the caller's; NULL for none.
+ * @descriptor_count: their number; 0 for none.
+ * @ret_parameters: see vail_call().
  *
- * descriptors: up to 253, which remain the caller's; NULL for none.
+ * The parameters refer to them by their index. Descriptors in the reply are taken with
+ * vail_take_descriptor().
  *
- * Returns the statuses of vail_call(), STATUS_INVALID_PARAMETER also if a descriptor is not open,
+ * Return: the statuses of vail_call(), STATUS_INVALID_PARAMETER also if a descriptor is not open,
  * and STATUS_INSUFFICIENT_RESOURCES also if this process has no room for copies of them.
+ *
+ * Source: libvail(3), File descriptors.
  */
 VAIL_PUBLIC NTSTATUS vail_call_with_descriptors(struct vail *vail, const char *method,
 						const char *parameters, const int *descriptors,
 						size_t descriptor_count, char **ret_parameters);
 
-/*
- * Takes a file descriptor that arrived with a reply. Inside a VailReply this is the reply that it
- * was called with. Otherwise it is the reply of the last blocking call, until the next call on the
- * handle. The library closes descriptors that are not taken.
+/**
+ * vail_take_descriptor() - Takes a file descriptor that arrived with a reply
+ * @vail: the handle.
+ * @index: in the reply, from 0.
  *
- * Returns the descriptor, which the caller then owns; -1 if the reply has none with this index or
+ * Inside a VailReply this is the reply that it was called with. Otherwise it is the reply of the
+ * last blocking call, until the next call on the handle. The library closes descriptors that are
+ * not taken.
+ *
+ * Return: the descriptor, which the caller then owns; -1 if the reply has none with this index or
  * it was taken before.
+ *
+ * Source: libvail(3), File descriptors.
  */
 VAIL_PUBLIC int vail_take_descriptor(struct vail *vail, size_t index);
 
-/*
- * Receives each reply of a call. The last call of the function has continues false.
+/**
+ * typedef VailReply - Receives each reply of a call
+ * @vail: the handle of the call.
+ * @status: of this reply. vail_error_...() give details.
+ * @parameters: of the reply or error, as JSON. NULL if the connection was lost. Valid until the
+ *   function returns.
+ * @continues: whether more replies follow.
+ * @context: as given with the call.
  *
- * status: of this reply. vail_error_...() give details.
- * parameters: of the reply or error, as JSON. NULL if the connection was lost. Valid until the
- *             function returns.
- * continues: whether more replies follow.
+ * The last call of the function has continues false.
  *
- * Returns whether to continue. Returning false while continues is true ends the call and closes
- * the connection, because Varlink has no other way to stop a stream. This ends all later calls
- * with STATUS_CONNECTION_DISCONNECTED. The result does not matter if continues is false.
+ * Return: whether to continue. Returning false while continues is true ends the call and closes the
+ * connection, because Varlink has no other way to stop a stream. This ends all later calls with
+ * STATUS_CONNECTION_DISCONNECTED. The result does not matter if continues is false.
+ *
+ * Source: libvail(3), Event loops.
  */
 typedef bool (*VailReply)(struct vail *vail, NTSTATUS status, const char *parameters,
 			  bool continues, void *context);
 
-/*
- * Calls a method that streams ("more": true) and waits for its last reply. The timeout applies to
- * each reply.
+/**
+ * vail_call_more() - Calls a method that streams ("more": true) and waits for its last reply
+ * @vail: the handle.
+ * @method: see vail_call().
+ * @parameters: see vail_call().
+ * @reply: receives each reply.
+ * @context: passed to reply.
  *
- * method, parameters: see vail_call().
- * context: passed to reply.
+ * The timeout applies to each reply.
  *
- * Returns the status of the last reply, STATUS_SUCCESS if reply returned false, or a status of
- * vail_call().
+ * Return: the status of the last reply, STATUS_SUCCESS if reply returned false, or a general
+ * status.
+ *
+ * Source: libvail(3), Event loops.
  */
 VAIL_PUBLIC NTSTATUS vail_call_more(struct vail *vail, const char *method, const char *parameters,
 				    VailReply reply, void *context);
 
 /* ---- Event loops ---- */
 
-/*
- * Submits a call without waiting for its replies. vail_process(), or any blocking call on the same
- * handle, passes them to reply. Replies arrive in the order of the calls. The function blocks only
- * to connect, and only if vaild's listen queue is full. While a vaild that was reached before is
- * away, the call waits for it without a timeout.
+/**
+ * vail_submit() - Submits a call without waiting for its replies
+ * @vail: the handle.
+ * @method: see vail_call().
+ * @parameters: see vail_call().
+ * @more: whether the method streams, see vail_call_more().
+ * @reply: receives the replies.
+ * @context: passed to reply.
  *
- * method, parameters: see vail_call().
- * more: whether the method streams, see vail_call_more().
- * context: passed to reply.
+ * vail_process(), or any blocking call on the same handle, passes them to reply. Replies arrive in
+ * the order of the calls. The function blocks only to connect, and only if vaild's listen queue is
+ * full. While a vaild that was reached before is away, the call waits for it without a timeout.
  *
- * Returns STATUS_SUCCESS if the call is pending. Otherwise reply is never called, and the function
- * returns STATUS_INSUFFICIENT_RESOURCES (more than 64 MiB of calls are pending) or a status listed
- * at the top.
+ * Return: STATUS_SUCCESS if the call is pending. Otherwise reply is never called, and the function
+ * returns STATUS_INSUFFICIENT_RESOURCES (more than 64 MiB of calls are pending) or a general
+ * status.
+ *
+ * Source: libvail(3), Event loops.
  */
 VAIL_PUBLIC NTSTATUS vail_submit(struct vail *vail, const char *method, const char *parameters,
 				 bool more, VailReply reply, void *context);
 
-/*
- * Submits a call with file descriptors, see vail_call_with_descriptors(). The library sends
- * copies, so the caller may close its descriptors at once.
+/**
+ * vail_submit_with_descriptors() - Submits a call with file descriptors, see
+ *   vail_call_with_descriptors()
+ * @vail: the handle.
+ * @method: see vail_call().
+ * @parameters: a JSON object, see vail_call(); NULL for none.
+ * @descriptors: up to 253, which remain the caller's; NULL for none.
+ * @descriptor_count: their number; 0 for none.
+ * @more: whether the method streams, see vail_call_more().
+ * @reply: receives the replies.
+ * @context: passed to the callback.
+ *
+ * The library sends copies, so the caller may close its descriptors at once.
  *
  * vaild accepts no descriptors on a connection before it has accepted the connection itself. Wait
  * for the reply to another call first; the blocking functions do this themselves. For the same
  * reason such a call is not sent again on another connection. STATUS_CONNECTION_REFUSED, returned
  * or passed to reply, means that it was not sent.
  *
- * Returns the statuses of vail_submit() and of vail_call_with_descriptors().
+ * Return: the statuses of vail_submit() and of vail_call_with_descriptors().
+ *
+ * Source: libvail(3), File descriptors.
  */
 VAIL_PUBLIC NTSTATUS vail_submit_with_descriptors(struct vail *vail, const char *method,
 						  const char *parameters, const int *descriptors,
 						  size_t descriptor_count, bool more,
 						  VailReply reply, void *context);
 
-/*
- * Sends a call that gets no reply ("oneway"). May be called from a callback. The caller cannot
- * know whether it succeeded. It is lost if vaild stops before reading it.
+/**
+ * vail_send_oneway() - Sends a call that gets no reply ("oneway")
+ * @vail: the handle.
+ * @method: see vail_call().
+ * @parameters: see vail_call().
  *
- * method, parameters: see vail_call().
+ * May be called from a callback. The caller cannot know whether it succeeded. It is lost if vaild
+ * stops before reading it.
  *
- * Returns STATUS_SUCCESS if the call is being sent. Otherwise it was not sent, and the function
+ * Return: STATUS_SUCCESS if the call is being sent. Otherwise it was not sent, and the function
  * returns STATUS_INSUFFICIENT_RESOURCES (vaild does not read, and more than 256 KiB are unsent) or
- * a status listed at the top.
+ * a general status.
+ *
+ * Source: libvail(3), Event loops.
  */
 VAIL_PUBLIC NTSTATUS vail_send_oneway(struct vail *vail, const char *method,
 				      const char *parameters);
 
-/*
- * Sends and receives as much as possible without blocking, and calls the callbacks that are due.
+/**
+ * vail_process() - Sends and receives as much as possible without blocking, and calls the callbacks
+ *   that are due
+ * @vail: the handle.
+ *
  * An event loop calls this when vail_descriptor() is ready for vail_events().
  *
- * Returns STATUS_SUCCESS, also if there was nothing to do; STATUS_INVALID_DEVICE_STATE from a
- * callback. Any other status is the reason why the connection was lost and all pending calls have
- * ended, usually STATUS_CONNECTION_DISCONNECTED or STATUS_INVALID_NETWORK_RESPONSE.
+ * Return: STATUS_SUCCESS, also if there was nothing to do; STATUS_INVALID_DEVICE_STATE from a
+ * callback, or while another thread uses the handle. Any other status is the reason why the
+ * connection was lost and all pending calls have ended, usually STATUS_CONNECTION_DISCONNECTED or
+ * STATUS_INVALID_NETWORK_RESPONSE.
+ *
+ * Source: libvail(3), Event loops.
  */
 VAIL_PUBLIC NTSTATUS vail_process(struct vail *vail);
 
-/*
- * Returns the file descriptor to poll; -1 if the handle is not connected and no call is pending.
+/**
+ * vail_descriptor() - Returns the file descriptor to poll
+ * @vail: the handle.
+ *
+ * Return: the file descriptor to poll; -1 if the handle is not connected and no call is pending.
  * The handle owns it. It changes when the handle reconnects or waits for vaild, so get it again
  * before each poll().
+ *
+ * Source: libvail(3), Event loops.
  */
 VAIL_PUBLIC int vail_descriptor(const struct vail *vail);
 
-/*
- * Returns the events to poll for: POLLIN, and POLLOUT while output is unsent. Get them again
- * before each poll().
+/**
+ * vail_events() - Returns the events to poll for
+ * @vail: the handle.
+ *
+ * Get them again before each poll().
+ *
+ * Return: POLLIN, and POLLOUT while output is unsent; 0 if the handle has no descriptor.
+ *
+ * Source: libvail(3), Event loops.
  */
 VAIL_PUBLIC short vail_events(const struct vail *vail);
 
@@ -450,51 +583,65 @@ typedef struct VailEvent {
 	size_t changed_count;
 } VailEvent;
 
-/*
- * Returns vaild's name of a kind, like "registered" for VAIL_EVENT_REGISTERED; NULL if the kind is
+/**
+ * vail_event_name() - Returns vaild's name of a kind
+ * @kind: the kind.
+ *
+ * Return: vaild's name of a kind, like "registered" for VAIL_EVENT_REGISTERED; NULL if the kind is
  * unknown. The string is static.
+ *
+ * Source: libvail(3), Watching.
  */
 VAIL_PUBLIC const char *vail_event_name(VailEventKind kind);
 
-/*
- * Receives each event of a watch. The last call of the function has continues false, unless an
- * earlier one has returned false.
+/**
+ * typedef VailWatch - Receives each event of a watch
+ * @vail: the handle of the watch.
+ * @status: STATUS_SUCCESS with an event. Otherwise event is NULL, and status is the reason why the
+ *   watch has ended.
+ * @event: what has happened; valid until the function returns. NULL if the watch has ended.
+ * @continues: whether more events follow. false with an event if the event ended the caller's last
+ *   right to watch.
+ * @context: as given to vail_watch().
  *
- * status: STATUS_SUCCESS with an event. Otherwise event is NULL, and status is the reason why the
- *         watch has ended.
- * continues: whether more events follow. false with an event if the event ended the caller's last
- *            right to watch.
+ * The last call of the function has continues false, unless an earlier one has returned false.
  *
- * Returns whether to continue. Returning false while continues is true closes the connection, as
+ * Return: whether to continue. Returning false while continues is true closes the connection, as
  * with VailReply.
+ *
+ * Source: libvail(3), Watching.
  */
 typedef bool (*VailWatch)(struct vail *vail, NTSTATUS status, const VailEvent *event,
 			  bool continues, void *context);
 
-/*
- * Starts a watch. Reports one event for each entity that exists, then VAIL_EVENT_CURRENT, then
- * each change once and in order. vail_process() passes the events to watch. (Method
- * io.vaild.Watch.)
+/**
+ * vail_watch() - Starts a watch
+ * @vail: the handle.
+ * @virtual_machine: GUID of a VM, which its registered processes, its VMM, its agent and operators
+ *   may watch. NULL for all that the caller may watch.
+ * @watch: receives the events.
+ * @context: passed to watch.
+ *
+ * Reports one event for each entity that exists, then VAIL_EVENT_CURRENT, then each change once and
+ * in order. vail_process() passes the events to watch.
  *
  * Calls made on the same handle afterwards wait until the watch ends, so give a watch its own
  * handle. vaild closes the connection of a client that leaves a MiB of events unread.
  *
- * A watch survives restarts of vaild, unless vail_set_resume() says otherwise, and for this
- * purpose remembers what it has reported. It reports VAIL_EVENT_INTERRUPTED when the connection is
- * lost. When vaild is back, it reports the entities that have ended, the latest first, then those
- * that have begun, and then VAIL_EVENT_RESUMED. Events about ended entities have STATUS_SUCCESS
- * and a reason that says that the connection was lost. Entities that still exist are not reported
- * again. The watch cannot know what else has changed: the contents of objects, the settings of
- * VMs, page tables, and the holders of unshared objects. If the VM has ended or the caller may no
- * longer watch it, the watch ends with STATUS_NOT_FOUND or STATUS_ACCESS_DENIED.
+ * A watch survives restarts of vaild, unless vail_set_resume() says otherwise, and for this purpose
+ * remembers what it has reported. It reports VAIL_EVENT_INTERRUPTED when the connection is lost.
+ * When vaild is back, it reports the entities that have ended, the latest first, then those that
+ * have begun, and then VAIL_EVENT_RESUMED. Events about ended entities have STATUS_SUCCESS and a
+ * reason that says that the connection was lost. Entities that still exist are not reported again.
+ * The watch cannot know what else has changed: the contents of objects, the settings of VMs, page
+ * tables, and the holders of unshared objects. If the VM has ended or the caller may no longer
+ * watch it, the watch ends with STATUS_NOT_FOUND or STATUS_ACCESS_DENIED.
  *
- * virtual_machine: GUID of a VM, which its registered processes, its VMM, its agent and operators
- *                  may watch. NULL for all that the caller may watch.
- * context: passed to watch.
- *
- * Returns the statuses of vail_submit(). Statuses of vaild are passed to watch:
+ * Return: the statuses of vail_submit(). Statuses of vaild are passed to watch:
  * STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND (no such VM), STATUS_ACCESS_DENIED,
  * STATUS_QUOTA_EXCEEDED.
+ *
+ * Source: io.vaild(7), method io.vaild.Watch.
  */
 VAIL_PUBLIC NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, VailWatch watch,
 				void *context);
@@ -507,64 +654,86 @@ VAIL_PUBLIC NTSTATUS vail_watch(struct vail *vail, const char *virtual_machine, 
  * means that no running VM has this GUID.
  */
 
-/*
- * Registers the calling process for the VM. The process must have the privileges of the VM's
- * display client, and a graphics context. Registering again succeeds and changes nothing. (Method
- * io.vaild.RegisterVailProcess.)
+/**
+ * vail_register_process() - Registers the calling process for the VM
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (the
+ * The process must have the privileges of the VM's display client, and a graphics context.
+ * Registering again succeeds and changes nothing.
+ *
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (the
  * process has other privileges, or the VM is in quarantine), STATUS_GRAPHICS_VAIL_STATE_CHANGED
  * (the VM has no vGPU), STATUS_INVALID_DISPOSITION (the process has no graphics context, see
- * vail_create_context()), or STATUS_QUOTA_EXCEEDED.
+ * vail_create_context()), or STATUS_QUOTA_EXCEEDED; or a general status.
+ *
+ * Source: Microsoft's page D3DKMTRegisterVailProcess; io.vaild(7), method
+ * io.vaild.RegisterVailProcess.
  */
 VAIL_PUBLIC NTSTATUS vail_register_process(struct vail *vail, const char *virtual_machine);
 
-/*
- * Ends the calling process's registration. (Method io.vaild.UnregisterVailProcess.)
+/**
+ * vail_unregister_process() - Ends the calling process's registration
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, or STATUS_NOT_FOUND (also if the process is
- * not registered).
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, or STATUS_NOT_FOUND (also if the process is not
+ * registered); or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.UnregisterVailProcess.
  */
 VAIL_PUBLIC NTSTATUS vail_unregister_process(struct vail *vail, const char *virtual_machine);
 
-/*
- * Ends another process's registration. Allowed for operators and for the user who registered the
- * VM. (Method io.vaild.RevokeRegistration.)
+/**
+ * vail_revoke_registration() - Ends another process's registration
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM.
+ * @pid: in the calling process's pid namespace.
  *
- * pid: in the calling process's pid namespace.
+ * Allowed for operators and for the user who registered the VM.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND (also if the process is not
- * registered), or STATUS_ACCESS_DENIED.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND (also if the process is not
+ * registered), or STATUS_ACCESS_DENIED; or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.RevokeRegistration.
  */
 VAIL_PUBLIC NTSTATUS vail_revoke_registration(struct vail *vail, const char *virtual_machine,
 					      pid_t pid);
 
 /* ---- Graphics contexts ---- */
 
-/*
- * Creates a graphics context for the calling process. On the software adapter this also creates
- * the process's GPU process if necessary. On another adapter its driver must have created and
- * completed the GPU process. Context and GPU process end when the calling process exits. (Method
- * io.vaild.Gpu.CreateContext.)
+/**
+ * vail_create_context() - Creates a graphics context for the calling process
+ * @vail: the handle.
+ * @adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
+ * @ret_context: handle of the context.
+ * @ret_process: handle of the GPU process; may be NULL.
  *
- * adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
- * ret_context: handle of the context.
- * ret_process: handle of the GPU process; may be NULL.
+ * On the software adapter this also creates the process's GPU process if necessary. On another
+ * adapter its driver must have created and completed the GPU process. Context and GPU process end
+ * when the calling process exits.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_NOT_SUPPORTED (the
- * driver has created no GPU process for this process), STATUS_INVALID_DEVICE_STATE (the driver has
- * not completed it), or STATUS_QUOTA_EXCEEDED.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_NOT_SUPPORTED (the driver
+ * has created no GPU process for this process), STATUS_INVALID_DEVICE_STATE (the driver has not
+ * completed it), or STATUS_QUOTA_EXCEEDED; or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.CreateContext.
  */
 VAIL_PUBLIC NTSTATUS vail_create_context(struct vail *vail, const char *adapter,
 					 char ret_context[VAIL_HANDLE_SIZE],
 					 char ret_process[VAIL_HANDLE_SIZE]);
 
-/*
- * Destroys a context of the calling process. Registrations remain. (Method
- * io.vaild.Gpu.DestroyContext.)
+/**
+ * vail_destroy_context() - Destroys a context of the calling process
+ * @vail: the handle.
+ * @context: its handle, from vail_create_context().
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, or STATUS_ACCESS_DENIED (the context belongs to
- * another process).
+ * Registrations remain.
+ *
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, or STATUS_ACCESS_DENIED (the context belongs to
+ * another process); or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.DestroyContext.
  */
 VAIL_PUBLIC NTSTATUS vail_destroy_context(struct vail *vail, const char *context);
 
@@ -646,58 +815,78 @@ typedef struct VailRectangle {
 	uint32_t height;
 } VailRectangle;
 
-/*
- * Shares an object with the processes registered for the VM. Allowed for the VM's VMM and its
- * agent. The object ends when the process that shared it exits. (Method
- * io.vaild.ShareObjectWithHost.)
+/**
+ * vail_share_object() - Shares an object with the processes registered for the VM
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM.
+ * @object: what to share, with its descriptors; borrowed during the call.
+ * @ret_handle: handle of the object.
+ *
+ * Allowed for the VM's VMM and its agent. The object ends when the process that shared it exits.
  *
  * The function first seals each memfd that can be sealed, so that holders can rely on it. The size
  * can no longer change, and with VAIL_ACCESS_READ the memory can be written only through mappings
- * that exist now. Seals are permanent, even if sharing fails. vail_memory_new() creates memory
- * that is already mapped.
+ * that exist now. Seals are permanent, even if sharing fails. vail_memory_new() creates memory that
+ * is already mapped.
  *
- * ret_handle: handle of the object.
- *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (the
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (the
  * process is neither VMM nor agent, or the VM is in quarantine), STATUS_OBJECT_TYPE_MISMATCH (a
- * descriptor is of a kind that cannot be shared), STATUS_GRAPHICS_VAIL_STATE_CHANGED (the VM has
- * no vGPU), STATUS_QUOTA_EXCEEDED, or STATUS_INSUFFICIENT_RESOURCES.
+ * descriptor is of a kind that cannot be shared), STATUS_GRAPHICS_VAIL_STATE_CHANGED (the VM has no
+ * vGPU), STATUS_QUOTA_EXCEEDED, or STATUS_INSUFFICIENT_RESOURCES; or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.ShareObjectWithHost.
  */
 VAIL_PUBLIC NTSTATUS vail_share_object(struct vail *vail, const char *virtual_machine,
 				       const VailObject *object, char ret_handle[VAIL_HANDLE_SIZE]);
 
-/*
- * Notifies watchers, except those of this process, that the object's contents have changed.
- * Allowed for the sharer. (Method io.vaild.UpdateObject.)
+/**
+ * vail_update_object() - Notifies watchers, except those of this process, that the object's
+ *   contents have changed
+ * @vail: the handle.
+ * @handle: from vail_share_object().
+ * @damage: the changed areas, at most 64. NULL for the whole object.
+ * @count: number of areas; 0 for the whole object.
  *
- * handle: from vail_share_object().
- * damage: the changed areas, at most 64. NULL for the whole object.
- * count: number of areas; 0 for the whole object.
+ * Allowed for the sharer.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
  * STATUS_INVALID_PARAMETER (too many areas, or one is outside the resource), or
- * STATUS_ACCESS_DENIED (another process shares the object).
+ * STATUS_ACCESS_DENIED (another process shares the object); or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.UpdateObject.
  */
 VAIL_PUBLIC NTSTATUS vail_update_object(struct vail *vail, const char *handle,
 					const VailRectangle *damage, size_t count);
 
-/*
- * Sends the notification of vail_update_object() without waiting for a reply. Use it for each
- * frame. May be called from a callback.
+/**
+ * vail_send_update() - Sends the notification of vail_update_object() without waiting for a reply
+ * @vail: the handle.
+ * @handle: see vail_update_object().
+ * @damage: see vail_update_object().
+ * @count: see vail_update_object().
  *
- * Returns the statuses of vail_send_oneway(). After STATUS_INSUFFICIENT_RESOURCES, include the
+ * Use it for each frame. May be called from a callback.
+ *
+ * Return: the statuses of vail_send_oneway(). After STATUS_INSUFFICIENT_RESOURCES, include the
  * areas in the next update.
+ *
+ * Source: libvail(3), Sharing objects.
  */
 VAIL_PUBLIC NTSTATUS vail_send_update(struct vail *vail, const char *handle,
 				      const VailRectangle *damage, size_t count);
 
-/*
- * Ends the sharing: the object can no longer be opened, and its holders are notified. Allowed for
- * the sharer and for operators. (Method io.vaild.UnshareObject.)
+/**
+ * vail_unshare_object() - Ends the sharing: the object can no longer be opened, and its holders are
+ *   notified
+ * @vail: the handle.
+ * @handle: of the object, from vail_share_object(), vail_list_objects() or an event.
+ * @ret_holders: number of processes that still hold the object; may be NULL.
  *
- * ret_holders: number of processes that still hold the object; may be NULL.
+ * Allowed for the sharer and for operators.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, or STATUS_ACCESS_DENIED.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, or STATUS_ACCESS_DENIED; or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.UnshareObject.
  */
 VAIL_PUBLIC NTSTATUS vail_unshare_object(struct vail *vail, const char *handle,
 					 uint64_t *ret_holders);
@@ -705,33 +894,61 @@ VAIL_PUBLIC NTSTATUS vail_unshare_object(struct vail *vail, const char *handle,
 /* Memory to share: a memfd that can be sealed, mapped into the process that created it. */
 struct vail_memory;
 
-/*
- * Creates memory filled with zeroes. Its size is fixed.
+/**
+ * vail_memory_new() - Creates memory filled with zeroes
+ * @size: in bytes; not 0.
+ * @name: for people, shown in /proc; at most 249 bytes. NULL for a default.
+ * @ret_memory: the memory. The caller frees it with vail_memory_free().
  *
- * size: in bytes; not 0.
- * name: for people, shown in /proc; at most 249 bytes. NULL for a default.
- * ret_memory: the memory. The caller frees it with vail_memory_free().
+ * Its size is fixed.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY,
- * STATUS_INSUFFICIENT_RESOURCES (out of file descriptors), or STATUS_NOT_SUPPORTED (the kernel has
- * no memfds).
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
+ * (out of file descriptors), or STATUS_NOT_SUPPORTED (the kernel has no memfds).
+ *
+ * Source: libvail(3), Sharing objects.
  */
 VAIL_PUBLIC NTSTATUS vail_memory_new(size_t size, const char *name,
 				     struct vail_memory **ret_memory);
 
-/* Unmaps and closes the memory. Objects that were shared from it remain shared. May be NULL. */
+/**
+ * vail_memory_free() - Unmaps and closes the memory
+ * @memory: the memory, which is freed; may be NULL.
+ *
+ * Objects that were shared from it remain shared.
+ *
+ * Source: libvail(3), Sharing objects.
+ */
 VAIL_PUBLIC void vail_memory_free(struct vail_memory *memory);
 
-/*
- * Returns the address of the mapping, which the memory owns. The process can read and write it,
- * even after sharing it.
+/**
+ * vail_memory_data() - Returns the address of the mapping
+ * @memory: the memory.
+ *
+ * Return: the address, which the memory owns; NULL if memory is NULL. The process can read and
+ * write there, even after sharing the memory.
+ *
+ * Source: libvail(3), Sharing objects.
  */
 VAIL_PUBLIC void *vail_memory_data(const struct vail_memory *memory);
 
-/* Returns the size in bytes. */
+/**
+ * vail_memory_size() - Returns the size in bytes
+ * @memory: the memory.
+ *
+ * Return: the size; 0 if memory is NULL.
+ *
+ * Source: libvail(3), Sharing objects.
+ */
 VAIL_PUBLIC size_t vail_memory_size(const struct vail_memory *memory);
 
-/* Returns the memfd, for VailPlane.descriptor; -1 if memory is NULL. The memory owns it. */
+/**
+ * vail_memory_descriptor() - Returns the memfd
+ * @memory: the memory.
+ *
+ * Return: the memfd, for VailPlane.descriptor; -1 if memory is NULL. The memory owns it.
+ *
+ * Source: libvail(3), Sharing objects.
+ */
 VAIL_PUBLIC int vail_memory_descriptor(const struct vail_memory *memory);
 
 /* The type of an object. */
@@ -789,18 +1006,31 @@ typedef struct VailSharedObject {
 	double last_update; /* as since; 0 without an update since vaild has started */
 } VailSharedObject;
 
-/* Receives each object of a list. Returns whether to continue, see VailRangeTaker. */
+/**
+ * typedef VailObjectTaker - Receives each object of a list
+ * @vail: the handle of the list.
+ * @object: one object; valid until the function returns.
+ * @context: as given to vail_list_objects().
+ *
+ * Return: whether to continue, see VailRangeTaker.
+ *
+ * Source: libvail(3), Sharing objects.
+ */
 typedef bool (*VailObjectTaker)(struct vail *vail, const VailSharedObject *object, void *context);
 
-/*
- * Lists the objects that the caller shares or may open. Operators see all. (Method
- * io.vaild.ListSharedObjects.)
+/**
+ * vail_list_objects() - Lists the objects that the caller shares or may open
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM whose objects to list; NULL for all VMs.
+ * @take: receives each object.
+ * @context: passed to take.
  *
- * virtual_machine: GUID of the VM whose objects to list; NULL for all VMs.
- * context: passed to take.
+ * Operators see all.
  *
- * Returns STATUS_SUCCESS, also if take returned false; STATUS_NOT_FOUND. If it fails, some objects
- * may already have been reported.
+ * Return: STATUS_SUCCESS, also if take returned false; STATUS_NOT_FOUND; or a general status. If it
+ * fails, some objects may already have been reported.
+ *
+ * Source: io.vaild(7), method io.vaild.ListSharedObjects.
  */
 VAIL_PUBLIC NTSTATUS vail_list_objects(struct vail *vail, const char *virtual_machine,
 				       VailObjectTaker take, void *context);
@@ -815,121 +1045,182 @@ VAIL_PUBLIC NTSTATUS vail_list_objects(struct vail *vail, const char *virtual_ma
  */
 struct vail_object;
 
-/*
- * Opens an object and makes the calling process one of its holders. Allowed for processes that are
- * registered for the VM and have a display client's privileges at the moment. Opening an object
- * twice counts once: the first vail_object_close() ends it in vaild. (Method
- * io.vaild.OpenSharedObject.)
+/**
+ * vail_open_object() - Opens an object and makes the calling process one of its holders
+ * @vail: the handle.
+ * @handle: of the object, from vail_list_objects(), an event or the sharer.
+ * @ret_object: the open object. The caller closes it with vail_object_close().
  *
- * handle: of the object, from vail_list_objects(), an event or the sharer.
- * ret_object: the open object. The caller closes it with vail_object_close().
+ * Allowed for processes that are registered for the VM and have a display client's privileges at
+ * the moment. Opening an object twice counts once: the first vail_object_close() ends it in vaild.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such object, or it is unshared),
  * STATUS_ACCESS_DENIED (the process is not registered for the VM, or no longer has a display
  * client's privileges), STATUS_OBJECT_TYPE_MISMATCH (the sharer has changed its memory so that it
- * can no longer be opened), STATUS_QUOTA_EXCEEDED, or STATUS_INSUFFICIENT_RESOURCES.
+ * can no longer be opened), STATUS_QUOTA_EXCEEDED, or STATUS_INSUFFICIENT_RESOURCES; or a general
+ * status.
+ *
+ * Source: io.vaild(7), method io.vaild.OpenSharedObject.
  */
 VAIL_PUBLIC NTSTATUS vail_open_object(struct vail *vail, const char *handle,
 				      struct vail_object **ret_object);
 
-/*
- * Closes and frees the object, and notifies vaild that this process no longer holds it. (Method
- * io.vaild.CloseSharedObject.)
+/**
+ * vail_object_close() - Closes and frees the object, and notifies vaild that this process no longer
+ *   holds it
+ * @vail: any handle of this process. NULL to skip the notification: vaild then regards the process
+ *   as a holder until it opens and closes the object again, or exits. In a callback of this handle,
+ *   the notification is sent without waiting for the reply.
+ * @object: may be NULL.
  *
- * vail: any handle of this process. NULL to skip the notification: vaild then regards the process
- *       as a holder until it opens and closes the object again, or exits. In a callback of this
- *       handle, the notification is sent without waiting for the reply.
- * object: may be NULL.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE (the process was not a holder),
+ * STATUS_INVALID_DEVICE_STATE (another thread is using the handle or the object), or a general
+ * status. The object is closed and freed with every status but STATUS_INVALID_DEVICE_STATE, with
+ * which it stays open.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (the process was not a holder),
- * STATUS_INVALID_DEVICE_STATE (another thread is using the handle or the object, which stays open),
- * or another status if vaild could not be notified. The object is closed and freed with every
- * status but STATUS_INVALID_DEVICE_STATE.
+ * Source: io.vaild(7), method io.vaild.CloseSharedObject.
  */
 VAIL_PUBLIC NTSTATUS vail_object_close(struct vail *vail, struct vail_object *object);
 
-/*
- * Returns a sentence about the last failure with this object; "" if the last call succeeded. The
+/**
+ * vail_object_error_message() - Returns a sentence about the last failure with this object
+ * @object: the open object.
+ *
+ * Return: a sentence about the last failure with this object; "" if the last call succeeded. The
  * object owns it.
+ *
+ * Source: libvail(3), Opening objects.
  */
 VAIL_PUBLIC const char *vail_object_error_message(const struct vail_object *object);
 
-/* Return the object's handle and its description. The object owns both. */
+/**
+ * vail_object_handle() - Returns the handle of the object in vaild
+ * @object: the open object.
+ *
+ * Return: the handle, which the object owns; NULL if object is NULL.
+ *
+ * Source: libvail(3), Opening objects.
+ */
 VAIL_PUBLIC const char *vail_object_handle(const struct vail_object *object);
+
+/**
+ * vail_object_info() - Returns the description of the object
+ * @object: the open object.
+ *
+ * Return: the description, which the object owns; NULL if object is NULL.
+ *
+ * Source: libvail(3), Opening objects.
+ */
 VAIL_PUBLIC const VailObjectInfo *vail_object_info(const struct vail_object *object);
 
-/*
- * Return the memory of a plane, to import into EGL or Vulkan, or the fence, a sync_file that polls
- * readable once it is signalled. Return -1 if the object has no such plane or no fence. The object
- * owns them.
+/**
+ * vail_object_descriptor() - Returns the memory of a plane, to import into EGL or Vulkan
+ * @object: the open object.
+ * @plane: its index, less than plane_count.
  *
  * A process that maps memory whose size is not sealed gets SIGBUS if the sharer shrinks it.
+ *
+ * Return: a dma-buf or memfd, which the object owns; -1 if the object has no such plane.
+ *
+ * Source: libvail(3), Opening objects.
  */
 VAIL_PUBLIC int vail_object_descriptor(const struct vail_object *object, size_t plane);
+
+/**
+ * vail_object_fence_descriptor() - Returns the fence, to wait for it in an event loop
+ * @object: the open object.
+ *
+ * Return: a sync_file that polls readable once it is signalled, and which the object owns; -1 if
+ * the object has no fence.
+ *
+ * Source: libvail(3), Opening objects.
+ */
 VAIL_PUBLIC int vail_object_fence_descriptor(const struct vail_object *object);
 
-/*
- * Waits until the object's fence is signalled. Returns at once if it has none.
+/**
+ * vail_object_wait() - Waits until the object's fence is signalled
+ * @object: the open object.
+ * @timeout: in milliseconds. With VAIL_TIMEOUT_NONE, or any negative number, the creator of the
+ *   fence can block this process without a limit.
  *
- * timeout: in milliseconds. With VAIL_TIMEOUT_NONE, or any negative number, the creator of the
- *          fence can block this process without a limit.
+ * Ends at once if the object has none.
  *
- * Returns STATUS_SUCCESS, STATUS_IO_TIMEOUT, or STATUS_INVALID_DEVICE_STATE (the GPU work behind
- * the fence has failed).
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER (object is NULL), STATUS_IO_TIMEOUT, or
+ * STATUS_INVALID_DEVICE_STATE (the GPU work behind the fence has failed, or another thread is using
+ * the object).
+ *
+ * Source: libvail(3), Opening objects.
  */
 VAIL_PUBLIC NTSTATUS vail_object_wait(struct vail_object *object, int timeout);
 
-/*
- * Sets how long the reading functions wait for a GPU that is writing to a dma-buf. They do not
- * wait for the object's fence.
+/**
+ * vail_object_set_timeout() - Sets how long the reading functions wait for a GPU that is writing to
+ *   a dma-buf
+ * @object: the open object.
+ * @timeout: in milliseconds, as for vail_object_wait(); VAIL_TIMEOUT_DEFAULT initially.
  *
- * timeout: in milliseconds, as for vail_object_wait(); VAIL_TIMEOUT_DEFAULT initially.
+ * They do not wait for the object's fence.
+ *
+ * Source: libvail(3), Opening objects.
  */
 VAIL_PUBLIC void vail_object_set_timeout(struct vail_object *object, int timeout);
 
-/*
- * Copies bytes from a plane. Never faults, even if the sharer changes the memory at the same time.
+/**
+ * vail_object_read() - Copies bytes from a plane
+ * @object: the open object.
+ * @plane: its index, less than plane_count.
+ * @offset: of the first byte, in bytes from the plane's offset. Rows are in the order of the
+ *   memory, see VailObjectInfo.first_row.
+ * @buffer: receives size bytes. Its contents are undefined after a failure.
+ * @size: number of bytes to copy.
  *
- * plane: its index, less than plane_count.
- * offset: of the first byte, in bytes from the plane's offset. Rows are in the order of the memory,
- *         see VailObjectInfo.first_row.
- * buffer: receives size bytes. Its contents are undefined after a failure.
+ * Never faults, even if the sharer changes the memory at the same time.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no such plane, or the memory was never large
- * enough), STATUS_INVALID_DEVICE_STATE (the memory has shrunk or is gone), STATUS_IO_TIMEOUT (a
- * GPU is still writing), STATUS_NOT_SUPPORTED (the CPU cannot read this dma-buf: import it),
- * STATUS_INSUFFICIENT_RESOURCES, or STATUS_NO_MEMORY.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no such plane, or the memory was never large
+ * enough), STATUS_INVALID_DEVICE_STATE (the memory has shrunk or is gone, or another thread is
+ * using the object), STATUS_IO_TIMEOUT (a GPU is still writing), STATUS_NOT_SUPPORTED (the CPU
+ * cannot read this dma-buf: import it), STATUS_INSUFFICIENT_RESOURCES, or STATUS_NO_MEMORY.
+ *
+ * Source: libvail(3), Opening objects.
  */
 VAIL_PUBLIC NTSTATUS vail_object_read(struct vail_object *object, size_t plane, uint64_t offset,
 				      void *buffer, size_t size);
 
-/*
- * Copies the whole image in its own format, row by row without gaps, with the top row first.
+/**
+ * vail_object_read_image() - Copies the whole image in its own format, row by row without gaps,
+ *   with the top row first
+ * @object: the open object.
+ * @pixels: receives 4 * width * height bytes.
+ * @size: of pixels, in bytes; at least that.
+ *
  * Supports linear formats with one plane and 32 bits per pixel. Never faults, see
  * vail_object_read().
  *
- * pixels: receives 4 * width * height bytes.
- * size: of pixels, in bytes; at least that.
- *
- * Returns the statuses of vail_object_read(), and STATUS_NOT_SUPPORTED also for other formats and
+ * Return: the statuses of vail_object_read(), and STATUS_NOT_SUPPORTED also for other formats and
  * modifiers.
+ *
+ * Source: libvail(3), Opening objects.
  */
 VAIL_PUBLIC NTSTATUS vail_object_read_image(struct vail_object *object, void *pixels, size_t size);
 
-/*
- * Maps a plane from its first byte to the end of the memory, for reading and, with
- * VAIL_ACCESS_READ_WRITE, for writing. Supports only memfds whose size is sealed, because their
- * mapping cannot fault. Map the descriptor of a dma-buf yourself, because reads of such a mapping
- * must be announced to the kernel.
+/**
+ * vail_object_map() - Maps a plane from its first byte to the end of the memory, for reading and,
+ *   with VAIL_ACCESS_READ_WRITE, for writing
+ * @object: the open object.
+ * @plane: its index, less than plane_count.
+ * @ret_data: the mapping, which the object owns until it is closed. The sharer may write to it at
+ *   any time, so copy data before checking it.
+ * @ret_size: in bytes.
  *
- * ret_data: the mapping, which the object owns until it is closed. The sharer may write to it at
- *           any time, so copy data before checking it.
- * ret_size: in bytes.
+ * Supports only memfds whose size is sealed, because their mapping cannot fault. Map the descriptor
+ * of a dma-buf yourself, because reads of such a mapping must be announced to the kernel.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no such plane, or the memory ends before it),
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER (no such plane, or the memory ends before it),
  * STATUS_NOT_SUPPORTED (not a memfd, or its size is not sealed: use vail_object_read()),
- * STATUS_INVALID_DEVICE_STATE (the memory is empty or has shrunk),
- * STATUS_ACCESS_DENIED (the kernel does not allow writing), or STATUS_NO_MEMORY.
+ * STATUS_INVALID_DEVICE_STATE (the memory is empty or has shrunk, or another thread is using the
+ * object), STATUS_ACCESS_DENIED (the kernel does not allow writing), or STATUS_NO_MEMORY.
+ *
+ * Source: libvail(3), Opening objects.
  */
 VAIL_PUBLIC NTSTATUS vail_object_map(struct vail_object *object, size_t plane, void **ret_data,
 				     size_t *ret_size);
@@ -954,20 +1245,22 @@ typedef enum VailProtection {
 	VAIL_PROTECTION_ZERO /* reads return 0, writes are discarded */
 } VailProtection;
 
-/*
- * Reserves addresses, in which the process can later place mappings. (Method
- * io.vaild.Gpu.ReserveGpuVirtualAddress.)
+/**
+ * vail_reserve_address() - Reserves addresses, in which the process can later place mappings
+ * @vail: the handle.
+ * @process: handle of the GPU process.
+ * @size: of the range; a multiple of 64 KiB.
+ * @base: exact start, a multiple of 64 KiB; 0 lets vaild choose.
+ * @minimum: lowest start of a range that vaild chooses; 0 for no bound.
+ * @maximum: highest end of a range that vaild chooses; 0 for no bound.
+ * @ret_address: start of the range; may be NULL if base is given.
  *
- * size: of the range; a multiple of 64 KiB.
- * base: exact start, a multiple of 64 KiB; 0 lets vaild choose.
- * minimum, maximum: bounds of a range that vaild chooses: it starts at or above minimum, and ends
- *                   at or below maximum. 0 for no bound.
- * ret_address: start of the range; may be NULL if base is given.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
+ * STATUS_CONFLICTING_ADDRESSES (the range at base is in use), STATUS_NO_MEMORY (also: no free range
+ * is large enough), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE, or STATUS_QUOTA_EXCEEDED; or
+ * a general status.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
- * STATUS_CONFLICTING_ADDRESSES (the range at base is in use), STATUS_NO_MEMORY (also: no free
- * range is large enough), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE, or
- * STATUS_QUOTA_EXCEEDED.
+ * Source: io.vaild(7), method io.vaild.Gpu.ReserveGpuVirtualAddress.
  */
 VAIL_PUBLIC NTSTATUS vail_reserve_address(struct vail *vail, const char *process, uint64_t size,
 					  uint64_t base, uint64_t minimum, uint64_t maximum,
@@ -993,29 +1286,37 @@ typedef struct VailMapping {
 		sizeof(VailMapping), 0, 0, 0, 0, VAIL_PROTECTION_NONE, 0, 0 \
 	}
 
-/*
- * Maps an allocation, a range without access, or zero pages. (Method
- * io.vaild.Gpu.MapGpuVirtualAddress.)
+/**
+ * vail_map_address() - Maps an allocation, a range without access, or zero pages
+ * @vail: the handle.
+ * @process: handle of the GPU process.
+ * @mapping: the mapping to create; borrowed during the call.
+ * @ret_address: start of the mapping; may be NULL if mapping->base is given.
  *
- * ret_address: start of the mapping; may be NULL if mapping->base is given.
- *
- * Returns the statuses of vail_reserve_address(), and STATUS_CONFLICTING_ADDRESSES also if the
+ * Return: the statuses of vail_reserve_address(), and STATUS_CONFLICTING_ADDRESSES also if the
  * driver has set the page table entry.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.MapGpuVirtualAddress.
  */
 VAIL_PUBLIC NTSTATUS vail_map_address(struct vail *vail, const char *process,
 				      const VailMapping *mapping, uint64_t *ret_address);
 
-/*
- * Frees a range that lies inside one mapping or one reservation of the process. Inside a mapping,
- * only that part of the mapping is freed, and a reservation under it remains. Inside a
- * reservation, that part is freed with the mappings in it. (Method
- * io.vaild.Gpu.FreeGpuVirtualAddress.)
+/**
+ * vail_free_address() - Frees a range that lies inside one mapping or one reservation of the
+ *   process
+ * @vail: the handle.
+ * @process: handle of the GPU process.
+ * @address: start of the range, a multiple of 4 KiB.
+ * @size: in bytes, a multiple of 4 KiB.
  *
- * address, size: the range, in multiples of 4 KiB.
+ * Inside a mapping, only that part of the mapping is freed, and a reservation under it remains.
+ * Inside a reservation, that part is freed with the mappings in it.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the range is not inside
- * one mapping or reservation of the process), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE,
- * or STATUS_QUOTA_EXCEEDED (too many parts would remain).
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the range is not inside
+ * one mapping or reservation of the process), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE, or
+ * STATUS_QUOTA_EXCEEDED (too many parts would remain); or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.FreeGpuVirtualAddress.
  */
 VAIL_PUBLIC NTSTATUS vail_free_address(struct vail *vail, const char *process, uint64_t address,
 				       uint64_t size);
@@ -1046,12 +1347,19 @@ typedef struct VailTranslation {
 		sizeof(VailTranslation), VAIL_TRANSLATION_UNKNOWN, VAIL_PROTECTION_NONE, 0, 0, 0 \
 	}
 
-/*
- * Walks the page tables. Allowed for the process, its driver and operators. (Method
- * io.vaild.Gpu.TranslateGpuVirtualAddress.)
+/**
+ * vail_translate_address() - Walks the page tables
+ * @vail: the handle.
+ * @process: handle of the GPU process.
+ * @address: the address to translate, in bytes.
+ * @ret_translation: the result. Its size must be initialized.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the address is beyond
- * the address space), or STATUS_ACCESS_DENIED.
+ * Allowed for the process, its driver and operators.
+ *
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the address is beyond
+ * the address space), or STATUS_ACCESS_DENIED; or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.TranslateGpuVirtualAddress.
  */
 VAIL_PUBLIC NTSTATUS vail_translate_address(struct vail *vail, const char *process,
 					    uint64_t address, VailTranslation *ret_translation);
@@ -1077,23 +1385,33 @@ typedef struct VailRange {
 	uint64_t offset;              /* into the allocation, in bytes */
 } VailRange;
 
-/*
- * Receives each range of a list. range is valid until the function returns.
+/**
+ * typedef VailRangeTaker - Receives each range of a list
+ * @vail: the handle of the list.
+ * @range: one range; valid until the function returns.
+ * @context: as given to vail_describe_address_space().
  *
- * Returns whether to continue. Unlike with VailReply, returning false keeps the connection,
- * because an adapter may depend on it. The rest of the list is received and dropped.
+ * Return: whether to continue. Unlike with VailReply, returning false keeps the connection, because
+ * an adapter may depend on it. The rest of the list is received and dropped.
+ *
+ * Source: libvail(3), GPU virtual addresses.
  */
 typedef bool (*VailRangeTaker)(struct vail *vail, const VailRange *range, void *context);
 
-/*
- * Lists the ranges of an address space in ascending order, starting with root entry 0. Allowed for
- * the process, its driver and operators, in every state of the process. (Method
- * io.vaild.Gpu.DescribeAddressSpace.)
+/**
+ * vail_describe_address_space() - Lists the ranges of an address space in ascending order, starting
+ *   with root entry 0
+ * @vail: the handle.
+ * @process: handle of the GPU process.
+ * @take: receives each range.
+ * @context: passed to take.
  *
- * context: passed to take.
+ * Allowed for the process, its driver and operators, in every state of the process.
  *
- * Returns STATUS_SUCCESS, also if take returned false; STATUS_INVALID_HANDLE;
- * STATUS_ACCESS_DENIED. If it fails, some ranges may already have been reported.
+ * Return: STATUS_SUCCESS, also if take returned false; STATUS_INVALID_HANDLE; STATUS_ACCESS_DENIED;
+ * or a general status. If it fails, some ranges may already have been reported.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.DescribeAddressSpace.
  */
 VAIL_PUBLIC NTSTATUS vail_describe_address_space(struct vail *vail, const char *process,
 						 VailRangeTaker take, void *context);
@@ -1112,18 +1430,32 @@ typedef struct VailListedGpuProcess {
 	uint64_t ranges;             /* number of ranges in its address space */
 } VailListedGpuProcess;
 
-/* Receives each GPU process of a list. Returns whether to continue, see VailRangeTaker. */
+/**
+ * typedef VailGpuProcessTaker - Receives each GPU process of a list
+ * @vail: the handle of the list.
+ * @process: one GPU process; valid until the function returns.
+ * @context: as given to vail_list_gpu_processes().
+ *
+ * Return: whether to continue, see VailRangeTaker.
+ *
+ * Source: libvail(3), GPU virtual addresses.
+ */
 typedef bool (*VailGpuProcessTaker)(struct vail *vail, const VailListedGpuProcess *process,
 				    void *context);
 
-/*
- * Lists GPU processes: the caller's own, and those of its adapters if it is a driver. Operators
- * see all. (Method io.vaild.Gpu.ListProcesses.)
+/**
+ * vail_list_gpu_processes() - Lists GPU processes: the caller's own, and those of its adapters if
+ *   it is a driver
+ * @vail: the handle.
+ * @take: receives each GPU process.
+ * @context: passed to take.
  *
- * context: passed to take.
+ * Operators see all.
  *
- * Returns STATUS_SUCCESS, also if take returned false. If it fails, some processes may already
- * have been reported.
+ * Return: STATUS_SUCCESS, also if take returned false; or a general status. If it fails, some
+ * processes may already have been reported.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.ListProcesses.
  */
 VAIL_PUBLIC NTSTATUS vail_list_gpu_processes(struct vail *vail, VailGpuProcessTaker take,
 					     void *context);
@@ -1173,31 +1505,42 @@ typedef struct VailAdapter {
 		sizeof(VailAdapter), NULL, { 0 }, 0 \
 	}
 
-/*
- * Registers an adapter and creates its system process. The driver must complete the system process
- * like any other, before it creates more. Allowed for operators. (Method
- * io.vaild.Gpu.RegisterAdapter.)
+/**
+ * vail_register_adapter() - Registers an adapter and creates its system process
+ * @vail: the handle.
+ * @adapter: its description; borrowed during the call.
+ * @ret_adapter: handle of the adapter.
+ * @ret_system_process: handle of its system process.
+ * @ret_restored: whether the adapter was restored after a restart of vaild. The handles are then
+ *   the old ones, and the system process is already completed. vail_list_gpu_processes() lists the
+ *   other processes.
  *
- * ret_adapter: handle of the adapter.
- * ret_system_process: handle of its system process.
- * ret_restored: whether the adapter was restored after a restart of vaild. The handles are then
- *               the old ones, and the system process is already completed.
- *               vail_list_gpu_processes() lists the other processes.
+ * The driver must complete the system process like any other, before it creates more. Allowed for
+ * operators.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
- * STATUS_OBJECT_NAME_COLLISION (another adapter has this name), or STATUS_QUOTA_EXCEEDED.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
+ * STATUS_OBJECT_NAME_COLLISION (another adapter has this name), or STATUS_QUOTA_EXCEEDED; or a
+ * general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.RegisterAdapter.
  */
 VAIL_PUBLIC NTSTATUS vail_register_adapter(struct vail *vail, const VailAdapter *adapter,
 					   char ret_adapter[VAIL_HANDLE_SIZE],
 					   char ret_system_process[VAIL_HANDLE_SIZE],
 					   bool *ret_restored);
 
-/*
- * Ends the adapter with its GPU processes, their address spaces, and the vGPUs on it. Allowed for
- * its driver and for operators. (Method io.vaild.Gpu.UnregisterAdapter.)
+/**
+ * vail_unregister_adapter() - Ends the adapter with its GPU processes, their address spaces, and
+ *   the vGPUs on it
+ * @vail: the handle.
+ * @adapter: its handle.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or STATUS_NOT_SUPPORTED
- * (the software adapter cannot be unregistered).
+ * Allowed for its driver and for operators.
+ *
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or STATUS_NOT_SUPPORTED (the
+ * software adapter cannot be unregistered); or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.UnregisterAdapter.
  */
 VAIL_PUBLIC NTSTATUS vail_unregister_adapter(struct vail *vail, const char *adapter);
 
@@ -1214,99 +1557,142 @@ typedef struct VailGpuProcess {
 		sizeof(VailGpuProcess), 0, NULL, NULL \
 	}
 
-/*
- * Starts to create a GPU process. The driver then reserves what it needs in its address space, and
- * completes it with vail_complete_create_process(). It cannot be used before that. If the
- * connection ends first, the process is removed. Allowed for the driver. (Method
- * io.vaild.Gpu.CreateProcess.)
+/**
+ * vail_create_process() - Starts to create a GPU process
+ * @vail: the handle.
+ * @adapter: handle of the driver's adapter.
+ * @process: NULL if it belongs to no host process or VM and has no name.
+ * @ret_process: handle of the GPU process.
  *
- * adapter: handle of the driver's adapter.
- * process: NULL if it belongs to no host process or VM and has no name.
- * ret_process: handle of the GPU process.
+ * The driver then reserves what it needs in its address space, and completes it with
+ * vail_complete_create_process(). It cannot be used before that. If the connection ends first, the
+ * process is removed. Allowed for the driver.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_INVALID_PARAMETER (no
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such adapter), STATUS_INVALID_PARAMETER (no
  * such host process), STATUS_NOT_FOUND (no such VM), STATUS_ACCESS_DENIED,
  * STATUS_INVALID_DEVICE_STATE (the system process is not completed), STATUS_OBJECT_NAME_COLLISION
- * (the host process already has a GPU process on this adapter), or STATUS_QUOTA_EXCEEDED.
+ * (the host process already has a GPU process on this adapter), or STATUS_QUOTA_EXCEEDED; or a
+ * general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.CreateProcess.
  */
 VAIL_PUBLIC NTSTATUS vail_create_process(struct vail *vail, const char *adapter,
 					 const VailGpuProcess *process,
 					 char ret_process[VAIL_HANDLE_SIZE]);
 
-/*
- * Reserves GPU virtual addresses for the driver, while it creates the process. This corresponds to
- * DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE of a kernel mode display driver on Windows, with the
- * parameters of DXGKARGCB_RESERVEGPUVIRTUALADDRESSRANGE in d3dkmddi.h. Allowed for the driver.
- * (Method io.vaild.Gpu.ReserveGpuVirtualAddressRange.)
+/**
+ * vail_reserve_address_range() - Reserves GPU virtual addresses for the driver, while it creates
+ *   the process
+ * @vail: the handle.
+ * @process: handle of the GPU process.
+ * @size: SizeInBytes; a multiple of the bytes that one leaf table covers (leafCoverageInBytes of
+ *   io.vaild.Gpu.ListAdapters).
+ * @alignment: of the start; a power of two that is a multiple of the same, or 0 for just that.
+ * @base: BaseAddress, the exact start; 0 lets vaild choose. Never in root entry 0.
+ * @allow_user_mode_mapping: whether the process may map inside the range.
+ * @ret_address: StartVirtualAddress; may be NULL if base is given.
  *
- * size: SizeInBytes; a multiple of the bytes that one leaf table covers (leafCoverageInBytes of
- *       io.vaild.Gpu.ListAdapters).
- * alignment: of the start; a power of two that is a multiple of the same, or 0 for just that.
- * base: BaseAddress, the exact start; 0 lets vaild choose. Never in root entry 0.
- * allow_user_mode_mapping: whether the process may map inside the range.
- * ret_address: StartVirtualAddress; may be NULL if base is given.
+ * This corresponds to DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE of a kernel mode display driver on
+ * Windows, with the parameters of DXGKARGCB_RESERVEGPUVIRTUALADDRESSRANGE in d3dkmddi.h. Allowed
+ * for the driver.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (size, alignment or base
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (size, alignment or base
  * is no such multiple, overflows, is in root entry 0 or beyond the address space),
- * STATUS_CONFLICTING_ADDRESSES (the range at base is in use), STATUS_NO_MEMORY (also: no free
- * range is large enough), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the process is
- * completed), or STATUS_QUOTA_EXCEEDED.
+ * STATUS_CONFLICTING_ADDRESSES (the range at base is in use), STATUS_NO_MEMORY (also: no free range
+ * is large enough), STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the process is completed),
+ * or STATUS_QUOTA_EXCEEDED; or a general status.
+ *
+ * Source: Microsoft's page DXGKCB_RESERVEGPUVIRTUALADDRESSRANGE; io.vaild(7), method
+ * io.vaild.Gpu.ReserveGpuVirtualAddressRange.
  */
 VAIL_PUBLIC NTSTATUS vail_reserve_address_range(struct vail *vail, const char *process,
 						uint64_t size, uint64_t alignment, uint64_t base,
 						bool allow_user_mode_mapping,
 						uint64_t *ret_address);
 
-/*
- * Completes a GPU process: it is running, and the driver can reserve nothing more in it. Allowed
- * for the driver. (Method io.vaild.Gpu.CompleteCreateProcess.)
+/**
+ * vail_complete_create_process() - Completes a GPU process: it is running, and the driver can
+ *   reserve nothing more in it
+ * @vail: the handle.
+ * @process: handle of the GPU process, which is being created.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or
- * STATUS_INVALID_DEVICE_STATE (it is already completed).
+ * Allowed for the driver.
+ *
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or
+ * STATUS_INVALID_DEVICE_STATE (it is already completed); or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.CompleteCreateProcess.
  */
 VAIL_PUBLIC NTSTATUS vail_complete_create_process(struct vail *vail, const char *process);
 
-/*
- * Ends a GPU process with its contexts and its address space. Allowed for the driver. (Method
- * io.vaild.Gpu.DestroyProcess.)
+/**
+ * vail_destroy_process() - Ends a GPU process with its contexts and its address space
+ * @vail: the handle.
+ * @process: handle of the GPU process.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or STATUS_NOT_SUPPORTED
- * (the system process ends only with its adapter).
+ * Allowed for the driver.
+ *
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED, or STATUS_NOT_SUPPORTED (the
+ * system process ends only with its adapter); or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.DestroyProcess.
  */
 VAIL_PUBLIC NTSTATUS vail_destroy_process(struct vail *vail, const char *process);
 
-/*
- * Points a page table entry at one of the driver's own leaf tables. Allowed for the driver.
- * (Method io.vaild.Gpu.SetReservedPageTableEntry.)
+/**
+ * vail_set_page_table_entry() - Points a page table entry at one of the driver's own leaf tables
+ * @vail: the handle.
+ * @process: handle of the GPU process.
+ * @address: an address that the entry covers, in a range reserved by the driver.
+ * @page_table_address: of the leaf table; vaild stores it without interpreting it.
  *
- * address: an address that the entry covers, in a range reserved by the driver.
- * page_table_address: of the leaf table; vaild stores it without interpreting it.
+ * Allowed for the driver.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the driver has not
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the driver has not
  * reserved the address), STATUS_CONFLICTING_ADDRESSES (the process has a mapping under the entry),
  * STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_STATE (the entry's table is not resident), or
- * STATUS_QUOTA_EXCEEDED.
+ * STATUS_QUOTA_EXCEEDED; or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.SetReservedPageTableEntry.
  */
 VAIL_PUBLIC NTSTATUS vail_set_page_table_entry(struct vail *vail, const char *process,
 					       uint64_t address, uint64_t page_table_address);
 
-/*
- * Evict a level 1 table, or make it resident again. The entries of a level 1 table point at leaf
- * tables; with two levels it is the root. A table that becomes resident has the entries of the
- * process's mappings as before, but the driver's entries are invalid until the driver sets them.
- * Repeating a call succeeds and changes nothing. Allowed for the driver. (Methods
- * io.vaild.Gpu.EvictPageTable and io.vaild.Gpu.MakePageTableResident.)
+/**
+ * vail_evict_page_table() - Evicts a level 1 table
+ * @vail: the handle.
+ * @process: handle of the GPU process.
+ * @address: an address that the table covers.
+ *
+ * The entries of a level 1 table point at leaf tables; with two levels it is the root. Repeating
+ * the call succeeds and changes nothing. Allowed for the driver.
  *
  * With two levels, the root is replaced by a new, resident one when it must grow or shrink for the
  * ranges of the process.
  *
- * address: an address that the table covers.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the address is beyond
+ * the address space or in root entry 0), STATUS_ACCESS_DENIED, or STATUS_QUOTA_EXCEEDED; or a
+ * general status.
  *
- * Return STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the address is beyond
- * the address space or in root entry 0), STATUS_ACCESS_DENIED, or STATUS_QUOTA_EXCEEDED.
+ * Source: io.vaild(7), method io.vaild.Gpu.EvictPageTable.
  */
 VAIL_PUBLIC NTSTATUS vail_evict_page_table(struct vail *vail, const char *process,
 					   uint64_t address);
+
+/**
+ * vail_make_page_table_resident() - Makes an evicted level 1 table resident again
+ * @vail: the handle.
+ * @process: handle of the GPU process.
+ * @address: an address that the table covers.
+ *
+ * It has the entries of the process's mappings as before, but the driver's entries are invalid
+ * until the driver sets them. Repeating the call succeeds and changes nothing. Allowed for the
+ * driver.
+ *
+ * Return: the statuses of vail_evict_page_table().
+ *
+ * Source: io.vaild(7), method io.vaild.Gpu.MakePageTableResident.
+ */
 VAIL_PUBLIC NTSTATUS vail_make_page_table_resident(struct vail *vail, const char *process,
 						   uint64_t address);
 
@@ -1340,79 +1726,113 @@ typedef struct VailMachine {
 		sizeof(VailMachine), NULL, 0, NULL, 0, NULL \
 	}
 
-/*
- * Registers a VM. Allowed for operators and, if vaild's configuration allows it, for any user's
- * own processes. Registering the same GUID and VMM again succeeds and changes nothing. (Method
- * io.vaild.Machine.RegisterVirtualMachine.)
+/**
+ * vail_register_virtual_machine() - Registers a VM
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM.
+ * @machine: NULL for the calling process as VMM, without further settings.
+ *
+ * Allowed for operators and, if vaild's configuration allows it, for any user's own processes.
+ * Registering the same GUID and VMM again succeeds and changes nothing.
  *
  * Registering the GUID of a running VM with another VMM begins a hand-over, as in a local
  * migration; operators and the user who registered the VM may do that. The process is the incoming
  * VMM: it takes the place of the VMM when that exits. It and machine->agent may share objects at
  * once. The VM keeps its registrations, virtual GPUs, name and display clients.
  *
- * machine: NULL for the calling process as VMM, without further settings.
- *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
  * STATUS_OBJECT_NAME_COLLISION (another VM with this GUID is running, and the caller may not hand
- * it over), or STATUS_QUOTA_EXCEEDED.
+ * it over), or STATUS_QUOTA_EXCEEDED; or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Machine.RegisterVirtualMachine.
  */
 VAIL_PUBLIC NTSTATUS vail_register_virtual_machine(struct vail *vail, const char *virtual_machine,
 						   const VailMachine *machine);
 
-/*
- * Changes the settings of a VM. Absent settings are not changed. Registrations end if their
- * privileges match no display client any more. Allowed for operators and the user who registered
- * the VM, as are the next three functions. (Method io.vaild.Machine.UpdateVirtualMachine.)
+/**
+ * vail_update_virtual_machine() - Changes the settings of a VM
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM.
+ * @machine: its vmm_pid is the VMM whose agent to set: the VM's VMM, also if 0, or its incoming
+ *   VMM.
  *
- * machine: its vmm_pid is the VMM whose agent to set: the VM's VMM, also if 0, or its incoming VMM.
+ * Absent settings are not changed. Registrations end if their privileges match no display client
+ * any more. Allowed for operators and the user who registered the VM.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, or STATUS_ACCESS_DENIED.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, or STATUS_ACCESS_DENIED; or a
+ * general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Machine.UpdateVirtualMachine.
  */
 VAIL_PUBLIC NTSTATUS vail_update_virtual_machine(struct vail *vail, const char *virtual_machine,
 						 const VailMachine *machine);
 
-/*
- * Unregisters a VM and ends its registrations. (Method
- * io.vaild.Machine.UnregisterVirtualMachine.)
+/**
+ * vail_unregister_virtual_machine() - Unregisters a VM and ends its registrations
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED, or
- * STATUS_NOT_SUPPORTED (vaild discovered the VM itself).
+ * Allowed for operators and the user who registered the VM.
+ *
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED, or
+ * STATUS_NOT_SUPPORTED (vaild discovered the VM itself); or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Machine.UnregisterVirtualMachine.
  */
 VAIL_PUBLIC NTSTATUS vail_unregister_virtual_machine(struct vail *vail,
 						     const char *virtual_machine);
 
-/*
- * Assigns a virtual GPU to a VM. (Method io.vaild.Machine.AssignVirtualGpu.)
+/**
+ * vail_assign_virtual_gpu() - Assigns a virtual GPU to a VM
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM.
+ * @adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
+ * @profile: a name for people; NULL for none.
+ * @ret_virtual_gpu: handle of the vGPU; may be NULL.
  *
- * adapter: a handle from io.vaild.Gpu.ListAdapters; NULL for the software adapter.
- * profile: a name for people; NULL for none.
- * ret_virtual_gpu: handle of the vGPU; may be NULL.
+ * Allowed for operators and the user who registered the VM.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED,
- * STATUS_INVALID_HANDLE (no such adapter), or STATUS_QUOTA_EXCEEDED.
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED,
+ * STATUS_INVALID_HANDLE (no such adapter), or STATUS_QUOTA_EXCEEDED; or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Machine.AssignVirtualGpu.
  */
 VAIL_PUBLIC NTSTATUS vail_assign_virtual_gpu(struct vail *vail, const char *virtual_machine,
 					     const char *adapter, const char *profile,
 					     char ret_virtual_gpu[VAIL_HANDLE_SIZE]);
 
-/*
- * Removes a virtual GPU. The VM's registrations end with its last vGPU. (Method
- * io.vaild.Machine.RemoveVirtualGpu.)
+/**
+ * vail_remove_virtual_gpu() - Removes a virtual GPU
+ * @vail: the handle.
+ * @virtual_gpu: its handle, from vail_assign_virtual_gpu().
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such vGPU), or STATUS_ACCESS_DENIED.
+ * The VM's registrations end with its last vGPU. Allowed for operators and the user who registered
+ * the VM.
+ *
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE (no such vGPU), or STATUS_ACCESS_DENIED; or a
+ * general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Machine.RemoveVirtualGpu.
  */
 VAIL_PUBLIC NTSTATUS vail_remove_virtual_gpu(struct vail *vail, const char *virtual_gpu);
 
-/*
- * Imposes or lifts the quarantine of a GUID, whether or not its VM is running. A quarantine ends
- * the VM's registrations, and survives the end of the VM and reboots. Allowed for operators.
- * (Method io.vaild.Machine.SetQuarantine.)
+/**
+ * vail_set_quarantine() - Imposes or lifts the quarantine of a GUID, whether or not its VM is
+ *   running
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM.
+ * @quarantined: true to impose the quarantine, false to lift it.
+ * @reason: for people; NULL for none, or when lifting the quarantine. Imposed again without a
+ *   reason, a quarantine keeps the one that it has.
  *
- * reason: for people; NULL for none, or when lifting the quarantine. Imposed again without a
- *         reason, a quarantine keeps the one that it has.
+ * A quarantine ends the VM's registrations, and survives the end of the VM and reboots. Allowed for
+ * operators.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED,
- * or STATUS_INSUFFICIENT_RESOURCES (it could not be written to disk; nothing has changed).
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED, or
+ * STATUS_INSUFFICIENT_RESOURCES (it could not be written to disk; nothing has changed); or a
+ * general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Machine.SetQuarantine.
  */
 VAIL_PUBLIC NTSTATUS vail_set_quarantine(struct vail *vail, const char *virtual_machine,
 					 bool quarantined, const char *reason);

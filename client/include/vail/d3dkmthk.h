@@ -26,15 +26,17 @@ typedef struct _GUID {
 } GUID;
 #endif
 
-/*
- * Registers the calling process as one that can share GPU allocations between a guest VM and the
- * host. Connects to vaild on the socket that vail_open(NULL) of vail.h uses, waits at most 30 s for
- * the reply, and closes the connection. The registration lasts until the process exits, is
- * unregistered or revoked, or the VM ends.
+/**
+ * D3DKMTRegisterVailProcess() - Registers the calling process as one that can share GPU allocations
+ *   between a guest VM and the host
+ * @VirtualMachineGuid: the GUID of a running VM that has at least one vGPU assigned; borrowed during
+ *   the call.
  *
- * VirtualMachineGuid: the GUID of a running VM that has at least one vGPU assigned.
+ * Connects to vaild on the socket that vail_open(NULL) of vail.h uses, waits at most 30 s for the
+ * reply, and closes the connection. The registration lasts until the process exits, is unregistered
+ * or revoked, or the VM ends. Any number of threads may call the function at once.
  *
- * Returns
+ * Return:
  *   STATUS_SUCCESS                      the process is registered
  *   STATUS_ACCESS_DENIED                the process lacks the privileges of a display client
  *   STATUS_INVALID_PARAMETER            VirtualMachineGuid is NULL, or the nil GUID
@@ -43,6 +45,9 @@ typedef struct _GUID {
  *   STATUS_NOT_FOUND                    no running VM has this GUID
  * and the other statuses of vail_register_process() in vail.h, for example
  * STATUS_CONNECTION_REFUSED if vaild is not running.
+ *
+ * Source: Microsoft's page D3DKMTRegisterVailProcess; io.vaild(7), method
+ * io.vaild.RegisterVailProcess.
  */
 __attribute__((visibility("default"))) NTSTATUS D3DKMTRegisterVailProcess(GUID *VirtualMachineGuid);
 

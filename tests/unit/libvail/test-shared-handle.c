@@ -334,6 +334,9 @@ static void assert_object_refuses(struct vail_object *object)
 	cr_assert_not_null(strstr(vail_error_message(server.vail), "using this object"), "%s",
 			   vail_error_message(server.vail));
 	cr_assert_str_eq(vail_object_handle(object), HANDLE);
+	cr_assert_eq(vail_object_info(object)->width, 3u);
+	cr_assert_geq(vail_object_descriptor(object, 0), 0);
+	cr_assert_geq(vail_object_fence_descriptor(object), 0);
 }
 
 Test(shared_handle, an_object_refuses_a_second_thread)
