@@ -69,7 +69,7 @@ static char *list_keys(const ConfigKeys *keys, char *text, size_t size)
 	return text;
 }
 
-/* Tests whether somebody has made a key of a comment. */
+/* Tests whether the key is meant as a comment. */
 static bool is_comment(const char *key)
 {
 	return key[0] == '#' || key[0] == '_' || strncmp(key, "//", 2) == 0 ||

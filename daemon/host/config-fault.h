@@ -5,7 +5,7 @@
 #include "daemon/host/config-mistake.h"
 #include "proto/json-table.h"
 
-/* Words what is wrong with a key or a value of the configuration, and what to write instead. */
+/* Words wrong keys and values of the configuration, with suggestions. */
 
 /* The keys of one kind of object in the configuration. */
 typedef struct ConfigKeys {

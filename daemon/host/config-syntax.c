@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Words what is wrong with the syntax of a configuration file. The state of the scan at the fault
- * says what is allowed there. The byte at the fault says what its author may have meant.
+ * Words faults in the syntax of a configuration file. The state of the scan at the fault determines
+ * the allowed text, and the byte there hints at the author's intention.
  */
 #include "daemon/host/config-syntax.h"
 
@@ -62,7 +62,7 @@ static bool is_odd_number(const SyntaxFault *fault)
 	       (isalnum((unsigned char)byte) || byte == '_' || byte == '.');
 }
 
-/* Returns what the author has probably done, as a sentence, or NULL. */
+/* Returns a sentence about a usual fault, or NULL if this is another one. */
 static const char *guess(SyntaxFault *fault)
 {
 	char byte = byte_at(fault, fault->position);
@@ -83,7 +83,7 @@ static const char *guess(SyntaxFault *fault)
 	return NULL;
 }
 
-/* Returns what is allowed in the state of the scan. */
+/* Returns a sentence about the text that the state of the scan allows. */
 static const char *allowed(const SyntaxFault *fault)
 {
 	switch (fault->scan.state) {
@@ -113,7 +113,7 @@ static const char *allowed(const SyntaxFault *fault)
 	}
 }
 
-/* Returns what is missing at the end of the text. */
+/* Returns a sentence about a text that ends too early. */
 static const char *missing(const SyntaxFault *fault)
 {
 	if (fault->scan.state >= JSON_SCAN_STRING && fault->scan.state <= JSON_SCAN_CHARACTER)

@@ -29,8 +29,8 @@ typedef struct _GUID {
 /**
  * D3DKMTRegisterVailProcess() - Registers the calling process as one that can share GPU allocations
  *   between a guest VM and the host
- * @VirtualMachineGuid: the GUID of a running VM that has at least one vGPU assigned; borrowed during
- *   the call.
+ * @VirtualMachineGuid: the GUID of a running VM that has at least one vGPU assigned; borrowed
+ * during the call.
  *
  * Connects to vaild on the socket that vail_open(NULL) of vail.h uses, waits at most 30 s for the
  * reply, and closes the connection. The registration lasts until the process exits, is unregistered
