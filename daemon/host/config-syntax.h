@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /*
- * Checks that the text of a configuration file is one JSON value. Returns NULL, or a static sentence
- * about the fault at *ret_position, which names the allowed text.
+ * Checks that the text of a configuration file is one JSON value. Returns NULL, or a static
+ * sentence about the fault at *ret_position, which names the allowed text.
  */
 const char *config_syntax_check(const char *text, size_t length, size_t *ret_position);
 

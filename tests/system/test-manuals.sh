@@ -125,6 +125,31 @@ test_program() {
     "$("$folder/wait" 99999999-9999-4999-8999-999999999999 2>&1 || true)"
 }
 
+# Runs a program of libvail(3), for a VM and for a GUID without one.
+# try_program LANGUAGE PATTERN COMMAND...
+try_program() {
+  local language=$1 pattern=$2
+  shift 2
+  expect_match "libvail.3: the program in $language works" "$pattern" "$("$@" "$GUID" 2>&1 || true)"
+  expect_match "libvail.3: the program in $language prints why it cannot register" \
+    '^STATUS_NOT_FOUND: .*[a-z]' "$("$@" 99999999-9999-4999-8999-999999999999 2>&1 || true)"
+}
+
+# Compiles the C++ program of libvail(3), and runs it and the Python program.
+other_languages() {
+  local folder=$PRIVATE/program
+
+  example client/man/libvail.3 "program c++" >"$folder/objects.cpp"
+  g++ -Wall -Wextra -pedantic -Werror -std=c++17 -I"$ROOT/client/include" -I"$ROOT/proto" \
+    -o "$folder/objects" "$folder/objects.cpp" -L"$PRIVATE/build" -lvail \
+    -Wl,-rpath,"$PRIVATE/build" || true
+  expect "libvail.3: the program in C++ compiles" [ -x "$folder/objects" ]
+  try_program C++ '^0 objects$' "$folder/objects"
+  example client/man/libvail.3 "program python" >"$folder/client.py"
+  try_program Python $'^vaild\nregistered: [0-9]+$' \
+    env LD_LIBRARY_PATH="$PRIVATE/build" python3 "$folder/client.py"
+}
+
 # Runs the client of io.vaild(7), and sees it fail with a refused call.
 python_client() {
   local said
@@ -156,6 +181,7 @@ examples() {
   run_example daemon/man/io.vaild.7 description 0 'interface io.vaild'
   python_client
   test_program
+  other_languages
   run_example client/man/vailctl.1 map 0 'root at 0x0'
   run_example client/man/vailctl.1 exec 0 "$GUID"
   run_example client/man/vailctl.1 script 0 ''
