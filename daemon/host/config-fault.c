@@ -76,10 +76,14 @@ static bool is_comment(const char *key)
 	       suggest_distance(key, "comment") <= 1;
 }
 
-static bool report_unknown(const ConfigFile *file, const char *position, const JsonFault *fault,
-			   const ConfigKeys *own)
+static bool report_unknown(const ConfigFile *file, const JsonFault *fault, const ConfigKeys *own)
 {
+	const char *position = config_find(file, fault->path);
 	char keys[200];
+
+	if (fault->key[0] == '\0')
+		return config_mistake_at(file, position, "%s has an empty key; remove it",
+					 own->place);
 
 	if (is_comment(fault->key))
 		return config_mistake_at(file, position,
@@ -94,28 +98,17 @@ static bool report_unknown(const ConfigFile *file, const char *position, const J
 				 fault->path, own->place, list_keys(own, keys, sizeof(keys)));
 }
 
-static bool fault_of_key(const ConfigFile *file, const JsonFault *fault, const ConfigKeys *all,
-			 size_t count)
+/* Reports a key that resembles one of the place's. */
+static bool report_similar(const ConfigFile *file, const JsonFault *fault, const ConfigKeys *own,
+			   const ConfigKeys *place, const ConfigKeys *outermost, const char *key)
 {
 	const char *position = config_find(file, fault->path);
-	const ConfigKeys *own = all;
 
-	while (own->table != fault->table)
-		own++;
-	const ConfigKeys *place = find_place(own, 1, fault->key);
-
-	if (!place)
-		place = find_place(all, count, fault->key);
-	if (!place)
-		place = find_nearest(own, all, count, fault->key);
-	if (!place)
-		return report_unknown(file, position, fault, own);
-	const char *key = nearest_key(place, fault->key);
 	if (place == own)
 		return config_mistake_at(file, position,
 					 "%s is not a key of %s; did you mean \"%s\"?", fault->path,
 					 own->place, key);
-	if (strcmp(key, fault->key) == 0 && place == all)
+	if (strcmp(key, fault->key) == 0 && place == outermost)
 		return config_mistake_at(file, position,
 					 "%s belongs to the outermost object; move it out of %s",
 					 fault->path, own->place);
@@ -126,6 +119,27 @@ static bool fault_of_key(const ConfigFile *file, const JsonFault *fault, const C
 	return config_mistake_at(file, position,
 				 "%s is not a key of %s; did you mean \"%s\", a key of %s?",
 				 fault->path, own->place, key, place->place);
+}
+
+static bool fault_of_key(const ConfigFile *file, const JsonFault *fault, const ConfigKeys *all,
+			 size_t count)
+{
+	const char *dot = strrchr(fault->key, '.'), *typed = fault->key;
+	const ConfigKeys *own = all;
+
+	while (own->table != fault->table)
+		own++;
+	if (dot && !find_nearest(own, all, count, typed))
+		typed = dot + 1; /* such as "limits.contexts" */
+
+	const ConfigKeys *place = find_place(own, 1, typed);
+	if (!place)
+		place = find_place(all, count, typed);
+	if (!place)
+		place = find_nearest(own, all, count, typed);
+	if (!place)
+		return report_unknown(file, fault, own);
+	return report_similar(file, fault, own, place, all, nearest_key(place, typed));
 }
 
 /* --- values ---------------------------------------------------------------------------------- */

@@ -166,6 +166,9 @@ static const struct {
 			    "allowUserMachines, requireSealedMemory, limits, softwareAdapter" },
 	{ "{\"limits\": {\"pears\": 1}}",
 	  "limits.pears is not a key of \"limits\"; vaild.json(5) lists its keys" },
+	{ "{\"limits.contexts\": 1}", "1:2: limits.contexts is not a key of the configuration; did "
+				      "you mean \"contexts\", a key of \"limits\"?" },
+	{ "{\"\": 1}", "the configuration has an empty key; remove it" },
 	{ "{\"_comment\": \"\"}", "and comments are not allowed; remove it" },
 	{ "{\"//\": \"\"}", "and comments are not allowed; remove it" },
 

@@ -216,27 +216,37 @@ Test(shared_handle, each_function_refuses_a_second_thread)
 
 /* ---- A thread that waits in a call ---- */
 
+/* A call by another thread. */
+typedef struct OtherCall {
+	struct vail *vail;
+	struct vail_object *object;
+	NTSTATUS status;
+} OtherCall;
+
 static void *make_call(void *context)
 {
-	return (void *)(intptr_t)vail_call(context, "a.B", NULL, NULL);
+	OtherCall *call = context;
+
+	call->status = vail_call(call->vail, "a.B", NULL, NULL);
+	return NULL;
 }
 
 Test(shared_handle, a_waiting_call_is_not_disturbed)
 {
 	struct vail *vail = server.vail;
 	ReceivedData received;
+	OtherCall call = { .vail = vail };
 	pthread_t thread;
-	void *status;
 
-	cr_assert_eq(pthread_create(&thread, NULL, make_call, vail), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, make_call, &call), 0);
 	char byte = 'x';
 	while (byte != '\0') /* the other thread is in its call once the request is here */
 		cr_assert_eq(recv(server.connection, &byte, 1, 0), 1);
 	assert_refused(vail_register_process(vail, GUID));
 	vail_close(vail);
 	fake_server_reply(&server, "", NULL, 0);
-	cr_assert_eq(pthread_join(thread, &status), 0);
-	cr_assert_eq((intptr_t)status, STATUS_SUCCESS);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(call.status, STATUS_SUCCESS);
 	cr_assert_not_null(strstr(vail_error_message(vail), "another thread is "),
 			   "the sentence remains until the next call of this thread");
 	fake_server_reply(&server, "", NULL, 0);
@@ -246,16 +256,20 @@ Test(shared_handle, a_waiting_call_is_not_disturbed)
 	received_data_close(&received);
 }
 
-static void *ask_for_message(void *context)
+static void *expect_no_message(void *context)
 {
-	return (void *)vail_error_message(context);
+	cr_assert_str_eq(vail_error_message(context), "");
+	return NULL;
 }
 
 Test(shared_handle, threads_may_take_turns)
 {
+	OtherCall call = { .vail = server.vail };
+
 	fake_server_reply(&server, "", NULL, 0);
-	run_second_thread(make_call, server.vail);
-	run_second_thread(ask_for_message, server.vail);
+	run_second_thread(make_call, &call);
+	cr_assert_eq(call.status, STATUS_SUCCESS);
+	run_second_thread(expect_no_message, server.vail);
 	fake_server_reply(&server, "", NULL, 0);
 	cr_assert_eq(vail_call(server.vail, "a.B", NULL, NULL), STATUS_SUCCESS);
 }
@@ -307,12 +321,12 @@ static struct vail_object *open_with_fence(int fence)
 /* Waits for the fence, as soon as the other thread does not use the object. */
 static void *wait_for_fence(void *context)
 {
-	NTSTATUS status;
+	OtherCall *call = context;
 
-	while ((status = vail_object_wait(context, VAIL_TIMEOUT_NONE)) ==
-	       STATUS_INVALID_DEVICE_STATE)
-		sched_yield();
-	return (void *)(intptr_t)status;
+	do
+		call->status = vail_object_wait(call->object, VAIL_TIMEOUT_NONE);
+	while (call->status == STATUS_INVALID_DEVICE_STATE && sched_yield() == 0);
+	return NULL;
 }
 
 static void assert_object_refuses(struct vail_object *object)
@@ -343,17 +357,17 @@ Test(shared_handle, an_object_refuses_a_second_thread)
 {
 	int fence = eventfd(0, EFD_CLOEXEC);
 	struct vail_object *object = open_with_fence(fence);
+	OtherCall call = { .object = object };
 	pthread_t thread;
 	char byte;
-	void *status;
 
-	cr_assert_eq(pthread_create(&thread, NULL, wait_for_fence, object), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, wait_for_fence, &call), 0);
 	while (vail_object_read(object, 0, 0, &byte, 1) == STATUS_SUCCESS)
 		sched_yield();
 	assert_object_refuses(object);
 	cr_assert_eq(eventfd_write(fence, 1), 0);
-	cr_assert_eq(pthread_join(thread, &status), 0);
-	cr_assert_eq((intptr_t)status, STATUS_SUCCESS);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(call.status, STATUS_SUCCESS);
 	cr_assert_eq(vail_object_read(object, 0, 0, &byte, 1), STATUS_SUCCESS);
 	cr_assert_eq(byte, 'c');
 	cr_assert_eq(vail_object_close(NULL, object), STATUS_SUCCESS);
