@@ -144,19 +144,6 @@ static bool fault_of_key(const ConfigFile *file, const JsonFault *fault, const C
 
 /* --- values ---------------------------------------------------------------------------------- */
 
-/* The longest string that a sentence quotes whole, in bytes. */
-#define QUOTED_MAX 40
-
-static void format_string(const char *string, char *text, size_t size)
-{
-	size_t length = strlen(string), end = length;
-
-	if (length > QUOTED_MAX)
-		for (end = QUOTED_MAX; end > 0 && (string[end] & 0xc0) == 0x80;)
-			end--;
-	snprintf(text, size, "the string \"%.*s%s\"", (int)end, string, end < length ? "…" : "");
-}
-
 /* Formats the value that was found, for a sentence. */
 static char *format_found(const JsonValue *value, char *text, size_t size)
 {
@@ -166,14 +153,18 @@ static char *format_found(const JsonValue *value, char *text, size_t size)
 		[JSON_OBJECT] = "an object",
 	};
 	JsonType type = json_type_of(value);
+	const char *string = json_string(value);
+	char quote[CONFIG_QUOTE_SIZE];
 
-	if (type == JSON_STRING) {
-		format_string(json_string(value), text, size);
+	if (string) {
+		snprintf(text, size, "the string \"%s\"",
+			 config_quote(string, strlen(string), quote));
 	} else if (type == JSON_BOOLEAN || type == JSON_INTEGER || type == JSON_REAL) {
 		_cleanup_free_ char *literal = json_format(value, false);
 
-		snprintf(text, size, "%s%.*s", type == JSON_BOOLEAN ? "" : "the number ",
-			 QUOTED_MAX, literal ? literal : "");
+		snprintf(
+			text, size, "%s%s", type == JSON_BOOLEAN ? "" : "the number ",
+			config_quote(literal ? literal : "", literal ? strlen(literal) : 0, quote));
 	} else {
 		snprintf(text, size, "%s", names[type]);
 	}
@@ -195,7 +186,7 @@ static bool is_needlessly_quoted(const JsonFault *fault)
 
 static bool fault_of_value(const ConfigFile *file, const JsonFault *fault)
 {
-	char expected[200], found[QUOTED_MAX + 32];
+	char expected[200], found[CONFIG_QUOTE_SIZE + sizeof("the string \"\"")];
 
 	return config_mistake_at(file, config_find(file, fault->path), "%s %s, but %s%s",
 				 fault->path, json_fault_format(fault, expected, sizeof(expected)),

@@ -62,6 +62,17 @@ bool config_mistake_at(const ConfigFile *file, const char *position, const char 
 	return false;
 }
 
+const char *config_quote(const char *text, size_t length, char quote[static CONFIG_QUOTE_SIZE])
+{
+	size_t end = length;
+
+	if (length >= CONFIG_QUOTE_SIZE)
+		for (end = CONFIG_QUOTE_SIZE - sizeof("…"); end > 0 && (text[end] & 0xc0) == 0x80;)
+			end--;
+	snprintf(quote, CONFIG_QUOTE_SIZE, "%.*s%s", (int)end, text, end < length ? "…" : "");
+	return quote;
+}
+
 const char *config_find(const ConfigFile *file, const char *path)
 {
 	return file->value.length > 0 ? json_text_find(file->value, path) : NULL;

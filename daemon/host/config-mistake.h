@@ -28,6 +28,15 @@ _printf_(3, 4) bool config_mistake_at(const ConfigFile *file, const char *positi
 /* The same for a system call's errno. A lack of memory or fds says nothing about the file. */
 bool config_cannot_read(const ConfigFile *file, int error);
 
+/* The size of a quoted text: its beginning, "…" and a NUL. */
+#define CONFIG_QUOTE_SIZE 48
+
+/*
+ * Copies a text of the file for a sentence. Replaces the rest of a long one by "…", behind a
+ * character. Returns quote.
+ */
+const char *config_quote(const char *text, size_t length, char quote[static CONFIG_QUOTE_SIZE]);
+
 /* Returns the position of the value at this path, as in JsonFault, or NULL. */
 const char *config_find(const ConfigFile *file, const char *path);
 

@@ -116,13 +116,15 @@ static bool decode_values(const ConfigFile *file, const JsonValue *object, Confi
 static bool set_operator_group(const ConfigFile *file, const char *name, Settings *settings)
 {
 	const char *position = config_find(file, "operatorGroup");
+	char quote[CONFIG_QUOTE_SIZE];
 	gid_t group = 0;
 	Lookup lookup = name[0] != '\0' ? user_database_find_group(name, &group) : LOOKUP_ABSENT;
 
+	config_quote(name, strlen(name), quote);
 	if (lookup == LOOKUP_EXHAUSTED) {
 		file->ret_error->is_temporary = true;
 		return config_mistake_at(file, position,
-					 "operatorGroup: group \"%s\" " GROUP_LOOKUP_FAILED, name);
+					 "operatorGroup: group \"%s\" " GROUP_LOOKUP_FAILED, quote);
 	}
 	bool exists = lookup == LOOKUP_FOUND && id_is_mapped(group) &&
 		      strlen(name) < sizeof(settings->operator_group_name);
@@ -136,11 +138,11 @@ static bool set_operator_group(const ConfigFile *file, const char *name, Setting
 		return config_mistake_at(file, position,
 					 "operatorGroup: group \"%s\" has gid %u, which stands for "
 					 "unknown groups; name another",
-					 name, group);
+					 quote, group);
 	return config_mistake_at(file, position,
 				 "operatorGroup: group \"%s\" does not exist; create it, or name "
 				 "another",
-				 name);
+				 quote);
 }
 
 /* Finds the item that a message like "reservations[1]: …" is about. */
@@ -244,10 +246,10 @@ static bool check_json(ConfigFile *file, const Buffer *text)
 /* Refuses a key that stands twice in its object, because only one of the values could apply. */
 static bool refuse_repeated(const ConfigFile *file, const char *name)
 {
-	size_t length = strcspn(name, "\"");
+	char quote[CONFIG_QUOTE_SIZE];
 
-	return config_mistake_at(file, name - 1, "%.*s stands twice; remove one of them",
-				 (int)(length < JSON_PATH_SIZE ? length : JSON_PATH_SIZE), name);
+	return config_mistake_at(file, name - 1, "%s stands twice; remove one of them",
+				 config_quote(name, strcspn(name, "\""), quote));
 }
 
 static bool out_of_memory(const ConfigFile *file)

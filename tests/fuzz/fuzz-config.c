@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzzes the text of a configuration file. A file with a mistake changes no setting and gives a
- * sentence that begins with its name. Reading a valid file twice gives the same settings.
+ * sentence that begins with its name, has no control character and is UTF-8. Reading a valid file
+ * twice gives the same settings.
  */
 #include <string.h>
 
@@ -9,6 +10,23 @@
 #include "tests/fuzz/common/fuzz-input.h"
 
 #define NAME "vaild.json"
+
+/* A sentence goes to terminals, to systemd and, as JSON, to clients. */
+static void check_sentence(const char *sentence)
+{
+	char quoted[sizeof(((ConfigError *)NULL)->message) * 2 + 3];
+	size_t length = 0, position;
+
+	quoted[length++] = '"';
+	for (; *sentence != '\0'; sentence++) {
+		fuzz_must((unsigned char)*sentence >= 0x20 && *sentence != 0x7f);
+		if (*sentence == '"' || *sentence == '\\')
+			quoted[length++] = '\\';
+		quoted[length++] = *sentence;
+	}
+	quoted[length++] = '"';
+	fuzz_must(json_check(quoted, length, &position) == NULL);
+}
 
 static bool parse(Input input, Settings *settings)
 {
@@ -19,6 +37,7 @@ static bool parse(Input input, Settings *settings)
 	bool is_valid = config_parse(NAME, &text, settings, &error);
 	fuzz_must(is_valid == (error.message[0] == '\0'));
 	fuzz_must(is_valid || strncmp(error.message, NAME ":", strlen(NAME ":")) == 0);
+	check_sentence(error.message);
 	buffer_deinit(&text);
 	return is_valid;
 }

@@ -188,7 +188,7 @@ static const struct {
 	  "is not an integer from 0 to 1000000, but the number 1000001" },
 	{ "{\"limits\": {\"contexts\": 1.5}}", "but the number 1.5" },
 	{ "{\"limits\": {\"contexts\": {}}}", "but an object" },
-	{ "{\"limits\": {\"contexts\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaäaaaaaa\"}}",
+	{ "{\"limits\": {\"contexts\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaäaaaaaa\"}}",
 	  "aaaaaaa…\"" },
 	{ "{\"limits\": [1]}", "1:2: limits is not an object, but an array" },
 	{ "{\"softwareAdapter\": {\"reservations\": [{\"sizeInBytes\": 1, \"alignment\": null}]}}",

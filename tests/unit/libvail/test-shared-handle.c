@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "proto/macros.h"
@@ -231,6 +232,18 @@ static void *make_call(void *context)
 	return NULL;
 }
 
+/* In a child, the handle stays as another thread has left it. */
+static void expect_refusal_in_child(struct vail *vail)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(vail_call(vail, "a.B", NULL, NULL) != STATUS_INVALID_DEVICE_STATE);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(status, 0);
+}
+
 Test(shared_handle, a_waiting_call_is_not_disturbed)
 {
 	struct vail *vail = server.vail;
@@ -244,6 +257,7 @@ Test(shared_handle, a_waiting_call_is_not_disturbed)
 		cr_assert_eq(recv(server.connection, &byte, 1, 0), 1);
 	assert_refused(vail_register_process(vail, GUID));
 	vail_close(vail);
+	expect_refusal_in_child(vail);
 	fake_server_reply(&server, "", NULL, 0);
 	cr_assert_eq(pthread_join(thread, NULL), 0);
 	cr_assert_eq(call.status, STATUS_SUCCESS);
