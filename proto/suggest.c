@@ -63,22 +63,39 @@ size_t suggest_distance(const char *one, const char *other)
 }
 
 /* Returns the highest distance at which a text of this length still resembles a name. */
-static size_t highest_distance(const char *typed)
+static size_t highest_distance(size_t length)
 {
-	size_t length = strlen(typed);
+	if (length < 4)
+		return length < 2 ? 0 : 1;
+	return length < 9 ? 2 : length / 3;
+}
 
-	return length < 2 ? 0 : length < 6 ? 1 : length / 3;
+/* Tests whether the name begins with the text. */
+static bool is_beginning(const char *text, const char *name)
+{
+	char a[SUGGEST_LENGTH_MAX], b[SUGGEST_LENGTH_MAX];
+	size_t a_length, b_length;
+
+	return normalize(text, a, &a_length) && normalize(name, b, &b_length) && a_length > 0 &&
+	       a_length <= b_length && memcmp(a, b, a_length) == 0;
 }
 
 const char *suggest_nearest(const char *typed, const char *const *names, size_t count)
 {
-	size_t best = highest_distance(typed) + 1;
+	size_t length = strlen(typed), best = SUGGEST_LENGTH_MAX;
 	const char *nearest = NULL;
 
+	if (length > SUGGEST_LENGTH_MAX)
+		return NULL;
 	for (size_t i = 0; i < count; i++) {
+		if (!names[i])
+			continue;
+		if (strcmp(typed, names[i]) == 0)
+			return NULL;
 		size_t distance = suggest_distance(typed, names[i]);
-
-		if (distance < best) {
+		bool is_near = distance <= highest_distance(length) ||
+			       (length > 1 && is_beginning(typed, names[i]));
+		if (is_near && distance < best) {
 			best = distance;
 			nearest = names[i];
 		}

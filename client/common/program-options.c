@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/common/suggestion.h"
 #include "client/common/user-message.h"
+#include "proto/suggest.h"
 #include "proto/version.h"
 
 int usage_error(const char *format, ...)
@@ -36,7 +36,7 @@ static int usage_error_unknown(const char *option, const struct option *long_opt
 		names[count] = long_options[count].name;
 		fits += strncmp(names[count], name, length) == 0;
 	}
-	const char *suggested = fits > 1 ? NULL : suggestion_find(name, names, count);
+	const char *suggested = fits > 1 ? NULL : suggest_nearest(name, names, count);
 	if (fits > 1)
 		return usage_error("--%s fits several options; see %s --help", name, program_name);
 	if (suggested)

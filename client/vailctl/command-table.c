@@ -6,10 +6,10 @@
 
 #include "client/common/png.h"
 #include "client/common/program-options.h"
-#include "client/common/suggestion.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/vailctl.h"
 #include "proto/macros.h"
+#include "proto/suggest.h"
 
 #define ANY_COMMAND                                                                           \
 	(OPTION_BIT(OPTION_SOCKET) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_NO_LEGEND) | \
@@ -298,7 +298,7 @@ static const Command *suggest(const char *group, const char *word)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		choices[i] = !group || is_in_group(&commands[i], group) ? commands[i].words[column]
 									: NULL;
-	const char *found = suggestion_find(word, choices, ARRAY_SIZE(choices));
+	const char *found = suggest_nearest(word, choices, ARRAY_SIZE(choices));
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		const char *second = commands[i].words[1];
 
