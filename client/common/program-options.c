@@ -11,14 +11,24 @@
 #include "proto/suggest.h"
 #include "proto/version.h"
 
+static char last_message[512];
+
 int usage_error(const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
+	vsnprintf(last_message, sizeof(last_message), format, arguments);
+	va_end(arguments);
+	va_start(arguments, format);
 	log_message_list(format, arguments);
 	va_end(arguments);
 	return EXIT_USAGE;
+}
+
+const char *usage_error_message(void)
+{
+	return *last_message != '\0' ? last_message : NULL;
 }
 
 /* The maximum number of long options of a program. */

@@ -33,6 +33,13 @@
 _printf_(1, 2) int usage_error(const char *format, ...);
 
 /*
+ * Returns the message of the last usage error, without the program's name and cut if it is long;
+ * NULL if there was none. Like the variables of getopt(), it belongs to the process's one command
+ * line.
+ */
+const char *usage_error_message(void);
+
+/*
  * Logs why getopt_long() returned result, which is '?' or ':'. Suggests an option in place of a
  * misspelt one. Expects opterr to be 0, a ':' at the start of the short options, and values of at
  * least LONG_OPTION_BASE for long options. Returns EXIT_USAGE.

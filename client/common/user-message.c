@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/common/terminal-text.h"
 
@@ -34,27 +35,70 @@ const char *message_status(NTSTATUS status, char code[STATUS_CODE_SIZE])
 	return name ? name : code;
 }
 
-char *message_refusal(const struct vail *vail, NTSTATUS status)
+/* Appends the status and the limit to the sentence. */
+static char *append_status(const struct vail *vail, NTSTATUS status, const char *sentence)
 {
 	uint64_t maximum = 0, used = 0;
 	const char *limit = vail_error_limit(vail, &maximum, &used);
-	const char *message = vail_error_message(vail);
 	char code[STATUS_CODE_SIZE], *text = NULL;
 	const char *name = message_status(status, code);
 	int length;
 
-	if (*message == '\0')
-		message = status == STATUS_NO_MEMORY ? "this process is out of memory"
-						     : "vaild did not give a reason";
 	/* A request may need several units, and the use of a total is the caller's own. */
 	if (limit && used < maximum)
-		length = asprintf(&text, "%s (%s, %s: at most %llu, and you use %llu)", message,
+		length = asprintf(&text, "%s (%s, %s: at most %llu, and you use %llu)", sentence,
 				  name, limit, (unsigned long long)maximum,
 				  (unsigned long long)used);
 	else if (limit)
-		length = asprintf(&text, "%s (%s, %s: %llu of %llu used)", message, name, limit,
+		length = asprintf(&text, "%s (%s, %s: %llu of %llu used)", sentence, name, limit,
 				  (unsigned long long)used, (unsigned long long)maximum);
 	else
-		length = asprintf(&text, "%s (%s)", message, name);
+		length = asprintf(&text, "%s (%s)", sentence, name);
 	return length < 0 ? NULL : text;
+}
+
+static const char *refusal_sentence(const struct vail *vail, NTSTATUS status)
+{
+	const char *sentence = vail_error_message(vail);
+
+	if (*sentence != '\0')
+		return sentence;
+	return status == STATUS_NO_MEMORY ? "this process is out of memory"
+					  : "vaild did not give a reason";
+}
+
+/* Tests whether vaild does not know the method that was called. */
+static bool is_too_old(const struct vail *vail)
+{
+	static const char *const names[] = {
+		"org.varlink.service.MethodNotFound",
+		"org.varlink.service.InterfaceNotFound",
+		"org.varlink.service.MethodNotImplemented",
+	};
+	const char *name = vail_error_name(vail);
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+char *message_refusal(const struct vail *vail, NTSTATUS status, const Wording *wording)
+{
+	const char *sentence = refusal_sentence(vail, status);
+	bool is_reply = vail_error_name(vail) != NULL;
+
+	if (is_too_old(vail)) {
+		sentence = "this vaild is too old for this; update it, and restart it with: "
+			   "systemctl restart vaild";
+		is_reply = false;
+	}
+	_cleanup_free_ char *plain =
+		plain_sentence(sentence, vail_error_parameter(vail), is_reply ? wording : NULL);
+	return plain ? append_status(vail, status, plain) : NULL;
+}
+
+char *message_refusal_raw(const struct vail *vail, NTSTATUS status)
+{
+	return append_status(vail, status, refusal_sentence(vail, status));
 }

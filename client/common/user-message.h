@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 
+#include "client/common/plain-words.h"
 #include "proto/macros.h"
 #include <vail.h>
 
@@ -29,9 +30,14 @@ _printf_(1, 0) void log_message_list(const char *format, va_list arguments);
 const char *message_status(NTSTATUS status, char code[STATUS_CODE_SIZE]);
 
 /*
- * Describes why the last call on the handle failed: one sentence with the status and, if there is
- * one, the limit. The caller frees the result. Returns NULL if out of memory.
+ * Describes why the last call on the handle failed: one sentence in plain words, with the status
+ * and, if there is one, the limit. The caller frees the result. Returns NULL if out of memory.
+ *
+ * wording: used if vaild has refused the call, and not if it cannot be reached. NULL for none.
  */
-char *message_refusal(const struct vail *vail, NTSTATUS status);
+char *message_refusal(const struct vail *vail, NTSTATUS status, const Wording *wording);
+
+/* Like message_refusal(), with the sentence of vaild unchanged. For calls that name a method. */
+char *message_refusal_raw(const struct vail *vail, NTSTATUS status);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vail-qemu/agent-machine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -167,12 +168,54 @@ static NTSTATUS update_incoming_agent(Agent *agent)
 	return status;
 }
 
+/* ---- Refusals ---- */
+
+/*
+ * Returns what was typed for the parameter, or NULL. The VM's earlier settings are sent instead of
+ * --user if there are any, so a user is named only if it was typed.
+ */
+static const char *typed_parameter(const Agent *agent, const char *parameter, char *text,
+				   size_t size)
+{
+	const AgentMachine *machine = &agent->machine;
+	char typed[PLAIN_QUOTE_SIZE];
+	size_t index = 0;
+
+	if (strcmp(parameter, "displayClients") == 0)
+		return "--user";
+	if (sscanf(parameter, "displayClients[%zu]", &index) == 1 &&
+	    agent->settings.client_count == 0 && index < machine->display_client_count)
+		snprintf(text, size, "--user %s",
+			 plain_quote(machine->display_clients[index].user, typed));
+	else if (strcmp(parameter, "adapter") == 0 && machine->adapter)
+		snprintf(text, size, "--adapter %s", plain_quote(machine->adapter, typed));
+	else if (strcmp(parameter, "vmmPid") == 0)
+		snprintf(text, size, "QEMU's process %d", (int)machine->qemu);
+	else
+		return NULL;
+	return text;
+}
+
+char *agent_describe_refusal(const Agent *agent, const struct vail *vail, NTSTATUS status)
+{
+	const char *parameter = vail_error_parameter(vail);
+	char text[PLAIN_QUOTE_SIZE + 32];
+	Wording wording = { 0 };
+
+	if (parameter)
+		wording.subject = typed_parameter(agent, parameter, text, sizeof(text));
+	if (status == STATUS_INVALID_HANDLE && agent->machine.adapter)
+		wording.advice =
+			"give --adapter a handle that this command shows: vailctl adapters";
+	return message_refusal(vail, status, &wording);
+}
+
 /* ---- Registration ---- */
 
 static void refusal_set(Agent *agent, NTSTATUS status)
 {
 	free(agent->refusal);
-	agent->refusal = message_refusal(agent->calls, status);
+	agent->refusal = agent_describe_refusal(agent, agent->calls, status);
 }
 
 /*

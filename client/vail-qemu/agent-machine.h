@@ -26,6 +26,12 @@ NTSTATUS agent_register_machine(Agent *agent);
  */
 NTSTATUS agent_adopt_settings(Agent *agent);
 
+/*
+ * Describes why the last call on the handle failed, in the words of vail-qemu's command line. The
+ * caller frees the result. Returns NULL if out of memory.
+ */
+char *agent_describe_refusal(const Agent *agent, const struct vail *vail, NTSTATUS status);
+
 /* Reads whether QEMU is the incoming VMM. Returns true if it was that and is the VMM now. */
 bool agent_machine_has_taken_over(Agent *agent);
 

@@ -49,7 +49,7 @@ static void agent_end(Agent *agent, const char *what, const char *reason)
 static void agent_end_refused(Agent *agent, const char *what, const struct vail *vail,
 			      NTSTATUS status)
 {
-	_cleanup_free_ char *reason = message_refusal(vail, status);
+	_cleanup_free_ char *reason = agent_describe_refusal(agent, vail, status);
 
 	agent_end(agent, what, reason ? reason : "out of memory");
 }
@@ -59,7 +59,7 @@ static void agent_end_refused(Agent *agent, const char *what, const struct vail 
 /* Logs a failure to share, unless the surface's previous failure had the same status. */
 static void log_refusal(const Agent *agent, Surface *surface, NTSTATUS status)
 {
-	_cleanup_free_ char *reason = message_refusal(agent->calls, status);
+	_cleanup_free_ char *reason = agent_describe_refusal(agent, agent->calls, status);
 
 	if (surface->refused != status)
 		log_message("%s cannot be shared: %s", surface->name,
@@ -209,7 +209,7 @@ static void agent_synced(Agent *agent)
 	if (!agent->has_virtual_gpu) {
 		NTSTATUS status = vail_assign_virtual_gpu(agent->calls, machine->guid,
 							  machine->adapter, machine->profile, NULL);
-		_cleanup_free_ char *reason = message_refusal(agent->calls, status);
+		_cleanup_free_ char *reason = agent_describe_refusal(agent, agent->calls, status);
 		if (status != STATUS_SUCCESS)
 			log_message("cannot assign a vGPU: %s", reason ? reason : "out of memory");
 	}
@@ -283,13 +283,13 @@ static void handle_event(Agent *agent, const VailEvent *event)
 		if (surface) {
 			surface->handle[0] = '\0';
 			log_message("%s is not shared any more: %s", surface->name,
-				    event->reason ? event->reason
+				    event->reason ? plain_reason(event->reason)
 						  : vail_status_name(event->status));
 		}
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
 		agent_end(agent, "vaild has removed the virtual machine",
-			  event->reason ? event->reason : "no reason given");
+			  event->reason ? plain_reason(event->reason) : "no reason given");
 		break;
 	default:
 		break;

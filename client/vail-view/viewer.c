@@ -56,9 +56,24 @@ static void start_reconnecting(Viewer *viewer)
 	pictures_clear(&viewer->pictures);
 }
 
+/* What to do about a refusal, or NULL if vaild says it better. */
+static const char *refusal_advice(NTSTATUS status)
+{
+	switch (status) {
+	case STATUS_NOT_FOUND:
+		return "start it, or list the VMs that you may see with: vailctl list";
+	case STATUS_GRAPHICS_VAIL_STATE_CHANGED:
+		return "have an operator run: vailctl vgpu assign GUID";
+	default:
+		return NULL;
+	}
+}
+
 static void viewer_fail(Viewer *viewer, const struct vail *vail, NTSTATUS status)
 {
-	_cleanup_free_ char *sentence = message_refusal(vail, status);
+	char typed[PLAIN_QUOTE_SIZE];
+	Wording wording = { plain_quote(viewer->guid, typed), refusal_advice(status) };
+	_cleanup_free_ char *sentence = message_refusal(vail, status, &wording);
 
 	log_message("%s", sentence ? sentence : "out of memory");
 	viewer->state = VIEWER_FAILED;
@@ -215,7 +230,7 @@ static void handle_update(Viewer *viewer, const VailEvent *event)
 /* Handles the end of the registration or of the VM. */
 static void handle_end(Viewer *viewer, const VailEvent *event)
 {
-	const char *reason = event->reason ? event->reason : "no reason given";
+	const char *reason = event->reason ? plain_reason(event->reason) : "no reason given";
 	char code[STATUS_CODE_SIZE];
 
 	if (event->kind == VAIL_EVENT_VIRTUAL_MACHINE_REMOVED ||

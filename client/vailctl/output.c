@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "client/common/program-options.h"
+#include "client/common/terminal-text.h"
 #include "client/common/user-message.h"
 #include "client/vailctl/vailctl.h"
+#include "client/vailctl/wording.h"
 
 int command_error(const char *format, ...)
 {
@@ -85,7 +87,7 @@ static void print_refusal(const Tool *tool, const char *name, const char *code)
 
 int tool_refused(const Tool *tool, NTSTATUS status)
 {
-	_cleanup_free_ char *sentence = message_refusal(tool->vail, status);
+	_cleanup_free_ char *sentence = wording_refusal(tool, status);
 	char code[STATUS_CODE_SIZE];
 	const char *name = message_status(status, code);
 
@@ -110,6 +112,23 @@ int tool_print_json(const Writer *writer)
 	fwrite(buffer_head(writer->out), 1, buffer_size(writer->out), stdout);
 	putchar('\n');
 	return EXIT_DONE;
+}
+
+void usage_print_json(void)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	/* The message may quote any bytes, and a document must be UTF-8. */
+	_cleanup_free_ char *message = text_escape(usage_error_message(), NULL);
+	Writer writer = WRITER_INIT(&text);
+	char code[STATUS_CODE_SIZE];
+
+	writer_object_begin(&writer);
+	write_optional(&writer, "\"error\":", "usage");
+	write_optional(&writer, "\"status\":", message_status(STATUS_INVALID_PARAMETER, code));
+	write_optional(&writer, "\"code\":", code);
+	write_optional(&writer, "\"message\":", message);
+	writer_object_end(&writer);
+	tool_print_json(&writer);
 }
 
 void writer_value_of(Writer *writer, const JsonValue *value)

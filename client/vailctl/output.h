@@ -35,6 +35,9 @@ int tool_finish(const Tool *tool, NTSTATUS status);
 /* Prints the written document as one line. Returns EXIT_DONE, or EXIT_FAILED if out of memory. */
 int tool_print_json(const Writer *writer);
 
+/* Prints the last usage error as a JSON document. */
+void usage_print_json(void);
+
 /* Writes a parsed value unchanged. */
 void writer_value_of(Writer *writer, const JsonValue *value);
 

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/common/plain-words.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/macros.h"
+
+typedef struct PlainWord {
+	const char *wire;
+	const char *plain;
+} PlainWord;
+
+/* The names of the interface that sentences contain, behind the path of a parameter. */
+static const PlainWord words[] = {
+	{ "io.vaild.Gpu.CreateContext", "`vailctl exec`" },
+	{ "io.vaild.Gpu.ListAdapters", "`vailctl adapters`" },
+	{ "io.vaild.ListRegistrations", "`vailctl registrations`" },
+	{ "io.vaild.Machine.AssignVirtualGpu", "`vailctl vgpu assign`" },
+	{ "baseAddress", "the base address" },
+	{ "maximumAddress", "the highest address" },
+	{ "noAccess", "\"no access\"" },
+	{ "pageTableIndexBitCount", "the index bits of all levels" },
+	{ "readWrite", "\"read and write\"" },
+	{ "sizeInBytes", "the size" },
+};
+
+/* Names for parameters, used if the program does not know the typed text. */
+static const PlainWord parameters[] = {
+	{ "virtualMachineGuid", "the GUID" },
+	{ "vmmPid", "the VMM's pid" },
+	{ "pid", "the pid" },
+	{ "displayClients", "the display client" },
+	{ "agent", "the agent" },
+	{ "name", "the name" },
+	{ "profile", "the profile" },
+	{ "reason", "the reason" },
+	{ "adapter", "the adapter's handle" },
+	{ "virtualGpu", "the virtual GPU's handle" },
+	{ "handle", "the object's handle" },
+	{ "process", "the GPU process's handle" },
+	{ "context", "the context's handle" },
+	{ "damage", "the changed rectangle" },
+	{ "object.planes", "a plane of the object" },
+	{ "object.fence", "the object's fence" },
+	{ "object.width", "the object's width" },
+	{ "object.height", "the object's height" },
+	{ "object.format", "the object's format" },
+	{ "object.name", "the object's name" },
+	{ "object", "the object" },
+};
+
+/* The reasons for which an entity ends. */
+static const PlainWord reasons[] = {
+	{ "processExited", "the process has exited" },
+	{ "vmmExited", "the VM's VMM has exited" },
+	{ "virtualMachineUnregistered", "the VM was removed" },
+	{ "virtualMachineDisplaced", "an operator has registered another VM with this GUID" },
+	{ "lastVirtualGpuRemoved", "the VM has lost its last virtual GPU" },
+	{ "privilegesChanged", "the process has no longer the privileges of a display client" },
+	{ "adapterRemoved", "the adapter was removed" },
+	{ "driverGone", "the adapter's driver has gone" },
+	{ "sharerExited", "the process that shared the object has exited" },
+	{ "overBudget", "the object has grown over the limit of shared memory" },
+	{ "daemonStopped", "vaild was stopped" },
+};
+
+/* A parameter of a method that no program calls, except on behalf of "vailctl call". */
+static const char other_parameter[] = "a value of the request";
+
+/* Tests whether the path names the parameter, or a part of it. */
+static bool is_within(const char *path, const char *parameter)
+{
+	size_t length = strlen(parameter);
+
+	return strncmp(path, parameter, length) == 0 &&
+	       (path[length] == '\0' || path[length] == '.' || path[length] == '[');
+}
+
+static const char *parameter_word(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
+		if (is_within(path, parameters[i].wire))
+			return parameters[i].plain;
+	return other_parameter;
+}
+
+static bool is_name_character(char character)
+{
+	return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
+	       (character >= '0' && character <= '9') || character == '_' || character == '/';
+}
+
+/* Returns the word at the start of the text that is a name of the interface, or NULL. */
+static const PlainWord *find_word(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		size_t length = strlen(words[i].wire);
+
+		if (strncmp(text, words[i].wire, length) == 0 && !is_name_character(text[length]))
+			return &words[i];
+	}
+	return NULL;
+}
+
+static void write_plain(FILE *out, const char *text, size_t length)
+{
+	for (size_t i = 0; i < length;) {
+		bool begins = i == 0 || !is_name_character(text[i - 1]);
+		const PlainWord *word = begins ? find_word(text + i) : NULL;
+
+		if (word) {
+			fputs(word->plain, out);
+			i += strlen(word->wire);
+		} else {
+			fputc(text[i++], out);
+		}
+	}
+}
+
+/* Returns the length of the parameter's path and a space, if the sentence begins with them. */
+static size_t path_length(const char *sentence, const char *parameter)
+{
+	size_t length = parameter ? strlen(parameter) : 0;
+
+	return length > 0 && strncmp(sentence, parameter, length) == 0 && sentence[length] == ' '
+		       ? length + 1
+		       : 0;
+}
+
+char *plain_sentence(const char *sentence, const char *parameter, const Wording *wording)
+{
+	const char *subject = wording ? wording->subject : NULL;
+	const char *advice = wording ? wording->advice : NULL;
+	const char *fault = sentence + path_length(sentence, parameter);
+	const char *end = advice ? strstr(fault, "; ") : NULL;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	if (fault != sentence)
+		fprintf(out, "%s ", subject ? subject : parameter_word(parameter));
+	else if (subject)
+		fprintf(out, "%s: ", subject);
+	write_plain(out, fault, end ? (size_t)(end - fault) : strlen(fault));
+	if (advice)
+		fprintf(out, "; %s", advice);
+	bool failed = ferror(out) != 0;
+	if (fclose(out) == 0 && !failed)
+		return text;
+	free(text);
+	return NULL;
+}
+
+const char *plain_reason(const char *reason)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (strcmp(reasons[i].wire, reason) == 0)
+			return reasons[i].plain;
+	return reason;
+}
+
+/* The longest text that a message quotes in full, in bytes. */
+#define QUOTE_MAX 80
+
+char *plain_quote(const char *text, char quoted[static PLAIN_QUOTE_SIZE])
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_./@:{}";
+	size_t length = strlen(text), cut = length;
+
+	if (length > 0 && length <= QUOTE_MAX && strspn(text, plain) == length) {
+		snprintf(quoted, PLAIN_QUOTE_SIZE, "%s", text);
+		return quoted;
+	}
+	if (cut > QUOTE_MAX)
+		for (cut = QUOTE_MAX; cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80; cut--)
+			;
+	snprintf(quoted, PLAIN_QUOTE_SIZE, "\"%.*s%s\"", (int)cut, text, cut < length ? "..." : "");
+	return quoted;
+}
