@@ -5,20 +5,21 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/common/user-message.h"
 
-/* Maximum of --timeout and --lines. The timeout in milliseconds must fit into an int, for poll().
- */
+/* Maximum of --timeout and --lines. The timeout in milliseconds must fit into an int, for poll(). */
 #define NUMBER_MAX 1000000
 
-#define INDEX(option)       ((option)-LONG_OPTION_BASE)
-#define FLAG(option, name)  [INDEX(option)] = { name, no_argument, NULL, option }
-#define VALUE(option, name) [INDEX(option)] = { name, required_argument, NULL, option }
+#define INDEX(option)          ((option)-LONG_OPTION_BASE)
+#define FLAG(option, name)     [INDEX(option)] = { name, no_argument, NULL, option }
+#define VALUE(option, name)    [INDEX(option)] = { name, required_argument, NULL, option }
+#define OPTIONAL(option, name) [INDEX(option)] = { name, optional_argument, NULL, option }
 
 static const struct option long_options[INDEX(OPTION_MAX) + 1] = {
 	SHARED_OPTION_ROWS,
-	FLAG(OPTION_JSON, "json"),
+	OPTIONAL(OPTION_JSON, "json"),
 	FLAG(OPTION_NO_LEGEND, "no-legend"),
 	FLAG(OPTION_NO_PAGER, "no-pager"),
 	FLAG(OPTION_CONTEXT, "context"),
@@ -78,9 +79,25 @@ static int add_client(Options *options, VailParty client)
 	return EXIT_DONE;
 }
 
-static int set_pid(const char *value, pid_t *ret_pid)
+static int set_pid(Option option, const char *value, pid_t *ret_pid)
 {
-	return pid_parse(value, ret_pid) ? EXIT_DONE : EXIT_USAGE;
+	unsigned long number;
+
+	if (!number_parse(value, INT32_MAX, &number))
+		return usage_error("%s %s: this is not a pid; give the number of a process",
+				   option_text(option), value);
+	*ret_pid = (pid_t)number;
+	return EXIT_DONE;
+}
+
+/* value: NULL for the short style, which is the default. main() finds the style itself. */
+static int check_json(const char *value)
+{
+	if (value && strcmp(value, "pretty") != 0 && strcmp(value, "short") != 0)
+		return usage_error("--json=%s is unknown; give --json=pretty, or --json=short, "
+				   "which is the default",
+				   value);
+	return EXIT_DONE;
 }
 
 /* Parses a number from 1 to NUMBER_MAX. Returns the exit status. */
@@ -103,6 +120,8 @@ static int set_option(Options *options, Option option, const char *value)
 	case OPTION_SOCKET:
 		options->socket = value;
 		break;
+	case OPTION_JSON:
+		return check_json(value);
 	case OPTION_NAME:
 		options->name = value;
 		break;
@@ -123,10 +142,10 @@ static int set_option(Options *options, Option option, const char *value)
 	case OPTION_LINES:
 		return set_number(option, value, &options->lines);
 	case OPTION_PID:
-		return set_pid(value, &options->pid);
+		return set_pid(option, value, &options->pid);
 	case OPTION_CLIENT_PID:
 		client.user = NULL;
-		failed = set_pid(value, &client.pid);
+		failed = set_pid(option, value, &client.pid);
 		return failed ? failed : add_client(options, client);
 	case OPTION_USER:
 		return add_client(options, client);
@@ -134,7 +153,7 @@ static int set_option(Options *options, Option option, const char *value)
 		options->agent.user = value;
 		break;
 	case OPTION_AGENT_PID:
-		return set_pid(value, &options->agent.pid);
+		return set_pid(option, value, &options->agent.pid);
 	default:
 		break; /* a flag, recorded above */
 	}

@@ -9,6 +9,7 @@
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
 #include "client/vailctl/command-table.h"
+#include "client/vailctl/json-style.h"
 #include "client/vailctl/output.h"
 #include "proto/macros.h"
 
@@ -96,18 +97,39 @@ static int run(Tool *tool)
 	return run_command(command, tool);
 }
 
+/*
+ * Returns the last --json or --json=STYLE of the command line, even behind an option that is wrong,
+ * or NULL.
+ */
+static const char *find_json_option(int argc, char *const *argv)
+{
+	const char *found = NULL;
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0 || strncmp(argv[i], "--json=", 7) == 0)
+			found = argv[i];
+	return found;
+}
+
 int main(int argc, char **argv)
 {
 	Tool tool = { 0 };
+	JsonStyle style = { 0 };
+	const char *json = find_json_option(argc, argv);
 
 	process_start(program_name, true, &tool.start);
 	setlocale(LC_CTYPE, "");
 	int exit_status = options_parse(argc, argv, &tool.options);
+	if (json && strcmp(json, "--json=pretty") == 0 && !json_style_open(&style))
+		exit_status = tool_no_memory();
 	if (exit_status == EXIT_DONE)
 		exit_status = run(&tool);
+	if (usage_error_message() && json)
+		usage_print_json();
 	options_deinit(&tool.options);
+	bool is_written = json_style_close(&style);
 	/* Report lost output, for example on a full disk. */
-	if ((fflush(stdout) != 0 || ferror(stdout)) && exit_status == EXIT_DONE)
+	if ((!is_written || fflush(stdout) != 0 || ferror(stdout)) && exit_status == EXIT_DONE)
 		exit_status = command_error("cannot write the output: %s", strerror(errno));
 	return exit_status;
 }

@@ -16,6 +16,8 @@
  *   command-table.c  the table of commands, and help
  *   options.c        the command line
  *   output.c         error messages, and JSON output
+ *   wording.c        refusals of vaild in the words of the command line
+ *   json-style.c     indents JSON documents
  *   terminal.c       colours and pager
  *   listing.c        fetches the items of a list method
  *   table.c          aligns the cells of a table

@@ -57,7 +57,7 @@ completeness() {
   mapfile -t commands < <("$PRIVATE/build/vailctl" --help |
     sed -nE 's/^  vailctl ((vm |vgpu |gpu )?[a-z]+).*/\1/p')
   names_each "vailctl.1 names each command" client/man/vailctl.1 "${commands[@]}"
-  mapfile -t options < <(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p
+  mapfile -t options < <(sed -nE 's/.*(FLAG|VALUE|OPTIONAL)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p
     s/.*"([a-z]+)", (required|no)_argument.*/\1/p' "$ROOT/client/vailctl/options.c" \
     "$ROOT/client/common/program-options.h" | sed 's/-/\\\\-/g; s/^/\\\\-/')
   names_each "vailctl.1 names each option" client/man/vailctl.1 "${options[@]}"

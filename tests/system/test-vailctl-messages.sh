@@ -1,0 +1,237 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The messages of vailctl, vail-view and vail-qemu speak of commands and options, and quote what was
+# typed. None has a name of vaild's interface. With --json, vailctl prints a document for each
+# failure, with the sentence of vaild.
+
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+
+GUID=39393939-3939-4939-8939-393939393939
+BARE=3a3a3a3a-3a3a-4a3a-8a3a-3a3a3a3a3a3a
+UNKNOWN=3b3b3b3b-3b3b-4b3b-8b3b-3b3b3b3b3b3b
+QEMU_GUID=3c3c3c3c-3c3c-4c3c-8c3c-3c3c3c3c3c3c
+HANDLE=0123456789abcdef0123456789abcdef
+LONG_NAME=$(printf 'n%.0s' {1..300})
+
+# camel_case: prints the words of stdin like vmmPid.
+camel_case() { grep -oE '\b[a-z]+([A-Z][a-z]+)+\b' | sort -u; }
+
+# All members of the interface that are no words of English, and no keys of the configuration.
+WIRE=$(comm -23 <(sed '/^#/d' "$ROOT"/proto/io.vaild*.varlink | camel_case) \
+  <(cat "$ROOT/daemon/core/limit.c" "$ROOT/daemon/host/config.c" | grep -oE '"[a-zA-Z]+"' | camel_case) |
+  paste -sd '|')
+
+# has_wire_name TEXT: prints the first name of the interface in the text.
+has_wire_name() {
+  grep -oE "io\.vaild[A-Za-z.]*|\b($WIRE)\b" <<<"$1" | head -n 1
+}
+
+# complains USER PATTERN ARGUMENT...: runs vailctl as USER, and checks that it fails with one message
+# that matches the pattern and has no name of the interface.
+complains() {
+  local user=$1 pattern=$2 said status=0 typed
+  shift 2
+  typed=$*
+  said=$(run_as "$user" "${CTL[@]}" "$@" 2>&1 >/dev/null </dev/null) || status=$?
+  expect_match "vailctl ${typed:0:60}: says what was typed and what to do" "$pattern" "$said"
+  expect_equal "vailctl ${typed:0:60}: fails with one line, without names of the interface" "1 " \
+    "$(wc -l <<<"$said") $(has_wire_name "$said")"
+  [ "$status" -ne 0 ] || not_ok "vailctl $*: fails" "exit status 0"
+}
+
+not_found() {
+  local command
+
+  for command in "describe" "objects" "watch" "register" "vm remove"; do
+    # shellcheck disable=SC2086 # two words
+    complains root "^vailctl: $UNKNOWN: no running VM has this GUID; .*list.* vailctl list" \
+      $command "$UNKNOWN"
+  done
+  complains root "^vailctl: $UNKNOWN: no running VM .* vailctl list" exec "$UNKNOWN" -- true
+  complains root "^vailctl: $UNKNOWN: no running VM .* add it with: vailctl vm add" \
+    vm update "$UNKNOWN" --name x
+  complains root "^vailctl: $UNKNOWN: no running VM .* add it with: vailctl vm add" \
+    vgpu assign "$UNKNOWN"
+  complains root "^vailctl: $GUID: no process .*; list the registrations with: vailctl registrations" \
+    revoke "$GUID" 1
+  complains root "^vailctl: $UNKNOWN: no running VM .* vailctl registrations" revoke "$UNKNOWN" 1
+  complains root "^vailctl: $HANDLE: .*; list a VM's virtual GPUs with: vailctl describe GUID" \
+    vgpu remove "$HANDLE"
+  complains root "^vailctl: --adapter $HANDLE: no adapter .* with: vailctl adapters" \
+    vgpu assign "$GUID" --adapter "$HANDLE"
+  complains root "^vailctl: $HANDLE: .*; list the GPU processes with: vailctl gpu processes" \
+    gpu map "$HANDLE"
+  complains root "$HANDLE.*vailctl objects" holders "$HANDLE"
+  complains vail-alice "$HANDLE.*vailctl objects" save "$HANDLE" "$PRIVATE/picture.png"
+}
+
+invalid_values() {
+  complains root '^vailctl: "not a GUID" is not a GUID; write it as' describe "not a GUID"
+  complains root '^vailctl: "" is not a GUID' vm remove ""
+  complains root "^vailctl: --user nosuchuser is not a user of this host; give a name" \
+    vm update "$GUID" --user vail-alice --user nosuchuser
+  complains root "^vailctl: --client-pid 2147483647 is not the pid of a live process" \
+    vm update "$GUID" --user vail-alice --client-pid 2147483647
+  complains root "^vailctl: --agent-user nosuchuser is not a user" \
+    vm update "$GUID" --agent-user nosuchuser
+  complains root "^vailctl: --agent-pid 2147483647 is not the pid" \
+    vm update "$GUID" --agent-pid 2147483647
+  complains root "^vailctl: --pid 2147483647 is not the pid" vm add "$UNKNOWN" --pid 2147483647
+  complains root "^vailctl: --pid $$ is neither the VM's VMM" vm update "$GUID" --pid $$ --agent-pid $$
+  complains root "^vailctl: --user is missing, and the VMM's user" vm add "$UNKNOWN" --pid "$VMM"
+  complains root '^vailctl: --name "n+\.\.\." is longer than [0-9]+ bytes' \
+    vm update "$GUID" --name "$LONG_NAME"
+  complains root '^vailctl: --reason "n+\.\.\." is longer' vm quarantine "$GUID" --reason "$LONG_NAME"
+  complains root '^vailctl: --profile "n+\.\.\." is longer' vgpu assign "$GUID" --profile "$LONG_NAME"
+  complains root '^vailctl: --adapter xyz: no adapter has this handle; .*vailctl adapters' vgpu assign "$GUID" --adapter xyz
+  complains root '^vailctl: xyz: no virtual GPU has this handle; .*vailctl describe' vgpu remove xyz
+  complains root '^vailctl: xyz: no GPU process has this handle; .*vailctl gpu processes' gpu map xyz
+}
+
+denials() {
+  complains vail-bob "^vailctl: .*only operators may .*call as root or as a member of" \
+    vm add "$UNKNOWN" --pid $$
+  complains vail-bob "^vailctl: $GUID: only operators .* may do this" vm remove "$GUID"
+  complains vail-bob "^vailctl: $GUID: only operators .*vaild" vm quarantine "$GUID"
+  complains vail-bob "^vailctl: $GUID: only operators, .* may see it" describe "$GUID"
+  complains vail-bob "^vailctl: $GUID: the calling process runs as another user" register "$GUID"
+  complains vail-bob "only operators may do this; call as root" reload
+  complains vail-alice "^vailctl: $BARE: the VM has no virtual GPU assigned; .*vailctl vgpu assign" \
+    register "$BARE" --context
+  "${CTL[@]}" vm quarantine "$GUID" --reason test
+  complains vail-alice "^vailctl: $GUID: the VM is in quarantine; ask an operator" \
+    exec "$GUID" -- true
+  "${CTL[@]}" vm release "$GUID"
+}
+
+usage() {
+  complains root "^vailctl: lis is not a command" lis
+  complains root "^vailctl: vm add needs" vm add
+  complains root "^vailctl: --pid 0: this is not a pid" vm add "$GUID" --pid 0
+  complains root "^vailctl: list does not take --pid" list --pid 1
+  complains root "^vailctl: --json=nice is unknown" --json=nice list
+}
+
+other_failures() {
+  complains root "$HANDLE is not an object" holders "$HANDLE"
+  echo '{"operatorGroop":"vaild"}' >"$CONFIG/vaild.json"
+  expect_vailctl root 1 "reload fails for a mistake in the configuration" reload
+  expect_match "reload: names the file and the key, as they are written there" \
+    'vaild\.json.*operatorGroop' "$SAID"
+  echo '{"limits":{"virtualGpusPerUid":1,"virtualGpus":20}}' >"$CONFIG/vaild.json"
+  "${CTL[@]}" reload
+  complains root "^vailctl: $GUID: your user would exceed its limit virtualGpusPerUid.*STATUS_QUOTA_EXCEEDED" vgpu assign "$GUID"
+  rm "$CONFIG/vaild.json"
+  "${CTL[@]}" reload
+}
+
+# "vailctl call" names methods itself, and prints the sentence of vaild.
+raw_call() {
+  expect_vailctl root 1 "call fails for a parameter that is not valid" \
+    call io.vaild.Machine.UpdateVirtualMachine '{"virtualMachineGuid":"x"}'
+  expect_match "call: the message has the parameter's name" "virtualMachineGuid is not a GUID" "$SAID"
+}
+
+# documents CHECK EXPECTED-STATUS FILTER EXPECTED ARGUMENT...: checks the document on stdout, in the
+# short style as one line, and in the pretty style on several lines.
+documents() {
+  local check=$1 expected_status=$2 filter=$3 expected=$4 short pretty status=0
+  shift 4
+  short=$("${CTL[@]}" --json "$@" 2>/dev/null </dev/null) || status=$?
+  expect_equal "--json: $check: exit status" "$expected_status" "$status"
+  expect_equal "--json: $check" "$expected" "$(jq -r "$filter" <<<"$short" 2>&1)"
+  expect_equal "--json: $check: one line" 1 "$(wc -l <<<"$short")"
+  expect_equal "--json=short: $check: the same" "$short" \
+    "$("${CTL[@]}" --json=short "$@" 2>/dev/null </dev/null || true)"
+  pretty=$("${CTL[@]}" --json=pretty "$@" 2>/dev/null </dev/null || true)
+  expect_equal "--json=pretty: $check: the same document" "$(jq -cS "$STABLE" <<<"$short")" \
+    "$(jq -cS "$STABLE" <<<"$pretty" 2>&1)"
+  expect_equal "--json=pretty: $check: indented as jq does" "$(jq . <<<"$pretty")" "$pretty"
+}
+
+# Removes what differs between two calls.
+STABLE='del(.. | .used?, .highest?, .pid?, .uid?)'
+
+json_documents() {
+  documents "a list" 0 '.status + " " + .virtualMachines[0].virtualMachineGuid' \
+    "STATUS_SUCCESS $GUID" list
+  documents "an empty list" 0 '.quarantines | length' 0 vm quarantines
+  documents "limits" 0 '.limits | length > 3' true limits
+  documents "a command without a result" 0 .status STATUS_SUCCESS reload
+  documents "the reply of a call" 0 '.product' vaild call org.varlink.service.GetInfo
+  documents "a refusal" 1 '.error + " " + .message' \
+    "io.vaild.Machine.NotFound no running VM has this GUID; start it, or have it registered" \
+    describe "$UNKNOWN"
+  documents "a refused parameter has its name" 1 '.parameter' virtualMachineGuid describe x
+  documents "a wrong command" 2 '"\(.error) \(.status) \(.code) \(.message)"' \
+    "usage STATUS_INVALID_PARAMETER 0xC000000D lis is not a command; see vailctl --help" lis
+  documents "a wrong option" 2 '.error' usage list --nosuch
+  documents "a missing value" 2 '.error' usage list --socket
+  documents "a wrong pid" 2 '.error' usage revoke "$GUID" none
+  documents "missing arguments" 2 '.error' usage describe
+  documents "options that exclude each other" 2 '.error' usage vm add "$GUID" --pid 1 -- true
+  documents "no vaild" 1 '.status + " " + .message' \
+    "STATUS_CONNECTION_REFUSED cannot reach vaild at $PRIVATE/none: No such file or directory; start it with: systemctl start vaild" \
+    --socket "$PRIVATE/none" list
+  expect_equal "--json: a command's own exit status 2 is no usage error" "2 " \
+    "$(run_as vail-alice "${CTL[@]}" --json exec "$GUID" -- sh -c 'echo 2; exit 2' | xargs) "
+  expect_equal "--json=pretty behind a wrong option: the usage error is indented" 6 \
+    "$("${CTL[@]}" list --nosuch --json=pretty 2>/dev/null | wc -l)"
+  expect_equal "--json=nice: the usage error is a document" usage \
+    "$("${CTL[@]}" --json=nice list 2>/dev/null | jq -r .error)"
+}
+
+# A stream prints each event as one document, also in the pretty style.
+pretty_stream() {
+  "${CTL[@]}" --json=pretty watch "$GUID" >"$PRIVATE/events" 2>/dev/null &
+  expect "--json=pretty: watch prints events as they arrive" eventually grep -q '^  "kind": "current"' \
+    "$PRIVATE/events"
+  kill $!
+  expect "--json=pretty: the events are documents" jq -e .kind "$PRIVATE/events" >/dev/null
+}
+
+viewer() {
+  local said
+
+  for guid in "$UNKNOWN" nonsense; do
+    said=$(run_as vail-alice "$PRIVATE/build/vail-view" --socket "$SOCKET" --png "$PRIVATE/x.png" \
+      "$guid" 2>&1) || true
+    expect_match "vail-view: quotes what was typed ($guid)" "^vail-view: $guid(:| is)" "$said"
+    expect_equal "vail-view: no name of the interface ($guid)" "" "$(has_wire_name "$said")"
+  done
+}
+
+agent() {
+  session_open_with qemu root "$HELPERS/fake-qemu" "$PRIVATE/guest/qmp" guest "$QEMU_GUID" Graphic
+  eventually test -S "$PRIVATE/guest/qmp"
+  SAID=$("$PRIVATE/build/vail-qemu" --qmp "$PRIVATE/guest/qmp" --socket "$SOCKET" \
+    --user nosuchuser 2>&1) || true
+  expect_match "vail-qemu --user: quotes what was typed" \
+    "^vail-qemu: .*: --user nosuchuser is not a user of this host; give a name" "$SAID"
+  expect_equal "vail-qemu --user: no name of the interface" "" "$(has_wire_name "$SAID")"
+  session_kill qemu
+}
+
+expect_match "the names of the interface are known" 'virtualMachineGuid.*vmmPid' "$WIRE"
+expect_equal "a name of the interface is found" vmmPid "$(has_wire_name "give vmmPid")"
+cp "$ROOT/build/vail-view" "$ROOT/build/vail-qemu" "$PRIVATE/build/"
+mkdir "$PRIVATE/guest"
+start_daemon
+ready_vm "$GUID" "$ALICE_CLIENT"
+start_vmm vail-vmm
+add_vm "$BARE" "$VMM" "$ALICE_CLIENT" >/dev/null
+not_found
+invalid_values
+denials
+usage
+raw_call
+viewer
+agent
+json_documents
+pretty_stream
+other_failures
+expect_clean_stop
+complains root "^vailctl: cannot reach vaild at .*; start it with: systemctl start vaild" list
+finish
