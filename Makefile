@@ -41,6 +41,7 @@ datadir    = $(prefix)/share
 mandir     = $(datadir)/man
 pcdir      = $(libdir)/pkgconfig
 systemddir = $(prefix)/lib
+zshdir     = $(datadir)/zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functions)
 
 ## Progress: a counter on a terminal, otherwise a line for each program. `make V=1` prints commands.
 ## With ONE_LINE, nothing but the counter is printed on a terminal.
@@ -386,7 +387,9 @@ INSTALLED = \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \
     $(foreach page,$(MANUALS),644:$(page):$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
-    $(foreach client,$(CLIENTS),644:client/completions/$(client).bash:$(datadir)/bash-completion/completions/$(client))
+    $(foreach client,$(CLIENTS),644:client/completions/vail.bash:$(datadir)/bash-completion/completions/$(client)) \
+    $(foreach client,$(CLIENTS),644:client/completions/vail.fish:$(datadir)/fish/vendor_completions.d/$(client).fish) \
+    644:client/completions/vail.zsh:$(zshdir)/_vailctl
 
 # Folders that belong to vaild alone; uninstall removes them.
 INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild

@@ -28,6 +28,8 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
 
+#include "client/common/completion-entities.h"
+#include "client/common/completion.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
 #include "client/vail-qemu/agent.h"
@@ -142,6 +144,31 @@ static void set_option(Options *options, char **argv, int option)
 	default:
 		exit(usage_error_option(argv, option, long_options));
 	}
+}
+
+static const struct option long_options[] = {
+	SHARED_OPTION_ROWS,
+	{ "qmp", required_argument, NULL, OPTION_QMP },
+	{ "user", required_argument, NULL, OPTION_USER },
+	{ "adapter", required_argument, NULL, OPTION_ADAPTER },
+	{ 0 },
+};
+
+static void complete(const CompletionLine *line)
+{
+	int option = line->option ? line->option->val : 0;
+
+	if (option == OPTION_QMP || option == OPTION_SOCKET) {
+		completion_files(line);
+		return;
+	}
+	completion_begin_values();
+	if (option == OPTION_USER)
+		completion_users(line);
+	else if (option == OPTION_ADAPTER)
+		completion_adapters(line);
+	else
+		completion_options(line, long_options, NULL, NULL);
 }
 
 static void parse_options(int argc, char **argv, Options *options)
@@ -324,6 +351,8 @@ int main(int argc, char **argv)
 	StartState inherited;
 
 	process_start(program_name, true, &inherited);
+	if (completion_wanted(argc, argv))
+		return completion_run(long_options, complete, argc, argv);
 	signal(SIGPIPE, SIG_IGN); /* it goes on sharing when nobody reads its messages any more */
 	raise_fd_limit();
 	parse_options(argc, argv, &options);

@@ -21,6 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/common/completion-entities.h"
+#include "client/common/completion.h"
 #include "client/common/machine-search.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
@@ -253,6 +255,23 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
+static void complete(const CompletionLine *line)
+{
+	int option = line->option ? line->option->val : 0;
+
+	if (option == OPTION_PNG || option == OPTION_SOCKET) {
+		completion_files(line);
+		return;
+	}
+	completion_begin_values();
+	if (option == OPTION_NAME)
+		completion_object_names(line, line->words[0]);
+	else if (option == 0 && *line->current == '-')
+		completion_options(line, long_options, NULL, NULL);
+	else if (option == 0 && line->word_count == 0)
+		completion_machines(line);
+}
+
 static void print_help(void)
 {
 	puts("Usage: vail-view VM --png FILE [OPTION...]\n"
@@ -343,6 +362,8 @@ int main(int argc, char **argv)
 
 	process_start(program_name, true, &start);
 	setlocale(LC_CTYPE, "");
+	if (completion_wanted(argc, argv))
+		return completion_run(long_options, complete, argc, argv);
 	opterr = 0;
 	while (exit_status == EXIT_DONE &&
 	       (result = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {

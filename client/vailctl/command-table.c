@@ -190,17 +190,24 @@ static void print_all(void)
 	}
 	puts("\nVM is the GUID of a virtual machine, at least the first 4 characters of it, or its "
 	     "name.\n\n"
-	     "Options:\n"
-	     "  --socket PATH  vaild's socket; by default $VAILD_SOCKET or /run/vaild/vaild.sock\n"
-	     "  --json[=pretty|short]\n"
-	     "                 print one JSON document, even if the call is refused or the usage\n"
-	     "                 is wrong; indented, or on one line, which is the default\n"
-	     "  --no-legend    print no column names, and nothing for an empty table\n"
-	     "  --no-pager     do not show long output in $PAGER or less\n"
-	     "  -h, --help     show this help, or the help of a command\n"
-	     "  --version      show vailctl's version\n\n"
-	     "Exit status: 0 if vaild returned STATUS_SUCCESS, 1 if not, 2 for a usage error,\n"
+	     "Options:");
+	fputs(help_options(), stdout);
+	puts("\nExit status: 0 if vaild returned STATUS_SUCCESS, 1 if not, 2 for a usage error,\n"
 	     "124 after the timeout of wait.");
+}
+
+const char *help_options(void)
+{
+	return "  --socket PATH  vaild's socket; by default $VAILD_SOCKET or "
+	       "/run/vaild/vaild.sock\n"
+	       "  --json[=pretty|short]\n"
+	       "                 print one JSON document, even if the call is refused or the "
+	       "usage\n"
+	       "                 is wrong; indented, or on one line, which is the default\n"
+	       "  --no-legend    print no column names, and nothing for an empty table\n"
+	       "  --no-pager     do not show long output in $PAGER or less\n"
+	       "  -h, --help     show this help, or the help of a command\n"
+	       "  --version      show vailctl's version\n";
 }
 
 static void print_command(const Command *command)
@@ -366,4 +373,14 @@ bool command_takes_machine(const Command *command, MachineScope *ret_scope)
 	*ret_scope =
 		command->options & TAKES_QUARANTINED ? MACHINES_AND_QUARANTINES : MACHINES_RUNNING;
 	return command->options & TAKES_VM;
+}
+
+const Command *command_at(size_t index)
+{
+	return index < ARRAY_SIZE(commands) ? &commands[index] : NULL;
+}
+
+bool command_takes_option(const Command *command, Option option)
+{
+	return ((command ? command->options : 0) | ANY_COMMAND) & OPTION_BIT(option);
 }

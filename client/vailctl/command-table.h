@@ -28,6 +28,15 @@ typedef struct Command {
  */
 const Command *command_find(const Options *options, size_t *ret_word_count);
 
+/* Returns the command at this index of the table, or NULL behind its end. */
+const Command *command_at(size_t index);
+
+/* Tests whether the command takes the option. command: NULL for what every command takes. */
+bool command_takes_option(const Command *command, Option option);
+
+/* Returns the part of the help about the options that every command takes. */
+const char *help_options(void);
+
 /* Logs that the words name no command, and suggests one. Returns EXIT_USAGE. */
 int command_unknown(const Options *options);
 

@@ -41,6 +41,11 @@ static const struct option long_options[INDEX(OPTION_MAX) + 1] = {
 
 _Static_assert(INDEX(OPTION_MAX) <= 30, "Options.given has a bit for each option");
 
+const struct option *options_table(void)
+{
+	return long_options;
+}
+
 const char *option_text(Option option)
 {
 	static char text[32];

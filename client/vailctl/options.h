@@ -2,6 +2,7 @@
 #ifndef CLIENT_VAILCTL_OPTIONS_H
 #define CLIENT_VAILCTL_OPTIONS_H
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -65,6 +66,9 @@ static inline bool options_have(const Options *options, Option option)
  */
 int options_parse(int argc, char **argv, Options *ret_options);
 void options_deinit(Options *options);
+
+/* Returns the table for getopt_long(), which completion reads. */
+const struct option *options_table(void);
 
 /* Returns the option with its dashes, like "--name". Valid until the next call. */
 const char *option_text(Option option);

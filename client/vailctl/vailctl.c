@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/common/completion.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
 #include "client/vailctl/command-table.h"
+#include "client/vailctl/complete.h"
 #include "client/vailctl/json-style.h"
 #include "client/vailctl/output.h"
 #include "proto/macros.h"
@@ -119,6 +121,8 @@ int main(int argc, char **argv)
 
 	process_start(program_name, true, &tool.start);
 	setlocale(LC_CTYPE, "");
+	if (completion_wanted(argc, argv))
+		return complete_command_line(argc, argv);
 	int exit_status = options_parse(argc, argv, &tool.options);
 	if (json && strcmp(json, "--json=pretty") == 0 && !json_style_open(&style))
 		exit_status = tool_no_memory();

@@ -15,6 +15,7 @@
  *   vailctl.c        main
  *   command-table.c  the table of commands, and help
  *   options.c        the command line
+ *   complete.c       completion in shells
  *   output.c         error messages, and JSON output
  *   wording.c        refusals of vaild in the words of the command line
  *   json-style.c     indents JSON documents

@@ -1,75 +1,173 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Completion of vailctl, vail-view and vail-qemu in bash: of commands, of options, and of GUIDs,
-# pids and handles that the daemon lists. Without a daemon, completion offers none and prints no
-# error.
+# Completion of vailctl, vail-view and vail-qemu in bash, zsh and fish, each in a terminal: of
+# commands, of options and their values, and of what the daemon lists. A name from the daemon is quoted
+# for the shell, so that it runs nothing. Without a daemon, completion offers no VMs and prints no error.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 GUID=19191919-1919-4919-8919-191919191919
 SHARER=29292929-2929-4929-8929-292929292929
-export VAILD_SOCKET=$SOCKET
+HOSTILE=39393939-3939-4939-8939-393939393939
+DRIVE=$ROOT/tests/system/lib/completion
+export VAILD_SOCKET=$SOCKET PATH=$PRIVATE/build:$PATH HOME=$PRIVATE/home
 
-# The program whose completion is tested.
-PROGRAM=vailctl
+# This name would create a file if a shell evaluated it.
+HOSTILE_NAME="it's \"\$(touch $PRIVATE/ran)\` & \\z"
 
-# completions WORD...: prints, on one line, the completions that are offered for the last word. Uses
-# a new shell, because an interactive shell does not have the settings of this one (set -e and -u).
-completions() {
-  # shellcheck disable=SC2016 # the new shell expands it
-  "$BASH" -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); name=${1##*/}; "_${name//-/_}"; echo "${COMPREPLY[*]}"' \
-    "$ROOT/client/completions/$PROGRAM.bash" "$PRIVATE/build/$PROGRAM" "$@" 2>&1
+SHELLS=()
+declare -A TYPED ANSWERED SHELL_COMMAND=(
+  [bash]="bash --noprofile --rcfile $DRIVE/setup.bash -i"
+  [zsh]="zsh -i"
+  [fish]="fish --no-config -C 'source $DRIVE/setup.fish' -i"
+)
+
+# open_shell NAME COMPLETIONS: starts the shell in a terminal.
+open_shell() {
+  local name=$1 typed answered
+
+  mkfifo "$PRIVATE/$name.typed" "$PRIVATE/$name.answered" "$PRIVATE/$name.answers"
+  ANSWERS=$PRIVATE/$name.answers COMPLETIONS=$2 ZDOTDIR=$PRIVATE/zsh TERM=dumb LC_ALL=C.UTF-8 \
+    eval "zsh -f $DRIVE/drive.zsh ${SHELL_COMMAND[$name]}" \
+    <>"$PRIVATE/$name.typed" >"$PRIVATE/$name.answered" 2>/dev/null &
+  exec {typed}>"$PRIVATE/$name.typed" {answered}<"$PRIVATE/$name.answered"
+  TYPED[$name]=$typed ANSWERED[$name]=$answered
+  SHELLS+=("$name")
 }
 
-# offers CHECK EXPECTED WORD...: checks the completions that are offered for the last word.
+open_shells() {
+  local name
+
+  mkdir -p "$HOME" "$PRIVATE/zsh/functions"
+  cp "$DRIVE/setup.zsh" "$PRIVATE/zsh/.zshrc"
+  cp "$ROOT/client/completions/vail.zsh" "$PRIVATE/zsh/functions/_vailctl"
+  for name in zsh bash fish; do
+    command -v zsh "$name" >/dev/null || {
+      skip "completion in $name" "zsh or $name is not installed"
+      continue
+    }
+    if [ "$name" = zsh ]; then
+      open_shell zsh "$PRIVATE/zsh/functions"
+    else
+      open_shell "$name" "$ROOT/client/completions/vail.$name"
+    fi
+  done
+}
+
+# press SHELL LINE KEYS: types the line and the keys, and sets REPLY to the answer.
+press() {
+  printf '%s\n' "$2$3" >&"${TYPED[$1]}"
+  IFS= read -r REPLY <&"${ANSWERED[$1]}"
+}
+
+# sort_words TEXT: prints the words of the text in order.
+sort_words() { tr ' ' '\n' <<<"$1" | sed -e 's/^--[a-z]*=//' -e '/^$/d' | sort | paste -sd ' '; }
+
+# offers CHECK EXPECTED LINE: checks the candidates for the last word, in each shell. bash offers only
+# the part behind "=".
 offers() {
-  local check=$1 expected=$2
-  shift 2
-  expect_equal "$check" "$expected" "$(completions "$@")"
+  local shell
+  for shell in "${SHELLS[@]}"; do
+    press "$shell" "$3" $'\x18l\x15'
+    expect_equal "$shell: $1" "$(sort_words "$2")" "$(sort_words "$REPLY")"
+  done
+}
+
+# completes CHECK EXPECTED LINE: checks the line after TAB, without the space at its end.
+completes() {
+  local shell
+  for shell in "${SHELLS[@]}"; do
+    press "$shell" "$3" $'\t\x18s'
+    expect_equal "$shell: $1" "$2" "${REPLY% }"
+  done
 }
 
 # Checks completions that do not need the daemon.
 static_words() {
-  offers "vailctl completes commands" "registrations register" reg
-  offers "vailctl completes the second word of a command" "quarantine quarantines" vm quar
-  offers "vailctl completes the commands after gpu" "adapters processes map" gpu ""
-  offers "vailctl completes options of vm add" "--name --no-legend --no-pager" vm add "$GUID" --n
-  offers "vailctl completes options of vm update" "--pid" vm update "$GUID" --p
-  offers "vailctl completes options of list" "--no-legend --no-pager" list --n
-  offers "vailctl offers no completion after --" "" exec "$GUID" -- re
-  offers "vailctl save completes file names" "$ROOT/Makefile" save 0123 "$ROOT/Makef"
-  offers "vailctl completes user names" vail-alice vm add "$GUID" --user vail-al
-  offers "vailctl call completes method names" "io.vaild.Monitor.GetStatus" call \
-    io.vaild.Monitor.GetS
+  offers "vailctl completes commands" "registrations register" "vailctl reg"
+  offers "vailctl completes the second word of a command" "quarantine quarantines" "vailctl vm quar"
+  offers "vailctl completes options of vm add" "--name --no-legend --no-pager" "vailctl vm add $GUID --n"
+  offers "vailctl completes options of vm update" "--pid" "vailctl vm update $GUID --p"
+  offers "vailctl completes options of list" "--no-legend --no-pager" "vailctl list --n"
+  offers "vailctl completes the values of --json" "pretty short" "vailctl --json="
+  completes "vailctl completes a value of --json" "vailctl --json=pretty" "vailctl --json=pr"
+  completes "vailctl save completes file names" "vailctl save 0123 $ROOT/Makefile" \
+    "vailctl save 0123 $ROOT/Makef"
+  completes "vailctl --socket completes file names" "vailctl --socket $ROOT/Makefile" \
+    "vailctl --socket $ROOT/Makef"
+  completes "vailctl --socket= completes file names" "vailctl --socket=$ROOT/Makefile" \
+    "vailctl --socket=$ROOT/Makef"
+  completes "vailctl completes user names" "vailctl vm add $GUID --user vail-alice" \
+    "vailctl vm add $GUID --user vail-al"
+  completes "vailctl call completes method names" "vailctl call io.vaild.Monitor.GetStatus" \
+    "vailctl call io.vaild.Monitor.GetS"
+  completes "vailctl exec completes commands" "vailctl exec $GUID -- mkfifo" \
+    "vailctl exec $GUID -- mkfif"
+  completes "vailctl exec completes the arguments of the command" \
+    "vailctl --socket x exec $GUID -- ls $ROOT/Makefile" "vailctl --socket x exec $GUID -- ls $ROOT/Makef"
+  completes "vailctl completes in double quotes" 'vailctl "list"' 'vailctl "lis'
+  completes "vailctl completes in single quotes" "vailctl 'list'" "vailctl 'lis"
+  completes "nothing that was typed is run" "vailctl \$(touch $PRIVATE/ran) lis" \
+    "vailctl \$(touch $PRIVATE/ran) lis"
+  expect "nothing that was typed has been run" [ ! -e "$PRIVATE/ran" ]
+  completes "vail-qemu --user completes user names" "vail-qemu --user vail-alice" \
+    "vail-qemu --user vail-al"
+  completes "vail-qemu --qmp completes file names" "vail-qemu --qmp $ROOT/Makefile" \
+    "vail-qemu --qmp $ROOT/Makef"
+  completes "vail-view --png completes file names" "vail-view $GUID --png $ROOT/Makefile" \
+    "vail-view $GUID --png $ROOT/Makef"
+  offers "vail-view offers no completion for a number" "" "vail-view $GUID --frames "
 }
 
-# Checks that all commands and options of vailctl are offered.
+# answers PROGRAM WORD...: prints the candidates of the program, which the shells get.
+answers() { "$@" 2>&1 | sed -e 1d -e 's/\t.*//' | sort | paste -sd ' '; }
+
+# Checks that all commands and options of the programs are offered, as their help has them.
 completeness() {
-  local command missing=
+  local words option program missing=''
 
-  while read -r command; do
-    # shellcheck disable=SC2086 # two words
-    [[ " $(completions $command) " == *" ${command##* } "* ]] || missing="$missing $command"
-  done < <("$PRIVATE/build/vailctl" --help |
-    sed -nE 's/^  vailctl ((vm |vgpu |gpu )?[a-z]+).*/\1/p')
-  expect_equal "vailctl: each command is offered" "" "$missing"
+  while read -ra words; do
+    [[ " $(answers vailctl --complete "${words[@]}") " == *" ${words[-1]} "* ]] ||
+      missing+=" ${words[*]}"
+  done < <(vailctl --help | sed -nE 's/^  vailctl ([a-z]+( [a-z]+)?).*/\1/p')
+  expect_equal "vailctl: each command of its help is offered" "" "$missing"
   missing=
-  for command in $(sed -nE 's/.*(FLAG|VALUE)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p' \
-    "$ROOT/client/vailctl/options.c"); do
-    grep -q -- "--$command\b" "$ROOT/client/completions/vailctl.bash" || missing="$missing $command"
+  for option in $(vailctl --help | grep -oE -- '^  (-h, )?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+    [[ " $(answers vailctl --complete list -) " == *" $option "* ]] || missing+=" $option"
   done
-  expect_equal "vailctl: each option is offered" "" "$missing"
+  expect_equal "vailctl: each option of its help is offered" "" "$missing"
+  for program in vail-view vail-qemu; do
+    expect_equal "$program: exactly the options in its help are offered" \
+      "$("$program" --help | grep -oE -- '^  (-h, )?--[a-z-]+|, --version' | grep -oE -- '--[a-z-]+' | sort | xargs)" \
+      "$(answers "$program" --complete -)"
+  done
 }
 
-# options_match_help PROGRAM: checks that exactly the options in the program's help are offered.
-options_match_help() {
-  PROGRAM=$1
-  expect_equal "$1: exactly the options in its help are offered" \
-    "$("$ROOT/build/$1" --help | grep -oE -- '^  (-h, )?--[a-z-]+|, --version' | grep -oE -- '--[a-z-]+' | sort | xargs)" \
-    "$(completions - | tr ' ' '\n' | sort | xargs)"
-  PROGRAM=vailctl
+# Checks names from the daemon: each is quoted, and runs nothing.
+hostile_names() {
+  local shell line quote word
+
+  session_open hostile vail-vmm
+  "${CTL[@]}" vm add "$HOSTILE" --pid "${SESSION_PID[hostile]}" --user vail-alice --name "$HOSTILE_NAME"
+  for shell in "${SHELLS[@]}"; do
+    for quote in "" \" \'; do
+      word="${quote}it"
+      [ -n "$quote" ] || word="it"
+      press "$shell" "vailctl describe $word" $'\t\x18s'
+      line=${REPLY#vailctl describe }
+      expect_equal "$shell: a name of a VM is quoted, behind ${quote:-no quote}" "$HOSTILE_NAME" \
+        "$("$shell" -c "printf '%s\n' $line" 2>&1)"
+    done
+  done
+  "${CTL[@]}" vm update "$HOSTILE" --name $'two\nlines'
+  offers "a name with a line break is not offered, but the GUID is" "" "vailctl describe two"
+  offers "the GUID of a VM with such a name is offered" "$HOSTILE" "vailctl describe 39"
+  "${CTL[@]}" vm update "$HOSTILE" --name --help
+  offers "a name that looks like an option is not offered as a VM" "--help" "vailctl describe --he"
+  expect "no name has been run" [ ! -e "$PRIVATE/ran" ]
+  session_kill hostile
 }
 
 # Checks the completion of vail-view and vail-qemu with a daemon.
@@ -78,43 +176,55 @@ viewer_and_agent() {
   add_vm "$SHARER" "${SESSION_PID[console]}" "$ALICE_CLIENT" >/dev/null
   assign_gpu "$SHARER" >/dev/null
   session_ask console "mode 64 48"
-  PROGRAM=vail-view
-  offers "vail-view completes GUIDs after options" "$GUID" --raw --frames 5 19
-  offers "vail-view offers no second GUID" "" "$GUID" ""
-  offers "vail-view --png completes file names" "$ROOT/Makefile" "$GUID" --png "$ROOT/Makef"
-  offers "vail-view offers no completion for a number" "" "$GUID" --frames ""
-  offers "vail-view --name completes the names of shared objects" 'console\ 0' "$SHARER" --name ""
-  PROGRAM=vail-qemu
-  offers "vail-qemu --user completes user names" vail-alice --user vail-al
-  offers "vail-qemu --qmp completes file names" "$ROOT/Makefile" --qmp "$ROOT/Makef"
-  expect_match "vail-qemu --adapter completes handles of adapters" '^[0-9a-f]{32}$' \
-    "$(completions --adapter "")"
-  PROGRAM=vailctl
+  offers "vail-view completes GUIDs after options" "$GUID" "vail-view --raw --frames 5 19"
+  offers "vail-view offers no second GUID" "" "vail-view $GUID "
+  completes "vail-view --name completes and quotes the names of shared objects" \
+    "vail-view $SHARER --name console\\ 0" "vail-view $SHARER --name "
+  offers "vail-view --name offers no objects of another VM" "" "vail-view $GUID --name "
+  completes "vailctl holders completes objects" \
+    "vailctl holders $("${CTL[@]}" --json objects | jq -r '.sharedObjects[0].handle')" \
+    "vailctl holders "
+  completes "vail-qemu --adapter completes handles of adapters" "vail-qemu --adapter $ADAPTER" \
+    "vail-qemu --adapter "
   session_kill console
 }
 
+lists() {
+  ready_vm "$GUID" "$ALICE_CLIENT"
+  "${CTL[@]}" vm update "$GUID" --name "a guest"
+  ADAPTER=$("${CTL[@]}" --json adapters | jq -r '.adapters[0].adapter')
+  offers "vailctl describe completes GUIDs" "$GUID" "vailctl describe 19"
+  completes "vailctl describe completes names" 'vailctl describe a\ guest' "vailctl describe a"
+  completes "vailctl completes the rest of a quoted name" 'vailctl describe "a guest"' \
+    'vailctl describe "a gu'
+  completes "vailctl completes GUIDs after options" "vailctl --json vm update $GUID" \
+    "vailctl --json vm update 1"
+  offers "vailctl describe offers no second GUID" "" "vailctl describe $GUID "
+  session_open alice vail-alice
+  session_status alice "$CONTEXT"
+  session_status alice "$(register "$GUID")"
+  completes "vailctl revoke completes registered pids" "vailctl revoke $GUID ${SESSION_PID[alice]}" \
+    "vailctl revoke $GUID "
+  session_kill alice
+  offers "vailctl vm release does not offer a GUID that is not in quarantine" "" "vailctl vm release "
+  "${CTL[@]}" vm quarantine "$GUID"
+  completes "vailctl vm release completes GUIDs in quarantine" "vailctl vm release $GUID" \
+    "vailctl vm release "
+  completes "vailctl vgpu remove completes handles of vGPUs" \
+    "vailctl vgpu remove $("${CTL[@]}" --json list | jq -r '.virtualMachines[0].virtualGpus[0].virtualGpu')" \
+    "vailctl vgpu remove "
+  completes "vailctl vgpu assign --adapter completes handles of adapters" \
+    "vailctl vgpu assign $GUID --adapter $ADAPTER" "vailctl vgpu assign $GUID --adapter "
+}
+
+cp "$ROOT/build/vail-view" "$ROOT/build/vail-qemu" "$PRIVATE/build/"
+open_shells
 static_words
 completeness
-options_match_help vail-view
-options_match_help vail-qemu
-offers "vailctl completes to nothing, without an error, if there is no daemon" "" describe ""
+offers "vailctl completes to nothing, without an error, if there is no daemon" "" "vailctl describe "
 start_daemon
-ready_vm "$GUID" "$ALICE_CLIENT"
-offers "vailctl describe completes GUIDs" "$GUID" describe 19
-offers "vailctl completes GUIDs after options" "$GUID" --json vm update ""
-offers "vailctl describe offers no second GUID" "" describe "$GUID" ""
-session_open alice vail-alice
-session_status alice "$CONTEXT"
-session_status alice "$(register "$GUID")"
-offers "vailctl revoke completes registered pids" "${SESSION_PID[alice]}" revoke "$GUID" ""
-session_kill alice
-offers "vailctl vm release does not offer a GUID that is not in quarantine" "" vm release ""
-ask root "$(call io.vaild.Machine.SetQuarantine "{\"virtualMachineGuid\":\"$GUID\",\"quarantined\":true}")" >/dev/null
-offers "vailctl vm release completes GUIDs in quarantine" "$GUID" vm release ""
-expect_match "vailctl vgpu remove completes handles of vGPUs" '^[0-9a-f]{32}$' \
-  "$(completions vgpu remove "")"
+lists
+hostile_names
 viewer_and_agent
-expect_match "vailctl vgpu assign --adapter completes handles of adapters" '^[0-9a-f]{32}$' \
-  "$(completions vgpu assign "$GUID" --adapter "")"
 expect_clean_stop
 finish

@@ -27,7 +27,10 @@ files_of() {
 
 # listed PREFIX: prints the list in installed-files for this prefix, without its comments.
 listed() {
-  sed -e '/^#/d' -e "s|PREFIX|${1#/}|" "$ROOT/tests/system/installed-files" | LC_ALL=C sort
+  local zsh=site-functions
+
+  [ "$1" != /usr ] || zsh=vendor-completions
+  sed -e '/^#/d' -e "s|PREFIX|${1#/}|" -e "s|ZSH|$zsh|" "$ROOT/tests/system/installed-files" | LC_ALL=C sort
 }
 
 # install_and_uninstall PREFIX: checks both. make uninstall must not remove a file that make install

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sentences of vaild in plain words. One test reads all sentences in the source of vaild, so that
- * a sentence with a new name of the interface fails until plain-words.c has it.
+ * The sentences of vaild in plain words. One test reads all sentences in the source of vaild, so
+ * that a sentence with a new name of the interface fails until plain-words.c has it.
  */
 #include <criterion/criterion.h>
 #include <ctype.h>

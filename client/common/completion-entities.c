@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/common/completion-entities.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/common/json-members.h"
+#include "proto/macros.h"
+#include <vail.h>
+
+/* The time that completion waits for vaild, in milliseconds. */
+#define TIMEOUT 2000
+
+/* Prints the candidates of one item of a list. */
+typedef void (*PrintItem)(const CompletionLine *line, const JsonValue *item, const char *machine);
+
+typedef struct ListRun {
+	const CompletionLine *line;
+	const char *key;
+	PrintItem print;
+	const char *machine;
+	JsonParser *parser;
+} ListRun;
+
+/* A VailReply. */
+static bool print_reply(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
+			void *context)
+{
+	const ListRun *run = context;
+	const char *error;
+
+	(void)vail;
+	(void)continues;
+	if (status != STATUS_SUCCESS || !parameters)
+		return true;
+	JsonValue *reply = json_parse(run->parser, parameters, strlen(parameters), &error);
+	const JsonValue *items = json_member(reply, run->key);
+	for (size_t i = 0; i < json_array_size(items); i++)
+		run->print(run->line, json_array_at(items, i), run->machine);
+	json_free(reply);
+	return true;
+}
+
+/* machine: passed to print; may be NULL. */
+static void print_list(const CompletionLine *line, const char *method, const char *key,
+		       PrintItem print, const char *machine)
+{
+	ListRun run = { line, key, print, machine, json_parser_new() };
+	struct vail *vail = NULL;
+
+	if (run.parser && vail_new(line->socket, &vail) == STATUS_SUCCESS) {
+		vail_set_timeout(vail, TIMEOUT);
+		vail_call_more(vail, method, NULL, print_reply, &run);
+	}
+	vail_close(vail);
+	json_parser_free(run.parser);
+}
+
+/* ---- VMs ---- */
+
+static void print_machine(const CompletionLine *line, const JsonValue *machine, const char *unused)
+{
+	const char *guid = member_text(machine, "virtualMachineGuid");
+	const char *name = member_text(machine, "name");
+
+	(void)unused;
+	if (guid)
+		completion_value(line, guid, name);
+	if (guid && name && *name != '\0' && *name != '-')
+		completion_value(line, name, guid);
+}
+
+void completion_machines(const CompletionLine *line)
+{
+	print_list(line, "io.vaild.Machine.ListVirtualMachines", "virtualMachines", print_machine,
+		   NULL);
+}
+
+static void print_quarantine(const CompletionLine *line, const JsonValue *quarantine,
+			     const char *unused)
+{
+	const char *guid = member_text(quarantine, "virtualMachineGuid");
+
+	(void)unused;
+	if (guid)
+		completion_value(line, guid, member_text(quarantine, "reason"));
+}
+
+void completion_quarantines(const CompletionLine *line)
+{
+	print_list(line, "io.vaild.Machine.ListQuarantines", "quarantines", print_quarantine, NULL);
+}
+
+static void print_virtual_gpus(const CompletionLine *line, const JsonValue *machine,
+			       const char *unused)
+{
+	const JsonValue *gpus = json_member(machine, "virtualGpus");
+	const char *name = member_text(machine, "name");
+
+	(void)unused;
+	for (size_t i = 0; i < json_array_size(gpus); i++) {
+		const char *handle = member_text(json_array_at(gpus, i), "virtualGpu");
+
+		if (handle)
+			completion_value(line, handle,
+					 name ? name : member_text(machine, "virtualMachineGuid"));
+	}
+}
+
+void completion_virtual_gpus(const CompletionLine *line)
+{
+	print_list(line, "io.vaild.Machine.ListVirtualMachines", "virtualMachines",
+		   print_virtual_gpus, NULL);
+}
+
+/* ---- GPUs ---- */
+
+static void print_member(const CompletionLine *line, const JsonValue *item, const char *member)
+{
+	const char *value = member_text(item, member);
+
+	if (value)
+		completion_value(line, value, member_text(item, "name"));
+}
+
+void completion_adapters(const CompletionLine *line)
+{
+	print_list(line, "io.vaild.Gpu.ListAdapters", "adapters", print_member, "adapter");
+}
+
+void completion_gpu_processes(const CompletionLine *line)
+{
+	print_list(line, "io.vaild.Gpu.ListProcesses", "processes", print_member, "process");
+}
+
+/* ---- Objects and registrations ---- */
+
+static void print_object(const CompletionLine *line, const JsonValue *shared, const char *unused)
+{
+	const char *handle = member_text(shared, "handle");
+
+	(void)unused;
+	if (handle)
+		completion_value(line, handle, member_text(json_member(shared, "object"), "name"));
+}
+
+void completion_objects(const CompletionLine *line)
+{
+	print_list(line, "io.vaild.ListSharedObjects", "sharedObjects", print_object, NULL);
+}
+
+/* Tests whether the item belongs to the VM with this GUID. */
+static bool is_of_machine(const JsonValue *item, const char *guid)
+{
+	const char *own = member_text(item, "virtualMachineGuid");
+
+	return !guid || (own && strcmp(own, guid) == 0);
+}
+
+static void print_registration(const CompletionLine *line, const JsonValue *registration,
+			       const char *guid)
+{
+	char pid[24];
+
+	if (!is_of_machine(registration, guid))
+		return;
+	snprintf(pid, sizeof(pid), "%llu", (unsigned long long)member_number(registration, "pid"));
+	completion_value(line, pid, member_text(registration, "virtualMachineGuid"));
+}
+
+static void print_object_name(const CompletionLine *line, const JsonValue *shared, const char *guid)
+{
+	const char *name = member_text(json_member(shared, "object"), "name");
+
+	if (name && is_of_machine(shared, guid))
+		completion_value(line, name, member_text(shared, "handle"));
+}
+
+/* The search for the GUID of a VM. */
+typedef struct GuidSearch {
+	const char *typed;
+	char guid[37];
+} GuidSearch;
+
+static bool match_machine(struct vail *vail, NTSTATUS status, const char *parameters,
+			  bool continues, void *context)
+{
+	GuidSearch *search = context;
+	JsonParser *parser = json_parser_new();
+	const char *error;
+
+	(void)vail;
+	(void)continues;
+	JsonValue *reply = parser && status == STATUS_SUCCESS && parameters
+				   ? json_parse(parser, parameters, strlen(parameters), &error)
+				   : NULL;
+	const JsonValue *machines = json_member(reply, "virtualMachines");
+	for (size_t i = 0; i < json_array_size(machines); i++) {
+		const JsonValue *machine = json_array_at(machines, i);
+		const char *guid = member_text(machine, "virtualMachineGuid");
+		const char *name = member_text(machine, "name");
+
+		if (guid && (strncasecmp(guid, search->typed, strlen(search->typed)) == 0 ||
+			     (name && strcmp(name, search->typed) == 0)))
+			snprintf(search->guid, sizeof(search->guid), "%s", guid);
+	}
+	json_free(reply);
+	json_parser_free(parser);
+	return true;
+}
+
+/* Prints items of one VM, or of all. Prints none if the VM is unknown. */
+static void print_list_of_machine(const CompletionLine *line, const char *method, const char *key,
+				  PrintItem print, const char *typed)
+{
+	GuidSearch search = { .typed = typed };
+	struct vail *vail = NULL;
+
+	if (!typed) {
+		print_list(line, method, key, print, NULL);
+		return;
+	}
+	if (vail_new(line->socket, &vail) == STATUS_SUCCESS) {
+		vail_set_timeout(vail, TIMEOUT);
+		vail_call_more(vail, "io.vaild.Machine.ListVirtualMachines", NULL, match_machine,
+			       &search);
+	}
+	vail_close(vail);
+	if (search.guid[0] != '\0')
+		print_list(line, method, key, print, search.guid);
+}
+
+void completion_registered_pids(const CompletionLine *line, const char *machine)
+{
+	print_list_of_machine(line, "io.vaild.ListRegistrations", "registrations",
+			      print_registration, machine);
+}
+
+void completion_object_names(const CompletionLine *line, const char *machine)
+{
+	print_list_of_machine(line, "io.vaild.ListSharedObjects", "sharedObjects",
+			      print_object_name, machine);
+}

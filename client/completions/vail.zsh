@@ -1,0 +1,34 @@
+#compdef vailctl vail-view vail-qemu
+# SPDX-License-Identifier: MIT
+# Zsh completion for vailctl(1), vail-view(1) and vail-qemu(1), which print their completions
+# themselves: see client/common/completion.h. Nothing that was typed or that vaild lists is evaluated.
+
+_vail() {
+  local program=${(Q)words[1]} line number
+  local -a lines values labels
+
+  program=${program/#\~\//$HOME/}
+  lines=("${(@f)$("$program" --complete "${(@Q)words[2,CURRENT-1]}" "$IPREFIX${(Q)PREFIX}" \
+    2>/dev/null </dev/null)}")
+  case $lines[1] in
+  files)
+    [[ -z $lines[2] ]] || compset -P '*='
+    _files
+    ;;
+  program*)
+    number=$((${lines[1]#program } + 1))
+    shift $number words
+    ((CURRENT -= number))
+    _normal
+    ;;
+  values)
+    for line in "${(@)lines[2,-1]}"; do
+      values+=("${line%%$'\t'*}")
+      labels+=("${line/$'\t'/  }")
+    done
+    compadd -l -d labels -a values
+    ;;
+  esac
+}
+
+_vail "$@"
