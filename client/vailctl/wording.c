@@ -13,6 +13,8 @@
 /* Size of the buffer of a subject. */
 #define SUBJECT_SIZE (PLAIN_QUOTE_SIZE + 32)
 
+typedef int (*Run)(Tool *tool);
+
 /* ---- Subjects ---- */
 
 static char *format_option(Option option, const char *value, char subject[static SUBJECT_SIZE])
@@ -44,6 +46,15 @@ static char *format_argument(const char *argument, char subject[static SUBJECT_S
 	return subject;
 }
 
+/* For a VM and the pid of a process. */
+static char *format_registration(char *const *typed, char subject[static SUBJECT_SIZE])
+{
+	char machine[PLAIN_QUOTE_SIZE];
+
+	snprintf(subject, SUBJECT_SIZE, "%s %.20s", plain_quote(typed[0], machine), typed[1]);
+	return subject;
+}
+
 /* Returns the option that was typed for the parameter, or NULL if none was. */
 static const char *option_subject(const Options *options, const char *parameter,
 				  char subject[static SUBJECT_SIZE])
@@ -72,7 +83,7 @@ static const char *option_subject(const Options *options, const char *parameter,
 }
 
 /* Returns the argument that was typed for the parameter, or for the subject of the request. */
-static const char *argument_subject(char *const *typed, const char *parameter,
+static const char *argument_subject(Run run, char *const *typed, const char *parameter,
 				    char subject[static SUBJECT_SIZE])
 {
 	static const char *const first[] = { "virtualMachineGuid", "handle", "process",
@@ -80,6 +91,8 @@ static const char *argument_subject(char *const *typed, const char *parameter,
 
 	if (!*typed)
 		return NULL;
+	if (!parameter && run == command_revoke && typed[1])
+		return format_registration(typed, subject);
 	if (!parameter)
 		return format_argument(typed[0], subject);
 	if (strcmp(parameter, "pid") == 0 && typed[1])
@@ -92,9 +105,7 @@ static const char *argument_subject(char *const *typed, const char *parameter,
 
 /* ---- Advice ---- */
 
-typedef int (*Run)(Tool *tool);
-
-/* The first row that fits counts. */
+/* The first row that fits counts. The VM that was typed follows advice that ends with a space. */
 static const struct {
 	NTSTATUS status;
 	Run run; /* the command; NULL for all */
@@ -113,12 +124,11 @@ static const struct {
 	{ STATUS_INVALID_HANDLE, command_gpu_map,
 	  "list the GPU processes with: vailctl gpu processes" },
 	{ STATUS_INVALID_HANDLE, NULL, "list the objects that you may see with: vailctl objects" },
-	{ STATUS_GRAPHICS_VAIL_STATE_CHANGED, NULL,
-	  "have an operator run: vailctl vgpu assign GUID" },
-	{ STATUS_INVALID_DISPOSITION, command_register,
-	  "create one with: vailctl register GUID --context" },
+	{ STATUS_GRAPHICS_VAIL_STATE_CHANGED, NULL, "have an operator run: vailctl vgpu assign " },
+	{ STATUS_INVALID_DISPOSITION, command_register, "run it with --context" },
 };
 
+/* Returns NULL if the advice of vaild fits. */
 static const char *find_advice(NTSTATUS status, Run run)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(advices); i++)
@@ -127,14 +137,31 @@ static const char *find_advice(NTSTATUS status, Run run)
 	return NULL;
 }
 
+/* Size of the buffer of advice that names the VM. */
+#define ADVICE_SIZE (PLAIN_QUOTE_SIZE + 64)
+
+/* Appends the VM to the advice. typed: the arguments; the first one of some commands is the VM. */
+static const char *format_advice(const char *beginning, Run run, char *const *typed,
+				 char advice[static ADVICE_SIZE])
+{
+	bool names_vm = (run == command_register || run == command_exec) && *typed;
+	char quoted[PLAIN_QUOTE_SIZE];
+
+	snprintf(advice, ADVICE_SIZE, "%s%s", beginning,
+		 names_vm ? plain_quote(*typed, quoted) : "GUID");
+	return advice;
+}
+
 /* ---- Refusals ---- */
 
 char *wording_refusal(const Tool *tool, NTSTATUS status)
 {
 	const char *parameter = vail_error_parameter(tool->vail);
-	char subject[SUBJECT_SIZE];
+	char subject[SUBJECT_SIZE], advice[ADVICE_SIZE];
 	size_t word_count = 0;
 	const Command *command = command_find(&tool->options, &word_count);
+	/* The words, because the tool's arguments may have been resolved. */
+	char *const *typed = tool->options.words + word_count;
 	Run run = command ? command->run : NULL;
 	Wording wording = { 0 };
 
@@ -145,10 +172,10 @@ char *wording_refusal(const Tool *tool, NTSTATUS status)
 		wording.subject = option_subject(&tool->options, parameter, subject);
 	if (status == STATUS_INVALID_HANDLE && run == command_vgpu_assign && tool->options.adapter)
 		wording.subject = format_option(OPTION_ADAPTER, tool->options.adapter, subject);
-	/* The words, because the tool's arguments may have been resolved. */
 	if (!wording.subject)
-		wording.subject =
-			argument_subject(tool->options.words + word_count, parameter, subject);
+		wording.subject = argument_subject(run, typed, parameter, subject);
 	wording.advice = find_advice(status, run);
+	if (wording.advice && wording.advice[strlen(wording.advice) - 1] == ' ')
+		wording.advice = format_advice(wording.advice, run, typed, advice);
 	return message_refusal(tool->vail, status, &wording);
 }

@@ -54,9 +54,9 @@ not_found() {
     vm update "$UNKNOWN" --name x
   complains root "^vailctl: $UNKNOWN: no running VM .* add it with: vailctl vm add" \
     vgpu assign "$UNKNOWN"
-  complains root "^vailctl: $GUID: no process .*; list the registrations with: vailctl registrations" \
+  complains root "^vailctl: $GUID 1: no process .*; list the registrations with: vailctl registrations" \
     revoke "$GUID" 1
-  complains root "^vailctl: $UNKNOWN: no running VM .* vailctl registrations" revoke "$UNKNOWN" 1
+  complains root "^vailctl: $UNKNOWN 1: no running VM .* vailctl registrations" revoke "$UNKNOWN" 1
   complains root "^vailctl: $HANDLE: .*; list a VM's virtual GPUs with: vailctl describe GUID" \
     vgpu remove "$HANDLE"
   complains root "^vailctl: --adapter $HANDLE: no adapter .* with: vailctl adapters" \
@@ -93,12 +93,12 @@ invalid_values() {
 denials() {
   complains vail-bob "^vailctl: .*only operators may .*call as root or as a member of" \
     vm add "$UNKNOWN" --pid $$
-  complains vail-bob "^vailctl: $GUID: only operators .* may do this" vm remove "$GUID"
+  complains vail-bob "^vailctl: $GUID: only operators .* may do this; call as one of them" vm remove "$GUID"
   complains vail-bob "^vailctl: $GUID: only operators .*vaild" vm quarantine "$GUID"
   complains vail-bob "^vailctl: $GUID: only operators, .* may see it" describe "$GUID"
   complains vail-bob "^vailctl: $GUID: the calling process runs as another user" register "$GUID"
   complains vail-bob "only operators may do this; call as root" reload
-  complains vail-alice "^vailctl: $BARE: the VM has no virtual GPU assigned; .*vailctl vgpu assign" \
+  complains vail-alice "^vailctl: $BARE: the VM has no virtual GPU assigned; .*vailctl vgpu assign $BARE" \
     register "$BARE" --context
   "${CTL[@]}" vm quarantine "$GUID" --reason test
   complains vail-alice "^vailctl: $GUID: the VM is in quarantine; ask an operator" \
@@ -157,6 +157,9 @@ STABLE='del(.. | .used?, .highest?, .pid?, .uid?)'
 json_documents() {
   documents "a list" 0 '.status + " " + .virtualMachines[0].virtualMachineGuid' \
     "STATUS_SUCCESS $GUID" list
+  "${CTL[@]}" vm update "$GUID" --name '"{[,:]}" \ '
+  documents "a list with a name like JSON" 0 \
+    ".virtualMachines[] | select(.virtualMachineGuid == \"$GUID\").name" '"{[,:]}" \ ' list
   documents "an empty list" 0 '.quarantines | length' 0 vm quarantines
   documents "limits" 0 '.limits | length > 3' true limits
   documents "a command without a result" 0 .status STATUS_SUCCESS reload
