@@ -110,13 +110,15 @@ static const struct {
 	const char *message;
 } denials[RULE_MAX] = {
 	[RULE_MACHINE_OWNER] = { "notRegistrar",
-				 "only operators and the user who registered the VM may do this" },
+				 "only operators and the user who registered the VM may do this; "
+				 "call as one of them" },
 	[RULE_MACHINE_VIEWER] = { "notViewer",
 				  "only operators, the user who registered the VM, its VMM, and "
-				  "processes that may register for it may see it" },
+				  "processes that may register for it may see it; call as one of "
+				  "them" },
 	[RULE_WATCHER] = { "notWatcher",
 			   "only operators, the VM's VMM and agent, and processes registered "
-			   "for it may watch the VM" },
+			   "for it may watch the VM; call as one of them" },
 	[RULE_CONTEXT_OWNER] = { "notOwner",
 				 "only the process that created the context may do this" },
 	[RULE_ADAPTER_OWNER] = { "notDriver",
@@ -139,7 +141,7 @@ static const struct {
 				 "only a process that has opened the object may do this" },
 	[RULE_PROCESS_VIEWER] = { "notViewer",
 				  "only operators, the process that this GPU process belongs to, "
-				  "and its adapter's driver may see it" },
+				  "and its adapter's driver may see it; call as one of them" },
 };
 
 static bool rule_allows(Rule rule, const PolicyFacts *facts)
