@@ -47,7 +47,7 @@ static char *format_argument(const char *argument, char subject[static SUBJECT_S
 }
 
 /* For a VM and the pid of a process. */
-static char *format_registration(char *const *typed, char subject[static SUBJECT_SIZE])
+static char *format_registration(const char *const *typed, char subject[static SUBJECT_SIZE])
 {
 	char machine[PLAIN_QUOTE_SIZE];
 
@@ -83,7 +83,7 @@ static const char *option_subject(const Options *options, const char *parameter,
 }
 
 /* Returns the argument that was typed for the parameter, or for the subject of the request. */
-static const char *argument_subject(Run run, char *const *typed, const char *parameter,
+static const char *argument_subject(Run run, const char *const *typed, const char *parameter,
 				    char subject[static SUBJECT_SIZE])
 {
 	static const char *const first[] = { "virtualMachineGuid", "handle", "process",
@@ -141,7 +141,7 @@ static const char *find_advice(NTSTATUS status, Run run)
 #define ADVICE_SIZE (PLAIN_QUOTE_SIZE + 64)
 
 /* Appends the VM to the advice. typed: the arguments; the first one of some commands is the VM. */
-static const char *format_advice(const char *beginning, Run run, char *const *typed,
+static const char *format_advice(const char *beginning, Run run, const char *const *typed,
 				 char advice[static ADVICE_SIZE])
 {
 	bool names_vm = (run == command_register || run == command_exec) && *typed;
@@ -160,8 +160,8 @@ char *wording_refusal(const Tool *tool, NTSTATUS status)
 	char subject[SUBJECT_SIZE], advice[ADVICE_SIZE];
 	size_t word_count = 0;
 	const Command *command = command_find(&tool->options, &word_count);
-	/* The words, because the tool's arguments may have been resolved. */
-	char *const *typed = tool->options.words + word_count;
+	const char *first = tool->options.words[word_count];
+	const char *typed[] = { first, first ? tool->options.words[word_count + 1] : NULL, NULL };
 	Run run = command ? command->run : NULL;
 	Wording wording = { 0 };
 
