@@ -111,11 +111,17 @@ static void print_methods(const CompletionLine *line)
 		print_methods_of(line, &interfaces[i]);
 }
 
+/* Prints the kinds of events, also behind the last comma of a list. */
 static void print_events(const CompletionLine *line)
 {
-	for (int kind = 0; kind < VAIL_EVENT_UNKNOWN; kind++)
-		if (vail_event_name((VailEventKind)kind))
-			completion_value(line, vail_event_name((VailEventKind)kind), NULL);
+	const char *comma = strrchr(line->current, ',');
+	CompletionLine last = *line;
+	const char *name;
+
+	if (comma)
+		last.current = comma + 1;
+	for (unsigned int kind = VAIL_EVENT_CURRENT; (name = vail_event_name(kind)); kind++)
+		completion_value(&last, name, NULL);
 }
 
 /* Tests whether an earlier command has the same first word. */
