@@ -151,7 +151,7 @@ void completion_users(const CompletionLine *line)
 	endpwent();
 }
 
-/* Reads the name of a process. Writes an empty name if the process has gone. */
+/* Reads the name of a process, which is empty after its end. */
 static void read_process_name(const char *pid, char *name, size_t size)
 {
 	char path[300];

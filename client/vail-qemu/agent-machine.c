@@ -171,8 +171,8 @@ static NTSTATUS update_incoming_agent(Agent *agent)
 /* ---- Refusals ---- */
 
 /*
- * Returns what was typed for the parameter, or NULL. The VM's earlier settings are sent instead of
- * --user if there are any, so a user is named only if it was typed.
+ * Returns the option for the parameter, or NULL. --user is not sent if the VM has earlier display
+ * clients.
  */
 static const char *typed_parameter(const Agent *agent, const char *parameter, char *text,
 				   size_t size)

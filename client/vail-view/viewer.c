@@ -56,7 +56,7 @@ static void start_reconnecting(Viewer *viewer)
 	pictures_clear(&viewer->pictures);
 }
 
-/* What to do about a refusal, or NULL if vaild says it better. */
+/* Returns advice about a refusal, or NULL if the advice of vaild fits. */
 static const char *refusal_advice(NTSTATUS status)
 {
 	switch (status) {

@@ -154,14 +154,20 @@ static const char *format_advice(const char *beginning, Run run, const char *con
 
 /* ---- Refusals ---- */
 
+/* Returns the word of the command line at this index, or NULL behind its end. */
+static const char *typed_word(const Tool *tool, size_t index)
+{
+	return index < tool->options.word_count ? tool->options.words[index] : NULL;
+}
+
 char *wording_refusal(const Tool *tool, NTSTATUS status)
 {
 	const char *parameter = vail_error_parameter(tool->vail);
 	char subject[SUBJECT_SIZE], advice[ADVICE_SIZE];
 	size_t word_count = 0;
 	const Command *command = command_find(&tool->options, &word_count);
-	const char *first = tool->options.words[word_count];
-	const char *typed[] = { first, first ? tool->options.words[word_count + 1] : NULL, NULL };
+	const char *typed[] = { typed_word(tool, word_count), typed_word(tool, word_count + 1),
+				NULL };
 	Run run = command ? command->run : NULL;
 	Wording wording = { 0 };
 
