@@ -44,7 +44,7 @@ open_shells() {
   cp "$DRIVE/setup.zsh" "$PRIVATE/zsh/.zshrc"
   cp "$ROOT/client/completions/vail.zsh" "$PRIVATE/zsh/functions/_vailctl"
   for name in zsh bash fish; do
-    command -v zsh "$name" >/dev/null || {
+    { command -v zsh && command -v "$name"; } >/dev/null || {
       skip "completion in $name" "zsh or $name is not installed"
       continue
     }
