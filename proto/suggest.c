@@ -90,8 +90,6 @@ const char *suggest_nearest(const char *typed, const char *const *names, size_t 
 	for (size_t i = 0; i < count; i++) {
 		if (!names[i])
 			continue;
-		if (strcmp(typed, names[i]) == 0)
-			return NULL;
 		size_t distance = suggest_distance(typed, names[i]);
 		bool is_near = distance <= highest_distance(length) ||
 			       (length > 1 && is_beginning(typed, names[i]));

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Bash completion for vailctl(1), vail-view(1) and vail-qemu(1), which print their completions
+# Bash completion for the programs of vaild, which print their completions
 # themselves: see client/common/completion.h. Nothing that was typed or that vaild lists is evaluated.
 
 # Splits a command line like the shell, but expands nothing. Sets words, and for the last word quote to
@@ -88,4 +88,4 @@ _vail() {
   esac
 }
 
-complete -F _vail vailctl vail-view vail-qemu
+complete -F _vail vailctl vail-view vail-qemu vail-libvirt

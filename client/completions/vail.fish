@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Fish completion for vailctl(1), vail-view(1) and vail-qemu(1), which print their completions
+# Fish completion for the programs of vaild, which print their completions
 # themselves: see client/common/completion.h. Nothing that was typed or that vaild lists is evaluated.
 
 function __vail_complete
@@ -28,6 +28,6 @@ function __vail_complete
     end
 end
 
-for program in vailctl vail-view vail-qemu
+for program in vailctl vail-view vail-qemu vail-libvirt
     complete -c $program -f -a '(__vail_complete)'
 end

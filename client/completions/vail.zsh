@@ -1,6 +1,6 @@
-#compdef vailctl vail-view vail-qemu
+#compdef vailctl vail-view vail-qemu vail-libvirt
 # SPDX-License-Identifier: MIT
-# Zsh completion for vailctl(1), vail-view(1) and vail-qemu(1), which print their completions
+# Zsh completion for the programs of vaild, which print their completions
 # themselves: see client/common/completion.h. Nothing that was typed or that vaild lists is evaluated.
 
 _vail() {

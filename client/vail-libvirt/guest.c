@@ -231,7 +231,7 @@ static void make_parties(const Domain *consent, VailParty parties[static DOMAIN_
 /* Logs that vaild has refused a change. Returns false. */
 static bool change_failed(const Guest *guest, struct vail *vail, NTSTATUS status)
 {
-	_cleanup_free_ char *reason = message_refusal(vail, status);
+	_cleanup_free_ char *reason = message_refusal(vail, status, NULL);
 
 	log_message("%s: vaild does not take over the changed metadata: %s",
 		    virDomainGetName(guest->domain), reason ? reason : "out of memory");

@@ -19,6 +19,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "client/common/completion.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
 #include "client/vail-libvirt/domain.h"
@@ -93,6 +94,25 @@ static void set_option(Options *options, char **argv, int option)
 		exit(EXIT_DONE);
 	default:
 		exit(usage_error_option(argv, option, long_options));
+	}
+}
+
+static void complete(const CompletionLine *line)
+{
+	int option = line->option ? line->option->val : 0;
+
+	if (option == OPTION_SOCKET) {
+		completion_files(line);
+		return;
+	}
+	completion_begin_values();
+	if (option == OPTION_CONNECT) {
+		completion_value(line, "qemu:///system", "guests of the host");
+		completion_value(line, "qemu:///session", "your own guests");
+	} else {
+		if (line->word_count == 0)
+			completion_value(line, "status", "show all domains");
+		completion_options(line, long_options, NULL, NULL);
 	}
 }
 
@@ -306,6 +326,8 @@ int main(int argc, char **argv)
 	StartState inherited;
 
 	process_start(program_name, true, &inherited);
+	if (completion_wanted(argc, argv))
+		return completion_run(long_options, complete, argc, argv);
 	signal(SIGPIPE, SIG_IGN); /* it goes on when nobody reads its messages any more */
 	parse_options(argc, argv, &options);
 	virSetErrorFunc(NULL, ignore_error);

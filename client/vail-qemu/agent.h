@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "client/common/machine-settings.h"
 #include "client/vail-qemu/hand-over.h"
 #include "client/vail-qemu/machine-name.h"
-#include "client/common/machine-settings.h"
 #include "client/vail-qemu/surface.h"
 
 /*

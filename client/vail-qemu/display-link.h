@@ -37,8 +37,8 @@ typedef struct DisplayLink {
 bool link_open(DisplayLink *link, int socket, pid_t qemu, const WaitClock *clock);
 
 /*
- * Starts D-Bus on a socket whose other end another program has passed to QEMU, and sets link->qemu to
- * the process that answers. Takes ownership of the socket, also on failure.
+ * Starts D-Bus on a socket whose other end another program has passed to QEMU, and sets link->qemu
+ * to the process that answers. Takes ownership of the socket, also on failure.
  *
  * ret_pidfd: of QEMU; unchanged on failure.
  */

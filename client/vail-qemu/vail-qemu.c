@@ -146,14 +146,6 @@ static void set_option(Options *options, char **argv, int option)
 	}
 }
 
-static const struct option long_options[] = {
-	SHARED_OPTION_ROWS,
-	{ "qmp", required_argument, NULL, OPTION_QMP },
-	{ "user", required_argument, NULL, OPTION_USER },
-	{ "adapter", required_argument, NULL, OPTION_ADAPTER },
-	{ 0 },
-};
-
 static void complete(const CompletionLine *line)
 {
 	int option = line->option ? line->option->val : 0;
@@ -167,7 +159,7 @@ static void complete(const CompletionLine *line)
 		completion_users(line);
 	else if (option == OPTION_ADAPTER)
 		completion_adapters(line);
-	else
+	else if (option == 0)
 		completion_options(line, long_options, NULL, NULL);
 }
 

@@ -203,7 +203,7 @@ static bool find_machine(Options *options)
 		status = machine_find(vail, options->machine, MACHINES_RUNNING, options->guid,
 				      &message);
 	if (status != STATUS_SUCCESS && !message && vail)
-		message = message_refusal(vail, status);
+		message = message_refusal(vail, status, NULL);
 	if (status != STATUS_SUCCESS)
 		log_message("%s", message ? message : "this process is out of memory");
 	vail_close(vail);

@@ -12,6 +12,7 @@
 
 #include "client/common/program-options.h"
 #include "client/vailctl/commands.h"
+#include "client/vailctl/machine-argument.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/register.h"
 #include "client/vailctl/vailctl.h"

@@ -9,7 +9,8 @@
 
 #include "client/common/user-message.h"
 
-/* Maximum of --timeout and --lines. The timeout in milliseconds must fit into an int, for poll(). */
+/* Maximum of --timeout and --lines. The timeout in milliseconds must fit into an int, for poll().
+ */
 #define NUMBER_MAX 1000000
 
 #define INDEX(option)          ((option)-LONG_OPTION_BASE)

@@ -12,6 +12,7 @@
 #include "client/vailctl/command-table.h"
 #include "client/vailctl/complete.h"
 #include "client/vailctl/json-style.h"
+#include "client/vailctl/machine-argument.h"
 #include "client/vailctl/output.h"
 #include "proto/macros.h"
 
@@ -27,30 +28,6 @@ static void say_waiting(struct vail *vail, const char *what, void *context)
 	log_message("%s; still waiting, see: systemctl status vaild", what);
 }
 
-int tool_find_machine(Tool *tool, const char *text, MachineScope scope,
-		      char ret_guid[static MACHINE_GUID_SIZE])
-{
-	_cleanup_free_ char *message = NULL;
-	NTSTATUS status = machine_find(tool->vail, text, scope, ret_guid, &message);
-
-	if (status == STATUS_SUCCESS)
-		return EXIT_DONE;
-	return message ? tool_failed(tool, status, "%s", message) : tool_refused(tool, status);
-}
-
-/* Replaces the argument that names a VM by the VM's GUID. Returns the exit status. */
-static int resolve_machine(const Command *command, Tool *tool)
-{
-	MachineScope scope;
-
-	if (!command_takes_machine(command, &scope) || !tool->arguments[0])
-		return EXIT_DONE;
-	tool->typed = tool->arguments[0];
-	int exit_status = tool_find_machine(tool, tool->typed, scope, tool->guid);
-	tool->arguments[0] = tool->guid;
-	return exit_status;
-}
-
 static int run_command(const Command *command, Tool *tool)
 {
 	NTSTATUS status = vail_new(tool->options.socket, &tool->vail);
@@ -61,7 +38,7 @@ static int run_command(const Command *command, Tool *tool)
 		exit_status = tool_no_memory();
 	} else {
 		vail_set_waiting(tool->vail, WAITING_MILLISECONDS, say_waiting, NULL);
-		exit_status = resolve_machine(command, tool);
+		exit_status = tool_resolve_machine(command, tool);
 	}
 	if (exit_status == EXIT_DONE) {
 		terminal_open(&tool->terminal,

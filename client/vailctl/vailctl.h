@@ -53,11 +53,4 @@ typedef struct Tool {
 	Terminal terminal;
 } Tool;
 
-/*
- * Finds the VM that the text names. Returns EXIT_DONE, or another exit status after it has reported
- * why none was found. ret_guid: see machine_find().
- */
-int tool_find_machine(Tool *tool, const char *text, MachineScope scope,
-		      char ret_guid[static MACHINE_GUID_SIZE]);
-
 #endif

@@ -120,7 +120,7 @@ static const struct {
 	{ STATUS_NOT_FOUND, NULL, "start it, or list the VMs that you may see with: vailctl list" },
 	{ STATUS_INVALID_HANDLE, command_vgpu_assign, "list the adapters with: vailctl adapters" },
 	{ STATUS_INVALID_HANDLE, command_vgpu_remove,
-	  "list a VM's virtual GPUs with: vailctl describe GUID" },
+	  "list a VM's virtual GPUs with: vailctl show VM" },
 	{ STATUS_INVALID_HANDLE, command_gpu_map,
 	  "list the GPU processes with: vailctl gpu processes" },
 	{ STATUS_INVALID_HANDLE, NULL, "list the objects that you may see with: vailctl objects" },
@@ -148,7 +148,7 @@ static const char *format_advice(const char *beginning, Run run, const char *con
 	char quoted[PLAIN_QUOTE_SIZE];
 
 	snprintf(advice, ADVICE_SIZE, "%s%s", beginning,
-		 names_vm ? plain_quote(*typed, quoted) : "GUID");
+		 names_vm ? plain_quote(*typed, quoted) : "VM");
 	return advice;
 }
 
@@ -166,8 +166,8 @@ char *wording_refusal(const Tool *tool, NTSTATUS status)
 	char subject[SUBJECT_SIZE], advice[ADVICE_SIZE];
 	size_t word_count = 0;
 	const Command *command = command_find(&tool->options, &word_count);
-	const char *typed[] = { typed_word(tool, word_count), typed_word(tool, word_count + 1),
-				NULL };
+	const char *typed[] = { tool->typed ? tool->typed : typed_word(tool, word_count),
+				typed_word(tool, word_count + 1), NULL };
 	Run run = command ? command->run : NULL;
 	Wording wording = { 0 };
 

@@ -57,7 +57,7 @@ not_found() {
   complains root "^vailctl: $GUID 1: no process .*; list the registrations with: vailctl registrations" \
     revoke "$GUID" 1
   complains root "^vailctl: $UNKNOWN 1: no running VM .* vailctl registrations" revoke "$UNKNOWN" 1
-  complains root "^vailctl: $HANDLE: .*; list a VM's virtual GPUs with: vailctl describe GUID" \
+  complains root "^vailctl: $HANDLE: .*; list a VM's virtual GPUs with: vailctl show VM" \
     vgpu remove "$HANDLE"
   complains root "^vailctl: --adapter $HANDLE: no adapter .* with: vailctl adapters" \
     vgpu assign "$GUID" --adapter "$HANDLE"
@@ -88,7 +88,7 @@ invalid_values() {
   complains root '^vailctl: --reason "n+\.\.\." is longer' vm quarantine "$GUID" --reason "$LONG_NAME"
   complains root '^vailctl: --profile "n+\.\.\." is longer' vgpu assign "$GUID" --profile "$LONG_NAME"
   complains root '^vailctl: --adapter xyz: no adapter has this handle; .*vailctl adapters' vgpu assign "$GUID" --adapter xyz
-  complains root '^vailctl: xyz: no virtual GPU has this handle; .*vailctl describe' vgpu remove xyz
+  complains root '^vailctl: xyz: no virtual GPU has this handle; .*vailctl show' vgpu remove xyz
   complains root '^vailctl: xyz: no GPU process has this handle; .*vailctl gpu processes' gpu map xyz
 }
 

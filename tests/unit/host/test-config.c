@@ -160,8 +160,8 @@ static const struct {
 	{ "{\"softwareAdapter\": {\"sizeInBytes\": 1}}",
 	  "but of the items of \"reservations\"; move it there" },
 	{ "{\"softwareAdapter\": {\"reservations\": [{\"size\": 1}]}}",
-	  "softwareAdapter.reservations[0].size is not a key of the items of \"reservations\"; its "
-	  "keys are sizeInBytes, alignment, baseAddress, allowUserModeMapping" },
+	  "1:40: softwareAdapter.reservations[0].size is not a key of the items of "
+	  "\"reservations\"; did you mean \"sizeInBytes\"?" },
 	{ "{\"pears\": 1}", "pears is not a key of the configuration; its keys are operatorGroup, "
 			    "allowUserMachines, requireSealedMemory, limits, softwareAdapter" },
 	{ "{\"limits\": {\"pears\": 1}}",

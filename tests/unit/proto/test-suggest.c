@@ -14,7 +14,7 @@ static const struct {
 	const char *typed;
 	const char *nearest; /* NULL for none */
 } cases[] = {
-	{ "operatorGroup", NULL },
+	{ "operatorGroup", "operatorGroup" },
 	{ "operator", "operatorGroup" },
 	{ "operatorgroup", "operatorGroup" },
 	{ "OPERATOR_GROUP", "operatorGroup" },
@@ -112,11 +112,10 @@ Test(suggest, the_nearest_choice_wins_and_of_equal_ones_the_first)
 	cr_assert_str_eq(suggest_nearest("aac", choices, 4), "aaa");
 }
 
-Test(suggest, a_choice_itself_and_a_very_long_word_have_none)
+Test(suggest, a_very_long_word_has_none)
 {
 	char word[10000];
 
-	expect_suggestion("list", NULL);
 	memset(word, 'l', sizeof(word));
 	word[sizeof(word) - 1] = '\0';
 	expect_suggestion(word, NULL);
