@@ -83,8 +83,12 @@ $(foreach variant,build build/sanitized build/threads build/fuzz build/coverage,
 ## Programs
 
 DAEMON_LIBS = -levent_core -ljson-c -lsystemd -lz
-CLIENT_LIBS = -ljson-c -lpng -lsystemd $(if $(LIBVIRT),-lvirt -lxml2)
-TEST_LIBS   = $(DAEMON_LIBS) $(CLIENT_LIBS)
+CLIENT_LIBS = -ljson-c -lpng -lsystemd
+TEST_LIBS   = $(DAEMON_LIBS) $(CLIENT_LIBS) $(libs_vailctl) $(if $(LIBVIRT),$(libs_vail-libvirt))
+
+# Libraries of one client alone.
+libs_vailctl      = -lsmartcols
+libs_vail-libvirt = -lvirt -lxml2
 
 LINK_build           = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 LINK_build/sanitized = $(SANITIZE)
@@ -105,9 +109,9 @@ WITH_LIBVAIL = -Lbuild -lvail -Wl,-rpath,'$$$$ORIGIN$(1)'
 
 # In build/ a client finds the library beside itself; an installed one in ../lib.
 define client_programs
-$(call program,build,build/$(1),client/$(1)/$(1).c,client/$(1) client/common proto,$(call WITH_LIBVAIL,) $(CLIENT_LIBS),build/libvail.so)
-$(call program,build,build/installed/$(1),client/$(1)/$(1).c,client/$(1) client/common proto,$(call WITH_LIBVAIL,/../lib) $(CLIENT_LIBS),build/libvail.so)
-$(call program,build/sanitized,build/sanitized/$(1),client/$(1)/$(1).c,client/$(1) client/common client/libvail proto,$(CLIENT_LIBS))
+$(call program,build,build/$(1),client/$(1)/$(1).c,client/$(1) client/common proto,$(call WITH_LIBVAIL,) $(CLIENT_LIBS) $(libs_$(1)),build/libvail.so)
+$(call program,build,build/installed/$(1),client/$(1)/$(1).c,client/$(1) client/common proto,$(call WITH_LIBVAIL,/../lib) $(CLIENT_LIBS) $(libs_$(1)),build/libvail.so)
+$(call program,build/sanitized,build/sanitized/$(1),client/$(1)/$(1).c,client/$(1) client/common client/libvail proto,$(CLIENT_LIBS) $(libs_$(1)))
 endef
 
 all: build/vaild build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)

@@ -78,3 +78,22 @@ char *text_escape_to(const char *text, size_t columns)
 	strcpy(end, "..."); /* fits, because at least 3 columns, so 3 bytes, are cut */
 	return safe;
 }
+
+char *text_escape_around(const char *text, size_t tail, size_t columns)
+{
+	size_t length = strlen(text);
+	char *head = NULL, *safe = NULL, *both = NULL;
+
+	if (tail == 0)
+		return text_escape_to(text, columns);
+	if (tail >= length || columns < tail + strlen("..."))
+		return text_escape(text, NULL);
+	head = strndup(text, length - tail);
+	if (head)
+		safe = text_escape_to(head, columns - tail);
+	if (safe && asprintf(&both, "%s%s", safe, text + length - tail) < 0)
+		both = NULL;
+	free(head);
+	free(safe);
+	return both;
+}

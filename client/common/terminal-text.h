@@ -18,4 +18,13 @@ char *text_escape(const char *text, size_t *ret_width);
 /* Like text_escape(), but cuts a result wider than columns (at least 3), and ends it with "...". */
 char *text_escape_to(const char *text, size_t columns);
 
+/*
+ * Like text_escape_to(), but keeps the last bytes of the text, such as the digits of a GUID, behind
+ * the "...".
+ *
+ * tail: number of those bytes, which are printable ASCII. If it is the length of the text, or too
+ *       large for the columns, nothing is cut.
+ */
+char *text_escape_around(const char *text, size_t tail, size_t columns);
+
 #endif

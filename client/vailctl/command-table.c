@@ -20,8 +20,8 @@
  * For commands whose first argument names a VM: a running one, or a GUID in quarantine as well. The
  * command gets its GUID. Commands that look for the VM themselves have neither.
  */
-#define TAKES_VM          (1u << 31)
-#define TAKES_QUARANTINED (1u << 30)
+#define TAKES_VM          (UINT64_C(1) << 63)
+#define TAKES_QUARANTINED (UINT64_C(1) << 62)
 
 #define VM_OPTIONS                                                                           \
 	(OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_USER) | OPTION_BIT(OPTION_CLIENT_PID) | \
@@ -96,8 +96,9 @@ static const Command commands[] = {
 	  "  --lines N  only the last N entries\n" },
 	{ { "status", NULL }, 0, 0, false, PAGED, command_status, "",
 	  "Show the state of the daemon", NULL },
-	{ { "limits", NULL }, 0, 0, false, PAGED, command_limits, "",
-	  "Show the limits and how much of each is used", NULL },
+	{ { "limits", NULL }, 0, 0, false, PAGED | OPTION_BIT(OPTION_USED), command_limits, "[--used]",
+	  "Show the limits and how much of each is used",
+	  "  --used  only the limits of which something is used, most used first\n" },
 	{ { "metrics", NULL }, 0, 0, false, PAGED, command_metrics, "",
 	  "Print the daemon's metrics as OpenMetrics text", NULL },
 	{ { "reload", NULL }, 0, 0, false, 0, command_reload, "",
@@ -205,7 +206,7 @@ const char *help_options(void)
 	       "usage\n"
 	       "                 is wrong; indented, or on one line, which is the default\n"
 	       "  --no-legend    print no column names, and nothing for an empty table\n"
-	       "  --no-pager     do not show long output in $PAGER or less\n"
+	       "  --no-pager     never start a pager, which is $PAGER or less\n"
 	       "  -h, --help     show this help, or the help of a command\n"
 	       "  --version      show vailctl's version\n";
 }

@@ -15,7 +15,7 @@ typedef struct Command {
 	size_t minimum;       /* number of arguments after the name */
 	size_t maximum;
 	bool runs_program;    /* takes "-- COMMAND" */
-	unsigned int options; /* set of OPTION_BIT(), beside those that every command takes */
+	uint64_t options; /* set of OPTION_BIT(), beside those that every command takes */
 	int (*run)(Tool *tool);
 	const char *arguments; /* as shown in help; may be "" */
 	const char *summary;   /* one sentence without its full stop */

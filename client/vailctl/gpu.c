@@ -26,9 +26,15 @@
 /* ---- adapters ---- */
 
 static const TableColumn adapter_columns[] = {
-	{ "ADAPTER", false },     { "NAME", false },        { "SOURCE", false },
-	{ "ADDRESS BITS", true }, { "TABLE LEVELS", true }, { "VGPUS", true },
-	{ "OF", true },           { "DRIVER", false },      { "SYSTEM PROCESS", false },
+	{ .name = "ADAPTER" },
+	{ .name = "NAME", .minimum = 20 },
+	{ .name = "SOURCE", .drop = 3 },
+	{ .name = "ADDRESS BITS", .right = true, .drop = 5 },
+	{ .name = "TABLE LEVELS", .right = true, .drop = 6 },
+	{ .name = "VGPUS", .right = true, .drop = 2 },
+	{ .name = "OF", .right = true, .drop = 1 },
+	{ .name = "DRIVER", .minimum = 8, .drop = 4 },
+	{ .name = "SYSTEM PROCESS", .drop = 7 },
 };
 
 static void fill_adapter(Table *table, const JsonValue *adapter)
@@ -59,9 +65,15 @@ int command_gpu_adapters(Tool *tool)
 /* ---- processes ---- */
 
 static const TableColumn process_columns[] = {
-	{ "PROCESS", false }, { "ADAPTER", false }, { "STATE", false },
-	{ "PID", true },      { "NAME", false },    { "GUID", false },
-	{ "CONTEXTS", true }, { "RANGES", true },   { "SYSTEM", false },
+	{ .name = "PROCESS" },
+	{ .name = "ADAPTER", .minimum = 16, .drop = 3 },
+	{ .name = "STATE", .drop = 2 },
+	{ .name = "PID", .right = true, .drop = 1 },
+	{ .name = "NAME", .minimum = 8 },
+	{ .name = "GUID", .drop = 4 },
+	{ .name = "CONTEXTS", .right = true, .drop = 7 },
+	{ .name = "RANGES", .right = true, .drop = 6 },
+	{ .name = "SYSTEM", .drop = 5 },
 };
 
 static void fill_process(Table *table, const JsonValue *process, const Listing *adapters)

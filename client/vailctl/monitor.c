@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands for the interface io.vaild.Monitor: status, limits, metrics, reload. */
+/* Commands for the interface io.vaild.Monitor: status, metrics, reload. */
+#include "client/vailctl/monitor.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,15 +9,13 @@
 #include "client/common/json-members.h"
 #include "client/common/program-options.h"
 #include "client/vailctl/commands.h"
+#include "client/vailctl/limits.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/report.h"
 #include "client/vailctl/table.h"
 #include "client/vailctl/vailctl.h"
 #include "proto/macros.h"
 #include <vail.h>
-
-/* Usage in percent from which a limit is highlighted. */
-#define NEARLY_FULL 80
 
 /*
  * Calls a method without parameters. With --json, prints the reply and sets *ret_reply to NULL;
@@ -38,67 +38,19 @@ static int call_method(Tool *tool, const char *method, JsonValue **ret_reply)
 	return *ret_reply ? EXIT_DONE : tool_no_memory();
 }
 
-/* Size of the buffer of limit_owner(). */
-#define OWNER_SIZE 100
-
-/* A limit as it is shown. */
-typedef struct LimitRow {
-	const char *name;
-	uint64_t used; /* of the caller or, for operators, of the account that uses most */
-	uint64_t maximum;
-	uint64_t full; /* the use from which requests are refused */
-	char owner[OWNER_SIZE];
-} LimitRow;
-
-/* Writes who uses the limit, or "" if the use is a total, or the caller's own. */
-static void limit_owner(const JsonValue *limit, char text[OWNER_SIZE])
+int monitor_status_fetch(Tool *tool, JsonValue **ret_reply)
 {
-	static const struct {
-		const char *name;
-		const char *label;
-	} owners[] = {
-		{ "virtualMachineGuid", "virtual machine" },
-		{ "gpuProcess", "GPU process" },
-		{ "adapter", "adapter" },
-	};
-
-	text[0] = '\0';
-	if (json_member(limit, "highest"))
-		snprintf(text, OWNER_SIZE, "uid %" PRIu64, member_number(limit, "uid"));
-	else if (json_member(limit, "maximumForOthers"))
-		snprintf(text, OWNER_SIZE, "%" PRIu64 " for users who are no operators",
-			 member_number(limit, "maximumForOthers"));
-	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
-		const char *owner = member_text(limit, owners[i].name);
-
-		if (owner)
-			snprintf(text, OWNER_SIZE, "%s %s", owners[i].label, owner);
-	}
-}
-
-static void read_limit(const JsonValue *limit, LimitRow *ret)
-{
-	const char *used = json_member(limit, "highest") ? "highest" : "used";
-	const char *full = json_member(limit, "maximumForOthers") ? "maximumForOthers" : "maximum";
-	const char *name = member_text(limit, "name");
-
-	*ret = (LimitRow){
-		.name = name ? name : "-",
-		.used = member_number(limit, used),
-		.maximum = member_number(limit, "maximum"),
-		.full = member_number(limit, full),
-	};
-	limit_owner(limit, ret->owner);
-}
-
-static TableColour limit_colour(const LimitRow *limit)
-{
-	if (limit->used >= limit->full)
-		return TABLE_RED;
-	return limit->used * 100 >= limit->full * NEARLY_FULL ? TABLE_YELLOW : TABLE_PLAIN;
+	return call_method(tool, "io.vaild.Monitor.GetStatus", ret_reply);
 }
 
 /* ---- status ---- */
+
+/* A number of the reply, and how people read it. */
+typedef struct StatusNumber {
+	const char *label;
+	const char *name; /* of the member */
+	const char *unit;
+} StatusNumber;
 
 /* Tests whether the reply covers all users. Only operators get the global limits. */
 static bool covers_all_users(const JsonValue *limits)
@@ -109,43 +61,56 @@ static bool covers_all_users(const JsonValue *limits)
 	return false;
 }
 
+/* Returns the number of digits of the largest of the members. */
+static int digits_of(const JsonValue *object, const StatusNumber *numbers, size_t count)
+{
+	int digits = 1;
+
+	for (size_t i = 0; i < count; i++) {
+		int own = snprintf(NULL, 0, "%" PRIu64, member_number(object, numbers[i].name));
+
+		if (own > digits)
+			digits = own;
+	}
+	return digits;
+}
+
 static void fill_numbers(Table *table, const JsonValue *status)
 {
-	static const struct {
-		const char *label;
-		const char *name;
-	} rows[] = {
-		{ "Virtual machines:", "virtualMachines" },
-		{ "Virtual GPUs:", "virtualGpus" },
-		{ "Registrations:", "registrations" },
-		{ "Shared objects:", "sharedObjects" },
-		{ "Connections:", "connections" },
-		{ "Restored:", "restored" },
-		{ "Dropped:", "dropped" },
+	static const StatusNumber numbers[] = {
+		{ "Virtual machines:", "virtualMachines", "running" },
+		{ "Virtual GPUs:", "virtualGpus", "assigned" },
+		{ "Registrations:", "registrations", "in force" },
+		{ "Shared objects:", "sharedObjects", "shared" },
+		{ "Connections:", "connections", "open" },
+		{ "Restored:", "restored", "records at the last start" },
+		{ "Dropped:", "dropped", "records at the last start" },
 	};
+	int digits = digits_of(status, numbers, ARRAY_SIZE(numbers));
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		table_add(table, rows[i].label);
-		table_add_number(table, status, rows[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		table_add(table, numbers[i].label);
+		table_add_format(table, "%*" PRIu64 " %s", digits,
+				 member_number(status, numbers[i].name), numbers[i].unit);
 	}
 }
 
-static void fill_full_limits(Table *table, const JsonValue *limits)
+/* Adds the limits that are nearly reached, or one row that says that none is. */
+static void fill_full_limits(Table *table, const LimitRows *limits)
 {
-	for (size_t i = 0; i < json_array_size(limits); i++) {
-		LimitRow limit;
-		char text[300];
+	size_t count = 0;
 
-		read_limit(json_array_at(limits, i), &limit);
-		TableColour colour = limit_colour(&limit);
-		if (colour == TABLE_PLAIN)
+	for (size_t i = 0; i < limits->count; i++) {
+		if (limit_row_colour(&limits->rows[i]) == TABLE_PLAIN)
 			continue;
-		snprintf(text, sizeof(text), "%s: %" PRIu64 " of %" PRIu64 " used%s%s%s",
-			 limit.name, limit.used, limit.maximum, *limit.owner ? " (" : "",
-			 limit.owner, *limit.owner ? ")" : "");
 		table_add(table, "Limit:");
-		table_add_coloured(table, colour, text);
+		limit_row_add_sentence(table, &limits->rows[i]);
+		count++;
 	}
+	if (count > 0)
+		return;
+	table_add(table, "Limits:");
+	table_add(table, "none is nearly reached");
 }
 
 static void fill_remarks(Table *table, const JsonValue *remarks)
@@ -159,75 +124,58 @@ static void fill_remarks(Table *table, const JsonValue *remarks)
 	}
 }
 
-static void fill_status(Table *table, const JsonValue *status)
+static void fill_daemon(Table *table, const JsonValue *status)
 {
-	const JsonValue *limits = json_member(status, "limits");
-	bool under_systemd = false;
+	uint64_t pid = member_number(status, "pid");
 
-	json_read_boolean(json_member(status, "underSystemd"), &under_systemd);
-	table_add(table, "vaild:");
-	table_add_coloured(table, TABLE_GREEN, "running");
 	table_add(table, "Version:");
 	table_add(table, member_text(status, "version"));
 	table_add(table, "PID:");
-	table_add_number(table, status, "pid");
-	table_add(table, "Running for:");
-	table_add_age(table, status, "startedAt");
+	if (pid > 0)
+		table_add_format(table, "%" PRIu64, pid);
+	else
+		table_add(table, "not visible here");
 	table_add(table, "Started by:");
-	table_add(table, under_systemd ? "systemd" : "hand; registrations end when it exits");
-	table_add(table, "Shown:");
-	table_add(table, covers_all_users(limits) ? "everybody's" : "your own; operators see all");
-	fill_numbers(table, status);
+	table_add(table, member_flag(status, "underSystemd")
+				 ? "systemd"
+				 : "hand; registrations end when it exits");
+}
+
+/* Adds what people want to know first at the top. */
+static void fill_status(Table *table, const JsonValue *status, const LimitRows *limits)
+{
+	table_add(table, "vaild:");
+	table_add_coloured(table, TABLE_GREEN, "running");
+	table_add(table, "Since:");
+	table_add_since(table, status, "startedAt");
 	fill_full_limits(table, limits);
 	fill_remarks(table, json_member(status, "remarks"));
+	table_add(table, "Shown:");
+	table_add(table, covers_all_users(json_member(status, "limits"))
+				 ? "everybody's"
+				 : "your own; operators see all");
+	fill_numbers(table, status);
+	fill_daemon(table, status);
 }
 
 int command_status(Tool *tool)
 {
-	static const TableColumn columns[] = { { "FIELD", true }, { "VALUE", false } };
+	static const TableColumn columns[] = { { .name = "FIELD", .right = true },
+					       { .name = "VALUE" } };
 	_cleanup_(table_deinit) Table table = TABLE_INIT(columns);
+	_cleanup_(limit_rows_deinit) LimitRows limits = { 0 };
 	JsonValue *status;
-	int exit_status = call_method(tool, "io.vaild.Monitor.GetStatus", &status);
+	int exit_status = monitor_status_fetch(tool, &status);
 
 	if (!status)
 		return exit_status;
-	fill_status(&table, status);
+	if (limit_rows_read(tool, json_member(status, "limits"), &limits))
+		fill_status(&table, status, &limits);
+	else
+		table.failed = true;
 	json_free(status);
 	table.has_colours = tool->terminal.has_colours;
 	return table_print(&table, stdout, false) ? EXIT_DONE : tool_no_memory();
-}
-
-/* ---- limits ---- */
-
-static const TableColumn limit_columns[] = {
-	{ "LIMIT", false },
-	{ "USED", true },
-	{ "MAXIMUM", true },
-	{ "USED BY", false },
-};
-
-int command_limits(Tool *tool)
-{
-	_cleanup_(table_deinit) Table table = TABLE_INIT(limit_columns);
-	JsonValue *status;
-	int exit_status = call_method(tool, "io.vaild.Monitor.GetStatus", &status);
-	const JsonValue *limits = json_member(status, "limits");
-
-	if (!status)
-		return exit_status;
-	for (size_t i = 0; i < json_array_size(limits); i++) {
-		LimitRow limit;
-		char used[24];
-
-		read_limit(json_array_at(limits, i), &limit);
-		snprintf(used, sizeof(used), "%" PRIu64, limit.used);
-		table_add(&table, limit.name);
-		table_add_coloured(&table, limit_colour(&limit), used);
-		table_add_format(&table, "%" PRIu64, limit.maximum);
-		table_add(&table, *limit.owner ? limit.owner : NULL);
-	}
-	json_free(status);
-	return report_table(tool, &table, "No limits.");
 }
 
 /* ---- metrics, reload ---- */

@@ -9,6 +9,7 @@
 #include "client/vailctl/output.h"
 #include "client/vailctl/report.h"
 #include "client/vailctl/table.h"
+#include "client/vailctl/vm-names.h"
 
 #define LIST_OBJECTS "io.vaild.ListSharedObjects"
 
@@ -31,10 +32,20 @@ NTSTATUS objects_fetch(Tool *tool, const char *guid, Listing *ret_objects)
 
 /* ---- objects ---- */
 
+/* 80 columns show the handle, the names of VM and object, the image and the size. */
 static const TableColumn object_columns[] = {
-	{ "HANDLE", false }, { "GUID", false },   { "NAME", false },   { "TYPE", false },
-	{ "IMAGE", false },  { "ACCESS", false }, { "MEMORY", false }, { "BYTES", true },
-	{ "PID", true },     { "HOLDERS", true }, { "AGE", true },
+	{ .name = "HANDLE" },
+	{ .name = "GUID", .drop = 5 },
+	{ .name = "VM", .minimum = 8 },
+	{ .name = "NAME", .minimum = 8 },
+	{ .name = "TYPE", .drop = 7 },
+	{ .name = "IMAGE", .minimum = 14, .drop = 1 },
+	{ .name = "ACCESS", .drop = 8 },
+	{ .name = "MEMORY", .drop = 9 },
+	{ .name = "SIZE", .right = true, .drop = 2 },
+	{ .name = "PID", .right = true, .drop = 6 },
+	{ .name = "HOLDERS", .right = true, .drop = 4 },
+	{ .name = "AGE", .right = true, .drop = 3 },
 };
 
 static void add_type(Table *table, const JsonValue *object)
@@ -88,19 +99,20 @@ static void add_memory(Table *table, const JsonValue *memory)
 		table_add(table, NULL);
 }
 
-static void fill_object(Table *table, const JsonValue *shared)
+static void fill_object(Table *table, const JsonValue *shared, const VmNames *names)
 {
 	const JsonValue *object = json_member(shared, "object");
 	const JsonValue *memory = json_member(shared, "memory");
 
 	table_add(table, member_text(shared, "handle"));
 	table_add(table, member_text(shared, "virtualMachineGuid"));
+	table_add_vm(table, names, member_text(shared, "virtualMachineGuid"));
 	table_add(table, member_text(object, "name"));
 	add_type(table, object);
 	add_image(table, object);
 	add_access(table, object, memory);
 	add_memory(table, memory);
-	table_add_number(table, memory, "sizeInBytes");
+	table_add_size(table, memory, "sizeInBytes");
 	table_add_number(table, shared, "sharedByPid");
 	table_add_format(table, "%zu", json_array_size(json_member(shared, "holders")));
 	table_add_age(table, shared, "since");
@@ -110,23 +122,26 @@ int command_objects(Tool *tool)
 {
 	_cleanup_(listing_deinit) Listing objects = { 0 };
 	_cleanup_(table_deinit) Table table = TABLE_INIT(object_columns);
+	_cleanup_(vm_names_deinit) VmNames names = { 0 };
 	NTSTATUS status = objects_fetch(tool, tool->arguments[0], &objects);
 
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
 	if (options_have(&tool->options, OPTION_JSON))
 		return report_listings_json(&objects, NULL);
+	if (objects.item_count > 0)
+		vm_names_fetch(tool, &names); /* without the names, GUIDs are shown */
 	for (size_t i = 0; i < objects.item_count; i++)
-		fill_object(&table, objects.items[i]);
+		fill_object(&table, objects.items[i], &names);
 	return report_table(tool, &table, "No shared objects.");
 }
 
 /* ---- holders ---- */
 
 static const TableColumn holder_columns[] = {
-	{ "PID", true },
-	{ "UID", true },
-	{ "AGE", true },
+	{ .name = "PID", .right = true },
+	{ .name = "UID", .right = true },
+	{ .name = "AGE", .right = true },
 };
 
 static int show_holders_json(const JsonValue *shared)

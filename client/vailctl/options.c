@@ -38,9 +38,10 @@ static const struct option long_options[INDEX(OPTION_MAX) + 1] = {
 	VALUE(OPTION_TIMEOUT, "timeout"),
 	FLAG(OPTION_FOLLOW, "follow"),
 	VALUE(OPTION_LINES, "lines"),
+	FLAG(OPTION_USED, "used"),
 };
 
-_Static_assert(INDEX(OPTION_MAX) <= 30, "Options.given has a bit for each option");
+_Static_assert(INDEX(OPTION_MAX) <= 62, "Options.given has a bit for each option");
 
 const struct option *options_table(void)
 {

@@ -30,14 +30,15 @@ typedef enum Option {
 	OPTION_TIMEOUT,
 	OPTION_FOLLOW,
 	OPTION_LINES,
+	OPTION_USED,
 	OPTION_MAX,
 } Option;
 
-#define OPTION_BIT(option) (1u << ((option)-LONG_OPTION_BASE))
+#define OPTION_BIT(option) (UINT64_C(1) << ((option)-LONG_OPTION_BASE))
 
 /* The parsed command line. All strings point into argv. */
 typedef struct Options {
-	unsigned int given; /* set of OPTION_BIT() */
+	uint64_t given; /* set of OPTION_BIT() */
 	const char *socket;
 	const char *name;
 	const char *adapter;

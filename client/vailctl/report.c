@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "client/common/program-options.h"
+#include "client/vailctl/amounts.h"
 #include "client/vailctl/output.h"
 #include "proto/macros.h"
 
@@ -19,27 +20,47 @@ void table_add_number(Table *table, const JsonValue *object, const char *name)
 		table_add(table, NULL);
 }
 
-void table_add_age(Table *table, const JsonValue *object, const char *name)
+/* Reads the age of the member's value in seconds. Returns false if it is absent or no time. */
+static bool member_age(const JsonValue *object, const char *name, uint64_t *ret_seconds)
 {
 	struct timespec now;
 	double since;
 
-	if (!json_read_real(json_member(object, name), &since)) {
-		table_add(table, NULL);
-		return;
-	}
+	if (!json_read_real(json_member(object, name), &since))
+		return false;
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	double age = (double)now.tv_sec - since;
-	long seconds = age > 0 && age < 1e12 ? (long)age : 0, minutes = seconds / 60;
+	*ret_seconds = age > 0 && age < 1e9 ? (uint64_t)age : 0;
+	return true;
+}
 
-	if (seconds < 60)
-		table_add_format(table, "%lds", seconds);
-	else if (minutes < 60)
-		table_add_format(table, "%ldmin %lds", minutes, seconds % 60);
-	else if (minutes < 24 * 60)
-		table_add_format(table, "%ldh %ldmin", minutes / 60, minutes % 60);
+void table_add_age(Table *table, const JsonValue *object, const char *name)
+{
+	char text[AMOUNT_TEXT];
+	uint64_t age;
+
+	table_add(table, member_age(object, name, &age) ? age_text(age, text) : NULL);
+}
+
+void table_add_since(Table *table, const JsonValue *object, const char *name)
+{
+	char text[AMOUNT_TEXT];
+	uint64_t age;
+
+	if (member_age(object, name, &age))
+		table_add(table, since_text(time(NULL) - (time_t)age, age, text));
 	else
-		table_add_format(table, "%ldd %ldh", minutes / 60 / 24, minutes / 60 % 24);
+		table_add(table, NULL);
+}
+
+void table_add_size(Table *table, const JsonValue *object, const char *name)
+{
+	char text[AMOUNT_TEXT];
+	uint64_t size;
+
+	table_add(table, json_read_unsigned(json_member(object, name), &size)
+				 ? size_text(size, text)
+				 : NULL);
 }
 
 int report_table(const Tool *tool, Table *table, const char *empty)
@@ -52,6 +73,7 @@ int report_table(const Tool *tool, Table *table, const char *empty)
 		return EXIT_DONE;
 	}
 	table->has_colours = tool->terminal.has_colours;
+	table->max_width = terminal_table_width(&tool->terminal);
 	return table_print(table, stdout, legend) ? EXIT_DONE : tool_no_memory();
 }
 

@@ -14,12 +14,20 @@
 void table_add_number(Table *table, const JsonValue *object, const char *name);
 
 /*
- * Adds a cell with the time since the member's value, in its two largest units, or "-" if it is
- * absent. The value is in seconds on CLOCK_BOOTTIME.
+ * Adds a cell with the age of the member's value, or with the point in time and its age, or "-" if
+ * it is absent. The value is in seconds on CLOCK_BOOTTIME.
  */
 void table_add_age(Table *table, const JsonValue *object, const char *name);
+void table_add_since(Table *table, const JsonValue *object, const char *name);
 
-/* Prints the table, or the sentence if it has no rows (nothing with --no-legend). */
+/* Adds a cell with the size in the member, which is in bytes, or "-" if it is absent. */
+void table_add_size(Table *table, const JsonValue *object, const char *name);
+
+/*
+ * Prints the table, as wide as the terminal at most, or the sentence if it has no rows (nothing
+ * with
+ * --no-legend).
+ */
 int report_table(const Tool *tool, Table *table, const char *empty);
 
 /* Opens a JSON document and writes its status member. The caller closes the object. */

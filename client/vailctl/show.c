@@ -14,6 +14,7 @@
 #include "client/vailctl/report.h"
 #include "client/vailctl/table.h"
 #include "client/vailctl/vailctl.h"
+#include "client/vailctl/vm-names.h"
 #include "proto/json-writer.h"
 #include "proto/macros.h"
 #include <vail.h>
@@ -118,10 +119,17 @@ static void add_processes(Table *table, const Listing *registrations, const Json
 
 /* ---- list ---- */
 
+/* 80 columns show a running VM with a name of 16 columns, the pid of its VMM, and its age. */
 static const TableColumn machine_columns[] = {
-	{ "GUID", false },      { "NAME", false }, { "STATE", false },
-	{ "VMM", true },        { "VGPUS", true }, { "REGISTERED", true },
-	{ "PROCESSES", false }, { "AGE", true },   { "DISPLAY CLIENTS", false },
+	{ .name = "GUID" },
+	{ .name = "NAME", .minimum = 16 },
+	{ .name = "STATE", .drop = 1 },
+	{ .name = "VMM", .right = true, .drop = 2 },
+	{ .name = "VGPUS", .right = true, .drop = 4 },
+	{ .name = "REGISTERED", .right = true, .drop = 5 },
+	{ .name = "PROCESSES", .minimum = 9, .drop = 6 },
+	{ .name = "AGE", .right = true, .drop = 3 },
+	{ .name = "DISPLAY CLIENTS", .minimum = 15, .drop = 7 },
 };
 
 static void fill_machine(Table *table, const JsonValue *vm, const Listing *registrations)
@@ -163,7 +171,8 @@ int command_list(Tool *tool)
 
 /* ---- describe ---- */
 
-static const TableColumn description_columns[] = { { "FIELD", true }, { "VALUE", false } };
+static const TableColumn description_columns[] = { { .name = "FIELD", .right = true },
+						   { .name = "VALUE" } };
 
 static void fill_quarantine_state(Table *table, const JsonValue *vm)
 {
@@ -244,8 +253,8 @@ static void fill_description(Table *table, const JsonValue *vm, const Listing *r
 		table_add_format(table, "uid %" PRIu64, member_number(vm, "registeredByUid"));
 	else
 		table_add(table, member_text(vm, "source"));
-	table_add(table, "Age:");
-	table_add_age(table, vm, "since");
+	table_add(table, "Since:");
+	table_add_since(table, vm, "since");
 	table_add(table, "Display clients:");
 	add_display_clients(table, vm);
 	table_add(table, "Agent:");
@@ -320,29 +329,49 @@ int command_describe(Tool *tool)
 /* ---- registrations, quarantines ---- */
 
 static const TableColumn registration_columns[] = {
-	{ "GUID", false },    { "PID", true },     { "UID", true },
-	{ "CONTEXT", false }, { "OBJECTS", true }, { "AGE", true },
+	{ .name = "GUID" },
+	{ .name = "PID", .right = true },
+	{ .name = "UID", .right = true, .drop = 1 },
+	{ .name = "CONTEXT", .drop = 3 },
+	{ .name = "OBJECTS", .right = true, .drop = 4 },
+	{ .name = "AGE", .right = true, .drop = 2 },
+	{ .name = "VM", .minimum = 8, .drop = 5 },
 };
 
-static void fill_registration(Table *table, const JsonValue *registration)
+static void fill_registration(Table *table, const JsonValue *registration, const VmNames *names)
 {
-	table_add(table, member_text(registration, "virtualMachineGuid"));
+	const char *guid = member_text(registration, "virtualMachineGuid");
+
+	table_add(table, guid);
 	table_add_number(table, registration, "pid");
 	table_add_number(table, registration, "uid");
 	table_add(table, member_text(registration, "graphicsContext"));
 	table_add_number(table, registration, "openObjects");
 	table_add_age(table, registration, "since");
+	table_add_vm(table, names, guid);
 }
 
 int command_registrations(Tool *tool)
 {
+	_cleanup_(listing_deinit) Listing registrations = { 0 };
 	_cleanup_(table_deinit) Table table = TABLE_INIT(registration_columns);
+	_cleanup_(vm_names_deinit) VmNames names = { 0 };
+	NTSTATUS status = listing_fetch(tool, "io.vaild.ListRegistrations", NULL, "registrations",
+					&registrations);
 
-	return report_list(tool, "io.vaild.ListRegistrations", "registrations", &table,
-			   fill_registration, "No registrations.");
+	if (status != STATUS_SUCCESS)
+		return tool_refused(tool, status);
+	if (options_have(&tool->options, OPTION_JSON))
+		return report_listings_json(&registrations, NULL);
+	if (registrations.item_count > 0)
+		vm_names_fetch(tool, &names); /* without the names, GUIDs are shown */
+	for (size_t i = 0; i < registrations.item_count; i++)
+		fill_registration(&table, registrations.items[i], &names);
+	return report_table(tool, &table, "No registrations.");
 }
 
-static const TableColumn quarantine_columns[] = { { "GUID", false }, { "REASON", false } };
+static const TableColumn quarantine_columns[] = { { .name = "GUID" },
+						  { .name = "REASON", .minimum = 16 } };
 
 static void fill_quarantine(Table *table, const JsonValue *quarantine)
 {

@@ -2,6 +2,7 @@
 #include "client/vailctl/table.h"
 
 #include <assert.h>
+#include <libsmartcols/libsmartcols.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,13 @@ void table_add_coloured(Table *table, TableColour colour, const char *text)
 		table->cells[table->cell_count - 1].colour = colour;
 }
 
+void table_add_tail(Table *table, const char *text, size_t tail)
+{
+	table_add(table, text);
+	if (!table->failed)
+		table->cells[table->cell_count - 1].tail = tail;
+}
+
 void table_add_format(Table *table, const char *format, ...)
 {
 	_cleanup_free_ char *text = NULL;
@@ -86,52 +94,169 @@ size_t table_width(const Table *table, bool header)
 	return width;
 }
 
-static const char *colour_begin(const Table *table, TableColour colour)
+/* Returns the column that is left out next, or column_count if none may be. */
+static size_t next_dropped(const Table *table, const size_t *widths)
+{
+	size_t next = table->column_count;
+
+	for (size_t i = 0; i < table->column_count; i++)
+		if (widths[i] > 0 && table->columns[i].drop > 0 &&
+		    (next == table->column_count ||
+		     table->columns[i].drop >= table->columns[next].drop))
+			next = i;
+	return next;
+}
+
+static size_t sum_widths(const size_t *widths, size_t count)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (widths[i] > 0)
+			sum += widths[i] + (sum > 0 ? strlen(GAP) : 0);
+	return sum;
+}
+
+/* Gives the columns that were shortened what is left, the narrowest first. */
+static void widen(const size_t *natural, size_t *widths, size_t count, size_t left)
+{
+	for (; left > 0; left--) {
+		size_t narrowest = count;
+
+		for (size_t i = 0; i < count; i++)
+			if (widths[i] > 0 && widths[i] < natural[i] &&
+			    (narrowest == count || widths[i] < widths[narrowest]))
+				narrowest = i;
+		if (narrowest == count)
+			return;
+		widths[narrowest]++;
+	}
+}
+
+/* Returns the width that a cell needs in any case. */
+static size_t cell_minimum(const TableCell *cell)
+{
+	size_t shortened = cell->tail + strlen("...");
+
+	if (cell->tail == 0)
+		return 0;
+	return shortened < cell->width ? shortened : cell->width;
+}
+
+/* Returns the width to which a column may be shortened. */
+static size_t minimum_width(const Table *table, size_t column, size_t natural, bool header)
+{
+	size_t minimum = table->columns[column].minimum;
+	size_t name = header ? strlen(table->columns[column].name) : 0;
+
+	if (minimum == 0)
+		return natural;
+	if (minimum < name)
+		minimum = name;
+	for (size_t i = column; i < table->cell_count; i += table->column_count)
+		if (cell_minimum(&table->cells[i]) > minimum)
+			minimum = cell_minimum(&table->cells[i]);
+	return minimum < natural ? minimum : natural;
+}
+
+void table_layout(const Table *table, bool header, size_t ret_widths[TABLE_COLUMNS_MAX])
+{
+	size_t natural[TABLE_COLUMNS_MAX], count = table->column_count, dropped, width;
+	bool is_limited = table->max_width > 0;
+
+	assert(count <= TABLE_COLUMNS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		natural[i] = column_width(table, i, header);
+		ret_widths[i] =
+			is_limited ? minimum_width(table, i, natural[i], header) : natural[i];
+	}
+	if (!is_limited)
+		return;
+	while ((width = sum_widths(ret_widths, count)) > table->max_width &&
+	       (dropped = next_dropped(table, ret_widths)) < count)
+		ret_widths[dropped] = 0;
+	if (width < table->max_width)
+		widen(natural, ret_widths, count, table->max_width - width);
+}
+
+static const char *colour_begin(TableColour colour)
 {
 	static const char *const begins[] = {
-		[TABLE_PLAIN] = "",          [TABLE_GREEN] = "\033[32m",
+		[TABLE_PLAIN] = NULL,        [TABLE_GREEN] = "\033[32m",
 		[TABLE_YELLOW] = "\033[33m", [TABLE_RED] = "\033[1;31m",
 		[TABLE_BLUE] = "\033[34m",   [TABLE_UNDERLINED] = "\033[4m",
 	};
 	_Static_assert(ARRAY_SIZE(begins) == TABLE_COLOUR_MAX,
 		       "each colour has an escape sequence");
 
-	return table->has_colours ? begins[colour] : "";
+	return begins[colour];
 }
 
-/* The last column gets no trailing spaces. */
-static void print_cell(const Table *table, FILE *out, size_t column, size_t width,
-		       const TableCell *cell)
+/* Returns false if out of memory. */
+static bool set_cell(struct libscols_cell *output, const TableCell *cell, size_t width)
 {
-	bool right = table->columns[column].right, last = column + 1 == table->column_count;
-	int padding = (int)(width - cell->width);
+	_cleanup_free_ char *text = text_escape_around(cell->text, cell->tail, width);
 
-	const char *begin = colour_begin(table, cell->colour);
+	return text && scols_cell_set_data(output, text) == 0 &&
+	       scols_cell_set_color(output, colour_begin(cell->colour)) == 0;
+}
 
-	fprintf(out, "%*s%s%s%s%*s%s", right ? padding : 0, "", begin, cell->text,
-		*begin ? "\033[0m" : "", right || last ? 0 : padding, "", last ? "\n" : GAP);
+/* The library makes a column at least as wide as its name, even if it does not print the names. */
+static bool add_columns(const Table *table, const size_t *widths, bool header,
+			struct libscols_table *output)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		if (widths[i] == 0)
+			continue;
+		struct libscols_column *column =
+			scols_table_new_column(output, header ? table->columns[i].name : NULL, 0,
+					       table->columns[i].right ? SCOLS_FL_RIGHT : 0);
+		if (!column || scols_cell_set_color(scols_column_get_header(column),
+						    colour_begin(TABLE_UNDERLINED)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool add_row(const Table *table, const size_t *widths, const TableCell *cells,
+		    struct libscols_table *output)
+{
+	struct libscols_line *line = scols_table_new_line(output, NULL);
+	size_t at = 0;
+
+	for (size_t i = 0; line && i < table->column_count; i++)
+		if (widths[i] > 0 &&
+		    !set_cell(scols_line_get_cell(line, at++), &cells[i], widths[i]))
+			return false;
+	return line;
+}
+
+/* Sets what the library would otherwise decide from stdout. The cells are escaped already. */
+static bool set_style(const Table *table, FILE *out, bool header, struct libscols_table *output)
+{
+	return scols_table_set_stream(output, out) == 0 &&
+	       scols_table_set_termforce(output, SCOLS_TERMFORCE_NEVER) == 0 &&
+	       scols_table_enable_noencoding(output, true) == 0 &&
+	       scols_table_set_column_separator(output, GAP) == 0 &&
+	       scols_table_enable_noheadings(output, !header) == 0 &&
+	       scols_table_enable_colors(output, table->has_colours) == 0;
 }
 
 bool table_print(const Table *table, FILE *out, bool header)
 {
-	_cleanup_free_ size_t *widths = calloc(table->column_count, sizeof(*widths));
+	struct libscols_table *output = scols_new_table();
+	size_t widths[TABLE_COLUMNS_MAX];
+	bool printed = output && !table->failed;
 
-	if (!widths || table->failed)
-		return false;
-	assert(table->cell_count % table->column_count == 0);
-
-	for (size_t i = 0; i < table->column_count; i++)
-		widths[i] = column_width(table, i, header);
-	for (size_t i = 0; header && i < table->column_count; i++) {
-		char *name = (char *)table->columns[i].name;
-
-		print_cell(table, out, i, widths[i],
-			   &(TableCell){ .text = name,
-					 .width = strlen(name),
-					 .colour = TABLE_UNDERLINED });
+	assert(table->failed || table->cell_count % table->column_count == 0);
+	if (printed) {
+		table_layout(table, header, widths);
+		printed = set_style(table, out, header, output) &&
+			  add_columns(table, widths, header, output);
 	}
-	for (size_t i = 0; i < table->cell_count; i++)
-		print_cell(table, out, i % table->column_count, widths[i % table->column_count],
-			   &table->cells[i]);
-	return true;
+	for (size_t i = 0; printed && i < table->cell_count; i += table->column_count)
+		printed = add_row(table, widths, &table->cells[i], output);
+	printed = printed && scols_print_table(output) == 0;
+	scols_unref_table(output);
+	return printed;
 }

@@ -9,13 +9,23 @@
 #include "proto/macros.h"
 
 /*
- * A table of text, with columns as wide as their widest cell and two spaces between them. Add cells
- * row by row, from left to right. Texts are escaped for a terminal.
+ * A table of text. Its layout fits a width: columns are shortened or left out, as they allow.
+ * libsmartcols aligns the cells, with two spaces between the columns. Add cells row by row, from
+ * left to right. Texts are escaped for a terminal.
  */
 
+/* Maximum number of columns of a table. */
+#define TABLE_COLUMNS_MAX 16
+
+/*
+ * A column that sets neither drop nor minimum is always printed as a whole: the place for GUIDs and
+ * handles that people copy.
+ */
 typedef struct TableColumn {
 	const char *name;
-	bool right; /* align to the right, for numbers */
+	bool right;            /* align to the right, for numbers */
+	unsigned char drop;    /* the column with the highest number is left out first; 0: never */
+	unsigned char minimum; /* may be shortened to this width, at least 3; 0: never */
 } TableColumn;
 
 typedef enum TableColour {
@@ -32,6 +42,7 @@ typedef struct TableCell {
 	char *text;   /* escaped; owned by the cell */
 	size_t width; /* in columns of the terminal */
 	TableColour colour;
+	size_t tail; /* columns at its end that stay when it is shortened; all: it is not */
 } TableCell;
 
 typedef struct Table Table;
@@ -42,6 +53,7 @@ struct Table {
 	TableCell *cells;
 	size_t cell_count;
 	size_t capacity;
+	size_t max_width; /* to fit, in columns of the terminal; 0: print everything */
 	bool has_colours; /* print colours */
 	bool failed;      /* out of memory; cells are missing */
 };
@@ -59,12 +71,28 @@ _printf_(2, 3) void table_add_format(Table *table, const char *format, ...);
 /* Adds a cell that is printed in the colour if the table has_colours. */
 void table_add_coloured(Table *table, TableColour colour, const char *text);
 
-/* Returns the width of the table in columns of the terminal. */
+/*
+ * Adds a cell that keeps the last bytes of its text when it is shortened. They are printable ASCII,
+ * such as the digits of a GUID. With a tail of the whole text, it is never shortened.
+ */
+void table_add_tail(Table *table, const char *text, size_t tail);
+
+/* Returns the width of the whole table in columns of the terminal. */
 size_t table_width(const Table *table, bool header);
 
 /*
- * Prints the rows, below the names of the columns if header is set. Returns false, without printing
- * anything, if out of memory now or when a cell was added.
+ * Decides the width of each column, so that the table fits max_width. Leaves columns out until the
+ * rest fits when it is shortened as far as it may be, and then shortens no further than necessary.
+ * A table that cannot fit is wider.
+ *
+ * ret_widths: one for each column, in columns of the terminal; 0: left out.
+ */
+void table_layout(const Table *table, bool header, size_t ret_widths[TABLE_COLUMNS_MAX]);
+
+/*
+ * Prints the rows, below the names of the columns if header is set. A text that was shortened ends
+ * with "...". Returns false, without printing anything, if out of memory now or when a cell was
+ * added.
  */
 bool table_print(const Table *table, FILE *out, bool header);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vailctl/terminal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,10 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wchar.h>
+
+#include "client/common/program-options.h"
+#include "client/common/user-message.h"
 
 static bool environment_has(const char *name)
 {
@@ -42,59 +47,160 @@ static _Noreturn void run_pager(const char *pager, int input, const StartState *
 	_exit(EXIT_FAILURE);
 }
 
-static void open_pager(Terminal *terminal, const char *pager, const StartState *start)
+/* Returns what the environment or the terminal says about a dimension; 0 if neither does. */
+static size_t dimension(const char *variable, bool is_terminal, bool of_rows)
+{
+	const char *value = getenv(variable);
+	struct winsize size = { 0 };
+	unsigned long number = 0;
+
+	if (value && number_parse(value, UINT16_MAX, &number))
+		return number;
+	if (is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		return of_rows ? size.ws_row : size.ws_col;
+	return 0;
+}
+
+/* Returns the bytes of the escape sequence of a colour at the start of the text, or 0. */
+static size_t colour_size(const char *text, size_t size)
+{
+	size_t at = strlen("\033[");
+
+	if (size < at || memcmp(text, "\033[", at) != 0)
+		return 0;
+	while (at < size && text[at] != 'm')
+		at++;
+	return at < size ? at + 1 : 0;
+}
+
+/* Returns the bytes of the first character, and its width. Bytes without a meaning have width 1. */
+static size_t character_size(const char *text, size_t size, size_t *ret_width)
+{
+	mbstate_t state = { 0 };
+	wchar_t character;
+	size_t bytes = mbrtowc(&character, text, size, &state);
+
+	*ret_width = 1;
+	if (bytes == 0 || bytes == (size_t)-1 || bytes == (size_t)-2)
+		return 1;
+	int width = wcwidth(character);
+	if (width >= 0)
+		*ret_width = (size_t)width;
+	return bytes;
+}
+
+size_t terminal_rows_of(const char *text, size_t size, size_t columns)
+{
+	size_t rows = 0, column = 0, step, width;
+	bool begins = true;
+
+	for (size_t at = 0; at < size; at += step) {
+		rows += begins;
+		begins = false;
+		step = colour_size(text + at, size - at);
+		if (step > 0)
+			continue;
+		step = character_size(text + at, size - at, &width);
+		if (text[at] == '\n') {
+			begins = true;
+			column = 0;
+		} else if (column + width > columns) {
+			rows++;
+			column = width;
+		} else {
+			column += width;
+		}
+	}
+	return rows;
+}
+
+/* One row of the terminal is for the prompt of the shell. */
+static bool fits(const Terminal *terminal)
+{
+	size_t rows = dimension("LINES", terminal->is_terminal, true);
+
+	if (rows == 0)
+		rows = 24;
+	size_t needed =
+		terminal_rows_of(terminal->text, terminal->text_size, terminal_width(terminal, 1));
+	return needed <= 2 || needed < rows;
+}
+
+/* Writes the text to the pager, which the user may quit early. Returns false if none can start. */
+static bool page(const Terminal *terminal)
 {
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return;
+		return false;
 	pid_t pid = fork();
 	if (pid == 0)
-		run_pager(pager, ends[0], start);
-	int output = pid > 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
-	if (output >= 0 && dup2(ends[1], STDOUT_FILENO) >= 0) {
-		signal(SIGPIPE, SIG_IGN); /* the user may quit the pager early */
-		terminal->output = output;
-		terminal->pager = pid;
-	}
+		run_pager(terminal->pager, ends[0], terminal->start);
 	close(ends[0]);
+	if (pid > 0) {
+		const char *text = terminal->text;
+		size_t left = terminal->text_size;
+		ssize_t written;
+
+		signal(SIGPIPE, SIG_IGN);
+		while (left > 0 && ((written = write(ends[1], text, left)) > 0 || errno == EINTR))
+			if (written > 0) {
+				text += written;
+				left -= (size_t)written;
+			}
+	}
 	close(ends[1]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return pid > 0;
 }
 
 void terminal_open(Terminal *terminal, bool use_pager, const StartState *start)
 {
 	const char *pager = getenv("PAGER");
 
+	*terminal = (Terminal){ .pager = pager, .start = start };
 	terminal->is_terminal = isatty(STDOUT_FILENO);
 	if (!terminal->is_terminal)
 		return;
 	terminal->has_colours = wants_colours();
-	if (use_pager && (!pager || (*pager && strcmp(pager, "cat") != 0)))
-		open_pager(terminal, pager, start);
+	if (!use_pager || (pager && (!*pager || strcmp(pager, "cat") == 0)))
+		return;
+	FILE *held = open_memstream(&terminal->text, &terminal->text_size);
+	if (!held)
+		return;
+	terminal->output = stdout;
+	stdout = held;
 }
 
 void terminal_close(Terminal *terminal)
 {
-	if (terminal->pager <= 0)
+	if (!terminal->output)
 		return;
-	fflush(stdout);
-	clearerr(stdout); /* the pager may have been quit early */
-	dup2(terminal->output, STDOUT_FILENO);
-	close(terminal->output);
-	waitpid(terminal->pager, NULL, 0);
-	terminal->pager = 0;
+	bool is_complete = fflush(stdout) == 0 && !ferror(stdout);
+	fclose(stdout);
+	stdout = terminal->output;
+	terminal->output = NULL;
+	if (!is_complete)
+		log_message("this process is out of memory (STATUS_NO_MEMORY)");
+	if (fits(terminal) || !page(terminal))
+		fwrite(terminal->text, 1, terminal->text_size, stdout);
+	free(terminal->text);
+	terminal->text = NULL;
 }
 
 size_t terminal_width(const Terminal *terminal, size_t minimum)
 {
-	const char *columns = getenv("COLUMNS");
-	struct winsize size = { 0 };
-	size_t width = columns ? strtoul(columns, NULL, 10) : 0;
+	size_t width = dimension("COLUMNS", terminal->is_terminal, false);
 
-	if (width == 0 && terminal->is_terminal &&
-	    ioctl(terminal->pager > 0 ? terminal->output : STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
-		width = size.ws_col;
 	if (width == 0)
 		width = 80;
 	return width > minimum ? width : minimum;
+}
+
+size_t terminal_table_width(const Terminal *terminal)
+{
+	size_t width = dimension("COLUMNS", terminal->is_terminal, false);
+
+	return width == 0 && terminal->is_terminal ? 80 : width;
 }

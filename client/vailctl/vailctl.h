@@ -19,9 +19,11 @@
  *   output.c         error messages, and JSON output
  *   wording.c        refusals of vaild in the words of the command line
  *   json-style.c     indents JSON documents
- *   terminal.c       colours and pager
+ *   terminal.c       colours, width and pager
  *   listing.c        fetches the items of a list method
- *   table.c          aligns the cells of a table
+ *   table.c          fits the columns of a table to a width, and prints it
+ *   amounts.c        ages, sizes and percentages
+ *   vm-names.c       the names of VMs, in place of GUIDs
  *   report.c         prints lists as tables or JSON
  *
  * Commands, by topic (declared in commands.h):
@@ -32,7 +34,8 @@
  *   gpu.c            adapters, GPU processes and their address spaces
  *   address-map/     the drawing of an address space
  *   virtual-gpus.c   virtual GPUs
- *   monitor.c        status, limits, metrics, reload
+ *   monitor.c        status, metrics, reload
+ *   limits.c         limits
  *   watch.c          events
  *   wait.c           waits for an event
  *   logs.c           the daemon's journal

@@ -48,12 +48,12 @@ check_full_limit() {
     "$(tail -n 1 "$PRIVATE/assigned")"
   expect_vailctl root 0 "limits succeeds for a full limit" limits
   expect_match "limits shows which VM has reached its limit" \
-    "virtualGpusPerMachine +64 +64 +virtual machine $GUID" "$SAID"
+    "virtualGpusPerMachine +64 +64 +- +100 % +VM $GUID" "$SAID"
   expect_match "limits shows an operator which user has the most connections" \
-    "connectionsPerUid +[0-9]+ +512 +uid 0" "$SAID"
+    "connectionsPerUid +[0-9]+ +512 +- +<?[0-9]+ % +uid 0" "$SAID"
   expect_vailctl root 0 "status succeeds for a full limit" status
   expect_match "status warns of a full limit" \
-    "Limit: +virtualGpusPerMachine: 64 of 64 used \(virtual machine $GUID\)" "$SAID"
+    "Limit: +virtualGpusPerMachine: 64 of 64 used \(100 %\) by VM $GUID" "$SAID"
   expect_vailctl vail-alice 0 "status succeeds for an ordinary user" status
   expect_equal "status warns nobody else" 0 "$(grep -c Limit: <<<"$SAID")"
 }
@@ -113,7 +113,7 @@ run_on_terminal() {
 }
 
 check_terminal() {
-  local list="${CTL[*]} list"
+  local list="${CTL[*]} list" metrics="${CTL[*]} metrics"
   if ! command -v script >/dev/null; then
     skip "colours and a pager are used on a terminal" "script is not installed"
     return
@@ -122,11 +122,11 @@ check_terminal() {
   expect_match "list prints colours on a terminal" $'\033\\[4mGUID' "$SAID"
   run_on_terminal "$list" PAGER= NO_COLOR=1
   expect "list prints no colours if NO_COLOR is set" [ "${SAID#*$'\033'}" = "$SAID" ]
-  run_on_terminal "$list" PAGER='sed s/^/paged:/'
-  expect_match "list uses the pager on a terminal" "paged:.*GUID" "$SAID"
-  run_on_terminal "$list --no-pager" PAGER='sed s/^/paged:/'
-  expect "list --no-pager uses no pager" [ "${SAID#*paged}" = "$SAID" ]
-  run_on_terminal "${CTL[*]} metrics" PAGER=true
+  run_on_terminal "$metrics" PAGER='sed s/^/paged:/'
+  expect_match "metrics uses the pager on a terminal" "paged:# EOF" "$SAID"
+  run_on_terminal "$metrics --no-pager" PAGER='sed s/^/paged:/'
+  expect "metrics --no-pager uses no pager" [ "${SAID#*paged}" = "$SAID" ]
+  run_on_terminal "$metrics" PAGER=true
   expect "a pager that exits early is not reported as an error" \
     [ "${SAID#*cannot write}" = "$SAID" ]
   expect_vailctl root 0 "list succeeds in a pipe" list

@@ -21,8 +21,13 @@ static const char *const kind_names[] = {
 _Static_assert(ARRAY_SIZE(kind_names) == ADDRESS_KIND_MAX, "each kind has a name");
 
 static const TableColumn range_columns[] = {
-	{ "#", true },       { "ADDRESS", false },   { "SIZE", true },   { "KIND", false },
-	{ "ACCESS", false }, { "ALLOCATION", true }, { "OFFSET", true },
+	{ .name = "#", .right = true },
+	{ .name = "ADDRESS" },
+	{ .name = "SIZE", .right = true },
+	{ .name = "KIND" },
+	{ .name = "ACCESS" },
+	{ .name = "ALLOCATION", .right = true },
+	{ .name = "OFFSET", .right = true },
 };
 
 static const char *access_text(const VailRange *range)

@@ -10,17 +10,25 @@
 static unsigned int messages;
 static char text[8192];
 
-void log_message(const char *format, ...)
+const char program_name[] = "unit-tests";
+
+void log_message_list(const char *format, va_list arguments)
 {
 	size_t size = strlen(text);
-	va_list arguments;
 
 	messages++;
-	va_start(arguments, format);
 	vsnprintf(text + size, sizeof(text) - size, format, arguments);
-	va_end(arguments);
 	size = strlen(text);
 	snprintf(text + size, sizeof(text) - size, "\n");
+}
+
+void log_message(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message_list(format, arguments);
+	va_end(arguments);
 }
 
 void logged_messages_clear(void)

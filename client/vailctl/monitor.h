@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAILCTL_MONITOR_H
+#define CLIENT_VAILCTL_MONITOR_H
+
+#include "client/vailctl/vailctl.h"
+#include "proto/json.h"
+
+/*
+ * Calls GetStatus. With --json, prints the reply and sets *ret_reply to NULL. Otherwise the caller
+ * frees *ret_reply, which is NULL on failure. Returns the exit status.
+ */
+int monitor_status_fetch(Tool *tool, JsonValue **ret_reply);
+
+#endif

@@ -1,0 +1,206 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The tables of vailctl fit terminals of 80 and 120 columns, whatever the names of VMs are, and never
+# cut a GUID or handle. In a pipe they are complete. A pager runs only for output that does not fit.
+
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+
+GUID=0b5a4a2e-6f0e-4c55-9d3c-2a8f5f6f1c10
+WIDE=7c9e6679-7425-40de-944b-e07fc1f90ae7
+HOSTILE=14141414-1414-4414-8414-141414141414
+NAMELESS=24242424-2424-4424-8424-242424242424
+WIDE_NAME="構築 サーバー für das Team é"
+
+command -v script >/dev/null || {
+  skip "$NAME" "script is not installed"
+  finish
+}
+
+# on_terminal COLUMNS ROWS ARGUMENT...: runs vailctl on a terminal of that size. Sets SAID to what it
+# prints. A pager marks each line.
+on_terminal() {
+  local size="stty cols $1 rows $2"
+  shift 2
+  SAID=$(env LC_ALL=C.UTF-8 TERM=xterm NO_COLOR=1 PAGER='sed s/^/paged:/' \
+    script -qec "$size; ${SETTING[*]@Q} ${CTL[*]} $*" /dev/null </dev/null 2>&1 | tr -d '\r')
+}
+SETTING=(env)
+
+# in_pipe ARGUMENT...: runs vailctl in a pipe. Sets SAID to what it prints.
+in_pipe() { SAID=$("${SETTING[@]}" LC_ALL=C.UTF-8 "${CTL[@]}" "$@" 2>&1); }
+
+# Prints the width of the longest line of SAID, in columns of a terminal.
+width() {
+  LC_ALL=C.UTF-8 python3 -c '
+import sys, unicodedata
+def wide(c):
+    if unicodedata.combining(c): return 0
+    return 2 if unicodedata.east_asian_width(c) in "WF" else 1
+print(max(sum(map(wide, line.rstrip("\n"))) for line in sys.stdin))' <<<"$SAID"
+}
+
+# fits COLUMNS COMMAND...: checks that the command's table fits, and has no control character.
+fits() {
+  local columns=$1
+  shift
+  on_terminal "$columns" 100 "$@"
+  expect "$*: the table fits $columns columns" [ "$(width)" -le "$columns" ]
+  expect "$*: no control character at $columns columns" [ -z "$(tr -d '\n[:print:]' <<<"$SAID" | LC_ALL=C grep -a '[[:cntrl:]]')" ]
+}
+
+# add NAME GUID: adds a VM with a VMM of its own.
+add() {
+  start_vmm vail-vmm
+  "${CTL[@]}" vm add "$2" --name "$1" --pid "$VMM" --user vail-alice
+}
+
+prepare() {
+  session_open_with screen vail-vmm "$HELPERS/share-console" "$SOCKET" "$GUID"
+  "${CTL[@]}" vm add "$GUID" --name desktop --pid "${SESSION_PID[screen]}" --user vail-alice \
+    --user vail-bob --user vail-carol
+  assign_gpu "$GUID" >/dev/null
+  session_ask screen "name a screen with a long name and more"
+  session_ask screen "mode 1920 1080"
+  HANDLE=${REPLY#handle }
+  add "$WIDE_NAME" "$WIDE"
+  add $'a\u202e\tb\u200bc\u0301 and a name that is much too long for a table' "$HOSTILE"
+  start_vmm vail-vmm
+  add_vm "$NAMELESS" "$VMM" "$ALICE_CLIENT" >/dev/null
+  session_open_with viewer vail-alice "$HELPERS/open-object" "$SOCKET" "$GUID"
+  session_ask viewer register
+  session_ask viewer "open $HANDLE"
+  "${CTL[@]}" vm quarantine "$NAMELESS" \
+    --reason "a reason that is far too long for one line of a terminal of eighty columns"
+}
+
+tables_fit() {
+  local columns guid
+
+  for columns in 80 120; do
+    for command in list objects adapters registrations "holders $HANDLE" "vm quarantines" \
+      "gpu processes" "limits" "limits --used" "--no-legend list"; do
+      fits "$columns" "$command"
+    done
+    on_terminal "$columns" 100 list
+    for guid in "$GUID" "$WIDE" "$HOSTILE" "$NAMELESS"; do
+      expect_match "list: a GUID is whole at $columns columns" "$guid " "$SAID"
+    done
+    on_terminal "$columns" 100 objects
+    expect_match "objects: the handle is whole at $columns columns" "$HANDLE  desktop  " "$SAID"
+  done
+  on_terminal 80 100 list
+  expect_match "list: 80 columns show name, state and age" "NAME +STATE +VMM .*AGE" "$SAID"
+  expect_match "list: a long name is shortened" "\.\.\.  running" "$SAID"
+  on_terminal 120 100 list
+  expect_match "list: 120 columns show more" "VGPUS +REGISTERED" "$SAID"
+  on_terminal 80 100 objects
+  expect_match "objects: 80 columns show the image" "1920x1080 XR24" "$SAID"
+  on_terminal 120 100 objects
+  expect_match "objects: 120 columns show the size for people" "XR24 +8 MiB" "$SAID"
+  on_terminal 80 100 adapters
+  expect_match "adapters: 80 columns show the name" "vaild software adapter " "$SAID"
+  on_terminal 20 100 list
+  expect_match "list: a GUID is whole at 20 columns" "$GUID" "$SAID"
+}
+
+pipes_are_complete() {
+  in_pipe list
+  expect_match "list in a pipe has all columns" \
+    "GUID +NAME +STATE +VMM +VGPUS +REGISTERED +PROCESSES +AGE +DISPLAY CLIENTS" "$SAID"
+  expect_match "list in a pipe cuts no name" "$WIDE_NAME +running" "$SAID"
+  expect_match "list in a pipe cuts no list" "user vail-alice, user vail-bob, user vail-carol" "$SAID"
+  expect_match "a hostile name is escaped" 'a\\xe2\\x80\\xae\\x09b\\xe2\\x80\\x8bc' "$SAID"
+  in_pipe --no-legend list
+  expect_equal "--no-legend prints only rows" 4 "$(wc -l <<<"$SAID")"
+  in_pipe objects
+  expect_match "objects in a pipe has GUID and name of the VM" "$HANDLE  $GUID  desktop " "$SAID"
+  in_pipe --json objects
+  expect_equal "--json has the exact size" 8363520 \
+    "$(jq .sharedObjects[0].memory.sizeInBytes <<<"$SAID")"
+  SETTING=(env COLUMNS=80)
+  in_pipe list
+  expect "COLUMNS limits the table in a pipe" [ "$(width)" -le 80 ]
+  SETTING=(env COLUMNS=none)
+  in_pipe list
+  expect_match "COLUMNS that is no number is ignored" "DISPLAY CLIENTS" "$SAID"
+  SETTING=(env COLUMNS=200)
+  on_terminal 80 100 list
+  expect_match "COLUMNS replaces the width of the terminal" "DISPLAY CLIENTS" "$SAID"
+  SETTING=(env)
+}
+
+# is_paged, is_unpaged: test whether SAID has gone through the pager.
+is_paged() { [[ $SAID == *paged:* ]]; }
+is_unpaged() { [[ $SAID != *paged:* ]]; }
+
+pager_is_rare() {
+  on_terminal 80 24 list
+  expect "a table that fits is not paged" is_unpaged
+  on_terminal 80 6 list
+  expect "a table that fills the terminal but for the prompt is not paged" is_unpaged
+  on_terminal 80 5 list
+  expect "a table of one line more is paged" is_paged
+  on_terminal 80 2 adapters
+  expect "a table of one row is never paged" is_unpaged
+  expect_match "a table of one row is printed on a small terminal" "ADAPTER" "$SAID"
+  on_terminal 80 5 --no-pager list
+  expect "--no-pager prevents the pager" is_unpaged
+  on_terminal 80 12 --json limits
+  expect "wrapped lines count as several" is_paged
+  SETTING=(env LINES=100)
+  on_terminal 80 5 list
+  expect "LINES replaces the height of the terminal" is_unpaged
+  SETTING=(env PAGER=)
+  on_terminal 80 5 list
+  expect "an empty PAGER means none" is_unpaged
+  SETTING=(env PAGER=cat)
+  on_terminal 80 5 list
+  expect_match "cat means none" "GUID" "$SAID"
+  SETTING=(env PAGER='head -n 1')
+  on_terminal 80 5 metrics
+  expect "a pager that is quit early is no error" [ "$(wc -l <<<"$SAID")" -eq 1 ]
+  SETTING=(env)
+}
+
+limits_and_status() {
+  in_pipe limits
+  expect_equal "limits sorts by name" "$(sed 1d <<<"$SAID" | LC_ALL=C sort)" "$(sed 1d <<<"$SAID")"
+  expect_match "limits shows percentages" "registrationsPerUid +1 +4096 +- +<1 % +uid $ALICE" "$SAID"
+  expect_match "limits shows units of memory" "objectMebibytesPerUid +8 MiB +64 GiB" "$SAID"
+  expect_match "limits names VMs and adapters" "VM desktop" "$SAID"
+  expect_match "limits names adapters" "adapter vaild software adapter" "$SAID"
+  in_pipe limits --used
+  expect "limits --used shows no unused limit" [ -z "$(grep -E '^[A-Za-z]+ +0 ' <<<"$SAID")" ]
+  expect_equal "limits --used begins with the limit that is used most" virtualGpusPerMachine \
+    "$(sed -n '2s/ .*//p' <<<"$SAID")"
+  in_pipe status
+  expect_match "status begins with the state" "^ *vaild:  running" "$SAID"
+  expect_match "status shows since when" \
+    "Since:  [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} \([0-9]+ (s|min) ago\)" "$SAID"
+  expect_match "status shows numbers with units" "Virtual machines: +4 running" "$SAID"
+  expect_match "status says that no limit is nearly reached" "Limits: +none" "$SAID"
+  in_pipe describe "$GUID"
+  expect_match "describe shows since when" "Since:  [0-9-]{10} [0-9:]{8} \([0-9]+ (s|min) ago\)" "$SAID"
+  expect_vailctl root 2 "--used belongs to limits" list --used
+}
+
+empty_tables() {
+  in_pipe --no-legend gpu processes
+  expect_vailctl vail-bob 0 "an empty table is a success" registrations
+  expect_equal "an empty table is a sentence" "No registrations." "$SAID"
+  expect_vailctl vail-bob 0 "an empty table is a success with --no-legend" --no-legend registrations
+  expect_equal "--no-legend prints nothing for an empty table" "" "$SAID"
+  on_terminal 80 24 --no-legend vm quarantines
+}
+
+start_daemon
+prepare
+tables_fit
+pipes_are_complete
+pager_is_rare
+limits_and_status
+empty_tables
+expect_clean_stop
+finish
