@@ -27,6 +27,8 @@
 	(OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_USER) | OPTION_BIT(OPTION_CLIENT_PID) | \
 	 OPTION_BIT(OPTION_AGENT_USER) | OPTION_BIT(OPTION_AGENT_PID))
 
+#define WATCH_OPTIONS (OPTION_BIT(OPTION_ALL) | OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_OBJECT))
+
 #define VM_OPTIONS_HELP                                                                            \
 	"  --name NAME        a display name\n"                                                    \
 	"  --user USER        a display client: processes of this user may register; repeatable\n" \
@@ -71,11 +73,20 @@ static const Command commands[] = {
 	  "Draws page tables as bars, to scale: the root table, then the tables below it that show\n"
 	  "where ranges begin and end. A list of the ranges and the totals follow. PROCESS is a\n"
 	  "handle that vailctl gpu processes shows. With --json, prints all ranges instead.\n" },
-	{ { "watch", NULL }, 0, 1, false, TAKES_VM, command_watch, "[VM]",
+	{ { "watch", NULL }, 0, 1, false, WATCH_OPTIONS | TAKES_VM, command_watch,
+	  "[VM] [--kind KIND]... [--object HANDLE] [--all]",
 	  "Show the current state, then each change as it happens",
-	  "Prints one line for each event. Ends when it is interrupted, or when you may watch nothing\n"
-	  "any more. With --json, each line is one document. Operators see everything. Other users\n"
-	  "see the VMs whose VMM or agent they run, and those for which they are registered.\n" },
+	  "Prints one line for each event: the time, the VM, and what has changed. Ends when it is\n"
+	  "interrupted, or when you may watch nothing any more. With --json, each line is one document.\n"
+	  "Operators see everything. Other users see the VMs whose VMM or agent they run, and those\n"
+	  "for which they are registered.\n\n"
+	  "  --all            also each update of an object's picture; --json prints these always\n"
+	  "  --kind KIND      only events of this kind, or of a list with commas; repeatable\n"
+	  "  --object HANDLE  only events of this object, which vailctl objects shows\n\n"
+	  "The kinds are current, registered, unregistered, virtualMachineAdded,\n"
+	  "virtualMachineChanged, virtualMachineRemoved, virtualGpuAssigned, virtualGpuRemoved,\n"
+	  "quarantined, quarantineLifted, adapterAdded, adapterRemoved, gpuProcessRemoved,\n"
+	  "pageTableResident, shared, updated, unshared, opened, released, interrupted and resumed.\n" },
 	{ { "wait", NULL }, 1, 1, false, OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_TIMEOUT),
 	  command_wait, "VM [--for registered|shared|ended] [--timeout SECONDS]",
 	  "Wait until something has happened to a virtual machine",

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/common/user-message.h"
+#include "client/vailctl/watch-filter.h"
 
 /* Maximum of --timeout and --lines. The timeout in milliseconds must fit into an int, for poll().
  */
@@ -39,6 +40,9 @@ static const struct option long_options[INDEX(OPTION_MAX) + 1] = {
 	FLAG(OPTION_FOLLOW, "follow"),
 	VALUE(OPTION_LINES, "lines"),
 	FLAG(OPTION_USED, "used"),
+	FLAG(OPTION_ALL, "all"),
+	VALUE(OPTION_KIND, "kind"),
+	VALUE(OPTION_OBJECT, "object"),
 };
 
 _Static_assert(INDEX(OPTION_MAX) <= 62, "Options.given has a bit for each option");
@@ -148,6 +152,11 @@ static int set_option(Options *options, Option option, const char *value)
 		return set_number(option, value, &options->timeout);
 	case OPTION_LINES:
 		return set_number(option, value, &options->lines);
+	case OPTION_OBJECT:
+		options->object = value;
+		break;
+	case OPTION_KIND:
+		return event_kinds_parse(value, &options->kinds);
 	case OPTION_PID:
 		return set_pid(option, value, &options->pid);
 	case OPTION_CLIENT_PID:

@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "client/common/program-options.h"
@@ -31,6 +32,9 @@ typedef enum Option {
 	OPTION_FOLLOW,
 	OPTION_LINES,
 	OPTION_USED,
+	OPTION_ALL,
+	OPTION_KIND,
+	OPTION_OBJECT,
 	OPTION_MAX,
 } Option;
 
@@ -47,6 +51,8 @@ typedef struct Options {
 	const char *goal;      /* of --for */
 	unsigned long timeout; /* in seconds; 0 without one */
 	unsigned long lines;
+	const char *object; /* handle */
+	uint64_t kinds;     /* of events, see event_kinds_parse() */
 	pid_t pid;
 	VailParty *clients; /* display clients, in the given order */
 	size_t client_count;

@@ -37,6 +37,8 @@
  *   monitor.c        status, metrics, reload
  *   limits.c         limits
  *   watch.c          events
+ *   event-text.c     an event in words
+ *   watch-filter.c   which events are shown
  *   wait.c           waits for an event
  *   logs.c           the daemon's journal
  *   machine.c        VMs, vGPUs and registrations of other processes

@@ -22,12 +22,33 @@ NTSTATUS vm_names_fetch(Tool *tool, VmNames *names)
 	return status;
 }
 
+/* Returns NULL if out of memory. */
+static struct vail *open_apart(const Tool *tool)
+{
+	struct vail *vail = NULL;
+
+	if (vail_new(tool->options.socket, &vail) == STATUS_SUCCESS)
+		vail_set_resume(vail, false);
+	return vail;
+}
+
+void vm_names_fetch_apart(const Tool *tool, VmNames *names)
+{
+	Tool apart = *tool;
+
+	apart.vail = open_apart(tool);
+	if (!apart.vail)
+		return;
+	vm_names_fetch(&apart, names);
+	vail_close(apart.vail);
+}
+
 void vm_names_refresh(const Tool *tool, VmNames *names, const char *guid)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 	_cleanup_free_ char *reply = NULL;
 	Writer writer = WRITER_INIT(&text);
-	struct vail *vail = NULL;
+	struct vail *vail;
 	const char *error;
 
 	writer_object_begin(&writer);
@@ -35,9 +56,8 @@ void vm_names_refresh(const Tool *tool, VmNames *names, const char *guid)
 	writer_string(&writer, guid);
 	writer_object_end(&writer);
 	writer_terminator(&writer, '\0');
-	if (writer.failed || vail_new(tool->options.socket, &vail) != STATUS_SUCCESS)
+	if (writer.failed || !(vail = open_apart(tool)))
 		return;
-	vail_set_resume(vail, false);
 	if (vail_call(vail, "io.vaild.Machine.DescribeVirtualMachine", buffer_head(&text),
 		      &reply) == STATUS_SUCCESS) {
 		JsonValue *value = json_parse(tool->parser, reply, strlen(reply), &error);

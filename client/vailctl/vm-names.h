@@ -34,9 +34,10 @@ void vm_names_deinit(VmNames *names);
 NTSTATUS vm_names_fetch(Tool *tool, VmNames *names);
 
 /*
- * Asks for the name of one VM on a connection of its own, because that of a watch is busy. The
- * previous name stays if there is no answer.
+ * Ask for the names of all VMs, or of one, on a connection of their own, because that of a watch is
+ * busy. Do not wait for vaild if it is away. Names stay as they are if there is no answer.
  */
+void vm_names_fetch_apart(const Tool *tool, VmNames *names);
 void vm_names_refresh(const Tool *tool, VmNames *names, const char *guid);
 
 /* Remembers a copy of the VM's name; NULL if it has none. Returns false if out of memory. */

@@ -3,22 +3,30 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/common/program-options.h"
 #include "client/common/terminal-text.h"
 #include "client/vailctl/commands.h"
+#include "client/vailctl/event-text.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/vailctl.h"
+#include "client/vailctl/vm-names.h"
+#include "client/vailctl/watch-filter.h"
+#include "proto/guid.h"
 #include "proto/macros.h"
 #include <vail.h>
 
-/* Maximum number of rectangles to print for an update. */
-#define RECTANGLES_SHOWN 4
+/* Columns for the name of a VM on a terminal. A longer name is shortened, a GUID is not. */
+#define VM_COLUMNS 20
 
 /* The state of a running watch. */
 typedef struct WatchRun {
 	const Tool *tool;
+	VmNames names;
+	bool is_current; /* all that existed was reported */
 	bool has_ended;
 	int exit_status;
 } WatchRun;
@@ -50,64 +58,115 @@ static const char *event_colour(const WatchRun *watch, VailEventKind kind)
 	}
 }
 
-static void print_word(const char *before, const char *text)
+/* ---- Names of VMs ---- */
+
+/* Brings the names up to date before the event is printed. */
+static void follow_names(WatchRun *watch, const VailEvent *event)
 {
-	_cleanup_free_ char *safe = text ? text_escape(text, NULL) : NULL;
+	const char *guid = event->virtual_machine;
+	bool is_new = guid && !vm_names_find(&watch->names, guid);
+	bool has_new_name =
+		event->kind == VAIL_EVENT_VIRTUAL_MACHINE_CHANGED && event->changed_count == 0;
 
-	if (safe)
-		printf("%s%s", before, safe);
-}
-
-static void print_object(const VailEvent *event)
-{
-	const VailSharedObject *shared = event->shared_object;
-
-	if (shared) {
-		print_word(" object ", shared->handle);
-		print_word(" name ", shared->object->name);
-	}
-	if (event->holder_pid > 0)
-		printf(" holder pid %d uid %u", (int)event->holder_pid,
-		       (unsigned int)event->holder_uid);
-	for (size_t i = 0; i < event->damage_count && i < RECTANGLES_SHOWN; i++)
-		printf(" %s%ux%u+%u+%u", i == 0 ? "damage " : "", event->damage[i].width,
-		       event->damage[i].height, event->damage[i].x, event->damage[i].y);
-	if (event->damage_count > RECTANGLES_SHOWN)
-		printf(" and %zu more", event->damage_count - RECTANGLES_SHOWN);
-}
-
-static void print_changed(const VailEvent *event)
-{
 	for (size_t i = 0; i < event->changed_count; i++)
-		print_word(i == 0 ? " changed " : ", ", event->changed[i]);
+		has_new_name |= strcmp(event->changed[i], "name") == 0;
+	if (guid && ((is_new && event->kind == VAIL_EVENT_VIRTUAL_MACHINE_ADDED) || has_new_name))
+		vm_names_refresh(watch->tool, &watch->names, guid);
 }
 
-static void print_event(const WatchRun *watch, const VailEvent *event)
-{
-	const char *name = vail_event_name(event->kind);
-	const char *colour = event_colour(watch, event->kind);
+/* ---- Lines ---- */
 
-	if (event->kind == VAIL_EVENT_UNKNOWN) {
-		print_word("", event->json);
-		putchar('\n');
+/* Prints the time, or "-" for what existed when the watch began. Returns its width. */
+static size_t print_time(const WatchRun *watch)
+{
+	char text[sizeof("08:22:05")] = "-";
+	time_t now = time(NULL);
+	struct tm local;
+
+	if (watch->is_current && localtime_r(&now, &local))
+		strftime(text, sizeof(text), "%H:%M:%S", &local);
+	return (size_t)printf("%-8s  ", text);
+}
+
+/* Returns the columns that a line has to fit, or 0 if nothing may be cut. */
+static size_t line_columns(const WatchRun *watch)
+{
+	return terminal_table_width(&watch->tool->terminal);
+}
+
+/* Prints the VM. Returns the width, which is 0 if the event is about no VM. */
+static size_t print_machine(const WatchRun *watch, const char *guid)
+{
+	_cleanup_free_ char *label = NULL, *shortened = NULL, *safe = NULL;
+	size_t columns = line_columns(watch) > 0 ? VM_COLUMNS : SIZE_MAX, width = 0, tail;
+
+	if (!guid)
+		return 0;
+	label = vm_names_label(&watch->names, guid, &tail);
+	if (label)
+		shortened = text_escape_around(label, tail, columns);
+	if (shortened)
+		safe = text_escape(shortened, &width); /* for its width */
+	int padding = width < VM_COLUMNS ? (int)(VM_COLUMNS - width) : 0;
+	printf("%s%*s  ", safe ? safe : "", padding, "");
+	return width + (size_t)padding + strlen("  ");
+}
+
+/* Prints as many of the details as fit the terminal; all of them if it is no terminal. */
+static void print_details(const WatchRun *watch, const EventText *text, size_t column)
+{
+	size_t columns = line_columns(watch), width;
+
+	for (size_t i = 0; i < text->detail_count; i++) {
+		_cleanup_free_ char *safe = text_escape(text->details[i], &width);
+
+		if (!safe || (columns > 0 && column + width > columns))
+			return;
+		printf("%s", safe);
+		column += width;
+	}
+}
+
+/*
+ * Writes the event in words, and shortens the name of an object until the sentence fits behind the
+ * column. Returns the sentence, escaped, with its width, or NULL if out of memory.
+ */
+static char *fit_sentence(const WatchRun *watch, const VailEvent *event, size_t column,
+			  EventText *text, size_t *ret_width)
+{
+	static const size_t name_columns[] = { SIZE_MAX, 24, 16, 8 };
+	size_t columns = line_columns(watch);
+	char *sentence = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(name_columns); i++) {
+		event_text_init(text, event, name_columns[i]);
+		sentence = text->sentence ? text_escape(text->sentence, ret_width) : NULL;
+		if (!sentence || columns == 0 || column + *ret_width <= columns ||
+		    i + 1 == ARRAY_SIZE(name_columns))
+			break;
+		free(sentence);
+		event_text_deinit(text);
+	}
+	return sentence;
+}
+
+static void print_event(WatchRun *watch, const VailEvent *event)
+{
+	const char *colour = event_colour(watch, event->kind);
+	_cleanup_(event_text_deinit) EventText text = { 0 };
+	_cleanup_free_ char *sentence = NULL;
+	size_t column, width;
+
+	watch->is_current |= event->kind == VAIL_EVENT_CURRENT;
+	column = print_time(watch) + print_machine(watch, event->virtual_machine);
+	sentence = fit_sentence(watch, event, column, &text, &width);
+	if (!sentence) {
+		watch->exit_status = tool_no_memory();
+		watch->has_ended = true;
 		return;
 	}
-	printf("%s%-21s%s", colour, name, *colour ? "\033[0m" : "");
-	print_word(" ", event->virtual_machine);
-	print_word(" vgpu ", event->virtual_gpu);
-	print_word(" adapter ", event->adapter);
-	print_word(" process ", event->process);
-	if (event->virtual_address > 0)
-		printf(" address 0x%llx", (unsigned long long)event->virtual_address);
-	if (event->pid > 0) {
-		printf(" pid %d uid %u", (int)event->pid, (unsigned int)event->uid);
-		print_word(" context ", event->graphics_context);
-	}
-	print_object(event);
-	print_changed(event);
-	print_word(" reason ", event->reason);
-	if (event->status != STATUS_SUCCESS)
-		print_word(" ", vail_status_name(event->status));
+	printf("%s%s%s", colour, sentence, *colour ? "\033[0m" : "");
+	print_details(watch, &text, column + width);
 	putchar('\n');
 }
 
@@ -118,6 +177,21 @@ static void log_interruption(VailEventKind kind)
 		command_error("vaild has gone; waiting for it to return");
 	else
 		command_error("vaild is back; all changes in the meantime have been shown");
+}
+
+static void show_text(WatchRun *watch, const VailEvent *event)
+{
+	if (event->kind == VAIL_EVENT_INTERRUPTED || event->kind == VAIL_EVENT_RESUMED) {
+		log_interruption(event->kind);
+		return;
+	}
+	follow_names(watch, event);
+	if (watch_shows(&watch->tool->options, event))
+		print_event(watch, event);
+	else
+		watch->is_current |= event->kind == VAIL_EVENT_CURRENT;
+	if (event->kind == VAIL_EVENT_VIRTUAL_MACHINE_REMOVED && event->virtual_machine)
+		vm_names_forget(&watch->names, event->virtual_machine);
 }
 
 static bool show_event(struct vail *vail, NTSTATUS status, const VailEvent *event, bool continues,
@@ -131,26 +205,18 @@ static bool show_event(struct vail *vail, NTSTATUS status, const VailEvent *even
 		watch->exit_status = tool_refused(watch->tool, status);
 		return false;
 	}
-	if (options_have(&watch->tool->options, OPTION_JSON))
+	if (!options_have(&watch->tool->options, OPTION_JSON))
+		show_text(watch, event);
+	else if (watch_shows(&watch->tool->options, event))
 		puts(event->json);
-	else if (event->kind == VAIL_EVENT_INTERRUPTED || event->kind == VAIL_EVENT_RESUMED)
-		log_interruption(event->kind);
-	else
-		print_event(watch, event);
 	fflush(stdout); /* a reader must see each event at once */
 	watch->has_ended |= ferror(stdout) != 0;
 	return !watch->has_ended;
 }
 
-int command_watch(Tool *tool)
+static int follow(struct vail *vail, const WatchRun *watch)
 {
-	struct vail *vail = tool->vail;
-	WatchRun watch = { .tool = tool, .exit_status = EXIT_DONE };
-	NTSTATUS status = vail_watch(vail, tool->arguments[0], show_event, &watch);
-
-	if (status != STATUS_SUCCESS)
-		return tool_refused(tool, status);
-	while (!watch.has_ended) {
+	while (!watch->has_ended) {
 		struct pollfd poll_fd = { .fd = vail_descriptor(vail),
 					  .events = vail_events(vail) };
 
@@ -158,5 +224,25 @@ int command_watch(Tool *tool)
 			return command_error("cannot wait for events: %s", strerror(errno));
 		vail_process(vail); /* reports errors to show_event() */
 	}
-	return watch.exit_status;
+	return watch->exit_status;
+}
+
+int command_watch(Tool *tool)
+{
+	WatchRun watch = { .tool = tool, .exit_status = EXIT_DONE };
+	const char *object = tool->options.object;
+	Handle handle;
+
+	if (object && !handle_parse(object, &handle))
+		return usage_error(
+			"%s is not the handle of an object; list them with: vailctl objects",
+			object);
+
+	if (!options_have(&tool->options, OPTION_JSON))
+		vm_names_fetch_apart(tool, &watch.names);
+	NTSTATUS status = vail_watch(tool->vail, tool->arguments[0], show_event, &watch);
+	int exit_status =
+		status == STATUS_SUCCESS ? follow(tool->vail, &watch) : tool_refused(tool, status);
+	vm_names_deinit(&watch.names);
+	return exit_status;
 }

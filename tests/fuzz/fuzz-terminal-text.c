@@ -35,6 +35,21 @@ static size_t columns_of(const char *text)
 	return width;
 }
 
+/* Cuts the text before its last bytes, as far as they are ASCII. */
+static void check_tail(const char *text, size_t columns)
+{
+	size_t length = strlen(text), tail = 0;
+
+	while (tail < length / 3 && (unsigned char)text[length - tail - 1] < 0x80)
+		tail++;
+	char *cut = text_escape_around(text, tail, columns);
+
+	fuzz_must(cut);
+	fuzz_must(columns_of(cut) <= columns || columns < tail + COLUMNS_MIN);
+	fuzz_must(strcmp(cut + strlen(cut) - tail, text + length - tail) == 0);
+	free(cut);
+}
+
 static void check(const char *text, size_t columns)
 {
 	size_t width;
@@ -44,6 +59,7 @@ static void check(const char *text, size_t columns)
 	fuzz_must(columns_of(safe) == width);
 	fuzz_must(columns_of(cut) <= columns);
 	fuzz_must(width > columns || strcmp(safe, cut) == 0);
+	check_tail(safe, columns);
 	free(safe);
 	free(cut);
 }

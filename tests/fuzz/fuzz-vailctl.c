@@ -82,6 +82,7 @@ static void run(size_t command, bool as_json, Input replies)
 	fuzz_must(tool.parser != NULL);
 	tool.arguments = arguments;
 	tool.options.given = as_json ? OPTION_BIT(OPTION_JSON) : 0;
+	tool.options.socket = "/nonexistent"; /* for the names of VMs */
 	tool.vail = prepared_server_connect(
 		(Input){ (const uint8_t *)buffer_head(&all), buffer_size(&all) }, NULL, 0);
 	vail_set_resume(tool.vail, false);

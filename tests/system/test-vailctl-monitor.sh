@@ -81,8 +81,8 @@ check_watch() {
   "${CTL[@]}" --json watch "$GUID" >"$json" 2>&1 &
   watchers="$watchers $!"
   expect "watch begins with the existing VM" \
-    eventually has_line "$out" "^virtualMachineAdded  *$GUID"
-  expect "watch marks the end of the existing entities" eventually has_line "$out" "^current"
+    eventually has_line "$out" "^-  *$GUID  VM added"
+  expect "watch marks the end of the existing entities" eventually has_line "$out" "^[0-9:]\{8\}  this was the current state"
   expect "watch of one VM marks the end of the existing entities as well" \
     eventually has_line "$json" '"current"'
   session_open alice vail-alice
@@ -90,15 +90,15 @@ check_watch() {
   session_status alice "$(register "$GUID")"
   expect_equal "a process registers during the watch" STATUS_SUCCESS "$STATUS"
   expect "watch shows the registration" \
-    eventually has_line "$out" "^registered  *$GUID pid ${SESSION_PID[alice]} "
+    eventually has_line "$out" " $GUID  process ${SESSION_PID[alice]} registered, uid $ALICE, context of vaild\$"
   "${CTL[@]}" vm update "$GUID" --name other --agent-user vail-vmm
   expect "watch shows what has changed of the VM" \
-    eventually has_line "$out" "^virtualMachineChanged  *$GUID changed name, agent"
+    eventually has_line "$out" " other  *name, agent changed"
   expect "watch --json shows what has changed of the VM" \
     eventually has_line "$json" '"changed":\["name","agent"\]'
   session_kill alice
   expect "watch shows the end of the registration with the reason" \
-    eventually has_line "$out" '^unregistered .*reason processExited'
+    eventually has_line "$out" " other  *process ${SESSION_PID[alice]} unregistered: exited"
   expect_equal "each line of watch --json is a JSON document" "$(wc -l <"$json")" \
     "$(jq -c .kind "$json" | wc -l)"
   expect_vailctl vail-bob 1 "watch of a VM fails for another user" watch "$GUID"

@@ -3,6 +3,7 @@
 #
 # The tables of vailctl fit terminals of 80 and 120 columns, whatever the names of VMs are, and never
 # cut a GUID or handle. In a pipe they are complete. A pager runs only for output that does not fit.
+# watch says in words what happens, and its filters leave out the rest.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -11,6 +12,7 @@ GUID=0b5a4a2e-6f0e-4c55-9d3c-2a8f5f6f1c10
 WIDE=7c9e6679-7425-40de-944b-e07fc1f90ae7
 HOSTILE=14141414-1414-4414-8414-141414141414
 NAMELESS=24242424-2424-4424-8424-242424242424
+NEWCOMER=34343434-3434-4434-8434-343434343434
 WIDE_NAME="構築 サーバー für das Team é"
 
 command -v script >/dev/null || {
@@ -195,6 +197,99 @@ empty_tables() {
   on_terminal 80 24 --no-legend vm quarantines
 }
 
+# watch_on NAME COLUMNS ARGUMENT...: starts vailctl watch on a terminal of that width; its output is in
+# the file NAME.
+watch_on() {
+  local name=$1 columns=$2
+  shift 2
+  env LC_ALL=C.UTF-8 TERM=xterm NO_COLOR=1 \
+    script -qec "stty cols $columns rows 24; ${CTL[*]} watch $*" /dev/null \
+    </dev/null >"$PRIVATE/$name" 2>&1 &
+}
+
+# has_line FILE PATTERN
+has_line() { tr -d '\r' <"$PRIVATE/$1" | grep -E -- "$2" >/dev/null; }
+
+# watched CHECK FILE PATTERN: waits for a line that matches the whole pattern.
+watched() { expect "$1" eventually has_line "$2" "^$3\$"; }
+
+TIME='[0-9]{2}:[0-9]{2}:[0-9]{2}  '
+CURRENT="${TIME}this was the current state; changes follow"
+
+# The watchers, each with the line that shows that it has begun.
+start_watchers() {
+  watch_on narrow 80
+  watch_on broad 120
+  watch_on of-vm 80 "$WIDE"
+  watch_on of-object 80 --object "$HANDLE"
+  "${CTL[@]}" watch --all >"$PRIVATE/all" &
+  "${CTL[@]}" watch --kind registered,unregistered --kind quarantined >"$PRIVATE/kinds" &
+  "${CTL[@]}" --json watch >"$PRIVATE/json" &
+  "${CTL[@]}" --json watch --kind updated,current >"$PRIVATE/json-updated" &
+  for name in narrow broad of-vm of-object all; do
+    watched "watch: $name begins" "$name" "$CURRENT"
+  done
+  expect "watch: kinds begins" eventually has_line kinds registered
+  expect "watch: json begins" eventually has_line json '"current"'
+  expect "watch: json-updated begins" eventually has_line json-updated '"current"'
+}
+
+watch_can_be_read() {
+  local viewer=${SESSION_PID[viewer]} name
+
+  start_watchers
+  watched "watch marks what exists" narrow "-         desktop               VM added"
+  session_ask screen "draw 1 0 0 8 4"
+  "${CTL[@]}" vm update "$GUID" --user vail-alice --agent-user vail-vmm
+  watched "watch says what has changed" narrow "${TIME}desktop               display clients, agent changed"
+  "${CTL[@]}" vm update "$NAMELESS" --name desktop
+  watched "watch tells apart two VMs with one name" narrow "${TIME}desktop \(24242424\)    name changed"
+  "${CTL[@]}" vm update "$NAMELESS" --name other
+  watched "watch follows the name of a VM" narrow "${TIME}other                 name changed"
+  add newcomer "$NEWCOMER"
+  watched "watch knows the name of a new VM" narrow "${TIME}newcomer              VM added"
+  "${CTL[@]}" vm quarantine "$NEWCOMER" --reason "GPU hang"
+  watched "watch shows the operator's reason" narrow \
+    "${TIME}newcomer              VM put in quarantine: GPU hang"
+  session_kill viewer
+  watched "watch says why a registration has ended" narrow \
+    "${TIME}desktop               process $viewer unregistered: exited(, uid $ALICE)?"
+  watched "watch says who has closed an object" narrow \
+    "${TIME}desktop               object \"a scr.*\.\.\.\" closed by process $viewer: exited"
+  watched "watch shows more at 120 columns" broad \
+    "${TIME}desktop               process $viewer unregistered: exited, uid $ALICE, context of vaild"
+  watched "watch cuts no name in a pipe" all \
+    "-         $WIDE_NAME  VM added"
+  for name in narrow broad; do
+    SAID=$(tr -d '\r' <"$PRIVATE/$name" | grep -v 'a reason that is far too long')
+    expect "watch fits the terminal: $name" [ "$(width)" -le "$([ "$name" = narrow ] && echo 80 || echo 120)" ]
+  done
+}
+
+watch_filters() {
+  "${CTL[@]}" vm update "$WIDE" --name "last"
+  watched "watch of a VM shows its changes" of-vm "${TIME}last                  name changed"
+  watched "watch shows the last change" all "${TIME}last                  name changed"
+  expect "watch leaves out updates" [ "$(grep -c 'updated' "$PRIVATE/narrow")" -eq 0 ]
+  expect_match "watch --all shows updates" 'object "a screen.*" updated: 8x4\+0\+0' "$(cat "$PRIVATE/all")"
+  expect_match "watch --json shows updates" '"kind":"updated"' "$(cat "$PRIVATE/json")"
+  expect_equal "watch --json --kind filters" "current updated" \
+    "$(jq -r .kind "$PRIVATE/json-updated" | paste -sd' ')"
+  expect_equal "watch --kind shows only these kinds" "" \
+    "$(grep -Ev 'registered|quarantine' "$PRIVATE/kinds" || true)"
+  expect_match "watch --kind is a list and can be repeated" "quarantine" "$(cat "$PRIVATE/kinds")"
+  expect_equal "watch of a VM shows no other VM" "" "$(grep -E 'desktop|newcomer' "$PRIVATE/of-vm" || true)"
+  expect_equal "watch --object shows nothing else" "" \
+    "$(grep -Ev 'object|current state' "$PRIVATE/of-object" || true)"
+  expect_match "watch --object shows the object" "closed by" "$(cat "$PRIVATE/of-object")"
+  expect_vailctl root 2 "watch refuses an unknown kind" watch --kind shared,opend
+  expect_equal "watch names the unknown kind, and all kinds" \
+    "vailctl: opend is no kind of event; the kinds are current, registered, unregistered, virtualMachineAdded, virtualMachineChanged, virtualMachineRemoved, virtualGpuAssigned, virtualGpuRemoved, quarantined, quarantineLifted, adapterAdded, adapterRemoved, gpuProcessRemoved, pageTableResident, shared, updated, unshared, opened, released, interrupted, resumed" \
+    "$SAID"
+  expect_vailctl root 2 "watch --object needs a handle" watch --object screen
+  expect_match "watch --object says where handles are" "vailctl objects" "$SAID"
+}
+
 start_daemon
 prepare
 tables_fit
@@ -202,5 +297,7 @@ pipes_are_complete
 pager_is_rare
 limits_and_status
 empty_tables
+watch_can_be_read
+watch_filters
 expect_clean_stop
 finish
