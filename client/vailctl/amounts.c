@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "client/vailctl/wall-clock.h"
 #include "proto/macros.h"
 
 #define MINUTE 60
@@ -26,15 +27,10 @@ const char *age_text(uint64_t seconds, char text[AMOUNT_TEXT])
 
 const char *since_text(time_t when, uint64_t age_in_seconds, char text[AMOUNT_TEXT])
 {
-	char date[sizeof("2026-11-30 08:22:05")] = "", age[AMOUNT_TEXT];
-	struct tm local;
+	char date[WALL_CLOCK_TEXT], age[AMOUNT_TEXT];
 
-	age_text(age_in_seconds, age);
-	if (localtime_r(&when, &local) &&
-	    strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &local) > 0)
-		snprintf(text, AMOUNT_TEXT, "%s (%.20s ago)", date, age);
-	else
-		snprintf(text, AMOUNT_TEXT, "%.20s ago", age);
+	snprintf(text, AMOUNT_TEXT, "%.19s (%.20s ago)", wall_clock_date(when, date),
+		 age_text(age_in_seconds, age));
 	return text;
 }
 

@@ -8,6 +8,7 @@
 #include "client/common/program-options.h"
 #include "client/vailctl/amounts.h"
 #include "client/vailctl/output.h"
+#include "client/vailctl/wall-clock.h"
 #include "proto/macros.h"
 
 void table_add_number(Table *table, const JsonValue *object, const char *name)
@@ -48,7 +49,7 @@ void table_add_since(Table *table, const JsonValue *object, const char *name)
 	uint64_t age;
 
 	if (member_age(object, name, &age))
-		table_add(table, since_text(time(NULL) - (time_t)age, age, text));
+		table_add(table, since_text(wall_clock_now() - (time_t)age, age, text));
 	else
 		table_add(table, NULL);
 }

@@ -143,6 +143,7 @@ static bool page(const Terminal *terminal)
 		ssize_t written;
 
 		signal(SIGPIPE, SIG_IGN);
+		signal(SIGINT, SIG_IGN); /* the pager handles it */
 		while (left > 0 && ((written = write(ends[1], text, left)) > 0 || errno == EINTR))
 			if (written > 0) {
 				text += written;

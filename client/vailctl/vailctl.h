@@ -23,6 +23,7 @@
  *   listing.c        fetches the items of a list method
  *   table.c          fits the columns of a table to a width, and prints it
  *   amounts.c        ages, sizes and percentages
+ *   wall-clock.c     local dates and times
  *   vm-names.c       the names of VMs, in place of GUIDs
  *   report.c         prints lists as tables or JSON
  *

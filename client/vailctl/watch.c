@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "client/common/program-options.h"
 #include "client/common/terminal-text.h"
@@ -14,6 +13,7 @@
 #include "client/vailctl/output.h"
 #include "client/vailctl/vailctl.h"
 #include "client/vailctl/vm-names.h"
+#include "client/vailctl/wall-clock.h"
 #include "client/vailctl/watch-filter.h"
 #include "proto/guid.h"
 #include "proto/macros.h"
@@ -79,13 +79,10 @@ static void follow_names(WatchRun *watch, const VailEvent *event)
 /* Prints the time, or "-" for what existed when the watch began. Returns its width. */
 static size_t print_time(const WatchRun *watch)
 {
-	char text[sizeof("08:22:05")] = "-";
-	time_t now = time(NULL);
-	struct tm local;
+	char text[WALL_CLOCK_TEXT];
 
-	if (watch->is_current && localtime_r(&now, &local))
-		strftime(text, sizeof(text), "%H:%M:%S", &local);
-	return (size_t)printf("%-8s  ", text);
+	return (size_t)printf("%-8s  ",
+			      watch->is_current ? wall_clock_time(wall_clock_now(), text) : "-");
 }
 
 /* Returns the columns that a line has to fit, or 0 if nothing may be cut. */
