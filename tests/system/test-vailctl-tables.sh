@@ -266,6 +266,18 @@ watch_can_be_read() {
   done
 }
 
+# check_kinds LIST: checks that the documents have all kinds of the list.
+check_kinds() {
+  local kind missing=""
+
+  for kind in ${1//,/}; do
+    grep -q "^\.Ql $kind\b" "$ROOT/client/man/vailctl.1" || missing+=" man:$kind"
+    grep -qw "$kind" "$ROOT/client/completions/vailctl.bash" || missing+=" completion:$kind"
+    "${CTL[@]}" watch --help | grep -w "$kind" >/dev/null || missing+=" help:$kind"
+  done
+  expect_equal "man page, help and completion have all kinds of events" "" "$missing"
+}
+
 watch_filters() {
   "${CTL[@]}" vm update "$WIDE" --name "last"
   watched "watch of a VM shows its changes" of-vm "${TIME}last                  name changed"
@@ -286,6 +298,7 @@ watch_filters() {
   expect_equal "watch names the unknown kind, and all kinds" \
     "vailctl: opend is no kind of event; the kinds are current, registered, unregistered, virtualMachineAdded, virtualMachineChanged, virtualMachineRemoved, virtualGpuAssigned, virtualGpuRemoved, quarantined, quarantineLifted, adapterAdded, adapterRemoved, gpuProcessRemoved, pageTableResident, shared, updated, unshared, opened, released, interrupted, resumed" \
     "$SAID"
+  check_kinds "${SAID##* are }"
   expect_vailctl root 2 "watch --object needs a handle" watch --object screen
   expect_match "watch --object says where handles are" "vailctl objects" "$SAID"
 }
