@@ -74,7 +74,8 @@ char *words_of(const char *name)
 
 /* ---- Pieces ---- */
 
-/* Returns why the entity has ended, as the end of a sentence, or "" if somebody asked for it. */
+/* Returns the reason of an end, to append to a sentence. It is "" if the owner requested the end.
+ */
 static char *ending(const VailEvent *event)
 {
 	static const struct {

@@ -51,7 +51,7 @@ static void owners_fetch(Tool *tool, const JsonValue *limits, Owners *owners)
 }
 
 /*
- * Writes who uses the limit into the row, which has no owner if nobody in particular does. Returns
+ * Sets the owner of the row, which stays NULL if the limit is a total. Returns
  * false if out of memory.
  */
 static bool set_owner(const JsonValue *limit, const Owners *owners, LimitRow *row)

@@ -40,7 +40,7 @@ void limit_rows_deinit(LimitRows *rows);
 /* Sorts by name. */
 void limit_rows_sort(LimitRows *rows);
 
-/* Removes the limits that nobody uses, and sorts the others: most used first. */
+/* Removes unused limits, and sorts the others: most used first. */
 void limit_rows_keep_used(LimitRows *rows);
 
 /* Returns the colour of a limit: TABLE_PLAIN unless it is full or nearly so. */

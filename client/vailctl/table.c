@@ -117,7 +117,7 @@ static size_t sum_widths(const size_t *widths, size_t count)
 	return sum;
 }
 
-/* Gives the columns that were shortened what is left, the narrowest first. */
+/* Gives the free width to shortened columns, the narrowest first. */
 static void widen(const size_t *natural, size_t *widths, size_t count, size_t left)
 {
 	for (; left > 0; left--) {

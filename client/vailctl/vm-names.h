@@ -16,11 +16,12 @@
 
 typedef struct VmName {
 	char *guid;
-	char *name; /* NULL if the VM has none */
+	char *name;    /* NULL if the VM has none */
+	int namesakes; /* number of other VMs with this name */
 } VmName;
 
 typedef struct VmNames {
-	VmName *entries;
+	VmName *entries; /* sorted by GUID */
 	size_t count;
 } VmNames;
 

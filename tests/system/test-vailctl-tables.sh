@@ -133,7 +133,7 @@ pipes_are_complete() {
   SETTING=(env)
 }
 
-# is_paged, is_unpaged: test whether SAID has gone through the pager.
+# Test whether SAID went through the pager, or did not.
 is_paged() { [[ $SAID == *paged:* ]]; }
 is_unpaged() { [[ $SAID != *paged:* ]]; }
 

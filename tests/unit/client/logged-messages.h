@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* Replaces log_message() and program_name of the programs: keeps the messages instead of printing them. */
+/* Replaces log_message() of the programs: keeps the messages instead of printing them. */
 
 void logged_messages_clear(void);
 unsigned int logged_messages_count(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests the texts that stand for VMs. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,51 @@ Test(vm_names, two_vms_with_one_name)
 	vm_names_forget(&names, SECOND);
 	vm_names_forget(&names, THIRD);
 	expect_label(&names, FIRST, "desktop", 0);
+}
+
+#define VMS 8
+
+static const char *guid_of(size_t vm, char text[40])
+{
+	snprintf(text, 40, "%08zx-6f0e-4c55-9d3c-2a8f5f6f1c10", vm);
+	return text;
+}
+
+/* Checks the label of each VM. name_of: the numbers in their names; 0 for a VM that is unknown. */
+static void check_labels(const VmNames *names, const int name_of[VMS], int step)
+{
+	for (size_t vm = 0; vm < VMS; vm++) {
+		size_t tail, same = 0, expected = 36;
+		char guid[40];
+
+		for (size_t i = 0; i < VMS; i++)
+			same += name_of[i] == name_of[vm];
+		if (name_of[vm] > 0)
+			expected = same > 1 ? strlen(" (00000000)") : 0;
+		_cleanup_free_ char *label = vm_names_label(names, guid_of(vm, guid), &tail);
+		cr_assert_eq(tail, expected, "step %d: %s", step, label);
+	}
+}
+
+/* VMs come, go and change their names. */
+Test(vm_names, random_names)
+{
+	_cleanup_(vm_names_deinit) VmNames names = { 0 };
+	int name_of[VMS] = { 0 };
+	unsigned int seed = 7;
+
+	for (int step = 0; step < 2000; step++) {
+		size_t vm = (size_t)rand_r(&seed) % VMS;
+		char guid[40], name[8];
+
+		name_of[vm] = rand_r(&seed) % 5;
+		snprintf(name, sizeof(name), "vm%d", name_of[vm]);
+		if (name_of[vm] == 0)
+			vm_names_forget(&names, guid_of(vm, guid));
+		else
+			cr_assert(vm_names_set(&names, guid_of(vm, guid), name));
+		check_labels(&names, name_of, step);
+	}
 }
 
 Test(vm_names, a_name_is_no_guid)
