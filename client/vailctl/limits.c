@@ -199,7 +199,7 @@ static const TableColumn limit_columns[] = {
 	{ .name = "MAXIMUM", .right = true, .drop = 3 },
 	{ .name = "FOR USERS", .right = true, .drop = 4 },
 	{ .name = "USE%", .right = true },
-	{ .name = "USED BY", .minimum = 14 },
+	{ .name = "USED BY", .minimum = 24 },
 };
 
 static void fill_limit(Table *table, const LimitRow *row)
