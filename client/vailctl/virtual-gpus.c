@@ -42,8 +42,11 @@ static void for_each(const Listing *machines, const Listing *adapters,
 }
 
 static const TableColumn columns[] = {
-	{ "VGPU", false },    { "GUID", false },    { "NAME", false },
-	{ "ADAPTER", false }, { "PROFILE", false },
+	{ .name = "VGPU" },
+	{ .name = "GUID", .drop = 2 },
+	{ .name = "NAME", .minimum = 8 },
+	{ .name = "ADAPTER", .minimum = 8, .drop = 1 },
+	{ .name = "PROFILE", .minimum = 8, .drop = 3 },
 };
 
 static void add_row(const VirtualGpuRow *row, void *context)
