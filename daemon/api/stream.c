@@ -32,7 +32,7 @@ Stream *stream_free(Stream *stream)
 	if (stream->is_watch)
 		watch_index_remove(stream->session->service, stream);
 	charge_return(&stream->charge, &stream->session->service->broker->accounts);
-	buffer_deinit(&stream->events);
+	event_queue_deinit(&stream->events);
 	buffer_deinit(&stream->reply);
 	free(stream);
 	return NULL;
@@ -45,7 +45,7 @@ bool stream_is_dropped(const Stream *stream)
 
 size_t stream_unread(const Stream *stream)
 {
-	return stream ? buffer_size(&stream->events) + buffer_size(&stream->reply) : 0;
+	return stream ? stream->events.bytes + buffer_size(&stream->reply) : 0;
 }
 
 /* --- permission to watch --------------------------------------------------------------------- */
@@ -271,37 +271,50 @@ static bool is_callers_update(const Stream *watch, const Event *event)
  */
 typedef struct Delivery {
 	WatchVisit visit;
-	Buffer text;
-	PidNamespace inner; /* the namespace of inner_text, if that is not empty */
-	Buffer inner_text;
+	EventText *text;    /* NULL until it is written; the same for inner_text */
+	PidNamespace inner; /* the namespace of inner_text */
+	EventText *inner_text;
 } Delivery;
 
-/* Returns where the text for the watch is kept; it is empty if it has not been written. */
-static Buffer *delivery_text(Delivery *delivery, const Stream *watch)
+/* Writes the event as a text of its own. Returns NULL if out of memory. */
+static EventText *new_text(const Stream *watch, const Event *event, bool continues)
 {
-	const PidNamespace reader = watch->session->caller->pid_namespace;
+	EventText *text = event_text_new();
 
-	if (reader == PID_NAMESPACE_OWN)
-		return &delivery->text;
-	if (delivery->inner != reader)
-		buffer_truncate(&delivery->inner_text, 0);
-	delivery->inner = reader;
-	return &delivery->inner_text;
+	if (text && !write_event_text(watch, event, continues, &text->text))
+		text = event_text_unref(text);
+	return text;
 }
 
-/* Appends an event after which the watch continues. */
-static void deliver_text(Delivery *delivery, Stream *watch)
+/* Returns the text of the event for the watch, which continues. Returns NULL if out of memory. */
+static EventText *delivery_text(Delivery *delivery, const Stream *watch)
 {
-	Buffer *text = delivery_text(delivery, watch);
-	bool is_written =
-		buffer_size(text) > 0 || write_event_text(watch, delivery->visit.event, true, text);
-	size_t begin = buffer_size(&watch->events);
+	const PidNamespace reader = watch->session->caller->pid_namespace;
+	EventText **text = reader == PID_NAMESPACE_OWN ? &delivery->text : &delivery->inner_text;
 
-	if (is_written && buffer_append(&watch->events, buffer_head(text), buffer_size(text)) &&
-	    buffer_append(&watch->events, &watch->terminator, 1))
-		return;
-	buffer_truncate(&watch->events, begin);
-	watch->is_dropped = true;
+	if (reader != PID_NAMESPACE_OWN && delivery->inner != reader) {
+		delivery->inner_text = event_text_unref(delivery->inner_text);
+		delivery->inner = reader;
+	}
+	if (!*text)
+		*text = new_text(watch, delivery->visit.event, true);
+	return *text;
+}
+
+static void queue_text(Stream *watch, EventText *text)
+{
+	if (!text || !event_queue_add(&watch->events, text) || watch->events.bytes > EVENTS_MAX)
+		watch->is_dropped = true;
+}
+
+/* Queues an event that ends the watch. */
+static void queue_last(Stream *watch, const Event *event)
+{
+	EventText *text = new_text(watch, event, false);
+
+	queue_text(watch, text);
+	event_text_unref(text);
+	watch->is_over = true;
 }
 
 static void watch_send(WatchVisit *visit, Stream *watch)
@@ -317,12 +330,9 @@ static void watch_send(WatchVisit *visit, Stream *watch)
 	if (watch_will_send(watch, event->entity) && !is_over)
 		return;
 	if (is_over)
-		write_event(watch, event, false, &watch->events);
+		queue_last(watch, event);
 	else
-		deliver_text(container_of(visit, Delivery, visit), watch);
-	watch->is_over = is_over;
-	if (buffer_size(&watch->events) > EVENTS_MAX)
-		watch->is_dropped = true;
+		queue_text(watch, delivery_text(container_of(visit, Delivery, visit), watch));
 	watch->session->service->watch_ready(watch->session);
 }
 
@@ -330,8 +340,6 @@ void watches_send(Service *service, const Event *event)
 {
 	Delivery delivery = {
 		.visit = { .service = service, .event = event, .visit = watch_send },
-		.text = BUFFER_INIT,
-		.inner_text = BUFFER_INIT,
 	};
 
 	if (!event->entity || TAILQ_EMPTY(&service->watches))
@@ -341,8 +349,8 @@ void watches_send(Service *service, const Event *event)
 	if (!vm && guid)
 		vm = vm_find(service->broker, guid);
 	watch_index_visit(&delivery.visit, vm);
-	buffer_deinit(&delivery.text);
-	buffer_deinit(&delivery.inner_text);
+	event_text_unref(delivery.text);
+	event_text_unref(delivery.inner_text);
 }
 
 void watches_reclassify(Service *service)
@@ -396,16 +404,11 @@ static StreamStep watch_send_existing(Stream *watch, Buffer *out)
 
 static StreamStep watch_next(Stream *watch, Buffer *out)
 {
-	Buffer *events = &watch->events;
-
 	if (watch->is_dropped)
 		return STREAM_BREAKS;
-	if (buffer_size(events) > 0) {
-		if (!buffer_append(out, buffer_head(events), buffer_size(events)))
-			return STREAM_BREAKS;
-		buffer_deinit(events);
-		return STREAM_CONTINUES;
-	}
+	if (!event_queue_is_empty(&watch->events))
+		return event_queue_take(&watch->events, watch->terminator, out) ? STREAM_CONTINUES
+										: STREAM_BREAKS;
 	if (watch->is_over)
 		return STREAM_ENDS;
 	return watch->is_current ? STREAM_WAITS : watch_send_existing(watch, out);

@@ -2,6 +2,7 @@
 #ifndef DAEMON_API_STREAM_H
 #define DAEMON_API_STREAM_H
 
+#include "daemon/api/event-queue.h"
 #include "daemon/api/methods.h"
 
 /*
@@ -12,7 +13,7 @@
  * A watch begins with one event for each existing entity, then one of kind current, then each
  * change once, in order. Before the event current, a change of an entity that was already sent is
  * sent in between. A change of a later entity is not, because its first event will include it.
- * Changes wait in a buffer of the watch. If it exceeds its bound, the watch is dropped.
+ * Changes wait in a queue of the watch. If it exceeds its bound, the watch is dropped.
  */
 typedef struct Session Session;
 
@@ -32,11 +33,11 @@ struct Stream {
 	/* Only for a watch. */
 	bool is_watch;
 	bool is_current;  /* all existing entities and the event current were sent */
-	bool is_over;     /* the last event was sent, or is in the buffer */
+	bool is_over;     /* the last event was sent, or is in the queue */
 	bool is_dropped;  /* out of memory or not read; the connection has to be closed */
 	bool has_machine; /* watches one VM instead of all that the caller may watch */
 	Guid machine;     /* also for a list: only entities of this VM; nil for all */
-	Buffer events;
+	EventQueue events;
 	Charge charge;
 	TAILQ_ENTRY(Stream) link; /* in Service.watches */
 
