@@ -232,6 +232,20 @@ NTSTATUS request_await_fdstore(const Request *request)
 								   : STATUS_PENDING;
 }
 
+NTSTATUS request_await_ends(Request *request, NTSTATUS refused)
+{
+	const Endings *endings = &request->service->broker->endings;
+
+	if (refused != STATUS_QUOTA_EXCEEDED || request->changed)
+		return refused;
+	if (request->awaited_ends == 0)
+		request->awaited_ends = endings->begun;
+	if (endings->completed >= request->awaited_ends)
+		return refused;
+	request->is_repeated = true;
+	return STATUS_PENDING;
+}
+
 NTSTATUS caller_lookup_failure(Lookup lookup, Failure *failure)
 {
 	switch (lookup) {
@@ -420,7 +434,7 @@ static void audit_request(const Request *request, NTSTATUS status)
 
 NTSTATUS dispatch(Request *request, const JsonValue *parameters)
 {
-	NTSTATUS status = run(request, parameters);
+	NTSTATUS status = request_await_ends(request, run(request, parameters));
 	bool changed = status == STATUS_SUCCESS && request->changed;
 
 	if (status != STATUS_PENDING)

@@ -57,6 +57,14 @@ NTSTATUS machine_not_found(Failure *failure);
  */
 NTSTATUS request_await_fdstore(const Request *request);
 
+/*
+ * Lets a request that a limit refuses wait until everything has ended that was ending when it was
+ * refused first, because that is still charged (daemon/core/ending.h). Returns STATUS_PENDING then,
+ * else refused. dispatch() calls it for the result of every request; a handler does so before it
+ * acts upon the refusal.
+ */
+NTSTATUS request_await_ends(Request *request, NTSTATUS refused);
+
 /* Converts a failed lookup of the calling process into a status. */
 NTSTATUS caller_lookup_failure(Lookup lookup, Failure *failure);
 

@@ -119,7 +119,7 @@ static void look_at_machines(const Request *request, Fullest *fullest)
 	for (; entity; entity = entity_next(entity)) {
 		const VirtualMachine *vm = container_of(entity, VirtualMachine, entity);
 
-		if (caller_uses_vm(caller, vm))
+		if (!vm_is_ending(vm) && caller_uses_vm(caller, vm))
 			look_at_machine(fullest, vm);
 	}
 }

@@ -19,11 +19,16 @@ static ListView view_of(const Stream *stream)
 
 /* --- entities -------------------------------------------------------------------------------- */
 
-/* Tests whether the list has the entity: the caller may see it, and it is of the list's VM. */
+/*
+ * Tests whether the list has the entity: it is not ending, the caller may see it, and it is of the
+ * list's VM.
+ */
 static bool list_has(const ListView *view, const Entity *entity)
 {
 	const ListOperations *list = view->list;
 
+	if (vm_is_ending(entity_machine(entity)))
+		return false;
 	if (!guid_is_nil(&view->machine) &&
 	    guid_compare(list->machine(entity), &view->machine) != 0)
 		return false;

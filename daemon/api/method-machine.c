@@ -16,20 +16,33 @@ static NTSTATUS reply_with_vm(Request *request, const VirtualMachine *vm)
 	return STATUS_SUCCESS;
 }
 
-/*
- * Finds the running VM with the GUID. If its VMM is dead, hands the VM over or ends it now instead
- * of waiting for the notification. Returns NULL if no VM is left.
- */
-static VirtualMachine *find_running_vm(Request *request)
+static bool vmm_is_alive(const Request *request, const VirtualMachine *vm)
 {
 	const Host *host = request->service->host;
-	Broker *broker = request->service->broker;
-	VirtualMachine *vm = vm_find(broker, &request->params.virtual_machine);
 
-	if (!vm || host->process_is_alive(host->self, vm->vmm->key))
-		return vm;
-	broker_process_exited(broker, vm->vmm->key);
-	return vm_find(broker, &request->params.virtual_machine);
+	return host->process_is_alive(host->self, vm->vmm->key);
+}
+
+/*
+ * Finds the running VM with the GUID. If its VMM is dead, hands the VM over or ends it now instead
+ * of waiting for the notification. *ret_vm is NULL if no VM is left. Returns STATUS_SUCCESS, or
+ * STATUS_PENDING while a VM with the GUID is ending.
+ */
+static NTSTATUS find_running_vm(Request *request, VirtualMachine **ret_vm)
+{
+	Broker *broker = request->service->broker;
+	VirtualMachine *vm = vm_find_also_ending(broker, &request->params.virtual_machine);
+
+	if (vm && !vm_is_ending(vm) && !vmm_is_alive(request, vm)) {
+		broker_process_exited(broker, vm->vmm->key);
+		broker_end_some(broker, ENDING_MICROSECONDS);
+		vm = vm_find_also_ending(broker, &request->params.virtual_machine);
+	}
+	*ret_vm = vm;
+	if (!vm || (!vm_is_ending(vm) && vmm_is_alive(request, vm)))
+		return STATUS_SUCCESS;
+	request->is_repeated = true;
+	return STATUS_PENDING;
 }
 
 /* The meaning of a registration. */
@@ -67,7 +80,7 @@ static NTSTATUS add_vm(Request *request, VirtualMachine *existing, const Resolve
 		return status;
 	}
 	if (existing)
-		vm_end(broker, existing, END_VM_DISPLACED);
+		vm_end_at_once(broker, existing, END_VM_DISPLACED); /* an operator's request */
 	vm_commit(broker, *ret_vm);
 	request->changed = true;
 	return STATUS_SUCCESS;
@@ -134,9 +147,11 @@ static NTSTATUS register_vm(Request *request, const ResolvedProcess *vmm, Virtua
 NTSTATUS method_register_virtual_machine(Request *request)
 {
 	ResolvedProcess vmm = { 0 };
-	VirtualMachine *vm = find_running_vm(request);
-	NTSTATUS status = request_await_fdstore(request);
+	VirtualMachine *vm;
+	NTSTATUS status = find_running_vm(request, &vm);
 
+	if (status == STATUS_SUCCESS)
+		status = request_await_fdstore(request);
 	if (status == STATUS_SUCCESS)
 		status = machine_resolve_vmm(request, &vmm);
 	if (status == STATUS_SUCCESS)
@@ -178,7 +193,7 @@ NTSTATUS method_update_virtual_machine(Request *request)
 	NTSTATUS status = request_await_fdstore(request);
 
 	if (status == STATUS_SUCCESS && needs_vmm)
-		vm = find_running_vm(request);
+		status = find_running_vm(request, &vm);
 	if (status == STATUS_SUCCESS && !vm)
 		return machine_not_found(&request->failure);
 	if (status == STATUS_SUCCESS && needs_vmm)
@@ -199,7 +214,10 @@ NTSTATUS method_update_virtual_machine(Request *request)
 
 NTSTATUS method_unregister_virtual_machine(Request *request)
 {
-	vm_end(request->service->broker, request->subject.vm, END_VM_UNREGISTERED);
+	Broker *broker = request->service->broker;
+
+	vm_end(broker, request->subject.vm, END_VM_UNREGISTERED);
+	broker_end_some(broker, ENDING_MICROSECONDS);
 	request->changed = true;
 	return STATUS_SUCCESS;
 }

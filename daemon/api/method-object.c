@@ -120,6 +120,7 @@ static NTSTATUS update_size(Request *request)
 						 &request->failure);
 	if (status == STATUS_SUCCESS)
 		status = object_resize(request->service->broker, object, fds, &request->failure);
+	status = request_await_ends(request, status);
 	if (status == STATUS_QUOTA_EXCEEDED)
 		object_end(request->service->broker, object, END_OVER_BUDGET);
 	return status;

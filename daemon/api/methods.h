@@ -61,6 +61,9 @@ typedef struct Request {
 	const char *change;  /* the reason in that record, one word; NULL for none */
 	bool audits_refusal; /* the handler refuses with a status that usually gets none */
 
+	bool is_repeated;      /* with STATUS_PENDING: the session asks again in its next turn */
+	uint64_t awaited_ends; /* see request_await_ends(); 0 before the first call */
+
 	/* The VM that the request concerns, stored by value because the handler may end it. */
 	Guid virtual_machine;
 	bool names_virtual_machine;
@@ -69,8 +72,9 @@ typedef struct Request {
 } Request;
 
 /*
- * The result of a request that the host is still busy with. Nothing was changed and nothing is
- * answered; the session makes the call again when the host has finished. Callers never see it.
+ * The result of a request that the host or the core is still busy with. Nothing was changed and
+ * nothing is answered; the session makes the call again when the host has finished, or in its next
+ * turn if request->is_repeated. Callers never see it.
  */
 #define STATUS_PENDING ((NTSTATUS)0x00000103)
 

@@ -83,6 +83,7 @@ bool session_call(Session *session, const Call *call, Buffer *out)
 		.reply = &writer,
 		.fds = session->fds ? session->fds->items : NULL,
 		.fd_count = call->fd_count,
+		.awaited_ends = session->awaited_ends,
 	};
 	NTSTATUS status = prepare_answer(session, call, &stream, &outgoing, &request.failure);
 
@@ -96,6 +97,8 @@ bool session_call(Session *session, const Call *call, Buffer *out)
 		return true;
 	}
 	stream_free(stream);
+	session->awaited_ends = request.awaited_ends;
+	session->is_repeated = request.is_repeated;
 	if (status == STATUS_SUCCESS)
 		status = finish_answer(&request, call->terminator);
 	if (status == STATUS_SUCCESS && outgoing)

@@ -275,7 +275,7 @@ static SessionState session_handle(Session *session, Buffer *out)
 	}
 	envelope_close(&envelope);
 	if (!is_handled)
-		return SESSION_WAITS;
+		return session->is_repeated ? SESSION_PAUSED : SESSION_WAITS;
 	return is_answered ? SESSION_READS : SESSION_BROKEN;
 }
 
@@ -360,6 +360,7 @@ static void session_consume(Session *session)
 	session_discard_fds(session, session->message.fd_count);
 	buffer_consume(&session->input, session->message.size);
 	session->message = (SessionMessage){ 0 };
+	session->awaited_ends = 0;
 }
 
 /*
@@ -372,7 +373,7 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 		return false;
 	SessionState state =
 		buffer_reserve(out, REPLY_ROOM) ? session_handle(session, out) : SESSION_BROKEN;
-	if (state != SESSION_WAITS)
+	if (state != SESSION_WAITS && state != SESSION_PAUSED)
 		session_consume(session);
 	if (state != SESSION_READS)
 		*ret_state = state;

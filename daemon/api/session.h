@@ -61,6 +61,8 @@ struct Session {
 	Stream *stream;         /* current one, or NULL; later requests wait for its end */
 	uint32_t message_count; /* complete messages so far */
 	bool is_silent;         /* the last message wanted no reply */
+	bool is_repeated;       /* the message is handled again in the next turn */
+	uint64_t awaited_ends;  /* of the message, see request_await_ends() */
 	char error_terminator;  /* of the error about malformed input */
 	bool is_refused;        /* that error was written; the rest of its message is discarded */
 	SessionState state;     /* SESSION_FINISHED is final */

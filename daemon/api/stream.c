@@ -58,23 +58,6 @@ static bool caller_is_entitled(Service *service, const Caller *caller, const Vir
 	       registration_find(service->broker, caller->process, vm) != NULL;
 }
 
-/* Returns the running VM that an entity belongs to, or NULL if it belongs to no VM. */
-static const VirtualMachine *entity_machine(const Entity *entity)
-{
-	switch (entity->type) {
-	case ENTITY_VIRTUAL_MACHINE:
-		return container_of(entity, VirtualMachine, entity);
-	case ENTITY_VIRTUAL_GPU:
-		return container_of(entity, VirtualGpu, entity)->vm;
-	case ENTITY_REGISTRATION:
-		return container_of(entity, Registration, entity)->vm;
-	case ENTITY_OBJECT:
-		return container_of(entity, SharedObject, entity)->vm;
-	default:
-		return NULL;
-	}
-}
-
 /* Returns the GUID that an entity belongs to, or NULL for an adapter. */
 static const Guid *entity_guid(const Entity *entity)
 {
@@ -127,7 +110,7 @@ static bool watch_admits(Stream *watch, const Entity *entity)
 	if (caller->is_operator || is_callers_registration(entity, caller))
 		return true;
 	if (!vm && guid)
-		vm = vm_find(service->broker, guid);
+		vm = vm_find_also_ending(service->broker, guid);
 	return vm && caller_is_entitled(service, caller, vm);
 }
 
@@ -165,7 +148,7 @@ static bool watch_is_entitled(Stream *watch)
 	if (caller->is_operator)
 		return true;
 	if (watch->has_machine) {
-		const VirtualMachine *vm = vm_find(service->broker, &watch->machine);
+		const VirtualMachine *vm = vm_find_also_ending(service->broker, &watch->machine);
 
 		return vm && caller_is_entitled(service, caller, vm);
 	}
@@ -347,7 +330,7 @@ void watches_send(Service *service, const Event *event)
 	const VirtualMachine *vm = entity_machine(event->entity);
 	const Guid *guid = entity_guid(event->entity);
 	if (!vm && guid)
-		vm = vm_find(service->broker, guid);
+		vm = vm_find_also_ending(service->broker, guid);
 	watch_index_visit(&delivery.visit, vm);
 	event_text_unref(delivery.text);
 	event_text_unref(delivery.inner_text);

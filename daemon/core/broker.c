@@ -27,6 +27,7 @@ Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapter
 	RB_INIT(&broker->registrations_by_parties);
 	RB_INIT(&broker->quarantines_by_guid);
 	TAILQ_INIT(&broker->reaper_queue);
+	endings_init(&broker->endings);
 	if (!adapter_add_software(broker))
 		return broker_free(broker);
 	return broker;
@@ -51,8 +52,10 @@ Broker *broker_free(Broker *broker)
 
 	if (!broker)
 		return NULL;
+	while (broker_end_some(broker, UINT64_MAX))
+		;
 	while ((vm = vm_after(broker, 0)))
-		vm_end(broker, vm, END_DAEMON_STOPPED);
+		vm_end_at_once(broker, vm, END_DAEMON_STOPPED);
 	while ((process = process_with_holds(broker)))
 		holder_end(broker, LIST_FIRST(&process->holds), END_DAEMON_STOPPED);
 	while ((adapter = adapter_after(broker, 0)))

@@ -4,6 +4,7 @@
 
 #include "daemon/core/account.h"
 #include "daemon/core/context.h"
+#include "daemon/core/ending.h"
 #include "daemon/core/entity.h"
 #include "daemon/core/gpu-process.h"
 #include "daemon/core/handle-entry.h"
@@ -39,6 +40,7 @@ struct Broker {
 	RegistrationPartiesTree registrations_by_parties;
 	QuarantineGuidTree quarantines_by_guid;
 	ReaperQueue reaper_queue;
+	Endings endings;
 	SoftwareAdapterSettings software_adapter;
 	DriverCallbacks driver_callbacks;
 	bool is_restoring; /* suppresses events, because they were sent before the restart */
@@ -69,7 +71,10 @@ void broker_stop(Broker *broker);
 /* Ends the adapters that the closed connection had registered. */
 void broker_connection_closed(Broker *broker, const Caller *caller);
 
-/* Ends everything that depends on the exited process. The host calls it for watched processes. */
+/*
+ * Begins to end everything that depends on the exited process. The host calls it for watched
+ * processes, and then broker_end_some().
+ */
 void broker_process_exited(Broker *broker, ProcessKey key);
 
 /* Walks all state and asserts its invariants. */

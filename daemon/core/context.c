@@ -86,7 +86,10 @@ Context *context_find(Broker *broker, const Handle *handle)
 {
 	HandleEntry *handle_entry = handle_entry_find(broker, HANDLE_CONTEXT, handle);
 
-	return handle_entry ? container_of(handle_entry, Context, handle_entry) : NULL;
+	if (!handle_entry)
+		return NULL;
+	Context *context = container_of(handle_entry, Context, handle_entry);
+	return vm_is_ending(context->gpu_process->vm) ? NULL : context;
 }
 
 void context_end(Broker *broker, Context *context)

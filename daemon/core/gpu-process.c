@@ -169,7 +169,10 @@ GpuProcess *gpu_process_find(Broker *broker, const Handle *handle)
 {
 	HandleEntry *handle_entry = handle_entry_find(broker, HANDLE_GPU_PROCESS, handle);
 
-	return handle_entry ? container_of(handle_entry, GpuProcess, handle_entry) : NULL;
+	if (!handle_entry)
+		return NULL;
+	GpuProcess *gpu_process = container_of(handle_entry, GpuProcess, handle_entry);
+	return vm_is_ending(gpu_process->vm) ? NULL : gpu_process;
 }
 
 GpuProcess *gpu_process_on_adapter(const Process *process, const Adapter *adapter)
@@ -179,7 +182,7 @@ GpuProcess *gpu_process_on_adapter(const Process *process, const Adapter *adapte
 	if (!process)
 		return NULL;
 	LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
-		if (gpu_process->adapter == adapter)
+		if (gpu_process->adapter == adapter && !vm_is_ending(gpu_process->vm))
 			return gpu_process;
 	return NULL;
 }
@@ -383,7 +386,8 @@ void gpu_process_check(Broker *broker, const GpuProcess *gpu_process)
 	}
 	assert(contexts == gpu_process->context_count);
 	assert(!gpu_process->charge.account == gpu_process->payer.is_daemon);
-	assert(gpu_process_find(broker, &gpu_process->handle_entry.handle) == gpu_process);
+	assert(vm_is_ending(gpu_process->vm) ||
+	       gpu_process_find(broker, &gpu_process->handle_entry.handle) == gpu_process);
 	assert(!gpu_process->is_system || gpu_process->adapter->system_process == gpu_process);
 	assert(!gpu_process->is_system || !gpu_process->process);
 	address_space_check(&gpu_process->space);

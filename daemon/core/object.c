@@ -225,14 +225,17 @@ SharedObject *object_find(Broker *broker, const Handle *handle)
 {
 	HandleEntry *handle_entry = handle_entry_find(broker, HANDLE_OBJECT, handle);
 
-	return handle_entry ? container_of(handle_entry, SharedObject, handle_entry) : NULL;
+	if (!handle_entry)
+		return NULL;
+	SharedObject *object = container_of(handle_entry, SharedObject, handle_entry);
+	return vm_is_ending(object->vm) && object->holder_count == 0 ? NULL : object;
 }
 
 SharedObject *object_find_shared(Broker *broker, const Handle *handle)
 {
 	SharedObject *object = object_find(broker, handle);
 
-	return object && object->vm ? object : NULL;
+	return object && object->vm && !vm_is_ending(object->vm) ? object : NULL;
 }
 
 SharedObject *object_after(Broker *broker, uint64_t serial)
@@ -374,7 +377,7 @@ static void holder_event(Broker *broker, const ObjectHolder *holder, EventKind k
 /* Counts the object for the process's registration, if it is registered for the VM now. */
 static void holder_count_open(Broker *broker, const ObjectHolder *holder, int change)
 {
-	const VirtualMachine *vm = vm_find(broker, &holder->object->virtual_machine);
+	const VirtualMachine *vm = vm_find_also_ending(broker, &holder->object->virtual_machine);
 	Registration *registration =
 		vm ? registration_find(broker, holder->process->key, vm) : NULL;
 
@@ -415,12 +418,15 @@ void objects_check(Broker *broker)
 
 	for (object = object_after(broker, 0); object;
 	     object = object_after(broker, object->entity.serial)) {
-		assert(object_find_shared(broker, &object->handle_entry.handle) == object);
+		assert(object->vm);
+		assert(vm_is_ending(object->vm) ||
+		       object_find_shared(broker, &object->handle_entry.handle) == object);
 		assert(object->charge.account && object->charge.kind == LIMIT_OBJECTS);
 		assert(object->bytes.count == mebibytes(object_size(object)));
 		assert(object->fd_count > 0);
 		assert(object->entries.count == object->fd_count);
-		assert(!quarantine_find(broker, &object->virtual_machine));
+		assert(vm_is_ending(object->vm) ||
+		       !quarantine_find(broker, &object->virtual_machine));
 		holders = 0;
 		LIST_FOREACH (holder, &object->holders, of_object) {
 			assert(holder->object == object && holder->charge.account);

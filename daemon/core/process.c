@@ -122,9 +122,29 @@ void process_release(Broker *broker, Process *process)
 	free(process);
 }
 
-void process_exited(Broker *broker, ProcessKey key)
+/* Hands the VM over or lets it end before the rest of its process. */
+static void vmm_exited(Broker *broker, VirtualMachine *vm)
 {
-	Process *process = process_find(broker, key);
+	if (!vm_is_ending(vm) && vm_hand_over(broker, vm))
+		return;
+	vm_end(broker, vm, END_VMM_EXITED);
+	ending_hasten(broker, &vm->ending);
+}
+
+/* Removes an incoming VMM or an agent that has exited, or lets its VM end first. */
+static void leave_vm(Broker *broker, VirtualMachine *vm, IncomingVmm *incoming, Agent *agent)
+{
+	if (vm_is_ending(vm))
+		ending_hasten(broker, &vm->ending);
+	else if (incoming)
+		incoming_vmm_exited(broker, incoming);
+	else
+		vm_agent_exited(broker, agent);
+}
+
+static bool process_end_step(Broker *broker, Ending *ending)
+{
+	Process *process = container_of(ending, Process, ending);
 	VirtualMachine *vm;
 	IncomingVmm *incoming;
 	Agent *agent;
@@ -133,25 +153,36 @@ void process_exited(Broker *broker, ProcessKey key)
 	SharedObject *object;
 	ObjectHolder *holder;
 
-	if (!process)
-		return;
-	process->attached++; /* keeps the process allocated until the end of this function */
-	while ((vm = LIST_FIRST(&process->virtual_machines)))
-		if (!vm_hand_over(broker, vm))
-			vm_end(broker, vm, END_VMM_EXITED);
-	while ((incoming = LIST_FIRST(&process->incoming_for)))
-		incoming_vmm_exited(broker, incoming);
-	while ((agent = LIST_FIRST(&process->agent_of)))
-		vm_agent_exited(broker, agent);
-	while ((object = LIST_FIRST(&process->objects)))
+	if ((vm = LIST_FIRST(&process->virtual_machines)))
+		vmm_exited(broker, vm);
+	else if ((incoming = LIST_FIRST(&process->incoming_for)))
+		leave_vm(broker, incoming->vm, incoming, NULL);
+	else if ((agent = LIST_FIRST(&process->agent_of)))
+		leave_vm(broker, agent->vm, NULL, agent);
+	else if ((object = LIST_FIRST(&process->objects)))
 		object_end(broker, object, END_SHARER_EXITED);
-	while ((holder = LIST_FIRST(&process->holds)))
+	else if ((holder = LIST_FIRST(&process->holds)))
 		holder_end(broker, holder, END_PROCESS_EXITED);
-	while ((registration = LIST_FIRST(&process->registrations)))
+	else if ((registration = LIST_FIRST(&process->registrations)))
 		registration_end(broker, registration, END_PROCESS_EXITED);
-	while ((gpu_process = LIST_FIRST(&process->gpu_processes)))
+	else if ((gpu_process = LIST_FIRST(&process->gpu_processes)))
 		gpu_process_end(broker, gpu_process, END_PROCESS_EXITED);
-	process_release(broker, process);
+	else {
+		ending_leave(broker, ending);
+		process_release(broker, process);
+		return false;
+	}
+	return true;
+}
+
+void process_exited(Broker *broker, ProcessKey key)
+{
+	Process *process = process_find(broker, key);
+
+	if (!process || ending_has_begun(&process->ending))
+		return;
+	process->attached++; /* keeps the process allocated until its last step */
+	ending_begin(broker, &process->ending, process_end_step);
 }
 
 bool process_may_share(Broker *broker, ProcessKey key)
@@ -185,7 +216,7 @@ void process_check(Broker *broker, const Process *process)
 	const VirtualMachine *vm;
 	const IncomingVmm *incoming;
 	const Agent *agent;
-	unsigned int attached = 0;
+	unsigned int attached = ending_has_begun(&process->ending);
 
 	LIST_FOREACH (registration, &process->registrations, of_process)
 		attached += registration->process == process;

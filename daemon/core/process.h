@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "daemon/core/caller.h"
+#include "daemon/core/ending.h"
 #include "daemon/core/failure.h"
 #include "daemon/core/host.h"
 #include "daemon/core/tree.h"
@@ -30,6 +31,7 @@ typedef struct Process {
 	LIST_HEAD(, VirtualMachine) virtual_machines; /* whose VMM is this process */
 	LIST_HEAD(, IncomingVmm) incoming_for; /* VMs that will be handed over to this process */
 	LIST_HEAD(, Agent) agent_of;
+	Ending ending; /* begun if the process has exited; keeps it allocated */
 	RB_ENTRY(Process) by_key;
 } Process;
 
@@ -65,8 +67,9 @@ NTSTATUS process_attach(Broker *broker, const ProcessOrigin *origin, Process **r
 void process_release(Broker *broker, Process *process);
 
 /*
- * Ends the entities attached to a process that has exited, and removes it as the agent and incoming
- * VMM of VMs. Hands the VMs that it ran over to their incoming VMMs. Ignores unknown keys.
+ * Begins to end the entities attached to a process that has exited, and to remove it as the agent
+ * and incoming VMM of VMs. VMs that it ran are handed over to their incoming VMMs, or end. Ignores
+ * unknown keys, and processes whose end has begun. broker_end_some() does the work.
  */
 void process_exited(Broker *broker, ProcessKey key);
 

@@ -79,7 +79,10 @@ VirtualGpu *virtual_gpu_find(Broker *broker, const Handle *handle)
 {
 	HandleEntry *handle_entry = handle_entry_find(broker, HANDLE_VIRTUAL_GPU, handle);
 
-	return handle_entry ? container_of(handle_entry, VirtualGpu, handle_entry) : NULL;
+	if (!handle_entry)
+		return NULL;
+	VirtualGpu *virtual_gpu = container_of(handle_entry, VirtualGpu, handle_entry);
+	return vm_is_ending(virtual_gpu->vm) ? NULL : virtual_gpu;
 }
 
 void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)

@@ -14,19 +14,44 @@ static int vm_compare_guid(const VirtualMachine *a, const VirtualMachine *b)
 
 TREE_GENERATE(VmGuidTree, VirtualMachine, by_guid, vm_compare_guid)
 
-VirtualMachine *vm_find(Broker *broker, const Guid *guid)
+VirtualMachine *vm_find_also_ending(Broker *broker, const Guid *guid)
 {
 	return RB_FIND(VmGuidTree, &broker->vms_by_guid, &(VirtualMachine){ .guid = *guid });
 }
 
+VirtualMachine *vm_find(Broker *broker, const Guid *guid)
+{
+	VirtualMachine *vm = vm_find_also_ending(broker, guid);
+
+	return vm_is_ending(vm) ? NULL : vm;
+}
+
 bool vm_is_listed(Broker *broker, const VirtualMachine *vm)
 {
-	return vm_find(broker, &vm->guid) == vm;
+	return vm_find_also_ending(broker, &vm->guid) == vm;
 }
 
 bool vm_is_run_by(const VirtualMachine *vm, ProcessKey key)
 {
 	return vm->vmm->key == key || (vm->incoming && vm->incoming->process->key == key);
+}
+
+const VirtualMachine *entity_machine(const Entity *entity)
+{
+	switch (entity->type) {
+	case ENTITY_VIRTUAL_MACHINE:
+		return container_of(entity, VirtualMachine, entity);
+	case ENTITY_VIRTUAL_GPU:
+		return container_of(entity, VirtualGpu, entity)->vm;
+	case ENTITY_REGISTRATION:
+		return container_of(entity, Registration, entity)->vm;
+	case ENTITY_OBJECT:
+		return container_of(entity, SharedObject, entity)->vm;
+	case ENTITY_GPU_PROCESS:
+		return container_of(entity, GpuProcess, entity)->vm;
+	default:
+		return NULL;
+	}
 }
 
 uint64_t vm_limited_use(const VirtualMachine *vm, LimitKind kind)
@@ -331,11 +356,45 @@ void vm_end_objects(Broker *broker, VirtualMachine *vm, EndReason reason)
 		object_end(broker, object, reason);
 }
 
+/* Ends the VM, which has no parts any more. */
+static void vm_remove(Broker *broker, VirtualMachine *vm)
+{
+	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);
+	agent_unindex(broker, &vm->agent);
+	if (vm->incoming)
+		agent_unindex(broker, &vm->incoming->agent);
+	entity_remove(broker, &vm->entity);
+	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_REMOVED, vm->end_reason);
+	event.changes_sharers = true;
+	broker_event(broker, &event);
+	vm_discard(broker, vm);
+}
+
+static bool vm_end_step(Broker *broker, Ending *ending)
+{
+	VirtualMachine *vm = container_of(ending, VirtualMachine, ending);
+	EndReason reason = vm->end_reason;
+
+	if (!LIST_EMPTY(&vm->registrations))
+		registration_end(broker, LIST_FIRST(&vm->registrations), reason);
+	else if (!LIST_EMPTY(&vm->objects))
+		object_end(broker, LIST_FIRST(&vm->objects), reason);
+	else if (!LIST_EMPTY(&vm->gpu_processes))
+		gpu_process_end(broker, LIST_FIRST(&vm->gpu_processes), reason);
+	else if (!TAILQ_EMPTY(&vm->virtual_gpus))
+		virtual_gpu_end(broker, TAILQ_FIRST(&vm->virtual_gpus), reason);
+	else {
+		ending_leave(broker, ending);
+		vm_remove(broker, vm);
+		return false;
+	}
+	return true;
+}
+
 void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 {
-	VirtualGpu *virtual_gpu;
-	GpuProcess *gpu_process;
-
+	if (vm_is_ending(vm))
+		return;
 	/*
 	 * Removed first, because after a crash the next start drops whatever has lost its VM. A VM
 	 * whose VMM has exited is dropped anyway.
@@ -344,21 +403,14 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 		broker_remove_record_later(broker, vm->entity.serial);
 	else
 		broker_remove_record(broker, vm->entity.serial);
-	vm_end_registrations(broker, vm, reason);
-	vm_end_objects(broker, vm, reason);
-	while ((gpu_process = LIST_FIRST(&vm->gpu_processes)))
-		gpu_process_end(broker, gpu_process, reason);
-	while ((virtual_gpu = TAILQ_FIRST(&vm->virtual_gpus)))
-		virtual_gpu_end(broker, virtual_gpu, reason);
-	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);
-	agent_unindex(broker, &vm->agent);
-	if (vm->incoming)
-		agent_unindex(broker, &vm->incoming->agent);
-	entity_remove(broker, &vm->entity);
-	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_REMOVED, reason);
-	event.changes_sharers = true;
-	broker_event(broker, &event);
-	vm_discard(broker, vm);
+	vm->end_reason = reason;
+	ending_begin(broker, &vm->ending, vm_end_step);
+}
+
+void vm_end_at_once(Broker *broker, VirtualMachine *vm, EndReason reason)
+{
+	vm_end(broker, vm, reason);
+	ending_complete(broker, &vm->ending);
 }
 
 void vm_check(Broker *broker, const VirtualMachine *vm)
@@ -370,7 +422,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	size_t registrations = 0, virtual_gpus = 0;
 	uint64_t bytes = 0;
 
-	assert(vm_find(broker, &vm->guid) == vm && vm_after(broker, vm->entity.serial - 1) == vm);
+	assert(vm_is_listed(broker, vm) && vm_after(broker, vm->entity.serial - 1) == vm);
 	assert(vm->charge.account && vm->charge.kind == LIMIT_VIRTUAL_MACHINES);
 	assert(process_find(broker, vm->vmm->key) == vm->vmm);
 	assert(vm->display_clients.count > 0);
@@ -383,11 +435,12 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	}
 	assert(registrations == vm->registration_count);
 	assert(registrations == 0 || !TAILQ_EMPTY(&vm->virtual_gpus));
-	assert(registrations == 0 || !quarantine_find(broker, &vm->guid));
+	assert(registrations == 0 || vm_is_ending(vm) || !quarantine_find(broker, &vm->guid));
 	TAILQ_FOREACH (virtual_gpu, &vm->virtual_gpus, link) {
 		assert(virtual_gpu->vm == vm);
 		virtual_gpus++;
-		assert(virtual_gpu_find(broker, &virtual_gpu->handle_entry.handle) == virtual_gpu);
+		assert(vm_is_ending(vm) ||
+		       virtual_gpu_find(broker, &virtual_gpu->handle_entry.handle) == virtual_gpu);
 	}
 	assert(virtual_gpus == vm->virtual_gpu_count);
 	LIST_FOREACH (gpu_process, &vm->gpu_processes, of_vm)

@@ -8,6 +8,7 @@
 #include "daemon/core/adapter.h"
 #include "daemon/core/agent.h"
 #include "daemon/core/caller.h"
+#include "daemon/core/ending.h"
 #include "daemon/core/entity.h"
 #include "daemon/core/event.h"
 #include "daemon/core/process.h"
@@ -120,6 +121,8 @@ struct VirtualMachine {
 	uint64_t object_bytes;     /* total size of the objects */
 	uint64_t since;            /* microseconds (CLOCK_BOOTTIME) */
 	Charge charge;
+	Ending ending;
+	EndReason end_reason; /* if the end has begun */
 	RB_ENTRY(VirtualMachine) by_guid;
 	LIST_ENTRY(VirtualMachine) of_vmm;
 };
@@ -182,8 +185,18 @@ NTSTATUS vm_update_prepare(Broker *broker, const Caller *caller, VirtualMachine 
 void vm_update_commit(Broker *broker, VmUpdate *update);
 void vm_update_discard(Broker *broker, VmUpdate *update);
 
-/* Returns NULL if no VM has the GUID. */
+/*
+ * Return NULL if no VM has the GUID. To requests, a VM that is ending does not exist any more; the
+ * second function finds it as well.
+ */
 VirtualMachine *vm_find(Broker *broker, const Guid *guid);
+VirtualMachine *vm_find_also_ending(Broker *broker, const Guid *guid);
+
+/* Tests whether the end of the VM has begun. False for NULL, which stands for no VM. */
+static inline bool vm_is_ending(const VirtualMachine *vm)
+{
+	return vm && ending_has_begun(&vm->ending);
+}
 
 /*
  * Tests whether the VM is listed. A VM whose end is being announced is not listed any more, but
@@ -191,14 +204,22 @@ VirtualMachine *vm_find(Broker *broker, const Guid *guid);
  */
 bool vm_is_listed(Broker *broker, const VirtualMachine *vm);
 
+/* Returns the running VM that an entity belongs to, or NULL if it belongs to none. */
+const VirtualMachine *entity_machine(const Entity *entity);
+
 /* Returns the first VM whose serial is above the cursor, or NULL at the end. */
 VirtualMachine *vm_after(Broker *broker, uint64_t serial);
 
 /* Returns the VM's use of a limit per VM, or 0 if vm is NULL or kind has no such limit. */
 uint64_t vm_limited_use(const VirtualMachine *vm, LimitKind kind);
 
-/* Ends the VM with its registrations, objects, GPU processes and vGPUs. */
+/*
+ * Begins to end the VM with its registrations, objects, GPU processes and vGPUs. From now on no
+ * request finds any of them. Does nothing if the end has begun. broker_end_some() does the work;
+ * the second function completes it.
+ */
 void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason);
+void vm_end_at_once(Broker *broker, VirtualMachine *vm, EndReason reason);
 
 /* Tests whether the process is the VM's VMM or its incoming VMM. */
 bool vm_is_run_by(const VirtualMachine *vm, ProcessKey key);

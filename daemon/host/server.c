@@ -33,7 +33,7 @@ static void on_process_exited(void *context, ProcessKey key)
 	Server *server = context;
 
 	broker_process_exited(server->service.broker, key);
-	upkeep_reap(&server->upkeep);
+	upkeep_after_change(&server->upkeep);
 }
 
 static void on_fds_closed(void *context)

@@ -27,7 +27,10 @@ static FakeProcess *find_by_key(FakeHost *fake_host, ProcessKey key)
 
 static uint64_t fake_now(void *self)
 {
-	return ((FakeHost *)self)->now;
+	FakeHost *fake_host = self;
+
+	fake_host->now += fake_host->tick;
+	return fake_host->now;
 }
 
 static void fake_random_bytes(void *self, void *bytes, size_t size)
@@ -588,6 +591,8 @@ void fake_host_report_exits(FakeHost *fake_host)
 		process->exit_reported = true;
 		broker_process_exited(fake_host->service.broker, process->key);
 	}
+	/* Unless the clock ticks, nothing is left. */
+	broker_end_some(fake_host->service.broker, ENDING_MICROSECONDS);
 }
 
 void fake_host_exit(FakeHost *fake_host, FakeProcess *process)

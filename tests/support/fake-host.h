@@ -115,6 +115,7 @@ typedef struct FakeHost {
 	Service service;
 
 	uint64_t now;
+	uint64_t tick; /* microseconds that pass whenever the daemon reads the clock */
 	uint64_t random;
 	ProcessKey last_key;
 	uint64_t last_inode;

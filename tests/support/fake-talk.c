@@ -41,6 +41,9 @@ static SessionState pump_all(FakeHost *fake_host, Session *session, Buffer *take
 		fake_host_must(buffer_append(taken, buffer_head(&out), buffer_size(&out)));
 		take_fds(fake_host, session, buffer_size(&out));
 		buffer_consume(&out, buffer_size(&out));
+		/* The turn of the daemon itself. */
+		if (state == SESSION_PAUSED)
+			broker_end_some(fake_host->service.broker, ENDING_MICROSECONDS);
 	} while (state == SESSION_PAUSED || state == SESSION_WAITS);
 	buffer_deinit(&out);
 	return state;

@@ -223,7 +223,7 @@ static void connection_answer(Connection *connection)
 	buffer_return(&session->input, &connections->spare_input);
 	buffer_return(&connection->output, &connections->spare_output);
 	connection_account_buffered(connection);
-	upkeep_reap(&connection->server->upkeep);
+	upkeep_after_change(&connection->server->upkeep);
 }
 
 /* Starts or stops the timeout of a partial message. */

@@ -69,7 +69,7 @@ static void on_free_dead(evutil_socket_t fd, short what, void *context)
 	while ((connection = TAILQ_FIRST(&connections->dead))) {
 		TAILQ_REMOVE(&connections->dead, connection, link);
 		broker_connection_closed(connections->server->service.broker, &connection->caller);
-		upkeep_reap(&connections->server->upkeep);
+		upkeep_after_change(&connections->server->upkeep);
 		connection_credentials_deinit(&connection->caller.credentials);
 		free(connection);
 	}

@@ -318,7 +318,7 @@ static void make_memory(Worst *worst)
 	}
 }
 
-/* Shares an object with the memory of so many planes. */
+/* Shares an object that has this number of planes. */
 static void share(Worst *worst, const char *text, size_t planes)
 {
 	char request[TEXT_SIZE];

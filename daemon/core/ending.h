@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_CORE_ENDING_H
+#define DAEMON_CORE_ENDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/core/tree.h"
+
+/*
+ * The ends of what can have many parts, in slices: of a VM, and of all that depends on a process
+ * that has exited. A part takes some microseconds, because watches and the log hear of it, and a VM
+ * or a process can have thousands of parts.
+ *
+ * An end is whole to everybody who asks. As soon as a VM begins to end, no request finds it or
+ * anything that belongs to it, and no list has them. The GUID stays taken until the end is
+ * complete. The parts then end one after another, and the VM last. Watches hear of each in that
+ * order, at the time when it ends. A process exits without asking, so nobody can tell whether the
+ * daemon has noticed the exit: what depended on the process ends one by one.
+ *
+ * What is ending is charged until it has ended. A request that a limit refuses meanwhile therefore
+ * waits for the ends that had begun before it (request_await_ends() in daemon/api).
+ *
+ * Ends are made in the order in which they began, but a VM that ends because its VMM has exited
+ * ends before the rest of that process. After a crash or a restart, a restore drops what is left:
+ * the record of the VM was removed first, and the process is dead.
+ */
+typedef struct Broker Broker;
+typedef struct Ending Ending;
+
+/*
+ * Ends one part and returns true. If no part is left, calls ending_leave(), frees the whole and
+ * returns false.
+ */
+typedef bool EndingStep(Broker *broker, Ending *ending);
+
+/* Embedded in what ends. Zero unless it is ending. */
+struct Ending {
+	EndingStep *step;
+	TAILQ_ENTRY(Ending) link;
+};
+
+/* Everything that is ending, in the order in which it ends. */
+typedef struct Endings {
+	TAILQ_HEAD(EndingQueue, Ending) queue;
+	uint64_t begun; /* number of ends so far */
+	uint64_t completed;
+} Endings;
+
+/* Time that a request or a turn may spend on ends, in microseconds. The last step may exceed it. */
+#define ENDING_MICROSECONDS 100
+
+void endings_init(Endings *endings);
+
+static inline bool ending_has_begun(const Ending *ending)
+{
+	return ending->step;
+}
+
+/* Begins an end, unless it has begun already. It is made by the functions below. */
+void ending_begin(Broker *broker, Ending *ending, EndingStep *step);
+
+/* Lets an end that has begun go before all others. */
+void ending_hasten(Broker *broker, Ending *ending);
+
+/* Takes an end out of the queue. Only its last step calls this. */
+void ending_leave(Broker *broker, Ending *ending);
+
+/* Completes an end that has begun, however long that takes. */
+void ending_complete(Broker *broker, Ending *ending);
+
+/*
+ * Makes ends that have begun, until they are complete or the time has passed. Returns whether any
+ * are left.
+ */
+bool broker_end_some(Broker *broker, uint64_t microseconds);
+bool broker_has_endings(const Broker *broker);
+
+#endif

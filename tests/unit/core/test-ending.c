@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ends in slices: while a VM ends, no request finds it or its parts. Watches hear of each part, in
+ * the same order as of an end at once. Requests that need what is ending wait for it.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/fake-share.h"
+
+#define SUCCESS "STATUS_SUCCESS"
+
+enum { OBJECTS = 5 };
+
+static HostFixture fixture;
+static FakeHost *fake_host;
+static Broker *broker;
+static char handles[OBJECTS][64];
+
+static void set_up(void)
+{
+	fixture = host_fixture_new_sharing();
+	fake_host = fixture.fake_host;
+	broker = fake_host->service.broker;
+	for (size_t i = 0; i < OBJECTS; i++)
+		share_image(&fixture, handles[i]);
+}
+
+static void tear_down(void)
+{
+	fake_host->tick = 0;
+	host_fixture_free(&fixture);
+}
+
+TestSuite(ending, .init = set_up, .fini = tear_down);
+
+/* Lets each turn make one step. */
+static void make_turns_short(void)
+{
+	fake_host->tick = ENDING_MICROSECONDS;
+}
+
+static bool one_turn(void)
+{
+	bool goes_on = broker_end_some(broker, ENDING_MICROSECONDS);
+
+	broker_check(broker);
+	return goes_on;
+}
+
+static void end_all(void)
+{
+	while (one_turn())
+		;
+}
+
+/* Writes the kinds of the events since the first ones into ret. */
+static void event_kinds(size_t first, char ret[static 512])
+{
+	ret[0] = '\0';
+	for (size_t i = first; i < fake_host->event_count; i++)
+		snprintf(ret + strlen(ret), 512 - strlen(ret), "%d ",
+			 (int)fake_host->events[i % FAKE_HOST_EVENT_MAX].kind);
+}
+
+static void expect_nothing_left_to_see(void)
+{
+	cr_expect_str_eq(call(fake_host, fixture.admin, DESCRIBE, NAMES_A), "STATUS_NOT_FOUND");
+	cr_expect_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A), "STATUS_NOT_FOUND");
+	cr_expect_str_eq(call(fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A),
+			 "STATUS_NOT_FOUND");
+	call(fake_host, fixture.admin, LIST_MACHINES, NULL);
+	cr_expect_eq(reply_count(fake_host, "virtualMachines"), 0u);
+	call(fake_host, fixture.admin, LIST_REGISTRATIONS, NULL);
+	cr_expect_eq(reply_count(fake_host, "registrations"), 0u);
+	call(fake_host, fixture.admin, LIST_OBJECTS, NULL);
+	cr_expect_eq(reply_count(fake_host, "sharedObjects"), 0u);
+	for (size_t i = 0; i < OBJECTS; i++) {
+		cr_expect_str_eq(with_handle(fake_host, fixture.client, OPEN, handles[i]),
+				 "STATUS_INVALID_HANDLE");
+		cr_expect_str_eq(with_handle(fake_host, fixture.client, CLOSE, handles[i]),
+				 "STATUS_INVALID_HANDLE");
+		cr_expect_str_eq(with_handle(fake_host, fixture.machine, UNSHARE, handles[i]),
+				 "STATUS_INVALID_HANDLE");
+	}
+}
+
+Test(ending, a_vm_that_ends_is_gone_for_all_requests_at_once)
+{
+	size_t turns = 0;
+
+	make_turns_short();
+	cr_assert_str_eq(call(fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A), SUCCESS);
+	cr_assert(broker_has_endings(broker));
+	do {
+		expect_nothing_left_to_see();
+		turns++;
+	} while (one_turn());
+	cr_expect_geq(turns, (size_t)OBJECTS);
+	expect_nothing_left_to_see();
+}
+
+Test(ending, watches_hear_of_the_same_events_in_the_same_order)
+{
+	char at_once[512], in_slices[512];
+	size_t before = fake_host->event_count;
+
+	cr_assert_str_eq(call(fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A), SUCCESS);
+	cr_assert_not(broker_has_endings(broker));
+	event_kinds(before, at_once);
+	tear_down();
+	set_up();
+	make_turns_short();
+	before = fake_host->event_count;
+	cr_assert_str_eq(call(fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A), SUCCESS);
+	end_all();
+	event_kinds(before, in_slices);
+	cr_expect_str_eq(in_slices, at_once);
+}
+
+Test(ending, the_guid_is_taken_until_the_end_is_complete)
+{
+	size_t before = fake_host->event_count;
+	char kinds[512], removed_then_added[16];
+
+	make_turns_short();
+	cr_assert_str_eq(call(fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A), SUCCESS);
+	cr_assert_str_eq(call(fake_host, fixture.admin, REGISTER_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":100,"
+			      "\"displayClients\":[{\"user\":\"alice\"}]}"),
+			 SUCCESS);
+	cr_expect_not(broker_has_endings(broker));
+	event_kinds(before, kinds);
+	snprintf(removed_then_added, sizeof(removed_then_added), "%d %d ",
+		 EVENT_VIRTUAL_MACHINE_REMOVED, EVENT_VIRTUAL_MACHINE_ADDED);
+	cr_expect(strstr(kinds, removed_then_added), "the events were %s", kinds);
+}
+
+Test(ending, the_exit_of_a_vmm_ends_its_vm_in_slices)
+{
+	make_turns_short();
+	fake_host_exit(fake_host, fixture.vmm);
+	while (one_turn() && vm_after(broker, 0) && !vm_is_ending(vm_after(broker, 0)))
+		;
+	cr_assert(broker_has_endings(broker));
+	expect_nothing_left_to_see();
+	end_all();
+	expect_nothing_left_to_see();
+	cr_expect_null(process_find(broker, fixture.vmm->key));
+}
+
+Test(ending, a_registration_does_not_wait_for_the_notice_of_an_exit)
+{
+	make_turns_short();
+	fake_host_kill(fake_host, fixture.vmm);
+	FakeProcess *vmm = fake_host_process(fake_host, 4711, 64055);
+	cr_assert_str_eq(call(fake_host, fixture.admin, REGISTER_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":4711,"
+			      "\"displayClients\":[{\"user\":\"alice\"}]}"),
+			 SUCCESS);
+	fake_host_report_exits(fake_host);
+	end_all();
+	cr_expect_eq(vm_after(broker, 0)->vmm->key, vmm->key);
+}
+
+/* Shares an object of GUID_B, whose VMM is that of GUID_A, and returns the status. */
+static const char *share_for_other_vm(void)
+{
+	int fd = sealed_memory(fake_host);
+
+	return call_with_fds(fake_host, fixture.machine, SHARE,
+			     "{\"virtualMachineGuid\":\"" GUID_B "\",\"object\":{" IMAGE "}}", &fd,
+			     1, NULL);
+}
+
+Test(ending, a_limit_refuses_only_when_the_ends_are_complete)
+{
+	cr_assert_str_eq(call(fake_host, fixture.admin, REGISTER_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_B "\",\"vmmPid\":200,"
+			      "\"displayClients\":[{\"user\":\"alice\"}]}"),
+			 SUCCESS);
+	broker->accounts.limits.per_uid[LIMIT_OBJECTS] = OBJECTS;
+	cr_assert_str_eq(share_for_other_vm(), "STATUS_QUOTA_EXCEEDED");
+	make_turns_short();
+	cr_assert_str_eq(call(fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A), SUCCESS);
+	cr_assert(broker_has_endings(broker));
+	for (size_t i = 0; i < OBJECTS; i++)
+		cr_assert_str_eq(share_for_other_vm(), SUCCESS);
+	cr_assert_str_eq(share_for_other_vm(), "STATUS_QUOTA_EXCEEDED");
+}
+
+Test(ending, a_restart_drops_what_is_left)
+{
+	make_turns_short();
+	cr_assert_str_eq(call(fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A), SUCCESS);
+	one_turn();
+	one_turn();
+	cr_assert(broker_has_endings(broker));
+	fake_host_restart(fake_host);
+	broker = fake_host->service.broker;
+	expect_nothing_left_to_see();
+	cr_expect_not(broker_has_endings(broker));
+	cr_expect_eq(fake_host_open_fds(fake_host), 0u);
+}
