@@ -219,6 +219,8 @@ bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm)
 		.vm = vm,
 		.registration = registration_find(service->broker, caller->process, vm),
 	};
+	if (subject.registration && vm_prunes(subject.registration))
+		subject.registration = NULL;
 	PolicyFacts facts = gather_facts(service, caller, &subject);
 
 	return policy_allows_view(&facts);
@@ -369,6 +371,13 @@ static NTSTATUS decode(Request *request, const JsonValue *parameters)
 	return status;
 }
 
+/* Lets a request wait while registrations of its VM end. */
+static NTSTATUS await_pruning(Request *request)
+{
+	request->is_repeated = vm_is_pruned(request->subject.vm);
+	return request->is_repeated ? STATUS_PENDING : STATUS_SUCCESS;
+}
+
 static NTSTATUS run(Request *request, const JsonValue *parameters)
 {
 	const Method *method = request->method;
@@ -379,6 +388,8 @@ static NTSTATUS run(Request *request, const JsonValue *parameters)
 		status = authorise(request);
 	if (status == STATUS_SUCCESS)
 		status = find_subject(request, &request->subject);
+	if (status == STATUS_SUCCESS)
+		status = await_pruning(request);
 	if (status == STATUS_SUCCESS && !operator_only)
 		status = authorise(request);
 	if (status == STATUS_SUCCESS && method->handler)

@@ -29,6 +29,9 @@ static bool list_has(const ListView *view, const Entity *entity)
 
 	if (vm_is_ending(entity_machine(entity)))
 		return false;
+	if (list->type == ENTITY_REGISTRATION &&
+	    vm_prunes(container_of(entity, Registration, entity)))
+		return false;
 	if (!guid_is_nil(&view->machine) &&
 	    guid_compare(list->machine(entity), &view->machine) != 0)
 		return false;

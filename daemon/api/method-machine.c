@@ -178,6 +178,7 @@ static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *sett
 		return status;
 	}
 	vm_update_commit(broker, &update);
+	broker_end_some(broker, ENDING_MICROSECONDS);
 	request->changed = true;
 	return STATUS_SUCCESS;
 }
@@ -265,7 +266,8 @@ NTSTATUS method_assign_virtual_gpu(Request *request)
 
 NTSTATUS method_remove_virtual_gpu(Request *request)
 {
-	virtual_gpu_end(request->service->broker, request->subject.virtual_gpu, END_REQUESTED);
+	virtual_gpu_remove(request->service->broker, request->subject.virtual_gpu);
+	broker_end_some(request->service->broker, ENDING_MICROSECONDS);
 	request->changed = true;
 	return STATUS_SUCCESS;
 }

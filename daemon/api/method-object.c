@@ -196,8 +196,11 @@ static bool object_is_visible(Service *service, const Caller *caller, const Enti
 {
 	const SharedObject *object = container_of(entity, SharedObject, entity);
 
-	return caller->is_operator || object->sharer->key == caller->process ||
-	       registration_find(service->broker, caller->process, object->vm) != NULL;
+	if (caller->is_operator || object->sharer->key == caller->process)
+		return true;
+	const Registration *registration =
+		registration_find(service->broker, caller->process, object->vm);
+	return registration && !vm_prunes(registration);
 }
 
 static void object_write(const ListView *view, Writer *writer, const Entity *entity)

@@ -18,6 +18,8 @@
  * order, at the time when it ends. A process exits without asking, so nobody can tell whether the
  * daemon has noticed the exit: what depended on the process ends one by one.
  *
+ * The registrations of a running VM can end in the same way (daemon/core/vm-prune.c).
+ *
  * What is ending is charged until it has ended. A request that a limit refuses meanwhile therefore
  * waits for the ends that had begun before it (request_await_ends() in daemon/api).
  *

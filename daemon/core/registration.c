@@ -132,6 +132,8 @@ void registration_end(Broker *broker, Registration *registration, EndReason reas
 {
 	RB_REMOVE(RegistrationPartiesTree, &broker->registrations_by_parties, registration);
 	entity_remove(broker, &registration->entity);
+	if (registration->vm->prune_next == registration)
+		registration->vm->prune_next = LIST_NEXT(registration, of_vm);
 	LIST_REMOVE(registration, of_process);
 	LIST_REMOVE(registration, of_vm);
 	registration->vm->registration_count--;

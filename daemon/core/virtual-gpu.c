@@ -85,7 +85,7 @@ VirtualGpu *virtual_gpu_find(Broker *broker, const Handle *handle)
 	return vm_is_ending(virtual_gpu->vm) ? NULL : virtual_gpu;
 }
 
-void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
+static void take_away(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 {
 	VirtualMachine *vm = virtual_gpu->vm;
 
@@ -97,6 +97,22 @@ void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 	broker_remove_ended(broker, virtual_gpu->entity.serial, reason);
 	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_REMOVED, reason);
 	virtual_gpu_discard(broker, virtual_gpu);
+}
+
+void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
+{
+	VirtualMachine *vm = virtual_gpu->vm;
+
+	take_away(broker, virtual_gpu, reason);
 	if (TAILQ_EMPTY(&vm->virtual_gpus))
 		vm_end_registrations(broker, vm, END_LAST_VIRTUAL_GPU_REMOVED);
+}
+
+void virtual_gpu_remove(Broker *broker, VirtualGpu *virtual_gpu)
+{
+	VirtualMachine *vm = virtual_gpu->vm;
+
+	take_away(broker, virtual_gpu, END_REQUESTED);
+	if (TAILQ_EMPTY(&vm->virtual_gpus))
+		vm_prune(broker, vm, END_LAST_VIRTUAL_GPU_REMOVED);
 }

@@ -250,19 +250,6 @@ void vm_agent_exited(Broker *broker, Agent *agent)
 	agent_release(broker, &former);
 }
 
-/* Ends the registrations whose privileges no longer match a display client. */
-static void vm_end_unmatched(Broker *broker, VirtualMachine *vm)
-{
-	Registration *registration, *next;
-
-	LIST_FOREACH_SAFE (registration, &vm->registrations, of_vm, next) {
-		Privileges privileges = registration_privileges(registration);
-
-		if (display_clients_compare(&vm->display_clients, &privileges) != DIFFERENCE_NONE)
-			registration_end(broker, registration, END_PRIVILEGES_CHANGED);
-	}
-}
-
 static bool is_same_text(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") == 0;
@@ -336,7 +323,7 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 				    .former_agent =
 					    agent_exists(&former_agent) ? &former_agent : NULL });
 	if (settings->has_display_clients)
-		vm_end_unmatched(broker, vm);
+		vm_prune(broker, vm, END_PRIVILEGES_CHANGED);
 	agent_release(broker, &former_agent);
 }
 
@@ -404,6 +391,7 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	else
 		broker_remove_record(broker, vm->entity.serial);
 	vm->end_reason = reason;
+	vm_stop_pruning(broker, vm);
 	ending_begin(broker, &vm->ending, vm_end_step);
 }
 
@@ -434,7 +422,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 		registrations++;
 	}
 	assert(registrations == vm->registration_count);
-	assert(registrations == 0 || !TAILQ_EMPTY(&vm->virtual_gpus));
+	assert(registrations == 0 || vm_is_pruned(vm) || !TAILQ_EMPTY(&vm->virtual_gpus));
 	assert(registrations == 0 || vm_is_ending(vm) || !quarantine_find(broker, &vm->guid));
 	TAILQ_FOREACH (virtual_gpu, &vm->virtual_gpus, link) {
 		assert(virtual_gpu->vm == vm);

@@ -83,6 +83,7 @@ bool display_clients_match_connection(const DisplayClients *clients, const Calle
 typedef enum VmSource { VM_SOURCE_API } VmSource;
 
 typedef struct IncomingVmm IncomingVmm;
+typedef struct Registration Registration;
 
 typedef enum VirtualGpuSource { VIRTUAL_GPU_SOURCE_API } VirtualGpuSource;
 
@@ -123,6 +124,9 @@ struct VirtualMachine {
 	Charge charge;
 	Ending ending;
 	EndReason end_reason; /* if the end has begun */
+	Ending pruning;       /* the end of some or all registrations; see vm_prune() */
+	EndReason prune_reason;
+	Registration *prune_next; /* the next registration to look at, or NULL */
 	RB_ENTRY(VirtualMachine) by_guid;
 	LIST_ENTRY(VirtualMachine) of_vmm;
 };
@@ -230,8 +234,21 @@ void vm_agent_exited(Broker *broker, Agent *agent);
 /* Unshares all of the VM's objects. */
 void vm_end_objects(Broker *broker, VirtualMachine *vm, EndReason reason);
 
-/* Ends all of the VM's registrations. */
+/* Ends all of the VM's registrations, however long that takes. */
 void vm_end_registrations(Broker *broker, VirtualMachine *vm, EndReason reason);
+
+/*
+ * Begins to end registrations of the VM: those that match no display client if the reason is
+ * END_PRIVILEGES_CHANGED, otherwise all. broker_end_some() does the work.
+ */
+void vm_prune(Broker *broker, VirtualMachine *vm, EndReason reason);
+void vm_stop_pruning(Broker *broker, VirtualMachine *vm);
+
+/* Tests whether that is under way. Requests that name the VM wait then. False for NULL. */
+bool vm_is_pruned(const VirtualMachine *vm);
+
+/* Tests whether the registration is one of those. To everybody who asks, it has ended. */
+bool vm_prunes(const Registration *registration);
 
 /*
  * Prepares the assignment of a vGPU on the adapter to the VM. Takes ownership of *profile on
@@ -246,8 +263,12 @@ void virtual_gpu_discard(Broker *broker, VirtualGpu *virtual_gpu);
 /* Returns NULL if no vGPU has the handle. */
 VirtualGpu *virtual_gpu_find(Broker *broker, const Handle *handle);
 
-/* Removes the vGPU. If it was the VM's last one, the VM's registrations end. */
+/*
+ * Remove the vGPU. If it was the VM's last one, the VM's registrations end. The second function
+ * leaves that to vm_prune().
+ */
 void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason);
+void virtual_gpu_remove(Broker *broker, VirtualGpu *virtual_gpu);
 
 /* --- for incoming-vmm.c ---------------------------------------------------------------------- */
 

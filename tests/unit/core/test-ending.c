@@ -203,3 +203,95 @@ Test(ending, a_restart_drops_what_is_left)
 	cr_expect_not(broker_has_endings(broker));
 	cr_expect_eq(fake_host_open_fds(fake_host), 0u);
 }
+
+/* --- registrations of a running VM ------------------------------------------------------------ */
+
+/* Registers more processes of the viewer's user. */
+static void register_more(void)
+{
+	for (pid_t pid = 5000; pid < 5004; pid++) {
+		FakeProcess *process = fake_host_process(fake_host, pid, 1000);
+
+		process_set_context(process, GRAPHICS_CONTEXT_DRM);
+		cr_assert_str_eq(
+			call(fake_host, fake_host_connect(fake_host, process), REGISTER, NAMES_A),
+			SUCCESS);
+	}
+}
+
+static size_t listed_registrations(void)
+{
+	call(fake_host, fixture.admin, LIST_REGISTRATIONS, NULL);
+	return reply_count(fake_host, "registrations");
+}
+
+static size_t listed_objects_of_viewer(void)
+{
+	call(fake_host, fixture.client, LIST_OBJECTS, NULL);
+	return reply_count(fake_host, "sharedObjects");
+}
+
+/* The request must have begun to end registrations, and not have completed that. */
+static void expect_pruning(void)
+{
+	cr_assert(broker_has_endings(broker));
+	do {
+		cr_expect_eq(listed_registrations(), 0u);
+		cr_expect_eq(listed_objects_of_viewer(), 0u);
+	} while (one_turn());
+}
+
+Test(ending, registrations_that_match_no_client_any_more_are_gone_at_once)
+{
+	register_more();
+	cr_assert_eq(listed_registrations(), 5u);
+	cr_assert_eq(listed_objects_of_viewer(), (size_t)OBJECTS);
+	make_turns_short();
+	cr_assert_str_eq(call(fake_host, fixture.admin, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A
+			      "\",\"displayClients\":[{\"pid\":100}]}"),
+			 SUCCESS);
+	expect_pruning();
+}
+
+Test(ending, registrations_end_with_the_last_virtual_gpu)
+{
+	char virtual_gpu[64];
+
+	register_more();
+	call(fake_host, fixture.admin, DESCRIBE, NAMES_A);
+	snprintf(virtual_gpu, sizeof(virtual_gpu), "{\"virtualGpu\":\"%.32s\"}",
+		 reply_string(fake_host, "virtualMachine.virtualGpus[0].virtualGpu"));
+	make_turns_short();
+	cr_assert_str_eq(call(fake_host, fixture.admin, REMOVE, virtual_gpu), SUCCESS);
+	expect_pruning();
+}
+
+Test(ending, requests_that_name_the_vm_wait_for_its_registrations)
+{
+	register_more();
+	make_turns_short();
+	cr_assert_str_eq(call(fake_host, fixture.admin, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A
+			      "\",\"displayClients\":[{\"pid\":100}]}"),
+			 SUCCESS);
+	cr_assert(broker_has_endings(broker));
+	cr_expect_str_eq(with_handle(fake_host, fixture.client, OPEN, handles[0]),
+			 "STATUS_ACCESS_DENIED");
+	cr_expect_not(broker_has_endings(broker));
+}
+
+Test(ending, a_vm_can_end_while_its_registrations_end)
+{
+	register_more();
+	make_turns_short();
+	cr_assert_str_eq(call(fake_host, fixture.admin, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A
+			      "\",\"displayClients\":[{\"pid\":100}]}"),
+			 SUCCESS);
+	cr_assert(broker_has_endings(broker));
+	fake_host_exit(fake_host, fixture.viewer); /* the registration that comes next, or not */
+	fake_host_exit(fake_host, fixture.vmm);
+	end_all();
+	expect_nothing_left_to_see();
+}
