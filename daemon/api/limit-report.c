@@ -78,11 +78,15 @@ static void look_at_process(Fullest *fullest, const GpuProcess *gpu_process)
 			fullest->gpu_processes[kind] = gpu_process;
 }
 
+/* There can be thousands of VMs, so nothing is done here for the limits that are not of VMs. */
 static void look_at_machine(Fullest *fullest, const VirtualMachine *vm)
 {
-	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
-		if (vm_limited_use(vm, kind) > vm_limited_use(fullest->machines[kind], kind))
-			fullest->machines[kind] = vm;
+	static const LimitKind kinds[] = { LIMIT_OBJECTS, LIMIT_OBJECT_MEBIBYTES };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (vm_limited_use(vm, kinds[i]) >
+		    vm_limited_use(fullest->machines[kinds[i]], kinds[i]))
+			fullest->machines[kinds[i]] = vm;
 	if (virtual_gpus_of(vm) > virtual_gpus_of(fullest->of_virtual_gpus))
 		fullest->of_virtual_gpus = vm;
 }
