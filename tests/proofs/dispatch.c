@@ -23,7 +23,8 @@ static struct {
 } seen;
 
 static Request request;
-static Service service;
+static Broker broker_of_service;
+static Service service = { .broker = &broker_of_service };
 static Caller caller;
 static JsonTable table;
 
@@ -119,6 +120,18 @@ ObjectHolder *object_holder(const SharedObject *of, ProcessKey key)
 	(void)key;
 	assert(of == &object);
 	return nondet_bool() ? &holder : NULL;
+}
+
+bool vm_is_pruned(const VirtualMachine *of)
+{
+	(void)of;
+	return nondet_bool();
+}
+
+bool vm_prunes(const Registration *of)
+{
+	assert(of);
+	return nondet_bool();
 }
 
 Quarantine *quarantine_find(Broker *broker, const Guid *guid)
