@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct QueuedEvent {
+	EventText *text;
+} QueuedEvent;
+
 EventText *event_text_new(void)
 {
 	EventText *text = calloc(1, sizeof(*text));
@@ -29,10 +33,10 @@ static size_t size_with_terminator(const EventText *text)
 
 static EventText *first_text(const EventQueue *queue)
 {
-	EventText *text;
+	QueuedEvent event;
 
-	memcpy(&text, buffer_head(&queue->texts), sizeof(text));
-	return text;
+	memcpy(&event, buffer_head(&queue->texts), sizeof(event));
+	return event.text;
 }
 
 static void remove_first(EventQueue *queue)
@@ -40,7 +44,7 @@ static void remove_first(EventQueue *queue)
 	EventText *text = first_text(queue);
 
 	queue->bytes -= size_with_terminator(text);
-	buffer_consume(&queue->texts, sizeof(text));
+	buffer_consume(&queue->texts, sizeof(QueuedEvent));
 	event_text_unref(text);
 	/* Most watches wait, so they keep no memory. */
 	if (event_queue_is_empty(queue))
@@ -55,7 +59,9 @@ void event_queue_deinit(EventQueue *queue)
 
 bool event_queue_add(EventQueue *queue, EventText *text)
 {
-	if (!buffer_append(&queue->texts, &text, sizeof(text)))
+	const QueuedEvent event = { .text = text };
+
+	if (!buffer_append(&queue->texts, &event, sizeof(event)))
 		return false;
 	queue->bytes += size_with_terminator(text);
 	text->references++;

@@ -28,7 +28,7 @@ EventText *event_text_new(void);
 EventText *event_text_unref(EventText *text);
 
 typedef struct EventQueue {
-	Buffer texts; /* pointers to the texts, oldest first */
+	Buffer texts; /* of QueuedEvent, oldest first */
 	size_t bytes; /* of all texts, each with its terminator */
 } EventQueue;
 
