@@ -627,11 +627,17 @@ static void measure_driver(Worst *worst)
 /* Measures requests that end what was set up. */
 static void measure_ends(Worst *worst)
 {
+	static const char update[] = "io.vaild.Machine.UpdateVirtualMachine {"
+				     "\"virtualMachineGuid\":\"$v\",\"displayClients\":["
+				     "{\"user\":\"daemon\"}]}";
+
 	measure_single(worst, "FreeGpuVirtualAddress, 32000 mappings",
 		       "io.vaild.Gpu.FreeGpuVirtualAddress " RESERVATION);
-	measure_single(worst, "UpdateVirtualMachine, ends a registration",
-		       "io.vaild.Machine.UpdateVirtualMachine {\"virtualMachineGuid\":\"$v\","
-		       "\"displayClients\":[{\"user\":\"daemon\"}]}");
+	/* The first one of a daemon's life takes a millisecond longer; it has another VM. */
+	worst->guid[strlen(worst->guid) - 1] ^= 1;
+	ask(worst, update);
+	worst->guid[strlen(worst->guid) - 1] ^= 1;
+	measure_single(worst, "UpdateVirtualMachine, ends a registration", update);
 	measure_single(worst, "UnregisterVirtualMachine, 500 objects",
 		       "io.vaild.Machine.UnregisterVirtualMachine " VM);
 }
