@@ -84,7 +84,10 @@ typedef struct Host {
 	 */
 	InnerPids *(*find_inner_pids)(void *self, ProcessKey key);
 
-	/* Reads a process's current credentials into *ret, which the caller deinitialises. */
+	/*
+	 * Reads a process's current credentials into *ret, which the caller deinitialises. Returns
+	 * GONE if the process is dead, even if everything could be read.
+	 */
 	Lookup (*read_credentials)(void *self, ProcessKey key, Credentials *ret);
 
 	/*

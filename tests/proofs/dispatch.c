@@ -5,11 +5,12 @@
  * Proved: a handler runs only after the parameters were decoded, the subject was found, and
  * policy_check() allowed the row's rule. Only then does dispatch() return success. A method for
  * operators looks up nothing before it is allowed, so a refusal does not tell what exists. All
- * others look up their subject first. A method that changes state runs only if the calling process
- * is alive. Each denial is audited.
+ * others look up their subject first. A method that changes state runs only if it was seen that the
+ * calling process is alive, and not if it was seen dead after that. Each denial is audited.
  *
  * Assumed: the functions of the core and the policy answer anything, within their comments. The
- * proof of policy.c is about what policy_check() allows.
+ * proof of policy.c is about what policy_check() allows. A process may die at any time. It then
+ * stays dead, and its credentials are gone.
  *
  * Nothing is bounded: the path has no loop.
  */
@@ -19,7 +20,7 @@
 
 /* The steps of the request so far. */
 static struct {
-	bool decoded, looked_up, found, asked, allowed, alive, ran, audited;
+	bool decoded, looked_up, found, asked, allowed, alive, dead, ran, audited;
 } seen;
 
 static Request request;
@@ -106,6 +107,19 @@ SharedObject *object_find_shared(Broker *broker, const Handle *handle)
 }
 
 /* --- facts about the caller ------------------------------------------------------------------- */
+
+bool id_is_mapped(uint32_t id)
+{
+	(void)id;
+	return nondet_bool();
+}
+
+bool vm_is_run_by(const VirtualMachine *of, ProcessKey key)
+{
+	(void)key;
+	assert(of == &vm);
+	return nondet_bool();
+}
 
 Registration *registration_find(Broker *broker, ProcessKey key, const VirtualMachine *of)
 {
@@ -268,8 +282,9 @@ static bool process_is_alive(void *self, ProcessKey key)
 {
 	(void)self;
 	assert(key == caller.process);
-	seen.alive = nondet_bool();
-	return seen.alive;
+	seen.dead = seen.dead || nondet_bool();
+	seen.alive = seen.alive || !seen.dead;
+	return !seen.dead;
 }
 
 static Lookup read_credentials(void *self, ProcessKey key, Credentials *ret)
@@ -280,7 +295,7 @@ static Lookup read_credentials(void *self, ProcessKey key, Credentials *ret)
 	(void)ret;
 	assert(key == caller.process);
 	assume(lookup >= LOOKUP_FOUND && lookup <= LOOKUP_EXHAUSTED);
-	return lookup;
+	return seen.dead ? LOOKUP_GONE : lookup;
 }
 
 static Lookup read_groups(void *self, const Caller *of)
@@ -337,7 +352,7 @@ PROOF(dispatch)
 	if (status == STATUS_SUCCESS)
 		assert(seen.decoded && seen.allowed && (seen.ran || !method->handler));
 	if (seen.ran && method->flags & METHOD_CHANGES_STATE)
-		assert(seen.alive);
+		assert(seen.alive && !seen.dead);
 	if (method->rule == RULE_OPERATOR && !seen.allowed)
 		assert(!seen.looked_up);
 	if (status == STATUS_ACCESS_DENIED)

@@ -70,6 +70,8 @@ proof dispatch dispatch.c "decode, find, authorise, handle; operator methods aut
 mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& !operator_only)/if (status == STATUS_SUCCESS \&\& false)/'
 mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& operator_only)/if (false)/'
 mutation dispatch daemon/api/dispatch.c 's/operator_only = method->rule == RULE_OPERATOR/operator_only = false/'
+mutation dispatch daemon/api/dispatch.c 's/if (method->flags \& METHOD_CHANGES_STATE \&\&/if (false \&\&/'
+mutation dispatch daemon/api/dispatch.c 's/lookup == LOOKUP_GONE || lookup == LOOKUP_EXHAUSTED/lookup == LOOKUP_EXHAUSTED/'
 
 proof plane-rows pixel-format.c "1 to height rows, of 1 to 16 bytes a pixel" \
   "all formats, planes and sizes" "tests/proofs/stubs.c" "--unwind 10 --unsigned-overflow-check"
