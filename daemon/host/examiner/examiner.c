@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "daemon/host/examiner/call-filter.h"
 #include "daemon/host/examiner/capabilities.h"
 #include "daemon/host/examiner/context-search.h"
 #include "daemon/host/process/pid-namespace.h"
@@ -19,10 +20,6 @@
 #include "proto/fd-util.h"
 
 #define EXAMINER_NAME "vaild-examiner"
-
-/* The examiner moves its sockets to these numbers, and closes all other fds above stderr. */
-#define WHO_FD     3
-#define CONTEXT_FD 4
 
 typedef struct Examination {
 	FsRoots roots;
@@ -93,7 +90,7 @@ static void answer_who(const Examination *examination, const WhoQuestion *questi
 
 	examine_who(&examination->roots, &examination->own, own_pids, question->pid, &answer);
 	answer.number = question->number;
-	if (send(WHO_FD, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+	if (send(EXAMINER_WHO_FD, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
 		_exit(EXIT_FAILURE);
 }
 
@@ -103,7 +100,7 @@ static void answer_pids(const Examination *examination, const WhoQuestion *quest
 
 	examine_pids(&examination->roots, question->pid, &answer);
 	answer.number = question->number;
-	if (send(WHO_FD, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+	if (send(EXAMINER_WHO_FD, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
 		_exit(EXIT_FAILURE);
 }
 
@@ -111,7 +108,7 @@ static void answer_pids(const Examination *examination, const WhoQuestion *quest
 static void serve_who(const Examination *examination)
 {
 	WhoQuestion question;
-	ssize_t size = recv(WHO_FD, &question, sizeof(question), MSG_TRUNC | MSG_DONTWAIT);
+	ssize_t size = recv(EXAMINER_WHO_FD, &question, sizeof(question), MSG_TRUNC | MSG_DONTWAIT);
 
 	if (size < 0 && errno == EAGAIN)
 		return;
@@ -150,7 +147,8 @@ static void serve_context(Examination *examination)
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t size = recvmsg(CONTEXT_FD, &message, MSG_TRUNC | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t size =
+		recvmsg(EXAMINER_CONTEXT_FD, &message, MSG_TRUNC | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (size < 0 && errno == EAGAIN)
 		return;
@@ -186,17 +184,15 @@ static void block_signals(sigset_t *ret)
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
-static _Noreturn void serve(Examination *examination)
+static _Noreturn void serve(Examination *examination, const sigset_t *mask)
 {
-	struct pollfd sockets[] = { { .fd = WHO_FD, .events = POLLIN },
-				    { .fd = CONTEXT_FD, .events = POLLIN } };
-	sigset_t mask;
+	struct pollfd sockets[] = { { .fd = EXAMINER_WHO_FD, .events = POLLIN },
+				    { .fd = EXAMINER_CONTEXT_FD, .events = POLLIN } };
 
-	block_signals(&mask);
 	for (;;) {
 		struct timespec timeout;
 		bool waits = context_searches_timeout(&examination->searches, &timeout);
-		int ready = ppoll(sockets, 2, waits ? &timeout : NULL, &mask);
+		int ready = ppoll(sockets, 2, waits ? &timeout : NULL, mask);
 
 		if (ready < 0 && errno != EINTR)
 			_exit(EXIT_FAILURE);
@@ -220,12 +216,13 @@ static bool empty_standard_fds(void)
 static bool arrange_fds(const ExaminerSockets *sockets)
 {
 	/* Move both out of the way first: each may have the other's place. */
-	int who = fcntl(sockets->who, F_DUPFD_CLOEXEC, CONTEXT_FD + 1);
-	int context = fcntl(sockets->context, F_DUPFD_CLOEXEC, CONTEXT_FD + 1);
+	int who = fcntl(sockets->who, F_DUPFD_CLOEXEC, EXAMINER_CONTEXT_FD + 1);
+	int context = fcntl(sockets->context, F_DUPFD_CLOEXEC, EXAMINER_CONTEXT_FD + 1);
 
-	if (dup3(who, WHO_FD, O_CLOEXEC) < 0 || dup3(context, CONTEXT_FD, O_CLOEXEC) < 0)
+	if (dup3(who, EXAMINER_WHO_FD, O_CLOEXEC) < 0 ||
+	    dup3(context, EXAMINER_CONTEXT_FD, O_CLOEXEC) < 0)
 		return false;
-	return close_range(CONTEXT_FD + 1, UINT_MAX, 0) == 0;
+	return close_range(EXAMINER_CONTEXT_FD + 1, UINT_MAX, 0) == 0;
 }
 
 /* The child's part of examiner_start(). */
@@ -233,14 +230,18 @@ static _Noreturn void run(const FsRoots *roots, const UserNamespace *own,
 			  const ExaminerSockets *sockets, pid_t daemon)
 {
 	Examination examination = { .roots = *roots, .own = *own };
+	sigset_t mask;
 
 	if (capabilities_give_up(true) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
 	    getppid() != daemon || chdir("/") < 0 || !empty_standard_fds() || !arrange_fds(sockets))
 		_exit(EXIT_FAILURE);
 	prctl(PR_SET_NAME, EXAMINER_NAME);
 	examination.own_pids = pid_namespace_own(roots);
-	context_searches_init(&examination.searches, roots, CONTEXT_FD, WHO_FD);
-	serve(&examination);
+	context_searches_init(&examination.searches, roots, EXAMINER_CONTEXT_FD, EXAMINER_WHO_FD);
+	block_signals(&mask);
+	if (call_filter_install() < 0)
+		_exit(EXIT_FAILURE);
+	serve(&examination, &mask);
 }
 
 int examiner_start(const FsRoots *roots, const UserNamespace *own, ExaminerSockets *ret)

@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/nsfs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -12,11 +11,6 @@
 #include "daemon/host/process/file-read.h"
 #include "daemon/host/process/proc-credentials.h"
 #include "proto/fd-util.h"
-
-/* In Linux 6.11 and later, but not in Debian 12's headers. */
-#ifndef NS_GET_PID_FROM_PIDNS
-#define NS_GET_PID_FROM_PIDNS _IOR(NSIO, 0x6, int)
-#endif
 
 /* --- one process ----------------------------------------------------------------------------- */
 

@@ -2,6 +2,8 @@
 #ifndef DAEMON_HOST_PROCESS_PID_NAMESPACE_H
 #define DAEMON_HOST_PROCESS_PID_NAMESPACE_H
 
+#include <linux/nsfs.h>
+
 #include "daemon/core/host.h"
 #include "daemon/host/examiner/question.h"
 #include "daemon/host/process/fs-roots.h"
@@ -10,6 +12,11 @@
  * The pid namespaces below the daemon's. Only the examiner may open those of other users'
  * processes. Inodes identify them, because all namespaces are files of one file system.
  */
+
+/* In Linux 6.11 and later, but not in Debian 12's headers. */
+#ifndef NS_GET_PID_FROM_PIDNS
+#define NS_GET_PID_FROM_PIDNS _IOR(NSIO, 0x6, int)
+#endif
 
 /* Returns the inode of the calling process's own pid namespace, or 0 if it cannot be read. */
 uint64_t pid_namespace_own(const FsRoots *roots);
