@@ -103,6 +103,21 @@ NTSTATUS process_attach(Broker *broker, const ProcessOrigin *origin, Process **r
 	return STATUS_SUCCESS;
 }
 
+NTSTATUS process_recharge(Broker *broker, Process *process, const ProcessOrigin *origin,
+			  Failure *failure)
+{
+	Charge entry = { .account = NULL };
+	NTSTATUS status = charge_restore(&entry, &broker->accounts, &origin->payer,
+					 LIMIT_STORE_ENTRIES, failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	charge_return(&process->entry, &broker->accounts);
+	process->entry = entry;
+	process->uid = origin->uid;
+	return STATUS_SUCCESS;
+}
+
 void process_release(Broker *broker, Process *process)
 {
 	if (!process)

@@ -63,6 +63,13 @@ Process *process_find(Broker *broker, ProcessKey key);
 NTSTATUS process_attach(Broker *broker, const ProcessOrigin *origin, Process **ret_process,
 			Failure *failure);
 
+/*
+ * Charges the process to another payer, without checking limits, and sets its uid. Returns
+ * STATUS_SUCCESS, or STATUS_NO_MEMORY with nothing changed.
+ */
+NTSTATUS process_recharge(Broker *broker, Process *process, const ProcessOrigin *origin,
+			  Failure *failure);
+
 /* Detaches an entity. The last one unwatches and frees the process. Ignores NULL. */
 void process_release(Broker *broker, Process *process);
 

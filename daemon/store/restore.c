@@ -49,7 +49,13 @@ static RestoreReason find_process(Restore *restore, const RecordedProcess *from,
 	pid_t pid = 0;
 	Failure failure;
 
+	ProcessOrigin origin = { .key = from->key, .uid = from->uid, .payer = from->payer };
+
 	*ret = process_find(broker, from->key);
+	/* If nothing else is attached, the records before have ended, perhaps with another payer.
+	 */
+	if (*ret && (*ret)->attached == 1)
+		return restore_reason(process_recharge(broker, *ret, &origin, &failure));
 	if (*ret)
 		return RESTORE_OK;
 	switch (host->find_persisted_process(host->self, from->key, &pid)) {
@@ -62,12 +68,7 @@ static RestoreReason find_process(Restore *restore, const RecordedProcess *from,
 	default:
 		return RESTORE_PROCESS_IS_GONE;
 	}
-	const ProcessOrigin origin = {
-		.key = from->key,
-		.pid = pid,
-		.uid = from->uid,
-		.payer = from->payer,
-	};
+	origin.pid = pid;
 	NTSTATUS status = process_attach(broker, &origin, ret, &failure);
 	if (status == STATUS_SUCCESS)
 		restore->processes[restore->process_count++] = *ret;

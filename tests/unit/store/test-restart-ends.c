@@ -179,3 +179,24 @@ Test(restart_ends, requested_ends_do_not_wait)
 		stage_free(&stage);
 	}
 }
+
+/*
+ * The agent of a VM is charged to the operator who registered it. After the end of the VM it shares
+ * again, and pays itself, but the record of the first sharing is still there at the restart.
+ */
+Test(restart_ends, a_process_keeps_the_payer_that_it_has_had_last)
+{
+	Stage stage = stage_new();
+	int fd = sealed_memory(stage.fake_host);
+
+	cr_assert_str_eq(call_with_fds(stage.fake_host, stage.helping, SHARE,
+				       "{\"virtualMachineGuid\":\"" GUID_B "\",\"object\":{" IMAGE
+				       "}}",
+				       &fd, 1, NULL),
+			 SUCCESS);
+	end_other_vmm(&stage);
+	fd = sealed_memory(stage.fake_host);
+	cr_assert_str_eq(share(stage.fake_host, stage.helping, IMAGE, &fd, 1, NULL), SUCCESS);
+	stage_restart_unchanged(&stage);
+	stage_free(&stage);
+}
