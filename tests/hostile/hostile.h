@@ -50,13 +50,13 @@ typedef struct Meter {
 	_Atomic uint64_t failures;
 	char failure[TEXT_SIZE]; /* the first one */
 	Histogram waits[PHASE_MAX];
-	Histogram cpu[PHASE_MAX]; /* CPU time that the daemon used during each wait */
+	Histogram cpu[PHASE_MAX]; /* CPU time of daemon and examiner during each wait */
 } Meter;
 
 /* The memory that all processes share. */
 typedef struct Board {
 	_Atomic Phase phase;
-	pid_t daemon;
+	pid_t daemon, examiner;
 	_Atomic unsigned int loads_ready, attackers_ready;
 	Meter meters[LOAD_MAX];
 	_Atomic bool daemon_is_ready;

@@ -110,6 +110,20 @@ static pid_t execute_daemon(FakeServiceManager *manager, const StageOptions *opt
 	fake_service_manager_execute(manager, options->command, -1);
 }
 
+/* Returns the pid of the daemon's second process, which exists when the daemon is ready. */
+static pid_t find_examiner(pid_t daemon)
+{
+	char command[TEXT_SIZE];
+	int pid = 0;
+
+	snprintf(command, sizeof(command), "pgrep --exact vaild-examiner --parent %d", (int)daemon);
+	FILE *output = popen(command, "re");
+	if (!output || fscanf(output, "%d", &pid) != 1)
+		errx(2, "cannot find the examiner");
+	pclose(output);
+	return pid;
+}
+
 static void start_daemon(Stage *stage)
 {
 	static FakeServiceManager manager;
@@ -130,6 +144,7 @@ static void start_daemon(Stage *stage)
 			errx(2, "the daemon does not start");
 		usleep(1000);
 	}
+	stage->board->examiner = find_examiner(stage->daemon);
 }
 
 static void kill_and_wait(pid_t pid)
@@ -229,11 +244,11 @@ void stage_add_bystanders(Stage *stage, unsigned int processes, unsigned int cou
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
-void stage_reset_peak(const Stage *stage)
+static void reset_peak_of(pid_t pid)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/clear_refs", (int)stage->daemon);
+	snprintf(path, sizeof(path), "/proc/%d/clear_refs", (int)pid);
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	/* A kernel without this file reports the peak since the start, which is not lower. */
 	if (fd >= 0 && write(fd, "5", 1) != 1)
@@ -242,20 +257,31 @@ void stage_reset_peak(const Stage *stage)
 		close(fd);
 }
 
-size_t stage_peak(const Stage *stage)
+static size_t peak_of(pid_t pid)
 {
 	char path[64], line[TEXT_SIZE];
 	size_t peak = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)stage->daemon);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	FILE *file = fopen(path, "re");
 	if (!file)
-		return 0; /* the daemon has ended */
+		return 0; /* the process has ended */
 	while (fgets(line, sizeof(line), file))
 		if (strncmp(line, "VmHWM:", strlen("VmHWM:")) == 0)
 			peak = strtoul(line + strlen("VmHWM:"), NULL, 10);
 	fclose(file);
 	return peak;
+}
+
+void stage_reset_peak(const Stage *stage)
+{
+	reset_peak_of(stage->daemon);
+	reset_peak_of(stage->board->examiner);
+}
+
+size_t stage_peak(const Stage *stage)
+{
+	return peak_of(stage->daemon) + peak_of(stage->board->examiner);
 }
 
 /* --- the stage ------------------------------------------------------------------------------- */

@@ -39,7 +39,10 @@ void stage_add_machines(Stage *stage, unsigned int count);
 /* Starts processes of other users, each of which holds count idle connections. */
 void stage_add_bystanders(Stage *stage, unsigned int processes, unsigned int count);
 
-/* Resets, and returns, the highest resident memory of the daemon, in KiB. */
+/*
+ * Resets, and returns, the sum of the highest resident memory of the daemon and of the examiner, in
+ * KiB. The pages that they share count twice.
+ */
 void stage_reset_peak(const Stage *stage);
 size_t stage_peak(const Stage *stage);
 

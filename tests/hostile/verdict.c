@@ -146,7 +146,7 @@ void result_init(Result *result, const Board *board, const Observed *observed, J
 	else
 		judge_cpu(result, board);
 	if (result->peak > PEAK_MAX)
-		add_failure(result, "the daemon needs more than 64 MiB");
+		add_failure(result, "the daemon and its examiner need more than 64 MiB");
 	judge_failures(result, board);
 	judge_attackers(result, board, observed);
 }
