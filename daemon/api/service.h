@@ -40,6 +40,8 @@ typedef struct Service {
 	uint64_t last_watch;                                  /* number of the newest watch */
 	uint64_t watch_visits;                                /* number of visits to the index */
 
+	uint64_t turn_ends; /* on the host's clock: when sessions pause; 0 if turns do not end */
+
 	/* Called when a watch has an event. The session has to be pumped at the end of the turn. */
 	void (*watch_ready)(Session *session);
 } Service;

@@ -13,12 +13,7 @@
 
 void session_init(Session *session, Service *service, Caller *caller)
 {
-	*session = (Session){
-		.service = service,
-		.caller = caller,
-		.frame = FRAME_INIT,
-		.turn_ends = UINT64_MAX,
-	};
+	*session = (Session){ .service = service, .caller = caller };
 }
 
 void session_deinit(Session *session)
@@ -27,6 +22,8 @@ void session_deinit(Session *session)
 	session_discard_fds(session, session_count_fds(session, true));
 	session->stream = stream_free(session->stream);
 	buffer_deinit(&session->input);
+	free(session->reading);
+	session->reading = NULL;
 }
 
 void session_arrived(Session *session, const InputMetadata *metadata)
@@ -41,13 +38,31 @@ void session_end_of_input(Session *session)
 
 bool session_has_partial_message(const Session *session)
 {
-	return frame_is_partial(&session->frame);
+	return session->reading && frame_is_partial(&session->reading->frame);
 }
 
 bool session_awaits_nul(const Session *session)
 {
-	return session->stream && session->frame.nul_may_follow && !session->message.is_complete &&
-	       !session->end_of_input;
+	const SessionReading *reading = session->reading;
+	bool may_follow = reading ? reading->frame.nul_may_follow && !reading->message.is_complete
+				  : session->nul_may_follow;
+
+	return session->stream && may_follow && !session->end_of_input;
+}
+
+void session_note_nul(Session *session)
+{
+	session->uses_nul = true;
+	if (session->reading)
+		session->reading->frame.uses_nul = true;
+}
+
+/* Returns the terminator of an error that no message has asked for. */
+static char session_terminator(const Session *session)
+{
+	if (session->reading)
+		return frame_terminator(&session->reading->frame);
+	return session->uses_nul ? '\0' : '\n';
 }
 
 static void input_metadata_add(InputMetadata *metadata, const InputMetadata *more)
@@ -56,7 +71,7 @@ static void input_metadata_add(InputMetadata *metadata, const InputMetadata *mor
 	metadata->lost |= more->lost;
 	metadata->too_many |= more->too_many;
 	metadata->closing_too_many |= more->closing_too_many;
-	metadata->fds += more->fds;
+	metadata->had_fds |= more->had_fds;
 }
 
 /* Tests whether the input contains another message, or its beginning, after size bytes. */
@@ -81,7 +96,7 @@ static InputMetadata message_metadata(Session *session, bool is_last)
 
 	session->carried = (InputMetadata){ 0 };
 	if (!is_last)
-		last.fds = 0;
+		last.had_fds = false;
 	input_metadata_add(&metadata, &last);
 	return metadata;
 }
@@ -117,9 +132,9 @@ static NTSTATUS check_fds(const Method *method, const InputMetadata *metadata, s
 		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
 				   "the daemon has no room left for the file descriptors of this "
 				   "message; try again later");
-	if (takes_them && metadata->fds == 0)
+	if (takes_them && !metadata->had_fds)
 		return STATUS_SUCCESS;
-	if (metadata->lost || metadata->too_many || metadata->fds > 0 || fd_count > 0)
+	if (metadata->lost || metadata->too_many || metadata->had_fds || fd_count > 0)
 		return failure_parameter(failure, "parameters",
 					 "came with file descriptors, but this method takes none; "
 					 "send none");
@@ -199,7 +214,7 @@ static const char *refusing_interface(const Method *method, NTSTATUS status)
 /* Answers the message. Returns false if it has to be handled again when the host has finished. */
 static bool session_answer(Session *session, Envelope *envelope, Buffer *out)
 {
-	const SessionMessage *message = &session->message;
+	const SessionMessage *message = &session->reading->message;
 	Call call = { .terminator = message->terminator, .fd_count = message->fd_count };
 	Failure failure = FAILURE_INIT;
 
@@ -227,7 +242,7 @@ static bool session_answer(Session *session, Envelope *envelope, Buffer *out)
 
 void session_write_last(const Session *session, const Failure *failure, Buffer *out)
 {
-	refuse(INTERFACE_VAILD, failure, frame_terminator(&session->frame), out);
+	refuse(INTERFACE_VAILD, failure, session_terminator(session), out);
 }
 
 static void session_write_malformed(const Session *session, const char *error, Buffer *out)
@@ -240,10 +255,11 @@ static void session_write_malformed(const Session *session, const char *error, B
 
 void session_write_timeout(const Session *session, Buffer *out)
 {
+	const char *error = session->reading ? session->reading->frame.error : NULL;
 	Failure failure;
 
-	if (session->frame.error) {
-		session_write_malformed(session, session->frame.error, out);
+	if (error) {
+		session_write_malformed(session, error, out);
 		return;
 	}
 	failure_set(&failure, STATUS_INVALID_PARAMETER, "malformed",
@@ -261,7 +277,7 @@ static SessionState session_handle(Session *session, Buffer *out)
 {
 	JsonText text = {
 		.start = buffer_head(&session->input),
-		.length = session->message.length,
+		.length = session->reading->message.length,
 	};
 	size_t begin = buffer_size(out);
 	Envelope envelope = envelope_open(session->service->parser, text);
@@ -282,11 +298,11 @@ static SessionState session_handle(Session *session, Buffer *out)
 /* Notes the message that was found, with the fds and the metadata that belong to it. */
 static void session_found(Session *session, const FrameMessage *found)
 {
-	bool is_last = (session->metadata.fds == 0 && !session->fds) ||
+	bool is_last = (!session->metadata.had_fds && !session->fds) ||
 		       !another_begins(session, found->size);
 
 	session->message_count++;
-	session->message = (SessionMessage){
+	session->reading->message = (SessionMessage){
 		.is_complete = true,
 		.terminator = found->terminator,
 		.length = found->length,
@@ -313,7 +329,7 @@ static bool session_add_nul(Session *session, Buffer *out)
  */
 static SessionState session_refuse(Session *session, const char *error, Buffer *out)
 {
-	char terminator = frame_terminator(&session->frame);
+	char terminator = session_terminator(session);
 
 	if (!session->is_refused)
 		session_write_malformed(session, error, out);
@@ -333,9 +349,9 @@ static bool session_find(Session *session, Buffer *out, SessionState *ret_state)
 	FrameMessage found;
 	const char *error;
 
-	if (session->message.is_complete)
+	if (session->reading->message.is_complete)
 		return true;
-	switch (frame_next(&session->frame, &session->input, session->end_of_input, &found,
+	switch (frame_next(&session->reading->frame, &session->input, session->end_of_input, &found,
 			   &error)) {
 	case FRAME_INCOMPLETE:
 		session_carry(session);
@@ -357,9 +373,9 @@ static bool session_find(Session *session, Buffer *out, SessionState *ret_state)
 /* Forgets the message, which has been answered. */
 static void session_consume(Session *session)
 {
-	session_discard_fds(session, session->message.fd_count);
-	buffer_consume(&session->input, session->message.size);
-	session->message = (SessionMessage){ 0 };
+	session_discard_fds(session, session->reading->message.fd_count);
+	buffer_consume(&session->input, session->reading->message.size);
+	session->reading->message = (SessionMessage){ 0 };
 	session->awaited_ends = 0;
 }
 
@@ -382,9 +398,10 @@ static bool session_step(Session *session, Buffer *out, SessionState *ret_state)
 
 static bool turn_has_ended(const Session *session)
 {
-	const Host *host = session->service->host;
+	const Service *service = session->service;
 
-	return session->turn_ends != UINT64_MAX && host->now(host->self) >= session->turn_ends;
+	return service->turn_ends != 0 &&
+	       service->host->now(service->host->self) >= service->turn_ends;
 }
 
 /*
@@ -396,9 +413,9 @@ static bool session_look_behind_watch(Session *session, Buffer *out)
 	FrameMessage found;
 	const char *error;
 
-	if (session->message.is_complete)
+	if (session->reading->message.is_complete)
 		return true;
-	switch (frame_next(&session->frame, &session->input, session->end_of_input, &found,
+	switch (frame_next(&session->reading->frame, &session->input, session->end_of_input, &found,
 			   &error)) {
 	case FRAME_MESSAGE:
 		session_found(session, &found);
@@ -430,14 +447,17 @@ static bool session_stream(Session *session, Buffer *out, SessionState *ret_stat
 	return false;
 }
 
-SessionState session_pump(Session *session, Buffer *out)
+static bool reading_is_idle(const SessionReading *reading)
+{
+	return !frame_is_partial(&reading->frame) && !reading->message.is_complete &&
+	       !reading->frame.error;
+}
+
+/* Answers messages until the turn ends, or nothing can be answered now. */
+static void session_advance(Session *session, Buffer *out)
 {
 	bool goes_on = session->state != SESSION_FINISHED;
 
-	if (stream_is_dropped(session->stream)) {
-		session->state = SESSION_BROKEN;
-		return session->state;
-	}
 	while (goes_on) {
 		session->state = SESSION_PAUSED;
 		if (buffer_size(out) >= LIMIT_UNREAD_PAUSE)
@@ -449,5 +469,48 @@ SessionState session_pump(Session *session, Buffer *out)
 			break;
 		}
 	}
+}
+
+/* Keeps what the turn has left to read, or frees what was kept. Returns false if out of memory. */
+static bool session_keep_reading(Session *session, SessionReading *kept)
+{
+	const SessionReading *reading = session->reading;
+
+	session->uses_nul = reading->frame.uses_nul;
+	session->nul_may_follow = reading->frame.nul_may_follow;
+	if (reading_is_idle(reading)) {
+		free(kept);
+		session->reading = NULL;
+		return true;
+	}
+	if (!kept) {
+		kept = malloc(sizeof(*kept));
+		if (kept)
+			*kept = *reading;
+	}
+	session->reading = kept;
+	return kept != NULL;
+}
+
+SessionState session_pump(Session *session, Buffer *out)
+{
+	SessionReading *kept = session->reading;
+	SessionReading in_turn = {
+		.frame = {
+			.uses_nul = session->uses_nul,
+			.nul_may_follow = session->nul_may_follow,
+		},
+	};
+
+	if (stream_is_dropped(session->stream)) {
+		session->state = SESSION_BROKEN;
+		return session->state;
+	}
+	/* Most turns leave nothing, so that they need no memory of the heap. */
+	if (!kept)
+		session->reading = &in_turn;
+	session_advance(session, out);
+	if (!session_keep_reading(session, kept))
+		session->state = SESSION_BROKEN;
 	return session->state;
 }

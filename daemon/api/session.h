@@ -22,7 +22,7 @@ typedef struct InputMetadata {
 	bool lost;             /* fds were lost, because fds or memory ran out */
 	bool too_many;         /* more fds than one message can have; the rest was closed */
 	bool closing_too_many; /* the uid has too many pending closes of fds */
-	unsigned int fds;      /* unexpected fds, already closed */
+	bool had_fds;          /* unexpected fds, already closed */
 } InputMetadata;
 
 typedef struct SessionFds SessionFds;
@@ -46,25 +46,31 @@ typedef struct SessionMessage {
 	InputMetadata metadata;
 } SessionMessage;
 
+/* The state of a session that an idle one does not have. */
+typedef struct SessionReading {
+	Frame frame;
+	SessionMessage message; /* not answered yet */
+} SessionReading;
+
 struct Session {
 	Service *service;
 	Caller *caller;
-	Frame frame;
+	SessionReading
+		*reading; /* between turns NULL, unless a message is there in part or waits */
 	Buffer input;
-	InputMetadata metadata; /* metadata of the bytes received last */
-	InputMetadata carried;  /* metadata of the first message's earlier bytes */
-	SessionMessage message; /* not answered yet */
-	uint64_t turn_ends;     /* time on the host's clock after which the session pauses */
-
 	SessionFds *fds; /* NULL if the session has no fds */
 
 	Stream *stream;         /* current one, or NULL; later requests wait for its end */
+	InputMetadata metadata; /* metadata of the bytes received last */
+	InputMetadata carried;  /* metadata of the first message's earlier bytes */
 	uint32_t message_count; /* complete messages so far */
 	bool is_silent;         /* the last message wanted no reply */
 	bool is_repeated;       /* the message is handled again in the next turn */
 	uint64_t awaited_ends;  /* of the message, see request_await_ends() */
 	char error_terminator;  /* of the error about malformed input */
 	bool is_refused;        /* that error was written; the rest of its message is discarded */
+	bool uses_nul;          /* as in Frame */
+	bool nul_may_follow;    /* as in Frame; valid while reading is NULL */
 	SessionState state;     /* SESSION_FINISHED is final */
 	bool end_of_input;
 };
@@ -81,8 +87,7 @@ void session_end_of_input(Session *session);
 
 /*
  * Answers complete messages, appending the replies to out until it holds LIMIT_UNREAD_PAUSE. Makes
- * at least one step, and pauses after the first one that ends at or after session->turn_ends. By
- * default a turn does not end.
+ * at least one step, and pauses after the first one that ends at or after service->turn_ends.
  */
 SessionState session_pump(Session *session, Buffer *out);
 
@@ -97,6 +102,9 @@ bool session_has_partial_message(const Session *session);
  * NUL that belongs to some requests may come later.
  */
 bool session_awaits_nul(const Session *session);
+
+/* Notes that the peer ends messages in NUL, although no such message was read yet. */
+void session_note_nul(Session *session);
 
 /* Tests whether the session only discards the rest of a malformed message before it finishes. */
 static inline bool session_lingers(const Session *session)

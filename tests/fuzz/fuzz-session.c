@@ -224,7 +224,7 @@ static void set_metadata(Script *script, uint8_t argument)
 		.lost = argument & 1 << 1,
 		.too_many = argument & 1 << 2,
 		.closing_too_many = argument & 1 << 3,
-		.fds = argument >> 4 & 3,
+		.had_fds = (argument >> 4 & 3) != 0,
 	};
 }
 
@@ -253,7 +253,7 @@ static void attach_fds(Script *script, uint8_t argument)
 		/* The connection closes fds of callers that may not share before the session. */
 		if (connection->caller->credentials.uid !=
 		    script->processes[1]->credentials.uids[0])
-			connection->metadata.fds++;
+			connection->metadata.had_fds = true;
 		else if (connection->fd_count < TURN_FDS_MAX &&
 			 fake_host_open_fds(script->fake_host) < OPEN_FDS_MAX)
 			connection->fds[connection->fd_count++] =

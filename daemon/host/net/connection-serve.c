@@ -150,7 +150,8 @@ static void connection_refuse_fds(Connection *connection)
 	Failure failure;
 
 	failure_closes_under_way(&failure);
-	session->frame.uses_nul |= nul_is_queued(connection->socket);
+	if (nul_is_queued(connection->socket))
+		session_note_nul(session);
 	session_write_last(session, &failure, &connection->output);
 	send_output(connection);
 	connection_shut(connection);
@@ -210,7 +211,7 @@ static void connection_answer(Connection *connection)
 	Connections *connections = &connection->server->connections;
 	Session *session = &connection->session;
 
-	session->turn_ends = connection->server->turns.ends;
+	session->service->turn_ends = connection->server->turns.ends;
 	buffer_borrow(&connection->output, &connections->spare_output);
 	if (session_pump(session, &connection->output) != SESSION_WAITS)
 		connection_end_waits(connection);

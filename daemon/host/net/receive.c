@@ -34,8 +34,7 @@ static void take_fds(Connection *connection, const struct cmsghdr *header, Input
 		else
 			fd_closer_close(&connection->server->closer, connection->user, fd);
 	}
-	if (!connection->takes_fds)
-		metadata->fds += (unsigned int)count;
+	metadata->had_fds |= !connection->takes_fds && count > 0;
 }
 
 /*

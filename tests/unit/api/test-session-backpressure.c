@@ -157,7 +157,7 @@ Test(session_backpressure, one_request_is_answered_after_the_turn_has_ended)
 	Session session;
 
 	session_init(&session, &fixture.fake_host->service, fixture.client);
-	session.turn_ends = 0;
+	fixture.fake_host->service.turn_ends = 1;
 	buffer_append(&session.input, requests, strlen(requests));
 	session_arrived(&session, &(InputMetadata){ 0 });
 	for (size_t answers = 1; answers <= 2; answers++) {
@@ -185,7 +185,7 @@ Test(session_backpressure, long_turns_pause_for_other_sessions)
 		buffer_append(&session.input, request, strlen(request));
 	session_arrived(&session, &(InputMetadata){ 0 });
 	for (;;) {
-		session.turn_ends = fixture.fake_host->now + 2000;
+		fixture.fake_host->service.turn_ends = fixture.fake_host->now + 2000;
 		if (session_pump(&session, &out) != SESSION_PAUSED)
 			break;
 		cr_assert_lt(buffer_size(&out), (size_t)LIMIT_UNREAD_PAUSE,

@@ -165,13 +165,14 @@ Test(session_input_metadata, foreign_oneway_has_no_effect_and_no_reply)
 
 Test(session_input_metadata, unexpected_fds)
 {
-	const char *text =
-		run_turn(fixture.fake_host, fixture.client, CREATE, (InputMetadata){ .fds = 1 });
+	const char *text = run_turn(fixture.fake_host, fixture.client, CREATE,
+				    (InputMetadata){ .had_fds = true });
 
 	cr_assert_not_null(strstr(text, "io.vaild.Gpu.InvalidParameter"));
 	cr_assert_not_null(strstr(text, "\"parameter\":\"parameters\""));
 	cr_assert_eq(contexts_of(fixture.fake_host, fixture.viewer), 0u);
-	text = run_turn(fixture.fake_host, fixture.client, INFO, (InputMetadata){ .fds = 253 });
+	text = run_turn(fixture.fake_host, fixture.client, INFO,
+			(InputMetadata){ .had_fds = true });
 	cr_assert_str_eq(text, "{\"error\":\"org.varlink.service.InvalidParameter\","
 			       "\"parameters\":{\"parameter\":\"parameters\"}}\n");
 }
@@ -197,7 +198,7 @@ Test(session_input_metadata, lost_or_too_many_fds)
 Test(session_input_metadata, too_many_closes_under_way)
 {
 	const char *text = run_turn(fixture.fake_host, fixture.client, CREATE,
-				    (InputMetadata){ .closing_too_many = true, .fds = 1 });
+				    (InputMetadata){ .closing_too_many = true, .had_fds = true });
 
 	cr_assert_not_null(strstr(text, "io.vaild.Gpu.QuotaExceeded"));
 	cr_assert_not_null(strstr(text, "\"limit\":\"closesUnderWay\",\"maximum\":8"));
@@ -212,7 +213,7 @@ static int refused_message(size_t cut)
 	static const char three[] = CREATE CREATE CREATE;
 
 	set_up();
-	Turn turns[] = { { three, cut, { .fds = 1 } },
+	Turn turns[] = { { three, cut, { .had_fds = true } },
 			 { three + cut, sizeof(three) - 1 - cut, { 0 } } };
 	const char *text = run_turns(fixture.fake_host, fixture.client, turns, 2);
 	int refused = -1, line = 0;
@@ -240,14 +241,14 @@ Test(session_input_metadata_repeated, fds_belong_to_the_last_message_begun_in_th
 Test(session_input_metadata, blanks_do_not_begin_a_message)
 {
 	cr_assert_not_null(strstr(run_turn(fixture.fake_host, fixture.client, CREATE " \r\n\t\n ",
-					   (InputMetadata){ .fds = 1 }),
+					   (InputMetadata){ .had_fds = true }),
 				  "InvalidParameter"));
 	cr_assert_eq(contexts_of(fixture.fake_host, fixture.viewer), 0u);
 }
 
 Test(session_input_metadata, metadata_of_blanks_is_ignored)
 {
-	Turn turns[] = { { "\n\n", 2, { .foreign = true, .fds = 3 } },
+	Turn turns[] = { { "\n\n", 2, { .foreign = true, .had_fds = true } },
 			 { CREATE, strlen(CREATE), { 0 } } };
 
 	cr_assert_not_null(
