@@ -13,19 +13,19 @@
  */
 typedef struct Caller {
 	ProcessKey process; /* PROCESS_KEY_NONE if the peer is unknown or had exited at accept */
-	pid_t pid;          /* 0 for a peer outside the daemon's pid namespace */
 	PidNamespace pid_namespace; /* the one that the pids of its messages belong to */
+	pid_t pid;                  /* 0 for a peer outside the daemon's pid namespace */
 	uid_t account;              /* the user who pays: its uid, or its user namespace's owner */
+	/*
+	 * The number of supplementary groups if there are so many that nobody has read them yet, or
+	 * 0. The credentials then have only the primary group. Host.read_groups() reads the others.
+	 */
+	uint32_t unread_groups;
 	bool in_initial_user_namespace;
 	bool is_operator;
 	bool has_user_namespace; /* user_namespace was read when the connection was accepted */
 	UserNamespace user_namespace;
 	ConnectionCredentials credentials;
-	/*
-	 * The number of supplementary groups if there are so many that nobody has read them yet, or
-	 * 0. The credentials then have only the primary group. Host.read_groups() reads the others.
-	 */
-	size_t unread_groups;
 } Caller;
 
 static inline Payer payer_of(const Caller *caller)

@@ -73,4 +73,10 @@ int server_run(const ServerOptions *options);
 /* Fills the table of functions that core and api call. */
 void host_ops_init(Host *host, Server *server);
 
+/* Returns the server of a connection, which is that of its session's service. */
+static inline Server *connection_server(const Connection *connection)
+{
+	return container_of(connection->session.service, Server, service);
+}
+
 #endif

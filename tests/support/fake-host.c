@@ -628,7 +628,7 @@ Caller *fake_host_connect(FakeHost *fake_host, const FakeProcess *process)
 		groups_deinit(&caller->credentials.groups);
 		caller->credentials.groups =
 			groups_take(malloc(sizeof(gid_t)), 0, caller->credentials.gid);
-		caller->unread_groups = credentials->groups.count;
+		caller->unread_groups = (uint32_t)credentials->groups.count;
 	}
 	caller->is_operator = settings_make_operator(&fake_host->service.settings, caller);
 	fake_host->callers[fake_host->caller_count++] = caller;

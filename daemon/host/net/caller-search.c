@@ -56,9 +56,9 @@ static void peer_user_search(PeerUser *user)
 
 		search->request.answered = on_answer;
 		search->is_asked =
-			examiner_ask_search(&connection->server->examiner, &search->request,
-					    connection->process->pid, connection->process->pidfd,
-					    &payer) == LOOKUP_PENDING;
+			examiner_ask_search(&connection_server(connection)->examiner,
+					    &search->request, connection->process->pid,
+					    connection->process->pidfd, &payer) == LOOKUP_PENDING;
 		if (!search->is_asked)
 			search_end(search, LOOKUP_EXHAUSTED, 0);
 	}
@@ -94,26 +94,29 @@ static Lookup connection_search(Connection *connection, pid_t inner_pid, uint32_
 {
 	if (!connection->process)
 		return LOOKUP_GONE;
-	if (!connection->search) {
-		connection->search = search_new(connection, inner_pid);
-		if (!connection->search)
+	ConnectionWaits *waits = connection_get_waits(connection);
+	if (!waits)
+		return LOOKUP_EXHAUSTED;
+	if (!waits->search) {
+		waits->search = search_new(connection, inner_pid);
+		if (!waits->search)
 			return LOOKUP_EXHAUSTED;
 		peer_user_search(connection->user);
 	}
-	const CallerSearch *search = connection->search;
+	const CallerSearch *search = waits->search;
 	if (!search->has_ended)
 		return LOOKUP_PENDING;
 	*ret_value = search->value;
 	return search->lookup;
 }
 
-static void connection_drop_search(Connection *connection)
+static void drop_search(ConnectionWaits *waits)
 {
-	CallerSearch *search = connection->search;
+	CallerSearch *search = waits->search;
 
 	if (!search)
 		return;
-	connection->search = NULL;
+	waits->search = NULL;
 	search->connection = NULL;
 	if (search->is_asked && !search->has_ended)
 		return; /* freed with its answer */
@@ -124,11 +127,12 @@ static void connection_drop_search(Connection *connection)
 
 void connection_end_search(Connection *connection)
 {
+	ConnectionWaits *waits = connection->waits;
 	struct FoundProcess *found;
 
-	connection_drop_search(connection);
-	while ((found = SLIST_FIRST(&connection->found))) {
-		SLIST_REMOVE_HEAD(&connection->found, link);
+	drop_search(waits);
+	while ((found = SLIST_FIRST(&waits->found))) {
+		SLIST_REMOVE_HEAD(&waits->found, link);
 		host_process_unref(found->process);
 		free(found);
 	}
@@ -166,8 +170,8 @@ static Lookup search_process(Connection *connection, pid_t inner_pid, HostProces
 		return LOOKUP_ABSENT;
 	Lookup lookup = connection_search(connection, inner_pid, &pid);
 	if (lookup == LOOKUP_FOUND)
-		lookup =
-			process_table_open(&connection->server->processes, (pid_t)pid, ret_process);
+		lookup = process_table_open(&connection_server(connection)->processes, (pid_t)pid,
+					    ret_process);
 	if (lookup == LOOKUP_PENDING || lookup == LOOKUP_EXHAUSTED)
 		return lookup;
 	if (lookup == LOOKUP_FOUND && has_inner_pid(*ret_process, namespace, inner_pid))
@@ -178,9 +182,12 @@ static Lookup search_process(Connection *connection, pid_t inner_pid, HostProces
 
 Lookup connection_find_process(Connection *connection, pid_t pid, HostProcess **ret_process)
 {
+	ConnectionWaits *waits = connection_get_waits(connection);
 	struct FoundProcess *found;
 
-	SLIST_FOREACH(found, &connection->found, link)
+	if (!waits)
+		return LOOKUP_EXHAUSTED;
+	SLIST_FOREACH(found, &waits->found, link)
 	if (found->pid == pid)
 		break;
 	if (!found) {
@@ -189,14 +196,14 @@ Lookup connection_find_process(Connection *connection, pid_t pid, HostProcess **
 
 		if (lookup == LOOKUP_PENDING || lookup == LOOKUP_EXHAUSTED)
 			return lookup;
-		connection_drop_search(connection);
+		drop_search(waits);
 		found = calloc(1, sizeof(*found));
 		if (!found)
 			return LOOKUP_EXHAUSTED;
 		*found = (struct FoundProcess){ .pid = pid, .process = process };
 		if (process)
 			host_process_ref(process);
-		SLIST_INSERT_HEAD(&connection->found, found, link);
+		SLIST_INSERT_HEAD(&waits->found, found, link);
 	}
 	if (!found->process)
 		return LOOKUP_ABSENT;

@@ -28,7 +28,8 @@ Lookup connection_find_graphics_context(Connection *connection, GraphicsContextK
  */
 Lookup connection_find_process(Connection *connection, pid_t pid, HostProcess **ret_process);
 
-/* Ends the searches, if any. Call when the request was answered, or the connection closes. */
+/* Ends the searches of a connection with waits. Call when the request was answered, or the
+ * connection closes. */
 void connection_end_search(Connection *connection);
 
 #endif

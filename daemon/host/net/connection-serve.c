@@ -2,6 +2,7 @@
 /* Serving a connection: its events, its turns, and the bytes in and out. */
 #include <assert.h>
 #include <event2/event.h>
+#include <stdlib.h>
 
 #include "daemon/host/log/log.h"
 #include "daemon/host/net/caller-search.h"
@@ -52,13 +53,67 @@ static void buffer_return(Buffer *buffer, Buffer *spare)
 	*buffer = remaining;
 }
 
+/* Returns the output of the turn: that which is unsent, or the spare one. */
+static Buffer *connection_output(Connection *connection)
+{
+	return connection->unsent ? connection->unsent
+				  : &connection_server(connection)->connections.spare_output;
+}
+
+void connection_drop_unsent(Connection *connection)
+{
+	if (connection->unsent)
+		buffer_deinit(connection->unsent);
+	free(connection->unsent);
+	connection->unsent = NULL;
+}
+
+/* Moves what is left in the spare buffer to one of the connection. Returns false if out of memory.
+ */
+static bool connection_take_unsent(Connection *connection, Buffer *spare)
+{
+	Buffer *unsent = calloc(1, sizeof(*unsent));
+
+	if (!unsent)
+		return false;
+	connection->unsent = unsent;
+	if (buffer_append(unsent, buffer_head(spare), buffer_size(spare)))
+		return true;
+	*unsent = *spare; /* out of memory: keep the large one */
+	*spare = BUFFER_INIT;
+	return true;
+}
+
+/* Keeps the output of the turn that is unsent. Returns false if out of memory. */
+static bool connection_keep_unsent(Connection *connection)
+{
+	Buffer *spare = &connection_server(connection)->connections.spare_output;
+	bool is_kept = true;
+
+	if (connection->unsent && buffer_size(connection->unsent) == 0)
+		connection_drop_unsent(connection);
+	if (connection->unsent)
+		buffer_shrink(connection->unsent);
+	else if (buffer_size(spare) > 0)
+		is_kept = connection_take_unsent(connection, spare);
+	buffer_truncate(spare, 0);
+	if (spare->capacity > SPARE_SIZE_MAX)
+		buffer_deinit(spare);
+	return is_kept;
+}
+
+static size_t unsent_size(const Connection *connection)
+{
+	return connection->unsent ? buffer_size(connection->unsent) : 0;
+}
+
 void connection_account_buffered(Connection *connection)
 {
 	const Session *session = &connection->session;
 	/* Groups count as well, because a process can have 65536 of them. */
 	const Groups *groups = &connection->caller.credentials.groups;
 	uint32_t buffered =
-		(uint32_t)(buffer_size(&connection->output) + stream_unread(session->stream) +
+		(uint32_t)(unsent_size(connection) + stream_unread(session->stream) +
 			   buffer_size(&session->input) + groups->count * sizeof(*groups->ids));
 
 	connection->user->buffered = connection->user->buffered - connection->buffered + buffered;
@@ -71,7 +126,7 @@ void peer_user_shed_buffered(PeerUser *user)
 
 	if (user->buffered <= LIMIT_BUFFERED_PER_UID)
 		return;
-	TAILQ_FOREACH (connection, &user->connections, of_user)
+	TAILQ_FOREACH (connection, &user->connections, link)
 		if (!fullest || connection->buffered > fullest->buffered)
 			fullest = connection;
 	assert(fullest);
@@ -85,7 +140,8 @@ void peer_user_shed_buffered(PeerUser *user)
 
 void connection_queue(Connection *connection)
 {
-	turns_queue(&connection->server->turns, &connection->user->turn_owner, &connection->task);
+	turns_queue(&connection_server(connection)->turns, &connection->user->turn_owner,
+		    &connection->task);
 }
 
 /* Waits for events, besides the connection's turn. Closes the connection if out of memory. */
@@ -94,7 +150,7 @@ static void connection_wait_for(Connection *connection, short what)
 	if (connection->waits_for == what)
 		return;
 	event_del(&connection->event);
-	event_assign(&connection->event, connection->server->base, connection->socket,
+	event_assign(&connection->event, connection_server(connection)->base, connection->socket,
 		     (short)(what | EV_PERSIST), on_ready, connection);
 	event_priority_set(&connection->event, 1);
 	connection->waits_for = what;
@@ -122,8 +178,8 @@ static void on_ready(evutil_socket_t fd, short what, void *context)
 
 bool connection_begin_to_read(Connection *connection)
 {
-	event_assign(&connection->event, connection->server->base, connection->socket, 0, on_ready,
-		     connection);
+	event_assign(&connection->event, connection_server(connection)->base, connection->socket, 0,
+		     on_ready, connection);
 	connection_wait_for(connection, EV_READ);
 	return connection->socket >= 0;
 }
@@ -136,7 +192,8 @@ bool connection_begin_to_read(Connection *connection)
  */
 static void connection_await_closes(Connection *connection)
 {
-	buffer_return(&connection->session.input, &connection->server->connections.spare_input);
+	buffer_return(&connection->session.input,
+		      &connection_server(connection)->connections.spare_input);
 	connection_wait_for(connection, EV_TIMEOUT);
 }
 
@@ -147,20 +204,22 @@ static void connection_await_closes(Connection *connection)
 static void connection_refuse_fds(Connection *connection)
 {
 	Session *session = &connection->session;
+	Buffer output = BUFFER_INIT;
 	Failure failure;
 
 	failure_closes_under_way(&failure);
 	if (nul_is_queued(connection->socket))
 		session_note_nul(session);
-	session_write_last(session, &failure, &connection->output);
-	send_output(connection);
+	session_write_last(session, &failure, &output);
+	send_output(connection, &output);
+	buffer_deinit(&output);
 	connection_shut(connection);
 }
 
 /* Receives bytes into the session. Returns false if none came or the connection was closed. */
 static bool connection_receive(Connection *connection, size_t most)
 {
-	Connections *connections = &connection->server->connections;
+	Connections *connections = &connection_server(connection)->connections;
 	Session *session = &connection->session;
 	InputMetadata metadata;
 
@@ -197,10 +256,24 @@ static bool connection_receive(Connection *connection, size_t most)
 	return false;
 }
 
+ConnectionWaits *connection_get_waits(Connection *connection)
+{
+	if (!connection->waits) {
+		connection->waits = calloc(1, sizeof(*connection->waits));
+		if (connection->waits)
+			connection->waits->connection = connection;
+	}
+	return connection->waits;
+}
+
 void connection_end_waits(Connection *connection)
 {
+	if (!connection->waits)
+		return;
 	connection_end_search(connection);
-	fdstore_end_wait(&connection->server->fdstore_waits, connection);
+	fdstore_end_wait(&connection_server(connection)->fdstore_waits, connection->waits);
+	free(connection->waits);
+	connection->waits = NULL;
 }
 
 /* --- serving --------------------------------------------------------------------------------- */
@@ -208,39 +281,58 @@ void connection_end_waits(Connection *connection)
 /* Answers requests, or sends events of a watch, until the turn has ended. */
 static void connection_answer(Connection *connection)
 {
-	Connections *connections = &connection->server->connections;
+	Connections *connections = &connection_server(connection)->connections;
 	Session *session = &connection->session;
 
-	session->service->turn_ends = connection->server->turns.ends;
-	buffer_borrow(&connection->output, &connections->spare_output);
-	if (session_pump(session, &connection->output) != SESSION_WAITS)
+	session->service->turn_ends = connection_server(connection)->turns.ends;
+	Buffer *output = connection_output(connection);
+	if (session_pump(session, output) != SESSION_WAITS)
 		connection_end_waits(connection);
-	if (!send_output(connection))
+	if (!send_output(connection, output))
 		session->state = SESSION_BROKEN;
 	else if (session->state == SESSION_BROKEN)
 		log_warning(
 			"pid=%d uid=%u does not read the events it watches: closing its connection",
 			(int)connection->caller.pid, connection->caller.credentials.uid);
 	buffer_return(&session->input, &connections->spare_input);
-	buffer_return(&connection->output, &connections->spare_output);
+	if (!connection_keep_unsent(connection))
+		session->state = SESSION_BROKEN;
 	connection_account_buffered(connection);
-	upkeep_after_change(&connection->server->upkeep);
+	upkeep_after_change(&connection_server(connection)->upkeep);
 }
 
-/* Starts or stops the timeout of a partial message. */
-static void connection_update_timeout(Connection *connection, bool is_sent)
+void connection_stop_timeout(Connection *connection)
 {
-	Connections *connections = &connection->server->connections;
+	if (connection->partial)
+		message_timeout_stop(&connection->partial->timeout);
+	free(connection->partial);
+	connection->partial = NULL;
+}
+
+/*
+ * Starts or stops the timeout of a partial message. Returns false if out of memory; a message
+ * without a timeout would stay for ever.
+ */
+static bool connection_update_timeout(Connection *connection, bool is_sent)
+{
+	Connections *connections = &connection_server(connection)->connections;
 	Session *session = &connection->session;
 	MessageTimeouts *timeouts = session_lingers(session) ? &connections->linger_timeouts
 							     : &connections->message_timeouts;
 
 	/* A client that does not read its replies is not read either, so its message may wait. */
-	if (is_sent && session_has_partial_message(session))
-		message_timeout_start(timeouts, &connection->message_timeout,
-				      session->message_count);
-	else
-		message_timeout_stop(&connection->message_timeout);
+	if (!is_sent || !session_has_partial_message(session)) {
+		connection_stop_timeout(connection);
+		return true;
+	}
+	if (!connection->partial) {
+		connection->partial = calloc(1, sizeof(*connection->partial));
+		if (!connection->partial)
+			return false;
+		connection->partial->connection = connection;
+	}
+	message_timeout_start(timeouts, &connection->partial->timeout, session->message_count);
+	return true;
 }
 
 /* Serves the connection. Returns true if there is more to do for it. */
@@ -250,15 +342,15 @@ static bool connection_serve(Connection *connection)
 	PeerUser *user = connection->user;
 
 	connection_answer(connection);
-	bool is_sent = buffer_size(&connection->output) == 0;
+	bool is_sent = !connection->unsent;
 	SessionState state = session->state;
 	bool waits = is_sent && (state == SESSION_WATCHES || state == SESSION_WAITS);
 
-	if (state == SESSION_BROKEN || (state == SESSION_FINISHED && is_sent)) {
+	if (state == SESSION_BROKEN || (state == SESSION_FINISHED && is_sent) ||
+	    !connection_update_timeout(connection, is_sent)) {
 		connection_shut(connection);
 		return false;
 	}
-	connection_update_timeout(connection, is_sent);
 	/*
 	 * Nothing is read while output is pending: a client that does not read its replies cannot
 	 * send more requests. While a request or a watch waits, only a hangup matters.
@@ -274,12 +366,12 @@ static bool connection_serve(Connection *connection)
 /* Sends pending output. Returns true if so little is left that requests can be answered. */
 static bool connection_send(Connection *connection)
 {
-	if (!send_output(connection)) {
+	if (!send_output(connection, connection->unsent)) {
 		connection_shut(connection);
 		return false;
 	}
 	connection_account_buffered(connection);
-	if (buffer_size(&connection->output) <= LIMIT_UNREAD_PAUSE / 2 ||
+	if (unsent_size(connection) <= LIMIT_UNREAD_PAUSE / 2 ||
 	    stream_is_dropped(connection->session.stream))
 		return true;
 	connection_wait_for(connection, EV_WRITE);
@@ -300,8 +392,8 @@ bool connection_run(Task *task)
 
 	connection->ready = 0;
 	connection->useless_events = 0;
-	examiner_forget(&connection->server->examiner);
-	if (buffer_size(&connection->output) > 0) {
+	examiner_forget(&connection_server(connection)->examiner);
+	if (connection->unsent) {
 		if (!connection_send(connection))
 			return false;
 	} else if (state == SESSION_READS) {

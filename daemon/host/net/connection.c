@@ -19,20 +19,20 @@
 
 void connection_shut(Connection *connection)
 {
-	struct Server *server = connection->server;
+	struct Server *server = connection_server(connection);
 	PeerUser *user = connection->user;
 
 	if (connection->socket < 0)
 		return;
 	event_del(&connection->event);
-	message_timeout_stop(&connection->message_timeout);
+	connection_stop_timeout(connection);
 	turns_remove(&server->turns, &connection->task);
 	connection_end_waits(connection);
-	buffer_deinit(&connection->output);
+	connection_drop_unsent(connection);
 	session_deinit(&connection->session);
 	user->buffered -= connection->buffered;
 	connection->buffered = 0;
-	TAILQ_REMOVE(&user->connections, connection, of_user);
+	TAILQ_REMOVE(&user->connections, connection, link);
 	user->connection_count--;
 	if (connection->may_hold_fds) {
 		shutdown(connection->socket, SHUT_RDWR);
@@ -50,11 +50,15 @@ void connection_shut(Connection *connection)
 
 static void on_message_timeout(MessageTimeout *timeout)
 {
-	Connection *connection = container_of(timeout, Connection, message_timeout);
+	Connection *connection = container_of(timeout, PartialMessage, timeout)->connection;
 
+	/* No output is unsent while such a timeout runs. */
 	if (!session_lingers(&connection->session)) {
-		session_write_timeout(&connection->session, &connection->output);
-		send_output(connection);
+		Buffer output = BUFFER_INIT;
+
+		session_write_timeout(&connection->session, &output);
+		send_output(connection, &output);
+		buffer_deinit(&output);
 	}
 	connection_shut(connection);
 }
@@ -101,7 +105,7 @@ static bool socket_may_hold_fds(int socket)
  */
 static void connection_update_fd_passing(Connection *connection)
 {
-	bool takes = caller_may_share(&connection->server->service, &connection->caller);
+	bool takes = caller_may_share(&connection_server(connection)->service, &connection->caller);
 	int passes = takes;
 
 	if (takes == connection->takes_fds)
@@ -155,10 +159,9 @@ void connection_give_up(struct Server *server, int socket)
 
 static void connection_start(Connection *connection)
 {
-	struct Server *server = connection->server;
+	struct Server *server = connection_server(connection);
 
-	session_init(&connection->session, &server->service, &connection->caller);
-	TAILQ_INSERT_HEAD(&connection->user->connections, connection, of_user);
+	TAILQ_INSERT_HEAD(&connection->user->connections, connection, link);
 	connection->user->connection_count++;
 	connection_update_fd_passing(connection);
 	service_manager_changed(&server->manager);
@@ -180,7 +183,7 @@ static Connection *connection_new(struct Server *server, int socket)
 	setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	/* By default the replies that a client does not read take 240 KB of kernel memory. */
 	setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
-	connection->server = server;
+	session_init(&connection->session, &server->service, &connection->caller);
 	connection->socket = socket;
 	connection->may_hold_fds = socket_may_hold_fds(socket);
 	return connection;
@@ -199,7 +202,7 @@ static void connection_abandon(Connection *connection)
  */
 static bool connection_admit(Connection *connection)
 {
-	struct Server *server = connection->server;
+	struct Server *server = connection_server(connection);
 	Caller *caller = &connection->caller;
 	Failure failure;
 
@@ -284,7 +287,7 @@ void connections_update_fd_passing(Connections *connections, const Event *event)
 
 	for (user = peer_users_first(&connections->server->users); user;
 	     user = peer_user_next(user))
-		TAILQ_FOREACH (connection, &user->connections, of_user)
+		TAILQ_FOREACH (connection, &user->connections, link)
 			if (event_may_change_sharing(event, &connection->caller))
 				connection_update_fd_passing(connection);
 }
@@ -296,7 +299,7 @@ void connections_reclassify(Connections *connections)
 	Connection *connection;
 
 	for (user = peer_users_first(&server->users); user; user = peer_user_next(user))
-		TAILQ_FOREACH (connection, &user->connections, of_user)
+		TAILQ_FOREACH (connection, &user->connections, link)
 			connection->caller.is_operator = settings_make_operator(
 				&server->service.settings, &connection->caller);
 }

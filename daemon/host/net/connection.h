@@ -12,34 +12,48 @@
 
 /*
  * A socket and its session. Receives bytes together with the kernel's data about their sender,
- * sends the session's replies, and enforces the bounds on memory and time. An idle connection has
- * no buffers: all connections share one pair, which is lent to the connection being served.
+ * sends the session's replies, and enforces the bounds on memory and time.
+ *
+ * Many connections are idle, so they have no buffers: all connections share one pair, which is lent
+ * to the connection being served. Whatever else is seldom needed is allocated when it is.
  */
+struct FoundProcess;
+
+/* The searches and the room that a connection's request waits for. Exists only while it waits. */
+typedef struct ConnectionWaits {
+	Connection *connection;
+	CallerSearch *search;             /* or NULL */
+	SLIST_HEAD(, FoundProcess) found; /* see caller-search.c */
+	bool waits_for_fdstore;           /* in PeerUser.storing */
+	TAILQ_ENTRY(ConnectionWaits) of_storing;
+} ConnectionWaits;
+
+/* The timeout of a partial message. */
+typedef struct PartialMessage {
+	MessageTimeout timeout;
+	Connection *connection;
+} PartialMessage;
+
 struct Connection {
-	struct Server *server;
 	PeerUser *user;
 	HostProcess *process; /* a reference, or NULL if the peer has no process */
 	int socket;           /* -1 after connection_shut() */
+	uint32_t buffered;    /* bytes of input and output, included in the user's sum */
 	short waits_for;      /* EV_READ, EV_WRITE or EV_TIMEOUT, as set in event; 0 for nothing */
 	short ready;          /* events since its last turn */
 	uint8_t useless_events; /* that came while it was waiting for its turn */
 	bool takes_fds;         /* the caller is a VMM or an agent and may send fds */
 	bool may_hold_fds;      /* fds may be queued, so that closing it can block */
-	bool waits_for_fdstore; /* in PeerUser.storing */
 	bool is_behind;         /* more input was there than one receive takes */
-	uint32_t buffered;      /* bytes of input and output, included in the user's sum */
 	struct event event;
 	Task task;
-	CallerSearch *search;             /* for the request that waits, or NULL */
-	SLIST_HEAD(, FoundProcess) found; /* for the same request, see caller-search.c */
+	ConnectionWaits *waits; /* of the request that waits, or NULL */
 	Caller caller;
 	Session session;
-	Buffer output;
+	Buffer *unsent; /* output that the peer has not read, or NULL */
 	Charge charge;
-	MessageTimeout message_timeout;
-	TAILQ_ENTRY(Connection) of_user;
-	TAILQ_ENTRY(Connection) of_storing;
-	TAILQ_ENTRY(Connection) link; /* in Connections.dead */
+	PartialMessage *partial;      /* the timeout of a partial message, or NULL */
+	TAILQ_ENTRY(Connection) link; /* of its user, or in Connections.dead */
 };
 
 typedef TAILQ_HEAD(ConnectionList, Connection) ConnectionList;
@@ -94,8 +108,15 @@ bool connection_run(Task *task);
 /* Waits for the first request. Returns false if out of memory, with the connection closed. */
 bool connection_begin_to_read(Connection *connection);
 
+/* Stops and frees the timeout of a partial message, and the unsent output. Idempotent. */
+void connection_stop_timeout(Connection *connection);
+void connection_drop_unsent(Connection *connection);
+
 /* Updates the user's sum of buffered bytes. Call after the buffers have changed. */
 void connection_account_buffered(Connection *connection);
+
+/* Returns what the request waits for, allocated at the first call; NULL if out of memory. */
+ConnectionWaits *connection_get_waits(Connection *connection);
 
 /* Ends what the connection's request waited for. Call when it is answered, or at the end. */
 void connection_end_waits(Connection *connection);

@@ -14,10 +14,10 @@ static bool anybody_waits(const FdstoreWaits *waits)
 	return waits->upkeep_waits || !TAILQ_EMPTY(&waits->users);
 }
 
-static void stop_waiting(FdstoreWaits *waits, PeerUser *user, Connection *connection)
+static void stop_waiting(FdstoreWaits *waits, PeerUser *user, ConnectionWaits *request)
 {
-	TAILQ_REMOVE(&user->storing, connection, of_storing);
-	connection->waits_for_fdstore = false;
+	TAILQ_REMOVE(&user->storing, request, of_storing);
+	request->waits_for_fdstore = false;
 	if (TAILQ_EMPTY(&user->storing))
 		TAILQ_REMOVE(&waits->users, user, of_storing);
 }
@@ -31,10 +31,10 @@ static void on_room(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	TAILQ_FOREACH_SAFE (user, &waits->users, of_storing, next) {
-		Connection *connection = TAILQ_FIRST(&user->storing);
+		ConnectionWaits *first = TAILQ_FIRST(&user->storing);
 
-		stop_waiting(waits, user, connection);
-		connection_queue(connection);
+		stop_waiting(waits, user, first);
+		connection_queue(first->connection);
 	}
 	if (waits->upkeep_waits)
 		upkeep_persistence(waits->upkeep);
@@ -78,12 +78,15 @@ bool fdstore_is_ready(FdstoreWaits *waits, Connection *connection)
 
 	if (has_room(waits))
 		return true;
-	if (connection->waits_for_fdstore)
+	ConnectionWaits *request = connection_get_waits(connection);
+	if (!request)
+		return true; /* better slow than never answered */
+	if (request->waits_for_fdstore)
 		return false;
 	if (TAILQ_EMPTY(&user->storing))
 		TAILQ_INSERT_TAIL(&waits->users, user, of_storing);
-	TAILQ_INSERT_TAIL(&user->storing, connection, of_storing);
-	connection->waits_for_fdstore = true;
+	TAILQ_INSERT_TAIL(&user->storing, request, of_storing);
+	request->waits_for_fdstore = true;
 	return false;
 }
 
@@ -95,8 +98,8 @@ bool fdstore_is_ready_for_upkeep(FdstoreWaits *waits)
 	return is_ready;
 }
 
-void fdstore_end_wait(FdstoreWaits *waits, Connection *connection)
+void fdstore_end_wait(FdstoreWaits *waits, ConnectionWaits *request)
 {
-	if (connection->waits_for_fdstore)
-		stop_waiting(waits, connection->user, connection);
+	if (request->waits_for_fdstore)
+		stop_waiting(waits, request->connection->user, request);
 }

@@ -34,6 +34,6 @@ bool fdstore_is_ready(FdstoreWaits *waits, Connection *connection);
 bool fdstore_is_ready_for_upkeep(FdstoreWaits *waits);
 
 /* Ends the wait, if any. Call when its request has been answered, or the connection closes. */
-void fdstore_end_wait(FdstoreWaits *waits, Connection *connection);
+void fdstore_end_wait(FdstoreWaits *waits, struct ConnectionWaits *request);
 
 #endif

@@ -20,6 +20,7 @@
 typedef struct Connection Connection;
 typedef struct FdCloser FdCloser;
 typedef struct CallerSearch CallerSearch;
+struct ConnectionWaits;
 
 typedef struct PeerUser {
 	uid_t uid;
@@ -32,8 +33,8 @@ typedef struct PeerUser {
 
 	TAILQ_HEAD(, CallerSearch) searches; /* see caller-search.c */
 
-	TAILQ_HEAD(, Connection) storing; /* see fdstore-wait.c */
-	TAILQ_ENTRY(PeerUser) of_storing; /* if any connection is in storing */
+	TAILQ_HEAD(, ConnectionWaits) storing; /* see fdstore-wait.c */
+	TAILQ_ENTRY(PeerUser) of_storing;      /* if any connection is in storing */
 
 	/* The closer's state: fds that wait for their close, and running children. */
 	int *waiting;

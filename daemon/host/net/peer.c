@@ -66,7 +66,7 @@ static int read_few_groups(int connection, Caller *caller)
 	if (count < 0)
 		return count;
 	if (count > GROUPS_AT_ACCEPT)
-		caller->unread_groups = (size_t)count;
+		caller->unread_groups = (uint32_t)count;
 	return read_groups(connection, caller->unread_groups > 0 ? 0 : (size_t)count,
 			   caller->credentials.gid, &caller->credentials.groups);
 }

@@ -32,7 +32,8 @@ static void take_fds(Connection *connection, const struct cmsghdr *header, Input
 		if (connection->takes_fds)
 			session_fd_arrived(&connection->session, fd, metadata);
 		else
-			fd_closer_close(&connection->server->closer, connection->user, fd);
+			fd_closer_close(&connection_server(connection)->closer, connection->user,
+					fd);
 	}
 	metadata->had_fds |= !connection->takes_fds && count > 0;
 }

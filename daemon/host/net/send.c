@@ -30,9 +30,8 @@ static ssize_t send_outgoing(int socket, const char *bytes, size_t size, const O
 }
 
 /* Makes one send call: either one reply with its fds, or all bytes before the next such reply. */
-static ssize_t send_some(Connection *connection)
+static ssize_t send_some(Connection *connection, const Buffer *output)
 {
-	Buffer *output = &connection->output;
 	const OutgoingFds *offer = session_outgoing_fds(&connection->session);
 	size_t size = buffer_size(output);
 
@@ -43,12 +42,10 @@ static ssize_t send_some(Connection *connection)
 	return send(connection->socket, buffer_head(output), size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-bool send_output(Connection *connection)
+bool send_output(Connection *connection, Buffer *output)
 {
-	Buffer *output = &connection->output;
-
 	while (buffer_size(output) > 0) {
-		ssize_t size = send_some(connection);
+		ssize_t size = send_some(connection, output);
 
 		if (size < 0 && errno == EINTR)
 			continue;

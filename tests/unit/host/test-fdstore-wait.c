@@ -41,7 +41,7 @@ static void set_up(void)
 		TAILQ_INIT(&users[i].storing);
 	}
 	for (size_t i = 0; i < CONNECTIONS; i++) {
-		connections[i].server = &server;
+		connections[i].session.service = &server.service;
 		connections[i].user = &users[i == CONNECTIONS - 1];
 		connections[i].task = TASK_INIT(count_turn);
 		turns[i] = 0;
@@ -50,6 +50,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		connection_end_waits(&connections[i]);
 	fdstore_waits_deinit(&server.fdstore_waits);
 	turns_deinit(&server.turns);
 	fd_store_deinit(&server.persistence.store);
@@ -103,7 +105,7 @@ Test(fdstore_wait, a_connection_waits_after_the_only_other_has_left)
 {
 	fill();
 	cr_assert(must_wait(0));
-	fdstore_end_wait(&server.fdstore_waits, &connections[0]);
+	connection_end_waits(&connections[0]);
 	cr_assert(must_wait(2));
 	await_turn(2);
 	cr_assert_eq(turns[0], 0u);
