@@ -83,7 +83,7 @@ bool session_call(Session *session, const Call *call, Buffer *out)
 		.reply = &writer,
 		.fds = session->fds ? session->fds->items : NULL,
 		.fd_count = call->fd_count,
-		.awaited_ends = session->awaited_ends,
+		.awaited_ends = session->reading->message.awaited_ends,
 	};
 	NTSTATUS status = prepare_answer(session, call, &stream, &outgoing, &request.failure);
 
@@ -97,7 +97,7 @@ bool session_call(Session *session, const Call *call, Buffer *out)
 		return true;
 	}
 	stream_free(stream);
-	session->awaited_ends = request.awaited_ends;
+	session->reading->message.awaited_ends = request.awaited_ends;
 	session->is_repeated = request.is_repeated;
 	if (status == STATUS_SUCCESS)
 		status = finish_answer(&request, call->terminator);

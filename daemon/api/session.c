@@ -376,7 +376,6 @@ static void session_consume(Session *session)
 	session_discard_fds(session, session->reading->message.fd_count);
 	buffer_consume(&session->input, session->reading->message.size);
 	session->reading->message = (SessionMessage){ 0 };
-	session->awaited_ends = 0;
 }
 
 /*

@@ -44,6 +44,7 @@ typedef struct SessionMessage {
 	size_t size;   /* of all its bytes */
 	size_t fd_count;
 	InputMetadata metadata;
+	uint64_t awaited_ends; /* see request_await_ends() */
 } SessionMessage;
 
 /* The state of a session that an idle one does not have. */
@@ -66,7 +67,6 @@ struct Session {
 	uint32_t message_count; /* complete messages so far */
 	bool is_silent;         /* the last message wanted no reply */
 	bool is_repeated;       /* the message is handled again in the next turn */
-	uint64_t awaited_ends;  /* of the message, see request_await_ends() */
 	char error_terminator;  /* of the error about malformed input */
 	bool is_refused;        /* that error was written; the rest of its message is discarded */
 	bool uses_nul;          /* as in Frame */
