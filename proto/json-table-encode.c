@@ -53,6 +53,15 @@ static void encode_array(Writer *writer, const JsonField *field, const char *str
 	writer_array_end(writer);
 }
 
+static void encode_choices(Writer *writer, const JsonField *field, uint64_t bits)
+{
+	writer_array_begin(writer);
+	for (unsigned int i = 0; field->choices[i]; i++)
+		if (bits & UINT64_C(1) << i)
+			writer_string(writer, field->choices[i]);
+	writer_array_end(writer);
+}
+
 static void encode_value(Writer *writer, const JsonField *field, const char *structure)
 {
 	const void *member = structure + field->offset;
@@ -82,6 +91,9 @@ static void encode_value(Writer *writer, const JsonField *field, const char *str
 		return;
 	case JSON_FIELD_CHOICE:
 		writer_string(writer, field->choices[*(const uint64_t *)member]);
+		return;
+	case JSON_FIELD_CHOICES:
+		encode_choices(writer, field, *(const uint64_t *)member);
 		return;
 	case JSON_FIELD_OBJECT:
 		encode_object(writer, field->table, member);

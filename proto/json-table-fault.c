@@ -27,6 +27,7 @@ static void format_expected(const JsonFault *fault, char *text, size_t size)
 		[JSON_FIELD_GUID] =
 			"is not a GUID; write it as 8-4-4-4-12 hex digits, not all zero",
 		[JSON_FIELD_HANDLE] = "is not a handle; write it as 32 lower-case hex digits",
+		[JSON_FIELD_CHOICES] = "is not an array",
 		[JSON_FIELD_OBJECT] = "is not an object",
 		[JSON_FIELD_ARRAY] = "is not an array",
 		[JSON_FIELD_LIST] = "is not an array",

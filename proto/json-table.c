@@ -201,6 +201,15 @@ static bool decode_integer_item(const JsonField *field, const JsonValue *value,
 	return number > before || fail_with_bound(path, JSON_FAULT_ORDER, 0, fault);
 }
 
+/* Decodes an item that is a string, which the JSON value owns. */
+static bool decode_string_item(const JsonValue *value, const char **target, const Path *path,
+			       JsonFault *fault)
+{
+	const JsonField string = { .type = JSON_FIELD_STRING, .maximum = UINT64_MAX };
+
+	return decode_string(&string, value, target, path, fault);
+}
+
 static bool decode_items(const JsonField *field, const JsonValue *array, char *items,
 			 const Path *path, JsonFault *fault)
 {
@@ -213,11 +222,37 @@ static bool decode_items(const JsonField *field, const JsonValue *array, char *i
 		char *target = items + i * field->size;
 		const char *previous = i > 0 ? target - field->size : NULL;
 
-		is_decoded = field->table ? decode_object(field, value, target, &item, fault)
-					  : decode_integer_item(field, value, previous, target,
-								&item, fault);
+		if (field->table)
+			is_decoded = decode_object(field, value, target, &item, fault);
+		else if (field->item_type == JSON_FIELD_STRING)
+			is_decoded = decode_string_item(value, (const char **)(void *)target, &item,
+							fault);
+		else
+			is_decoded =
+				decode_integer_item(field, value, previous, target, &item, fault);
 	}
 	return is_decoded;
+}
+
+/* Decodes an array of names. Sets the bit of each, and leaves the other bits unchanged. */
+static bool decode_choices(const JsonField *field, const JsonValue *array, uint64_t *target,
+			   const Path *path, JsonFault *fault)
+{
+	const JsonField choice = { .type = JSON_FIELD_CHOICE, .choices = field->choices };
+	size_t count = json_array_size(array);
+
+	if (json_type_of(array) != JSON_ARRAY)
+		return fail_with_value(path, field, array, fault);
+	for (size_t i = 0; i < count; i++) {
+		const Path item = { .parent = path, .index = i };
+		const JsonValue *value = json_array_at(array, i);
+		uint64_t number;
+
+		if (!read_choice(json_string(value), field->choices, &number))
+			return fail_with_value(&item, &choice, value, fault);
+		*target |= UINT64_C(1) << number;
+	}
+	return true;
 }
 
 /* Allocates the items of a list and stores the pointer in the structure, which owns them. */
@@ -261,6 +296,8 @@ static bool decode_field(const JsonField *field, const JsonValue *value, char *s
 	case JSON_FIELD_STRING:
 	case JSON_FIELD_OWNED_STRING:
 		return decode_string(field, value, target, path, fault);
+	case JSON_FIELD_CHOICES:
+		return decode_choices(field, value, target, path, fault);
 	case JSON_FIELD_OBJECT:
 		return decode_object(field, value, target, path, fault);
 	case JSON_FIELD_ARRAY:

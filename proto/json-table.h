@@ -25,6 +25,7 @@ typedef enum JsonFieldType {
 	JSON_FIELD_GUID,         /* Guid */
 	JSON_FIELD_HANDLE,       /* Handle */
 	JSON_FIELD_CHOICE,       /* uint64_t, an index into the choices */
+	JSON_FIELD_CHOICES,      /* uint64_t with a bit for each choice in an array of names */
 	JSON_FIELD_OBJECT,       /* a nested structure with its own table */
 	JSON_FIELD_ARRAY,        /* items stored inside the structure */
 	JSON_FIELD_LIST,         /* a pointer to items, owned by the structure */
@@ -46,7 +47,8 @@ typedef struct JsonField {
 	size_t present_offset; /* of a bool, set if the object has the member; JSON_NO_MEMBER */
 	size_t count_offset;   /* of the size_t that counts items; JSON_NO_MEMBER if all are used */
 	uint64_t maximum;      /* value of an integer, bytes of a string, or number of items */
-	const JsonTable *table;     /* of an object, or of each item; NULL for integer items */
+	const JsonTable *table;     /* of an object, or of each item; NULL for plain items */
+	JsonFieldType item_type;    /* of a plain item: JSON_FIELD_INTEGER or JSON_FIELD_STRING */
 	const char *const *choices; /* names of a choice, terminated by NULL */
 } JsonField;
 

@@ -28,7 +28,16 @@
 	ROW(UPDATED, "updated") \
 	ROW(UNSHARED, "unshared") \
 	ROW(OPENED, "opened") \
-	ROW(RELEASED, "released")
+	ROW(RELEASED, "released") \
+	ROW(DISPLAY_OPENED, "displayOpened") \
+	ROW(DISPLAY_CLOSED, "displayClosed")
+
+#define DISPLAY_RIGHT_NAMES(ROW) \
+	ROW(VIEW, "view") \
+	ROW(INPUT, "input") \
+	ROW(CLIPBOARD, "clipboard") \
+	ROW(AUDIO_OUTPUT, "audioOutput") \
+	ROW(AUDIO_INPUT, "audioInput")
 
 #define OBJECT_TYPE_NAMES(ROW) \
 	ROW(RESOURCE, "resource") \

@@ -530,12 +530,16 @@ typedef enum VailEventKind {
 	 * read again what they concern, see vail_watch().
 	 */
 	VAIL_EVENT_INTERRUPTED,
-	VAIL_EVENT_RESUMED
+	VAIL_EVENT_RESUMED,
+
+	VAIL_EVENT_DISPLAY_OPENED, /* a display channel */
+	VAIL_EVENT_DISPLAY_CLOSED
 } VailEventKind;
 
 /* Defined below, with the functions for shared objects. */
 struct VailSharedObject;
 struct VailRectangle;
+struct VailDisplay;
 
 /* An event. The library owns the strings, which are valid until the callback returns. */
 typedef struct VailEvent {
@@ -552,8 +556,8 @@ typedef struct VailEvent {
 	double since; /* of the registration, or of an added VM; seconds on CLOCK_BOOTTIME */
 
 	/*
-	 * Why an entity ended: with UNREGISTERED, ..._REMOVED, UNSHARED and RELEASED. The reason of
-	 * QUARANTINED is the operator's.
+	 * Why an entity ended: with UNREGISTERED, ..._REMOVED, UNSHARED, RELEASED and
+	 * DISPLAY_CLOSED. The reason of QUARANTINED is the operator's.
 	 */
 	NTSTATUS status; /* STATUS_SUCCESS if the owner requested it, or if there is no status */
 	const char *reason;
@@ -581,6 +585,9 @@ typedef struct VailEvent {
 	 */
 	const char *const *changed;
 	size_t changed_count;
+
+	/* The channel of DISPLAY_OPENED and DISPLAY_CLOSED. */
+	const struct VailDisplay *display;
 } VailEvent;
 
 /**
@@ -1696,6 +1703,138 @@ VAIL_PUBLIC NTSTATUS vail_evict_page_table(struct vail *vail, const char *proces
 VAIL_PUBLIC NTSTATUS vail_make_page_table_resident(struct vail *vail, const char *process,
 						   uint64_t address);
 
+/* ---- Display channels ---- */
+
+/*
+ * A display channel is a connected stream socket on which the agent of a VM serves the VM's display
+ * (org.qemu.Display1) to a viewer, limited to the rights of the viewer's display client. vaild
+ * shuts it down at both ends when it ends: reads give the end of the file, writes fail with EPIPE.
+ */
+
+/* Rights on a display, to be combined. io.vaild(7) says which interfaces each one allows. */
+#define VAIL_DISPLAY_VIEW         0x01u
+#define VAIL_DISPLAY_INPUT        0x02u
+#define VAIL_DISPLAY_CLIPBOARD    0x04u
+#define VAIL_DISPLAY_AUDIO_OUTPUT 0x08u
+#define VAIL_DISPLAY_AUDIO_INPUT  0x10u
+
+/*
+ * Returns vaild's name of one right, like "audioOutput"; NULL if it is not one known right. The
+ * string is static.
+ */
+VAIL_PUBLIC const char *vail_display_right_name(unsigned int right);
+
+/* Returns the right that has this name; 0 if it is NULL or no name of a right. */
+VAIL_PUBLIC unsigned int vail_display_right(const char *name);
+
+/* A display channel. The library owns the strings, which are valid until the callback returns. */
+typedef struct VailDisplay {
+	size_t size; /* bytes filled by the library */
+	const char *handle;
+	const char *virtual_machine; /* GUID */
+	unsigned int rights;
+	pid_t pid; /* the process that opened it, as getpid() there; 0 if not visible here */
+	uid_t uid;
+	double since; /* seconds on CLOCK_BOOTTIME */
+} VailDisplay;
+
+/*
+ * Opens a channel to the VM's display. Allowed for processes that are registered for the VM and
+ * have a display client's privileges at the moment. The channel belongs to the registration, and
+ * ends with it. It also ends when a right of it is withdrawn: open another one then, with the
+ * rights that are left. (Method io.vaild.Display.OpenDisplay.)
+ *
+ * rights: 0 for all rights of the display client. VAIL_DISPLAY_VIEW is always included.
+ * ret_display: handle of the channel; may be NULL.
+ * ret_rights: rights of the channel; may be NULL.
+ * ret_descriptor: the viewer's end, which the caller owns. Closing it ends the channel.
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (not
+ * registered, or the display client lacks a right), STATUS_QUOTA_EXCEEDED, or
+ * STATUS_INVALID_DEVICE_STATE (no agent serves the VM's display).
+ */
+VAIL_PUBLIC NTSTATUS vail_open_display(struct vail *vail, const char *virtual_machine,
+				       unsigned int rights, char ret_display[VAIL_HANDLE_SIZE],
+				       unsigned int *ret_rights, int *ret_descriptor);
+
+/*
+ * Ends a channel. Allowed for the process that opened it, the VM's VMM and agent, and operators.
+ * (Method io.vaild.Display.CloseDisplay.)
+ *
+ * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (it has ended), or STATUS_ACCESS_DENIED.
+ */
+VAIL_PUBLIC NTSTATUS vail_close_display(struct vail *vail, const char *display);
+
+/* Receives each channel of a list. Returns whether to continue, see VailRangeTaker. */
+typedef bool (*VailDisplayTaker)(struct vail *vail, const VailDisplay *display, void *context);
+
+/*
+ * Lists the channels that the caller has opened, and those of VMs that it has registered or runs,
+ * or is the agent of. Operators see all. (Method io.vaild.Display.ListDisplays.)
+ *
+ * virtual_machine: GUID of the VM whose channels to list; NULL for all VMs.
+ * context: passed to take.
+ *
+ * Returns STATUS_SUCCESS, also if take returned false; STATUS_NOT_FOUND. If it fails, some channels
+ * may already have been reported.
+ */
+VAIL_PUBLIC NTSTATUS vail_list_displays(struct vail *vail, const char *virtual_machine,
+					VailDisplayTaker take, void *context);
+
+/* What happened to the displays that a process serves. */
+typedef enum VailServeEventKind {
+	VAIL_SERVE_BEGUN,  /* the caller serves the VM's display from now on */
+	VAIL_SERVE_OPENED, /* a channel: take its descriptor with vail_take_descriptor(vail, 0) */
+	VAIL_SERVE_CLOSED, /* close the channel's descriptor */
+
+	/*
+	 * The connection to vaild is lost, and the library waits for vaild. Channels go on, but
+	 * nobody can end them from outside: close them if vaild stays away for more than 30
+	 * seconds. VAIL_SERVE_BEGUN follows when vaild is back, and VAIL_SERVE_CLOSED for each
+	 * channel that has ended.
+	 */
+	VAIL_SERVE_INTERRUPTED,
+
+	VAIL_SERVE_ENDED /* the VM has ended, or the caller may no longer serve it; see reason */
+} VailServeEventKind;
+
+typedef struct VailServeEvent {
+	size_t size; /* bytes filled by the library */
+	VailServeEventKind kind;
+	const char *handle;         /* of the channel, for OPENED and CLOSED */
+	const VailDisplay *display; /* for OPENED */
+	const char *reason;         /* of CLOSED and ENDED, like "revoked" */
+} VailServeEvent;
+
+/*
+ * Receives each event. The last call of the function has continues false, unless an earlier one has
+ * returned false.
+ *
+ * status: STATUS_SUCCESS with an event. Otherwise event is NULL, and status is the reason why the
+ *         caller does not serve the display.
+ *
+ * Returns whether to continue. Returning false while continues is true closes the connection, as
+ * with VailReply, and ends all channels.
+ */
+typedef bool (*VailDisplayServer)(struct vail *vail, NTSTATUS status, const VailServeEvent *event,
+				  bool continues, void *context);
+
+/*
+ * Serves the VM's display until the stream ends, which also ends all channels. Allowed for the VM's
+ * VMM and its agent, and for the incoming VMM and the agent of that. vail_process() passes the
+ * events to server. Give it its own handle, as a watch. When a viewer closes its end, the agent
+ * reads the end of the file, and calls vail_close_display() on another handle. A restart of vaild
+ * interrupts no channel. (Method io.vaild.Display.ServeDisplays.)
+ *
+ * context: passed to server.
+ *
+ * Returns the statuses of vail_submit(). Statuses of vaild are passed to server:
+ * STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED, or
+ * STATUS_INVALID_DEVICE_STATE (another process serves the VM's display).
+ */
+VAIL_PUBLIC NTSTATUS vail_serve_displays(struct vail *vail, const char *virtual_machine,
+					 VailDisplayServer server, void *context);
+
 /* ---- Virtual machines, for VMMs, their managers and operators ---- */
 
 /* A user or a live process. Set user, or else pid. */
@@ -1719,11 +1858,17 @@ typedef struct VailMachine {
 	size_t display_client_count;
 
 	const VailParty *agent; /* may share objects like the VMM; NULL for none */
+
+	/*
+	 * The rights of each display client on the VM's display, as VAIL_DISPLAY_VIEW and its
+	 * siblings. VAIL_DISPLAY_VIEW is always included. NULL if all have that one alone.
+	 */
+	const unsigned int *display_client_rights;
 } VailMachine;
 
-#define VAIL_MACHINE_INIT                                   \
-	{                                                   \
-		sizeof(VailMachine), NULL, 0, NULL, 0, NULL \
+#define VAIL_MACHINE_INIT                                         \
+	{                                                         \
+		sizeof(VailMachine), NULL, 0, NULL, 0, NULL, NULL \
 	}
 
 /**
@@ -1757,7 +1902,7 @@ VAIL_PUBLIC NTSTATUS vail_register_virtual_machine(struct vail *vail, const char
  *   VMM.
  *
  * Absent settings are not changed. Registrations end if their privileges match no display client
- * any more. Allowed for operators and the user who registered the VM.
+ * any more, and display channels if their display client has lost one of their rights. Allowed for operators and the user who registered the VM.
  *
  * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, or STATUS_ACCESS_DENIED; or a
  * general status.

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "client/libvail/display-info.h"
 #include "client/libvail/names.h"
 #include "client/libvail/parameters.h"
 #include "proto/status.h"
@@ -53,6 +54,7 @@ static bool read_changed(EventReading *reading, const JsonValue *names)
 bool event_reading_init(EventReading *reading, const JsonValue *value, const char *json)
 {
 	const JsonValue *registration = json_member(value, "registration");
+	const JsonValue *display = json_member(value, "display");
 	const char *status = member_text(value, "status");
 	VailEvent event = {
 		.size = sizeof(event),
@@ -74,6 +76,10 @@ bool event_reading_init(EventReading *reading, const JsonValue *value, const cha
 	if (status)
 		status_from_name(status, &event.status);
 	*reading = (EventReading){ .event = event };
+	if (display) {
+		reading->display = display_read(display);
+		reading->event.display = &reading->display;
+	}
 	return read_object(reading, value) && read_changed(reading, json_member(value, "changed"));
 }
 

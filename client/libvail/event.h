@@ -12,6 +12,7 @@
 typedef struct EventReading {
 	VailEvent event;
 	ObjectReading object;
+	VailDisplay display;
 	VailRectangle *damage;
 	const char **changed;
 } EventReading;

@@ -11,10 +11,13 @@
  *   object.c            typed calls for sharing objects
  *   object-open.c       opening and closing objects
  *   object-read.c       reading, mapping and waiting for open objects
+ *   display.c           typed calls for display channels
+ *   display-serve.c     serving display channels
  *   watch.c             watches
  *   watch-state.c       remembers what a watch has reported, to compare after a reconnect
  *   event.c             decodes events
  *   object-info.c       decodes descriptions of shared objects
+ *   display-info.c      reads and writes descriptions of display channels
  *   memory.c            memory to share, and its seals
  *   fault-safe-copy.c   copies memory that may disappear
  *   names.c             the names of enumeration values in messages
@@ -94,10 +97,11 @@ struct PendingCall {
 	bool more;
 	ReplyHandler handler;
 	/*
-	 * Decides whether to repeat the call after the connection is lost. If it returns false, it
-	 * has also freed the context. NULL for calls that follow the general rules of resume.c.
+	 * Decides whether to repeat the call after the connection is lost, and may change its
+	 * message for that. If it returns false, it has also freed the context. NULL for calls that
+	 * follow the general rules of resume.c.
 	 */
-	bool (*on_disconnect)(struct vail *vail, const PendingCall *call);
+	bool (*on_disconnect)(struct vail *vail, PendingCall *call);
 
 	VailReply reply; /* the user's callback; NULL for internal handlers */
 	void *context;   /* argument of the callback or of the handler */

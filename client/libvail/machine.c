@@ -2,6 +2,7 @@
 /* Typed calls for processes and VMs: write the parameters, call, decode the reply. */
 #include <string.h>
 
+#include "client/libvail/display-info.h"
 #include "client/libvail/internal.h"
 #include "client/libvail/parameters.h"
 
@@ -76,11 +77,35 @@ NTSTATUS vail_destroy_context(struct vail *vail, const char *context)
 
 /* ---- Virtual machines ---- */
 
+/* Writes the members of a user or process, without braces. */
 static void put_party(Parameters *parameters, const VailParty *party)
 {
-	writer_object_begin(&parameters->writer);
 	put_string(parameters, "user", party->user);
 	put_pid(parameters, "pid", party->pid);
+}
+
+/* Programs that were built before display_client_rights existed have a shorter structure. */
+static const unsigned int *rights_of(const VailMachine *machine)
+{
+	return machine->size == sizeof(*machine) ? machine->display_client_rights : NULL;
+}
+
+static bool size_is_known(const VailMachine *machine)
+{
+	return machine->size == sizeof(*machine) ||
+	       machine->size == offsetof(VailMachine, display_client_rights);
+}
+
+static void put_display_client(Parameters *parameters, const VailMachine *machine, size_t index)
+{
+	const unsigned int *rights = rights_of(machine);
+
+	writer_object_begin(&parameters->writer);
+	put_party(parameters, &machine->display_clients[index]);
+	if (rights) {
+		writer_key(&parameters->writer, "rights");
+		put_rights(parameters, rights[index]);
+	}
 	writer_object_end(&parameters->writer);
 }
 
@@ -92,12 +117,14 @@ static void put_machine(Parameters *parameters, const VailMachine *machine)
 		writer_key(&parameters->writer, "displayClients");
 		writer_array_begin(&parameters->writer);
 		for (size_t i = 0; i < machine->display_client_count; i++)
-			put_party(parameters, &machine->display_clients[i]);
+			put_display_client(parameters, machine, i);
 		writer_array_end(&parameters->writer);
 	}
 	if (machine->agent) {
 		writer_key(&parameters->writer, "agent");
+		writer_object_begin(&parameters->writer);
 		put_party(parameters, machine->agent);
+		writer_object_end(&parameters->writer);
 	}
 }
 
@@ -107,7 +134,7 @@ static NTSTATUS call_with_settings(struct vail *vail, const char *method,
 	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
-	if (vail && machine && machine->size != sizeof(*machine))
+	if (vail && machine && !size_is_known(machine))
 		return refuse_size(vail, "VAIL_MACHINE_INIT");
 	parameters_begin(&parameters);
 	put_required(&parameters, "virtualMachineGuid", virtual_machine);

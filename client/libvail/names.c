@@ -43,7 +43,16 @@ static const char *const event_kinds[] = {
 	EVENT_KIND_NAMES(ROW)
 };
 #undef ROW
-_Static_assert(ARRAY_SIZE(event_kinds) == VAIL_EVENT_RESUMED + 1, "each kind has a name");
+_Static_assert(ARRAY_SIZE(event_kinds) == VAIL_EVENT_DISPLAY_CLOSED + 1, "each kind has a name");
+
+static const struct {
+	unsigned int right;
+	const char *name;
+} display_rights[] = {
+#define ROW(value, text) { VAIL_DISPLAY_##value, text },
+	DISPLAY_RIGHT_NAMES(ROW)
+#undef ROW
+};
 
 static const char *name_at(const char *const *names, size_t count, size_t value)
 {
@@ -85,6 +94,22 @@ const char *first_row_name(VailFirstRow first_row)
 const char *vail_event_name(VailEventKind kind)
 {
 	return NAME_AT(event_kinds, kind);
+}
+
+const char *vail_display_right_name(unsigned int right)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(display_rights); i++)
+		if (display_rights[i].right == right)
+			return display_rights[i].name;
+	return NULL;
+}
+
+unsigned int vail_display_right(const char *name)
+{
+	for (size_t i = 0; name && i < ARRAY_SIZE(display_rights); i++)
+		if (strcmp(display_rights[i].name, name) == 0)
+			return display_rights[i].right;
+	return 0;
 }
 
 VailAccess access_from_name(const char *name)

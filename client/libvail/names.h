@@ -4,7 +4,10 @@
 
 #include <vail.h>
 
-/* The names of enumeration values in messages. vail_event_name() is in names.c, too. */
+/*
+ * The names of enumeration values in messages. vail_event_name() and the names of rights on a
+ * display are in names.c, too.
+ */
 
 /* Return NULL if the value is not one that vaild knows. */
 const char *access_name(VailAccess access);

@@ -23,6 +23,8 @@
  */
 static const char *const repeatable[] = {
 	"io.vaild.CloseSharedObject",
+	"io.vaild.Display.CloseDisplay",
+	"io.vaild.Display.ListDisplays",
 	"io.vaild.Gpu.DescribeAddressSpace",
 	"io.vaild.Gpu.DestroyContext",
 	"io.vaild.Gpu.ListAdapters",

@@ -54,6 +54,12 @@ static const struct EventPair {
 	  { "virtualMachineGuid", "pid" },
 	  "since" },
 	{ "object", VAIL_EVENT_SHARED, VAIL_EVENT_UNSHARED, "sharedObject", { "handle" }, NULL },
+	{ "display",
+	  VAIL_EVENT_DISPLAY_OPENED,
+	  VAIL_EVENT_DISPLAY_CLOSED,
+	  "display",
+	  { "display" },
+	  NULL },
 };
 
 /* ---- Items ---- */
@@ -139,8 +145,13 @@ static char *member_json(const JsonValue *object, const char *name)
 static bool write_subject(Writer *writer, const JsonValue *event)
 {
 	static const char *const subjects[] = {
-		"virtualMachineGuid", "registration", "sharedObject",
-		"virtualGpu",         "adapter",      "since"
+		"virtualMachineGuid",
+		"registration",
+		"sharedObject",
+		"virtualGpu",
+		"adapter",
+		"since",
+		"display",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
@@ -161,8 +172,8 @@ static bool write_subject(Writer *writer, const JsonValue *event)
 
 static bool has_reason(VailEventKind kind)
 {
-	return kind != VAIL_EVENT_SHARED && kind != VAIL_EVENT_OPENED &&
-	       kind != VAIL_EVENT_QUARANTINE_LIFTED;
+	return kind != VAIL_EVENT_SHARED && kind != VAIL_EVENT_DISPLAY_OPENED &&
+	       kind != VAIL_EVENT_OPENED && kind != VAIL_EVENT_QUARANTINE_LIFTED;
 }
 
 /*

@@ -114,7 +114,7 @@ static bool report_text(const char *text, void *context)
 /* ---- Resuming ---- */
 
 /* The connection is lost. Returns false, with the watch freed, if the callback ended it. */
-static bool watch_on_disconnect(struct vail *vail, const PendingCall *call)
+static bool watch_on_disconnect(struct vail *vail, PendingCall *call)
 {
 	Watch *watch = call->context;
 	bool go_on = watch->interrupted || report_own(watch, VAIL_EVENT_INTERRUPTED);

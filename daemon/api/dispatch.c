@@ -50,6 +50,24 @@ static void name_object(Request *request, const SharedObject *object)
 	request->names_object = true;
 }
 
+static NTSTATUS find_display(Request *request, Subject *subject)
+{
+	Broker *broker = request->service->broker;
+	Handle handle;
+
+	if (handle_parse(request->params.handle, &handle))
+		subject->display = display_channel_find(broker, &handle);
+	if (!subject->display)
+		return invalid_handle(request, "display channel");
+	subject->vm = subject->display->registration->vm;
+	request->virtual_machine = subject->vm->guid;
+	request->names_virtual_machine = true;
+	request->display = subject->display->handle_entry.handle;
+	request->names_display = true;
+	request->rights = subject->display->rights;
+	return STATUS_SUCCESS;
+}
+
 static NTSTATUS find_subject(Request *request, Subject *subject)
 {
 	Broker *broker = request->service->broker;
@@ -94,6 +112,8 @@ static NTSTATUS find_subject(Request *request, Subject *subject)
 			return invalid_handle(request, "object");
 		name_object(request, subject->object);
 		return STATUS_SUCCESS;
+	case SUBJECT_DISPLAY:
+		return find_display(request, subject);
 	case SUBJECT_GPU_PROCESS:
 		if (handle_parse(request->params.handle, &handle))
 			subject->gpu_process = gpu_process_find(broker, &handle);
@@ -204,6 +224,9 @@ static PolicyFacts gather_facts(Service *service, const Caller *caller, const Su
 		facts.is_object_sharer = object->sharer && object->sharer->key == caller->process;
 		facts.is_object_holder = object_holder(object, caller->process) != NULL;
 	}
+	if (subject->display)
+		facts.is_display_opener =
+			subject->display->registration->process->key == caller->process;
 	if (subject->adapter)
 		facts.is_driver = subject->adapter->connection == caller;
 	if (subject->gpu_process) {
@@ -316,6 +339,8 @@ static NTSTATUS compare_privileges(Request *request, PolicyFacts *facts)
 		.process = &request->credentials,
 	};
 	facts->difference = display_clients_compare(clients, &privileges);
+	if (request->method->rule == RULE_DISPLAY_OPENER)
+		request->granted_rights = display_clients_rights(clients, &privileges);
 	return STATUS_SUCCESS;
 }
 
@@ -368,6 +393,9 @@ static NTSTATUS decode(Request *request, const JsonValue *parameters)
 		request->virtual_machine = request->params.virtual_machine;
 		request->names_virtual_machine = !guid_is_nil(&request->virtual_machine);
 	}
+	if (status == STATUS_SUCCESS && table == &params_open_display)
+		request->rights = (unsigned int)request->params.open_display.rights.value |
+				  DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_VIEW);
 	return status;
 }
 
@@ -437,6 +465,8 @@ static void audit_request(const Request *request, NTSTATUS status)
 		      .virtual_machine =
 			      request->names_virtual_machine ? &request->virtual_machine : NULL,
 		      .object = request->names_object ? &request->object : NULL,
+		      .display = request->names_display ? &request->display : NULL,
+		      .rights = request->rights,
 		      .status = status,
 		      .reason = failure ? failure->reason : request->change,
 		      .message = failure ? failure->message : NULL,

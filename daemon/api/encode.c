@@ -29,6 +29,35 @@ void encode_registration(Writer *writer, const Registration *registration, PidNa
 	writer_object_end(writer);
 }
 
+void encode_display_rights(Writer *writer, unsigned int rights)
+{
+	writer_key(writer, "rights");
+	writer_array_begin(writer);
+	for (DisplayRight right = 0; right < DISPLAY_RIGHT_MAX; right++)
+		if (rights & DISPLAY_RIGHT_BIT(right))
+			writer_string(writer, display_right_names[right]);
+	writer_array_end(writer);
+}
+
+void encode_display(Writer *writer, const DisplayChannel *channel, PidNamespace reader)
+{
+	const Registration *registration = channel->registration;
+
+	writer_object_begin(writer);
+	writer_key(writer, "display");
+	writer_handle(writer, &channel->handle_entry.handle);
+	writer_key(writer, "virtualMachineGuid");
+	writer_guid(writer, &registration->vm->guid);
+	encode_display_rights(writer, channel->rights);
+	writer_key(writer, "pid");
+	encode_pid(writer, registration->process, reader);
+	writer_key(writer, "uid");
+	writer_unsigned(writer, registration->connection_credentials.uid);
+	writer_key(writer, "since");
+	writer_seconds(writer, channel->since);
+	writer_object_end(writer);
+}
+
 static void encode_display_client(Writer *writer, const DisplayClient *client, PidNamespace reader)
 {
 	writer_object_begin(writer);
@@ -38,6 +67,7 @@ static void encode_display_client(Writer *writer, const DisplayClient *client, P
 		writer_unsigned(writer, (uint64_t)inner_pids_translate(client->inner_pids,
 								       client->pid, reader));
 	}
+	encode_display_rights(writer, client->rights | DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_VIEW));
 	writer_object_end(writer);
 }
 
@@ -123,6 +153,8 @@ void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine
 	writer_unsigned(writer, vm->object_count);
 	writer_key(writer, "sharedBytes");
 	writer_unsigned(writer, vm->object_bytes);
+	writer_key(writer, "displays");
+	writer_unsigned(writer, vm->display_count);
 	writer_key(writer, "quarantined");
 	writer_boolean(writer, quarantine != NULL);
 	OPTIONAL_STRING(writer, "quarantineReason", quarantine ? quarantine->reason : NULL);
@@ -202,6 +234,10 @@ static void encode_event_entity(Writer *writer, const Event *event, PidNamespace
 	case ENTITY_OBJECT:
 		encode_event_object(writer, event, reader);
 		return;
+	case ENTITY_DISPLAY:
+		writer_key(writer, "display");
+		encode_display(writer, container_of(event->entity, DisplayChannel, entity), reader);
+		return;
 	case ENTITY_VIRTUAL_MACHINE:
 		encode_event_vm(writer, event);
 		return;
@@ -215,7 +251,8 @@ static bool event_kind_ends(EventKind kind)
 {
 	return kind == EVENT_UNREGISTERED || kind == EVENT_VIRTUAL_MACHINE_REMOVED ||
 	       kind == EVENT_VIRTUAL_GPU_REMOVED || kind == EVENT_GPU_PROCESS_REMOVED ||
-	       kind == EVENT_ADAPTER_REMOVED || kind == EVENT_UNSHARED || kind == EVENT_RELEASED;
+	       kind == EVENT_ADAPTER_REMOVED || kind == EVENT_UNSHARED || kind == EVENT_RELEASED ||
+	       kind == EVENT_DISPLAY_CLOSED;
 }
 
 void encode_event(Writer *writer, const Event *event, PidNamespace reader)

@@ -23,6 +23,11 @@ void encode_translation(Writer *writer, const Translation *translation, bool wit
 void encode_shared_object(Writer *writer, const SharedObject *object, PidNamespace reader);
 void encode_holder(Writer *writer, const ObjectHolder *holder, PidNamespace reader);
 
+void encode_display(Writer *writer, const DisplayChannel *channel, PidNamespace reader);
+
+/* Writes the member "rights". rights are DISPLAY_RIGHT_BIT(). */
+void encode_display_rights(Writer *writer, unsigned int rights);
+
 /* Writes the pid of a process as a number. */
 void encode_pid(Writer *writer, const Process *process, PidNamespace reader);
 

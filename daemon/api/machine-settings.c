@@ -125,6 +125,8 @@ static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 			     : resolve_display_client(request, path, party, &ret->items[i]);
 		if (status != STATUS_SUCCESS)
 			return status;
+		ret->items[i].rights =
+			(unsigned int)party->rights.value & ~DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_VIEW);
 	}
 	return STATUS_SUCCESS;
 }

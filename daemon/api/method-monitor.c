@@ -64,6 +64,8 @@ NTSTATUS method_get_status(Request *request)
 	writer_unsigned(reply, visible_use(request, LIMIT_REGISTRATIONS));
 	writer_key(reply, "sharedObjects");
 	writer_unsigned(reply, visible_use(request, LIMIT_OBJECTS));
+	writer_key(reply, "displays");
+	writer_unsigned(reply, visible_use(request, LIMIT_DISPLAYS));
 	writer_key(reply, "connections");
 	writer_unsigned(reply, visible_use(request, LIMIT_CONNECTIONS));
 	writer_key(reply, "restored");

@@ -72,6 +72,16 @@ const Method methods[] = {
 	LIST(INTERFACE_MACHINE, "ListQuarantines", RULE_OPERATOR, &list_quarantines,
 	     "quarantines"),
 
+	/* Does not need CHANGES, for the same reason. */
+	CALL(INTERFACE_DISPLAY, "OpenDisplay", RULE_DISPLAY_OPENER, SUBJECT_VM,
+	     METHOD_AUDITS_REFUSALS | METHOD_GIVES_FDS, &params_open_display, method_open_display),
+	CALL(INTERFACE_DISPLAY, "ServeDisplays", RULE_DISPLAY_SERVER, SUBJECT_VM,
+	     CHANGES | METHOD_STREAMS, &params_serve_displays, method_serve_displays),
+	CALL(INTERFACE_DISPLAY, "CloseDisplay", RULE_DISPLAY_CLOSER, SUBJECT_DISPLAY, CHANGES,
+	     &params_display, method_close_display),
+	LIST_OF(INTERFACE_DISPLAY, "ListDisplays", RULE_ANYONE, SUBJECT_VM_IF_NAMED,
+		&params_machine_if_named, &list_displays, "displays"),
+
 	LIST(INTERFACE_GPU, "ListAdapters", RULE_ANYONE, &list_adapters, "adapters"),
 	CALL(INTERFACE_GPU, "RegisterAdapter", RULE_OPERATOR, SUBJECT_NONE, CHANGES,
 	     &params_register_adapter, method_register_adapter),

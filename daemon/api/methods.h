@@ -23,6 +23,7 @@ typedef enum SubjectType {
 	SUBJECT_GPU_PROCESS,
 	SUBJECT_OBJECT,      /* a shared object and its VM */
 	SUBJECT_HELD_OBJECT, /* an object, shared or only held */
+	SUBJECT_DISPLAY,     /* a display channel and its VM */
 } SubjectType;
 
 typedef struct Subject {
@@ -33,6 +34,7 @@ typedef struct Subject {
 	Context *context;
 	GpuProcess *gpu_process;
 	SharedObject *object;
+	DisplayChannel *display;
 } Subject;
 
 typedef struct Method Method;
@@ -56,6 +58,7 @@ typedef struct Request {
 	/* Fds for the reply, owned by the request until the reply is written. */
 	int outgoing_fds[OBJECT_FDS_MAX];
 	size_t outgoing_count;
+	bool sends_socket; /* they are sockets, whose close may block */
 
 	bool changed;        /* the handler changed state, so the success gets an audit record */
 	const char *change;  /* the reason in that record, one word; NULL for none */
@@ -69,6 +72,12 @@ typedef struct Request {
 	bool names_virtual_machine;
 	Handle object; /* the shared object that the request concerns, if names_object */
 	bool names_object;
+	Handle display; /* the display channel that the request concerns, if names_display */
+	bool names_display;
+	unsigned int
+		rights; /* of a display, requested or granted, as DISPLAY_RIGHT_BIT(); 0: none */
+	unsigned int
+		granted_rights; /* of the caller's display clients, if privileges were compared */
 } Request;
 
 /*
@@ -158,6 +167,7 @@ struct Method {
 #define INTERFACE_SERVICE "org.varlink.service"
 #define INTERFACE_VAILD   "io.vaild"
 #define INTERFACE_MACHINE "io.vaild.Machine"
+#define INTERFACE_DISPLAY "io.vaild.Display"
 #define INTERFACE_GPU     "io.vaild.Gpu"
 #define INTERFACE_MONITOR "io.vaild.Monitor"
 
@@ -199,6 +209,11 @@ NTSTATUS method_describe_virtual_machine(Request *request);
 NTSTATUS method_set_quarantine(Request *request);
 extern const ListOperations list_virtual_machines;
 extern const ListOperations list_quarantines;
+
+NTSTATUS method_open_display(Request *request);
+NTSTATUS method_serve_displays(Request *request);
+NTSTATUS method_close_display(Request *request);
+extern const ListOperations list_displays;
 
 NTSTATUS method_register_adapter(Request *request);
 NTSTATUS method_unregister_adapter(Request *request);

@@ -25,6 +25,11 @@ const char *const gpu_protection_names[] = { PROTECTION_NAMES(ROW) NULL };
 #undef ROW
 _Static_assert(ARRAY_SIZE(gpu_protection_names) == GPU_PROTECTION_MAX + 1, "each has a name");
 
+#define ROW(value, name) [DISPLAY_RIGHT_##value] = (name),
+const char *const display_right_names[] = { DISPLAY_RIGHT_NAMES(ROW) NULL };
+#undef ROW
+_Static_assert(ARRAY_SIZE(display_right_names) == DISPLAY_RIGHT_MAX + 1, "each right has a name");
+
 /* ---- Names that libvail has too ---- */
 
 const char *event_kind_name(EventKind kind)
@@ -71,6 +76,7 @@ const char *memory_kind_name(FdKind kind)
 		return names[MEMORY_MEMFD];
 	case FD_OTHER:
 	case FD_SYNC_FILE:
+	case FD_SOCKET:
 	case FD_KIND_MAX:
 		break;
 	}
@@ -156,6 +162,8 @@ const char *end_reason_name(EndReason reason)
 		[END_ADAPTER_REMOVED] = "adapterRemoved",
 		[END_DRIVER_GONE] = "driverGone",
 		[END_SHARER_EXITED] = "sharerExited",
+		[END_AGENT_GONE] = "agentGone",
+		[END_RIGHTS_WITHDRAWN] = "rightsWithdrawn",
 		[END_OVER_BUDGET] = "overBudget",
 		[END_DAEMON_STOPPED] = "daemonStopped",
 	};

@@ -16,6 +16,7 @@ extern const char *const object_type_names[];
 extern const char *const object_access_names[];
 extern const char *const object_first_row_names[];
 extern const char *const gpu_protection_names[];
+extern const char *const display_right_names[];
 
 const char *adapter_source_name(AdapterSource source);
 const char *end_reason_name(EndReason reason);

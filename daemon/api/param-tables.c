@@ -31,6 +31,9 @@
 #define CHOICE(name, struct, member, required, names) \
 	{ ROW(JSON_FIELD_CHOICE, name, struct, member.value, required, \
 	      offsetof(struct, member.present)), .choices = (names) }
+#define CHOICES(name, struct, member, required, names) \
+	{ ROW(JSON_FIELD_CHOICES, name, struct, member.value, required, \
+	      offsetof(struct, member.present)), .choices = (names) }
 #define OBJECT(name, struct, member, required, of) \
 	{ ROW(JSON_FIELD_OBJECT, name, struct, member, required, \
 	      offsetof(struct, member.present)), .table = (of) }
@@ -41,6 +44,14 @@
 	  .present_offset = offsetof(struct, member.array.present), \
 	  .count_offset = offsetof(struct, member.array.count), .maximum = (limit), \
 	  .table = (of) }
+
+#define STRINGS(field_name, struct, member, required, limit) \
+	{ .type = JSON_FIELD_ARRAY, .name = (field_name), .is_required = (required), \
+	  .offset = offsetof(struct, member.items), \
+	  .size = sizeof(((struct *)0)->member.items[0]), \
+	  .present_offset = offsetof(struct, member.array.present), \
+	  .count_offset = offsetof(struct, member.array.count), .maximum = (limit), \
+	  .item_type = JSON_FIELD_STRING }
 
 #define REQUIRED true
 #define OPTIONAL false
@@ -69,12 +80,17 @@ INNER_TABLE(params_party,
 	TEXT("user", PartyParams, user, OPTIONAL, LIMIT_USER_NAME_LENGTH),
 	INTEGER("pid", PartyParams, pid, OPTIONAL));
 
+INNER_TABLE(params_display_client,
+	TEXT("user", PartyParams, user, OPTIONAL, LIMIT_USER_NAME_LENGTH),
+	INTEGER("pid", PartyParams, pid, OPTIONAL),
+	CHOICES("rights", PartyParams, rights, OPTIONAL, display_right_names));
+
 TABLE(params_register_machine,
 	GUID("virtualMachineGuid", MachineSettingsParams, virtual_machine, REQUIRED),
 	TEXT("name", MachineSettingsParams, name, OPTIONAL, LIMIT_NAME_LENGTH),
 	INTEGER("vmmPid", MachineSettingsParams, vmm_pid, OPTIONAL),
 	ARRAY("displayClients", MachineSettingsParams, display_clients, OPTIONAL,
-	      LIMIT_DISPLAY_CLIENTS, &params_party),
+	      LIMIT_DISPLAY_CLIENTS, &params_display_client),
 	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party));
 
 TABLE(params_update_machine,
@@ -82,7 +98,7 @@ TABLE(params_update_machine,
 	TEXT("name", MachineSettingsParams, name, OPTIONAL, LIMIT_NAME_LENGTH),
 	INTEGER("vmmPid", MachineSettingsParams, vmm_pid, OPTIONAL),
 	ARRAY("displayClients", MachineSettingsParams, display_clients, OPTIONAL,
-	      LIMIT_DISPLAY_CLIENTS, &params_party),
+	      LIMIT_DISPLAY_CLIENTS, &params_display_client),
 	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party));
 
 TABLE(params_assign,
@@ -198,4 +214,15 @@ TABLE(params_update,
 
 TABLE(params_object_handle,
 	HANDLE("handle", HandleParams, handle, REQUIRED));
+
+TABLE(params_open_display,
+	GUID("virtualMachineGuid", OpenDisplayParams, virtual_machine, REQUIRED),
+	CHOICES("rights", OpenDisplayParams, rights, OPTIONAL, display_right_names));
+
+TABLE(params_serve_displays,
+	GUID("virtualMachineGuid", ServeDisplaysParams, virtual_machine, REQUIRED),
+	STRINGS("displays", ServeDisplaysParams, displays, OPTIONAL, PARAM_DISPLAYS_MAX));
+
+TABLE(params_display,
+	HANDLE("display", HandleParams, handle, REQUIRED));
 /* clang-format on */

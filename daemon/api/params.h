@@ -64,6 +64,7 @@ typedef struct PartyParams { /* a display client or an agent */
 	bool present;
 	const char *user;
 	OptionalInteger pid;
+	OptionalInteger rights; /* only of a display client, as DISPLAY_RIGHT_BIT() */
 } PartyParams;
 
 typedef struct DisplayClientsParams {
@@ -197,6 +198,24 @@ typedef struct UpdateParams {
 	DamageParams damage;
 } UpdateParams;
 
+typedef struct OpenDisplayParams {
+	Guid virtual_machine;
+	OptionalInteger rights; /* as DISPLAY_RIGHT_BIT() */
+} OpenDisplayParams;
+
+/* More displays than any VM may have by default, and few enough for a message. */
+#define PARAM_DISPLAYS_MAX 448
+
+typedef struct HandlesParams {
+	ParamArray array;
+	const char *items[PARAM_DISPLAYS_MAX];
+} HandlesParams;
+
+typedef struct ServeDisplaysParams {
+	Guid virtual_machine;
+	HandlesParams displays;
+} ServeDisplaysParams;
+
 typedef union Params {
 	Guid virtual_machine; /* first member for methods whose subject is a VM */
 	const char *handle;   /* first member for methods whose subject has a handle */
@@ -214,6 +233,8 @@ typedef union Params {
 	PlacementParams placement;
 	ShareParams share;
 	UpdateParams update;
+	OpenDisplayParams open_display;
+	ServeDisplaysParams serve_displays;
 } Params;
 
 extern const JsonTable params_machine;
@@ -239,6 +260,9 @@ extern const JsonTable params_free;
 extern const JsonTable params_share;
 extern const JsonTable params_update;
 extern const JsonTable params_object_handle;
+extern const JsonTable params_open_display;
+extern const JsonTable params_serve_displays;
+extern const JsonTable params_display;
 extern const JsonTable params_interface;
 
 #endif

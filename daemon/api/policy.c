@@ -55,8 +55,7 @@ static NTSTATUS check_opener(const PolicyFacts *facts, Failure *failure)
 			    "the VM is in quarantine; ask an operator to lift it");
 	if (!facts->is_registered)
 		return deny(failure, "notRegistered",
-			    "the calling process is not registered for the object's VM; register "
-			    "first");
+			    "the calling process is not registered for the VM; register first");
 	if (facts->difference == DIFFERENCE_NONE)
 		return STATUS_SUCCESS;
 	return deny(failure, difference_name(facts->difference),
@@ -73,9 +72,9 @@ bool policy_needs_privileges(Rule rule, const PolicyFacts *facts)
 {
 	if (facts->is_quarantined || is_shut_out(facts))
 		return false;
-	return rule == RULE_DISPLAY_CLIENT  ? !facts->is_registered
-	       : rule == RULE_OBJECT_OPENER ? facts->is_registered
-					    : false;
+	if (rule == RULE_OBJECT_OPENER || rule == RULE_DISPLAY_OPENER)
+		return facts->is_registered;
+	return rule == RULE_DISPLAY_CLIENT && !facts->is_registered;
 }
 
 bool policy_allows_view(const PolicyFacts *facts)
@@ -139,6 +138,12 @@ static const struct {
 				"this" },
 	[RULE_OBJECT_HOLDER] = { "notHolder",
 				 "only a process that has opened the object may do this" },
+	[RULE_DISPLAY_SERVER] = { "notServer",
+				  "only the VM's VMM and its agent may serve its displays; ask an "
+				  "operator to make this process or its user the agent" },
+	[RULE_DISPLAY_CLOSER] = { "notOpener",
+				  "only the process that opened the display channel, the VM's VMM "
+				  "and agent, and operators may close it" },
 	[RULE_PROCESS_VIEWER] = { "notViewer",
 				  "only operators, the process that this GPU process belongs to, "
 				  "and its adapter's driver may see it; call as one of them" },
@@ -170,6 +175,10 @@ static bool rule_allows(Rule rule, const PolicyFacts *facts)
 		return facts->is_process_itself;
 	case RULE_PROCESS_VIEWER:
 		return policy_allows_process_view(facts);
+	case RULE_DISPLAY_CLOSER:
+		return facts->is_display_opener || facts->is_vmm || facts->is_agent ||
+		       facts->is_operator;
+	case RULE_DISPLAY_SERVER:
 	case RULE_SHARER:
 		return facts->is_vmm || facts->is_agent;
 	case RULE_OBJECT_SHARER:
@@ -178,8 +187,9 @@ static bool rule_allows(Rule rule, const PolicyFacts *facts)
 		return facts->is_object_sharer || facts->is_operator;
 	case RULE_OBJECT_HOLDER:
 		return facts->is_object_holder;
-	case RULE_DISPLAY_CLIENT: /* policy_check() handles these two */
+	case RULE_DISPLAY_CLIENT: /* policy_check() handles these three */
 	case RULE_OBJECT_OPENER:
+	case RULE_DISPLAY_OPENER:
 	case RULE_NONE:
 	case RULE_MAX:
 		break;
@@ -196,7 +206,7 @@ NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const char *operator_
 			    "serves only operators; ask an administrator to correct it");
 	if (rule == RULE_DISPLAY_CLIENT)
 		return check_display_client(facts, failure);
-	if (rule == RULE_OBJECT_OPENER)
+	if (rule == RULE_OBJECT_OPENER || rule == RULE_DISPLAY_OPENER)
 		return check_opener(facts, failure);
 	if (rule_allows(rule, facts))
 		return STATUS_SUCCESS;

@@ -31,6 +31,10 @@ typedef enum Rule {
 	RULE_OBJECT_ENDER,   /* that process and operators */
 	RULE_OBJECT_OPENER,  /* registered processes with a display client's current privileges */
 	RULE_OBJECT_HOLDER,  /* processes that have opened the object */
+	RULE_DISPLAY_OPENER, /* the same, for a display channel */
+	RULE_DISPLAY_SERVER, /* the VM's VMM and its agent */
+	RULE_DISPLAY_CLOSER, /* the process that opened the channel, that VMM and agent, operators
+			      */
 	RULE_MAX,
 } Rule;
 
@@ -47,6 +51,7 @@ typedef struct PolicyFacts {
 	bool resembles_client;  /* the connection's credentials match a display client's */
 	bool is_object_sharer;  /* the calling process shared the object */
 	bool is_object_holder;  /* the calling process has opened the object */
+	bool is_display_opener; /* the calling process opened the display channel */
 	bool is_driver;         /* the calling connection registered the adapter */
 	bool is_process_itself; /* the GPU process belongs to the calling process */
 	bool is_context_owner;

@@ -31,6 +31,8 @@ typedef struct Service {
 	Settings settings;
 	Statistics statistics;
 
+	LIST_HEAD(, Stream) display_streams; /* of ServeDisplays */
+
 	/* All watches, and an index of them (watch-index.h). */
 	TAILQ_HEAD(, Stream) watches;
 	LIST_HEAD(, Stream) operator_watches;

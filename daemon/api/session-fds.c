@@ -6,11 +6,10 @@
 
 #include "proto/macros.h"
 
-/* Closes received fds. */
-static void discard(const Session *session, const int *items, size_t count)
+/* Closes fds whose close may block. */
+static void discard(const Host *host, const Caller *caller, const int *items, size_t count)
 {
-	const Host *host = session->service->host;
-	const Payer payer = payer_of(session->caller);
+	const Payer payer = payer_of(caller);
 
 	for (size_t i = 0; i < count; i++)
 		host->discard_fd(host->self, items[i], &payer);
@@ -52,7 +51,7 @@ void session_fd_arrived(Session *session, int fd, InputMetadata *metadata)
 	metadata->lost |= !fds;
 	metadata->too_many |= fds && fds->count == ARRAY_SIZE(fds->items);
 	if (!fds || fds->count == ARRAY_SIZE(fds->items))
-		discard(session, &fd, 1);
+		discard(session->service->host, session->caller, &fd, 1);
 	else
 		fds->items[fds->count++] = fd;
 }
@@ -63,7 +62,7 @@ void session_discard_fds(Session *session, size_t count)
 
 	if (!fds)
 		return;
-	discard(session, fds->items, count);
+	discard(session->service->host, session->caller, fds->items, count);
 	fds->count -= count;
 	fds->carried = 0;
 	memmove(fds->items, fds->items + count, fds->count * sizeof(fds->items[0]));
@@ -89,7 +88,10 @@ OutgoingFds *session_outgoing_fds(const Session *session)
 static void outgoing_fds_free(Session *session, OutgoingFds *outgoing)
 {
 	STAILQ_REMOVE(&session->fds->outgoing, outgoing, OutgoingFds, link);
-	release(session->service->host, outgoing->items, outgoing->count);
+	if (outgoing->are_sockets)
+		discard(session->service->host, session->caller, outgoing->items, outgoing->count);
+	else
+		release(session->service->host, outgoing->items, outgoing->count);
 	free(outgoing);
 }
 
@@ -127,10 +129,27 @@ void session_discard_outgoing(Session *session, OutgoingFds *outgoing)
 void session_add_outgoing(Session *session, OutgoingFds *outgoing, Request *request, size_t begin,
 			  size_t end)
 {
-	*outgoing = (OutgoingFds){ .begin = begin, .end = end, .count = request->outgoing_count };
+	*outgoing = (OutgoingFds){
+		.begin = begin,
+		.end = end,
+		.count = request->outgoing_count,
+		.are_sockets = request->sends_socket,
+	};
 	memcpy(outgoing->items, request->outgoing_fds,
 	       request->outgoing_count * sizeof(outgoing->items[0]));
 	request->outgoing_count = 0;
+	STAILQ_INSERT_TAIL(&session->fds->outgoing, outgoing, link);
+}
+
+void session_add_socket(Session *session, OutgoingFds *outgoing, int fd, size_t begin, size_t end)
+{
+	*outgoing = (OutgoingFds){
+		.begin = begin,
+		.end = end,
+		.items = { fd },
+		.count = 1,
+		.are_sockets = true,
+	};
 	STAILQ_INSERT_TAIL(&session->fds->outgoing, outgoing, link);
 }
 
@@ -148,7 +167,11 @@ void session_cancel_outgoing(Session *session, size_t begin)
 
 void session_release_outgoing(Request *request)
 {
-	release(request->service->host, request->outgoing_fds, request->outgoing_count);
+	if (request->sends_socket)
+		discard(request->service->host, request->caller, request->outgoing_fds,
+			request->outgoing_count);
+	else
+		release(request->service->host, request->outgoing_fds, request->outgoing_count);
 	request->outgoing_count = 0;
 }
 

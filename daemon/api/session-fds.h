@@ -12,6 +12,8 @@ typedef struct OutgoingFds {
 	size_t end;   /* offset of its end */
 	int items[OBJECT_FDS_MAX];
 	size_t count;
+	bool are_sockets; /* closed by a child process, because a client may have sent fds on them
+			   */
 	STAILQ_ENTRY(OutgoingFds) link;
 } OutgoingFds;
 
@@ -72,6 +74,9 @@ void session_discard_outgoing(Session *session, OutgoingFds *outgoing);
  */
 void session_add_outgoing(Session *session, OutgoingFds *outgoing, Request *request, size_t begin,
 			  size_t end);
+
+/* Sends a socket with a reply, in the same way. Takes ownership of it. */
+void session_add_socket(Session *session, OutgoingFds *outgoing, int fd, size_t begin, size_t end);
 
 /* Closes the request's fds for the reply that were not moved into an OutgoingFds. */
 void session_release_outgoing(Request *request);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/api/dispatch.h"
+#include "daemon/api/display-stream.h"
 #include "daemon/api/encode.h"
 #include "daemon/api/list.h"
 #include "daemon/api/reply.h"
@@ -31,6 +32,8 @@ Stream *stream_free(Stream *stream)
 		return NULL;
 	if (stream->is_watch)
 		watch_index_remove(stream->session->service, stream);
+	if (stream->serves_displays)
+		display_stream_end(stream);
 	charge_return(&stream->charge, &stream->session->service->broker->accounts);
 	event_queue_deinit(&stream->events);
 	buffer_deinit(&stream->reply);
@@ -78,6 +81,19 @@ static bool is_callers_registration(const Entity *entity, const Caller *caller)
 	       container_of(entity, Registration, entity)->process->key == caller->process;
 }
 
+/* Tests whether the caller sees a display channel: its own, or that of a VM which it runs. */
+static bool watch_admits_display(const Stream *watch, const DisplayChannel *channel)
+{
+	const Registration *registration = channel->registration;
+	const Caller *caller = watch->session->caller;
+
+	if (watch->has_machine && guid_compare(&registration->vm->guid, &watch->machine) != 0)
+		return false;
+	return caller->is_operator || registration->process->key == caller->process ||
+	       vm_is_run_by(registration->vm, caller->process) ||
+	       caller_is_agent(caller, registration->vm);
+}
+
 /*
  * Tests whether a watch sees a GPU process. Operators see it, and the process of its adapter's
  * driver, which watches on another connection than the one that registered the adapter.
@@ -104,6 +120,8 @@ static bool watch_admits(Stream *watch, const Entity *entity)
 
 	if (entity->type == ENTITY_GPU_PROCESS)
 		return watch_admits_gpu_process(watch, container_of(entity, GpuProcess, entity));
+	if (entity->type == ENTITY_DISPLAY)
+		return watch_admits_display(watch, container_of(entity, DisplayChannel, entity));
 
 	if (watch->has_machine && (!guid || guid_compare(guid, &watch->machine) != 0))
 		return false;
@@ -172,6 +190,7 @@ static EventKind announcing_event(const Entity *entity)
 		[ENTITY_REGISTRATION] = EVENT_REGISTERED,
 		[ENTITY_GPU_PROCESS] = EVENT_MAX,
 		[ENTITY_OBJECT] = EVENT_SHARED,
+		[ENTITY_DISPLAY] = EVENT_DISPLAY_OPENED,
 	};
 	_Static_assert(ARRAY_SIZE(kinds) == ENTITY_MAX, "each type of entity has a kind");
 
@@ -319,7 +338,7 @@ static void watch_send(WatchVisit *visit, Stream *watch)
 	watch->session->service->watch_ready(watch->session);
 }
 
-void watches_send(Service *service, const Event *event)
+static void watches_send(Service *service, const Event *event)
 {
 	Delivery delivery = {
 		.visit = { .service = service, .event = event, .visit = watch_send },
@@ -334,6 +353,13 @@ void watches_send(Service *service, const Event *event)
 	watch_index_visit(&delivery.visit, vm);
 	event_text_unref(delivery.text);
 	event_text_unref(delivery.inner_text);
+}
+
+void streams_send(Service *service, const Event *event)
+{
+	watches_send(service, event);
+	/* Last, because a server that ends is an event of its own. */
+	display_streams_send(service, event);
 }
 
 void watches_reclassify(Service *service)
@@ -399,5 +425,7 @@ static StreamStep watch_next(Stream *watch, Buffer *out)
 
 StreamStep stream_next(Stream *stream, Buffer *out)
 {
+	if (stream->serves_displays)
+		return display_stream_next(stream, out);
 	return stream->is_watch ? watch_next(stream, out) : list_step(stream, out);
 }

@@ -36,12 +36,17 @@ struct Stream {
 	bool is_over;     /* the last event was sent, or is in the queue */
 	bool is_dropped;  /* out of memory or not read; the connection has to be closed */
 	bool has_machine; /* watches one VM instead of all that the caller may watch */
-	Guid machine;     /* also for a list: only entities of this VM; nil for all */
+	Guid machine;     /* also for a list: only entities of this VM, nil for all; and a server */
 	EventQueue events;
 	Charge charge;
 	TAILQ_ENTRY(Stream) link; /* in Service.watches */
 
-	/* Also only for a watch: its place in the index. */
+	/* Only for ServeDisplays, which also uses is_current, is_over, is_dropped and events. */
+	bool serves_displays;
+	DisplayServer server;
+	LIST_ENTRY(Stream) of_servers; /* in Service.display_streams */
+
+	/* Only for a watch: its place in the index. */
 	uint64_t number;    /* its own; at least 1 */
 	bool is_operators;  /* its caller was an operator when it was filed */
 	ProcessKey process; /* the caller's */
@@ -74,8 +79,11 @@ StreamStep stream_next(Stream *stream, Buffer *out);
  */
 NTSTATUS stream_watch(Stream *stream, Request *request);
 
-/* Sends the event to every watch whose caller may see it. Other watches cost nothing. */
-void watches_send(Service *service, const Event *event);
+/*
+ * Sends the event to the display server that it concerns, and to every watch whose caller may see
+ * it. Other streams cost nothing.
+ */
+void streams_send(Service *service, const Event *event);
 
 /* Call after the operator status of callers has changed. */
 void watches_reclassify(Service *service);

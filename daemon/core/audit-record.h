@@ -15,6 +15,8 @@ struct AuditRecord {
 	const char *method;          /* "io.vaild.RegisterVailProcess" */
 	const Guid *virtual_machine; /* NULL if the request names no VM */
 	const Handle *object;        /* NULL if the request names no shared object */
+	const Handle *display;       /* NULL if the request names no display channel */
+	unsigned int rights;         /* of the display, as DISPLAY_RIGHT_BIT(); 0 for none */
 	NTSTATUS status;             /* STATUS_SUCCESS if the request was allowed */
 	const char *reason;          /* one word; NULL if the request was allowed */
 	const char *message;         /* the sentence of the refusal; NULL if it was allowed */

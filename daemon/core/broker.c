@@ -118,6 +118,7 @@ void broker_check(Broker *broker)
 	quarantines_check(broker);
 	adapters_check(broker);
 	objects_check(broker);
+	display_channels_check(broker);
 }
 
 uint64_t broker_now(Broker *broker)

@@ -4,6 +4,7 @@
 
 #include "daemon/core/account.h"
 #include "daemon/core/context.h"
+#include "daemon/core/display-channel.h"
 #include "daemon/core/ending.h"
 #include "daemon/core/entity.h"
 #include "daemon/core/gpu-process.h"
@@ -43,6 +44,7 @@ struct Broker {
 	Endings endings;
 	SoftwareAdapterSettings software_adapter;
 	DriverCallbacks driver_callbacks;
+	uint64_t display_deadline; /* when channels end that wait for their server; 0 for none */
 	bool is_restoring; /* suppresses events, because they were sent before the restart */
 	bool is_stopping;  /* connections close because the daemon stops, not their clients */
 };

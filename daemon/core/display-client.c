@@ -17,7 +17,7 @@ void display_clients_deinit(DisplayClients *clients)
 
 static bool display_client_is_same(const DisplayClient *a, const DisplayClient *b)
 {
-	if (!a->user != !b->user)
+	if (!a->user != !b->user || a->rights != b->rights)
 		return false;
 	if (a->user)
 		return strcmp(a->user, b->user) == 0 && a->uid == b->uid;
@@ -101,6 +101,16 @@ Difference display_clients_compare(const DisplayClients *clients, const Privileg
 		nearest = nearer(nearest, difference);
 	}
 	return nearest;
+}
+
+unsigned int display_clients_rights(const DisplayClients *clients, const Privileges *privileges)
+{
+	unsigned int rights = 0;
+
+	for (size_t i = 0; i < clients->count; i++)
+		if (display_client_compare(&clients->items[i], privileges) == DIFFERENCE_NONE)
+			rights |= clients->items[i].rights | DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_VIEW);
+	return rights;
 }
 
 static bool is_user(const DisplayClient *client, uid_t uid)

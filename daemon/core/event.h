@@ -23,7 +23,9 @@ typedef enum EndReason {
 	END_ADAPTER_REMOVED,
 	END_DRIVER_GONE, /* the connection that had registered the adapter closed */
 	END_SHARER_EXITED,
-	END_OVER_BUDGET, /* the object's memory grew beyond a limit */
+	END_AGENT_GONE,       /* the agent no longer serves the VM's displays */
+	END_RIGHTS_WITHDRAWN, /* the display client has lost a right of the channel */
+	END_OVER_BUDGET,      /* the object's memory grew beyond a limit */
 	END_DAEMON_STOPPED,
 	END_MAX,
 } EndReason;
@@ -59,6 +61,8 @@ typedef enum EventKind {
 	EVENT_ADAPTER_ADDED,
 	EVENT_ADAPTER_REMOVED,
 	EVENT_PAGE_TABLE_RESIDENT,
+	EVENT_DISPLAY_OPENED,
+	EVENT_DISPLAY_CLOSED,
 	EVENT_CURRENT, /* a watch has listed the present state; changes follow */
 	EVENT_MAX,
 } EventKind;
@@ -102,7 +106,7 @@ typedef struct ObjectHolder ObjectHolder;
 typedef struct Event {
 	EventKind kind;
 	const Guid *virtual_machine; /* NULL if the event concerns no VM */
-	const Handle *handle;        /* the vGPU, adapter, GPU process or object, else NULL */
+	const Handle *handle;        /* the vGPU, adapter, GPU process, object or channel */
 	const Entity *entity;        /* the entity added, changed or about to be freed, or NULL */
 	pid_t pid;                   /* the process, VMM, sharer or holder concerned, else 0 */
 	uid_t uid;                   /* the user of that process, else 0 */

@@ -17,6 +17,7 @@ typedef enum FdKind {
 	FD_DMABUF,
 	FD_MEMFD,
 	FD_SYNC_FILE,
+	FD_SOCKET, /* cannot be shared; the daemon stores its own */
 	FD_KIND_MAX,
 } FdKind;
 
@@ -31,6 +32,14 @@ typedef struct FdInfo {
 	bool size_is_sealed;    /* F_SEAL_SHRINK and F_SEAL_GROW */
 	bool writes_are_sealed; /* F_SEAL_WRITE or F_SEAL_FUTURE_WRITE */
 } FdInfo;
+
+/* The fds of a new display channel. */
+typedef struct ChannelEnds {
+	int viewer;
+	int agent;
+	int own; /* a duplicate of the agent's end */
+	FdInfo own_info;
+} ChannelEnds;
 
 /* Tests whether the size can never change. The kernel cannot resize a dma-buf. */
 static inline bool fd_size_is_sealed(const FdInfo *facts)

@@ -17,6 +17,7 @@ typedef enum HandleType {
 	HANDLE_GPU_PROCESS,
 	HANDLE_CONTEXT,
 	HANDLE_OBJECT,
+	HANDLE_DISPLAY,
 } HandleType;
 
 typedef struct HandleEntry {

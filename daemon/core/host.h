@@ -136,6 +136,21 @@ typedef struct Host {
 	void (*release_fd)(void *self, int fd);
 
 	/*
+	 * Makes the sockets of a display channel: a connected pair, and a duplicate of the agent's
+	 * end. Release the two ends with discard_fd(), and the duplicate with end_channel().
+	 * Returns FOUND or EXHAUSTED.
+	 */
+	Lookup (*make_channel)(void *self, ChannelEnds *ret);
+
+	/*
+	 * Shuts a display channel down, at both ends at once, and releases the daemon's duplicate
+	 * as release_fd() does. What clients have sent and nobody has read is discarded, which may
+	 * block forever, so a child process does it, charged to the payer. A channel that is stored
+	 * stays connected if the host shuts down for a restart.
+	 */
+	void (*end_channel)(void *self, int fd, const Payer *payer);
+
+	/*
 	 * Closes an fd received from a client. The close may block forever, so a child process does
 	 * it, charged to the payer.
 	 */

@@ -20,6 +20,7 @@ const Limits limits_default = {
 		[LIMIT_OBJECTS] = 4096,
 		[LIMIT_OBJECT_MEBIBYTES] = 65536,
 		[LIMIT_HOLDERS] = 16384,
+		[LIMIT_DISPLAYS] = 256,
 		[LIMIT_STORE_ENTRIES] = 2048,
 	},
 	.host_wide = {
@@ -38,6 +39,7 @@ const Limits limits_default = {
 		[LIMIT_OBJECTS] = 16384,
 		[LIMIT_OBJECT_MEBIBYTES] = 262144,
 		[LIMIT_HOLDERS] = 65536,
+		[LIMIT_DISPLAYS] = 2048,
 		[LIMIT_STORE_ENTRIES] = 4096,
 	},
 	.per_entity = {
@@ -46,6 +48,7 @@ const Limits limits_default = {
 		[LIMIT_PAGE_TABLE_ENTRIES] = 65536,
 		[LIMIT_OBJECTS] = 1024,
 		[LIMIT_OBJECT_MEBIBYTES] = 32768,
+		[LIMIT_DISPLAYS] = 64,
 	},
 };
 
@@ -70,6 +73,7 @@ static const struct {
 	[LIMIT_OBJECT_MEBIBYTES] = { "objectMebibytesPerUid", "objectMebibytes",
 				     "objectMebibytesPerMachine" },
 	[LIMIT_HOLDERS] = { "holdersPerUid", "holders", NULL },
+	[LIMIT_DISPLAYS] = { "displaysPerUid", "displays", "displaysPerMachine" },
 	[LIMIT_STORE_ENTRIES] = { "storeEntriesPerUid", "storeEntries", NULL },
 	[LIMIT_PAGE_TABLE_ENTRIES] = { "pageTableEntriesPerUid", "pageTableEntries",
 				       "pageTableEntriesPerProcess" },

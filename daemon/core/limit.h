@@ -26,7 +26,8 @@ typedef enum LimitKind {
 	LIMIT_OBJECTS,
 	LIMIT_OBJECT_MEBIBYTES, /* shared memory, each object rounded up */
 	LIMIT_HOLDERS,
-	LIMIT_STORE_ENTRIES,      /* fdstore entries: pidfds of processes and fds of objects */
+	LIMIT_DISPLAYS,           /* display channels */
+	LIMIT_STORE_ENTRIES,      /* fdstore entries: pidfds, fds of objects, display channels */
 	LIMIT_PAGE_TABLE_ENTRIES, /* entries written by a driver, and tables that it evicted */
 	LIMIT_MAX,
 } LimitKind;
@@ -120,7 +121,10 @@ const char *limit_entity_name(LimitKind kind);
 /* For how long the rest of a malformed message is read and discarded, after the error was sent. */
 #define LIMIT_LINGER_SECONDS 1
 
-/* Time after a restart for a driver to register its adapter again. */
+/*
+ * Time after a restart for a driver to register its adapter again, and for an agent to serve its
+ * display channels again.
+ */
 #define LIMIT_DRIVER_WAIT_SECONDS 30
 
 /* Fds per message: the kernel's SCM_MAX_FD. */

@@ -82,6 +82,7 @@ static NTSTATUS process_new(Broker *broker, const ProcessOrigin *origin, Process
 	LIST_INIT(&process->virtual_machines);
 	LIST_INIT(&process->incoming_for);
 	LIST_INIT(&process->agent_of);
+	LIST_INIT(&process->display_servers);
 	RB_INSERT(ProcessTree, &broker->processes, process);
 	*ret_process = process;
 	return STATUS_SUCCESS;
@@ -129,7 +130,7 @@ void process_release(Broker *broker, Process *process)
 	assert(LIST_EMPTY(&process->registrations) && LIST_EMPTY(&process->gpu_processes));
 	assert(LIST_EMPTY(&process->objects) && LIST_EMPTY(&process->holds));
 	assert(LIST_EMPTY(&process->virtual_machines) && LIST_EMPTY(&process->agent_of));
-	assert(LIST_EMPTY(&process->incoming_for));
+	assert(LIST_EMPTY(&process->incoming_for) && LIST_EMPTY(&process->display_servers));
 	RB_REMOVE(ProcessTree, &broker->processes, process);
 	broker->host->unwatch_process(broker->host->self, process->key);
 	charge_return(&process->entry, &broker->accounts);
@@ -167,6 +168,7 @@ static bool process_end_step(Broker *broker, Ending *ending)
 	GpuProcess *gpu_process;
 	SharedObject *object;
 	ObjectHolder *holder;
+	DisplayServer *server;
 
 	if ((vm = LIST_FIRST(&process->virtual_machines)))
 		vmm_exited(broker, vm);
@@ -174,6 +176,8 @@ static bool process_end_step(Broker *broker, Ending *ending)
 		leave_vm(broker, incoming->vm, incoming, NULL);
 	else if ((agent = LIST_FIRST(&process->agent_of)))
 		leave_vm(broker, agent->vm, NULL, agent);
+	else if ((server = LIST_FIRST(&process->display_servers)))
+		display_server_end(broker, server, END_AGENT_GONE);
 	else if ((object = LIST_FIRST(&process->objects)))
 		object_end(broker, object, END_SHARER_EXITED);
 	else if ((holder = LIST_FIRST(&process->holds)))
@@ -231,6 +235,7 @@ void process_check(Broker *broker, const Process *process)
 	const VirtualMachine *vm;
 	const IncomingVmm *incoming;
 	const Agent *agent;
+	const DisplayServer *server;
 	unsigned int attached = ending_has_begun(&process->ending);
 
 	LIST_FOREACH (registration, &process->registrations, of_process)
@@ -247,6 +252,8 @@ void process_check(Broker *broker, const Process *process)
 		attached += incoming->process == process;
 	LIST_FOREACH (agent, &process->agent_of, of_process)
 		attached += agent->process == process;
+	LIST_FOREACH (server, &process->display_servers, of_process)
+		attached += server->process == process;
 	assert(attached == process->attached && attached > 0);
 	assert(process->entry.account && process->entry.kind == LIMIT_STORE_ENTRIES);
 	assert(process->key != PROCESS_KEY_NONE && process_find(broker, process->key) == process);

@@ -31,6 +31,7 @@ typedef struct Process {
 	LIST_HEAD(, VirtualMachine) virtual_machines; /* whose VMM is this process */
 	LIST_HEAD(, IncomingVmm) incoming_for; /* VMs that will be handed over to this process */
 	LIST_HEAD(, Agent) agent_of;
+	LIST_HEAD(, DisplayServer) display_servers; /* VMs whose displays the process serves */
 	Ending ending; /* begun if the process has exited; keeps it allocated */
 	RB_ENTRY(Process) by_key;
 } Process;

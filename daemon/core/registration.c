@@ -63,6 +63,7 @@ NTSTATUS registration_prepare(Broker *broker, const Caller *caller, VirtualMachi
 	if (!registration)
 		return failure_no_memory(failure);
 	registration->vm = vm;
+	LIST_INIT(&registration->display_channels);
 	registration->graphics_context = graphics_context;
 	NTSTATUS status = charge_take(&registration->charge, &broker->accounts, &origin.payer,
 				      LIMIT_REGISTRATIONS, failure);
@@ -130,6 +131,7 @@ Privileges registration_privileges(const Registration *registration)
 
 void registration_end(Broker *broker, Registration *registration, EndReason reason)
 {
+	display_channels_end(broker, registration, reason);
 	RB_REMOVE(RegistrationPartiesTree, &broker->registrations_by_parties, registration);
 	entity_remove(broker, &registration->entity);
 	if (registration->vm->prune_next == registration)

@@ -18,6 +18,7 @@ typedef struct Registration {
 	uint64_t open_object_count; /* of the VM's objects that the process holds */
 	ConnectionCredentials connection_credentials;
 	Credentials process_credentials;
+	LIST_HEAD(, DisplayChannel) display_channels;
 	Charge charge;
 	LIST_ENTRY(Registration) of_process;
 	LIST_ENTRY(Registration) of_vm;

@@ -2,7 +2,7 @@
 /*
  * Ends registrations of a running VM in slices, because a VM can have thousands of them. Requests
  * that name the VM wait meanwhile (daemon/api/dispatch.c), so none is registered in between. Lists
- * ask vm_prunes() and leave out what is going to end.
+ * ask vm_prunes() and leave out what is going to end. Display channels end at once.
  */
 #include "daemon/core/broker.h"
 
@@ -37,6 +37,25 @@ static bool prune_step(Broker *broker, Ending *ending)
 	return true;
 }
 
+/* Ends the channels at once, because input must stop at once. They are few. */
+static void prune_channels(Broker *broker, VirtualMachine *vm)
+{
+	Registration *registration;
+
+	LIST_FOREACH (registration, &vm->registrations, of_vm) {
+		Privileges privileges = registration_privileges(registration);
+
+		if (LIST_EMPTY(&registration->display_channels))
+			continue;
+		if (!vm_prunes(registration))
+			display_channels_withdraw(
+				broker, registration,
+				display_clients_rights(&vm->display_clients, &privileges));
+		else
+			display_channels_end(broker, registration, vm->prune_reason);
+	}
+}
+
 void vm_prune(Broker *broker, VirtualMachine *vm, EndReason reason)
 {
 	if (LIST_EMPTY(&vm->registrations))
@@ -44,6 +63,7 @@ void vm_prune(Broker *broker, VirtualMachine *vm, EndReason reason)
 	vm->prune_reason = reason;
 	vm->prune_next = LIST_FIRST(&vm->registrations);
 	ending_begin(broker, &vm->pruning, prune_step);
+	prune_channels(broker, vm);
 }
 
 void vm_stop_pruning(Broker *broker, VirtualMachine *vm)

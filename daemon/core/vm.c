@@ -49,6 +49,8 @@ const VirtualMachine *entity_machine(const Entity *entity)
 		return container_of(entity, SharedObject, entity)->vm;
 	case ENTITY_GPU_PROCESS:
 		return container_of(entity, GpuProcess, entity)->vm;
+	case ENTITY_DISPLAY:
+		return container_of(entity, DisplayChannel, entity)->registration->vm;
 	default:
 		return NULL;
 	}
@@ -63,6 +65,8 @@ uint64_t vm_limited_use(const VirtualMachine *vm, LimitKind kind)
 		return vm->object_count;
 	case LIMIT_OBJECT_MEBIBYTES:
 		return vm->object_mebibytes;
+	case LIMIT_DISPLAYS:
+		return vm->display_count;
 	default:
 		return 0;
 	}
@@ -170,6 +174,7 @@ NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid,
 	LIST_INIT(&vm->registrations);
 	LIST_INIT(&vm->gpu_processes);
 	LIST_INIT(&vm->objects);
+	LIST_INIT(&vm->display_servers);
 
 	NTSTATUS status = charge_take(&vm->charge, &broker->accounts, &payer,
 				      LIMIT_VIRTUAL_MACHINES, failure);
@@ -393,6 +398,7 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	vm->end_reason = reason;
 	vm_stop_pruning(broker, vm);
 	ending_begin(broker, &vm->ending, vm_end_step);
+	display_servers_end(broker, vm, reason); /* at once, because input must stop */
 }
 
 void vm_end_at_once(Broker *broker, VirtualMachine *vm, EndReason reason)
@@ -407,7 +413,9 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	const VirtualGpu *virtual_gpu;
 	const GpuProcess *gpu_process;
 	const SharedObject *object;
-	size_t registrations = 0, virtual_gpus = 0;
+	const DisplayChannel *channel;
+	const DisplayServer *server;
+	size_t registrations = 0, virtual_gpus = 0, channels = 0;
 	uint64_t bytes = 0;
 
 	assert(vm_is_listed(broker, vm) && vm_after(broker, vm->entity.serial - 1) == vm);
@@ -420,7 +428,12 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	LIST_FOREACH (registration, &vm->registrations, of_vm) {
 		assert(registration->vm == vm);
 		registrations++;
+		LIST_FOREACH (channel, &registration->display_channels, of_registration)
+			channels++;
 	}
+	assert(channels == vm->display_count);
+	LIST_FOREACH (server, &vm->display_servers, of_vm)
+		assert(server->vm == vm && server->process);
 	assert(registrations == vm->registration_count);
 	assert(registrations == 0 || vm_is_pruned(vm) || !TAILQ_EMPTY(&vm->virtual_gpus));
 	assert(registrations == 0 || vm_is_ending(vm) || !quarantine_find(broker, &vm->guid));

@@ -8,6 +8,7 @@
 #include "daemon/core/adapter.h"
 #include "daemon/core/agent.h"
 #include "daemon/core/caller.h"
+#include "daemon/core/display-right.h"
 #include "daemon/core/ending.h"
 #include "daemon/core/entity.h"
 #include "daemon/core/event.h"
@@ -29,7 +30,8 @@ typedef struct DisplayClient {
 	 * registered or updated. Those of a user are read again for every comparison.
 	 */
 	Credentials credentials;
-	bool unreadable; /* the user could not be looked up, so no process matches */
+	bool unreadable;     /* the user could not be looked up, so no process matches */
+	unsigned int rights; /* as DISPLAY_RIGHT_BIT(), in addition to view */
 } DisplayClient;
 
 typedef struct DisplayClients {
@@ -49,7 +51,10 @@ void display_clients_deinit(DisplayClients *clients);
  */
 bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t uid);
 
-/* Tests whether both lists name the same users, and processes with the same credentials. */
+/*
+ * Tests whether both lists name the same users, and processes with the same credentials, all with
+ * the same rights.
+ */
 bool display_clients_are_same(const DisplayClients *a, const DisplayClients *b);
 
 /* Tests whether the user uid is among the clients. */
@@ -74,6 +79,9 @@ typedef struct Privileges {
 Difference display_clients_compare_connection(const DisplayClients *clients, const Caller *caller);
 Difference display_clients_compare(const DisplayClients *clients, const Privileges *privileges);
 
+/* Returns the rights of all clients that the privileges match, or 0 if they match none. */
+unsigned int display_clients_rights(const DisplayClients *clients, const Privileges *privileges);
+
 /*
  * Tests whether the credentials of the caller's connection match a client. This reads nothing and
  * is sufficient to see the VM, but not to register for it.
@@ -83,6 +91,7 @@ bool display_clients_match_connection(const DisplayClients *clients, const Calle
 typedef enum VmSource { VM_SOURCE_API } VmSource;
 
 typedef struct IncomingVmm IncomingVmm;
+typedef struct DisplayServer DisplayServer;
 typedef struct Registration Registration;
 
 typedef enum VirtualGpuSource { VIRTUAL_GPU_SOURCE_API } VirtualGpuSource;
@@ -116,6 +125,8 @@ struct VirtualMachine {
 	LIST_HEAD(, Registration) registrations;
 	size_t registration_count;
 	LIST_HEAD(, GpuProcess) gpu_processes;
+	LIST_HEAD(, DisplayServer) display_servers;
+	uint64_t display_count;            /* of channels */
 	LIST_HEAD(, SharedObject) objects; /* shared ones, not those that are only held */
 	uint64_t object_count;
 	uint64_t object_mebibytes; /* total size of the objects, each rounded up */

@@ -5,7 +5,9 @@
 
 static void set_timer(DriverTimeout *wait)
 {
-	uint64_t deadline = adapters_next_deadline(wait->broker), now = broker_now(wait->broker);
+	uint64_t adapters = adapters_next_deadline(wait->broker), now = broker_now(wait->broker);
+	uint64_t channels = display_channels_deadline(wait->broker);
+	uint64_t deadline = adapters < channels ? adapters : channels;
 
 	if (deadline == UINT64_MAX)
 		return;
@@ -24,6 +26,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	adapters_end_overdue(wait->broker);
+	display_channels_end_overdue(wait->broker);
 	set_timer(wait);
 }
 

@@ -6,7 +6,10 @@
 
 #include "daemon/core/broker.h"
 
-/* Ends restored adapters whose drivers do not register them again in time. */
+/*
+ * Ends restored adapters whose drivers do not register them again in time, and restored display
+ * channels whose agents do not serve them again.
+ */
 typedef struct DriverTimeout {
 	Broker *broker;
 	struct event event;

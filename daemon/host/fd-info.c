@@ -129,6 +129,18 @@ static void look_at_sync_file(int fd, FdInfo *facts)
 		facts->kind = FD_SYNC_FILE;
 }
 
+/* Examines a socket, of which the daemon stores its own ones. */
+static void look_at_socket(int fd, FdInfo *facts)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0 || !S_ISSOCK(status.st_mode))
+		return;
+	facts->kind = FD_SOCKET;
+	facts->device = status.st_dev;
+	facts->inode = status.st_ino;
+}
+
 /*
  * Examines an fd that is open at least for reading. Fills in *facts if it can be shared; otherwise
  * leaves it unchanged. Returns 0 or a negative errno.
@@ -147,6 +159,8 @@ static int look_at(const FsRoots *roots, const MemfdIdentity *own, int fd, FdInf
 		look_at_dmabuf(fd, facts);
 	else if (strcmp(link_text, "anon_inode:sync_file") == 0)
 		look_at_sync_file(fd, facts);
+	else if (begins_with(link_text, "socket:["))
+		look_at_socket(fd, facts);
 	return 0;
 }
 
@@ -163,7 +177,7 @@ int fd_info_read(const FsRoots *roots, const MemfdIdentity *own, int fd, FdInfo 
 		error = look_at(roots, own, fd, &facts);
 	if (error < 0)
 		return error;
-	facts.is_writable = facts.kind != FD_OTHER && access == O_RDWR;
+	facts.is_writable = facts.kind != FD_OTHER && facts.kind != FD_SOCKET && access == O_RDWR;
 	*ret = facts;
 	return 0;
 }

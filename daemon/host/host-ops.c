@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "daemon/host/process/process-pids.h"
 #include "daemon/host/process/user-database.h"
 #include "daemon/host/server.h"
+#include "proto/fd-util.h"
 
 static uint64_t host_ops_now(void *self)
 {
@@ -167,6 +169,45 @@ static void host_ops_discard_fd(void *self, int fd, const Payer *payer)
 	peer_user_put(user);
 }
 
+static Lookup host_ops_make_channel(void *self, ChannelEnds *ret)
+{
+	const Server *server = self;
+	_cleanup_close_ int viewer = -1, agent = -1, own = -1;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return LOOKUP_EXHAUSTED;
+	viewer = ends[0];
+	agent = ends[1];
+	own = fcntl(agent, F_DUPFD_CLOEXEC, 0);
+	if (own < 0 ||
+	    fd_info_read(&server->options.roots, &server->memfds, own, &ret->own_info) < 0)
+		return LOOKUP_EXHAUSTED;
+	ret->viewer = TAKE_FD(viewer);
+	ret->agent = TAKE_FD(agent);
+	ret->own = TAKE_FD(own);
+	return LOOKUP_FOUND;
+}
+
+static void host_ops_end_channel(void *self, int fd, const Payer *payer)
+{
+	Server *server = self;
+	PeerUser *user = NULL;
+
+	if (persistence_keeps(&server->persistence)) {
+		close(fd); /* the next daemon has it in the store */
+		return;
+	}
+	shutdown(fd, SHUT_RDWR);
+	user = peer_user_get(&server->users, payer);
+	int copy = user ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	if (copy >= 0)
+		fd_closer_drain(&server->closer, user, copy);
+	if (user)
+		peer_user_put(user);
+	host_ops_release_fd(self, fd);
+}
+
 static bool host_ops_persist_quarantine(void *self, const Guid *guid, const char *reason)
 {
 	Server *server = self;
@@ -274,7 +315,7 @@ static void host_ops_event(void *self, const Event *event)
 	service_manager_changed(&server->manager);
 	if (event->changes_sharers)
 		connections_update_fd_passing(&server->connections, event);
-	watches_send(&server->service, event);
+	streams_send(&server->service, event);
 }
 
 static void host_ops_audit(void *self, const AuditRecord *record)
@@ -304,6 +345,8 @@ void host_ops_init(Host *host, Server *server)
 		.read_fd_info = host_ops_read_fd_info,
 		.open_fd = host_ops_open_fd,
 		.release_fd = host_ops_release_fd,
+		.make_channel = host_ops_make_channel,
+		.end_channel = host_ops_end_channel,
 		.discard_fd = host_ops_discard_fd,
 		.persist_quarantine = host_ops_persist_quarantine,
 		.remove_quarantine = host_ops_remove_quarantine,

@@ -58,6 +58,7 @@ static const JsonField display_client_fields[] = {
 	PID("pid", DisplayClient, pid),
 	STRUCTURE("credentials", DisplayClient, credentials, &credentials_table),
 	BOOLEAN("unreadable", DisplayClient, unreadable),
+	OPTIONAL_NUMBER_TO("rights", DisplayClient, rights, DISPLAY_RIGHTS_ALL),
 };
 static const JsonTable display_client_table = RECORD_TABLE(display_client_fields);
 
@@ -232,6 +233,19 @@ static const JsonField holder_fields[] = {
 	NUMBER("since", RecordedHolder, since),
 };
 
+static const JsonField display_fields[] = {
+	NUMBER("serial", RecordedDisplay, display.serial),
+	HANDLE("handle", RecordedDisplay, display.handle),
+	NUMBER("registration", RecordedDisplay, registration),
+	NUMBER_TO("rights", RecordedDisplay, display.rights, DISPLAY_RIGHTS_ALL),
+	NUMBER("since", RecordedDisplay, display.since),
+	NUMBER("descriptor", RecordedDisplay, fd),
+	WORD("device", RecordedDisplay, display.own.facts.device),
+	WORD("inode", RecordedDisplay, display.own.facts.inode),
+	UID("account", RecordedDisplay, display.payer.uid),
+	OPTIONAL_BOOLEAN("operatorPays", RecordedDisplay, display.payer.is_operator),
+};
+
 #define KIND(text, array, structure)                                                    \
 	{                                                                               \
 		.name = (text), .table = RECORD_TABLE(array), .size = sizeof(structure) \
@@ -252,4 +266,5 @@ const RecordKind record_kinds[] = {
 	[STORE_OBJECT] = KIND("object", object_fields, RestoredObject),
 	[STORE_SHARING] = KIND("sharing", sharing_fields, RecordedSharing),
 	[STORE_HOLDER] = KIND("holder", holder_fields, RecordedHolder),
+	[STORE_DISPLAY] = KIND("display", display_fields, RecordedDisplay),
 };

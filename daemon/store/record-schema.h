@@ -2,6 +2,7 @@
 #ifndef DAEMON_STORE_RECORD_SCHEMA_H
 #define DAEMON_STORE_RECORD_SCHEMA_H
 
+#include "daemon/core/display-channel.h"
 #include "daemon/core/object.h"
 #include "daemon/core/vm.h"
 #include "daemon/store/record-fields.h"
@@ -150,6 +151,12 @@ typedef struct RecordedHolder {
 	Payer payer;
 	uint64_t since;
 } RecordedHolder;
+
+typedef struct RecordedDisplay {
+	RestoredDisplay display;
+	uint64_t registration;
+	uint64_t fd; /* id in the fd store */
+} RecordedDisplay;
 
 /* The schema of one kind of record. */
 typedef struct RecordKind {

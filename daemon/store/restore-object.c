@@ -45,7 +45,7 @@ static bool is_the_same(const FdInfo *was, const FdInfo *now)
 	return was->kind == now->kind && was->device == now->device && was->inode == now->inode;
 }
 
-static RestoreReason find_fd(Restore *restore, uint64_t id, ObjectFd *fd)
+RestoreReason restore_find_fd(Restore *restore, uint64_t id, ObjectFd *fd)
 {
 	const Host *host = restore->broker->host;
 	FdInfo now;
@@ -81,7 +81,7 @@ static RestoreReason find_fds(Restore *restore, const RecordedSharing *from, Sha
 	RestoreReason reason = RESTORE_OK;
 
 	for (size_t i = 0; i < from->fd_count && reason == RESTORE_OK; i++)
-		reason = find_fd(restore, from->fds[i], &object->fds[i]);
+		reason = restore_find_fd(restore, from->fds[i], &object->fds[i]);
 	return reason;
 }
 

@@ -84,6 +84,7 @@ static bool look_at(CredentialsCache *cache, PendingRegistration *pending)
 	if (!refresh_clients(cache, clients, registration->connection_credentials.uid))
 		return false;
 	pending->difference = display_clients_compare(clients, &privileges);
+	pending->rights = display_clients_rights(clients, &privileges);
 	return true;
 }
 
@@ -127,8 +128,12 @@ void restore_end_changed(Restore *restore)
 		uint64_t serial = pending->registration->entity.serial;
 		bool is_gone = pending->process == LOOKUP_GONE;
 
-		if (pending->difference == DIFFERENCE_NONE)
+		if (pending->difference == DIFFERENCE_NONE) {
+			/* After a crash, a channel may still have a right that was withdrawn. */
+			display_channels_withdraw(restore->broker, pending->registration,
+						  pending->rights);
 			continue;
+		}
 		restore->report->restored[STORE_REGISTRATION]--;
 		if (is_gone)
 			restore_report_drop(restore->report, STORE_REGISTRATION, serial,

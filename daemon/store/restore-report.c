@@ -15,6 +15,7 @@ static const char *const texts[] = {
 	[RESTORE_VM_IS_GONE] = "its VM is gone",
 	[RESTORE_GPU_PROCESS_IS_GONE] = "its GPU process is gone",
 	[RESTORE_OBJECT_IS_GONE] = "its object is gone",
+	[RESTORE_REGISTRATION_IS_GONE] = "its registration is gone",
 	[RESTORE_IS_UNUSED] = "it is no longer shared or held",
 	[RESTORE_ADAPTER_IS_GONE] = "its adapter is gone",
 	[RESTORE_UNKNOWN_KIND] = "this version of vaild does not know its kind",

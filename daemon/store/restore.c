@@ -20,6 +20,7 @@ typedef union AnyRecord {
 	RestoredObject object;
 	RecordedSharing sharing;
 	RecordedHolder holder;
+	RecordedDisplay display;
 } AnyRecord;
 
 static RestoreReason (*const restorers[])(Restore *restore, void *record) = {
@@ -36,6 +37,7 @@ static RestoreReason (*const restorers[])(Restore *restore, void *record) = {
 	[STORE_OBJECT] = restore_object,
 	[STORE_SHARING] = restore_sharing,
 	[STORE_HOLDER] = restore_holder,
+	[STORE_DISPLAY] = restore_display,
 };
 _Static_assert(ARRAY_SIZE(restorers) == STORE_KIND_MAX, "each kind has a function");
 
@@ -248,6 +250,12 @@ RestoreReason restore_without_gpu_process(const Restore *restore, uint64_t gpu_p
 {
 	return had_ended(restore, STORE_GPU_PROCESS, gpu_process) ? RESTORE_HAS_ENDED
 								  : RESTORE_GPU_PROCESS_IS_GONE;
+}
+
+RestoreReason restore_without_registration(const Restore *restore, uint64_t registration)
+{
+	return had_ended(restore, STORE_REGISTRATION, registration) ? RESTORE_HAS_ENDED
+								    : RESTORE_REGISTRATION_IS_GONE;
 }
 
 /* Reports an unused object, unless nothing but its own record was left of it. */

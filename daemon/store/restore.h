@@ -13,6 +13,7 @@ typedef struct PendingRegistration {
 	Registration *registration;
 	Lookup process; /* LOOKUP_FOUND or LOOKUP_GONE */
 	Difference difference;
+	unsigned int rights; /* of its display clients, if there is no difference */
 } PendingRegistration;
 
 /* A record in restore order. */
@@ -59,6 +60,8 @@ RestoreReason restore_object(Restore *restore, void *record);
 RestoreReason restore_sharing(Restore *restore, void *record);
 RestoreReason restore_holder(Restore *restore, void *record);
 
+RestoreReason restore_display(Restore *restore, void *record);
+
 /* --- helpers --------------------------------------------------------------------------------- */
 
 /* Finds a live process, watches it, and sets *ret to a caller that the payer pays for. */
@@ -73,12 +76,20 @@ Adapter *restore_find_adapter(Restore *restore, uint64_t serial);
 VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial);
 
 /*
- * Return the reason why a record whose VM or GPU process has not been restored is dropped. It is
+ * Takes the fd with this id from the fd store. fd->facts describe what it must be. On failure
+ * fd->fd is FD_NONE, or else has to be released.
+ */
+RestoreReason restore_find_fd(Restore *restore, uint64_t id, ObjectFd *fd);
+
+/*
+ * Return the reason why a record whose VM, GPU process or registration has not been restored is
+ * dropped. It is
  * RESTORE_HAS_ENDED if that had ended before the restart, and the record only waited for its
  * removal.
  */
 RestoreReason restore_without_vm(const Restore *restore, uint64_t vm);
 RestoreReason restore_without_gpu_process(const Restore *restore, uint64_t gpu_process);
+RestoreReason restore_without_registration(const Restore *restore, uint64_t registration);
 
 /* Gives a GPU process its recorded serial and handle. */
 void restore_identity(Restore *restore, GpuProcess *gpu_process, uint64_t serial,
@@ -107,7 +118,10 @@ void restore_report_drop(StoreReport *report, StoreKind kind, uint64_t serial, R
  */
 bool restore_check_privileges(Restore *restore);
 
-/* Ends the registrations whose privileges have changed or whose processes are gone. */
+/*
+ * Ends the registrations whose privileges have changed or whose processes are gone, and display
+ * channels with a right that was withdrawn.
+ */
 void restore_end_changed(Restore *restore);
 
 #endif

@@ -384,6 +384,30 @@ NTSTATUS store_save_object(Store *store, SharedObject *object, Failure *failure)
 	return status;
 }
 
+NTSTATUS store_save_display(Store *store, DisplayChannel *channel, Failure *failure)
+{
+	const Host *host = store->broker->host;
+
+	channel->own.id = host->fdstore_add(host->self, channel->own.fd);
+	if (channel->own.id == 0)
+		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "store",
+				   "the daemon's file descriptor store is full; close some display "
+				   "channels, or wait until some processes exit");
+	const RecordedDisplay record = {
+		.display = {
+			.serial = channel->entity.serial,
+			.handle = channel->handle_entry.handle,
+			.rights = channel->rights,
+			.since = channel->since,
+			.own = channel->own,
+			.payer = channel->charge.account->payer,
+		},
+		.registration = channel->registration->entity.serial,
+		.fd = channel->own.id,
+	};
+	return save(store, STORE_DISPLAY, record.display.serial, &record, failure);
+}
+
 NTSTATUS store_save_holder(Store *store, const ObjectHolder *holder, Failure *failure)
 {
 	const RecordedHolder record = {

@@ -28,6 +28,7 @@ typedef enum StoreKind {
 	STORE_OBJECT,   /* an object that is shared or held */
 	STORE_SHARING,  /* the sharing of an object */
 	STORE_HOLDER,   /* a process that holds an object */
+	STORE_DISPLAY,  /* a display channel */
 	STORE_KIND_MAX, /* also stands for an unknown kind */
 } StoreKind;
 
@@ -88,6 +89,9 @@ NTSTATUS store_save_object_sizes(Store *store, const SharedObject *object, const
 
 NTSTATUS store_save_holder(Store *store, const ObjectHolder *holder, Failure *failure);
 
+/* Saves a display channel and the daemon's end of it. Sets the id of that. */
+NTSTATUS store_save_display(Store *store, DisplayChannel *channel, Failure *failure);
+
 /* --- restoring ------------------------------------------------------------------------------- */
 
 #define STORE_DROPS_MAX 64
@@ -112,6 +116,7 @@ typedef enum RestoreReason {
 	RESTORE_VM_IS_GONE,
 	RESTORE_GPU_PROCESS_IS_GONE,
 	RESTORE_OBJECT_IS_GONE,
+	RESTORE_REGISTRATION_IS_GONE,
 	RESTORE_IS_UNUSED,
 
 	/*

@@ -29,7 +29,8 @@ enum {
 	OBJECT_SHARER = 1 << 12,
 	OBJECT_HOLDER = 1 << 13,
 	OPERATORS_ONLY = 1 << 14, /* the daemon has no configuration */
-	ALL_FACTS = (1 << 15) - 1,
+	DISPLAY_OPENER = 1 << 15,
+	ALL_FACTS = (1 << 16) - 1,
 };
 
 /* For each rule, the facts that forbid, the facts that suffice, and the reason of a denial. */
@@ -60,6 +61,10 @@ static const struct {
 	{ RULE_OBJECT_ENDER, false, 0, OBJECT_SHARER | OPERATOR, false, "notSharer" },
 	{ RULE_OBJECT_HOLDER, false, 0, OBJECT_HOLDER, false, "notHolder" },
 	{ RULE_OBJECT_OPENER, false, QUARANTINED, 0, true, NULL },
+	{ RULE_DISPLAY_OPENER, false, QUARANTINED, 0, true, NULL },
+	{ RULE_DISPLAY_SERVER, false, 0, VMM | AGENT, false, "notServer" },
+	{ RULE_DISPLAY_CLOSER, false, 0, DISPLAY_OPENER | VMM | AGENT | OPERATOR, false,
+	  "notOpener" },
 	{ RULE_PROCESS_VIEWER, false, 0, OPERATOR | DRIVER | PROCESS_ITSELF, false, "notViewer" },
 };
 
@@ -80,6 +85,7 @@ static PolicyFacts make_facts(unsigned int bits, Difference difference)
 		.is_driver = bits & DRIVER,
 		.is_object_sharer = bits & OBJECT_SHARER,
 		.is_object_holder = bits & OBJECT_HOLDER,
+		.is_display_opener = bits & DISPLAY_OPENER,
 		.is_process_itself = bits & PROCESS_ITSELF,
 		.difference = difference,
 	};
@@ -95,7 +101,8 @@ static const char *table_reason(Rule rule, unsigned int bits, Difference differe
 			continue;
 		if (bits & matrix[i].forbids)
 			return "quarantined";
-		if (rule == RULE_OBJECT_OPENER && !(bits & REGISTERED))
+		if ((rule == RULE_OBJECT_OPENER || rule == RULE_DISPLAY_OPENER) &&
+		    !(bits & REGISTERED))
 			return "notRegistered";
 		if (matrix[i].everybody || bits & matrix[i].enough)
 			return NULL;
@@ -117,7 +124,7 @@ static bool oracle_allows(Rule rule, const PolicyFacts *facts)
 		return true;
 	if (rule == RULE_CONTEXT_OWNER)
 		return facts->is_context_owner; /* not operators either */
-	if (rule == RULE_SHARER)
+	if (rule == RULE_SHARER || rule == RULE_DISPLAY_SERVER)
 		return facts->is_vmm || facts->is_agent; /* not operators either */
 	if (rule == RULE_OBJECT_SHARER)
 		return facts->is_object_sharer;
@@ -125,7 +132,11 @@ static bool oracle_allows(Rule rule, const PolicyFacts *facts)
 		return facts->is_object_sharer || facts->is_operator;
 	if (rule == RULE_OBJECT_HOLDER)
 		return facts->is_object_holder;
-	if (rule == RULE_OBJECT_OPENER) /* needs both registration and privileges */
+	if (rule == RULE_DISPLAY_CLOSER)
+		return facts->is_display_opener || facts->is_vmm || facts->is_agent ||
+		       facts->is_operator;
+	if (rule == RULE_OBJECT_OPENER ||
+	    rule == RULE_DISPLAY_OPENER) /* needs both registration and privileges */
 		return !facts->is_quarantined && facts->is_registered &&
 		       facts->difference == DIFFERENCE_NONE;
 	if (rule == RULE_ADAPTER_DRIVER)
@@ -241,6 +252,12 @@ static const struct {
 	{ "io.vaild.Machine", "DescribeVirtualMachine", RULE_MACHINE_VIEWER, METHOD_READS },
 	{ "io.vaild.Machine", "SetQuarantine", RULE_OPERATOR, METHOD_CHANGES_STATE },
 	{ "io.vaild.Machine", "ListQuarantines", RULE_OPERATOR, METHOD_READS },
+	{ "io.vaild.Display", "OpenDisplay", RULE_DISPLAY_OPENER,
+	  METHOD_AUDITS_REFUSALS | METHOD_GIVES_FDS },
+	{ "io.vaild.Display", "ServeDisplays", RULE_DISPLAY_SERVER,
+	  METHOD_CHANGES_STATE | METHOD_STREAMS },
+	{ "io.vaild.Display", "CloseDisplay", RULE_DISPLAY_CLOSER, METHOD_CHANGES_STATE },
+	{ "io.vaild.Display", "ListDisplays", RULE_ANYONE, METHOD_READS },
 	{ "io.vaild.Gpu", "ListAdapters", RULE_ANYONE, METHOD_READS },
 	{ "io.vaild.Gpu", "RegisterAdapter", RULE_OPERATOR, METHOD_CHANGES_STATE },
 	{ "io.vaild.Gpu", "UnregisterAdapter", RULE_ADAPTER_OWNER, METHOD_CHANGES_STATE },

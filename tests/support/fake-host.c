@@ -277,7 +277,7 @@ static Lookup fake_open_fd(void *self, int fd, FdKind kind, bool read_write, int
 	FakeFd fake = *fake_host_fd_of(fake_host, fd);
 
 	fake.fdstore_id = 0; /* the copy is not in the fd store */
-	fake_host_must(kind == fake.facts.kind && kind != FD_OTHER);
+	fake_host_must(kind == fake.facts.kind && kind != FD_OTHER && kind != FD_SOCKET);
 	if (fake.is_forbidden)
 		return LOOKUP_UNREADABLE;
 	if (fake_host->fd_limit > 0 && fake_host_open_fds(fake_host) >= fake_host->fd_limit)
@@ -294,6 +294,52 @@ static void fake_release_fd(void *self, int fd)
 
 	if (!fake_host->is_stopping || fake_host_fd_of(self, fd)->fdstore_id == 0)
 		fake_host_close(self, fd);
+}
+
+static int open_end(FakeHost *fake_host, uint64_t inode)
+{
+	const FakeFd end = {
+		.facts = { .kind = FD_SOCKET, .device = 8, .inode = inode },
+		.channel = fake_host->last_channel,
+	};
+
+	return open_fake(fake_host, &end);
+}
+
+static Lookup fake_make_channel(void *self, ChannelEnds *ret)
+{
+	FakeHost *fake_host = self;
+	size_t open = fake_host_open_fds(fake_host);
+	size_t limit = fake_host->fd_limit > 0 ? fake_host->fd_limit : FAKE_HOST_FD_MAX;
+
+	if (open + 3 > limit)
+		return LOOKUP_EXHAUSTED;
+	fake_host_must(++fake_host->last_channel < FAKE_HOST_CHANNEL_MAX);
+	ret->viewer = open_end(fake_host, ++fake_host->last_inode);
+	ret->agent = open_end(fake_host, ++fake_host->last_inode);
+	ret->own = open_end(fake_host, fake_host->last_inode);
+	ret->own_info = fake_host_fd_of(fake_host, ret->own)->facts;
+	return LOOKUP_FOUND;
+}
+
+static void fake_end_channel(void *self, int fd, const Payer *payer)
+{
+	FakeHost *fake_host = self;
+	const FakeFd *fake = fake_host_fd_of(fake_host, fd);
+
+	(void)payer;
+	fake_host_must(fake->channel > 0);
+	if (!fake_host->is_stopping || fake->fdstore_id == 0)
+		fake_host->is_shut[fake->channel] = true;
+	fake_release_fd(self, fd);
+}
+
+bool fake_host_is_shut(FakeHost *fake_host, int fd)
+{
+	uint64_t channel = fake_host_fd_of(fake_host, fd)->channel;
+
+	fake_host_must(channel > 0);
+	return fake_host->is_shut[channel];
 }
 
 static void fake_discard_fd(void *self, int fd, const Payer *payer)
@@ -350,7 +396,7 @@ static void fake_event(void *self, const Event *event)
 		copy->guid = *event->virtual_machine;
 	if (event->handle)
 		copy->handle = *event->handle;
-	watches_send(&fake_host->service, event);
+	streams_send(&fake_host->service, event);
 }
 
 /* No session outlives its exchange here. Tests of watches replace this function. */
@@ -390,6 +436,7 @@ static void fake_audit(void *self, const AuditRecord *record)
 		.status = record->status,
 		.has_guid = record->virtual_machine != NULL,
 		.has_object = record->object != NULL,
+		.rights = record->rights,
 		.uid = record->caller->credentials.uid,
 	};
 	if (record->virtual_machine)
@@ -425,6 +472,8 @@ FakeHost *fake_host_new_with(const Limits *limits)
 		.read_fd_info = fake_read_fd_info,
 		.open_fd = fake_open_fd,
 		.release_fd = fake_release_fd,
+		.make_channel = fake_make_channel,
+		.end_channel = fake_end_channel,
 		.discard_fd = fake_discard_fd,
 		.persist_quarantine = fake_persist_quarantine,
 		.remove_quarantine = fake_remove_quarantine,

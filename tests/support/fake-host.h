@@ -77,6 +77,7 @@ typedef struct FakeAuditRecord {
 	Guid guid;
 	bool has_object;
 	Handle object;
+	unsigned int rights; /* of a display */
 	uid_t uid;
 } FakeAuditRecord;
 
@@ -93,6 +94,7 @@ typedef struct FakeFd {
 	bool is_forbidden;   /* cannot be reopened */
 	uint64_t fdstore_id; /* id in the fd store, or 0 if not stored */
 	bool is_claimed;     /* fdstore_find() has returned it since the restart */
+	uint64_t channel;    /* number of the display channel that it is an end of, or 0 */
 } FakeFd;
 
 /* A persisted record. */
@@ -101,7 +103,8 @@ typedef struct FakePersistedRecord {
 	char *text;
 } FakePersistedRecord;
 
-#define FAKE_HOST_FD_MAX 512
+#define FAKE_HOST_FD_MAX      512
+#define FAKE_HOST_CHANNEL_MAX 65536
 
 /* Fds received with a reply. */
 #define CALL_FDS_MAX 8
@@ -134,9 +137,11 @@ typedef struct FakeHost {
 	FakeFd fds[FAKE_HOST_FD_MAX];
 	const int *sent; /* fds to send with the next exchange */
 	size_t sent_count;
-	ReceivedFds offered;            /* fds received in the last exchange */
-	size_t fd_limit;                /* maximum number of open fds, or 0 for no limit */
-	FakePersistedRecord *persisted; /* sorted by serial */
+	ReceivedFds offered;                 /* fds received in the last exchange */
+	uint64_t last_channel;               /* number of the newest display channel */
+	bool is_shut[FAKE_HOST_CHANNEL_MAX]; /* the display channels that were shut down */
+	size_t fd_limit;                     /* maximum number of open fds, or 0 for no limit */
+	FakePersistedRecord *persisted;      /* sorted by serial */
 	size_t persisted_count;
 	FakePersistedRecord *ended; /* by remove_later(), in that order; back at the next start */
 	size_t ended_count;
@@ -246,6 +251,9 @@ int fake_host_fd(FakeHost *fake_host, FdKind kind, uint64_t size);
 /* Returns the entry of an open fd. Tests change its facts to change what the kernel reports. */
 FakeFd *fake_host_fd_of(FakeHost *fake_host, int fd);
 
+/* Tests whether the display channel that the fd is an end of was shut down. */
+bool fake_host_is_shut(FakeHost *fake_host, int fd);
+
 /* Returns the number of open fds. */
 size_t fake_host_open_fds(const FakeHost *fake_host);
 
@@ -340,6 +348,10 @@ const FakeQuarantine *fake_host_find_quarantine(const FakeHost *fake_host, const
 #define LIST_ADAPTERS      "io.vaild.Gpu.ListAdapters"
 #define CREATE_CONTEXT     "io.vaild.Gpu.CreateContext"
 #define DESTROY_CONTEXT    "io.vaild.Gpu.DestroyContext"
+#define OPEN_DISPLAY       "io.vaild.Display.OpenDisplay"
+#define SERVE_DISPLAYS     "io.vaild.Display.ServeDisplays"
+#define CLOSE_DISPLAY      "io.vaild.Display.CloseDisplay"
+#define LIST_DISPLAYS      "io.vaild.Display.ListDisplays"
 #define REGISTER_ADAPTER   "io.vaild.Gpu.RegisterAdapter"
 #define UNREGISTER_ADAPTER "io.vaild.Gpu.UnregisterAdapter"
 #define CREATE_PROCESS     "io.vaild.Gpu.CreateProcess"

@@ -270,8 +270,10 @@ static void release_unclaimed(FakeHost *fake_host)
 	for (size_t i = 0; i < FAKE_HOST_FD_MAX; i++) {
 		FakeFd *fake = &fake_host->fds[i];
 
-		if (fake->open && fake->fdstore_id > 0 && !fake->is_claimed)
+		if (fake->open && fake->fdstore_id > 0 && !fake->is_claimed) {
 			fake->open = false;
+			fake_host->is_shut[fake->channel] |= fake->channel > 0;
+		}
 		fake->is_claimed = false;
 	}
 }
@@ -437,7 +439,7 @@ static void remove_last_updates(char *text)
 char *fake_host_snapshot(FakeHost *fake_host, Caller *operator)
 {
 	static const char *const lists[] = { LIST_MACHINES, LIST_REGISTRATIONS, LIST_OBJECTS,
-					     LIST_ADAPTERS, LIST_PROCESSES };
+					     LIST_DISPLAYS, LIST_ADAPTERS,      LIST_PROCESSES };
 	char *text = NULL, request[128];
 	size_t size;
 	FILE *out = open_memstream(&text, &size);

@@ -7,6 +7,7 @@
 
 #include "daemon/api/names.h"
 #include "daemon/core/adapter.h"
+#include "daemon/core/display-channel.h"
 #include "daemon/core/process.h"
 #include "proto/status.h"
 
@@ -48,6 +49,10 @@ static const struct {
 	{ "notRegistrar",
 	  "`vailctl list` shows the virtual machines and who brought them in to operators." },
 	{ "notRegistered", "`vailctl registrations` shows an operator who is registered." },
+	{ "lacksRight",
+	  "`vailctl describe` shows the rights of each display client. `vailctl vm update` grants "
+	  "more, for example with --user alice:view,input." },
+	{ "notServed", "`vailctl displays` shows an operator the display channels." },
 	{ "quarantined",
 	  "`vailctl vm quarantines` shows an operator the quarantines and their reasons." },
 	{ "virtualMachine", "`vailctl list` shows an operator the virtual machines that run." },
@@ -114,6 +119,12 @@ static const struct {
 			      "If the driver crashed, look for the cause in its own log." },
 	[END_SHARER_EXITED] = { "The process that shared it has exited.",
 				"No action is required." },
+	[END_AGENT_GONE] = { "The agent no longer serves the virtual machine's display.",
+			     "If it crashed, look for the cause in its own log, such as "
+			     "vail-qemu's." },
+	[END_RIGHTS_WITHDRAWN] = { "The display client has lost a right that the channel had.",
+				   "The process can open another channel with the rights that are "
+				   "left." },
 	[END_OVER_BUDGET] = { "Its memory has grown beyond a limit.",
 			      "`vailctl limits` shows the use of each limit." },
 	[END_DAEMON_STOPPED] = { "vaild was stopped.", "No action is required." },
@@ -121,7 +132,32 @@ static const struct {
 
 _Static_assert(ARRAY_SIZE(ends) == END_MAX, "each reason has an explanation");
 
+RightsText audit_entry_rights(unsigned int rights)
+{
+	RightsText text = { 0 };
+
+	for (DisplayRight right = 0; right < DISPLAY_RIGHT_MAX; right++) {
+		size_t length = strlen(text.text);
+
+		if (rights & DISPLAY_RIGHT_BIT(right))
+			snprintf(text.text + length, sizeof(text.text) - length, "%s%s",
+				 length > 0 ? "," : "", display_right_names[right]);
+	}
+	return text;
+}
+
 /* ---- Fields ---- */
+
+/* Adds the fields of a display channel, which may be NULL, and of its rights, which may be 0. */
+static void add_display(LogEntry *entry, const Handle *display, unsigned int rights)
+{
+	char handle[HANDLE_TEXT_LENGTH + 1];
+
+	if (display)
+		log_entry_add(entry, "VAIL_DISPLAY=%s", handle_format(display, handle));
+	if (rights != 0)
+		log_entry_add(entry, "VAIL_RIGHTS=%s", audit_entry_rights(rights).text);
+}
 
 /*
  * Adds the field with a text that a client may have influenced. Control characters become '?',
@@ -185,6 +221,7 @@ void audit_entry_init_decision(LogEntry *entry, const AuditRecord *decision, con
 	add_subject(entry, guid, caller->pid, caller->credentials.uid);
 	if (decision->object)
 		log_entry_add(entry, "VAIL_OBJECT=%s", object);
+	add_display(entry, decision->display, decision->rights);
 	log_entry_add(entry, "VAIL_ABOUT=%s", about_subject(guid, object).text);
 	log_entry_add(entry, "VAIL_GID=%u", caller->credentials.gid);
 	log_entry_add(entry, "VAIL_EXE=%s", executable);
@@ -235,5 +272,16 @@ void audit_entry_init_adapter(LogEntry *entry, const Event *event)
 
 	log_entry_init(entry, LOG_NOTICE, MESSAGE_ADAPTER_GONE);
 	add_safe(entry, "VAIL_ADAPTER", adapter->name);
+	add_end(entry, event->reason);
+}
+
+void audit_entry_init_display(LogEntry *entry, const Event *event)
+{
+	const DisplayChannel *channel = container_of(event->entity, DisplayChannel, entity);
+	char guid[GUID_TEXT_LENGTH + 1];
+
+	log_entry_init(entry, LOG_INFO, MESSAGE_DISPLAY_CLOSED);
+	add_subject(entry, guid_format(event->virtual_machine, guid), event->pid, event->uid);
+	add_display(entry, event->handle, channel->rights);
 	add_end(entry, event->reason);
 }

@@ -12,6 +12,13 @@
  * sentences for what depends on the case: VAIL_ABOUT, VAIL_EXPLANATION and VAIL_ADVICE.
  */
 
+/* The names of rights on a display, with commas between them. */
+typedef struct RightsText {
+	char text[64];
+} RightsText;
+
+RightsText audit_entry_rights(unsigned int rights);
+
 /* Initialises the entry of a decision. executable is a path without spaces, or "?". */
 void audit_entry_init_decision(LogEntry *entry, const AuditRecord *decision,
 			       const char *executable);
@@ -24,5 +31,8 @@ void audit_entry_init_hand_over(LogEntry *entry, const Event *event);
 
 /* Initialises the entry of the end of an adapter. */
 void audit_entry_init_adapter(LogEntry *entry, const Event *event);
+
+/* Initialises the entry of the end of a display channel. */
+void audit_entry_init_display(LogEntry *entry, const Event *event);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "daemon/api/names.h"
 #include "daemon/core/adapter.h"
+#include "daemon/core/display-channel.h"
 #include "daemon/core/limit.h"
 #include "daemon/core/process.h"
 #include "daemon/host/log/audit-entry.h"
@@ -117,7 +118,7 @@ void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
 	bool denied = decision->status != STATUS_SUCCESS;
 	char text[GUID_TEXT_LENGTH + 1];
 	const char *guid = NULL;
-	char object[HANDLE_TEXT_LENGTH + 1] = "";
+	char object[HANDLE_TEXT_LENGTH + 1] = "", display[HANDLE_TEXT_LENGTH + 1] = "";
 	LogEntry entry;
 
 	if (denied && !denial_is_within_rate(journal, caller->account))
@@ -126,11 +127,16 @@ void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
 		guid = guid_format(decision->virtual_machine, text);
 	if (decision->object)
 		handle_format(decision->object, object);
+	if (decision->display)
+		handle_format(decision->display, display);
 	Executable executable = find_executable(journal->processes, caller, denied);
 	audit_entry_init_decision(&entry, decision, executable.path);
-	log_entry_send(&entry, "%s %s vm=%s%s%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
+	log_entry_send(&entry, "%s %s vm=%s%s%s%s%s%s%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
 		       denied ? "denied" : "allowed", decision->method, guid ? guid : "-",
-		       decision->object ? " object=" : "", object, (int)caller->pid,
+		       decision->object ? " object=" : "", object,
+		       decision->display ? " display=" : "", display,
+		       decision->rights ? " rights=" : "",
+		       audit_entry_rights(decision->rights).text, (int)caller->pid,
 		       caller->credentials.uid, caller->credentials.gid, executable.path,
 		       status_name(decision->status), decision->reason ? " reason=" : "",
 		       decision->reason ? decision->reason : "");
@@ -177,10 +183,28 @@ static void log_adapter_removed(const Event *event)
 		       adapter->name, end_reason_name(event->reason));
 }
 
+/* Logs the end of a display channel, also if it was requested: perhaps only its owner's end was. */
+static void log_display_closed(const Event *event)
+{
+	const DisplayChannel *channel = container_of(event->entity, DisplayChannel, entity);
+	char guid[GUID_TEXT_LENGTH + 1], display[HANDLE_TEXT_LENGTH + 1];
+	LogEntry entry;
+
+	guid_format(event->virtual_machine, guid);
+	handle_format(event->handle, display);
+	audit_entry_init_display(&entry, event);
+	log_entry_send(&entry, "%s vm=%s display=%s rights=%s pid=%d uid=%u reason=%s",
+		       event_kind_name(event->kind), guid, display,
+		       audit_entry_rights(channel->rights).text, (int)event->pid, event->uid,
+		       end_reason_name(event->reason));
+}
+
 void audit_log_event(const Event *event)
 {
 	if (event->hand_over == HAND_OVER_COMPLETED || event->hand_over == HAND_OVER_ABANDONED)
 		log_hand_over(event);
+	if (event->kind == EVENT_DISPLAY_CLOSED && event->reason != END_DAEMON_STOPPED)
+		log_display_closed(event);
 	if (end_was_requested(event->reason))
 		return;
 	if (event->kind == EVENT_UNREGISTERED || event->kind == EVENT_VIRTUAL_MACHINE_REMOVED)

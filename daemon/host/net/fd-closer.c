@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -144,6 +145,30 @@ static pid_t clone_sharing_fds(void)
 	return (pid_t)pid;
 }
 
+/* An fd to drain before it is closed is queued as its bitwise complement, a negative number. */
+static int fd_to_drain(int fd)
+{
+	return ~fd;
+}
+
+/*
+ * Closes the fd. Of a socket to drain, reads all data before, so that the kernel closes here the
+ * fds that were sent with it. Makes only system calls, because the child has no thread of its own.
+ */
+static void close_in_child(int fd)
+{
+	char data[4096];
+
+	if (fd >= 0) {
+		syscall(SYS_close, fd);
+		return;
+	}
+	fd = fd_to_drain(fd);
+	while (syscall(SYS_recvfrom, fd, data, sizeof(data), MSG_DONTWAIT, NULL, NULL) > 0)
+		;
+	syscall(SYS_close, fd);
+}
+
 /* Starts a child that closes the fds. Returns false if out of memory or processes. */
 static bool child_start(FdCloser *closer, PeerUser *user, const int *fds, size_t count)
 {
@@ -158,7 +183,7 @@ static bool child_start(FdCloser *closer, PeerUser *user, const int *fds, size_t
 	};
 	if (child->pid == 0) {
 		for (size_t i = 0; i < count; i++)
-			syscall(SYS_close, fds[i]);
+			close_in_child(fds[i]);
 		syscall(SYS_exit_group, 0);
 		__builtin_unreachable();
 	}
@@ -207,6 +232,11 @@ static bool run_closing(Task *task)
 	fd_closer_run(user->closer, user);
 	peer_user_put(user);
 	return false;
+}
+
+void fd_closer_drain(FdCloser *closer, PeerUser *user, int fd)
+{
+	fd_closer_close(closer, user, fd_to_drain(fd));
 }
 
 void fd_closer_close(FdCloser *closer, PeerUser *user, int fd)

@@ -37,6 +37,12 @@ void fd_closer_deinit(FdCloser *closer);
 void fd_closer_close(FdCloser *closer, PeerUser *user, int fd);
 
 /*
+ * The same for a socket that was shut down. Reads what is left on it before, so that fds which were
+ * sent on it are closed by the child process too, whoever has the socket open besides the daemon.
+ */
+void fd_closer_drain(FdCloser *closer, PeerUser *user, int fd);
+
+/*
  * Returns true if the user has the maximum of running children. No more fds are then accepted from
  * this user.
  */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "daemon/host/log/log.h"
 #include "daemon/host/persist/record-identity.h"
@@ -79,6 +80,13 @@ static Outcome restore_process(Persistence *persistence, const StoreName *name,
 	}
 }
 
+/* Closes an fd that is not restored. A display channel must not go on without the daemon. */
+static void drop_fd(int fd)
+{
+	shutdown(fd, SHUT_RDWR); /* fails for anything but a socket */
+	close(fd);
+}
+
 /* Takes ownership of the fd. */
 static Outcome restore_fd(Persistence *persistence, const StoreName *name, const JsonValue *record,
 			  int fd)
@@ -94,8 +102,10 @@ static Outcome restore_fd(Persistence *persistence, const StoreName *name, const
 		outcome = OUTCOME_OTHER_FD;
 	else if (!fd_store_restore(&persistence->store, name, fd))
 		outcome = outcome_of_failed_add(errno);
-	if (outcome != OUTCOME_RESTORED)
+	if (outcome == OUTCOME_NO_RESOURCES)
 		close(fd);
+	else if (outcome != OUTCOME_RESTORED)
+		drop_fd(fd);
 	return outcome;
 }
 
@@ -109,7 +119,10 @@ static Outcome restore_recorded(Persistence *persistence, const StoreName *name,
 
 	if (read < 0) {
 		outcome = read == -ENOENT ? OUTCOME_NO_RECORD : OUTCOME_NO_RESOURCES;
-		close(fd);
+		if (outcome == OUTCOME_NO_RECORD)
+			drop_fd(fd);
+		else
+			close(fd);
 	} else {
 		JsonValue *record = json_parse(persistence->options.parser, buffer_head(&text),
 					       buffer_size(&text), &error);

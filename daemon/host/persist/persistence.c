@@ -146,6 +146,11 @@ uint64_t persistence_fdstore_add(Persistence *persistence, int fd)
 	return name.number;
 }
 
+bool persistence_keeps(const Persistence *persistence)
+{
+	return !persistence->is_open && persistence->keeps_fds;
+}
+
 bool persistence_fdstore_release(Persistence *persistence, int fd)
 {
 	const StoreEntry *ended =
@@ -371,6 +376,7 @@ void persistence_close(Persistence *persistence)
 	if (!persistence->is_open)
 		return;
 	persistence->is_open = false;
+	persistence->keeps_fds = persistence->store.is_lasting;
 	process_table_set_persistence(persistence->options.processes, NULL);
 	record_file_close(&persistence->records);
 	fd_store_deinit(&persistence->store);

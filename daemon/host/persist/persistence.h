@@ -39,7 +39,8 @@ typedef struct PersistenceOptions {
 typedef struct Persistence {
 	PersistenceOptions options;
 	bool is_open;
-	int lock; /* keeps other daemons out of the runtime directory */
+	bool keeps_fds; /* after persistence_close(): the service manager has the stored fds */
+	int lock;       /* keeps other daemons out of the runtime directory */
 	RecordFile records;
 	FdStore store;
 	uint64_t last_id; /* of a stored fd */
@@ -94,6 +95,12 @@ void persistence_remove_later(Persistence *persistence, const uint64_t *serials,
  * share an id.
  */
 uint64_t persistence_fdstore_add(Persistence *persistence, int fd);
+
+/*
+ * Tests whether persisting has stopped, and the service manager keeps the stored fds for the next
+ * daemon.
+ */
+bool persistence_keeps(const Persistence *persistence);
 
 /*
  * Call before closing any fd. Returns true if the fd is the last one of its id. The store then owns

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/support/fake-display.h"
 #include "tests/support/fake-gpu.h"
 #include "tests/support/fake-share.h"
 
@@ -214,6 +215,23 @@ static const char *assign_to_machine(void)
 	return call(fixture.fake_host, fixture.admin, ASSIGN, NAMES_A);
 }
 
+static FakeAgent agent;
+
+static void serve_displays(void)
+{
+	fake_agent_serve(&agent, fixture.fake_host, fixture.machine, NAMES_A);
+}
+
+static const char *open_a_display(void)
+{
+	int fd = FD_NONE;
+	const char *status = open_display(fixture.fake_host, fixture.client, NULL, NULL, &fd);
+
+	if (fd != FD_NONE)
+		fake_host_close(fixture.fake_host, fd);
+	return status;
+}
+
 static void begin_adapter(void)
 {
 	FakeAdapter adapter = fake_running_adapter(fixture.fake_host, fixture.admin, "9,9,9,9");
@@ -282,6 +300,7 @@ static const struct {
 } entity_limits[] = {
 	{ "objectsPerMachine", LIMIT_OBJECTS, NULL, share_an_object, true },
 	{ "objectMebibytesPerMachine", LIMIT_OBJECT_MEBIBYTES, NULL, share_an_object, true },
+	{ "displaysPerMachine", LIMIT_DISPLAYS, serve_displays, open_a_display, true },
 	{ "virtualGpusPerMachine", LIMIT_MAX, NULL, assign_to_machine, true },
 	{ "maxVirtualGpus", LIMIT_MAX, begin_adapter, assign_on_adapter, false },
 	{ "userRangesPerProcess", LIMIT_USER_RANGES, begin_own_process, map_a_page, false },
@@ -329,25 +348,30 @@ Test(limits_shown, mebibytes_of_a_machine)
 {
 	check_entity(1);
 }
-Test(limits_shown, virtual_gpus_of_a_machine)
+Test(limits_shown, displays_of_a_machine)
 {
 	check_entity(2);
+	fake_agent_end(&agent);
 }
-Test(limits_shown, virtual_gpus_of_an_adapter)
+Test(limits_shown, virtual_gpus_of_a_machine)
 {
 	check_entity(3);
 }
-Test(limits_shown, user_ranges_of_a_process)
+Test(limits_shown, virtual_gpus_of_an_adapter)
 {
 	check_entity(4);
 }
-Test(limits_shown, driver_reservations_of_a_process)
+Test(limits_shown, user_ranges_of_a_process)
 {
 	check_entity(5);
 }
-Test(limits_shown, page_table_entries_of_a_process)
+Test(limits_shown, driver_reservations_of_a_process)
 {
 	check_entity(6);
+}
+Test(limits_shown, page_table_entries_of_a_process)
+{
+	check_entity(7);
 }
 
 Test(limits_shown, machines_are_shown_to_those_who_use_them)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/fake-display.h"
 #include "tests/support/fake-gpu.h"
 #include "tests/support/fake-share.h"
 #include "tests/support/varlink-text.h"
@@ -47,6 +48,7 @@ typedef struct Fixture {
 	FakeProcess *processes[ARRAY_SIZE(people)];
 	Caller *callers[ARRAY_SIZE(people)];
 	Caller *operators[PLACE_COUNT];
+	FakeAgent agent;
 	VarlinkService service;
 } Fixture;
 
@@ -77,6 +79,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
+	if (fixture.agent.fake_host)
+		fake_agent_end(&fixture.agent);
 	varlink_service_deinit(&fixture.service);
 	host_fixture_free(&fixture.base);
 }
@@ -257,6 +261,9 @@ static void populate(void)
 		cr_assert_str_eq(call(fake_host, fixture.callers[i], CREATE_CONTEXT, NULL),
 				 SUCCESS);
 	}
+	fake_agent_serve(&fixture.agent, fake_host, fixture.callers[4], NAMES_A);
+	cr_assert_str_eq(open_display(fake_host, fixture.callers[2], NULL, NULL, &fd), SUCCESS);
+	fake_host_close(fake_host, fd);
 	adapter = fake_running_adapter(fake_host, fixture.operators[BOX], "9,9,9,9");
 	cr_assert_str_eq(create_gpu_process(fake_host, fixture.operators[BOX], &adapter,
 					    ",\"pid\":30", handle),
@@ -271,7 +278,7 @@ static void read_all(Reading *reading)
 {
 	Caller *caller = fixture.operators[reading->place];
 	static const char *const lists[] = { LIST_REGISTRATIONS, LIST_OBJECTS, LIST_MACHINES,
-					     LIST_PROCESSES };
+					     LIST_DISPLAYS, LIST_PROCESSES };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		ask(reading, caller, lists[i], NULL, "");
@@ -309,6 +316,8 @@ Test(pids, restart_changes_no_pid)
 
 	populate();
 	ask(&before, fixture.operators[BOX], LIST_REGISTRATIONS, NULL, "");
+	fake_agent_end(&fixture.agent);
+	fixture.agent.fake_host = NULL;
 	fake_host_restart(fixture.fake_host);
 	ask(&after, fixture.operators[BOX], LIST_REGISTRATIONS, NULL, "");
 	cr_assert_eq(memcmp(before.saw, after.saw, sizeof(before.saw)), 0);

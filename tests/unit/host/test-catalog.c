@@ -11,6 +11,7 @@
 #include "daemon/api/names.h"
 #include "daemon/api/policy.h"
 #include "daemon/core/adapter.h"
+#include "daemon/core/display-channel.h"
 #include "daemon/host/log/audit-entry.h"
 
 #define CATALOG "systemd/vaild.catalog"
@@ -212,6 +213,8 @@ Test(catalog, longest_texts_leave_no_field_out)
 						  .method = "io.vaild.Machine.Register",
 						  .virtual_machine = &guid,
 						  .object = &handle,
+						  .display = &handle,
+						  .rights = DISPLAY_RIGHTS_ALL,
 						  .status = STATUS_ACCESS_DENIED,
 						  .reason = "capabilities",
 						  .message = message },
@@ -225,6 +228,8 @@ Test(catalog, each_end)
 {
 	static const EventKind kinds[] = { EVENT_UNREGISTERED, EVENT_VIRTUAL_MACHINE_REMOVED };
 	Adapter adapter = { .name = (char[]){ "card 1" } };
+	const DisplayChannel channel = { .rights = DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_VIEW) |
+						   DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_INPUT) };
 	char shown[SHOWN_SIZE];
 	LogEntry entry;
 
@@ -240,14 +245,25 @@ Test(catalog, each_end)
 			cr_assert_eq(says(shown, "display clients"),
 				     reason == END_PRIVILEGES_CHANGED, "%s", shown);
 			cr_assert_eq(says(shown, "in its own log"),
-				     reason == END_VMM_EXITED || reason == END_DRIVER_GONE, "%s",
-				     shown);
+				     reason == END_VMM_EXITED || reason == END_DRIVER_GONE ||
+					     reason == END_AGENT_GONE,
+				     "%s", shown);
 		}
 		audit_entry_init_adapter(&entry, &(Event){ .kind = EVENT_ADAPTER_REMOVED,
 							   .entity = &adapter.entity,
 							   .reason = reason });
 		show(&entry, shown);
 		cr_assert(says(shown, "card 1"));
+		audit_entry_init_display(&entry, &(Event){ .kind = EVENT_DISPLAY_CLOSED,
+							   .virtual_machine = &guid,
+							   .handle = &handle,
+							   .entity = &channel.entity,
+							   .pid = 17,
+							   .uid = 1000,
+							   .reason = reason });
+		show(&entry, shown);
+		cr_assert(says(shown, "the rights view,input."), "%s", shown);
+		cr_assert(says(shown, end_reason_name(reason)), "%s", shown);
 	}
 }
 

@@ -43,18 +43,23 @@ static FdInfo info_of(int fd)
 	return info;
 }
 
-/* Expects the fd to be FD_OTHER, and closes it. */
-static void expect_other(const char *what, int fd)
+/* Expects the fd to be of a kind that cannot be shared, and closes it. */
+static void expect_unshareable(const char *what, FdKind kind, int fd)
 {
 	cr_assert_geq(fd, 0, "%s: %s", what, strerror(errno));
 	FdInfo info = info_of(fd);
-	cr_assert_eq(info.kind, FD_OTHER, "%s", what);
+	cr_assert_eq(info.kind, kind, "%s", what);
 	cr_assert_eq(info.size, 0, "%s", what);
 	cr_assert(!info.is_writable, "%s", what);
 	cr_assert(!info.can_be_sealed, "%s", what);
 	cr_assert(!fd_size_is_sealed(&info), "%s", what);
 	cr_assert(!fd_access_is_enforced(&info), "%s", what);
 	close(fd);
+}
+
+static void expect_other(const char *what, int fd)
+{
+	expect_unshareable(what, FD_OTHER, fd);
 }
 
 static int make_memfd(unsigned int flags, off_t size, int seals)
@@ -225,9 +230,9 @@ Test(fd_info, fds_of_other_kinds)
 	expect_other("a pipe's reading end", ends[0]);
 	expect_other("a pipe's writing end", ends[1]);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-	expect_other("a socket", ends[0]);
-	expect_other("its peer", ends[1]);
-	expect_other("a UDP socket", socket(AF_INET, SOCK_DGRAM, 0));
+	expect_unshareable("a socket", FD_SOCKET, ends[0]);
+	expect_unshareable("its peer", FD_SOCKET, ends[1]);
+	expect_unshareable("a UDP socket", FD_SOCKET, socket(AF_INET, SOCK_DGRAM, 0));
 	expect_other("an eventfd", eventfd(0, 0));
 	expect_other("a timerfd", timerfd_create(CLOCK_MONOTONIC, 0));
 	expect_other("a pidfd", pidfd_open(getpid(), 0));

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/core/display-channel.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/broker.h"
+
+/* --- servers --------------------------------------------------------------------------------- */
+
+static DisplayServer *find_server(const VirtualMachine *vm, bool is_incoming)
+{
+	DisplayServer *server;
+
+	LIST_FOREACH (server, &vm->display_servers, of_vm)
+		if (server->is_incoming == is_incoming)
+			return server;
+	return NULL;
+}
+
+DisplayServer *display_server_of(const VirtualMachine *vm)
+{
+	DisplayServer *server = find_server(vm, false);
+
+	return server ? server : find_server(vm, true);
+}
+
+NTSTATUS display_server_begin(Broker *broker, const Caller *caller, VirtualMachine *vm,
+			      bool is_incoming, DisplayServer *server, Failure *failure)
+{
+	const ProcessOrigin origin = process_origin_of(caller);
+
+	if (find_server(vm, is_incoming))
+		return failure_set(
+			failure, STATUS_INVALID_DEVICE_STATE, "served",
+			"the displays of this VM are already served, by one vail-qemu or "
+			"another agent; stop that one first");
+	NTSTATUS status = process_attach(broker, &origin, &server->process, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	server->vm = vm;
+	server->is_incoming = is_incoming;
+	TAILQ_INIT(&server->channels);
+	LIST_INSERT_HEAD(&vm->display_servers, server, of_vm);
+	LIST_INSERT_HEAD(&server->process->display_servers, server, of_process);
+	return STATUS_SUCCESS;
+}
+
+bool display_server_claim(Broker *broker, DisplayServer *server, const Handle *handle)
+{
+	DisplayChannel *channel = display_channel_find(broker, handle);
+
+	if (!channel || channel->server || channel->registration->vm != server->vm)
+		return false;
+	channel->server = server;
+	TAILQ_INSERT_TAIL(&server->channels, channel, of_server);
+	return true;
+}
+
+/* Ends the channels of the VM that wait for a server. */
+static void end_waiting(Broker *broker, const VirtualMachine *vm, EndReason reason)
+{
+	Registration *registration;
+	DisplayChannel *channel, *next;
+
+	LIST_FOREACH (registration, &vm->registrations, of_vm)
+		LIST_FOREACH_SAFE (channel, &registration->display_channels, of_registration, next)
+			if (!channel->server)
+				display_channel_end(broker, channel, reason);
+}
+
+void display_server_end_waiting(Broker *broker, const DisplayServer *server)
+{
+	end_waiting(broker, server->vm, END_AGENT_GONE);
+}
+
+DisplayChannel *display_server_next(const DisplayServer *server)
+{
+	DisplayChannel *channel;
+
+	TAILQ_FOREACH (channel, &server->channels, of_server)
+		if (channel->agent_fd != FD_NONE)
+			return channel;
+	return NULL;
+}
+
+void display_server_end(Broker *broker, DisplayServer *server, EndReason reason)
+{
+	DisplayChannel *channel;
+
+	if (!server->vm)
+		return;
+	while ((channel = TAILQ_FIRST(&server->channels)))
+		if (reason == END_DAEMON_STOPPED) {
+			/* The next daemon has the channel again. */
+			TAILQ_REMOVE(&server->channels, channel, of_server);
+			channel->server = NULL;
+		} else {
+			display_channel_end(broker, channel, reason);
+		}
+	LIST_REMOVE(server, of_vm);
+	LIST_REMOVE(server, of_process);
+	server->vm = NULL;
+	server->reason = reason;
+	process_release(broker, TAKE_POINTER(server->process));
+}
+
+void display_servers_end(Broker *broker, VirtualMachine *vm, EndReason reason)
+{
+	DisplayServer *server;
+
+	while ((server = LIST_FIRST(&vm->display_servers)))
+		display_server_end(broker, server, reason);
+}
+
+void display_servers_hand_over(Broker *broker, VirtualMachine *vm)
+{
+	DisplayServer *former = find_server(vm, false), *successor = find_server(vm, true);
+
+	if (former)
+		display_server_end(broker, former, END_AGENT_GONE);
+	if (successor)
+		successor->is_incoming = false;
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+/* Checks the limit of the VM, then charges the channel and its fdstore entry to the payer. */
+static NTSTATUS take_charges(Broker *broker, const Payer *payer, const VirtualMachine *vm,
+			     DisplayChannel *channel, Failure *failure)
+{
+	NTSTATUS status = limit_check_entity(&broker->accounts, LIMIT_DISPLAYS,
+					     vm_limited_use(vm, LIMIT_DISPLAYS), 1, failure);
+
+	if (status == STATUS_SUCCESS)
+		status = charge_take(&channel->charge, &broker->accounts, payer, LIMIT_DISPLAYS,
+				     failure);
+	if (status == STATUS_SUCCESS)
+		status = charge_take(&channel->entry, &broker->accounts, payer, LIMIT_STORE_ENTRIES,
+				     failure);
+	return status;
+}
+
+/* Returns the charges and frees the channel, which has no fds. */
+static void channel_free(Broker *broker, DisplayChannel *channel)
+{
+	charge_return(&channel->entry, &broker->accounts);
+	charge_return(&channel->charge, &broker->accounts);
+	free(channel);
+}
+
+static NTSTATUS make_sockets(Broker *broker, DisplayChannel *channel, int *ret_viewer_fd,
+			     Failure *failure)
+{
+	const Host *host = broker->host;
+	ChannelEnds ends;
+
+	if (host->make_channel(host->self, &ends) != LOOKUP_FOUND)
+		return failure_set(failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
+				   "the daemon has no descriptors left; try again later");
+	channel->own = (ObjectFd){ .fd = ends.own, .facts = ends.own_info };
+	channel->agent_fd = ends.agent;
+	*ret_viewer_fd = ends.viewer;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS display_channel_prepare(Broker *broker, const Caller *caller, Registration *registration,
+				 unsigned int rights, DisplayChannel **ret_channel,
+				 int *ret_viewer_fd, Failure *failure)
+{
+	const Payer payer = payer_of(caller);
+	DisplayServer *server = display_server_of(registration->vm);
+	DisplayChannel *channel;
+
+	if (!server)
+		return failure_set(
+			failure, STATUS_INVALID_DEVICE_STATE, "notServed",
+			"no agent serves the displays of this VM; start vail-qemu for it, "
+			"or wait until it has connected");
+	channel = calloc(1, sizeof(*channel));
+	if (!channel)
+		return failure_no_memory(failure);
+	NTSTATUS status = take_charges(broker, &payer, registration->vm, channel, failure);
+	if (status == STATUS_SUCCESS)
+		status = make_sockets(broker, channel, ret_viewer_fd, failure);
+	if (status != STATUS_SUCCESS) {
+		channel_free(broker, channel);
+		return status;
+	}
+	channel->registration = registration;
+	channel->server = server;
+	channel->rights = rights;
+	channel->since = broker_now(broker);
+	handle_entry_prepare(broker, &channel->handle_entry, HANDLE_DISPLAY);
+	entity_prepare(broker, &channel->entity, ENTITY_DISPLAY);
+	*ret_channel = channel;
+	return STATUS_SUCCESS;
+}
+
+/* Releases the daemon's fds of the channel, and shuts the connection down. */
+static void end_connection(Broker *broker, DisplayChannel *channel)
+{
+	const Host *host = broker->host;
+	const Payer payer = channel->charge.account->payer;
+
+	host->end_channel(host->self, channel->own.fd, &payer);
+	if (channel->agent_fd != FD_NONE)
+		host->discard_fd(host->self, channel->agent_fd, &payer);
+}
+
+void display_channel_discard(Broker *broker, DisplayChannel *channel)
+{
+	end_connection(broker, channel);
+	channel_free(broker, channel);
+}
+
+static void channel_event(Broker *broker, const DisplayChannel *channel, EventKind kind,
+			  EndReason reason)
+{
+	const Registration *registration = channel->registration;
+
+	broker_event(broker, &(Event){
+				     .kind = kind,
+				     .virtual_machine = &registration->vm->guid,
+				     .handle = &channel->handle_entry.handle,
+				     .entity = &channel->entity,
+				     .pid = registration->process->pid,
+				     .uid = registration->connection_credentials.uid,
+				     .reason = reason,
+			     });
+}
+
+static void channel_link(Broker *broker, DisplayChannel *channel)
+{
+	Registration *registration = channel->registration;
+
+	handle_entry_insert(broker, &channel->handle_entry);
+	entity_insert(broker, &channel->entity);
+	LIST_INSERT_HEAD(&registration->display_channels, channel, of_registration);
+	registration->vm->display_count++;
+}
+
+void display_channel_commit(Broker *broker, DisplayChannel *channel)
+{
+	channel_link(broker, channel);
+	TAILQ_INSERT_TAIL(&channel->server->channels, channel, of_server);
+	channel_event(broker, channel, EVENT_DISPLAY_OPENED, END_REQUESTED);
+}
+
+NTSTATUS display_channel_restore(Broker *broker, Registration *registration,
+				 const RestoredDisplay *from, Failure *failure)
+{
+	DisplayChannel *channel = calloc(1, sizeof(*channel));
+
+	if (!channel)
+		return failure_no_memory(failure);
+	NTSTATUS status = take_charges(broker, &from->payer, registration->vm, channel, failure);
+	if (status != STATUS_SUCCESS) {
+		channel_free(broker, channel);
+		return status;
+	}
+	channel->handle_entry = (HandleEntry){ .handle = from->handle, .type = HANDLE_DISPLAY };
+	channel->entity = (Entity){ .type = ENTITY_DISPLAY, .serial = from->serial };
+	channel->registration = registration;
+	channel->rights = from->rights;
+	channel->since = from->since;
+	channel->own = from->own;
+	channel->agent_fd = FD_NONE;
+	channel_link(broker, channel);
+	broker->display_deadline =
+		broker_now(broker) + UINT64_C(1000000) * LIMIT_DRIVER_WAIT_SECONDS;
+	return STATUS_SUCCESS;
+}
+
+DisplayChannel *display_channel_find(Broker *broker, const Handle *handle)
+{
+	HandleEntry *entry = handle_entry_find(broker, HANDLE_DISPLAY, handle);
+
+	return entry ? container_of(entry, DisplayChannel, handle_entry) : NULL;
+}
+
+DisplayChannel *display_channel_after(Broker *broker, uint64_t serial)
+{
+	return entity_container(entity_after(broker, ENTITY_DISPLAY, serial), DisplayChannel);
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+void display_channel_end(Broker *broker, DisplayChannel *channel, EndReason reason)
+{
+	/* First, because nothing may pass from now on, whatever follows. */
+	end_connection(broker, channel);
+	handle_entry_remove(broker, &channel->handle_entry);
+	entity_remove(broker, &channel->entity);
+	LIST_REMOVE(channel, of_registration);
+	if (channel->server)
+		TAILQ_REMOVE(&channel->server->channels, channel, of_server);
+	channel->registration->vm->display_count--;
+	broker_remove_ended(broker, channel->entity.serial, reason);
+	channel_event(broker, channel, EVENT_DISPLAY_CLOSED, reason);
+	channel_free(broker, channel);
+}
+
+void display_channels_end(Broker *broker, Registration *registration, EndReason reason)
+{
+	DisplayChannel *channel;
+
+	while ((channel = LIST_FIRST(&registration->display_channels)))
+		display_channel_end(broker, channel, reason);
+}
+
+void display_channels_withdraw(Broker *broker, Registration *registration, unsigned int rights)
+{
+	DisplayChannel *channel, *next;
+
+	LIST_FOREACH_SAFE (channel, &registration->display_channels, of_registration, next)
+		if (channel->rights & ~rights)
+			display_channel_end(broker, channel, END_RIGHTS_WITHDRAWN);
+}
+
+uint64_t display_channels_deadline(Broker *broker)
+{
+	return broker->display_deadline > 0 ? broker->display_deadline : UINT64_MAX;
+}
+
+void display_channels_end_overdue(Broker *broker)
+{
+	DisplayChannel *channel;
+	uint64_t cursor = 0;
+
+	if (display_channels_deadline(broker) > broker_now(broker))
+		return;
+	broker->display_deadline = 0;
+	while ((channel = display_channel_after(broker, cursor))) {
+		cursor = channel->entity.serial;
+		if (!channel->server)
+			display_channel_end(broker, channel, END_AGENT_GONE);
+	}
+}
+
+/* --- invariants ------------------------------------------------------------------------------ */
+
+void display_channels_check(Broker *broker)
+{
+	const DisplayChannel *channel;
+
+	for (channel = display_channel_after(broker, 0); channel;
+	     channel = display_channel_after(broker, channel->entity.serial)) {
+		const Registration *registration = channel->registration;
+
+		assert(display_channel_find(broker, &channel->handle_entry.handle) == channel);
+		assert(registration_find(broker, registration->process->key, registration->vm) ==
+		       registration);
+		assert(!channel->server || channel->server->vm == registration->vm);
+		assert(channel->server || broker->display_deadline > 0);
+		assert(channel->server || channel->agent_fd == FD_NONE);
+		assert(channel->charge.account && channel->charge.kind == LIMIT_DISPLAYS);
+		assert(channel->entry.account && channel->entry.kind == LIMIT_STORE_ENTRIES);
+		assert(channel->own.fd != FD_NONE);
+		assert(channel->rights & DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_VIEW));
+		(void)registration;
+	}
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_CORE_DISPLAY_CHANNEL_H
+#define DAEMON_CORE_DISPLAY_CHANNEL_H
+
+#include "daemon/core/display-right.h"
+#include "daemon/core/object.h"
+#include "daemon/core/registration.h"
+
+typedef struct DisplayServer DisplayServer;
+
+/*
+ * A connection between a viewer and the agent of a VM, on which the agent serves the VM's display,
+ * limited to the viewer's rights. The viewer is a registered process. The daemon makes the pair of
+ * sockets, gives each side one end, and keeps a duplicate of the agent's end. With that it shuts
+ * both ends down at once, whoever holds them, when the channel ends.
+ *
+ * A channel ends with its registration and with its server, when it has a right that its display
+ * client has lost, or when somebody closes it. After a restart of the daemon it waits for its
+ * server, for at most LIMIT_DRIVER_WAIT_SECONDS.
+ */
+typedef struct DisplayChannel {
+	HandleEntry handle_entry;
+	Entity entity;
+	Registration *registration; /* of the process that opened it */
+	DisplayServer *server;      /* NULL while it waits for the server after a restart */
+	unsigned int rights;        /* as DISPLAY_RIGHT_BIT() */
+	uint64_t since;             /* microseconds (CLOCK_BOOTTIME) */
+	ObjectFd own;               /* the daemon's duplicate of the agent's end */
+	int agent_fd;               /* the agent's end, until the server takes it; then FD_NONE */
+	Charge charge;
+	Charge entry; /* fdstore entry of the daemon's duplicate */
+	LIST_ENTRY(DisplayChannel) of_registration;
+	TAILQ_ENTRY(DisplayChannel) of_server;
+} DisplayChannel;
+
+/*
+ * The VMM or agent that serves a VM's display channels, as long as its stream lasts. A VM has at
+ * most one, and during a hand-over another one for the incoming VMM.
+ */
+struct DisplayServer {
+	VirtualMachine *vm; /* NULL after the end of the server */
+	Process *process;
+	bool is_incoming;                      /* on behalf of the incoming VMM */
+	EndReason reason;                      /* of the server's end */
+	TAILQ_HEAD(, DisplayChannel) channels; /* in the order of their opening */
+	LIST_ENTRY(DisplayServer) of_vm;
+	LIST_ENTRY(DisplayServer) of_process;
+};
+
+/*
+ * Returns the server that a new channel of the VM gets: the VMM's, or else the incoming VMM's.
+ * Returns NULL if the VM has none.
+ */
+DisplayServer *display_server_of(const VirtualMachine *vm);
+
+/*
+ * Makes the caller the server of the VM, on behalf of the incoming VMM if is_incoming is set. The
+ * structure belongs to the calling code, which calls display_server_end() before it frees it.
+ * Returns STATUS_SUCCESS, STATUS_INVALID_DEVICE_STATE if the VM has such a server already, or the
+ * statuses of process_attach().
+ */
+NTSTATUS display_server_begin(Broker *broker, const Caller *caller, VirtualMachine *vm,
+			      bool is_incoming, DisplayServer *server, Failure *failure);
+
+/*
+ * Gives the server a channel that has waited for it since a restart. Returns false if the handle
+ * names no channel of the VM that waits.
+ */
+bool display_server_claim(Broker *broker, DisplayServer *server, const Handle *channel);
+
+/* Ends the channels of the server's VM that still wait, because the server does not have them. */
+void display_server_end_waiting(Broker *broker, const DisplayServer *server);
+
+/* Ends the server and its channels. Idempotent. */
+void display_server_end(Broker *broker, DisplayServer *server, EndReason reason);
+
+/* Ends all servers of a VM that ends. */
+void display_servers_end(Broker *broker, VirtualMachine *vm, EndReason reason);
+
+/* Ends the server of a VMM that was replaced. That of its successor takes its place. */
+void display_servers_hand_over(Broker *broker, VirtualMachine *vm);
+
+/* Returns the first channel whose agent's end the server has not taken, or NULL. */
+DisplayChannel *display_server_next(const DisplayServer *server);
+
+/*
+ * Prepares a channel to the VM's server, for the registered process that calls. On success
+ * *ret_viewer_fd is the viewer's end, which the calling code owns. Returns STATUS_SUCCESS,
+ * STATUS_INVALID_DEVICE_STATE without a server, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or
+ * STATUS_INSUFFICIENT_RESOURCES.
+ */
+NTSTATUS display_channel_prepare(Broker *broker, const Caller *caller, Registration *registration,
+				 unsigned int rights, DisplayChannel **ret_channel,
+				 int *ret_viewer_fd, Failure *failure);
+void display_channel_commit(Broker *broker, DisplayChannel *channel);
+void display_channel_discard(Broker *broker, DisplayChannel *channel);
+
+/* A channel from before a restart. */
+typedef struct RestoredDisplay {
+	uint64_t serial;
+	Handle handle; /* must be unused */
+	unsigned int rights;
+	uint64_t since; /* microseconds (CLOCK_BOOTTIME) */
+	ObjectFd own;   /* belongs to the channel on success */
+	Payer payer;
+} RestoredDisplay;
+
+/*
+ * Restores a channel, which waits for its server. Returns STATUS_SUCCESS, STATUS_NO_MEMORY or
+ * STATUS_INSUFFICIENT_RESOURCES.
+ */
+NTSTATUS display_channel_restore(Broker *broker, Registration *registration,
+				 const RestoredDisplay *from, Failure *failure);
+
+/* Returns NULL if no channel has the handle. */
+DisplayChannel *display_channel_find(Broker *broker, const Handle *handle);
+
+/* Returns the first channel whose serial is above the cursor, or NULL at the end. */
+DisplayChannel *display_channel_after(Broker *broker, uint64_t serial);
+
+/* Shuts both ends down, and frees the channel. */
+void display_channel_end(Broker *broker, DisplayChannel *channel, EndReason reason);
+
+/* Ends the registration's channels. */
+void display_channels_end(Broker *broker, Registration *registration, EndReason reason);
+
+/* Ends the registration's channels that have a right which is not among these. */
+void display_channels_withdraw(Broker *broker, Registration *registration, unsigned int rights);
+
+/*
+ * The time at which channels that wait for their server end, in microseconds (CLOCK_BOOTTIME), or
+ * UINT64_MAX if none waits.
+ */
+uint64_t display_channels_deadline(Broker *broker);
+
+/* Ends the channels that still wait at that time. */
+void display_channels_end_overdue(Broker *broker);
+
+/* Asserts the invariants of all channels. */
+void display_channels_check(Broker *broker);
+
+#endif
