@@ -13,7 +13,7 @@
  * it is sent as one structured entry with its MESSAGE_ID. Otherwise only the sentence is written to
  * stderr.
  */
-#define LOG_ENTRY_FIELDS_MAX 16
+#define LOG_ENTRY_FIELDS_MAX 20
 #define LOG_ENTRY_TEXT_SIZE  4096
 
 typedef struct LogEntry {
