@@ -62,6 +62,10 @@ const Step steps[] = {
 	{ ADMIN, LIST_PROCESSES, NULL, false, false },
 	{ MACHINE, DESCRIBE, NAMES_A, false, false },
 	{ ADMIN, WATCH, NULL, true, false },
+	{ MACHINE, SERVE_DISPLAYS, NAMES_A, true, false },
+	{ CLIENT, OPEN_DISPLAY, NAMES_A, false, false },
+	{ ADMIN, LIST_DISPLAYS, NULL, false, false },
+	{ ADMIN, CLOSE_DISPLAY, "{\"display\":\"$display\"}", false, false },
 	/* The next steps mostly remove entities. */
 	{ MACHINE, UNSHARE, HANDLE, false, false },
 	{ CLIENT, CLOSE, HANDLE, false, false },
@@ -103,7 +107,7 @@ const Step steps[] = {
 /* clang-format on */
 
 const size_t step_count = ARRAY_SIZE(steps);
-const size_t steps_before_restart[] = { 28, 41 };
+const size_t steps_before_restart[] = { 28, 45 };
 _Static_assert(ARRAY_SIZE(steps_before_restart) == RESTARTS, "RESTARTS is wrong");
 
 /* The handles that later requests use, and their paths in replies. */
@@ -111,9 +115,10 @@ static const struct {
 	const char *name;
 	const char *path;
 } slots[] = {
-	{ "virtualGpu", "virtualGpu" }, { "handle", "sharedObject.handle" },
-	{ "context", "context" },       { "process", "process" },
-	{ "adapter", "adapter" },       { "systemProcess", "systemProcess" },
+	{ "virtualGpu", "virtualGpu" },   { "handle", "sharedObject.handle" },
+	{ "context", "context" },         { "process", "process" },
+	{ "adapter", "adapter" },         { "systemProcess", "systemProcess" },
+	{ "display", "display.display" },
 };
 _Static_assert(ARRAY_SIZE(slots) == SLOTS_MAX, "SLOTS_MAX is wrong");
 
@@ -171,6 +176,39 @@ static const char *read_reply(Scenario *scenario, const char *text)
 	return reply_string(fake_host, "status");
 }
 
+static void end_server(Scenario *scenario)
+{
+	if (scenario->serves)
+		session_deinit(&scenario->server);
+	scenario->serves = false;
+}
+
+/* Begins to serve displays, in a session that stays open. Returns the first reply. */
+static const char *serve(Scenario *scenario, const char *request)
+{
+	FakeHost *fake_host = scenario->fake_host;
+	Buffer out = BUFFER_INIT;
+	SessionState state;
+
+	end_server(scenario);
+	scenario->serves = true;
+	session_init(&scenario->server, &fake_host->service, scenario->callers[MACHINE]);
+	fake_host_must(buffer_append(&scenario->server.input, request, strlen(request)));
+	session_arrived(&scenario->server, &(InputMetadata){ 0 });
+	do {
+		allocator_own_code(true);
+		fake_host->must_ask_fdstore = true;
+		state = session_pump(&scenario->server, &out);
+		fake_host->must_ask_fdstore = false;
+		allocator_own_code(false);
+	} while (state == SESSION_PAUSED || state == SESSION_WAITS);
+	fake_host->was_broken = state == SESSION_BROKEN;
+	fake_host_must(buffer_append(&out, "", 1) && out.start == 0);
+	free(fake_host->reply_text);
+	fake_host->reply_text = out.data;
+	return fake_host->reply_text;
+}
+
 const char *scenario_send(Scenario *scenario, const Step *step)
 {
 	FakeHost *fake_host = scenario->fake_host;
@@ -181,12 +219,18 @@ const char *scenario_send(Scenario *scenario, const Step *step)
 				step->method, step->more ? "true" : "false", parameters) > 0);
 	fake_host->sent = &memory;
 	fake_host->sent_count = step->shares;
-	const char *text = exchange(fake_host, scenario->callers[step->who], request);
+	const char *text = strcmp(step->method, SERVE_DISPLAYS) == 0
+				   ? serve(scenario, request)
+				   : exchange(fake_host, scenario->callers[step->who], request);
 	for (size_t i = 0; i < fake_host->offered.count; i++)
 		fake_host_close(fake_host, fake_host->offered.items[i]);
 	free(parameters);
 	free(request);
-	return read_reply(scenario, text);
+	const char *status = read_reply(scenario, text);
+	if (strcmp(step->method, CLOSE_DISPLAY) == 0 && status &&
+	    strcmp(status, "STATUS_SUCCESS") == 0)
+		end_server(scenario);
+	return status;
 }
 
 /* --- the watch ------------------------------------------------------------------------------- */
@@ -240,6 +284,7 @@ void scenario_free(Scenario *scenario)
 {
 	FakeHost *fake_host = scenario->fake_host;
 
+	end_server(scenario);
 	session_deinit(&scenario->watch);
 	for (size_t i = 0; i < fake_host->process_count; i++)
 		fake_host_exit(fake_host, &fake_host->processes[i]);

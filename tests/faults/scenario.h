@@ -29,7 +29,7 @@ extern const size_t step_count;
 #define RESTARTS 2
 extern const size_t steps_before_restart[RESTARTS];
 
-#define SLOTS_MAX 6
+#define SLOTS_MAX 7
 
 typedef struct Scenario {
 	HostFixture fixture;
@@ -37,6 +37,8 @@ typedef struct Scenario {
 	Caller *callers[WHO_MAX];
 	char handles[SLOTS_MAX][64];
 	Session watch;
+	Session server; /* of ServeDisplays, if serves */
+	bool serves;
 } Scenario;
 
 Scenario *scenario_new(void);
