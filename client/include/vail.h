@@ -1781,7 +1781,7 @@ typedef bool (*VailDisplayTaker)(struct vail *vail, const VailDisplay *display, 
 VAIL_PUBLIC NTSTATUS vail_list_displays(struct vail *vail, const char *virtual_machine,
 					VailDisplayTaker take, void *context);
 
-/* What happened to the displays that a process serves. */
+/* The events of displays that a process serves. */
 typedef enum VailServeEventKind {
 	VAIL_SERVE_BEGUN,  /* the caller serves the VM's display from now on */
 	VAIL_SERVE_OPENED, /* a channel: take its descriptor with vail_take_descriptor(vail, 0) */

@@ -29,12 +29,17 @@
 
 #define WATCH_OPTIONS (OPTION_BIT(OPTION_ALL) | OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_OBJECT))
 
-#define VM_OPTIONS_HELP                                                                            \
-	"  --name NAME        a display name\n"                                                    \
-	"  --user USER        a display client: processes of this user may register; repeatable\n" \
-	"  --client-pid PID   a display client: processes with the same privileges as this one\n"  \
-	"                     may register; repeatable\n"                                          \
-	"  --agent-user USER  the agent: processes of this user may share objects for the VM\n"    \
+#define VM_OPTIONS_HELP                                                                           \
+	"  --name NAME        a display name\n"                                                   \
+	"  --user USER[:RIGHTS]\n"                                                                \
+	"                     a display client: processes of this user may register; "            \
+	"repeatable.\n"                                                                           \
+	"                     RIGHTS on the VM's display are view (always included), input,\n"    \
+	"                     clipboard, audioOutput and audioInput: alice:view,input\n"          \
+	"  --client-pid PID[:RIGHTS]\n"                                                           \
+	"                     a display client: processes with the same privileges as this one\n" \
+	"                     may register; repeatable\n"                                         \
+	"  --agent-user USER  the agent: processes of this user may share objects for the VM\n"   \
 	"  --agent-pid PID    the agent: this process may share objects for the VM\n"
 
 /* clang-format off */
@@ -60,6 +65,13 @@ static const Command commands[] = {
 	  "replaced atomically, and keeps its mode. A device or a FIFO is written to, and - is\n"
 	  "stdout. The object must be linear and in one of these formats:\n"
 	  PICTURE_FORMATS ". Alpha is saved unchanged.\n" },
+	{ { "displays", NULL }, 0, 1, false, PAGED | TAKES_VM, command_displays, "[VM]",
+	  "Show the display channels that you have opened; operators see all",
+	  "Users who added a VM, its VMM and its agent see the channels of that VM.\n" },
+	{ { "display", "close" }, 1, 1, false, 0, command_display_close, "HANDLE",
+	  "End a display channel",
+	  "Viewer and agent see its end at once. The viewer may open another one. To prevent that,\n"
+	  "revoke its registration or change the rights of its display client.\n" },
 	{ { "adapters", NULL }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters", NULL },
 	{ { "gpu", "list" }, 0, 0, false, PAGED, command_gpu_adapters, "",
@@ -86,7 +98,8 @@ static const Command commands[] = {
 	  "The kinds are current, registered, unregistered, virtualMachineAdded,\n"
 	  "virtualMachineChanged, virtualMachineRemoved, virtualGpuAssigned, virtualGpuRemoved,\n"
 	  "quarantined, quarantineLifted, adapterAdded, adapterRemoved, gpuProcessRemoved,\n"
-	  "pageTableResident, shared, updated, unshared, opened, released, interrupted and resumed.\n" },
+	  "pageTableResident, shared, updated, unshared, opened, released, displayOpened,\n"
+	  "displayClosed, interrupted and resumed.\n" },
 	{ { "wait", NULL }, 1, 1, false, OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_TIMEOUT),
 	  command_wait, "VM [--for registered|shared|ended] [--timeout SECONDS]",
 	  "Wait until something has happened to a virtual machine",

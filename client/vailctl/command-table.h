@@ -14,8 +14,8 @@ typedef struct Command {
 	const char *words[2]; /* the command's name; the second word may be NULL */
 	size_t minimum;       /* number of arguments after the name */
 	size_t maximum;
-	bool runs_program;    /* takes "-- COMMAND" */
-	uint64_t options; /* set of OPTION_BIT(), beside those that every command takes */
+	bool runs_program; /* takes "-- COMMAND" */
+	uint64_t options;  /* set of OPTION_BIT(), beside those that every command takes */
 	int (*run)(Tool *tool);
 	const char *arguments; /* as shown in help; may be "" */
 	const char *summary;   /* one sentence without its full stop */

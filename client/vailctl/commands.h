@@ -15,6 +15,9 @@ int command_objects(Tool *tool);
 int command_holders(Tool *tool);
 int command_save(Tool *tool);
 
+int command_displays(Tool *tool);
+int command_display_close(Tool *tool);
+
 int command_gpu_adapters(Tool *tool);
 int command_gpu_processes(Tool *tool);
 int command_gpu_map(Tool *tool);

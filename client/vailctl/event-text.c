@@ -95,6 +95,8 @@ static char *ending(const VailEvent *event)
 		{ "driverGone", ": driver exited" },
 		{ "sharerExited", ": sharer exited" },
 		{ "overBudget", ": over the limit" },
+		{ "rightsWithdrawn", ": a right was withdrawn" },
+		{ "agentGone", ": agent gone" },
 		{ "daemonStopped", ": vaild stopped" },
 	};
 	_cleanup_free_ char *words = NULL;
@@ -225,6 +227,28 @@ static void describe_object(EventText *text, const VailEvent *event, const char 
 	add_handle(text, event);
 }
 
+static void describe_display(EventText *text, const VailEvent *event, const char *end)
+{
+	const VailDisplay *display = event->display;
+	char process[PROCESS_SIZE];
+	const char *before = ": ";
+
+	if (event->kind == VAIL_EVENT_DISPLAY_CLOSED) {
+		set_sentence(text, "display of %s closed%s",
+			     process_text(display ? display->pid : 0, process), end);
+	} else {
+		set_sentence(text, "display opened by %s",
+			     process_text(display ? display->pid : 0, process));
+		for (unsigned int right = 1; display && right != 0; right <<= 1)
+			if (display->rights & right) {
+				add_detail(text, "%s%s", before, vail_display_right_name(right));
+				before = ", ";
+			}
+	}
+	if (display && display->handle)
+		add_detail(text, ", %s", display->handle);
+}
+
 static void describe_gpu(EventText *text, const VailEvent *event, const char *end)
 {
 	const char *adapter = event->adapter ? event->adapter : "-";
@@ -309,6 +333,10 @@ void event_text_init(EventText *text, const VailEvent *event, size_t name_column
 	case VAIL_EVENT_OPENED:
 	case VAIL_EVENT_RELEASED:
 		describe_object(text, event, end, name_columns);
+		break;
+	case VAIL_EVENT_DISPLAY_OPENED:
+	case VAIL_EVENT_DISPLAY_CLOSED:
+		describe_display(text, event, end);
 		break;
 	case VAIL_EVENT_UNKNOWN:
 		set_sentence(text, "%s", event->json ? event->json : "-");

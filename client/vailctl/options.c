@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/common/user-message.h"
+#include "client/vailctl/rights.h"
 #include "client/vailctl/watch-filter.h"
 
 /* Maximum of --timeout and --lines. The timeout in milliseconds must fit into an int, for poll().
@@ -78,15 +79,20 @@ static int options_no_memory(void)
 	return EXIT_FAILED;
 }
 
-static int add_client(Options *options, VailParty client)
+static int add_client(Options *options, VailParty client, unsigned int rights)
 {
-	VailParty *clients =
-		reallocarray(options->clients, options->client_count + 1, sizeof(*clients));
+	size_t count = options->client_count + 1;
+	VailParty *clients = reallocarray(options->clients, count, sizeof(*clients));
 
 	if (!clients)
 		return options_no_memory();
-	clients[options->client_count++] = client;
 	options->clients = clients;
+	unsigned int *all_rights = reallocarray(options->client_rights, count, sizeof(*all_rights));
+	if (!all_rights)
+		return options_no_memory();
+	options->client_rights = all_rights;
+	clients[options->client_count] = client;
+	all_rights[options->client_count++] = rights;
 	return EXIT_DONE;
 }
 
@@ -120,12 +126,30 @@ static int set_number(Option option, const char *value, unsigned long *ret_numbe
 			   NUMBER_MAX, value);
 }
 
-/* value: NULL if the option takes none. Returns the exit status. */
-static int set_option(Options *options, Option option, const char *value)
+/*
+ * Adds the display client of --user NAME[:RIGHTS] or --client-pid PID[:RIGHTS]. No user name has a
+ * colon, because passwd(5) separates its fields with colons. Cuts the value apart.
+ */
+static int add_named_client(Options *options, Option option, char *value)
 {
-	VailParty client = { .user = value };
-	int failed = EXIT_DONE;
+	char *colon = strchr(value, ':');
+	unsigned int rights = VAIL_DISPLAY_VIEW;
+	VailParty client = { 0 };
 
+	if (colon)
+		*colon = '\0';
+	if (colon && !rights_parse(colon + 1, &rights))
+		return EXIT_USAGE;
+	if (option == OPTION_USER)
+		client.user = value;
+	else if (set_pid(option, value, &client.pid) != EXIT_DONE)
+		return EXIT_USAGE;
+	return add_client(options, client, rights);
+}
+
+/* value: NULL if the option takes none. Returns the exit status. */
+static int set_option(Options *options, Option option, char *value)
+{
 	options->given |= OPTION_BIT(option);
 	switch (option) {
 	case OPTION_SOCKET:
@@ -160,11 +184,8 @@ static int set_option(Options *options, Option option, const char *value)
 	case OPTION_PID:
 		return set_pid(option, value, &options->pid);
 	case OPTION_CLIENT_PID:
-		client.user = NULL;
-		failed = set_pid(option, value, &client.pid);
-		return failed ? failed : add_client(options, client);
 	case OPTION_USER:
-		return add_client(options, client);
+		return add_named_client(options, option, value);
 	case OPTION_AGENT_USER:
 		options->agent.user = value;
 		break;
@@ -212,6 +233,7 @@ int options_parse(int argc, char **argv, Options *ret_options)
 void options_deinit(Options *options)
 {
 	free(options->clients);
+	free(options->client_rights);
 	free(options->words);
 	*options = (Options){ 0 };
 }

@@ -54,7 +54,8 @@ typedef struct Options {
 	const char *object; /* handle */
 	uint64_t kinds;     /* of events, see event_kinds_parse() */
 	pid_t pid;
-	VailParty *clients; /* display clients, in the given order */
+	VailParty *clients;          /* display clients, in the given order */
+	unsigned int *client_rights; /* of each display client on the VM's display */
 	size_t client_count;
 	VailParty agent;
 	char **words; /* arguments that are not options, NULL-terminated */

@@ -12,6 +12,7 @@
 #include "client/vailctl/listing.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/report.h"
+#include "client/vailctl/rights.h"
 #include "client/vailctl/table.h"
 #include "client/vailctl/vailctl.h"
 #include "client/vailctl/vm-names.h"
@@ -78,13 +79,32 @@ static void comma_list_add_party(CommaList *list, const JsonValue *party)
 		comma_list_add(list, "%s", pid_text(party, "pid", text));
 }
 
+/* Adds a display client, with its rights on the display if it has more than view. */
+static void comma_list_add_client(CommaList *list, const JsonValue *client)
+{
+	const JsonValue *names = json_member(client, "rights");
+	_cleanup_(rights_text_deinit) RightsText rights = { 0 };
+
+	comma_list_add_party(list, client);
+	if (json_array_size(names) < 2)
+		return;
+	char *longer;
+	if (!rights_text_init(&rights, names) || !list->text ||
+	    asprintf(&longer, "%s (%s)", list->text, rights.text) < 0) {
+		list->failed = true;
+		return;
+	}
+	free(list->text);
+	list->text = longer;
+}
+
 static void add_display_clients(Table *table, const JsonValue *vm)
 {
 	const JsonValue *clients = json_member(vm, "displayClients");
 	_cleanup_(comma_list_deinit) CommaList list = { 0 };
 
 	for (size_t i = 0; i < json_array_size(clients); i++)
-		comma_list_add_party(&list, json_array_at(clients, i));
+		comma_list_add_client(&list, json_array_at(clients, i));
 	table->failed |= list.failed;
 	table_add(table, list.text ? list.text : "as the VMM"); /* the default, if none is named */
 }

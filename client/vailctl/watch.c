@@ -42,6 +42,7 @@ static const char *event_colour(const WatchRun *watch, VailEventKind kind)
 	case VAIL_EVENT_ADAPTER_ADDED:
 	case VAIL_EVENT_SHARED:
 	case VAIL_EVENT_OPENED:
+	case VAIL_EVENT_DISPLAY_OPENED:
 		return "\033[32m";
 	case VAIL_EVENT_UNREGISTERED:
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
@@ -50,6 +51,7 @@ static const char *event_colour(const WatchRun *watch, VailEventKind kind)
 	case VAIL_EVENT_GPU_PROCESS_REMOVED:
 	case VAIL_EVENT_UNSHARED:
 	case VAIL_EVENT_RELEASED:
+	case VAIL_EVENT_DISPLAY_CLOSED:
 		return "\033[33m";
 	case VAIL_EVENT_QUARANTINED:
 		return "\033[1;31m";

@@ -2,7 +2,8 @@
 #ifndef DAEMON_CORE_DISPLAY_RIGHT_H
 #define DAEMON_CORE_DISPLAY_RIGHT_H
 
-/* What a viewer may do with the display of a VM. Rights are sets of bits. */
+/* The rights of a viewer on the display of a VM. A set of rights is a number with a bit for each.
+ */
 typedef enum DisplayRight {
 	DISPLAY_RIGHT_VIEW, /* every display client has it */
 	DISPLAY_RIGHT_INPUT,

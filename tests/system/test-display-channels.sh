@@ -70,6 +70,8 @@ check_ends() {
   expect_channel withdrawal $((VIEW | INPUT))
   expect_equal "withdrawal: the right is withdrawn" STATUS_SUCCESS "$(update "$ALICE_CLIENT")"
   expect_end withdrawal rightsWithdrawn
+  check_vailctl
+  expect_equal "withdrawal: it is repeated" STATUS_SUCCESS "$(update "$ALICE_CLIENT")"
   expect_channel "view alone" $VIEW
   expect_equal "quarantine: it is imposed" STATUS_SUCCESS "$(ask root \
     "$(call io.vaild.Machine.SetQuarantine \
@@ -83,6 +85,35 @@ check_ends() {
   session_kill agent
   expect_reply "end of the agent: the viewer sees the end" end viewer hear
   expect "end of the agent: the VM ends with it" eventually running_vms_are ""
+}
+
+vailctl_as() {
+  local user=$1
+  shift
+  run_as "$user" "$PRIVATE/build/vailctl" --socket "$SOCKET" "$@"
+}
+
+# Grants rights, shows channels and ends one with vailctl.
+check_vailctl() {
+  local handle
+
+  expect "vailctl grants the right to input again" vailctl_as root vm update "$GUID" \
+    --user vail-bob --user vail-alice:view,input,clipboard
+  expect_match "vailctl describe shows the rights of each display client" \
+    "user vail-bob, user vail-alice \(view,input,clipboard\)" \
+    "$(vailctl_as root describe "$GUID")"
+  expect_match "vailctl refuses an unknown right" "flying is not a right on a display" \
+    "$(vailctl_as root vm update "$GUID" --user vail-alice:flying 2>&1)"
+  expect_channel vailctl $((VIEW | INPUT))
+  expect_match "vailctl displays shows the channel with its rights" \
+    "^[0-9a-f]{32} +$GUID +view,input +${SESSION_PID[viewer]} +$ALICE " \
+    "$(vailctl_as root --no-legend displays)"
+  expect_equal "another user sees no channel" "" "$(vailctl_as vail-bob --no-legend displays)"
+  handle=$(vailctl_as root --json displays "$GUID" | jq -r '.displays[].display')
+  expect_equal "another user may not end the channel" 1 \
+    "$(vailctl_as vail-bob display close "$handle" >/dev/null 2>&1 || echo $?)"
+  expect "vailctl display close ends the channel" vailctl_as root display close "$handle"
+  expect_end vailctl requested
 }
 
 start_daemon

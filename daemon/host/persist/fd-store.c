@@ -375,7 +375,8 @@ size_t fd_store_end_unclaimed(FdStore *store, void (*ended)(void *context, const
 	RB_FOREACH (entry, StoreNameTree, &store->by_name) {
 		if (entry->own < 0 || entry->has_ended)
 			continue;
-		/* Nobody could end a display channel without its record. Other fds are no sockets. */
+		/* Ends a display channel, which nobody could end later. Other fds are no sockets.
+		 */
 		if (entry->name.kind == PERSISTED_FD)
 			shutdown(entry->own, SHUT_RDWR);
 		entry_end(store, entry);
