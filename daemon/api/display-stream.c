@@ -138,7 +138,8 @@ static void resume_channels(Stream *stream, const HandlesParams *handles)
 		if (!handle_parse(handles->items[i], &handle) ||
 		    display_server_claim(broker, &stream->server, &handle))
 			continue;
-		queue_closed(stream, &handle, END_AGENT_GONE);
+		/* It ended while the daemon did not run, or with its viewer at the start. */
+		queue_closed(stream, &handle, END_DAEMON_STOPPED);
 	}
 	if (!stream->server.is_incoming)
 		display_server_end_waiting(broker, &stream->server);
