@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Display servers and channels: who serves what, in which order, and what they are charged for. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/fake-display.h"
+#include "tests/support/fake-share.h"
+
+#define SUCCESS "STATUS_SUCCESS"
+
+static HostFixture fixture;
+static FakeAgent agent;
+static FakeProcess *second;
+static Caller *second_machine;
+
+static void set_up(void)
+{
+	fixture = host_fixture_new_sharing();
+	second = fake_host_process(fixture.fake_host, 500, 64055);
+	second_machine = fake_host_connect(fixture.fake_host, second);
+	fake_agent_serve(&agent, fixture.fake_host, fixture.machine, NAMES_A);
+}
+
+static void tear_down(void)
+{
+	fake_agent_end(&agent);
+	host_fixture_free(&fixture);
+}
+
+TestSuite(displays, .init = set_up, .fini = tear_down);
+
+static const char *open_and_close(char ret_handle[64])
+{
+	int fd = FD_NONE;
+	const char *status = open_display(fixture.fake_host, fixture.client, NULL, ret_handle, &fd);
+
+	if (fd != FD_NONE)
+		fake_host_close(fixture.fake_host, fd);
+	return status;
+}
+
+static void begin_hand_over(void)
+{
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, REGISTER_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":500}"),
+			 SUCCESS);
+}
+
+Test(displays, the_first_reply_is_empty)
+{
+	cr_assert_str_eq(buffer_head(&agent.replies),
+			 "{\"parameters\":{\"status\":\"STATUS_SUCCESS\"},\"continues\":true}\n");
+	cr_assert_eq(agent.state, SESSION_WATCHES);
+}
+
+Test(displays, channels_are_sent_in_their_order_each_with_its_end)
+{
+	char first[64], later[64];
+
+	cr_assert_str_eq(open_and_close(first), SUCCESS);
+	cr_assert_str_eq(open_and_close(later), SUCCESS);
+	const char *replies = fake_agent_read(&agent);
+	cr_assert_eq(agent.fds.count, 2u);
+	cr_assert_lt(strstr(replies, first), strstr(replies, later));
+	cr_assert_not_null(strstr(replies, "\"fileDescriptor\":0"));
+	cr_assert_str_eq(fake_agent_read(&agent), "");
+}
+
+Test(displays, a_channel_that_closes_before_it_is_sent_is_left_out)
+{
+	char handle[64];
+
+	cr_assert_str_eq(open_and_close(handle), SUCCESS);
+	callf(fixture.fake_host, fixture.client, CLOSE_DISPLAY, "{\"display\":\"%s\"}", handle);
+	cr_assert_str_eq(fake_agent_read(&agent), "");
+	cr_assert_eq(fake_host_open_fds(fixture.fake_host), 0u);
+}
+
+Test(displays, a_stream_needs_more)
+{
+	cr_assert_str_eq(call(fixture.fake_host, fixture.machine, SERVE_DISPLAYS, NAMES_A),
+			 "org.varlink.service.ExpectedMore");
+}
+
+Test(displays, the_agent_closes_what_its_viewer_has_left)
+{
+	char handle[64];
+
+	cr_assert_str_eq(open_and_close(handle), SUCCESS);
+	fake_agent_read(&agent);
+	cr_assert_str_eq(callf(fixture.fake_host, fixture.machine, CLOSE_DISPLAY,
+			       "{\"display\":\"%s\"}", handle),
+			 SUCCESS);
+	cr_assert_not_null(strstr(fake_agent_read(&agent), "\"requested\""));
+}
+
+Test(displays, descriptors_that_run_out_refuse_and_leave_nothing_behind)
+{
+	FakeHost *fake_host = fixture.fake_host;
+
+	fake_host->fd_limit = 2;
+	cr_assert_str_eq(open_and_close(NULL), "STATUS_INSUFFICIENT_RESOURCES");
+	fake_host->fd_limit = 0;
+	fake_host->refuse_fdstore_add = true;
+	cr_assert_str_eq(open_and_close(NULL), "STATUS_INSUFFICIENT_RESOURCES");
+	fake_host->refuse_fdstore_add = false;
+	fake_host->refuse_persist = true;
+	cr_assert_str_eq(open_and_close(NULL), "STATUS_INSUFFICIENT_RESOURCES");
+	fake_host->refuse_persist = false;
+	cr_assert_eq(fake_host_open_fds(fake_host), 0u);
+	cr_assert_str_eq(fake_agent_read(&agent), "");
+	cr_assert_str_eq(open_and_close(NULL), SUCCESS);
+	fake_agent_read(&agent);
+}
+
+/* --- hand-over ------------------------------------------------------------------------------- */
+
+Test(displays, the_incoming_vmm_serves_beside_the_vmm_and_takes_over)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAgent incoming;
+	int fd;
+
+	begin_hand_over();
+	cr_assert_null(
+		strstr(fake_agent_serve(&incoming, fake_host, second_machine, NAMES_A), "error"));
+	cr_assert_str_eq(open_display(fake_host, fixture.client, NULL, NULL, &fd), SUCCESS);
+	cr_assert_str_eq(fake_agent_read(&incoming), "", "new channels go to the VMM");
+	cr_assert_not_null(strstr(fake_agent_read(&agent), "opened"));
+	fake_host_exit(fake_host, fixture.vmm);
+	cr_assert(fake_host_is_shut(fake_host, fd), "the former VMM's channels end with it");
+	fake_host_close(fake_host, fd);
+	cr_assert_str_eq(open_and_close(NULL), SUCCESS, "the registration stays");
+	cr_assert_not_null(strstr(fake_agent_read(&incoming), "opened"));
+	cr_assert_not_null(strstr(fake_agent_read(&agent), "{\"status\":\"STATUS_SUCCESS\","
+							   "\"reason\":\"agentGone\"}}"));
+	fake_agent_end(&incoming);
+}
+
+Test(displays, an_incoming_vmm_that_gives_up_serves_no_longer)
+{
+	FakeAgent incoming;
+
+	begin_hand_over();
+	fake_agent_serve(&incoming, fixture.fake_host, second_machine, NAMES_A);
+	fake_host_exit(fixture.fake_host, second);
+	fake_agent_read(&incoming);
+	cr_assert_null(incoming.session.stream);
+	fake_agent_end(&incoming);
+	cr_assert_str_eq(open_and_close(NULL), SUCCESS);
+	fake_agent_read(&agent);
+}
+
+Test(displays, one_user_can_be_the_agent_of_both_vmms)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	FakeProcess *process = fake_host_process(fake_host, 600, 1001);
+	Caller *of_user = fake_host_connect(fake_host, process);
+	FakeAgent first, other;
+
+	session_deinit(&agent.session);
+	session_init(&agent.session, &fake_host->service, fixture.machine);
+	call(fake_host, fixture.admin, UPDATE_MACHINE,
+	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"user\":\"bob\"}}");
+	call(fake_host, fixture.admin, REGISTER_MACHINE,
+	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":500,\"agent\":{\"user\":\"bob\"}}");
+	cr_assert_null(strstr(fake_agent_serve(&first, fake_host, of_user, NAMES_A), "error"));
+	cr_assert_null(strstr(fake_agent_serve(&other, fake_host, of_user, NAMES_A), "error"));
+	fake_host_exit(fake_host, fixture.vmm);
+	cr_assert_str_eq(open_and_close(NULL), SUCCESS);
+	cr_assert_not_null(strstr(fake_agent_read(&other), "opened"));
+	fake_agent_end(&first);
+	fake_agent_end(&other);
+}
