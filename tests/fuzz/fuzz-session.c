@@ -375,6 +375,9 @@ static void restart(Script *script, uint8_t argument)
 {
 	(void)argument;
 	inject_failures(script, 0);
+	/* As at a shutdown: adapters and display channels wait for their connections to come back.
+	 */
+	broker_stop(script->fake_host->service.broker);
 	close_all(script);
 	fake_host_restart(script->fake_host);
 	if (script->snapshots++ < SNAPSHOTS_MAX)
