@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/fake-display.h"
@@ -303,4 +304,52 @@ Test(display_ends_with_its_right, a_right_withdrawn_before_a_crash)
 	fake_host_restart(fake_host);
 	session_init(&agent.session, &fake_host->service, fixture.machine);
 	cr_assert(fake_host_is_shut(fake_host, viewer_fd));
+}
+
+/* Changes the channel's record while the daemon does not run. */
+static void damage(const char *is, const char *becomes)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	char *changed = NULL;
+
+	broker_stop(fake_host->service.broker);
+	session_deinit(&agent.session);
+	fake_host_stop(fake_host);
+	for (size_t i = 0; i < fake_host->persisted_count; i++) {
+		FakePersistedRecord *record = &fake_host->persisted[i];
+		const char *at = strstr(record->text, is);
+
+		if (!at || !strstr(record->text, "\"kind\":\"display\""))
+			continue;
+		cr_assert(asprintf(&changed, "%.*s%s%s", (int)(at - record->text), record->text,
+				   becomes, at + strlen(is)) > 0);
+		free(record->text);
+		record->text = changed;
+	}
+	cr_assert_not_null(changed, "no record of a channel has %s", is);
+	fake_host_start(fake_host);
+	session_init(&agent.session, &fake_host->service, fixture.machine);
+	cr_assert(fake_host_is_shut(fake_host, viewer_fd));
+	cr_assert_eq(fake_host->report.dropped[STORE_DISPLAY], 1u);
+	cr_assert_eq(fake_host->report.restored[STORE_REGISTRATION], 1u, "the others stay");
+}
+
+Test(display_ends_with_its_right, a_damaged_record_of_its_rights)
+{
+	damage("\"rights\":3", "\"rights\":32");
+}
+
+Test(display_ends_with_its_right, a_record_of_another_socket)
+{
+	damage("\"inode\":\"0x", "\"inode\":\"0x7");
+}
+
+Test(display_ends_with_its_right, a_record_of_a_descriptor_that_is_not_stored)
+{
+	damage("\"descriptor\":", "\"descriptor\":9");
+}
+
+Test(display_ends_with_its_right, a_record_of_another_registration)
+{
+	damage("\"registration\":", "\"registration\":9");
 }
