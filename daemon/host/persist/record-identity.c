@@ -7,11 +7,8 @@
 #include "proto/json-writer.h"
 
 static const char *const kinds[] = {
-	[FD_OTHER] = "other",
-	[FD_DMABUF] = "dmabuf",
-	[FD_MEMFD] = "memfd",
-	[FD_SYNC_FILE] = "syncFile",
-	[FD_SOCKET] = "socket",
+	[FD_OTHER] = "other",        [FD_DMABUF] = "dmabuf", [FD_MEMFD] = "memfd",
+	[FD_SYNC_FILE] = "syncFile", [FD_SOCKET] = "socket",
 };
 
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == FD_KIND_MAX, "each kind has a name");

@@ -21,11 +21,8 @@
 static void print_facts(int fd)
 {
 	static const char *const names[FD_KIND_MAX] = {
-		[FD_OTHER] = "other",
-		[FD_SOCKET] = "socket",
-		[FD_DMABUF] = "dmabuf",
-		[FD_MEMFD] = "memfd",
-		[FD_SYNC_FILE] = "sync_file",
+		[FD_OTHER] = "other", [FD_SOCKET] = "socket",       [FD_DMABUF] = "dmabuf",
+		[FD_MEMFD] = "memfd", [FD_SYNC_FILE] = "sync_file",
 	};
 	MemfdIdentity own;
 	FdInfo facts;
