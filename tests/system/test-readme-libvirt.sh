@@ -19,7 +19,8 @@ run_section() {
   paste_file "$1: the section works as pasted" "$PRIVATE/section"
   expect_equal "$1: libvirt creates the guest and ends it" 2 \
     "$(said "^Domain 'guest' (created|destroyed)")"
-  expect "$1: the guest's screen is shared" [ "$(said 'console 0')" -ge 1 ]
+  expect "$1: the guest's screen is shared" [ "$(said '^[0-9a-f]{32}$')" -eq 1 ]
+  expect "$1: vail-libvirt status says so" [ "$(said 'shared +yes$')" -eq 1 ]
   close_shell
 }
 
