@@ -81,7 +81,7 @@ static void look_at_process(Fullest *fullest, const GpuProcess *gpu_process)
 /* There can be thousands of VMs, so nothing is done here for the limits that are not of VMs. */
 static void look_at_machine(Fullest *fullest, const VirtualMachine *vm)
 {
-	static const LimitKind kinds[] = { LIMIT_OBJECTS, LIMIT_OBJECT_MEBIBYTES };
+	static const LimitKind kinds[] = { LIMIT_OBJECTS, LIMIT_OBJECT_MEBIBYTES, LIMIT_DISPLAYS };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (vm_limited_use(vm, kinds[i]) >
