@@ -1902,7 +1902,8 @@ VAIL_PUBLIC NTSTATUS vail_register_virtual_machine(struct vail *vail, const char
  *   VMM.
  *
  * Absent settings are not changed. Registrations end if their privileges match no display client
- * any more, and display channels if their display client has lost one of their rights. Allowed for operators and the user who registered the VM.
+ * any more, and display channels if their display client has lost one of their rights. Allowed for
+ * operators and the user who registered the VM.
  *
  * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, or STATUS_ACCESS_DENIED; or a
  * general status.

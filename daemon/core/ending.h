@@ -8,9 +8,9 @@
 #include "daemon/core/tree.h"
 
 /*
- * The ends of what can have many parts, in slices: of a VM, and of all that depends on a process
- * that has exited. A part takes some microseconds, because watches and the log hear of it, and a VM
- * or a process can have thousands of parts.
+ * Ends VMs, and all that depends on a process that has exited, in slices. A part takes some
+ * microseconds, because watches and the log hear of it, and a VM or a process can have thousands of
+ * parts.
  *
  * An end is whole to everybody who asks. As soon as a VM begins to end, no request finds it or
  * anything that belongs to it, and no list has them. The GUID stays taken until the end is

@@ -255,10 +255,13 @@ void vm_end_registrations(Broker *broker, VirtualMachine *vm, EndReason reason);
 void vm_prune(Broker *broker, VirtualMachine *vm, EndReason reason);
 void vm_stop_pruning(Broker *broker, VirtualMachine *vm);
 
-/* Tests whether that is under way. Requests that name the VM wait then. False for NULL. */
+/*
+ * Tests whether registrations of the VM are ending. Requests that name the VM wait meanwhile. False
+ * for NULL.
+ */
 bool vm_is_pruned(const VirtualMachine *vm);
 
-/* Tests whether the registration is one of those. To everybody who asks, it has ended. */
+/* Tests whether the registration is going to end. Requests treat it as if it had ended. */
 bool vm_prunes(const Registration *registration);
 
 /*

@@ -94,6 +94,7 @@ Test(table, aligns_wide_and_combining_characters)
 
 Test(table, escapes_hostile_text)
 {
+	/* NOLINTNEXTLINE(misc-misleading-bidirectional): that is the hostile text */
 	expect_printed("a\nb\033[31m\xe2\x80\xae\\x41", "\xff", 0,
 		       "GUID                                  NAME                            "
 		       "PID  CLIENTS\n" GUID
