@@ -33,10 +33,11 @@
  * Callbacks
  *   The library calls the functions that the caller passes to it (VailReply, VailWatch and so on)
  *   only from its own functions. On the handle that it is given, a callback may use vail_submit(),
- *   vail_watch(), vail_send_oneway(), vail_send_update(), vail_take_descriptor(),
- *   vail_object_close() and the getters, but no function that waits for a reply. It cannot close
- *   the handle. Other handles may be used without restriction. A callback must return: it must not
- *   throw a C++ exception or call longjmp(), because its handle would stay in use.
+ *   vail_watch(), vail_serve_displays(), vail_send_oneway(), vail_send_update(),
+ *   vail_take_descriptor(), vail_object_close() and the getters, but no function that waits for a
+ *   reply. It cannot close the handle. Other handles may be used without restriction. A callback
+ *   must return: it must not throw a C++ exception or call longjmp(), because its handle would
+ *   stay in use.
  *
  * Connections
  *   A handle connects when a call needs a connection. Once it has been connected, it survives
@@ -1718,13 +1719,24 @@ VAIL_PUBLIC NTSTATUS vail_make_page_table_resident(struct vail *vail, const char
 #define VAIL_DISPLAY_AUDIO_OUTPUT 0x08u
 #define VAIL_DISPLAY_AUDIO_INPUT  0x10u
 
-/*
- * Returns vaild's name of one right, like "audioOutput"; NULL if it is not one known right. The
- * string is static.
+/**
+ * vail_display_right_name() - Returns the name of a right on a display
+ * @right: one right, like VAIL_DISPLAY_AUDIO_OUTPUT.
+ *
+ * Return: vaild's name, like "audioOutput", which is static; NULL if it is not one known right.
+ *
+ * Source: libvail(3), Displays.
  */
 VAIL_PUBLIC const char *vail_display_right_name(unsigned int right);
 
-/* Returns the right that has this name; 0 if it is NULL or no name of a right. */
+/**
+ * vail_display_right() - Finds a right on a display by its name
+ * @name: vaild's name, like "audioOutput"; may be NULL.
+ *
+ * Return: the right, like VAIL_DISPLAY_AUDIO_OUTPUT; 0 if it is not the name of one.
+ *
+ * Source: libvail(3), Displays.
+ */
 VAIL_PUBLIC unsigned int vail_display_right(const char *name);
 
 /* A display channel. The library owns the strings, which are valid until the callback returns. */
@@ -1738,45 +1750,70 @@ typedef struct VailDisplay {
 	double since; /* seconds on CLOCK_BOOTTIME */
 } VailDisplay;
 
-/*
- * Opens a channel to the VM's display. Allowed for processes that are registered for the VM and
- * have a display client's privileges at the moment. The channel belongs to the registration, and
- * ends with it. It also ends when a right of it is withdrawn: open another one then, with the
- * rights that are left. (Method io.vaild.Display.OpenDisplay.)
+/**
+ * vail_open_display() - Opens a channel to the VM's display
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM.
+ * @rights: VAIL_DISPLAY_VIEW and its siblings; 0 for all rights of the display client.
+ *   VAIL_DISPLAY_VIEW is always included.
+ * @ret_display: handle of the channel; may be NULL.
+ * @ret_rights: rights of the channel; may be NULL.
+ * @ret_descriptor: the viewer's end, which the caller owns. Closing it ends the channel.
  *
- * rights: 0 for all rights of the display client. VAIL_DISPLAY_VIEW is always included.
- * ret_display: handle of the channel; may be NULL.
- * ret_rights: rights of the channel; may be NULL.
- * ret_descriptor: the viewer's end, which the caller owns. Closing it ends the channel.
+ * Allowed for processes that are registered for the VM and have a display client's privileges at
+ * the moment. The channel belongs to the registration, and ends with it. It also ends when one of
+ * its rights is withdrawn: open another one then, with the rights that are left.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (not
+ * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (not
  * registered, or the display client lacks a right), STATUS_QUOTA_EXCEEDED, or
- * STATUS_INVALID_DEVICE_STATE (no agent serves the VM's display).
+ * STATUS_INVALID_DEVICE_STATE (no agent serves the VM's display); or a general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Display.OpenDisplay.
  */
 VAIL_PUBLIC NTSTATUS vail_open_display(struct vail *vail, const char *virtual_machine,
 				       unsigned int rights, char ret_display[VAIL_HANDLE_SIZE],
 				       unsigned int *ret_rights, int *ret_descriptor);
 
-/*
- * Ends a channel. Allowed for the process that opened it, the VM's VMM and agent, and operators.
- * (Method io.vaild.Display.CloseDisplay.)
+/**
+ * vail_close_display() - Ends a display channel
+ * @vail: the handle.
+ * @display: handle of the channel.
  *
- * Returns STATUS_SUCCESS, STATUS_INVALID_HANDLE (it has ended), or STATUS_ACCESS_DENIED.
+ * Allowed for the process that opened it, the VM's VMM and agent, and operators.
+ *
+ * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE (it has ended), or STATUS_ACCESS_DENIED; or a
+ * general status.
+ *
+ * Source: io.vaild(7), method io.vaild.Display.CloseDisplay.
  */
 VAIL_PUBLIC NTSTATUS vail_close_display(struct vail *vail, const char *display);
 
-/* Receives each channel of a list. Returns whether to continue, see VailRangeTaker. */
+/**
+ * typedef VailDisplayTaker - Receives each display channel of a list
+ * @vail: the handle of the list.
+ * @display: one channel; valid until the function returns.
+ * @context: as given to vail_list_displays().
+ *
+ * Return: whether to continue, see VailRangeTaker.
+ *
+ * Source: libvail(3), Displays.
+ */
 typedef bool (*VailDisplayTaker)(struct vail *vail, const VailDisplay *display, void *context);
 
-/*
+/**
+ * vail_list_displays() - Lists display channels
+ * @vail: the handle.
+ * @virtual_machine: GUID of the VM whose channels to list; NULL for all VMs.
+ * @take: receives each channel.
+ * @context: passed to take.
+ *
  * Lists the channels that the caller has opened, and those of VMs that it has registered or runs,
- * or is the agent of. Operators see all. (Method io.vaild.Display.ListDisplays.)
+ * or is the agent of. Operators see all.
  *
- * virtual_machine: GUID of the VM whose channels to list; NULL for all VMs.
- * context: passed to take.
+ * Return: STATUS_SUCCESS, also if take returned false; STATUS_NOT_FOUND; or a general status. If it
+ * fails, some channels may already have been reported.
  *
- * Returns STATUS_SUCCESS, also if take returned false; STATUS_NOT_FOUND. If it fails, some channels
- * may already have been reported.
+ * Source: io.vaild(7), method io.vaild.Display.ListDisplays.
  */
 VAIL_PUBLIC NTSTATUS vail_list_displays(struct vail *vail, const char *virtual_machine,
 					VailDisplayTaker take, void *context);
@@ -1806,31 +1843,39 @@ typedef struct VailServeEvent {
 	const char *reason;         /* of CLOSED and ENDED, like "revoked" */
 } VailServeEvent;
 
-/*
- * Receives each event. The last call of the function has continues false, unless an earlier one has
- * returned false.
+/**
+ * typedef VailDisplayServer - Receives each event of the displays that a process serves
+ * @vail: the handle.
+ * @status: STATUS_SUCCESS with an event; otherwise the reason why the caller does not serve the
+ *   display.
+ * @event: the event, valid until the function returns; NULL unless status is STATUS_SUCCESS.
+ * @continues: false in the last call of the function, unless an earlier one has returned false.
+ * @context: as given to vail_serve_displays().
  *
- * status: STATUS_SUCCESS with an event. Otherwise event is NULL, and status is the reason why the
- *         caller does not serve the display.
- *
- * Returns whether to continue. Returning false while continues is true closes the connection, as
+ * Return: whether to continue. Returning false while continues is true closes the connection, as
  * with VailReply, and ends all channels.
+ *
+ * Source: libvail(3), Displays.
  */
 typedef bool (*VailDisplayServer)(struct vail *vail, NTSTATUS status, const VailServeEvent *event,
 				  bool continues, void *context);
 
-/*
- * Serves the VM's display until the stream ends, which also ends all channels. Allowed for the VM's
- * VMM and its agent, and for the incoming VMM and the agent of that. vail_process() passes the
- * events to server. Give it its own handle, as a watch. When a viewer closes its end, the agent
- * reads the end of the file, and calls vail_close_display() on another handle. A restart of vaild
- * interrupts no channel. (Method io.vaild.Display.ServeDisplays.)
+/**
+ * vail_serve_displays() - Serves the VM's display until the stream ends
+ * @vail: the handle, which should be used for nothing else, as that of a watch.
+ * @virtual_machine: GUID of the VM.
+ * @server: receives each event, which vail_process() passes to it.
+ * @context: passed to server.
  *
- * context: passed to server.
+ * The end of the stream also ends all channels. Allowed for the VM's VMM and its agent, and for the
+ * incoming VMM and the agent of that. When a viewer closes its end, the agent reads the end of the
+ * file, and calls vail_close_display() on another handle. A restart of vaild interrupts no channel.
  *
- * Returns the statuses of vail_submit(). Statuses of vaild are passed to server:
+ * Return: the statuses of vail_submit(). Statuses of vaild are passed to server:
  * STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED, or
  * STATUS_INVALID_DEVICE_STATE (another process serves the VM's display).
+ *
+ * Source: io.vaild(7), method io.vaild.Display.ServeDisplays.
  */
 VAIL_PUBLIC NTSTATUS vail_serve_displays(struct vail *vail, const char *virtual_machine,
 					 VailDisplayServer server, void *context);

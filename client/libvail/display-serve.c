@@ -218,11 +218,12 @@ static NTSTATUS submit(DisplayService *service)
 }
 
 NTSTATUS vail_serve_displays(struct vail *vail, const char *virtual_machine,
-			     VailDisplayServer callback, void *context)
+			     VailDisplayServer server, void *context)
 {
-	if (!vail || !virtual_machine || !callback)
+	use_or_refuse(vail);
+	if (!vail || !virtual_machine || !server)
 		return STATUS_INVALID_PARAMETER;
-	DisplayService *service = service_new(vail, virtual_machine, callback, context);
+	DisplayService *service = service_new(vail, virtual_machine, server, context);
 	if (!service)
 		return error_set_no_memory(vail);
 	NTSTATUS status = submit(service);

@@ -22,6 +22,7 @@ NTSTATUS vail_open_display(struct vail *vail, const char *virtual_machine, unsig
 			   char ret_display[VAIL_HANDLE_SIZE], unsigned int *ret_rights,
 			   int *ret_descriptor)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 	_cleanup_(free_message) JsonValue *message = NULL;
 	JsonValue *reply = NULL;
@@ -59,6 +60,7 @@ NTSTATUS vail_open_display(struct vail *vail, const char *virtual_machine, unsig
 
 NTSTATUS vail_close_display(struct vail *vail, const char *display)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 
 	parameters_begin(&parameters);
@@ -83,6 +85,7 @@ static bool report_display(struct vail *vail, const JsonValue *value, void *cont
 NTSTATUS vail_list_displays(struct vail *vail, const char *virtual_machine, VailDisplayTaker take,
 			    void *context)
 {
+	use_or_refuse(vail);
 	_cleanup_(parameters_deinit) Parameters parameters;
 	ListCallback list = { .take = take, .context = context };
 

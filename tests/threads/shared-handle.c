@@ -60,7 +60,8 @@ static void answer(int fd, int memory)
 {
 	static const char reply[] =
 		"{\"parameters\":{\"context\":\"" HANDLE "\",\"process\":\"" HANDLE
-		"\",\"object\":{\"type\":\"resource\",\"planes\":[{\"stride\":4}]}}}";
+		"\",\"display\":{\"display\":\"" HANDLE "\",\"rights\":[\"view\"]}"
+		",\"object\":{\"type\":\"resource\",\"planes\":[{\"stride\":4}]}}}";
 	struct iovec bytes = { .iov_base = (char *)reply, .iov_len = sizeof(reply) };
 	union {
 		char space[CMSG_SPACE(sizeof(int))];
@@ -116,10 +117,11 @@ static bool take_reply(struct vail *vail, NTSTATUS status, const char *parameter
 static NTSTATUS call_handle(struct vail *vail, unsigned int choice)
 {
 	char context[VAIL_HANDLE_SIZE];
+	_cleanup_close_ int display = -1;
 	char *reply = NULL;
 	NTSTATUS status;
 
-	switch (choice % 8) {
+	switch (choice % 10) {
 	case 0:
 		status = vail_call(vail, "io.vaild.ListRegistrations", NULL, &reply);
 		free(reply);
@@ -142,6 +144,10 @@ static NTSTATUS call_handle(struct vail *vail, unsigned int choice)
 		vail_descriptor(vail);
 		vail_take_descriptor(vail, 9);
 		return vail_call_more(vail, "a.B", NULL, take_reply, NULL);
+	case 7:
+		return vail_open_display(vail, GUID, 0, NULL, NULL, &display);
+	case 8:
+		return vail_close_display(vail, HANDLE);
 	default:
 		return vail_set_quarantine(vail, GUID, true, "storm");
 	}

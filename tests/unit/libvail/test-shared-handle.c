@@ -70,6 +70,19 @@ static bool take_range(struct vail *vail, const VailRange *range, void *context)
 	return take_reply(vail, STATUS_SUCCESS, NULL, true, context);
 }
 
+static bool take_display(struct vail *vail, const VailDisplay *display, void *context)
+{
+	(void)display;
+	return take_reply(vail, STATUS_SUCCESS, NULL, true, context);
+}
+
+static bool take_serve_event(struct vail *vail, NTSTATUS status, const VailServeEvent *event,
+			     bool continues, void *context)
+{
+	(void)event;
+	return take_reply(vail, status, NULL, continues, context);
+}
+
 static bool take_process(struct vail *vail, const VailListedGpuProcess *process, void *context)
 {
 	(void)process;
@@ -137,6 +150,18 @@ static void refuse_object_calls(struct vail *vail)
 	assert_refused(vail_object_close(vail, NULL));
 }
 
+static void refuse_display_calls(struct vail *vail)
+{
+	char handle[VAIL_HANDLE_SIZE];
+	unsigned int rights;
+	int descriptor;
+
+	assert_refused(vail_open_display(vail, GUID, 0, handle, &rights, &descriptor));
+	assert_refused(vail_close_display(vail, HANDLE));
+	assert_refused(vail_list_displays(vail, GUID, take_display, NULL));
+	assert_refused(vail_serve_displays(vail, GUID, take_serve_event, NULL));
+}
+
 static void refuse_gpu_calls(struct vail *vail)
 {
 	const VailAdapter adapter = VAIL_ADAPTER_INIT;
@@ -170,6 +195,7 @@ static void *use_from_second_thread(void *context)
 	refuse_calls(vail);
 	refuse_machine_calls(vail);
 	refuse_object_calls(vail);
+	refuse_display_calls(vail);
 	refuse_gpu_calls(vail);
 	vail_set_timeout(vail, 1);
 	vail_set_resume(vail, false);
