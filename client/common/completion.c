@@ -10,6 +10,7 @@
 #include "client/common/program-options.h"
 #include "client/common/terminal-text.h"
 #include "proto/macros.h"
+#include <vail.h>
 
 bool completion_wanted(int argc, char *const *argv)
 {
@@ -149,6 +150,21 @@ void completion_users(const CompletionLine *line)
 	while ((user = getpwent()))
 		completion_value(line, user->pw_name, user->pw_gecos);
 	endpwent();
+}
+
+bool completion_rights(const CompletionLine *line)
+{
+	const char *colon = strchr(line->current, ':');
+	const char *comma = colon ? strrchr(colon, ',') : NULL;
+	CompletionLine last = *line;
+
+	if (!colon)
+		return false;
+	last.current = (comma ? comma : colon) + 1;
+	for (unsigned int right = 1; right != 0; right <<= 1)
+		if (vail_display_right_name(right))
+			completion_value(&last, vail_display_right_name(right), NULL);
+	return true;
 }
 
 /* Reads the name of a process, which is empty after its end. */

@@ -58,6 +58,12 @@ void completion_value(const CompletionLine *line, const char *value, const char 
 void completion_options(const CompletionLine *line, const struct option *options,
 			bool (*is_offered)(int value, const void *context), const void *context);
 
+/*
+ * Prints the rights of a display client behind the colon of NAME:RIGHTS, or behind its last comma.
+ * Returns false if the word has no colon.
+ */
+bool completion_rights(const CompletionLine *line);
+
 /* Print all users, and the pids of all processes. */
 void completion_users(const CompletionLine *line);
 void completion_pids(const CompletionLine *line);

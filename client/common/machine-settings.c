@@ -38,7 +38,9 @@ static bool copy_member(const JsonValue *object, const char *name, char **ret)
 
 static bool read_client(const JsonValue *party, SettingsClient *ret)
 {
-	*ret = (SettingsClient){ .pid = (pid_t)member_number(party, "pid"), .pidfd = -1 };
+	*ret = (SettingsClient){ .pid = (pid_t)member_number(party, "pid"),
+				 .pidfd = -1,
+				 .rights = display_rights_read(json_member(party, "rights")) };
 	if (ret->pid > 0)
 		ret->pidfd = pidfd_open(ret->pid, 0);
 	return copy_member(party, "user", &ret->user);
@@ -124,40 +126,37 @@ bool settings_have_other_agent(const MachineSettings *settings)
 				    : settings->agent_pid != getpid();
 }
 
-static bool has_user(const MachineSettings *settings, const char *user)
+static bool has_user(const MachineSettings *settings, const char *user, unsigned int rights)
 {
-	for (size_t i = 0; i < settings->client_count; i++)
-		if (settings->clients[i].user && strcmp(settings->clients[i].user, user) == 0)
+	for (size_t i = 0; i < settings->client_count; i++) {
+		const SettingsClient *client = &settings->clients[i];
+
+		if (client->user && strcmp(client->user, user) == 0 && client->rights == rights)
 			return true;
+	}
 	return false;
 }
 
-bool settings_clients_are(const MachineSettings *settings, const VailParty *users, size_t count)
+bool settings_clients_are(const MachineSettings *settings, const ClientList *users)
 {
-	if (settings->client_count != count)
+	if (settings->client_count != users->count)
 		return false;
-	for (size_t i = 0; i < count; i++)
-		if (!has_user(settings, users[i].user))
+	for (size_t i = 0; i < users->count; i++)
+		if (!has_user(settings, users->parties[i].user, users->rights[i]))
 			return false;
 	return true;
 }
 
-VailParty *settings_clients(const MachineSettings *settings, size_t *ret_count)
+bool settings_clients(const MachineSettings *settings, ClientList *clients)
 {
-	VailParty *parties = calloc(settings->client_count + 1, sizeof(*parties));
-
-	*ret_count = 0;
-	for (size_t i = 0; parties && i < settings->client_count; i++) {
+	for (size_t i = 0; i < settings->client_count; i++) {
 		const SettingsClient *client = &settings->clients[i];
+		const VailParty party = { .user = client->user, .pid = client->pid };
 		struct pollfd poll_fd = { .fd = client->pidfd, .events = POLLIN };
 		bool runs = client->pidfd >= 0 && poll(&poll_fd, 1, 0) == 0;
 
-		if (client->user || runs)
-			parties[(*ret_count)++] =
-				(VailParty){ .user = client->user, .pid = client->pid };
+		if ((client->user || runs) && !client_list_add(clients, party, client->rights))
+			return false;
 	}
-	if (*ret_count > 0)
-		return parties;
-	free(parties);
-	return NULL;
+	return true;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "client/common/client-list.h"
 #include <vail.h>
 
 /*
@@ -15,9 +16,10 @@
 
 /* A display client. */
 typedef struct SettingsClient {
-	char *user; /* NULL for a process */
-	pid_t pid;  /* 0 for a user */
-	int pidfd;  /* of the process; -1 if this process cannot see it */
+	char *user;          /* NULL for a process */
+	pid_t pid;           /* 0 for a user */
+	int pidfd;           /* of the process; -1 if this process cannot see it */
+	unsigned int rights; /* on the VM's display, with VAIL_DISPLAY_VIEW */
 } SettingsClient;
 
 typedef struct MachineSettings {
@@ -43,13 +45,13 @@ void settings_deinit(MachineSettings *settings);
 /* Tests whether the VM has an agent that is neither this process nor its user. */
 bool settings_have_other_agent(const MachineSettings *settings);
 
-/* Tests whether the display clients are these users, in any order. */
-bool settings_clients_are(const MachineSettings *settings, const VailParty *users, size_t count);
+/* Tests whether the display clients are these users with these rights, in any order. */
+bool settings_clients_are(const MachineSettings *settings, const ClientList *users);
 
 /*
- * Returns the display clients, without processes that have ended. The caller frees the array, but
- * not its strings. Returns NULL with *ret_count 0 if there are none, or if out of memory.
+ * Appends the display clients with their rights, without processes that have ended. The strings
+ * stay those of the settings. Returns false if out of memory.
  */
-VailParty *settings_clients(const MachineSettings *settings, size_t *ret_count);
+bool settings_clients(const MachineSettings *settings, ClientList *clients);
 
 #endif

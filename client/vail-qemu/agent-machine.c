@@ -58,9 +58,8 @@ static void judge_agent(Agent *agent)
 static void log_kept_clients(Agent *agent)
 {
 	const AgentMachine *machine = &agent->machine;
-	bool differ = machine->display_client_count > 0 &&
-		      !settings_clients_are(&agent->settings, machine->display_clients,
-					    machine->display_client_count);
+	bool differ = machine->clients.count > 0 &&
+		      !settings_clients_are(&agent->settings, &machine->clients);
 
 	if (differ && !agent->has_logged_clients)
 		log_message("the VM keeps its display clients, and --user changes nothing; set "
@@ -96,10 +95,8 @@ static NTSTATUS add_missing(Agent *agent)
 
 	missing.name = settings->name ? NULL : machine->name;
 	missing.agent = settings->has_agent ? NULL : &self;
-	if (settings->client_count == 0 && machine->display_client_count > 0) {
-		missing.display_clients = machine->display_clients;
-		missing.display_client_count = machine->display_client_count;
-	}
+	if (settings->client_count == 0)
+		client_list_put(&machine->clients, &missing);
 	if (!missing.name && !missing.agent && !missing.display_clients)
 		return STATUS_SUCCESS;
 	NTSTATUS status = vail_update_virtual_machine(agent->calls, machine->guid, &missing);
@@ -184,9 +181,9 @@ static const char *typed_parameter(const Agent *agent, const char *parameter, ch
 	if (strcmp(parameter, "displayClients") == 0)
 		return "--user";
 	if (sscanf(parameter, "displayClients[%zu]", &index) == 1 &&
-	    agent->settings.client_count == 0 && index < machine->display_client_count)
+	    agent->settings.client_count == 0 && index < machine->clients.count)
 		snprintf(text, size, "--user %s",
-			 plain_quote(machine->display_clients[index].user, typed));
+			 plain_quote(machine->clients.parties[index].user, typed));
 	else if (strcmp(parameter, "adapter") == 0 && machine->adapter)
 		snprintf(text, size, "--adapter %s", plain_quote(machine->adapter, typed));
 	else if (strcmp(parameter, "vmmPid") == 0)
@@ -228,19 +225,14 @@ static NTSTATUS call_register(Agent *agent)
 	const MachineSettings *known = &agent->settings;
 	VailMachine request = VAIL_MACHINE_INIT;
 	VailParty self = { .pid = getpid() }, user = { .user = known->agent_user };
-	size_t count;
-	_cleanup_free_ VailParty *clients = settings_clients(known, &count);
+	_cleanup_(client_list_deinit) ClientList clients = { 0 };
 
+	if (!settings_clients(known, &clients))
+		return STATUS_NO_MEMORY;
 	request.vmm_pid = machine->qemu;
 	request.name = known->name ? known->name : machine->name;
 	request.agent = known->agent_user ? &user : &self;
-	if (count > 0) {
-		request.display_clients = clients;
-		request.display_client_count = count;
-	} else if (machine->display_client_count > 0) {
-		request.display_clients = machine->display_clients;
-		request.display_client_count = machine->display_client_count;
-	}
+	client_list_put(clients.count > 0 ? &clients : &machine->clients, &request);
 	return vail_register_virtual_machine(agent->calls, machine->guid, &request);
 }
 

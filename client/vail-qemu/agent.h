@@ -26,10 +26,9 @@
 /* Settings of the VM. All pointers must outlive the agent. */
 typedef struct AgentMachine {
 	char guid[37];
-	char name[MACHINE_NAME_SIZE];     /* for vaild, if the VM has none there */
-	pid_t qemu;                       /* the VMM */
-	const VailParty *display_clients; /* users; only for a VM that has none */
-	size_t display_client_count;
+	char name[MACHINE_NAME_SIZE]; /* for vaild, if the VM has none there */
+	pid_t qemu;                   /* the VMM */
+	ClientList clients;           /* users; only for a VM that has none; borrowed */
 	const char *adapter; /* handle of the vGPU's adapter; NULL for the software adapter */
 	const char *profile; /* display name of the vGPU; NULL for none */
 } AgentMachine;

@@ -61,9 +61,12 @@ static const char usage[] =
 	"                    like those from libvirt's virDomainOpenGraphicsFD\n"
 	"  --bus ADDRESS     the D-Bus address of a bus that QEMU has joined, with\n"
 	"                    -display dbus,addr=ADDRESS\n"
-	"  --user USER       a display client: processes of this user may register; repeatable.\n"
-	"                    By default, they are processes with QEMU's own privileges. A VM that\n"
-	"                    has display clients in vaild keeps them\n"
+	"  --user USER[:RIGHTS]\n"
+	"                    a display client: processes of this user may register; repeatable.\n"
+	"                    RIGHTS on the VM's display are view (always included), input,\n"
+	"                    clipboard, audioOutput and audioInput, as in alice:view,input.\n"
+	"                    Without --user, processes with QEMU's own privileges may register. A\n"
+	"                    VM that has display clients in vaild keeps them\n"
 	"  --adapter HANDLE  the adapter of the vGPU that the VM gets if it has none; by default,\n"
 	"                    vaild's software adapter\n"
 	"  --socket PATH     vaild's socket; by default $VAILD_SOCKET or /run/vaild/vaild.sock\n"
@@ -84,9 +87,13 @@ typedef struct Options {
 	int display_fd; /* -1 if it is not given */
 	const char *socket;
 	const char *adapter;
-	VailParty clients[DISPLAY_CLIENT_MAX];
-	size_t client_count;
+	ClientList clients;
 } Options;
+
+static void options_deinit(Options *options)
+{
+	client_list_deinit(&options->clients);
+}
 
 static _Noreturn void exit_with_usage(const char *reason)
 {
@@ -100,6 +107,22 @@ static int parse_fd(const char *text)
 	if (!number_parse(text, INT_MAX, &number) || number <= STDERR_FILENO)
 		exit_with_usage("--display-fd needs the number of an inherited socket, above 2");
 	return (int)number;
+}
+
+/* Adds the display client of --user NAME[:RIGHTS]. Cuts the value apart. */
+static void add_client(Options *options, char *value)
+{
+	const VailParty user = { .user = value };
+	unsigned int rights;
+
+	if (options->clients.count == DISPLAY_CLIENT_MAX)
+		exit_with_usage("--user is given too often");
+	if (!display_rights_split(value, &rights))
+		exit(EXIT_USAGE);
+	if (client_list_add(&options->clients, user, rights))
+		return;
+	log_message("this process is out of memory");
+	exit(EXIT_FAILED);
 }
 
 static const struct option long_options[] = {
@@ -131,9 +154,7 @@ static void set_option(Options *options, char **argv, int option)
 		options->adapter = optarg;
 		break;
 	case OPTION_USER:
-		if (options->client_count == DISPLAY_CLIENT_MAX)
-			exit_with_usage("--user is given too often");
-		options->clients[options->client_count++].user = optarg;
+		add_client(options, optarg);
 		break;
 	case OPTION_HELP:
 		fputs(usage, stdout);
@@ -155,7 +176,7 @@ static void complete(const CompletionLine *line)
 		return;
 	}
 	completion_begin_values();
-	if (option == OPTION_USER)
+	if (option == OPTION_USER && !completion_rights(line))
 		completion_users(line);
 	else if (option == OPTION_ADAPTER)
 		completion_adapters(line);
@@ -298,8 +319,7 @@ static bool start(Bridge *bridge, const Options *options)
 {
 	AgentMachine machine = { .adapter = options->adapter,
 				 .profile = "vail-qemu",
-				 .display_clients = options->clients,
-				 .display_client_count = options->client_count };
+				 .clients = options->clients };
 	_cleanup_free_ char *name = NULL;
 
 	if (!join_display(bridge, options, &name))
@@ -338,8 +358,8 @@ static void raise_fd_limit(void)
 
 int main(int argc, char **argv)
 {
+	_cleanup_(options_deinit) Options options = { .display_fd = -1 };
 	_cleanup_(bridge_deinit) Bridge bridge = { .qemu = -1 };
-	Options options = { .display_fd = -1 };
 	StartState inherited;
 
 	process_start(program_name, true, &inherited);

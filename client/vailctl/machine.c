@@ -14,15 +14,6 @@
 #include "proto/macros.h"
 #include <vail.h>
 
-/* Returns NULL if no right is given, so that an older vaild takes the request, too. */
-static const unsigned int *rights_of(const Options *options)
-{
-	for (size_t i = 0; i < options->client_count; i++)
-		if (options->client_rights[i] != VAIL_DISPLAY_VIEW)
-			return options->client_rights;
-	return NULL;
-}
-
 /* Returns the VM that the options describe. It points into the options. */
 static VailMachine machine_of(const Options *options)
 {
@@ -30,9 +21,7 @@ static VailMachine machine_of(const Options *options)
 
 	machine.name = options->name;
 	machine.vmm_pid = options->pid;
-	machine.display_clients = options->clients;
-	machine.display_client_count = options->client_count;
-	machine.display_client_rights = rights_of(options);
+	client_list_put(&options->clients, &machine);
 	if (options_have(options, OPTION_AGENT_USER) || options_have(options, OPTION_AGENT_PID))
 		machine.agent = &options->agent;
 	return machine;

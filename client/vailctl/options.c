@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "client/common/user-message.h"
-#include "client/vailctl/rights.h"
 #include "client/vailctl/watch-filter.h"
 
 /* Maximum of --timeout and --lines. The timeout in milliseconds must fit into an int, for poll().
@@ -79,23 +78,6 @@ static int options_no_memory(void)
 	return EXIT_FAILED;
 }
 
-static int add_client(Options *options, VailParty client, unsigned int rights)
-{
-	size_t count = options->client_count + 1;
-	VailParty *clients = reallocarray(options->clients, count, sizeof(*clients));
-
-	if (!clients)
-		return options_no_memory();
-	options->clients = clients;
-	unsigned int *all_rights = reallocarray(options->client_rights, count, sizeof(*all_rights));
-	if (!all_rights)
-		return options_no_memory();
-	options->client_rights = all_rights;
-	clients[options->client_count] = client;
-	all_rights[options->client_count++] = rights;
-	return EXIT_DONE;
-}
-
 static int set_pid(Option option, const char *value, pid_t *ret_pid)
 {
 	unsigned long number;
@@ -127,24 +109,21 @@ static int set_number(Option option, const char *value, unsigned long *ret_numbe
 }
 
 /*
- * Adds the display client of --user NAME[:RIGHTS] or --client-pid PID[:RIGHTS]. No user name has a
- * colon, because passwd(5) separates its fields with colons. Cuts the value apart.
+ * Adds the display client of --user NAME[:RIGHTS] or --client-pid PID[:RIGHTS]. Cuts the value
+ * apart.
  */
 static int add_named_client(Options *options, Option option, char *value)
 {
-	char *colon = strchr(value, ':');
-	unsigned int rights = VAIL_DISPLAY_VIEW;
 	VailParty client = { 0 };
+	unsigned int rights;
 
-	if (colon)
-		*colon = '\0';
-	if (colon && !rights_parse(colon + 1, &rights))
+	if (!display_rights_split(value, &rights))
 		return EXIT_USAGE;
 	if (option == OPTION_USER)
 		client.user = value;
 	else if (set_pid(option, value, &client.pid) != EXIT_DONE)
 		return EXIT_USAGE;
-	return add_client(options, client, rights);
+	return client_list_add(&options->clients, client, rights) ? EXIT_DONE : options_no_memory();
 }
 
 /* value: NULL if the option takes none. Returns the exit status. */
@@ -232,8 +211,7 @@ int options_parse(int argc, char **argv, Options *ret_options)
 
 void options_deinit(Options *options)
 {
-	free(options->clients);
-	free(options->client_rights);
+	client_list_deinit(&options->clients);
 	free(options->words);
 	*options = (Options){ 0 };
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "client/common/client-list.h"
 #include "client/common/program-options.h"
 #include <vail.h>
 
@@ -54,9 +55,7 @@ typedef struct Options {
 	const char *object; /* handle */
 	uint64_t kinds;     /* of events, see event_kinds_parse() */
 	pid_t pid;
-	VailParty *clients;          /* display clients, in the given order */
-	unsigned int *client_rights; /* of each display client on the VM's display */
-	size_t client_count;
+	ClientList clients; /* in the given order */
 	VailParty agent;
 	char **words; /* arguments that are not options, NULL-terminated */
 	size_t word_count;

@@ -3,10 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "client/common/program-options.h"
-#include <vail.h>
 
 bool rights_text_init(RightsText *rights, const JsonValue *names)
 {
@@ -26,23 +22,4 @@ bool rights_text_init(RightsText *rights, const JsonValue *names)
 void rights_text_deinit(RightsText *rights)
 {
 	free(rights->text);
-}
-
-bool rights_parse(char *names, unsigned int *ret_rights)
-{
-	char *name;
-
-	*ret_rights = 0;
-	while ((name = strsep(&names, ","))) {
-		unsigned int right = vail_display_right(name);
-
-		if (right == 0) {
-			usage_error("%s is not a right on a display; give some of view, input, "
-				    "clipboard, audioOutput, audioInput",
-				    *name ? name : "\"\"");
-			return false;
-		}
-		*ret_rights |= right;
-	}
-	return true;
 }

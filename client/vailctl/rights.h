@@ -15,10 +15,4 @@ typedef struct RightsText {
 bool rights_text_init(RightsText *rights, const JsonValue *names);
 void rights_text_deinit(RightsText *rights);
 
-/*
- * Parses names with commas between them, which it cuts apart. Logs an error and returns false if
- * one is unknown.
- */
-bool rights_parse(char *names, unsigned int *ret_rights);
-
 #endif

@@ -66,9 +66,9 @@ static const char *option_subject(const Options *options, const char *parameter,
 		return format_party(OPTION_PID, OPTION_PID, &vmm, subject);
 	if (strcmp(parameter, "displayClients") == 0)
 		return format_option(OPTION_USER, NULL, subject);
-	if (sscanf(parameter, "displayClients[%zu]", &index) == 1 && index < options->client_count)
-		return format_party(OPTION_USER, OPTION_CLIENT_PID, &options->clients[index],
-				    subject);
+	if (sscanf(parameter, "displayClients[%zu]", &index) == 1 && index < options->clients.count)
+		return format_party(OPTION_USER, OPTION_CLIENT_PID,
+				    &options->clients.parties[index], subject);
 	if (strncmp(parameter, "agent", strlen("agent")) == 0)
 		return format_party(OPTION_AGENT_USER, OPTION_AGENT_PID, &options->agent, subject);
 	if (strcmp(parameter, "name") == 0 && options->name)
@@ -87,7 +87,7 @@ static const char *argument_subject(Run run, const char *const *typed, const cha
 				    char subject[static SUBJECT_SIZE])
 {
 	static const char *const first[] = { "virtualMachineGuid", "handle", "process",
-					     "virtualGpu" };
+					     "virtualGpu", "display" };
 
 	if (!*typed)
 		return NULL;
@@ -123,6 +123,8 @@ static const struct {
 	  "list a VM's virtual GPUs with: vailctl show VM" },
 	{ STATUS_INVALID_HANDLE, command_gpu_map,
 	  "list the GPU processes with: vailctl gpu processes" },
+	{ STATUS_INVALID_HANDLE, command_display_close,
+	  "list the display channels with: vailctl displays" },
 	{ STATUS_INVALID_HANDLE, NULL, "list the objects that you may see with: vailctl objects" },
 	{ STATUS_GRAPHICS_VAIL_STATE_CHANGED, NULL, "have an operator run: vailctl vgpu assign " },
 	{ STATUS_INVALID_DISPOSITION, command_register, "run it with --context" },

@@ -136,6 +136,48 @@ check_agent_of_own_user() {
   end_qemu
 }
 
+# rights: prints the display clients of the VM with their rights.
+rights() {
+  ask root "$(call io.vaild.Machine.DescribeVirtualMachine "{\"virtualMachineGuid\":\"$GUID\"}")" |
+    field '.parameters.virtualMachine |
+      [.displayClients[]? | "\(.user // .pid):\(.rights | join(","))"] | join(" ")'
+}
+rights_are() { [ "$(rights)" = "$1" ]; }
+
+# Rights come from --user, and those of an operator are kept over restarts and hand-overs.
+check_rights() {
+  local client kept
+
+  start_qemu "a guest"
+  start_agent --user vail-alice:input,clipboard --user vail-bob
+  expect "--user gives the rights that it names" eventually rights_are \
+    "vail-alice:view,input,clipboard vail-bob:view"
+  kill_and_wait "$DAEMON"
+  start_daemon
+  expect "they are the same after a restart of vaild that has forgotten the VM" \
+    eventually rights_are "vail-alice:view,input,clipboard vail-bob:view"
+  expect_equal "vail-qemu has nothing to say about its own rights" "" \
+    "$(grep -e --user "$AGENT_LOG" || true)"
+  exec_as vail-carol sleep infinity &
+  client=$!
+  eventually runs_as "$client" "$(id -u vail-carol)" sleep
+  "${CTL[@]}" vm update "$GUID" --user vail-alice:audioOutput --client-pid "$client:input"
+  kept="vail-alice:view,audioOutput $client:view,input"
+  expect "vail-qemu says that --user does not change rights of an operator" eventually says \
+    "set them with: vailctl vm update $GUID --user"
+  kill_and_wait "$DAEMON"
+  start_daemon
+  expect "rights of an operator are the same after a restart of vaild that has forgotten the VM" \
+    eventually rights_are "$kept"
+  kill_and_wait "$AGENT"
+  start_agent --user vail-alice
+  expect "vail-qemu says that --user changes no rights" eventually says \
+    "set them with: vailctl vm update $GUID --user"
+  expect_equal "they are the same after a restart of vail-qemu" "$kept" "$(rights)"
+  end_qemu
+  kill_and_wait "$client"
+}
+
 check_other_process() {
   local other
   start_qemu "a guest"
@@ -334,6 +376,7 @@ start_daemon
 check_names
 check_kept_settings
 check_agent_of_own_user
+check_rights
 check_other_process
 check_client_process
 check_refusals
