@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/common/client-list.h"
 #include "proto/macros.h"
 
 static bool is_element(const xmlNode *node, const char *name)
@@ -58,19 +59,48 @@ static void read_displays(const xmlNode *devices, Domain *domain)
 	}
 }
 
+/* Reads the names of rights, with white space between them. */
+static bool read_rights(const xmlNode *node, unsigned int *ret_rights, const char **ret_fault)
+{
+	static const char space[] = " \t\n\r";
+	xmlChar *names = xmlGetNoNsProp(node, (const xmlChar *)"rights");
+	char *rest = NULL;
+
+	*ret_rights = VAIL_DISPLAY_VIEW;
+	for (char *name = names ? strtok_r((char *)names, space, &rest) : NULL; name;
+	     name = strtok_r(NULL, space, &rest)) {
+		unsigned int right = vail_display_right(name);
+
+		*ret_rights |= right;
+		if (right == 0)
+			*ret_fault =
+				"the rights attribute of a displayClient has an unknown right; "
+				"give some of " DISPLAY_RIGHT_NAMES
+				", with spaces between them, like <vail:displayClient "
+				"user='alice' rights='view input'/>";
+	}
+	xmlFree(names);
+	return !*ret_fault;
+}
+
 static bool add_client(const xmlNode *node, Domain *domain, const char **ret_fault)
 {
 	xmlChar *user = xmlGetNoNsProp(node, (const xmlChar *)"user");
+	size_t index = domain->client_count;
 
 	if (!user || *user == '\0')
 		*ret_fault = "a displayClient has no user attribute; name the user, like "
 			     "<vail:displayClient user='alice'/>";
-	else if (domain->client_count == DOMAIN_CLIENTS_MAX)
+	else if (strchr((const char *)user, ':'))
+		*ret_fault = "the user attribute of a displayClient has a colon, which no user "
+			     "name has; put the rights into an attribute of their own, like "
+			     "<vail:displayClient user='alice' rights='view input'/>";
+	else if (index == DOMAIN_CLIENTS_MAX)
 		*ret_fault = "the metadata name more than 64 display clients; name at most 64";
-	else if (!(domain->clients[domain->client_count] = strdup((const char *)user)))
+	else if (read_rights(node, &domain->rights[index], ret_fault) &&
+		 !(domain->clients[index] = strdup((const char *)user)))
 		*ret_fault = "this process is out of memory";
-	else
-		domain->client_count++;
+	domain->client_count += !*ret_fault;
 	xmlFree(user);
 	return !*ret_fault;
 }

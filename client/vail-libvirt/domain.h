@@ -22,14 +22,15 @@ typedef enum DomainDisplay {
  * metadata:
  *
  *   <vail:access xmlns:vail="https://vaild.io/libvirt/1">
- *     <vail:displayClient user="alice"/>
+ *     <vail:displayClient user="alice" rights="view input"/>
  *   </vail:access>
  */
 typedef struct Domain {
 	DomainDisplay display;
 	unsigned int graphics; /* index of the display among the domain's <graphics> elements */
-	char *clients[DOMAIN_CLIENTS_MAX]; /* the users that may register; owned */
-	size_t client_count;               /* 0 without consent */
+	char *clients[DOMAIN_CLIENTS_MAX];       /* the users that may register; owned */
+	unsigned int rights[DOMAIN_CLIENTS_MAX]; /* of each on the display, with view */
+	size_t client_count;                     /* 0 without consent */
 } Domain;
 
 /*

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/common/client-list.h"
 #include "client/common/machine-settings.h"
 #include "client/common/user-message.h"
 #include "client/vail-libvirt/domain.h"
@@ -110,11 +111,41 @@ static void on_agent_exit(int watch, int fd, int events, void *context)
 	plan_start(guest);
 }
 
+static void user_values_deinit(char ***values)
+{
+	for (char **value = *values; value && *value; value++)
+		free(*value);
+	free(*values);
+}
+
+/*
+ * Returns the values of the options --user, which end with NULL. The rights are left out if they
+ * are view alone. Returns NULL if out of memory.
+ */
+static char **user_values(const Domain *consent)
+{
+	char **values = calloc(consent->client_count + 1, sizeof(*values));
+	char rights[DISPLAY_RIGHTS_SIZE];
+
+	for (size_t i = 0; values && i < consent->client_count; i++) {
+		bool has_more = consent->rights[i] != VAIL_DISPLAY_VIEW;
+
+		display_rights_text(consent->rights[i], ',', rights);
+		if (asprintf(&values[i], "%s%s%s", consent->clients[i], has_more ? ":" : "",
+			     has_more ? rights : "") >= 0)
+			continue;
+		values[i] = NULL; /* asprintf() leaves anything there */
+		user_values_deinit(&values);
+		return NULL;
+	}
+	return values;
+}
+
 /*
  * Returns the arguments of vail-qemu in allocated memory. The strings belong to others. Returns
  * NULL if out of memory.
  */
-static char **agent_arguments(const Guest *guest)
+static char **agent_arguments(const Guest *guest, char *const *users)
 {
 	char **arguments = calloc(6 + 2 * guest->consent.client_count, sizeof(*arguments));
 	size_t count = 0;
@@ -127,9 +158,9 @@ static char **agent_arguments(const Guest *guest)
 		arguments[count++] = (char *)"--socket";
 		arguments[count++] = (char *)guest->guests->socket;
 	}
-	for (size_t i = 0; i < guest->consent.client_count; i++) {
+	for (; *users; users++) {
 		arguments[count++] = (char *)"--user";
-		arguments[count++] = guest->consent.clients[i];
+		arguments[count++] = *users;
 	}
 	return arguments;
 }
@@ -155,7 +186,8 @@ static char **agent_environment(void)
 /* Returns 0 or a positive errno. */
 static int spawn_agent(Guest *guest, int display)
 {
-	_cleanup_free_ char **arguments = agent_arguments(guest);
+	_cleanup_(user_values_deinit) char **users = user_values(&guest->consent);
+	_cleanup_free_ char **arguments = users ? agent_arguments(guest, users) : NULL;
 	_cleanup_free_ char **variables = agent_environment();
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
@@ -218,14 +250,21 @@ static bool clients_equal(const Domain *one, const Domain *other)
 	bool is_equal = one->client_count == other->client_count;
 
 	for (size_t i = 0; is_equal && i < one->client_count; i++)
-		is_equal = strcmp(one->clients[i], other->clients[i]) == 0;
+		is_equal = one->rights[i] == other->rights[i] &&
+			   strcmp(one->clients[i], other->clients[i]) == 0;
 	return is_equal;
 }
 
-static void make_parties(const Domain *consent, VailParty parties[static DOMAIN_CLIENTS_MAX])
+/* Appends the display clients, whose strings stay those of consent. */
+static NTSTATUS add_clients(const Domain *consent, ClientList *clients)
 {
-	for (size_t i = 0; i < consent->client_count; i++)
-		parties[i] = (VailParty){ .user = consent->clients[i] };
+	for (size_t i = 0; i < consent->client_count; i++) {
+		const VailParty user = { .user = consent->clients[i] };
+
+		if (!client_list_add(clients, user, consent->rights[i]))
+			return STATUS_NO_MEMORY;
+	}
+	return STATUS_SUCCESS;
 }
 
 /* Logs that vaild has refused a change. Returns false. */
@@ -247,20 +286,21 @@ static void close_vail(struct vail **vail)
  * Tests whether vaild still has the display clients that it was given. Others were chosen by an
  * operator, whose word comes first.
  *
- * Returns STATUS_SUCCESS, or as vail_open() or vail_call().
+ * Returns STATUS_SUCCESS, STATUS_NO_MEMORY, or as vail_open() or vail_call().
  */
 static NTSTATUS connect_and_compare(const Guest *guest, struct vail **ret_vail, bool *ret_are_ours)
 {
 	_cleanup_(settings_deinit) MachineSettings settings = MACHINE_SETTINGS_INIT;
-	VailParty parties[DOMAIN_CLIENTS_MAX];
+	_cleanup_(client_list_deinit) ClientList clients = { 0 };
 	NTSTATUS status = vail_open(guest->guests->socket, ret_vail);
 
 	if (status == STATUS_SUCCESS)
 		status = settings_read(*ret_vail, guest->uuid, &settings);
+	if (status == STATUS_SUCCESS)
+		status = add_clients(&guest->consent, &clients);
 	if (status != STATUS_SUCCESS)
 		return status;
-	make_parties(&guest->consent, parties);
-	*ret_are_ours = settings_clients_are(&settings, parties, guest->consent.client_count);
+	*ret_are_ours = settings_clients_are(&settings, &clients);
 	return STATUS_SUCCESS;
 }
 
@@ -269,7 +309,7 @@ static NTSTATUS connect_and_compare(const Guest *guest, struct vail **ret_vail, 
 static bool change_clients(const Guest *guest, const Domain *consent)
 {
 	_cleanup_(close_vail) struct vail *vail = NULL;
-	VailParty parties[DOMAIN_CLIENTS_MAX];
+	_cleanup_(client_list_deinit) ClientList clients = { 0 };
 	VailMachine machine = VAIL_MACHINE_INIT;
 	bool are_ours;
 	NTSTATUS status = connect_and_compare(guest, &vail, &are_ours);
@@ -282,10 +322,10 @@ static bool change_clients(const Guest *guest, const Domain *consent)
 			    virDomainGetName(guest->domain));
 		return true;
 	}
-	make_parties(consent, parties);
-	machine.display_clients = parties;
-	machine.display_client_count = consent->client_count;
-	status = vail_update_virtual_machine(vail, guest->uuid, &machine);
+	status = add_clients(consent, &clients);
+	client_list_put(&clients, &machine);
+	if (status == STATUS_SUCCESS)
+		status = vail_update_virtual_machine(vail, guest->uuid, &machine);
 	return status == STATUS_SUCCESS || change_failed(guest, vail, status);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/common/client-list.h"
 #include "client/common/machine-settings.h"
 #include "client/common/program-options.h"
 #include "client/common/terminal-text.h"
@@ -23,9 +24,13 @@ static void print_text(const char *text)
 
 static void print_clients(const Domain *domain)
 {
+	char rights[DISPLAY_RIGHTS_SIZE];
+
 	for (size_t i = 0; i < domain->client_count; i++) {
 		fputs(i > 0 ? ", " : "", stdout);
 		print_text(domain->clients[i]);
+		if (domain->rights[i] != VAIL_DISPLAY_VIEW)
+			printf(" (%s)", display_rights_text(domain->rights[i], ',', rights));
 	}
 	if (domain->client_count == 0)
 		fputs("none", stdout);

@@ -46,6 +46,7 @@ handle() {
 is_shared() { [ -n "$(handle)" ]; }
 is_not_shared() { [ -z "$(handle)" ]; }
 is_shared_anew() { is_shared && [ "$(handle)" != "$1" ]; }
+rights_are() { [ "$(vm '[.displayClients[] | "\(.user):\(.rights | join(","))"] | sort | join(" ")')" = "$1" ]; }
 clients_are() { [ "$(vm '[.displayClients[].user] | sort | join(" ")')" = "$1" ]; }
 vm_is_gone() { [ -z "$(vm .state)" ]; }
 
@@ -105,6 +106,7 @@ check_metadata() {
   consent guest --set "$(of vail-alice)" --live
   expect "a removed user may not register any more" eventually clients_are "vail-alice"
   expect_seen_by_alice_alone "after the removal of bob"
+  check_rights
   consent guest --remove --live
   expect "without metadata the VM ends in vaild" eventually vm_is_gone
   consent guest --set "<access><viewer user='vail-alice'/></access>" --live
@@ -112,6 +114,32 @@ check_metadata() {
     eventually libvirt_log_has 'guest: the metadata have an element other than displayClient'
   consent guest --set "$(of vail-alice)" --live
   expect "with metadata again the screen is shared again" eventually is_shared
+}
+
+# with_rights RIGHTS: prints metadata that give alice these rights.
+with_rights() {
+  printf "<access><displayClient user='vail-alice' rights='%s'/></access>" "$1"
+}
+
+check_rights() {
+  local before
+
+  consent guest --set "$(with_rights "view input")" --live
+  expect "rights in the metadata are given at once" eventually rights_are "vail-alice:view,input"
+  expect_match "vail-libvirt status shows them" "display clients +vail-alice \(view,input\)" \
+    "$(box vail-libvirt status)"
+  before=$(handle)
+  quietly box systemctl restart vail-libvirt
+  expect "a restarted vail-libvirt shares the screen again" eventually is_shared_anew "$before"
+  expect_equal "the rights are the same after a restart of vail-libvirt" "vail-alice:view,input" \
+    "$(vm '[.displayClients[] | "\(.user):\(.rights | join(","))"] | join(" ")')"
+  consent guest --set "$(with_rights "view fly")" --live
+  expect "an unknown right is reported" \
+    eventually libvirt_log_has 'guest: the rights attribute of a displayClient has an unknown right'
+  consent guest --set "$(with_rights "clipboard")" --live
+  expect "changed rights are given at once" eventually rights_are "vail-alice:view,clipboard"
+  consent guest --set "$(of vail-alice)" --live
+  expect "without rights only view is left" eventually rights_are "vail-alice:view"
 }
 
 check_operator() {

@@ -6,14 +6,16 @@
 
 #include "client/vail-libvirt/domain.h"
 #include "proto/macros.h"
+#include <vail.h>
 
 #define DOMAIN(metadata, devices)                                         \
 	"<domain type='kvm' id='1'><name>guest</name><metadata>" metadata \
 	"</metadata><devices>" devices "</devices></domain>"
 #define VAIL(content) \
 	"<vail:access xmlns:vail='https://vaild.io/libvirt/1'>" content "</vail:access>"
-#define CLIENT(user) "<vail:displayClient user='" user "'/>"
-#define P2P          "<graphics type='dbus' p2p='yes'/>"
+#define CLIENT(user)              "<vail:displayClient user='" user "'/>"
+#define WITH_RIGHTS(user, rights) "<vail:displayClient user='" user "' rights='" rights "'/>"
+#define P2P                       "<graphics type='dbus' p2p='yes'/>"
 
 static Domain parse(const char *xml)
 {
@@ -32,6 +34,22 @@ Test(libvirt_domain, consent_names_users_in_their_order)
 	cr_assert_eq(domain.client_count, 2);
 	cr_assert_str_eq(domain.clients[0], "alice");
 	cr_assert_str_eq(domain.clients[1], "bob");
+}
+
+Test(libvirt_domain, consent_gives_each_user_rights_on_the_display)
+{
+	_cleanup_(domain_deinit) Domain domain = parse(DOMAIN(
+		VAIL(CLIENT("alice") WITH_RIGHTS("bob", "view input") WITH_RIGHTS("carol", "")
+			     WITH_RIGHTS("dora", " audioInput\n  clipboard&#9;audioOutput ")),
+		P2P));
+
+	cr_assert_eq(domain.client_count, 4);
+	cr_assert_eq(domain.rights[0], VAIL_DISPLAY_VIEW);
+	cr_assert_eq(domain.rights[1], VAIL_DISPLAY_VIEW | VAIL_DISPLAY_INPUT);
+	cr_assert_eq(domain.rights[2], VAIL_DISPLAY_VIEW);
+	cr_assert_eq(domain.rights[3], VAIL_DISPLAY_VIEW | VAIL_DISPLAY_CLIPBOARD |
+					       VAIL_DISPLAY_AUDIO_OUTPUT |
+					       VAIL_DISPLAY_AUDIO_INPUT);
 }
 
 Test(libvirt_domain, a_domain_without_consent_names_nobody)
@@ -90,6 +108,9 @@ Test(libvirt_domain, invalid_metadata_are_refused_with_a_sentence)
 		{ "<network/>", "cannot be read" },
 		{ DOMAIN(VAIL("<vail:displayClient/>"), P2P), "has no user attribute" },
 		{ DOMAIN(VAIL(CLIENT("")), P2P), "has no user attribute" },
+		{ DOMAIN(VAIL(WITH_RIGHTS("alice", "view fly")), P2P), "has an unknown right" },
+		{ DOMAIN(VAIL(WITH_RIGHTS("alice", "view,input")), P2P), "with spaces between" },
+		{ DOMAIN(VAIL(CLIENT("alice:input")), P2P), "has a colon" },
 		{ DOMAIN(VAIL("<vail:displayClients user='alice'/>"), P2P),
 		  "other than displayClient" },
 		{ DOMAIN(VAIL("<displayClient user='alice'/>"), P2P), "other than displayClient" },
