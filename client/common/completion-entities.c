@@ -134,7 +134,7 @@ void completion_gpu_processes(const CompletionLine *line)
 	print_list(line, "io.vaild.Gpu.ListProcesses", "processes", print_member, "process");
 }
 
-/* ---- Objects and registrations ---- */
+/* ---- Objects, displays and registrations ---- */
 
 static void print_object(const CompletionLine *line, const JsonValue *shared, const char *unused)
 {
@@ -148,6 +148,20 @@ static void print_object(const CompletionLine *line, const JsonValue *shared, co
 void completion_objects(const CompletionLine *line)
 {
 	print_list(line, "io.vaild.ListSharedObjects", "sharedObjects", print_object, NULL);
+}
+
+static void print_display(const CompletionLine *line, const JsonValue *display, const char *unused)
+{
+	const char *handle = member_text(display, "display");
+
+	(void)unused;
+	if (handle)
+		completion_value(line, handle, member_text(display, "virtualMachineGuid"));
+}
+
+void completion_displays(const CompletionLine *line)
+{
+	print_list(line, "io.vaild.Display.ListDisplays", "displays", print_display, NULL);
 }
 
 /* Tests whether the item belongs to the VM with this GUID. */

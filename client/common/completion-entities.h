@@ -15,11 +15,12 @@ void completion_machines(const CompletionLine *line);
 /* The GUIDs in quarantine. */
 void completion_quarantines(const CompletionLine *line);
 
-/* The handles of all virtual GPUs, adapters, GPU processes, and objects. */
+/* The handles of all virtual GPUs, adapters, GPU processes, objects, and display channels. */
 void completion_virtual_gpus(const CompletionLine *line);
 void completion_adapters(const CompletionLine *line);
 void completion_gpu_processes(const CompletionLine *line);
 void completion_objects(const CompletionLine *line);
+void completion_displays(const CompletionLine *line);
 
 /*
  * The pids that are registered for a VM, and the names of its objects. machine: its name, its GUID,

@@ -42,6 +42,8 @@ static const PlainWord parameters[] = {
 	{ "handle", "the object's handle" },
 	{ "process", "the GPU process's handle" },
 	{ "context", "the context's handle" },
+	{ "display", "the display channel's handle" },
+	{ "rights", "the rights on the display" },
 	{ "damage", "the changed rectangle" },
 	{ "object.planes", "a plane of the object" },
 	{ "object.fence", "the object's fence" },
@@ -64,6 +66,8 @@ static const PlainWord reasons[] = {
 	{ "driverGone", "the adapter's driver has gone" },
 	{ "sharerExited", "the process that shared the object has exited" },
 	{ "overBudget", "the object has grown over the limit of shared memory" },
+	{ "agentGone", "the VM's agent serves its display no longer" },
+	{ "rightsWithdrawn", "a right on the display was withdrawn" },
 	{ "daemonStopped", "vaild was stopped" },
 };
 

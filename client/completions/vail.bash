@@ -47,7 +47,11 @@ __vail_quote() {
     value=${value//\$/\\\$}
     printf '%s\n' "${value//\`/\\\`}"
     ;;
-  *) printf '%q\n' "$value" ;;
+  *)
+    # A comma is only special in braces, and those are quoted.
+    value=$(printf '%q' "$value")
+    printf '%s\n' "${value//\\,/,}"
+    ;;
   esac
 }
 

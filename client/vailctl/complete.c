@@ -169,6 +169,8 @@ static void print_named(const CompletionLine *line, const Command *command, cons
 		completion_quarantines(line);
 	else if (command->run == command_vgpu_remove)
 		completion_virtual_gpus(line);
+	else if (command->run == command_display_close)
+		completion_displays(line);
 	else if (command->run == command_revoke && strcmp(name, "PID") == 0)
 		completion_registered_pids(line, machine);
 	else if (strcmp(name, "COMMAND") == 0)
@@ -219,6 +221,10 @@ static void complete_value(const CompletionLine *line, const Command *command)
 		return;
 	}
 	completion_begin_values();
+	bool has_rights =
+		line->option->val == OPTION_USER || line->option->val == OPTION_CLIENT_PID;
+	if (has_rights && completion_rights(line))
+		return;
 	if (line->option->val == OPTION_ADAPTER)
 		completion_adapters(line);
 	else if (strchr(word, '|'))

@@ -143,7 +143,7 @@ static const struct {
 				  "operator to make this process or its user the agent" },
 	[RULE_DISPLAY_CLOSER] = { "notOpener",
 				  "only the process that opened the display channel, the VM's VMM "
-				  "and agent, and operators may close it" },
+				  "and agent, and operators may close it; call as one of them" },
 	[RULE_PROCESS_VIEWER] = { "notViewer",
 				  "only operators, the process that this GPU process belongs to, "
 				  "and its adapter's driver may see it; call as one of them" },

@@ -63,10 +63,10 @@ press() {
 }
 
 # sort_words TEXT: prints the words of the text in order.
-sort_words() { tr ' ' '\n' <<<"$1" | sed -e 's/^--[a-z]*=//' -e '/^$/d' | sort | paste -sd ' '; }
+sort_words() { tr ' ' '\n' <<<"$1" | sed -e 's/^--[a-z]*=//' -e 's/^[a-z-]*://' -e '/^$/d' | sort | paste -sd ' '; }
 
 # offers CHECK EXPECTED LINE: checks the candidates for the last word, in each shell. bash offers only
-# the part behind "=".
+# the part behind "=" or ":".
 offers() {
   local shell
   for shell in "${SHELLS[@]}"; do
@@ -114,6 +114,16 @@ static_words() {
   expect "nothing that was typed has been run" [ ! -e "$PRIVATE/ran" ]
   completes "vail-qemu --user completes user names" "vail-qemu --user vail-alice" \
     "vail-qemu --user vail-al"
+  offers "vailctl completes the rights of a display client" \
+    "vail-alice:audioInput vail-alice:audioOutput" "vailctl vm add $GUID --user vail-alice:au"
+  completes "vailctl completes the last right of a list" \
+    "vailctl vm update $GUID --user vail-alice:view,input" "vailctl vm update $GUID --user vail-alice:view,in"
+  completes "vailctl completes the rights of a process" "vailctl vm add $GUID --client-pid 1:clipboard" \
+    "vailctl vm add $GUID --client-pid 1:cl"
+  completes "vail-qemu --user completes rights" "vail-qemu --user vail-alice:input" \
+    "vail-qemu --user vail-alice:in"
+  completes "vailctl completes the group of commands on a display" "vailctl display close" \
+    "vailctl display cl"
   completes "vail-qemu --qmp completes file names" "vail-qemu --qmp $ROOT/Makefile" \
     "vail-qemu --qmp $ROOT/Makef"
   completes "vail-view --png completes file names" "vail-view $GUID --png $ROOT/Makefile" \
@@ -187,7 +197,28 @@ viewer_and_agent() {
   completes "vail-qemu --adapter completes handles of adapters" "vail-qemu --adapter $ADAPTER" \
     "vail-qemu --adapter "
   session_kill console
+  display_handles
 }
+
+display_handles() {
+  session_open_with agent vail-vmm "$HELPERS/play-display" "$SOCKET" "$SHARER"
+  eventually is_unknown "$SHARER"
+  "${CTL[@]}" vm add "$SHARER" --pid "${SESSION_PID[agent]}" --user vail-alice
+  assign_gpu "$SHARER" >/dev/null
+  session_open_with viewer vail-alice "$HELPERS/play-display" "$SOCKET" "$SHARER"
+  expect_reply "a viewer registers" STATUS_SUCCESS viewer register
+  expect_reply "an agent serves displays" STATUS_SUCCESS agent serve
+  expect_reply "the agent is told that it serves" begun agent next
+  expect_reply "the viewer opens a display" "STATUS_SUCCESS 1" viewer "open 0"
+  completes "vailctl display close completes handles of displays" \
+    "vailctl display close $("${CTL[@]}" --json displays | jq -r '.displays[0].display')" \
+    "vailctl display close "
+  session_kill viewer
+  session_kill agent
+}
+
+# is_unknown GUID: tests whether no VM with the GUID runs.
+is_unknown() { ! "${CTL[@]}" describe "$1" >/dev/null 2>&1; }
 
 lists() {
   ready_vm "$GUID" "$ALICE_CLIENT"

@@ -11,6 +11,7 @@
 GUID=39393939-3939-4939-8939-393939393939
 BARE=3a3a3a3a-3a3a-4a3a-8a3a-3a3a3a3a3a3a
 UNKNOWN=3b3b3b3b-3b3b-4b3b-8b3b-3b3b3b3b3b3b
+DISPLAYED=3d3d3d3d-3d3d-4d3d-8d3d-3d3d3d3d3d3d
 QEMU_GUID=3c3c3c3c-3c3c-4c3c-8c3c-3c3c3c3c3c3c
 HANDLE=0123456789abcdef0123456789abcdef
 LONG_NAME=$(printf 'n%.0s' {1..300})
@@ -63,6 +64,9 @@ not_found() {
     vgpu assign "$GUID" --adapter "$HANDLE"
   complains root "^vailctl: $HANDLE: .*; list the GPU processes with: vailctl gpu processes" \
     gpu map "$HANDLE"
+  complains root "^vailctl: $HANDLE: no display channel has this handle.*; list the display channels with: vailctl displays" \
+    display close "$HANDLE"
+  complains root "^vailctl: $UNKNOWN: no running VM .* vailctl list" displays "$UNKNOWN"
   complains root "$HANDLE.*vailctl objects" holders "$HANDLE"
   complains vail-alice "$HANDLE.*vailctl objects" save "$HANDLE" "$PRIVATE/picture.png"
 }
@@ -74,6 +78,10 @@ invalid_values() {
   complains root '^vailctl: .*; ' vm remove ""
   complains root "^vailctl: --user nosuchuser is not a user of this host; give a name" \
     vm update "$GUID" --user vail-alice --user nosuchuser
+  complains root "^vailctl: --user nosuchuser is not a user of this host" \
+    vm update "$GUID" --user vail-alice --user nosuchuser:view,input
+  complains root "^vailctl: --client-pid 2147483647 is not the pid of a live process" \
+    vm update "$GUID" --client-pid 2147483647:view
   complains root "^vailctl: --client-pid 2147483647 is not the pid of a live process" \
     vm update "$GUID" --user vail-alice --client-pid 2147483647
   complains root "^vailctl: --agent-user nosuchuser is not a user" \
@@ -90,6 +98,7 @@ invalid_values() {
   complains root '^vailctl: --adapter xyz: no adapter has this handle; .*vailctl adapters' vgpu assign "$GUID" --adapter xyz
   complains root '^vailctl: xyz: no virtual GPU has this handle; .*vailctl show' vgpu remove xyz
   complains root '^vailctl: xyz: no GPU process has this handle; .*vailctl gpu processes' gpu map xyz
+  complains root '^vailctl: xyz: no display channel has this handle; .*vailctl displays' display close xyz
 }
 
 denials() {
@@ -108,7 +117,41 @@ denials() {
   "${CTL[@]}" vm release "$GUID"
 }
 
+# The messages of displays, between a viewer of alice and an agent.
+displays() {
+  local handle said
+
+  session_open_with agent vail-vmm "$HELPERS/play-display" "$SOCKET" "$DISPLAYED"
+  "${CTL[@]}" vm add "$DISPLAYED" --pid "${SESSION_PID[agent]}" --user vail-alice:input
+  assign_gpu "$DISPLAYED" >/dev/null
+  session_open_with viewer vail-alice "$HELPERS/play-display" "$SOCKET" "$DISPLAYED"
+  expect_reply "the viewer registers" STATUS_SUCCESS viewer register
+  expect_reply "the agent serves displays" STATUS_SUCCESS agent serve
+  expect_reply "the agent is told that it serves" begun agent next
+  expect_reply "the viewer opens a display" "STATUS_SUCCESS 3" viewer "open 0"
+  handle=$("${CTL[@]}" --json displays | jq -r '.displays[0].display')
+  complains vail-bob "^vailctl: $handle: only the process that opened the display channel, .*; call as one of them" \
+    display close "$handle"
+  for command in "displays" "show $DISPLAYED" "watch --help" "wait $DISPLAYED"; do
+    # shellcheck disable=SC2086 # two words
+    said=$("${CTL[@]}" $command)
+    expect_equal "$command: has no name of a method" "" "$(grep -oE 'io\.vaild\.|(Open|Close|List|Serve)Displays?' <<<"$said" || true)"
+  done
+  "${CTL[@]}" display close "$handle"
+  session_kill viewer
+  session_kill agent
+}
+
 usage() {
+  complains root "^vailctl: display needs a subcommand; see vailctl help display" display
+  complains root "^vailctl: display clos is not a command; did you mean vailctl display close" display clos
+  complains root "^vailctl: dispay is not a command; did you mean vailctl display" dispay
+  complains root "^vailctl: close is not a command; did you mean vailctl display close" close
+  complains root "^vailctl: display close needs more arguments: vailctl display close HANDLE" display close
+  complains root "^vailctl: fly is not a right on a display; give some of view, input" \
+    vm update "$GUID" --user vail-alice:fly
+  expect_match "help display shows the commands of the group" "vailctl display close HANDLE" \
+    "$("${CTL[@]}" help display)"
   complains root "^vailctl: lis is not a command" lis
   complains root "^vailctl: vm add needs" vm add
   complains root "^vailctl: --pid 0: this is not a pid" vm add "$GUID" --pid 0
@@ -216,6 +259,9 @@ agent() {
     --user nosuchuser 2>&1) || true
   expect_match "vail-qemu --user: quotes what was typed" \
     "^vail-qemu: .*: --user nosuchuser is not a user of this host; give a name" "$SAID"
+  expect_match "vail-qemu --user: an unknown right is a usage error" \
+    "^vail-qemu: fly is not a right on a display; give some of view, input" \
+    "$("$PRIVATE/build/vail-qemu" --qmp "$PRIVATE/guest/qmp" --user alice:fly 2>&1 || true)"
   expect_equal "vail-qemu --user: no name of the interface" "" "$(has_wire_name "$SAID")"
   session_kill qemu
 }
@@ -231,6 +277,7 @@ add_vm "$BARE" "$VMM" "$ALICE_CLIENT" >/dev/null
 not_found
 invalid_values
 denials
+displays
 usage
 raw_call
 viewer
