@@ -95,7 +95,7 @@ static char *ending(const VailEvent *event)
 		{ "driverGone", ": driver exited" },
 		{ "sharerExited", ": sharer exited" },
 		{ "overBudget", ": over the limit" },
-		{ "rightsWithdrawn", ": a right was withdrawn" },
+		{ "rightsWithdrawn", ": right withdrawn" },
 		{ "agentGone", ": agent gone" },
 		{ "daemonStopped", ": vaild stopped" },
 	};
@@ -233,12 +233,12 @@ static void describe_display(EventText *text, const VailEvent *event, const char
 	char process[PROCESS_SIZE];
 	const char *before = ": ";
 
+	process_text(display ? display->pid : 0, process);
 	if (event->kind == VAIL_EVENT_DISPLAY_CLOSED) {
-		set_sentence(text, "display of %s closed%s",
-			     process_text(display ? display->pid : 0, process), end);
+		set_sentence(text, "display closed%s", end);
+		add_detail(text, ", %s", process);
 	} else {
-		set_sentence(text, "display opened by %s",
-			     process_text(display ? display->pid : 0, process));
+		set_sentence(text, "display opened by %s", process);
 		for (unsigned int right = 1; display && right != 0; right <<= 1)
 			if (display->rights & right) {
 				add_detail(text, "%s%s", before, vail_display_right_name(right));

@@ -10,6 +10,7 @@
 
 GUID=0b5a4a2e-6f0e-4c55-9d3c-2a8f5f6f1c10
 WIDE=7c9e6679-7425-40de-944b-e07fc1f90ae7
+DISPLAYED=44444444-4444-4444-8444-444444444444
 HOSTILE=14141414-1414-4414-8414-141414141414
 NAMELESS=24242424-2424-4424-8424-242424242424
 NEWCOMER=34343434-3434-4434-8434-343434343434
@@ -105,6 +106,49 @@ tables_fit() {
   expect_match "adapters: 80 columns show the name" "vaild software adapter " "$SAID"
   on_terminal 20 100 list
   expect_match "list: a GUID is whole at 20 columns" "$GUID" "$SAID"
+}
+
+# Display channels of a VM with a long name: their table, their events, and their limits.
+displays_fit() {
+  local columns viewer
+
+  session_open_with agent vail-vmm "$HELPERS/play-display" "$SOCKET" "$DISPLAYED"
+  "${CTL[@]}" vm add "$DISPLAYED" --name "$WIDE_NAME" --pid "${SESSION_PID[agent]}" \
+    --user vail-alice:view,input,clipboard,audioOutput,audioInput
+  assign_gpu "$DISPLAYED" >/dev/null
+  session_open_with player vail-alice "$HELPERS/play-display" "$SOCKET" "$DISPLAYED"
+  viewer=${SESSION_PID[player]}
+  expect_reply "the viewer registers" STATUS_SUCCESS player register
+  expect_reply "the agent serves displays" STATUS_SUCCESS agent serve
+  expect_reply "the agent is told that it serves" begun agent next
+  watch_on displays 80 "$DISPLAYED"
+  watched "watch of the VM begins" displays "$CURRENT"
+  expect_reply "the viewer opens a display" "STATUS_SUCCESS 31" player "open 0"
+  for columns in 80 120; do
+    fits "$columns" displays
+    expect_match "displays: the handle is whole at $columns columns" '^[0-9a-f]{32}  ' \
+      "$(sed 1d <<<"$SAID")"
+  done
+  expect_match "displays: 120 columns show the rights" \
+    'view,input,clipboard,audioOutput,audioInput' "$SAID"
+  in_pipe displays "$DISPLAYED"
+  expect_match "displays in a pipe shows everything" \
+    "HANDLE +VM +RIGHTS +PID +UID +AGE.*[0-9a-f]{32} +$WIDE_NAME \(44444444\) +view,input.* +$viewer +$ALICE " \
+    "$(tr '\n' ' ' <<<"$SAID")"
+  in_pipe limits
+  for name in displays displaysPerUid displaysPerMachine; do
+    expect_match "limits has $name" "$name +1 " "$SAID"
+  done
+  "${CTL[@]}" vm update "$DISPLAYED" --user vail-alice
+  session_kill agent
+  watched "watch says that a display was opened" displays \
+    "${TIME}[^ ].*display opened by process $viewer(: view(, input)?)?"
+  watched "watch says why a display was closed" displays \
+    "${TIME}[^ ].*display closed: right withdrawn, process $viewer"
+  expect "the watch ends with the VM" eventually has_line displays "VM removed"
+  SAID=$(tr -d '\r' <"$PRIVATE/displays")
+  expect "watch fits the terminal with displays" [ "$(width)" -le 80 ]
+  session_kill player
 }
 
 pipes_are_complete() {
@@ -272,7 +316,7 @@ check_kinds() {
 
   for kind in ${1//,/}; do
     grep -q "^\.Ql $kind\b" "$ROOT/client/man/vailctl.1" || missing+=" man:$kind"
-    grep -qw "$kind" "$ROOT/client/completions/vailctl.bash" || missing+=" completion:$kind"
+    "$PRIVATE/build/vailctl" --complete watch --kind "$kind" | grep -qw "$kind" || missing+=" completion:$kind"
     "${CTL[@]}" watch --help | grep -w "$kind" >/dev/null || missing+=" help:$kind"
   done
   expect_equal "man page, help and completion have all kinds of events" "" "$missing"
@@ -296,7 +340,7 @@ watch_filters() {
   expect_match "watch --object shows the object" "closed by" "$(cat "$PRIVATE/of-object")"
   expect_vailctl root 2 "watch refuses an unknown kind" watch --kind shared,opend
   expect_equal "watch names the unknown kind, and all kinds" \
-    "vailctl: opend is no kind of event; the kinds are current, registered, unregistered, virtualMachineAdded, virtualMachineChanged, virtualMachineRemoved, virtualGpuAssigned, virtualGpuRemoved, quarantined, quarantineLifted, adapterAdded, adapterRemoved, gpuProcessRemoved, pageTableResident, shared, updated, unshared, opened, released, interrupted, resumed" \
+    "vailctl: opend is no kind of event; the kinds are current, registered, unregistered, virtualMachineAdded, virtualMachineChanged, virtualMachineRemoved, virtualGpuAssigned, virtualGpuRemoved, quarantined, quarantineLifted, adapterAdded, adapterRemoved, gpuProcessRemoved, pageTableResident, shared, updated, unshared, opened, released, interrupted, resumed, displayOpened, displayClosed" \
     "$SAID"
   check_kinds "${SAID##* are }"
   expect_vailctl root 2 "watch --object needs a handle" watch --object screen
@@ -306,6 +350,7 @@ watch_filters() {
 start_daemon
 prepare
 tables_fit
+displays_fit
 pipes_are_complete
 pager_is_rare
 limits_and_status

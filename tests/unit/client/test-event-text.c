@@ -102,6 +102,24 @@ Test(event_text, objects)
 	expect_text(&event, "object " HANDLE " updated", ": 3x4+1+2");
 }
 
+Test(event_text, displays)
+{
+	VailDisplay display = { .handle = HANDLE,
+				.rights = VAIL_DISPLAY_VIEW | VAIL_DISPLAY_INPUT,
+				.pid = 7 };
+	VailEvent event = { .kind = VAIL_EVENT_DISPLAY_OPENED, .display = &display };
+
+	expect_text(&event, "display opened by process 7", ": view");
+	event.kind = VAIL_EVENT_DISPLAY_CLOSED;
+	event.reason = "rightsWithdrawn";
+	expect_text(&event, "display closed: right withdrawn", ", process 7");
+	event.reason = "agentGone";
+	expect_text(&event, "display closed: agent gone", ", process 7");
+	event.reason = "requested";
+	display.pid = 0;
+	expect_text(&event, "display closed", ", a process that is not visible here");
+}
+
 Test(event_text, every_kind_has_words)
 {
 	for (int kind = VAIL_EVENT_UNKNOWN; kind < VAIL_EVENT_INTERRUPTED; kind++) {
