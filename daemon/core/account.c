@@ -182,7 +182,7 @@ static NTSTATUS limits_allow(const Accounts *accounts, const Account *account, c
 /* Other limits of a single entity are those of a GPU process. */
 static bool is_vm_limit(LimitKind kind)
 {
-	return kind == LIMIT_OBJECTS || kind == LIMIT_OBJECT_MEBIBYTES;
+	return kind == LIMIT_OBJECTS || kind == LIMIT_OBJECT_MEBIBYTES || kind == LIMIT_DISPLAYS;
 }
 
 NTSTATUS limit_check_entity(const Accounts *accounts, LimitKind kind, uint64_t count, uint64_t more,

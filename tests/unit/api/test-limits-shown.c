@@ -326,6 +326,11 @@ static void check_entity(size_t i)
 	cr_assert_str_eq(status, "STATUS_QUOTA_EXCEEDED", "%s: %s", name,
 			 reply_string(fake_host, "message"));
 	cr_assert_str_eq(reply_string(fake_host, "limit"), name);
+	if (entity_limits[i].kind < LIMIT_MAX)
+		cr_assert_not_null(
+			strstr(reply_string(fake_host, "message"),
+			       entity_limits[i].is_of_machine ? "this VM" : "this GPU process"),
+			"%s: %s", name, reply_string(fake_host, "message"));
 	uint64_t maximum = reply_number(fake_host, "maximum");
 	uint64_t used = reply_number(fake_host, "used");
 	Row row = row_of(fixture.admin, name);
