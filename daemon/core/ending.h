@@ -8,11 +8,10 @@
 #include "daemon/core/tree.h"
 
 /*
- * Ends VMs, and all that depends on a process that has exited, in slices. A part takes some
- * microseconds, because watches and the log hear of it, and a VM or a process can have thousands of
- * parts.
+ * The daemon ends a VM, and all that depends on an exited process, in slices. One part takes some
+ * microseconds, because watches and the log are notified, and there can be thousands of parts.
  *
- * An end is whole to everybody who asks. As soon as a VM begins to end, no request finds it or
+ * No request sees half of an end. As soon as a VM begins to end, no request finds it or
  * anything that belongs to it, and no list has them. The GUID stays taken until the end is
  * complete. The parts then end one after another, and the VM last. Watches hear of each in that
  * order, at the time when it ends. A process exits without asking, so nobody can tell whether the
