@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vail-libvirt/domain.h"
 
+#include <ctype.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <limits.h>
@@ -83,6 +84,14 @@ static bool read_rights(const xmlNode *node, unsigned int *ret_rights, const cha
 	return !*ret_fault;
 }
 
+static bool has_control_character(const char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			return true;
+	return false;
+}
+
 static bool add_client(const xmlNode *node, Domain *domain, const char **ret_fault)
 {
 	xmlChar *user = xmlGetNoNsProp(node, (const xmlChar *)"user");
@@ -91,6 +100,9 @@ static bool add_client(const xmlNode *node, Domain *domain, const char **ret_fau
 	if (!user || *user == '\0')
 		*ret_fault = "a displayClient has no user attribute; name the user, like "
 			     "<vail:displayClient user='alice'/>";
+	else if (has_control_character((const char *)user))
+		*ret_fault = "the user attribute of a displayClient has a control character; give "
+			     "the name of a user";
 	else if (strchr((const char *)user, ':'))
 		*ret_fault = "the user attribute of a displayClient has a colon, which no user "
 			     "name has; put the rights into an attribute of their own, like "

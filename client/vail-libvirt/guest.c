@@ -3,51 +3,52 @@
 
 #include <errno.h>
 #include <libvirt/virterror.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "client/common/client-list.h"
-#include "client/common/machine-settings.h"
 #include "client/common/user-message.h"
+#include "client/vail-libvirt/agent-process.h"
+#include "client/vail-libvirt/consent.h"
 #include "client/vail-libvirt/domain.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
 
-/* The display's socket in vail-qemu. */
-#define DISPLAY_FD      3
-#define DISPLAY_FD_TEXT "3"
-
-/* Time between two starts of vail-qemu, in milliseconds; doubled after each failure. */
+/* Time until a guest is checked again after a failure, in milliseconds; doubled each time. */
 #define RETRY_MIN 1000
 #define RETRY_MAX 60000
+
+/* The exit status of vail-qemu if an operator has removed the VM from vaild; see vail-qemu(1). */
+#define AGENT_VM_REMOVED 3
 
 struct Guest {
 	Guests *guests;
 	virDomainPtr domain; /* a reference */
 	char uuid[VIR_UUID_STRING_BUFLEN];
-	Domain consent;     /* the display clients that vail-qemu or vaild was given */
-	const char *remark; /* the last logged reason for sharing nothing; static */
-	pid_t agent;        /* vail-qemu; 0 if it does not run */
-	int agent_pidfd;    /* -1 if it does not run */
-	int watch;          /* libvirt's number for the pidfd; -1 for none */
-	int timer;          /* libvirt's number for the next start; -1 for none */
-	int delay;          /* until that start, in milliseconds */
-	int64_t started_at; /* when vail-qemu was started, in milliseconds */
+	Domain given;          /* the display clients that vail-qemu or vaild was given last */
+	const char *remark;    /* the last logged reason for sharing nothing; static */
+	unsigned int graphics; /* index of the display */
+	AgentProcess agent;    /* vail-qemu */
+	bool is_removed;       /* an operator has removed the VM; it stays so until it changes */
+	int timer;             /* libvirt's number for the next check; -1 for none */
+	int delay;             /* until that check, in milliseconds */
+	int64_t started_at;    /* when vail-qemu was started, in milliseconds */
 	LIST_ENTRY(Guest) entries;
 };
+
+static const char *name_of(const Guest *guest)
+{
+	return virDomainGetName(guest->domain);
+}
 
 /* Logs why nothing is shared, unless that was the last reason, too. */
 static void log_remark(Guest *guest, const char *remark)
 {
 	if (guest->remark != remark)
-		log_message("%s: %s", virDomainGetName(guest->domain), remark);
+		log_message("%s: %s", name_of(guest), remark);
 	guest->remark = remark;
 }
 
@@ -59,56 +60,51 @@ static int64_t now(void)
 	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-/* ---- The vail-qemu of a guest ---- */
+/* ---- The next check ---- */
 
-static void cancel_start(Guest *guest)
+static void cancel_check(Guest *guest)
 {
 	if (guest->timer >= 0)
 		virEventRemoveTimeout(guest->timer);
 	guest->timer = -1;
 }
 
-static void forget_agent(Guest *guest)
-{
-	if (guest->watch >= 0)
-		virEventRemoveHandle(guest->watch);
-	guest->watch = -1;
-	fd_close(&guest->agent_pidfd);
-	guest->agent = 0;
-}
-
-static void on_start_time(int timer, void *context)
+static void on_check_time(int timer, void *context)
 {
 	Guest *guest = context;
 
 	(void)timer;
-	cancel_start(guest);
+	cancel_check(guest);
 	guest_check(guest->guests, guest->domain);
 }
 
-static void plan_start(Guest *guest)
+static void plan_check(Guest *guest)
 {
-	cancel_start(guest);
-	guest->timer = virEventAddTimeout(guest->delay, on_start_time, guest, NULL);
+	cancel_check(guest);
+	guest->timer = virEventAddTimeout(guest->delay, on_check_time, guest, NULL);
 	guest->delay = guest->delay * 2 < RETRY_MAX ? guest->delay * 2 : RETRY_MAX;
 }
 
-static void on_agent_exit(int watch, int fd, int events, void *context)
+/* ---- The vail-qemu of a guest ---- */
+
+/* Checks the guest again in any case, because it may have been restarted in the meantime. */
+static void on_agent_exit(void *context, int status)
 {
 	Guest *guest = context;
-	int status = 0;
 
-	(void)watch, (void)fd, (void)events;
-	if (waitpid(guest->agent, &status, WNOHANG) == 0)
-		return;
-	forget_agent(guest);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return; /* QEMU has ended */
 	if (now() - guest->started_at > RETRY_MAX)
 		guest->delay = RETRY_MIN;
-	log_message("%s: vail-qemu has ended; starting it again in %d seconds",
-		    virDomainGetName(guest->domain), guest->delay / 1000);
-	plan_start(guest);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == AGENT_VM_REMOVED) {
+		log_message("%s: an operator has removed the VM from vaild; it is shared again "
+			    "when it is started again or its metadata change",
+			    name_of(guest));
+		guest->is_removed = true;
+		return;
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		log_message("%s: vail-qemu has ended; starting it again in %d s", name_of(guest),
+			    guest->delay / 1000);
+	plan_check(guest);
 }
 
 static void user_values_deinit(char ***values)
@@ -147,13 +143,13 @@ static char **user_values(const Domain *consent)
  */
 static char **agent_arguments(const Guest *guest, char *const *users)
 {
-	char **arguments = calloc(6 + 2 * guest->consent.client_count, sizeof(*arguments));
+	char **arguments = calloc(6 + 2 * guest->given.client_count, sizeof(*arguments));
 	size_t count = 0;
 
 	if (!arguments)
 		return NULL;
 	arguments[count++] = (char *)"vail-qemu";
-	arguments[count++] = (char *)"--display-fd=" DISPLAY_FD_TEXT;
+	arguments[count++] = (char *)"--display-fd=" AGENT_DISPLAY_FD_TEXT;
 	if (guest->guests->socket) {
 		arguments[count++] = (char *)"--socket";
 		arguments[count++] = (char *)guest->guests->socket;
@@ -165,186 +161,81 @@ static char **agent_arguments(const Guest *guest, char *const *users)
 	return arguments;
 }
 
-/*
- * Copies the environment without systemd's socket, on which only this process reports. The strings
- * belong to others. Returns NULL if out of memory.
- */
-static char **agent_environment(void)
-{
-	size_t count = 0;
-
-	while (environ[count])
-		count++;
-	char **variables = calloc(count + 1, sizeof(*variables));
-	count = 0;
-	for (char **variable = environ; variables && *variable; variable++)
-		if (strncmp(*variable, "NOTIFY_SOCKET=", strlen("NOTIFY_SOCKET=")) != 0)
-			variables[count++] = *variable;
-	return variables;
-}
-
-/* Returns 0 or a positive errno. */
-static int spawn_agent(Guest *guest, int display)
-{
-	_cleanup_(user_values_deinit) char **users = user_values(&guest->consent);
-	_cleanup_free_ char **arguments = users ? agent_arguments(guest, users) : NULL;
-	_cleanup_free_ char **variables = agent_environment();
-	posix_spawn_file_actions_t actions;
-	pid_t pid;
-
-	if (!arguments || !variables || posix_spawn_file_actions_init(&actions) != 0)
-		return ENOMEM;
-	/* The duplicate is inherited, also if it is the same fd. */
-	int error = posix_spawn_file_actions_adddup2(&actions, display, DISPLAY_FD);
-	if (error == 0)
-		error = posix_spawn(&pid, guest->guests->vail_qemu, &actions, NULL, arguments,
-				    variables);
-	posix_spawn_file_actions_destroy(&actions);
-	if (error != 0)
-		return error;
-	guest->agent = pid;
-	guest->started_at = now();
-	guest->agent_pidfd = pidfd_open(pid, 0);
-	if (guest->agent_pidfd >= 0)
-		guest->watch = virEventAddHandle(guest->agent_pidfd, VIR_EVENT_HANDLE_READABLE,
-						 on_agent_exit, guest, NULL);
-	return 0;
-}
-
 static void start_agent(Guest *guest)
 {
-	_cleanup_close_ int display =
-		virDomainOpenGraphicsFD(guest->domain, guest->consent.graphics, 0);
+	_cleanup_(user_values_deinit) char **users = user_values(&guest->given);
+	_cleanup_free_ char **arguments = users ? agent_arguments(guest, users) : NULL;
+	_cleanup_close_ int display = -1;
 
+	display = virDomainOpenGraphicsFD(guest->domain, guest->graphics, 0);
 	if (display < 0) {
-		log_message("%s: libvirt does not open the display: %s",
-			    virDomainGetName(guest->domain), virGetLastErrorMessage());
-		plan_start(guest);
+		log_message("%s: libvirt does not open the display: %s", name_of(guest),
+			    virGetLastErrorMessage());
+		plan_check(guest);
 		return;
 	}
-	int error = spawn_agent(guest, display);
+	int error = arguments ? agent_process_start(&guest->agent, guest->guests->vail_qemu,
+						    arguments, display, on_agent_exit, guest)
+			      : ENOMEM;
 	if (error != 0) {
-		log_message("%s: cannot start %s: %s", virDomainGetName(guest->domain),
-			    guest->guests->vail_qemu, strerror(error));
-		plan_start(guest);
+		log_message("%s: cannot start %s: %s", name_of(guest), guest->guests->vail_qemu,
+			    strerror(error));
+		plan_check(guest);
 		return;
 	}
+	guest->started_at = now();
 	guest->remark = NULL;
-	log_message("%s: vail-qemu shares the screen", virDomainGetName(guest->domain));
-}
-
-static void stop_agent(Guest *guest)
-{
-	cancel_start(guest);
-	if (guest->agent <= 0)
-		return;
-	kill(guest->agent, SIGTERM);
-	waitpid(guest->agent, NULL, 0);
-	forget_agent(guest);
+	log_message("%s: started vail-qemu with pid %d", name_of(guest), (int)guest->agent.pid);
 }
 
 /* ---- Consent ---- */
 
-static bool clients_equal(const Domain *one, const Domain *other)
+/* Sets and remembers the display clients that vaild has now. Takes ownership of them. */
+static void set_given(Guest *guest, Domain *given)
 {
-	bool is_equal = one->client_count == other->client_count;
-
-	for (size_t i = 0; is_equal && i < one->client_count; i++)
-		is_equal = one->rights[i] == other->rights[i] &&
-			   strcmp(one->clients[i], other->clients[i]) == 0;
-	return is_equal;
-}
-
-/* Appends the display clients, whose strings stay those of consent. */
-static NTSTATUS add_clients(const Domain *consent, ClientList *clients)
-{
-	for (size_t i = 0; i < consent->client_count; i++) {
-		const VailParty user = { .user = consent->clients[i] };
-
-		if (!client_list_add(clients, user, consent->rights[i]))
-			return STATUS_NO_MEMORY;
-	}
-	return STATUS_SUCCESS;
-}
-
-/* Logs that vaild has refused a change. Returns false. */
-static bool change_failed(const Guest *guest, struct vail *vail, NTSTATUS status)
-{
-	_cleanup_free_ char *reason = message_refusal(vail, status, NULL);
-
-	log_message("%s: vaild does not take over the changed metadata: %s",
-		    virDomainGetName(guest->domain), reason ? reason : "out of memory");
-	return false;
-}
-
-static void close_vail(struct vail **vail)
-{
-	vail_close(*vail);
+	consent_remember(guest->guests->folder, guest->uuid, given);
+	domain_deinit(&guest->given);
+	guest->given = *given;
+	*given = (Domain){ 0 };
 }
 
 /*
- * Tests whether vaild still has the display clients that it was given. Others were chosen by an
- * operator, whose word comes first.
- *
- * Returns STATUS_SUCCESS, STATUS_NO_MEMORY, or as vail_open() or vail_call().
+ * Brings vaild into line with changed metadata. wanted: without display clients to share nothing;
+ * taken over on success. Returns false if that has to be tried again.
  */
-static NTSTATUS connect_and_compare(const Guest *guest, struct vail **ret_vail, bool *ret_are_ours)
+static bool change_consent(Guest *guest, Domain *wanted)
 {
-	_cleanup_(settings_deinit) MachineSettings settings = MACHINE_SETTINGS_INIT;
-	_cleanup_(client_list_deinit) ClientList clients = { 0 };
-	NTSTATUS status = vail_open(guest->guests->socket, ret_vail);
+	Domain none = { 0 };
 
-	if (status == STATUS_SUCCESS)
-		status = settings_read(*ret_vail, guest->uuid, &settings);
-	if (status == STATUS_SUCCESS)
-		status = add_clients(&guest->consent, &clients);
-	if (status != STATUS_SUCCESS)
-		return status;
-	*ret_are_ours = settings_clients_are(&settings, &clients);
-	return STATUS_SUCCESS;
-}
-
-/* Gives vaild the display clients of changed metadata. Returns false after it has logged an error.
- */
-static bool change_clients(const Guest *guest, const Domain *consent)
-{
-	_cleanup_(close_vail) struct vail *vail = NULL;
-	_cleanup_(client_list_deinit) ClientList clients = { 0 };
-	VailMachine machine = VAIL_MACHINE_INIT;
-	bool are_ours;
-	NTSTATUS status = connect_and_compare(guest, &vail, &are_ours);
-
-	if (status != STATUS_SUCCESS)
-		return change_failed(guest, vail, status);
-	if (!are_ours) {
+	if (consent_equal(&guest->given, wanted))
+		return true;
+	guest->is_removed = false;
+	switch (guest->given.client_count == 0
+			? CONSENT_NO_VM
+			: consent_change(guest->guests->socket, guest->uuid, name_of(guest),
+					 &guest->given, wanted)) {
+	case CONSENT_KEPT:
 		log_message("%s: the metadata name other display clients, but an operator has set "
 			    "those of the VM in vaild; to change them, run: vailctl vm update",
-			    virDomainGetName(guest->domain));
-		return true;
+			    name_of(guest));
+		break;
+	case CONSENT_NO_VM:
+		/* A vail-qemu that registers the VM just now has the old display clients. */
+		if (!agent_process_runs(&guest->agent) || guest->given.client_count == 0)
+			break;
+		agent_process_stop(&guest->agent);
+		return false;
+	case CONSENT_WITHDRAWN:
+		agent_process_stop(&guest->agent);
+		set_given(guest, &none);
+		return false;
+	case CONSENT_FAILED:
+		return false;
+	case CONSENT_CHANGED:
+		break;
 	}
-	status = add_clients(consent, &clients);
-	client_list_put(&clients, &machine);
-	if (status == STATUS_SUCCESS)
-		status = vail_update_virtual_machine(vail, guest->uuid, &machine);
-	return status == STATUS_SUCCESS || change_failed(guest, vail, status);
-}
-
-/*
- * Stops sharing. Ends the VM in vaild with all its registrations, unless an operator has set its
- * display clients.
- */
-static void withdraw(Guest *guest)
-{
-	_cleanup_(close_vail) struct vail *vail = NULL;
-	bool are_ours = false;
-
-	stop_agent(guest);
-	NTSTATUS status = connect_and_compare(guest, &vail, &are_ours);
-	if (status == STATUS_SUCCESS && are_ours)
-		status = vail_unregister_virtual_machine(vail, guest->uuid);
-	if (status != STATUS_SUCCESS && status != STATUS_NOT_FOUND)
-		change_failed(guest, vail, status);
-	domain_deinit(&guest->consent);
+	set_given(guest, wanted);
+	return true;
 }
 
 /* Returns why the domain cannot be shared, or NULL. */
@@ -361,14 +252,34 @@ static const char *obstacle(const Domain *domain)
 	return NULL;
 }
 
+/* Stops sharing, and takes the display clients back from vaild. */
+static void withhold(Guest *guest, const char *remark)
+{
+	Domain none = { 0 };
+
+	log_remark(guest, remark);
+	agent_process_stop(&guest->agent);
+	if (!change_consent(guest, &none))
+		plan_check(guest);
+}
+
+static void share(Guest *guest, Domain *domain)
+{
+	guest->graphics = domain->graphics;
+	if (!change_consent(guest, domain))
+		plan_check(guest);
+	else if (!agent_process_runs(&guest->agent) && !guest->is_removed)
+		start_agent(guest);
+}
+
 /* ---- The list ---- */
 
 static void guest_free(Guest *guest)
 {
 	LIST_REMOVE(guest, entries);
-	cancel_start(guest);
-	forget_agent(guest);
-	domain_deinit(&guest->consent);
+	cancel_check(guest);
+	agent_process_stop(&guest->agent);
+	domain_deinit(&guest->given);
 	virDomainFree(guest->domain);
 	free(guest);
 }
@@ -381,6 +292,24 @@ static void set_domain(Guest *guest, virDomainPtr domain)
 	virDomainRef(domain);
 	virDomainFree(guest->domain);
 	guest->domain = domain;
+}
+
+static Guest *guest_new(Guests *guests, virDomainPtr domain, const char *uuid)
+{
+	Guest *guest = calloc(1, sizeof(*guest));
+
+	if (!guest)
+		return NULL;
+	*guest = (Guest){ .guests = guests,
+			  .domain = domain,
+			  .agent = AGENT_PROCESS_INIT,
+			  .timer = -1,
+			  .delay = RETRY_MIN };
+	virDomainRef(domain);
+	snprintf(guest->uuid, sizeof(guest->uuid), "%s", uuid);
+	consent_recall(guests->folder, uuid, &guest->given);
+	LIST_INSERT_HEAD(&guests->list, guest, entries);
+	return guest;
 }
 
 /* Finds the domain's guest, or adds one. Returns NULL if out of memory. */
@@ -396,83 +325,59 @@ static Guest *guest_find(Guests *guests, virDomainPtr domain)
 			set_domain(guest, domain);
 			return guest;
 		}
-	guest = calloc(1, sizeof(*guest));
-	if (!guest)
-		return NULL;
-	*guest = (Guest){ .guests = guests,
-			  .domain = domain,
-			  .agent_pidfd = -1,
-			  .watch = -1,
-			  .timer = -1,
-			  .delay = RETRY_MIN };
-	virDomainRef(domain);
-	memcpy(guest->uuid, uuid, sizeof(uuid));
-	LIST_INSERT_HEAD(&guests->list, guest, entries);
-	return guest;
+	return guest_new(guests, domain, uuid);
 }
 
-static void apply(Guest *guest, Domain *domain)
+/* The domain has stopped, and with it the VM in vaild. */
+static void guest_stopped(Guest *guest)
 {
-	const char *remark = obstacle(domain);
+	const Domain none = { 0 };
 
-	if (remark) {
-		if (guest->consent.client_count > 0)
-			withdraw(guest);
-		log_remark(guest, remark);
+	consent_remember(guest->guests->folder, guest->uuid, &none);
+	guest_free(guest);
+}
+
+static void check_running(Guest *guest)
+{
+	_cleanup_(domain_deinit) Domain domain = { 0 };
+	const char *fault = NULL;
+	char *xml = virDomainGetXMLDesc(guest->domain, 0);
+
+	if (!xml) {
+		log_message("%s: libvirt does not describe the domain: %s", name_of(guest),
+			    virGetLastErrorMessage());
+		plan_check(guest);
 		return;
 	}
-	if (guest->agent > 0 && !clients_equal(&guest->consent, domain) &&
-	    !change_clients(guest, domain))
-		return;
-	domain_deinit(&guest->consent);
-	guest->consent = *domain;
-	*domain = (Domain){ 0 };
-	if (guest->agent <= 0)
-		start_agent(guest);
+	if (!domain_parse(xml, strlen(xml), &domain, &fault))
+		withhold(guest, fault);
+	else if (obstacle(&domain))
+		withhold(guest, obstacle(&domain));
+	else
+		share(guest, &domain);
+	free(xml);
 }
 
 void guest_check(Guests *guests, virDomainPtr domain)
 {
 	Guest *guest = guest_find(guests, domain);
-	_cleanup_(domain_deinit) Domain described = { 0 };
-	const char *fault = NULL;
-
-	if (!guest) {
-		log_message("this process is out of memory");
-		return;
-	}
-	if (virDomainIsActive(domain) != 1) {
-		guest_stopped(guests, domain);
-		return;
-	}
-	char *xml = virDomainGetXMLDesc(domain, 0);
-	if (!xml)
-		log_message("%s: libvirt does not describe the domain: %s",
-			    virDomainGetName(domain), virGetLastErrorMessage());
-	else if (!domain_parse(xml, strlen(xml), &described, &fault))
-		log_remark(guest, fault);
-	else
-		apply(guest, &described);
-	free(xml);
-}
-
-void guest_stopped(Guests *guests, virDomainPtr domain)
-{
-	Guest *guest = guest_find(guests, domain);
+	int is_active = virDomainIsActive(domain);
 
 	if (!guest)
-		return;
-	stop_agent(guest);
-	guest_free(guest);
+		log_message("this process is out of memory");
+	else if (is_active == 0)
+		guest_stopped(guest);
+	else if (is_active == 1)
+		check_running(guest);
+	/* Otherwise libvirt is away; after the next connection, all guests are checked. */
 }
 
 void guests_deinit(Guests *guests)
 {
-	Guest *guest, *next;
+	Guest *guest;
 
-	for (guest = LIST_FIRST(&guests->list); guest; guest = next) {
-		next = LIST_NEXT(guest, entries);
-		stop_agent(guest);
+	LIST_FOREACH (guest, &guests->list, entries)
+		agent_process_ask(&guest->agent);
+	while ((guest = LIST_FIRST(&guests->list)))
 		guest_free(guest);
-	}
 }

@@ -15,18 +15,17 @@ typedef struct Guest Guest;
 typedef struct Guests {
 	const char *socket;    /* vaild's; NULL for the default */
 	const char *vail_qemu; /* path of the program */
+	const char *folder;    /* see consent_recall() */
 	LIST_HEAD(, Guest) list;
 } Guests;
 
 /*
  * Brings one domain into line with libvirt: starts its vail-qemu if the domain runs, has a
- * peer-to-peer display and consents; updates its display clients in vaild if they have changed; or
- * stops sharing if the consent was withdrawn. Logs each reason for doing nothing once.
+ * peer-to-peer display and consents; changes its display clients in vaild if the metadata have
+ * changed; stops sharing if the consent was withdrawn or cannot be read; and forgets a domain that
+ * has stopped. Logs each reason for doing nothing once.
  */
 void guest_check(Guests *guests, virDomainPtr domain);
-
-/* The domain has stopped. Its vail-qemu exits by itself. */
-void guest_stopped(Guests *guests, virDomainPtr domain);
 
 /* Ends all vail-qemu processes. */
 void guests_deinit(Guests *guests);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vail-libvirt/status.h"
 
+#include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>
@@ -37,80 +38,138 @@ static void print_clients(const Domain *domain)
 	putchar('\n');
 }
 
+/* A domain to print. */
+typedef struct DomainRow {
+	virDomainPtr domain;
+	const char *virsh; /* "virsh", with an option if that is not for the default URI */
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	bool is_active;
+	bool is_persistent;
+} DomainRow;
+
 /* Prints the command that would give consent. */
-static void print_consent(const char *uuid, bool is_active)
+static void print_consent(const DomainRow *row)
 {
 	printf("    To let the user USER register, run:\n"
-	       "      virsh metadata %s " DOMAIN_NAMESPACE " --key vail \\\n"
-	       "        --set \"<access><displayClient user='USER'/></access>\" --config%s\n",
-	       uuid, is_active ? " --live" : "");
+	       "      %s metadata %s " DOMAIN_NAMESPACE " --key vail \\\n"
+	       "        --set \"<access><displayClient user='USER'/></access>\"%s%s\n",
+	       row->virsh, row->uuid, row->is_persistent ? " --config" : "",
+	       row->is_active ? " --live" : "");
 }
 
-static void print_display(const char *uuid, const Domain *domain)
+static void print_display(const DomainRow *row, const Domain *domain)
 {
 	static const char *const names[] = {
 		[DOMAIN_DISPLAY_NONE] = "none on D-Bus",
 		[DOMAIN_DISPLAY_BUS] = "D-Bus, on a bus of its own",
 		[DOMAIN_DISPLAY_P2P] = "D-Bus, peer to peer",
 	};
+	static const char *const changes[] = {
+		[DOMAIN_DISPLAY_NONE] = "put this line into <devices>:\n"
+					"      <graphics type='dbus' p2p='yes'/>",
+		[DOMAIN_DISPLAY_BUS] = "add p2p='yes' to <graphics type='dbus'>.",
+	};
 
 	printf("    display           %s\n", names[domain->display]);
-	if (domain->display == DOMAIN_DISPLAY_NONE)
-		printf("    To add one, stop the domain, run: virsh edit %s\n"
-		       "    and put this line into <devices>:\n"
-		       "      <graphics type='dbus' p2p='yes'/>\n",
-		       uuid);
-	if (domain->display == DOMAIN_DISPLAY_BUS)
-		printf("    To share it, stop the domain, run: virsh edit %s\n"
-		       "    and add p2p='yes' to <graphics type='dbus'>.\n",
-		       uuid);
+	if (domain->display == DOMAIN_DISPLAY_P2P)
+		return;
+	if (row->is_persistent)
+		printf("    To share it, run: %s edit %s\n    and %s\n    Then stop the domain and "
+		       "start it again.\n",
+		       row->virsh, row->uuid, changes[domain->display]);
+	else
+		printf("    To share it, change the XML from which you create it:\n    %s\n",
+		       changes[domain->display]);
 }
 
 /* Prints whether vaild knows the VM. vail: NULL if vaild cannot be reached. */
-static void print_sharing(struct vail *vail, const char *uuid, bool is_active)
+static void print_sharing(struct vail *vail, const DomainRow *row)
 {
 	_cleanup_(settings_deinit) MachineSettings settings = MACHINE_SETTINGS_INIT;
-	const char *text = "no";
+	NTSTATUS status = STATUS_NOT_FOUND;
+	const char *text;
 
+	if (vail && row->is_active)
+		status = settings_read(vail, row->uuid, &settings);
 	if (!vail)
 		text = "unknown, because vaild cannot be reached; see: systemctl status vaild";
-	else if (is_active && settings_read(vail, uuid, &settings) == STATUS_SUCCESS)
-		text = settings.has_agent ? "yes"
-					  : "no; vaild knows the VM, but nothing shares its "
-					    "screen; see: systemctl status vail-libvirt";
+	else if (status == STATUS_SUCCESS && settings.has_agent)
+		text = "yes";
+	else if (status == STATUS_SUCCESS)
+		text = "no; vaild knows the VM, but nothing shares its screen; see: systemctl "
+		       "status vail-libvirt";
+	else if (status == STATUS_NOT_FOUND)
+		text = "no";
+	else
+		text = "unknown, because only operators and the VM's users may see it; run this as "
+		       "root";
 	printf("    shared            %s\n", text);
 }
 
-static void print_domain(virDomainPtr domain, struct vail *vail)
+static void print_domain(DomainRow *row, struct vail *vail)
 {
 	_cleanup_(domain_deinit) Domain described = { 0 };
-	char uuid[VIR_UUID_STRING_BUFLEN] = "";
 	const char *fault = "libvirt does not describe the domain";
-	bool is_active = virDomainIsActive(domain) == 1;
-	_cleanup_free_ char *xml = virDomainGetXMLDesc(domain, 0);
+	_cleanup_free_ char *xml = virDomainGetXMLDesc(row->domain, 0);
 
-	virDomainGetUUIDString(domain, uuid);
-	print_text(virDomainGetName(domain));
-	printf("  %s\n    state             %s\n", uuid, is_active ? "running" : "shut off");
+	row->is_active = virDomainIsActive(row->domain) == 1;
+	row->is_persistent = virDomainIsPersistent(row->domain) == 1;
+	virDomainGetUUIDString(row->domain, row->uuid);
+	print_text(virDomainGetName(row->domain));
+	printf("  %s\n    state             %s\n", row->uuid,
+	       row->is_active ? "running" : "shut off");
 	if (!xml || !domain_parse(xml, strlen(xml), &described, &fault)) {
 		printf("    mistake           %s\n", fault);
 		return;
 	}
-	print_display(uuid, &described);
+	print_display(row, &described);
 	printf("    display clients   ");
 	print_clients(&described);
 	if (described.client_count == 0)
-		print_consent(uuid, is_active);
-	print_sharing(vail, uuid, is_active);
+		print_consent(row);
+	print_sharing(vail, row);
+}
+
+/* Returns "virsh" with the option that reaches the same libvirt. The caller frees it. */
+static char *virsh_command(const char *uri)
+{
+	char *command = NULL;
+
+	if (!uri)
+		return strdup("virsh");
+	return asprintf(&command, "virsh --connect %s", uri) >= 0 ? command : NULL;
+}
+
+static int print_domains(virConnectPtr connection, const char *virsh, struct vail *vail)
+{
+	virDomainPtr *domains = NULL;
+	int count = virConnectListAllDomains(connection, &domains, 0);
+
+	for (int i = 0; i < count; i++) {
+		DomainRow row = { .domain = domains[i], .virsh = virsh };
+
+		print_domain(&row, vail);
+		virDomainFree(domains[i]);
+	}
+	free(domains);
+	if (count == 0)
+		puts("libvirt has no domains.");
+	if (count < 0)
+		log_message("libvirt does not list its domains: %s", virGetLastErrorMessage());
+	else if (fflush(stdout) != 0 || ferror(stdout))
+		log_message("cannot write the output: %s", strerror(errno));
+	else
+		return EXIT_DONE;
+	return EXIT_FAILED;
 }
 
 int status_print(const char *uri, const char *socket)
 {
+	_cleanup_free_ char *virsh = virsh_command(uri);
 	virConnectPtr connection = virConnectOpenReadOnly(uri);
-	virDomainPtr *domains = NULL;
 	struct vail *vail = NULL;
 
-	if (!connection) {
+	if (!connection || !virsh) {
 		log_message("cannot connect to libvirt: %s", virGetLastErrorMessage());
 		return EXIT_FAILED;
 	}
@@ -118,17 +177,8 @@ int status_print(const char *uri, const char *socket)
 		vail_close(vail);
 		vail = NULL;
 	}
-	int count = virConnectListAllDomains(connection, &domains, 0);
-	for (int i = 0; i < count; i++) {
-		print_domain(domains[i], vail);
-		virDomainFree(domains[i]);
-	}
-	if (count == 0)
-		puts("libvirt has no domains.");
-	if (count < 0)
-		log_message("libvirt does not list its domains: %s", virGetLastErrorMessage());
-	free(domains);
+	int exit_status = print_domains(connection, virsh, vail);
 	vail_close(vail);
 	virConnectClose(connection);
-	return count < 0 ? EXIT_FAILED : EXIT_DONE;
+	return exit_status;
 }

@@ -3,7 +3,9 @@
  * vail-libvirt: runs vail-qemu for each domain of libvirt whose owner has given consent.
  *
  *   vail-libvirt.c  the command line, the connection to libvirt and the main loop
- *   guest.c         the running domains and their vail-qemu processes
+ *   guest.c         the running domains, and what to do about each
+ *   agent-process.c the vail-qemu of a domain
+ *   consent.c       the display clients in vaild, and a file that remembers them
  *   domain.c        reads a domain's XML description
  *   status.c        shows all domains
  */
@@ -22,6 +24,7 @@
 #include "client/common/completion.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
+#include "client/vail-libvirt/consent.h"
 #include "client/vail-libvirt/domain.h"
 #include "client/vail-libvirt/guest.h"
 #include "client/vail-libvirt/status.h"
@@ -136,6 +139,7 @@ typedef struct Follower {
 	const char *uri;
 	Guests guests;
 	virConnectPtr connection; /* NULL while libvirt is away */
+	int callbacks[2];         /* libvirt's numbers; -1 for none */
 	virDomainPtr *changed;    /* domains to check; references */
 	size_t changed_count;
 	bool has_logged_absence;
@@ -190,12 +194,24 @@ static bool subscribe(Follower *follower)
 	virConnectPtr connection = follower->connection;
 
 	virConnectSetKeepAlive(connection, KEEPALIVE_INTERVAL, KEEPALIVE_COUNT);
-	return virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-						VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), follower,
-						NULL) >= 0 &&
-	       virConnectDomainEventRegisterAny(
-		       connection, NULL, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
-		       VIR_DOMAIN_EVENT_CALLBACK(on_metadata), follower, NULL) >= 0;
+	follower->callbacks[0] = virConnectDomainEventRegisterAny(
+		connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+		VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), follower, NULL);
+	follower->callbacks[1] = virConnectDomainEventRegisterAny(
+		connection, NULL, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
+		VIR_DOMAIN_EVENT_CALLBACK(on_metadata), follower, NULL);
+	return follower->callbacks[0] >= 0 && follower->callbacks[1] >= 0;
+}
+
+/* Removes the callbacks, because each of them keeps the connection open. */
+static void unsubscribe(Follower *follower)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(follower->callbacks); i++) {
+		if (follower->callbacks[i] >= 0)
+			virConnectDomainEventDeregisterAny(follower->connection,
+							   follower->callbacks[i]);
+		follower->callbacks[i] = -1;
+	}
 }
 
 static bool list_domains(Follower *follower)
@@ -217,8 +233,10 @@ static void disconnect(Follower *follower)
 	for (size_t i = 0; i < follower->changed_count; i++)
 		virDomainFree(follower->changed[i]);
 	follower->changed_count = 0;
-	if (follower->connection)
-		virConnectClose(follower->connection);
+	if (!follower->connection)
+		return;
+	unsubscribe(follower);
+	virConnectClose(follower->connection);
 	follower->connection = NULL;
 }
 
@@ -241,7 +259,7 @@ static void try_to_connect(Follower *follower)
 	}
 	char *uri = virConnectGetURI(follower->connection);
 	log_message("following %s", uri ? uri : "libvirt");
-	sd_notifyf(0, "READY=1\nSTATUS=Following %s.", uri ? uri : "libvirt");
+	sd_notifyf(0, "STATUS=Following %s.", uri ? uri : "libvirt");
 	free(uri);
 	follower->has_logged_absence = false;
 }
@@ -292,9 +310,13 @@ static char *find_vail_qemu(void)
 static int follow(const Options *options)
 {
 	_cleanup_free_ char *vail_qemu = find_vail_qemu();
+	_cleanup_free_ char *folder = consent_folder();
 	_cleanup_close_ int signals = -1;
-	Follower follower = { .uri = options->uri,
-			      .guests = { .socket = options->socket, .vail_qemu = vail_qemu } };
+	Follower follower = {
+		.uri = options->uri,
+		.callbacks = { -1, -1 },
+		.guests = { .socket = options->socket, .vail_qemu = vail_qemu, .folder = folder }
+	};
 	sigset_t ends;
 
 	sigemptyset(&ends);
@@ -309,6 +331,8 @@ static int follow(const Options *options)
 		log_message("cannot prepare the main loop: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
+	/* Ready at once, because libvirt may be started later or never. */
+	sd_notify(0, "READY=1\nSTATUS=Waiting for libvirt.");
 	try_to_connect(&follower);
 	while (!follower.is_over) {
 		check_changed(&follower);

@@ -288,6 +288,7 @@ static void handle_event(Agent *agent, const VailEvent *event)
 		}
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
+		agent->is_removed = true;
 		agent_end(agent, "vaild has removed the virtual machine",
 			  event->reason ? plain_reason(event->reason) : "no reason given");
 		break;

@@ -59,6 +59,7 @@ typedef struct Agent {
 	NTSTATUS refused;      /* the status of the last registration */
 
 	char end_reason[640];
+	bool is_removed; /* it has ended because the VM was removed from vaild */
 	struct vail *calls;
 	struct vail *watch;
 	LIST_HEAD(, Surface) surfaces;

@@ -238,6 +238,9 @@ static bool qemu_exits(const Bridge *bridge)
 	return poll(&poll_fd, 1, QEMU_EXIT_TIMEOUT) > 0;
 }
 
+/* The exit status if an operator has removed the VM, so that a manager does not add it again. */
+#define EXIT_VM_REMOVED 3
+
 /* Returns the exit status. */
 static int run(Bridge *bridge)
 {
@@ -262,7 +265,7 @@ static int run(Bridge *bridge)
 	log_message("%s",
 		    has_display ? bridge->agent.end_reason
 				: "QEMU has closed its display; another client may have joined it");
-	return EXIT_FAILED;
+	return has_display && bridge->agent.is_removed ? EXIT_VM_REMOVED : EXIT_FAILED;
 }
 
 /* ---- Start and end ---- */

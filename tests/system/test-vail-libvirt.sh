@@ -95,7 +95,7 @@ check_status() {
     "virsh edit 7f1ae8ba" "$(grep -A9 '^plain ' "$PRIVATE/status")"
   expect "the shown command gives consent" quietly box sh -c \
     "$(grep -A9 '^silent ' "$PRIVATE/status" | sed -n '/virsh metadata/,/--set/p' | sed s/USER/vail-carol/)"
-  expect "that guest is then shared" eventually libvirt_log_has 'silent: vail-qemu shares the screen'
+  expect "that guest is then shared" eventually libvirt_log_has 'silent: started vail-qemu'
   quietly box virsh destroy silent
 }
 
@@ -112,6 +112,14 @@ check_metadata() {
   consent guest --set "<access><viewer user='vail-alice'/></access>" --live
   expect "wrong metadata are reported" \
     eventually libvirt_log_has 'guest: the metadata have an element other than displayClient'
+  consent guest --set "$(of vail-alice)" --live
+  eventually is_shared
+  consent guest --set "<access><displayclient user='vail-bob'/></access>" --live
+  expect "a mistake in the metadata withdraws the consent that stood there" eventually vm_is_gone
+  consent guest --set "$(of vail-alice)" --live
+  eventually is_shared
+  consent guest --set "$(of vail-nobody-of-this-name)" --live
+  expect "so does a user who does not exist" eventually vm_is_gone
   consent guest --set "$(of vail-alice)" --live
   expect "with metadata again the screen is shared again" eventually is_shared
 }
@@ -152,12 +160,70 @@ check_operator() {
   consent guest --set "$(of vail-alice)" --live
 }
 
-check_restarts() {
-  local before
-  before=$(handle)
+# Checks consent that changes while vail-qemu, vail-libvirt or vaild does not run.
+check_absence() {
+  box pkill -KILL -x vail-qemu
+  consent guest --set "$(of vail-bob)" --live
+  expect "metadata that change before vail-qemu is started again count" eventually clients_are vail-bob
+  eventually is_shared
+  quietly box systemctl stop vail-libvirt
+  consent guest --set "$(of vail-alice)" --live
+  quietly box systemctl start vail-libvirt
+  expect "metadata that change while vail-libvirt does not run count" eventually clients_are vail-alice
+  eventually is_shared
+  quietly box systemctl stop vail-libvirt
+  consent guest --remove --live
+  quietly box systemctl start vail-libvirt
+  expect "a consent that is withdrawn while vail-libvirt does not run ends the VM" eventually vm_is_gone
+  consent guest --set "$(of vail-alice)" --live
+  eventually is_shared
+  quietly box systemctl stop vaild.socket vaild.service
+  consent guest --set "$(of vail-bob)" --live
+  expect "vail-libvirt reports that vaild is away" \
+    eventually libvirt_log_has 'guest: cannot change the display clients in vaild: cannot reach vaild'
+  quietly box systemctl start vaild.socket vaild.service
+  eventually is_shared
+  expect "metadata that change while vaild does not run count" eventually clients_are vail-bob
+  consent guest --set "$(of vail-alice)" --live
+  eventually clients_are vail-alice
+}
+
+check_removal() {
+  box vailctl vm remove "$GUID" >/dev/null
+  expect "vail-libvirt notices that an operator has removed the VM" \
+    eventually libvirt_log_has 'guest: an operator has removed the VM from vaild'
+  expect "it does not add the VM again" vm_is_gone
+  consent guest --set "$(of vail-alice vail-bob)" --live
+  expect "changed metadata add the VM again" eventually is_shared
+  consent guest --set "$(of vail-alice)" --live
+  eventually clients_are vail-alice
+}
+
+# Prints the number of fds of vail-libvirt.
+fd_count() { box sh -c "ls /proc/$(property MainPID vail-libvirt.service)/fd" | wc -l; }
+
+# Restarts libvirtd, and waits until vail-libvirt follows it again.
+restart_libvirt() {
+  local followed
+
+  followed=$(times_followed)
   quietly box systemctl restart libvirtd
-  expect "vail-libvirt connects to libvirtd again" eventually libvirt_log_has 'libvirt has gone'
-  expect_equal "the screen stays shared while libvirtd restarts" "$before" "$(handle)"
+  expect "vail-libvirt follows a restarted libvirtd" eventually has_followed_more_than "$followed"
+}
+times_followed() {
+  box journalctl --sync
+  box journalctl --quiet --no-pager -o cat --unit vail-libvirt.service | grep -c 'following qemu' || true
+}
+has_followed_more_than() { [ "$(times_followed)" -gt "$1" ]; }
+
+check_restarts() {
+  local before fds agent
+  before=$(handle) fds=$(fd_count) agent=$(box pgrep -x vail-qemu)
+  restart_libvirt
+  restart_libvirt
+  expect_equal "the screen stays shared while libvirtd restarts" "$before $agent" \
+    "$(handle) $(box pgrep -x vail-qemu)"
+  expect_equal "a new connection to libvirt costs no fd" "$fds" "$(fd_count)"
   consent guest --set "$(of vail-alice vail-bob)" --live
   expect "metadata are followed after libvirtd's restart" eventually clients_are "vail-alice vail-bob"
   consent guest --set "$(of vail-alice)" --live
@@ -194,6 +260,16 @@ check_guest_states() {
   agent=$(box pgrep -x vail-qemu)
   box kill -KILL "$agent"
   expect "a killed vail-qemu is started again" eventually is_shared_by_another "$agent"
+  local before
+  before=$(handle)
+  quietly box virsh destroy guest
+  quietly box virsh start guest
+  expect "a guest that is destroyed and started at once is shared" eventually is_shared_anew "$before"
+  box pkill -STOP -x vail-qemu
+  consent guest --remove --live
+  expect "a vail-qemu that hangs does not keep a withdrawn consent" eventually vm_is_gone
+  consent guest --set "$(of vail-alice)" --live
+  eventually is_shared
   quietly box virsh destroy guest
   expect "a destroyed guest is no VM any more" eventually vm_is_gone
 }
@@ -204,7 +280,7 @@ check_stop() {
   quietly box systemctl stop vail-libvirt
   expect "vail-qemu ends with vail-libvirt" eventually is_not_shared
   quietly box systemctl stop libvirtd
-  quietly box systemctl start --no-block vail-libvirt
+  expect "the service starts without libvirt" quietly box systemctl start vail-libvirt
   expect "vail-libvirt waits for a libvirt that does not run" \
     eventually libvirt_log_has 'trying again until libvirt answers'
   quietly box systemctl start libvirtd
@@ -228,6 +304,8 @@ check_start
 check_status
 check_metadata
 check_operator
+check_absence
+check_removal
 check_restarts
 check_guest_states
 check_stop

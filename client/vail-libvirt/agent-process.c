@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-libvirt/agent-process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libvirt/libvirt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/fd-util.h"
+#include "proto/macros.h"
+
+/* Time in which a process must end after it was asked to, in milliseconds. */
+#define END_TIMEOUT 2000
+
+/* The exit status of a program that cannot be executed, as in shells. */
+#define EXIT_NO_PROGRAM 127
+
+static void forget(AgentProcess *process)
+{
+	if (process->watch >= 0)
+		virEventRemoveHandle(process->watch);
+	process->watch = -1;
+	fd_close(&process->pidfd);
+	process->pid = 0;
+}
+
+static void on_exit_event(int watch, int fd, int events, void *context)
+{
+	AgentProcess *process = context;
+	int status = 0;
+
+	(void)watch, (void)fd, (void)events;
+	if (waitpid(process->pid, &status, WNOHANG) == 0)
+		return;
+	forget(process);
+	process->exited(process->context, status);
+}
+
+/*
+ * Copies the environment without systemd's socket, on which only this process reports. The strings
+ * belong to others. Returns NULL if out of memory.
+ */
+static char **copy_environment(void)
+{
+	size_t count = 0;
+
+	while (environ[count])
+		count++;
+	char **variables = calloc(count + 1, sizeof(*variables));
+	count = 0;
+	for (char **variable = environ; variables && *variable; variable++)
+		if (strncmp(*variable, "NOTIFY_SOCKET=", strlen("NOTIFY_SOCKET=")) != 0)
+			variables[count++] = *variable;
+	return variables;
+}
+
+/* Executes the program in the child process. Only async-signal-safe calls are made. */
+static _Noreturn void execute(pid_t parent, const char *path, char **arguments, char **variables,
+			      int display)
+{
+	bool is_in_place = display == AGENT_DISPLAY_FD;
+
+	/* It must not go on sharing if this process is killed. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() == parent &&
+	    (is_in_place ? fcntl(display, F_SETFD, 0) : dup2(display, AGENT_DISPLAY_FD)) >= 0)
+		execve(path, arguments, variables);
+	_exit(EXIT_NO_PROGRAM);
+}
+
+int agent_process_start(AgentProcess *process, const char *path, char **arguments, int display,
+			AgentExited *exited, void *context)
+{
+	_cleanup_free_ char **variables = copy_environment();
+	pid_t parent = getpid();
+	pid_t pid = variables ? fork() : -1;
+
+	if (pid < 0)
+		return variables ? errno : ENOMEM;
+	if (pid == 0)
+		execute(parent, path, arguments, variables, display);
+	*process = (AgentProcess){
+		.pid = pid,
+		.pidfd = pidfd_open(pid, 0),
+		.watch = -1,
+		.exited = exited,
+		.context = context,
+	};
+	if (process->pidfd >= 0)
+		process->watch = virEventAddHandle(process->pidfd, VIR_EVENT_HANDLE_READABLE,
+						   on_exit_event, process, NULL);
+	if (process->watch >= 0)
+		return 0;
+	agent_process_stop(process);
+	return ENOMEM;
+}
+
+void agent_process_ask(const AgentProcess *process)
+{
+	if (process->pid > 0)
+		kill(process->pid, SIGTERM);
+}
+
+void agent_process_stop(AgentProcess *process)
+{
+	struct pollfd poll_fd = { .fd = process->pidfd, .events = POLLIN };
+
+	if (process->pid <= 0)
+		return;
+	agent_process_ask(process);
+	if (process->pidfd < 0 || poll(&poll_fd, 1, END_TIMEOUT) <= 0)
+		kill(process->pid, SIGKILL);
+	waitpid(process->pid, NULL, 0);
+	forget(process);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_LIBVIRT_AGENT_PROCESS_H
+#define CLIENT_VAIL_LIBVIRT_AGENT_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* A running vail-qemu, which libvirt's event loop watches. It ends with this process. */
+
+/* Called after the process has ended. status: as of waitpid(). */
+typedef void AgentExited(void *context, int status);
+
+typedef struct AgentProcess {
+	pid_t pid; /* 0 if it does not run */
+	int pidfd; /* -1 if it does not run */
+	int watch; /* libvirt's number for the pidfd; -1 for none */
+	AgentExited *exited;
+	void *context;
+} AgentProcess;
+
+#define AGENT_PROCESS_INIT ((AgentProcess){ .pidfd = -1, .watch = -1 })
+
+/* The display's socket in vail-qemu. */
+#define AGENT_DISPLAY_FD      3
+#define AGENT_DISPLAY_FD_TEXT "3"
+
+/*
+ * Starts the program at path with these arguments, the socket as AGENT_DISPLAY_FD, and this
+ * process's environment without systemd's socket. If the program cannot be executed, it ends with
+ * status 127.
+ *
+ * exited: called if the process ends by itself.
+ *
+ * Returns 0 or a positive errno.
+ */
+int agent_process_start(AgentProcess *process, const char *path, char **arguments, int display,
+			AgentExited *exited, void *context);
+
+static inline bool agent_process_runs(const AgentProcess *process)
+{
+	return process->pid > 0;
+}
+
+/* Asks the process to end. It still has to be stopped. */
+void agent_process_ask(const AgentProcess *process);
+
+/* Ends the process, by force if it does not end within two seconds. Idempotent. */
+void agent_process_stop(AgentProcess *process);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-libvirt/consent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/common/atomic-file.h"
+#include "client/common/client-list.h"
+#include "client/common/machine-settings.h"
+#include "client/common/user-message.h"
+#include "proto/macros.h"
+
+bool consent_equal(const Domain *one, const Domain *other)
+{
+	bool is_equal = one->client_count == other->client_count;
+
+	for (size_t i = 0; is_equal && i < one->client_count; i++)
+		is_equal = one->rights[i] == other->rights[i] &&
+			   strcmp(one->clients[i], other->clients[i]) == 0;
+	return is_equal;
+}
+
+/* ---- In vaild ---- */
+
+static void close_vail(struct vail **vail)
+{
+	vail_close(*vail);
+}
+
+/* Appends the display clients, whose strings stay those of consent. */
+static NTSTATUS add_clients(const Domain *consent, ClientList *clients)
+{
+	for (size_t i = 0; i < consent->client_count; i++) {
+		const VailParty user = { .user = consent->clients[i] };
+
+		if (!client_list_add(clients, user, consent->rights[i]))
+			return STATUS_NO_MEMORY;
+	}
+	return STATUS_SUCCESS;
+}
+
+/* Tests whether vaild has the display clients that it was given. */
+static NTSTATUS compare(struct vail *vail, const char *guid, const Domain *given,
+			bool *ret_are_ours)
+{
+	_cleanup_(settings_deinit) MachineSettings settings = MACHINE_SETTINGS_INIT;
+	_cleanup_(client_list_deinit) ClientList clients = { 0 };
+	NTSTATUS status = settings_read(vail, guid, &settings);
+
+	if (status == STATUS_SUCCESS)
+		status = add_clients(given, &clients);
+	if (status == STATUS_SUCCESS)
+		*ret_are_ours = settings_clients_are(&settings, &clients);
+	return status;
+}
+
+static NTSTATUS update(struct vail *vail, const char *guid, const Domain *wanted)
+{
+	_cleanup_(client_list_deinit) ClientList clients = { 0 };
+	VailMachine machine = VAIL_MACHINE_INIT;
+	NTSTATUS status = add_clients(wanted, &clients);
+
+	client_list_put(&clients, &machine);
+	return status == STATUS_SUCCESS ? vail_update_virtual_machine(vail, guid, &machine)
+					: status;
+}
+
+static void log_failure(const char *name, struct vail *vail, NTSTATUS status)
+{
+	_cleanup_free_ char *reason = message_refusal(vail, status, NULL);
+
+	log_message("%s: cannot change the display clients in vaild: %s", name,
+		    reason ? reason : "out of memory");
+}
+
+/* Ends the VM in vaild with all its registrations. */
+static ConsentResult withdraw(struct vail *vail, const char *guid, const char *name,
+			      ConsentResult result)
+{
+	NTSTATUS status = vail_unregister_virtual_machine(vail, guid);
+
+	if (status == STATUS_SUCCESS || status == STATUS_NOT_FOUND)
+		return result;
+	log_failure(name, vail, status);
+	return CONSENT_FAILED;
+}
+
+ConsentResult consent_change(const char *socket, const char *guid, const char *name,
+			     const Domain *given, const Domain *wanted)
+{
+	_cleanup_(close_vail) struct vail *vail = NULL;
+	bool are_ours = false;
+	NTSTATUS status = vail_new(socket, &vail);
+
+	if (status == STATUS_SUCCESS)
+		status = compare(vail, guid, given, &are_ours);
+	if (status == STATUS_NOT_FOUND)
+		return CONSENT_NO_VM;
+	if (status != STATUS_SUCCESS) {
+		log_failure(name, vail, status);
+		return CONSENT_FAILED;
+	}
+	if (!are_ours)
+		return CONSENT_KEPT;
+	if (wanted->client_count == 0)
+		return withdraw(vail, guid, name, CONSENT_CHANGED);
+	status = update(vail, guid, wanted);
+	if (status == STATUS_SUCCESS)
+		return CONSENT_CHANGED;
+	log_failure(name, vail, status);
+	/* Those whose names were removed must not stay because another name is wrong. */
+	return status == STATUS_INVALID_PARAMETER ? withdraw(vail, guid, name, CONSENT_WITHDRAWN)
+						  : CONSENT_FAILED;
+}
+
+/* ---- In a file ---- */
+
+/* Returns the path of a guest's file, which the caller frees. Returns NULL if out of memory. */
+static char *file_of(const char *folder, const char *guid)
+{
+	char *path = NULL;
+
+	return asprintf(&path, "%s/%s", folder, guid) >= 0 ? path : NULL;
+}
+
+/* Adds a line of the file, USER:RIGHTS. Returns false if it is none. */
+static bool add_line(char *line, Domain *given)
+{
+	char *names = strchr(line, ':'), *name;
+	unsigned int rights = VAIL_DISPLAY_VIEW;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (!names || names == line || given->client_count == DOMAIN_CLIENTS_MAX)
+		return false;
+	*names++ = '\0';
+	while ((name = strsep(&names, ",")))
+		rights |= vail_display_right(name);
+	given->clients[given->client_count] = strdup(line);
+	given->rights[given->client_count] = rights;
+	return given->clients[given->client_count] && ++given->client_count;
+}
+
+void consent_recall(const char *folder, const char *guid, Domain *ret)
+{
+	_cleanup_free_ char *path = folder ? file_of(folder, guid) : NULL;
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	FILE *file = path ? fopen(path, "re") : NULL;
+
+	*ret = (Domain){ 0 };
+	if (!file)
+		return;
+	while (getline(&line, &size, file) > 0 && add_line(line, ret))
+		;
+	fclose(file);
+}
+
+static int write_lines(const char *path, const Domain *given)
+{
+	_cleanup_(atomic_file_deinit) AtomicFile file = ATOMIC_FILE_INIT;
+	char rights[DISPLAY_RIGHTS_SIZE];
+	int result = atomic_file_create(&file, path);
+
+	if (result < 0)
+		return result;
+	for (size_t i = 0; i < given->client_count; i++)
+		fprintf(file.out, "%s:%s\n", given->clients[i],
+			display_rights_text(given->rights[i], ',', rights));
+	return atomic_file_commit(&file);
+}
+
+void consent_remember(const char *folder, const char *guid, const Domain *given)
+{
+	_cleanup_free_ char *path = folder ? file_of(folder, guid) : NULL;
+	int result = -ENOMEM;
+
+	if (!folder)
+		return;
+	if (path && given->client_count > 0)
+		result = write_lines(path, given);
+	else if (path)
+		result = unlink(path) == 0 || errno == ENOENT ? 0 : -errno;
+	if (result < 0)
+		log_message("cannot remember the display clients in %s: %s", folder,
+			    strerror(-result));
+}
+
+char *consent_folder(void)
+{
+	const char *given = getenv("RUNTIME_DIRECTORY");
+	const char *parent = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR");
+	char *path = NULL;
+
+	if (given && *given == '/')
+		path = strdup(given);
+	else if (parent && *parent == '/' && asprintf(&path, "%s/vail-libvirt", parent) < 0)
+		path = NULL;
+	if (path && (mkdir(path, 0700) == 0 || errno == EEXIST))
+		return path;
+	log_message("there is no folder to remember display clients in (%s), so consent that is "
+		    "withdrawn while vail-libvirt does not run stays in vaild; set "
+		    "XDG_RUNTIME_DIR",
+		    path ? path : "out of memory, or XDG_RUNTIME_DIR is not set");
+	free(path);
+	return NULL;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_LIBVIRT_CONSENT_H
+#define CLIENT_VAIL_LIBVIRT_CONSENT_H
+
+#include <stdbool.h>
+
+#include "client/vail-libvirt/domain.h"
+#include <vail.h>
+
+/*
+ * The consent of a guest's owner in vaild. vail-libvirt remembers which display clients it gave to
+ * vaild for each guest. If vaild has others, an operator has set them, and the operator's word
+ * comes first. A file for each guest remembers them while vail-libvirt does not run, so that a
+ * consent that is withdrawn meanwhile ends at its next start.
+ */
+
+/* The result of consent_change(). */
+typedef enum ConsentResult {
+	CONSENT_CHANGED,   /* vaild has the new display clients, or none if none were wanted */
+	CONSENT_KEPT,      /* an operator has set other display clients, and they stay */
+	CONSENT_NO_VM,     /* vaild does not know the VM */
+	CONSENT_WITHDRAWN, /* vaild refuses the new ones, so the VM was ended in vaild */
+	CONSENT_FAILED,    /* nothing has changed, because vaild cannot be asked; try again */
+} ConsentResult;
+
+/* Tests whether both have the same display clients with the same rights, in the same order. */
+bool consent_equal(const Domain *one, const Domain *other);
+
+/*
+ * Replaces the display clients of the VM in vaild if they are those that were given before. Without
+ * any wanted, ends the VM in vaild with all its registrations. Logs each failure.
+ *
+ * socket: of vaild; NULL for the default.
+ * name: of the guest, for messages.
+ */
+ConsentResult consent_change(const char *socket, const char *guid, const char *name,
+			     const Domain *given, const Domain *wanted);
+
+/*
+ * Reads the remembered display clients of a guest. Without any, *ret has none. The caller
+ * deinitialises it.
+ *
+ * folder: of the files; NULL if there is none, so that nothing is remembered.
+ */
+void consent_recall(const char *folder, const char *guid, Domain *ret);
+
+/* Remembers the display clients of a guest, or forgets the guest if there are none. */
+void consent_remember(const char *folder, const char *guid, const Domain *given);
+
+/*
+ * Returns the path of the folder, which is created: $RUNTIME_DIRECTORY under systemd, or
+ * vail-libvirt in /run for root and in $XDG_RUNTIME_DIR for others. The caller frees it. Returns
+ * NULL after it has logged an error.
+ */
+char *consent_folder(void);
+
+#endif
