@@ -266,3 +266,14 @@ NTSTATUS machine_find(struct vail *vail, const char *text, MachineScope scope,
 		*ret_message = machine_search_message(&search);
 	return status;
 }
+
+char *machine_name(struct vail *vail, const char *guid)
+{
+	_cleanup_(machine_search_deinit) MachineSearch search;
+
+	machine_search_init(&search, guid);
+	if (fetch_machines(vail, MACHINES_RUNNING, &search) != STATUS_SUCCESS ||
+	    machine_search_status(&search) != STATUS_SUCCESS)
+		return NULL;
+	return TAKE_POINTER(search.fits[0].name);
+}

@@ -77,4 +77,10 @@ typedef enum MachineScope {
 NTSTATUS machine_find(struct vail *vail, const char *text, MachineScope scope,
 		      char ret_guid[static MACHINE_GUID_SIZE], char **ret_message);
 
+/*
+ * Returns the name of the VM with this GUID, or NULL if it has none or that cannot be found out.
+ * The caller frees it.
+ */
+char *machine_name(struct vail *vail, const char *guid);
+
 #endif

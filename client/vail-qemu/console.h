@@ -6,22 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/common/cursor-place.h"
 #include "client/vail-qemu/agent.h"
 #include "client/vail-qemu/redraw.h"
 #include "client/vail-qemu/screen-buffers.h"
 #include "client/vail-qemu/surface.h"
-
-/*
- * The state of a cursor. It follows the last row of the image in the cursor's memory, in host byte
- * order.
- */
-typedef struct CursorPlace {
-	int32_t x; /* top left corner, in pixels of the screen */
-	int32_t y;
-	int32_t is_visible;
-	int32_t hot_x; /* the hot spot, in pixels of the cursor */
-	int32_t hot_y;
-} CursorPlace;
 
 /*
  * One of QEMU's graphic consoles: its screen, "console N", and its cursor, "console N cursor", if

@@ -80,6 +80,15 @@ const uint8_t *framebuffer_row(const Framebuffer *framebuffer, uint32_t y)
 	return framebuffer->pixels + first_in_memory(framebuffer, y, 1) * framebuffer->stride;
 }
 
+void framebuffer_range_rows(const Framebuffer *framebuffer, const ByteRange *range,
+			    uint32_t *ret_first, uint32_t *ret_count)
+{
+	size_t last = range->size > 0 ? range_end(range) - 1 : range->offset;
+
+	*ret_first = (uint32_t)(range->offset / framebuffer->stride);
+	*ret_count = (uint32_t)(last / framebuffer->stride) - *ret_first + 1;
+}
+
 void framebuffer_mark_all_stale(Framebuffer *framebuffer)
 {
 	framebuffer->stale = (StaleRanges){ .ranges = { { 0, framebuffer->size } }, .count = 1 };

@@ -38,6 +38,7 @@ typedef struct Framebuffer {
 	bool is_bottom_up;
 	uint8_t *pixels;
 	StaleRanges stale;
+	StaleRanges fresh; /* the bytes that were read for the last frame */
 } Framebuffer;
 
 /*
@@ -50,6 +51,13 @@ void framebuffer_deinit(Framebuffer *framebuffer);
 
 /* Returns the pixels of a row of the picture, counted from the top. */
 const uint8_t *framebuffer_row(const Framebuffer *framebuffer, uint32_t y);
+
+/*
+ * Stores which rows in memory the range touches: the first one, and their number. These are not
+ * rows of the picture if is_bottom_up.
+ */
+void framebuffer_range_rows(const Framebuffer *framebuffer, const ByteRange *range,
+			    uint32_t *ret_first, uint32_t *ret_count);
 
 /* Marks the whole framebuffer as stale. */
 void framebuffer_mark_all_stale(Framebuffer *framebuffer);

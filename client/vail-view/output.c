@@ -8,8 +8,8 @@
 
 #include "client/common/picture-file.h"
 
-static bool write_png_file(const char *path, const Framebuffer *framebuffer,
-			   char ret_message[OUTPUT_MESSAGE_SIZE])
+bool output_write_png(const char *path, const Framebuffer *framebuffer,
+		      char ret_message[OUTPUT_MESSAGE_SIZE])
 {
 	ptrdiff_t stride = (ptrdiff_t)framebuffer->stride;
 	Picture picture = { framebuffer->width, framebuffer->height, framebuffer->format,
@@ -23,7 +23,7 @@ bool output_begin(Output *output, const Framebuffer *framebuffer,
 		  char ret_message[OUTPUT_MESSAGE_SIZE])
 {
 	if (output->path)
-		return write_png_file(output->path, framebuffer, ret_message);
+		return output_write_png(output->path, framebuffer, ret_message);
 	bitmap_header(framebuffer, output->header);
 	output->position = 0;
 	output->is_writing = true;

@@ -16,8 +16,12 @@ typedef struct Output {
 	uint8_t header[BITMAP_HEADER_SIZE];
 } Output;
 
-/* Buffer size for the message of output_begin(). */
+/* Buffer size for the messages below. */
 #define OUTPUT_MESSAGE_SIZE 256
+
+/* Writes a frame as a PNG file. Returns false on failure, with the reason in ret_message. */
+bool output_write_png(const char *path, const Framebuffer *framebuffer,
+		      char ret_message[OUTPUT_MESSAGE_SIZE]);
 
 /*
  * Writes a frame as PNG, or starts to write it as BMP. A BMP frame must not change until

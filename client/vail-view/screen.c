@@ -65,6 +65,15 @@ bool screen_read(Screen *screen, char ret_message[SCREEN_MESSAGE_SIZE])
 			 vail_object_error_message(screen->object), vail_status_name(status));
 		return false;
 	}
+	framebuffer->fresh = *stale;
 	stale->count = 0;
 	return true;
+}
+
+bool screen_read_cursor_place(Screen *screen, CursorPlace *ret_place)
+{
+	const Framebuffer *image = &screen->framebuffer;
+
+	return vail_object_read(screen->object, 0, (uint64_t)image->stride * image->height,
+				ret_place, sizeof(*ret_place)) == STATUS_SUCCESS;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "client/common/cursor-place.h"
 #include "client/vail-view/framebuffer.h"
 #include <vail.h>
 
@@ -39,5 +40,8 @@ bool screen_is_stale(const Screen *screen);
  * reason in ret_message; the pixels are then still stale.
  */
 bool screen_read(Screen *screen, char ret_message[SCREEN_MESSAGE_SIZE]);
+
+/* Reads the place of a cursor. Returns false if none follows the image. */
+bool screen_read_cursor_place(Screen *screen, CursorPlace *ret_place);
 
 #endif

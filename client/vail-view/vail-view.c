@@ -3,8 +3,9 @@
  * vail-view: writes the screen of a VM as images.
  *
  *   vail-view.c    the command line and the main loop
- *   viewer.c       registration and events; decides which object to show
+ *   viewer.c       registration and events
  *   pictures.c     the names of all shared pictures
+ *   follower.c     the objects of one name; decides which of them to show
  *   screen.c       the open object
  *   framebuffer.c  the copy of its pixels, and which of them are stale
  *   output.c       the destination of the frames
@@ -77,7 +78,7 @@ static int64_t deadline(const View *view)
 /* Tests whether nothing can be shown, so that the user must wait for the virtual machine. */
 static bool is_waiting(const View *view)
 {
-	return view->viewer.state == VIEWER_WATCHING && !view->viewer.screen;
+	return view->viewer.state == VIEWER_WATCHING && !view->viewer.picture.screen;
 }
 
 /* Says what the viewer waits for, if that takes longer than WAIT_SAID_AFTER. */
@@ -144,12 +145,12 @@ static bool deliver(View *view, int *ret_exit_status)
 	if (!output->is_writing) {
 		if (!viewer_next_frame(&view->viewer))
 			return true;
-		if (!output_begin(output, &view->viewer.screen->framebuffer, message)) {
+		if (!output_begin(output, &view->viewer.picture.screen->framebuffer, message)) {
 			log_message("cannot write %s: %s", view->options->png, message);
 			return false;
 		}
 	}
-	int error = output_continue(output, &view->viewer.screen->framebuffer);
+	int error = output_continue(output, &view->viewer.picture.screen->framebuffer);
 	if (error == -EPIPE)
 		*ret_exit_status = EXIT_DONE; /* the reader has seen enough */
 	else if (error < 0)
@@ -221,7 +222,7 @@ static int view_run(const Options *options)
 	};
 	int exit_status = EXIT_FAILED;
 
-	if (viewer_init(&view.viewer, options->socket, options->guid, options->name))
+	if (viewer_init(&view.viewer, options->socket, options->guid, options->name, false))
 		do {
 			if (!wait_for_event(&view)) {
 				exit_status = EXIT_DONE;

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vail-view/viewer.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "client/common/object-image.h"
 #include "client/common/self-register.h"
 #include "client/common/user-message.h"
 #include "proto/macros.h"
@@ -24,21 +22,6 @@ int64_t now_milliseconds(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Logs a repeated remark only once, because a broken sharer can cause it on every frame. */
-_printf_(2, 3) static void log_remark(Viewer *viewer, const char *format, ...)
-{
-	char text[SCREEN_MESSAGE_SIZE];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	if (strcmp(text, viewer->remark) == 0)
-		return;
-	memcpy(viewer->remark, text, sizeof(text));
-	log_message("%s", text);
-}
-
 /* ---- Failures ---- */
 
 static void start_reconnecting(Viewer *viewer)
@@ -49,9 +32,8 @@ static void start_reconnecting(Viewer *viewer)
 			    vail_path(viewer->vail));
 	viewer->state = VIEWER_RECONNECTING;
 	viewer->retry_at = now_milliseconds() + RETRY_INTERVAL;
-	viewer->wanted[0] = '\0'; /* the next watch reports the current objects */
-	if (viewer->screen)
-		viewer->screen->has_ended = true;
+	follower_handle_loss(&viewer->picture); /* the next watch reports the current objects */
+	follower_handle_loss(&viewer->cursor);
 	viewer->is_current = false;
 	pictures_clear(&viewer->pictures);
 }
@@ -75,7 +57,8 @@ static void viewer_fail(Viewer *viewer, const struct vail *vail, NTSTATUS status
 	Wording wording = { plain_quote(viewer->guid, typed), refusal_advice(status) };
 	_cleanup_free_ char *sentence = message_refusal(vail, status, &wording);
 
-	log_message("%s", sentence ? sentence : "out of memory");
+	snprintf(viewer->failure, FAILURE_SIZE, "%s", sentence ? sentence : "out of memory");
+	log_message("%s", viewer->failure);
 	viewer->state = VIEWER_FAILED;
 }
 
@@ -107,125 +90,74 @@ static void handle_failure(Viewer *viewer, const struct vail *vail, NTSTATUS sta
 		viewer_fail(viewer, vail, status);
 }
 
-/* ---- Events ---- */
+/* ---- Shared objects ---- */
+
+static bool handle_is_valid(const VailSharedObject *shared)
+{
+	return shared->handle && strlen(shared->handle) < VAIL_HANDLE_SIZE;
+}
+
+static bool list_object(struct vail *vail, const VailSharedObject *shared, void *context)
+{
+	(void)vail;
+	if (handle_is_valid(shared))
+		follower_handle_listed(context, shared);
+	return true;
+}
 
 /*
- * Tests whether the object is one to show. If no name was given, the first object that can be shown
- * sets it.
+ * Follows the cursor of the picture as soon as its name is known. The cursor may have been reported
+ * before the picture.
  */
-static bool is_wanted(Viewer *viewer, const VailObjectInfo *info)
+static void follow_cursor(Viewer *viewer)
 {
-	const char *name = info->name ? info->name : "";
-	char message[SCREEN_MESSAGE_SIZE];
+	const char *name = viewer->picture.name;
 
-	if (viewer->name && strcmp(viewer->name, name) != 0)
-		return false;
-	if (!object_image_check(info, message, sizeof(message))) {
-		if (viewer->name || info->plane_count > 0)
-			log_remark(viewer, "%s is not shown: %s", *name ? name : "the object",
-				   message);
-		return false;
-	}
-	if (!viewer->name)
-		viewer->name = strdup(name);
-	return viewer->name;
-}
-
-/* Makes the object the wanted one, unless another was shared or updated after it. */
-static void want(Viewer *viewer, const VailSharedObject *shared)
-{
-	double at = shared->last_update > shared->since ? shared->last_update : shared->since;
-
-	if (*viewer->wanted && at < viewer->wanted_at)
+	if (!viewer->with_cursor || viewer->cursor.name || !name)
 		return;
-	strcpy(viewer->wanted, shared->handle);
-	viewer->wanted_at = at;
+	if (asprintf(&viewer->cursor.name, "%s" CURSOR_NAME_END, name) < 0)
+		viewer->cursor.name = NULL;
+	else
+		vail_list_objects(viewer->vail, viewer->guid, list_object, &viewer->cursor);
 }
-
-/* ---- Screens ---- */
-
-/* Returns the open screen of the object, or NULL. */
-static Screen *find_screen(Viewer *viewer, const char *handle)
-{
-	for (size_t i = 0; i < SCREENS_MAX; i++)
-		if (screen_has(&viewer->screens[i], handle))
-			return &viewer->screens[i];
-	return NULL;
-}
-
-/* Closes an object that has ended, at the next frame if it is shown. */
-static void forget_screen(Viewer *viewer, const char *handle)
-{
-	Screen *screen = find_screen(viewer, handle);
-
-	if (screen && screen != viewer->screen)
-		screen_close(screen, viewer->vail);
-	else if (screen)
-		screen->has_ended = true;
-}
-
-/* Closes all objects that are not shown. */
-static void forget_hidden_screens(Viewer *viewer)
-{
-	for (size_t i = 0; i < SCREENS_MAX; i++)
-		if (&viewer->screens[i] != viewer->screen)
-			screen_close(&viewer->screens[i], viewer->vail);
-}
-
-/* Returns a screen for another object: an unused one, or the one that was shown longest ago. */
-static Screen *take_screen(Viewer *viewer)
-{
-	Screen *oldest = &viewer->screens[0];
-
-	for (size_t i = 0; i < SCREENS_MAX; i++) {
-		if (!viewer->screens[i].object)
-			return &viewer->screens[i];
-		if (viewer->screens[i].last_shown < oldest->last_shown)
-			oldest = &viewer->screens[i];
-	}
-	screen_close(oldest, viewer->vail);
-	return oldest;
-}
-
-static void show_screen(Viewer *viewer, Screen *screen)
-{
-	screen->last_shown = ++viewer->switches;
-	viewer->screen = screen;
-	viewer->has_switched = true;
-	viewer->has_shown = true;
-}
-
-/* ---- Shared objects ---- */
 
 static void handle_shared(Viewer *viewer, const VailSharedObject *shared)
 {
-	Screen *screen = find_screen(viewer, shared->handle);
-
-	if (!is_wanted(viewer, shared->object))
-		return;
-	want(viewer, shared);
-	/* After a restart of vaild the object is reported again, but its updates were missed. */
-	if (!screen)
-		return;
-	screen->has_ended = false;
-	framebuffer_mark_all_stale(&screen->framebuffer);
+	if (shared->object->plane_count > 0)
+		pictures_add(&viewer->pictures, shared->handle, shared->object->name);
+	follower_handle_shared(&viewer->picture, shared);
+	if (viewer->cursor.name)
+		follower_handle_shared(&viewer->cursor, shared);
+	else
+		follow_cursor(viewer);
 }
 
-static void handle_update(Viewer *viewer, const VailEvent *event)
+static void handle_unshared(Viewer *viewer, Follower *follower, const char *handle)
+{
+	if (follower_handle_unshared(follower, handle))
+		vail_list_objects(viewer->vail, viewer->guid, list_object, follower);
+}
+
+static void handle_object_event(Viewer *viewer, const VailEvent *event)
 {
 	const VailSharedObject *shared = event->shared_object;
 
-	if (strcmp(viewer->wanted, shared->handle) != 0 && !is_wanted(viewer, shared->object))
+	if (!shared || !handle_is_valid(shared))
 		return;
-	want(viewer, shared);
-	Screen *screen = find_screen(viewer, shared->handle);
-	if (!screen)
-		return; /* an object is read completely when it is opened */
-	if (event->damage_count == 0)
-		framebuffer_mark_all_stale(&screen->framebuffer);
-	for (size_t i = 0; i < event->damage_count; i++)
-		framebuffer_mark_stale(&screen->framebuffer, &event->damage[i]);
+	if (event->kind == VAIL_EVENT_SHARED) {
+		handle_shared(viewer, shared);
+	} else if (event->kind == VAIL_EVENT_UPDATED) {
+		follower_handle_update(&viewer->picture, event);
+		if (viewer->cursor.name)
+			follower_handle_update(&viewer->cursor, event);
+	} else {
+		pictures_remove(&viewer->pictures, shared->handle);
+		handle_unshared(viewer, &viewer->picture, shared->handle);
+		handle_unshared(viewer, &viewer->cursor, shared->handle);
+	}
 }
+
+/* ---- Events ---- */
 
 /* Handles the end of the registration or of the VM. */
 static void handle_end(Viewer *viewer, const VailEvent *event)
@@ -239,50 +171,12 @@ static void handle_end(Viewer *viewer, const VailEvent *event)
 	} else {
 		log_message("this process is registered for virtual machine %s no longer: %s (%s)",
 			    viewer->guid, reason, message_status(event->status, code));
+		if (strcmp(reason, "quarantined") == 0)
+			reason = "it is in quarantine";
+		snprintf(viewer->failure, FAILURE_SIZE,
+			 "the virtual machine may no longer be seen: %s", reason);
 		viewer->state = VIEWER_FAILED;
 	}
-}
-
-static bool want_listed(struct vail *vail, const VailSharedObject *shared, void *context)
-{
-	Viewer *viewer = context;
-
-	(void)vail;
-	if (shared->handle && strlen(shared->handle) < VAIL_HANDLE_SIZE &&
-	    is_wanted(viewer, shared->object))
-		want(viewer, shared);
-	return true;
-}
-
-/*
- * Handles the end of the wanted object. Another of its name may have been shared before it: while a
- * VM is handed over, both of its VMMs share their screens.
- */
-static void handle_unshared(Viewer *viewer)
-{
-	viewer->wanted[0] = '\0';
-	if (viewer->name)
-		vail_list_objects(viewer->vail, viewer->guid, want_listed, viewer);
-}
-
-static void handle_object_event(Viewer *viewer, const VailEvent *event)
-{
-	const VailSharedObject *shared = event->shared_object;
-
-	if (!shared || !shared->handle || strlen(shared->handle) >= VAIL_HANDLE_SIZE)
-		return;
-	if (event->kind == VAIL_EVENT_UNSHARED) {
-		pictures_remove(&viewer->pictures, shared->handle);
-		forget_screen(viewer, shared->handle);
-	} else if (event->kind == VAIL_EVENT_SHARED && shared->object->plane_count > 0) {
-		pictures_add(&viewer->pictures, shared->handle, shared->object->name);
-	}
-	if (event->kind == VAIL_EVENT_SHARED)
-		handle_shared(viewer, shared);
-	else if (event->kind == VAIL_EVENT_UPDATED)
-		handle_update(viewer, event);
-	else if (strcmp(viewer->wanted, shared->handle) == 0)
-		handle_unshared(viewer);
 }
 
 static void handle_event(Viewer *viewer, const VailEvent *event, bool continues)
@@ -348,7 +242,8 @@ static void connect_to_vaild(Viewer *viewer)
 		return;
 	}
 	viewer->was_registered = true;
-	forget_hidden_screens(viewer);
+	follower_close_hidden(&viewer->picture);
+	follower_close_hidden(&viewer->cursor);
 	close_watch(viewer);
 	status = vail_new(vail_path(viewer->vail), &viewer->watch);
 	vail_set_resume(viewer->watch, false);
@@ -360,17 +255,20 @@ static void connect_to_vaild(Viewer *viewer)
 		handle_failure(viewer, viewer->watch ? viewer->watch : viewer->vail, status);
 }
 
-bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char *name)
+bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char *name,
+		 bool with_cursor)
 {
-	*viewer = (Viewer){ .guid = guid, .state = VIEWER_WATCHING };
+	*viewer = (Viewer){ .guid = guid, .with_cursor = with_cursor, .state = VIEWER_FAILED };
 	if (name)
-		viewer->name = strdup(name);
-	if ((name && !viewer->name) || vail_new(path, &viewer->vail) != STATUS_SUCCESS) {
+		viewer->picture.name = strdup(name);
+	if ((name && !viewer->picture.name) || vail_new(path, &viewer->vail) != STATUS_SUCCESS) {
 		log_message("this process is out of memory");
 		return false;
 	}
+	viewer->picture.vail = viewer->cursor.vail = viewer->vail;
 	/* Resuming is not enough: without systemd, a restarted vaild knows no registrations. */
 	vail_set_resume(viewer->vail, false);
+	viewer->state = VIEWER_WATCHING;
 	connect_to_vaild(viewer);
 	return viewer->state != VIEWER_FAILED;
 }
@@ -378,11 +276,18 @@ bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char 
 void viewer_deinit(Viewer *viewer)
 {
 	close_watch(viewer);
-	viewer->screen = NULL;
-	forget_hidden_screens(viewer);
+	follower_deinit(&viewer->picture);
+	follower_deinit(&viewer->cursor);
 	vail_close(viewer->vail);
 	pictures_clear(&viewer->pictures);
-	free(viewer->name);
+}
+
+void viewer_retry(Viewer *viewer)
+{
+	if (viewer->state != VIEWER_FAILED)
+		return;
+	start_reconnecting(viewer);
+	viewer->retry_at = now_milliseconds();
 }
 
 void viewer_process(Viewer *viewer)
@@ -398,19 +303,23 @@ void viewer_process(Viewer *viewer)
 void viewer_describe_wait(const Viewer *viewer, char ret_sentence[WAIT_MESSAGE_SIZE])
 {
 	const Pictures *pictures = &viewer->pictures;
-	const char *name = viewer->name;
+	const char *name = viewer->picture.name;
 	char names[PICTURES_NAMES_SIZE];
 
-	if (viewer->state == VIEWER_RECONNECTING)
+	if (viewer->state == VIEWER_FAILED)
+		snprintf(ret_sentence, WAIT_MESSAGE_SIZE, "%s", viewer->failure);
+	else if (viewer->state == VIEWER_ENDED)
+		snprintf(ret_sentence, WAIT_MESSAGE_SIZE, "the virtual machine has ended");
+	else if (viewer->state == VIEWER_RECONNECTING)
 		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
 			 "vaild at %s cannot be reached, or does not know the virtual machine yet",
 			 vail_path(viewer->vail));
 	else if (!viewer->is_current)
 		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
 			 "vaild has not reported yet what is shared");
-	else if (viewer->screen)
+	else if (viewer->picture.screen)
 		snprintf(ret_sentence, WAIT_MESSAGE_SIZE, "the picture has not changed");
-	else if (pictures->count == 0 && viewer->has_shown)
+	else if (pictures->count == 0 && viewer->picture.has_shown)
 		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
 			 "the picture is no longer shared; check that the virtual machine is not "
 			 "paused, and that its VMM or vail-qemu runs");
@@ -429,63 +338,23 @@ void viewer_describe_wait(const Viewer *viewer, char ret_sentence[WAIT_MESSAGE_S
 
 /* ---- Frames ---- */
 
-static const char *shown_name(const Viewer *viewer)
+static bool next_frame(Viewer *viewer, Follower *follower)
 {
-	return *viewer->name ? viewer->name : "the object";
-}
+	if (viewer->state == VIEWER_WATCHING) {
+		NTSTATUS status = follower_switch(follower);
 
-/* Opens the wanted object. Returns NULL if it cannot be shown. */
-static Screen *open_wanted(Viewer *viewer)
-{
-	char message[SCREEN_MESSAGE_SIZE];
-	Screen *screen = take_screen(viewer);
-	NTSTATUS status = screen_open(screen, viewer->vail, viewer->wanted, message);
-
-	if (status == STATUS_QUOTA_EXCEEDED || status == STATUS_INSUFFICIENT_RESOURCES) {
-		forget_hidden_screens(viewer);
-		status = screen_open(screen, viewer->vail, viewer->wanted, message);
+		if (status != STATUS_SUCCESS)
+			handle_failure(viewer, viewer->vail, status);
 	}
-	if (status == STATUS_SUCCESS)
-		return screen;
-	viewer->wanted[0] = '\0';
-	if (status == STATUS_NOT_SUPPORTED)
-		log_remark(viewer, "%s is not shown: %s", shown_name(viewer), message);
-	else if (status != STATUS_INVALID_HANDLE && status != STATUS_ACCESS_DENIED)
-		handle_failure(viewer, viewer->vail, status);
-	/* Otherwise the object or the registration has just ended; an event will report it. */
-	return NULL;
-}
-
-/* Shows the wanted object, or none if there is none. */
-static void show_wanted(Viewer *viewer)
-{
-	Screen *known = *viewer->wanted ? find_screen(viewer, viewer->wanted) : NULL;
-
-	if (viewer->screen && (viewer->screen->has_ended || !*viewer->wanted))
-		screen_close(viewer->screen, viewer->vail);
-	viewer->screen = NULL;
-	if (*viewer->wanted && !known)
-		known = open_wanted(viewer);
-	if (known)
-		show_screen(viewer, known);
-}
-
-static bool shows_wanted(const Viewer *viewer)
-{
-	return viewer->screen && screen_has(viewer->screen, viewer->wanted);
+	return follower_read(follower);
 }
 
 bool viewer_next_frame(Viewer *viewer)
 {
-	char message[SCREEN_MESSAGE_SIZE];
+	return next_frame(viewer, &viewer->picture);
+}
 
-	if (viewer->state == VIEWER_WATCHING && !shows_wanted(viewer))
-		show_wanted(viewer);
-	if (!viewer->screen || (!viewer->has_switched && !screen_is_stale(viewer->screen)))
-		return false;
-	viewer->has_switched = false;
-	if (screen_read(viewer->screen, message))
-		return true;
-	log_remark(viewer, "%s cannot be read: %s", shown_name(viewer), message);
-	return false;
+bool viewer_next_cursor(Viewer *viewer)
+{
+	return next_frame(viewer, &viewer->cursor);
 }

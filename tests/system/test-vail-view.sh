@@ -283,6 +283,14 @@ check_name_option() {
   expect_frame "--name shows the object of this name" names "12 12 0 0 144"
   expect_equal "--name shows no other object" 1 "$(count_lines "$PRIVATE/names.frames")"
   end_stream
+  console "name console 0 cursor"
+  console "mode 16 16"
+  view_as vail-alice 1 "a cursor is not the first image" \
+    "$GUID" --png "$PICTURES/none.png" --timeout 1
+  expect_match "the message names the cursor" "no picture can be shown; shared are: console 0 cursor" \
+    "$SAID"
+  view_as vail-alice 0 "--name shows a cursor" "$GUID" --png "$PICTURES/cursor.png" \
+    --name "console 0 cursor"
   console "name console 0"
 }
 
