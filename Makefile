@@ -27,7 +27,11 @@ comma    = ,
 LIBVIRT := $(shell pkg-config --exists libvirt libxml-2.0 2>/dev/null && echo vail-libvirt)
 LIBXML  := $(if $(LIBVIRT),$(shell pkg-config --cflags libxml-2.0))
 
-LANGUAGE = -std=gnu11 -D_GNU_SOURCE -iquote . -Iclient/include -Iproto $(LIBXML)
+# vail-view has a window where the development files of SDL 2 are installed.
+WINDOW  := $(shell pkg-config --exists sdl2 2>/dev/null && echo window)
+SDL     := $(if $(WINDOW),$(filter -I%,$(shell pkg-config --cflags sdl2)))
+
+LANGUAGE = -std=gnu11 -D_GNU_SOURCE -iquote . -Iclient/include -Iproto $(LIBXML) $(SDL)
 BASE     = $(LANGUAGE) -fPIC -fvisibility=hidden $(WARNINGS)
 
 # Where `make install` puts things, under DESTDIR.
@@ -64,11 +68,14 @@ PURE    = daemon/api daemon/store daemon/core proto
 DAEMON  = daemon/host $(PURE)
 LAYERS  = $(DAEMON) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
 
+# The files that are not built: one of these stands for the other.
+LEFT_OUT = $(if $(WINDOW),client/vail-view/no-window.c,$(wildcard client/vail-view/window/*.c))
+
 # A program's main file belongs to no layer.
 MAINS = daemon/main.c $(foreach client,$(CLIENTS),client/$(client)/$(client).c)
 
 # $(call sources,FOLDER...): all C files of the folders, two levels down.
-sources = $(filter-out $(MAINS),$(sort $(foreach folder,$(1),$(wildcard $(folder)/*.c $(folder)/*/*.c $(folder)/*/*/*.c))))
+sources = $(filter-out $(MAINS) $(LEFT_OUT),$(sort $(foreach folder,$(1),$(wildcard $(folder)/*.c $(folder)/*/*.c $(folder)/*/*/*.c))))
 
 INTERFACES    = build/generated/interfaces.c
 sources_proto = $(INTERFACES)
@@ -84,11 +91,12 @@ $(foreach variant,build build/sanitized build/threads build/fuzz build/coverage,
 
 DAEMON_LIBS = -levent_core -ljson-c -lsystemd -lz
 CLIENT_LIBS = -ljson-c -lpng -lsystemd
-TEST_LIBS   = $(DAEMON_LIBS) $(CLIENT_LIBS) $(libs_vailctl) $(if $(LIBVIRT),$(libs_vail-libvirt))
+TEST_LIBS   = $(DAEMON_LIBS) $(CLIENT_LIBS) $(libs_vailctl) $(libs_vail-view) $(if $(LIBVIRT),$(libs_vail-libvirt))
 
 # Libraries of one client alone.
 libs_vailctl      = -lsmartcols
 libs_vail-libvirt = -lvirt -lxml2
+libs_vail-view    = $(if $(WINDOW),-lSDL2)
 
 LINK_build           = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 LINK_build/sanitized = $(SANITIZE)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vail-view: writes the screen of a VM as images.
+ * vail-view: shows the screen of a VM in a window, or writes it as images.
  *
  *   vail-view.c    the command line and the main loop
  *   viewer.c       registration and events
@@ -10,6 +10,11 @@
  *   framebuffer.c  the copy of its pixels, and which of them are stale
  *   output.c       the destination of the frames
  *   bitmap.c       the BMP encoding
+ *   window/        the window and its main loop; no-window.c, if it is not built
+ *   placement.c    where the picture is in the window
+ *   text-image.c   draws a sentence
+ *   font.c         its characters
+ *   waker.c        the thread that wakes the window when vaild has sent something
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +32,7 @@
 #include "client/common/machine-search.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
+#include "client/vail-view/desktop-window.h"
 #include "client/vail-view/output.h"
 #include "client/vail-view/viewer.h"
 #include "proto/macros.h"
@@ -40,11 +46,15 @@ const char program_name[] = "vail-view";
 /* In seconds; the timeout in milliseconds must fit into an int, for poll(). */
 #define TIMEOUT_MAX 1000000
 
+/* Buffer size for the name of a console. */
+#define CONSOLE_NAME_SIZE 32
+
 typedef struct Options {
 	const char *machine; /* the VM, as typed: see machine-search.h */
 	char guid[MACHINE_GUID_SIZE];
 	const char *png;
 	const char *name;
+	char console[CONSOLE_NAME_SIZE]; /* the name that --console stands for */
 	const char *socket;
 	bool is_raw;
 	unsigned long frames;  /* number of frames to write; 0 for no limit */
@@ -235,6 +245,15 @@ static int view_run(const Options *options)
 	return exit_status;
 }
 
+/* Returns the exit status. */
+static int show_window(const Options *options)
+{
+	const WindowRequest request = { options->machine, options->guid, options->name,
+					options->socket };
+
+	return desktop_window_run(&request);
+}
+
 /* ---- The command line ---- */
 
 enum {
@@ -243,6 +262,7 @@ enum {
 	OPTION_RAW,
 	OPTION_FRAMES,
 	OPTION_NAME,
+	OPTION_CONSOLE,
 	OPTION_TIMEOUT,
 };
 
@@ -252,6 +272,7 @@ static const struct option long_options[] = {
 	{ "raw", no_argument, NULL, OPTION_RAW },
 	{ "frames", required_argument, NULL, OPTION_FRAMES },
 	{ "name", required_argument, NULL, OPTION_NAME },
+	{ "console", required_argument, NULL, OPTION_CONSOLE },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
 	{ 0 },
 };
@@ -275,11 +296,11 @@ static void complete(const CompletionLine *line)
 
 static void print_help(void)
 {
-	puts("Usage: vail-view VM --png FILE [OPTION...]\n"
+	puts("Usage: vail-view VM [OPTION...]\n"
+	     "       vail-view VM --png FILE [OPTION...]\n"
 	     "       vail-view VM --raw [OPTION...]\n\n"
-	     "Writes the screen that a virtual machine shares, as images. VM is its GUID, at "
-	     "least\n"
-	     "the first 4 characters of it, or its name.\n\n"
+	     "Shows the screen that a virtual machine shares in a window, or writes it as images.\n"
+	     "VM is its GUID, at least the first 4 characters of it, or its name.\n\n"
 	     "  --png FILE         write each frame to FILE, replacing the previous one; - is "
 	     "stdout\n"
 	     "  --raw              write each frame to stdout as a BMP file, one after the other\n"
@@ -287,12 +308,19 @@ static void print_help(void)
 	     "and\n"
 	     "                     with --raw when the virtual machine or the reader ends\n"
 	     "  --name NAME        show the object of this name; by default, the first image\n"
+	     "  --console N        show console N of a QEMU guest, as --name \"console N\" does\n"
 	     "  --timeout SECONDS  fail if no frame comes in this time; by default, wait for ever\n"
 	     "  --socket PATH      vaild's socket; by default $VAILD_SOCKET or\n"
 	     "                     /run/vaild/vaild.sock\n"
 	     "  -h, --help         show this help\n"
 	     "  --version          show vail-view's version\n\n"
-	     "Exit status: 0 if all requested frames were written, 1 if not, 2 for a usage error.");
+	     "Keys of the window: Ctrl+Alt and F for full screen, O for the original size or "
+	     "scaled\n"
+	     "to fit, S to save the screen as a PNG file in the current folder, R to try again\n"
+	     "after the viewer was refused, Q to close.\n\n"
+	     "Exit status: 0 if all requested frames were written, or the window was closed; 1 "
+	     "if\n"
+	     "not; 2 for a usage error.");
 }
 
 /* Sets *ret_number, or logs an error. Returns the exit status. */
@@ -303,6 +331,20 @@ static int set_number(const char *option, const char *text, unsigned long maximu
 		return EXIT_DONE;
 	return usage_error("%s takes a number from 1 to %lu, not %s; see vail-view --help", option,
 			   maximum, text);
+}
+
+/* Sets the name to that of a console of vail-qemu, or logs an error. Returns the exit status. */
+static int set_console(Options *options, const char *text)
+{
+	unsigned long number = 0;
+
+	if (strcmp(text, "0") != 0 && !number_parse(text, UINT32_MAX, &number))
+		return usage_error("--console takes a number from 0 to %lu, not %s; see vail-view "
+				   "--help",
+				   (unsigned long)UINT32_MAX, text);
+	snprintf(options->console, CONSOLE_NAME_SIZE, "console %lu", number);
+	options->name = options->console;
+	return EXIT_DONE;
 }
 
 /* Handles one result of getopt_long(). Returns the exit status. */
@@ -320,6 +362,8 @@ static int set_option(Options *options, char *const *argv, int result)
 	case OPTION_NAME:
 		options->name = optarg;
 		return EXIT_DONE;
+	case OPTION_CONSOLE:
+		return set_console(options, optarg);
 	case OPTION_TIMEOUT:
 		return set_number("--timeout", optarg, TIMEOUT_MAX, &options->timeout);
 	case OPTION_SOCKET:
@@ -328,6 +372,26 @@ static int set_option(Options *options, char *const *argv, int result)
 	default:
 		return usage_error_option(argv, result, long_options);
 	}
+}
+
+static bool is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && *value;
+}
+
+/* Checks the options for a window. Returns the exit status. */
+static int check_window_options(const Options *options)
+{
+	if (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY"))
+		return usage_error("neither --png nor --raw is given, and there is no desktop for "
+				   "a window, because neither DISPLAY nor WAYLAND_DISPLAY is set; "
+				   "see vail-view --help");
+	if (options->frames > 0 || options->timeout > 0)
+		return usage_error("%s needs --png or --raw; see vail-view --help",
+				   options->frames > 0 ? "--frames" : "--timeout");
+	return EXIT_DONE;
 }
 
 /* Checks the options together, and sets defaults. Returns the exit status. */
@@ -340,7 +404,7 @@ static int check_options(Options *options, int machine_count)
 	if (options->is_raw && options->png)
 		return usage_error("--png and --raw exclude each other; see vail-view --help");
 	if (!options->is_raw && !options->png)
-		return usage_error("neither --png nor --raw is given; see vail-view --help");
+		return check_window_options(options);
 	const char *to_stdout = options->is_raw ? "--raw" : "--png -";
 	bool uses_stdout = options->is_raw || strcmp(options->png, "-") == 0;
 	if (uses_stdout && (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
@@ -384,5 +448,7 @@ int main(int argc, char **argv)
 		return exit_status;
 	options.machine = argv[optind];
 	signal(SIGPIPE, SIG_IGN); /* write() returns EPIPE instead */
-	return find_machine(&options) ? view_run(&options) : EXIT_FAILED;
+	if (!find_machine(&options))
+		return EXIT_FAILED;
+	return options.is_raw || options.png ? view_run(&options) : show_window(&options);
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/common/self-register.h"
@@ -13,14 +12,6 @@
 
 /* Time between attempts to reconnect to vaild, in milliseconds. */
 #define RETRY_INTERVAL 500
-
-int64_t now_milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- Failures ---- */
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/vail-view/clock.h"
 #include "client/vail-view/follower.h"
 #include "client/vail-view/pictures.h"
 #include <vail.h>
@@ -76,8 +77,5 @@ bool viewer_next_cursor(Viewer *viewer);
 
 /* Writes what the viewer waits for, or why it does no longer, as a sentence without a period. */
 void viewer_describe_wait(const Viewer *viewer, char ret_sentence[WAIT_MESSAGE_SIZE]);
-
-/* Returns the time on CLOCK_MONOTONIC in milliseconds. */
-int64_t now_milliseconds(void);
 
 #endif

@@ -240,3 +240,26 @@ Test(framebuffer, other_objects_are_refused)
 	info.plane_count = 0;
 	expect_refused(&info, "not an image");
 }
+
+Test(framebuffer, a_range_touches_all_rows_from_its_first_to_its_last_byte)
+{
+	static const struct {
+		ByteRange range;
+		uint32_t first;
+		uint32_t count;
+	} cases[] = {
+		{ { 0, 1 }, 0, 1 },     { { 0, 64 }, 0, 1 },          { { 0, 65 }, 0, 2 },
+		{ { 63, 1 }, 0, 1 },    { { 63, 2 }, 0, 2 },          { { 64, 64 }, 1, 1 },
+		{ { 100, 100 }, 1, 3 }, { { 0, 4 * 64 + 40 }, 0, 5 }, { { 4 * 64 + 36, 4 }, 4, 1 },
+	};
+	Framebuffer framebuffer = make_framebuffer(10, 5, 64);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint32_t first, count;
+
+		framebuffer_range_rows(&framebuffer, &cases[i].range, &first, &count);
+		cr_expect_eq(first, cases[i].first, "case %zu: first row %u", i, first);
+		cr_expect_eq(count, cases[i].count, "case %zu: %u rows", i, count);
+	}
+	framebuffer_deinit(&framebuffer);
+}

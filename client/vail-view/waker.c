@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-view/waker.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "client/vail-view/clock.h"
+
+/* Returns the timeout for poll(). */
+static int time_until(int64_t at)
+{
+	int64_t now = now_milliseconds();
+
+	if (at == WAKER_NEVER)
+		return -1;
+	if (at <= now)
+		return 0;
+	return at - now < INT_MAX ? (int)(at - now) : INT_MAX;
+}
+
+static Watched look(Waker *waker)
+{
+	pthread_mutex_lock(&waker->lock);
+	Watched watched = waker->watched;
+	pthread_mutex_unlock(&waker->lock);
+	return watched;
+}
+
+/* Takes what was watched as done. Returns false if something else is to be watched by now. */
+static bool disarm(Waker *waker, const Watched *watched)
+{
+	pthread_mutex_lock(&waker->lock);
+	bool is_same = waker->watched.changes == watched->changes;
+	if (is_same)
+		waker->watched.is_armed = false;
+	pthread_mutex_unlock(&waker->lock);
+	return is_same;
+}
+
+static void *run(void *context)
+{
+	Waker *waker = context;
+	Watched watched;
+	eventfd_t count;
+
+	while (watched = look(waker), !watched.is_stopping) {
+		struct pollfd fds[] = {
+			{ .fd = waker->bell, .events = POLLIN },
+			{ .fd = watched.fd, .events = watched.events },
+		};
+		int ready =
+			watched.is_armed ? poll(fds, 2, time_until(watched.at)) : poll(fds, 1, -1);
+
+		if (ready > 0 && fds[0].revents)
+			eventfd_read(waker->bell, &count);
+		else if (ready >= 0 && disarm(waker, &watched))
+			waker->wake(waker->context);
+	}
+	return NULL;
+}
+
+int waker_start(Waker *waker, void (*wake)(void *context), void *context)
+{
+	sigset_t all, before;
+
+	*waker = (Waker){ .wake = wake, .context = context };
+	waker->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (waker->bell < 0)
+		return -errno;
+	pthread_mutex_init(&waker->lock, NULL);
+	sigfillset(&all); /* signals are for the main thread */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int error = pthread_create(&waker->thread, NULL, run, waker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error != 0) {
+		pthread_mutex_destroy(&waker->lock);
+		close(waker->bell);
+	}
+	return -error;
+}
+
+/* Replaces what the thread waits for. */
+static void change(Waker *waker, Watched watched)
+{
+	pthread_mutex_lock(&waker->lock);
+	watched.changes = waker->watched.changes + 1;
+	waker->watched = watched;
+	pthread_mutex_unlock(&waker->lock);
+	eventfd_write(waker->bell, 1);
+}
+
+void waker_stop(Waker *waker)
+{
+	change(waker, (Watched){ .is_stopping = true });
+	pthread_join(waker->thread, NULL);
+	pthread_mutex_destroy(&waker->lock);
+	close(waker->bell);
+}
+
+void waker_watch(Waker *waker, int fd, short events, int64_t at)
+{
+	Watched before = look(waker);
+
+	if (!before.is_armed || before.fd != fd || before.events != events || before.at != at)
+		change(waker, (Watched){ .is_armed = true, .fd = fd, .events = events, .at = at });
+}

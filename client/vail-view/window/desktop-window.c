@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The main loop of the window. It sleeps in SDL_WaitEvent(), and a thread wakes it when vaild has
+ * something to say. Without a change nothing wakes either of them.
+ */
+#include "client/vail-view/desktop-window.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/common/machine-search.h"
+#include "client/common/program-options.h"
+#include "client/common/user-message.h"
+#include "client/vail-view/viewer.h"
+#include "client/vail-view/waker.h"
+#include "client/vail-view/window/screenshot.h"
+#include "client/vail-view/window/window.h"
+
+/*
+ * Time for which the last picture stays when it is no longer shared, in milliseconds. A VM that
+ * changes its mode shares the next one at once.
+ */
+#define PICTURE_STAYS 500
+
+/* Buffer size for the sentence in the window. */
+#define SENTENCE_SIZE (WAIT_MESSAGE_SIZE + 80)
+
+typedef struct Desktop {
+	Viewer viewer;
+	Window window;
+	Waker waker;
+	uint32_t wake_event; /* SDL's type of the waker's event */
+	int64_t lost_at;     /* when the picture was no longer shared; WAKER_NEVER if it is */
+	bool has_shown;      /* a frame */
+	char unshowable[SENTENCE_SIZE]; /* why the picture cannot be shown; "" if it can */
+} Desktop;
+
+/* Called on the waker's thread. */
+static void wake(void *context)
+{
+	const Desktop *desktop = context;
+	SDL_Event event = { .type = desktop->wake_event };
+
+	SDL_PushEvent(&event);
+}
+
+/* ---- What the window shows ---- */
+
+static void show_picture(Desktop *desktop)
+{
+	Viewer *viewer = &desktop->viewer;
+	const Follower *picture = &viewer->picture;
+
+	if (!viewer_next_frame(viewer))
+		return;
+	if (window_set_picture(&desktop->window, &picture->screen->framebuffer,
+			       picture->is_whole)) {
+		desktop->has_shown = true;
+		desktop->unshowable[0] = '\0';
+		return;
+	}
+	canvas_remove_picture(&desktop->window.canvas);
+	snprintf(desktop->unshowable, SENTENCE_SIZE, "this desktop cannot show the picture: %s",
+		 SDL_GetError());
+}
+
+/* Removes the picture some time after it is no longer shared. */
+static void remove_picture(Desktop *desktop)
+{
+	if (desktop->viewer.picture.screen) {
+		desktop->lost_at = WAKER_NEVER;
+		return;
+	}
+	if (desktop->lost_at == WAKER_NEVER)
+		desktop->lost_at = now_milliseconds();
+	if (now_milliseconds() - desktop->lost_at >= PICTURE_STAYS)
+		canvas_remove_picture(&desktop->window.canvas);
+}
+
+static void show_cursor(Desktop *desktop)
+{
+	Canvas *canvas = &desktop->window.canvas;
+	bool is_new = viewer_next_cursor(&desktop->viewer);
+	Screen *screen = desktop->viewer.cursor.screen;
+	CursorPlace place;
+
+	if (!screen)
+		canvas_remove_cursor(canvas);
+	else if (is_new && (!screen_read_cursor_place(screen, &place) ||
+			    !canvas_set_cursor(canvas, &screen->framebuffer, &place)))
+		canvas_remove_cursor(canvas);
+}
+
+/* Tests whether the picture is there and up to date, or will be in a moment. */
+static bool is_live(const Desktop *desktop)
+{
+	return desktop->viewer.state == VIEWER_WATCHING && !*desktop->unshowable &&
+	       desktop->window.canvas.picture.texture;
+}
+
+/* Says why there is no picture, or why it does not change. */
+static void say(Desktop *desktop)
+{
+	char wait[WAIT_MESSAGE_SIZE], sentence[SENTENCE_SIZE];
+	const char *hint = "";
+
+	if (is_live(desktop)) {
+		window_say(&desktop->window, NULL);
+		return;
+	}
+	viewer_describe_wait(&desktop->viewer, wait);
+	if (*desktop->unshowable && desktop->viewer.state == VIEWER_WATCHING)
+		memcpy(wait, desktop->unshowable, sizeof(wait));
+	if (desktop->viewer.state == VIEWER_FAILED)
+		hint = " Ctrl+Alt+R tries again.";
+	else if (desktop->viewer.state == VIEWER_ENDED)
+		hint = " Ctrl+Alt+Q closes this window.";
+	wait[0] = (char)toupper(wait[0]);
+	snprintf(sentence, sizeof(sentence), "%s.%s", wait, hint);
+	window_say(&desktop->window, sentence);
+}
+
+static void show(Desktop *desktop)
+{
+	viewer_process(&desktop->viewer);
+	show_picture(desktop);
+	remove_picture(desktop);
+	show_cursor(desktop);
+	say(desktop);
+	window_draw(&desktop->window);
+}
+
+/* ---- The loop ---- */
+
+/* Has the waker wake the loop when vaild has sent something, or at the next deadline. */
+static void watch(Desktop *desktop)
+{
+	const Viewer *viewer = &desktop->viewer;
+	bool is_watching = viewer->state == VIEWER_WATCHING;
+	int64_t at = WAKER_NEVER;
+
+	if (viewer->state == VIEWER_RECONNECTING)
+		at = viewer->retry_at;
+	else if (desktop->lost_at != WAKER_NEVER && desktop->window.canvas.picture.texture)
+		at = desktop->lost_at + PICTURE_STAYS;
+	waker_watch(&desktop->waker, is_watching ? vail_descriptor(viewer->watch) : -1,
+		    is_watching ? vail_events(viewer->watch) : 0, at);
+}
+
+static void save(Desktop *desktop)
+{
+	const Screen *screen = desktop->viewer.picture.screen;
+	char note[TITLE_SIZE];
+
+	if (!screen) {
+		window_set_title(&desktop->window, "no picture to save");
+		return;
+	}
+	if (!screenshot_save(&screen->framebuffer, note, sizeof(note)))
+		log_message("%s", note);
+	window_set_title(&desktop->window, note);
+}
+
+/* Returns false if the window must close. */
+static bool handle(Desktop *desktop, const SDL_Event *event)
+{
+	switch (window_handle(&desktop->window, event)) {
+	case REQUESTED_CLOSE:
+		return false;
+	case REQUESTED_SAVE:
+		save(desktop);
+		return true;
+	case REQUESTED_RETRY:
+		viewer_retry(&desktop->viewer);
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* Waits for an event, and handles all that have come. Returns false if the window must close. */
+static bool wait_for_events(Desktop *desktop)
+{
+	SDL_Event event;
+
+	if (!SDL_WaitEvent(&event)) {
+		log_message("the desktop cannot be reached any more: %s", SDL_GetError());
+		return false;
+	}
+	do
+		if (!handle(desktop, &event))
+			return false;
+	while (SDL_PollEvent(&event));
+	return true;
+}
+
+/* Shows the window until it is closed. Returns the exit status. */
+static int run(Desktop *desktop, const char *machine)
+{
+	bool has_ended = false;
+
+	do {
+		show(desktop);
+		watch(desktop);
+		if (desktop->viewer.state == VIEWER_ENDED && !has_ended)
+			log_message("the virtual machine %s has ended", machine);
+		has_ended = desktop->viewer.state == VIEWER_ENDED;
+	} while (wait_for_events(desktop));
+	if (desktop->viewer.state == VIEWER_FAILED || (has_ended && !desktop->has_shown))
+		return EXIT_FAILED;
+	return EXIT_DONE;
+}
+
+/* Returns the beginning of the title. The caller frees it. Returns NULL if out of memory. */
+static char *title_begin(const WindowRequest *request, struct vail *vail)
+{
+	_cleanup_free_ char *name = machine_name(vail, request->guid);
+	char *title;
+
+	if (asprintf(&title, "%s%s%s", name ? name : request->machine, request->name ? ", " : "",
+		     request->name ? request->name : "") < 0)
+		return NULL;
+	return title;
+}
+
+static int open_and_run(Desktop *desktop, const WindowRequest *request)
+{
+	_cleanup_free_ char *title = title_begin(request, desktop->viewer.vail);
+	int exit_status = EXIT_FAILED;
+
+	if (!title || !window_open(&desktop->window, title)) {
+		log_message("the window cannot be opened: %s; check DISPLAY and WAYLAND_DISPLAY, "
+			    "or save a picture with --png FILE",
+			    title ? SDL_GetError() : "out of memory");
+		window_close(&desktop->window);
+		return EXIT_FAILED;
+	}
+	desktop->wake_event = SDL_RegisterEvents(1);
+	int error = waker_start(&desktop->waker, wake, desktop);
+	if (error < 0) {
+		log_message("cannot start a thread: %s", strerror(-error));
+	} else {
+		exit_status = run(desktop, request->machine);
+		waker_stop(&desktop->waker);
+	}
+	window_close(&desktop->window);
+	return exit_status;
+}
+
+int desktop_window_run(const WindowRequest *request)
+{
+	Desktop desktop = { .lost_at = WAKER_NEVER };
+	int exit_status = EXIT_FAILED;
+
+	if (viewer_init(&desktop.viewer, request->socket, request->guid, request->name, true))
+		exit_status = open_and_run(&desktop, request);
+	viewer_deinit(&desktop.viewer);
+	return exit_status;
+}
