@@ -48,12 +48,14 @@ bool window_open(Window *window, const char *name)
 	return true;
 }
 
+/*
+ * Leaves the SDL window to the end of the process. On X11, SDL wakes its own loop through a second
+ * connection. The X server may see that message after it has destroyed the window, and Xlib would
+ * end the process for that.
+ */
 void window_close(Window *window)
 {
 	canvas_deinit(&window->canvas);
-	if (window->window)
-		SDL_DestroyWindow(window->window);
-	SDL_Quit();
 	free(window->name);
 }
 

@@ -32,6 +32,8 @@ typedef struct Window {
  * caller calls window_close() in either case.
  */
 bool window_open(Window *window, const char *name);
+
+/* Frees what belongs to the window. It disappears when the process ends. */
 void window_close(Window *window);
 
 /* Shows the name, the note unless that is NULL, and the keys in the title. */

@@ -6,6 +6,8 @@
  *   command                  effect                                          printed
  *   name NAME                name of the next objects, at first "console 0"  "noted"
  *   format FORMAT            format of the next objects, at first XR24       "noted"
+ *   rows top|bottom          which row of the next objects is first in       "noted"
+ *                            memory; at first the top row
  *   mode WIDTH HEIGHT        unshares the object and shares a new one        "handle HANDLE"
  *   loose WIDTH HEIGHT       the same, with memory that can shrink           "handle HANDLE"
  *   draw N                   draws drawing N on the whole screen and         "drawn N"
@@ -30,6 +32,7 @@ typedef struct Console {
 	struct vail *vail;
 	char name[64];
 	char format[5];
+	VailFirstRow first_row;
 	char handle[VAIL_HANDLE_SIZE]; /* "" if nothing is shared */
 	uint32_t width;
 	uint32_t height;
@@ -111,6 +114,7 @@ static void share(Console *console, uint32_t width, uint32_t height, unsigned in
 	object.width = width;
 	object.height = height;
 	memcpy(&object.format, console->format, sizeof(object.format));
+	object.first_row = console->first_row;
 	object.plane_count = 1;
 	object.planes[0].descriptor = console->fd;
 	object.planes[0].stride = stride;
@@ -162,9 +166,15 @@ static void shrink(Console *console)
 static void execute(Console *console, const char *line)
 {
 	unsigned int one, two;
+	char word[16];
 
-	if (sscanf(line, "name %63[^\n]", console->name) == 1 ||
-	    sscanf(line, "format %4s", console->format) == 1) {
+	if (sscanf(line, "rows %15s", word) == 1) {
+		bool is_bottom = strcmp(word, "bottom") == 0;
+
+		console->first_row = is_bottom ? VAIL_FIRST_ROW_BOTTOM : VAIL_FIRST_ROW_TOP;
+		puts("noted");
+	} else if (sscanf(line, "name %63[^\n]", console->name) == 1 ||
+		   sscanf(line, "format %4s", console->format) == 1) {
 		puts("noted");
 	} else if (sscanf(line, "mode %u %u", &one, &two) == 2 ||
 		   sscanf(line, "loose %u %u", &one, &two) == 2) {
