@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /*
- * Where a picture appears in a window. All numbers are in pixels, and sizes are at least 1 and at
- * most INT32_MAX. This module does no I/O.
+ * Computes where a picture appears in a window. All numbers are in pixels, and sizes are at least 1
+ * and at most INT32_MAX. This module does no I/O.
  */
 
 typedef struct Size {

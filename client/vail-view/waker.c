@@ -30,7 +30,7 @@ static Watched look(Waker *waker)
 	return watched;
 }
 
-/* Takes what was watched as done. Returns false if something else is to be watched by now. */
+/* Stops watching. Returns false if the main thread wants something else to be watched by now. */
 static bool disarm(Waker *waker, const Watched *watched)
 {
 	pthread_mutex_lock(&waker->lock);

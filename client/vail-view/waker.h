@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * Watches an fd on a thread of its own, for a program that waits in a library for something else.
- * The thread only polls: it neither reads from the fd nor calls libvail.
+ * Watches an fd on a thread of its own, while the main thread waits in SDL. The thread only polls:
+ * it neither reads from the fd nor calls libvail.
  */
 
 /* No time limit for waker_watch(). */

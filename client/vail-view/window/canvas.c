@@ -47,10 +47,7 @@ Size canvas_size(const Canvas *canvas)
 
 /* ---- Layers ---- */
 
-/*
- * Makes the layer's texture, unless it is there. Returns false if the format or the size is not
- * supported.
- */
+/* Makes the layer's texture, unless it has one. Returns false if SDL does not support that. */
 static bool layer_prepare(Layer *layer, SDL_Renderer *renderer, Size size, uint32_t format)
 {
 	if (layer->texture && layer->size.width == size.width &&

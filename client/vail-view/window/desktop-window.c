@@ -93,7 +93,7 @@ static void show_cursor(Desktop *desktop)
 		canvas_remove_cursor(canvas);
 }
 
-/* Tests whether the picture is there and up to date, or will be in a moment. */
+/* Tests whether the window shows the current picture, or will in a moment. */
 static bool is_live(const Desktop *desktop)
 {
 	return desktop->viewer.state == VIEWER_WATCHING && !*desktop->unshowable &&
@@ -180,7 +180,7 @@ static bool handle(Desktop *desktop, const SDL_Event *event)
 	}
 }
 
-/* Waits for an event, and handles all that have come. Returns false if the window must close. */
+/* Waits for events and handles them. Returns false if the window must close. */
 static bool wait_for_events(Desktop *desktop)
 {
 	SDL_Event event;

@@ -12,7 +12,7 @@
 /* Number of screenshots of one second. */
 #define SAME_SECOND_MAX 1000
 
-/* Sets path to a file of the time that does not exist. Returns false if there is none. */
+/* Sets path to a new file, named after the time. Returns false if every name is taken. */
 static bool choose_path(char path[PATH_MAX])
 {
 	char folder[PATH_MAX / 2], time_text[64];

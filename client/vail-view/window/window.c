@@ -31,7 +31,7 @@ static bool has_flag(const Window *window, uint32_t flags)
 bool window_open(Window *window, const char *name)
 {
 	*window = (Window){ .name = strdup(name) };
-	/* SDL would also draw where nobody can see it. */
+	/* Other drivers of SDL draw where nobody sees it. */
 	SDL_SetHint(SDL_HINT_VIDEODRIVER, "x11,wayland");
 	SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
 	SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");

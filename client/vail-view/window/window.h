@@ -33,7 +33,7 @@ typedef struct Window {
  */
 bool window_open(Window *window, const char *name);
 
-/* Frees what belongs to the window. It disappears when the process ends. */
+/* Frees the memory of the window, which stays on the desktop until the process ends. */
 void window_close(Window *window);
 
 /* Shows the name, the note unless that is NULL, and the keys in the title. */
@@ -51,7 +51,7 @@ bool window_set_picture(Window *window, const Framebuffer *framebuffer, bool is_
 /* Handles an event. Returns what the user asks for. */
 WindowRequested window_handle(Window *window, const SDL_Event *event);
 
-/* Draws, if something has changed and somebody can see it. */
+/* Draws the changes, unless nobody can see them. */
 void window_draw(Window *window);
 
 #endif

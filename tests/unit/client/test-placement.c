@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where vail-view's window shows a picture: sizes, edges and the largest numbers. */
+/* The place of a picture in vail-view's window: sizes, edges and the largest numbers. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
