@@ -322,6 +322,12 @@ check_other_objects() {
   known "mode 30 30"
   expect_title "the window says which pictures there are" \
     'No picture is shared as "console 0"; shared are: console 1\. '
+  known $'name console \033]0;1'
+  known "mode 30 30"
+  expect_title "the title has no control characters of a name" \
+    'shared are: console \\x1b\]0;1\. '
+  known "name console 1"
+  known "mode 30 30"
   key q
   expect_ends "vail-view succeeds when Ctrl+Alt+Q closes it" 0
   start_window "$CONSOLE_GUID" --console 1

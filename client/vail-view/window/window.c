@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/common/terminal-text.h"
+#include "proto/macros.h"
+
 /* Size of the window before the first picture, in points of the desktop. */
 #define FIRST_WIDTH  640
 #define FIRST_HEIGHT 400
@@ -65,7 +68,9 @@ void window_set_title(Window *window, const char *note)
 
 	snprintf(title, sizeof(title), "%s%s%s - vail-view (" KEYS ")", window->name,
 		 note ? ": " : "", note ? note : "");
-	SDL_SetWindowTitle(window->window, title);
+	/* Names are chosen by others. */
+	_cleanup_free_ char *escaped = text_escape(title, NULL);
+	SDL_SetWindowTitle(window->window, escaped ? escaped : "vail-view");
 }
 
 void window_say(Window *window, const char *sentence)
