@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <getopt.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -9,6 +10,7 @@
 #include "daemon/host/log/log.h"
 #include "daemon/host/server.h"
 #include "proto/process-start.h"
+#include "proto/suggest.h"
 #include "proto/version.h"
 
 #define EXIT_USAGE 2
@@ -28,7 +30,7 @@ static void print_help(void)
 	     "  --config DIR           vaild.json and vaild.json.d/*.json (/etc/vaild)\n"
 	     "  --check-config [FILE]  check the configuration, or only FILE, and exit\n"
 	     "  --version              print the version and exit\n"
-	     "  --help                 print this help and exit");
+	     "  -h, --help             print this help and exit");
 }
 
 /*
@@ -70,10 +72,12 @@ typedef struct Options {
 	ServerOptions server;
 	bool checks_config;
 	const char *checked_path; /* NULL for the configuration of the daemon */
+	bool names_config;        /* --config was given */
 } Options;
 
+/* Values above every character, which getopt_long() returns for short options. */
 enum {
-	OPTION_SOCKET = 1,
+	OPTION_SOCKET = 0x100,
 	OPTION_RUNTIME,
 	OPTION_STATE,
 	OPTION_CONFIG,
@@ -82,8 +86,59 @@ enum {
 	OPTION_HELP
 };
 
+static const struct option long_options[] = {
+	{ "socket", required_argument, NULL, OPTION_SOCKET },
+	{ "runtime-dir", required_argument, NULL, OPTION_RUNTIME },
+	{ "state-dir", required_argument, NULL, OPTION_STATE },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "check-config", optional_argument, NULL, OPTION_CHECK_CONFIG },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* Prints the message, which ends with a semicolon or a question. */
+_printf_(1, 2) static _Noreturn void exit_with_usage(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fputs("vaild: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputs(" see vaild --help\n", stderr);
+	va_end(arguments);
+	exit(EXIT_USAGE);
+}
+
+/* Returns the long option that resembles the typed one, without its dashes; NULL if none does. */
+static const char *nearest_option(const char *typed)
+{
+	const char *names[ARRAY_SIZE(long_options)];
+	char name[SUGGEST_LENGTH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(long_options); i++)
+		names[i] = long_options[i].name;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(typed, "="), typed);
+	return suggest_nearest(name, names, ARRAY_SIZE(names));
+}
+
+/* Says why getopt_long() returned result for the option. */
+static _Noreturn void exit_with_wrong_option(int result, const char *option)
+{
+	if (optopt > 0 && optopt < OPTION_SOCKET)
+		exit_with_usage("-%c is not an option;", optopt);
+	if (result == ':')
+		exit_with_usage("%s needs a value;", option);
+	if (optopt > 0)
+		exit_with_usage("%s: this option takes no value;", option);
+	const char *nearest = nearest_option(option + 2);
+	if (nearest)
+		exit_with_usage("%s is not an option; did you mean --%s?", option, nearest);
+	exit_with_usage("%s is not an option;", option);
+}
+
 /* Handles one result of getopt_long(). Exits if the option says so or is wrong. */
-static void set_option(Options *options, int option)
+static void set_option(Options *options, int option, char **argv)
 {
 	switch (option) {
 	case OPTION_SOCKET:
@@ -97,6 +152,7 @@ static void set_option(Options *options, int option)
 		break;
 	case OPTION_CONFIG:
 		options->server.config_directory = optarg;
+		options->names_config = true;
 		break;
 	case OPTION_CHECK_CONFIG:
 		options->checks_config = true;
@@ -106,55 +162,83 @@ static void set_option(Options *options, int option)
 		puts("vaild " VAILD_VERSION);
 		exit(EXIT_SUCCESS);
 	case OPTION_HELP:
+	case 'h':
 		print_help();
 		exit(EXIT_SUCCESS);
-	default: /* getopt_long() has printed the reason */
-		fputs("see vaild --help\n", stderr);
-		exit(EXIT_USAGE);
+	default:
+		exit_with_wrong_option(option, argv[optind - 1]);
 	}
 }
 
 static void parse_options(int argc, char **argv, Options *options)
 {
-	static const struct option long_options[] = {
-		{ "socket", required_argument, NULL, OPTION_SOCKET },
-		{ "runtime-dir", required_argument, NULL, OPTION_RUNTIME },
-		{ "state-dir", required_argument, NULL, OPTION_STATE },
-		{ "config", required_argument, NULL, OPTION_CONFIG },
-		{ "check-config", optional_argument, NULL, OPTION_CHECK_CONFIG },
-		{ "version", no_argument, NULL, OPTION_VERSION },
-		{ "help", no_argument, NULL, OPTION_HELP },
-		{ NULL, 0, NULL, 0 },
-	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-		set_option(options, option);
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1)
+		set_option(options, option, argv);
 	/* getopt_long() finds an optional value only after a "=". */
 	if (options->checks_config && !options->checked_path && optind < argc)
 		options->checked_path = argv[optind++];
-	if (optind < argc) {
-		fprintf(stderr, "vaild: unexpected argument \"%s\"; see vaild --help\n",
-			argv[optind]);
-		exit(EXIT_USAGE);
+	if (optind < argc)
+		exit_with_usage("unexpected argument \"%s\";", argv[optind]);
+}
+
+/* Tests whether the folder has a main file or drop-ins. */
+static bool has_configuration(const char *directory)
+{
+	static const char *const names[] = { "vaild.json", "vaild.json.d" };
+	char path[PATH_MAX];
+	struct stat status;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		if (stat(path, &status) == 0)
+			return true;
 	}
+	return false;
+}
+
+static bool is_directory(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* Checks a file or a folder. A missing folder is a mistake only if the user named it. */
+static bool check_path(const Options *options, const char *path, ConfigError *ret_error)
+{
+	Settings settings;
+
+	if (is_directory(path))
+		return config_load(path, &settings, ret_error);
+	if (options->checked_path)
+		return config_check_file(path, ret_error);
+	if (!options->names_config)
+		return config_load(path, &settings, ret_error);
+	snprintf(ret_error->message, sizeof(ret_error->message),
+		 "%s: there is no such folder; --config takes the folder of vaild.json", path);
+	return false;
 }
 
 /* Returns the exit status. Needs no privileges, and changes nothing. */
 static int check_configuration(const Options *options)
 {
-	const char *path = options->checked_path;
-	struct stat status;
-	Settings settings;
+	const char *path =
+		options->checked_path ? options->checked_path : options->server.config_directory;
+	bool is_file = options->checked_path && !is_directory(path);
 	ConfigError error;
-	bool is_directory = !path || (stat(path, &status) == 0 && S_ISDIR(status.st_mode));
-	bool is_right = is_directory ? config_load(path ? path : options->server.config_directory,
-						   &settings, &error)
-				     : config_check_file(path, &error);
 
-	if (!is_right)
+	if (!check_path(options, path, &error)) {
 		fprintf(stderr, "vaild: %s\n", error.message);
-	return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
+		return EXIT_FAILURE;
+	}
+	if (is_file || has_configuration(path))
+		printf("%s: the configuration is right\n", path);
+	else
+		printf("%s: there is no vaild.json, so the defaults apply\n", path);
+	return EXIT_SUCCESS;
 }
 
 /*

@@ -9,20 +9,31 @@
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
+# wrong_option MESSAGE ARGUMENT: checks that the daemon refuses the argument with this message.
+wrong_option() {
+  local status=0 said
+
+  said=$("$VAILD" "$2" 2>&1) || status=$?
+  expect_equal "the daemon refuses $2, and says why" "2 vaild: $1 see vaild --help" "$status $said"
+}
+
 # Checks the command-line options.
 options() {
-  local output status
+  local output
 
   expect_match "--version prints the version" '^vaild [0-9]+\.[0-9]+' "$("$VAILD" --version)"
   output=$("$VAILD" --help)
   for option in --socket --runtime-dir --state-dir --config --check-config --version --help; do
     expect_match "--help names $option" "$option" "$output"
   done
-  for option in --nonsense --socket extra; do
-    status=0
-    "$VAILD" "$option" >"$PRIVATE/out" 2>&1 || status=$?
-    expect_equal "the daemon refuses $option with exit status 2" 2 "$status"
-  done
+  expect_equal "-h prints the same help" "$output" "$("$VAILD" -h)"
+  wrong_option "--nonsense is not an option;" --nonsense
+  wrong_option "--chek-config is not an option; did you mean --check-config?" --chek-config
+  wrong_option "--sokcet=x is not an option; did you mean --socket?" --sokcet=x
+  wrong_option "--socket needs a value;" --socket
+  wrong_option "--help=x: this option takes no value;" --help=x
+  wrong_option "-x is not an option;" -x
+  wrong_option 'unexpected argument "extra";' extra
 }
 
 # mistake NAME FILE TEXT WORD: checks that the daemon starts and serves only operators if FILE contains
@@ -192,10 +203,15 @@ check_configurations() {
   local before
   chmod a+rX "$CONFIG" "$CONFIG/vaild.json.d"
   before=$(find "$STATE" "$PRIVATE/run" "$PRIVATE/runtime" -printf '%p %T@\n' | sort)
-  check_config 0 "" "no file is right"
+  mv "$CONFIG/vaild.json.d" "$PRIVATE/drop-ins"
+  check_config 0 "$CONFIG: there is no vaild.json, so the defaults apply" "no file is right"
+  mv "$PRIVATE/drop-ins" "$CONFIG/vaild.json.d"
+  check_config 0 "$CONFIG: the configuration is right" "a folder with only drop-ins is right"
   echo '{"limits":{"contextsPerUid":4}}' >"$CONFIG/vaild.json"
-  check_config 0 "" "a right file is right"
-  check_config 0 "" "a right folder is right" "$CONFIG"
+  check_config 0 "$CONFIG: the configuration is right" "the folder of the daemon is right"
+  check_config 0 "$CONFIG: the configuration is right" "a right folder is right" "$CONFIG"
+  check_config 0 "$CONFIG/vaild.json: the configuration is right" "a right file is right" \
+    "$CONFIG/vaild.json"
   echo '{"limits":{"pears":4}}' >"$CONFIG/vaild.json"
   check_config 1 "vaild: $CONFIG/vaild.json:1:12: limits.pears is not a key .*" "a mistake is named"
   echo '{"limits":{"connections":0}}' >"$PRIVATE/draft"
@@ -204,6 +220,10 @@ check_configurations() {
     "a file of anybody is checked" "$PRIVATE/draft"
   check_config 1 "vaild: $PRIVATE/nothing: cannot be read: No such file or directory" \
     "a missing file is an error" "$PRIVATE/nothing"
+  check_config 1 "vaild: $PRIVATE/nothing: there is no such folder; .*" \
+    "a named folder that is missing is an error" --config "$PRIVATE/nothing"
+  check_config 1 "vaild: $CONFIG/vaild.json: there is no such folder; .*" \
+    "a file in place of the folder is an error" --config "$CONFIG/vaild.json"
   check_config 2 ".*unexpected argument.*" "two files are a usage error" "$PRIVATE/draft" "$PRIVATE/draft"
   rm "$CONFIG/vaild.json"
   expect_equal "--check-config: nothing is written" "$before" \
