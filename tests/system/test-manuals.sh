@@ -31,6 +31,10 @@ rendering() {
     if command -v man >/dev/null && command -v groff >/dev/null; then
       output=$(man --warnings -E UTF-8 -l -Tutf8 -Z "$ROOT/$page" 2>&1 >/dev/null || echo failed)
       expect_equal "$page renders without warnings" "" "$output"
+      # A macro for quotes that stands inside of another one makes nested or open quotes.
+      output=$(man -E UTF-8 -l -Tutf8 "$ROOT/$page" 2>/dev/null | col -b | tr -s ' \t\n' ' ' |
+        grep -oE '‘[^’]*‘.{20}' || true)
+      expect_equal "$page: each quote is closed before the next one opens" "" "$output"
     else
       skip "$page renders without warnings" "man-db or groff is not installed"
     fi
@@ -46,6 +50,18 @@ names_each() {
     grep -qE -- "^\..*(Cm|Fl|Fn|,) $name( |\$)" "$page" || missing="$missing $name"
   done
   expect_equal "$check" "" "$missing"
+}
+
+# Checks that io.vaild(7) names the interfaces, and the errors of which each interface has its own.
+interfaces() {
+  local interfaces errors
+
+  mapfile -t interfaces < <(sed -n 's/^interface //p' "$ROOT"/proto/*.varlink)
+  names_each "io.vaild.7 names each interface" daemon/man/io.vaild.7 "${interfaces[@]}"
+  mapfile -t errors < <(cd "$ROOT/proto" && grep -l '^error InvalidParameter(' ./*.varlink |
+    sed 's/^..\(.*\)varlink$/\1InvalidParameter/')
+  names_each "io.vaild.7 names the error for a wrong parameter of each interface" \
+    daemon/man/io.vaild.7 "${errors[@]}"
 }
 
 # Checks that the pages name all methods, commands, options and functions.
@@ -208,6 +224,7 @@ cp "$ROOT/build/vaild" "$ROOT/build/vail-view" "$PRIVATE/build/"
 ln -s "$PRIVATE/build/vailctl" "$PRIVATE/build/vail-view" "$PRIVATE/build/vaild" "$PRIVATE/bin/"
 PATH=$PRIVATE/bin:$PATH
 rendering
+interfaces
 completeness
 start_daemon
 start_vmm vail-vmm
