@@ -444,24 +444,43 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 #: make                the daemon, the library and the clients, in build/
-#: make run            install what is missing, build, and show the main job on a real QEMU guest
-#: make demo           install what is missing, build, and show a guest's screen as a picture
-#: make check          install what is missing, build with sanitizers, and run all tests
-#: make check-faults   fail each system call of a daemon at work, or kill it there; check runs a sample
-#: make check-interop  run systemd's varlinkctl against the daemon, from a Debian 13 that is downloaded
-#: make check-kernel   run the tests that need GPU nodes, on a Debian 13 kernel in QEMU, downloaded
-#: make check-qemu     see real guests' screens through vaild, with a Debian 13's QEMU, downloaded
-#: make check-proofs   prove properties of the code with CBMC and spin, from a Debian 13 that is downloaded
-#: make lint           check format, C and shell code, licence lines and plain English
-#: make tidy           run clang-tidy on what has changed; make format runs clang-format
-#: make check-layers   prove that the layers depend one way, and that core and api are pure
-#: make bench          measure requests, frames, starts and turns, each beside a floor in the same run
-#: make bench-va       measure GPU virtual addresses beside a plain tree in the same run
-#: make soak           run 10 million operations by 200 clients that crash and hang; SOAK=N, SOAK_CLIENTS=N
-#: make hostile        attack the daemon as other users can, and measure what honest users notice; ONLY=NAME
-#: make fuzz           run libFuzzer on TARGET=NAME for SECONDS=N, or until interrupted
-#: make fuzz-all       run libFuzzer on every target for SECONDS=N (1200), several at a time
-#: make fuzz-merge     add to the corpus of TARGET=NAME the found inputs that reach something new
-#: make coverage       run the tests that can count lines, and print the part of the lines they reach
-#: make install        install into DESTDIR and prefix (/usr/local); make uninstall removes it
+#: make run            install what is missing, build, and register real processes
+#:                     for a QEMU guest
+#: make demo           install what is missing, build, and show a guest's screen
+#: make check          install what is missing, build with sanitizers, and run all
+#:                     tests
+#: make check-faults   fail each system call of a daemon at work, or kill it
+#:                     there; check runs a sample
+#: make check-interop  run systemd's varlinkctl against the daemon, from a Debian
+#:                     13 that is downloaded
+#: make check-kernel   run the tests that need GPU nodes, on a downloaded Debian
+#:                     13 kernel in QEMU
+#: make check-qemu     see real guests' screens through vaild, with the QEMU of a
+#:                     Debian 13 that is downloaded
+#: make check-proofs   prove properties of the code with CBMC and spin, from a
+#:                     Debian 13 that is downloaded
+#: make lint           check format, C and shell code, licence lines and plain
+#:                     English
+#: make tidy           run clang-tidy on what has changed; make format runs
+#:                     clang-format
+#: make check-layers   prove that the layers depend one way, and that core and api
+#:                     are pure
+#: make bench          measure requests, frames, starts and turns, each beside a
+#:                     floor in the same run
+#: make bench-va       measure GPU virtual addresses beside a plain tree in the
+#:                     same run
+#: make soak           run 10 million operations by 200 clients that crash and
+#:                     hang; SOAK=N, SOAK_CLIENTS=N
+#: make hostile        attack the daemon as other users can, and measure what
+#:                     honest users notice; ONLY=NAME
+#: make fuzz           run libFuzzer on TARGET=NAME for SECONDS=N, or until
+#:                     interrupted
+#: make fuzz-all       run libFuzzer on every target for SECONDS=N (1200), several
+#:                     at a time
+#: make fuzz-merge     add to the corpus of TARGET=NAME the found inputs that
+#:                     reach something new
+#: make coverage       run the tests that can count lines, and print the part of
+#:                     the lines they reach
+#: make install        install into DESTDIR and prefix (/usr/local); make
+#:                     uninstall removes it
 #: make clean          remove build/

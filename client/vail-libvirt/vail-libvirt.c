@@ -47,15 +47,14 @@ static const char usage[] =
 	"vail-libvirt [--connect URI] [--socket PATH]\n"
 	"vail-libvirt status [--connect URI] [--socket PATH]\n"
 	"\n"
-	"Run vail-qemu for each running libvirt domain that has <graphics type='dbus' p2p='yes'/>\n"
-	"and names in its metadata the users who may register. The command status shows all "
-	"domains\n"
-	"and how to change them.\n"
+	"Run vail-qemu for each running libvirt domain that has\n"
+	"<graphics type='dbus' p2p='yes'/> and names in its metadata the users who may\n"
+	"register. The command status shows all domains and how to change them.\n"
 	"\n"
-	"  --connect URI  libvirt's URI; by default, libvirt's own default: qemu:///system for "
-	"root,\n"
-	"                 and qemu:///session for other users\n"
-	"  --socket PATH  vaild's socket; by default $VAILD_SOCKET or /run/vaild/vaild.sock\n"
+	"  --connect URI  libvirt's URI; by default, libvirt's own default:\n"
+	"                 qemu:///system for root, and qemu:///session for other users\n"
+	"  --socket PATH  vaild's socket; by default $VAILD_SOCKET or\n"
+	"                 /run/vaild/vaild.sock\n"
 	"  --help, --version\n";
 
 enum {

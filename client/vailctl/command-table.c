@@ -29,17 +29,18 @@
 
 #define WATCH_OPTIONS (OPTION_BIT(OPTION_ALL) | OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_OBJECT))
 
-#define VM_OPTIONS_HELP                                                                           \
-	"  --name NAME        a display name\n"                                                   \
-	"  --user USER[:RIGHTS]\n"                                                                \
-	"                     a display client: processes of this user may register; "            \
-	"repeatable.\n"                                                                           \
-	"                     RIGHTS on the VM's display are view (always included), input,\n"    \
-	"                     clipboard, audioOutput and audioInput: alice:view,input\n"          \
-	"  --client-pid PID[:RIGHTS]\n"                                                           \
-	"                     a display client: processes with the same privileges as this one\n" \
-	"                     may register; repeatable\n"                                         \
-	"  --agent-user USER  the agent: processes of this user may share objects for the VM\n"   \
+#define VM_OPTIONS_HELP                                                              \
+	"  --name NAME        a display name\n"                                      \
+	"  --user USER[:RIGHTS]\n"                                                   \
+	"                     a display client: processes of this user may\n"        \
+	"                     register; repeatable. RIGHTS on the VM's display\n"    \
+	"                     are view (always included), input, clipboard,\n"       \
+	"                     audioOutput and audioInput: alice:view,input\n"        \
+	"  --client-pid PID[:RIGHTS]\n"                                              \
+	"                     a display client: processes with the same\n"           \
+	"                     privileges as this one may register; repeatable\n"     \
+	"  --agent-user USER  the agent: processes of this user may share objects\n" \
+	"                     for the VM\n"                                          \
 	"  --agent-pid PID    the agent: this process may share objects for the VM\n"
 
 /* clang-format off */
@@ -60,18 +61,20 @@ static const Command commands[] = {
 	  "Show which processes hold a shared object open", NULL },
 	{ { "save", NULL }, 2, 2, false, 0, command_save, "HANDLE FILE",
 	  "Save a shared object as a PNG file",
-	  "Registers this process for the object's VM (see vailctl register --help), opens the\n"
-	  "object, waits up to 5 seconds for its fence, and writes the PNG file. An existing FILE is\n"
-	  "replaced atomically, and keeps its mode. A device or a FIFO is written to, and - is\n"
-	  "stdout. The object must be linear and in one of these formats:\n"
+	  "Registers this process for the object's VM (see vailctl register --help), opens\n"
+	  "the object, waits up to 5 seconds for its fence, and writes the PNG file. An\n"
+	  "existing FILE is replaced atomically, and keeps its mode. A device or a FIFO is\n"
+	  "written to, and - is stdout. The object must be linear and in one of these\n"
+	  "formats:\n"
 	  PICTURE_FORMATS ". Alpha is saved unchanged.\n" },
 	{ { "displays", NULL }, 0, 1, false, PAGED | TAKES_VM, command_displays, "[VM]",
 	  "Show the display channels that you have opened; operators see all",
 	  "Users who added a VM, its VMM and its agent see the channels of that VM.\n" },
 	{ { "display", "close" }, 1, 1, false, 0, command_display_close, "HANDLE",
 	  "End a display channel",
-	  "Viewer and agent see its end at once. The viewer may open another one. To prevent that,\n"
-	  "revoke its registration or change the rights of its display client.\n" },
+	  "Viewer and agent see its end at once. The viewer may open another one. To\n"
+	  "prevent that, revoke its registration or change the rights of its display\n"
+	  "client.\n" },
 	{ { "adapters", NULL }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters", NULL },
 	{ { "gpu", "list" }, 0, 0, false, PAGED, command_gpu_adapters, "",
@@ -82,31 +85,34 @@ static const Command commands[] = {
 	  "Show your own GPU processes and those on your adapters; operators see all", NULL },
 	{ { "gpu", "map" }, 1, 1, false, PAGED, command_gpu_map, "PROCESS",
 	  "Draw the address space of a GPU process",
-	  "Draws page tables as bars, to scale: the root table, then the tables below it that show\n"
-	  "where ranges begin and end. A list of the ranges and the totals follow. PROCESS is a\n"
-	  "handle that vailctl gpu processes shows. With --json, prints all ranges instead.\n" },
+	  "Draws page tables as bars, to scale: the root table, then the tables below it\n"
+	  "that show where ranges begin and end. A list of the ranges and the totals\n"
+	  "follow. PROCESS is a handle that vailctl gpu processes shows. With --json,\n"
+	  "prints all ranges instead.\n" },
 	{ { "watch", NULL }, 0, 1, false, WATCH_OPTIONS | TAKES_VM, command_watch,
 	  "[VM] [--kind KIND]... [--object HANDLE] [--all]",
 	  "Show the current state, then each change as it happens",
-	  "Prints one line for each event: the time, the VM, and what has changed. Ends when it is\n"
-	  "interrupted, or when you may watch nothing any more. With --json, each line is one document.\n"
-	  "Operators see everything. Other users see the VMs whose VMM or agent they run, and those\n"
-	  "for which they are registered.\n\n"
-	  "  --all            also each update of an object's picture; --json prints these always\n"
-	  "  --kind KIND      only events of this kind, or of a list with commas; repeatable\n"
+	  "Prints one line for each event: the time, the VM, and what has changed. Ends\n"
+	  "when it is interrupted, or when you may watch nothing any more. With --json,\n"
+	  "each line is one document. Operators see everything. Other users see the VMs\n"
+	  "whose VMM or agent they run, and those for which they are registered.\n\n"
+	  "  --all            also each update of an object's picture; --json prints these\n"
+	  "                   always\n"
+	  "  --kind KIND      only events of this kind, or of a list with commas;\n"
+	  "                   repeatable\n"
 	  "  --object HANDLE  only events of this object, which vailctl objects shows\n\n"
 	  "The kinds are current, registered, unregistered, virtualMachineAdded,\n"
-	  "virtualMachineChanged, virtualMachineRemoved, virtualGpuAssigned, virtualGpuRemoved,\n"
-	  "quarantined, quarantineLifted, adapterAdded, adapterRemoved, gpuProcessRemoved,\n"
-	  "pageTableResident, shared, updated, unshared, opened, released, displayOpened,\n"
-	  "displayClosed, interrupted and resumed.\n" },
+	  "virtualMachineChanged, virtualMachineRemoved, virtualGpuAssigned,\n"
+	  "virtualGpuRemoved, quarantined, quarantineLifted, adapterAdded, adapterRemoved,\n"
+	  "gpuProcessRemoved, pageTableResident, shared, updated, unshared, opened,\n"
+	  "released, displayOpened, displayClosed, interrupted and resumed.\n" },
 	{ { "wait", NULL }, 1, 1, false, OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_TIMEOUT),
 	  command_wait, "VM [--for registered|shared|ended] [--timeout SECONDS]",
 	  "Wait until something has happened to a virtual machine",
-	  "Ends at once if it has happened already. An operator may wait for a VM that does not run\n"
-	  "yet.\n\n"
-	  "  --for registered   until a process is registered for the VM, which is the default;\n"
-	  "                     prints its pid\n"
+	  "Ends at once if it has happened already. An operator may wait for a VM that\n"
+	  "does not run yet.\n\n"
+	  "  --for registered   until a process is registered for the VM, which is the\n"
+	  "                     default; prints its pid\n"
 	  "  --for shared       until an object of the VM is shared; prints its handle\n"
 	  "  --for ended        until the VM has ended\n"
 	  "  --timeout SECONDS  exit with status 124 if it does not happen in this time\n" },
@@ -114,8 +120,8 @@ static const Command commands[] = {
 	  OPTION_BIT(OPTION_FOLLOW) | OPTION_BIT(OPTION_LINES),
 	  command_logs, "[VM] [--follow] [--lines N]",
 	  "Show the daemon's journal, or the entries about one virtual machine",
-	  "Runs journalctl, with a pager on a terminal. With --json, each line is one document.\n"
-	  "A VM that has ended is named by its whole GUID.\n\n"
+	  "Runs journalctl, with a pager on a terminal. With --json, each line is one\n"
+	  "document. A VM that has ended is named by its whole GUID.\n\n"
 	  "  --follow   show new entries as they come, after the last 10\n"
 	  "  --lines N  only the last N entries\n" },
 	{ { "status", NULL }, 0, 0, false, PAGED, command_status, "",
@@ -127,21 +133,22 @@ static const Command commands[] = {
 	  "Print the daemon's metrics as OpenMetrics text", NULL },
 	{ { "reload", NULL }, 0, 0, false, 0, command_reload, "",
 	  "Make the daemon reload its configuration",
-	  "If the configuration has an error, prints the file and the key. The daemon then keeps its\n"
-	  "previous configuration.\n" },
+	  "If the configuration has an error, prints the file and the key. The daemon then\n"
+	  "keeps its previous configuration.\n" },
 	{ { "register", NULL }, 1, 1, false, OPTION_BIT(OPTION_CONTEXT) | TAKES_VM,
 	  command_register, "VM [--context]",
 	  "Register this process for a VM until it is interrupted",
-	  "Prints one line when it is registered, waits for SIGINT, SIGTERM or SIGHUP, and then\n"
-	  "unregisters. vailctl first creates a graphics context through vaild, unless it has\n"
-	  "inherited an open GPU device, which counts as a context.\n\n"
+	  "Prints one line when it is registered, waits for SIGINT, SIGTERM or SIGHUP, and\n"
+	  "then unregisters. vailctl first creates a graphics context through vaild,\n"
+	  "unless it has inherited an open GPU device, which counts as a context.\n\n"
 	  "  --context  always create a context through vaild before registering\n" },
 	{ { "exec", NULL }, 1, 1, true, TAKES_VM, command_exec, "VM -- COMMAND [ARGUMENT]...",
 	  "Run a program that is registered for a VM",
-	  "Creates a graphics context through vaild, registers this process, and replaces itself by\n"
-	  "COMMAND. Context and registration belong to the process and last until it ends. The exit\n"
-	  "status is COMMAND's, 126 if it cannot be run, or 127 if it is not found. With --socket,\n"
-	  "VAILD_SOCKET in the environment of COMMAND is the same socket.\n" },
+	  "Creates a graphics context through vaild, registers this process, and replaces\n"
+	  "itself by COMMAND. Context and registration belong to the process and last\n"
+	  "until it ends. The exit status is COMMAND's, 126 if it cannot be run, or 127 if\n"
+	  "it is not found. With --socket, VAILD_SOCKET in the environment of COMMAND is\n"
+	  "the same socket.\n" },
 	{ { "revoke", NULL }, 2, 2, false, TAKES_VM, command_revoke, "VM PID",
 	  "End the registration of another process", NULL },
 	{ { "vm", "list" }, 0, 0, false, PAGED, command_list, "",
@@ -149,26 +156,28 @@ static const Command commands[] = {
 	{ { "vm", "add" }, 1, 1, true, OPTION_BIT(OPTION_PID) | VM_OPTIONS, command_vm_add,
 	  "GUID [OPTION]... {--pid PID | -- COMMAND [ARGUMENT]...}",
 	  "Add a virtual machine",
-	  "The VM lasts as long as its VMM: the process given by --pid, or COMMAND, which vailctl runs\n"
-	  "in the foreground. If COMMAND continues in the background, as QEMU does with -daemonize, or\n"
-	  "ends at once, vailctl reports that the VM has ended, and fails. The VM's display clients\n"
-	  "may register for it. If none is given, processes with the same privileges as the VMM may.\n\n"
-	  "If the VM runs already, the process is its incoming VMM. It takes over the VM when the\n"
-	  "present VMM exits. Only the agent is used of the other options.\n\n"
+	  "The VM lasts as long as its VMM: the process given by --pid, or COMMAND, which\n"
+	  "vailctl runs in the foreground. If COMMAND continues in the background, as QEMU\n"
+	  "does with -daemonize, or ends at once, vailctl reports that the VM has ended,\n"
+	  "and fails. The VM's display clients may register for it. If none is given,\n"
+	  "processes with the same privileges as the VMM may.\n\n"
+	  "If the VM runs already, the process is its incoming VMM. It takes over the VM\n"
+	  "when the present VMM exits. Only the agent is used of the other options.\n\n"
 	  "  --pid PID          the VMM\n" VM_OPTIONS_HELP },
 	{ { "vm", "update" }, 1, 1, false, OPTION_BIT(OPTION_PID) | VM_OPTIONS | TAKES_VM,
 	  command_vm_update, "VM [OPTION]...",
 	  "Change the settings of a VM",
-	  "Settings that are not given keep their values. If any display client is given, the list\n"
-	  "of display clients is replaced. Without any setting nothing is changed, and vailctl says so.\n\n"
+	  "Settings that are not given keep their values. If any display client is given,\n"
+	  "the list of display clients is replaced. Without any setting nothing is\n"
+	  "changed, and vailctl says so.\n\n"
 	  "  --pid PID          the VM's VMM or incoming VMM, whose agent is set\n" VM_OPTIONS_HELP },
 	{ { "vm", "remove" }, 1, 1, false, TAKES_VM, command_vm_remove, "VM",
 	  "Remove a VM and end its registrations", NULL },
 	{ { "vm", "quarantine" }, 1, 1, false, OPTION_BIT(OPTION_REASON) | TAKES_VM | TAKES_QUARANTINED,
 	  command_vm_quarantine, "VM [--reason TEXT]",
 	  "End a VM's registrations and refuse new ones",
-	  "The quarantine applies to the GUID, whether the VM runs or not. It survives restarts and\n"
-	  "reboots until it is lifted with: vailctl vm release VM\n\n"
+	  "The quarantine applies to the GUID, whether the VM runs or not. It survives\n"
+	  "restarts and reboots until it is lifted with: vailctl vm release VM\n\n"
 	  "  --reason TEXT  the reason, shown to users\n" },
 	{ { "vm", "release" }, 1, 1, false, TAKES_VM | TAKES_QUARANTINED, command_vm_release, "VM",
 	  "Lift a quarantine", "If the VM is not in quarantine, vailctl says that nothing was done.\n" },
@@ -179,8 +188,8 @@ static const Command commands[] = {
 	{ { "vgpu", "assign" }, 1, 1, false, OPTION_BIT(OPTION_ADAPTER) | OPTION_BIT(OPTION_PROFILE) | TAKES_VM,
 	  command_vgpu_assign, "VM [--adapter HANDLE] [--profile NAME]",
 	  "Assign a virtual GPU to a VM and print its handle",
-	  "  --adapter HANDLE  an adapter that vailctl adapters shows; by default, the software\n"
-	  "                    adapter\n"
+	  "  --adapter HANDLE  an adapter that vailctl adapters shows; by default, the\n"
+	  "                    software adapter\n"
 	  "  --profile NAME    a display name\n" },
 	{ { "vgpu", "remove" }, 1, 1, false, 0, command_vgpu_remove, "HANDLE",
 	  "Remove a virtual GPU",
@@ -190,7 +199,8 @@ static const Command commands[] = {
 	{ { "call", NULL }, 1, 2, false, OPTION_BIT(OPTION_MORE), command_call,
 	  "METHOD [JSON] [--more]",
 	  "Call any method and print the parameters of its reply",
-	  "  --more  request a stream and print each reply on its own line until the stream ends\n\n"
+	  "  --more  request a stream and print each reply on its own line until the\n"
+	  "          stream ends\n\n"
 	  "  vailctl call io.vaild.ListRegistrations --more\n"
 	  "  vailctl call io.vaild.Gpu.CreateContext '{}'\n" },
 };
@@ -205,16 +215,16 @@ static void print_usage(const Command *command)
 
 static void print_all(void)
 {
-	puts("vailctl: show and control which processes may share GPU allocations with virtual "
-	     "machines\n\n"
+	puts("vailctl: show and control which processes may share GPU allocations with\n"
+	     "virtual machines\n\n"
 	     "  vailctl [OPTION]... [COMMAND [ARGUMENT]...]\n\n"
 	     "Commands (for details, run vailctl help COMMAND):");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		print_usage(&commands[i]);
 		printf("      %s\n", commands[i].summary);
 	}
-	puts("\nVM is the GUID of a virtual machine, at least the first 4 characters of it, or its "
-	     "name.\n\n"
+	puts("\nVM is the GUID of a virtual machine, at least the first 4 characters of it, or\n"
+	     "its name.\n\n"
 	     "Options:");
 	fputs(help_options(), stdout);
 	puts("\nExit status: 0 if vaild returned STATUS_SUCCESS, 1 if not, 2 for a usage error,\n"
@@ -223,12 +233,12 @@ static void print_all(void)
 
 const char *help_options(void)
 {
-	return "  --socket PATH  vaild's socket; by default $VAILD_SOCKET or "
-	       "/run/vaild/vaild.sock\n"
+	return "  --socket PATH  vaild's socket; by default $VAILD_SOCKET or\n"
+	       "                 /run/vaild/vaild.sock\n"
 	       "  --json[=pretty|short]\n"
-	       "                 print one JSON document, even if the call is refused or the "
-	       "usage\n"
-	       "                 is wrong; indented, or on one line, which is the default\n"
+	       "                 print one JSON document, even if the call is refused or the\n"
+	       "                 usage is wrong; indented, or on one line, which is the\n"
+	       "                 default\n"
 	       "  --no-legend    print no column names, and nothing for an empty table\n"
 	       "  --no-pager     never start a pager, which is $PAGER or less\n"
 	       "  -h, --help     show this help, or the help of a command\n"

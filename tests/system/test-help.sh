@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The help of each program, of each command of vailctl, and of make fits into 79 columns, so that no
+# line breaks on a terminal with 80.
+
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+
+# fits NAME TEXT: checks that the text has lines, and that none is longer than 79 columns.
+fits() {
+  expect_equal "$1: the help has lines, and none is longer than 79 columns" "" \
+    "$(LC_ALL=C.UTF-8 awk 'length > 79; END { if (NR < 3) print "too short" }' <<<"$2")"
+}
+
+# Prints the commands in the help of vailctl, one per line.
+commands() {
+  "$ROOT/build/vailctl" --help | sed -nE 's/^  vailctl (([a-z]+ )?[a-z]+).*/\1/p'
+}
+
+programs() {
+  local program
+
+  for program in vaild vailctl vail-view vail-qemu vail-libvirt; do
+    if [ -x "$ROOT/build/$program" ]; then
+      fits "$program" "$("$ROOT/build/$program" --help)"
+    else
+      skip "$program: no line of the help is longer than 79 columns" "it is not built"
+    fi
+  done
+}
+
+vailctl_commands() {
+  local command all
+
+  mapfile -t all < <(commands)
+  expect "the test finds commands of vailctl" [ "${#all[@]}" -gt 25 ]
+  for command in "${all[@]}" vm gpu vgpu; do
+    # shellcheck disable=SC2086 # one or two words
+    fits "vailctl help $command" "$("$ROOT/build/vailctl" help $command)"
+  done
+}
+
+programs
+vailctl_commands
+fits make "$(make -C "$ROOT" --no-print-directory help)"
+finish
