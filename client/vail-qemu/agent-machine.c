@@ -62,8 +62,9 @@ static void log_kept_clients(Agent *agent)
 		      !settings_clients_are(&agent->settings, &machine->clients);
 
 	if (differ && !agent->has_logged_clients)
-		log_message("the VM keeps its display clients, and --user changes nothing; set "
-			    "them with: vailctl vm update %s --user USER",
+		log_message("vaild has other display clients for this VM than vail-qemu was "
+			    "started with, and those in vaild apply; change them with: vailctl "
+			    "vm update %s --user USER",
 			    machine->guid);
 	agent->has_logged_clients = differ;
 }
