@@ -300,8 +300,8 @@ endef
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,--jobs=$(shell nproc))
 
 # Measured on two CPUs, the first time and once everything was built.
-RUN_TAKES  = This takes 4 minutes on a fresh Debian, 1 minute if no package is missing, and later 5 seconds.
-DEMO_TAKES = This takes 4 minutes on a fresh Debian, 1 minute if no package is missing, and later 20 seconds.
+RUN_TAKES  = This takes 4 minutes on a fresh Debian, 1 with all packages, later 5 seconds.
+DEMO_TAKES = This takes 4 minutes on a fresh Debian, 1 with all packages, later 20 seconds.
 
 # Each of these downloads a Debian 13, once, and so stands apart from check.
 IN_DEBIAN_13 = all helpers build/sanitized/vaild build/sanitized/vail-qemu build/sanitized/vail-view

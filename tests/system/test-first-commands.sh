@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # make run and make demo say how long they take, and compile nothing of the tests that they do not
-# need. On a terminal, the steps of make demo are one line that is renewed.
+# need. On a terminal, the steps of make demo are one line that is renewed. No line is longer than 79
+# columns.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -27,13 +28,14 @@ check_make() {
     "$(first_line run)"
 }
 
-# Runs the command with which make demo shows the part of the README that comes next.
+# Checks that the README has the section that make demo names at its end, and what the user finds there.
 check_what_comes_next() {
-  local command
+  local heading
 
-  command=$(grep -o "sed -n .* README.md" "$ROOT/tests/vm/demo")
-  expect_match "make demo ends with a command that shows how to share one's own QEMU" \
-    'build/vaild .*qemu-system.*build/vail-view' "$(cd "$ROOT" && eval "$command" | tr '\n' ' ')"
+  heading=$(sed -nE 's/^ *README.md, from "([^"]+)".*/\1/p' "$ROOT/tests/vm/demo")
+  expect_match "make demo names a section of the README after which one's own QEMU is shared" \
+    'build/vaild .*qemu-system.*build/vail-view' \
+    "$(sed -n "/^## $heading\$/,\$p" "$ROOT/README.md" | tr '\n' ' ')"
 }
 
 # Three steps, of which the second fails.
@@ -55,17 +57,36 @@ check_steps() {
 
   export ROOT
   plain=$("$BASH" -e "$PRIVATE/steps" | sed 's/  */ /g')
-  expect_equal "without a terminal, each step is a line" \
-    " step expected actual| 1. first 1 1| 2. second 1 2 <- differs| 3. third 1 1|1 of 3 steps gave another result than expected.|" \
+  expect_equal "without a terminal, each step is two lines" \
+    " expected actual| 1. first| 1 1| 2. second <- differs| 1 2| 3. third| 1 1|1 of 3 steps gave another result than expected.|" \
     "$(tr '\n' '|' <<<"$plain")"
   # The script runs as on a terminal, whose lines end with CR LF.
   plain=$(script -qec "$BASH -e $PRIVATE/steps" /dev/null </dev/null | sed -e 's/\r$//' -e 's/.*\r\x1b\[K//' -e 's/  */ /g')
   expect_equal "on a terminal, only a failed step and the result remain" \
-    " 2. second 1 2 <- differs|1 of 3 steps gave another result than expected.|" \
+    " 2. second <- differs| 1 2|1 of 3 steps gave another result than expected.|" \
     "$(tr '\n' '|' <<<"$plain")"
 }
 
+# too_long: prints the lines of stdin that a terminal with 80 columns would break.
+too_long() { LC_ALL=C.UTF-8 awk 'length > 79'; }
+
+check_widths() {
+  local output goal
+
+  for goal in run demo; do
+    expect_equal "make $goal: the time that it takes fits into 79 columns" "" \
+      "$(first_line "$goal" | sed -e 's/^echo .//' -e 's/.$//' | too_long)"
+  done
+  if output=$("$ROOT/tests/vm/main-job" 2>&1); then
+    expect_match "make run prints its steps" '[1-9][0-9] steps gave the expected results' "$output"
+    expect_equal "make run: each line fits into 79 columns" "" "$(too_long <<<"$output")"
+  else
+    not_ok "make run works" "$output"
+  fi
+}
+
 check_make
+check_widths
 [ ! -f "$ROOT/README.md" ] || check_what_comes_next
 check_steps
 finish

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# Prints a table with one line for each step of a demonstration: the step, the expected result and
-# the actual result. With ONE_LINE=1 and on a terminal, each step replaces the one before, and only
-# those remain whose result is not the expected one. Source this file after system-test.sh.
+# Prints two lines for each step of a demonstration: the step; the expected and the actual result.
+# With ONE_LINE=1 and on a terminal, each step replaces the one before, and only those remain whose
+# result is not the expected one. No line is longer than 79 columns, if the name of the step has at
+# most 75 characters. Source this file after system-test.sh.
 
 STEP=0
 ONE_LINE=
@@ -16,8 +17,11 @@ progress() {
   if one_line; then printf '\r\033[K%s' "$*"; else echo "$*"; fi
 }
 
+# print_results EXPECTED ACTUAL: a GUID needs 36 columns.
+print_results() { printf '      %-36s %s\n' "$@"; }
+
 # Prints the head of the table.
-steps_begin() { one_line || printf '    %-62s %-34s %s\n' step expected actual; }
+steps_begin() { one_line || print_results expected actual; }
 
 # step NAME EXPECTED ACTUAL: prints a step. If the results differ, counts it in FAILED.
 step() {
@@ -32,7 +36,8 @@ step() {
     progress "$STEP. $1"
   else
     ! one_line || progress
-    printf '%2d. %-62s %-34s %s%s\n' "$STEP" "$1" "$2" "$3" "$verdict"
+    printf '%2d. %s%s\n' "$STEP" "$1" "$verdict"
+    print_results "$2" "$3"
   fi
 }
 
@@ -53,7 +58,7 @@ step_is() {
 steps_end() {
   ! one_line || progress
   if [ "$FAILED" -eq 0 ]; then
-    echo "All $STEP steps gave the results that the contract requires."
+    echo "All $STEP steps gave the expected results."
   else
     echo "$FAILED of $STEP steps gave another result than expected."
     sed 's/^/vaild: /' "$LOG"
