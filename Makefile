@@ -401,6 +401,8 @@ INSTALLED = \
     $(foreach page,$(MANUALS),644:$(page):$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
     $(foreach client,$(CLIENTS),644:client/completions/vail.bash:$(datadir)/bash-completion/completions/$(client)) \
     $(foreach client,$(CLIENTS),644:client/completions/vail.fish:$(datadir)/fish/vendor_completions.d/$(client).fish) \
+    644:client/completions/vail.bash:$(datadir)/bash-completion/completions/vaild \
+    644:client/completions/vail.fish:$(datadir)/fish/vendor_completions.d/vaild.fish \
     644:client/completions/vail.zsh:$(zshdir)/_vailctl
 
 # Folders that belong to vaild alone; uninstall removes them.

@@ -31,3 +31,12 @@ end
 for program in vailctl vail-view vail-qemu vail-libvirt
     complete -c $program -f -a '(__vail_complete)'
 end
+
+# The daemon prints no completions. The values of its options are paths.
+complete -c vaild -l socket -r -F -d 'listen on this Unix socket'
+complete -c vaild -l runtime-dir -r -F -d 'state of the current boot'
+complete -c vaild -l state-dir -r -F -d 'what survives reboots'
+complete -c vaild -l config -r -F -d 'the folder of vaild.json'
+complete -c vaild -l check-config -d 'check the configuration, or one file, and exit'
+complete -c vaild -l version -d 'print the version and exit'
+complete -c vaild -s h -l help -d 'print the options and exit'

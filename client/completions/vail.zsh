@@ -1,4 +1,4 @@
-#compdef vailctl vail-view vail-qemu vail-libvirt
+#compdef vailctl vail-view vail-qemu vail-libvirt vaild
 # SPDX-License-Identifier: MIT
 # Zsh completion for the programs of vaild, which print their completions
 # themselves: see client/common/completion.h. Nothing that was typed or that vaild lists is evaluated.
@@ -31,4 +31,21 @@ _vail() {
   esac
 }
 
-_vail "$@"
+# The daemon prints no completions.
+_vaild() {
+  _arguments \
+    '--socket[listen on this Unix socket]:socket:_files' \
+    '--runtime-dir[state of the current boot]:folder:_files -/' \
+    '--state-dir[what survives reboots]:folder:_files -/' \
+    '--config[the folder of vaild.json]:folder:_files -/' \
+    '--check-config[check the configuration, or one file, and exit]' \
+    '--version[print the version and exit]' \
+    '(- *)'{-h,--help}'[print the options and exit]' \
+    '*:file:_files'
+}
+
+if [[ $service == vaild ]]; then
+  _vaild "$@"
+else
+  _vail "$@"
+fi

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Completion of vailctl, vail-view and vail-qemu in bash, zsh and fish, each in a terminal: of
+# Completion of vailctl, vail-view, vail-qemu and vaild in bash, zsh and fish, each in a terminal: of
 # commands, of options and their values, and of what the daemon lists. A name from the daemon is quoted
 # for the shell, so that it runs nothing. Without a daemon, completion offers no VMs and prints no error.
 
@@ -155,6 +155,21 @@ completeness() {
   done
 }
 
+# Checks the completion of vaild itself.
+daemon_options() {
+  local option options
+
+  mapfile -t options < <("$VAILD" --help | sed -nE 's/^  (-h, )?(--[a-z-]+).*/\2/p')
+  expect "the test finds options of vaild" [ "${#options[@]}" -gt 5 ]
+  for option in "${options[@]}"; do
+    completes "vaild completes $option" "vaild $option" "vaild ${option%?}"
+  done
+  completes "vaild --config completes folders" "vaild --config $ROOT/client/" \
+    "vaild --config $ROOT/clien"
+  completes "vaild --check-config completes file names" "vaild --check-config $ROOT/Makefile" \
+    "vaild --check-config $ROOT/Makef"
+}
+
 # Checks names from the daemon: each is quoted, and runs nothing.
 hostile_names() {
   local shell line quote word
@@ -252,6 +267,7 @@ cp "$ROOT/build/vail-view" "$ROOT/build/vail-qemu" "$PRIVATE/build/"
 open_shells
 static_words
 completeness
+daemon_options
 offers "vailctl completes to nothing, without an error, if there is no daemon" "" "vailctl describe "
 start_daemon
 lists
