@@ -97,8 +97,8 @@ check_kept_settings() {
   start_agent --user vail-carol
   expect "vail-qemu says that an operator has chosen another agent" eventually says \
     "the VM's agent is user vail-bob; run vail-qemu as that user, or make it the agent with: vailctl vm update $GUID --agent-pid $AGENT"
-  expect "vail-qemu says that --user does not change the VM's display clients" eventually says \
-    "set them with: vailctl vm update $GUID --user"
+  expect "vail-qemu says that the display clients in vaild apply" eventually says \
+    "vaild has other display clients for this VM than vail-qemu was started with, and those in vaild apply; change them with: vailctl vm update $GUID --user"
   expect_equal "name, display client and agent of an operator are kept" "$kept" "$(settings)"
   qemu "listen 0 1"
   qemu "map 0 64 48"
