@@ -72,7 +72,7 @@ static const char usage[] =
 	"                    default, vaild's software adapter\n"
 	"  --socket PATH     vaild's socket; by default $VAILD_SOCKET or\n"
 	"                    /run/vaild/vaild.sock\n"
-	"  --help, --version\n";
+	"  -h, --help, --version\n";
 
 enum {
 	SHARED_OPTION_VALUES,
@@ -159,6 +159,7 @@ static void set_option(Options *options, char **argv, int option)
 		add_client(options, optarg);
 		break;
 	case OPTION_HELP:
+	case 'h':
 		fputs(usage, stdout);
 		exit(EXIT_DONE);
 	case OPTION_VERSION:
@@ -191,7 +192,7 @@ static void parse_options(int argc, char **argv, Options *options)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) >= 0)
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) >= 0)
 		set_option(options, argv, option);
 	if (optind < argc)
 		exit_with_usage("unexpected argument");

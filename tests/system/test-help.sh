@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The help of each program, of each command of vailctl, and of make fits into 79 columns, so that no
-# line breaks on a terminal with 80.
+# line breaks on a terminal with 80. Each program takes -h.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -24,6 +24,8 @@ programs() {
   for program in vaild vailctl vail-view vail-qemu vail-libvirt; do
     if [ -x "$ROOT/build/$program" ]; then
       fits "$program" "$("$ROOT/build/$program" --help)"
+      expect_equal "$program: -h is --help" "$("$ROOT/build/$program" --help)" \
+        "$("$ROOT/build/$program" -h)"
     else
       skip "$program: no line of the help is longer than 79 columns" "it is not built"
     fi
