@@ -32,8 +32,9 @@ rendering() {
       output=$(man --warnings -E UTF-8 -l -Tutf8 -Z "$ROOT/$page" 2>&1 >/dev/null || echo failed)
       expect_equal "$page renders without warnings" "" "$output"
       # A macro for quotes that stands inside of another one makes nested or open quotes.
+      # shellcheck disable=SC1112 # these are the quotes of the page
       output=$(man -E UTF-8 -l -Tutf8 "$ROOT/$page" 2>/dev/null | col -b | tr -s ' \t\n' ' ' |
-        grep -oE '‘[^’]*‘.{20}' || true)
+        LC_ALL=C.UTF-8 grep -oE '‘[^’]*‘.{20}' || true)
       expect_equal "$page: each quote is closed before the next one opens" "" "$output"
     else
       skip "$page renders without warnings" "man-db or groff is not installed"
