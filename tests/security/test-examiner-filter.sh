@@ -3,7 +3,8 @@
 #
 # A filter refuses every system call that the examiner does not need. This test makes all calls of the
 # kernel behind the filter. It makes those with a checked argument without the filter as well, where
-# they must succeed.
+# they must succeed. Some of these give the number of an own socket to the socket of another
+# process, and then send.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
@@ -60,12 +61,13 @@ test_examiner_has_filter() {
 
 # Those tests ask the examiner every question.
 test_examiner_answers() {
-  local name
+  local name result
 
   for name in graphics-context pid-namespaces; do
-    "$ROOT/tests/system/test-$name.sh" >"$PRIVATE/$name.log" 2>&1 || cat "$PRIVATE/$name.log"
-    expect_equal "test-$name passes behind the filter" 0 \
-      "$(grep -c '^not ok' "$PRIVATE/$name.log" || true)"
+    result=passed
+    "$ROOT/tests/system/test-$name.sh" >"$PRIVATE/$name.log" 2>&1 || result=failed
+    [ "$result" = passed ] || cat "$PRIVATE/$name.log"
+    expect_equal "test-$name passes behind the filter" passed "$result"
   done
 }
 

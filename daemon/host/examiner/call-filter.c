@@ -43,11 +43,12 @@
 #define VALUES_MAX 3
 #define CHECKS_MAX 2
 
-/* An argument, of which the bits of the mask must equal one of the values. */
+/* An argument, of which the bits of the mask must equal one of the values, or none of them. */
 typedef struct ArgumentCheck {
 	uint32_t mask;
 	uint8_t argument;
 	uint8_t count;
+	bool is_none;
 	uint32_t values[VALUES_MAX];
 } ArgumentCheck;
 
@@ -67,9 +68,16 @@ typedef struct AllowedCall {
 #define IS_SET(position, bits)     { .argument = (position), .mask = (bits), .count = 1, .values = { bits } }
 #define IS_ONE_OF(position, size, ...) \
 	{ .argument = (position), .mask = ANY_BIT, .count = (size), .values = { __VA_ARGS__ } }
+#define IS_NONE_OF(position, size, ...) \
+	{ .argument = (position), .mask = ANY_BIT, .count = (size), .is_none = true, .values = { __VA_ARGS__ } }
 /* clang-format on */
 
 #define IS_OWN_SOCKET IS_ONE_OF(0, 2, EXAMINER_WHO_FD, EXAMINER_CONTEXT_FD)
+#define IS_OTHER_FD   IS_NONE_OF(0, 3, EXAMINER_NULL_FD, EXAMINER_WHO_FD, EXAMINER_CONTEXT_FD)
+
+/* The arguments of dup3() that replace an own socket by /dev/null. */
+#define IS_NULL_TO_OWN_SOCKET \
+	IS_ONE_OF(0, 1, EXAMINER_NULL_FD), IS_ONE_OF(1, 2, EXAMINER_WHO_FD, EXAMINER_CONTEXT_FD)
 
 /* All flags of clone() but those that fork() passes. */
 #define NOT_FORK (~(uint32_t)(CSIGNAL | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID))
@@ -86,7 +94,7 @@ static const AllowedCall allowed[] = {
 	ALLOW_IF(sendto, IS_OWN_SOCKET),
 	/* files of processes */
 	ALLOW_IF(openat, IS_CLEAR(2, O_ACCMODE | O_CREAT | O_TRUNC)),
-	ALLOW(close),
+	ALLOW_IF(close, IS_OTHER_FD),
 	ALLOW(read),
 	ALLOW(newfstatat),
 	ALLOW(readlinkat),
@@ -102,6 +110,7 @@ static const AllowedCall allowed[] = {
 #endif
 	/* children */
 	ALLOW_IF(clone, IS_CLEAR(0, NOT_FORK)),
+	ALLOW_IF_BOTH(dup3, IS_NULL_TO_OWN_SOCKET),
 	ALLOW_IF(prctl, IS_ONE_OF(0, 1, PR_SET_PDEATHSIG)),
 	ALLOW(set_robust_list),
 	ALLOW(wait4),
@@ -164,13 +173,18 @@ static size_t argument_offset(size_t argument)
 	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? offset : offset + sizeof(uint32_t);
 }
 
-/* Goes on if the argument has one of the values, and otherwise refuses the call. */
+/* Goes on if the argument passes the check, and otherwise refuses the call. */
 static void emit_check(Program *program, const ArgumentCheck *check)
 {
 	emit_load(program, argument_offset(check->argument));
 	emit(program, BPF_ALU | BPF_AND | BPF_K, check->mask, 0, 0);
-	for (size_t i = 0; i < check->count; i++) /* jumps behind the refusal */
-		emit(program, BPF_JMP | BPF_JEQ | BPF_K, check->values[i], check->count - i, 0);
+	for (size_t i = 0; i < check->count; i++) {
+		bool is_last = i + 1u == check->count;
+		size_t to_refusal = check->count - i - 1u;
+
+		emit(program, BPF_JMP | BPF_JEQ | BPF_K, check->values[i],
+		     check->is_none ? to_refusal : to_refusal + 1, check->is_none && is_last);
+	}
 	emit_return(program, SECCOMP_RET_ERRNO | EPERM);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/host/examiner/context-search.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -8,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "daemon/core/limit.h"
+#include "daemon/host/examiner/call-filter.h"
 #include "daemon/host/process/graphics-context.h"
 #include "daemon/host/process/pid-namespace.h"
 #include "proto/fd-util.h"
@@ -87,6 +89,12 @@ static Lookup find(const FsRoots *roots, const SearchQuestion *question, int pid
 	return lookup;
 }
 
+/* Gives up a socket of the examiner. The filter forbids to close it. */
+static void drop_socket(int socket)
+{
+	dup3(EXAMINER_NULL_FD, socket, O_CLOEXEC);
+}
+
 /* The life of a child. */
 static _Noreturn void search(const ContextSearches *searches, const SearchQuestion *question,
 			     int pidfd, pid_t examiner)
@@ -97,12 +105,12 @@ static _Noreturn void search(const ContextSearches *searches, const SearchQuesti
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != examiner)
 		_exit(EXIT_FAILURE);
-	close(searches->other_socket);
+	drop_socket(searches->other_socket);
 	Lookup lookup = find(&searches->roots, question, pidfd, &value);
 	answer(searches, question, lookup, value);
 	/* The daemon notices the examiner's death only when no child has the socket, and the exit
 	 * may hang. */
-	close(answers);
+	drop_socket(answers);
 	_exit(EXIT_SUCCESS);
 }
 

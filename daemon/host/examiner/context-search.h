@@ -20,7 +20,7 @@
 typedef struct ContextSearches {
 	FsRoots roots;
 	int answers;      /* the socket for answers */
-	int other_socket; /* a child closes it */
+	int other_socket; /* a child gives it up */
 	TAILQ_HEAD(, SearchPayer) payers;
 	TAILQ_HEAD(, SearchChild) children;
 } ContextSearches;

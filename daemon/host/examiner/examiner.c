@@ -207,9 +207,13 @@ static _Noreturn void serve(Examination *examination, const sigset_t *mask)
 /* Replaces stdin and stdout by /dev/null, so that no other file gets their numbers. */
 static bool empty_standard_fds(void)
 {
-	_cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	bool is_done =
+		null >= 0 && dup2(null, EXAMINER_NULL_FD) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
 
-	return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
+	if (null > STDERR_FILENO)
+		close(null);
+	return is_done;
 }
 
 /* Moves the sockets to their places and closes all other fds above stderr. */
@@ -233,7 +237,7 @@ static _Noreturn void run(const FsRoots *roots, const UserNamespace *own,
 	sigset_t mask;
 
 	if (capabilities_give_up(true) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-	    getppid() != daemon || chdir("/") < 0 || !empty_standard_fds() || !arrange_fds(sockets))
+	    getppid() != daemon || chdir("/") < 0 || !arrange_fds(sockets) || !empty_standard_fds())
 		_exit(EXIT_FAILURE);
 	prctl(PR_SET_NAME, EXAMINER_NAME);
 	examination.own_pids = pid_namespace_own(roots);

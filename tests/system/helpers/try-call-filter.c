@@ -83,6 +83,109 @@ static long receive_from_other(void)
 	return recv(OTHER_FD, &byte, 1, MSG_DONTWAIT);
 }
 
+/*
+ * These fetch the socket of another process, as a taken-over examiner could. They try to give it
+ * the number of an own socket, and then send. A fetched fd gets the lowest free number.
+ */
+
+static long fetch_other(void)
+{
+	return syscall(SYS_pidfd_getfd, PROCESS_FD, OTHER_FD, 0);
+}
+
+static long send_to_fetched(void)
+{
+	close(EXAMINER_WHO_FD);
+	return send((int)fetch_other(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static long send_to_fetched_after_drop(void)
+{
+	dup3(EXAMINER_NULL_FD, EXAMINER_WHO_FD, O_CLOEXEC);
+	close(EXAMINER_WHO_FD);
+	return send((int)fetch_other(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static long send_to_fetched_null(void)
+{
+	close(EXAMINER_NULL_FD);
+	int fetched = (int)fetch_other();
+	dup3(fetched, EXAMINER_WHO_FD, 0);
+	return send(fetched == EXAMINER_NULL_FD ? EXAMINER_WHO_FD : fetched, "", 1,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Takes the message of send_fd(), which has OTHER_FD. */
+static long send_to_received(void)
+{
+	char byte, control[CMSG_SPACE(sizeof(int))];
+	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	int fd = -1;
+
+	close(EXAMINER_CONTEXT_FD);
+	if (recvmsg(EXAMINER_WHO_FD, &message, MSG_DONTWAIT) == 1)
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+	return fd < 0 ? 0 : send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static long close_null(void)
+{
+	return close(EXAMINER_NULL_FD);
+}
+
+static long close_who(void)
+{
+	return close(EXAMINER_WHO_FD);
+}
+
+static long close_context(void)
+{
+	return close(EXAMINER_CONTEXT_FD);
+}
+
+static long close_in_child(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(close(EXAMINER_WHO_FD) < 0 ? errno : 0);
+	waitpid(child, &status, 0);
+	errno = WEXITSTATUS(status);
+	return errno ? -1 : 0;
+}
+
+static long replace_socket(void)
+{
+	return dup3(OTHER_FD, EXAMINER_WHO_FD, O_CLOEXEC);
+}
+
+static long replace_socket_by_other(void)
+{
+	return dup3(EXAMINER_CONTEXT_FD, EXAMINER_WHO_FD, O_CLOEXEC);
+}
+
+static long replace_null(void)
+{
+	return dup3(OTHER_FD, EXAMINER_NULL_FD, O_CLOEXEC);
+}
+
+static long replace_other(void)
+{
+	return dup3(EXAMINER_NULL_FD, OTHER_FD, O_CLOEXEC);
+}
+
+static long close_all(void)
+{
+	return close_range(EXAMINER_WHO_FD, EXAMINER_WHO_FD, 0);
+}
+
 static long map_memory(int protection, int flags, int fd)
 {
 	return mmap(NULL, PAGE, protection, flags, fd, 0) == MAP_FAILED ? -1 : 0;
@@ -171,6 +274,21 @@ static long receive_question(void)
 	return recv(EXAMINER_WHO_FD, &byte, 1, MSG_DONTWAIT);
 }
 
+static long drop_who(void)
+{
+	return dup3(EXAMINER_NULL_FD, EXAMINER_WHO_FD, O_CLOEXEC);
+}
+
+static long drop_context(void)
+{
+	return dup3(EXAMINER_NULL_FD, EXAMINER_CONTEXT_FD, O_CLOEXEC);
+}
+
+static long close_other(void)
+{
+	return close(OTHER_FD);
+}
+
 static long allocate(void)
 {
 	void *memory = malloc(64L << 20);
@@ -218,6 +336,7 @@ static const struct {
 	const char *name;
 	long (*try)(void);
 } attempts[] = {
+	{ "send-to-received", send_to_received }, /* first, because there is one message */
 	{ "open-to-write", open_to_write },
 	{ "open-to-read-and-write", open_to_read_and_write },
 	{ "open-to-create", open_to_create },
@@ -227,6 +346,18 @@ static const struct {
 	{ "set-flags", set_flags },
 	{ "send-to-other", send_to_other },
 	{ "receive-from-other", receive_from_other },
+	{ "send-to-fetched", send_to_fetched },
+	{ "send-to-fetched-after-drop", send_to_fetched_after_drop },
+	{ "send-to-fetched-null", send_to_fetched_null },
+	{ "close-null", close_null },
+	{ "close-who", close_who },
+	{ "close-context", close_context },
+	{ "close-in-child", close_in_child },
+	{ "close-range", close_all },
+	{ "replace-socket", replace_socket },
+	{ "replace-socket-by-other", replace_socket_by_other },
+	{ "replace-null", replace_null },
+	{ "replace-other", replace_other },
 	{ "map-executable", map_executable },
 	{ "map-file", map_file },
 	{ "clone-namespace", clone_namespace },
@@ -245,6 +376,9 @@ static const struct {
 	{ "need:get-flags", get_flags },
 	{ "need:send-answer", send_answer },
 	{ "need:receive-question", receive_question },
+	{ "need:drop-who", drop_who },
+	{ "need:drop-context", drop_context },
+	{ "need:close-other", close_other },
 	{ "need:allocate", allocate },
 	{ "need:make-child", make_child },
 	{ "need:die-with-parent", die_with_parent },
@@ -252,10 +386,10 @@ static const struct {
 };
 
 /*
- * The system calls that are allowed whatever their arguments are. The kernel does not ask filters
+ * The system calls that are allowed with arguments of -1. The kernel does not ask filters
  * about the last two, which are for its probes only.
  */
-static const long unconditional[] = {
+static const long allowed_numbers[] = {
 	SYS_ppoll,
 	SYS_close,
 	SYS_read,
@@ -299,6 +433,27 @@ static void place(int fd, int number)
 		err(2, "cannot place fd %d", number);
 }
 
+/* Sends OTHER_FD to the socket for "who". */
+static void send_fd(void)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec data = { .iov_base = "", .iov_len = 1 };
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &(int){ OTHER_FD }, sizeof(int));
+	if (sendmsg(EXAMINER_CONTEXT_FD, &message, MSG_NOSIGNAL) < 0)
+		err(2, "sendmsg");
+}
+
 static void open_fds(void)
 {
 	int sockets[2];
@@ -312,6 +467,7 @@ static void open_fds(void)
 	place(one, EXAMINER_WHO_FD);
 	place(two, EXAMINER_CONTEXT_FD);
 	place(one, OTHER_FD);
+	send_fd();
 }
 
 /* Prints the result of the child, which has ended with this status. */
@@ -349,10 +505,10 @@ static _Noreturn void end_attempt(long result)
 	_exit(0);
 }
 
-static bool is_unconditional(long number)
+static bool is_allowed(long number)
 {
-	for (size_t i = 0; i < sizeof(unconditional) / sizeof(unconditional[0]); i++)
-		if (unconditional[i] == number)
+	for (size_t i = 0; i < sizeof(allowed_numbers) / sizeof(allowed_numbers[0]); i++)
+		if (allowed_numbers[i] == number)
 			return true;
 	return false;
 }
@@ -365,7 +521,7 @@ static void try_number(long number)
 	if (begin_attempt(&status))
 		end_attempt(syscall(number, -1L, -1L, -1L, -1L, -1L, -1L));
 	snprintf(name, sizeof(name), "unexpected %ld", number);
-	if (*shared != REFUSED && !is_unconditional(number))
+	if (*shared != REFUSED && !is_allowed(number))
 		print_result(name, status);
 }
 
