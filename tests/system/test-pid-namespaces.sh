@@ -111,7 +111,7 @@ check_numbers() {
   expect_match "$1: vailctl says that it cannot see them" 'VMM: +not visible here' \
     "$(ctl_in sibling describe "$OTHER")"
   expect_match "$1: a number that means nothing in the box is refused" \
-    'vmmPid is not the pid of a live process in your pid namespace' \
+    '--pid [0-9]+ is not the pid of a live process in your pid namespace' \
     "$(told ctl_in first vm add "$GUID" --pid "${OUTSIDE[vmm]}")"
   kill "${OUTSIDE[vmm]}"
   expect "$1: the VM ends with its VMM" eventually running_vms_are ""
