@@ -2,11 +2,12 @@
 /*
  * shared-handle: lets several threads call one handle and one open object at random, without a
  * lock, while a server answers. Built with ThreadSanitizer, which ends the program at a data race.
- * Prints how many calls succeeded and how many were refused.
+ * Prints how many calls succeeded and how many were refused, once at least one was.
  */
 #include <err.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,9 @@ typedef struct Shared {
 	struct vail *vail;
 	struct vail_object *object;
 } Shared;
+
+/* Threads that do not overlap would show nothing, so all of them go on until a call is refused. */
+static atomic_bool is_one_refused;
 
 typedef struct Caller {
 	const Shared *shared;
@@ -168,12 +172,25 @@ static NTSTATUS call_object(struct vail_object *object, unsigned int choice)
 	}
 }
 
+/* The relaxed order creates no order between threads, which could hide a race. */
+static void note_refusal(Caller *caller)
+{
+	caller->refused++;
+	atomic_store_explicit(&is_one_refused, true, memory_order_relaxed);
+}
+
+static bool goes_on(const Caller *caller, size_t calls)
+{
+	return calls < CALLS || caller->succeeded < SUCCESSES ||
+	       !atomic_load_explicit(&is_one_refused, memory_order_relaxed);
+}
+
 static void count(Caller *caller, NTSTATUS status, const char *message)
 {
 	if (status == STATUS_SUCCESS)
 		caller->succeeded++;
 	else if (status == STATUS_INVALID_DEVICE_STATE && strstr(message, "another thread"))
-		caller->refused++;
+		note_refusal(caller);
 	else
 		errx(1, "%s: %s", vail_status_name(status), message);
 }
@@ -183,7 +200,7 @@ static void *call_at_random(void *context)
 	Caller *caller = context;
 	const Shared *shared = caller->shared;
 
-	for (size_t i = 0; i < CALLS || caller->succeeded < SUCCESSES; i++) {
+	for (size_t i = 0; goes_on(caller, i); i++) {
 		unsigned int choice = (unsigned int)rand_r(&caller->seed) >> 4;
 		bool is_object = choice % 2 == 0;
 		NTSTATUS status = is_object ? call_object(shared->object, choice / 2)
