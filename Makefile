@@ -139,7 +139,9 @@ $(foreach client,$(CLIENTS),$(eval $(call client_programs,$(client))))
 
 ## Test programs
 
-UNIT = $(call sources,tests/unit tests/security tests/support/leak-check)
+# Tests of a client that is not built are left out.
+UNTESTED = $(if $(LIBVIRT),,tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c)
+UNIT     = $(filter-out $(UNTESTED),$(call sources,tests/unit tests/security tests/support/leak-check))
 
 # $(call unit_tests,VARIANT,PATH,FOLDER OF LIBVAIL FROM THERE): the library is linked as its users see
 # it, because its inner names are also the daemon's.
@@ -152,7 +154,7 @@ $(eval $(call model_tests,build/sanitized,build/tests/model-tests))
 # Each tests/fuzz/fuzz-NAME.c is one fuzz target, with its inputs in tests/fuzz/corpus/NAME. A target
 # is linked with the daemon or, if it is one of FUZZ_CLIENT, with the clients and libvail's objects.
 # libFuzzer runs build/fuzz/fuzz-NAME; build/tests/replay-NAME runs the same target on stored inputs.
-FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
+FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz-%.c,%,$(filter-out $(UNTESTED),$(wildcard tests/fuzz/fuzz-*.c)))
 FUZZ_CLIENT  = libvail libvirt-domain object-image qemu-display qemu-listener qemu-monitor terminal-text vailctl
 
 fuzz_layers = tests/fuzz/common tests/support $(if $(filter $(FUZZ_CLIENT),$(1)),$(CLIENTS:%=client/%) client/common client/libvail proto,$(DAEMON))
