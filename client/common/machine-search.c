@@ -19,18 +19,13 @@ void machine_search_init(MachineSearch *search, const char *text)
 	*search = (MachineSearch){ .text = text };
 }
 
-static void drop_fits(MachineSearch *search)
+void machine_search_deinit(MachineSearch *search)
 {
 	for (size_t i = 0; i < search->fit_count; i++)
 		free(search->fits[i].name);
 	free(search->fits);
 	search->fits = NULL;
 	search->fit_count = 0;
-}
-
-void machine_search_deinit(MachineSearch *search)
-{
-	drop_fits(search);
 }
 
 /* ---- Comparing ---- */
@@ -94,13 +89,7 @@ void machine_search_add(MachineSearch *search, const char *guid, const char *nam
 {
 	bool has_name = *search->text && name && strcmp(name, search->text) == 0;
 
-	if (has_name && !search->is_by_name) {
-		drop_fits(search); /* a name has priority over the beginning of a GUID */
-		search->is_by_name = true;
-	}
-	if (!has_name && (search->is_by_name || !guid_begins_with(guid, search->text)))
-		return;
-	if (!has_fit(search, guid))
+	if ((has_name || guid_begins_with(guid, search->text)) && !has_fit(search, guid))
 		add_fit(search, guid, name);
 }
 

@@ -13,7 +13,10 @@
  *
  * - a whole GUID, which is never looked up;
  * - or the exact name of one VM;
- * - or else the beginning of the GUID of one VM, in either case, with or without "{".
+ * - or the beginning of the GUID of one VM, in either case, with or without "{".
+ *
+ * Neither of the last two has priority: whoever adds a VM chooses its name, and it must not replace
+ * the VM that the user means.
  */
 
 /* Least number of characters of the beginning of a GUID, because a typo must not name a VM. */
@@ -35,8 +38,7 @@ typedef struct MachineSearch {
 	const char *text; /* as typed; not owned */
 	MachineFit *fits;
 	size_t fit_count;
-	bool is_by_name; /* the fits have this name; otherwise their GUIDs begin with the text */
-	bool failed;     /* out of memory */
+	bool failed; /* out of memory */
 } MachineSearch;
 
 /* text: must outlive the search. */

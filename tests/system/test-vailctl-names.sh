@@ -43,9 +43,12 @@ check_names() {
   expect_vailctl root 0 "show takes a GUID in braces" show "{$WEB}"
   expect_vailctl root 0 "objects takes a name" objects web
   expect_vailctl root 0 "vm update takes a name" vm update web --name "a1a1a1a1-2"
-  expect_vailctl root 0 "a name has priority over the beginning of a GUID" show a1a1a1a1-2
-  expect_match "the VM of this name is shown" "$WEB" "$SAID"
-  expect_vailctl root 0 "the name can be changed by the old name" vm update a1a1a1a1-2 --name web
+  expect_vailctl root 1 "a name does not replace the beginning of a GUID" vm quarantine a1a1a1a1-2
+  expect_match "both VMs are shown if one fits by name" \
+    "\"a1a1a1a1-2\" fits 2 virtual machines: $WEB \\(\"a1a1a1a1-2\"\\), $SHOP \\(\"my shop\"\\)" "$SAID"
+  expect_equal "neither VM has ended" "$WEB $SHOP" "$(running_vms)"
+  expect_vailctl root 0 "the name can be changed by the GUID" vm update "$WEB" --name old
+  expect_vailctl root 0 "the name can be changed by the old name" vm update old --name web
   expect_vailctl vail-alice 0 "exec takes a name" exec web -- true
   exec_as root "${CTL[@]}" --json watch web >"$PRIVATE/watch" 2>&1 &
   expect "watch takes a name" eventually_unless_gone $! grep -q "virtualMachineAdded.*$WEB" "$PRIVATE/watch"

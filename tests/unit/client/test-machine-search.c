@@ -88,7 +88,7 @@ Test(machine_search, an_empty_text_names_no_VM)
 	expect_result("", STATUS_INVALID_PARAMETER, NULL, "empty");
 }
 
-Test(machine_search, a_name_has_priority_over_the_beginning_of_a_GUID)
+Test(machine_search, a_name_does_not_replace_the_beginning_of_a_GUID)
 {
 	for (int order = 0; order < 2; order++) {
 		_cleanup_(machine_search_deinit) MachineSearch search;
@@ -99,9 +99,24 @@ Test(machine_search, a_name_has_priority_over_the_beginning_of_a_GUID)
 		machine_search_add(&search, WEB, "beef");
 		if (order == 1)
 			machine_search_add(&search, BACKUP, "backup");
-		cr_assert_eq(machine_search_status(&search), STATUS_SUCCESS);
-		cr_assert_str_eq(search.fits[0].guid, WEB);
+		cr_assert_eq(machine_search_status(&search), STATUS_OBJECT_NAME_COLLISION);
+		_cleanup_free_ char *message = machine_search_message(&search);
+		cr_assert_not_null(strstr(message, "\"beef\" fits 2 virtual machines: "), "%s",
+				   message);
+		cr_assert_not_null(strstr(message, WEB " (\"beef\")"), "%s", message);
+		cr_assert_not_null(strstr(message, BACKUP " (\"backup\")"), "%s", message);
 	}
+}
+
+Test(machine_search, a_VM_may_be_named_as_its_own_GUID_begins)
+{
+	_cleanup_(machine_search_deinit) MachineSearch search;
+
+	machine_search_init(&search, "beef");
+	machine_search_add(&search, WEB, "web");
+	machine_search_add(&search, BACKUP, "beef");
+	cr_assert_eq(machine_search_status(&search), STATUS_SUCCESS);
+	cr_assert_str_eq(search.fits[0].guid, BACKUP);
 }
 
 Test(machine_search, VMs_of_the_same_name_are_shown)
