@@ -126,34 +126,79 @@ static bool fits(const Terminal *terminal)
 	return needed <= 2 || needed < rows;
 }
 
-/* Writes the text to the pager, which the user may quit early. Returns false if none can start. */
+/* Returns the bytes that were written, which are fewer if the reader has closed the pipe. */
+static size_t write_text(int pipe, const char *text, size_t size)
+{
+	size_t done = 0;
+	ssize_t written;
+
+	while (done < size &&
+	       ((written = write(pipe, text + done, size - done)) > 0 || errno == EINTR))
+		if (written > 0)
+			done += (size_t)written;
+	return done;
+}
+
+/* Opens the pipe for reading. The caller closes the fd, which is -1 without /proc. */
+static int open_reader(int pipe)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", pipe);
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* size: the bytes that were written to the pipe. */
+static bool has_read_nothing(int reader, size_t size)
+{
+	int unread = 0;
+
+	return ioctl(reader, FIONREAD, &unread) == 0 && (size_t)unread == size;
+}
+
+/* Tests whether the shell could not run the pager. */
+static bool is_not_run(int exit_status)
+{
+	return exit_status == 126 || exit_status == 127;
+}
+
+/*
+ * Writes the text to the pager, which the user may quit early, and waits for its exit. Returns
+ * false if it cannot have shown the text, because it could not run or failed and read nothing.
+ */
+static bool feed_pager(const Terminal *terminal, pid_t pager, int pipe)
+{
+	int status = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN); /* the pager handles it */
+	size_t written = write_text(pipe, terminal->text, terminal->text_size);
+	int reader = open_reader(pipe);
+	close(pipe); /* the pager waits for the end of the text */
+	waitpid(pager, &status, 0);
+	bool has_failed = WIFEXITED(status) && WEXITSTATUS(status) != 0;
+	bool is_lost = has_failed &&
+		       (is_not_run(WEXITSTATUS(status)) || has_read_nothing(reader, written));
+	if (reader >= 0)
+		close(reader);
+	return !is_lost;
+}
+
+/* Shows the text in the pager. Returns false if that was not possible. */
 static bool page(const Terminal *terminal)
 {
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return false;
-	pid_t pid = fork();
-	if (pid == 0)
+	pid_t pager = fork();
+	if (pager == 0)
 		run_pager(terminal->pager, ends[0], terminal->start);
 	close(ends[0]);
-	if (pid > 0) {
-		const char *text = terminal->text;
-		size_t left = terminal->text_size;
-		ssize_t written;
-
-		signal(SIGPIPE, SIG_IGN);
-		signal(SIGINT, SIG_IGN); /* the pager handles it */
-		while (left > 0 && ((written = write(ends[1], text, left)) > 0 || errno == EINTR))
-			if (written > 0) {
-				text += written;
-				left -= (size_t)written;
-			}
-	}
+	if (pager > 0)
+		return feed_pager(terminal, pager, ends[1]);
 	close(ends[1]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	return pid > 0;
+	return false;
 }
 
 void terminal_open(Terminal *terminal, bool use_pager, const StartState *start)

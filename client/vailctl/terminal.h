@@ -30,8 +30,8 @@ void terminal_open(Terminal *terminal, bool use_pager, const StartState *start);
 
 /*
  * Prints the text that was held back: in the pager if it does not fit on the terminal, and then
- * waits for the pager to exit. Two rows, such as the names of columns and one row of a table, are
- * never paged.
+ * waits for the pager to exit. Prints it unpaged if the pager cannot run, or fails before it has
+ * read anything. Two rows, such as the names of columns and one row of a table, are never paged.
  */
 void terminal_close(Terminal *terminal);
 

@@ -207,6 +207,18 @@ pager_is_rare() {
   SETTING=(env PAGER='head -n 1')
   on_terminal 80 5 metrics
   expect "a pager that is quit early is no error" [ "$(wc -l <<<"$SAID")" -eq 1 ]
+  for pager in /nonexistent /etc/passwd 'exit 3' 'exec 0<&-; exit 3'; do
+    SETTING=(env PAGER="$pager")
+    on_terminal 80 5 list
+    expect_match "the text is not lost if PAGER is $pager" "$GUID " "$SAID"
+    expect_equal "the text is printed once if PAGER is $pager" 1 "$(grep -c "^GUID " <<<"$SAID")"
+  done
+  SETTING=(env PAGER='cat; exit 3')
+  on_terminal 80 5 list
+  expect_equal "a pager that fails after the text shows it once" 1 "$(grep -c "^GUID " <<<"$SAID")"
+  SETTING=(env PAGER='read -r line; exit 3')
+  on_terminal 80 5 list
+  expect_equal "a pager that has read something has shown what it wants" "" "$SAID"
   SETTING=(env)
 }
 
