@@ -39,6 +39,7 @@ NTSTATUS display_server_begin(Broker *broker, const Caller *caller, VirtualMachi
 	if (status != STATUS_SUCCESS)
 		return status;
 	server->vm = vm;
+	server->payer = payer_of(caller);
 	server->is_incoming = is_incoming;
 	TAILQ_INIT(&server->channels);
 	LIST_INSERT_HEAD(&vm->display_servers, server, of_vm);
@@ -125,6 +126,30 @@ void display_servers_hand_over(Broker *broker, VirtualMachine *vm)
 
 /* --- opening --------------------------------------------------------------------------------- */
 
+/*
+ * Refuses a channel while the closes of one side have reached their maximum. Each channel leaves
+ * fds of both payers to close, and the viewer's can hang. They would wait for a close without a
+ * bound.
+ */
+static NTSTATUS check_closes(const Broker *broker, const Payer *viewer, const DisplayServer *server,
+			     Failure *failure)
+{
+	const Host *host = broker->host;
+	uint64_t used = host->count_closes(host->self, viewer, NULL);
+
+	if (used >= LIMIT_CLOSES_UNDER_WAY)
+		return failure_closes_under_way(failure);
+	if (host->count_closes(host->self, &server->payer, NULL) < LIMIT_CLOSES_UNDER_WAY)
+		return STATUS_SUCCESS;
+	failure_set(failure, STATUS_QUOTA_EXCEEDED, "quota",
+		    "too many file descriptors of the user whose agent serves this VM are still "
+		    "being closed; try again later");
+	failure->limit = LIMIT_NAME_CLOSES;
+	failure->maximum = LIMIT_CLOSES_UNDER_WAY;
+	failure->used = used;
+	return failure->status;
+}
+
 /* Checks the limit of the VM, then charges the channel and its fdstore entry to the payer. */
 static NTSTATUS take_charges(Broker *broker, const Payer *payer, const VirtualMachine *vm,
 			     DisplayChannel *channel, Failure *failure)
@@ -177,10 +202,13 @@ NTSTATUS display_channel_prepare(Broker *broker, const Caller *caller, Registrat
 			failure, STATUS_INVALID_DEVICE_STATE, "notServed",
 			"no agent serves the displays of this VM; start vail-qemu for it, "
 			"or wait until it has connected");
+	NTSTATUS status = check_closes(broker, &payer, server, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
 	channel = calloc(1, sizeof(*channel));
 	if (!channel)
 		return failure_no_memory(failure);
-	NTSTATUS status = take_charges(broker, &payer, registration->vm, channel, failure);
+	status = take_charges(broker, &payer, registration->vm, channel, failure);
 	if (status == STATUS_SUCCESS)
 		status = make_sockets(broker, channel, ret_viewer_fd, failure);
 	if (status != STATUS_SUCCESS) {

@@ -40,6 +40,7 @@ typedef struct DisplayChannel {
 struct DisplayServer {
 	VirtualMachine *vm; /* NULL after the end of the server */
 	Process *process;
+	Payer payer;                           /* of its caller, for the fds that it gets */
 	bool is_incoming;                      /* on behalf of the incoming VMM */
 	EndReason reason;                      /* of the server's end */
 	TAILQ_HEAD(, DisplayChannel) channels; /* in the order of their opening */
@@ -86,8 +87,8 @@ DisplayChannel *display_server_next(const DisplayServer *server);
 /*
  * Prepares a channel to the VM's server, for the registered process that calls. On success
  * *ret_viewer_fd is the viewer's end, which the calling code owns. Returns STATUS_SUCCESS,
- * STATUS_INVALID_DEVICE_STATE without a server, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or
- * STATUS_INSUFFICIENT_RESOURCES.
+ * STATUS_INVALID_DEVICE_STATE without a server, STATUS_QUOTA_EXCEEDED, also while too many fds of
+ * the caller or of the server are being closed, STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES.
  */
 NTSTATUS display_channel_prepare(Broker *broker, const Caller *caller, Registration *registration,
 				 unsigned int rights, DisplayChannel **ret_channel,

@@ -114,6 +114,26 @@ Test(displays, descriptors_that_run_out_refuse_and_leave_nothing_behind)
 	fake_agent_read(&agent);
 }
 
+Test(displays, closes_under_way_of_either_side_refuse_a_channel)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	const Payer payers[] = { payer_of(fixture.client), payer_of(fixture.machine) };
+
+	cr_assert_neq(payer_compare(&payers[0], &payers[1]), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(payers); i++) {
+		size_t fds = fake_host_open_fds(fake_host);
+
+		fake_host->closer = payers[i];
+		fake_host->closes = LIMIT_CLOSES_UNDER_WAY;
+		cr_assert_str_eq(open_and_close(NULL), "STATUS_QUOTA_EXCEEDED");
+		cr_assert_str_eq(reply_string(fake_host, "limit"), LIMIT_NAME_CLOSES);
+		cr_assert_eq(fake_host_open_fds(fake_host), fds);
+		fake_host->closes--;
+		cr_assert_str_eq(open_and_close(NULL), SUCCESS);
+		fake_agent_read(&agent);
+	}
+}
+
 /* --- hand-over ------------------------------------------------------------------------------- */
 
 Test(displays, the_incoming_vmm_serves_beside_the_vmm_and_takes_over)
