@@ -12,6 +12,7 @@
 #include "daemon/host/fd-info.h"
 #include "daemon/host/log/log.h"
 #include "daemon/host/net/caller-search.h"
+#include "daemon/host/net/socket-drain.h"
 #include "daemon/host/process/process-pids.h"
 #include "daemon/host/process/user-database.h"
 #include "daemon/host/server.h"
@@ -205,7 +206,12 @@ static void host_ops_end_channel(void *self, int fd, const Payer *payer)
 		fd_closer_drain(&server->closer, user, copy);
 	if (user)
 		peer_user_put(user);
-	host_ops_release_fd(self, fd);
+	/* Without a copy for a child to drain and close, the fd itself must be empty. */
+	if (copy >= 0 || socket_end(fd))
+		host_ops_release_fd(self, fd);
+	else
+		log_warning("cannot close a display channel now: out of memory; fd %d stays open",
+			    fd);
 }
 
 static bool host_ops_persist_quarantine(void *self, const Guid *guid, const char *reason)

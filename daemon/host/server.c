@@ -11,10 +11,13 @@
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon/core/broker.h"
+#include "daemon/core/display-channel.h"
 #include "daemon/host/configure.h"
 #include "daemon/host/examiner/capabilities.h"
 #include "daemon/host/log/log-entry.h"
 #include "daemon/host/log/log.h"
+#include "daemon/host/net/socket-drain.h"
 #include "daemon/host/process/user-namespace.h"
 #include "daemon/host/restore.h"
 #include "proto/fd-util.h"
@@ -253,11 +256,31 @@ static bool server_serve(Server *server)
 	return true;
 }
 
+/*
+ * Ends the display channels on which fds wait, before the daemon stops. If this is no restart, the
+ * service manager closes its channels itself, and would block if it closed such fds.
+ */
+static void end_channels_with_fds(Server *server)
+{
+	Broker *broker = server->service.broker;
+	DisplayChannel *channel;
+	uint64_t cursor = 0;
+
+	if (!server->persistence.is_open || !broker)
+		return;
+	while ((channel = display_channel_after(broker, cursor))) {
+		cursor = channel->entity.serial;
+		if (socket_has_fds(channel->own.fd) && socket_end(channel->own.fd))
+			display_channel_end(broker, channel, END_DAEMON_STOPPED);
+	}
+}
+
 static void server_deinit(Server *server)
 {
 	listener_close(&server->listener);
 	fd_close(&server->passed_socket);
 	listen_fds_deinit(&server->passed);
+	end_channels_with_fds(server);
 	/* Stop persisting first: a shutdown must not remove persisted records. */
 	persistence_close(&server->persistence);
 	if (server->service.broker)

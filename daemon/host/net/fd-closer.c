@@ -13,6 +13,7 @@
 
 #include "daemon/core/limit.h"
 #include "daemon/host/log/log.h"
+#include "daemon/host/process/child-clone.h"
 #include "proto/fd-util.h"
 
 /* A running child process that closes fds. */
@@ -127,22 +128,16 @@ void fd_closer_deinit(FdCloser *closer)
 }
 
 /*
- * Starts a child that shares only the fd table with the daemon and has every signal blocked.
- * clone() needs no fd, so this works even when fds have run out. The kernel kills the child when
- * the daemon dies, unless it hangs in close().
+ * Starts a child that shares only the fd table with the daemon. The kernel kills the child when the
+ * daemon dies, unless it hangs in close().
  */
 static pid_t clone_sharing_fds(void)
 {
-	sigset_t all, before;
+	pid_t pid = child_clone(CLONE_FILES);
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	long pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (pid == 0)
 		syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	else
-		sigprocmask(SIG_SETMASK, &before, NULL);
-	return (pid_t)pid;
+	return pid;
 }
 
 /* An fd to drain before it is closed is queued as its bitwise complement, a negative number. */
@@ -184,8 +179,7 @@ static bool child_start(FdCloser *closer, PeerUser *user, const int *fds, size_t
 	if (child->pid == 0) {
 		for (size_t i = 0; i < count; i++)
 			close_in_child(fds[i]);
-		syscall(SYS_exit_group, 0);
-		__builtin_unreachable();
+		child_exit();
 	}
 	if (child->pid < 0) {
 		free(child);

@@ -7,11 +7,11 @@
 #include <linux/kcmp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "daemon/core/limit.h"
 #include "daemon/host/log/log.h"
+#include "daemon/host/net/socket-drain.h"
 #include "daemon/host/persist/notify-socket.h"
 #include "proto/fd-util.h"
 
@@ -375,10 +375,13 @@ size_t fd_store_end_unclaimed(FdStore *store, void (*ended)(void *context, const
 	RB_FOREACH (entry, StoreNameTree, &store->by_name) {
 		if (entry->own < 0 || entry->has_ended)
 			continue;
-		/* Ends a display channel, which nobody could end later. Other fds are no sockets.
-		 */
-		if (entry->name.kind == PERSISTED_FD)
-			shutdown(entry->own, SHUT_RDWR);
+		/* Ends a display channel, which nobody could end later. The next start retries. */
+		if (entry->name.kind == PERSISTED_FD && !socket_end(entry->own)) {
+			log_warning("cannot drop the stored file descriptor %" PRIu64
+				    " now: out of memory",
+				    entry->name.number);
+			continue;
+		}
 		entry_end(store, entry);
 		ended(context, &entry->name);
 		count++;

@@ -126,7 +126,11 @@ bool store_name_parse(const char *text, StoreName *ret);
  */
 int fd_store_claim(FdStore *store, StoreEntry *entry);
 
-/* Ends all unclaimed entries, and calls ended for each. Returns their number. */
+/*
+ * Ends all unclaimed entries, and calls ended for each. Shuts down and empties those that are
+ * sockets, because the service manager would block if it closed fds that were sent on them. If out
+ * of resources for that, keeps such an entry for the next start. Returns the number of ended ones.
+ */
 size_t fd_store_end_unclaimed(FdStore *store, void (*ended)(void *context, const StoreName *name),
 			      void *context);
 

@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "daemon/host/log/log.h"
+#include "daemon/host/net/socket-drain.h"
 #include "daemon/host/persist/record-identity.h"
 #include "proto/fd-util.h"
 
@@ -80,11 +80,17 @@ static Outcome restore_process(Persistence *persistence, const StoreName *name,
 	}
 }
 
-/* Closes an fd that is not restored. A display channel must not go on without the daemon. */
-static void drop_fd(int fd)
+/*
+ * Closes an fd that is not restored, for whatever reason the outcome says. A display channel must
+ * not go on without the daemon, and its last close, by the service manager, must not block. Returns
+ * the outcome.
+ */
+static Outcome drop_fd(int fd, Outcome outcome)
 {
-	shutdown(fd, SHUT_RDWR); /* fails for anything but a socket */
+	if (outcome != OUTCOME_NO_RESOURCES && !socket_end(fd))
+		outcome = OUTCOME_NO_RESOURCES;
 	close(fd);
+	return outcome;
 }
 
 /* Takes ownership of the fd. */
@@ -102,11 +108,7 @@ static Outcome restore_fd(Persistence *persistence, const StoreName *name, const
 		outcome = OUTCOME_OTHER_FD;
 	else if (!fd_store_restore(&persistence->store, name, fd))
 		outcome = outcome_of_failed_add(errno);
-	if (outcome == OUTCOME_NO_RESOURCES)
-		close(fd);
-	else if (outcome != OUTCOME_RESTORED)
-		drop_fd(fd);
-	return outcome;
+	return outcome == OUTCOME_RESTORED ? outcome : drop_fd(fd, outcome);
 }
 
 /* Restores the fd if its record describes it. Takes ownership of the fd. */
@@ -118,11 +120,7 @@ static Outcome restore_recorded(Persistence *persistence, const StoreName *name,
 	int read = record_file_read(&persistence->records, name->kind, name->number, &text);
 
 	if (read < 0) {
-		outcome = read == -ENOENT ? OUTCOME_NO_RECORD : OUTCOME_NO_RESOURCES;
-		if (outcome == OUTCOME_NO_RECORD)
-			drop_fd(fd);
-		else
-			close(fd);
+		outcome = drop_fd(fd, read == -ENOENT ? OUTCOME_NO_RECORD : OUTCOME_NO_RESOURCES);
 	} else {
 		JsonValue *record = json_parse(persistence->options.parser, buffer_head(&text),
 					       buffer_size(&text), &error);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_NET_SOCKET_DRAIN_H
+#define DAEMON_HOST_NET_SOCKET_DRAIN_H
+
+#include <stdbool.h>
+
+/*
+ * Empties display channels whose last close is not the daemon's, or happens in its event loop. Fds
+ * that were sent on a socket and not received are closed with it, and such a close can block for
+ * ever: in the daemon, or in the service manager, which has channels in its fd store.
+ *
+ * Receiving an fd never blocks. So a child process receives them into an fd table of its own, and
+ * closes them by its exit, for which nobody waits.
+ */
+
+/*
+ * Shuts the socket down, and empties it. Nothing can be sent to it later, so its last close does
+ * not block. Waits for the child process until that has received everything. Returns false if out
+ * of memory or processes; the socket is shut down then, too. Other fds than sockets stay as they
+ * are, and count as empty.
+ */
+bool socket_end(int fd);
+
+/* Returns true if fds wait in the Unix socket, or if out of memory. Receives nothing. */
+bool socket_has_fds(int fd);
+
+#endif
