@@ -9,8 +9,10 @@
  *   register      creates a context and registers this process
  *   open RIGHTS   opens a display with these rights, as a number: the status, and the rights
  *   say WORD      writes the word to the channel opened last: "said" or "broken"
+ *   hang          sends an fd on it whose close blocks: the pid of a process that keeps it so
  *   hear          reads a word from it: the word or "end"
  */
+#include <netinet/in.h>
 #include <vail.h>
 
 #include "tests/support/helper.h"
@@ -116,6 +118,49 @@ static void say(const Player *player, const char *word)
 	puts(is_said ? "said" : "broken");
 }
 
+/* Returns a connected TCP socket whose last close waits until the peer reads. */
+static int open_lingering(int *ret_peer)
+{
+	const struct linger linger = { .l_onoff = 1, .l_linger = 36000 };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char data[4096] = { 0 };
+
+	if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+	    connect(fd, (struct sockaddr *)&address, size) < 0)
+		err(2, "connect");
+	*ret_peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	close(listener);
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
+		err(2, "SO_LINGER");
+	while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
+		;
+	return fd;
+}
+
+/* The peer of the lingering socket belongs to another process, which outlives this one. */
+static void send_lingering(Player *player)
+{
+	int peer, fd = open_lingering(&peer);
+	pid_t keeper = fork();
+
+	if (keeper == 0) {
+		close_range(0, (unsigned int)peer - 1, 0);
+		close_range((unsigned int)peer + 1, ~0u, 0);
+		pause();
+		_exit(0);
+	}
+	close(peer);
+	if (!helper_send_fds(player->channel, "x", &fd, 1))
+		err(2, "sendmsg");
+	close(fd);
+	printf("%d\n", (int)keeper);
+}
+
 static void serve(Player *player)
 {
 	NTSTATUS status = vail_serve_displays(player->server, player->guid, on_event, player);
@@ -135,6 +180,8 @@ static void obey(Player *player, const char *command)
 		open_channel(player, (unsigned int)atoi(command + 5));
 	else if (strncmp(command, "say ", 4) == 0)
 		say(player, command + 4);
+	else if (strcmp(command, "hang") == 0)
+		send_lingering(player);
 	else if (strcmp(command, "hear") == 0)
 		hear(player);
 	else

@@ -136,6 +136,24 @@ Test(socket_drain, more_fds_than_one_process_can_have, .timeout = TIMEOUT)
 	close(channel.stored);
 }
 
+Test(socket_drain, a_daemon_without_fds_can_end_a_socket, .timeout = TIMEOUT)
+{
+	struct rlimit before, limit;
+	Channel channel = open_channel();
+
+	send_lingering(channel.viewer, 0);
+	send_lingering(channel.viewer, 0);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = (struct rlimit){ .rlim_cur = 1, .rlim_max = before.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(dup(channel.own), -1);
+	cr_assert(socket_end(channel.own));
+	cr_assert_eq(waiting(channel.own), 0);
+	setrlimit(RLIMIT_NOFILE, &before); /* the sanitizer needs fds */
+	close(channel.own);
+	close(channel.stored);
+}
+
 Test(socket_drain, the_fds_that_wait_stay_there_when_they_are_looked_for)
 {
 	Channel channel = open_channel();
