@@ -114,6 +114,14 @@ void display_servers_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 		display_server_end(broker, server, reason);
 }
 
+void display_server_end_incoming(Broker *broker, VirtualMachine *vm)
+{
+	DisplayServer *server = find_server(vm, true);
+
+	if (server)
+		display_server_end(broker, server, END_AGENT_GONE);
+}
+
 void display_servers_hand_over(Broker *broker, VirtualMachine *vm)
 {
 	DisplayServer *former = find_server(vm, false), *successor = find_server(vm, true);

@@ -78,7 +78,14 @@ void display_server_end(Broker *broker, DisplayServer *server, EndReason reason)
 /* Ends all servers of a VM that ends. */
 void display_servers_end(Broker *broker, VirtualMachine *vm, EndReason reason);
 
-/* Ends the server of a VMM that was replaced. That of its successor takes its place. */
+/* Ends the VM's server on behalf of the incoming VMM, which has given up or was replaced. */
+void display_server_end_incoming(Broker *broker, VirtualMachine *vm);
+
+/*
+ * Ends the server of a VMM that was replaced, because it serves the display of that process. This
+ * holds for an agent that the VM keeps, too; it can serve again. The successor's server takes its
+ * place.
+ */
 void display_servers_hand_over(Broker *broker, VirtualMachine *vm);
 
 /* Returns the first channel whose agent's end the server has not taken, or NULL. */

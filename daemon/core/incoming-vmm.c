@@ -89,8 +89,10 @@ void incoming_vmm_commit(Broker *broker, IncomingVmm *incoming)
 			    .changes_sharers = true,
 			    .former_vmm = former ? former->process : NULL,
 			    .former_agent = former ? agent_if_any(&former->agent) : NULL });
-	if (former)
-		incoming_vmm_discard(broker, former);
+	if (!former)
+		return;
+	display_server_end_incoming(broker, vm);
+	incoming_vmm_discard(broker, former);
 }
 
 void incoming_vmm_exited(Broker *broker, IncomingVmm *incoming)
@@ -106,6 +108,7 @@ void incoming_vmm_exited(Broker *broker, IncomingVmm *incoming)
 			    .changes_sharers = true,
 			    .former_vmm = incoming->process,
 			    .former_agent = agent_if_any(&incoming->agent) });
+	display_server_end_incoming(broker, vm);
 	incoming_vmm_discard(broker, incoming);
 }
 

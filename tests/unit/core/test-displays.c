@@ -172,21 +172,61 @@ Test(displays, an_incoming_vmm_that_gives_up_serves_no_longer)
 	fake_agent_read(&agent);
 }
 
-Test(displays, one_user_can_be_the_agent_of_both_vmms)
+#define HAND_OVER_TO(pid) \
+	"{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":" pid ",\"agent\":{\"user\":\"bob\"}}"
+
+/* Makes one user the agent of the VMM and of the incoming one, and serves for both. */
+static void serve_for_both(FakeAgent *first, FakeAgent *other)
 {
 	FakeHost *fake_host = fixture.fake_host;
 	FakeProcess *process = fake_host_process(fake_host, 600, 1001);
 	Caller *of_user = fake_host_connect(fake_host, process);
-	FakeAgent first, other;
 
 	session_deinit(&agent.session);
 	session_init(&agent.session, &fake_host->service, fixture.machine);
 	call(fake_host, fixture.admin, UPDATE_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"user\":\"bob\"}}");
-	call(fake_host, fixture.admin, REGISTER_MACHINE,
-	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":500,\"agent\":{\"user\":\"bob\"}}");
-	cr_assert_null(strstr(fake_agent_serve(&first, fake_host, of_user, NAMES_A), "error"));
-	cr_assert_null(strstr(fake_agent_serve(&other, fake_host, of_user, NAMES_A), "error"));
+	call(fake_host, fixture.admin, REGISTER_MACHINE, HAND_OVER_TO("500"));
+	cr_assert_null(strstr(fake_agent_serve(first, fake_host, of_user, NAMES_A), "error"));
+	cr_assert_null(strstr(fake_agent_serve(other, fake_host, of_user, NAMES_A), "error"));
+}
+
+/* The user stays the agent of the VMM, so only the end of the incoming VMM ends the server. */
+Test(displays, the_server_of_an_incoming_vmm_ends_with_it)
+{
+	FakeAgent first, other;
+
+	serve_for_both(&first, &other);
+	fake_host_exit(fixture.fake_host, second);
+	cr_assert_not_null(strstr(fake_agent_read(&other), "\"agentGone\""));
+	cr_assert_null(other.session.stream);
+	cr_assert_not_null(first.session.stream);
+	fake_agent_end(&first);
+	cr_assert_str_eq(open_and_close(NULL), "STATUS_INVALID_DEVICE_STATE");
+	fake_agent_end(&other);
+}
+
+Test(displays, the_server_of_a_replaced_incoming_vmm_ends)
+{
+	FakeAgent first, other;
+
+	serve_for_both(&first, &other);
+	fake_host_process(fixture.fake_host, 501, 64055);
+	cr_assert_str_eq(
+		call(fixture.fake_host, fixture.admin, REGISTER_MACHINE, HAND_OVER_TO("501")),
+		SUCCESS);
+	cr_assert_not_null(strstr(fake_agent_read(&other), "\"agentGone\""));
+	cr_assert_not_null(first.session.stream);
+	fake_agent_end(&first);
+	fake_agent_end(&other);
+}
+
+Test(displays, one_user_can_be_the_agent_of_both_vmms)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	FakeAgent first, other;
+
+	serve_for_both(&first, &other);
 	fake_host_exit(fake_host, fixture.vmm);
 	cr_assert_str_eq(open_and_close(NULL), SUCCESS);
 	cr_assert_not_null(strstr(fake_agent_read(&other), "opened"));
