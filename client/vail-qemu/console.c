@@ -297,6 +297,7 @@ void console_define_cursor(Console *console, int32_t hot_x, int32_t hot_y, const
 	if (!pixels_are_complete(pixels) || pixels->width > CURSOR_SIZE_MAX ||
 	    pixels->height > CURSOR_SIZE_MAX)
 		return;
+	console->cursors++;
 	console->place.hot_x = hot_x;
 	console->place.hot_y = hot_y;
 	if (!is_like(&console->cursor, pixels, format)) {

@@ -30,6 +30,7 @@ typedef struct Console {
 	unsigned int unseen_updates; /* since then */
 	bool is_stale;               /* the copy has another mode than QEMU's screen */
 	ScreenBuffers cursor;
+	uint64_t cursors; /* number of times that the guest has defined a cursor */
 	CursorPlace place;
 } Console;
 

@@ -51,6 +51,7 @@ static bool contains(const VailRectangle *outer, const VailRectangle *inner)
 
 void damage_add(Damage *damage, const VailRectangle *rectangle)
 {
+	damage->added++;
 	for (size_t i = 0; i < damage->count; i++)
 		if (contains(&damage->rectangles[i], rectangle))
 			return;

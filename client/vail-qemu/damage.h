@@ -15,6 +15,7 @@
 typedef struct Damage {
 	VailRectangle rectangles[DAMAGE_RECTANGLES_MAX];
 	size_t count;
+	uint64_t added; /* number of calls of damage_add() */
 } Damage;
 
 /*

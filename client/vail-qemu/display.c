@@ -7,13 +7,10 @@
 #include <sys/socket.h>
 
 #include "client/common/user-message.h"
+#include "client/vail-qemu/channel-rights.h"
 #include "client/vail-qemu/listener.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
-
-#define ROOT    "/org/qemu/Display1"
-#define PREFIX  "org.qemu.Display1"
-#define CONSOLE PREFIX ".Console"
 
 /* Time without a screen after which that is logged, in milliseconds. */
 #define SILENCE_LIMIT 5000
@@ -27,12 +24,13 @@
 bool display_init(Display *display, const DisplayLink *link)
 {
 	*display = (Display){ .link = *link };
-	return link_get_string(&display->link, ROOT "/VM", PREFIX ".VM", "UUID", &display->uuid);
+	return link_get_string(&display->link, DISPLAY_ROOT "/VM", DISPLAY_VM, "UUID",
+			       &display->uuid);
 }
 
 bool display_read_name(const Display *display, char **ret)
 {
-	return link_get_string(&display->link, ROOT "/VM", PREFIX ".VM", "Name", ret);
+	return link_get_string(&display->link, DISPLAY_ROOT "/VM", DISPLAY_VM, "Name", ret);
 }
 
 static void stop_listening(DisplayConsole *console)
@@ -95,9 +93,9 @@ static int register_listener(Display *display, DisplayConsole *console)
 	if (result >= 0)
 		result = listener_serve(console->bus, &console->console);
 	if (result >= 0)
-		result =
-			sd_bus_message_new_method_call(display->link.bus, &call, display->link.peer,
-						       console->path, CONSOLE, "RegisterListener");
+		result = sd_bus_message_new_method_call(display->link.bus, &call,
+							display->link.peer, console->path,
+							DISPLAY_CONSOLE, "RegisterListener");
 	if (result >= 0)
 		result = sd_bus_message_append(call, "h", theirs);
 	if (result >= 0)
@@ -179,28 +177,70 @@ static int silence_timeout(const Display *display)
 static int on_properties_changed(sd_bus_message *message, void *context, sd_bus_error *error)
 {
 	DisplayConsole *console = context;
+	ConsoleProperties *properties = &console->properties;
 	const VailObject *screen = &buffers_surface(&console->console.screen)->object;
-	uint32_t width = screen->width, height = screen->height;
-	const char *name;
 	int result = sd_bus_message_skip(message, "s");
 
 	(void)error;
 	if (result >= 0)
-		result = sd_bus_message_enter_container(message, 'a', "{sv}");
-	while (result >= 0 && (result = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-		result = sd_bus_message_read(message, "s", &name);
-		if (result >= 0 && strcmp(name, "Width") == 0)
-			result = sd_bus_message_read(message, "v", "u", &width);
-		else if (result >= 0 && strcmp(name, "Height") == 0)
-			result = sd_bus_message_read(message, "v", "u", &height);
-		else if (result >= 0)
-			result = sd_bus_message_skip(message, "v");
-		if (result >= 0)
-			result = sd_bus_message_exit_container(message);
-	}
-	if (result >= 0)
-		console_check_size(&console->console, width, height);
+		result = properties_read(properties, message);
+	if (result >= 0 && properties->has_size)
+		console_check_size(&console->console,
+				   properties->width ? properties->width : screen->width,
+				   properties->height ? properties->height : screen->height);
 	return 0;
+}
+
+static int on_properties(sd_bus_message *reply, void *context, sd_bus_error *error)
+{
+	DisplayConsole *console = context;
+
+	(void)error;
+	console->unread_properties--;
+	if (!sd_bus_message_is_method_error(reply, NULL))
+		properties_read(&console->properties, reply);
+	return 0;
+}
+
+/* Older QEMUs have no such interface. */
+static int on_multitouch(sd_bus_message *reply, void *context, sd_bus_error *error)
+{
+	DisplayConsole *console = context;
+
+	console->properties.has_multitouch = !sd_bus_message_is_method_error(reply, NULL);
+	return on_properties(reply, context, error);
+}
+
+static void ask_for_properties(const Display *display, DisplayConsole *console,
+			       const char *interface, sd_bus_message_handler_t handler)
+{
+	int result = sd_bus_call_method_async(display->link.bus, NULL, display->link.peer,
+					      console->path, DISPLAY_PROPERTIES, "GetAll", handler,
+					      console, "s", interface);
+
+	if (result >= 0)
+		console->unread_properties++;
+}
+
+void display_ask_for_properties(Display *display)
+{
+	for (size_t i = 0; !display->has_asked && i < display->console_count; i++) {
+		DisplayConsole *console = &display->consoles[i];
+
+		ask_for_properties(display, console, DISPLAY_CONSOLE, on_properties);
+		ask_for_properties(display, console, DISPLAY_KEYBOARD, on_properties);
+		ask_for_properties(display, console, DISPLAY_MOUSE, on_properties);
+		ask_for_properties(display, console, DISPLAY_MULTITOUCH, on_multitouch);
+	}
+	display->has_asked = true;
+}
+
+bool display_knows_properties(const Display *display)
+{
+	for (size_t i = 0; i < display->console_count; i++)
+		if (display->consoles[i].unread_properties > 0)
+			return false;
+	return display->has_asked;
 }
 
 /*
@@ -212,15 +252,15 @@ static bool add_console(Display *display, uint32_t number, Agent *agent)
 	DisplayConsole *console = &display->consoles[display->console_count];
 	_cleanup_free_ char *type = NULL;
 
-	snprintf(console->path, sizeof(console->path), ROOT "/Console_%u", number);
-	if (!link_get_string(&display->link, console->path, CONSOLE, "Type", &type))
+	snprintf(console->path, sizeof(console->path), DISPLAY_ROOT "/Console_%u", number);
+	if (!link_get_string(&display->link, console->path, DISPLAY_CONSOLE, "Type", &type))
 		return false;
 	if (strcmp(type, "Graphic") != 0)
 		return true;
 	display->console_count++;
 	console_init(&console->console, number, agent);
 	return !dbus_failed(sd_bus_match_signal(display->link.bus, NULL, display->link.peer,
-						console->path, "org.freedesktop.DBus.Properties",
+						console->path, DISPLAY_PROPERTIES,
 						"PropertiesChanged", on_properties_changed,
 						console),
 			    "cannot find QEMU's consoles");
@@ -232,7 +272,7 @@ static bool add_consoles(Display *display, Agent *agent)
 	const void *numbers;
 	size_t size;
 
-	if (!link_get_property(&display->link, ROOT "/VM", PREFIX ".VM", "ConsoleIDs", "au",
+	if (!link_get_property(&display->link, DISPLAY_ROOT "/VM", DISPLAY_VM, "ConsoleIDs", "au",
 			       &reply) ||
 	    dbus_failed(sd_bus_message_read_array(reply, 'u', &numbers, &size),
 			"cannot find QEMU's consoles"))

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <systemd/sd-bus.h>
 
+#include "client/vail-qemu/console-properties.h"
 #include "client/vail-qemu/console.h"
 #include "client/vail-qemu/display-link.h"
 
@@ -19,11 +20,13 @@
  */
 typedef struct DisplayConsole {
 	Console console;
-	char path[48];         /* of the console's D-Bus object */
-	sd_bus *bus;           /* the listener's connection; NULL without a listener */
-	bool is_registering;   /* QEMU has not replied to RegisterListener yet */
-	bool is_accepted;      /* QEMU has accepted a listener, now or before */
-	unsigned int refusals; /* number of refusals in a row */
+	char path[48];                  /* of the console's D-Bus object */
+	sd_bus *bus;                    /* the listener's connection; NULL without a listener */
+	bool is_registering;            /* QEMU has not replied to RegisterListener yet */
+	bool is_accepted;               /* QEMU has accepted a listener, now or before */
+	unsigned int refusals;          /* number of refusals in a row */
+	ConsoleProperties properties;   /* complete if display_knows_properties() */
+	unsigned int unread_properties; /* number of replies that are missing */
 } DisplayConsole;
 
 typedef struct Display {
@@ -31,6 +34,7 @@ typedef struct Display {
 	char *uuid; /* of the VM */
 	DisplayConsole *consoles;
 	size_t console_count;
+	bool has_asked;          /* for the consoles' properties */
 	bool has_logged_silence; /* the lack of a screen has been logged */
 	int64_t silence_at;      /* when to log it, in milliseconds; 0 for never */
 } Display;
@@ -50,6 +54,15 @@ bool display_read_name(const Display *display, char **ret);
  * Finds the graphic consoles and adds their surfaces to the agent, which must outlive the display.
  */
 bool display_find_consoles(Display *display, Agent *agent);
+
+/*
+ * Asks QEMU once for the properties of all consoles, without waiting for the replies. Only display
+ * channels need them.
+ */
+void display_ask_for_properties(Display *display);
+
+/* Tests whether QEMU has replied. A property that it refused to give is 0. */
+bool display_knows_properties(const Display *display);
 
 /* Registers missing listeners. Call before each display_poll_for(). */
 void display_listen(Display *display);

@@ -46,6 +46,14 @@ uint32_t pixman_format_to_drm(uint32_t format)
 	return 0;
 }
 
+uint32_t pixman_format_from_drm(uint32_t format)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+		if (fourcc(formats[i].drm) == format)
+			return formats[i].pixman;
+	return 0;
+}
+
 uint32_t drm_format_opaque(uint32_t format)
 {
 	char name[5];

@@ -12,6 +12,9 @@
 /* Returns the DRM fourcc of a pixman format, or 0 if DRM has no name for it. */
 uint32_t pixman_format_to_drm(uint32_t format);
 
+/* Returns the pixman format of a DRM fourcc, or 0 if pixman has none. */
+uint32_t pixman_format_from_drm(uint32_t format);
+
 /* Returns the DRM fourcc without alpha; the same one if there is none. Any number is allowed. */
 uint32_t drm_format_opaque(uint32_t format);
 
