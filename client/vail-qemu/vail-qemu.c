@@ -16,6 +16,12 @@
  *   hand-over.c      two QEMUs of one GUID, as in a local migration
  *   agent-machine.c  the agent's VM in vaild: registration, settings, hand-over
  *   damage.c         changed rectangles
+ *   channels.c       the display channels of the VM, as vaild opens and closes them
+ *   channel.c        one channel: the VM and its consoles on D-Bus; channel-rights.c says what a
+ *                    right allows, channel-bus.c bounds what a viewer can send
+ *   channel-input.c  a viewer's keyboard, mouse and touch screen
+ *   channel-viewer.c a viewer's listener; channel-pixels.c reads pixels for it
+ *   console-properties.c  QEMU's description of a console
  *   pixman-format.c  pixel formats
  */
 #include <errno.h>
@@ -33,6 +39,7 @@
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
 #include "client/vail-qemu/agent.h"
+#include "client/vail-qemu/channels.h"
 #include "client/vail-qemu/display.h"
 #include "client/vail-qemu/machine-name.h"
 #include "client/vail-qemu/qmp.h"
@@ -209,9 +216,28 @@ typedef struct Bridge {
 	int qemu; /* pidfd */
 	Display display;
 	Agent agent;
-	struct pollfd *poll_fds; /* QEMU's, the agent's, then the display's */
-	bool is_ready;           /* systemd has been notified */
+	Channels channels;
+	struct pollfd *poll_fds; /* QEMU's, the agent's, the display's, then the channels' */
+	size_t poll_fd_count;
+	bool is_ready; /* systemd has been notified */
 } Bridge;
+
+/* Makes room for the fds of new channels. Returns false if out of memory. */
+static bool make_poll_fds(Bridge *bridge)
+{
+	size_t count =
+		2 + AGENT_FDS + bridge->display.console_count + channels_fds(&bridge->channels);
+	struct pollfd *poll_fds;
+
+	if (count <= bridge->poll_fd_count)
+		return true;
+	poll_fds = reallocarray(bridge->poll_fds, count, sizeof(*poll_fds));
+	if (!poll_fds)
+		return false;
+	bridge->poll_fds = poll_fds;
+	bridge->poll_fd_count = count;
+	return true;
+}
 
 static void wait_for_event(Bridge *bridge)
 {
@@ -223,6 +249,9 @@ static void wait_for_event(Bridge *bridge)
 	int milliseconds = display_poll_for(&bridge->display, bridge->poll_fds + count);
 	count += 1 + bridge->display.console_count;
 	milliseconds = shorter_timeout(milliseconds, agent_timeout(&bridge->agent));
+	milliseconds = shorter_timeout(
+		milliseconds, channels_poll_for(&bridge->channels, bridge->poll_fds + count));
+	count += channels_fds(&bridge->channels);
 	poll(bridge->poll_fds, count, milliseconds);
 }
 
@@ -253,10 +282,16 @@ static int run(Bridge *bridge)
 	while (has_display && bridge->agent.state != AGENT_ENDED) {
 		notify_ready(bridge);
 		display_listen(&bridge->display);
+		if (!make_poll_fds(bridge)) {
+			log_message("this process is out of memory");
+			return EXIT_FAILED;
+		}
 		wait_for_event(bridge);
 		has_display = display_process(&bridge->display);
+		channels_note(&bridge->channels);
 		agent_flush(&bridge->agent);
 		agent_process(&bridge->agent);
+		channels_process(&bridge->channels);
 		has_display = has_display && bridge->poll_fds[0].revents == 0;
 		if (has_display && agent_must_connect(&bridge->agent))
 			agent_connect(&bridge->agent); /* may wait for vaild */
@@ -336,15 +371,15 @@ static bool start(Bridge *bridge, const Options *options)
 	if (!agent_init(&bridge->agent, options->socket, &machine) ||
 	    !display_find_consoles(&bridge->display, &bridge->agent))
 		return false;
-	bridge->poll_fds =
-		calloc(2 + AGENT_FDS + bridge->display.console_count, sizeof(*bridge->poll_fds));
-	return bridge->poll_fds != NULL;
+	channels_init(&bridge->channels, &bridge->display, &bridge->agent);
+	return true;
 }
 
 static void bridge_deinit(Bridge *bridge)
 {
 	/* Skip unsharing each surface: vaild notices the exit and ends the objects. */
 	bridge->agent.state = AGENT_ENDED;
+	channels_deinit(&bridge->channels);
 	display_deinit(&bridge->display);
 	agent_deinit(&bridge->agent);
 	fd_close(&bridge->qemu);

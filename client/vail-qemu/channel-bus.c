@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-qemu/channel-bus.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-id128.h>
+
+#include "client/vail-qemu/display-link.h"
+#include "proto/fd-util.h"
+#include "proto/macros.h"
+
+/* Replies that may wait for the viewer to read. */
+#define REPLIES_MAX 64
+
+/* The part of a D-Bus message that has its size. */
+#define BEGINNING_SIZE 16
+
+/* The longest line of the authentication. */
+#define LINE_MAX_SIZE 1024
+
+/* ---- Life ---- */
+
+static int start(ChannelBus *bus)
+{
+	sd_id128_t id;
+	int result = sd_id128_randomize(&id);
+
+	if (result >= 0)
+		result = sd_bus_set_server(bus->bus, true, id);
+	/* vaild has decided who is there. A passed socket has no credentials of the viewer. */
+	if (result >= 0)
+		result = sd_bus_set_anonymous(bus->bus, true);
+	if (result >= 0)
+		result = sd_bus_negotiate_fds(bus->bus, true);
+	return result < 0 ? result : sd_bus_start(bus->bus);
+}
+
+int channel_bus_init(ChannelBus *bus, int socket)
+{
+	_cleanup_close_ int to_viewer = socket, input = -1;
+	int pair[2];
+
+	*bus = (ChannelBus){ .socket = -1, .feed = -1 };
+	bus->message = malloc(CHANNEL_MESSAGE_MAX);
+	if (!bus->message)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	bus->feed = pair[0];
+	input = pair[1];
+	int result = sd_bus_new(&bus->bus);
+	if (result >= 0)
+		result = sd_bus_set_fd(bus->bus, input, to_viewer);
+	if (result < 0)
+		return result;
+	bus->socket = TAKE_FD(to_viewer);
+	TAKE_FD(input);
+	return start(bus);
+}
+
+static void close_fds(ChannelBus *bus)
+{
+	for (size_t i = 0; i < bus->fd_count; i++)
+		fd_close(&bus->fds[i]);
+	bus->fd_count = 0;
+}
+
+void channel_bus_deinit(ChannelBus *bus)
+{
+	sd_bus_close_unref(bus->bus);
+	if (bus->message)
+		close_fds(bus);
+	if (bus->message)
+		fd_close(&bus->feed);
+	free(bus->message);
+	*bus = (ChannelBus){ .socket = -1, .feed = -1 };
+}
+
+/* ---- Input of the viewer ---- */
+
+/* Keeps the descriptors of one read. Returns false if there are too many. */
+static bool take_fds(ChannelBus *bus, struct msghdr *header)
+{
+	bool fit = !(header->msg_flags & MSG_CTRUNC);
+
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (part->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(part) + i * sizeof(fd), sizeof(fd));
+			if (bus->fd_count < CHANNEL_FDS_MAX) {
+				bus->fds[bus->fd_count++] = fd;
+			} else {
+				fd_close(&fd);
+				fit = false;
+			}
+		}
+	}
+	return fit;
+}
+
+/* Reads until the message has this size. Returns 1 if it has, 0 if not yet, or a negative errno. */
+static int read_up_to(ChannelBus *bus, size_t size)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(CHANNEL_FDS_MAX * sizeof(int))];
+	} control;
+	struct iovec vector = { .iov_base = bus->message + bus->size, .iov_len = size - bus->size };
+	struct msghdr header = { .msg_iov = &vector,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control) };
+
+	if (bus->size >= size)
+		return 1;
+	ssize_t count = recvmsg(bus->socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (count < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (!take_fds(bus, &header))
+		return -EMSGSIZE;
+	if (count == 0)
+		return -ECONNRESET;
+	bus->size += (size_t)count;
+	return bus->size == size;
+}
+
+/* Passes what was read to the bus. The bus has read everything before, so that there is room. */
+static int feed(ChannelBus *bus)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(CHANNEL_FDS_MAX * sizeof(int))];
+	} control = { 0 };
+	struct iovec vector = { .iov_base = bus->message, .iov_len = bus->size };
+	struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1 };
+
+	if (bus->fd_count > 0) {
+		header.msg_control = &control;
+		header.msg_controllen = CMSG_SPACE(bus->fd_count * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(bus->fd_count * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), bus->fds, bus->fd_count * sizeof(int));
+	}
+	ssize_t count = sendmsg(bus->feed, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (count != (ssize_t)bus->size)
+		return count < 0 ? -errno : -EIO;
+	close_fds(bus);
+	bus->size = 0;
+	bus->has_fed = true;
+	return 1;
+}
+
+/* Takes a line of the authentication, byte by byte, so that nothing after it is read. */
+static int take_line(ChannelBus *bus)
+{
+	static const char end[] = "BEGIN\r\n";
+	int result;
+
+	do {
+		if (bus->size == LINE_MAX_SIZE)
+			return -EMSGSIZE;
+		result = read_up_to(bus, bus->size + 1);
+		if (result <= 0)
+			return result;
+	} while (bus->message[bus->size - 1] != '\n');
+	if (bus->fd_count > 0)
+		return -EBADMSG;
+	bus->is_authenticated =
+		bus->size == sizeof(end) - 1 && memcmp(bus->message, end, sizeof(end) - 1) == 0;
+	return feed(bus);
+}
+
+static uint32_t number_at(const ChannelBus *bus, size_t offset)
+{
+	uint32_t number;
+
+	memcpy(&number, bus->message + offset, sizeof(number));
+	return bus->message[0] == 'B' ? be32toh(number) : le32toh(number);
+}
+
+/* Returns the size of the message that begins in the buffer, or 0 if it is too large. */
+static size_t message_size(const ChannelBus *bus)
+{
+	uint64_t fields = number_at(bus, 12), body = number_at(bus, 4);
+	uint64_t size = BEGINNING_SIZE + (fields + 7) / 8 * 8 + body;
+
+	return size <= CHANNEL_MESSAGE_MAX ? (size_t)size : 0;
+}
+
+static int take_message(ChannelBus *bus)
+{
+	int result = bus->size < BEGINNING_SIZE ? read_up_to(bus, BEGINNING_SIZE) : 1;
+
+	if (result <= 0)
+		return result;
+	size_t size = message_size(bus);
+	if (size == 0)
+		return -EMSGSIZE;
+	result = read_up_to(bus, size);
+	return result <= 0 ? result : feed(bus);
+}
+
+/* ---- Turns ---- */
+
+static uint64_t unsent(const ChannelBus *bus)
+{
+	uint64_t count;
+
+	return sd_bus_get_n_queued_write(bus->bus, &count) < 0 ? 0 : count;
+}
+
+bool channel_bus_is_stuck(const ChannelBus *bus)
+{
+	return unsent(bus) > 0;
+}
+
+int channel_bus_process(ChannelBus *bus)
+{
+	int result = sd_bus_process(bus->bus, NULL);
+
+	if (result != 0)
+		return result;
+	bus->has_fed = false;
+	if (unsent(bus) > REPLIES_MAX)
+		return 0;
+	return bus->is_authenticated ? take_message(bus) : take_line(bus);
+}
+
+int channel_bus_poll_for(const ChannelBus *bus, bool accepts, struct pollfd *ret)
+{
+	short events = (short)(sd_bus_get_events(bus->bus) & POLLOUT);
+
+	if (accepts && unsent(bus) <= REPLIES_MAX)
+		events |= POLLIN;
+	/* A closed connection would end each poll(). */
+	*ret = (struct pollfd){ .fd = events ? bus->socket : -1, .events = events };
+	if (!accepts)
+		return -1;
+	return bus->has_fed ? 0 : dbus_time_left(bus->bus);
+}

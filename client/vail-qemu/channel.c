@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-qemu/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include "client/vail-qemu/channel-rights.h"
+#include "proto/fd-util.h"
+#include "proto/macros.h"
+
+/* Messages that are handled in one turn, so that no viewer takes the time of others. */
+#define MESSAGES_A_TURN 64
+
+#define SIGNATURE(name)                                                             \
+	static int name(sd_bus *bus, const char *path, const char *interface,       \
+			const char *property, sd_bus_message *reply, void *context, \
+			sd_bus_error *error)
+
+/* ---- Rights ---- */
+
+/*
+ * Returns the interface that a call is about. Calls of Properties are about the interface that they
+ * name, which is NULL if it is all of them.
+ */
+static const char *interface_of_properties(sd_bus_message *message)
+{
+	const char *name = NULL;
+
+	if (sd_bus_message_read(message, "s", &name) < 0)
+		name = NULL;
+	sd_bus_message_rewind(message, true);
+	return name && name[0] != '\0' ? name : NULL;
+}
+
+static bool is_allowed(const Channel *channel, sd_bus_message *message)
+{
+	const char *interface = sd_bus_message_get_interface(message);
+	const char *about;
+
+	if (!channel_allows(channel->rights, interface, sd_bus_message_get_member(message)))
+		return false;
+	if (strcmp(interface, DISPLAY_PROPERTIES) != 0)
+		return true;
+	about = interface_of_properties(message);
+	return !about || channel_has_interface(channel->rights, about);
+}
+
+/* Sees each message first. Answers calls that the rights do not allow. */
+static int on_message(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	Channel *channel = context;
+
+	if (!sd_bus_message_is_method_call(message, NULL, NULL))
+		return 1; /* a viewer has nothing to reply to */
+	if (is_allowed(channel, message))
+		return 0;
+	return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED,
+				"this display channel has no right to that; the display client's "
+				"rights are set with vailctl vm update --user USER:RIGHT,...");
+}
+
+/* ---- The VM ---- */
+
+SIGNATURE(get_name)
+{
+	const Channel *channel = context;
+
+	(void)bus, (void)path, (void)interface, (void)property, (void)error;
+	return sd_bus_message_append(reply, "s", channel->name);
+}
+
+SIGNATURE(get_uuid)
+{
+	const Channel *channel = context;
+
+	(void)bus, (void)path, (void)interface, (void)property, (void)error;
+	return sd_bus_message_append(reply, "s", channel->display->uuid);
+}
+
+SIGNATURE(get_console_ids)
+{
+	const Display *display = ((const Channel *)context)->display;
+	int result = sd_bus_message_open_container(reply, 'a', "u");
+
+	(void)bus, (void)path, (void)interface, (void)property, (void)error;
+	for (size_t i = 0; i < display->console_count && result >= 0; i++)
+		result = sd_bus_message_append(reply, "u", display->consoles[i].console.number);
+	return result < 0 ? result : sd_bus_message_close_container(reply);
+}
+
+SIGNATURE(get_no_interfaces)
+{
+	(void)bus, (void)path, (void)interface, (void)property, (void)context, (void)error;
+	return sd_bus_message_append(reply, "as", 0);
+}
+
+#define CONSTANT(name, type, getter) \
+	SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_CONST)
+
+static const sd_bus_vtable machine[] = {
+	SD_BUS_VTABLE_START(0),
+	CONSTANT("Name", "s", get_name),
+	CONSTANT("UUID", "s", get_uuid),
+	CONSTANT("ConsoleIDs", "au", get_console_ids),
+	CONSTANT("Interfaces", "as", get_no_interfaces),
+	SD_BUS_VTABLE_END,
+};
+
+/* ---- Consoles ---- */
+
+/* The size of the screen that is shown, or else what QEMU says. */
+static uint32_t width_of(const DisplayConsole *console)
+{
+	const Surface *screen = buffers_surface(&console->console.screen);
+
+	return surface_is_shown(screen) ? screen->object.width : console->properties.width;
+}
+
+static uint32_t height_of(const DisplayConsole *console)
+{
+	const Surface *screen = buffers_surface(&console->console.screen);
+
+	return surface_is_shown(screen) ? screen->object.height : console->properties.height;
+}
+
+SIGNATURE(get_text)
+{
+	const ConsoleProperties *properties =
+		&((const ChannelConsole *)context)->console->properties;
+
+	(void)bus, (void)path, (void)interface, (void)error;
+	if (strcmp(property, "Label") == 0)
+		return sd_bus_message_append(reply, "s", properties->label);
+	return sd_bus_message_append(
+		reply, "s", strcmp(property, "Type") == 0 ? "Graphic" : properties->device);
+}
+
+SIGNATURE(get_number)
+{
+	const DisplayConsole *console = ((const ChannelConsole *)context)->console;
+
+	(void)bus, (void)path, (void)interface, (void)error;
+	if (strcmp(property, "Head") == 0)
+		return sd_bus_message_append(reply, "u", console->properties.head);
+	return sd_bus_message_append(reply, "u",
+				     strcmp(property, "Width") == 0 ? width_of(console)
+								    : height_of(console));
+}
+
+SIGNATURE(get_interfaces)
+{
+	const ChannelConsole *console = context;
+	unsigned int rights = console->channel->rights;
+
+	(void)bus, (void)path, (void)interface, (void)property, (void)error;
+	if (!channel_has_interface(rights, DISPLAY_KEYBOARD))
+		return sd_bus_message_append(reply, "as", 0);
+	if (!console->console->properties.has_multitouch)
+		return sd_bus_message_append(reply, "as", 2, DISPLAY_KEYBOARD, DISPLAY_MOUSE);
+	return sd_bus_message_append(reply, "as", 3, DISPLAY_KEYBOARD, DISPLAY_MOUSE,
+				     DISPLAY_MULTITOUCH);
+}
+
+/* A viewer that registers again after the end of its listener may be faster than that end. */
+static void drop_lost_viewer(ChannelConsole *console, int64_t now)
+{
+	if (!console->viewer)
+		return;
+	channel_viewer_process(console->viewer, now);
+	if (!console->viewer->is_lost)
+		return;
+	channel_viewer_free(console->viewer);
+	console->viewer = NULL;
+}
+
+static int on_register(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	ChannelConsole *console = context;
+	int64_t now = console->channel->display->link.clock->now();
+	int fd, result = sd_bus_message_read(message, "h", &fd);
+
+	if (result < 0)
+		return result;
+	drop_lost_viewer(console, now);
+	if (console->viewer)
+		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+					"this channel has a listener on the console");
+	if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 0) <= 0)
+		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+					"a listener is a connected Unix stream socket");
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	console->viewer = channel_viewer_new(fd, &console->console->console, now);
+	return console->viewer ? sd_bus_reply_method_return(message, "") : -ENOMEM;
+}
+
+static int on_set_ui_info(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	return channel_input_set_ui_info(message, &((ChannelConsole *)context)->input, error);
+}
+
+#define CHANGING(name, getter) \
+	SD_BUS_PROPERTY(name, "u", getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+
+#define VIEW_OF_CONSOLE                                                                      \
+	SD_BUS_METHOD("RegisterListener", "h", "", on_register, SD_BUS_VTABLE_UNPRIVILEGED), \
+		CONSTANT("Label", "s", get_text), CONSTANT("Head", "u", get_number),         \
+		CONSTANT("Type", "s", get_text), CONSTANT("DeviceAddress", "s", get_text),   \
+		CONSTANT("Interfaces", "as", get_interfaces), CHANGING("Width", get_number), \
+		CHANGING("Height", get_number)
+
+static const sd_bus_vtable viewed_console[] = {
+	SD_BUS_VTABLE_START(0),
+	VIEW_OF_CONSOLE,
+	SD_BUS_VTABLE_END,
+};
+
+static const sd_bus_vtable used_console[] = {
+	SD_BUS_VTABLE_START(0),
+	VIEW_OF_CONSOLE,
+	SD_BUS_METHOD("SetUIInfo", "qqiiuu", "", on_set_ui_info, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_VTABLE_END,
+};
+
+/* ---- Properties that change ---- */
+
+static int tell(ChannelConsole *console, const char *interface, const char *property)
+{
+	return sd_bus_emit_properties_changed(console->channel->bus.bus, console->console->path,
+					      interface, property, NULL);
+}
+
+/* Tells the viewer of a change of each property that it may read. */
+static int tell_changes(ChannelConsole *told)
+{
+	const DisplayConsole *console = told->console;
+	const ConsoleProperties *properties = &console->properties;
+	bool has_input = channel_has_interface(told->channel->rights, DISPLAY_MOUSE);
+	int result = 0;
+
+	if (told->width != width_of(console))
+		result = tell(told, DISPLAY_CONSOLE, "Width");
+	if (result >= 0 && told->height != height_of(console))
+		result = tell(told, DISPLAY_CONSOLE, "Height");
+	if (result >= 0 && has_input && told->modifiers != properties->modifiers)
+		result = tell(told, DISPLAY_KEYBOARD, "Modifiers");
+	if (result >= 0 && has_input && told->is_absolute != properties->is_absolute)
+		result = tell(told, DISPLAY_MOUSE, "IsAbsolute");
+	told->width = width_of(console);
+	told->height = height_of(console);
+	told->modifiers = properties->modifiers;
+	told->is_absolute = properties->is_absolute;
+	return result;
+}
+
+/* Waits with the changes while the viewer does not read. */
+static int tell_all_changes(Channel *channel)
+{
+	int result = 0;
+
+	if (sd_bus_is_ready(channel->bus.bus) <= 0)
+		return 0;
+	for (size_t i = 0; i < channel->display->console_count && result >= 0; i++)
+		if (!channel_bus_is_stuck(&channel->bus))
+			result = tell_changes(&channel->consoles[i]);
+	return result;
+}
+
+/* ---- Life ---- */
+
+Channel *channel_open(int socket, const char *handle, unsigned int rights, const Display *display,
+		      const char *name)
+{
+	Channel *channel = calloc(1, sizeof(*channel));
+
+	if (!channel) {
+		fd_close(&socket);
+		return NULL;
+	}
+	*channel = (Channel){ .rights = rights, .display = display, .name = name };
+	snprintf(channel->handle, sizeof(channel->handle), "%s", handle);
+	channel->consoles = calloc(display->console_count + 1, sizeof(*channel->consoles));
+	int result = channel_bus_init(&channel->bus, socket);
+	if (result >= 0)
+		result = sd_bus_add_filter(channel->bus.bus, NULL, on_message, channel);
+	if (result >= 0 && channel->consoles)
+		return channel;
+	channel_close(channel);
+	return NULL;
+}
+
+void channel_close(Channel *channel)
+{
+	if (!channel)
+		return;
+	size_t count =
+		channel->consoles && channel->is_serving ? channel->display->console_count : 0;
+	for (size_t i = 0; i < count; i++) {
+		channel_input_release_all(&channel->consoles[i].input);
+		channel_viewer_free(channel->consoles[i].viewer);
+	}
+	channel_bus_deinit(&channel->bus);
+	free(channel->consoles);
+	free(channel);
+}
+
+static int serve_console(Channel *channel, size_t i)
+{
+	const DisplayConsole *console = &channel->display->consoles[i];
+	ChannelConsole *served = &channel->consoles[i];
+	bool has_input = channel_has_interface(channel->rights, DISPLAY_KEYBOARD);
+
+	*served = (ChannelConsole){ .channel = channel,
+				    .console = console,
+				    .input = { .display = channel->display, .console = console },
+				    .width = width_of(console),
+				    .height = height_of(console),
+				    .modifiers = console->properties.modifiers,
+				    .is_absolute = console->properties.is_absolute };
+	int result =
+		sd_bus_add_object_vtable(channel->bus.bus, NULL, console->path, DISPLAY_CONSOLE,
+					 has_input ? used_console : viewed_console, served);
+	return result < 0 || !has_input ? result
+					: channel_input_serve(channel->bus.bus, &served->input);
+}
+
+/* Puts the objects on the bus. Until then, no message of the viewer is read. */
+static int serve(Channel *channel)
+{
+	int result = sd_bus_add_object_vtable(channel->bus.bus, NULL, DISPLAY_ROOT "/VM",
+					      DISPLAY_VM, machine, channel);
+
+	channel->is_serving = true;
+	for (size_t i = 0; i < channel->display->console_count && result >= 0; i++)
+		result = serve_console(channel, i);
+	return result;
+}
+
+/* ---- Turns ---- */
+
+void channel_note(Channel *channel)
+{
+	for (size_t i = 0; i < channel->display->console_count; i++)
+		if (channel->consoles[i].viewer)
+			channel_viewer_note(channel->consoles[i].viewer);
+}
+
+static void channel_end(Channel *channel, const char *reason)
+{
+	channel->is_ended = true;
+	channel->reason = reason;
+}
+
+static void process_viewer(Channel *channel, ChannelConsole *console, int64_t now)
+{
+	channel_viewer_process(console->viewer, now);
+	if (console->viewer->is_slow)
+		channel_end(channel, "its viewer has not replied for 10 seconds");
+	if (!console->viewer->is_lost)
+		return;
+	channel_viewer_free(console->viewer);
+	console->viewer = NULL;
+}
+
+/* Handles messages of the viewer. Returns a negative errno if the connection has ended. */
+static int process_messages(Channel *channel)
+{
+	int result = 1;
+
+	for (int i = 0; i < MESSAGES_A_TURN && result > 0; i++)
+		result = channel_bus_process(&channel->bus);
+	return result < 0 ? result : tell_all_changes(channel);
+}
+
+/* Notes since when the viewer leaves replies unread. */
+static void check_reading(Channel *channel, int64_t now)
+{
+	if (!channel_bus_is_stuck(&channel->bus))
+		channel->stuck_since = 0;
+	else if (channel->stuck_since == 0)
+		channel->stuck_since = now;
+	else if (now - channel->stuck_since >= VIEWER_LIMIT)
+		channel_end(channel, "its viewer has not read for 10 seconds");
+}
+
+void channel_process(Channel *channel, bool accepts, int64_t now)
+{
+	int result = 0;
+
+	if (!channel->is_serving && display_knows_properties(channel->display))
+		result = serve(channel);
+	if (!channel->is_serving || channel->is_ended)
+		return;
+	if (result >= 0 && accepts)
+		result = process_messages(channel);
+	for (size_t i = 0; i < channel->display->console_count; i++)
+		if (channel->consoles[i].viewer)
+			process_viewer(channel, &channel->consoles[i], now);
+	check_reading(channel, now);
+	if (result == -EMSGSIZE)
+		channel_end(channel, "its viewer has sent a message that is too large");
+	else if (result < 0)
+		channel_end(channel, NULL);
+}
+
+int channel_poll_for(const Channel *channel, bool accepts, int64_t now, struct pollfd *poll_fds)
+{
+	int milliseconds =
+		channel_bus_poll_for(&channel->bus, channel->is_serving && accepts, poll_fds);
+
+	for (size_t i = 0; i < channel->display->console_count; i++) {
+		const ChannelViewer *viewer = channel->consoles[i].viewer;
+
+		poll_fds[1 + i] = (struct pollfd){ .fd = -1 };
+		if (!viewer)
+			continue;
+		milliseconds = shorter_timeout(
+			milliseconds, channel_bus_poll_for(&viewer->bus, true, &poll_fds[1 + i]));
+		milliseconds = shorter_timeout(milliseconds, channel_viewer_timeout(viewer, now));
+	}
+	if (channel->stuck_since == 0)
+		return milliseconds;
+	int64_t left = channel->stuck_since + VIEWER_LIMIT - now;
+	return shorter_timeout(milliseconds, left > 0 ? (int)left : 0);
+}
