@@ -155,7 +155,7 @@ $(eval $(call model_tests,build/sanitized,build/tests/model-tests))
 # is linked with the daemon or, if it is one of FUZZ_CLIENT, with the clients and libvail's objects.
 # libFuzzer runs build/fuzz/fuzz-NAME; build/tests/replay-NAME runs the same target on stored inputs.
 FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz-%.c,%,$(filter-out $(UNTESTED),$(wildcard tests/fuzz/fuzz-*.c)))
-FUZZ_CLIENT  = libvail libvirt-domain object-image qemu-display qemu-listener qemu-monitor terminal-text vailctl
+FUZZ_CLIENT  = channel libvail libvirt-domain object-image qemu-display qemu-listener qemu-monitor terminal-text vailctl
 
 fuzz_layers = tests/fuzz/common tests/support $(if $(filter $(FUZZ_CLIENT),$(1)),$(CLIENTS:%=client/%) client/common client/libvail proto,$(DAEMON))
 
