@@ -25,19 +25,21 @@ if ! /usr/bin/python3 -c 'import gi' 2>/dev/null; then
   exit
 fi
 
-# Makes a disk whose boot code shows graphics while a left shift key is held down, and text while it
-# is not. Sets WITH_DISK to QEMU's options for it.
+# Makes a disk whose boot code draws a red cell in the top left corner while a left shift key is held
+# down, and a green one while it is not. Sets WITH_DISK to QEMU's options for it.
 make_shift_disk() {
   {
-    printf '\xb8\x03\x00\xcd\x10'                 # mov ax,3; int 10
-    printf '\xb4\x02\xcd\x16\xa8\x02\x74\xf8'     # mov ah,2; int 16; test al,2; jz to mov
-    printf '\xb8\x13\x00\xcd\x10'                 # mov ax,13; int 10
-    printf '\xb4\x02\xcd\x16\xa8\x02\x75\xf8'     # mov ah,2; int 16; test al,2; jnz to mov
-    printf '\xeb\xe4'                             # jmp to the start
+    printf '\xb8\x00\xb8\x8e\xc0'             # mov ax,b800; mov es,ax
+    printf '\xb4\x02\xcd\x16\xa8\x02\x74\x05' # mov ah,2; int 16; test al,2; jz to the second mov
+    printf '\xb8\x20\x40\xeb\x03'             # mov ax,4020; jmp over it
+    printf '\xb8\x20\x20'                     # mov ax,2020
+    printf '\x26\xa3\x00\x00\xeb\xea'         # mov es:[0],ax; jmp to mov ah
   } | boot_sector >"$PRIVATE/guest/disk"
   chmod 666 "$PRIVATE/guest/disk"
   WITH_DISK=(-drive "file=$PRIVATE/guest/disk,format=raw,if=ide")
 }
+HELD=a80000
+RELEASED=00a800
 
 # viewer NAME USER RIGHTS: starts a viewer with a channel of these rights.
 viewer() {
@@ -59,6 +61,9 @@ release() { session_ask "$1" "call $CONSOLE $PREFIX.Keyboard Release u $2"; }
 
 # shows NAME SIZE: the viewer waits for this size.
 shows() { expect_reply "$1: the viewer sees a screen of $2" "$3" "$1" "screen $2"; }
+
+# sees NAME COLOUR: the viewer waits for this colour of the cell.
+sees() { expect_reply "$1: the viewer sees the cell in $2" ok "$1" "corner $2"; }
 
 # matches NAME: tests whether the viewer's picture equals QEMU's screendump.
 matches() {
@@ -127,25 +132,26 @@ check_pictures() {
   expect "the picture in bytes equals QEMU's screendump" eventually matches alice
 }
 
-# Each mode change of the guest is the proof that the key has arrived.
+# The colour of the cell proves that the key has arrived.
 check_typing() {
+  sees alice "$RELEASED"
   press bob "$SHIFT"
   expect_equal "bob presses a key" ok "$REPLY"
-  shows bob "$GRAPHICS" "map read-only"
-  shows alice "$GRAPHICS" bytes
+  sees bob "$HELD"
+  sees alice "$HELD"
   release bob "$SHIFT"
-  shows bob 720x400 "map read-only"
-  shows alice 720x400 bytes
+  sees bob "$RELEASED"
+  sees alice "$RELEASED"
   expect "the picture in bytes equals QEMU's screendump again" eventually matches alice
 }
 
 # Bob's right is withdrawn while he holds a key.
 check_withdrawal() {
   press bob "$SHIFT"
-  shows alice "$GRAPHICS" bytes
+  sees alice "$HELD"
   "${CTL[@]}" vm update "$GUID" --user vail-alice:view --user vail-bob:view >/dev/null
   expect_reply "bob's channel ends when his right is withdrawn" end bob end
-  shows alice 720x400 bytes
+  sees alice "$RELEASED"
   session_kill bob
 }
 
@@ -153,9 +159,9 @@ check_death() {
   "${CTL[@]}" vm update "$GUID" --user vail-alice:view --user vail-bob:view,input >/dev/null
   viewer bob vail-bob 0
   press bob "$SHIFT"
-  shows alice "$GRAPHICS" bytes
+  sees alice "$HELD"
   session_kill bob
-  shows alice 720x400 bytes
+  sees alice "$RELEASED"
 }
 
 # A stopped viewer reads nothing. The others see all.
@@ -169,9 +175,9 @@ check_slow_viewer() {
   kill -STOP "${SESSION_PID[slow]}"
   for _ in 1 2 3; do
     press bob "$SHIFT"
-    shows alice "$GRAPHICS" bytes
+    sees alice "$HELD"
     release bob "$SHIFT"
-    shows alice 720x400 bytes
+    sees alice "$RELEASED"
   done
   kill -CONT "${SESSION_PID[slow]}"
   session_kill slow
@@ -204,7 +210,6 @@ check_end() {
   agent_ends "vail-qemu exits when QEMU is killed" 0 'QEMU has ended$'
 }
 
-GRAPHICS=640x400
 cp "$ROOT/tests/system/helpers/gdbus-viewer" "$PRIVATE/"
 chmod 755 "$PRIVATE/gdbus-viewer"
 start_daemon
