@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "proto/macros.h"
+
 static size_t minimum(size_t one, size_t other)
 {
 	return one < other ? one : other;
@@ -80,6 +82,24 @@ static bool is_beginning(const char *text, const char *name)
 	       a_length <= b_length && memcmp(a, b, a_length) == 0;
 }
 
+/*
+ * Tests whether the longer text is a negation of the other one, as "unregister" is of "register":
+ * without its first letters it would be nearer.
+ */
+static bool is_negation(const char *longer, const char *other, size_t distance)
+{
+	static const char *const beginnings[] = { "un", "no", "dis" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++) {
+		size_t length = strlen(beginnings[i]);
+
+		if (strncasecmp(longer, beginnings[i], length) == 0 &&
+		    suggest_distance(longer + length, other) < distance)
+			return true;
+	}
+	return false;
+}
+
 const char *suggest_nearest(const char *typed, const char *const *names, size_t count)
 {
 	size_t length = strlen(typed), best = SUGGEST_LENGTH_MAX;
@@ -93,7 +113,8 @@ const char *suggest_nearest(const char *typed, const char *const *names, size_t 
 		size_t distance = suggest_distance(typed, names[i]);
 		bool is_near = distance <= highest_distance(length) ||
 			       (length > 1 && is_beginning(typed, names[i]));
-		if (is_near && distance < best) {
+		if (is_near && distance < best && !is_negation(typed, names[i], distance) &&
+		    !is_negation(names[i], typed, distance)) {
 			best = distance;
 			nearest = names[i];
 		}

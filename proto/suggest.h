@@ -21,7 +21,8 @@ size_t suggest_distance(const char *one, const char *other);
 /*
  * Returns the nearest of the names, the first one if several are; NULL if none is near. A text of 2
  * or 3 characters may have 1 mistake, one of up to 8 may have 2, and a longer one may be wrong in a
- * third. The beginning of a name is near as well.
+ * third. The beginning of a name is near as well. A negation like "unregister" is never near to the
+ * name that it negates, because it means the opposite.
  *
  * names: may contain NULL, which is skipped.
  */

@@ -112,6 +112,19 @@ Test(suggest, the_nearest_choice_wins_and_of_equal_ones_the_first)
 	cr_assert_str_eq(suggest_nearest("aac", choices, 4), "aaa");
 }
 
+Test(suggest, a_name_is_never_suggested_for_its_opposite)
+{
+	static const char *const choices[] = { "register", "legend", "no-pager", "assign", "name" };
+
+	cr_assert_null(suggest_nearest("unregister", choices, 5));
+	cr_assert_null(suggest_nearest("unregistr", choices, 5));
+	cr_assert_null(suggest_nearest("no-legend", choices, 5));
+	cr_assert_null(suggest_nearest("pager", choices, 5));
+	cr_assert_null(suggest_nearest("UnAssign", choices, 5));
+	cr_assert_str_eq(suggest_nearest("nome", choices, 5), "name", "a mistake is no negation");
+	cr_assert_str_eq(suggest_nearest("no-pgaer", choices, 5), "no-pager");
+}
+
 Test(suggest, a_very_long_word_has_none)
 {
 	char word[10000];
